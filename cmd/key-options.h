@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where the secret comes from: the options that every command with a key shares. */
+#ifndef CMD_KEY_OPTIONS_H
+#define CMD_KEY_OPTIONS_H
+
+#include "common/crypto/secret.h"
+
+struct key_input {
+	struct secret *secret;		/* passphrase or key file bytes; NULL where none was given */
+	bool is_key_file;		/* for the label of a new slot */
+	struct secret *volume_key;	/* --volume-key-file, exactly 32 bytes */
+	int slot;			/* --key-slot, -1: any */
+};
+
+/* Was any key option given? */
+bool key_input_given(void);
+
+/*
+ * Reads what --key-file, --keyfile-size, --keyfile-offset, --passphrase-file, --passphrase-fd, --volume-key-file say; two kinds at once (other than a
+ * volume key beside one of the others): ERROR_USAGE.  Nothing given: asks on the terminal (twice with verify) where ask is true.
+ */
+bool key_input_read(bool ask, bool verify, const char *prompt, struct key_input *input, struct error *err) must_use;
+void key_input_free(struct key_input *input);
+
+#endif /* CMD_KEY_OPTIONS_H */

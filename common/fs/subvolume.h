@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The subvolumes of a filesystem, with their paths, and how people name them. */
+#ifndef COMMON_FS_SUBVOLUME_H
+#define COMMON_FS_SUBVOLUME_H
+
+#include "common/tree/tree.h"
+
+struct subvolume {
+	uint64_t id;
+	uint64_t parent_id;	/* of the subvolume whose directory holds it; 0: none (top level, or deleted) */
+	uint64_t dirid;		/* inode of that directory */
+	struct key root_key;	/* of its ROOT_ITEM */
+	struct root root;
+	uint8_t *path;		/* raw bytes, from the top level, no leading slash; "" for the top level itself */
+	size_t path_len;
+	bool deleted;		/* refs 0: not cleaned up yet */
+};
+
+struct subvolume_list {
+	struct subvolume *at;	/* by ascending id; id 5 first */
+	size_t n;
+	uint64_t default_id;
+};
+
+bool subvolume_list_read(struct volume *volume, struct subvolume_list *list, struct error *err) must_use;
+void subvolume_list_free(struct subvolume_list *list);
+
+/* NULL where there is none. */
+const struct subvolume *subvolume_by_id(const struct subvolume_list *list, uint64_t id);
+const struct subvolume *subvolume_by_uuid(const struct subvolume_list *list, const uint8_t uuid[UUID_SIZE]);
+
+/*
+ * A SUBVOL argument: a path as `btrfs subvolume list` prints it (leading "/" and "<FS_TREE>/" allowed, "/" is the top level), "id:256", or
+ * "uuid:...".  ERROR_NOT_FOUND, with a hint where a directory of that name is no subvolume; ERROR_USAGE for a malformed id or uuid.
+ */
+bool subvolume_find(const struct subvolume_list *list, const char *name, const struct subvolume **found,
+		    struct error *err) must_use;
+
+#endif /* COMMON_FS_SUBVOLUME_H */

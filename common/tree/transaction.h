@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A set of changed, new and freed tree blocks that reach the disk together.  Nothing is written here: the journal
+ * (journal.h) makes a transaction durable and then writes it in place.
+ *
+ * Root nodes never move: a tree grows by giving the content of its root to a new block and shrinks by taking it
+ * back, so that no pointer outside the tree but the level changes.
+ */
+#ifndef COMMON_TREE_TRANSACTION_H
+#define COMMON_TREE_TRANSACTION_H
+
+#include "common/tree/allocator.h"
+#include "common/tree/tree.h"
+
+struct transaction;
+
+/* One may be open per volume.  The allocator outlives the transactions. */
+bool transaction_begin(struct volume *volume, struct allocator *allocator, struct transaction **tx, struct error *err) must_use;
+/* Forgets everything: changed blocks are dropped from the cache, allocations of this transaction are undone. */
+void transaction_drop(struct transaction *tx);
+
+/* Says that block->bytes is about to be edited; the transaction holds the block.  Call again at will. */
+bool transaction_edit(struct transaction *tx, struct block *block, struct error *err) must_use;
+
+/*
+ * Carries all allocations and frees of this transaction into the extent tree, block group items, free space tree and superblock
+ * numbers (volume->super.bytes_used), until nothing is left to carry; then zeroes the gaps of every changed
+ * block and computes every checksum.  After it: no further edit.
+ */
+bool transaction_settle(struct transaction *tx, struct error *err) must_use;
+
+/* Blocks changed so far plus what settling may still change (an upper bound before settle, exact after it). */
+size_t transaction_n_blocks(const struct transaction *tx);
+
+/* After settle: block i < n of the changed (first) and the new ones, by ascending address. */
+size_t transaction_n_changed(const struct transaction *tx);
+struct block *transaction_changed(const struct transaction *tx, size_t i);
+size_t transaction_n_new(const struct transaction *tx);
+struct block *transaction_new(const struct transaction *tx, size_t i);
+
+/* Everything is on disk: marks blocks clean, ends the transaction.  tx is gone. */
+void transaction_end(struct transaction *tx);
+
+/* --- editing trees (tree-edit.c) ------------------------------------------------------------------------- */
+
+/* Adds an item; ERROR_CORRUPT where the key exists.  data NULL: zeros.  Splits at the insertion point, so that ascending inserts fill leaves. */
+bool tree_insert(struct transaction *tx, uint64_t tree_id, const struct key *key, const void *data, uint32_t len,
+		 struct error *err) must_use;
+
+/* The payload of an item, for editing in place (same length), valid until the next call on this transaction. */
+bool tree_edit_item(struct transaction *tx, uint64_t tree_id, const struct key *key, uint8_t **data, uint32_t *len,
+		    struct error *err) must_use;
+
+/* Removes one item; empty blocks are freed, a root with one child takes it in. */
+bool tree_remove(struct transaction *tx, uint64_t tree_id, const struct key *key, struct error *err) must_use;
+
+/*
+ * Removes every item with first <= key <= last, touching only the two edges: the blocks between are cut off and NOT freed.
+ * Someone must free them later: transaction_free_block().
+ */
+bool tree_cut(struct transaction *tx, uint64_t tree_id, const struct key *first, const struct key *last,
+	      struct error *err) must_use;
+
+/* Frees a tree block that nothing refers to any more (extent item, free space, block group); the allocator will not give it out again. */
+bool transaction_free_block(struct transaction *tx, uint64_t logical, uint8_t level, struct error *err) must_use;
+
+#endif /* COMMON_TREE_TRANSACTION_H */

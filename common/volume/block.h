@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Tree blocks, read once, checked, and cached.  The cache is bounded; blocks that someone
+ * holds or that are changed stay.  Changed blocks are what everyone sees from then on.
+ */
+#ifndef COMMON_VOLUME_BLOCK_H
+#define COMMON_VOLUME_BLOCK_H
+
+#include "common/volume/volume.h"
+#include "format/node.h"
+
+struct block {
+	uint64_t logical;
+	uint8_t *bytes;		/* the node size; edit only inside a transaction */
+	struct node node;	/* describes bytes; block_refresh() after an edit */
+	/* the cache's own: */
+	unsigned n_refs;
+	bool changed;		/* in a transaction: not yet on disk */
+	bool is_new;		/* allocated in the running transaction */
+	struct block *hash_next, *older, *newer;
+	struct volume *volume;
+};
+
+struct block_expect {
+	int level;		/* -1: any */
+	uint64_t generation;	/* 0: any; what the parent pointer says */
+	const struct key *first;	/* NULL: any; what the parent pointer says */
+};
+
+/*
+ * The block at logical, checked: checksum, fsid, address, level, generation, everything node_read() checks.  Tries every mirror;
+ * a bad one beside a good one is a warning.  ERROR_CORRUPT names the block.  expect may be NULL.  block_put() it.
+ */
+bool block_get(struct volume *volume, uint64_t logical, const struct block_expect *expect, struct block **block,
+	       struct error *err) must_use;
+void block_put(struct block *block);	/* NULL is fine */
+struct block *block_hold(struct block *block);	/* one more reference */
+
+/* Every mirror of the block on disk is right and equal (cache not used)?  For checking what was written. */
+bool block_verify_mirrors(struct volume *volume, uint64_t logical, struct error *err) must_use;
+
+/* Reads block->node from block->bytes again. */
+bool block_refresh(struct block *block, struct error *err) must_use;
+
+/* A zeroed block that is not on disk yet, in the cache as changed and new.  For the allocator. */
+bool block_new(struct volume *volume, uint64_t logical, struct block **block, struct error *err) must_use;
+
+/* Marks changed / clean again; a changed block is never evicted. */
+void block_set_changed(struct block *block, bool changed);
+
+/* Drops clean, unheld blocks (all: also changed ones, when a transaction is thrown away). */
+void block_cache_drop(struct volume *volume, bool all);
+void block_cache_forget(struct volume *volume, uint64_t logical);	/* one block, whatever its state, if not held */
+
+static inline void block_cleanup(struct block **p) { block_put(*p); }
+#define cleanup_block __attribute__((cleanup(block_cleanup)))
+
+#endif /* COMMON_VOLUME_BLOCK_H */

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One image file or block device: bytes at physical addresses.  What stands below is a
+ * table of functions, so that tests can put a recorder or memory there.
+ */
+#ifndef COMMON_VOLUME_DEVICE_H
+#define COMMON_VOLUME_DEVICE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format/error.h"
+
+struct device_ops {
+	bool (*read)(void *self, void *bytes, size_t len, uint64_t at, struct error *err);
+	bool (*write)(void *self, const void *bytes, size_t len, uint64_t at, struct error *err);
+	bool (*flush)(void *self, struct error *err);	/* everything written before is durable afterwards */
+	/* The first byte at or after `at` that may be other than zero; the device size where there is none.  NULL: at. */
+	uint64_t (*next_data)(void *self, uint64_t at);
+	/* Gives zeroed space back; best effort.  NULL: nothing. */
+	void (*punch)(void *self, uint64_t at, uint64_t len);
+	void (*close)(void *self);
+};
+
+struct device {
+	const struct device_ops *ops;
+	void *self;
+	char *name;		/* as the user gave it */
+	uint64_t size;		/* bytes */
+	bool writable;
+};
+
+/*
+ * Opens path; "not found" is ERROR_NOT_FOUND.  Read only: O_RDONLY, nothing else.  Writable: also takes an exclusive
+ * lock and refuses (ERROR_BUSY) what is mounted: as a device, as a loop device's backing file, or held by another process.
+ */
+bool device_open(const char *path, bool writable, struct device **device, struct error *err) must_use;
+
+/* A device of the caller's own functions; takes self (ops->close frees it), also when it fails. */
+bool device_new(const struct device_ops *ops, void *self, const char *name, uint64_t size, bool writable,
+		struct device **device, struct error *err) must_use;
+void device_close(struct device *device);	/* NULL is fine */
+
+/* Bounds are checked here: outside the device is ERROR_CORRUPT, for addresses come from images. */
+bool device_read(struct device *device, void *bytes, size_t len, uint64_t at, struct error *err) must_use;
+bool device_write(struct device *device, const void *bytes, size_t len, uint64_t at, struct error *err) must_use;
+bool device_flush(struct device *device, struct error *err) must_use;
+
+#endif /* COMMON_VOLUME_DEVICE_H */

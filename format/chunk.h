@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Chunk items and the superblock's array of them. */
+#ifndef FORMAT_CHUNK_H
+#define FORMAT_CHUNK_H
+
+#include "format/cursor.h"
+#include "format/key.h"
+
+#define CHUNK_STRIPES_MAX 32
+
+struct chunk_stripe {
+	uint64_t devid;
+	uint64_t physical;
+	uint8_t dev_uuid[UUID_SIZE];
+};
+
+struct chunk {
+	uint64_t logical;
+	uint64_t length;	/* bytes of the logical range */
+	uint64_t type;		/* GROUP_* */
+	uint64_t stripe_len;
+	unsigned n_stripes, sub_stripes;
+	struct chunk_stripe stripe[CHUNK_STRIPES_MAX];
+};
+
+/*
+ * Reads the payload of the CHUNK_ITEM at logical; consumes it.  Checks: length a nonzero multiple of
+ * sector_size that does not wrap, stripe_len 65536, 1 <= stripes <= CHUNK_STRIPES_MAX, exactly one
+ * profile bit at most, number of stripes and sub_stripes as the profile wants (DUP 2, RAID1 2, ...), a type bit.
+ */
+bool chunk_read(struct cursor *item, uint64_t logical, uint32_t sector_size, struct chunk *chunk, struct error *err) must_use;
+
+/* The next (key, chunk) of the superblock's array: must be a SYSTEM chunk.  Loop while array->left > 0. */
+bool chunk_array_next(struct cursor *array, uint32_t sector_size, struct chunk *chunk, struct error *err) must_use;
+
+/* "RAID1", "DUP", "single"... and "Data", "Metadata|System"... into text (64 bytes). */
+const char *chunk_type_text(uint64_t type, char text[64]);
+
+#endif /* FORMAT_CHUNK_H */

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The sealed format: the items of a domain in the root tree, byte for byte and
+ * native.  What parses re-encodes identically.  Specified in format/README.md,
+ * "The sealed format".  Nothing here is authenticated: common/crypto does that.
+ */
+#ifndef FORMAT_CRYPT_H
+#define FORMAT_CRYPT_H
+
+#include "format/cursor.h"
+#include "format/key.h"
+
+#define CRYPT_BLOCK		4096u	/* the crypto block, whatever the sector size */
+#define CRYPT_TAG_SIZE		16u
+#define CRYPT_NONCE_SIZE	16u
+#define CRYPT_MAC_SIZE		32u
+#define CRYPT_KEY_SIZE		32u
+#define CRYPT_UUID_SIZE		16u
+#define CRYPT_UNIT_BLOCKS_MAX	500u
+#define CRYPT_SLOTS_MAX		32u
+#define CRYPT_PATH_MAX		1024u
+#define CRYPT_LABEL_MAX		64u
+#define CRYPT_HEADER_MAGIC	"BTRCRYPT"
+#define CRYPT_VERSION		1u
+
+/* Key of an item: (CRYPT_ID, PERSISTENT_ITEM, domain u16 << 48 | kind u4 << 44 | index u44). */
+enum crypt_kind {
+	CRYPT_HEADER = 0,	/* index 0; the second copy: all 48 bits set */
+	CRYPT_SLOT = 1,		/* index: slot number */
+	CRYPT_MEMBER = 2,	/* index: 0.. in order of subvolume id */
+	CRYPT_INODE_FLAGS = 3,
+	CRYPT_UNITS = 4,	/* index 0.. in order of address at sealing */
+	CRYPT_INLINE_UNITS = 5,	/* index 0.. in order of leaf address at sealing, then slot */
+	CRYPT_SEAL = 6,		/* index 0 */
+	CRYPT_KIND_MAX = CRYPT_SEAL,
+};
+#define CRYPT_SEQUENCE_LAST	((1ull << 48) - 1)
+#define CRYPT_INDEX_LAST	((1ull << 44) - 1)
+
+struct crypt_place {
+	uint16_t domain;
+	enum crypt_kind kind;
+	uint64_t index;
+	bool second_header;
+};
+
+struct key crypt_key(uint16_t domain, enum crypt_kind kind, uint64_t index);
+struct key crypt_second_header_key(uint16_t domain);
+/* False (no error text) where key is no crypt key at all or its kind is unknown. */
+bool crypt_place_of_key(const struct key *key, struct crypt_place *place);
+
+enum crypt_cipher {
+	CIPHER_AES_256_GCM = 1,
+	CIPHER_CHACHA20_POLY1305 = 2,
+};
+const char *crypt_cipher_name(enum crypt_cipher cipher);	/* on-disk and displayed: "aes-256-gcm", "chacha-poly1305" */
+
+/* Every payload begins with this. */
+struct disk_crypt_head {
+	uint8_t kind;
+	uint8_t version;	/* 1 */
+	struct le16 n_entries;	/* units, inline units, inode flags: how many follow; else 1 */
+	struct le32 zero;
+};
+static_assert(sizeof(struct disk_crypt_head) == 8, "crypt head");
+
+/* --- header ---------------------------------------------------------------- */
+enum crypt_state {
+	CRYPT_STATE_SEALING = 1,
+	CRYPT_STATE_SEALED = 2,
+	CRYPT_STATE_UNSEALING = 3,
+};
+
+struct disk_crypt_header {
+	struct disk_crypt_head head;
+	uint8_t magic[8];
+	struct le32 version;
+	uint8_t cipher;
+	uint8_t state;
+	struct le16 unit_max;		/* blocks */
+	struct le32 block_size;		/* 4096 */
+	struct le16 domain;
+	uint8_t had_verity;		/* 1: compat_ro VERITY was set before */
+	uint8_t zero;
+	struct le64 epoch;
+	uint8_t op_id[CRYPT_UUID_SIZE];
+	uint8_t domain_uuid[CRYPT_UUID_SIZE];
+	uint8_t kcv[CRYPT_MAC_SIZE];
+	struct le64 n_slots, n_members, n_inode_flags_items, n_unit_items, n_units, n_inline_items, n_inline_units;
+	uint8_t seal[CRYPT_MAC_SIZE];	/* zeros while not sealed */
+	uint8_t items_mac[CRYPT_MAC_SIZE];	/* over the slot, member and inode-flags items */
+	uint8_t mac[CRYPT_MAC_SIZE];	/* over everything before */
+};
+static_assert(sizeof(struct disk_crypt_header) == 256, "crypt header");
+
+struct crypt_header {
+	enum crypt_cipher cipher;
+	enum crypt_state state;
+	uint16_t unit_max, domain;
+	bool had_verity;
+	uint64_t epoch;
+	uint8_t op_id[CRYPT_UUID_SIZE], domain_uuid[CRYPT_UUID_SIZE];
+	uint8_t kcv[CRYPT_MAC_SIZE];
+	uint64_t n_slots, n_members, n_inode_flags_items, n_unit_items, n_units, n_inline_items, n_inline_units;
+	uint8_t seal[CRYPT_MAC_SIZE], items_mac[CRYPT_MAC_SIZE], mac[CRYPT_MAC_SIZE];
+};
+
+/* Layout and ranges only; ERROR_KEY_HEADER where magic, version, size or a field is wrong. */
+bool crypt_header_read(struct cursor *item, struct crypt_header *header, struct error *err) must_use;
+void crypt_header_write(const struct crypt_header *header, struct disk_crypt_header *disk);
+
+/* --- key slot --------------------------------------------------------------- */
+enum crypt_kdf {
+	KDF_ARGON2ID = 1,	/* p1: memory in KiB, p2: passes, p3: lanes (1) */
+	KDF_PBKDF2_SHA512 = 2,	/* p1: iterations */
+	KDF_NONE = 3,		/* recovery key: HKDF input is the secret itself */
+};
+enum crypt_slot_type {
+	SLOT_PASSPHRASE = 1,
+	SLOT_KEY_FILE = 2,
+	SLOT_RECOVERY = 3,
+};
+
+struct disk_crypt_slot_header {		/* the AAD, and what h = SHA-512() is over */
+	struct disk_crypt_head head;
+	uint8_t magic[8];		/* "BTRCSLOT" */
+	struct le32 version;
+	uint8_t domain_uuid[CRYPT_UUID_SIZE];
+	struct le16 number;
+	uint8_t type;
+	uint8_t kdf;
+	struct le32 p1, p2, p3;
+	uint8_t salt[16];
+	struct le64 time;		/* seconds since 1970 */
+	uint8_t label[CRYPT_LABEL_MAX];	/* UTF-8, NUL padded */
+};
+static_assert(sizeof(struct disk_crypt_slot_header) == 140, "crypt slot header");
+
+struct disk_crypt_slot {
+	struct disk_crypt_slot_header header;
+	uint8_t commit[32];
+	uint8_t wrapped[CRYPT_KEY_SIZE];
+	uint8_t tag[CRYPT_TAG_SIZE];
+};
+static_assert(sizeof(struct disk_crypt_slot) == 220, "crypt slot");
+
+struct crypt_slot {
+	struct disk_crypt_slot disk;	/* kept: it is what the MACs are over */
+	uint8_t domain_uuid[CRYPT_UUID_SIZE];
+	uint16_t number;
+	enum crypt_slot_type type;
+	enum crypt_kdf kdf;
+	uint32_t p1, p2, p3;
+	uint64_t time;
+	char label[CRYPT_LABEL_MAX + 1];
+};
+/* Layout, known kdf and type, number < CRYPT_SLOTS_MAX; cost bounds are the KDF's business.  ERROR_KEY_HEADER. */
+bool crypt_slot_read(struct cursor *item, struct crypt_slot *slot, struct error *err) must_use;
+
+/* --- member ------------------------------------------------------------------ */
+struct disk_crypt_member {	/* followed by path_len bytes of path */
+	struct disk_crypt_head head;
+	struct le64 id;
+	uint8_t uuid[UUID_SIZE];
+	struct le64 root_flags;		/* as found */
+	uint8_t reserved[64];		/* of the root item, as found */
+	struct le64 n_items;		/* items in the digest */
+	uint8_t digest[CRYPT_MAC_SIZE];	/* zeros until sealed */
+	struct le16 path_len;
+	uint8_t path_cut;		/* 1: the path was longer */
+	uint8_t zero[5];
+};
+static_assert(sizeof(struct disk_crypt_member) == 152, "crypt member");
+
+struct crypt_member {
+	uint64_t id, root_flags, n_items;
+	uint8_t uuid[UUID_SIZE], reserved[64], digest[CRYPT_MAC_SIZE];
+	uint16_t path_len;
+	bool path_cut;
+	uint8_t path[CRYPT_PATH_MAX];
+};
+bool crypt_member_read(struct cursor *item, struct crypt_member *member, struct error *err) must_use;
+/* Returns the bytes written to out, at most CRYPT_MEMBER_MAX. */
+#define CRYPT_MEMBER_MAX (sizeof(struct disk_crypt_member) + CRYPT_PATH_MAX)
+size_t crypt_member_write(const struct crypt_member *member, uint8_t out[CRYPT_MEMBER_MAX]);
+
+/* --- flags of inodes that had VERITY or IMMUTABLE before ----------------------- */
+struct disk_crypt_inode_flags {		/* entries, sorted by (member, inode) over all items */
+	struct le64 member;
+	struct le64 inode;
+	struct le64 flags;		/* only the two bits, as found */
+};
+static_assert(sizeof(struct disk_crypt_inode_flags) == 24, "crypt inode flags");
+struct crypt_inode_flags {
+	uint64_t member, inode, flags;
+};
+/* Consumes the head / the next entry.  Loop n_entries times; after it item->left must be 0 (checked by _next on the last). */
+bool crypt_head_read(struct cursor *item, enum crypt_kind kind, unsigned *n_entries, struct error *err) must_use;
+bool crypt_inode_flags_next(struct cursor *item, struct crypt_inode_flags *flags, struct error *err) must_use;
+
+/* --- units ----------------------------------------------------------------------- */
+struct disk_crypt_u {		/* U of the key schedule: exactly these 48 bytes */
+	uint8_t cipher;
+	uint8_t flags;		/* 0; bit 0 is reserved for a bad-block bitmap */
+	struct le16 zero;
+	struct le64 unit_id;	/* address of the first block when it was sealed */
+	struct le32 blocks;	/* of 4 KiB */
+	struct le64 extent_len;	/* bytes of the whole extent on disk */
+	struct le64 offset_in_extent;
+	uint8_t nonce[CRYPT_NONCE_SIZE];	/* zeros: not sealed yet */
+};
+static_assert(sizeof(struct disk_crypt_u) == 48, "U");
+
+struct disk_crypt_unit {	/* followed by blocks tags of 16 bytes */
+	struct disk_crypt_u u;
+	/* hints: not authenticated, and wrong ones must do no harm */
+	struct le64 root, inode, file_offset;	/* locator: one reference */
+	struct le64 address;			/* where the unit was last seen */
+	uint8_t first[8];			/* first bytes of its ciphertext */
+};
+static_assert(sizeof(struct disk_crypt_unit) == 88, "crypt unit");
+
+struct crypt_unit {
+	struct disk_crypt_u u;		/* as on disk: K_unit is derived from these bytes */
+	enum crypt_cipher cipher;
+	uint64_t unit_id;
+	uint32_t blocks;
+	uint64_t extent_len, offset_in_extent;
+	bool sealed;			/* the nonce is not zero */
+	uint64_t root, inode, file_offset, address;
+	uint8_t first[8];
+	size_t at;			/* of the unit's bytes in its item, for those who edit it in place */
+	const uint8_t *tags;		/* blocks * CRYPT_TAG_SIZE, borrowed from the item */
+};
+/*
+ * Next unit of a CRYPT_UNITS item, after crypt_head_read(); item_size is the size of the whole item.  Checks 1 <= blocks <=
+ * CRYPT_UNIT_BLOCKS_MAX, extent_len a nonzero multiple of 4096, unit inside its extent, unit_id aligned and not wrapping.
+ */
+bool crypt_unit_next(struct cursor *item, size_t item_size, struct crypt_unit *unit, struct error *err) must_use;
+
+/* --- inline units ------------------------------------------------------------------ */
+enum crypt_inline_kind {
+	INLINE_DATA = 1,		/* payload of an inline extent of a regular file */
+	INLINE_SYMLINK = 2,		/* target of a symlink */
+	INLINE_VERITY_DESC = 3,		/* whole item of key type 36 */
+	INLINE_VERITY_MERKLE = 4,	/* whole item of key type 37 */
+};
+
+struct disk_crypt_i {		/* I of the key schedule: exactly these 48 bytes */
+	uint8_t cipher;
+	uint8_t kind;
+	struct le16 zero;
+	struct le64 root;	/* lowest member id whose tree held the leaf at sealing */
+	struct le64 inode;
+	struct le64 offset;	/* of the key of the item */
+	struct le32 length;	/* bytes of payload, > 0 */
+	uint8_t nonce[CRYPT_NONCE_SIZE];
+};
+static_assert(sizeof(struct disk_crypt_i) == 48, "I");
+
+struct disk_crypt_inline_unit {
+	struct disk_crypt_i i;
+	uint8_t tag[CRYPT_TAG_SIZE];
+};
+static_assert(sizeof(struct disk_crypt_inline_unit) == 64, "crypt inline unit");
+
+struct crypt_inline_unit {
+	struct disk_crypt_inline_unit disk;
+	enum crypt_cipher cipher;
+	enum crypt_inline_kind kind;
+	uint64_t root, inode, offset;
+	uint32_t length;
+	bool sealed;
+};
+bool crypt_inline_unit_next(struct cursor *item, struct crypt_inline_unit *unit, struct error *err) must_use;
+
+/* --- seal ---------------------------------------------------------------------------- */
+struct disk_crypt_seal {
+	struct disk_crypt_head head;
+	struct le64 n_units;
+	uint8_t unit_sum[CRYPT_MAC_SIZE];	/* sums mod 2^256, little-endian */
+	struct le64 n_inline_units;
+	uint8_t inline_sum[CRYPT_MAC_SIZE];
+	uint8_t seal[CRYPT_MAC_SIZE];		/* its first 16 bytes: the seal fingerprint */
+};
+static_assert(sizeof(struct disk_crypt_seal) == 120, "crypt seal");
+
+struct crypt_seal {
+	uint64_t n_units, n_inline_units;
+	uint8_t unit_sum[CRYPT_MAC_SIZE], inline_sum[CRYPT_MAC_SIZE], seal[CRYPT_MAC_SIZE];
+};
+bool crypt_seal_read(struct cursor *item, struct crypt_seal *seal, struct error *err) must_use;
+void crypt_seal_write(const struct crypt_seal *seal, struct disk_crypt_seal *disk);
+
+/* --- the state of an unfinished conversion, in the tail of every superblock copy ------- */
+#define CRYPT_STATE_MAGIC "BTRCSTAT"
+enum crypt_operation { CRYPT_OP_ENCRYPT = 1, CRYPT_OP_DECRYPT = 2 };
+enum crypt_direction { CRYPT_TO_SEALED = 1, CRYPT_TO_PLAIN = 2 };	/* differs from the operation while aborting */
+enum crypt_phase {
+	CRYPT_PHASE_STRUCTURE = 1,	/* crypt items get their places */
+	CRYPT_PHASE_DATA = 2,		/* data extents */
+	CRYPT_PHASE_LEAVES = 3,		/* leaves of the members */
+	CRYPT_PHASE_FINISH = 4,		/* root items are converted; checking and wiping */
+	CRYPT_PHASE_FINISHED = 5,	/* only the bit and this tail are left to clear */
+};
+
+struct disk_crypt_range {	/* logical, contiguous, inside one chunk */
+	struct le64 logical;
+	struct le64 length;
+};
+
+struct disk_crypt_state {
+	uint8_t magic[8];
+	struct le32 version;
+	uint8_t operation, direction, phase, cipher;
+	uint8_t op_id[CRYPT_UUID_SIZE];
+	uint8_t domain_uuid[CRYPT_UUID_SIZE];
+	struct le16 domain;
+	struct le16 csum_type;
+	struct le32 flags;		/* bit 0: started with changes or unsealed data accepted */
+	struct le64 epoch;
+	uint8_t fsid[FSID_SIZE];
+	struct le64 generation;
+	struct le64 n_devices;
+	struct le32 sector_size, node_size;
+	struct le64 cursor;		/* DATA: index of a unit item; LEAVES: address; see format/README.md */
+	struct le64 sequence;		/* of the last journal record durable when this was written */
+	struct disk_crypt_range keys;	/* copies of header and slots */
+	struct disk_crypt_range slot[2];	/* the journal */
+	uint8_t kcv[CRYPT_MAC_SIZE];
+	uint8_t kcv_old[CRYPT_MAC_SIZE];	/* zeros: not rekeying */
+	struct le64 start_time;		/* seconds since 1970 */
+	struct le64 total;		/* bytes of data to convert, for --status */
+	struct le64 n_unit_items;	/* for --status */
+	uint8_t begin_digest[CRYPT_MAC_SIZE];
+	uint8_t journal_mac[CRYPT_MAC_SIZE];	/* MAC of the record `sequence` */
+	uint8_t zero[32];
+	uint8_t mac[CRYPT_MAC_SIZE];	/* K_state, over everything before */
+};
+static_assert(sizeof(struct disk_crypt_state) <= SUPER_TAIL_SIZE, "the state fits the tail");
+
+struct crypt_range {
+	uint64_t logical, length;
+};
+
+struct crypt_state_tail {
+	struct disk_crypt_state disk;	/* kept: it is what the MAC is over */
+	enum crypt_operation operation;
+	enum crypt_direction direction;
+	enum crypt_phase phase;
+	enum crypt_cipher cipher;
+	uint16_t domain;
+	uint64_t epoch, generation, cursor, sequence, start_time, total, n_unit_items;
+	struct crypt_range keys, slot[2];
+};
+/* bytes: the SUPER_TAIL_SIZE bytes of a superblock.  Not authenticated.  ERROR_STATE where malformed. */
+bool crypt_state_read(const uint8_t *bytes, struct crypt_state_tail *state, struct error *err) must_use;
+
+#endif /* FORMAT_CRYPT_H */
