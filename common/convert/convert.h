@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The conversion of whole subvolumes in place: what commands ask for.  How it works, which bytes are durable at
+ * each step and what a crash there leaves: format/README.md, "The conversion".
+ */
+#ifndef COMMON_CONVERT_CONVERT_H
+#define COMMON_CONVERT_CONVERT_H
+
+#include "common/crypto/key-slot.h"
+#include "common/fs/subvolume.h"
+
+enum convert_shared { SHARED_REFUSE, SHARED_INCLUDE };
+
+struct convert_progress {
+	enum crypt_phase phase;
+	enum crypt_direction direction;
+	uint64_t done, total;	/* bytes of the phase */
+};
+
+/* What people see and may stop; every pointer may be NULL. */
+struct convert_ui {
+	void *context;
+	void (*progress)(void *context, const struct convert_progress *progress);
+	void (*note)(void *context, const char *text);		/* one line for stderr */
+	bool (*stop)(void *context);				/* asked between batches: SIGINT, SIGTERM */
+	bool (*confirm)(void *context, const char *question);	/* NULL: yes was implied (batch mode) */
+};
+
+struct convert_encrypt_options {
+	enum crypt_cipher cipher;
+	enum convert_shared shared;
+	bool recursive;
+	bool dry_run;			/* plan only; device may be read only */
+	struct secret *secret;		/* for slot 0; NULL: none (volume key only) */
+	enum crypt_slot_type slot_type;
+	struct kdf_cost cost;		/* zeros: calibrate to about 1 s */
+	unsigned kdf_milliseconds;	/* 0: 1000 */
+	struct secret *volume_key;	/* NULL: random.  Stays the caller's */
+};
+
+/* One subvolume of a plan. */
+struct convert_plan_member {
+	uint64_t id;
+	char *path;		/* escaped */
+	uint64_t n_files, n_items;
+};
+
+/* What --dry-run prints, and what a finished run reports. */
+struct convert_plan {
+	struct convert_plan_member *member;
+	size_t n_members;
+	uint64_t n_extents, data_bytes, n_inline_units, n_leaves, n_unit_items;
+	uint64_t metadata_needed, metadata_available;	/* bytes */
+	uint64_t journal_bytes;
+	uint64_t unwiped_free_bytes;	/* free data space left as it is */
+	uint8_t seal_fingerprint[16];	/* of a finished sealing */
+	char key_tag[32];		/* "aes-256-gcm@btrfs:75197c8e" of a finished sealing */
+};
+void convert_plan_free(struct convert_plan *plan);
+
+/* names: SUBVOL arguments, at least one.  The volume must be freshly opened (writable unless dry_run). */
+bool convert_encrypt(struct volume *volume, const char *const *names, const struct convert_encrypt_options *options,
+		     const struct convert_ui *ui, struct convert_plan *plan, struct error *err) must_use;
+
+struct convert_key {
+	struct secret *secret;		/* passphrase or key file; or */
+	struct secret *volume_key;
+	int slot;			/* only this slot; -1: any */
+};
+
+struct convert_decrypt_options {
+	struct convert_key key;
+	bool accept_changes, accept_unsealed, dry_run;
+};
+
+bool convert_decrypt(struct volume *volume, const char *name, const struct convert_decrypt_options *options,
+		     const struct convert_ui *ui, struct convert_plan *plan, struct error *err) must_use;
+
+enum convert_goal {
+	CONVERT_RESUME,		/* --resume or --encrypt --resume: never to plain text */
+	CONVERT_RESUME_DECRYPT,	/* --decrypt --resume */
+	CONVERT_ABORT,
+};
+
+/* Goes on with an unfinished conversion.  The volume must have been opened by volume_open_super(). */
+bool convert_continue(struct volume *volume, enum convert_goal goal, const struct convert_key *key,
+		      const struct convert_ui *ui, struct convert_plan *plan, struct error *err) must_use;
+
+/* --status: needs no key. */
+struct convert_status {
+	bool unfinished;
+	bool damaged_primary;		/* the primary superblock is invalid beside a valid mirror */
+	struct crypt_state_tail state;	/* where unfinished; not authenticated unless authenticated */
+	bool authenticated;
+	unsigned percent;
+};
+bool convert_status(struct volume *volume, const struct convert_key *key_or_null, struct convert_status *status,
+		    struct error *err) must_use;
+
+#endif /* COMMON_CONVERT_CONVERT_H */
