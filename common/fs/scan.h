@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Everything a set of subvolumes consists of: each tree block and each data extent once, however
+ * often it is shared.  At most 48 bytes for each.
+ */
+#ifndef COMMON_FS_SCAN_H
+#define COMMON_FS_SCAN_H
+
+#include "common/fs/subvolume.h"
+#include "format/file-extent.h"
+
+struct scan_block {
+	uint64_t logical;
+	uint32_t member;	/* index of the lowest member whose tree holds the block */
+	uint8_t level;
+};
+
+struct scan_extent {		/* one data extent on disk, with one of its references */
+	uint64_t logical;
+	uint64_t length;	/* disk_num_bytes */
+	uint64_t inode;
+	uint64_t file_offset;	/* of the item's key */
+	uint32_t member;	/* index */
+	bool marked;		/* a REG item with SEAL_MARK refers to it */
+	bool unmarked;		/* a REG item without the mark refers to it */
+	bool foreign_mark;	/* other_encoding that is neither 0 nor SEAL_MARK */
+};
+
+struct scan {
+	struct volume *volume;
+	uint64_t *member;		/* ids, ascending */
+	struct tree *tree;		/* of each member */
+	size_t n_members;
+	struct scan_block *block;	/* by ascending address */
+	size_t n_blocks, n_leaves;
+	struct scan_extent *extent;	/* by ascending address */
+	size_t n_extents;
+	uint64_t data_bytes;		/* sum of the extents' lengths */
+	uint64_t *orphan;		/* inode numbers with an ORPHAN item in some member, ascending */
+	size_t n_orphans;
+	uint64_t n_regular_files;	/* INODE_ITEMs of regular files, each leaf once */
+};
+
+/*
+ * Walks the trees of the subvolumes ids (any order, no duplicates) in ascending order, each block once.  Checks that two items that refer to one
+ * extent agree on its length, that extents do not overlap, lie in data or mixed block groups and inside one chunk: ERROR_CORRUPT.
+ */
+bool scan_run(struct volume *volume, const uint64_t *ids, size_t n, struct scan **scan, struct error *err) must_use;
+void scan_free(struct scan *scan);
+static inline void scan_cleanup(struct scan **p) { scan_free(*p); }
+#define cleanup_scan __attribute__((cleanup(scan_cleanup)))
+
+/* NULL where there is none. */
+const struct scan_block *scan_block_at(const struct scan *scan, uint64_t logical);
+const struct scan_extent *scan_extent_at(const struct scan *scan, uint64_t logical);
+bool scan_is_orphan(const struct scan *scan, uint64_t inode);
+
+#endif /* COMMON_FS_SCAN_H */
