@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Compressed extents: zlib, LZO in btrfs' framing, zstd.  Input is hostile; output is bounded by the caller. */
+#include "common/fs/file-data.h"
+
+#include <inttypes.h>
+#include <lzo/lzo1x.h>
+#include <stdlib.h>
+#define ZLIB_CONST	/* next_in is const */
+#include <zlib.h>
+#include <zstd.h>
+
+/* What an extent of at most 1 MiB decoded bytes can ask for; the kernel's own limit is 17. */
+#define ZSTD_WINDOW_LOG_MAX 20
+
+#define LZO_LENGTH_SIZE 4u
+
+static bool inflate_zlib(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len, size_t *done, struct error *err)
+{
+	z_stream stream = { .next_in = in, .avail_in = in_len, .next_out = out, .avail_out = out_len };
+	int status;
+
+	if (inflateInit(&stream) != Z_OK)
+		return error_memory(err);
+	/* One call decides: all the input and all the room are there. */
+	status = inflate(&stream, Z_FINISH);
+	*done = stream.total_out;
+	const size_t used = stream.total_in;
+	inflateEnd(&stream);
+	/* A full output is enough: what is padded up to a sector may decode to more than the file has. */
+	if (status == Z_STREAM_END || *done == out_len)
+		return true;
+	if (status == Z_MEM_ERROR)
+		return error_memory(err);
+	return error_set(err, ERROR_CORRUPT, "zlib data: %s after %zu of %zu bytes, %zu of %zu bytes decoded",
+			 status == Z_DATA_ERROR ? "invalid" : status == Z_NEED_DICT ? "wants a dictionary" : "ends early",
+			 used, in_len, *done, out_len);
+}
+
+static bool inflate_zstd(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len, size_t *done, struct error *err)
+{
+	ZSTD_inBuffer from = { in, in_len, 0 };
+	ZSTD_outBuffer to = { out, out_len, 0 };
+	ZSTD_DCtx *context = ZSTD_createDCtx();
+	bool ok = true;
+	size_t more;
+
+	if (!context)
+		return error_memory(err);
+	ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX);
+	/* Ends with the first frame: what follows is padding up to the sector. */
+	do {
+		const size_t had_in = from.pos, had_out = to.pos;
+
+		more = ZSTD_decompressStream(context, &to, &from);
+		if (ZSTD_isError(more))
+			ok = error_set(err, ERROR_CORRUPT, "zstd data: %s after %zu of %zu bytes, %zu of %zu bytes decoded",
+				       ZSTD_getErrorName(more), from.pos, in_len, to.pos, out_len);
+		else if (more != 0 && to.pos < out_len && from.pos == had_in && to.pos == had_out)
+			ok = error_set(err, ERROR_CORRUPT, "zstd data: ends early after %zu bytes, %zu of %zu bytes decoded",
+				       from.pos, to.pos, out_len);
+	} while (ok && more != 0 && to.pos < out_len);
+	*done = to.pos;
+	ZSTD_freeDCtx(context);
+	return ok;
+}
+
+static uint32_t lzo_length(const uint8_t *at)
+{
+	struct le32 length;
+
+	memcpy(&length, at, sizeof(length));
+	return le32(length);
+}
+
+/*
+ * Four bytes with the length of everything, then segments: four bytes of length, then that much LZO1X, which
+ * decodes to at most one sector.  A segment's length never crosses a sector edge: fewer than four bytes before it are padding.
+ */
+static bool inflate_lzo_segments(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len, uint32_t sector_size,
+				 uint8_t *sector, size_t *done, struct error *err)
+{
+	if (in_len < LZO_LENGTH_SIZE)
+		return error_set(err, ERROR_CORRUPT, "lzo data: %zu bytes, the length takes %u", in_len, LZO_LENGTH_SIZE);
+
+	const size_t total = lzo_length(in);
+	size_t at = LZO_LENGTH_SIZE;
+
+	if (total < LZO_LENGTH_SIZE || total > in_len)
+		return error_set(err, ERROR_CORRUPT, "lzo data: total length is %zu, not %u to %zu", total, LZO_LENGTH_SIZE,
+				 in_len);
+	*done = 0;
+	while (*done < out_len) {
+		const size_t sector_left = sector_size - at % sector_size;
+		lzo_uint decoded = sector_size;
+
+		if (sector_left < LZO_LENGTH_SIZE)
+			at += sector_left;
+		if (at >= total)
+			return true;
+		if (total - at < LZO_LENGTH_SIZE)
+			return error_set(err, ERROR_CORRUPT, "lzo data at %zu: %zu bytes left, a segment length takes %u", at,
+					 total - at, LZO_LENGTH_SIZE);
+
+		const size_t length = lzo_length(in + at);
+
+		at += LZO_LENGTH_SIZE;
+		if (length == 0 || length > total - at)
+			return error_set(err, ERROR_CORRUPT, "lzo data at %zu: segment length is %zu, not 1 to %zu", at, length,
+					 total - at);
+
+		const int status = lzo1x_decompress_safe(in + at, length, sector, &decoded, NULL);
+
+		if (status != LZO_E_OK)
+			return error_set(err, ERROR_CORRUPT, "lzo data at %zu: segment of %zu bytes: error %d", at, length, status);
+
+		const size_t take = decoded < out_len - *done ? decoded : out_len - *done;
+
+		memcpy(out + *done, sector, take);
+		*done += take;
+		at += length;
+	}
+	return true;
+}
+
+static bool inflate_lzo(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len, uint32_t sector_size, size_t *done,
+			struct error *err)
+{
+	uint8_t *sector = malloc(sector_size);
+	bool ok;
+
+	if (!sector)
+		return error_memory(err);
+	ok = inflate_lzo_segments(in, in_len, out, out_len, sector_size, sector, done, err);
+	free(sector);
+	return ok;
+}
+
+bool decompress(uint8_t compression, const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len, uint32_t sector_size,
+		struct error *err)
+{
+	size_t done = 0;
+	bool ok;
+
+	switch (compression) {
+	case COMPRESS_ZLIB:
+		ok = inflate_zlib(in, in_len, out, out_len, &done, err);
+		break;
+	case COMPRESS_LZO:
+		ok = inflate_lzo(in, in_len, out, out_len, sector_size, &done, err);
+		break;
+	case COMPRESS_ZSTD:
+		ok = inflate_zstd(in, in_len, out, out_len, &done, err);
+		break;
+	default:
+		return error_set(err, ERROR_CORRUPT, "compression is %u, not %u to %u", compression, COMPRESS_ZLIB, COMPRESS_ZSTD);
+	}
+	if (ok && done < out_len)
+		memset(out + done, 0, out_len - done);
+	return ok;
+}
