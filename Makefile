@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Builds, tests and installs btrfs-crypt.  `make help` lists the targets.
+
+PKGS     := libcrypto popt libsodium zlib libzstd libxxhash libisal uuid json-c
+LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llzo2
+B        ?= build$(if $(SAN),-san)
+PREFIX   ?= /usr/local
+SBINDIR  ?= $(PREFIX)/sbin
+MANDIR   ?= $(PREFIX)/share/man
+CFLAGS   ?= -O2 -g
+FUZZ_SECONDS ?= 60
+CRASH_STATES ?= 10000
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+MAKEFLAGS += --no-print-directory
+
+override CFLAGS   += -std=c11 -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes $(if $(CI),-Werror) \
+                     $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all,-fstack-protector-strong)
+override CPPFLAGS += -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+override LDFLAGS  += -Wl,--as-needed
+
+# Everything but main() is in one archive, so that a test takes from it only what it needs.
+SOURCES  := $(wildcard format/*.c common/*/*.c cmd/*.c)
+OBJECTS  := $(SOURCES:%.c=$(B)/%.o)
+ARCHIVE  := $(B)/libbtrfs-crypt.a
+SUPPORT  := $(patsubst %.c,$(B)/%.o,$(filter-out tests/unit/test-%,$(wildcard tests/unit/*.c tests/support/*.c)))
+UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test-*.c))
+TOOLS    := $(patsubst %.c,$(B)/%,$(wildcard tests/image/*.c tests/crash/*.c tests/bench/*.c))
+FUZZ     := $(patsubst tests/fuzz/fuzz-%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
+REPLAY   := $(FUZZ:%=$(B)/tests/fuzz/replay-%)
+MAN      := $(wildcard man/*.8)
+
+all: $(B)/btrfs-crypt	## the program (default)
+
+objects: $(OBJECTS) $(SUPPORT)	## every object file
+
+deps:	## install the Debian packages that are missing (as root, or through sudo)
+	@scripts/deps
+
+demo: deps	## build, then seal, inspect and unseal a bundled image, explaining each step
+	@$(MAKE) all
+	@scripts/demo $(B)/btrfs-crypt
+
+ifdef SAN
+check: deps	## build and run all tests (SAN=address,undefined: the unit tests only, under these sanitizers)
+	@$(MAKE) unit replay
+	@tests/run --build $(B) unit fuzz
+else
+check: deps
+	@$(MAKE) all unit tools
+	@$(MAKE) SAN=address,undefined B=$(B)-san unit replay
+	@tests/run --build $(B) --sanitized $(B)-san
+endif
+
+unit: $(UNIT)
+tools: $(TOOLS)
+replay: $(REPLAY)
+
+crash: deps	## every power cut: at least 10,000 states
+	@$(MAKE) all tools
+	@CRASH_STATES=$(CRASH_STATES) TEST_TIMEOUT=86400 tests/run --build $(B) crash
+
+torture: deps	## the image tests with their large images
+	@$(MAKE) all tools
+	@TORTURE=1 TEST_TIMEOUT=86400 tests/run --build $(B) image
+
+bench: deps	## speed beside a plain rewrite of the same bytes and beside cryptsetup
+	@$(MAKE) all tools
+	@TEST_TIMEOUT=86400 tests/run --build $(B) --show bench
+
+fuzz:	## libFuzzer on every reader, FUZZ_SECONDS (60) each
+	@$(MAKE) CC=clang B=$(B)-fuzz CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' fuzz-targets
+	@tests/fuzz/run $(B)-fuzz $(FUZZ_SECONDS) $(FUZZ)
+
+fuzz-targets: $(FUZZ:%=$(B)/tests/fuzz/fuzz-%)
+
+install: all	## to DESTDIR$(PREFIX)
+	install -D -m 755 $(B)/btrfs-crypt $(DESTDIR)$(SBINDIR)/btrfs-crypt
+	install -d $(DESTDIR)$(MANDIR)/man8
+	install -m 644 $(MAN) $(DESTDIR)$(MANDIR)/man8
+
+uninstall:	## takes away what install put there
+	rm -f $(DESTDIR)$(SBINDIR)/btrfs-crypt $(MAN:man/%=$(DESTDIR)$(MANDIR)/man8/%)
+
+clean:
+	rm -rf build build-san build-fuzz $(B)
+
+help:	## this list
+	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  CC    $@";) $(if $(V),set -x;) $(CC) $(CPPFLAGS) -MMD -MP $(CFLAGS) -c -o $@ $<
+
+# Rewritten only when the command line changes, so that then everything is compiled again.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS)' > $@
+
+$(ARCHIVE): $(filter-out $(B)/cmd/main.o,$(OBJECTS)) $(SUPPORT)
+	@rm -f $@
+	@ar rcs $@ $^
+
+LINK = @echo "  LINK  $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
+
+$(B)/btrfs-crypt: $(B)/cmd/main.o $(ARCHIVE)
+	$(LINK) $(LIBS)
+
+$(UNIT) $(TOOLS): %: %.o $(ARCHIVE)
+	$(LINK) -lcmocka $(LIBS)
+
+$(REPLAY): $(B)/tests/fuzz/replay-%: $(B)/tests/fuzz/fuzz-%.o $(B)/tests/fuzz/replay.o $(ARCHIVE)
+	$(LINK) $(LIBS)
+
+$(B)/tests/fuzz/fuzz-%: $(B)/tests/fuzz/fuzz-%.o $(ARCHIVE)
+	$(LINK) -fsanitize=fuzzer $(LIBS)
+
+.PHONY: all objects deps demo check unit tools replay crash torture bench fuzz fuzz-targets install uninstall clean help FORCE
+.SECONDARY:
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Names from an image, for people: printable UTF-8 stays as it is, a backslash is doubled, every byte of anything else
+ * (controls, invalid UTF-8, characters that change direction or do not show) becomes \xNN.  No escaped
+ * name can move a cursor, hide text, or look like two lines; and each has exactly one reading.
+ */
+#ifndef COMMON_UTIL_ESCAPE_H
+#define COMMON_UTIL_ESCAPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Most bytes that the escaped form of len bytes takes, the final NUL included. */
+#define ESCAPED_SIZE(len) (4 * (size_t)(len) + 1)
+
+/*
+ * Into text of size bytes (> 0), always NUL terminated; what does not fit is left out, never half an
+ * escape or half a character.  Returns the length that the whole needs, as snprintf() does.
+ */
+size_t escape_text(const void *bytes, size_t len, char *text, size_t size);
+
+/* The same in new memory; NULL where there is none. */
+char *escape_new(const void *bytes, size_t len);
+
+/* Is this well-formed UTF-8 without NUL?  (It may still need escaping.) */
+bool utf8_is_valid(const void *bytes, size_t len);
+
+#endif /* COMMON_UTIL_ESCAPE_H */
