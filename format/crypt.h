@@ -22,6 +22,7 @@
 #define CRYPT_LABEL_MAX		64u
 #define CRYPT_HEADER_MAGIC	"BTRCRYPT"
 #define CRYPT_VERSION		1u
+#define CRYPT_JOURNAL_SLOTS	3u
 
 /* Key of an item: (CRYPT_ID, PERSISTENT_ITEM, domain u16 << 48 | kind u4 << 44 | index u44). */
 enum crypt_kind {
@@ -323,10 +324,10 @@ struct disk_crypt_state {
 	struct le64 generation;
 	struct le64 n_devices;
 	struct le32 sector_size, node_size;
-	struct le64 cursor;		/* DATA: index of a unit item; LEAVES: address; see format/README.md */
+	struct le64 cursor;		/* DATA: unit item << 16 | unit in it; LEAVES: address; what is before it is sealed */
 	struct le64 sequence;		/* of the last journal record durable when this was written */
 	struct disk_crypt_range keys;	/* copies of header and slots */
-	struct disk_crypt_range slot[2];	/* the journal */
+	struct disk_crypt_range slot[CRYPT_JOURNAL_SLOTS];	/* the journal: record n is in slot n mod 3 */
 	uint8_t kcv[CRYPT_MAC_SIZE];
 	uint8_t kcv_old[CRYPT_MAC_SIZE];	/* zeros: not rekeying */
 	struct le64 start_time;		/* seconds since 1970 */
@@ -351,7 +352,7 @@ struct crypt_state_tail {
 	enum crypt_cipher cipher;
 	uint16_t domain;
 	uint64_t epoch, generation, cursor, sequence, start_time, total, n_unit_items;
-	struct crypt_range keys, slot[2];
+	struct crypt_range keys, slot[CRYPT_JOURNAL_SLOTS];
 };
 /* bytes: the SUPER_TAIL_SIZE bytes of a superblock.  Not authenticated.  ERROR_STATE where malformed. */
 bool crypt_state_read(const uint8_t *bytes, struct crypt_state_tail *state, struct error *err) must_use;
