@@ -65,6 +65,14 @@ struct disk_crypt_head {
 };
 static_assert(sizeof(struct disk_crypt_head) == 8, "crypt head");
 
+/*
+ * Items with entries (inode flags, units, inline units): read the head, then n_entries (at least 1) times _next(), then
+ * crypt_item_end(), which fails where bytes are left.
+ */
+bool crypt_head_read(struct cursor *item, enum crypt_kind kind, unsigned *n_entries, struct error *err) must_use;
+bool crypt_item_end(const struct cursor *item, enum crypt_kind kind, struct error *err) must_use;
+void crypt_head_write(struct disk_crypt_head *head, enum crypt_kind kind, unsigned n);
+
 /* --- header ---------------------------------------------------------------- */
 enum crypt_state {
 	CRYPT_STATE_SEALING = 1,
@@ -122,9 +130,12 @@ enum crypt_slot_type {
 	SLOT_RECOVERY = 3,
 };
 
+#define CRYPT_SLOT_MAGIC	"BTRCSLOT"
+#define CRYPT_RECOVERY_SIZE	20u	/* bytes of a recovery key */
+
 struct disk_crypt_slot_header {		/* the AAD, and what h = SHA-512() is over */
 	struct disk_crypt_head head;
-	uint8_t magic[8];		/* "BTRCSLOT" */
+	uint8_t magic[8];		/* CRYPT_SLOT_MAGIC */
 	struct le32 version;
 	uint8_t domain_uuid[CRYPT_UUID_SIZE];
 	struct le16 number;
@@ -195,8 +206,6 @@ static_assert(sizeof(struct disk_crypt_inode_flags) == 24, "crypt inode flags");
 struct crypt_inode_flags {
 	uint64_t member, inode, flags;
 };
-/* Consumes the head / the next entry.  Loop n_entries times; after it item->left must be 0 (checked by _next on the last). */
-bool crypt_head_read(struct cursor *item, enum crypt_kind kind, unsigned *n_entries, struct error *err) must_use;
 bool crypt_inode_flags_next(struct cursor *item, struct crypt_inode_flags *flags, struct error *err) must_use;
 
 /* --- units ----------------------------------------------------------------------- */
@@ -220,6 +229,10 @@ struct disk_crypt_unit {	/* followed by blocks tags of 16 bytes */
 	uint8_t first[8];			/* first bytes of its ciphertext */
 };
 static_assert(sizeof(struct disk_crypt_unit) == 88, "crypt unit");
+static inline size_t crypt_unit_size(unsigned blocks)
+{
+	return sizeof(struct disk_crypt_unit) + (size_t)blocks * CRYPT_TAG_SIZE;
+}
 
 struct crypt_unit {
 	struct disk_crypt_u u;		/* as on disk: K_unit is derived from these bytes */

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The state of an unfinished conversion, in the tail of a superblock. */
+#include "format/crypt-check.h"
+
+#define STATE_FLAGS_KNOWN 1u
+
+/* A range of whole blocks, or none (both 0). */
+static bool range_read(const struct disk_crypt_range *disk, const char *name, struct place place,
+		       struct crypt_range *range, struct error *err)
+{
+	const uint64_t logical = le64(disk->logical), length = le64(disk->length);
+
+	if (logical % CRYPT_BLOCK != 0 || length % CRYPT_BLOCK != 0 || length > UINT64_MAX - logical ||
+	    (length == 0 && logical != 0))
+		return wrong(place, "%s is %#" PRIx64 " bytes at %#" PRIx64 ", not whole blocks of %u", name, length,
+			     logical, CRYPT_BLOCK);
+	*range = (struct crypt_range){ logical, length };
+	return true;
+}
+
+static bool size_is_valid(uint32_t size)
+{
+	return size >= NODE_SIZE_MIN && size <= NODE_SIZE_MAX && (size & (size - 1)) == 0;
+}
+
+static bool state_check(const struct disk_crypt_state *disk, struct place place, struct error *err)
+{
+	if (memcmp(disk->magic, CRYPT_STATE_MAGIC, sizeof(disk->magic)) != 0)
+		return wrong(place, "the magic is not \"%s\"", CRYPT_STATE_MAGIC);
+	if (le32(disk->version) != CRYPT_VERSION)
+		return wrong(place, "version is %" PRIu32 ", not %u", le32(disk->version), CRYPT_VERSION);
+	if (disk->operation < CRYPT_OP_ENCRYPT || disk->operation > CRYPT_OP_DECRYPT)
+		return wrong(place, "operation is %u, not 1 or 2", disk->operation);
+	if (disk->direction < CRYPT_TO_SEALED || disk->direction > CRYPT_TO_PLAIN)
+		return wrong(place, "direction is %u, not 1 or 2", disk->direction);
+	if (disk->phase < CRYPT_PHASE_STRUCTURE || disk->phase > CRYPT_PHASE_FINISHED)
+		return wrong(place, "phase is %u, not 1 to %u", disk->phase, CRYPT_PHASE_FINISHED);
+	if (!cipher_known(disk->cipher))
+		return wrong(place, "cipher is %u, not 1 or 2", disk->cipher);
+	if ((le32(disk->flags) & ~STATE_FLAGS_KNOWN) != 0)
+		return wrong(place, "flags are %#" PRIx32 ", not 0 or %#x", le32(disk->flags), STATE_FLAGS_KNOWN);
+	if (!size_is_valid(le32(disk->sector_size)))
+		return wrong(place, "sector_size is %" PRIu32 ", not a power of two from %u to %u",
+			     le32(disk->sector_size), NODE_SIZE_MIN, NODE_SIZE_MAX);
+	if (!size_is_valid(le32(disk->node_size)))
+		return wrong(place, "node_size is %" PRIu32 ", not a power of two from %u to %u",
+			     le32(disk->node_size), NODE_SIZE_MIN, NODE_SIZE_MAX);
+	if (!all_zero(disk->zero, sizeof(disk->zero)))
+		return wrong(place, "%zu reserved bytes are not 0", sizeof(disk->zero));
+	return true;
+}
+
+bool crypt_state_read(const uint8_t *bytes, struct crypt_state_tail *state, struct error *err)
+{
+	const struct place place = { ERROR_STATE, "conversion state in the superblock", SUPER_TAIL_OFFSET };
+	struct crypt_range keys, slot[2];
+	struct disk_crypt_state disk;
+
+	memcpy(&disk, bytes, sizeof(disk));
+	if (!state_check(&disk, place, err))
+		return false;
+	if (!all_zero(bytes + sizeof(disk), SUPER_TAIL_SIZE - sizeof(disk)))
+		return wrong(place, "%zu bytes after it are not 0", SUPER_TAIL_SIZE - sizeof(disk));
+	if (!range_read(&disk.keys, "the place of the keys", place, &keys, err) ||
+	    !range_read(&disk.slot[0], "journal place 0", place, &slot[0], err) ||
+	    !range_read(&disk.slot[1], "journal place 1", place, &slot[1], err))
+		return false;
+
+	*state = (struct crypt_state_tail){
+		.disk = disk,
+		.operation = disk.operation,
+		.direction = disk.direction,
+		.phase = disk.phase,
+		.cipher = disk.cipher,
+		.domain = le16(disk.domain),
+		.epoch = le64(disk.epoch),
+		.generation = le64(disk.generation),
+		.cursor = le64(disk.cursor),
+		.sequence = le64(disk.sequence),
+		.start_time = le64(disk.start_time),
+		.total = le64(disk.total),
+		.n_unit_items = le64(disk.n_unit_items),
+		.keys = keys,
+		.slot = { slot[0], slot[1] },
+	};
+	return true;
+}
