@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Is a file or block device in use by the kernel?  For those who want to write to it. */
+#ifndef COMMON_VOLUME_DEVICE_IN_USE_H
+#define COMMON_VOLUME_DEVICE_IN_USE_H
+
+#include <sys/stat.h>
+
+#include "format/error.h"
+
+/*
+ * ERROR_BUSY, saying by whom, where st is mounted as a device or is the backing file of a loop device that is
+ * attached read-write or itself in use.
+ */
+bool device_not_in_use(const struct stat *st, struct error *err) must_use;
+
+#endif /* COMMON_VOLUME_DEVICE_IN_USE_H */
