@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Making transactions durable; finding and reading back what was made durable. */
+#include "common/tree/journal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+bool journal_open(struct volume *volume, const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], const uint8_t op_id[CRYPT_UUID_SIZE],
+		  const struct key_schedule *schedule, struct journal *journal, struct error *err)
+{
+	*journal = (struct journal){ .volume = volume };
+	memcpy(journal->op_id, op_id, sizeof(journal->op_id));
+	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++) {
+		journal->slot[i] = slot[i];
+		if (i == 0 || slot[i].length < journal->buffer_size)
+			journal->buffer_size = slot[i].length;
+	}
+	journal->buffer = malloc(journal->buffer_size);
+	if (!journal->buffer)
+		return error_memory(err);
+	return mac_new(schedule, "journal", op_id, CRYPT_UUID_SIZE, &journal->mac, err);
+}
+
+void journal_close(struct journal *journal)
+{
+	mac_free(journal->mac);
+	free(journal->buffer);
+	*journal = (struct journal){ 0 };
+}
+
+size_t journal_capacity(const struct journal *journal)
+{
+	return journal->buffer_size;
+}
+
+size_t journal_record_size(const struct journal *journal, size_t n_changed, size_t n_new, size_t n_ranges, size_t n_tags)
+{
+	const size_t node_size = journal->volume->super.node_size;
+
+	return sizeof(struct disk_journal_header) + n_changed * (sizeof(struct disk_journal_changed) + node_size) +
+	       n_new * sizeof(struct disk_journal_new) + n_ranges * sizeof(struct disk_journal_range) +
+	       n_tags * CRYPT_TAG_SIZE + CRYPT_MAC_SIZE;
+}
+
+static uint8_t *put(uint8_t *at, const void *bytes, size_t len)
+{
+	memcpy(at, bytes, len);
+	return at + len;
+}
+
+/* The record into journal->buffer, whose size was checked; its length, or 0 on failure. */
+static size_t encode(struct journal *journal, const struct transaction *tx, const struct journal_point *point,
+		     const struct journal_range *ranges, size_t n_ranges, struct error *err)
+{
+	const struct volume *volume = journal->volume;
+	const uint64_t sequence = journal->sequence + 1;
+	const size_t n_changed = transaction_n_changed(tx), n_new = transaction_n_new(tx);
+	struct disk_journal_header header = {
+		.version = to_le32(CRYPT_VERSION),
+		.direction = point->direction,
+		.phase = point->phase,
+		.root_level = volume->super.root_level,
+		.sequence = to_le64(sequence),
+		.place = to_le64(journal->slot[sequence % CRYPT_JOURNAL_SLOTS].logical),
+		.epoch = to_le64(point->epoch),
+		.cursor = to_le64(point->cursor),
+		.bytes_used = to_le64(volume->super.bytes_used),
+		.n_changed = to_le32(n_changed),
+		.n_new = to_le32(n_new),
+		.n_ranges = to_le32(n_ranges),
+	};
+	uint8_t *at = journal->buffer + sizeof(header);
+
+	for (size_t i = 0; i < n_changed; i++) {
+		const struct block *block = transaction_changed(tx, i);
+		const struct disk_journal_changed changed = { to_le64(block->logical) };
+
+		at = put(at, &changed, sizeof(changed));
+		at = put(at, block->bytes, volume->super.node_size);
+	}
+	for (size_t i = 0; i < n_new; i++) {
+		const struct block *block = transaction_new(tx, i);
+		struct disk_journal_new disk = { .logical = to_le64(block->logical) };
+
+		if (!crypto_sha256(block->bytes, volume->super.node_size, disk.sha256, err))
+			return 0;
+		at = put(at, &disk, sizeof(disk));
+	}
+	for (size_t i = 0; i < n_ranges; i++) {
+		const struct disk_journal_range range = { to_le64(ranges[i].address), ranges[i].u };
+
+		at = put(at, &range, sizeof(range));
+		at = put(at, ranges[i].tags, (size_t)ranges[i].n_blocks * CRYPT_TAG_SIZE);
+	}
+
+	const size_t len = (size_t)(at - journal->buffer) + CRYPT_MAC_SIZE;
+
+	memcpy(header.magic, JOURNAL_MAGIC, sizeof(header.magic));
+	memcpy(header.op_id, journal->op_id, sizeof(header.op_id));
+	memcpy(header.previous, journal->last_mac, sizeof(header.previous));
+	header.length = to_le64(len);
+	memcpy(journal->buffer, &header, sizeof(header));
+	mac_start(journal->mac);
+	mac_update(journal->mac, journal->buffer, len - CRYPT_MAC_SIZE);
+	return mac_finish(journal->mac, at, err) ? len : 0;
+}
+
+static bool write_block(struct volume *volume, const struct block *block, struct error *err)
+{
+	return volume_write(volume, block->logical, block->bytes, volume->super.node_size, err);
+}
+
+static bool commit(struct journal *journal, struct transaction *tx, const struct journal_point *point,
+		   const struct journal_range *ranges, size_t n_ranges, struct error *err)
+{
+	struct volume *volume = journal->volume;
+	size_t n_tags = 0;
+
+	if (!transaction_settle(tx, err))
+		return false;
+	for (size_t i = 0; i < n_ranges; i++)
+		n_tags += ranges[i].n_blocks;
+
+	const size_t size = journal_record_size(journal, transaction_n_changed(tx), transaction_n_new(tx), n_ranges, n_tags);
+
+	if (size > journal_capacity(journal))
+		return error_set(err, ERROR_NO_SPACE, "a journal record takes %zu bytes, a journal slot has %zu", size,
+				 journal_capacity(journal));
+
+	const size_t len = encode(journal, tx, point, ranges, n_ranges, err);
+	const struct crypt_range *slot = &journal->slot[(journal->sequence + 1) % CRYPT_JOURNAL_SLOTS];
+
+	if (len == 0)
+		return false;
+	for (size_t i = 0; i < transaction_n_new(tx); i++) {
+		if (!write_block(volume, transaction_new(tx, i), err))
+			return false;
+	}
+	if (!volume_write(volume, slot->logical, journal->buffer, len, err) || !volume_flush(volume, err))
+		return false;
+	journal->sequence++;
+	memcpy(journal->last_mac, journal->buffer + len - CRYPT_MAC_SIZE, CRYPT_MAC_SIZE);
+
+	for (size_t i = 0; i < transaction_n_changed(tx); i++) {
+		if (!write_block(volume, transaction_changed(tx, i), err))
+			return false;
+	}
+	return true;
+}
+
+bool journal_commit(struct journal *journal, struct transaction *tx, const struct journal_point *point,
+		    const struct journal_range *ranges, size_t n_ranges, struct error *err)
+{
+	if (!commit(journal, tx, point, ranges, n_ranges, err)) {
+		transaction_drop(tx);
+		return false;
+	}
+	transaction_end(tx);
+	return true;
+}
+
+/* --- reading back ------------------------------------------------------------------------- */
+
+void journal_record_free(struct journal_record *record)
+{
+	free(record->bytes);
+	*record = (struct journal_record){ 0 };
+}
+
+/* The record of one mirror of a slot, or false: no valid one.  No error: an invalid record was never committed. */
+static bool read_mirror(struct journal *journal, const struct crypt_range *slot, unsigned mirror, struct journal_record *record)
+{
+	struct error ignored;
+	struct disk_journal_header disk;
+	struct journal_record found = { 0 };
+	uint8_t mac[CRYPT_MAC_SIZE];
+	struct cursor cursor = { (const uint8_t *)&disk, sizeof(disk), slot->logical };
+
+	if (!volume_read(journal->volume, slot->logical, &disk, sizeof(disk), mirror, &ignored) ||
+	    !journal_header_read(&cursor, &found.header, &ignored))
+		return false;
+	if (found.header.length > slot->length || found.header.place != slot->logical ||
+	    memcmp(found.header.op_id, journal->op_id, sizeof(found.header.op_id)) != 0)
+		return false;
+
+	found.len = found.header.length;
+	found.bytes = malloc(found.len);
+	if (!found.bytes)
+		return false;
+	if (!volume_read(journal->volume, slot->logical, found.bytes, found.len, mirror, &ignored))
+		goto invalid;
+	mac_start(journal->mac);
+	mac_update(journal->mac, found.bytes, found.len - CRYPT_MAC_SIZE);
+	if (!mac_finish(journal->mac, mac, &ignored) ||
+	    !secret_same(mac, found.bytes + found.len - CRYPT_MAC_SIZE, sizeof(mac)))
+		goto invalid;
+	/* The bytes that were authenticated are the ones that count, should the two reads differ. */
+	cursor = (struct cursor){ found.bytes, found.len, slot->logical };
+	if (!journal_header_read(&cursor, &found.header, &ignored) || found.header.length != found.len)
+		goto invalid;
+	memcpy(found.mac, mac, sizeof(mac));
+	*record = found;
+	return true;
+invalid:
+	journal_record_free(&found);
+	return false;
+}
+
+static bool read_slot(struct journal *journal, unsigned i, struct journal_record *record, struct error *err)
+{
+	const struct chunk *chunk;
+
+	if (!volume_chunk(journal->volume, journal->slot[i].logical, &chunk, err))
+		return false;
+	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++) {
+		if (read_mirror(journal, &journal->slot[i], mirror, record) && record->header.sequence % CRYPT_JOURNAL_SLOTS == i)
+			return true;
+		journal_record_free(record);
+	}
+	return true;	/* record->bytes == NULL: none */
+}
+
+/* Are the new blocks of a record where it says?  Where not, it was never committed. */
+static bool new_blocks_present(struct journal *journal, const struct journal_record *record)
+{
+	const uint32_t node_size = journal->volume->super.node_size;
+	struct cursor at = { record->bytes, record->len - CRYPT_MAC_SIZE, record->header.place };
+	struct journal_header header;
+	struct error ignored;
+	uint8_t *block = malloc(node_size);
+	bool present = block && journal_header_read(&at, &header, &ignored);
+
+	for (uint32_t i = 0; present && i < header.n_changed; i++) {
+		struct journal_changed changed;
+
+		present = journal_changed_next(&at, node_size, &changed, &ignored);
+	}
+	for (uint32_t i = 0; present && i < header.n_new; i++) {
+		struct journal_new new_block;
+		const struct chunk *chunk;
+		bool good = false;
+
+		present = journal_new_next(&at, &new_block, &ignored) &&
+			  volume_chunk(journal->volume, new_block.logical, &chunk, &ignored);
+		for (unsigned mirror = 0; present && !good && mirror < chunk_n_mirrors(chunk); mirror++) {
+			uint8_t sha256[32];
+
+			good = volume_read(journal->volume, new_block.logical, block, node_size, mirror, &ignored) &&
+			       crypto_sha256(block, node_size, sha256, &ignored) &&
+			       memcmp(sha256, new_block.sha256, sizeof(sha256)) == 0;
+		}
+		present = present && good;
+	}
+	free(block);
+	return present;
+}
+
+bool journal_find(struct journal *journal, uint64_t least, struct journal_record record[2], unsigned *n, struct error *err)
+{
+	struct journal_record found[CRYPT_JOURNAL_SLOTS] = { 0 };
+	struct journal_record *newest = NULL, *older = NULL;
+	bool ok = false;
+
+	*n = 0;
+	record[0] = record[1] = (struct journal_record){ 0 };
+	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++) {
+		if (!read_slot(journal, i, &found[i], err))
+			goto out;
+	}
+	for (unsigned tries = 0; tries < CRYPT_JOURNAL_SLOTS && !newest; tries++) {
+		for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++) {
+			if (found[i].bytes && (!newest || found[i].header.sequence > newest->header.sequence))
+				newest = &found[i];
+		}
+		if (newest && !new_blocks_present(journal, newest)) {
+			journal_record_free(newest);
+			newest = NULL;
+		}
+	}
+	if ((newest ? newest->header.sequence : 0) < least) {
+		error_set(err, ERROR_STATE, "the newest journal record is %" PRIu64 ", the state knows of %" PRIu64,
+			  newest ? newest->header.sequence : 0, least);
+		goto out;
+	}
+	if (newest && newest->header.sequence > 1) {
+		older = &found[(newest->header.sequence - 1) % CRYPT_JOURNAL_SLOTS];
+		if (!older->bytes || older->header.sequence != newest->header.sequence - 1 ||
+		    !secret_same(older->mac, newest->header.previous, CRYPT_MAC_SIZE)) {
+			error_set(err, ERROR_STATE, "journal record %" PRIu64 " is missing or fails authentication",
+				  newest->header.sequence - 1);
+			goto out;
+		}
+	}
+	if (newest) {
+		journal->sequence = newest->header.sequence;
+		memcpy(journal->last_mac, newest->mac, sizeof(journal->last_mac));
+	}
+	if (older) {
+		record[(*n)++] = *older;
+		older->bytes = NULL;
+	}
+	if (newest) {
+		record[(*n)++] = *newest;
+		newest->bytes = NULL;
+	}
+	ok = true;
+out:
+	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++)
+		free(found[i].bytes);
+	return ok;
+}
+
+bool journal_record_visit(const struct journal *journal, const struct journal_record *record, journal_on_changed *on_changed,
+			  journal_on_range *on_range, void *context, struct error *err)
+{
+	struct cursor at = { record->bytes, record->len - CRYPT_MAC_SIZE, record->header.place };
+	struct journal_header header;
+
+	if (!journal_header_read(&at, &header, err))
+		return false;
+	for (uint32_t i = 0; i < header.n_changed; i++) {
+		struct journal_changed changed;
+
+		if (!journal_changed_next(&at, journal->volume->super.node_size, &changed, err) ||
+		    (on_changed && !on_changed(context, &changed, err)))
+			return false;
+	}
+	for (uint32_t i = 0; i < header.n_new; i++) {
+		struct journal_new new_block;
+
+		if (!journal_new_next(&at, &new_block, err))
+			return false;
+	}
+	for (uint32_t i = 0; i < header.n_ranges; i++) {
+		struct journal_range range;
+
+		if (!journal_range_next(&at, &range, err) || (on_range && !on_range(context, &range, err)))
+			return false;
+	}
+	return true;
+}

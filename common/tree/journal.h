@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The write-ahead journal of a conversion: a transaction becomes durable as one authenticated record in free
+ * space before its first byte is written in place.  One flush for each record.
+ *
+ * Commit of record n:
+ *   1. new blocks are written to their (free) places, the record to slot n mod 3;
+ *   2. flush: from here on the record is durable, and so is everything record n-1 wrote in place;
+ *   3. changed blocks and data ranges are written in place.  Not flushed: record n+1 does.
+ * A crash before 2 leaves record n-1 the newest valid one (or n, if all of it reached the disk: nothing of it is in place
+ * then); a crash later leaves n.  So replaying the newest valid record and the one before it is always enough, and
+ * the third slot keeps both whole while the next one is being written.
+ */
+#ifndef COMMON_TREE_JOURNAL_H
+#define COMMON_TREE_JOURNAL_H
+
+#include "common/crypto/key-schedule.h"
+#include "common/tree/transaction.h"
+#include "format/journal.h"
+
+struct journal {
+	struct volume *volume;
+	struct crypt_range slot[CRYPT_JOURNAL_SLOTS];
+	uint8_t op_id[CRYPT_UUID_SIZE];
+	struct mac *mac;		/* K_jrn; owned */
+	uint64_t sequence;		/* of the last record */
+	uint8_t last_mac[CRYPT_MAC_SIZE];	/* of the last record; zeros before the first */
+	uint8_t *buffer;		/* one slot's worth */
+	size_t buffer_size;
+};
+
+bool journal_open(struct volume *volume, const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], const uint8_t op_id[CRYPT_UUID_SIZE],
+		  const struct key_schedule *schedule, struct journal *journal, struct error *err) must_use;
+void journal_close(struct journal *journal);	/* zeroed struct is fine */
+
+/* What a record says beside blocks: where the conversion stands once it is in place. */
+struct journal_point {
+	enum crypt_direction direction;
+	enum crypt_phase phase;
+	uint64_t cursor;
+	uint64_t epoch;
+};
+
+/* Bytes of a record with so many blocks and ranges: must not exceed journal_capacity(). */
+size_t journal_record_size(const struct journal *journal, size_t n_changed, size_t n_new, size_t n_ranges, size_t n_tags);
+size_t journal_capacity(const struct journal *journal);
+
+/*
+ * Steps 1 and 2, then the changed blocks of step 3; the caller writes the data of the ranges afterwards.  Settles and ends the
+ * transaction, also when it fails.  ERROR_NO_SPACE where the record does not fit (nothing was written then).
+ */
+bool journal_commit(struct journal *journal, struct transaction *tx, const struct journal_point *point,
+		    const struct journal_range *ranges, size_t n_ranges, struct error *err) must_use;
+
+/* One authentic record, as found. */
+struct journal_record {
+	uint8_t *bytes;
+	size_t len;
+	struct journal_header header;
+	uint8_t mac[CRYPT_MAC_SIZE];
+};
+
+/*
+ * Reads the newest valid record and the one before it; *n is 0, 1 (the newest is the first of all) or 2, older first.
+ * A record counts only if its MAC, place and op_id are right on some mirror, and, for the newest, its new blocks are there.
+ * ERROR_STATE: an older record is missing, is not chained to the newest, or the newest is older than `least`.
+ */
+bool journal_find(struct journal *journal, uint64_t least, struct journal_record record[2], unsigned *n, struct error *err) must_use;
+void journal_record_free(struct journal_record *record);
+
+/* Calls for each part of an authentic record; either may be NULL. */
+typedef bool journal_on_changed(void *context, const struct journal_changed *changed, struct error *err);
+typedef bool journal_on_range(void *context, const struct journal_range *range, struct error *err);
+bool journal_record_visit(const struct journal *journal, const struct journal_record *record, journal_on_changed *on_changed,
+			  journal_on_range *on_range, void *context, struct error *err) must_use;
+
+#endif /* COMMON_TREE_JOURNAL_H */

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Journal records, byte for byte: what one transaction of a conversion changes.  Specified in
+ * format/README.md, "The journal".  Nothing here is authenticated: common/tree/journal.c does that.
+ */
+#ifndef FORMAT_JOURNAL_H
+#define FORMAT_JOURNAL_H
+
+#include "format/crypt.h"
+
+#define JOURNAL_MAGIC "BTRCJRNL"
+
+struct disk_journal_header {
+	uint8_t magic[8];
+	struct le32 version;
+	uint8_t direction, phase, root_level, zero;
+	struct le64 length;		/* bytes of the whole record, MAC included */
+	struct le64 sequence;		/* from 1 */
+	uint8_t op_id[CRYPT_UUID_SIZE];
+	struct le64 place;		/* logical address of its slot */
+	uint8_t previous[CRYPT_MAC_SIZE];	/* MAC of record sequence - 1; zeros for the first */
+	struct le64 epoch;		/* of the domain header once the record is in place */
+	struct le64 cursor;		/* once the record is in place */
+	struct le64 bytes_used;		/* of the superblock, once the record is in place */
+	struct le32 n_changed, n_new, n_ranges;
+	struct le32 zero2;
+};
+static_assert(sizeof(struct disk_journal_header) == 128, "journal header");
+/* followed by: n_changed * (struct disk_journal_changed, then the block), n_new * struct disk_journal_new,
+ * n_ranges * (struct disk_journal_range, then its tags), mac[32] */
+
+struct disk_journal_changed {	/* followed by the node size of bytes */
+	struct le64 logical;
+};
+
+struct disk_journal_new {	/* is at its place already */
+	struct le64 logical;
+	uint8_t sha256[32];
+};
+static_assert(sizeof(struct disk_journal_new) == 40, "journal new block");
+
+struct disk_journal_range {	/* one unit whose blocks are overwritten; followed by its tags */
+	struct le64 address;	/* logical, now */
+	struct disk_crypt_u u;
+};
+static_assert(sizeof(struct disk_journal_range) == 56, "journal range");
+
+struct journal_changed {
+	uint64_t logical;
+	const uint8_t *bytes;	/* borrowed: the node size */
+};
+
+struct journal_new {
+	uint64_t logical;
+	const uint8_t *sha256;	/* borrowed */
+};
+
+struct journal_range {
+	uint64_t address;
+	struct disk_crypt_u u;
+	uint32_t n_blocks;
+	const uint8_t *tags;	/* borrowed */
+};
+
+struct journal_header {
+	enum crypt_direction direction;
+	enum crypt_phase phase;
+	uint8_t root_level;
+	uint64_t length, sequence, place, epoch, cursor, bytes_used;
+	uint32_t n_changed, n_new, n_ranges;
+	uint8_t op_id[CRYPT_UUID_SIZE], previous[CRYPT_MAC_SIZE];
+};
+
+/* The header alone: magic, version, known direction and phase, length >= header + MAC.  ERROR_STATE. */
+bool journal_header_read(struct cursor *record, struct journal_header *header, struct error *err) must_use;
+
+/* Then, in this order, exactly as many times as the header says. */
+bool journal_changed_next(struct cursor *record, uint32_t node_size, struct journal_changed *changed, struct error *err) must_use;
+bool journal_new_next(struct cursor *record, struct journal_new *new_block, struct error *err) must_use;
+bool journal_range_next(struct cursor *record, struct journal_range *range, struct error *err) must_use;
+
+#endif /* FORMAT_JOURNAL_H */
