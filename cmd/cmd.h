@@ -5,7 +5,10 @@
 
 #include <popt.h>
 
+#include "common/volume/volume.h"
 #include "format/error.h"
+
+#define BTRFS_CRYPT_VERSION "0.1"
 
 struct command {
 	const char *name;
@@ -22,8 +25,22 @@ extern const struct command cmd_convert, cmd_verify_key, cmd_verify, cmd_dump_tr
 extern struct poptOption options_key[];		/* common/cmd key sources: see cmd/key-options.h */
 extern struct poptOption options_format[];	/* --format text|json */
 bool format_is_json(void);
+bool format_check(struct error *err) must_use;	/* main() calls it, after the options are parsed */
 
 /* One exit status that is not an error: convert --status gives 7 while unfinished, verify-key 2.  main() returns it when run() was true. */
 extern int command_status;
+
+extern const char *command_name;	/* of the row that runs; NULL before */
+
+/* One line on stderr (JSON with --format json): for the warn and note members of the rooms below. */
+void print_warning(void *context, const char *text);
+void print_note(void *context, const char *text);
+
+/*
+ * Opens an image with warnings printed; errors begin with its name.  unfinished: also where a conversion is unfinished.
+ * image_open_super() stops before the chunk tree.
+ */
+bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err) must_use;
+bool image_open_super(const char *path, bool writable, struct volume **volume, struct error *err) must_use;
 
 #endif /* CMD_CMD_H */

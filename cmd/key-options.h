@@ -20,6 +20,7 @@ bool key_input_given(void);
  * volume key beside one of the others): ERROR_USAGE.  Nothing given: asks on the terminal (twice with verify) where ask is true.
  */
 bool key_input_read(bool ask, bool verify, const char *prompt, struct key_input *input, struct error *err) must_use;
-void key_input_free(struct key_input *input);
+void key_input_free(struct key_input *input);	/* wipes; what is all zeros or freed before is fine */
+#define cleanup_key_input __attribute__((cleanup(key_input_free)))	/* initialise with { 0 } */
 
 #endif /* CMD_KEY_OPTIONS_H */

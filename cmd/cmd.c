@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What all commands share: the output format, warnings, and opening an image. */
+#include "cmd/cmd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/json.h"
+#include "common/util/escape.h"
+
+const char *command_name;
+int command_status;
+
+static char *format;
+
+struct poptOption options_format[] = {
+	{ "format", 0, POPT_ARG_STRING, &format, 0, "how to print: text (default) or json, one object per line", "text|json" },
+	POPT_TABLEEND
+};
+
+bool format_is_json(void)
+{
+	return format && strcmp(format, "json") == 0;
+}
+
+bool format_check(struct error *err)
+{
+	if (!format || format_is_json() || strcmp(format, "text") == 0)
+		return true;
+	return error_set(err, ERROR_USAGE, "--format: text or json");
+}
+
+static void print_line(const char *kind, const char *text)
+{
+	fflush(stdout);
+	if (format_is_json()) {
+		struct json_object *line = json_line();
+
+		json_text(line, kind, text);
+		json_print(line, stderr);
+	} else {
+		fprintf(stderr, "btrfs-crypt %s: %s: %s\n", command_name ? command_name : "", kind, text);
+	}
+}
+
+void print_warning(void *context, const char *text)
+{
+	(void)context;
+	print_line("warning", text);
+}
+
+void print_note(void *context, const char *text)
+{
+	(void)context;
+	print_line("note", text);
+}
+
+/* Puts the image's name before the text. */
+static bool name_image(const char *path, struct error *err)
+{
+	char name[128];
+
+	escape_text(path, strlen(path), name, sizeof(name));
+	return error_prefix(err, "%s", name);
+}
+
+static bool open_image(const char *path, bool writable, bool super_only, const struct volume_options *options,
+		       struct volume **volume, struct error *err)
+{
+	struct device *device = NULL;
+
+	if (!device_open(path, writable, &device, err))
+		return false;	/* its text has the path */
+	if (super_only ? !volume_open_super(device, options, volume, err) : !volume_open(device, options, volume, err))
+		return name_image(path, err);
+	return true;
+}
+
+bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)
+{
+	const struct volume_options options = { .unfinished = unfinished, .warn = print_warning };
+
+	return open_image(path, writable, false, &options, volume, err);
+}
+
+bool image_open_super(const char *path, bool writable, struct volume **volume, struct error *err)
+{
+	const struct volume_options options = { .unfinished = true, .warn = print_warning };
+
+	return open_image(path, writable, true, &options, volume, err);
+}

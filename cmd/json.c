@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* JSON output over json-c. */
+#include "cmd/json.h"
+
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/util/escape.h"
+#include "common/util/hex.h"
+#include "format/error.h"
+
+static void *need(void *memory)
+{
+	if (!memory) {
+		fputs("btrfs-crypt: out of memory\n", stderr);
+		exit(ERROR_MEMORY);
+	}
+	return memory;
+}
+
+struct json_object *json_line(void)
+{
+	return need(json_object_new_object());
+}
+
+struct json_object *json_array(void)
+{
+	return need(json_object_new_array());
+}
+
+void json_member(struct json_object *object, const char *name, struct json_object *member)
+{
+	need(json_object_object_add(object, name, need(member)) == 0 ? object : NULL);
+}
+
+void json_append(struct json_object *array, struct json_object *member)
+{
+	need(json_object_array_add(array, need(member)) == 0 ? array : NULL);
+}
+
+void json_text(struct json_object *object, const char *name, const char *text)
+{
+	json_member(object, name, json_object_new_string(text));
+}
+
+void json_number(struct json_object *object, const char *name, int64_t number)
+{
+	json_member(object, name, json_object_new_int64(number));
+}
+
+void json_u64(struct json_object *object, const char *name, uint64_t number)
+{
+	json_format(object, name, "%" PRIu64, number);
+}
+
+void json_flag(struct json_object *object, const char *name, bool value)
+{
+	json_member(object, name, json_object_new_boolean(value));
+}
+
+void json_hex(struct json_object *object, const char *name, const void *bytes, size_t len)
+{
+	char *text = need(malloc(2 * len + 1));
+
+	hex_text(bytes, len, text);
+	json_text(object, name, text);
+	free(text);
+}
+
+void json_format(struct json_object *object, const char *name, const char *format, ...)
+{
+	char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	const int len = vasprintf(&text, format, args);
+
+	va_end(args);
+	need(len >= 0 ? text : NULL);
+	json_text(object, name, text);
+	free(text);
+}
+
+void json_name(struct json_object *object, const char *name, const void *bytes, size_t len)
+{
+	if (utf8_is_valid(bytes, len)) {
+		json_member(object, name, json_object_new_string_len(bytes, len));
+		return;
+	}
+
+	char *text = need(escape_new(bytes, len));
+	char hex_name[64];
+
+	snprintf(hex_name, sizeof(hex_name), "%s_hex", name);
+	json_text(object, name, text);
+	json_hex(object, hex_name, bytes, len);
+	free(text);
+}
+
+void json_print(struct json_object *line, FILE *out)
+{
+	fputs(need((void *)json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)), out);
+	fputc('\n', out);
+	json_object_put(line);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * JSON output: one object per line.  Numbers that may pass 2^53 (addresses, sizes, ids, generations) are strings of
+ * decimal digits, always, so that a member's type never depends on its value.
+ */
+#ifndef CMD_JSON_H
+#define CMD_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct json_object;
+
+/* A new object.  Running out of memory while building one ends the program with status 3: there is nothing to save. */
+struct json_object *json_line(void);
+struct json_object *json_array(void);
+
+void json_text(struct json_object *object, const char *name, const char *text);
+void json_number(struct json_object *object, const char *name, int64_t number);	/* never past 2^53 */
+void json_u64(struct json_object *object, const char *name, uint64_t number);	/* a string */
+void json_flag(struct json_object *object, const char *name, bool value);
+void json_hex(struct json_object *object, const char *name, const void *bytes, size_t len);
+/* "256/EXTENT_DATA" style free text with a format. */
+void json_format(struct json_object *object, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * A name from an image.  Valid UTF-8: as it is.  Else: escaped for people, with its exact bytes as NAME_hex beside.
+ */
+void json_name(struct json_object *object, const char *name, const void *bytes, size_t len);
+
+/* Takes member. */
+void json_member(struct json_object *object, const char *name, struct json_object *member);
+void json_append(struct json_object *array, struct json_object *member);
+
+/* Prints it as one line and frees it. */
+void json_print(struct json_object *line, FILE *out);
+
+#endif /* CMD_JSON_H */

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where the secret comes from. */
+#include "cmd/key-options.h"
+
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "format/crypt.h"
+
+static struct {
+	char *key_file, *passphrase_file, *volume_key_file;
+	long long size, offset;
+	int fd, slot;
+} opt = { .size = -1, .offset = -1, .fd = -1, .slot = -1 };
+
+struct poptOption options_key[] = {
+	{ "key-file", 'd', POPT_ARG_STRING, &opt.key_file, 0, "the exact bytes of FILE (-: standard input) are the secret", "FILE" },
+	{ "keyfile-size", 'l', POPT_ARG_LONGLONG, &opt.size, 0, "use only this many bytes of the key file", "BYTES" },
+	{ "keyfile-offset", 0, POPT_ARG_LONGLONG, &opt.offset, 0, "skip this many bytes of the key file", "BYTES" },
+	{ "passphrase-file", 0, POPT_ARG_STRING, &opt.passphrase_file, 0,
+	  "the passphrase is in FILE (-: standard input); one newline at its end is left out", "FILE" },
+	{ "passphrase-fd", 0, POPT_ARG_INT, &opt.fd, 0, "the same, from an open file descriptor", "N" },
+	{ "volume-key-file", 0, POPT_ARG_STRING, &opt.volume_key_file, 0, "the volume key itself, 32 bytes", "FILE" },
+	{ "key-slot", 'S', POPT_ARG_INT, &opt.slot, 0, "try only this key slot", "N" },
+	POPT_TABLEEND
+};
+
+bool key_input_given(void)
+{
+	return opt.key_file || opt.passphrase_file || opt.fd >= 0 || opt.volume_key_file;
+}
+
+static bool is_stdin(const char *path)
+{
+	return path && strcmp(path, "-") == 0;
+}
+
+static bool check_options(struct error *err)
+{
+	const int n_kinds = (opt.key_file != NULL) + (opt.passphrase_file != NULL) + (opt.fd >= 0);
+	const int n_stdin = is_stdin(opt.key_file) + is_stdin(opt.passphrase_file) + is_stdin(opt.volume_key_file) + (opt.fd == 0);
+
+	if (n_kinds > 1)
+		return error_set(err, ERROR_USAGE, "only one of --key-file, --passphrase-file and --passphrase-fd");
+	if (n_stdin > 1)
+		return error_set(err, ERROR_USAGE, "standard input can be only one secret");
+	if ((opt.size >= 0 || opt.offset >= 0) && !opt.key_file)
+		return error_set(err, ERROR_USAGE, "--keyfile-size and --keyfile-offset need --key-file");
+	if (opt.size == 0 || opt.size > SECRET_FILE_MAX)
+		return error_set(err, ERROR_USAGE, "--keyfile-size: 1 to %u", SECRET_FILE_MAX);
+	if (opt.slot >= (int)CRYPT_SLOTS_MAX)
+		return error_set(err, ERROR_USAGE, "--key-slot: 0 to %u", CRYPT_SLOTS_MAX - 1);
+	return true;
+}
+
+static bool read_key_file(struct secret **secret, struct error *err)
+{
+	if (!secret_read_file(opt.key_file, opt.offset > 0 ? opt.offset : 0, opt.size > 0 ? opt.size : 0, secret, err))
+		return false;
+	if (opt.size > 0 && secret_len(*secret) < (size_t)opt.size)
+		return error_set(err, ERROR_KEY, "the key file has %zu bytes there, --keyfile-size asks for %lld",
+				 secret_len(*secret), opt.size);
+	return true;
+}
+
+static bool read_volume_key(struct secret **key, struct error *err)
+{
+	/* One byte more than a key has, so that a longer file shows. */
+	if (!secret_read_file(opt.volume_key_file, 0, CRYPT_KEY_SIZE + 1, key, err))
+		return false;
+	if (secret_len(*key) != CRYPT_KEY_SIZE)
+		return error_set(err, ERROR_KEY, "the volume key file does not have exactly %u bytes", CRYPT_KEY_SIZE);
+	return true;
+}
+
+static bool read_all(bool ask, bool verify, const char *prompt, struct key_input *input, struct error *err)
+{
+	if (opt.volume_key_file && !read_volume_key(&input->volume_key, err))
+		return false;
+	if (opt.key_file)
+		return read_key_file(&input->secret, err);
+	if (opt.passphrase_file)
+		return secret_read_passphrase_file(opt.passphrase_file, &input->secret, err);
+	if (opt.fd >= 0)
+		return secret_read_passphrase_fd(opt.fd, &input->secret, err);
+	if (ask && !opt.volume_key_file)
+		return secret_ask(prompt, verify, &input->secret, err);
+	return true;
+}
+
+bool key_input_read(bool ask, bool verify, const char *prompt, struct key_input *input, struct error *err)
+{
+	*input = (struct key_input){ .is_key_file = opt.key_file != NULL, .slot = opt.slot };
+	if (check_options(err) && read_all(ask, verify, prompt, input, err))
+		return true;
+	key_input_free(input);
+	return false;
+}
+
+void key_input_free(struct key_input *input)
+{
+	secret_free(input->secret);
+	secret_free(input->volume_key);
+	*input = (struct key_input){ .slot = -1 };
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table of commands, their dispatch, their help, and the only printer of errors. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cmd/json.h"
+#include "common/crypto/secret.h"
+
+static const struct command *const commands[] = {
+	&cmd_convert, &cmd_verify_key, &cmd_verify, &cmd_list, &cmd_show, &cmd_ls, &cmd_cat, &cmd_dump_super, &cmd_dump_tree,
+};
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	}
+	return NULL;
+}
+
+static void print_error_json(const struct error *err)
+{
+	struct json_object *line = json_line();
+
+	json_text(line, "error", error_kind_name(err->kind));
+	json_number(line, "status", err->kind);
+	if (command_name)
+		json_text(line, "command", command_name);
+	json_text(line, "text", err->text);
+	if (err->hint[0])
+		json_text(line, "hint", err->hint);
+	json_print(line, stderr);
+}
+
+/* Prints and returns the exit status. */
+static int fail(const struct error *err)
+{
+	const char *space = command_name ? " " : "";
+	const char *name = command_name ? command_name : "";
+
+	fflush(stdout);
+	if (format_is_json()) {
+		print_error_json(err);
+	} else {
+		fprintf(stderr, "btrfs-crypt%s%s: %s\n", space, name, err->text);
+		if (err->hint[0])
+			fprintf(stderr, "btrfs-crypt%s%s: hint: %s\n", space, name, err->hint);
+	}
+	return err->kind;
+}
+
+/* "IMAGE [SUBVOL...]": every word one operand, in brackets an optional one, with dots any number more. */
+static void count_operands(const char *operands, int *least, int *most)
+{
+	const size_t len = strlen(operands);
+
+	*least = *most = 0;
+	for (const char *word = operands; *word; word += strcspn(word, " "), word += strspn(word, " ")) {
+		*least += *word != '[';
+		*most += 1;
+	}
+	if (len >= 4 && (strcmp(operands + len - 3, "...") == 0 || strcmp(operands + len - 4, "...]") == 0))
+		*most = -1;
+}
+
+static bool check_operands(const struct command *command, const char *const *operand, struct error *err)
+{
+	int least, most, n = 0;
+
+	while (operand[n])
+		n++;
+	count_operands(command->operands, &least, &most);
+	if (n < least)
+		error_set(err, ERROR_USAGE, "operand missing: %s", command->operands);
+	else if (most >= 0 && n > most)
+		error_set(err, ERROR_USAGE, "one operand too many: %s", command->operands);
+	else
+		return true;
+	return error_hint(err, "see btrfs-crypt %s --help", command->name);
+}
+
+static void print_help(const struct command *command, poptContext context)
+{
+	char operands[128];
+
+	snprintf(operands, sizeof(operands), "[OPTION...] %s", command->operands);
+	poptSetOtherOptionHelp(context, operands);
+	printf("btrfs-crypt %s: %s\n", command->name, command->summary);
+	poptPrintHelp(context, stdout, 0);
+	printf("\nManual: man btrfs-crypt-%s\n", command->name);
+}
+
+static int run_command(const struct command *command, int argc, const char **argv)
+{
+	static const char *none[] = { NULL };
+	int help = 0;
+	char called[64];
+	const struct poptOption table[] = {
+		{ NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)command->options, 0, NULL, NULL },
+		{ "help", '?', POPT_ARG_NONE, &help, 0, "show this help", NULL },
+		POPT_TABLEEND
+	};
+	struct error err = { 0 };
+	int status, rc;
+
+	snprintf(called, sizeof(called), "btrfs-crypt %s", command->name);
+	argv[0] = called;
+	poptContext context = poptGetContext(NULL, argc, argv, table, 0);
+
+	if (!context) {
+		error_memory(&err);
+		return fail(&err);
+	}
+	do
+		rc = poptGetNextOpt(context);
+	while (rc > 0);
+
+	const char **operand = poptGetArgs(context);
+
+	if (!operand)
+		operand = none;
+	if (rc < -1) {
+		error_set(&err, ERROR_USAGE, "%s: %s", poptBadOption(context, 0), poptStrerror(rc));
+		error_hint(&err, "see btrfs-crypt %s --help", command->name);
+		status = fail(&err);
+	} else if (help) {
+		print_help(command, context);
+		status = 0;
+	} else if (!format_check(&err) || !check_operands(command, operand, &err) || !command->run(operand, &err)) {
+		status = fail(&err);
+	} else {
+		status = command_status;
+	}
+	poptFreeContext(context);
+	return status;
+}
+
+static void print_overview(void)
+{
+	printf("btrfs-crypt: seals subvolumes of unmounted btrfs images, in place\n"
+	       "Usage: btrfs-crypt COMMAND [OPTION...] IMAGE [...]\n\n");
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		printf("  %-12s%s\n", commands[i]->name, commands[i]->summary);
+	printf("\n  --help           show this help; btrfs-crypt COMMAND --help shows that of a command\n"
+	       "  --version        show the version\n"
+	       "  --list-commands  the commands, their operands and what they do, separated by tabs\n"
+	       "\nManual: man btrfs-crypt\n");
+}
+
+static int dispatch(int argc, const char **argv)
+{
+	const char *first = argc > 1 ? argv[1] : "";
+	struct error err = { 0 };
+
+	if (strcmp(first, "--help") == 0 || strcmp(first, "-?") == 0) {
+		print_overview();
+		return 0;
+	}
+	if (strcmp(first, "--version") == 0) {
+		printf("btrfs-crypt %s\n", BTRFS_CRYPT_VERSION);
+		return 0;
+	}
+	if (strcmp(first, "--list-commands") == 0) {
+		for (size_t i = 0; i < N_COMMANDS; i++)
+			printf("%s\t%s\t%s\n", commands[i]->name, commands[i]->operands, commands[i]->summary);
+		return 0;
+	}
+
+	const struct command *command = find_command(first);
+
+	if (command) {
+		command_name = command->name;
+		return run_command(command, argc - 1, argv + 1);
+	}
+	if (argc < 2)
+		error_set(&err, ERROR_USAGE, "command missing");
+	else
+		error_set(&err, ERROR_USAGE, "%s: unknown %s", first, first[0] == '-' ? "option" : "command");
+	error_hint(&err, "see btrfs-crypt --help");
+	return fail(&err);
+}
+
+/* An image must never be opened as descriptor 2, where error texts go. */
+static bool open_standard_files(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+int main(int argc, const char **argv)
+{
+	struct error err = { 0 };
+
+	if (!open_standard_files())
+		return ERROR_IO;
+	if (!secret_init(&err))
+		return fail(&err);
+
+	const int status = dispatch(argc, argv);
+
+	/* What was asked for went to stdout: a full disk there is a failure. */
+	if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {
+		error_set(&err, ERROR_IO, "standard output cannot be written");
+		return fail(&err);
+	}
+	return status;
+}
