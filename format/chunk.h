@@ -33,7 +33,7 @@ bool chunk_read(struct cursor *item, uint64_t logical, uint32_t sector_size, str
 /* The next (key, chunk) of the superblock's array: must be a SYSTEM chunk.  Loop while array->left > 0. */
 bool chunk_array_next(struct cursor *array, uint32_t sector_size, struct chunk *chunk, struct error *err) must_use;
 
-/* "RAID1", "DUP", "single"... and "Data", "Metadata|System"... into text (64 bytes). */
+/* "DATA|single", "METADATA|DUP", "DATA|METADATA|RAID1"... as dump-tree prints them, into text (64 bytes). */
 const char *chunk_type_text(uint64_t type, char text[64]);
 
 #endif /* FORMAT_CHUNK_H */

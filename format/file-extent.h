@@ -6,6 +6,8 @@
 #include "format/cursor.h"
 #include "format/ondisk.h"
 
+#define FILE_EXTENT_COMPRESSED_MAX (128u << 10)	/* a compressed extent is never larger, on disk or decoded */
+
 struct file_extent {
 	uint64_t generation;
 	uint64_t ram_bytes;		/* decoded bytes of the whole extent */
@@ -22,8 +24,10 @@ struct file_extent {
 
 /*
  * Reads the payload of an EXTENT_DATA item with key offset file_offset.  REG and PREALLOC: exactly 53 bytes,
- * everything a multiple of sector_size, nothing wraps, offset + num_bytes <= ram_bytes (holes excepted), compression <= 3,
- * type <= 2.  INLINE: file_offset 0, uncompressed payload length == ram_bytes.
+ * everything a multiple of sector_size, nothing wraps, num_bytes > 0, compression <= 3, type <= 2.  With a disk address:
+ * compressed, offset + num_bytes <= ram_bytes, and neither ram_bytes nor disk_num_bytes above FILE_EXTENT_COMPRESSED_MAX;
+ * not compressed, offset + num_bytes <= disk_num_bytes, and ram_bytes says nothing.  INLINE: file_offset 0, uncompressed
+ * payload length == ram_bytes, compressed ram_bytes bounded as above.
  */
 bool file_extent_read(struct cursor *item, uint64_t file_offset, uint32_t sector_size, struct file_extent *extent,
 		      struct error *err) must_use;
