@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A growing array of records with an index of positions: open addressing, at most four fifths full. */
+#include "common/fs/record-table.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define FIRST_CAPACITY 64
+
+static uint8_t *record_at(const struct record_table *table, size_t i)
+{
+	return (uint8_t *)table->record + i * table->record_size;
+}
+
+static uint64_t number_at(const struct record_table *table, size_t i)
+{
+	uint64_t number;
+
+	memcpy(&number, record_at(table, i), sizeof(number));
+	return number;
+}
+
+/* The slot where a number belongs: n_slots need not be a power of two, so that the index can grow by half only. */
+static size_t first_slot(const struct record_table *table, uint64_t number)
+{
+	uint64_t x = number ^ table->seed;
+
+	x ^= x >> 33;
+	x *= 0xff51afd7ed558ccdull;
+	x ^= x >> 33;
+	x *= 0xc4ceb9fe1a85ec53ull;
+	x ^= x >> 33;
+	return (size_t)(((unsigned __int128)x * table->n_slots) >> 64);
+}
+
+static size_t find_slot(const struct record_table *table, uint64_t number)
+{
+	size_t i = first_slot(table, number);
+
+	while (table->slot[i] != 0 && number_at(table, table->slot[i] - 1) != number)
+		i = i + 1 < table->n_slots ? i + 1 : 0;
+	return i;
+}
+
+void *record_table_find(const struct record_table *table, uint64_t number)
+{
+	if (table->n_slots == 0)
+		return NULL;
+
+	const uint32_t position = table->slot[find_slot(table, number)];
+
+	return position ? record_at(table, position - 1) : NULL;
+}
+
+/* The records say everything, so the old index goes before the new one comes: there are never two. */
+static bool grow_index(struct record_table *table, struct error *err)
+{
+	const size_t n_slots = table->n_slots ? table->n_slots + table->n_slots / 2 : FIRST_CAPACITY;
+
+	/* A seed of zeros would still be right, only slower on numbers chosen to collide. */
+	if (table->n_slots == 0 && getrandom(&table->seed, sizeof(table->seed), GRND_NONBLOCK) != sizeof(table->seed))
+		table->seed = 0;
+	free(table->slot);
+	table->n_slots = 0;
+	table->slot = calloc(n_slots, sizeof(*table->slot));
+	if (!table->slot)
+		return error_memory(err);
+	table->n_slots = n_slots;
+	for (size_t i = 0; i < table->n; i++)
+		table->slot[find_slot(table, number_at(table, i))] = (uint32_t)(i + 1);
+	return true;
+}
+
+/* Doubling costs address space only: pages never written to are not there. */
+static bool grow_records(struct record_table *table, struct error *err)
+{
+	const size_t capacity = table->capacity ? 2 * table->capacity : FIRST_CAPACITY;
+	void *record = reallocarray(table->record, capacity, table->record_size);
+
+	if (!record)
+		return error_memory(err);
+	table->record = record;
+	table->capacity = capacity;
+	return true;
+}
+
+bool record_table_add(struct record_table *table, uint64_t number, void **record, struct error *err)
+{
+	if (table->n >= UINT32_MAX - 1)
+		return error_set(err, ERROR_MEMORY, "more than %u records", UINT32_MAX - 1);
+	if (5 * (table->n + 1) > 4 * table->n_slots && !grow_index(table, err))
+		return false;
+	if (table->n == table->capacity && !grow_records(table, err))
+		return false;
+
+	uint8_t *const new_record = record_at(table, table->n);
+	const size_t slot = find_slot(table, number);
+
+	memset(new_record, 0, table->record_size);
+	memcpy(new_record, &number, sizeof(number));
+	table->slot[slot] = (uint32_t)++table->n;
+	*record = new_record;
+	return true;
+}
+
+static void swap(const struct record_table *table, size_t a, size_t b)
+{
+	uint8_t *const x = record_at(table, a), *const y = record_at(table, b);
+
+	for (size_t i = 0; i < table->record_size; i++) {
+		const uint8_t byte = x[i];
+
+		x[i] = y[i];
+		y[i] = byte;
+	}
+}
+
+/* Lets record `root` of the heap of the first n sink to where both below it are smaller. */
+static void sink(const struct record_table *table, size_t root, size_t n)
+{
+	for (size_t child = 2 * root + 1; child < n; child = 2 * root + 1) {
+		if (child + 1 < n && number_at(table, child) < number_at(table, child + 1))
+			child++;
+		if (number_at(table, root) >= number_at(table, child))
+			return;
+		swap(table, root, child);
+		root = child;
+	}
+}
+
+/* A heap sort, because qsort() takes half as much memory again. */
+void *record_table_take_sorted(struct record_table *table)
+{
+	void *record;
+
+	free(table->slot);
+	table->slot = NULL;
+	table->n_slots = 0;
+	for (size_t i = table->n / 2; i > 0; i--)
+		sink(table, i - 1, table->n);
+	for (size_t n = table->n; n > 1; n--) {
+		swap(table, 0, n - 1);
+		sink(table, 0, n - 1);
+	}
+	record = table->record;
+	*table = (struct record_table){ .record_size = table->record_size };
+	return record;
+}
+
+void record_table_free(struct record_table *table)
+{
+	free(table->record);
+	free(table->slot);
+	*table = (struct record_table){ .record_size = table->record_size };
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Walks the trees of a set of subvolumes, each block once, and gathers what they consist of. */
+#include "common/fs/scan.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "common/fs/record-table.h"
+#include "format/inode.h"
+
+struct builder {
+	struct scan *scan;
+	uint32_t member;	/* being walked */
+	struct record_table blocks, extents, orphans;
+};
+
+struct orphan {
+	uint64_t inode;
+};
+
+/* --- what a leaf says ------------------------------------------------------- */
+
+/* Several items refer to one extent, from several members: the first one names it, every one has its say on the mark. */
+static bool note_extent(struct builder *b, const struct key *key, const struct file_extent *item, uint64_t where, struct error *err)
+{
+	struct scan_extent *extent = record_table_find(&b->extents, item->disk_bytenr);
+
+	if (!extent) {
+		void *record;
+
+		if (!record_table_add(&b->extents, item->disk_bytenr, &record, err))
+			return false;
+		extent = record;
+		extent->length = item->disk_num_bytes;
+		extent->inode = key->objectid;
+		extent->file_offset = key->offset;
+		extent->member = b->member;
+	}
+	if (extent->length != item->disk_num_bytes) {
+		return error_set(err, ERROR_CORRUPT, "file extent at %#" PRIx64 ": disk_num_bytes of the extent at %" PRIu64
+				 " is %" PRIu64 ", elsewhere %" PRIu64, where, item->disk_bytenr, item->disk_num_bytes,
+				 extent->length);
+	}
+	if (item->type == FILE_EXTENT_REG) {
+		extent->marked |= item->other_encoding == SEAL_MARK;
+		extent->unmarked |= item->other_encoding != SEAL_MARK;
+	}
+	/* Nobody of ours marks a prealloc item: btrfs check takes that for damage. */
+	extent->foreign_mark |= item->other_encoding != 0 &&
+				(item->other_encoding != SEAL_MARK || item->type != FILE_EXTENT_REG);
+	return true;
+}
+
+static bool note_orphan(struct builder *b, uint64_t inode, struct error *err)
+{
+	void *record;
+
+	return record_table_find(&b->orphans, inode) || record_table_add(&b->orphans, inode, &record, err);
+}
+
+static bool scan_item(struct builder *b, const struct key *key, struct cursor item, struct error *err)
+{
+	const uint64_t where = item.offset;
+
+	if (key->type == KEY_EXTENT_DATA) {
+		struct file_extent extent;
+
+		if (!file_extent_read(&item, key->offset, b->scan->volume->super.sector_size, &extent, err))
+			return false;
+		return !file_extent_has_disk(&extent) || note_extent(b, key, &extent, where, err);
+	}
+	if (key->type == KEY_INODE_ITEM) {
+		struct inode inode;
+
+		if (!inode_read(&item, &inode, err))
+			return false;
+		b->scan->n_regular_files += S_ISREG(inode.mode);
+	} else if (key->type == KEY_ORPHAN_ITEM && key->objectid == ORPHAN_ID) {
+		return note_orphan(b, key->offset, err);
+	}
+	return true;
+}
+
+static bool scan_leaf(struct builder *b, const struct node *leaf, struct error *err)
+{
+	b->scan->n_leaves++;
+	for (uint32_t i = 0; i < leaf->n_items; i++) {
+		const struct key key = node_key(leaf, i);
+
+		if (!scan_item(b, &key, leaf_item(leaf, i), err))
+			return false;
+	}
+	return true;
+}
+
+/* --- the trees ---------------------------------------------------------------- */
+
+/* *seen: some member's tree led here before, so that everything below is known. */
+static bool note_block(struct builder *b, uint64_t logical, uint8_t level, bool *seen, struct error *err)
+{
+	struct scan_block *block = record_table_find(&b->blocks, logical);
+	void *record;
+
+	*seen = block != NULL;
+	if (block && block->level != level)
+		return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 ": level is %u, elsewhere %u", logical, level,
+				 block->level);
+	if (block)
+		return true;
+	if (!record_table_add(&b->blocks, logical, &record, err))
+		return false;
+	block = record;
+	block->member = b->member;
+	block->level = level;
+	return true;
+}
+
+/* At most LEVEL_MAX deep: the block layer refuses a child whose level is not one less.  A shared block is not even read again. */
+static bool walk(struct builder *b, uint64_t logical, const struct block_expect *expect, struct error *err)
+{
+	cleanup_block struct block *block = NULL;
+	bool seen;
+
+	if (!note_block(b, logical, (uint8_t)expect->level, &seen, err))
+		return false;
+	if (seen)
+		return true;
+	if (!block_get(b->scan->volume, logical, expect, &block, err))
+		return false;
+
+	const struct node *const node = &block->node;
+
+	if (node_is_leaf(node))
+		return scan_leaf(b, node, err);
+	for (uint32_t i = 0; i < node->n_items; i++) {
+		const struct key first = node_key(node, i);
+		const struct block_expect child = {
+			.level = expect->level - 1,
+			.generation = node_child_generation(node, i),
+			.first = &first,
+		};
+
+		if (!walk(b, node_child(node, i), &child, err))
+			return false;
+	}
+	return true;
+}
+
+static bool walk_members(struct builder *b, struct error *err)
+{
+	struct scan *const scan = b->scan;
+
+	for (size_t i = 0; i < scan->n_members; i++) {
+		const struct tree *const tree = &scan->tree[i];
+		const struct block_expect root = { .level = tree->level, .generation = tree->generation };
+
+		b->member = (uint32_t)i;
+		if (!walk(b, tree->logical, &root, err))
+			return error_prefix(err, "subvolume %" PRIu64, scan->member[i]);
+	}
+	return true;
+}
+
+/* --- what they have together ----------------------------------------------------- */
+
+/* Extents are the unit of conversion: two that overlap would be changed twice, one outside a data chunk would hit a tree. */
+static bool check_extents(struct scan *scan, struct error *err)
+{
+	const struct chunk *chunk = NULL;
+	uint64_t end = 0;
+
+	for (size_t i = 0; i < scan->n_extents; i++) {
+		const struct scan_extent *const e = &scan->extent[i];
+
+		if (e->logical < end)
+			return error_set(err, ERROR_CORRUPT, "data extent at %" PRIu64 " begins before the one at %" PRIu64
+					 " ends", e->logical, scan->extent[i - 1].logical);
+		if ((!chunk || e->logical - chunk->logical >= chunk->length) &&
+		    !volume_chunk(scan->volume, e->logical, &chunk, err))
+			return false;
+		if (!(chunk->type & GROUP_DATA))
+			return error_set(err, ERROR_CORRUPT, "data extent at %" PRIu64 " (inode %" PRIu64
+					 "): its chunk is not for data", e->logical, e->inode);
+		if (e->length > chunk->length - (e->logical - chunk->logical))
+			return error_set(err, ERROR_CORRUPT, "data extent at %" PRIu64 ": %" PRIu64
+					 " bytes leave its chunk, which ends at %" PRIu64, e->logical, e->length,
+					 chunk->logical + chunk->length);
+		end = e->logical + e->length;
+		scan->data_bytes += e->length;
+	}
+	return true;
+}
+
+/* In mixed groups both kinds live side by side, so that only this shows two things of the set on one place. */
+static bool check_blocks(const struct scan *scan, struct error *err)
+{
+	const uint32_t node_size = scan->volume->super.node_size;
+	size_t e = 0;
+
+	for (size_t i = 0; i < scan->n_blocks; i++) {
+		const uint64_t logical = scan->block[i].logical;
+
+		if (i > 0 && logical - scan->block[i - 1].logical < node_size)
+			return error_set(err, ERROR_CORRUPT, "tree block at %" PRIu64 " begins before the one at %" PRIu64
+					 " ends", logical, scan->block[i - 1].logical);
+		while (e < scan->n_extents && scan->extent[e].logical + scan->extent[e].length <= logical)
+			e++;
+		if (e < scan->n_extents && scan->extent[e].logical < logical + node_size)
+			return error_set(err, ERROR_CORRUPT, "data extent at %" PRIu64 " and tree block at %" PRIu64
+					 " overlap", scan->extent[e].logical, logical);
+	}
+	return true;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static bool open_members(struct scan *scan, const uint64_t *ids, size_t n, struct error *err)
+{
+	scan->member = calloc(n, sizeof(*scan->member));
+	scan->tree = calloc(n, sizeof(*scan->tree));
+	if (!scan->member || !scan->tree)
+		return error_memory(err);
+	memcpy(scan->member, ids, n * sizeof(*ids));
+	qsort(scan->member, n, sizeof(*scan->member), compare_ids);
+	scan->n_members = n;
+	for (size_t i = 0; i < n; i++) {
+		if (!tree_open(scan->volume, scan->member[i], &scan->tree[i], err))
+			return false;
+	}
+	return true;
+}
+
+/* The tables give their records to the scan, sorted. */
+static void take_records(struct builder *b)
+{
+	struct scan *const scan = b->scan;
+
+	scan->n_blocks = b->blocks.n;
+	scan->block = record_table_take_sorted(&b->blocks);
+	scan->n_extents = b->extents.n;
+	scan->extent = record_table_take_sorted(&b->extents);
+	scan->n_orphans = b->orphans.n;
+	scan->orphan = record_table_take_sorted(&b->orphans);
+}
+
+void scan_free(struct scan *scan)
+{
+	if (!scan)
+		return;
+	free(scan->member);
+	free(scan->tree);
+	free(scan->block);
+	free(scan->extent);
+	free(scan->orphan);
+	free(scan);
+}
+
+const struct scan_block *scan_block_at(const struct scan *scan, uint64_t logical)
+{
+	return scan->n_blocks ? bsearch(&logical, scan->block, scan->n_blocks, sizeof(*scan->block), compare_ids) : NULL;
+}
+
+const struct scan_extent *scan_extent_at(const struct scan *scan, uint64_t logical)
+{
+	return scan->n_extents ? bsearch(&logical, scan->extent, scan->n_extents, sizeof(*scan->extent), compare_ids) : NULL;
+}
+
+bool scan_is_orphan(const struct scan *scan, uint64_t inode)
+{
+	return scan->n_orphans && bsearch(&inode, scan->orphan, scan->n_orphans, sizeof(*scan->orphan), compare_ids);
+}
+
+bool scan_run(struct volume *volume, const uint64_t *ids, size_t n, struct scan **scan, struct error *err)
+{
+	struct builder b = {
+		.blocks.record_size = sizeof(struct scan_block),
+		.extents.record_size = sizeof(struct scan_extent),
+		.orphans.record_size = sizeof(struct orphan),
+	};
+
+	static_assert(offsetof(struct scan_block, logical) == 0 && offsetof(struct scan_extent, logical) == 0, "record tables");
+	static_assert(sizeof(struct scan_extent) == 40, "with 8 bytes of index: 48");
+	b.scan = calloc(1, sizeof(*b.scan));
+	if (!b.scan)
+		return error_memory(err);
+	b.scan->volume = volume;
+
+	bool ok = open_members(b.scan, ids, n, err) && walk_members(&b, err);
+
+	if (ok) {
+		take_records(&b);
+		ok = check_extents(b.scan, err) && check_blocks(b.scan, err);
+	}
+	record_table_free(&b.blocks);
+	record_table_free(&b.extents);
+	record_table_free(&b.orphans);
+	if (ok)
+		*scan = b.scan;
+	else
+		scan_free(b.scan);
+	return ok;
+}
