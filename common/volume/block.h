@@ -33,6 +33,17 @@ struct block_expect {
  */
 bool block_get(struct volume *volume, uint64_t logical, const struct block_expect *expect, struct block **block,
 	       struct error *err) must_use;
+
+/*
+ * The child that slot of parent, an inner node, points to, with everything the pointer says expected, and its last key
+ * below the pointer after slot, or below `below` (NULL: any) where slot is the last.  With these no block can be met twice in a tree.
+ */
+bool block_child(const struct block *parent, uint32_t slot, const struct key *below, struct block **child,
+		 struct error *err) must_use;
+
+/* Sets *bound and returns it: what keys under slot of node are below; below itself (NULL: any) for the last slot. */
+const struct key *node_bound(const struct node *node, uint32_t slot, const struct key *below, struct key *bound);
+
 void block_put(struct block *block);	/* NULL is fine */
 struct block *block_hold(struct block *block);	/* one more reference */
 
@@ -51,6 +62,10 @@ void block_set_changed(struct block *block, bool changed);
 /* Drops clean, unheld blocks (all: also changed ones, when a transaction is thrown away). */
 void block_cache_drop(struct volume *volume, bool all);
 void block_cache_forget(struct volume *volume, uint64_t logical);	/* one block, whatever its state, if not held */
+
+/* For volume.c: made with the volume, freed with everything that is in it. */
+bool block_cache_new(struct block_cache **cache, struct error *err) must_use;
+void block_cache_free(struct block_cache *cache);
 
 static inline void block_cleanup(struct block **p) { block_put(*p); }
 #define cleanup_block __attribute__((cleanup(block_cleanup)))

@@ -41,8 +41,8 @@ struct volume_options {
  * Takes the device (closes it also when it fails).  Reads the superblock copies (the primary, or where it is invalid the
  * newest valid mirror, is used), checks features that reading depends on (unknown incompat bits, several devices, RAID profiles, zoned,
  * extent-tree-v2, raid-stripe-tree, remap-tree: ERROR_REFUSED by name), reads the chunk tree.
- * INCOMPAT_CRYPT_UNFINISHED without options->unfinished: ERROR_UNFINISHED.
- * volume_open_super() stops before the chunk tree: for dump-super and recovery.
+ * INCOMPAT_CRYPT_UNFINISHED without options->unfinished: ERROR_UNFINISHED.  options may be NULL.
+ * volume_open_super() stops before the feature checks and the chunk tree: for dump-super and recovery.
  */
 bool volume_open(struct device *device, const struct volume_options *options, struct volume **volume,
 		 struct error *err) must_use;

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tree blocks: from the mirrors on the device to checked nodes. */
+#include "common/volume/block.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/volume/block-cache.h"
+#include "common/volume/warn.h"
+
+const struct key *node_bound(const struct node *node, uint32_t slot, const struct key *below, struct key *bound)
+{
+	if (slot + 1 >= node->n_items)
+		return below;
+	*bound = node_key(node, slot + 1);
+	return bound;
+}
+
+/* The bytes of one mirror are the block of this filesystem that belongs at logical. */
+static bool check_bytes(const struct volume *volume, const uint8_t *bytes, uint64_t logical, struct node *node,
+			struct error *err)
+{
+	const struct superblock *super = &volume->super;
+
+	if (!csum_block_matches(super->csum_type, bytes, super->node_size))
+		return error_set(err, ERROR_CORRUPT, "the %s checksum does not match", csum_type_name(super->csum_type));
+	if (!node_read(bytes, super->node_size, logical, node, err))
+		return false;
+	if (memcmp(node->fsid, super->metadata_fsid, FSID_SIZE) != 0)
+		return error_set(err, ERROR_CORRUPT, "it belongs to another filesystem (its fsid differs)");
+	return true;
+}
+
+static bool check_expected(const struct node *node, const struct block_expect *expect, struct error *err)
+{
+	char have[KEY_TEXT_SIZE], want[KEY_TEXT_SIZE];
+
+	if (!expect)
+		return true;
+	if (expect->level >= 0 && node->level != expect->level)
+		return error_set(err, ERROR_CORRUPT, "its level is %u, %d was expected", node->level, expect->level);
+	if (expect->generation && node->generation != expect->generation)
+		return error_set(err, ERROR_CORRUPT, "its generation is %" PRIu64 ", %" PRIu64 " was expected",
+				 node->generation, expect->generation);
+	if (!expect->first)
+		return true;
+	if (node->n_items == 0)
+		return error_set(err, ERROR_CORRUPT, "it is empty, first key %s was expected", key_text(expect->first, want));
+
+	const struct key first = node_key(node, 0);
+
+	if (key_compare(&first, expect->first) != 0)
+		return error_set(err, ERROR_CORRUPT, "its first key is %s, %s was expected", key_text(&first, have),
+				 key_text(expect->first, want));
+	return true;
+}
+
+/* One mirror into block; the text of a failure does not name the block. */
+static bool read_mirror(struct block *block, unsigned mirror, const struct block_expect *expect, struct error *err)
+{
+	struct volume *volume = block->volume;
+
+	return volume_read(volume, block->logical, block->bytes, volume->super.node_size, mirror, err) &&
+	       check_bytes(volume, block->bytes, block->logical, &block->node, err) &&
+	       check_expected(&block->node, expect, err);
+}
+
+/* The first mirror that is right.  A failure is that of the first mirror: the others are rarely wrong in another way. */
+static bool read_any_mirror(struct block *block, const struct block_expect *expect, struct error *err)
+{
+	const struct chunk *chunk;
+	struct error bad;
+
+	if (!volume_chunk(block->volume, block->logical, &chunk, err))
+		return error_prefix(err, "tree block %" PRIu64, block->logical);
+
+	const unsigned n_mirrors = chunk_n_mirrors(chunk);
+
+	for (unsigned mirror = 0; mirror < n_mirrors; mirror++) {
+		if (read_mirror(block, mirror, expect, &bad)) {
+			if (mirror > 0)
+				volume_warn(block->volume, "%s; mirror %u is right and is used", err->text, mirror + 1);
+			return true;
+		}
+		if (mirror > 0)
+			continue;
+		*err = bad;
+		if (n_mirrors > 1)
+			error_prefix(err, "tree block %" PRIu64 ", mirror 1 of %u", block->logical, n_mirrors);
+		else
+			error_prefix(err, "tree block %" PRIu64, block->logical);
+	}
+	return false;
+}
+
+bool block_get(struct volume *volume, uint64_t logical, const struct block_expect *expect, struct block **block,
+	       struct error *err)
+{
+	struct block *found = block_cache_find(volume->cache, logical);
+
+	if (found) {
+		if (!check_expected(&found->node, expect, err))
+			return error_prefix(err, "tree block %" PRIu64, logical);
+		*block = block_hold(found);
+		return true;
+	}
+	found = block_alloc(volume, logical);
+	if (!found)
+		return error_memory(err);
+	if (!read_any_mirror(found, expect, err)) {
+		block_free(found);
+		return false;
+	}
+	block_cache_add(volume->cache, found);
+	*block = found;
+	return true;
+}
+
+bool block_child(const struct block *parent, uint32_t slot, const struct key *below, struct block **child,
+		 struct error *err)
+{
+	const struct node *node = &parent->node;
+	const struct key first = node_key(node, slot);
+	const struct block_expect expect = {
+		.level = node->level - 1,
+		.generation = node_child_generation(node, slot),
+		.first = &first,
+	};
+	const uint64_t logical = node_child(node, slot);
+	char have[KEY_TEXT_SIZE], want[KEY_TEXT_SIZE];
+	struct key bound;
+
+	if (!block_get(parent->volume, logical, &expect, child, err))
+		return error_prefix(err, "slot %" PRIu32 " of tree block %" PRIu64, slot, parent->logical);
+	below = node_bound(node, slot, below, &bound);
+	if (!below)
+		return true;
+
+	const struct key last = node_key(&(*child)->node, (*child)->node.n_items - 1);
+
+	if (key_compare(&last, below) < 0)
+		return true;
+	block_put(*child);
+	*child = NULL;
+	return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 ": its last key is %s, its neighbour begins with %s",
+			 logical, key_text(&last, have), key_text(below, want));
+}
+
+bool block_verify_mirrors(struct volume *volume, uint64_t logical, struct error *err)
+{
+	const uint32_t size = volume->super.node_size;
+	const struct chunk *chunk;
+	struct node node;
+	bool ok = true;
+
+	if (!volume_chunk(volume, logical, &chunk, err))
+		return error_prefix(err, "tree block %" PRIu64, logical);
+
+	const unsigned n_mirrors = chunk_n_mirrors(chunk);
+	uint8_t *bytes = malloc(2 * (size_t)size);
+
+	if (!bytes)
+		return error_memory(err);
+	for (unsigned mirror = 0; ok && mirror < n_mirrors; mirror++) {
+		uint8_t *to = mirror == 0 ? bytes : bytes + size;
+
+		ok = volume_read(volume, logical, to, size, mirror, err) && check_bytes(volume, to, logical, &node, err);
+		if (ok && memcmp(bytes, to, size) != 0)
+			ok = error_set(err, ERROR_CORRUPT, "it differs from mirror 1");
+		if (!ok)
+			error_prefix(err, "tree block %" PRIu64 ", mirror %u of %u", logical, mirror + 1, n_mirrors);
+	}
+	free(bytes);
+	return ok;
+}
+
+bool block_refresh(struct block *block, struct error *err)
+{
+	return node_read(block->bytes, block->volume->super.node_size, block->logical, &block->node, err);
+}
+
+bool block_new(struct volume *volume, uint64_t logical, struct block **block, struct error *err)
+{
+	block_cache_forget(volume, logical);
+	if (block_cache_find(volume->cache, logical))
+		return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 ": to be allocated, but in use", logical);
+
+	struct block *made = block_alloc(volume, logical);
+
+	if (!made)
+		return error_memory(err);
+	made->node = (struct node){ .bytes = made->bytes, .size = volume->super.node_size, .logical = logical };
+	made->changed = made->is_new = true;
+	block_cache_add(volume->cache, made);
+	*block = made;
+	return true;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Opening a filesystem: superblock, features, chunk tree. */
+#include "common/volume/volume.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/volume/block.h"
+#include "common/volume/chunk-map.h"
+#include "common/volume/super-copies.h"
+#include "common/volume/warn.h"
+
+/* What a reader of one device must know of.  RAID bits may outlive the last RAID chunk: chunks are looked at, not these. */
+#define INCOMPAT_KNOWN (INCOMPAT_MIXED_BACKREF | INCOMPAT_DEFAULT_SUBVOL | INCOMPAT_MIXED_GROUPS | INCOMPAT_COMPRESS_LZO | \
+			INCOMPAT_COMPRESS_ZSTD | INCOMPAT_BIG_METADATA | INCOMPAT_EXTENDED_IREF | INCOMPAT_RAID56 | \
+			INCOMPAT_SKINNY_METADATA | INCOMPAT_NO_HOLES | INCOMPAT_METADATA_UUID | INCOMPAT_RAID1C34 | \
+			INCOMPAT_ENCRYPT | INCOMPAT_SIMPLE_QUOTA | INCOMPAT_CRYPT_UNFINISHED)
+
+void volume_warn(const struct volume *volume, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	if (!volume->warn)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	volume->warn(volume->warn_context, text);
+}
+
+static bool check_features(const struct superblock *super, bool unfinished, struct error *err)
+{
+	static const struct { uint64_t bit; const char *name; } unsupported[] = {
+		{ INCOMPAT_ZONED, "zoned" },
+		{ INCOMPAT_EXTENT_TREE_V2, "extent-tree-v2" },
+		{ INCOMPAT_RAID_STRIPE_TREE, "raid-stripe-tree" },
+		{ INCOMPAT_REMAP_TREE, "remap-tree" },
+	};
+	uint64_t unknown = super->incompat & ~INCOMPAT_KNOWN;
+
+	for (size_t i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++) {
+		if (super->incompat & unsupported[i].bit)
+			return error_set(err, ERROR_REFUSED, "the filesystem has the feature %s, which this version cannot read",
+					 unsupported[i].name);
+		unknown &= ~unsupported[i].bit;
+	}
+	if (unknown)
+		return error_set(err, ERROR_REFUSED, "the filesystem has unknown incompat bits %#" PRIx64, unknown);
+	if (super->flags & (SUPER_FLAG_METADUMP | SUPER_FLAG_METADUMP_V2))
+		return error_set(err, ERROR_REFUSED, "a btrfs-image dump: its metadata are rewritten and its data are missing");
+	if (super->n_devices != 1)
+		return error_set(err, ERROR_REFUSED, "the filesystem has %" PRIu64 " devices; this version reads one",
+				 super->n_devices);
+	if ((super->incompat & INCOMPAT_CRYPT_UNFINISHED) && !unfinished) {
+		error_set(err, ERROR_UNFINISHED, "an unfinished conversion is present");
+		return error_hint(err, "use `btrfs-crypt convert --status`");
+	}
+	return true;
+}
+
+static bool check_size(const struct volume *volume, struct error *err)
+{
+	if (volume->device->size < volume->super.dev_total_bytes)
+		return error_set(err, ERROR_CORRUPT, "the device has %" PRIu64 " bytes, the filesystem on it %" PRIu64,
+				 volume->device->size, volume->super.dev_total_bytes);
+	return true;
+}
+
+static bool read_sys_chunks(struct volume *volume, struct error *err)
+{
+	struct cursor array = volume->super.sys_chunks;
+	struct chunk chunk;
+
+	while (array.left > 0)
+		if (!chunk_array_next(&array, volume->super.sector_size, &chunk, err) || !chunk_map_add(volume, &chunk, err))
+			return error_prefix(err, "superblock's system chunks");
+	return true;
+}
+
+static bool read_chunk_leaf(struct volume *volume, const struct node *leaf, struct error *err)
+{
+	struct chunk chunk;
+
+	for (uint32_t slot = 0; slot < leaf->n_items; slot++) {
+		const struct key key = node_key(leaf, slot);
+		struct cursor item = leaf_item(leaf, slot);
+
+		if (key.type != KEY_CHUNK_ITEM)
+			continue;
+		if (key.objectid != FIRST_CHUNK_TREE_ID)
+			return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 " slot %" PRIu32 ": chunk item of object %" PRIu64
+					 ", not %llu", leaf->logical, slot, key.objectid, FIRST_CHUNK_TREE_ID);
+		if (!chunk_read(&item, key.offset, volume->super.sector_size, &chunk, err) || !chunk_map_add(volume, &chunk, err))
+			return false;
+	}
+	return true;
+}
+
+/* As deep as the tree: levels fall. */
+static bool read_chunk_node(struct volume *volume, const struct block *block, const struct key *below, struct error *err)
+{
+	if (node_is_leaf(&block->node))
+		return read_chunk_leaf(volume, &block->node, err);
+	for (uint32_t slot = 0; slot < block->node.n_items; slot++) {
+		cleanup_block struct block *child = NULL;
+		struct key bound;
+
+		if (!block_child(block, slot, below, &child, err) ||
+		    !read_chunk_node(volume, child, node_bound(&block->node, slot, below, &bound), err))
+			return false;
+	}
+	return true;
+}
+
+static bool read_chunk_tree(struct volume *volume, struct error *err)
+{
+	const struct superblock *super = &volume->super;
+	const struct block_expect expect = { .level = super->chunk_root_level, .generation = super->chunk_root_generation };
+	cleanup_block struct block *root = NULL;
+
+	if (!block_get(volume, super->chunk_root, &expect, &root, err) || !read_chunk_node(volume, root, NULL, err))
+		return error_prefix(err, "chunk tree");
+	return true;
+}
+
+bool volume_open_super(struct device *device, const struct volume_options *options, struct volume **volume,
+		       struct error *err)
+{
+	struct volume *made = calloc(1, sizeof(*made));
+
+	if (!made) {
+		device_close(device);
+		return error_memory(err);
+	}
+	made->device = device;
+	if (options) {
+		made->warn = options->warn;
+		made->warn_context = options->warn_context;
+	}
+	if (!block_cache_new(&made->cache, err) || !super_copies_read(made, err)) {
+		volume_close(made);
+		return false;
+	}
+	*volume = made;
+	return true;
+}
+
+bool volume_open(struct device *device, const struct volume_options *options, struct volume **volume, struct error *err)
+{
+	struct volume *made;
+
+	if (!volume_open_super(device, options, &made, err))
+		return false;
+	if (!check_features(&made->super, options && options->unfinished, err) || !check_size(made, err) || !read_sys_chunks(made, err) ||
+	    !read_chunk_tree(made, err) || !chunk_map_check_devices(made, err)) {
+		error_prefix(err, "%s", made->device->name);
+		volume_close(made);
+		return false;
+	}
+	*volume = made;
+	return true;
+}
+
+void volume_close(struct volume *volume)
+{
+	if (!volume)
+		return;
+	block_cache_free(volume->cache);
+	free(volume->chunks);
+	device_close(volume->device);
+	free(volume);
+}
+
+bool volume_flush(struct volume *volume, struct error *err)
+{
+	return device_flush(volume->device, err);
+}

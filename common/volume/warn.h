@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Things survived, told to whoever opened the volume. */
+#ifndef COMMON_VOLUME_WARN_H
+#define COMMON_VOLUME_WARN_H
+
+#include "common/volume/volume.h"
+
+void volume_warn(const struct volume *volume, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif /* COMMON_VOLUME_WARN_H */
