@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading trees: from a root to items, forwards. */
+#include "common/tree/tree.h"
+
+#include <inttypes.h>
+
+/* --- roots ---------------------------------------------------------------- */
+
+static bool not_found(uint64_t id, struct error *err)
+{
+	return error_set(err, ERROR_NOT_FOUND, "tree %" PRIu64 " not found", id);
+}
+
+/* The trees that the superblock points to.  The log tree's generation is that of a commit which did not happen. */
+static bool tree_of_super(struct volume *volume, uint64_t id, struct tree *tree)
+{
+	const struct superblock *super = &volume->super;
+
+	*tree = (struct tree){ .volume = volume, .id = id };
+	switch (id) {
+	case ROOT_TREE_ID:
+		tree->logical = super->root;
+		tree->generation = super->generation;
+		tree->level = super->root_level;
+		return true;
+	case CHUNK_TREE_ID:
+		tree->logical = super->chunk_root;
+		tree->generation = super->chunk_root_generation;
+		tree->level = super->chunk_root_level;
+		return true;
+	case TREE_LOG_ID:
+		tree->logical = super->log_root;
+		tree->level = super->log_root_level;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool read_root_item(struct volume *volume, uint64_t id, struct root *root, struct key *root_key, struct error *err)
+{
+	const struct key last = { id, KEY_ROOT_ITEM, UINT64_MAX };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct tree root_tree;
+
+	tree_of_super(volume, ROOT_TREE_ID, &root_tree);
+	if (!tree_seek_last(&root_tree, &last, &iter, err))
+		return false;
+	if (!iter.valid || iter.key.objectid != id || iter.key.type != KEY_ROOT_ITEM)
+		return not_found(id, err);
+	*root_key = iter.key;
+	return root_read(&iter.item, root, err);
+}
+
+bool tree_open_root(struct volume *volume, uint64_t id, struct tree *tree, struct root *root, struct key *root_key,
+		    struct error *err)
+{
+	struct root own_root;
+	struct key own_key;
+
+	if (!root)
+		root = &own_root;
+	if (!root_key)
+		root_key = &own_key;
+	if (tree_of_super(volume, id, tree)) {
+		*root = (struct root){ 0 };
+		*root_key = (struct key){ id, KEY_ROOT_ITEM, 0 };
+		return tree->logical != 0 || not_found(id, err);
+	}
+	if (!read_root_item(volume, id, root, root_key, err))
+		return false;
+	*tree = (struct tree){
+		.volume = volume,
+		.id = id,
+		.logical = root->bytenr,
+		.generation = root->generation,
+		.level = root->level,
+	};
+	return true;
+}
+
+bool tree_open(struct volume *volume, uint64_t id, struct tree *tree, struct error *err)
+{
+	return tree_open_root(volume, id, tree, NULL, NULL, err);
+}
+
+static bool get_root(const struct tree *tree, struct block **block, struct error *err)
+{
+	const struct block_expect expect = { .level = tree->level, .generation = tree->generation };
+
+	return block_get(tree->volume, tree->logical, &expect, block, err);
+}
+
+static bool name_tree(const struct tree *tree, struct error *err)
+{
+	return error_prefix(err, "tree %" PRIu64, tree->id);
+}
+
+/* --- the iterator --------------------------------------------------------- */
+
+static void release(struct tree_iter *iter, unsigned below)
+{
+	for (unsigned level = 0; level < below; level++) {
+		block_put(iter->path[level]);
+		iter->path[level] = NULL;
+	}
+}
+
+void tree_iter_close(struct tree_iter *iter)
+{
+	release(iter, LEVEL_MAX);
+	iter->valid = false;
+	iter->item = (struct cursor){ 0 };
+}
+
+/* What the keys under the slot at level are below; NULL: any. */
+static const struct key *path_bound(const struct tree_iter *iter, unsigned level, struct key *bound)
+{
+	const struct key *below = NULL;
+
+	for (; level <= iter->tree.level && !below; level++)
+		below = node_bound(&iter->path[level]->node, iter->slot[level], NULL, bound);
+	return below;
+}
+
+static bool get_child(struct tree_iter *iter, unsigned level, struct error *err)
+{
+	struct key bound;
+
+	return block_child(iter->path[level], iter->slot[level], path_bound(iter, level + 1, &bound), &iter->path[level - 1],
+			   err);
+}
+
+/* Where to go for key in an inner node: the last pointer that is not beyond it, the first where all are. */
+static uint32_t pointer_slot(const struct node *node, const struct key *key)
+{
+	const uint32_t slot = node_search(node, key);
+
+	if (slot < node->n_items) {
+		const struct key found = node_key(node, slot);
+
+		if (key_compare(&found, key) == 0)
+			return slot;
+	}
+	return slot > 0 ? slot - 1 : 0;
+}
+
+/* From the root to the leaf where key is or would be; slot[0] is as node_search() says. */
+static bool descend(const struct tree *tree, const struct key *key, struct tree_iter *iter, struct error *err)
+{
+	const struct tree own = *tree;	/* it may be the iterator's */
+
+	tree_iter_close(iter);
+	iter->tree = own;
+	if (!get_root(&own, &iter->path[own.level], err))
+		return false;
+	for (unsigned level = own.level; level > 0; level--) {
+		iter->slot[level] = pointer_slot(&iter->path[level]->node, key);
+		if (!get_child(iter, level, err))
+			return false;
+	}
+	iter->slot[0] = node_search(&iter->path[0]->node, key);
+	return true;
+}
+
+static void show_item(struct tree_iter *iter)
+{
+	const struct node *leaf = &iter->path[0]->node;
+
+	iter->key = node_key(leaf, iter->slot[0]);
+	iter->item = leaf_item(leaf, iter->slot[0]);
+	iter->valid = true;
+}
+
+/* To the first item of the leaf after this one. */
+static bool next_leaf(struct tree_iter *iter, struct error *err)
+{
+	unsigned level = 1;
+
+	while (level <= iter->tree.level && iter->slot[level] + 1 >= iter->path[level]->node.n_items)
+		level++;
+	if (level > iter->tree.level) {
+		iter->valid = false;
+		return true;
+	}
+	release(iter, level);
+	iter->slot[level]++;
+	for (; level > 0; level--) {
+		if (!get_child(iter, level, err))
+			return false;
+		iter->slot[level - 1] = 0;
+	}
+	show_item(iter);
+	return true;
+}
+
+static bool fail(struct tree_iter *iter, struct error *err)
+{
+	tree_iter_close(iter);
+	return name_tree(&iter->tree, err);
+}
+
+bool tree_seek(const struct tree *tree, const struct key *first, struct tree_iter *iter, struct error *err)
+{
+	if (!descend(tree, first, iter, err))
+		return fail(iter, err);
+	if (iter->slot[0] < iter->path[0]->node.n_items) {
+		show_item(iter);
+		return true;
+	}
+	return next_leaf(iter, err) || fail(iter, err);
+}
+
+bool tree_next(struct tree_iter *iter, struct error *err)
+{
+	if (!iter->valid)
+		return true;
+	if (iter->slot[0] + 1 < iter->path[0]->node.n_items) {
+		iter->slot[0]++;
+		show_item(iter);
+		return true;
+	}
+	return next_leaf(iter, err) || fail(iter, err);
+}
+
+bool tree_find(const struct tree *tree, const struct key *key, struct tree_iter *iter, bool *found, struct error *err)
+{
+	*found = false;
+	if (!tree_seek(tree, key, iter, err))
+		return false;
+	*found = iter->valid && key_compare(&iter->key, key) == 0;
+	return true;
+}
+
+bool tree_seek_last(const struct tree *tree, const struct key *last, struct tree_iter *iter, struct error *err)
+{
+	if (!descend(tree, last, iter, err))
+		return fail(iter, err);
+
+	const struct node *leaf = &iter->path[0]->node;
+	uint32_t slot = iter->slot[0];
+
+	if (slot < leaf->n_items) {
+		const struct key key = node_key(leaf, slot);
+
+		if (key_compare(&key, last) == 0)
+			slot++;
+	}
+	if (slot == 0)	/* only where the whole tree is beyond last: every other leaf begins with its pointer's key */
+		return true;
+	iter->slot[0] = slot - 1;
+	show_item(iter);
+	return true;
+}
+
+/* --- whole trees ---------------------------------------------------------- */
+
+struct walk {
+	const struct tree *tree;
+	tree_visit *visit;
+	void *context;
+};
+
+/* As deep as the tree: levels fall. */
+static bool walk_block(const struct walk *walk, struct block *block, const struct key *below, struct error *err)
+{
+	bool go_down = true;
+
+	if (!walk->visit(walk->context, block, &go_down, err))
+		return false;
+	if (!go_down || node_is_leaf(&block->node))
+		return true;
+	for (uint32_t slot = 0; slot < block->node.n_items; slot++) {
+		cleanup_block struct block *child = NULL;
+		struct key bound;
+
+		if (!block_child(block, slot, below, &child, err))
+			return name_tree(walk->tree, err);
+		if (!walk_block(walk, child, node_bound(&block->node, slot, below, &bound), err))
+			return false;
+	}
+	return true;
+}
+
+bool tree_walk(const struct tree *tree, tree_visit *visit, void *context, struct error *err)
+{
+	const struct walk walk = { tree, visit, context };
+	cleanup_block struct block *root = NULL;
+
+	if (!get_root(tree, &root, err))
+		return name_tree(tree, err);
+	return walk_block(&walk, root, NULL, err);
+}
