@@ -15,10 +15,22 @@ struct file_id {
 bool inode_get(const struct tree *subvolume, uint64_t number, struct inode *inode, struct error *err) must_use;
 
 /*
+ * A snapshot keeps the entries of subvolumes nested in its source, but not what they led to: the kernel shows an empty directory
+ * with this inode number, and so does path_find().  dir_read() finds no entries in it; it has no inode item.
+ */
+#define EMPTY_SUBVOLUME_INODE 2
+
+/*
  * Walks path (components by '/', '.' and empty ones ignored, no '..') from the root directory of a subvolume, through nested subvolumes,
  * not through symlinks.  ERROR_NOT_FOUND names the component.  Compares whole names (hash collisions happen).
  */
 bool path_find(struct volume *volume, uint64_t subvolume, const char *path, struct file_id *found, struct error *err) must_use;
+
+/*
+ * Where an entry of directory dir leads: *found is the inode, or the root directory of a nested subvolume, or EMPTY_SUBVOLUME_INODE.
+ */
+bool dir_entry_target(const struct tree *subvolume, uint64_t dir, const struct dir_entry *entry, struct file_id *found,
+		      struct error *err) must_use;
 
 /* Entries of a directory, in DIR_INDEX order; entry is borrowed for the call. */
 typedef bool dir_visit(void *context, const struct dir_entry *entry, struct error *err);
@@ -26,5 +38,12 @@ bool dir_read(const struct tree *subvolume, uint64_t inode, dir_visit *visit, vo
 
 /* A path of inode inside its subvolume (the first name found), malloced, escaped for people.  "inode 300 (no name)" where there is none. */
 bool inode_path(const struct tree *subvolume, uint64_t inode, char **path, struct error *err) must_use;
+
+/*
+ * The same path as raw bytes, components joined by '/', no leading one; "" for the root directory.  *path NULL (and true) where the
+ * inode, or a directory above it, has no name.  At most PATH_BYTES_MAX; a loop of directories is ERROR_CORRUPT.
+ */
+#define PATH_BYTES_MAX (64u << 10)
+bool inode_path_bytes(const struct tree *subvolume, uint64_t inode, uint8_t **path, size_t *len, struct error *err) must_use;
 
 #endif /* COMMON_FS_PATH_H */

@@ -17,6 +17,7 @@ struct subvolume {
 };
 
 struct subvolume_list {
+	struct volume *volume;
 	struct subvolume *at;	/* by ascending id; id 5 first */
 	size_t n;
 	uint64_t default_id;
@@ -28,6 +29,13 @@ void subvolume_list_free(struct subvolume_list *list);
 /* NULL where there is none. */
 const struct subvolume *subvolume_by_id(const struct subvolume_list *list, uint64_t id);
 const struct subvolume *subvolume_by_uuid(const struct subvolume_list *list, const uint8_t uuid[UUID_SIZE]);
+
+/* "aes-256-gcm@btrfs:75197c8e" from the tag in a root item; false where there is none. */
+#define ROOT_TAG_TEXT_SIZE 48
+bool root_tag_text(const struct root *root, char text[ROOT_TAG_TEXT_SIZE]);
+
+static inline void subvolume_list_cleanup(struct subvolume_list *list) { subvolume_list_free(list); }
+#define cleanup_subvolume_list __attribute__((cleanup(subvolume_list_cleanup)))	/* initialise with { 0 } */
 
 /*
  * A SUBVOL argument: a path as `btrfs subvolume list` prints it (leading "/" and "<FS_TREE>/" allowed, "/" is the top level), "id:256", or

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The checksums of data, from the csum tree. */
+#include "common/fs/file-data.h"
+
+#include <inttypes.h>
+
+/* One item: the csums of a run of sectors that begins at its key's offset. */
+static bool visit_item(const struct volume *volume, const struct key *key, const struct cursor *item, uint64_t *from,
+		       uint64_t end, csum_visit *visit, void *context, struct error *err)
+{
+	const uint32_t sector = volume->super.sector_size;
+	const size_t csum_size = csum_type_size(volume->super.csum_type);
+	const size_t n = item->left / csum_size;
+	char text[KEY_TEXT_SIZE];
+
+	if (n == 0 || item->left % csum_size != 0)
+		return error_set(err, ERROR_CORRUPT, "csum item %s: size is %zu, not a multiple of %zu", key_text(key, text),
+				 item->left, csum_size);
+	if (key->offset % sector != 0 || key->offset > UINT64_MAX - (uint64_t)n * sector)
+		return error_set(err, ERROR_CORRUPT, "csum item %s: address is not a multiple of %" PRIu32 ", or %zu sectors wrap",
+				 key_text(key, text), sector, n);
+
+	const uint64_t first = key->offset > *from ? key->offset : *from;
+	const uint64_t item_end = key->offset + (uint64_t)n * sector;
+	const uint64_t last = item_end < end ? item_end : end;
+
+	if (first >= last)
+		return true;
+	*from = last;
+	return visit(context, first, (last - first) / sector, item->at + (first - key->offset) / sector * csum_size, err);
+}
+
+bool csum_lookup(struct volume *volume, uint64_t logical, uint64_t len, csum_visit *visit, void *context, struct error *err)
+{
+	const uint32_t sector = volume->super.sector_size;
+	const struct key first = { EXTENT_CSUM_ID, KEY_EXTENT_CSUM, logical };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct tree tree;
+	uint64_t from = logical;
+
+	if (logical % sector != 0 || len % sector != 0 || logical > UINT64_MAX - len)
+		return error_set(err, ERROR_CORRUPT, "data at %" PRIu64 "+%" PRIu64 " are not whole sectors of %" PRIu32, logical, len,
+				 sector);
+
+	const uint64_t end = logical + len;
+
+	if (!tree_open(volume, CSUM_TREE_ID, &tree, err))
+		return false;
+	/* The run may begin in an item whose address is lower. */
+	if (!tree_seek_last(&tree, &first, &iter, err))
+		return false;
+	if (!iter.valid || iter.key.objectid != EXTENT_CSUM_ID || iter.key.type != KEY_EXTENT_CSUM) {
+		tree_iter_close(&iter);
+		iter = (struct tree_iter){ 0 };
+		if (!tree_seek(&tree, &first, &iter, err))
+			return false;
+	}
+	while (iter.valid && from < end && iter.key.objectid == EXTENT_CSUM_ID && iter.key.type == KEY_EXTENT_CSUM &&
+	       iter.key.offset < end) {
+		if (!visit_item(volume, &iter.key, &iter.item, &from, end, visit, context, err) || !tree_next(&iter, err))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Directories: from names to inodes, and from inodes back to names. */
+#include "common/fs/path.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/util/escape.h"
+
+bool inode_get(const struct tree *subvolume, uint64_t number, struct inode *inode, struct error *err)
+{
+	const struct key key = { number, KEY_INODE_ITEM, 0 };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	bool found;
+
+	if (!tree_find(subvolume, &key, &iter, &found, err))
+		return false;
+	if (!found)
+		return error_set(err, ERROR_NOT_FOUND, "tree %" PRIu64 " has no inode %" PRIu64, subvolume->id, number);
+	return inode_read(&iter.item, inode, err);
+}
+
+/* --- down: names to inodes -------------------------------------------------------------------------------- */
+
+/* Does the root tree say that the entry (dir, name) is where the subvolume child hangs? */
+static bool is_place_of(struct volume *volume, uint64_t parent, uint64_t child, uint64_t dir, const struct cursor *name,
+			bool *is_place, struct error *err)
+{
+	const struct key key = { parent, KEY_ROOT_REF, child };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct root_ref ref;
+	struct tree roots;
+	bool found;
+
+	if (!tree_open(volume, ROOT_TREE_ID, &roots, err) || !tree_find(&roots, &key, &iter, &found, err))
+		return false;
+	*is_place = false;
+	if (!found)
+		return true;
+	if (!root_ref_read(&iter.item, &ref, err))
+		return false;
+	*is_place = ref.dirid == dir && ref.name.left == name->left && memcmp(ref.name.at, name->at, name->left) == 0;
+	return true;
+}
+
+bool dir_entry_target(const struct tree *subvolume, uint64_t dir, const struct dir_entry *entry, struct file_id *found,
+		      struct error *err)
+{
+	char text[KEY_TEXT_SIZE];
+	bool is_place;
+
+	switch (entry->location.type) {
+	case KEY_INODE_ITEM:
+		*found = (struct file_id){ subvolume->id, entry->location.objectid };
+		return true;
+	case KEY_ROOT_ITEM:
+		if (!is_place_of(subvolume->volume, subvolume->id, entry->location.objectid, dir, &entry->name, &is_place, err))
+			return false;
+		*found = is_place ? (struct file_id){ entry->location.objectid, FIRST_FREE_ID }
+				  : (struct file_id){ subvolume->id, EMPTY_SUBVOLUME_INODE };
+		return true;
+	default:
+		return error_set(err, ERROR_CORRUPT, "tree %" PRIu64 " directory %" PRIu64 ": an entry leads to key %s, not to an inode",
+				 subvolume->id, dir, key_text(&entry->location, text));
+	}
+}
+
+/* The entry of that name; its cursors are borrowed from iter. */
+static bool find_entry(const struct tree *subvolume, uint64_t dir, const char *name, size_t len, struct tree_iter *iter,
+		       struct dir_entry *entry, bool *found, struct error *err)
+{
+	const struct key key = { dir, KEY_DIR_ITEM, dir_entry_name_hash(name, len) };
+	bool exists;
+
+	*found = false;
+	if (!tree_find(subvolume, &key, iter, &exists, err))
+		return false;
+	while (exists && iter->item.left > 0) {
+		if (!dir_entry_next(&iter->item, entry, err))
+			return false;
+		if (entry->name.left == len && memcmp(entry->name.at, name, len) == 0) {
+			*found = true;
+			return true;
+		}
+	}
+	return true;
+}
+
+static bool name_not_found(const char *name, size_t len, const char *why, struct error *err)
+{
+	char text[300];
+
+	escape_text(name, len, text, sizeof(text));
+	return error_set(err, ERROR_NOT_FOUND, "\"%s\" %s", text, why);
+}
+
+static bool step(struct volume *volume, struct file_id *at, const char *name, size_t len, bool is_last, struct error *err)
+{
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct dir_entry entry;
+	struct tree tree;
+	bool found;
+
+	if (len == 2 && memcmp(name, "..", 2) == 0)
+		return error_set(err, ERROR_USAGE, "\"..\" in a path is not supported");
+	if (len > NAME_MAX_BYTES)
+		return name_not_found(name, len, "not found: longer than a name can be", err);
+	if (at->inode == EMPTY_SUBVOLUME_INODE)
+		return name_not_found(name, len, "not found: the snapshot holds no copy of the nested subvolume", err);
+	if (!tree_open(volume, at->subvolume, &tree, err) ||
+	    !find_entry(&tree, at->inode, name, len, &iter, &entry, &found, err))
+		return false;
+	if (!found)
+		return name_not_found(name, len, "not found", err);
+	if (!is_last && entry.type == FT_SYMLINK)
+		return name_not_found(name, len, "is a symbolic link, which is not followed", err);
+	if (!is_last && entry.type != FT_DIR)
+		return name_not_found(name, len, "is not a directory", err);
+	return dir_entry_target(&tree, at->inode, &entry, at, err);
+}
+
+bool path_find(struct volume *volume, uint64_t subvolume, const char *path, struct file_id *found, struct error *err)
+{
+	struct file_id at = { subvolume, FIRST_FREE_ID };
+
+	while (*path) {
+		const size_t len = strcspn(path, "/");
+		const char *rest = path + len + strspn(path + len, "/");
+
+		if (len > 0 && !(len == 1 && path[0] == '.') && !step(volume, &at, path, len, path[len] == '\0', err))
+			return false;
+		path = rest;
+	}
+	*found = at;
+	return true;
+}
+
+bool dir_read(const struct tree *subvolume, uint64_t inode, dir_visit *visit, void *context, struct error *err)
+{
+	const struct key first = { inode, KEY_DIR_INDEX, 0 };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+
+	if (!tree_seek(subvolume, &first, &iter, err))
+		return false;
+	while (iter.valid && iter.key.objectid == inode && iter.key.type == KEY_DIR_INDEX) {
+		while (iter.item.left > 0) {
+			struct dir_entry entry;
+
+			if (!dir_entry_next(&iter.item, &entry, err) || !visit(context, &entry, err))
+				return false;
+		}
+		if (!tree_next(&iter, err))
+			return false;
+	}
+	return true;
+}
+
+/* --- up: inodes to names ---------------------------------------------------------------------------------- */
+
+/* The first name of an inode; borrowed from iter. */
+static bool first_name(const struct tree *subvolume, uint64_t inode, struct tree_iter *iter, struct inode_ref *ref, bool *found,
+		       struct error *err)
+{
+	const struct key first = { inode, KEY_INODE_REF, 0 };
+
+	*found = false;
+	if (!tree_seek(subvolume, &first, iter, err))
+		return false;
+	if (!iter->valid || iter->key.objectid != inode ||
+	    (iter->key.type != KEY_INODE_REF && iter->key.type != KEY_INODE_EXTREF))
+		return true;
+	*found = true;
+	return iter->key.type == KEY_INODE_REF ? inode_ref_next(&iter->item, iter->key.offset, ref, err)
+					       : inode_extref_next(&iter->item, ref, err);
+}
+
+/* Fills bytes from the end; *at is where the path begins. */
+static bool climb(const struct tree *subvolume, uint64_t inode, uint8_t bytes[PATH_BYTES_MAX], size_t *at, bool *named,
+		  struct error *err)
+{
+	const uint64_t start = inode;
+	uint64_t checkpoint = inode;	/* of a loop: met again within the next n_left steps (Brent) */
+	unsigned n_left = 1, lap = 1;
+
+	*at = PATH_BYTES_MAX;
+	*named = true;
+	while (inode != FIRST_FREE_ID) {
+		cleanup_tree_iter struct tree_iter iter = { 0 };
+		struct inode_ref ref;
+
+		if (!first_name(subvolume, inode, &iter, &ref, named, err))
+			return false;
+		if (!*named)
+			return true;
+		if (ref.name.left + 1 > *at)
+			return error_set(err, ERROR_CORRUPT, "tree %" PRIu64 " inode %" PRIu64 ": its path is longer than %u bytes",
+					 subvolume->id, start, PATH_BYTES_MAX);
+		if (*at < PATH_BYTES_MAX)
+			bytes[--*at] = '/';
+		*at -= ref.name.left;
+		memcpy(bytes + *at, ref.name.at, ref.name.left);
+		inode = ref.parent;
+		if (inode == checkpoint)
+			return error_set(err, ERROR_CORRUPT, "tree %" PRIu64 " inode %" PRIu64 ": the directories above it are a loop",
+					 subvolume->id, start);
+		if (--n_left == 0) {
+			checkpoint = inode;
+			n_left = lap *= 2;
+		}
+	}
+	return true;
+}
+
+bool inode_path_bytes(const struct tree *subvolume, uint64_t inode, uint8_t **path, size_t *len, struct error *err)
+{
+	uint8_t *bytes = malloc(PATH_BYTES_MAX);
+	size_t at;
+	bool named;
+	bool ok;
+
+	*path = NULL;
+	*len = 0;
+	if (!bytes)
+		return error_memory(err);
+	ok = climb(subvolume, inode, bytes, &at, &named, err);
+	if (ok && named) {
+		*len = PATH_BYTES_MAX - at;
+		*path = malloc(*len + 1);
+		ok = *path || error_memory(err);
+		if (ok) {
+			memcpy(*path, bytes + at, *len);
+			(*path)[*len] = '\0';
+		}
+	}
+	free(bytes);
+	return ok;
+}
+
+bool inode_path(const struct tree *subvolume, uint64_t inode, char **path, struct error *err)
+{
+	uint8_t *bytes;
+	size_t len;
+
+	if (!inode_path_bytes(subvolume, inode, &bytes, &len, err))
+		return false;
+	if (bytes)
+		*path = escape_new(bytes, len);
+	else if (asprintf(path, "inode %" PRIu64 " (no name)", inode) < 0)
+		*path = NULL;
+	free(bytes);
+	return *path || error_memory(err);
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The subvolumes of a filesystem: their root items, where they hang, and how people name them. */
+#include "common/fs/subvolume.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uuid/uuid.h>
+
+#include "common/fs/path.h"
+#include "common/util/escape.h"
+
+/* While paths are made: where a subvolume's own directory entry is, until it is known. */
+struct place {
+	uint8_t *name;
+	size_t name_len;
+	enum { PATH_UNKNOWN, PATH_WANTED, PATH_KNOWN } state;
+};
+
+struct reading {
+	struct volume *volume;
+	struct subvolume_list *list;
+	struct place *place;	/* beside list->at */
+	size_t n_room;
+};
+
+static bool is_subvolume_id(uint64_t id)
+{
+	return id == FS_TREE_ID || (id >= FIRST_FREE_ID && id <= LAST_FREE_ID);
+}
+
+/* --- the items -------------------------------------------------------------------------------------------- */
+
+static bool make_room(struct reading *r, struct error *err)
+{
+	if (r->list->n < r->n_room)
+		return true;
+
+	const size_t n = r->n_room ? 2 * r->n_room : 16;
+	struct subvolume *at = reallocarray(r->list->at, n, sizeof(*at));
+	struct place *place;
+
+	if (!at)
+		return error_memory(err);
+	r->list->at = at;
+	place = reallocarray(r->place, n, sizeof(*place));
+	if (!place)
+		return error_memory(err);
+	r->place = place;
+	r->n_room = n;
+	return true;
+}
+
+static bool add_root_item(struct reading *r, const struct key *key, struct cursor *item, struct error *err)
+{
+	struct subvolume_list *list = r->list;
+	struct subvolume *last = list->n ? &list->at[list->n - 1] : NULL;
+	char text[KEY_TEXT_SIZE];
+	struct root root;
+
+	if (!root_read(item, &root, err))
+		return error_prefix(err, "root item %s", key_text(key, text));
+	/* Of several items of one id the last counts: keys ascend. */
+	if (last && last->id == key->objectid) {
+		last->root_key = *key;
+		last->root = root;
+		last->deleted = root.refs == 0;
+		return true;
+	}
+	if (!make_room(r, err))
+		return false;
+	list->at[list->n] = (struct subvolume){
+		.id = key->objectid,
+		.root_key = *key,
+		.root = root,
+		.deleted = root.refs == 0,
+	};
+	r->place[list->n] = (struct place){ 0 };
+	list->n++;
+	return true;
+}
+
+/* (child, ROOT_BACKREF, parent): keys sort it behind the ROOT_ITEM of the child. */
+static bool add_backref(struct reading *r, const struct key *key, struct cursor *item, struct error *err)
+{
+	const size_t i = r->list->n - 1;
+	char text[KEY_TEXT_SIZE];
+	struct root_ref ref;
+
+	if (!root_ref_read(item, &ref, err))
+		return error_prefix(err, "root backref %s", key_text(key, text));
+	if (r->list->n == 0 || r->list->at[i].id != key->objectid || r->place[i].name)
+		return true;
+	r->place[i].name = malloc(ref.name.left);
+	if (!r->place[i].name)
+		return error_memory(err);
+	memcpy(r->place[i].name, ref.name.at, ref.name.left);
+	r->place[i].name_len = ref.name.left;
+	r->list->at[i].parent_id = key->offset;
+	r->list->at[i].dirid = ref.dirid;
+	return true;
+}
+
+static bool read_items(struct reading *r, const struct tree *roots, struct error *err)
+{
+	const struct key first = { FS_TREE_ID, KEY_ROOT_ITEM, 0 };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+
+	if (!tree_seek(roots, &first, &iter, err))
+		return false;
+	for (; iter.valid && iter.key.objectid <= LAST_FREE_ID; ) {
+		const bool ours = is_subvolume_id(iter.key.objectid);
+
+		if (ours && iter.key.type == KEY_ROOT_ITEM && !add_root_item(r, &iter.key, &iter.item, err))
+			return false;
+		if (ours && iter.key.type == KEY_ROOT_BACKREF && !add_backref(r, &iter.key, &iter.item, err))
+			return false;
+		if (!tree_next(&iter, err))
+			return false;
+	}
+	return true;
+}
+
+/* The entry "default" of the directory that only the root tree has. */
+static bool read_default(struct volume *volume, const struct tree *roots, uint64_t *id, struct error *err)
+{
+	const struct key key = { le64(volume->super.disk.root_dir_objectid), KEY_DIR_ITEM, dir_entry_name_hash("default", 7) };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct dir_entry entry;
+	bool found;
+
+	*id = FS_TREE_ID;
+	if (!tree_find(roots, &key, &iter, &found, err))
+		return false;
+	while (found && iter.item.left > 0) {
+		if (!dir_entry_next(&iter.item, &entry, err))
+			return error_prefix(err, "default subvolume");
+		if (entry.name.left == 7 && memcmp(entry.name.at, "default", 7) == 0)
+			*id = entry.location.objectid;
+	}
+	return true;
+}
+
+/* --- paths ------------------------------------------------------------------------------------------------ */
+
+/* path of the parent / path of the directory inside it / name, where a part may be empty. */
+static bool join_path(const struct subvolume *parent, const uint8_t *dir, size_t dir_len, const struct place *place,
+		      struct subvolume *child, struct error *err)
+{
+	const size_t room = parent->path_len + dir_len + place->name_len + 3;
+
+	if (room > PATH_BYTES_MAX)
+		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 ": its path is longer than %u bytes", child->id, PATH_BYTES_MAX);
+
+	uint8_t *at = child->path = malloc(room);
+
+	if (!at)
+		return error_memory(err);
+	at = mempcpy(at, parent->path, parent->path_len);
+	if (parent->path_len)
+		*at++ = '/';
+	at = mempcpy(at, dir, dir_len);
+	if (dir_len)
+		*at++ = '/';
+	at = mempcpy(at, place->name, place->name_len);
+	*at = '\0';
+	child->path_len = at - child->path;
+	return true;
+}
+
+static bool find_path(struct reading *r, size_t child, const struct subvolume *parent, struct error *err)
+{
+	struct tree tree;
+	uint8_t *dir;
+	size_t len;
+	bool ok;
+
+	if (!tree_open(r->volume, parent->id, &tree, err) ||
+	    !inode_path_bytes(&tree, r->list->at[child].dirid, &dir, &len, err))
+		return error_prefix(err, "path of subvolume %" PRIu64, r->list->at[child].id);
+	if (!dir)
+		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 ": its directory %" PRIu64 " in tree %" PRIu64 " has no name",
+				 r->list->at[child].id, r->list->at[child].dirid, parent->id);
+	ok = join_path(parent, dir, len, &r->place[child], &r->list->at[child], err);
+	free(dir);
+	return ok;
+}
+
+static bool leave_without_path(struct subvolume *subvolume, struct error *err)
+{
+	subvolume->parent_id = subvolume->dirid = 0;
+	subvolume->path = calloc(1, 1);
+	return subvolume->path || error_memory(err);
+}
+
+/*
+ * Paths of everything from subvolume i up to the next one whose path is known, from the top down.
+ * chain has room for all.
+ */
+static bool make_path(struct reading *r, size_t i, size_t *chain, struct error *err)
+{
+	struct subvolume *at = r->list->at;
+	size_t n = 0;
+
+	while (r->place[i].state == PATH_UNKNOWN) {
+		r->place[i].state = PATH_WANTED;
+		chain[n++] = i;
+
+		const struct subvolume *parent = r->place[i].name ? subvolume_by_id(r->list, at[i].parent_id) : NULL;
+
+		if (!parent || at[i].deleted || at[i].id == FS_TREE_ID) {
+			/* Deleted ones, and what hangs in nothing, have no path; nor has what is below them. */
+			if (!leave_without_path(&at[i], err))
+				return false;
+			r->place[i].state = PATH_KNOWN;
+			n--;
+			break;
+		}
+		i = parent - at;
+	}
+	if (r->place[i].state == PATH_WANTED)
+		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 ": the subvolumes above it are a loop", at[i].id);
+	while (n > 0) {
+		const size_t child = chain[--n];
+		const struct subvolume *parent = subvolume_by_id(r->list, at[child].parent_id);
+
+		if (parent->path_len == 0 && parent->id != FS_TREE_ID) {
+			if (!leave_without_path(&at[child], err))
+				return false;
+		} else if (!find_path(r, child, parent, err)) {
+			return false;
+		}
+		r->place[child].state = PATH_KNOWN;
+	}
+	return true;
+}
+
+static bool make_paths(struct reading *r, struct error *err)
+{
+	size_t *chain = reallocarray(NULL, r->list->n, sizeof(*chain));
+	bool ok = chain || error_memory(err);
+
+	for (size_t i = 0; ok && i < r->list->n; i++)
+		ok = make_path(r, i, chain, err);
+	free(chain);
+	return ok;
+}
+
+bool subvolume_list_read(struct volume *volume, struct subvolume_list *list, struct error *err)
+{
+	struct reading reading = { .volume = volume, .list = list };
+	struct tree roots;
+	bool ok;
+
+	*list = (struct subvolume_list){ .volume = volume };
+	ok = tree_open(volume, ROOT_TREE_ID, &roots, err) &&
+	     read_items(&reading, &roots, err) &&
+	     read_default(volume, &roots, &list->default_id, err);
+	if (ok && (list->n == 0 || list->at[0].id != FS_TREE_ID))
+		ok = error_set(err, ERROR_CORRUPT, "root tree: no root item of the top level (tree %llu)", FS_TREE_ID);
+	ok = ok && make_paths(&reading, err);
+	for (size_t i = 0; i < list->n; i++)
+		free(reading.place[i].name);
+	free(reading.place);
+	if (!ok)
+		subvolume_list_free(list);
+	return ok;
+}
+
+void subvolume_list_free(struct subvolume_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		free(list->at[i].path);
+	free(list->at);
+	*list = (struct subvolume_list){ 0 };
+}
+
+/* --- names ------------------------------------------------------------------------------------------------ */
+
+const struct subvolume *subvolume_by_id(const struct subvolume_list *list, uint64_t id)
+{
+	size_t low = 0, high = list->n;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (list->at[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < list->n && list->at[low].id == id ? &list->at[low] : NULL;
+}
+
+const struct subvolume *subvolume_by_uuid(const struct subvolume_list *list, const uint8_t uuid[UUID_SIZE])
+{
+	static const uint8_t none[UUID_SIZE];
+
+	if (memcmp(uuid, none, UUID_SIZE) == 0)
+		return NULL;
+	for (size_t i = 0; i < list->n; i++) {
+		const struct root *root = &list->at[i].root;
+
+		if (root->has_v2 && !root->is_short && memcmp(root->uuid, uuid, UUID_SIZE) == 0)
+			return &list->at[i];
+	}
+	return NULL;
+}
+
+bool root_tag_text(const struct root *root, char text[ROOT_TAG_TEXT_SIZE])
+{
+	if (root->is_short || !root->algorithm[0])
+		return false;
+	snprintf(text, ROOT_TAG_TEXT_SIZE, "%s@btrfs:%08" PRIx32, root->algorithm, root->key_hash);
+	return true;
+}
+
+static bool find_id(const struct subvolume_list *list, const char *text, const struct subvolume **found, struct error *err)
+{
+	char *end;
+	const unsigned long long id = strtoull(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end)
+		return error_set(err, ERROR_USAGE, "malformed subvolume id \"id:%s\"", text);
+	*found = subvolume_by_id(list, id);
+	return *found || error_set(err, ERROR_NOT_FOUND, "subvolume id %llu not found", id);
+}
+
+static bool find_uuid(const struct subvolume_list *list, const char *text, const struct subvolume **found, struct error *err)
+{
+	uuid_t uuid;
+
+	if (uuid_parse(text, uuid) != 0)
+		return error_set(err, ERROR_USAGE, "malformed subvolume uuid \"uuid:%s\"", text);
+	*found = subvolume_by_uuid(list, uuid);
+	return *found || error_set(err, ERROR_NOT_FOUND, "subvolume uuid %s not found", text);
+}
+
+static bool has_escaped_path(const struct subvolume *subvolume, const char *name)
+{
+	char *text = escape_new(subvolume->path, subvolume->path_len);
+	const bool same = text && strcmp(text, name) == 0;
+
+	free(text);
+	return same;
+}
+
+static const struct subvolume *by_path(const struct subvolume_list *list, const char *name, size_t len)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const struct subvolume *at = &list->at[i];
+
+		if (at->path_len == len && memcmp(at->path, name, len) == 0 && (len > 0 || at->id == FS_TREE_ID))
+			return at;
+	}
+	/* As this program prints it. */
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->at[i].path_len > 0 && list->at[i].path_len != len && has_escaped_path(&list->at[i], name))
+			return &list->at[i];
+	}
+	return NULL;
+}
+
+bool subvolume_find(const struct subvolume_list *list, const char *name, const struct subvolume **found, struct error *err)
+{
+	if (strncmp(name, "id:", 3) == 0)
+		return find_id(list, name + 3, found, err);
+	if (strncmp(name, "uuid:", 5) == 0)
+		return find_uuid(list, name + 5, found, err);
+
+	const char *path = strncmp(name, "<FS_TREE>", 9) == 0 && (name[9] == '/' || name[9] == '\0') ? name + 9 : name;
+	struct error ignored;
+	struct file_id file;
+	char text[200];
+
+	path += strspn(path, "/");
+
+	size_t len = strlen(path);
+
+	while (len > 0 && path[len - 1] == '/')
+		len--;
+	*found = by_path(list, path, len);
+	if (*found)
+		return true;
+	escape_text(name, strlen(name), text, sizeof(text));
+	error_set(err, ERROR_NOT_FOUND, "subvolume \"%s\" not found", text);
+	if (path_find(list->volume, FS_TREE_ID, path, &file, &ignored))
+		error_hint(err, "it is a file or directory of subvolume id:%" PRIu64 ", not a subvolume", file.subvolume);
+	return false;
+}
