@@ -86,6 +86,9 @@ bool tree_open(struct volume *volume, uint64_t id, struct tree *tree, struct err
 
 static bool get_root(const struct tree *tree, struct block **block, struct error *err)
 {
+	if (tree->level >= LEVEL_MAX)
+		return error_set(err, ERROR_CORRUPT, "its root has level %u, not 0 to %u", tree->level, LEVEL_MAX - 1);
+
 	const struct block_expect expect = { .level = tree->level, .generation = tree->generation };
 
 	return block_get(tree->volume, tree->logical, &expect, block, err);
@@ -149,11 +152,13 @@ static uint32_t pointer_slot(const struct node *node, const struct key *key)
 static bool descend(const struct tree *tree, const struct key *key, struct tree_iter *iter, struct error *err)
 {
 	const struct tree own = *tree;	/* it may be the iterator's */
+	struct block *root;
 
 	tree_iter_close(iter);
 	iter->tree = own;
-	if (!get_root(&own, &iter->path[own.level], err))
+	if (!get_root(&own, &root, err))
 		return false;
+	iter->path[own.level] = root;
 	for (unsigned level = own.level; level > 0; level--) {
 		iter->slot[level] = pointer_slot(&iter->path[level]->node, key);
 		if (!get_child(iter, level, err))

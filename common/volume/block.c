@@ -8,6 +8,9 @@
 #include "common/volume/block-cache.h"
 #include "common/volume/warn.h"
 
+#define corrupt(where, format, ...) \
+	error_set(err, ERROR_CORRUPT, "tree block at %#" PRIx64 ": " format, (uint64_t)(where), __VA_ARGS__)
+
 const struct key *node_bound(const struct node *node, uint32_t slot, const struct key *below, struct key *bound)
 {
 	if (slot + 1 >= node->n_items)
@@ -23,11 +26,11 @@ static bool check_bytes(const struct volume *volume, const uint8_t *bytes, uint6
 	const struct superblock *super = &volume->super;
 
 	if (!csum_block_matches(super->csum_type, bytes, super->node_size))
-		return error_set(err, ERROR_CORRUPT, "the %s checksum does not match", csum_type_name(super->csum_type));
+		return corrupt(logical, "the %s checksum does not match", csum_type_name(super->csum_type));
 	if (!node_read(bytes, super->node_size, logical, node, err))
 		return false;
 	if (memcmp(node->fsid, super->metadata_fsid, FSID_SIZE) != 0)
-		return error_set(err, ERROR_CORRUPT, "it belongs to another filesystem (its fsid differs)");
+		return corrupt(logical, "%s", "its fsid is that of another filesystem");
 	return true;
 }
 
@@ -38,24 +41,24 @@ static bool check_expected(const struct node *node, const struct block_expect *e
 	if (!expect)
 		return true;
 	if (expect->level >= 0 && node->level != expect->level)
-		return error_set(err, ERROR_CORRUPT, "its level is %u, %d was expected", node->level, expect->level);
+		return corrupt(node->logical, "level is %u, %d was expected", node->level, expect->level);
 	if (expect->generation && node->generation != expect->generation)
-		return error_set(err, ERROR_CORRUPT, "its generation is %" PRIu64 ", %" PRIu64 " was expected",
-				 node->generation, expect->generation);
+		return corrupt(node->logical, "generation is %" PRIu64 ", %" PRIu64 " was expected", node->generation,
+			       expect->generation);
 	if (!expect->first)
 		return true;
 	if (node->n_items == 0)
-		return error_set(err, ERROR_CORRUPT, "it is empty, first key %s was expected", key_text(expect->first, want));
+		return corrupt(node->logical, "nritems is 0, first key %s was expected", key_text(expect->first, want));
 
 	const struct key first = node_key(node, 0);
 
 	if (key_compare(&first, expect->first) != 0)
-		return error_set(err, ERROR_CORRUPT, "its first key is %s, %s was expected", key_text(&first, have),
-				 key_text(expect->first, want));
+		return corrupt(node->logical, "first key is %s, %s was expected", key_text(&first, have),
+			       key_text(expect->first, want));
 	return true;
 }
 
-/* One mirror into block; the text of a failure does not name the block. */
+/* One mirror into block. */
 static bool read_mirror(struct block *block, unsigned mirror, const struct block_expect *expect, struct error *err)
 {
 	struct volume *volume = block->volume;
@@ -72,7 +75,7 @@ static bool read_any_mirror(struct block *block, const struct block_expect *expe
 	struct error bad;
 
 	if (!volume_chunk(block->volume, block->logical, &chunk, err))
-		return error_prefix(err, "tree block %" PRIu64, block->logical);
+		return error_prefix(err, "tree block at %#" PRIx64, block->logical);
 
 	const unsigned n_mirrors = chunk_n_mirrors(chunk);
 
@@ -86,9 +89,7 @@ static bool read_any_mirror(struct block *block, const struct block_expect *expe
 			continue;
 		*err = bad;
 		if (n_mirrors > 1)
-			error_prefix(err, "tree block %" PRIu64 ", mirror 1 of %u", block->logical, n_mirrors);
-		else
-			error_prefix(err, "tree block %" PRIu64, block->logical);
+			error_prefix(err, "mirror 1 of %u", n_mirrors);
 	}
 	return false;
 }
@@ -100,7 +101,7 @@ bool block_get(struct volume *volume, uint64_t logical, const struct block_expec
 
 	if (found) {
 		if (!check_expected(&found->node, expect, err))
-			return error_prefix(err, "tree block %" PRIu64, logical);
+			return false;
 		*block = block_hold(found);
 		return true;
 	}
@@ -131,7 +132,7 @@ bool block_child(const struct block *parent, uint32_t slot, const struct key *be
 	struct key bound;
 
 	if (!block_get(parent->volume, logical, &expect, child, err))
-		return error_prefix(err, "slot %" PRIu32 " of tree block %" PRIu64, slot, parent->logical);
+		return error_prefix(err, "slot %" PRIu32 " of tree block at %#" PRIx64, slot, parent->logical);
 	below = node_bound(node, slot, below, &bound);
 	if (!below)
 		return true;
@@ -142,8 +143,7 @@ bool block_child(const struct block *parent, uint32_t slot, const struct key *be
 		return true;
 	block_put(*child);
 	*child = NULL;
-	return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 ": its last key is %s, its neighbour begins with %s",
-			 logical, key_text(&last, have), key_text(below, want));
+	return corrupt(logical, "last key is %s, its neighbour begins with %s", key_text(&last, have), key_text(below, want));
 }
 
 bool block_verify_mirrors(struct volume *volume, uint64_t logical, struct error *err)
@@ -154,7 +154,7 @@ bool block_verify_mirrors(struct volume *volume, uint64_t logical, struct error 
 	bool ok = true;
 
 	if (!volume_chunk(volume, logical, &chunk, err))
-		return error_prefix(err, "tree block %" PRIu64, logical);
+		return error_prefix(err, "tree block at %#" PRIx64, logical);
 
 	const unsigned n_mirrors = chunk_n_mirrors(chunk);
 	uint8_t *bytes = malloc(2 * (size_t)size);
@@ -166,9 +166,9 @@ bool block_verify_mirrors(struct volume *volume, uint64_t logical, struct error 
 
 		ok = volume_read(volume, logical, to, size, mirror, err) && check_bytes(volume, to, logical, &node, err);
 		if (ok && memcmp(bytes, to, size) != 0)
-			ok = error_set(err, ERROR_CORRUPT, "it differs from mirror 1");
+			ok = corrupt(logical, "%s", "it differs from mirror 1");
 		if (!ok)
-			error_prefix(err, "tree block %" PRIu64 ", mirror %u of %u", logical, mirror + 1, n_mirrors);
+			error_prefix(err, "mirror %u of %u", mirror + 1, n_mirrors);
 	}
 	free(bytes);
 	return ok;
