@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The digest of a member's tree: a keyed sum over its items, independent of how they are spread over leaves.
+ * format/README.md, "The tree digest", says which bytes of which item count.
+ */
+#ifndef COMMON_FS_DIGEST_H
+#define COMMON_FS_DIGEST_H
+
+#include "common/fs/inline-map.h"
+#include "common/fs/scan.h"
+#include "common/fs/unit-map.h"
+
+enum digest_kind {
+	DIGEST_SEALED,	/* of items as sealed: what the seal covers */
+	DIGEST_FOUND,	/* of items as they were before the conversion began, from any state of it */
+};
+
+struct digest_sum {		/* sum mod 2^256, little-endian words */
+	uint64_t word[4];
+	uint64_t n_items;
+};
+
+struct digest_input {
+	enum digest_kind kind;
+	const struct scan *scan;
+	const struct key_schedule *schedule;
+	const struct unit_map *units;		/* DIGEST_SEALED: joined */
+	const struct inline_map *inlines;	/* DIGEST_SEALED */
+	/* DIGEST_FOUND: the flags that inodes had, sorted by (member, inode); the two bits count as clear for all others */
+	const struct crypt_inode_flags *flags;
+	size_t n_flags;
+	/* DIGEST_FOUND before anything was converted: take flags from the items themselves */
+	bool flags_as_is;
+	/* DIGEST_FOUND of a sealed subvolume: marks and flags are as sealed; see format/README.md */
+	bool was_sealed;
+};
+
+/* The sum of each member of the scan; sums: scan->n_members of them. */
+bool digest_members(const struct digest_input *input, struct digest_sum *sums, struct error *err) must_use;
+
+void digest_add(struct digest_sum *sum, const uint8_t mac[CRYPT_MAC_SIZE]);
+/* MAC(K_seal, "tree" | n_items le64 | sum[32]). */
+bool digest_finish(const struct key_schedule *schedule, const struct digest_sum *sum, uint8_t digest[CRYPT_MAC_SIZE],
+		   struct error *err) must_use;
+
+/* NULL where (member, inode) is not listed. */
+const struct crypt_inode_flags *inode_flags_find(const struct crypt_inode_flags *flags, size_t n, uint64_t member, uint64_t inode);
+
+#endif /* COMMON_FS_DIGEST_H */

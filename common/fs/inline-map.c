@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Index of inline units, and matching payloads with them. */
+#include "common/fs/inline-map.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+void inline_map_free(struct inline_map *map)
+{
+	if (!map)
+		return;
+	free(map->entry);
+	free(map);
+}
+
+bool inline_visit_all(struct volume *volume, uint16_t domain, inline_visit *visit, void *context, struct error *err)
+{
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	const struct key first = crypt_key(domain, CRYPT_INLINE_UNITS, 0);
+	uint64_t expected = 0;
+	struct tree tree;
+
+	if (!tree_open(volume, ROOT_TREE_ID, &tree, err))
+		return false;
+	for (bool ok = tree_seek(&tree, &first, &iter, err);; ok = tree_next(&iter, err)) {
+		struct crypt_place at;
+		unsigned n_entries;
+
+		if (!ok)
+			return false;
+		if (!iter.valid || !crypt_place_of_key(&iter.key, &at) || at.domain != domain || at.kind != CRYPT_INLINE_UNITS)
+			return true;
+		if (at.index != expected)
+			return error_set(err, ERROR_CORRUPT, "crypt inline units item %" PRIu64 " of domain %u is missing", expected,
+					 domain);
+		expected++;
+
+		struct cursor item = iter.item;
+
+		if (!crypt_head_read(&item, CRYPT_INLINE_UNITS, &n_entries, err))
+			return false;
+		for (unsigned entry = 0; entry < n_entries; entry++) {
+			struct crypt_inline_unit unit;
+
+			if (!crypt_inline_unit_next(&item, &unit, err) || !visit(context, &unit, at.index << 16 | entry, err))
+				return false;
+		}
+		if (item.left != 0)
+			return error_set(err, ERROR_CORRUPT, "crypt inline units item at %#" PRIx64 ": %zu bytes left after the last unit",
+					 iter.item.offset, item.left);
+	}
+}
+
+struct reading {
+	struct inline_map *map;
+	size_t room;
+};
+
+static uint64_t offset_kind(uint64_t offset, enum crypt_inline_kind kind)
+{
+	return offset * 8 + kind;
+}
+
+static bool read_entry(void *context, const struct crypt_inline_unit *unit, uint64_t place, struct error *err)
+{
+	struct reading *reading = context;
+	struct inline_map *map = reading->map;
+
+	if (map->n == reading->room) {
+		const size_t room = reading->room ? reading->room + reading->room / 2 : 64;
+		struct inline_entry *grown = reallocarray(map->entry, room, sizeof(*grown));
+
+		if (!grown)
+			return error_memory(err);
+		map->entry = grown;
+		reading->room = room;
+	}
+	map->entry[map->n++] = (struct inline_entry){ unit->inode, offset_kind(unit->offset, unit->kind), place };
+	map->n_items = (place >> 16) + 1;
+	return true;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct inline_entry *x = a, *y = b;
+
+	if (x->inode != y->inode)
+		return x->inode < y->inode ? -1 : 1;
+	if (x->offset_kind != y->offset_kind)
+		return x->offset_kind < y->offset_kind ? -1 : 1;
+	return x->place < y->place ? -1 : x->place > y->place;
+}
+
+bool inline_map_read(struct volume *volume, uint16_t domain, struct inline_map **result, struct error *err)
+{
+	cleanup_inline_map struct inline_map *map = calloc(1, sizeof(*map));
+	struct reading reading = { .map = map };
+
+	if (!map)
+		return error_memory(err);
+	map->volume = volume;
+	map->domain = domain;
+	if (!inline_visit_all(volume, domain, read_entry, &reading, err))
+		return false;
+	if (map->n)
+		qsort(map->entry, map->n, sizeof(*map->entry), compare_entries);
+	*result = map;
+	map = NULL;
+	return true;
+}
+
+bool inline_payload_of(const struct key *key, struct cursor item, uint32_t mode, struct inline_payload *payload)
+{
+	struct cursor head;
+
+	*payload = (struct inline_payload){ .inode = key->objectid, .offset = key->offset };
+	switch (key->type) {
+	case KEY_EXTENT_DATA:
+		if (item.left < FILE_EXTENT_INLINE_HEADER || item.at[offsetof(struct disk_file_extent, type)] != FILE_EXTENT_INLINE ||
+		    !cursor_take(&item, FILE_EXTENT_INLINE_HEADER, &head))
+			return false;
+		payload->kind = S_ISLNK(mode) ? INLINE_SYMLINK : INLINE_DATA;
+		break;
+	case KEY_VERITY_DESC:
+		payload->kind = INLINE_VERITY_DESC;
+		break;
+	case KEY_VERITY_MERKLE:
+		payload->kind = INLINE_VERITY_MERKLE;
+		break;
+	default:
+		return false;
+	}
+	payload->bytes = item;
+	return item.left > 0;
+}
+
+/* The unit at a place, from its item. */
+static bool unit_at(const struct inline_map *map, uint64_t place, struct crypt_inline_unit *unit, struct error *err)
+{
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	const struct key key = crypt_key(map->domain, CRYPT_INLINE_UNITS, place >> 16);
+	struct tree tree;
+	unsigned n_entries;
+	bool found;
+
+	if (!tree_open(map->volume, ROOT_TREE_ID, &tree, err) || !tree_find(&tree, &key, &iter, &found, err))
+		return false;
+
+	struct cursor item = iter.item, skipped;
+
+	if (!found || !crypt_head_read(&item, CRYPT_INLINE_UNITS, &n_entries, err) ||
+	    !cursor_take(&item, (place & 0xffff) * sizeof(struct disk_crypt_inline_unit), &skipped))
+		return error_set(err, ERROR_CORRUPT, "crypt inline units item %" PRIu64 " of domain %u changed while it was read",
+				 place >> 16, map->domain);
+	return crypt_inline_unit_next(&item, unit, err);
+}
+
+static bool matches(const struct crypt_inline_unit *unit, const struct key_schedule *schedule,
+		    const struct inline_payload *payload, bool is_sealed, uint8_t *out, bool *yes, struct error *err)
+{
+	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
+	uint8_t tag[CRYPT_TAG_SIZE];
+
+	if (!unit_cipher_new(schedule, unit->cipher, "inline", &unit->disk.i, sizeof(unit->disk.i), &cipher, err))
+		return false;
+	if (is_sealed)
+		return unit_cipher_open(cipher, 0, payload->bytes.at, payload->bytes.left, out, unit->disk.tag, yes, err);
+	if (!unit_cipher_seal(cipher, 0, payload->bytes.at, payload->bytes.left, out, tag, err))
+		return false;
+	*yes = secret_same(tag, unit->disk.tag, sizeof(tag));
+	return true;
+}
+
+bool inline_map_find(const struct inline_map *map, const struct key_schedule *schedule, const struct inline_payload *payload,
+		     bool is_sealed, struct crypt_inline_unit *unit, uint8_t *out, bool *found, struct error *err)
+{
+	const uint64_t wanted = offset_kind(payload->offset, payload->kind);
+	uint8_t *scratch = out ? out : malloc(payload->bytes.left);
+	size_t low = 0, high = map->n;
+	bool ok = false;
+
+	*found = false;
+	if (!scratch)
+		return error_memory(err);
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+		const struct inline_entry *entry = &map->entry[middle];
+
+		if (entry->inode < payload->inode || (entry->inode == payload->inode && entry->offset_kind < wanted))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < map->n && map->entry[low].inode == payload->inode && map->entry[low].offset_kind == wanted && !*found; low++) {
+		if (!unit_at(map, map->entry[low].place, unit, err))
+			goto out;
+		if (!unit->sealed || unit->inode != payload->inode || unit->offset != payload->offset ||
+		    unit->kind != payload->kind || unit->length != payload->bytes.left)
+			continue;
+		if (!matches(unit, schedule, payload, is_sealed, scratch, found, err))
+			goto out;
+	}
+	ok = true;
+out:
+	if (!out) {
+		secret_wipe(scratch, payload->bytes.left);
+		free(scratch);
+	}
+	return ok;
+}
+
+bool inode_mode(struct mode_memory *memory, const struct tree *subvolume, uint64_t inode, uint32_t *mode, struct error *err)
+{
+	if (memory->tree_id != subvolume->id || memory->inode != inode || memory->tree_id == 0) {
+		cleanup_tree_iter struct tree_iter iter = { 0 };
+		const struct key key = { inode, KEY_INODE_ITEM, 0 };
+		struct inode read;
+		bool found;
+
+		if (!tree_find(subvolume, &key, &iter, &found, err))
+			return false;
+		if (!found)
+			return error_set(err, ERROR_CORRUPT, "inode %" PRIu64 " of subvolume %" PRIu64 " has data but no inode item", inode,
+					 subvolume->id);
+		if (!inode_read(&iter.item, &read, err))
+			return false;
+		*memory = (struct mode_memory){ subvolume->id, inode, read.mode };
+	}
+	*mode = memory->mode;
+	return true;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inline units: ciphertext that lives in leaves (inline extents, symlink targets, fs-verity items).
+ * Found by inode, kind and key offset over all members, confirmed by the tag.
+ */
+#ifndef COMMON_FS_INLINE_MAP_H
+#define COMMON_FS_INLINE_MAP_H
+
+#include "common/crypto/key-schedule.h"
+#include "common/tree/tree.h"
+#include "format/file-extent.h"
+#include "format/inode.h"
+
+struct inline_entry {
+	uint64_t inode;
+	uint64_t offset_kind;	/* key offset * 8 + kind, wrapping: an index, not the truth */
+	uint64_t place;		/* index of the item << 16 | number in it */
+};
+
+struct inline_map {
+	struct volume *volume;
+	uint16_t domain;
+	struct inline_entry *entry;	/* by inode, offset_kind, place */
+	size_t n;
+	uint64_t n_items;
+};
+
+bool inline_map_read(struct volume *volume, uint16_t domain, struct inline_map **map, struct error *err) must_use;
+void inline_map_free(struct inline_map *map);
+static inline void inline_map_cleanup(struct inline_map **p) { inline_map_free(*p); }
+#define cleanup_inline_map __attribute__((cleanup(inline_map_cleanup)))
+
+/* A payload in a leaf that is sealed as an inline unit. */
+struct inline_payload {
+	enum crypt_inline_kind kind;
+	uint64_t inode;
+	uint64_t offset;	/* of the item's key */
+	struct cursor bytes;	/* borrowed from the leaf */
+};
+
+/*
+ * Is this item one with such a payload (not empty)?  mode: of the inode the item belongs to; only its file type matters.
+ * The item must have been read without error before.
+ */
+bool inline_payload_of(const struct key *key, struct cursor item, uint32_t mode, struct inline_payload *payload);
+
+/*
+ * The unit whose tag is right for the payload: *found.  out (payload->bytes.left bytes, may be NULL): the other side, that is the plain text
+ * of a sealed payload, or the ciphertext of a plain one.  is_sealed: which of the two the payload is.
+ */
+bool inline_map_find(const struct inline_map *map, const struct key_schedule *schedule, const struct inline_payload *payload,
+		     bool is_sealed, struct crypt_inline_unit *unit, uint8_t *out, bool *found, struct error *err) must_use;
+
+/* Every inline unit of the domain, in order of place. */
+typedef bool inline_visit(void *context, const struct crypt_inline_unit *unit, uint64_t place, struct error *err);
+bool inline_visit_all(struct volume *volume, uint16_t domain, inline_visit *visit, void *context, struct error *err) must_use;
+
+/* File type bits of an inode, from its INODE_ITEM; a one-entry memory makes neighbours cheap. */
+struct mode_memory {
+	uint64_t tree_id, inode;
+	uint32_t mode;
+};
+bool inode_mode(struct mode_memory *memory, const struct tree *subvolume, uint64_t inode, uint32_t *mode, struct error *err) must_use;
+
+#endif /* COMMON_FS_INLINE_MAP_H */

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading the units of a domain and joining them to the extents on disk. */
+#include "common/fs/unit-map.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* How many blocks of an extent may be damaged before it is no longer recognised. */
+#define CONFIRM_BLOCKS 16u
+
+void unit_map_free(struct unit_map *map)
+{
+	if (!map)
+		return;
+	free(map->group);
+	free(map->by_address);
+	free(map);
+}
+
+/* --- walking the items ---------------------------------------------------------------------- */
+
+/* Calls visit for the units from place on.  The iterator's leaf holds the bytes that a unit borrows. */
+static bool visit_from(const struct unit_map *map, uint64_t place, unit_visit *visit, void *context, struct error *err)
+{
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	const struct key first = crypt_key(map->domain, CRYPT_UNITS, place >> 16);
+	uint64_t expected = place >> 16;
+	struct tree tree;
+
+	if (!tree_open(map->volume, ROOT_TREE_ID, &tree, err))
+		return false;
+	for (bool ok = tree_seek(&tree, &first, &iter, err);; ok = tree_next(&iter, err)) {
+		struct crypt_place at;
+		unsigned n_entries;
+
+		if (!ok)
+			return false;
+		if (!iter.valid || !crypt_place_of_key(&iter.key, &at) || at.domain != map->domain || at.kind != CRYPT_UNITS)
+			return true;
+		if (at.index != expected)
+			return error_set(err, ERROR_CORRUPT, "crypt units item %" PRIu64 " of domain %u is missing", expected,
+					 map->domain);
+		expected++;
+
+		struct cursor item = iter.item;
+		const size_t size = item.left;
+
+		if (!crypt_head_read(&item, CRYPT_UNITS, &n_entries, err))
+			return false;
+		for (unsigned entry = 0; entry < n_entries; entry++) {
+			const uint64_t here = UNIT_PLACE(at.index, entry);
+			struct crypt_unit unit;
+			bool go = true;
+
+			if (!crypt_unit_next(&item, size, &unit, err))
+				return false;
+			if (here < place)
+				continue;
+			if (!visit(context, &unit, here, &go, err))
+				return false;
+			if (!go)
+				return true;
+		}
+		if (item.left != 0)
+			return error_set(err, ERROR_CORRUPT, "crypt units item at %#" PRIx64 ": %zu bytes left after the last unit",
+					 iter.item.offset, item.left);
+	}
+}
+
+bool unit_map_visit_all(const struct unit_map *map, unit_visit *visit, void *context, struct error *err)
+{
+	return visit_from(map, 0, visit, context, err);
+}
+
+struct group_walk {
+	const struct unit_group *group;
+	unit_visit *visit;
+	void *context;
+};
+
+static bool in_group(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
+{
+	struct group_walk *walk = context;
+	const uint64_t end = unit->offset_in_extent + (uint64_t)unit->blocks * CRYPT_BLOCK;
+
+	if (unit->unit_id - unit->offset_in_extent != walk->group->unit_id || unit->extent_len != walk->group->extent_len)
+		return error_set(err, ERROR_CORRUPT, "unit %#" PRIx64 " is not of the extent %#" PRIx64, unit->unit_id,
+				 walk->group->unit_id);
+	if (!walk->visit(walk->context, unit, place, go, err))
+		return false;
+	if (end >= walk->group->extent_len)
+		*go = false;
+	return true;
+}
+
+bool unit_map_visit(const struct unit_map *map, const struct unit_group *group, unit_visit *visit, void *context, struct error *err)
+{
+	struct group_walk walk = { group, visit, context };
+
+	return visit_from(map, group->place, in_group, &walk, err);
+}
+
+/* --- reading -------------------------------------------------------------------------------------- */
+
+struct reading {
+	struct unit_map *map;
+	size_t room;
+	uint64_t expect_offset;	/* in the extent of the last group; its length: complete */
+};
+
+static bool read_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
+{
+	struct reading *reading = context;
+	struct unit_map *map = reading->map;
+	struct unit_group *last = map->n_groups ? &map->group[map->n_groups - 1] : NULL;
+
+	(void)go;
+	map->n_units++;
+	map->cipher = unit->cipher;
+	if (last && reading->expect_offset < last->extent_len) {
+		if (unit->unit_id != last->unit_id + reading->expect_offset || unit->offset_in_extent != reading->expect_offset ||
+		    unit->extent_len != last->extent_len)
+			return error_set(err, ERROR_CORRUPT,
+					 "unit %#" PRIx64 ": the extent at %#" PRIx64 " goes on at offset %" PRIu64 ", a unit is missing",
+					 unit->unit_id, last->unit_id, reading->expect_offset);
+		reading->expect_offset += (uint64_t)unit->blocks * CRYPT_BLOCK;
+		return true;
+	}
+	if (unit->offset_in_extent != 0)
+		return error_set(err, ERROR_CORRUPT, "unit %#" PRIx64 ": the units before offset %" PRIu64 " of its extent are missing",
+				 unit->unit_id, unit->offset_in_extent);
+	if (last && unit->unit_id < last->unit_id + last->extent_len)
+		return error_set(err, ERROR_CORRUPT, "unit %#" PRIx64 " is not after the extent %#" PRIx64 "+%" PRIu64, unit->unit_id,
+				 last->unit_id, last->extent_len);
+	if (map->n_groups == reading->room) {
+		const size_t room = reading->room ? reading->room + reading->room / 2 : 64;
+		struct unit_group *grown = reallocarray(map->group, room, sizeof(*grown));
+
+		if (!grown)
+			return error_memory(err);
+		map->group = grown;
+		reading->room = room;
+	}
+	last = &map->group[map->n_groups++];
+	*last = (struct unit_group){
+		.unit_id = unit->unit_id,
+		.extent_len = unit->extent_len,
+		.place = place,
+		.address = unit->address,
+	};
+	memcpy(last->first, unit->first, sizeof(last->first));
+	reading->expect_offset = (uint64_t)unit->blocks * CRYPT_BLOCK;
+	return true;
+}
+
+bool unit_map_read(struct volume *volume, uint16_t domain, struct unit_map **result, struct error *err)
+{
+	cleanup_unit_map struct unit_map *map = calloc(1, sizeof(*map));
+	struct reading reading = { .map = map };
+
+	if (!map)
+		return error_memory(err);
+	map->volume = volume;
+	map->domain = domain;
+	if (!unit_map_visit_all(map, read_unit, &reading, err))
+		return false;
+	if (map->n_groups && reading.expect_offset < map->group[map->n_groups - 1].extent_len)
+		return error_set(err, ERROR_CORRUPT, "the last units of the extent %#" PRIx64 " are missing",
+				 map->group[map->n_groups - 1].unit_id);
+	*result = map;
+	map = NULL;
+	return true;
+}
+
+/* --- joining ---------------------------------------------------------------------------------------- */
+
+bool unit_block_read(struct volume *volume, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, uint32_t i,
+		     uint8_t plain[CRYPT_BLOCK], unsigned *mirror, unsigned *n_mirrors, struct error *err)
+{
+	const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
+	const struct chunk *chunk;
+
+	if (!volume_chunk(volume, at, &chunk, err))
+		return false;
+	*n_mirrors = chunk_n_mirrors(chunk);
+	for (*mirror = 0; *mirror < *n_mirrors; (*mirror)++) {
+		bool authentic;
+
+		if (!volume_read(volume, at, plain, CRYPT_BLOCK, *mirror, err) ||
+		    !unit_cipher_open(cipher, i, plain, CRYPT_BLOCK, plain, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &authentic, err))
+			return false;
+		if (authentic)
+			return true;
+	}
+	return true;
+}
+
+/* Is what lies at address the plain text of block i? */
+static bool block_is_plain(struct volume *volume, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address,
+			   uint32_t i, bool *is, struct error *err)
+{
+	const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
+	uint8_t bytes[CRYPT_BLOCK], tag[CRYPT_TAG_SIZE];
+	const struct chunk *chunk;
+
+	*is = false;
+	if (!volume_chunk(volume, at, &chunk, err))
+		return false;
+	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk) && !*is; mirror++) {
+		if (!volume_read(volume, at, bytes, CRYPT_BLOCK, mirror, err) ||
+		    !unit_cipher_seal(cipher, i, bytes, CRYPT_BLOCK, bytes, tag, err))
+			return false;
+		*is = secret_same(tag, unit->tags + (size_t)i * CRYPT_TAG_SIZE, sizeof(tag));
+	}
+	return true;
+}
+
+struct confirming {
+	struct volume *volume;
+	const struct key_schedule *schedule;
+	uint64_t boundary;
+	uint64_t address;	/* of the extent */
+	bool confirmed;
+};
+
+static bool confirm_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
+{
+	struct confirming *c = context;
+	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
+	const uint64_t address = c->address + unit->offset_in_extent;
+
+	*go = false;	/* the first unit decides */
+	if (!unit->sealed)
+		return true;
+	if (!unit_cipher_new(c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err))
+		return false;
+	for (uint32_t i = 0; i < unit->blocks && i < CONFIRM_BLOCKS && !c->confirmed; i++) {
+		if (place < c->boundary) {
+			uint8_t plain[CRYPT_BLOCK];
+			unsigned mirror, n_mirrors;
+
+			if (!unit_block_read(c->volume, cipher, unit, address, i, plain, &mirror, &n_mirrors, err))
+				return false;
+			c->confirmed = mirror < n_mirrors;
+			secret_wipe(plain, sizeof(plain));
+		} else if (!block_is_plain(c->volume, cipher, unit, address, i, &c->confirmed, err)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+struct joining {
+	struct unit_map *map;
+	const struct scan *scan;
+	const struct key_schedule *schedule;
+	uint64_t boundary;
+	uint64_t *found;	/* address of each group, 0: not yet */
+};
+
+static bool confirm(const struct joining *join, size_t g, uint64_t address, bool *confirmed, struct error *err)
+{
+	struct confirming c = { join->map->volume, join->schedule, join->boundary, address, false };
+
+	if (!unit_map_visit(join->map, &join->map->group[g], confirm_unit, &c, err))
+		return false;
+	*confirmed = c.confirmed;
+	return true;
+}
+
+static bool try_group(struct joining *join, size_t g, const struct scan_extent *extent, bool *joined, struct error *err)
+{
+	*joined = false;
+	if (join->found[g] != 0 || join->map->group[g].extent_len != extent->length)
+		return true;
+	if (!confirm(join, g, extent->logical, joined, err))
+		return false;
+	if (*joined)
+		join->found[g] = extent->logical;
+	return true;
+}
+
+struct index_entry {
+	uint64_t value;
+	uint32_t group;
+};
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct index_entry *x = a, *y = b;
+
+	if (x->value != y->value)
+		return x->value < y->value ? -1 : 1;
+	return x->group < y->group ? -1 : x->group > y->group;
+}
+
+/* The first entry with this value or a larger one. */
+static size_t index_find(const struct index_entry *index, size_t n, uint64_t value)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (index[middle].value < value)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Tries every group that the index has under value. */
+static bool try_index(struct joining *join, const struct index_entry *index, size_t n, uint64_t value,
+		      const struct scan_extent *extent, bool *joined, struct error *err)
+{
+	*joined = false;
+	for (size_t i = index_find(index, n, value); i < n && index[i].value == value && !*joined; i++) {
+		if (!try_group(join, index[i].group, extent, joined, err))
+			return false;
+	}
+	return true;
+}
+
+static uint64_t first_value(const uint8_t first[8])
+{
+	uint64_t value;
+
+	memcpy(&value, first, sizeof(value));
+	return value;
+}
+
+/* Extents that are where the addresses say, marked in done[]. */
+static bool join_by_address(struct joining *join, uint8_t *done, struct error *err)
+{
+	struct unit_map *map = join->map;
+	struct index_entry *hints = reallocarray(NULL, map->n_groups ? map->n_groups : 1, sizeof(*hints));
+	bool ok = false;
+
+	if (!hints)
+		return error_memory(err);
+	for (size_t g = 0; g < map->n_groups; g++)
+		hints[g] = (struct index_entry){ map->group[g].address, (uint32_t)g };
+	qsort(hints, map->n_groups, sizeof(*hints), compare_entries);
+	for (size_t i = 0; i < join->scan->n_extents; i++) {
+		const struct scan_extent *extent = &join->scan->extent[i];
+		const struct unit_group *same = unit_map_of(map, extent->logical);
+		bool joined = false;
+
+		if (!try_index(join, hints, map->n_groups, extent->logical, extent, &joined, err) ||
+		    (!joined && same && same->unit_id == extent->logical && same->address != extent->logical &&
+		     !try_group(join, (size_t)(same - map->group), extent, &joined, err)))
+			goto out;
+		done[i] = joined;
+	}
+	ok = true;
+out:
+	free(hints);
+	return ok;
+}
+
+/* The others, by their first bytes. */
+static bool join_by_content(struct joining *join, uint8_t *done, struct error *err)
+{
+	struct unit_map *map = join->map;
+	struct index_entry *index = reallocarray(NULL, map->n_groups ? map->n_groups : 1, sizeof(*index));
+	size_t n = 0;
+	bool ok = false;
+
+	if (!index)
+		return error_memory(err);
+	for (size_t g = 0; g < map->n_groups; g++) {
+		if (join->found[g] == 0)
+			index[n++] = (struct index_entry){ first_value(map->group[g].first), (uint32_t)g };
+	}
+	qsort(index, n, sizeof(*index), compare_entries);
+	for (size_t i = 0; i < join->scan->n_extents && n; i++) {
+		const struct scan_extent *extent = &join->scan->extent[i];
+		const struct chunk *chunk;
+		uint8_t first[8];
+		bool joined = false;
+
+		if (done[i])
+			continue;
+		if (!volume_chunk(map->volume, extent->logical, &chunk, err))
+			goto out;
+		for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk) && !joined; mirror++) {
+			if (!volume_read(map->volume, extent->logical, first, sizeof(first), mirror, err) ||
+			    !try_index(join, index, n, first_value(first), extent, &joined, err))
+				goto out;
+		}
+		done[i] = joined;
+	}
+	ok = true;
+out:
+	free(index);
+	return ok;
+}
+
+static int compare_addresses(const void *a, const void *b, void *context)
+{
+	const struct unit_map *map = context;
+	const uint64_t x = map->group[*(const uint32_t *)a].address, y = map->group[*(const uint32_t *)b].address;
+
+	return x < y ? -1 : x > y;
+}
+
+bool unit_map_join(struct unit_map *map, const struct scan *scan, const struct key_schedule *schedule, uint64_t boundary,
+		   struct error *err)
+{
+	struct joining join = { map, scan, schedule, boundary, NULL };
+	uint8_t *done = calloc(scan->n_extents ? scan->n_extents : 1, 1);
+	bool ok = false;
+
+	join.found = calloc(map->n_groups ? map->n_groups : 1, sizeof(*join.found));
+	free(map->by_address);
+	map->by_address = calloc(map->n_groups ? map->n_groups : 1, sizeof(*map->by_address));
+	if (!done || !join.found || !map->by_address) {
+		error_memory(err);
+		goto out;
+	}
+	if (!join_by_address(&join, done, err) || !join_by_content(&join, done, err))
+		goto out;
+	map->n_joined = 0;
+	for (size_t g = 0; g < map->n_groups; g++) {
+		map->group[g].address = join.found[g];
+		if (join.found[g] != 0)
+			map->by_address[map->n_joined++] = (uint32_t)g;
+	}
+	qsort_r(map->by_address, map->n_joined, sizeof(*map->by_address), compare_addresses, map);
+	ok = true;
+out:
+	free(done);
+	free(join.found);
+	return ok;
+}
+
+const struct unit_group *unit_map_at(const struct unit_map *map, uint64_t address)
+{
+	size_t low = 0, high = map->n_joined;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+		const struct unit_group *group = &map->group[map->by_address[middle]];
+
+		if (group->address == address)
+			return group;
+		if (group->address < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+const struct unit_group *unit_map_of(const struct unit_map *map, uint64_t unit_id)
+{
+	size_t low = 0, high = map->n_groups;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+		const struct unit_group *group = &map->group[middle];
+
+		if (unit_id < group->unit_id)
+			high = middle;
+		else if (unit_id >= group->unit_id + group->extent_len)
+			low = middle + 1;
+		else
+			return group;
+	}
+	return NULL;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which units belong to which extent.  A stock kernel may have moved extents, so a unit is found by address as
+ * a hint, else by the first bytes of its ciphertext, and always confirmed by a tag.
+ * format/README.md, "Finding the units of an extent".
+ */
+#ifndef COMMON_FS_UNIT_MAP_H
+#define COMMON_FS_UNIT_MAP_H
+
+#include "common/crypto/key-schedule.h"
+#include "common/fs/scan.h"
+
+/* Place of a unit: index of its item << 16 | its number in the item.  Grows with the address at sealing. */
+#define UNIT_PLACE(index, entry) ((uint64_t)(index) << 16 | (entry))
+#define UNIT_PLACE_END UINT64_MAX
+
+struct unit_group {		/* the units of one extent */
+	uint64_t unit_id;	/* address of the extent when it was sealed */
+	uint64_t extent_len;	/* bytes */
+	uint64_t place;		/* of the first unit */
+	uint64_t address;	/* where the extent is now; before joining: the stored hint; 0: nowhere */
+	uint8_t first[8];	/* hint */
+};
+
+struct unit_map {
+	struct volume *volume;
+	uint16_t domain;
+	enum crypt_cipher cipher;
+	struct unit_group *group;	/* by ascending unit_id */
+	size_t n_groups;
+	uint32_t *by_address;		/* after joining: indexes of the groups found, by ascending address */
+	size_t n_joined;
+	uint64_t n_items, n_units;
+};
+
+/*
+ * Reads the unit items of a domain.  Checks that units are in order, do not overlap, cover their extents without a hole and
+ * that items are numbered without one: ERROR_CORRUPT.
+ */
+bool unit_map_read(struct volume *volume, uint16_t domain, struct unit_map **map, struct error *err) must_use;
+void unit_map_free(struct unit_map *map);
+static inline void unit_map_cleanup(struct unit_map **p) { unit_map_free(*p); }
+#define cleanup_unit_map __attribute__((cleanup(unit_map_cleanup)))
+
+/*
+ * Finds the group of every extent of the scan.  boundary: units at places below it are ciphertext on disk, the others plain
+ * text (UNIT_PLACE_END: all sealed).  Groups that no extent of the scan belongs to get address 0.
+ */
+bool unit_map_join(struct unit_map *map, const struct scan *scan, const struct key_schedule *schedule, uint64_t boundary,
+		   struct error *err) must_use;
+
+/* NULL: no unit covers an extent at this address. */
+const struct unit_group *unit_map_at(const struct unit_map *map, uint64_t address);
+/* The group that a unit belongs to; NULL: none. */
+const struct unit_group *unit_map_of(const struct unit_map *map, uint64_t unit_id);
+
+/* Calls visit for each unit of a group, in order; unit borrowed.  *go = false ends the walk. */
+typedef bool unit_visit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err);
+bool unit_map_visit(const struct unit_map *map, const struct unit_group *group, unit_visit *visit, void *context,
+		    struct error *err) must_use;
+/* Every unit of the domain. */
+bool unit_map_visit_all(const struct unit_map *map, unit_visit *visit, void *context, struct error *err) must_use;
+
+/*
+ * Reads block i of a unit whose first block is at address now and decrypts it: the first mirror whose tag is right.
+ * *mirror: which (n_mirrors: none is).  Never an error for a wrong tag.
+ */
+bool unit_block_read(struct volume *volume, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, uint32_t i,
+		     uint8_t plain[CRYPT_BLOCK], unsigned *mirror, unsigned *n_mirrors, struct error *err) must_use;
+
+#endif /* COMMON_FS_UNIT_MAP_H */
