@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the image tests share: a temporary directory, images, mounts that are always undone, checks that stop the test.  Source it first.
+#
+# A test exits 0 (passed), 77 (skipped) or anything else (failed), and runs alone: BTRFS_CRYPT names the program (default build/btrfs-crypt).
+# shellcheck shell=bash
+set -euo pipefail
+shopt -s inherit_errexit
+
+IMAGE_TESTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+PROJECT=$(cd "$IMAGE_TESTS/../.." && pwd)
+BTRFS_CRYPT=${BTRFS_CRYPT:-$PROJECT/build/btrfs-crypt}
+TEST=$(basename "$0" .sh)
+PATH=$PATH:/usr/sbin:/sbin
+export LC_ALL=C
+
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/btrfs-crypt-$TEST.XXXXXX")
+mounts=()		# "directory loop-device", in the order they were made
+lock_fd=		# open while something is mounted
+
+say() { printf '%s: %4ds  %s\n' "$TEST" "$SECONDS" "$*"; }
+fail() { printf '%s: FAILED: %s\n' "$TEST" "$*" >&2; exit 1; }
+
+on_exit() {
+	local status=$? entry
+	trap - EXIT ERR
+	set +e
+	for ((entry = ${#mounts[@]} - 1; entry >= 0; entry--)); do
+		undo_mount "${mounts[entry]}"
+	done
+	[ -n "$lock_fd" ] && exec {lock_fd}>&-
+	rm -rf "$tmp"
+	case $status in
+	0) say passed ;;
+	77) ;;
+	*) printf '%s: FAILED with status %s\n' "$TEST" "$status" >&2 ;;
+	esac
+	exit "$status"
+}
+trap on_exit EXIT
+trap 'printf "%s: %s:%s: %s\n" "$TEST" "${BASH_SOURCE[0]##*/}" "$LINENO" "$BASH_COMMAND" >&2' ERR
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+skip() { printf '%s: SKIP: %s\n' "$TEST" "$*"; exit 77; }
+
+need_root() {
+	[ "$(id -u)" = 0 ] && losetup -f >/dev/null 2>&1 && grep -qw btrfs /proc/filesystems || skip "needs root and loop mounts"
+	command -v mkfs.btrfs >/dev/null && command -v python3 >/dev/null || skip "needs btrfs-progs and python3"
+}
+
+need_crypt() { [ -x "$BTRFS_CRYPT" ] || fail "$BTRFS_CRYPT does not exist: run make, or set BTRFS_CRYPT"; }
+
+# Compiles a helper of this directory once per test: tool fill
+tool() {
+	local name=$1
+	local -A sources=([fill]="fill.c fill-data.c fill-names.c" [find-plain]=find-plain.c)
+	[ -x "$tmp/$name" ] || (cd "$IMAGE_TESTS" && ${CC:-cc} -std=c11 -O2 -Wall -Wextra -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+		-o "$tmp/$name" ${sources[$name]})
+}
+
+# --- images and mounts ---------------------------------------------------------------------------------------------
+
+# image_make FILE SIZE [MKFS-OPTION...]
+image_make() {
+	local file=$1 size=$2
+	shift 2
+	rm -f "$file"
+	truncate -s "$size" "$file"
+	mkfs.btrfs -q "$@" "$file" >"$tmp/mkfs.out" 2>&1 || { cat "$tmp/mkfs.out"; fail "mkfs.btrfs $*"; }
+}
+
+# Copies of an image share its fsid, and the kernel knows devices by that: only one test mounts at a time.
+take_lock() {
+	[ -n "$lock_fd" ] && return
+	exec {lock_fd}>"${TMPDIR:-/tmp}/btrfs-mount.lock"
+	flock "$lock_fd"
+}
+
+# image_mount FILE DIRECTORY [OPTIONS]
+image_mount() {
+	local file=$1 directory=$2 options=${3:-rw} loop
+	take_lock
+	mkdir -p "$directory"
+	loop=$(losetup --find --show "$file")
+	mounts+=("$directory $loop")
+	mount -t btrfs -o "$options" "$loop" "$directory"
+}
+
+undo_mount() {
+	local directory=${1% *} loop=${1##* }
+	mountpoint -q "$directory" && { umount "$directory" || { sleep 1; umount "$directory"; }; }
+	losetup -d "$loop"
+	udevadm settle 2>/dev/null || true
+	btrfs device scan --forget "$loop" >/dev/null 2>&1 || btrfs device scan --forget >/dev/null 2>&1 || true
+}
+
+# image_umount: the one mounted last
+image_umount() {
+	local last=$((${#mounts[@]} - 1))
+	undo_mount "${mounts[last]}"
+	unset "mounts[last]"
+	if [ "${#mounts[@]}" = 0 ]; then
+		exec {lock_fd}>&-
+		lock_fd=
+	fi
+}
+
+# The kernel refuses to mount it, in both ways.
+expect_no_mount() {
+	local options loop
+	take_lock
+	mkdir -p "$tmp/refused"
+	loop=$(losetup --find --show "$1")
+	mounts+=("$tmp/refused $loop")
+	for options in rw ro; do
+		if mount -t btrfs -o "$options" "$loop" "$tmp/refused" 2>/dev/null; then
+			fail "the kernel mounts $1 ($options)"
+		fi
+	done
+	image_umount
+}
+
+# --- checks --------------------------------------------------------------------------------------------------------
+
+# btrfs check, data checksums too: exit 0 and no line that complains
+check_clean() {
+	local file=$1
+	btrfs check --check-data-csum "$file" >"$tmp/check.out" 2>&1 || { cat "$tmp/check.out"; fail "btrfs check of $file"; }
+	if grep -v -e 'no error found' -e 'space cache will be invalidated' -e '^\[[0-9]/[0-9]\] checking' "$tmp/check.out" |
+	   grep -iE 'error|warn|corrupt|mismatch|missing|wrong|invalid|incorrect|unknown|bad |failed|unresolved|extra |expect'; then
+		fail "btrfs check of $file is not clean"
+	fi
+}
+
+# expect_status N COMMAND...: its output is in $tmp/out and $tmp/err
+expect_status() {
+	local want=$1 have=0
+	shift
+	"$@" >"$tmp/out" 2>"$tmp/err" </dev/null || have=$?
+	if [ "$have" != "$want" ]; then
+		head -c 3000 "$tmp/out" "$tmp/err"
+		fail "exit status $have, not $want: $*"
+	fi
+}
+
+expect_text() {		# expect_text FILE REGEX
+	grep -qE -e "$2" "$1" || { head -c 3000 "$1"; fail "no line like '$2'"; }
+}
+
+# A command that must change no byte of the image: expect_unchanged N FILE COMMAND...
+expect_unchanged() {
+	local want=$1 file=$2 before
+	shift 2
+	before=$(sha256sum <"$file")
+	expect_status "$want" "$@"
+	[ "$before" = "$(sha256sum <"$file")" ] || fail "the image was changed by: $*"
+}
+
+crypt() { "$BTRFS_CRYPT" "$@"; }
+
+# Content and everything else that people see of a mounted tree, and of its subvolumes
+manifest() { python3 "$IMAGE_TESTS/manifest.py" "$@"; }
+subvolumes() {		# subvolumes MOUNTPOINT: ids, parents, uuids, flags
+	local path
+	btrfs subvolume list -p -u -q -R "$1" | sed -E 's/ gen [0-9]+ / /'
+	btrfs subvolume list "$1" | sed -E 's/.* path //' | while read -r path; do
+		echo "$path $(btrfs property get -ts "$1/$path" ro)"
+	done
+}
+
+# image_state FILE NAME: everything a mount shows, in $tmp/NAME.manifest and NAME.subvolumes
+image_state() {
+	image_mount "$1" "$tmp/mnt" ro
+	manifest "$tmp/mnt" >"$tmp/$2.manifest"
+	subvolumes "$tmp/mnt" >"$tmp/$2.subvolumes"
+	image_umount
+}
+
+expect_same_state() {	# expect_same_state NAME NAME
+	local what
+	for what in manifest subvolumes; do
+		diff "$tmp/$1.$what" "$tmp/$2.$what" >"$tmp/state.diff" ||
+			{ cut -c 1-400 "$tmp/state.diff" | head -20; fail "$what: $2 differs from $1"; }
+	done
+}
+
+layout() { python3 "$IMAGE_TESTS/layout.py" "$@"; }
+
+# find_no_plain IMAGE SEED... [-- PLAIN-IMAGE RANGES]
+find_no_plain() {
+	local image=$1 args=()
+	shift
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do args+=(-s "$1"); shift; done
+	[ $# -gt 0 ] && args+=(-p "$2" -r "$3")
+	tool find-plain
+	"$tmp/find-plain" "${args[@]}" "$image" >"$tmp/found" || { head -25 "$tmp/found"; fail "plain text in $image"; }
+	say "plain text: $(tail -1 "$tmp/found")"
+}
