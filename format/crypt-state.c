@@ -53,7 +53,7 @@ static bool state_check(const struct disk_crypt_state *disk, struct place place,
 bool crypt_state_read(const uint8_t *bytes, struct crypt_state_tail *state, struct error *err)
 {
 	const struct place place = { ERROR_STATE, "conversion state in the superblock", SUPER_TAIL_OFFSET };
-	struct crypt_range keys, slot[2];
+	struct crypt_range keys, slot[CRYPT_JOURNAL_SLOTS];
 	struct disk_crypt_state disk;
 
 	memcpy(&disk, bytes, sizeof(disk));
@@ -61,10 +61,12 @@ bool crypt_state_read(const uint8_t *bytes, struct crypt_state_tail *state, stru
 		return false;
 	if (!all_zero(bytes + sizeof(disk), SUPER_TAIL_SIZE - sizeof(disk)))
 		return wrong(place, "%zu bytes after it are not 0", SUPER_TAIL_SIZE - sizeof(disk));
-	if (!range_read(&disk.keys, "the place of the keys", place, &keys, err) ||
-	    !range_read(&disk.slot[0], "journal place 0", place, &slot[0], err) ||
-	    !range_read(&disk.slot[1], "journal place 1", place, &slot[1], err))
+	if (!range_read(&disk.keys, "the place of the keys", place, &keys, err))
 		return false;
+	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++) {
+		if (!range_read(&disk.slot[i], "a journal slot", place, &slot[i], err))
+			return false;
+	}
 
 	*state = (struct crypt_state_tail){
 		.disk = disk,
@@ -81,7 +83,7 @@ bool crypt_state_read(const uint8_t *bytes, struct crypt_state_tail *state, stru
 		.total = le64(disk.total),
 		.n_unit_items = le64(disk.n_unit_items),
 		.keys = keys,
-		.slot = { slot[0], slot[1] },
 	};
+	memcpy(state->slot, slot, sizeof(slot));
 	return true;
 }

@@ -33,6 +33,13 @@ void mac_start(struct mac *mac);
 void mac_update(struct mac *mac, const void *bytes, size_t len);
 bool mac_finish(struct mac *mac, uint8_t out[CRYPT_MAC_SIZE], struct error *err) must_use;
 
+/*
+ * A new nonce of a unit, never all zeros: the first bytes of MAC(random[32] | id | csums) under mac_new(schedule, "nonce", "", 0).
+ * id: the unit id (le64), or I with its nonce zero; csums: of the plain text.
+ */
+bool crypto_nonce(struct mac *nonce_mac, const void *id, size_t id_len, const void *csums, size_t csums_len,
+		  uint8_t nonce[CRYPT_NONCE_SIZE], struct error *err) must_use;
+
 /* AEAD under D(label, context, 32), context being U (label "unit") or I (label "inline"). */
 struct unit_cipher;
 bool unit_cipher_new(const struct key_schedule *schedule, enum crypt_cipher cipher, const char *label,

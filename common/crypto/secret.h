@@ -32,6 +32,7 @@ static inline void secret_cleanup(struct secret **secret)
 #define cleanup_secret __attribute__((cleanup(secret_cleanup)))
 
 #define SECRET_FILE_MAX (8u << 20)
+#define SECRET_PASSPHRASE_MAX 4096u
 
 /* Exact bytes of a file ("-": stdin), from skip on, at most max of them (0: all, up to SECRET_FILE_MAX).  Empty is ERROR_KEY. */
 bool secret_read_file(const char *path, uint64_t skip, size_t max, struct secret **secret, struct error *err) must_use;

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The key schedule: one extraction per domain, everything else expanded from it by label and context. */
+#include "common/crypto/key-schedule.h"
+
+#include <stdlib.h>
+
+#include "common/crypto/crypto.h"
+
+#define SALT_LABEL "btrfs-crypt/1"
+#define LABEL_MAX 16u
+#define CONTEXT_MAX 64u
+
+struct key_schedule {
+	struct secret *prk;
+};
+
+bool key_schedule_new(const struct secret *volume_key, const uint8_t domain_uuid[CRYPT_UUID_SIZE],
+		      struct key_schedule **schedule, struct error *err)
+{
+	cleanup_key_schedule struct key_schedule *new = NULL;
+	uint8_t salt[sizeof(SALT_LABEL) - 1 + CRYPT_UUID_SIZE];
+
+	if (secret_len(volume_key) != CRYPT_KEY_SIZE)
+		return error_set(err, ERROR_KEY, "the volume key has %zu bytes, not %u", secret_len(volume_key),
+				 CRYPT_KEY_SIZE);
+	new = calloc(1, sizeof(*new));
+	if (!new)
+		return error_memory(err);
+	memcpy(salt, SALT_LABEL, sizeof(SALT_LABEL) - 1);
+	memcpy(salt + sizeof(SALT_LABEL) - 1, domain_uuid, CRYPT_UUID_SIZE);
+	if (!secret_new(PRK_SIZE, &new->prk, err) ||
+	    !hkdf_extract(salt, sizeof(salt), secret_view(volume_key), CRYPT_KEY_SIZE, secret_bytes(new->prk), err))
+		return false;
+	*schedule = new;
+	new = NULL;
+	return true;
+}
+
+void key_schedule_free(struct key_schedule *schedule)
+{
+	if (!schedule)
+		return;
+	secret_free(schedule->prk);
+	free(schedule);
+}
+
+/* D(label, context, 32) */
+static bool derive(const struct key_schedule *schedule, const char *label, const void *context, size_t context_len,
+		   uint8_t out[CRYPT_KEY_SIZE], struct error *err)
+{
+	uint8_t info[1 + LABEL_MAX + CONTEXT_MAX];
+	const size_t label_len = strlen(label);
+
+	assert(label_len <= LABEL_MAX && context_len <= CONTEXT_MAX);
+	info[0] = label_len;
+	memcpy(info + 1, label, label_len);
+	if (context_len > 0)
+		memcpy(info + 1 + label_len, context, context_len);
+	return hkdf_expand(secret_view(schedule->prk), info, 1 + label_len + context_len, out, CRYPT_KEY_SIZE, err);
+}
+
+bool key_schedule_kcv(const struct key_schedule *schedule, uint8_t kcv[CRYPT_MAC_SIZE], struct error *err)
+{
+	return derive(schedule, "key-check", NULL, 0, kcv, err);
+}
+
+bool mac_new(const struct key_schedule *schedule, const char *label, const void *context, size_t context_len,
+	     struct mac **mac, struct error *err)
+{
+	uint8_t key[CRYPT_KEY_SIZE];
+	const bool ok = derive(schedule, label, context, context_len, key, err) && mac_new_keyed(key, mac, err);
+
+	secret_wipe(key, sizeof(key));
+	return ok;
+}
+
+bool unit_cipher_new(const struct key_schedule *schedule, enum crypt_cipher cipher, const char *label,
+		     const void *context, size_t context_len, struct unit_cipher **unit, struct error *err)
+{
+	uint8_t key[CRYPT_KEY_SIZE];
+	const bool ok = derive(schedule, label, context, context_len, key, err) &&
+			unit_cipher_new_keyed(key, cipher, unit, err);
+
+	secret_wipe(key, sizeof(key));
+	return ok;
+}
+
+bool crypto_nonce(struct mac *nonce_mac, const void *id, size_t id_len, const void *csums, size_t csums_len,
+		  uint8_t nonce[CRYPT_NONCE_SIZE], struct error *err)
+{
+	static const uint8_t not_sealed[CRYPT_NONCE_SIZE];
+	uint8_t fresh[32], out[CRYPT_MAC_SIZE];
+
+	do {
+		if (!crypto_random(fresh, sizeof(fresh), err))
+			return false;
+		mac_start(nonce_mac);
+		mac_update(nonce_mac, fresh, sizeof(fresh));
+		mac_update(nonce_mac, id, id_len);
+		mac_update(nonce_mac, csums, csums_len);
+		if (!mac_finish(nonce_mac, out, err))
+			return false;
+	} while (memcmp(out, not_sealed, CRYPT_NONCE_SIZE) == 0);
+	memcpy(nonce, out, CRYPT_NONCE_SIZE);
+	secret_wipe(fresh, sizeof(fresh));
+	return true;
+}
