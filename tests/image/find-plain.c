@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tag.h"
+#include "tests/image/tag.h"
 
 enum { MAX_SHOWN = 20, MAX_SEEDS = 8 };
 

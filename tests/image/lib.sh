@@ -54,8 +54,8 @@ need_crypt() { [ -x "$BTRFS_CRYPT" ] || fail "$BTRFS_CRYPT does not exist: run m
 # Compiles a helper of this directory once per test: tool fill
 tool() {
 	local name=$1
-	local -A sources=([fill]="fill.c fill-data.c fill-names.c" [find-plain]=find-plain.c)
-	[ -x "$tmp/$name" ] || (cd "$IMAGE_TESTS" && ${CC:-cc} -std=c11 -O2 -Wall -Wextra -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+	local -A sources=([fill]="filler/*.c" [find-plain]=find-plain.c)
+	[ -x "$tmp/$name" ] || (cd "$IMAGE_TESTS" && ${CC:-cc} -std=c11 -O2 -Wall -Wextra -I"$PROJECT" -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 		-o "$tmp/$name" ${sources[$name]})
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Content by what describes it: names, symlinks, times, owners, modes, xattrs, ACLs, hard links, special files, inode flags, directories. */
-#include "fill.h"
+#include "tests/image/filler/fill.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * Fills a directory of a mounted btrfs with tagged content of every kind; the same seed and kinds give the same bytes.
  * fill DIR SEED KIND[:SIZE]... (kinds: see the tables; `fill` alone lists them)
  */
-#include "fill.h"
+#include "tests/image/filler/fill.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tag.h"
+#include "tests/image/tag.h"
 
 static struct tag_key key;
 static uint32_t last_file;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Content by how its bytes are stored: sizes, inline, compressed, holes, prealloc, nodatacow, reflinks, bookends, many extents. */
-#include "fill.h"
+#include "tests/image/filler/fill.h"
 
 #include <errno.h>
 #include <fcntl.h>
