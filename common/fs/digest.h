@@ -12,7 +12,7 @@
 
 enum digest_kind {
 	DIGEST_SEALED,	/* of items as sealed: what the seal covers */
-	DIGEST_FOUND,	/* of items as they were before the conversion began, from any state of it */
+	DIGEST_FOUND,	/* the same at every moment of a conversion: without what it changes */
 };
 
 struct digest_sum {		/* sum mod 2^256, little-endian words */
@@ -26,13 +26,10 @@ struct digest_input {
 	const struct key_schedule *schedule;
 	const struct unit_map *units;		/* DIGEST_SEALED: joined */
 	const struct inline_map *inlines;	/* DIGEST_SEALED */
-	/* DIGEST_FOUND: the flags that inodes had, sorted by (member, inode); the two bits count as clear for all others */
+	/* DIGEST_FOUND: the two flags that inodes had before sealing, sorted by (member, inode); clear for all others */
 	const struct crypt_inode_flags *flags;
 	size_t n_flags;
-	/* DIGEST_FOUND before anything was converted: take flags from the items themselves */
-	bool flags_as_is;
-	/* DIGEST_FOUND of a sealed subvolume: marks and flags are as sealed; see format/README.md */
-	bool was_sealed;
+	const uint64_t *flags_member;		/* for each member of the scan: the id to look up in flags; NULL: its own */
 };
 
 /* The sum of each member of the scan; sums: scan->n_members of them. */
