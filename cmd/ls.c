@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* btrfs-crypt ls: a directory of an image, in the order of its index. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "cmd/cmd.h"
+#include "cmd/json.h"
+#include "common/fs/file-data.h"
+#include "common/fs/path.h"
+#include "common/util/escape.h"
+
+static struct {
+	int detail;
+} opt;
+
+static const struct poptOption options[] = {
+	{ "long", 'l', POPT_ARG_NONE, &opt.detail, 0, "print type, mode, links, owner, size and time as well", NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
+	POPT_TABLEEND
+};
+
+/* One line of output. */
+struct row {
+	const void *name;
+	size_t name_len;
+	struct file_id file;
+	bool has_inode;		/* false: the empty place of a nested subvolume in a snapshot */
+	struct inode inode;
+	uint8_t *target;	/* of a symbolic link; NULL: sealed, or none */
+	size_t target_len;
+	bool is_sealed_link;
+};
+
+#define TARGET_MAX 65536u
+
+struct target {
+	uint8_t *bytes;
+	size_t len;
+};
+
+static bool take_target(void *context, const void *bytes, size_t len, struct error *err)
+{
+	struct target *target = context;
+
+	if (len > TARGET_MAX - target->len)
+		return error_set(err, ERROR_CORRUPT, "the target of a symbolic link is longer than %u bytes", TARGET_MAX);
+
+	uint8_t *more = realloc(target->bytes, target->len + len + 1);
+
+	if (!more)
+		return error_memory(err);
+	memcpy(more + target->len, bytes, len);
+	target->bytes = more;
+	target->len += len;
+	return true;
+}
+
+static const char *type_name(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG: return "file";
+	case S_IFDIR: return "directory";
+	case S_IFLNK: return "symlink";
+	case S_IFCHR: return "character-device";
+	case S_IFBLK: return "block-device";
+	case S_IFIFO: return "fifo";
+	default: return "socket";
+	}
+}
+
+static char type_letter(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG: return '-';
+	case S_IFDIR: return 'd';
+	case S_IFLNK: return 'l';
+	case S_IFCHR: return 'c';
+	case S_IFBLK: return 'b';
+	case S_IFIFO: return 'p';
+	default: return 's';
+	}
+}
+
+static void mode_text(mode_t mode, char text[11])
+{
+	static const char letters[] = "rwxrwxrwx";
+
+	text[0] = type_letter(mode);
+	for (unsigned i = 0; i < 9; i++)
+		text[1 + i] = mode & (0400u >> i) ? letters[i] : '-';
+	if (mode & S_ISUID)
+		text[3] = mode & 0100 ? 's' : 'S';
+	if (mode & S_ISGID)
+		text[6] = mode & 0010 ? 's' : 'S';
+	if (mode & S_ISVTX)
+		text[9] = mode & 0001 ? 't' : 'T';
+	text[10] = '\0';
+}
+
+static bool is_device(mode_t mode)
+{
+	return S_ISCHR(mode) || S_ISBLK(mode);
+}
+
+/* The kernel stores its own dev_t: 12 bits of major, 20 of minor. */
+static unsigned device_major(uint64_t rdev)
+{
+	return rdev >> 20 & 0xfff;
+}
+
+static unsigned device_minor(uint64_t rdev)
+{
+	return rdev & 0xfffff;
+}
+
+static void print_detail(const struct row *row)
+{
+	const struct inode *inode = &row->inode;
+	const time_t sec = inode->mtime.sec;
+	char mode[11], size[32], when[64];
+	struct tm tm;
+
+	if (!row->has_inode) {
+		printf("d---------   -     -     -          - %19s ", "-");
+		return;
+	}
+	mode_text(inode->mode, mode);
+	if (is_device(inode->mode))
+		snprintf(size, sizeof(size), "%u, %u", device_major(inode->rdev), device_minor(inode->rdev));
+	else
+		snprintf(size, sizeof(size), "%" PRIu64, inode->size);
+	if (!gmtime_r(&sec, &tm) || strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm) == 0)
+		snprintf(when, sizeof(when), "@%" PRId64, inode->mtime.sec);
+	printf("%s %3" PRIu32 " %5" PRIu32 " %5" PRIu32 " %10s %s ", mode, inode->n_links, inode->uid, inode->gid, size, when);
+}
+
+static void print_text(const struct row *row)
+{
+	char name[ESCAPED_SIZE(NAME_MAX_BYTES)];
+
+	if (opt.detail)
+		print_detail(row);
+	escape_text(row->name, row->name_len, name, sizeof(name));
+	fputs(name, stdout);
+	if (opt.detail && row->target) {
+		char *target = escape_new(row->target, row->target_len);
+
+		printf(" -> %s", target ? target : "?");
+		free(target);
+	} else if (opt.detail && row->is_sealed_link) {
+		fputs(" -> (sealed)", stdout);
+	}
+	putchar('\n');
+}
+
+static void print_json(const struct row *row)
+{
+	const struct inode *inode = &row->inode;
+	struct json_object *line = json_line();
+	char mode[11];
+
+	json_name(line, "name", row->name, row->name_len);
+	json_u64(line, "subvolume", row->file.subvolume);
+	json_u64(line, "inode", row->file.inode);
+	json_text(line, "type", row->has_inode ? type_name(inode->mode) : "empty-subvolume");
+	if (row->has_inode) {
+		mode_text(inode->mode, mode);
+		json_text(line, "mode", mode);
+		json_number(line, "links", inode->n_links);
+		json_number(line, "uid", inode->uid);
+		json_number(line, "gid", inode->gid);
+		json_u64(line, "size", inode->size);
+		json_format(line, "mtime", "%" PRId64 ".%09" PRIu32, inode->mtime.sec, inode->mtime.nsec);
+		json_format(line, "flags", "0x%" PRIx64, inode->flags);
+	}
+	if (row->has_inode && is_device(inode->mode))
+		json_format(line, "device", "%u:%u", device_major(inode->rdev), device_minor(inode->rdev));
+	if (row->target)
+		json_name(line, "target", row->target, row->target_len);
+	if (row->is_sealed_link)
+		json_flag(line, "target_sealed", true);
+	json_print(line, stdout);
+}
+
+static bool read_link(const struct tree *tree, const struct subvolume *subvolume, struct row *row, struct error *err)
+{
+	struct target target = { 0 };
+
+	if (!S_ISLNK(row->inode.mode))
+		return true;
+	if (subvolume && subvolume->root.algorithm[0]) {
+		row->is_sealed_link = true;
+		return true;
+	}
+	if (!file_read(&plain_source, tree, row->file.inode, take_target, &target, err)) {
+		free(target.bytes);
+		return false;
+	}
+	row->target = target.bytes;
+	row->target_len = target.len;
+	return true;
+}
+
+static bool print_row(struct volume *volume, const struct subvolume_list *list, struct row *row, struct error *err)
+{
+	const bool wants_inode = opt.detail || format_is_json();
+	struct tree tree;
+
+	if (wants_inode && row->file.inode != EMPTY_SUBVOLUME_INODE) {
+		row->has_inode = true;
+		if (!tree_open(volume, row->file.subvolume, &tree, err) ||
+		    !inode_get(&tree, row->file.inode, &row->inode, err) ||
+		    !read_link(&tree, subvolume_by_id(list, row->file.subvolume), row, err))
+			return false;
+	}
+	(format_is_json() ? print_json : print_text)(row);
+	free(row->target);
+	return true;
+}
+
+struct listing {
+	struct volume *volume;
+	const struct subvolume_list *list;
+	struct tree tree;
+	uint64_t dir;
+};
+
+static bool print_entry(void *context, const struct dir_entry *entry, struct error *err)
+{
+	const struct listing *listing = context;
+	struct row row = { .name = entry->name.at, .name_len = entry->name.left };
+
+	return dir_entry_target(&listing->tree, listing->dir, entry, &row.file, err) &&
+	       print_row(listing->volume, listing->list, &row, err);
+}
+
+/* A path that is no directory is listed by itself. */
+static bool print_file(struct volume *volume, const struct subvolume_list *list, const struct file_id *file, const char *path,
+		       struct error *err)
+{
+	const char *end = path + strlen(path);
+	const char *name;
+
+	while (end > path && end[-1] == '/')
+		end--;
+	name = memrchr(path, '/', end - path);
+	name = name ? name + 1 : path;
+
+	struct row row = { .name = name, .name_len = end - name, .file = *file };
+
+	return print_row(volume, list, &row, err);
+}
+
+static bool run(const char *const *operand, struct error *err)
+{
+	cleanup_subvolume_list struct subvolume_list list = { 0 };
+	cleanup_volume struct volume *volume = NULL;
+	const struct subvolume *subvolume;
+	const char *path = operand[2] ? operand[2] : "";
+	struct listing listing;
+	struct file_id file;
+	struct inode inode;
+
+	if (!image_open(operand[0], false, true, &volume, err) ||
+	    !subvolume_list_read(volume, &list, err) ||
+	    !subvolume_find(&list, operand[1], &subvolume, err) ||
+	    !path_find(volume, subvolume->id, path, &file, err))
+		return false;
+	if (file.inode == EMPTY_SUBVOLUME_INODE)
+		return true;
+	listing = (struct listing){ .volume = volume, .list = &list, .dir = file.inode };
+	if (!tree_open(volume, file.subvolume, &listing.tree, err) || !inode_get(&listing.tree, file.inode, &inode, err))
+		return false;
+	if (!S_ISDIR(inode.mode))
+		return print_file(volume, &list, &file, path, err);
+	return dir_read(&listing.tree, file.inode, print_entry, &listing, err);
+}
+
+const struct command cmd_ls = {
+	.name = "ls",
+	.operands = "IMAGE SUBVOL [PATH]",
+	.summary = "list a directory of a subvolume",
+	.options = options,
+	.run = run,
+};

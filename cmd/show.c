@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* btrfs-crypt show: everything about one subvolume. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <uuid/uuid.h>
+
+#include "cmd/cmd.h"
+#include "cmd/json.h"
+#include "common/fs/subvolume.h"
+#include "common/util/escape.h"
+
+static const struct poptOption options[] = {
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
+	POPT_TABLEEND
+};
+
+/* The texts that both formats share. */
+struct facts {
+	const struct subvolume_list *list;
+	const struct subvolume *subvolume;
+	char *path, *name;	/* escaped */
+	char tag[ROOT_TAG_TEXT_SIZE];
+	bool tagged, is_2016;
+};
+
+static const char *uuid_text(const uint8_t *uuid, char text[UUID_STR_LEN])
+{
+	uuid_unparse_lower(uuid, text);
+	return uuid_is_null(uuid) ? "-" : text;
+}
+
+static const char *time_text(const struct inode_time *at, char text[64])
+{
+	const time_t sec = at->sec;
+	struct tm tm;
+
+	if (at->sec == 0 || !localtime_r(&sec, &tm) || strftime(text, 64, "%Y-%m-%d %H:%M:%S %z", &tm) == 0)
+		return "-";
+	return text;
+}
+
+static bool is_snapshot_of(const struct subvolume *at, const struct subvolume *source)
+{
+	return !uuid_is_null(source->root.uuid) && !at->root.is_short && !at->deleted &&
+	       uuid_compare(at->root.parent_uuid, source->root.uuid) == 0;
+}
+
+static void print_text(const struct facts *facts)
+{
+	const struct subvolume *at = facts->subvolume;
+	const struct root *root = &at->root;
+	char text[64];
+
+	printf("%s\n", at->id == FS_TREE_ID ? "/" : facts->path);
+	printf("\tName: \t\t\t%s\n", facts->name);
+	printf("\tUUID: \t\t\t%s\n", uuid_text(root->uuid, text));
+	printf("\tParent UUID: \t\t%s\n", uuid_text(root->parent_uuid, text));
+	printf("\tReceived UUID: \t\t%s\n", uuid_text(root->received_uuid, text));
+	printf("\tCreation time: \t\t%s\n", time_text(&root->otime, text));
+	printf("\tSubvolume ID: \t\t%" PRIu64 "\n", at->id);
+	printf("\tGeneration: \t\t%" PRIu64 "\n", root->generation);
+	printf("\tGen at creation: \t%" PRIu64 "\n", root->otransid);
+	printf("\tParent ID: \t\t%" PRIu64 "\n", at->parent_id);
+	printf("\tTop level ID: \t\t%" PRIu64 "\n", at->parent_id);
+	printf("\tFlags: \t\t\t%s\n", root->flags & ROOT_RDONLY ? "readonly" : "-");
+	if (facts->tagged)
+		printf("\tEncryption: \t\t%s%s\n", facts->tag, facts->is_2016 ? " (format of 2016)" : "");
+	printf("\tSend transid: \t\t%" PRIu64 "\n", root->stransid);
+	printf("\tSend time: \t\t%s\n", time_text(&root->stime, text));
+	printf("\tReceive transid: \t%" PRIu64 "\n", root->rtransid);
+	printf("\tReceive time: \t\t%s\n", time_text(&root->rtime, text));
+	printf("\tSnapshot(s):\n");
+	for (size_t i = 0; i < facts->list->n; i++) {
+		const struct subvolume *snapshot = &facts->list->at[i];
+
+		if (is_snapshot_of(snapshot, at)) {
+			char *path = escape_new(snapshot->path, snapshot->path_len);
+
+			printf("\t\t\t\t%s\n", path ? path : "?");
+			free(path);
+		}
+	}
+}
+
+static void print_json(const struct facts *facts)
+{
+	const struct subvolume *at = facts->subvolume;
+	const struct root *root = &at->root;
+	struct json_object *line = json_line(), *snapshots = json_array();
+	char text[64];
+
+	json_u64(line, "id", at->id);
+	json_name(line, "path", at->path, at->path_len);
+	json_text(line, "uuid", uuid_text(root->uuid, text));
+	json_text(line, "parent_uuid", uuid_text(root->parent_uuid, text));
+	json_text(line, "received_uuid", uuid_text(root->received_uuid, text));
+	json_format(line, "created", "%" PRId64 ".%09" PRIu32, root->otime.sec, root->otime.nsec);
+	json_u64(line, "generation", root->generation);
+	json_u64(line, "generation_at_creation", root->otransid);
+	json_u64(line, "parent_id", at->parent_id);
+	json_flag(line, "readonly", root->flags & ROOT_RDONLY);
+	json_flag(line, "default", facts->list->default_id == at->id);
+	json_flag(line, "deleted", at->deleted);
+	json_u64(line, "send_transid", root->stransid);
+	json_u64(line, "receive_transid", root->rtransid);
+	json_flag(line, "encrypted", facts->tagged);
+	if (facts->tagged) {
+		json_text(line, "encryption", facts->tag);
+		json_text(line, "encryption_format", facts->is_2016 ? "2016" : "sealed");
+	}
+	for (size_t i = 0; i < facts->list->n; i++) {
+		const struct subvolume *snapshot = &facts->list->at[i];
+
+		if (is_snapshot_of(snapshot, at)) {
+			struct json_object *member = json_line();
+
+			json_u64(member, "id", snapshot->id);
+			json_name(member, "path", snapshot->path, snapshot->path_len);
+			json_append(snapshots, member);
+		}
+	}
+	json_member(line, "snapshots", snapshots);
+	json_print(line, stdout);
+}
+
+/* What people must know before they go on using a sealed subvolume. */
+static void print_cautions(const struct facts *facts)
+{
+	if (!facts->tagged || facts->is_2016)
+		return;
+	print_warning(NULL, "btrfs send of this subvolume streams ciphertext as ordinary files");
+	if (facts->subvolume->id == FS_TREE_ID)
+		print_warning(NULL, "the top level is sealed but stays writable: once anything is created or removed in it, "
+			      "reading and unsealing need --accept-changes");
+}
+
+static bool run(const char *const *operand, struct error *err)
+{
+	cleanup_subvolume_list struct subvolume_list list = { 0 };
+	cleanup_volume struct volume *volume = NULL;
+	struct facts facts = { .list = &list };
+
+	if (!image_open(operand[0], false, true, &volume, err) ||
+	    !subvolume_list_read(volume, &list, err) ||
+	    !subvolume_find(&list, operand[1], &facts.subvolume, err))
+		return false;
+
+	const struct subvolume *at = facts.subvolume;
+	const uint8_t *slash = memrchr(at->path, '/', at->path_len);
+	const uint8_t *name = slash ? slash + 1 : at->path;
+
+	facts.path = escape_new(at->path, at->path_len);
+	facts.name = at->id == FS_TREE_ID ? strdup("<FS_TREE>") : escape_new(name, at->path + at->path_len - name);
+	facts.tagged = root_tag_text(&at->root, facts.tag);
+	facts.is_2016 = at->root.flags & ROOT_ENCRYPT_2016;
+	if (facts.path && facts.name) {
+		(format_is_json() ? print_json : print_text)(&facts);
+		print_cautions(&facts);
+	} else {
+		error_memory(err);
+	}
+	const bool ok = facts.path && facts.name;
+
+	free(facts.path);
+	free(facts.name);
+	return ok;
+}
+
+const struct command cmd_show = {
+	.name = "show",
+	.operands = "IMAGE SUBVOL",
+	.summary = "show everything about one subvolume",
+	.options = options,
+	.run = run,
+};
