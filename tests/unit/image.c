@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Real filesystems for unit tests. */
+#include "tests/unit/image.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void run(const char *format, ...)
+{
+	char command[512];
+	va_list args;
+
+	va_start(args, format);
+	assert_true((size_t)vsnprintf(command, sizeof(command), format, args) < sizeof(command));
+	va_end(args);
+	if (system(command) != 0)
+		fail_msg("failed: %s", command);
+}
+
+static void fill(const char *dir, unsigned n_files)
+{
+	char path[128];
+
+	for (unsigned i = 0; i < n_files; i++) {
+		snprintf(path, sizeof(path), "%s/src/dir%u", dir, i % 10);
+		if (i < 10)
+			assert_int_equal(mkdir(path, 0755), 0);
+		snprintf(path, sizeof(path), "%s/src/dir%u/file%05u", dir, i % 10, i);
+		FILE *file = fopen(path, "w");
+
+		assert_non_null(file);
+		for (unsigned line = 0; line < (i % 16 == 0 ? 2000 : 10); line++)
+			fprintf(file, "%u %u\n", i, line);
+		fclose(file);
+	}
+}
+
+void image_make(struct image *image, uint64_t size, const char *options, unsigned n_files)
+{
+	const char *temp = getenv("TMPDIR");
+
+	*image = (struct image){ .fd = -1, .size = size };
+	snprintf(image->dir, sizeof(image->dir), "%s/image-XXXXXX", temp && strlen(temp) < 40 ? temp : "/tmp");
+	assert_non_null(mkdtemp(image->dir));
+	snprintf(image->path, sizeof(image->path), "%s/image", image->dir);
+	run("mkdir %s/src", image->dir);
+	fill(image->dir, n_files);
+	image->fd = open(image->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	assert_true(image->fd >= 0);
+	assert_int_equal(ftruncate(image->fd, (off_t)size), 0);
+	run("PATH=$PATH:/usr/sbin:/sbin mkfs.btrfs -q %s --rootdir %s/src %s >%s/log 2>&1", options, image->dir, image->path,
+	    image->dir);
+}
+
+void image_remove(struct image *image)
+{
+	image_heal(image);
+	if (image->fd >= 0)
+		close(image->fd);
+	if (image->dir[0])
+		run("rm -rf %s", image->dir);
+}
+
+void image_read(const struct image *image, uint64_t at, void *bytes, size_t len)
+{
+	assert_int_equal(pread(image->fd, bytes, len, (off_t)at), len);
+	for (size_t i = 0; i < image->n_patches; i++) {
+		const struct image_patch *patch = &image->patch[i];
+		const uint64_t start = patch->at > at ? patch->at : at;
+		const uint64_t end = patch->at + patch->len < at + len ? patch->at + patch->len : at + len;
+
+		if (start < end)
+			memcpy((uint8_t *)bytes + (start - at), patch->bytes + (start - patch->at), end - start);
+	}
+}
+
+void image_patch(struct image *image, uint64_t at, const void *bytes, size_t len)
+{
+	struct image_patch *patch = &image->patch[image->n_patches++];
+
+	assert_true(image->n_patches <= IMAGE_PATCHES);
+	*patch = (struct image_patch){ at, len, malloc(len) };
+	assert_non_null(patch->bytes);
+	memcpy(patch->bytes, bytes, len);
+}
+
+void image_heal(struct image *image)
+{
+	while (image->n_patches > 0)
+		free(image->patch[--image->n_patches].bytes);
+	image->n_writes = image->n_flushes = image->n_warnings = 0;
+	image->warning[0] = '\0';
+}
+
+static bool read_bytes(void *self, void *bytes, size_t len, uint64_t at, struct error *err)
+{
+	(void)err;
+	image_read(self, at, bytes, len);
+	return true;
+}
+
+static bool write_bytes(void *self, const void *bytes, size_t len, uint64_t at, struct error *err)
+{
+	struct image *image = self;
+
+	(void)err;
+	image->n_writes++;
+	image->last_write = at;
+	image_patch(image, at, bytes, len);
+	return true;
+}
+
+static bool flush(void *self, struct error *err)
+{
+	struct image *image = self;
+
+	(void)err;
+	image->n_flushes++;
+	return true;
+}
+
+struct device *image_device(struct image *image)
+{
+	static const struct device_ops ops = { .read = read_bytes, .write = write_bytes, .flush = flush };
+	struct device *device;
+	struct error err;
+
+	if (!device_new(&ops, image, "disk.img", image->size, true, &device, &err))
+		fail_msg("%s", err.text);
+	return device;
+}
+
+static void warn(void *context, const char *text)
+{
+	struct image *image = context;
+
+	image->n_warnings++;
+	snprintf(image->warning, sizeof(image->warning), "%s", text);
+}
+
+bool image_open(struct image *image, bool unfinished, struct volume **volume, struct error *err)
+{
+	const struct volume_options options = { .unfinished = unfinished, .warn = warn, .warn_context = image };
+
+	return volume_open(image_device(image), &options, volume, err);
+}
+
+struct volume *image_volume(struct image *image)
+{
+	struct volume *volume;
+	struct error err;
+
+	if (!image_open(image, false, &volume, &err))
+		fail_msg("%s", err.text);
+	return volume;
+}
+
+void image_edit_super(struct image *image, unsigned copies, void (*edit)(struct disk_superblock *disk))
+{
+	struct disk_superblock disk;
+
+	for (unsigned n = 0; n < SUPER_COPIES; n++)
+		if (copies & (1u << n)) {
+			image_read(image, superblock_offset(n), &disk, sizeof(disk));
+			edit(&disk);
+			csum_block_update(le16(disk.csum_type), (uint8_t *)&disk, sizeof(disk));
+			image_patch(image, superblock_offset(n), &disk, sizeof(disk));
+		}
+}
+
+void image_edit_block(struct image *image, const struct volume *volume, uint64_t logical, unsigned mirrors,
+		      void (*edit)(uint8_t *bytes, void *context), void *context)
+{
+	const uint32_t size = volume->super.node_size;
+	const struct chunk *chunk;
+	struct error err;
+
+	assert_true(volume_chunk(volume, logical, &chunk, &err));
+	for (unsigned n = 0; n < chunk_n_mirrors(chunk); n++)
+		if (mirrors & (1u << n)) {
+			uint8_t *bytes = malloc(size);
+
+			assert_non_null(bytes);
+			image_read(image, chunk_physical(chunk, logical, n), bytes, size);
+			edit(bytes, context);
+			csum_block_update(volume->super.csum_type, bytes, size);
+			image_patch(image, chunk_physical(chunk, logical, n), bytes, size);
+			free(bytes);
+		}
+}
