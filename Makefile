@@ -24,13 +24,15 @@ override CFLAGS   += -std=c11 -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -
 override CPPFLAGS += -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 override LDFLAGS  += -Wl,--as-needed
 
-# Everything but main() is in one archive, so that a test takes from it only what it needs.
+# Everything but main() is in one archive, so that a test takes from it only what it needs.  Files of the test
+# directories that are no programs of their own are in it too; image tests compile their helpers themselves.
 SOURCES  := $(wildcard format/*.c common/*/*.c cmd/*.c)
 OBJECTS  := $(SOURCES:%.c=$(B)/%.o)
 ARCHIVE  := $(B)/libbtrfs-crypt.a
-SUPPORT  := $(patsubst %.c,$(B)/%.o,$(filter-out tests/unit/test-%,$(wildcard tests/unit/*.c tests/support/*.c)))
 UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test-*.c))
-TOOLS    := $(patsubst %.c,$(B)/%,$(wildcard tests/image/*.c tests/crash/*.c tests/bench/*.c))
+TOOLS    := $(patsubst %.c,$(B)/%,$(shell grep -ls '^int main' tests/crash/*.c tests/bench/*.c))
+HELPERS  := $(filter-out $(UNIT) $(TOOLS),$(patsubst %.c,$(B)/%,$(wildcard tests/unit/*.c tests/support/*.c tests/crash/*.c tests/bench/*.c)))
+SUPPORT  := $(HELPERS:%=%.o)
 FUZZ     := $(patsubst tests/fuzz/fuzz-%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
 REPLAY   := $(FUZZ:%=$(B)/tests/fuzz/replay-%)
 MAN      := $(wildcard man/*.8)
@@ -104,7 +106,7 @@ $(B)/flags: FORCE
 
 $(ARCHIVE): $(filter-out $(B)/cmd/main.o,$(OBJECTS)) $(SUPPORT)
 	@rm -f $@
-	@ar rcs $@ $^
+	@ar qcs $@ $^
 
 LINK = @echo "  LINK  $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 

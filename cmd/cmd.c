@@ -89,3 +89,11 @@ bool image_open_super(const char *path, bool writable, struct volume **volume, s
 
 	return open_image(path, writable, true, &options, volume, err);
 }
+
+bool not_sealed(const char *subvolume, struct error *err)
+{
+	char name[256];
+
+	escape_text(subvolume, strlen(subvolume), name, sizeof(name));
+	return error_set(err, ERROR_REFUSED, "%s is not an encrypted subvolume", name);
+}

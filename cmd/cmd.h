@@ -43,4 +43,7 @@ void print_note(void *context, const char *text);
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err) must_use;
 bool image_open_super(const char *path, bool writable, struct volume **volume, struct error *err) must_use;
 
+/* A command that needs a sealed subvolume was given another: ERROR_REFUSED.  Always false. */
+bool not_sealed(const char *subvolume, struct error *err);
+
 #endif /* CMD_CMD_H */

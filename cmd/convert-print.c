@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What `convert` tells people and machines. */
+#include "cmd/convert-print.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/cmd.h"
+#include "cmd/json.h"
+#include "common/util/escape.h"
+#include "common/util/hex.h"
+
+#define TOP_LEVEL_ID 5
+
+static bool is_zero(const uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (bytes[i])
+			return false;
+	}
+	return true;
+}
+
+static void print_plan_json(const char *what, const struct convert_plan *plan)
+{
+	struct json_object *line = json_line(), *members = json_array();
+
+	json_text(line, "result", what);
+	for (size_t i = 0; i < plan->n_members; i++) {
+		struct json_object *member = json_line();
+
+		json_u64(member, "id", plan->member[i].id);
+		json_text(member, "path", plan->member[i].path ? plan->member[i].path : "");
+		json_u64(member, "files", plan->member[i].n_files);
+		json_u64(member, "items", plan->member[i].n_items);
+		json_append(members, member);
+	}
+	json_member(line, "members", members);
+	json_u64(line, "extents", plan->n_extents);
+	json_u64(line, "data_bytes", plan->data_bytes);
+	json_u64(line, "inline_units", plan->n_inline_units);
+	json_u64(line, "leaves", plan->n_leaves);
+	json_u64(line, "unit_items", plan->n_unit_items);
+	json_u64(line, "metadata_needed", plan->metadata_needed);
+	json_u64(line, "metadata_available", plan->metadata_available);
+	json_u64(line, "journal_bytes", plan->journal_bytes);
+	json_u64(line, "unwiped_free_bytes", plan->unwiped_free_bytes);
+	if (plan->key_tag[0])
+		json_text(line, "encryption", plan->key_tag);
+	if (!is_zero(plan->seal_fingerprint, sizeof(plan->seal_fingerprint)))
+		json_hex(line, "seal_fingerprint", plan->seal_fingerprint, sizeof(plan->seal_fingerprint));
+	json_print(line, stdout);
+}
+
+static void print_plan_text(const char *what, const struct convert_plan *plan, bool planned_only)
+{
+	printf("%s: %zu subvolume%s, %" PRIu64 " extents, %" PRIu64 " bytes of data, %" PRIu64 " inline units\n", what,
+	       plan->n_members, plan->n_members == 1 ? "" : "s", plan->n_extents, plan->data_bytes, plan->n_inline_units);
+	for (size_t i = 0; i < plan->n_members; i++) {
+		const struct convert_plan_member *member = &plan->member[i];
+
+		printf("  %" PRIu64 " %s: %" PRIu64 " files, %" PRIu64 " items\n", member->id,
+		       member->path && member->path[0] ? member->path : "/", member->n_files, member->n_items);
+	}
+	if (planned_only) {
+		printf("leaves to change: %" PRIu64 "\n", plan->n_leaves);
+		printf("metadata needed: %" PRIu64 " bytes, available: %" PRIu64 "\n", plan->metadata_needed, plan->metadata_available);
+		printf("journal: %" PRIu64 " bytes of free space, given back at the end\n", plan->journal_bytes);
+	}
+	if (plan->key_tag[0])
+		printf("Encryption: %s\n", plan->key_tag);
+	if (!is_zero(plan->seal_fingerprint, sizeof(plan->seal_fingerprint))) {
+		char text[2 * sizeof(plan->seal_fingerprint) + 1];
+
+		hex_text(plan->seal_fingerprint, sizeof(plan->seal_fingerprint), text);
+		printf("seal fingerprint: %s\n", text);
+	}
+	if (plan->unwiped_free_bytes)
+		printf("free data space not wiped: %" PRIu64 " bytes, which may hold old plain text\n", plan->unwiped_free_bytes);
+}
+
+void convert_print_plan(const char *what, const struct convert_plan *plan, bool planned_only)
+{
+	if (format_is_json())
+		print_plan_json(what, plan);
+	else
+		print_plan_text(what, plan, planned_only);
+	if (plan->key_tag[0] && plan->n_members > 0 && plan->member[0].id == TOP_LEVEL_ID)
+		print_note(NULL, "the top level is sealed: what is created or removed in it from now on changes its digest, and "
+				 "reading it then needs --accept-changes");
+}
+
+/* The words of --status, for people and machines alike. */
+struct status_words {
+	const char *operation, *direction;
+	char started[32];
+	char resume[32];
+	bool has_state;
+};
+
+static struct status_words describe(const struct convert_status *status)
+{
+	const bool to_plain = status->state.direction == CRYPT_TO_PLAIN;
+	const bool encrypting = status->state.operation == CRYPT_OP_ENCRYPT;
+	struct status_words words = {
+		.operation = encrypting ? "encrypt" : "decrypt",
+		.direction = to_plain == !encrypting ? (to_plain ? "to plain text" : "to sealed")
+						     : (to_plain ? "back to plain text" : "back to sealed"),
+		.has_state = status->state.operation != 0,
+	};
+	const time_t start = status->state.start_time;
+	struct tm tm;
+
+	if (!gmtime_r(&start, &tm) || !strftime(words.started, sizeof(words.started), "%Y-%m-%d %H:%M:%S UTC", &tm))
+		strcpy(words.started, "unknown");
+	/* A run that leads to plain text has to be asked for by name. */
+	strcpy(words.resume, to_plain ? "--decrypt --resume" : "--resume");
+	return words;
+}
+
+static void print_status_json(const struct convert_status *status)
+{
+	const struct status_words words = describe(status);
+	struct json_object *line = json_line();
+
+	json_flag(line, "unfinished", status->unfinished);
+	json_flag(line, "damaged_primary", status->damaged_primary);
+	if (status->unfinished && words.has_state) {
+		json_text(line, "operation", words.operation);
+		json_text(line, "direction", words.direction);
+		json_text(line, "started", words.started);
+		json_number(line, "percent", status->percent);
+		json_flag(line, "authenticated", status->authenticated);
+		json_text(line, "next", words.resume);
+	}
+	json_print(line, stdout);
+}
+
+static void print_status_text(const char *image, const struct convert_status *status)
+{
+	const struct status_words words = describe(status);
+	char name[256];
+
+	escape_text(image, strlen(image), name, sizeof(name));
+	if (status->damaged_primary)
+		printf("the primary superblock is damaged, a copy of it is valid: convert --resume puts it back\n");
+	if (!status->unfinished) {
+		if (!status->damaged_primary)
+			printf("no unfinished conversion\n");
+		return;
+	}
+	if (!words.has_state)
+		return;
+	printf("unfinished conversion%s\n", status->authenticated ? "" : " (not authenticated: no key was given)");
+	printf("operation:  %s\n", words.operation);
+	printf("direction:  %s\n", words.direction);
+	printf("started:    %s\n", words.started);
+	printf("done:       %u%%\n", status->percent);
+	printf("to finish:  btrfs-crypt convert %s %s\n", words.resume, name);
+	printf("to undo:    btrfs-crypt convert --abort %s\n", name);
+}
+
+void convert_print_status(const char *image, const struct convert_status *status)
+{
+	if (format_is_json())
+		print_status_json(status);
+	else
+		print_status_text(image, status);
+}
+
+void convert_print_progress(struct progress *progress, const struct convert_progress *at)
+{
+	static const char *const names[] = {
+		[CRYPT_PHASE_STRUCTURE] = "structure",
+		[CRYPT_PHASE_DATA] = "data",
+		[CRYPT_PHASE_LEAVES] = "leaves",
+		[CRYPT_PHASE_FINISH] = "finish",
+		[CRYPT_PHASE_FINISHED] = "finish",
+	};
+	const unsigned phase = at->phase;
+
+	progress_update(progress, phase < sizeof(names) / sizeof(names[0]) && names[phase] ? names[phase] : "prepare", at->done,
+			at->total);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What `convert` tells people and machines: plan, summary, status, progress. */
+#ifndef CMD_CONVERT_PRINT_H
+#define CMD_CONVERT_PRINT_H
+
+#include "common/convert/convert.h"
+#include "common/util/progress.h"
+
+/* what: "sealed", "unsealed", "would be sealed", ... */
+void convert_print_plan(const char *what, const struct convert_plan *plan, bool planned_only);
+
+/* The way out of an unfinished conversion is part of it: image is the operand. */
+void convert_print_status(const char *image, const struct convert_status *status);
+
+void convert_print_progress(struct progress *progress, const struct convert_progress *at);
+
+#endif /* CMD_CONVERT_PRINT_H */

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* convert: seals and unseals subvolumes in place, goes on with or undoes what was interrupted. */
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cmd/convert-print.h"
+#include "cmd/key-options.h"
+#include "common/convert/convert.h"
+
+static struct {
+	int encrypt, decrypt, rekey, resume, abort, status;
+	int recursive, dry_run, accept_changes, accept_unsealed, batch;
+	char *cipher, *shared, *on_error, *pbkdf, *progress;
+	int memory, iterations, milliseconds;
+	double frequency;
+} opt = { .frequency = 1 };
+
+static struct poptOption options_what[] = {
+	{ "encrypt", 0, POPT_ARG_NONE, &opt.encrypt, 0, "seal the subvolumes", NULL },
+	{ "decrypt", 0, POPT_ARG_NONE, &opt.decrypt, 0, "unseal the subvolume and all that were sealed with it", NULL },
+	{ "resume", 0, POPT_ARG_NONE, &opt.resume, 0, "go on with an unfinished conversion (to plain text: --decrypt --resume)", NULL },
+	{ "abort", 0, POPT_ARG_NONE, &opt.abort, 0, "undo an unfinished conversion", NULL },
+	{ "status", 0, POPT_ARG_NONE, &opt.status, 0, "say what is unfinished; exit status 7 where something is", NULL },
+	{ "rekey", 0, POPT_ARG_NONE | POPT_ARGFLAG_DOC_HIDDEN, &opt.rekey, 0, NULL, NULL },
+	POPT_TABLEEND
+};
+
+static struct poptOption options_how[] = {
+	{ "cipher", 'c', POPT_ARG_STRING, &opt.cipher, 0, "aes-256-gcm (default) or chacha20-poly1305", "CIPHER" },
+	{ "shared", 0, POPT_ARG_STRING, &opt.shared, 0,
+	  "what to do about blocks shared with other subvolumes: refuse (default), or include those subvolumes", "refuse|include" },
+	{ "recursive", 0, POPT_ARG_NONE, &opt.recursive, 0, "seal the subvolumes nested in these as well", NULL },
+	{ "dry-run", 0, POPT_ARG_NONE, &opt.dry_run, 0, "print what would be done, change nothing", NULL },
+	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0, "unseal although names, sizes or modes were changed since", NULL },
+	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "unseal although data were written since", NULL },
+	{ "on-error", 0, POPT_ARG_STRING, &opt.on_error, 0, "at a sector that cannot be read correctly: stop", "stop" },
+	{ "pbkdf", 0, POPT_ARG_STRING, &opt.pbkdf, 0, "how the key slot is made expensive: argon2id (default) or pbkdf2", "KDF" },
+	{ "pbkdf-memory", 0, POPT_ARG_INT, &opt.memory, 0, "memory of argon2id", "KIB" },
+	{ "pbkdf-force-iterations", 0, POPT_ARG_INT, &opt.iterations, 0, "passes of argon2id, iterations of pbkdf2", "N" },
+	{ "iter-time", 'i', POPT_ARG_INT, &opt.milliseconds, 0, "time that opening the key slot takes here (default 1000)", "MS" },
+	{ "progress", 0, POPT_ARG_STRING, &opt.progress, 0, "how to show progress on standard error", "auto|none|bar|json" },
+	{ "progress-frequency", 0, POPT_ARG_DOUBLE, &opt.frequency, 0, "seconds between two reports (default 1)", "SECONDS" },
+	{ "batch-mode", 'q', POPT_ARG_NONE, &opt.batch, 0, "ask no questions, take them as answered with yes", NULL },
+	POPT_TABLEEND
+};
+
+static const struct poptOption options[] = {
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_what, 0, "What to do:", NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_how, 0, "How:", NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_key, 0, "Key:", NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, "Output:", NULL },
+	POPT_TABLEEND
+};
+
+/* --- what the conversion asks and tells while it runs ---------------------------------------------------------- */
+
+static volatile sig_atomic_t stop_asked;
+
+static void on_signal(int number)
+{
+	(void)number;
+	stop_asked = 1;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+static bool ui_stop(void *context)
+{
+	(void)context;
+	return stop_asked;
+}
+
+static void ui_progress(void *context, const struct convert_progress *at)
+{
+	convert_print_progress(context, at);
+}
+
+static void ui_note(void *context, const char *text)
+{
+	progress_clear(context);
+	print_note(NULL, text);
+}
+
+/* Waits with poll(), which a signal ends, so that control-C is an answer too. */
+static bool ui_confirm(void *context, const char *question)
+{
+	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+	char answer[64];
+
+	progress_clear(context);
+	fprintf(stderr, "%s  Go on? [y/N] ", question);
+	fflush(stderr);
+	if (poll(&input, 1, -1) != 1)
+		return false;
+
+	const ssize_t n = read(STDIN_FILENO, answer, sizeof(answer));
+
+	return n > 0 && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+static bool is_interactive(void)
+{
+	return !opt.batch && isatty(STDIN_FILENO);
+}
+
+static bool ui_init(struct convert_ui *ui, struct progress *progress, struct error *err)
+{
+	const char *how = opt.progress ? opt.progress : "auto";
+	enum progress_mode mode;
+
+	if (strcmp(how, "auto") == 0)
+		mode = isatty(STDERR_FILENO) && !format_is_json() ? PROGRESS_BAR : PROGRESS_NONE;
+	else if (strcmp(how, "none") == 0)
+		mode = PROGRESS_NONE;
+	else if (strcmp(how, "bar") == 0)
+		mode = PROGRESS_BAR;
+	else if (strcmp(how, "json") == 0)
+		mode = PROGRESS_JSON;
+	else
+		return error_set(err, ERROR_USAGE, "--progress: auto, none, bar or json");
+	if (!(opt.frequency >= 0))
+		return error_set(err, ERROR_USAGE, "--progress-frequency: a number of seconds");
+	progress_init(progress, mode, stderr, opt.frequency);
+	*ui = (struct convert_ui){
+		.context = progress,
+		.progress = mode == PROGRESS_NONE ? NULL : ui_progress,
+		.note = ui_note,
+		.stop = ui_stop,
+		.confirm = is_interactive() ? ui_confirm : NULL,
+	};
+	return true;
+}
+
+/* --- the command line -------------------------------------------------------------------------------------------- */
+
+static bool read_encrypt_options(struct convert_encrypt_options *out, struct error *err)
+{
+	const char *cipher = opt.cipher ? opt.cipher : "aes-256-gcm";
+	const char *shared = opt.shared ? opt.shared : "refuse";
+	const char *pbkdf = opt.pbkdf ? opt.pbkdf : "argon2id";
+
+	*out = (struct convert_encrypt_options){ .recursive = opt.recursive, .dry_run = opt.dry_run };
+	if (strcmp(cipher, "aes-256-gcm") == 0)
+		out->cipher = CIPHER_AES_256_GCM;
+	else if (strcmp(cipher, "chacha20-poly1305") == 0 || strcmp(cipher, "chacha-poly1305") == 0)
+		out->cipher = CIPHER_CHACHA20_POLY1305;
+	else
+		return error_set(err, ERROR_USAGE, "--cipher: aes-256-gcm or chacha20-poly1305");
+
+	if (strcmp(shared, "copy") == 0)
+		return error_set(err, ERROR_REFUSED, "--shared=copy is not supported by this version");
+	if (strcmp(shared, "refuse") != 0 && strcmp(shared, "include") != 0)
+		return error_set(err, ERROR_USAGE, "--shared: refuse or include");
+	out->shared = strcmp(shared, "include") == 0 ? SHARED_INCLUDE : SHARED_REFUSE;
+
+	if (strcmp(pbkdf, "argon2id") == 0)
+		out->cost = (struct kdf_cost){ .kdf = KDF_ARGON2ID, .memory_kib = opt.memory, .passes = opt.iterations };
+	else if (strcmp(pbkdf, "pbkdf2") == 0)
+		out->cost = (struct kdf_cost){ .kdf = KDF_PBKDF2_SHA512, .iterations = opt.iterations };
+	else
+		return error_set(err, ERROR_USAGE, "--pbkdf: argon2id or pbkdf2");
+	if (opt.memory && out->cost.kdf != KDF_ARGON2ID)
+		return error_set(err, ERROR_USAGE, "--pbkdf-memory goes with --pbkdf argon2id");
+	if (opt.memory < 0 || opt.iterations < 0 || opt.milliseconds < 0)
+		return error_set(err, ERROR_USAGE, "the cost of a key slot cannot be negative");
+	if (opt.iterations && opt.milliseconds)
+		return error_set(err, ERROR_USAGE, "only one of --iter-time and --pbkdf-force-iterations");
+	out->kdf_milliseconds = opt.milliseconds;
+	return true;
+}
+
+/* An option without effect would be a misunderstanding: say so. */
+static bool check_options_fit(struct error *err)
+{
+	const bool starts = !opt.resume && !opt.abort && !opt.status;
+	const bool encrypts = opt.encrypt && starts, decrypts = opt.decrypt && starts;
+	const struct { bool given, fits; const char *text; } rule[] = {
+		{ opt.cipher, encrypts, "--cipher goes with --encrypt" },
+		{ opt.shared, encrypts, "--shared goes with --encrypt" },
+		{ opt.recursive, encrypts, "--recursive goes with --encrypt" },
+		{ opt.pbkdf, encrypts, "--pbkdf goes with --encrypt" },
+		{ opt.memory, encrypts, "--pbkdf-memory goes with --encrypt" },
+		{ opt.iterations, encrypts, "--pbkdf-force-iterations goes with --encrypt" },
+		{ opt.milliseconds, encrypts, "--iter-time goes with --encrypt" },
+		{ opt.accept_changes, decrypts, "--accept-changes goes with --decrypt" },
+		{ opt.accept_unsealed, decrypts, "--accept-unsealed goes with --decrypt" },
+		{ opt.dry_run, encrypts || decrypts, "--dry-run goes with --encrypt or --decrypt" },
+	};
+
+	for (size_t i = 0; i < sizeof(rule) / sizeof(rule[0]); i++) {
+		if (rule[i].given && !rule[i].fits)
+			return error_set(err, ERROR_USAGE, "%s", rule[i].text);
+	}
+	return true;
+}
+
+static bool check_action(const char *const *operand, struct error *err)
+{
+	const int n_others = opt.resume + opt.abort + opt.status;
+	size_t n_names = 0;
+
+	while (operand[1 + n_names])
+		n_names++;
+	if (opt.rekey)
+		return error_set(err, ERROR_REFUSED, "--rekey is not supported by this version");
+	if (opt.encrypt + opt.decrypt + n_others == 0)
+		return error_set(err, ERROR_USAGE, "one of --encrypt, --decrypt, --resume, --abort and --status is needed");
+	if (opt.encrypt + opt.decrypt > 1 || n_others > 1 || (n_others == 1 && !opt.resume && opt.encrypt + opt.decrypt > 0))
+		return error_set(err, ERROR_USAGE, "only one of --encrypt, --decrypt, --abort and --status, or --resume with one of the first two");
+	if (n_others == 1 && n_names > 0)
+		return error_set(err, ERROR_USAGE, "the image alone says what is unfinished: no SUBVOL");
+	if (n_others == 0 && n_names == 0)
+		return error_set(err, ERROR_USAGE, "operand missing: SUBVOL");
+	if (opt.decrypt && n_names > 1)
+		return error_set(err, ERROR_USAGE, "--decrypt takes one SUBVOL, and unseals all that were sealed with it");
+	if (opt.on_error && strcmp(opt.on_error, "continue") == 0)
+		return error_set(err, ERROR_REFUSED, "--on-error=continue is not supported by this version");
+	if (opt.on_error && strcmp(opt.on_error, "stop") != 0)
+		return error_set(err, ERROR_USAGE, "--on-error: stop");
+	return check_options_fit(err);
+}
+
+/* --- the actions -------------------------------------------------------------------------------------------------- */
+
+static bool confirm_volume_key(const struct convert_ui *ui, const struct key_input *key, struct error *err)
+{
+	if (!key->volume_key || !ui->confirm)
+		return true;
+	if (ui->confirm(ui->context, key->secret ? "The volume key comes from a file: whoever has that file can always read what is sealed."
+						 : "No key slot will be written: without the volume key file nothing that is sealed can ever be read again."))
+		return true;
+	return error_set(err, ERROR_USAGE, "not confirmed; nothing was changed");
+}
+
+static bool run_encrypt(const char *image, const char *const *names, const struct convert_ui *ui, struct convert_plan *plan,
+			struct error *err)
+{
+	cleanup_key_input struct key_input key = { 0 };
+	cleanup_volume struct volume *volume = NULL;
+	struct convert_encrypt_options how;
+
+	if (!read_encrypt_options(&how, err))
+		return false;
+	/* Opened before asking, so that nobody types a new passphrase twice for an image that is refused. */
+	if (!image_open(image, !opt.dry_run, false, &volume, err))
+		return false;
+	if (!key_input_read(!opt.dry_run, true, "Passphrase for the sealed subvolumes", &key, err) || !confirm_volume_key(ui, &key, err))
+		return false;
+	how.secret = key.secret;
+	how.slot_type = key.is_key_file ? SLOT_KEY_FILE : SLOT_PASSPHRASE;
+	how.volume_key = key.volume_key;
+	catch_signals();
+	return convert_encrypt(volume, names, &how, ui, plan, err);
+}
+
+static struct convert_key convert_key_of(const struct key_input *key)
+{
+	return (struct convert_key){ .secret = key->secret, .volume_key = key->volume_key, .slot = key->slot };
+}
+
+static bool run_decrypt(const char *image, const char *name, const struct convert_ui *ui, struct convert_plan *plan,
+			struct error *err)
+{
+	cleanup_key_input struct key_input key = { 0 };
+	cleanup_volume struct volume *volume = NULL;
+
+	if (!image_open(image, !opt.dry_run, false, &volume, err) || !key_input_read(true, false, "Passphrase", &key, err))
+		return false;
+
+	const struct convert_decrypt_options how = {
+		.key = convert_key_of(&key),
+		.accept_changes = opt.accept_changes,
+		.accept_unsealed = opt.accept_unsealed,
+		.dry_run = opt.dry_run,
+	};
+
+	catch_signals();
+	return convert_decrypt(volume, name, &how, ui, plan, err);
+}
+
+static bool run_continue(const char *image, const struct convert_ui *ui, struct convert_plan *plan, struct error *err)
+{
+	const enum convert_goal goal = opt.abort ? CONVERT_ABORT : opt.decrypt ? CONVERT_RESUME_DECRYPT : CONVERT_RESUME;
+	cleanup_key_input struct key_input key = { 0 };
+	cleanup_volume struct volume *volume = NULL;
+
+	if (!image_open_super(image, true, &volume, err) || !key_input_read(true, false, "Passphrase", &key, err))
+		return false;
+
+	const struct convert_key convert_key = convert_key_of(&key);
+
+	catch_signals();
+	return convert_continue(volume, goal, &convert_key, ui, plan, err);
+}
+
+static bool run_status(const char *image, struct error *err)
+{
+	cleanup_key_input struct key_input key = { 0 };
+	cleanup_volume struct volume *volume = NULL;
+	struct convert_status status = { 0 };
+
+	if (!image_open_super(image, false, &volume, err) || !key_input_read(false, false, NULL, &key, err))
+		return false;
+
+	const struct convert_key convert_key = convert_key_of(&key);
+
+	if (!convert_status(volume, key_input_given() ? &convert_key : NULL, &status, err))
+		return false;
+	convert_print_status(image, &status);
+	if (status.unfinished || status.damaged_primary)
+		command_status = ERROR_UNFINISHED;
+	return true;
+}
+
+static const char *result_word(const struct convert_plan *plan)
+{
+	if (opt.dry_run)
+		return opt.encrypt ? "would be sealed" : "would be unsealed";
+	return plan->key_tag[0] ? "sealed" : "unsealed";
+}
+
+static bool run(const char *const *operand, struct error *err)
+{
+	struct convert_plan plan = { 0 };
+	struct progress progress;
+	struct convert_ui ui;
+	bool ok;
+
+	if (!check_action(operand, err) || !ui_init(&ui, &progress, err))
+		return false;
+	if (opt.status)
+		return run_status(operand[0], err);
+	if (opt.resume || opt.abort)
+		ok = run_continue(operand[0], &ui, &plan, err);
+	else if (opt.encrypt)
+		ok = run_encrypt(operand[0], operand + 1, &ui, &plan, err);
+	else
+		ok = run_decrypt(operand[0], operand[1], &ui, &plan, err);
+	progress_clear(&progress);
+	if (ok)
+		convert_print_plan(result_word(&plan), &plan, opt.dry_run);
+	convert_plan_free(&plan);
+	return ok;
+}
+
+const struct command cmd_convert = {
+	.name = "convert",
+	.operands = "IMAGE [SUBVOL...]",
+	.summary = "seal or unseal subvolumes in place",
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* verify: authenticates everything that was sealed, and names the files that fail. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "cmd/json.h"
+#include "cmd/key-options.h"
+#include "common/fs/domain-read.h"
+#include "common/util/hex.h"
+
+static struct {
+	char *expect;
+} opt;
+
+static struct poptOption options_what[] = {
+	{ "expect-seal", 0, POPT_ARG_STRING, &opt.expect, 0,
+	  "fail where this is not the seal fingerprint that sealing printed: an older copy of the image was put back", "HEX" },
+	POPT_TABLEEND
+};
+
+static const struct poptOption options[] = {
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_what, 0, "What to check:", NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_key, 0, "Key:", NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, "Output:", NULL },
+	POPT_TABLEEND
+};
+
+#define FINGERPRINT_SIZE sizeof(((struct verify_result *)0)->seal_fingerprint)
+
+static void print_bad(void *context, const char *path, const char *what)
+{
+	(void)context;
+	if (format_is_json()) {
+		struct json_object *line = json_line();
+
+		json_text(line, "path", path);
+		json_text(line, "bad", what);
+		json_print(line, stdout);
+	} else {
+		printf("%s: %s\n", path, what);
+	}
+}
+
+static void print_result(const struct domain *domain, const struct verify_result *result, bool passed)
+{
+	char tag[48], seal[2 * FINGERPRINT_SIZE + 1];
+
+	domain_tag_text(domain, tag);
+	hex_text(result->seal_fingerprint, FINGERPRINT_SIZE, seal);
+	if (format_is_json()) {
+		struct json_object *line = json_line();
+
+		json_flag(line, "passed", passed);
+		json_text(line, "encryption", tag);
+		json_text(line, "seal_fingerprint", seal);
+		json_u64(line, "files", result->n_files);
+		json_u64(line, "units", result->n_units);
+		json_u64(line, "blocks", result->n_blocks);
+		json_u64(line, "unsealed", result->n_unsealed);
+		json_u64(line, "failures", result->n_bad);
+		json_print(line, stdout);
+		return;
+	}
+	printf("%s: %s: %" PRIu64 " files, %" PRIu64 " units, %" PRIu64 " blocks, %" PRIu64 " not sealed, %" PRIu64 " failures\n",
+	       passed ? "verified" : "failed", tag, result->n_files, result->n_units, result->n_blocks, result->n_unsealed,
+	       result->n_bad);
+	printf("seal fingerprint: %s\n", seal);
+}
+
+static bool verify(struct domain *domain, const struct subvolume_list *list, const uint8_t *expect, struct error *err)
+{
+	const struct domain_reader_options options = { .note = print_note };
+	struct verify_result result = { 0 };
+
+	if (!domain_verify(domain, list, &options, print_bad, NULL, &result, err))
+		return false;
+
+	const bool replaced = expect && memcmp(expect, result.seal_fingerprint, FINGERPRINT_SIZE) != 0;
+
+	print_result(domain, &result, result.n_bad == 0 && !replaced);
+	if (result.n_bad > 0)
+		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " failures", result.n_bad);
+	if (replaced) {
+		error_set(err, ERROR_CORRUPT, "the seal fingerprint is not the expected one");
+		return error_hint(err, "everything is authentic, but it is another sealing: perhaps an older copy of the image");
+	}
+	return true;
+}
+
+static bool run(const char *const *operand, struct error *err)
+{
+	cleanup_key_input struct key_input key = { 0 };
+	cleanup_subvolume_list struct subvolume_list list = { 0 };
+	cleanup_volume struct volume *volume = NULL;
+	cleanup_domain struct domain *domain = NULL;
+	uint8_t expect[FINGERPRINT_SIZE];
+	const struct subvolume *subvolume;
+
+	if (opt.expect && !hex_read(opt.expect, expect, sizeof(expect)))
+		return error_set(err, ERROR_USAGE, "--expect-seal: %zu hexadecimal digits", 2 * sizeof(expect));
+	if (!image_open(operand[0], false, false, &volume, err) ||
+	    !subvolume_list_read(volume, &list, err) ||
+	    !subvolume_find(&list, operand[1], &subvolume, err) ||
+	    !domain_find(volume, &list, subvolume, &domain, err))
+		return false;
+	if (!domain)
+		return not_sealed(operand[1], err);
+	return key_input_read(true, false, "Passphrase", &key, err) &&
+	       domain_open(domain, key.secret, key.volume_key, key.slot, err) &&
+	       verify(domain, &list, opt.expect ? expect : NULL, err);
+}
+
+const struct command cmd_verify = {
+	.name = "verify",
+	.operands = "IMAGE SUBVOL",
+	.summary = "authenticate everything that was sealed",
+	.options = options,
+	.run = run,
+};
