@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Opening a filesystem: which copy of the superblock counts, and what is refused by name. */
+#include "common/volume/volume.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/image.h"
+
+#define MIB (1ull << 20)
+#define BOTH 3u		/* copies 0 and 1: all that the image has */
+
+static struct image image;
+
+static int make(void **state)
+{
+	(void)state;
+	image_make(&image, 128 * MIB, "-m dup -d single", 50);
+	return 0;
+}
+
+static int remove_it(void **state)
+{
+	(void)state;
+	image_remove(&image);
+	return 0;
+}
+
+static int heal(void **state)
+{
+	(void)state;
+	image_heal(&image);
+	return 0;
+}
+
+static void refused(bool unfinished, enum error_kind kind, const char *text)
+{
+	struct volume *volume;
+	struct error err = { 0 };
+
+	if (image_open(&image, unfinished, &volume, &err))
+		fail_msg("opened, although: %s", text);
+	assert_string_equal(err.text, text);
+	assert_int_equal(err.kind, kind);
+	image_heal(&image);
+}
+
+static void add_to_generation(struct disk_superblock *disk)
+{
+	disk->generation = to_le64(le64(disk->generation) + 1);
+}
+
+static void damage(unsigned copy, size_t at)
+{
+	uint8_t byte;
+
+	image_read(&image, superblock_offset(copy) + at, &byte, 1);
+	byte ^= 1;
+	image_patch(&image, superblock_offset(copy) + at, &byte, 1);
+}
+
+static void opens_a_good_one_without_a_word(void **state)
+{
+	cleanup_volume struct volume *volume = image_volume(&image);
+
+	(void)state;
+	assert_int_equal(image.n_warnings, 0);
+	assert_int_equal(image.n_writes, 0);
+	assert_int_equal(volume->super_used, 0);
+	assert_true(volume->copy[0].valid && volume->copy[1].valid && !volume->copy[2].exists);
+	assert_ptr_equal(volume->super.sys_chunks.at, volume->super.disk.sys_chunk_array);
+	assert_true(volume->n_chunks >= 3);
+}
+
+static void uses_a_mirror_when_the_primary_is_damaged(void **state)
+{
+	(void)state;
+	damage(0, 0x300);	/* only the checksum knows */
+
+	cleanup_volume struct volume *volume = image_volume(&image);
+
+	assert_int_equal(volume->super_used, 1);
+	assert_true(volume->copy[0].exists && !volume->copy[0].valid);
+	assert_int_equal(image.n_warnings, 1);
+	assert_string_equal(image.warning, "superblock at 0x10000: the crc32c checksum does not match; copy 1 of the superblock is used");
+}
+
+static void prefers_the_primary_to_a_newer_mirror(void **state)
+{
+	(void)state;
+	image_edit_super(&image, 2, add_to_generation);
+
+	cleanup_volume struct volume *volume = image_volume(&image);
+
+	assert_int_equal(volume->super_used, 0);
+	assert_true(volume->copy[1].valid);
+}
+
+static void warns_of_a_damaged_mirror(void **state)
+{
+	(void)state;
+	damage(1, 64);	/* the magic */
+
+	cleanup_volume struct volume *volume = image_volume(&image);
+
+	assert_int_equal(image.n_warnings, 1);
+	assert_string_equal(image.warning, "no btrfs superblock at 0x4000000; copy 0 of the superblock is used");
+}
+
+static void change_fsid(struct disk_superblock *disk)
+{
+	disk->fsid[3] ^= 1;
+}
+
+static void a_mirror_of_another_filesystem_does_not_count(void **state)
+{
+	(void)state;
+	image_edit_super(&image, 2, change_fsid);
+
+	cleanup_volume struct volume *volume = image_volume(&image);
+
+	assert_true(volume->copy[1].exists && !volume->copy[1].valid);
+	assert_string_equal(image.warning,
+			    "superblock at 0x4000000: left over from another filesystem; copy 0 of the superblock is used");
+}
+
+static void end_before_the_mirror(struct disk_superblock *disk)
+{
+	disk->dev_item.total_bytes = to_le64(64 * MIB);
+}
+
+static void a_copy_behind_the_end_does_not_exist(void **state)
+{
+	struct volume *volume;
+	struct error err = { 0 };
+
+	(void)state;
+	image_edit_super(&image, 1, end_before_the_mirror);
+	assert_true(volume_open_super(image_device(&image), NULL, &volume, &err));
+	assert_false(volume->copy[1].exists || volume->copy[1].valid);
+	assert_true(volume_write_supers(volume, &volume->super.disk, &err));
+	assert_int_equal(image.n_writes, 1);
+	assert_true(image.last_write == SUPER_OFFSET_0);
+	volume_close(volume);
+}
+
+static void says_why_no_copy_is_good(void **state)
+{
+	(void)state;
+	damage(0, 64);
+	damage(1, 64);
+	refused(false, ERROR_NOT_FOUND, "disk.img: not a btrfs filesystem");
+
+	damage(0, 64);
+	damage(1, 0);
+	refused(false, ERROR_CORRUPT, "disk.img: superblock at 0x4000000: the crc32c checksum does not match");
+
+	image.size = 65536 + 4095;
+	refused(false, ERROR_NOT_FOUND, "disk.img: not a btrfs filesystem: the device has only 69631 bytes");
+	image.size = 64 * MIB + 4096;
+	refused(false, ERROR_CORRUPT, "disk.img: the device has 67112960 bytes, the filesystem on it 134217728");
+	image.size = 128 * MIB;
+}
+
+static uint64_t set_incompat, set_flags;
+
+static void set_bits(struct disk_superblock *disk)
+{
+	disk->incompat_flags = to_le64(le64(disk->incompat_flags) | set_incompat);
+	disk->flags = to_le64(le64(disk->flags) | set_flags);
+}
+
+static void with_bits(uint64_t incompat, uint64_t flags)
+{
+	set_incompat = incompat;
+	set_flags = flags;
+	image_edit_super(&image, BOTH, set_bits);
+}
+
+static void two_devices(struct disk_superblock *disk)
+{
+	disk->num_devices = to_le64(2);
+}
+
+static void refuses_features_by_name(void **state)
+{
+	(void)state;
+	with_bits(1ull << 40 | 1ull << 60, 0);
+	refused(false, ERROR_REFUSED, "disk.img: the filesystem has unknown incompat bits 0x1000010000000000");
+	with_bits(INCOMPAT_ZONED, 0);
+	refused(false, ERROR_REFUSED, "disk.img: the filesystem has the feature zoned, which this version cannot read");
+	with_bits(INCOMPAT_EXTENT_TREE_V2, 0);
+	refused(false, ERROR_REFUSED, "disk.img: the filesystem has the feature extent-tree-v2, which this version cannot read");
+	with_bits(INCOMPAT_RAID_STRIPE_TREE, 0);
+	refused(false, ERROR_REFUSED, "disk.img: the filesystem has the feature raid-stripe-tree, which this version cannot read");
+	with_bits(INCOMPAT_REMAP_TREE, 0);
+	refused(false, ERROR_REFUSED, "disk.img: the filesystem has the feature remap-tree, which this version cannot read");
+	with_bits(0, SUPER_FLAG_METADUMP_V2);
+	refused(false, ERROR_REFUSED, "disk.img: a btrfs-image dump: its metadata are rewritten and its data are missing");
+	with_bits(0, SUPER_FLAG_METADUMP);
+	refused(false, ERROR_REFUSED, "disk.img: a btrfs-image dump: its metadata are rewritten and its data are missing");
+	image_edit_super(&image, BOTH, two_devices);
+	refused(false, ERROR_REFUSED, "disk.img: the filesystem has 2 devices; this version reads one");
+}
+
+static void an_unfinished_conversion_is_opened_by_those_who_ask(void **state)
+{
+	struct volume *volume;
+	struct error err = { 0 };
+
+	(void)state;
+	with_bits(INCOMPAT_CRYPT_UNFINISHED, 0);
+	refused(false, ERROR_UNFINISHED, "disk.img: an unfinished conversion is present");
+	with_bits(INCOMPAT_CRYPT_UNFINISHED, 0);
+	assert_true(image_open(&image, true, &volume, &err));
+	volume_close(volume);
+	with_bits(INCOMPAT_CRYPT_UNFINISHED | 1ull << 50, 0);
+	refused(true, ERROR_REFUSED, "disk.img: the filesystem has unknown incompat bits 0x4000000000000");
+}
+
+static void break_sys_chunks(struct disk_superblock *disk)
+{
+	disk->sys_chunk_array[sizeof(struct disk_key) + offsetof(struct disk_chunk, stripe_len)] ^= 1;
+}
+
+static void lose_chunk_root(struct disk_superblock *disk)
+{
+	disk->chunk_root = to_le64(1ull << 50);
+}
+
+static void age_chunk_root(struct disk_superblock *disk)
+{
+	disk->chunk_root_generation = to_le64(le64(disk->chunk_root_generation) + 1);
+}
+
+static void refuses_broken_chunks(void **state)
+{
+	struct volume *volume;
+	struct error err = { 0 };
+
+	(void)state;
+	image_edit_super(&image, BOTH, break_sys_chunks);
+	assert_false(image_open(&image, false, &volume, &err));
+	assert_int_equal(err.kind, ERROR_CORRUPT);
+	assert_non_null(strstr(err.text, "superblock's system chunks: "));
+	assert_non_null(strstr(err.text, "stripe_len is 65537, not 65536"));
+	image_heal(&image);
+	image_edit_super(&image, BOTH, lose_chunk_root);
+	refused(false, ERROR_CORRUPT, "disk.img: chunk tree: tree block at 0x4000000000000: logical address 1125899906842624 is in no chunk");
+	image_edit_super(&image, BOTH, age_chunk_root);
+	assert_false(image_open(&image, false, &volume, &err));
+	assert_non_null(strstr(err.text, " was expected"));
+	assert_int_equal(err.kind, ERROR_CORRUPT);
+}
+
+static void writes_all_copies_the_primary_last(void **state)
+{
+	struct error err = { 0 };
+	struct disk_superblock disk, back;
+
+	(void)state;
+	{
+		cleanup_volume struct volume *volume = image_volume(&image);
+
+		disk = volume->super.disk;
+		memcpy(disk.label, "sealed", 7);
+		assert_true(volume_write_supers(volume, &disk, &err));
+		assert_int_equal(image.n_writes, 2);
+		assert_true(image.last_write == SUPER_OFFSET_0);
+		assert_int_equal(image.n_flushes, 2);
+		assert_string_equal((const char *)volume->super.disk.label, "sealed");
+		assert_string_equal((const char *)volume->copy[1].super.disk.label, "sealed");
+		assert_ptr_equal(volume->super.sys_chunks.at, volume->super.disk.sys_chunk_array);
+	}
+	for (unsigned n = 0; n < 2; n++) {
+		image_read(&image, superblock_offset(n), &back, sizeof(back));
+		assert_true(csum_block_matches(CSUM_CRC32C, (const uint8_t *)&back, sizeof(back)));
+		assert_true(le64(back.bytenr) == superblock_offset(n));
+		memcpy(back.csum, disk.csum, sizeof(back.csum));
+		back.bytenr = disk.bytenr;
+		assert_memory_equal(&back, &disk, sizeof(disk));
+	}
+
+	cleanup_volume struct volume *again = image_volume(&image);
+
+	assert_int_equal(image.n_warnings, 0);
+	disk.sectorsize = to_le32(0);
+	assert_false(volume_write_supers(again, &disk, &err));
+	assert_int_equal(image.n_writes, 2);
+}
+
+#define with_image(test) cmocka_unit_test_teardown(test, heal)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_image(opens_a_good_one_without_a_word),
+		with_image(uses_a_mirror_when_the_primary_is_damaged),
+		with_image(prefers_the_primary_to_a_newer_mirror),
+		with_image(warns_of_a_damaged_mirror),
+		with_image(a_mirror_of_another_filesystem_does_not_count),
+		with_image(a_copy_behind_the_end_does_not_exist),
+		with_image(says_why_no_copy_is_good),
+		with_image(refuses_features_by_name),
+		with_image(an_unfinished_conversion_is_opened_by_those_who_ask),
+		with_image(refuses_broken_chunks),
+		with_image(writes_all_copies_the_primary_last),
+	};
+
+	return cmocka_run_group_tests(tests, make, remove_it);
+}
