@@ -254,7 +254,7 @@ static bool run_encrypt(const char *image, const char *const *names, const struc
 	/* Opened before asking, so that nobody types a new passphrase twice for an image that is refused. */
 	if (!image_open(image, !opt.dry_run, false, &volume, err))
 		return false;
-	if (!key_input_read(!opt.dry_run, true, "Passphrase for the sealed subvolumes", &key, err) || !confirm_volume_key(ui, &key, err))
+	if (!key_input_read(!opt.dry_run, true, "New passphrase: ", &key, err) || !confirm_volume_key(ui, &key, err))
 		return false;
 	how.secret = key.secret;
 	how.slot_type = key.is_key_file ? SLOT_KEY_FILE : SLOT_PASSPHRASE;
@@ -274,7 +274,7 @@ static bool run_decrypt(const char *image, const char *name, const struct conver
 	cleanup_key_input struct key_input key = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 
-	if (!image_open(image, !opt.dry_run, false, &volume, err) || !key_input_read(true, false, "Passphrase", &key, err))
+	if (!image_open(image, !opt.dry_run, false, &volume, err) || !key_input_read(true, false, "Passphrase: ", &key, err))
 		return false;
 
 	const struct convert_decrypt_options how = {
@@ -294,7 +294,7 @@ static bool run_continue(const char *image, const struct convert_ui *ui, struct 
 	cleanup_key_input struct key_input key = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 
-	if (!image_open_super(image, true, &volume, err) || !key_input_read(true, false, "Passphrase", &key, err))
+	if (!image_open_super(image, true, &volume, err) || !key_input_read(true, false, "Passphrase: ", &key, err))
 		return false;
 
 	const struct convert_key convert_key = convert_key_of(&key);

@@ -39,8 +39,10 @@ static void print_error_json(const struct error *err)
 }
 
 /* Prints and returns the exit status. */
-static int fail(const struct error *err)
+static int fail(struct error *err)
 {
+	if (err->kind == ERROR_USAGE && !err->hint[0])
+		error_hint(err, command_name ? "see btrfs-crypt %s --help" : "see btrfs-crypt --help", command_name);
 	const char *space = command_name ? " " : "";
 	const char *name = command_name ? command_name : "";
 
@@ -77,12 +79,10 @@ static bool check_operands(const struct command *command, const char *const *ope
 		n++;
 	count_operands(command->operands, &least, &most);
 	if (n < least)
-		error_set(err, ERROR_USAGE, "operand missing: %s", command->operands);
-	else if (most >= 0 && n > most)
-		error_set(err, ERROR_USAGE, "one operand too many: %s", command->operands);
-	else
-		return true;
-	return error_hint(err, "see btrfs-crypt %s --help", command->name);
+		return error_set(err, ERROR_USAGE, "operand missing: %s", command->operands);
+	if (most >= 0 && n > most)
+		return error_set(err, ERROR_USAGE, "too many operands: %s", command->operands);
+	return true;
 }
 
 static void print_help(const struct command *command, poptContext context)
@@ -127,7 +127,6 @@ static int run_command(const struct command *command, int argc, const char **arg
 		operand = none;
 	if (rc < -1) {
 		error_set(&err, ERROR_USAGE, "%s: %s", poptBadOption(context, 0), poptStrerror(rc));
-		error_hint(&err, "see btrfs-crypt %s --help", command->name);
 		status = fail(&err);
 	} else if (help) {
 		print_help(command, context);
@@ -182,7 +181,6 @@ static int dispatch(int argc, const char **argv)
 		error_set(&err, ERROR_USAGE, "command missing");
 	else
 		error_set(&err, ERROR_USAGE, "%s: unknown %s", first, first[0] == '-' ? "option" : "command");
-	error_hint(&err, "see btrfs-crypt --help");
 	return fail(&err);
 }
 

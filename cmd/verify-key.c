@@ -49,7 +49,7 @@ static bool run(const char *const *operand, struct error *err)
 		return false;
 	if (!domain)
 		return not_sealed(operand[1], err);
-	if (!key_input_read(true, false, "Passphrase", &key, err))
+	if (!key_input_read(true, false, "Passphrase: ", &key, err))
 		return false;
 	if (!domain_open(domain, key.secret, key.volume_key, key.slot, err)) {
 		/* One text, whatever did not match: nothing is to be learned from it. */

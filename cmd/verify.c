@@ -71,10 +71,10 @@ static void print_result(const struct domain *domain, const struct verify_result
 
 static bool verify(struct domain *domain, const struct subvolume_list *list, const uint8_t *expect, struct error *err)
 {
-	const struct domain_reader_options options = { .note = print_note };
+	const struct domain_reader_options reading = { .note = print_note };
 	struct verify_result result = { 0 };
 
-	if (!domain_verify(domain, list, &options, print_bad, NULL, &result, err))
+	if (!domain_verify(domain, list, &reading, print_bad, NULL, &result, err))
 		return false;
 
 	const bool replaced = expect && memcmp(expect, result.seal_fingerprint, FINGERPRINT_SIZE) != 0;
@@ -107,7 +107,7 @@ static bool run(const char *const *operand, struct error *err)
 		return false;
 	if (!domain)
 		return not_sealed(operand[1], err);
-	return key_input_read(true, false, "Passphrase", &key, err) &&
+	return key_input_read(true, false, "Passphrase: ", &key, err) &&
 	       domain_open(domain, key.secret, key.volume_key, key.slot, err) &&
 	       verify(domain, &list, opt.expect ? expect : NULL, err);
 }

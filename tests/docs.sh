@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The manual says what the program says: commands, operands, summaries, options, exit statuses; and the pages are well formed.
+cd "${TOP:-.}" || exit 1
+program=${BTRFS_CRYPT:-build/btrfs-crypt}
+[ -x "$program" ] || { echo "$program is not built"; exit 1; }
+command -v mandoc >/dev/null || { echo "mandoc is missing"; exit 77; }
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+status=0
+bad() {
+	echo "$1"
+	status=1
+}
+
+# The page as a terminal of endless width shows it.
+page() { mandoc -T ascii -O width=400 "$1" | sed 's/.\x08//g'; }
+
+# section NAME < page
+section() { awk -v name="$1" '/^[A-Z]/ { on = $0 == name; next } on'; }
+
+for file in man/*.8; do
+	lint=$(mandoc -T lint -W warning "$file") || bad "$lint"
+done
+
+n=0
+while IFS=$'\t' read -r command operands summary; do
+	file=man/btrfs-crypt-$command.8
+	n=$((n + 1))
+	[ -e "$file" ] || { bad "$command has no $file"; continue; }
+	page "$file" > "$work/page"
+
+	grep -qE "^ +btrfs-crypt-$command - $summary\$" "$work/page" || bad "$file: NAME is not '$summary'"
+	want="btrfs-crypt $command [OPTION...] $operands"
+	have=$(section SYNOPSIS < "$work/page" | sed -n '1s/^ *//p')
+	[ "$have" = "$want" ] || bad "$file: SYNOPSIS is '$have', not '$want'"
+
+	"$program" "$command" --help > "$work/help" || bad "$command --help: status $?"
+	grep -qxF "btrfs-crypt $command: $summary" "$work/help" || bad "$command --help: no summary"
+	grep -qxF "Usage: $want" "$work/help" || bad "$command --help: no '$want'"
+	# "-d, --key-file=FILE": with its argument, without its explanation.
+	grep -oE '^  (-.,|   ) --[a-z-]+(=[^ ]+)?' "$work/help" | sed 's/^ *//' | sort > "$work/options-help"
+	section OPTIONS < "$work/page" | grep -oE '^     (-., )?--[a-z-]+(=[^ ]+)?' | sed 's/^ *//' | sort > "$work/options-page"
+	diff -u "$work/options-help" "$work/options-page" > "$work/diff" ||
+		bad "$file: OPTIONS (+) differ from --help (-):
+$(grep '^[-+][^-+]\|^[-+]-' "$work/diff" | grep -v '^\(---\|+++\) /')"
+
+	page man/btrfs-crypt.8 | grep -qE "^ +$command +$summary; btrfs-crypt-$command\(8\)" || bad "man/btrfs-crypt.8: $command with '$summary' is missing"
+	"$program" --help | grep -qE "^  $command +$summary\$" || bad "--help: $command is missing"
+	grep -qF "| \`$command\` | $summary |" README.md || bad "README.md: $command with '$summary' is missing"
+done < <("$program" --list-commands)
+[ "$n" -ge 9 ] || bad "only $n commands"
+
+for file in man/btrfs-crypt-*.8; do
+	command=${file#man/btrfs-crypt-}
+	"$program" --list-commands | cut -f 1 | grep -qxF "${command%.8}" || bad "$file: no such command"
+done
+
+# Every exit status and its name, from the source to the manual.
+page man/btrfs-crypt.8 > "$work/page"
+while read -r name value; do
+	section "EXIT STATUS" < "$work/page" | grep -qE "^ +$value +[a-z]" || bad "man/btrfs-crypt.8: exit status $value ($name) is missing"
+done < <(sed -nE 's/^\t(ERROR_[A-Z_]+) = ([0-9]+),.*/\1 \2/p' format/error.h)
+while read -r name; do
+	section "EXIT STATUS" < "$work/page" | grep -qwF "$name" || bad "man/btrfs-crypt.8: error name $name is missing"
+done < <(sed -nE 's/^\t\t\[ERROR_.*\] = "(.*)",/\1/p' format/error.c | grep -v '^done$')
+version=$(sed -n 's/^#define BTRFS_CRYPT_VERSION "\(.*\)"/\1/p' cmd/cmd.h)
+[ "$("$program" --version)" = "btrfs-crypt $version" ] || bad "--version is not $version"
+exit $status
