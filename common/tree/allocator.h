@@ -6,16 +6,13 @@
 #ifndef COMMON_TREE_ALLOCATOR_H
 #define COMMON_TREE_ALLOCATOR_H
 
+#include "common/tree/ranges.h"
 #include "common/tree/tree.h"
-
-struct free_range {
-	uint64_t logical;
-	uint64_t length;
-};
 
 struct group {			/* one block group */
 	uint64_t logical, length, used, flags;
-	struct free_range *free;	/* ascending, what the extent tree leaves free */
+	/* Ascending, what the extent tree leaves free now: superblock stripes, reserved ranges and freed blocks are among it. */
+	const struct free_range *free;
 	size_t n_free;
 };
 
@@ -23,7 +20,8 @@ struct allocator;
 
 /*
  * Reads the block group items and walks the extent tree once.  Free ranges are kept for metadata and mixed groups;
- * for data groups only the largest ones (enough for journals).  Overlapping or unaligned extent items: ERROR_CORRUPT.
+ * for data groups only the largest ones (enough for journals).  Overlapping or unaligned extent items, and groups whose
+ * used bytes are not what their extents take: ERROR_CORRUPT.
  */
 bool allocator_open(struct volume *volume, struct allocator **allocator, struct error *err) must_use;
 void allocator_close(struct allocator *allocator);
@@ -44,8 +42,12 @@ bool allocator_find_journal(struct allocator *allocator, uint64_t want, uint64_t
 
 /* A free tree block in a metadata or mixed group (never system, never on a superblock stripe, never a block freed before). */
 bool allocator_take_block(struct allocator *allocator, uint64_t *logical, struct error *err) must_use;
-void allocator_give_back(struct allocator *allocator, uint64_t logical);	/* undo of take, same transaction */
-void allocator_note_freed(struct allocator *allocator, uint64_t logical);	/* freed: free for wiping, not for taking */
+/* Undoes the last take that is not undone yet: in reverse order it cannot fail. */
+void allocator_give_back(struct allocator *allocator, uint64_t logical);
+
+/* A tree block is free from now on: for wiping, not for taking.  allocator_expect_freed() before makes room for n of them. */
+bool allocator_expect_freed(struct allocator *allocator, uint64_t logical, size_t n, struct error *err) must_use;
+void allocator_note_freed(struct allocator *allocator, uint64_t logical);
 
 /* Tree blocks that can still be taken. */
 uint64_t allocator_n_free_blocks(const struct allocator *allocator);

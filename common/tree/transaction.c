@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The set of changed, new and freed tree blocks, and how the trees that count them follow. */
+#include "common/tree/transaction-state.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/tree/extent-edit.h"
+#include "common/tree/free-space.h"
+#include "common/tree/tree-edit.h"
+
+/* --- growing arrays ------------------------------------------------------------ */
+
+/* Room for one more element of this size. */
+static bool make_room(void *array, size_t n, size_t *room, size_t size, struct error *err)
+{
+	void *elements;
+
+	if (n < *room)
+		return true;
+	memcpy(&elements, array, sizeof(elements));	/* a pointer to any type */
+	elements = reallocarray(elements, *room ? 2 * *room : 32, size);
+	if (!elements)
+		return error_memory(err);
+	memcpy(array, &elements, sizeof(elements));
+	*room = *room ? 2 * *room : 32;
+	return true;
+}
+
+#define ROOM(array, n, room) make_room(&(array), n, &(room), sizeof(*(array)), err)	/* of pointer variables */
+
+/* The list holds the block. */
+static bool list_add(struct block_list *list, struct block *block, struct error *err)
+{
+	if (!ROOM(list->block, list->n, list->room))
+		return false;
+	list->block[list->n++] = block_hold(block);
+	return true;
+}
+
+/* Takes a block out of the list, with its hold; NULL where it is not there. */
+static struct block *list_take(struct block_list *list, uint64_t logical)
+{
+	for (size_t i = list->n; i-- > 0;) {
+		struct block *block = list->block[i];
+
+		if (block->logical == logical) {
+			list->block[i] = list->block[--list->n];
+			return block;
+		}
+	}
+	return NULL;
+}
+
+static bool add_pending(struct transaction *tx, struct pending pending, struct error *err)
+{
+	if (!ROOM(tx->pending, tx->n_pending, tx->pending_room))
+		return false;
+	tx->pending[tx->n_pending++] = pending;
+	return true;
+}
+
+/* --- beginning and end ----------------------------------------------------------- */
+
+bool transaction_begin(struct volume *volume, struct allocator *allocator, struct transaction **out, struct error *err)
+{
+	struct transaction *tx = calloc(1, sizeof(*tx));
+
+	if (!tx)
+		return error_memory(err);
+	tx->volume = volume;
+	tx->allocator = allocator;
+	tx->bytes_used = volume->super.bytes_used;
+	tx->root_level = volume->super.root_level;
+	tx->chunk_root_level = volume->super.chunk_root_level;
+	*out = tx;
+	return true;
+}
+
+static void list_release(struct transaction *tx, struct block_list *list, bool forget)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const uint64_t logical = list->block[i]->logical;
+
+		block_set_changed(list->block[i], false);
+		block_put(list->block[i]);
+		if (forget)
+			block_cache_forget(tx->volume, logical);
+	}
+	free(list->block);
+}
+
+static void finish(struct transaction *tx, bool forget)
+{
+	list_release(tx, &tx->changed, forget);
+	list_release(tx, &tx->fresh, forget);
+	list_release(tx, &tx->dead, true);
+	free(tx->taken);
+	free(tx->freed);
+	free(tx->pending);
+	free(tx);
+}
+
+void transaction_drop(struct transaction *tx)
+{
+	if (!tx)
+		return;
+
+	struct superblock *super = &tx->volume->super;
+
+	super->bytes_used = tx->bytes_used;
+	super->root_level = super->disk.root_level = tx->root_level;
+	super->chunk_root_level = super->disk.chunk_root_level = tx->chunk_root_level;
+	super->disk.bytes_used = to_le64(tx->bytes_used);
+	while (tx->n_taken > 0)
+		allocator_give_back(tx->allocator, tx->taken[--tx->n_taken]);
+	finish(tx, true);
+}
+
+void transaction_end(struct transaction *tx)
+{
+	assert(tx->settled || (tx->changed.n == 0 && tx->fresh.n == 0 && tx->n_freed == 0));
+	for (size_t i = 0; i < tx->n_freed; i++) {
+		allocator_note_freed(tx->allocator, tx->freed[i]);
+		block_cache_forget(tx->volume, tx->freed[i]);
+	}
+	finish(tx, false);
+}
+
+/* --- blocks come and go ------------------------------------------------------------ */
+
+bool transaction_edit(struct transaction *tx, struct block *block, struct error *err)
+{
+	assert(!tx->settled);
+	if (block->changed)
+		return true;
+	if (!list_add(&tx->changed, block, err))
+		return false;
+	block_set_changed(block, true);
+	return true;
+}
+
+/* What a block says of itself, in its header, it says after its source. */
+static void copy_header(struct block *to, const struct block *source, uint8_t level)
+{
+	struct disk_header header;
+
+	memcpy(&header, source->bytes, sizeof(header));
+	header.bytenr = to_le64(to->logical);
+	header.nritems = to_le32(0);
+	header.level = level;
+	memcpy(to->bytes, &header, sizeof(header));
+	to->node = source->node;
+	to->node.bytes = to->bytes;
+	to->node.logical = to->logical;
+	to->node.n_items = 0;
+	to->node.level = level;
+}
+
+bool transaction_new_block(struct transaction *tx, const struct block *source, uint8_t level, struct block **out,
+			   struct error *err)
+{
+	struct block *block;
+	uint64_t logical;
+
+	assert(!tx->settled);
+	if (source->node.owner == CHUNK_TREE_ID)
+		return error_set(err, ERROR_NO_SPACE, "no room in the chunk tree, which must not grow");
+	if (!ROOM(tx->taken, tx->n_taken, tx->taken_room) || !ROOM(tx->fresh.block, tx->fresh.n, tx->fresh.room) ||
+	    !allocator_take_block(tx->allocator, &logical, err))
+		return false;
+	tx->taken[tx->n_taken++] = logical;
+	if (!block_new(tx->volume, logical, &block, err))
+		return false;
+	copy_header(block, source, level);
+	tx->fresh.block[tx->fresh.n++] = block;	/* with its first hold */
+	*out = block;
+	return add_pending(tx, (struct pending){ PENDING_NEW, logical, source->node.owner, block, level, 0 }, err);
+}
+
+static bool lose(struct transaction *tx, uint64_t logical, uint8_t level, uint64_t owner, struct error *err)
+{
+	assert(!tx->settled);
+	if (!ROOM(tx->freed, tx->n_freed, tx->freed_room) || !ROOM(tx->dead.block, tx->dead.n, tx->dead.room))
+		return false;
+
+	struct block *block = list_take(&tx->changed, logical);
+
+	if (!block)
+		block = list_take(&tx->fresh, logical);
+	if (block)
+		tx->dead.block[tx->dead.n++] = block;
+	tx->freed[tx->n_freed++] = logical;
+	return add_pending(tx, (struct pending){ PENDING_FREE, logical, owner, NULL, level, 0 }, err);
+}
+
+bool transaction_lose_block(struct transaction *tx, struct block *block, uint64_t owner, struct error *err)
+{
+	return lose(tx, block->logical, block->node.level, owner, err);
+}
+
+bool transaction_free_block(struct transaction *tx, uint64_t logical, uint8_t level, struct error *err)
+{
+	return lose(tx, logical, level, 0, err) && transaction_carry(tx, err);
+}
+
+/* --- roots --------------------------------------------------------------------------- */
+
+bool transaction_check_tree(uint64_t id, struct error *err)
+{
+	switch (id) {
+	case ROOT_TREE_ID:
+	case EXTENT_TREE_ID:
+	case CHUNK_TREE_ID:
+	case DEV_TREE_ID:
+	case CSUM_TREE_ID:
+	case FREE_SPACE_TREE_ID:
+	case BLOCK_GROUP_TREE_ID:
+		return true;
+	default:
+		return error_set(err, ERROR_REFUSED, "tree %" PRIu64 " may share blocks with other trees: its shape stays",
+				 id);
+	}
+}
+
+bool transaction_root(struct transaction *tx, uint64_t id, const struct known_root **out, struct error *err)
+{
+	struct tree tree;
+	struct key item;
+
+	for (size_t i = 0; i < tx->n_roots; i++) {
+		if (tx->root[i].id == id) {
+			*out = &tx->root[i];
+			return true;
+		}
+	}
+	if (!tree_open_root(tx->volume, id, &tree, NULL, &item, err))
+		return false;
+
+	const struct block_expect expect = { .level = tree.level, .generation = tree.generation };
+	struct block *block;
+
+	if (!block_get(tx->volume, tree.logical, &expect, &block, err))
+		return error_prefix(err, "tree %" PRIu64, id);
+	block_put(block);
+
+	struct known_root *root = &tx->root[tx->n_roots < KNOWN_ROOTS_MAX ? tx->n_roots++ : KNOWN_ROOTS_MAX - 1];
+
+	*root = (struct known_root){ id, tree.logical, item };
+	*out = root;
+	return true;
+}
+
+bool transaction_set_root_level(struct transaction *tx, uint64_t id, uint8_t old_level, uint8_t level, struct error *err)
+{
+	struct superblock *super = &tx->volume->super;
+	const struct known_root *root;
+	uint8_t *data;
+
+	if (!transaction_root(tx, id, &root, err))
+		return false;
+
+	const uint64_t logical = root->logical;
+
+	if (id == ROOT_TREE_ID) {
+		super->root_level = super->disk.root_level = level;
+	} else if (id == CHUNK_TREE_ID) {
+		super->chunk_root_level = super->disk.chunk_root_level = level;
+	} else {
+		if (!tree_edit_payload(tx, ROOT_TREE_ID, &root->item, 0, &data, err))
+			return false;
+		data[offsetof(struct disk_root_item, level)] = level;
+	}
+	return add_pending(tx, (struct pending){ PENDING_LEVEL, logical, id, NULL, old_level, level }, err);
+}
+
+/* --- what follows from it --------------------------------------------------------------- */
+
+static bool carry_one(struct transaction *tx, const struct pending *pending, struct error *err)
+{
+	const uint64_t logical = pending->logical;
+	const uint32_t size = tx->volume->super.node_size;
+	uint64_t owner = pending->owner;
+
+	switch (pending->kind) {
+	case PENDING_NEW:
+		return extent_edit_add(tx, pending->block, pending->level, owner, err) &&
+		       free_space_remove(tx, logical, size, err) && extent_edit_count(tx, logical, owner, true, err);
+	case PENDING_FREE:
+		return extent_edit_remove(tx, logical, pending->level, &owner, err) &&
+		       free_space_add(tx, logical, size, err) && extent_edit_count(tx, logical, owner, false, err);
+	case PENDING_LEVEL:
+		return extent_edit_set_level(tx, logical, pending->level, pending->new_level, err);
+	}
+	return true;
+}
+
+/*
+ * Each step may take and lose blocks of the trees it edits, which is pending then.  It ends: a block that is split leaves
+ * room for many more items.
+ */
+bool transaction_carry(struct transaction *tx, struct error *err)
+{
+	while (tx->next_pending < tx->n_pending) {
+		const struct pending pending = tx->pending[tx->next_pending++];
+
+		if (!carry_one(tx, &pending, err))
+			return false;
+	}
+	tx->next_pending = tx->n_pending = 0;
+	return true;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct block *const *x = a, *const *y = b;
+
+	return (*x)->logical < (*y)->logical ? -1 : (*x)->logical > (*y)->logical;
+}
+
+/* What is about to be written must read back. */
+static bool seal_blocks(struct transaction *tx, struct block_list *list, struct error *err)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		struct block *block = list->block[i];
+		uint32_t gap_at;
+
+		if (!block_refresh(block, err))
+			return false;
+
+		const uint32_t gap = node_gap(&block->node, &gap_at);
+
+		memset(block->bytes + gap_at, 0, gap);
+		csum_block_update(tx->volume->super.csum_type, block->bytes, block->node.size);
+	}
+	if (list->n > 0)
+		qsort(list->block, list->n, sizeof(*list->block), by_address);
+	return true;
+}
+
+bool transaction_settle(struct transaction *tx, struct error *err)
+{
+	if (!transaction_carry(tx, err))
+		return false;
+	for (size_t i = 0; i < tx->n_freed; i++) {
+		if (!allocator_expect_freed(tx->allocator, tx->freed[i], tx->n_freed, err))
+			return false;
+	}
+	if (!seal_blocks(tx, &tx->changed, err) || !seal_blocks(tx, &tx->fresh, err))
+		return false;
+	tx->settled = true;
+	return true;
+}
+
+/* --- what there is --------------------------------------------------------------------------- */
+
+size_t transaction_n_blocks(const struct transaction *tx)
+{
+	return tx->changed.n + tx->fresh.n;
+}
+
+size_t transaction_n_changed(const struct transaction *tx)
+{
+	return tx->changed.n;
+}
+
+struct block *transaction_changed(const struct transaction *tx, size_t i)
+{
+	return tx->changed.block[i];
+}
+
+size_t transaction_n_new(const struct transaction *tx)
+{
+	return tx->fresh.n;
+}
+
+struct block *transaction_new(const struct transaction *tx, size_t i)
+{
+	return tx->fresh.block[i];
+}
