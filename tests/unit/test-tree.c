@@ -356,38 +356,45 @@ static void trusts_no_root(void **state)
 	expect_everywhere(": generation is ");
 }
 
-/*
- * A parent of the last leaf of subtree 0 that takes a leaf from subtree 1: within its own node everything is in order, but the
- * leaf would be met twice.  Only the bound that comes from the grandparent sees it.
- */
-struct stolen {
-	struct disk_key_ptr pointer;
-};
-
-static void append_pointer(uint8_t *bytes, void *context)
+/* In the last leaf under the root's first pointer: only the grandparent knows that the next one begins earlier. */
+static void last_key_highest(uint8_t *bytes, void *context)
 {
-	const struct stolen *stolen = context;
-	struct disk_header *header = (struct disk_header *)bytes;
-	const uint32_t n = le32(header->nritems);
+	const struct disk_header *header = (const struct disk_header *)bytes;
+	struct disk_item *items = (struct disk_item *)(bytes + sizeof(*header));
 
-	*pointer(bytes, n - 1) = stolen->pointer;	/* in the last one's place: there may be no room */
+	(void)context;
+	items[le32(header->nritems) - 1].key.objectid = to_le64(UINT64_MAX);
 }
 
-static void a_leaf_is_not_met_twice(void **state)
+/* A node takes a leaf of its neighbour's in the place of its last. */
+static void steal_a_leaf(uint8_t *bytes, void *context)
 {
-	cleanup_block struct block *root = NULL, *second = NULL;
-	struct stolen stolen;
+	const struct disk_header *header = (const struct disk_header *)bytes;
+
+	*pointer(bytes, le32(header->nritems) - 1) = *(const struct disk_key_ptr *)context;
+}
+
+static void subtrees_do_not_overlap(void **state)
+{
+	struct block *root, *first, *second;
+	struct disk_key_ptr stolen;
+	uint64_t node, leaf;
 	struct error err;
 
 	(void)state;
 	assert_true(block_get(volume, tree.logical, NULL, &root, &err));
 	assert_true(root->node.n_items >= 2 && root->node.level == 2);
-	assert_true(block_get(volume, node_child(&root->node, 1), NULL, &second, &err));
-	memcpy(&stolen.pointer, second->bytes + sizeof(struct disk_header) + sizeof(stolen.pointer), sizeof(stolen.pointer));
-	image_edit_block(&image, volume, node_child(&root->node, 0), 1, append_pointer, &stolen);
+	assert_true(block_child(root, 0, NULL, &first, &err) && block_child(root, 1, NULL, &second, &err));
+	node = first->logical;
+	leaf = node_child(&first->node, first->node.n_items - 1);
+	stolen = *pointer(second->bytes, 1);
 	block_put(root);
+	block_put(first);
 	block_put(second);
-	root = second = NULL;
+
+	image_edit_block(&image, volume, leaf, 1, last_key_highest, NULL);
+	expect_everywhere(": last key is ");
+	image_edit_block(&image, volume, node, 1, steal_a_leaf, &stolen);
 	expect_everywhere(": last key is ");
 }
 
@@ -403,7 +410,7 @@ int main(void)
 		with_tree(all_blocks_are_given_back),
 		with_tree(trusts_no_pointer),
 		with_tree(trusts_no_root),
-		with_tree(a_leaf_is_not_met_twice),
+		with_tree(subtrees_do_not_overlap),
 	};
 
 	return cmocka_run_group_tests(tests, make, remove_it);
