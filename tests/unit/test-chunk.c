@@ -141,6 +141,21 @@ static void refuses_the_end_of_addresses(void **state)
 	assert_string_equal(err.text, AT "length is 0x800000, past the end of addresses from 0xffffffffff900000");
 }
 
+static void accepts_the_limits(void **state)
+{
+	uint8_t bytes[sizeof(sample) - KEY_SIZE];
+	const struct le64 longest = to_le64(0xffffffff0000);
+	struct cursor item = { bytes, sizeof(bytes), TEST_OFFSET };
+	struct error err = { 0 };
+	struct chunk chunk;
+
+	(void)state;
+	memcpy(bytes, sample + KEY_SIZE, sizeof(bytes));
+	memcpy(bytes, &longest, sizeof(longest));
+	assert_true(chunk_read(&item, LOGICAL, SECTOR, &chunk, &err));
+	assert_int_equal(chunk.length, 0xffffffff0000);
+}
+
 static void refuses_what_follows(void **state)
 {
 	uint8_t bytes[sizeof(sample) + 1];
@@ -213,6 +228,7 @@ int main(void)
 		cmocka_unit_test(refuses_one_wrong_byte),
 		cmocka_unit_test(refuses_one_wrong_byte_of_an_array),
 		cmocka_unit_test(refuses_the_end_of_addresses),
+		cmocka_unit_test(accepts_the_limits),
 		cmocka_unit_test(refuses_what_follows),
 		cmocka_unit_test(counts_stripes),
 		cmocka_unit_test(names_types),

@@ -85,6 +85,17 @@ static void reads_two_names_of_one_hash(void **state)
 	assert_memory_equal(entry.name.at, "/i", 2);
 }
 
+static void accepts_the_limits(void **state)
+{
+	uint8_t bytes[30 + 255] = { [27] = 255, [29] = FT_SYMLINK };
+	struct error err = { 0 };
+
+	(void)state;
+	assert_true(test_parse_copy(parse, bytes, sizeof(bytes), &err));
+	bytes[29] = FT_XATTR;
+	assert_true(test_parse_copy(parse_xattr, bytes, sizeof(bytes), &err));
+}
+
 static void refuses_every_truncation(void **state)
 {
 	(void)state;
@@ -155,6 +166,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_an_entry),
 		cmocka_unit_test(reads_two_names_of_one_hash),
+		cmocka_unit_test(accepts_the_limits),
 		cmocka_unit_test(refuses_every_truncation),
 		cmocka_unit_test(refuses_one_wrong_byte),
 		cmocka_unit_test(reads_an_xattr),

@@ -298,6 +298,25 @@ static void reads_block_groups_and_free_space(void **state)
 	assert_int_equal(info.flags, FREE_SPACE_USING_BITMAPS);
 }
 
+static void accepts_the_limits(void **state)
+{
+	static const uint8_t full[] = { LE64(4096), LE64(256), LE64(GROUP_DATA) };
+	const struct key last_group = { -4096ull - 1, KEY_BLOCK_GROUP_ITEM, 4096 };
+	const struct key last_extent = { -8192ull, KEY_EXTENT_ITEM, 4096 };
+	struct cursor item = { full, sizeof(full), TEST_OFFSET };
+	struct error err = { 0 };
+	struct block_group group;
+
+	(void)state;
+	assert_true(block_group_read(&item, &last_group, &group, &err));
+	assert_int_equal(group.used, 4096);
+
+	struct extent_item extent;
+
+	item = (struct cursor){ data_sample, sizeof(data_sample), TEST_OFFSET };
+	assert_true(extent_item_read(&item, &last_extent, &extent, &err));
+}
+
 static void refuses_wrong_block_groups_and_free_space(void **state)
 {
 	static const struct wrong wrong_group[] = {
@@ -331,6 +350,7 @@ int main(void)
 		cmocka_unit_test(reads_keyed_references),
 		cmocka_unit_test(refuses_wrong_keyed_references),
 		cmocka_unit_test(reads_block_groups_and_free_space),
+		cmocka_unit_test(accepts_the_limits),
 		cmocka_unit_test(refuses_wrong_block_groups_and_free_space),
 	};
 

@@ -117,6 +117,20 @@ static void ignores_a_wrong_ram_bytes_where_nothing_is_decoded(void **state)
 	assert_int_equal(read_good(bytes, sizeof(bytes), FILE_OFFSET).ram_bytes, 0);
 }
 
+static void accepts_the_limits(void **state)
+{
+	uint8_t bytes[sizeof(sample)];
+
+	(void)state;
+	memcpy(bytes, sample, sizeof(bytes));
+	bytes[10] = 2;			/* ram_bytes and disk_num_bytes: 128 KiB, all of it used */
+	bytes[30] = 0;
+	bytes[31] = 2;
+	bytes[46] = 0xe0;
+	bytes[47] = 1;
+	assert_int_equal(read_good(bytes, sizeof(bytes), FILE_OFFSET).num_bytes, (128 << 10) - 0x2000);
+}
+
 static void refuses_every_truncation(void **state)
 {
 	(void)state;
@@ -221,6 +235,7 @@ int main(void)
 		cmocka_unit_test(reads_a_hole),
 		cmocka_unit_test(reads_inline_extents),
 		cmocka_unit_test(ignores_a_wrong_ram_bytes_where_nothing_is_decoded),
+		cmocka_unit_test(accepts_the_limits),
 		cmocka_unit_test(refuses_every_truncation),
 		cmocka_unit_test(refuses_one_wrong_byte),
 		cmocka_unit_test(refuses_one_wrong_byte_inline),

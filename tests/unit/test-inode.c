@@ -147,6 +147,17 @@ static void reads_names(void **state)
 	assert_int_equal(item.left, 0);
 }
 
+static void reads_the_longest_name(void **state)
+{
+	uint8_t bytes[18 + 255] = { [8] = 255, [16] = 255 };
+	struct error err = { 0 };
+
+	(void)state;
+	assert_true(test_parse_copy(parse_ref, bytes, 10 + 255, &err));
+	bytes[8] = 0;
+	assert_true(test_parse_copy(parse_extref, bytes, sizeof(bytes), &err));
+}
+
 static void refuses_every_truncation(void **state)
 {
 	(void)state;
@@ -208,6 +219,7 @@ int main(void)
 		cmocka_unit_test(reads_an_inode),
 		cmocka_unit_test(accepts_every_type_of_file),
 		cmocka_unit_test(reads_names),
+		cmocka_unit_test(reads_the_longest_name),
 		cmocka_unit_test(refuses_every_truncation),
 		cmocka_unit_test(refuses_more),
 		cmocka_unit_test(refuses_one_wrong_byte),

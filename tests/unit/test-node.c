@@ -103,6 +103,23 @@ static void reads_an_inner_node(void **state)
 	assert_int_equal(gap_at, 167);
 }
 
+static void reads_a_full_leaf(void **state)
+{
+	static const uint8_t full[BLOCK] = {
+		[48] = LE64(TEST_OFFSET), [96] = LE32(6),
+		[101] = LE64(1), 0, LE64(0), LE32(155), LE32(0), LE64(2), 0, LE64(0), LE32(155), LE32(0),
+		LE64(3), 0, LE64(0), LE32(155), LE32(0), LE64(4), 0, LE64(0), LE32(155), LE32(0),
+		LE64(5), 0, LE64(0), LE32(155), LE32(0), LE64(6), 0, LE64(0), LE32(150), LE32(5),
+	};
+	const struct node node = read_good(full);
+	uint32_t gap_at;
+
+	(void)state;
+	assert_int_equal(node.n_items, 6);
+	assert_int_equal(node_gap(&node, &gap_at), 0);
+	assert_int_equal(gap_at, 251);
+}
+
 static void searches(void **state)
 {
 	static const struct {
@@ -203,6 +220,7 @@ int main(void)
 		cmocka_unit_test(reads_a_leaf),
 		cmocka_unit_test(reads_an_empty_leaf),
 		cmocka_unit_test(reads_an_inner_node),
+		cmocka_unit_test(reads_a_full_leaf),
 		cmocka_unit_test(searches),
 		cmocka_unit_test(refuses_every_truncation),
 		cmocka_unit_test(refuses_one_wrong_byte_of_a_leaf),

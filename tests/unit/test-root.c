@@ -160,6 +160,15 @@ static void reads_a_reference(void **state)
 	assert_memory_equal(ref.name.at, "hom", 3);
 }
 
+static void reads_the_longest_name(void **state)
+{
+	uint8_t bytes[18 + 255] = { [16] = 255 };
+	struct error err = { 0 };
+
+	(void)state;
+	assert_true(test_parse_copy(parse_ref, bytes, sizeof(bytes), &err));
+}
+
 static void refuses_every_truncation(void **state)
 {
 	(void)state;
@@ -208,6 +217,7 @@ int main(void)
 		cmocka_unit_test(says_what_an_old_kernel_wrote),
 		cmocka_unit_test(makes_the_algorithm_printable),
 		cmocka_unit_test(reads_a_reference),
+		cmocka_unit_test(reads_the_longest_name),
 		cmocka_unit_test(refuses_every_truncation),
 		cmocka_unit_test(refuses_one_wrong_byte),
 		cmocka_unit_test(refuses_no_address),

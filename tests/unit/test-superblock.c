@@ -124,6 +124,32 @@ static void accepts_every_size(void **state)
 		}
 }
 
+static void accepts_the_limits(void **state)
+{
+	static const struct {
+		size_t at;
+		uint8_t low, high;
+	} rows[] = {
+		{ 0xa0, 97, 0 },	/* sys_chunk_array_size */
+		{ 0xa0, 0, 8 },
+		{ 0xc4, CSUM_BLAKE2B, 0 },
+		{ 0xc6, 7, 7 },		/* root_level, chunk_root_level */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint8_t bytes[SUPER_SIZE];
+		struct error err = { 0 };
+		struct superblock super;
+
+		memcpy(bytes, sample, sizeof(bytes));
+		bytes[rows[i].at] = rows[i].low;
+		bytes[rows[i].at + 1] = rows[i].high;
+		if (!superblock_read(bytes, SUPER_OFFSET_0, &super, &err))
+			fail_msg("%s", err.text);
+	}
+}
+
 static void says_what_is_no_superblock(void **state)
 {
 	uint8_t bytes[SUPER_SIZE];
@@ -232,6 +258,7 @@ int main(void)
 		cmocka_unit_test(reads_a_superblock),
 		cmocka_unit_test(tree_headers_carry_the_metadata_uuid),
 		cmocka_unit_test(accepts_every_size),
+		cmocka_unit_test(accepts_the_limits),
 		cmocka_unit_test(says_what_is_no_superblock),
 		cmocka_unit_test(refuses_one_wrong_byte),
 		cmocka_unit_test(refuses_no_root),
