@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# convert: which options go together, what this version does not support.  The image does not even have to exist.
+. "$(dirname "$0")/../expect.sh"
+
+# refused STATUS TEXT OPTION...
+refused() {
+	local status=$1 text=$2
+	shift 2
+	{
+		echo "! btrfs-crypt convert: $text"
+		[ "$status" != 1 ] || echo "! btrfs-crypt convert: hint: see btrfs-crypt convert --help"
+	} > text
+	transcript "$status" btrfs-crypt convert "$@" < text
+}
+one_of="only one of --encrypt, --decrypt, --abort and --status, or --resume with one of the first two"
+
+refused 1 "operand missing: IMAGE [SUBVOL...]" --encrypt
+refused 1 "one of --encrypt, --decrypt, --resume, --abort and --status is needed" disk.img home
+refused 1 "$one_of" --encrypt --decrypt disk.img home
+refused 1 "$one_of" --resume --abort disk.img
+refused 1 "$one_of" --status --encrypt disk.img
+refused 1 "$one_of" --abort --decrypt disk.img
+refused 1 "$one_of" --encrypt --decrypt --resume disk.img
+refused 1 "operand missing: SUBVOL" --encrypt disk.img
+refused 1 "operand missing: SUBVOL" --decrypt disk.img
+refused 1 "--decrypt takes one SUBVOL, and unseals all that were sealed with it" --decrypt disk.img a b
+for way in "--resume" "--abort" "--status" "--decrypt --resume" "--encrypt --resume"; do
+	refused 1 "the image alone says what is unfinished: no SUBVOL" $way disk.img home
+done
+refused 1 "--cipher: aes-256-gcm or chacha20-poly1305" --encrypt --cipher rot13 disk.img home
+refused 1 "--shared: refuse or include" --encrypt --shared maybe disk.img home
+refused 1 "--pbkdf: argon2id or pbkdf2" --encrypt --pbkdf scrypt disk.img home
+refused 1 "--pbkdf-memory goes with --pbkdf argon2id" --encrypt --pbkdf pbkdf2 --pbkdf-memory 65536 disk.img home
+refused 1 "only one of --iter-time and --pbkdf-force-iterations" --encrypt -i 100 --pbkdf-force-iterations 4 disk.img home
+refused 1 "the cost of a key slot cannot be negative" --encrypt -i -5 disk.img home
+refused 1 "--progress: auto, none, bar or json" --encrypt --progress loud disk.img home
+refused 1 "--progress-frequency: a number of seconds" --encrypt --progress-frequency -1 disk.img home
+refused 1 "--on-error: stop" --encrypt --on-error pray disk.img home
+for option in "--cipher aes-256-gcm" "--shared refuse" --recursive "--pbkdf argon2id" "--pbkdf-memory 65536" \
+	"--pbkdf-force-iterations 4" "--iter-time 100"; do
+	refused 1 "${option%% *} goes with --encrypt" --decrypt $option disk.img home
+	refused 1 "${option%% *} goes with --encrypt" --resume $option disk.img
+done
+refused 1 "--accept-changes goes with --decrypt" --encrypt --accept-changes disk.img home
+refused 1 "--accept-unsealed goes with --decrypt" --decrypt --resume --accept-unsealed disk.img
+refused 1 "--dry-run goes with --encrypt or --decrypt" --abort --dry-run disk.img
+
+refused 9 "--rekey is not supported by this version" --rekey disk.img home
+refused 9 "--on-error=continue is not supported by this version" --encrypt --on-error=continue disk.img home
+refused 9 "--shared=copy is not supported by this version" --encrypt --shared=copy disk.img home
+finish

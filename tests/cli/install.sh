@@ -1,0 +1,21 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# install puts the program and the manual under DESTDIR, uninstall leaves nothing; a build leaves nothing that git does not ignore.
+. "$(dirname "$0")/../expect.sh"
+build=$(dirname "$BTRFS_CRYPT")
+unset MAKEFLAGS MAKELEVEL
+
+quiet make -C "$TOP" install B="$build" DESTDIR="$own/root" PREFIX=/usr
+[ -x root/usr/sbin/btrfs-crypt ] || bad "the program is not installed"
+[ "$(find root -name '*.8' | wc -l)" = "$(ls "$TOP"/man/*.8 | wc -l)" ] || bad "not every page is installed"
+root/usr/sbin/btrfs-crypt --version > /dev/null || bad "the installed program does not run"
+quiet make -C "$TOP" uninstall B="$build" DESTDIR="$own/root" PREFIX=/usr
+[ -z "$(find root -type f)" ] || bad "uninstall leaves $(find root -type f)"
+make -C "$TOP" help > out || bad "help: status $?"
+for target in all objects deps demo check crash torture bench fuzz install uninstall help; do
+	grep -q "^$target  *[a-z]" out || bad "help does not explain $target"
+done
+if [ -d "$TOP/.git" ]; then
+	(cd "$TOP" && git status --porcelain --ignored build build-san | grep '^??') && bad "the build leaves files that git does not ignore"
+fi
+finish

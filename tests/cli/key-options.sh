@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Where a secret comes from: what may be combined, what a file must hold.
+. "$(dirname "$0")/../expect.sh"
+bundled_image
+printf 'secret' > key
+quiet btrfs-crypt convert --encrypt disk.img public --key-file key --pbkdf pbkdf2 --pbkdf-force-iterations 1000
+unchanged disk.img
+
+# refused STATUS TEXT OPTION...
+refused() {
+	local status=$1 text=$2
+	shift 2
+	{
+		echo "! btrfs-crypt verify-key: $text"
+		[ "$status" != 1 ] || echo "! btrfs-crypt verify-key: hint: see btrfs-crypt verify-key --help"
+	} > text
+	transcript "$status" btrfs-crypt verify-key disk.img public "$@" < text
+}
+
+refused 1 "only one of --key-file, --passphrase-file and --passphrase-fd" --key-file key --passphrase-file key
+refused 1 "only one of --key-file, --passphrase-file and --passphrase-fd" --passphrase-fd 0 --passphrase-file key
+refused 1 "standard input can be only one secret" --key-file - --volume-key-file -
+refused 1 "--keyfile-size and --keyfile-offset need --key-file" --keyfile-size 5 --passphrase-file key
+refused 1 "--keyfile-size: 1 to 8388608" --key-file key --keyfile-size 0
+refused 1 "--key-slot: 0 to 31" --key-file key --key-slot 32
+refused 2 "the volume key file does not have exactly 32 bytes" --volume-key-file key
+head -c 33 /dev/zero > long
+refused 2 "the volume key file does not have exactly 32 bytes" --volume-key-file long
+refused 2 "the key file has 4 bytes there, --keyfile-size asks for 5" --key-file key --keyfile-offset 2 --keyfile-size 5
+expect 2 verify-key disk.img public <<'END'
+! btrfs-crypt verify-key: a key is needed, and standard input is not a terminal to ask on
+! btrfs-crypt verify-key: hint: give --key-file, --passphrase-file or --passphrase-fd
+END
+
+FILTER='s/btrfs:[0-9a-f]{8}/btrfs:TAG/'
+matches() {
+	transcript 0 btrfs-crypt verify-key disk.img public "$@" <<< "key matches: aes-256-gcm@btrfs:TAG (slot 0)"
+}
+matches --key-file key
+matches -d key -S 0
+printf 'xxsecretyy' > padded
+matches --key-file padded --keyfile-offset 2 --keyfile-size 6
+printf 'secret\n' > line
+matches --passphrase-file line
+matches --key-file line --keyfile-size 6
+transcript 0 bash -c 'btrfs-crypt verify-key disk.img public --passphrase-fd 7 7< line' <<< "key matches: aes-256-gcm@btrfs:TAG (slot 0)"
+transcript 0 bash -c 'btrfs-crypt verify-key disk.img public --passphrase-file - < line' <<< "key matches: aes-256-gcm@btrfs:TAG (slot 0)"
+transcript 0 bash -c 'btrfs-crypt verify-key disk.img public --key-file - < key' <<< "key matches: aes-256-gcm@btrfs:TAG (slot 0)"
+printf 'secret\n\n' > two
+refused 2 "Key was rejected" --passphrase-file two
+refused 2 "Key was rejected" --key-file line
+refused 2 "Key was rejected" --key-file key --key-slot 1
+unchanged disk.img
+finish

@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The session of the README, run as it stands: every command succeeds, and prints what is shown, keys and numbers of bytes aside.
+. "$(dirname "$0")/../expect.sh"
+ln -s "$TOP/images" images
+PATH=$PATH:/usr/sbin:/sbin
+normal() { sed -E 's/btrfs:[0-9a-f]{8}/btrfs:TAG/g; s/[0-9a-f]{32}/SEAL/g; s/[0-9]{5,} bytes/N bytes/g; s/ gen [0-9]+ / gen N /g'; }
+
+awk '/^```console$/ { on = 1; next } /^```$/ { on = 0 } on' "$TOP/README.md" > session
+grep -c '^\$ ' session > n
+[ "$(cat n)" -ge 10 ] || bad "only $(cat n) commands in the README"
+
+command=
+check() {
+	[ -n "$command" ] || return
+	case $command in "btrfs check"*) command -v btrfs > /dev/null || return ;; esac
+	bash -c "$command" > out 2> err < /dev/null || { bad "$command: status $?"; cat err; }
+	[ ! -s shown ] || diff -u --label README --label printed <(normal < shown) <(normal < out) || bad "$command"
+}
+while IFS= read -r line; do
+	case $line in
+	"\$ "*)
+		check
+		command=${line#\$ }
+		: > shown
+		;;
+	*) echo "$line" >> shown ;;
+	esac
+done < session
+check
+finish

@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Misuse is one line and where help is, on stderr, status 1; help that was asked for is on stdout, status 0.
+. "$(dirname "$0")/../expect.sh"
+
+expect 1 <<'END'
+! btrfs-crypt: command missing
+! btrfs-crypt: hint: see btrfs-crypt --help
+END
+expect 1 frobnicate disk.img <<'END'
+! btrfs-crypt: frobnicate: unknown command
+! btrfs-crypt: hint: see btrfs-crypt --help
+END
+expect 1 --frobnicate <<'END'
+! btrfs-crypt: --frobnicate: unknown option
+! btrfs-crypt: hint: see btrfs-crypt --help
+END
+expect 1 ls --frobnicate disk.img <<'END'
+! btrfs-crypt ls: --frobnicate: unknown option
+! btrfs-crypt ls: hint: see btrfs-crypt ls --help
+END
+expect 1 ls --format <<'END'
+! btrfs-crypt ls: --format: missing argument
+! btrfs-crypt ls: hint: see btrfs-crypt ls --help
+END
+expect 1 ls <<'END'
+! btrfs-crypt ls: operand missing: IMAGE SUBVOL [PATH]
+! btrfs-crypt ls: hint: see btrfs-crypt ls --help
+END
+expect 1 ls disk.img / a b <<'END'
+! btrfs-crypt ls: too many operands: IMAGE SUBVOL [PATH]
+! btrfs-crypt ls: hint: see btrfs-crypt ls --help
+END
+expect 1 list --format xml disk.img <<'END'
+! btrfs-crypt list: --format: text or json
+! btrfs-crypt list: hint: see btrfs-crypt list --help
+END
+expect 1 list --format json <<'END'
+! {"error":"usage","status":1,"command":"list","text":"operand missing: IMAGE","hint":"see btrfs-crypt list --help"}
+END
+expect 1 verify-key disk.img --key-slot many / <<'END'
+! btrfs-crypt verify-key: --key-slot: invalid numeric value
+! btrfs-crypt verify-key: hint: see btrfs-crypt verify-key --help
+END
+transcript 0 btrfs-crypt --version <<END
+btrfs-crypt $(sed -n 's/^#define BTRFS_CRYPT_VERSION "\(.*\)"/\1/p' "$TOP/cmd/cmd.h")
+END
+
+commands=$(btrfs-crypt --list-commands | cut -f 1)
+for command in $commands; do
+	btrfs-crypt "$command" --help > out 2> err || bad "$command --help: status $?"
+	[ -s out ] && [ ! -s err ] || bad "$command --help is not on stdout alone"
+	btrfs-crypt "$command" > out 2> err
+	[ $? -eq 1 ] && [ ! -s out ] || bad "$command without operands is not a usage error"
+done
+btrfs-crypt --help > out 2> err || bad "--help: status $?"
+[ "$(grep -cE '^  [a-z]' out)" = "$(echo "$commands" | wc -l)" ] || bad "--help does not list all commands"
+
+# What was asked for and cannot be written is an error.
+if [ -e /dev/full ]; then
+	btrfs-crypt --list-commands > /dev/full 2> err
+	[ $? -eq 11 ] || bad "a full disk below stdout is not status 11"
+	grep -q 'standard output' err || bad "no text for a full disk"
+fi
+# An image must not become descriptor 2.
+echo "not an image" > file
+unchanged file
+btrfs-crypt list file >&- 2>&- <&-
+unchanged file
+finish
