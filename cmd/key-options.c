@@ -2,16 +2,19 @@
 /* Where the secret comes from. */
 #include "cmd/key-options.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
 #include "format/crypt.h"
 
+#define NOT_GIVEN INT_MIN
+
 static struct {
 	char *key_file, *passphrase_file, *volume_key_file;
 	long long size, offset;
 	int fd, slot;
-} opt = { .size = -1, .offset = -1, .fd = -1, .slot = -1 };
+} opt = { .size = NOT_GIVEN, .offset = NOT_GIVEN, .fd = NOT_GIVEN, .slot = NOT_GIVEN };
 
 struct poptOption options_key[] = {
 	{ "key-file", 'd', POPT_ARG_STRING, &opt.key_file, 0, "the exact bytes of FILE (-: standard input) are the secret", "FILE" },
@@ -27,7 +30,7 @@ struct poptOption options_key[] = {
 
 bool key_input_given(void)
 {
-	return opt.key_file || opt.passphrase_file || opt.fd >= 0 || opt.volume_key_file;
+	return opt.key_file || opt.passphrase_file || opt.fd != NOT_GIVEN || opt.volume_key_file;
 }
 
 static bool is_stdin(const char *path)
@@ -37,18 +40,22 @@ static bool is_stdin(const char *path)
 
 static bool check_options(struct error *err)
 {
-	const int n_kinds = (opt.key_file != NULL) + (opt.passphrase_file != NULL) + (opt.fd >= 0);
+	const int n_kinds = (opt.key_file != NULL) + (opt.passphrase_file != NULL) + (opt.fd != NOT_GIVEN);
 	const int n_stdin = is_stdin(opt.key_file) + is_stdin(opt.passphrase_file) + is_stdin(opt.volume_key_file) + (opt.fd == 0);
 
 	if (n_kinds > 1)
 		return error_set(err, ERROR_USAGE, "only one of --key-file, --passphrase-file and --passphrase-fd");
 	if (n_stdin > 1)
 		return error_set(err, ERROR_USAGE, "standard input can be only one secret");
-	if ((opt.size >= 0 || opt.offset >= 0) && !opt.key_file)
+	if ((opt.size != NOT_GIVEN || opt.offset != NOT_GIVEN) && !opt.key_file)
 		return error_set(err, ERROR_USAGE, "--keyfile-size and --keyfile-offset need --key-file");
-	if (opt.size == 0 || opt.size > SECRET_FILE_MAX)
+	if (opt.size != NOT_GIVEN && (opt.size < 1 || opt.size > SECRET_FILE_MAX))
 		return error_set(err, ERROR_USAGE, "--keyfile-size: 1 to %u", SECRET_FILE_MAX);
-	if (opt.slot >= (int)CRYPT_SLOTS_MAX)
+	if (opt.offset != NOT_GIVEN && opt.offset < 0)
+		return error_set(err, ERROR_USAGE, "--keyfile-offset: 0 or more");
+	if (opt.fd != NOT_GIVEN && opt.fd < 0)
+		return error_set(err, ERROR_USAGE, "--passphrase-fd: 0 or more");
+	if (opt.slot != NOT_GIVEN && (opt.slot < 0 || opt.slot >= (int)CRYPT_SLOTS_MAX))
 		return error_set(err, ERROR_USAGE, "--key-slot: 0 to %u", CRYPT_SLOTS_MAX - 1);
 	return true;
 }
@@ -81,7 +88,7 @@ static bool read_all(bool ask, bool verify, const char *prompt, struct key_input
 		return read_key_file(&input->secret, err);
 	if (opt.passphrase_file)
 		return secret_read_passphrase_file(opt.passphrase_file, &input->secret, err);
-	if (opt.fd >= 0)
+	if (opt.fd != NOT_GIVEN)
 		return secret_read_passphrase_fd(opt.fd, &input->secret, err);
 	if (ask && !opt.volume_key_file)
 		return secret_ask(prompt, verify, &input->secret, err);
@@ -90,7 +97,7 @@ static bool read_all(bool ask, bool verify, const char *prompt, struct key_input
 
 bool key_input_read(bool ask, bool verify, const char *prompt, struct key_input *input, struct error *err)
 {
-	*input = (struct key_input){ .is_key_file = opt.key_file != NULL, .slot = opt.slot };
+	*input = (struct key_input){ .is_key_file = opt.key_file != NULL, .slot = opt.slot == NOT_GIVEN ? -1 : opt.slot };
 	if (check_options(err) && read_all(ask, verify, prompt, input, err))
 		return true;
 	key_input_free(input);

@@ -24,6 +24,9 @@ refused 1 "standard input can be only one secret" --key-file - --volume-key-file
 refused 1 "--keyfile-size and --keyfile-offset need --key-file" --keyfile-size 5 --passphrase-file key
 refused 1 "--keyfile-size: 1 to 8388608" --key-file key --keyfile-size 0
 refused 1 "--key-slot: 0 to 31" --key-file key --key-slot 32
+refused 1 "--key-slot: 0 to 31" --key-file key --key-slot=-1
+refused 1 "--passphrase-fd: 0 or more" --passphrase-fd=-1
+refused 1 "--keyfile-offset: 0 or more" --key-file key --keyfile-offset=-1
 refused 2 "the volume key file does not have exactly 32 bytes" --volume-key-file key
 head -c 33 /dev/zero > long
 refused 2 "the volume key file does not have exactly 32 bytes" --volume-key-file long
