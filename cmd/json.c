@@ -41,9 +41,18 @@ void json_append(struct json_object *array, struct json_object *member)
 	need(json_object_array_add(array, need(member)) == 0 ? array : NULL);
 }
 
+/* An error text may hold a piece of the command line, which need not be UTF-8; JSON has to be. */
 void json_text(struct json_object *object, const char *name, const char *text)
 {
-	json_member(object, name, json_object_new_string(text));
+	if (utf8_is_valid(text, strlen(text))) {
+		json_member(object, name, json_object_new_string(text));
+		return;
+	}
+
+	char *escaped = need(escape_new(text, strlen(text)));
+
+	json_member(object, name, json_object_new_string(escaped));
+	free(escaped);
 }
 
 void json_number(struct json_object *object, const char *name, int64_t number)
@@ -96,8 +105,8 @@ void json_name(struct json_object *object, const char *name, const void *bytes, 
 
 	snprintf(hex_name, sizeof(hex_name), "%s_hex", name);
 	json_text(object, name, text);
-	json_hex(object, hex_name, bytes, len);
 	free(text);
+	json_hex(object, hex_name, bytes, len);
 }
 
 void json_print(struct json_object *line, FILE *out)

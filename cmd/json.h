@@ -17,6 +17,7 @@ struct json_object;
 struct json_object *json_line(void);
 struct json_object *json_array(void);
 
+/* Text that is not valid UTF-8 is escaped. */
 void json_text(struct json_object *object, const char *name, const char *text);
 void json_number(struct json_object *object, const char *name, int64_t number);	/* never past 2^53 */
 void json_u64(struct json_object *object, const char *name, uint64_t number);	/* a string */

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* JSON lines: one line each, large numbers as strings, names that are not UTF-8 escaped with their bytes beside. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cmd/json.h"
+
+static void prints_as(struct json_object *line, const char *want)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	assert_non_null(out);
+	json_print(line, out);
+	fclose(out);
+	assert_string_equal(text, want);
+	free(text);
+}
+
+static void one_line_in_the_order_of_adding(void **state)
+{
+	struct json_object *line = json_line(), *list = json_array(), *inner = json_line();
+
+	(void)state;
+	json_text(line, "text", "a/b \"c\"\n");
+	json_number(line, "number", -7);
+	json_u64(line, "small", 5);
+	json_u64(line, "large", UINT64_MAX);
+	json_flag(line, "yes", true);
+	json_hex(line, "hex", "\x00\xff", 2);
+	json_format(line, "format", "%d/%s", 1, "x");
+	json_u64(inner, "id", 256);
+	json_append(list, inner);
+	json_member(line, "list", list);
+	prints_as(line, "{\"text\":\"a/b \\\"c\\\"\\n\",\"number\":-7,\"small\":\"5\",\"large\":\"18446744073709551615\",\"yes\":true,"
+			"\"hex\":\"00ff\",\"format\":\"1/x\",\"list\":[{\"id\":\"256\"}]}\n");
+}
+
+static void names_keep_their_bytes(void **state)
+{
+	struct json_object *line = json_line();
+
+	(void)state;
+	json_name(line, "good", "gr\xc3\xbcn\n", 6);
+	json_name(line, "bad", "a\xff\\", 3);
+	json_name(line, "nul", "a\0b", 3);
+	json_text(line, "text", "\xff");
+	prints_as(line, "{\"good\":\"gr\xc3\xbcn\\n\",\"bad\":\"a\\\\xff\\\\\\\\\",\"bad_hex\":\"61ff5c\","
+			"\"nul\":\"a\\\\x00b\",\"nul_hex\":\"610062\",\"text\":\"\\\\xff\"}\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_line_in_the_order_of_adding),
+		cmocka_unit_test(names_keep_their_bytes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
