@@ -25,7 +25,7 @@ override CPPFLAGS += -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(shell pkg-config
 override LDFLAGS  += -Wl,--as-needed
 
 # Everything but main() is in one archive, so that a test takes from it only what it needs.  Files of the test
-# directories that are no programs of their own are in it too; image tests compile their helpers themselves.
+# directories that are no programs of their own are in another; image tests compile their helpers themselves.
 SOURCES  := $(wildcard format/*.c common/*/*.c cmd/*.c)
 OBJECTS  := $(SOURCES:%.c=$(B)/%.o)
 ARCHIVE  := $(B)/libbtrfs-crypt.a
@@ -33,6 +33,7 @@ UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test-*.c))
 TOOLS    := $(patsubst %.c,$(B)/%,$(shell grep -ls '^int main' tests/crash/*.c tests/bench/*.c))
 HELPERS  := $(filter-out $(UNIT) $(TOOLS),$(patsubst %.c,$(B)/%,$(wildcard tests/unit/*.c tests/support/*.c tests/crash/*.c tests/bench/*.c)))
 SUPPORT  := $(HELPERS:%=%.o)
+HELPERS  := $(B)/tests/helpers.a
 FUZZ     := $(patsubst tests/fuzz/fuzz-%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
 REPLAY   := $(FUZZ:%=$(B)/tests/fuzz/replay-%)
 MAN      := $(wildcard man/*.8)
@@ -104,7 +105,10 @@ $(B)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS)' > $@
 
-$(ARCHIVE): $(filter-out $(B)/cmd/main.o,$(OBJECTS)) $(SUPPORT)
+$(ARCHIVE): $(filter-out $(B)/cmd/main.o,$(OBJECTS))
+$(HELPERS): $(SUPPORT)
+$(ARCHIVE) $(HELPERS):
+	@mkdir -p $(@D)
 	@rm -f $@
 	@ar qcs $@ $^
 
@@ -113,7 +117,7 @@ LINK = @echo "  LINK  $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 $(B)/btrfs-crypt: $(B)/cmd/main.o $(ARCHIVE)
 	$(LINK) $(LIBS)
 
-$(UNIT) $(TOOLS): %: %.o $(ARCHIVE)
+$(UNIT) $(TOOLS): %: %.o $(HELPERS) $(ARCHIVE)
 	$(LINK) -lcmocka $(LIBS)
 
 $(REPLAY): $(B)/tests/fuzz/replay-%: $(B)/tests/fuzz/fuzz-%.o $(B)/tests/fuzz/replay.o $(ARCHIVE)
