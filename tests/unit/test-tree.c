@@ -384,7 +384,8 @@ static void subtrees_do_not_overlap(void **state)
 	(void)state;
 	assert_true(block_get(volume, tree.logical, NULL, &root, &err));
 	assert_true(root->node.n_items >= 2 && root->node.level == 2);
-	assert_true(block_child(root, 0, NULL, &first, &err) && block_child(root, 1, NULL, &second, &err));
+	assert_true(block_child(root, 0, NULL, &first, &err));
+	assert_true(block_child(root, 1, NULL, &second, &err));
 	node = first->logical;
 	leaf = node_child(&first->node, first->node.n_items - 1);
 	stolen = *pointer(second->bytes, 1);

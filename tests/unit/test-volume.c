@@ -105,6 +105,7 @@ static void warns_of_a_damaged_mirror(void **state)
 
 	cleanup_volume struct volume *volume = image_volume(&image);
 
+	assert_true(volume->copy[1].exists && !volume->copy[1].valid);
 	assert_int_equal(image.n_warnings, 1);
 	assert_string_equal(image.warning, "no btrfs superblock at 0x4000000; copy 0 of the superblock is used");
 }
