@@ -14,7 +14,7 @@ CRASH_STATES ?= 10000
 ifeq ($(origin CC),default)
 CC := gcc
 endif
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 MAKEFLAGS += --no-print-directory
