@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# On a terminal: the passphrase is asked for, twice where it is new, and never shown; questions can be answered with no; binary does not come out.
+. "$(dirname "$0")/../expect.sh"
+python3 -c 'import pty' 2> /dev/null || { echo "needs python3"; exit 77; }
+bundled_image
+head -c 32 /dev/urandom > volume-key
+cheap="--pbkdf pbkdf2 --pbkdf-force-iterations 1000"
+on_terminal() { "$TOP/tests/on-terminal.py" "$@" > shown; }
+
+unchanged disk.img
+on_terminal "New passphrase: " "open sesame" "The same again: " "open says me" -- btrfs-crypt convert --encrypt disk.img vault $cheap
+[ $? -eq 2 ] && grep -q 'two passphrases differ' shown || { bad "two different passphrases"; cat shown; }
+on_terminal "New passphrase: " "^C" -- btrfs-crypt convert --encrypt disk.img vault $cheap
+[ $? -eq 130 ] || { bad "control-C at the prompt"; cat shown; }
+on_terminal "Go on? [y/N] " "n" -- btrfs-crypt convert --encrypt disk.img vault --volume-key-file volume-key
+[ $? -ne 0 ] && grep -q 'not confirmed' shown || { bad "not confirmed"; cat shown; }
+unchanged disk.img
+
+on_terminal "New passphrase: " "open sesame" "The same again: " "open sesame" -- btrfs-crypt convert --encrypt disk.img vault $cheap ||
+	{ bad "encrypt: status $?"; cat shown; }
+grep -q '^Encryption: ' shown || { bad "no summary"; cat shown; }
+grep -q sesame shown && bad "the passphrase was shown"
+on_terminal "Passphrase: " "open sesame" -- btrfs-crypt verify-key disk.img vault || { bad "verify-key: status $?"; cat shown; }
+grep -q '^key matches: ' shown || { bad "no match"; cat shown; }
+on_terminal "Passphrase: " "wrong" -- btrfs-crypt verify-key disk.img vault
+[ $? -eq 2 ] && grep -q 'Key was rejected' shown || { bad "wrong passphrase"; cat shown; }
+printf 'open sesame\n' > passphrase
+quiet btrfs-crypt verify-key disk.img vault --passphrase-file passphrase
+on_terminal "Passphrase: " "open sesame" -- btrfs-crypt cat disk.img vault secret.txt || bad "cat: status $?"
+grep -q '^the combination is 17-4-36$' shown || { bad "no text on the terminal"; cat shown; }
+on_terminal "Passphrase: " "open sesame" -- btrfs-crypt cat disk.img vault size-4097
+[ $? -eq 9 ] && grep -q 'does not go to a terminal' shown || bad "binary went to the terminal"
+on_terminal "Passphrase: " "open sesame" -- btrfs-crypt convert --decrypt disk.img vault || { bad "decrypt: status $?"; cat shown; }
+finish
