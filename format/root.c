@@ -54,13 +54,11 @@ bool root_read(struct cursor *item, struct root *out, struct error *err)
 	const uint64_t where = item->offset;
 	const bool is_short = item->left == short_size;
 	struct disk_root_item disk = { 0 };
-	struct cursor part = *item;
+	struct cursor rest = *item;
 
-	if (!is_short && item->left < sizeof(disk))
+	if (!cursor_read(&rest, &disk, is_short ? short_size : sizeof(disk)))
 		return corrupt_at("root item", "%zu bytes, not %zu or at least %zu", item->left, short_size,
 				  sizeof(disk));
-	if (!cursor_read(&part, &disk, is_short ? short_size : sizeof(disk)))
-		return corrupt_at("root item", "%zu bytes", item->left);
 
 	struct root root = {
 		.generation = le64(disk.generation),
@@ -81,7 +79,7 @@ bool root_read(struct cursor *item, struct root *out, struct error *err)
 		return corrupt_at("root item", "level is %u, not 0 to %u", root.level, LEVEL_MAX - 1);
 	if (!is_short)
 		read_rest(&disk, &root);
-	*item = (struct cursor){ item->at + item->left, 0, item->offset + item->left };
+	*item = (struct cursor){ rest.at + rest.left, 0, rest.offset + rest.left };	/* longer ones are of later versions */
 	*out = root;
 	return true;
 }
@@ -99,10 +97,8 @@ bool root_ref_read(struct cursor *item, struct root_ref *ref, struct error *err)
 
 	if (name_len == 0 || name_len > NAME_MAX_BYTES)
 		return corrupt_at("root reference", "name_len is %zu, not 1 to %u", name_len, NAME_MAX_BYTES);
-	if (name_len != item->left)
+	if (name_len != item->left || !cursor_take(item, name_len, &name))
 		return corrupt_at("root reference", "name_len is %zu, the item has %zu bytes left", name_len, item->left);
-	if (!cursor_take(item, name_len, &name))
-		return false;
 
 	*ref = (struct root_ref){
 		.dirid = le64(disk.dirid),
