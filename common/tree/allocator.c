@@ -36,6 +36,12 @@ static void show_free(struct own_group *group)
 	group->view.n_free = group->free.n;
 }
 
+/* Chunks do not wrap: the chunk map was checked. */
+static uint64_t group_end(const struct group *group)
+{
+	return group->logical + group->length;
+}
+
 static bool holds_metadata(const struct group *group)
 {
 	return group->flags & GROUP_METADATA;
@@ -135,7 +141,7 @@ static bool finish_group(struct allocator *allocator, struct walk *walk, struct 
 {
 	struct own_group *group = &allocator->group[walk->i];
 
-	if (!note_gap(group, walk->at, group->view.logical + group->view.length, err))
+	if (!note_gap(group, walk->at, group_end(&group->view), err))
 		return false;
 	show_free(group);
 	if (group->view.used != walk->used)
@@ -150,19 +156,18 @@ static bool finish_group(struct allocator *allocator, struct walk *walk, struct 
 static bool walk_extent(struct allocator *allocator, struct walk *walk, uint64_t start, uint64_t len, struct error *err)
 {
 	const uint32_t sector = allocator->volume->super.sector_size;
-	const struct group *group;
 
 	if (start % sector != 0 || len % sector != 0 || len == 0)
 		return error_set(err, ERROR_CORRUPT, "extent item at %" PRIu64 ": %" PRIu64 " bytes, not whole sectors of %u",
 				 start, len, sector);
-	while (walk->i < allocator->n_groups) {
-		group = &allocator->group[walk->i].view;
-		if (start < group->logical || start - group->logical < group->length)
-			break;
+	while (walk->i < allocator->n_groups && start >= group_end(&allocator->group[walk->i].view)) {
 		if (!finish_group(allocator, walk, err))
 			return false;
 	}
-	if (walk->i == allocator->n_groups || start < group->logical || len > group->length - (start - group->logical))
+
+	const struct group *group = walk->i < allocator->n_groups ? &allocator->group[walk->i].view : NULL;
+
+	if (!group || start < group->logical || len > group_end(group) - start)
 		return error_set(err, ERROR_CORRUPT, "extent item at %" PRIu64 ": %" PRIu64 " bytes, not inside one block group",
 				 start, len);
 	if (start < walk->at)
