@@ -118,7 +118,7 @@ static bool calibrate_argon2id(struct kdf_cost *cost, unsigned milliseconds, str
 	struct kdf_cost probe = {
 		.kdf = KDF_ARGON2ID,
 		.memory_kib = cost->memory_kib ? cost->memory_kib : least,
-		.passes = 1,
+		.passes = NEW_PASSES_LEAST,	/* one alone would be mostly the kernel's clearing of pages */
 	};
 	double one_pass;	/* of probe.memory_kib */
 
@@ -126,6 +126,7 @@ static bool calibrate_argon2id(struct kdf_cost *cost, unsigned milliseconds, str
 		return kdf_check(cost, err);
 	if (!measure(&probe, &one_pass, err))
 		return false;
+	one_pass /= probe.passes;
 	if (!cost->memory_kib) {
 		const uint32_t passes = cost->passes ? cost->passes : NEW_PASSES_LEAST;
 

@@ -97,6 +97,15 @@ static void a_wrong_secret_opens_nothing(void **state)
 	}
 }
 
+static void a_secret_that_is_not_stretched_has_the_length_of_a_recovery_key(void **state)
+{
+	cleanup_secret struct secret *secret = secret_of(vector_short_secret, sizeof(vector_short_secret));
+	const struct crypt_slot slot = parsed(vector_short_slot);
+
+	(void)state;
+	assert_false(opens(&slot, secret));
+}
+
 /* Every byte of the slot matters: it is malformed, or of a cost that is refused, or does not open. */
 static void a_changed_slot_opens_nothing(void **state)
 {
@@ -301,6 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(opens_slots_made_elsewhere),
 		cmocka_unit_test(a_wrong_secret_opens_nothing),
+		cmocka_unit_test(a_secret_that_is_not_stretched_has_the_length_of_a_recovery_key),
 		cmocka_unit_test(a_changed_slot_opens_nothing),
 		cmocka_unit_test(creates_what_opens),
 		cmocka_unit_test(refuses_to_create),

@@ -141,6 +141,8 @@ def slots():
         "argon2id": (0, 1, ARGON2ID, 64, 3, 1, b"correct horse battery staple", "first".encode()),
         "pbkdf2": (1, 2, PBKDF2, 1000, 0, 0, pattern(333, 3), "Schl\u00fcsseldatei".encode()),
         "recovery": (31, 3, NONE, 0, 0, 0, pattern(20, 4), b""),
+        # a secret that no one would have stretched: must not open although everything else is right
+        "short": (2, 3, NONE, 0, 0, 0, b"twelve bytes", b""),
     }
     for name, (number, slot_type, kdf, p1, p2, p3, secret, label) in secrets.items():
         c_array(f"vector_{name}_secret", secret)
