@@ -279,3 +279,35 @@ bool digest_finish(const struct key_schedule *schedule, const struct digest_sum 
 	}
 	return mac_finish(mac, digest, err);
 }
+
+bool begin_digest(const struct digest_input *input, const uint8_t op_id[CRYPT_UUID_SIZE], uint8_t digest[CRYPT_MAC_SIZE],
+		  struct error *err)
+{
+	const struct scan *scan = input->scan;
+	struct digest_sum *sums = calloc(scan->n_members ? scan->n_members : 1, sizeof(*sums));
+	struct mac *mac = NULL;
+	bool ok = false;
+
+	if (!sums) {
+		error_memory(err);
+		goto out;
+	}
+	if (!digest_members(input, sums, err) || !mac_new(input->schedule, "state", op_id, CRYPT_UUID_SIZE, &mac, err))
+		goto out;
+	mac_start(mac);
+	mac_update(mac, "begin", 5);
+	for (size_t m = 0; m < scan->n_members; m++) {
+		const struct le64 id = to_le64(scan->member[m]);
+		uint8_t member[CRYPT_MAC_SIZE];
+
+		if (!digest_finish(input->schedule, &sums[m], member, err))
+			goto out;
+		mac_update(mac, &id, sizeof(id));
+		mac_update(mac, member, sizeof(member));
+	}
+	ok = mac_finish(mac, digest, err);
+out:
+	mac_free(mac);
+	free(sums);
+	return ok;
+}

@@ -40,6 +40,10 @@ void digest_add(struct digest_sum *sum, const uint8_t mac[CRYPT_MAC_SIZE]);
 bool digest_finish(const struct key_schedule *schedule, const struct digest_sum *sum, uint8_t digest[CRYPT_MAC_SIZE],
 		   struct error *err) must_use;
 
+/* MAC(D("state", op_id), "begin" | for each member of the scan: id le64, its digest); input->kind must be DIGEST_FOUND. */
+bool begin_digest(const struct digest_input *input, const uint8_t op_id[CRYPT_UUID_SIZE], uint8_t digest[CRYPT_MAC_SIZE],
+		  struct error *err) must_use;
+
 /* NULL where (member, inode) is not listed. */
 const struct crypt_inode_flags *inode_flags_find(const struct crypt_inode_flags *flags, size_t n, uint64_t member, uint64_t inode);
 

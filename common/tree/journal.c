@@ -140,6 +140,8 @@ static bool commit(struct journal *journal, struct transaction *tx, const struct
 		return false;
 	journal->sequence++;
 	memcpy(journal->last_mac, journal->buffer + len - CRYPT_MAC_SIZE, CRYPT_MAC_SIZE);
+	if (point->durable && !point->durable(point->context, err))
+		return false;
 
 	for (size_t i = 0; i < transaction_n_changed(tx); i++) {
 		if (!write_block(volume, transaction_changed(tx, i), err))

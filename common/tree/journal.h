@@ -39,6 +39,9 @@ struct journal_point {
 	enum crypt_phase phase;
 	uint64_t cursor;
 	uint64_t epoch;
+	/* Called once the record is durable, before anything is written in place; may be NULL. */
+	bool (*durable)(void *context, struct error *err);
+	void *context;
 };
 
 /* Bytes of a record with so many blocks and ranges: must not exceed journal_capacity(). */

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A batch of units: what one journal record and the data writes after it convert. */
+#ifndef COMMON_CONVERT_BATCH_H
+#define COMMON_CONVERT_BATCH_H
+
+#include "common/convert/conversion.h"
+
+struct batch {
+	struct conversion *c;
+	struct transaction *tx;
+	struct journal_range *range;	/* bytes of range i follow those of range i-1 in c->batch */
+	size_t n_ranges;
+	uint8_t *tags;
+	size_t n_tags;			/* = blocks in the batch */
+	uint8_t *item;			/* copy of the units item in work */
+	bool damaged;			/* the unit after the batch cannot be converted; why is in error */
+	struct error error;
+};
+
+bool batch_open(struct conversion *c, struct batch *batch, struct error *err) must_use;
+void batch_close(struct batch *batch);	/* drops an open transaction */
+
+/* Is there room for a unit of so many blocks? */
+bool batch_has_room(const struct batch *batch, uint32_t n_blocks);
+
+/* Where the unit's blocks go in c->batch, and its tags. */
+uint8_t *batch_data(const struct batch *batch);
+uint8_t *batch_tags(const struct batch *batch);
+
+/* The unit at address, its bytes and tags being in place, belongs to the batch from now on; checksums are carried along. */
+bool batch_add(struct batch *batch, uint64_t address, const struct disk_crypt_u *u, uint32_t n_blocks, struct error *err) must_use;
+
+/* Record, flush, data; then the batch is empty and has a new transaction. */
+bool batch_commit(struct batch *batch, uint64_t cursor, struct error *err) must_use;
+
+/*
+ * The true plain text of [address, +len) into bytes: for each sector with a checksum a mirror that matches it, for the others the lowest
+ * mirror.  csums: the checksums of the plain text in order (crc32c where none is stored), for the nonce.
+ * Where no mirror matches: false with *damaged true and the place in err.
+ */
+bool plain_read(struct volume *volume, uint64_t address, uint8_t *bytes, size_t len, uint8_t *csums, size_t *csums_len, bool *damaged,
+		struct error *err) must_use;
+
+/* Puts the name of the file that a unit's locator tells before err's text. */
+bool name_file(struct conversion *c, const struct crypt_unit *unit, struct error *err);
+
+#endif /* COMMON_CONVERT_BATCH_H */

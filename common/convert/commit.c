@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One step of a conversion: record, header, position; and stopping between two of them. */
+#include "common/convert/conversion.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/fs/domain-mac.h"
+
+/* Tree blocks that the two header copies may take in a record. */
+#define HEADER_BLOCKS 2u
+
+void conversion_close(struct conversion *c)
+{
+	journal_close(&c->journal);
+	allocator_close(c->allocator);
+	mac_free(c->nonce_mac);
+	key_schedule_free(c->schedule);
+	unit_map_free(c->units);
+	inline_map_free(c->inlines);
+	scan_free(c->scan);
+	subvolume_list_free(&c->list);
+	free(c->flags);
+	free(c->flags_member);
+	free(c->members);
+	if (c->batch)
+		secret_wipe(c->batch, BATCH_BYTES);
+	free(c->batch);
+	*c = (struct conversion){ 0 };
+}
+
+void conversion_progress(const struct conversion *c, uint64_t done, uint64_t total)
+{
+	const struct convert_progress progress = { c->phase, c->direction, done, total };
+
+	if (c->ui && c->ui->progress)
+		c->ui->progress(c->ui->context, &progress);
+}
+
+void conversion_note(const struct conversion *c, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	if (!c->ui || !c->ui->note)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	c->ui->note(c->ui->context, text);
+}
+
+/* Both copies of the header item say what c->header says. */
+static bool write_header(struct conversion *c, struct transaction *tx, struct error *err)
+{
+	const struct key keys[] = { crypt_key(c->header.domain, CRYPT_HEADER, 0), crypt_second_header_key(c->header.domain) };
+	struct disk_crypt_header disk;
+
+	if (!crypt_header_seal(c->schedule, &c->header, err))
+		return false;
+	crypt_header_write(&c->header, &disk);
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t *data;
+		uint32_t len;
+
+		if (!tree_edit_item(tx, ROOT_TREE_ID, &keys[i], &data, &len, err))
+			return false;
+		if (len != sizeof(disk))
+			return error_set(err, ERROR_KEY_HEADER, "a crypt header item has %" PRIu32 " bytes, not %zu", len, sizeof(disk));
+		memcpy(data, &disk, sizeof(disk));
+	}
+	return true;
+}
+
+static bool commit(struct conversion *c, struct transaction *tx, struct journal_point *point, const struct journal_range *ranges,
+		   size_t n_ranges, struct error *err)
+{
+	/* With the crypt items the header goes, and with it the epoch's second home. */
+	const bool has_header = !conversion_is_cut(c->direction, point->phase, point->cursor);
+
+	c->header.epoch++;
+	if (has_header && !write_header(c, tx, err)) {
+		transaction_drop(tx);
+		return false;
+	}
+	point->direction = c->direction;
+	point->epoch = c->header.epoch;
+	if (!journal_commit(&c->journal, tx, point, ranges, n_ranges, err))
+		return false;
+	c->phase = point->phase;
+	c->cursor = point->cursor;
+	return true;
+}
+
+bool conversion_commit(struct conversion *c, struct transaction *tx, enum crypt_phase phase, uint64_t cursor,
+		       const struct journal_range *ranges, size_t n_ranges, struct error *err)
+{
+	struct journal_point point = { .phase = phase, .cursor = cursor };
+
+	return commit(c, tx, &point, ranges, n_ranges, err);
+}
+
+static bool first_durable(void *context, struct error *err)
+{
+	struct conversion *c = context;
+
+	return state_write(c, err);
+}
+
+bool conversion_commit_first(struct conversion *c, struct transaction *tx, enum crypt_phase phase, uint64_t cursor, struct error *err)
+{
+	struct journal_point point = { .phase = phase, .cursor = cursor, .durable = first_durable, .context = c };
+
+	c->phase = phase;
+	c->cursor = cursor;
+	return commit(c, tx, &point, NULL, 0, err);
+}
+
+bool conversion_has_room(const struct conversion *c, const struct transaction *tx, size_t n_blocks, size_t n_ranges, size_t n_tags)
+{
+	const size_t n = transaction_n_blocks(tx) + n_blocks + HEADER_BLOCKS;
+
+	return journal_record_size(&c->journal, n, 0, n_ranges, n_tags) <= journal_capacity(&c->journal);
+}
+
+bool conversion_stops(struct conversion *c, bool *stops, struct error *err)
+{
+	*stops = c->ui && c->ui->stop && c->ui->stop(c->ui->context);
+	if (!*stops)
+		return true;
+	if (!state_write(c, err))
+		return false;
+	error_set(err, ERROR_STOPPED, "stopped at a safe point");
+	error_hint(err, c->direction == CRYPT_TO_PLAIN ? "`btrfs-crypt convert --decrypt --resume` goes on, `--abort` undoes" :
+							  "`btrfs-crypt convert --resume` goes on, `--abort` undoes");
+	return false;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A running conversion.  All work stands on one line: STRUCTURE (crypt items get their places), DATA (units in order of
+ * place), LEAVES (member leaves by address), FINISH.  What lies before the cursor is sealed, what lies behind it is plain.
+ * Sealing moves the cursor forward, unsealing moves it back, and aborting is turning round.
+ * format/README.md, "The conversion".
+ */
+#ifndef COMMON_CONVERT_CONVERSION_H
+#define COMMON_CONVERT_CONVERSION_H
+
+#include "common/convert/convert.h"
+#include "common/fs/digest.h"
+#include "common/fs/domain-view.h"
+#include "common/fs/payloads.h"
+#include "common/tree/journal.h"
+
+#define BATCH_BYTES (64u << 20)		/* of data, at most, in one record */
+#define JOURNAL_SLOT_WANTED (32u << 20)
+#define JOURNAL_SLOT_LEAST (1u << 20)
+#define KEYS_AREA_SIZE (64u << 10)	/* copies of header and slots */
+
+struct conversion {
+	struct volume *volume;
+	const struct convert_ui *ui;
+	struct convert_plan *plan;
+
+	struct allocator *allocator;
+	struct journal journal;
+	struct key_schedule *schedule;
+	struct mac *nonce_mac;
+
+	struct disk_crypt_state state;	/* the tail; op_id, domain, begin digest... fixed at the beginning */
+	struct crypt_header header;	/* of the domain, as last committed */
+	enum crypt_direction direction;
+	enum crypt_phase phase;
+	uint64_t cursor;
+
+	struct subvolume_list list;
+	struct scan *scan;		/* of the members */
+	struct unit_map *units;		/* joined; while sealing for the first time: as placed */
+	struct inline_map *inlines;
+	struct crypt_inode_flags *flags;	/* the two bits, before sealing; sorted by (member, inode) */
+	size_t n_flags;
+	uint64_t *flags_member;		/* for each member of the scan: whose flags count (a snapshot: its source's) */
+	struct crypt_member *members;	/* as sealed; sorted by id */
+	size_t n_members;
+
+	uint8_t *batch;			/* BATCH_BYTES, allocated for DATA only */
+};
+
+void conversion_close(struct conversion *c);	/* zeroed struct is fine */
+
+/* --- state.c: the superblock copies --- */
+/* Fills the fixed fields of c->state (c->schedule, c->header and the volume must be set). */
+bool state_fill(struct conversion *c, enum crypt_operation operation, const struct crypt_range *keys,
+		const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], bool accepted, struct error *err) must_use;
+/* Writes phase, cursor, epoch, sequence with a MAC into the tail of every superblock copy, the bit set. */
+bool state_write(struct conversion *c, struct error *err) must_use;
+bool state_is_authentic(const struct key_schedule *schedule, const struct disk_crypt_state *state, bool *authentic,
+			struct error *err) must_use;
+/* FINISHED, then without bit and tail.  verity: the compat_ro bit afterwards. */
+bool state_clear(struct conversion *c, bool verity, struct error *err) must_use;
+/* The newest tail among the valid superblock copies whose bit is set; NULL: none.  Not authenticated. */
+const struct super_copy *state_newest(const struct volume *volume, struct crypt_state_tail *tail, struct error *err);
+
+/* --- commit.c: records and batches --- */
+/* Have the crypt items left the root tree (and everything is plain)? */
+static inline bool conversion_is_cut(enum crypt_direction direction, enum crypt_phase phase, uint64_t cursor)
+{
+	return direction == CRYPT_TO_PLAIN && (phase == CRYPT_PHASE_STRUCTURE ? cursor == 0 : phase >= CRYPT_PHASE_FINISH);
+}
+/* Commits with the header's new epoch (and state) in the same record; moves c->phase and c->cursor. */
+bool conversion_commit(struct conversion *c, struct transaction *tx, enum crypt_phase phase, uint64_t cursor,
+		       const struct journal_range *ranges, size_t n_ranges, struct error *err) must_use;
+/* The same for the very first record: the superblocks are set once it is durable. */
+bool conversion_commit_first(struct conversion *c, struct transaction *tx, enum crypt_phase phase, uint64_t cursor,
+			     struct error *err) must_use;
+/* May another step that changes at most n_blocks tree blocks, with so many ranges and tags in all, go into this transaction? */
+bool conversion_has_room(const struct conversion *c, const struct transaction *tx, size_t n_blocks, size_t n_ranges, size_t n_tags);
+/* True where the user asked to stop: then everything is flushed and the state written; err says ERROR_STOPPED. */
+bool conversion_stops(struct conversion *c, bool *stops, struct error *err) must_use;
+void conversion_progress(const struct conversion *c, uint64_t done, uint64_t total);
+void conversion_note(const struct conversion *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* --- pack.c: how units and inline units are laid into items --- */
+struct unit_packer {		/* over the extents of a scan; deterministic */
+	const struct scan *scan;
+	uint32_t item_max;	/* bytes of an item */
+	size_t extent;		/* the next one */
+	uint64_t offset;	/* in it */
+};
+uint32_t crypt_item_max(uint32_t node_size);
+unsigned inline_units_per_item(uint32_t node_size);
+/* The next item into out (item_max bytes; NULL: only count): false at the end. */
+bool unit_pack_next(struct unit_packer *packer, enum crypt_cipher cipher, uint8_t *out, uint32_t *len, unsigned *n_units);
+
+/* --- survey.c: what the leaves of the members hold --- */
+struct survey {
+	uint64_t n_inline_units;
+	uint64_t n_regular_files;
+	struct crypt_inode_flags *flags;
+	size_t n_flags;
+};
+bool survey_run(const struct scan *scan, struct survey *survey, struct error *err) must_use;
+
+/* --- the phases, each in its direction; they go on from c->cursor --- */
+bool structure_build(struct conversion *c, const struct disk_crypt_slot *slots, size_t n_slots, struct error *err) must_use;	/* first record */
+bool structure_continue(struct conversion *c, struct error *err) must_use;
+bool structure_cut(struct conversion *c, struct error *err) must_use;	/* root items back, crypt items out, freed */
+bool data_seal(struct conversion *c, struct error *err) must_use;
+bool data_reseal(struct conversion *c, struct error *err) must_use;	/* aborting an unsealing: nonces as they were */
+bool data_unseal(struct conversion *c, struct error *err) must_use;
+bool leaves_convert(struct conversion *c, struct error *err) must_use;
+bool csum_gaps_clear(struct conversion *c, struct error *err) must_use;	/* old checksums between items */
+bool roots_seal(struct conversion *c, struct error *err) must_use;	/* root items, seal, header: one record */
+bool roots_reseal(struct conversion *c, struct error *err) must_use;	/* the header alone */
+bool finish_run(struct conversion *c, struct error *err) must_use;	/* read back, wipe, clear */
+bool conversion_run(struct conversion *c, struct error *err) must_use;	/* whatever is left to do, in c->direction */
+
+/* --- encrypt.c, decrypt.c --- */
+/* Header and slots to their place outside the trees, where an unfinished conversion finds them. */
+bool keys_area_write(struct conversion *c, const struct crypt_range *keys, const struct disk_crypt_slot *slots, size_t n_slots,
+		     struct error *err) must_use;
+/*
+ * Looks at everything that belongs to an opened domain and takes it over: scan, units joined as boundary says, inline units, members, flags, keys.
+ * check: against the seal, as options say.
+ */
+bool conversion_take_domain(struct conversion *c, struct domain *domain, uint64_t boundary, bool check,
+			    const struct domain_view_options *options, bool *changed, struct error *err) must_use;
+
+/* --- csum-update.c --- */
+/* Replaces the stored checksums of [logical, +len) by those of bytes; sectors without one stay without. */
+bool csum_update(struct conversion *c, struct transaction *tx, uint64_t logical, const uint8_t *bytes, size_t len,
+		 struct error *err) must_use;
+
+/* --- preflight.c --- */
+bool preflight_features(struct volume *volume, const struct subvolume_list *list, struct error *err) must_use;
+/* Journal slots and key area in free space. */
+/* The sizes depend on what there is to convert. */
+bool preflight_places(struct allocator *allocator, const struct scan *scan, struct crypt_range *keys,
+		      struct crypt_range slot[CRYPT_JOURNAL_SLOTS], struct error *err) must_use;
+
+/* --- recover.c --- */
+/* Replays the last records and goes on; nothing is written until everything was found authentic. */
+bool recover(struct conversion *c, const struct crypt_state_tail *tail, struct error *err) must_use;
+
+#endif /* COMMON_CONVERT_CONVERSION_H */

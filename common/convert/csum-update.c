@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Stored checksums of data that changes in place: values are replaced, none is added or taken away. */
+#include <inttypes.h>
+
+#include "common/convert/conversion.h"
+
+/* The part of one csum item that covers [logical, end): new values into the leaf. */
+static bool update_item(struct conversion *c, struct transaction *tx, struct tree_iter *iter, uint64_t logical, uint64_t end,
+			const uint8_t *bytes, struct error *err)
+{
+	const struct superblock *super = &c->volume->super;
+	const unsigned csum_size = csum_type_size(super->csum_type);
+	const uint64_t first = iter->key.offset;
+	const uint64_t last = first + iter->item.left / csum_size * super->sector_size;
+	struct block *leaf = iter->path[0];
+
+	if (iter->item.left % csum_size != 0)
+		return error_set(err, ERROR_CORRUPT, "csum item at %#" PRIx64 ": %zu bytes, not a multiple of %u", iter->item.offset,
+				 iter->item.left, csum_size);
+
+	const uint64_t from = first > logical ? first : logical;
+	const uint64_t to = last < end ? last : end;
+
+	if (from >= to)
+		return true;
+	if ((from - first) % super->sector_size != 0)
+		return error_set(err, ERROR_CORRUPT, "csum item at %#" PRIx64 ": offset %#" PRIx64 " is not aligned", iter->item.offset, first);
+	if (!transaction_edit(tx, leaf, err))
+		return false;
+
+	uint8_t *csum = leaf->bytes + leaf_item_at(&leaf->node, iter->slot[0]) + (from - first) / super->sector_size * csum_size;
+
+	for (uint64_t at = from; at < to; at += super->sector_size, csum += csum_size)
+		csum_compute(super->csum_type, bytes + (at - logical), super->sector_size, csum);
+	return true;
+}
+
+bool csum_update(struct conversion *c, struct transaction *tx, uint64_t logical, const uint8_t *bytes, size_t len, struct error *err)
+{
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	const struct key key = { EXTENT_CSUM_ID, KEY_EXTENT_CSUM, logical };
+	struct tree tree;
+
+	if (!tree_open(c->volume, CSUM_TREE_ID, &tree, err) || !tree_seek_last(&tree, &key, &iter, err))
+		return false;
+	/* Where the first item lies behind logical there is none before it. */
+	if (!iter.valid || iter.key.objectid != EXTENT_CSUM_ID || iter.key.type != KEY_EXTENT_CSUM) {
+		tree_iter_close(&iter);
+		if (!tree_seek(&tree, &key, &iter, err))
+			return false;
+	}
+	while (iter.valid && iter.key.objectid == EXTENT_CSUM_ID && iter.key.type == KEY_EXTENT_CSUM &&
+	       iter.key.offset < logical + len) {
+		if (!update_item(c, tx, &iter, logical, logical + len, bytes, err) || !tree_next(&iter, err))
+			return false;
+	}
+	return true;
+}
+
+static bool gap_is_clear(const struct block *block)
+{
+	uint32_t at, len = node_gap(&block->node, &at);
+
+	while (len > 0 && block->bytes[at + len - 1] == 0)
+		len--;
+	return len == 0;
+}
+
+struct clearing {
+	struct conversion *c;
+	struct transaction *tx;
+};
+
+static bool clear_gap(void *context, struct block *block, bool *descend, struct error *err)
+{
+	struct clearing *clearing = context;
+	struct conversion *c = clearing->c;
+
+	(void)descend;
+	if (!node_is_leaf(&block->node) || gap_is_clear(block))
+		return true;
+	if (!conversion_has_room(c, clearing->tx, 1, 0, 0)) {
+		struct transaction *tx = clearing->tx;
+
+		clearing->tx = NULL;
+		if (!conversion_commit(c, tx, c->phase, c->cursor, NULL, 0, err) ||
+		    !transaction_begin(c->volume, c->allocator, &clearing->tx, err))
+			return false;
+	}
+	return transaction_edit(clearing->tx, block, err);
+}
+
+bool csum_gaps_clear(struct conversion *c, struct error *err)
+{
+	struct clearing clearing = { .c = c };
+	struct tree tree;
+
+	if (!tree_open(c->volume, CSUM_TREE_ID, &tree, err) || !transaction_begin(c->volume, c->allocator, &clearing.tx, err))
+		return false;
+	if (!tree_walk(&tree, clear_gap, &clearing, err)) {
+		if (clearing.tx)
+			transaction_drop(clearing.tx);
+		return false;
+	}
+	/* Settling clears the gaps. */
+	return conversion_commit(c, clearing.tx, c->phase, c->cursor, NULL, 0, err);
+}

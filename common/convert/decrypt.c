@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Beginning a decryption: open the domain, check it, the first record. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/convert/conversion.h"
+#include "common/convert/sharing.h"
+#include "common/fs/domain-view.h"
+#include "common/util/escape.h"
+
+/* What the view found becomes the conversion's. */
+static bool take_view(struct conversion *c, struct domain_view *view, struct error *err)
+{
+	struct domain *domain = view->domain;
+
+	c->scan = view->scan;
+	c->units = view->units;
+	c->inlines = view->inlines;
+	c->flags_member = view->source;
+	view->scan = NULL;
+	view->units = NULL;
+	view->inlines = NULL;
+	view->source = NULL;
+	for (size_t i = 0; i < view->n_ids; i++) {
+		if (c->flags_member[i] == 0)
+			c->flags_member[i] = view->ids[i];
+	}
+	c->header = domain->header;
+	c->schedule = domain->schedule;
+	domain->schedule = NULL;
+	c->flags = domain->inode_flags;
+	c->n_flags = domain->n_inode_flags;
+	domain->inode_flags = NULL;
+	domain->n_inode_flags = 0;
+	c->members = domain->members;
+	c->n_members = domain->n_members;
+	domain->members = NULL;
+	domain->n_members = 0;
+	return mac_new(c->schedule, "nonce", NULL, 0, &c->nonce_mac, err);
+}
+
+bool conversion_take_domain(struct conversion *c, struct domain *domain, uint64_t boundary, bool check,
+			    const struct domain_view_options *options, bool *changed, struct error *err)
+{
+	struct domain_view view;
+	bool ok;
+
+	*changed = false;
+	if (!domain_view_open(domain, &c->list, NULL, boundary, &view, err))
+		return false;
+	ok = (!check || domain_view_check(&view, options, changed, err)) && take_view(c, &view, err);
+	domain_view_close(&view);
+	return ok;
+}
+
+static bool fill_plan(struct conversion *c, struct error *err)
+{
+	struct convert_plan *plan = c->plan;
+
+	plan->member = calloc(c->scan->n_members, sizeof(*plan->member));
+	if (!plan->member)
+		return error_memory(err);
+	for (size_t i = 0; i < c->scan->n_members; i++) {
+		const struct subvolume *subvolume = subvolume_by_id(&c->list, c->scan->member[i]);
+
+		plan->member[i].id = subvolume->id;
+		plan->member[i].path = escape_new(subvolume->path, subvolume->path_len);
+		plan->n_members = i + 1;
+		if (!plan->member[i].path)
+			return error_memory(err);
+	}
+	plan->n_extents = c->scan->n_extents;
+	plan->data_bytes = c->scan->data_bytes;
+	plan->n_leaves = c->scan->n_leaves;
+	plan->n_inline_units = c->inlines->n;
+	plan->n_unit_items = c->units->n_items;
+	return true;
+}
+
+static bool refuse_sharers(struct conversion *c, struct error *err)
+{
+	struct sharer *sharers = NULL;
+	size_t n = 0;
+	bool ok = sharing_find(c->scan, &sharers, &n, err);
+
+	if (ok && n > 0)
+		ok = error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " outside the domain shares %" PRIu64 " tree blocks and %" PRIu64
+			       " extents with it", sharers[0].id, sharers[0].n_blocks, sharers[0].n_extents);
+	free(sharers);
+	return ok;
+}
+
+static bool begin(struct conversion *c, const struct domain *domain, bool accepted, const struct crypt_range *keys,
+		  const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], struct error *err)
+{
+	struct disk_crypt_slot *slots = calloc(domain->n_slots ? domain->n_slots : 1, sizeof(*slots));
+	struct transaction *tx;
+	bool ok;
+
+	if (!slots)
+		return error_memory(err);
+	for (size_t i = 0; i < domain->n_slots; i++)
+		slots[i] = domain->slots[i].disk;
+	c->direction = CRYPT_TO_PLAIN;
+	c->header.state = CRYPT_STATE_UNSEALING;
+	ok = crypto_random(c->header.op_id, sizeof(c->header.op_id), err) &&
+	     state_fill(c, CRYPT_OP_DECRYPT, keys, slot, accepted, err) &&
+	     journal_open(c->volume, slot, c->header.op_id, c->schedule, &c->journal, err) &&
+	     keys_area_write(c, keys, slots, domain->n_slots, err) && transaction_begin(c->volume, c->allocator, &tx, err) &&
+	     conversion_commit_first(c, tx, CRYPT_PHASE_LEAVES, UINT64_MAX, err);
+	free(slots);
+	return ok;
+}
+
+static bool decrypt(struct conversion *c, const char *name, const struct convert_decrypt_options *options, struct error *err)
+{
+	const struct domain_view_options check = {
+		.accept_changes = options->accept_changes,
+		.accept_unsealed = options->accept_unsealed,
+		.note = c->ui ? c->ui->note : NULL,
+		.context = c->ui ? c->ui->context : NULL,
+	};
+	cleanup_domain struct domain *domain = NULL;
+	struct crypt_range keys, slot[CRYPT_JOURNAL_SLOTS];
+	const struct subvolume *subvolume;
+	bool changed;
+
+	if (!subvolume_list_read(c->volume, &c->list, err) || !preflight_features(c->volume, &c->list, err) ||
+	    !subvolume_find(&c->list, name, &subvolume, err) || !domain_find(c->volume, &c->list, subvolume, &domain, err))
+		return false;
+	if (!domain)
+		return error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " is not encrypted", subvolume->id);
+	if (!domain_open(domain, options->key.secret, options->key.volume_key, options->key.slot, err))
+		return false;
+	if (domain->header.state != CRYPT_STATE_SEALED)
+		return error_set(err, ERROR_STATE, "the domain's header says that its conversion has not finished");
+	if (!conversion_take_domain(c, domain, UNIT_PLACE_END, true, &check, &changed, err) || !refuse_sharers(c, err) ||
+	    !fill_plan(c, err) || !allocator_open(c->volume, &c->allocator, err) ||
+	    !preflight_places(c->allocator, c->scan, &keys, slot, err))
+		return false;
+	return options->dry_run || (begin(c, domain, changed, &keys, slot, err) && conversion_run(c, err));
+}
+
+bool convert_decrypt(struct volume *volume, const char *name, const struct convert_decrypt_options *options,
+		     const struct convert_ui *ui, struct convert_plan *plan, struct error *err)
+{
+	struct conversion c = { .volume = volume, .ui = ui, .plan = plan };
+	const bool ok = decrypt(&c, name, options, err);
+
+	conversion_close(&c);
+	return ok;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Beginning an encryption: plan, keys, the first record. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/convert/plan.h"
+#include "common/fs/domain-mac.h"
+#include "common/fs/path.h"
+
+/* --- warnings ------------------------------------------------------------------------------------- */
+
+/* A directory that only a root filesystem has. */
+static bool looks_like_root(struct conversion *c, uint64_t id)
+{
+	struct error ignored;
+	struct file_id found;
+
+	return path_find(c->volume, id, "etc/fstab", &found, &ignored) &&
+	       (path_find(c->volume, id, "sbin/init", &found, &ignored) || path_find(c->volume, id, "usr", &found, &ignored));
+}
+
+static bool confirm(struct conversion *c, const char *text, uint64_t id, struct error *err)
+{
+	char question[256];
+
+	snprintf(question, sizeof(question), "subvolume %" PRIu64 " %s", id, text);
+	conversion_note(c, "warning: %s", question);
+	if (c->ui && c->ui->confirm && !c->ui->confirm(c->ui->context, question))
+		return error_set(err, ERROR_REFUSED, "not confirmed");
+	return true;
+}
+
+static bool confirm_members(struct conversion *c, struct error *err)
+{
+	for (size_t i = 0; i < c->n_members; i++) {
+		const uint64_t id = c->members[i].id;
+
+		if (id == c->list.default_id && id != FS_TREE_ID) {
+			if (!confirm(c, "is the default subvolume: sealed, it cannot be used when the filesystem is mounted", id, err))
+				return false;
+		} else if (looks_like_root(c, id)) {
+			if (!confirm(c, "looks like a root filesystem: sealed, it will not boot", id, err))
+				return false;
+		}
+		if (id == FS_TREE_ID)
+			conversion_note(c, "the top level is sealed: anything created or removed in it later needs --accept-changes");
+	}
+	return true;
+}
+
+/* --- keys --------------------------------------------------------------------------------------------- */
+
+static bool free_domain_number(struct volume *volume, uint16_t *number, struct error *err)
+{
+	uint16_t *numbers;
+	size_t n;
+	bool used;
+
+	if (!domain_numbers(volume, &numbers, &n, err))
+		return false;
+	*number = 0;
+	do {
+		(*number)++;
+		used = false;
+		for (size_t i = 0; i < n; i++)
+			used = used || numbers[i] == *number;
+	} while (used && *number < UINT16_MAX);
+	free(numbers);
+	return !used || error_set(err, ERROR_REFUSED, "no domain number is free");
+}
+
+/* Volume key and domain uuid, so that the key check value's first bytes, the displayed tag, are not 0. */
+static bool make_keys(struct conversion *c, const struct secret *given, struct secret **volume_key, struct error *err)
+{
+	static const uint8_t zeros[4];
+
+	do {
+		const struct secret *use = given;
+
+		key_schedule_free(c->schedule);
+		c->schedule = NULL;
+		secret_free(*volume_key);
+		*volume_key = NULL;
+		if (!given) {
+			if (!secret_random(CRYPT_KEY_SIZE, volume_key, err))
+				return false;
+			use = *volume_key;
+		}
+		if (!crypto_random(c->header.domain_uuid, sizeof(c->header.domain_uuid), err) ||
+		    !key_schedule_new(use, c->header.domain_uuid, &c->schedule, err) ||
+		    !key_schedule_kcv(c->schedule, c->header.kcv, err))
+			return false;
+	} while (memcmp(c->header.kcv, zeros, sizeof(zeros)) == 0);
+	return crypto_random(c->header.op_id, sizeof(c->header.op_id), err) &&
+	       mac_new(c->schedule, "nonce", NULL, 0, &c->nonce_mac, err);
+}
+
+static bool make_slot(const struct conversion *c, const struct convert_encrypt_options *options, const struct secret *volume_key,
+		      struct disk_crypt_slot *slot, struct error *err)
+{
+	struct kdf_cost cost = options->cost;
+
+	if (cost.kdf == 0)
+		cost.kdf = KDF_ARGON2ID;
+	return kdf_calibrate(&cost, options->kdf_milliseconds ? options->kdf_milliseconds : 1000, err) &&
+	       key_slot_create(options->secret, &cost, c->header.domain_uuid, 0, options->slot_type, NULL, volume_key, slot, err);
+}
+
+/* --- the beginning ---------------------------------------------------------------------------------------- */
+
+bool keys_area_write(struct conversion *c, const struct crypt_range *keys, const struct disk_crypt_slot *slots, size_t n_slots,
+		     struct error *err)
+{
+	uint8_t *bytes = NULL;
+	size_t len;
+	bool ok;
+
+	if (!crypt_header_seal(c->schedule, &c->header, err) || !domain_keys_encode(&c->header, slots, n_slots, &bytes, &len, err))
+		return false;
+	ok = len <= keys->length ? volume_write(c->volume, keys->logical, bytes, len, err) && volume_flush(c->volume, err) :
+				   error_set(err, ERROR_NO_SPACE, "the key slots take %zu bytes, there is room for %" PRIu64, len, keys->length);
+	free(bytes);
+	return ok;
+}
+
+static void report(struct conversion *c)
+{
+	uint32_t hash;
+
+	memcpy(&hash, c->header.kcv, sizeof(hash));
+	snprintf(c->plan->key_tag, sizeof(c->plan->key_tag), "%s@btrfs:%08" PRIx32, crypt_cipher_name(c->header.cipher), le32toh(hash));
+	memcpy(c->plan->seal_fingerprint, c->header.seal, sizeof(c->plan->seal_fingerprint));
+}
+
+static bool begin(struct conversion *c, const struct convert_encrypt_options *options, const struct crypt_range *keys,
+		  const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], struct error *err)
+{
+	cleanup_secret struct secret *volume_key = NULL;
+	struct disk_crypt_slot slots[1];
+	size_t n_slots = 0;
+
+	c->header.cipher = options->cipher;
+	c->header.state = CRYPT_STATE_SEALING;
+	c->header.had_verity = (c->volume->super.compat_ro & COMPAT_RO_VERITY) != 0;
+	c->direction = CRYPT_TO_SEALED;
+	if (!free_domain_number(c->volume, &c->header.domain, err) || !make_keys(c, options->volume_key, &volume_key, err))
+		return false;
+	if (options->secret) {
+		if (!make_slot(c, options, options->volume_key ? options->volume_key : volume_key, &slots[0], err))
+			return false;
+		n_slots = 1;
+	}
+	secret_free(volume_key);
+	volume_key = NULL;
+	return state_fill(c, CRYPT_OP_ENCRYPT, keys, slot, false, err) &&
+	       journal_open(c->volume, slot, c->header.op_id, c->schedule, &c->journal, err) &&
+	       keys_area_write(c, keys, slots, n_slots, err) && structure_build(c, slots, n_slots, err);
+}
+
+static bool encrypt(struct conversion *c, const char *const *names, const struct convert_encrypt_options *options,
+		    struct encrypt_plan *plan, struct error *err)
+{
+	struct crypt_range keys, slot[CRYPT_JOURNAL_SLOTS];
+
+	if (!options->dry_run && !options->secret && !options->volume_key)
+		return error_set(err, ERROR_KEY, "no passphrase, key file or volume key was given");
+	if (!subvolume_list_read(c->volume, &c->list, err) || !preflight_features(c->volume, &c->list, err) ||
+	    !plan_members(c, names, options, plan, err) || !allocator_open(c->volume, &c->allocator, err) ||
+	    !preflight_places(c->allocator, c->scan, &keys, slot, err))
+		return false;
+	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++)
+		c->plan->journal_bytes += slot[i].length;
+	if (!plan_check_space(c, plan, err))
+		return false;
+	if (options->dry_run)
+		return true;
+	if (!confirm_members(c, err) || !begin(c, options, &keys, slot, err) || !conversion_run(c, err))
+		return false;
+	report(c);
+	return true;
+}
+
+bool convert_encrypt(struct volume *volume, const char *const *names, const struct convert_encrypt_options *options,
+		     const struct convert_ui *ui, struct convert_plan *plan, struct error *err)
+{
+	struct conversion c = { .volume = volume, .ui = ui, .plan = plan };
+	struct encrypt_plan work = { 0 };
+	const bool ok = encrypt(&c, names, options, &work, err);
+
+	encrypt_plan_free(&work);
+	conversion_close(&c);
+	return ok;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Phase LEAVES: marks, inode flags and inline payloads of the members' leaves, whole leaves at a time. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "common/convert/conversion.h"
+
+#define SEAL_FLAGS (INODE_RO_VERITY | INODE_IMMUTABLE)
+
+struct leaves {
+	struct conversion *c;
+	struct transaction *tx;
+	struct mode_memory mode;
+	uint64_t ordinal;	/* sealing for the first time: of the next inline unit */
+	bool fresh;		/* sealing for the first time */
+	uint64_t start;		/* the cursor when the phase was entered */
+};
+
+/* --- one payload -------------------------------------------------------------------------------- */
+
+static uint8_t *inline_in_item(struct leaves *leaves, uint64_t ordinal, struct error *err)
+{
+	struct conversion *c = leaves->c;
+	const unsigned per_item = inline_units_per_item(c->volume->super.node_size);
+	const struct key key = crypt_key(c->header.domain, CRYPT_INLINE_UNITS, ordinal / per_item);
+	const size_t at = sizeof(struct disk_crypt_head) + ordinal % per_item * sizeof(struct disk_crypt_inline_unit);
+	uint8_t *data;
+	uint32_t len;
+
+	if (!tree_edit_item(leaves->tx, ROOT_TREE_ID, &key, &data, &len, err))
+		return NULL;
+	if (at + sizeof(struct disk_crypt_inline_unit) > len) {
+		error_set(err, ERROR_CORRUPT, "inline unit %" PRIu64 " has no place in its item", ordinal);
+		return NULL;
+	}
+	return data + at;
+}
+
+/* A new nonce; ciphertext into the leaf, nonce and tag into the unit's place. */
+static bool seal_fresh(struct leaves *leaves, const struct inline_payload *payload, uint8_t *bytes, struct error *err)
+{
+	struct conversion *c = leaves->c;
+	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
+	uint8_t *place = inline_in_item(leaves, leaves->ordinal, err);
+	struct disk_crypt_inline_unit unit;
+	uint8_t csum[4];
+
+	if (!place)
+		return false;
+	memcpy(&unit, place, sizeof(unit));
+	if (unit.i.kind != payload->kind || le64(unit.i.inode) != payload->inode || le64(unit.i.offset) != payload->offset ||
+	    le32(unit.i.length) != payload->bytes.left)
+		return error_set(err, ERROR_CORRUPT, "inline unit %" PRIu64 " is not that of inode %" PRIu64, leaves->ordinal, payload->inode);
+	csum_compute(CSUM_CRC32C, bytes, payload->bytes.left, csum);
+	if (!crypto_nonce(c->nonce_mac, &unit.i, offsetof(struct disk_crypt_i, nonce), csum, sizeof(csum), unit.i.nonce, err) ||
+	    !unit_cipher_new(c->schedule, c->header.cipher, "inline", &unit.i, sizeof(unit.i), &cipher, err) ||
+	    !unit_cipher_seal(cipher, 0, bytes, payload->bytes.left, bytes, unit.tag, err))
+		return false;
+	memcpy(place, &unit, sizeof(unit));
+	leaves->ordinal++;
+	return true;
+}
+
+/* The other side of a payload that has its unit already. */
+static bool turn_known(struct leaves *leaves, const struct inline_payload *payload, uint8_t *bytes, struct error *err)
+{
+	struct conversion *c = leaves->c;
+	const bool sealed = c->direction == CRYPT_TO_PLAIN;
+	struct crypt_inline_unit unit;
+	uint8_t *other = malloc(payload->bytes.left);
+	bool found, ok = false;
+
+	if (!other)
+		return error_memory(err);
+	if (!inline_map_find(c->inlines, c->schedule, payload, sealed, &unit, other, &found, err))
+		goto out;
+	/* Unsealing: no unit means data written later, which stays; whether that is accepted was decided before. */
+	if (found)
+		memcpy(bytes, other, payload->bytes.left);
+	else if (!sealed && !error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": an inline payload is not what was sealed", payload->inode))
+		goto out;
+	ok = true;
+out:
+	secret_wipe(other, payload->bytes.left);
+	free(other);
+	return ok;
+}
+
+/* --- one leaf -------------------------------------------------------------------------------------- */
+
+static void convert_inode(const struct leaves *leaves, const struct scan_block *at, uint64_t number, uint8_t *bytes, size_t len)
+{
+	const struct conversion *c = leaves->c;
+	struct disk_inode_item disk;
+	uint64_t flags;
+
+	if (len != sizeof(disk))
+		return;
+	memcpy(&disk, bytes, sizeof(disk));
+	flags = le64(disk.flags);
+	if (!S_ISREG(le32(disk.mode)))
+		return;
+	if (c->direction == CRYPT_TO_SEALED) {
+		flags |= SEAL_FLAGS;
+	} else if (flags & INODE_RO_VERITY) {
+		const uint64_t member = c->flags_member ? c->flags_member[at->member] : c->scan->member[at->member];
+		const struct crypt_inode_flags *had = inode_flags_find(c->flags, c->n_flags, member, number);
+
+		flags = (flags & ~SEAL_FLAGS) | (had ? had->flags : 0);
+	}
+	disk.flags = to_le64(flags);
+	memcpy(bytes, &disk, sizeof(disk));
+}
+
+static void convert_mark(const struct leaves *leaves, uint8_t *bytes, size_t len)
+{
+	const struct conversion *c = leaves->c;
+	struct disk_file_extent disk;
+
+	if (len != sizeof(disk))
+		return;
+	memcpy(&disk, bytes, sizeof(disk));
+	if (disk.type != FILE_EXTENT_REG || le64(disk.disk_bytenr) == 0)
+		return;
+	if (c->direction == CRYPT_TO_PLAIN && le16(disk.other_encoding) == SEAL_MARK)
+		disk.other_encoding = to_le16(0);
+	else if (c->direction == CRYPT_TO_SEALED && (leaves->fresh || unit_map_at(c->units, le64(disk.disk_bytenr))))
+		disk.other_encoding = to_le16(SEAL_MARK);
+	memcpy(bytes, &disk, sizeof(disk));
+}
+
+static bool convert_item(struct leaves *leaves, const struct scan_block *at, struct block *block, uint32_t slot, struct error *err)
+{
+	struct conversion *c = leaves->c;
+	const struct key key = node_key(&block->node, slot);
+	const struct cursor item = leaf_item(&block->node, slot);
+	uint8_t *bytes = block->bytes + leaf_item_at(&block->node, slot);
+	struct inline_payload payload;
+	uint32_t mode = 0;
+
+	if (key.type == KEY_INODE_ITEM) {
+		convert_inode(leaves, at, key.objectid, bytes, item.left);
+		return true;
+	}
+	if (!inline_payload_of(&key, item, mode, &payload)) {
+		if (key.type == KEY_EXTENT_DATA)
+			convert_mark(leaves, bytes, item.left);
+		return true;
+	}
+	if (key.type == KEY_EXTENT_DATA) {
+		if (!inode_mode(&leaves->mode, &c->scan->tree[at->member], key.objectid, &mode, err))
+			return false;
+		(void)inline_payload_of(&key, item, mode, &payload);
+	}
+	bytes += item.left - payload.bytes.left;
+	return leaves->fresh ? seal_fresh(leaves, &payload, bytes, err) : turn_known(leaves, &payload, bytes, err);
+}
+
+/* Is there nothing in this leaf that the conversion changes, and nothing left over between its items? */
+static bool leaf_is_untouched(const struct block *block)
+{
+	uint32_t at, len = node_gap(&block->node, &at);
+
+	for (uint32_t i = 0; i < len; i++) {
+		if (block->bytes[at + i] != 0)
+			return false;
+	}
+	for (uint32_t slot = 0; slot < block->node.n_items; slot++) {
+		const uint8_t type = node_key(&block->node, slot).type;
+
+		if (type == KEY_INODE_ITEM || type == KEY_EXTENT_DATA || type == KEY_VERITY_DESC || type == KEY_VERITY_MERKLE)
+			return false;
+	}
+	return true;
+}
+
+static bool count_payload(void *context, const struct scan_block *at, const struct inline_payload *payload, struct error *err)
+{
+	uint64_t *n = context;
+
+	(void)at, (void)payload, (void)err;
+	(*n)++;
+	return true;
+}
+
+static bool convert_leaf(struct leaves *leaves, const struct scan_block *at, struct block *block, struct error *err)
+{
+	if (leaf_is_untouched(block))
+		return true;
+	if (!transaction_edit(leaves->tx, block, err))
+		return false;
+	for (uint32_t slot = 0; slot < block->node.n_items; slot++) {
+		if (!convert_item(leaves, at, block, slot, err))
+			return error_prefix(err, "tree block %" PRIu64 ": item %" PRIu32, at->logical, slot);
+	}
+	return true;
+}
+
+/* --- all of them ---------------------------------------------------------------------------------------- */
+
+static bool flush_leaves(struct leaves *leaves, uint64_t cursor, bool last, struct error *err)
+{
+	struct conversion *c = leaves->c;
+	struct transaction *tx = leaves->tx;
+	bool stops;
+
+	leaves->tx = NULL;
+	if (!conversion_commit(c, tx, CRYPT_PHASE_LEAVES, cursor, NULL, 0, err))
+		return false;
+	if (last)
+		return true;
+	return conversion_stops(c, &stops, err) && transaction_begin(c->volume, c->allocator, &leaves->tx, err);
+}
+
+static bool next_leaf(struct leaves *leaves, const struct scan_block *at, struct error *err)
+{
+	struct conversion *c = leaves->c;
+	const unsigned per_item = inline_units_per_item(c->volume->super.node_size);
+	const bool forward = c->direction == CRYPT_TO_SEALED;
+	const struct block_expect expect = { .level = 0 };
+	cleanup_block struct block *block = NULL;
+	uint64_t n_payloads = 0;
+
+	if (!block_get(c->volume, at->logical, &expect, &block, err))
+		return false;
+	if (leaves->fresh &&
+	    !payloads_of_leaf(c->scan, at, block, &leaves->mode, count_payload, &n_payloads, err))
+		return false;
+	/* Converted before the resume: only its payloads count. */
+	if (leaves->fresh && at->logical < leaves->start) {
+		leaves->ordinal += n_payloads;
+		return true;
+	}
+	if (!conversion_has_room(c, leaves->tx, 1 + 2 + (size_t)n_payloads / per_item, 0, 0) &&
+	    !flush_leaves(leaves, forward ? at->logical : at->logical + 1, false, err))
+		return false;
+	return convert_leaf(leaves, at, block, err);
+}
+
+bool leaves_convert(struct conversion *c, struct error *err)
+{
+	const bool forward = c->direction == CRYPT_TO_SEALED;
+	struct leaves leaves = {
+		.c = c,
+		.fresh = forward && c->state.operation == CRYPT_OP_ENCRYPT,
+		.start = c->cursor,
+	};
+	size_t done = 0;
+	bool ok = false;
+
+	if (!transaction_begin(c->volume, c->allocator, &leaves.tx, err))
+		return false;
+	for (size_t i = 0; i < c->scan->n_blocks; i++) {
+		const struct scan_block *at = &c->scan->block[forward ? i : c->scan->n_blocks - 1 - i];
+
+		if (at->level != 0)
+			continue;
+		if (forward ? at->logical < leaves.start && !leaves.fresh : at->logical >= leaves.start)
+			continue;
+		if (!next_leaf(&leaves, at, err))
+			goto out;
+		if (++done % 256 == 0)
+			conversion_progress(c, done, c->scan->n_leaves);
+	}
+	ok = flush_leaves(&leaves, forward ? UINT64_MAX : 0, true, err);
+out:
+	if (leaves.tx)
+		transaction_drop(leaves.tx);
+	return ok;
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Making the plan of an encryption. */
+#include "common/convert/plan.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/convert/sharing.h"
+#include "common/util/escape.h"
+
+void encrypt_plan_free(struct encrypt_plan *plan)
+{
+	free(plan->ids);
+	free(plan->survey.flags);
+	*plan = (struct encrypt_plan){ 0 };
+}
+
+void convert_plan_free(struct convert_plan *plan)
+{
+	for (size_t i = 0; i < plan->n_members; i++)
+		free(plan->member[i].path);
+	free(plan->member);
+	*plan = (struct convert_plan){ 0 };
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Sorted and each once. */
+static size_t unique(uint64_t *ids, size_t n)
+{
+	size_t kept = 0;
+
+	qsort(ids, n, sizeof(*ids), compare_ids);
+	for (size_t i = 0; i < n; i++) {
+		if (kept == 0 || ids[kept - 1] != ids[i])
+			ids[kept++] = ids[i];
+	}
+	return kept;
+}
+
+static bool resolve(struct conversion *c, const char *const *names, bool recursive, struct encrypt_plan *plan, struct error *err)
+{
+	size_t n = 0;
+
+	while (names[n])
+		n++;
+	plan->ids = calloc(n ? n : 1, sizeof(*plan->ids));
+	if (!plan->ids)
+		return error_memory(err);
+	for (size_t i = 0; i < n; i++) {
+		const struct subvolume *found;
+
+		if (!subvolume_find(&c->list, names[i], &found, err))
+			return false;
+		plan->ids[i] = found->id;
+	}
+	plan->n_ids = unique(plan->ids, n);
+	if (!recursive)
+		return true;
+
+	uint64_t *all;
+	size_t n_all;
+
+	if (!sharing_nested(&c->list, plan->ids, plan->n_ids, &all, &n_all, err))
+		return false;
+	free(plan->ids);
+	plan->ids = all;
+	plan->n_ids = n_all;
+	return true;
+}
+
+/* "path" of a subvolume for people; the caller's buffer. */
+static const char *subvolume_name(const struct subvolume_list *list, uint64_t id, char name[160])
+{
+	const struct subvolume *subvolume = subvolume_by_id(list, id);
+	char *path = subvolume ? escape_new(subvolume->path, subvolume->path_len) : NULL;
+
+	snprintf(name, 160, "%s (id %" PRIu64 ")", path ? (path[0] ? path : "/") : "?", id);
+	free(path);
+	return name;
+}
+
+static bool refuse_sharers(const struct conversion *c, const struct sharer *sharers, size_t n, struct error *err)
+{
+	char list[400] = "";
+
+	for (size_t i = 0; i < n; i++) {
+		char name[160], one[256];
+
+		subvolume_name(&c->list, sharers[i].id, name);
+		snprintf(one, sizeof(one), "%s%s: %" PRIu64 " tree blocks, %" PRIu64 " extents", i ? "; " : "", name,
+			 sharers[i].n_blocks, sharers[i].n_extents);
+		conversion_note(c, "shared with %s", one + (i ? 2 : 0));
+		if (strlen(list) + strlen(one) + 1 < sizeof(list))
+			strcat(list, one);
+	}
+	error_set(err, ERROR_REFUSED, "shared with subvolumes outside the set: %s", list);
+	return error_hint(err, "--shared=include converts them too");
+}
+
+static bool add_sharers(struct encrypt_plan *plan, const struct sharer *sharers, size_t n, struct error *err)
+{
+	uint64_t *grown = reallocarray(plan->ids, plan->n_ids + n, sizeof(*grown));
+
+	if (!grown)
+		return error_memory(err);
+	plan->ids = grown;
+	for (size_t i = 0; i < n; i++)
+		plan->ids[plan->n_ids + i] = sharers[i].id;
+	plan->n_ids = unique(plan->ids, plan->n_ids + n);
+	return true;
+}
+
+/* Scans the set, and widens it until nothing outside shares with it. */
+static bool close_set(struct conversion *c, enum convert_shared shared, struct encrypt_plan *plan, struct error *err)
+{
+	for (;;) {
+		struct sharer *sharers = NULL;
+		size_t n = 0;
+		bool ok;
+
+		scan_free(c->scan);
+		c->scan = NULL;
+		if (!scan_run(c->volume, plan->ids, plan->n_ids, &c->scan, err) || !sharing_find(c->scan, &sharers, &n, err))
+			return false;
+		if (n == 0) {
+			free(sharers);
+			return true;
+		}
+		ok = shared == SHARED_INCLUDE ? add_sharers(plan, sharers, n, err) : refuse_sharers(c, sharers, n, err);
+		free(sharers);
+		if (!ok)
+			return false;
+	}
+}
+
+static bool check_member(struct conversion *c, uint64_t id, struct error *err)
+{
+	const struct subvolume *subvolume = subvolume_by_id(&c->list, id);
+	static const uint8_t zeros[UUID_SIZE];
+	char name[160];
+
+	if (!subvolume)
+		return error_set(err, ERROR_CORRUPT, "tree %" PRIu64 " shares with the set but is no subvolume", id);
+	subvolume_name(&c->list, id, name);
+	if (subvolume->root.algorithm[0] != 0 || subvolume->root.flags & ROOT_ENCRYPT_2016)
+		return error_set(err, ERROR_REFUSED, "subvolume %s is encrypted already", name);
+	if (subvolume->root.is_short)
+		return error_set(err, ERROR_REFUSED, "subvolume %s has a root item of an older format, without room for the tag", name);
+	for (size_t i = 0; i < sizeof(subvolume->root.reserved); i++) {
+		if (i < sizeof(struct disk_crypt_tag) && subvolume->root.reserved[i] != 0)
+			return error_set(err, ERROR_REFUSED, "subvolume %s: the reserved bytes of its root item are in use", name);
+	}
+	if (memcmp(subvolume->root.received_uuid, zeros, sizeof(zeros)) != 0)
+		conversion_note(c, "subvolume %s was received: `btrfs send` of a sealed subvolume streams ciphertext", name);
+	return true;
+}
+
+static bool check_extents(const struct conversion *c, struct error *err)
+{
+	for (size_t i = 0; i < c->scan->n_extents; i++) {
+		const struct scan_extent *extent = &c->scan->extent[i];
+
+		if (extent->marked || extent->foreign_mark)
+			return error_set(err, ERROR_REFUSED,
+					 "inode %" PRIu64 " of subvolume %" PRIu64 " has an extent with other_encoding set already",
+					 extent->inode, c->scan->member[extent->member]);
+	}
+	return true;
+}
+
+static bool add_member(struct conversion *c, size_t i, uint64_t id, struct error *err)
+{
+	const struct subvolume *subvolume = subvolume_by_id(&c->list, id);
+	struct crypt_member *member = &c->members[i];
+	const size_t len = subvolume->path_len;
+
+	*member = (struct crypt_member){
+		.id = id,
+		.root_flags = subvolume->root.flags,
+		.path_len = (uint16_t)(len < CRYPT_PATH_MAX ? len : CRYPT_PATH_MAX),
+		.path_cut = len > CRYPT_PATH_MAX,
+	};
+	memcpy(member->uuid, subvolume->root.uuid, sizeof(member->uuid));
+	memcpy(member->reserved, subvolume->root.reserved, sizeof(member->reserved));
+	memcpy(member->path, subvolume->path, member->path_len);
+	c->plan->member[i] = (struct convert_plan_member){ .id = id, .path = escape_new(subvolume->path, len) };
+	c->plan->n_members = i + 1;
+	return c->plan->member[i].path || error_memory(err);
+}
+
+bool plan_members(struct conversion *c, const char *const *names, const struct convert_encrypt_options *options,
+		  struct encrypt_plan *plan, struct error *err)
+{
+	if (!resolve(c, names, options->recursive, plan, err))
+		return false;
+	for (size_t i = 0; i < plan->n_ids; i++) {
+		if (!check_member(c, plan->ids[i], err))
+			return false;
+	}
+	if (!close_set(c, options->shared, plan, err))
+		return false;
+	c->members = calloc(plan->n_ids, sizeof(*c->members));
+	c->plan->member = calloc(plan->n_ids, sizeof(*c->plan->member));
+	if (!c->members || !c->plan->member)
+		return error_memory(err);
+	c->n_members = plan->n_ids;
+	for (size_t i = 0; i < plan->n_ids; i++) {
+		if (!check_member(c, plan->ids[i], err) || !add_member(c, i, plan->ids[i], err))
+			return false;
+	}
+	if (!check_extents(c, err) || !survey_run(c->scan, &plan->survey, err))
+		return false;
+	c->flags = plan->survey.flags;
+	c->n_flags = plan->survey.n_flags;
+	plan->survey.flags = NULL;
+	c->header.n_inline_units = plan->survey.n_inline_units;
+	c->plan->n_extents = c->scan->n_extents;
+	c->plan->data_bytes = c->scan->data_bytes;
+	c->plan->n_leaves = c->scan->n_leaves;
+	c->plan->n_inline_units = plan->survey.n_inline_units;
+	return true;
+}
+
+/* --- room ------------------------------------------------------------------------------------------------ */
+
+static uint64_t blocks_for(uint64_t bytes, uint64_t per_block)
+{
+	return (bytes + per_block - 1) / per_block;
+}
+
+uint64_t plan_blocks_needed(const struct conversion *c, const struct encrypt_plan *plan)
+{
+	const uint32_t node_size = c->volume->super.node_size;
+	const uint64_t leaf = node_size - sizeof(struct disk_header), pointers = leaf / sizeof(struct disk_key_ptr);
+	const uint64_t item_max = crypt_item_max(node_size), items_per_leaf = leaf / (item_max + sizeof(struct disk_item));
+	struct unit_packer packer = { .scan = c->scan, .item_max = (uint32_t)item_max };
+	uint64_t n_items = 0, n_blocks, more;
+	uint32_t len;
+	unsigned n_units;
+
+	while (unit_pack_next(&packer, CIPHER_AES_256_GCM, NULL, &len, &n_units))
+		n_items++;
+	c->plan->n_unit_items = n_items;
+	n_items += blocks_for(plan->survey.n_inline_units, inline_units_per_item(node_size));
+	/* Leaves, and the small items; then the nodes above them. */
+	n_blocks = blocks_for(n_items, items_per_leaf) +
+		   blocks_for((c->n_members + CRYPT_SLOTS_MAX + 4) * (CRYPT_MEMBER_MAX + sizeof(struct disk_item)) +
+			      c->n_flags * sizeof(struct disk_crypt_inode_flags), leaf / 2) + 4;
+	for (more = n_blocks; more > 1; n_blocks += more)
+		more = blocks_for(more, pointers / 2);
+	/* Each block takes an extent item, and may part a free range: leaves that are half full at worst, and so on upward. */
+	for (more = n_blocks; more > 1; n_blocks += more)
+		more = blocks_for(more * (2 * sizeof(struct disk_item) + sizeof(struct disk_extent_item) + 9), leaf / 2);
+	return n_blocks + 16;
+}
+
+bool plan_check_space(struct conversion *c, const struct encrypt_plan *plan, struct error *err)
+{
+	const uint32_t node_size = c->volume->super.node_size;
+	const uint64_t needed = plan_blocks_needed(c, plan) * node_size;
+	const uint64_t free_bytes = allocator_n_free_blocks(c->allocator) * node_size;
+	uint64_t reserve;
+
+	if (!allocator_global_reserve(c->volume, &reserve, err))
+		return false;
+	c->plan->metadata_needed = needed;
+	c->plan->metadata_available = free_bytes > reserve ? free_bytes - reserve : 0;
+	if (needed <= c->plan->metadata_available)
+		return true;
+	error_set(err, ERROR_NO_SPACE,
+		  "metadata: %" PRIu64 " bytes needed, %" PRIu64 " available (%" PRIu64 " free, %" PRIu64 " are the kernel's reserve)", needed,
+		  c->plan->metadata_available, free_bytes, reserve);
+	return error_hint(err, "mount it and make room: delete files, or `btrfs balance start -dusage=50`");
+}

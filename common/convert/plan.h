@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What an encryption would do: which subvolumes, what they hold, what room it takes. */
+#ifndef COMMON_CONVERT_PLAN_H
+#define COMMON_CONVERT_PLAN_H
+
+#include "common/convert/conversion.h"
+
+struct encrypt_plan {
+	uint64_t *ids;		/* ascending */
+	size_t n_ids;
+	struct survey survey;
+};
+void encrypt_plan_free(struct encrypt_plan *plan);
+
+/*
+ * Resolves names, widens the set as asked, refuses what cannot be converted; fills c->scan, c->flags and c->list's members, and the numbers
+ * of c->plan that need no allocator.
+ */
+bool plan_members(struct conversion *c, const char *const *names, const struct convert_encrypt_options *options,
+		  struct encrypt_plan *plan, struct error *err) must_use;
+
+/* Tree blocks that the crypt items of this plan take, with what the extent and free space trees need to count them. */
+uint64_t plan_blocks_needed(const struct conversion *c, const struct encrypt_plan *plan);
+
+/* Is there room, the kernel's reserve left alone?  ERROR_NO_SPACE with the numbers. */
+bool plan_check_space(struct conversion *c, const struct encrypt_plan *plan, struct error *err) must_use;
+
+#endif /* COMMON_CONVERT_PLAN_H */

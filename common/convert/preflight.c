@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What must hold before anything is changed: no unfinished business of others, and room for ours. */
+#include <inttypes.h>
+
+#include "common/convert/conversion.h"
+
+#define COMPAT_RO_KNOWN \
+	(COMPAT_RO_FREE_SPACE_TREE | COMPAT_RO_FREE_SPACE_TREE_VALID | COMPAT_RO_VERITY | COMPAT_RO_BLOCK_GROUP_TREE)
+#define SUPER_FLAGS_HARMLESS 3ull	/* WRITTEN, RELOC: header flags that say nothing here */
+#define JOURNAL_BLOCKS_LEAST 64u	/* tree blocks that a record must hold at least */
+
+#define refuse(...) error_set(err, ERROR_REFUSED, __VA_ARGS__)
+
+static bool check_super(const struct volume *volume, struct error *err)
+{
+	const struct superblock *super = &volume->super;
+	static const uint8_t zeros[SUPER_TAIL_SIZE];
+
+	if (super->sector_size != CRYPT_BLOCK)
+		return refuse("the sector size is %" PRIu32 ", only 4096 can be converted", super->sector_size);
+	if (super->log_root != 0) {
+		refuse("the filesystem has a log tree to replay");
+		return error_hint(err, "mount it with a kernel once and unmount it");
+	}
+	if (super->flags & SUPER_FLAG_ERROR)
+		return refuse("the superblock says that the filesystem has an error");
+	if (super->flags & SUPER_FLAG_SEEDING)
+		return refuse("this is a seed device");
+	if (super->flags & (SUPER_FLAG_METADUMP | SUPER_FLAG_METADUMP_V2))
+		return refuse("this is a btrfs-image dump");
+	if (super->flags & (SUPER_FLAG_CHANGING_FSID | SUPER_FLAG_CHANGING_FSID_V2))
+		return refuse("a change of the filesystem's uuid has not finished");
+	if (super->flags & ~SUPER_FLAGS_HARMLESS)
+		return refuse("superblock flags %#" PRIx64 " are not known", (uint64_t)(super->flags & ~SUPER_FLAGS_HARMLESS));
+	if (super->compat_ro & ~COMPAT_RO_KNOWN)
+		return refuse("compat_ro features %#" PRIx64 " are not known", (uint64_t)(super->compat_ro & ~COMPAT_RO_KNOWN));
+	if (super->compat_ro & COMPAT_RO_FREE_SPACE_TREE && !(super->compat_ro & COMPAT_RO_FREE_SPACE_TREE_VALID)) {
+		refuse("the free space tree is not valid");
+		return error_hint(err, "mount it with a kernel once and unmount it");
+	}
+	if (super->incompat & INCOMPAT_ENCRYPT)
+		return refuse("the filesystem has fscrypt encryption (incompat bit 15)");
+	if (!volume->copy[1].exists)
+		return refuse("the device has %" PRIu64 " bytes and no second superblock, 64 MiB + 4 KiB are needed", volume->device->size);
+	if (!(super->incompat & INCOMPAT_CRYPT_UNFINISHED) && memcmp(super->disk.tail, zeros, sizeof(zeros)) != 0)
+		return refuse("the unused bytes at the end of the superblock are in use");
+	return true;
+}
+
+/* Is there an item with first <= key of this objectid and type in the tree? */
+static bool has_item(const struct tree *tree, uint64_t objectid, uint8_t type, bool *has, struct key *found, struct error *err)
+{
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	const struct key first = { objectid, type, 0 };
+
+	if (!tree_seek(tree, &first, &iter, err))
+		return false;
+	*has = iter.valid && iter.key.objectid == objectid && iter.key.type == type;
+	*found = iter.key;
+	return true;
+}
+
+static bool check_root_tree(struct volume *volume, struct error *err)
+{
+	struct tree root;
+	struct key found;
+	bool has;
+
+	if (!tree_open(volume, ROOT_TREE_ID, &root, err))
+		return false;
+	if (!has_item(&root, ORPHAN_ID, KEY_ORPHAN_ITEM, &has, &found, err))
+		return false;
+	if (has) {
+		refuse("subvolume %" PRIu64 " was deleted and is not cleaned up yet", found.offset);
+		return error_hint(err, "mount it, `btrfs subvolume sync`, unmount");
+	}
+	if (!has_item(&root, BALANCE_ID, KEY_TEMPORARY_ITEM, &has, &found, err))
+		return false;
+	if (has) {
+		refuse("a balance has not finished");
+		return error_hint(err, "mount it and let the balance finish, or cancel it");
+	}
+	if (!has_item(&root, TREE_RELOC_ID, KEY_ROOT_ITEM, &has, &found, err))
+		return false;
+	return !has || refuse("a relocation has not finished");
+}
+
+/* The kernel's tree for relocating data holds nothing but its root directory. */
+static bool check_data_reloc(struct volume *volume, struct error *err)
+{
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	const struct key first = { FIRST_FREE_ID + 1, 0, 0 };
+	struct tree tree;
+
+	if (!tree_open(volume, DATA_RELOC_TREE_ID, &tree, err)) {
+		if (err->kind != ERROR_NOT_FOUND)
+			return false;
+		*err = (struct error){ 0 };
+		return true;
+	}
+	if (!tree_seek(&tree, &first, &iter, err))
+		return false;
+	if (!iter.valid)
+		return true;
+	refuse("the data relocation tree is not empty");
+	return error_hint(err, "mount it, let the balance finish, unmount");
+}
+
+static bool check_replace(struct volume *volume, struct error *err)
+{
+	/* replace_state, a le64 at byte 32 of the item: 1 started, 4 suspended */
+	enum { STATE_AT = 32, STARTED = 1, SUSPENDED = 4 };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	const struct key key = { 0, KEY_DEV_REPLACE, 0 };
+	struct tree tree;
+	struct le64 state;
+	bool found;
+
+	if (!tree_open(volume, DEV_TREE_ID, &tree, err) || !tree_find(&tree, &key, &iter, &found, err))
+		return false;
+	if (!found || iter.item.left < STATE_AT + sizeof(state))
+		return true;
+	memcpy(&state, iter.item.at + STATE_AT, sizeof(state));
+	return (le64(state) != STARTED && le64(state) != SUSPENDED) || refuse("a device replace has not finished");
+}
+
+bool preflight_features(struct volume *volume, const struct subvolume_list *list, struct error *err)
+{
+	if (!check_super(volume, err) || !check_root_tree(volume, err) || !check_data_reloc(volume, err) || !check_replace(volume, err))
+		return false;
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->at[i].deleted) {
+			refuse("subvolume %" PRIu64 " was deleted and is not cleaned up yet", list->at[i].id);
+			return error_hint(err, "mount it, `btrfs subvolume sync`, unmount");
+		}
+	}
+	return true;
+}
+
+/* --- room -------------------------------------------------------------------------------------------- */
+
+static uint64_t journal_slot_wanted(const struct scan *scan, uint64_t least)
+{
+	const uint64_t work = scan->data_bytes / 16 + scan->n_leaves * scan->volume->super.node_size;
+	uint64_t want = least;
+
+	while (want < JOURNAL_SLOT_WANTED && want < work)
+		want *= 2;
+	return want;
+}
+
+static bool take_place(struct allocator *allocator, uint64_t want, uint64_t least, struct crypt_range *place, struct error *err)
+{
+	struct free_range range;
+
+	if (!allocator_find_journal(allocator, want, least, &range, err) ||
+	    !allocator_reserve(allocator, range.logical, range.length, err))
+		return false;
+	*place = (struct crypt_range){ range.logical, range.length };
+	return true;
+}
+
+bool preflight_places(struct allocator *allocator, const struct scan *scan, struct crypt_range *keys,
+		      struct crypt_range slot[CRYPT_JOURNAL_SLOTS], struct error *err)
+{
+	const uint64_t blocks = (uint64_t)JOURNAL_BLOCKS_LEAST * scan->volume->super.node_size;
+	const uint64_t least = blocks > JOURNAL_SLOT_LEAST ? blocks : JOURNAL_SLOT_LEAST;
+	const uint64_t want = journal_slot_wanted(scan, least);
+
+	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++) {
+		if (!take_place(allocator, want, least, &slot[i], err))
+			return error_prefix(err, "no room for the journal");
+	}
+	return take_place(allocator, KEYS_AREA_SIZE, KEYS_AREA_SIZE, keys, err) || error_prefix(err, "no room for the journal");
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The turning points of a conversion, one record each: root items and seal, or root items back and crypt items out. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/convert/conversion.h"
+#include "common/fs/domain-mac.h"
+#include "common/fs/domain-view.h"
+#include "common/util/set64.h"
+#include "format/extent-item.h"
+
+/* Tree blocks that freeing one block may change at most, beside its own. */
+#define FREE_BLOCKS 16u
+
+/* --- root items --------------------------------------------------------------------------------------- */
+
+static const struct crypt_member *member_of(const struct conversion *c, uint64_t id)
+{
+	for (size_t i = 0; i < c->n_members; i++) {
+		if (c->members[i].id == id)
+			return &c->members[i];
+	}
+	return NULL;
+}
+
+/* The bytes of a root item, for editing. */
+static struct disk_root_item *edit_root(struct conversion *c, struct transaction *tx, uint64_t id, struct error *err)
+{
+	const struct subvolume *subvolume = subvolume_by_id(&c->list, id);
+	uint8_t *data;
+	uint32_t len;
+
+	if (!subvolume) {
+		error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has no root item", id);
+		return NULL;
+	}
+	if (!tree_edit_item(tx, ROOT_TREE_ID, &subvolume->root_key, &data, &len, err))
+		return NULL;
+	if (len < sizeof(struct disk_root_item)) {
+		error_set(err, ERROR_REFUSED, "the root item of subvolume %" PRIu64 " has %" PRIu32 " bytes, an older format", id, len);
+		return NULL;
+	}
+	return (struct disk_root_item *)data;	/* of bytes only: no alignment */
+}
+
+static bool tag_roots(struct conversion *c, struct transaction *tx, struct error *err)
+{
+	for (size_t i = 0; i < c->n_members; i++) {
+		struct disk_root_item *root = edit_root(c, tx, c->members[i].id, err);
+		struct disk_crypt_tag tag = { .key_len = to_le32(CRYPT_KEY_SIZE) };
+		const char *name = crypt_cipher_name(c->header.cipher);
+
+		if (!root)
+			return false;
+		memcpy(tag.algorithm, name, strnlen(name, sizeof(tag.algorithm)));
+		memcpy(&tag.key_hash, c->header.kcv, sizeof(tag.key_hash));
+		memcpy(root->reserved, &tag, sizeof(tag));
+		/* A read-only top level would freeze the whole tree. */
+		if (c->members[i].id != FS_TREE_ID)
+			root->flags = to_le64(le64(root->flags) | ROOT_RDONLY);
+	}
+	return true;
+}
+
+/* Every root that carries the tag: as it was before; a snapshot made since keeps its read-only flag as found. */
+static bool untag_roots(struct conversion *c, struct transaction *tx, struct error *err)
+{
+	for (size_t i = 0; i < c->scan->n_members; i++) {
+		const uint64_t id = c->scan->member[i];
+		const struct crypt_member *member = member_of(c, id);
+		const struct crypt_member *source = member_of(c, c->flags_member ? c->flags_member[i] : id);
+		struct disk_root_item *root = edit_root(c, tx, id, err);
+		struct disk_crypt_tag tag;
+
+		if (!root)
+			return false;
+		memcpy(&tag, root->reserved, sizeof(tag));
+		if (tag.algorithm[0] == 0)
+			continue;	/* the sealing did not come that far */
+		if (source)
+			memcpy(root->reserved, source->reserved, sizeof(root->reserved));
+		else
+			memset(root->reserved, 0, sizeof(root->reserved));
+		if (member && !(member->root_flags & ROOT_RDONLY))
+			root->flags = to_le64(le64(root->flags) & ~ROOT_RDONLY);
+		else if (member)
+			root->flags = to_le64(le64(root->flags) | ROOT_RDONLY);
+	}
+	return true;
+}
+
+/* --- sealed ----------------------------------------------------------------------------------------------- */
+
+/* The members' digests as sealed, into c->members. */
+static bool digest_now(struct conversion *c, struct error *err)
+{
+	struct digest_input input = { .kind = DIGEST_SEALED, .scan = c->scan, .schedule = c->schedule };
+	struct digest_sum *sums = calloc(c->scan->n_members, sizeof(*sums));
+	bool ok = false;
+
+	if (!sums)
+		return error_memory(err);
+	unit_map_free(c->units);
+	inline_map_free(c->inlines);
+	c->units = NULL;
+	c->inlines = NULL;
+	if (!unit_map_read(c->volume, c->header.domain, &c->units, err) ||
+	    !unit_map_join(c->units, c->scan, c->schedule, UNIT_PLACE_END, err) ||
+	    !inline_map_read(c->volume, c->header.domain, &c->inlines, err))
+		goto out;
+	if (c->units->n_joined != c->scan->n_extents) {
+		error_set(err, ERROR_CORRUPT, "%zu of %zu extents have no unit", c->scan->n_extents - c->units->n_joined, c->scan->n_extents);
+		goto out;
+	}
+	input.units = c->units;
+	input.inlines = c->inlines;
+	if (!digest_members(&input, sums, err))
+		goto out;
+	for (size_t i = 0; i < c->n_members; i++) {
+		c->members[i].n_items = sums[i].n_items;
+		if (!digest_finish(c->schedule, &sums[i], c->members[i].digest, err))
+			goto out;
+	}
+	ok = true;
+out:
+	free(sums);
+	return ok;
+}
+
+static bool put_item(struct conversion *c, struct transaction *tx, enum crypt_kind kind, uint64_t index, const void *bytes, size_t size,
+		     struct error *err)
+{
+	const struct key key = crypt_key(c->header.domain, kind, index);
+	uint8_t *data;
+	uint32_t len;
+
+	if (!tree_edit_item(tx, ROOT_TREE_ID, &key, &data, &len, err))
+		return false;
+	if (len != size)
+		return error_set(err, ERROR_CORRUPT, "crypt item %u/%" PRIu64 " has %" PRIu32 " bytes, not %zu", kind, index, len, size);
+	memcpy(data, bytes, size);
+	return true;
+}
+
+bool roots_seal(struct conversion *c, struct error *err)
+{
+	uint8_t bytes[CRYPT_MEMBER_MAX];
+	struct disk_crypt_seal disk;
+	struct crypt_seal seal;
+	struct transaction *tx;
+
+	if (!digest_now(c, err) ||
+	    !seal_compute(c->volume, c->schedule, &c->header, c->members, c->n_members, &seal, err) ||
+	    !transaction_begin(c->volume, c->allocator, &tx, err))
+		return false;
+	if (!tag_roots(c, tx, err))
+		goto drop;
+	for (size_t i = 0; i < c->n_members; i++) {
+		if (!put_item(c, tx, CRYPT_MEMBER, i, bytes, crypt_member_write(&c->members[i], bytes), err))
+			goto drop;
+	}
+	crypt_seal_write(&seal, &disk);
+	if (!put_item(c, tx, CRYPT_SEAL, 0, &disk, sizeof(disk), err) ||
+	    !domain_items_mac(c->volume, c->header.domain, c->schedule, c->header.items_mac, err))
+		goto drop;
+	memcpy(c->header.seal, seal.seal, sizeof(c->header.seal));
+	c->header.state = CRYPT_STATE_SEALED;
+	return conversion_commit(c, tx, CRYPT_PHASE_FINISH, 0, NULL, 0, err);
+drop:
+	transaction_drop(tx);
+	return false;
+}
+
+bool roots_reseal(struct conversion *c, struct error *err)
+{
+	struct transaction *tx;
+
+	c->header.state = CRYPT_STATE_SEALED;
+	return transaction_begin(c->volume, c->allocator, &tx, err) &&
+	       conversion_commit(c, tx, CRYPT_PHASE_FINISH, 0, NULL, 0, err);
+}
+
+/* --- plain -------------------------------------------------------------------------------------------------- */
+
+static bool collect(void *context, struct block *block, bool *descend, struct error *err)
+{
+	(void)descend;
+	return set64_add(context, block->logical, NULL, err);
+}
+
+struct leak {
+	uint64_t logical;
+	uint8_t level;
+};
+
+struct leaks {
+	struct leak *at;
+	size_t n, room;
+};
+
+static bool is_of_root_tree(struct cursor refs, bool *is, struct error *err)
+{
+	*is = false;
+	while (refs.left > 0) {
+		struct extent_ref ref;
+
+		if (!extent_ref_next(&refs, &ref, err))
+			return false;
+		if (ref.type == KEY_TREE_BLOCK_REF && ref.root == ROOT_TREE_ID)
+			*is = true;
+	}
+	return true;
+}
+
+/* Blocks of the root tree, as the extent tree says, that the root tree does not reach: what the cut left. */
+static bool find_leaks(struct volume *volume, struct leaks *leaks, struct error *err)
+{
+	cleanup_set64 struct set64 reached = { 0 };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	const struct key first = { 0, 0, 0 };
+	struct tree tree;
+
+	if (!tree_open(volume, ROOT_TREE_ID, &tree, err) || !tree_walk(&tree, collect, &reached, err) ||
+	    !tree_open(volume, EXTENT_TREE_ID, &tree, err))
+		return false;
+	for (bool ok = tree_seek(&tree, &first, &iter, err);; ok = tree_next(&iter, err)) {
+		struct extent_item extent;
+		struct cursor item = iter.item;
+		bool ours;
+
+		if (!ok)
+			return false;
+		if (!iter.valid)
+			return true;
+		if (iter.key.type != KEY_METADATA_ITEM && iter.key.type != KEY_EXTENT_ITEM)
+			continue;
+		if (!extent_item_read(&item, &iter.key, &extent, err))
+			return false;
+		if (!(extent.flags & EXTENT_FLAG_TREE_BLOCK) || set64_has(&reached, iter.key.objectid))
+			continue;
+		if (!is_of_root_tree(extent.inline_refs, &ours, err))
+			return false;
+		if (!ours)
+			continue;
+		if (leaks->n == leaks->room) {
+			const size_t room = leaks->room ? leaks->room * 2 : 64;
+			struct leak *grown = reallocarray(leaks->at, room, sizeof(*grown));
+
+			if (!grown)
+				return error_memory(err);
+			leaks->at = grown;
+			leaks->room = room;
+		}
+		leaks->at[leaks->n++] = (struct leak){ iter.key.objectid, extent.level };
+	}
+}
+
+static bool free_leaks(struct conversion *c, struct error *err)
+{
+	struct leaks leaks = { 0 };
+	struct transaction *tx = NULL;
+	bool ok = false;
+
+	if (!find_leaks(c->volume, &leaks, err) || !transaction_begin(c->volume, c->allocator, &tx, err))
+		goto out;
+	for (size_t i = 0; i < leaks.n; i++) {
+		if (!conversion_has_room(c, tx, FREE_BLOCKS, 0, 0)) {
+			struct transaction *full = tx;
+
+			tx = NULL;
+			if (!conversion_commit(c, full, CRYPT_PHASE_STRUCTURE, 0, NULL, 0, err) ||
+			    !transaction_begin(c->volume, c->allocator, &tx, err))
+				goto out;
+		}
+		if (!transaction_free_block(tx, leaks.at[i].logical, leaks.at[i].level, err))
+			goto out;
+	}
+
+	struct transaction *last = tx;
+
+	tx = NULL;
+	ok = conversion_commit(c, last, CRYPT_PHASE_STRUCTURE, 0, NULL, 0, err);
+out:
+	if (tx)
+		transaction_drop(tx);
+	free(leaks.at);
+	return ok;
+}
+
+bool structure_cut(struct conversion *c, struct error *err)
+{
+	const struct key first = crypt_key(c->header.domain, CRYPT_HEADER, 0);
+	const struct key last = crypt_second_header_key(c->header.domain);
+	struct transaction *tx;
+
+	/* Cursor 0: the cut is made, and with it everything is plain; what is left are blocks to free. */
+	if (c->cursor != 0) {
+		if (!transaction_begin(c->volume, c->allocator, &tx, err))
+			return false;
+		if (!untag_roots(c, tx, err) || !tree_cut(tx, ROOT_TREE_ID, &first, &last, err)) {
+			transaction_drop(tx);
+			return false;
+		}
+		if (!conversion_commit(c, tx, CRYPT_PHASE_STRUCTURE, 0, NULL, 0, err))
+			return false;
+	}
+	return free_leaks(c, err);
+}

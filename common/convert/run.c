@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The order of the phases, in both directions. */
+#include "common/convert/conversion.h"
+
+/* The next phase begins: said in the superblocks, so that a resume need not look further back. */
+static bool enter(struct conversion *c, enum crypt_phase phase, uint64_t cursor, struct error *err)
+{
+	bool stops;
+
+	c->phase = phase;
+	c->cursor = cursor;
+	return state_write(c, err) && (phase == CRYPT_PHASE_FINISH || conversion_stops(c, &stops, err));
+}
+
+static bool run_to_sealed(struct conversion *c, struct error *err)
+{
+	const bool first_time = c->state.operation == CRYPT_OP_ENCRYPT;
+
+	if (c->phase == CRYPT_PHASE_STRUCTURE) {
+		if (!structure_continue(c, err) || !enter(c, CRYPT_PHASE_DATA, 0, err))
+			return false;
+	}
+	if (c->phase == CRYPT_PHASE_DATA) {
+		if (first_time && !c->units) {
+			/* Nothing has moved: the places say where the extents are. */
+			if (!unit_map_read(c->volume, c->header.domain, &c->units, err))
+				return false;
+		}
+		if (!(first_time ? data_seal(c, err) : data_reseal(c, err)) || !enter(c, CRYPT_PHASE_LEAVES, 0, err))
+			return false;
+	}
+	if (c->phase == CRYPT_PHASE_LEAVES) {
+		if (!leaves_convert(c, err) || !csum_gaps_clear(c, err) ||
+		    !(first_time ? roots_seal(c, err) : roots_reseal(c, err)))
+			return false;
+	}
+	/* Also where the last record made it to the disk and this did not. */
+	return enter(c, CRYPT_PHASE_FINISH, 0, err);
+}
+
+static bool run_to_plain(struct conversion *c, struct error *err)
+{
+	if (c->phase == CRYPT_PHASE_LEAVES) {
+		if (!leaves_convert(c, err) || !enter(c, CRYPT_PHASE_DATA, UNIT_PLACE_END, err))
+			return false;
+	}
+	if (c->phase == CRYPT_PHASE_DATA) {
+		if (!data_unseal(c, err) || !enter(c, CRYPT_PHASE_STRUCTURE, UINT64_MAX, err))
+			return false;
+	}
+	if (c->phase == CRYPT_PHASE_STRUCTURE && !structure_cut(c, err))
+		return false;
+	return enter(c, CRYPT_PHASE_FINISH, 0, err);
+}
+
+bool conversion_run(struct conversion *c, struct error *err)
+{
+	return (c->direction == CRYPT_TO_SEALED ? run_to_sealed(c, err) : run_to_plain(c, err)) && finish_run(c, err);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The state of an unfinished conversion in the superblock copies: set, moved on, cleared. */
+#include "common/convert/conversion.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static struct disk_crypt_range to_disk(const struct crypt_range *range)
+{
+	return (struct disk_crypt_range){ to_le64(range->logical), to_le64(range->length) };
+}
+
+bool state_fill(struct conversion *c, enum crypt_operation operation, const struct crypt_range *keys,
+		const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], bool accepted, struct error *err)
+{
+	const struct superblock *super = &c->volume->super;
+
+	c->state = (struct disk_crypt_state){
+		.version = to_le32(CRYPT_VERSION),
+		.operation = operation,
+		.cipher = c->header.cipher,
+		.domain = to_le16(c->header.domain),
+		.csum_type = to_le16(super->csum_type),
+		.flags = to_le32(accepted ? 1 : 0),
+		.generation = to_le64(super->generation),
+		.n_devices = to_le64(super->n_devices),
+		.sector_size = to_le32(super->sector_size),
+		.node_size = to_le32(super->node_size),
+		.keys = to_disk(keys),
+		.start_time = to_le64((uint64_t)time(NULL)),
+		.total = to_le64(c->scan->data_bytes),
+		.n_unit_items = to_le64(c->header.n_unit_items),
+	};
+	memcpy(c->state.magic, CRYPT_STATE_MAGIC, sizeof(c->state.magic));
+	memcpy(c->state.op_id, c->header.op_id, sizeof(c->state.op_id));
+	memcpy(c->state.domain_uuid, c->header.domain_uuid, sizeof(c->state.domain_uuid));
+	memcpy(c->state.fsid, super->fsid, sizeof(c->state.fsid));
+	memcpy(c->state.kcv, c->header.kcv, sizeof(c->state.kcv));
+	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++)
+		c->state.slot[i] = to_disk(&slot[i]);
+
+	/* What the members are now: at a resume the same must come out, from any state. */
+	const struct digest_input input = {
+		.kind = DIGEST_FOUND,
+		.scan = c->scan,
+		.schedule = c->schedule,
+		.flags = c->flags,
+		.n_flags = c->n_flags,
+		.flags_member = c->flags_member,
+	};
+
+	return begin_digest(&input, c->state.op_id, c->state.begin_digest, err);
+}
+
+static bool state_mac(const struct key_schedule *schedule, const struct disk_crypt_state *state, uint8_t out[CRYPT_MAC_SIZE],
+		      struct error *err)
+{
+	cleanup_mac struct mac *mac = NULL;
+
+	if (!mac_new(schedule, "state", state->op_id, sizeof(state->op_id), &mac, err))
+		return false;
+	mac_start(mac);
+	mac_update(mac, state, offsetof(struct disk_crypt_state, mac));
+	return mac_finish(mac, out, err);
+}
+
+bool state_is_authentic(const struct key_schedule *schedule, const struct disk_crypt_state *state, bool *authentic, struct error *err)
+{
+	uint8_t mac[CRYPT_MAC_SIZE];
+
+	if (!state_mac(schedule, state, mac, err))
+		return false;
+	*authentic = secret_same(mac, state->mac, sizeof(mac));
+	return true;
+}
+
+/* All four backup roots name the current roots: an older one would mount, with what it says in plain text. */
+static bool set_backup_roots(struct volume *volume, struct disk_superblock *disk, struct error *err)
+{
+	struct disk_root_backup backup = {
+		.tree_root = disk->root,
+		.tree_root_gen = disk->generation,
+		.tree_root_level = disk->root_level,
+		.chunk_root = disk->chunk_root,
+		.chunk_root_gen = disk->chunk_root_generation,
+		.chunk_root_level = disk->chunk_root_level,
+		.total_bytes = disk->total_bytes,
+		.bytes_used = disk->bytes_used,
+		.num_devices = disk->num_devices,
+	};
+	struct {
+		uint64_t id;
+		struct le64 *root, *generation;
+		uint8_t *level;
+	} trees[] = {
+		{ EXTENT_TREE_ID, &backup.extent_root, &backup.extent_root_gen, &backup.extent_root_level },
+		{ FS_TREE_ID, &backup.fs_root, &backup.fs_root_gen, &backup.fs_root_level },
+		{ DEV_TREE_ID, &backup.dev_root, &backup.dev_root_gen, &backup.dev_root_level },
+		{ CSUM_TREE_ID, &backup.csum_root, &backup.csum_root_gen, &backup.csum_root_level },
+	};
+
+	for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++) {
+		struct tree tree;
+
+		if (!tree_open(volume, trees[i].id, &tree, err))
+			return false;
+		*trees[i].root = to_le64(tree.logical);
+		*trees[i].generation = to_le64(tree.generation);
+		*trees[i].level = tree.level;
+	}
+	for (size_t i = 0; i < sizeof(disk->backup) / sizeof(disk->backup[0]); i++)
+		disk->backup[i] = backup;
+	return true;
+}
+
+bool state_write(struct conversion *c, struct error *err)
+{
+	struct superblock *super = &c->volume->super;
+	struct disk_superblock disk = super->disk;
+
+	c->state.direction = c->direction;
+	c->state.phase = c->phase;
+	c->state.cursor = to_le64(c->cursor);
+	c->state.epoch = to_le64(c->header.epoch);
+	c->state.sequence = to_le64(c->journal.sequence);
+	memcpy(c->state.journal_mac, c->journal.last_mac, sizeof(c->state.journal_mac));
+	if (!state_mac(c->schedule, &c->state, c->state.mac, err))
+		return false;
+
+	memset(disk.tail, 0, sizeof(disk.tail));
+	memcpy(disk.tail, &c->state, sizeof(c->state));
+	disk.incompat_flags = to_le64(le64(disk.incompat_flags) | INCOMPAT_CRYPT_UNFINISHED);
+	disk.compat_ro_flags = to_le64(le64(disk.compat_ro_flags) | COMPAT_RO_VERITY);
+	disk.bytes_used = to_le64(super->bytes_used);
+	disk.root_level = super->root_level;
+	/* A v1 space cache describes the free space before: the next mount builds it again. */
+	if (!(super->compat_ro & COMPAT_RO_FREE_SPACE_TREE) && le64(disk.cache_generation) == super->generation)
+		disk.cache_generation = to_le64(super->generation - 1);
+	return set_backup_roots(c->volume, &disk, err) && volume_flush(c->volume, err) &&
+	       volume_write_supers(c->volume, &disk, err);
+}
+
+bool state_clear(struct conversion *c, bool verity, struct error *err)
+{
+	struct volume *volume = c->volume;
+	const struct crypt_range keys = { le64(c->state.keys.logical), le64(c->state.keys.length) };
+	uint8_t *zeros;
+	bool ok;
+
+	c->phase = CRYPT_PHASE_FINISHED;
+	if (!state_write(c, err))
+		return false;
+
+	/* The copies of the key slots are needed until nothing is left to authenticate. */
+	zeros = calloc(1, keys.length);
+	ok = zeros ? volume_write(volume, keys.logical, zeros, keys.length, err) && volume_flush(volume, err) : error_memory(err);
+	free(zeros);
+	if (!ok)
+		return false;
+
+	struct disk_superblock disk = volume->super.disk;
+
+	memset(disk.tail, 0, sizeof(disk.tail));
+	disk.incompat_flags = to_le64(le64(disk.incompat_flags) & ~INCOMPAT_CRYPT_UNFINISHED);
+	if (!verity)
+		disk.compat_ro_flags = to_le64(le64(disk.compat_ro_flags) & ~COMPAT_RO_VERITY);
+	return volume_write_supers(volume, &disk, err);
+}
+
+const struct super_copy *state_newest(const struct volume *volume, struct crypt_state_tail *tail, struct error *err)
+{
+	const struct super_copy *newest = NULL;
+
+	for (unsigned i = 0; i < SUPER_COPIES; i++) {
+		const struct super_copy *copy = &volume->copy[i];
+		struct crypt_state_tail read;
+
+		if (!copy->exists || !copy->valid || !(copy->super.incompat & INCOMPAT_CRYPT_UNFINISHED) ||
+		    copy->super.generation != volume->super.generation)
+			continue;
+		if (!crypt_state_read(copy->super.disk.tail, &read, err))
+			continue;
+		if (!newest || read.sequence > tail->sequence ||
+		    (read.sequence == tail->sequence && (read.epoch > tail->epoch || read.phase > tail->phase))) {
+			newest = copy;
+			*tail = read;
+		}
+	}
+	return newest;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Phase STRUCTURE, forward: every crypt item gets its place in the root tree before any data change. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/convert/conversion.h"
+#include "common/fs/domain-mac.h"
+
+/* Tree blocks that inserting one item may change at most: root tree path with splits, and what settling adds. */
+#define INSERT_BLOCKS 24u
+
+/*
+ * The cursor of this phase: 0 nothing, 1 the first record, then one more for each units item and each inline
+ * units item, in this order.
+ */
+#define CURSOR_FIRST 1u
+
+static bool insert(struct conversion *c, struct transaction *tx, enum crypt_kind kind, uint64_t index, const void *data, size_t len,
+		   struct error *err)
+{
+	const struct key key = crypt_key(c->header.domain, kind, index);
+
+	return tree_insert(tx, ROOT_TREE_ID, &key, data, (uint32_t)len, err);
+}
+
+static bool insert_headers(struct conversion *c, struct transaction *tx, struct error *err)
+{
+	const struct key second = crypt_second_header_key(c->header.domain);
+	struct disk_crypt_header disk;
+
+	crypt_header_write(&c->header, &disk);
+	return insert(c, tx, CRYPT_HEADER, 0, &disk, sizeof(disk), err) &&
+	       tree_insert(tx, ROOT_TREE_ID, &second, &disk, sizeof(disk), err);
+}
+
+static bool insert_members(struct conversion *c, struct transaction *tx, struct error *err)
+{
+	uint8_t bytes[CRYPT_MEMBER_MAX];
+
+	for (size_t i = 0; i < c->n_members; i++) {
+		if (!insert(c, tx, CRYPT_MEMBER, i, bytes, crypt_member_write(&c->members[i], bytes), err))
+			return false;
+	}
+	return true;
+}
+
+static size_t flags_per_item(const struct conversion *c)
+{
+	return (crypt_item_max(c->volume->super.node_size) - sizeof(struct disk_crypt_head)) / sizeof(struct disk_crypt_inode_flags);
+}
+
+static bool insert_flags(struct conversion *c, struct transaction *tx, struct error *err)
+{
+	const size_t per_item = flags_per_item(c);
+	uint8_t *bytes = malloc(c->volume->super.node_size);
+	bool ok = false;
+
+	if (!bytes)
+		return error_memory(err);
+	for (size_t i = 0; i < c->n_flags; i += per_item) {
+		const size_t n = c->n_flags - i < per_item ? c->n_flags - i : per_item;
+		struct disk_crypt_head head;
+
+		crypt_head_write(&head, CRYPT_INODE_FLAGS, (unsigned)n);
+		memcpy(bytes, &head, sizeof(head));
+		for (size_t j = 0; j < n; j++) {
+			const struct crypt_inode_flags *flags = &c->flags[i + j];
+			const struct disk_crypt_inode_flags disk = { to_le64(flags->member), to_le64(flags->inode), to_le64(flags->flags) };
+
+			memcpy(bytes + sizeof(head) + j * sizeof(disk), &disk, sizeof(disk));
+		}
+		if (!insert(c, tx, CRYPT_INODE_FLAGS, i / per_item, bytes, sizeof(head) + n * sizeof(struct disk_crypt_inode_flags), err))
+			goto out;
+	}
+	ok = true;
+out:
+	free(bytes);
+	return ok;
+}
+
+/* How many items there will be of each kind: the header says so from the beginning. */
+static void count_items(struct conversion *c, size_t n_slots)
+{
+	const uint32_t node_size = c->volume->super.node_size;
+	struct unit_packer packer = { .scan = c->scan, .item_max = crypt_item_max(node_size) };
+	const unsigned per_item = inline_units_per_item(node_size);
+	uint32_t len;
+	unsigned n_units;
+
+	c->header.n_slots = n_slots;
+	c->header.n_members = c->n_members;
+	c->header.n_inode_flags_items = (c->n_flags + flags_per_item(c) - 1) / flags_per_item(c);
+	c->header.n_unit_items = c->header.n_units = 0;
+	while (unit_pack_next(&packer, c->header.cipher, NULL, &len, &n_units)) {
+		c->header.n_unit_items++;
+		c->header.n_units += n_units;
+	}
+	c->header.n_inline_items = (c->header.n_inline_units + per_item - 1) / per_item;
+}
+
+bool structure_build(struct conversion *c, const struct disk_crypt_slot *slots, size_t n_slots, struct error *err)
+{
+	const struct crypt_seal no_seal = { 0 };
+	struct disk_crypt_seal seal;
+	struct transaction *tx;
+
+	c->header.unit_max = CRYPT_UNIT_BLOCKS_MAX;
+	count_items(c, n_slots);
+	if (!transaction_begin(c->volume, c->allocator, &tx, err))
+		return false;
+	crypt_seal_write(&no_seal, &seal);
+	if (!insert_headers(c, tx, err))
+		goto drop;
+	for (size_t i = 0; i < n_slots; i++) {
+		if (!insert(c, tx, CRYPT_SLOT, le16(slots[i].header.number), &slots[i], sizeof(slots[i]), err))
+			goto drop;
+	}
+	if (!insert_members(c, tx, err) || !insert_flags(c, tx, err) || !insert(c, tx, CRYPT_SEAL, 0, &seal, sizeof(seal), err) ||
+	    !domain_items_mac(c->volume, c->header.domain, c->schedule, c->header.items_mac, err))
+		goto drop;
+	return conversion_commit_first(c, tx, CRYPT_PHASE_STRUCTURE, CURSOR_FIRST, err);
+drop:
+	transaction_drop(tx);
+	return false;
+}
+
+/* --- placeholders ------------------------------------------------------------------------------------- */
+
+struct building {
+	struct conversion *c;
+	struct transaction *tx;
+	uint64_t next;		/* cursor value of the item to insert next */
+	uint64_t start;		/* items below it exist */
+	uint8_t *item;
+	unsigned n_inline;	/* inline units in item */
+	unsigned per_item;
+	uint64_t inline_index;
+};
+
+static bool insert_next(struct building *b, enum crypt_kind kind, uint64_t index, const uint8_t *bytes, size_t len, struct error *err)
+{
+	struct conversion *c = b->c;
+	bool stops;
+
+	if (b->next++ < b->start)
+		return true;
+	if (!conversion_has_room(c, b->tx, INSERT_BLOCKS, 0, 0)) {
+		struct transaction *tx = b->tx;
+
+		b->tx = NULL;
+		if (!conversion_commit(c, tx, CRYPT_PHASE_STRUCTURE, b->next - 1, NULL, 0, err) || !conversion_stops(c, &stops, err) ||
+		    !transaction_begin(c->volume, c->allocator, &b->tx, err))
+			return false;
+		conversion_progress(c, b->next, CURSOR_FIRST + c->header.n_unit_items + c->header.n_inline_items);
+	}
+	return insert(c, b->tx, kind, index, bytes, len, err);
+}
+
+static bool place_units(struct building *b, struct error *err)
+{
+	struct conversion *c = b->c;
+	struct unit_packer packer = { .scan = c->scan, .item_max = crypt_item_max(c->volume->super.node_size) };
+	uint64_t index = 0;
+	uint32_t len;
+	unsigned n_units;
+
+	while (unit_pack_next(&packer, c->header.cipher, b->item, &len, &n_units)) {
+		if (!insert_next(b, CRYPT_UNITS, index++, b->item, len, err))
+			return false;
+	}
+	return true;
+}
+
+static bool flush_inline(struct building *b, struct error *err)
+{
+	struct disk_crypt_head head;
+
+	if (b->n_inline == 0)
+		return true;
+	crypt_head_write(&head, CRYPT_INLINE_UNITS, b->n_inline);
+	memcpy(b->item, &head, sizeof(head));
+
+	const size_t len = sizeof(head) + b->n_inline * sizeof(struct disk_crypt_inline_unit);
+
+	b->n_inline = 0;
+	return insert_next(b, CRYPT_INLINE_UNITS, b->inline_index++, b->item, len, err);
+}
+
+static bool place_inline(void *context, const struct scan_block *leaf, const struct inline_payload *payload, struct error *err)
+{
+	struct building *b = context;
+	const struct disk_crypt_inline_unit unit = {
+		.i = {
+			.cipher = b->c->header.cipher,
+			.kind = payload->kind,
+			.root = to_le64(b->c->scan->member[leaf->member]),
+			.inode = to_le64(payload->inode),
+			.offset = to_le64(payload->offset),
+			.length = to_le32((uint32_t)payload->bytes.left),
+		},
+	};
+
+	memcpy(b->item + sizeof(struct disk_crypt_head) + b->n_inline * sizeof(unit), &unit, sizeof(unit));
+	b->n_inline++;
+	return b->n_inline < b->per_item || flush_inline(b, err);
+}
+
+bool structure_continue(struct conversion *c, struct error *err)
+{
+	const uint32_t node_size = c->volume->super.node_size;
+	struct building b = {
+		.c = c,
+		.next = CURSOR_FIRST,
+		.start = c->cursor,
+		.item = malloc(node_size),
+		.per_item = inline_units_per_item(node_size),
+	};
+	bool ok = false;
+
+	if (!b.item)
+		return error_memory(err);
+	if (!transaction_begin(c->volume, c->allocator, &b.tx, err) || !place_units(&b, err) ||
+	    !payloads_visit(c->scan, place_inline, &b, err) || !flush_inline(&b, err))
+		goto out;
+
+	struct transaction *tx = b.tx;
+
+	b.tx = NULL;
+	ok = conversion_commit(c, tx, CRYPT_PHASE_STRUCTURE, b.next, NULL, 0, err);
+out:
+	if (b.tx)
+		transaction_drop(b.tx);
+	free(b.item);
+	return ok;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Payloads in leaves that are inline units, or become some: walking over them in the one order that counts. */
+#ifndef COMMON_FS_PAYLOADS_H
+#define COMMON_FS_PAYLOADS_H
+
+#include "common/fs/inline-map.h"
+#include "common/fs/scan.h"
+
+/* Every payload of the leaves of a scan, by leaf address, then slot; payload and leaf are borrowed. */
+typedef bool payload_visit(void *context, const struct scan_block *leaf, const struct inline_payload *payload, struct error *err);
+bool payloads_visit(const struct scan *scan, payload_visit *visit, void *context, struct error *err) must_use;
+
+/* Those of one leaf. */
+bool payloads_of_leaf(const struct scan *scan, const struct scan_block *at, struct block *block, struct mode_memory *memory,
+		      payload_visit *visit, void *context, struct error *err) must_use;
+
+#endif /* COMMON_FS_PAYLOADS_H */
