@@ -13,8 +13,11 @@
 struct domain {
 	struct volume *volume;
 	uint16_t number;
-	struct crypt_header header;
-	bool one_header_bad;		/* one copy is missing or bad: a warning */
+	struct crypt_header header;	/* the newest copy that fits the items; after domain_open() the newest authentic one */
+	struct crypt_header copy[2];
+	bool copy_valid[2];		/* by layout */
+	bool one_header_bad;		/* one copy is missing, bad or older: a warning */
+	bool unfinished;		/* from domain_read_unfinished() */
 	struct crypt_slot *slots;
 	size_t n_slots;
 	struct crypt_member *members;	/* by ascending id */
@@ -29,19 +32,35 @@ struct domain {
 /* "aes-256-gcm@btrfs:75197c8e" */
 void domain_tag_text(const struct domain *domain, char text[48]);
 
-/* The domain that a subvolume is sealed in; *domain NULL (and true) where it is not sealed.  Reads items, checks layout, not MACs. */
+/*
+ * The domain that a subvolume is sealed in; *domain NULL (and true) where it is not sealed.  Reads items, checks layout, not MACs.
+ * A tagged root that no domain has, though one has its tag (the snapshot between it and its source was deleted), gets that one: what it
+ * really is shows when its data are opened.  A tag of ours without any domain: ERROR_CORRUPT.  While a conversion is unfinished, its own
+ * domain comes from domain_read_unfinished(), for the subvolumes that have its tag or are in its member items.
+ */
 bool domain_find(struct volume *volume, const struct subvolume_list *list, const struct subvolume *subvolume,
 		 struct domain **domain, struct error *err) must_use;
 /* All domain numbers of the filesystem, malloced. */
 bool domain_numbers(struct volume *volume, uint16_t **numbers, size_t *n, struct error *err) must_use;
+/* ERROR_NOT_FOUND where there are no such items; ERROR_KEY_HEADER where no copy of the header fits the items. */
 bool domain_read(struct volume *volume, uint16_t number, struct domain **domain, struct error *err) must_use;
+/*
+ * Header and slots from the copies that an unfinished conversion keeps outside the root tree; no members.  Tries every mirror.  ERROR_STATE
+ * where the state in the superblock does not lead there, ERROR_KEY_HEADER where no mirror is whole.
+ */
+bool domain_read_unfinished(struct volume *volume, struct domain **domain, struct error *err) must_use;
+/* Those copies, malloced: header | n_slots le32 | slots | SHA-256 of all before. */
+#define DOMAIN_KEYS_MAX (sizeof(struct disk_crypt_header) + 4 + CRYPT_SLOTS_MAX * sizeof(struct disk_crypt_slot) + 32)
+bool domain_keys_encode(const struct crypt_header *header, const struct disk_crypt_slot *slots, size_t n_slots, uint8_t **bytes,
+			size_t *len, struct error *err) must_use;
 void domain_free(struct domain *domain);
 static inline void domain_cleanup(struct domain **p) { domain_free(*p); }
 #define cleanup_domain __attribute__((cleanup(domain_cleanup)))
 
 /*
- * Opens it: tries the slots (only slot `slot` where it is not -1) with secret, or takes volume_key; checks the key check value and the header's MACs.
- * ERROR_KEY: no slot opens.  ERROR_KEY_HEADER: header or slot not authentic.
+ * Opens it: takes volume_key, or where it is NULL tries the slots with secret (only slot `slot` where it is not -1); checks the key check value and
+ * the header's MACs (not that of the items where unfinished).  ERROR_KEY: no slot opens, or another volume key.  ERROR_KEY_HEADER: header or
+ * items not authentic.  The newest authentic copy of the header wins.
  */
 bool domain_open(struct domain *domain, const struct secret *secret, const struct secret *volume_key, int slot,
 		 struct error *err) must_use;
@@ -50,5 +69,10 @@ bool domain_open(struct domain *domain, const struct secret *secret, const struc
  * Is this subvolume part of the domain?  A member by its item (id and uuid), or a root with the domain's tag whose chain of parent uuids reaches a member.
  */
 bool domain_has(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume);
+
+/* Does the root item carry this domain's tag: algorithm and key hash?  Anyone can write that there. */
+bool domain_has_tag(const struct domain *domain, const struct root *root);
+/* The member item of a subvolume id; NULL: none. */
+const struct crypt_member *domain_member(const struct domain *domain, uint64_t id);
 
 #endif /* COMMON_FS_DOMAIN_H */

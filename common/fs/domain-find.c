@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which domain a subvolume belongs to: by its member item, or by its tag and its ancestors. */
+#include "common/fs/domain.h"
+
+#include <stdlib.h>
+
+/* --- one domain --------------------------------------------------------------------- */
+
+bool domain_has_tag(const struct domain *domain, const struct root *root)
+{
+	struct le32 hash;
+
+	memcpy(&hash, domain->header.kcv, sizeof(hash));
+	return !root->is_short && root->key_hash == le32(hash) &&
+	       strcmp(root->algorithm, crypt_cipher_name(domain->header.cipher)) == 0;
+}
+
+const struct crypt_member *domain_member(const struct domain *domain, uint64_t id)
+{
+	for (size_t low = 0, high = domain->n_members; low < high;) {
+		const size_t middle = low + (high - low) / 2;
+		const struct crypt_member *const member = &domain->members[middle];
+
+		if (member->id == id)
+			return member;
+		if (member->id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+static bool is_none(const uint8_t uuid[UUID_SIZE])
+{
+	static const uint8_t none[UUID_SIZE];
+
+	return memcmp(uuid, none, UUID_SIZE) == 0;
+}
+
+static bool has_uuid(const struct root *root)
+{
+	return root->has_v2 && !root->is_short;
+}
+
+/* An id may be given again after its subvolume is gone: the uuid decides. */
+static bool is_member(const struct domain *domain, const struct subvolume *subvolume)
+{
+	const struct crypt_member *const member = domain_member(domain, subvolume->id);
+
+	return member && (has_uuid(&subvolume->root) ? memcmp(member->uuid, subvolume->root.uuid, UUID_SIZE) == 0
+						     : is_none(member->uuid));
+}
+
+static bool is_member_uuid(const struct domain *domain, const uint8_t uuid[UUID_SIZE])
+{
+	for (size_t i = 0; i < domain->n_members; i++) {
+		if (memcmp(domain->members[i].uuid, uuid, UUID_SIZE) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool domain_has(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume)
+{
+	if (is_member(domain, subvolume))
+		return true;
+	if (!domain_has_tag(domain, &subvolume->root))
+		return false;
+	/* A ring of parents, which a damaged image may have, is as long as the list at most. */
+	for (size_t steps = 0; steps <= list->n; steps++) {
+		const uint8_t *const parent = subvolume->root.parent_uuid;
+
+		if (!has_uuid(&subvolume->root) || is_none(parent))
+			return false;
+		if (is_member_uuid(domain, parent))
+			return true;
+		subvolume = subvolume_by_uuid(list, parent);
+		if (!subvolume)
+			return false;
+	}
+	return false;
+}
+
+/* --- all domains ----------------------------------------------------------------------- */
+
+bool domain_numbers(struct volume *volume, uint16_t **numbers, size_t *n, struct error *err)
+{
+	const struct key last = crypt_second_header_key(UINT16_MAX);
+	struct key first = crypt_key(0, CRYPT_HEADER, 0);
+	uint16_t *found = NULL;
+	size_t n_found = 0;
+	struct tree tree;
+	bool ok = tree_open(volume, ROOT_TREE_ID, &tree, err);
+
+	/* From domain to domain: what is in one may be a million items. */
+	while (ok) {
+		cleanup_tree_iter struct tree_iter iter = { 0 };
+
+		ok = tree_seek(&tree, &first, &iter, err);
+		if (!ok || !iter.valid || key_compare(&iter.key, &last) > 0)
+			break;
+
+		const uint16_t number = (uint16_t)(iter.key.offset >> 48);
+		uint16_t *const more = reallocarray(found, n_found + 1, sizeof(*more));
+
+		ok = more || error_memory(err);
+		if (!more)
+			break;
+		found = more;
+		found[n_found++] = number;
+		if (number == UINT16_MAX)
+			break;
+		first = crypt_key(number + 1, CRYPT_HEADER, 0);
+	}
+	if (!ok) {
+		free(found);
+		return false;
+	}
+	*numbers = found;
+	*n = n_found;
+	return true;
+}
+
+struct search {
+	const struct subvolume_list *list;
+	const struct subvolume *subvolume;
+	struct domain *has;		/* the domain that has it */
+	struct domain *has_tag;		/* else the first one that has its tag */
+	struct error why;		/* a domain that cannot be read */
+};
+
+/* Keeps the domain where it is one of those looked for. */
+static void consider(struct search *s, struct domain *domain)
+{
+	if (!s->has && domain_has(domain, s->list, s->subvolume))
+		s->has = domain;
+	else if (!s->has_tag && domain_has_tag(domain, &s->subvolume->root))
+		s->has_tag = domain;
+	else
+		domain_free(domain);
+}
+
+/* One damaged domain must not keep people from the others. */
+static bool consider_number(struct search *s, struct volume *volume, uint16_t number, struct error *err)
+{
+	struct domain *domain;
+	struct error why = { 0 };
+
+	if (domain_read(volume, number, &domain, &why)) {
+		consider(s, domain);
+		return true;
+	}
+	if (why.kind == ERROR_MEMORY || why.kind == ERROR_IO) {
+		*err = why;
+		return false;
+	}
+	if (s->why.kind == ERROR_NONE)
+		s->why = why;
+	return true;
+}
+
+/* Member items are in the root tree as soon as there is any, and stay until the end. */
+static bool is_being_converted(const struct search *s, struct volume *volume, uint16_t number)
+{
+	cleanup_domain struct domain *items = NULL;
+	struct error why = { 0 };
+
+	return domain_read(volume, number, &items, &why) && domain_has(items, s->list, s->subvolume);
+}
+
+/* What is being converted is only whole outside the root tree.  *number is left out there; UINT32_MAX: none. */
+static bool consider_unfinished(struct search *s, struct volume *volume, uint32_t *number, struct error *err)
+{
+	struct crypt_state_tail state;
+	struct domain *domain;
+	struct error why = { 0 };
+
+	*number = UINT32_MAX;
+	if (!(volume->super.incompat & INCOMPAT_CRYPT_UNFINISHED))
+		return true;
+	if (crypt_state_read(volume->super.disk.tail, &state, &why))
+		*number = state.domain;
+	if (domain_read_unfinished(volume, &domain, &why)) {
+		if (is_being_converted(s, volume, domain->number))
+			s->has = domain;
+		else
+			consider(s, domain);
+		return true;
+	}
+	if (why.kind == ERROR_MEMORY || why.kind == ERROR_IO) {
+		*err = why;
+		return false;
+	}
+	s->why = why;
+	return true;
+}
+
+/* Tags of the format of 2016 are none of ours. */
+static bool has_our_tag(const struct root *root)
+{
+	return !root->is_short && (strcmp(root->algorithm, crypt_cipher_name(CIPHER_AES_256_GCM)) == 0 ||
+				   strcmp(root->algorithm, crypt_cipher_name(CIPHER_CHACHA20_POLY1305)) == 0);
+}
+
+bool domain_find(struct volume *volume, const struct subvolume_list *list, const struct subvolume *subvolume,
+		 struct domain **domain, struct error *err)
+{
+	struct search s = { .list = list, .subvolume = subvolume };
+	uint16_t *numbers = NULL;
+	uint32_t unfinished;
+	size_t n = 0;
+	bool ok = consider_unfinished(&s, volume, &unfinished, err) && domain_numbers(volume, &numbers, &n, err);
+
+	for (size_t i = 0; ok && i < n && !s.has; i++)
+		ok = numbers[i] == unfinished || consider_number(&s, volume, numbers[i], err);
+	free(numbers);
+
+	struct domain *const found = s.has ? s.has : s.has_tag;
+	char tag[ROOT_TAG_TEXT_SIZE];
+
+	if (ok && !found && has_our_tag(&subvolume->root) && root_tag_text(&subvolume->root, tag)) {
+		if (s.why.kind != ERROR_NONE)
+			*err = s.why;
+		else
+			error_set(err, ERROR_CORRUPT, "its root item has the tag %s, but there are no crypt items of that domain", tag);
+		ok = false;
+	}
+	if (s.has_tag != found || !ok)
+		domain_free(s.has_tag);
+	if (!ok) {
+		domain_free(s.has);
+		return false;
+	}
+	*domain = found;
+	return true;
+}

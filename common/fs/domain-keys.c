@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Header and slots as an unfinished conversion keeps them outside the root tree, where they are whole at every moment. */
+#include "common/fs/domain.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define KEYS_MIN (sizeof(struct disk_crypt_header) + sizeof(struct le32) + HASH_SIZE)
+#define HASH_SIZE 32u
+
+bool domain_keys_encode(const struct crypt_header *header, const struct disk_crypt_slot *slots, size_t n_slots, uint8_t **bytes,
+			size_t *len, struct error *err)
+{
+	const struct le32 n = to_le32((uint32_t)n_slots);
+	const size_t size = KEYS_MIN + n_slots * sizeof(*slots);
+	struct disk_crypt_header disk;
+	uint8_t *out, *at;
+
+	assert(n_slots <= CRYPT_SLOTS_MAX);
+	out = at = malloc(size);
+	if (!out)
+		return error_memory(err);
+	crypt_header_write(header, &disk);
+	at = (uint8_t *)mempcpy(at, &disk, sizeof(disk));
+	at = (uint8_t *)mempcpy(at, &n, sizeof(n));
+	if (n_slots > 0)
+		at = (uint8_t *)mempcpy(at, slots, n_slots * sizeof(*slots));
+	if (!crypto_sha256(out, size - HASH_SIZE, at, err)) {
+		free(out);
+		return false;
+	}
+	*bytes = out;
+	*len = size;
+	return true;
+}
+
+/* Splits off the part that the hash at its end covers. */
+static bool check_hash(const uint8_t *bytes, size_t len, uint64_t where, struct cursor *keys, uint32_t *n_slots, struct error *err)
+{
+	uint8_t hash[HASH_SIZE];
+	struct le32 n;
+
+	memcpy(&n, bytes + sizeof(struct disk_crypt_header), sizeof(n));
+	*n_slots = le32(n);
+	if (*n_slots > CRYPT_SLOTS_MAX)
+		return error_set(err, ERROR_KEY_HEADER, "copies of the keys at %" PRIu64 ": %" PRIu32 " key slots, not 0 to %u", where,
+				 *n_slots, CRYPT_SLOTS_MAX);
+
+	const size_t covered = KEYS_MIN - HASH_SIZE + *n_slots * sizeof(struct disk_crypt_slot);
+
+	if (covered + HASH_SIZE > len)
+		return error_set(err, ERROR_KEY_HEADER, "copies of the keys at %" PRIu64 ": %" PRIu32 " key slots take %zu bytes, there are %zu",
+				 where, *n_slots, covered + HASH_SIZE, len);
+	if (!crypto_sha256(bytes, covered, hash, err))
+		return false;
+	if (memcmp(hash, bytes + covered, HASH_SIZE) != 0)
+		return error_set(err, ERROR_KEY_HEADER, "copies of the keys at %" PRIu64 ": their hash is wrong", where);
+	*keys = (struct cursor){ bytes, covered, where };
+	return true;
+}
+
+static bool decode(struct domain *d, const uint8_t *bytes, size_t len, uint64_t where, struct error *err)
+{
+	struct cursor keys = { 0 }, part;
+	struct le32 skipped;
+	uint32_t n_slots;
+
+	if (!check_hash(bytes, len, where, &keys, &n_slots, err))
+		return false;
+	if (!cursor_take(&keys, sizeof(struct disk_crypt_header), &part) || !crypt_header_read(&part, &d->copy[0], err) ||
+	    !cursor_read(&keys, &skipped, sizeof(skipped)))
+		return false;
+	for (d->n_slots = 0; d->n_slots < n_slots; d->n_slots++) {
+		struct crypt_slot *const slot = &d->slots[d->n_slots];
+
+		if (!cursor_take(&keys, sizeof(struct disk_crypt_slot), &part) || !crypt_slot_read(&part, slot, err))
+			return false;
+		if (memcmp(slot->domain_uuid, d->copy[0].domain_uuid, CRYPT_UUID_SIZE) != 0)
+			return error_set(err, ERROR_KEY_HEADER, "copies of the keys at %" PRIu64 ": key slot %u is of another domain", where,
+					 slot->number);
+	}
+	d->header = d->copy[0];
+	d->copy_valid[0] = true;
+	return true;
+}
+
+/* The first mirror that is whole; of several bad ones, the first one's fault. */
+static bool read_mirrors(struct domain *d, const struct crypt_range *range, struct error *err)
+{
+	const size_t len = range->length < DOMAIN_KEYS_MAX ? range->length : DOMAIN_KEYS_MAX;
+	const struct chunk *chunk;
+	uint8_t bytes[DOMAIN_KEYS_MAX];
+	struct error first = { 0 };
+
+	if (range->length < KEYS_MIN)
+		return error_set(err, ERROR_STATE, "conversion state in the superblock: %" PRIu64 " bytes for keys, not at least %zu",
+				 range->length, KEYS_MIN);
+	if (!volume_chunk(d->volume, range->logical, &chunk, err)) {
+		if (err->kind == ERROR_CORRUPT)
+			err->kind = ERROR_STATE;
+		return error_prefix(err, "conversion state in the superblock");
+	}
+	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++) {
+		struct error error = { 0 };
+
+		if (volume_read(d->volume, range->logical, bytes, len, mirror, &error) &&
+		    decode(d, bytes, len, range->logical, &error))
+			return true;
+		if (first.kind == ERROR_NONE)
+			first = error;
+	}
+	if (first.kind == ERROR_CORRUPT)	/* the range leaves its chunk */
+		first.kind = ERROR_STATE;
+	*err = first;
+	return false;
+}
+
+bool domain_read_unfinished(struct volume *volume, struct domain **domain, struct error *err)
+{
+	cleanup_domain struct domain *d = calloc(1, sizeof(*d));
+	struct crypt_state_tail state;
+
+	if (!d)
+		return error_memory(err);
+	d->slots = calloc(CRYPT_SLOTS_MAX, sizeof(*d->slots));
+	if (!d->slots)
+		return error_memory(err);
+	if (!(volume->super.incompat & INCOMPAT_CRYPT_UNFINISHED))
+		return error_set(err, ERROR_NOT_FOUND, "no conversion is unfinished");
+	d->volume = volume;
+	d->slot_used = -1;
+	d->unfinished = true;
+	if (!crypt_state_read(volume->super.disk.tail, &state, err) || !read_mirrors(d, &state.keys, err))
+		return false;
+	d->number = d->header.domain;
+	if (state.domain != d->header.domain || memcmp(state.disk.domain_uuid, d->header.domain_uuid, CRYPT_UUID_SIZE) != 0)
+		return error_set(err, ERROR_STATE, "conversion state in the superblock: its keys are those of another domain");
+	*domain = d;
+	d = NULL;
+	return true;
+}
