@@ -12,8 +12,8 @@
 #define IMAGE_WARNINGS 64
 
 struct image {
-	char dir[64];
-	char path[96];
+	char dir[128];
+	char path[160];
 	int fd;
 	uint64_t size;
 	struct image_patch { uint64_t at; size_t len; uint8_t *bytes; } patch[IMAGE_PATCHES];
@@ -24,7 +24,10 @@ struct image {
 	char warning[1024];	/* the last one */
 };
 
-/* size bytes, mkfs.btrfs with these options (no quotes), n_files small files in 10 directories.  Fails the test itself. */
+/*
+ * size bytes, mkfs.btrfs with these options (no quotes), n_files small files in 10 directories.  Fails the test itself; exits with 77 where this user
+ * cannot run mkfs.btrfs now.
+ */
 void image_make(struct image *image, uint64_t size, const char *options, unsigned n_files);
 void image_remove(struct image *image);
 

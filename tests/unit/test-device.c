@@ -19,12 +19,14 @@
 
 #define SIZE (1u << 20)
 
-static char path[64];
+static char path[256];
 
 static int make_file(void **state)
 {
+	const char *temp = getenv("TMPDIR");
+
 	(void)state;
-	snprintf(path, sizeof(path), "/tmp/test-device-XXXXXX");
+	snprintf(path, sizeof(path), "%s/test-device-XXXXXX", temp ? temp : "/tmp");
 
 	const int fd = mkstemp(path);
 
