@@ -188,7 +188,7 @@ static bool count_in_super(struct transaction *tx, bool more, struct error *err)
 /* The trees of the superblock have no root item. */
 static bool count_in_root(struct transaction *tx, uint64_t owner, bool more, struct error *err)
 {
-	const struct known_root *root;
+	struct known_root *root;
 	uint8_t *data;
 
 	if (owner == ROOT_TREE_ID || owner == CHUNK_TREE_ID)

@@ -38,6 +38,8 @@ static bool insert_at(struct ranges *set, size_t i, uint64_t logical, uint64_t l
 
 static void remove_at(struct ranges *set, size_t i, size_t n)
 {
+	if (n == 0)
+		return;
 	memmove(&set->range[i], &set->range[i + n], (set->n - i - n) * sizeof(*set->range));
 	set->n -= n;
 }

@@ -26,9 +26,10 @@ struct known_root {
 	uint64_t id;
 	uint64_t logical;
 	struct key item;
+	struct key last;	/* where the last item was put: ascending inserts are told by it */
 };
 
-#define KNOWN_ROOTS_MAX 10u
+#define KNOWN_ROOTS_MAX 16u
 
 struct transaction {
 	struct volume *volume;
@@ -43,9 +44,6 @@ struct transaction {
 	struct known_root root[KNOWN_ROOTS_MAX];
 	size_t n_roots;
 	bool settled;
-	/* where the last item was put: ascending inserts are told by it */
-	uint64_t last_tree;
-	struct key last_key;
 	/* as at the beginning */
 	uint64_t bytes_used;
 	uint8_t root_level, chunk_root_level;
@@ -56,8 +54,8 @@ static inline struct leaf_bytes bytes_of(const struct block *block)
 	return (struct leaf_bytes){ block->bytes, block->node.size };
 }
 
-/* The tree's root; the transaction remembers it. */
-bool transaction_root(struct transaction *tx, uint64_t id, const struct known_root **root, struct error *err) must_use;
+/* The tree's root; the transaction remembers it, and *root stays where it is. */
+bool transaction_root(struct transaction *tx, uint64_t id, struct known_root **root, struct error *err) must_use;
 
 /* A new block with the header of source (owner, generation, flags, ids), of this level and empty; hold it to keep it. */
 bool transaction_new_block(struct transaction *tx, const struct block *source, uint8_t level, struct block **block,

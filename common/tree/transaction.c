@@ -223,7 +223,7 @@ bool transaction_check_tree(uint64_t id, struct error *err)
 	}
 }
 
-bool transaction_root(struct transaction *tx, uint64_t id, const struct known_root **out, struct error *err)
+bool transaction_root(struct transaction *tx, uint64_t id, struct known_root **out, struct error *err)
 {
 	struct tree tree;
 	struct key item;
@@ -244,9 +244,12 @@ bool transaction_root(struct transaction *tx, uint64_t id, const struct known_ro
 		return error_prefix(err, "tree %" PRIu64, id);
 	block_put(block);
 
-	struct known_root *root = &tx->root[tx->n_roots < KNOWN_ROOTS_MAX ? tx->n_roots++ : KNOWN_ROOTS_MAX - 1];
+	if (tx->n_roots == KNOWN_ROOTS_MAX)
+		return error_set(err, ERROR_REFUSED, "tree %" PRIu64 ": one transaction edits at most %u trees", id, KNOWN_ROOTS_MAX);
 
-	*root = (struct known_root){ id, tree.logical, item };
+	struct known_root *root = &tx->root[tx->n_roots++];
+
+	*root = (struct known_root){ .id = id, .logical = tree.logical, .item = item };
 	*out = root;
 	return true;
 }
@@ -254,7 +257,7 @@ bool transaction_root(struct transaction *tx, uint64_t id, const struct known_ro
 bool transaction_set_root_level(struct transaction *tx, uint64_t id, uint8_t old_level, uint8_t level, struct error *err)
 {
 	struct superblock *super = &tx->volume->super;
-	const struct known_root *root;
+	struct known_root *root;
 	uint8_t *data;
 
 	if (!transaction_root(tx, id, &root, err))

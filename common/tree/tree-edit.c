@@ -57,14 +57,12 @@ static bool ascending_cut(struct leaf_bytes leaf, uint32_t slot, uint32_t need, 
 
 static bool continues_ascent(const struct tree_path *path)
 {
-	const struct transaction *tx = path->tx;
-
-	if (tx->last_tree != path->id || path->slot[0] == 0)
+	if (path->slot[0] == 0)
 		return false;
 
 	const struct key before = node_key(&path->block[0]->node, path->slot[0] - 1);
 
-	return key_compare(&before, &tx->last_key) == 0;
+	return key_compare(&before, &path->root->last) == 0;
 }
 
 /* To the beginning of the leaf on the right, if it has the same parent and room. */
@@ -175,8 +173,7 @@ bool tree_edit_insert(struct transaction *tx, uint64_t id, const struct key *key
 		memcpy(payload, data, len);
 	if (!block_refresh(path.block[0], err) || (path.slot[0] == 0 && !tree_path_fix_first(&path, 0, err)))
 		return false;
-	tx->last_tree = id;
-	tx->last_key = *key;
+	path.root->last = *key;
 	return true;
 }
 

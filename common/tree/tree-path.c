@@ -34,19 +34,18 @@ static uint32_t pointer_slot(const struct node *node, const struct key *key, uin
 bool tree_path_search(struct transaction *tx, uint64_t id, const struct key *key, struct tree_path *path, bool *found,
 		      struct error *err)
 {
-	const struct known_root *root;
 	struct key bound[LEVEL_MAX];
 	const struct key *below = NULL;
 
 	tree_path_release(path);
 	path->tx = tx;
 	path->id = id;
-	if (!transaction_root(tx, id, &root, err))
+	if (!transaction_root(tx, id, &path->root, err))
 		return false;
 
 	struct block *block;
 
-	if (!block_get(tx->volume, root->logical, NULL, &block, err))
+	if (!block_get(tx->volume, path->root->logical, NULL, &block, err))
 		return false;
 	path->top = block->node.level;
 	for (unsigned level = path->top;; level--) {

@@ -12,6 +12,7 @@
 struct tree_path {
 	struct transaction *tx;
 	uint64_t id;
+	struct known_root *root;
 	uint8_t top;			/* level of the root */
 	struct block *block[LEVEL_MAX];	/* held */
 	uint32_t slot[LEVEL_MAX];

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Compares the trees of a filesystem with each other. */
+#include "tests/support/tree-check.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include <xxhash.h>
+
+#include "common/tree/allocator.h"
+#include "common/util/set64.h"
+#include "format/extent-item.h"
+
+#define wrong(...) error_set(err, ERROR_CORRUPT, __VA_ARGS__)
+
+/* --- blocks and their extent items -------------------------------------------------- */
+
+struct blocks {
+	struct volume *volume;
+	struct tree extent_tree;
+	struct set64 seen;
+	uint64_t owner;
+};
+
+static bool check_extent_item(struct tree_iter *iter, const struct block *block, uint64_t owner, struct error *err)
+{
+	struct extent_item extent;
+	struct extent_ref ref;
+
+	if (!extent_item_read(&iter->item, &iter->key, &extent, err))
+		return false;
+	if (!(extent.flags & EXTENT_FLAG_TREE_BLOCK) || extent.refs != 1 || extent.level != block->node.level ||
+	    extent.generation != block->node.generation)
+		return wrong("tree block %" PRIu64 ": its extent item is another's", block->logical);
+	if (extent.inline_refs.left == 0)
+		return wrong("tree block %" PRIu64 ": no reference in its extent item", block->logical);
+	if (!extent_ref_next(&extent.inline_refs, &ref, err))
+		return false;
+	if (ref.type != KEY_TREE_BLOCK_REF || ref.root != owner || extent.inline_refs.left != 0)
+		return wrong("tree block %" PRIu64 ": reference to tree %" PRIu64 ", not %" PRIu64, block->logical, ref.root, owner);
+	return true;
+}
+
+static bool check_block(void *context, struct block *block, bool *descend, struct error *err)
+{
+	struct blocks *blocks = context;
+	const uint32_t size = blocks->volume->super.node_size;
+	const struct key skinny = { block->logical, KEY_METADATA_ITEM, block->node.level };
+	const struct key full = { block->logical, KEY_EXTENT_ITEM, size };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	bool added, found;
+
+	(void)descend;
+	if (!set64_add(&blocks->seen, block->logical, &added, err))
+		return false;
+	if (!added || block->node.owner != blocks->owner)
+		return wrong("tree block %" PRIu64 " is in two trees", block->logical);
+	if (block->logical % size != 0)
+		return wrong("tree block %" PRIu64 " is not aligned", block->logical);
+	if (!tree_find(&blocks->extent_tree, &skinny, &iter, &found, err) ||
+	    (!found && !tree_find(&blocks->extent_tree, &full, &iter, &found, err)))
+		return false;
+	if (!found)
+		return wrong("tree block %" PRIu64 " of tree %" PRIu64 " has no extent item", block->logical, blocks->owner);
+	return check_extent_item(&iter, block, blocks->owner, err);
+}
+
+static bool check_tree(struct blocks *blocks, uint64_t id, struct error *err)
+{
+	struct tree tree;
+	struct root root;
+	struct key key;
+	const size_t before = set64_count(&blocks->seen);
+
+	if (!tree_open_root(blocks->volume, id, &tree, &root, &key, err))
+		return err->kind == ERROR_NOT_FOUND;
+	blocks->owner = id;
+	if (!tree_walk(&tree, check_block, blocks, err))
+		return false;
+
+	const uint64_t used = (set64_count(&blocks->seen) - before) * blocks->volume->super.node_size;
+
+	if (id != ROOT_TREE_ID && id != CHUNK_TREE_ID && root.bytes_used != used)
+		return wrong("tree %" PRIu64 ": root item counts %" PRIu64 " bytes, its blocks take %" PRIu64, id, root.bytes_used,
+			     used);
+	return true;
+}
+
+/* mkfs.btrfs writes these trees; a test that makes subvolumes checks with btrfs check. */
+static bool check_blocks(struct volume *volume, struct error *err)
+{
+	static const uint64_t ids[] = { ROOT_TREE_ID, EXTENT_TREE_ID, CHUNK_TREE_ID, DEV_TREE_ID, FS_TREE_ID, CSUM_TREE_ID,
+					UUID_TREE_ID, FREE_SPACE_TREE_ID, BLOCK_GROUP_TREE_ID, DATA_RELOC_TREE_ID };
+	const struct key first = { 0 };
+	struct blocks blocks = { .volume = volume };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	size_t n = 0;
+	bool ok = tree_open(volume, EXTENT_TREE_ID, &blocks.extent_tree, err);
+
+	for (size_t i = 0; ok && i < sizeof(ids) / sizeof(*ids); i++)
+		ok = check_tree(&blocks, ids[i], err);
+	ok = ok && tree_seek(&blocks.extent_tree, &first, &iter, err);
+	while (ok && iter.valid) {
+		struct extent_item extent;
+
+		if (iter.key.type == KEY_METADATA_ITEM || iter.key.type == KEY_EXTENT_ITEM) {
+			ok = extent_item_read(&iter.item, &iter.key, &extent, err);
+			n += ok && (extent.flags & EXTENT_FLAG_TREE_BLOCK);
+		}
+		ok = ok && tree_next(&iter, err);
+	}
+	if (ok && n != set64_count(&blocks.seen))
+		ok = wrong("%zu tree blocks have extent items, %zu are in trees", n, set64_count(&blocks.seen));
+	set64_free(&blocks.seen);
+	return ok;
+}
+
+/* --- free space ---------------------------------------------------------------------- */
+
+/* The next run that a group's bitmaps show; they are read as one row of bits. */
+static bool read_bitmaps(const struct group *group, struct tree_iter *iter, struct ranges *runs, struct error *err)
+{
+	const uint32_t sector = iter->tree.volume->super.sector_size;
+	uint64_t at = group->logical;
+
+	while (iter->valid && iter->key.type == KEY_FREE_SPACE_BITMAP && iter->key.objectid < group->logical + group->length) {
+		if (iter->key.objectid != at)
+			return wrong("free space tree: bitmap at %" PRIu64 ", not %" PRIu64, iter->key.objectid, at);
+		for (uint64_t bit = 0; bit < iter->key.offset / sector; bit++, at += sector) {
+			if (iter->item.at[bit / 8] >> (bit % 8) & 1 && !ranges_add(runs, at, sector, err))
+				return false;
+		}
+		if (!tree_next(iter, err))
+			return false;
+	}
+	return at == group->logical + group->length || wrong("free space tree: the bitmaps end at %" PRIu64, at);
+}
+
+static bool read_runs(const struct group *group, struct tree_iter *iter, struct ranges *runs, struct error *err)
+{
+	while (iter->valid && iter->key.type == KEY_FREE_SPACE_EXTENT && iter->key.objectid < group->logical + group->length) {
+		if (!ranges_add(runs, iter->key.objectid, iter->key.offset, err) || !tree_next(iter, err))
+			return false;
+	}
+	return true;
+}
+
+static bool check_group(const struct tree *tree, const struct group *group, struct error *err)
+{
+	const struct key key = { group->logical, KEY_FREE_SPACE_INFO, group->length };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct ranges runs = { 0 };
+	struct free_space_info info;
+	bool ok;
+
+	if (!tree_find(tree, &key, &iter, &ok, err))
+		return false;
+	if (!ok)
+		return wrong("free space tree: nothing about group %" PRIu64, group->logical);
+	if (!free_space_info_read(&iter.item, &info, err) || !tree_next(&iter, err))
+		return false;
+	ok = info.flags & FREE_SPACE_USING_BITMAPS ? read_bitmaps(group, &iter, &runs, err) : read_runs(group, &iter, &runs, err);
+	if (ok && runs.n != info.extent_count)
+		ok = wrong("free space tree: group %" PRIu64 " counts %u runs, has %zu", group->logical, info.extent_count, runs.n);
+	if (ok && runs.n != group->n_free && (group->flags & GROUP_METADATA))
+		ok = wrong("free space tree: group %" PRIu64 " has %zu runs, the extent tree leaves %zu", group->logical, runs.n,
+			   group->n_free);
+	for (size_t i = 0; ok && i < group->n_free; i++) {
+		const size_t at = ranges_find(&runs, group->free[i].logical);
+
+		if (at == runs.n || memcmp(&runs.range[at], &group->free[i], sizeof(struct free_range)) != 0)
+			ok = wrong("free space tree: no run at %" PRIu64 " of %" PRIu64, group->free[i].logical, group->free[i].length);
+	}
+	ranges_free(&runs);
+	return ok;
+}
+
+/* mkfs.btrfs leaves items behind for groups that it removed again: only groups that there are count. */
+static bool check_free_space(struct volume *volume, const struct allocator *allocator, struct error *err)
+{
+	struct tree tree;
+
+	if (!(volume->super.compat_ro & COMPAT_RO_FREE_SPACE_TREE))
+		return true;
+	if (!tree_open(volume, FREE_SPACE_TREE_ID, &tree, err))
+		return false;
+	for (size_t i = 0; i < allocator_n_groups(allocator); i++) {
+		if (!check_group(&tree, allocator_group(allocator, i), err))
+			return false;
+	}
+	return true;
+}
+
+bool tree_check(struct volume *volume, struct error *err)
+{
+	struct allocator *allocator;
+	uint64_t used = 0;
+
+	if (!allocator_open(volume, &allocator, err))
+		return false;
+	for (size_t i = 0; i < allocator_n_groups(allocator); i++)
+		used += allocator_group(allocator, i)->used;
+
+	bool ok = check_free_space(volume, allocator, err) && check_blocks(volume, err);
+
+	if (ok && used != volume->super.bytes_used)
+		ok = wrong("superblock: %" PRIu64 " bytes used, the groups say %" PRIu64, volume->super.bytes_used, used);
+	if (ok && (le64(volume->super.disk.bytes_used) != used || volume->super.disk.root_level != volume->super.root_level))
+		ok = wrong("superblock: its bytes differ from its numbers");
+	allocator_close(allocator);
+	return ok;
+}
+
+/* --- a fingerprint --------------------------------------------------------------------- */
+
+static bool add_block(void *context, struct block *block, bool *descend, struct error *err)
+{
+	uint32_t gap_at;
+	const uint32_t gap = node_gap(&block->node, &gap_at);
+	uint64_t *sum = context;
+
+	(void)descend;
+	(void)err;
+	/* Checksum and gap are made right only when a transaction settles. */
+	*sum = XXH64(block->bytes + CSUM_SIZE, gap_at - CSUM_SIZE, *sum);
+	*sum = XXH64(block->bytes + gap_at + gap, block->node.size - gap_at - gap, *sum);
+	return true;
+}
+
+bool tree_fingerprint(struct volume *volume, uint64_t *sum, struct error *err)
+{
+	static const uint64_t ids[] = { ROOT_TREE_ID, EXTENT_TREE_ID, CHUNK_TREE_ID, FREE_SPACE_TREE_ID, BLOCK_GROUP_TREE_ID };
+	struct tree tree;
+
+	*sum = XXH64(&volume->super.disk, sizeof(volume->super.disk), volume->super.bytes_used + volume->super.root_level);
+	for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++) {
+		if (!tree_open(volume, ids[i], &tree, err)) {
+			if (err->kind != ERROR_NOT_FOUND)
+				return false;
+			continue;
+		}
+		if (!tree_walk(&tree, add_block, sum, err))
+			return false;
+	}
+	return true;
+}
