@@ -200,12 +200,12 @@ static bool choose_header(struct domain *d, uint64_t n_flags_items, const struct
 
 /* --- the domain --------------------------------------------------------------------- */
 
-void domain_tag_text(const struct domain *domain, char text[48])
+void domain_tag_text(const struct domain *domain, char text[DOMAIN_TAG_TEXT_SIZE])
 {
 	struct le32 hash;
 
 	memcpy(&hash, domain->header.kcv, sizeof(hash));
-	snprintf(text, 48, "%s@btrfs:%08" PRIx32, crypt_cipher_name(domain->header.cipher), le32(hash));
+	snprintf(text, DOMAIN_TAG_TEXT_SIZE, "%s@btrfs:%08" PRIx32, crypt_cipher_name(domain->header.cipher), le32(hash));
 }
 
 void domain_free(struct domain *domain)

@@ -30,7 +30,8 @@ struct domain {
 };
 
 /* "aes-256-gcm@btrfs:75197c8e" */
-void domain_tag_text(const struct domain *domain, char text[48]);
+#define DOMAIN_TAG_TEXT_SIZE 32
+void domain_tag_text(const struct domain *domain, char text[DOMAIN_TAG_TEXT_SIZE]);
 
 /*
  * The domain that a subvolume is sealed in; *domain NULL (and true) where it is not sealed.  Reads items, checks layout, not MACs.

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which domain a subvolume belongs to. */
+#include "common/fs/domain.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/sealed.h"
+
+static const uint8_t uuid_400[UUID_SIZE] = { 4 }, uuid_500[UUID_SIZE] = { 5 };
+
+static struct subvolume subvolume(uint64_t id, const uint8_t *uuid, const uint8_t *parent, bool tagged)
+{
+	struct subvolume s = { .id = id, .root = { .has_v2 = true, .refs = 1 } };
+	struct le32 hash;
+
+	memcpy(&hash, sealed.header.kcv, sizeof(hash));
+	memcpy(s.root.uuid, uuid, UUID_SIZE);
+	if (parent)
+		memcpy(s.root.parent_uuid, parent, UUID_SIZE);
+	if (tagged) {
+		strcpy(s.root.algorithm, "aes-256-gcm");
+		s.root.key_hash = le32(hash);
+	}
+	return s;
+}
+
+/* ERROR_NONE: found; ERROR_NOT_FOUND: not sealed. */
+static enum error_kind find(const struct subvolume_list *list, size_t i)
+{
+	cleanup_domain struct domain *domain = NULL;
+	struct error err = { 0 };
+
+	if (!domain_find(sealed.volume, list, &list->at[i], &domain, &err))
+		return err.kind;
+	assert_true(!domain || domain->number == DOMAIN);
+	return domain ? ERROR_NONE : ERROR_NOT_FOUND;
+}
+
+static void finds_members_and_their_snapshots(void **state)
+{
+	static const uint8_t other[UUID_SIZE] = { 9 }, gone[UUID_SIZE] = { 8 }, ring[UUID_SIZE] = { 7 };
+	struct subvolume at[] = {
+		subvolume(300, sealed_uuid_300, NULL, true), subvolume(400, uuid_400, sealed_uuid_300, true),
+		subvolume(500, uuid_500, uuid_400, true), subvolume(600, other, sealed_uuid_300, false),
+		subvolume(700, ring, ring, true), subvolume(800, gone, NULL, true),
+	};
+	struct subvolume_list list = { .volume = sealed.volume, .at = at, .n = sizeof(at) / sizeof(at[0]) };
+	cleanup_domain struct domain *domain = NULL;
+
+	(void)state;
+	sealed_ok(domain_read(sealed.volume, DOMAIN, &domain, err));
+	assert_non_null(domain_member(domain, 300));
+	assert_null(domain_member(domain, 301));
+	assert_true(domain_has(domain, &list, &at[0]));
+	assert_true(domain_has(domain, &list, &at[1]));
+	assert_true(domain_has(domain, &list, &at[2]));
+	assert_false(domain_has(domain, &list, &at[3]));
+	assert_false(domain_has(domain, &list, &at[4]));
+	assert_int_equal(find(&list, 0), ERROR_NONE);
+	assert_int_equal(find(&list, 2), ERROR_NONE);
+	assert_int_equal(find(&list, 3), ERROR_NOT_FOUND);
+	assert_int_equal(find(&list, 5), ERROR_NONE);	/* by its tag alone */
+	/* The id was given again; the source is gone, its uuid is enough */
+	memcpy(at[0].root.uuid, other, UUID_SIZE);
+	assert_true(domain_has(domain, &list, &at[1]));
+	at[0].root.algorithm[0] = '\0';
+	assert_false(domain_has(domain, &list, &at[0]));
+	assert_int_equal(find(&list, 0), ERROR_NOT_FOUND);
+	/* Tags of nobody here, and of the format of 2016 */
+	at[5].root.key_hash ^= 1;
+	assert_int_equal(find(&list, 5), ERROR_CORRUPT);
+	strcpy(at[5].root.algorithm, "ctr(aes)");
+	assert_int_equal(find(&list, 5), ERROR_NOT_FOUND);
+}
+
+static void lists_domains(void **state)
+{
+	cleanup_domain struct domain *domain = NULL;
+	struct error error = { 0 };
+	uint16_t *numbers = NULL;
+	size_t n = 0;
+
+	(void)state;
+	sealed_insert_at(0, CRYPT_UNITS, 5, "left over", 9);
+	sealed_insert_at(UINT16_MAX, CRYPT_SLOT, 0, &sealed.slot[0], sizeof(sealed.slot[0]));
+	sealed_ok(domain_numbers(sealed.volume, &numbers, &n, err));
+	assert_int_equal(n, 3);
+	assert_int_equal(numbers[0], 0);
+	assert_int_equal(numbers[1], DOMAIN);
+	assert_int_equal(numbers[2], UINT16_MAX);
+	free(numbers);
+	assert_false(domain_read(sealed.volume, 8, &domain, &error));
+	assert_int_equal(error.kind, ERROR_NOT_FOUND);
+	assert_false(domain_read(sealed.volume, UINT16_MAX, &domain, &error));
+	assert_int_equal(error.kind, ERROR_KEY_HEADER);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SEALED_TEST(finds_members_and_their_snapshots),
+		SEALED_TEST(lists_domains),
+	};
+
+	return cmocka_run_group_tests(tests, sealed_make, sealed_remove);
+}

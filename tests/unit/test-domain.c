@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A domain read, opened with every key, and damaged byte by byte. */
+#include "common/fs/domain.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "common/fs/domain-mac.h"
+#include "common/util/hex.h"
+#include "tests/unit/sealed.h"
+
+/* Reads and opens it; ERROR_NONE where that succeeds. */
+static enum error_kind try_open(const struct secret *secret, const struct secret *key, int number, int *slot_used, bool *one_bad)
+{
+	cleanup_domain struct domain *domain = NULL;
+	struct error err = { 0 };
+
+	if (!domain_read(sealed.volume, DOMAIN, &domain, &err) || !domain_open(domain, secret, key, number, &err)) {
+		assert_true(err.kind != ERROR_NONE && err.text[0]);
+		return err.kind;
+	}
+	assert_non_null(domain->schedule);
+	if (slot_used)
+		*slot_used = domain->slot_used;
+	if (one_bad)
+		*one_bad = domain->one_header_bad;
+	return ERROR_NONE;
+}
+
+static enum error_kind open_by_key(bool *one_bad)
+{
+	return try_open(NULL, sealed.volume_key, -1, NULL, one_bad);
+}
+
+/* --- opening -------------------------------------------------------------------------- */
+
+static void reads_what_is_there(void **state)
+{
+	cleanup_domain struct domain *domain = NULL;
+	char tag[DOMAIN_TAG_TEXT_SIZE], want[64] = "aes-256-gcm@btrfs:";
+
+	(void)state;
+	sealed_ok(domain_read(sealed.volume, DOMAIN, &domain, err));
+	assert_int_equal(domain->number, DOMAIN);
+	assert_int_equal(domain->n_slots, 2);
+	assert_int_equal(domain->slots[1].number, 3);
+	assert_string_equal(domain->slots[0].label, "first");
+	assert_int_equal(domain->n_members, 2);
+	assert_int_equal(domain->members[1].id, 300);
+	assert_memory_equal(domain->members[1].path, "a/path", 6);
+	assert_int_equal(domain->n_inode_flags, N_FLAGS);
+	assert_int_equal(domain->inode_flags[1].member, 300);
+	assert_int_equal(domain->header.epoch, 3);
+	assert_false(domain->one_header_bad);
+	domain_tag_text(domain, tag);
+	for (unsigned i = 0; i < 4; i++)
+		hex_text(&sealed.header.kcv[3 - i], 1, want + strlen(want));
+	assert_string_equal(tag, want);
+}
+
+static void opens_with_each_key(void **state)
+{
+	int used = -2;
+	bool one_bad = true;
+
+	(void)state;
+	assert_int_equal(try_open(sealed.alpha, NULL, -1, &used, &one_bad), ERROR_NONE);
+	assert_int_equal(used, 0);
+	assert_false(one_bad);
+	assert_int_equal(try_open(sealed.beta, NULL, -1, &used, NULL), ERROR_NONE);
+	assert_int_equal(used, 3);
+	assert_int_equal(try_open(sealed.beta, NULL, 3, &used, NULL), ERROR_NONE);
+	assert_int_equal(try_open(NULL, sealed.volume_key, -1, &used, NULL), ERROR_NONE);
+	assert_int_equal(used, -1);
+}
+
+static void rejects_other_keys(void **state)
+{
+	cleanup_domain struct domain *domain = NULL;
+	struct error error = { 0 };
+
+	(void)state;
+	assert_int_equal(try_open(sealed.beta, NULL, 0, NULL, NULL), ERROR_KEY);
+	assert_int_equal(try_open(sealed.beta, NULL, 1, NULL, NULL), ERROR_KEY);
+	assert_int_equal(try_open(NULL, sealed.wrong, -1, NULL, NULL), ERROR_KEY);
+	assert_int_equal(try_open(NULL, NULL, -1, NULL, NULL), ERROR_KEY);
+	sealed_ok(domain_read(sealed.volume, DOMAIN, &domain, err));
+	assert_false(domain_open(domain, sealed.wrong, NULL, -1, &error));
+	assert_int_equal(error.kind, ERROR_KEY);
+	assert_string_equal(error.text, "Key was rejected");
+	assert_null(domain->schedule);
+}
+
+/* --- damage ------------------------------------------------------------------------------ */
+
+static void one_copy_of_the_header_is_enough(void **state)
+{
+	(void)state;
+	for (unsigned copy = 0; copy < 2; copy++) {
+		const struct key key = sealed_header_key(copy);
+		bool one_bad = false;
+
+		for (size_t at = 0; at < sizeof(struct disk_crypt_header); at++) {
+			sealed_flip(&key, at);
+			if (open_by_key(&one_bad) != ERROR_NONE || !one_bad)
+				fail_msg("byte %zu of copy %u", at, copy);
+			sealed_flip(&key, at);
+		}
+		assert_int_equal(open_by_key(&one_bad), ERROR_NONE);
+		assert_false(one_bad);
+	}
+}
+
+static void two_bad_copies_are_damage(void **state)
+{
+	const struct key key[2] = { sealed_header_key(0), sealed_header_key(1) };
+	const size_t kcv = offsetof(struct disk_crypt_header, kcv);
+
+	(void)state;
+	for (size_t at = 0; at < sizeof(struct disk_crypt_header); at++) {
+		/* A sealed.volume key alone cannot tell a damaged check value from another key. */
+		const bool is_kcv = at >= kcv && at < kcv + CRYPT_MAC_SIZE;
+
+		for (unsigned i = 0; i < 2; i++)
+			sealed_flip(&key[i], at);
+		if (open_by_key(NULL) != (is_kcv ? ERROR_KEY : ERROR_KEY_HEADER) ||
+		    try_open(sealed.alpha, NULL, -1, NULL, NULL) != ERROR_KEY_HEADER)
+			fail_msg("byte %zu", at);
+		for (unsigned i = 0; i < 2; i++)
+			sealed_flip(&key[i], at);
+	}
+	/* Each bad in its own way */
+	sealed_flip(&key[0], 100);
+	sealed_flip(&key[1], 200);
+	assert_int_equal(open_by_key(NULL), ERROR_KEY_HEADER);
+}
+
+static void vouches_for_every_byte_of_the_items(void **state)
+{
+	const struct key key[] = { crypt_key(DOMAIN, CRYPT_SLOT, 3), crypt_key(DOMAIN, CRYPT_MEMBER, 0),
+				   crypt_key(DOMAIN, CRYPT_MEMBER, 1), crypt_key(DOMAIN, CRYPT_INODE_FLAGS, 0) };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(key) / sizeof(key[0]); i++) {
+		uint32_t len;
+
+		sealed_item(&key[i], &len);
+		for (size_t at = 0; at < len; at++) {
+			sealed_flip(&key[i], at);
+
+			const enum error_kind kind = try_open(sealed.alpha, NULL, 0, NULL, NULL);
+
+			if (kind != ERROR_KEY_HEADER && (i == 0 || kind != ERROR_CORRUPT))
+				fail_msg("byte %zu of item %zu: %d", at, i, kind);
+			sealed_flip(&key[i], at);
+		}
+	}
+	assert_int_equal(open_by_key(NULL), ERROR_NONE);
+}
+
+static void misses_items_and_notices_more(void **state)
+{
+	const struct key slot_3 = crypt_key(DOMAIN, CRYPT_SLOT, 3), flags = crypt_key(DOMAIN, CRYPT_INODE_FLAGS, 0);
+	struct disk_crypt_slot another = sealed.slot[1];
+
+	(void)state;
+	sealed_remove_item(&slot_3);
+	assert_int_equal(open_by_key(NULL), ERROR_KEY_HEADER);
+	/* The same record at another place, and as another number */
+	sealed_insert_at(DOMAIN, CRYPT_SLOT, 4, &sealed.slot[1], sizeof(sealed.slot[1]));
+	assert_int_equal(open_by_key(NULL), ERROR_KEY_HEADER);
+	sealed_insert(&slot_3, &sealed.slot[1], sizeof(sealed.slot[1]));
+	assert_int_equal(open_by_key(NULL), ERROR_KEY_HEADER);
+	sealed_remove_item(&(struct key){ CRYPT_ID, KEY_PERSISTENT_ITEM, slot_3.offset + 1 });
+	assert_int_equal(open_by_key(NULL), ERROR_NONE);
+	another.header.domain_uuid[0] ^= 1;
+	sealed_remove_item(&slot_3);
+	sealed_insert(&slot_3, &another, sizeof(another));
+	assert_int_equal(open_by_key(NULL), ERROR_KEY_HEADER);
+	sealed_remove_item(&slot_3);
+	sealed_insert(&slot_3, &sealed.slot[1], sizeof(sealed.slot[1]));
+	sealed_remove_item(&flags);
+	assert_int_equal(open_by_key(NULL), ERROR_KEY_HEADER);
+}
+
+static void the_newest_authentic_header_wins(void **state)
+{
+	cleanup_domain struct domain *domain = NULL;
+	struct crypt_header newer = sealed.header;
+
+	(void)state;
+	newer.epoch = 4;
+	sealed_put_header(1, &newer);		/* the MAC is that of epoch 3 */
+	sealed_ok(domain_read(sealed.volume, DOMAIN, &domain, err));
+	assert_int_equal(domain->header.epoch, 4);
+	sealed_ok(domain_open(domain, NULL, sealed.volume_key, -1, err));
+	assert_int_equal(domain->header.epoch, 3);
+	assert_true(domain->one_header_bad);
+	sealed_ok(crypt_header_seal(sealed.schedule, &newer, err));
+	for (unsigned copy = 0; copy < 2; copy++) {
+		sealed_put_header(copy, &newer);
+		sealed_put_header(!copy, &sealed.header);
+		domain_free(domain);
+		domain = NULL;
+		sealed_ok(domain_read(sealed.volume, DOMAIN, &domain, err));
+		sealed_ok(domain_open(domain, NULL, sealed.volume_key, -1, err));
+		assert_int_equal(domain->header.epoch, 4);
+		assert_true(domain->one_header_bad);
+	}
+}
+
+/* --- MACs beside another implementation's ---------------------------------------------------- */
+
+static void macs_are_those_of_the_specification(void **state)
+{
+	/* tests/vectors/domain.py prints them */
+	static const char items[] = "b6ed5887339c998c76b5cb30689d0684809f6fff0cfc6a8cc61185a4a304dc9b";
+	static const char mac[] = "87ca85db5f751db90765f84acba81cf14ac98244da46e6fdfd70b52055af7ca5";
+	struct crypt_header h = {
+		.cipher = CIPHER_CHACHA20_POLY1305, .state = CRYPT_STATE_SEALED, .unit_max = 500, .domain = DOMAIN, .had_verity = true,
+		.epoch = 0x0102030405060708, .n_slots = 1, .n_members = 2, .n_inode_flags_items = 3, .n_unit_items = 4, .n_units = 5,
+		.n_inline_items = 6, .n_inline_units = 7,
+	};
+	struct key first = crypt_key(DOMAIN, CRYPT_SLOT, 0), last = crypt_key(DOMAIN, CRYPT_INODE_FLAGS, CRYPT_INDEX_LAST);
+	bool authentic = false;
+	char text[65];
+
+	(void)state;
+	sealed_ok(tree_cut(sealed.tx, ROOT_TREE_ID, &first, &last, err));
+	sealed_insert_at(DOMAIN, CRYPT_SLOT, 0, "the payload of slot 0", 21);
+	sealed_insert_at(DOMAIN, CRYPT_SLOT, 3, "of slot 3", 9);
+	sealed_insert_at(DOMAIN, CRYPT_MEMBER, 0, "of member 0", 11);
+	sealed_insert_at(DOMAIN, CRYPT_INODE_FLAGS, 0, "of inode flags item 0", 21);
+	sealed_ok(domain_items_mac(sealed.volume, DOMAIN, sealed.schedule, h.items_mac, err));
+	hex_text(h.items_mac, sizeof(h.items_mac), text);
+	assert_string_equal(text, items);
+	for (unsigned i = 0; i < CRYPT_UUID_SIZE; i++)
+		h.op_id[i] = (uint8_t)i;
+	memcpy(h.domain_uuid, sealed_domain_uuid, sizeof(sealed_domain_uuid));
+	memset(h.seal, 0xaa, sizeof(h.seal));
+	sealed_ok(key_schedule_kcv(sealed.schedule, h.kcv, err));
+	sealed_ok(crypt_header_seal(sealed.schedule, &h, err));
+	hex_text(h.mac, sizeof(h.mac), text);
+	assert_string_equal(text, mac);
+	sealed_ok(crypt_header_check(sealed.schedule, &h, &authentic, err));
+	assert_true(authentic);
+	h.n_inline_units++;
+	sealed_ok(crypt_header_check(sealed.schedule, &h, &authentic, err));
+	assert_false(authentic);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SEALED_TEST(reads_what_is_there),
+		SEALED_TEST(opens_with_each_key),
+		SEALED_TEST(rejects_other_keys),
+		SEALED_TEST(one_copy_of_the_header_is_enough),
+		SEALED_TEST(two_bad_copies_are_damage),
+		SEALED_TEST(vouches_for_every_byte_of_the_items),
+		SEALED_TEST(misses_items_and_notices_more),
+		SEALED_TEST(the_newest_authentic_header_wins),
+		SEALED_TEST(macs_are_those_of_the_specification),
+	};
+
+	return cmocka_run_group_tests(tests, sealed_make, sealed_remove);
+}
