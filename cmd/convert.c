@@ -294,7 +294,7 @@ static bool run_continue(const char *image, const struct convert_ui *ui, struct 
 	cleanup_key_input struct key_input key = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 
-	if (!image_open_super(image, true, &volume, err) || !key_input_read(true, false, "Passphrase: ", &key, err))
+	if (!image_open(image, true, true, &volume, err) || !key_input_read(true, false, "Passphrase: ", &key, err))
 		return false;
 
 	const struct convert_key convert_key = convert_key_of(&key);
@@ -309,7 +309,7 @@ static bool run_status(const char *image, struct error *err)
 	cleanup_volume struct volume *volume = NULL;
 	struct convert_status status = { 0 };
 
-	if (!image_open_super(image, false, &volume, err) || !key_input_read(false, false, NULL, &key, err))
+	if (!image_open(image, false, true, &volume, err) || !key_input_read(false, false, NULL, &key, err))
 		return false;
 
 	const struct convert_key convert_key = convert_key_of(&key);

@@ -141,7 +141,22 @@ bool preflight_places(struct allocator *allocator, const struct scan *scan, stru
 		      struct crypt_range slot[CRYPT_JOURNAL_SLOTS], struct error *err) must_use;
 
 /* --- recover.c --- */
-/* Replays the last records and goes on; nothing is written until everything was found authentic. */
-bool recover(struct conversion *c, const struct crypt_state_tail *tail, struct error *err) must_use;
+/*
+ * Makes the image whole again after a crash: finds the last records, lays their blocks over the trees in memory, checks that everything
+ * they touch may be touched and fits, and only then writes.  c->schedule, c->state and the volume must be set; sets c->phase, cursor,
+ * direction, header, journal.  unchecked: replay_write() not called yet.
+ */
+struct replay {
+	struct journal_record record[2];
+	unsigned n;
+	struct block **block;		/* of the records, held, the newer ones where both have one */
+	size_t n_blocks, room;
+	uint64_t disk_epoch;		/* of an authentic header on disk, where one could be read; else 0 */
+};
+bool replay_load(struct conversion *c, struct replay *replay, struct error *err) must_use;
+/* Every block and range may be written and is one of what the records say: old, new or torn. */
+bool replay_check(struct conversion *c, const struct replay *replay, struct error *err) must_use;
+bool replay_write(struct conversion *c, struct replay *replay, struct error *err) must_use;
+void replay_free(struct replay *replay);
 
 #endif /* COMMON_CONVERT_CONVERSION_H */

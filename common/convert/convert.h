@@ -54,7 +54,7 @@ struct convert_plan {
 	uint64_t journal_bytes;
 	uint64_t unwiped_free_bytes;	/* free data space left as it is */
 	uint8_t seal_fingerprint[16];	/* of a finished sealing */
-	char key_tag[32];		/* "aes-256-gcm@btrfs:75197c8e" of a finished sealing */
+	char key_tag[48];		/* "aes-256-gcm@btrfs:75197c8e" of a finished sealing */
 };
 void convert_plan_free(struct convert_plan *plan);
 
@@ -82,7 +82,7 @@ enum convert_goal {
 	CONVERT_ABORT,
 };
 
-/* Goes on with an unfinished conversion.  The volume must have been opened by volume_open_super(). */
+/* Goes on with an unfinished conversion.  The volume must have been opened with options.unfinished. */
 bool convert_continue(struct volume *volume, enum convert_goal goal, const struct convert_key *key,
 		      const struct convert_ui *ui, struct convert_plan *plan, struct error *err) must_use;
 

@@ -126,10 +126,9 @@ bool keys_area_write(struct conversion *c, const struct crypt_range *keys, const
 
 static void report(struct conversion *c)
 {
-	uint32_t hash;
+	const struct domain domain = { .header = c->header };
 
-	memcpy(&hash, c->header.kcv, sizeof(hash));
-	snprintf(c->plan->key_tag, sizeof(c->plan->key_tag), "%s@btrfs:%08" PRIx32, crypt_cipher_name(c->header.cipher), le32toh(hash));
+	domain_tag_text(&domain, c->plan->key_tag);
 	memcpy(c->plan->seal_fingerprint, c->header.seal, sizeof(c->plan->seal_fingerprint));
 }
 

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* After a crash: the last records over the trees, in memory first, on the disk when all of it is known to be right. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/convert/conversion.h"
+#include "common/convert/torn.h"
+#include "common/fs/domain-mac.h"
+#include "common/fs/path.h"
+
+/* A crash may leave the header on disk this many records behind. */
+#define EPOCHS_BEHIND 2u
+
+void replay_free(struct replay *replay)
+{
+	for (size_t i = 0; i < replay->n_blocks; i++)
+		block_put(replay->block[i]);
+	free(replay->block);
+	for (unsigned i = 0; i < replay->n; i++)
+		journal_record_free(&replay->record[i]);
+	*replay = (struct replay){ 0 };
+}
+
+/* --- loading ------------------------------------------------------------------------------------- */
+
+struct loading {
+	struct conversion *c;
+	struct replay *replay;
+};
+
+/* Places that no record may name. */
+static bool check_target(const struct conversion *c, uint64_t logical, uint64_t len, uint64_t type, struct error *err)
+{
+	const struct volume *volume = c->volume;
+	const struct chunk *chunk;
+
+	if (!volume_chunk(volume, logical, &chunk, err)) {
+		err->kind = ERROR_STATE;
+		return false;
+	}
+	if (!(chunk->type & type) || len > chunk->length - (logical - chunk->logical))
+		return error_set(err, ERROR_STATE, "a journal record names %#" PRIx64 "+%" PRIu64 ", which is no place for it", logical, len);
+	if (volume_range_is_reserved(volume, logical, len))
+		return error_set(err, ERROR_STATE, "a journal record names %#" PRIx64 ", where a superblock is", logical);
+	for (unsigned i = 0; i <= CRYPT_JOURNAL_SLOTS; i++) {
+		const struct disk_crypt_range *own = i < CRYPT_JOURNAL_SLOTS ? &c->state.slot[i] : &c->state.keys;
+
+		if (logical < le64(own->logical) + le64(own->length) && le64(own->logical) < logical + len)
+			return error_set(err, ERROR_STATE, "a journal record names %#" PRIx64 ", where the journal is", logical);
+	}
+	return true;
+}
+
+static struct block *block_of(const struct replay *replay, uint64_t logical)
+{
+	for (size_t i = replay->n_blocks; i-- > 0;) {
+		if (replay->block[i]->logical == logical)
+			return replay->block[i];
+	}
+	return NULL;
+}
+
+/* The epoch of an authentic header that this block of the disk, not of the record, holds: at least *epoch afterwards. */
+static bool look_for_epoch(const struct conversion *c, const struct block *block, uint64_t *epoch, struct error *err)
+{
+	const struct volume *volume = c->volume;
+	const uint32_t node_size = volume->super.node_size;
+	const struct key keys[] = { crypt_key(c->header.domain, CRYPT_HEADER, 0), crypt_second_header_key(c->header.domain) };
+	uint8_t *bytes = malloc(node_size);
+	const struct chunk *chunk;
+	bool ok = bytes ? volume_chunk(volume, block->logical, &chunk, err) : error_memory(err);
+
+	for (unsigned mirror = 0; ok && mirror < chunk_n_mirrors(chunk); mirror++) {
+		struct error ignored;
+		struct node node;
+
+		ok = volume_read(c->volume, block->logical, bytes, node_size, mirror, err);
+		if (!ok || !csum_block_matches(volume->super.csum_type, bytes, node_size) ||
+		    !node_read(bytes, node_size, block->logical, &node, &ignored) || !node_is_leaf(&node))
+			continue;
+		for (unsigned i = 0; ok && i < 2; i++) {
+			const uint32_t slot = node_search(&node, &keys[i]);
+			struct crypt_header header;
+			struct cursor item;
+			struct key found;
+			bool authentic;
+
+			if (slot >= node.n_items)
+				continue;
+			found = node_key(&node, slot);
+			item = leaf_item(&node, slot);
+			if (key_compare(&found, &keys[i]) != 0 || !crypt_header_read(&item, &header, &ignored))
+				continue;
+			ok = crypt_header_check(c->schedule, &header, &authentic, err);
+			if (ok && authentic && header.epoch > *epoch && memcmp(header.domain_uuid, c->header.domain_uuid, CRYPT_UUID_SIZE) == 0)
+				*epoch = header.epoch;
+		}
+	}
+	free(bytes);
+	return ok;
+}
+
+static bool load_changed(void *context, const struct journal_changed *changed, struct error *err)
+{
+	struct loading *loading = context;
+	struct conversion *c = loading->c;
+	struct replay *replay = loading->replay;
+	const uint32_t node_size = c->volume->super.node_size;
+	struct block *block = block_of(replay, changed->logical);
+
+	if (!check_target(c, changed->logical, node_size, GROUP_METADATA, err))
+		return false;
+	if (!block) {
+		if (replay->n_blocks == replay->room) {
+			const size_t room = replay->room ? replay->room * 2 : 64;
+			struct block **grown = reallocarray(replay->block, room, sizeof(*grown));
+
+			if (!grown)
+				return error_memory(err);
+			replay->block = grown;
+			replay->room = room;
+		}
+		if (!block_new(c->volume, changed->logical, &block, err))
+			return false;
+		block->is_new = false;
+		replay->block[replay->n_blocks++] = block;
+		if (!look_for_epoch(c, block, &replay->disk_epoch, err))
+			return false;
+	}
+	memcpy(block->bytes, changed->bytes, node_size);
+	if (!csum_block_matches(c->volume->super.csum_type, block->bytes, node_size) || !block_refresh(block, err) ||
+	    memcmp(block->node.fsid, c->volume->super.metadata_fsid, FSID_SIZE) != 0)
+		return error_set(err, ERROR_STATE, "a journal record's block for %#" PRIx64 " is no tree block of this filesystem",
+				 changed->logical);
+	return true;
+}
+
+static bool check_sequence(const struct conversion *c, const struct replay *replay, struct error *err)
+{
+	const struct journal_record *newest = &replay->record[replay->n - 1];
+	const uint64_t known = le64(c->state.sequence), epoch = newest->header.epoch;
+
+	for (unsigned i = 0; i < replay->n; i++) {
+		const struct journal_record *record = &replay->record[i];
+
+		if (record->header.sequence == known &&
+		    (!secret_same(record->mac, c->state.journal_mac, CRYPT_MAC_SIZE) || record->header.epoch != le64(c->state.epoch)))
+			return error_set(err, ERROR_STATE, "journal record %" PRIu64 " is not the one that the state knows of", known);
+	}
+	if (epoch < le64(c->state.epoch))
+		return error_set(err, ERROR_STATE, "the newest journal record is of epoch %" PRIu64 ", the state of %" PRIu64, epoch,
+				 le64(c->state.epoch));
+	if (replay->disk_epoch > epoch || (replay->disk_epoch != 0 && replay->disk_epoch + EPOCHS_BEHIND < epoch))
+		return error_set(err, ERROR_STATE, "the domain's header is of epoch %" PRIu64 ", the journal of %" PRIu64,
+				 replay->disk_epoch, epoch);
+	return true;
+}
+
+bool replay_load(struct conversion *c, struct replay *replay, struct error *err)
+{
+	struct loading loading = { c, replay };
+	struct superblock *super = &c->volume->super;
+	const struct journal_header *newest;
+
+	*replay = (struct replay){ 0 };
+	if (!journal_find(&c->journal, le64(c->state.sequence), replay->record, &replay->n, err))
+		return false;
+	if (replay->n == 0)
+		return error_set(err, ERROR_STATE, "there is no journal record");
+	block_cache_drop(c->volume, true);
+	for (unsigned i = 0; i < replay->n; i++) {
+		if (!journal_record_visit(&c->journal, &replay->record[i], load_changed, NULL, &loading, err))
+			return false;
+	}
+	if (!check_sequence(c, replay, err))
+		return false;
+	newest = &replay->record[replay->n - 1].header;
+	super->root_level = newest->root_level;
+	super->disk.root_level = newest->root_level;
+	super->bytes_used = newest->bytes_used;
+	super->disk.bytes_used = to_le64(newest->bytes_used);
+	c->direction = newest->direction;
+	/* A new phase is written to the state alone. */
+	c->phase = newest->sequence == le64(c->state.sequence) ? c->state.phase : newest->phase;
+	c->cursor = newest->sequence == le64(c->state.sequence) ? le64(c->state.cursor) : newest->cursor;
+	c->header.epoch = newest->epoch;
+	return true;
+}
+
+/* --- ranges: data blocks that the records overwrite ----------------------------------------------------- */
+
+struct finishing {
+	struct conversion *c;
+	bool write;
+	bool want_sealed;
+	uint8_t *bytes;		/* one unit */
+};
+
+/* One block, completed, into out: from the first mirror that has one of what it may be. */
+static bool complete_block(const struct finishing *finishing, struct unit_cipher *cipher, const struct journal_range *range, uint32_t i,
+			   uint8_t *out, struct error *err)
+{
+	struct volume *volume = finishing->c->volume;
+	const uint64_t address = range->address + (uint64_t)i * CRYPT_BLOCK;
+	const struct chunk *chunk;
+
+	if (!volume_chunk(volume, address, &chunk, err))
+		return false;
+	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++) {
+		bool found;
+
+		if (!volume_read(volume, address, out, CRYPT_BLOCK, mirror, err) ||
+		    !torn_complete(cipher, i, range->tags + (size_t)i * CRYPT_TAG_SIZE, finishing->want_sealed, out, &found, err))
+			return false;
+		if (found)
+			return true;
+	}
+	return error_set(err, ERROR_CORRUPT,
+			 "the block at %#" PRIx64 " is neither plain text nor ciphertext of unit %#" PRIx64 ", nor a mixture of both", address,
+			 le64(range->u.unit_id));
+}
+
+static bool name_range(struct conversion *c, const struct journal_range *range, struct error *err)
+{
+	const struct unit_group *group = c->units ? unit_map_of(c->units, le64(range->u.unit_id)) : NULL;
+	const struct scan_extent *extent = group && c->scan ? scan_extent_at(c->scan, range->address - le64(range->u.offset_in_extent)) : NULL;
+	const struct error found = *err;
+	struct error ignored;
+	char *path = NULL;
+
+	if (extent && inode_path(&c->scan->tree[extent->member], extent->inode, &path, &ignored)) {
+		*err = found;
+		error_prefix(err, "subvolume %" PRIu64 ": %s", c->scan->member[extent->member], path);
+	}
+	free(path);
+	return false;
+}
+
+static bool finish_range(void *context, const struct journal_range *range, struct error *err)
+{
+	struct finishing *finishing = context;
+	struct conversion *c = finishing->c;
+	const size_t len = (size_t)range->n_blocks * CRYPT_BLOCK;
+	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
+	bool allocated;
+
+	if (!finishing->write) {
+		const uint64_t extent = range->address - le64(range->u.offset_in_extent);
+
+		if (!check_target(c, range->address, len, GROUP_DATA, err) ||
+		    !extent_is_allocated(c->volume, extent, le64(range->u.extent_len), false, &allocated, err))
+			return false;
+		if (!allocated)
+			return error_set(err, ERROR_STATE, "a journal record names the extent %#" PRIx64 ", which is not allocated", extent);
+	}
+	if (!unit_cipher_new(c->schedule, range->u.cipher, "unit", &range->u, sizeof(range->u), &cipher, err))
+		return false;
+	for (uint32_t i = 0; i < range->n_blocks; i++) {
+		if (!complete_block(finishing, cipher, range, i, finishing->bytes + (size_t)i * CRYPT_BLOCK, err))
+			return err->kind == ERROR_CORRUPT ? name_range(c, range, err) : false;
+	}
+	return !finishing->write || volume_write(c->volume, range->address, finishing->bytes, len, err);
+}
+
+static bool finish_ranges(struct conversion *c, const struct replay *replay, bool write, struct error *err)
+{
+	struct finishing finishing = { .c = c, .write = write, .bytes = malloc((size_t)CRYPT_UNIT_BLOCKS_MAX * CRYPT_BLOCK) };
+	bool ok = finishing.bytes || error_memory(err);
+
+	for (unsigned i = 0; ok && i < replay->n; i++) {
+		finishing.want_sealed = replay->record[i].header.direction == CRYPT_TO_SEALED;
+		ok = journal_record_visit(&c->journal, &replay->record[i], NULL, finish_range, &finishing, err);
+	}
+	if (finishing.bytes)
+		secret_wipe(finishing.bytes, (size_t)CRYPT_UNIT_BLOCKS_MAX * CRYPT_BLOCK);
+	free(finishing.bytes);
+	return ok;
+}
+
+/* --- checking and writing ----------------------------------------------------------------------------------- */
+
+struct naming {
+	uint64_t logical;
+	bool named;
+};
+
+static bool names_block(void *context, const struct journal_changed *changed, struct error *err)
+{
+	struct naming *naming = context;
+
+	(void)err;
+	naming->named |= changed->logical == naming->logical;
+	return true;
+}
+
+bool replay_check(struct conversion *c, const struct replay *replay, struct error *err)
+{
+	for (size_t i = 0; i < replay->n_blocks; i++) {
+		struct naming naming = { .logical = replay->block[i]->logical };
+		bool allocated;
+
+		if (!extent_is_allocated(c->volume, naming.logical, c->volume->super.node_size, true, &allocated, err))
+			return false;
+		if (allocated)
+			continue;
+		/* The newest record may have freed a block of the one before it. */
+		if (!journal_record_visit(&c->journal, &replay->record[replay->n - 1], names_block, NULL, &naming, err))
+			return false;
+		if (naming.named)
+			return error_set(err, ERROR_STATE, "a journal record names the tree block %#" PRIx64 ", which is not allocated",
+					 naming.logical);
+	}
+	return finish_ranges(c, replay, false, err);
+}
+
+bool replay_write(struct conversion *c, struct replay *replay, struct error *err)
+{
+	for (size_t i = 0; i < replay->n_blocks; i++) {
+		struct block *block = replay->block[i];
+
+		if (!volume_write(c->volume, block->logical, block->bytes, c->volume->super.node_size, err))
+			return false;
+	}
+	if (!finish_ranges(c, replay, true, err) || !volume_flush(c->volume, err))
+		return false;
+	for (size_t i = 0; i < replay->n_blocks; i++)
+		block_set_changed(replay->block[i], false);
+	return true;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What an unfinished conversion says of itself; without a key nobody vouches for it. */
+#include "common/convert/conversion.h"
+
+/* The newest record by its header alone: further than the superblock's state may say. */
+static void look_at_journal(struct volume *volume, struct crypt_state_tail *state)
+{
+	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++) {
+		struct disk_journal_header disk;
+		struct cursor cursor = { (const uint8_t *)&disk, sizeof(disk), state->slot[i].logical };
+		struct journal_header header;
+		struct error ignored;
+
+		if (state->phase >= CRYPT_PHASE_FINISH ||
+		    !volume_read(volume, state->slot[i].logical, &disk, sizeof(disk), 0, &ignored) ||
+		    !journal_header_read(&cursor, &header, &ignored) ||
+		    memcmp(header.op_id, state->disk.op_id, sizeof(header.op_id)) != 0 || header.place != state->slot[i].logical ||
+		    header.sequence <= state->sequence)
+			continue;
+		state->sequence = header.sequence;
+		state->direction = header.direction;
+		state->phase = header.phase;
+		state->cursor = header.cursor;
+	}
+}
+
+/* How much lies behind, of the way that the direction leads. */
+static unsigned percent(const struct crypt_state_tail *state)
+{
+	const uint64_t total = state->n_unit_items ? state->n_unit_items : 1;
+	uint64_t units = state->cursor >> 16;
+	unsigned sealed;
+
+	if (units > total)
+		units = total;
+	switch (state->phase) {
+	case CRYPT_PHASE_STRUCTURE:
+		sealed = 0;
+		break;
+	case CRYPT_PHASE_DATA:
+		sealed = 2 + (unsigned)(units * 90 / total);
+		break;
+	case CRYPT_PHASE_LEAVES:
+		sealed = 95;
+		break;
+	default:
+		return 99;
+	}
+	return state->direction == CRYPT_TO_SEALED ? sealed : 98 - sealed;
+}
+
+bool convert_status(struct volume *volume, const struct convert_key *key, struct convert_status *status, struct error *err)
+{
+	cleanup_domain struct domain *domain = NULL;
+
+	*status = (struct convert_status){ .damaged_primary = volume->copy[0].exists && !volume->copy[0].valid };
+	if (!state_newest(volume, &status->state, err)) {
+		if (volume->super.incompat & INCOMPAT_CRYPT_UNFINISHED)
+			return error_set(err, ERROR_STATE, "the state of the unfinished conversion cannot be read");
+		status->unfinished = status->damaged_primary;
+		return true;
+	}
+	status->unfinished = true;
+	if (key) {
+		if (!domain_read_unfinished(volume, &domain, err) || !domain_open(domain, key->secret, key->volume_key, key->slot, err) ||
+		    !state_is_authentic(domain->schedule, &status->state.disk, &status->authenticated, err))
+			return false;
+		if (!status->authenticated)
+			return error_set(err, ERROR_STATE, "the state of the unfinished conversion fails authentication");
+	}
+	look_at_journal(volume, &status->state);
+	status->percent = percent(&status->state);
+	return true;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Completing torn blocks by their tags. */
+#include "common/convert/torn.h"
+
+#define PART (CRYPT_BLOCK / TORN_PARTS)
+
+/* The ciphertext if the parts in mask are plain text. */
+static void assume(const uint8_t *found, const uint8_t *stream, unsigned mask, uint8_t *ciphertext)
+{
+	for (unsigned part = 0; part < TORN_PARTS; part++) {
+		for (unsigned i = part * PART; i < (part + 1) * PART; i++)
+			ciphertext[i] = mask & 1u << part ? found[i] ^ stream[i] : found[i];
+	}
+}
+
+bool torn_complete(struct unit_cipher *cipher, uint32_t index, const uint8_t tag[CRYPT_TAG_SIZE], bool want_sealed,
+		   uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err)
+{
+	uint8_t stream[CRYPT_BLOCK], ciphertext[CRYPT_BLOCK], plain[CRYPT_BLOCK];
+	bool ok = unit_cipher_key_stream(cipher, index, sizeof(stream), stream, err);
+
+	*found = false;
+	for (unsigned i = 0; ok && !*found && i < 1u << TORN_PARTS; i++) {
+		/* All ciphertext, all plain text, then the mixtures. */
+		const unsigned mask = i == 1 ? (1u << TORN_PARTS) - 1 : i == (1u << TORN_PARTS) - 1 ? 1 : i;
+
+		assume(bytes, stream, mask, ciphertext);
+		ok = unit_cipher_open(cipher, index, ciphertext, CRYPT_BLOCK, plain, tag, found, err);
+	}
+	if (ok && *found)
+		memcpy(bytes, want_sealed ? ciphertext : plain, CRYPT_BLOCK);
+	secret_wipe(stream, sizeof(stream));
+	secret_wipe(plain, sizeof(plain));
+	return ok;
+}

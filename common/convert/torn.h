@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A block of 4 KiB whose overwriting was cut off: each of its eight parts of 512 bytes is plain text or ciphertext.  The two
+ * differ by a key stream, so the assignment whose completed ciphertext has the right tag is the truth.
+ */
+#ifndef COMMON_CONVERT_TORN_H
+#define COMMON_CONVERT_TORN_H
+
+#include "common/crypto/key-schedule.h"
+
+#define TORN_PARTS 8u
+
+/*
+ * bytes: the block as found; becomes the whole plain text, or the whole ciphertext (want_sealed).  *found false where no
+ * assignment verifies; bytes are unchanged then.
+ */
+bool torn_complete(struct unit_cipher *cipher, uint32_t index, const uint8_t tag[CRYPT_TAG_SIZE], bool want_sealed,
+		   uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err) must_use;
+
+#endif /* COMMON_CONVERT_TORN_H */
