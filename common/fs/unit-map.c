@@ -116,6 +116,7 @@ static bool read_unit(void *context, const struct crypt_unit *unit, uint64_t pla
 
 	(void)go;
 	map->n_units++;
+	map->n_items = (place >> 16) + 1;
 	map->cipher = unit->cipher;
 	if (last && reading->expect_offset < last->extent_len) {
 		if (unit->unit_id != last->unit_id + reading->expect_offset || unit->offset_in_extent != reading->expect_offset ||
