@@ -11,8 +11,6 @@
 #include "common/util/escape.h"
 #include "common/util/hex.h"
 
-#define TOP_LEVEL_ID 5
-
 static bool is_zero(const uint8_t *bytes, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -32,8 +30,6 @@ static void print_plan_json(const char *what, const struct convert_plan *plan)
 
 		json_u64(member, "id", plan->member[i].id);
 		json_text(member, "path", plan->member[i].path ? plan->member[i].path : "");
-		json_u64(member, "files", plan->member[i].n_files);
-		json_u64(member, "items", plan->member[i].n_items);
 		json_append(members, member);
 	}
 	json_member(line, "members", members);
@@ -53,20 +49,28 @@ static void print_plan_json(const char *what, const struct convert_plan *plan)
 	json_print(line, stdout);
 }
 
+static const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 static void print_plan_text(const char *what, const struct convert_plan *plan, bool planned_only)
 {
-	printf("%s: %zu subvolume%s, %" PRIu64 " extents, %" PRIu64 " bytes of data, %" PRIu64 " inline units\n", what,
-	       plan->n_members, plan->n_members == 1 ? "" : "s", plan->n_extents, plan->data_bytes, plan->n_inline_units);
+	printf("%s: %zu subvolume%s, %" PRIu64 " extent%s, %" PRIu64 " bytes of data, %" PRIu64 " inline unit%s\n", what,
+	       plan->n_members, plural(plan->n_members), plan->n_extents, plural(plan->n_extents), plan->data_bytes,
+	       plan->n_inline_units, plural(plan->n_inline_units));
 	for (size_t i = 0; i < plan->n_members; i++) {
 		const struct convert_plan_member *member = &plan->member[i];
 
-		printf("  %" PRIu64 " %s: %" PRIu64 " files, %" PRIu64 " items\n", member->id,
-		       member->path && member->path[0] ? member->path : "/", member->n_files, member->n_items);
+		printf("  %" PRIu64 " %s\n", member->id, member->path && member->path[0] ? member->path : "/");
 	}
 	if (planned_only) {
 		printf("leaves to change: %" PRIu64 "\n", plan->n_leaves);
-		printf("metadata needed: %" PRIu64 " bytes, available: %" PRIu64 "\n", plan->metadata_needed, plan->metadata_available);
-		printf("journal: %" PRIu64 " bytes of free space, given back at the end\n", plan->journal_bytes);
+		if (plan->metadata_needed)
+			printf("metadata needed: %" PRIu64 " bytes, available: %" PRIu64 "\n", plan->metadata_needed,
+			       plan->metadata_available);
+		if (plan->journal_bytes)
+			printf("journal: %" PRIu64 " bytes of free space, given back at the end\n", plan->journal_bytes);
 	}
 	if (plan->key_tag[0])
 		printf("Encryption: %s\n", plan->key_tag);
@@ -86,9 +90,6 @@ void convert_print_plan(const char *what, const struct convert_plan *plan, bool 
 		print_plan_json(what, plan);
 	else
 		print_plan_text(what, plan, planned_only);
-	if (plan->key_tag[0] && plan->n_members > 0 && plan->member[0].id == TOP_LEVEL_ID)
-		print_note(NULL, "the top level is sealed: what is created or removed in it from now on changes its digest, and "
-				 "reading it then needs --accept-changes");
 }
 
 /* The words of --status, for people and machines alike. */

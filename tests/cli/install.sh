@@ -5,7 +5,8 @@
 build=$(dirname "$BTRFS_CRYPT")
 unset MAKEFLAGS MAKELEVEL
 
-quiet make -C "$TOP" install B="$build" DESTDIR="$own/root" PREFIX=/usr
+# -o: the program is installed as it was built, whatever flags it was built with.
+quiet make -C "$TOP" -o "$build/btrfs-crypt" install B="$build" DESTDIR="$own/root" PREFIX=/usr
 [ -x root/usr/sbin/btrfs-crypt ] || bad "the program is not installed"
 [ "$(find root -name '*.8' | wc -l)" = "$(ls "$TOP"/man/*.8 | wc -l)" ] || bad "not every page is installed"
 root/usr/sbin/btrfs-crypt --version > /dev/null || bad "the installed program does not run"

@@ -49,9 +49,9 @@ for image in empty noise zeros cut-before-super cut-after-super cut-late; do unc
 [ ! -e missing ] || bad "missing was made"
 
 expect 4 list missing <<'END'
-! btrfs-crypt list: missing: No such file or directory
+! btrfs-crypt list: missing: cannot open: No such file or directory
 END
 expect 4 list missing --format json <<'END'
-! {"error":"not-found","status":4,"command":"list","text":"missing: No such file or directory"}
+! {"error":"not-found","status":4,"command":"list","text":"missing: cannot open: No such file or directory"}
 END
 finish
