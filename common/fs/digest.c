@@ -150,6 +150,9 @@ static bool extent_item(struct digester *d, const struct tree *tree, const struc
 
 	const struct unit_group *group = unit_map_at(d->input->units, extent.disk_bytenr);
 
+	/* One damaged file is not a changed tree. */
+	if (!group && extent.other_encoding == SEAL_MARK)
+		group = unit_map_expected(d->input->units, extent.disk_bytenr, extent.disk_num_bytes);
 	mac_update(d->mac, &disk, at);
 	if (group) {
 		if (!unit_map_visit(d->input->units, group, list_unit, d, err))

@@ -19,6 +19,7 @@ struct domain_view {
 	struct unit_map *units;			/* joined */
 	struct inline_map *inlines;
 	struct digest_sum *sums;		/* of each id, as sealed */
+	uint64_t n_unsealed;			/* found by checking: extents (parts of files) and payloads that no unit covers */
 };
 
 /*
@@ -31,15 +32,26 @@ void domain_view_close(struct domain_view *view);
 
 struct domain_view_options {
 	bool accept_changes, accept_unsealed;
-	void (*note)(void *context, const char *text);	/* each difference; may be NULL */
+	void (*note)(void *context, const char *text);	/* each difference accepted; may be NULL */
+	/* Where it is not NULL, what is wrong is told here, with the escaped path of what it is about, and checking goes on; else it is the error. */
+	void (*bad)(void *context, const char *path, const char *what);
 	void *context;
 };
 
 /*
  * Is everything as sealed?  The seal over units and members, the tree digest of each subvolume in view, marks and units.
- * ERROR_CORRUPT says what differs first; *changed: a difference was accepted.
+ * ERROR_CORRUPT says what differs first; *changed: a tree differs, which was accepted or told to options->bad.
  */
 bool domain_view_check(struct domain_view *view, const struct domain_view_options *options, bool *changed, struct error *err) must_use;
+
+/*
+ * The same in two steps, for those who look at every block they read: the seal and the trees; then extents and (changed) payloads that
+ * no unit covers.  A marked extent that was sealed where it lies but is damaged is for them to find.
+ */
+bool domain_view_check_trees(struct domain_view *view, const struct domain_view_options *options, bool *changed,
+			     struct error *err) must_use;
+bool domain_view_check_unsealed(struct domain_view *view, const struct domain_view_options *options, bool changed,
+				struct error *err) must_use;
 
 /* MAC of the seal, from the units and members of the domain; common to sealing and checking. */
 bool seal_compute(struct volume *volume, const struct key_schedule *schedule, const struct crypt_header *header,

@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/volume/warn.h"
+
 /* How many blocks of an extent may be damaged before it is no longer recognised. */
 #define CONFIRM_BLOCKS 16u
 
@@ -175,6 +177,17 @@ bool unit_map_read(struct volume *volume, uint16_t domain, struct unit_map **res
 
 /* --- joining ---------------------------------------------------------------------------------------- */
 
+/* A mirror that cannot be read is as good as a wrong one. */
+static bool mirror_read(struct volume *volume, uint64_t logical, void *bytes, size_t len, unsigned mirror)
+{
+	struct error unread = { 0 };
+
+	if (volume_read(volume, logical, bytes, len, mirror, &unread))
+		return true;
+	volume_warn(volume, "%s", unread.text);
+	return false;
+}
+
 bool unit_block_read(struct volume *volume, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, uint32_t i,
 		     uint8_t plain[CRYPT_BLOCK], unsigned *mirror, unsigned *n_mirrors, struct error *err)
 {
@@ -187,8 +200,9 @@ bool unit_block_read(struct volume *volume, struct unit_cipher *cipher, const st
 	for (*mirror = 0; *mirror < *n_mirrors; (*mirror)++) {
 		bool authentic;
 
-		if (!volume_read(volume, at, plain, CRYPT_BLOCK, *mirror, err) ||
-		    !unit_cipher_open(cipher, i, plain, CRYPT_BLOCK, plain, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &authentic, err))
+		if (!mirror_read(volume, at, plain, CRYPT_BLOCK, *mirror))
+			continue;
+		if (!unit_cipher_open(cipher, i, plain, CRYPT_BLOCK, plain, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &authentic, err))
 			return false;
 		if (authentic)
 			return true;
@@ -208,8 +222,9 @@ static bool block_is_plain(struct volume *volume, struct unit_cipher *cipher, co
 	if (!volume_chunk(volume, at, &chunk, err))
 		return false;
 	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk) && !*is; mirror++) {
-		if (!volume_read(volume, at, bytes, CRYPT_BLOCK, mirror, err) ||
-		    !unit_cipher_seal(cipher, i, bytes, CRYPT_BLOCK, bytes, tag, err))
+		if (!mirror_read(volume, at, bytes, CRYPT_BLOCK, mirror))
+			continue;
+		if (!unit_cipher_seal(cipher, i, bytes, CRYPT_BLOCK, bytes, tag, err))
 			return false;
 		*is = secret_same(tag, unit->tags + (size_t)i * CRYPT_TAG_SIZE, sizeof(tag));
 	}
@@ -386,8 +401,9 @@ static bool join_by_content(struct joining *join, uint8_t *done, struct error *e
 		if (!volume_chunk(map->volume, extent->logical, &chunk, err))
 			goto out;
 		for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk) && !joined; mirror++) {
-			if (!volume_read(map->volume, extent->logical, first, sizeof(first), mirror, err) ||
-			    !try_index(join, index, n, first_value(first), extent, &joined, err))
+			if (!mirror_read(map->volume, extent->logical, first, sizeof(first), mirror))
+				continue;
+			if (!try_index(join, index, n, first_value(first), extent, &joined, err))
 				goto out;
 		}
 		done[i] = joined;
@@ -470,4 +486,11 @@ const struct unit_group *unit_map_of(const struct unit_map *map, uint64_t unit_i
 			return group;
 	}
 	return NULL;
+}
+
+const struct unit_group *unit_map_expected(const struct unit_map *map, uint64_t address, uint64_t length)
+{
+	const struct unit_group *group = unit_map_of(map, address);
+
+	return group && group->unit_id == address && group->extent_len == length && group->address == 0 ? group : NULL;
 }

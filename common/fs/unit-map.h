@@ -51,6 +51,11 @@ bool unit_map_join(struct unit_map *map, const struct scan *scan, const struct k
 
 /* NULL: no unit covers an extent at this address. */
 const struct unit_group *unit_map_at(const struct unit_map *map, uint64_t address);
+/*
+ * The group that was sealed at this address, in this length, and was found nowhere; NULL: none.  An extent with the mark there is most likely
+ * the one, too damaged to be recognised: its tags say block by block.
+ */
+const struct unit_group *unit_map_expected(const struct unit_map *map, uint64_t address, uint64_t length);
 /* The group that a unit belongs to; NULL: none. */
 const struct unit_group *unit_map_of(const struct unit_map *map, uint64_t unit_id);
 
@@ -63,7 +68,7 @@ bool unit_map_visit_all(const struct unit_map *map, unit_visit *visit, void *con
 
 /*
  * Reads block i of a unit whose first block is at address now and decrypts it: the first mirror whose tag is right.
- * *mirror: which (n_mirrors: none is).  Never an error for a wrong tag.
+ * *mirror: which (n_mirrors: none is).  Never an error for a wrong tag, nor for a mirror that cannot be read: a warning.
  */
 bool unit_block_read(struct volume *volume, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, uint32_t i,
 		     uint8_t plain[CRYPT_BLOCK], unsigned *mirror, unsigned *n_mirrors, struct error *err) must_use;

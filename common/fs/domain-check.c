@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Checking a domain against its seal: units, members, trees, and what has a unit and what has none. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/fs/domain-view.h"
+#include "common/fs/extent-part.h"
+#include "common/fs/payloads.h"
+
+struct checking {
+	struct domain_view *view;
+	const struct domain_view_options *options;
+};
+
+/* Something is not as it was sealed: accepted, told, or the error. */
+static bool differs(const struct domain_view_options *options, bool accepted, const char *path, struct error *err,
+		    const char *format, ...) __attribute__((format(printf, 5, 6)));
+static bool differs(const struct domain_view_options *options, bool accepted, const char *path, struct error *err,
+		    const char *format, ...)
+{
+	const int most = 300;	/* of a path, so that it does not push out what is wrong */
+	const char *cut = strlen(path) > (size_t)most ? "..." : "";
+	char what[192], text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	if (!accepted && !options->bad)
+		return error_set(err, ERROR_CORRUPT, "%.*s%s: %s", most, path, cut, what);
+	if (!accepted) {
+		options->bad(options->context, path, what);
+	} else if (options->note) {
+		snprintf(text, sizeof(text), "%.*s%s: %s", most, path, cut, what);
+		options->note(options->context, text);
+	}
+	return true;
+}
+
+/* --- the seal ----------------------------------------------------------------------------------------------- */
+
+static bool read_seal(const struct domain *domain, struct crypt_seal *seal, bool *found, struct error *err)
+{
+	const struct key key = crypt_key(domain->header.domain, CRYPT_SEAL, 0);
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct tree tree;
+
+	return tree_open(domain->volume, ROOT_TREE_ID, &tree, err) && tree_find(&tree, &key, &iter, found, err) &&
+	       (!*found || crypt_seal_read(&iter.item, seal, err));
+}
+
+static bool seal_matches(const struct domain *domain, const struct crypt_seal *now, const struct crypt_seal *stored)
+{
+	return secret_same(now->seal, domain->header.seal, sizeof(now->seal)) &&
+	       secret_same(now->seal, stored->seal, sizeof(now->seal)) &&
+	       now->n_units == stored->n_units && now->n_inline_units == stored->n_inline_units &&
+	       memcmp(now->unit_sum, stored->unit_sum, sizeof(now->unit_sum)) == 0 &&
+	       memcmp(now->inline_sum, stored->inline_sum, sizeof(now->inline_sum)) == 0;
+}
+
+static bool check_seal(const struct checking *checking, struct error *err)
+{
+	const struct domain_view *view = checking->view;
+	const struct domain *domain = view->domain;
+	const struct crypt_header *header = &domain->header;
+	struct crypt_seal now, stored;
+	char name[32];
+	bool found;
+
+	snprintf(name, sizeof(name), "domain %u", header->domain);
+	if (view->units->n_units != header->n_units || view->units->n_items != header->n_unit_items ||
+	    view->inlines->n != header->n_inline_units)
+		return differs(checking->options, false, name, err,
+			       "it has %" PRIu64 " units in %" PRIu64 " items and %zu inline units, its header says %" PRIu64 ", %" PRIu64
+			       " and %" PRIu64, view->units->n_units, view->units->n_items, view->inlines->n, header->n_units,
+			       header->n_unit_items, header->n_inline_units);
+	if (!read_seal(domain, &stored, &found, err))
+		return false;
+	if (!found)
+		return differs(checking->options, false, name, err, "its seal is missing");
+	if (!seal_compute(domain->volume, domain->schedule, header, domain->members, domain->n_members, &now, err))
+		return false;
+	return seal_matches(domain, &now, &stored) ||
+	       differs(checking->options, false, name, err, "the seal does not match its units and members");
+}
+
+/* --- trees ------------------------------------------------------------------------------------------------------ */
+
+/* A member has its own digest; a snapshot made since may be of any member, or of a snapshot of it. */
+static bool digest_is_known(const struct domain_view *view, size_t i, const uint8_t digest[CRYPT_MAC_SIZE])
+{
+	for (size_t m = 0; m < view->domain->n_members; m++) {
+		const struct crypt_member *member = &view->domain->members[m];
+
+		if ((view->ids[i] == member->id || view->source[i] != view->ids[i]) &&
+		    secret_same(member->digest, digest, CRYPT_MAC_SIZE))
+			return true;
+	}
+	return false;
+}
+
+static bool tree_differs(const struct checking *checking, size_t i, struct error *err)
+{
+	const struct domain_view *view = checking->view;
+	const struct domain_view_options *options = checking->options;
+	const struct crypt_member *member = domain_member(view->domain, view->source[i]);
+	char *label = file_label(view->list, &view->scan->tree[i], 0);
+	bool ok;
+
+	if (!label)
+		return error_memory(err);
+	ok = differs(options, options->accept_changes, label, err,
+		     "its tree is not as it was sealed: %" PRIu64 " items, %" PRIu64 " at sealing", view->sums[i].n_items,
+		     member ? member->n_items : 0);
+	free(label);
+	return ok || error_hint(err, "files were added, removed, renamed or edited since; --accept-changes goes on all the same");
+}
+
+static bool check_digests(const struct checking *checking, bool *changed, struct error *err)
+{
+	struct domain_view *view = checking->view;
+	const struct digest_input input = {
+		.kind = DIGEST_SEALED,
+		.scan = view->scan,
+		.schedule = view->domain->schedule,
+		.units = view->units,
+		.inlines = view->inlines,
+	};
+
+	free(view->sums);
+	view->sums = calloc(view->n_ids, sizeof(*view->sums));
+	if (!view->sums)
+		return error_memory(err);
+	if (!digest_members(&input, view->sums, err))
+		return false;
+	for (size_t i = 0; i < view->n_ids; i++) {
+		uint8_t digest[CRYPT_MAC_SIZE];
+
+		if (!digest_finish(view->domain->schedule, &view->sums[i], digest, err))
+			return false;
+		if (digest_is_known(view, i, digest))
+			continue;
+		*changed = true;
+		if (!tree_differs(checking, i, err))
+			return false;
+	}
+	return true;
+}
+
+bool domain_view_check_trees(struct domain_view *view, const struct domain_view_options *options, bool *changed, struct error *err)
+{
+	const struct checking checking = { view, options };
+
+	*changed = false;
+	return check_seal(&checking, err) && check_digests(&checking, changed, err);
+}
+
+/* --- what has no unit ---------------------------------------------------------------------------------------------- */
+
+static bool unsealed(const struct checking *checking, const struct tree *tree, uint64_t inode, uint64_t first, uint64_t last,
+		     const char *why, struct error *err)
+{
+	const struct domain_view_options *options = checking->options;
+	char *label = file_label(checking->view->list, tree, inode);
+	bool ok;
+
+	if (!label)
+		return error_memory(err);
+	checking->view->n_unsealed++;
+	ok = differs(options, options->accept_unsealed, label, err, "bytes %" PRIu64 " to %" PRIu64 " %s", first, last, why);
+	free(label);
+	return ok || error_hint(err, "--accept-unsealed takes them as they are");
+}
+
+static bool check_payload(void *context, const struct scan_block *leaf, const struct inline_payload *payload, struct error *err)
+{
+	const struct checking *checking = context;
+	const struct domain_view *view = checking->view;
+	struct crypt_inline_unit unit;
+	bool found;
+
+	if (!inline_map_find(view->inlines, view->domain->schedule, payload, true, &unit, NULL, &found, err))
+		return false;
+	return found || unsealed(checking, &view->scan->tree[leaf->member], payload->inode, payload->offset,
+				 payload->offset + payload->bytes.left - 1, "are in no inline unit: written later, or damaged", err);
+}
+
+struct extent_check {
+	const struct checking *checking;
+	const struct scan_extent *extent;
+};
+
+static bool part_without_unit(void *context, const struct extent_part *part, struct error *err)
+{
+	const struct extent_check *check = context;
+	const struct domain_view *view = check->checking->view;
+	const struct scan_extent *extent = check->extent;
+	const struct tree *tree = &view->scan->tree[extent->member];
+	char *label;
+	bool ok;
+
+	if (!extent->marked)
+		return unsealed(check->checking, tree, extent->inode, part->first, part->last,
+				part->unused ? "of an extent, which the file does not use, are not sealed: written later"
+					     : "are not sealed: written later", err);
+	label = file_label(view->list, tree, extent->inode);
+	if (!label)
+		return error_memory(err);
+	ok = differs(check->checking->options, false, label, err, "bytes %" PRIu64 " to %" PRIu64 "%s are marked as sealed, but no unit "
+		     "verifies (data at %" PRIu64 ")", part->first, part->last, part->unused ? " of an extent" : "", extent->logical);
+	free(label);
+	return ok;
+}
+
+/* strict: damaged so that it cannot be told from another extent is wrong as well. */
+static bool check_extents(const struct checking *checking, bool strict, struct error *err)
+{
+	const struct domain_view *view = checking->view;
+
+	for (size_t i = 0; i < view->scan->n_extents; i++) {
+		const struct scan_extent *extent = &view->scan->extent[i];
+		struct extent_check check = { checking, extent };
+
+		if (unit_map_at(view->units, extent->logical) ||
+		    (!strict && extent->marked && unit_map_expected(view->units, extent->logical, extent->length)))
+			continue;
+		if (!extent_parts(view->scan, extent, 0, extent->length, part_without_unit, &check, err))
+			return false;
+	}
+	return true;
+}
+
+bool domain_view_check_unsealed(struct domain_view *view, const struct domain_view_options *options, bool changed, struct error *err)
+{
+	struct checking checking = { view, options };
+
+	/* An unchanged tree has no payload without a unit: the digest says so. */
+	return check_extents(&checking, false, err) &&
+	       (!changed || payloads_visit(view->scan, check_payload, &checking, err));
+}
+
+bool domain_view_check(struct domain_view *view, const struct domain_view_options *options, bool *changed, struct error *err)
+{
+	struct checking checking = { view, options };
+
+	return domain_view_check_trees(view, options, changed, err) && check_extents(&checking, true, err) &&
+	       (!*changed || payloads_visit(view->scan, check_payload, &checking, err));
+}
