@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Dumps of everything that concerns encryption: crypt items and the state of an unfinished conversion.  No wrapped key is printed. */
+#include "cmd/dump-items.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "format/crypt.h"
+#include "format/file-extent.h"
+#include "format/root.h"
+
+#define ENCRYPT_2016_INODE (1ull << 12)
+
+/* One field on a line of its own. */
+#define LINE(field) do { field; dump_end_line(dump); } while (0)
+
+static bool dump_header(struct dump *dump, struct cursor *item, struct error *err)
+{
+	static const char *const states[] = {
+		[CRYPT_STATE_SEALING] = "sealing", [CRYPT_STATE_SEALED] = "sealed", [CRYPT_STATE_UNSEALING] = "unsealing",
+	};
+	struct crypt_header header;
+	char tag[48];
+	struct le32 kcv;
+
+	if (!crypt_header_read(item, &header, err))
+		return false;
+	memcpy(&kcv, header.kcv, sizeof(kcv));
+	snprintf(tag, sizeof(tag), "%s@btrfs:%08" PRIx32, crypt_cipher_name(header.cipher), le32(kcv));
+	LINE(dump_text(dump, "Encryption:", tag));
+	dump_text(dump, "state", states[header.state]);
+	dump_u64(dump, "epoch", header.epoch);
+	dump_text(dump, "cipher", crypt_cipher_name(header.cipher));
+	dump_number(dump, "block_size", CRYPT_BLOCK);
+	LINE(dump_number(dump, "unit_max", header.unit_max));
+	LINE(dump_uuid(dump, "domain_uuid", header.domain_uuid));
+	LINE(dump_uuid(dump, "op_id", header.op_id));
+	LINE(dump_number(dump, "had_verity", header.had_verity));
+	dump_u64(dump, "n_slots", header.n_slots);
+	dump_u64(dump, "n_members", header.n_members);
+	LINE(dump_u64(dump, "n_inode_flags_items", header.n_inode_flags_items));
+	dump_u64(dump, "n_unit_items", header.n_unit_items);
+	dump_u64(dump, "n_units", header.n_units);
+	dump_u64(dump, "n_inline_items", header.n_inline_items);
+	LINE(dump_u64(dump, "n_inline_units", header.n_inline_units));
+	LINE(dump_hex(dump, "kcv", header.kcv, sizeof(header.kcv)));
+	LINE(dump_hex(dump, "seal", header.seal, sizeof(header.seal)));
+	LINE(dump_hex(dump, "items_mac", header.items_mac, sizeof(header.items_mac)));
+	LINE(dump_hex(dump, "mac", header.mac, sizeof(header.mac)));
+	return true;
+}
+
+static void dump_cost(struct dump *dump, const struct crypt_slot *slot)
+{
+	switch (slot->kdf) {
+	case KDF_ARGON2ID:
+		dump_text(dump, "kdf", "argon2id");
+		dump_number(dump, "memory_kib", slot->p1);
+		dump_number(dump, "passes", slot->p2);
+		dump_number(dump, "lanes", slot->p3);
+		break;
+	case KDF_PBKDF2_SHA512:
+		dump_text(dump, "kdf", "pbkdf2-sha512");
+		dump_number(dump, "iterations", slot->p1);
+		break;
+	case KDF_NONE:
+		dump_text(dump, "kdf", "none");
+		break;
+	}
+	dump_end_line(dump);
+}
+
+/* Neither the wrapped key nor what its secret could be guessed against. */
+static bool dump_slot(struct dump *dump, struct cursor *item, struct error *err)
+{
+	static const char *const types[] = { [SLOT_PASSPHRASE] = "passphrase", [SLOT_KEY_FILE] = "key-file", [SLOT_RECOVERY] = "recovery" };
+	struct crypt_slot slot;
+
+	if (!crypt_slot_read(item, &slot, err))
+		return false;
+
+	const struct inode_time time = { .sec = slot.time };
+
+	dump_number(dump, "number", slot.number);
+	LINE(dump_text(dump, "type", types[slot.type]));
+	LINE(dump_name(dump, "label", slot.label, strlen(slot.label)));
+	dump_cost(dump, &slot);
+	LINE(dump_time(dump, "time", &time));
+	LINE(dump_uuid(dump, "domain_uuid", slot.domain_uuid));
+	LINE(dump_hex(dump, "salt", slot.disk.header.salt, sizeof(slot.disk.header.salt)));
+	LINE(dump_text(dump, "commit:", "32 bytes"));
+	LINE(dump_text(dump, "wrapped:", "48 bytes"));
+	return true;
+}
+
+static bool dump_member(struct dump *dump, struct cursor *item, struct error *err)
+{
+	struct crypt_member member;
+
+	if (!crypt_member_read(item, &member, err))
+		return false;
+	dump_u64(dump, "id", member.id);
+	LINE(dump_uuid(dump, "uuid", member.uuid));
+	dump_name(dump, "path", member.path, member.path_len);
+	LINE(dump_words(dump, member.path_cut ? "(cut)" : ""));
+	LINE(dump_bits(dump, "root_flags", member.root_flags, member.root_flags & ROOT_RDONLY ? "RDONLY" : "none"));
+	LINE(dump_hex(dump, "reserved", member.reserved, sizeof(member.reserved)));
+	LINE(dump_u64(dump, "n_items", member.n_items));
+	LINE(dump_hex(dump, "digest", member.digest, sizeof(member.digest)));
+	return true;
+}
+
+static const struct bit_name recorded_flags[] = { { INODE_IMMUTABLE, "IMMUTABLE" }, { INODE_RO_VERITY, "VERITY" } };
+
+static bool dump_one_inode_flags(struct dump *dump, struct cursor *item, struct error *err)
+{
+	struct crypt_inode_flags flags;
+	char text[64];
+
+	if (!crypt_inode_flags_next(item, &flags, err))
+		return false;
+	dump_element(dump);
+	dump_u64(dump, "member", flags.member);
+	dump_u64(dump, "inode", flags.inode);
+	dump_bits(dump, "flags", flags.flags, bits_text(flags.flags, recorded_flags, 2, text, sizeof(text)));
+	return true;
+}
+
+static bool dump_unit(struct dump *dump, struct cursor *item, size_t item_size, struct error *err)
+{
+	struct crypt_unit unit;
+	char label[24];
+
+	if (!crypt_unit_next(item, item_size, &unit, err))
+		return false;
+	dump_element(dump);
+	dump_u64(dump, "unit", unit.unit_id);
+	dump_number(dump, "blocks", unit.blocks);
+	dump_u64(dump, "extent_len", unit.extent_len);
+	dump_u64(dump, "offset_in_extent", unit.offset_in_extent);
+	dump_text(dump, "cipher", crypt_cipher_name(unit.cipher));
+	LINE(dump_text(dump, "state", unit.sealed ? "sealed" : "plain"));
+	dump_u64(dump, "root", unit.root);
+	dump_u64(dump, "inode", unit.inode);
+	dump_u64(dump, "file_offset", unit.file_offset);
+	dump_u64(dump, "address", unit.address);
+	LINE(dump_hex(dump, "first", unit.first, sizeof(unit.first)));
+	LINE(dump_hex(dump, "nonce", unit.u.nonce, sizeof(unit.u.nonce)));
+	if (dump->object) {
+		dump_hex(dump, "tags", unit.tags, (size_t)unit.blocks * CRYPT_TAG_SIZE);
+		return true;
+	}
+	for (uint32_t i = 0; i < unit.blocks; i++) {
+		snprintf(label, sizeof(label), "tag %" PRIu32, i);
+		LINE(dump_hex(dump, label, unit.tags + (size_t)i * CRYPT_TAG_SIZE, CRYPT_TAG_SIZE));
+	}
+	return true;
+}
+
+static bool dump_inline_unit(struct dump *dump, struct cursor *item, struct error *err)
+{
+	static const char *const kinds[] = {
+		[INLINE_DATA] = "data", [INLINE_SYMLINK] = "symlink", [INLINE_VERITY_DESC] = "verity-descriptor",
+		[INLINE_VERITY_MERKLE] = "verity-merkle",
+	};
+	struct crypt_inline_unit unit;
+
+	if (!crypt_inline_unit_next(item, &unit, err))
+		return false;
+	dump_element(dump);
+	dump_text(dump, "inline", kinds[unit.kind]);
+	dump_u64(dump, "root", unit.root);
+	dump_u64(dump, "inode", unit.inode);
+	dump_u64(dump, "offset", unit.offset);
+	dump_number(dump, "length", unit.length);
+	dump_text(dump, "cipher", crypt_cipher_name(unit.cipher));
+	LINE(dump_text(dump, "state", unit.sealed ? "sealed" : "plain"));
+	LINE(dump_hex(dump, "nonce", unit.disk.i.nonce, sizeof(unit.disk.i.nonce)));
+	LINE(dump_hex(dump, "tag", unit.disk.tag, sizeof(unit.disk.tag)));
+	return true;
+}
+
+static bool dump_entries(struct dump *dump, enum crypt_kind kind, struct cursor *item, struct error *err)
+{
+	const size_t item_size = item->left;
+	unsigned n;
+	bool ok = true;
+
+	if (!crypt_head_read(item, kind, &n, err))
+		return false;
+	dump_number(dump, "n_entries", n);
+	dump_list(dump, "entries");
+	for (unsigned i = 0; ok && i < n; i++) {
+		if (kind == CRYPT_UNITS)
+			ok = dump_unit(dump, item, item_size, err);
+		else if (kind == CRYPT_INLINE_UNITS)
+			ok = dump_inline_unit(dump, item, err);
+		else
+			ok = dump_one_inode_flags(dump, item, err);
+	}
+	dump_list_end(dump);
+	return ok && crypt_item_end(item, kind, err);
+}
+
+static bool dump_seal(struct dump *dump, struct cursor *item, struct error *err)
+{
+	struct crypt_seal seal;
+
+	if (!crypt_seal_read(item, &seal, err))
+		return false;
+	dump_u64(dump, "n_units", seal.n_units);
+	LINE(dump_u64(dump, "n_inline_units", seal.n_inline_units));
+	LINE(dump_hex(dump, "unit_sum", seal.unit_sum, sizeof(seal.unit_sum)));
+	LINE(dump_hex(dump, "inline_sum", seal.inline_sum, sizeof(seal.inline_sum)));
+	LINE(dump_hex(dump, "seal", seal.seal, sizeof(seal.seal)));
+	return true;
+}
+
+bool dump_crypt(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+{
+	static const char *const kinds[] = {
+		[CRYPT_HEADER] = "header", [CRYPT_SLOT] = "slot", [CRYPT_MEMBER] = "member", [CRYPT_INODE_FLAGS] = "inode-flags",
+		[CRYPT_UNITS] = "units", [CRYPT_INLINE_UNITS] = "inline-units", [CRYPT_SEAL] = "seal",
+	};
+	struct crypt_place place;
+
+	(void)super;
+	if (!crypt_place_of_key(key, &place))
+		return error_set(err, ERROR_CORRUPT, "crypt item of an unknown kind");
+	dump_words(dump, "crypt item");
+	dump_number(dump, "domain", place.domain);
+	dump_text(dump, "kind", kinds[place.kind]);
+	dump_u64(dump, "index", place.index);
+	LINE(dump_words(dump, place.second_header ? "(second copy)" : ""));
+	switch (place.kind) {
+	case CRYPT_HEADER:
+		return dump_header(dump, item, err);
+	case CRYPT_SLOT:
+		return dump_slot(dump, item, err);
+	case CRYPT_MEMBER:
+		return dump_member(dump, item, err);
+	case CRYPT_SEAL:
+		return dump_seal(dump, item, err);
+	default:
+		return dump_entries(dump, place.kind, item, err);
+	}
+}
+
+/* --- the state of an unfinished conversion ------------------------------------------------------------------ */
+
+static void dump_range(struct dump *dump, const char *label, const struct crypt_range *range)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%" PRIu64 "+%" PRIu64, range->logical, range->length);
+	LINE(dump_text(dump, label, text));
+}
+
+bool dump_crypt_state(struct dump *dump, const uint8_t tail[SUPER_TAIL_SIZE], struct error *err)
+{
+	static const char *const phases[] = {
+		[CRYPT_PHASE_STRUCTURE] = "structure", [CRYPT_PHASE_DATA] = "data", [CRYPT_PHASE_LEAVES] = "leaves",
+		[CRYPT_PHASE_FINISH] = "finish", [CRYPT_PHASE_FINISHED] = "finished",
+	};
+	struct crypt_state_tail state;
+
+	if (!crypt_state_read(tail, &state, err))
+		return false;
+
+	const struct inode_time start = { .sec = state.start_time };
+
+	dump_text(dump, "operation", state.operation == CRYPT_OP_ENCRYPT ? "encrypt" : "decrypt");
+	dump_text(dump, "direction", state.direction == CRYPT_TO_SEALED ? "to-sealed" : "to-plain");
+	dump_text(dump, "phase", phases[state.phase]);
+	LINE(dump_u64(dump, "cursor", state.cursor));
+	dump_text(dump, "cipher", crypt_cipher_name(state.cipher));
+	dump_number(dump, "domain", state.domain);
+	dump_u64(dump, "epoch", state.epoch);
+	LINE(dump_u64(dump, "sequence", state.sequence));
+	LINE(dump_uuid(dump, "op_id", state.disk.op_id));
+	LINE(dump_uuid(dump, "domain_uuid", state.disk.domain_uuid));
+	LINE(dump_uuid(dump, "fsid", state.disk.fsid));
+	dump_u64(dump, "generation", state.generation);
+	dump_u64(dump, "n_devices", le64(state.disk.n_devices));
+	dump_number(dump, "sector_size", le32(state.disk.sector_size));
+	dump_number(dump, "node_size", le32(state.disk.node_size));
+	LINE(dump_number(dump, "csum_type", le16(state.disk.csum_type)));
+	LINE(dump_bits(dump, "flags", le32(state.disk.flags), le32(state.disk.flags) & 1 ? "ACCEPTED" : "none"));
+	LINE(dump_time(dump, "start_time", &start));
+	dump_u64(dump, "total", state.total);
+	LINE(dump_u64(dump, "n_unit_items", state.n_unit_items));
+	dump_range(dump, "keys", &state.keys);
+	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++) {
+		char label[24];
+
+		snprintf(label, sizeof(label), "journal %u", i);
+		dump_range(dump, label, &state.slot[i]);
+	}
+	LINE(dump_hex(dump, "kcv", state.disk.kcv, sizeof(state.disk.kcv)));
+	LINE(dump_hex(dump, "kcv_old", state.disk.kcv_old, sizeof(state.disk.kcv_old)));
+	LINE(dump_hex(dump, "begin_digest", state.disk.begin_digest, sizeof(state.disk.begin_digest)));
+	LINE(dump_hex(dump, "journal_mac", state.disk.journal_mac, sizeof(state.disk.journal_mac)));
+	LINE(dump_hex(dump, "mac", state.disk.mac, sizeof(state.disk.mac)));
+	return true;
+}
+
+bool item_is_about_encryption(const struct key *key, struct cursor item, uint32_t sector_size)
+{
+	struct error ignored;
+	struct file_extent extent;
+	struct inode inode;
+	struct root root;
+
+	switch (key->type) {
+	case KEY_PERSISTENT_ITEM:
+		return key->objectid == CRYPT_ID;
+	case KEY_ROOT_ITEM:
+		return root_read(&item, &root, &ignored) && ((!root.is_short && root.algorithm[0]) || root.flags & ROOT_ENCRYPT_2016);
+	case KEY_INODE_ITEM:
+		return inode_read(&item, &inode, &ignored) &&
+		       inode.flags & (INODE_IMMUTABLE | INODE_RO_VERITY | ENCRYPT_2016_INODE);
+	case KEY_EXTENT_DATA:
+		return file_extent_read(&item, key->offset, sector_size, &extent, &ignored) &&
+		       (extent.other_encoding || extent.encryption);
+	case KEY_VERITY_DESC:
+	case KEY_VERITY_MERKLE:
+	case KEY_FSCRYPT_CTX:
+	case KEY_FSCRYPT_INODE_CTX:
+		return true;
+	default:
+		return false;
+	}
+}

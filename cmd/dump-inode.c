@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Dumps of subvolume trees: inodes, names, xattrs, file extents with their seal mark. */
+#include "cmd/dump-items.h"
+
+#include <inttypes.h>
+
+#include "format/dir-entry.h"
+#include "format/file-extent.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+static const struct bit_name inode_flags[] = {
+	{ INODE_NODATASUM, "NODATASUM" }, { INODE_NODATACOW, "NODATACOW" }, { 1 << 2, "READONLY" }, { 1 << 3, "NOCOMPRESS" },
+	{ 1 << 4, "PREALLOC" }, { 1 << 5, "SYNC" }, { INODE_IMMUTABLE, "IMMUTABLE" }, { 1 << 7, "APPEND" }, { 1 << 8, "NODUMP" },
+	{ 1 << 9, "NOATIME" }, { 1 << 10, "DIRSYNC" }, { 1 << 11, "COMPRESS" }, { 1 << 12, "ENCRYPT_2016" },
+	{ 1u << 31, "ROOT_ITEM_INIT" }, { INODE_RO_VERITY, "VERITY" },
+};
+
+static void dump_one_time(struct dump *dump, const char *label, const struct inode_time *at)
+{
+	dump_time(dump, label, at);
+	dump_end_line(dump);
+}
+
+bool dump_inode(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+{
+	struct disk_inode_item disk = { 0 };
+	struct inode inode;
+	char text[256];
+
+	(void)super, (void)key;
+	memcpy(&disk, item->at, item->left < sizeof(disk) ? item->left : sizeof(disk));
+	if (!inode_read(item, &inode, err))
+		return false;
+	dump_u64(dump, "generation", inode.generation);
+	dump_u64(dump, "transid", inode.transid);
+	dump_u64(dump, "size", inode.size);
+	dump_u64(dump, "nbytes", inode.nbytes);
+	dump_end_line(dump);
+	dump_u64(dump, "block group", le64(disk.block_group));
+	dump_octal(dump, "mode", inode.mode);
+	dump_number(dump, "links", inode.n_links);
+	dump_number(dump, "uid", inode.uid);
+	dump_number(dump, "gid", inode.gid);
+	dump_u64(dump, "rdev", inode.rdev);
+	dump_end_line(dump);
+	dump_u64(dump, "sequence", inode.sequence);
+	dump_bits(dump, "flags", inode.flags, bits_text(inode.flags, inode_flags, ARRAY_SIZE(inode_flags), text, sizeof(text)));
+	dump_end_line(dump);
+	dump_one_time(dump, "atime", &inode.atime);
+	dump_one_time(dump, "ctime", &inode.ctime);
+	dump_one_time(dump, "mtime", &inode.mtime);
+	dump_one_time(dump, "otime", &inode.otime);
+	return true;
+}
+
+static void dump_inode_name(struct dump *dump, const struct inode_ref *ref, bool with_parent)
+{
+	dump_element(dump);
+	dump_u64(dump, "index", ref->index);
+	if (with_parent)
+		dump_u64(dump, "parent", ref->parent);
+	dump_number(dump, "namelen", ref->name.left);
+	dump_name(dump, "name:", ref->name.at, ref->name.left);
+}
+
+bool dump_inode_ref(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+{
+	struct inode_ref ref;
+	bool ok = true;
+
+	(void)super;
+	dump_list(dump, "names");
+	while (item->left > 0 && (ok = inode_ref_next(item, key->offset, &ref, err)))
+		dump_inode_name(dump, &ref, false);
+	dump_list_end(dump);
+	return ok;
+}
+
+bool dump_inode_extref(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+{
+	struct inode_ref ref;
+	bool ok = true;
+
+	(void)super, (void)key;
+	dump_list(dump, "names");
+	while (item->left > 0 && (ok = inode_extref_next(item, &ref, err)))
+		dump_inode_name(dump, &ref, true);
+	dump_list_end(dump);
+	return ok;
+}
+
+static const char *entry_type_name(uint8_t type)
+{
+	static const char *const names[] = { "UNKNOWN", "FILE", "DIR", "CHRDEV", "BLKDEV", "FIFO", "SOCK", "SYMLINK", "XATTR" };
+
+	return type < ARRAY_SIZE(names) ? names[type] : names[0];
+}
+
+static void dump_entry(struct dump *dump, const struct dir_entry *entry, uint64_t transid)
+{
+	dump_element(dump);
+	dump_key(dump, "location", &entry->location);
+	dump_text(dump, "type", entry_type_name(entry->type));
+	dump_end_line(dump);
+	dump_u64(dump, "transid", transid);
+	dump_number(dump, "data_len", entry->data.left);
+	dump_number(dump, "name_len", entry->name.left);
+	dump_end_line(dump);
+	dump_name(dump, "name:", entry->name.at, entry->name.left);
+	if (entry->data.left > 0) {
+		dump_end_line(dump);
+		dump_name(dump, "data", entry->data.at, entry->data.left);
+	}
+}
+
+bool dump_dir_entries(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+{
+	bool ok = true;
+
+	(void)super;
+	dump_list(dump, "entries");
+	while (ok && item->left > 0) {
+		struct disk_dir_item disk = { 0 };
+		struct dir_entry entry;
+
+		memcpy(&disk, item->at, item->left < sizeof(disk) ? item->left : sizeof(disk));
+		ok = key->type == KEY_XATTR_ITEM ? xattr_next(item, &entry, err) : dir_entry_next(item, &entry, err);
+		if (ok)
+			dump_entry(dump, &entry, le64(disk.transid));
+	}
+	dump_list_end(dump);
+	return ok;
+}
+
+static void dump_compression(struct dump *dump, uint8_t compression)
+{
+	static const char *const names[] = { "none", "zlib", "lzo", "zstd" };
+
+	if (dump->object) {
+		dump_text(dump, "compression", names[compression % ARRAY_SIZE(names)]);
+		return;
+	}
+	dump_number(dump, "compression", compression);
+	dump_words(dump, compression == COMPRESS_NONE ? "(none)" : compression == COMPRESS_ZLIB ? "(zlib)" :
+			 compression == COMPRESS_LZO ? "(lzo)" : "(zstd)");
+}
+
+/* What no stock tool prints: what says that the extent is ciphertext. */
+static void dump_marks(struct dump *dump, const struct file_extent *e)
+{
+	if (e->encryption) {
+		dump_number(dump, "encryption", e->encryption);
+		dump_end_line(dump);
+	}
+	if (e->other_encoding) {
+		dump_bits(dump, "other_encoding", e->other_encoding, e->other_encoding == SEAL_MARK ? "SEALED" : "unknown");
+		dump_end_line(dump);
+	}
+}
+
+bool dump_file_extent(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+{
+	struct file_extent e;
+
+	if (!file_extent_read(item, key->offset, super->sector_size, &e, err))
+		return false;
+
+	const bool is_prealloc = e.type == FILE_EXTENT_PREALLOC;
+
+	dump_u64(dump, "generation", e.generation);
+	if (dump->object)
+		dump_text(dump, "type", e.type == FILE_EXTENT_INLINE ? "inline" : is_prealloc ? "prealloc" : "regular");
+	else
+		dump_words(dump, e.type == FILE_EXTENT_INLINE ? "type 0 (inline)" : is_prealloc ? "type 2 (prealloc)" : "type 1 (regular)");
+	dump_end_line(dump);
+	if (e.type == FILE_EXTENT_INLINE) {
+		dump_words(dump, "inline extent");
+		dump_u64(dump, "data size", e.payload.left);
+		dump_u64(dump, "ram_bytes", e.ram_bytes);
+		dump_compression(dump, e.compression);
+		dump_end_line(dump);
+		dump_marks(dump, &e);
+		return true;
+	}
+	dump_words(dump, is_prealloc ? "prealloc data" : "extent data");
+	dump_u64(dump, "disk byte", e.disk_bytenr);
+	dump_u64(dump, dump->object ? "disk_num_bytes" : "nr", e.disk_num_bytes);
+	dump_end_line(dump);
+	dump_words(dump, is_prealloc ? "prealloc data" : "extent data");
+	dump_u64(dump, "offset", e.offset);
+	dump_u64(dump, dump->object ? "num_bytes" : "nr", e.num_bytes);
+	if (!is_prealloc || dump->object)
+		dump_u64(dump, dump->object ? "ram_bytes" : "ram", e.ram_bytes);
+	dump_end_line(dump);
+	if (!is_prealloc) {
+		dump_words(dump, "extent");
+		dump_compression(dump, e.compression);
+		dump_end_line(dump);
+	}
+	dump_marks(dump, &e);
+	return true;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the dump commands print: one decoding of an item gives lines of text as btrfs-progs has them, or members of a JSON object.
+ * A label is the words of the text; in JSON its spaces are underscores.
+ */
+#ifndef CMD_DUMP_OUT_H
+#define CMD_DUMP_OUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format/key.h"
+#include "format/inode.h"
+
+struct json_object;
+
+/* Initialise with .object = json_line() for JSON, or NULL for text; indent: tabs before each line. */
+struct dump {
+	struct json_object *object, *outer, *array;
+	const char *list;
+	unsigned indent;
+	bool in_line;
+};
+
+/* Fields: "label value", beside each other until the line ends. */
+void dump_u64(struct dump *dump, const char *label, uint64_t value);	/* may pass 2^53 */
+void dump_number(struct dump *dump, const char *label, uint32_t value);
+void dump_octal(struct dump *dump, const char *label, uint32_t value);
+void dump_bits(struct dump *dump, const char *label, uint64_t value, const char *names);	/* "label 0x1(NAMES)" */
+void dump_text(struct dump *dump, const char *label, const char *text);
+void dump_name(struct dump *dump, const char *label, const void *bytes, size_t len);	/* bytes of an image */
+void dump_hex(struct dump *dump, const char *label, const void *bytes, size_t len);
+void dump_uuid(struct dump *dump, const char *label, const uint8_t uuid[UUID_SIZE]);
+void dump_key(struct dump *dump, const char *label, const struct key *key);	/* "label key (...)" */
+void dump_time(struct dump *dump, const char *label, const struct inode_time *at);
+
+/* Words that only the text has; JSON has them in its member names. */
+void dump_words(struct dump *dump, const char *words);
+void dump_end_line(struct dump *dump);
+
+/* Payload that is not decoded: lines of 32 bytes, or one member "bytes". */
+void dump_bytes(struct dump *dump, const void *bytes, size_t len);
+
+/* Several things in one item: dump_list(), dump_element() before each, dump_list_end(). */
+void dump_list(struct dump *dump, const char *label);
+void dump_element(struct dump *dump);
+void dump_list_end(struct dump *dump);
+
+/* "A|B" from bits that have names, then "0x8000" for the rest; "none" where there are none. */
+struct bit_name {
+	uint64_t bit;
+	const char *name;
+};
+const char *bits_text(uint64_t bits, const struct bit_name *names, size_t n, char *text, size_t size);
+
+/* The name that keys have for a tree or object id, or its number. */
+#define OBJECT_TEXT_SIZE KEY_TEXT_SIZE
+const char *object_text(uint64_t id, char text[OBJECT_TEXT_SIZE]);
+
+#endif /* CMD_DUMP_OUT_H */

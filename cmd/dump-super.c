@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* btrfs-crypt dump-super: every superblock copy, field by field, as it is on the device. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "cmd/dump-items.h"
+#include "cmd/json.h"
+#include "cmd/super-fields.h"
+#include "common/util/escape.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+static const struct poptOption options[] = {
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
+	POPT_TABLEEND
+};
+
+static const struct backup_field {
+	const char *label, *member;
+	size_t at;		/* address, then generation */
+	size_t level_at;
+} backup_fields[] = {
+#define FIELD(label, name) { label, #name, offsetof(struct disk_root_backup, name), offsetof(struct disk_root_backup, name##_level) }
+	FIELD("backup_tree_root:\t", tree_root), FIELD("backup_chunk_root:\t", chunk_root), FIELD("backup_extent_root:\t", extent_root),
+	FIELD("backup_fs_root:\t\t", fs_root), FIELD("backup_dev_root:\t", dev_root), FIELD("csum_root:\t", csum_root),
+#undef FIELD
+};
+
+static struct json_object *put_backup(bool as_json, const struct disk_root_backup *backup)
+{
+	struct json_object *member = as_json ? json_line() : NULL;
+	const uint8_t *bytes = (const uint8_t *)backup;
+
+	for (size_t i = 0; i < ARRAY_SIZE(backup_fields); i++) {
+		const struct backup_field *field = &backup_fields[i];
+		struct le64 address, generation;
+
+		memcpy(&address, bytes + field->at, sizeof(address));
+		memcpy(&generation, bytes + field->at + sizeof(address), sizeof(generation));
+		if (member)
+			json_format(member, field->member, "%" PRIu64 " gen %" PRIu64 " level %u", le64(address), le64(generation),
+				    bytes[field->level_at]);
+		else
+			printf("\t\t%s%" PRIu64 "\tgen: %" PRIu64 "\tlevel: %u\n", field->label, le64(address), le64(generation),
+			       bytes[field->level_at]);
+	}
+	if (member) {
+		json_u64(member, "total_bytes", le64(backup->total_bytes));
+		json_u64(member, "bytes_used", le64(backup->bytes_used));
+		json_u64(member, "num_devices", le64(backup->num_devices));
+	} else {
+		printf("\t\tbackup_total_bytes:\t%" PRIu64 "\n\t\tbackup_bytes_used:\t%" PRIu64 "\n"
+		       "\t\tbackup_num_devices:\t%" PRIu64 "\n\n",
+		       le64(backup->total_bytes), le64(backup->bytes_used), le64(backup->num_devices));
+	}
+	return member;
+}
+
+static void put_backups(struct json_object *line, const struct disk_superblock *disk)
+{
+	struct json_object *array = line ? json_array() : NULL;
+
+	if (!line)
+		printf("backup_roots[4]:\n");
+	for (unsigned i = 0; i < ARRAY_SIZE(disk->backup); i++) {
+		if (!line)
+			printf("\tbackup %u:\n", i);
+
+		struct json_object *member = put_backup(line, &disk->backup[i]);
+
+		if (array)
+			json_append(array, member);
+	}
+	if (line)
+		json_member(line, "backup_roots", array);
+}
+
+/* Up to the first entry that does not read. */
+static void put_chunks(struct json_object *line, const struct disk_superblock *disk)
+{
+	const size_t size = le32(disk->sys_chunk_array_size);
+	struct cursor array = { disk->sys_chunk_array, size < sizeof(disk->sys_chunk_array) ? size : sizeof(disk->sys_chunk_array),
+				offsetof(struct disk_superblock, sys_chunk_array) };
+	struct json_object *chunks = line ? json_array() : NULL;
+	struct error err = { 0 };
+	struct disk_key disk_key;
+	bool ok = true;
+
+	if (!line)
+		printf("sys_chunk_array[%zu]:\n", sizeof(disk->sys_chunk_array));
+	for (unsigned i = 0; ok && array.left > 0 && cursor_read(&array, &disk_key, sizeof(disk_key)); i++) {
+		struct dump dump = { .object = line ? json_line() : NULL, .indent = 2 };
+		const struct key key = key_from_disk(&disk_key);
+		char text[KEY_TEXT_SIZE];
+
+		if (line)
+			json_text(dump.object, "key", key_text(&key, text));
+		else
+			printf("\titem %u key %s\n", i, key_text(&key, text));
+		ok = dump_chunk(&dump, &key, &array, NULL, &err);
+		dump_end_line(&dump);
+		if (line)
+			json_append(chunks, dump.object);
+	}
+	if (line)
+		json_member(line, "sys_chunk_array", chunks);
+	if (!ok)
+		super_text(line, "sys_chunk_array_error", err.text);
+}
+
+static void put_state(struct json_object *line, const struct disk_superblock *disk)
+{
+	struct dump dump = { .object = line ? json_line() : NULL, .indent = 1 };
+	struct error err = { 0 };
+
+	if (!(le64(disk->incompat_flags) & INCOMPAT_CRYPT_UNFINISHED))
+		return;
+	if (!line)
+		printf("unfinished conversion (not authenticated):\n");
+	if (!dump_crypt_state(&dump, disk->tail, &err))
+		dump_text(&dump, "error", err.text);
+	dump_end_line(&dump);
+	if (line)
+		json_member(line, "unfinished_conversion", dump.object);
+	else
+		putchar('\n');
+}
+
+static void print_copy(const char *path, unsigned copy, const uint8_t bytes[SUPER_SIZE])
+{
+	const uint64_t where = superblock_offset(copy);
+	struct json_object *line = format_is_json() ? json_line() : NULL;
+	struct disk_superblock disk;
+	struct superblock super;
+	struct error err = { 0 };
+	const bool valid = superblock_read(bytes, where, &super, &err);
+
+	memcpy(&disk, bytes, sizeof(disk));
+	if (line) {
+		json_number(line, "copy", copy);
+		json_u64(line, "offset", where);
+		json_flag(line, "valid", valid);
+	} else {
+		char name[256];
+
+		escape_text(path, strlen(path), name, sizeof(name));
+		printf("superblock: bytenr=%" PRIu64 ", device=%s\n", where, name);
+		printf("---------------------------------------------------------\n");
+	}
+	if (!valid)
+		super_text(line, "error", err.text);
+	super_fields(line, &disk);
+	put_chunks(line, &disk);
+	put_backups(line, &disk);
+	put_state(line, &disk);
+	if (line)
+		json_print(line, stdout);
+}
+
+static bool print_copies(struct device *device, const char *path, struct error *err)
+{
+	uint8_t *bytes = malloc(SUPER_SIZE);
+	const unsigned n = superblock_n_copies(device->size);
+	unsigned n_shown = 0;
+	bool ok = bytes || error_memory(err);
+
+	for (unsigned i = 0; ok && i < n; i++) {
+		ok = device_read(device, bytes, SUPER_SIZE, superblock_offset(i), err);
+		/* Zeros are no damaged superblock, and neither is a device of something else. */
+		if (ok && memcmp(bytes + offsetof(struct disk_superblock, magic), SUPER_MAGIC, 8) == 0) {
+			if (n_shown++ > 0 && !format_is_json())
+				putchar('\n');
+			print_copy(path, i, bytes);
+		} else if (ok) {
+			char text[128];
+
+			snprintf(text, sizeof(text), "superblock copy at %" PRIu64 ": no btrfs magic", superblock_offset(i));
+			print_warning(NULL, text);
+		}
+	}
+	free(bytes);
+	if (ok && n_shown == 0)
+		return error_set(err, ERROR_NOT_FOUND, "%s: no btrfs filesystem: no superblock has the magic", path);
+	return ok;
+}
+
+/* Without a volume: a superblock that nothing else can be read by is what people ask this command about. */
+static bool run(const char *const *operand, struct error *err)
+{
+	struct device *device = NULL;
+
+	if (!device_open(operand[0], false, &device, err))
+		return false;
+
+	const bool ok = print_copies(device, operand[0], err);
+
+	device_close(device);
+	return ok;
+}
+
+const struct command cmd_dump_super = {
+	.name = "dump-super",
+	.operands = "IMAGE",
+	.summary = "print every copy of the superblock, and the state of an unfinished conversion",
+	.options = options,
+	.run = run,
+};
