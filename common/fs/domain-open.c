@@ -92,7 +92,6 @@ static bool authenticate(struct domain *d, const struct secret *volume_key, stru
 			continue;
 		if (check_copy(d, &d->copy[i], volume_key, &own, &schedule, &error)) {
 			d->header = d->copy[i];
-			d->one_header_bad |= n > 0;
 			key_schedule_free(d->schedule);
 			d->schedule = schedule;
 			schedule = NULL;

@@ -161,6 +161,17 @@ static void vouches_for_every_byte_of_the_items(void **state)
 	assert_int_equal(open_by_key(NULL), ERROR_NONE);
 }
 
+/* What is wrong is seen without a key. */
+static void refuses_to_read(const char *text)
+{
+	cleanup_domain struct domain *domain = NULL;
+	struct error err = { 0 };
+
+	assert_false(domain_read(sealed.volume, DOMAIN, &domain, &err));
+	if (err.kind != ERROR_KEY_HEADER || !strstr(err.text, text))
+		fail_msg("%d \"%s\" does not say \"%s\"", err.kind, err.text, text);
+}
+
 static void misses_items_and_notices_more(void **state)
 {
 	const struct key slot_3 = crypt_key(DOMAIN, CRYPT_SLOT, 3), flags = crypt_key(DOMAIN, CRYPT_INODE_FLAGS, 0);
@@ -168,10 +179,10 @@ static void misses_items_and_notices_more(void **state)
 
 	(void)state;
 	sealed_remove_item(&slot_3);
-	assert_int_equal(open_by_key(NULL), ERROR_KEY_HEADER);
+	refuses_to_read("says 2 key slots, there are 1");
 	/* The same record at another place, and as another number */
 	sealed_insert_at(DOMAIN, CRYPT_SLOT, 4, &sealed.slot[1], sizeof(sealed.slot[1]));
-	assert_int_equal(open_by_key(NULL), ERROR_KEY_HEADER);
+	refuses_to_read("key slot 4: its record is that of slot 3");
 	sealed_insert(&slot_3, &sealed.slot[1], sizeof(sealed.slot[1]));
 	assert_int_equal(open_by_key(NULL), ERROR_KEY_HEADER);
 	sealed_remove_item(&(struct key){ CRYPT_ID, KEY_PERSISTENT_ITEM, slot_3.offset + 1 });
@@ -179,11 +190,29 @@ static void misses_items_and_notices_more(void **state)
 	another.header.domain_uuid[0] ^= 1;
 	sealed_remove_item(&slot_3);
 	sealed_insert(&slot_3, &another, sizeof(another));
-	assert_int_equal(open_by_key(NULL), ERROR_KEY_HEADER);
+	refuses_to_read("the header of domain 7 and key slot 3 are of two domains");
 	sealed_remove_item(&slot_3);
 	sealed_insert(&slot_3, &sealed.slot[1], sizeof(sealed.slot[1]));
 	sealed_remove_item(&flags);
-	assert_int_equal(open_by_key(NULL), ERROR_KEY_HEADER);
+	refuses_to_read("says 1 inode flags items, there are 0");
+}
+
+static void the_header_of_another_domain_is_none(void **state)
+{
+	cleanup_domain struct domain *domain = NULL;
+	struct crypt_header other = sealed.header;
+
+	(void)state;
+	other.domain = DOMAIN + 1;
+	other.epoch++;
+	sealed_ok(crypt_header_seal(sealed.schedule, &other, err));
+	sealed_put_header(0, &other);
+	sealed_ok(domain_read(sealed.volume, DOMAIN, &domain, err));
+	assert_true(domain->one_header_bad);
+	sealed_ok(domain_open(domain, NULL, sealed.volume_key, -1, err));
+	assert_int_equal(domain->header.domain, DOMAIN);
+	sealed_put_header(1, &other);
+	refuses_to_read("copy 0 of the header of domain 7 is that of domain 8");
 }
 
 static void the_newest_authentic_header_wins(void **state)
@@ -262,6 +291,7 @@ int main(void)
 		SEALED_TEST(two_bad_copies_are_damage),
 		SEALED_TEST(vouches_for_every_byte_of_the_items),
 		SEALED_TEST(misses_items_and_notices_more),
+		SEALED_TEST(the_header_of_another_domain_is_none),
 		SEALED_TEST(the_newest_authentic_header_wins),
 		SEALED_TEST(macs_are_those_of_the_specification),
 	};

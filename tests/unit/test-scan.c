@@ -124,6 +124,27 @@ static void finds_every_block_once_in_order(void **state)
 	assert_non_null(scan_block_at(plain, plain->tree[0].logical));
 }
 
+/* A snapshot nobody has written to: what it shares is counted once, for the lower id. */
+static void shared_blocks_are_those_of_the_lower_id(void **state)
+{
+	static const uint64_t ids[] = { 256, FS_TREE_ID };
+	const struct tree *const tree = &plain->tree[0];
+	const struct disk_root_item item = { .bytenr = to_le64(tree->logical), .level = tree->level, .refs = to_le32(1),
+					     .generation = to_le64(tree->generation) };
+	cleanup_scan struct scan *scan = NULL;
+
+	(void)state;
+	ok(tree_insert(tx, ROOT_TREE_ID, &(struct key){ 256, KEY_ROOT_ITEM, 0 }, &item, sizeof(item), err));
+	ok(scan_run(volume, ids, 2, &scan, err));
+	assert_int_equal(scan->n_members, 2);
+	assert_int_equal(scan->member[1], 256);
+	assert_int_equal(scan->n_blocks, plain->n_blocks);
+	assert_int_equal(scan->n_leaves, plain->n_leaves);
+	assert_int_equal(scan->n_regular_files, plain->n_regular_files);
+	for (size_t i = 0; i < scan->n_blocks; i++)
+		assert_int_equal(scan->block[i].member, 0);
+}
+
 static void merges_references_to_one_extent(void **state)
 {
 	const uint64_t a = data->logical + data->length - MIB, b = a + 8192, c = b + 4096;
@@ -247,6 +268,7 @@ int main(void)
 #define SCAN_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		SCAN_TEST(finds_every_block_once_in_order),
+		SCAN_TEST(shared_blocks_are_those_of_the_lower_id),
 		SCAN_TEST(merges_references_to_one_extent),
 		SCAN_TEST(finds_orphans),
 		SCAN_TEST(refuses_two_lengths),
