@@ -10,20 +10,26 @@ struct domain_reader_options {
 	bool accept_changes;	/* go on although the digest of the tree differs */
 	bool accept_unsealed;	/* hand out data that no unit covers */
 	void (*note)(void *context, const char *text);	/* differences accepted; may be NULL */
+	/* verify: how many bytes of data were looked at; may be NULL */
+	void (*progress)(void *context, uint64_t done, uint64_t total);
 	void *context;
 };
 
 /*
- * For one subvolume of an opened domain: finds the units of its extents (also moved ones), checks the tree digest.  ERROR_CORRUPT where
- * it differs.  *source is the reader's own.
+ * For one subvolume of an opened domain: finds the units of its extents (also moved ones), checks the seal and the tree digest.  ERROR_CORRUPT where
+ * they differ.  *source is the reader's own and is for the files and symbolic links of this subvolume; each block is authenticated before it is
+ * handed out.  What no unit covers is ERROR_CORRUPT when it is read, unless accepted; a mark without a unit always.
  */
 struct domain_reader;
 bool domain_reader_open(struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume,
 			const struct domain_reader_options *options, struct domain_reader **reader,
 			struct extent_source **source, struct error *err) must_use;
-void domain_reader_close(struct domain_reader *reader);
+void domain_reader_close(struct domain_reader *reader);	/* NULL is fine */
 
-/* Everything that `verify` checks; bad is called once per finding with the escaped path and what is wrong. */
+/*
+ * Everything that `verify` checks: the seal, the tree of every member and snapshot, every unit and checksum on every mirror, every tree block.
+ * bad is called once per finding with the escaped path and what is wrong; false only where something kept it from looking on.
+ */
 struct verify_result {
 	uint64_t n_files, n_blocks, n_bad, n_units, n_unsealed;
 	uint8_t seal_fingerprint[16];

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The extent source of a sealed subvolume: every block is authenticated before a byte of it is handed out. */
+#include "common/fs/domain-read.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "common/fs/domain-view.h"
+#include "common/fs/extent-part.h"
+#include "common/volume/warn.h"
+
+/* The unit read last: files are read in pieces smaller than a unit. */
+struct unit_at_hand {
+	const struct unit_group *group;	/* NULL: none */
+	uint64_t place;
+	struct crypt_unit unit;		/* its tags are those below */
+	struct unit_cipher *cipher;
+	uint8_t tags[CRYPT_UNIT_BLOCKS_MAX * CRYPT_TAG_SIZE];
+};
+
+struct domain_reader {
+	struct extent_source source;	/* first: how it finds its reader */
+	struct domain_view view;
+	bool accept_unsealed;
+	struct mode_memory mode;
+	struct unit_at_hand at_hand;
+};
+
+/* What is being read, for messages and for the walk over units. */
+struct request {
+	struct domain_reader *reader;
+	const struct tree *subvolume;
+	uint64_t inode, file_offset;
+	const struct file_extent *extent;
+	uint64_t address;		/* of the extent */
+	uint64_t at, end;		/* in the extent: what is still wanted */
+	uint8_t *out;			/* for the byte at `at` */
+	const struct unit_group *group;
+};
+
+/* --- messages ----------------------------------------------------------------------------------------------- */
+
+/* The file and its bytes that [from, to) of the extent are; always false. */
+static bool bad_bytes(const struct request *r, uint64_t from, uint64_t to, const char *why, struct error *err)
+{
+	struct extent_part part;
+	char *label = file_label(r->reader->view.list, r->subvolume, r->inode);
+
+	if (!label)
+		return error_memory(err);
+	if (!extent_part_of(r->extent, r->file_offset, from, to, &part))
+		part = (struct extent_part){ .first = r->file_offset, .last = r->file_offset + r->extent->num_bytes - 1 };
+	error_set(err, ERROR_CORRUPT, "%.300s: bytes %" PRIu64 " to %" PRIu64 " %s (data at %" PRIu64 ")", label, part.first, part.last, why,
+		  r->address + from);
+	free(label);
+	return false;
+}
+
+static bool bad_inline(const struct domain_reader *reader, const struct tree *subvolume, uint64_t inode, const struct file_extent *e,
+		       struct error *err)
+{
+	char *label = file_label(reader->view.list, subvolume, inode);
+
+	if (!label)
+		return error_memory(err);
+	error_set(err, ERROR_CORRUPT, "%.300s: its %zu bytes in the tree are in no inline unit: written later, or damaged", label,
+		  e->payload.left);
+	free(label);
+	return error_hint(err, "--accept-unsealed takes them as they are");
+}
+
+/* --- units ---------------------------------------------------------------------------------------------------- */
+
+static void drop_at_hand(struct unit_at_hand *at_hand)
+{
+	unit_cipher_free(at_hand->cipher);
+	at_hand->cipher = NULL;
+	at_hand->group = NULL;
+}
+
+static bool take_at_hand(struct request *r, const struct crypt_unit *unit, uint64_t place, struct error *err)
+{
+	struct unit_at_hand *at_hand = &r->reader->at_hand;
+
+	drop_at_hand(at_hand);
+	if (!unit->sealed)
+		return bad_bytes(r, r->at, r->end, "are in a unit that was never sealed", err);
+	if (!unit_cipher_new(r->reader->view.domain->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &at_hand->cipher, err))
+		return false;
+	at_hand->group = r->group;
+	at_hand->place = place;
+	at_hand->unit = *unit;
+	memcpy(at_hand->tags, unit->tags, (size_t)unit->blocks * CRYPT_TAG_SIZE);
+	at_hand->unit.tags = at_hand->tags;
+	return true;
+}
+
+/* Block i of the unit at hand, whose ciphertext of mirror 1 is at r->out; then from the other mirrors. */
+static bool open_block(struct request *r, uint32_t i, bool is_read, struct error *err)
+{
+	struct unit_at_hand *at_hand = &r->reader->at_hand;
+	const struct crypt_unit *unit = &at_hand->unit;
+	struct volume *volume = r->subvolume->volume;
+	unsigned mirror, n_mirrors;
+	bool authentic = false;
+
+	if (is_read && !unit_cipher_open(at_hand->cipher, i, r->out, CRYPT_BLOCK, r->out, unit->tags + (size_t)i * CRYPT_TAG_SIZE,
+					 &authentic, err))
+		return false;
+	if (authentic)
+		return true;
+	if (!unit_block_read(volume, at_hand->cipher, unit, r->address + unit->offset_in_extent, i, r->out, &mirror, &n_mirrors, err))
+		return false;
+	if (mirror == n_mirrors)
+		return bad_bytes(r, r->at, r->at + CRYPT_BLOCK, n_mirrors > 1 ? "fail authentication on every mirror" : "fail authentication",
+				 err);
+	if (mirror > 0)
+		volume_warn(volume, "data at %" PRIu64 ": mirror 1 fails authentication, mirror %u is right and is used",
+			    r->address + r->at, mirror + 1);
+	return true;
+}
+
+/* What is wanted of the unit at hand. */
+static bool read_at_hand(struct request *r, struct error *err)
+{
+	const struct crypt_unit *unit = &r->reader->at_hand.unit;
+	const uint64_t unit_end = unit->offset_in_extent + (uint64_t)unit->blocks * CRYPT_BLOCK;
+	const uint64_t end = r->end < unit_end ? r->end : unit_end;
+	struct error unread = { 0 };
+	const bool is_read = volume_read(r->subvolume->volume, r->address + r->at, r->out, end - r->at, 0, &unread);
+
+	for (; r->at < end; r->at += CRYPT_BLOCK, r->out += CRYPT_BLOCK) {
+		if (!open_block(r, (uint32_t)((r->at - unit->offset_in_extent) / CRYPT_BLOCK), is_read, err))
+			return false;
+	}
+	return true;
+}
+
+static bool is_at_hand(const struct request *r)
+{
+	const struct unit_at_hand *at_hand = &r->reader->at_hand;
+	const uint64_t begin = at_hand->unit.offset_in_extent;
+
+	return at_hand->group == r->group && r->at >= begin && r->at - begin < (uint64_t)at_hand->unit.blocks * CRYPT_BLOCK;
+}
+
+static bool read_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
+{
+	struct request *r = context;
+
+	if (r->at - unit->offset_in_extent >= (uint64_t)unit->blocks * CRYPT_BLOCK)
+		return true;	/* before what is wanted */
+	if (!take_at_hand(r, unit, place, err) || !read_at_hand(r, err))
+		return false;
+	*go = r->at < r->end;
+	return true;
+}
+
+static bool read_sealed(struct request *r, struct error *err)
+{
+	const struct unit_at_hand *at_hand = &r->reader->at_hand;
+	struct unit_group from = *r->group;
+
+	if (is_at_hand(r) && !read_at_hand(r, err))
+		return false;
+	if (r->at == r->end)
+		return true;
+	if (at_hand->group == r->group && at_hand->unit.offset_in_extent < r->at)
+		from.place = at_hand->place;	/* no need to walk from the first unit */
+	if (!unit_map_visit(r->reader->view.units, &from, read_unit, r, err))
+		return false;
+	return r->at == r->end || bad_bytes(r, r->at, r->end, "are in no unit", err);
+}
+
+/* --- the source ------------------------------------------------------------------------------------------------- */
+
+static const struct unit_group *find_group(const struct domain_reader *reader, const struct file_extent *e)
+{
+	const struct unit_group *group = unit_map_at(reader->view.units, e->disk_bytenr);
+
+	return group || e->other_encoding != SEAL_MARK ? group
+						       : unit_map_expected(reader->view.units, e->disk_bytenr, e->disk_num_bytes);
+}
+
+static bool reader_read(struct extent_source *source, const struct tree *subvolume, uint64_t inode, const struct file_extent *e,
+			uint64_t file_offset, uint64_t offset, void *bytes, size_t len, struct error *err)
+{
+	struct domain_reader *reader = (struct domain_reader *)source;
+	struct request r = {
+		.reader = reader,
+		.subvolume = subvolume,
+		.inode = inode,
+		.file_offset = file_offset,
+		.extent = e,
+		.address = e->disk_bytenr,
+		.at = offset,
+		.end = offset + len,
+		.out = bytes,
+		.group = find_group(reader, e),
+	};
+
+	if (!r.group && e->other_encoding == SEAL_MARK)
+		return bad_bytes(&r, offset, offset + len, "are marked as sealed, but no unit verifies", err);
+	if (!r.group && !reader->accept_unsealed)
+		return bad_bytes(&r, offset, offset + len, "are not sealed: written later", err) ||
+		       error_hint(err, "--accept-unsealed takes them as they are");
+	if (!r.group)
+		return plain_source.read(&plain_source, subvolume, inode, e, file_offset, offset, bytes, len, err);
+	if (offset % CRYPT_BLOCK != 0 || len % CRYPT_BLOCK != 0 || offset > r.group->extent_len || len > r.group->extent_len - offset)
+		return bad_bytes(&r, offset, offset + len, "are outside the sealed extent", err);
+	if (read_sealed(&r, err))
+		return true;
+	secret_wipe(bytes, len);
+	return false;
+}
+
+static bool reader_read_inline(struct extent_source *source, const struct tree *subvolume, uint64_t inode, uint64_t file_offset,
+			       const struct file_extent *e, uint8_t *out, struct error *err)
+{
+	struct domain_reader *reader = (struct domain_reader *)source;
+	struct inline_payload payload = { .kind = INLINE_DATA, .inode = inode, .offset = file_offset, .bytes = e->payload };
+	struct crypt_inline_unit unit;
+	uint32_t mode;
+	bool found;
+
+	if (e->payload.left == 0)
+		return true;
+	if (!inode_mode(&reader->mode, subvolume, inode, &mode, err))
+		return false;
+	if (S_ISLNK(mode))
+		payload.kind = INLINE_SYMLINK;
+	if (!inline_map_find(reader->view.inlines, reader->view.domain->schedule, &payload, true, &unit, out, &found, err))
+		return false;
+	if (found)
+		return true;
+	if (!reader->accept_unsealed)
+		return bad_inline(reader, subvolume, inode, e, err);
+	return plain_source.read_inline(&plain_source, subvolume, inode, file_offset, e, out, err);
+}
+
+void domain_reader_close(struct domain_reader *reader)
+{
+	if (!reader)
+		return;
+	drop_at_hand(&reader->at_hand);
+	domain_view_close(&reader->view);
+	free(reader);
+}
+
+bool domain_reader_open(struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume,
+			const struct domain_reader_options *options, struct domain_reader **result,
+			struct extent_source **source, struct error *err)
+{
+	const struct domain_view_options check = {
+		.accept_changes = options->accept_changes,
+		.note = options->note,
+		.context = options->context,
+	};
+	struct domain_reader *reader;
+	bool changed;
+
+	if (domain->header.state != CRYPT_STATE_SEALED)
+		return error_set(err, ERROR_STATE, "the domain's header says that its conversion has not finished");
+	reader = calloc(1, sizeof(*reader));
+	if (!reader)
+		return error_memory(err);
+	reader->source = (struct extent_source){ reader_read, reader_read_inline };
+	reader->accept_unsealed = options->accept_unsealed;
+	if (!domain_view_open(domain, list, subvolume, UNIT_PLACE_END, &reader->view, err) ||
+	    !domain_view_check_trees(&reader->view, &check, &changed, err)) {
+		domain_reader_close(reader);
+		return false;
+	}
+	*result = reader;
+	*source = &reader->source;
+	return true;
+}
