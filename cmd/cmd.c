@@ -55,25 +55,14 @@ void print_note(void *context, const char *text)
 	print_line("note", text);
 }
 
-/* Puts the image's name before the text. */
-static bool name_image(const char *path, struct error *err)
-{
-	char name[128];
-
-	escape_text(path, strlen(path), name, sizeof(name));
-	return error_prefix(err, "%s", name);
-}
-
+/* The texts of both rooms below begin with the path. */
 static bool open_image(const char *path, bool writable, bool super_only, const struct volume_options *options,
 		       struct volume **volume, struct error *err)
 {
 	struct device *device = NULL;
 
-	if (!device_open(path, writable, &device, err))
-		return false;	/* its text has the path */
-	if (super_only ? !volume_open_super(device, options, volume, err) : !volume_open(device, options, volume, err))
-		return name_image(path, err);
-	return true;
+	return device_open(path, writable, &device, err) &&
+	       (super_only ? volume_open_super(device, options, volume, err) : volume_open(device, options, volume, err));
 }
 
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)

@@ -1,0 +1,119 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SIGINT and SIGTERM stop at a safe point with status 8; what each command then says; resume and abort; no command goes the wrong way.
+. "$(dirname "$0")/../expect.sh"
+PATH=$PATH:/usr/sbin:/sbin
+command -v mkfs.btrfs > /dev/null || { echo "needs mkfs.btrfs"; exit 77; }
+mkdir tree
+for n in 1 2 3 4; do head -c 64M /dev/urandom > tree/random$n; done
+echo "a small secret" > tree/small
+truncate -s 400M disk.img
+quiet mkfs.btrfs --rootdir tree disk.img
+printf 'secret' > key
+printf 'wrong' > wrong
+how="--key-file key --pbkdf pbkdf2 --pbkdf-force-iterations 1000"
+FILTER='s/btrfs:[0-9a-f]{8}/btrfs:TAG/; s/[0-9]+-[0-9]+-[0-9]+ [0-9:]+ UTC/TIME/; s/[0-9]+%/N%/; s/"percent":[0-9]+/"percent":N/'
+
+# interrupt SIGNAL WORD...: runs `btrfs-crypt WORD...` and sends SIGNAL when the first data are converted
+interrupt() {
+	local signal=$1 pid status
+	shift
+	btrfs-crypt "$@" --progress=json --progress-frequency 0 > out 2> err < /dev/null &
+	pid=$!
+	for _ in $(seq 1000); do
+		grep -q '"progress":"data","done":"[1-9]' err && break
+		kill -0 $pid 2> /dev/null || break
+		sleep 0.01
+	done
+	kill "-$signal" $pid 2> /dev/null
+	wait $pid
+	status=$?
+	[ $status = 8 ] || { bad "$* with SIG$signal: status $status"; tail -n 3 err; }
+	grep -q '^btrfs-crypt convert: .*' err && [ ! -s out ] || bad "$* with SIG$signal: no text, or a summary"
+}
+
+# same: every file of the plain image is what it was
+same() {
+	local file
+	for file in random1 random2 random3 random4 small; do
+		btrfs-crypt cat disk.img / $file | cmp -s - tree/$file || bad "$file is not what it was"
+	done
+}
+
+# looks OPERATION DIRECTION RESUME: what every command says meanwhile; nothing is changed
+looks() {
+	rm -f disk.img.sum
+	unchanged disk.img
+	transcript 7 btrfs-crypt convert --status disk.img <<END
+unfinished conversion (not authenticated: no key was given)
+operation:  $1
+direction:  $2
+started:    TIME
+done:       N%
+to finish:  btrfs-crypt convert $3 disk.img
+to undo:    btrfs-crypt convert --abort disk.img
+END
+	expect 7 convert --status --format json disk.img <<END
+{"unfinished":true,"damaged_primary":false,"operation":"$1","direction":"$2","started":"TIME","percent":N,"authenticated":false,"next":"$3"}
+END
+	btrfs-crypt convert --status disk.img --key-file key > out
+	[ $? -eq 7 ] && grep -q '^unfinished conversion$' out || bad "the state is not authenticated with a key"
+	btrfs-crypt convert --status disk.img --key-file wrong > out 2> err
+	grep -q '^unfinished conversion$' out && bad "the state is authenticated with a wrong key"
+	local command status
+	for command in "cat disk.img / small --key-file key" "verify disk.img / --key-file key" "convert --encrypt disk.img / $how" \
+		"convert --decrypt disk.img / --key-file key"; do
+		btrfs-crypt $command > out 2> err
+		status=$?
+		[ $status = 7 ] && [ ! -s out ] || { bad "$command: status $status while unfinished"; cat err; }
+	done
+	for command in "show disk.img /" "ls disk.img /" "dump-super disk.img" "dump-tree --crypt disk.img" \
+		"verify-key disk.img / --key-file key"; do
+		btrfs-crypt $command > out 2> err || { bad "$command: status $? while unfinished"; cat err; }
+		[ -s out ] || bad "$command prints nothing while unfinished"
+	done
+	for command in "verify-key disk.img /" "convert $3 disk.img" "convert --abort disk.img"; do
+		btrfs-crypt $command --key-file wrong > out 2> err
+		status=$?
+		[ $status = 2 ] || { bad "$command with a wrong key: status $status"; cat err; }
+	done
+	unchanged disk.img
+}
+
+# refuses STATUS WORD...: and nothing is changed
+refuses() {
+	local want=$1 status
+	shift
+	btrfs-crypt "$@" > out 2> err
+	status=$?
+	[ $status = "$want" ] || { bad "$*: status $status, not $want"; cat err; }
+	unchanged disk.img
+}
+
+same
+interrupt INT convert --encrypt disk.img / $how
+looks encrypt "to sealed" "--resume"
+refuses 9 convert --decrypt --resume disk.img --key-file key
+quiet btrfs-crypt convert --abort disk.img --key-file key
+expect 0 convert --status disk.img <<< "no unfinished conversion"
+same
+
+interrupt TERM convert --encrypt disk.img / $how
+interrupt INT convert --resume disk.img --key-file key
+interrupt INT convert --abort disk.img --key-file key
+looks encrypt "back to plain text" "--decrypt --resume"
+refuses 9 convert --resume disk.img --key-file key
+refuses 9 convert --encrypt --resume disk.img --key-file key
+quiet btrfs-crypt convert --decrypt --resume disk.img --key-file key
+same
+
+quiet btrfs-crypt convert --encrypt disk.img / $how
+interrupt TERM convert --decrypt disk.img / --key-file key
+looks decrypt "to plain text" "--decrypt --resume"
+refuses 9 convert --resume disk.img --key-file key
+quiet btrfs-crypt convert --abort disk.img --key-file key
+quiet btrfs-crypt verify disk.img / --key-file key
+quiet btrfs-crypt convert --decrypt disk.img / --key-file key
+same
+quiet btrfs check --check-data-csum disk.img
+finish
