@@ -3,20 +3,25 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
 #include "cmd/key-options.h"
 #include "common/fs/domain-read.h"
 #include "common/util/hex.h"
+#include "common/util/progress.h"
 
 static struct {
 	char *expect;
+	int accept_changes, accept_unsealed;
 } opt;
 
 static struct poptOption options_what[] = {
 	{ "expect-seal", 0, POPT_ARG_STRING, &opt.expect, 0,
 	  "fail where this is not the seal fingerprint that sealing printed: an older copy of the image was put back", "HEX" },
+	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0, "names, sizes or modes changed since are noted, no failure", NULL },
+	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "data written since are noted, no failure", NULL },
 	POPT_TABLEEND
 };
 
@@ -31,7 +36,7 @@ static const struct poptOption options[] = {
 
 static void print_bad(void *context, const char *path, const char *what)
 {
-	(void)context;
+	progress_clear(context);
 	if (format_is_json()) {
 		struct json_object *line = json_line();
 
@@ -41,6 +46,17 @@ static void print_bad(void *context, const char *path, const char *what)
 	} else {
 		printf("%s: %s\n", path, what);
 	}
+}
+
+static void show_note(void *context, const char *text)
+{
+	progress_clear(context);
+	print_note(NULL, text);
+}
+
+static void show_progress(void *context, uint64_t done, uint64_t total)
+{
+	progress_update(context, "verify", done, total);
 }
 
 static void print_result(const struct domain *domain, const struct verify_result *result, bool passed)
@@ -71,17 +87,29 @@ static void print_result(const struct domain *domain, const struct verify_result
 
 static bool verify(struct domain *domain, const struct subvolume_list *list, const uint8_t *expect, struct error *err)
 {
-	const struct domain_reader_options reading = { .note = print_note };
+	const bool bar = isatty(STDERR_FILENO) && !format_is_json();
+	struct progress progress;
+	const struct domain_reader_options reading = {
+		.accept_changes = opt.accept_changes,
+		.accept_unsealed = opt.accept_unsealed,
+		.note = show_note,
+		.progress = bar ? show_progress : NULL,
+		.context = &progress,
+	};
 	struct verify_result result = { 0 };
+	bool ok;
 
-	if (!domain_verify(domain, list, &reading, print_bad, NULL, &result, err))
+	progress_init(&progress, bar ? PROGRESS_BAR : PROGRESS_NONE, stderr, 1);
+	ok = domain_verify(domain, list, &reading, print_bad, &progress, &result, err);
+	progress_clear(&progress);
+	if (!ok)
 		return false;
 
 	const bool replaced = expect && memcmp(expect, result.seal_fingerprint, FINGERPRINT_SIZE) != 0;
 
 	print_result(domain, &result, result.n_bad == 0 && !replaced);
 	if (result.n_bad > 0)
-		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " failures", result.n_bad);
+		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " failure%s", result.n_bad, result.n_bad == 1 ? "" : "s");
 	if (replaced) {
 		error_set(err, ERROR_CORRUPT, "the seal fingerprint is not the expected one");
 		return error_hint(err, "everything is authentic, but it is another sealing: perhaps an older copy of the image");

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Verifying a whole domain: seal, trees, data, and every tree block that leads there, on every mirror. */
+#include "common/fs/domain-read.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/fs/verify-data.h"
+#include "common/util/escape.h"
+
+static void note(const struct verify *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void note(const struct verify *v, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	if (!v->options->note)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	v->options->note(v->options->context, text);
+}
+
+/* Damage is a finding, anything else ends the run. */
+static bool is_damage(const struct error *error)
+{
+	return error->kind == ERROR_CORRUPT || error->kind == ERROR_IO;
+}
+
+/* --- tree blocks ------------------------------------------------------------------------------------------------ */
+
+struct tree_check {
+	struct verify *v;
+	const char *name;
+};
+
+static bool check_mirrors(struct verify *v, const char *name, uint64_t logical, struct error *err)
+{
+	struct error error = { 0 };
+
+	if (block_verify_mirrors(v->view.domain->volume, logical, &error))
+		return true;
+	if (!is_damage(&error)) {
+		*err = error;
+		return false;
+	}
+	verify_bad(v, name, "%s", error.text);
+	return true;
+}
+
+static bool check_tree_block(void *context, struct block *block, bool *descend, struct error *err)
+{
+	const struct tree_check *check = context;
+
+	(void)descend;
+	return check_mirrors(check->v, check->name, block->logical, err);
+}
+
+/* The trees that the sealed data depend on. */
+static bool check_trees(struct verify *v, struct error *err)
+{
+	static const struct {
+		uint64_t id;
+		const char *name;
+	} trees[] = {
+		{ CHUNK_TREE_ID, "chunk tree" },
+		{ ROOT_TREE_ID, "root tree" },
+		{ CSUM_TREE_ID, "checksum tree" },
+		{ EXTENT_TREE_ID, "extent tree" },
+		{ FREE_SPACE_TREE_ID, "free space tree" },
+		{ BLOCK_GROUP_TREE_ID, "block group tree" },
+	};
+
+	for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++) {
+		struct tree_check check = { v, trees[i].name };
+		struct error error = { 0 };
+		struct tree tree;
+
+		if (tree_open(v->view.domain->volume, trees[i].id, &tree, &error) &&
+		    tree_walk(&tree, check_tree_block, &check, &error))
+			continue;
+		if (error.kind == ERROR_NOT_FOUND)
+			continue;	/* the filesystem does without it */
+		if (!is_damage(&error)) {
+			*err = error;
+			return false;
+		}
+		verify_bad(v, trees[i].name, "%s", error.text);
+	}
+	return true;
+}
+
+static bool check_members(struct verify *v, struct error *err)
+{
+	const struct scan *scan = v->view.scan;
+
+	for (size_t i = 0; i < scan->n_blocks; i++) {
+		struct error error = { 0 };
+
+		if (block_verify_mirrors(scan->volume, scan->block[i].logical, &error))
+			continue;
+		if (!is_damage(&error)) {
+			*err = error;
+			return false;
+		}
+		if (!verify_bad_in(v, &scan->tree[scan->block[i].member], 0, error.text, err))
+			return false;
+	}
+	return true;
+}
+
+/* --- what is only said ------------------------------------------------------------------------------------------- */
+
+static bool is_in_view(const struct domain_view *view, uint64_t id)
+{
+	for (size_t i = 0; i < view->n_ids; i++) {
+		if (view->ids[i] == id)
+			return true;
+	}
+	return false;
+}
+
+static void note_copies(const struct verify *v)
+{
+	const struct domain *domain = v->view.domain;
+
+	if (domain->one_header_bad)
+		note(v, "one of the two copies of the domain's header is missing, damaged or older: the other one is used");
+	for (unsigned i = 0; i < SUPER_COPIES; i++) {
+		const struct super_copy *copy = &domain->volume->copy[i];
+
+		if (copy->exists && !copy->valid)
+			note(v, "superblock copy %u: %s", i, copy->error.text);
+	}
+}
+
+static void note_absent(const struct verify *v)
+{
+	const struct domain_view *view = &v->view;
+	uint64_t n_gone = 0;
+
+	for (size_t i = 0; i < view->domain->n_members; i++) {
+		const struct crypt_member *member = &view->domain->members[i];
+		char path[256];
+
+		if (is_in_view(view, member->id))
+			continue;
+		escape_text(member->path, member->path_len, path, sizeof(path));
+		note(v, "subvolume %" PRIu64 " (%s), which was sealed, does not exist any more", member->id, path);
+	}
+	for (size_t i = 0; i < view->units->n_groups; i++)
+		n_gone += view->units->group[i].address == 0;
+	if (n_gone > 0)
+		note(v, "%" PRIu64 " sealed extents are in no file any more, or damaged beyond recognition", n_gone);
+}
+
+/* --- everything ---------------------------------------------------------------------------------------------------- */
+
+static void count_bad(void *context, const char *path, const char *what)
+{
+	verify_bad(context, path, "%s", what);
+}
+
+static void pass_note(void *context, const char *text)
+{
+	note(context, "%s", text);
+}
+
+static bool verify_all(struct verify *v, struct error *err)
+{
+	const struct domain_view_options check = {
+		.accept_changes = v->options->accept_changes,
+		.accept_unsealed = v->options->accept_unsealed,
+		.note = pass_note,
+		.bad = count_bad,
+		.context = v,
+	};
+	bool changed;
+
+	note_copies(v);
+	note_absent(v);
+	v->result->n_files = v->view.scan->n_regular_files;
+	if (!domain_view_check_trees(&v->view, &check, &changed, err) ||
+	    !domain_view_check_unsealed(&v->view, &check, changed, err))
+		return false;
+	v->result->n_unsealed = v->view.n_unsealed;
+	return verify_data(v, err) && check_members(v, err) && check_trees(v, err);
+}
+
+bool domain_verify(struct domain *domain, const struct subvolume_list *list, const struct domain_reader_options *options,
+		   void (*bad)(void *context, const char *path, const char *what), void *context,
+		   struct verify_result *result, struct error *err)
+{
+	struct verify v = { .options = options, .bad = bad, .context = context, .result = result };
+	bool ok;
+
+	*result = (struct verify_result){ 0 };
+	memcpy(result->seal_fingerprint, domain->header.seal, sizeof(result->seal_fingerprint));
+	if (domain->header.state != CRYPT_STATE_SEALED)
+		return error_set(err, ERROR_STATE, "the domain's header says that its conversion has not finished");
+	if (!domain_view_open(domain, list, NULL, UNIT_PLACE_END, &v.view, err))
+		return false;
+	ok = verify_all(&v, err);
+	domain_view_close(&v.view);
+	return ok;
+}

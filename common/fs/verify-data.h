@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* verify: every block of every unit, and every stored checksum, on every mirror. */
+#ifndef COMMON_FS_VERIFY_DATA_H
+#define COMMON_FS_VERIFY_DATA_H
+
+#include "common/fs/domain-read.h"
+#include "common/fs/domain-view.h"
+
+struct verify {
+	struct domain_view view;
+	const struct domain_reader_options *options;
+	void (*bad)(void *context, const char *path, const char *what);
+	void *context;
+	struct verify_result *result;
+};
+
+/* A finding: counted and told. */
+void verify_bad(struct verify *v, const char *path, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* In the file or (inode 0) subvolume. */
+bool verify_bad_in(struct verify *v, const struct tree *subvolume, uint64_t inode, const char *what, struct error *err) must_use;
+
+bool verify_data(struct verify *v, struct error *err) must_use;
+
+#endif /* COMMON_FS_VERIFY_DATA_H */
