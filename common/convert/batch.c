@@ -12,11 +12,17 @@
 
 bool batch_open(struct conversion *c, struct batch *batch, struct error *err)
 {
-	*batch = (struct batch){ .c = c };
-	if (!c->batch)
-		c->batch = malloc(BATCH_BYTES);
-	batch->range = calloc(BATCH_BLOCKS, sizeof(*batch->range));
-	batch->tags = malloc((size_t)BATCH_BLOCKS * CRYPT_TAG_SIZE);
+	const size_t wanted = c->ui ? c->ui->batch_bytes / CRYPT_BLOCK : 0;
+	const size_t max = wanted && wanted < BATCH_BLOCKS ? wanted : BATCH_BLOCKS;
+	const size_t room = max > CRYPT_UNIT_BLOCKS_MAX ? max : CRYPT_UNIT_BLOCKS_MAX;
+
+	*batch = (struct batch){ .c = c, .max_blocks = max };
+	if (!c->batch) {
+		c->batch_size = room * CRYPT_BLOCK;
+		c->batch = malloc(c->batch_size);
+	}
+	batch->range = calloc(room, sizeof(*batch->range));
+	batch->tags = malloc(room * CRYPT_TAG_SIZE);
 	batch->item = malloc(c->volume->super.node_size);
 	if (!c->batch || !batch->range || !batch->tags || !batch->item) {
 		batch_close(batch);
@@ -45,7 +51,7 @@ bool batch_has_room(const struct batch *batch, uint32_t n_blocks)
 	/* The unit's own leaf, and the csum leaves: at least half full, one more at each edge. */
 	const size_t n_leaves = 3 + (size_t)n_blocks * csum_type_size(super->csum_type) / (super->node_size / 2);
 
-	return batch->n_tags + n_blocks <= BATCH_BLOCKS &&
+	return (batch->n_tags == 0 || batch->n_tags + n_blocks <= batch->max_blocks) &&
 	       conversion_has_room(batch->c, batch->tx, n_leaves, batch->n_ranges + 1, batch->n_tags + n_blocks);
 }
 

@@ -12,6 +12,7 @@ struct batch {
 	size_t n_ranges;
 	uint8_t *tags;
 	size_t n_tags;			/* = blocks in the batch */
+	size_t max_blocks;		/* not to be passed by a second unit */
 	uint8_t *item;			/* copy of the units item in work */
 	bool damaged;			/* the unit after the batch cannot be converted; why is in error */
 	struct error error;

@@ -26,9 +26,20 @@ void conversion_close(struct conversion *c)
 	free(c->flags_member);
 	free(c->members);
 	if (c->batch)
-		secret_wipe(c->batch, BATCH_BYTES);
+		secret_wipe(c->batch, c->batch_size);
 	free(c->batch);
 	*c = (struct conversion){ 0 };
+}
+
+bool conversion_open_journal(struct conversion *c, const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], struct error *err)
+{
+	struct journal *journal = &c->journal;
+
+	if (!journal_open(c->volume, slot, c->state.op_id, c->schedule, journal, err))
+		return false;
+	if (c->ui && c->ui->record_bytes && c->ui->record_bytes < journal->buffer_size)
+		journal->buffer_size = c->ui->record_bytes;
+	return true;
 }
 
 void conversion_progress(const struct conversion *c, uint64_t done, uint64_t total)

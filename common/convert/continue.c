@@ -301,7 +301,7 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 
 	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++)
 		slot[i] = (struct crypt_range){ le64(c->state.slot[i].logical), le64(c->state.slot[i].length) };
-	if (!journal_open(c->volume, slot, c->state.op_id, c->schedule, &c->journal, err))
+	if (!conversion_open_journal(c, slot, err))
 		return false;
 	ok = replay_load(c, &replay, err) && check_goal(c, goal, err) && subvolume_list_read(c->volume, &c->list, err) &&
 	     reserve_places(c, err) &&

@@ -45,7 +45,8 @@ struct conversion {
 	struct crypt_member *members;	/* as sealed; sorted by id */
 	size_t n_members;
 
-	uint8_t *batch;			/* BATCH_BYTES, allocated for DATA only */
+	uint8_t *batch;			/* allocated for DATA only */
+	size_t batch_size;
 };
 
 void conversion_close(struct conversion *c);	/* zeroed struct is fine */
@@ -77,6 +78,8 @@ bool conversion_commit_first(struct conversion *c, struct transaction *tx, enum 
 			     struct error *err) must_use;
 /* May another step that changes at most n_blocks tree blocks, with so many ranges and tags in all, go into this transaction? */
 bool conversion_has_room(const struct conversion *c, const struct transaction *tx, size_t n_blocks, size_t n_ranges, size_t n_tags);
+/* Opens the journal of c->state. */
+bool conversion_open_journal(struct conversion *c, const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], struct error *err) must_use;
 /* True where the user asked to stop: then everything is flushed and the state written; err says ERROR_STOPPED. */
 bool conversion_stops(struct conversion *c, bool *stops, struct error *err) must_use;
 void conversion_progress(const struct conversion *c, uint64_t done, uint64_t total);
