@@ -13,7 +13,7 @@ grep -c '^\$ ' session > n
 command=
 check() {
 	[ -n "$command" ] || return
-	case $command in "btrfs check"*) command -v btrfs > /dev/null || return ;; esac
+	case $command in "btrfs check "*) command -v btrfs > /dev/null || return ;; esac
 	bash -c "$command" > out 2> err < /dev/null || { bad "$command: status $?"; cat err; }
 	[ ! -s shown ] || diff -u --label README --label printed <(normal < shown) <(normal < out) || bad "$command"
 }
