@@ -25,12 +25,12 @@ override CPPFLAGS += -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(shell pkg-config
 override LDFLAGS  += -Wl,--as-needed
 
 # Everything but main() is in one archive, so that a test takes from it only what it needs.  Files of the test
-# directories that are no programs of their own are in another; image tests compile their helpers themselves.
+# directories that are no programs of their own are in another.
 SOURCES  := $(wildcard format/*.c common/*/*.c cmd/*.c)
 OBJECTS  := $(SOURCES:%.c=$(B)/%.o)
 ARCHIVE  := $(B)/libbtrfs-crypt.a
 UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test-*.c))
-TOOLS    := $(patsubst %.c,$(B)/%,$(shell grep -ls '^int main' tests/crash/*.c tests/bench/*.c))
+TOOLS    := $(patsubst %.c,$(B)/%,$(shell grep -ls '^int main' tests/image/*.c tests/crash/*.c tests/bench/*.c))
 HELPERS  := $(filter-out $(UNIT) $(TOOLS),$(patsubst %.c,$(B)/%,$(wildcard tests/unit/*.c tests/support/*.c tests/crash/*.c tests/bench/*.c)))
 SUPPORT  := $(HELPERS:%=%.o)
 HELPERS  := $(B)/tests/helpers.a
