@@ -4,10 +4,10 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
+#include "cmd/unfinished.h"
 #include "common/util/escape.h"
 #include "common/util/hex.h"
 
@@ -92,42 +92,14 @@ void convert_print_plan(const char *what, const struct convert_plan *plan, bool 
 		print_plan_text(what, plan, planned_only);
 }
 
-/* The words of --status, for people and machines alike. */
-struct status_words {
-	const char *operation, *direction;
-	char started[32];
-	char resume[32];
-	bool has_state;
-};
-
-static struct status_words describe(const struct convert_status *status)
-{
-	const bool to_plain = status->state.direction == CRYPT_TO_PLAIN;
-	const bool encrypting = status->state.operation == CRYPT_OP_ENCRYPT;
-	struct status_words words = {
-		.operation = encrypting ? "encrypt" : "decrypt",
-		.direction = to_plain == !encrypting ? (to_plain ? "to plain text" : "to sealed")
-						     : (to_plain ? "back to plain text" : "back to sealed"),
-		.has_state = status->state.operation != 0,
-	};
-	const time_t start = status->state.start_time;
-	struct tm tm;
-
-	if (!gmtime_r(&start, &tm) || !strftime(words.started, sizeof(words.started), "%Y-%m-%d %H:%M:%S UTC", &tm))
-		strcpy(words.started, "unknown");
-	/* A run that leads to plain text has to be asked for by name. */
-	strcpy(words.resume, to_plain ? "--decrypt --resume" : "--resume");
-	return words;
-}
-
 static void print_status_json(const struct convert_status *status)
 {
-	const struct status_words words = describe(status);
+	const struct unfinished_words words = unfinished_words(&status->state);
 	struct json_object *line = json_line();
 
 	json_flag(line, "unfinished", status->unfinished);
 	json_flag(line, "damaged_primary", status->damaged_primary);
-	if (status->unfinished && words.has_state) {
+	if (status->unfinished && status->state.operation != 0) {
 		json_text(line, "operation", words.operation);
 		json_text(line, "direction", words.direction);
 		json_text(line, "started", words.started);
@@ -140,7 +112,7 @@ static void print_status_json(const struct convert_status *status)
 
 static void print_status_text(const char *image, const struct convert_status *status)
 {
-	const struct status_words words = describe(status);
+	const struct unfinished_words words = unfinished_words(&status->state);
 	char name[256];
 
 	escape_text(image, strlen(image), name, sizeof(name));
@@ -151,7 +123,7 @@ static void print_status_text(const char *image, const struct convert_status *st
 			printf("no unfinished conversion\n");
 		return;
 	}
-	if (!words.has_state)
+	if (status->state.operation == 0)
 		return;
 	printf("unfinished conversion%s\n", status->authenticated ? "" : " (not authenticated: no key was given)");
 	printf("operation:  %s\n", words.operation);
