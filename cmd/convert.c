@@ -288,13 +288,25 @@ static bool run_decrypt(const char *image, const char *name, const struct conver
 	return convert_decrypt(volume, name, &how, ui, plan, err);
 }
 
+/*
+ * None is asked for where only the primary superblock is damaged, or nothing is unfinished.  A conversion that is finished but for clearing
+ * the superblocks may have no key slots any more, so that a missing key is no error yet.
+ */
+static bool needs_key(const struct convert_status *status)
+{
+	return status->state.operation != 0 && (status->state.phase != CRYPT_PHASE_FINISHED || is_interactive());
+}
+
 static bool run_continue(const char *image, const struct convert_ui *ui, struct convert_plan *plan, struct error *err)
 {
 	const enum convert_goal goal = opt.abort ? CONVERT_ABORT : opt.decrypt ? CONVERT_RESUME_DECRYPT : CONVERT_RESUME;
 	cleanup_key_input struct key_input key = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 
-	if (!image_open(image, true, true, &volume, err) || !key_input_read(true, false, "Passphrase: ", &key, err))
+	struct convert_status status;
+
+	if (!image_open(image, true, true, &volume, err) || !convert_status(volume, NULL, &status, err) ||
+	    !key_input_read(needs_key(&status), false, "Passphrase: ", &key, err))
 		return false;
 
 	const struct convert_key convert_key = convert_key_of(&key);

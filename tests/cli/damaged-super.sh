@@ -1,0 +1,47 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A damaged primary superblock beside a valid copy: --status says so, --resume puts it back without a key; a damaged copy is only warned about.
+. "$(dirname "$0")/../expect.sh"
+bundled_image whole.img
+
+FILTER='s/^! .*warning.*superblock at (0x[0-9a-f]+): .*; copy ([01]) of the superblock is used.*/! warning: \1, \2 is used/'
+
+# damage OFFSET: another byte there
+damage() {
+	cp whole.img disk.img
+	printf '\125' | dd of=disk.img bs=1 seek="$1" conv=notrunc status=none
+}
+primary=$((65536 + 299)) copy=$(((64 << 20) + 299))
+
+damage $primary
+expect 7 convert --status disk.img <<'END'
+the primary superblock is damaged, a copy of it is valid: convert --resume puts it back
+! warning: 0x10000, 1 is used
+END
+btrfs-crypt list disk.img > out 2> err || bad "list beside a damaged primary: status $?"
+grep -q 'vault' out && grep -q 'warning: ' err || bad "list does not warn"
+expect 7 convert --status --format json disk.img <<'END'
+{"unfinished":true,"damaged_primary":true}
+! warning: 0x10000, 1 is used
+END
+quiet btrfs-crypt convert --resume disk.img
+cmp disk.img whole.img || bad "the primary is not as it was"
+
+damage $copy
+expect 0 convert --status disk.img <<'END'
+no unfinished conversion
+! warning: 0x4000000, 0 is used
+END
+btrfs-crypt dump-super disk.img > out 2> err || [ $? -eq 6 ] || bad "dump-super: status $?"
+btrfs-crypt convert --resume disk.img > out 2> err < /dev/null && bad "there is something to resume"
+
+damage $primary
+printf '\125' | dd of=disk.img bs=1 seek=$copy conv=notrunc status=none
+for command in "convert --status disk.img" "convert --resume disk.img" "list disk.img"; do
+	unchanged disk.img
+	btrfs-crypt $command > out 2> err < /dev/null
+	status=$?
+	[ $status = 4 ] || [ $status = 6 ] || { bad "$command without a superblock: status $status"; cat err; }
+	unchanged disk.img
+done
+finish
