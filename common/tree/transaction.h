@@ -16,20 +16,29 @@ struct transaction;
 
 /* One may be open per volume.  The allocator outlives the transactions. */
 bool transaction_begin(struct volume *volume, struct allocator *allocator, struct transaction **tx, struct error *err) must_use;
-/* Forgets everything: changed blocks are dropped from the cache, allocations of this transaction are undone. */
+/*
+ * Forgets everything: changed blocks are dropped from the cache (nobody else may hold one), allocations of this transaction and the
+ * superblock's numbers are as before.
+ */
 void transaction_drop(struct transaction *tx);
 
-/* Says that block->bytes is about to be edited; the transaction holds the block.  Call again at will. */
+/*
+ * Says that block->bytes is about to be edited; the transaction holds the block.  Call again at will.  A failure of this or any call
+ * below leaves the transaction good for transaction_drop() only.
+ */
 bool transaction_edit(struct transaction *tx, struct block *block, struct error *err) must_use;
 
 /*
- * Carries all allocations and frees of this transaction into the extent tree, block group items, free space tree and superblock
- * numbers (volume->super.bytes_used), until nothing is left to carry; then zeroes the gaps of every changed
- * block and computes every checksum.  After it: no further edit.
+ * By now all allocations and frees of this transaction are in the extent tree, block group items, free space tree, root items and superblock
+ * numbers (volume->super.bytes_used and .disk).  Reads every changed block once more as a node, zeroes its gap and
+ * computes its checksum.  After it: no further edit.
  */
 bool transaction_settle(struct transaction *tx, struct error *err) must_use;
 
-/* Blocks changed so far plus what settling may still change (an upper bound before settle, exact after it). */
+/*
+ * Blocks changed and new so far.  Every call below carries its own allocations and frees at once, so that settling adds none: the
+ * number after the last edit is the number that settling ends with.
+ */
 size_t transaction_n_blocks(const struct transaction *tx);
 
 /* After settle: block i < n of the changed (first) and the new ones, by ascending address. */
@@ -43,7 +52,7 @@ void transaction_end(struct transaction *tx);
 
 /* --- editing trees (tree-edit.c) ------------------------------------------------------------------------- */
 
-/* Adds an item; ERROR_CORRUPT where the key exists.  data NULL: zeros.  Splits at the insertion point, so that ascending inserts fill leaves. */
+/* Adds an item; ERROR_CORRUPT where the key exists.  data NULL: zeros.  Ascending inserts fill leaves; others split them evenly. */
 bool tree_insert(struct transaction *tx, uint64_t tree_id, const struct key *key, const void *data, uint32_t len,
 		 struct error *err) must_use;
 

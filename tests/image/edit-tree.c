@@ -104,7 +104,7 @@ static bool sweep(struct run *run, struct error *err)
 {
 	struct edit_lost *lost;
 	size_t n = 0;
-	bool ok = edit_find_lost(run->volume, &lost, &n, err);
+	bool ok = edit_find_lost(run->volume, ROOT_TREE_ID, &lost, &n, err);
 
 	for (size_t i = 0; ok && i < n; i++)
 		ok = begin(run, err) && transaction_free_block(run->tx, lost[i].logical, lost[i].level, err) &&

@@ -53,7 +53,7 @@ static bool note_block(void *context, struct block *block, bool *descend, struct
 	return set64_add(context, block->logical, NULL, err);
 }
 
-static bool is_of_root_tree(struct tree_iter *iter, struct edit_lost *lost, bool *yes, struct error *err)
+static bool is_of_tree(struct tree_iter *iter, uint64_t id, struct edit_lost *lost, bool *yes, struct error *err)
 {
 	struct extent_item extent;
 	struct extent_ref ref;
@@ -67,29 +67,29 @@ static bool is_of_root_tree(struct tree_iter *iter, struct edit_lost *lost, bool
 		return true;
 	if (!extent_ref_next(&extent.inline_refs, &ref, err))
 		return false;
-	*yes = ref.type == KEY_TREE_BLOCK_REF && ref.root == ROOT_TREE_ID;
+	*yes = ref.type == KEY_TREE_BLOCK_REF && ref.root == id;
 	*lost = (struct edit_lost){ iter->key.objectid, extent.level };
 	return true;
 }
 
-bool edit_find_lost(struct volume *volume, struct edit_lost **lost, size_t *n, struct error *err)
+bool edit_find_lost(struct volume *volume, uint64_t id, struct edit_lost **lost, size_t *n, struct error *err)
 {
 	const struct key first = { 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	cleanup_set64 struct set64 reached = { 0 };
-	struct tree root_tree, tree;
+	struct tree own, tree;
 	size_t room = 0;
 
 	*lost = NULL;
 	*n = 0;
-	if (!tree_open(volume, ROOT_TREE_ID, &root_tree, err) || !tree_walk(&root_tree, note_block, &reached, err) ||
+	if (!tree_open(volume, id, &own, err) || !tree_walk(&own, note_block, &reached, err) ||
 	    !tree_open(volume, EXTENT_TREE_ID, &tree, err) || !tree_seek(&tree, &first, &iter, err))
 		return false;
 	while (iter.valid) {
 		struct edit_lost one;
 		bool yes;
 
-		if (!is_of_root_tree(&iter, &one, &yes, err))
+		if (!is_of_tree(&iter, id, &one, &yes, err))
 			return false;
 		if (yes && !set64_has(&reached, one.logical)) {
 			if (*n == room) {

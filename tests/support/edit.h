@@ -8,12 +8,12 @@
 /* Settles, writes all blocks and the superblocks, ends the transaction; drops it where that fails. */
 bool edit_commit(struct volume *volume, struct transaction *tx, struct error *err) must_use;
 
-/* Blocks of the root tree, per the extent tree, that are not in it any more: what cutting left behind. */
+/* Blocks of a tree, per the extent tree, that are not in it any more: what cutting left behind. */
 struct edit_lost {
 	uint64_t logical;
 	uint8_t level;
 };
-bool edit_find_lost(struct volume *volume, struct edit_lost **lost, size_t *n, struct error *err) must_use;
+bool edit_find_lost(struct volume *volume, uint64_t id, struct edit_lost **lost, size_t *n, struct error *err) must_use;
 
 /* Turns the free space tree into bitmaps, as a kernel may. */
 bool edit_to_bitmaps(struct transaction *tx, struct error *err) must_use;

@@ -78,6 +78,13 @@ static bool check_tree(struct blocks *blocks, uint64_t id, struct error *err)
 	if (!tree_walk(&tree, check_block, blocks, err))
 		return false;
 
+	cleanup_block struct block *top = NULL;
+
+	if (!block_get(blocks->volume, tree.logical, NULL, &top, err))
+		return false;
+	if (top->node.level > 0 && top->node.n_items == 1)
+		return wrong("tree %" PRIu64 ": the root has one child, which should have become the root", id);
+
 	const uint64_t used = (set64_count(&blocks->seen) - before) * blocks->volume->super.node_size;
 
 	if (id != ROOT_TREE_ID && id != CHUNK_TREE_ID && root.bytes_used != used)

@@ -158,6 +158,35 @@ static void freed_blocks_are_not_given_out(void **state)
 	assert_int_equal(err.kind, ERROR_CORRUPT);
 }
 
+/* A journal over blocks that were freed before would destroy what recovery may still want to see. */
+static void journals_keep_off_freed_blocks(void **state)
+{
+	uint64_t taken[40];
+	struct free_range range;
+	unsigned n = 0;
+
+	(void)state;
+	open_image(200 * MIB, "--mixed -n 4096");
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
+		ok(allocator_take_block(allocator, &taken[i], &err));
+	for (size_t i = ARRAY_SIZE(taken); i-- > 0;) {
+		if (i == 20) {
+			ok(allocator_expect_freed(allocator, taken[i], 1, &err));
+			allocator_note_freed(allocator, taken[i]);
+		} else {
+			allocator_give_back(allocator, taken[i]);
+		}
+	}
+	while (allocator_find_journal(allocator, 64 * KIB, 64 * KIB, &range, &err)) {
+		assert_int_equal(range.logical % (64 * KIB), 0);
+		assert_true(taken[20] + 4096 <= range.logical || taken[20] >= range.logical + range.length);
+		ok(allocator_reserve(allocator, range.logical, range.length, &err));
+		n++;
+	}
+	assert_int_equal(err.kind, ERROR_NO_SPACE);
+	assert_true(n > 100);
+}
+
 /* --- journals --------------------------------------------------------------------------- */
 
 static void check_journal(const struct free_range *range, uint64_t length)
@@ -409,6 +438,7 @@ int main(void)
 		test(takes_every_place_once),
 		test(never_takes_a_superblock),
 		test(freed_blocks_are_not_given_out),
+		test(journals_keep_off_freed_blocks),
 		test(finds_places_for_journals),
 		test(shrinks_a_journal),
 		test(reserves_only_what_is_free),

@@ -1,76 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Random edits of the root tree of real filesystems, beside a sorted array; after each transaction all trees agree. */
-#include <stdio.h>
+#include "tests/unit/edit-fixture.h"
 
-#include "tests/support/edit.h"
-#include "tests/support/tree-check.h"
-#include "tests/unit/image.h"
-#include "tests/unit/test.h"
-
-#define MIB (1ull << 20)
 #define NUMBERS 400u		/* keys of the model */
 
-enum form { AS_MADE, BITMAPS, GROUP_TREE };
-
-static struct image image;
-static struct volume *volume;
-static struct allocator *allocator;
-static struct transaction *tx;
-static struct error err;
 static uint8_t payload[NODE_SIZE_MAX];
-
-#define ok(call) do { if (!(call)) fail_msg("%s", err.text); } while (0)
-
-static void begin(void)
-{
-	if (!tx)
-		ok(transaction_begin(volume, allocator, &tx, &err));
-}
-
-static void commit(void)
-{
-	struct transaction *done = tx;
-
-	tx = NULL;
-	if (done)
-		ok(edit_commit(volume, done, &err));
-}
-
-static void open_image(uint64_t size, const char *options, enum form form)
-{
-	struct device *device;
-
-	image_make(&image, size, options, 0);
-	ok(device_open(image.path, true, &device, &err));
-	ok(volume_open(device, &(struct volume_options){ 0 }, &volume, &err));
-	ok(allocator_open(volume, &allocator, &err));
-	begin();
-	if (form == BITMAPS)
-		ok(edit_to_bitmaps(tx, &err));
-	else if (form == GROUP_TREE)
-		ok(edit_to_group_tree(tx, &err));
-	commit();
-	ok(tree_check(volume, &err));
-}
-
-static int close_image(void **state)
-{
-	(void)state;
-	transaction_drop(tx);
-	allocator_close(allocator);
-	volume_close(volume);
-	image_remove(&image);
-	tx = NULL;
-	allocator = NULL;
-	volume = NULL;
-	image = (struct image){ .fd = -1 };
-	return 0;
-}
-
-static struct key key_of(uint64_t number)
-{
-	return (struct key){ CRYPT_ID, KEY_PERSISTENT_ITEM, number };
-}
 
 /* --- the model ------------------------------------------------------------------- */
 
@@ -137,18 +71,6 @@ static void take_out(unsigned i)
 	content[i] = 0;
 }
 
-static void sweep(void)
-{
-	struct edit_lost *lost;
-	size_t n;
-
-	ok(edit_find_lost(volume, &lost, &n, &err));
-	begin();
-	for (size_t i = 0; i < n; i++)
-		ok(transaction_free_block(tx, lost[i].logical, lost[i].level, &err));
-	free(lost);
-}
-
 static void cut(unsigned first, unsigned last)
 {
 	const struct key a = key_of(first), b = key_of(last);
@@ -161,7 +83,7 @@ static void cut(unsigned first, unsigned last)
 	/* With the cut or in a transaction after it. */
 	if (rand() % 2)
 		commit();
-	sweep();
+	sweep_tree(ROOT_TREE_ID);
 }
 
 static void one_step(uint64_t number)
@@ -234,40 +156,6 @@ static void group_tree(void **state) { (void)state; follow_model(200 * MIB, "-n 
 
 /* --- one thing at a time -------------------------------------------------------------- */
 
-static uint64_t fingerprint(void)
-{
-	uint64_t sum;
-
-	ok(tree_fingerprint(volume, &sum, &err));
-	return sum;
-}
-
-static void dropping_leaves_nothing(void **state)
-{
-	(void)state;
-	open_image(200 * MIB, "-n 4096", BITMAPS);
-
-	const uint64_t before = fingerprint(), n_free = allocator_n_free_blocks(allocator);
-
-	for (unsigned round = 0; round < 3; round++) {
-		const struct key a = key_of(10), b = key_of(150);
-
-		for (unsigned i = 0; i < 200; i++)
-			put(i, i + 7 * round + 1);
-		ok(tree_cut(tx, ROOT_TREE_ID, &a, &b, &err));
-		for (unsigned i = 160; i < 200; i++)
-			take_out(i);
-		if (round == 1)
-			ok(transaction_settle(tx, &err));
-		assert_true(fingerprint() != before);
-		transaction_drop(tx);
-		tx = NULL;
-		assert_true(fingerprint() == before);
-		assert_int_equal(allocator_n_free_blocks(allocator), n_free);
-		ok(tree_check(volume, &err));
-	}
-}
-
 /* Ascending items fill leaves: as many blocks as their bytes need, and little more. */
 static void ascending_items_fill_leaves(void **state)
 {
@@ -327,13 +215,6 @@ static void a_leaf_of_its_own(void **state)
 	ok(tree_check(volume, &err));
 }
 
-static void expect_error(bool result, enum error_kind kind, const char *text)
-{
-	assert_false(result);
-	assert_int_equal(err.kind, kind);
-	assert_string_equal(err.text, text);
-}
-
 static void says_what_is_wrong(void **state)
 {
 	const struct key one = key_of(1), two = key_of(2);
@@ -356,88 +237,6 @@ static void says_what_is_wrong(void **state)
 	ok(tree_remove(tx, ROOT_TREE_ID, &one, &err));
 }
 
-/* Frees what is not a lone block of a tree that may change its shape. */
-static void frees_only_what_is_lone(void **state)
-{
-	struct tree tree;
-	char text[200];
-
-	(void)state;
-	open_image(200 * MIB, "-n 4096", AS_MADE);
-	ok(tree_open(volume, FS_TREE_ID, &tree, &err));
-	begin();
-	expect_error(transaction_free_block(tx, tree.logical, tree.level, &err), ERROR_REFUSED,
-		     "tree 5 may share blocks with other trees: its shape stays");
-	transaction_drop(tx);
-	tx = NULL;
-	begin();
-	snprintf(text, sizeof(text), "extent item of tree block %llu: missing at level 3", (unsigned long long)tree.logical);
-	expect_error(transaction_free_block(tx, tree.logical, 3, &err), ERROR_CORRUPT, text);
-	transaction_drop(tx);
-	tx = NULL;
-	ok(tree_check(volume, &err));
-}
-
-/* Out of space in the middle of an edit; and what was there is there again. */
-static void no_space_is_no_harm(void **state)
-{
-	uint64_t i = 0;
-
-	(void)state;
-	open_image(120 * MIB, "-n 4096 -m single", AS_MADE);
-
-	const uint64_t before = fingerprint();
-
-	begin();
-	while (true) {
-		const struct key key = key_of(i++);
-
-		if (!tree_insert(tx, ROOT_TREE_ID, &key, NULL, 3900, &err))
-			break;
-	}
-	assert_int_equal(err.kind, ERROR_NO_SPACE);
-	assert_string_equal(err.text, "no room for another tree block of 4096 bytes");
-	assert_int_equal(allocator_n_free_blocks(allocator), 0);
-	transaction_drop(tx);
-	tx = NULL;
-	assert_true(fingerprint() == before);
-	ok(tree_check(volume, &err));
-}
-
-static void settled_blocks_are_ready(void **state)
-{
-	uint64_t previous = 0;
-
-	(void)state;
-	open_image(200 * MIB, "-n 4096", AS_MADE);
-	memset(content, 0, sizeof(content));
-	for (unsigned i = 0; i < 200; i++)
-		put(i, i + 1);
-	for (unsigned i = 0; i < 200; i += 3)
-		take_out(i);
-
-	const size_t n = transaction_n_blocks(tx);
-
-	ok(transaction_settle(tx, &err));
-	assert_int_equal(transaction_n_blocks(tx), n);
-	assert_int_equal(transaction_n_changed(tx) + transaction_n_new(tx), n);
-	for (size_t i = 0; i < n; i++) {
-		const size_t n_changed = transaction_n_changed(tx);
-		const struct block *block = i < n_changed ? transaction_changed(tx, i) : transaction_new(tx, i - n_changed);
-		uint32_t gap_at;
-		const uint32_t gap = node_gap(&block->node, &gap_at);
-
-		assert_int_equal(block->is_new, i >= n_changed);
-		assert_true(i == 0 || i == n_changed || block->logical > previous);
-		previous = block->logical;
-		assert_true(csum_block_matches(volume->super.csum_type, block->bytes, 4096));
-		for (uint32_t at = gap_at; at < gap_at + gap; at++)
-			assert_int_equal(block->bytes[at], 0);
-	}
-	transaction_drop(tx);
-	tx = NULL;
-}
-
 #define test(function) cmocka_unit_test_teardown(function, close_image)
 
 int main(void)
@@ -451,14 +250,10 @@ int main(void)
 		test(no_free_space_tree),
 		test(bitmaps),
 		test(group_tree),
-		test(dropping_leaves_nothing),
 		test(ascending_items_fill_leaves),
 		test(descending_items_fill_leaves),
 		test(a_leaf_of_its_own),
 		test(says_what_is_wrong),
-		test(frees_only_what_is_lone),
-		test(no_space_is_no_harm),
-		test(settled_blocks_are_ready),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The inside of an allocator, for the two files that make it up; everyone else includes allocator.h. */
+#ifndef COMMON_TREE_ALLOCATOR_STATE_H
+#define COMMON_TREE_ALLOCATOR_STATE_H
+
+#include "common/tree/allocator.h"
+
+struct own_group {
+	struct group view;	/* .free and .n_free follow `free` */
+	struct ranges free;
+};
+
+struct allocator {
+	struct volume *volume;
+	struct own_group *group;	/* by address */
+	size_t n_groups;
+	struct ranges usable;		/* where tree blocks can be put: multiples of the node size, nothing reserved */
+	struct ranges reserved;		/* by allocator_reserve() */
+	struct ranges freed;		/* tree blocks freed since the allocator was opened */
+	uint64_t next;			/* tree blocks are put side by side, as long as there is room */
+};
+
+static inline uint64_t round_up(uint64_t x, uint64_t to)
+{
+	return (x + to - 1) / to * to;
+}
+
+static inline void group_show_free(struct own_group *group)
+{
+	group->view.free = group->free.range;
+	group->view.n_free = group->free.n;
+}
+
+static inline bool group_holds_metadata(const struct group *group)
+{
+	return group->flags & GROUP_METADATA;
+}
+
+/* The groups, what is free in them and what of it is usable, as the trees say; the rest of the allocator is zero. */
+bool allocator_scan(struct allocator *allocator, struct error *err) must_use;
+
+#endif /* COMMON_TREE_ALLOCATOR_STATE_H */
