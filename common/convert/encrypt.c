@@ -141,6 +141,7 @@ static bool begin(struct conversion *c, const struct convert_encrypt_options *op
 
 	c->header.cipher = options->cipher;
 	c->header.state = CRYPT_STATE_SEALING;
+	c->header.unit_max = CRYPT_UNIT_BLOCKS_MAX;
 	c->header.had_verity = (c->volume->super.compat_ro & COMPAT_RO_VERITY) != 0;
 	c->direction = CRYPT_TO_SEALED;
 	if (!free_domain_number(c->volume, &c->header.domain, err) || !make_keys(c, options->volume_key, &volume_key, err))

@@ -104,7 +104,6 @@ bool structure_build(struct conversion *c, const struct disk_crypt_slot *slots, 
 	struct disk_crypt_seal seal;
 	struct transaction *tx;
 
-	c->header.unit_max = CRYPT_UNIT_BLOCKS_MAX;
 	count_items(c, n_slots);
 	if (!transaction_begin(c->volume, c->allocator, &tx, err))
 		return false;
