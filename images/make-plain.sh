@@ -15,7 +15,7 @@ noise() { openssl enc -aes-128-ctr -nosalt -pass "pass:$1" -pbkdf2 -iter 1 -in /
 
 image_make "$image" 68M --mixed -L good-plain -U 3b9c6a52-66d4-4c7e-9c4b-2f1d10c0ffee
 image_mount "$image" "$tmp/mnt" rw,noatime
-cd "$tmp/mnt"
+cd "$tmp/mnt" || exit
 echo "This subvolume and what lies beside the others stay as they are." >README
 btrfs -q subvolume create public
 ledger 1 200 >public/ledger.txt
@@ -23,7 +23,7 @@ noise public 5000 >public/noise
 ln -s ledger.txt public/link
 
 btrfs -q subvolume create vault
-cd vault
+cd vault || exit
 echo "the combination is 17-4-36" >secret.txt
 ledger 1000 3000 >ledger.txt
 : >empty
@@ -42,7 +42,7 @@ mkdir -p directory/empty "odd names"
 ln secret.txt directory/hard-link
 noise hole 9000 | dd of=hole bs=1000 seek=100 status=none
 truncate -s 300000 hole
-truncate -s 1T hole-only
+truncate -s 50M hole-only
 fallocate -l 64K prealloc
 fallocate -l 64K prealloc-part
 sync
@@ -82,7 +82,7 @@ ledger 20000 22000 >shared/ledger.txt
 echo "a snapshot shares this" >shared/small.txt
 sync
 btrfs -q subvolume snapshot -r shared shared-snapshot
-cd "$tmp"
+cd "$tmp" || exit
 kernel=$(uname -r | sed 's/[^0-9.].*//')
 manifest --no-ctime "$tmp/mnt/vault" >"$tmp/vault"
 btrfs subvolume list "$tmp/mnt" | sed -E 's/ID ([0-9]+) .* path (.*)/  \1  \2/' >"$tmp/list"

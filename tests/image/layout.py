@@ -6,6 +6,7 @@ layout.py classes IMAGE --member ID...            bytes per class
 layout.py ranges IMAGE CLASS... --member ID...    physical "offset length" lines of these classes
 layout.py garbage IMAGE                           overwrites free space of data-only block groups with noise
 layout.py diff BEFORE AFTER --member ID...        changed 4 KiB blocks per class; exit 1 where one changed that must not
+layout.py inodes IMAGE START END                   "tree inode" of the data extents in these physical bytes
 layout.py same BEFORE AFTER CLASS... --member ID... exit 1 where bytes of these classes of BEFORE differ in AFTER
 
 Classes: super, stripe (the rest of the 64 KiB around a superblock copy), first-mib, unallocated, data-member, data-shared (by a member and
@@ -34,7 +35,7 @@ class Layout:
     def __init__(self, image, members):
         self.size = os.path.getsize(image)
         self.members = set(members)
-        self.chunks, self.blocks, self.data = [], {}, {}
+        self.chunks, self.blocks, self.data, self.inodes = [], {}, {}, set()
         self.allocated = []     # (logical, length, is_tree)
         self.nodesize = int(re.search(r"^nodesize\s+(\d+)", self.run("dump-super", image), re.M).group(1))
         self.read(self.run("dump-tree", image))
@@ -75,6 +76,7 @@ class Layout:
                     found = re.match(r"\t\t(?:extent|prealloc) data disk byte (\d+) nr (\d+)", line)
                     if found and int(found.group(1)):
                         self.data.setdefault(int(found.group(1)), (int(found.group(2)), set()))[1].add(tree)
+                        self.inodes.add((int(found.group(1)), tree, int(key[0])))
             else:
                 found = tree_re.match(line)
                 if found:
@@ -231,6 +233,13 @@ def same(before, after, classes, members):
     return bad == 0
 
 
+def inodes(image, start, end):
+    layout = Layout(image, ())
+    hit = {logical for at, length, _, logical in layout.spans if logical is not None and at < end and at + length > start}
+    for tree, inode in sorted({(tree, inode) for logical, tree, inode in layout.inodes if logical in hit}):
+        print(tree, inode)
+
+
 def garbage(image):
     layout = Layout(image, ())
     target = open_map(image, write=True)
@@ -242,13 +251,15 @@ def garbage(image):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("command", choices=("classes", "ranges", "garbage", "diff", "same"))
+    parser.add_argument("command", choices=("classes", "ranges", "garbage", "inodes", "diff", "same"))
     parser.add_argument("image")
     parser.add_argument("rest", nargs="*")
     parser.add_argument("--member", action="append", default=[])
     args = parser.parse_args()
     if args.command == "diff":
         sys.exit(not diff(args.image, args.rest[0], args.member))
+    if args.command == "inodes":
+        return inodes(args.image, int(args.rest[0]), int(args.rest[1]))
     if args.command == "same":
         sys.exit(not same(args.image, args.rest[0], args.rest[1:], args.member))
     if args.command == "garbage":

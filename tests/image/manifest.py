@@ -15,6 +15,7 @@ import stat
 import sys
 
 FS_IOC_GETFLAGS = 0x80086601
+STUB = 2         # what the kernel shows in a snapshot where a nested subvolume was; its times are those of the mount
 TYPES = {stat.S_IFREG: "file", stat.S_IFDIR: "dir", stat.S_IFLNK: "link", stat.S_IFCHR: "char", stat.S_IFBLK: "block",
          stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket"}
 
@@ -55,6 +56,8 @@ def content(path, size):
 def line(path, name, options):
     st = os.lstat(path)
     kind = TYPES[stat.S_IFMT(st.st_mode)]
+    if st.st_ino == STUB:
+        return shown(name) + " stub", False
     words = [shown(name), kind, "%04o" % stat.S_IMODE(st.st_mode), "%d:%d" % (st.st_uid, st.st_gid), "ino=%d" % st.st_ino,
              "links=%d" % st.st_nlink, "mtime=%d" % st.st_mtime_ns]
     if not options.no_ctime:

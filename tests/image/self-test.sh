@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Shows that the oracles of the other tests see what they must: fill makes every kind of content, the manifest changes with one byte, mode or time,
+# Shows that the oracles of the other tests see what they must: fill makes every kind of content, the manifest
+# changes with one byte, mode or time,
 # the search finds plain text where it is, the layout tells whose each byte is, and a damaged image is not clean.
 . "$(dirname "$0")/lib.sh"
 need_root

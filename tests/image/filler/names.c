@@ -140,8 +140,11 @@ static void make_links(uint64_t size)
 	for (unsigned i = 0; i < 300; i++) {
 		memset(name, 'n', 250);
 		snprintf(name + 240, 16, "-%u", i);
-		if (link("inline", name))
+		if (link("inline", name)) {
+			if (errno == EMLINK)	/* a filesystem without extended references */
+				break;
 			die("link %u", i);
+		}
 	}
 }
 

@@ -1,0 +1,104 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# 100,000 small files in one image, and one file of 4 GiB in another, stopped by signals on the way and resumed;
+# within 256 MiB of memory.
+. "$(dirname "$0")/lib.sh"
+. "$IMAGE_TESTS/seal-lib.sh"
+need_root
+need_crypt
+new_keys
+KEY=(--volume-key-file "$tmp/vk")
+image=$tmp/disk.img
+tool fill
+
+# within SECONDS COMMAND...: exit 0 in that time and in 256 MiB
+within() {
+	local most=$1
+	shift
+	expect_status 0 python3 - "$most" "$@" <<-'END'
+	import resource, subprocess, sys, time
+	begin = time.monotonic()
+	status = subprocess.run(sys.argv[2:], stdin=subprocess.DEVNULL).returncode
+	took, peak = time.monotonic() - begin, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+	print("took %.1f s and %d KiB" % (took, peak))
+	if took > float(sys.argv[1]) or peak > 256 << 10:
+	    sys.exit("too much: %s" % " ".join(sys.argv[2:]))
+	sys.exit(status)
+	END
+	say "$(tail -1 "$tmp/out")"
+}
+
+say "100,000 files"
+image_make "$image" 2500M
+image_mount "$image" "$tmp/mnt" rw,noatime
+btrfs -q subvolume create "$tmp/mnt/target"
+"$tmp/fill" "$tmp/mnt/target" $SEED many:100000
+image_umount
+image_state "$image" before
+within 120 "$BTRFS_CRYPT" convert --encrypt -q "${KEY[@]}" "$image" target
+check_clean "$image"
+find_no_plain "$image" $SEED
+within 60 "$BTRFS_CRYPT" verify "${KEY[@]}" "$image" target
+image_mount "$image" "$tmp/mnt" rw
+expect_status 0 python3 "$IMAGE_TESTS/closed.py" "$tmp/mnt/target/many/77"
+btrfs balance start --full-balance "$tmp/mnt" >"$tmp/out"
+image_umount
+within 120 "$BTRFS_CRYPT" convert --decrypt -q "${KEY[@]}" "$image" target
+check_clean "$image"
+image_state "$image" after
+expect_same_state before after
+
+size=${LARGE_MIB:-4096}
+say "one file of $size MiB"
+image_make "$image" $((size + 1200))M
+image_mount "$image" "$tmp/mnt" rw,noatime
+btrfs -q subvolume create "$tmp/mnt/target"
+"$tmp/fill" "$tmp/mnt/target" $SEED "big:$((size << 20))" inline
+image_umount
+image_state "$image" before
+say "filled"
+
+# stopped SIGNAL COMMAND...: sent as soon as the image is marked unfinished and then some; must exit 8
+stopped() {
+	local signal=$1 pid status=0
+	shift
+	"$@" >"$tmp/out" 2>"$tmp/err" </dev/null &
+	pid=$!
+	while [ "$(xxd -s $((0x100c3)) -l 1 -p "$image")" = 00 ]; do
+		kill -0 "$pid" 2>/dev/null || break
+		sleep 0.05
+	done
+	sleep 0.5
+	kill "-$signal" "$pid" 2>/dev/null || true
+	wait "$pid" || status=$?
+	[ "$status" = 8 ] || { cat "$tmp/err"; fail "SIG$signal gave exit status $status, not 8"; }
+	expect_unchanged 7 "$image" crypt convert --status "$image"
+	say "SIG$signal: $(grep -oE '[0-9]+ ?%' "$tmp/out" | head -1)"
+}
+stopped INT "$BTRFS_CRYPT" convert --encrypt -q "${KEY[@]}" "$image" target
+expect_no_mount "$image"
+expect_unchanged 7 "$image" crypt cat "${KEY[@]}" "$image" target inline/1
+expect_unchanged 7 "$image" crypt convert --encrypt -q "${KEY[@]}" "$image" target
+expect_unchanged 0 "$image" crypt verify-key "${KEY[@]}" "$image" target
+expect_unchanged 2 "$image" crypt convert --resume -q --volume-key-file "$tmp/wrong-vk" "$image"
+expect_unchanged 9 "$image" crypt convert --decrypt --resume -q "${KEY[@]}" "$image"
+stopped TERM "$BTRFS_CRYPT" convert --resume -q "${KEY[@]}" "$image"
+within 300 "$BTRFS_CRYPT" convert --resume -q "${KEY[@]}" "$image"
+expect_status 0 crypt convert --status "$image"
+check_clean "$image"
+find_no_plain "$image" $SEED
+within 120 "$BTRFS_CRYPT" verify "${KEY[@]}" "$image" target
+stopped INT "$BTRFS_CRYPT" convert --decrypt -q "${KEY[@]}" "$image" target
+expect_no_mount "$image"
+expect_unchanged 9 "$image" crypt convert --resume -q "${KEY[@]}" "$image"
+within 300 "$BTRFS_CRYPT" convert --decrypt --resume -q "${KEY[@]}" "$image"
+check_clean "$image"
+image_state "$image" after
+expect_same_state before after
+
+say "stopped and taken back"
+stopped INT "$BTRFS_CRYPT" convert --encrypt -q "${KEY[@]}" "$image" target
+within 300 "$BTRFS_CRYPT" convert --abort -q "${KEY[@]}" "$image"
+check_clean "$image"
+image_state "$image" after
+expect_same_state before after
