@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "common/convert/conversion.h"
+#include "common/convert/plan.h"
 #include "common/fs/domain-mac.h"
 
 #define FLAG_ACCEPTED 1u	/* in the state: changes or unsealed data were accepted at the beginning */
@@ -309,6 +309,8 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 	     replay_check(c, &replay, err) && replay_write(c, &replay, err);
 	replay_free(&replay);
 	if (!ok)
+		return false;
+	if (c->scan && !plan_fill(c, err))
 		return false;
 	turns = goal == CONVERT_ABORT && (c->state.operation == CRYPT_OP_ENCRYPT) == (c->direction == CRYPT_TO_SEALED);
 	return (!turns || turn(c, err)) && conversion_run(c, err);

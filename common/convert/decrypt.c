@@ -3,10 +3,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "common/convert/conversion.h"
+#include "common/convert/plan.h"
 #include "common/convert/sharing.h"
 #include "common/fs/domain-view.h"
-#include "common/util/escape.h"
 
 /* What the view found becomes the conversion's. */
 static bool take_view(struct conversion *c, struct domain_view *view, struct error *err)
@@ -51,30 +50,6 @@ bool conversion_take_domain(struct conversion *c, struct domain *domain, uint64_
 	ok = (!check || domain_view_check(&view, options, changed, err)) && take_view(c, &view, err);
 	domain_view_close(&view);
 	return ok;
-}
-
-static bool fill_plan(struct conversion *c, struct error *err)
-{
-	struct convert_plan *plan = c->plan;
-
-	plan->member = calloc(c->scan->n_members, sizeof(*plan->member));
-	if (!plan->member)
-		return error_memory(err);
-	for (size_t i = 0; i < c->scan->n_members; i++) {
-		const struct subvolume *subvolume = subvolume_by_id(&c->list, c->scan->member[i]);
-
-		plan->member[i].id = subvolume->id;
-		plan->member[i].path = escape_new(subvolume->path, subvolume->path_len);
-		plan->n_members = i + 1;
-		if (!plan->member[i].path)
-			return error_memory(err);
-	}
-	plan->n_extents = c->scan->n_extents;
-	plan->data_bytes = c->scan->data_bytes;
-	plan->n_leaves = c->scan->n_leaves;
-	plan->n_inline_units = c->inlines->n;
-	plan->n_unit_items = c->units->n_items;
-	return true;
 }
 
 static bool refuse_sharers(struct conversion *c, struct error *err)
@@ -135,7 +110,7 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 	if (domain->header.state != CRYPT_STATE_SEALED)
 		return error_set(err, ERROR_STATE, "the domain's header says that its conversion has not finished");
 	if (!conversion_take_domain(c, domain, UNIT_PLACE_END, true, &check, &changed, err) || !refuse_sharers(c, err) ||
-	    !fill_plan(c, err) || !allocator_open(c->volume, &c->allocator, err) ||
+	    !plan_fill(c, err) || !allocator_open(c->volume, &c->allocator, err) ||
 	    !preflight_places(c->allocator, c->scan, &keys, slot, err))
 		return false;
 	return options->dry_run || (begin(c, domain, changed, &keys, slot, err) && conversion_run(c, err));

@@ -228,6 +228,32 @@ bool plan_members(struct conversion *c, const char *const *names, const struct c
 	return true;
 }
 
+bool plan_fill(struct conversion *c, struct error *err)
+{
+	struct convert_plan *plan = c->plan;
+
+	plan->member = calloc(c->scan->n_members, sizeof(*plan->member));
+	if (!plan->member)
+		return error_memory(err);
+	for (size_t i = 0; i < c->scan->n_members; i++) {
+		const struct subvolume *subvolume = subvolume_by_id(&c->list, c->scan->member[i]);
+
+		if (!subvolume)
+			return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has no root item", c->scan->member[i]);
+		plan->member[i].id = subvolume->id;
+		plan->member[i].path = escape_new(subvolume->path, subvolume->path_len);
+		plan->n_members = i + 1;
+		if (!plan->member[i].path)
+			return error_memory(err);
+	}
+	plan->n_extents = c->scan->n_extents;
+	plan->data_bytes = c->scan->data_bytes;
+	plan->n_leaves = c->scan->n_leaves;
+	plan->n_inline_units = c->inlines ? c->inlines->n : c->header.n_inline_units;
+	plan->n_unit_items = c->header.n_unit_items;
+	return true;
+}
+
 /* --- room ------------------------------------------------------------------------------------------------ */
 
 static uint64_t blocks_for(uint64_t bytes, uint64_t per_block)

@@ -25,4 +25,7 @@ uint64_t plan_blocks_needed(const struct conversion *c, const struct encrypt_pla
 /* Is there room, the kernel's reserve left alone?  ERROR_NO_SPACE with the numbers. */
 bool plan_check_space(struct conversion *c, const struct encrypt_plan *plan, struct error *err) must_use;
 
+/* c->plan from what c->scan holds: for reports of conversions that were planned earlier. */
+bool plan_fill(struct conversion *c, struct error *err) must_use;
+
 #endif /* COMMON_CONVERT_PLAN_H */
