@@ -115,5 +115,5 @@ quiet btrfs-crypt convert --abort disk.img --key-file key
 quiet btrfs-crypt verify disk.img / --key-file key
 quiet btrfs-crypt convert --decrypt disk.img / --key-file key
 same
-quiet btrfs check --check-data-csum disk.img
+quiet btrfs check --force --check-data-csum disk.img
 finish

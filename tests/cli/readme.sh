@@ -13,7 +13,8 @@ grep -c '^\$ ' session > n
 command=
 check() {
 	[ -n "$command" ] || return
-	case $command in "btrfs check "*) command -v btrfs > /dev/null || return ;; esac
+	# btrfs check looks whether the image is mounted, and others' loop devices stop it where it runs without root.
+	case $command in "btrfs check "*) command -v btrfs > /dev/null || return; command=${command/check/check --force} ;; esac
 	bash -c "$command" > out 2> err < /dev/null || { bad "$command: status $?"; cat err; }
 	[ ! -s shown ] || diff -u --label README --label printed <(normal < shown) <(normal < out) || bad "$command"
 }
