@@ -6,62 +6,15 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "cmd/key-options.h"
-#include "common/fs/domain-read.h"
+#include "cmd/source.h"
 #include "common/fs/path.h"
 #include "common/util/escape.h"
 
-static struct {
-	int accept_changes, accept_unsealed;
-} opt;
-
 static const struct poptOption options[] = {
-	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0,
-	  "go on although the subvolume was changed after sealing, and list the changes", NULL },
-	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "also print data that was written after sealing", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_key, 0, NULL, NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_source, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
 };
-
-/* Where the bytes come from, and what has to be closed afterwards. */
-struct reading {
-	struct extent_source *source;
-	struct domain *domain;
-	struct domain_reader *reader;
-};
-
-static bool open_sealed(const struct subvolume_list *list, const struct subvolume *subvolume, struct reading *reading,
-			struct error *err)
-{
-	const struct domain_reader_options reader = {
-		.accept_changes = opt.accept_changes,
-		.accept_unsealed = opt.accept_unsealed,
-		.note = print_note,
-	};
-	cleanup_key_input struct key_input key = { 0 };
-
-	return key_input_read(true, false, "Passphrase: ", &key, err) &&
-	       domain_open(reading->domain, key.secret, key.volume_key, key.slot, err) &&
-	       domain_reader_open(reading->domain, list, subvolume, &reader, &reading->reader, &reading->source, err);
-}
-
-/* The one place that decides between bytes as they are and decrypted ones. */
-static bool choose_source(struct volume *volume, const struct subvolume_list *list, const struct subvolume *subvolume,
-			  struct reading *reading, struct error *err)
-{
-	reading->source = &plain_source;
-	if (subvolume->root.flags & ROOT_ENCRYPT_2016)
-		return error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " is encrypted in the format of 2016, which is not supported",
-				 subvolume->id);
-	if (!domain_find(volume, list, subvolume, &reading->domain, err))
-		return false;
-	if (reading->domain)
-		return open_sealed(list, subvolume, reading, err);
-	if (key_input_given())
-		return error_set(err, ERROR_REFUSED, "a key was given, but subvolume %" PRIu64 " is not sealed", subvolume->id);
-	return true;
-}
 
 static bool is_for_terminals(const uint8_t *bytes, size_t len)
 {
@@ -88,11 +41,10 @@ static bool write_out(void *context, const void *bytes, size_t len, struct error
 static bool print_file(struct volume *volume, const struct subvolume_list *list, const struct file_id *file, struct error *err)
 {
 	const struct subvolume *subvolume = subvolume_by_id(list, file->subvolume);
-	struct reading reading = { 0 };
+	cleanup_source struct source source = { 0 };
 	bool to_terminal = isatty(STDOUT_FILENO);
 	struct inode inode;
 	struct tree tree;
-	bool ok;
 
 	if (!subvolume)
 		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has no root item", file->subvolume);
@@ -106,11 +58,8 @@ static bool print_file(struct volume *volume, const struct subvolume_list *list,
 	}
 	if (!S_ISREG(inode.mode))
 		return error_set(err, ERROR_USAGE, S_ISDIR(inode.mode) ? "is a directory" : "is no regular file");
-	ok = choose_source(volume, list, subvolume, &reading, err) &&
-	     file_read(reading.source, &tree, file->inode, write_out, &to_terminal, err);
-	domain_reader_close(reading.reader);
-	domain_free(reading.domain);
-	return ok;
+	return source_choose(list, subvolume, &source, err) &&
+	       file_read(source.extents, &tree, file->inode, write_out, &to_terminal, err);
 }
 
 static bool run(const char *const *operand, struct error *err)

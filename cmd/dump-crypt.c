@@ -102,8 +102,7 @@ static bool dump_member(struct dump *dump, struct cursor *item, struct error *er
 		return false;
 	dump_u64(dump, "id", member.id);
 	LINE(dump_uuid(dump, "uuid", member.uuid));
-	dump_name(dump, "path", member.path, member.path_len);
-	LINE(dump_words(dump, member.path_cut ? "(cut)" : ""));
+	LINE(dump_name(dump, member.path_cut ? "path_cut" : "path", member.path, member.path_len));
 	LINE(dump_bits(dump, "root_flags", member.root_flags, member.root_flags & ROOT_RDONLY ? "RDONLY" : "none"));
 	LINE(dump_hex(dump, "reserved", member.reserved, sizeof(member.reserved)));
 	LINE(dump_u64(dump, "n_items", member.n_items));
@@ -148,7 +147,7 @@ static bool dump_unit(struct dump *dump, struct cursor *item, size_t item_size, 
 	LINE(dump_hex(dump, "first", unit.first, sizeof(unit.first)));
 	LINE(dump_hex(dump, "nonce", unit.u.nonce, sizeof(unit.u.nonce)));
 	if (dump->object) {
-		dump_hex(dump, "tags", unit.tags, (size_t)unit.blocks * CRYPT_TAG_SIZE);
+		dump_hex(dump, "tags", unit.tags, (size_t)unit.blocks * CRYPT_TAG_SIZE);	/* one after the other */
 		return true;
 	}
 	for (uint32_t i = 0; i < unit.blocks; i++) {
@@ -231,8 +230,11 @@ bool dump_crypt(struct dump *dump, const struct key *key, struct cursor *item, c
 	dump_words(dump, "crypt item");
 	dump_number(dump, "domain", place.domain);
 	dump_text(dump, "kind", kinds[place.kind]);
-	dump_u64(dump, "index", place.index);
-	LINE(dump_words(dump, place.second_header ? "(second copy)" : ""));
+	if (place.second_header)
+		dump_text(dump, "copy", "second");
+	else
+		dump_u64(dump, "index", place.index);
+	dump_end_line(dump);
 	switch (place.kind) {
 	case CRYPT_HEADER:
 		return dump_header(dump, item, err);

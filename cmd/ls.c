@@ -8,7 +8,8 @@
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
-#include "common/fs/file-data.h"
+#include "cmd/key-options.h"
+#include "cmd/source.h"
 #include "common/fs/path.h"
 #include "common/util/escape.h"
 
@@ -18,6 +19,7 @@ static struct {
 
 static const struct poptOption options[] = {
 	{ "long", 'l', POPT_ARG_NONE, &opt.detail, 0, "print type, mode, links, owner, size and time as well", NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_source, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
 };
@@ -185,17 +187,24 @@ static void print_json(const struct row *row)
 	json_print(line, stdout);
 }
 
-static bool read_link(const struct tree *tree, const struct subvolume *subvolume, struct row *row, struct error *err)
+struct listing {
+	const struct subvolume_list *list;
+	struct tree tree;	/* of the directory */
+	uint64_t dir;
+	struct extent_source *extents;	/* of its subvolume; NULL: sealed, and no key was given */
+};
+
+static bool read_link(const struct listing *listing, const struct tree *tree, struct row *row, struct error *err)
 {
 	struct target target = { 0 };
 
 	if (!S_ISLNK(row->inode.mode))
 		return true;
-	if (subvolume && subvolume->root.algorithm[0]) {
+	if (!listing->extents) {
 		row->is_sealed_link = true;
 		return true;
 	}
-	if (!file_read(&plain_source, tree, row->file.inode, take_target, &target, err)) {
+	if (!file_read(listing->extents, tree, row->file.inode, take_target, &target, err)) {
 		free(target.bytes);
 		return false;
 	}
@@ -204,16 +213,16 @@ static bool read_link(const struct tree *tree, const struct subvolume *subvolume
 	return true;
 }
 
-static bool print_row(struct volume *volume, const struct subvolume_list *list, struct row *row, struct error *err)
+static bool print_row(const struct listing *listing, struct row *row, struct error *err)
 {
 	const bool wants_inode = opt.detail || format_is_json();
 	struct tree tree;
 
 	if (wants_inode && row->file.inode != EMPTY_SUBVOLUME_INODE) {
 		row->has_inode = true;
-		if (!tree_open(volume, row->file.subvolume, &tree, err) ||
+		if (!tree_open(listing->list->volume, row->file.subvolume, &tree, err) ||
 		    !inode_get(&tree, row->file.inode, &row->inode, err) ||
-		    !read_link(&tree, subvolume_by_id(list, row->file.subvolume), row, err))
+		    !read_link(listing, &tree, row, err))
 			return false;
 	}
 	(format_is_json() ? print_json : print_text)(row);
@@ -221,25 +230,16 @@ static bool print_row(struct volume *volume, const struct subvolume_list *list, 
 	return true;
 }
 
-struct listing {
-	struct volume *volume;
-	const struct subvolume_list *list;
-	struct tree tree;
-	uint64_t dir;
-};
-
 static bool print_entry(void *context, const struct dir_entry *entry, struct error *err)
 {
 	const struct listing *listing = context;
 	struct row row = { .name = entry->name.at, .name_len = entry->name.left };
 
-	return dir_entry_target(&listing->tree, listing->dir, entry, &row.file, err) &&
-	       print_row(listing->volume, listing->list, &row, err);
+	return dir_entry_target(&listing->tree, listing->dir, entry, &row.file, err) && print_row(listing, &row, err);
 }
 
 /* A path that is no directory is listed by itself. */
-static bool print_file(struct volume *volume, const struct subvolume_list *list, const struct file_id *file, const char *path,
-		       struct error *err)
+static bool print_file(const struct listing *listing, const char *path, struct error *err)
 {
 	const char *end = path + strlen(path);
 	const char *name;
@@ -249,9 +249,42 @@ static bool print_file(struct volume *volume, const struct subvolume_list *list,
 	name = memrchr(path, '/', end - path);
 	name = name ? name + 1 : path;
 
-	struct row row = { .name = name, .name_len = end - name, .file = *file };
+	struct row row = { .name = name, .name_len = end - name, .file = { listing->tree.id, listing->dir } };
 
-	return print_row(volume, list, &row, err);
+	return print_row(listing, &row, err);
+}
+
+/*
+ * Without a key a sealed directory is listed all the same, only the targets of its links are missing; and of all links
+ * while a conversion is unfinished, for nobody can say which are sealed.
+ */
+static bool choose_extents(const struct subvolume_list *list, uint64_t id, struct source *source, struct error *err)
+{
+	const struct subvolume *subvolume = subvolume_by_id(list, id);
+
+	if (!subvolume)
+		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has no root item", id);
+	if (list->volume->super.incompat & INCOMPAT_CRYPT_UNFINISHED)
+		return !key_input_given() || error_set(err, ERROR_UNFINISHED, "with a key: a conversion of this image is unfinished");
+	if (subvolume->root.algorithm[0] && !key_input_given())
+		return true;
+	return source_choose(list, subvolume, source, err);
+}
+
+static bool print_listing(const struct subvolume_list *list, const struct file_id *file, const char *path, struct error *err)
+{
+	cleanup_source struct source source = { 0 };
+	struct listing listing = { .list = list, .dir = file->inode };
+	struct inode inode;
+
+	if (file->inode == EMPTY_SUBVOLUME_INODE)
+		return true;
+	if (!tree_open(list->volume, file->subvolume, &listing.tree, err) ||
+	    !inode_get(&listing.tree, file->inode, &inode, err) ||
+	    !choose_extents(list, file->subvolume, &source, err))
+		return false;
+	listing.extents = source.extents;
+	return S_ISDIR(inode.mode) ? dir_read(&listing.tree, file->inode, print_entry, &listing, err) : print_file(&listing, path, err);
 }
 
 static bool run(const char *const *operand, struct error *err)
@@ -260,23 +293,13 @@ static bool run(const char *const *operand, struct error *err)
 	cleanup_volume struct volume *volume = NULL;
 	const struct subvolume *subvolume;
 	const char *path = operand[2] ? operand[2] : "";
-	struct listing listing;
 	struct file_id file;
-	struct inode inode;
 
-	if (!image_open(operand[0], false, true, &volume, err) ||
-	    !subvolume_list_read(volume, &list, err) ||
-	    !subvolume_find(&list, operand[1], &subvolume, err) ||
-	    !path_find(volume, subvolume->id, path, &file, err))
-		return false;
-	if (file.inode == EMPTY_SUBVOLUME_INODE)
-		return true;
-	listing = (struct listing){ .volume = volume, .list = &list, .dir = file.inode };
-	if (!tree_open(volume, file.subvolume, &listing.tree, err) || !inode_get(&listing.tree, file.inode, &inode, err))
-		return false;
-	if (!S_ISDIR(inode.mode))
-		return print_file(volume, &list, &file, path, err);
-	return dir_read(&listing.tree, file.inode, print_entry, &listing, err);
+	return image_open(operand[0], false, true, &volume, err) &&
+	       subvolume_list_read(volume, &list, err) &&
+	       subvolume_find(&list, operand[1], &subvolume, err) &&
+	       path_find(volume, subvolume->id, path, &file, err) &&
+	       print_listing(&list, &file, path, err);
 }
 
 const struct command cmd_ls = {

@@ -3,7 +3,9 @@
 """Compares what btrfs-crypt reads from an image with what the kernel showed of it.
 
 read-compare.py record MOUNTPOINT >FILE        every directory in its order, every entry with what stat and readlink say, every file's sha256
-read-compare.py compare PROGRAM IMAGE FILE     ls --format json of each directory and cat of each file; exit 1 at any difference
+read-compare.py compare PROGRAM IMAGE FILE [KEY-OPTION...]
+    ls --format json of each directory and cat of each file; exit 1 at any difference.  With key options: files that want a key get it, must
+    show nothing without it, and there must be such files.
 """
 import hashlib
 import json
@@ -14,6 +16,7 @@ import sys
 
 TYPES = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink", stat.S_IFCHR: "character-device",
          stat.S_IFBLK: "block-device", stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket"}
+WANTS_KEY = 2
 SUBVOLUME_ROOT, EMPTY_SUBVOLUME = 256, 2
 
 
@@ -65,8 +68,10 @@ def name_bytes(row, member):
     return bytes.fromhex(hexed) if hexed else row[member].encode()
 
 
-def rows_of(program, image, subvolume, inside):
+def rows_of(program, image, subvolume, inside, options):
     run = subprocess.run([program, "ls", "--format", "json", image, subvolume, inside], capture_output=True, check=False)
+    if options and b'"target_sealed":true' in run.stdout:
+        run = subprocess.run([program, "ls", *options, "--format", "json", image, subvolume, inside], capture_output=True, check=False)
     if run.returncode:
         return [run.stderr.decode(errors="replace")]
     rows = []
@@ -84,13 +89,24 @@ def rows_of(program, image, subvolume, inside):
     return rows
 
 
-def compare(program, image, listing):
-    n_rows = n_files = n_bytes = n_bad = 0
+def cat(program, options, image, subvolume, path):
+    """The finished process, and whether the file wanted a key."""
+    run = subprocess.run([program, "cat", "--", image, subvolume, path], capture_output=True, check=False)
+    if run.returncode != WANTS_KEY or not options:
+        return run, False
+    if run.stdout:
+        run.returncode = -1
+        return run, True
+    return subprocess.run([program, "cat", *options, "--", image, subvolume, path], capture_output=True, check=False), True
+
+
+def compare(program, image, listing, options):
+    n_rows = n_files = n_bytes = n_bad = n_sealed = 0
     for line in listing:
         seen = json.loads(line)
         subvolume, inside = bytes.fromhex(seen["subvolume"]), bytes.fromhex(seen["inside"])
         want = [{k: v for k, v in entry.items() if k != "sha256"} for entry in seen["entries"]]
-        have = rows_of(program, image, subvolume or b"/", inside)
+        have = rows_of(program, image, subvolume or b"/", inside, options)
         n_rows += len(want)
         if want != have:
             n_bad += 1
@@ -103,15 +119,16 @@ def compare(program, image, listing):
             if "sha256" not in entry:
                 continue
             path = os.path.join(inside, bytes.fromhex(entry["name"]))
-            run = subprocess.run([program, "cat", "--", image, subvolume or b"/", path], capture_output=True, check=False)
+            run, sealed = cat(program, options, image, subvolume or b"/", path)
             n_files += 1
+            n_sealed += sealed
             n_bytes += len(run.stdout)
             if run.returncode or run.stderr or hashlib.sha256(run.stdout).hexdigest() != entry["sha256"]:
                 n_bad += 1
                 print(f"cat {subvolume!r} {path!r}: status {run.returncode}, {len(run.stdout)} of {entry['size']} bytes, "
                       f"{run.stderr.decode(errors='replace').strip()}")
-    print(f"{n_rows} entries, {n_files} files, {n_bytes} bytes compared, {n_bad} differences")
-    return n_bad == 0 and n_files > 0
+    print(f"{n_rows} entries, {n_files} files ({n_sealed} sealed), {n_bytes} bytes compared, {n_bad} differences")
+    return n_bad == 0 and n_files > 0 and (n_sealed > 0) == bool(options)
 
 
 if __name__ == "__main__":
@@ -119,4 +136,4 @@ if __name__ == "__main__":
         record(os.fsencode(sys.argv[2]), b"", b"")
     else:
         with open(sys.argv[4], encoding="ascii") as recorded:
-            sys.exit(0 if compare(sys.argv[2], sys.argv[3], recorded) else 1)
+            sys.exit(0 if compare(sys.argv[2], sys.argv[3], recorded, sys.argv[5:]) else 1)

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Plain or decrypted: chosen in one place for every command that reads files. */
+#include "cmd/source.h"
+
+#include <inttypes.h>
+
+#include "cmd/cmd.h"
+#include "cmd/key-options.h"
+
+static struct {
+	int accept_changes, accept_unsealed;
+} opt;
+
+struct poptOption options_source[] = {
+	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0,
+	  "go on although the subvolume was changed after sealing, and list the changes", NULL },
+	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "also read data that was written after sealing", NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_key, 0, NULL, NULL },
+	POPT_TABLEEND
+};
+
+static bool open_sealed(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source,
+			struct error *err)
+{
+	const struct domain_reader_options reader = {
+		.accept_changes = opt.accept_changes,
+		.accept_unsealed = opt.accept_unsealed,
+		.note = print_note,
+	};
+	cleanup_key_input struct key_input key = { 0 };
+
+	return key_input_read(true, false, "Passphrase: ", &key, err) &&
+	       domain_open(source->domain, key.secret, key.volume_key, key.slot, err) &&
+	       domain_reader_open(source->domain, list, subvolume, &reader, &source->reader, &source->extents, err);
+}
+
+bool source_choose(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source, struct error *err)
+{
+	source->extents = &plain_source;
+	if (subvolume->root.flags & ROOT_ENCRYPT_2016)
+		return error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " is encrypted in the format of 2016, which is not supported",
+				 subvolume->id);
+	if (!domain_find(list->volume, list, subvolume, &source->domain, err))
+		return false;
+	if (source->domain)
+		return open_sealed(list, subvolume, source, err);
+	if (key_input_given())
+		return error_set(err, ERROR_REFUSED, "a key was given, but subvolume %" PRIu64 " is not sealed", subvolume->id);
+	return true;
+}
+
+void source_close(struct source *source)
+{
+	domain_reader_close(source->reader);
+	domain_free(source->domain);
+	*source = (struct source){ 0 };
+}

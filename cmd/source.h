@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where the bytes of a subvolume's files come from: the disk as it is, or the domain that a key opens. */
+#ifndef CMD_SOURCE_H
+#define CMD_SOURCE_H
+
+#include <popt.h>
+
+#include "common/fs/domain-read.h"
+
+/* --accept-changes, --accept-unsealed and the key options, for POPT_ARG_INCLUDE_TABLE. */
+extern struct poptOption options_source[];
+
+/* Initialise with { 0 }, source_close() it also after a failure. */
+struct source {
+	struct extent_source *extents;
+	struct domain *domain;
+	struct domain_reader *reader;
+};
+
+/*
+ * The one place that decides.  Sealed: asks for the key where none was given; not sealed, but a key was given: ERROR_REFUSED, never
+ * a silent plain read.
+ */
+bool source_choose(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source,
+		   struct error *err) must_use;
+void source_close(struct source *source);
+#define cleanup_source __attribute__((cleanup(source_close)))
+
+#endif /* CMD_SOURCE_H */
