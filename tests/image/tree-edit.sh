@@ -7,7 +7,6 @@ need_root
 edit_tree=${BUILD:-$PROJECT/build}/tests/image/edit-tree
 [ -x "$edit_tree" ] || fail "$edit_tree does not exist: run make tools"
 n_items=2000
-[ -n "${TORTURE:-}" ] && n_items=30000
 
 # edit COMMAND...: the image afterwards is clean
 edit() {
@@ -79,6 +78,11 @@ all)
 	cycle "v1 space cache" plain 1500M -R ^free-space-tree
 	cycle "not skinny" plain 1G -n 4096 -O ^skinny-metadata
 	cycle "block group tree" group-tree 1500M
+	if [ -n "${TORTURE:-}" ]; then
+		n_items=40000
+		cycle "many items" plain 30G
+		cycle "many items, bitmaps" bitmaps 30G
+	fi
 	;;
 *)
 	cycle "$@"
