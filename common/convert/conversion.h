@@ -131,6 +131,10 @@ bool keys_area_write(struct conversion *c, const struct crypt_range *keys, const
 bool conversion_take_domain(struct conversion *c, struct domain *domain, uint64_t boundary, bool check,
 			    const struct domain_view_options *options, bool *changed, struct error *err) must_use;
 
+/* --- check-units.c --- */
+/* Reads every unit of the scan's extents: ERROR_CORRUPT with the file's name where a block is authentic on no mirror. */
+bool units_check(struct conversion *c, struct error *err) must_use;
+
 /* --- csum-update.c --- */
 /* Replaces the stored checksums of [logical, +len) by those of bytes; sectors without one stay without. */
 bool csum_update(struct conversion *c, struct transaction *tx, uint64_t logical, const uint8_t *bytes, size_t len,

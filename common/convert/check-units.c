@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Before a decryption changes anything: is every block that it will open authentic on some mirror? */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/convert/conversion.h"
+#include "common/fs/extent-part.h"
+
+struct checking {
+	struct conversion *c;
+	const struct scan_extent *extent;
+	uint8_t *bytes;		/* a unit as mirror 1 has it */
+};
+
+static bool bad_part(void *context, const struct extent_part *part, struct error *err)
+{
+	const struct checking *checking = context;
+	struct conversion *c = checking->c;
+	char *label = file_label(&c->list, &c->scan->tree[checking->extent->member], checking->extent->inode);
+
+	if (!label)
+		return error_memory(err);
+	error_set(err, ERROR_CORRUPT, "%.300s: bytes %" PRIu64 " to %" PRIu64 "%s fail authentication on every mirror", label, part->first,
+		  part->last, part->unused ? " of an extent" : "");
+	free(label);
+	return error_hint(err, "nothing was changed; `btrfs-crypt verify` lists all that fails");
+}
+
+static bool check_block(const struct checking *checking, struct unit_cipher *cipher, const struct crypt_unit *unit, uint32_t i,
+			bool is_read, struct error *err)
+{
+	const uint64_t begin = unit->offset_in_extent + (uint64_t)i * CRYPT_BLOCK;
+	uint8_t *block = checking->bytes + (size_t)i * CRYPT_BLOCK;
+	unsigned mirror, n_mirrors;
+	bool authentic = false;
+
+	if (is_read && !unit_cipher_open(cipher, i, block, CRYPT_BLOCK, block, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &authentic, err))
+		return false;
+	if (authentic)
+		return true;
+	if (!unit_block_read(checking->c->volume, cipher, unit, checking->extent->logical + unit->offset_in_extent, i, block, &mirror,
+			     &n_mirrors, err))
+		return false;
+	return mirror < n_mirrors || extent_parts(checking->c->scan, checking->extent, begin, begin + CRYPT_BLOCK, bad_part,
+						  (void *)checking, err);
+}
+
+static bool check_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
+{
+	struct checking *checking = context;
+	struct conversion *c = checking->c;
+	const uint64_t address = checking->extent->logical + unit->offset_in_extent;
+	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
+	struct error unread;
+	bool is_read;
+
+	(void)place, (void)go;
+	if (!unit->sealed)
+		return error_set(err, ERROR_CORRUPT, "unit %#" PRIx64 " was never sealed", unit->unit_id);
+	if (!unit_cipher_new(c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err))
+		return false;
+	is_read = volume_read(c->volume, address, checking->bytes, (size_t)unit->blocks * CRYPT_BLOCK, 0, &unread);
+	for (uint32_t i = 0; i < unit->blocks; i++) {
+		if (!check_block(checking, cipher, unit, i, is_read, err))
+			return false;
+	}
+	return true;
+}
+
+static bool check_extent(struct checking *checking, struct error *err)
+{
+	struct conversion *c = checking->c;
+	const struct unit_group *group = unit_map_at(c->units, checking->extent->logical);
+
+	return !group || unit_map_visit(c->units, group, check_unit, checking, err);
+}
+
+bool units_check(struct conversion *c, struct error *err)
+{
+	const size_t size = (size_t)CRYPT_UNIT_BLOCKS_MAX * CRYPT_BLOCK;
+	struct checking checking = { .c = c, .bytes = malloc(size) };
+	bool ok = checking.bytes || error_memory(err);
+	uint64_t done = 0;
+
+	for (size_t i = 0; ok && i < c->scan->n_extents; i++) {
+		checking.extent = &c->scan->extent[i];
+		ok = check_extent(&checking, err);
+		done += checking.extent->length;
+		conversion_progress(c, done, c->scan->data_bytes);
+	}
+	if (checking.bytes)
+		secret_wipe(checking.bytes, size);
+	free(checking.bytes);
+	return ok;
+}
