@@ -3,6 +3,7 @@
 #include "common/fs/domain.h"
 
 #include "common/fs/domain-mac.h"
+#include "common/volume/warn.h"
 
 static bool rejected(struct error *err)
 {
@@ -95,6 +96,9 @@ static bool authenticate(struct domain *d, const struct secret *volume_key, stru
 			key_schedule_free(d->schedule);
 			d->schedule = schedule;
 			schedule = NULL;
+			if (d->one_header_bad)
+				volume_warn(d->volume, "one of the two copies of the header of domain %u is missing, damaged or older: the other one "
+					    "is used", d->number);
 			return true;
 		}
 		any_own |= own;

@@ -127,8 +127,6 @@ static void note_copies(const struct verify *v)
 {
 	const struct domain *domain = v->view.domain;
 
-	if (domain->one_header_bad)
-		note(v, "one of the two copies of the domain's header is missing, damaged or older: the other one is used");
 	for (unsigned i = 0; i < SUPER_COPIES; i++) {
 		const struct super_copy *copy = &domain->volume->copy[i];
 
