@@ -194,12 +194,12 @@ expect_same_state() {	# expect_same_state NAME NAME
 
 layout() { python3 "$IMAGE_TESTS/layout.py" "$@"; }
 
-# find_no_plain IMAGE SEED... [-- PLAIN-IMAGE RANGES]
+# find_no_plain IMAGE SEED... [-- PLAIN-IMAGE RANGES OTHER-RANGES]
 find_no_plain() {
 	local image=$1 args=()
 	shift
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do args+=(-s "$1"); shift; done
-	[ $# -gt 0 ] && args+=(-p "$2" -r "$3")
+	[ $# -gt 0 ] && args+=(-p "$2" -r "$3" -x "$4")
 	tool find-plain
 	"$tmp/find-plain" "${args[@]}" "$image" >"$tmp/found" || { head -25 "$tmp/found"; fail "plain text in $image"; }
 	say "plain text: $(tail -1 "$tmp/found")"

@@ -36,9 +36,10 @@ expect_status 0 crypt convert --encrypt -q "${KEY[@]}" --recursive "$tmp/disk.im
 layout diff "$tmp/plain.img" "$tmp/disk.img" "${MEMBERS[@]}" || fail "bytes changed that must not"
 # sealing must reach all of it: each data block of the members differs, prealloc included
 layout ranges "$tmp/plain.img" data-member "${MEMBERS[@]}" >"$tmp/ranges"
+layout ranges "$tmp/plain.img" data-other "${MEMBERS[@]}" >"$tmp/others"
 changed=$(layout diff "$tmp/plain.img" "$tmp/disk.img" "${MEMBERS[@]}" | awk '$1 == "data-member" { print $2 }')
 [ "$changed" = "$(awk '{ n += $2 } END { print n / 4096 }' "$tmp/ranges")" ] || fail "only $changed blocks of the members' data changed"
-find_no_plain "$tmp/disk.img" $SEED $((SEED + 1)) $((SEED + 2)) -- "$tmp/plain.img" "$tmp/ranges"
+find_no_plain "$tmp/disk.img" $SEED $((SEED + 1)) $((SEED + 2)) -- "$tmp/plain.img" "$tmp/ranges" "$tmp/others"
 check_clean "$tmp/disk.img"
 cp --sparse=always "$tmp/disk.img" "$tmp/sealed.img"
 

@@ -13,7 +13,7 @@ SET=(target)
 image_make "$tmp/disk.img" 700M
 make_content "$tmp/disk.img" 2100000
 # target is to be alone: no snapshot of it, nothing nested
-image_mount "$tmp/disk.img" "$tmp/mnt" rw,noatime
+image_mount "$tmp/disk.img" "$tmp/mnt" rw,noatime,commit=1
 btrfs -q subvolume delete "$tmp/mnt/target-snap" "$tmp/mnt/target/nested"
 btrfs subvolume sync "$tmp/mnt" >/dev/null
 image_umount
@@ -27,7 +27,7 @@ places "$tmp/disk.img" >"$tmp/places"
 cp --sparse=always "$tmp/disk.img" "$tmp/sealed.img"
 say "sealed"
 
-image_mount "$tmp/disk.img" "$tmp/mnt" rw
+image_mount "$tmp/disk.img" "$tmp/mnt" rw,commit=1
 btrfs balance start --full-balance "$tmp/mnt" >"$tmp/out"
 image_umount
 places "$tmp/disk.img" >"$tmp/places.new"
@@ -43,7 +43,7 @@ say "moved and decrypted"
 
 # The same image again; of it only a snapshot is left.
 mv "$tmp/sealed.img" "$tmp/disk.img"
-image_mount "$tmp/disk.img" "$tmp/mnt" rw
+image_mount "$tmp/disk.img" "$tmp/mnt" rw,commit=1
 btrfs -q subvolume snapshot "$tmp/mnt/target" "$tmp/mnt/left"
 btrfs property set -ts "$tmp/mnt/target" ro false
 btrfs -q subvolume delete "$tmp/mnt/target"
