@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The bundled images are what their texts say, and today's program reads the one that was sealed in the past.
+. "$(dirname "$0")/../expect.sh"
+for name in good-plain good-sealed; do
+	zstd -dq "$TOP/images/$name.img.zst" -o "$name.img"
+	have=$(sha256sum < $name.img | cut -d ' ' -f 1)
+	grep -q "^sha256 *$have " "$TOP/images/$name.txt" || bad "images/$name.txt: the image has sha256 $have"
+done
+key=$TOP/images/good-sealed.passphrase
+expect 0 verify-key good-sealed.img vault --passphrase-file "$key" <<< "key matches: $(sed -n 's/^Encryption: //p' "$TOP/images/good-sealed.txt") (slot 0)"
+btrfs-crypt verify good-sealed.img vault --passphrase-file "$key" > out 2> err || { bad "verify: status $?"; cat out err; }
+grep -q "^$(grep '^seal fingerprint' "$TOP/images/good-sealed.txt")\$" out || bad "another seal fingerprint"
+n=0
+while read -r path; do
+	btrfs-crypt cat good-plain.img vault "$path" > plain 2> err || { bad "cat good-plain $path"; cat err; }
+	btrfs-crypt cat good-sealed.img vault "$path" --passphrase-file "$key" > opened 2> err || { bad "cat good-sealed $path"; cat err; }
+	cmp -s plain opened || bad "$path differs"
+	n=$((n + 1))
+done < <(btrfs-crypt ls -l good-plain.img vault | sed -nE 's/^-.* ([a-z0-9.-]+)$/\1/p')
+[ "$n" -ge 15 ] || bad "only $n files compared"
+sha256sum < good-sealed.img | grep -q "$have" || bad "reading changed the image"
+
+# Whoever has only the specification reads it too.
+if /usr/bin/python3 -c 'import cryptography' 2> /dev/null; then
+	/usr/bin/python3 "$TOP/tests/second-reader.py" good-sealed.img "$key" good-plain.img > out 2>&1 || { bad "the second reader"; cat out; }
+	grep -q '^units: 16 ' out || { bad "the second reader found other units"; cat out; }
+fi
+finish
