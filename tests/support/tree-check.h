@@ -11,6 +11,9 @@
 
 bool tree_check(struct volume *volume, struct error *err) must_use;
 
+/* The same for what a kernel has written: it may count the last blocks of a root item one commit later. */
+bool tree_check_used(struct volume *volume, struct error *err) must_use;
+
 /* A number that changes with any item of the trees that structure edits change, and with the superblock's numbers. */
 bool tree_fingerprint(struct volume *volume, uint64_t *sum, struct error *err) must_use;
 

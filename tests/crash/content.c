@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Summing up subvolumes item by item and extent by extent. */
+#include "tests/crash/content.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "common/fs/file-data.h"
+#include "common/fs/scan.h"
+#include "common/tree/tree.h"
+#include "format/crypt.h"
+#include "tests/support/tree-check.h"
+
+#define wrong(...) error_set(err, ERROR_CORRUPT, __VA_ARGS__)
+
+struct reading {
+	struct volume *volume;
+	const struct members *members;
+	bool sealed;
+	struct subvolume_list list;
+	struct scan *all;	/* of all subvolumes */
+	struct scan *set;	/* sealed: of the members */
+	struct content *content;
+};
+
+static bool is_member(const struct reading *reading, uint64_t id)
+{
+	for (size_t i = 0; i < reading->members->n; i++) {
+		if (reading->members->id[i] == id)
+			return true;
+	}
+	return false;
+}
+
+/* --- superblocks ---------------------------------------------------------------------------------- */
+
+static bool read_super(struct reading *reading, struct error *err)
+{
+	static const uint8_t zeros[SUPER_TAIL_SIZE];
+	const struct volume *volume = reading->volume;
+	struct disk_superblock disk[SUPER_COPIES];
+
+	for (unsigned i = 0; i < SUPER_COPIES; i++) {
+		const struct super_copy *copy = &volume->copy[i];
+
+		if (!copy->exists)
+			continue;
+		if (!copy->valid)
+			return wrong("superblock copy %u is not valid: %s", i, copy->error.text);
+		if (copy->super.incompat & INCOMPAT_CRYPT_UNFINISHED || memcmp(copy->super.disk.tail, zeros, sizeof(zeros)) != 0)
+			return wrong("superblock copy %u still tells of a conversion", i);
+		disk[i] = copy->super.disk;
+		memset(disk[i].csum, 0, sizeof(disk[i].csum));
+		disk[i].bytenr = to_le64(0);
+		if (memcmp(&disk[i], &disk[0], sizeof(disk[0])) != 0)
+			return wrong("superblock copy %u is not like the first", i);
+	}
+	memset(disk[0].backup, 0, sizeof(disk[0].backup));
+	/* Trees of other shapes hold the same; tree_check_used() compares both numbers with the trees. */
+	disk[0].root_level = 0;
+	disk[0].cache_generation = to_le64(0);
+	disk[0].bytes_used = to_le64(0);
+	reading->content->super = XXH64(&disk[0], sizeof(disk[0]), 0);
+	return true;
+}
+
+/* --- subvolumes ----------------------------------------------------------------------------------- */
+
+static bool read_root(struct reading *reading, const struct subvolume *subvolume, struct error *err)
+{
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct disk_root_item item = { 0 };
+	struct tree tree;
+	bool found;
+
+	if (!tree_open(reading->volume, ROOT_TREE_ID, &tree, err) || !tree_find(&tree, &subvolume->root_key, &iter, &found, err))
+		return false;
+	if (!found || iter.item.left < sizeof(item))
+		return wrong("subvolume %" PRIu64 " has no root item of full length", subvolume->id);
+	memcpy(&item, iter.item.at, sizeof(item));
+	if (reading->sealed && is_member(reading, subvolume->id)) {
+		struct disk_crypt_tag tag;
+
+		memcpy(&tag, item.reserved, sizeof(tag));
+		memset(&tag.key_hash, 0, sizeof(tag.key_hash));
+		memcpy(item.reserved, &tag, sizeof(tag));
+	}
+	reading->content->roots = XXH64(&item, sizeof(item), reading->content->roots + subvolume->id);
+	return true;
+}
+
+/* The bytes of an item that count: of an inline extent that is sealed only the head. */
+static size_t bytes_that_count(const struct reading *reading, uint64_t id, const struct tree_iter *iter)
+{
+	const size_t head = offsetof(struct disk_file_extent, disk_bytenr);
+
+	if (reading->sealed && is_member(reading, id) && iter->key.type == KEY_EXTENT_DATA && iter->item.left > head &&
+	    iter->item.at[offsetof(struct disk_file_extent, type)] == FILE_EXTENT_INLINE)
+		return head;
+	return iter->item.left;
+}
+
+static bool read_items(struct reading *reading, const struct subvolume *subvolume, struct error *err)
+{
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	const struct key first = { 0 };
+	uint64_t *sum = &reading->content->items;
+	struct tree tree;
+
+	if (!tree_open(reading->volume, subvolume->id, &tree, err))
+		return false;
+	for (bool ok = tree_seek(&tree, &first, &iter, err);; ok = tree_next(&iter, err)) {
+		if (!ok)
+			return false;
+		if (!iter.valid)
+			return true;
+
+		const uint64_t key[] = { iter.key.objectid, iter.key.type, iter.key.offset, iter.item.left };
+
+		*sum = XXH64(key, sizeof(key), *sum + subvolume->id);
+		*sum = XXH64(iter.item.at, bytes_that_count(reading, subvolume->id, &iter), *sum);
+	}
+}
+
+/* --- data ----------------------------------------------------------------------------------------- */
+
+static bool add_csums(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)
+{
+	struct reading *reading = context;
+	uint64_t *sum = &reading->content->data;
+
+	(void)err;
+	*sum = XXH64(csums, n_sectors * csum_type_size(reading->volume->super.csum_type), *sum + logical);
+	return true;
+}
+
+static bool read_extent(struct reading *reading, const struct scan_extent *extent, struct error *err)
+{
+	struct volume *volume = reading->volume;
+	uint64_t *sum = &reading->content->data;
+	uint8_t *bytes = malloc(extent->length);
+	const struct chunk *chunk;
+	bool ok = bytes ? volume_chunk(volume, extent->logical, &chunk, err) : error_memory(err);
+
+	for (unsigned mirror = 0; ok && mirror < chunk_n_mirrors(chunk); mirror++) {
+		ok = volume_read(volume, extent->logical, bytes, extent->length, mirror, err);
+		*sum = XXH64(bytes, extent->length, *sum + extent->logical);
+	}
+	free(bytes);
+	return ok && csum_lookup(volume, extent->logical, extent->length, add_csums, reading, err);
+}
+
+static bool read_data(struct reading *reading, struct error *err)
+{
+	uint64_t *ids = calloc(reading->list.n, sizeof(*ids));
+	bool ok;
+
+	if (!ids)
+		return error_memory(err);
+	for (size_t i = 0; i < reading->list.n; i++)
+		ids[i] = reading->list.at[i].id;
+	ok = scan_run(reading->volume, ids, reading->list.n, &reading->all, err);
+	free(ids);
+	if (!ok || (reading->sealed && !scan_run(reading->volume, reading->members->id, reading->members->n, &reading->set, err)))
+		return false;
+	for (size_t i = 0; i < reading->all->n_extents; i++) {
+		const struct scan_extent *extent = &reading->all->extent[i];
+
+		if (reading->set && scan_extent_at(reading->set, extent->logical))
+			continue;
+		if (!read_extent(reading, extent, err))
+			return false;
+	}
+	return true;
+}
+
+/* --- all of it -------------------------------------------------------------------------------------- */
+
+static bool read_all(struct reading *reading, struct error *err)
+{
+	if (!tree_check_used(reading->volume, err) || !read_super(reading, err) ||
+	    !subvolume_list_read(reading->volume, &reading->list, err) || !read_data(reading, err))
+		return false;
+	for (size_t i = 0; i < reading->list.n; i++) {
+		if (!read_root(reading, &reading->list.at[i], err) || !read_items(reading, &reading->list.at[i], err))
+			return false;
+	}
+	return true;
+}
+
+bool content_read(struct disk *disk, const struct members *members, bool sealed, struct content *content, struct error *err)
+{
+	cleanup_volume struct volume *volume = NULL;
+	struct reading reading = { .members = members, .sealed = sealed, .content = content };
+	bool ok;
+
+	*content = (struct content){ 0 };
+	if (!volume_open(disk_device(disk, false), NULL, &volume, err))
+		return false;
+	reading.volume = volume;
+	ok = read_all(&reading, err);
+	scan_free(reading.all);
+	scan_free(reading.set);
+	subvolume_list_free(&reading.list);
+	return ok;
+}
+
+const char *content_compare(const struct content *a, const struct content *b)
+{
+	if (a->super != b->super)
+		return "the superblock";
+	if (a->roots != b->roots)
+		return "a root item";
+	if (a->items != b->items)
+		return "an item of a subvolume";
+	if (a->data != b->data)
+		return "data or checksums";
+	return NULL;
+}

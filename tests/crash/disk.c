@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Pages over pages, and the record of what was written. */
+#include "tests/crash/disk.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const uint8_t zeros[DISK_PAGE] __attribute__((aligned(64)));
+
+/* Pages that are not in use, as a list through their first bytes. */
+static uint8_t *spare;
+
+void harness_fail(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fprintf(stderr, "crash: ");
+	vfprintf(stderr, format, args);
+	fprintf(stderr, "\n");
+	va_end(args);
+	exit(2);
+}
+
+static uint8_t *page_new(void)
+{
+	uint8_t *page = spare;
+
+	if (page) {
+		memcpy(&spare, page, sizeof(spare));
+		return page;
+	}
+
+	const size_t n = 256;
+	uint8_t *pages = aligned_alloc(DISK_PAGE, n * DISK_PAGE);
+
+	if (!pages)
+		harness_fail("out of memory");
+	for (size_t i = 0; i < n; i++) {
+		memcpy(pages + i * DISK_PAGE, &spare, sizeof(spare));
+		spare = pages + i * DISK_PAGE;
+	}
+	return page_new();
+}
+
+static void page_free(uint8_t *page)
+{
+	memcpy(page, &spare, sizeof(spare));
+	spare = page;
+}
+
+static bool is_own(const struct disk *disk, size_t page)
+{
+	return disk->own[page / 8] & 1u << page % 8;
+}
+
+static void allocate(struct disk *disk, uint64_t size)
+{
+	*disk = (struct disk){ .size = size, .n_pages = (size + DISK_PAGE - 1) / DISK_PAGE };
+	disk->page = malloc(disk->n_pages * sizeof(*disk->page));
+	disk->own = calloc(disk->n_pages / 8 + 1, 1);
+	if (!disk->page || !disk->own)
+		harness_fail("out of memory");
+}
+
+void disk_load(const char *path, struct disk *disk)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size % DISK_PAGE != 0)
+		harness_fail("cannot use %s", path);
+
+	const uint8_t *bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+
+	if (bytes == MAP_FAILED)
+		harness_fail("cannot map %s", path);
+	close(fd);
+	allocate(disk, (uint64_t)st.st_size);
+	for (size_t i = 0; i < disk->n_pages; i++) {
+		const uint8_t *page = bytes + i * DISK_PAGE;
+
+		disk->page[i] = memcmp(page, zeros, DISK_PAGE) == 0 ? zeros : page;
+	}
+}
+
+void disk_clone(const struct disk *from, struct disk *to)
+{
+	allocate(to, from->size);
+	memcpy(to->page, from->page, from->n_pages * sizeof(*from->page));
+}
+
+void disk_free(struct disk *disk)
+{
+	for (size_t i = 0; i < disk->n_pages; i++) {
+		if (is_own(disk, i))
+			page_free((uint8_t *)disk->page[i]);
+	}
+	free(disk->page);
+	free(disk->own);
+	*disk = (struct disk){ 0 };
+}
+
+void disk_log_free(struct disk_log *log)
+{
+	for (size_t i = 0; i < log->n; i++)
+		free(log->write[i].bytes);
+	free(log->write);
+	*log = (struct disk_log){ 0 };
+}
+
+void disk_read(const struct disk *disk, uint64_t at, void *bytes, size_t len)
+{
+	uint8_t *to = bytes;
+
+	while (len > 0) {
+		const size_t in = at % DISK_PAGE, n = len < DISK_PAGE - in ? len : DISK_PAGE - in;
+
+		memcpy(to, disk->page[at / DISK_PAGE] + in, n);
+		to += n;
+		at += n;
+		len -= n;
+	}
+}
+
+static void set_zero(struct disk *disk, size_t page)
+{
+	if (is_own(disk, page)) {
+		page_free((uint8_t *)disk->page[page]);
+		disk->own[page / 8] &= (uint8_t)~(1u << page % 8);
+	}
+	disk->page[page] = zeros;
+}
+
+static uint8_t *make_own(struct disk *disk, size_t page)
+{
+	if (!is_own(disk, page)) {
+		uint8_t *own = page_new();
+
+		memcpy(own, disk->page[page], DISK_PAGE);
+		disk->page[page] = own;
+		disk->own[page / 8] |= (uint8_t)(1u << page % 8);
+	}
+	return (uint8_t *)disk->page[page];
+}
+
+void disk_write(struct disk *disk, uint64_t at, const void *bytes, size_t len)
+{
+	const uint8_t *from = bytes;
+
+	while (len > 0) {
+		const size_t page = at / DISK_PAGE, in = at % DISK_PAGE, n = len < DISK_PAGE - in ? len : DISK_PAGE - in;
+
+		if (n == DISK_PAGE && memcmp(from, zeros, DISK_PAGE) == 0)
+			set_zero(disk, page);
+		else
+			memcpy(make_own(disk, page) + in, from, n);
+		from += n;
+		at += n;
+		len -= n;
+	}
+}
+
+bool disk_page_is_zero(const struct disk *disk, size_t page)
+{
+	return disk->page[page] == zeros;
+}
+
+void disk_export(const struct disk *disk, const char *path)
+{
+	const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd < 0 || ftruncate(fd, (off_t)disk->size) < 0)
+		harness_fail("cannot write %s", path);
+	for (size_t i = 0; i < disk->n_pages; i++) {
+		if (!disk_page_is_zero(disk, i) &&
+		    pwrite(fd, disk->page[i], DISK_PAGE, (off_t)(i * DISK_PAGE)) != (ssize_t)DISK_PAGE)
+			harness_fail("cannot write %s", path);
+	}
+	if (close(fd) < 0)
+		harness_fail("cannot write %s", path);
+}
+
+/* --- as a device ------------------------------------------------------------------------------------ */
+
+static bool device_reads(void *self, void *bytes, size_t len, uint64_t at, struct error *err)
+{
+	(void)err;
+	disk_read(self, at, bytes, len);
+	return true;
+}
+
+static void record(struct disk_log *log, uint64_t at, const void *bytes, size_t len)
+{
+	if (log->n == log->room) {
+		log->room = log->room ? log->room * 2 : 256;
+		log->write = reallocarray(log->write, log->room, sizeof(*log->write));
+	}
+
+	uint8_t *copy = malloc(len);
+
+	if (!log->write || !copy)
+		harness_fail("out of memory");
+	memcpy(copy, bytes, len);
+	log->write[log->n++] = (struct disk_write){ at, len, copy, log->n_flushes };
+}
+
+static bool device_writes(void *self, const void *bytes, size_t len, uint64_t at, struct error *err)
+{
+	struct disk *disk = self;
+
+	(void)err;
+	disk->n_writes++;
+	if (disk->log)
+		record(disk->log, at, bytes, len);
+	disk_write(disk, at, bytes, len);
+	return true;
+}
+
+static bool device_flushes(void *self, struct error *err)
+{
+	struct disk *disk = self;
+
+	(void)err;
+	if (disk->log)
+		disk->log->n_flushes++;
+	return true;
+}
+
+static uint64_t device_next_data(void *self, uint64_t at)
+{
+	const struct disk *disk = self;
+	size_t page = at / DISK_PAGE;
+
+	while (page < disk->n_pages && disk_page_is_zero(disk, page))
+		page++;
+	return page * DISK_PAGE > at ? page * DISK_PAGE : at;
+}
+
+struct device *disk_device(struct disk *disk, bool writable)
+{
+	static const struct device_ops ops = {
+		.read = device_reads,
+		.write = device_writes,
+		.flush = device_flushes,
+		.next_data = device_next_data,
+	};
+	struct error err = { 0 };
+	struct device *device;
+
+	disk->n_writes = 0;
+	if (!device_new(&ops, disk, "disk", disk->size, writable, &device, &err))
+		harness_fail("%s", err.text);
+	return device;
+}

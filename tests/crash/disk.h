@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A device in memory that remembers: pages of 4 KiB over those it was cloned from, and, where asked for, every write and flush in
+ * order.  Cloning is cheap, so that thousands of power cuts can each have a disk of their own.
+ */
+#ifndef TESTS_CRASH_DISK_H
+#define TESTS_CRASH_DISK_H
+
+#include "common/volume/device.h"
+
+#define DISK_PAGE 4096u
+#define DISK_SECTOR 512u	/* what a power cut leaves whole */
+
+struct disk_write {
+	uint64_t at;
+	size_t len;
+	uint8_t *bytes;
+	unsigned epoch;		/* flushes before it */
+};
+
+struct disk_log {
+	struct disk_write *write;
+	size_t n, room;
+	unsigned n_flushes;
+};
+
+struct disk {
+	uint64_t size;
+	size_t n_pages;
+	const uint8_t **page;	/* what each page shows: its own, that of the disk it was cloned from, or zeros */
+	uint8_t *own;		/* bit map: the page belongs to this disk */
+	struct disk_log *log;	/* NULL: nothing is recorded */
+	uint64_t n_writes;	/* calls */
+};
+
+/* The harness cannot go on without memory or with a broken image: these exit with a message where they fail. */
+void disk_load(const char *path, struct disk *disk);
+void disk_clone(const struct disk *from, struct disk *to);	/* from must neither change nor go away before to does */
+void disk_free(struct disk *disk);
+void disk_log_free(struct disk_log *log);
+
+void disk_read(const struct disk *disk, uint64_t at, void *bytes, size_t len);
+void disk_write(struct disk *disk, uint64_t at, const void *bytes, size_t len);
+bool disk_page_is_zero(const struct disk *disk, size_t page);
+
+/* All of it as a sparse file. */
+void disk_export(const struct disk *disk, const char *path);
+
+/* The disk as a device; it stays the caller's. */
+struct device *disk_device(struct disk *disk, bool writable);
+
+/* Says why and exits with status 2. */
+void harness_fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+#endif /* TESTS_CRASH_DISK_H */
