@@ -63,11 +63,25 @@ void conversion_note(const struct conversion *c, const char *format, ...)
 	c->ui->note(c->ui->context, text);
 }
 
+/* A copy that is missing or of another size was warned of when the domain was opened. */
+static bool has_header(struct conversion *c, const struct key *key, bool *has, struct error *err)
+{
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct tree tree;
+	bool found;
+
+	if (!tree_open(c->volume, ROOT_TREE_ID, &tree, err) || !tree_find(&tree, key, &iter, &found, err))
+		return false;
+	*has = found && iter.item.left == sizeof(struct disk_crypt_header);
+	return true;
+}
+
 /* Both copies of the header item say what c->header says. */
 static bool write_header(struct conversion *c, struct transaction *tx, struct error *err)
 {
 	const struct key keys[] = { crypt_key(c->header.domain, CRYPT_HEADER, 0), crypt_second_header_key(c->header.domain) };
 	struct disk_crypt_header disk;
+	unsigned n_copies = 0;
 
 	if (!crypt_header_seal(c->schedule, &c->header, err))
 		return false;
@@ -75,14 +89,18 @@ static bool write_header(struct conversion *c, struct transaction *tx, struct er
 	for (unsigned i = 0; i < 2; i++) {
 		uint8_t *data;
 		uint32_t len;
+		bool has;
 
+		if (!has_header(c, &keys[i], &has, err))
+			return false;
+		if (!has)
+			continue;
 		if (!tree_edit_item(tx, ROOT_TREE_ID, &keys[i], &data, &len, err))
 			return false;
-		if (len != sizeof(disk))
-			return error_set(err, ERROR_KEY_HEADER, "a crypt header item has %" PRIu32 " bytes, not %zu", len, sizeof(disk));
 		memcpy(data, &disk, sizeof(disk));
+		n_copies++;
 	}
-	return true;
+	return n_copies > 0 || error_set(err, ERROR_KEY_HEADER, "both copies of the header of domain %u are missing", c->header.domain);
 }
 
 static bool commit(struct conversion *c, struct transaction *tx, struct journal_point *point, const struct journal_range *ranges,
