@@ -40,6 +40,8 @@ static void print_plan_json(const char *what, const struct convert_plan *plan)
 	json_u64(line, "unit_items", plan->n_unit_items);
 	json_u64(line, "metadata_needed", plan->metadata_needed);
 	json_u64(line, "metadata_available", plan->metadata_available);
+	json_u64(line, "new_metadata_chunks", plan->n_new_chunks);
+	json_u64(line, "new_metadata_bytes", plan->new_chunk_bytes);
 	json_u64(line, "journal_bytes", plan->journal_bytes);
 	json_u64(line, "unwiped_free_bytes", plan->unwiped_free_bytes);
 	if (plan->key_tag[0])
@@ -72,6 +74,9 @@ static void print_plan_text(const char *what, const struct convert_plan *plan, b
 		if (plan->journal_bytes)
 			printf("journal: %" PRIu64 " bytes of free space, given back at the end\n", plan->journal_bytes);
 	}
+	if (plan->n_new_chunks)
+		printf("new metadata chunk%s: %" PRIu64 ", %" PRIu64 " bytes\n", plural(plan->n_new_chunks), plan->n_new_chunks,
+		       plan->new_chunk_bytes);
 	if (plan->key_tag[0])
 		printf("Encryption: %s\n", plan->key_tag);
 	if (!is_zero(plan->seal_fingerprint, sizeof(plan->seal_fingerprint))) {

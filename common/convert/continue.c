@@ -381,15 +381,6 @@ static bool go_on(struct conversion *c, const struct crypt_state_tail *tail, enu
 	return true;
 }
 
-/* The superblock that carries the newest state is the one that counts. */
-static bool use_copy(struct volume *volume, const struct super_copy *copy, struct error *err)
-{
-	uint8_t bytes[SUPER_SIZE];
-
-	memcpy(bytes, &copy->super.disk, sizeof(bytes));
-	return superblock_read(bytes, copy->super.bytenr, &volume->super, err);
-}
-
 /* A clean mirror beside a torn primary: the conversion had finished, or had not begun. */
 static bool restore_primary(struct volume *volume, const struct convert_ui *ui, struct error *err)
 {
@@ -438,7 +429,8 @@ bool convert_continue(struct volume *volume, enum convert_goal goal, const struc
 			return state_error("the state of the unfinished conversion cannot be read");
 		return error_set(err, ERROR_REFUSED, "there is no unfinished conversion");
 	}
-	if (!use_copy(volume, copy, err))
+	/* The superblock that carries the newest state is the one that counts, and its chunk tree. */
+	if (!volume_use_copy(volume, (unsigned)(copy - volume->copy), err))
 		return false;
 	if (!clear_without_key(volume, &tail, &cleared, err) || cleared)
 		return cleared && err->kind == ERROR_NONE;

@@ -53,6 +53,8 @@ struct convert_plan {
 	size_t n_members;
 	uint64_t n_extents, data_bytes, n_inline_units, n_leaves, n_unit_items;
 	uint64_t metadata_needed, metadata_available;	/* bytes */
+	uint64_t metadata_missing;	/* what new metadata chunks must hold; 0: no chunk is added */
+	uint64_t n_new_chunks, new_chunk_bytes;
 	uint64_t journal_bytes;
 	uint64_t unwiped_free_bytes;	/* free data space left as it is */
 	uint8_t seal_fingerprint[16];	/* of a finished sealing */

@@ -32,7 +32,8 @@ static bool check_visit(void *context, struct block *block, bool *descend, struc
 /* All trees that a conversion writes to. */
 static bool read_back(struct conversion *c, struct error *err)
 {
-	static const uint64_t ids[] = { ROOT_TREE_ID, EXTENT_TREE_ID, CSUM_TREE_ID, FREE_SPACE_TREE_ID, BLOCK_GROUP_TREE_ID };
+	static const uint64_t ids[] = { ROOT_TREE_ID, CHUNK_TREE_ID, EXTENT_TREE_ID, DEV_TREE_ID, CSUM_TREE_ID, FREE_SPACE_TREE_ID,
+					BLOCK_GROUP_TREE_ID };
 	struct volume *volume = c->volume;
 
 	if (!volume_flush(volume, err))

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/convert/sharing.h"
+#include "common/tree/chunk-alloc.h"
 #include "common/util/escape.h"
 
 void encrypt_plan_free(struct encrypt_plan *plan)
@@ -287,12 +288,28 @@ uint64_t plan_blocks_needed(const struct conversion *c, const struct encrypt_pla
 	return n_blocks + 16;
 }
 
+/* So many bytes more than the block groups have: from new chunks. */
+static bool plan_chunks(struct conversion *c, uint64_t bytes, uint64_t *usable, struct error *err)
+{
+	cleanup_chunk_plan struct chunk_plan chunks = { 0 };
+
+	if (!chunk_plan_make(c->volume, c->allocator, bytes, &chunks, err))
+		return false;
+	*usable = chunks.usable;
+	if (chunks.usable < bytes)
+		return true;
+	c->plan->metadata_missing = bytes;
+	c->plan->n_new_chunks = chunks.n;
+	c->plan->new_chunk_bytes = chunks.length;
+	return chunk_alloc_check(c->volume, c->allocator, &chunks, err);
+}
+
 bool plan_check_space(struct conversion *c, const struct encrypt_plan *plan, struct error *err)
 {
 	const uint32_t node_size = c->volume->super.node_size;
 	const uint64_t needed = plan_blocks_needed(c, plan) * node_size;
 	const uint64_t free_bytes = allocator_n_free_blocks(c->allocator) * node_size;
-	uint64_t reserve;
+	uint64_t reserve, more;
 
 	if (!allocator_global_reserve(c->volume, &reserve, err))
 		return false;
@@ -300,8 +317,12 @@ bool plan_check_space(struct conversion *c, const struct encrypt_plan *plan, str
 	c->plan->metadata_available = free_bytes > reserve ? free_bytes - reserve : 0;
 	if (needed <= c->plan->metadata_available)
 		return true;
-	error_set(err, ERROR_NO_SPACE,
-		  "metadata: %" PRIu64 " bytes needed, %" PRIu64 " available (%" PRIu64 " free, %" PRIu64 " are the kernel's reserve)", needed,
-		  c->plan->metadata_available, free_bytes, reserve);
+	if (!plan_chunks(c, needed + reserve - free_bytes, &more, err))
+		return false;
+	if (c->plan->n_new_chunks > 0)
+		return true;
+	error_set(err, ERROR_NO_SPACE, "metadata: %" PRIu64 " bytes needed, %" PRIu64 " available (%" PRIu64 " free, %" PRIu64
+		  " are the kernel's reserve), new chunks could hold %" PRIu64 " of the %" PRIu64 " that are missing", needed,
+		  c->plan->metadata_available, free_bytes, reserve, more, needed + reserve - free_bytes);
 	return error_hint(err, "mount it and make room: delete files, or `btrfs balance start -dusage=50`");
 }

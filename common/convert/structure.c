@@ -5,6 +5,7 @@
 
 #include "common/convert/conversion.h"
 #include "common/fs/domain-mac.h"
+#include "common/tree/chunk-alloc.h"
 
 /* Tree blocks that inserting one item may change at most: root tree path with splits, and what settling adds. */
 #define INSERT_BLOCKS 24u
@@ -108,6 +109,8 @@ bool structure_build(struct conversion *c, const struct disk_crypt_slot *slots, 
 	if (!transaction_begin(c->volume, c->allocator, &tx, err))
 		return false;
 	crypt_seal_write(&no_seal, &seal);
+	if (c->plan->metadata_missing > 0 && !chunk_alloc(tx, c->plan->metadata_missing, err))
+		goto drop;
 	if (!insert_headers(c, tx, err))
 		goto drop;
 	for (size_t i = 0; i < n_slots; i++) {

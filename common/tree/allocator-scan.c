@@ -157,7 +157,7 @@ static bool read_extents(struct allocator *allocator, struct error *err)
 }
 
 /* The places for tree blocks in one free range. */
-static bool note_usable(struct allocator *allocator, const struct free_range *range, struct error *err)
+static bool note_usable(struct allocator *allocator, const struct free_range *range, struct ranges *set, struct error *err)
 {
 	const uint32_t size = allocator->volume->super.node_size;
 	const uint64_t end = range->logical + range->length;
@@ -168,11 +168,11 @@ static bool note_usable(struct allocator *allocator, const struct free_range *ra
 	if (!volume_range_is_reserved(allocator->volume, at, end - at)) {
 		const uint64_t len = (end - at) / size * size;
 
-		return len == 0 || ranges_add(&allocator->usable, at, len, err);
+		return len == 0 || ranges_add(set, at, len, err);
 	}
 	for (; at < end && end - at >= size; at += size) {
 		if (!volume_range_is_reserved(allocator->volume, at, size) &&
-		    !ranges_add(&allocator->usable, at, size, err))
+		    !ranges_add(set, at, size, err))
 			return false;
 	}
 	return true;
@@ -182,15 +182,33 @@ static bool find_usable(struct allocator *allocator, struct error *err)
 {
 	for (size_t i = 0; i < allocator->n_groups; i++) {
 		const struct group *group = &allocator->group[i].view;
+		struct ranges *set = usable_in(allocator, group);
 
-		if (!group_holds_metadata(group))
-			continue;
-		for (size_t k = 0; k < group->n_free; k++) {
-			if (!note_usable(allocator, &group->free[k], err))
+		for (size_t k = 0; set && k < group->n_free; k++) {
+			if (!note_usable(allocator, &group->free[k], set, err))
 				return false;
 		}
 	}
 	return true;
+}
+
+bool allocator_add_group(struct allocator *allocator, const struct chunk *chunk, struct error *err)
+{
+	const size_t n = allocator->n_groups;
+	const struct free_range all = { chunk->logical, chunk->length };
+	struct own_group *group = reallocarray(allocator->group, n + 1, sizeof(*group));
+
+	if (!group)
+		return error_memory(err);
+	allocator->group = group;
+	assert(n == 0 || group_end(&group[n - 1].view) <= chunk->logical);
+	group += n;
+	*group = (struct own_group){ .view = { .logical = chunk->logical, .length = chunk->length, .flags = chunk->type } };
+	if (!note_gap(group, all.logical, all.logical + all.length, err))
+		return false;
+	allocator->n_groups++;
+	group_show_free(group);
+	return note_usable(allocator, &all, usable_in(allocator, &group->view), err);
 }
 
 bool allocator_scan(struct allocator *allocator, struct error *err)

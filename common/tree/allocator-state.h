@@ -15,6 +15,7 @@ struct allocator {
 	struct own_group *group;	/* by address */
 	size_t n_groups;
 	struct ranges usable;		/* where tree blocks can be put: multiples of the node size, nothing reserved */
+	struct ranges system;		/* the same in system groups */
 	struct ranges reserved;		/* by allocator_reserve() */
 	struct ranges freed;		/* tree blocks freed since the allocator was opened */
 	uint64_t next;			/* tree blocks are put side by side, as long as there is room */
@@ -34,6 +35,12 @@ static inline void group_show_free(struct own_group *group)
 static inline bool group_holds_metadata(const struct group *group)
 {
 	return group->flags & GROUP_METADATA;
+}
+
+/* Where tree blocks of the group are taken from; NULL: it has none. */
+static inline struct ranges *usable_in(struct allocator *allocator, const struct group *group)
+{
+	return group_holds_metadata(group) ? &allocator->usable : group->flags & GROUP_SYSTEM ? &allocator->system : NULL;
 }
 
 /* The groups, what is free in them and what of it is usable, as the trees say; the rest of the allocator is zero. */

@@ -48,6 +48,7 @@ void allocator_close(struct allocator *allocator)
 		ranges_free(&allocator->group[i].free);
 	free(allocator->group);
 	ranges_free(&allocator->usable);
+	ranges_free(&allocator->system);
 	ranges_free(&allocator->reserved);
 	ranges_free(&allocator->freed);
 	free(allocator);
@@ -72,13 +73,23 @@ const struct group *allocator_group_of(const struct allocator *allocator, uint64
 	return group ? &group->view : NULL;
 }
 
-uint64_t allocator_n_free_blocks(const struct allocator *allocator)
+static uint64_t n_blocks_in(const struct allocator *allocator, const struct ranges *set)
 {
 	uint64_t bytes = 0;
 
-	for (size_t i = 0; i < allocator->usable.n; i++)
-		bytes += allocator->usable.range[i].length;
+	for (size_t i = 0; i < set->n; i++)
+		bytes += set->range[i].length;
 	return bytes / allocator->volume->super.node_size;
+}
+
+uint64_t allocator_n_free_blocks(const struct allocator *allocator)
+{
+	return n_blocks_in(allocator, &allocator->usable);
+}
+
+uint64_t allocator_n_free_system_blocks(const struct allocator *allocator)
+{
+	return n_blocks_in(allocator, &allocator->system);
 }
 
 /* --- journals --------------------------------------------------------------- */
@@ -178,27 +189,39 @@ static size_t largest(const struct ranges *set)
 	return best;
 }
 
+static bool take(struct allocator *allocator, struct ranges *set, uint64_t at, struct error *err)
+{
+	const uint32_t size = allocator->volume->super.node_size;
+	struct own_group *group = group_at(allocator, at);
+
+	if (!ranges_subtract(&group->free, at, size, err) || !ranges_subtract(set, at, size, err))
+		return false;
+	group_show_free(group);
+	group->view.used += size;
+	return true;
+}
+
 bool allocator_take_block(struct allocator *allocator, uint64_t *logical, struct error *err)
 {
 	const uint32_t size = allocator->volume->super.node_size;
-	const struct ranges *usable = &allocator->usable;
+	struct ranges *usable = &allocator->usable;
 	size_t i = ranges_find(usable, allocator->next);
 
 	if (usable->n == 0)
 		return error_set(err, ERROR_NO_SPACE, "no room for another tree block of %u bytes", size);
 	if (i == usable->n || usable->range[i].logical != allocator->next)
 		i = largest(usable);
+	*logical = usable->range[i].logical;
+	allocator->next = *logical + size;
+	return take(allocator, usable, *logical, err);
+}
 
-	const uint64_t at = usable->range[i].logical;
-	struct own_group *group = group_at(allocator, at);
-
-	if (!ranges_subtract(&group->free, at, size, err) || !ranges_subtract(&allocator->usable, at, size, err))
-		return false;
-	group_show_free(group);
-	group->view.used += size;
-	allocator->next = at + size;
-	*logical = at;
-	return true;
+bool allocator_take_system_block(struct allocator *allocator, uint64_t *logical, struct error *err)
+{
+	if (allocator->system.n == 0)
+		return error_set(err, ERROR_NO_SPACE, "no room for another block of the chunk tree in the system block groups");
+	*logical = allocator->system.range[0].logical;
+	return take(allocator, &allocator->system, *logical, err);
 }
 
 /* Where memory is short, the place is merely not used. */
@@ -206,12 +229,28 @@ void allocator_give_back(struct allocator *allocator, uint64_t logical)
 {
 	const uint32_t size = allocator->volume->super.node_size;
 	struct own_group *group = group_at(allocator, logical);
+	struct ranges *set = usable_in(allocator, &group->view);
 	struct error ignored;
 
-	if (ranges_add(&group->free, logical, size, &ignored) && ranges_add(&allocator->usable, logical, size, &ignored))
+	if (ranges_add(&group->free, logical, size, &ignored) && ranges_add(set, logical, size, &ignored) &&
+	    set == &allocator->usable)
 		allocator->next = logical;
 	group_show_free(group);
 	group->view.used -= size;
+}
+
+void allocator_truncate_groups(struct allocator *allocator, size_t n)
+{
+	while (allocator->n_groups > n) {
+		struct own_group *group = &allocator->group[--allocator->n_groups];
+		struct error ignored;
+		/* At the end of the set: needs no memory. */
+		const bool gone = ranges_subtract(&allocator->usable, group->view.logical, group->view.length, &ignored);
+
+		assert(gone && group->view.used == 0);
+		(void)gone;
+		ranges_free(&group->free);
+	}
 }
 
 bool allocator_expect_freed(struct allocator *allocator, uint64_t logical, size_t n, struct error *err)

@@ -45,12 +45,20 @@ bool allocator_take_block(struct allocator *allocator, uint64_t *logical, struct
 /* Undoes the last take that is not undone yet: in reverse order it cannot fail. */
 void allocator_give_back(struct allocator *allocator, uint64_t logical);
 
+/* The same in a system group, for blocks of the chunk tree. */
+bool allocator_take_system_block(struct allocator *allocator, uint64_t *logical, struct error *err) must_use;
+
+/* A new group, with nothing in it, of a chunk behind all others; and forgetting all groups but the first n, of which nothing is taken. */
+bool allocator_add_group(struct allocator *allocator, const struct chunk *chunk, struct error *err) must_use;
+void allocator_truncate_groups(struct allocator *allocator, size_t n);
+
 /* A tree block is free from now on: for wiping, not for taking.  allocator_expect_freed() before makes room for n of them. */
 bool allocator_expect_freed(struct allocator *allocator, uint64_t logical, size_t n, struct error *err) must_use;
 void allocator_note_freed(struct allocator *allocator, uint64_t logical);
 
 /* Tree blocks that can still be taken. */
 uint64_t allocator_n_free_blocks(const struct allocator *allocator);
+uint64_t allocator_n_free_system_blocks(const struct allocator *allocator);
 
 /*
  * Is [logical, +length) allocated as exactly one extent / tree block, per the extent tree as it is now?  For checking

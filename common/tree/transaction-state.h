@@ -45,8 +45,10 @@ struct transaction {
 	size_t n_roots;
 	bool settled;
 	/* as at the beginning */
-	uint64_t bytes_used;
+	uint64_t bytes_used, chunk_root;
+	struct le64 dev_bytes_used;
 	uint8_t root_level, chunk_root_level;
+	size_t n_chunks, n_groups;
 };
 
 static inline struct leaf_bytes bytes_of(const struct block *block)

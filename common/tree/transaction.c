@@ -8,6 +8,7 @@
 #include "common/tree/extent-edit.h"
 #include "common/tree/free-space.h"
 #include "common/tree/tree-edit.h"
+#include "common/volume/chunk-map.h"
 
 /* --- growing arrays ------------------------------------------------------------ */
 
@@ -73,6 +74,10 @@ bool transaction_begin(struct volume *volume, struct allocator *allocator, struc
 	tx->bytes_used = volume->super.bytes_used;
 	tx->root_level = volume->super.root_level;
 	tx->chunk_root_level = volume->super.chunk_root_level;
+	tx->chunk_root = volume->super.chunk_root;
+	tx->dev_bytes_used = volume->super.disk.dev_item.bytes_used;
+	tx->n_chunks = volume->n_chunks;
+	tx->n_groups = allocator_n_groups(allocator);
 	*out = tx;
 	return true;
 }
@@ -112,8 +117,13 @@ void transaction_drop(struct transaction *tx)
 	super->root_level = super->disk.root_level = tx->root_level;
 	super->chunk_root_level = super->disk.chunk_root_level = tx->chunk_root_level;
 	super->disk.bytes_used = to_le64(tx->bytes_used);
+	super->chunk_root = tx->chunk_root;
+	super->disk.chunk_root = to_le64(tx->chunk_root);
+	super->disk.dev_item.bytes_used = tx->dev_bytes_used;
 	while (tx->n_taken > 0)
 		allocator_give_back(tx->allocator, tx->taken[--tx->n_taken]);
+	allocator_truncate_groups(tx->allocator, tx->n_groups);
+	chunk_map_truncate(tx->volume, tx->n_chunks);
 	finish(tx, true);
 }
 
@@ -134,6 +144,9 @@ bool transaction_edit(struct transaction *tx, struct block *block, struct error 
 	assert(!tx->settled);
 	if (block->changed)
 		return true;
+	if (block->node.owner == CHUNK_TREE_ID)
+		return error_set(err, ERROR_REFUSED, "tree block %" PRIu64 " is of the chunk tree, which does not change in place",
+				 block->logical);
 	if (!list_add(&tx->changed, block, err))
 		return false;
 	block_set_changed(block, true);
@@ -157,6 +170,12 @@ static void copy_header(struct block *to, const struct block *source, uint8_t le
 	to->node.level = level;
 }
 
+static bool take_block(struct transaction *tx, uint64_t owner, uint64_t *logical, struct error *err)
+{
+	return owner == CHUNK_TREE_ID ? allocator_take_system_block(tx->allocator, logical, err) :
+					allocator_take_block(tx->allocator, logical, err);
+}
+
 bool transaction_new_block(struct transaction *tx, const struct block *source, uint8_t level, struct block **out,
 			   struct error *err)
 {
@@ -164,10 +183,8 @@ bool transaction_new_block(struct transaction *tx, const struct block *source, u
 	uint64_t logical;
 
 	assert(!tx->settled);
-	if (source->node.owner == CHUNK_TREE_ID)
-		return error_set(err, ERROR_NO_SPACE, "no room in the chunk tree, which must not grow");
 	if (!ROOM(tx->taken, tx->n_taken, tx->taken_room) || !ROOM(tx->fresh.block, tx->fresh.n, tx->fresh.room) ||
-	    !allocator_take_block(tx->allocator, &logical, err))
+	    !take_block(tx, source->node.owner, &logical, err))
 		return false;
 	tx->taken[tx->n_taken++] = logical;
 	if (!block_new(tx->volume, logical, &block, err))

@@ -121,6 +121,12 @@ bool chunk_map_add(struct volume *volume, const struct chunk *chunk, struct erro
 	return true;
 }
 
+void chunk_map_truncate(struct volume *volume, size_t n)
+{
+	if (n < volume->n_chunks)
+		volume->n_chunks = n;
+}
+
 struct extent {
 	uint64_t physical, length, logical;
 };

@@ -14,6 +14,9 @@
  */
 bool chunk_map_add(struct volume *volume, const struct chunk *chunk, struct error *err) must_use;
 
+/* Forgets all but the first n chunks by address: what was added last comes last. */
+void chunk_map_truncate(struct volume *volume, size_t n);
+
 /* After the last one: no byte of the device belongs to two chunks. */
 bool chunk_map_check_devices(const struct volume *volume, struct error *err) must_use;
 

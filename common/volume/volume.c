@@ -148,20 +148,36 @@ bool volume_open_super(struct device *device, const struct volume_options *optio
 	return true;
 }
 
+/* Everything beside the superblock that reading depends on. */
+static bool read_filesystem(struct volume *volume, bool unfinished, struct error *err)
+{
+	if (!check_features(&volume->super, unfinished, err) || !check_size(volume, err) || !read_sys_chunks(volume, err) ||
+	    !read_chunk_tree(volume, err) || !chunk_map_check_devices(volume, err))
+		return error_prefix(err, "%s", volume->device->name);
+	return true;
+}
+
 bool volume_open(struct device *device, const struct volume_options *options, struct volume **volume, struct error *err)
 {
 	struct volume *made;
 
 	if (!volume_open_super(device, options, &made, err))
 		return false;
-	if (!check_features(&made->super, options && options->unfinished, err) || !check_size(made, err) || !read_sys_chunks(made, err) ||
-	    !read_chunk_tree(made, err) || !chunk_map_check_devices(made, err)) {
-		error_prefix(err, "%s", made->device->name);
+	if (!read_filesystem(made, options && options->unfinished, err)) {
 		volume_close(made);
 		return false;
 	}
 	*volume = made;
 	return true;
+}
+
+bool volume_use_copy(struct volume *volume, unsigned copy, struct error *err)
+{
+	block_cache_drop(volume, true);
+	superblock_copy(&volume->super, &volume->copy[copy].super);
+	volume->super_used = copy;
+	chunk_map_truncate(volume, 0);
+	return read_filesystem(volume, true, err);
 }
 
 void volume_close(struct volume *volume)

@@ -48,6 +48,11 @@ bool volume_open(struct device *device, const struct volume_options *options, st
 		 struct error *err) must_use;
 bool volume_open_super(struct device *device, const struct volume_options *options, struct volume **volume,
 		       struct error *err) must_use;
+/*
+ * Goes on with another valid copy of the superblock, that of an unfinished conversion, which may have another chunk tree: features are
+ * checked and the chunks read again.  Nobody may hold a block.
+ */
+bool volume_use_copy(struct volume *volume, unsigned copy, struct error *err) must_use;
 void volume_close(struct volume *volume);
 static inline void volume_cleanup(struct volume **p) { volume_close(*p); }
 #define cleanup_volume __attribute__((cleanup(volume_cleanup)))
