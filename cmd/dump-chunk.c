@@ -8,7 +8,8 @@
 #include "format/extent-item.h"
 
 /* Fields as they are: a chunk that chunk_read() refuses is one that people want to see. */
-bool dump_chunk(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+bool dump_chunk(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		struct error *err)
 {
 	struct disk_chunk chunk;
 	char type[64];
@@ -50,7 +51,8 @@ bool dump_chunk(struct dump *dump, const struct key *key, struct cursor *item, c
 	return true;
 }
 
-bool dump_dev_item(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+bool dump_dev_item(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		   struct error *err)
 {
 	struct disk_dev_item dev;
 
@@ -80,7 +82,8 @@ bool dump_dev_item(struct dump *dump, const struct key *key, struct cursor *item
 	return true;
 }
 
-bool dump_dev_extent(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+bool dump_dev_extent(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		     struct error *err)
 {
 	struct disk_dev_extent extent;
 
@@ -100,7 +103,8 @@ bool dump_dev_extent(struct dump *dump, const struct key *key, struct cursor *it
 	return true;
 }
 
-bool dump_dev_stats(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+bool dump_dev_stats(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		    struct error *err)
 {
 	static const char *const names[] = { "write_errs", "read_errs", "flush_errs", "corruption_errs", "generation" };
 
@@ -121,7 +125,8 @@ bool dump_dev_stats(struct dump *dump, const struct key *key, struct cursor *ite
 	return true;
 }
 
-bool dump_block_group(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+bool dump_block_group(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		      struct error *err)
 {
 	struct block_group group;
 	char type[64];
@@ -137,7 +142,8 @@ bool dump_block_group(struct dump *dump, const struct key *key, struct cursor *i
 	return true;
 }
 
-bool dump_free_space(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+bool dump_free_space(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		     struct error *err)
 {
 	struct free_space_info info;
 

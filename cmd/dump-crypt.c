@@ -216,7 +216,8 @@ static bool dump_seal(struct dump *dump, struct cursor *item, struct error *err)
 	return true;
 }
 
-bool dump_crypt(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+bool dump_crypt(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		struct error *err)
 {
 	static const char *const kinds[] = {
 		[CRYPT_HEADER] = "header", [CRYPT_SLOT] = "slot", [CRYPT_MEMBER] = "member", [CRYPT_INODE_FLAGS] = "inode-flags",

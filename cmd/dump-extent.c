@@ -45,7 +45,8 @@ static void dump_ref(struct dump *dump, const struct extent_ref *ref)
 	dump_end_line(dump);
 }
 
-bool dump_extent(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+bool dump_extent(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		 struct error *err)
 {
 	const bool is_skinny = key->type == KEY_METADATA_ITEM;
 	struct extent_item extent;
@@ -81,7 +82,8 @@ bool dump_extent(struct dump *dump, const struct key *key, struct cursor *item, 
 	return true;
 }
 
-bool dump_extent_ref(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+bool dump_extent_ref(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		     struct error *err)
 {
 	struct extent_ref ref;
 
@@ -92,7 +94,8 @@ bool dump_extent_ref(struct dump *dump, const struct key *key, struct cursor *it
 	return true;
 }
 
-bool dump_csums(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+bool dump_csums(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		struct error *err)
 {
 	const size_t size = csum_type_size(super->csum_type);
 	const uint64_t length = item->left / size * super->sector_size;

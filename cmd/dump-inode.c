@@ -22,7 +22,8 @@ static void dump_one_time(struct dump *dump, const char *label, const struct ino
 	dump_end_line(dump);
 }
 
-bool dump_inode(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+bool dump_inode(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		struct error *err)
 {
 	struct disk_inode_item disk = { 0 };
 	struct inode inode;
@@ -64,7 +65,8 @@ static void dump_inode_name(struct dump *dump, const struct inode_ref *ref, bool
 	dump_name(dump, "name:", ref->name.at, ref->name.left);
 }
 
-bool dump_inode_ref(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+bool dump_inode_ref(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		    struct error *err)
 {
 	struct inode_ref ref;
 	bool ok = true;
@@ -77,7 +79,8 @@ bool dump_inode_ref(struct dump *dump, const struct key *key, struct cursor *ite
 	return ok;
 }
 
-bool dump_inode_extref(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+bool dump_inode_extref(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		       struct error *err)
 {
 	struct inode_ref ref;
 	bool ok = true;
@@ -114,7 +117,8 @@ static void dump_entry(struct dump *dump, const struct dir_entry *entry, uint64_
 	}
 }
 
-bool dump_dir_entries(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+bool dump_dir_entries(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		      struct error *err)
 {
 	bool ok = true;
 
@@ -159,7 +163,8 @@ static void dump_marks(struct dump *dump, const struct file_extent *e)
 	}
 }
 
-bool dump_file_extent(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+bool dump_file_extent(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		      struct error *err)
 {
 	struct file_extent e;
 

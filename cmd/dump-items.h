@@ -11,7 +11,8 @@
  * Prints the fields of one item and consumes it.  False where it does not read: what was printed by then stays, and the caller
  * adds the bytes.  super may be NULL for dump_chunk().
  */
-typedef bool dump_item(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err);
+typedef bool dump_item(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+	       struct error *err);
 
 /* dump-inode.c */
 extern dump_item dump_inode, dump_inode_ref, dump_inode_extref, dump_dir_entries, dump_file_extent;

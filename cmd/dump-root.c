@@ -40,7 +40,8 @@ static void dump_tag(struct dump *dump, const struct root *root)
 	dump_end_line(dump);
 }
 
-bool dump_root(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+bool dump_root(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+	       struct error *err)
 {
 	struct disk_root_item disk = { 0 };
 	char text[64];
@@ -92,7 +93,8 @@ bool dump_root(struct dump *dump, const struct key *key, struct cursor *item, co
 	return true;
 }
 
-bool dump_root_ref(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+bool dump_root_ref(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		   struct error *err)
 {
 	struct root_ref ref;
 
@@ -107,7 +109,8 @@ bool dump_root_ref(struct dump *dump, const struct key *key, struct cursor *item
 	return true;
 }
 
-bool dump_uuid_item(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super, struct error *err)
+bool dump_uuid_item(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		    struct error *err)
 {
 	(void)super, (void)key;
 	dump_list(dump, "subvolumes");
