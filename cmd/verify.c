@@ -9,6 +9,7 @@
 #include "cmd/json.h"
 #include "cmd/key-options.h"
 #include "common/fs/domain-read.h"
+#include "common/fs/domain-view.h"
 #include "common/util/hex.h"
 #include "common/util/progress.h"
 
@@ -137,6 +138,7 @@ static bool run(const char *const *operand, struct error *err)
 		return not_sealed(operand[1], err);
 	return key_input_read(true, false, "Passphrase: ", &key, err) &&
 	       domain_open(domain, key.secret, key.volume_key, key.slot, err) &&
+	       domain_view_check_named(domain, &list, subvolume, err) &&
 	       verify(domain, &list, opt.expect ? expect : NULL, err);
 }
 

@@ -267,7 +267,8 @@ bool domain_reader_open(struct domain *domain, const struct subvolume_list *list
 		return error_memory(err);
 	reader->source = (struct extent_source){ reader_read, reader_read_inline };
 	reader->accept_unsealed = options->accept_unsealed;
-	if (!domain_view_open(domain, list, subvolume, UNIT_PLACE_END, &reader->view, err) ||
+	if (!domain_view_check_named(domain, list, subvolume, err) ||
+	    !domain_view_open(domain, list, subvolume, UNIT_PLACE_END, &reader->view, err) ||
 	    !domain_view_check_trees(&reader->view, &check, &changed, err)) {
 		domain_reader_close(reader);
 		return false;

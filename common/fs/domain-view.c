@@ -2,7 +2,10 @@
 /* Looking at a domain as it is now. */
 #include "common/fs/domain-view.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
+
+#include "common/fs/payloads.h"
 
 #define CHAIN_MAX 4096u		/* snapshots of snapshots of ... */
 
@@ -48,20 +51,65 @@ static bool has_tag(const struct domain *domain, const struct subvolume *subvolu
 	return subvolume->root.algorithm[0] != 0 && subvolume->root.key_hash == le32(hash);
 }
 
-/* The chain of snapshots may be broken: then an extent that verifies decides. */
-static bool extent_verifies(const struct domain_view *view, uint64_t id, uint64_t boundary, bool *verifies, struct error *err)
+struct looking {
+	const struct inline_map *inlines;
+	const struct key_schedule *schedule;
+	bool found;
+};
+
+static bool look_at_payload(void *context, const struct scan_block *leaf, const struct inline_payload *payload, struct error *err)
 {
-	struct domain *domain = view->domain;
+	struct looking *looking = context;
+	struct crypt_inline_unit unit;
+
+	(void)leaf;
+	return looking->found || inline_map_find(looking->inlines, looking->schedule, payload, true, &unit, NULL, &looking->found, err);
+}
+
+static bool payload_verifies(const struct domain *domain, const struct scan *scan, bool *verifies, struct error *err)
+{
+	cleanup_inline_map struct inline_map *inlines = NULL;
+	struct looking looking = { .schedule = domain->schedule };
+
+	if (!inline_map_read(domain->volume, domain->header.domain, &inlines, err))
+		return false;
+	looking.inlines = inlines;
+	if (!payloads_visit(scan, look_at_payload, &looking, err))
+		return false;
+	*verifies = looking.found;
+	return true;
+}
+
+/* The chain of snapshots may be broken: then an extent or inline unit that verifies decides. */
+static bool content_verifies(const struct domain *domain, uint64_t id, uint64_t boundary, bool *verifies, struct error *err)
+{
 	cleanup_unit_map struct unit_map *units = NULL;
 	cleanup_scan struct scan *scan = NULL;
 
-	*verifies = false;
 	if (!scan_run(domain->volume, &id, 1, &scan, err) ||
 	    !unit_map_read(domain->volume, domain->header.domain, &units, err) ||
 	    !unit_map_join(units, scan, domain->schedule, boundary, err))
 		return false;
 	*verifies = units->n_joined > 0;
-	return true;
+	return *verifies || payload_verifies(domain, scan, verifies, err);
+}
+
+static bool belongs_to(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume,
+		       uint64_t boundary, bool *belongs, struct error *err)
+{
+	*belongs = domain_has(domain, list, subvolume);
+	return *belongs || !has_tag(domain, subvolume) || content_verifies(domain, subvolume->id, boundary, belongs, err);
+}
+
+bool domain_view_check_named(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume,
+			     struct error *err)
+{
+	bool belongs;
+
+	if (!belongs_to(domain, list, subvolume, UNIT_PLACE_END, &belongs, err))
+		return false;
+	return belongs || error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has the tag of domain %u, but nothing in it was sealed there",
+				    subvolume->id, domain->number);
 }
 
 static bool find_ids(struct domain_view *view, const struct subvolume *only, uint64_t boundary, struct error *err)
@@ -74,11 +122,11 @@ static bool find_ids(struct domain_view *view, const struct subvolume *only, uin
 		return error_memory(err);
 	for (size_t i = 0; i < list->n; i++) {
 		const struct subvolume *subvolume = &list->at[i];
-		bool belongs = domain_has(view->domain, list, subvolume);
+		bool belongs;
 
 		if (only && only->id != subvolume->id)
 			continue;
-		if (!belongs && has_tag(view->domain, subvolume) && !extent_verifies(view, subvolume->id, boundary, &belongs, err))
+		if (!belongs_to(view->domain, list, subvolume, boundary, &belongs, err))
 			return false;
 		if (!belongs)
 			continue;

@@ -30,6 +30,10 @@ bool domain_view_open(struct domain *domain, const struct subvolume_list *list, 
 		      struct domain_view *view, struct error *err) must_use;
 void domain_view_close(struct domain_view *view);
 
+/* After domain_find() and domain_open(): is this subvolume really sealed in the domain?  ERROR_CORRUPT where only its tag says so. */
+bool domain_view_check_named(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume,
+			     struct error *err) must_use;
+
 struct domain_view_options {
 	bool accept_changes, accept_unsealed;
 	void (*note)(void *context, const char *text);	/* each difference accepted; may be NULL */
