@@ -70,6 +70,28 @@ static bool free_domain_number(struct volume *volume, uint16_t *number, struct e
 	return !used || error_set(err, ERROR_REFUSED, "no domain number is free");
 }
 
+/* Was the feature bit there before the first of the domains was sealed?  A domain that cannot be read: nobody knows, so it stays. */
+static bool had_verity(struct volume *volume, bool *had, struct error *err)
+{
+	uint16_t *numbers;
+	size_t n;
+
+	*had = volume->super.compat_ro & COMPAT_RO_VERITY;
+	if (!*had)
+		return true;
+	if (!domain_numbers(volume, &numbers, &n, err))
+		return false;
+	*had = n == 0;
+	for (size_t i = 0; i < n && !*had; i++) {
+		cleanup_domain struct domain *domain = NULL;
+		struct error ignored;
+
+		*had = !domain_read(volume, numbers[i], &domain, &ignored) || domain->header.had_verity;
+	}
+	free(numbers);
+	return true;
+}
+
 /* Volume key and domain uuid, so that the key check value's first bytes, the displayed tag, are not 0. */
 static bool make_keys(struct conversion *c, const struct secret *given, struct secret **volume_key, struct error *err)
 {
@@ -142,9 +164,9 @@ static bool begin(struct conversion *c, const struct convert_encrypt_options *op
 	c->header.cipher = options->cipher;
 	c->header.state = CRYPT_STATE_SEALING;
 	c->header.unit_max = CRYPT_UNIT_BLOCKS_MAX;
-	c->header.had_verity = (c->volume->super.compat_ro & COMPAT_RO_VERITY) != 0;
 	c->direction = CRYPT_TO_SEALED;
-	if (!free_domain_number(c->volume, &c->header.domain, err) || !make_keys(c, options->volume_key, &volume_key, err))
+	if (!had_verity(c->volume, &c->header.had_verity, err) || !free_domain_number(c->volume, &c->header.domain, err) ||
+	    !make_keys(c, options->volume_key, &volume_key, err))
 		return false;
 	if (options->secret) {
 		if (!make_slot(c, options, options->volume_key ? options->volume_key : volume_key, &slots[0], err))
