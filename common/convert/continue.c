@@ -103,6 +103,12 @@ static bool read_domain(struct conversion *c, struct domain **domain, struct err
 	       error_set(err, ERROR_KEY_HEADER, "the header of domain %u does not vouch for its key slots and members", c->header.domain);
 }
 
+/* Units at places before it are ciphertext. */
+static uint64_t boundary_of(const struct conversion *c)
+{
+	return c->phase == CRYPT_PHASE_DATA ? c->cursor : c->phase == CRYPT_PHASE_STRUCTURE ? 0 : UNIT_PLACE_END;
+}
+
 struct unit_state {
 	const struct conversion *c;
 	bool placed_only;	/* nothing at or behind the cursor may be sealed */
@@ -112,7 +118,7 @@ static bool unit_fits_cursor(void *context, const struct crypt_unit *unit, uint6
 {
 	const struct unit_state *state = context;
 	const struct conversion *c = state->c;
-	const uint64_t boundary = c->phase == CRYPT_PHASE_DATA ? c->cursor : c->phase == CRYPT_PHASE_STRUCTURE ? 0 : UNIT_PLACE_END;
+	const uint64_t boundary = boundary_of(c);
 
 	(void)go;
 	if (place < boundary && !unit->sealed)
@@ -219,7 +225,7 @@ static bool take_members(struct conversion *c, struct domain *domain, struct err
 
 static bool take_sealed(struct conversion *c, struct domain *domain, struct error *err)
 {
-	const uint64_t boundary = c->phase == CRYPT_PHASE_DATA ? c->cursor : c->phase == CRYPT_PHASE_STRUCTURE ? 0 : UNIT_PLACE_END;
+	const uint64_t boundary = boundary_of(c);
 	const struct domain_view_options none = { 0 };
 	bool changed;
 
@@ -279,6 +285,17 @@ static bool reserve_places(struct conversion *c, struct error *err)
 	return true;
 }
 
+/* What the last records were overwriting when the power went could not be recognised by its tags; now it can. */
+static bool join_again(struct conversion *c, struct error *err)
+{
+	if (c->state.operation != CRYPT_OP_DECRYPT || !c->units)
+		return true;
+	unit_map_free(c->units);
+	c->units = NULL;
+	return unit_map_read(c->volume, c->header.domain, &c->units, err) &&
+	       unit_map_join(c->units, c->scan, c->schedule, boundary_of(c), err);
+}
+
 /* Turns round: one record that says so, and the superblocks. */
 static bool turn(struct conversion *c, struct error *err)
 {
@@ -306,7 +323,7 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 	ok = replay_load(c, &replay, err) && check_goal(c, goal, err) && subvolume_list_read(c->volume, &c->list, err) &&
 	     reserve_places(c, err) &&
 	     (c->phase >= CRYPT_PHASE_FINISH || conversion_is_cut(c->direction, c->phase, c->cursor) || take_and_check(c, err)) &&
-	     replay_check(c, &replay, err) && replay_write(c, &replay, err);
+	     replay_check(c, &replay, err) && replay_write(c, &replay, err) && join_again(c, err);
 	replay_free(&replay);
 	if (!ok)
 		return false;
@@ -339,20 +356,6 @@ static bool continue_finish(struct conversion *c, enum convert_goal goal, struct
 	return ok && finish_run(c, err);
 }
 
-/* The domain of the unfinished conversion: from the copies beside the trees, or, where those are wiped, from the root tree. */
-static bool open_domain(struct conversion *c, const struct crypt_state_tail *tail, const struct convert_key *key, struct domain **domain,
-			struct error *err)
-{
-	if (!domain_read_unfinished(c->volume, domain, err)) {
-		struct error other;
-
-		if (tail->phase != CRYPT_PHASE_FINISHED || tail->direction != CRYPT_TO_SEALED ||
-		    !domain_read(c->volume, tail->domain, domain, &other))
-			return false;
-	}
-	return domain_open(*domain, key->secret, key->volume_key, key->slot, err);
-}
-
 static void report(struct conversion *c)
 {
 	struct domain domain = { .header = c->header };
@@ -368,7 +371,7 @@ static bool go_on(struct conversion *c, const struct crypt_state_tail *tail, enu
 {
 	cleanup_domain struct domain *domain = NULL;
 
-	if (!open_domain(c, tail, key, &domain, err))
+	if (!state_open_domain(c->volume, tail, key, &domain, err))
 		return false;
 	c->header = domain->header;
 	c->schedule = domain->schedule;
@@ -395,8 +398,10 @@ static bool restore_primary(struct volume *volume, const struct convert_ui *ui, 
  * A decryption that had wiped the copies of its key slots, and not yet cleared the superblocks: no key can be checked, but where the
  * domain has no crypt items any more there is nothing left that could be undone or lost.
  */
-static bool clear_without_key(struct volume *volume, const struct crypt_state_tail *tail, bool *cleared, struct error *err)
+static bool clear_without_key(struct volume *volume, const struct crypt_state_tail *tail, enum convert_goal goal, bool *cleared,
+			      struct error *err)
 {
+	const struct conversion c = { .volume = volume, .state = tail->disk, .direction = tail->direction, .phase = tail->phase };
 	struct domain *domain = NULL;
 	struct error ignored;
 	struct disk_superblock disk = volume->super.disk;
@@ -408,6 +413,8 @@ static bool clear_without_key(struct volume *volume, const struct crypt_state_ta
 		domain_free(domain);
 		return true;
 	}
+	if (!check_goal(&c, goal, err))
+		return false;
 	memset(disk.tail, 0, sizeof(disk.tail));
 	disk.incompat_flags = to_le64(le64(disk.incompat_flags) & ~INCOMPAT_CRYPT_UNFINISHED);
 	*cleared = true;
@@ -432,7 +439,7 @@ bool convert_continue(struct volume *volume, enum convert_goal goal, const struc
 	/* The superblock that carries the newest state is the one that counts, and its chunk tree. */
 	if (!volume_use_copy(volume, (unsigned)(copy - volume->copy), err))
 		return false;
-	if (!clear_without_key(volume, &tail, &cleared, err) || cleared)
+	if (!clear_without_key(volume, &tail, goal, &cleared, err) || cleared)
 		return cleared && err->kind == ERROR_NONE;
 	ok = go_on(&c, &tail, goal, key, err);
 	conversion_close(&c);

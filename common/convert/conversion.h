@@ -34,6 +34,7 @@ struct conversion {
 	enum crypt_direction direction;
 	enum crypt_phase phase;
 	uint64_t cursor;
+	bool drop_verity;		/* the feature bit goes with the conversion's end */
 
 	struct subvolume_list list;
 	struct scan *scan;		/* of the members */
@@ -63,6 +64,13 @@ bool state_is_authentic(const struct key_schedule *schedule, const struct disk_c
 bool state_clear(struct conversion *c, bool verity, struct error *err) must_use;
 /* The newest tail among the valid superblock copies whose bit is set; NULL: none.  Not authenticated. */
 const struct super_copy *state_newest(const struct volume *volume, struct crypt_state_tail *tail, struct error *err);
+
+/*
+ * Opens the domain of the unfinished conversion: from the copies beside the trees, or, where those are wiped, from the root tree.
+ * volume->super must be the copy that carries the tail.
+ */
+bool state_open_domain(struct volume *volume, const struct crypt_state_tail *tail, const struct convert_key *key, struct domain **domain,
+		       struct error *err) must_use;
 
 /* --- commit.c: records and batches --- */
 /* Have the crypt items left the root tree (and everything is plain)? */

@@ -63,7 +63,8 @@ static bool seal_fresh(struct leaves *leaves, const struct inline_payload *paylo
 }
 
 /* The other side of a payload that has its unit already. */
-static bool turn_known(struct leaves *leaves, const struct inline_payload *payload, uint8_t *bytes, struct error *err)
+static bool turn_known(struct leaves *leaves, const struct scan_block *at, struct inline_payload *payload, uint8_t *bytes,
+		       struct error *err)
 {
 	struct conversion *c = leaves->c;
 	const bool sealed = c->direction == CRYPT_TO_PLAIN;
@@ -73,6 +74,9 @@ static bool turn_known(struct leaves *leaves, const struct inline_payload *paylo
 
 	if (!other)
 		return error_memory(err);
+	/* A plain payload says nothing of its unit: its own leaf's it must be again, not that of a snapshot's copy of the leaf. */
+	if (!sealed)
+		payload->root = c->flags_member ? c->flags_member[at->member] : c->scan->member[at->member];
 	if (!inline_map_find(c->inlines, c->schedule, payload, sealed, &unit, other, &found, err))
 		goto out;
 	/* Unsealing: no unit means data written later, which stays; whether that is accepted was decided before. */
@@ -154,7 +158,7 @@ static bool convert_item(struct leaves *leaves, const struct scan_block *at, str
 		(void)inline_payload_of(&key, item, mode, &payload);
 	}
 	bytes += item.left - payload.bytes.left;
-	return leaves->fresh ? seal_fresh(leaves, &payload, bytes, err) : turn_known(leaves, &payload, bytes, err);
+	return leaves->fresh ? seal_fresh(leaves, &payload, bytes, err) : turn_known(leaves, at, &payload, bytes, err);
 }
 
 /* Is there nothing in this leaf that the conversion changes, and nothing left over between its items? */

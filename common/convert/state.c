@@ -130,7 +130,8 @@ bool state_write(struct conversion *c, struct error *err)
 	memset(disk.tail, 0, sizeof(disk.tail));
 	memcpy(disk.tail, &c->state, sizeof(c->state));
 	disk.incompat_flags = to_le64(le64(disk.incompat_flags) | INCOMPAT_CRYPT_UNFINISHED);
-	disk.compat_ro_flags = to_le64(le64(disk.compat_ro_flags) | COMPAT_RO_VERITY);
+	disk.compat_ro_flags = to_le64(c->drop_verity ? le64(disk.compat_ro_flags) & ~COMPAT_RO_VERITY :
+							le64(disk.compat_ro_flags) | COMPAT_RO_VERITY);
 	disk.bytes_used = to_le64(super->bytes_used);
 	disk.root_level = super->root_level;
 	/* A v1 space cache describes the free space before: the next mount builds it again. */
@@ -147,7 +148,9 @@ bool state_clear(struct conversion *c, bool verity, struct error *err)
 	uint8_t *zeros;
 	bool ok;
 
+	/* From here on nothing but the state itself may be left to clear: after a crash there may be no key to ask for. */
 	c->phase = CRYPT_PHASE_FINISHED;
+	c->drop_verity = !verity;
 	if (!state_write(c, err))
 		return false;
 
@@ -162,8 +165,6 @@ bool state_clear(struct conversion *c, bool verity, struct error *err)
 
 	memset(disk.tail, 0, sizeof(disk.tail));
 	disk.incompat_flags = to_le64(le64(disk.incompat_flags) & ~INCOMPAT_CRYPT_UNFINISHED);
-	if (!verity)
-		disk.compat_ro_flags = to_le64(le64(disk.compat_ro_flags) & ~COMPAT_RO_VERITY);
 	return volume_write_supers(volume, &disk, err);
 }
 
@@ -187,4 +188,17 @@ const struct super_copy *state_newest(const struct volume *volume, struct crypt_
 		}
 	}
 	return newest;
+}
+
+bool state_open_domain(struct volume *volume, const struct crypt_state_tail *tail, const struct convert_key *key,
+		       struct domain **domain, struct error *err)
+{
+	if (!domain_read_unfinished(volume, domain, err)) {
+		struct error other;
+
+		if (tail->phase != CRYPT_PHASE_FINISHED || tail->direction != CRYPT_TO_SEALED ||
+		    !domain_read(volume, tail->domain, domain, &other))
+			return false;
+	}
+	return domain_open(*domain, key->secret, key->volume_key, key->slot, err);
 }

@@ -53,8 +53,11 @@ bool convert_status(struct volume *volume, const struct convert_key *key, struct
 {
 	cleanup_domain struct domain *domain = NULL;
 
+	const struct super_copy *copy;
+
 	*status = (struct convert_status){ .damaged_primary = volume->copy[0].exists && !volume->copy[0].valid };
-	if (!state_newest(volume, &status->state, err)) {
+	copy = state_newest(volume, &status->state, err);
+	if (!copy) {
 		if (volume->super.incompat & INCOMPAT_CRYPT_UNFINISHED)
 			return error_set(err, ERROR_STATE, "the state of the unfinished conversion cannot be read");
 		status->unfinished = status->damaged_primary;
@@ -62,7 +65,8 @@ bool convert_status(struct volume *volume, const struct convert_key *key, struct
 	}
 	status->unfinished = true;
 	if (key) {
-		if (!domain_read_unfinished(volume, &domain, err) || !domain_open(domain, key->secret, key->volume_key, key->slot, err) ||
+		if (!volume_use_copy(volume, (unsigned)(copy - volume->copy), err) ||
+		    !state_open_domain(volume, &status->state, key, &domain, err) ||
 		    !state_is_authentic(domain->schedule, &status->state.disk, &status->authenticated, err))
 			return false;
 		if (!status->authenticated)

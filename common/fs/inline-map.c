@@ -172,13 +172,33 @@ static bool matches(const struct crypt_inline_unit *unit, const struct key_sched
 	return true;
 }
 
+/* The first unit from entry low on that is right for the payload; root: only units of this one, 0: any. */
+static bool find_from(const struct inline_map *map, size_t low, uint64_t root, const struct key_schedule *schedule,
+		      const struct inline_payload *payload, bool is_sealed, struct crypt_inline_unit *unit, uint8_t *out, bool *found,
+		      struct error *err)
+{
+	const uint64_t wanted = offset_kind(payload->offset, payload->kind);
+
+	*found = false;
+	for (; low < map->n && map->entry[low].inode == payload->inode && map->entry[low].offset_kind == wanted && !*found; low++) {
+		if (!unit_at(map, map->entry[low].place, unit, err))
+			return false;
+		if (!unit->sealed || unit->inode != payload->inode || unit->offset != payload->offset ||
+		    unit->kind != payload->kind || unit->length != payload->bytes.left || (root != 0 && unit->root != root))
+			continue;
+		if (!matches(unit, schedule, payload, is_sealed, out, found, err))
+			return false;
+	}
+	return true;
+}
+
 bool inline_map_find(const struct inline_map *map, const struct key_schedule *schedule, const struct inline_payload *payload,
 		     bool is_sealed, struct crypt_inline_unit *unit, uint8_t *out, bool *found, struct error *err)
 {
 	const uint64_t wanted = offset_kind(payload->offset, payload->kind);
 	uint8_t *scratch = out ? out : malloc(payload->bytes.left);
 	size_t low = 0, high = map->n;
-	bool ok = false;
+	bool ok;
 
 	*found = false;
 	if (!scratch)
@@ -192,17 +212,8 @@ bool inline_map_find(const struct inline_map *map, const struct key_schedule *sc
 		else
 			high = middle;
 	}
-	for (; low < map->n && map->entry[low].inode == payload->inode && map->entry[low].offset_kind == wanted && !*found; low++) {
-		if (!unit_at(map, map->entry[low].place, unit, err))
-			goto out;
-		if (!unit->sealed || unit->inode != payload->inode || unit->offset != payload->offset ||
-		    unit->kind != payload->kind || unit->length != payload->bytes.left)
-			continue;
-		if (!matches(unit, schedule, payload, is_sealed, scratch, found, err))
-			goto out;
-	}
-	ok = true;
-out:
+	ok = find_from(map, low, payload->root, schedule, payload, is_sealed, unit, scratch, found, err) &&
+	     (*found || payload->root == 0 || find_from(map, low, 0, schedule, payload, is_sealed, unit, scratch, found, err));
 	if (!out) {
 		secret_wipe(scratch, payload->bytes.left);
 		free(scratch);

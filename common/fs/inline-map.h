@@ -36,6 +36,7 @@ struct inline_payload {
 	uint64_t inode;
 	uint64_t offset;	/* of the item's key */
 	struct cursor bytes;	/* borrowed from the leaf */
+	uint64_t root;		/* where the same plain text has several units (snapshots whose leaves parted), that of this root; 0: any */
 };
 
 /*

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Choosing cuts and applying them. */
+#include "tests/crash/cut.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/journal.h"
+#include "format/superblock.h"
+
+uint64_t rng_next(struct rng *rng)
+{
+	uint64_t x = rng->state += 0x9e3779b97f4a7c15;
+
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+	x = (x ^ x >> 27) * 0x94d049bb133111eb;
+	return x ^ x >> 31;
+}
+
+uint64_t rng_below(struct rng *rng, uint64_t n)
+{
+	return n ? rng_next(rng) % n : 0;
+}
+
+/* --- applying --------------------------------------------------------------------------------------- */
+
+/* The ways a long write may have got stuck. */
+enum tear { TEAR_RANDOM, TEAR_HEAD, TEAR_TAIL, TEAR_ONE_BLOCK_MISSING, TEAR_ONE_BLOCK_THERE, TEAR_PAGES, TEARS };
+
+static void write_torn(struct disk *disk, const struct disk_write *write, struct rng *rng)
+{
+	const enum tear tear = (enum tear)rng_below(rng, TEARS);
+	const uint64_t first = write->at / DISK_SECTOR, end = (write->at + write->len + DISK_SECTOR - 1) / DISK_SECTOR;
+	const uint64_t middle = first + rng_below(rng, end - first + 1);
+	const uint64_t block = (first + rng_below(rng, end - first)) * DISK_SECTOR / DISK_PAGE;
+	bool page_lands = false;
+
+	for (uint64_t sector = first; sector < end; sector++) {
+		const uint64_t from = sector * DISK_SECTOR > write->at ? sector * DISK_SECTOR : write->at;
+		const uint64_t to = (sector + 1) * DISK_SECTOR < write->at + write->len ? (sector + 1) * DISK_SECTOR : write->at + write->len;
+		const bool in_block = sector * DISK_SECTOR / DISK_PAGE == block;
+		const bool even = rng_below(rng, 2);
+		bool lands = false;
+
+		if (sector == first || sector % (DISK_PAGE / DISK_SECTOR) == 0)
+			page_lands = even;
+		switch (tear) {
+		case TEAR_RANDOM:		lands = even; break;
+		case TEAR_HEAD:			lands = sector < middle; break;
+		case TEAR_TAIL:			lands = sector >= middle; break;
+		case TEAR_ONE_BLOCK_MISSING:	lands = !in_block || even; break;
+		case TEAR_ONE_BLOCK_THERE:	lands = in_block && even; break;
+		default:			lands = page_lands; break;
+		}
+		if (lands)
+			disk_write(disk, from, write->bytes + (from - write->at), to - from);
+	}
+}
+
+static void write_whole(struct disk *disk, const struct disk_write *write)
+{
+	disk_write(disk, write->at, write->bytes, write->len);
+}
+
+/* The first write that need not be on the disk when the power goes after write `at`. */
+static size_t first_unflushed(const struct disk_log *log, size_t at)
+{
+	size_t first = at;
+
+	while (first > 0 && log->write[first - 1].epoch == log->write[at].epoch)
+		first--;
+	return first;
+}
+
+static void apply_subset(const struct disk_log *log, size_t at, struct rng *rng, struct disk *disk)
+{
+	static const unsigned likely[] = { 10, 50, 90 };	/* percent */
+	const size_t first = first_unflushed(log, at);
+	const size_t n = at + 1 - first;
+	const unsigned percent = likely[rng_below(rng, 3)];
+	size_t *order = calloc(n, sizeof(*order));
+
+	if (!order)
+		harness_fail("out of memory");
+	for (size_t i = 0; i < n; i++) {
+		const size_t j = rng_below(rng, i + 1);
+
+		order[i] = order[j];
+		order[j] = first + i;
+	}
+	for (size_t i = 0; i < first; i++)
+		write_whole(disk, &log->write[i]);
+	for (size_t i = 0; i < n; i++) {
+		if (rng_below(rng, 100) >= percent)
+			continue;
+		if (rng_below(rng, 4) == 0)
+			write_torn(disk, &log->write[order[i]], rng);
+		else
+			write_whole(disk, &log->write[order[i]]);
+	}
+	free(order);
+}
+
+void cut_apply(const struct disk *start, const struct disk_log *log, const struct cut *cut, struct disk *after)
+{
+	struct rng rng = { cut->seed };
+
+	disk_clone(start, after);
+	if (cut->kind == CUT_SUBSET && cut->at < log->n) {
+		apply_subset(log, cut->at, &rng, after);
+		return;
+	}
+	for (size_t i = 0; i < cut->at; i++)
+		write_whole(after, &log->write[i]);
+	if (cut->kind == CUT_TORN && cut->at < log->n)
+		write_torn(after, &log->write[cut->at], &rng);
+}
+
+/* --- choosing --------------------------------------------------------------------------------------- */
+
+static bool is_special(const struct disk_log *log, size_t i)
+{
+	const struct disk_write *write = &log->write[i];
+
+	for (unsigned n = 0; n < SUPER_COPIES; n++) {
+		if (write->at == superblock_offset(n))
+			return true;
+	}
+	return write->len >= 8 && memcmp(write->bytes, JOURNAL_MAGIC, 8) == 0;
+}
+
+static bool is_turning_point(const struct disk_log *log, size_t at)
+{
+	if (at == 0 || at >= log->n)
+		return true;
+	return is_special(log, at) || is_special(log, at - 1) || log->write[at].epoch != log->write[at - 1].epoch;
+}
+
+struct candidate {
+	struct cut cut;
+	unsigned rank;
+	uint64_t order;
+};
+
+static int compare(const void *a, const void *b)
+{
+	const struct candidate *one = a, *two = b;
+
+	if (one->rank != two->rank)
+		return one->rank < two->rank ? -1 : 1;
+	return one->order < two->order ? -1 : one->order > two->order;
+}
+
+struct cut *cuts_choose(const struct disk_log *log, size_t n, struct rng *rng)
+{
+	/* Prefixes and torn writes everywhere, then subsets, as many at each place as are needed. */
+	const size_t places = log->n + 1, rounds = 2 + (n > 2 * places ? (n - 1) / places - 1 : 1);
+	struct candidate *candidate = calloc(places * rounds, sizeof(*candidate));
+	struct cut *cuts = calloc(n, sizeof(*cuts));
+	size_t n_candidates = 0;
+
+	if (!candidate || !cuts)
+		harness_fail("out of memory");
+	for (size_t round = 0; round < rounds; round++) {
+		for (size_t at = 0; at < places; at++) {
+			const enum cut_kind kind = round == 0 ? CUT_PREFIX : round == 1 ? CUT_TORN : CUT_SUBSET;
+			const uint64_t order = rng_next(rng);
+			/* Where not all have room: half of them at turning points. */
+			const unsigned rank = n >= 3 * places ? (unsigned)round : !is_turning_point(log, at) && order % 4 != 0;
+
+			if (round > 0 && at == log->n)
+				continue;
+			candidate[n_candidates++] = (struct candidate){ { kind, at, rng_next(rng) }, rank, order >> 2 };
+		}
+	}
+	qsort(candidate, n_candidates, sizeof(*candidate), compare);
+	for (size_t i = 0; i < n; i++)
+		cuts[i] = i < n_candidates ? candidate[i].cut : cut_any(log, rng);
+	free(candidate);
+	return cuts;
+}
+
+struct cut cut_any(const struct disk_log *log, struct rng *rng)
+{
+	struct cut cut = { .kind = (enum cut_kind)rng_below(rng, CUT_KINDS) };
+
+	cut.at = rng_below(rng, log->n + (cut.kind == CUT_PREFIX));
+	cut.seed = rng_next(rng);
+	return cut;
+}
+
+void cut_text(const struct cut *cut, char text[CUT_TEXT_SIZE])
+{
+	static const char *const names[] = { "prefix", "torn", "subset" };
+
+	snprintf(text, CUT_TEXT_SIZE, "%s at write %zu (%#" PRIx64 ")", names[cut->kind], cut->at, cut->seed);
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From a disk after a power cut: status, wrong key, resume, abort, and what they lead to. */
+#include "tests/crash/judge.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DEPTH_MAX 2
+#define EXPORTS_OF_A_KIND 3
+
+static const char *const goal_names[] = { "resume", "resume to plain text", "abort" };
+static const char *const side_names[] = { "plain", "sealed" };
+
+static bool bad(struct judge *judge, const char *way, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static bool bad(struct judge *judge, const char *way, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	fprintf(stderr, "FAILED: %s: %s: %s: %s\n", judge->measure->image, judge->where, way, text);
+	__atomic_add_fetch(&judge->tally->n_failures, 1, __ATOMIC_RELAXED);
+	return false;
+}
+
+static void count(unsigned *counter)
+{
+	__atomic_add_fetch(counter, 1, __ATOMIC_RELAXED);
+}
+
+/* Of each kind a few, for btrfs check and the kernel. */
+static void export(struct judge *judge, const struct disk *disk, const char *what, unsigned kind, unsigned most)
+{
+	uint8_t *n = &judge->tally->exported[kind % sizeof(judge->tally->exported)];
+	char path[512];
+
+	if (!judge->export || *n >= most)
+		return;
+
+	const unsigned number = __atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
+
+	if (number >= most)
+		return;
+	snprintf(path, sizeof(path), "%s/%s-%s-%u-%u.img", judge->export, judge->measure->image, what, kind, number);
+	disk_export(disk, path);
+}
+
+/* --- the ends ----------------------------------------------------------------------------------------- */
+
+bool judge_plain(struct judge *judge, struct disk *disk, const char *way)
+{
+	const struct measure *measure = judge->measure;
+	struct error err = { 0 };
+	struct content content;
+
+	if (!content_read(disk, &measure->members, false, &content, &err))
+		return bad(judge, way, "reading the plain result: %s", err.text);
+
+	const char *differs = content_compare(&measure->plain, &content);
+
+	if (differs)
+		return bad(judge, way, "%s is not as it was", differs);
+	count(&judge->tally->n_plain);
+	export(judge, disk, "plain", 0, EXPORTS_OF_A_KIND);
+	return true;
+}
+
+bool judge_sealed(struct judge *judge, struct disk *disk, const char *way)
+{
+	const struct measure *measure = judge->measure;
+	struct error err = { 0 };
+	struct content content;
+	struct disk opened;
+	uint64_t at;
+	bool ok;
+
+	if (!content_read(disk, &measure->members, true, &content, &err))
+		return bad(judge, way, "reading the sealed result: %s", err.text);
+
+	const char *differs = content_compare(&measure->sealed, &content);
+
+	if (differs && judge->export) {
+		disk_export(disk, "/tmp/cc/failed.img");
+	}
+	if (differs)
+		return bad(judge, way, "%s is not what sealing without a power cut makes of it", differs);
+	if (!leaks_none(measure->leaks, disk, &at))
+		return bad(judge, way, "plain text of the sealed set at byte %#" PRIx64, at);
+	if (!run_verify(disk, &measure->keys, &err))
+		return bad(judge, way, "%s", err.text);
+	count(&judge->tally->n_sealed);
+	export(judge, disk, "sealed", 1, EXPORTS_OF_A_KIND);
+
+	disk_clone(disk, &opened);
+	ok = run_decrypt(&opened, &measure->keys, NEVER, &err) || bad(judge, way, "opening the sealed result: %s", err.text);
+	ok = ok && judge_plain(judge, &opened, way);
+	disk_free(&opened);
+	return ok;
+}
+
+static bool judge_side(struct judge *judge, struct disk *disk, enum side side, const char *way)
+{
+	return side == SIDE_SEALED ? judge_sealed(judge, disk, way) : judge_plain(judge, disk, way);
+}
+
+/* --- status and keys ------------------------------------------------------------------------------------ */
+
+static bool tells_truth(const struct verdict *v, const struct crypt_state_tail *state)
+{
+	if (state->operation != v->operation)
+		return false;
+	if (state->direction == v->direction && state->phase == v->phase && state->cursor == v->cursor)
+		return true;
+	return v->half_record && state->direction == v->half_direction && state->phase == v->half_phase &&
+	       state->cursor == v->half_cursor;
+}
+
+static bool judge_status(struct judge *judge, const struct disk *disk, const struct verdict *v)
+{
+	const bool verified = v->unfinished && !v->restorable && !v->keyless;
+	struct convert_status status;
+	struct error err = { 0 };
+	struct disk looked_at;
+	bool ok;
+
+	disk_clone(disk, &looked_at);
+	ok = run_status(&looked_at, &judge->measure->keys, verified, &status, &err);
+	disk_free(&looked_at);
+	if (!ok)
+		return bad(judge, "status", "%s", err.text);
+	if (status.unfinished != v->unfinished)
+		return bad(judge, "status", "says %s, which is not true", status.unfinished ? "unfinished" : "finished");
+	if (status.damaged_primary == v->primary_valid)
+		return bad(judge, "status", "the primary superblock is %s", v->primary_valid ? "valid" : "damaged");
+	if (verified && !status.authenticated)
+		return bad(judge, "status", "not authenticated with the right key");
+	if (!v->unfinished || v->restorable)
+		return true;
+	if (!tells_truth(v, &status.state) || status.percent > 100)
+		return bad(judge, "status", "operation %u direction %u phase %u cursor %#" PRIx64 ", and the truth is %u %u %u %#" PRIx64,
+			   status.state.operation, status.state.direction, status.state.phase, status.state.cursor, v->operation,
+			   v->direction, v->phase, v->cursor);
+	return true;
+}
+
+static bool judge_wrong_key(struct judge *judge, const struct disk *disk, enum convert_goal goal)
+{
+	struct error err = { 0 };
+	struct disk tried;
+	bool ok = true;
+
+	disk_clone(disk, &tried);
+	if (run_continue(&tried, goal, &judge->measure->keys, true, NEVER, &err))
+		ok = bad(judge, goal_names[goal], "works with a wrong key");
+	else if (err.kind != ERROR_KEY)
+		ok = bad(judge, goal_names[goal], "with a wrong key: status %d: %s", err.kind, err.text);
+	else if (tried.n_writes != 0)
+		ok = bad(judge, goal_names[goal], "writes with a wrong key");
+	disk_free(&tried);
+	return ok;
+}
+
+/* --- going on ------------------------------------------------------------------------------------------- */
+
+struct expected {
+	bool refused;
+	enum side end;
+};
+
+static struct expected expect(const struct verdict *v, enum convert_goal goal)
+{
+	const enum side end = v->direction == CRYPT_TO_SEALED ? SIDE_SEALED : SIDE_PLAIN;
+	const enum side wanted = v->operation == CRYPT_OP_ENCRYPT ? SIDE_SEALED : SIDE_PLAIN;
+
+	switch (goal) {
+	case CONVERT_RESUME:
+		return (struct expected){ end != SIDE_SEALED, end };
+	case CONVERT_RESUME_DECRYPT:
+		return (struct expected){ end != SIDE_PLAIN, end };
+	default:
+		if (end != wanted)
+			return (struct expected){ false, end };	/* it is being undone already */
+		return (struct expected){ v->done, wanted == SIDE_SEALED ? SIDE_PLAIN : SIDE_SEALED };
+	}
+}
+
+/* The power goes again, anywhere in what has just been done. */
+static void judge_again(struct judge *judge, const struct disk *disk, const struct disk_log *log, enum convert_goal goal, enum side end)
+{
+	struct judge deeper = *judge;
+	const struct cut cut = cut_any(log, &judge->rng);
+	char text[CUT_TEXT_SIZE];
+	struct disk again;
+
+	cut_text(&cut, text);
+	deeper.depth++;
+	deeper.rng.state = rng_next(&judge->rng);
+	snprintf(deeper.where, sizeof(deeper.where), "%.120s, then %s, %s", judge->where, goal_names[goal], text);
+	cut_apply(disk, log, &cut, &again);
+	judge_state(&deeper, &again, end, end);
+	disk_free(&again);
+	count(&judge->tally->n_again);
+}
+
+static bool judge_goal(struct judge *judge, const struct disk *disk, const struct verdict *v, enum convert_goal goal)
+{
+	const struct expected expected = expect(v, goal);
+	const char *way = goal_names[goal];
+	struct disk_log log = { 0 };
+	struct error err = { 0 };
+	struct disk tried;
+	bool ok;
+
+	disk_clone(disk, &tried);
+	tried.log = &log;
+	ok = run_continue(&tried, goal, &judge->measure->keys, false, NEVER, &err);
+	tried.log = NULL;
+	if (expected.refused) {
+		if (ok)
+			ok = bad(judge, way, "is done, and should be refused");
+		else if (err.kind != ERROR_REFUSED)
+			ok = bad(judge, way, "should be refused: status %d: %s", err.kind, err.text);
+		else if (tried.n_writes != 0)
+			ok = bad(judge, way, "is refused, and writes");
+		else
+			ok = true;
+		count(&judge->tally->n_refused);
+	} else if (!ok) {
+		bad(judge, way, "status %d: %s", err.kind, err.text);
+	} else {
+		ok = judge_side(judge, &tried, expected.end, way);
+		count(goal == CONVERT_ABORT ? &judge->tally->n_undone : &judge->tally->n_resumed);
+	}
+	disk_free(&tried);
+	if (ok && !expected.refused && judge->depth < DEPTH_MAX && rng_below(&judge->rng, 100) < judge->again_percent)
+		judge_again(judge, disk, &log, goal, expected.end);
+	disk_log_free(&log);
+	return ok;
+}
+
+/* --- disks that are not in the middle of anything ----------------------------------------------------- */
+
+/* Everything is as it was, or done; there is nothing to go on with, and a new conversion works. */
+static bool judge_finished(struct judge *judge, struct disk *disk, enum side side)
+{
+	struct error err = { 0 };
+	struct disk tried;
+	bool ok;
+
+	for (int goal = CONVERT_RESUME; goal <= CONVERT_ABORT; goal++) {
+		disk_clone(disk, &tried);
+		ok = !run_continue(&tried, (enum convert_goal)goal, &judge->measure->keys, false, NEVER, &err) &&
+		     err.kind == ERROR_REFUSED && tried.n_writes == 0;
+		disk_free(&tried);
+		if (!ok)
+			return bad(judge, goal_names[goal], "there is nothing to go on with: status %d: %s", err.kind, err.text);
+	}
+	if (!judge_side(judge, disk, side, "finished"))
+		return false;
+	if (side == SIDE_SEALED)
+		return true;	/* judging it opened it already */
+	disk_clone(disk, &tried);
+	ok = run_encrypt(&tried, &judge->measure->keys, NEVER, NULL, &err) || bad(judge, "a new encryption", "%s", err.text);
+	ok = ok && judge_sealed(judge, &tried, "a new encryption");
+	disk_free(&tried);
+	return ok;
+}
+
+static bool judge_restorable(struct judge *judge, const struct disk *disk, enum side side)
+{
+	struct error err = { 0 };
+	struct disk tried;
+	bool ok;
+
+	disk_clone(disk, &tried);
+	ok = run_continue(&tried, side == SIDE_SEALED ? CONVERT_RESUME : CONVERT_RESUME_DECRYPT, &judge->measure->keys, false, NEVER, &err) ||
+	     bad(judge, "writing the primary superblock again", "status %d: %s", err.kind, err.text);
+	ok = ok && judge_side(judge, &tried, side, "primary superblock written again");
+	disk_free(&tried);
+	return ok;
+}
+
+/* --- all of it ------------------------------------------------------------------------------------------ */
+
+/* What a kernel makes of the disk depends on the superblock copies alone. */
+static void export_state(struct judge *judge, const struct disk *disk, const struct verdict *v, enum side side)
+{
+	const bool has_bit = v->unfinished && !v->restorable;
+	uint8_t flags[8];
+	bool primary_bit;
+
+	disk_read(disk, superblock_offset(0) + offsetof(struct disk_superblock, incompat_flags), flags, sizeof(flags));
+	primary_bit = flags[7] & 0x80;
+	export(judge, disk, !v->primary_valid || primary_bit ? "refused" : "clean",
+	       16 + (unsigned)v->phase + 8 * (unsigned)v->direction + 32 * (unsigned)v->operation + 128 * v->primary_valid + 256 * primary_bit +
+		       512 * has_bit + 1024 * (unsigned)side, 1);
+}
+
+void judge_state(struct judge *judge, struct disk *disk, enum side before, enum side after)
+{
+	struct verdict v;
+	struct error err = { 0 };
+
+	count(&judge->tally->n_states);
+	if (!oracle_judge(disk, &judge->measure->keys, &v, &err)) {
+		bad(judge, "oracle", "%s", err.text);
+		return;
+	}
+	export_state(judge, disk, &v, after);
+	judge_status(judge, disk, &v);
+	if (!v.unfinished || v.restorable) {
+		/* Not yet begun or already over: whichever it is, the tag of the set says. */
+		struct error ignored;
+		const bool sealed = run_verify(disk, &judge->measure->keys, &ignored);
+		const enum side side = sealed ? SIDE_SEALED : SIDE_PLAIN;
+
+		if (side != before && side != after)
+			bad(judge, "finished", "is %s, and should be %s", side_names[side], side_names[after]);
+		else if (v.restorable)
+			judge_restorable(judge, disk, side);
+		else
+			judge_finished(judge, disk, side);
+		return;
+	}
+	count(&judge->tally->n_unfinished);
+	for (int goal = CONVERT_RESUME; goal <= CONVERT_ABORT; goal++) {
+		if (!v.keyless && !judge_wrong_key(judge, disk, (enum convert_goal)goal))
+			break;
+		if (!judge_goal(judge, disk, &v, (enum convert_goal)goal))
+			break;
+	}
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What must come of a disk after a power cut, tried out in every way that a user may go on. */
+#ifndef TESTS_CRASH_JUDGE_H
+#define TESTS_CRASH_JUDGE_H
+
+#include "tests/crash/cut.h"
+#include "tests/crash/leak.h"
+#include "tests/crash/oracle.h"
+
+enum side { SIDE_PLAIN, SIDE_SEALED };
+
+/* What every power cut of one image is measured by. */
+struct measure {
+	const char *image;	/* name, for messages */
+	struct keys keys;
+	struct members members;
+	struct content plain, sealed;
+	const struct leaks *leaks;
+};
+
+/* Counted by all processes together. */
+struct tally {
+	unsigned n_states, n_unfinished, n_again, n_failures;
+	unsigned n_resumed, n_undone, n_refused, n_sealed, n_plain;
+	uint8_t exported[4096];		/* kinds of superblock states, and how many final images */
+};
+
+struct judge {
+	const struct measure *measure;
+	struct tally *tally;
+	struct rng rng;
+	unsigned again_percent;		/* how often the power goes a second time, while the first time is being recovered */
+	unsigned depth;
+	const char *export;		/* directory for disks that others shall look at; NULL: none */
+	char where[256];		/* the cut, for messages */
+};
+
+/* before: what the disk held before the conversion that was cut; where that was unfinished already: equal to after. */
+void judge_state(struct judge *judge, struct disk *disk, enum side before, enum side after);
+
+/* The two ends of every way; say what is wrong and return false. */
+bool judge_plain(struct judge *judge, struct disk *disk, const char *way);
+bool judge_sealed(struct judge *judge, struct disk *disk, const char *way);
+
+#endif /* TESTS_CRASH_JUDGE_H */
