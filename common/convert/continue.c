@@ -268,6 +268,17 @@ static bool take_and_check(struct conversion *c, struct error *err)
 	       state_error("the subvolumes are not what they were when the conversion began");
 }
 
+/* Everything is sealed: the header alone, for the seal that people are shown. */
+static bool take_header(struct conversion *c, struct error *err)
+{
+	cleanup_domain struct domain *domain = NULL;
+
+	if (!read_domain(c, &domain, err))
+		return false;
+	c->header = domain->header;
+	return true;
+}
+
 /* --- going on --------------------------------------------------------------------------------------------- */
 
 static bool reserve_places(struct conversion *c, struct error *err)
@@ -322,7 +333,8 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 		return false;
 	ok = replay_load(c, &replay, err) && check_goal(c, goal, err) && subvolume_list_read(c->volume, &c->list, err) &&
 	     reserve_places(c, err) &&
-	     (c->phase >= CRYPT_PHASE_FINISH || conversion_is_cut(c->direction, c->phase, c->cursor) || take_and_check(c, err)) &&
+	     (conversion_is_cut(c->direction, c->phase, c->cursor) ||
+	      (c->phase >= CRYPT_PHASE_FINISH ? take_header(c, err) : take_and_check(c, err))) &&
 	     replay_check(c, &replay, err) && replay_write(c, &replay, err) && join_again(c, err);
 	replay_free(&replay);
 	if (!ok)
@@ -336,24 +348,13 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 /* Only cleaning up is left; the journal may be wiped already. */
 static bool continue_finish(struct conversion *c, enum convert_goal goal, struct error *err)
 {
-	bool ok = true;
-
 	c->direction = c->state.direction;
 	c->phase = c->state.phase;
 	c->cursor = le64(c->state.cursor);
 	c->header.epoch = le64(c->state.epoch);
 	c->journal.sequence = le64(c->state.sequence);
 	memcpy(c->journal.last_mac, c->state.journal_mac, sizeof(c->journal.last_mac));
-	if (!check_goal(c, goal, err))
-		return false;
-	if (c->direction == CRYPT_TO_SEALED) {
-		cleanup_domain struct domain *domain = NULL;
-
-		ok = read_domain(c, &domain, err);
-		if (ok)
-			c->header = domain->header;
-	}
-	return ok && finish_run(c, err);
+	return check_goal(c, goal, err) && (c->direction == CRYPT_TO_PLAIN || take_header(c, err)) && finish_run(c, err);
 }
 
 static void report(struct conversion *c)
@@ -403,16 +404,19 @@ static bool clear_without_key(struct volume *volume, const struct crypt_state_ta
 {
 	const struct conversion c = { .volume = volume, .state = tail->disk, .direction = tail->direction, .phase = tail->phase };
 	struct domain *domain = NULL;
-	struct error ignored;
+	struct error why;
 	struct disk_superblock disk = volume->super.disk;
 
 	*cleared = false;
 	if (tail->phase != CRYPT_PHASE_FINISHED || tail->direction != CRYPT_TO_PLAIN)
 		return true;
-	if (domain_read_unfinished(volume, &domain, &ignored) || domain_read(volume, tail->domain, &domain, &ignored)) {
+	if (domain_read_unfinished(volume, &domain, &why) || domain_read(volume, tail->domain, &domain, &why)) {
 		domain_free(domain);
 		return true;
 	}
+	/* Items that cannot be read are items all the same. */
+	if (why.kind != ERROR_NOT_FOUND)
+		return true;
 	if (!check_goal(&c, goal, err))
 		return false;
 	memset(disk.tail, 0, sizeof(disk.tail));
@@ -426,7 +430,8 @@ bool convert_continue(struct volume *volume, enum convert_goal goal, const struc
 {
 	struct conversion c = { .volume = volume, .ui = ui, .plan = plan };
 	struct crypt_state_tail tail;
-	const struct super_copy *copy = state_newest(volume, &tail, err);
+	struct error unread;	/* a tail beside a good one */
+	const struct super_copy *copy = state_newest(volume, &tail, &unread);
 	bool ok, cleared;
 
 	if (!copy) {
@@ -439,8 +444,10 @@ bool convert_continue(struct volume *volume, enum convert_goal goal, const struc
 	/* The superblock that carries the newest state is the one that counts, and its chunk tree. */
 	if (!volume_use_copy(volume, (unsigned)(copy - volume->copy), err))
 		return false;
-	if (!clear_without_key(volume, &tail, goal, &cleared, err) || cleared)
-		return cleared && err->kind == ERROR_NONE;
+	if (!clear_without_key(volume, &tail, goal, &cleared, err))
+		return false;
+	if (cleared)
+		return true;
 	ok = go_on(&c, &tail, goal, key, err);
 	conversion_close(&c);
 	return ok;
