@@ -7,17 +7,6 @@
 /* How many blocks of an extent may be damaged before it is no longer recognised. */
 #define CONFIRM_BLOCKS 16u
 
-/* A mirror that cannot be read is as good as a wrong one. */
-static bool mirror_read(struct volume *volume, uint64_t logical, void *bytes, size_t len, unsigned mirror)
-{
-	struct error unread = { 0 };
-
-	if (volume_read(volume, logical, bytes, len, mirror, &unread))
-		return true;
-	volume_warn(volume, "%s", unread.text);
-	return false;
-}
-
 /* Is what lies at address the plain text of block i? */
 static bool block_is_plain(struct volume *volume, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address,
 			   uint32_t i, bool *is, struct error *err)
@@ -30,7 +19,7 @@ static bool block_is_plain(struct volume *volume, struct unit_cipher *cipher, co
 	if (!volume_chunk(volume, at, &chunk, err))
 		return false;
 	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk) && !*is; mirror++) {
-		if (!mirror_read(volume, at, bytes, CRYPT_BLOCK, mirror))
+		if (!unit_mirror_read(volume, at, bytes, CRYPT_BLOCK, mirror))
 			continue;
 		if (!unit_cipher_seal(cipher, i, bytes, CRYPT_BLOCK, bytes, tag, err))
 			return false;
@@ -209,7 +198,7 @@ static bool join_by_content(struct joining *join, uint8_t *done, struct error *e
 		if (!volume_chunk(map->volume, extent->logical, &chunk, err))
 			goto out;
 		for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk) && !joined; mirror++) {
-			if (!mirror_read(map->volume, extent->logical, first, sizeof(first), mirror))
+			if (!unit_mirror_read(map->volume, extent->logical, first, sizeof(first), mirror))
 				continue;
 			if (!try_index(join, index, n, first_value(first), extent, &joined, err))
 				goto out;

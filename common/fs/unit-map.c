@@ -174,6 +174,16 @@ bool unit_map_read(struct volume *volume, uint16_t domain, struct unit_map **res
 
 /* --- blocks ---------------------------------------------------------------------------------------- */
 
+bool unit_mirror_read(struct volume *volume, uint64_t logical, void *bytes, size_t len, unsigned mirror)
+{
+	struct error unread = { 0 };
+
+	if (volume_read(volume, logical, bytes, len, mirror, &unread))
+		return true;
+	volume_warn(volume, "%s", unread.text);
+	return false;
+}
+
 bool unit_block_read(struct volume *volume, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, uint32_t i,
 		     uint8_t plain[CRYPT_BLOCK], unsigned *mirror, unsigned *n_mirrors, struct error *err)
 {
@@ -186,7 +196,7 @@ bool unit_block_read(struct volume *volume, struct unit_cipher *cipher, const st
 	for (*mirror = 0; *mirror < *n_mirrors; (*mirror)++) {
 		bool authentic;
 
-		if (!mirror_read(volume, at, plain, CRYPT_BLOCK, *mirror))
+		if (!unit_mirror_read(volume, at, plain, CRYPT_BLOCK, *mirror))
 			continue;
 		if (!unit_cipher_open(cipher, i, plain, CRYPT_BLOCK, plain, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &authentic, err))
 			return false;
