@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Cuts the power while images are sealed and unsealed, and while that is undone, and judges what is left.
- * campaign [--states N] [--jobs N] [--seed N] [--export DIR] [--only CHAIN,KIND,WRITE,SEED] IMAGE...
+ * campaign [--states N] [--jobs N] [--seed N] [--export DIR] [--only CHAIN,KIND,WRITE,SEED] [--used IMAGE --key FILE] IMAGE...
  * The first image gets most of the states.  --only: that one power cut, as a failure names it (KIND: 0 prefix, 1 torn, 2 subset).
+ * --used: a sealed image that a kernel has used since, with its volume key.
  * Exit 0: everything came right; 1: something did not; 2: it could not be tried.
  */
 #include <getopt.h>
@@ -14,149 +15,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/crash/judge.h"
+#include "tests/crash/record.h"
 
-#define CHAINS_MAX 16
-#define IMAGES_MAX 8
-#define UNDONE 3	/* conversions undone from different points, in each direction */
-
-/* One recorded run, and the disk it began with. */
-struct chain {
-	const struct measure *measure;
-	const char *name;
-	struct disk start;
-	struct disk_log log;
-	enum side before, after;
-	unsigned weight;
-	size_t n;	/* cuts */
-	struct cut *cuts;
-};
+#define FAILURES_MAX 20	/* then it is clear enough */
 
 static struct {
 	unsigned states, jobs;
 	uint64_t seed;
-	const char *export, *only;
+	const char *export, *only, *used, *key;
 } opt = { .states = 700, .jobs = 1, .seed = 1 };
 
-static struct measure measures[IMAGES_MAX];
-static struct chain chains[IMAGES_MAX * CHAINS_MAX];
-static size_t n_chains;
-
-/* --- recording ---------------------------------------------------------------------------------------- */
-
-static struct chain *new_chain(const struct measure *measure, const struct disk *start, const char *name, enum side before, enum side after,
-			       unsigned weight)
-{
-	struct chain *chain = &chains[n_chains++];
-
-	*chain = (struct chain){ .measure = measure, .name = name, .before = before, .after = after, .weight = weight };
-	disk_clone(start, &chain->start);
-	return chain;
-}
-
-static struct disk *new_disk(const struct disk *from)
-{
-	struct disk *disk = malloc(sizeof(*disk));
-
-	if (!disk)
-		harness_fail("out of memory");
-	disk_clone(from, disk);
-	return disk;
-}
-
-static void must(bool ok, const char *what, const struct error *err)
-{
-	if (!ok)
-		harness_fail("%s: %s", what, err->text);
-}
-
-/* The sealed disk of an uninterrupted run, and both runs as chains. */
-static struct disk *record_both(const struct measure *measure, const struct disk *plain, unsigned weight)
-{
-	struct error err = { 0 };
-	struct chain *encrypt = new_chain(measure, plain, "encrypting", SIDE_PLAIN, SIDE_SEALED, weight);
-	struct disk *sealed = new_disk(plain), *opened;
-
-	sealed->log = &encrypt->log;
-	must(run_encrypt(sealed, &measure->keys, NEVER, NULL, &err), "encrypting", &err);
-	sealed->log = NULL;
-
-	struct chain *decrypt = new_chain(measure, sealed, "decrypting", SIDE_SEALED, SIDE_PLAIN, weight);
-
-	opened = new_disk(sealed);
-	opened->log = &decrypt->log;
-	must(run_decrypt(opened, &measure->keys, NEVER, &err), "decrypting", &err);
-	opened->log = NULL;
-	return sealed;
-}
-
-static unsigned count_stops(const struct measure *measure, const struct disk *start, bool encrypting)
-{
-	for (unsigned stop = 0;; stop++) {
-		struct error err = { 0 };
-		struct disk disk;
-		bool done;
-
-		disk_clone(start, &disk);
-		done = encrypting ? run_encrypt(&disk, &measure->keys, stop, NULL, &err) : run_decrypt(&disk, &measure->keys, stop, &err);
-		disk_free(&disk);
-		if (done)
-			return stop;
-		if (err.kind != ERROR_STOPPED)
-			harness_fail("stopping: %s", err.text);
-	}
-}
-
-/* Stopped early, in the middle and late, then undone: only the undoing is recorded. */
-static void record_undone(const struct measure *measure, const struct disk *start, bool encrypting, unsigned weight)
-{
-	const unsigned n = count_stops(measure, start, encrypting);
-	const enum side back = encrypting ? SIDE_PLAIN : SIDE_SEALED;
-
-	for (unsigned i = 0; i < UNDONE; i++) {
-		const unsigned stop = i == 0 ? 0 : i == 1 ? n / 2 : n - 1;
-		struct error err = { 0 };
-		struct disk *stopped = new_disk(start), *undone;
-		struct chain *chain;
-
-		if ((encrypting ? run_encrypt(stopped, &measure->keys, stop, NULL, &err) : run_decrypt(stopped, &measure->keys, stop, &err)) ||
-		    err.kind != ERROR_STOPPED)
-			harness_fail("stopping at step %u: %s", stop, err.text);
-		chain = new_chain(measure, stopped, encrypting ? "undoing an encryption" : "undoing a decryption", back, back, weight);
-		undone = new_disk(stopped);
-		undone->log = &chain->log;
-		must(run_continue(undone, CONVERT_ABORT, &measure->keys, false, NEVER, &err), "undoing", &err);
-		undone->log = NULL;
-	}
-}
-
-static void measure_image(struct measure *measure, const char *path, unsigned share)
-{
-	struct disk *plain = malloc(sizeof(*plain)), *sealed;
-	struct error err = { 0 };
-	char *name = strdup(strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
-
-	if (!plain || !name)
-		harness_fail("out of memory");
-	if (strrchr(name, '.'))
-		*strrchr(name, '.') = 0;
-	measure->image = name;
-	keys_new(&measure->keys);
-	disk_load(path, plain);
-
-	struct disk trial;
-
-	disk_clone(plain, &trial);
-	must(run_encrypt(&trial, &measure->keys, NEVER, &measure->members, &err), "encrypting", &err);
-	must(content_read(&trial, &measure->members, true, &measure->sealed, &err), "reading the sealed disk", &err);
-	disk_free(&trial);
-	must(content_read(plain, &measure->members, false, &measure->plain, &err), "reading the plain disk", &err);
-	measure->leaks = leaks_learn(plain, &measure->members);
-
-	sealed = record_both(measure, plain, 3 * share);
-	record_undone(measure, plain, true, share);
-	record_undone(measure, sealed, false, share);
-}
+static struct chains chains;
+static struct cut *cuts[CHAINS_MAX];
+static size_t n_cuts[CHAINS_MAX];
 
 /* --- judging ------------------------------------------------------------------------------------------ */
 
@@ -165,22 +36,21 @@ static void share_out(void)
 	struct rng rng = { opt.seed };
 	unsigned weight = 0;
 
-	for (size_t i = 0; i < n_chains; i++)
-		weight += chains[i].weight;
-	for (size_t i = 0; i < n_chains; i++) {
-		struct chain *chain = &chains[i];
+	for (size_t i = 0; i < chains.n; i++)
+		weight += chains.at[i].weight;
+	for (size_t i = 0; i < chains.n; i++) {
+		const struct chain *chain = &chains.at[i];
 
-		/* One in five has a second power cut. */
-		chain->n = weight ? (size_t)opt.states * chain->weight * 5 / 6 / weight + 1 : 1;
-		if (chain->measure->keys.by_passphrase)
-			chain->n = opt.states / 150 + 2;
-		chain->cuts = cuts_choose(&chain->log, chain->n, &rng);
+		/* About one in six comes from a second power cut.  Passphrases are slow. */
+		n_cuts[i] = chain->weight ? (size_t)opt.states * chain->weight * 5 / 6 / weight + 1 : opt.states / 150 + 2;
+		cuts[i] = cuts_choose(&chain->log, n_cuts[i], &rng);
 	}
 }
 
 static void usage(void)
 {
-	harness_fail("usage: campaign [--states N] [--jobs N] [--seed N] [--export DIR] [--only CHAIN,KIND,WRITE,SEED] IMAGE...");
+	harness_fail("usage: campaign [--states N] [--jobs N] [--seed N] [--export DIR] [--only CHAIN,KIND,WRITE,SEED] "
+		     "[--used IMAGE --key FILE] IMAGE...");
 }
 
 /* All but one cut go. */
@@ -190,31 +60,33 @@ static void keep_only(const char *which)
 	size_t at;
 	uint64_t seed;
 
-	if (sscanf(which, "%u,%u,%zu,%" SCNi64, &chain, &kind, &at, (int64_t *)&seed) != 4 || chain >= n_chains || kind >= CUT_KINDS ||
-	    at > chains[chain].log.n)
+	if (sscanf(which, "%u,%u,%zu,%" SCNi64, &chain, &kind, &at, (int64_t *)&seed) != 4 || chain >= chains.n || kind >= CUT_KINDS ||
+	    at > chains.at[chain].log.n)
 		usage();
-	for (size_t i = 0; i < n_chains; i++)
-		chains[i].n = i == chain;
-	chains[chain].cuts[0] = (struct cut){ (enum cut_kind)kind, at, seed };
+	for (size_t i = 0; i < chains.n; i++)
+		n_cuts[i] = i == chain;
+	cuts[chain][0] = (struct cut){ (enum cut_kind)kind, at, seed };
 	opt.states = 1;
 }
 
-static void judge_cut(const struct chain *chain, size_t i, struct tally *tally)
+static void judge_cut(size_t number, const struct cut *cut, struct tally *tally)
 {
+	const struct chain *chain = &chains.at[number];
 	const bool slow = chain->measure->keys.by_passphrase;
 	struct judge judge = {
 		.measure = chain->measure,
 		.tally = tally,
-		.rng = { opt.seed ^ chain->cuts[i].seed },
+		.rng = { opt.seed ^ cut->seed },
 		.again_percent = slow ? 0 : 12,
+		.resealed = chain->resealed,
 		.export = opt.export,
 	};
 	char text[CUT_TEXT_SIZE];
 	struct disk disk;
 
-	cut_text(&chain->cuts[i], text);
-	snprintf(judge.where, sizeof(judge.where), "%zu %s, %s", (size_t)(chain - chains), chain->name, text);
-	cut_apply(&chain->start, &chain->log, &chain->cuts[i], &disk);
+	cut_text(cut, text);
+	snprintf(judge.where, sizeof(judge.where), "%zu %s, %s", number, chain->name, text);
+	cut_apply(&chain->start, &chain->log, cut, &disk);
 	judge_state(&judge, &disk, chain->before, chain->after);
 	disk_free(&disk);
 }
@@ -223,10 +95,10 @@ static void work(unsigned worker, struct tally *tally)
 {
 	size_t number = 0;
 
-	for (size_t c = 0; c < n_chains; c++) {
-		for (size_t i = 0; i < chains[c].n; i++) {
-			if (number++ % opt.jobs == worker && tally->n_failures < 20)
-				judge_cut(&chains[c], i, tally);
+	for (size_t c = 0; c < chains.n; c++) {
+		for (size_t i = 0; i < n_cuts[c]; i++) {
+			if (number++ % opt.jobs == worker && tally->n_failures < FAILURES_MAX)
+				judge_cut(c, &cuts[c][i], tally);
 		}
 	}
 }
@@ -259,7 +131,8 @@ static void parse(int argc, char **argv)
 	static const struct option options[] = {
 		{ "states", required_argument, NULL, 's' }, { "jobs", required_argument, NULL, 'j' },
 		{ "seed", required_argument, NULL, 'r' }, { "export", required_argument, NULL, 'e' },
-		{ "only", required_argument, NULL, 'o' }, { 0 },
+		{ "only", required_argument, NULL, 'o' }, { "used", required_argument, NULL, 'u' },
+		{ "key", required_argument, NULL, 'k' }, { 0 },
 	};
 
 	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -269,25 +142,13 @@ static void parse(int argc, char **argv)
 		case 'r': opt.seed = strtoull(optarg, NULL, 0); break;
 		case 'e': opt.export = optarg; break;
 		case 'o': opt.only = optarg; break;
+		case 'u': opt.used = optarg; break;
+		case 'k': opt.key = optarg; break;
 		default: usage();
 		}
 	}
-	if (optind == argc || argc - optind >= IMAGES_MAX || opt.jobs == 0)
+	if (optind == argc || opt.jobs == 0 || !opt.used != !opt.key)
 		usage();
-}
-
-/* Once per direction a passphrase instead of the volume key. */
-static void record_by_passphrase(const char *path)
-{
-	struct measure *measure = &measures[IMAGES_MAX - 1];
-	struct disk *plain = malloc(sizeof(*plain));
-
-	if (!plain)
-		harness_fail("out of memory");
-	*measure = measures[0];
-	measure->keys.by_passphrase = true;
-	disk_load(path, plain);
-	record_both(measure, plain, 0);
 }
 
 int main(int argc, char **argv)
@@ -300,14 +161,16 @@ int main(int argc, char **argv)
 		harness_fail("%s", err.text);
 	parse(argc, argv);
 	for (int i = optind; i < argc; i++)
-		measure_image(&measures[i - optind], argv[i], i == optind ? 4 : 1);
-	record_by_passphrase(argv[optind]);
+		record_image(&chains, argv[i], i == optind ? 4 : 1);
+	record_by_passphrase(&chains, argv[optind]);
+	if (opt.used)
+		record_used(&chains, opt.used, opt.key, 1);
 	share_out();
 	if (opt.only)
 		keep_only(opt.only);
-	for (size_t i = 0; i < n_chains; i++)
-		printf("%2zu %s: %s%s: %zu writes, %u flushes, %zu power cuts\n", i, chains[i].measure->image, chains[i].name,
-		       chains[i].measure->keys.by_passphrase ? " with a passphrase" : "", chains[i].log.n, chains[i].log.n_flushes, chains[i].n);
+	for (size_t i = 0; i < chains.n; i++)
+		printf("%2zu %s: %s: %zu writes, %u flushes, %zu power cuts\n", i, chains.at[i].measure->image, chains.at[i].name,
+		       chains.at[i].log.n, chains.at[i].log.n_flushes, n_cuts[i]);
 	fflush(stdout);
 	ok = run_workers(tally);
 	printf("%u states (seed %#" PRIx64 "): %u unfinished, %u after a second power cut; %u resumed, %u undone, %u refused; "

@@ -17,7 +17,7 @@
 struct reading {
 	struct volume *volume;
 	const struct members *members;
-	bool sealed;
+	bool sealed, torn;
 	struct subvolume_list list;
 	struct scan *all;	/* of all subvolumes */
 	struct scan *set;	/* sealed: of the members */
@@ -44,7 +44,7 @@ static bool read_super(struct reading *reading, struct error *err)
 	for (unsigned i = 0; i < SUPER_COPIES; i++) {
 		const struct super_copy *copy = &volume->copy[i];
 
-		if (!copy->exists)
+		if (!copy->exists || (!copy->valid && i > 0 && reading->torn))
 			continue;
 		if (!copy->valid)
 			return wrong("superblock copy %u is not valid: %s", i, copy->error.text);
@@ -189,10 +189,15 @@ static bool read_all(struct reading *reading, struct error *err)
 	return true;
 }
 
-bool content_read(struct disk *disk, const struct members *members, bool sealed, struct content *content, struct error *err)
+bool content_read(struct disk *disk, const struct members *members, unsigned form, struct content *content, struct error *err)
 {
 	cleanup_volume struct volume *volume = NULL;
-	struct reading reading = { .members = members, .sealed = sealed, .content = content };
+	struct reading reading = {
+		.members = members,
+		.sealed = form & CONTENT_SEALED,
+		.torn = form & CONTENT_TORN,
+		.content = content,
+	};
 	bool ok;
 
 	*content = (struct content){ 0 };

@@ -22,8 +22,14 @@ struct content {
 /*
  * Everything, of a plain disk.  sealed: what every sealing of the same content has in common, so without the members' data, inline
  * payloads and key tag.  Also checks that all superblock copies agree, carry no trace of a conversion, and that the trees are consistent.
+ * CONTENT_TORN: a mirror of the superblock may be damaged, the first may not.
  */
-bool content_read(struct disk *disk, const struct members *members, bool sealed, struct content *content, struct error *err) must_use;
+enum content_form {
+	CONTENT_PLAIN = 0,
+	CONTENT_SEALED = 1,
+	CONTENT_TORN = 2,
+};
+bool content_read(struct disk *disk, const struct members *members, unsigned form, struct content *content, struct error *err) must_use;
 
 /* What differs, or NULL. */
 const char *content_compare(const struct content *a, const struct content *b);

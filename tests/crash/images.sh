@@ -2,8 +2,8 @@
 # Small images for power cuts, with a little of every kind of content.  Source it after tests/image/lib.sh.
 # shellcheck shell=bash disable=SC2154
 
-CRASH_SEED=4711
-CRASH_OTHER_SEED=815
+CONTENT_SEED=4711
+OTHER_CONTENT_SEED=815
 # The subvolumes that are sealed: target brings its snapshot (shared extents and leaves) and what is nested in it.
 CRASH_SET=(target)
 
@@ -17,17 +17,17 @@ crash_image() {
 		cd "$tmp/mnt"
 		btrfs -q subvolume create target
 		btrfs -q subvolume create other
-		"$tmp/fill" target $CRASH_SEED inline symlinks sizes:20000 nocow reflinks extents:24 compressed
+		"$tmp/fill" target $CONTENT_SEED inline symlinks sizes:20000 nocow reflinks extents:24 compressed
 		sync -f .
 		btrfs -q subvolume snapshot -r target target-snap
-		"$tmp/fill" target $((CRASH_SEED + 1)) prealloc xattrs links special flags directories
+		"$tmp/fill" target $((CONTENT_SEED + 1)) prealloc xattrs links special flags directories
 		rm -r target/compressed/lzo
 		dd if=target/sizes/8192 of=target/nocow/plain bs=4096 seek=30 conv=notrunc status=none
 		btrfs -q subvolume create target/nested
-		"$tmp/fill" target/nested $((CRASH_SEED + 2)) sizes:5000 symlinks
-		"$tmp/fill" other $CRASH_OTHER_SEED inline symlinks sizes:70000 extents:8
+		"$tmp/fill" target/nested $((CONTENT_SEED + 2)) sizes:5000 symlinks
+		"$tmp/fill" other $OTHER_CONTENT_SEED inline symlinks sizes:70000 extents:8
 		btrfs -q subvolume snapshot other other-snap
-		"$tmp/fill" other-snap $((CRASH_OTHER_SEED + 1)) bulk:100000
+		"$tmp/fill" other-snap $((OTHER_CONTENT_SEED + 1)) bulk:100000
 	)
 	image_umount
 	check_clean "$file"

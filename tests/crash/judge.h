@@ -31,6 +31,8 @@ struct judge {
 	struct rng rng;
 	unsigned again_percent;		/* how often the power goes a second time, while the first time is being recovered */
 	unsigned depth;
+	unsigned torn;			/* CONTENT_TORN, or 0 */
+	const struct content *resealed;	/* byte for byte, what undoing a decryption must bring back; NULL: the cut run was none */
 	const char *export;		/* directory for disks that others shall look at; NULL: none */
 	char where[256];		/* the cut, for messages */
 };

@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Power cuts while sealing, unsealing and undoing either: 700 states, or CRASH_STATES of them on more images.  From each: status, wrong key,
+# resume, abort.  Of the disks on the way btrfs check and the kernel see one per kind of superblock state, and some results.
+. "$(dirname "$0")/../image/lib.sh"
+. "$(dirname "$0")/images.sh"
+need_root
+need_crypt
+
+campaign=${BUILD:-$PROJECT/build}/tests/crash/campaign
+[ -x "$campaign" ] || fail "$campaign does not exist: run make tools"
+mkdir "$tmp/out"
+head -c 32 /dev/urandom >"$tmp/vk"
+
+crash_image "$tmp/mixed.img" 68M --mixed -n 4096
+crash_image "$tmp/dup.img" 114M -m dup -d single -n 4096 --csum xxhash
+images=("$tmp/mixed.img" "$tmp/dup.img")
+if [ -n "${CRASH_STATES:-}" ]; then
+	MOUNT_OPTIONS=space_cache=v1 crash_image "$tmp/large-nodes.img" 160M -m dup -d single -n 65536 --csum sha256 -R ^free-space-tree
+	images+=("$tmp/large-nodes.img")
+fi
+
+# A sealed image that a kernel has gone on using: extents and leaves have moved, a snapshot was made.
+cp --sparse=always "$tmp/dup.img" "$tmp/used.img"
+crypt convert --encrypt -q --volume-key-file "$tmp/vk" --shared=include --recursive "$tmp/used.img" "${CRASH_SET[@]}" >"$tmp/sealing"
+image_mount "$tmp/used.img" "$tmp/mnt"
+btrfs -q subvolume snapshot "$tmp/mnt/target" "$tmp/mnt/later"
+btrfs balance start --full-balance "$tmp/mnt" >"$tmp/balance"
+image_umount
+say "images are ready"
+
+"$campaign" --states "${CRASH_STATES:-700}" --jobs "$(nproc)" --seed "${CRASH_RANDOM:-1}" --export "$tmp/out" \
+	--used "$tmp/used.img" --key "$tmp/vk" "${images[@]}" || fail "what came of a power cut was wrong"
+say "judged; $(ls "$tmp/out" | wc -l) disks for btrfs check and the kernel"
+
+for image in "${images[@]}"; do
+	image_state "$image" "$(basename "$image" .img)"
+done
+n=0
+for disk in "$tmp"/out/*.img; do
+	name=$(basename "$disk" .img)
+	of=${name%%-[rcps]*}
+	case $name in
+	*-refused-*)
+		if btrfs check "$disk" >"$tmp/check.out" 2>&1; then cat "$tmp/check.out"; fail "btrfs check takes $name"; fi
+		expect_no_mount "$disk" ;;
+	*-clean-*)
+		check_clean "$disk"
+		image_mount "$disk" "$tmp/mnt" ro
+		image_umount ;;
+	used-*)
+		check_clean "$disk" ;;
+	*-plain-*)
+		check_clean "$disk"
+		image_state "$disk" result
+		expect_same_state "$of" result ;;
+	*-sealed-*)
+		check_clean "$disk"
+		image_mount "$disk" "$tmp/mnt" ro
+		manifest "$tmp/mnt/other" >"$tmp/other"
+		image_umount
+		image_mount "${disk%/out/*}/$of.img" "$tmp/mnt" ro
+		manifest "$tmp/mnt/other" | diff - "$tmp/other" >"$tmp/diff" || { head -5 "$tmp/diff"; fail "$name: other files differ"; }
+		image_umount ;;
+	*) fail "what is $name?" ;;
+	esac
+	n=$((n + 1))
+	rm "$disk"
+done
+say "$n disks are what btrfs check and the kernel take them for"
