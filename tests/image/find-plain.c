@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Searches a whole image, holes skipped, for known plain text: tags of a run (see tag.h) and, where the image before sealing and ranges
- * of it are given, any 16 aligned bytes of those ranges that its other ranges do not hold as well (two streams compressed from alike
- * data share bytes).  Exit 0: found nothing, 1: found, 2: could not search.
+ * of it are given, any 16 aligned bytes of those ranges.  Exit 0: found nothing, 1: found, 2: could not search.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +15,6 @@
 #include "tests/image/tag.h"
 
 enum { MAX_SHOWN = 20, MAX_SEEDS = 8 };
-static const uint32_t COMMON = 1u << 31;
 
 struct map {
 	const uint8_t *bytes;
@@ -43,7 +41,7 @@ static struct map map_open(const char *path)
 
 static struct {
 	struct map plain;
-	uint32_t *slot;		/* group number + 1, 0: free; COMMON set: is elsewhere too */
+	uint32_t *slot;		/* group number + 1, 0: free */
 	uint64_t n_slots, n_groups;
 } known;
 
@@ -76,66 +74,40 @@ static uint64_t known_slot(const uint8_t *group)
 {
 	uint64_t i = group_hash(group) & (known.n_slots - 1);
 
-	while (known.slot[i] && memcmp(known_group((known.slot[i] & ~COMMON) - 1), group, TAG_BYTES) != 0)
+	while (known.slot[i] && memcmp(known_group(known.slot[i] - 1), group, TAG_BYTES) != 0)
 		i = (i + 1) & (known.n_slots - 1);
 	return i;
 }
 
-static void known_add(const uint8_t *group, uint64_t at)
-{
-	const uint64_t i = known_slot(group);
-
-	if (!group_is_telling(group) || known.slot[i])
-		return;
-	known.slot[i] = at / TAG_BYTES + 1;
-	known.n_groups++;
-}
-
-static void known_remove(const uint8_t *group, uint64_t at)
-{
-	const uint64_t i = known_slot(group);
-
-	(void)at;
-	if (!known.slot[i] || known.slot[i] & COMMON)
-		return;
-	known.slot[i] |= COMMON;
-	known.n_groups--;
-}
-
-/* Calls visit for each group of the ranges in a file ("offset length" lines); returns how many there are. */
-static uint64_t each_group(const char *ranges, void (*visit)(const uint8_t *group, uint64_t at))
+static void known_read(const char *plain, const char *ranges)
 {
 	FILE *file = fopen(ranges, "re");
-	uint64_t at, length, n = 0;
+	uint64_t at, length, total = 0;
 
+	known.plain = map_open(plain);
 	if (!file) {
 		fprintf(stderr, "find-plain: %s: %s\n", ranges, strerror(errno));
 		exit(2);
 	}
 	while (fscanf(file, "%" SCNu64 " %" SCNu64, &at, &length) == 2)
-		for (uint64_t end = at + length; at < end && at + TAG_BYTES <= known.plain.size; at += TAG_BYTES, n++)
-			if (visit)
-				visit(known.plain.bytes + at, at);
-	fclose(file);
-	return n;
-}
-
-static void known_read(const char *plain, const char *ranges, const char *others)
-{
-	known.plain = map_open(plain);
-
-	const uint64_t total = each_group(ranges, NULL);
-
+		total += length / TAG_BYTES;
 	for (known.n_slots = 1024; known.n_slots < total * 2; known.n_slots *= 2)
 		;
 	known.slot = calloc(known.n_slots, sizeof(*known.slot));
-	if (!known.slot || known.plain.size / TAG_BYTES >= COMMON) {
+	if (!known.slot || known.plain.size / TAG_BYTES >= UINT32_MAX) {
 		fprintf(stderr, "find-plain: %s: too large\n", plain);
 		exit(2);
 	}
-	each_group(ranges, known_add);
-	if (others)
-		each_group(others, known_remove);
+	rewind(file);
+	while (fscanf(file, "%" SCNu64 " %" SCNu64, &at, &length) == 2)
+		for (uint64_t end = at + length; at < end && at + TAG_BYTES <= known.plain.size; at += TAG_BYTES)
+			if (group_is_telling(known.plain.bytes + at)) {
+				const uint64_t i = known_slot(known.plain.bytes + at);
+
+				known.n_groups += !known.slot[i];
+				known.slot[i] = at / TAG_BYTES + 1;
+			}
+	fclose(file);
 }
 
 /* --- the search ---------------------------------------------------------------------------------------------- */
@@ -144,10 +116,14 @@ static struct tag_key seeds[MAX_SEEDS];
 static unsigned n_seeds;
 static uint64_t n_found;
 
-static void found(uint64_t at, const char *what, uint64_t a, uint64_t b)
+static void found(uint64_t at, const uint8_t *bytes, const char *what, uint64_t a, uint64_t b)
 {
-	if (n_found++ < MAX_SHOWN)
-		printf("%#" PRIx64 ": %s %" PRIu64 " %#" PRIx64 "\n", at, what, a, b);
+	if (n_found++ >= MAX_SHOWN)
+		return;
+	printf("%#" PRIx64 ": %s %" PRIu64 " %#" PRIx64 ":", at, what, a, b);
+	for (unsigned i = 0; i < 8; i++)
+		printf(" %02x", bytes[i]);
+	printf("\n");
 }
 
 static void search_readable(const struct tag_key *key, const uint8_t *bytes, uint64_t length, uint64_t at)
@@ -159,7 +135,7 @@ static void search_readable(const struct tag_key *key, const uint8_t *bytes, uin
 
 		if (end - hit >= TAG_BYTES)
 			memcpy(place, hit + 8, 8);
-		found(at + (hit - bytes), "readable tag, file and byte", place[1], (uint64_t)place[0] * TAG_BYTES);
+		found(at + (hit - bytes), hit, "readable tag, file and byte", place[1], (uint64_t)place[0] * TAG_BYTES);
 		hit += sizeof(key->magic);
 	}
 }
@@ -171,12 +147,12 @@ static void search_aligned(const uint8_t *bytes, uint64_t length, uint64_t at)
 
 		for (unsigned s = 0; s < n_seeds; s++)
 			if (tag_read_scrambled(&seeds[s], bytes + i, &file, &group))
-				found(at + i, "scrambled tag, file and byte", file, (uint64_t)group * TAG_BYTES);
+				found(at + i, bytes + i, "scrambled tag, file and byte", file, (uint64_t)group * TAG_BYTES);
 		if (known.n_groups) {
 			const uint32_t number = known.slot[known_slot(bytes + i)];
 
-			if (number && !(number & COMMON))
-				found(at + i, "bytes of the plain image, group and byte", number - 1,
+			if (number)
+				found(at + i, bytes + i, "bytes of the plain image, group and byte", number - 1,
 				      (uint64_t)(number - 1) * TAG_BYTES);
 		}
 	}
@@ -206,27 +182,25 @@ static void search(const struct map *image)
 
 int main(int argc, char **argv)
 {
-	const char *plain = NULL, *ranges = NULL, *others = NULL;
+	const char *plain = NULL, *ranges = NULL;
 	int c;
 
-	while ((c = getopt(argc, argv, "s:p:r:x:")) != -1) {
+	while ((c = getopt(argc, argv, "s:p:r:")) != -1) {
 		if (c == 's' && n_seeds < MAX_SEEDS)
 			seeds[n_seeds++] = tag_key_of(strtoull(optarg, NULL, 0));
 		else if (c == 'p')
 			plain = optarg;
 		else if (c == 'r')
 			ranges = optarg;
-		else if (c == 'x')
-			others = optarg;
 		else
 			return 2;
 	}
 	if (argc - optind != 1 || !plain != !ranges || (!plain && n_seeds == 0)) {
-		fprintf(stderr, "usage: find-plain [-s SEED]... [-p PLAIN-IMAGE -r RANGES [-x OTHER-RANGES]] IMAGE\n");
+		fprintf(stderr, "usage: find-plain [-s SEED]... [-p PLAIN-IMAGE -r RANGES] IMAGE\n");
 		return 2;
 	}
 	if (plain)
-		known_read(plain, ranges, others);
+		known_read(plain, ranges);
 	const struct map image = map_open(argv[optind]);
 
 	search(&image);

@@ -143,7 +143,7 @@ use_sealed() {
 # full_cycle IMAGE CIPHER KEY-OPTION...: seals the set, uses the image, opens it again.  The image has been made
 # and filled.
 full_cycle() {
-	local image=$1 cipher=$2 name others
+	local image=$1 cipher=$2 name
 	shift 2
 	name=$cipher
 	[ "$cipher" = chacha20-poly1305 ] && name=chacha-poly1305
@@ -154,8 +154,6 @@ full_cycle() {
 	check_clean "$image"
 	cp --sparse=always "$image" "$tmp/plain.img"
 	layout ranges "$tmp/plain.img" data-member "${MEMBERS[@]}" >"$tmp/ranges"
-	# what stays plain: data of other subvolumes, and their leaves with inline data
-	mapfile -t others < <(layout classes "$tmp/plain.img" "${MEMBERS[@]}" | grep -oE '^tree:[0-9][0-9,]*')
 
 	crypt convert --encrypt -q --cipher "$cipher" "$@" --recursive "$image" "${SET[@]}" >"$tmp/sealing"
 	say "sealed: $(du -m "$tmp/plain.img" | cut -f1) MiB image, $(awk '{ n += $2 } END { print int(n / 1048576) }' "$tmp/ranges") MiB of data"

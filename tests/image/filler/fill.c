@@ -82,7 +82,8 @@ void put(int fd, uint32_t file, uint64_t at, uint64_t length, enum style style)
 		const uint64_t last = (at + part - 1) / TAG_BYTES;
 
 		for (uint64_t g = first; g <= last; g++)
-			tag_write(&key, file, g, style == SCRAMBLED, bytes + (g - first) * TAG_BYTES);
+			/* Half of the readable form is scrambled: else streams compressed under two seeds would be alike. */
+			tag_write(&key, file, g, style == SCRAMBLED || g % 2, bytes + (g - first) * TAG_BYTES);
 		if (pwrite(fd, bytes + at % TAG_BYTES, part, at) != (ssize_t)part)
 			die("write of %llu bytes at %llu", (unsigned long long)part, (unsigned long long)at);
 		at += part;
