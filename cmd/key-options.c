@@ -18,7 +18,7 @@ static struct {
 
 struct poptOption options_key[] = {
 	{ "key-file", 'd', POPT_ARG_STRING, &opt.key_file, 0, "the exact bytes of FILE (-: standard input) are the secret", "FILE" },
-	{ "keyfile-size", 'l', POPT_ARG_LONGLONG, &opt.size, 0, "use only this many bytes of the key file", "BYTES" },
+	{ "keyfile-size", '\0', POPT_ARG_LONGLONG, &opt.size, 0, "use only this many bytes of the key file", "BYTES" },
 	{ "keyfile-offset", 0, POPT_ARG_LONGLONG, &opt.offset, 0, "skip this many bytes of the key file", "BYTES" },
 	{ "passphrase-file", 0, POPT_ARG_STRING, &opt.passphrase_file, 0,
 	  "the passphrase is in FILE (-: standard input); one newline at its end is left out", "FILE" },
