@@ -354,7 +354,9 @@ static bool continue_finish(struct conversion *c, enum convert_goal goal, struct
 	c->header.epoch = le64(c->state.epoch);
 	c->journal.sequence = le64(c->state.sequence);
 	memcpy(c->journal.last_mac, c->state.journal_mac, sizeof(c->journal.last_mac));
-	return check_goal(c, goal, err) && (c->direction == CRYPT_TO_PLAIN || take_header(c, err)) && finish_run(c, err);
+	/* An old state put back would name places that may be in use by now: what is wiped must be free. */
+	return check_goal(c, goal, err) && reserve_places(c, err) && (c->direction == CRYPT_TO_PLAIN || take_header(c, err)) &&
+	       finish_run(c, err);
 }
 
 static void report(struct conversion *c)
@@ -367,19 +369,19 @@ static void report(struct conversion *c)
 	memcpy(c->plan->seal_fingerprint, c->header.seal, sizeof(c->plan->seal_fingerprint));
 }
 
-static bool go_on(struct conversion *c, const struct crypt_state_tail *tail, enum convert_goal goal, const struct convert_key *key,
-		  struct error *err)
+static bool go_on(struct conversion *c, enum convert_goal goal, const struct convert_key *key, struct error *err)
 {
 	cleanup_domain struct domain *domain = NULL;
+	struct crypt_state_tail tail;
 
-	if (!state_open_domain(c->volume, tail, key, &domain, err))
+	if (!state_open(c->volume, key, &tail, &domain, err))
 		return false;
 	c->header = domain->header;
 	c->schedule = domain->schedule;
 	domain->schedule = NULL;
-	c->state = tail->disk;
+	c->state = tail.disk;
 	if (!check_state(c, err) ||
-	    !(tail->phase >= CRYPT_PHASE_FINISH ? continue_finish(c, goal, err) : continue_replayed(c, goal, err)))
+	    !(tail.phase >= CRYPT_PHASE_FINISH ? continue_finish(c, goal, err) : continue_replayed(c, goal, err)))
 		return false;
 	report(c);
 	return true;
@@ -395,21 +397,43 @@ static bool restore_primary(struct volume *volume, const struct convert_ui *ui, 
 	return volume_write_supers(volume, &disk, err);
 }
 
+/* A domain in the root tree that is half converted, or that nobody can read. */
+static bool any_unfinished(struct volume *volume, bool *any, struct error *err)
+{
+	uint16_t *numbers = NULL;
+	size_t n = 0;
+
+	*any = false;
+	if (!domain_numbers(volume, &numbers, &n, err))
+		return false;
+	for (size_t i = 0; i < n && !*any; i++) {
+		cleanup_domain struct domain *domain = NULL;
+		struct error unread;
+
+		*any = !domain_read(volume, numbers[i], &domain, &unread) || domain->header.state != CRYPT_STATE_SEALED;
+	}
+	free(numbers);
+	return true;
+}
+
 /*
  * A decryption that had wiped the copies of its key slots, and not yet cleared the superblocks: no key can be checked, but where the
- * domain has no crypt items any more there is nothing left that could be undone or lost.
+ * domain has no crypt items any more there is nothing left that could be undone or lost.  Nobody vouches for this tail: one that
+ * contradicts another copy, or the domains there are, is not believed.
  */
-static bool clear_without_key(struct volume *volume, const struct crypt_state_tail *tail, enum convert_goal goal, bool *cleared,
-			      struct error *err)
+static bool clear_without_key(struct volume *volume, const struct crypt_state_tail *tail, unsigned copy, enum convert_goal goal,
+			      bool *cleared, struct error *err)
 {
 	const struct conversion c = { .volume = volume, .state = tail->disk, .direction = tail->direction, .phase = tail->phase };
 	struct domain *domain = NULL;
 	struct error why;
-	struct disk_superblock disk = volume->super.disk;
+	bool unfinished;
 
 	*cleared = false;
-	if (tail->phase != CRYPT_PHASE_FINISHED || tail->direction != CRYPT_TO_PLAIN)
+	if (tail->phase != CRYPT_PHASE_FINISHED || tail->direction != CRYPT_TO_PLAIN || !state_is_unanimous(volume, tail))
 		return true;
+	if (!volume_use_copy(volume, copy, err))
+		return false;
 	if (domain_read_unfinished(volume, &domain, &why) || domain_read(volume, tail->domain, &domain, &why)) {
 		domain_free(domain);
 		return true;
@@ -417,8 +441,15 @@ static bool clear_without_key(struct volume *volume, const struct crypt_state_ta
 	/* Items that cannot be read are items all the same. */
 	if (why.kind != ERROR_NOT_FOUND)
 		return true;
+	if (!any_unfinished(volume, &unfinished, err))
+		return false;
+	if (unfinished)
+		return true;
 	if (!check_goal(&c, goal, err))
 		return false;
+
+	struct disk_superblock disk = volume->super.disk;
+
 	memset(disk.tail, 0, sizeof(disk.tail));
 	disk.incompat_flags = to_le64(le64(disk.incompat_flags) & ~INCOMPAT_CRYPT_UNFINISHED);
 	*cleared = true;
@@ -441,14 +472,11 @@ bool convert_continue(struct volume *volume, enum convert_goal goal, const struc
 			return state_error("the state of the unfinished conversion cannot be read");
 		return error_set(err, ERROR_REFUSED, "there is no unfinished conversion");
 	}
-	/* The superblock that carries the newest state is the one that counts, and its chunk tree. */
-	if (!volume_use_copy(volume, (unsigned)(copy - volume->copy), err))
-		return false;
-	if (!clear_without_key(volume, &tail, goal, &cleared, err))
+	if (!clear_without_key(volume, &tail, (unsigned)(copy - volume->copy), goal, &cleared, err))
 		return false;
 	if (cleared)
 		return true;
-	ok = go_on(&c, &tail, goal, key, err);
+	ok = go_on(&c, goal, key, err);
 	conversion_close(&c);
 	return ok;
 }

@@ -65,12 +65,14 @@ bool state_clear(struct conversion *c, bool verity, struct error *err) must_use;
 /* The newest tail among the valid superblock copies whose bit is set; NULL: none.  Not authenticated. */
 const struct super_copy *state_newest(const struct volume *volume, struct crypt_state_tail *tail, struct error *err);
 
+/* Do all copies whose bit is set carry this tail? */
+bool state_is_unanimous(const struct volume *volume, const struct crypt_state_tail *tail);
 /*
- * Opens the domain of the unfinished conversion: from the copies beside the trees, or, where those are wiped, from the root tree.
- * volume->super must be the copy that carries the tail.
+ * The newest tail that the key vouches for: a changed copy does not stand in the way of a good one.  Opens the domain, from the copies
+ * beside the trees, or, where those are wiped, from the root tree; volume->super is the copy that carries the tail afterwards.
  */
-bool state_open_domain(struct volume *volume, const struct crypt_state_tail *tail, const struct convert_key *key, struct domain **domain,
-		       struct error *err) must_use;
+bool state_open(struct volume *volume, const struct convert_key *key, struct crypt_state_tail *tail, struct domain **domain,
+		struct error *err) must_use;
 
 /* --- commit.c: records and batches --- */
 /* Have the crypt items left the root tree (and everything is plain)? */

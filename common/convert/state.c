@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "common/volume/warn.h"
+
 static struct disk_crypt_range to_disk(const struct crypt_range *range)
 {
 	return (struct disk_crypt_range){ to_le64(range->logical), to_le64(range->length) };
@@ -168,7 +170,17 @@ bool state_clear(struct conversion *c, bool verity, struct error *err)
 	return volume_write_supers(volume, &disk, err);
 }
 
-const struct super_copy *state_newest(const struct volume *volume, struct crypt_state_tail *tail, struct error *err)
+/* Is the tail of this copy, byte for byte, that of one whose bit in tried is set? */
+static bool is_tried(const struct volume *volume, unsigned copy, unsigned tried)
+{
+	for (unsigned i = 0; i < SUPER_COPIES; i++) {
+		if (tried & 1u << i && memcmp(volume->copy[i].super.disk.tail, volume->copy[copy].super.disk.tail, SUPER_TAIL_SIZE) == 0)
+			return true;
+	}
+	return false;
+}
+
+static const struct super_copy *newest_but(const struct volume *volume, unsigned tried, struct crypt_state_tail *tail, struct error *err)
 {
 	const struct super_copy *newest = NULL;
 
@@ -177,7 +189,7 @@ const struct super_copy *state_newest(const struct volume *volume, struct crypt_
 		struct crypt_state_tail read;
 
 		if (!copy->exists || !copy->valid || !(copy->super.incompat & INCOMPAT_CRYPT_UNFINISHED) ||
-		    copy->super.generation != volume->super.generation)
+		    copy->super.generation != volume->super.generation || is_tried(volume, i, tried))
 			continue;
 		if (!crypt_state_read(copy->super.disk.tail, &read, err))
 			continue;
@@ -190,8 +202,26 @@ const struct super_copy *state_newest(const struct volume *volume, struct crypt_
 	return newest;
 }
 
-bool state_open_domain(struct volume *volume, const struct crypt_state_tail *tail, const struct convert_key *key,
-		       struct domain **domain, struct error *err)
+const struct super_copy *state_newest(const struct volume *volume, struct crypt_state_tail *tail, struct error *err)
+{
+	return newest_but(volume, 0, tail, err);
+}
+
+bool state_is_unanimous(const struct volume *volume, const struct crypt_state_tail *tail)
+{
+	for (unsigned i = 0; i < SUPER_COPIES; i++) {
+		const struct super_copy *copy = &volume->copy[i];
+
+		if (copy->exists && copy->valid && copy->super.incompat & INCOMPAT_CRYPT_UNFINISHED &&
+		    memcmp(copy->super.disk.tail, &tail->disk, sizeof(tail->disk)) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* The domain of the tail in use: from the copies beside the trees, or, where those are wiped, from the root tree. */
+static bool open_domain(struct volume *volume, const struct crypt_state_tail *tail, const struct convert_key *key,
+			struct domain **domain, struct error *err)
 {
 	if (!domain_read_unfinished(volume, domain, err)) {
 		struct error other;
@@ -201,4 +231,45 @@ bool state_open_domain(struct volume *volume, const struct crypt_state_tail *tai
 			return false;
 	}
 	return domain_open(*domain, key->secret, key->volume_key, key->slot, err);
+}
+
+static bool try_copy(struct volume *volume, unsigned copy, const struct crypt_state_tail *tail, const struct convert_key *key,
+		     struct domain **domain, struct error *err)
+{
+	bool authentic = false;
+
+	*domain = NULL;
+	if (volume_use_copy(volume, copy, err) && open_domain(volume, tail, key, domain, err) &&
+	    state_is_authentic((*domain)->schedule, &tail->disk, &authentic, err) && !authentic)
+		error_set(err, ERROR_STATE, "the state of the unfinished conversion fails authentication");
+	if (!authentic) {
+		domain_free(*domain);
+		*domain = NULL;
+	}
+	return authentic;
+}
+
+bool state_open(struct volume *volume, const struct convert_key *key, struct crypt_state_tail *tail, struct domain **domain,
+		struct error *err)
+{
+	struct error first = { 0 }, error;
+	const struct super_copy *copy;
+	unsigned tried = 0;
+
+	while ((copy = newest_but(volume, tried, tail, &error))) {
+		const unsigned n = (unsigned)(copy - volume->copy);
+
+		error = (struct error){ 0 };
+		if (try_copy(volume, n, tail, key, domain, &error)) {
+			if (!state_is_unanimous(volume, tail))
+				volume_warn(volume, "the state of the unfinished conversion is damaged or older in one copy of the superblock: "
+					    "that in copy %u is used", n);
+			return true;
+		}
+		if (first.kind == ERROR_NONE)
+			first = error;
+		tried |= 1u << n;
+	}
+	*err = first;
+	return first.kind != ERROR_NONE ? false : error_set(err, ERROR_STATE, "the state of the unfinished conversion cannot be read");
 }

@@ -52,26 +52,19 @@ static unsigned percent(const struct crypt_state_tail *state)
 bool convert_status(struct volume *volume, const struct convert_key *key, struct convert_status *status, struct error *err)
 {
 	cleanup_domain struct domain *domain = NULL;
-
-	const struct super_copy *copy;
+	struct error unread;	/* a tail beside a good one */
 
 	*status = (struct convert_status){ .damaged_primary = volume->copy[0].exists && !volume->copy[0].valid };
-	copy = state_newest(volume, &status->state, err);
-	if (!copy) {
+	if (!state_newest(volume, &status->state, &unread)) {
 		if (volume->super.incompat & INCOMPAT_CRYPT_UNFINISHED)
 			return error_set(err, ERROR_STATE, "the state of the unfinished conversion cannot be read");
 		status->unfinished = status->damaged_primary;
 		return true;
 	}
 	status->unfinished = true;
-	if (key) {
-		if (!volume_use_copy(volume, (unsigned)(copy - volume->copy), err) ||
-		    !state_open_domain(volume, &status->state, key, &domain, err) ||
-		    !state_is_authentic(domain->schedule, &status->state.disk, &status->authenticated, err))
-			return false;
-		if (!status->authenticated)
-			return error_set(err, ERROR_STATE, "the state of the unfinished conversion fails authentication");
-	}
+	if (key && !state_open(volume, key, &status->state, &domain, err))
+		return false;
+	status->authenticated = key != NULL;
 	look_at_journal(volume, &status->state);
 	status->percent = percent(&status->state);
 	return true;

@@ -90,6 +90,32 @@ refuses() {
 	unchanged disk.img
 }
 
+# poke COPY AT: changes a byte of one copy of the superblock, which has a valid checksum all the same
+poke() {
+	python3 - $1 $2 <<'END'
+import struct, sys
+copy, at = int(sys.argv[1], 0), int(sys.argv[2], 0)
+with open("disk.img", "r+b") as file:
+    file.seek(copy)
+    block = bytearray(file.read(4096))
+    block[at] ^= 1
+    crc = 0xffffffff
+    for byte in block[32:]:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    block[:4] = struct.pack("<I", crc ^ 0xffffffff)
+    file.seek(copy)
+    file.write(block)
+END
+}
+
+# vouched: with a key, the state is authentic, and a changed copy is warned of
+vouched() {
+	btrfs-crypt convert --status disk.img --key-file key > out 2> err
+	[ $? -eq 7 ] && grep -q '^unfinished conversion$' out && grep -q 'warning: .*copy' err || { bad "$1"; cat out err; }
+}
+
 same
 interrupt INT convert --encrypt disk.img / $how
 looks encrypt "to sealed" "--resume"
@@ -111,6 +137,21 @@ quiet btrfs-crypt convert --encrypt disk.img / $how
 interrupt TERM convert --decrypt disk.img / --key-file key
 looks decrypt "to plain text" "--decrypt --resume"
 refuses 9 convert --resume disk.img --key-file key
+# The tail of one copy says something else, or claims to be newer: the other one counts.  Of both: nobody does.
+primary=0x10000 mirror=0x4000000 digest=0xedb sequence=0xe3c
+for copy in $primary $mirror; do
+	for at in $digest $sequence; do
+		poke $copy $at
+		vouched "a changed copy of the state keeps the other one from being used"
+		poke $copy $at
+	done
+done
+poke $primary $digest
+poke $mirror $digest
+rm -f disk.img.sum
+unchanged disk.img
+refuses 12 convert --decrypt --resume disk.img --key-file key
+poke $mirror $digest
 quiet btrfs-crypt convert --abort disk.img --key-file key
 quiet btrfs-crypt verify disk.img / --key-file key
 quiet btrfs-crypt convert --decrypt disk.img / --key-file key
