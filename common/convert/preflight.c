@@ -149,14 +149,18 @@ static uint64_t journal_slot_wanted(const struct scan *scan, uint64_t least)
 	return want;
 }
 
-static bool take_place(struct allocator *allocator, uint64_t want, uint64_t least, struct crypt_range *place, struct error *err)
+static bool take_places(struct allocator *allocator, unsigned n, uint64_t want, uint64_t least, struct crypt_range *place,
+			struct error *err)
 {
-	struct free_range range;
+	struct free_range range[CRYPT_JOURNAL_SLOTS];
 
-	if (!allocator_find_journal(allocator, want, least, &range, err) ||
-	    !allocator_reserve(allocator, range.logical, range.length, err))
-		return false;
-	*place = (struct crypt_range){ range.logical, range.length };
+	if (!allocator_find_journals(allocator, n, want, least, range, err))
+		return error_prefix(err, "no room for the journal");
+	for (unsigned i = 0; i < n; i++) {
+		if (!allocator_reserve(allocator, range[i].logical, range[i].length, err))
+			return error_prefix(err, "no room for the journal");
+		place[i] = (struct crypt_range){ range[i].logical, range[i].length };
+	}
 	return true;
 }
 
@@ -167,9 +171,6 @@ bool preflight_places(struct allocator *allocator, const struct scan *scan, stru
 	const uint64_t least = blocks > JOURNAL_SLOT_LEAST ? blocks : JOURNAL_SLOT_LEAST;
 	const uint64_t want = journal_slot_wanted(scan, least);
 
-	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++) {
-		if (!take_place(allocator, want, least, &slot[i], err))
-			return error_prefix(err, "no room for the journal");
-	}
-	return take_place(allocator, KEYS_AREA_SIZE, KEYS_AREA_SIZE, keys, err) || error_prefix(err, "no room for the journal");
+	return take_places(allocator, CRYPT_JOURNAL_SLOTS, want, least, slot, err) &&
+	       take_places(allocator, 1, KEYS_AREA_SIZE, KEYS_AREA_SIZE, keys, err);
 }

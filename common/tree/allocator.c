@@ -156,24 +156,58 @@ static bool find_in_groups(const struct allocator *allocator, uint64_t type, uin
 	return false;
 }
 
+/* n ranges of this length, or none: those found first are out of the way of the next ones meanwhile. */
+static bool find_all(struct allocator *allocator, unsigned n, uint64_t length, struct free_range *range, bool *all, struct error *err)
+{
+	unsigned n_found = 0;
+	bool ok = true;
+
+	while (ok && n_found < n) {
+		uint64_t found;
+
+		if (!find_in_groups(allocator, GROUP_DATA, length, &found) && !find_in_groups(allocator, GROUP_METADATA, length, &found))
+			break;
+		ok = ranges_add(&allocator->reserved, found, length, err);
+		if (ok)
+			range[n_found++] = (struct free_range){ found, length };
+	}
+	*all = n_found == n;
+	while (n_found > 0) {
+		struct error failed;
+
+		n_found--;
+		if (!ranges_subtract(&allocator->reserved, range[n_found].logical, length, &failed)) {
+			*err = failed;
+			ok = false;
+		}
+	}
+	return ok;
+}
+
+bool allocator_find_journals(struct allocator *allocator, unsigned n, uint64_t want, uint64_t least, struct free_range *range,
+			     struct error *err)
+{
+	for (uint64_t length = want;; length = length / 2 / JOURNAL_ALIGNMENT * JOURNAL_ALIGNMENT) {
+		bool all;
+
+		if (length < least)
+			length = least;
+		if (!find_all(allocator, n, length, range, &all, err))
+			return false;
+		if (all)
+			return true;
+		if (length == least)
+			break;
+	}
+	if (n == 1)
+		return error_set(err, ERROR_NO_SPACE, "no free range of %" PRIu64 " bytes for the journal", least);
+	return error_set(err, ERROR_NO_SPACE, "no %u free ranges of %" PRIu64 " bytes for the journal", n, least);
+}
+
 bool allocator_find_journal(struct allocator *allocator, uint64_t want, uint64_t least, struct free_range *range,
 			    struct error *err)
 {
-	uint64_t length = want, found;
-
-	while (true) {
-		if (find_in_groups(allocator, GROUP_DATA, length, &found) ||
-		    find_in_groups(allocator, GROUP_METADATA, length, &found)) {
-			*range = (struct free_range){ found, length };
-			return true;
-		}
-		if (length <= least)
-			break;
-		length = length / 2 > least ? length / 2 / JOURNAL_ALIGNMENT * JOURNAL_ALIGNMENT : least;
-		if (length < least)
-			length = least;
-	}
-	return error_set(err, ERROR_NO_SPACE, "no free range of %" PRIu64 " bytes for the journal", least);
+	return allocator_find_journals(allocator, 1, want, least, range, err);
 }
 
 /* --- tree blocks ------------------------------------------------------------ */

@@ -40,6 +40,10 @@ bool allocator_reserve(struct allocator *allocator, uint64_t logical, uint64_t l
 bool allocator_find_journal(struct allocator *allocator, uint64_t want, uint64_t least, struct free_range *range,
 			    struct error *err) must_use;
 
+/* n of them, of one length: the shortest decides how much a record holds, so that a longer one beside it would only be in the way. */
+bool allocator_find_journals(struct allocator *allocator, unsigned n, uint64_t want, uint64_t least, struct free_range *range,
+			     struct error *err) must_use;
+
 /* A free tree block in a metadata or mixed group (never system, never on a superblock stripe, never a block freed before). */
 bool allocator_take_block(struct allocator *allocator, uint64_t *logical, struct error *err) must_use;
 /* Undoes the last take that is not undone yet: in reverse order it cannot fail. */

@@ -252,6 +252,27 @@ static void shrinks_a_journal(void **state)
 	assert_true(range.length < MIB);
 }
 
+/* Together they get what all of them can have: the first one must not take the place of the others. */
+static void finds_journals_of_one_length(void **state)
+{
+	struct free_range range[3], more;
+
+	(void)state;
+	open_image(200 * MIB, "--mixed -n 4096");
+	ok(allocator_find_journals(allocator, 3, 1024 * MIB, MIB, range, &err));
+	for (unsigned i = 0; i < 3; i++) {
+		check_journal(&range[i], range[0].length);
+		ok(allocator_reserve(allocator, range[i].logical, range[i].length, &err));
+	}
+	while (allocator_find_journal(allocator, MIB, MIB, &more, &err))
+		ok(allocator_reserve(allocator, more.logical, more.length, &err));
+	assert_false(allocator_find_journals(allocator, 2, MIB, MIB, range, &err));
+	assert_string_equal(err.text, "no 2 free ranges of 1048576 bytes for the journal");
+	/* What could not be had together is free as before. */
+	ok(allocator_find_journal(allocator, MIB, 64 * KIB, &more, &err));
+	ok(allocator_reserve(allocator, more.logical, more.length, &err));
+}
+
 static void reserves_only_what_is_free(void **state)
 {
 	struct tree tree;
@@ -441,6 +462,7 @@ int main(void)
 		test(journals_keep_off_freed_blocks),
 		test(finds_places_for_journals),
 		test(shrinks_a_journal),
+		test(finds_journals_of_one_length),
 		test(reserves_only_what_is_free),
 		test(knows_what_is_allocated),
 		test(finds_data_extents),
