@@ -109,9 +109,41 @@ void json_name(struct json_object *object, const char *name, const void *bytes, 
 	json_hex(object, hex_name, bytes, len);
 }
 
+/* A character that must not reach a terminal, as JSON may write every one: two escapes where it takes two UTF-16 units. */
+static void put_escape(uint32_t c, FILE *out)
+{
+	if (c >= 0x10000) {
+		fprintf(out, "\\u%04" PRIx32, 0xd800 + ((c - 0x10000) >> 10));
+		c = 0xdc00 + ((c - 0x10000) & 0x3ff);
+	}
+	fprintf(out, "\\u%04" PRIx32, c);
+}
+
+/* json-c escapes what JSON wants escaped; the controls above 0x7e, and what hides or turns text round, it lets through. */
 void json_print(struct json_object *line, FILE *out)
 {
-	fputs(need((void *)json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)), out);
+	const char *text = need((void *)json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	const char *pending = text, *const end = text + strlen(text);
+
+	for (const char *at = text; at < end;) {
+		uint32_t c;
+		bool shows;
+
+		if ((unsigned char)*at < 0x7f) {
+			at++;
+			continue;
+		}
+
+		const size_t n = utf8_next(at, (size_t)(end - at), &c, &shows);
+
+		if (n > 0 && !shows) {
+			fwrite(pending, 1, (size_t)(at - pending), out);
+			put_escape(c, out);
+			pending = at + n;
+		}
+		at += n > 0 ? n : 1;	/* all text in it is UTF-8 */
+	}
+	fwrite(pending, 1, (size_t)(end - pending), out);
 	fputc('\n', out);
 	json_object_put(line);
 }

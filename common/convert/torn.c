@@ -31,5 +31,6 @@ bool torn_complete(struct unit_cipher *cipher, uint32_t index, const uint8_t tag
 		memcpy(bytes, want_sealed ? ciphertext : plain, CRYPT_BLOCK);
 	secret_wipe(stream, sizeof(stream));
 	secret_wipe(plain, sizeof(plain));
+	secret_wipe(ciphertext, sizeof(ciphertext));	/* what was assumed to be one may be plain text */
 	return ok;
 }

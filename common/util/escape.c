@@ -48,6 +48,14 @@ static size_t utf8_char(const uint8_t *bytes, size_t left, uint32_t *c)
 	return len;
 }
 
+size_t utf8_next(const void *bytes, size_t len, uint32_t *character, bool *shows)
+{
+	const size_t taken = utf8_char(bytes, len, character);
+
+	*shows = taken > 0 && !is_hidden(*character);
+	return taken;
+}
+
 size_t escape_text(const void *bytes, size_t len, char *text, size_t size)
 {
 	static const char digit[] = "0123456789abcdef";

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Most bytes that the escaped form of len bytes takes, the final NUL included. */
 #define ESCAPED_SIZE(len) (4 * (size_t)(len) + 1)
@@ -21,6 +22,12 @@ size_t escape_text(const void *bytes, size_t len, char *text, size_t size);
 
 /* The same in new memory; NULL where there is none. */
 char *escape_new(const void *bytes, size_t len);
+
+/*
+ * The first character of len > 0 bytes: how many bytes it takes, 0 where they are not well-formed UTF-8.  *shows: escape_text()
+ * leaves it as it is, but for the backslash.
+ */
+size_t utf8_next(const void *bytes, size_t len, uint32_t *character, bool *shows);
 
 /* Is this well-formed UTF-8 without NUL?  (It may still need escaping.) */
 bool utf8_is_valid(const void *bytes, size_t len);

@@ -56,11 +56,23 @@ static void names_keep_their_bytes(void **state)
 			"\"nul\":\"a\\\\x00b\",\"nul_hex\":\"610062\",\"text\":\"\\\\xff\"}\n");
 }
 
+/* U+009B begins a control sequence on a terminal, U+202E turns the line round, U+E0041 does not show; a JSON reader gets them back. */
+static void nothing_reaches_a_terminal(void **state)
+{
+	struct json_object *line = json_line();
+
+	(void)state;
+	json_name(line, "name", "a\xc2\x9b" "31m\x7f\x1b\xe2\x80\xae\xf3\xa0\x81\x81z\xc3\xa9", 18);
+	json_name(line, "also\x7f", "", 0);
+	prints_as(line, "{\"name\":\"a\\u009b31m\\u007f\\u001b\\u202e\\udb40\\udc41z\xc3\xa9\",\"also\\u007f\":\"\"}\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_line_in_the_order_of_adding),
 		cmocka_unit_test(names_keep_their_bytes),
+		cmocka_unit_test(nothing_reaches_a_terminal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
