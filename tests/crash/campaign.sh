@@ -21,7 +21,7 @@ if [ -n "${CRASH_STATES:-}" ]; then
 fi
 
 # A sealed image that a kernel has gone on using: extents and leaves have moved, a snapshot was made.
-cp --sparse=always "$tmp/dup.img" "$tmp/used.img"
+crash_image "$tmp/used.img" 400M -m dup -d single -n 4096
 crypt convert --encrypt -q --volume-key-file "$tmp/vk" --shared=include --recursive "$tmp/used.img" "${CRASH_SET[@]}" >"$tmp/sealing"
 image_mount "$tmp/used.img" "$tmp/mnt"
 btrfs -q subvolume snapshot "$tmp/mnt/target" "$tmp/mnt/later"
