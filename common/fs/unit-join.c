@@ -6,6 +6,8 @@
 
 /* How many blocks of an extent may be damaged before it is no longer recognised. */
 #define CONFIRM_BLOCKS 16u
+/* Of units with one hint: the hints of a real domain hardly ever meet, those of a hostile one could all be the same. */
+#define HINT_TRIES 64u
 
 /* Is what lies at address the plain text of block i? */
 static bool block_is_plain(struct volume *volume, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address,
@@ -123,12 +125,14 @@ static size_t index_find(const struct index_entry *index, size_t n, uint64_t val
 	return low;
 }
 
-/* Tries every group that the index has under value. */
+/* Tries the groups that the index has under value. */
 static bool try_index(struct joining *join, const struct index_entry *index, size_t n, uint64_t value,
 		      const struct scan_extent *extent, bool *joined, struct error *err)
 {
+	const size_t first = index_find(index, n, value);
+
 	*joined = false;
-	for (size_t i = index_find(index, n, value); i < n && index[i].value == value && !*joined; i++) {
+	for (size_t i = first; i < n && i - first < HINT_TRIES && index[i].value == value && !*joined; i++) {
 		if (!try_group(join, index[i].group, extent, joined, err))
 			return false;
 	}
