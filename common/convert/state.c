@@ -219,15 +219,17 @@ bool state_is_unanimous(const struct volume *volume, const struct crypt_state_ta
 	return true;
 }
 
-/* The domain of the tail in use: from the copies beside the trees, or, where those are wiped, from the root tree. */
+/*
+ * The domain of the tail in use: from the copies beside the trees; where those are wiped or damaged, or the tail leads elsewhere, from the
+ * root tree.
+ */
 static bool open_domain(struct volume *volume, const struct crypt_state_tail *tail, const struct convert_key *key,
 			struct domain **domain, struct error *err)
 {
 	if (!domain_read_unfinished(volume, domain, err)) {
 		struct error other;
 
-		if (tail->phase != CRYPT_PHASE_FINISHED || tail->direction != CRYPT_TO_SEALED ||
-		    !domain_read(volume, tail->domain, domain, &other))
+		if ((err->kind != ERROR_KEY_HEADER && err->kind != ERROR_STATE) || !domain_read(volume, tail->domain, domain, &other))
 			return false;
 	}
 	return domain_open(*domain, key->secret, key->volume_key, key->slot, err);
