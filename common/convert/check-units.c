@@ -68,21 +68,27 @@ static bool check_unit(void *context, const struct crypt_unit *unit, uint64_t pl
 	return true;
 }
 
+static bool check_extent(struct checking *checking, struct error *err)
+{
+	struct conversion *c = checking->c;
+	const struct unit_group *group = unit_map_at(c->units, checking->extent->logical);
+
+	return !group || unit_map_visit(c->units, group, check_unit, checking, err);
+}
+
 static bool ignore_csums(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)
 {
 	(void)context, (void)logical, (void)n_sectors, (void)csums, (void)err;
 	return true;
 }
 
-/* The csum tree is rewritten as well: where it cannot be read, that must be known now. */
-static bool check_extent(struct checking *checking, struct error *err)
+bool csums_readable(struct conversion *c, struct error *err)
 {
-	struct conversion *c = checking->c;
-	const struct unit_group *group = unit_map_at(c->units, checking->extent->logical);
-
-	if (!csum_lookup(c->volume, checking->extent->logical, checking->extent->length, ignore_csums, NULL, err))
-		return false;
-	return !group || unit_map_visit(c->units, group, check_unit, checking, err);
+	for (size_t i = 0; i < c->scan->n_extents; i++) {
+		if (!csum_lookup(c->volume, c->scan->extent[i].logical, c->scan->extent[i].length, ignore_csums, NULL, err))
+			return false;
+	}
+	return true;
 }
 
 bool units_check(struct conversion *c, struct error *err)

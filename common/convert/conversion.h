@@ -144,6 +144,8 @@ bool conversion_take_domain(struct conversion *c, struct domain *domain, uint64_
 /* --- check-units.c --- */
 /* Reads every unit of the scan's extents: ERROR_CORRUPT with the file's name where a block is authentic on no mirror. */
 bool units_check(struct conversion *c, struct error *err) must_use;
+/* The csum tree is rewritten along with the data: where it cannot be read, that must be known before anything is changed. */
+bool csums_readable(struct conversion *c, struct error *err) must_use;
 
 /* --- csum-update.c --- */
 /* Replaces the stored checksums of [logical, +len) by those of bytes; sectors without one stay without. */

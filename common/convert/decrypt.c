@@ -111,7 +111,7 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 		return error_set(err, ERROR_STATE, "the domain's header says that its conversion has not finished");
 	if (!domain_view_check_named(domain, &c->list, subvolume, err) ||
 	    !conversion_take_domain(c, domain, UNIT_PLACE_END, true, &check, &changed, err) || !refuse_sharers(c, err) ||
-	    !units_check(c, err) || !plan_fill(c, err) || !allocator_open(c->volume, &c->allocator, err) ||
+	    !csums_readable(c, err) || !units_check(c, err) || !plan_fill(c, err) || !allocator_open(c->volume, &c->allocator, err) ||
 	    !preflight_places(c->allocator, c->scan, &keys, slot, err))
 		return false;
 	return options->dry_run || (begin(c, domain, changed, &keys, slot, err) && conversion_run(c, err));
