@@ -117,6 +117,8 @@ struct survey {
 bool survey_run(const struct scan *scan, struct survey *survey, struct error *err) must_use;
 
 /* --- the phases, each in its direction; they go on from c->cursor --- */
+/* How many items of each kind there will be, into c->header. */
+void structure_count(struct conversion *c, size_t n_slots);
 bool structure_build(struct conversion *c, const struct disk_crypt_slot *slots, size_t n_slots, struct error *err) must_use;	/* first record */
 bool structure_continue(struct conversion *c, struct error *err) must_use;
 bool structure_cut(struct conversion *c, struct error *err) must_use;	/* root items back, crypt items out, freed */

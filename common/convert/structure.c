@@ -80,7 +80,7 @@ out:
 }
 
 /* How many items there will be of each kind: the header says so from the beginning. */
-static void count_items(struct conversion *c, size_t n_slots)
+void structure_count(struct conversion *c, size_t n_slots)
 {
 	const uint32_t node_size = c->volume->super.node_size;
 	struct unit_packer packer = { .scan = c->scan, .item_max = crypt_item_max(node_size) };
@@ -105,7 +105,6 @@ bool structure_build(struct conversion *c, const struct disk_crypt_slot *slots, 
 	struct disk_crypt_seal seal;
 	struct transaction *tx;
 
-	count_items(c, n_slots);
 	if (!transaction_begin(c->volume, c->allocator, &tx, err))
 		return false;
 	crypt_seal_write(&no_seal, &seal);
