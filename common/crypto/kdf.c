@@ -122,6 +122,13 @@ static bool calibrate_argon2id(struct kdf_cost *cost, unsigned milliseconds, str
 	};
 	double one_pass;	/* of probe.memory_kib */
 
+	/* Nobody seals with a slot that can be guessed at, by mistake or not. */
+	if (cost->memory_kib && cost->memory_kib < least)
+		return error_set(err, ERROR_REFUSED, "Argon2id with %" PRIu32 " KiB of memory, a new slot has at least %" PRIu32,
+				 cost->memory_kib, least);
+	if (cost->passes && cost->passes < NEW_PASSES_LEAST)
+		return error_set(err, ERROR_REFUSED, "Argon2id with %" PRIu32 " passes, a new slot has at least %u", cost->passes,
+				 NEW_PASSES_LEAST);
 	if (cost->memory_kib && cost->passes)
 		return kdf_check(cost, err);
 	if (!measure(&probe, &one_pass, err))

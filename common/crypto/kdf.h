@@ -27,7 +27,7 @@ struct kdf_cost {
 /*
  * Fills what is 0 so that one derivation takes about milliseconds on this machine: Argon2id with 64 to 128 MiB
  * (never more than half of what is available) and at least 3 passes; PBKDF2 with at least 1000 iterations.
- * What the caller set is checked against the bounds for creating and kept.
+ * What the caller set is checked against the bounds for creating (at least 64 MiB, where there are as many, and 3 passes) and kept.
  */
 bool kdf_calibrate(struct kdf_cost *cost, unsigned milliseconds, struct error *err) must_use;
 

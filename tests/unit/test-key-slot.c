@@ -260,16 +260,16 @@ static void calibrates_within_the_bounds(void **state)
 
 static void calibrating_keeps_what_was_asked_for(void **state)
 {
-	struct kdf_cost cost = { .kdf = KDF_ARGON2ID, .memory_kib = 9, .passes = 1 };
+	struct kdf_cost cost = { .kdf = KDF_ARGON2ID, .memory_kib = (64 << 10) + 1, .passes = 3 };
 	struct error err = { 0 };
 
 	(void)state;
 	assert_true(kdf_calibrate(&cost, 1000, &err));
-	assert_int_equal(cost.memory_kib, 9);
-	assert_int_equal(cost.passes, 1);
-	cost = (struct kdf_cost){ .kdf = KDF_ARGON2ID, .memory_kib = 8 };
+	assert_int_equal(cost.memory_kib, (64 << 10) + 1);
+	assert_int_equal(cost.passes, 3);
+	cost = (struct kdf_cost){ .kdf = KDF_ARGON2ID, .memory_kib = 64 << 10 };
 	assert_true(kdf_calibrate(&cost, 1, &err));
-	assert_int_equal(cost.memory_kib, 8);
+	assert_int_equal(cost.memory_kib, 64 << 10);
 	assert_true(cost.passes >= 3);
 	cost = (struct kdf_cost){ .kdf = KDF_ARGON2ID, .passes = 5 };
 	assert_true(kdf_calibrate(&cost, 1, &err));
@@ -282,10 +282,12 @@ static void calibrating_keeps_what_was_asked_for(void **state)
 	assert_int_equal(cost.kdf, KDF_NONE);
 }
 
-static void calibrating_refuses_what_could_not_be_read(void **state)
+static void calibrating_refuses_what_could_not_be_read_or_is_cheap(void **state)
 {
 	static const struct kdf_cost bad[] = {
 		{ .kdf = KDF_ARGON2ID, .memory_kib = 4 },
+		{ .kdf = KDF_ARGON2ID, .memory_kib = 16 << 10, .passes = 3 },
+		{ .kdf = KDF_ARGON2ID, .memory_kib = 64 << 10, .passes = 2 },
 		{ .kdf = KDF_ARGON2ID, .memory_kib = (1 << 20) + 1 },
 		{ .kdf = KDF_ARGON2ID, .memory_kib = 4, .passes = 3 },
 		{ .kdf = KDF_ARGON2ID, .memory_kib = 64, .passes = 65 },
@@ -317,7 +319,7 @@ int main(void)
 		cmocka_unit_test(refuses_hostile_costs_before_taking_memory),
 		cmocka_unit_test(calibrates_within_the_bounds),
 		cmocka_unit_test(calibrating_keeps_what_was_asked_for),
-		cmocka_unit_test(calibrating_refuses_what_could_not_be_read),
+		cmocka_unit_test(calibrating_refuses_what_could_not_be_read_or_is_cheap),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);
