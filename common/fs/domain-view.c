@@ -27,7 +27,10 @@ static const struct crypt_member *member_by_uuid(const struct domain *domain, co
 	return NULL;
 }
 
-/* The member that a subvolume is, or descends from by snapshots; 0: none that the chain reaches. */
+/*
+ * The member that a subvolume of the domain is, or descends from by snapshots; 0: none that the chain reaches.  Where the chain is broken and
+ * there is only one member, it is that one.
+ */
 static uint64_t source_of(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume)
 {
 	const struct crypt_member *member = member_by_id(domain, subvolume->id);
@@ -40,7 +43,7 @@ static uint64_t source_of(const struct domain *domain, const struct subvolume_li
 			return member->id;
 		subvolume = subvolume_by_uuid(list, subvolume->root.parent_uuid);
 	}
-	return 0;
+	return domain->n_members == 1 ? domain->members[0].id : 0;
 }
 
 static bool has_tag(const struct domain *domain, const struct subvolume *subvolume)
