@@ -7,14 +7,17 @@
 need_root
 need_crypt
 
-campaign=${BUILD:-$PROJECT/build}/tests/crash/campaign
-[ -x "$campaign" ] || fail "$campaign does not exist: run make tools"
+campaign=${BUILD:-$PROJECT/build}/tests/crash/campaign eat_metadata=${BUILD:-$PROJECT/build}/tests/image/eat-metadata
+[ -x "$campaign" ] && [ -x "$eat_metadata" ] || fail "$campaign does not exist: run make tools"
 mkdir "$tmp/out"
 head -c 32 /dev/urandom >"$tmp/vk"
 
 crash_image "$tmp/mixed.img" 68M --mixed -n 4096
 crash_image "$tmp/dup.img" 114M -m dup -d single -n 4096 --csum xxhash
-images=("$tmp/mixed.img" "$tmp/dup.img")
+# without room for the crypt items: a metadata chunk is added
+crash_image "$tmp/starved.img" 114M -m single -d single -n 4096
+"$eat_metadata" "$tmp/starved.img" $((1 << 18)) >"$tmp/eat"
+images=("$tmp/mixed.img" "$tmp/dup.img" "$tmp/starved.img")
 if [ -n "${CRASH_STATES:-}" ]; then
 	MOUNT_OPTIONS=space_cache=v1 crash_image "$tmp/large-nodes.img" 160M -m dup -d single -n 65536 --csum sha256 -R ^free-space-tree
 	images+=("$tmp/large-nodes.img")

@@ -61,6 +61,10 @@ static bool read_super(struct reading *reading, struct error *err)
 	disk[0].root_level = 0;
 	disk[0].cache_generation = to_le64(0);
 	disk[0].bytes_used = to_le64(0);
+	/* A metadata chunk that was added stays: tree_check_used() compares these too. */
+	disk[0].chunk_root = to_le64(0);
+	disk[0].chunk_root_level = 0;
+	disk[0].dev_item.bytes_used = to_le64(0);
 	reading->content->super = XXH64(&disk[0], sizeof(disk[0]), 0);
 	return true;
 }

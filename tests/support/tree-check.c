@@ -216,6 +216,88 @@ static bool check_free_space(struct volume *volume, const struct allocator *allo
 	return true;
 }
 
+/* --- chunks and devices ------------------------------------------------------------------ */
+
+/* Each stripe is a device extent. */
+static bool check_stripes(const struct tree *tree, const struct chunk *chunk, struct error *err)
+{
+	for (unsigned i = 0; i < chunk_n_mirrors(chunk); i++) {
+		const struct key key = { chunk->stripe[i].devid, KEY_DEV_EXTENT, chunk->stripe[i].physical };
+		cleanup_tree_iter struct tree_iter iter = { 0 };
+		struct disk_dev_extent disk;
+		bool found;
+
+		if (!tree_find(tree, &key, &iter, &found, err))
+			return false;
+		if (!found || iter.item.left != sizeof(disk))
+			return wrong("chunk %" PRIu64 ": its stripe at %" PRIu64 " is no device extent", chunk->logical, key.offset);
+		memcpy(&disk, iter.item.at, sizeof(disk));
+		if (le64(disk.chunk_tree) != CHUNK_TREE_ID || le64(disk.chunk_objectid) != FIRST_CHUNK_TREE_ID ||
+		    le64(disk.chunk_offset) != chunk->logical || le64(disk.length) != chunk->length)
+			return wrong("device extent at %" PRIu64 " is not that of chunk %" PRIu64, key.offset, chunk->logical);
+	}
+	return true;
+}
+
+static bool count_items(const struct tree *tree, uint64_t objectid, uint8_t type, size_t *n, struct error *err)
+{
+	const struct key first = { objectid, type, 0 };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+
+	*n = 0;
+	if (!tree_seek(tree, &first, &iter, err))
+		return false;
+	for (; iter.valid && iter.key.objectid == objectid && iter.key.type == type; (*n)++) {
+		if (!tree_next(&iter, err))
+			return false;
+	}
+	return true;
+}
+
+/* The device's bytes, in its item and in the superblock's copy of that. */
+static bool check_device_item(const struct tree *tree, uint64_t used, struct error *err)
+{
+	const struct superblock *super = &tree->volume->super;
+	const struct key key = { DEV_ITEMS_ID, KEY_DEV_ITEM, super->devid };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	bool found;
+
+	if (!tree_find(tree, &key, &iter, &found, err))
+		return false;
+	if (!found || iter.item.left != sizeof(super->disk.dev_item))
+		return wrong("device %" PRIu64 " has no item", super->devid);
+	if (memcmp(iter.item.at, &super->disk.dev_item, sizeof(super->disk.dev_item)) != 0)
+		return wrong("device %" PRIu64 ": the superblock has another item", super->devid);
+	return le64(super->disk.dev_item.bytes_used) == used ||
+	       wrong("device %" PRIu64 ": %" PRIu64 " bytes used, its chunks take %" PRIu64, super->devid,
+		     le64(super->disk.dev_item.bytes_used), used);
+}
+
+static bool check_chunks(struct volume *volume, struct error *err)
+{
+	struct tree chunks, devices;
+	uint64_t used = 0;
+	size_t n_stripes = 0, n;
+
+	if (!tree_open(volume, CHUNK_TREE_ID, &chunks, err) || !tree_open(volume, DEV_TREE_ID, &devices, err))
+		return false;
+	for (size_t i = 0; i < volume->n_chunks; i++) {
+		if (!check_stripes(&devices, &volume->chunks[i], err))
+			return false;
+		n_stripes += chunk_n_mirrors(&volume->chunks[i]);
+		used += chunk_n_mirrors(&volume->chunks[i]) * volume->chunks[i].length;
+	}
+	if (!count_items(&chunks, FIRST_CHUNK_TREE_ID, KEY_CHUNK_ITEM, &n, err))
+		return false;
+	if (n != volume->n_chunks)
+		return wrong("chunk tree: %zu chunks, %zu are known", n, volume->n_chunks);
+	if (!count_items(&devices, volume->super.devid, KEY_DEV_EXTENT, &n, err))
+		return false;
+	if (n != n_stripes)
+		return wrong("device tree: %zu extents, the chunks have %zu stripes", n, n_stripes);
+	return check_device_item(&chunks, used, err);
+}
+
 static bool check(struct volume *volume, bool exact, struct error *err)
 {
 	struct allocator *allocator;
@@ -226,7 +308,7 @@ static bool check(struct volume *volume, bool exact, struct error *err)
 	for (size_t i = 0; i < allocator_n_groups(allocator); i++)
 		used += allocator_group(allocator, i)->used;
 
-	bool ok = check_free_space(volume, allocator, err) && check_blocks(volume, exact, err);
+	bool ok = check_free_space(volume, allocator, err) && check_blocks(volume, exact, err) && check_chunks(volume, err);
 
 	if (ok && used != volume->super.bytes_used)
 		ok = wrong("superblock: %" PRIu64 " bytes used, the groups say %" PRIu64, volume->super.bytes_used, used);
@@ -264,7 +346,8 @@ static bool add_block(void *context, struct block *block, bool *descend, struct 
 
 bool tree_fingerprint(struct volume *volume, uint64_t *sum, struct error *err)
 {
-	static const uint64_t ids[] = { ROOT_TREE_ID, EXTENT_TREE_ID, CHUNK_TREE_ID, FREE_SPACE_TREE_ID, BLOCK_GROUP_TREE_ID };
+	static const uint64_t ids[] = { ROOT_TREE_ID, EXTENT_TREE_ID, CHUNK_TREE_ID, DEV_TREE_ID, FREE_SPACE_TREE_ID,
+					BLOCK_GROUP_TREE_ID };
 	struct tree tree;
 
 	*sum = XXH64(&volume->super.disk, sizeof(volume->super.disk), volume->super.bytes_used + volume->super.root_level);
