@@ -174,17 +174,40 @@ static bool unsealed(const struct checking *checking, const struct tree *tree, u
 	return ok || error_hint(err, "--accept-unsealed takes them as they are");
 }
 
+/* No tag failure is ever accepted. */
+static bool damaged_payload(const struct checking *checking, const struct tree *tree, uint64_t inode, uint64_t first, uint64_t last,
+			    struct error *err)
+{
+	char *label = file_label(checking->view->list, tree, inode);
+	bool ok;
+
+	if (!label)
+		return error_memory(err);
+	ok = differs(checking->options, false, label, err, "bytes %" PRIu64 " to %" PRIu64 " are in no inline unit that verifies: damaged",
+		     first, last);
+	free(label);
+	return ok;
+}
+
 static bool check_payload(void *context, const struct scan_block *leaf, const struct inline_payload *payload, struct error *err)
 {
 	const struct checking *checking = context;
 	const struct domain_view *view = checking->view;
+	const struct tree *tree = &view->scan->tree[leaf->member];
+	const uint64_t last = payload->offset + payload->bytes.left - 1;
+	struct inline_payload own = *payload;
 	struct crypt_inline_unit unit;
-	bool found;
+	bool found, had;
 
-	if (!inline_map_find(view->inlines, view->domain->schedule, payload, true, &unit, NULL, &found, err))
+	own.root = view->source[leaf->member];
+	if (!inline_map_find(view->inlines, view->domain->schedule, &own, true, &unit, NULL, &found, err))
 		return false;
-	return found || unsealed(checking, &view->scan->tree[leaf->member], payload->inode, payload->offset,
-				 payload->offset + payload->bytes.left - 1, "are in no inline unit: written later, or damaged", err);
+	if (found)
+		return true;
+	if (!inline_map_has(view->inlines, &own, &had, err))
+		return false;
+	return had ? damaged_payload(checking, tree, payload->inode, payload->offset, last, err) :
+		     unsealed(checking, tree, payload->inode, payload->offset, last, "are in no inline unit: written later, or damaged", err);
 }
 
 struct extent_check {

@@ -57,17 +57,18 @@ static bool bad_bytes(const struct request *r, uint64_t from, uint64_t to, const
 	return false;
 }
 
+/* damaged: it was sealed, and its tag fails; that is never accepted. */
 static bool bad_inline(const struct domain_reader *reader, const struct tree *subvolume, uint64_t inode, const struct file_extent *e,
-		       struct error *err)
+		       bool damaged, struct error *err)
 {
 	char *label = file_label(reader->view.list, subvolume, inode);
 
 	if (!label)
 		return error_memory(err);
-	error_set(err, ERROR_CORRUPT, "%.300s: its %zu bytes in the tree are in no inline unit: written later, or damaged", label,
-		  e->payload.left);
+	error_set(err, ERROR_CORRUPT, "%.300s: its %zu bytes in the tree are in no inline unit%s", label, e->payload.left,
+		  damaged ? " that verifies: damaged" : ": written later, or damaged");
 	free(label);
-	return error_hint(err, "--accept-unsealed takes them as they are");
+	return !damaged && error_hint(err, "--accept-unsealed takes them as they are");
 }
 
 /* --- units ---------------------------------------------------------------------------------------------------- */
@@ -219,10 +220,11 @@ static bool reader_read_inline(struct extent_source *source, const struct tree *
 			       const struct file_extent *e, uint8_t *out, struct error *err)
 {
 	struct domain_reader *reader = (struct domain_reader *)source;
-	struct inline_payload payload = { .kind = INLINE_DATA, .inode = inode, .offset = file_offset, .bytes = e->payload };
+	struct inline_payload payload = { .kind = INLINE_DATA, .inode = inode, .offset = file_offset, .bytes = e->payload,
+					  .root = reader->view.source[0] };
 	struct crypt_inline_unit unit;
 	uint32_t mode;
-	bool found;
+	bool found, had;
 
 	if (e->payload.left == 0)
 		return true;
@@ -234,8 +236,10 @@ static bool reader_read_inline(struct extent_source *source, const struct tree *
 		return false;
 	if (found)
 		return true;
-	if (!reader->accept_unsealed)
-		return bad_inline(reader, subvolume, inode, e, err);
+	if (!inline_map_has(reader->view.inlines, &payload, &had, err))
+		return false;
+	if (had || !reader->accept_unsealed)
+		return bad_inline(reader, subvolume, inode, e, had, err);
 	return plain_source.read_inline(&plain_source, subvolume, inode, file_offset, e, out, err);
 }
 

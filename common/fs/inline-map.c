@@ -172,37 +172,12 @@ static bool matches(const struct crypt_inline_unit *unit, const struct key_sched
 	return true;
 }
 
-/* The first unit from entry low on that is right for the payload; root: only units of this one, 0: any. */
-static bool find_from(const struct inline_map *map, size_t low, uint64_t root, const struct key_schedule *schedule,
-		      const struct inline_payload *payload, bool is_sealed, struct crypt_inline_unit *unit, uint8_t *out, bool *found,
-		      struct error *err)
+/* The first entry that may be of the payload. */
+static size_t first_entry(const struct inline_map *map, const struct inline_payload *payload)
 {
 	const uint64_t wanted = offset_kind(payload->offset, payload->kind);
-
-	*found = false;
-	for (; low < map->n && map->entry[low].inode == payload->inode && map->entry[low].offset_kind == wanted && !*found; low++) {
-		if (!unit_at(map, map->entry[low].place, unit, err))
-			return false;
-		if (!unit->sealed || unit->inode != payload->inode || unit->offset != payload->offset ||
-		    unit->kind != payload->kind || unit->length != payload->bytes.left || (root != 0 && unit->root != root))
-			continue;
-		if (!matches(unit, schedule, payload, is_sealed, out, found, err))
-			return false;
-	}
-	return true;
-}
-
-bool inline_map_find(const struct inline_map *map, const struct key_schedule *schedule, const struct inline_payload *payload,
-		     bool is_sealed, struct crypt_inline_unit *unit, uint8_t *out, bool *found, struct error *err)
-{
-	const uint64_t wanted = offset_kind(payload->offset, payload->kind);
-	uint8_t *scratch = out ? out : malloc(payload->bytes.left);
 	size_t low = 0, high = map->n;
-	bool ok;
 
-	*found = false;
-	if (!scratch)
-		return error_memory(err);
 	while (low < high) {
 		const size_t middle = low + (high - low) / 2;
 		const struct inline_entry *entry = &map->entry[middle];
@@ -212,6 +187,46 @@ bool inline_map_find(const struct inline_map *map, const struct key_schedule *sc
 		else
 			high = middle;
 	}
+	return low;
+}
+
+static bool is_entry_of(const struct inline_map *map, size_t at, const struct inline_payload *payload)
+{
+	return at < map->n && map->entry[at].inode == payload->inode &&
+	       map->entry[at].offset_kind == offset_kind(payload->offset, payload->kind);
+}
+
+/* Was the payload sealed with this unit, as far as can be said without the tag?  root: only units of this one, 0: any. */
+static bool is_unit_of(const struct crypt_inline_unit *unit, const struct inline_payload *payload, uint64_t root)
+{
+	return unit->sealed && unit->inode == payload->inode && unit->offset == payload->offset && unit->kind == payload->kind &&
+	       unit->length == payload->bytes.left && (root == 0 || unit->root == root);
+}
+
+/* The first unit from entry low on that is right for the payload. */
+static bool find_from(const struct inline_map *map, size_t low, uint64_t root, const struct key_schedule *schedule,
+		      const struct inline_payload *payload, bool is_sealed, struct crypt_inline_unit *unit, uint8_t *out, bool *found,
+		      struct error *err)
+{
+	*found = false;
+	for (; is_entry_of(map, low, payload) && !*found; low++) {
+		if (!unit_at(map, map->entry[low].place, unit, err) ||
+		    (is_unit_of(unit, payload, root) && !matches(unit, schedule, payload, is_sealed, out, found, err)))
+			return false;
+	}
+	return true;
+}
+
+bool inline_map_find(const struct inline_map *map, const struct key_schedule *schedule, const struct inline_payload *payload,
+		     bool is_sealed, struct crypt_inline_unit *unit, uint8_t *out, bool *found, struct error *err)
+{
+	const size_t low = first_entry(map, payload);
+	uint8_t *scratch = out ? out : malloc(payload->bytes.left);
+	bool ok;
+
+	*found = false;
+	if (!scratch)
+		return error_memory(err);
 	ok = find_from(map, low, payload->root, schedule, payload, is_sealed, unit, scratch, found, err) &&
 	     (*found || payload->root == 0 || find_from(map, low, 0, schedule, payload, is_sealed, unit, scratch, found, err));
 	if (!out) {
@@ -219,6 +234,19 @@ bool inline_map_find(const struct inline_map *map, const struct key_schedule *sc
 		free(scratch);
 	}
 	return ok;
+}
+
+bool inline_map_has(const struct inline_map *map, const struct inline_payload *payload, bool *has, struct error *err)
+{
+	*has = false;
+	for (size_t at = first_entry(map, payload); payload->root != 0 && is_entry_of(map, at, payload) && !*has; at++) {
+		struct crypt_inline_unit unit;
+
+		if (!unit_at(map, map->entry[at].place, &unit, err))
+			return false;
+		*has = is_unit_of(&unit, payload, payload->root);
+	}
+	return true;
 }
 
 bool inode_mode(struct mode_memory *memory, const struct tree *subvolume, uint64_t inode, uint32_t *mode, struct error *err)

@@ -52,6 +52,12 @@ bool inline_payload_of(const struct key *key, struct cursor item, uint32_t mode,
 bool inline_map_find(const struct inline_map *map, const struct key_schedule *schedule, const struct inline_payload *payload,
 		     bool is_sealed, struct crypt_inline_unit *unit, uint8_t *out, bool *found, struct error *err) must_use;
 
+/*
+ * Was a payload of this kind, inode, offset and length sealed in payload->root?  The kernel does not rewrite what is sealed, so one for
+ * which inline_map_find() finds nothing is then damaged, not written later.
+ */
+bool inline_map_has(const struct inline_map *map, const struct inline_payload *payload, bool *has, struct error *err) must_use;
+
 /* Every inline unit of the domain, in order of place. */
 typedef bool inline_visit(void *context, const struct crypt_inline_unit *unit, uint64_t place, struct error *err);
 bool inline_visit_all(struct volume *volume, uint16_t domain, inline_visit *visit, void *context, struct error *err) must_use;
