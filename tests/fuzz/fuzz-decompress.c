@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	const uint8_t sizes = fuzz_choice(&input);
 	const uint32_t sector_size = 4096u << sizes % 5;
 	/* Whole sectors, and inline extents of odd lengths. */
-	const size_t out_len = sizes & 0x80 ? (sizes & 0x7f) + 1 : (1 + sizes % 8) * 4096u;
+	const size_t out_len = sizes & 0x80 ? (sizes & 0x7fu) + 1 : (1 + sizes % 8) * 4096u;
 	uint8_t *out = malloc(out_len);
 	struct error err = { 0 };
 
