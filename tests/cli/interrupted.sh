@@ -117,7 +117,11 @@ vouched() {
 }
 
 same
+# hints TEXT: the last interrupt said how to go on
+hints() { grep -qF "hint: $1" err || { bad "no hint '$1'"; tail -n 3 err; }; }
+
 interrupt INT convert --encrypt disk.img / $how
+hints '`btrfs-crypt convert --resume` goes on, `--abort` undoes'
 looks encrypt "to sealed" "--resume"
 refuses 9 convert --decrypt --resume disk.img --key-file key
 quiet btrfs-crypt convert --abort disk.img --key-file key
@@ -127,6 +131,7 @@ same
 interrupt TERM convert --encrypt disk.img / $how
 interrupt INT convert --resume disk.img --key-file key
 interrupt INT convert --abort disk.img --key-file key
+hints '`btrfs-crypt convert --abort` goes on'
 looks encrypt "back to plain text" "--decrypt --resume"
 refuses 9 convert --resume disk.img --key-file key
 refuses 9 convert --encrypt --resume disk.img --key-file key
