@@ -37,6 +37,9 @@ static struct map map_open(const char *path)
 	return map;
 }
 
+static struct tag_key seeds[MAX_SEEDS];
+static unsigned n_seeds;
+
 /* --- what is searched for besides tags: groups of the plain image, by their number in it ---------------------- */
 
 static struct {
@@ -53,12 +56,16 @@ static uint64_t group_hash(const uint8_t *group)
 	return tag_mix(half[0] ^ tag_mix(half[1] + 0x9e3779b97f4a7c15));
 }
 
-/* Groups that any file may hold say nothing: fewer than five different bytes. */
+/* Tags are found without this, and groups that any file may hold (fewer than five different bytes) say nothing. */
 static bool group_is_telling(const uint8_t *group)
 {
 	uint8_t seen[TAG_BYTES];
+	uint32_t file, number;
 	unsigned n = 0;
 
+	for (unsigned s = 0; s < n_seeds; s++)
+		if (memcmp(group, &seeds[s].magic, sizeof(seeds[s].magic)) == 0 || tag_read_scrambled(&seeds[s], group, &file, &number))
+			return false;
 	for (unsigned i = 0; i < TAG_BYTES && n < 5; i++)
 		if (!memchr(seen, group[i], n))
 			seen[n++] = group[i];
@@ -90,7 +97,8 @@ static void known_read(const char *plain, const char *ranges)
 		exit(2);
 	}
 	while (fscanf(file, "%" SCNu64 " %" SCNu64, &at, &length) == 2)
-		total += length / TAG_BYTES;
+		for (uint64_t end = at + length; at < end && at + TAG_BYTES <= known.plain.size; at += TAG_BYTES)
+			total += group_is_telling(known.plain.bytes + at);
 	for (known.n_slots = 1024; known.n_slots < total * 2; known.n_slots *= 2)
 		;
 	known.slot = calloc(known.n_slots, sizeof(*known.slot));
@@ -112,8 +120,6 @@ static void known_read(const char *plain, const char *ranges)
 
 /* --- the search ---------------------------------------------------------------------------------------------- */
 
-static struct tag_key seeds[MAX_SEEDS];
-static unsigned n_seeds;
 static uint64_t n_found;
 
 static void found(uint64_t at, const uint8_t *bytes, const char *what, uint64_t a, uint64_t b)

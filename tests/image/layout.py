@@ -23,7 +23,7 @@ import sys
 
 SUPER_AT = (64 << 10, 64 << 20, 256 << 30)
 BLOCK = 4096
-JOURNAL_MOST = 32 << 20
+JOURNAL_MOST = 3 * (32 << 20) + (1 << 20)       # three slots, and the place of header and key slots
 # What a conversion may change: its data and leaves, the trees that describe them, free space of metadata and mixed groups, superblocks.
 MAY_CHANGE = {"super", "data-member", "leaf-member", "meta-free", "tree:ROOT_TREE", "tree:EXTENT_TREE", "tree:CSUM_TREE",
               "tree:FREE_SPACE_TREE", "tree:BLOCK_GROUP_TREE", "new-chunk"}
@@ -191,7 +191,7 @@ def changed_blocks(before, after):
         if a[at:at + step] != b[at:at + step]:
             for block in range(at, min(at + step, len(a)), BLOCK):
                 if a[block:block + BLOCK] != b[block:block + BLOCK]:
-                    yield block
+                    yield block, b[block:block + BLOCK].count(0) == BLOCK
 
 
 def diff(before, after, members):
@@ -202,23 +202,28 @@ def diff(before, after, members):
     if new:
         allowed |= {"tree:CHUNK_TREE", "tree:DEV_TREE", "system-free"}
     count, first, journal = collections.Counter(), {}, set()
-    for at in changed_blocks(before, after):
+    for at, wiped in changed_blocks(before, after):
         start, _, name, logical = was.find(at)
         if name == "unallocated" and any(s <= at < s + length for s, length in new):
             name = "new-chunk"
-        if name == "data-free":
+        if name == "data-free":     # the journal was there: nothing of it may be left
             journal.add(logical + at - start)
+            name = name if wiped else "data-free, not wiped"
         count[name] += 1
         first.setdefault(name, at)
     areas = []
-    for at in sorted(journal):      # the journal has two slots
-        if not areas or at >= areas[-1] + JOURNAL_MOST:
-            areas.append(at)
+    for at in sorted(journal):      # [start, end) of each changed run
+        if areas and at == areas[-1][1]:
+            areas[-1][1] = at + BLOCK
+        else:
+            areas.append([at, at + BLOCK])
     good = True
     for name in sorted(count):
-        fine = name in allowed or (name == "data-free" and len(areas) <= 2)
+        fine = name in allowed or (name == "data-free" and sum(end - start for start, end in areas) <= JOURNAL_MOST)
         good = good and fine
         print("%-24s %8d blocks changed%s" % (name, count[name], "" if fine else ", MUST NOT: first at %#x" % first[name]))
+    for start, end in areas:
+        print("%-24s %8d blocks changed from logical %#x" % ("  of data-free", (end - start) // BLOCK, start))
     return good
 
 

@@ -11,20 +11,21 @@ KEY=(--volume-key-file "$tmp/vk")
 image=$tmp/disk.img
 tool fill
 
+cat >"$tmp/within.py" <<'END'
+import resource, subprocess, sys, time
+begin = time.monotonic()
+status = subprocess.run(sys.argv[2:], stdin=subprocess.DEVNULL).returncode
+took, peak = time.monotonic() - begin, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print("%s: took %.1f s and %d KiB" % (" ".join(sys.argv[3:5]), took, peak))
+if took > float(sys.argv[1]) or peak > 256 << 10:
+    sys.exit("too much")
+sys.exit(status)
+END
+
 # within SECONDS COMMAND...: exit 0 in that time and in 256 MiB
 within() {
-	local most=$1
-	shift
-	expect_status 0 python3 - "$most" "$@" <<-'END'
-	import resource, subprocess, sys, time
-	begin = time.monotonic()
-	status = subprocess.run(sys.argv[2:], stdin=subprocess.DEVNULL).returncode
-	took, peak = time.monotonic() - begin, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-	print("took %.1f s and %d KiB" % (took, peak))
-	if took > float(sys.argv[1]) or peak > 256 << 10:
-	    sys.exit("too much: %s" % " ".join(sys.argv[2:]))
-	sys.exit(status)
-	END
+	expect_status 0 python3 "$tmp/within.py" "$@"
+	expect_text "$tmp/out" 'took .* KiB$'
 	say "$(tail -1 "$tmp/out")"
 }
 
@@ -73,9 +74,11 @@ stopped() {
 	wait "$pid" || status=$?
 	[ "$status" = 8 ] || { cat "$tmp/err"; fail "SIG$signal gave exit status $status, not 8"; }
 	expect_unchanged 7 "$image" crypt convert --status "$image"
-	say "SIG$signal: $(grep -oE '[0-9]+ ?%' "$tmp/out" | head -1)"
+	percent=$(grep -oE '[0-9]+ ?%' "$tmp/out" | head -1 | tr -d ' %')
+	say "SIG$signal at $percent %"
 }
 stopped INT "$BTRFS_CRYPT" convert --encrypt -q "${KEY[@]}" "$image" target
+[ "$percent" -lt 80 ] || fail "stopped soon after it began, and --status says $percent %"
 expect_no_mount "$image"
 expect_unchanged 7 "$image" crypt cat "${KEY[@]}" "$image" target inline/1
 expect_unchanged 7 "$image" crypt convert --encrypt -q "${KEY[@]}" "$image" target
