@@ -20,11 +20,10 @@ static bool is_zero(const uint8_t *bytes, size_t len)
 	return true;
 }
 
-static void print_plan_json(const char *what, const struct convert_plan *plan)
+static void print_counts_json(struct json_object *line, const struct convert_plan *plan)
 {
-	struct json_object *line = json_line(), *members = json_array();
+	struct json_object *members = json_array();
 
-	json_text(line, "result", what);
 	for (size_t i = 0; i < plan->n_members; i++) {
 		struct json_object *member = json_line();
 
@@ -43,6 +42,15 @@ static void print_plan_json(const char *what, const struct convert_plan *plan)
 	json_u64(line, "new_metadata_chunks", plan->n_new_chunks);
 	json_u64(line, "new_metadata_bytes", plan->new_chunk_bytes);
 	json_u64(line, "journal_bytes", plan->journal_bytes);
+}
+
+static void print_plan_json(const char *what, const struct convert_plan *plan)
+{
+	struct json_object *line = json_line();
+
+	json_text(line, "result", what);
+	if (plan->n_members)
+		print_counts_json(line, plan);
 	json_u64(line, "unwiped_free_bytes", plan->unwiped_free_bytes);
 	if (plan->key_tag[0])
 		json_text(line, "encryption", plan->key_tag);
@@ -56,7 +64,7 @@ static const char *plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
-static void print_plan_text(const char *what, const struct convert_plan *plan, bool planned_only)
+static void print_counts_text(const char *what, const struct convert_plan *plan)
 {
 	printf("%s: %zu subvolume%s, %" PRIu64 " extent%s, %" PRIu64 " bytes of data, %" PRIu64 " inline unit%s\n", what,
 	       plan->n_members, plural(plan->n_members), plan->n_extents, plural(plan->n_extents), plan->data_bytes,
@@ -66,6 +74,14 @@ static void print_plan_text(const char *what, const struct convert_plan *plan, b
 
 		printf("  %" PRIu64 " %s\n", member->id, member->path && member->path[0] ? member->path : "/");
 	}
+}
+
+static void print_plan_text(const char *what, const struct convert_plan *plan, bool planned_only)
+{
+	if (plan->n_members)
+		print_counts_text(what, plan);
+	else
+		printf("%s\n", what);
 	if (planned_only) {
 		printf("leaves to change: %" PRIu64 "\n", plan->n_leaves);
 		if (plan->metadata_needed)

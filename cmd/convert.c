@@ -338,6 +338,9 @@ static const char *result_word(const struct convert_plan *plan)
 {
 	if (opt.dry_run)
 		return opt.encrypt ? "would be sealed" : "would be unsealed";
+	/* Only cleaning up was left, or less. */
+	if (plan->n_members == 0)
+		return "finished";
 	return plan->key_tag[0] ? "sealed" : "unsealed";
 }
 

@@ -50,7 +50,7 @@ struct convert_plan_member {
 /* What --dry-run prints, and what a finished run reports. */
 struct convert_plan {
 	struct convert_plan_member *member;
-	size_t n_members;
+	size_t n_members;		/* 0: only cleaning up was left to do; nothing was counted */
 	uint64_t n_extents, data_bytes, n_inline_units, n_leaves, n_unit_items;
 	uint64_t metadata_needed, metadata_available;	/* bytes */
 	uint64_t metadata_missing;	/* what new metadata chunks must hold; 0: no chunk is added */
