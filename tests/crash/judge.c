@@ -79,20 +79,14 @@ bool judge_sealed(struct judge *judge, struct disk *disk, const char *way)
 	uint64_t at;
 	bool ok;
 
-	if (!content_read(disk, &measure->members, CONTENT_SEALED | judge->torn, &content, &err))
+	if (!content_read(disk, &measure->members, (judge->resealed ? 0 : CONTENT_SEALED) | judge->torn, &content, &err))
 		return bad(judge, way, "reading the sealed result: %s", err.text);
 
-	const char *differs = content_compare(&measure->sealed, &content);
+	const char *differs = content_compare(judge->resealed ? judge->resealed : &measure->sealed, &content);
 
 	if (differs)
-		return bad(judge, way, "%s is not what sealing without a power cut makes of it", differs);
-	if (judge->resealed) {
-		if (!content_read(disk, &measure->members, judge->torn, &content, &err))
-			return bad(judge, way, "reading the sealed result: %s", err.text);
-		differs = content_compare(judge->resealed, &content);
-		if (differs)
-			return bad(judge, way, "%s is not as it was before the decryption", differs);
-	}
+		return bad(judge, way, "%s is not %s", differs,
+			   judge->resealed ? "as it was before the decryption" : "what sealing without a power cut makes of it");
 	if (!leaks_none(measure->leaks, disk, &at))
 		return bad(judge, way, "plain text of the sealed set at byte %#" PRIx64, at);
 	if (!run_verify(disk, &measure->keys, &err))

@@ -161,7 +161,7 @@ struct leaks *leaks_learn(struct disk *plain, const struct members *members)
 
 	if (!leaks)
 		harness_fail("out of memory");
-	*leaks = (struct leaks){ .plain = plain, .n_slots = 4 << 20 };
+	*leaks = (struct leaks){ .plain = plain, .n_slots = 2 << 20 };
 	leaks->kind = calloc(plain->n_pages, 1);
 	leaks->group = calloc(leaks->n_slots, sizeof(*leaks->group));
 	leaks->filter = calloc(65536 / 8, 1);
