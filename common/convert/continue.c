@@ -268,15 +268,33 @@ static bool take_and_check(struct conversion *c, struct error *err)
 	       state_error("the subvolumes are not what they were when the conversion began");
 }
 
-/* Everything is sealed: the header alone, for the seal that people are shown. */
-static bool take_header(struct conversion *c, struct error *err)
+/* The subvolumes of the domain, whose leaves are read back. */
+static bool scan_domain(struct conversion *c, const struct domain *domain, struct error *err)
+{
+	uint64_t *ids = calloc(c->list.n ? c->list.n : 1, sizeof(*ids));
+	size_t n = 0;
+	bool ok;
+
+	if (!ids)
+		return error_memory(err);
+	for (size_t i = 0; i < c->list.n; i++) {
+		if (domain_has(domain, &c->list, &c->list.at[i]))
+			ids[n++] = c->list.at[i].id;
+	}
+	ok = scan_run(c->volume, ids, n, &c->scan, err);
+	free(ids);
+	return ok;
+}
+
+/* Everything is sealed: the header, for the seal that people are shown, and what has to be read back. */
+static bool take_finished(struct conversion *c, struct error *err)
 {
 	cleanup_domain struct domain *domain = NULL;
 
 	if (!read_domain(c, &domain, err))
 		return false;
 	c->header = domain->header;
-	return true;
+	return scan_domain(c, domain, err);
 }
 
 /* --- going on --------------------------------------------------------------------------------------------- */
@@ -334,7 +352,7 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 	ok = replay_load(c, &replay, err) && check_goal(c, goal, err) && subvolume_list_read(c->volume, &c->list, err) &&
 	     reserve_places(c, err) &&
 	     (conversion_is_cut(c->direction, c->phase, c->cursor) ||
-	      (c->phase >= CRYPT_PHASE_FINISH ? take_header(c, err) : take_and_check(c, err))) &&
+	      (c->phase >= CRYPT_PHASE_FINISH ? take_finished(c, err) : take_and_check(c, err))) &&
 	     replay_check(c, &replay, err) && replay_write(c, &replay, err) && join_again(c, err);
 	replay_free(&replay);
 	if (!ok)
@@ -355,7 +373,8 @@ static bool continue_finish(struct conversion *c, enum convert_goal goal, struct
 	c->journal.sequence = le64(c->state.sequence);
 	memcpy(c->journal.last_mac, c->state.journal_mac, sizeof(c->journal.last_mac));
 	/* An old state put back would name places that may be in use by now: what is wiped must be free. */
-	return check_goal(c, goal, err) && reserve_places(c, err) && (c->direction == CRYPT_TO_PLAIN || take_header(c, err)) &&
+	return check_goal(c, goal, err) && reserve_places(c, err) &&
+	       (c->direction == CRYPT_TO_PLAIN || (subvolume_list_read(c->volume, &c->list, err) && take_finished(c, err))) &&
 	       finish_run(c, err);
 }
 
