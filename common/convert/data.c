@@ -50,6 +50,31 @@ static bool seal_unit(struct batch *batch, const struct crypt_unit *unit, uint64
 	return batch_add(batch, address, &u, unit->blocks, err);
 }
 
+/* Block i in place: from this copy of it, or from whichever mirror has what was sealed; without checksums only the tag can tell. */
+static bool reseal_block(struct batch *batch, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, uint32_t i,
+			 uint8_t *block, uint8_t *tag, struct error *err)
+{
+	struct volume *volume = batch->c->volume;
+	const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
+	const struct chunk *chunk;
+	unsigned mirror = 0;
+
+	if (!volume_chunk(volume, at, &chunk, err))
+		return false;
+	for (;;) {
+		if (!unit_cipher_seal(cipher, i, block, CRYPT_BLOCK, block, tag, err))
+			return false;
+		if (secret_same(tag, unit->tags + (size_t)i * CRYPT_TAG_SIZE, CRYPT_TAG_SIZE))
+			return true;
+		while (mirror < chunk_n_mirrors(chunk) && !unit_mirror_read(volume, at, block, CRYPT_BLOCK, mirror))
+			mirror++;
+		if (mirror++ >= chunk_n_mirrors(chunk))
+			break;
+	}
+	batch->damaged = true;
+	return error_set(err, ERROR_CORRUPT, "the data at %#" PRIx64 " are not what was sealed", at);
+}
+
 /* Plain text becomes the ciphertext it was before: same nonce, and the tags must come out the same. */
 static bool reseal_unit(struct batch *batch, const struct crypt_unit *unit, uint64_t place, uint64_t address, struct error *err)
 {
@@ -64,15 +89,8 @@ static bool reseal_unit(struct batch *batch, const struct crypt_unit *unit, uint
 	    !unit_cipher_new(c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err))
 		return false;
 	for (uint32_t i = 0; i < unit->blocks; i++) {
-		uint8_t *block = data + (size_t)i * CRYPT_BLOCK, *tag = tags + (size_t)i * CRYPT_TAG_SIZE;
-
-		if (!unit_cipher_seal(cipher, i, block, CRYPT_BLOCK, block, tag, err))
+		if (!reseal_block(batch, cipher, unit, address, i, data + (size_t)i * CRYPT_BLOCK, tags + (size_t)i * CRYPT_TAG_SIZE, err))
 			return false;
-		if (!secret_same(tag, unit->tags + (size_t)i * CRYPT_TAG_SIZE, CRYPT_TAG_SIZE)) {
-			batch->damaged = true;
-			return error_set(err, ERROR_CORRUPT, "the data at %#" PRIx64 " are not what was sealed",
-					 address + (uint64_t)i * CRYPT_BLOCK);
-		}
 	}
 	return batch_add(batch, address, &unit->u, unit->blocks, err);
 }

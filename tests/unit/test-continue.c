@@ -12,6 +12,7 @@
 
 #include "common/convert/convert.h"
 #include "common/fs/scan.h"
+#include "tests/support/edit.h"
 #include "tests/unit/image.h"
 
 #define ok(call) do { \
@@ -23,6 +24,7 @@
 static struct image image;
 static struct secret *key;
 static bool broken;		/* nothing can be written */
+static unsigned stops_left;	/* safe points until it stops; 0: never */
 
 /* --- the device, and where it ends ---------------------------------------------------------------------------------- */
 
@@ -66,6 +68,12 @@ static void break_at_finish(void *context, const struct convert_progress *progre
 {
 	(void)context;
 	broken = broken || progress->phase == CRYPT_PHASE_FINISH;
+}
+
+static bool stop(void *context)
+{
+	(void)context;
+	return stops_left > 0 && --stops_left == 0;
 }
 
 static void flip(uint64_t at)
@@ -114,6 +122,20 @@ static void encrypt_until_finish(void)
 	convert_plan_free(&plan);
 }
 
+static void decrypt(unsigned stops)
+{
+	const struct convert_decrypt_options options = { .key = { .volume_key = key, .slot = -1 } };
+	const struct convert_ui ui = { .stop = stop, .batch_bytes = 4 * CRYPT_BLOCK };	/* a unit each */
+	cleanup_volume struct volume *volume = open_volume();
+	struct convert_plan plan = { 0 };
+	struct error err = { 0 };
+
+	stops_left = stops;
+	assert_true(convert_decrypt(volume, "/", &options, &ui, &plan, &err) == (stops == 0));
+	assert_int_equal(err.kind, stops ? ERROR_STOPPED : ERROR_NONE);
+	convert_plan_free(&plan);
+}
+
 /* A leaf of the sealed subvolume, and the data that are unsealed first: the last records of the journal have nothing of them. */
 static void places(uint64_t *leaf, uint64_t *data)
 {
@@ -140,6 +162,21 @@ static uint64_t place_on(uint64_t logical, unsigned mirror)
 	return chunk_physical(chunk, logical, mirror);
 }
 
+/* As for files without checksums. */
+static void drop_csums(void)
+{
+	const struct key first = { EXTENT_CSUM_ID, KEY_EXTENT_CSUM, 0 }, last = { EXTENT_CSUM_ID, KEY_EXTENT_CSUM, UINT64_MAX };
+	cleanup_volume struct volume *volume = open_volume();
+	struct allocator *allocator;
+	struct transaction *tx;
+
+	ok(allocator_open(volume, &allocator, err));
+	ok(transaction_begin(volume, allocator, &tx, err));
+	ok(tree_cut(tx, CSUM_TREE_ID, &first, &last, err));
+	ok(edit_commit(volume, tx, err));
+	allocator_close(allocator);
+}
+
 /* --- tests -------------------------------------------------------------------------------------------------------------- */
 
 static void cleaning_up_reads_every_leaf_back(void **state)
@@ -163,6 +200,24 @@ static void cleaning_up_reads_every_leaf_back(void **state)
 	convert_plan_free(&plan);
 }
 
+static void an_aborted_decryption_tries_every_mirror(void **state)
+{
+	struct convert_plan plan = { 0 };
+	uint64_t leaf, data;
+
+	(void)state;
+	drop_csums();
+	decrypt(4);
+	assert_int_equal(phase(), CRYPT_PHASE_STRUCTURE);
+	places(&leaf, &data);
+	flip(place_on(data, 0) + 77);
+	flip(place_on(data + CRYPT_BLOCK, 1) + 77);
+	go_on(CONVERT_ABORT, &plan);
+	assert_int_equal(plan.n_members, 1);
+	convert_plan_free(&plan);
+	decrypt(0);
+}
+
 static int make(void **state)
 {
 	(void)state;
@@ -184,6 +239,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cleaning_up_reads_every_leaf_back),
+		cmocka_unit_test(an_aborted_decryption_tries_every_mirror),
 	};
 
 	return cmocka_run_group_tests(tests, make, unmake);
