@@ -145,6 +145,7 @@ static void places(uint64_t *leaf, uint64_t *data)
 
 	ok(scan_run(volume, &top, 1, &scan, err));
 	assert_true(scan->n_leaves > 0 && scan->n_extents > 0);
+	*leaf = 0;
 	for (size_t i = 0; i < scan->n_blocks; i++) {
 		if (scan->block[i].level == 0)
 			*leaf = scan->block[i].logical;
