@@ -114,6 +114,9 @@ use_sealed() {
 	for one in target target-snap; do
 		expect_status 0 python3 "$IMAGE_TESTS/closed.py" "$mnt/$one"
 	done
+	for one in target target/nested target-snap empty; do
+		if touch "$mnt/$one/new" 2>/dev/null; then fail "$one is sealed and takes new files"; fi
+	done
 	btrfs property set -ts "$mnt/target" ro false
 	expect_status 0 python3 "$IMAGE_TESTS/closed.py" "$mnt/target"
 	say "closed: $(tail -1 "$tmp/out")"
