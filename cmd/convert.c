@@ -100,8 +100,10 @@ static bool ui_confirm(void *context, const char *question)
 	progress_clear(context);
 	fprintf(stderr, "%s  Go on? [y/N] ", question);
 	fflush(stderr);
-	if (poll(&input, 1, -1) != 1)
+	if (poll(&input, 1, -1) != 1) {
+		fputc('\n', stderr);
 		return false;
+	}
 
 	const ssize_t n = read(STDIN_FILENO, answer, sizeof(answer));
 
@@ -242,6 +244,23 @@ static bool confirm_volume_key(const struct convert_ui *ui, const struct key_inp
 	return error_set(err, ERROR_USAGE, "not confirmed; nothing was changed");
 }
 
+/* Nobody shall type a passphrase for a name that is misspelled. */
+static bool names_exist(struct volume *volume, const char *const *names, struct error *err)
+{
+	cleanup_subvolume_list struct subvolume_list list = { 0 };
+	const struct subvolume *subvolume;
+
+	if (key_input_given())
+		return true;
+	if (!subvolume_list_read(volume, &list, err))
+		return false;
+	for (size_t i = 0; names[i]; i++) {
+		if (!subvolume_find(&list, names[i], &subvolume, err))
+			return false;
+	}
+	return true;
+}
+
 static bool run_encrypt(const char *image, const char *const *names, const struct convert_ui *ui, struct convert_plan *plan,
 			struct error *err)
 {
@@ -252,7 +271,7 @@ static bool run_encrypt(const char *image, const char *const *names, const struc
 	if (!read_encrypt_options(&how, err))
 		return false;
 	/* Opened before asking, so that nobody types a new passphrase twice for an image that is refused. */
-	if (!image_open(image, !opt.dry_run, false, &volume, err))
+	if (!image_open(image, !opt.dry_run, false, &volume, err) || !names_exist(volume, names, err))
 		return false;
 	if (!key_input_read(!opt.dry_run, true, "New passphrase: ", &key, err) || !confirm_volume_key(ui, &key, err))
 		return false;
@@ -268,13 +287,14 @@ static struct convert_key convert_key_of(const struct key_input *key)
 	return (struct convert_key){ .secret = key->secret, .volume_key = key->volume_key, .slot = key->slot };
 }
 
-static bool run_decrypt(const char *image, const char *name, const struct convert_ui *ui, struct convert_plan *plan,
+static bool run_decrypt(const char *image, const char *const *names, const struct convert_ui *ui, struct convert_plan *plan,
 			struct error *err)
 {
 	cleanup_key_input struct key_input key = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 
-	if (!image_open(image, !opt.dry_run, false, &volume, err) || !key_input_read(true, false, "Passphrase: ", &key, err))
+	if (!image_open(image, !opt.dry_run, false, &volume, err) || !names_exist(volume, names, err) ||
+	    !key_input_read(true, false, "Passphrase: ", &key, err))
 		return false;
 
 	const struct convert_decrypt_options how = {
@@ -285,7 +305,7 @@ static bool run_decrypt(const char *image, const char *name, const struct conver
 	};
 
 	catch_signals();
-	return convert_decrypt(volume, name, &how, ui, plan, err);
+	return convert_decrypt(volume, names[0], &how, ui, plan, err);
 }
 
 /*
@@ -360,7 +380,7 @@ static bool run(const char *const *operand, struct error *err)
 	else if (opt.encrypt)
 		ok = run_encrypt(operand[0], operand + 1, &ui, &plan, err);
 	else
-		ok = run_decrypt(operand[0], operand[1], &ui, &plan, err);
+		ok = run_decrypt(operand[0], operand + 1, &ui, &plan, err);
 	progress_clear(&progress);
 	if (ok)
 		convert_print_plan(result_word(&plan), &plan, opt.dry_run);

@@ -98,6 +98,8 @@ static bool read_all(bool ask, bool verify, const char *prompt, struct key_input
 bool key_input_read(bool ask, bool verify, const char *prompt, struct key_input *input, struct error *err)
 {
 	*input = (struct key_input){ .is_key_file = opt.key_file != NULL, .slot = opt.slot == NOT_GIVEN ? -1 : opt.slot };
+	if (verify && opt.slot != NOT_GIVEN)
+		return error_set(err, ERROR_USAGE, "--key-slot chooses among slots that exist already: not with --encrypt");
 	if (check_options(err) && read_all(ask, verify, prompt, input, err))
 		return true;
 	key_input_free(input);

@@ -124,6 +124,7 @@ static bool ask_once(int tty, const char *prompt, struct secret **secret, struct
 {
 	cleanup_secret struct secret *line = NULL;
 	struct asking asking = { .tty = tty };
+	struct error ignored;
 	size_t len = 0;
 
 	if (!secret_new(SECRET_PASSPHRASE_MAX + 1, &line, err))
@@ -133,7 +134,8 @@ static bool ask_once(int tty, const char *prompt, struct secret **secret, struct
 
 		if (!asking_start(&asking, err))
 			return false;
-		ok = put(tty, prompt, err) && read_line(&asking, line, &len, err) && put(tty, "\n", err);
+		ok = put(tty, prompt, err) && read_line(&asking, line, &len, err);
+		ok = put(tty, "\n", ok ? err : &ignored) && ok;
 		asking_stop(&asking);
 		if (!ok)
 			return false;

@@ -321,8 +321,10 @@ static bool find_id(const struct subvolume_list *list, const char *text, const s
 	char *end;
 	const unsigned long long id = strtoull(text, &end, 10);
 
-	if (text[0] < '0' || text[0] > '9' || *end)
-		return error_set(err, ERROR_USAGE, "malformed subvolume id \"id:%s\"", text);
+	if (text[0] < '0' || text[0] > '9' || *end) {
+		error_set(err, ERROR_USAGE, "malformed subvolume id \"id:%s\"", text);
+		return error_hint(err, "a number as btrfs-crypt list prints it, for example id:256");
+	}
 	*found = subvolume_by_id(list, id);
 	return *found || error_set(err, ERROR_NOT_FOUND, "subvolume id %llu not found", id);
 }
@@ -331,8 +333,10 @@ static bool find_uuid(const struct subvolume_list *list, const char *text, const
 {
 	uuid_t uuid;
 
-	if (uuid_parse(text, uuid) != 0)
-		return error_set(err, ERROR_USAGE, "malformed subvolume uuid \"uuid:%s\"", text);
+	if (uuid_parse(text, uuid) != 0) {
+		error_set(err, ERROR_USAGE, "malformed subvolume uuid \"uuid:%s\"", text);
+		return error_hint(err, "36 characters as btrfs-crypt list --uuid prints them");
+	}
 	*found = subvolume_by_uuid(list, uuid);
 	return *found || error_set(err, ERROR_NOT_FOUND, "subvolume uuid %s not found", text);
 }
@@ -364,6 +368,11 @@ static const struct subvolume *by_path(const struct subvolume_list *list, const 
 
 bool subvolume_find(const struct subvolume_list *list, const char *name, const struct subvolume **found, struct error *err)
 {
+	/* An unset variable of a script must not become the top level. */
+	if (!name[0]) {
+		error_set(err, ERROR_USAGE, "SUBVOL is empty");
+		return error_hint(err, "the top level is /");
+	}
 	if (strncmp(name, "id:", 3) == 0)
 		return find_id(list, name + 3, found, err);
 	if (strncmp(name, "uuid:", 5) == 0)
@@ -386,6 +395,6 @@ bool subvolume_find(const struct subvolume_list *list, const char *name, const s
 	escape_text(name, strlen(name), text, sizeof(text));
 	error_set(err, ERROR_NOT_FOUND, "subvolume \"%s\" not found", text);
 	if (path_find(list->volume, FS_TREE_ID, path, &file, &ignored))
-		error_hint(err, "it is a file or directory of subvolume id:%" PRIu64 ", not a subvolume", file.subvolume);
-	return false;
+		return error_hint(err, "it is a file or directory of subvolume id:%" PRIu64 ", not a subvolume", file.subvolume);
+	return error_hint(err, "btrfs-crypt list shows the subvolumes");
 }

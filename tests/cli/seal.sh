@@ -66,6 +66,17 @@ END
 	expect 9 verify-key disk.img vault --key-file key <<< "! btrfs-crypt verify-key: vault is not an encrypted subvolume"
 done
 
+unchanged disk.img
+expect 1 convert --encrypt disk.img "" --key-file key $cheap <<'END'
+! btrfs-crypt convert: SUBVOL is empty
+! btrfs-crypt convert: hint: the top level is /
+END
+expect 1 convert --encrypt disk.img vault --key-file key --key-slot 1 $cheap <<'END'
+! btrfs-crypt convert: --key-slot chooses among slots that exist already: not with --encrypt
+! btrfs-crypt convert: hint: see btrfs-crypt convert --help
+END
+unchanged disk.img
+
 # The volume key itself, with a key slot beside it and without.
 bundled_image
 quiet btrfs-crypt convert --encrypt disk.img vault --volume-key-file volume-key
@@ -84,7 +95,10 @@ expect 0 verify-key disk.img vault --volume-key-file volume-key <<< "key matches
 bundled_image
 rm -f disk.img.sum
 unchanged disk.img
-expect 4 convert --encrypt disk.img nowhere --key-file key <<< "! btrfs-crypt convert: $(btrfs-crypt show disk.img nowhere 2>&1 | sed 's/^btrfs-crypt show: //;q')"
+expect 4 convert --encrypt disk.img nowhere --key-file key <<'END'
+! btrfs-crypt convert: subvolume "nowhere" not found
+! btrfs-crypt convert: hint: btrfs-crypt list shows the subvolumes
+END
 btrfs-crypt convert --encrypt disk.img shared --key-file key $cheap > out 2> err < /dev/null
 [ $? -eq 9 ] && grep -q 261 out err || { bad "a shared subvolume is not refused with its sharer"; cat err; }
 expect 2 convert --encrypt disk.img vault <<'END'

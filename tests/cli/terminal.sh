@@ -11,6 +11,12 @@ on_terminal() { "$TOP/tests/on-terminal.py" "$@" > shown; }
 unchanged disk.img
 on_terminal "New passphrase: " "open sesame" "The same again: " "open says me" -- btrfs-crypt convert --encrypt disk.img vault $cheap
 [ $? -eq 2 ] && grep -q 'two passphrases differ' shown || { bad "two different passphrases"; cat shown; }
+on_terminal "New passphrase: " "" -- btrfs-crypt convert --encrypt disk.img vault $cheap
+[ $? -eq 2 ] && grep -q '^btrfs-crypt convert: the passphrase is empty' shown || { bad "an empty passphrase"; cat shown; }
+for action in --encrypt --decrypt; do
+	on_terminal -- btrfs-crypt convert $action disk.img wault
+	[ $? -eq 4 ] && ! grep -q 'assphrase: ' shown || { bad "$action: a passphrase is asked for although the name is misspelled"; cat shown; }
+done
 on_terminal "New passphrase: " "^C" -- btrfs-crypt convert --encrypt disk.img vault $cheap
 [ $? -eq 130 ] || { bad "control-C at the prompt"; cat shown; }
 on_terminal "Go on? [y/N] " "n" -- btrfs-crypt convert --encrypt disk.img vault --volume-key-file volume-key

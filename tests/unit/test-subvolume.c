@@ -128,7 +128,7 @@ static void finds_by_every_name(void **state)
 	};
 	static const struct { const char *name; enum error_kind kind; } wrong[] = {
 		{ "on", ERROR_NOT_FOUND }, { "onee", ERROR_NOT_FOUND }, { "one/two/three", ERROR_NOT_FOUND },
-		{ "id:257", ERROR_NOT_FOUND }, { "id:", ERROR_USAGE }, { "id:256x", ERROR_USAGE }, { "id:-1", ERROR_USAGE },
+		{ "", ERROR_USAGE }, { "id:257", ERROR_NOT_FOUND }, { "id:", ERROR_USAGE }, { "id:256x", ERROR_USAGE }, { "id:-1", ERROR_USAGE },
 		{ "uuid:1", ERROR_USAGE }, { "uuid:00000000-0000-0000-0000-000000000000", ERROR_NOT_FOUND },
 	};
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
@@ -157,7 +157,7 @@ static void finds_by_every_name(void **state)
 
 		if (subvolume_find(&list, wrong[i].name, &found, &err) || err.kind != wrong[i].kind)
 			fail_msg("%s: %d %s", wrong[i].name, err.kind, err.text);
-		assert_string_equal(err.hint, "");
+		assert_null(strstr(err.hint, "file or directory"));
 	}
 
 	struct error err = { 0 };
