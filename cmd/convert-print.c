@@ -101,7 +101,8 @@ static void print_plan_text(const char *what, const struct convert_plan *plan, b
 		hex_text(plan->seal_fingerprint, sizeof(plan->seal_fingerprint), text);
 		printf("seal fingerprint: %s\n", text);
 	}
-	if (plan->unwiped_free_bytes)
+	/* After unsealing it tells nothing that the files do not. */
+	if (plan->unwiped_free_bytes && plan->key_tag[0])
 		printf("free data space not wiped: %" PRIu64 " bytes, which may hold old plain text\n", plan->unwiped_free_bytes);
 }
 
@@ -152,7 +153,8 @@ static void print_status_text(const char *image, const struct convert_status *st
 	printf("started:    %s\n", words.started);
 	printf("done:       %u%%\n", status->percent);
 	printf("to finish:  btrfs-crypt convert %s %s\n", words.resume, name);
-	printf("to undo:    btrfs-crypt convert --abort %s\n", name);
+	if (!words.undoing)
+		printf("to undo:    btrfs-crypt convert --abort %s\n", name);
 }
 
 void convert_print_status(const char *image, const struct convert_status *status)

@@ -15,8 +15,9 @@ struct unfinished_words unfinished_words(const struct crypt_state_tail *state)
 	struct unfinished_words words = {
 		.operation = state->operation == CRYPT_OP_ENCRYPT ? "encrypt" : "decrypt",
 		.direction = to_plain ? (forward ? "to plain text" : "back to plain text") : (forward ? "to sealed" : "back to sealed"),
-		/* What leads to plain text has to be asked for by name. */
-		.resume = to_plain ? "--decrypt --resume" : "--resume",
+		/* What leads to plain text has to be asked for by name; an abort cannot be undone. */
+		.resume = !forward ? "--abort" : to_plain ? "--decrypt --resume" : "--resume",
+		.undoing = !forward,
 	};
 	const time_t start = state->start_time;
 	struct tm tm;
@@ -41,5 +42,6 @@ bool unfinished_error(const struct superblock *super, const char *image, struct 
 	escape_text(image, strlen(image), name, sizeof(name));
 	error_set(err, ERROR_UNFINISHED, "%s: an unfinished conversion is present: %s, %s, started %s", name, words.operation,
 		  words.direction, words.started);
-	return error_hint(err, "btrfs-crypt convert %s finishes it, --abort undoes it, --status says more", words.resume);
+	return error_hint(err, "btrfs-crypt convert %s finishes it, %s--status says more", words.resume,
+			  words.undoing ? "" : "--abort undoes it, ");
 }

@@ -10,6 +10,7 @@ struct unfinished_words {
 	const char *operation;	/* "encrypt" or "decrypt" */
 	const char *direction;	/* "to sealed", "back to plain text", ... */
 	const char *resume;	/* options that finish it */
+	bool undoing;		/* an --abort: it can only be finished */
 	char started[32];
 };
 
