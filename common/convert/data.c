@@ -241,9 +241,17 @@ static bool one_unit(struct walk *walk, const struct crypt_unit *unit, uint64_t 
 	return true;
 }
 
+/* About how many bytes lie behind where a resumed walk begins: the items hold much the same numbers of units. */
+static uint64_t bytes_behind(const struct conversion *c, bool forward)
+{
+	const uint64_t n_items = c->header.n_unit_items, at = c->cursor >> 16 < n_items ? c->cursor >> 16 : n_items;
+
+	return n_items ? (double)le64(c->state.total) * (forward ? at : n_items - at) / n_items : 0;
+}
+
 static bool walk_units(struct conversion *c, bool forward, unit_convert *convert, struct error *err)
 {
-	struct walk walk = { .c = c, .forward = forward, .convert = convert, .place = c->cursor };
+	struct walk walk = { .c = c, .forward = forward, .convert = convert, .place = c->cursor, .done = bytes_behind(c, forward) };
 	struct crypt_unit *units = NULL;
 	bool ok = false;
 

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #define BAR_WIDTH 30
+#define MIB 1048576
 
 static double now(void)
 {
@@ -29,9 +30,15 @@ static void print_bar(struct progress *progress, uint64_t done, uint64_t total, 
 	const int width = total ? (int)((double)done / total * BAR_WIDTH) : BAR_WIDTH;
 	const unsigned seconds = left > 0 && left < 1e8 ? left : 0;
 
-	fprintf(progress->out, "\r%-10s [%-*.*s] %3.0f%%  %.0f MiB of %.0f, %.0f MiB/s, %u:%02u left \033[K", progress->what,
-		BAR_WIDTH, width, full, total ? 100.0 * done / total : 100.0, done / 1048576.0, total / 1048576.0,
-		speed / 1048576.0, seconds / 60, seconds % 60);
+	char size[64] = "", rate[64] = "";
+
+	/* Short parts count something else, and the speed is not known at first. */
+	if (total >= MIB)
+		snprintf(size, sizeof(size), "  %.0f MiB of %.0f", (double)done / MIB, (double)total / MIB);
+	if (total >= MIB && speed > 0)
+		snprintf(rate, sizeof(rate), ", %.0f MiB/s, %u:%02u left", speed / MIB, seconds / 60, seconds % 60);
+	fprintf(progress->out, "\r%-10s [%-*.*s] %3.0f%%%s%s \033[K", progress->what, BAR_WIDTH, width, full,
+		total ? 100.0 * done / total : 100.0, size, rate);
 	progress->on_line = true;
 }
 

@@ -21,7 +21,7 @@ struct progress {
 
 void progress_init(struct progress *progress, enum progress_mode mode, FILE *out, double every);
 
-/* what: one of a few constant words.  done and total in bytes.  Call as often as you like. */
+/* what: one of a few constant words.  done and total in bytes where they are a MiB or more.  Call as often as you like. */
 void progress_update(struct progress *progress, const char *what, uint64_t done, uint64_t total);
 
 /* Takes the bar away, so that something else can be printed. */
