@@ -38,6 +38,12 @@ static bool write_out(void *context, const void *bytes, size_t len, struct error
 	return true;
 }
 
+static bool is_directory(struct error *err)
+{
+	error_set(err, ERROR_USAGE, "is a directory");
+	return error_hint(err, "btrfs-crypt ls lists it");
+}
+
 static bool print_file(struct volume *volume, const struct subvolume_list *list, const struct file_id *file, struct error *err)
 {
 	const struct subvolume *subvolume = subvolume_by_id(list, file->subvolume);
@@ -49,15 +55,17 @@ static bool print_file(struct volume *volume, const struct subvolume_list *list,
 	if (!subvolume)
 		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has no root item", file->subvolume);
 	if (file->inode == EMPTY_SUBVOLUME_INODE)
-		return error_set(err, ERROR_USAGE, "is a directory");
+		return is_directory(err);
 	if (!tree_open(volume, subvolume->id, &tree, err) || !inode_get(&tree, file->inode, &inode, err))
 		return false;
 	if (S_ISLNK(inode.mode)) {
 		error_set(err, ERROR_USAGE, "is a symbolic link, which is not followed");
 		return error_hint(err, "btrfs-crypt ls -l shows where it leads");
 	}
+	if (S_ISDIR(inode.mode))
+		return is_directory(err);
 	if (!S_ISREG(inode.mode))
-		return error_set(err, ERROR_USAGE, S_ISDIR(inode.mode) ? "is a directory" : "is no regular file");
+		return error_set(err, ERROR_USAGE, "is no regular file");
 	return source_choose(list, subvolume, &source, err) &&
 	       file_read(source.extents, &tree, file->inode, write_out, &to_terminal, err);
 }

@@ -60,6 +60,11 @@ static void show_progress(void *context, uint64_t done, uint64_t total)
 	progress_update(context, "verify", done, total);
 }
 
+static const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 static void print_result(const struct domain *domain, const struct verify_result *result, bool passed)
 {
 	char tag[48], seal[2 * FINGERPRINT_SIZE + 1];
@@ -80,9 +85,9 @@ static void print_result(const struct domain *domain, const struct verify_result
 		json_print(line, stdout);
 		return;
 	}
-	printf("%s: %s: %" PRIu64 " files, %" PRIu64 " units, %" PRIu64 " blocks, %" PRIu64 " not sealed, %" PRIu64 " failures\n",
-	       passed ? "verified" : "failed", tag, result->n_files, result->n_units, result->n_blocks, result->n_unsealed,
-	       result->n_bad);
+	printf("%s: %s: %" PRIu64 " file%s, %" PRIu64 " unit%s, %" PRIu64 " block%s, %" PRIu64 " not sealed, %" PRIu64 " failure%s\n",
+	       passed ? "verified" : "failed", tag, result->n_files, plural(result->n_files), result->n_units, plural(result->n_units),
+	       result->n_blocks, plural(result->n_blocks), result->n_unsealed, result->n_bad, plural(result->n_bad));
 	printf("seal fingerprint: %s\n", seal);
 }
 
@@ -110,7 +115,7 @@ static bool verify(struct domain *domain, const struct subvolume_list *list, con
 
 	print_result(domain, &result, result.n_bad == 0 && !replaced);
 	if (result.n_bad > 0)
-		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " failure%s", result.n_bad, result.n_bad == 1 ? "" : "s");
+		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " failure%s", result.n_bad, plural(result.n_bad));
 	if (replaced) {
 		error_set(err, ERROR_CORRUPT, "the seal fingerprint is not the expected one");
 		return error_hint(err, "everything is authentic, but it is another sealing: perhaps an older copy of the image");

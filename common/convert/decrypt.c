@@ -98,13 +98,16 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 	cleanup_domain struct domain *domain = NULL;
 	struct crypt_range keys, slot[CRYPT_JOURNAL_SLOTS];
 	const struct subvolume *subvolume;
+	char text[160];
 	bool changed;
 
 	if (!subvolume_list_read(c->volume, &c->list, err) || !preflight_features(c->volume, &c->list, err) ||
 	    !subvolume_find(&c->list, name, &subvolume, err) || !domain_find(c->volume, &c->list, subvolume, &domain, err))
 		return false;
-	if (!domain)
-		return error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " is not encrypted", subvolume->id);
+	if (!domain) {
+		subvolume_name(&c->list, subvolume->id, text);
+		return error_set(err, ERROR_REFUSED, "subvolume %s is not encrypted", text);
+	}
 	if (!domain_open(domain, options->key.secret, options->key.volume_key, options->key.slot, err))
 		return false;
 	if (domain->header.state != CRYPT_STATE_SEALED)

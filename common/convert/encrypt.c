@@ -22,12 +22,14 @@ static bool looks_like_root(struct conversion *c, uint64_t id)
 
 static bool confirm(struct conversion *c, const char *text, uint64_t id, struct error *err)
 {
-	char question[256];
+	char name[160], question[320];
 
-	snprintf(question, sizeof(question), "subvolume %" PRIu64 " %s", id, text);
-	conversion_note(c, "warning: %s", question);
-	if (c->ui && c->ui->confirm && !c->ui->confirm(c->ui->context, question))
-		return error_set(err, ERROR_REFUSED, "not confirmed");
+	subvolume_name(&c->list, id, name);
+	snprintf(question, sizeof(question), "subvolume %s %s", name, text);
+	if (!c->ui || !c->ui->confirm)
+		conversion_note(c, "%s", question);
+	else if (!c->ui->confirm(c->ui->context, question))
+		return error_set(err, ERROR_REFUSED, "not confirmed; nothing was changed");
 	return true;
 }
 

@@ -76,8 +76,7 @@ static bool resolve(struct conversion *c, const char *const *names, bool recursi
 	return true;
 }
 
-/* "path" of a subvolume for people; the caller's buffer. */
-static const char *subvolume_name(const struct subvolume_list *list, uint64_t id, char name[160])
+const char *subvolume_name(const struct subvolume_list *list, uint64_t id, char name[160])
 {
 	const struct subvolume *subvolume = subvolume_by_id(list, id);
 	char *path = subvolume ? escape_new(subvolume->path, subvolume->path_len) : NULL;

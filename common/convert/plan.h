@@ -19,6 +19,9 @@ void encrypt_plan_free(struct encrypt_plan *plan);
 bool plan_members(struct conversion *c, const char *const *names, const struct convert_encrypt_options *options,
 		  struct encrypt_plan *plan, struct error *err) must_use;
 
+/* "path (id N)" of a subvolume for people; the caller's buffer. */
+const char *subvolume_name(const struct subvolume_list *list, uint64_t id, char name[160]);
+
 /* Tree blocks that the crypt items of this plan take, with what the extent and free space trees need to count them. */
 uint64_t plan_blocks_needed(const struct conversion *c, const struct encrypt_plan *plan);
 

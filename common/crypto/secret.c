@@ -206,7 +206,7 @@ static bool read_key_bytes(const struct source *source, uint64_t skip, size_t ma
 	if (new->len > SECRET_FILE_MAX) {
 		error_set(err, ERROR_KEY, "%s has more than the %u bytes that a key may have", source->name,
 			  SECRET_FILE_MAX);
-		return error_hint(err, "say how many of them are the key");
+		return error_hint(err, "--keyfile-size says how many of them are the key");
 	}
 	*secret = new;
 	new = NULL;

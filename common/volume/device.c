@@ -143,7 +143,8 @@ static bool open_error(struct error *err)
 	case ENOMEDIUM:
 		return error_set(err, ERROR_NOT_FOUND, "cannot open: %s", strerror(errno));
 	case EBUSY:
-		return error_set(err, ERROR_BUSY, "the device is mounted or in use");
+		error_set(err, ERROR_BUSY, "the device is mounted or in use");
+		return error_hint(err, "unmount it; lsblk shows what else is on it");
 	default:
 		return error_system(err, "cannot open");
 	}
