@@ -90,7 +90,7 @@ install: all	## to DESTDIR$(PREFIX)
 uninstall:	## takes away what install put there
 	rm -f $(DESTDIR)$(SBINDIR)/btrfs-crypt $(MAN:man/%=$(DESTDIR)$(MANDIR)/man8/%)
 
-clean:
+clean:	## takes away what was built
 	rm -rf build build-san build-fuzz $(B)
 
 help:	## this list

@@ -13,7 +13,7 @@ static struct {
 
 struct poptOption options_source[] = {
 	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0,
-	  "go on although the subvolume was changed after sealing, and list the changes", NULL },
+	  "go on although the subvolume was changed after sealing, and say that it was", NULL },
 	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "also read data that was written after sealing", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_key, 0, NULL, NULL },
 	POPT_TABLEEND
