@@ -70,21 +70,21 @@ static bool turn_known(struct leaves *leaves, const struct scan_block *at, struc
 	const bool sealed = c->direction == CRYPT_TO_PLAIN;
 	struct crypt_inline_unit unit;
 	uint8_t *other = malloc(payload->bytes.left);
-	bool found, ok = false;
+	bool found, had = false, ok = false;
 
 	if (!other)
 		return error_memory(err);
 	/* A plain payload says nothing of its unit: its own leaf's it must be again, not that of a snapshot's copy of the leaf. */
-	if (!sealed)
-		payload->root = c->flags_member ? c->flags_member[at->member] : c->scan->member[at->member];
-	if (!inline_map_find(c->inlines, c->schedule, payload, sealed, &unit, other, &found, err))
+	payload->root = c->flags_member ? c->flags_member[at->member] : c->scan->member[at->member];
+	if (!inline_map_find(c->inlines, c->schedule, payload, sealed, &unit, other, &found, err) ||
+	    (!found && !inline_map_has(c->inlines, payload, &had, err)))
 		goto out;
 	/* Unsealing: no unit means data written later, which stays; whether that is accepted was decided before. */
 	if (found)
 		memcpy(bytes, other, payload->bytes.left);
-	else if (!sealed && !error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": an inline payload is not what was sealed", payload->inode))
-		goto out;
-	ok = true;
+	ok = found || (sealed && !had) ||
+	     error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": an inline payload %s", payload->inode,
+		       sealed ? "fails authentication" : "is not what was sealed");
 out:
 	secret_wipe(other, payload->bytes.left);
 	free(other);

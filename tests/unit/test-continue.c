@@ -24,6 +24,7 @@
 static struct image image;
 static struct secret *key;
 static bool broken;		/* nothing can be written */
+static bool breaks_at_super;	/* nothing after the next superblock */
 static unsigned stops_left;	/* safe points until it stops; 0: never */
 
 /* --- the device, and where it ends ---------------------------------------------------------------------------------- */
@@ -35,7 +36,10 @@ static bool forward_read(void *self, void *bytes, size_t len, uint64_t at, struc
 
 static bool forward_write(void *self, const void *bytes, size_t len, uint64_t at, struct error *err)
 {
-	return broken ? error_set(err, ERROR_IO, "the device is broken") : device_write(self, bytes, len, at, err);
+	if (broken)
+		return error_set(err, ERROR_IO, "the device is broken");
+	broken = breaks_at_super && at == SUPER_OFFSET_0;
+	return device_write(self, bytes, len, at, err);
 }
 
 static bool forward_flush(void *self, struct error *err)
@@ -136,6 +140,21 @@ static void decrypt(unsigned stops)
 	convert_plan_free(&plan);
 }
 
+/* To where the superblocks say that it has begun. */
+static void decrypt_until_begun(void)
+{
+	const struct convert_decrypt_options options = { .key = { .volume_key = key, .slot = -1 } };
+	cleanup_volume struct volume *volume = open_volume();
+	struct convert_plan plan = { 0 };
+	struct error err = { 0 };
+
+	breaks_at_super = true;
+	assert_false(convert_decrypt(volume, "/", &options, NULL, &plan, &err));
+	assert_string_equal(err.text, "disk.img: the device is broken");
+	breaks_at_super = false;
+	convert_plan_free(&plan);
+}
+
 /* A leaf of the sealed subvolume, and the data that are unsealed first: the last records of the journal have nothing of them. */
 static void places(uint64_t *leaf, uint64_t *data)
 {
@@ -219,6 +238,49 @@ static void an_aborted_decryption_tries_every_mirror(void **state)
 	decrypt(0);
 }
 
+/* Of the last inline file of a leaf, on both mirrors, with a valid checksum. */
+static void damage_payload(uint64_t leaf)
+{
+	cleanup_volume struct volume *volume = open_volume();
+	const struct block_expect expect = { .level = 0 };
+	cleanup_block struct block *block = NULL;
+	uint32_t slot;
+
+	ok(block_get(volume, leaf, &expect, &block, err));
+	for (slot = block->node.n_items - 1; slot > 0 && node_key(&block->node, slot).type != KEY_EXTENT_DATA; slot--)
+		;
+	assert_true(leaf_item(&block->node, slot).left > FILE_EXTENT_INLINE_HEADER);
+	block->bytes[leaf_item_at(&block->node, slot) + FILE_EXTENT_INLINE_HEADER] ^= 1;
+	csum_block_update(volume->super.csum_type, block->bytes, block->node.size);
+	ok(volume_write(volume, leaf, block->bytes, block->node.size, err));
+}
+
+static void a_resume_takes_no_damaged_payload(void **state)
+{
+	const struct convert_key with = { .volume_key = key, .slot = -1 };
+	struct convert_plan plan = { 0 };
+	uint64_t leaf, data;
+	struct error err = { 0 };
+
+	(void)state;
+	places(&leaf, &data);
+	decrypt_until_begun();
+	assert_int_equal(phase(), CRYPT_PHASE_LEAVES);
+	damage_payload(leaf);
+
+	cleanup_volume struct volume *volume = open_volume();
+
+	assert_false(convert_continue(volume, CONVERT_RESUME_DECRYPT, &with, NULL, &plan, &err));
+	assert_int_equal(err.kind, ERROR_CORRUPT);
+	assert_non_null(strstr(err.text, ": an inline payload fails authentication"));
+	convert_plan_free(&plan);
+	volume_close(volume);
+	volume = NULL;
+	damage_payload(leaf);	/* back */
+	go_on(CONVERT_ABORT, &plan);
+	convert_plan_free(&plan);
+}
+
 static int make(void **state)
 {
 	(void)state;
@@ -240,6 +302,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cleaning_up_reads_every_leaf_back),
+		cmocka_unit_test(a_resume_takes_no_damaged_payload),
 		cmocka_unit_test(an_aborted_decryption_tries_every_mirror),
 	};
 
