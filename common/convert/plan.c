@@ -88,19 +88,16 @@ const char *subvolume_name(const struct subvolume_list *list, uint64_t id, char 
 
 static bool refuse_sharers(const struct conversion *c, const struct sharer *sharers, size_t n, struct error *err)
 {
-	char list[400] = "";
+	char name[160];
 
-	for (size_t i = 0; i < n; i++) {
-		char name[160], one[256];
-
-		subvolume_name(&c->list, sharers[i].id, name);
-		snprintf(one, sizeof(one), "%s%s: %" PRIu64 " tree blocks, %" PRIu64 " extents", i ? "; " : "", name,
-			 sharers[i].n_blocks, sharers[i].n_extents);
-		conversion_note(c, "shared with %s", one + (i ? 2 : 0));
-		if (strlen(list) + strlen(one) + 1 < sizeof(list))
-			strcat(list, one);
-	}
-	error_set(err, ERROR_REFUSED, "shared with subvolumes outside the set: %s", list);
+	for (size_t i = 0; i < n; i++)
+		conversion_note(c, "shared with %s: tree blocks: %" PRIu64 ", extents: %" PRIu64, subvolume_name(&c->list, sharers[i].id, name),
+				sharers[i].n_blocks, sharers[i].n_extents);
+	subvolume_name(&c->list, sharers[0].id, name);
+	if (n == 1)
+		error_set(err, ERROR_REFUSED, "%s shares with the set and is not in it", name);
+	else
+		error_set(err, ERROR_REFUSED, "%s and %zu more share with the set and are not in it", name, n - 1);
 	return error_hint(err, "--shared=include converts them too");
 }
 

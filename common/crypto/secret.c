@@ -185,8 +185,14 @@ static bool source_open(const char *path, struct source *source, struct error *e
 		return true;
 	}
 	*source = (struct source){ open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), path };
-	if (source->fd < 0)
-		return error_system(err, "%s", path);
+	if (source->fd < 0) {
+		const bool missing = errno == ENOENT;
+
+		error_system(err, "%s", path);
+		if (missing)
+			err->kind = ERROR_NOT_FOUND;
+		return false;
+	}
 	return true;
 }
 

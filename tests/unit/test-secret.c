@@ -265,7 +265,7 @@ static void refuses_files_without_a_key(void **state)
 	assert_string_equal(err.text, "standard input ends before the bytes of the key");
 	unlink(path);
 	assert_false(secret_read_file(path, 0, 0, &secret, &err));
-	assert_int_equal(err.kind, ERROR_IO);
+	assert_int_equal(err.kind, ERROR_NOT_FOUND);
 	unlink(empty);
 	assert_null(secret);
 }
