@@ -416,53 +416,15 @@ static bool restore_primary(struct volume *volume, const struct convert_ui *ui, 
 	return volume_write_supers(volume, &disk, err);
 }
 
-/* A domain in the root tree that is half converted, or that nobody can read. */
-static bool any_unfinished(struct volume *volume, bool *any, struct error *err)
-{
-	uint16_t *numbers = NULL;
-	size_t n = 0;
-
-	*any = false;
-	if (!domain_numbers(volume, &numbers, &n, err))
-		return false;
-	for (size_t i = 0; i < n && !*any; i++) {
-		cleanup_domain struct domain *domain = NULL;
-		struct error unread;
-
-		*any = !domain_read(volume, numbers[i], &domain, &unread) || domain->header.state != CRYPT_STATE_SEALED;
-	}
-	free(numbers);
-	return true;
-}
-
-/*
- * A decryption that had wiped the copies of its key slots, and not yet cleared the superblocks: no key can be checked, but where the
- * domain has no crypt items any more there is nothing left that could be undone or lost.  Nobody vouches for this tail: one that
- * contradicts another copy, or the domains there are, is not believed.
- */
+/* A decryption that only the superblocks still tell of. */
 static bool clear_without_key(struct volume *volume, const struct crypt_state_tail *tail, unsigned copy, enum convert_goal goal,
 			      bool *cleared, struct error *err)
 {
 	const struct conversion c = { .volume = volume, .state = tail->disk, .direction = tail->direction, .phase = tail->phase };
-	struct domain *domain = NULL;
-	struct error why;
-	bool unfinished;
 
-	*cleared = false;
-	if (tail->phase != CRYPT_PHASE_FINISHED || tail->direction != CRYPT_TO_PLAIN || !state_is_unanimous(volume, tail))
-		return true;
-	if (!volume_use_copy(volume, copy, err))
+	if (!state_needs_no_key(volume, tail, copy, cleared, err))
 		return false;
-	if (domain_read_unfinished(volume, &domain, &why) || domain_read(volume, tail->domain, &domain, &why)) {
-		domain_free(domain);
-		return true;
-	}
-	/* Items that cannot be read are items all the same. */
-	if (why.kind != ERROR_NOT_FOUND)
-		return true;
-	if (!any_unfinished(volume, &unfinished, err))
-		return false;
-	if (unfinished)
+	if (!*cleared)
 		return true;
 	if (!check_goal(&c, goal, err))
 		return false;
@@ -471,7 +433,6 @@ static bool clear_without_key(struct volume *volume, const struct crypt_state_ta
 
 	memset(disk.tail, 0, sizeof(disk.tail));
 	disk.incompat_flags = to_le64(le64(disk.incompat_flags) & ~INCOMPAT_CRYPT_UNFINISHED);
-	*cleared = true;
 	return volume_write_supers(volume, &disk, err);
 }
 

@@ -68,6 +68,11 @@ const struct super_copy *state_newest(const struct volume *volume, struct crypt_
 /* Do all copies whose bit is set carry this tail? */
 bool state_is_unanimous(const struct volume *volume, const struct crypt_state_tail *tail);
 /*
+ * keyless.c: *yes where the tail of a copy, which is used from then on, is of a decryption of which nothing is left but that tail, so that no
+ * key can be checked and none is needed.
+ */
+bool state_needs_no_key(struct volume *volume, const struct crypt_state_tail *tail, unsigned copy, bool *yes, struct error *err) must_use;
+/*
  * The newest tail that the key vouches for: a changed copy does not stand in the way of a good one.  Opens the domain, from the copies
  * beside the trees, or, where those are wiped, from the root tree; volume->super is the copy that carries the tail afterwards.
  */
