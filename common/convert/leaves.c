@@ -79,10 +79,10 @@ static bool turn_known(struct leaves *leaves, const struct scan_block *at, struc
 	if (!inline_map_find(c->inlines, c->schedule, payload, sealed, &unit, other, &found, err) ||
 	    (!found && !inline_map_has(c->inlines, payload, &had, err)))
 		goto out;
-	/* Unsealing: no unit means data written later, which stays; whether that is accepted was decided before. */
+	/* Unsealing: no unit means data written later, which stay, if that was accepted at the beginning; else the unit was changed since. */
 	if (found)
 		memcpy(bytes, other, payload->bytes.left);
-	ok = found || (sealed && !had) ||
+	ok = found || (sealed && !had && le32(c->state.flags) & STATE_ACCEPTED) ||
 	     error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": an inline payload %s", payload->inode,
 		       sealed ? "fails authentication" : "is not what was sealed");
 out:

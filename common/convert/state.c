@@ -12,6 +12,15 @@ static struct disk_crypt_range to_disk(const struct crypt_range *range)
 	return (struct disk_crypt_range){ to_le64(range->logical), to_le64(range->length) };
 }
 
+uint64_t units_bytes(const struct unit_map *units)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < units->n_joined; i++)
+		bytes += units->group[units->by_address[i]].extent_len;
+	return bytes;
+}
+
 bool state_fill(struct conversion *c, enum crypt_operation operation, const struct crypt_range *keys,
 		const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], bool accepted, struct error *err)
 {
@@ -23,14 +32,14 @@ bool state_fill(struct conversion *c, enum crypt_operation operation, const stru
 		.cipher = c->header.cipher,
 		.domain = to_le16(c->header.domain),
 		.csum_type = to_le16(super->csum_type),
-		.flags = to_le32(accepted ? 1 : 0),
+		.flags = to_le32(accepted ? STATE_ACCEPTED : 0),
 		.generation = to_le64(super->generation),
 		.n_devices = to_le64(super->n_devices),
 		.sector_size = to_le32(super->sector_size),
 		.node_size = to_le32(super->node_size),
 		.keys = to_disk(keys),
 		.start_time = to_le64((uint64_t)time(NULL)),
-		.total = to_le64(c->scan->data_bytes),
+		.total = to_le64(operation == CRYPT_OP_DECRYPT ? units_bytes(c->units) : c->scan->data_bytes),
 		.n_unit_items = to_le64(c->header.n_unit_items),
 	};
 	memcpy(c->state.magic, CRYPT_STATE_MAGIC, sizeof(c->state.magic));

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What must still be as it was when a conversion is gone on with: state, header, members, units. */
+#include "common/convert/continue.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/fs/domain-mac.h"
+
+#define state_error(...) error_set(err, ERROR_STATE, __VA_ARGS__)
+
+bool continue_check_state(const struct conversion *c, struct error *err)
+{
+	const struct superblock *super = &c->volume->super;
+	bool authentic;
+
+	if (!state_is_authentic(c->schedule, &c->state, &authentic, err))
+		return false;
+	if (!authentic)
+		return state_error("the state of the unfinished conversion fails authentication");
+	if (memcmp(c->state.fsid, super->fsid, FSID_SIZE) != 0)
+		return state_error("the state of the unfinished conversion is of another filesystem");
+	if (le64(c->state.generation) != super->generation)
+		return state_error("the filesystem has generation %" PRIu64 ", the unfinished conversion began at %" PRIu64, super->generation,
+				   le64(c->state.generation));
+	if (le32(c->state.sector_size) != super->sector_size || le32(c->state.node_size) != super->node_size ||
+	    le16(c->state.csum_type) != super->csum_type || le64(c->state.n_devices) != super->n_devices)
+		return state_error("the state of the unfinished conversion does not fit the superblock");
+	if (memcmp(c->state.kcv, c->header.kcv, CRYPT_MAC_SIZE) != 0 || le16(c->state.domain) != c->header.domain)
+		return state_error("the state of the unfinished conversion is of another domain");
+	return true;
+}
+
+/* The header in the root tree, and everything it vouches for, with the key that is open already. */
+static bool read_domain(struct conversion *c, struct domain **domain, struct error *err)
+{
+	uint8_t mac[CRYPT_MAC_SIZE];
+	bool authentic = false;
+
+	if (!domain_read(c->volume, c->header.domain, domain, err))
+		return err->kind == ERROR_NOT_FOUND ? state_error("the crypt items of the unfinished conversion are missing") : false;
+	for (unsigned i = 0; i < 2 && !authentic; i++) {
+		if (!(*domain)->copy_valid[i])
+			continue;
+		(*domain)->header = (*domain)->copy[i];
+		if (!crypt_header_check(c->schedule, &(*domain)->header, &authentic, err))
+			return false;
+	}
+	if (!authentic)
+		return error_set(err, ERROR_KEY_HEADER, "the header of domain %u fails authentication", c->header.domain);
+	if (memcmp((*domain)->header.domain_uuid, c->header.domain_uuid, CRYPT_UUID_SIZE) != 0 ||
+	    memcmp((*domain)->header.op_id, c->state.op_id, CRYPT_UUID_SIZE) != 0)
+		return error_set(err, ERROR_KEY_HEADER, "the header of domain %u is of another conversion", c->header.domain);
+	if ((*domain)->header.epoch != c->header.epoch)
+		return state_error("the header of domain %u is of epoch %" PRIu64 ", the conversion of %" PRIu64, c->header.domain,
+				   (*domain)->header.epoch, c->header.epoch);
+	if (!domain_items_mac(c->volume, c->header.domain, c->schedule, mac, err))
+		return false;
+	return secret_same(mac, (*domain)->header.items_mac, sizeof(mac)) ||
+	       error_set(err, ERROR_KEY_HEADER, "the header of domain %u does not vouch for its key slots and members", c->header.domain);
+}
+
+/* Units at places before it are ciphertext. */
+uint64_t conversion_boundary(const struct conversion *c)
+{
+	return c->phase == CRYPT_PHASE_DATA ? c->cursor : c->phase == CRYPT_PHASE_STRUCTURE ? 0 : UNIT_PLACE_END;
+}
+
+struct unit_state {
+	const struct conversion *c;
+	bool placed_only;	/* nothing at or behind the cursor may be sealed */
+};
+
+static bool unit_fits_cursor(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
+{
+	const struct unit_state *state = context;
+	const struct conversion *c = state->c;
+	const uint64_t boundary = conversion_boundary(c);
+
+	(void)go;
+	if (place < boundary && !unit->sealed)
+		return state_error("unit %#" PRIx64 " should be sealed by now and is not", unit->unit_id);
+	if (place >= boundary && unit->sealed && state->placed_only)
+		return state_error("unit %#" PRIx64 " is sealed, the conversion has not come to it", unit->unit_id);
+	return true;
+}
+
+/* An encryption: the units lie over the extents exactly as they were laid out, and are sealed up to the cursor. */
+static bool check_units(struct conversion *c, struct error *err)
+{
+	struct unit_state state = { c, c->direction == CRYPT_TO_SEALED };
+
+	if (!unit_map_read(c->volume, c->header.domain, &c->units, err)) {
+		if (err->kind == ERROR_CORRUPT)
+			err->kind = ERROR_STATE;
+		return false;
+	}
+	if (c->units->n_groups != c->scan->n_extents || c->units->n_items != c->header.n_unit_items)
+		return state_error("there are units for %zu extents, the members have %zu", c->units->n_groups, c->scan->n_extents);
+	for (size_t i = 0; i < c->scan->n_extents; i++) {
+		struct unit_group *group = &c->units->group[i];
+
+		if (group->unit_id != c->scan->extent[i].logical || group->extent_len != c->scan->extent[i].length)
+			return state_error("the units at %#" PRIx64 " do not fit the extent %#" PRIx64, group->unit_id, c->scan->extent[i].logical);
+		group->address = group->unit_id;	/* the stored one is a hint, and nothing has moved */
+	}
+	return unit_map_visit_all(c->units, unit_fits_cursor, &state, err);
+}
+
+struct inline_state {
+	const struct conversion *c;
+	uint64_t n_before, n;
+};
+
+static bool count_before(void *context, const struct scan_block *leaf, const struct inline_payload *payload, struct error *err)
+{
+	struct inline_state *state = context;
+
+	(void)payload, (void)err;
+	state->n++;
+	if (state->c->phase > CRYPT_PHASE_LEAVES || (state->c->phase == CRYPT_PHASE_LEAVES && leaf->logical < state->c->cursor))
+		state->n_before++;
+	return true;
+}
+
+struct inline_walk {
+	const struct inline_state *state;
+	uint64_t ordinal;
+};
+
+static bool inline_fits_cursor(void *context, const struct crypt_inline_unit *unit, uint64_t place, struct error *err)
+{
+	struct inline_walk *walk = context;
+	const bool before = walk->ordinal++ < walk->state->n_before;
+
+	(void)place;
+	if (before != unit->sealed && (before || walk->state->c->direction == CRYPT_TO_SEALED))
+		return state_error("the inline unit of inode %" PRIu64 " is %s, the conversion %s come to it", unit->inode,
+				   unit->sealed ? "sealed" : "not sealed", before ? "has" : "has not");
+	return true;
+}
+
+static bool check_inlines(struct conversion *c, struct error *err)
+{
+	struct inline_state state = { .c = c };
+	struct inline_walk walk = { .state = &state };
+
+	if (!payloads_visit(c->scan, count_before, &state, err) ||
+	    !inline_visit_all(c->volume, c->header.domain, inline_fits_cursor, &walk, err))
+		return false;
+	if (walk.ordinal != state.n || state.n != c->header.n_inline_units)
+		return state_error("there are %" PRIu64 " inline units, the members have %" PRIu64, walk.ordinal, state.n);
+	return c->direction == CRYPT_TO_SEALED || inline_map_read(c->volume, c->header.domain, &c->inlines, err);
+}
+
+/* The members of an encryption are those it began with. */
+static bool take_members(struct conversion *c, struct domain *domain, struct error *err)
+{
+	uint64_t *ids = calloc(domain->n_members ? domain->n_members : 1, sizeof(*ids));
+	bool ok;
+
+	if (!ids)
+		return error_memory(err);
+	for (size_t i = 0; i < domain->n_members; i++)
+		ids[i] = domain->members[i].id;
+	ok = scan_run(c->volume, ids, domain->n_members, &c->scan, err);
+	free(ids);
+	if (!ok)
+		return false;
+	c->members = domain->members;
+	c->n_members = domain->n_members;
+	c->flags = domain->inode_flags;
+	c->n_flags = domain->n_inode_flags;
+	domain->members = NULL;
+	domain->inode_flags = NULL;
+	domain->n_members = domain->n_inode_flags = 0;
+	if (!mac_new(c->schedule, "nonce", NULL, 0, &c->nonce_mac, err))
+		return false;
+	/* While items are still being placed they say nothing that could be wrong. */
+	return c->phase == CRYPT_PHASE_STRUCTURE || (check_units(c, err) && check_inlines(c, err));
+}
+
+/* A decryption changes no unit: until the crypt items go they are what was sealed. */
+static bool check_seal(struct conversion *c, const struct domain *domain, struct error *err)
+{
+	struct crypt_seal now;
+
+	if (!seal_compute(c->volume, c->schedule, &domain->header, domain->members, domain->n_members, &now, err))
+		return false;
+	return secret_same(now.seal, domain->header.seal, sizeof(now.seal)) ||
+	       state_error("the units of domain %u are not those that were sealed", c->header.domain);
+}
+
+static bool take_sealed(struct conversion *c, struct domain *domain, struct error *err)
+{
+	const uint64_t boundary = conversion_boundary(c);
+	const struct domain_view_options none = { 0 };
+	bool changed;
+
+	if (!check_seal(c, domain, err))
+		return false;
+	domain->schedule = c->schedule;
+	c->schedule = NULL;
+	if (!conversion_take_domain(c, domain, boundary, false, &none, &changed, err)) {
+		if (!c->schedule) {
+			c->schedule = domain->schedule;
+			domain->schedule = NULL;
+		}
+		return false;
+	}
+	return true;
+}
+
+/* Everything about the members that the records do not say themselves. */
+bool continue_take(struct conversion *c, struct error *err)
+{
+	cleanup_domain struct domain *domain = NULL;
+	uint8_t digest[CRYPT_MAC_SIZE];
+
+	if (!read_domain(c, &domain, err))
+		return false;
+	c->header = domain->header;
+	if (!(c->state.operation == CRYPT_OP_ENCRYPT ? take_members(c, domain, err) : take_sealed(c, domain, err)))
+		return false;
+
+	const struct digest_input input = {
+		.kind = DIGEST_FOUND,
+		.scan = c->scan,
+		.schedule = c->schedule,
+		.flags = c->flags,
+		.n_flags = c->n_flags,
+		.flags_member = c->flags_member,
+	};
+
+	if (!begin_digest(&input, c->state.op_id, digest, err))
+		return false;
+	return secret_same(digest, c->state.begin_digest, sizeof(digest)) ||
+	       state_error("the subvolumes are not what they were when the conversion began");
+}
+
+/* The subvolumes of the domain, whose leaves are read back. */
+static bool scan_domain(struct conversion *c, const struct domain *domain, struct error *err)
+{
+	uint64_t *ids = calloc(c->list.n ? c->list.n : 1, sizeof(*ids));
+	size_t n = 0;
+	bool ok;
+
+	if (!ids)
+		return error_memory(err);
+	for (size_t i = 0; i < c->list.n; i++) {
+		if (domain_has(domain, &c->list, &c->list.at[i]))
+			ids[n++] = c->list.at[i].id;
+	}
+	ok = scan_run(c->volume, ids, n, &c->scan, err);
+	free(ids);
+	return ok;
+}
+
+/* Everything is sealed: the header, for the seal that people are shown, and what has to be read back. */
+bool continue_take_finished(struct conversion *c, struct error *err)
+{
+	cleanup_domain struct domain *domain = NULL;
+
+	if (!read_domain(c, &domain, err))
+		return false;
+	c->header = domain->header;
+	return scan_domain(c, domain, err);
+}
