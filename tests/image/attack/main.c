@@ -68,25 +68,25 @@ static const struct row {
 	const char *name;
 	attack_command *run;
 	int least;		/* arguments */
-	bool own_volume;
+	enum { READS, WRITES, BY_ITSELF } how;	/* the image is opened so */
 } rows[] = {
-	{ "keys", attack_keys, 2, false },
-	{ "peek", attack_peek, 6, false },
-	{ "poke", attack_poke, 6, false },
-	{ "xor", attack_xor, 6, false },
-	{ "put", attack_put, 5, false },
-	{ "drop", attack_drop, 4, false },
-	{ "units", attack_units, 1, false },
-	{ "inlines", attack_inlines, 1, false },
-	{ "raw-get", attack_raw_get, 2, false },
-	{ "raw-put", attack_raw_put, 2, false },
-	{ "data-put", attack_data_put, 2, false },
-	{ "super-get", attack_super_get, 1, false },
-	{ "super-put", attack_super_put, 2, false },
-	{ "super-poke", attack_super_poke, 3, false },
-	{ "state", attack_state, 0, false },
-	{ "convert", attack_convert, 3, true },
-	{ "forge-slot", attack_forge_slot, 3, true },
+	{ "keys", attack_keys, 2, READS },
+	{ "peek", attack_peek, 6, READS },
+	{ "poke", attack_poke, 6, WRITES },
+	{ "xor", attack_xor, 6, WRITES },
+	{ "put", attack_put, 5, WRITES },
+	{ "drop", attack_drop, 4, WRITES },
+	{ "units", attack_units, 1, READS },
+	{ "inlines", attack_inlines, 1, READS },
+	{ "raw-get", attack_raw_get, 2, READS },
+	{ "raw-put", attack_raw_put, 2, WRITES },
+	{ "data-put", attack_data_put, 2, WRITES },
+	{ "super-get", attack_super_get, 1, READS },
+	{ "super-put", attack_super_put, 2, WRITES },
+	{ "super-poke", attack_super_poke, 3, WRITES },
+	{ "state", attack_state, 0, READS },
+	{ "convert", attack_convert, 3, BY_ITSELF },
+	{ "forge-slot", attack_forge_slot, 3, BY_ITSELF },
 };
 
 static bool run(const struct row *row, struct attack *attack, struct error *err)
@@ -98,9 +98,9 @@ static bool run(const struct row *row, struct attack *attack, struct error *err)
 		return error_set(err, ERROR_USAGE, "%s takes %d arguments", row->name, row->least);
 	if (!secret_init(err))
 		return false;
-	if (row->own_volume)
+	if (row->how == BY_ITSELF)
 		return row->run(attack, err);
-	if (!device_open(attack->path, true, &device, err) || !volume_open(device, &options, &attack->volume, err))
+	if (!device_open(attack->path, row->how == WRITES, &device, err) || !volume_open(device, &options, &attack->volume, err))
 		return false;
 
 	const bool ok = row->run(attack, err);
