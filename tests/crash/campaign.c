@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Cuts the power while images are sealed and unsealed, and while that is undone, and judges what is left.
- * campaign [--states N] [--jobs N] [--seed N] [--export DIR] [--only CHAIN,KIND,WRITE,SEED] [--used IMAGE --key FILE] IMAGE...
+ * campaign [--states N] [--jobs N] [--seed N] [--export DIR] [--only CHAIN,KIND,WRITE,SEED [--repeat N]]
+ *          [--used IMAGE --key FILE] IMAGE...
  * The first image gets most of the states.  --only: that one power cut, as a failure names it (KIND: 0 prefix, 1 torn, 2 subset).
  * --used: a sealed image that a kernel has used since, with its volume key.
  * Exit 0: everything came right; 1: something did not; 2: it could not be tried.
@@ -20,10 +21,10 @@
 #define FAILURES_MAX 20	/* then it is clear enough */
 
 static struct {
-	unsigned states, jobs;
+	unsigned states, jobs, repeat;
 	uint64_t seed;
 	const char *export, *only, *used, *key;
-} opt = { .states = 700, .jobs = 1, .seed = 1 };
+} opt = { .states = 700, .jobs = 1, .repeat = 1, .seed = 1 };
 
 static struct chains chains;
 static struct cut *cuts[CHAINS_MAX];
@@ -49,8 +50,8 @@ static void share_out(void)
 
 static void usage(void)
 {
-	harness_fail("usage: campaign [--states N] [--jobs N] [--seed N] [--export DIR] [--only CHAIN,KIND,WRITE,SEED] "
-		     "[--used IMAGE --key FILE] IMAGE...");
+	harness_fail("usage: campaign [--states N] [--jobs N] [--seed N] [--export DIR] "
+		     "[--only CHAIN,KIND,WRITE,SEED [--repeat N]] [--used IMAGE --key FILE] IMAGE...");
 }
 
 /* All but one cut go. */
@@ -64,9 +65,13 @@ static void keep_only(const char *which)
 	    at > chains.at[chain].log.n)
 		usage();
 	for (size_t i = 0; i < chains.n; i++)
-		n_cuts[i] = i == chain;
-	cuts[chain][0] = (struct cut){ (enum cut_kind)kind, at, seed };
-	opt.states = 1;
+		n_cuts[i] = i == chain ? opt.repeat : 0;
+	cuts[chain] = calloc(opt.repeat, sizeof(struct cut));
+	if (!cuts[chain])
+		harness_fail("out of memory");
+	for (unsigned i = 0; i < opt.repeat; i++)
+		cuts[chain][i] = (struct cut){ (enum cut_kind)kind, at, seed };
+	opt.states = opt.repeat;
 }
 
 static void judge_cut(size_t number, const struct cut *cut, struct tally *tally)
@@ -132,7 +137,8 @@ static void parse(int argc, char **argv)
 		{ "states", required_argument, NULL, 's' }, { "jobs", required_argument, NULL, 'j' },
 		{ "seed", required_argument, NULL, 'r' }, { "export", required_argument, NULL, 'e' },
 		{ "only", required_argument, NULL, 'o' }, { "used", required_argument, NULL, 'u' },
-		{ "key", required_argument, NULL, 'k' }, { 0 },
+		{ "key", required_argument, NULL, 'k' },
+		{ "repeat", required_argument, NULL, 'n' }, { 0 },
 	};
 
 	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -144,6 +150,7 @@ static void parse(int argc, char **argv)
 		case 'o': opt.only = optarg; break;
 		case 'u': opt.used = optarg; break;
 		case 'k': opt.key = optarg; break;
+		case 'n': opt.repeat = (unsigned)strtoul(optarg, NULL, 0); break;
 		default: usage();
 		}
 	}

@@ -64,6 +64,18 @@ static void write_whole(struct disk *disk, const struct disk_write *write)
 	disk_write(disk, write->at, write->bytes, write->len);
 }
 
+/* Superblocks and journal records: what tells the others what to make of the rest. */
+static bool is_special(const struct disk_log *log, size_t i)
+{
+	const struct disk_write *write = &log->write[i];
+
+	for (unsigned n = 0; n < SUPER_COPIES; n++) {
+		if (write->at == superblock_offset(n))
+			return true;
+	}
+	return write->len >= 8 && memcmp(write->bytes, JOURNAL_MAGIC, 8) == 0;
+}
+
 /* The first write that need not be on the disk when the power goes after write `at`. */
 static size_t first_unflushed(const struct disk_log *log, size_t at)
 {
@@ -80,6 +92,8 @@ static void apply_subset(const struct disk_log *log, size_t at, struct rng *rng,
 	const size_t first = first_unflushed(log, at);
 	const size_t n = at + 1 - first;
 	const unsigned percent = likely[rng_below(rng, 3)];
+	/* Often a record or superblock lands whole while what went before it does not. */
+	const bool keep_special = rng_below(rng, 2);
 	size_t *order = calloc(n, sizeof(*order));
 
 	if (!order)
@@ -93,9 +107,11 @@ static void apply_subset(const struct disk_log *log, size_t at, struct rng *rng,
 	for (size_t i = 0; i < first; i++)
 		write_whole(disk, &log->write[i]);
 	for (size_t i = 0; i < n; i++) {
-		if (rng_below(rng, 100) >= percent)
+		const bool keep = keep_special && is_special(log, order[i]);
+
+		if (rng_below(rng, 100) >= percent && !keep)
 			continue;
-		if (rng_below(rng, 4) == 0)
+		if (rng_below(rng, 4) == 0 && !keep)
 			write_torn(disk, &log->write[order[i]], rng);
 		else
 			write_whole(disk, &log->write[order[i]]);
@@ -119,17 +135,6 @@ void cut_apply(const struct disk *start, const struct disk_log *log, const struc
 }
 
 /* --- choosing --------------------------------------------------------------------------------------- */
-
-static bool is_special(const struct disk_log *log, size_t i)
-{
-	const struct disk_write *write = &log->write[i];
-
-	for (unsigned n = 0; n < SUPER_COPIES; n++) {
-		if (write->at == superblock_offset(n))
-			return true;
-	}
-	return write->len >= 8 && memcmp(write->bytes, JOURNAL_MAGIC, 8) == 0;
-}
 
 static bool is_turning_point(const struct disk_log *log, size_t at)
 {
