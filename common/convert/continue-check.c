@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/fs/domain-mac.h"
+#include "common/util/set64.h"
 
 #define state_error(...) error_set(err, ERROR_STATE, __VA_ARGS__)
 
@@ -237,6 +238,50 @@ bool continue_take(struct conversion *c, struct error *err)
 	return secret_same(digest, c->state.begin_digest, sizeof(digest)) ||
 	       state_error("the subvolumes are not what they were when the conversion began");
 }
+
+/* --- extents ------------------------------------------------------------------------------------ */
+
+struct counting {
+	const struct unit_map *units;
+	struct set64 groups;
+	uint64_t bytes;
+};
+
+/* Half overwritten, an extent may be unrecognisable: its record says what it is. */
+static bool count_range(void *context, const struct journal_range *range, struct error *err)
+{
+	struct counting *counting = context;
+	const struct unit_group *group = unit_map_of(counting->units, le64(range->u.unit_id));
+	bool added;
+
+	if (!group || group->address != 0)
+		return true;
+	if (!set64_add(&counting->groups, group->unit_id, &added, err))
+		return false;
+	if (added)
+		counting->bytes += group->extent_len;
+	return true;
+}
+
+bool continue_check_extents(struct conversion *c, const struct replay *replay, struct error *err)
+{
+	struct counting counting = { .units = c->units };
+	bool ok = true;
+
+	/* At the end of a decryption everything is plain text, and no tag is needed any more. */
+	if (c->state.operation != CRYPT_OP_DECRYPT || !c->units || (c->phase == CRYPT_PHASE_STRUCTURE && c->direction == CRYPT_TO_PLAIN))
+		return true;
+	counting.bytes = units_bytes(c->units);
+	for (unsigned i = 0; ok && replay && i < replay->n; i++)
+		ok = journal_record_visit(&c->journal, &replay->record[i], NULL, count_range, &counting, err);
+	set64_free(&counting.groups);
+	if (ok && counting.bytes != le64(c->state.total))
+		ok = state_error("extents of %" PRIu64 " bytes are recognised by their tags, %" PRIu64 " bytes when the conversion began",
+				 counting.bytes, le64(c->state.total));
+	return ok;
+}
+
+/* --- the end ---------------------------------------------------------------------------------------- */
 
 /* The subvolumes of the domain, whose leaves are read back. */
 static bool scan_domain(struct conversion *c, const struct domain *domain, struct error *err)

@@ -88,13 +88,8 @@ static bool join_again(struct conversion *c, struct error *err)
 		return true;
 	unit_map_free(c->units);
 	c->units = NULL;
-	if (!unit_map_read(c->volume, c->header.domain, &c->units, err) ||
-	    !unit_map_join(c->units, c->scan, c->schedule, conversion_boundary(c), err))
-		return false;
-	/* An extent that is no longer recognised would be passed over, and its tags thrown away at the end. */
-	return (c->phase == CRYPT_PHASE_STRUCTURE && c->direction == CRYPT_TO_PLAIN) || units_bytes(c->units) == le64(c->state.total) ||
-	       state_error("units of %" PRIu64 " bytes are recognised by their tags, %" PRIu64 " bytes when the conversion began",
-			   units_bytes(c->units), le64(c->state.total));
+	return unit_map_read(c->volume, c->header.domain, &c->units, err) &&
+	       unit_map_join(c->units, c->scan, c->schedule, conversion_boundary(c), err) && continue_check_extents(c, NULL, err);
 }
 
 /* Turns round: one record that says so, and the superblocks. */
@@ -125,7 +120,7 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 	     reserve_places(c, err) &&
 	     (conversion_is_cut(c->direction, c->phase, c->cursor) ||
 	      (c->phase >= CRYPT_PHASE_FINISH ? continue_take_finished(c, err) : continue_take(c, err))) &&
-	     replay_check(c, &replay, err) && replay_write(c, &replay, err) && join_again(c, err);
+	     continue_check_extents(c, &replay, err) && replay_check(c, &replay, err) && replay_write(c, &replay, err) && join_again(c, err);
 	replay_free(&replay);
 	if (!ok)
 		return false;

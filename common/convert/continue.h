@@ -17,7 +17,13 @@ bool continue_check_state(const struct conversion *c, struct error *err) must_us
  */
 bool continue_take(struct conversion *c, struct error *err) must_use;
 
-/* The same where only cleaning up is left. */
+/*
+ * A decryption: is every extent that it began with recognised by its tags, or about to be written by a record?  One that is not would be passed
+ * over, and its tags thrown away at the end: ERROR_STATE.  replay NULL: the records are in place.
+ */
+bool continue_check_extents(struct conversion *c, const struct replay *replay, struct error *err) must_use;
+
+/* As continue_take() where only cleaning up is left. */
 bool continue_take_finished(struct conversion *c, struct error *err) must_use;
 
 #endif /* COMMON_CONVERT_CONTINUE_H */
