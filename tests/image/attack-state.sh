@@ -191,13 +191,37 @@ for operation in encrypt decrypt; do
 	again
 	attack drop $(item $UNITS 2)
 	stuck $malformed 'unit'
+	again
+	attack poke $(item $INLINE 0) $((8 + 32)) "$(printf '5a%.0s' $(seq 16))"
+	if [ $operation = encrypt ]; then goes_on; else stuck 12 'seal'; fi		# the records of the one have its leaf
+
+	if [ $operation = decrypt ]; then
+		say "decrypt: an extent that no tag recognises any more is not passed over: 12; one bad block: 6, and undone"
+		"$tmp/attack" "$image" units 1 >"$tmp/units"
+		line=$(grep " inode=$(inode pair-a) offset=0 " "$tmp/units")
+		tags=$(sed -E 's/.* at=([0-9]+) .*/\1/' <<<"$line")
+		address=$(sed -E 's/.* address=([0-9]+) .*/\1/' <<<"$line")
+		again
+		attack poke $(item $UNITS 0) $((tags + 88)) "$(printf '00%.0s' $(seq 256))"
+		stuck 12 'recognised by their tags'
+		again
+		head -c 65536 /dev/urandom >"$tmp/noise"
+		attack data-put "$address" "$tmp/noise"
+		stuck 12 'recognised by their tags'
+		again
+		attack xor $(item $UNITS 0) $((tags + 88 + 16)) 1
+		expect_status 6 do_decrypt_resume
+		expect_text "$tmp/err" 'pair-a: .* fails authentication on every mirror'
+		expect_status 0 do_abort
+		cats_right pair-b big small packed
+		refused 6 'pair-a: bytes 4096 to 8191 fail authentication' do_cat
+	fi
 
 	say "$operation: leaves that the records have, both headers and members among them, are put right by them"
 	again
 	attack xor $(item $HEADER 0) 72 1
 	attack xor $(second_header) 72 1
 	attack xor $(item $MEMBER 0) 112 1
-	attack poke $(item $INLINE 0) $((8 + 32)) "$(printf '5a%.0s' $(seq 16))"
 	goes_on
 
 	say "$operation: the copies of header and slots beside the trees, damaged: the tree has them"
