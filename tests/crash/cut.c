@@ -143,6 +143,8 @@ static bool is_turning_point(const struct disk_log *log, size_t at)
 	return is_special(log, at) || is_special(log, at - 1) || log->write[at].epoch != log->write[at - 1].epoch;
 }
 
+#define EDGE 10	/* writes */
+
 struct candidate {
 	struct cut cut;
 	unsigned rank;
@@ -172,8 +174,9 @@ struct cut *cuts_choose(const struct disk_log *log, size_t n, struct rng *rng)
 		for (size_t at = 0; at < places; at++) {
 			const enum cut_kind kind = round == 0 ? CUT_PREFIX : round == 1 ? CUT_TORN : CUT_SUBSET;
 			const uint64_t order = rng_next(rng);
-			/* Where not all have room: half of them at turning points. */
-			const unsigned rank = n >= 3 * places ? (unsigned)round : !is_turning_point(log, at) && order % 4 != 0;
+			/* Where not all have room: the very beginning and end, then turning points as often as all others. */
+			const bool is_edge = round == 0 && (at < EDGE || at + EDGE > log->n);
+			const unsigned rank = n >= 3 * places ? (unsigned)round : is_edge ? 0u : 1u + (!is_turning_point(log, at) && order % 4 != 0);
 
 			if (round > 0 && at == log->n)
 				continue;
