@@ -95,8 +95,10 @@ sealed_base() {
 	[ -z "${ATTACK_BASE:-}" ] || { mkdir -p "$ATTACK_BASE"; cp -r --sparse=always "$tmp"/{*.img,*vk*,*passphrase*,files,inodes,sealing} "$ATTACK_BASE"; }
 }
 
-# Instead of the one for any image: where a small image holds nothing but holes need not be read.
+# Instead of one for any image: where a small image holds nothing but holes need not be read.
 fingerprint() { python3 "$IMAGE_TESTS/attack/fingerprint.py" "$1"; }
+# Neither written to nor changed.  How many blocks a file has that was just copied changes by itself.
+written() { stat -c '%y %z' "$1" && fingerprint "$1"; }
 
 fresh() { cp --reflink=auto --sparse=always "${1:-$tmp/base.img}" "$image"; }
 
