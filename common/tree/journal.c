@@ -222,7 +222,7 @@ static bool read_slot(struct journal *journal, unsigned i, struct journal_record
 	return true;	/* record->bytes == NULL: none */
 }
 
-/* Are the new blocks of a record where it says?  Where not, it was never committed. */
+/* Are the new blocks of a record where it says, on every mirror?  Where not, it was never committed: nobody would write the other mirror. */
 static bool new_blocks_present(struct journal *journal, const struct journal_record *record)
 {
 	const uint32_t node_size = journal->volume->super.node_size;
@@ -240,18 +240,16 @@ static bool new_blocks_present(struct journal *journal, const struct journal_rec
 	for (uint32_t i = 0; present && i < header.n_new; i++) {
 		struct journal_new new_block;
 		const struct chunk *chunk;
-		bool good = false;
 
 		present = journal_new_next(&at, &new_block, &ignored) &&
 			  volume_chunk(journal->volume, new_block.logical, &chunk, &ignored);
-		for (unsigned mirror = 0; present && !good && mirror < chunk_n_mirrors(chunk); mirror++) {
+		for (unsigned mirror = 0; present && mirror < chunk_n_mirrors(chunk); mirror++) {
 			uint8_t sha256[32];
 
-			good = volume_read(journal->volume, new_block.logical, block, node_size, mirror, &ignored) &&
-			       crypto_sha256(block, node_size, sha256, &ignored) &&
-			       memcmp(sha256, new_block.sha256, sizeof(sha256)) == 0;
+			present = volume_read(journal->volume, new_block.logical, block, node_size, mirror, &ignored) &&
+				  crypto_sha256(block, node_size, sha256, &ignored) &&
+				  memcmp(sha256, new_block.sha256, sizeof(sha256)) == 0;
 		}
-		present = present && good;
 	}
 	free(block);
 	return present;
