@@ -10,7 +10,7 @@ say "a wrong key: 2, whatever the command, and nothing changed"
 for wrong in "--passphrase-file $tmp/wrong-passphrase" "--volume-key-file $tmp/wrong-vk" "--key-file $tmp/wrong-vk" \
 	"--passphrase-file $tmp/passphrase2" "--volume-key-file $tmp/vk2" "--passphrase-file $tmp/passphrase --key-slot 1"; do
 	read -ra key <<<"$wrong"
-	for command in "cat:pair-a" "verify" "verify-key" "convert --decrypt -q"; do
+	for command in "cat:pair-a" "ls -l" "verify" "verify-key" "convert --decrypt -q"; do
 		# shellcheck disable=SC2046,SC2086
 		refused 2 '[Kk]ey (was rejected|slot 1 is not in use)' crypt ${command%%:*} "${key[@]}" "$image" target $(cut -s -d: -f2 <<<"$command")
 		[ ! -s "$tmp/out" ] || fail "$command printed something"
@@ -41,7 +41,7 @@ done
 
 say "a key for what is not sealed: 9"
 fresh
-for command in "cat:pair-b" "verify" "verify-key" "convert --decrypt -q"; do
+for command in "cat:pair-b" "ls -l" "verify" "verify-key" "convert --decrypt -q"; do
 	for target in plain /; do
 		[ "$command" = cat:pair-b ] && [ "$target" = / ] && continue
 		# shellcheck disable=SC2046,SC2086
