@@ -7,6 +7,8 @@
 #include "common/convert/conversion.h"
 
 #define SEAL_FLAGS (INODE_RO_VERITY | INODE_IMMUTABLE)
+#define SHORT_PAYLOAD 8u	/* bytes; from this length on no two ciphertexts are the same */
+#define DRAWS_MAX 1024u		/* of a nonce */
 
 struct leaves {
 	struct conversion *c;
@@ -37,14 +39,51 @@ static uint8_t *inline_in_item(struct leaves *leaves, uint64_t ordinal, struct e
 	return data + at;
 }
 
-/* A new nonce; ciphertext into the leaf, nonce and tag into the unit's place. */
+/*
+ * A tag says which ciphertext is its unit's, and short ones are often the same: two files of one byte, with one inode number in two
+ * members, would be taken for each other.
+ */
+static bool is_ambiguous(const struct conversion *c, const struct inline_payload *payload, const uint8_t *ciphertext, bool *ambiguous,
+			 struct error *err)
+{
+	struct inline_payload sealed = *payload;
+	struct crypt_inline_unit unit;
+
+	sealed.bytes.at = ciphertext;
+	sealed.root = 0;
+	return inline_map_find(c->inlines, c->schedule, &sealed, true, &unit, NULL, ambiguous, err);
+}
+
+/* A new nonce into i, ciphertext and tag; another nonce where the ciphertext of a short payload is that of another unit. */
+static bool draw(struct conversion *c, const struct inline_payload *payload, struct disk_crypt_inline_unit *unit, uint8_t *ciphertext,
+		 struct error *err)
+{
+	const size_t len = payload->bytes.left;
+	bool ambiguous = false;
+	uint8_t csum[4];
+
+	csum_compute(CSUM_CRC32C, payload->bytes.at, len, csum);
+	/* More members than there are values of a byte cannot all differ: their roots tell them apart, as long as their leaves stay. */
+	for (unsigned tries = 0; tries < DRAWS_MAX && (tries == 0 || ambiguous); tries++) {
+		cleanup_unit_cipher struct unit_cipher *cipher = NULL;
+
+		if (!crypto_nonce(c->nonce_mac, &unit->i, offsetof(struct disk_crypt_i, nonce), csum, sizeof(csum), unit->i.nonce, err) ||
+		    !unit_cipher_new(c->schedule, c->header.cipher, "inline", &unit->i, sizeof(unit->i), &cipher, err) ||
+		    !unit_cipher_seal(cipher, 0, payload->bytes.at, len, ciphertext, unit->tag, err) ||
+		    (len < SHORT_PAYLOAD && !is_ambiguous(c, payload, ciphertext, &ambiguous, err)))
+			return false;
+	}
+	return true;
+}
+
+/* Ciphertext into the leaf, nonce and tag into the unit's place. */
 static bool seal_fresh(struct leaves *leaves, const struct inline_payload *payload, uint8_t *bytes, struct error *err)
 {
 	struct conversion *c = leaves->c;
-	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
 	uint8_t *place = inline_in_item(leaves, leaves->ordinal, err);
 	struct disk_crypt_inline_unit unit;
-	uint8_t csum[4];
+	uint8_t *ciphertext;
+	bool ok;
 
 	if (!place)
 		return false;
@@ -52,14 +91,17 @@ static bool seal_fresh(struct leaves *leaves, const struct inline_payload *paylo
 	if (unit.i.kind != payload->kind || le64(unit.i.inode) != payload->inode || le64(unit.i.offset) != payload->offset ||
 	    le32(unit.i.length) != payload->bytes.left)
 		return error_set(err, ERROR_CORRUPT, "inline unit %" PRIu64 " is not that of inode %" PRIu64, leaves->ordinal, payload->inode);
-	csum_compute(CSUM_CRC32C, bytes, payload->bytes.left, csum);
-	if (!crypto_nonce(c->nonce_mac, &unit.i, offsetof(struct disk_crypt_i, nonce), csum, sizeof(csum), unit.i.nonce, err) ||
-	    !unit_cipher_new(c->schedule, c->header.cipher, "inline", &unit.i, sizeof(unit.i), &cipher, err) ||
-	    !unit_cipher_seal(cipher, 0, bytes, payload->bytes.left, bytes, unit.tag, err))
-		return false;
-	memcpy(place, &unit, sizeof(unit));
-	leaves->ordinal++;
-	return true;
+	ciphertext = malloc(payload->bytes.left);
+	if (!ciphertext)
+		return error_memory(err);
+	ok = draw(c, payload, &unit, ciphertext, err);
+	if (ok) {
+		memcpy(bytes, ciphertext, payload->bytes.left);
+		memcpy(place, &unit, sizeof(unit));
+		leaves->ordinal++;
+	}
+	free(ciphertext);
+	return ok;
 }
 
 /* The other side of a payload that has its unit already. */
@@ -253,6 +295,8 @@ bool leaves_convert(struct conversion *c, struct error *err)
 	size_t done = 0;
 	bool ok = false;
 
+	if (!c->inlines && !inline_map_read(c->volume, c->header.domain, &c->inlines, err))
+		return false;
 	if (!transaction_begin(c->volume, c->allocator, &leaves.tx, err))
 		return false;
 	for (size_t i = 0; i < c->scan->n_blocks; i++) {

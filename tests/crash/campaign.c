@@ -61,7 +61,7 @@ static void keep_only(const char *which)
 	size_t at;
 	uint64_t seed;
 
-	if (sscanf(which, "%u,%u,%zu,%" SCNi64, &chain, &kind, &at, (int64_t *)&seed) != 4 || chain >= chains.n || kind >= CUT_KINDS ||
+	if (sscanf(which, "%u,%u,%zu,%" SCNx64, &chain, &kind, &at, &seed) != 4 || chain >= chains.n || kind >= CUT_KINDS ||
 	    at > chains.at[chain].log.n)
 		usage();
 	for (size_t i = 0; i < chains.n; i++)
