@@ -8,6 +8,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
+#include "cmd/key-options.h"
 #include "common/crypto/secret.h"
 
 static const struct command *const commands[] = {
@@ -131,7 +132,7 @@ static int run_command(const struct command *command, int argc, const char **arg
 	} else if (help) {
 		print_help(command, context);
 		status = 0;
-	} else if (!format_check(&err) || !check_operands(command, operand, &err) || !command->run(operand, &err)) {
+	} else if (!format_check(&err) || !key_options_check(&err) || !check_operands(command, operand, &err) || !command->run(operand, &err)) {
 		status = fail(&err);
 	} else {
 		status = command_status;

@@ -39,7 +39,7 @@ expect 1 list --format json <<'END'
 ! {"error":"usage","status":1,"command":"list","text":"operand missing: IMAGE","hint":"see btrfs-crypt list --help"}
 END
 expect 1 verify-key disk.img --key-slot many / <<'END'
-! btrfs-crypt verify-key: many: invalid numeric value
+! btrfs-crypt verify-key: --key-slot: "many" is not a number from 0 to 31
 ! btrfs-crypt verify-key: hint: see btrfs-crypt verify-key --help
 END
 transcript 0 btrfs-crypt --version <<END
