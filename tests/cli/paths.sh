@@ -44,6 +44,12 @@ for path in 'tab\x9here' 'tab\x0a' 'two\x0' 'tab\tthere' 'plain\x20name' 'dir\x0
 	shown=${path//\\/\\\\}
 	transcript 4 btrfs-crypt cat disk.img / "$path" <<< "! btrfs-crypt cat: \"${shown%%/*}\" not found"
 done
+for id in 99999999999999999999 -5 256x ""; do
+	transcript 1 btrfs-crypt ls disk.img "id:$id" <<END
+! btrfs-crypt ls: malformed subvolume id "id:$id"
+! btrfs-crypt ls: hint: a number as btrfs-crypt list prints it, for example id:256
+END
+done
 unchanged disk.img
 
 # The top level
