@@ -273,7 +273,7 @@ bool continue_check_extents(struct conversion *c, const struct replay *replay, s
 		return true;
 	counting.bytes = units_bytes(c->units);
 	for (unsigned i = 0; ok && replay && i < replay->n; i++)
-		ok = journal_record_visit(&c->journal, &replay->record[i], NULL, count_range, &counting, err);
+		ok = journal_record_visit(&c->journal, &replay->record[i], &(struct journal_visitor){ .on_range = count_range }, &counting, err);
 	set64_free(&counting.groups);
 	if (ok && counting.bytes != le64(c->state.total))
 		ok = state_error("extents of %" PRIu64 " bytes are recognised by their tags, %" PRIu64 " bytes when the conversion began",

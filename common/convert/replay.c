@@ -100,6 +100,7 @@ static bool look_for_epoch(const struct conversion *c, const struct block *block
 	return ok;
 }
 
+/* A block as a record has it, into the cache, and to be written to all mirrors. */
 static bool load_changed(void *context, const struct journal_changed *changed, struct error *err)
 {
 	struct loading *loading = context;
@@ -133,6 +134,25 @@ static bool load_changed(void *context, const struct journal_changed *changed, s
 		return error_set(err, ERROR_STATE, "a journal record's block for %#" PRIx64 " is no tree block of this filesystem",
 				 changed->logical);
 	return true;
+}
+
+/* A power cut may have left it on one mirror only, and nobody else writes the others. */
+static bool load_new(void *context, const struct journal_new *new_block, struct error *err)
+{
+	struct loading *loading = context;
+	struct conversion *c = loading->c;
+	uint8_t *bytes = malloc(c->volume->super.node_size);
+	const struct journal_changed changed = { .logical = new_block->logical, .bytes = bytes };
+	bool found, ok;
+
+	if (!bytes)
+		return error_memory(err);
+	ok = journal_read_new(&c->journal, new_block, bytes, &found, err) &&
+	     (found || error_set(err, ERROR_STATE, "the new tree block %" PRIu64 " of a journal record is not there", new_block->logical)) &&
+	     load_changed(context, &changed, err);
+	secret_wipe(bytes, c->volume->super.node_size);
+	free(bytes);
+	return ok;
 }
 
 static bool check_sequence(const struct conversion *c, const struct replay *replay, struct error *err)
@@ -169,7 +189,10 @@ bool replay_load(struct conversion *c, struct replay *replay, struct error *err)
 		return error_set(err, ERROR_STATE, "there is no journal record");
 	block_cache_drop(c->volume, true);
 	for (unsigned i = 0; i < replay->n; i++) {
-		if (!journal_record_visit(&c->journal, &replay->record[i], load_changed, NULL, &loading, err))
+		/* New blocks of the older record were durable before the newest was begun, which may have changed or freed them. */
+		const struct journal_visitor visitor = { .on_changed = load_changed, .on_new = i + 1 == replay->n ? load_new : NULL };
+
+		if (!journal_record_visit(&c->journal, &replay->record[i], &visitor, &loading, err))
 			return false;
 	}
 	if (!check_sequence(c, replay, err))
@@ -269,7 +292,7 @@ static bool finish_ranges(struct conversion *c, const struct replay *replay, boo
 
 	for (unsigned i = 0; ok && i < replay->n; i++) {
 		finishing.want_sealed = replay->record[i].header.direction == CRYPT_TO_SEALED;
-		ok = journal_record_visit(&c->journal, &replay->record[i], NULL, finish_range, &finishing, err);
+		ok = journal_record_visit(&c->journal, &replay->record[i], &(struct journal_visitor){ .on_range = finish_range }, &finishing, err);
 	}
 	if (finishing.bytes)
 		secret_wipe(finishing.bytes, (size_t)CRYPT_UNIT_BLOCKS_MAX * CRYPT_BLOCK);
@@ -304,7 +327,7 @@ bool replay_check(struct conversion *c, const struct replay *replay, struct erro
 		if (allocated)
 			continue;
 		/* The newest record may have freed a block of the one before it. */
-		if (!journal_record_visit(&c->journal, &replay->record[replay->n - 1], names_block, NULL, &naming, err))
+		if (!journal_record_visit(&c->journal, &replay->record[replay->n - 1], &(struct journal_visitor){ .on_changed = names_block }, &naming, err))
 			return false;
 		if (naming.named)
 			return error_set(err, ERROR_STATE, "a journal record names the tree block %#" PRIx64 ", which is not allocated",

@@ -222,37 +222,54 @@ static bool read_slot(struct journal *journal, unsigned i, struct journal_record
 	return true;	/* record->bytes == NULL: none */
 }
 
-/* Are the new blocks of a record where it says, on every mirror?  Where not, it was never committed: nobody would write the other mirror. */
-static bool new_blocks_present(struct journal *journal, const struct journal_record *record)
+bool journal_read_new(const struct journal *journal, const struct journal_new *new_block, uint8_t *bytes, bool *found, struct error *err)
 {
 	const uint32_t node_size = journal->volume->super.node_size;
-	struct cursor at = { record->bytes, record->len - CRYPT_MAC_SIZE, record->header.place };
-	struct journal_header header;
+	const struct chunk *chunk;
 	struct error ignored;
-	uint8_t *block = malloc(node_size);
-	bool present = block && journal_header_read(&at, &header, &ignored);
 
-	for (uint32_t i = 0; present && i < header.n_changed; i++) {
-		struct journal_changed changed;
+	*found = false;
+	if (!volume_chunk(journal->volume, new_block->logical, &chunk, err))
+		return false;
+	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk) && !*found; mirror++) {
+		uint8_t sha256[32];
 
-		present = journal_changed_next(&at, node_size, &changed, &ignored);
+		if (!volume_read(journal->volume, new_block->logical, bytes, node_size, mirror, &ignored))
+			continue;
+		if (!crypto_sha256(bytes, node_size, sha256, err))
+			return false;
+		*found = memcmp(sha256, new_block->sha256, sizeof(sha256)) == 0;
 	}
-	for (uint32_t i = 0; present && i < header.n_new; i++) {
-		struct journal_new new_block;
-		const struct chunk *chunk;
+	return true;
+}
 
-		present = journal_new_next(&at, &new_block, &ignored) &&
-			  volume_chunk(journal->volume, new_block.logical, &chunk, &ignored);
-		for (unsigned mirror = 0; present && mirror < chunk_n_mirrors(chunk); mirror++) {
-			uint8_t sha256[32];
+struct looking_for_new {
+	const struct journal *journal;
+	uint8_t *bytes;
+	bool all;
+};
 
-			present = volume_read(journal->volume, new_block.logical, block, node_size, mirror, &ignored) &&
-				  crypto_sha256(block, node_size, sha256, &ignored) &&
-				  memcmp(sha256, new_block.sha256, sizeof(sha256)) == 0;
-		}
-	}
-	free(block);
-	return present;
+static bool look_for_new(void *context, const struct journal_new *new_block, struct error *err)
+{
+	struct looking_for_new *looking = context;
+	bool found;
+
+	if (!journal_read_new(looking->journal, new_block, looking->bytes, &found, err))
+		return false;
+	looking->all &= found;
+	return true;
+}
+
+/* Are the new blocks of a record where it says, on some mirror?  Where not, it was never committed. */
+static bool new_blocks_present(const struct journal *journal, const struct journal_record *record)
+{
+	const struct journal_visitor visitor = { .on_new = look_for_new };
+	struct looking_for_new looking = { .journal = journal, .bytes = malloc(journal->volume->super.node_size), .all = true };
+	struct error ignored;
+	const bool ok = looking.bytes && journal_record_visit(journal, record, &visitor, &looking, &ignored) && looking.all;
+
+	free(looking.bytes);
+	return ok;
 }
 
 bool journal_find(struct journal *journal, uint64_t least, struct journal_record record[2], unsigned *n, struct error *err)
@@ -310,8 +327,8 @@ out:
 	return ok;
 }
 
-bool journal_record_visit(const struct journal *journal, const struct journal_record *record, journal_on_changed *on_changed,
-			  journal_on_range *on_range, void *context, struct error *err)
+bool journal_record_visit(const struct journal *journal, const struct journal_record *record, const struct journal_visitor *visitor,
+			  void *context, struct error *err)
 {
 	struct cursor at = { record->bytes, record->len - CRYPT_MAC_SIZE, record->header.place };
 	struct journal_header header;
@@ -322,19 +339,20 @@ bool journal_record_visit(const struct journal *journal, const struct journal_re
 		struct journal_changed changed;
 
 		if (!journal_changed_next(&at, journal->volume->super.node_size, &changed, err) ||
-		    (on_changed && !on_changed(context, &changed, err)))
+		    (visitor->on_changed && !visitor->on_changed(context, &changed, err)))
 			return false;
 	}
 	for (uint32_t i = 0; i < header.n_new; i++) {
 		struct journal_new new_block;
 
-		if (!journal_new_next(&at, &new_block, err))
+		if (!journal_new_next(&at, &new_block, err) ||
+		    (visitor->on_new && !visitor->on_new(context, &new_block, err)))
 			return false;
 	}
 	for (uint32_t i = 0; i < header.n_ranges; i++) {
 		struct journal_range range;
 
-		if (!journal_range_next(&at, &range, err) || (on_range && !on_range(context, &range, err)))
+		if (!journal_range_next(&at, &range, err) || (visitor->on_range && !visitor->on_range(context, &range, err)))
 			return false;
 	}
 	return true;

@@ -65,16 +65,24 @@ struct journal_record {
 
 /*
  * Reads the newest valid record and the one before it; *n is 0, 1 (the newest is the first of all) or 2, older first.
- * A record counts only if its MAC, place and op_id are right on some mirror, and, for the newest, its new blocks are there.
+ * A record counts only if its MAC, place and op_id are right on some mirror, and, for the newest, each new block is there
+ * on some mirror (the others need not be: who replays it writes them).
  * ERROR_STATE: an older record is missing, is not chained to the newest, or the newest is older than `least`.
  */
 bool journal_find(struct journal *journal, uint64_t least, struct journal_record record[2], unsigned *n, struct error *err) must_use;
 void journal_record_free(struct journal_record *record);
 
-/* Calls for each part of an authentic record; either may be NULL. */
-typedef bool journal_on_changed(void *context, const struct journal_changed *changed, struct error *err);
-typedef bool journal_on_range(void *context, const struct journal_range *range, struct error *err);
-bool journal_record_visit(const struct journal *journal, const struct journal_record *record, journal_on_changed *on_changed,
-			  journal_on_range *on_range, void *context, struct error *err) must_use;
+/* For each part of an authentic record, in the order of the record; any may be NULL. */
+struct journal_visitor {
+	bool (*on_changed)(void *context, const struct journal_changed *changed, struct error *err);
+	bool (*on_new)(void *context, const struct journal_new *new_block, struct error *err);
+	bool (*on_range)(void *context, const struct journal_range *range, struct error *err);
+};
+bool journal_record_visit(const struct journal *journal, const struct journal_record *record, const struct journal_visitor *visitor,
+			  void *context, struct error *err) must_use;
+
+/* A new block of a record, node_size bytes, from the first mirror where it is as the record says; *found: on any. */
+bool journal_read_new(const struct journal *journal, const struct journal_new *new_block, uint8_t *bytes, bool *found,
+		      struct error *err) must_use;
 
 #endif /* COMMON_TREE_JOURNAL_H */

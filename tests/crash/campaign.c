@@ -3,7 +3,7 @@
  * Cuts the power while images are sealed and unsealed, and while that is undone, and judges what is left.
  * campaign [--states N] [--jobs N] [--seed N] [--export DIR] [--only CHAIN,KIND,WRITE,SEED [--repeat N]]
  *          [--used IMAGE --key FILE] IMAGE...
- * The first image gets most of the states.  --only: that one power cut, as a failure names it (KIND: 0 prefix, 1 torn, 2 subset).
+ * The first image gets most of the states.  --only: that one power cut, as a failure names it (KIND: 0 prefix, 1 torn, 2 subset, 3 mirrors).
  * --used: a sealed image that a kernel has used since, with its volume key.
  * Exit 0: everything came right; 1: something did not; 2: it could not be tried.
  */

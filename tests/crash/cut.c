@@ -119,6 +119,29 @@ static void apply_subset(const struct disk_log *log, size_t at, struct rng *rng,
 	free(order);
 }
 
+/* All of them, but only one copy of what goes to several mirrors. */
+static void apply_mirrors(const struct disk_log *log, size_t at, struct rng *rng, struct disk *disk)
+{
+	const size_t first = first_unflushed(log, at);
+	bool *missing = calloc(at + 1 - first, sizeof(*missing));
+
+	if (!missing)
+		harness_fail("out of memory");
+	for (size_t i = first; i <= at; i++) {
+		for (size_t j = i + 1; j <= at && !missing[i - first]; j++) {
+			const struct disk_write *one = &log->write[i], *other = &log->write[j];
+
+			if (one->len == other->len && memcmp(one->bytes, other->bytes, one->len) == 0 && !missing[j - first])
+				missing[(rng_below(rng, 2) ? i : j) - first] = true;
+		}
+	}
+	for (size_t i = 0; i <= at; i++) {
+		if (i < first || !missing[i - first])
+			write_whole(disk, &log->write[i]);
+	}
+	free(missing);
+}
+
 void cut_apply(const struct disk *start, const struct disk_log *log, const struct cut *cut, struct disk *after)
 {
 	struct rng rng = { cut->seed };
@@ -126,6 +149,10 @@ void cut_apply(const struct disk *start, const struct disk_log *log, const struc
 	disk_clone(start, after);
 	if (cut->kind == CUT_SUBSET && cut->at < log->n) {
 		apply_subset(log, cut->at, &rng, after);
+		return;
+	}
+	if (cut->kind == CUT_MIRRORS && cut->at < log->n) {
+		apply_mirrors(log, cut->at, &rng, after);
 		return;
 	}
 	for (size_t i = 0; i < cut->at; i++)
@@ -164,7 +191,7 @@ struct cut *cuts_choose(const struct disk_log *log, size_t n, struct rng *rng)
 {
 	/* Prefixes and torn writes everywhere, then subsets, as many at each place as are needed. */
 	const size_t places = log->n + 1, rounds = 2 + (n > 2 * places ? (n - 1) / places - 1 : 1);
-	struct candidate *candidate = calloc(places * rounds, sizeof(*candidate));
+	struct candidate *candidate = calloc(places * (rounds + 1), sizeof(*candidate));
 	struct cut *cuts = calloc(n, sizeof(*cuts));
 	size_t n_candidates = 0;
 
@@ -182,6 +209,11 @@ struct cut *cuts_choose(const struct disk_log *log, size_t n, struct rng *rng)
 				continue;
 			candidate[n_candidates++] = (struct candidate){ { kind, at, rng_next(rng) }, rank, order >> 2 };
 		}
+	}
+	/* One mirror of everything since the flush before: where the next flush was about to begin. */
+	for (size_t at = 0; at < log->n; at++) {
+		if (at + 1 == log->n || log->write[at].epoch != log->write[at + 1].epoch)
+			candidate[n_candidates++] = (struct candidate){ { CUT_MIRRORS, at, rng_next(rng) }, n >= 3 * places ? 2 : 1, rng_next(rng) >> 2 };
 	}
 	qsort(candidate, n_candidates, sizeof(*candidate), compare);
 	for (size_t i = 0; i < n; i++)
@@ -201,7 +233,7 @@ struct cut cut_any(const struct disk_log *log, struct rng *rng)
 
 void cut_text(const struct cut *cut, char text[CUT_TEXT_SIZE])
 {
-	static const char *const names[] = { "prefix", "torn", "subset" };
+	static const char *const names[CUT_KINDS] = { "prefix", "torn", "subset", "one mirror" };
 
 	snprintf(text, CUT_TEXT_SIZE, "%s at write %zu (%#" PRIx64 ")", names[cut->kind], cut->at, cut->seed);
 }

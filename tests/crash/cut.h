@@ -15,6 +15,7 @@ enum cut_kind {
 	CUT_PREFIX,	/* the first `at` writes */
 	CUT_TORN,	/* and some parts of 512 bytes of the next one */
 	CUT_SUBSET,	/* of the first `at` writes and the next one those that were flushed, and of the others some, some torn, in any order */
+	CUT_MIRRORS,	/* of the first `at` writes and the next one all, but of those not flushed that are equal (mirrors) one is missing */
 	CUT_KINDS,
 };
 

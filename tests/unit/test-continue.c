@@ -12,6 +12,7 @@
 
 #include "common/convert/convert.h"
 #include "common/fs/scan.h"
+#include "format/journal.h"
 #include "tests/support/edit.h"
 #include "tests/unit/image.h"
 
@@ -21,10 +22,15 @@
 		fail_msg("%s", ok_err.text); \
 } while (0)
 
+#define NODE_SIZE 4096u
+
 static struct image image;
 static struct secret *key;
 static bool broken;		/* nothing can be written */
 static bool breaks_at_super;	/* nothing after the next superblock */
+static bool breaks_at_new;	/* nothing after the flush of the next record that has new blocks */
+static uint64_t new_block[64];
+static size_t n_new;
 static unsigned stops_left;	/* safe points until it stops; 0: never */
 
 /* --- the device, and where it ends ---------------------------------------------------------------------------------- */
@@ -34,16 +40,43 @@ static bool forward_read(void *self, void *bytes, size_t len, uint64_t at, struc
 	return device_read(self, bytes, len, at, err);
 }
 
+/* The new blocks of a record, into new_block. */
+static void note_new(const uint8_t *bytes, size_t len)
+{
+	struct cursor at = { bytes, len, 0 };
+	struct journal_header header;
+	struct error ignored;
+
+	if (!journal_header_read(&at, &header, &ignored))
+		return;
+	for (uint32_t i = 0; i < header.n_changed; i++) {
+		struct journal_changed changed;
+
+		ok(journal_changed_next(&at, NODE_SIZE, &changed, err));
+	}
+	assert_true(header.n_new <= sizeof(new_block) / sizeof(new_block[0]));
+	for (n_new = 0; n_new < header.n_new; n_new++) {
+		struct journal_new new_one;
+
+		ok(journal_new_next(&at, &new_one, err));
+		new_block[n_new] = new_one.logical;
+	}
+}
+
 static bool forward_write(void *self, const void *bytes, size_t len, uint64_t at, struct error *err)
 {
-	if (broken)
+	/* The first record is durable before the superblocks tell of it. */
+	if (broken && !(breaks_at_new && (at == superblock_offset(0) || at == superblock_offset(1))))
 		return error_set(err, ERROR_IO, "the device is broken");
-	broken = breaks_at_super && at == SUPER_OFFSET_0;
+	broken = broken || (breaks_at_super && at == SUPER_OFFSET_0);
+	if (breaks_at_new && n_new == 0)
+		note_new(bytes, len);
 	return device_write(self, bytes, len, at, err);
 }
 
 static bool forward_flush(void *self, struct error *err)
 {
+	broken = broken || (breaks_at_new && n_new > 0);
 	return device_flush(self, err);
 }
 
@@ -112,11 +145,12 @@ static void go_on(enum convert_goal goal, struct convert_plan *plan)
 	ok(convert_continue(volume, goal, &with, NULL, plan, err));
 }
 
-static void encrypt_until_finish(void)
+/* Until the device breaks: at the phase FINISH, or where breaks_at_new says. */
+static void encrypt_until_broken(void)
 {
 	const char *const names[] = { "/", NULL };
 	const struct convert_encrypt_options options = { .cipher = CIPHER_CHACHA20_POLY1305, .volume_key = key };
-	const struct convert_ui ui = { .progress = break_at_finish };
+	const struct convert_ui ui = { .progress = breaks_at_new ? NULL : break_at_finish };
 	cleanup_volume struct volume *volume = open_volume();
 	struct convert_plan plan = { 0 };
 	struct error err = { 0 };
@@ -205,7 +239,7 @@ static void cleaning_up_reads_every_leaf_back(void **state)
 	uint64_t leaf, data;
 
 	(void)state;
-	encrypt_until_finish();
+	encrypt_until_broken();
 	assert_int_equal(phase(), CRYPT_PHASE_FINISH);
 	places(&leaf, &data);
 	flip(place_on(leaf, 1) + 200);
@@ -234,6 +268,66 @@ static void an_aborted_decryption_tries_every_mirror(void **state)
 	flip(place_on(data + CRYPT_BLOCK, 1) + 77);
 	go_on(CONVERT_ABORT, &plan);
 	assert_int_equal(plan.n_members, 1);
+	convert_plan_free(&plan);
+	decrypt(0);
+}
+
+/* The first item of a leaf begins with this; *at: where that is.  Inner nodes: false. */
+static bool first_byte(struct volume *volume, uint64_t logical, struct block **block, uint8_t **at)
+{
+	ok(block_get(volume, logical, NULL, block, err));
+	if ((*block)->node.level > 0)
+		return false;
+	assert_true((*block)->node.n_items > 0);
+	*at = &(*block)->bytes[leaf_item_at(&(*block)->node, 0)];
+	return true;
+}
+
+/* On the first mirror one that could have been here before: with a valid checksum, but of other content.  What the byte is that differs. */
+static uint8_t put_old_block(uint64_t logical)
+{
+	cleanup_volume struct volume *volume = open_volume();
+	cleanup_block struct block *block = NULL;
+	const struct chunk *chunk;
+	uint8_t right, *at;
+
+	if (!first_byte(volume, logical, &block, &at))
+		return 0;
+	right = *at;
+	*at ^= 1;
+	csum_block_update(volume->super.csum_type, block->bytes, block->node.size);
+	ok(volume_chunk(volume, logical, &chunk, err));
+	ok(device_write(volume->device, block->bytes, block->node.size, chunk_physical(chunk, logical, 0), err));
+	return right;
+}
+
+static void check_new_block(uint64_t logical, uint8_t right)
+{
+	cleanup_volume struct volume *volume = open_volume();
+	cleanup_block struct block *block = NULL;
+	uint8_t *at;
+
+	ok(block_verify_mirrors(volume, logical, err));
+	if (first_byte(volume, logical, &block, &at))
+		assert_int_equal(*at, right);
+}
+
+static void a_new_block_on_one_mirror_is_enough(void **state)
+{
+	struct convert_plan plan = { 0 };
+	uint8_t right[sizeof(new_block) / sizeof(new_block[0])];
+
+	(void)state;
+	breaks_at_new = true;
+	encrypt_until_broken();
+	breaks_at_new = false;
+	assert_true(n_new > 1);
+	for (size_t i = 0; i < n_new; i++)
+		right[i] = put_old_block(new_block[i]);
+	go_on(CONVERT_RESUME, &plan);
+	for (size_t i = 0; i < n_new; i++)
+		check_new_block(new_block[i], right[i]);
+	n_new = 0;
 	convert_plan_free(&plan);
 	decrypt(0);
 }
@@ -284,7 +378,7 @@ static void a_resume_takes_no_damaged_payload(void **state)
 static int make(void **state)
 {
 	(void)state;
-	image_make(&image, 300u << 20, "-d dup -m dup", 40);
+	image_make(&image, 300u << 20, "-d dup -m dup -n 4096", 40);
 	ok(secret_init(err));
 	ok(secret_random(CRYPT_KEY_SIZE, &key, err));
 	return 0;
@@ -301,6 +395,7 @@ static int unmake(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_new_block_on_one_mirror_is_enough),
 		cmocka_unit_test(cleaning_up_reads_every_leaf_back),
 		cmocka_unit_test(a_resume_takes_no_damaged_payload),
 		cmocka_unit_test(an_aborted_decryption_tries_every_mirror),
