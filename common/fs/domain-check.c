@@ -245,9 +245,10 @@ static bool check_extents(const struct checking *checking, bool strict, struct e
 	for (size_t i = 0; i < view->scan->n_extents; i++) {
 		const struct scan_extent *extent = &view->scan->extent[i];
 		struct extent_check check = { checking, extent };
+		struct unit_group group;
 
-		if (unit_map_at(view->units, extent->logical) ||
-		    (!strict && extent->marked && unit_map_expected(view->units, extent->logical, extent->length)))
+		if (unit_map_at(view->units, extent->logical, &group) ||
+		    (!strict && extent->marked && unit_map_expected(view->units, extent->logical, extent->length, &group)))
 			continue;
 		if (!extent_parts(view->scan, extent, 0, extent->length, part_without_unit, &check, err))
 			return false;

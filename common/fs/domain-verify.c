@@ -138,7 +138,6 @@ static void note_copies(const struct verify *v)
 static void note_absent(const struct verify *v)
 {
 	const struct domain_view *view = &v->view;
-	uint64_t n_gone = 0;
 
 	for (size_t i = 0; i < view->domain->n_members; i++) {
 		const struct crypt_member *member = &view->domain->members[i];
@@ -149,10 +148,11 @@ static void note_absent(const struct verify *v)
 		escape_text(member->path, member->path_len, path, sizeof(path));
 		note(v, "subvolume %" PRIu64 " (%s), which was sealed, does not exist any more", member->id, path);
 	}
-	for (size_t i = 0; i < view->units->n_groups; i++)
-		n_gone += view->units->group[i].address == 0;
+
+	const size_t n_gone = view->units->n_groups - view->units->n_joined;
+
 	if (n_gone > 0)
-		note(v, "%" PRIu64 " sealed extents are in no file any more, or damaged beyond recognition", n_gone);
+		note(v, "%zu sealed extents are in no file any more, or damaged beyond recognition", n_gone);
 }
 
 /* --- everything ---------------------------------------------------------------------------------------------------- */
