@@ -280,14 +280,14 @@ bool continue_check_extents(struct conversion *c, const struct replay *replay, s
 /* The subvolumes of the domain, whose leaves are read back. */
 static bool scan_domain(struct conversion *c, const struct domain *domain, struct error *err)
 {
-	uint64_t *ids = calloc(c->list.n ? c->list.n : 1, sizeof(*ids));
+	uint64_t *ids;
 	size_t n = 0;
 	bool ok;
 
-	if (!ids)
-		return error_memory(err);
+	if (!domain_sources(domain, &c->list, &ids, err))
+		return false;
 	for (size_t i = 0; i < c->list.n; i++) {
-		if (domain_has(domain, &c->list, &c->list.at[i]))
+		if (ids[i] != 0)
 			ids[n++] = c->list.at[i].id;
 	}
 	ok = scan_run(c->volume, ids, n, &c->scan, err);

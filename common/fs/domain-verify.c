@@ -116,8 +116,14 @@ static bool check_members(struct verify *v, struct error *err)
 
 static bool is_in_view(const struct domain_view *view, uint64_t id)
 {
-	for (size_t i = 0; i < view->n_ids; i++) {
-		if (view->ids[i] == id)
+	for (size_t low = 0, high = view->n_ids; low < high;) {
+		const size_t i = low + (high - low) / 2;
+
+		if (view->ids[i] < id)
+			low = i + 1;
+		else if (view->ids[i] > id)
+			high = i;
+		else
 			return true;
 	}
 	return false;
