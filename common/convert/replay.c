@@ -96,6 +96,8 @@ static bool look_for_epoch(const struct conversion *c, const struct block *block
 				*epoch = header.epoch;
 		}
 	}
+	if (bytes)
+		secret_wipe(bytes, node_size);
 	free(bytes);
 	return ok;
 }
