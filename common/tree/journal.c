@@ -214,6 +214,7 @@ invalid:
 	return false;
 }
 
+/* The newest valid record of a slot: a power cut may have left the one that was there before on one mirror.  record->bytes NULL: none. */
 static bool read_slot(struct journal *journal, unsigned i, struct journal_record *record, struct error *err)
 {
 	const struct chunk *chunk;
@@ -221,11 +222,19 @@ static bool read_slot(struct journal *journal, unsigned i, struct journal_record
 	if (!volume_chunk(journal->volume, journal->slot[i].logical, &chunk, err))
 		return false;
 	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++) {
-		if (read_mirror(journal, &journal->slot[i], mirror, record) && record->header.sequence % CRYPT_JOURNAL_SLOTS == i)
-			return true;
-		journal_record_free(record);
+		struct journal_record read;
+
+		if (!read_mirror(journal, &journal->slot[i], mirror, &read))
+			continue;
+		if (read.header.sequence % CRYPT_JOURNAL_SLOTS == i &&
+		    (!record->bytes || read.header.sequence > record->header.sequence)) {
+			journal_record_free(record);
+			*record = read;
+		} else {
+			journal_record_free(&read);
+		}
 	}
-	return true;	/* record->bytes == NULL: none */
+	return true;
 }
 
 bool journal_read_new(const struct journal *journal, const struct journal_new *new_block, uint8_t *bytes, bool *found, struct error *err)
