@@ -271,7 +271,7 @@ static bool run_encrypt(const char *image, const char *const *names, const struc
 	if (!read_encrypt_options(&how, err))
 		return false;
 	/* Opened before asking, so that nobody types a new passphrase twice for an image that is refused. */
-	if (!image_open(image, !opt.dry_run, false, &volume, err) || !names_exist(volume, names, err))
+	if (!image_open_to_convert(image, !opt.dry_run, false, &volume, err) || !names_exist(volume, names, err))
 		return false;
 	if (!key_input_read(!opt.dry_run, true, "New passphrase: ", &key, err) || !confirm_volume_key(ui, &key, err))
 		return false;
@@ -293,7 +293,7 @@ static bool run_decrypt(const char *image, const char *const *names, const struc
 	cleanup_key_input struct key_input key = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 
-	if (!image_open(image, !opt.dry_run, false, &volume, err) || !names_exist(volume, names, err) ||
+	if (!image_open_to_convert(image, !opt.dry_run, false, &volume, err) || !names_exist(volume, names, err) ||
 	    !key_input_read(true, false, "Passphrase: ", &key, err))
 		return false;
 
@@ -325,7 +325,7 @@ static bool run_continue(const char *image, const struct convert_ui *ui, struct 
 
 	struct convert_status status;
 
-	if (!image_open(image, true, true, &volume, err) || !convert_status(volume, NULL, &status, err) ||
+	if (!image_open_to_convert(image, true, true, &volume, err) || !convert_status(volume, NULL, &status, err) ||
 	    !key_input_read(needs_key(&status), false, "Passphrase: ", &key, err))
 		return false;
 
@@ -341,7 +341,7 @@ static bool run_status(const char *image, struct error *err)
 	cleanup_volume struct volume *volume = NULL;
 	struct convert_status status = { 0 };
 
-	if (!image_open(image, false, true, &volume, err) || !key_input_read(false, false, NULL, &key, err))
+	if (!image_open_to_convert(image, false, true, &volume, err) || !key_input_read(false, false, NULL, &key, err))
 		return false;
 
 	const struct convert_key convert_key = convert_key_of(&key);

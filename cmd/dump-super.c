@@ -14,6 +14,7 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct poptOption options[] = {
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
 };
@@ -190,15 +191,21 @@ static bool print_copies(struct device *device, const char *path, struct error *
 /* Without a volume: a superblock that nothing else can be read by is what people ask this command about. */
 static bool run(const char *const *operand, struct error *err)
 {
-	struct device *device = NULL;
+	struct device *device;
 
-	if (!device_open(operand[0], false, &device, err))
-		return false;
+	for (size_t i = 0; i < image_n_devices(); i++) {
+		if (!image_device_open(operand[0], i, &device, err))
+			return false;
+		if (i > 0 && !format_is_json())
+			putchar('\n');
 
-	const bool ok = print_copies(device, operand[0], err);
+		const bool ok = print_copies(device, device->name, err);
 
-	device_close(device);
-	return ok;
+		device_close(device);
+		if (!ok)
+			return false;
+	}
+	return true;
 }
 
 const struct command cmd_dump_super = {

@@ -98,6 +98,50 @@ static void prefers_the_primary_to_a_newer_mirror(void **state)
 	assert_true(volume->copy[1].valid);
 }
 
+static bool open_read_only(unsigned super_copy, struct volume **volume, struct error *err)
+{
+	const struct volume_options options = { .super_copy = super_copy };
+	struct device *device = image_device(&image);
+
+	device->writable = false;
+	return volume_open_super(device, &options, volume, err);
+}
+
+static void a_newer_mirror_is_read_where_nothing_is_written(void **state)
+{
+	struct volume *volume;
+	struct error err = { 0 };
+
+	(void)state;
+	image_edit_super(&image, 2, add_to_generation);
+	assert_true(open_read_only(CHOOSE_BY_ITSELF, &volume, &err));
+	assert_int_equal(volume->super_used, 1);
+	volume_close(volume);
+	assert_true(open_read_only(1 + 0, &volume, &err));
+	assert_int_equal(volume->super_used, 0);
+	volume_close(volume);
+}
+
+static void the_copy_that_was_asked_for_or_none(void **state)
+{
+	struct volume *volume;
+	struct error err = { 0 };
+
+	(void)state;
+	assert_true(open_read_only(1 + 1, &volume, &err));
+	assert_int_equal(volume->super_used, 1);
+	volume_close(volume);
+	assert_false(open_read_only(1 + 2, &volume, &err));
+	assert_int_equal(err.kind, ERROR_NOT_FOUND);
+	assert_string_equal(err.text, "disk.img: too small for copy 2 of the superblock");
+	assert_false(open_read_only(1 + 3, &volume, &err));
+	assert_int_equal(err.kind, ERROR_USAGE);
+	damage(1, 0x300);
+	assert_false(open_read_only(1 + 1, &volume, &err));
+	assert_int_equal(err.kind, ERROR_CORRUPT);
+	assert_string_equal(err.text, "disk.img: copy 1: superblock at 0x4000000: the crc32c checksum does not match");
+}
+
 static void warns_of_a_damaged_mirror(void **state)
 {
 	(void)state;
@@ -180,11 +224,6 @@ static void with_bits(uint64_t incompat, uint64_t flags)
 	image_edit_super(&image, BOTH, set_bits);
 }
 
-static void two_devices(struct disk_superblock *disk)
-{
-	disk->num_devices = to_le64(2);
-}
-
 static void refuses_features_by_name(void **state)
 {
 	(void)state;
@@ -202,8 +241,26 @@ static void refuses_features_by_name(void **state)
 	refused(false, ERROR_REFUSED, "disk.img: a btrfs-image dump: its metadata are rewritten and its data are missing");
 	with_bits(0, SUPER_FLAG_METADUMP);
 	refused(false, ERROR_REFUSED, "disk.img: a btrfs-image dump: its metadata are rewritten and its data are missing");
+}
+
+static void two_devices(struct disk_superblock *disk)
+{
+	disk->num_devices = to_le64(2);
+}
+
+static void several_devices_are_read_but_not_converted(void **state)
+{
+	const struct volume_options options = { .to_convert = true };
+	struct volume *volume;
+	struct error err = { 0 };
+
+	(void)state;
 	image_edit_super(&image, BOTH, two_devices);
-	refused(false, ERROR_REFUSED, "disk.img: the filesystem has 2 devices; this version reads one");
+	assert_true(image_open(&image, false, &volume, &err));
+	volume_close(volume);
+	assert_false(volume_open(image_device(&image), &options, &volume, &err));
+	assert_int_equal(err.kind, ERROR_REFUSED);
+	assert_string_equal(err.text, "disk.img: the filesystem has 2 devices; only one with a single device can be converted");
 }
 
 static void an_unfinished_conversion_is_opened_by_those_who_ask(void **state)
@@ -300,11 +357,14 @@ int main(void)
 		with_image(opens_a_good_one_without_a_word),
 		with_image(uses_a_mirror_when_the_primary_is_damaged),
 		with_image(prefers_the_primary_to_a_newer_mirror),
+		with_image(a_newer_mirror_is_read_where_nothing_is_written),
+		with_image(the_copy_that_was_asked_for_or_none),
 		with_image(warns_of_a_damaged_mirror),
 		with_image(a_mirror_of_another_filesystem_does_not_count),
 		with_image(a_copy_behind_the_end_does_not_exist),
 		with_image(says_why_no_copy_is_good),
 		with_image(refuses_features_by_name),
+		with_image(several_devices_are_read_but_not_converted),
 		with_image(an_unfinished_conversion_is_opened_by_those_who_ask),
 		with_image(refuses_broken_chunks),
 		with_image(writes_all_copies_the_primary_last),
