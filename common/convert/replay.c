@@ -100,16 +100,15 @@ static bool look_for_epoch(const struct conversion *c, const struct block *block
 	return ok;
 }
 
-/* A block as a record has it, into the cache, and to be written to all mirrors. */
-static bool load_changed(void *context, const struct journal_changed *changed, struct error *err)
+/* A block as a record has it, into the cache, and to be written to all mirrors.  type: of the chunks it may be in. */
+static bool load_block(struct loading *loading, const struct journal_changed *changed, uint64_t type, struct error *err)
 {
-	struct loading *loading = context;
 	struct conversion *c = loading->c;
 	struct replay *replay = loading->replay;
 	const uint32_t node_size = c->volume->super.node_size;
 	struct block *block = block_of(replay, changed->logical);
 
-	if (!check_target(c, changed->logical, node_size, GROUP_METADATA, err))
+	if (!check_target(c, changed->logical, node_size, type, err))
 		return false;
 	if (!block) {
 		if (replay->n_blocks == replay->room) {
@@ -136,7 +135,12 @@ static bool load_changed(void *context, const struct journal_changed *changed, s
 	return true;
 }
 
-/* A power cut may have left it on one mirror only, and nobody else writes the others. */
+static bool load_changed(void *context, const struct journal_changed *changed, struct error *err)
+{
+	return load_block(context, changed, GROUP_METADATA, err);
+}
+
+/* A power cut may have left it on one mirror only, and nobody else writes the others.  The chunk tree has no changed blocks, but new ones. */
 static bool load_new(void *context, const struct journal_new *new_block, struct error *err)
 {
 	struct loading *loading = context;
@@ -149,7 +153,7 @@ static bool load_new(void *context, const struct journal_new *new_block, struct 
 		return error_memory(err);
 	ok = journal_read_new(&c->journal, new_block, bytes, &found, err) &&
 	     (found || error_set(err, ERROR_STATE, "the new tree block %" PRIu64 " of a journal record is not there", new_block->logical)) &&
-	     load_changed(context, &changed, err);
+	     load_block(loading, &changed, GROUP_METADATA | GROUP_SYSTEM, err);
 	secret_wipe(bytes, c->volume->super.node_size);
 	free(bytes);
 	return ok;

@@ -176,13 +176,13 @@ static bool verify_all(struct verify *v, struct error *err)
 		.bad = count_bad,
 		.context = v,
 	};
-	bool changed;
+	bool *const changed = &v->result->changed;
 
 	note_copies(v);
 	note_absent(v);
 	v->result->n_files = v->view.scan->n_regular_files;
-	if (!domain_view_check_trees(&v->view, &check, &changed, err) ||
-	    !domain_view_check_unsealed(&v->view, &check, changed, err))
+	if (!domain_view_check_trees(&v->view, &check, changed, err) ||
+	    !domain_view_check_unsealed(&v->view, &check, *changed, err))
 		return false;
 	v->result->n_unsealed = v->view.n_unsealed;
 	return verify_data(v, err) && check_members(v, err) && check_trees(v, err);

@@ -2,6 +2,7 @@
 /* The subvolumes of a filesystem: their root items, where they hang, and how people name them. */
 #include "common/fs/subvolume.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -319,9 +320,11 @@ bool root_tag_text(const struct root *root, char text[ROOT_TAG_TEXT_SIZE])
 static bool find_id(const struct subvolume_list *list, const char *text, const struct subvolume **found, struct error *err)
 {
 	char *end;
+
+	errno = 0;
 	const unsigned long long id = strtoull(text, &end, 10);
 
-	if (text[0] < '0' || text[0] > '9' || *end) {
+	if (text[0] < '0' || text[0] > '9' || *end || errno) {
 		error_set(err, ERROR_USAGE, "malformed subvolume id \"id:%s\"", text);
 		return error_hint(err, "a number as btrfs-crypt list prints it, for example id:256");
 	}
