@@ -167,12 +167,59 @@ static bool read_chunks(struct volume *volume, struct error *err)
 	return read_sys_chunks(volume, err) && read_chunk_tree(volume, err) && chunk_map_check_devices(volume, err);
 }
 
+/* The trees as they were some commits ago, as far as nothing has been written over them. */
+static bool use_backup(struct volume *volume, unsigned n, struct error *err)
+{
+	struct superblock *super = &volume->super;
+	const struct disk_root_backup *backup = &super->disk.backup[n];
+	const uint64_t root = le64(backup->tree_root);
+
+	if (root == 0)
+		return error_set(err, ERROR_NOT_FOUND, "backup root %u is empty", n);
+	if (root % super->sector_size != 0 || backup->tree_root_level >= LEVEL_MAX)
+		return error_set(err, ERROR_CORRUPT, "backup root %u: tree root is %#" PRIx64 ", level %u: not a multiple of %u, level 0 to %u", n,
+				 root, backup->tree_root_level, super->sector_size, LEVEL_MAX - 1);
+	volume_warn(volume, "backup root %u of generation %" PRIu64 " is read; the superblock's is %" PRIu64, n, le64(backup->tree_root_gen),
+		    super->generation);
+	super->root = root;
+	super->root_level = backup->tree_root_level;
+	super->generation = le64(backup->tree_root_gen);
+	super->log_root = 0;
+	return true;
+}
+
+/* Chunks seldom change: where the backup's tree of them is gone, that of today may do. */
+static bool read_backup_chunks(struct volume *volume, unsigned n, struct error *err)
+{
+	struct superblock *super = &volume->super;
+	const struct disk_root_backup *backup = &super->disk.backup[n];
+	const uint64_t root = super->chunk_root, generation = super->chunk_root_generation;
+	const uint8_t level = super->chunk_root_level;
+
+	super->chunk_root = le64(backup->chunk_root);
+	super->chunk_root_generation = le64(backup->chunk_root_gen);
+	super->chunk_root_level = backup->chunk_root_level;
+	if (super->chunk_root != 0 && super->chunk_root_level < LEVEL_MAX && read_chunks(volume, err))
+		return true;
+	volume_warn(volume, "the chunk tree of backup root %u does not read; the superblock's is used", n);
+	block_cache_drop(volume, true);
+	chunk_map_truncate(volume, 0);
+	super->chunk_root = root;
+	super->chunk_root_generation = generation;
+	super->chunk_root_level = level;
+	*err = (struct error){ 0 };
+	return read_chunks(volume, err);
+}
+
 /* Everything beside the superblock that reading depends on. */
 static bool read_filesystem(struct volume *volume, const struct volume_options *options, struct error *err)
 {
-	if (!check_features(&volume->super, options, err) || !check_sizes(volume, err))
+	const bool from_backup = options->backup_root != CHOOSE_BY_ITSELF;
+	const unsigned n = options->backup_root - 1;
+
+	if (!check_features(&volume->super, options, err) || !check_sizes(volume, err) || (from_backup && !use_backup(volume, n, err)))
 		return error_prefix(err, "%s", volume->device->name);
-	if (!read_chunks(volume, err)) {
+	if (!(from_backup ? read_backup_chunks(volume, n, err) : read_chunks(volume, err))) {
 		const uint64_t wanted = volume->super.n_devices, given = options->n_others + 1;
 
 		if (given < wanted)

@@ -47,6 +47,14 @@ static void refused(bool unfinished, enum error_kind kind, const char *text)
 	image_heal(&image);
 }
 
+static unsigned n_warned;
+
+static void count_warning(void *context, const char *text)
+{
+	(void)context, (void)text;
+	n_warned++;
+}
+
 static void add_to_generation(struct disk_superblock *disk)
 {
 	disk->generation = to_le64(le64(disk->generation) + 1);
@@ -140,6 +148,79 @@ static void the_copy_that_was_asked_for_or_none(void **state)
 	assert_false(open_read_only(1 + 1, &volume, &err));
 	assert_int_equal(err.kind, ERROR_CORRUPT);
 	assert_string_equal(err.text, "disk.img: copy 1: superblock at 0x4000000: the crc32c checksum does not match");
+}
+
+static uint64_t backup_root, backup_chunk_root;
+static uint8_t backup_level;
+
+/* Slot 2 is today's trees, but for these. */
+static void set_backup(struct disk_superblock *disk)
+{
+	struct disk_root_backup *backup = &disk->backup[2];
+
+	*backup = (struct disk_root_backup){
+		.tree_root = backup_root ? to_le64(backup_root) : disk->root, .tree_root_gen = disk->generation,
+		.chunk_root = backup_chunk_root ? to_le64(backup_chunk_root) : disk->chunk_root,
+		.chunk_root_gen = disk->chunk_root_generation,
+		.tree_root_level = disk->root_level + backup_level, .chunk_root_level = disk->chunk_root_level,
+	};
+	disk->root = to_le64(0x100000);	/* nothing to read there */
+}
+
+static void backup_roots(void **state)
+{
+	const struct volume_options options = { .backup_root = 1 + 2, .warn = count_warning };
+	struct volume *volume;
+	struct error err = { 0 };
+
+	(void)state;
+	image_edit_super(&image, BOTH, set_backup);
+	assert_true(volume_open(image_device(&image), &options, &volume, &err));
+	assert_true(volume->super.root != 0x100000 && volume->super.log_root == 0);
+	assert_int_equal(n_warned, 1);
+	volume_close(volume);
+	image_heal(&image);
+
+	backup_chunk_root = 0x100000;	/* of today's superblock, then */
+	image_edit_super(&image, BOTH, set_backup);
+	assert_true(volume_open(image_device(&image), &options, &volume, &err));
+	assert_true(volume->super.chunk_root != 0x100000);
+	assert_int_equal(n_warned, 3);
+	volume_close(volume);
+	image_heal(&image);
+
+	backup_root = 4097;
+	image_edit_super(&image, BOTH, set_backup);
+	assert_false(volume_open(image_device(&image), &options, &volume, &err));
+	assert_int_equal(err.kind, ERROR_CORRUPT);
+	assert_non_null(strstr(err.text, "backup root 2: tree root is 0x1001, level 0: not a multiple of 4096, level 0 to 7"));
+	image_heal(&image);
+
+	backup_root = 0;
+	backup_level = 8;
+	image_edit_super(&image, BOTH, set_backup);
+	assert_false(volume_open(image_device(&image), &options, &volume, &err));
+	assert_non_null(strstr(err.text, ", level 8: "));
+	backup_level = 0;
+	image_heal(&image);
+}
+
+static void clear_backup(struct disk_superblock *disk)
+{
+	memset(&disk->backup[2], 0, sizeof(disk->backup[2]));
+}
+
+static void an_empty_backup_root(void **state)
+{
+	const struct volume_options options = { .backup_root = 1 + 2 };
+	struct volume *volume;
+	struct error err = { 0 };
+
+	(void)state;
+	image_edit_super(&image, BOTH, clear_backup);
+	assert_false(volume_open(image_device(&image), &options, &volume, &err));
+	assert_int_equal(err.kind, ERROR_NOT_FOUND);
+	assert_string_equal(err.text, "disk.img: backup root 2 is empty");
 }
 
 static void warns_of_a_damaged_mirror(void **state)
@@ -359,6 +440,8 @@ int main(void)
 		with_image(prefers_the_primary_to_a_newer_mirror),
 		with_image(a_newer_mirror_is_read_where_nothing_is_written),
 		with_image(the_copy_that_was_asked_for_or_none),
+		with_image(backup_roots),
+		with_image(an_empty_backup_root),
 		with_image(warns_of_a_damaged_mirror),
 		with_image(a_mirror_of_another_filesystem_does_not_count),
 		with_image(a_copy_behind_the_end_does_not_exist),
