@@ -7,6 +7,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/unfinished.h"
+#include "common/fs/log-replay.h"
 #include "common/volume/partition.h"
 
 #define PARTITIONS_MAX 16	/* named, where there are several to choose from */
@@ -16,6 +17,7 @@ static struct {
 	size_t n_devices;
 	bool no_memory;
 	char *offset, *super, *backup_root;
+	int with_log;
 } opt;
 
 /* An option that may be given several times is more than popt keeps by itself. */
@@ -43,9 +45,15 @@ struct poptOption options_device[] = {
 	POPT_TABLEEND
 };
 
-struct poptOption options_image[] = {
+struct poptOption options_blocks[] = {
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_device, 0, NULL, NULL },
 	{ "backup-root", 0, POPT_ARG_STRING, &opt.backup_root, 0, "read the trees of this backup root of the superblock, 0 to 3", "N" },
+	POPT_TABLEEND
+};
+
+struct poptOption options_image[] = {
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_blocks, 0, NULL, NULL },
+	{ "with-log", 0, POPT_ARG_NONE, &opt.with_log, 0, "show what was fsynced last, from the log tree", NULL },
 	POPT_TABLEEND
 };
 
@@ -167,11 +175,22 @@ static bool open_image(const char *path, bool writable, struct volume_options *o
 	return false;
 }
 
+/* What is in a log tree is in no other: that it is not shown must be said. */
+static bool see_to_log(struct volume *volume, const char *path, struct error *err)
+{
+	if (!log_is_there(volume))
+		return true;
+	if (opt.with_log)
+		return log_replay(volume, err) || error_prefix(err, "%s", path);
+	print_warning(NULL, "the filesystem was not unmounted: what was fsynced last is in its log tree only, and shown only with --with-log");
+	return true;
+}
+
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)
 {
 	struct volume_options options = { .unfinished = unfinished, .warn = print_warning };
 
-	return open_image(path, writable, &options, volume, err);
+	return open_image(path, writable, &options, volume, err) && see_to_log(*volume, path, err);
 }
 
 bool image_open_to_convert(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)
