@@ -143,8 +143,10 @@ def random_changes(top, seed, n):
             path = pick(rng.random() < 0.3)
             if not os.path.islink(path):
                 fsync(path)
-    write(f"{top}/a/file1", seed, 5000, 777)    # so that there is a log even where the last change was committed at once
-    fsync(f"{top}/a/file1")
+    while os.path.islink(last := pick()):
+        pass
+    write(last, seed, 5000, 777)    # so that there is a log even where the change before was committed at once
+    fsync(last)
 
 
 def compare(program, image, listing, after):
