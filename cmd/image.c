@@ -7,6 +7,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/unfinished.h"
+#include "cmd/unpacked.h"
 #include "common/fs/log-replay.h"
 #include "common/volume/partition.h"
 
@@ -16,7 +17,7 @@ static struct {
 	char **devices;
 	size_t n_devices;
 	bool no_memory;
-	char *offset, *super, *backup_root;
+	char *offset, *super, *backup_root, *member;
 	int with_log;
 } opt;
 
@@ -41,6 +42,7 @@ struct poptOption options_device[] = {
 	{ NULL, 0, POPT_ARG_CALLBACK, (void *)add_device, 0, NULL, NULL },
 	{ "device", 0, POPT_ARG_STRING, NULL, 'D', "a further device of the filesystem, in any order; repeatable", "PATH" },
 	{ "offset", 0, POPT_ARG_STRING, &opt.offset, 'o', "the filesystem begins at this byte of IMAGE", "BYTES" },
+	{ "member", 0, POPT_ARG_STRING, &opt.member, 0, "IMAGE is an archive, and this is the image in it", "NAME" },
 	{ "super", 0, POPT_ARG_STRING, &opt.super, 's', "only this copy of the superblock, 0 to 2", "N" },
 	POPT_TABLEEND
 };
@@ -101,7 +103,8 @@ bool image_device_open(const char *path, size_t i, struct device **device, struc
 	uint64_t offset = 0;
 
 	path = i == 0 ? path : opt.devices[i - 1];
-	if (!option_number("--offset", opt.offset, 0, INT64_MAX, &offset, err) || !device_open(path, false, &disk, err))
+	if (!option_number("--offset", opt.offset, 0, INT64_MAX, &offset, err) || !device_open(path, false, &disk, err) ||
+	    !unpacked_open(&path, i == 0 ? opt.member : NULL, disk, &disk, err))
 		return false;
 	if (i > 0 || !opt.offset)
 		return find_partition(path, disk, device, err);
@@ -139,7 +142,7 @@ static bool open_all(const char *path, bool writable, struct volume_options *opt
 	bool ok = ((device && !opt.no_memory) || error_memory(err)) && read_choices(options, err);
 
 	for (size_t i = 0; ok && i < n; i++)
-		ok = i == 0 && options->to_convert ? device_open(path, writable, &device[0], err) :
+		ok = i == 0 && options->to_convert ? device_open(path, writable, &device[0], err) && !is_packed(device[0], err) :
 						     image_device_open(path, i, &device[i], err);
 	if (ok) {
 		options->others = device + 1;
