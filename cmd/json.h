@@ -35,6 +35,8 @@ void json_name(struct json_object *object, const char *name, const void *bytes, 
 void json_member(struct json_object *object, const char *name, struct json_object *member);
 void json_append(struct json_object *array, struct json_object *member);
 
+void json_append_text(struct json_object *array, const char *text);	/* as json_text() */
+
 /* Prints it as one line and frees it. */
 void json_print(struct json_object *line, FILE *out);
 
