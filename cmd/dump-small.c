@@ -55,7 +55,10 @@ static bool dump_unknown(struct dump *dump, const char *words, const char *unkno
 
 	dump_words(dump, words);
 	if (!dump->object) {
-		dump_text(dump, "objectid", object_text(key->objectid, text));
+		if (key->type == KEY_PERSISTENT_ITEM)	/* numbers of their own, that no tree has */
+			dump_u64(dump, "objectid", key->objectid);
+		else
+			dump_text(dump, "objectid", object_text(key->objectid, text));
 		dump_u64(dump, "offset", key->offset);
 		dump_end_line(dump);
 		dump_words(dump, unknown);

@@ -89,7 +89,7 @@ static bool print_tree(struct dumping *dumping, struct dump_printer *printer, co
 	const bool ok = dump_walk(&walk, start, follow, err);
 
 	dumping->damaged |= printer->damaged;
-	return ok || !printer->has_tree || error_prefix(err, "tree %" PRIu64, printer->tree);
+	return ok || (printer->has_tree ? error_prefix(err, "tree %" PRIu64, printer->tree) : false);
 }
 
 /* A tree that the superblock points to. */
