@@ -163,6 +163,23 @@ grep -q '^log tree key (TREE_LOG ROOT_ITEM 256)' "$tmp/log.tree" || fail "there 
 same log "$tmp/log.img" -t TREE_LOG
 
 # --- forms of filesystems ---------------------------------------------------------------------------------------------------
+# More references than fit an extent item are items of their own (SHARED_BLOCK_REF takes a huge tree: tests/unit/test-dump-item.c has it).
+# By root and number where the snapshot is changed; by address of the block that it keeps where the source is.
+many_references() {
+	local i where
+	btrfs -q subvolume create "$tmp/mnt/source"
+	head -c 20000 /dev/urandom >"$tmp/mnt/source/file"
+	for i in $(seq 60); do cp --reflink=always "$tmp/mnt/source/file" "$tmp/mnt/source/clone-$i"; done
+	sync -f "$tmp/mnt"
+	for where in snapshot source; do
+		for i in $(seq 20); do
+			btrfs -q subvolume snapshot "$tmp/mnt/source" "$tmp/mnt/$where-$i"
+			if [ "$where" = source ]; then touch "$tmp/mnt/source/clone-30"; else touch "$tmp/mnt/snapshot-$i/new"; fi
+			sync -f "$tmp/mnt"
+		done
+	done
+}
+
 one() {		# one NAME SIZE MOUNT-OPTIONS MKFS-OPTION...
 	local name=$1 size=$2 options=$3
 	shift 3
@@ -170,6 +187,7 @@ one() {		# one NAME SIZE MOUNT-OPTIONS MKFS-OPTION...
 	image_make "$image" "$size" "$@"
 	image_mount "$image" "$tmp/mnt" "$options"
 	fill_one
+	[ "$name" != old ] || many_references
 	image_umount
 	[ "$name" != bitmaps ] || "$edit/edit-tree" "$image" bitmaps >/dev/null
 	[ "$name" != groups ] || "$edit/edit-tree" "$image" group-tree >/dev/null
@@ -178,6 +196,7 @@ one() {		# one NAME SIZE MOUNT-OPTIONS MKFS-OPTION...
 # Only block groups of 100 MiB and more have a v1 cache.
 one old 2G space_cache=v1 --csum xxhash -n 4096 -O ^no-holes,^skinny-metadata -R ^free-space-tree -m single
 with_kind old UNTYPED
+for kind in TREE_BLOCK_REF EXTENT_DATA_REF SHARED_DATA_REF; do with_kind old "$kind"; done
 one wide 256M rw --csum blake2 -n 65536
 one mixed 256M rw -M --csum sha256 -L 'a label'
 one bitmaps 256M rw -m dup
@@ -193,5 +212,20 @@ image_umount
 "$edit/edit-verity" "$image" 256 "$inode" >/dev/null || fail "edit-verity"
 compare verity "$image"
 with_kind verity VERITY_MERKLE_ITEM
+
+say "a device that has replaced another"
+image_make "$image" 256M
+truncate -s 300M "$tmp/new.img"
+image_mount "$image" "$tmp/mnt"
+loop=$(losetup --find --show "$tmp/new.img")
+mounts=("$tmp/none $loop" "${mounts[@]}")
+cp /bin/bash "$tmp/mnt"
+btrfs replace start -B 1 "$loop" "$tmp/mnt" >/dev/null 2>&1 || fail "btrfs replace"
+image_umount
+image_umount
+compare replaced "$tmp/new.img"
+with_kind replaced DEV_REPLACE
+expect_status 0 crypt dump-tree -t dev "$tmp/new.img"
+expect_text "$tmp/out" 'replace_state 2 .finished.'
 
 say "$(awk '{ n[$2] += $1 } END { for (kind in n) { kinds++; items += n[kind] } print items " items of " kinds " kinds are the same" }' "$tmp/all.kinds")"
