@@ -7,7 +7,7 @@
 #   2. Names and values are escaped, for they may hold terminal controls and line ends; --raw-names prints them as btrfs-progs does, up to
 #      the first NUL.  Compared: --raw-names byte for byte, and the escaped text with it.
 #   3. Kinds of items that btrfs-progs 6.2 prints nothing of have lines here (verity, device replacement, stripes of the raid stripe
-#      tree, fscrypt contexts; crypt items), and kinds that it has no name for have one ("only_known" drops and renames them).
+#      tree, fscrypt contexts), crypt items are decoded where it prints "unknown persistent item", and kinds that it has no name for have one ("only_known" drops and renames them).
 #   4. Inode flag VERITY (and ENCRYPT) has a name here; btrfs-progs 6.2 prints only the number, which is the same.
 #   5. --hide-names hides the names of subvolumes in root refs too, which btrfs-progs 6.2 prints.
 #   6. dump-super: feature bits that 6.2 leaves out (VERITY) or has no name for are named; a label may have letters beyond ASCII, which are dots there.
