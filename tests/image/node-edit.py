@@ -9,7 +9,9 @@ import argparse
 import re
 import struct
 import subprocess
+import sys
 
+sys.dont_write_bytecode = True		# nothing is left in the source tree
 from damage import HEADER, crc32c
 
 FIELDS = {"fsid": (32, "<Q"), "generation": (80, "<Q"), "owner": (88, "<Q"), "nritems": (96, "<I"), "level": (100, "B"),
