@@ -333,7 +333,7 @@ bool export_report_verdict(const struct export_summary *s, struct error *err)
 		return error_set(err, ERROR_CORRUPT, "damaged: %" PRIu64 " files are incomplete, %" PRIu64 " were not exported, %"
 				 PRIu64 " other things are damaged", s->n_incomplete, s->n_failed, s->n_damaged);
 	if (s->n_sealed > 0) {
-		error_set(err, ERROR_KEY, "%" PRIu64 " sealed files were left out: no key was given", s->n_sealed);
+		error_set(err, ERROR_KEY, "%" PRIu64 " sealed files and links were left out: no key was given", s->n_sealed);
 		return error_hint(err, "give the key, or --raw for the ciphertext");
 	}
 	if (s->n_refused > 0)

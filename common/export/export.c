@@ -32,6 +32,7 @@ struct export_job {
 	struct attributes attributes;
 	struct file_map map;
 	uint64_t last_number;
+	bool skips_leave;		/* of the directory that was just refused */
 	const char *prefix;
 	size_t prefix_len;
 	char path[2 * PATH_BYTES_MAX + 2];
@@ -312,6 +313,7 @@ static bool export_directory(struct export_job *job, const struct walk_entry *en
 		return false;
 	if (!taken) {
 		*descend = false;
+		job->skips_leave = true;
 		return true;
 	}
 	job->summary->n_directories++;
@@ -366,8 +368,10 @@ static bool on_leave(void *context, const struct walk_entry *entry, struct error
 {
 	struct export_job *job = context;
 	struct out_entry out = { .path = job->path, .inode = &entry->inode };
+	const bool skips = job->skips_leave;
 
-	if (!job->out->is_directory)
+	job->skips_leave = false;
+	if (!job->out->is_directory || skips)
 		return true;
 	set_path(job, job->path, entry->path, entry->path_len);
 	return read_attributes(job, entry, true, &out, err) && job->out->ops->leave(job->out, &out, err);
