@@ -28,7 +28,7 @@ struct archive_out {
 	bool has_name;		/* path leads to it, and is taken away where it is not finished */
 	int fd;
 	int write_errno;
-	bool finished;
+	bool finished, is_given_up;
 	uint64_t at, size;	/* in the file being written */
 	locale_t names, before;	/* names from images are UTF-8, whatever the user's language is */
 };
@@ -38,6 +38,10 @@ static ssize_t write_block(struct archive *archive, void *context, const void *b
 	struct archive_out *a = context;
 	ssize_t n;
 
+	if (a->is_given_up || a->write_errno) {
+		archive_set_error(archive, a->write_errno ? a->write_errno : ECANCELED, "write");
+		return -1;
+	}
 	do
 		n = write(a->fd, bytes, len);
 	while (n < 0 && errno == EINTR);
@@ -127,6 +131,16 @@ static bool add_acl(struct archive_entry *entry, int type, const struct out_xatt
 	return true;
 }
 
+/* libarchive writes other bytes of a name as %XX, and GNU tar reads %25 and %3D only. */
+static bool is_kept(const char *name)
+{
+	for (; *name; name++) {
+		if (*name <= ' ' || *name >= 0x7f)
+			return false;
+	}
+	return true;
+}
+
 static void add_xattrs(struct archive_out *a, const struct out_entry *from)
 {
 	for (size_t i = 0; i < from->n_xattrs; i++) {
@@ -136,8 +150,10 @@ static void add_xattrs(struct archive_out *a, const struct out_entry *from)
 
 		if (a->format != OUT_TAR)
 			a->out.loss(a->out.loss_context, is_access || is_default ? OUT_LOSS_ACL : OUT_LOSS_XATTR, from->path);
-		else if (!(is_access && add_acl(a->entry, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, xattr)) &&
-			 !(is_default && add_acl(a->entry, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, xattr)))
+		else if (!is_kept(xattr->name))
+			a->out.loss(a->out.loss_context, OUT_LOSS_NAME, from->path);
+		if (a->format == OUT_TAR && !(is_access && add_acl(a->entry, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, xattr)) &&
+		    !(is_default && add_acl(a->entry, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, xattr)))
 			archive_entry_xattr_add_entry(a->entry, xattr->name, xattr->value, xattr->len);
 	}
 }
@@ -325,8 +341,8 @@ static void archive_close(struct out *out)
 {
 	struct archive_out *a = (struct archive_out *)out;
 
-	if (!a->finished && a->archive)
-		archive_write_fail(a->archive);
+	/* libarchive frees all it has only when it may end the archive; what it writes then goes nowhere. */
+	a->is_given_up = !a->finished;
 	archive_entry_free(a->entry);
 	archive_write_free(a->archive);
 	if (a->fd >= 0 && a->fd != STDOUT_FILENO)

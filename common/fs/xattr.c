@@ -31,12 +31,13 @@ bool xattr_read(const struct tree *subvolume, uint64_t inode, xattr_visit *visit
 
 bool acl_begin(struct cursor *value, struct error *err)
 {
+	const uint64_t where = value->offset;
 	struct disk_acl_header header;
 
 	if (value->left < sizeof(header) || (value->left - sizeof(header)) % sizeof(struct disk_acl_entry) != 0)
-		return error_set(err, ERROR_CORRUPT, "ACL at %#" PRIx64 ": %zu bytes, not 4 and a multiple of 8", value->offset, value->left);
+		return error_set(err, ERROR_CORRUPT, "ACL at %#" PRIx64 ": %zu bytes, not 4 and a multiple of 8", where, value->left);
 	if (!cursor_read(value, &header, sizeof(header)) || le32(header.version) != ACL_VERSION)
-		return error_set(err, ERROR_CORRUPT, "ACL at %#" PRIx64 ": version is %" PRIu32 ", not %u", value->offset,
+		return error_set(err, ERROR_CORRUPT, "ACL at %#" PRIx64 ": version is %" PRIu32 ", not %u", where,
 				 le32(header.version), ACL_VERSION);
 	return true;
 }
