@@ -286,8 +286,10 @@ static void on_finding(void *context, const struct export_finding *finding)
 static void on_progress(void *context, const struct export_summary *so_far)
 {
 	struct run *run = context;
+	const uint64_t total = run->report.progress_total;
 
-	progress_update(&run->report.progress, "export", so_far->bytes, run->report.progress_total);
+	/* What is compressed or shared on disk comes out larger: the end is told once, when it is there. */
+	progress_update(&run->report.progress, "export", so_far->bytes < total ? so_far->bytes : total - 1, total);
 }
 
 static bool on_hash(void *context, const char *path, const uint8_t hash[HASH_SIZE], struct error *err)
@@ -323,6 +325,8 @@ static bool write_out(struct run *run, struct out *out, struct error *err)
 	for (size_t i = 0; ok && i < run->n_places; i++)
 		ok = export_tree(job, &run->place[i].start, run->place[i].prefix, err);
 	ok = ok && out->ops->finish(out, err);
+	if (ok)
+		progress_update(&run->report.progress, "export", run->report.progress_total, run->report.progress_total);
 	export_end(job);
 	return ok;
 }
@@ -336,7 +340,7 @@ static bool export(struct run *run, const char *const *operand, const struct sha
 	    !export_sources_init(&run->sources, &run->list, err) || !take_places(run, operand + 1, err) ||
 	    !export_report_open(&run->report, opt.report, opt.manifest, err))
 		return false;
-	run->report.progress_total = run->volume->super.bytes_used;
+	run->report.progress_total = run->volume->super.bytes_used > 0 ? run->volume->super.bytes_used : 1;
 	run->volume->warn = on_warning;
 	run->volume->warn_context = run;
 	ok = shape->is_directory ? dir_out_open(opt.output, &out, err)

@@ -153,6 +153,11 @@ for line in open(sys.argv[3], "rb"):
 assert n == len(sums)
 END
 
+say "progress"
+expect_status 0 crypt export "$image" one -o /dev/null --progress json --progress-frequency 60 --format json
+[ "$(grep -c '"progress":"export"' "$tmp/err")" = 2 ] || fail "progress is not told at the beginning and at the end"
+tail -1 "$tmp/err" | python3 -c 'import json, sys; assert int(json.load(sys.stdin)["summary"]["files"]) > 500' || fail "no summary in JSON"
+
 say "what is refused"
 echo mine >"$tmp/mine"
 expect_status 9 crypt export "$image" one -o "$tmp/mine"
