@@ -5,14 +5,12 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <locale.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/export/out-file.h"
 #include "common/util/escape.h"
 
 #define BLOCK (256u << 10)		/* bytes of one write */
@@ -24,11 +22,9 @@ struct archive_out {
 	struct archive *archive;
 	struct archive_entry *entry;
 	uint8_t *zeros;
-	char *path;		/* NULL: standard output, or no file */
-	bool has_name;		/* path leads to it, and is taken away where it is not finished */
-	int fd;
+	struct out_file file;
 	int write_errno;
-	bool finished, is_given_up;
+	bool is_given_up;
 	uint64_t at, size;	/* in the file being written */
 	locale_t names, before;	/* names from images are UTF-8, whatever the user's language is */
 };
@@ -43,7 +39,7 @@ static ssize_t write_block(struct archive *archive, void *context, const void *b
 		return -1;
 	}
 	do
-		n = write(a->fd, bytes, len);
+		n = write(a->file.fd, bytes, len);
 	while (n < 0 && errno == EINTR);
 	if (n < 0) {
 		a->write_errno = errno;
@@ -58,7 +54,7 @@ static bool failed(struct archive_out *a, struct error *err)
 
 	if (a->write_errno) {
 		errno = a->write_errno;
-		return error_system(err, "%s", a->path ? a->path : "the archive");
+		return error_system(err, "%s", a->file.path ? a->file.path : "the archive");
 	}
 	if (archive_errno(a->archive) == ENOMEM)
 		return error_memory(err);
@@ -305,36 +301,11 @@ static bool archive_leave(struct out *out, const struct out_entry *directory, st
 	return true;
 }
 
-/* A file without a name gets it now: it appears whole or not at all. */
-static bool give_name(struct archive_out *a, struct error *err)
-{
-	char from[64];
-
-	if (!a->path || a->has_name)
-		return true;
-	snprintf(from, sizeof(from), "/proc/self/fd/%d", a->fd);
-	if (linkat(AT_FDCWD, from, AT_FDCWD, a->path, AT_SYMLINK_FOLLOW) != 0)
-		return error_system(err, "%s", a->path);
-	return a->has_name = true;
-}
-
 static bool archive_finish(struct out *out, struct error *err)
 {
 	struct archive_out *a = (struct archive_out *)out;
 
-	if (archive_write_close(a->archive) != ARCHIVE_OK)
-		return failed(a, err);
-	if (!give_name(a, err))
-		return false;
-	if (a->fd != STDOUT_FILENO) {	/* some filesystems tell only now that they are full */
-		const int fd = a->fd;
-
-		a->fd = -1;
-		if (close(fd) != 0)
-			return error_system(err, "%s", a->path ? a->path : "the archive");
-	}
-	a->finished = true;
-	return true;
+	return (archive_write_close(a->archive) == ARCHIVE_OK || failed(a, err)) && out_file_finish(&a->file, err);
 }
 
 static void archive_close(struct out *out)
@@ -342,19 +313,15 @@ static void archive_close(struct out *out)
 	struct archive_out *a = (struct archive_out *)out;
 
 	/* libarchive frees all it has only when it may end the archive; what it writes then goes nowhere. */
-	a->is_given_up = !a->finished;
+	a->is_given_up = !a->file.finished;
 	archive_entry_free(a->entry);
 	archive_write_free(a->archive);
-	if (a->fd >= 0 && a->fd != STDOUT_FILENO)
-		close(a->fd);
-	if (a->has_name && !a->finished)
-		unlink(a->path);
+	out_file_close(&a->file);
 	if (a->names) {
 		uselocale(a->before);
 		freelocale(a->names);
 	}
 	free(a->zeros);
-	free(a->path);
 	free(a);
 }
 
@@ -363,45 +330,6 @@ static const struct out_ops archive_ops = {
 };
 
 /* --- opening ---------------------------------------------------------------------------------------------------------- */
-
-/* Without a name where the filesystem can do that. */
-static int create(struct archive_out *a, const char *path)
-{
-	const char *const slash = strrchr(path, '/');
-	char *const directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	int fd = directory ? open(directory, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666) : -1;
-
-	free(directory);
-	if (fd < 0) {
-		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-		a->has_name = fd >= 0;
-	}
-	return fd;
-}
-
-static bool open_file(struct archive_out *a, const char *path, struct error *err)
-{
-	struct stat st;
-
-	if (strcmp(path, "-") == 0) {
-		a->fd = STDOUT_FILENO;
-		return true;
-	}
-	if (lstat(path, &st) != 0) {
-		a->path = strdup(path);
-		if (!a->path)
-			return error_memory(err);
-		a->fd = create(a, path);
-		return a->fd >= 0 || error_system(err, "%s", path);
-	}
-	/* Into a pipe or to /dev/null, yes; over a file or a disk, no. */
-	if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode)) {
-		error_set(err, ERROR_REFUSED, "%s exists, and is not overwritten", path);
-		return error_hint(err, "give another name after -o, or take it away first");
-	}
-	a->fd = open(path, O_WRONLY | O_CLOEXEC);
-	return a->fd >= 0 || error_system(err, "%s", path);
-}
 
 static int set_format(struct archive_out *a, enum out_compression compression)
 {
@@ -450,7 +378,7 @@ bool archive_out_open(const char *path, enum out_format format, enum out_compres
 		.loses_links = format == OUT_ZIP,
 	};
 	a->format = format;
-	a->fd = -1;
+	a->file.fd = -1;
 	a->names = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	if (a->names)
 		a->before = uselocale(a->names);
@@ -458,7 +386,7 @@ bool archive_out_open(const char *path, enum out_format format, enum out_compres
 	a->entry = archive_entry_new();
 	a->zeros = calloc(1, ZEROS);
 	ok = (a->archive && a->entry && a->zeros) || error_memory(err);
-	ok = ok && open_file(a, path, err);
+	ok = ok && out_file_open(&a->file, path, err);
 	ok = ok && (set_format(a, compression) == ARCHIVE_OK || failed(a, err));
 	ok = ok && (archive_write_open2(a->archive, a, NULL, write_block, NULL, NULL) == ARCHIVE_OK || failed(a, err));
 	if (!ok) {
