@@ -36,6 +36,7 @@ static const struct { const char *name, *text; } losses[OUT_LOSSES] = {
 	[OUT_LOSS_SOCKET] = { "socket", "sockets are left out" },
 	[OUT_LOSS_FIFO] = { "fifo", "fifos are left out" },
 	[OUT_LOSS_NAME] = { "name", "its name or another text is not kept exactly" },
+	[OUT_LOSS_HASH] = { "sha256", "its holes are too long: its SHA-256 is not in the manifest" },
 };
 
 /* --- the two files ---------------------------------------------------------------------------------------------------- */

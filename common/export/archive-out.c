@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,7 +15,7 @@
 #include "common/util/escape.h"
 
 #define BLOCK (256u << 10)		/* bytes of one write */
-#define ZEROS (1u << 20)
+#define ZEROS (1u << 30)		/* address space, not memory: holes are long, and what leaves them out does not look at them */
 
 struct archive_out {
 	struct out out;		/* first */
@@ -321,7 +322,8 @@ static void archive_close(struct out *out)
 		uselocale(a->before);
 		freelocale(a->names);
 	}
-	free(a->zeros);
+	if (a->zeros != MAP_FAILED)
+		munmap(a->zeros, ZEROS);
 	free(a);
 }
 
@@ -376,6 +378,7 @@ bool archive_out_open(const char *path, enum out_format format, enum out_compres
 		.copies_links = format == OUT_ZIP || format == OUT_MTREE,
 		.copies_special_links = format == OUT_CPIO,	/* told to be one by their number */
 		.loses_links = format == OUT_ZIP,
+		.holes_max = format == OUT_TAR ? 1ull << 50 : 1ull << 40,	/* tar notes them, but libarchive counts them down */
 	};
 	a->format = format;
 	a->file.fd = -1;
@@ -384,8 +387,8 @@ bool archive_out_open(const char *path, enum out_format format, enum out_compres
 		a->before = uselocale(a->names);
 	a->archive = archive_write_new();
 	a->entry = archive_entry_new();
-	a->zeros = calloc(1, ZEROS);
-	ok = (a->archive && a->entry && a->zeros) || error_memory(err);
+	a->zeros = mmap(NULL, ZEROS, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	ok = (a->archive && a->entry && a->zeros != MAP_FAILED) || error_memory(err);
 	ok = ok && out_file_open(&a->file, path, err);
 	ok = ok && (set_format(a, compression) == ARCHIVE_OK || failed(a, err));
 	ok = ok && (archive_write_open2(a->archive, a, NULL, write_block, NULL, NULL) == ARCHIVE_OK || failed(a, err));

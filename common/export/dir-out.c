@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -23,7 +22,6 @@ struct dir_out {
 	int parent_fd;
 	int file;		/* being written */
 	struct out_entry entry;	/* what it is */
-	uint64_t written;	/* bytes, for the size at the end */
 };
 
 #define DIRECTORY_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -253,8 +251,17 @@ static bool make_file(struct dir_out *d, const struct out_entry *entry, int pare
 	d->file = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (d->file < 0)
 		return cannot("open", refused, err);
+	/* Not every place can have a file of every size. */
+	if (ftruncate(d->file, (off_t)entry->inode->size) != 0) {
+		const int error = errno;
+
+		close(d->file);
+		d->file = -1;
+		unlinkat(parent, name, 0);
+		errno = error;
+		return cannot("set the size", refused, err);
+	}
 	d->entry = *entry;
-	d->written = 0;
 	*taken = true;
 	return true;
 }
@@ -298,7 +305,6 @@ static bool dir_data(struct out *out, uint64_t offset, const void *bytes, size_t
 		at += n;
 		len -= (size_t)n;
 		offset += (uint64_t)n;
-		d->written = offset;
 	}
 	return true;
 }
@@ -307,10 +313,7 @@ static bool dir_end(struct out *out, struct error *err)
 {
 	struct dir_out *d = (struct dir_out *)out;
 	const int fd = d->file;
-	const uint64_t size = d->entry.inode->size;
 
-	if (d->written != size && ftruncate(fd, (off_t)size) != 0)
-		return error_system(err, "a file of %" PRIu64 " bytes in the output directory", size);
 	set_all(d, fd, &d->entry);
 	d->file = -1;
 	return close(fd) == 0 || error_system(err, "a file in the output directory");
@@ -378,7 +381,7 @@ bool dir_out_open(const char *path, struct out **out, struct error *err)
 	d = calloc(1, sizeof(*d));
 	if (!d)
 		return error_memory(err);
-	d->out = (struct out){ .ops = &dir_ops, .is_directory = true };
+	d->out = (struct out){ .ops = &dir_ops, .holes_max = UINT64_MAX, .is_directory = true };
 	d->file = d->parent_fd = -1;
 	d->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->root < 0) {

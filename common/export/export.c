@@ -3,14 +3,15 @@
 #include "common/export/export.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #include "common/export/attributes.h"
+#include "common/fs/symlink.h"
 #include "common/fs/walk.h"
 #include "common/tree/tree-gap.h"
 
-#define TARGET_MAX 65536u
 #define SEALED_FLAGS (INODE_RO_VERITY | INODE_IMMUTABLE)	/* what sealing sets on a regular file */
 
 /* Kept with an inode of several names. */
@@ -37,14 +38,15 @@ struct export_job {
 	size_t prefix_len;
 	char path[2 * PATH_BYTES_MAX + 2];
 	char link_path[2 * PATH_BYTES_MAX + 2];
-	char target[TARGET_MAX + 1];
-	size_t target_len;
+	char target[SYMLINK_TARGET_MAX + 1];
 	/* of the file being written: */
 	uint64_t at;			/* hashed so far */
 	bool is_incomplete;
+	bool is_hashed;
 };
 
 #define FILE_ZEROS (1u << 18)
+#define HASHED_HOLES_MAX (1ull << 40)	/* of one file: more are not gone through byte by byte */
 
 /* --- telling --------------------------------------------------------------------------------------------------------- */
 
@@ -98,7 +100,7 @@ static struct kept *kept_of(const struct walk_entry *entry)
 
 static void hash_zeros(struct export_job *job, uint64_t end)
 {
-	while (job->hash && job->at < end) {
+	while (job->is_hashed && job->at < end) {
 		const size_t n = end - job->at < FILE_ZEROS ? end - job->at : FILE_ZEROS;
 
 		hash_update(job->hash, job->zeros, n);
@@ -110,7 +112,7 @@ static bool take_bytes(void *context, uint64_t offset, const void *bytes, size_t
 {
 	struct export_job *job = context;
 
-	if (job->hash) {
+	if (job->is_hashed) {
 		hash_zeros(job, offset);
 		hash_update(job->hash, bytes, len);
 		job->at = offset + len;
@@ -140,7 +142,7 @@ static bool write_bytes(struct export_job *job, const struct walk_entry *entry, 
 
 	job->at = 0;
 	job->is_incomplete = false;
-	if (job->hash)
+	if (job->is_hashed)
 		hash_start(job->hash);
 	if (!file_parts_read(job->reader, source, entry->tree, entry->number, entry->inode.size, ciphertext, &sink, err))
 		return false;
@@ -153,7 +155,7 @@ static bool tell_hash(struct export_job *job, struct kept *kept, struct error *e
 {
 	uint8_t hash[HASH_SIZE];
 
-	if (!job->hash)
+	if (!job->is_hashed)
 		return true;
 	if (!hash_finish(job->hash, hash, err))
 		return false;
@@ -205,6 +207,23 @@ static bool is_sealed_file(const struct export_job *job, const struct walk_entry
 	return job->map.has_sealed || (of_sealed && job->map.has_inline && (entry->inode.flags & SEALED_FLAGS) == SEALED_FLAGS);
 }
 
+/* False, and told: they are longer than the place takes. */
+static bool take_holes(struct export_job *job, uint64_t size)
+{
+	const uint64_t holes = size - job->map.bytes;
+	char text[128];
+
+	job->is_hashed = job->hash && holes <= HASHED_HOLES_MAX;
+	if (holes > job->out->holes_max) {
+		snprintf(text, sizeof(text), "its holes of %" PRIu64 " bytes are longer than this kind of archive takes", holes);
+		find(job, EXPORT_REFUSED, text);
+		return false;
+	}
+	if (job->hash && !job->is_hashed)
+		find_loss(job, OUT_LOSS_HASH, job->path);
+	return true;
+}
+
 static bool export_file(struct export_job *job, const struct walk_entry *entry, struct error *err)
 {
 	struct out_entry out = { 0 };
@@ -225,6 +244,8 @@ static bool export_file(struct export_job *job, const struct walk_entry *entry, 
 			return true;
 		ciphertext = true;
 	}
+	if (!take_holes(job, entry->inode.size))
+		return true;
 	out.data = job->map.at;
 	out.n_data = job->map.n;
 	if (!begin(job, entry, &out, &taken, err))
@@ -235,27 +256,8 @@ static bool export_file(struct export_job *job, const struct walk_entry *entry, 
 	return write_bytes(job, entry, source ? source : &plain_source, ciphertext, err) && tell_hash(job, kept_of(entry), err);
 }
 
-static bool take_target(void *context, uint64_t offset, const void *bytes, size_t len, struct error *err)
-{
-	struct export_job *job = context;
-
-	(void)err;
-	memcpy(job->target + offset, bytes, len);	/* offset + len is at most the size that was asked for */
-	job->target_len += len;
-	return true;
-}
-
-static bool lose_target(void *context, uint64_t first, uint64_t end, const struct error *what, struct error *err)
-{
-	(void)context, (void)first, (void)end;
-	*err = *what;
-	return false;
-}
-
 static bool export_symlink(struct export_job *job, const struct walk_entry *entry, struct error *err)
 {
-	const struct file_sink sink = { take_target, lose_target, job };
-	const uint64_t size = entry->inode.size;
 	struct out_entry out = { .target = job->target };
 	struct extent_source *source;
 	struct error what = { 0 };
@@ -267,18 +269,9 @@ static bool export_symlink(struct export_job *job, const struct walk_entry *entr
 		find(job, EXPORT_SEALED, "a symbolic link");
 		return true;
 	}
-	job->target_len = 0;
-	memset(job->target, 0, size < TARGET_MAX ? size + 1 : TARGET_MAX + 1);
-	if (size == 0 || size > TARGET_MAX)
-		error_set(&what, ERROR_CORRUPT, "the target of a symbolic link takes %" PRIu64 " bytes, not 1 to %u", size, TARGET_MAX);
-	else if (file_parts_read(job->reader, source, entry->tree, entry->number, size, false, &sink, &what) &&
-		 (job->target_len != size || memchr(job->target, '\0', size)))
-		error_set(&what, ERROR_CORRUPT, "the target of a symbolic link holds NUL, or is shorter than its %" PRIu64 " bytes", size);
-	if (what.kind != ERROR_NONE && !error_is_damage(&what)) {
-		*err = what;
-		return false;
-	}
-	if (what.kind != ERROR_NONE) {
+	if (!symlink_read(job->reader, source, entry->tree, entry->number, entry->inode.size, job->target, &what)) {
+		if (!error_is_damage(&what) && what.kind != ERROR_REFUSED)
+			return (*err = what, false);
 		find(job, EXPORT_FAILED, what.text);
 		return true;
 	}

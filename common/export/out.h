@@ -19,6 +19,7 @@ enum out_loss {
 	OUT_LOSS_SOCKET,
 	OUT_LOSS_FIFO,
 	OUT_LOSS_NAME,		/* the format knows names in UTF-8 only */
+	OUT_LOSS_HASH,		/* its holes are too long to be hashed; told by the export itself */
 	OUT_LOSSES
 };
 
@@ -61,6 +62,7 @@ struct out {
 	bool copies_links;	/* begin() wants no link_to: a further name comes like a first one */
 	bool copies_special_links;	/* the same, for what is no regular file */
 	bool loses_links;	/* and that is a loss */
+	uint64_t holes_max;	/* bytes of one file: a size from an image may be anything, and longer ones would take days */
 	bool is_directory;
 };
 

@@ -173,5 +173,19 @@ expect_status 11 crypt export "$image" one -o /dev/full
 for file in "$tmp"/x.* "$tmp"/none.*; do
 	[ -e "$file" ] && fail "$file was left"
 done
+
+say "sizes that no place has room for"
+image_make "$tmp/b.img" 120M -m single
+image_mount "$tmp/b.img" "$tmp/mnt" rw
+truncate -s 7E "$tmp/mnt/vast"
+truncate -s 3T "$tmp/mnt/large"
+echo small >"$tmp/mnt/small"
+image_umount
+expect_status 9 crypt export "$tmp/b.img" / -o "$tmp/b.tar" --manifest "$tmp/b.sums"
+expect_text "$tmp/err" 'vast: not exported: its holes of 8070450532247928832 bytes'
+expect_text "$tmp/err" 'large: its holes are too long: its SHA-256 is not in the manifest'
+[ "$(tar tf "$tmp/b.tar" | tr '\n' ' ')" = "./ large small " ] || fail "the archive has other files"
+expect_status 9 crypt export "$tmp/b.img" / -o "$tmp/b.zip"
+expect_text "$tmp/err" '^repaired.* 2 refused'
 [ "$before" = "$(sha256sum <"$image")" ] || fail "exporting changed the image"
 image_umount
