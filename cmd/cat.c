@@ -2,12 +2,13 @@
 /* btrfs-crypt cat: the bytes of one file, decrypted where its subvolume is sealed and a key is given. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/source.h"
-#include "common/fs/path.h"
 #include "common/util/escape.h"
 
 static const struct poptOption options[] = {
@@ -25,16 +26,23 @@ static bool is_for_terminals(const uint8_t *bytes, size_t len)
 	return true;
 }
 
+struct output {
+	bool to_terminal;
+	bool failed;	/* not for the file's sake */
+};
+
 static bool write_out(void *context, const void *bytes, size_t len, struct error *err)
 {
-	const bool *to_terminal = context;
+	struct output *output = context;
 
-	if (*to_terminal && !is_for_terminals(bytes, len)) {
+	if (output->to_terminal && !is_for_terminals(bytes, len)) {
 		error_set(err, ERROR_REFUSED, "binary data does not go to a terminal");
 		return error_hint(err, "redirect the output to a file, or pipe it through od -c");
 	}
-	if (fwrite(bytes, 1, len, stdout) != len)
+	if (fwrite(bytes, 1, len, stdout) != len) {
+		output->failed = true;
 		return error_system(err, "standard output");
+	}
 	return true;
 }
 
@@ -44,19 +52,13 @@ static bool is_directory(struct error *err)
 	return error_hint(err, "btrfs-crypt ls lists it");
 }
 
-static bool print_file(struct volume *volume, const struct subvolume_list *list, const struct file_id *file, struct error *err)
+static bool open_file(struct volume *volume, const struct file_id *file, struct tree *tree, struct error *err)
 {
-	const struct subvolume *subvolume = subvolume_by_id(list, file->subvolume);
-	cleanup_source struct source source = { 0 };
-	bool to_terminal = isatty(STDOUT_FILENO);
 	struct inode inode;
-	struct tree tree;
 
-	if (!subvolume)
-		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has no root item", file->subvolume);
 	if (file->inode == EMPTY_SUBVOLUME_INODE)
 		return is_directory(err);
-	if (!tree_open(volume, subvolume->id, &tree, err) || !inode_get(&tree, file->inode, &inode, err))
+	if (!tree_open(volume, file->subvolume, tree, err) || !inode_get(tree, file->inode, &inode, err))
 		return false;
 	if (S_ISLNK(inode.mode)) {
 		error_set(err, ERROR_USAGE, "is a symbolic link, which is not followed");
@@ -64,10 +66,28 @@ static bool print_file(struct volume *volume, const struct subvolume_list *list,
 	}
 	if (S_ISDIR(inode.mode))
 		return is_directory(err);
-	if (!S_ISREG(inode.mode))
-		return error_set(err, ERROR_USAGE, "is no regular file");
-	return source_choose(list, subvolume, &source, err) &&
-	       file_read(source.extents, &tree, file->inode, write_out, &to_terminal, err);
+	return S_ISREG(inode.mode) || error_set(err, ERROR_USAGE, "is no regular file");
+}
+
+/* Errors about the file begin with its path, others, about the key for example, do not. */
+static bool print_file(const struct subvolume_list *list, const struct file_id *file, const char *path, struct error *err)
+{
+	const struct subvolume *subvolume = subvolume_by_id(list, file->subvolume);
+	struct output output = { .to_terminal = isatty(STDOUT_FILENO) };
+	cleanup_source struct source source = { 0 };
+	struct tree tree;
+	char name[256];
+
+	escape_text(path, strlen(path), name, sizeof(name));
+	if (!subvolume)
+		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has no root item", file->subvolume);
+	if (!open_file(list->volume, file, &tree, err))
+		return error_prefix(err, "%s", name);
+	if (!source_choose(list, subvolume, &source, err))
+		return false;
+	if (file_read(source.extents, &tree, file->inode, write_out, &output, err))
+		return true;
+	return output.failed ? false : error_prefix(err, "%s", name);
 }
 
 static bool run(const char *const *operand, struct error *err)
@@ -76,17 +96,16 @@ static bool run(const char *const *operand, struct error *err)
 	cleanup_volume struct volume *volume = NULL;
 	const struct subvolume *subvolume;
 	struct file_id file;
-	char name[256];
+	char *path = NULL;
 
-	if (!image_open(operand[0], false, false, &volume, err) ||
-	    !subvolume_list_read(volume, &list, err) ||
-	    !subvolume_find(&list, operand[1], &subvolume, err) ||
-	    !path_find(volume, subvolume->id, operand[2], &file, err))
-		return false;
-	if (print_file(volume, &list, &file, err))
-		return true;
-	escape_text(operand[2], strlen(operand[2]), name, sizeof(name));
-	return error_prefix(err, "%s", name);
+	const bool ok = image_open(operand[0], false, false, &volume, err) &&
+			subvolume_list_read(volume, &list, err) &&
+			subvolume_find(&list, operand[1], &subvolume, err) &&
+			path_operand(volume, subvolume->id, operand[2], &path, &file, err) &&
+			print_file(&list, &file, path, err);
+
+	free(path);
+	return ok;
 }
 
 const struct command cmd_cat = {

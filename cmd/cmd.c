@@ -2,7 +2,10 @@
 /* What all commands share: the output format, warnings, and opening an image. */
 #include "cmd/cmd.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/json.h"
@@ -29,6 +32,23 @@ bool format_check(struct error *err)
 	if (!format || format_is_json() || strcmp(format, "text") == 0)
 		return true;
 	return error_set(err, ERROR_USAGE, "--format: text or json");
+}
+
+bool option_number(const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *number, struct error *err)
+{
+	unsigned long long value;
+	char given[64];
+
+	if (!text)
+		return true;
+	errno = 0;
+	value = strtoull(text, NULL, 10);
+	if (text[0] && strspn(text, "0123456789") == strlen(text) && errno == 0 && value >= least && value <= most) {
+		*number = value;
+		return true;
+	}
+	escape_text(text, strlen(text), given, sizeof(given));
+	return error_set(err, ERROR_USAGE, "%s: \"%s\" is not a number from %" PRIu64 " to %" PRIu64, option, given, least, most);
 }
 
 static void print_line(const char *kind, const char *text)
@@ -89,4 +109,12 @@ bool not_sealed(const char *subvolume, struct error *err)
 
 	escape_text(subvolume, strlen(subvolume), name, sizeof(name));
 	return error_set(err, ERROR_REFUSED, "%s is not an encrypted subvolume", name);
+}
+
+bool sealed_already(const char *subvolume, struct error *err)
+{
+	char name[256];
+
+	escape_text(subvolume, strlen(subvolume), name, sizeof(name));
+	return error_set(err, ERROR_REFUSED, "%s is an encrypted subvolume already", name);
 }

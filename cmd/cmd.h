@@ -27,6 +27,12 @@ extern struct poptOption options_format[];	/* --format text|json */
 bool format_is_json(void);
 bool format_check(struct error *err) must_use;	/* main() calls it, after the options are parsed */
 
+/*
+ * The value of a numeric option, in decimal.  NULL, not given: *number stays.  Else ERROR_USAGE with the option, what was given and what may be.
+ * Such an option is a POPT_ARG_STRING: popt does not say which one it dislikes.
+ */
+bool option_number(const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *number, struct error *err) must_use;
+
 /* One exit status that is not an error: convert --status gives 7 while unfinished, verify-key 2.  main() returns it when run() was true. */
 extern int command_status;
 
@@ -43,7 +49,8 @@ void print_note(void *context, const char *text);
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err) must_use;
 bool image_open_super(const char *path, bool writable, struct volume **volume, struct error *err) must_use;
 
-/* A command that needs a sealed subvolume was given another: ERROR_REFUSED.  Always false. */
+/* A command that needs a sealed subvolume was given another, or the other way round: ERROR_REFUSED.  Always false. */
 bool not_sealed(const char *subvolume, struct error *err);
+bool sealed_already(const char *subvolume, struct error *err);
 
 #endif /* CMD_CMD_H */

@@ -3,6 +3,7 @@
 #include "cmd/convert-print.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
@@ -20,6 +21,11 @@ static bool is_zero(const uint8_t *bytes, size_t len)
 	return true;
 }
 
+static const char *shown_path(const struct convert_plan_member *member)
+{
+	return member->path && member->path[0] ? member->path : "/";
+}
+
 static void print_counts_json(struct json_object *line, const struct convert_plan *plan)
 {
 	struct json_object *members = json_array();
@@ -28,7 +34,7 @@ static void print_counts_json(struct json_object *line, const struct convert_pla
 		struct json_object *member = json_line();
 
 		json_u64(member, "id", plan->member[i].id);
-		json_text(member, "path", plan->member[i].path ? plan->member[i].path : "");
+		json_text(member, "path", shown_path(&plan->member[i]));
 		json_append(members, member);
 	}
 	json_member(line, "members", members);
@@ -70,9 +76,7 @@ static void print_counts_text(const char *what, const struct convert_plan *plan)
 	       plan->n_members, plural(plan->n_members), plan->n_extents, plural(plan->n_extents), plan->data_bytes,
 	       plan->n_inline_units, plural(plan->n_inline_units));
 	for (size_t i = 0; i < plan->n_members; i++) {
-		const struct convert_plan_member *member = &plan->member[i];
-
-		printf("  %" PRIu64 " %s\n", member->id, member->path && member->path[0] ? member->path : "/");
+		printf("  %" PRIu64 " %s\n", plan->member[i].id, shown_path(&plan->member[i]));
 	}
 }
 
@@ -132,12 +136,49 @@ static void print_status_json(const struct convert_status *status)
 	json_print(line, stdout);
 }
 
+/*
+ * A file name as a shell takes it back, for printing: quoted where it must be, in the way of $'...' where it has to be escaped as well, for there
+ * \\ and \xNN mean the same.  Malloced; NULL: no memory.
+ */
+static char *shell_word(const char *path)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:@_";
+	char *shown = escape_new(path, strlen(path));
+	const bool escaped = shown && strcmp(shown, path) != 0;
+	const char *quote = escaped ? "\\'" : "'\\''";
+	char *word = NULL;
+	size_t len;
+	FILE *out = shown ? open_memstream(&word, &len) : NULL;
+
+	if (!out) {
+		free(shown);
+		return NULL;
+	}
+	if (path[0] == '-')	/* no option */
+		fputs("./", out);
+	if (path[0] && path[strspn(path, plain)] == '\0') {
+		fputs(path, out);
+	} else {
+		fputs(escaped ? "$'" : "'", out);
+		for (const char *at = shown; *at; at++) {
+			if (*at == '\'')
+				fputs(quote, out);
+			else
+				fputc(*at, out);
+		}
+		fputc('\'', out);
+	}
+	free(shown);
+	if (fclose(out) == 0)
+		return word;
+	free(word);
+	return NULL;
+}
+
 static void print_status_text(const char *image, const struct convert_status *status)
 {
 	const struct unfinished_words words = unfinished_words(&status->state);
-	char name[256];
 
-	escape_text(image, strlen(image), name, sizeof(name));
 	if (status->damaged_primary)
 		printf("the primary superblock is damaged, a copy of it is valid: convert --resume puts it back\n");
 	if (!status->unfinished) {
@@ -152,9 +193,14 @@ static void print_status_text(const char *image, const struct convert_status *st
 	printf("direction:  %s\n", words.direction);
 	printf("started:    %s\n", words.started);
 	printf("done:       %u%%\n", status->percent);
+
+	char *word = shell_word(image);
+	const char *name = word ? word : "IMAGE";
+
 	printf("to finish:  btrfs-crypt convert %s %s\n", words.resume, name);
 	if (!words.undoing)
 		printf("to undo:    btrfs-crypt convert --abort %s\n", name);
+	free(word);
 }
 
 void convert_print_status(const char *image, const struct convert_status *status)

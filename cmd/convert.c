@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* convert: seals and unseals subvolumes in place, goes on with or undoes what was interrupted. */
-#include <poll.h>
-#include <signal.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/convert-print.h"
+#include "cmd/convert-ui.h"
 #include "cmd/key-options.h"
 #include "common/convert/convert.h"
+#include "common/fs/domain.h"
 
 static struct {
 	int encrypt, decrypt, rekey, resume, abort, status;
 	int recursive, dry_run, accept_changes, accept_unsealed, batch;
 	char *cipher, *shared, *on_error, *pbkdf, *progress;
-	int memory, iterations, milliseconds;
-	double frequency;
-} opt = { .frequency = 1 };
+	char *memory, *iterations, *milliseconds, *frequency;	/* numbers, as given */
+} opt;
 
 static struct poptOption options_what[] = {
 	{ "encrypt", 0, POPT_ARG_NONE, &opt.encrypt, 0, "seal the subvolumes", NULL },
@@ -39,11 +38,11 @@ static struct poptOption options_how[] = {
 	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "unseal although data were written since", NULL },
 	{ "on-error", 0, POPT_ARG_STRING, &opt.on_error, 0, "at a sector that cannot be read correctly: stop", "stop" },
 	{ "pbkdf", 0, POPT_ARG_STRING, &opt.pbkdf, 0, "how the key slot is made expensive: argon2id (default) or pbkdf2", "KDF" },
-	{ "pbkdf-memory", 0, POPT_ARG_INT, &opt.memory, 0, "memory of argon2id", "KIB" },
-	{ "pbkdf-force-iterations", 0, POPT_ARG_INT, &opt.iterations, 0, "passes of argon2id, iterations of pbkdf2", "N" },
-	{ "iter-time", 'i', POPT_ARG_INT, &opt.milliseconds, 0, "time that opening the key slot takes here (default 1000)", "MS" },
+	{ "pbkdf-memory", 0, POPT_ARG_STRING, &opt.memory, 0, "memory of argon2id", "KIB" },
+	{ "pbkdf-force-iterations", 0, POPT_ARG_STRING, &opt.iterations, 0, "passes of argon2id, iterations of pbkdf2", "N" },
+	{ "iter-time", 'i', POPT_ARG_STRING, &opt.milliseconds, 0, "time that opening the key slot takes here (default 1000)", "MS" },
 	{ "progress", 0, POPT_ARG_STRING, &opt.progress, 0, "how to show progress on standard error", "auto|none|bar|json" },
-	{ "progress-frequency", 0, POPT_ARG_DOUBLE, &opt.frequency, 0, "seconds between two reports (default 1)", "SECONDS" },
+	{ "progress-frequency", 0, POPT_ARG_STRING, &opt.frequency, 0, "seconds between two reports (default 1)", "SECONDS" },
 	{ "batch-mode", 'q', POPT_ARG_NONE, &opt.batch, 0, "ask no questions, take them as answered with yes", NULL },
 	POPT_TABLEEND
 };
@@ -56,100 +55,57 @@ static const struct poptOption options[] = {
 	POPT_TABLEEND
 };
 
-/* --- what the conversion asks and tells while it runs ---------------------------------------------------------- */
+/* --- the command line -------------------------------------------------------------------------------------------- */
 
-static volatile sig_atomic_t stop_asked;
+#define KDF_MILLISECONDS_MAX 600000u
 
-static void on_signal(int number)
+static bool read_argon2id_cost(struct kdf_cost *cost, struct error *err)
 {
-	(void)number;
-	stop_asked = 1;
-}
+	uint64_t memory = 0, passes = 0;
 
-static void catch_signals(void)
-{
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
-
-static bool ui_stop(void *context)
-{
-	(void)context;
-	return stop_asked;
-}
-
-static void ui_progress(void *context, const struct convert_progress *at)
-{
-	convert_print_progress(context, at);
-}
-
-static void ui_note(void *context, const char *text)
-{
-	progress_clear(context);
-	print_note(NULL, text);
-}
-
-/* Waits with poll(), which a signal ends, so that control-C is an answer too. */
-static bool ui_confirm(void *context, const char *question)
-{
-	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
-	char answer[64];
-
-	progress_clear(context);
-	fprintf(stderr, "%s  Go on? [y/N] ", question);
-	fflush(stderr);
-	if (poll(&input, 1, -1) != 1) {
-		fputc('\n', stderr);
+	if (!option_number("--pbkdf-memory", opt.memory, KDF_MEMORY_KIB_NEW_MIN, KDF_MEMORY_KIB_MAX, &memory, err) ||
+	    !option_number("--pbkdf-force-iterations", opt.iterations, KDF_PASSES_NEW_MIN, KDF_PASSES_MAX, &passes, err))
 		return false;
-	}
-
-	const ssize_t n = read(STDIN_FILENO, answer, sizeof(answer));
-
-	return n > 0 && (answer[0] == 'y' || answer[0] == 'Y');
-}
-
-static bool is_interactive(void)
-{
-	return !opt.batch && isatty(STDIN_FILENO);
-}
-
-static bool ui_init(struct convert_ui *ui, struct progress *progress, struct error *err)
-{
-	const char *how = opt.progress ? opt.progress : "auto";
-	enum progress_mode mode;
-
-	if (strcmp(how, "auto") == 0)
-		mode = isatty(STDERR_FILENO) && !format_is_json() ? PROGRESS_BAR : PROGRESS_NONE;
-	else if (strcmp(how, "none") == 0)
-		mode = PROGRESS_NONE;
-	else if (strcmp(how, "bar") == 0)
-		mode = PROGRESS_BAR;
-	else if (strcmp(how, "json") == 0)
-		mode = PROGRESS_JSON;
-	else
-		return error_set(err, ERROR_USAGE, "--progress: auto, none, bar or json");
-	if (!(opt.frequency >= 0))
-		return error_set(err, ERROR_USAGE, "--progress-frequency: a number of seconds");
-	progress_init(progress, mode, stderr, opt.frequency);
-	*ui = (struct convert_ui){
-		.context = progress,
-		.progress = mode == PROGRESS_NONE ? NULL : ui_progress,
-		.note = ui_note,
-		.stop = ui_stop,
-		.confirm = is_interactive() ? ui_confirm : NULL,
-	};
+	if (memory * passes > KDF_WORK_KIB_MAX)
+		return error_set(err, ERROR_USAGE, "--pbkdf-memory %" PRIu64 " and --pbkdf-force-iterations %" PRIu64
+				 ": their product is more than %u", memory, passes, KDF_WORK_KIB_MAX);
+	*cost = (struct kdf_cost){ .kdf = KDF_ARGON2ID, .memory_kib = (uint32_t)memory, .passes = (uint32_t)passes };
 	return true;
 }
 
-/* --- the command line -------------------------------------------------------------------------------------------- */
+static bool read_pbkdf2_cost(struct kdf_cost *cost, struct error *err)
+{
+	uint64_t iterations = 0;
+
+	if (opt.memory)
+		return error_set(err, ERROR_USAGE, "--pbkdf-memory goes with --pbkdf argon2id");
+	if (!option_number("--pbkdf-force-iterations", opt.iterations, KDF_ITERATIONS_NEW_MIN, KDF_ITERATIONS_MAX, &iterations, err))
+		return false;
+	*cost = (struct kdf_cost){ .kdf = KDF_PBKDF2_SHA512, .iterations = (uint32_t)iterations };
+	return true;
+}
+
+/* What is not given is 0, and measured. */
+static bool read_cost(struct kdf_cost *cost, unsigned *milliseconds, struct error *err)
+{
+	const char *pbkdf = opt.pbkdf ? opt.pbkdf : "argon2id";
+	const bool argon2id = strcmp(pbkdf, "argon2id") == 0;
+	uint64_t time = 0;
+
+	if (!argon2id && strcmp(pbkdf, "pbkdf2") != 0)
+		return error_set(err, ERROR_USAGE, "--pbkdf: argon2id or pbkdf2");
+	if (opt.iterations && opt.milliseconds)
+		return error_set(err, ERROR_USAGE, "only one of --iter-time and --pbkdf-force-iterations");
+	if (!option_number("--iter-time", opt.milliseconds, 1, KDF_MILLISECONDS_MAX, &time, err))
+		return false;
+	*milliseconds = (unsigned)time;
+	return argon2id ? read_argon2id_cost(cost, err) : read_pbkdf2_cost(cost, err);
+}
 
 static bool read_encrypt_options(struct convert_encrypt_options *out, struct error *err)
 {
 	const char *cipher = opt.cipher ? opt.cipher : "aes-256-gcm";
 	const char *shared = opt.shared ? opt.shared : "refuse";
-	const char *pbkdf = opt.pbkdf ? opt.pbkdf : "argon2id";
 
 	*out = (struct convert_encrypt_options){ .recursive = opt.recursive, .dry_run = opt.dry_run };
 	if (strcmp(cipher, "aes-256-gcm") == 0)
@@ -165,20 +121,7 @@ static bool read_encrypt_options(struct convert_encrypt_options *out, struct err
 		return error_set(err, ERROR_USAGE, "--shared: refuse or include");
 	out->shared = strcmp(shared, "include") == 0 ? SHARED_INCLUDE : SHARED_REFUSE;
 
-	if (strcmp(pbkdf, "argon2id") == 0)
-		out->cost = (struct kdf_cost){ .kdf = KDF_ARGON2ID, .memory_kib = opt.memory, .passes = opt.iterations };
-	else if (strcmp(pbkdf, "pbkdf2") == 0)
-		out->cost = (struct kdf_cost){ .kdf = KDF_PBKDF2_SHA512, .iterations = opt.iterations };
-	else
-		return error_set(err, ERROR_USAGE, "--pbkdf: argon2id or pbkdf2");
-	if (opt.memory && out->cost.kdf != KDF_ARGON2ID)
-		return error_set(err, ERROR_USAGE, "--pbkdf-memory goes with --pbkdf argon2id");
-	if (opt.memory < 0 || opt.iterations < 0 || opt.milliseconds < 0)
-		return error_set(err, ERROR_USAGE, "the cost of a key slot cannot be negative");
-	if (opt.iterations && opt.milliseconds)
-		return error_set(err, ERROR_USAGE, "only one of --iter-time and --pbkdf-force-iterations");
-	out->kdf_milliseconds = opt.milliseconds;
-	return true;
+	return read_cost(&out->cost, &out->kdf_milliseconds, err);
 }
 
 /* An option without effect would be a misunderstanding: say so. */
@@ -244,19 +187,40 @@ static bool confirm_volume_key(const struct convert_ui *ui, const struct key_inp
 	return error_set(err, ERROR_USAGE, "not confirmed; nothing was changed");
 }
 
-/* Nobody shall type a passphrase for a name that is misspelled. */
-static bool names_exist(struct volume *volume, const char *const *names, struct error *err)
+/* A plan can be made for an image in use as well, but not be carried out. */
+static bool open_image(const char *image, struct volume **volume, struct error *err)
+{
+	char text[sizeof(err->text) + 64];
+	struct error busy = { 0 };
+
+	if (!image_open(image, !opt.dry_run, false, volume, err))
+		return false;
+	if (opt.dry_run && !device_check_free(image, &busy) && busy.kind == ERROR_BUSY) {
+		snprintf(text, sizeof(text), "%s: while it is, the conversion itself is refused", busy.text);
+		print_warning(NULL, text);
+	}
+	return true;
+}
+
+/* Nobody shall type a passphrase for a name that is misspelled, or for a subvolume that is sealed (or not sealed) already. */
+static bool check_names(struct volume *volume, const char *const *names, struct error *err)
 {
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
-	const struct subvolume *subvolume;
 
-	if (key_input_given())
-		return true;
 	if (!subvolume_list_read(volume, &list, err))
 		return false;
 	for (size_t i = 0; names[i]; i++) {
+		cleanup_domain struct domain *domain = NULL;
+		const struct subvolume *subvolume;
+
 		if (!subvolume_find(&list, names[i], &subvolume, err))
 			return false;
+		if (opt.encrypt && (subvolume->root.algorithm[0] || subvolume->root.flags & ROOT_ENCRYPT_2016))
+			return sealed_already(names[i], err);
+		if (opt.decrypt && !domain_find(volume, &list, subvolume, &domain, err))
+			return false;
+		if (opt.decrypt && !domain)
+			return not_sealed(names[i], err);
 	}
 	return true;
 }
@@ -271,14 +235,14 @@ static bool run_encrypt(const char *image, const char *const *names, const struc
 	if (!read_encrypt_options(&how, err))
 		return false;
 	/* Opened before asking, so that nobody types a new passphrase twice for an image that is refused. */
-	if (!image_open(image, !opt.dry_run, false, &volume, err) || !names_exist(volume, names, err))
+	if (!open_image(image, &volume, err) || !check_names(volume, names, err))
 		return false;
 	if (!key_input_read(!opt.dry_run, true, "New passphrase: ", &key, err) || !confirm_volume_key(ui, &key, err))
 		return false;
 	how.secret = key.secret;
 	how.slot_type = key.is_key_file ? SLOT_KEY_FILE : SLOT_PASSPHRASE;
 	how.volume_key = key.volume_key;
-	catch_signals();
+	convert_catch_signals();
 	return convert_encrypt(volume, names, &how, ui, plan, err);
 }
 
@@ -293,7 +257,7 @@ static bool run_decrypt(const char *image, const char *const *names, const struc
 	cleanup_key_input struct key_input key = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 
-	if (!image_open(image, !opt.dry_run, false, &volume, err) || !names_exist(volume, names, err) ||
+	if (!open_image(image, &volume, err) || !check_names(volume, names, err) ||
 	    !key_input_read(true, false, "Passphrase: ", &key, err))
 		return false;
 
@@ -304,7 +268,7 @@ static bool run_decrypt(const char *image, const char *const *names, const struc
 		.dry_run = opt.dry_run,
 	};
 
-	catch_signals();
+	convert_catch_signals();
 	return convert_decrypt(volume, names[0], &how, ui, plan, err);
 }
 
@@ -314,7 +278,7 @@ static bool run_decrypt(const char *image, const char *const *names, const struc
  */
 static bool needs_key(const struct convert_status *status)
 {
-	return status->state.operation != 0 && (status->state.phase != CRYPT_PHASE_FINISHED || is_interactive());
+	return status->state.operation != 0 && (status->state.phase != CRYPT_PHASE_FINISHED || convert_is_interactive(opt.batch));
 }
 
 static bool run_continue(const char *image, const struct convert_ui *ui, struct convert_plan *plan, struct error *err)
@@ -331,7 +295,7 @@ static bool run_continue(const char *image, const struct convert_ui *ui, struct 
 
 	const struct convert_key convert_key = convert_key_of(&key);
 
-	catch_signals();
+	convert_catch_signals();
 	return convert_continue(volume, goal, &convert_key, ui, plan, err);
 }
 
@@ -371,7 +335,7 @@ static bool run(const char *const *operand, struct error *err)
 	struct convert_ui ui;
 	bool ok;
 
-	if (!check_action(operand, err) || !ui_init(&ui, &progress, err))
+	if (!check_action(operand, err) || !convert_ui_init(opt.progress, opt.frequency, opt.batch, &progress, &ui, err))
 		return false;
 	if (opt.status)
 		return run_status(operand[0], err);

@@ -100,9 +100,12 @@ static bool dump_member(struct dump *dump, struct cursor *item, struct error *er
 
 	if (!crypt_member_read(item, &member, err))
 		return false;
+
+	const bool top = member.id == FS_TREE_ID && member.path_len == 0;
+
 	dump_u64(dump, "id", member.id);
 	LINE(dump_uuid(dump, "uuid", member.uuid));
-	LINE(dump_name(dump, member.path_cut ? "path_cut" : "path", member.path, member.path_len));
+	LINE(dump_name(dump, member.path_cut ? "path_cut" : "path", top ? "/" : (const void *)member.path, top ? 1 : member.path_len));
 	LINE(dump_bits(dump, "root_flags", member.root_flags, member.root_flags & ROOT_RDONLY ? "RDONLY" : "none"));
 	LINE(dump_hex(dump, "reserved", member.reserved, sizeof(member.reserved)));
 	LINE(dump_u64(dump, "n_items", member.n_items));

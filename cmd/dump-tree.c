@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs-crypt dump-tree: the trees of an image as they are, every encryption item decoded. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "cmd/dump-items.h"
 #include "cmd/json.h"
 #include "common/tree/tree.h"
+#include "common/util/escape.h"
 
 static struct {
 	char *tree;
@@ -303,7 +305,7 @@ static bool dump_all_trees(struct volume *volume, bool *damaged, struct error *e
 
 static bool tree_of_option(uint64_t *id, struct error *err)
 {
-	char *end;
+	char given[64], *end;
 
 	for (size_t i = 0; i < N_TREE_NAMES; i++) {
 		if (strcasecmp(opt.tree, tree_names[i].option) == 0 ||
@@ -312,9 +314,11 @@ static bool tree_of_option(uint64_t *id, struct error *err)
 			return true;
 		}
 	}
+	errno = 0;
 	*id = strtoull(opt.tree, &end, 10);
-	if (opt.tree[0] < '0' || opt.tree[0] > '9' || *end) {
-		error_set(err, ERROR_USAGE, "--tree: \"%s\" is no name of a tree, and no number", opt.tree);
+	if (opt.tree[0] < '0' || opt.tree[0] > '9' || *end || errno) {
+		escape_text(opt.tree, strlen(opt.tree), given, sizeof(given));
+		error_set(err, ERROR_USAGE, "--tree: \"%s\" is no name of a tree, and not a number from 0 to %" PRIu64, given, UINT64_MAX);
 		return error_hint(err, "see btrfs-crypt dump-tree --help");
 	}
 	return true;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fs/subvolume.h"
 #include "common/util/escape.h"
 #include "common/util/hex.h"
 #include "format/error.h"
@@ -107,6 +108,14 @@ void json_name(struct json_object *object, const char *name, const void *bytes, 
 	json_text(object, name, text);
 	free(text);
 	json_hex(object, hex_name, bytes, len);
+}
+
+void json_subvolume_path(struct json_object *object, const struct subvolume *subvolume)
+{
+	if (subvolume->id == FS_TREE_ID)
+		json_text(object, "path", "/");
+	else
+		json_name(object, "path", subvolume->path, subvolume->path_len);
 }
 
 /* A character that must not reach a terminal, as JSON may write every one: two escapes where it takes two UTF-16 units. */

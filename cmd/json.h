@@ -31,6 +31,10 @@ void json_format(struct json_object *object, const char *name, const char *forma
  */
 void json_name(struct json_object *object, const char *name, const void *bytes, size_t len);
 
+/* The path of a subvolume, as "path": "/" for the top level, as in the text that people get. */
+struct subvolume;
+void json_subvolume_path(struct json_object *object, const struct subvolume *subvolume);
+
 /* Takes member. */
 void json_member(struct json_object *object, const char *name, struct json_object *member);
 void json_append(struct json_object *array, struct json_object *member);

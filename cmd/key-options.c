@@ -2,35 +2,38 @@
 /* Where the secret comes from. */
 #include "cmd/key-options.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
 #include "format/crypt.h"
 
-#define NOT_GIVEN INT_MIN
-
 static struct {
 	char *key_file, *passphrase_file, *volume_key_file;
-	long long size, offset;
-	int fd, slot;
-} opt = { .size = NOT_GIVEN, .offset = NOT_GIVEN, .fd = NOT_GIVEN, .slot = NOT_GIVEN };
+	char *size, *offset, *fd, *slot;	/* numbers, as given */
+} opt;
+
+/* The same, read by key_options_check(). */
+static struct {
+	uint64_t size, offset, fd, slot;
+} number;
 
 struct poptOption options_key[] = {
 	{ "key-file", 'd', POPT_ARG_STRING, &opt.key_file, 0, "the exact bytes of FILE (-: standard input) are the secret", "FILE" },
-	{ "keyfile-size", '\0', POPT_ARG_LONGLONG, &opt.size, 0, "use only this many bytes of the key file", "BYTES" },
-	{ "keyfile-offset", 0, POPT_ARG_LONGLONG, &opt.offset, 0, "skip this many bytes of the key file", "BYTES" },
+	{ "keyfile-size", 0, POPT_ARG_STRING, &opt.size, 0, "use only this many bytes of the key file", "BYTES" },
+	{ "keyfile-offset", 0, POPT_ARG_STRING, &opt.offset, 0, "skip this many bytes of the key file", "BYTES" },
 	{ "passphrase-file", 0, POPT_ARG_STRING, &opt.passphrase_file, 0,
 	  "the passphrase is in FILE (-: standard input); one newline at its end is left out", "FILE" },
-	{ "passphrase-fd", 0, POPT_ARG_INT, &opt.fd, 0, "the same, from an open file descriptor", "N" },
+	{ "passphrase-fd", 0, POPT_ARG_STRING, &opt.fd, 0, "the same, from an open file descriptor", "N" },
 	{ "volume-key-file", 0, POPT_ARG_STRING, &opt.volume_key_file, 0, "the volume key itself, 32 bytes", "FILE" },
-	{ "key-slot", 'S', POPT_ARG_INT, &opt.slot, 0, "try only this key slot", "N" },
+	{ "key-slot", 'S', POPT_ARG_STRING, &opt.slot, 0, "try only this key slot", "N" },
 	POPT_TABLEEND
 };
 
 bool key_input_given(void)
 {
-	return opt.key_file || opt.passphrase_file || opt.fd != NOT_GIVEN || opt.volume_key_file;
+	return opt.key_file || opt.passphrase_file || opt.fd || opt.volume_key_file;
 }
 
 static bool is_stdin(const char *path)
@@ -38,35 +41,31 @@ static bool is_stdin(const char *path)
 	return path && strcmp(path, "-") == 0;
 }
 
-static bool check_options(struct error *err)
+bool key_options_check(struct error *err)
 {
-	const int n_kinds = (opt.key_file != NULL) + (opt.passphrase_file != NULL) + (opt.fd != NOT_GIVEN);
-	const int n_stdin = is_stdin(opt.key_file) + is_stdin(opt.passphrase_file) + is_stdin(opt.volume_key_file) + (opt.fd == 0);
+	const int n_kinds = (opt.key_file != NULL) + (opt.passphrase_file != NULL) + (opt.fd != NULL);
 
+	if (!option_number("--keyfile-size", opt.size, 1, SECRET_FILE_MAX, &number.size, err) ||
+	    !option_number("--keyfile-offset", opt.offset, 0, INT64_MAX, &number.offset, err) ||
+	    !option_number("--passphrase-fd", opt.fd, 0, INT_MAX, &number.fd, err) ||
+	    !option_number("--key-slot", opt.slot, 0, CRYPT_SLOTS_MAX - 1, &number.slot, err))
+		return false;
 	if (n_kinds > 1)
 		return error_set(err, ERROR_USAGE, "only one of --key-file, --passphrase-file and --passphrase-fd");
-	if (n_stdin > 1)
+	if (is_stdin(opt.key_file) + is_stdin(opt.passphrase_file) + is_stdin(opt.volume_key_file) + (opt.fd && number.fd == 0) > 1)
 		return error_set(err, ERROR_USAGE, "standard input can be only one secret");
-	if ((opt.size != NOT_GIVEN || opt.offset != NOT_GIVEN) && !opt.key_file)
+	if ((opt.size || opt.offset) && !opt.key_file)
 		return error_set(err, ERROR_USAGE, "--keyfile-size and --keyfile-offset need --key-file");
-	if (opt.size != NOT_GIVEN && (opt.size < 1 || opt.size > SECRET_FILE_MAX))
-		return error_set(err, ERROR_USAGE, "--keyfile-size: 1 to %u", SECRET_FILE_MAX);
-	if (opt.offset != NOT_GIVEN && opt.offset < 0)
-		return error_set(err, ERROR_USAGE, "--keyfile-offset: 0 or more");
-	if (opt.fd != NOT_GIVEN && opt.fd < 0)
-		return error_set(err, ERROR_USAGE, "--passphrase-fd: 0 or more");
-	if (opt.slot != NOT_GIVEN && (opt.slot < 0 || opt.slot >= (int)CRYPT_SLOTS_MAX))
-		return error_set(err, ERROR_USAGE, "--key-slot: 0 to %u", CRYPT_SLOTS_MAX - 1);
 	return true;
 }
 
 static bool read_key_file(struct secret **secret, struct error *err)
 {
-	if (!secret_read_file(opt.key_file, opt.offset > 0 ? opt.offset : 0, opt.size > 0 ? opt.size : 0, secret, err))
+	if (!secret_read_file(opt.key_file, number.offset, number.size, secret, err))
 		return false;
-	if (opt.size > 0 && secret_len(*secret) < (size_t)opt.size)
-		return error_set(err, ERROR_KEY, "the key file has %zu bytes there, --keyfile-size asks for %lld",
-				 secret_len(*secret), opt.size);
+	if (secret_len(*secret) < number.size)
+		return error_set(err, ERROR_KEY, "the key file has %zu bytes there, --keyfile-size asks for %" PRIu64,
+				 secret_len(*secret), number.size);
 	return true;
 }
 
@@ -88,8 +87,8 @@ static bool read_all(bool ask, bool verify, const char *prompt, struct key_input
 		return read_key_file(&input->secret, err);
 	if (opt.passphrase_file)
 		return secret_read_passphrase_file(opt.passphrase_file, &input->secret, err);
-	if (opt.fd != NOT_GIVEN)
-		return secret_read_passphrase_fd(opt.fd, &input->secret, err);
+	if (opt.fd)
+		return secret_read_passphrase_fd((int)number.fd, &input->secret, err);
 	if (ask && !opt.volume_key_file)
 		return secret_ask(prompt, verify, &input->secret, err);
 	return true;
@@ -97,10 +96,10 @@ static bool read_all(bool ask, bool verify, const char *prompt, struct key_input
 
 bool key_input_read(bool ask, bool verify, const char *prompt, struct key_input *input, struct error *err)
 {
-	*input = (struct key_input){ .is_key_file = opt.key_file != NULL, .slot = opt.slot == NOT_GIVEN ? -1 : opt.slot };
-	if (verify && opt.slot != NOT_GIVEN)
+	*input = (struct key_input){ .is_key_file = opt.key_file != NULL, .slot = opt.slot ? (int)number.slot : -1 };
+	if (verify && opt.slot)
 		return error_set(err, ERROR_USAGE, "--key-slot chooses among slots that exist already: not with --encrypt");
-	if (check_options(err) && read_all(ask, verify, prompt, input, err))
+	if (read_all(ask, verify, prompt, input, err))
 		return true;
 	key_input_free(input);
 	return false;

@@ -15,9 +15,11 @@ struct key_input {
 /* Was any key option given? */
 bool key_input_given(void);
 
+/* Do they go together, are the numbers numbers?  ERROR_USAGE.  main() calls it, after the options are parsed. */
+bool key_options_check(struct error *err) must_use;
+
 /*
- * Reads what --key-file, --keyfile-size, --keyfile-offset, --passphrase-file, --passphrase-fd, --volume-key-file say; two kinds at once (other than a
- * volume key beside one of the others): ERROR_USAGE.  Nothing given: asks on the terminal (twice with verify) where ask is true.
+ * Reads what --key-file, --keyfile-size, --keyfile-offset, --passphrase-file, --passphrase-fd, --volume-key-file say.  Nothing given: asks on the terminal (twice with verify) where ask is true.
  */
 bool key_input_read(bool ask, bool verify, const char *prompt, struct key_input *input, struct error *err) must_use;
 void key_input_free(struct key_input *input);	/* wipes; what is all zeros or freed before is fine */

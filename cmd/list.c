@@ -62,7 +62,7 @@ static void print_json(const struct subvolume *subvolume, bool is_default)
 	json_u64(line, "id", subvolume->id);
 	json_u64(line, "generation", root->generation);
 	json_u64(line, "parent_id", subvolume->parent_id);
-	json_name(line, "path", subvolume->path, subvolume->path_len);
+	json_subvolume_path(line, subvolume);
 	json_uuid(line, "uuid", root->uuid);
 	json_uuid(line, "parent_uuid", root->parent_uuid);
 	json_uuid(line, "received_uuid", root->received_uuid);

@@ -10,7 +10,6 @@
 #include "cmd/json.h"
 #include "cmd/key-options.h"
 #include "cmd/source.h"
-#include "common/fs/path.h"
 #include "common/util/escape.h"
 
 static struct {
@@ -292,14 +291,17 @@ static bool run(const char *const *operand, struct error *err)
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 	const struct subvolume *subvolume;
-	const char *path = operand[2] ? operand[2] : "";
 	struct file_id file;
+	char *path = NULL;
 
-	return image_open(operand[0], false, true, &volume, err) &&
-	       subvolume_list_read(volume, &list, err) &&
-	       subvolume_find(&list, operand[1], &subvolume, err) &&
-	       path_find(volume, subvolume->id, path, &file, err) &&
-	       print_listing(&list, &file, path, err);
+	const bool ok = image_open(operand[0], false, true, &volume, err) &&
+			subvolume_list_read(volume, &list, err) &&
+			subvolume_find(&list, operand[1], &subvolume, err) &&
+			path_operand(volume, subvolume->id, operand[2] ? operand[2] : "", &path, &file, err) &&
+			print_listing(&list, &file, path, err);
+
+	free(path);
+	return ok;
 }
 
 const struct command cmd_ls = {

@@ -8,6 +8,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
+#include "cmd/key-options.h"
 #include "common/crypto/secret.h"
 
 static const struct command *const commands[] = {
@@ -96,14 +97,21 @@ static void print_help(const struct command *command, poptContext context)
 	printf("\nManual: man btrfs-crypt-%s\n", command->name);
 }
 
+static void print_version(void)
+{
+	printf("btrfs-crypt %s\n", BTRFS_CRYPT_VERSION);
+}
+
 static int run_command(const struct command *command, int argc, const char **argv)
 {
 	static const char *none[] = { NULL };
-	int help = 0;
+	int help = 0, version = 0;
 	char called[64];
 	const struct poptOption table[] = {
 		{ NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)command->options, 0, NULL, NULL },
-		{ "help", '?', POPT_ARG_NONE, &help, 0, "show this help", NULL },
+		{ "help", 'h', POPT_ARG_NONE, &help, 0, "show this help", NULL },
+		{ NULL, '?', POPT_ARG_NONE | POPT_ARGFLAG_DOC_HIDDEN, &help, 0, NULL, NULL },
+		{ "version", 'V', POPT_ARG_NONE, &version, 0, "show the version", NULL },
 		POPT_TABLEEND
 	};
 	struct error err = { 0 };
@@ -131,7 +139,10 @@ static int run_command(const struct command *command, int argc, const char **arg
 	} else if (help) {
 		print_help(command, context);
 		status = 0;
-	} else if (!format_check(&err) || !check_operands(command, operand, &err) || !command->run(operand, &err)) {
+	} else if (version) {
+		print_version();
+		status = 0;
+	} else if (!format_check(&err) || !key_options_check(&err) || !check_operands(command, operand, &err) || !command->run(operand, &err)) {
 		status = fail(&err);
 	} else {
 		status = command_status;
@@ -146,23 +157,36 @@ static void print_overview(void)
 	       "Usage: btrfs-crypt COMMAND [OPTION...] IMAGE [...]\n\n");
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		printf("  %-12s%s\n", commands[i]->name, commands[i]->summary);
-	printf("\n  --help           show this help; btrfs-crypt COMMAND --help shows that of a command\n"
-	       "  --version        show the version\n"
+	printf("\n  -h, --help       show this help; btrfs-crypt help COMMAND, or COMMAND --help, shows that of a command\n"
+	       "  -V, --version    show the version\n"
 	       "  --list-commands  the commands, their operands and what they do, separated by tabs\n"
 	       "\nManual: man btrfs-crypt\n");
+}
+
+/* Is word one of the two? */
+static bool is_word(const char *word, const char *one, const char *two)
+{
+	return strcmp(word, one) == 0 || strcmp(word, two) == 0;
 }
 
 static int dispatch(int argc, const char **argv)
 {
 	const char *first = argc > 1 ? argv[1] : "";
+	const char *help[] = { argv[0], argc > 2 ? argv[2] : NULL, "--help", NULL };
 	struct error err = { 0 };
 
-	if (strcmp(first, "--help") == 0 || strcmp(first, "-?") == 0) {
+	/* "help COMMAND" is "COMMAND --help". */
+	if (strcmp(first, "help") == 0 && argc > 2) {
+		first = argv[2];
+		argv = help;
+		argc = 3;
+	}
+	if (is_word(first, "--help", "-h") || is_word(first, "help", "-?")) {
 		print_overview();
 		return 0;
 	}
-	if (strcmp(first, "--version") == 0) {
-		printf("btrfs-crypt %s\n", BTRFS_CRYPT_VERSION);
+	if (is_word(first, "--version", "-V")) {
+		print_version();
 		return 0;
 	}
 	if (strcmp(first, "--list-commands") == 0) {

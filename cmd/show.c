@@ -92,7 +92,7 @@ static void print_json(const struct facts *facts)
 	char text[64];
 
 	json_u64(line, "id", at->id);
-	json_name(line, "path", at->path, at->path_len);
+	json_subvolume_path(line, at);
 	json_text(line, "uuid", uuid_text(root->uuid, text));
 	json_text(line, "parent_uuid", uuid_text(root->parent_uuid, text));
 	json_text(line, "received_uuid", uuid_text(root->received_uuid, text));
@@ -117,7 +117,7 @@ static void print_json(const struct facts *facts)
 			struct json_object *member = json_line();
 
 			json_u64(member, "id", snapshot->id);
-			json_name(member, "path", snapshot->path, snapshot->path_len);
+			json_subvolume_path(member, snapshot);
 			json_append(snapshots, member);
 		}
 	}

@@ -3,9 +3,12 @@
 #include "cmd/source.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "cmd/cmd.h"
 #include "cmd/key-options.h"
+#include "common/util/escape.h"
 
 static struct {
 	int accept_changes, accept_unsealed;
@@ -60,4 +63,22 @@ void source_close(struct source *source)
 	domain_reader_close(source->reader);
 	domain_free(source->domain);
 	*source = (struct source){ 0 };
+}
+
+bool path_operand(struct volume *volume, uint64_t subvolume, const char *operand, char **path, struct file_id *found, struct error *err)
+{
+	struct error ignored;
+
+	if (path_find(volume, subvolume, operand, found, err)) {
+		*path = strdup(operand);
+		return *path || error_memory(err);
+	}
+	*path = err->kind == ERROR_NOT_FOUND ? escape_undo(operand) : NULL;
+	if (*path && path_find(volume, subvolume, *path, found, &ignored)) {
+		*err = (struct error){ 0 };
+		return true;
+	}
+	free(*path);
+	*path = NULL;
+	return false;
 }

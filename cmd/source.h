@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where the bytes of a subvolume's files come from: the disk as it is, or the domain that a key opens. */
+/* Which file, and where its bytes come from: the disk as it is, or the domain that a key opens. */
 #ifndef CMD_SOURCE_H
 #define CMD_SOURCE_H
 
 #include <popt.h>
 
 #include "common/fs/domain-read.h"
+#include "common/fs/path.h"
 
 /* --accept-changes, --accept-unsealed and the key options, for POPT_ARG_INCLUDE_TABLE. */
 extern struct poptOption options_source[];
@@ -28,5 +29,12 @@ bool source_choose(const struct subvolume_list *list, const struct subvolume *su
 		   struct error *err) must_use;
 void source_close(struct source *source);
 #define cleanup_source __attribute__((cleanup(source_close)))
+
+/*
+ * What a PATH operand names: the file of that path or, where there is none, the one whose path is printed like that.  *path, malloced, is
+ * the path as it is in the image.
+ */
+bool path_operand(struct volume *volume, uint64_t subvolume, const char *operand, char **path, struct file_id *found,
+		  struct error *err) must_use;
 
 #endif /* CMD_SOURCE_H */

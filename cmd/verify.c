@@ -91,6 +91,21 @@ static void print_result(const struct domain *domain, const struct verify_result
 	printf("seal fingerprint: %s\n", seal);
 }
 
+/* Failures that may be no more than what was done after sealing: people should know how to ask for what is left without them. */
+static bool failed(const struct verify_result *result, struct error *err)
+{
+	const bool changed = result->changed && !opt.accept_changes;
+	const bool unsealed = result->n_unsealed > 0 && !opt.accept_unsealed;
+
+	error_set(err, ERROR_CORRUPT, "%" PRIu64 " failure%s", result->n_bad, plural(result->n_bad));
+	if (changed)
+		error_hint(err, "files were added, removed, renamed or edited since; --accept-changes%s notes that, and counts the rest",
+			   unsealed ? " --accept-unsealed" : "");
+	else if (unsealed)
+		error_hint(err, "data were written since; --accept-unsealed notes that, and counts the rest");
+	return false;
+}
+
 static bool verify(struct domain *domain, const struct subvolume_list *list, const uint8_t *expect, struct error *err)
 {
 	const bool bar = isatty(STDERR_FILENO) && !format_is_json();
@@ -115,7 +130,7 @@ static bool verify(struct domain *domain, const struct subvolume_list *list, con
 
 	print_result(domain, &result, result.n_bad == 0 && !replaced);
 	if (result.n_bad > 0)
-		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " failure%s", result.n_bad, plural(result.n_bad));
+		return failed(&result, err);
 	if (replaced) {
 		error_set(err, ERROR_CORRUPT, "the seal fingerprint is not the expected one");
 		return error_hint(err, "everything is authentic, but it is another sealing: perhaps an older copy of the image");

@@ -96,20 +96,21 @@ static bool look_for_epoch(const struct conversion *c, const struct block *block
 				*epoch = header.epoch;
 		}
 	}
+	if (bytes)
+		secret_wipe(bytes, node_size);
 	free(bytes);
 	return ok;
 }
 
-/* A block as a record has it, into the cache, and to be written to all mirrors. */
-static bool load_changed(void *context, const struct journal_changed *changed, struct error *err)
+/* A block as a record has it, into the cache, and to be written to all mirrors.  type: of the chunks it may be in. */
+static bool load_block(struct loading *loading, const struct journal_changed *changed, uint64_t type, struct error *err)
 {
-	struct loading *loading = context;
 	struct conversion *c = loading->c;
 	struct replay *replay = loading->replay;
 	const uint32_t node_size = c->volume->super.node_size;
 	struct block *block = block_of(replay, changed->logical);
 
-	if (!check_target(c, changed->logical, node_size, GROUP_METADATA, err))
+	if (!check_target(c, changed->logical, node_size, type, err))
 		return false;
 	if (!block) {
 		if (replay->n_blocks == replay->room) {
@@ -136,7 +137,12 @@ static bool load_changed(void *context, const struct journal_changed *changed, s
 	return true;
 }
 
-/* A power cut may have left it on one mirror only, and nobody else writes the others. */
+static bool load_changed(void *context, const struct journal_changed *changed, struct error *err)
+{
+	return load_block(context, changed, GROUP_METADATA, err);
+}
+
+/* A power cut may have left it on one mirror only, and nobody else writes the others.  The chunk tree has no changed blocks, but new ones. */
 static bool load_new(void *context, const struct journal_new *new_block, struct error *err)
 {
 	struct loading *loading = context;
@@ -149,7 +155,7 @@ static bool load_new(void *context, const struct journal_new *new_block, struct 
 		return error_memory(err);
 	ok = journal_read_new(&c->journal, new_block, bytes, &found, err) &&
 	     (found || error_set(err, ERROR_STATE, "the new tree block %" PRIu64 " of a journal record is not there", new_block->logical)) &&
-	     load_changed(context, &changed, err);
+	     load_block(loading, &changed, GROUP_METADATA | GROUP_SYSTEM, err);
 	secret_wipe(bytes, c->volume->super.node_size);
 	free(bytes);
 	return ok;
@@ -245,8 +251,8 @@ static bool complete_block(const struct finishing *finishing, struct unit_cipher
 
 static bool name_range(struct conversion *c, const struct journal_range *range, struct error *err)
 {
-	const struct unit_group *group = c->units ? unit_map_of(c->units, le64(range->u.unit_id)) : NULL;
-	const struct scan_extent *extent = group && c->scan ? scan_extent_at(c->scan, range->address - le64(range->u.offset_in_extent)) : NULL;
+	struct unit_group group;
+	const struct scan_extent *extent = c->units && c->scan && unit_map_of(c->units, le64(range->u.unit_id), &group) ? scan_extent_at(c->scan, range->address - le64(range->u.offset_in_extent)) : NULL;
 	const struct error found = *err;
 	struct error ignored;
 	char *path = NULL;

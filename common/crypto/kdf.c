@@ -9,9 +9,7 @@
 #include "common/crypto/crypto.h"
 #include "common/crypto/sodium.h"
 
-#define NEW_MEMORY_KIB_LEAST	(64u << 10)
-#define NEW_MEMORY_KIB_MOST	(128u << 10)
-#define NEW_PASSES_LEAST	3u
+#define MEASURED_MEMORY_KIB_MAX	(128u << 10)
 
 /* Half of MemAvailable in KiB; where the kernel does not say, the bound alone counts. */
 static uint64_t half_of_available_kib(void)
@@ -113,12 +111,12 @@ static uint32_t clamp(double value, uint32_t least, uint32_t most)
 static bool calibrate_argon2id(struct kdf_cost *cost, unsigned milliseconds, struct error *err)
 {
 	const uint64_t half = half_of_available_kib();
-	const uint32_t most = half < NEW_MEMORY_KIB_MOST ? half : NEW_MEMORY_KIB_MOST;
-	const uint32_t least = most < NEW_MEMORY_KIB_LEAST ? most : NEW_MEMORY_KIB_LEAST;
+	const uint32_t most = half < MEASURED_MEMORY_KIB_MAX ? half : MEASURED_MEMORY_KIB_MAX;
+	const uint32_t least = most < KDF_MEMORY_KIB_NEW_MIN ? most : KDF_MEMORY_KIB_NEW_MIN;
 	struct kdf_cost probe = {
 		.kdf = KDF_ARGON2ID,
 		.memory_kib = cost->memory_kib ? cost->memory_kib : least,
-		.passes = NEW_PASSES_LEAST,	/* one alone would be mostly the kernel's clearing of pages */
+		.passes = KDF_PASSES_NEW_MIN,	/* one alone would be mostly the kernel's clearing of pages */
 	};
 	double one_pass;	/* of probe.memory_kib */
 
@@ -126,16 +124,16 @@ static bool calibrate_argon2id(struct kdf_cost *cost, unsigned milliseconds, str
 	if (cost->memory_kib && cost->memory_kib < least)
 		return error_set(err, ERROR_REFUSED, "Argon2id with %" PRIu32 " KiB of memory, a new slot has at least %" PRIu32,
 				 cost->memory_kib, least);
-	if (cost->passes && cost->passes < NEW_PASSES_LEAST)
+	if (cost->passes && cost->passes < KDF_PASSES_NEW_MIN)
 		return error_set(err, ERROR_REFUSED, "Argon2id with %" PRIu32 " passes, a new slot has at least %u", cost->passes,
-				 NEW_PASSES_LEAST);
+				 KDF_PASSES_NEW_MIN);
 	if (cost->memory_kib && cost->passes)
 		return kdf_check(cost, err);
 	if (!measure(&probe, &one_pass, err))
 		return false;
 	one_pass /= probe.passes;
 	if (!cost->memory_kib) {
-		const uint32_t passes = cost->passes ? cost->passes : NEW_PASSES_LEAST;
+		const uint32_t passes = cost->passes ? cost->passes : KDF_PASSES_NEW_MIN;
 
 		cost->memory_kib = clamp(probe.memory_kib * (milliseconds / (one_pass * passes)), least, most);
 		one_pass *= (double)cost->memory_kib / probe.memory_kib;
@@ -143,7 +141,7 @@ static bool calibrate_argon2id(struct kdf_cost *cost, unsigned milliseconds, str
 	if (!cost->passes) {
 		const uint32_t passes_most = KDF_WORK_KIB_MAX / cost->memory_kib;
 
-		cost->passes = clamp(milliseconds / one_pass, NEW_PASSES_LEAST,
+		cost->passes = clamp(milliseconds / one_pass, KDF_PASSES_NEW_MIN,
 				     passes_most < KDF_PASSES_MAX ? passes_most : KDF_PASSES_MAX);
 	}
 	return kdf_check(cost, err);

@@ -15,6 +15,8 @@
 #define KDF_WORK_KIB_MAX	(16u << 20)	/* memory times passes */
 #define KDF_ITERATIONS_MAX	100000000u
 /* Creating. */
+#define KDF_MEMORY_KIB_NEW_MIN	(64u << 10)	/* where there are as many */
+#define KDF_PASSES_NEW_MIN	3u
 #define KDF_ITERATIONS_NEW_MIN	1000u
 
 struct kdf_cost {

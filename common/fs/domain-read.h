@@ -32,6 +32,7 @@ void domain_reader_close(struct domain_reader *reader);	/* NULL is fine */
  */
 struct verify_result {
 	uint64_t n_files, n_blocks, n_bad, n_units, n_unsealed;
+	bool changed;	/* a tree is not as it was sealed, accepted or not */
 	uint8_t seal_fingerprint[16];
 };
 bool domain_verify(struct domain *domain, const struct subvolume_list *list, const struct domain_reader_options *options,

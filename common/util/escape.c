@@ -56,9 +56,10 @@ size_t utf8_next(const void *bytes, size_t len, uint32_t *character, bool *shows
 	return taken;
 }
 
+static const char digit[] = "0123456789abcdef";
+
 size_t escape_text(const void *bytes, size_t len, char *text, size_t size)
 {
-	static const char digit[] = "0123456789abcdef";
 	const uint8_t *at = bytes;
 	size_t need = 0, used = 0;
 	bool full = false;
@@ -102,6 +103,35 @@ char *escape_new(const void *bytes, size_t len)
 	if (text)
 		escape_text(bytes, len, text, need + 1);
 	return text;
+}
+
+/* Undoes the escapes that there are; whatever else is no escaped text does not come out the same again. */
+char *escape_undo(const char *text)
+{
+	char *bytes = strdup(text), *again = NULL, *to = bytes;
+	bool same;
+
+	for (const char *at = bytes; bytes && *at; to++) {
+		if (at[0] == '\\' && at[1] == '\\') {
+			*to = '\\';
+			at += 2;
+		} else if (at[0] == '\\' && at[1] == 'x' && at[2] && strchr(digit, at[2]) && at[3] && strchr(digit, at[3])) {
+			*to = (char)((strchr(digit, at[2]) - digit) << 4 | (strchr(digit, at[3]) - digit));
+			at += 4;
+		} else {
+			*to = *at++;
+		}
+	}
+	if (bytes) {
+		*to = '\0';
+		again = escape_new(bytes, strlen(bytes));
+	}
+	same = again && strcmp(again, text) == 0;
+	free(again);
+	if (same)
+		return bytes;
+	free(bytes);
+	return NULL;
 }
 
 bool utf8_is_valid(const void *bytes, size_t len)

@@ -23,6 +23,9 @@ size_t escape_text(const void *bytes, size_t len, char *text, size_t size);
 /* The same in new memory; NULL where there is none. */
 char *escape_new(const void *bytes, size_t len);
 
+/* The bytes that escape_text() turns into text, in new memory; NULL where there are none, or a NUL is among them. */
+char *escape_undo(const char *text);
+
 /*
  * The first character of len > 0 bytes: how many bytes it takes, 0 where they are not well-formed UTF-8.  *shows: escape_text()
  * leaves it as it is, but for the backslash.

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/crypto/secret.h"
 #include "common/volume/block-cache.h"
 #include "common/volume/warn.h"
 
@@ -170,6 +171,7 @@ bool block_verify_mirrors(struct volume *volume, uint64_t logical, struct error 
 		if (!ok)
 			error_prefix(err, "mirror %u of %u", mirror + 1, n_mirrors);
 	}
+	secret_wipe(bytes, 2 * (size_t)size);
 	free(bytes);
 	return ok;
 }

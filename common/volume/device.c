@@ -119,21 +119,24 @@ static const struct device_ops block_ops = {
 };
 
 /* flock() is what other tools of block devices take, the OFD lock what virtual machines take on their images. */
-static bool lock(int fd, struct error *err)
+static bool lock(int fd, bool writable, struct error *err)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int rc;
 
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno == EWOULDBLOCK)
 			return error_set(err, ERROR_BUSY, "another process holds a lock on it");
 		return error_system(err, "cannot lock");
 	}
-	if (fcntl(fd, F_OFD_SETLK, &whole) < 0 && (errno == EAGAIN || errno == EACCES))
+	/* A descriptor for reading cannot have it, only ask who has. */
+	rc = fcntl(fd, writable ? F_OFD_SETLK : F_OFD_GETLK, &whole);
+	if (rc < 0 ? errno == EAGAIN || errno == EACCES : !writable && whole.l_type != F_UNLCK)
 		return error_set(err, ERROR_BUSY, "another process holds a lock on a part of it (a virtual machine?)");
 	return true;
 }
 
-static bool open_error(struct error *err)
+static bool open_error(bool writable, struct error *err)
 {
 	switch (errno) {
 	case ENOENT:
@@ -146,29 +149,30 @@ static bool open_error(struct error *err)
 		error_set(err, ERROR_BUSY, "the device is mounted or in use");
 		return error_hint(err, "unmount it; lsblk shows what else is on it");
 	default:
-		return error_system(err, "cannot open");
+		return error_system(err, writable ? "cannot open for writing" : "cannot open");
 	}
 }
 
-static bool open_file(const char *path, bool writable, struct file *file, struct error *err)
+/* exclusive: refuses what others use. */
+static bool open_file(const char *path, bool writable, bool exclusive, struct file *file, struct error *err)
 {
 	struct stat st;
 	int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 
 	if (stat(path, &st) < 0)
-		return open_error(err);
+		return open_error(false, err);
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return error_set(err, ERROR_NOT_FOUND, "neither a file nor a block device");
 	file->is_block = S_ISBLK(st.st_mode);
 	flags |= writable ? O_RDWR : O_RDONLY;
-	if (writable && file->is_block)
+	if (exclusive && file->is_block)
 		flags |= O_EXCL;
 	file->fd = open(path, flags);
 	if (file->fd < 0 || fstat(file->fd, &st) < 0)
-		return open_error(err);
+		return open_error(writable, err);
 	if (S_ISBLK(st.st_mode) != file->is_block || (!file->is_block && !S_ISREG(st.st_mode)))
 		return error_set(err, ERROR_BUSY, "was replaced by something else while it was opened");
-	if (writable && (!lock(file->fd, err) || !device_not_in_use(&st, err)))
+	if (exclusive && (!lock(file->fd, writable, err) || !device_not_in_use(&st, err)))
 		return false;
 
 	const off_t size = lseek(file->fd, 0, SEEK_END);
@@ -204,11 +208,21 @@ bool device_open(const char *path, bool writable, struct device **device, struct
 	if (!file)
 		return error_memory(err);
 	*file = (struct file){ .fd = -1 };
-	if (!open_file(path, writable, file, err)) {
+	if (!open_file(path, writable, writable, file, err)) {
 		file_close(file);
 		return error_prefix(err, "%s", path);
 	}
 	return device_new(file->is_block ? &block_ops : &regular_ops, file, path, file->size, writable, device, err);
+}
+
+bool device_check_free(const char *path, struct error *err)
+{
+	struct file file = { .fd = -1 };
+	const bool ok = open_file(path, false, true, &file, err);
+
+	if (file.fd >= 0)
+		close(file.fd);	/* gives the lock back as well */
+	return ok || error_prefix(err, "%s", path);
 }
 
 void device_close(struct device *device)

@@ -36,6 +36,9 @@ struct device {
  */
 bool device_open(const char *path, bool writable, struct device **device, struct error *err) must_use;
 
+/* Would it be ERROR_BUSY to open path for writing?  Opens it for reading, and keeps nothing. */
+bool device_check_free(const char *path, struct error *err) must_use;
+
 /* A device of the caller's own functions; takes self (ops->close frees it), also when it fails. */
 bool device_new(const struct device_ops *ops, void *self, const char *name, uint64_t size, bool writable,
 		struct device **device, struct error *err) must_use;

@@ -33,10 +33,35 @@ refused 1 "--shared: refuse or include" --encrypt --shared maybe disk.img home
 refused 1 "--pbkdf: argon2id or pbkdf2" --encrypt --pbkdf scrypt disk.img home
 refused 1 "--pbkdf-memory goes with --pbkdf argon2id" --encrypt --pbkdf pbkdf2 --pbkdf-memory 65536 disk.img home
 refused 1 "only one of --iter-time and --pbkdf-force-iterations" --encrypt -i 100 --pbkdf-force-iterations 4 disk.img home
-refused 1 "the cost of a key slot cannot be negative" --encrypt -i -5 disk.img home
 refused 1 "--progress: auto, none, bar or json" --encrypt --progress loud disk.img home
-refused 1 "--progress-frequency: a number of seconds" --encrypt --progress-frequency -1 disk.img home
 refused 1 "--on-error: stop" --encrypt --on-error pray disk.img home
+# A number that is none, or is too small or too large: the option, what was given, and what may be; the limits themselves pass.
+# number OPTION LEAST MOST OTHER...: OTHER are options to go with it
+number() {
+	local option=$1 least=$2 most=$3 value
+	shift 3
+	for value in "$((least - 1))" "$((most + 1))" -1 "" many 5x " 5" 0x10000 1e5 99999999999999999999999; do
+		refused 1 "$option: \"$value\" is not a number from $least to $most" --encrypt "$option=$value" "$@" disk.img home
+	done
+	for value in "$least" "$most"; do
+		transcript 4 btrfs-crypt convert --encrypt "$option=$value" "$@" disk.img home <<'END'
+! btrfs-crypt convert: disk.img: cannot open: No such file or directory
+END
+	done
+}
+number --pbkdf-memory 65536 1048576
+number --pbkdf-force-iterations 3 64
+number --pbkdf-force-iterations 1000 100000000 --pbkdf pbkdf2
+number --iter-time 1 600000
+refused 1 '--iter-time: "0" is not a number from 1 to 600000' --encrypt -i 0 disk.img home
+refused 1 "--pbkdf-memory 1048576 and --pbkdf-force-iterations 17: their product is more than 16777216" \
+	--encrypt --pbkdf-memory 1048576 --pbkdf-force-iterations 17 disk.img home
+for value in -1 "" often 1e9 86401 nan inf 0x1 . 1.2.3; do
+	refused 1 "--progress-frequency: \"$value\" is not a number from 0 to 86400" --encrypt "--progress-frequency=$value" disk.img home
+done
+for value in 0 0.25 .5 86400; do
+	transcript 4 btrfs-crypt convert --encrypt --progress-frequency $value disk.img home <<< "! btrfs-crypt convert: disk.img: cannot open: No such file or directory"
+done
 for option in "--cipher aes-256-gcm" "--shared refuse" --recursive "--pbkdf argon2id" "--pbkdf-memory 65536" \
 	"--pbkdf-force-iterations 4" "--iter-time 100"; do
 	refused 1 "${option%% *} goes with --encrypt" --decrypt $option disk.img home

@@ -84,6 +84,27 @@ END
 	unchanged disk.img
 }
 
+# quoted: whatever the image is called, the commands that are printed lead to it and to nothing else
+quoted() {
+	local name words
+	for name in plain-1_2.img 'two words' "it's" 'a;b' '$(touch hurt)' 'back\slash' $'line\nfeed' $'it\'s\t\xff' '*' '-q' 'grün' '~' '#'; do
+		ln -s disk.img "./$name"
+		btrfs-crypt convert --status "./$name" > out
+		sed -nE 's/^to (finish|undo): +btrfs-crypt convert (--[a-z]+ )+//p' out > words
+		[ "$(wc -l < words)" = 2 ] || { bad "$name: no two commands"; cat out; }
+		while IFS= read -r line; do
+			eval "words=($line)"
+			[ "${#words[@]}" = 1 ] && [ "${words[0]}" = "./$name" ] || bad "$name is printed as $line"
+		done < words
+		rm "./$name"
+	done
+	[ ! -e hurt ] || bad "a name was run as a command"
+	ln -s disk.img ./-q
+	btrfs-crypt convert --status -- -q > out
+	grep -q '^to undo:    btrfs-crypt convert --abort \./-q$' out || { bad "-q is printed as an option"; cat out; }
+	rm ./-q
+}
+
 # refuses STATUS WORD...: and nothing is changed
 refuses() {
 	local want=$1 status
@@ -127,6 +148,7 @@ hints() { grep -qF "hint: $1" err || { bad "no hint '$1'"; tail -n 3 err; }; }
 interrupt INT convert --encrypt disk.img / $how
 hints '`btrfs-crypt convert --resume` goes on, `--abort` undoes'
 looks encrypt "to sealed" "--resume"
+quoted
 refuses 9 convert --decrypt --resume disk.img --key-file key
 quiet btrfs-crypt convert --abort disk.img --key-file key
 expect 0 convert --status disk.img <<< "no unfinished conversion"

@@ -22,11 +22,16 @@ refused 1 "only one of --key-file, --passphrase-file and --passphrase-fd" --key-
 refused 1 "only one of --key-file, --passphrase-file and --passphrase-fd" --passphrase-fd 0 --passphrase-file key
 refused 1 "standard input can be only one secret" --key-file - --volume-key-file -
 refused 1 "--keyfile-size and --keyfile-offset need --key-file" --keyfile-size 5 --passphrase-file key
-refused 1 "--keyfile-size: 1 to 8388608" --key-file key --keyfile-size 0
-refused 1 "--key-slot: 0 to 31" --key-file key --key-slot 32
-refused 1 "--key-slot: 0 to 31" --key-file key --key-slot=-1
-refused 1 "--passphrase-fd: 0 or more" --passphrase-fd=-1
-refused 1 "--keyfile-offset: 0 or more" --key-file key --keyfile-offset=-1
+refused 1 '--keyfile-size: "0" is not a number from 1 to 8388608' --key-file key --keyfile-size 0
+refused 1 '--keyfile-size: "8388609" is not a number from 1 to 8388608' --key-file key --keyfile-size 8388609
+refused 1 '--keyfile-size: "5k" is not a number from 1 to 8388608' --key-file key --keyfile-size 5k
+refused 1 '--key-slot: "32" is not a number from 0 to 31' --key-file key --key-slot 32
+refused 1 '--key-slot: "-1" is not a number from 0 to 31' --key-file key -S -1
+refused 1 '--passphrase-fd: "-1" is not a number from 0 to 2147483647' --passphrase-fd=-1
+refused 1 '--passphrase-fd: "4294967296" is not a number from 0 to 2147483647' --passphrase-fd 4294967296
+refused 1 '--passphrase-fd: "" is not a number from 0 to 2147483647' --passphrase-fd ""
+refused 1 '--passphrase-fd: "\x1b[2J" is not a number from 0 to 2147483647' --passphrase-fd $'\e[2J'
+refused 1 '--keyfile-offset: "-1" is not a number from 0 to 9223372036854775807' --key-file key --keyfile-offset=-1
 refused 2 "the volume key file does not have exactly 32 bytes" --volume-key-file key
 head -c 33 /dev/zero > long
 refused 2 "the volume key file does not have exactly 32 bytes" --volume-key-file long

@@ -50,6 +50,20 @@ END
 		[ $? -eq 2 ] && [ ! -s out ] && grep -q hint: err || bad "$command without a key"
 		unchanged disk.img
 	done
+	# What is wrong with the key is not said of the file.
+	expect 2 cat disk.img vault secret.txt --key-file wrong <<< "! btrfs-crypt cat: Key was rejected"
+	expect 2 cat disk.img vault secret.txt <<'END'
+! btrfs-crypt cat: a key is needed, and standard input is not a terminal to ask on
+! btrfs-crypt cat: hint: give --key-file, --passphrase-file or --passphrase-fd
+END
+	expect 9 cat disk.img public ledger.txt --key-file key <<< "! btrfs-crypt cat: a key was given, but subvolume 256 is not sealed"
+	expect 1 cat disk.img vault nested --key-file key <<'END'
+! btrfs-crypt cat: nested: is a directory
+! btrfs-crypt cat: hint: btrfs-crypt ls lists it
+END
+	if [ -e /dev/full ]; then
+		transcript 11 bash -c 'btrfs-crypt cat disk.img vault size-30001 --key-file key > /dev/full' <<< "! btrfs-crypt cat: standard output: No space left on device"
+	fi
 	rm -f disk.img.sum
 	quiet btrfs-crypt verify disk.img vault --key-file key
 	grep -qE "^verified: $name@btrfs:.* 0 failures\$" log || bad "verify: no summary"

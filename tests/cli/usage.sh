@@ -39,17 +39,45 @@ expect 1 list --format json <<'END'
 ! {"error":"usage","status":1,"command":"list","text":"operand missing: IMAGE","hint":"see btrfs-crypt list --help"}
 END
 expect 1 verify-key disk.img --key-slot many / <<'END'
-! btrfs-crypt verify-key: many: invalid numeric value
+! btrfs-crypt verify-key: --key-slot: "many" is not a number from 0 to 31
 ! btrfs-crypt verify-key: hint: see btrfs-crypt verify-key --help
 END
-transcript 0 btrfs-crypt --version <<END
-btrfs-crypt $(sed -n 's/^#define BTRFS_CRYPT_VERSION "\(.*\)"/\1/p' "$TOP/cmd/cmd.h")
+expect 1 list --format json --key-slot 1 disk.img <<'END'
+! {"error":"usage","status":1,"command":"list","text":"--key-slot: unknown option","hint":"see btrfs-crypt list --help"}
 END
+expect 1 ls --format json --key-slot many disk.img / <<'END'
+! {"error":"usage","status":1,"command":"ls","text":"--key-slot: \"many\" is not a number from 0 to 31","hint":"see btrfs-crypt ls --help"}
+END
+for number in -1 99999999999999999999 256x no-such-tree; do
+	transcript 1 btrfs-crypt dump-tree --tree=$number disk.img <<END
+! btrfs-crypt dump-tree: --tree: "$number" is no name of a tree, and not a number from 0 to 18446744073709551615
+! btrfs-crypt dump-tree: hint: see btrfs-crypt dump-tree --help
+END
+done
+expect 1 help frobnicate <<'END'
+! btrfs-crypt: frobnicate: unknown command
+! btrfs-crypt: hint: see btrfs-crypt --help
+END
+version="btrfs-crypt $(sed -n 's/^#define BTRFS_CRYPT_VERSION "\(.*\)"/\1/p' "$TOP/cmd/cmd.h")"
+for option in --version -V; do
+	transcript 0 btrfs-crypt $option <<< "$version"
+	for command in $(btrfs-crypt --list-commands | cut -f 1); do
+		transcript 0 btrfs-crypt "$command" $option <<< "$version"
+	done
+done
+btrfs-crypt --help > overview
+for option in -h "-?" help "help help" "help --help"; do
+	transcript 0 btrfs-crypt $option < overview
+done
 
 commands=$(btrfs-crypt --list-commands | cut -f 1)
 for command in $commands; do
 	btrfs-crypt "$command" --help > out 2> err || bad "$command --help: status $?"
 	[ -s out ] && [ ! -s err ] || bad "$command --help is not on stdout alone"
+	cp out help
+	for asked in "$command -h" "$command -?" "help $command"; do
+		transcript 0 btrfs-crypt $asked < help
+	done
 	btrfs-crypt "$command" > out 2> err
 	[ $? -eq 1 ] && [ ! -s out ] || bad "$command without operands is not a usage error"
 done

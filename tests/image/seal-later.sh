@@ -41,6 +41,11 @@ check_clean "$tmp/disk.img"
 expect_unchanged 6 "$tmp/disk.img" crypt verify "${KEY[@]}" "$tmp/disk.img" target
 cat "$tmp/out" "$tmp/err" >"$tmp/said"
 expect_text "$tmp/said" 'later'
+expect_text "$tmp/err" 'hint: files were .*; --accept-changes --accept-unsealed notes that'
+expect_unchanged 6 "$tmp/disk.img" crypt verify --accept-changes "${KEY[@]}" "$tmp/disk.img" target
+expect_text "$tmp/err" 'hint: data were written since; --accept-unsealed notes that'
+expect_unchanged 6 "$tmp/disk.img" crypt verify --accept-unsealed "${KEY[@]}" "$tmp/disk.img" target
+expect_text "$tmp/err" 'hint: files were .*; --accept-changes notes that'
 expect_unchanged 6 "$tmp/disk.img" crypt convert --decrypt -q "${KEY[@]}" "$tmp/disk.img" target
 expect_unchanged 6 "$tmp/disk.img" crypt convert --decrypt -q --accept-changes "${KEY[@]}" "$tmp/disk.img" target
 expect_unchanged 6 "$tmp/disk.img" crypt convert --decrypt -q --accept-unsealed "${KEY[@]}" "$tmp/disk.img" target

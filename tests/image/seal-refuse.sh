@@ -21,10 +21,15 @@ btrfs -q subvolume snapshot -r "$tmp/mnt/shared" "$tmp/mnt/snapshot-of-it"
 btrfs -q subvolume create "$tmp/mnt/cloned"
 cp --reflink=always "$tmp/mnt/other/sizes/65537" "$tmp/mnt/cloned/clone"
 
-say "mounted: 5, by file and by device, and nothing is changed"
+say "mounted: 5, by file and by device, and nothing is changed; a plan comes with a warning"
 manifest "$tmp/mnt" >"$tmp/mounted"
 expect_status 5 crypt convert --encrypt -q "${KEY[@]}" "$image" target
 expect_status 5 crypt convert --encrypt -q "${KEY[@]}" "${mounts[-1]##* }" target
+for busy in "$image" "${mounts[-1]##* }"; do
+	expect_status 0 crypt convert --encrypt --dry-run -q "$busy" target
+	expect_text "$tmp/out" '^would be sealed: 1 subvolume'
+	expect_text "$tmp/err" 'warning: .*(loop|mounted).*: while it is, the conversion itself is refused$'
+done
 manifest "$tmp/mnt" | diff - "$tmp/mounted" || fail "a mounted image was changed"
 image_umount
 say "attached but not mounted is fine to look at; locked by another is 5"

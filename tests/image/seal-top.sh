@@ -47,8 +47,14 @@ mkdir "$tmp/mnt/new-directory"
 btrfs balance start --full-balance "$tmp/mnt" >"$tmp/out"
 image_umount
 expect_unchanged 6 "$tmp/disk.img" crypt verify "${KEY[@]}" "$tmp/disk.img" /
+expect_text "$tmp/err" 'hint: files were added, removed, renamed or edited since; --accept-changes notes that'
+expect_unchanged 6 "$tmp/disk.img" crypt verify --format json "${KEY[@]}" "$tmp/disk.img" /
+expect_text "$tmp/out" '^\{"path":"/",'
+expect_text "$tmp/err" '"hint":"files .* --accept-changes notes'
 expect_unchanged 6 "$tmp/disk.img" crypt convert --decrypt -q "${KEY[@]}" "$tmp/disk.img" /
 expect_unchanged 0 "$tmp/disk.img" crypt verify --accept-changes "${KEY[@]}" "$tmp/disk.img" /
+expect_unchanged 6 "$tmp/disk.img" crypt verify --accept-changes --expect-seal 00000000000000000000000000000000 "${KEY[@]}" "$tmp/disk.img" /
+! grep -q accept-changes "$tmp/err" || fail "the hint is to an option that was given"
 expect_status 0 crypt convert --decrypt -q --accept-changes "${KEY[@]}" "$tmp/disk.img" /
 check_clean "$tmp/disk.img"
 image_state "$tmp/disk.img" after

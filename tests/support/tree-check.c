@@ -58,7 +58,7 @@ static bool check_block(void *context, struct block *block, bool *descend, struc
 		return wrong("tree block %" PRIu64 " is in two trees", block->logical);
 	if (block->logical % size != 0)
 		return wrong("tree block %" PRIu64 " is not aligned", block->logical);
-	if (!block_verify_mirrors(blocks->volume, block->logical, err))
+	if (!block->changed && !block_verify_mirrors(blocks->volume, block->logical, err))
 		return false;
 	if (!tree_find(&blocks->extent_tree, &skinny, &iter, &found, err) ||
 	    (!found && !tree_find(&blocks->extent_tree, &full, &iter, &found, err)))

@@ -63,6 +63,13 @@ static void expect_refusal(bool writable, enum error_kind kind, const char *text
 	if (!strstr(err.text, text))
 		fail_msg("\"%s\" is not in \"%s\"", text, err.text);
 	assert_memory_equal(err.text, path, strlen(path));
+	if (kind == ERROR_BUSY) {	/* known without opening it for writing as well */
+		struct error busy = { 0 };
+
+		assert_false(device_check_free(path, &busy));
+		assert_int_equal(busy.kind, ERROR_BUSY);
+		assert_string_equal(busy.text, err.text);
+	}
 }
 
 static void reads_and_writes_inside_its_bounds_only(void **state)
@@ -153,6 +160,12 @@ static void two_writers_exclude_each_other_but_not_a_reader(void **state)
 	expect_refusal(true, ERROR_BUSY, "another process holds a lock on it");
 	device_close(open_it(false));
 	device_close(writer);
+
+	struct device *reader = open_it(false);
+	struct error err = { 0 };
+
+	assert_true(device_check_free(path, &err));	/* and it keeps no lock */
+	device_close(reader);
 	device_close(open_it(true));
 }
 

@@ -99,6 +99,33 @@ static void every_three_bytes_have_one_reading(void **state)
 	}
 }
 
+static void undoes_what_it_did_and_nothing_else(void **state)
+{
+	static const struct { const char *text, *bytes; } row[] = {
+		{ "", "" },
+		{ "a\\\\b", "a\\b" },
+		{ "\\x0a\\xff", "\n\xff" },
+		{ "gr\xc3\xbc\xc3\x9f""e", "gr\xc3\xbc\xc3\x9f""e" },
+		{ "\\\\x41", "\\x41" },
+		{ "\\x41", NULL },	/* of what shows as it is */
+		{ "\\xc3\\xbc", NULL },
+		{ "\\x0A", NULL }, { "\\x0", NULL }, { "\\x", NULL }, { "\\", NULL }, { "\\n", NULL },
+		{ "\n", NULL }, { "\xff", NULL },
+		{ "\\x00", NULL }, { "a\\x00b", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		char *bytes = escape_undo(row[i].text);
+
+		if (row[i].bytes && bytes)
+			assert_string_equal(bytes, row[i].bytes);
+		else
+			assert_ptr_equal(bytes, row[i].bytes);
+		free(bytes);
+	}
+}
+
 static void cuts_between_characters(void **state)
 {
 	const char name[] = "a\xc3\xbc\\\n";	/* a, u umlaut, backslash, newline: 1 + 2 + 2 + 4 */
@@ -131,6 +158,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keeps_and_escapes),
 		cmocka_unit_test(every_three_bytes_have_one_reading),
+		cmocka_unit_test(undoes_what_it_did_and_nothing_else),
 		cmocka_unit_test(cuts_between_characters),
 		cmocka_unit_test(says_what_is_utf8),
 	};

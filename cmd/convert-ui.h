@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What `convert` asks and tells while it runs. */
+#ifndef CMD_CONVERT_UI_H
+#define CMD_CONVERT_UI_H
+
+#include "common/convert/convert.h"
+#include "common/util/progress.h"
+
+/* Is there somebody who can answer? */
+bool convert_is_interactive(bool batch);
+
+/* how and frequency: of --progress and --progress-frequency, NULL where they are not given.  progress must live as long as ui. */
+bool convert_ui_init(const char *how, const char *frequency, bool batch, struct progress *progress, struct convert_ui *ui,
+		     struct error *err) must_use;
+
+/* From here on SIGINT and SIGTERM stop the conversion at the next safe point. */
+void convert_catch_signals(void);
+
+#endif /* CMD_CONVERT_UI_H */

@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the image alone says is said before a passphrase is asked for or its file is read.
+. "$(dirname "$0")/../expect.sh"
+python3 -c 'import pty' 2> /dev/null || { echo "needs python3"; exit 77; }
+bundled_image
+printf 'secret' > key
+quiet btrfs-crypt convert --encrypt disk.img vault --key-file key --pbkdf pbkdf2 --pbkdf-force-iterations 1000
+unchanged disk.img
+mkfifo pipe
+
+# refused STATUS TEXT WORD...: nobody writes to the pipe, so that whoever reads it waits for ever
+refused() {
+	local status=$1 text=$2 key
+	shift 2
+	for key in "--key-file pipe" "--passphrase-file pipe" "--passphrase-fd 9" "--volume-key-file pipe" "--key-file missing" ""; do
+		transcript "$status" timeout 20 btrfs-crypt "$@" $key <<< "! btrfs-crypt $1: $text"
+	done
+	"$TOP/tests/on-terminal.py" -- timeout 20 btrfs-crypt "$@" > shown
+	[ $? -eq "$status" ] && [ "$(tr -d '\r' < shown)" = "btrfs-crypt $1: $text" ] || { bad "$* on a terminal"; cat shown; }
+}
+for action in "" --dry-run; do
+	refused 9 "public is not an encrypted subvolume" convert --decrypt $action disk.img public
+	[ -n "$action" ] || action=--recursive
+	refused 9 "vault is an encrypted subvolume already" convert --encrypt $action disk.img vault
+	refused 9 "id:257 is an encrypted subvolume already" convert --encrypt $action disk.img public id:257
+done
+refused 9 "public is not an encrypted subvolume" verify disk.img public
+refused 9 "public is not an encrypted subvolume" verify-key disk.img public
+unchanged disk.img
+finish
