@@ -236,19 +236,21 @@ static bool take_place(struct run *run, const char *operand, bool alone, struct 
 	const struct subvolume *subvolume;
 	struct extent_source *source;
 	struct inode inode = { .mode = S_IFDIR };
-	const char *path = "";
+	const char *given = "";
+	char *path = NULL;	/* the names as they are in the image */
 	struct tree tree;
+	bool ok;
 
-	if (!find_place(run, operand, &subvolume, &path, err) ||
-	    !path_find(run->volume, subvolume->id, path, &place->start, err) ||
-	    !tree_open(run->volume, place->start.subvolume, &tree, err))
-		return false;
-	if (place->start.inode != EMPTY_SUBVOLUME_INODE && !inode_get(&tree, place->start.inode, &inode, err))
-		return false;
 	run->n_places++;
 	/* A wrong key is to be known before anything is made. */
-	return make_prefix(place, subvolume, path, alone, S_ISDIR(inode.mode), err) &&
-	       export_sources_get(&run->sources, place->start.subvolume, true, &source, err);
+	ok = find_place(run, operand, &subvolume, &given, err) &&
+	     path_operand(run->volume, subvolume->id, given, &path, &place->start, err) &&
+	     tree_open(run->volume, place->start.subvolume, &tree, err) &&
+	     (place->start.inode == EMPTY_SUBVOLUME_INODE || inode_get(&tree, place->start.inode, &inode, err)) &&
+	     make_prefix(place, subvolume, path, alone, S_ISDIR(inode.mode), err) &&
+	     export_sources_get(&run->sources, place->start.subvolume, true, &source, err);
+	free(path);
+	return ok;
 }
 
 static bool take_places(struct run *run, const char *const *operand, struct error *err)
