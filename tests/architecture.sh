@@ -17,7 +17,8 @@ declare -A may=(
 	[common/tree]="format common/util common/crypto common/volume common/tree"
 	[common/fs]="format common/util common/crypto common/volume common/tree common/fs"
 	[common/convert]="format common/util common/crypto common/volume common/tree common/fs common/convert"
-	[cmd]="format common/util common/crypto common/volume common/tree common/fs common/convert cmd"
+	[common/export]="format common/util common/crypto common/volume common/tree common/fs common/export"
+	[cmd]="format common/util common/crypto common/volume common/tree common/fs common/convert common/export cmd"
 )
 
 n=0
