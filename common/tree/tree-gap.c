@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading on behind what cannot be read: the pointers of readable nodes say where the next part begins. */
+#include "common/tree/tree-gap.h"
+
+static uint32_t pointer_slot(const struct node *node, const struct key *key)
+{
+	const uint32_t slot = node_search(node, key);
+
+	if (slot < node->n_items) {
+		const struct key found = node_key(node, slot);
+
+		if (key_compare(&found, key) == 0)
+			return slot;
+	}
+	return slot > 0 ? slot - 1 : 0;
+}
+
+/* Where the part after the deepest readable one around key begins; *any false: there is none. */
+static bool key_behind(const struct tree *tree, const struct key *key, struct key *behind, bool *any, struct error *err)
+{
+	const struct block_expect expect = { .level = tree->level, .generation = tree->generation };
+	cleanup_block struct block *block = NULL;
+	struct error unread = { 0 };
+
+	*any = false;
+	if (!block_get(tree->volume, tree->logical, &expect, &block, &unread))
+		return error_is_damage(&unread) || (*err = unread, false);
+	while (!node_is_leaf(&block->node)) {
+		const uint32_t slot = pointer_slot(&block->node, key);
+		struct block *child;
+
+		if (slot + 1 < block->node.n_items) {
+			*behind = node_key(&block->node, slot + 1);
+			*any = true;
+		}
+		if (!block_child(block, slot, *any ? behind : NULL, &child, &unread))
+			return error_is_damage(&unread) || (*err = unread, false);
+		block_put(block);
+		block = child;
+	}
+	return true;
+}
+
+bool tree_seek_over(const struct tree *tree, const struct key *first, struct tree_iter *iter, tree_gap *gap, void *context,
+		    struct error *err)
+{
+	const struct tree own = *tree;	/* it may be the iterator's */
+	struct error what = { 0 }, told = { 0 };
+	struct key at = *first;
+	bool any;
+
+	/* Ends: each part begins behind the one before it. */
+	while (!tree_seek(&own, &at, iter, &what)) {
+		if (!error_is_damage(&what)) {
+			*err = what;
+			return false;
+		}
+		/* Met from the item before it and again from its own first key: told once. */
+		if (gap && strcmp(what.text, told.text) != 0 && !gap(context, &what, err))
+			return false;
+		told = what;
+		if (!key_behind(&own, &at, &at, &any, err))
+			return false;
+		if (!any)
+			return true;
+	}
+	return true;
+}
+
+bool tree_next_over(struct tree_iter *iter, tree_gap *gap, void *context, struct error *err)
+{
+	struct key after = iter->key;
+	struct error what = { 0 };
+
+	if (!iter->valid)
+		return true;
+	if (iter->slot[0] + 1 < iter->path[0]->node.n_items)
+		return tree_next(iter, err);
+	if (after.offset != UINT64_MAX)
+		after.offset++;
+	else if (after.type != UINT8_MAX)
+		after = (struct key){ after.objectid, after.type + 1, 0 };
+	else if (after.objectid != UINT64_MAX)
+		after = (struct key){ after.objectid + 1, 0, 0 };
+	else
+		return tree_next(iter, err);
+	if (tree_next(iter, &what))
+		return true;
+	return tree_seek_over(&iter->tree, &after, iter, gap, context, err);
+}

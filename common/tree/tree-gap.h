@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading on where a part of a tree cannot be read: from what is left of it. */
+#ifndef COMMON_TREE_TREE_GAP_H
+#define COMMON_TREE_TREE_GAP_H
+
+#include "common/tree/tree.h"
+
+/* Told of each part that cannot be read; false ends the reading. */
+typedef bool tree_gap(void *context, const struct error *what, struct error *err);
+
+/* Is this the image's fault, so that others of its bytes may still be read? */
+static inline bool error_is_damage(const struct error *err)
+{
+	return err->kind == ERROR_CORRUPT || err->kind == ERROR_IO || err->kind == ERROR_NOT_FOUND;
+}
+
+/*
+ * tree_seek() and tree_next(), but to the next item that can be read: blocks that cannot are told to gap, which may be NULL.  False: gap said so,
+ * or memory.
+ */
+bool tree_seek_over(const struct tree *tree, const struct key *first, struct tree_iter *iter, tree_gap *gap, void *context,
+		    struct error *err) must_use;
+bool tree_next_over(struct tree_iter *iter, tree_gap *gap, void *context, struct error *err) must_use;
+
+#endif /* COMMON_TREE_TREE_GAP_H */
