@@ -7,9 +7,9 @@
 #include <time.h>
 
 #include "cmd/cmd.h"
+#include "cmd/inode-text.h"
 #include "cmd/json.h"
-#include "cmd/key-options.h"
-#include "cmd/source.h"
+#include "cmd/link-target.h"
 #include "common/util/escape.h"
 
 static struct {
@@ -35,88 +35,6 @@ struct row {
 	bool is_sealed_link;
 };
 
-#define TARGET_MAX 65536u
-
-struct target {
-	uint8_t *bytes;
-	size_t len;
-};
-
-static bool take_target(void *context, const void *bytes, size_t len, struct error *err)
-{
-	struct target *target = context;
-
-	if (len > TARGET_MAX - target->len)
-		return error_set(err, ERROR_CORRUPT, "the target of a symbolic link is longer than %u bytes", TARGET_MAX);
-
-	uint8_t *more = realloc(target->bytes, target->len + len + 1);
-
-	if (!more)
-		return error_memory(err);
-	memcpy(more + target->len, bytes, len);
-	target->bytes = more;
-	target->len += len;
-	return true;
-}
-
-static const char *type_name(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFREG: return "file";
-	case S_IFDIR: return "directory";
-	case S_IFLNK: return "symlink";
-	case S_IFCHR: return "character-device";
-	case S_IFBLK: return "block-device";
-	case S_IFIFO: return "fifo";
-	default: return "socket";
-	}
-}
-
-static char type_letter(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFREG: return '-';
-	case S_IFDIR: return 'd';
-	case S_IFLNK: return 'l';
-	case S_IFCHR: return 'c';
-	case S_IFBLK: return 'b';
-	case S_IFIFO: return 'p';
-	default: return 's';
-	}
-}
-
-static void mode_text(mode_t mode, char text[11])
-{
-	static const char letters[] = "rwxrwxrwx";
-
-	text[0] = type_letter(mode);
-	for (unsigned i = 0; i < 9; i++)
-		text[1 + i] = mode & (0400u >> i) ? letters[i] : '-';
-	if (mode & S_ISUID)
-		text[3] = mode & 0100 ? 's' : 'S';
-	if (mode & S_ISGID)
-		text[6] = mode & 0010 ? 's' : 'S';
-	if (mode & S_ISVTX)
-		text[9] = mode & 0001 ? 't' : 'T';
-	text[10] = '\0';
-}
-
-static bool is_device(mode_t mode)
-{
-	return S_ISCHR(mode) || S_ISBLK(mode);
-}
-
-/* The kernel stores its own dev_t: 12 bits of major, 20 of minor. */
-static unsigned device_major(uint64_t rdev)
-{
-	return rdev >> 20 & 0xfff;
-}
-
-static unsigned device_minor(uint64_t rdev)
-{
-	return rdev & 0xfffff;
-}
-
 static void print_detail(const struct row *row)
 {
 	const struct inode *inode = &row->inode;
@@ -128,9 +46,9 @@ static void print_detail(const struct row *row)
 		printf("d---------   -     -     -          - %19s ", "-");
 		return;
 	}
-	mode_text(inode->mode, mode);
-	if (is_device(inode->mode))
-		snprintf(size, sizeof(size), "%u, %u", device_major(inode->rdev), device_minor(inode->rdev));
+	inode_mode_text(inode->mode, mode);
+	if (inode_is_device(inode->mode))
+		snprintf(size, sizeof(size), "%u, %u", rdev_major(inode->rdev), rdev_minor(inode->rdev));
 	else
 		snprintf(size, sizeof(size), "%" PRIu64, inode->size);
 	if (!gmtime_r(&sec, &tm) || strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm) == 0)
@@ -166,19 +84,19 @@ static void print_json(const struct row *row)
 	json_name(line, "name", row->name, row->name_len);
 	json_u64(line, "subvolume", row->file.subvolume);
 	json_u64(line, "inode", row->file.inode);
-	json_text(line, "type", row->has_inode ? type_name(inode->mode) : "empty-subvolume");
+	json_text(line, "type", row->has_inode ? inode_type_name(inode->mode) : "empty-subvolume");
 	if (row->has_inode) {
-		mode_text(inode->mode, mode);
+		inode_mode_text(inode->mode, mode);
 		json_text(line, "mode", mode);
 		json_number(line, "links", inode->n_links);
 		json_number(line, "uid", inode->uid);
 		json_number(line, "gid", inode->gid);
 		json_u64(line, "size", inode->size);
-		json_format(line, "mtime", "%" PRId64 ".%09" PRIu32, inode->mtime.sec, inode->mtime.nsec);
+		json_time(line, "mtime", &inode->mtime);
 		json_format(line, "flags", "0x%" PRIx64, inode->flags);
 	}
-	if (row->has_inode && is_device(inode->mode))
-		json_format(line, "device", "%u:%u", device_major(inode->rdev), device_minor(inode->rdev));
+	if (row->has_inode && inode_is_device(inode->mode))
+		json_format(line, "device", "%u:%u", rdev_major(inode->rdev), rdev_minor(inode->rdev));
 	if (row->target)
 		json_name(line, "target", row->target, row->target_len);
 	if (row->is_sealed_link)
@@ -195,21 +113,13 @@ struct listing {
 
 static bool read_link(const struct listing *listing, const struct tree *tree, struct row *row, struct error *err)
 {
-	struct target target = { 0 };
-
 	if (!S_ISLNK(row->inode.mode))
 		return true;
 	if (!listing->extents) {
 		row->is_sealed_link = true;
 		return true;
 	}
-	if (!file_read(listing->extents, tree, row->file.inode, take_target, &target, err)) {
-		free(target.bytes);
-		return false;
-	}
-	row->target = target.bytes;
-	row->target_len = target.len;
-	return true;
+	return link_target_read(listing->extents, tree, row->file.inode, &row->target, &row->target_len, err);
 }
 
 static bool print_row(const struct listing *listing, struct row *row, struct error *err)
@@ -253,23 +163,6 @@ static bool print_file(const struct listing *listing, const char *path, struct e
 	return print_row(listing, &row, err);
 }
 
-/*
- * Without a key a sealed directory is listed all the same, only the targets of its links are missing; and of all links
- * while a conversion is unfinished, for nobody can say which are sealed.
- */
-static bool choose_extents(const struct subvolume_list *list, uint64_t id, struct source *source, struct error *err)
-{
-	const struct subvolume *subvolume = subvolume_by_id(list, id);
-
-	if (!subvolume)
-		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has no root item", id);
-	if (list->volume->super.incompat & INCOMPAT_CRYPT_UNFINISHED)
-		return !key_input_given() || error_set(err, ERROR_UNFINISHED, "with a key: a conversion of this image is unfinished");
-	if (subvolume->root.algorithm[0] && !key_input_given())
-		return true;
-	return source_choose(list, subvolume, source, err);
-}
-
 static bool print_listing(const struct subvolume_list *list, const struct file_id *file, const char *path, struct error *err)
 {
 	cleanup_source struct source source = { 0 };
@@ -280,7 +173,7 @@ static bool print_listing(const struct subvolume_list *list, const struct file_i
 		return true;
 	if (!tree_open(list->volume, file->subvolume, &listing.tree, err) ||
 	    !inode_get(&listing.tree, file->inode, &inode, err) ||
-	    !choose_extents(list, file->subvolume, &source, err))
+	    !link_source_choose(list, file->subvolume, &source, err))
 		return false;
 	listing.extents = source.extents;
 	return S_ISDIR(inode.mode) ? dir_read(&listing.tree, file->inode, print_entry, &listing, err) : print_file(&listing, path, err);

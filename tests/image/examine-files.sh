@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What is said of single files is what the kernel says of them: stat with extents, flags, xattrs and all times.  Nothing is written to the image.
+. "$(dirname "$0")/lib.sh"
+need_root
+need_crypt
+tool fill
+examine() { python3 "$IMAGE_TESTS/examine.py" "$@"; }
+
+KINDS="sizes:3000000 inline compressed holes prealloc nocow reflinks bookends extents:100 symlinks names times modes links special flags directories"
+image=$tmp/image
+image_make "$image" 400M
+image_mount "$image" "$tmp/mnt" rw,compress=zstd
+btrfs -q subvolume create "$tmp/mnt/one"
+"$tmp/fill" "$tmp/mnt/one" 1 $KINDS
+btrfs -q subvolume create "$tmp/mnt/one/nested"
+for name in short "with space" $'line\nfeed'; do
+	setfattr -n "user.$name" -v "value of $name" "$tmp/mnt/one/sizes"
+done
+setfattr -n user.empty "$tmp/mnt/one/sizes/1"
+setfattr -n user.large -v "$(head -c 3000 /dev/zero | tr '\0' x)" "$tmp/mnt/one/sizes/1"
+for n in $(seq 60); do setfattr -n "user.many$n" -v "$n" "$tmp/mnt/one/inline"; done
+chattr +m "$tmp/mnt/one/sizes/65537"
+sync
+btrfs -q subvolume snapshot -r "$tmp/mnt/one" "$tmp/mnt/snap"
+image_umount
+image_mount "$image" "$tmp/mnt" ro
+examine record "$tmp/mnt/one" >"$tmp/record"
+image_umount
+
+before=$(sha256sum <"$image")
+examine stat "$BTRFS_CRYPT" "$image" one "$tmp/record" >"$tmp/compared" || { head -40 "$tmp/compared"; fail "stat differs from the kernel"; }
+say "stat: $(tail -1 "$tmp/compared")"
+expect_text "$tmp/compared" '^[0-9]{3,} inodes, [0-9]{3,} extents, [0-9]{2,} xattrs'
+
+expect_status 0 crypt stat -e "$image" one sizes/1 / symlinks
+expect_text "$tmp/out" '^sizes/1$'
+expect_text "$tmp/out" '^  size:        1$'
+expect_text "$tmp/out" '^  xattr:       user\.large \(3000 bytes\)$'
+expect_text "$tmp/out" '^  extents:     1 \(1 inline\)$'
+expect_text "$tmp/out" '^  extent:      offset 0 length 1 inline$'
+expect_text "$tmp/out" '^/$'
+expect_text "$tmp/out" '^symlinks$'
+expect_status 0 crypt stat "$image" one sizes
+expect_text "$tmp/out" '^  xattr:       user\.line\\x0afeed \(18 bytes\)$'
+expect_status 4 crypt stat "$image" snap nested
+expect_text "$tmp/err" 'nested: it is the empty place'
+expect_status 4 crypt stat "$image" one sizes/1 none
+expect_text "$tmp/err" 'none: "none" not found'
+[ "$before" = "$(sha256sum <"$image")" ] || fail "reading changed the image"
