@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What all commands share: the output format, warnings, and opening an image. */
+/* What all commands share: the output format and warnings. */
 #include "cmd/cmd.h"
 
 #include <errno.h>
@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "cmd/json.h"
-#include "cmd/unfinished.h"
 #include "common/util/escape.h"
 
 const char *command_name;
@@ -74,33 +73,6 @@ void print_note(void *context, const char *text)
 {
 	(void)context;
 	print_line("note", text);
-}
-
-/* The texts of both rooms below begin with the path. */
-bool image_open_super(const char *path, bool writable, struct volume **volume, struct error *err)
-{
-	const struct volume_options options = { .unfinished = true, .warn = print_warning };
-	struct device *device = NULL;
-
-	return device_open(path, writable, &device, err) && volume_open_super(device, &options, volume, err);
-}
-
-bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)
-{
-	const struct volume_options options = { .unfinished = unfinished, .warn = print_warning };
-	cleanup_volume struct volume *superblocks = NULL;
-	struct device *device = NULL;
-	struct error ignored;
-
-	if (!device_open(path, writable, &device, err))
-		return false;
-	if (volume_open(device, &options, volume, err))
-		return true;
-	/* Looked at once more, quietly: whoever is refused wants to know by what. */
-	if (err->kind == ERROR_UNFINISHED && device_open(path, false, &device, &ignored) &&
-	    volume_open_super(device, &(struct volume_options){ .unfinished = true }, &superblocks, &ignored))
-		unfinished_error(&superblocks->super, path, err);
-	return false;
 }
 
 bool not_sealed(const char *subvolume, struct error *err)

@@ -24,6 +24,8 @@ extern const struct command cmd_convert, cmd_verify_key, cmd_verify, cmd_dump_tr
 /* Options that several commands share: include with POPT_ARG_INCLUDE_TABLE. */
 extern struct poptOption options_key[];		/* common/cmd key sources: see cmd/key-options.h */
 extern struct poptOption options_format[];	/* --format text|json */
+extern struct poptOption options_image[];	/* --device, --offset, --super, --backup-root: for every command that only reads trees */
+extern struct poptOption options_device[];	/* those of them that are about devices and superblocks alone */
 bool format_is_json(void);
 bool format_check(struct error *err) must_use;	/* main() calls it, after the options are parsed */
 
@@ -43,10 +45,15 @@ void print_warning(void *context, const char *text);
 void print_note(void *context, const char *text);
 
 /*
- * Opens an image with warnings printed; errors begin with its name.  unfinished: also where a conversion is unfinished.
- * image_open_super() stops before the chunk tree.
+ * Opens an image, and whatever options_image say, with warnings printed; errors begin with its name.  unfinished: also where a conversion is
+ * unfinished.  image_open_super() stops before the chunk tree.  image_open_to_convert() refuses several devices.
  */
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err) must_use;
+bool image_open_to_convert(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err) must_use;
+/* Device i of the command line, 0 being path, for those who look at devices one by one. */
+size_t image_n_devices(void);
+bool image_super_copy(unsigned *copy, struct error *err) must_use;	/* n + 1, or CHOOSE_BY_ITSELF */
+bool image_device_open(const char *path, size_t i, struct device **device, struct error *err) must_use;
 bool image_open_super(const char *path, bool writable, struct volume **volume, struct error *err) must_use;
 
 /* A command that needs a sealed subvolume was given another, or the other way round: ERROR_REFUSED.  Always false. */

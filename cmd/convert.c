@@ -193,7 +193,7 @@ static bool open_image(const char *image, struct volume **volume, struct error *
 	char text[sizeof(err->text) + 64];
 	struct error busy = { 0 };
 
-	if (!image_open(image, !opt.dry_run, false, volume, err))
+	if (!image_open_to_convert(image, !opt.dry_run, false, volume, err))
 		return false;
 	if (opt.dry_run && !device_check_free(image, &busy) && busy.kind == ERROR_BUSY) {
 		snprintf(text, sizeof(text), "%s: while it is, the conversion itself is refused", busy.text);
@@ -289,7 +289,7 @@ static bool run_continue(const char *image, const struct convert_ui *ui, struct 
 
 	struct convert_status status;
 
-	if (!image_open(image, true, true, &volume, err) || !convert_status(volume, NULL, &status, err) ||
+	if (!image_open_to_convert(image, true, true, &volume, err) || !convert_status(volume, NULL, &status, err) ||
 	    !key_input_read(needs_key(&status), false, "Passphrase: ", &key, err))
 		return false;
 
@@ -305,7 +305,7 @@ static bool run_status(const char *image, struct error *err)
 	cleanup_volume struct volume *volume = NULL;
 	struct convert_status status = { 0 };
 
-	if (!image_open(image, false, true, &volume, err) || !key_input_read(false, false, NULL, &key, err))
+	if (!image_open_to_convert(image, false, true, &volume, err) || !key_input_read(false, false, NULL, &key, err))
 		return false;
 
 	const struct convert_key convert_key = convert_key_of(&key);

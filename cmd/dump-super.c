@@ -14,6 +14,7 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct poptOption options[] = {
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_device, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
 };
@@ -160,7 +161,7 @@ static void print_copy(const char *path, unsigned copy, const uint8_t bytes[SUPE
 		json_print(line, stdout);
 }
 
-static bool print_copies(struct device *device, const char *path, struct error *err)
+static bool print_copies(struct device *device, const char *path, unsigned wanted, struct error *err)
 {
 	uint8_t *bytes = malloc(SUPER_SIZE);
 	const unsigned n = superblock_n_copies(device->size);
@@ -168,6 +169,8 @@ static bool print_copies(struct device *device, const char *path, struct error *
 	bool ok = bytes || error_memory(err);
 
 	for (unsigned i = 0; ok && i < n; i++) {
+		if (wanted != CHOOSE_BY_ITSELF && i != wanted - 1)
+			continue;
 		ok = device_read(device, bytes, SUPER_SIZE, superblock_offset(i), err);
 		/* Zeros are no damaged superblock, and neither is a device of something else. */
 		if (ok && memcmp(bytes + offsetof(struct disk_superblock, magic), SUPER_MAGIC, 8) == 0) {
@@ -190,15 +193,24 @@ static bool print_copies(struct device *device, const char *path, struct error *
 /* Without a volume: a superblock that nothing else can be read by is what people ask this command about. */
 static bool run(const char *const *operand, struct error *err)
 {
-	struct device *device = NULL;
+	struct device *device;
+	unsigned wanted;
 
-	if (!device_open(operand[0], false, &device, err))
+	if (!image_super_copy(&wanted, err))
 		return false;
+	for (size_t i = 0; i < image_n_devices(); i++) {
+		if (!image_device_open(operand[0], i, &device, err))
+			return false;
+		if (i > 0 && !format_is_json())
+			putchar('\n');
 
-	const bool ok = print_copies(device, operand[0], err);
+		const bool ok = print_copies(device, device->name, wanted, err);
 
-	device_close(device);
-	return ok;
+		device_close(device);
+		if (!ok)
+			return false;
+	}
+	return true;
 }
 
 const struct command cmd_dump_super = {

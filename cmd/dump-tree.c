@@ -22,6 +22,7 @@ static const struct poptOption options[] = {
 	{ "tree", 't', POPT_ARG_STRING, &opt.tree, 0,
 	  "only this one: root, chunk, extent, dev, fs, csum, uuid, free-space, block-group, quota, data-reloc, or its number", "TREE" },
 	{ "crypt", 0, POPT_ARG_NONE, &opt.crypt, 0, "only what concerns encryption", NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
 };

@@ -74,6 +74,7 @@ static inline struct le64 to_le64(uint64_t x)
 #define SUPER_OFFSET_0		(64ull << 10)
 #define SUPER_OFFSET_1		(64ull << 20)
 #define SUPER_OFFSET_2		(256ull << 30)
+#define SUPER_BACKUPS		4u
 #define SUPER_COPIES		3
 #define SUPER_STRIPE		(64u << 10)	/* free space trees call these stripes free: never touch them */
 #define DEVICE_RESERVED		(1u << 20)	/* the first MiB of every device is nobody's */
@@ -354,7 +355,7 @@ struct disk_superblock {
 	struct le64 nr_global_roots;
 	struct le64 reserved[27];
 	uint8_t sys_chunk_array[2048];
-	struct disk_root_backup backup[4];
+	struct disk_root_backup backup[SUPER_BACKUPS];
 	uint8_t tail[SUPER_TAIL_SIZE];	/* unused by btrfs; ours while a conversion is unfinished */
 };
 static_assert(sizeof(struct disk_superblock) == SUPER_SIZE, "btrfs_super_block");

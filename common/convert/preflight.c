@@ -16,6 +16,8 @@ static bool check_super(const struct volume *volume, struct error *err)
 	const struct superblock *super = &volume->super;
 	static const uint8_t zeros[SUPER_TAIL_SIZE];
 
+	if (super->n_devices != 1)
+		return refuse("the filesystem has %" PRIu64 " devices; only one with a single device can be converted", super->n_devices);
 	if (super->sector_size != CRYPT_BLOCK)
 		return refuse("the sector size is %" PRIu32 ", only 4096 can be converted", super->sector_size);
 	if (super->log_root != 0) {
@@ -124,9 +126,24 @@ static bool check_replace(struct volume *volume, struct error *err)
 	return (le64(state) != STARTED && le64(state) != SUSPENDED) || refuse("a device replace has not finished");
 }
 
+/* RAID0 and its like may have one stripe, and be all on one device. */
+static bool check_profiles(const struct volume *volume, struct error *err)
+{
+	char text[64];
+
+	for (size_t i = 0; i < volume->n_chunks; i++) {
+		const uint64_t profile = volume->chunks[i].type & GROUP_PROFILE_MASK;
+
+		if (profile & ~GROUP_DUP)
+			return refuse("chunk %" PRIu64 " has profile %s; only single and DUP can be converted", volume->chunks[i].logical,
+				      chunk_type_text(profile, text));
+	}
+	return true;
+}
+
 bool preflight_features(struct volume *volume, const struct subvolume_list *list, struct error *err)
 {
-	if (!check_super(volume, err) || !check_root_tree(volume, err) || !check_data_reloc(volume, err) || !check_replace(volume, err))
+	if (!check_super(volume, err) || !check_profiles(volume, err) || !check_root_tree(volume, err) || !check_data_reloc(volume, err) || !check_replace(volume, err))
 		return false;
 	for (size_t i = 0; i < list->n; i++) {
 		if (list->at[i].deleted) {

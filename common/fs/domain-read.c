@@ -97,12 +97,13 @@ static bool take_at_hand(struct request *r, const struct crypt_unit *unit, uint6
 	return true;
 }
 
-/* Block i of the unit at hand, whose ciphertext of mirror 1 is at r->out; then from the other mirrors. */
+/* Block i of the unit at hand, whose ciphertext of the first mirror that reads is at r->out; then from the other mirrors. */
 static bool open_block(struct request *r, uint32_t i, bool is_read, struct error *err)
 {
 	struct unit_at_hand *at_hand = &r->reader->at_hand;
 	const struct crypt_unit *unit = &at_hand->unit;
 	struct volume *volume = r->subvolume->volume;
+	char place[MIRROR_TEXT_SIZE];
 	unsigned mirror, n_mirrors;
 	bool authentic = false;
 
@@ -117,8 +118,8 @@ static bool open_block(struct request *r, uint32_t i, bool is_read, struct error
 		return bad_bytes(r, r->at, r->at + CRYPT_BLOCK, n_mirrors > 1 ? "fail authentication on every mirror" : "fail authentication",
 				 err);
 	if (mirror > 0)
-		volume_warn(volume, "data at %" PRIu64 ": mirror 1 fails authentication, mirror %u is right and is used",
-			    r->address + r->at, mirror + 1);
+		volume_warn(volume, "data at %" PRIu64 ": mirror 1 fails authentication, mirror %u is right and is used (%s)",
+			    r->address + r->at, mirror + 1, volume_mirror_text(volume, r->address + r->at, 0, place));
 	return true;
 }
 
@@ -129,7 +130,7 @@ static bool read_at_hand(struct request *r, struct error *err)
 	const uint64_t unit_end = unit->offset_in_extent + (uint64_t)unit->blocks * CRYPT_BLOCK;
 	const uint64_t end = r->end < unit_end ? r->end : unit_end;
 	struct error unread = { 0 };
-	const bool is_read = volume_read(r->subvolume->volume, r->address + r->at, r->out, end - r->at, 0, &unread);
+	const bool is_read = volume_read_any(r->subvolume->volume, r->address + r->at, r->out, end - r->at, &unread);
 
 	for (; r->at < end; r->at += CRYPT_BLOCK, r->out += CRYPT_BLOCK) {
 		if (!open_block(r, (uint32_t)((r->at - unit->offset_in_extent) / CRYPT_BLOCK), is_read, err))

@@ -15,7 +15,7 @@ struct check {
 	uint64_t logical;	/* of bytes[0] */
 	uint8_t *bytes;
 	uint8_t *spare;		/* one sector, taken at the first mismatch */
-	unsigned n_mirrors, mirror;	/* the mirror bytes are from */
+	unsigned n_mirrors;
 };
 
 /* The bytes of the file that a sector of the extent stands for. */
@@ -40,26 +40,31 @@ static bool mismatch(const struct check *check, uint64_t logical, const uint8_t 
 			 check->n_mirrors > 1 ? ", and no mirror matches" : "");
 }
 
-/* Puts the first mirror's sector that matches in the place of one that does not. */
+/* Puts the first mirror's sector that matches in the place of one that does not, and names the one that it should have been. */
 static bool repair_sector(struct check *check, uint64_t logical, uint8_t *sector, const uint8_t *want, struct error *err)
 {
 	const struct superblock *super = &check->volume->super;
 	const size_t csum_size = csum_type_size(super->csum_type);
 	uint8_t have[CSUM_SIZE];
+	char place[MIRROR_TEXT_SIZE];
+	unsigned bad = check->n_mirrors;
 
 	if (!check->spare && !(check->spare = malloc(super->sector_size)))
 		return error_memory(err);
 	for (unsigned mirror = 0; mirror < check->n_mirrors; mirror++) {
 		struct error unread = { 0 };
 
-		if (mirror == check->mirror || !volume_read(check->volume, logical, check->spare, super->sector_size, mirror, &unread))
+		if (!volume_read(check->volume, logical, check->spare, super->sector_size, mirror, &unread))
 			continue;
 		csum_compute(super->csum_type, check->spare, super->sector_size, have);
-		if (memcmp(have, want, csum_size) != 0)
+		if (memcmp(have, want, csum_size) != 0) {
+			bad = bad < check->n_mirrors ? bad : mirror;
 			continue;
+		}
 		memcpy(sector, check->spare, super->sector_size);
-		volume_warn(check->volume, "data at %" PRIu64 ": mirror %u does not match its checksum, mirror %u does", logical,
-			    check->mirror + 1, mirror + 1);
+		if (bad < check->n_mirrors)
+			volume_warn(check->volume, "data at %" PRIu64 ": mirror %u does not match its checksum, mirror %u does (%s)", logical,
+				    bad + 1, mirror + 1, volume_mirror_text(check->volume, logical, bad, place));
 		return true;
 	}
 	csum_compute(super->csum_type, sector, super->sector_size, have);
@@ -98,7 +103,7 @@ static bool plain_read(struct extent_source *source, const struct tree *subvolum
 		.bytes = bytes,
 	};
 	const struct chunk *chunk;
-	bool ok = false;
+	bool ok;
 
 	(void)source;
 	if (offset > e->disk_num_bytes || len > e->disk_num_bytes - offset)
@@ -108,11 +113,8 @@ static bool plain_read(struct extent_source *source, const struct tree *subvolum
 	if (!volume_chunk(volume, check.logical, &chunk, err))
 		return error_prefix(err, "inode %" PRIu64 " extent item at %" PRIu64, inode, file_offset);
 	check.n_mirrors = chunk_n_mirrors(chunk);
-	for (check.mirror = 0; check.mirror < check.n_mirrors && !ok; check.mirror++)
-		ok = volume_read(volume, check.logical, bytes, len, check.mirror, err);
-	if (!ok)
+	if (!volume_read_any(volume, check.logical, bytes, len, err))
 		return error_prefix(err, "inode %" PRIu64 " extent item at %" PRIu64, inode, file_offset);
-	check.mirror--;
 	ok = csum_lookup(volume, check.logical, len, check_run, &check, err);
 	free(check.spare);
 	return ok;

@@ -180,7 +180,8 @@ bool unit_mirror_read(struct volume *volume, uint64_t logical, void *bytes, size
 
 	if (volume_read(volume, logical, bytes, len, mirror, &unread))
 		return true;
-	volume_warn(volume, "%s", unread.text);
+	if (volume_has_mirror(volume, logical, len, mirror))
+		volume_warn(volume, "%s", unread.text);
 	return false;
 }
 

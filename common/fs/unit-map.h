@@ -73,7 +73,7 @@ bool unit_map_visit_all(const struct unit_map *map, unit_visit *visit, void *con
 bool unit_block_read(struct volume *volume, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, uint32_t i,
 		     uint8_t plain[CRYPT_BLOCK], unsigned *mirror, unsigned *n_mirrors, struct error *err) must_use;
 
-/* Reads one mirror; one that cannot be read is a warning, and as good as a wrong one. */
+/* Reads one mirror; one that cannot be read is a warning, unless its device is missing, and as good as a wrong one. */
 bool unit_mirror_read(struct volume *volume, uint64_t logical, void *bytes, size_t len, unsigned mirror) must_use;
 
 #endif /* COMMON_FS_UNIT_MAP_H */

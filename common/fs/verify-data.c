@@ -14,10 +14,10 @@
 
 /* What is wrong with a block: one bit for each mirror. */
 struct marks {
-	uint8_t unread, tag, csum, unsealed;
+	uint32_t unread, tag, csum, unsealed;
 };
 
-#define MIRRORS_MAX 8u
+#define MIRRORS_MAX 31u
 
 /* Blocks of an extent with the same marks. */
 struct run {
@@ -45,16 +45,18 @@ struct data_verify {
 	uint8_t *bytes;			/* of a unit on one mirror, and of the sectors that it begins and ends in */
 	const struct scan_extent *extent;
 	unsigned n_mirrors;		/* of its chunk */
+	bool has_parity;
 	struct run run;
 	struct finding finding;
 	struct marks mark[CRYPT_UNIT_BLOCKS_MAX];
+	uint32_t absent[CRYPT_UNIT_BLOCKS_MAX];		/* of those unread: on missing devices */
 };
 
 /* The unit that is being looked at, on one mirror. */
 struct look {
 	struct data_verify *d;
 	const struct crypt_unit *unit;
-	uint8_t bit;
+	uint32_t bit;
 	uint64_t base;			/* logical address of d->bytes */
 	uint64_t begin;			/* of the unit itself */
 	size_t len;			/* of d->bytes */
@@ -91,7 +93,7 @@ static bool same_marks(const struct marks *a, const struct marks *b)
 }
 
 /* "fail authentication on mirror 2 of 2", after what is there already. */
-static void append_marks(char *text, size_t size, const char *what, uint8_t mirrors, unsigned n_mirrors)
+static void append_marks(char *text, size_t size, const char *what, uint32_t mirrors, unsigned n_mirrors)
 {
 	size_t n = strlen(text);
 
@@ -198,8 +200,11 @@ static void read_mirror(struct look *look, unsigned mirror)
 		if (volume_read(d->volume, look->base + at, d->bytes + at, CRYPT_BLOCK, mirror, &unread))
 			continue;
 		memset(d->bytes + at, 0, CRYPT_BLOCK);
-		if (look->base + at >= look->begin && block < look->unit->blocks)
-			d->mark[block].unread |= look->bit;
+		if (look->base + at < look->begin || block >= look->unit->blocks)
+			continue;
+		d->mark[block].unread |= look->bit;
+		if (!volume_has_mirror(d->volume, look->base + at, CRYPT_BLOCK, mirror))
+			d->absent[block] |= look->bit;
 	}
 }
 
@@ -260,6 +265,19 @@ static bool look_at_csums(struct look *look, struct error *err)
 	return true;
 }
 
+static bool has_good_mirror(const struct marks *mark, unsigned n_mirrors)
+{
+	return (mark->unread | mark->tag | mark->csum) != (1u << n_mirrors) - 1;
+}
+
+static bool all_have_good_mirrors(const struct look *look, unsigned n_mirrors)
+{
+	for (uint32_t i = 0; i < look->unit->blocks; i++)
+		if (!has_good_mirror(&look->d->mark[i], n_mirrors))
+			return false;
+	return true;
+}
+
 static bool look_at_mirrors(struct look *look, struct error *err)
 {
 	struct data_verify *d = look->d;
@@ -269,11 +287,18 @@ static bool look_at_mirrors(struct look *look, struct error *err)
 	if (!unit_cipher_new(d->v->view.domain->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err))
 		return false;
 	for (unsigned mirror = 0; mirror < d->n_mirrors; mirror++) {
-		look->bit = (uint8_t)(1u << mirror);
+		/* Everything that is there has been looked at by then. */
+		if (mirror >= 3 && d->has_parity && all_have_good_mirrors(look, mirror))
+			break;
+		look->bit = 1u << mirror;
 		read_mirror(look, mirror);
 		if (!check_tags(look, cipher, err) || !look_at_csums(look, err))
 			return false;
 	}
+	/* A copy that is not there is not a bad one, as long as there is another. */
+	for (uint32_t i = 0; i < unit->blocks; i++)
+		if (has_good_mirror(&d->mark[i], d->n_mirrors))
+			d->mark[i].unread &= ~d->absent[i];
 	return true;
 }
 
@@ -292,6 +317,7 @@ static bool verify_unit(void *context, const struct crypt_unit *unit, uint64_t p
 
 	(void)place, (void)go;
 	memset(d->mark, 0, unit->blocks * sizeof(d->mark[0]));
+	memset(d->absent, 0, unit->blocks * sizeof(d->absent[0]));
 	if (unit->sealed) {
 		if (!look_at_mirrors(&look, err))
 			return false;
@@ -323,6 +349,7 @@ static bool verify_extent(struct data_verify *d, struct error *err)
 	if (!volume_chunk(d->volume, d->extent->logical, &chunk, err))
 		return false;
 	d->n_mirrors = chunk_n_mirrors(chunk);
+	d->has_parity = chunk->type & (GROUP_RAID5 | GROUP_RAID6);
 	if (d->n_mirrors > MIRRORS_MAX)
 		return error_set(err, ERROR_REFUSED, "%u mirrors, at most %u are supported", d->n_mirrors, MIRRORS_MAX);
 	return unit_map_visit(units, group, verify_unit, d, err) && end_run(d, err);

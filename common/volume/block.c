@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/volume/block-cache.h"
+#include "common/volume/devices.h"
 #include "common/volume/warn.h"
 
 #define corrupt(where, format, ...) \
@@ -29,7 +30,7 @@ static bool check_bytes(const struct volume *volume, const uint8_t *bytes, uint6
 		return corrupt(logical, "the %s checksum does not match", csum_type_name(super->csum_type));
 	if (!node_read(bytes, super->node_size, logical, node, err))
 		return false;
-	if (memcmp(node->fsid, super->metadata_fsid, FSID_SIZE) != 0)
+	if (!volume_has_fsid(volume, node->fsid))
 		return corrupt(logical, "%s", "its fsid is that of another filesystem");
 	return true;
 }
@@ -68,30 +69,45 @@ static bool read_mirror(struct block *block, unsigned mirror, const struct block
 	       check_expected(&block->node, expect, err);
 }
 
-/* The first mirror that is right.  A failure is that of the first mirror: the others are rarely wrong in another way. */
+/*
+ * The first mirror that is right.  A failure is that of the first mirror that there is: the others are rarely wrong in another way.  That a device is
+ * missing was said when the volume was opened.
+ */
 static bool read_any_mirror(struct block *block, const struct block_expect *expect, struct error *err)
 {
+	struct volume *volume = block->volume;
 	const struct chunk *chunk;
+	bool is_first = true, is_there = false;
 	struct error bad;
 
-	if (!volume_chunk(block->volume, block->logical, &chunk, err))
+	if (!volume_chunk(volume, block->logical, &chunk, err))
 		return error_prefix(err, "tree block at %#" PRIx64, block->logical);
 
 	const unsigned n_mirrors = chunk_n_mirrors(chunk);
 
 	for (unsigned mirror = 0; mirror < n_mirrors; mirror++) {
+		char place[MIRROR_TEXT_SIZE];
+
 		if (read_mirror(block, mirror, expect, &bad)) {
-			if (mirror > 0)
-				volume_warn(block->volume, "%s; mirror %u is right and is used", err->text, mirror + 1);
+			if (is_there)
+				volume_warn(volume, "%s; mirror %u is right and is used", err->text, mirror + 1);
 			return true;
 		}
-		if (mirror > 0)
+
+		const bool is_missing = !volume_has_mirror(volume, block->logical, volume->super.node_size, mirror);
+
+		if (!is_first && (is_there || is_missing))
 			continue;
+		is_first = false;
+		is_there = !is_missing;
 		*err = bad;
 		if (n_mirrors > 1)
-			error_prefix(err, "mirror 1 of %u", n_mirrors);
+			error_prefix(err, "mirror %u of %u (%s)", mirror + 1, n_mirrors,
+				     volume_mirror_text(volume, block->logical, mirror, place));
 	}
-	return false;
+	/* Over two stripes, each may be on another mirror. */
+	return volume_read_any(volume, block->logical, block->bytes, volume->super.node_size, &bad) &&
+	       check_bytes(volume, block->bytes, block->logical, &block->node, &bad) && check_expected(&block->node, expect, &bad);
 }
 
 bool block_get(struct volume *volume, uint64_t logical, const struct block_expect *expect, struct block **block,
@@ -151,6 +167,7 @@ bool block_verify_mirrors(struct volume *volume, uint64_t logical, struct error 
 	const uint32_t size = volume->super.node_size;
 	const struct chunk *chunk;
 	struct node node;
+	unsigned first = 0;
 	bool ok = true;
 
 	if (!volume_chunk(volume, logical, &chunk, err))
@@ -162,14 +179,22 @@ bool block_verify_mirrors(struct volume *volume, uint64_t logical, struct error 
 	if (!bytes)
 		return error_memory(err);
 	for (unsigned mirror = 0; ok && mirror < n_mirrors; mirror++) {
-		uint8_t *to = mirror == 0 ? bytes : bytes + size;
+		uint8_t *to = !first ? bytes : bytes + size;
 
+		if (!volume_has_mirror(volume, logical, size, mirror))
+			continue;
+		/* From the third way on, parity says nothing new. */
+		if (first && mirror >= 3 && chunk->type & GROUP_RAID6)
+			break;
 		ok = volume_read(volume, logical, to, size, mirror, err) && check_bytes(volume, to, logical, &node, err);
 		if (ok && memcmp(bytes, to, size) != 0)
-			ok = corrupt(logical, "%s", "it differs from mirror 1");
+			ok = corrupt(logical, "it differs from mirror %u", first);
 		if (!ok)
 			error_prefix(err, "mirror %u of %u", mirror + 1, n_mirrors);
+		first = first ? first : mirror + 1;
 	}
+	if (ok && !first)
+		ok = corrupt(logical, "all of its %u mirrors are on missing devices", n_mirrors);
 	free(bytes);
 	return ok;
 }

@@ -47,7 +47,7 @@ const struct key *node_bound(const struct node *node, uint32_t slot, const struc
 void block_put(struct block *block);	/* NULL is fine */
 struct block *block_hold(struct block *block);	/* one more reference */
 
-/* Every mirror of the block on disk is right and equal (cache not used)?  For checking what was written. */
+/* Every mirror of the block on disk is right and equal (cache not used)?  For checking what was written.  Those on missing devices do not count. */
 bool block_verify_mirrors(struct volume *volume, uint64_t logical, struct error *err) must_use;
 
 /* Reads block->node from block->bytes again. */

@@ -5,23 +5,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-unsigned chunk_n_mirrors(const struct chunk *chunk)
-{
-	return chunk->type & GROUP_DUP ? 2 : 1;
-}
-
-uint64_t chunk_physical(const struct chunk *chunk, uint64_t logical, unsigned mirror)
-{
-	return chunk->stripe[mirror].physical + (logical - chunk->logical);
-}
-
-/* The one place that knows which device a stripe is on. */
-static struct device *stripe_device(const struct volume *volume, const struct chunk_stripe *stripe)
-{
-	if (stripe->devid != volume->super.devid || memcmp(stripe->dev_uuid, volume->super.dev_uuid, UUID_SIZE) != 0)
-		return NULL;
-	return volume->device;
-}
+#include "common/volume/devices.h"
+#include "common/volume/stripe.h"
 
 /* Index of the first chunk that ends behind logical; n_chunks where there is none. */
 static size_t first_ending_after(const struct volume *volume, uint64_t logical)
@@ -44,7 +29,8 @@ static size_t first_ending_after(const struct volume *volume, uint64_t logical)
 
 static bool same_chunk(const struct chunk *a, const struct chunk *b)
 {
-	if (a->logical != b->logical || a->length != b->length || a->type != b->type || a->n_stripes != b->n_stripes)
+	if (a->logical != b->logical || a->length != b->length || a->type != b->type || a->n_stripes != b->n_stripes ||
+	    a->sub_stripes != b->sub_stripes)
 		return false;
 	for (unsigned i = 0; i < a->n_stripes; i++)
 		if (a->stripe[i].devid != b->stripe[i].devid || a->stripe[i].physical != b->stripe[i].physical)
@@ -52,32 +38,24 @@ static bool same_chunk(const struct chunk *a, const struct chunk *b)
 	return true;
 }
 
-static bool check_stripes(const struct volume *volume, const struct chunk *chunk, struct error *err)
+/* One that is missing has no bounds to check, and is remembered. */
+static bool check_stripes(struct volume *volume, const struct chunk *chunk, struct error *err)
 {
-	char text[64];
+	const uint64_t length = stripe_length(chunk);
 
-	if (chunk->type & GROUP_PROFILE_MASK & ~GROUP_DUP)
-		return error_set(err, ERROR_REFUSED, "chunk %" PRIu64 " has profile %s; this version reads single and DUP",
-				 chunk->logical, chunk_type_text(chunk->type & GROUP_PROFILE_MASK, text));
-	if (chunk->n_stripes != chunk_n_mirrors(chunk))
-		return error_set(err, ERROR_CORRUPT, "chunk %" PRIu64 ": has %u stripes, its profile wants %u",
-				 chunk->logical, chunk->n_stripes, chunk_n_mirrors(chunk));
 	for (unsigned i = 0; i < chunk->n_stripes; i++) {
 		const struct chunk_stripe *stripe = &chunk->stripe[i];
-		const struct device *device = stripe_device(volume, stripe);
+		const struct volume_device *device = volume_device_find(volume, stripe->devid, stripe->dev_uuid);
 
-		if (!device)
-			return error_set(err, ERROR_CORRUPT, "chunk %" PRIu64 ": stripe %u is on device %" PRIu64
-					 ", which is not this one (%" PRIu64 ", or another uuid)",
-					 chunk->logical, i, stripe->devid, volume->super.devid);
+		if (!device && !volume_device_missing(volume, stripe->devid, stripe->dev_uuid, &device, err))
+			return error_prefix(err, "chunk %" PRIu64 ": stripe %u", chunk->logical, i);
 		if (stripe->physical % volume->super.sector_size != 0)
 			return error_set(err, ERROR_CORRUPT, "chunk %" PRIu64 ": stripe %u is at %" PRIu64
 					 ", not a multiple of the sector size %" PRIu32, chunk->logical, i, stripe->physical,
 					 volume->super.sector_size);
-		if (stripe->physical > device->size || chunk->length > device->size - stripe->physical)
+		if (device->device && (stripe->physical > device->size || length > device->size - stripe->physical))
 			return error_set(err, ERROR_CORRUPT, "chunk %" PRIu64 ": stripe %u is %" PRIu64 " bytes at %" PRIu64
-					 ", the device has %" PRIu64, chunk->logical, i, chunk->length, stripe->physical,
-					 device->size);
+					 ", the device has %" PRIu64, chunk->logical, i, length, stripe->physical, device->size);
 	}
 	return true;
 }
@@ -128,33 +106,41 @@ void chunk_map_truncate(struct volume *volume, size_t n)
 }
 
 struct extent {
-	uint64_t physical, length, logical;
+	uint64_t devid, physical, length, logical;
 };
 
 static int compare_extents(const void *a, const void *b)
 {
-	const uint64_t x = ((const struct extent *)a)->physical, y = ((const struct extent *)b)->physical;
+	const struct extent *x = a, *y = b;
 
-	return x < y ? -1 : x > y;
+	if (x->devid != y->devid)
+		return x->devid < y->devid ? -1 : 1;
+	return x->physical < y->physical ? -1 : x->physical > y->physical;
 }
 
 bool chunk_map_check_devices(const struct volume *volume, struct error *err)
 {
-	struct extent *extents = malloc((2 * volume->n_chunks + 1) * sizeof(*extents));
+	struct extent *extents;
 	size_t n = 0;
 	bool ok = true;
 
+	for (size_t i = 0; i < volume->n_chunks; i++)
+		n += volume->chunks[i].n_stripes;
+	extents = malloc((n + 1) * sizeof(*extents));
 	if (!extents)
 		return error_memory(err);
+	n = 0;
 	for (size_t i = 0; i < volume->n_chunks; i++) {
 		const struct chunk *chunk = &volume->chunks[i];
 
-		for (unsigned s = 0; s < chunk_n_mirrors(chunk); s++)
-			extents[n++] = (struct extent){ chunk->stripe[s].physical, chunk->length, chunk->logical };
+		for (unsigned s = 0; s < chunk->n_stripes; s++)
+			extents[n++] = (struct extent){ chunk->stripe[s].devid, chunk->stripe[s].physical, stripe_length(chunk),
+							chunk->logical };
 	}
 	qsort(extents, n, sizeof(*extents), compare_extents);
 	for (size_t i = 1; ok && i < n; i++)
-		if (extents[i].physical - extents[i - 1].physical < extents[i - 1].length)
+		if (extents[i].devid == extents[i - 1].devid &&
+		    extents[i].physical - extents[i - 1].physical < extents[i - 1].length)
 			ok = error_set(err, ERROR_CORRUPT, "chunk %" PRIu64 ": its stripe at %" PRIu64
 				       " of the device overlaps one of chunk %" PRIu64, extents[i].logical,
 				       extents[i].physical, extents[i - 1].logical);
@@ -182,55 +168,6 @@ bool volume_chunk(const struct volume *volume, uint64_t logical, const struct ch
 static bool is_inside(const struct chunk *chunk, uint64_t logical, uint64_t len)
 {
 	return len <= chunk->length - (logical - chunk->logical);
-}
-
-/* The chunk and, for the mirror, the device and physical address of a whole range. */
-static bool map(const struct volume *volume, uint64_t logical, uint64_t len, unsigned mirror, struct device **device,
-		uint64_t *physical, struct error *err)
-{
-	const struct chunk *chunk;
-
-	if (!volume_chunk(volume, logical, &chunk, err))
-		return false;
-	if (!is_inside(chunk, logical, len))
-		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " bytes at logical address %" PRIu64
-				 " go past the end of chunk %" PRIu64 " of %" PRIu64 " bytes", len, logical, chunk->logical,
-				 chunk->length);
-	if (mirror >= chunk_n_mirrors(chunk))
-		return error_set(err, ERROR_CORRUPT, "logical address %" PRIu64 " has %u mirrors, not %u", logical,
-				 chunk_n_mirrors(chunk), mirror + 1);
-	*device = stripe_device(volume, &chunk->stripe[mirror]);
-	*physical = chunk_physical(chunk, logical, mirror);
-	return true;
-}
-
-bool volume_read(struct volume *volume, uint64_t logical, void *bytes, size_t len, unsigned mirror, struct error *err)
-{
-	struct device *device;
-	uint64_t physical;
-
-	return map(volume, logical, len, mirror, &device, &physical, err) && device_read(device, bytes, len, physical, err);
-}
-
-bool volume_write_mirror(struct volume *volume, uint64_t logical, const void *bytes, size_t len, unsigned mirror,
-			 struct error *err)
-{
-	struct device *device;
-	uint64_t physical;
-
-	return map(volume, logical, len, mirror, &device, &physical, err) && device_write(device, bytes, len, physical, err);
-}
-
-bool volume_write(struct volume *volume, uint64_t logical, const void *bytes, size_t len, struct error *err)
-{
-	const struct chunk *chunk;
-
-	if (!volume_chunk(volume, logical, &chunk, err))
-		return false;
-	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++)
-		if (!volume_write_mirror(volume, logical, bytes, len, mirror, err))
-			return false;
-	return true;
 }
 
 /* The end of the reserved part of the device that [physical, +len) touches last, 0 where it touches none. */

@@ -25,81 +25,106 @@ static bool check_copy(const uint8_t bytes[SUPER_SIZE], uint64_t where, struct s
 	return true;
 }
 
-static void read_copy(struct volume *volume, unsigned n)
+static void read_copy(struct device *device, unsigned n, struct super_copy *copy)
 {
-	struct super_copy *copy = &volume->copy[n];
 	const uint64_t where = superblock_offset(n);
 	uint8_t bytes[SUPER_SIZE];
 
-	*copy = (struct super_copy){ .exists = n < superblock_n_copies(volume->device->size) };
+	*copy = (struct super_copy){ .exists = n < superblock_n_copies(device->size) };
 	if (copy->exists)
-		copy->valid = device_read(volume->device, bytes, sizeof(bytes), where, &copy->error) &&
+		copy->valid = device_read(device, bytes, sizeof(bytes), where, &copy->error) &&
 			      check_copy(bytes, where, &copy->super, &copy->error);
 }
 
+static bool same_filesystem(const struct super_copy *a, const struct super_copy *b)
+{
+	return memcmp(a->super.fsid, b->super.fsid, FSID_SIZE) == 0;
+}
+
 /* The number of the copy to use; SUPER_COPIES where none is valid. */
-static unsigned choose(const struct volume *volume)
+static unsigned choose(const struct super_copy copy[SUPER_COPIES], bool primary_first)
 {
 	unsigned best = SUPER_COPIES;
 
-	if (volume->copy[0].valid)
+	if (copy[0].valid && primary_first)
 		return 0;
-	for (unsigned n = 1; n < SUPER_COPIES; n++)
-		if (volume->copy[n].valid && (best == SUPER_COPIES ||
-					      volume->copy[n].super.generation > volume->copy[best].super.generation))
+	for (unsigned n = 0; n < SUPER_COPIES; n++) {
+		if (!copy[n].valid || (copy[0].valid && !same_filesystem(&copy[n], &copy[0])))
+			continue;
+		if (best == SUPER_COPIES || copy[n].super.generation > copy[best].super.generation)
 			best = n;
+	}
 	return best;
 }
 
 /* What is wrong, when no copy is right: a damaged one says more than one that is not there. */
-static bool none_is_valid(const struct volume *volume, struct error *err)
+static bool none_is_valid(const struct device *device, const struct super_copy copy[SUPER_COPIES], struct error *err)
 {
-	if (!volume->copy[0].exists)
+	if (!copy[0].exists)
 		return error_set(err, ERROR_NOT_FOUND, "%s: not a btrfs filesystem: the device has only %" PRIu64 " bytes",
-				 volume->device->name, volume->device->size);
+				 device->name, device->size);
 	for (unsigned n = 0; n < SUPER_COPIES; n++) {
-		const struct super_copy *copy = &volume->copy[n];
-
-		if (copy->exists && copy->error.kind != ERROR_NOT_FOUND) {
-			*err = copy->error;
-			return copy->error.kind == ERROR_IO || error_prefix(err, "%s", volume->device->name);
+		if (copy[n].exists && copy[n].error.kind != ERROR_NOT_FOUND) {
+			*err = copy[n].error;
+			return err->kind == ERROR_IO || error_prefix(err, "%s", device->name);
 		}
 	}
-	return error_set(err, ERROR_NOT_FOUND, "%s: not a btrfs filesystem", volume->device->name);
+	return error_set(err, ERROR_NOT_FOUND, "%s: not a btrfs filesystem", device->name);
 }
 
-static void judge_other_copy(struct volume *volume, unsigned n)
+static bool is_wanted(const struct device *device, const struct super_copy *copy, unsigned n, struct error *err)
 {
-	struct super_copy *copy = &volume->copy[n];
+	if (n >= SUPER_COPIES)
+		return error_set(err, ERROR_USAGE, "there is no copy %u of the superblock, 0 to %d", n, SUPER_COPIES - 1);
+	if (!copy[n].exists)
+		return error_set(err, ERROR_NOT_FOUND, "%s: too small for copy %u of the superblock", device->name, n);
+	if (copy[n].valid)
+		return true;
+	*err = copy[n].error;
+	return error_prefix(err, "%s: copy %u", device->name, n);
+}
 
-	if (n > 0 && superblock_offset(n) + SUPER_SIZE > volume->super.dev_total_bytes) {
-		copy->exists = copy->valid = false;	/* behind the end of the filesystem: nobody's */
+bool super_copies_read(struct device *device, const struct super_choice *choice, struct super_copy copy[SUPER_COPIES], unsigned *used,
+		       struct error *err)
+{
+	for (unsigned n = 0; n < SUPER_COPIES; n++)
+		read_copy(device, n, &copy[n]);
+	if (choice->copy != CHOOSE_BY_ITSELF) {
+		*used = choice->copy - 1;
+		return is_wanted(device, copy, *used, err);
+	}
+	*used = choose(copy, choice->primary_first);
+	return *used < SUPER_COPIES || none_is_valid(device, copy, err);
+}
+
+static void judge_other_copy(const struct volume *volume, const char *label, struct super_copy copy[SUPER_COPIES], unsigned used, unsigned n)
+{
+	const struct superblock *super = &copy[used].super;
+	struct super_copy *other = &copy[n];
+	const char *colon = label ? ": " : "";
+
+	label = label ? label : "";
+	if (n > 0 && superblock_offset(n) + SUPER_SIZE > super->dev_total_bytes) {
+		other->exists = other->valid = false;	/* behind the end of the filesystem: nobody's */
 		return;
 	}
-	if (copy->valid && memcmp(copy->super.fsid, volume->super.fsid, FSID_SIZE) != 0) {
-		copy->valid = false;
-		error_set(&copy->error, ERROR_CORRUPT, "superblock at %#" PRIx64 ": left over from another filesystem",
+	if (other->valid && !same_filesystem(other, &copy[used])) {
+		other->valid = false;
+		error_set(&other->error, ERROR_CORRUPT, "superblock at %#" PRIx64 ": left over from another filesystem",
 			  superblock_offset(n));
 	}
-	if (copy->exists && !copy->valid)
-		volume_warn(volume, "%s; copy %u of the superblock is used", copy->error.text, volume->super_used);
+	if (other->exists && !other->valid)
+		volume_warn(volume, "%s%s%s; copy %u of the superblock is used", label, colon, other->error.text, used);
+	else if (other->exists && other->super.generation != super->generation)
+		volume_warn(volume, "%s%ssuperblock at %#" PRIx64 ": generation is %" PRIu64 "; copy %u of the superblock, of generation %"
+			    PRIu64 ", is used", label, colon, superblock_offset(n), other->super.generation, used, super->generation);
 }
 
-bool super_copies_read(struct volume *volume, struct error *err)
+void super_copies_judge(const struct volume *volume, const char *label, struct super_copy copy[SUPER_COPIES], unsigned used)
 {
 	for (unsigned n = 0; n < SUPER_COPIES; n++)
-		read_copy(volume, n);
-
-	const unsigned used = choose(volume);
-
-	if (used == SUPER_COPIES)
-		return none_is_valid(volume, err);
-	superblock_copy(&volume->super, &volume->copy[used].super);
-	volume->super_used = used;
-	for (unsigned n = 0; n < SUPER_COPIES; n++)
 		if (n != used)
-			judge_other_copy(volume, n);
-	return true;
+			judge_other_copy(volume, label, copy, used, n);
 }
 
 static bool write_copy(struct volume *volume, unsigned n, struct disk_superblock *disk, struct error *err)

@@ -5,12 +5,24 @@
 
 #include "common/volume/volume.h"
 
+/* How a copy is chosen. */
+struct super_choice {
+	bool primary_first;	/* the primary if it is valid, whatever the others say */
+	unsigned copy;		/* n + 1: this one or none; CHOOSE_BY_ITSELF */
+};
+
 /*
- * Fills volume->copy[], chooses volume->super and volume->super_used: the primary if it is valid, else the valid copy with
- * the highest generation, which is warned about.  Copies of another filesystem and those behind the end of
- * this one do not count.
+ * Reads all copies on a device and chooses one: the newest that is valid, of equal ones the first.  Copies of another filesystem than the
+ * primary, where that is valid, do not count.
  */
-bool super_copies_read(struct volume *volume, struct error *err) must_use;
+bool super_copies_read(struct device *device, const struct super_choice *choice, struct super_copy copy[SUPER_COPIES], unsigned *used,
+		       struct error *err) must_use;
+
+/*
+ * What the chosen one says of the others: those of another filesystem and those behind the end of this one do not count.  Warns of damaged and of
+ * older ones.  label comes first in the texts; NULL: none.
+ */
+void super_copies_judge(const struct volume *volume, const char *label, struct super_copy copy[SUPER_COPIES], unsigned used);
 
 /* *to = *from; what is borrowed from the struct itself follows it. */
 void superblock_copy(struct superblock *to, const struct superblock *from);

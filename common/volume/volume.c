@@ -9,10 +9,11 @@
 
 #include "common/volume/block.h"
 #include "common/volume/chunk-map.h"
+#include "common/volume/devices.h"
 #include "common/volume/super-copies.h"
 #include "common/volume/warn.h"
 
-/* What a reader of one device must know of.  RAID bits may outlive the last RAID chunk: chunks are looked at, not these. */
+/* What a reader must know of.  RAID bits may outlive the last RAID chunk: chunks are looked at, not these. */
 #define INCOMPAT_KNOWN (INCOMPAT_MIXED_BACKREF | INCOMPAT_DEFAULT_SUBVOL | INCOMPAT_MIXED_GROUPS | INCOMPAT_COMPRESS_LZO | \
 			INCOMPAT_COMPRESS_ZSTD | INCOMPAT_BIG_METADATA | INCOMPAT_EXTENDED_IREF | INCOMPAT_RAID56 | \
 			INCOMPAT_SKINNY_METADATA | INCOMPAT_NO_HOLES | INCOMPAT_METADATA_UUID | INCOMPAT_RAID1C34 | \
@@ -31,7 +32,7 @@ void volume_warn(const struct volume *volume, const char *format, ...)
 	volume->warn(volume->warn_context, text);
 }
 
-static bool check_features(const struct superblock *super, bool unfinished, struct error *err)
+static bool check_features(const struct superblock *super, const struct volume_options *options, struct error *err)
 {
 	static const struct { uint64_t bit; const char *name; } unsupported[] = {
 		{ INCOMPAT_ZONED, "zoned" },
@@ -51,21 +52,31 @@ static bool check_features(const struct superblock *super, bool unfinished, stru
 		return error_set(err, ERROR_REFUSED, "the filesystem has unknown incompat bits %#" PRIx64, unknown);
 	if (super->flags & (SUPER_FLAG_METADUMP | SUPER_FLAG_METADUMP_V2))
 		return error_set(err, ERROR_REFUSED, "a btrfs-image dump: its metadata are rewritten and its data are missing");
-	if (super->n_devices != 1)
-		return error_set(err, ERROR_REFUSED, "the filesystem has %" PRIu64 " devices; this version reads one",
+	if (super->n_devices != 1 && options->to_convert)
+		return error_set(err, ERROR_REFUSED, "the filesystem has %" PRIu64 " devices; only one with a single device can be converted",
 				 super->n_devices);
-	if ((super->incompat & INCOMPAT_CRYPT_UNFINISHED) && !unfinished) {
+	if ((super->incompat & INCOMPAT_CRYPT_UNFINISHED) && !options->unfinished) {
 		error_set(err, ERROR_UNFINISHED, "an unfinished conversion is present");
 		return error_hint(err, "use `btrfs-crypt convert --status`");
 	}
 	return true;
 }
 
-static bool check_size(const struct volume *volume, struct error *err)
+/* One device is all there is; of several, another may have what is cut off. */
+static bool check_sizes(const struct volume *volume, struct error *err)
 {
-	if (volume->device->size < volume->super.dev_total_bytes)
-		return error_set(err, ERROR_CORRUPT, "the device has %" PRIu64 " bytes, the filesystem on it %" PRIu64,
-				 volume->device->size, volume->super.dev_total_bytes);
+	for (size_t i = 0; i < volume->n_devices; i++) {
+		const struct volume_device *device = &volume->devices[i];
+
+		if (!device->device || device->device->size >= device->size)
+			continue;
+		if (volume->super.n_devices == 1)
+			return error_set(err, ERROR_CORRUPT, "the device has %" PRIu64 " bytes, the filesystem on it %" PRIu64,
+					 device->device->size, device->size);
+		volume_warn(volume, "%s: has %" PRIu64 " bytes, the filesystem says that devid %" PRIu64 " has %" PRIu64
+			    "; what was there is read from other devices where it can", device->device->name, device->device->size,
+			    device->devid, device->size);
+	}
 	return true;
 }
 
@@ -88,6 +99,8 @@ static bool read_chunk_leaf(struct volume *volume, const struct node *leaf, stru
 		const struct key key = node_key(leaf, slot);
 		struct cursor item = leaf_item(leaf, slot);
 
+		if (key.objectid == DEV_ITEMS_ID && key.type == KEY_DEV_ITEM && !volume_device_item(volume, &item, err))
+			return error_prefix(err, "tree block %" PRIu64 " slot %" PRIu32, leaf->logical, slot);
 		if (key.type != KEY_CHUNK_ITEM)
 			continue;
 		if (key.objectid != FIRST_CHUNK_TREE_ID)
@@ -129,18 +142,19 @@ static bool read_chunk_tree(struct volume *volume, struct error *err)
 bool volume_open_super(struct device *device, const struct volume_options *options, struct volume **volume,
 		       struct error *err)
 {
+	const struct volume_options defaults = { 0 };
 	struct volume *made = calloc(1, sizeof(*made));
 
+	options = options ? options : &defaults;
 	if (!made) {
 		device_close(device);
+		for (size_t i = 0; i < options->n_others; i++)
+			device_close(options->others[i]);
 		return error_memory(err);
 	}
-	made->device = device;
-	if (options) {
-		made->warn = options->warn;
-		made->warn_context = options->warn_context;
-	}
-	if (!block_cache_new(&made->cache, err) || !super_copies_read(made, err)) {
+	made->warn = options->warn;
+	made->warn_context = options->warn_context;
+	if (!volume_devices_open(made, device, options, err) || !block_cache_new(&made->cache, err)) {
 		volume_close(made);
 		return false;
 	}
@@ -148,22 +162,83 @@ bool volume_open_super(struct device *device, const struct volume_options *optio
 	return true;
 }
 
-/* Everything beside the superblock that reading depends on. */
-static bool read_filesystem(struct volume *volume, bool unfinished, struct error *err)
+static bool read_chunks(struct volume *volume, struct error *err)
 {
-	if (!check_features(&volume->super, unfinished, err) || !check_size(volume, err) || !read_sys_chunks(volume, err) ||
-	    !read_chunk_tree(volume, err) || !chunk_map_check_devices(volume, err))
-		return error_prefix(err, "%s", volume->device->name);
+	return read_sys_chunks(volume, err) && read_chunk_tree(volume, err) && chunk_map_check_devices(volume, err);
+}
+
+/* The trees as they were some commits ago, as far as nothing has been written over them. */
+static bool use_backup(struct volume *volume, unsigned n, struct error *err)
+{
+	struct superblock *super = &volume->super;
+	const struct disk_root_backup *backup = &super->disk.backup[n];
+	const uint64_t root = le64(backup->tree_root);
+
+	if (root == 0)
+		return error_set(err, ERROR_NOT_FOUND, "backup root %u is empty", n);
+	if (root % super->sector_size != 0 || backup->tree_root_level >= LEVEL_MAX)
+		return error_set(err, ERROR_CORRUPT, "backup root %u: tree root is %#" PRIx64 ", level %u: not a multiple of %u, level 0 to %u", n,
+				 root, backup->tree_root_level, super->sector_size, LEVEL_MAX - 1);
+	volume_warn(volume, "backup root %u of generation %" PRIu64 " is read; the superblock's is %" PRIu64, n, le64(backup->tree_root_gen),
+		    super->generation);
+	super->root = root;
+	super->root_level = backup->tree_root_level;
+	super->generation = le64(backup->tree_root_gen);
+	super->log_root = 0;
 	return true;
+}
+
+/* Chunks seldom change: where the backup's tree of them is gone, that of today may do. */
+static bool read_backup_chunks(struct volume *volume, unsigned n, struct error *err)
+{
+	struct superblock *super = &volume->super;
+	const struct disk_root_backup *backup = &super->disk.backup[n];
+	const uint64_t root = super->chunk_root, generation = super->chunk_root_generation;
+	const uint8_t level = super->chunk_root_level;
+
+	super->chunk_root = le64(backup->chunk_root);
+	super->chunk_root_generation = le64(backup->chunk_root_gen);
+	super->chunk_root_level = backup->chunk_root_level;
+	if (super->chunk_root != 0 && super->chunk_root_level < LEVEL_MAX && read_chunks(volume, err))
+		return true;
+	volume_warn(volume, "the chunk tree of backup root %u does not read; the superblock's is used", n);
+	block_cache_drop(volume, true);
+	chunk_map_truncate(volume, 0);
+	super->chunk_root = root;
+	super->chunk_root_generation = generation;
+	super->chunk_root_level = level;
+	*err = (struct error){ 0 };
+	return read_chunks(volume, err);
+}
+
+/* Everything beside the superblock that reading depends on. */
+static bool read_filesystem(struct volume *volume, const struct volume_options *options, struct error *err)
+{
+	const bool from_backup = options->backup_root != CHOOSE_BY_ITSELF;
+	const unsigned n = options->backup_root - 1;
+
+	if (!check_features(&volume->super, options, err) || !check_sizes(volume, err) || (from_backup && !use_backup(volume, n, err)))
+		return error_prefix(err, "%s", volume->device->name);
+	if (!(from_backup ? read_backup_chunks(volume, n, err) : read_chunks(volume, err))) {
+		const uint64_t wanted = volume->super.n_devices, given = options->n_others + 1;
+
+		if (given < wanted)
+			error_hint(err, "the filesystem has %" PRIu64 " devices, %" PRIu64 " given: name the others with --device", wanted,
+				   given);
+		return error_prefix(err, "%s", volume->device->name);
+	}
+	return volume_devices_check(volume, err);
 }
 
 bool volume_open(struct device *device, const struct volume_options *options, struct volume **volume, struct error *err)
 {
+	const struct volume_options defaults = { 0 };
 	struct volume *made;
 
+	options = options ? options : &defaults;
 	if (!volume_open_super(device, options, &made, err))
 		return false;
-	if (!read_filesystem(made, options && options->unfinished, err)) {
+	if (!read_filesystem(made, options, err)) {
 		volume_close(made);
 		return false;
 	}
@@ -173,11 +248,13 @@ bool volume_open(struct device *device, const struct volume_options *options, st
 
 bool volume_use_copy(struct volume *volume, unsigned copy, struct error *err)
 {
+	const struct volume_options options = { .unfinished = true, .to_convert = volume->device->writable };
+
 	block_cache_drop(volume, true);
 	superblock_copy(&volume->super, &volume->copy[copy].super);
 	volume->super_used = copy;
 	chunk_map_truncate(volume, 0);
-	return read_filesystem(volume, true, err);
+	return read_filesystem(volume, &options, err);
 }
 
 void volume_close(struct volume *volume)
@@ -186,7 +263,8 @@ void volume_close(struct volume *volume)
 		return;
 	block_cache_free(volume->cache);
 	free(volume->chunks);
-	device_close(volume->device);
+	free(volume->row);
+	volume_devices_close(volume);
 	free(volume);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * An unmounted filesystem: its devices, its superblocks, its chunk map.  From a logical
- * address to bytes on every mirror.  Today one device, profiles single and DUP.
+ * address to bytes, in every way that they can be read.  Writing is for one device with the profiles single and DUP.
  */
 #ifndef COMMON_VOLUME_VOLUME_H
 #define COMMON_VOLUME_VOLUME_H
@@ -19,28 +19,50 @@ struct super_copy {
 	struct error error;	/* where not */
 };
 
+/* A device that the filesystem has, given or missing. */
+struct volume_device {
+	struct device *device;		/* NULL: missing */
+	uint64_t devid;
+	uint8_t uuid[UUID_SIZE];
+	uint8_t fsid[FSID_SIZE];	/* of its superblock; another than the filesystem's on a seed */
+	uint8_t metadata_fsid[FSID_SIZE];
+	uint64_t size;			/* what the filesystem says that it has; 0: not known */
+	bool is_seed;
+	bool is_named;			/* the chunk tree has an item of it */
+};
+
 struct volume {
-	struct device *device;
+	struct device *device;		/* the one whose superblock is used; one of devices[] */
+	struct volume_device *devices;
+	size_t n_devices;
 	struct superblock super;	/* the copy in use; editing is the conversion's business */
 	unsigned super_used;		/* which copy */
 	struct super_copy copy[SUPER_COPIES];
 	struct chunk *chunks;		/* sorted by logical address */
 	size_t n_chunks;
 	struct block_cache *cache;
+	uint8_t *row;			/* room of volume_read() for the stripes that a computed one comes from */
 	void (*warn)(void *context, const char *text);	/* bad mirrors and other things survived; may be NULL */
 	void *warn_context;
 };
 
+#define CHOOSE_BY_ITSELF 0	/* below, n + 1 chooses n */
+
 struct volume_options {
 	bool unfinished;	/* open also where a conversion is unfinished; otherwise only dump commands care */
+	bool to_convert;	/* refuse several devices by name, use the primary superblock even beside a newer copy */
+	struct device **others;	/* further devices, in any order; taken like the first */
+	size_t n_others;
+	unsigned super_copy;	/* of each device; CHOOSE_BY_ITSELF: the newest valid one */
+	unsigned backup_root;	/* of the superblock in use; CHOOSE_BY_ITSELF: none */
 	void (*warn)(void *context, const char *text);
 	void *warn_context;
 };
 
 /*
- * Takes the device (closes it also when it fails).  Reads the superblock copies (the primary, or where it is invalid the
- * newest valid mirror, is used), checks features that reading depends on (unknown incompat bits, several devices, RAID profiles, zoned,
- * extent-tree-v2, raid-stripe-tree, remap-tree: ERROR_REFUSED by name), reads the chunk tree.
+ * Takes the device and the others (closes them also when it fails).  Reads the superblock copies of each (the newest valid one is used; of the
+ * devices, the newest that is no seed), checks that the devices belong together, checks features that reading depends on (unknown incompat bits,
+ * zoned, extent-tree-v2, raid-stripe-tree, remap-tree: ERROR_REFUSED by name), reads the chunk tree, warns of each device that is missing.
  * INCOMPAT_CRYPT_UNFINISHED without options->unfinished: ERROR_UNFINISHED.  options may be NULL.
  * volume_open_super() stops before the feature checks and the chunk tree: for dump-super and recovery.
  */
@@ -60,14 +82,28 @@ static inline void volume_cleanup(struct volume **p) { volume_close(*p); }
 /* The chunk of a logical address; ERROR_CORRUPT where there is none. */
 bool volume_chunk(const struct volume *volume, uint64_t logical, const struct chunk **chunk, struct error *err) must_use;
 
-/* 1 for single, 2 for DUP. */
+/*
+ * In how many ways the bytes of a chunk can be read, its "mirrors".  The copies, where the profile has some; for RAID5 and RAID6 the data where they
+ * are, and what the other stripes say that they are.  A missing device is a mirror that fails to read.
+ */
 unsigned chunk_n_mirrors(const struct chunk *chunk);
 
-/* Physical address of a logical one on mirror 0..n-1. */
+/* Physical address of a logical one on mirror 0..n-1, where that is a copy. */
 uint64_t chunk_physical(const struct chunk *chunk, uint64_t logical, unsigned mirror);
 
 /* Bytes of one mirror (mirror < chunk_n_mirrors); the range must lie in one chunk. */
 bool volume_read(struct volume *volume, uint64_t logical, void *bytes, size_t len, unsigned mirror, struct error *err) must_use;
+/*
+ * Each part of the range from the first mirror that can be read there: it need not be the same for all.  For those who check the bytes themselves
+ * and try the mirrors one by one where they are wrong.  A failure is that of the first mirror.
+ */
+bool volume_read_any(struct volume *volume, uint64_t logical, void *bytes, size_t len, struct error *err) must_use;
+/* False where a device is missing that this mirror of the range needs: nothing that one need warn of again. */
+bool volume_has_mirror(const struct volume *volume, uint64_t logical, size_t len, unsigned mirror);
+/* "devid 2, physical 1048576": which copy a mirror is, for messages; text has MIRROR_TEXT_SIZE bytes. */
+#define MIRROR_TEXT_SIZE 128
+const char *volume_mirror_text(const struct volume *volume, uint64_t logical, unsigned mirror, char *text);
+
 /* To one mirror / to every mirror. */
 bool volume_write_mirror(struct volume *volume, uint64_t logical, const void *bytes, size_t len, unsigned mirror,
 			 struct error *err) must_use;

@@ -151,7 +151,7 @@ expect_text() {		# expect_text FILE REGEX
 }
 
 # What tells whether a file was written to, even with the same bytes
-written() { stat -c '%y %z %b' "$1"; }
+written() { stat -c '%y %z %b' "$@"; }
 
 # A command that must change no byte of the image: expect_unchanged N FILE COMMAND...
 expect_unchanged() {

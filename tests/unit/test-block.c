@@ -85,6 +85,18 @@ static void spoil(uint64_t logical, unsigned mirror, size_t at)
 	image_patch(&image, chunk_physical(chunk, logical, mirror) + at, &byte, 1);
 }
 
+/* How a text about the first of two mirrors begins. */
+static const char *mirror_1(uint64_t logical)
+{
+	static char text[64];
+	const struct chunk *chunk;
+	struct error err;
+
+	assert_true(volume_chunk(volume, logical, &chunk, &err));
+	snprintf(text, sizeof(text), "mirror 1 of 2 (devid 1, physical %" PRIu64 "): ", chunk_physical(chunk, logical, 0));
+	return text;
+}
+
 static void survives_one_bad_mirror_not_two(void **state)
 {
 	const uint64_t root = volume->super.root;
@@ -95,8 +107,8 @@ static void survives_one_bad_mirror_not_two(void **state)
 	assert_true(block_verify_mirrors(volume, root, &err));
 	spoil(root, 0, 4095);
 	block_put(get(root));
-	snprintf(text, sizeof(text), "mirror 1 of 2: tree block at %#" PRIx64 ": the xxhash64 checksum does not match; "
-		 "mirror 2 is right and is used", root);
+	snprintf(text, sizeof(text), "%stree block at %#" PRIx64 ": the xxhash64 checksum does not match; "
+		 "mirror 2 is right and is used", mirror_1(root), root);
 	assert_string_equal(image.warning, text);
 	assert_false(block_verify_mirrors(volume, root, &err));
 
@@ -105,7 +117,7 @@ static void survives_one_bad_mirror_not_two(void **state)
 
 	block_cache_drop(volume, false);
 	spoil(root, 1, 200);
-	refused(root, NULL, "mirror 1 of 2: tree block at %#" PRIx64 ": the xxhash64 checksum does not match", root);
+	refused(root, NULL, "%stree block at %#" PRIx64 ": the xxhash64 checksum does not match", mirror_1(root), root);
 }
 
 static void flip(uint8_t *bytes, void *at)
@@ -120,10 +132,10 @@ static void a_right_checksum_is_not_enough(void **state)
 
 	(void)state;
 	image_edit_block(&image, volume, root, 3, flip, &fsid);
-	refused(root, NULL, "mirror 1 of 2: tree block at %#" PRIx64 ": its fsid is that of another filesystem", root);
+	refused(root, NULL, "%stree block at %#" PRIx64 ": its fsid is that of another filesystem", mirror_1(root), root);
 	image_heal(&image);
 	image_edit_block(&image, volume, root, 3, flip, &bytenr);
-	refused(root, NULL, "mirror 1 of 2: tree block at %#" PRIx64 ": bytenr is %#" PRIx64 ", not where it is", root, root ^ 256);
+	refused(root, NULL, "%stree block at %#" PRIx64 ": bytenr is %#" PRIx64 ", not where it is", mirror_1(root), root, root ^ 256);
 }
 
 static void mirrors_that_are_both_right_must_be_equal(void **state)
@@ -169,7 +181,7 @@ static void is_what_was_expected_cached_or_not(void **state)
 	block_put(block);
 	for (unsigned cached = 0; cached < 2; cached++) {
 		const struct key other = { 1, 2, 3 };
-		const char *mirror = cached ? "" : "mirror 1 of 2: ";
+		const char *mirror = cached ? "" : mirror_1(root);
 		const struct block_expect right = { level, generation, &first };
 
 		for (unsigned wrong = 0; wrong < 3; wrong++) {

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "common/volume/devices.h"
+
 #define MIB (1ull << 20)
 #define DEVICE_SIZE (300ull << 30)
 
@@ -51,6 +53,10 @@ static int make_volume(void **state)
 	access = (struct access){ .n = 0 };
 	volume = (struct volume){ .super = { .devid = 1, .sector_size = 4096 } };
 	assert_true(device_new(&ops, &access, "memory", DEVICE_SIZE, true, &volume.device, &err));
+	volume.devices = calloc(1, sizeof(*volume.devices));
+	assert_non_null(volume.devices);
+	volume.devices[0] = (struct volume_device){ .device = volume.device, .devid = 1, .size = DEVICE_SIZE };
+	volume.n_devices = 1;
 	return 0;
 }
 
@@ -58,7 +64,7 @@ static int free_volume(void **state)
 {
 	(void)state;
 	free(volume.chunks);
-	device_close(volume.device);
+	volume_devices_close(&volume);
 	return 0;
 }
 
@@ -146,16 +152,11 @@ static void refuses_what_cannot_be(void **state)
 	       "chunk 8388608: stripe 0 is at 20972032, not a multiple of the sector size 4096");
 
 	chunk = dup(8 * MIB, MIB, 20 * MIB, 30 * MIB);
-	chunk.type = GROUP_DATA | GROUP_RAID1;
-	refuse(chunk, ERROR_REFUSED, "chunk 8388608 has profile RAID1; this version reads single and DUP");
-	chunk.type = GROUP_DATA;
-	refuse(chunk, ERROR_CORRUPT, "chunk 8388608: has 2 stripes, its profile wants 1");
-	chunk.type = GROUP_DATA | GROUP_DUP;
 	chunk.stripe[1].devid = 2;
-	refuse(chunk, ERROR_CORRUPT, "chunk 8388608: stripe 1 is on device 2, which is not this one (1, or another uuid)");
+	refuse(chunk, ERROR_CORRUPT, "chunk 8388608: stripe 1: is on device 2, which is not this one (1, or another uuid)");
 	chunk.stripe[1].devid = 1;
 	chunk.stripe[1].dev_uuid[15] = 1;
-	refuse(chunk, ERROR_CORRUPT, "chunk 8388608: stripe 1 is on device 1, which is not this one (1, or another uuid)");
+	refuse(chunk, ERROR_CORRUPT, "chunk 8388608: stripe 1: is on device 1, which is not this one (1, or another uuid)");
 }
 
 static void refuses_two_chunks_on_the_same_bytes(void **state)

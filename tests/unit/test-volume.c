@@ -47,6 +47,14 @@ static void refused(bool unfinished, enum error_kind kind, const char *text)
 	image_heal(&image);
 }
 
+static unsigned n_warned;
+
+static void count_warning(void *context, const char *text)
+{
+	(void)context, (void)text;
+	n_warned++;
+}
+
 static void add_to_generation(struct disk_superblock *disk)
 {
 	disk->generation = to_le64(le64(disk->generation) + 1);
@@ -96,6 +104,123 @@ static void prefers_the_primary_to_a_newer_mirror(void **state)
 
 	assert_int_equal(volume->super_used, 0);
 	assert_true(volume->copy[1].valid);
+}
+
+static bool open_read_only(unsigned super_copy, struct volume **volume, struct error *err)
+{
+	const struct volume_options options = { .super_copy = super_copy };
+	struct device *device = image_device(&image);
+
+	device->writable = false;
+	return volume_open_super(device, &options, volume, err);
+}
+
+static void a_newer_mirror_is_read_where_nothing_is_written(void **state)
+{
+	struct volume *volume;
+	struct error err = { 0 };
+
+	(void)state;
+	image_edit_super(&image, 2, add_to_generation);
+	assert_true(open_read_only(CHOOSE_BY_ITSELF, &volume, &err));
+	assert_int_equal(volume->super_used, 1);
+	volume_close(volume);
+	assert_true(open_read_only(1 + 0, &volume, &err));
+	assert_int_equal(volume->super_used, 0);
+	volume_close(volume);
+}
+
+static void the_copy_that_was_asked_for_or_none(void **state)
+{
+	struct volume *volume;
+	struct error err = { 0 };
+
+	(void)state;
+	assert_true(open_read_only(1 + 1, &volume, &err));
+	assert_int_equal(volume->super_used, 1);
+	volume_close(volume);
+	assert_false(open_read_only(1 + 2, &volume, &err));
+	assert_int_equal(err.kind, ERROR_NOT_FOUND);
+	assert_string_equal(err.text, "disk.img: too small for copy 2 of the superblock");
+	assert_false(open_read_only(1 + 3, &volume, &err));
+	assert_int_equal(err.kind, ERROR_USAGE);
+	damage(1, 0x300);
+	assert_false(open_read_only(1 + 1, &volume, &err));
+	assert_int_equal(err.kind, ERROR_CORRUPT);
+	assert_string_equal(err.text, "disk.img: copy 1: superblock at 0x4000000: the crc32c checksum does not match");
+}
+
+static uint64_t backup_root, backup_chunk_root;
+static uint8_t backup_level;
+
+/* Slot 2 is today's trees, but for these. */
+static void set_backup(struct disk_superblock *disk)
+{
+	struct disk_root_backup *backup = &disk->backup[2];
+
+	*backup = (struct disk_root_backup){
+		.tree_root = backup_root ? to_le64(backup_root) : disk->root, .tree_root_gen = disk->generation,
+		.chunk_root = backup_chunk_root ? to_le64(backup_chunk_root) : disk->chunk_root,
+		.chunk_root_gen = disk->chunk_root_generation,
+		.tree_root_level = disk->root_level + backup_level, .chunk_root_level = disk->chunk_root_level,
+	};
+	disk->root = to_le64(0x100000);	/* nothing to read there */
+}
+
+static void backup_roots(void **state)
+{
+	const struct volume_options options = { .backup_root = 1 + 2, .warn = count_warning };
+	struct volume *volume;
+	struct error err = { 0 };
+
+	(void)state;
+	image_edit_super(&image, BOTH, set_backup);
+	assert_true(volume_open(image_device(&image), &options, &volume, &err));
+	assert_true(volume->super.root != 0x100000 && volume->super.log_root == 0);
+	assert_int_equal(n_warned, 1);
+	volume_close(volume);
+	image_heal(&image);
+
+	backup_chunk_root = 0x100000;	/* of today's superblock, then */
+	image_edit_super(&image, BOTH, set_backup);
+	assert_true(volume_open(image_device(&image), &options, &volume, &err));
+	assert_true(volume->super.chunk_root != 0x100000);
+	assert_int_equal(n_warned, 3);
+	volume_close(volume);
+	image_heal(&image);
+
+	backup_root = 4097;
+	image_edit_super(&image, BOTH, set_backup);
+	assert_false(volume_open(image_device(&image), &options, &volume, &err));
+	assert_int_equal(err.kind, ERROR_CORRUPT);
+	assert_non_null(strstr(err.text, "backup root 2: tree root is 0x1001, level 0: not a multiple of 4096, level 0 to 7"));
+	image_heal(&image);
+
+	backup_root = 0;
+	backup_level = 8;
+	image_edit_super(&image, BOTH, set_backup);
+	assert_false(volume_open(image_device(&image), &options, &volume, &err));
+	assert_non_null(strstr(err.text, ", level 8: "));
+	backup_level = 0;
+	image_heal(&image);
+}
+
+static void clear_backup(struct disk_superblock *disk)
+{
+	memset(&disk->backup[2], 0, sizeof(disk->backup[2]));
+}
+
+static void an_empty_backup_root(void **state)
+{
+	const struct volume_options options = { .backup_root = 1 + 2 };
+	struct volume *volume;
+	struct error err = { 0 };
+
+	(void)state;
+	image_edit_super(&image, BOTH, clear_backup);
+	assert_false(volume_open(image_device(&image), &options, &volume, &err));
+	assert_int_equal(err.kind, ERROR_NOT_FOUND);
+	assert_string_equal(err.text, "disk.img: backup root 2 is empty");
 }
 
 static void warns_of_a_damaged_mirror(void **state)
@@ -180,11 +305,6 @@ static void with_bits(uint64_t incompat, uint64_t flags)
 	image_edit_super(&image, BOTH, set_bits);
 }
 
-static void two_devices(struct disk_superblock *disk)
-{
-	disk->num_devices = to_le64(2);
-}
-
 static void refuses_features_by_name(void **state)
 {
 	(void)state;
@@ -202,8 +322,26 @@ static void refuses_features_by_name(void **state)
 	refused(false, ERROR_REFUSED, "disk.img: a btrfs-image dump: its metadata are rewritten and its data are missing");
 	with_bits(0, SUPER_FLAG_METADUMP);
 	refused(false, ERROR_REFUSED, "disk.img: a btrfs-image dump: its metadata are rewritten and its data are missing");
+}
+
+static void two_devices(struct disk_superblock *disk)
+{
+	disk->num_devices = to_le64(2);
+}
+
+static void several_devices_are_read_but_not_converted(void **state)
+{
+	const struct volume_options options = { .to_convert = true };
+	struct volume *volume;
+	struct error err = { 0 };
+
+	(void)state;
 	image_edit_super(&image, BOTH, two_devices);
-	refused(false, ERROR_REFUSED, "disk.img: the filesystem has 2 devices; this version reads one");
+	assert_true(image_open(&image, false, &volume, &err));
+	volume_close(volume);
+	assert_false(volume_open(image_device(&image), &options, &volume, &err));
+	assert_int_equal(err.kind, ERROR_REFUSED);
+	assert_string_equal(err.text, "disk.img: the filesystem has 2 devices; only one with a single device can be converted");
 }
 
 static void an_unfinished_conversion_is_opened_by_those_who_ask(void **state)
@@ -300,11 +438,16 @@ int main(void)
 		with_image(opens_a_good_one_without_a_word),
 		with_image(uses_a_mirror_when_the_primary_is_damaged),
 		with_image(prefers_the_primary_to_a_newer_mirror),
+		with_image(a_newer_mirror_is_read_where_nothing_is_written),
+		with_image(the_copy_that_was_asked_for_or_none),
+		with_image(backup_roots),
+		with_image(an_empty_backup_root),
 		with_image(warns_of_a_damaged_mirror),
 		with_image(a_mirror_of_another_filesystem_does_not_count),
 		with_image(a_copy_behind_the_end_does_not_exist),
 		with_image(says_why_no_copy_is_good),
 		with_image(refuses_features_by_name),
+		with_image(several_devices_are_read_but_not_converted),
 		with_image(an_unfinished_conversion_is_opened_by_those_who_ask),
 		with_image(refuses_broken_chunks),
 		with_image(writes_all_copies_the_primary_last),

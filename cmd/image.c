@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Opening an image: which devices, which superblock. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "cmd/unfinished.h"
+#include "common/volume/partition.h"
+
+#define PARTITIONS_MAX 16	/* named, where there are several to choose from */
+
+static struct {
+	char **devices;
+	size_t n_devices;
+	bool no_memory;
+	char *offset, *super, *backup_root;
+} opt;
+
+/* An option that may be given several times is more than popt keeps by itself. */
+static void add_device(poptContext context, enum poptCallbackReason reason, const struct poptOption *option, const char *path,
+		       const void *data)
+{
+	char **more;
+
+	(void)context, (void)reason, (void)data;
+	if (option->val != 'D')
+		return;
+	more = reallocarray(opt.devices, opt.n_devices + 1, sizeof(*more));
+	opt.devices = more ? more : opt.devices;
+	if (more && (more[opt.n_devices] = strdup(path)))
+		opt.n_devices++;
+	else
+		opt.no_memory = true;
+}
+
+struct poptOption options_device[] = {
+	{ NULL, 0, POPT_ARG_CALLBACK, (void *)add_device, 0, NULL, NULL },
+	{ "device", 0, POPT_ARG_STRING, NULL, 'D', "a further device of the filesystem, in any order; repeatable", "PATH" },
+	{ "offset", 0, POPT_ARG_STRING, &opt.offset, 'o', "the filesystem begins at this byte of IMAGE", "BYTES" },
+	{ "super", 0, POPT_ARG_STRING, &opt.super, 's', "only this copy of the superblock, 0 to 2", "N" },
+	POPT_TABLEEND
+};
+
+struct poptOption options_image[] = {
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_device, 0, NULL, NULL },
+	{ "backup-root", 0, POPT_ARG_STRING, &opt.backup_root, 0, "read the trees of this backup root of the superblock, 0 to 3", "N" },
+	POPT_TABLEEND
+};
+
+size_t image_n_devices(void)
+{
+	return opt.n_devices + 1;
+}
+
+static bool several(const char *path, const struct partition *partition, size_t n, struct error *err)
+{
+	char text[512] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < n && i < PARTITIONS_MAX && used < sizeof(text); i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%spartition %d at %" PRIu64, i ? ", " : "", partition[i].number,
+					 partition[i].offset);
+	error_set(err, ERROR_USAGE, "%s: btrfs is in %s", path, text);
+	return error_hint(err, "choose one with --offset");
+}
+
+/* Where it is not btrfs itself, a disk with btrfs in one partition is that partition.  Takes the disk. */
+static bool find_partition(const char *path, struct device *disk, struct device **device, struct error *err)
+{
+	struct partition partition[PARTITIONS_MAX];
+	char text[128];
+	size_t n = 0;
+
+	if (!partition_is_btrfs(disk, 0, disk->size) && (!partitions_find(path, disk, partition, PARTITIONS_MAX, &n, err) ||
+							 (n > 1 && !several(path, partition, n, err)))) {
+		device_close(disk);
+		return false;
+	}
+	if (n == 0) {
+		*device = disk;
+		return true;
+	}
+	snprintf(text, sizeof(text), "partition %d is read, at byte %" PRIu64 " of the image", partition[0].number, partition[0].offset);
+	print_note(NULL, text);
+	return device_window(disk, partition[0].offset, partition[0].length, device, err);
+}
+
+bool image_device_open(const char *path, size_t i, struct device **device, struct error *err)
+{
+	struct device *disk;
+	uint64_t offset = 0;
+
+	path = i == 0 ? path : opt.devices[i - 1];
+	if (!option_number("--offset", opt.offset, 0, INT64_MAX, &offset, err) || !device_open(path, false, &disk, err))
+		return false;
+	if (i > 0 || !opt.offset)
+		return find_partition(path, disk, device, err);
+	return device_window(disk, offset, offset < disk->size ? disk->size - offset : 1, device, err);
+}
+
+bool image_super_copy(unsigned *copy, struct error *err)
+{
+	uint64_t n = 0;
+
+	if (!option_number("--super", opt.super, 0, SUPER_COPIES - 1, &n, err))
+		return false;
+	*copy = opt.super ? (unsigned)n + 1 : CHOOSE_BY_ITSELF;
+	return true;
+}
+
+static bool read_choices(struct volume_options *options, struct error *err)
+{
+	uint64_t n = 0;
+
+	if (!image_super_copy(&options->super_copy, err) || !option_number("--backup-root", opt.backup_root, 0, SUPER_BACKUPS - 1, &n, err))
+		return false;
+	options->backup_root = opt.backup_root ? (unsigned)n + 1 : CHOOSE_BY_ITSELF;
+	return true;
+}
+
+typedef bool open_function(struct device *device, const struct volume_options *options, struct volume **volume, struct error *err);
+
+/* The devices belong to whoever opens the volume, from the moment that all of them are open. */
+static bool open_all(const char *path, bool writable, struct volume_options *options, open_function *open_it, struct volume **volume,
+		     struct error *err)
+{
+	const size_t n = image_n_devices();
+	struct device **device = calloc(n, sizeof(*device));
+	bool ok = ((device && !opt.no_memory) || error_memory(err)) && read_choices(options, err);
+
+	for (size_t i = 0; ok && i < n; i++)
+		ok = i == 0 && options->to_convert ? device_open(path, writable, &device[0], err) :
+						     image_device_open(path, i, &device[i], err);
+	if (ok) {
+		options->others = device + 1;
+		options->n_others = n - 1;
+		ok = open_it(device[0], options, volume, err);
+	} else if (device) {
+		for (size_t i = 0; i < n; i++)
+			device_close(device[i]);
+	}
+	free(device);
+	return ok;
+}
+
+/* The texts of both rooms below begin with the path. */
+bool image_open_super(const char *path, bool writable, struct volume **volume, struct error *err)
+{
+	struct volume_options options = { .unfinished = true, .warn = print_warning };
+
+	return open_all(path, writable, &options, volume_open_super, volume, err);
+}
+
+static bool open_image(const char *path, bool writable, struct volume_options *options, struct volume **volume, struct error *err)
+{
+	struct volume_options quiet = { .unfinished = true };
+	cleanup_volume struct volume *superblocks = NULL;
+	struct error ignored;
+
+	if (open_all(path, writable, options, volume_open, volume, err))
+		return true;
+	/* Looked at once more, quietly: whoever is refused wants to know by what. */
+	if (err->kind == ERROR_UNFINISHED && open_all(path, false, &quiet, volume_open_super, &superblocks, &ignored))
+		unfinished_error(&superblocks->super, path, err);
+	return false;
+}
+
+bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)
+{
+	struct volume_options options = { .unfinished = unfinished, .warn = print_warning };
+
+	return open_image(path, writable, &options, volume, err);
+}
+
+bool image_open_to_convert(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)
+{
+	struct volume_options options = { .unfinished = unfinished, .to_convert = true, .warn = print_warning };
+
+	return open_image(path, writable, &options, volume, err);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A filesystem that is only a part of an image: partitions of a disk, and windows on a device. */
+#ifndef COMMON_VOLUME_PARTITION_H
+#define COMMON_VOLUME_PARTITION_H
+
+#include "common/volume/device.h"
+
+struct partition {
+	int number;
+	uint64_t offset, length;	/* bytes */
+};
+
+/* Has the device the magic of btrfs where [offset, +length) would have a copy of the superblock? */
+bool partition_is_btrfs(struct device *device, uint64_t offset, uint64_t length);
+
+/*
+ * The first n_max partitions of the disk at path, which device has open, with btrfs in them; *n is how many there are, which may be more.  No partition
+ * table: none.
+ */
+bool partitions_find(const char *path, struct device *device, struct partition *partition, size_t n_max, size_t *n, struct error *err)
+	must_use;
+
+/* A part of a device that looks like a device, for reading only.  Takes the device, also when it fails. */
+bool device_window(struct device *device, uint64_t offset, uint64_t length, struct device **window, struct error *err) must_use;
+
+#endif /* COMMON_VOLUME_PARTITION_H */

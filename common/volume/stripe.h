@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where the bytes of a chunk are: the arithmetic of the profiles, without any device.  A "mirror" is a way to read: a copy where the
+ * profile has copies; with parity, 0 is the data where they are, and the others are computed from the other stripes of the row.
+ */
+#ifndef COMMON_VOLUME_STRIPE_H
+#define COMMON_VOLUME_STRIPE_H
+
+#include "common/volume/volume.h"
+
+struct stripe_place {
+	unsigned stripe;	/* which of chunk->stripe[] */
+	uint64_t physical;	/* on the device of that stripe */
+	uint64_t len;		/* how many bytes from there on follow each other, up to the end of the chunk */
+};
+
+/* logical lies in the chunk.  mirror < chunk_n_mirrors(); with parity it does not matter here. */
+struct stripe_place stripe_place(const struct chunk *chunk, uint64_t logical, unsigned mirror);
+
+/* Bytes of each device that the chunk takes. */
+uint64_t stripe_length(const struct chunk *chunk);
+
+/* Is this way to read a computation? */
+bool stripe_is_computed(const struct chunk *chunk, unsigned mirror);
+
+/*
+ * What a computed mirror is: the sum over all k < n of factor[k] times the bytes of stripe[k] at the same place of the row, in GF(2^8) with the polynomial
+ * 0x11d.  place.len of stripe_place() holds for all of them.
+ */
+struct stripe_sum {
+	unsigned n;
+	unsigned stripe[CHUNK_STRIPES_MAX];
+	uint8_t factor[CHUNK_STRIPES_MAX];
+	uint64_t offset;	/* behind chunk->stripe[].physical */
+};
+
+void stripe_sum(const struct chunk *chunk, uint64_t logical, unsigned mirror, struct stripe_sum *sum);
+
+/* "devid 2, physical 1048576"; "computed from parity Q, without devid 2".  For messages. */
+const char *stripe_text(const struct chunk *chunk, uint64_t logical, unsigned mirror, char text[MIRROR_TEXT_SIZE]);
+
+#endif /* COMMON_VOLUME_STRIPE_H */

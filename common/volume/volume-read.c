@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From logical addresses to bytes: mirrors, stripes, and stripes that are computed from others; and writing, where it is simple. */
+#include "common/volume/volume.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include <isa-l/erasure_code.h>
+
+#include "common/volume/devices.h"
+#include "common/volume/stripe.h"
+
+#define ROW_SIZE ((size_t)CHUNK_STRIPES_MAX * 65536)	/* a stripe of each device */
+
+/* The chunk of a whole range that has this mirror. */
+static bool find_range(const struct volume *volume, uint64_t logical, uint64_t len, unsigned mirror, const struct chunk **chunk,
+		       struct error *err)
+{
+	if (!volume_chunk(volume, logical, chunk, err))
+		return false;
+	if (len > (*chunk)->length - (logical - (*chunk)->logical))
+		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " bytes at logical address %" PRIu64
+				 " go past the end of chunk %" PRIu64 " of %" PRIu64 " bytes", len, logical, (*chunk)->logical,
+				 (*chunk)->length);
+	if (mirror >= chunk_n_mirrors(*chunk))
+		return error_set(err, ERROR_CORRUPT, "logical address %" PRIu64 " has %u mirrors, not %u", logical,
+				 chunk_n_mirrors(*chunk), mirror + 1);
+	return true;
+}
+
+static struct device *device_of(const struct volume *volume, const struct chunk_stripe *stripe)
+{
+	const struct volume_device *device = volume_device_find(volume, stripe->devid, stripe->dev_uuid);
+
+	return device ? device->device : NULL;
+}
+
+static bool read_stripe(const struct volume *volume, const struct chunk_stripe *stripe, void *bytes, size_t len, uint64_t physical,
+			struct error *err)
+{
+	struct device *device = device_of(volume, stripe);
+
+	if (!device)
+		return error_set(err, ERROR_CORRUPT, "devid %" PRIu64 " is missing", stripe->devid);
+	return device_read(device, bytes, len, physical, err);
+}
+
+/* At most a stripe, at one place of its row. */
+static bool compute(struct volume *volume, const struct chunk *chunk, uint64_t logical, uint8_t *bytes, size_t len, unsigned mirror,
+		    struct error *err)
+{
+	uint8_t tables[32 * CHUNK_STRIPES_MAX], *source[CHUNK_STRIPES_MAX];
+	struct stripe_sum sum;
+
+	if (!volume->row && !(volume->row = malloc(ROW_SIZE)))
+		return error_memory(err);
+	stripe_sum(chunk, logical, mirror, &sum);
+	for (unsigned k = 0; k < sum.n; k++) {
+		const struct chunk_stripe *stripe = &chunk->stripe[sum.stripe[k]];
+
+		source[k] = volume->row + k * len;
+		if (!read_stripe(volume, stripe, source[k], len, stripe->physical + sum.offset, err))
+			return false;
+	}
+	ec_init_tables((int)sum.n, 1, sum.factor, tables);
+	ec_encode_data((int)len, (int)sum.n, 1, tables, source, &bytes);
+	return true;
+}
+
+/* What one stripe has of a range, which is not empty. */
+static size_t part_len(const struct chunk *chunk, uint64_t logical, size_t len)
+{
+	const uint64_t most = stripe_place(chunk, logical, 0).len;
+
+	return most < len ? (size_t)most : len;
+}
+
+static bool read_part(struct volume *volume, const struct chunk *chunk, uint64_t logical, uint8_t *bytes, size_t len, unsigned mirror,
+		      struct error *err)
+{
+	if (stripe_is_computed(chunk, mirror))
+		return compute(volume, chunk, logical, bytes, len, mirror, err);
+
+	const struct stripe_place place = stripe_place(chunk, logical, mirror);
+
+	return read_stripe(volume, &chunk->stripe[place.stripe], bytes, len, place.physical, err);
+}
+
+bool volume_read(struct volume *volume, uint64_t logical, void *bytes, size_t len, unsigned mirror, struct error *err)
+{
+	const struct chunk *chunk;
+	uint8_t *to = bytes;
+
+	if (!find_range(volume, logical, len, mirror, &chunk, err))
+		return false;
+	for (size_t n; len > 0; logical += n, to += n, len -= n) {
+		n = part_len(chunk, logical, len);
+		if (!read_part(volume, chunk, logical, to, n, mirror, err))
+			return false;
+	}
+	return true;
+}
+
+/* The first mirror of a part that can be read. */
+static bool read_first(struct volume *volume, const struct chunk *chunk, uint64_t logical, uint8_t *bytes, size_t len,
+		       struct error *err)
+{
+	const unsigned n_mirrors = chunk_n_mirrors(chunk);
+	struct error other;
+
+	if (read_part(volume, chunk, logical, bytes, len, 0, err))
+		return true;
+	for (unsigned mirror = 1; mirror < n_mirrors; mirror++)
+		if (read_part(volume, chunk, logical, bytes, len, mirror, &other))
+			return true;
+	return false;
+}
+
+bool volume_read_any(struct volume *volume, uint64_t logical, void *bytes, size_t len, struct error *err)
+{
+	const size_t sector_size = volume->super.sector_size;
+	const struct chunk *chunk;
+	uint8_t *to = bytes;
+
+	if (!find_range(volume, logical, len, 0, &chunk, err))
+		return false;
+	for (size_t n; len > 0; logical += n, to += n, len -= n) {
+		n = part_len(chunk, logical, len);
+		if (read_first(volume, chunk, logical, to, n, err))
+			continue;
+		/* Two copies may be bad in different places.  Without a second one, no sector reads better alone. */
+		if (n <= sector_size || chunk_n_mirrors(chunk) == 1)
+			return false;
+		n = sector_size;
+		if (!read_first(volume, chunk, logical, to, n, err))
+			return false;
+	}
+	return true;
+}
+
+bool volume_has_mirror(const struct volume *volume, uint64_t logical, size_t len, unsigned mirror)
+{
+	const struct chunk *chunk;
+	struct stripe_sum sum;
+	struct error unused;
+
+	if (!find_range(volume, logical, len, mirror, &chunk, &unused))
+		return true;
+	for (size_t n; len > 0; logical += n, len -= n) {
+		n = part_len(chunk, logical, len);
+		if (!stripe_is_computed(chunk, mirror)) {
+			if (!device_of(volume, &chunk->stripe[stripe_place(chunk, logical, mirror).stripe]))
+				return false;
+			continue;
+		}
+		stripe_sum(chunk, logical, mirror, &sum);
+		for (unsigned k = 0; k < sum.n; k++)
+			if (!device_of(volume, &chunk->stripe[sum.stripe[k]]))
+				return false;
+	}
+	return true;
+}
+
+const char *volume_mirror_text(const struct volume *volume, uint64_t logical, unsigned mirror, char *text)
+{
+	const struct chunk *chunk;
+	struct error unused;
+
+	text[0] = '\0';
+	return volume_chunk(volume, logical, &chunk, &unused) && mirror < chunk_n_mirrors(chunk) ?
+	       stripe_text(chunk, logical, mirror, text) : text;
+}
+
+bool volume_write_mirror(struct volume *volume, uint64_t logical, const void *bytes, size_t len, unsigned mirror,
+			 struct error *err)
+{
+	const struct chunk *chunk;
+	char text[64];
+
+	if (!find_range(volume, logical, len, mirror, &chunk, err))
+		return false;
+	if (chunk->type & GROUP_PROFILE_MASK & ~GROUP_DUP)
+		return error_set(err, ERROR_REFUSED, "chunk %" PRIu64 " has profile %s; single and DUP can be written", chunk->logical,
+				 chunk_type_text(chunk->type & GROUP_PROFILE_MASK, text));
+
+	struct device *device = device_of(volume, &chunk->stripe[mirror]);
+
+	if (!device)
+		return error_set(err, ERROR_REFUSED, "devid %" PRIu64 " is missing", chunk->stripe[mirror].devid);
+	return device_write(device, bytes, len, chunk_physical(chunk, logical, mirror), err);
+}
+
+bool volume_write(struct volume *volume, uint64_t logical, const void *bytes, size_t len, struct error *err)
+{
+	const struct chunk *chunk;
+
+	if (!volume_chunk(volume, logical, &chunk, err))
+		return false;
+	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++)
+		if (!volume_write_mirror(volume, logical, bytes, len, mirror, err))
+			return false;
+	return true;
+}

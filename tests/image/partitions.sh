@@ -1,0 +1,134 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A filesystem inside a disk image: by its offset, or found in a GPT or an MBR.  Copies of the superblock, and backup roots.
+. "$(dirname "$0")/lib.sh"
+need_root
+need_crypt
+
+image_make "$tmp/fs.img" 120M
+image_mount "$tmp/fs.img" "$tmp/mnt" rw,noatime
+for i in 1 2 3; do
+	echo "$i" >"$tmp/mnt/$i"
+	sync -f "$tmp/mnt"
+	generation[i]=$(btrfs inspect-internal dump-super "${mounts[-1]##* }" | awk '$1 == "generation" { print $2 }')
+done
+image_umount
+image_make "$tmp/second.img" 110M --mixed
+written "$tmp/fs.img" >"$tmp/before"
+
+# disk TABLE FILE...: a disk with each of the files in a partition, at 1 MiB and so on
+disk() {
+	python3 - "$tmp/disk.img" "$@" <<'END'
+import binascii, os, shutil, struct, sys
+out, table, files = sys.argv[1], sys.argv[2], sys.argv[3:]
+MIB, at, parts = 1 << 20, 1 << 20, []
+with open(out, "wb") as disk:
+    for name in files:
+        size = os.path.getsize(name)
+        disk.seek(at)
+        with open(name, "rb") as file:
+            while part := file.read(MIB):
+                if part.count(0) == len(part): disk.seek(len(part), 1)
+                else: disk.write(part)
+        parts.append((at // 512, size // 512))
+        at += (size + MIB - 1) // MIB * MIB
+    disk.truncate(at + MIB)
+    total = (at + MIB) // 512
+    disk.seek(446)
+    if table == "mbr":
+        for first, n in parts: disk.write(struct.pack("<B3sB3sII", 0, b"\0\2\0", 0x83, b"\xfe\xff\xff", first, n))
+        disk.seek(510); disk.write(b"\x55\xaa")
+    else:
+        disk.write(struct.pack("<B3sB3sII", 0, b"\0\2\0", 0xee, b"\xfe\xff\xff", 1, total - 1))
+        disk.seek(510); disk.write(b"\x55\xaa")
+        linux = bytes.fromhex("af3dc60f838472478e793d69d8477de4")
+        entries = b"".join(struct.pack("<16s16sQQQ72s", linux, os.urandom(16), first, first + n - 1, 0, b"") for first, n in parts)
+        entries = entries.ljust(128 * 128, b"\0")
+        def header(mine, other, where):
+            h = struct.pack("<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, 0, 0, mine, other, 34, total - 34, b"\1" * 16, where, 128, 128,
+                            binascii.crc32(entries))
+            return h[:16] + struct.pack("<I", binascii.crc32(h)) + h[20:]
+        disk.seek(512); disk.write(header(1, total - 1, 2)); disk.seek(1024); disk.write(entries)
+        disk.seek((total - 33) * 512); disk.write(entries); disk.seek((total - 1) * 512); disk.write(header(total - 1, 1, total - 33))
+END
+}
+
+truncate -s 9M "$tmp/nothing"
+for table in gpt mbr; do
+	say "$table: one partition has btrfs"
+	disk "$table" "$tmp/nothing" "$tmp/fs.img"
+	offset=$((10 << 20))
+	expect_unchanged 0 "$tmp/disk.img" crypt cat "$tmp/disk.img" / 3
+	[ "$(cat "$tmp/out")" = 3 ] || fail "other bytes"
+	expect_text "$tmp/err" "note: partition 2 is read, at byte $offset of the image"
+	expect_unchanged 0 "$tmp/disk.img" crypt cat --offset $offset "$tmp/disk.img" / 3
+	[ "$(cat "$tmp/out")" = 3 ] && [ ! -s "$tmp/err" ] || fail "by its offset"
+	expect_status 0 crypt dump-super "$tmp/disk.img"
+	expect_text "$tmp/out" "^superblock: bytenr=67108864, device=.*disk.img@$offset\$"
+	expect_status 4 crypt cat --offset $((offset + 4096)) "$tmp/disk.img" / 3
+	expect_status 4 crypt cat --offset $((1 << 40)) "$tmp/disk.img" / 3
+	expect_text "$tmp/err" 'offset 1099511627776 is behind the end at'
+	expect_status 1 crypt cat --offset x "$tmp/disk.img" / 3
+
+	say "$table: two have it"
+	disk "$table" "$tmp/fs.img" "$tmp/nothing" "$tmp/second.img"
+	expect_status 1 crypt list "$tmp/disk.img"
+	expect_text "$tmp/err" "disk.img: btrfs is in partition 1 at 1048576, partition 3 at $((130 << 20))\$"
+	expect_text "$tmp/err" 'hint: .*--offset'
+	expect_status 0 crypt cat --offset 1048576 "$tmp/disk.img" / 3
+	expect_status 0 crypt list --offset $((130 << 20)) "$tmp/disk.img"
+
+	say "$table: none, one that is cut, and one that is not converted"
+	disk "$table" "$tmp/nothing"
+	expect_status 4 crypt list "$tmp/disk.img"
+	disk "$table" "$tmp/fs.img"
+	expect_unchanged 4 "$tmp/disk.img" crypt convert --encrypt -q --volume-key-file /dev/null "$tmp/disk.img" /
+	truncate -s 70M "$tmp/disk.img"
+	# Without its end, a GPT is none for libblkid.
+	expect_status $([ "$table" = gpt ] && echo 4 || echo 6) crypt list "$tmp/disk.img"
+	expect_status 6 crypt list --offset 1048576 "$tmp/disk.img"
+	expect_text "$tmp/err" 'the device has [0-9]+ bytes, the filesystem on it [0-9]+'
+done
+rm "$tmp/disk.img"
+
+say "copies of the superblock"
+image=$tmp/fs.img
+for n in 0 1; do
+	expect_status 0 crypt cat --super $n "$image" / 3
+	expect_status 0 crypt dump-super --super $n "$image"
+	[ "$(grep -c ^superblock: "$tmp/out")" = 1 ] || fail "one copy was asked for"
+done
+expect_status 4 crypt cat --super 2 "$image" / 3
+expect_text "$tmp/err" 'too small for copy 2 of the superblock'
+expect_status 1 crypt cat --super 3 "$image" / 3
+cp --sparse=always "$image" "$tmp/edited.img"
+dd if=/dev/zero of="$tmp/edited.img" bs=4096 seek=16 count=1 conv=notrunc status=none
+expect_status 0 crypt cat "$tmp/edited.img" / 3
+expect_text "$tmp/err" 'warning: no btrfs superblock at 0x10000; copy 1 of the superblock is used'
+expect_status 4 crypt cat --super 0 "$tmp/edited.img" / 3
+# The second copy is of a later commit than the first: the kernel reads the first, and says less.
+cp --sparse=always "$image" "$tmp/edited.img"
+image_mount "$tmp/edited.img" "$tmp/mnt" rw
+echo 4 >"$tmp/mnt/4"
+image_umount
+dd if="$image" of="$tmp/edited.img" bs=4096 skip=16 seek=16 count=1 conv=notrunc status=none
+expect_status 0 crypt cat "$tmp/edited.img" / 4
+expect_text "$tmp/err" 'warning: superblock at 0x10000: generation is [0-9]+; copy 1 of the superblock, of generation [0-9]+, is used'
+expect_status 4 crypt cat --super 0 "$tmp/edited.img" / 4
+
+say "backup roots"
+found=0
+for n in 0 1 2 3; do
+	slot=$(btrfs inspect-internal dump-super -f "$image" | awk -v slot="backup $n:" '$0 ~ slot { on = 1 } on && /backup_tree_root/ { print $4; exit }')
+	crypt ls --backup-root $n "$image" / >"$tmp/out" 2>"$tmp/err" || true	# an old one may be overwritten
+	expect_text "$tmp/err" "warning: backup root $n of generation $slot is read; the superblock's is ${generation[3]}"
+	[ "$slot" != "${generation[2]}" ] || {
+		found=1
+		expect_status 0 crypt cat --backup-root $n "$image" / 2
+		expect_status 4 crypt cat --backup-root $n "$image" / 3
+	}
+	[ "$slot" != "${generation[3]}" ] || expect_status 0 crypt cat --backup-root $n "$image" / 3
+done
+[ "$found" = 1 ] || fail "no backup of generation ${generation[2]}"
+expect_status 1 crypt cat --backup-root 4 "$image" / 1
+written "$tmp/fs.img" | cmp -s - "$tmp/before" || fail "reading changed the image"

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A part of a device as a device, and whether btrfs is in it.  Partition tables are made by tests/image/partitions.sh. */
+#include "common/volume/partition.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "format/superblock.h"
+
+#define SIZE (300u << 10)
+
+static uint8_t bytes[SIZE];
+static unsigned n_closed;
+
+static bool read_bytes(void *self, void *to, size_t len, uint64_t at, struct error *err)
+{
+	(void)self, (void)err;
+	memcpy(to, bytes + at, len);
+	return true;
+}
+
+static uint64_t next_data(void *self, uint64_t at)
+{
+	(void)self;
+	while (at < SIZE && bytes[at] == 0)
+		at++;
+	return at;
+}
+
+static void close_it(void *self)
+{
+	(void)self;
+	n_closed++;
+}
+
+static struct device *make(void)
+{
+	static const struct device_ops ops = { .read = read_bytes, .next_data = next_data, .close = close_it };
+	struct device *device;
+	struct error err;
+
+	assert_true(device_new(&ops, NULL, "disk", SIZE, false, &device, &err));
+	n_closed = 0;
+	return device;
+}
+
+static void a_window_is_a_device(void **state)
+{
+	struct device *window;
+	struct error err;
+	uint8_t two[2];
+
+	(void)state;
+	memset(bytes, 0, SIZE);
+	bytes[1000] = 'a';
+	bytes[1999] = 'b';
+	bytes[2000] = 'c';
+	assert_true(device_window(make(), 1000, 1000, &window, &err));
+	assert_string_equal(window->name, "disk@1000");
+	assert_int_equal(window->size, 1000);
+	assert_true(device_read(window, two, 1, 0, &err) && two[0] == 'a');
+	assert_true(device_read(window, two, 1, 999, &err) && two[0] == 'b');
+	assert_false(device_read(window, two, 2, 999, &err));
+	assert_int_equal(err.kind, ERROR_CORRUPT);
+	assert_string_equal(err.text, "disk@1000: 2 bytes at 0x3e7 are outside the device of 1000 bytes");
+	assert_false(device_write(window, two, 1, 0, &err));
+	assert_int_equal(err.kind, ERROR_REFUSED);
+	assert_int_equal(window->ops->next_data(window->self, 0), 0);
+	assert_int_equal(window->ops->next_data(window->self, 1), 999);
+	bytes[1999] = 0;
+	assert_int_equal(window->ops->next_data(window->self, 1), 1000);
+	device_close(window);
+	assert_int_equal(n_closed, 1);
+}
+
+static void a_window_is_inside(void **state)
+{
+	static const struct { uint64_t offset, length; } wrong[] = {
+		{ SIZE, 1 }, { SIZE - 10, 11 }, { UINT64_MAX, 1 }, { 1, UINT64_MAX }, { UINT64_MAX, UINT64_MAX },
+	};
+	struct device *window;
+	struct error err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_false(device_window(make(), wrong[i].offset, wrong[i].length, &window, &err));
+		assert_int_equal(err.kind, ERROR_NOT_FOUND);
+		assert_int_equal(n_closed, 1);
+	}
+	assert_true(device_window(make(), SIZE, 0, &window, &err));
+	device_close(window);
+}
+
+static void btrfs_is_known_by_its_magic(void **state)
+{
+	const uint64_t offset = 4096, at = offset + SUPER_OFFSET_0 + offsetof(struct disk_superblock, magic);
+	struct device *device = make();
+
+	(void)state;
+	memset(bytes, 0, SIZE);
+	assert_false(partition_is_btrfs(device, offset, SIZE - offset));
+	memcpy(bytes + at, SUPER_MAGIC, 8);
+	assert_true(partition_is_btrfs(device, offset, SIZE - offset));
+	assert_false(partition_is_btrfs(device, 0, SIZE));
+	assert_true(partition_is_btrfs(device, offset, SUPER_OFFSET_0 + SUPER_SIZE));
+	assert_false(partition_is_btrfs(device, offset, SUPER_OFFSET_0 + SUPER_SIZE - 1));
+	/* A length that the device does not have. */
+	assert_true(partition_is_btrfs(device, offset, UINT64_MAX));
+	assert_false(partition_is_btrfs(device, UINT64_MAX - 4095, UINT64_MAX));
+	bytes[at] ^= 1;
+	assert_false(partition_is_btrfs(device, offset, SIZE - offset));
+	device_close(device);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_window_is_a_device),
+		cmocka_unit_test(a_window_is_inside),
+		cmocka_unit_test(btrfs_is_known_by_its_magic),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
