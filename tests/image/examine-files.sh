@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What is said of single files is what the kernel says of them: stat with extents, flags, xattrs and all times.  Nothing is written to the image.
+# What is said of single files is what the kernel says of them: stat with extents, flags, xattrs and all times, timeline.  Nothing is written to the image.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt
@@ -23,9 +23,19 @@ for n in $(seq 60); do setfattr -n "user.many$n" -v "$n" "$tmp/mnt/one/inline"; 
 chattr +m "$tmp/mnt/one/sizes/65537"
 sync
 btrfs -q subvolume snapshot -r "$tmp/mnt/one" "$tmp/mnt/snap"
+# What goes on after the snapshot, for the timeline
+rm "$tmp/mnt/one/sizes/4096" && rm -r "$tmp/mnt/one/prealloc"
+echo new >"$tmp/mnt/one/sizes/new|file \\ "$'\n'
+echo more >>"$tmp/mnt/one/sizes/65537"
+mv "$tmp/mnt/one/sizes/1" "$tmp/mnt/one/renamed"
+ln "$tmp/mnt/one/sizes/65536" "$tmp/mnt/one/another name"
+touch -a -d 1931-02-03T04:05:06.7Z "$tmp/mnt/one/sizes/4097"
+chmod 4711 "$tmp/mnt/one/sizes/4095"
+sync
 image_umount
 image_mount "$image" "$tmp/mnt" ro
 examine record "$tmp/mnt/one" >"$tmp/record"
+examine record "$tmp/mnt/snap" >"$tmp/record.snap"
 image_umount
 
 before=$(sha256sum <"$image")
@@ -33,7 +43,17 @@ examine stat "$BTRFS_CRYPT" "$image" one "$tmp/record" >"$tmp/compared" || { hea
 say "stat: $(tail -1 "$tmp/compared")"
 expect_text "$tmp/compared" '^[0-9]{3,} inodes, [0-9]{3,} extents, [0-9]{2,} xattrs'
 
-expect_status 0 crypt stat -e "$image" one sizes/1 / symlinks
+examine timeline "$BTRFS_CRYPT" "$image" one "$tmp/record" >"$tmp/compared" || { head -40 "$tmp/compared"; fail "timeline differs from the kernel"; }
+say "timeline: $(tail -1 "$tmp/compared")"
+examine changes "$BTRFS_CRYPT" "$image" one "$tmp/record" snap "$tmp/record.snap" >"$tmp/compared" ||
+	{ head -40 "$tmp/compared"; fail "timeline --changed-since differs from the kernel"; }
+say "timeline: $(tail -1 "$tmp/compared")"
+expect_text "$tmp/compared" '^[0-9]{2,} changes \(changed created deleted\)'
+expect_status 0 crypt timeline -c snap "$image" one
+expect_text "$tmp/out" '^0\|/snap/sizes/4096 \(deleted\)\|'
+expect_text "$tmp/out" '^0\|/one/sizes/new\\x7cfile \\\\ \\x0a\|'
+
+expect_status 0 crypt stat -e "$image" snap sizes/1 / symlinks
 expect_text "$tmp/out" '^sizes/1$'
 expect_text "$tmp/out" '^  size:        1$'
 expect_text "$tmp/out" '^  xattr:       user\.large \(3000 bytes\)$'
@@ -45,6 +65,6 @@ expect_status 0 crypt stat "$image" one sizes
 expect_text "$tmp/out" '^  xattr:       user\.line\\x0afeed \(18 bytes\)$'
 expect_status 4 crypt stat "$image" snap nested
 expect_text "$tmp/err" 'nested: it is the empty place'
-expect_status 4 crypt stat "$image" one sizes/1 none
+expect_status 4 crypt stat "$image" one renamed none
 expect_text "$tmp/err" 'none: "none" not found'
 [ "$before" = "$(sha256sum <"$image")" ] || fail "reading changed the image"

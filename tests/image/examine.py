@@ -5,7 +5,8 @@
 examine.py record DIRECTORY >FILE                           every name below it, that of other subvolumes left out: stat, flags, lsattr, creation time,
                                                             xattrs, link target, extents as FIEMAP maps them
 examine.py stat PROGRAM IMAGE SUBVOLUME FILE                stat --extents of every path equals it
-examine.py timeline PROGRAM IMAGE SUBVOLUME FILE            so do the times of both forms of timeline
+examine.py timeline PROGRAM IMAGE SUBVOLUME FILE            so do both forms of timeline
+examine.py changes PROGRAM IMAGE SUBVOLUME FILE SNAPSHOT FILE    timeline --changed-since tells what differs between the two records
 """
 import fcntl
 import json
@@ -182,9 +183,95 @@ def compare_stat(program, image, subvolume, wanted):
     return n_bad == 0
 
 
+def line_of(want, subvolume, dates):
+    """A row of the record as a line of the bodyfile; times as numbers."""
+    kind = want["filemode"][0].replace("-", "r")
+    name = b"/" + os.fsencode(subvolume) + (b"/" if want["path"] else b"") + bytes.fromhex(want["path"])
+    return [name, str(want["inode"]), "%s/%s%s" % (kind, kind, want["filemode"][1:]), str(want["uid"]), str(want["gid"]), str(want["size"]),
+            *[str(want[t] // 10**9) for t in ("atime", "mtime", "ctime")], dates[want["otime"]]]
+
+
+def unescaped(text):
+    return re.sub(rb"\\(\\|x[0-9a-f]{2})", lambda m: b"\\" if m[1] == b"\\" else bytes.fromhex(m[1][1:].decode()), text)
+
+
+def seconds_of(wanted):
+    """Creation times as seconds."""
+    texts = sorted({w["otime"] for w in wanted})
+    run = subprocess.run(["date", "-u", "-f", "-", "+%s"], input="\n".join(texts).encode(), capture_output=True, check=True)
+    return dict(zip(texts, run.stdout.decode().split(), strict=True))
+
+
+def fields_of(row):
+    return {"inode": int(row["inode"]), "filemode": row["mode"], "uid": row["uid"], "gid": row["gid"], "links": row["links"], "size": int(row["size"]),
+            "atime": nanoseconds(row["atime"]), "mtime": nanoseconds(row["mtime"]), "ctime": nanoseconds(row["ctime"])}
+
+
+def wanted_fields(want):
+    return {member: want[member] for member in ("inode", "filemode", "uid", "gid", "links", "size", "atime", "mtime", "ctime")}
+
+
+def compare_timeline(program, image, subvolume, wanted):
+    have = {name_bytes(r, "path").hex(): fields_of(r) | {"otime": r["otime"]} for r in run_json(program, "timeline", "--format", "json", image, subvolume)}
+    dates = seconds_of(wanted)
+    want = {}
+    for w in wanted:
+        nsec = w["otime"].split(".")[1]
+        want[w["path"]] = wanted_fields(w) | {"otime": dates[w["otime"]] + "." + nsec}
+    n_bad = sum(have.get(path) != want.get(path) for path in have | want)
+    for path in have | want:
+        if have.get(path) != want.get(path):
+            print("%r: kernel %s\n  image  %s" % (bytes.fromhex(path), want.get(path), have.get(path)))
+    run = subprocess.run([program, "timeline", image, subvolume], capture_output=True, check=True)
+    lines = []
+    for line in run.stdout.splitlines():
+        md5, name, *rest = line.split(b"|")
+        lines.append([unescaped(name), *[r.decode() for r in rest]])
+        n_bad += md5 != b"0" or len(rest) != 9
+    expected = sorted(line_of(w, subvolume, dates) for w in wanted)
+    for a, b in zip(expected, sorted(lines), strict=True):
+        if a != b:
+            n_bad += 1
+            print("kernel %s\n  image  %s" % (a, b))
+    print("%d lines, %d differences" % (len(lines), n_bad))
+    return n_bad == 0
+
+
+def compare_changes(program, image, subvolume, after, snapshot, before):
+    identity = lambda w: (w["inode"], w["otime"])
+    was = {identity(w): w for w in before}
+    now = {identity(w): w for w in after}
+    want = set()
+    for w in after:
+        old = was.get(identity(w))
+        if not old:
+            want.add(("created", w["path"]))
+        elif wanted_fields(w) != wanted_fields(old):
+            want.add(("changed", w["path"]))
+    want |= {("deleted", w["path"]) for w in before if identity(w) not in now}
+    rows = run_json(program, "timeline", "--changed-since", snapshot, "--format", "json", image, subvolume)
+    have = {(r["change"], name_bytes(r, "path").hex()) for r in rows}
+    for row in rows:
+        if row["change"] == "changed":
+            old, new = was[[k for k in was if k[0] == int(row["inode"])][0]], now[[k for k in now if k[0] == int(row["inode"])][0]]
+            differ = {m for m in ("atime", "mtime", "ctime", "size", "links", "uid", "gid") if old[m] != new[m]}
+            if not differ <= set(row["differ"].split()) or fields_of(row["before"] | {"inode": row["inode"]}) != wanted_fields(old):
+                have.add(("wrong", str(row)))
+    print("%d changes (%s), %d differences: %s" % (len(want), " ".join(sorted({k for k, _ in want})), len(want ^ have),
+                                                 [(k, bytes.fromhex(p) if k != "wrong" else p) for k, p in sorted(want ^ have)][:5]))
+    return want == have and len(rows) == len(want)
+
+
+def load(name):
+    with open(name, encoding="ascii") as recorded:
+        return json.load(recorded)
+
+
 if __name__ == "__main__":
-    if sys.argv[1] == "record":
-        record(sys.argv[2])
+    what, *words = sys.argv[1:]
+    if what == "record":
+        record(words[0])
+    elif what == "changes":
+        sys.exit(0 if compare_changes(*words[:3], load(words[3]), words[4], load(words[5])) else 1)
     else:
-        with open(sys.argv[5], encoding="ascii") as recorded:
-            sys.exit(0 if {"stat": compare_stat}[sys.argv[1]](*sys.argv[2:5], json.load(recorded)) else 1)
+        sys.exit(0 if {"stat": compare_stat, "timeline": compare_timeline}[what](*words[:3], load(words[3])) else 1)
