@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What is said of single files is what the kernel says of them: stat with extents, flags, xattrs and all times, timeline.  Nothing is written to the image.
+# What is said of single files is what the kernel says of them: stat with extents, flags, xattrs and all times,
+# timeline, ls.  Nothing is written to the image.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt
@@ -36,6 +37,16 @@ image_umount
 image_mount "$image" "$tmp/mnt" ro
 examine record "$tmp/mnt/one" >"$tmp/record"
 examine record "$tmp/mnt/snap" >"$tmp/record.snap"
+# What ls(1) prints of the same: "its options|our options|path"
+listings=("-UR|-R|directories" "-UiR|-iR|directories" "-Ui|-i|sizes" "|--sort=name|sizes" "-r|--sort=name -r|links" "-S|--sort=size|sizes" "-Sr|--sort=size -r|sizes"
+	"-t|--sort=time|times" "-tri|--sort=time -r -i|times")
+n=0
+for listing in "${listings[@]}"; do
+	IFS='|' read -r theirs _ path <<<"$listing"
+	(cd "$tmp/mnt/snap" && ls -1A $theirs "$path") | sed -E 's/^ *//' >"$tmp/ls.$n"
+	n=$((n + 1))
+done
+(cd "$tmp/mnt/snap" && ls -1AUR --quoting-style=literal .) | sed -z 's/\n/\t/g' >"$tmp/ls.all"
 image_umount
 
 before=$(sha256sum <"$image")
@@ -52,6 +63,23 @@ expect_text "$tmp/compared" '^[0-9]{2,} changes \(changed created deleted\)'
 expect_status 0 crypt timeline -c snap "$image" one
 expect_text "$tmp/out" '^0\|/snap/sizes/4096 \(deleted\)\|'
 expect_text "$tmp/out" '^0\|/one/sizes/new\\x7cfile \\\\ \\x0a\|'
+
+n=0
+for listing in "${listings[@]}"; do
+	IFS='|' read -r _ ours path <<<"$listing"
+	expect_status 0 crypt ls $ours "$image" snap "$path"
+	sed -E 's/^ *//' "$tmp/out" | diff "$tmp/ls.$n" - >"$tmp/diff" || { head "$tmp/diff"; fail "ls $ours $path differs from ls(1)"; }
+	n=$((n + 1))
+done
+[ "$(wc -l <"$tmp/ls.0")" -gt 100 ] || fail "nothing to list"
+# All of it, odd names too: undo the escapes.
+expect_status 0 crypt ls -R "$image" snap
+python3 -c 'import re, sys
+sys.stdout.buffer.write(re.sub(rb"\\(\\|x[0-9a-f]{2})", lambda m: b"\\" if m[1] == b"\\" else bytes.fromhex(m[1][1:].decode()), sys.stdin.buffer.read()))' <"$tmp/out" |
+	sed -z 's/\n/\t/g' | cmp - "$tmp/ls.all" || fail "ls -R of all differs from ls(1)"
+say "ls: ${#listings[@]} listings, $(wc -l <"$tmp/out") lines"
+expect_status 1 crypt ls --sort=inode "$image" one
+expect_status 1 crypt ls -r "$image" one
 
 expect_status 0 crypt stat -e "$image" snap sizes/1 / symlinks
 expect_text "$tmp/out" '^sizes/1$'
