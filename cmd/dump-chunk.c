@@ -1,18 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Dumps of what says where space is: chunks, devices, block groups, free space. */
+/* Dumps of what says where space is: chunks, block groups, free space, a balance of them. */
 #include "cmd/dump-items.h"
 
 #include <inttypes.h>
 
+#include "format/balance.h"
 #include "format/chunk.h"
 #include "format/extent-item.h"
+#include "format/small-item.h"
+
+static void dump_group_bits(struct dump *dump, const char *label, uint64_t bits)
+{
+	char text[64];
+
+	if (dump->object)
+		dump_bits(dump, label, bits, chunk_type_text(bits, text));
+	else
+		dump_text(dump, label, chunk_type_text(bits, text));
+}
 
 /* Fields as they are: a chunk that chunk_read() refuses is one that people want to see. */
 bool dump_chunk(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
 		struct error *err)
 {
 	struct disk_chunk chunk;
-	char type[64];
 
 	(void)super;
 	if (!cursor_read(item, &chunk, sizeof(chunk)))
@@ -20,7 +31,7 @@ bool dump_chunk(struct dump *dump, const struct key *key, struct cursor *item, c
 	dump_u64(dump, "length", le64(chunk.length));
 	dump_u64(dump, "owner", le64(chunk.owner));
 	dump_u64(dump, "stripe_len", le64(chunk.stripe_len));
-	dump_text(dump, "type", chunk_type_text(le64(chunk.type), type));
+	dump_group_bits(dump, "type", le64(chunk.type));
 	dump_end_line(dump);
 	dump_number(dump, "io_align", le32(chunk.io_align));
 	dump_number(dump, "io_width", le32(chunk.io_width));
@@ -51,85 +62,10 @@ bool dump_chunk(struct dump *dump, const struct key *key, struct cursor *item, c
 	return true;
 }
 
-bool dump_dev_item(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		   struct error *err)
-{
-	struct disk_dev_item dev;
-
-	(void)super;
-	if (!cursor_read(item, &dev, sizeof(dev)))
-		return error_set(err, ERROR_CORRUPT, "device item %" PRIu64 ": %zu bytes, not %zu", key->offset, item->left, sizeof(dev));
-	dump_u64(dump, "devid", le64(dev.devid));
-	dump_u64(dump, "total_bytes", le64(dev.total_bytes));
-	dump_u64(dump, "bytes_used", le64(dev.bytes_used));
-	dump_end_line(dump);
-	dump_number(dump, "io_align", le32(dev.io_align));
-	dump_number(dump, "io_width", le32(dev.io_width));
-	dump_number(dump, "sector_size", le32(dev.sector_size));
-	dump_u64(dump, "type", le64(dev.type));
-	dump_end_line(dump);
-	dump_u64(dump, "generation", le64(dev.generation));
-	dump_u64(dump, "start_offset", le64(dev.start_offset));
-	dump_number(dump, "dev_group", le32(dev.dev_group));
-	dump_end_line(dump);
-	dump_number(dump, "seek_speed", dev.seek_speed);
-	dump_number(dump, "bandwidth", dev.bandwidth);
-	dump_end_line(dump);
-	dump_uuid(dump, "uuid", dev.uuid);
-	dump_end_line(dump);
-	dump_uuid(dump, "fsid", dev.fsid);
-	dump_end_line(dump);
-	return true;
-}
-
-bool dump_dev_extent(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		     struct error *err)
-{
-	struct disk_dev_extent extent;
-
-	(void)super;
-	if (!cursor_read(item, &extent, sizeof(extent)))
-		return error_set(err, ERROR_CORRUPT, "device extent at %" PRIu64 ": %zu bytes, not %zu", key->offset, item->left,
-				 sizeof(extent));
-	dump_words(dump, "dev extent");
-	dump_u64(dump, "chunk_tree", le64(extent.chunk_tree));
-	dump_end_line(dump);
-	dump_u64(dump, "chunk_objectid", le64(extent.chunk_objectid));
-	dump_u64(dump, "chunk_offset", le64(extent.chunk_offset));
-	dump_u64(dump, "length", le64(extent.length));
-	dump_end_line(dump);
-	dump_uuid(dump, "chunk_tree_uuid", extent.chunk_tree_uuid);
-	dump_end_line(dump);
-	return true;
-}
-
-bool dump_dev_stats(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		    struct error *err)
-{
-	static const char *const names[] = { "write_errs", "read_errs", "flush_errs", "corruption_errs", "generation" };
-
-	(void)super, (void)err;
-	dump_words(dump, "persistent item objectid DEV_STATS");
-	dump_u64(dump, "offset", key->offset);
-	dump_end_line(dump);
-	dump_words(dump, "device stats");
-	dump_end_line(dump);
-	/* Older kernels wrote fewer, newer ones may write more. */
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct le64 value;
-
-		if (cursor_read(item, &value, sizeof(value)))
-			dump_u64(dump, names[i], le64(value));
-	}
-	dump_end_line(dump);
-	return true;
-}
-
 bool dump_block_group(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
 		      struct error *err)
 {
 	struct block_group group;
-	char type[64];
 
 	(void)super;
 	if (!block_group_read(item, key, &group, err))
@@ -137,7 +73,7 @@ bool dump_block_group(struct dump *dump, const struct key *key, struct cursor *i
 	dump_words(dump, "block group");
 	dump_u64(dump, "used", group.used);
 	dump_u64(dump, "chunk_objectid", group.chunk_objectid);
-	dump_text(dump, "flags", chunk_type_text(group.flags, type));
+	dump_group_bits(dump, "flags", group.flags);
 	dump_end_line(dump);
 	return true;
 }
@@ -167,5 +103,69 @@ bool dump_free_space(struct dump *dump, const struct key *key, struct cursor *it
 	/* A bitmap is one bit per sector: its bytes say nothing to people. */
 	if (dump->object && key->type == KEY_FREE_SPACE_BITMAP)
 		dump_bytes(dump, item->at, item->left);
+	return true;
+}
+
+bool dump_space_cache(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		      struct error *err)
+{
+	struct space_cache cache;
+
+	(void)super, (void)key;
+	if (!space_cache_read(item, &cache, err))
+		return false;
+	dump_key(dump, "location", &cache.location);
+	dump_end_line(dump);
+	dump_words(dump, "cache");
+	dump_u64(dump, "generation", cache.generation);
+	dump_u64(dump, "entries", cache.n_entries);
+	dump_u64(dump, "bitmaps", cache.n_bitmaps);
+	return true;
+}
+
+static void dump_balance_args(struct dump *dump, const char *kind, const char *member, const struct balance_args *args)
+{
+	dump_words(dump, kind);
+	dump_end_line(dump);
+	dump_group(dump, member);
+	dump_u64(dump, "profiles", args->profiles);
+	dump_u64(dump, "devid", args->devid);
+	dump_u64(dump, "target", args->target);
+	dump_u64(dump, "flags", args->flags);
+	dump_end_line(dump);
+	dump_number(dump, "usage_min", args->usage_min);
+	dump_number(dump, "usage_max", args->usage_max);
+	dump_u64(dump, "pstart", args->pstart);
+	dump_u64(dump, "pend", args->pend);
+	dump_end_line(dump);
+	dump_u64(dump, "vstart", args->vstart);
+	dump_u64(dump, "vend", args->vend);
+	dump_number(dump, "limit_min", args->limit_min);
+	dump_number(dump, "limit_max", args->limit_max);
+	dump_end_line(dump);
+	dump_number(dump, "stripes_min", args->stripes_min);
+	dump_number(dump, "stripes_max", args->stripes_max);
+	dump_end_line(dump);
+	dump_group_end(dump);
+}
+
+bool dump_balance(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		  struct error *err)
+{
+	struct balance balance;
+
+	(void)super;
+	if (!balance_read(item, &balance, err))
+		return false;
+	dump_words(dump, "temporary item objectid BALANCE");
+	if (!dump->object)
+		dump_u64(dump, "offset", key->offset);
+	dump_end_line(dump);
+	dump_words(dump, "balance status");
+	dump_u64(dump, "flags", balance.flags);
+	dump_end_line(dump);
+	dump_balance_args(dump, "DATA", "data", &balance.data);
+	dump_balance_args(dump, "METADATA", "metadata", &balance.metadata);
+	dump_balance_args(dump, "SYSTEM", "system", &balance.system);
 	return true;
 }

@@ -8,9 +8,8 @@
 
 #include "format/crypt.h"
 #include "format/file-extent.h"
+#include "format/fscrypt.h"
 #include "format/root.h"
-
-#define ENCRYPT_2016_INODE (1ull << 12)
 
 /* One field on a line of its own. */
 #define LINE(field) do { field; dump_end_line(dump); } while (0)
@@ -325,7 +324,7 @@ bool item_is_about_encryption(const struct key *key, struct cursor item, uint32_
 		return root_read(&item, &root, &ignored) && ((!root.is_short && root.algorithm[0]) || root.flags & ROOT_ENCRYPT_2016);
 	case KEY_INODE_ITEM:
 		return inode_read(&item, &inode, &ignored) &&
-		       inode.flags & (INODE_IMMUTABLE | INODE_RO_VERITY | ENCRYPT_2016_INODE);
+		       inode.flags & (INODE_IMMUTABLE | INODE_RO_VERITY | INODE_ENCRYPT);
 	case KEY_EXTENT_DATA:
 		return file_extent_read(&item, key->offset, sector_size, &extent, &ignored) &&
 		       (extent.other_encoding || extent.encryption);

@@ -3,21 +3,35 @@
 #include "cmd/dump-items.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
+#include "common/util/hex.h"
 #include "format/extent-item.h"
 
 static const struct bit_name extent_flags[] = {
 	{ EXTENT_FLAG_DATA, "DATA" }, { EXTENT_FLAG_TREE_BLOCK, "TREE_BLOCK" }, { EXTENT_FLAG_FULL_BACKREF, "FULL_BACKREF" },
 };
 
-static void dump_ref(struct dump *dump, const struct extent_ref *ref)
+#define N_EXTENT_FLAGS (sizeof(extent_flags) / sizeof(extent_flags[0]))
+
+static void dump_root_id(struct dump *dump, uint64_t id)
 {
 	char text[OBJECT_TEXT_SIZE];
 
+	if (dump->object) {
+		dump_u64(dump, "root", id);
+		dump_text(dump, "root_name", object_text(id, text));
+	} else {
+		dump_text(dump, "root", object_text(id, text));
+	}
+}
+
+static void dump_ref(struct dump *dump, const struct extent_ref *ref)
+{
 	switch (ref->type) {
 	case KEY_TREE_BLOCK_REF:
 		dump_words(dump, "tree block backref");
-		dump_text(dump, "root", object_text(ref->root, text));
+		dump_root_id(dump, ref->root);
 		break;
 	case KEY_SHARED_BLOCK_REF:
 		dump_words(dump, "shared block backref");
@@ -25,7 +39,7 @@ static void dump_ref(struct dump *dump, const struct extent_ref *ref)
 		break;
 	case KEY_EXTENT_DATA_REF:
 		dump_words(dump, "extent data backref");
-		dump_text(dump, "root", object_text(ref->root, text));
+		dump_root_id(dump, ref->root);
 		dump_u64(dump, "objectid", ref->objectid);
 		dump_u64(dump, "offset", ref->offset);
 		dump_number(dump, "count", ref->count);
@@ -37,7 +51,7 @@ static void dump_ref(struct dump *dump, const struct extent_ref *ref)
 		break;
 	default:
 		dump_words(dump, "extent owner");
-		dump_text(dump, "root", object_text(ref->root, text));
+		dump_root_id(dump, ref->root);
 		break;
 	}
 	if (dump->object)
@@ -56,8 +70,11 @@ bool dump_extent(struct dump *dump, const struct key *key, struct cursor *item, 
 	if (!extent_item_read(item, key, &extent, err))
 		return false;
 	dump_u64(dump, "refs", extent.refs);
-	dump_u64(dump, "gen", extent.generation);
-	dump_text(dump, "flags", bits_text(extent.flags, extent_flags, sizeof(extent_flags) / sizeof(extent_flags[0]), flags, sizeof(flags)));
+	dump_u64(dump, dump->object ? "generation" : "gen", extent.generation);
+	if (dump->object)
+		dump_bits(dump, "flags", extent.flags, bits_text(extent.flags, extent_flags, N_EXTENT_FLAGS, flags, sizeof(flags)));
+	else
+		dump_text(dump, "flags", known_bits_text(extent.flags, extent_flags, N_EXTENT_FLAGS, "", flags, sizeof(flags)));
 	dump_end_line(dump);
 	if (is_skinny) {
 		dump_words(dump, "tree block skinny");
@@ -90,8 +107,44 @@ bool dump_extent_ref(struct dump *dump, const struct key *key, struct cursor *it
 	(void)super;
 	if (!extent_ref_read(item, key, &ref, err))
 		return false;
-	dump_ref(dump, &ref);
+	if (dump->object) {
+		dump_ref(dump, &ref);
+		return true;
+	}
+	/* What the key says btrfs-progs does not repeat. */
+	switch (ref.type) {
+	case KEY_TREE_BLOCK_REF:
+		dump_words(dump, "tree block backref");
+		break;
+	case KEY_SHARED_BLOCK_REF:
+		dump_words(dump, "shared block backref");
+		break;
+	case KEY_SHARED_DATA_REF:
+		dump_words(dump, "shared data backref");
+		dump_number(dump, "count", ref.count);
+		break;
+	default:
+		dump_ref(dump, &ref);
+		break;
+	}
 	return true;
+}
+
+/* As many in a line as fit one of the longest. */
+static void dump_csum_values(struct dump *dump, const struct key *key, const struct cursor *item, size_t size, uint32_t sector_size)
+{
+	const size_t n_in_line = CSUM_SIZE / size / 2 > 0 ? CSUM_SIZE / size / 2 : 1;
+	const size_t n = item->left / size;
+
+	for (size_t i = 0; i < n; i++) {
+		char label[32], value[2 * CSUM_SIZE + 3] = "0x";
+
+		if (i > 0 && i % (n_in_line) == 0)
+			dump_end_line(dump);
+		snprintf(label, sizeof(label), "[%" PRIu64 "]", key->offset + i * sector_size);
+		hex_text(item->at + i * size, size, value + 2);
+		dump_text(dump, label, value);
+	}
 }
 
 bool dump_csums(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
@@ -107,5 +160,9 @@ bool dump_csums(struct dump *dump, const struct key *key, struct cursor *item, c
 	dump_u64(dump, "end", key->offset + length);
 	dump_u64(dump, "length", length);
 	dump_end_line(dump);
+	dump_json_u64(dump, "csum_size", size);
+	dump_json_hex(dump, "csums", item->at, item->left);
+	if (dump->csums && !dump->object)
+		dump_csum_values(dump, key, item, size, super->sector_size);
 	return true;
 }

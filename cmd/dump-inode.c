@@ -6,20 +6,54 @@
 
 #include "format/dir-entry.h"
 #include "format/file-extent.h"
+#include "format/fscrypt.h"
 
+#define INODE_ROOT_ITEM_INIT (1ull << 31)
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct bit_name inode_flags[] = {
 	{ INODE_NODATASUM, "NODATASUM" }, { INODE_NODATACOW, "NODATACOW" }, { 1 << 2, "READONLY" }, { 1 << 3, "NOCOMPRESS" },
 	{ 1 << 4, "PREALLOC" }, { 1 << 5, "SYNC" }, { INODE_IMMUTABLE, "IMMUTABLE" }, { 1 << 7, "APPEND" }, { 1 << 8, "NODUMP" },
-	{ 1 << 9, "NOATIME" }, { 1 << 10, "DIRSYNC" }, { 1 << 11, "COMPRESS" }, { 1 << 12, "ENCRYPT_2016" },
-	{ 1u << 31, "ROOT_ITEM_INIT" }, { INODE_RO_VERITY, "VERITY" },
+	{ 1 << 9, "NOATIME" }, { 1 << 10, "DIRSYNC" }, { 1 << 11, "COMPRESS" }, { INODE_ENCRYPT, "ENCRYPT" },
+	{ INODE_RO_VERITY, "VERITY" }, { INODE_ROOT_ITEM_INIT, "ROOT_ITEM_INIT" },
 };
 
-static void dump_one_time(struct dump *dump, const char *label, const struct inode_time *at)
+static void dump_one_time(struct dump *dump, const char *label, const struct disk_timespec *disk)
 {
-	dump_time(dump, label, at);
+	const struct inode_time at = { (int64_t)le64(disk->sec), le32(disk->nsec) };
+
+	dump_time(dump, label, &at);
 	dump_end_line(dump);
+}
+
+void dump_inode_fields(struct dump *dump, const struct disk_inode_item *disk)
+{
+	const uint64_t flags = le64(disk->flags);
+	char text[256];
+
+	dump_u64(dump, "generation", le64(disk->generation));
+	dump_u64(dump, "transid", le64(disk->transid));
+	dump_u64(dump, "size", le64(disk->size));
+	dump_u64(dump, "nbytes", le64(disk->nbytes));
+	dump_end_line(dump);
+	dump_u64(dump, "block group", le64(disk->block_group));
+	dump_octal(dump, "mode", le32(disk->mode));
+	dump_number(dump, "links", le32(disk->nlink));
+	dump_number(dump, "uid", le32(disk->uid));
+	dump_number(dump, "gid", le32(disk->gid));
+	dump_u64(dump, "rdev", le64(disk->rdev));
+	dump_end_line(dump);
+	dump_u64(dump, "sequence", le64(disk->sequence));
+	/* The last has no name in btrfs-progs, and says nothing. */
+	dump_bits(dump, "flags", flags, dump->object ?
+			  bits_text(flags, inode_flags, ARRAY_SIZE(inode_flags), text, sizeof(text)) :
+			  known_bits_text(flags, inode_flags, ARRAY_SIZE(inode_flags) - 1, "none", text, sizeof(text)));
+	dump_end_line(dump);
+	dump_one_time(dump, "atime", &disk->atime);
+	dump_one_time(dump, "ctime", &disk->ctime);
+	dump_one_time(dump, "mtime", &disk->mtime);
+	dump_one_time(dump, "otime", &disk->otime);
+	dump_json_hex(dump, "reserved", disk->reserved, sizeof(disk->reserved));
 }
 
 bool dump_inode(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
@@ -27,31 +61,12 @@ bool dump_inode(struct dump *dump, const struct key *key, struct cursor *item, c
 {
 	struct disk_inode_item disk = { 0 };
 	struct inode inode;
-	char text[256];
 
 	(void)super, (void)key;
 	memcpy(&disk, item->at, item->left < sizeof(disk) ? item->left : sizeof(disk));
 	if (!inode_read(item, &inode, err))
 		return false;
-	dump_u64(dump, "generation", inode.generation);
-	dump_u64(dump, "transid", inode.transid);
-	dump_u64(dump, "size", inode.size);
-	dump_u64(dump, "nbytes", inode.nbytes);
-	dump_end_line(dump);
-	dump_u64(dump, "block group", le64(disk.block_group));
-	dump_octal(dump, "mode", inode.mode);
-	dump_number(dump, "links", inode.n_links);
-	dump_number(dump, "uid", inode.uid);
-	dump_number(dump, "gid", inode.gid);
-	dump_u64(dump, "rdev", inode.rdev);
-	dump_end_line(dump);
-	dump_u64(dump, "sequence", inode.sequence);
-	dump_bits(dump, "flags", inode.flags, bits_text(inode.flags, inode_flags, ARRAY_SIZE(inode_flags), text, sizeof(text)));
-	dump_end_line(dump);
-	dump_one_time(dump, "atime", &inode.atime);
-	dump_one_time(dump, "ctime", &inode.ctime);
-	dump_one_time(dump, "mtime", &inode.mtime);
-	dump_one_time(dump, "otime", &inode.otime);
+	dump_inode_fields(dump, &disk);
 	return true;
 }
 
@@ -111,9 +126,13 @@ static void dump_entry(struct dump *dump, const struct dir_entry *entry, uint64_
 	dump_number(dump, "name_len", entry->name.left);
 	dump_end_line(dump);
 	dump_name(dump, "name:", entry->name.at, entry->name.left);
+	if (entry->encrypted) {
+		dump_end_line(dump);
+		dump_bits(dump, "name_type", FT_ENCRYPTED, "ENCRYPTED");
+	}
 	if (entry->data.left > 0) {
 		dump_end_line(dump);
-		dump_name(dump, "data", entry->data.at, entry->data.left);
+		dump_value(dump, "data", entry->data.at, entry->data.left);
 	}
 }
 
@@ -153,12 +172,12 @@ static void dump_compression(struct dump *dump, uint8_t compression)
 /* What no stock tool prints: what says that the extent is ciphertext. */
 static void dump_marks(struct dump *dump, const struct file_extent *e)
 {
-	if (e->encryption) {
-		dump_number(dump, "encryption", e->encryption);
+	if (e->encryption || dump->object) {
+		dump_number(dump, dump->object ? "encryption" : "extent encryption", e->encryption);
 		dump_end_line(dump);
 	}
-	if (e->other_encoding) {
-		dump_bits(dump, "other_encoding", e->other_encoding, e->other_encoding == SEAL_MARK ? "SEALED" : "unknown");
+	if (e->other_encoding || dump->object) {
+		dump_bits(dump, "other_encoding", e->other_encoding, e->other_encoding == SEAL_MARK ? "SEALED" : e->other_encoding ? "unknown" : "none");
 		dump_end_line(dump);
 	}
 }
@@ -185,6 +204,7 @@ bool dump_file_extent(struct dump *dump, const struct key *key, struct cursor *i
 		dump_u64(dump, "ram_bytes", e.ram_bytes);
 		dump_compression(dump, e.compression);
 		dump_end_line(dump);
+		dump_json_content(dump, "data_hex", e.payload.at, e.payload.left);
 		dump_marks(dump, &e);
 		return true;
 	}

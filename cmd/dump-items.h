@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Decoders of tree items for the dump commands, one for each kind; dump-tree.c chooses by key type. */
+/* Decoders of tree items for the dump commands, one for each kind; dump-item.c chooses by key type. */
 #ifndef CMD_DUMP_ITEMS_H
 #define CMD_DUMP_ITEMS_H
 
@@ -21,14 +21,31 @@ extern dump_item dump_root, dump_root_ref, dump_uuid_item;
 /* dump-extent.c */
 extern dump_item dump_extent, dump_extent_ref, dump_csums;
 /* dump-chunk.c */
-extern dump_item dump_chunk, dump_dev_item, dump_dev_extent, dump_dev_stats, dump_block_group, dump_free_space;
+extern dump_item dump_chunk, dump_block_group, dump_free_space, dump_space_cache, dump_balance;
+/* dump-device.c */
+extern dump_item dump_dev_item, dump_dev_extent, dump_dev_stats, dump_dev_replace, dump_stripe_extent;
+/* dump-quota.c */
+extern dump_item dump_qgroup_status, dump_qgroup_info, dump_qgroup_limit, dump_qgroup_relation;
+/* dump-small.c */
+extern dump_item dump_orphan, dump_dir_log, dump_string, dump_obsolete, dump_unknown_persistent, dump_unknown_temporary;
+/* dump-fscrypt.c: contexts of the fscrypt proposal, and fs-verity */
+extern dump_item dump_fscrypt_inode_context, dump_fscrypt_extent_context, dump_verity_descriptor, dump_verity_tree;
 /* dump-crypt.c: key must be that of a crypt item */
 extern dump_item dump_crypt;
+
+/* What an inode item says, also that within a root item, which means little. */
+void dump_inode_fields(struct dump *dump, const struct disk_inode_item *disk);
 
 /* The tail of a superblock while a conversion is unfinished. */
 bool dump_crypt_state(struct dump *dump, const uint8_t tail[SUPER_TAIL_SIZE], struct error *err) must_use;
 
 /* Does the item concern encryption: a crypt item, or marks, flags and tags of a sealed subvolume? */
 bool item_is_about_encryption(const struct key *key, struct cursor item, uint32_t sector_size);
+
+/*
+ * One item, by the decoder of its kind.  *reads: whether it read; where not, the reason and its bytes are printed.  Items of kinds that
+ * nobody knows read, and are printed as bytes.
+ */
+void dump_one_item(struct dump *dump, const struct key *key, struct cursor item, const struct superblock *super, bool *reads);
 
 #endif /* CMD_DUMP_ITEMS_H */

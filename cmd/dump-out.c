@@ -14,6 +14,7 @@
 #include "common/util/hex.h"
 
 #define BYTES_IN_LINE 32u
+#define VALUE_MAX_SHOWN 255u	/* of an xattr, as btrfs-progs has it */
 
 struct json_label {
 	char text[64];
@@ -30,6 +31,14 @@ static struct json_label json_label(const char *label)
 			name.text[n++] = *label == ' ' ? '_' : *label;
 	}
 	name.text[n] = '\0';
+	return name;
+}
+
+static struct json_label member(struct json_label name, const char *part)
+{
+	const size_t len = strlen(name.text);
+
+	snprintf(name.text + len, sizeof(name.text) - len, "%s", part);
 	return name;
 }
 
@@ -68,6 +77,36 @@ void dump_number(struct dump *dump, const char *label, uint32_t value)
 		dump_u64(dump, label, value);
 }
 
+void dump_signed(struct dump *dump, const char *label, uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRId64, (int64_t)value);
+	if (dump->object)
+		dump_u64(dump, label, value);
+	else
+		print_words(dump, label, text);
+}
+
+void dump_json_u64(struct dump *dump, const char *name, uint64_t value)
+{
+	if (dump->object)
+		json_u64(dump->object, name, value);
+}
+
+void dump_json_hex(struct dump *dump, const char *name, const void *bytes, size_t len)
+{
+	if (dump->object)
+		json_hex(dump->object, name, bytes, len);
+}
+
+void dump_json_content(struct dump *dump, const char *name, const void *bytes, size_t len)
+{
+	if (dump->names == NAMES_HIDDEN)
+		len = 0;
+	dump_json_hex(dump, name, bytes, len);
+}
+
 void dump_octal(struct dump *dump, const char *label, uint32_t value)
 {
 	char text[24];
@@ -101,8 +140,17 @@ void dump_text(struct dump *dump, const char *label, const char *text)
 
 void dump_name(struct dump *dump, const char *label, const void *bytes, size_t len)
 {
+	if (dump->names == NAMES_HIDDEN) {
+		dump_text(dump, label, "HIDDEN");
+		return;
+	}
 	if (dump->object) {
 		json_name(dump->object, json_label(label).text, bytes, len);
+		return;
+	}
+	if (dump->names == NAMES_RAW) {
+		print_words(dump, label, "");
+		fwrite(bytes, 1, strnlen(bytes, len), stdout);	/* btrfs-progs takes them for strings */
 		return;
 	}
 
@@ -110,6 +158,11 @@ void dump_name(struct dump *dump, const char *label, const void *bytes, size_t l
 
 	print_words(dump, label, text ? text : "?");
 	free(text);
+}
+
+void dump_value(struct dump *dump, const char *label, const void *bytes, size_t len)
+{
+	dump_name(dump, label, bytes, dump->object || len < VALUE_MAX_SHOWN ? len : VALUE_MAX_SHOWN);
 }
 
 void dump_hex(struct dump *dump, const char *label, const void *bytes, size_t len)
@@ -142,7 +195,12 @@ void dump_key(struct dump *dump, const char *label, const struct key *key)
 
 	key_text(key, text);
 	if (dump->object) {
-		json_text(dump->object, json_label(label).text, text);
+		const struct json_label name = json_label(label);
+
+		json_text(dump->object, name.text, text);
+		json_format(dump->object, member(name, "_objectid").text, "%" PRIu64, key->objectid);
+		json_number(dump->object, member(name, "_type").text, key->type);
+		json_format(dump->object, member(name, "_offset").text, "%" PRIu64, key->offset);
 	} else {
 		begin_word(dump);
 		printf("%s key %s", label, text);
@@ -231,6 +289,35 @@ void dump_list_end(struct dump *dump)
 	close_element(dump);
 	json_member(dump->outer, json_label(dump->list).text, dump->array);
 	dump->outer = dump->array = NULL;
+}
+
+void dump_group(struct dump *dump, const char *label)
+{
+	if (!dump->object)
+		return;
+	dump->group = label;
+	dump->group_outer = dump->object;
+	dump->object = json_line();
+}
+
+void dump_group_end(struct dump *dump)
+{
+	if (!dump->object)
+		return;
+	json_member(dump->group_outer, json_label(dump->group).text, dump->object);
+	dump->object = dump->group_outer;
+}
+
+const char *known_bits_text(uint64_t bits, const struct bit_name *names, size_t n, const char *none, char *text, size_t size)
+{
+	uint64_t known = 0;
+
+	for (size_t i = 0; i < n; i++)
+		known |= names[i].bit;
+	if (bits & known)
+		return bits_text(bits & known, names, n, text, size);
+	snprintf(text, size, "%s", none);
+	return text;
 }
 
 const char *bits_text(uint64_t bits, const struct bit_name *names, size_t n, char *text, size_t size)

@@ -7,10 +7,21 @@
 
 #include "common/fs/subvolume.h"
 #include "format/root.h"
+#include "format/small-item.h"
 
 static const struct bit_name root_flags[] = {
 	{ ROOT_RDONLY, "RDONLY" }, { ROOT_DEAD, "DEAD" }, { ROOT_ENCRYPT_2016, "ENCRYPT_2016" },
 };
+
+/* In the text only the bits that btrfs-progs names, and ours. */
+static void dump_root_flags(struct dump *dump, uint64_t flags)
+{
+	const size_t n = sizeof(root_flags) / sizeof(root_flags[0]);
+	char text[64];
+
+	dump_bits(dump, "flags", flags, dump->object ? bits_text(flags, root_flags, n, text, sizeof(text)) :
+			  known_bits_text(flags & ~ROOT_DEAD, root_flags, n, "none", text, sizeof(text)));
+}
 
 static void dump_times(struct dump *dump, const struct root *root)
 {
@@ -44,7 +55,6 @@ bool dump_root(struct dump *dump, const struct key *key, struct cursor *item, co
 	       struct error *err)
 {
 	struct disk_root_item disk = { 0 };
-	char text[64];
 	struct root root;
 
 	(void)super, (void)key;
@@ -54,6 +64,12 @@ bool dump_root(struct dump *dump, const struct key *key, struct cursor *item, co
 
 	const struct key progress = key_from_disk(&disk.drop_progress);
 
+	if (dump->object) {
+		dump_group(dump, "inode");
+		dump_inode_fields(dump, &disk.inode);
+		dump_group_end(dump);
+	}
+
 	dump_u64(dump, "generation", root.generation);
 	dump_u64(dump, "root_dirid", root.dirid);
 	dump_u64(dump, "bytenr", root.bytenr);
@@ -61,8 +77,7 @@ bool dump_root(struct dump *dump, const struct key *key, struct cursor *item, co
 	dump_u64(dump, "bytes_used", root.bytes_used);
 	dump_end_line(dump);
 	dump_u64(dump, "last_snapshot", root.last_snapshot);
-	dump_bits(dump, "flags", root.flags,
-		  bits_text(root.flags, root_flags, sizeof(root_flags) / sizeof(root_flags[0]), text, sizeof(text)));
+	dump_root_flags(dump, root.flags);
 	dump_number(dump, "refs", root.refs);
 	dump_end_line(dump);
 	dump_key(dump, "drop_progress", &progress);
@@ -90,6 +105,7 @@ bool dump_root(struct dump *dump, const struct key *key, struct cursor *item, co
 		dump_times(dump, &root);
 	}
 	dump_tag(dump, &root);
+	dump_json_hex(dump, "reserved", root.reserved, sizeof(root.reserved));
 	return true;
 }
 
@@ -112,18 +128,19 @@ bool dump_root_ref(struct dump *dump, const struct key *key, struct cursor *item
 bool dump_uuid_item(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
 		    struct error *err)
 {
+	bool ok = true;
+
 	(void)super, (void)key;
 	dump_list(dump, "subvolumes");
-	while (item->left > 0) {
-		struct le64 id;
+	while (ok && item->left > 0) {
+		uint64_t id;
 
-		if (!cursor_read(item, &id, sizeof(id))) {
-			dump_list_end(dump);
-			return error_set(err, ERROR_CORRUPT, "uuid item: %zu bytes left, an id takes 8", item->left);
+		ok = uuid_item_next(item, &id, err);
+		if (ok) {
+			dump_element(dump);
+			dump_u64(dump, "subvol_id", id);
 		}
-		dump_element(dump);
-		dump_u64(dump, "subvol_id", le64(id));
 	}
 	dump_list_end(dump);
-	return true;
+	return ok;
 }

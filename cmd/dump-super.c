@@ -161,6 +161,24 @@ static void print_copy(const char *path, unsigned copy, const uint8_t bytes[SUPE
 		json_print(line, stdout);
 }
 
+/* Zeros are no damaged superblock, and neither is a device of something else. */
+static bool show_copy(struct device *device, const char *path, unsigned copy, uint8_t *bytes, unsigned *n_shown, struct error *err)
+{
+	const uint64_t where = superblock_offset(copy);
+	char text[128];
+
+	if (!device_read(device, bytes, SUPER_SIZE, where, err))
+		return false;
+	if (memcmp(bytes + offsetof(struct disk_superblock, magic), SUPER_MAGIC, 8) == 0) {
+		++*n_shown;
+		print_copy(path, copy, bytes);
+	} else {
+		snprintf(text, sizeof(text), "superblock copy at %" PRIu64 ": no btrfs magic", where);
+		print_warning(NULL, text);
+	}
+	return true;
+}
+
 static bool print_copies(struct device *device, const char *path, unsigned wanted, struct error *err)
 {
 	uint8_t *bytes = malloc(SUPER_SIZE);
@@ -168,21 +186,13 @@ static bool print_copies(struct device *device, const char *path, unsigned wante
 	unsigned n_shown = 0;
 	bool ok = bytes || error_memory(err);
 
-	for (unsigned i = 0; ok && i < n; i++) {
+	for (unsigned i = 0; ok && i < SUPER_COPIES; i++) {
 		if (wanted != CHOOSE_BY_ITSELF && i != wanted - 1)
 			continue;
-		ok = device_read(device, bytes, SUPER_SIZE, superblock_offset(i), err);
-		/* Zeros are no damaged superblock, and neither is a device of something else. */
-		if (ok && memcmp(bytes + offsetof(struct disk_superblock, magic), SUPER_MAGIC, 8) == 0) {
-			if (n_shown++ > 0 && !format_is_json())
-				putchar('\n');
-			print_copy(path, i, bytes);
-		} else if (ok) {
-			char text[128];
-
-			snprintf(text, sizeof(text), "superblock copy at %" PRIu64 ": no btrfs magic", superblock_offset(i));
-			print_warning(NULL, text);
-		}
+		ok = i >= n || show_copy(device, path, i, bytes, &n_shown, err);
+		/* As btrfs-progs has it, also after a copy that is not there. */
+		if (ok && !format_is_json())
+			putchar('\n');
 	}
 	free(bytes);
 	if (ok && n_shown == 0)

@@ -4,323 +4,239 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <uuid/uuid.h>
 
 #include "cmd/cmd.h"
+#include "cmd/dump-block.h"
 #include "cmd/dump-items.h"
+#include "cmd/dump-roots.h"
+#include "cmd/dump-select.h"
 #include "cmd/json.h"
-#include "common/tree/tree.h"
-#include "common/util/escape.h"
+#include "common/util/set64.h"
 
 static struct {
-	char *tree;
-	int crypt;
+	char *tree, *key, *min_key, *max_key;
+	char **blocks;
+	int follow, depth_first, level_order;
+	int extents, device, uuid, roots, backups;
+	int hide_names, raw_names, header_csums, data_csums;
+	int tolerant, crypt;
 } opt;
 
 static const struct poptOption options[] = {
 	{ "tree", 't', POPT_ARG_STRING, &opt.tree, 0,
-	  "only this one: root, chunk, extent, dev, fs, csum, uuid, free-space, block-group, quota, data-reloc, or its number", "TREE" },
+	  "only this one: root, chunk, extent, dev, fs, csum, uuid, free-space, block-group, quota, raid-stripe, tree-log, data-reloc, or its "
+	  "number", "TREE" },
+	{ "block", 'b', POPT_ARG_ARGV, &opt.blocks, 0, "only the block at this address; may be given several times", "ADDRESS" },
+	{ "follow", 0, POPT_ARG_NONE, &opt.follow, 0, "with --block: also every block below it", NULL },
+	{ "key", 0, POPT_ARG_STRING, &opt.key, 0, "only items with this key, as far as it is given: 257 or 257,EXTENT_DATA",
+	  "OBJECTID[,TYPE[,OFFSET]]" },
+	{ "min-key", 0, POPT_ARG_STRING, &opt.min_key, 0, "only items from this key on", "KEY" },
+	{ "max-key", 0, POPT_ARG_STRING, &opt.max_key, 0, "only items up to this key", "KEY" },
 	{ "crypt", 0, POPT_ARG_NONE, &opt.crypt, 0, "only what concerns encryption", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
+	{ "extents", 'e', POPT_ARG_NONE, &opt.extents, 0, "only the leaves of the extent and device trees", NULL },
+	{ "device-trees", 'd', POPT_ARG_NONE, &opt.device, 0, "only the root, chunk and device trees", NULL },
+	{ "uuid", 'u', POPT_ARG_NONE, &opt.uuid, 0, "only the uuid tree", NULL },
+	{ "roots", 'r', POPT_ARG_NONE, &opt.roots, 0, "only where each tree begins", NULL },
+	{ "backups", 'R', POPT_ARG_NONE, &opt.backups, 0, "the same, and the backup roots of the superblock", NULL },
+	{ "bfs", 0, POPT_ARG_NONE, &opt.level_order, 0, "level by level, nodes before leaves (default)", NULL },
+	{ "dfs", 0, POPT_ARG_NONE, &opt.depth_first, 0, "depth first, each leaf below its node", NULL },
+	{ "csum-headers", 0, POPT_ARG_NONE, &opt.header_csums, 0, "also the checksums of tree blocks", NULL },
+	{ "csum-items", 0, POPT_ARG_NONE, &opt.data_csums, 0, "also the checksums of data", NULL },
+	{ "hide-names", 0, POPT_ARG_NONE, &opt.hide_names, 0, "no names, no contents of xattrs and of inline files", NULL },
+	{ "raw-names", 0, POPT_ARG_NONE, &opt.raw_names, 0, "names byte for byte, not escaped", NULL },
+	{ "tolerant", 0, POPT_ARG_NONE, &opt.tolerant, 0, "go on at damaged blocks, show what is there and what is wrong with it", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
 };
 
-static const struct tree_name {
-	const char *option, *other;	/* as btrfs-progs also takes it */
-	uint64_t id;
-	const char *title;
-} tree_names[] = {
-	{ "root", NULL, ROOT_TREE_ID, "root tree" },
-	{ "extent", NULL, EXTENT_TREE_ID, "extent tree" },
-	{ "chunk", NULL, CHUNK_TREE_ID, "chunk tree" },
-	{ "dev", "device", DEV_TREE_ID, "device tree" },
-	{ "fs", NULL, FS_TREE_ID, "fs tree" },
-	{ "csum", "checksum", CSUM_TREE_ID, "checksum tree" },
-	{ "quota", NULL, QUOTA_TREE_ID, "quota tree" },
-	{ "uuid", NULL, UUID_TREE_ID, "uuid tree" },
-	{ "free-space", NULL, FREE_SPACE_TREE_ID, "free space tree" },
-	{ "block-group", NULL, BLOCK_GROUP_TREE_ID, "block group tree" },
-	{ "data-reloc", NULL, DATA_RELOC_TREE_ID, "data reloc tree" },
-};
-#define N_TREE_NAMES (sizeof(tree_names) / sizeof(tree_names[0]))
-
-static dump_item *const decoders[256] = {
-	[KEY_INODE_ITEM] = dump_inode,
-	[KEY_INODE_REF] = dump_inode_ref,
-	[KEY_INODE_EXTREF] = dump_inode_extref,
-	[KEY_XATTR_ITEM] = dump_dir_entries,
-	[KEY_DIR_ITEM] = dump_dir_entries,
-	[KEY_DIR_INDEX] = dump_dir_entries,
-	[KEY_EXTENT_DATA] = dump_file_extent,
-	[KEY_EXTENT_CSUM] = dump_csums,
-	[KEY_ROOT_ITEM] = dump_root,
-	[KEY_ROOT_BACKREF] = dump_root_ref,
-	[KEY_ROOT_REF] = dump_root_ref,
-	[KEY_EXTENT_ITEM] = dump_extent,
-	[KEY_METADATA_ITEM] = dump_extent,
-	[KEY_EXTENT_OWNER_REF] = dump_extent_ref,
-	[KEY_TREE_BLOCK_REF] = dump_extent_ref,
-	[KEY_EXTENT_DATA_REF] = dump_extent_ref,
-	[KEY_SHARED_BLOCK_REF] = dump_extent_ref,
-	[KEY_SHARED_DATA_REF] = dump_extent_ref,
-	[KEY_BLOCK_GROUP_ITEM] = dump_block_group,
-	[KEY_FREE_SPACE_INFO] = dump_free_space,
-	[KEY_FREE_SPACE_EXTENT] = dump_free_space,
-	[KEY_FREE_SPACE_BITMAP] = dump_free_space,
-	[KEY_DEV_EXTENT] = dump_dev_extent,
-	[KEY_DEV_ITEM] = dump_dev_item,
-	[KEY_CHUNK_ITEM] = dump_chunk,
-	[KEY_UUID_SUBVOL] = dump_uuid_item,
-	[KEY_UUID_RECEIVED] = dump_uuid_item,
-};
-
+/* What to print, from the options. */
 struct dumping {
-	const struct superblock *super;
-	uint64_t tree;
-	const char *title;
-	const struct key *root_key;	/* NULL: the superblock says where the tree is */
-	bool titled;
-	bool damaged;		/* an item did not read */
+	struct volume *volume;
+	uint64_t tree;			/* 0: all */
+	uint64_t *blocks;
+	size_t n_blocks;
+	struct key first, last;
+	bool has_range;
+	bool damaged;
 };
 
-static dump_item *decoder_of(const struct key *key)
+/* --- one tree -------------------------------------------------------------------------------------------------- */
+
+static bool print_tree(struct dumping *dumping, struct dump_printer *printer, const struct dump_start *start, bool follow,
+		       struct error *err)
 {
-	if (key->type == KEY_PERSISTENT_ITEM)
-		return key->objectid == CRYPT_ID ? dump_crypt : key->objectid == 0 ? dump_dev_stats : NULL;
-	return decoders[key->type];
+	const struct dump_walk walk = {
+		.volume = dumping->volume,
+		.tolerant = opt.tolerant,
+		.depth_first = (opt.depth_first && !opt.level_order) || opt.crypt,
+		.leaves_only = opt.extents,
+		.first = dumping->has_range ? &dumping->first : NULL,
+		.last = dumping->has_range ? &dumping->last : NULL,
+		.show = dump_block_show,
+		.lost = dump_block_lost,
+		.context = printer,
+	};
+
+	printer->super = &dumping->volume->super;
+	printer->names = opt.hide_names ? NAMES_HIDDEN : opt.raw_names ? NAMES_RAW : NAMES_ESCAPED;
+	printer->short_title = opt.extents;
+	printer->header_csums = opt.header_csums;
+	printer->data_csums = opt.data_csums;
+	printer->crypt_only = opt.crypt;
+	printer->first = walk.first;
+	printer->last = walk.last;
+
+	const bool ok = dump_walk(&walk, start, follow, err);
+
+	dumping->damaged |= printer->damaged;
+	return ok || (printer->has_tree ? error_prefix(err, "tree %" PRIu64, printer->tree) : false);
 }
 
-/* --- items ------------------------------------------------------------------------------------------------ */
-
-static void decode(struct dumping *dumping, struct dump *dump, const struct key *key, struct cursor item)
+/* A tree that the superblock points to. */
+static bool print_super_tree(struct dumping *dumping, uint64_t id, struct error *err)
 {
-	const struct cursor whole = item;
-	dump_item *decoder = decoder_of(key);
-	struct error err = { 0 };
+	struct dump_printer printer = { .tree = id, .has_tree = true, .title = id == TREE_LOG_ID ? "log root tree" : tree_title(id) };
+	struct dump_start start;
 
-	if (decoder && decoder(dump, key, &item, dumping->super, &err)) {
-		dump_end_line(dump);
-		return;
-	}
-	if (decoder) {
-		dump_end_line(dump);
-		dump_text(dump, "not decoded:", err.text);
-		dumping->damaged = true;
-	} else if (!dump->object && key->type == KEY_ORPHAN_ITEM) {
-		dump_words(dump, "orphan item");
-	}
-	dump_end_line(dump);
-	dump_bytes(dump, whole.at, whole.left);
+	dump_start_of_super(&dumping->volume->super, id, &start);
+	return start.logical == 0 || print_tree(dumping, &printer, &start, true, err);
 }
 
-static void print_item(struct dumping *dumping, const struct block *block, uint32_t slot)
+static bool print_root(struct dumping *dumping, const struct dump_root *root, struct error *err)
 {
-	const struct key key = node_key(&block->node, slot);
-	const struct cursor item = leaf_item(&block->node, slot);
-	const uint32_t offset = leaf_item_at(&block->node, slot) - (uint32_t)sizeof(struct disk_header);
-	struct dump dump = { .indent = 2 };
-	char text[KEY_TEXT_SIZE];
+	/* Asked for this tree, btrfs-progs takes it for one that no root item points to. */
+	const bool is_quirk = dumping->tree == BLOCK_GROUP_TREE_ID;
+	struct dump_printer printer = {
+		.tree = root->key.objectid,
+		.has_tree = true,
+		.title = tree_title(root->key.objectid),
+		.root_key = is_quirk ? NULL : &root->key,
+	};
 
-	if (!format_is_json()) {
-		printf("\titem %" PRIu32 " key %s itemoff %" PRIu32 " itemsize %zu\n", slot, key_text(&key, text), offset, item.left);
-		decode(dumping, &dump, &key, item);
-		return;
-	}
-
-	struct json_object *line = json_line();
-
-	json_u64(line, "tree", dumping->tree);
-	json_u64(line, "block", block->logical);
-	json_number(line, "slot", slot);
-	json_text(line, "key", key_text(&key, text));
-	json_u64(line, "objectid", key.objectid);
-	json_number(line, "type", key.type);
-	json_u64(line, "offset", key.offset);
-	json_number(line, "itemoff", offset);
-	json_number(line, "itemsize", item.left);
-	dump.object = json_line();
-	decode(dumping, &dump, &key, item);
-	json_member(line, "item", dump.object);
-	json_print(line, stdout);
+	return print_tree(dumping, &printer, &root->start, true, err);
 }
 
-/* --- blocks ----------------------------------------------------------------------------------------------- */
+/* --- short lists of roots ----------------------------------------------------------------------------------- */
 
-static void print_title(struct dumping *dumping)
+static void put_root(const char *title, uint64_t id, const struct key *key, const struct dump_start *start)
 {
 	char text[KEY_TEXT_SIZE];
 
-	if (dumping->titled || format_is_json())
-		return;
-	dumping->titled = true;
-	printf("%s", dumping->title);
-	if (dumping->root_key)
-		printf(" key %s ", key_text(dumping->root_key, text));
-	putchar('\n');
-}
-
-static void print_block_header(const struct block *block)
-{
-	const struct node *node = &block->node;
-	const uint8_t *chunk_uuid = block->bytes + offsetof(struct disk_header, chunk_tree_uuid);
-	const char *kind = node_is_leaf(node) ? "leaf" : "node";
-	const uint8_t revision = node->flags >> 56;
-	const uint64_t flags = node->flags & ((1ull << 56) - 1);
-	static const struct bit_name names[] = { { 1, "WRITTEN" }, { 2, "RELOC" } };
-	char owner[OBJECT_TEXT_SIZE], text[64], uuid[UUID_STR_LEN];
-	uint32_t gap_at;
-	uint32_t room = node_gap(node, &gap_at);
-
-	/* Of an inner node btrfs-progs counts pointers. */
-	if (!node_is_leaf(node))
-		room = (node->size - sizeof(struct disk_header)) / sizeof(struct disk_key_ptr) - node->n_items;
-	printf("%s %" PRIu64, kind, node->logical);
-	if (!node_is_leaf(node))
-		printf(" level %u", node->level);
-	printf(" items %" PRIu32 " free space %" PRIu32 " generation %" PRIu64 " owner %s\n", node->n_items, room, node->generation,
-	       object_text(node->owner, owner));
-	printf("%s %" PRIu64 " flags 0x%" PRIx64 "(%s) backref revision %u\n", kind, node->logical, flags,
-	       bits_text(flags, names, 2, text, sizeof(text)), revision);
-	uuid_unparse_lower(node->fsid, uuid);
-	printf("fs uuid %s\n", uuid);
-	uuid_unparse_lower(chunk_uuid, uuid);
-	printf("chunk uuid %s\n", uuid);
-}
-
-static void print_pointers(const struct dumping *dumping, const struct block *block)
-{
-	for (uint32_t slot = 0; slot < block->node.n_items; slot++) {
-		const struct key key = node_key(&block->node, slot);
-		const uint64_t child = node_child(&block->node, slot), generation = node_child_generation(&block->node, slot);
-		char text[KEY_TEXT_SIZE];
-
-		if (!format_is_json()) {
-			printf("\tkey %s block %" PRIu64 " gen %" PRIu64 "\n", key_text(&key, text), child, generation);
-			continue;
-		}
-
+	if (format_is_json()) {
 		struct json_object *line = json_line();
 
-		json_u64(line, "tree", dumping->tree);
-		json_u64(line, "block", block->logical);
-		json_number(line, "level", block->node.level);
-		json_number(line, "slot", slot);
-		json_text(line, "key", key_text(&key, text));
-		json_u64(line, "child", child);
-		json_u64(line, "generation", generation);
+		json_u64(line, "tree", id);
+		if (key)
+			json_text(line, "key", key_text(key, text));
+		json_u64(line, "root", start->logical);
+		json_number(line, "level", start->level);
 		json_print(line, stdout);
+	} else if (key) {
+		printf("%s key %s %" PRIu64 " level %d\n", title, key_text(key, text), start->logical, start->level);
+	} else {
+		printf("%s: %" PRIu64 " level %d\n", title, start->logical, start->level);
 	}
 }
 
-static bool print_block(void *context, struct block *block, bool *descend, struct error *err)
+static void put_super_root(const struct superblock *super, uint64_t id)
 {
-	struct dumping *dumping = context;
-	bool announced = false;
+	struct dump_start start;
 
-	(void)descend, (void)err;
-	if (!opt.crypt) {
-		print_title(dumping);
-		if (!format_is_json())
-			print_block_header(block);
-		announced = true;
-	}
-	if (!node_is_leaf(&block->node)) {
-		if (!opt.crypt)
-			print_pointers(dumping, block);
-		return true;
-	}
-	for (uint32_t slot = 0; slot < block->node.n_items; slot++) {
-		const struct key key = node_key(&block->node, slot);
-
-		if (opt.crypt && !item_is_about_encryption(&key, leaf_item(&block->node, slot), dumping->super->sector_size))
-			continue;
-		print_title(dumping);
-		if (!announced && !format_is_json())
-			printf("leaf %" PRIu64 " generation %" PRIu64 "\n", block->logical, block->node.generation);
-		announced = true;
-		print_item(dumping, block, slot);
-	}
-	return true;
+	dump_start_of_super(super, id, &start);
+	if (start.logical != 0)
+		put_root(id == TREE_LOG_ID ? "log root tree" : tree_title(id), id, NULL, &start);
 }
 
-/* --- trees ------------------------------------------------------------------------------------------------ */
+/* --- all of it ------------------------------------------------------------------------------------------------ */
 
-static const char *title_of(uint64_t id)
+static bool is_super_tree(uint64_t id)
 {
-	for (size_t i = 0; i < N_TREE_NAMES; i++) {
-		if (tree_names[i].id == id)
-			return tree_names[i].title;
-	}
-	return id >= FIRST_FREE_ID && id <= LAST_FREE_ID ? "file tree" : "tree";
+	return id == ROOT_TREE_ID || id == CHUNK_TREE_ID || id == TREE_LOG_ID;
 }
 
-static bool dump_one_tree(struct volume *volume, uint64_t id, bool *damaged, struct error *err)
+static bool is_wanted(const struct dumping *dumping, uint64_t id)
 {
-	const bool from_super = id == ROOT_TREE_ID || id == CHUNK_TREE_ID;
-	struct dumping dumping = { .super = &volume->super, .tree = id, .title = title_of(id) };
-	struct tree tree;
-	struct key key;
-
-	if (from_super ? !tree_open(volume, id, &tree, err) : !tree_open_root(volume, id, &tree, NULL, &key, err))
-		return false;
-	dumping.root_key = from_super ? NULL : &key;
-	if (!tree_walk(&tree, print_block, &dumping, err))
-		return false;
-	*damaged |= dumping.damaged;
-	return true;
+	if (dumping->tree)
+		return id == dumping->tree;
+	if (opt.extents || opt.device || opt.uuid)
+		return (opt.extents && (id == EXTENT_TREE_ID || id == DEV_TREE_ID)) || (opt.device && id == DEV_TREE_ID) ||
+		       (opt.uuid && id == UUID_TREE_ID);
+	/* Other trees hold nothing of their own about encryption. */
+	return !opt.crypt || id == FS_TREE_ID || (id >= FIRST_FREE_ID && id <= LAST_FREE_ID);
 }
 
-/* Trees that hold nothing of their own about encryption. */
-static bool may_be_about_encryption(uint64_t id)
+static bool print_super_trees(struct dumping *dumping, struct error *err)
 {
-	return id == ROOT_TREE_ID || id == FS_TREE_ID || (id >= FIRST_FREE_ID && id <= LAST_FREE_ID);
-}
+	static const uint64_t ids[] = { ROOT_TREE_ID, CHUNK_TREE_ID, TREE_LOG_ID };
 
-static bool dump_all_trees(struct volume *volume, bool *damaged, struct error *err)
-{
-	const struct key first = { 0, 0, 0 };
-	cleanup_tree_iter struct tree_iter iter = { 0 };
-	struct tree roots;
-	uint64_t last = 0;
-
-	if (!dump_one_tree(volume, ROOT_TREE_ID, damaged, err) ||
-	    (!opt.crypt && !dump_one_tree(volume, CHUNK_TREE_ID, damaged, err)) ||
-	    !tree_open(volume, ROOT_TREE_ID, &roots, err) ||
-	    !tree_seek(&roots, &first, &iter, err))
-		return false;
-	while (iter.valid) {
-		const uint64_t id = iter.key.objectid;
-
-		if (iter.key.type == KEY_ROOT_ITEM && id != last && id != TREE_RELOC_ID && (!opt.crypt || may_be_about_encryption(id))) {
-			last = id;
-			if (!dump_one_tree(volume, id, damaged, err))
-				return false;
-		}
-		if (!tree_next(&iter, err))
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		if (opt.roots)
+			put_super_root(&dumping->volume->super, ids[i]);
+		else if (!(opt.crypt && ids[i] == CHUNK_TREE_ID) && !print_super_tree(dumping, ids[i], err))
 			return false;
 	}
 	return true;
 }
 
-static bool tree_of_option(uint64_t *id, struct error *err)
+/* The trees of the root items in the tree of roots, or of logs. */
+static bool print_roots_of(struct dumping *dumping, uint64_t id, size_t *n_shown, struct error *err)
 {
-	char given[64], *end;
+	cleanup_dump_roots struct dump_roots roots = { 0 };
 
-	for (size_t i = 0; i < N_TREE_NAMES; i++) {
-		if (strcasecmp(opt.tree, tree_names[i].option) == 0 ||
-		    (tree_names[i].other && strcasecmp(opt.tree, tree_names[i].other) == 0)) {
-			*id = tree_names[i].id;
-			return true;
-		}
+	if (!dump_roots_read(dumping->volume, id, opt.tolerant, &roots, err))
+		return error_prefix(err, "tree %" PRIu64, id);
+	dumping->damaged |= roots.damaged;
+	for (size_t i = 0; i < roots.n; i++) {
+		const struct dump_root *root = &roots.root[i];
+
+		if (!is_wanted(dumping, root->key.objectid))
+			continue;
+		++*n_shown;
+		if (opt.roots)
+			put_root(tree_title(root->key.objectid), root->key.objectid, &root->key, &root->start);
+		else if (!print_root(dumping, root, err))
+			return false;
 	}
-	errno = 0;
-	*id = strtoull(opt.tree, &end, 10);
-	if (opt.tree[0] < '0' || opt.tree[0] > '9' || *end || errno) {
-		escape_text(opt.tree, strlen(opt.tree), given, sizeof(given));
-		error_set(err, ERROR_USAGE, "--tree: \"%s\" is no name of a tree, and not a number from 0 to %" PRIu64, given, UINT64_MAX);
-		return error_hint(err, "see btrfs-crypt dump-tree --help");
+	return true;
+}
+
+static bool print_trees(struct dumping *dumping, struct error *err)
+{
+	const struct superblock *super = &dumping->volume->super;
+	char uuid[UUID_STR_LEN];
+	size_t n_shown = 0;
+
+	if (dumping->tree == TREE_LOG_ID && super->log_root == 0)
+		return error_set(err, ERROR_NOT_FOUND, "the filesystem has no log tree");
+	if (is_super_tree(dumping->tree))
+		return print_super_tree(dumping, dumping->tree, err);
+	if (!dumping->tree && !opt.extents && !opt.uuid && !print_super_trees(dumping, err))
+		return false;
+	if (!print_roots_of(dumping, ROOT_TREE_ID, &n_shown, err) ||
+	    (super->log_root && !opt.crypt && !print_roots_of(dumping, TREE_LOG_ID, &n_shown, err)))
+		return false;
+	if (dumping->tree && n_shown == 0)
+		return error_set(err, ERROR_NOT_FOUND, "tree %" PRIu64 " not found", dumping->tree);
+	if (opt.extents || opt.device || opt.uuid || opt.crypt || dumping->has_range || dumping->tree == BLOCK_GROUP_TREE_ID ||
+	    format_is_json())
+		return true;
+	if (opt.backups)
+		dump_backup_roots(&super->disk);
+	uuid_unparse_lower(super->disk.fsid, uuid);
+	printf("total bytes %" PRIu64 "\nbytes used %" PRIu64 "\nuuid %s\n", le64(super->disk.total_bytes), le64(super->disk.bytes_used), uuid);
+	return true;
+}
+
+static bool print_blocks(struct dumping *dumping, struct error *err)
+{
+	for (size_t i = 0; i < dumping->n_blocks; i++) {
+		const struct dump_start start = { .logical = dumping->blocks[i], .level = -1 };
+		struct dump_printer printer = { 0 };
+
+		if (!print_tree(dumping, &printer, &start, opt.follow, err))
+			return false;
 	}
 	return true;
 }
@@ -347,21 +263,78 @@ static void print_unfinished(const struct superblock *super)
 	}
 }
 
+/* --- the command line --------------------------------------------------------------------------------------------- */
+
+static int compare_u64(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* In ascending order, each once, as btrfs-progs shows them. */
+static bool read_blocks(struct dumping *dumping, struct error *err)
+{
+	size_t n = 0;
+
+	while (opt.blocks && opt.blocks[n])
+		n++;
+	if (n == 0)
+		return true;
+	dumping->blocks = calloc(n, sizeof(*dumping->blocks));
+	if (!dumping->blocks)
+		return error_memory(err);
+	for (size_t i = 0; i < n; i++)
+		if (!select_block(opt.blocks[i], &dumping->blocks[i], err))
+			return false;
+	qsort(dumping->blocks, n, sizeof(*dumping->blocks), compare_u64);
+	for (size_t i = 0; i < n; i++)
+		if (i == 0 || dumping->blocks[i] != dumping->blocks[i - 1])
+			dumping->blocks[dumping->n_blocks++] = dumping->blocks[i];
+	return true;
+}
+
+static bool read_range(struct dumping *dumping, struct error *err)
+{
+	struct key ignored;
+
+	dumping->last = (struct key){ UINT64_MAX, UINT8_MAX, UINT64_MAX };
+	dumping->has_range = opt.key || opt.min_key || opt.max_key;
+	if (opt.key && (opt.min_key || opt.max_key))
+		return error_set(err, ERROR_USAGE, "--key: not together with --min-key and --max-key");
+	return (!opt.key || select_key(opt.key, &dumping->first, &dumping->last, err)) &&
+	       (!opt.min_key || select_key(opt.min_key, &dumping->first, &ignored, err)) &&
+	       (!opt.max_key || select_key(opt.max_key, &ignored, &dumping->last, err));
+}
+
+static bool read_options(struct dumping *dumping, struct error *err)
+{
+	opt.roots |= opt.backups;
+	if ((opt.tree != NULL) + (opt.blocks != NULL) + opt.extents + opt.device + opt.uuid + (opt.roots != 0) > 1)
+		return error_set(err, ERROR_USAGE, "only one of --tree, --block, --extents, --device-trees, --uuid, --roots and --backups");
+	if (opt.hide_names && opt.raw_names)
+		return error_set(err, ERROR_USAGE, "--hide-names: not together with --raw-names");
+	if (opt.follow && !opt.blocks)
+		return error_set(err, ERROR_USAGE, "--follow: goes with --block");
+	return (!opt.tree || select_tree(opt.tree, &dumping->tree, err)) && read_blocks(dumping, err) && read_range(dumping, err);
+}
+
 static bool run(const char *const *operand, struct error *err)
 {
 	cleanup_volume struct volume *volume = NULL;
-	bool damaged = false;
-	uint64_t id = 0;
+	struct dumping dumping = { 0 };
+	bool ok = read_options(&dumping, err) && image_open(operand[0], false, true, &volume, err);
 
-	if ((opt.tree && !tree_of_option(&id, err)) || !image_open(operand[0], false, true, &volume, err))
-		return false;
-	if (opt.crypt)
-		print_unfinished(&volume->super);
-	if (opt.tree ? !dump_one_tree(volume, id, &damaged, err) : !dump_all_trees(volume, &damaged, err))
-		return false;
-	if (damaged)
-		return error_set(err, ERROR_CORRUPT, "some items do not read: see \"not decoded\"");
-	return true;
+	if (ok) {
+		dumping.volume = volume;
+		if (opt.crypt)
+			print_unfinished(&volume->super);
+		ok = dumping.n_blocks > 0 ? print_blocks(&dumping, err) : print_trees(&dumping, err);
+	}
+	free(dumping.blocks);
+	if (ok && dumping.damaged)
+		return error_set(err, ERROR_CORRUPT, "some blocks or items do not read: see \"invalid\" and \"not decoded\"");
+	return ok;
 }
 
 const struct command cmd_dump_tree = {

@@ -43,17 +43,26 @@ void json_append(struct json_object *array, struct json_object *member)
 }
 
 /* An error text may hold a piece of the command line, which need not be UTF-8; JSON has to be. */
-void json_text(struct json_object *object, const char *name, const char *text)
+static struct json_object *new_text(const char *text)
 {
-	if (utf8_is_valid(text, strlen(text))) {
-		json_member(object, name, json_object_new_string(text));
-		return;
-	}
+	if (utf8_is_valid(text, strlen(text)))
+		return need(json_object_new_string(text));
 
 	char *escaped = need(escape_new(text, strlen(text)));
+	struct json_object *made = need(json_object_new_string(escaped));
 
-	json_member(object, name, json_object_new_string(escaped));
 	free(escaped);
+	return made;
+}
+
+void json_text(struct json_object *object, const char *name, const char *text)
+{
+	json_member(object, name, new_text(text));
+}
+
+void json_append_text(struct json_object *array, const char *text)
+{
+	json_append(array, new_text(text));
 }
 
 void json_number(struct json_object *object, const char *name, int64_t number)

@@ -39,6 +39,8 @@ void json_subvolume_path(struct json_object *object, const struct subvolume *sub
 void json_member(struct json_object *object, const char *name, struct json_object *member);
 void json_append(struct json_object *array, struct json_object *member);
 
+void json_append_text(struct json_object *array, const char *text);	/* as json_text() */
+
 /* Prints it as one line and frees it. */
 void json_print(struct json_object *line, FILE *out);
 

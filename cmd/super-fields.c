@@ -143,12 +143,13 @@ static void put_csum(struct json_object *line, const struct disk_superblock *dis
 		json_flag(line, "csum_matches", matches);
 		return;
 	}
-	snprintf(text, sizeof(text), "%u (%s)", type, known ? csum_type_name(type) : "unknown");
+	/* The words of btrfs-progs. */
+	snprintf(text, sizeof(text), "%u (%s)", type, type == CSUM_BLAKE2B ? "blake2" : known ? csum_type_name(type) : "INVALID");
 	super_text(line, "csum_type", text);
 	put_u64(line, "csum_size", size);
 	strcpy(text, "0x");
 	hex_text(disk->csum, size, text + 2);
-	strcat(text, matches ? " [match]" : " [DON'T MATCH]");
+	strcat(text, !known ? " [UNKNOWN CSUM TYPE OR SIZE]" : matches ? " [match]" : " [DON'T MATCH]");
 	super_text(line, "csum", text);
 }
 

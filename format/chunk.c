@@ -107,21 +107,19 @@ static bool check_type(const struct chunk *chunk, uint64_t where, struct error *
 	return true;
 }
 
-static bool read_stripes(struct cursor *item, struct chunk *chunk, uint64_t where, struct error *err)
+static void read_stripes(struct cursor *item, struct chunk *chunk)
 {
 	for (unsigned i = 0; i < chunk->n_stripes; i++) {
 		struct disk_stripe disk;
 
 		if (!cursor_read(item, &disk, sizeof(disk)))
-			return corrupt("num_stripes is %u, stripe %u has %zu bytes left, not %zu", chunk->n_stripes, i,
-				       item->left, sizeof(disk));
+			return;		/* it was looked whether they are there */
 		chunk->stripe[i] = (struct chunk_stripe){
 			.devid = le64(disk.devid),
 			.physical = le64(disk.offset),
 		};
 		memcpy(chunk->stripe[i].dev_uuid, disk.dev_uuid, UUID_SIZE);
 	}
-	return true;
 }
 
 static bool read_one(struct cursor *item, uint64_t logical, uint32_t sector_size, struct chunk *out, struct error *err)
@@ -141,11 +139,16 @@ static bool read_one(struct cursor *item, uint64_t logical, uint32_t sector_size
 		.sub_stripes = le16(disk.sub_stripes),
 	};
 
-	if (chunk.n_stripes == 0 || chunk.n_stripes > CHUNK_STRIPES_MAX)
-		return corrupt("num_stripes is %u, not 1 to %d", chunk.n_stripes, CHUNK_STRIPES_MAX);
-	if (!check_range(&chunk, sector_size, where, err) || !check_type(&chunk, where, err) ||
-	    !read_stripes(item, &chunk, where, err))
+	if (chunk.n_stripes == 0)
+		return corrupt("num_stripes is 0, not at least %d", 1);
+	if (chunk.n_stripes > item->left / sizeof(struct disk_stripe))
+		return corrupt("num_stripes is %u, %zu bytes are left for them", chunk.n_stripes, item->left);
+	if (chunk.n_stripes > CHUNK_STRIPES_MAX)
+		return error_set(err, ERROR_REFUSED, "chunk at %#" PRIx64 ": num_stripes is %u, this version reads up to %d", where,
+				 chunk.n_stripes, CHUNK_STRIPES_MAX);
+	if (!check_range(&chunk, sector_size, where, err) || !check_type(&chunk, where, err))
 		return false;
+	read_stripes(item, &chunk);
 	*out = chunk;
 	return true;
 }

@@ -25,8 +25,9 @@ struct chunk {
 
 /*
  * Reads the payload of the CHUNK_ITEM at logical; consumes it.  Checks: length a nonzero multiple of
- * sector_size that does not wrap, stripe_len 65536, 1 <= stripes <= CHUNK_STRIPES_MAX, exactly one
+ * sector_size that does not wrap, stripe_len 65536, at least one stripe, exactly one
  * profile bit at most, number of stripes and sub_stripes as the profile wants (DUP 2, RAID1 2, ...), a type bit.
+ * More than CHUNK_STRIPES_MAX stripes: ERROR_REFUSED.
  */
 bool chunk_read(struct cursor *item, uint64_t logical, uint32_t sector_size, struct chunk *chunk, struct error *err) must_use;
 

@@ -129,6 +129,7 @@ static inline struct le64 to_le64(uint64_t x)
 #define KEY_DIR_ITEM		84u
 #define KEY_DIR_INDEX		96u
 #define KEY_EXTENT_DATA		108u
+#define KEY_CSUM_ITEM		120u	/* of before 2009 */
 #define KEY_EXTENT_CSUM		128u
 #define KEY_ROOT_ITEM		132u
 #define KEY_ROOT_BACKREF	144u
@@ -138,6 +139,7 @@ static inline struct le64 to_le64(uint64_t x)
 #define KEY_EXTENT_OWNER_REF	172u
 #define KEY_TREE_BLOCK_REF	176u
 #define KEY_EXTENT_DATA_REF	178u
+#define KEY_EXTENT_REF_V0	180u	/* of before 2009 */
 #define KEY_SHARED_BLOCK_REF	182u
 #define KEY_SHARED_DATA_REF	184u
 #define KEY_BLOCK_GROUP_ITEM	192u
@@ -147,6 +149,7 @@ static inline struct le64 to_le64(uint64_t x)
 #define KEY_DEV_EXTENT		204u
 #define KEY_DEV_ITEM		216u
 #define KEY_CHUNK_ITEM		228u
+#define KEY_RAID_STRIPE		230u
 #define KEY_QGROUP_STATUS	240u
 #define KEY_QGROUP_INFO		242u
 #define KEY_QGROUP_LIMIT	244u

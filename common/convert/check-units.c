@@ -71,9 +71,9 @@ static bool check_unit(void *context, const struct crypt_unit *unit, uint64_t pl
 static bool check_extent(struct checking *checking, struct error *err)
 {
 	struct conversion *c = checking->c;
-	const struct unit_group *group = unit_map_at(c->units, checking->extent->logical);
+	struct unit_group group;
 
-	return !group || unit_map_visit(c->units, group, check_unit, checking, err);
+	return !unit_map_at(c->units, checking->extent->logical, &group) || unit_map_visit(c->units, &group, check_unit, checking, err);
 }
 
 static bool ignore_csums(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)

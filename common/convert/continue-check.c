@@ -91,20 +91,14 @@ static bool check_units(struct conversion *c, struct error *err)
 {
 	struct unit_state state = { c, c->direction == CRYPT_TO_SEALED };
 
-	if (!unit_map_read(c->volume, c->header.domain, &c->units, err)) {
+	/* The stored address is a hint, and nothing has moved. */
+	if (!unit_map_read(c->volume, c->header.domain, &c->units, err) || !unit_map_join_placed(c->units, c->scan, err)) {
 		if (err->kind == ERROR_CORRUPT)
 			err->kind = ERROR_STATE;
 		return false;
 	}
-	if (c->units->n_groups != c->scan->n_extents || c->units->n_items != c->header.n_unit_items)
-		return state_error("there are units for %zu extents, the members have %zu", c->units->n_groups, c->scan->n_extents);
-	for (size_t i = 0; i < c->scan->n_extents; i++) {
-		struct unit_group *group = &c->units->group[i];
-
-		if (group->unit_id != c->scan->extent[i].logical || group->extent_len != c->scan->extent[i].length)
-			return state_error("the units at %#" PRIx64 " do not fit the extent %#" PRIx64, group->unit_id, c->scan->extent[i].logical);
-		group->address = group->unit_id;	/* the stored one is a hint, and nothing has moved */
-	}
+	if (c->units->n_items != c->header.n_unit_items)
+		return state_error("there are %" PRIu64 " items of units, the header says %" PRIu64, c->units->n_items, c->header.n_unit_items);
 	return unit_map_visit_all(c->units, unit_fits_cursor, &state, err);
 }
 
@@ -251,15 +245,15 @@ struct counting {
 static bool count_range(void *context, const struct journal_range *range, struct error *err)
 {
 	struct counting *counting = context;
-	const struct unit_group *group = unit_map_of(counting->units, le64(range->u.unit_id));
+	struct unit_group group;
 	bool added;
 
-	if (!group || group->address != 0)
+	if (!unit_map_of(counting->units, le64(range->u.unit_id), &group) || group.address != 0)
 		return true;
-	if (!set64_add(&counting->groups, group->unit_id, &added, err))
+	if (!set64_add(&counting->groups, group.unit_id, &added, err))
 		return false;
 	if (added)
-		counting->bytes += group->extent_len;
+		counting->bytes += group.extent_len;
 	return true;
 }
 
@@ -271,7 +265,7 @@ bool continue_check_extents(struct conversion *c, const struct replay *replay, s
 	/* At the end of a decryption everything is plain text, and no tag is needed any more. */
 	if (c->state.operation != CRYPT_OP_DECRYPT || !c->units || (c->phase == CRYPT_PHASE_STRUCTURE && c->direction == CRYPT_TO_PLAIN))
 		return true;
-	counting.bytes = units_bytes(c->units);
+	counting.bytes = unit_map_joined_bytes(c->units);
 	for (unsigned i = 0; ok && replay && i < replay->n; i++)
 		ok = journal_record_visit(&c->journal, &replay->record[i], &(struct journal_visitor){ .on_range = count_range }, &counting, err);
 	set64_free(&counting.groups);
@@ -286,14 +280,14 @@ bool continue_check_extents(struct conversion *c, const struct replay *replay, s
 /* The subvolumes of the domain, whose leaves are read back. */
 static bool scan_domain(struct conversion *c, const struct domain *domain, struct error *err)
 {
-	uint64_t *ids = calloc(c->list.n ? c->list.n : 1, sizeof(*ids));
+	uint64_t *ids;
 	size_t n = 0;
 	bool ok;
 
-	if (!ids)
-		return error_memory(err);
+	if (!domain_sources(domain, &c->list, &ids, err))
+		return false;
 	for (size_t i = 0; i < c->list.n; i++) {
-		if (domain_has(domain, &c->list, &c->list.at[i]))
+		if (ids[i] != 0)
 			ids[n++] = c->list.at[i].id;
 	}
 	ok = scan_run(c->volume, ids, n, &c->scan, err);

@@ -216,11 +216,11 @@ static bool flush_batch(struct walk *walk, bool last, struct error *err)
 
 static bool one_unit(struct walk *walk, const struct crypt_unit *unit, uint64_t place, struct error *err)
 {
-	const struct unit_group *group = unit_map_of(walk->c->units, unit->unit_id);
+	struct unit_group group;
 	const uint64_t after = walk->forward ? place + 1 : place;
 
 	/* No extent has it any more: its bytes are someone else's, or free. */
-	if (!group || group->address == 0) {
+	if (!unit_map_of(walk->c->units, unit->unit_id, &group) || group.address == 0) {
 		walk->place = after;
 		return true;
 	}
@@ -228,7 +228,7 @@ static bool one_unit(struct walk *walk, const struct crypt_unit *unit, uint64_t 
 		return false;
 	if (!batch_has_room(&walk->batch, unit->blocks))
 		return error_set(err, ERROR_NO_SPACE, "the journal is too small for a unit of %" PRIu32 " blocks", unit->blocks);
-	if (!walk->convert(&walk->batch, unit, place, group->address + unit->offset_in_extent, err)) {
+	if (!walk->convert(&walk->batch, unit, place, group.address + unit->offset_in_extent, err)) {
 		if (!walk->batch.damaged)
 			return false;
 		/* What was collected before it is converted all the same. */

@@ -163,6 +163,7 @@ static void convert_mark(const struct leaves *leaves, uint8_t *bytes, size_t len
 {
 	const struct conversion *c = leaves->c;
 	struct disk_file_extent disk;
+	struct unit_group group;
 
 	if (len != sizeof(disk))
 		return;
@@ -171,7 +172,7 @@ static void convert_mark(const struct leaves *leaves, uint8_t *bytes, size_t len
 		return;
 	if (c->direction == CRYPT_TO_PLAIN && le16(disk.other_encoding) == SEAL_MARK)
 		disk.other_encoding = to_le16(0);
-	else if (c->direction == CRYPT_TO_SEALED && (leaves->fresh || unit_map_at(c->units, le64(disk.disk_bytenr))))
+	else if (c->direction == CRYPT_TO_SEALED && (leaves->fresh || unit_map_at(c->units, le64(disk.disk_bytenr), &group)))
 		disk.other_encoding = to_le16(SEAL_MARK);
 	memcpy(bytes, &disk, sizeof(disk));
 }

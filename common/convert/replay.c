@@ -96,6 +96,8 @@ static bool look_for_epoch(const struct conversion *c, const struct block *block
 				*epoch = header.epoch;
 		}
 	}
+	if (bytes)
+		secret_wipe(bytes, node_size);
 	free(bytes);
 	return ok;
 }
@@ -249,8 +251,8 @@ static bool complete_block(const struct finishing *finishing, struct unit_cipher
 
 static bool name_range(struct conversion *c, const struct journal_range *range, struct error *err)
 {
-	const struct unit_group *group = c->units ? unit_map_of(c->units, le64(range->u.unit_id)) : NULL;
-	const struct scan_extent *extent = group && c->scan ? scan_extent_at(c->scan, range->address - le64(range->u.offset_in_extent)) : NULL;
+	struct unit_group group;
+	const struct scan_extent *extent = c->units && c->scan && unit_map_of(c->units, le64(range->u.unit_id), &group) ? scan_extent_at(c->scan, range->address - le64(range->u.offset_in_extent)) : NULL;
 	const struct error found = *err;
 	struct error ignored;
 	char *path = NULL;

@@ -23,7 +23,8 @@ static bool run_to_sealed(struct conversion *c, struct error *err)
 	if (c->phase == CRYPT_PHASE_DATA) {
 		if (first_time && !c->units) {
 			/* Nothing has moved: the places say where the extents are. */
-			if (!unit_map_read(c->volume, c->header.domain, &c->units, err))
+			if (!unit_map_read(c->volume, c->header.domain, &c->units, err) ||
+			    !unit_map_join_placed(c->units, c->scan, err))
 				return false;
 		}
 		if (!(first_time ? data_seal(c, err) : data_reseal(c, err)) || !enter(c, CRYPT_PHASE_LEAVES, 0, err))

@@ -12,15 +12,6 @@ static struct disk_crypt_range to_disk(const struct crypt_range *range)
 	return (struct disk_crypt_range){ to_le64(range->logical), to_le64(range->length) };
 }
 
-uint64_t units_bytes(const struct unit_map *units)
-{
-	uint64_t bytes = 0;
-
-	for (size_t i = 0; i < units->n_joined; i++)
-		bytes += units->group[units->by_address[i]].extent_len;
-	return bytes;
-}
-
 bool state_fill(struct conversion *c, enum crypt_operation operation, const struct crypt_range *keys,
 		const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], bool accepted, struct error *err)
 {
@@ -39,7 +30,7 @@ bool state_fill(struct conversion *c, enum crypt_operation operation, const stru
 		.node_size = to_le32(super->node_size),
 		.keys = to_disk(keys),
 		.start_time = to_le64((uint64_t)time(NULL)),
-		.total = to_le64(operation == CRYPT_OP_DECRYPT ? units_bytes(c->units) : c->scan->data_bytes),
+		.total = to_le64(operation == CRYPT_OP_DECRYPT ? unit_map_joined_bytes(c->units) : c->scan->data_bytes),
 		.n_unit_items = to_le64(c->header.n_unit_items),
 	};
 	memcpy(c->state.magic, CRYPT_STATE_MAGIC, sizeof(c->state.magic));

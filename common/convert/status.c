@@ -2,25 +2,36 @@
 /* What an unfinished conversion says of itself; without a key nobody vouches for it. */
 #include "common/convert/conversion.h"
 
+static void look_at_record(struct volume *volume, uint64_t slot, unsigned mirror, struct crypt_state_tail *state)
+{
+	struct disk_journal_header disk;
+	struct cursor cursor = { (const uint8_t *)&disk, sizeof(disk), slot };
+	struct journal_header header;
+	struct error ignored;
+
+	if (!volume_read(volume, slot, &disk, sizeof(disk), mirror, &ignored) || !journal_header_read(&cursor, &header, &ignored) ||
+	    memcmp(header.op_id, state->disk.op_id, sizeof(header.op_id)) != 0 || header.place != slot ||
+	    header.sequence <= state->sequence)
+		return;
+	state->sequence = header.sequence;
+	state->direction = header.direction;
+	state->phase = header.phase;
+	state->cursor = header.cursor;
+}
+
 /* The newest record by its header alone: further than the superblock's state may say. */
 static void look_at_journal(struct volume *volume, struct crypt_state_tail *state)
 {
+	if (state->phase >= CRYPT_PHASE_FINISH)
+		return;
 	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++) {
-		struct disk_journal_header disk;
-		struct cursor cursor = { (const uint8_t *)&disk, sizeof(disk), state->slot[i].logical };
-		struct journal_header header;
+		const struct chunk *chunk;
 		struct error ignored;
 
-		if (state->phase >= CRYPT_PHASE_FINISH ||
-		    !volume_read(volume, state->slot[i].logical, &disk, sizeof(disk), 0, &ignored) ||
-		    !journal_header_read(&cursor, &header, &ignored) ||
-		    memcmp(header.op_id, state->disk.op_id, sizeof(header.op_id)) != 0 || header.place != state->slot[i].logical ||
-		    header.sequence <= state->sequence)
+		if (!volume_chunk(volume, state->slot[i].logical, &chunk, &ignored))
 			continue;
-		state->sequence = header.sequence;
-		state->direction = header.direction;
-		state->phase = header.phase;
-		state->cursor = header.cursor;
+		for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++)
+			look_at_record(volume, state->slot[i].logical, mirror, state);
 	}
 }
 

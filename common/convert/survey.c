@@ -17,6 +17,8 @@ static bool count_payload(void *context, const struct scan_block *leaf, const st
 
 static bool add_flags(struct survey *survey, size_t *room, uint64_t member, uint64_t inode, uint64_t flags, struct error *err)
 {
+	if (survey->n_flags == DOMAIN_INODE_FLAGS_MAX)
+		return error_set(err, ERROR_REFUSED, "more than %u inodes with flags", DOMAIN_INODE_FLAGS_MAX);
 	if (survey->n_flags == *room) {
 		const size_t more = *room ? *room * 2 : 16;
 		struct crypt_inode_flags *grown = reallocarray(survey->flags, more, sizeof(*grown));
@@ -30,28 +32,22 @@ static bool add_flags(struct survey *survey, size_t *room, uint64_t member, uint
 	return true;
 }
 
-static int compare_numbers(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+/* Does a block, or anything below it, hold an inode with one of the two flags? */
+enum verdict { UNKNOWN, NONE, SOME };
 
-	return x < y ? -1 : x > y;
+static uint64_t flags_of(const struct inode *inode)
+{
+	return S_ISREG(inode->mode) ? inode->flags & (INODE_IMMUTABLE | INODE_RO_VERITY) : 0;
 }
 
-/* Inode numbers that carry one of the two flags in some leaf, each once. */
-struct flagged {
-	uint64_t *inode;
-	size_t n, room;
-};
-
-static bool survey_leaf(const struct scan_block *at, struct block *block, struct survey *survey, struct flagged *flagged,
-			struct error *err)
+static bool survey_leaf(const struct block *block, struct survey *survey, uint8_t *verdict, struct error *err)
 {
+	*verdict = NONE;
 	for (uint32_t slot = 0; slot < block->node.n_items; slot++) {
 		const struct key key = node_key(&block->node, slot);
 		struct cursor item = leaf_item(&block->node, slot);
 		struct inode inode;
 
-		(void)at;
 		if (key.type == KEY_EXTENT_DATA && item.left >= FILE_EXTENT_INLINE_HEADER &&
 		    item.at[offsetof(struct disk_file_extent, encryption)] != 0)
 			return error_set(err, ERROR_REFUSED, "inode %" PRIu64 " has encrypted extents of another format", key.objectid);
@@ -59,63 +55,101 @@ static bool survey_leaf(const struct scan_block *at, struct block *block, struct
 			continue;
 		if (!inode_read(&item, &inode, err))
 			return false;
-		if (!S_ISREG(inode.mode))
-			continue;
-		survey->n_regular_files++;
-		if (!(inode.flags & (INODE_IMMUTABLE | INODE_RO_VERITY)))
-			continue;
-		if (flagged->n == flagged->room) {
-			const size_t more = flagged->room ? flagged->room * 2 : 16;
-			uint64_t *grown = reallocarray(flagged->inode, more, sizeof(*grown));
-
-			if (!grown)
-				return error_memory(err);
-			flagged->inode = grown;
-			flagged->room = more;
-		}
-		flagged->inode[flagged->n++] = key.objectid;
+		survey->n_regular_files += S_ISREG(inode.mode);
+		if (flags_of(&inode))
+			*verdict = SOME;
 	}
 	return true;
 }
 
-/* Which members have these inodes flagged: a shared leaf belongs to several. */
-static bool record_flags(const struct scan *scan, struct flagged *flagged, struct survey *survey, struct error *err)
+struct recording {
+	const struct scan *scan;
+	struct survey *survey;
+	size_t room;
+	uint64_t member;	/* being walked */
+	uint8_t *verdict;	/* of each block of the scan */
+};
+
+static bool record_leaf(struct recording *r, const struct node *leaf, struct error *err)
 {
-	size_t room = 0;
+	for (uint32_t i = 0; i < leaf->n_items; i++) {
+		const struct key key = node_key(leaf, i);
+		struct cursor item = leaf_item(leaf, i);
+		struct inode inode;
 
-	if (flagged->n)
-		qsort(flagged->inode, flagged->n, sizeof(*flagged->inode), compare_numbers);
+		if (key.type != KEY_INODE_ITEM)
+			continue;
+		if (!inode_read(&item, &inode, err))
+			return false;
+		if (flags_of(&inode) && !add_flags(r->survey, &r->room, r->member, key.objectid, flags_of(&inode), err))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * A shared leaf belongs to several members, so each member's tree is walked, but only to where there are such inodes: what is read
+ * is about as much as what is recorded.  At most LEVEL_MAX deep.
+ */
+static bool record_below(struct recording *r, uint64_t logical, const struct block_expect *expect, uint8_t *found, struct error *err)
+{
+	const struct scan_block *at = scan_block_at(r->scan, logical);
+	cleanup_block struct block *block = NULL;
+	uint8_t *verdict;
+
+	if (!at)
+		return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 " was not there before", logical);
+	verdict = &r->verdict[at - r->scan->block];
+	*found = *verdict;
+	if (*verdict == NONE)
+		return true;
+	if (!block_get(r->scan->volume, logical, expect, &block, err))
+		return false;
+	if (node_is_leaf(&block->node))
+		return record_leaf(r, &block->node, err);
+	*found = NONE;
+	for (uint32_t i = 0; i < block->node.n_items; i++) {
+		const struct key first = node_key(&block->node, i);
+		const struct block_expect child = {
+			.level = expect->level - 1,
+			.generation = node_child_generation(&block->node, i),
+			.first = &first,
+		};
+		uint8_t below;
+
+		if (!record_below(r, node_child(&block->node, i), &child, &below, err))
+			return false;
+		if (below == SOME)
+			*found = SOME;
+	}
+	*verdict = *found;
+	return true;
+}
+
+static bool record_flags(const struct scan *scan, struct survey *survey, uint8_t *verdict, struct error *err)
+{
+	struct recording r = { .scan = scan, .survey = survey, .verdict = verdict };
+
 	for (size_t m = 0; m < scan->n_members; m++) {
-		for (size_t i = 0; i < flagged->n; i++) {
-			cleanup_tree_iter struct tree_iter iter = { 0 };
-			const struct key key = { flagged->inode[i], KEY_INODE_ITEM, 0 };
-			struct inode inode;
-			bool found;
+		const struct tree *tree = &scan->tree[m];
+		const struct block_expect root = { .level = tree->level, .generation = tree->generation };
+		uint8_t found;
 
-			if (i > 0 && flagged->inode[i] == flagged->inode[i - 1])
-				continue;
-			if (!tree_find(&scan->tree[m], &key, &iter, &found, err))
-				return false;
-			if (!found)
-				continue;
-			if (!inode_read(&iter.item, &inode, err))
-				return false;
-
-			const uint64_t flags = inode.flags & (INODE_IMMUTABLE | INODE_RO_VERITY);
-
-			if (S_ISREG(inode.mode) && flags && !add_flags(survey, &room, scan->member[m], key.objectid, flags, err))
-				return false;
-		}
+		r.member = scan->member[m];
+		if (!record_below(&r, tree->logical, &root, &found, err))
+			return false;
 	}
 	return true;
 }
 
 bool survey_run(const struct scan *scan, struct survey *survey, struct error *err)
 {
-	struct flagged flagged = { 0 };
+	uint8_t *verdict = calloc(scan->n_blocks ? scan->n_blocks : 1, sizeof(*verdict));
 	bool ok = false;
 
 	*survey = (struct survey){ 0 };
+	if (!verdict)
+		return error_memory(err);
 	if (!payloads_visit(scan, count_payload, &survey->n_inline_units, err))
 		goto out;
 	for (size_t i = 0; i < scan->n_blocks; i++) {
@@ -125,12 +159,12 @@ bool survey_run(const struct scan *scan, struct survey *survey, struct error *er
 		if (scan->block[i].level != 0)
 			continue;
 		if (!block_get(scan->volume, scan->block[i].logical, &expect, &block, err) ||
-		    !survey_leaf(&scan->block[i], block, survey, &flagged, err))
+		    !survey_leaf(block, survey, &verdict[i], err))
 			goto out;
 	}
-	ok = record_flags(scan, &flagged, survey, err);
+	ok = record_flags(scan, survey, verdict, err);
 out:
-	free(flagged.inode);
+	free(verdict);
 	if (!ok) {
 		free(survey->flags);
 		*survey = (struct survey){ 0 };

@@ -148,14 +148,15 @@ static bool extent_item(struct digester *d, const struct tree *tree, const struc
 		return true;
 	}
 
-	const struct unit_group *group = unit_map_at(d->input->units, extent.disk_bytenr);
-
 	/* One damaged file is not a changed tree. */
-	if (!group && extent.other_encoding == SEAL_MARK)
-		group = unit_map_expected(d->input->units, extent.disk_bytenr, extent.disk_num_bytes);
+	struct unit_group group;
+	const bool has_units = unit_map_at(d->input->units, extent.disk_bytenr, &group) ||
+			       (extent.other_encoding == SEAL_MARK &&
+				unit_map_expected(d->input->units, extent.disk_bytenr, extent.disk_num_bytes, &group));
+
 	mac_update(d->mac, &disk, at);
-	if (group) {
-		if (!unit_map_visit(d->input->units, group, list_unit, d, err))
+	if (has_units) {
+		if (!unit_map_visit(d->input->units, &group, list_unit, d, err))
 			return false;
 	} else {
 		const struct le64 none = to_le64(UINT64_MAX);

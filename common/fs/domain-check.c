@@ -88,17 +88,37 @@ static bool check_seal(const struct checking *checking, struct error *err)
 
 /* --- trees ------------------------------------------------------------------------------------------------------ */
 
-/* A member has its own digest; a snapshot made since may be of any member, or of a snapshot of it. */
-static bool digest_is_known(const struct domain_view *view, size_t i, const uint8_t digest[CRYPT_MAC_SIZE])
+static int compare_digests(const void *a, const void *b)
 {
-	for (size_t m = 0; m < view->domain->n_members; m++) {
-		const struct crypt_member *member = &view->domain->members[m];
+	const struct crypt_member *const *x = a, *const *y = b;
 
-		if ((view->ids[i] == member->id || view->source[i] != view->ids[i]) &&
-		    secret_same(member->digest, digest, CRYPT_MAC_SIZE))
-			return true;
-	}
-	return false;
+	return memcmp((*x)->digest, (*y)->digest, CRYPT_MAC_SIZE);
+}
+
+/* The members by their digests, which are no secret: they stand in the image. */
+static const struct crypt_member **sort_by_digest(const struct domain *domain)
+{
+	const struct crypt_member **sorted = reallocarray(NULL, domain->n_members + 1, sizeof(const struct crypt_member *));
+
+	for (size_t m = 0; sorted && m < domain->n_members; m++)
+		sorted[m] = &domain->members[m];
+	if (sorted)
+		qsort(sorted, domain->n_members, sizeof(*sorted), compare_digests);
+	return sorted;
+}
+
+/* A member has its own digest; a snapshot made since may be of any member, or of a snapshot of it. */
+static bool digest_is_known(const struct domain_view *view, const struct crypt_member **sorted, size_t i,
+			    const uint8_t digest[CRYPT_MAC_SIZE])
+{
+	const struct crypt_member *member = domain_member(view->domain, view->ids[i]);
+	struct crypt_member wanted;
+	const struct crypt_member *const key = &wanted;
+
+	if (member && secret_same(member->digest, digest, CRYPT_MAC_SIZE))
+		return true;
+	memcpy(wanted.digest, digest, CRYPT_MAC_SIZE);
+	return view->source[i] != view->ids[i] && bsearch(&key, sorted, view->domain->n_members, sizeof(*sorted), compare_digests);
 }
 
 static bool tree_differs(const struct checking *checking, size_t i, struct error *err)
@@ -128,6 +148,8 @@ static bool check_digests(const struct checking *checking, bool *changed, struct
 		.units = view->units,
 		.inlines = view->inlines,
 	};
+	const struct crypt_member **sorted = NULL;
+	bool ok = false;
 
 	free(view->sums);
 	view->sums = calloc(view->n_ids, sizeof(*view->sums));
@@ -135,18 +157,24 @@ static bool check_digests(const struct checking *checking, bool *changed, struct
 		return error_memory(err);
 	if (!digest_members(&input, view->sums, err))
 		return false;
+	sorted = sort_by_digest(view->domain);
+	if (!sorted)
+		return error_memory(err);
 	for (size_t i = 0; i < view->n_ids; i++) {
 		uint8_t digest[CRYPT_MAC_SIZE];
 
 		if (!digest_finish(view->domain->schedule, &view->sums[i], digest, err))
-			return false;
-		if (digest_is_known(view, i, digest))
+			goto out;
+		if (digest_is_known(view, sorted, i, digest))
 			continue;
 		*changed = true;
 		if (!tree_differs(checking, i, err))
-			return false;
+			goto out;
 	}
-	return true;
+	ok = true;
+out:
+	free(sorted);
+	return ok;
 }
 
 bool domain_view_check_trees(struct domain_view *view, const struct domain_view_options *options, bool *changed, struct error *err)
@@ -245,9 +273,10 @@ static bool check_extents(const struct checking *checking, bool strict, struct e
 	for (size_t i = 0; i < view->scan->n_extents; i++) {
 		const struct scan_extent *extent = &view->scan->extent[i];
 		struct extent_check check = { checking, extent };
+		struct unit_group group;
 
-		if (unit_map_at(view->units, extent->logical) ||
-		    (!strict && extent->marked && unit_map_expected(view->units, extent->logical, extent->length)))
+		if (unit_map_at(view->units, extent->logical, &group) ||
+		    (!strict && extent->marked && unit_map_expected(view->units, extent->logical, extent->length, &group)))
 			continue;
 		if (!extent_parts(view->scan, extent, 0, extent->length, part_without_unit, &check, err))
 			return false;

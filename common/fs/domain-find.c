@@ -52,13 +52,36 @@ static bool is_member(const struct domain *domain, const struct subvolume *subvo
 						     : is_none(member->uuid));
 }
 
-static bool is_member_uuid(const struct domain *domain, const uint8_t uuid[UUID_SIZE])
+/* The lowest member with this uuid; NULL: none. */
+static const struct crypt_member *member_of_uuid(const struct domain *domain, const uint8_t uuid[UUID_SIZE])
 {
-	for (size_t i = 0; i < domain->n_members; i++) {
-		if (memcmp(domain->members[i].uuid, uuid, UUID_SIZE) == 0)
-			return true;
+	const uint32_t *index = domain->member_by_uuid;
+	size_t low = 0, high = domain->n_members;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (memcmp(domain->members[index[middle]].uuid, uuid, UUID_SIZE) < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return false;
+	return low < domain->n_members && memcmp(domain->members[index[low]].uuid, uuid, UUID_SIZE) == 0 ? &domain->members[index[low]] : NULL;
+}
+
+/* One step up: to a member, or to another subvolume, or to neither. */
+static const struct crypt_member *step_up(const struct domain *domain, const struct subvolume_list *list, const struct subvolume **subvolume)
+{
+	const struct root *root = &(*subvolume)->root;
+	const struct crypt_member *member;
+
+	if (!has_uuid(root) || is_none(root->parent_uuid)) {
+		*subvolume = NULL;
+		return NULL;
+	}
+	member = member_of_uuid(domain, root->parent_uuid);
+	*subvolume = member ? NULL : subvolume_by_uuid(list, root->parent_uuid);
+	return member;
 }
 
 bool domain_has(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume)
@@ -68,18 +91,65 @@ bool domain_has(const struct domain *domain, const struct subvolume_list *list, 
 	if (!domain_has_tag(domain, &subvolume->root))
 		return false;
 	/* A ring of parents, which a damaged image may have, is as long as the list at most. */
-	for (size_t steps = 0; steps <= list->n; steps++) {
-		const uint8_t *const parent = subvolume->root.parent_uuid;
-
-		if (!has_uuid(&subvolume->root) || is_none(parent))
-			return false;
-		if (is_member_uuid(domain, parent))
+	for (size_t steps = 0; subvolume && steps <= list->n; steps++) {
+		if (step_up(domain, list, &subvolume))
 			return true;
-		subvolume = subvolume_by_uuid(list, parent);
-		if (!subvolume)
-			return false;
 	}
 	return false;
+}
+
+/* Of chains that are not known yet, and that are being walked: no subvolume has such an id. */
+#define CHAIN_UNKNOWN UINT64_MAX
+#define CHAIN_WALKED (UINT64_MAX - 1)
+
+/* Goes up from subvolume i until someone knows, then tells everyone on the way: each is asked once.  In a ring nobody knows anything. */
+static void walk_chain(const struct domain *domain, const struct subvolume_list *list, uint64_t *reached, uint32_t *way, size_t i)
+{
+	const struct subvolume *subvolume = &list->at[i];
+	uint64_t found = 0;
+	size_t n = 0;
+
+	while (subvolume) {
+		const size_t at = (size_t)(subvolume - list->at);
+		const struct crypt_member *member;
+
+		if (reached[at] != CHAIN_UNKNOWN) {
+			found = reached[at] == CHAIN_WALKED ? 0 : reached[at];
+			break;
+		}
+		reached[at] = CHAIN_WALKED;
+		way[n++] = (uint32_t)at;
+		member = step_up(domain, list, &subvolume);
+		if (member)
+			found = member->id;
+	}
+	while (n > 0)
+		reached[way[--n]] = found;
+}
+
+bool domain_sources(const struct domain *domain, const struct subvolume_list *list, uint64_t **sources, struct error *err)
+{
+	uint64_t *const reached = reallocarray(NULL, list->n ? list->n : 1, sizeof(*reached));
+	uint32_t *const way = reallocarray(NULL, list->n ? list->n : 1, sizeof(*way));
+
+	if (!reached || !way) {
+		free(reached);
+		free(way);
+		return error_memory(err);
+	}
+	for (size_t i = 0; i < list->n; i++)
+		reached[i] = CHAIN_UNKNOWN;
+	for (size_t i = 0; i < list->n; i++)
+		walk_chain(domain, list, reached, way, i);
+	free(way);
+	for (size_t i = 0; i < list->n; i++) {
+		if (is_member(domain, &list->at[i]))
+			reached[i] = list->at[i].id;
+		else if (!domain_has_tag(domain, &list->at[i].root))
+			reached[i] = 0;
+	}
+	*sources = reached;
+	return true;
 }
 
 /* --- all domains ----------------------------------------------------------------------- */

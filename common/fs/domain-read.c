@@ -12,10 +12,10 @@
 
 /* The unit read last: files are read in pieces smaller than a unit. */
 struct unit_at_hand {
-	const struct unit_group *group;	/* NULL: none */
 	uint64_t place;
+	uint64_t group_id;		/* unit_id of its group */
 	struct crypt_unit unit;		/* its tags are those below */
-	struct unit_cipher *cipher;
+	struct unit_cipher *cipher;	/* NULL: there is none at hand */
 	uint8_t tags[CRYPT_UNIT_BLOCKS_MAX * CRYPT_TAG_SIZE];
 };
 
@@ -36,7 +36,8 @@ struct request {
 	uint64_t address;		/* of the extent */
 	uint64_t at, end;		/* in the extent: what is still wanted */
 	uint8_t *out;			/* for the byte at `at` */
-	const struct unit_group *group;
+	bool is_sealed;
+	struct unit_group group;	/* where it is sealed */
 };
 
 /* --- messages ----------------------------------------------------------------------------------------------- */
@@ -77,7 +78,6 @@ static void drop_at_hand(struct unit_at_hand *at_hand)
 {
 	unit_cipher_free(at_hand->cipher);
 	at_hand->cipher = NULL;
-	at_hand->group = NULL;
 }
 
 static bool take_at_hand(struct request *r, const struct crypt_unit *unit, uint64_t place, struct error *err)
@@ -89,7 +89,7 @@ static bool take_at_hand(struct request *r, const struct crypt_unit *unit, uint6
 		return bad_bytes(r, r->at, r->end, "are in a unit that was never sealed", err);
 	if (!unit_cipher_new(r->reader->view.domain->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &at_hand->cipher, err))
 		return false;
-	at_hand->group = r->group;
+	at_hand->group_id = r->group.unit_id;
 	at_hand->place = place;
 	at_hand->unit = *unit;
 	memcpy(at_hand->tags, unit->tags, (size_t)unit->blocks * CRYPT_TAG_SIZE);
@@ -139,12 +139,20 @@ static bool read_at_hand(struct request *r, struct error *err)
 	return true;
 }
 
+/* Is it a unit of the extent that is read from? */
+static bool is_of_group(const struct request *r)
+{
+	const struct unit_at_hand *at_hand = &r->reader->at_hand;
+
+	return at_hand->cipher && at_hand->group_id == r->group.unit_id;
+}
+
 static bool is_at_hand(const struct request *r)
 {
 	const struct unit_at_hand *at_hand = &r->reader->at_hand;
 	const uint64_t begin = at_hand->unit.offset_in_extent;
 
-	return at_hand->group == r->group && r->at >= begin && r->at - begin < (uint64_t)at_hand->unit.blocks * CRYPT_BLOCK;
+	return is_of_group(r) && r->at >= begin && r->at - begin < (uint64_t)at_hand->unit.blocks * CRYPT_BLOCK;
 }
 
 static bool read_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
@@ -162,13 +170,13 @@ static bool read_unit(void *context, const struct crypt_unit *unit, uint64_t pla
 static bool read_sealed(struct request *r, struct error *err)
 {
 	const struct unit_at_hand *at_hand = &r->reader->at_hand;
-	struct unit_group from = *r->group;
+	struct unit_group from = r->group;
 
 	if (is_at_hand(r) && !read_at_hand(r, err))
 		return false;
 	if (r->at == r->end)
 		return true;
-	if (at_hand->group == r->group && at_hand->unit.offset_in_extent < r->at)
+	if (is_of_group(r) && at_hand->unit.offset_in_extent < r->at)
 		from.place = at_hand->place;	/* no need to walk from the first unit */
 	if (!unit_map_visit(r->reader->view.units, &from, read_unit, r, err))
 		return false;
@@ -177,12 +185,10 @@ static bool read_sealed(struct request *r, struct error *err)
 
 /* --- the source ------------------------------------------------------------------------------------------------- */
 
-static const struct unit_group *find_group(const struct domain_reader *reader, const struct file_extent *e)
+static bool find_group(const struct domain_reader *reader, const struct file_extent *e, struct unit_group *group)
 {
-	const struct unit_group *group = unit_map_at(reader->view.units, e->disk_bytenr);
-
-	return group || e->other_encoding != SEAL_MARK ? group
-						       : unit_map_expected(reader->view.units, e->disk_bytenr, e->disk_num_bytes);
+	return unit_map_at(reader->view.units, e->disk_bytenr, group) ||
+	       (e->other_encoding == SEAL_MARK && unit_map_expected(reader->view.units, e->disk_bytenr, e->disk_num_bytes, group));
 }
 
 static bool reader_read(struct extent_source *source, const struct tree *subvolume, uint64_t inode, const struct file_extent *e,
@@ -199,17 +205,17 @@ static bool reader_read(struct extent_source *source, const struct tree *subvolu
 		.at = offset,
 		.end = offset + len,
 		.out = bytes,
-		.group = find_group(reader, e),
 	};
 
-	if (!r.group && e->other_encoding == SEAL_MARK)
+	r.is_sealed = find_group(reader, e, &r.group);
+	if (!r.is_sealed && e->other_encoding == SEAL_MARK)
 		return bad_bytes(&r, offset, offset + len, "are marked as sealed, but no unit verifies", err);
-	if (!r.group && !reader->accept_unsealed)
+	if (!r.is_sealed && !reader->accept_unsealed)
 		return bad_bytes(&r, offset, offset + len, "are not sealed: written later", err) ||
 		       error_hint(err, "--accept-unsealed takes them as they are");
-	if (!r.group)
+	if (!r.is_sealed)
 		return plain_source.read(&plain_source, subvolume, inode, e, file_offset, offset, bytes, len, err);
-	if (offset % CRYPT_BLOCK != 0 || len % CRYPT_BLOCK != 0 || offset > r.group->extent_len || len > r.group->extent_len - offset)
+	if (offset % CRYPT_BLOCK != 0 || len % CRYPT_BLOCK != 0 || offset > r.group.extent_len || len > r.group.extent_len - offset)
 		return bad_bytes(&r, offset, offset + len, "are outside the sealed extent", err);
 	if (read_sealed(&r, err))
 		return true;

@@ -116,8 +116,14 @@ static bool check_members(struct verify *v, struct error *err)
 
 static bool is_in_view(const struct domain_view *view, uint64_t id)
 {
-	for (size_t i = 0; i < view->n_ids; i++) {
-		if (view->ids[i] == id)
+	for (size_t low = 0, high = view->n_ids; low < high;) {
+		const size_t i = low + (high - low) / 2;
+
+		if (view->ids[i] < id)
+			low = i + 1;
+		else if (view->ids[i] > id)
+			high = i;
+		else
 			return true;
 	}
 	return false;
@@ -138,7 +144,6 @@ static void note_copies(const struct verify *v)
 static void note_absent(const struct verify *v)
 {
 	const struct domain_view *view = &v->view;
-	uint64_t n_gone = 0;
 
 	for (size_t i = 0; i < view->domain->n_members; i++) {
 		const struct crypt_member *member = &view->domain->members[i];
@@ -149,10 +154,11 @@ static void note_absent(const struct verify *v)
 		escape_text(member->path, member->path_len, path, sizeof(path));
 		note(v, "subvolume %" PRIu64 " (%s), which was sealed, does not exist any more", member->id, path);
 	}
-	for (size_t i = 0; i < view->units->n_groups; i++)
-		n_gone += view->units->group[i].address == 0;
+
+	const size_t n_gone = view->units->n_groups - view->units->n_joined;
+
 	if (n_gone > 0)
-		note(v, "%" PRIu64 " sealed extents are in no file any more, or damaged beyond recognition", n_gone);
+		note(v, "%zu sealed extents are in no file any more, or damaged beyond recognition", n_gone);
 }
 
 /* --- everything ---------------------------------------------------------------------------------------------------- */

@@ -5,47 +5,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "common/fs/payloads.h"
-
-#define CHAIN_MAX 4096u		/* snapshots of snapshots of ... */
-
-static const struct crypt_member *member_by_id(const struct domain *domain, uint64_t id)
-{
-	for (size_t i = 0; i < domain->n_members; i++) {
-		if (domain->members[i].id == id)
-			return &domain->members[i];
-	}
-	return NULL;
-}
-
-static const struct crypt_member *member_by_uuid(const struct domain *domain, const uint8_t uuid[UUID_SIZE])
-{
-	for (size_t i = 0; i < domain->n_members; i++) {
-		if (memcmp(domain->members[i].uuid, uuid, UUID_SIZE) == 0)
-			return &domain->members[i];
-	}
-	return NULL;
-}
-
-/*
- * The member that a subvolume of the domain is, or descends from by snapshots; 0: none that the chain reaches.  Where the chain is broken and
- * there is only one member, it is that one.
- */
-static uint64_t source_of(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume)
-{
-	const struct crypt_member *member = member_by_id(domain, subvolume->id);
-
-	if (member && memcmp(member->uuid, subvolume->root.uuid, UUID_SIZE) == 0)
-		return member->id;
-	for (unsigned i = 0; i < CHAIN_MAX && subvolume; i++) {
-		member = member_by_uuid(domain, subvolume->root.parent_uuid);
-		if (member)
-			return member->id;
-		subvolume = subvolume_by_uuid(list, subvolume->root.parent_uuid);
-	}
-	return domain->n_members == 1 ? domain->members[0].id : 0;
-}
-
 static bool has_tag(const struct domain *domain, const struct subvolume *subvolume)
 {
 	struct le32 hash;
@@ -54,69 +13,45 @@ static bool has_tag(const struct domain *domain, const struct subvolume *subvolu
 	return subvolume->root.algorithm[0] != 0 && subvolume->root.key_hash == le32(hash);
 }
 
-struct looking {
-	const struct inline_map *inlines;
-	const struct key_schedule *schedule;
-	bool found;
-};
-
-static bool look_at_payload(void *context, const struct scan_block *leaf, const struct inline_payload *payload, struct error *err)
-{
-	struct looking *looking = context;
-	struct crypt_inline_unit unit;
-
-	(void)leaf;
-	return looking->found || inline_map_find(looking->inlines, looking->schedule, payload, true, &unit, NULL, &looking->found, err);
-}
-
-static bool payload_verifies(const struct domain *domain, const struct scan *scan, bool *verifies, struct error *err)
-{
-	cleanup_inline_map struct inline_map *inlines = NULL;
-	struct looking looking = { .schedule = domain->schedule };
-
-	if (!inline_map_read(domain->volume, domain->header.domain, &inlines, err))
-		return false;
-	looking.inlines = inlines;
-	if (!payloads_visit(scan, look_at_payload, &looking, err))
-		return false;
-	*verifies = looking.found;
-	return true;
-}
-
-/* The chain of snapshots may be broken: then an extent or inline unit that verifies decides. */
-static bool content_verifies(const struct domain *domain, uint64_t id, uint64_t boundary, bool *verifies, struct error *err)
-{
-	cleanup_unit_map struct unit_map *units = NULL;
-	cleanup_scan struct scan *scan = NULL;
-
-	if (!scan_run(domain->volume, &id, 1, &scan, err) ||
-	    !unit_map_read(domain->volume, domain->header.domain, &units, err) ||
-	    !unit_map_join(units, scan, domain->schedule, boundary, err))
-		return false;
-	*verifies = units->n_joined > 0;
-	return *verifies || payload_verifies(domain, scan, verifies, err);
-}
-
-static bool belongs_to(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume,
-		       uint64_t boundary, bool *belongs, struct error *err)
-{
-	*belongs = domain_has(domain, list, subvolume);
-	return *belongs || !has_tag(domain, subvolume) || content_verifies(domain, subvolume->id, boundary, belongs, err);
-}
-
 bool domain_view_check_named(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume,
 			     struct error *err)
 {
-	bool belongs;
+	bool belongs = domain_has(domain, list, subvolume) || !has_tag(domain, subvolume);
 
-	if (!belongs_to(domain, list, subvolume, UNIT_PLACE_END, &belongs, err))
+	if (!belongs && !domain_content_verifies(domain, &subvolume->id, 1, UNIT_PLACE_END, &belongs, err))
 		return false;
 	return belongs || error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has the tag of domain %u, but nothing in it was sealed there",
 				    subvolume->id, domain->number);
 }
 
-static bool find_ids(struct domain_view *view, const struct subvolume *only, uint64_t boundary, struct error *err)
+/* Of those with the tag that no chain leads to, the ones whose content verifies; if there is one member only, they come from it. */
+static bool ask_content(const struct domain_view *view, const struct subvolume *only, uint64_t boundary, bool *belongs, struct error *err)
 {
+	const struct subvolume_list *list = view->list;
+	uint64_t *ids = reallocarray(NULL, list->n + 1, sizeof(*ids));
+	size_t *index = reallocarray(NULL, list->n + 1, sizeof(*index)), n = 0;
+	bool *verifies = calloc(list->n + 1, sizeof(*verifies));
+	bool ok = ids && index && verifies ? true : error_memory(err);
+
+	for (size_t i = 0; ok && i < list->n; i++) {
+		if (belongs[i] || (only && only->id != list->at[i].id) || !has_tag(view->domain, &list->at[i]))
+			continue;
+		ids[n] = list->at[i].id;
+		index[n++] = i;
+	}
+	ok = ok && (n == 0 || domain_content_verifies(view->domain, ids, n, boundary, verifies, err));
+	for (size_t i = 0; ok && i < n; i++)
+		belongs[index[i]] = verifies[i];
+	free(ids);
+	free(index);
+	free(verifies);
+	return ok;
+}
+
+static bool take_ids(struct domain_view *view, const struct subvolume *only, const uint64_t *sources, const bool *belongs,
+		     struct error *err)
+{
+	const struct domain *domain = view->domain;
 	const struct subvolume_list *list = view->list;
 
 	view->ids = calloc(list->n ? list->n : 1, sizeof(*view->ids));
@@ -124,19 +59,27 @@ static bool find_ids(struct domain_view *view, const struct subvolume *only, uin
 	if (!view->ids || !view->source)
 		return error_memory(err);
 	for (size_t i = 0; i < list->n; i++) {
-		const struct subvolume *subvolume = &list->at[i];
-		bool belongs;
-
-		if (only && only->id != subvolume->id)
+		if (!belongs[i] || (only && only->id != list->at[i].id))
 			continue;
-		if (!belongs_to(view->domain, list, subvolume, boundary, &belongs, err))
-			return false;
-		if (!belongs)
-			continue;
-		view->ids[view->n_ids] = subvolume->id;
-		view->source[view->n_ids++] = source_of(view->domain, list, subvolume);
+		view->ids[view->n_ids] = list->at[i].id;
+		view->source[view->n_ids++] = sources[i] ? sources[i] : domain->n_members == 1 ? domain->members[0].id : 0;
 	}
 	return view->n_ids > 0 || error_set(err, ERROR_NOT_FOUND, "no subvolume of the domain is left");
+}
+
+static bool find_ids(struct domain_view *view, const struct subvolume *only, uint64_t boundary, struct error *err)
+{
+	const struct subvolume_list *list = view->list;
+	bool *belongs = calloc(list->n ? list->n : 1, sizeof(*belongs));
+	uint64_t *sources = NULL;
+	bool ok = belongs ? domain_sources(view->domain, list, &sources, err) : error_memory(err);
+
+	for (size_t i = 0; ok && i < list->n; i++)
+		belongs[i] = sources[i] != 0;
+	ok = ok && ask_content(view, only, boundary, belongs, err) && take_ids(view, only, sources, belongs, err);
+	free(belongs);
+	free(sources);
+	return ok;
 }
 
 bool domain_view_open(struct domain *domain, const struct subvolume_list *list, const struct subvolume *only, uint64_t boundary,

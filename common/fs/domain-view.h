@@ -34,6 +34,13 @@ void domain_view_close(struct domain_view *view);
 bool domain_view_check_named(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume,
 			     struct error *err) must_use;
 
+/*
+ * Where the chain of snapshots is broken, an extent or inline unit that verifies decides: verifies[i] of the subvolume ids[i] (n > 0, ascending).
+ * The units are read once, and every tree block looked at once, however many share it.
+ */
+bool domain_content_verifies(const struct domain *domain, const uint64_t *ids, size_t n, uint64_t boundary, bool *verifies,
+			     struct error *err) must_use;
+
 struct domain_view_options {
 	bool accept_changes, accept_unsealed;
 	void (*note)(void *context, const char *text);	/* each difference accepted; may be NULL */

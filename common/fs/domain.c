@@ -8,7 +8,6 @@
 
 /* What one domain may cost in memory: members have their paths with them. */
 #define MEMBERS_MAX	65536u
-#define INODE_FLAGS_MAX	(8u << 20)
 
 /* --- items ----------------------------------------------------------------------- */
 
@@ -79,7 +78,7 @@ static bool read_inode_flags(struct domain *d, const struct crypt_place *place, 
 		return false;
 	while (n-- > 0) {
 		const size_t i = d->n_inode_flags;
-		struct crypt_inode_flags *const flags = grow(d->inode_flags, i, sizeof(*flags), INODE_FLAGS_MAX, "inodes with flags", err);
+		struct crypt_inode_flags *const flags = grow(d->inode_flags, i, sizeof(*flags), DOMAIN_INODE_FLAGS_MAX, "inodes with flags", err);
 
 		if (!flags)
 			return false;
@@ -114,6 +113,26 @@ static bool read_items(struct domain *d, const struct tree *tree, uint64_t *n_fl
 		if (!tree_next(&iter, err))
 			return false;
 	}
+	return true;
+}
+
+static int compare_uuids(const void *a, const void *b, void *context)
+{
+	const struct domain *d = context;
+	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	const int order = memcmp(d->members[x].uuid, d->members[y].uuid, UUID_SIZE);
+
+	return order ? order : x < y ? -1 : x > y;
+}
+
+static bool index_members(struct domain *d, struct error *err)
+{
+	d->member_by_uuid = calloc(d->n_members ? d->n_members : 1, sizeof(*d->member_by_uuid));
+	if (!d->member_by_uuid)
+		return error_memory(err);
+	for (size_t i = 0; i < d->n_members; i++)
+		d->member_by_uuid[i] = (uint32_t)i;
+	qsort_r(d->member_by_uuid, d->n_members, sizeof(*d->member_by_uuid), compare_uuids, d);
 	return true;
 }
 
@@ -214,6 +233,7 @@ void domain_free(struct domain *domain)
 		return;
 	free(domain->slots);
 	free(domain->members);
+	free(domain->member_by_uuid);
 	free(domain->inode_flags);
 	key_schedule_free(domain->schedule);
 	free(domain);
@@ -232,7 +252,7 @@ bool domain_read(struct volume *volume, uint16_t number, struct domain **domain,
 	d->number = number;
 	d->slot_used = -1;
 	if (!tree_open(volume, ROOT_TREE_ID, &tree, err) || !read_copy(d, &tree, 0, &why, err) || !read_copy(d, &tree, 1, &why, err) ||
-	    !read_items(d, &tree, &n_flags_items, err))
+	    !read_items(d, &tree, &n_flags_items, err) || !index_members(d, err))
 		return false;
 	if (why.kind == ERROR_NOT_FOUND && !d->copy_valid[0] && !d->copy_valid[1] && d->n_slots + d->n_members + n_flags_items == 0)
 		return error_set(err, ERROR_NOT_FOUND, "encryption domain %u not found", number);

@@ -10,6 +10,8 @@
 #include "common/crypto/key-slot.h"
 #include "common/fs/subvolume.h"
 
+#define DOMAIN_INODE_FLAGS_MAX (8u << 20)	/* what one domain may cost in memory */
+
 struct domain {
 	struct volume *volume;
 	uint16_t number;
@@ -22,6 +24,7 @@ struct domain {
 	size_t n_slots;
 	struct crypt_member *members;	/* by ascending id */
 	size_t n_members;
+	uint32_t *member_by_uuid;	/* their indexes, by ascending uuid, then id */
 	struct crypt_inode_flags *inode_flags;	/* by ascending (member, inode) */
 	size_t n_inode_flags;
 	/* after domain_open() */
@@ -70,6 +73,11 @@ bool domain_open(struct domain *domain, const struct secret *secret, const struc
  * Is this subvolume part of the domain?  A member by its item (id and uuid), or a root with the domain's tag whose chain of parent uuids reaches a member.
  */
 bool domain_has(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume);
+/*
+ * The same of all at once: for each subvolume of the list the id of the member that it is, or that its chain reaches first; 0 where
+ * domain_has() is false.  malloced.
+ */
+bool domain_sources(const struct domain *domain, const struct subvolume_list *list, uint64_t **sources, struct error *err) must_use;
 
 /* Does the root item carry this domain's tag: algorithm and key hash?  Anyone can write that there. */
 bool domain_has_tag(const struct domain *domain, const struct root *root);

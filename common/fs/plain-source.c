@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Extents as they are on disk: every stored checksum checked, the next mirror where one does not match. */
+/* Extents as they are on disk: every stored checksum checked, the next mirror where one does not match; copies without checksums compared. */
 #include "common/fs/file-data.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/util/hex.h"
+#include "common/volume/stripe.h"
 #include "common/volume/warn.h"
+
+/* Sectors that follow each other on a bad mirror, replaced from the same good one: one warning. */
+struct repair {
+	uint64_t from, to;	/* logical; equal: none */
+	uint64_t bad_end;	/* physical, of the bad one */
+	unsigned bad, good;
+};
 
 struct check {
 	struct volume *volume;
@@ -15,23 +24,34 @@ struct check {
 	uint64_t logical;	/* of bytes[0] */
 	uint8_t *bytes;
 	uint8_t *spare;		/* one sector, taken at the first mismatch */
+	const struct chunk *chunk;
 	unsigned n_mirrors;
+	uint64_t checked;	/* logical: what is before was compared with its checksum, or between mirrors */
+	struct repair repair;
 };
 
-/* The bytes of the file that a sector of the extent stands for. */
+/* The bytes of the file that [from, to) of the extent stand for. */
+static void file_range(const struct check *check, uint64_t from, uint64_t to, uint64_t *first, uint64_t *last)
+{
+	const struct file_extent *e = check->extent;
+	const uint64_t in_extent = from - e->disk_bytenr;
+
+	*first = check->file_offset;
+	*last = check->file_offset + e->num_bytes - 1;
+	if (e->compression == COMPRESS_NONE && in_extent >= e->offset && in_extent - e->offset < e->num_bytes) {
+		*first += in_extent - e->offset;
+		*last = *first + (to - from) - 1;
+	}
+}
+
 static bool mismatch(const struct check *check, uint64_t logical, const uint8_t *have, const uint8_t *want, struct error *err)
 {
 	const struct superblock *super = &check->volume->super;
-	const struct file_extent *e = check->extent;
-	const uint64_t in_extent = logical - e->disk_bytenr;
 	const size_t csum_size = csum_type_size(super->csum_type);
 	char have_text[2 * CSUM_SIZE + 1], want_text[2 * CSUM_SIZE + 1];
-	uint64_t first = check->file_offset, last = check->file_offset + e->num_bytes - 1;
+	uint64_t first, last;
 
-	if (e->compression == COMPRESS_NONE && in_extent >= e->offset && in_extent - e->offset < e->num_bytes) {
-		first += in_extent - e->offset;
-		last = first + super->sector_size - 1;
-	}
+	file_range(check, logical, logical + super->sector_size, &first, &last);
 	hex_text(have, csum_size, have_text);
 	hex_text(want, csum_size, want_text);
 	return error_set(err, ERROR_CORRUPT,
@@ -40,13 +60,40 @@ static bool mismatch(const struct check *check, uint64_t logical, const uint8_t 
 			 check->n_mirrors > 1 ? ", and no mirror matches" : "");
 }
 
+static void tell_repair(struct check *check)
+{
+	struct repair *r = &check->repair;
+	char place[MIRROR_TEXT_SIZE], to[32] = "";
+
+	if (r->from == r->to)
+		return;
+	if (r->to - r->from > check->volume->super.sector_size)
+		snprintf(to, sizeof(to), " to %" PRIu64, r->to - 1);
+	volume_warn(check->volume, "data at %" PRIu64 "%s: mirror %u does not match its checksum, mirror %u does (%s)", r->from, to, r->bad + 1,
+		    r->good + 1, volume_mirror_text(check->volume, r->from, r->bad, place));
+	r->from = r->to;
+}
+
+static void note_repair(struct check *check, uint64_t logical, unsigned bad, unsigned good)
+{
+	const uint64_t physical = stripe_place(check->chunk, logical, bad).physical;
+	const uint32_t sector_size = check->volume->super.sector_size;
+	struct repair *r = &check->repair;
+
+	if (r->from == r->to || r->to != logical || r->bad_end != physical || r->bad != bad || r->good != good) {
+		tell_repair(check);
+		*r = (struct repair){ .from = logical, .bad = bad, .good = good };
+	}
+	r->to = logical + sector_size;
+	r->bad_end = physical + sector_size;
+}
+
 /* Puts the first mirror's sector that matches in the place of one that does not, and names the one that it should have been. */
 static bool repair_sector(struct check *check, uint64_t logical, uint8_t *sector, const uint8_t *want, struct error *err)
 {
 	const struct superblock *super = &check->volume->super;
 	const size_t csum_size = csum_type_size(super->csum_type);
 	uint8_t have[CSUM_SIZE];
-	char place[MIRROR_TEXT_SIZE];
 	unsigned bad = check->n_mirrors;
 
 	if (!check->spare && !(check->spare = malloc(super->sector_size)))
@@ -63,12 +110,54 @@ static bool repair_sector(struct check *check, uint64_t logical, uint8_t *sector
 		}
 		memcpy(sector, check->spare, super->sector_size);
 		if (bad < check->n_mirrors)
-			volume_warn(check->volume, "data at %" PRIu64 ": mirror %u does not match its checksum, mirror %u does (%s)", logical,
-				    bad + 1, mirror + 1, volume_mirror_text(check->volume, logical, bad, place));
+			note_repair(check, logical, bad, mirror);
 		return true;
 	}
 	csum_compute(super->csum_type, sector, super->sector_size, have);
 	return mismatch(check, logical, have, want, err);
+}
+
+static void tell_difference(const struct check *check, uint64_t from, uint64_t to, unsigned mirror)
+{
+	char one[MIRROR_TEXT_SIZE], other[MIRROR_TEXT_SIZE];
+	uint64_t first, last;
+
+	file_range(check, from, to, &first, &last);
+	volume_warn(check->volume, "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": data at %" PRIu64
+		    " have no checksum, and mirrors 1 and %u differ (%s; %s): which is right cannot be told, mirror 1 is used", check->inode, first,
+		    last, from, mirror + 1, volume_mirror_text(check->volume, from, 0, one),
+		    volume_mirror_text(check->volume, from, mirror, other));
+}
+
+/* What has no checksum, up to logical: all that can be known is whether the copies agree. */
+static bool compare_copies(struct check *check, uint64_t logical, struct error *err)
+{
+	const uint32_t sector_size = check->volume->super.sector_size;
+	const uint64_t from = check->checked;
+	const uint8_t *have = check->bytes + (from - check->logical);
+	const size_t len = logical - from;
+	struct error unread = { 0 };
+	uint8_t *other;
+
+	check->checked = logical;
+	if (len == 0 || check->n_mirrors == 1 || stripe_is_computed(check->chunk, 1))
+		return true;
+	other = malloc(len);
+	if (!other)
+		return error_memory(err);
+	for (unsigned mirror = 1; mirror < check->n_mirrors; mirror++) {
+		size_t first = 0, end = len;
+
+		if (!volume_read(check->volume, from, other, len, mirror, &unread) || memcmp(have, other, len) == 0)
+			continue;
+		while (memcmp(have + first, other + first, sector_size) == 0)
+			first += sector_size;
+		while (memcmp(have + end - sector_size, other + end - sector_size, sector_size) == 0)
+			end -= sector_size;
+		tell_difference(check, from + first, from + end, mirror);
+	}
+	free(other);
+	return true;
 }
 
 static bool check_run(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)
@@ -79,6 +168,8 @@ static bool check_run(void *context, uint64_t logical, size_t n_sectors, const u
 	uint8_t *sector = check->bytes + (logical - check->logical);
 	uint8_t have[CSUM_SIZE];
 
+	if (!compare_copies(check, logical, err))
+		return false;
 	for (size_t i = 0; i < n_sectors; i++) {
 		csum_compute(super->csum_type, sector, super->sector_size, have);
 		if (memcmp(have, csums, csum_size) != 0 && !repair_sector(check, logical, sector, csums, err))
@@ -87,6 +178,7 @@ static bool check_run(void *context, uint64_t logical, size_t n_sectors, const u
 		sector += super->sector_size;
 		csums += csum_size;
 	}
+	check->checked = logical;
 	return true;
 }
 
@@ -100,9 +192,9 @@ static bool plain_read(struct extent_source *source, const struct tree *subvolum
 		.file_offset = file_offset,
 		.extent = e,
 		.logical = e->disk_bytenr + offset,
+		.checked = e->disk_bytenr + offset,
 		.bytes = bytes,
 	};
-	const struct chunk *chunk;
 	bool ok;
 
 	(void)source;
@@ -110,12 +202,13 @@ static bool plain_read(struct extent_source *source, const struct tree *subvolum
 		return error_set(err, ERROR_CORRUPT,
 				 "inode %" PRIu64 " extent item at %" PRIu64 ": offset %" PRIu64 "+%zu is past its %" PRIu64 " bytes on disk",
 				 inode, file_offset, offset, len, e->disk_num_bytes);
-	if (!volume_chunk(volume, check.logical, &chunk, err))
+	if (!volume_chunk(volume, check.logical, &check.chunk, err))
 		return error_prefix(err, "inode %" PRIu64 " extent item at %" PRIu64, inode, file_offset);
-	check.n_mirrors = chunk_n_mirrors(chunk);
+	check.n_mirrors = chunk_n_mirrors(check.chunk);
 	if (!volume_read_any(volume, check.logical, bytes, len, err))
 		return error_prefix(err, "inode %" PRIu64 " extent item at %" PRIu64, inode, file_offset);
-	ok = csum_lookup(volume, check.logical, len, check_run, &check, err);
+	ok = csum_lookup(volume, check.logical, len, check_run, &check, err) && compare_copies(&check, check.logical + len, err);
+	tell_repair(&check);
 	free(check.spare);
 	return ok;
 }

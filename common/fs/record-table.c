@@ -143,7 +143,10 @@ void *record_table_take_sorted(struct record_table *table)
 		swap(table, 0, n - 1);
 		sink(table, 0, n - 1);
 	}
-	record = table->record;
+	/* What was room for more goes back; where it cannot, it stays. */
+	record = table->n ? reallocarray(table->record, table->n, table->record_size) : NULL;
+	if (!record)
+		record = table->record;
 	*table = (struct record_table){ .record_size = table->record_size };
 	return record;
 }

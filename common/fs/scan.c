@@ -29,6 +29,9 @@ static bool note_extent(struct builder *b, const struct key *key, const struct f
 	if (!extent) {
 		void *record;
 
+		if (item->disk_num_bytes > SCAN_LENGTH_MAX)
+			return error_set(err, ERROR_REFUSED, "file extent at %#" PRIx64 ": disk_num_bytes is %" PRIu64
+					 ", more than %" PRIu64 " are not supported", where, item->disk_num_bytes, SCAN_LENGTH_MAX);
 		if (!record_table_add(&b->extents, item->disk_bytenr, &record, err))
 			return false;
 		extent = record;
@@ -40,7 +43,7 @@ static bool note_extent(struct builder *b, const struct key *key, const struct f
 	if (extent->length != item->disk_num_bytes) {
 		return error_set(err, ERROR_CORRUPT, "file extent at %#" PRIx64 ": disk_num_bytes of the extent at %" PRIu64
 				 " is %" PRIu64 ", elsewhere %" PRIu64, where, item->disk_bytenr, item->disk_num_bytes,
-				 extent->length);
+				 (uint64_t)extent->length);
 	}
 	if (item->type == FILE_EXTENT_REG) {
 		extent->marked |= item->other_encoding == SEAL_MARK;
@@ -184,7 +187,7 @@ static bool check_extents(struct scan *scan, struct error *err)
 					 "): its chunk is not for data", e->logical, e->inode);
 		if (e->length > chunk->length - (e->logical - chunk->logical))
 			return error_set(err, ERROR_CORRUPT, "data extent at %" PRIu64 ": %" PRIu64
-					 " bytes leave its chunk, which ends at %" PRIu64, e->logical, e->length,
+					 " bytes leave its chunk, which ends at %" PRIu64, e->logical, (uint64_t)e->length,
 					 chunk->logical + chunk->length);
 		end = e->logical + e->length;
 		scan->data_bytes += e->length;
@@ -222,6 +225,8 @@ static int compare_ids(const void *a, const void *b)
 
 static bool open_members(struct scan *scan, const uint64_t *ids, size_t n, struct error *err)
 {
+	if (n > SCAN_MEMBERS_MAX)
+		return error_set(err, ERROR_REFUSED, "%zu subvolumes at once, at most %" PRIu64 " are supported", n, SCAN_MEMBERS_MAX);
 	scan->member = calloc(n, sizeof(*scan->member));
 	scan->tree = calloc(n, sizeof(*scan->tree));
 	if (!scan->member || !scan->tree)
@@ -285,7 +290,7 @@ bool scan_run(struct volume *volume, const uint64_t *ids, size_t n, struct scan 
 	};
 
 	static_assert(offsetof(struct scan_block, logical) == 0 && offsetof(struct scan_extent, logical) == 0, "record tables");
-	static_assert(sizeof(struct scan_extent) == 40, "with 8 bytes of index: 48");
+	static_assert(sizeof(struct scan_extent) == 32, "with 8 bytes of index: 40");
 	b.scan = calloc(1, sizeof(*b.scan));
 	if (!b.scan)
 		return error_memory(err);

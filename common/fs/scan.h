@@ -15,16 +15,19 @@ struct scan_block {
 	uint8_t level;
 };
 
+/* Packed, because there may be millions: with the join of unit-map.h 48 bytes for each. */
 struct scan_extent {		/* one data extent on disk, with one of its references */
 	uint64_t logical;
-	uint64_t length;	/* disk_num_bytes */
 	uint64_t inode;
 	uint64_t file_offset;	/* of the item's key */
-	uint32_t member;	/* index */
-	bool marked;		/* a REG item with SEAL_MARK refers to it */
-	bool unmarked;		/* a REG item without the mark refers to it */
-	bool foreign_mark;	/* other_encoding that is neither 0 nor SEAL_MARK */
+	uint64_t length : 40;	/* disk_num_bytes */
+	uint64_t member : 21;	/* index */
+	uint64_t marked : 1;	/* a REG item with SEAL_MARK refers to it */
+	uint64_t unmarked : 1;	/* a REG item without the mark refers to it */
+	uint64_t foreign_mark : 1;	/* other_encoding that is neither 0 nor SEAL_MARK */
 };
+#define SCAN_LENGTH_MAX ((UINT64_C(1) << 40) - 1)
+#define SCAN_MEMBERS_MAX (UINT64_C(1) << 21)
 
 struct scan {
 	struct volume *volume;
@@ -44,6 +47,7 @@ struct scan {
 /*
  * Walks the trees of the subvolumes ids (any order, no duplicates) in ascending order, each block once.  Checks that two items that refer to one
  * extent agree on its length, that extents do not overlap, lie in data or mixed block groups and inside one chunk: ERROR_CORRUPT.
+ * ERROR_REFUSED: more than SCAN_MEMBERS_MAX, or an extent longer than SCAN_LENGTH_MAX.
  */
 bool scan_run(struct volume *volume, const uint64_t *ids, size_t n, struct scan **scan, struct error *err) must_use;
 void scan_free(struct scan *scan);

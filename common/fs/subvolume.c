@@ -248,6 +248,37 @@ static bool make_paths(struct reading *r, struct error *err)
 	return ok;
 }
 
+static bool has_uuid(const struct subvolume *subvolume)
+{
+	static const uint8_t none[UUID_SIZE];
+
+	return subvolume->root.has_v2 && !subvolume->root.is_short && memcmp(subvolume->root.uuid, none, UUID_SIZE) != 0;
+}
+
+static int compare_uuids(const void *a, const void *b, void *context)
+{
+	const struct subvolume_list *list = context;
+	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	const int order = memcmp(list->at[x].root.uuid, list->at[y].root.uuid, UUID_SIZE);
+
+	return order ? order : x < y ? -1 : x > y;
+}
+
+bool subvolume_list_index(struct subvolume_list *list, struct error *err)
+{
+	if (list->n > UINT32_MAX)
+		return error_set(err, ERROR_MEMORY, "more than %u subvolumes", UINT32_MAX);
+	list->by_uuid = reallocarray(NULL, list->n ? list->n : 1, sizeof(*list->by_uuid));
+	if (!list->by_uuid)
+		return error_memory(err);
+	for (size_t i = 0; i < list->n; i++) {
+		if (has_uuid(&list->at[i]))
+			list->by_uuid[list->n_by_uuid++] = (uint32_t)i;
+	}
+	qsort_r(list->by_uuid, list->n_by_uuid, sizeof(*list->by_uuid), compare_uuids, list);
+	return true;
+}
+
 bool subvolume_list_read(struct volume *volume, struct subvolume_list *list, struct error *err)
 {
 	struct reading reading = { .volume = volume, .list = list };
@@ -260,7 +291,7 @@ bool subvolume_list_read(struct volume *volume, struct subvolume_list *list, str
 	     read_default(volume, &roots, &list->default_id, err);
 	if (ok && (list->n == 0 || list->at[0].id != FS_TREE_ID))
 		ok = error_set(err, ERROR_CORRUPT, "root tree: no root item of the top level (tree %llu)", FS_TREE_ID);
-	ok = ok && make_paths(&reading, err);
+	ok = ok && make_paths(&reading, err) && subvolume_list_index(list, err);
 	for (size_t i = 0; i < list->n; i++)
 		free(reading.place[i].name);
 	free(reading.place);
@@ -274,6 +305,7 @@ void subvolume_list_free(struct subvolume_list *list)
 	for (size_t i = 0; i < list->n; i++)
 		free(list->at[i].path);
 	free(list->at);
+	free(list->by_uuid);
 	*list = (struct subvolume_list){ 0 };
 }
 
@@ -296,17 +328,22 @@ const struct subvolume *subvolume_by_id(const struct subvolume_list *list, uint6
 
 const struct subvolume *subvolume_by_uuid(const struct subvolume_list *list, const uint8_t uuid[UUID_SIZE])
 {
-	static const uint8_t none[UUID_SIZE];
+	size_t low = 0, high = list->n_by_uuid;
 
-	if (memcmp(uuid, none, UUID_SIZE) == 0)
-		return NULL;
-	for (size_t i = 0; i < list->n; i++) {
-		const struct root *root = &list->at[i].root;
-
-		if (root->has_v2 && !root->is_short && memcmp(root->uuid, uuid, UUID_SIZE) == 0)
+	for (size_t i = 0; !list->by_uuid && i < list->n; i++) {
+		if (has_uuid(&list->at[i]) && memcmp(list->at[i].root.uuid, uuid, UUID_SIZE) == 0)
 			return &list->at[i];
 	}
-	return NULL;
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (memcmp(list->at[list->by_uuid[middle]].root.uuid, uuid, UUID_SIZE) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < list->n_by_uuid && memcmp(list->at[list->by_uuid[low]].root.uuid, uuid, UUID_SIZE) == 0 ?
+	       &list->at[list->by_uuid[low]] : NULL;
 }
 
 bool root_tag_text(const struct root *root, char text[ROOT_TAG_TEXT_SIZE])

@@ -20,10 +20,14 @@ struct subvolume_list {
 	struct volume *volume;
 	struct subvolume *at;	/* by ascending id; id 5 first */
 	size_t n;
+	uint32_t *by_uuid;	/* indexes of those that have one, by ascending uuid, then id; NULL: not made, every search looks at all */
+	size_t n_by_uuid;
 	uint64_t default_id;
 };
 
 bool subvolume_list_read(struct volume *volume, struct subvolume_list *list, struct error *err) must_use;
+/* Makes by_uuid, as reading does: for a list made otherwise. */
+bool subvolume_list_index(struct subvolume_list *list, struct error *err) must_use;
 void subvolume_list_free(struct subvolume_list *list);
 
 /* NULL where there is none. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Joining the units of a domain to the extents on disk: by address, else by content, confirmed by a tag. */
+#include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "common/fs/unit-map.h"
@@ -67,77 +69,73 @@ static bool confirm_unit(void *context, const struct crypt_unit *unit, uint64_t 
 
 struct joining {
 	struct unit_map *map;
-	const struct scan *scan;
 	const struct key_schedule *schedule;
 	uint64_t boundary;
-	uint64_t *found;	/* address of each group, 0: not yet */
 };
 
-static bool confirm(const struct joining *join, size_t g, uint64_t address, bool *confirmed, struct error *err)
+static void join(struct unit_map *map, size_t number, size_t extent)
 {
-	struct confirming c = { join->map->volume, join->schedule, join->boundary, address, false };
-
-	if (!unit_map_visit(join->map, &join->map->group[g], confirm_unit, &c, err))
-		return false;
-	*confirmed = c.confirmed;
-	return true;
+	map->group[number].joined = 1;
+	map->group[number].link = (uint32_t)extent;
+	map->of_extent[extent] = (uint32_t)number;
+	map->n_joined++;
 }
 
-static bool try_group(struct joining *join, size_t g, const struct scan_extent *extent, bool *joined, struct error *err)
+/* Joins them where the units are those of what lies there now. */
+static bool try_group(const struct joining *joining, size_t number, size_t extent, struct error *err)
 {
-	*joined = false;
-	if (join->found[g] != 0 || join->map->group[g].extent_len != extent->length)
+	struct unit_map *map = joining->map;
+	const struct unit_group group = unit_map_group(map, number);
+	struct confirming c = { map->volume, joining->schedule, joining->boundary, map->scan->extent[extent].logical, false };
+
+	if (map->group[number].joined || group.extent_len != map->scan->extent[extent].length)
 		return true;
-	if (!confirm(join, g, extent->logical, joined, err))
+	if (!unit_map_visit(map, &group, confirm_unit, &c, err))
 		return false;
-	if (*joined)
-		join->found[g] = extent->logical;
+	if (c.confirmed)
+		join(map, number, extent);
 	return true;
 }
 
-struct index_entry {
-	uint64_t value;
-	uint32_t group;
-};
+/* --- by address ----------------------------------------------------------------------------------- */
 
-static int compare_entries(const void *a, const void *b)
+/* Extents that are where they were sealed. */
+static bool join_in_place(const struct joining *joining, struct error *err)
 {
-	const struct index_entry *x = a, *y = b;
+	const struct scan *scan = joining->map->scan;
 
-	if (x->value != y->value)
-		return x->value < y->value ? -1 : 1;
-	return x->group < y->group ? -1 : x->group > y->group;
-}
+	for (size_t i = 0; i < scan->n_extents; i++) {
+		struct unit_group group;
 
-/* The first entry with this value or a larger one. */
-static size_t index_find(const struct index_entry *index, size_t n, uint64_t value)
-{
-	size_t low = 0, high = n;
-
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-
-		if (index[middle].value < value)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* Tries the groups that the index has under value. */
-static bool try_index(struct joining *join, const struct index_entry *index, size_t n, uint64_t value,
-		      const struct scan_extent *extent, bool *joined, struct error *err)
-{
-	const size_t first = index_find(index, n, value);
-
-	*joined = false;
-	for (size_t i = first; i < n && i - first < HINT_TRIES && index[i].value == value && !*joined; i++) {
-		if (!try_group(join, index[i].group, extent, joined, err))
+		if (unit_map_of(joining->map, scan->extent[i].logical, &group) && group.unit_id == scan->extent[i].logical &&
+		    !try_group(joining, group.number, i, err))
 			return false;
 	}
 	return true;
 }
+
+/* --- by what their units say ----------------------------------------------------------------------- */
+
+/* How many units are looked for at once: with the sorting 64 MiB. */
+#define HINTS_AT_ONCE (2u << 20)
+
+struct hint {
+	uint64_t value;
+	uint32_t group;
+};
+
+enum hint_kind {
+	HINT_ADDRESS,	/* stored since the extent moved */
+	HINT_CONTENT,	/* its first bytes */
+};
+
+struct hints {
+	const struct unit_map *map;
+	enum hint_kind kind;
+	struct hint *at;
+	size_t n, room;
+	size_t next;	/* group to go on with */
+};
 
 static uint64_t first_value(const uint8_t first[8])
 {
@@ -147,108 +145,158 @@ static uint64_t first_value(const uint8_t first[8])
 	return value;
 }
 
-/* Extents that are where the addresses say, marked in done[]. */
-static bool join_by_address(struct joining *join, uint8_t *done, struct error *err)
+static bool gather_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
 {
-	struct unit_map *map = join->map;
-	struct index_entry *hints = reallocarray(NULL, map->n_groups ? map->n_groups : 1, sizeof(*hints));
-	bool ok = false;
+	struct hints *hints = context;
+	const struct unit_group group = unit_map_group(hints->map, hints->next);
+	const struct unit_group_kept *kept = &hints->map->group[hints->next];
 
-	if (!hints)
-		return error_memory(err);
-	for (size_t g = 0; g < map->n_groups; g++)
-		hints[g] = (struct index_entry){ map->group[g].address, (uint32_t)g };
-	qsort(hints, map->n_groups, sizeof(*hints), compare_entries);
-	for (size_t i = 0; i < join->scan->n_extents; i++) {
-		const struct scan_extent *extent = &join->scan->extent[i];
-		const struct unit_group *same = unit_map_of(map, extent->logical);
-		bool joined = false;
-
-		if (!try_index(join, hints, map->n_groups, extent->logical, extent, &joined, err) ||
-		    (!joined && same && same->unit_id == extent->logical && same->address != extent->logical &&
-		     !try_group(join, (size_t)(same - map->group), extent, &joined, err)))
-			goto out;
-		done[i] = joined;
-	}
-	ok = true;
-out:
-	free(hints);
-	return ok;
+	(void)place, (void)err;
+	if (unit->unit_id != group.unit_id)
+		return true;	/* before the first one, or a further unit of the same extent */
+	if (!kept->joined && (hints->kind == HINT_CONTENT || kept->elsewhere))
+		hints->at[hints->n++] = (struct hint){ hints->kind == HINT_CONTENT ? first_value(unit->first) : unit->address,
+						       (uint32_t)hints->next };
+	hints->next++;
+	*go = hints->n < hints->room && hints->next < hints->map->n_groups;
+	return true;
 }
 
-/* The others, by their first bytes. */
-static bool join_by_content(struct joining *join, uint8_t *done, struct error *err)
+static int compare_hints(const void *a, const void *b)
 {
-	struct unit_map *map = join->map;
-	struct index_entry *index = reallocarray(NULL, map->n_groups ? map->n_groups : 1, sizeof(*index));
-	size_t n = 0;
-	bool ok = false;
+	const struct hint *x = a, *y = b;
 
-	if (!index)
-		return error_memory(err);
-	for (size_t g = 0; g < map->n_groups; g++) {
-		if (join->found[g] == 0)
-			index[n++] = (struct index_entry){ first_value(map->group[g].first), (uint32_t)g };
+	if (x->value != y->value)
+		return x->value < y->value ? -1 : 1;
+	return x->group < y->group ? -1 : x->group > y->group;
+}
+
+/* The first hint with this value or a larger one. */
+static size_t find_hint(const struct hints *hints, uint64_t value)
+{
+	size_t low = 0, high = hints->n;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (hints->at[middle].value < value)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	qsort(index, n, sizeof(*index), compare_entries);
-	for (size_t i = 0; i < join->scan->n_extents && n; i++) {
-		const struct scan_extent *extent = &join->scan->extent[i];
-		const struct chunk *chunk;
-		uint8_t first[8];
-		bool joined = false;
+	return low;
+}
 
-		if (done[i])
-			continue;
-		if (!volume_chunk(map->volume, extent->logical, &chunk, err))
-			goto out;
-		for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk) && !joined; mirror++) {
-			if (!unit_mirror_read(map->volume, extent->logical, first, sizeof(first), mirror))
-				continue;
-			if (!try_index(join, index, n, first_value(first), extent, &joined, err))
-				goto out;
+/* Tries the groups with this hint. */
+static bool try_value(const struct joining *joining, const struct hints *hints, uint64_t value, size_t extent, struct error *err)
+{
+	const size_t first = find_hint(hints, value);
+
+	for (size_t i = first; i < hints->n && i - first < HINT_TRIES && hints->at[i].value == value; i++) {
+		if (joining->map->of_extent[extent] != UNIT_GROUP_NONE)
+			break;
+		if (!try_group(joining, hints->at[i].group, extent, err))
+			return false;
+	}
+	return true;
+}
+
+static bool try_content(const struct joining *joining, const struct hints *hints, size_t extent, struct error *err)
+{
+	struct volume *volume = joining->map->volume;
+	const uint64_t address = joining->map->scan->extent[extent].logical;
+	const struct chunk *chunk;
+	uint8_t first[8];
+
+	if (!volume_chunk(volume, address, &chunk, err))
+		return false;
+	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk) && joining->map->of_extent[extent] == UNIT_GROUP_NONE; mirror++) {
+		if (unit_mirror_read(volume, address, first, sizeof(first), mirror) &&
+		    !try_value(joining, hints, first_value(first), extent, err))
+			return false;
+	}
+	return true;
+}
+
+static bool try_hints(const struct joining *joining, const struct hints *hints, struct error *err)
+{
+	const struct scan *scan = joining->map->scan;
+
+	for (size_t i = 0; i < scan->n_extents; i++) {
+		if (joining->map->of_extent[i] == UNIT_GROUP_NONE &&
+		    !(hints->kind == HINT_ADDRESS ? try_value(joining, hints, scan->extent[i].logical, i, err) :
+						    try_content(joining, hints, i, err)))
+			return false;
+	}
+	return true;
+}
+
+/* Piece by piece, so that it takes no more memory however many there are. */
+static bool join_by(const struct joining *joining, enum hint_kind kind, struct error *err)
+{
+	const struct unit_map *map = joining->map;
+	const size_t wanted = kind == HINT_CONTENT ? map->n_groups - map->n_joined : map->n_elsewhere;
+	struct hints hints = { .map = map, .kind = kind, .room = wanted < HINTS_AT_ONCE ? wanted : HINTS_AT_ONCE };
+	bool ok = true;
+
+	if (wanted == 0 || map->n_joined == map->scan->n_extents)
+		return true;
+	hints.at = reallocarray(NULL, hints.room, sizeof(*hints.at));
+	if (!hints.at)
+		return error_memory(err);
+	while (ok && hints.next < map->n_groups) {
+		const size_t from = hints.next;
+
+		hints.n = 0;
+		ok = unit_map_visit_from(map, unit_map_group(map, from).place, gather_unit, &hints, err) &&
+		     (hints.next > from || error_set(err, ERROR_CORRUPT, "the units of domain %u changed while they were read", map->domain));
+		if (ok && hints.n > 0) {
+			qsort(hints.at, hints.n, sizeof(*hints.at), compare_hints);
+			ok = try_hints(joining, &hints, err);
 		}
-		done[i] = joined;
 	}
-	ok = true;
-out:
-	free(index);
+	free(hints.at);
 	return ok;
 }
 
-static int compare_addresses(const void *a, const void *b, void *context)
-{
-	const struct unit_map *map = context;
-	const uint64_t x = map->group[*(const uint32_t *)a].address, y = map->group[*(const uint32_t *)b].address;
+/* --- all of them --------------------------------------------------------------------------------------- */
 
-	return x < y ? -1 : x > y;
+static bool begin(struct unit_map *map, const struct scan *scan, struct error *err)
+{
+	assert(!map->scan);
+	if (scan->n_extents >= UNIT_GROUP_NONE)
+		return error_set(err, ERROR_MEMORY, "more than %u extents", UNIT_GROUP_NONE);
+	map->of_extent = reallocarray(NULL, scan->n_extents ? scan->n_extents : 1, sizeof(*map->of_extent));
+	if (!map->of_extent)
+		return error_memory(err);
+	for (size_t i = 0; i < scan->n_extents; i++)
+		map->of_extent[i] = UNIT_GROUP_NONE;
+	map->scan = scan;
+	return true;
 }
 
 bool unit_map_join(struct unit_map *map, const struct scan *scan, const struct key_schedule *schedule, uint64_t boundary,
 		   struct error *err)
 {
-	struct joining join = { map, scan, schedule, boundary, NULL };
-	uint8_t *done = calloc(scan->n_extents ? scan->n_extents : 1, 1);
-	bool ok = false;
+	const struct joining joining = { map, schedule, boundary };
 
-	join.found = calloc(map->n_groups ? map->n_groups : 1, sizeof(*join.found));
-	free(map->by_address);
-	map->by_address = calloc(map->n_groups ? map->n_groups : 1, sizeof(*map->by_address));
-	if (!done || !join.found || !map->by_address) {
-		error_memory(err);
-		goto out;
+	return begin(map, scan, err) && join_in_place(&joining, err) && join_by(&joining, HINT_ADDRESS, err) &&
+	       join_by(&joining, HINT_CONTENT, err);
+}
+
+bool unit_map_join_placed(struct unit_map *map, const struct scan *scan, struct error *err)
+{
+	if (map->n_groups != scan->n_extents)
+		return error_set(err, ERROR_CORRUPT, "there are units for %zu extents, the members have %zu", map->n_groups, scan->n_extents);
+	if (!begin(map, scan, err))
+		return false;
+	for (size_t i = 0; i < scan->n_extents; i++) {
+		const struct unit_group group = unit_map_group(map, i);
+
+		if (group.unit_id != scan->extent[i].logical || group.extent_len != scan->extent[i].length)
+			return error_set(err, ERROR_CORRUPT, "the units at %#" PRIx64 " do not fit the extent %#" PRIx64, group.unit_id,
+					 scan->extent[i].logical);
+		join(map, i, i);
 	}
-	if (!join_by_address(&join, done, err) || !join_by_content(&join, done, err))
-		goto out;
-	map->n_joined = 0;
-	for (size_t g = 0; g < map->n_groups; g++) {
-		map->group[g].address = join.found[g];
-		if (join.found[g] != 0)
-			map->by_address[map->n_joined++] = (uint32_t)g;
-	}
-	qsort_r(map->by_address, map->n_joined, sizeof(*map->by_address), compare_addresses, map);
-	ok = true;
-out:
-	free(done);
-	free(join.found);
-	return ok;
+	return true;
 }

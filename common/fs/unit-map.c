@@ -12,14 +12,15 @@ void unit_map_free(struct unit_map *map)
 	if (!map)
 		return;
 	free(map->group);
-	free(map->by_address);
+	free(map->n_before);
+	free(map->of_extent);
 	free(map);
 }
 
 /* --- walking the items ---------------------------------------------------------------------- */
 
-/* Calls visit for the units from place on.  The iterator's leaf holds the bytes that a unit borrows. */
-static bool visit_from(const struct unit_map *map, uint64_t place, unit_visit *visit, void *context, struct error *err)
+/* The iterator's leaf holds the bytes that a unit borrows. */
+bool unit_map_visit_from(const struct unit_map *map, uint64_t place, unit_visit *visit, void *context, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	const struct key first = crypt_key(map->domain, CRYPT_UNITS, place >> 16);
@@ -68,7 +69,7 @@ static bool visit_from(const struct unit_map *map, uint64_t place, unit_visit *v
 
 bool unit_map_visit_all(const struct unit_map *map, unit_visit *visit, void *context, struct error *err)
 {
-	return visit_from(map, 0, visit, context, err);
+	return unit_map_visit_from(map, 0, visit, context, err);
 }
 
 struct group_walk {
@@ -82,6 +83,8 @@ static bool in_group(void *context, const struct crypt_unit *unit, uint64_t plac
 	struct group_walk *walk = context;
 	const uint64_t end = unit->offset_in_extent + (uint64_t)unit->blocks * CRYPT_BLOCK;
 
+	if (unit->unit_id < walk->group->unit_id)
+		return true;
 	if (unit->unit_id - unit->offset_in_extent != walk->group->unit_id || unit->extent_len != walk->group->extent_len)
 		return error_set(err, ERROR_CORRUPT, "unit %#" PRIx64 " is not of the extent %#" PRIx64, unit->unit_id,
 				 walk->group->unit_id);
@@ -96,61 +99,108 @@ bool unit_map_visit(const struct unit_map *map, const struct unit_group *group, 
 {
 	struct group_walk walk = { group, visit, context };
 
-	return visit_from(map, group->place, in_group, &walk, err);
+	return unit_map_visit_from(map, group->place, in_group, &walk, err);
 }
 
 /* --- reading -------------------------------------------------------------------------------------- */
 
 struct reading {
 	struct unit_map *map;
-	size_t room;
-	uint64_t expect_offset;	/* in the extent of the last group; its length: complete */
+	size_t group_room, item_room;
+	uint64_t last_id, last_len;	/* the last group's; length 0: none yet */
+	uint64_t expect_offset;		/* in its extent; its length: complete */
 };
+
+/* Room for one more: doubling costs address space only, pages never written to are not there. */
+static bool grow(void *array, size_t n, size_t *room, size_t size, struct error *err)
+{
+	void **at = array;
+	const size_t more = *room ? 2 * *room : 64;
+	void *grown;
+
+	if (n < *room)
+		return true;
+	if (n >= UNIT_GROUP_NONE)
+		return error_set(err, ERROR_MEMORY, "more than %u extents or items of units", UNIT_GROUP_NONE);
+	grown = reallocarray(*at, more, size);
+	if (!grown)
+		return error_memory(err);
+	*at = grown;
+	*room = more;
+	return true;
+}
+
+/* Every item that begins up to this place, with what was there before it. */
+static bool note_items(struct reading *reading, uint64_t place, struct error *err)
+{
+	struct unit_map *map = reading->map;
+
+	while (map->n_items <= place >> 16) {
+		if (!grow(&map->n_before, map->n_items, &reading->item_room, sizeof(*map->n_before), err))
+			return false;
+		map->n_before[map->n_items++] = (uint32_t)map->n_groups;
+	}
+	return true;
+}
+
+static bool add_group(struct reading *reading, const struct crypt_unit *unit, struct error *err)
+{
+	struct unit_map *map = reading->map;
+	const uint64_t block = unit->unit_id / CRYPT_BLOCK, n_blocks = unit->extent_len / CRYPT_BLOCK;
+
+	if (n_blocks > UINT32_MAX)
+		return error_set(err, ERROR_CORRUPT, "unit %#" PRIx64 ": extent_len is %" PRIu64, unit->unit_id, unit->extent_len);
+	if (!grow(&map->group, map->n_groups, &reading->group_room, sizeof(*map->group), err))
+		return false;
+	map->group[map->n_groups++] = (struct unit_group_kept){
+		.block_low = (uint32_t)block,
+		.block_high = (uint32_t)(block >> 32),
+		.elsewhere = unit->address != unit->unit_id,
+		.link = (uint32_t)n_blocks,
+	};
+	map->n_elsewhere += unit->address != unit->unit_id;
+	reading->last_id = unit->unit_id;
+	reading->last_len = unit->extent_len;
+	return true;
+}
 
 static bool read_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
 {
 	struct reading *reading = context;
 	struct unit_map *map = reading->map;
-	struct unit_group *last = map->n_groups ? &map->group[map->n_groups - 1] : NULL;
 
 	(void)go;
+	if (!note_items(reading, place, err))
+		return false;
 	map->n_units++;
-	map->n_items = (place >> 16) + 1;
 	map->cipher = unit->cipher;
-	if (last && reading->expect_offset < last->extent_len) {
-		if (unit->unit_id != last->unit_id + reading->expect_offset || unit->offset_in_extent != reading->expect_offset ||
-		    unit->extent_len != last->extent_len)
+	if (reading->expect_offset < reading->last_len) {
+		if (unit->unit_id != reading->last_id + reading->expect_offset || unit->offset_in_extent != reading->expect_offset ||
+		    unit->extent_len != reading->last_len)
 			return error_set(err, ERROR_CORRUPT,
 					 "unit %#" PRIx64 ": the extent at %#" PRIx64 " goes on at offset %" PRIu64 ", a unit is missing",
-					 unit->unit_id, last->unit_id, reading->expect_offset);
+					 unit->unit_id, reading->last_id, reading->expect_offset);
 		reading->expect_offset += (uint64_t)unit->blocks * CRYPT_BLOCK;
 		return true;
 	}
 	if (unit->offset_in_extent != 0)
 		return error_set(err, ERROR_CORRUPT, "unit %#" PRIx64 ": the units before offset %" PRIu64 " of its extent are missing",
 				 unit->unit_id, unit->offset_in_extent);
-	if (last && unit->unit_id < last->unit_id + last->extent_len)
+	if (map->n_groups > 0 && unit->unit_id < reading->last_id + reading->last_len)
 		return error_set(err, ERROR_CORRUPT, "unit %#" PRIx64 " is not after the extent %#" PRIx64 "+%" PRIu64, unit->unit_id,
-				 last->unit_id, last->extent_len);
-	if (map->n_groups == reading->room) {
-		const size_t room = reading->room ? reading->room + reading->room / 2 : 64;
-		struct unit_group *grown = reallocarray(map->group, room, sizeof(*grown));
-
-		if (!grown)
-			return error_memory(err);
-		map->group = grown;
-		reading->room = room;
-	}
-	last = &map->group[map->n_groups++];
-	*last = (struct unit_group){
-		.unit_id = unit->unit_id,
-		.extent_len = unit->extent_len,
-		.place = place,
-		.address = unit->address,
-	};
-	memcpy(last->first, unit->first, sizeof(last->first));
+				 reading->last_id, reading->last_len);
 	reading->expect_offset = (uint64_t)unit->blocks * CRYPT_BLOCK;
-	return true;
+	return add_group(reading, unit, err);
+}
+
+/* What was room for more goes back; where it cannot, it stays. */
+static void shrink(void *array, size_t n, size_t size)
+{
+	void **at = array;
+	void *shrunk = n ? reallocarray(*at, n, size) : NULL;
+
+	if (shrunk)
+		*at = shrunk;
 }
 
 bool unit_map_read(struct volume *volume, uint16_t domain, struct unit_map **result, struct error *err)
@@ -164,12 +214,99 @@ bool unit_map_read(struct volume *volume, uint16_t domain, struct unit_map **res
 	map->domain = domain;
 	if (!unit_map_visit_all(map, read_unit, &reading, err))
 		return false;
-	if (map->n_groups && reading.expect_offset < map->group[map->n_groups - 1].extent_len)
-		return error_set(err, ERROR_CORRUPT, "the last units of the extent %#" PRIx64 " are missing",
-				 map->group[map->n_groups - 1].unit_id);
+	if (reading.expect_offset < reading.last_len)
+		return error_set(err, ERROR_CORRUPT, "the last units of the extent %#" PRIx64 " are missing", reading.last_id);
+	shrink(&map->group, map->n_groups, sizeof(*map->group));
+	shrink(&map->n_before, map->n_items, sizeof(*map->n_before));
 	*result = map;
 	map = NULL;
 	return true;
+}
+
+/* --- finding groups --------------------------------------------------------------------------------- */
+
+static uint64_t unit_id_of(const struct unit_group_kept *group)
+{
+	return ((uint64_t)group->block_high << 32 | group->block_low) * CRYPT_BLOCK;
+}
+
+static uint64_t extent_len_of(const struct unit_map *map, const struct unit_group_kept *group)
+{
+	return group->joined ? map->scan->extent[group->link].length : (uint64_t)group->link * CRYPT_BLOCK;
+}
+
+/* The last item before which no more groups begin is the one that this group begins in. */
+static uint64_t item_of(const struct unit_map *map, size_t number)
+{
+	size_t low = 0, high = map->n_items;
+
+	while (high - low > 1) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (map->n_before[middle] <= number)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct unit_group unit_map_group(const struct unit_map *map, size_t number)
+{
+	const struct unit_group_kept *kept = &map->group[number];
+
+	return (struct unit_group){
+		.number = number,
+		.unit_id = unit_id_of(kept),
+		.extent_len = extent_len_of(map, kept),
+		.place = UNIT_PLACE(item_of(map, number), 0),
+		.address = kept->joined ? map->scan->extent[kept->link].logical : 0,
+	};
+}
+
+bool unit_map_of(const struct unit_map *map, uint64_t unit_id, struct unit_group *group)
+{
+	size_t low = 0, high = map->n_groups;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+		const struct unit_group_kept *kept = &map->group[middle];
+
+		if (unit_id < unit_id_of(kept)) {
+			high = middle;
+		} else if (unit_id - unit_id_of(kept) >= extent_len_of(map, kept)) {
+			low = middle + 1;
+		} else {
+			*group = unit_map_group(map, middle);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool unit_map_at(const struct unit_map *map, uint64_t address, struct unit_group *group)
+{
+	const struct scan_extent *extent = map->scan ? scan_extent_at(map->scan, address) : NULL;
+	const uint32_t number = extent ? map->of_extent[extent - map->scan->extent] : UNIT_GROUP_NONE;
+
+	if (number == UNIT_GROUP_NONE)
+		return false;
+	*group = unit_map_group(map, number);
+	return true;
+}
+
+bool unit_map_expected(const struct unit_map *map, uint64_t address, uint64_t length, struct unit_group *group)
+{
+	return unit_map_of(map, address, group) && group->unit_id == address && group->extent_len == length && group->address == 0;
+}
+
+uint64_t unit_map_joined_bytes(const struct unit_map *map)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < map->n_groups; i++)
+		bytes += map->group[i].joined ? extent_len_of(map, &map->group[i]) : 0;
+	return bytes;
 }
 
 /* --- blocks ---------------------------------------------------------------------------------------- */
@@ -205,47 +342,4 @@ bool unit_block_read(struct volume *volume, struct unit_cipher *cipher, const st
 			return true;
 	}
 	return true;
-}
-
-const struct unit_group *unit_map_at(const struct unit_map *map, uint64_t address)
-{
-	size_t low = 0, high = map->n_joined;
-
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-		const struct unit_group *group = &map->group[map->by_address[middle]];
-
-		if (group->address == address)
-			return group;
-		if (group->address < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
-const struct unit_group *unit_map_of(const struct unit_map *map, uint64_t unit_id)
-{
-	size_t low = 0, high = map->n_groups;
-
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-		const struct unit_group *group = &map->group[middle];
-
-		if (unit_id < group->unit_id)
-			high = middle;
-		else if (unit_id >= group->unit_id + group->extent_len)
-			low = middle + 1;
-		else
-			return group;
-	}
-	return NULL;
-}
-
-const struct unit_group *unit_map_expected(const struct unit_map *map, uint64_t address, uint64_t length)
-{
-	const struct unit_group *group = unit_map_of(map, address);
-
-	return group && group->unit_id == address && group->extent_len == length && group->address == 0 ? group : NULL;
 }

@@ -14,24 +14,35 @@
 #define UNIT_PLACE(index, entry) ((uint64_t)(index) << 16 | (entry))
 #define UNIT_PLACE_END UINT64_MAX
 
-struct unit_group {		/* the units of one extent */
+struct unit_group {		/* the units of one extent, as the functions below say it */
+	size_t number;		/* by ascending unit_id */
 	uint64_t unit_id;	/* address of the extent when it was sealed */
 	uint64_t extent_len;	/* bytes */
-	uint64_t place;		/* of the first unit */
-	uint64_t address;	/* where the extent is now; before joining: the stored hint; 0: nowhere */
-	uint8_t first[8];	/* hint */
+	uint64_t place;		/* where to look for its first unit: there, or further on in the same item */
+	uint64_t address;	/* where the extent is now; 0: nowhere, or not joined yet */
+};
+
+/* The same as it is kept: 12 bytes, because there may be millions. */
+struct unit_group_kept {
+	uint32_t block_low;	/* of the unit_id */
+	uint32_t block_high : 20;
+	uint32_t joined : 1;
+	uint32_t elsewhere : 1;	/* the stored address is another than the unit_id */
+	uint32_t link;		/* joined: index of its extent in the scan; else its length in blocks */
 };
 
 struct unit_map {
 	struct volume *volume;
 	uint16_t domain;
 	enum crypt_cipher cipher;
-	struct unit_group *group;	/* by ascending unit_id */
-	size_t n_groups;
-	uint32_t *by_address;		/* after joining: indexes of the groups found, by ascending address */
-	size_t n_joined;
+	struct unit_group_kept *group;	/* by ascending unit_id */
+	size_t n_groups, n_joined, n_elsewhere;
+	uint32_t *n_before;		/* for each item: the groups that begin before it */
 	uint64_t n_items, n_units;
+	const struct scan *scan;	/* after joining, borrowed: its extents are what the groups were joined to */
+	uint32_t *of_extent;		/* for each of them: its group, or UNIT_GROUP_NONE */
 };
+#define UNIT_GROUP_NONE UINT32_MAX
 
 /*
  * Reads the unit items of a domain.  Checks that units are in order, do not overlap, cover their extents without a hole and
@@ -43,26 +54,34 @@ static inline void unit_map_cleanup(struct unit_map **p) { unit_map_free(*p); }
 #define cleanup_unit_map __attribute__((cleanup(unit_map_cleanup)))
 
 /*
- * Finds the group of every extent of the scan.  boundary: units at places below it are ciphertext on disk, the others plain
- * text (UNIT_PLACE_END: all sealed).  Groups that no extent of the scan belongs to get address 0.
+ * Finds the group of every extent of the scan, which must outlive the map; once for each map.  boundary: units at places below it are
+ * ciphertext on disk, the others plain text (UNIT_PLACE_END: all sealed).
  */
 bool unit_map_join(struct unit_map *map, const struct scan *scan, const struct key_schedule *schedule, uint64_t boundary,
 		   struct error *err) must_use;
+/* The same without looking at the data, for units that were just placed: there must be one group for each extent, where the extent is. */
+bool unit_map_join_placed(struct unit_map *map, const struct scan *scan, struct error *err) must_use;
+/* Bytes of the extents that have a group. */
+uint64_t unit_map_joined_bytes(const struct unit_map *map);
 
-/* NULL: no unit covers an extent at this address. */
-const struct unit_group *unit_map_at(const struct unit_map *map, uint64_t address);
+/* False: no unit covers an extent at this address. */
+bool unit_map_at(const struct unit_map *map, uint64_t address, struct unit_group *group);
 /*
- * The group that was sealed at this address, in this length, and was found nowhere; NULL: none.  An extent with the mark there is most likely
+ * The group that was sealed at this address, in this length, and was found nowhere; false: none.  An extent with the mark there is most likely
  * the one, too damaged to be recognised: its tags say block by block.
  */
-const struct unit_group *unit_map_expected(const struct unit_map *map, uint64_t address, uint64_t length);
-/* The group that a unit belongs to; NULL: none. */
-const struct unit_group *unit_map_of(const struct unit_map *map, uint64_t unit_id);
+bool unit_map_expected(const struct unit_map *map, uint64_t address, uint64_t length, struct unit_group *group);
+/* The group that a unit belongs to; false: none. */
+bool unit_map_of(const struct unit_map *map, uint64_t unit_id, struct unit_group *group);
+/* By its number. */
+struct unit_group unit_map_group(const struct unit_map *map, size_t number);
 
-/* Calls visit for each unit of a group, in order; unit borrowed.  *go = false ends the walk. */
+/* Calls visit for each unit of a group, in order, from group->place on; unit borrowed.  *go = false ends the walk. */
 typedef bool unit_visit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err);
 bool unit_map_visit(const struct unit_map *map, const struct unit_group *group, unit_visit *visit, void *context,
 		    struct error *err) must_use;
+/* Every unit from this place on. */
+bool unit_map_visit_from(const struct unit_map *map, uint64_t place, unit_visit *visit, void *context, struct error *err) must_use;
 /* Every unit of the domain. */
 bool unit_map_visit_all(const struct unit_map *map, unit_visit *visit, void *context, struct error *err) must_use;
 

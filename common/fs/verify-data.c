@@ -339,12 +339,11 @@ static bool verify_unit(void *context, const struct crypt_unit *unit, uint64_t p
 static bool verify_extent(struct data_verify *d, struct error *err)
 {
 	const struct unit_map *units = d->v->view.units;
-	const struct unit_group *group = unit_map_at(units, d->extent->logical);
 	const struct chunk *chunk;
+	struct unit_group group;
 
-	if (!group && d->extent->marked)
-		group = unit_map_expected(units, d->extent->logical, d->extent->length);
-	if (!group)
+	if (!unit_map_at(units, d->extent->logical, &group) &&
+	    (!d->extent->marked || !unit_map_expected(units, d->extent->logical, d->extent->length, &group)))
 		return true;
 	if (!volume_chunk(d->volume, d->extent->logical, &chunk, err))
 		return false;
@@ -352,7 +351,7 @@ static bool verify_extent(struct data_verify *d, struct error *err)
 	d->has_parity = chunk->type & (GROUP_RAID5 | GROUP_RAID6);
 	if (d->n_mirrors > MIRRORS_MAX)
 		return error_set(err, ERROR_REFUSED, "%u mirrors, at most %u are supported", d->n_mirrors, MIRRORS_MAX);
-	return unit_map_visit(units, group, verify_unit, d, err) && end_run(d, err);
+	return unit_map_visit(units, &group, verify_unit, d, err) && end_run(d, err);
 }
 
 static bool verify_extents(struct data_verify *d, struct error *err)

@@ -24,6 +24,8 @@ bool journal_open(struct volume *volume, const struct crypt_range slot[CRYPT_JOU
 void journal_close(struct journal *journal)
 {
 	mac_free(journal->mac);
+	if (journal->buffer)
+		secret_wipe(journal->buffer, journal->buffer_used);
 	free(journal->buffer);
 	*journal = (struct journal){ 0 };
 }
@@ -126,6 +128,8 @@ static bool commit(struct journal *journal, struct transaction *tx, const struct
 	if (size > journal_capacity(journal))
 		return error_set(err, ERROR_NO_SPACE, "a journal record takes %zu bytes, a journal slot has %zu", size,
 				 journal_capacity(journal));
+	if (size > journal->buffer_used)
+		journal->buffer_used = size;
 
 	const size_t len = encode(journal, tx, point, ranges, n_ranges, err);
 	const struct crypt_range *slot = &journal->slot[(journal->sequence + 1) % CRYPT_JOURNAL_SLOTS];
@@ -165,6 +169,8 @@ bool journal_commit(struct journal *journal, struct transaction *tx, const struc
 
 void journal_record_free(struct journal_record *record)
 {
+	if (record->bytes)
+		secret_wipe(record->bytes, record->len);
 	free(record->bytes);
 	*record = (struct journal_record){ 0 };
 }
@@ -208,6 +214,7 @@ invalid:
 	return false;
 }
 
+/* The newest valid record of a slot: a power cut may have left the one that was there before on one mirror.  record->bytes NULL: none. */
 static bool read_slot(struct journal *journal, unsigned i, struct journal_record *record, struct error *err)
 {
 	const struct chunk *chunk;
@@ -215,11 +222,19 @@ static bool read_slot(struct journal *journal, unsigned i, struct journal_record
 	if (!volume_chunk(journal->volume, journal->slot[i].logical, &chunk, err))
 		return false;
 	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++) {
-		if (read_mirror(journal, &journal->slot[i], mirror, record) && record->header.sequence % CRYPT_JOURNAL_SLOTS == i)
-			return true;
-		journal_record_free(record);
+		struct journal_record read;
+
+		if (!read_mirror(journal, &journal->slot[i], mirror, &read))
+			continue;
+		if (read.header.sequence % CRYPT_JOURNAL_SLOTS == i &&
+		    (!record->bytes || read.header.sequence > record->header.sequence)) {
+			journal_record_free(record);
+			*record = read;
+		} else {
+			journal_record_free(&read);
+		}
 	}
-	return true;	/* record->bytes == NULL: none */
+	return true;
 }
 
 bool journal_read_new(const struct journal *journal, const struct journal_new *new_block, uint8_t *bytes, bool *found, struct error *err)
@@ -268,6 +283,8 @@ static bool new_blocks_present(const struct journal *journal, const struct journ
 	struct error ignored;
 	const bool ok = looking.bytes && journal_record_visit(journal, record, &visitor, &looking, &ignored) && looking.all;
 
+	if (looking.bytes)
+		secret_wipe(looking.bytes, journal->volume->super.node_size);
 	free(looking.bytes);
 	return ok;
 }
@@ -323,7 +340,7 @@ bool journal_find(struct journal *journal, uint64_t least, struct journal_record
 	ok = true;
 out:
 	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++)
-		free(found[i].bytes);
+		journal_record_free(&found[i]);
 	return ok;
 }
 

@@ -27,6 +27,7 @@ struct journal {
 	uint8_t last_mac[CRYPT_MAC_SIZE];	/* of the last record; zeros before the first */
 	uint8_t *buffer;		/* one slot's worth */
 	size_t buffer_size;
+	size_t buffer_used;		/* by the longest record: plain text may be in it */
 };
 
 bool journal_open(struct volume *volume, const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], const uint8_t op_id[CRYPT_UUID_SIZE],

@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "common/crypto/secret.h"
+
 #define N_BUCKETS (1u << 14)
 
 struct block_cache {
@@ -50,10 +52,13 @@ struct block *block_alloc(struct volume *volume, uint64_t logical)
 	return block;
 }
 
+/* Leaves of a sealed subvolume hold plain text on the way between sealed and plain: nobody asks which, all are wiped. */
 void block_free(struct block *block)
 {
-	if (block)
+	if (block) {
+		secret_wipe(block->bytes, block->volume->super.node_size);
 		free(block->bytes);
+	}
 	free(block);
 }
 

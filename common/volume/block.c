@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/crypto/secret.h"
 #include "common/volume/block-cache.h"
 #include "common/volume/devices.h"
 #include "common/volume/warn.h"
@@ -195,6 +196,7 @@ bool block_verify_mirrors(struct volume *volume, uint64_t logical, struct error 
 	}
 	if (ok && !first)
 		ok = corrupt(logical, "all of its %u mirrors are on missing devices", n_mirrors);
+	secret_wipe(bytes, 2 * (size_t)size);
 	free(bytes);
 	return ok;
 }

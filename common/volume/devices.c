@@ -103,7 +103,8 @@ static void take_main(struct volume *volume, const struct candidate *main)
 	volume->device = main->device;
 	for (unsigned n = 0; n < SUPER_COPIES; n++) {
 		volume->copy[n] = main->copy[n];
-		superblock_copy(&volume->copy[n].super, &main->copy[n].super);
+		if (main->copy[n].valid)
+			superblock_copy(&volume->copy[n].super, &main->copy[n].super);
 	}
 	superblock_copy(&volume->super, super_of(main));
 	volume->super_used = main->used;

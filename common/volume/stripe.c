@@ -49,10 +49,9 @@ unsigned chunk_n_mirrors(const struct chunk *chunk)
 
 uint64_t stripe_length(const struct chunk *chunk)
 {
-	const unsigned n = n_data(chunk);
-	const uint64_t rows = (chunk->length - 1) / chunk->stripe_len / n + 1;
-
-	return chunk->type & STRIPED ? rows * chunk->stripe_len : chunk->length;
+	if (!(chunk->type & STRIPED))
+		return chunk->length;
+	return ((chunk->length - 1) / chunk->stripe_len / n_data(chunk) + 1) * chunk->stripe_len;
 }
 
 bool stripe_is_computed(const struct chunk *chunk, unsigned mirror)

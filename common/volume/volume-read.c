@@ -40,8 +40,10 @@ static bool read_stripe(const struct volume *volume, const struct chunk_stripe *
 {
 	struct device *device = device_of(volume, stripe);
 
-	if (!device)
-		return error_set(err, ERROR_CORRUPT, "devid %" PRIu64 " is missing", stripe->devid);
+	if (!device) {
+		error_set(err, ERROR_CORRUPT, "devid %" PRIu64 " is missing", stripe->devid);
+		return error_hint(err, "name it with --device");
+	}
 	return device_read(device, bytes, len, physical, err);
 }
 

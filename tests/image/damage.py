@@ -165,4 +165,5 @@ def main():
         extents(image, *words)
 
 
-main()
+if __name__ == "__main__":
+    main()

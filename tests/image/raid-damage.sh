@@ -49,7 +49,7 @@ one() {
 	spoil 1 $((1 << 20)) $((63 << 20))
 	spoil 1 $((65 << 20)) $((95 << 20))
 	expect_large
-	expect_text "$tmp/err" 'warning: data at [0-9]+: mirror 1 does not match its checksum, mirror [0-9]+ does \(devid 1, physical [0-9]+\)'
+	expect_text "$tmp/err" 'warning: data at [0-9]+( to [0-9]+)?: mirror 1 does not match its checksum, mirror [0-9]+ does \(devid 1, physical [0-9]+\)'
 	expect_tree
 	[ "$lost" -ge 2 ] || { heal; return 0; }
 	say "$*: a second one, bad as well, then missing"
@@ -96,6 +96,35 @@ print(hay.find(wanted))' "$tmp/sector" "$tmp/r.$i")
 	heal
 done
 [ "$n" = 1 ] || fail "the sector is on $n devices"
+
+say "copies without checksums"
+devices_make n 2 160M -d raid1 -m raid1
+devices_mount n "$tmp/mnt"
+touch "$tmp/mnt/nocow"
+chattr +C "$tmp/mnt/nocow"
+head -c 300000 /dev/urandom >"$tmp/mnt/nocow"
+sync -f "$tmp/mnt"
+cp "$tmp/mnt/nocow" "$tmp/nocow"
+inode=$(stat -c %i "$tmp/mnt/nocow")
+devices_umount
+devices_except n
+expect_status 0 crypt cat "${others[@]}" "$image" / nocow
+[ ! -s "$tmp/err" ] || { cat "$tmp/err"; fail "equal copies"; }
+python3 - "$tmp/n.2" "$tmp/nocow" <<'END'
+import sys
+image, wanted = open(sys.argv[1], "r+b"), open(sys.argv[2], "rb").read()
+at = image.read().find(wanted[:4096])
+for sector in (3, 5):
+    image.seek(at + sector * 4096 + 9)
+    image.write(bytes([wanted[sector * 4096 + 9] ^ 1]))
+END
+expect_status 0 crypt cat "${others[@]}" "$image" / nocow
+expect_text "$tmp/err" "warning: inode $inode bytes 12288 to 24575: data at [0-9]+ have no checksum, and mirrors 1 and 2 differ \(devid [12], .*; devid [12], .*\)"
+devices_except n 2
+expect_status 0 crypt cat "${others[@]}" "$image" / nocow
+cmp "$tmp/out" "$tmp/nocow" || fail "other bytes"
+expect_text "$tmp/err" 'devid 2 .* is missing'
+! grep -q differ "$tmp/err" || fail "there is nothing to compare with"
 
 say "which devices belong together"
 devices_except r

@@ -27,7 +27,7 @@ one() {
 	image_umount
 	before=$(sha256sum <"$image")
 
-	btrfs inspect-internal dump-super -fa "$image" | sed '/^$/d; s/(blake2)/(blake2b)/' >"$tmp/super.old"
+	btrfs inspect-internal dump-super -fa "$image" | sed '/^$/d' >"$tmp/super.old"
 	crypt dump-super "$image" | sed '/^$/d' >"$tmp/super.new"
 	diff "$tmp/super.old" "$tmp/super.new" || fail "$name: dump-super differs"
 	crypt dump-super --format json "$image" | python3 -c 'import json, sys
@@ -35,7 +35,7 @@ copies = [json.loads(line) for line in sys.stdin]
 assert len(copies) == 2 and all(copy["valid"] and copy["csum_matches"] for copy in copies)
 assert [copy["bytenr"] for copy in copies] == ["65536", "67108864"]'
 
-	btrfs inspect-internal dump-tree --dfs "$image" | sed '1d' | head -n -3 | only_lines >"$tmp/tree.old"
+	btrfs inspect-internal dump-tree "$image" | sed '1d' | only_lines >"$tmp/tree.old"
 	crypt dump-tree "$image" | only_lines >"$tmp/tree.new"
 	diff "$tmp/tree.old" "$tmp/tree.new" >"$tmp/tree.diff" || { head -40 "$tmp/tree.diff"; fail "$name: dump-tree differs"; }
 	n=$(wc -l <"$tmp/tree.new")

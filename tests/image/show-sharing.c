@@ -24,7 +24,7 @@ static bool show_scan(struct volume *volume, const uint64_t *ids, size_t n, stru
 	for (size_t i = 0; i < scan->n_extents; i++) {
 		const struct scan_extent *const e = &scan->extent[i];
 
-		printf("extent %" PRIu64 " length %" PRIu64 " at %" PRIu64 " %" PRIu64 " %" PRIu64 "%s%s%s\n", e->logical, e->length,
+		printf("extent %" PRIu64 " length %" PRIu64 " at %" PRIu64 " %" PRIu64 " %" PRIu64 "%s%s%s\n", e->logical, (uint64_t)e->length,
 		       scan->member[e->member], e->inode, e->file_offset, e->marked ? " marked" : "", e->unmarked ? " unmarked" : "",
 		       e->foreign_mark ? " foreign" : "");
 		if (scan_extent_at(scan, e->logical) != e || scan_extent_at(scan, e->logical + 1))

@@ -109,8 +109,12 @@ void image_patch(struct image *image, uint64_t at, const void *bytes, size_t len
 
 void image_heal(struct image *image)
 {
-	while (image->n_patches > 0)
-		free(image->patch[--image->n_patches].bytes);
+	while (image->n_patches > 0) {
+		struct image_patch *patch = &image->patch[--image->n_patches];
+
+		explicit_bzero(patch->bytes, patch->len);	/* a disk, not memory that anybody should have wiped */
+		free(patch->bytes);
+	}
 	image->n_writes = image->n_flushes = image->n_warnings = 0;
 	image->warning[0] = '\0';
 }

@@ -105,9 +105,9 @@ static void refuses_one_wrong_byte(void **state)
 		{ 24, GROUP_SYSTEM | GROUP_DATA, AT "type is 0x3, system together with another" },
 		{ 24, GROUP_DATA | GROUP_DUP | GROUP_RAID1, AT "type is 0x31, which has several profiles" },
 		{ 25, 0x08, AT "type is 0x822, which has unknown bits 0x800" },
-		{ 44, 0, AT "num_stripes is 0, not 1 to 32" },
-		{ 44, 33, AT "num_stripes is 33, not 1 to 32" },
-		{ 45, 1, AT "num_stripes is 258, not 1 to 32" },
+		{ 44, 0, AT "num_stripes is 0, not at least 1" },
+		{ 44, 3, AT "num_stripes is 3, 64 bytes are left for them" },
+		{ 45, 1, AT "num_stripes is 258, 64 bytes are left for them" },
 		{ 44, 1, AT "num_stripes is 1, DUP takes 2 to 2" },
 		{ 24, GROUP_DATA, AT "num_stripes is 2, single takes 1 to 1" },
 		{ 24, GROUP_DATA | GROUP_RAID10, AT "sub_stripes is 1, RAID10 takes 2" },
@@ -167,6 +167,21 @@ static void refuses_what_follows(void **state)
 	memcpy(bytes, sample, sizeof(sample));
 	assert_false(chunk_read(&item, LOGICAL, SECTOR, &chunk, &err));
 	assert_string_equal(err.text, AT "num_stripes is 2, 1 bytes follow them");
+}
+
+static void refuses_more_stripes_than_it_keeps(void **state)
+{
+	uint8_t bytes[sizeof(struct disk_chunk) + 33 * sizeof(struct disk_stripe)] = { 0 };
+	struct cursor item = { bytes, sizeof(bytes), TEST_OFFSET };
+	struct error err = { 0 };
+	struct chunk chunk;
+
+	(void)state;
+	memcpy(bytes, sample + KEY_SIZE, sizeof(struct disk_chunk));
+	bytes[44] = 33;
+	assert_false(chunk_read(&item, LOGICAL, SECTOR, &chunk, &err));
+	assert_int_equal(err.kind, ERROR_REFUSED);
+	assert_string_equal(err.text, AT "num_stripes is 33, this version reads up to 32");
 }
 
 /* Which numbers of stripes each profile takes. */
@@ -230,6 +245,7 @@ int main(void)
 		cmocka_unit_test(refuses_the_end_of_addresses),
 		cmocka_unit_test(accepts_the_limits),
 		cmocka_unit_test(refuses_what_follows),
+		cmocka_unit_test(refuses_more_stripes_than_it_keeps),
 		cmocka_unit_test(counts_stripes),
 		cmocka_unit_test(names_types),
 	};

@@ -77,6 +77,51 @@ static void finds_members_and_their_snapshots(void **state)
 	assert_int_equal(find(&list, 5), ERROR_NOT_FOUND);
 }
 
+#define N_CHAIN 40000u
+
+/* Numbers instead of uuids. */
+static void numbered(uint8_t uuid[UUID_SIZE], uint32_t number)
+{
+	memset(uuid, 0xcc, UUID_SIZE);
+	memcpy(uuid, &number, sizeof(number));
+}
+
+/* Each is a snapshot of the next one: the first half of a member at last, the other half in a ring.  Step by step that would take for ever. */
+static void walks_long_chains_and_rings_once(void **state)
+{
+	struct subvolume *at = calloc(N_CHAIN, sizeof(*at));
+	struct subvolume_list list = { .volume = sealed.volume, .at = at, .n = N_CHAIN };
+	cleanup_domain struct domain *domain = NULL;
+	uint64_t *sources = NULL;
+
+	(void)state;
+	assert_non_null(at);
+	for (uint32_t i = 0; i < N_CHAIN; i++) {
+		uint8_t own[UUID_SIZE], parent[UUID_SIZE];
+		const uint32_t above = i + 1 < N_CHAIN ? i + 1 : N_CHAIN / 2;
+
+		numbered(own, i * 2654435761u);
+		numbered(parent, above * 2654435761u);
+		at[i] = subvolume(1000 + i, own, i == N_CHAIN / 2 - 1 ? sealed_uuid_300 : parent, i % 3 > 0);
+	}
+	sealed_ok(subvolume_list_index(&list, err));
+	sealed_ok(domain_read(sealed.volume, DOMAIN, &domain, err));
+	sealed_ok(domain_sources(domain, &list, &sources, err));
+	for (uint32_t i = 0; i < N_CHAIN; i++)
+		assert_int_equal(sources[i], i < N_CHAIN / 2 && i % 3 > 0 ? 300 : 0);
+	for (uint32_t i = 0; i < N_CHAIN; i += N_CHAIN / 8 + 1)
+		assert_int_equal(domain_has(domain, &list, &at[i]), sources[i] != 0);
+	/* A member by its id and uuid needs neither tag nor parent; its id alone is not enough. */
+	at[0].id = at[3].id = 300;
+	memcpy(at[3].root.uuid, sealed_uuid_300, UUID_SIZE);
+	free(sources);
+	sealed_ok(domain_sources(domain, &list, &sources, err));
+	assert_int_equal(sources[0], 0);
+	assert_int_equal(sources[3], 300);
+	free(sources);
+	subvolume_list_free(&list);
+}
+
 static void lists_domains(void **state)
 {
 	cleanup_domain struct domain *domain = NULL;
@@ -103,6 +148,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SEALED_TEST(finds_members_and_their_snapshots),
+		SEALED_TEST(walks_long_chains_and_rings_once),
 		SEALED_TEST(lists_domains),
 	};
 

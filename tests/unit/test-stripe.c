@@ -121,6 +121,52 @@ static void sums_say_what_is_missing(void **state)
 	assert_string_equal(stripe_text(&six, d3, 3, text), "computed from both parities, without devid 3 and devid 2");
 }
 
+/*
+ * What a kernel (6.18) did: where in its devices each of these sectors of a file was found, by its bytes; the logical address is what filefrag says.
+ */
+static void is_where_a_kernel_put_it(void **state)
+{
+	static const struct {
+		struct chunk chunk;
+		struct { uint64_t offset, physical[2]; unsigned stripe; } row[8];
+	} made[] = {
+		{ { .type = GROUP_DATA | GROUP_RAID0, .n_stripes = 3, .sub_stripes = 1, .logical = 63963136, .length = 201326592,
+		    .stripe = { { .physical = 22020096 }, { .physical = 42991616 }, { .physical = 42991616 } } },
+		  { { 61440, { 22081536 }, 0 }, { 65536, { 42991616 }, 1 }, { 135168, { 42995712 }, 2 }, { 204800, { 22093824 }, 0 },
+		    { 528384, { 43126784 }, 2 }, { 1363968, { 43438080 }, 2 }, { 2273280, { 43757568 }, 1 }, { 2863104, { 43954176 }, 1 } } },
+		{ { .type = GROUP_DATA | GROUP_RAID10, .n_stripes = 6, .sub_stripes = 2, .logical = 80740352, .length = 201326592,
+		    .stripe = { { .physical = 22020096 }, { .physical = 1048576 }, { .physical = 1048576 }, { .physical = 1048576 },
+				{ .physical = 59768832 }, { .physical = 59768832 } } },
+		  { { 22216704, { 29425664, 8454144 }, 0 }, { 22282240, { 8454144, 8454144 }, 2 }, { 22351872, { 67178496, 67178496 }, 4 },
+		    { 22421504, { 29499392, 8527872 }, 0 }, { 22544384, { 67239936, 67239936 }, 4 }, { 23035904, { 29720576, 8749056 }, 0 },
+		    { 24489984, { 9220096, 9220096 }, 2 }, { 25079808, { 9416704, 9416704 }, 2 } } },
+		{ { .type = GROUP_DATA | GROUP_RAID5, .n_stripes = 4, .sub_stripes = 1, .logical = 63963136, .length = 201326592,
+		    .stripe = { { .physical = 22020096 }, { .physical = 1048576 }, { .physical = 42991616 }, { .physical = 42991616 } } },
+		  { { 61440, { 22081536 }, 0 }, { 135168, { 42995712 }, 2 }, { 204800, { 1122304 }, 1 }, { 327680, { 43057152 }, 3 },
+		    { 409600, { 43139072 }, 2 }, { 528384, { 22155264 }, 0 }, { 1925120, { 43606016 }, 3 }, { 2273280, { 22786048 }, 0 } } },
+		{ { .type = GROUP_DATA | GROUP_RAID6, .n_stripes = 5, .sub_stripes = 1, .logical = 72351744, .length = 201326592,
+		    .stripe = { { .physical = 22020096 }, { .physical = 1048576 }, { .physical = 1048576 }, { .physical = 51380224 },
+				{ .physical = 51380224 } } },
+		  { { 47382528, { 16842752 }, 1 }, { 47452160, { 16846848 }, 2 }, { 47587328, { 16916480 }, 2 }, { 47710208, { 67239936 }, 4 },
+		    { 47910912, { 37949440 }, 0 }, { 48746496, { 67620864 }, 4 }, { 49655808, { 67940352 }, 3 }, { 50245632, { 17805312 }, 1 } } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
+		struct chunk chunk = made[i].chunk;
+		const unsigned n_copies = chunk.type & GROUP_RAID10 ? 2 : 1;
+
+		chunk.stripe_len = 64 * KIB;
+		for (size_t row = 0; row < 8; row++)
+			for (unsigned mirror = 0; mirror < n_copies; mirror++) {
+				const struct stripe_place place = stripe_place(&chunk, chunk.logical + made[i].row[row].offset, mirror);
+
+				assert_int_equal(place.stripe, made[i].row[row].stripe + mirror);
+				assert_int_equal(place.physical, made[i].row[row].physical[mirror]);
+			}
+	}
+}
+
 /* --- reading: devices in memory, whose parity is computed here bit by bit -------------------------------------- */
 
 static struct memory { uint8_t bytes[8 * MIB]; bool fails; } *memory;
@@ -332,6 +378,7 @@ int main(void)
 		cmocka_unit_test(raid0_takes_turns),
 		cmocka_unit_test(raid10_takes_turns_with_pairs),
 		cmocka_unit_test(parity_goes_round),
+		cmocka_unit_test(is_where_a_kernel_put_it),
 		cmocka_unit_test(sums_say_what_is_missing),
 		cmocka_unit_test(every_mirror_of_every_width),
 		cmocka_unit_test(raid6_survives_any_two),

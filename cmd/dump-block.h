@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Prints tree blocks: header, pointers, items. */
+#ifndef CMD_DUMP_BLOCK_H
+#define CMD_DUMP_BLOCK_H
+
+#include "cmd/dump-out.h"
+#include "cmd/dump-walk.h"
+#include "format/superblock.h"
+
+/* One tree being printed. */
+struct dump_printer {
+	const struct superblock *super;
+	uint64_t tree;			/* for JSON */
+	bool has_tree;			/* false: blocks by address, of whatever tree */
+	const char *title;		/* the line before the first block; NULL: none */
+	const struct key *root_key;	/* NULL: the superblock says where the tree is */
+	enum dump_names names;
+	bool short_title;		/* without the blank at its end that other dumps have */
+	bool header_csums, data_csums;
+	bool crypt_only;		/* items that concern encryption */
+	const struct key *first, *last;	/* NULL: all items */
+	bool titled;
+	bool damaged;			/* something did not read, or is wrong */
+};
+
+/* The callbacks of a dump_walk; context is a dump_printer. */
+bool dump_block_show(void *context, const struct node *node, const struct dump_problems *problems, struct error *err);
+void dump_block_lost(void *context, uint64_t logical, const char *why);
+
+#endif /* CMD_DUMP_BLOCK_H */

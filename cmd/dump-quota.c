@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Dumps of the quota tree. */
+#include "cmd/dump-items.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "format/quota.h"
+
+static const char *status_text(uint64_t flags, char text[64])
+{
+	snprintf(text, 64, "%s%s%s%s", flags & QGROUP_STATUS_ON ? "ON" : "OFF", flags & QGROUP_STATUS_RESCAN ? "|SCANNING" : "",
+		 flags & QGROUP_STATUS_INCONSISTENT ? "|INCONSISTENT" : "", flags & QGROUP_STATUS_SIMPLE ? "|SIMPLE_MODE" : "");
+	return text;
+}
+
+bool dump_qgroup_status(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+			struct error *err)
+{
+	struct qgroup_status status;
+	char text[64];
+
+	(void)super, (void)key;
+	if (!qgroup_status_read(item, &status, err))
+		return false;
+	dump_u64(dump, "version", status.version);
+	dump_u64(dump, "generation", status.generation);
+	if (dump->object)
+		dump_bits(dump, "flags", status.flags, status_text(status.flags, text));
+	else
+		dump_text(dump, "flags", status_text(status.flags, text));
+	dump_u64(dump, "scan", status.rescan);
+	if (status.has_enable_gen && (dump->object || status.flags & QGROUP_STATUS_SIMPLE))
+		dump_u64(dump, "enable_gen", status.enable_gen);
+	return true;
+}
+
+bool dump_qgroup_info(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		      struct error *err)
+{
+	struct qgroup_info info;
+
+	(void)super, (void)key;
+	if (!qgroup_info_read(item, &info, err))
+		return false;
+	dump_u64(dump, "generation", info.generation);
+	dump_end_line(dump);
+	dump_u64(dump, "referenced", info.referenced);
+	dump_u64(dump, "referenced_compressed", info.referenced_compressed);
+	dump_end_line(dump);
+	dump_u64(dump, "exclusive", info.exclusive);
+	dump_u64(dump, "exclusive_compressed", info.exclusive_compressed);
+	return true;
+}
+
+bool dump_qgroup_limit(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+		       struct error *err)
+{
+	struct qgroup_limit limit;
+	char text[24];
+
+	(void)super, (void)key;
+	if (!qgroup_limit_read(item, &limit, err))
+		return false;
+	snprintf(text, sizeof(text), "%s%" PRIx64, dump->object ? "0x" : "", limit.flags);
+	dump_text(dump, "flags", text);
+	dump_end_line(dump);
+	dump_signed(dump, "max_referenced", limit.max_referenced);
+	dump_signed(dump, "max_exclusive", limit.max_exclusive);
+	dump_end_line(dump);
+	dump_signed(dump, "rsv_referenced", limit.rsv_referenced);
+	dump_signed(dump, "rsv_exclusive", limit.rsv_exclusive);
+	return true;
+}
+
+/* The key says all: one of the two groups is in the other, and each is written once from either side. */
+bool dump_qgroup_relation(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
+			  struct error *err)
+{
+	(void)super;
+	if (item->left != 0)
+		return error_set(err, ERROR_CORRUPT, "qgroup relation at %#" PRIx64 ": %zu bytes, not 0", item->offset, item->left);
+	dump_json_u64(dump, "member", key->objectid < key->offset ? key->objectid : key->offset);
+	dump_json_u64(dump, "parent", key->objectid < key->offset ? key->offset : key->objectid);
+	return true;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How people name trees, blocks and keys to the dump commands. */
+#ifndef CMD_DUMP_SELECT_H
+#define CMD_DUMP_SELECT_H
+
+#include "format/error.h"
+#include "format/key.h"
+
+/*
+ * A tree as btrfs-progs takes it: "root", "CSUM", "btrfs_fs_tree", "free-space", "TREE_LOG_OBJECTID", a number (0x: hexadecimal); upper and
+ * lower case, and - and _, are the same.
+ */
+bool select_tree(const char *word, uint64_t *id, struct error *err) must_use;
+
+/* An address, decimal or hexadecimal. */
+bool select_block(const char *word, uint64_t *logical, struct error *err) must_use;
+
+/*
+ * OBJECTID[,TYPE[,OFFSET]], each a number or, for the first two, a name as in a dump; blanks and one pair of brackets are fine too,
+ * "(256 EXTENT_DATA 0)".  What is left out is 0 in first and the largest there is in last.
+ */
+bool select_key(const char *word, struct key *first, struct key *last, struct error *err) must_use;
+
+/* "root tree", "file tree"...: how btrfs-progs titles the tree of a root item. */
+const char *tree_title(uint64_t id);
+
+#endif /* CMD_DUMP_SELECT_H */

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which blocks a dump shows, in which order, and what becomes of a damaged one: an error, or where the dump is tolerant, the block as far as
+ * it can be shown, with everything that is wrong with it.
+ */
+#ifndef CMD_DUMP_WALK_H
+#define CMD_DUMP_WALK_H
+
+#include "common/volume/block.h"
+
+#define DUMP_PROBLEMS_MAX 8
+
+/* What is wrong with a block; none: it is good. */
+struct dump_problems {
+	unsigned n;
+	char text[DUMP_PROBLEMS_MAX][256];
+};
+
+struct dump_walk {
+	struct volume *volume;
+	bool tolerant;
+	bool depth_first;		/* else level by level */
+	bool leaves_only;
+	const struct key *first, *last;	/* NULL: every key; else leaves that may have keys from first to last, and no inner nodes */
+	/* Where problems->n > 0, items of a leaf must be looked at with node_salvage_item(). */
+	bool (*show)(void *context, const struct node *node, const struct dump_problems *problems, struct error *err);
+	/* Tolerant: a block of which there is nothing to show. */
+	void (*lost)(void *context, uint64_t logical, const char *why);
+	void *context;
+};
+
+/* Where a tree begins; level -1, generation 0: whatever is there. */
+struct dump_start {
+	uint64_t logical, generation;
+	int level;
+};
+
+/* follow: also what is below the block. */
+bool dump_walk(const struct dump_walk *walk, const struct dump_start *start, bool follow, struct error *err) must_use;
+
+#endif /* CMD_DUMP_WALK_H */

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which subvolumes hold something that was sealed in a domain. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/fs/domain-view.h"
+#include "common/fs/payloads.h"
+
+enum verdict { UNKNOWN, NOTHING, VERIFIES };
+
+struct looking {
+	const struct scan *scan;	/* of all candidates */
+	const struct unit_map *units;
+	const struct inline_map *inlines;
+	const struct key_schedule *schedule;
+	uint8_t *verdict;		/* of each block of the scan, with all below it */
+	struct mode_memory mode;
+	bool found;			/* in the leaf being looked at */
+};
+
+static bool look_at_payload(void *context, const struct scan_block *leaf, const struct inline_payload *payload, struct error *err)
+{
+	struct looking *looking = context;
+	struct crypt_inline_unit unit;
+
+	(void)leaf;
+	return looking->found || inline_map_find(looking->inlines, looking->schedule, payload, true, &unit, NULL, &looking->found, err);
+}
+
+/* Extents that have units were confirmed by a tag. */
+static bool look_at_extents(struct looking *looking, const struct node *leaf, struct error *err)
+{
+	for (uint32_t i = 0; i < leaf->n_items && !looking->found; i++) {
+		const struct key key = node_key(leaf, i);
+		struct cursor item = leaf_item(leaf, i);
+		struct file_extent extent;
+		struct unit_group group;
+
+		if (key.type != KEY_EXTENT_DATA)
+			continue;
+		if (!file_extent_read(&item, key.offset, looking->scan->volume->super.sector_size, &extent, err))
+			return false;
+		looking->found = file_extent_has_disk(&extent) && unit_map_at(looking->units, extent.disk_bytenr, &group);
+	}
+	return true;
+}
+
+static bool look_at_leaf(struct looking *looking, const struct scan_block *at, struct block *block, struct error *err)
+{
+	looking->found = false;
+	return look_at_extents(looking, &block->node, err) &&
+	       (looking->found || payloads_of_leaf(looking->scan, at, block, &looking->mode, look_at_payload, looking, err));
+}
+
+/* At most LEVEL_MAX deep, each block once: where it is shared, its verdict is. */
+static bool look_below(struct looking *looking, uint64_t logical, const struct block_expect *expect, bool *found, struct error *err)
+{
+	const struct scan_block *at = scan_block_at(looking->scan, logical);
+	cleanup_block struct block *block = NULL;
+	uint8_t *verdict;
+
+	*found = false;
+	if (!at)
+		return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 " was not there before", logical);
+	verdict = &looking->verdict[at - looking->scan->block];
+	if (*verdict != UNKNOWN) {
+		*found = *verdict == VERIFIES;
+		return true;
+	}
+	if (!block_get(looking->scan->volume, logical, expect, &block, err))
+		return false;
+	if (node_is_leaf(&block->node)) {
+		if (!look_at_leaf(looking, at, block, err))
+			return false;
+		*found = looking->found;
+	}
+	for (uint32_t i = 0; !node_is_leaf(&block->node) && i < block->node.n_items && !*found; i++) {
+		const struct key first = node_key(&block->node, i);
+		const struct block_expect child = {
+			.level = expect->level - 1,
+			.generation = node_child_generation(&block->node, i),
+			.first = &first,
+		};
+
+		if (!look_below(looking, node_child(&block->node, i), &child, found, err))
+			return false;
+	}
+	*verdict = *found ? VERIFIES : NOTHING;
+	return true;
+}
+
+bool domain_content_verifies(const struct domain *domain, const uint64_t *ids, size_t n, uint64_t boundary, bool *verifies,
+			     struct error *err)
+{
+	cleanup_scan struct scan *scan = NULL;
+	cleanup_unit_map struct unit_map *units = NULL;
+	cleanup_inline_map struct inline_map *inlines = NULL;
+	struct looking looking = { .schedule = domain->schedule };
+	bool ok;
+
+	if (!scan_run(domain->volume, ids, n, &scan, err) || !unit_map_read(domain->volume, domain->header.domain, &units, err) ||
+	    !unit_map_join(units, scan, domain->schedule, boundary, err) ||
+	    !inline_map_read(domain->volume, domain->header.domain, &inlines, err))
+		return false;
+	looking.scan = scan;
+	looking.units = units;
+	looking.inlines = inlines;
+	looking.verdict = calloc(scan->n_blocks ? scan->n_blocks : 1, sizeof(*looking.verdict));
+	ok = looking.verdict ? true : error_memory(err);
+	for (size_t i = 0; ok && i < n; i++) {
+		const struct tree *tree = &scan->tree[i];
+		const struct block_expect root = { .level = tree->level, .generation = tree->generation };
+
+		ok = look_below(&looking, tree->logical, &root, &verifies[i], err);
+	}
+	free(looking.verdict);
+	return ok;
+}

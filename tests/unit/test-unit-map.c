@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Units of many extents: found by number, by address and by unit, and what each extent costs in memory. */
+#include "common/fs/unit-map.h"
+
+#include <malloc.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/sealed.h"
+
+#define NUMBER 9	/* a domain of which there are units only */
+#define N_EXTENTS 20000u
+#define BASE (UINT64_C(1) << 30)
+#define ITEM_MAX 16000u
+
+static struct scan_extent extent[N_EXTENTS];
+static struct scan scan = { .extent = extent, .n_extents = N_EXTENTS };
+
+/* Items with room for no more, as they are made. */
+static uint8_t item[ITEM_MAX];
+static size_t item_len;
+static unsigned n_units;
+static uint64_t n_items, n_all_units;
+
+static void put_item(void)
+{
+	if (n_units == 0)
+		return;
+	crypt_head_write((struct disk_crypt_head *)item, CRYPT_UNITS, n_units);
+	sealed_insert_at(NUMBER, CRYPT_UNITS, n_items++, item, item_len);
+	n_units = 0;
+}
+
+static void put_unit(const struct scan_extent *of, uint64_t offset, uint32_t blocks)
+{
+	const struct disk_crypt_unit unit = {
+		.u = {
+			.cipher = CIPHER_AES_256_GCM,
+			.unit_id = to_le64(of->logical + offset),
+			.blocks = to_le32(blocks),
+			.extent_len = to_le64(of->length),
+			.offset_in_extent = to_le64(offset),
+		},
+		.root = to_le64(FS_TREE_ID),
+		.inode = to_le64(of->inode),
+		.address = to_le64(of->logical),
+	};
+
+	if (n_units > 0 && item_len + crypt_unit_size(blocks) > ITEM_MAX)
+		put_item();
+	if (n_units == 0)
+		item_len = sizeof(struct disk_crypt_head);
+	memcpy(item + item_len, &unit, sizeof(unit));
+	memset(item + item_len + sizeof(unit), 0, crypt_unit_size(blocks) - sizeof(unit));
+	item_len += crypt_unit_size(blocks);
+	n_units++;
+	n_all_units++;
+}
+
+/* Every extent is one block, but one of every so many is large, of many units in several items. */
+static void put_units(unsigned every)
+{
+	uint64_t at = BASE;
+
+	n_items = n_all_units = 0;
+	for (unsigned i = 0; i < N_EXTENTS; i++) {
+		const uint32_t blocks = i % every == every / 2 ? 1200 : 1;
+
+		extent[i] = (struct scan_extent){ .logical = at, .inode = 257, .length = (uint64_t)blocks * CRYPT_BLOCK };
+		for (uint32_t done = 0; done < blocks; done += 500)
+			put_unit(&extent[i], (uint64_t)done * CRYPT_BLOCK, blocks - done < 500 ? blocks - done : 500);
+		at += extent[i].length + (i % 3) * CRYPT_BLOCK;
+	}
+	put_item();
+}
+
+static bool add_blocks(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
+{
+	uint64_t *end = context;
+
+	(void)place, (void)go, (void)err;
+	assert_int_equal(unit->unit_id, *end);
+	*end += (uint64_t)unit->blocks * CRYPT_BLOCK;
+	return true;
+}
+
+static void finds_every_group(void **state)
+{
+	cleanup_unit_map struct unit_map *map = NULL;
+	struct unit_group group;
+
+	(void)state;
+	put_units(400);
+	sealed_ok(unit_map_read(sealed.volume, NUMBER, &map, err));
+	assert_int_equal(map->n_groups, N_EXTENTS);
+	assert_int_equal(map->n_items, n_items);
+	assert_int_equal(map->n_units, n_all_units);
+	assert_false(unit_map_at(map, BASE, &group));
+	assert_true(unit_map_expected(map, BASE, CRYPT_BLOCK, &group));
+	assert_false(unit_map_expected(map, BASE, 2 * CRYPT_BLOCK, &group));
+	sealed_ok(unit_map_join_placed(map, &scan, err));
+	assert_false(unit_map_expected(map, BASE, CRYPT_BLOCK, &group));
+	for (unsigned i = 0; i < N_EXTENTS; i++) {
+		const uint64_t end = extent[i].logical + extent[i].length;
+
+		assert_true(unit_map_at(map, extent[i].logical, &group));
+		assert_int_equal(group.number, i);
+		assert_int_equal(group.address, extent[i].logical);
+		assert_true(unit_map_of(map, end - CRYPT_BLOCK, &group));
+		assert_int_equal(group.number, i);
+		assert_int_equal(group.unit_id, extent[i].logical);
+		assert_int_equal(group.extent_len, extent[i].length);
+		assert_int_equal(unit_map_of(map, end, &group), i + 1 < N_EXTENTS && i % 3 == 0);
+		if (i % 50 == 0) {
+			uint64_t at = extent[i].logical;
+
+			group = unit_map_group(map, i);
+			sealed_ok(unit_map_visit(map, &group, add_blocks, &at, err));
+			assert_int_equal(at, end);
+		}
+	}
+}
+
+/* The design allows 48 bytes for each extent, or tree block: items of units fill a tree block each. */
+static void takes_48_bytes_for_each_extent(void **state)
+{
+	cleanup_unit_map struct unit_map *map = NULL;
+	size_t bytes;
+
+	(void)state;
+	put_units(2 * N_EXTENTS + 1);
+	sealed_ok(unit_map_read(sealed.volume, NUMBER, &map, err));
+	sealed_ok(unit_map_join_placed(map, &scan, err));
+	bytes = malloc_usable_size(map->group) + malloc_usable_size(map->n_before) + malloc_usable_size(map->of_extent) + sizeof(extent);
+	assert_true(bytes >= (size_t)N_EXTENTS * 40);
+	if (bytes > 48 * (N_EXTENTS + n_items))
+		fail_msg("%zu bytes for %u extents and %llu items of units", bytes, N_EXTENTS, (unsigned long long)n_items);
+}
+
+static void refuses_units_that_do_not_fit(void **state)
+{
+	cleanup_unit_map struct unit_map *map = NULL, *again = NULL;
+	struct error error = { 0 };
+
+	(void)state;
+	put_units(400);
+	extent[5].length += CRYPT_BLOCK;
+	sealed_ok(unit_map_read(sealed.volume, NUMBER, &map, err));
+	assert_false(unit_map_join_placed(map, &scan, &error));
+	assert_int_equal(error.kind, ERROR_CORRUPT);
+	scan.n_extents--;
+	sealed_ok(unit_map_read(sealed.volume, NUMBER, &again, err));
+	assert_false(unit_map_join_placed(again, &scan, &error));
+	scan.n_extents++;
+	assert_non_null(strstr(error.text, "there are units for 20000 extents, the members have 19999"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SEALED_TEST(finds_every_group),
+		SEALED_TEST(takes_48_bytes_for_each_extent),
+		SEALED_TEST(refuses_units_that_do_not_fit),
+	};
+
+	return cmocka_run_group_tests(tests, sealed_make, sealed_remove);
+}
