@@ -19,7 +19,7 @@ struct command {
 };
 
 extern const struct command cmd_convert, cmd_verify_key, cmd_verify, cmd_dump_tree, cmd_dump_super, cmd_list, cmd_show, cmd_ls,
-	cmd_cat, cmd_stat, cmd_resolve, cmd_df, cmd_tree_stats, cmd_timeline;
+	cmd_cat, cmd_export, cmd_stat, cmd_resolve, cmd_df, cmd_tree_stats, cmd_timeline;
 
 /* Options that several commands share: include with POPT_ARG_INCLUDE_TABLE. */
 extern struct poptOption options_key[];		/* common/cmd key sources: see cmd/key-options.h */
@@ -54,6 +54,8 @@ bool image_open_to_convert(const char *path, bool writable, bool unfinished, str
 size_t image_n_devices(void);
 bool image_super_copy(unsigned *copy, struct error *err) must_use;	/* n + 1, or CHOOSE_BY_ITSELF */
 bool image_device_open(const char *path, size_t i, struct device **device, struct error *err) must_use;
+/* Not only the part of it that the filesystem is in. */
+bool image_device_open_whole(const char *path, size_t i, struct device **device, struct error *err) must_use;
 bool image_open_super(const char *path, bool writable, struct volume **volume, struct error *err) must_use;
 
 /* A command that needs a sealed subvolume was given another, or the other way round: ERROR_REFUSED.  Always false. */

@@ -92,7 +92,7 @@ bool select_tree(const char *word, uint64_t *id, struct error *err)
 	char name[64];
 
 	if (number(word, UINT64_MAX, id))
-		return *id != 0 || usage(err, "--tree", word, "no name of a tree, and no number");
+		return *id != 0 || usage(err, "--tree", word, "no name of a tree, and not a number from 1 to 18446744073709551615");
 	snprintf(name, sizeof(name), "%s", strncasecmp(word, "btrfs_", 6) == 0 ? word + 6 : word);
 	cut_end(name, "-objectid");
 	for (unsigned i = 0; i < 2; i++) {
@@ -104,7 +104,7 @@ bool select_tree(const char *word, uint64_t *id, struct error *err)
 		}
 		cut_end(name, "-tree");
 	}
-	usage(err, "--tree", word, "no name of a tree, and no number");
+	usage(err, "--tree", word, "no name of a tree, and not a number from 1 to 18446744073709551615");
 	return error_hint(err, "see btrfs-crypt dump-tree --help");
 }
 

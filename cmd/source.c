@@ -22,16 +22,22 @@ struct poptOption options_source[] = {
 	POPT_TABLEEND
 };
 
-static bool open_sealed(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source,
-			struct error *err)
+void source_reader_options(struct domain_reader_options *reader)
 {
-	const struct domain_reader_options reader = {
+	*reader = (struct domain_reader_options){
 		.accept_changes = opt.accept_changes,
 		.accept_unsealed = opt.accept_unsealed,
 		.note = print_note,
 	};
+}
+
+static bool open_sealed(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source,
+			struct error *err)
+{
+	struct domain_reader_options reader;
 	cleanup_key_input struct key_input key = { 0 };
 
+	source_reader_options(&reader);
 	return key_input_read(true, false, "Passphrase: ", &key, err) &&
 	       domain_open(source->domain, key.secret, key.volume_key, key.slot, err) &&
 	       domain_reader_open(source->domain, list, subvolume, &reader, &source->reader, &source->extents, err);

@@ -11,6 +11,9 @@
 /* --accept-changes, --accept-unsealed and the key options, for POPT_ARG_INCLUDE_TABLE. */
 extern struct poptOption options_source[];
 
+/* What the options above say, for a command that opens its sources itself. */
+void source_reader_options(struct domain_reader_options *reader);
+
 /* Initialise with { 0 }, source_close() it also after a failure. */
 struct source {
 	struct extent_source *extents;

@@ -17,7 +17,8 @@ declare -A may=(
 	[common/tree]="format common/util common/crypto common/volume common/tree"
 	[common/fs]="format common/util common/crypto common/volume common/tree common/fs"
 	[common/convert]="format common/util common/crypto common/volume common/tree common/fs common/convert"
-	[cmd]="format common/util common/crypto common/volume common/tree common/fs common/convert cmd"
+	[common/export]="format common/util common/crypto common/volume common/tree common/fs common/export"
+	[cmd]="format common/util common/crypto common/volume common/tree common/fs common/convert common/export cmd"
 )
 
 n=0
@@ -45,7 +46,7 @@ only() {
 }
 only '^ *# *include *<openssl/' 'common/crypto/crypto\.c' 'OpenSSL'
 only '^ *# *include *<json-c/' 'cmd/json\.c' 'json-c'
-only '^ *# *include *<(archive|archive_entry)\.h>' 'cmd/export\.c|common/fs/archive\.c' 'libarchive'
+only '^ *# *include *<(archive|archive_entry)\.h>' 'common/export/archive-out\.c' 'libarchive'
 only '^ *# *include *<btrfsutil\.h>' 'cmd/mounted\.c' 'libbtrfsutil'
 only '^ *# *include *<popt\.h>' 'cmd/[a-z0-9-]*\.[ch]' 'popt'
 only '[^a-z_](printf|puts|putchar|perror) *\(' 'cmd/[a-z0-9-]*\.[ch]' 'printing'

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "common/crypto/hash.h"
+
 #define AEAD_NONCE_SIZE 12
 
 /* The queue is drained: its first entry goes into the text. */
@@ -69,6 +71,46 @@ bool crypto_sha512(const void *bytes, size_t len, uint8_t out[64], struct error 
 	if (!EVP_Digest(bytes, len, out, NULL, EVP_sha512(), NULL))
 		return library_error("SHA-512", err);
 	return true;
+}
+
+struct hash {
+	EVP_MD_CTX *context;
+	bool ok;
+};
+
+bool hash_new(struct hash **hash, struct error *err)
+{
+	*hash = calloc(1, sizeof(**hash));
+	if (!*hash)
+		return error_memory(err);
+	(*hash)->context = EVP_MD_CTX_new();
+	if ((*hash)->context)
+		return true;
+	free(*hash);
+	*hash = NULL;
+	return library_error("SHA-256", err);
+}
+
+void hash_free(struct hash *hash)
+{
+	if (hash)
+		EVP_MD_CTX_free(hash->context);
+	free(hash);
+}
+
+void hash_start(struct hash *hash)
+{
+	hash->ok = EVP_DigestInit_ex(hash->context, EVP_sha256(), NULL);
+}
+
+void hash_update(struct hash *hash, const void *bytes, size_t len)
+{
+	hash->ok = hash->ok && EVP_DigestUpdate(hash->context, bytes, len);
+}
+
+bool hash_finish(struct hash *hash, uint8_t out[HASH_SIZE], struct error *err)
+{
+	return (hash->ok && EVP_DigestFinal_ex(hash->context, out, NULL)) || library_error("SHA-256", err);
 }
 
 /* --- key derivation ------------------------------------------------------------------ */

@@ -13,7 +13,7 @@ struct link {
 	uint32_t n_left;	/* names not yet met */
 	size_t path_len;
 	uint8_t *path;		/* the first one, NUL after it */
-	uint8_t user[40];	/* whoever walks keeps here what it wants to know again; zeros at first */
+	uint8_t user[48];	/* whoever walks keeps here what it wants to know again; zeros at first */
 	struct link *next;
 };
 

@@ -12,6 +12,9 @@ look() {
 	btrfs-crypt ls -l disk.img vault
 	btrfs-crypt cat disk.img vault secret.txt --key-file key
 	btrfs-crypt cat disk.img vault secret.txt --key-file wrong
+	rm -f manifest
+	btrfs-crypt export disk.img vault -o - --manifest manifest --key-file key | cat
+	btrfs-crypt export disk.img / -o - --recursive --raw | cat
 	btrfs-crypt dump-super disk.img
 	btrfs-crypt dump-tree disk.img
 	btrfs-crypt verify-key disk.img vault --key-file key

@@ -36,7 +36,7 @@ static void refuses_other_words(void **state)
 			fail_msg("\"%s\" is accepted", words[i]);
 		assert_int_equal(err.kind, ERROR_USAGE);
 	}
-	assert_string_equal(err.text, "--tree: \"btrfs_\" is no name of a tree, and no number");
+	assert_string_equal(err.text, "--tree: \"btrfs_\" is no name of a tree, and not a number from 1 to 18446744073709551615");
 	assert_false(select_block("1k", &id, &err));
 	assert_true(select_block("0", &id, &err));
 }

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The sources of many subvolumes under one key, each opened once. */
+#ifndef CMD_EXPORT_SOURCES_H
+#define CMD_EXPORT_SOURCES_H
+
+#include "cmd/key-options.h"
+#include "common/fs/domain-read.h"
+
+/* Initialise with { .list = ... }. */
+struct export_sources {
+	const struct subvolume_list *list;
+	struct key_input key;
+	struct export_source {
+		uint64_t subvolume;
+		struct extent_source *extents;	/* NULL: sealed, no key */
+		struct domain_reader *reader;
+	} *at;
+	size_t n;
+	struct domain **domain;		/* opened */
+	size_t n_domains;
+};
+
+/* Reads the key where one was given.  Never asks. */
+bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, struct error *err) must_use;
+/*
+ * *extents NULL: sealed, and no key was given; or, where must_open is false, not this one.  must_open: another key is ERROR_KEY.
+ */
+bool export_sources_get(struct export_sources *sources, uint64_t subvolume, bool must_open, struct extent_source **extents,
+			struct error *err) must_use;
+/* Was the key of use to anyone?  ERROR_REFUSED where one was given and nothing is sealed. */
+bool export_sources_check_key(const struct export_sources *sources, struct error *err) must_use;
+void export_sources_free(struct export_sources *sources);
+#define cleanup_export_sources __attribute__((cleanup(export_sources_free)))
+
+#endif /* CMD_EXPORT_SOURCES_H */

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* An archive as the place of exported files: the only file that knows libarchive. */
+#include "common/export/out.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/export/out-file.h"
+#include "common/util/escape.h"
+
+#define BLOCK (256u << 10)		/* bytes of one write */
+#define ZEROS (1u << 30)		/* address space, not memory: holes are long, and what leaves them out does not look at them */
+
+struct archive_out {
+	struct out out;		/* first */
+	enum out_format format;
+	struct archive *archive;
+	struct archive_entry *entry;
+	uint8_t *zeros;
+	struct out_file file;
+	int write_errno;
+	bool is_given_up;
+	uint64_t at, size;	/* in the file being written */
+	locale_t names, before;	/* names from images are UTF-8, whatever the user's language is */
+};
+
+static ssize_t write_block(struct archive *archive, void *context, const void *bytes, size_t len)
+{
+	struct archive_out *a = context;
+	ssize_t n;
+
+	if (a->is_given_up || a->write_errno) {
+		archive_set_error(archive, a->write_errno ? a->write_errno : ECANCELED, "write");
+		return -1;
+	}
+	do
+		n = write(a->file.fd, bytes, len);
+	while (n < 0 && errno == EINTR);
+	if (n < 0) {
+		a->write_errno = errno;
+		archive_set_error(archive, errno, "write");
+	}
+	return n;
+}
+
+static bool failed(struct archive_out *a, struct error *err)
+{
+	const char *text = archive_error_string(a->archive);
+
+	if (a->write_errno) {
+		errno = a->write_errno;
+		return error_system(err, "%s", a->file.path ? a->file.path : "the archive");
+	}
+	if (archive_errno(a->archive) == ENOMEM)
+		return error_memory(err);
+	return error_set(err, ERROR_IO, "the archive: %s", text ? text : "no reason given");
+}
+
+/* --- what an entry is -------------------------------------------------------------------------------------------- */
+
+/*
+ * libarchive prints the two numbers of a time before 1970 side by side, "-5.1" for 5 seconds before and 0.1 after: so it gets those of the
+ * decimal number that is meant, -4.9.  *exact false: for the last second of 1969 there are none.
+ */
+static struct inode_time as_decimal(const struct archive_out *a, struct inode_time time, bool *exact)
+{
+	if (a->format != OUT_TAR || time.sec >= 0 || time.nsec == 0)
+		return time;
+	if (time.sec == -1) {
+		*exact = false;
+		return (struct inode_time){ -1, 0 };
+	}
+	return (struct inode_time){ time.sec + 1, 1000000000 - time.nsec };
+}
+
+static void set_times(struct archive_out *a, const struct out_entry *from)
+{
+	const struct inode *inode = from->inode;
+	bool exact = (a->format != OUT_ZIP && a->format != OUT_CPIO) || inode->mtime.nsec == 0;
+	const struct inode_time mtime = as_decimal(a, inode->mtime, &exact), atime = as_decimal(a, inode->atime, &exact),
+		ctime = as_decimal(a, inode->ctime, &exact), otime = as_decimal(a, inode->otime, &exact);
+
+	archive_entry_set_mtime(a->entry, mtime.sec, mtime.nsec);
+	archive_entry_set_atime(a->entry, atime.sec, atime.nsec);
+	archive_entry_set_ctime(a->entry, ctime.sec, ctime.nsec);
+	if (otime.sec != 0 || otime.nsec != 0)
+		archive_entry_set_birthtime(a->entry, otime.sec, otime.nsec);
+	if (!exact)
+		a->out.loss(a->out.loss_context, OUT_LOSS_TIMES, from->path);
+}
+
+static int library_tag(uint16_t tag)
+{
+	switch (tag) {
+	case ACL_TAG_USER_OBJ: return ARCHIVE_ENTRY_ACL_USER_OBJ;
+	case ACL_TAG_USER: return ARCHIVE_ENTRY_ACL_USER;
+	case ACL_TAG_GROUP_OBJ: return ARCHIVE_ENTRY_ACL_GROUP_OBJ;
+	case ACL_TAG_GROUP: return ARCHIVE_ENTRY_ACL_GROUP;
+	case ACL_TAG_MASK: return ARCHIVE_ENTRY_ACL_MASK;
+	default: return ARCHIVE_ENTRY_ACL_OTHER;
+	}
+}
+
+/* False: it is none, and is kept as the xattr that it is. */
+static bool add_acl(struct archive_entry *entry, int type, const struct out_xattr *xattr)
+{
+	struct cursor value = { xattr->value, xattr->len, 0 };
+	struct acl_entry acl;
+	struct error ignored;
+
+	for (int pass = 0; pass < 2; pass++) {	/* all of it is checked before any of it is taken */
+		value = (struct cursor){ xattr->value, xattr->len, 0 };
+		if (!acl_begin(&value, &ignored))
+			return false;
+		while (value.left > 0) {
+			if (!acl_next(&value, &acl, &ignored))
+				return false;
+			if (pass == 1)
+				archive_entry_acl_add_entry(entry, type, acl.permissions, library_tag(acl.tag), (int)acl.id, NULL);
+		}
+	}
+	return true;
+}
+
+/* libarchive writes other bytes of a name as %XX, and GNU tar reads %25 and %3D only. */
+static bool is_kept(const char *name)
+{
+	for (; *name; name++) {
+		if (*name <= ' ' || *name >= 0x7f)
+			return false;
+	}
+	return true;
+}
+
+static void add_xattrs(struct archive_out *a, const struct out_entry *from)
+{
+	for (size_t i = 0; i < from->n_xattrs; i++) {
+		const struct out_xattr *xattr = &from->xattr[i];
+		const bool is_access = strcmp(xattr->name, "system.posix_acl_access") == 0;
+		const bool is_default = strcmp(xattr->name, "system.posix_acl_default") == 0;
+
+		if (a->format != OUT_TAR)
+			a->out.loss(a->out.loss_context, is_access || is_default ? OUT_LOSS_ACL : OUT_LOSS_XATTR, from->path);
+		else if (!is_kept(xattr->name))
+			a->out.loss(a->out.loss_context, OUT_LOSS_NAME, from->path);
+		if (a->format == OUT_TAR && !(is_access && add_acl(a->entry, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, xattr)) &&
+		    !(is_default && add_acl(a->entry, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, xattr)))
+			archive_entry_xattr_add_entry(a->entry, xattr->name, xattr->value, xattr->len);
+	}
+}
+
+static void add_sparse(struct archive_out *a, const struct out_entry *from)
+{
+	const uint64_t size = from->inode->size;
+
+	if (a->format != OUT_TAR || size == 0 || (from->n_data == 1 && from->data[0].offset == 0 && from->data[0].len >= size))
+		return;
+	for (size_t i = 0; i < from->n_data; i++)
+		archive_entry_sparse_add_entry(a->entry, (int64_t)from->data[i].offset, (int64_t)from->data[i].len);
+	if (from->n_data == 0)
+		archive_entry_sparse_add_entry(a->entry, 0, 0);
+}
+
+static void set_entry(struct archive_out *a, const struct out_entry *from)
+{
+	const struct inode *inode = from->inode;
+	struct archive_entry *entry = archive_entry_clear(a->entry);
+
+	archive_entry_copy_pathname(entry, from->path[0] ? from->path : ".");
+	archive_entry_set_mode(entry, (mode_t)inode->mode);
+	archive_entry_set_uid(entry, inode->uid);
+	archive_entry_set_gid(entry, inode->gid);
+	archive_entry_set_nlink(entry, inode->n_links);
+	archive_entry_set_ino64(entry, (int64_t)from->number);
+	set_times(a, from);
+	a->size = 0;
+	archive_entry_set_size(entry, 0);
+	if (from->link_to) {
+		/* A cpio archive tells links by their number; the bytes are with the first. */
+		if (a->format != OUT_CPIO)
+			archive_entry_copy_hardlink(entry, from->link_to);
+	} else if (S_ISREG(inode->mode)) {
+		a->size = inode->size;
+		archive_entry_set_size(entry, (int64_t)inode->size);
+		add_sparse(a, from);
+	} else if (S_ISCHR(inode->mode) || S_ISBLK(inode->mode)) {
+		archive_entry_set_rdevmajor(entry, (dev_t)(inode->rdev >> 20 & 0xfff));
+		archive_entry_set_rdevminor(entry, (dev_t)(inode->rdev & 0xfffff));
+	}
+	if (S_ISLNK(inode->mode) && !from->link_to)
+		archive_entry_copy_symlink(entry, from->target);
+	if (!from->link_to)
+		add_xattrs(a, from);
+}
+
+/* --- the functions of an out --------------------------------------------------------------------------------------- */
+
+static bool format_has(struct archive_out *a, const struct out_entry *from)
+{
+	const mode_t mode = from->inode->mode;
+
+	if (S_ISSOCK(mode))
+		a->out.loss(a->out.loss_context, OUT_LOSS_SOCKET, from->path);
+	else if (a->format == OUT_ZIP && S_ISFIFO(mode))
+		a->out.loss(a->out.loss_context, OUT_LOSS_FIFO, from->path);
+	else if (a->format == OUT_ZIP && (S_ISCHR(mode) || S_ISBLK(mode)))
+		a->out.loss(a->out.loss_context, OUT_LOSS_DEVICE, from->path);
+	else
+		return true;
+	return false;
+}
+
+static bool is_all_utf8(const struct out_entry *from)
+{
+	return utf8_is_valid(from->path, strlen(from->path)) && (!from->target || utf8_is_valid(from->target, strlen(from->target))) &&
+	       (!from->link_to || utf8_is_valid(from->link_to, strlen(from->link_to)));
+}
+
+/* A zip archive says of each name whether it is UTF-8; libarchive takes that from the language alone. */
+static int write_header(struct archive_out *a, const char *path)
+{
+	const bool is_other = a->format == OUT_ZIP && a->names && !utf8_is_valid(path, strlen(path));
+	const locale_t names = is_other ? uselocale(a->before) : (locale_t)0;
+	const int rc = archive_write_header(a->archive, a->entry);
+
+	if (is_other)
+		uselocale(names);
+	return rc;
+}
+
+static bool archive_begin(struct out *out, const struct out_entry *from, bool *taken, struct error *refused, struct error *err)
+{
+	struct archive_out *a = (struct archive_out *)out;
+	int rc;
+
+	*taken = false;
+	a->at = 0;
+	if (!format_has(a, from))
+		return true;
+	set_entry(a, from);
+	rc = write_header(a, from->path);
+	if (rc == ARCHIVE_FATAL)
+		return failed(a, err);
+	if (rc == ARCHIVE_FAILED) {
+		error_set(refused, ERROR_REFUSED, "the archive cannot hold it: %s",
+			  archive_error_string(a->archive) ? archive_error_string(a->archive) : "no reason given");
+		return true;
+	}
+	/* pax keeps the bytes of names that are not UTF-8 and says so in the archive: that is no loss. */
+	if (rc == ARCHIVE_WARN && (a->format != OUT_TAR || is_all_utf8(from)))
+		out->loss(out->loss_context, OUT_LOSS_NAME, from->path);
+	*taken = true;
+	return true;
+}
+
+static bool put(struct archive_out *a, const uint8_t *bytes, size_t len, struct error *err)
+{
+	while (len > 0) {
+		const ssize_t n = archive_write_data(a->archive, bytes, len);
+
+		if (n <= 0)
+			return failed(a, err);
+		bytes += n;
+		len -= (size_t)n;
+		a->at += (uint64_t)n;
+	}
+	return true;
+}
+
+static bool put_zeros(struct archive_out *a, uint64_t end, struct error *err)
+{
+	while (a->at < end) {
+		if (!put(a, a->zeros, end - a->at < ZEROS ? end - a->at : ZEROS, err))
+			return false;
+	}
+	return true;
+}
+
+static bool archive_data(struct out *out, uint64_t offset, const void *bytes, size_t len, struct error *err)
+{
+	struct archive_out *a = (struct archive_out *)out;
+
+	return put_zeros(a, offset, err) && put(a, bytes, len, err);
+}
+
+static bool archive_end(struct out *out, struct error *err)
+{
+	struct archive_out *a = (struct archive_out *)out;
+
+	return put_zeros(a, a->size, err) && (archive_write_finish_entry(a->archive) >= ARCHIVE_WARN || failed(a, err));
+}
+
+static bool archive_leave(struct out *out, const struct out_entry *directory, struct error *err)
+{
+	(void)out, (void)directory, (void)err;
+	return true;
+}
+
+static bool archive_finish(struct out *out, struct error *err)
+{
+	struct archive_out *a = (struct archive_out *)out;
+
+	return (archive_write_close(a->archive) == ARCHIVE_OK || failed(a, err)) && out_file_finish(&a->file, err);
+}
+
+static void archive_close(struct out *out)
+{
+	struct archive_out *a = (struct archive_out *)out;
+
+	/* libarchive frees all it has only when it may end the archive; what it writes then goes nowhere. */
+	a->is_given_up = !a->file.finished;
+	archive_entry_free(a->entry);
+	archive_write_free(a->archive);
+	out_file_close(&a->file);
+	if (a->names) {
+		uselocale(a->before);
+		freelocale(a->names);
+	}
+	if (a->zeros != MAP_FAILED)
+		munmap(a->zeros, ZEROS);
+	free(a);
+}
+
+static const struct out_ops archive_ops = {
+	archive_begin, archive_data, archive_end, archive_leave, archive_finish, archive_close,
+};
+
+/* --- opening ---------------------------------------------------------------------------------------------------------- */
+
+static int set_format(struct archive_out *a, enum out_compression compression)
+{
+	static int (*const filters[])(struct archive *) = {
+		[OUT_PLAIN] = archive_write_add_filter_none,
+		[OUT_ZSTD] = archive_write_add_filter_zstd,
+		[OUT_GZIP] = archive_write_add_filter_gzip,
+		[OUT_XZ] = archive_write_add_filter_xz,
+	};
+	static int (*const formats[])(struct archive *) = {
+		[OUT_TAR] = archive_write_set_format_pax,
+		[OUT_ZIP] = archive_write_set_format_zip,
+		[OUT_CPIO] = archive_write_set_format_cpio_newc,
+		[OUT_MTREE] = archive_write_set_format_mtree,
+	};
+	int rc = formats[a->format](a->archive);
+
+	if (rc == ARCHIVE_OK)
+		rc = filters[compression](a->archive);
+	/* The same input gives the same bytes; what GNU tar reads is there once. */
+	if (rc == ARCHIVE_OK && compression == OUT_GZIP)
+		rc = archive_write_set_filter_option(a->archive, "gzip", "timestamp", NULL);
+	if (rc == ARCHIVE_OK && a->format == OUT_TAR)
+		rc = archive_write_set_format_option(a->archive, "pax", "xattrheader", "SCHILY");
+	if (rc == ARCHIVE_OK && a->format == OUT_MTREE)
+		rc = archive_write_set_format_option(a->archive, "mtree", "sha256", "1");
+	if (rc == ARCHIVE_OK)
+		rc = archive_write_set_bytes_per_block(a->archive, BLOCK);
+	if (rc == ARCHIVE_OK)
+		rc = archive_write_set_bytes_in_last_block(a->archive, 1);
+	return rc;
+}
+
+bool archive_out_open(const char *path, enum out_format format, enum out_compression compression, struct out **out,
+		      struct error *err)
+{
+	struct archive_out *a = calloc(1, sizeof(*a));
+	bool ok;
+
+	if (!a)
+		return error_memory(err);
+	a->out = (struct out){
+		.ops = &archive_ops,
+		.copies_links = format == OUT_ZIP || format == OUT_MTREE,
+		.copies_special_links = format == OUT_CPIO,	/* told to be one by their number */
+		.loses_links = format == OUT_ZIP,
+		.holes_max = format == OUT_TAR ? 1ull << 50 : 1ull << 40,	/* tar notes them, but libarchive counts them down */
+	};
+	a->format = format;
+	a->file.fd = -1;
+	a->names = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (a->names)
+		a->before = uselocale(a->names);
+	a->archive = archive_write_new();
+	a->entry = archive_entry_new();
+	a->zeros = mmap(NULL, ZEROS, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	ok = (a->archive && a->entry && a->zeros != MAP_FAILED) || error_memory(err);
+	ok = ok && out_file_open(&a->file, path, err);
+	ok = ok && (set_format(a, compression) == ARCHIVE_OK || failed(a, err));
+	ok = ok && (archive_write_open2(a->archive, a, NULL, write_block, NULL, NULL) == ARCHIVE_OK || failed(a, err));
+	if (!ok) {
+		archive_close(&a->out);
+		return false;
+	}
+	*out = &a->out;
+	return true;
+}

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The walk over an image, written down entry by entry. */
+#include "common/export/export.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "common/export/attributes.h"
+#include "common/fs/symlink.h"
+#include "common/fs/walk.h"
+#include "common/tree/tree-gap.h"
+
+#define SEALED_FLAGS (INODE_RO_VERITY | INODE_IMMUTABLE)	/* what sealing sets on a regular file */
+
+/* Kept with an inode of several names. */
+struct kept {
+	uint64_t number;
+	bool taken, has_hash;
+	uint8_t hash[HASH_SIZE];
+};
+static_assert(sizeof(struct kept) <= sizeof(((struct link *)0)->user), "what is kept with a link");
+
+struct export_job {
+	struct volume *volume;
+	struct out *out;
+	const struct export_options *options;
+	struct export_summary *summary;
+	struct file_reader *reader;
+	struct hash *hash;		/* NULL: nobody wants it */
+	uint8_t *zeros;			/* FILE_ZEROS, for the hash of holes */
+	struct attributes attributes;
+	struct file_map map;
+	uint64_t last_number;
+	bool skips_leave;		/* of the directory that was just refused */
+	const char *prefix;
+	size_t prefix_len;
+	char path[2 * PATH_BYTES_MAX + 2];
+	char link_path[2 * PATH_BYTES_MAX + 2];
+	char target[SYMLINK_TARGET_MAX + 1];
+	/* of the file being written: */
+	uint64_t at;			/* hashed so far */
+	bool is_incomplete;
+	bool is_hashed;
+};
+
+#define FILE_ZEROS (1u << 18)
+#define HASHED_HOLES_MAX (1ull << 40)	/* of one file: more are not gone through byte by byte */
+
+/* --- telling --------------------------------------------------------------------------------------------------------- */
+
+static void find(struct export_job *job, enum export_finding_kind kind, const char *text)
+{
+	const struct export_finding finding = { .kind = kind, .path = job->path, .text = text };
+
+	switch (kind) {
+	case EXPORT_DAMAGED: job->summary->n_damaged++; break;
+	case EXPORT_FAILED: job->summary->n_failed++; break;
+	case EXPORT_SEALED: job->summary->n_sealed++; break;
+	case EXPORT_REFUSED: job->summary->n_refused++; break;
+	case EXPORT_NESTED: job->summary->n_nested++; break;
+	case EXPORT_CIPHERTEXT: job->summary->n_ciphertext++; break;
+	default: break;
+	}
+	job->options->finding(job->options->context, &finding);
+}
+
+static void find_damage(void *context, const struct error *what)
+{
+	find(context, EXPORT_DAMAGED, what->text);
+}
+
+static void find_loss(void *context, enum out_loss loss, const char *path)
+{
+	struct export_job *job = context;
+	const struct export_finding finding = { .kind = EXPORT_LOSS, .path = path, .loss = loss };
+
+	job->summary->losses[loss]++;
+	job->options->finding(job->options->context, &finding);
+}
+
+/* Into path: what the walk calls path, below the prefix. */
+static void set_path(const struct export_job *job, char *path, const uint8_t *walked, size_t len)
+{
+	memcpy(path, job->prefix, job->prefix_len);
+	path += job->prefix_len;
+	if (job->prefix_len > 0 && len > 0)
+		*path++ = '/';
+	memcpy(path, walked, len);
+	path[len] = '\0';
+}
+
+static struct kept *kept_of(const struct walk_entry *entry)
+{
+	return entry->link ? (struct kept *)(void *)entry->link->user : NULL;
+}
+
+/* --- the bytes of a file ----------------------------------------------------------------------------------------------- */
+
+static void hash_zeros(struct export_job *job, uint64_t end)
+{
+	while (job->is_hashed && job->at < end) {
+		const size_t n = end - job->at < FILE_ZEROS ? end - job->at : FILE_ZEROS;
+
+		hash_update(job->hash, job->zeros, n);
+		job->at += n;
+	}
+}
+
+static bool take_bytes(void *context, uint64_t offset, const void *bytes, size_t len, struct error *err)
+{
+	struct export_job *job = context;
+
+	if (job->is_hashed) {
+		hash_zeros(job, offset);
+		hash_update(job->hash, bytes, len);
+		job->at = offset + len;
+	}
+	job->summary->bytes += len;
+	if (job->options->progress)
+		job->options->progress(job->options->context, job->summary);
+	return job->out->ops->data(job->out, offset, bytes, len, err);
+}
+
+static bool take_lost(void *context, uint64_t first, uint64_t end, const struct error *what, struct error *err)
+{
+	struct export_job *job = context;
+	const struct export_finding finding = { .kind = EXPORT_LOST, .path = job->path, .first = first, .end = end, .text = what->text };
+
+	(void)err;
+	job->is_incomplete = true;
+	job->summary->lost_bytes += end - first;
+	job->options->finding(job->options->context, &finding);
+	return true;
+}
+
+static bool write_bytes(struct export_job *job, const struct walk_entry *entry, struct extent_source *source, bool ciphertext,
+			struct error *err)
+{
+	const struct file_sink sink = { take_bytes, take_lost, job };
+
+	job->at = 0;
+	job->is_incomplete = false;
+	if (job->is_hashed)
+		hash_start(job->hash);
+	if (!file_parts_read(job->reader, source, entry->tree, entry->number, entry->inode.size, ciphertext, &sink, err))
+		return false;
+	hash_zeros(job, entry->inode.size);
+	job->summary->n_incomplete += job->is_incomplete;
+	return job->out->ops->end(job->out, err);
+}
+
+static bool tell_hash(struct export_job *job, struct kept *kept, struct error *err)
+{
+	uint8_t hash[HASH_SIZE];
+
+	if (!job->is_hashed)
+		return true;
+	if (!hash_finish(job->hash, hash, err))
+		return false;
+	if (kept) {
+		memcpy(kept->hash, hash, sizeof(hash));
+		kept->has_hash = true;
+	}
+	return job->options->hashed(job->options->context, job->path, hash, err);
+}
+
+/* --- one entry ------------------------------------------------------------------------------------------------------------ */
+
+static bool read_attributes(struct export_job *job, const struct walk_entry *entry, bool leaving, struct out_entry *out,
+			    struct error *err)
+{
+	if (entry->is_stub || (S_ISDIR(entry->inode.mode) && job->out->is_directory && !leaving))
+		return true;
+	if (!attributes_read(&job->attributes, entry->tree, entry->number, find_damage, job, err))
+		return false;
+	out->xattr = job->attributes.at;
+	out->n_xattrs = job->attributes.n;
+	return true;
+}
+
+/* Hands it to the out; *taken false: told why. */
+static bool begin(struct export_job *job, const struct walk_entry *entry, struct out_entry *out, bool *taken, struct error *err)
+{
+	struct kept *kept = kept_of(entry);
+	struct error refused = { 0 };
+
+	out->path = job->path;
+	out->inode = &entry->inode;
+	out->number = kept && kept->number ? kept->number : ++job->last_number;
+	if (!out->link_to && !read_attributes(job, entry, false, out, err))
+		return false;
+	if (!job->out->ops->begin(job->out, out, taken, &refused, err))
+		return false;
+	if (!*taken && refused.kind != ERROR_NONE)
+		find(job, EXPORT_REFUSED, refused.text);
+	if (*taken && kept) {
+		kept->number = out->number;
+		kept->taken = true;
+	}
+	return true;
+}
+
+static bool is_sealed_file(const struct export_job *job, const struct walk_entry *entry, bool of_sealed)
+{
+	return job->map.has_sealed || (of_sealed && job->map.has_inline && (entry->inode.flags & SEALED_FLAGS) == SEALED_FLAGS);
+}
+
+/* False, and told: they are longer than the place takes. */
+static bool take_holes(struct export_job *job, uint64_t size)
+{
+	const uint64_t holes = size - job->map.bytes;
+	char text[128];
+
+	job->is_hashed = job->hash && holes <= HASHED_HOLES_MAX;
+	if (holes > job->out->holes_max) {
+		snprintf(text, sizeof(text), "its holes of %" PRIu64 " bytes are longer than this kind of archive takes", holes);
+		find(job, EXPORT_REFUSED, text);
+		return false;
+	}
+	if (job->hash && !job->is_hashed)
+		find_loss(job, OUT_LOSS_HASH, job->path);
+	return true;
+}
+
+static bool export_file(struct export_job *job, const struct walk_entry *entry, struct error *err)
+{
+	struct out_entry out = { 0 };
+	struct extent_source *source;
+	bool taken, ciphertext = false;
+
+	if (entry->inode.size > INT64_MAX) {
+		find(job, EXPORT_FAILED, "its size is past 2^63");
+		return true;
+	}
+	if (!job->options->source(job->options->context, entry->tree->id, &source, err) ||
+	    !file_map_read(entry->tree, entry->number, entry->inode.size, &job->map, err))
+		return false;
+	/* A marked extent outside of what a key opens is sealed too. */
+	if ((!source || source == &plain_source) && is_sealed_file(job, entry, !source)) {
+		find(job, job->options->raw ? EXPORT_CIPHERTEXT : EXPORT_SEALED, NULL);
+		if (!job->options->raw)
+			return true;
+		ciphertext = true;
+	}
+	if (!take_holes(job, entry->inode.size))
+		return true;
+	out.data = job->map.at;
+	out.n_data = job->map.n;
+	if (!begin(job, entry, &out, &taken, err))
+		return false;
+	if (!taken)
+		return true;
+	job->summary->n_files++;
+	return write_bytes(job, entry, source ? source : &plain_source, ciphertext, err) && tell_hash(job, kept_of(entry), err);
+}
+
+static bool export_symlink(struct export_job *job, const struct walk_entry *entry, struct error *err)
+{
+	struct out_entry out = { .target = job->target };
+	struct extent_source *source;
+	struct error what = { 0 };
+	bool taken;
+
+	if (!job->options->source(job->options->context, entry->tree->id, &source, err))
+		return false;
+	if (!source) {
+		find(job, EXPORT_SEALED, "a symbolic link");
+		return true;
+	}
+	if (!symlink_read(job->reader, source, entry->tree, entry->number, entry->inode.size, job->target, &what)) {
+		if (!error_is_damage(&what) && what.kind != ERROR_REFUSED)
+			return (*err = what, false);
+		find(job, EXPORT_FAILED, what.text);
+		return true;
+	}
+	if (!begin(job, entry, &out, &taken, err))
+		return false;
+	job->summary->n_symlinks += taken;
+	return true;
+}
+
+static bool export_link(struct export_job *job, const struct walk_entry *entry, struct error *err)
+{
+	struct out_entry out = { .link_to = job->link_path };
+	const struct kept *kept = kept_of(entry);
+	bool taken;
+
+	set_path(job, job->link_path, entry->link->path, entry->link->path_len);
+	if (!begin(job, entry, &out, &taken, err))
+		return false;
+	if (!taken)
+		return true;
+	job->summary->n_links++;
+	job->summary->n_files++;
+	return !kept->has_hash || job->options->hashed(job->options->context, job->path, kept->hash, err);
+}
+
+static bool export_directory(struct export_job *job, const struct walk_entry *entry, bool *descend, struct error *err)
+{
+	struct out_entry out = { 0 };
+	bool taken;
+
+	if (!begin(job, entry, &out, &taken, err))
+		return false;
+	if (!taken) {
+		*descend = false;
+		job->skips_leave = true;
+		return true;
+	}
+	job->summary->n_directories++;
+	if (entry->is_subvolume && entry->depth > 0 && !job->options->recursive) {
+		*descend = false;
+		find(job, EXPORT_NESTED, NULL);
+	}
+	return true;
+}
+
+static bool export_special(struct export_job *job, const struct walk_entry *entry, struct error *err)
+{
+	struct out_entry out = { 0 };
+	bool taken;
+
+	if (!begin(job, entry, &out, &taken, err))
+		return false;
+	job->summary->n_special += taken;
+	return true;
+}
+
+/* --- what the walk calls ------------------------------------------------------------------------------------------------ */
+
+static bool copies(const struct out *out, mode_t mode)
+{
+	return out->copies_links || (out->copies_special_links && !S_ISREG(mode));
+}
+
+static bool on_entry(void *context, const struct walk_entry *entry, bool *descend, struct error *err)
+{
+	struct export_job *job = context;
+	const mode_t mode = entry->inode.mode;
+	const struct kept *kept = kept_of(entry);
+
+	set_path(job, job->path, entry->path, entry->path_len);
+	if (job->options->progress)
+		job->options->progress(job->options->context, job->summary);
+	if (S_ISDIR(mode))
+		return export_directory(job, entry, descend, err);
+	if (entry->is_later_link && kept->taken && !copies(job->out, mode))
+		return export_link(job, entry, err);
+	if (entry->is_later_link && kept->taken && job->out->loses_links)
+		find_loss(job, OUT_LOSS_LINK, job->path);
+	if (S_ISREG(mode))
+		return export_file(job, entry, err);
+	if (S_ISLNK(mode))
+		return export_symlink(job, entry, err);
+	return export_special(job, entry, err);
+}
+
+static bool on_leave(void *context, const struct walk_entry *entry, struct error *err)
+{
+	struct export_job *job = context;
+	struct out_entry out = { .path = job->path, .inode = &entry->inode };
+	const bool skips = job->skips_leave;
+
+	job->skips_leave = false;
+	if (!job->out->is_directory || skips)
+		return true;
+	set_path(job, job->path, entry->path, entry->path_len);
+	return read_attributes(job, entry, true, &out, err) && job->out->ops->leave(job->out, &out, err);
+}
+
+static bool on_bad(void *context, const uint8_t *path, size_t path_len, const struct error *what, struct error *err)
+{
+	struct export_job *job = context;
+
+	(void)err;
+	set_path(job, job->path, path, path_len);
+	find(job, EXPORT_DAMAGED, what->text);
+	return true;
+}
+
+bool export_tree(struct export_job *job, const struct file_id *start, const char *prefix, struct error *err)
+{
+	static const struct walk_visitor visitor = { on_entry, on_leave, on_bad };
+
+	job->prefix = prefix;
+	job->prefix_len = strlen(prefix);
+	if (job->prefix_len > PATH_BYTES_MAX)
+		return error_set(err, ERROR_USAGE, "a path is longer than %u bytes", PATH_BYTES_MAX);
+	return walk(job->volume, start, &visitor, job, err);
+}
+
+void export_end(struct export_job *job)
+{
+	if (!job)
+		return;
+	file_reader_free(job->reader);
+	file_map_free(&job->map);
+	attributes_free(&job->attributes);
+	hash_free(job->hash);
+	free(job->zeros);
+	free(job);
+}
+
+bool export_begin(struct volume *volume, struct out *out, const struct export_options *options, struct export_summary *summary,
+		  struct export_job **result, struct error *err)
+{
+	struct export_job *job = calloc(1, sizeof(*job));
+
+	if (!job)
+		return error_memory(err);
+	job->volume = volume;
+	job->out = out;
+	job->options = options;
+	job->summary = summary;
+	out->loss = find_loss;
+	out->loss_context = job;
+	job->zeros = calloc(1, FILE_ZEROS);
+	if (!job->zeros || !file_reader_new(&job->reader, err) || (options->hashed && !hash_new(&job->hash, err))) {
+		export_end(job);
+		return err->kind != ERROR_NONE ? false : error_memory(err);
+	}
+	*result = job;
+	return true;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From an image to an archive or a directory: everything that can be read, and the name of what cannot. */
+#ifndef COMMON_EXPORT_EXPORT_H
+#define COMMON_EXPORT_EXPORT_H
+
+#include "common/crypto/hash.h"
+#include "common/export/out.h"
+
+enum export_finding_kind {
+	EXPORT_LOST,		/* bytes of a file, zeros in what was exported */
+	EXPORT_DAMAGED,		/* something else of the file or directory */
+	EXPORT_FAILED,		/* it was not exported */
+	EXPORT_SEALED,		/* it was not exported: sealed, and no key */
+	EXPORT_REFUSED,		/* it was not exported: the format or the place cannot have it */
+	EXPORT_NESTED,		/* a nested subvolume, exported as an empty directory */
+	EXPORT_CIPHERTEXT,	/* exported as it is on disk */
+	EXPORT_LOSS,		/* exported, but for what `loss` says; sockets and their like: left out */
+};
+
+struct export_finding {
+	enum export_finding_kind kind;
+	const char *path;	/* as exported, any bytes */
+	uint64_t first, end;	/* EXPORT_LOST: [first, end) */
+	enum out_loss loss;	/* EXPORT_LOSS */
+	const char *text;	/* why, for people; NULL: nothing to add */
+};
+
+struct export_summary {
+	uint64_t n_files, n_directories, n_symlinks, n_special;	/* exported */
+	uint64_t n_links;	/* further names of files, among the files */
+	uint64_t bytes;		/* of data: without holes */
+	uint64_t n_incomplete;	/* files with lost bytes, among the files */
+	uint64_t lost_bytes;
+	uint64_t n_damaged, n_failed, n_sealed, n_refused, n_ciphertext, n_nested;
+	uint64_t losses[OUT_LOSSES];
+};
+
+struct export_options {
+	bool recursive;		/* what is in nested subvolumes too */
+	bool raw;		/* what is sealed and has no key, as it is on disk */
+	/* Where the bytes of a subvolume come from; *source NULL: it is sealed and there is no key. */
+	bool (*source)(void *context, uint64_t subvolume, struct extent_source **source, struct error *err);
+	void (*finding)(void *context, const struct export_finding *finding);
+	void (*progress)(void *context, const struct export_summary *so_far);	/* often; may be NULL */
+	/* The hash of what was written for each regular file; may be NULL. */
+	bool (*hashed)(void *context, const char *path, const uint8_t hash[HASH_SIZE], struct error *err);
+	void *context;
+};
+
+/*
+ * One place of the image, and everything below it.  prefix: what its path becomes, "" for the top of what is exported (a directory).
+ * False: it could not go on; damage is a finding.  The summary is added to.
+ */
+struct export_job;
+bool export_begin(struct volume *volume, struct out *out, const struct export_options *options, struct export_summary *summary,
+		  struct export_job **job, struct error *err) must_use;
+bool export_tree(struct export_job *job, const struct file_id *start, const char *prefix, struct error *err) must_use;
+void export_end(struct export_job *job);	/* NULL is fine */
+
+#endif /* COMMON_EXPORT_EXPORT_H */

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where the filesystem can do that, the file has no name until it is whole. */
+#include "common/export/out-file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int create(struct out_file *file, const char *path)
+{
+	const char *const slash = strrchr(path, '/');
+	char *const directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	int fd = directory ? open(directory, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666) : -1;
+
+	free(directory);
+	if (fd < 0) {
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		file->has_name = fd >= 0;
+	}
+	return fd;
+}
+
+bool out_file_open(struct out_file *file, const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (strcmp(path, "-") == 0) {
+		file->fd = STDOUT_FILENO;
+		return true;
+	}
+	if (stat(path, &st) != 0 && lstat(path, &st) != 0) {
+		file->path = strdup(path);
+		if (!file->path)
+			return error_memory(err);
+		file->fd = create(file, path);
+		return file->fd >= 0 || error_system(err, "%s", path);
+	}
+	/* Into a pipe or to /dev/null, yes; over a file or a disk, no. */
+	if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode)) {
+		error_set(err, ERROR_REFUSED, "%s exists, and is not overwritten", path);
+		return error_hint(err, "give another name after -o, or take it away first");
+	}
+	file->fd = open(path, O_WRONLY | O_CLOEXEC);
+	return file->fd >= 0 || error_system(err, "%s", path);
+}
+
+bool out_file_finish(struct out_file *file, struct error *err)
+{
+	const int fd = file->fd;
+	char from[64];
+
+	if (file->path && !file->has_name) {
+		snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
+		if (linkat(AT_FDCWD, from, AT_FDCWD, file->path, AT_SYMLINK_FOLLOW) != 0)
+			return error_system(err, "%s", file->path);
+		file->has_name = true;
+	}
+	if (fd != STDOUT_FILENO) {	/* some filesystems tell only now that they are full */
+		file->fd = -1;
+		if (close(fd) != 0)
+			return error_system(err, "%s", file->path ? file->path : "the archive");
+	}
+	return file->finished = true;
+}
+
+void out_file_close(struct out_file *file)
+{
+	if (file->fd >= 0 && file->fd != STDOUT_FILENO)
+		close(file->fd);
+	if (file->has_name && !file->finished)
+		unlink(file->path);
+	free(file->path);
+	*file = (struct out_file){ .fd = -1 };
+}

@@ -1,0 +1,62 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Exporting the bundled images, plain and sealed: what is said, what the exit status is, and that two runs make the same bytes.  Needs no root.
+. "$(dirname "$0")/../expect.sh"
+bundled_image
+zstd -dqf "$TOP/images/good-sealed.img.zst" -o sealed.img
+key=$TOP/images/good-sealed.passphrase
+
+expect 1 export disk.img vault <<'END'
+! btrfs-crypt export: -o OUT is missing
+! btrfs-crypt export: hint: see btrfs-crypt export --help
+END
+expect 1 export disk.img vault -o x --archive rar <<'END'
+! btrfs-crypt export: --archive: tar, zip, cpio, mtree or dir
+! btrfs-crypt export: hint: see btrfs-crypt export --help
+END
+expect 1 export disk.img vault -o x --compress lzma <<'END'
+! btrfs-crypt export: --compress: zstd, gzip or xz
+! btrfs-crypt export: hint: see btrfs-crypt export --help
+END
+expect 1 export disk.img vault -o x.zip --archive tar <<'END'
+! btrfs-crypt export: the name x.zip says zip, not tar
+! btrfs-crypt export: hint: see btrfs-crypt export --help
+END
+expect 1 export disk.img vault -o x/ --compress xz <<'END'
+! btrfs-crypt export: a directory is not compressed
+! btrfs-crypt export: hint: see btrfs-crypt export --help
+END
+expect 9 export disk.img vault -o disk.img <<'END'
+! btrfs-crypt export: disk.img exists, and is not overwritten
+! btrfs-crypt export: hint: give another name after -o, or take it away first
+END
+expect 4 export disk.img vault:none -o x.tar <<'END'
+! btrfs-crypt export: "none" not found
+END
+expect 9 export disk.img vault -o x.tar --passphrase-file "$key" <<'END'
+! btrfs-crypt export: a key was given, but no subvolume to be exported is sealed
+END
+[ ! -e x ] && [ ! -e x.tar ] && [ ! -e x.zip ] || bad "something was made"
+
+expect 0 export disk.img public -o public.tar <<'END'
+! exported: 2 files (0 further names), 1 directories, 1 symbolic links, 0 special files, 15779 bytes of data
+! repaired from a mirror: 0; skipped: 0 sealed, 0 refused; failed: 0, damaged: 0, incomplete: 0 files (0 bytes lost)
+END
+expect 0 export disk.img vault -o vault.tar <<'END'
+! btrfs-crypt export: note: socket: sockets are left out
+! btrfs-crypt export: note: nested: a nested subvolume, exported as an empty directory (--recursive takes what is in it)
+! exported: 31 files (1 further names), 5 directories, 2 symbolic links, 3 special files, 651080 bytes of data
+! repaired from a mirror: 0; skipped: 0 sealed, 0 refused; failed: 0, damaged: 0, incomplete: 0 files (0 bytes lost)
+! not kept: socket (1)
+END
+quiet btrfs-crypt export disk.img vault --recursive -o plain.tar
+quiet btrfs-crypt export disk.img vault --recursive -o again.tar
+quiet btrfs-crypt export sealed.img vault --recursive -o opened.tar --passphrase-file "$key"
+cmp plain.tar again.tar || bad "two runs differ"
+cmp plain.tar opened.tar || bad "the sealed image, opened, gives another archive"
+btrfs-crypt export sealed.img vault --recursive -o closed.tar > out 2> err < /dev/null
+[ $? -eq 2 ] || bad "sealed files without a key are not status 2"
+grep -q '^btrfs-crypt export: note: secret.txt: sealed, and left out without the key$' err || bad "secret.txt is not said to be left out"
+tar tf closed.tar 2> log | grep -qx secret.txt && bad "secret.txt came out"
+tar -xOf plain.tar secret.txt 2> log | grep -qx 'the combination is 17-4-36' || bad "secret.txt has another content"
+finish

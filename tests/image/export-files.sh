@@ -1,0 +1,191 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What is exported equals what the kernel shows: as an archive that GNU tar unpacks, as a directory, and, as far as they go, as zip, cpio and mtree; names,
+# times, owners, modes, xattrs, ACLs, capabilities, hard links, holes, device nodes.  Nothing is written to the image.
+. "$(dirname "$0")/lib.sh"
+need_root
+need_crypt
+tool fill
+
+KINDS="sizes:1000000 inline compressed holes prealloc nocow reflinks bookends extents:100 symlinks names times modes xattrs links special flags directories"
+image=$tmp/a.img
+image_make "$image" 400M
+image_mount "$image" "$tmp/mnt" rw,compress=zstd
+btrfs -q subvolume create "$tmp/mnt/one"
+"$tmp/fill" "$tmp/mnt/one" 1 $KINDS
+truncate -s 20000005 "$tmp/mnt/one/holes/only"
+mkdir "$tmp/mnt/one/acl"
+touch "$tmp/mnt/one/acl/file"
+setfacl -m u:1234:rwx,g:99:r--,d:u:77:r-x "$tmp/mnt/one/acl"
+setfacl -m u:1234:rw-,m::r-- "$tmp/mnt/one/acl/file"
+setfattr -n user.empty "$tmp/mnt/one/acl"
+setfattr -n user.percent%equals= -v x "$tmp/mnt/one/acl/file"
+setfattr -n security.capability -v 0x0100000200040000000000000000000000000000 "$tmp/mnt/one/acl/file"
+mknod "$tmp/mnt/one/special/vast" c 4000 700000
+ln -s target "$tmp/mnt/one/special/link"
+ln "$tmp/mnt/one/special/link" "$tmp/mnt/one/special/same-link"
+ln "$tmp/mnt/one/special/vast" "$tmp/mnt/one/special/same-device"
+btrfs -q subvolume create "$tmp/mnt/one/nested"
+"$tmp/fill" "$tmp/mnt/one/nested" 2 sizes:200000 inline symlinks links
+sync
+btrfs -q subvolume snapshot -r "$tmp/mnt/one" "$tmp/mnt/snap"
+image_umount
+image_mount "$image" "$tmp/mnt" ro
+# Inode numbers, allocation and flags are those of a filesystem, not of what is in it.
+shown() { manifest --no-ctime "$@" | sed -E 's/ (ino|blocks|flags)=[0-9a-f]+//g; / dir /s/ size=[0-9]+//'; }
+shown "$tmp/mnt/one" >"$tmp/want.all"
+shown "$tmp/mnt/snap" | sed 's/^nested stub.*/nested stub/' >"$tmp/want.snap"
+image_umount
+before=$(sha256sum <"$image")
+grep -v '^nested/' "$tmp/want.all" >"$tmp/want.one"
+grep -v ' socket ' "$tmp/want.one" >"$tmp/want.tar"
+
+# expect_tree DIRECTORY WANT
+expect_tree() {
+	sync
+	shown "$1" >"$tmp/have"
+	diff "$2" "$tmp/have" >"$tmp/tree.diff" || { cut -c 1-300 "$tmp/tree.diff" | head -20; fail "$1 differs from what the kernel showed"; }
+}
+
+image_make "$tmp/to.img" 1G
+image_mount "$tmp/to.img" "$tmp/to" rw,noatime
+unpack() {		# unpack DIRECTORY [TAR-OPTION...] < ARCHIVE
+	mkdir "$1"
+	tar -C "$1" --xattrs '--xattrs-include=*' --acls --numeric-owner --warning=no-unknown-keyword --warning=no-timestamp -xpf - "${@:2}"
+}
+
+say "tar"
+expect_unchanged 0 "$image" crypt export "$image" one -o "$tmp/one.tar"
+expect_text "$tmp/err" 'note: nested: a nested subvolume, exported as an empty directory'
+expect_text "$tmp/err" '^exported: [0-9]+ files \([0-9]+ further names\), [0-9]+ directories'
+expect_text "$tmp/err" '^repaired from a mirror: 0; skipped: 0 sealed, 0 refused; failed: 0, damaged: 0, incomplete: 0 files'
+expect_text "$tmp/err" '^not kept: socket \(1\)$'
+unpack "$tmp/to/tar" <"$tmp/one.tar"
+expect_tree "$tmp/to/tar" "$tmp/want.tar"
+for kind in "zstd zst" "gzip gz" "xz xz"; do
+	expect_status 0 crypt export "$image" one:symlinks one:names one:acl -o "$tmp/some.tar.${kind#* }"
+	"${kind% *}" -dqc "$tmp/some.tar.${kind#* }" >"$tmp/some.tar" || fail "$kind does not read it"
+	expect_status 0 crypt export "$image" one:symlinks one:names one:acl -o -
+	cmp "$tmp/out" "$tmp/some.tar" || fail "$kind: another archive"
+	expect_status 0 crypt export "$image" one:symlinks one:names one:acl --compress "${kind% *}" -o -
+	cmp "$tmp/out" "$tmp/some.tar.${kind#* }" || fail "$kind: two runs differ"
+done
+
+say "a directory"
+expect_status 0 crypt export "$image" one --archive dir -o "$tmp/to/dir"
+expect_tree "$tmp/to/dir" "$tmp/want.one"
+expect_status 0 crypt export "$image" one --recursive -o "$tmp/to/all/" --manifest "$tmp/sums" --report "$tmp/report"
+expect_tree "$tmp/to/all" "$tmp/want.all"
+(cd "$tmp/to/all" && sha256sum --quiet --strict -c "$tmp/sums") || fail "the manifest does not fit"
+[ "$(grep -vc '^#' "$tmp/sums")" = "$(find "$tmp/to/all" -type f -printf x | wc -c)" ] || fail "the manifest has another number of files"
+grep -qF "# image ${before%% *}  $image  419430400 bytes" "$tmp/sums" || fail "the manifest has not the sum of the image"
+tail -1 "$tmp/report" | python3 -c 'import json, sys; s = json.load(sys.stdin)["summary"]; assert s["lost_bytes"] == "0" and int(s["files"]) > 500, s'
+expect_status 0 crypt export "$image" snap -o "$tmp/to/snap/"
+shown "$tmp/to/snap" | sed -E 's/^nested dir .*/nested stub/' | diff "$tmp/want.snap" - >"$tmp/tree.diff" || { head "$tmp/tree.diff"; fail "the snapshot differs"; }
+rm -rf "$tmp/to/"*
+
+say "parts, and several"
+expect_status 0 crypt export "$image" one:sizes/4096 -o "$tmp/file.tar"
+[ "$(tar tf "$tmp/file.tar")" = 4096 ] || fail "a file alone has another name"
+expect_status 0 crypt export "$image" one:/./sizes/ -o "$tmp/to/sizes/"
+[ "$(ls "$tmp/to/sizes" | wc -l)" = "$(grep -c '^sizes/' "$tmp/want.one")" ] || fail "a directory alone has other files"
+expect_status 0 crypt export "$image" one:inline id:257 one:sizes/1 -o "$tmp/to/several/"
+[ -d "$tmp/to/several/one/inline" ] && [ -e "$tmp/to/several/one/sizes/1" ] && [ -d "$tmp/to/several/one/nested/inline" ] ||
+	fail "several places are not where they are in the image"
+expect_status 4 crypt export "$image" one:none -o "$tmp/none.tar"
+expect_status 4 crypt export "$image" none -o "$tmp/none.tar"
+
+say "zip, cpio, mtree"
+expect_status 0 crypt export "$image" one -o "$tmp/one.zip"
+expect_text "$tmp/err" '^not kept: .*xattr .*acl .*hard-link .*device .*socket .*fifo'
+expect_status 0 crypt export "$image" one -o "$tmp/one.cpio"
+expect_status 0 crypt export "$image" one -o "$tmp/one.mtree"
+python3 - "$tmp/one.zip" "$tmp/one.cpio" "$tmp/one.mtree" "$tmp/sums" >"$tmp/python.out" 2>&1 <<'END' || { tail -5 "$tmp/python.out"; fail "an archive differs"; }
+import hashlib, re, sys, zipfile
+sums = {}
+for line in open(sys.argv[4], "rb"):
+    if line[:1] not in b"#" and b"  nested/" not in line:
+        escaped = line.startswith(b"\\")
+        digest, name = line.lstrip(b"\\").rstrip(b"\n").split(b"  ", 1)
+        if escaped:
+            name = re.sub(rb"\\(.)", lambda m: {b"n": b"\n", b"r": b"\r", b"\\": b"\\"}[m[1]], name)
+        sums[name] = digest.decode()
+
+archive = zipfile.ZipFile(sys.argv[1])
+assert archive.testzip() is None
+n = 0
+for info in archive.infolist():
+    if info.external_attr >> 16 & 0o170000 == 0o100000:
+        name = info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437")
+        n += 1
+        assert sums[name] == hashlib.sha256(archive.read(info)).hexdigest(), name
+assert n == len(sums), (n, len(sums))
+
+data, at, first, n = open(sys.argv[2], "rb").read(), 0, {}, 0
+while True:
+    assert data[at:at + 6] == b"070701", at
+    field = [int(data[at + 6 + 8 * i:at + 14 + 8 * i], 16) for i in range(13)]
+    ino, mode, links, size, name_len = field[0], field[1], field[4], field[6], field[11]
+    name = data[at + 110:at + 110 + name_len - 1]
+    at = (at + 110 + name_len + 3) & ~3
+    body = data[at:at + size]
+    at = (at + size + 3) & ~3
+    if name == b"TRAILER!!!":
+        break
+    if mode & 0o170000 == 0o100000:
+        n += 1
+        if links > 1 and ino in first:
+            assert size == 0, name
+            body = first[ino]
+        elif links > 1:
+            first[ino] = body
+        assert sums[name] == hashlib.sha256(body).hexdigest(), name
+    if name == b"special/vast":
+        assert field[9:11] == [4000, 700000], field
+assert n == len(sums)
+
+n = 0
+for line in open(sys.argv[3], "rb"):
+    if b"type=file" in line:
+        name = re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8)]), line.split()[0])[2:]
+        n += 1
+        assert b"sha256digest=" + sums[name].encode() in line or b"sha256=" + sums[name].encode() in line, line
+assert n == len(sums)
+END
+
+say "progress"
+expect_status 0 crypt export "$image" one -o /dev/null --progress json --progress-frequency 60 --format json
+[ "$(grep -c '"progress":"export"' "$tmp/err")" = 2 ] || fail "progress is not told at the beginning and at the end"
+tail -1 "$tmp/err" | python3 -c 'import json, sys; assert int(json.load(sys.stdin)["summary"]["files"]) > 500' || fail "no summary in JSON"
+
+say "what is refused"
+echo mine >"$tmp/mine"
+expect_status 9 crypt export "$image" one -o "$tmp/mine"
+expect_status 9 crypt export "$image" one -o "$image"
+expect_status 9 crypt export "$image" one -o "$tmp/x.tar" --report "$tmp/mine"
+[ "$(cat "$tmp/mine")" = mine ] || fail "a file was overwritten"
+mkdir "$tmp/full" && touch "$tmp/full/x"
+expect_status 9 crypt export "$image" one -o "$tmp/full"
+expect_status 1 crypt export "$image" one
+expect_status 1 crypt export "$image" one -o "$tmp/x.zip" --archive tar
+expect_status 1 crypt export "$image" one -o "$tmp/x.zip" --compress xz
+expect_status 11 crypt export "$image" one -o /dev/full
+for file in "$tmp"/x.* "$tmp"/none.*; do
+	[ -e "$file" ] && fail "$file was left"
+done
+
+say "sizes that no place has room for"
+image_make "$tmp/b.img" 120M -m single
+image_mount "$tmp/b.img" "$tmp/mnt" rw
+truncate -s 7E "$tmp/mnt/vast"
+truncate -s 3T "$tmp/mnt/large"
+echo small >"$tmp/mnt/small"
+image_umount
+expect_status 9 crypt export "$tmp/b.img" / -o "$tmp/b.tar" --manifest "$tmp/b.sums"
+expect_text "$tmp/err" 'vast: not exported: its holes of 8070450532247928832 bytes'
+expect_text "$tmp/err" 'large: its holes are too long: its SHA-256 is not in the manifest'
+[ "$(tar tf "$tmp/b.tar" | tr '\n' ' ')" = "./ large small " ] || fail "the archive has other files"
+expect_status 9 crypt export "$tmp/b.img" / -o "$tmp/b.zip"
+expect_text "$tmp/err" '^repaired.* 2 refused'
+[ "$before" = "$(sha256sum <"$image")" ] || fail "exporting changed the image"
+image_umount
