@@ -3,6 +3,7 @@
 
 PKGS     := libcrypto popt libsodium zlib libzstd libxxhash libisal uuid blkid json-c libarchive
 LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llzo2
+LIBS     += -lbtrfsutil
 B        ?= build$(if $(SAN),-san)
 PREFIX   ?= /usr/local
 SBINDIR  ?= $(PREFIX)/sbin

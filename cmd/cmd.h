@@ -19,7 +19,7 @@ struct command {
 };
 
 extern const struct command cmd_convert, cmd_verify_key, cmd_verify, cmd_dump_tree, cmd_dump_super, cmd_list, cmd_show, cmd_ls,
-	cmd_cat, cmd_export;
+	cmd_cat, cmd_export, cmd_stat, cmd_resolve, cmd_df, cmd_tree_stats, cmd_timeline;
 
 /* Options that several commands share: include with POPT_ARG_INCLUDE_TABLE. */
 extern struct poptOption options_key[];		/* common/cmd key sources: see cmd/key-options.h */

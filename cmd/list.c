@@ -3,46 +3,147 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 #include <uuid/uuid.h>
 
 #include "cmd/cmd.h"
-#include "cmd/json.h"
-#include "common/fs/subvolume.h"
+#include "cmd/inode-text.h"
+#include "cmd/mounted.h"
 #include "common/util/escape.h"
 
 static struct {
-	int uuid;
+	int parent, created, uuid, parent_uuid, received_uuid;
+	int table;
+	int snapshots, readonly, deleted;
 } opt;
 
 static const struct poptOption options[] = {
+	{ "parent", 'p', POPT_ARG_NONE, &opt.parent, 0, "print the id of the parent as well", NULL },
+	{ "cgen", 'c', POPT_ARG_NONE, &opt.created, 0, "print the generation at creation as well", NULL },
 	{ "uuid", 'u', POPT_ARG_NONE, &opt.uuid, 0, "print the uuid of each subvolume", NULL },
+	{ "parent-uuid", 'q', POPT_ARG_NONE, &opt.parent_uuid, 0, "print the uuid of what each is a snapshot of", NULL },
+	{ "received-uuid", 'R', POPT_ARG_NONE, &opt.received_uuid, 0, "print the uuid of what was sent, where it was received", NULL },
+	{ "table", 't', POPT_ARG_NONE, &opt.table, 0, "print a table with a heading", NULL },
+	{ "snapshots", 's', POPT_ARG_NONE, &opt.snapshots, 0, "only snapshots, with generation and time of creation", NULL },
+	{ "readonly", 'r', POPT_ARG_NONE, &opt.readonly, 0, "only those that are read only", NULL },
+	{ "deleted", 'd', POPT_ARG_NONE, &opt.deleted, 0, "only those that are deleted and not yet cleaned up", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
 };
 
+/* --- text: the columns of btrfs subvolume list ------------------------------------------------------------------ */
+
+#define CELL_SIZE 64
+
+static void number_cell(uint64_t number, char text[CELL_SIZE])
+{
+	snprintf(text, CELL_SIZE, "%" PRIu64, number);
+}
+
+static void uuid_cell(const uint8_t *uuid, char text[CELL_SIZE])
+{
+	char digits[UUID_STR_LEN];
+
+	uuid_unparse_lower(uuid, digits);
+	snprintf(text, CELL_SIZE, "%-36s", uuid_is_null(uuid) ? "-" : digits);
+}
+
+static void id_cell(const struct subvolume *at, char text[CELL_SIZE]) { number_cell(at->id, text); }
+static void generation_cell(const struct subvolume *at, char text[CELL_SIZE]) { number_cell(at->root.generation, text); }
+static void created_cell(const struct subvolume *at, char text[CELL_SIZE]) { number_cell(at->root.otransid, text); }
+static void parent_cell(const struct subvolume *at, char text[CELL_SIZE]) { number_cell(at->parent_id, text); }
+static void own_uuid_cell(const struct subvolume *at, char text[CELL_SIZE]) { uuid_cell(at->root.uuid, text); }
+static void parent_uuid_cell(const struct subvolume *at, char text[CELL_SIZE]) { uuid_cell(at->root.parent_uuid, text); }
+static void received_uuid_cell(const struct subvolume *at, char text[CELL_SIZE]) { uuid_cell(at->root.received_uuid, text); }
+
+static void time_cell(const struct subvolume *at, char text[CELL_SIZE])
+{
+	const time_t sec = at->root.otime.sec;
+	struct tm tm;
+
+	if (sec == 0 || !localtime_r(&sec, &tm) || strftime(text, CELL_SIZE, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+		strcpy(text, "-");
+}
+
+static const int always = 1;
+
+static const struct column {
+	const char *name;
+	const int *wanted, *also;	/* printed where one of them is set */
+	void (*cell)(const struct subvolume *at, char text[CELL_SIZE]);
+	const char *table_gap;
+} columns[] = {
+	{ "ID", &always, &always, id_cell, "" },
+	{ "gen", &always, &always, generation_cell, "" },
+	{ "cgen", &opt.created, &opt.snapshots, created_cell, "" },
+	{ "parent", &opt.parent, &opt.parent, parent_cell, "" },
+	{ "top level", &always, &always, parent_cell, "\t" },
+	{ "otime", &opt.snapshots, &opt.snapshots, time_cell, "" },
+	{ "parent_uuid", &opt.parent_uuid, &opt.parent_uuid, parent_uuid_cell, "" },
+	{ "received_uuid", &opt.received_uuid, &opt.received_uuid, received_uuid_cell, "" },
+	{ "uuid", &opt.uuid, &opt.uuid, own_uuid_cell, "" },
+};
+#define N_COLUMNS (sizeof(columns) / sizeof(columns[0]))
+
+static bool is_wanted(const struct column *column)
+{
+	return *column->wanted || *column->also;
+}
+
+static void print_heading(void)
+{
+	for (size_t i = 0; i < N_COLUMNS; i++) {
+		if (is_wanted(&columns[i]))
+			printf("%s\t", columns[i].name);
+	}
+	printf("path\t\n");
+	for (size_t i = 0; i < N_COLUMNS; i++) {
+		if (is_wanted(&columns[i]))
+			printf("%.*s\t", (int)strlen(columns[i].name), "--------------------");
+	}
+	printf("----\t\n");
+}
+
+static bool is_being_cleaned(const struct subvolume *at)
+{
+	const struct key none = { 0 };
+
+	return at->deleted && key_compare(&at->root.drop_progress, &none) != 0;
+}
+
 static void print_text(const struct subvolume *subvolume, bool is_default)
 {
 	const struct root *root = &subvolume->root;
 	char *path = escape_new(subvolume->path, subvolume->path_len);
-	char uuid[UUID_STR_LEN], tag[ROOT_TAG_TEXT_SIZE];
+	char cell[CELL_SIZE], tag[ROOT_TAG_TEXT_SIZE];
 
-	printf("ID %" PRIu64 " gen %" PRIu64 " top level %" PRIu64 " ", subvolume->id, root->generation, subvolume->parent_id);
-	if (opt.uuid) {
-		uuid_unparse_lower(root->uuid, uuid);
-		printf("uuid %s ", uuid_is_null(root->uuid) ? "-" : uuid);
+	for (size_t i = 0; i < N_COLUMNS; i++) {
+		if (!is_wanted(&columns[i]))
+			continue;
+		columns[i].cell(subvolume, cell);
+		if (opt.table)
+			printf("%s\t%s", cell, columns[i].table_gap);
+		else
+			printf("%s %s ", columns[i].name, cell);
 	}
-	printf("path %s", subvolume->deleted ? "DELETED" : subvolume->id == FS_TREE_ID ? "/" : path ? path : "?");
+	printf("%s%s", opt.table ? "" : "path ",
+	       subvolume->deleted ? "DELETED" : subvolume->id == FS_TREE_ID ? "/" : path ? path : "?");
 	/* Tabs, for no escaped path has one. */
 	if (root->flags & ROOT_RDONLY)
 		printf("\treadonly");
 	if (is_default && subvolume->id != FS_TREE_ID)
 		printf("\tdefault");
+	if (is_being_cleaned(subvolume))
+		printf("\tpartly cleaned up");
 	if (root_tag_text(root, tag))
 		printf("\tEncryption: %s", tag);
 	putchar('\n');
 	free(path);
 }
+
+/* --- JSON ------------------------------------------------------------------------------------------------------- */
 
 static void json_uuid(struct json_object *line, const char *name, const uint8_t *bytes)
 {
@@ -58,37 +159,56 @@ static void print_json(const struct subvolume *subvolume, bool is_default)
 {
 	const struct root *root = &subvolume->root;
 	struct json_object *line = json_line();
-	char tag[ROOT_TAG_TEXT_SIZE];
+	char tag[ROOT_TAG_TEXT_SIZE], progress[KEY_TEXT_SIZE];
 
 	json_u64(line, "id", subvolume->id);
 	json_u64(line, "generation", root->generation);
+	json_u64(line, "generation_at_creation", root->otransid);
 	json_u64(line, "parent_id", subvolume->parent_id);
 	json_subvolume_path(line, subvolume);
 	json_uuid(line, "uuid", root->uuid);
 	json_uuid(line, "parent_uuid", root->parent_uuid);
 	json_uuid(line, "received_uuid", root->received_uuid);
+	json_time(line, "created", &root->otime);
+	json_u64(line, "send_transid", root->stransid);
+	json_u64(line, "receive_transid", root->rtransid);
 	json_flag(line, "readonly", root->flags & ROOT_RDONLY);
 	json_flag(line, "default", is_default);
 	json_flag(line, "deleted", subvolume->deleted);
+	if (is_being_cleaned(subvolume))
+		json_text(line, "drop_progress", key_text(&root->drop_progress, progress));
 	if (root_tag_text(root, tag))
 		json_text(line, "encryption", tag);
 	json_print(line, stdout);
+}
+
+static bool is_listed(const struct subvolume *at)
+{
+	char tag[ROOT_TAG_TEXT_SIZE];
+
+	/* The top level is in no other subvolume; it is listed where it is sealed. */
+	if (at->id == FS_TREE_ID && !root_tag_text(&at->root, tag))
+		return false;
+	return (!opt.snapshots || !uuid_is_null(at->root.parent_uuid)) && (!opt.readonly || at->root.flags & ROOT_RDONLY) &&
+	       (!opt.deleted || at->deleted);
 }
 
 static bool run(const char *const *operand, struct error *err)
 {
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
 	cleanup_volume struct volume *volume = NULL;
-	char tag[ROOT_TAG_TEXT_SIZE];
+	bool any = false;
 
-	if (!image_open(operand[0], false, true, &volume, err) || !subvolume_list_read(volume, &list, err))
+	if (!subvolumes_open(operand[0], &volume, &list, err))
 		return false;
 	for (size_t i = 0; i < list.n; i++) {
 		const struct subvolume *at = &list.at[i];
 
-		/* The top level is in no other subvolume; it is listed where it is sealed. */
-		if (at->id == FS_TREE_ID && !root_tag_text(&at->root, tag))
+		if (!is_listed(at))
 			continue;
+		if (!any && opt.table && !format_is_json())
+			print_heading();
+		any = true;
 		(format_is_json() ? print_json : print_text)(at, at->id == list.default_id);
 	}
 	return true;

@@ -3,21 +3,30 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "cmd/cmd.h"
+#include "cmd/inode-text.h"
 #include "cmd/json.h"
-#include "cmd/key-options.h"
-#include "cmd/source.h"
+#include "cmd/link-target.h"
+#include "cmd/ls-sort.h"
+#include "common/fs/walk.h"
 #include "common/util/escape.h"
 
 static struct {
-	int detail;
+	int detail, recursive, inode, reverse;
+	char *sort;
+	enum ls_order order;
 } opt;
 
 static const struct poptOption options[] = {
 	{ "long", 'l', POPT_ARG_NONE, &opt.detail, 0, "print type, mode, links, owner, size and time as well", NULL },
+	{ "inode", 'i', POPT_ARG_NONE, &opt.inode, 0, "print inode numbers as well", NULL },
+	{ "recursive", 'R', POPT_ARG_NONE, &opt.recursive, 0, "what is in directories and nested subvolumes as well", NULL },
+	{ "sort", 0, POPT_ARG_STRING, &opt.sort, 0, "none (default: as the index has them), name, size or time", "ORDER" },
+	{ "reverse", 'r', POPT_ARG_NONE, &opt.reverse, 0, "the other way round, with --sort", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_source, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
@@ -26,6 +35,8 @@ static const struct poptOption options[] = {
 
 /* One line of output. */
 struct row {
+	const void *directory;	/* with --recursive: the path of where it is */
+	size_t directory_len;
 	const void *name;
 	size_t name_len;
 	struct file_id file;
@@ -35,88 +46,6 @@ struct row {
 	size_t target_len;
 	bool is_sealed_link;
 };
-
-#define TARGET_MAX 65536u
-
-struct target {
-	uint8_t *bytes;
-	size_t len;
-};
-
-static bool take_target(void *context, const void *bytes, size_t len, struct error *err)
-{
-	struct target *target = context;
-
-	if (len > TARGET_MAX - target->len)
-		return error_set(err, ERROR_CORRUPT, "the target of a symbolic link is longer than %u bytes", TARGET_MAX);
-
-	uint8_t *more = realloc(target->bytes, target->len + len + 1);
-
-	if (!more)
-		return error_memory(err);
-	memcpy(more + target->len, bytes, len);
-	target->bytes = more;
-	target->len += len;
-	return true;
-}
-
-static const char *type_name(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFREG: return "file";
-	case S_IFDIR: return "directory";
-	case S_IFLNK: return "symlink";
-	case S_IFCHR: return "character-device";
-	case S_IFBLK: return "block-device";
-	case S_IFIFO: return "fifo";
-	default: return "socket";
-	}
-}
-
-static char type_letter(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFREG: return '-';
-	case S_IFDIR: return 'd';
-	case S_IFLNK: return 'l';
-	case S_IFCHR: return 'c';
-	case S_IFBLK: return 'b';
-	case S_IFIFO: return 'p';
-	default: return 's';
-	}
-}
-
-static void mode_text(mode_t mode, char text[11])
-{
-	static const char letters[] = "rwxrwxrwx";
-
-	text[0] = type_letter(mode);
-	for (unsigned i = 0; i < 9; i++)
-		text[1 + i] = mode & (0400u >> i) ? letters[i] : '-';
-	if (mode & S_ISUID)
-		text[3] = mode & 0100 ? 's' : 'S';
-	if (mode & S_ISGID)
-		text[6] = mode & 0010 ? 's' : 'S';
-	if (mode & S_ISVTX)
-		text[9] = mode & 0001 ? 't' : 'T';
-	text[10] = '\0';
-}
-
-static bool is_device(mode_t mode)
-{
-	return S_ISCHR(mode) || S_ISBLK(mode);
-}
-
-/* The kernel stores its own dev_t: 12 bits of major, 20 of minor. */
-static unsigned device_major(uint64_t rdev)
-{
-	return rdev >> 20 & 0xfff;
-}
-
-static unsigned device_minor(uint64_t rdev)
-{
-	return rdev & 0xfffff;
-}
 
 static void print_detail(const struct row *row)
 {
@@ -129,9 +58,9 @@ static void print_detail(const struct row *row)
 		printf("d---------   -     -     -          - %19s ", "-");
 		return;
 	}
-	mode_text(inode->mode, mode);
-	if (is_device(inode->mode))
-		snprintf(size, sizeof(size), "%u, %u", device_major(inode->rdev), device_minor(inode->rdev));
+	inode_mode_text(inode->mode, mode);
+	if (inode_is_device(inode->mode))
+		snprintf(size, sizeof(size), "%u, %u", rdev_major(inode->rdev), rdev_minor(inode->rdev));
 	else
 		snprintf(size, sizeof(size), "%" PRIu64, inode->size);
 	if (!gmtime_r(&sec, &tm) || strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm) == 0)
@@ -143,6 +72,8 @@ static void print_text(const struct row *row)
 {
 	char name[ESCAPED_SIZE(NAME_MAX_BYTES)];
 
+	if (opt.inode)
+		printf("%10" PRIu64 " ", row->file.inode);
 	if (opt.detail)
 		print_detail(row);
 	escape_text(row->name, row->name_len, name, sizeof(name));
@@ -164,22 +95,24 @@ static void print_json(const struct row *row)
 	struct json_object *line = json_line();
 	char mode[11];
 
+	if (row->directory)
+		json_name(line, "directory", row->directory, row->directory_len);
 	json_name(line, "name", row->name, row->name_len);
 	json_u64(line, "subvolume", row->file.subvolume);
 	json_u64(line, "inode", row->file.inode);
-	json_text(line, "type", row->has_inode ? type_name(inode->mode) : "empty-subvolume");
+	json_text(line, "type", row->has_inode ? inode_type_name(inode->mode) : "empty-subvolume");
 	if (row->has_inode) {
-		mode_text(inode->mode, mode);
+		inode_mode_text(inode->mode, mode);
 		json_text(line, "mode", mode);
 		json_number(line, "links", inode->n_links);
 		json_number(line, "uid", inode->uid);
 		json_number(line, "gid", inode->gid);
 		json_u64(line, "size", inode->size);
-		json_format(line, "mtime", "%" PRId64 ".%09" PRIu32, inode->mtime.sec, inode->mtime.nsec);
+		json_time(line, "mtime", &inode->mtime);
 		json_format(line, "flags", "0x%" PRIx64, inode->flags);
 	}
-	if (row->has_inode && is_device(inode->mode))
-		json_format(line, "device", "%u:%u", device_major(inode->rdev), device_minor(inode->rdev));
+	if (row->has_inode && inode_is_device(inode->mode))
+		json_format(line, "device", "%u:%u", rdev_major(inode->rdev), rdev_minor(inode->rdev));
 	if (row->target)
 		json_name(line, "target", row->target, row->target_len);
 	if (row->is_sealed_link)
@@ -192,25 +125,25 @@ struct listing {
 	struct tree tree;	/* of the directory */
 	uint64_t dir;
 	struct extent_source *extents;	/* of its subvolume; NULL: sealed, and no key was given */
+	/* With --recursive: */
+	uint64_t start;			/* the subvolume that source was chosen for */
+	struct extent_source *start_extents;
+	const char *above;		/* what was asked for: before every path */
+	const void *path;		/* of the directory */
+	size_t path_len;
+	bool any;
+	uint64_t n_bad;
 };
 
 static bool read_link(const struct listing *listing, const struct tree *tree, struct row *row, struct error *err)
 {
-	struct target target = { 0 };
-
 	if (!S_ISLNK(row->inode.mode))
 		return true;
 	if (!listing->extents) {
 		row->is_sealed_link = true;
 		return true;
 	}
-	if (!file_read(listing->extents, tree, row->file.inode, take_target, &target, err)) {
-		free(target.bytes);
-		return false;
-	}
-	row->target = target.bytes;
-	row->target_len = target.len;
-	return true;
+	return link_target_read(listing->extents, tree, row->file.inode, &row->target, &row->target_len, err);
 }
 
 static bool print_row(const struct listing *listing, struct row *row, struct error *err)
@@ -230,12 +163,151 @@ static bool print_row(const struct listing *listing, struct row *row, struct err
 	return true;
 }
 
+static bool print_named(const struct listing *listing, const void *name, size_t len, const struct file_id *file, struct error *err)
+{
+	struct row row = {
+		.directory = listing->path, .directory_len = listing->path_len, .name = name, .name_len = len, .file = *file,
+	};
+
+	return print_row(listing, &row, err);
+}
+
 static bool print_entry(void *context, const struct dir_entry *entry, struct error *err)
 {
 	const struct listing *listing = context;
-	struct row row = { .name = entry->name.at, .name_len = entry->name.left };
+	struct file_id file;
 
-	return dir_entry_target(&listing->tree, listing->dir, entry, &row.file, err) && print_row(listing, &row, err);
+	return dir_entry_target(&listing->tree, listing->dir, entry, &file, err) &&
+	       print_named(listing, entry->name.at, entry->name.left, &file, err);
+}
+
+struct collecting {
+	const struct listing *listing;
+	struct ls_entries entries;
+};
+
+static bool collect_entry(void *context, const struct dir_entry *dir_entry, struct error *err)
+{
+	struct collecting *collecting = context;
+	const struct listing *listing = collecting->listing;
+	struct ls_entry entry = { .name = (uint8_t *)dir_entry->name.at, .name_len = dir_entry->name.left };
+	struct inode inode;
+	struct tree tree;
+
+	if (!dir_entry_target(&listing->tree, listing->dir, dir_entry, &entry.file, err))
+		return false;
+	if (opt.order >= LS_BY_SIZE && entry.file.inode != EMPTY_SUBVOLUME_INODE) {
+		if (!tree_open(listing->list->volume, entry.file.subvolume, &tree, err) || !inode_get(&tree, entry.file.inode, &inode, err))
+			return false;
+		entry.size = inode.size;
+		entry.mtime = inode.mtime;
+	}
+	return ls_entries_add(&collecting->entries, &entry, err);
+}
+
+static bool print_directory(struct listing *listing, struct error *err)
+{
+	struct collecting collecting = { .listing = listing };
+	bool ok;
+
+	if (opt.order == LS_UNSORTED)
+		return dir_read(&listing->tree, listing->dir, print_entry, listing, err);
+	ok = dir_read(&listing->tree, listing->dir, collect_entry, &collecting, err);
+	ls_entries_sort(&collecting.entries, opt.order, opt.reverse);
+	for (size_t i = 0; ok && i < collecting.entries.n; i++) {
+		const struct ls_entry *at = &collecting.entries.at[i];
+
+		ok = print_named(listing, at->name, at->name_len, &at->file, err);
+	}
+	ls_entries_free(&collecting.entries);
+	return ok;
+}
+
+/* --- with all that is below ----------------------------------------------------------------------------------- */
+
+/* "./deep/er:", an empty line before it. */
+static void print_heading(struct listing *listing, const struct walk_entry *entry)
+{
+	char *above = escape_new(listing->above, strlen(listing->above)), *path = escape_new(entry->path, entry->path_len);
+
+	if (!format_is_json())
+		printf("%s%s%s%s:\n", listing->any ? "\n" : "", above ? above : "?", entry->path_len ? "/" : "", path ? path : "?");
+	listing->any = true;
+	free(above);
+	free(path);
+}
+
+static bool walk_bad(void *context, const uint8_t *path, size_t len, const struct error *what, struct error *err)
+{
+	struct listing *listing = context;
+	char text[sizeof(what->text) + 300], name[256];
+
+	(void)err;
+	listing->n_bad++;
+	escape_text(path, len, name, sizeof(name));
+	snprintf(text, sizeof(text), "%s: %s", name[0] ? name : ".", what->text);
+	print_warning(NULL, text);
+	return true;
+}
+
+/* In a nested subvolume that is sealed as well links stay closed: the key was for the one that was asked for. */
+static void choose_nested(struct listing *listing, uint64_t id)
+{
+	const struct subvolume *subvolume = subvolume_by_id(listing->list, id);
+
+	if (id == listing->start)
+		listing->extents = listing->start_extents;
+	else if (!subvolume || subvolume->root.algorithm[0] || listing->list->volume->super.incompat & INCOMPAT_CRYPT_UNFINISHED)
+		listing->extents = NULL;
+	else
+		listing->extents = &plain_source;
+}
+
+static bool walk_entry(void *context, const struct walk_entry *entry, bool *descend, struct error *err)
+{
+	struct listing *listing = context;
+	struct error what = { 0 };
+
+	(void)descend;
+	if (!S_ISDIR(entry->inode.mode))
+		return true;
+	print_heading(listing, entry);
+	if (entry->is_stub)
+		return true;
+	listing->tree = *entry->tree;
+	listing->dir = entry->number;
+	listing->path = entry->path;
+	listing->path_len = entry->path_len;
+	choose_nested(listing, entry->tree->id);
+	if (print_directory(listing, &what))
+		return true;
+	/* What is damaged in a directory must not hide the others. */
+	if (what.kind == ERROR_CORRUPT)
+		return walk_bad(listing, entry->path, entry->path_len, &what, err);
+	*err = what;
+	return false;
+}
+
+static bool print_below(struct listing *listing, const struct file_id *file, const char *path, struct error *err)
+{
+	static const struct walk_visitor visitor = { walk_entry, NULL, walk_bad };
+	size_t len = strlen(path);
+	char *above;
+	bool ok;
+
+	while (len > 0 && path[len - 1] == '/')
+		len--;
+	above = len ? strndup(path, len) : strdup(".");
+	if (!above)
+		return error_memory(err);
+	listing->above = above;
+	listing->start = file->subvolume;
+	listing->start_extents = listing->extents;
+	ok = walk(listing->list->volume, file, &visitor, listing, err);
+	free(above);
+	if (!ok || listing->n_bad == 0)
+		return ok;
+	return error_set(err, ERROR_CORRUPT, "%" PRIu64 " parts are damaged, the listing is not complete", listing->n_bad);
 }
 
 /* A path that is no directory is listed by itself. */
@@ -254,23 +326,6 @@ static bool print_file(const struct listing *listing, const char *path, struct e
 	return print_row(listing, &row, err);
 }
 
-/*
- * Without a key a sealed directory is listed all the same, only the targets of its links are missing; and of all links
- * while a conversion is unfinished, for nobody can say which are sealed.
- */
-static bool choose_extents(const struct subvolume_list *list, uint64_t id, struct source *source, struct error *err)
-{
-	const struct subvolume *subvolume = subvolume_by_id(list, id);
-
-	if (!subvolume)
-		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has no root item", id);
-	if (list->volume->super.incompat & INCOMPAT_CRYPT_UNFINISHED)
-		return !key_input_given() || error_set(err, ERROR_UNFINISHED, "with a key: a conversion of this image is unfinished");
-	if (subvolume->root.algorithm[0] && !key_input_given())
-		return true;
-	return source_choose(list, subvolume, source, err);
-}
-
 static bool print_listing(const struct subvolume_list *list, const struct file_id *file, const char *path, struct error *err)
 {
 	cleanup_source struct source source = { 0 };
@@ -281,10 +336,25 @@ static bool print_listing(const struct subvolume_list *list, const struct file_i
 		return true;
 	if (!tree_open(list->volume, file->subvolume, &listing.tree, err) ||
 	    !inode_get(&listing.tree, file->inode, &inode, err) ||
-	    !choose_extents(list, file->subvolume, &source, err))
+	    !link_source_choose(list, file->subvolume, &source, err))
 		return false;
 	listing.extents = source.extents;
-	return S_ISDIR(inode.mode) ? dir_read(&listing.tree, file->inode, print_entry, &listing, err) : print_file(&listing, path, err);
+	if (!S_ISDIR(inode.mode))
+		return print_file(&listing, path, err);
+	return opt.recursive ? print_below(&listing, file, path, err) : print_directory(&listing, err);
+}
+
+static bool check_sort(struct error *err)
+{
+	static const char *const names[] = { [LS_UNSORTED] = "none", [LS_BY_NAME] = "name", [LS_BY_SIZE] = "size", [LS_BY_TIME] = "time" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!opt.sort || strcmp(opt.sort, names[i]) == 0) {
+			opt.order = (enum ls_order)i;
+			return !opt.reverse || i != LS_UNSORTED || error_set(err, ERROR_USAGE, "--reverse is for --sort=name, size or time");
+		}
+	}
+	return error_set(err, ERROR_USAGE, "--sort: none, name, size or time");
 }
 
 static bool run(const char *const *operand, struct error *err)
@@ -295,7 +365,7 @@ static bool run(const char *const *operand, struct error *err)
 	struct file_id file;
 	char *path = NULL;
 
-	const bool ok = image_open(operand[0], false, true, &volume, err) &&
+	const bool ok = check_sort(err) && image_open(operand[0], false, true, &volume, err) &&
 			subvolume_list_read(volume, &list, err) &&
 			subvolume_find(&list, operand[1], &subvolume, err) &&
 			path_operand(volume, subvolume->id, operand[2] ? operand[2] : "", &path, &file, err) &&

@@ -12,7 +12,8 @@
 #include "common/crypto/secret.h"
 
 static const struct command *const commands[] = {
-	&cmd_convert, &cmd_verify_key, &cmd_verify, &cmd_list, &cmd_show, &cmd_ls, &cmd_cat, &cmd_export, &cmd_dump_super, &cmd_dump_tree,
+	&cmd_convert, &cmd_verify_key, &cmd_verify, &cmd_list, &cmd_show, &cmd_ls, &cmd_cat, &cmd_export, &cmd_stat, &cmd_timeline, &cmd_resolve,
+	&cmd_df, &cmd_tree_stats, &cmd_dump_super, &cmd_dump_tree,
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

@@ -8,7 +8,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
-#include "common/fs/subvolume.h"
+#include "cmd/mounted.h"
 #include "common/util/escape.h"
 
 static const struct poptOption options[] = {
@@ -143,8 +143,7 @@ static bool run(const char *const *operand, struct error *err)
 	cleanup_volume struct volume *volume = NULL;
 	struct facts facts = { .list = &list };
 
-	if (!image_open(operand[0], false, true, &volume, err) ||
-	    !subvolume_list_read(volume, &list, err) ||
+	if (!subvolumes_open(operand[0], &volume, &list, err) ||
 	    !subvolume_find(&list, operand[1], &facts.subvolume, err))
 		return false;
 

@@ -68,6 +68,7 @@ bool root_read(struct cursor *item, struct root *out, struct error *err)
 		.flags = le64(disk.flags),
 		.dirid = le64(disk.root_dirid),
 		.refs = le32(disk.refs),
+		.drop_progress = key_from_disk(&disk.drop_progress),
 		.level = disk.level,
 		.is_short = is_short,
 	};

@@ -4,10 +4,12 @@
 #define FORMAT_ROOT_H
 
 #include "format/inode.h"
+#include "format/key.h"
 
 struct root {
 	uint64_t generation, bytenr, bytes_used, last_snapshot, flags, dirid;
 	uint32_t refs;
+	struct key drop_progress;	/* of a deleted subvolume: what is before it is gone; all 0: nothing is */
 	uint8_t level;
 	bool is_short;		/* written before 439-byte items: nothing below is valid */
 	bool has_v2;		/* generation_v2 == generation: uuids and times are valid */

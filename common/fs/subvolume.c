@@ -434,7 +434,7 @@ bool subvolume_find(const struct subvolume_list *list, const char *name, const s
 		return true;
 	escape_text(name, strlen(name), text, sizeof(text));
 	error_set(err, ERROR_NOT_FOUND, "subvolume \"%s\" not found", text);
-	if (path_find(list->volume, FS_TREE_ID, path, &file, &ignored))
+	if (list->volume && path_find(list->volume, FS_TREE_ID, path, &file, &ignored))
 		return error_hint(err, "it is a file or directory of subvolume id:%" PRIu64 ", not a subvolume", file.subvolume);
 	return error_hint(err, "btrfs-crypt list shows the subvolumes");
 }

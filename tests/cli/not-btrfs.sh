@@ -17,9 +17,9 @@ words() {
 	case $1 in
 	convert) echo "convert --encrypt $2 vault --key-file key --pbkdf pbkdf2 --pbkdf-force-iterations 1000" ;;
 	verify-key | verify) echo "$1 $2 vault --key-file key" ;;
-	cat) echo "cat $2 vault secret.txt" ;;
+	cat | stat | resolve) echo "$1 $2 vault secret.txt" ;;
 	export) echo "export $2 vault -o /dev/null" ;;
-	show | ls) echo "$1 $2 vault" ;;
+	show | ls | timeline) echo "$1 $2 vault" ;;
 	*) echo "$1 $2" ;;
 	esac
 }

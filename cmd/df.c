@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* btrfs-crypt df: how much space block groups and devices have, by type and profile. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "cmd/json.h"
+#include "cmd/size-text.h"
+#include "common/tree/tree.h"
+#include "common/util/escape.h"
+#include "common/volume/stripe.h"
+#include "format/extent-item.h"
+
+static struct {
+	int raw;
+} opt;
+
+static const struct poptOption options[] = {
+	{ "raw", 'b', POPT_ARG_NONE, &opt.raw, 0, "print bytes, not KiB, MiB, GiB", NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_blocks, 0, NULL, NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
+	POPT_TABLEEND
+};
+
+/* In the order in which the kernel tells them. */
+static const struct {
+	uint64_t flags;
+	const char *name;
+} types[] = {
+	{ GROUP_DATA, "Data" }, { GROUP_SYSTEM, "System" }, { GROUP_METADATA, "Metadata" }, { GROUP_DATA | GROUP_METADATA, "Data+Metadata" },
+}, profiles[] = {
+	{ 0, "single" }, { GROUP_RAID0, "RAID0" }, { GROUP_RAID1, "RAID1" }, { GROUP_DUP, "DUP" }, { GROUP_RAID10, "RAID10" },
+	{ GROUP_RAID5, "RAID5" }, { GROUP_RAID6, "RAID6" }, { GROUP_RAID1C3, "RAID1C3" }, { GROUP_RAID1C4, "RAID1C4" },
+};
+#define N_TYPES (sizeof(types) / sizeof(types[0]))
+#define N_PROFILES (sizeof(profiles) / sizeof(profiles[0]))
+
+struct space {
+	uint64_t n_groups, total, used, allocated;	/* allocated: on all devices together */
+};
+
+static void print_size(const char *before, uint64_t bytes)
+{
+	char text[SIZE_TEXT_SIZE];
+
+	if (opt.raw)
+		printf("%s%" PRIu64, before, bytes);
+	else
+		printf("%s%s", before, size_text(bytes, text));
+}
+
+static void print_space(size_t type, size_t profile, const struct space *space)
+{
+	if (format_is_json()) {
+		struct json_object *line = json_line();
+
+		json_text(line, "record", "profile");
+		json_text(line, "type", types[type].name);
+		json_text(line, "profile", profiles[profile].name);
+		json_u64(line, "block_groups", space->n_groups);
+		json_u64(line, "total", space->total);
+		json_u64(line, "used", space->used);
+		json_u64(line, "allocated", space->allocated);
+		json_print(line, stdout);
+		return;
+	}
+	printf("%s, %s:", types[type].name, profiles[profile].name);
+	print_size(" total=", space->total);
+	print_size(", used=", space->used);
+	putchar('\n');
+}
+
+/* *used of the block group of a chunk. */
+static bool read_used(const struct tree *groups, const struct chunk *chunk, uint64_t *used, struct error *err)
+{
+	const struct key key = { chunk->logical, KEY_BLOCK_GROUP_ITEM, chunk->length };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct block_group group;
+	bool found;
+
+	if (!tree_find(groups, &key, &iter, &found, err))
+		return false;
+	if (!found)
+		return error_set(err, ERROR_CORRUPT, "the chunk at %" PRIu64 " has no block group item", chunk->logical);
+	if (!block_group_read(&iter.item, &iter.key, &group, err))
+		return false;
+	*used = group.used;
+	return true;
+}
+
+static bool add_chunk(const struct tree *groups, const struct chunk *chunk, struct space space[N_TYPES][N_PROFILES], struct error *err)
+{
+	for (size_t t = 0; t < N_TYPES; t++) {
+		for (size_t p = 0; p < N_PROFILES; p++) {
+			struct space *at = &space[t][p];
+			uint64_t used = 0;
+
+			if ((chunk->type & GROUP_TYPE_MASK) != types[t].flags || (chunk->type & GROUP_PROFILE_MASK) != profiles[p].flags)
+				continue;
+			if (!read_used(groups, chunk, &used, err))
+				return false;
+			at->n_groups++;
+			at->total += chunk->length;
+			at->used += used;
+			at->allocated += stripe_length(chunk) * chunk->n_stripes;
+			return true;
+		}
+	}
+	return error_set(err, ERROR_CORRUPT, "the chunk at %" PRIu64 " has type %#" PRIx64 ", of no known kind", chunk->logical, chunk->type);
+}
+
+static bool print_profiles(struct volume *volume, struct error *err)
+{
+	const bool own_tree = volume->super.compat_ro & COMPAT_RO_BLOCK_GROUP_TREE;
+	struct space space[N_TYPES][N_PROFILES] = { 0 };
+	struct tree groups;
+
+	if (!tree_open(volume, own_tree ? BLOCK_GROUP_TREE_ID : EXTENT_TREE_ID, &groups, err))
+		return false;
+	for (size_t i = 0; i < volume->n_chunks; i++) {
+		if (!add_chunk(&groups, &volume->chunks[i], space, err))
+			return false;
+	}
+	for (size_t t = 0; t < N_TYPES; t++) {
+		for (size_t p = 0; p < N_PROFILES; p++) {
+			if (space[t][p].n_groups > 0)
+				print_space(t, p, &space[t][p]);
+		}
+	}
+	return true;
+}
+
+static uint64_t device_allocated(const struct volume *volume, uint64_t devid)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < volume->n_chunks; i++) {
+		for (unsigned stripe = 0; stripe < volume->chunks[i].n_stripes; stripe++) {
+			if (volume->chunks[i].stripe[stripe].devid == devid)
+				bytes += stripe_length(&volume->chunks[i]);
+		}
+	}
+	return bytes;
+}
+
+static void print_device(const struct volume *volume, const struct volume_device *at)
+{
+	const uint64_t allocated = device_allocated(volume, at->devid);
+	const uint64_t unallocated = at->size > allocated ? at->size - allocated : 0;
+	const char *name = at->device ? at->device->name : NULL;
+
+	if (format_is_json()) {
+		struct json_object *line = json_line();
+
+		json_text(line, "record", "device");
+		json_u64(line, "devid", at->devid);
+		if (name)
+			json_name(line, "name", name, strlen(name));
+		json_flag(line, "missing", !name);
+		json_flag(line, "seed", at->is_seed);
+		json_u64(line, "size", at->size);
+		json_u64(line, "allocated", allocated);
+		json_u64(line, "unallocated", unallocated);
+		json_print(line, stdout);
+		return;
+	}
+
+	char *escaped = name ? escape_new(name, strlen(name)) : NULL;
+
+	printf("Device %" PRIu64 ", %s:", at->devid, escaped ? escaped : "missing");
+	free(escaped);
+	print_size(" size=", at->size);
+	print_size(", allocated=", allocated);
+	print_size(", unallocated=", unallocated);
+	printf("%s\n", at->is_seed ? ", seed" : "");
+}
+
+static bool run(const char *const *operand, struct error *err)
+{
+	cleanup_volume struct volume *volume = NULL;
+
+	if (!image_open(operand[0], false, true, &volume, err) || !print_profiles(volume, err))
+		return false;
+	if (!format_is_json())
+		printf("GlobalReserve: not on disk; a kernel sets it aside of Metadata when it mounts\n");
+	for (size_t i = 0; i < volume->n_devices; i++)
+		print_device(volume, &volume->devices[i]);
+	return true;
+}
+
+const struct command cmd_df = {
+	.name = "df",
+	.operands = "IMAGE",
+	.summary = "show how much space is allocated and used, by profile and device",
+	.options = options,
+	.run = run,
+};

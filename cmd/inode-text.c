@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Types, modes, flags, times and device numbers of inodes, as people read them. */
+#include "cmd/inode-text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+const char *inode_type_name(uint32_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG: return "file";
+	case S_IFDIR: return "directory";
+	case S_IFLNK: return "symlink";
+	case S_IFCHR: return "character-device";
+	case S_IFBLK: return "block-device";
+	case S_IFIFO: return "fifo";
+	default: return "socket";
+	}
+}
+
+static char type_letter(uint32_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG: return '-';
+	case S_IFDIR: return 'd';
+	case S_IFLNK: return 'l';
+	case S_IFCHR: return 'c';
+	case S_IFBLK: return 'b';
+	case S_IFIFO: return 'p';
+	default: return 's';
+	}
+}
+
+void inode_mode_text(uint32_t mode, char text[11])
+{
+	static const char letters[] = "rwxrwxrwx";
+
+	text[0] = type_letter(mode);
+	for (unsigned i = 0; i < 9; i++)
+		text[1 + i] = mode & (0400u >> i) ? letters[i] : '-';
+	if (mode & S_ISUID)
+		text[3] = mode & 0100 ? 's' : 'S';
+	if (mode & S_ISGID)
+		text[6] = mode & 0010 ? 's' : 'S';
+	if (mode & S_ISVTX)
+		text[9] = mode & 0001 ? 't' : 'T';
+	text[10] = '\0';
+}
+
+bool inode_is_device(uint32_t mode)
+{
+	return S_ISCHR(mode) || S_ISBLK(mode);
+}
+
+unsigned rdev_major(uint64_t rdev)
+{
+	return rdev >> 20 & 0xfff;
+}
+
+unsigned rdev_minor(uint64_t rdev)
+{
+	return rdev & 0xfffff;
+}
+
+/* The bit of an inode's flags, what btrfs calls it, and where lsattr has a letter for it. */
+static const struct flag {
+	uint64_t bit;
+	const char *name;
+	char letter;
+} flags_known[] = {
+	{ INODE_NODATASUM, "NODATASUM", 0 }, { INODE_NODATACOW, "NODATACOW", 'C' }, { 1ull << 2, "READONLY", 0 },
+	{ 1ull << 3, "NOCOMPRESS", 'm' }, { 1ull << 4, "PREALLOC", 0 }, { 1ull << 5, "SYNC", 'S' },
+	{ INODE_IMMUTABLE, "IMMUTABLE", 'i' }, { 1ull << 7, "APPEND", 'a' }, { 1ull << 8, "NODUMP", 'd' },
+	{ 1ull << 9, "NOATIME", 'A' }, { 1ull << 10, "DIRSYNC", 'D' }, { 1ull << 11, "COMPRESS", 'c' },
+	{ 1ull << 31, "ROOT_ITEM_INIT", 0 }, { INODE_RO_VERITY, "VERITY", 'V' },
+};
+
+const char *inode_flags_text(uint64_t flags, char text[INODE_FLAGS_TEXT_SIZE])
+{
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(flags_known); i++) {
+		if (!(flags & flags_known[i].bit))
+			continue;
+		len += (size_t)snprintf(text + len, INODE_FLAGS_TEXT_SIZE - len, "%s%s", len ? "|" : "", flags_known[i].name);
+		flags &= ~flags_known[i].bit;
+	}
+	if (flags)
+		len += (size_t)snprintf(text + len, INODE_FLAGS_TEXT_SIZE - len, "%s0x%" PRIx64, len ? "|" : "", flags);
+	return len ? text : strcpy(text, "none");
+}
+
+const char *inode_attributes_text(uint64_t flags, char text[ATTRIBUTES_TEXT_SIZE])
+{
+	static const char order[] = "suSDiadAcEjItTeCxFNPVm";
+
+	static_assert(sizeof(order) == ATTRIBUTES_TEXT_SIZE, "lsattr of e2fsprogs 1.47");
+	memset(text, '-', ATTRIBUTES_TEXT_SIZE - 1);
+	text[ATTRIBUTES_TEXT_SIZE - 1] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(flags_known); i++) {
+		const struct flag *flag = &flags_known[i];
+
+		if (flag->letter && flags & flag->bit)
+			text[strchr(order, flag->letter) - order] = flag->letter;
+	}
+	/* The kernel tells only the stronger one. */
+	if (flags & 1ull << 3)
+		text[strchr(order, 'c') - order] = '-';
+	return text;
+}
+
+const char *inode_time_text(const struct inode_time *at, char text[TIME_TEXT_SIZE])
+{
+	const time_t sec = at->sec;
+	struct tm tm;
+	size_t len;
+
+	if (!gmtime_r(&sec, &tm) || (len = strftime(text, TIME_TEXT_SIZE - 16, "%Y-%m-%d %H:%M:%S", &tm)) == 0)
+		len = (size_t)snprintf(text, TIME_TEXT_SIZE, "@%" PRId64, at->sec);
+	snprintf(text + len, TIME_TEXT_SIZE - len, ".%09" PRIu32, at->nsec);
+	return text;
+}
+
+void json_time(struct json_object *object, const char *name, const struct inode_time *at)
+{
+	json_format(object, name, "%" PRId64 ".%09" PRIu32, at->sec, at->nsec);
+}
+
+const char *compression_name(uint8_t compression)
+{
+	static const char *const names[] = { "none", "zlib", "lzo", "zstd" };
+
+	return compression < ARRAY_SIZE(names) ? names[compression] : "unknown";
+}
+
+uint64_t inode_blocks(const struct inode *inode, uint32_t sector_size)
+{
+	return (inode->nbytes / sector_size + (inode->nbytes % sector_size != 0)) * (sector_size / 512);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reads the targets of symbolic links, where that is possible. */
+#include "cmd/link-target.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "cmd/key-options.h"
+
+#define TARGET_MAX 65536u
+
+struct target {
+	uint8_t *bytes;
+	size_t len;
+};
+
+static bool take_target(void *context, const void *bytes, size_t len, struct error *err)
+{
+	struct target *target = context;
+
+	if (len > TARGET_MAX - target->len)
+		return error_set(err, ERROR_CORRUPT, "the target of a symbolic link is longer than %u bytes", TARGET_MAX);
+
+	uint8_t *more = realloc(target->bytes, target->len + len + 1);
+
+	if (!more)
+		return error_memory(err);
+	memcpy(more + target->len, bytes, len);
+	target->bytes = more;
+	target->len += len;
+	return true;
+}
+
+bool link_target_read(struct extent_source *extents, const struct tree *tree, uint64_t inode, uint8_t **bytes, size_t *len,
+		      struct error *err)
+{
+	struct target target = { 0 };
+
+	if (!file_read(extents, tree, inode, take_target, &target, err)) {
+		free(target.bytes);
+		return false;
+	}
+	*bytes = target.bytes;
+	*len = target.len;
+	return true;
+}
+
+bool link_source_choose(const struct subvolume_list *list, uint64_t id, struct source *source, struct error *err)
+{
+	const struct subvolume *subvolume = subvolume_by_id(list, id);
+
+	if (!subvolume)
+		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has no root item", id);
+	if (list->volume->super.incompat & INCOMPAT_CRYPT_UNFINISHED)
+		return !key_input_given() || error_set(err, ERROR_UNFINISHED, "with a key: a conversion of this image is unfinished");
+	if (subvolume->root.algorithm[0] && !key_input_given())
+		return true;
+	return source_choose(list, subvolume, source, err);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Subvolumes of an image, or of a filesystem that is mounted: named by a directory in it. */
+#ifndef CMD_MOUNTED_H
+#define CMD_MOUNTED_H
+
+#include "common/fs/subvolume.h"
+
+/* operand: an image, opened into *volume; or a directory: *volume and list->volume stay NULL, and nothing but the list can be read. */
+bool subvolumes_open(const char *operand, struct volume **volume, struct subvolume_list *list, struct error *err) must_use;
+
+#endif /* CMD_MOUNTED_H */

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tells for each extent of a file, or for one byte of it, the logical address and every place on the devices. */
+#include "cmd/resolve-path.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "cmd/cmd.h"
+#include "cmd/inode-text.h"
+#include "cmd/places.h"
+#include "cmd/source.h"
+#include "common/util/escape.h"
+#include "format/file-extent.h"
+
+/* A part of the file, as it is printed. */
+struct part {
+	uint64_t offset, len;	/* in the file */
+	const char *kind;	/* "regular", "inline", "prealloc", "hole" */
+	uint64_t logical, disk_len;	/* 0: nowhere */
+	uint8_t compression;
+};
+
+static bool print_place(void *context, const struct place *place, struct error *err)
+{
+	const struct part *part = context;
+	const bool compressed = part->compression != COMPRESS_NONE;
+	/* In the file; all pieces of a compressed extent stand for all of it. */
+	const uint64_t offset = compressed ? part->offset : part->offset + (place->logical - part->logical);
+	const uint64_t len = compressed ? part->len : place->len;
+
+	(void)err;
+	if (format_is_json()) {
+		struct json_object *line = json_line();
+
+		json_u64(line, "offset", offset);
+		json_u64(line, "length", len);
+		json_text(line, "type", part->kind);
+		json_text(line, "compression", compression_name(part->compression));
+		json_u64(line, "logical", place->logical);
+		json_u64(line, "disk_length", place->len);
+		json_number(line, "copy", place->copy);
+		json_u64(line, "devid", place->devid);
+		json_u64(line, "physical", place->physical);
+		json_print(line, stdout);
+		return true;
+	}
+	printf("offset %" PRIu64 " length %" PRIu64 " %s logical %" PRIu64, offset, len, part->kind, place->logical);
+	if (compressed)
+		printf(" disk length %" PRIu64 " compression %s", place->len, compression_name(part->compression));
+	printf(" copy %u devid %" PRIu64 " physical %" PRIu64 "\n", place->copy, place->devid, place->physical);
+	return true;
+}
+
+static bool print_part(const struct volume *volume, struct part *part, struct error *err)
+{
+	if (part->disk_len > 0)
+		return places(volume, part->logical, part->disk_len, print_place, part, err);
+	if (format_is_json()) {
+		struct json_object *line = json_line();
+
+		json_u64(line, "offset", part->offset);
+		json_u64(line, "length", part->len);
+		json_text(line, "type", part->kind);
+		json_print(line, stdout);
+	} else {
+		printf("offset %" PRIu64 " length %" PRIu64 " %s\n", part->offset, part->len, part->kind);
+	}
+	return true;
+}
+
+static struct part part_of(uint64_t file_offset, const struct file_extent *e)
+{
+	struct part part = { .offset = file_offset, .len = e->num_bytes, .kind = "hole", .compression = e->compression };
+
+	if (e->type == FILE_EXTENT_INLINE) {
+		part.len = e->ram_bytes;
+		part.kind = "inline";
+		part.logical = e->payload.offset;
+		part.disk_len = e->payload.left;
+	} else if (e->disk_bytenr && e->compression != COMPRESS_NONE) {
+		part.kind = "regular";
+		part.logical = e->disk_bytenr;
+		part.disk_len = e->disk_num_bytes;
+	} else if (e->disk_bytenr) {
+		part.kind = e->type == FILE_EXTENT_PREALLOC ? "prealloc" : "regular";
+		part.logical = e->disk_bytenr + e->offset;
+		part.disk_len = e->num_bytes;
+	}
+	return part;
+}
+
+/* From this byte of the file on. */
+static void cut_part(struct part *part, uint64_t offset)
+{
+	const uint64_t skip = offset - part->offset;
+
+	if (part->disk_len > 0 && part->compression != COMPRESS_NONE)
+		return;
+	part->offset += skip;
+	part->len -= skip;
+	if (part->disk_len > 0) {
+		part->logical += skip;
+		part->disk_len -= skip;
+	}
+}
+
+static bool has_extents(const struct tree *tree, const struct tree_iter *iter, uint64_t inode)
+{
+	(void)tree;
+	return iter->valid && iter->key.objectid == inode && iter->key.type == KEY_EXTENT_DATA;
+}
+
+static bool print_all(const struct tree *tree, uint64_t inode, struct error *err)
+{
+	const struct key first = { inode, KEY_EXTENT_DATA, 0 };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+
+	if (!tree_seek(tree, &first, &iter, err))
+		return false;
+	while (has_extents(tree, &iter, inode)) {
+		struct file_extent e;
+
+		if (!file_extent_read(&iter.item, iter.key.offset, tree->volume->super.sector_size, &e, err))
+			return error_prefix(err, "inode %" PRIu64, inode);
+
+		struct part part = part_of(iter.key.offset, &e);
+
+		if (!print_part(tree->volume, &part, err) || !tree_next(&iter, err))
+			return false;
+	}
+	return true;
+}
+
+static bool print_at(const struct tree *tree, uint64_t inode, uint64_t size, uint64_t offset, struct error *err)
+{
+	const struct key last = { inode, KEY_EXTENT_DATA, offset };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct part part = { .offset = offset, .kind = "hole" };
+	struct file_extent e;
+	uint64_t end = size;
+
+	if (offset >= size)
+		return error_set(err, ERROR_NOT_FOUND, "offset %" PRIu64 " is at or past the end, %" PRIu64, offset, size);
+	if (!tree_seek_last(tree, &last, &iter, err))
+		return false;
+	if (has_extents(tree, &iter, inode)) {
+		if (!file_extent_read(&iter.item, iter.key.offset, tree->volume->super.sector_size, &e, err))
+			return error_prefix(err, "inode %" PRIu64, inode);
+		part = part_of(iter.key.offset, &e);
+		if (offset - part.offset < part.len) {
+			cut_part(&part, offset);
+			return print_part(tree->volume, &part, err);
+		}
+	}
+	/* A hole without an item ends where the next item begins. */
+	const struct key next = { inode, KEY_EXTENT_DATA, offset };
+
+	if (!tree_seek(tree, &next, &iter, err))
+		return false;
+	if (has_extents(tree, &iter, inode) && iter.key.offset < end)
+		end = iter.key.offset;
+	part = (struct part){ .offset = offset, .len = end - offset, .kind = "hole" };
+	return print_part(tree->volume, &part, err);
+}
+
+/* "PATH@OFFSET" where that is no path itself. */
+static bool find(struct volume *volume, uint64_t subvolume, const char *operand, struct file_id *file, bool *has_offset,
+		 uint64_t *offset, struct error *err)
+{
+	const char *sign = strrchr(operand, '@');
+	struct error again = { 0 };
+	char *path, *front, *end;
+
+	*has_offset = false;
+	if (path_operand(volume, subvolume, operand, &path, file, err)) {
+		free(path);
+		return true;
+	}
+	if (err->kind != ERROR_NOT_FOUND || !sign || sign[1] < '0' || sign[1] > '9')
+		return false;
+	errno = 0;
+	*offset = strtoull(sign + 1, &end, 10);
+	if (*end || errno)
+		return false;
+	front = strndup(operand, (size_t)(sign - operand));
+	if (!front)
+		return error_memory(err);
+	*has_offset = path_operand(volume, subvolume, front, &path, file, &again);
+	*err = again;
+	free(front);
+	if (*has_offset)
+		free(path);
+	return *has_offset;
+}
+
+bool resolve_path(const struct subvolume_list *list, uint64_t subvolume, const char *operand, struct error *err)
+{
+	struct volume *volume = list->volume;
+	struct file_id file;
+	struct inode inode;
+	struct tree tree;
+	bool has_offset;
+	uint64_t offset = 0;
+	char name[256];
+
+	if (!find(volume, subvolume, operand, &file, &has_offset, &offset, err))
+		return false;
+	escape_text(operand, strlen(operand), name, sizeof(name));
+	if (file.inode == EMPTY_SUBVOLUME_INODE)
+		return error_set(err, ERROR_NOT_FOUND, "%s: the empty place of a nested subvolume has no inode", name);
+	if (!tree_open(volume, file.subvolume, &tree, err) || !inode_get(&tree, file.inode, &inode, err))
+		return false;
+	if (!S_ISREG(inode.mode) && !S_ISLNK(inode.mode))
+		return error_set(err, ERROR_USAGE, "%s is a %s, which has no extents", name, inode_type_name(inode.mode));
+	if (!(has_offset ? print_at(&tree, file.inode, inode.size, offset, err) : print_all(&tree, file.inode, err)))
+		return error_prefix(err, "%s", name);
+	return true;
+}

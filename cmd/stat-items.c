@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Extended attributes and file extents of an inode, printed as they are read: there may be very many. */
+#include "cmd/stat-items.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cmd/cmd.h"
+#include "cmd/inode-text.h"
+#include "common/util/escape.h"
+#include "format/dir-entry.h"
+#include "format/file-extent.h"
+
+static void print_xattr(const struct dir_entry *xattr)
+{
+	char name[ESCAPED_SIZE(NAME_MAX_BYTES)];
+
+	if (format_is_json()) {
+		struct json_object *line = json_line();
+
+		json_text(line, "record", "xattr");
+		json_name(line, "name", xattr->name.at, xattr->name.left);
+		json_number(line, "size", (int64_t)xattr->data.left);
+		json_print(line, stdout);
+		return;
+	}
+	escape_text(xattr->name.at, xattr->name.left, name, sizeof(name));
+	printf("  xattr:       %s (%zu bytes)\n", name, xattr->data.left);
+}
+
+bool stat_xattrs(const struct tree *tree, uint64_t inode, struct error *err)
+{
+	const struct key first = { inode, KEY_XATTR_ITEM, 0 };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+
+	if (!tree_seek(tree, &first, &iter, err))
+		return false;
+	while (iter.valid && iter.key.objectid == inode && iter.key.type == KEY_XATTR_ITEM) {
+		while (iter.item.left > 0) {
+			struct dir_entry xattr;
+
+			if (!xattr_next(&iter.item, &xattr, err))
+				return error_prefix(err, "inode %" PRIu64, inode);
+			print_xattr(&xattr);
+		}
+		if (!tree_next(&iter, err))
+			return false;
+	}
+	return true;
+}
+
+static const char *extent_kind(const struct file_extent *e)
+{
+	switch (e->type) {
+	case FILE_EXTENT_INLINE: return "inline";
+	case FILE_EXTENT_PREALLOC: return e->disk_bytenr ? "prealloc" : "hole";
+	default: return e->disk_bytenr ? "regular" : "hole";
+	}
+}
+
+static bool is_sealed(const struct file_extent *e)
+{
+	return e->type == FILE_EXTENT_REG && e->disk_bytenr && e->other_encoding == SEAL_MARK;
+}
+
+static uint64_t extent_len(const struct file_extent *e)
+{
+	return e->type == FILE_EXTENT_INLINE ? e->ram_bytes : e->num_bytes;
+}
+
+static void print_extent_json(uint64_t file_offset, const struct file_extent *e)
+{
+	struct json_object *line = json_line();
+
+	json_text(line, "record", "extent");
+	json_text(line, "type", extent_kind(e));
+	json_u64(line, "offset", file_offset);
+	json_u64(line, "length", extent_len(e));
+	if (file_extent_has_disk(e)) {
+		json_u64(line, "disk_address", e->disk_bytenr);
+		json_u64(line, "disk_length", e->disk_num_bytes);
+		json_u64(line, "extent_offset", e->offset);
+	}
+	json_u64(line, "ram_bytes", e->ram_bytes);
+	json_u64(line, "generation", e->generation);
+	json_text(line, "compression", compression_name(e->compression));
+	json_number(line, "encryption", e->encryption);
+	json_flag(line, "sealed", is_sealed(e));
+	json_print(line, stdout);
+}
+
+static void print_extent(uint64_t file_offset, const struct file_extent *e)
+{
+	if (format_is_json()) {
+		print_extent_json(file_offset, e);
+		return;
+	}
+	printf("  extent:      offset %" PRIu64 " length %" PRIu64 " %s", file_offset, extent_len(e), extent_kind(e));
+	if (file_extent_has_disk(e))
+		printf(" disk %" PRIu64 " length %" PRIu64 " from %" PRIu64, e->disk_bytenr, e->disk_num_bytes, e->offset);
+	if (e->compression != COMPRESS_NONE)
+		printf(" compression %s", compression_name(e->compression));
+	if (e->encryption)
+		printf(" encryption %u", e->encryption);
+	printf("%s\n", is_sealed(e) ? " sealed" : "");
+}
+
+static void count_extent(const struct file_extent *e, struct extent_totals *totals)
+{
+	const bool is_hole = e->type != FILE_EXTENT_INLINE && !e->disk_bytenr;
+
+	totals->n++;
+	totals->n_inline += e->type == FILE_EXTENT_INLINE;
+	totals->n_prealloc += e->type == FILE_EXTENT_PREALLOC && !is_hole;
+	totals->n_holes += is_hole;
+	totals->n_sealed += is_sealed(e);
+	totals->n_encrypted += e->encryption != 0;
+	totals->n_compressed[e->compression] += !is_hole;
+}
+
+bool stat_extents(const struct tree *tree, uint64_t inode, bool print, struct extent_totals *totals, struct error *err)
+{
+	const struct key first = { inode, KEY_EXTENT_DATA, 0 };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+
+	*totals = (struct extent_totals){ 0 };
+	if (!tree_seek(tree, &first, &iter, err))
+		return false;
+	while (iter.valid && iter.key.objectid == inode && iter.key.type == KEY_EXTENT_DATA) {
+		struct file_extent extent;
+
+		if (!file_extent_read(&iter.item, iter.key.offset, tree->volume->super.sector_size, &extent, err))
+			return error_prefix(err, "inode %" PRIu64, inode);
+		count_extent(&extent, totals);
+		if (print)
+			print_extent(iter.key.offset, &extent);
+		if (!tree_next(&iter, err))
+			return false;
+	}
+	return true;
+}

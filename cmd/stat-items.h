@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What an inode has besides its own item: extended attributes and file extents, one line each. */
+#ifndef CMD_STAT_ITEMS_H
+#define CMD_STAT_ITEMS_H
+
+#include "common/tree/tree.h"
+
+/* Name and size of each extended attribute. */
+bool stat_xattrs(const struct tree *tree, uint64_t inode, struct error *err) must_use;
+
+/* Of all extents of a file. */
+struct extent_totals {
+	uint64_t n;		/* items */
+	uint64_t n_inline, n_prealloc, n_holes, n_sealed;
+	uint64_t n_compressed[256];	/* by the compression that the item names, 0 being none */
+	uint64_t n_encrypted;	/* encryption other than 0, of another design than the seal */
+};
+
+/* print: one line for each extent as well. */
+bool stat_extents(const struct tree *tree, uint64_t inode, bool print, struct extent_totals *totals, struct error *err) must_use;
+
+#endif /* CMD_STAT_ITEMS_H */

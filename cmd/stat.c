@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* btrfs-crypt stat: everything about files, as the kernel would show it and as it is on disk. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "cmd/cmd.h"
+#include "cmd/inode-text.h"
+#include "cmd/link-target.h"
+#include "cmd/stat-items.h"
+#include "common/util/escape.h"
+
+static struct {
+	int extents;
+} opt;
+
+static const struct poptOption options[] = {
+	{ "extents", 'e', POPT_ARG_NONE, &opt.extents, 0, "print every file extent as well", NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_source, 0, NULL, NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
+	POPT_TABLEEND
+};
+
+struct subject {
+	const char *path;	/* as it is in the image */
+	struct file_id file;
+	struct tree tree;
+	struct inode inode;
+	struct extent_totals extents;
+	uint8_t *target;	/* of a symbolic link */
+	size_t target_len;
+	bool is_sealed_link;
+};
+
+static void print_part(uint64_t n, const char *name, const char **before)
+{
+	if (n == 0)
+		return;
+	printf("%s%" PRIu64 " %s", *before, n, name);
+	*before = ", ";
+}
+
+/* "4 (3 zstd, 1 inline)" */
+static void print_totals(const struct extent_totals *totals)
+{
+	const char *before = " (";
+
+	printf("  extents:     %" PRIu64, totals->n);
+	for (unsigned i = COMPRESS_ZLIB; i <= COMPRESS_ZSTD; i++)
+		print_part(totals->n_compressed[i], compression_name((uint8_t)i), &before);
+	print_part(totals->n_inline, "inline", &before);
+	print_part(totals->n_prealloc, "prealloc", &before);
+	print_part(totals->n_holes, "holes", &before);
+	print_part(totals->n_sealed, "sealed", &before);
+	print_part(totals->n_encrypted, "encrypted in another way", &before);
+	printf("%s\n", before[0] == ',' ? ")" : "");
+}
+
+static void print_text(const struct subject *at, uint32_t sector_size)
+{
+	const struct inode *inode = &at->inode;
+	char mode[11], flags[INODE_FLAGS_TEXT_SIZE], attributes[ATTRIBUTES_TEXT_SIZE], when[TIME_TEXT_SIZE];
+	char *path = escape_new(at->path, strlen(at->path));
+
+	printf("%s\n", path && path[0] ? path : "/");
+	free(path);
+	printf("  inode:       %" PRIu64 " of subvolume %" PRIu64 "\n", at->file.inode, at->file.subvolume);
+	printf("  generation:  %" PRIu64 ", last changed in %" PRIu64 "\n", inode->generation, inode->transid);
+	printf("  type:        %s\n", inode_type_name(inode->mode));
+	inode_mode_text(inode->mode, mode);
+	printf("  mode:        %04" PRIo32 " %s\n", inode->mode & 07777, mode);
+	printf("  owner:       uid %" PRIu32 " gid %" PRIu32 "\n", inode->uid, inode->gid);
+	printf("  links:       %" PRIu32 "\n", inode->n_links);
+	printf("  size:        %" PRIu64 "\n", inode->size);
+	printf("  nbytes:      %" PRIu64 " (%" PRIu64 " blocks)\n", inode->nbytes, inode_blocks(inode, sector_size));
+	if (inode_is_device(inode->mode))
+		printf("  device:      %u:%u\n", rdev_major(inode->rdev), rdev_minor(inode->rdev));
+	printf("  flags:       0x%" PRIx64 " %s\n", inode->flags, inode_flags_text(inode->flags, flags));
+	printf("  attributes:  %s\n", inode_attributes_text(inode->flags, attributes));
+	printf("  accessed:    %s UTC\n", inode_time_text(&inode->atime, when));
+	printf("  modified:    %s UTC\n", inode_time_text(&inode->mtime, when));
+	printf("  changed:     %s UTC\n", inode_time_text(&inode->ctime, when));
+	printf("  created:     %s UTC\n", inode_time_text(&inode->otime, when));
+	if (at->target) {
+		char *target = escape_new(at->target, at->target_len);
+
+		printf("  target:      %s\n", target ? target : "?");
+		free(target);
+	} else if (at->is_sealed_link) {
+		printf("  target:      (sealed)\n");
+	}
+	if (S_ISREG(inode->mode))
+		print_totals(&at->extents);
+}
+
+static void json_totals(struct json_object *line, const struct extent_totals *totals)
+{
+	struct json_object *object = json_line(), *compression = json_line();
+
+	json_u64(object, "items", totals->n);
+	json_u64(object, "inline", totals->n_inline);
+	json_u64(object, "prealloc", totals->n_prealloc);
+	json_u64(object, "holes", totals->n_holes);
+	json_u64(object, "sealed", totals->n_sealed);
+	json_u64(object, "otherwise_encrypted", totals->n_encrypted);
+	for (unsigned i = COMPRESS_NONE; i <= COMPRESS_ZSTD; i++)
+		json_u64(compression, compression_name((uint8_t)i), totals->n_compressed[i]);
+	json_member(object, "compression", compression);
+	json_member(line, "extents", object);
+}
+
+static void print_json(const struct subject *at, uint32_t sector_size)
+{
+	const struct inode *inode = &at->inode;
+	struct json_object *line = json_line();
+	char mode[11], flags[INODE_FLAGS_TEXT_SIZE], attributes[ATTRIBUTES_TEXT_SIZE];
+
+	json_text(line, "record", "inode");
+	json_name(line, "path", at->path, strlen(at->path));
+	json_u64(line, "subvolume", at->file.subvolume);
+	json_u64(line, "inode", at->file.inode);
+	json_u64(line, "generation", inode->generation);
+	json_u64(line, "transid", inode->transid);
+	json_u64(line, "sequence", inode->sequence);
+	json_text(line, "type", inode_type_name(inode->mode));
+	inode_mode_text(inode->mode, mode);
+	json_text(line, "mode", mode);
+	json_format(line, "mode_octal", "%04" PRIo32, inode->mode & 07777);
+	json_number(line, "uid", inode->uid);
+	json_number(line, "gid", inode->gid);
+	json_number(line, "links", inode->n_links);
+	json_u64(line, "size", inode->size);
+	json_u64(line, "nbytes", inode->nbytes);
+	json_u64(line, "blocks", inode_blocks(inode, sector_size));
+	if (inode_is_device(inode->mode))
+		json_format(line, "device", "%u:%u", rdev_major(inode->rdev), rdev_minor(inode->rdev));
+	json_format(line, "flags", "0x%" PRIx64, inode->flags);
+	json_text(line, "flag_names", inode_flags_text(inode->flags, flags));
+	json_text(line, "attributes", inode_attributes_text(inode->flags, attributes));
+	json_time(line, "atime", &inode->atime);
+	json_time(line, "mtime", &inode->mtime);
+	json_time(line, "ctime", &inode->ctime);
+	json_time(line, "otime", &inode->otime);
+	if (at->target)
+		json_name(line, "target", at->target, at->target_len);
+	if (at->is_sealed_link)
+		json_flag(line, "target_sealed", true);
+	if (S_ISREG(inode->mode))
+		json_totals(line, &at->extents);
+	json_print(line, stdout);
+}
+
+static bool read_subject(const struct subvolume_list *list, struct subject *at, struct error *err)
+{
+	cleanup_source struct source source = { 0 };
+
+	if (!tree_open(list->volume, at->file.subvolume, &at->tree, err) || !inode_get(&at->tree, at->file.inode, &at->inode, err))
+		return false;
+	if (S_ISREG(at->inode.mode))
+		return stat_extents(&at->tree, at->file.inode, false, &at->extents, err);
+	if (!S_ISLNK(at->inode.mode))
+		return true;
+	if (!link_source_choose(list, at->file.subvolume, &source, err))
+		return false;
+	at->is_sealed_link = !source.extents;
+	return !source.extents || link_target_read(source.extents, &at->tree, at->file.inode, &at->target, &at->target_len, err);
+}
+
+static bool print_one(const struct subvolume_list *list, const char *path, const struct file_id *file, struct error *err)
+{
+	struct subject at = { .path = path, .file = *file };
+
+	if (file->inode == EMPTY_SUBVOLUME_INODE)
+		return error_set(err, ERROR_NOT_FOUND, "it is the empty place of a nested subvolume in a snapshot, and has no inode");
+
+	const bool ok = read_subject(list, &at, err);
+
+	if (ok)
+		(format_is_json() ? print_json : print_text)(&at, list->volume->super.sector_size);
+	free(at.target);
+	return ok && stat_xattrs(&at.tree, file->inode, err) &&
+	       (!opt.extents || stat_extents(&at.tree, file->inode, true, &at.extents, err));
+}
+
+static bool print_path(const struct subvolume_list *list, uint64_t subvolume, const char *operand, struct error *err)
+{
+	struct file_id file;
+	char *path = NULL, name[256];
+	const bool ok = path_operand(list->volume, subvolume, operand, &path, &file, err) && print_one(list, path, &file, err);
+
+	free(path);
+	if (ok)
+		return true;
+	escape_text(operand, strlen(operand), name, sizeof(name));
+	return error_prefix(err, "%s", name);
+}
+
+static bool run(const char *const *operand, struct error *err)
+{
+	cleanup_subvolume_list struct subvolume_list list = { 0 };
+	cleanup_volume struct volume *volume = NULL;
+	const struct subvolume *subvolume;
+
+	if (!image_open(operand[0], false, true, &volume, err) ||
+	    !subvolume_list_read(volume, &list, err) ||
+	    !subvolume_find(&list, operand[1], &subvolume, err))
+		return false;
+	for (size_t i = 2; operand[i]; i++) {
+		if (!print_path(&list, subvolume->id, operand[i], err))
+			return false;
+	}
+	return true;
+}
+
+const struct command cmd_stat = {
+	.name = "stat",
+	.operands = "IMAGE SUBVOL PATH...",
+	.summary = "show everything about files of a subvolume",
+	.options = options,
+	.run = run,
+};

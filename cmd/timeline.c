@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* btrfs-crypt timeline: all times of all inodes, and what differs between snapshots. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmd/cmd.h"
+#include "cmd/timeline-print.h"
+#include "common/fs/inode-compare.h"
+#include "common/fs/inode-names.h"
+#include "common/fs/walk.h"
+#include "common/util/escape.h"
+
+static struct {
+	int recursive;
+	char *since;
+} opt;
+
+static const struct poptOption options[] = {
+	{ "recursive", 'R', POPT_ARG_NONE, &opt.recursive, 0, "nested subvolumes as well", NULL },
+	{ "changed-since", 'c', POPT_ARG_STRING, &opt.since, 0, "only what was created, changed or deleted since this snapshot", "SNAPSHOT" },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
+	POPT_TABLEEND
+};
+
+/* --- everything --------------------------------------------------------------------------------------------- */
+
+struct telling {
+	const struct subvolume_list *list;
+	uint64_t n_bad;
+	size_t *skip;		/* how much of a path is that of the nested subvolumes above; one for each of n_nested */
+	size_t n_nested, n_room;
+};
+
+static bool enter(struct telling *telling, size_t skip, struct error *err)
+{
+	if (telling->n_nested == telling->n_room) {
+		const size_t n = telling->n_room ? 2 * telling->n_room : 8;
+		size_t *more = reallocarray(telling->skip, n, sizeof(*more));
+
+		if (!more)
+			return error_memory(err);
+		telling->skip = more;
+		telling->n_room = n;
+	}
+	telling->skip[telling->n_nested++] = skip;
+	return true;
+}
+
+static bool tell_entry(void *context, const struct walk_entry *entry, bool *descend, struct error *err)
+{
+	struct telling *telling = context;
+	const bool is_nested = entry->is_subvolume && entry->depth > 0;
+
+	if (entry->is_stub)	/* no inode: nothing has a time */
+		return true;
+	if (is_nested && !opt.recursive) {
+		*descend = false;
+		return true;
+	}
+	/* Everything in a subvolume is told by its path there. */
+	if (is_nested && !enter(telling, entry->path_len, err))
+		return false;
+
+	size_t skip = telling->n_nested ? telling->skip[telling->n_nested - 1] : 0;
+
+	skip += skip > 0 && skip < entry->path_len;	/* the slash */
+
+	const struct moment moment = {
+		.subvolume = subvolume_by_id(telling->list, entry->tree->id),
+		.root = entry->tree->id,
+		.number = entry->number,
+		.path = entry->path + skip,
+		.path_len = entry->path_len - skip,
+		.inode = &entry->inode,
+	};
+
+	moment_print(&moment);
+	return true;
+}
+
+static bool tell_leave(void *context, const struct walk_entry *entry, struct error *err)
+{
+	struct telling *telling = context;
+
+	(void)err;
+	if (entry->is_subvolume && entry->depth > 0 && telling->n_nested > 0 && telling->skip[telling->n_nested - 1] == entry->path_len)
+		telling->n_nested--;
+	return true;
+}
+
+static bool tell_bad(void *context, const uint8_t *path, size_t len, const struct error *what, struct error *err)
+{
+	struct telling *telling = context;
+	char text[sizeof(what->text) + 300], name[256];
+
+	(void)err;
+	telling->n_bad++;
+	escape_text(path, len, name, sizeof(name));
+	snprintf(text, sizeof(text), "%s: %s", name[0] ? name : "/", what->text);
+	print_warning(NULL, text);
+	return true;
+}
+
+static bool tell_all(const struct subvolume_list *list, const struct subvolume *subvolume, struct error *err)
+{
+	static const struct walk_visitor visitor = { tell_entry, tell_leave, tell_bad };
+	const struct file_id start = { subvolume->id, FIRST_FREE_ID };
+	struct telling telling = { .list = list };
+	const bool ok = walk(list->volume, &start, &visitor, &telling, err);
+
+	free(telling.skip);
+	if (!ok || telling.n_bad == 0)
+		return ok;
+	return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 ": %" PRIu64 " parts are damaged, the timeline is not complete", subvolume->id,
+			 telling.n_bad);
+}
+
+/* --- what is different ---------------------------------------------------------------------------------------- */
+
+struct comparing {
+	const struct subvolume *before_subvolume, *after_subvolume;
+	struct tree before_tree, after_tree;
+};
+
+static bool tell_name(void *context, const uint8_t *path, size_t len, struct error *err)
+{
+	struct moment *moment = context;
+
+	(void)err;
+	moment->path = path;
+	moment->path_len = len;
+	moment_print(moment);
+	return true;
+}
+
+static bool tell_pair(void *context, uint64_t number, const struct inode *before, const struct inode *after, struct error *err)
+{
+	const struct comparing *comparing = context;
+	const struct subvolume *subvolume = after ? comparing->after_subvolume : comparing->before_subvolume;
+	struct moment moment = {
+		.subvolume = subvolume,
+		.root = subvolume->id,
+		.number = number,
+		.inode = after ? after : before,
+		.before = after ? before : NULL,
+		.change = !before ? MOMENT_CREATED : after ? MOMENT_CHANGED : MOMENT_DELETED,
+	};
+	uint64_t n_names;
+
+	if (before && after && !inode_differs(before, after))
+		return true;
+	if (!inode_names(after ? &comparing->after_tree : &comparing->before_tree, number, tell_name, &moment, &n_names, err))
+		return false;
+	return n_names > 0 || tell_name(&moment, NULL, 0, err);
+}
+
+static bool tell_changes(const struct subvolume_list *list, const struct subvolume *since, const struct subvolume *subvolume,
+			 struct error *err)
+{
+	struct comparing comparing = { .before_subvolume = since, .after_subvolume = subvolume };
+
+	return tree_open(list->volume, since->id, &comparing.before_tree, err) &&
+	       tree_open(list->volume, subvolume->id, &comparing.after_tree, err) &&
+	       inode_compare(&comparing.before_tree, &comparing.after_tree, tell_pair, &comparing, err);
+}
+
+static bool run(const char *const *operand, struct error *err)
+{
+	cleanup_subvolume_list struct subvolume_list list = { 0 };
+	cleanup_volume struct volume *volume = NULL;
+	const struct subvolume *subvolume, *since = NULL;
+
+	if (opt.since && opt.recursive)
+		return error_set(err, ERROR_USAGE, "--changed-since and --recursive exclude each other: snapshots do not hold nested subvolumes");
+	if (!image_open(operand[0], false, true, &volume, err) || !subvolume_list_read(volume, &list, err) ||
+	    (opt.since && !subvolume_find(&list, opt.since, &since, err)))
+		return false;
+	for (size_t i = 1; operand[i]; i++) {
+		if (!subvolume_find(&list, operand[i], &subvolume, err) ||
+		    !(since ? tell_changes(&list, since, subvolume, err) : tell_all(&list, subvolume, err)))
+			return false;
+	}
+	return true;
+}
+
+const struct command cmd_timeline = {
+	.name = "timeline",
+	.operands = "IMAGE SUBVOL...",
+	.summary = "print all times of all files of subvolumes, or what differs from a snapshot",
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who refers to an address: from the extent tree's back references to trees, inodes and offsets. */
+#ifndef COMMON_FS_BACKREF_H
+#define COMMON_FS_BACKREF_H
+
+#include "common/tree/tree.h"
+
+struct backref_extent {
+	uint64_t logical, length;
+	bool is_data;		/* false: a tree block */
+	uint8_t level;		/* of a tree block */
+	uint64_t refs, generation;
+};
+
+/* The extent that holds logical; ERROR_NOT_FOUND where nothing is allocated there. */
+bool backref_extent_at(struct volume *volume, uint64_t logical, struct backref_extent *extent, struct error *err) must_use;
+
+/* The trees that a block belongs to, each once. */
+struct root_ids {
+	uint64_t *id;
+	size_t n;
+};
+
+/*
+ * *n_stale grows by the references that lead nowhere: a tree that is gone or is being deleted.  Goes up from block to block, each once; memory: the
+ * blocks above.  free(roots->id), also after a failure.
+ */
+bool backref_roots(struct volume *volume, uint64_t logical, struct root_ids *roots, uint64_t *n_stale, struct error *err) must_use;
+
+/* One file extent item as one tree sees it. */
+struct backref_file {
+	uint64_t root, inode;
+	uint64_t offset;	/* in the file; of the byte asked for where it can be told, else of the item */
+};
+
+/*
+ * Every file that has byte `at` of a data extent, or any byte of it (whole), in the order of leaves.  In a compressed extent any item that refers to
+ * it counts.
+ */
+typedef bool backref_visit(void *context, const struct backref_file *file, struct error *err);
+bool backref_files(struct volume *volume, const struct backref_extent *extent, uint64_t at, bool whole, backref_visit *visit,
+		   void *context, uint64_t *n_stale, struct error *err) must_use;
+
+#endif /* COMMON_FS_BACKREF_H */

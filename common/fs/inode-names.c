@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From an inode to every path that leads to it. */
+#include "common/fs/inode-names.h"
+
+#include <stdlib.h>
+
+static bool tell(const struct tree *subvolume, const struct inode_ref *ref, inode_name_visit *visit, void *context, struct error *err)
+{
+	uint8_t *directory, *path = NULL;
+	size_t len = 0;
+	bool ok;
+
+	if (!inode_path_bytes(subvolume, ref->parent, &directory, &len, err))
+		return false;
+	if (!directory)
+		return visit(context, NULL, 0, err);
+	path = malloc(len + ref->name.left + 2);
+	ok = path || error_memory(err);
+	if (ok) {
+		uint8_t *at = mempcpy(path, directory, len);
+
+		if (len > 0)
+			*at++ = '/';
+		at = mempcpy(at, ref->name.at, ref->name.left);
+		*at = '\0';
+		ok = visit(context, path, (size_t)(at - path), err);
+	}
+	free(path);
+	free(directory);
+	return ok;
+}
+
+bool inode_names(const struct tree *subvolume, uint64_t inode, inode_name_visit *visit, void *context, uint64_t *n_names,
+		 struct error *err)
+{
+	const struct key first = { inode, KEY_INODE_REF, 0 };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+
+	*n_names = 0;
+	if (inode == FIRST_FREE_ID) {
+		*n_names = 1;
+		return visit(context, (const uint8_t *)"", 0, err);
+	}
+	if (!tree_seek(subvolume, &first, &iter, err))
+		return false;
+	while (iter.valid && iter.key.objectid == inode && iter.key.type <= KEY_INODE_EXTREF) {
+		while (iter.item.left > 0) {
+			struct inode_ref ref;
+
+			if (!(iter.key.type == KEY_INODE_REF ? inode_ref_next(&iter.item, iter.key.offset, &ref, err)
+							     : inode_extref_next(&iter.item, &ref, err)) ||
+			    !tell(subvolume, &ref, visit, context, err))
+				return false;
+			++*n_names;
+		}
+		if (!tree_next(&iter, err))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* All names of an inode: hard links. */
+#ifndef COMMON_FS_INODE_NAMES_H
+#define COMMON_FS_INODE_NAMES_H
+
+#include "common/fs/path.h"
+
+/* path: from the root directory of the subvolume, no leading slash; NULL where a directory above the name has none itself.  Borrowed. */
+typedef bool inode_name_visit(void *context, const uint8_t *path, size_t len, struct error *err);
+
+/* The root directory has the path "".  *n_names: how many there were. */
+bool inode_names(const struct tree *subvolume, uint64_t inode, inode_name_visit *visit, void *context, uint64_t *n_names,
+		 struct error *err) must_use;
+
+#endif /* COMMON_FS_INODE_NAMES_H */

@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# list says what btrfs subvolume list says, with the same options, of a mount and of its image; show, too.  Snapshots, received and deleted subvolumes.
+. "$(dirname "$0")/lib.sh"
+need_root
+need_crypt
+
+image=$tmp/image mnt=$tmp/mnt
+image_make "$image" 300M
+image_mount "$image" "$mnt"
+btrfs -q subvolume create "$mnt/one"
+btrfs -q subvolume create "$mnt/one/two"
+for n in $(seq 3000); do echo "content $n" >"$mnt/one/file $n"; done
+mkdir "$mnt/with space"
+btrfs -q subvolume snapshot -r "$mnt/one" "$mnt/with space/snap"
+btrfs -q subvolume snapshot "$mnt/one/two" "$mnt/back\\slash"
+btrfs -q send "$mnt/with space/snap" >"$tmp/stream"
+mkdir "$mnt/in"
+btrfs -q receive -f "$tmp/stream" "$mnt/in"
+btrfs -q subvolume snapshot "$mnt/one" "$mnt/gone"
+btrfs -q subvolume set-default "$mnt/one/two"
+sync
+# A file that is open keeps it from being cleaned up, and the filesystem from being unmounted.
+trap 'status=$?; [ -z "${held:-}" ] || exec {held}<&-; set +e; (exit $status); on_exit' EXIT
+exec {held}<"$mnt/gone/file 1"
+btrfs -q subvolume delete "$mnt/gone"
+sync
+
+sets=("" "-p" "-c" "-u -q -R" "-p -c -u -q -R" "-s" "-s -q" "-r" "-t" "-t -p -c -u -q -R" "-t -s" "-r -s -u" "-d" "-t -d -u")
+n=0
+for set in "${sets[@]}"; do
+	# Ours shows deleted ones unasked, doubles a backslash, and has more to say behind a tab; a table's heading ends with one.
+	btrfs subvolume list $set "$mnt" | sed -E 's/\\/\\\\/g' >"$tmp/want.$n"
+	expect_status 0 crypt list $set "$mnt"
+	cp "$tmp/out" "$tmp/mounted.$n"
+	case " $set " in *" -d "*) keep=. ;; *) keep='^(.*[^D]|.*[^E]D)$' ;; esac
+	sed -E 's/(\t(readonly|default))+$//' "$tmp/out" | grep -E "$keep" >"$tmp/have" || true
+	diff "$tmp/want.$n" "$tmp/have" || fail "list $set differs from btrfs subvolume list"
+	n=$((n + 1))
+done
+expect_text "$tmp/want.12" 'DELETED$'
+expect_text "$tmp/want.4" 'received_uuid [0-9a-f]'
+expect_text "$tmp/mounted.0" 'path one/two	default$'
+expect_status 0 crypt show "$mnt" 'with space/snap'
+cp "$tmp/out" "$tmp/show.mounted"
+# Where nothing was sent btrfs-progs 6.2 print the time of creation once more.
+btrfs subvolume show "$mnt/with space/snap" | grep -vE 'Quota group|Limit|Usage|Send time' >"$tmp/show.want"
+grep -v 'Send time' "$tmp/out" | diff "$tmp/show.want" - || fail "show differs from btrfs subvolume show"
+expect_status 4 crypt show "$mnt" none
+expect_status 4 crypt list "$tmp"
+expect_text "$tmp/err" 'not a directory of a btrfs filesystem$'
+cp --sparse=always "$image" "$tmp/copy"		# as a power cut would leave it
+exec {held}<&-
+held=
+image_umount
+
+n=0
+for set in "${sets[@]}"; do
+	expect_unchanged 0 "$tmp/copy" "$BTRFS_CRYPT" list $set "$tmp/copy"
+	diff "$tmp/mounted.$n" "$tmp/out" || fail "list $set: the image says something else than the mount"
+	n=$((n + 1))
+done
+expect_status 0 crypt show "$tmp/copy" 'with space/snap'
+diff "$tmp/show.mounted" "$tmp/out" || fail "show: the image says something else than the mount"
+expect_status 0 crypt list -d --format json "$tmp/copy"
+expect_text "$tmp/out" '"deleted":true'
+[ "$(wc -l <"$tmp/out")" = 1 ] || fail "one is deleted"
+say "${#sets[@]} sets of options"
