@@ -332,6 +332,34 @@ static void begin(void)
 	must(stdout && stderr, "output");
 }
 
+/* Whole changes: added, taken out, or one byte of one made another.  Any input is well formed; most of those that bytes alone make are not new. */
+size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t len, size_t len_max, unsigned seed);
+size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t len, size_t len_max, unsigned seed)
+{
+	const size_t size = sizeof(struct change), most = len_max > 1 ? (len_max - 1) / size : 0;
+	size_t n = len > 1 ? (len - 1) / size : 0;
+
+	if (len_max == 0)
+		return 0;
+	if (len == 0)
+		bytes[0] = 0;
+	srand(seed);
+	for (int times = 1 + rand() % 3; times > 0; times--) {
+		const int what = rand() % 8;
+
+		if (what == 0)
+			bytes[0] = (uint8_t)rand();
+		else if (what == 1 && n > 1)
+			memmove(bytes + 1, bytes + 1 + size, --n * size);
+		else if ((what < 5 || n == 0) && n < most && n < CHANGES_MAX)
+			for (size_t i = n++ * size, end = n * size; i < end; i++)
+				bytes[1 + i] = (uint8_t)rand();
+		else if (n > 0)
+			bytes[1 + (size_t)rand() % (n * size)] = (uint8_t)rand();
+	}
+	return 1 + n * size;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	static uint8_t undo[CHANGES_MAX][2 * NODE_SIZE_MAX];
