@@ -42,7 +42,7 @@ nested
 END
 printf secret > key
 expect 9 convert --encrypt --key-file=key disk.img sub <<'END'
-! btrfs-crypt convert: disk.img: the filesystem has a log tree to replay
+! btrfs-crypt convert: the filesystem has a log tree to replay
 ! btrfs-crypt convert: hint: mount it with a kernel once and unmount it
 END
 unchanged disk.img

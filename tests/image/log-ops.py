@@ -5,6 +5,7 @@
 log-ops.py base DIRECTORY               files to be changed
 log-ops.py plain DIRECTORY              one of each kind of change, each fsynced
 log-ops.py random DIRECTORY SEED N      N random changes, some of them fsynced
+log-ops.py damage IMAGE                 flips a bit of what plain wrote into "new"
 log-ops.py compare PROGRAM IMAGE FILE T read-compare.py's comparison; directories that the replay itself touched (mtime after T) may have another time
 """
 import ctypes
@@ -90,6 +91,15 @@ def plain(top):
     write(f"{top}/not-synced", 106, 1000)
     os.utime(f"{top}/a/file17", ns=(10**18 + 1, -5 * 10**9 + 3))
     fsync(f"{top}/a/file17")
+
+
+def damage(image):
+    with open(image, "r+b") as file:
+        at = file.read().index(content(100, 300000)[8192:12288])
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 1]))
 
 
 def random_changes(top, seed, n):
@@ -179,6 +189,8 @@ if __name__ == "__main__":
         base(sys.argv[2])
     elif sys.argv[1] == "plain":
         plain(sys.argv[2])
+    elif sys.argv[1] == "damage":
+        damage(sys.argv[2])
     elif sys.argv[1] == "random":
         random_changes(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
     else:
