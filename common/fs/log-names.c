@@ -161,6 +161,9 @@ bool log_replay_refs(struct replay *r, const struct key *key, const struct curso
 	struct inode_ref ref;
 	bool found = true;
 
+	/* The root directory is its own "..", which is no entry of it. */
+	if (key->type == KEY_INODE_REF && key->objectid == key->offset)
+		return true;
 	/* References to a directory that was not logged are of no use. */
 	if (key->type == KEY_INODE_REF && !log_inode_get(&r->fs, key->offset, &disk, &found, err))
 		return false;
