@@ -89,6 +89,8 @@ def plain(top):
     write(f"{top}/made/within", 105, 12345)
     fsync(f"{top}/made/within")
     write(f"{top}/not-synced", 106, 1000)
+    write(f"{top}/in-the-root", 107, 1000)
+    fsync(top)      # whose reference is to itself
     os.utime(f"{top}/a/file17", ns=(10**18 + 1, -5 * 10**9 + 3))
     fsync(f"{top}/a/file17")
 
@@ -169,14 +171,14 @@ def compare(program, image, listing, after):
             seen = module.json.loads(line)
             for entry in seen["entries"]:
                 if entry["type"] == "directory" and float(entry["mtime"]) > float(after):
-                    touched.add((seen["subvolume"], entry["inode"]))
+                    touched.add((seen["subvolume"], seen["inside"], entry["name"]))
                     entry["mtime"] = "replay"
             lines.append(module.json.dumps(seen))
 
     def rows_of(program, image, subvolume, inside, options):
         rows = ours(program, image, subvolume, inside, options)
         for row in rows:
-            if isinstance(row, dict) and ((b"" if subvolume == b"/" else subvolume).hex(), row["inode"]) in touched:
+            if isinstance(row, dict) and ((b"" if subvolume == b"/" else subvolume).hex(), inside.hex(), row["name"]) in touched:
                 row["mtime"] = "replay"
         return rows
 
