@@ -32,23 +32,11 @@ static bool breaks_at_new;	/* nothing after the flush of the next record that ha
 static uint64_t new_block[64];
 static size_t n_new;
 static unsigned stops_left;	/* safe points until it stops; 0: never */
-static uint8_t fsid[FSID_SIZE];	/* of the tree blocks */
-
-/* A power cut behind the flush of a record: its data reach the disk, its tree blocks do not. */
-static unsigned loses_after;	/* the how manieth record with data that is; 0: none */
-static bool loses;
-static uint64_t record_at[2];	/* where its mirrors are */
-static unsigned n_record_at;
-static unsigned unreadable;	/* bit n: mirror n of the record cannot be read until it is written again */
 
 /* --- the device, and where it ends ---------------------------------------------------------------------------------- */
 
 static bool forward_read(void *self, void *bytes, size_t len, uint64_t at, struct error *err)
 {
-	for (unsigned i = 0; i < n_record_at; i++) {
-		if (unreadable & 1u << i && at == record_at[i])
-			return error_set(err, ERROR_IO, "cannot be read");
-	}
 	return device_read(self, bytes, len, at, err);
 }
 
@@ -75,34 +63,8 @@ static void note_new(const uint8_t *bytes, size_t len)
 	}
 }
 
-static void note_record(const uint8_t *bytes, size_t len, uint64_t at)
-{
-	struct cursor cursor = { bytes, len, 0 };
-	struct journal_header header;
-	struct error ignored;
-
-	if (!journal_header_read(&cursor, &header, &ignored))
-		return;
-	if (loses) {
-		broken = true;
-		return;
-	}
-	if (header.n_ranges == 0 || (loses_after > 1 && n_record_at == 2 && --loses_after > 0))
-		n_record_at = 0;
-	if (header.n_ranges > 0 && n_record_at < 2)
-		record_at[n_record_at++] = at;
-}
-
 static bool forward_write(void *self, const void *bytes, size_t len, uint64_t at, struct error *err)
 {
-	for (unsigned i = 0; i < n_record_at; i++) {
-		if (at == record_at[i])
-			unreadable &= ~(1u << i);
-	}
-	if (loses_after)
-		note_record(bytes, len, at);
-	if (loses && !broken && len == NODE_SIZE && memcmp((const uint8_t *)bytes + offsetof(struct disk_header, fsid), fsid, FSID_SIZE) == 0)
-		return true;
 	/* The first record is durable before the superblocks tell of it. */
 	if (broken && !(breaks_at_new && (at == superblock_offset(0) || at == superblock_offset(1))))
 		return error_set(err, ERROR_IO, "the device is broken");
@@ -115,7 +77,6 @@ static bool forward_write(void *self, const void *bytes, size_t len, uint64_t at
 static bool forward_flush(void *self, struct error *err)
 {
 	broken = broken || (breaks_at_new && n_new > 0);
-	loses = loses || (loses_after == 1 && n_record_at == 2);
 	return device_flush(self, err);
 }
 
@@ -137,7 +98,6 @@ static struct volume *open_volume(void)
 	ok(device_open(image.path, true, &real, err));
 	ok(device_new(&ops, real, "disk.img", real->size, true, &device, err));
 	ok(volume_open(device, &options, &volume, err));
-	memcpy(fsid, volume->super.metadata_fsid, FSID_SIZE);
 	return volume;
 }
 
@@ -190,10 +150,7 @@ static void encrypt_until_broken(void)
 {
 	const char *const names[] = { "/", NULL };
 	const struct convert_encrypt_options options = { .cipher = CIPHER_CHACHA20_POLY1305, .volume_key = key };
-	const struct convert_ui ui = {
-		.progress = breaks_at_new || loses_after ? NULL : break_at_finish,
-		.batch_bytes = loses_after ? 4 * CRYPT_BLOCK : 0,
-	};
+	const struct convert_ui ui = { .progress = breaks_at_new ? NULL : break_at_finish };
 	cleanup_volume struct volume *volume = open_volume();
 	struct convert_plan plan = { 0 };
 	struct error err = { 0 };
@@ -375,71 +332,6 @@ static void a_new_block_on_one_mirror_is_enough(void **state)
 	decrypt(0);
 }
 
-/* The data of all extents, one behind the other. */
-static uint8_t *all_data(size_t *len)
-{
-	const uint64_t top = FS_TREE_ID;
-	cleanup_volume struct volume *volume = open_volume();
-	cleanup_scan struct scan *scan = NULL;
-	uint8_t *bytes;
-
-	ok(scan_run(volume, &top, 1, &scan, err));
-	bytes = malloc(scan->data_bytes);
-	assert_non_null(bytes);
-	*len = 0;
-	for (size_t i = 0; i < scan->n_extents; *len += scan->extent[i++].length)
-		ok(volume_read(volume, scan->extent[i].logical, bytes + *len, scan->extent[i].length, 0, err));
-	return bytes;
-}
-
-/* Without checksums nothing else tells that the data are ciphertext already. */
-static void a_record_that_cannot_be_read_was_committed(void **state)
-{
-	const struct convert_key with = { .volume_key = key, .slot = -1 };
-	const struct convert_ui ui = { .stop = stop, .batch_bytes = 4 * CRYPT_BLOCK };
-	struct convert_plan plan = { 0 };
-	struct error err = { 0 };
-	size_t len, len_after;
-	uint8_t *before, *after;
-
-	(void)state;
-	drop_csums();
-	before = all_data(&len);
-	loses_after = 3;
-	encrypt_until_broken();
-	assert_int_equal(loses_after, 1);
-	loses_after = 0;
-	loses = false;
-	assert_int_equal(phase(), CRYPT_PHASE_DATA);
-
-	unreadable = 3;
-	{
-		cleanup_volume struct volume *volume = open_volume();
-
-		assert_false(convert_continue(volume, CONVERT_RESUME, &with, NULL, &plan, &err));
-		assert_int_equal(err.kind, ERROR_IO);
-	}
-	/* One mirror is enough, and what was on it only is on both before anything else is written. */
-	unreadable = 2;
-	stops_left = 1;
-	{
-		cleanup_volume struct volume *volume = open_volume();
-
-		assert_false(convert_continue(volume, CONVERT_RESUME, &with, &ui, &plan, &err));
-		assert_int_equal(err.kind, ERROR_STOPPED);
-		convert_plan_free(&plan);
-	}
-	assert_int_equal(unreadable, 0);
-	go_on(CONVERT_RESUME, &plan);
-	convert_plan_free(&plan);
-	decrypt(0);
-	after = all_data(&len_after);
-	assert_int_equal(len_after, len);
-	assert_memory_equal(after, before, len);
-	free(before);
-	free(after);
-}
-
 /* Of the last inline file of a leaf, on both mirrors, with a valid checksum. */
 static void damage_payload(uint64_t leaf)
 {
@@ -507,7 +399,6 @@ int main(void)
 		cmocka_unit_test(cleaning_up_reads_every_leaf_back),
 		cmocka_unit_test(a_resume_takes_no_damaged_payload),
 		cmocka_unit_test(an_aborted_decryption_tries_every_mirror),
-		cmocka_unit_test(a_record_that_cannot_be_read_was_committed),
 	};
 
 	return cmocka_run_group_tests(tests, make, unmake);
