@@ -67,7 +67,7 @@ replay: $(REPLAY)
 
 crash: deps	## every power cut: at least 10,000 states
 	@$(MAKE) all tools
-	@CRASH_STATES=$(CRASH_STATES) TEST_TIMEOUT=86400 tests/run --build $(B) crash
+	@CRASH_STATES=$(CRASH_STATES) TEST_TIMEOUT=86400 tests/run --show --build $(B) crash
 
 torture: deps	## the image tests with their large images
 	@$(MAKE) all tools

@@ -19,7 +19,7 @@ static struct {
 
 static const struct poptOption options[] = {
 	{ "raw", 'b', POPT_ARG_NONE, &opt.raw, 0, "print bytes, not KiB, MiB, GiB", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_blocks, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
 };

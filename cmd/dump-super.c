@@ -114,11 +114,12 @@ static void put_chunks(struct json_object *line, const struct disk_superblock *d
 
 static void put_state(struct json_object *line, const struct disk_superblock *disk)
 {
-	struct dump dump = { .object = line ? json_line() : NULL, .indent = 1 };
+	struct dump dump = { .indent = 1 };
 	struct error err = { 0 };
 
 	if (!(le64(disk->incompat_flags) & INCOMPAT_CRYPT_UNFINISHED))
 		return;
+	dump.object = line ? json_line() : NULL;
 	if (!line)
 		printf("unfinished conversion (not authenticated):\n");
 	if (!dump_crypt_state(&dump, disk->tail, &err))

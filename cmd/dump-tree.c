@@ -34,7 +34,7 @@ static const struct poptOption options[] = {
 	{ "min-key", 0, POPT_ARG_STRING, &opt.min_key, 0, "only items from this key on", "KEY" },
 	{ "max-key", 0, POPT_ARG_STRING, &opt.max_key, 0, "only items up to this key", "KEY" },
 	{ "crypt", 0, POPT_ARG_NONE, &opt.crypt, 0, "only what concerns encryption", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_blocks, 0, NULL, NULL },
 	{ "extents", 'e', POPT_ARG_NONE, &opt.extents, 0, "only the leaves of the extent and device trees", NULL },
 	{ "device-trees", 'd', POPT_ARG_NONE, &opt.device, 0, "only the root, chunk and device trees", NULL },
 	{ "uuid", 'u', POPT_ARG_NONE, &opt.uuid, 0, "only the uuid tree", NULL },

@@ -7,6 +7,8 @@
 
 #include "cmd/cmd.h"
 #include "cmd/unfinished.h"
+#include "cmd/unpacked.h"
+#include "common/fs/log-replay.h"
 #include "common/volume/partition.h"
 
 #define PARTITIONS_MAX 16	/* named, where there are several to choose from */
@@ -15,7 +17,8 @@ static struct {
 	char **devices;
 	size_t n_devices;
 	bool no_memory;
-	char *offset, *super, *backup_root;
+	char *offset, *super, *backup_root, *member;
+	int with_log;
 } opt;
 
 /* An option that may be given several times is more than popt keeps by itself. */
@@ -39,13 +42,20 @@ struct poptOption options_device[] = {
 	{ NULL, 0, POPT_ARG_CALLBACK, (void *)add_device, 0, NULL, NULL },
 	{ "device", 0, POPT_ARG_STRING, NULL, 'D', "a further device of the filesystem, in any order; repeatable", "PATH" },
 	{ "offset", 0, POPT_ARG_STRING, &opt.offset, 'o', "the filesystem begins at this byte of IMAGE", "BYTES" },
+	{ "member", 0, POPT_ARG_STRING, &opt.member, 0, "IMAGE is an archive, and this is the image in it", "NAME" },
 	{ "super", 0, POPT_ARG_STRING, &opt.super, 's', "only this copy of the superblock, 0 to 2", "N" },
 	POPT_TABLEEND
 };
 
-struct poptOption options_image[] = {
+struct poptOption options_blocks[] = {
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_device, 0, NULL, NULL },
 	{ "backup-root", 0, POPT_ARG_STRING, &opt.backup_root, 0, "read the trees of this backup root of the superblock, 0 to 3", "N" },
+	POPT_TABLEEND
+};
+
+struct poptOption options_image[] = {
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_blocks, 0, NULL, NULL },
+	{ "with-log", 0, POPT_ARG_NONE, &opt.with_log, 0, "show what was fsynced last, from the log tree", NULL },
 	POPT_TABLEEND
 };
 
@@ -103,7 +113,8 @@ bool image_device_open(const char *path, size_t i, struct device **device, struc
 	uint64_t offset = 0;
 
 	path = device_path(path, i);
-	if (!option_number("--offset", opt.offset, 0, INT64_MAX, &offset, err) || !device_open(path, false, &disk, err))
+	if (!option_number("--offset", opt.offset, 0, INT64_MAX, &offset, err) || !device_open(path, false, &disk, err) ||
+	    !unpacked_open(&path, i == 0 ? opt.member : NULL, disk, &disk, err))
 		return false;
 	if (i > 0 || !opt.offset)
 		return find_partition(path, disk, device, err);
@@ -141,7 +152,7 @@ static bool open_all(const char *path, bool writable, struct volume_options *opt
 	bool ok = ((device && !opt.no_memory) || error_memory(err)) && read_choices(options, err);
 
 	for (size_t i = 0; ok && i < n; i++)
-		ok = i == 0 && options->to_convert ? device_open(path, writable, &device[0], err) :
+		ok = i == 0 && options->to_convert ? device_open(path, writable, &device[0], err) && !is_packed(device[0], err) :
 						     image_device_open(path, i, &device[i], err);
 	if (ok) {
 		options->others = device + 1;
@@ -177,11 +188,22 @@ static bool open_image(const char *path, bool writable, struct volume_options *o
 	return false;
 }
 
+/* What is in a log tree is in no other: that it is not shown must be said. */
+static bool see_to_log(struct volume *volume, const char *path, struct error *err)
+{
+	if (!log_is_there(volume))
+		return true;
+	if (opt.with_log)
+		return log_replay(volume, err) || error_prefix(err, "%s", path);
+	print_warning(NULL, "the filesystem was not unmounted: what was fsynced last is in its log tree only, and shown only with --with-log");
+	return true;
+}
+
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)
 {
 	struct volume_options options = { .unfinished = unfinished, .warn = print_warning };
 
-	return open_image(path, writable, &options, volume, err);
+	return open_image(path, writable, &options, volume, err) && see_to_log(*volume, path, err);
 }
 
 bool image_open_to_convert(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)

@@ -3,6 +3,7 @@
 #include "format/inode.h"
 
 #include <inttypes.h>
+#include <isa-l/crc.h>
 #include <sys/stat.h>
 
 #define corrupt_at(kind, format, ...) \
@@ -95,4 +96,10 @@ bool inode_extref_next(struct cursor *item, struct inode_ref *ref, struct error 
 		return false;
 	*ref = (struct inode_ref){ le64(disk.parent), le64(disk.index), name };
 	return true;
+}
+
+uint64_t inode_extref_hash(uint64_t parent, const void *name, size_t len)
+{
+	/* The library takes the bytes as not const, and does not change them. */
+	return crc32_iscsi((unsigned char *)name, (int)len, (unsigned)parent);
 }

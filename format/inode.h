@@ -30,4 +30,7 @@ struct inode_ref {
 bool inode_ref_next(struct cursor *item, uint64_t parent, struct inode_ref *ref, struct error *err) must_use;
 bool inode_extref_next(struct cursor *item, struct inode_ref *ref, struct error *err) must_use;
 
+/* Key offset of the INODE_EXTREF item of a name: crc32c with the directory as seed. */
+uint64_t inode_extref_hash(uint64_t parent, const void *name, size_t len);
+
 #endif /* FORMAT_INODE_H */

@@ -46,7 +46,7 @@ only() {
 }
 only '^ *# *include *<openssl/' 'common/crypto/crypto\.c' 'OpenSSL'
 only '^ *# *include *<json-c/' 'cmd/json\.c' 'json-c'
-only '^ *# *include *<(archive|archive_entry)\.h>' 'common/export/archive-out\.c' 'libarchive'
+only '^ *# *include *<(archive|archive_entry)\.h>' 'common/export/archive-out\.c|common/volume/unpack\.c' 'libarchive'
 only '^ *# *include *<btrfsutil\.h>' 'cmd/mounted\.c' 'libbtrfsutil'
 only '^ *# *include *<popt\.h>' 'cmd/[a-z0-9-]*\.[ch]' 'popt'
 only '[^a-z_](printf|puts|putchar|perror) *\(' 'cmd/[a-z0-9-]*\.[ch]' 'printing'

@@ -30,12 +30,12 @@ static bool visit_item(const struct volume *volume, const struct key *key, const
 	return visit(context, first, (last - first) / sector, item->at + (first - key->offset) / sector * csum_size, err);
 }
 
-bool csum_lookup(struct volume *volume, uint64_t logical, uint64_t len, csum_visit *visit, void *context, struct error *err)
+bool csum_lookup_in(const struct tree *tree, uint64_t logical, uint64_t len, csum_visit *visit, void *context, struct error *err)
 {
+	const struct volume *volume = tree->volume;
 	const uint32_t sector = volume->super.sector_size;
 	const struct key first = { EXTENT_CSUM_ID, KEY_EXTENT_CSUM, logical };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
-	struct tree tree;
 	uint64_t from = logical;
 
 	if (logical % sector != 0 || len % sector != 0 || logical > UINT64_MAX - len)
@@ -44,15 +44,13 @@ bool csum_lookup(struct volume *volume, uint64_t logical, uint64_t len, csum_vis
 
 	const uint64_t end = logical + len;
 
-	if (!tree_open(volume, CSUM_TREE_ID, &tree, err))
-		return false;
 	/* The run may begin in an item whose address is lower. */
-	if (!tree_seek_last(&tree, &first, &iter, err))
+	if (!tree_seek_last(tree, &first, &iter, err))
 		return false;
 	if (!iter.valid || iter.key.objectid != EXTENT_CSUM_ID || iter.key.type != KEY_EXTENT_CSUM) {
 		tree_iter_close(&iter);
 		iter = (struct tree_iter){ 0 };
-		if (!tree_seek(&tree, &first, &iter, err))
+		if (!tree_seek(tree, &first, &iter, err))
 			return false;
 	}
 	while (iter.valid && from < end && iter.key.objectid == EXTENT_CSUM_ID && iter.key.type == KEY_EXTENT_CSUM &&
@@ -61,4 +59,11 @@ bool csum_lookup(struct volume *volume, uint64_t logical, uint64_t len, csum_vis
 			return false;
 	}
 	return true;
+}
+
+bool csum_lookup(struct volume *volume, uint64_t logical, uint64_t len, csum_visit *visit, void *context, struct error *err)
+{
+	struct tree tree;
+
+	return tree_open(volume, CSUM_TREE_ID, &tree, err) && csum_lookup_in(&tree, logical, len, visit, context, err);
 }

@@ -36,6 +36,8 @@ bool decompress(uint8_t compression, const uint8_t *in, size_t in_len, uint8_t *
  * (n * csum size bytes), in address order.  Sectors without are left out.
  */
 typedef bool csum_visit(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err);
+/* In the csum tree, or in a log tree, which has the same items. */
+bool csum_lookup_in(const struct tree *tree, uint64_t logical, uint64_t len, csum_visit *visit, void *context, struct error *err) must_use;
 bool csum_lookup(struct volume *volume, uint64_t logical, uint64_t len, csum_visit *visit, void *context, struct error *err) must_use;
 
 #endif /* COMMON_FS_FILE_DATA_H */

@@ -112,7 +112,8 @@ static void release(struct tree_iter *iter, unsigned below)
 void tree_iter_close(struct tree_iter *iter)
 {
 	release(iter, LEVEL_MAX);
-	iter->valid = false;
+	iter->valid = iter->on_disk = false;
+	iter->over = NULL;
 	iter->item = (struct cursor){ 0 };
 }
 
@@ -168,13 +169,10 @@ static bool descend(const struct tree *tree, const struct key *key, struct tree_
 	return true;
 }
 
-static void show_item(struct tree_iter *iter)
+static bool on_disk(struct tree_iter *iter, bool is_there)
 {
-	const struct node *leaf = &iter->path[0]->node;
-
-	iter->key = node_key(leaf, iter->slot[0]);
-	iter->item = leaf_item(leaf, iter->slot[0]);
-	iter->valid = true;
+	iter->on_disk = is_there;
+	return true;
 }
 
 /* To the first item of the leaf after this one. */
@@ -184,10 +182,8 @@ static bool next_leaf(struct tree_iter *iter, struct error *err)
 
 	while (level <= iter->tree.level && iter->slot[level] + 1 >= iter->path[level]->node.n_items)
 		level++;
-	if (level > iter->tree.level) {
-		iter->valid = false;
-		return true;
-	}
+	if (level > iter->tree.level)
+		return on_disk(iter, false);
 	release(iter, level);
 	iter->slot[level]++;
 	for (; level > 0; level--) {
@@ -195,52 +191,28 @@ static bool next_leaf(struct tree_iter *iter, struct error *err)
 			return false;
 		iter->slot[level - 1] = 0;
 	}
-	show_item(iter);
-	return true;
+	return on_disk(iter, true);
 }
 
-static bool fail(struct tree_iter *iter, struct error *err)
-{
-	tree_iter_close(iter);
-	return name_tree(&iter->tree, err);
-}
-
-bool tree_seek(const struct tree *tree, const struct key *first, struct tree_iter *iter, struct error *err)
+static bool seek_on_disk(const struct tree *tree, const struct key *first, struct tree_iter *iter, struct error *err)
 {
 	if (!descend(tree, first, iter, err))
-		return fail(iter, err);
-	if (iter->slot[0] < iter->path[0]->node.n_items) {
-		show_item(iter);
-		return true;
-	}
-	return next_leaf(iter, err) || fail(iter, err);
-}
-
-bool tree_next(struct tree_iter *iter, struct error *err)
-{
-	if (!iter->valid)
-		return true;
-	if (iter->slot[0] + 1 < iter->path[0]->node.n_items) {
-		iter->slot[0]++;
-		show_item(iter);
-		return true;
-	}
-	return next_leaf(iter, err) || fail(iter, err);
-}
-
-bool tree_find(const struct tree *tree, const struct key *key, struct tree_iter *iter, bool *found, struct error *err)
-{
-	*found = false;
-	if (!tree_seek(tree, key, iter, err))
 		return false;
-	*found = iter->valid && key_compare(&iter->key, key) == 0;
-	return true;
+	return iter->slot[0] < iter->path[0]->node.n_items ? on_disk(iter, true) : next_leaf(iter, err);
 }
 
-bool tree_seek_last(const struct tree *tree, const struct key *last, struct tree_iter *iter, struct error *err)
+static bool next_on_disk(struct tree_iter *iter, struct error *err)
+{
+	if (iter->slot[0] + 1 >= iter->path[0]->node.n_items)
+		return next_leaf(iter, err);
+	iter->slot[0]++;
+	return on_disk(iter, true);
+}
+
+static bool seek_last_on_disk(const struct tree *tree, const struct key *last, struct tree_iter *iter, struct error *err)
 {
 	if (!descend(tree, last, iter, err))
-		return fail(iter, err);
+		return false;
 
 	const struct node *leaf = &iter->path[0]->node;
 	uint32_t slot = iter->slot[0];
@@ -252,9 +224,125 @@ bool tree_seek_last(const struct tree *tree, const struct key *last, struct tree
 			slot++;
 	}
 	if (slot == 0)	/* only where the whole tree is beyond last: every other leaf begins with its pointer's key */
-		return true;
+		return on_disk(iter, false);
 	iter->slot[0] = slot - 1;
-	show_item(iter);
+	return on_disk(iter, true);
+}
+
+/* The order of the items that disk and overlay are at: < 0 where the disk's comes first; at least one is there. */
+static int order(const struct tree_iter *iter)
+{
+	if (!iter->over || !iter->on_disk)
+		return iter->on_disk ? -1 : 1;
+
+	const struct key key = node_key(&iter->path[0]->node, iter->slot[0]);
+
+	return key_compare(&key, &iter->over->key);
+}
+
+static bool show(struct tree_iter *iter, const struct key *key, const struct cursor *item)
+{
+	iter->key = *key;
+	iter->item = *item;
+	iter->valid = true;
+	return true;
+}
+
+/* The first of the items from where disk and overlay are; where both have it, the overlay's. */
+static bool show_first(struct tree_iter *iter, struct error *err)
+{
+	iter->valid = false;
+	while (iter->on_disk || iter->over) {
+		const int which = order(iter);
+
+		if (which < 0) {
+			const struct key key = node_key(&iter->path[0]->node, iter->slot[0]);
+			const struct cursor item = leaf_item(&iter->path[0]->node, iter->slot[0]);
+
+			return show(iter, &key, &item);
+		}
+		if (!iter->over->is_gone)
+			return show(iter, &iter->over->key, &iter->over->item);
+		if (which == 0 && !next_on_disk(iter, err))
+			return false;
+		iter->over = overlay_next(iter->over);
+	}
+	return true;
+}
+
+static bool fail(struct tree_iter *iter, struct error *err)
+{
+	tree_iter_close(iter);
+	return name_tree(&iter->tree, err);
+}
+
+bool tree_seek(const struct tree *tree, const struct key *first, struct tree_iter *iter, struct error *err)
+{
+	const struct overlay *overlay = overlay_of(tree->volume, tree->id);
+	const struct key from = *first;	/* it may be the iterator's */
+
+	if (!seek_on_disk(tree, &from, iter, err))
+		return fail(iter, err);
+	iter->over = overlay ? overlay_seek(overlay, &from) : NULL;
+	return show_first(iter, err) || fail(iter, err);
+}
+
+bool tree_next(struct tree_iter *iter, struct error *err)
+{
+	if (!iter->valid)
+		return true;
+
+	const int which = order(iter);
+
+	if (which >= 0)
+		iter->over = overlay_next(iter->over);
+	if (which <= 0 && !next_on_disk(iter, err))
+		return fail(iter, err);
+	return show_first(iter, err) || fail(iter, err);
+}
+
+bool tree_find(const struct tree *tree, const struct key *key, struct tree_iter *iter, bool *found, struct error *err)
+{
+	const struct key want = *key;	/* it may be the iterator's */
+
+	*found = false;
+	if (!tree_seek(tree, &want, iter, err))
+		return false;
+	*found = iter->valid && key_compare(&iter->key, &want) == 0;
+	return true;
+}
+
+static bool key_before(struct key *key)
+{
+	if (key->offset-- != 0)
+		return true;
+	if (key->type-- != 0)
+		return true;
+	return key->objectid-- != 0;
+}
+
+bool tree_seek_last(const struct tree *tree, const struct key *last, struct tree_iter *iter, struct error *err)
+{
+	const struct overlay *overlay = overlay_of(tree->volume, tree->id);
+	const struct tree own = *tree;	/* it may be the iterator's */
+	struct key at = *last;
+
+	do {
+		const struct overlay_item *over = overlay ? overlay_seek_last(overlay, &at) : NULL;
+
+		if (!seek_last_on_disk(&own, &at, iter, err))
+			return fail(iter, err);
+		iter->over = over;
+		if (!over)
+			return show_first(iter, err) || fail(iter, err);
+		if (order(iter) > 0 && iter->on_disk)	/* both, from where the later of the two is */
+			at = node_key(&iter->path[0]->node, iter->slot[0]);
+		else
+			at = over->key;
+		if (key_compare(&at, &over->key) != 0 || !over->is_gone)
+			return tree_seek(&own, &at, iter, err);
+	} while (key_before(&at));
+	tree_iter_close(iter);
 	return true;
 }
 

@@ -3,6 +3,7 @@
 #ifndef COMMON_TREE_TREE_H
 #define COMMON_TREE_TREE_H
 
+#include "common/tree/overlay.h"
 #include "common/volume/block.h"
 #include "format/root.h"
 
@@ -22,6 +23,7 @@ bool tree_open(struct volume *volume, uint64_t id, struct tree *tree, struct err
 bool tree_open_root(struct volume *volume, uint64_t id, struct tree *tree, struct root *root, struct key *root_key,
 		    struct error *err) must_use;
 
+/* Shows the items on disk and those of the tree's overlay, if it has one, as one sequence. */
 struct tree_iter {
 	struct tree tree;
 	bool valid;		/* false: past the last item */
@@ -29,6 +31,8 @@ struct tree_iter {
 	struct cursor item;	/* borrowed until the next call on this iterator */
 	struct block *path[LEVEL_MAX];	/* path[0]: the leaf, held */
 	uint32_t slot[LEVEL_MAX];
+	bool on_disk;		/* path and slot are at an item: the one shown, or one behind it */
+	const struct overlay_item *over;	/* the same of the overlay */
 };
 
 /* At the first item whose key is >= first.  tree_iter_close() it, also after a failure. */
@@ -42,7 +46,7 @@ void tree_iter_close(struct tree_iter *iter);
 #define cleanup_tree_iter __attribute__((cleanup(tree_iter_close)))	/* initialise with { 0 } */
 
 /*
- * Every block of a tree, parents before children, in key order.  visit() sees each once per call; *descend = false leaves out what is below.
+ * Every block of a tree as it is on disk, parents before children, in key order.  visit() sees each once per call; *descend = false leaves out what is below.
  * The block is borrowed for the call.
  */
 typedef bool tree_visit(void *context, struct block *block, bool *descend, struct error *err);

@@ -262,6 +262,8 @@ void volume_close(struct volume *volume)
 	if (!volume)
 		return;
 	block_cache_free(volume->cache);
+	if (volume->overlays)
+		volume->overlays_free(volume->overlays);
 	free(volume->chunks);
 	free(volume->row);
 	volume_devices_close(volume);

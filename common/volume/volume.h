@@ -11,6 +11,7 @@
 #include "format/superblock.h"
 
 struct block_cache;
+struct overlays;
 
 struct super_copy {
 	bool exists;		/* the device is large enough */
@@ -42,6 +43,8 @@ struct volume {
 	size_t n_chunks;
 	struct block_cache *cache;
 	uint8_t *row;			/* room of volume_read() for the stripes that a computed one comes from */
+	struct overlays *overlays;	/* items shown beside those on disk; NULL: none.  Freed with the volume by overlays_free() */
+	void (*overlays_free)(struct overlays *overlays);
 	void (*warn)(void *context, const char *text);	/* bad mirrors and other things survived; may be NULL */
 	void *warn_context;
 };

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Compressed images and members of archives, each unpacked once and kept until the program ends. */
+#include "cmd/unpacked.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "common/util/progress.h"
+#include "common/volume/partition.h"
+#include "common/volume/unpack.h"
+
+struct unpacked {
+	char *path;		/* of the packed one */
+	char *member;		/* "": the only one */
+	char at[32];		/* the path of the unpacked one, which has no name */
+	struct unpacked *next;
+};
+
+static struct unpacked *done;
+
+bool is_packed(struct device *device, struct error *err)
+{
+	const char *what = partition_is_btrfs(device, 0, device->size) ? NULL : packed_as(device);
+
+	if (!what)
+		return false;
+	error_set(err, ERROR_REFUSED, "%s: is packed with %s, and packed images are only read", device->name, what);
+	error_hint(err, "unpack it first");
+	return true;
+}
+
+struct report {
+	struct progress progress;
+	uint64_t total;
+};
+
+static void tell(void *context, uint64_t n)
+{
+	struct report *report = context;
+
+	progress_update(&report->progress, "unpack", n < report->total ? n : report->total, report->total);
+}
+
+static bool unpack(const char *path, const char *member, uint64_t size, struct unpacked **made, struct error *err)
+{
+	const bool shows = isatty(STDERR_FILENO) && !format_is_json();
+	struct report report = { .total = size };
+	struct unpacked *u = calloc(1, sizeof(*u));
+	int fd = -1;
+
+	progress_init(&report.progress, shows ? PROGRESS_BAR : PROGRESS_NONE, stderr, 1);
+
+	bool ok = u || error_memory(err);
+
+	ok = ok && unpack_image(path, member, tell, &report, &fd, err);
+	progress_clear(&report.progress);
+	if (ok) {
+		u->path = strdup(path);
+		u->member = strdup(member ? member : "");
+		snprintf(u->at, sizeof(u->at), "/proc/self/fd/%d", fd);
+		u->next = done;
+		done = *made = u;
+		return (u->path && u->member) || error_memory(err);
+	}
+	free(u);
+	return false;
+}
+
+static struct unpacked *find(const char *path, const char *member)
+{
+	for (struct unpacked *u = done; u; u = u->next)
+		if (strcmp(u->path, path) == 0 && strcmp(u->member, member ? member : "") == 0)
+			return u;
+	return NULL;
+}
+
+bool unpacked_open(const char **path, const char *member, struct device *packed, struct device **device, struct error *err)
+{
+	struct unpacked *u = find(*path, member);
+	char *name;
+	bool ok = true;
+
+	if (!u && !member && (partition_is_btrfs(packed, 0, packed->size) || !packed_as(packed))) {
+		*device = packed;
+		return true;
+	}
+	if (!u)
+		ok = unpack(*path, member, packed->size, &u, err);
+	device_close(packed);
+	if (!ok || !device_open(u->at, false, device, err))
+		return false;
+	name = strdup(*path);
+	if (!name) {
+		device_close(*device);
+		return error_memory(err);
+	}
+	free((*device)->name);
+	(*device)->name = name;
+	*path = u->at;
+	return true;
+}
