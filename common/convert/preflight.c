@@ -11,6 +11,15 @@
 
 #define refuse(...) error_set(err, ERROR_REFUSED, __VA_ARGS__)
 
+/* A kernel writes a log tree into the primary alone, and the state of our own conversions there last. */
+static bool check_primary(const struct volume *volume, struct error *err)
+{
+	if (volume->copy[0].valid)
+		return true;
+	error_set(err, ERROR_UNFINISHED, "the primary superblock is damaged; copy %u of it may be older", volume->super_used);
+	return error_hint(err, "`convert --resume` puts it back from there");
+}
+
 static bool check_super(const struct volume *volume, struct error *err)
 {
 	const struct superblock *super = &volume->super;
@@ -143,7 +152,8 @@ static bool check_profiles(const struct volume *volume, struct error *err)
 
 bool preflight_features(struct volume *volume, const struct subvolume_list *list, struct error *err)
 {
-	if (!check_super(volume, err) || !check_profiles(volume, err) || !check_root_tree(volume, err) || !check_data_reloc(volume, err) || !check_replace(volume, err))
+	if (!check_primary(volume, err) || !check_super(volume, err) || !check_profiles(volume, err) || !check_root_tree(volume, err) ||
+	    !check_data_reloc(volume, err) || !check_replace(volume, err))
 		return false;
 	for (size_t i = 0; i < list->n; i++) {
 		if (list->at[i].deleted) {

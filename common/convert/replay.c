@@ -74,8 +74,8 @@ static bool look_for_epoch(const struct conversion *c, const struct block *block
 		struct error ignored;
 		struct node node;
 
-		ok = volume_read(c->volume, block->logical, bytes, node_size, mirror, err);
-		if (!ok || !csum_block_matches(volume->super.csum_type, bytes, node_size) ||
+		if (!volume_read(c->volume, block->logical, bytes, node_size, mirror, &ignored) ||
+		    !csum_block_matches(volume->super.csum_type, bytes, node_size) ||
 		    !node_read(bytes, node_size, block->logical, &node, &ignored) || !node_is_leaf(&node))
 			continue;
 		for (unsigned i = 0; ok && i < 2; i++) {
@@ -232,17 +232,23 @@ static bool complete_block(const struct finishing *finishing, struct unit_cipher
 	struct volume *volume = finishing->c->volume;
 	const uint64_t address = range->address + (uint64_t)i * CRYPT_BLOCK;
 	const struct chunk *chunk;
+	struct error unread = { 0 };
 
 	if (!volume_chunk(volume, address, &chunk, err))
 		return false;
 	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++) {
 		bool found;
 
-		if (!volume_read(volume, address, out, CRYPT_BLOCK, mirror, err) ||
-		    !torn_complete(cipher, i, range->tags + (size_t)i * CRYPT_TAG_SIZE, finishing->want_sealed, out, &found, err))
+		if (!volume_read(volume, address, out, CRYPT_BLOCK, mirror, &unread))
+			continue;
+		if (!torn_complete(cipher, i, range->tags + (size_t)i * CRYPT_TAG_SIZE, finishing->want_sealed, out, &found, err))
 			return false;
 		if (found)
 			return true;
+	}
+	if (unread.kind == ERROR_IO) {
+		*err = unread;
+		return false;
 	}
 	return error_set(err, ERROR_CORRUPT,
 			 "the block at %#" PRIx64 " is neither plain text nor ciphertext of unit %#" PRIx64 ", nor a mixture of both", address,
@@ -344,6 +350,11 @@ bool replay_check(struct conversion *c, const struct replay *replay, struct erro
 
 bool replay_write(struct conversion *c, struct replay *replay, struct error *err)
 {
+	const struct journal_record *newest = &replay->record[replay->n - 1];
+
+	/* A power cut may have left it on one mirror: once anything of it is in place, one that goes bad must not make it look uncommitted. */
+	if (!volume_write(c->volume, newest->header.place, newest->bytes, newest->len, err) || !volume_flush(c->volume, err))
+		return false;
 	for (size_t i = 0; i < replay->n_blocks; i++) {
 		struct block *block = replay->block[i];
 

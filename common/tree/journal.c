@@ -175,8 +175,15 @@ void journal_record_free(struct journal_record *record)
 	*record = (struct journal_record){ 0 };
 }
 
-/* The record of one mirror of a slot, or false: no valid one.  No error: an invalid record was never committed. */
-static bool read_mirror(struct journal *journal, const struct crypt_range *slot, unsigned mirror, struct journal_record *record)
+/* What cannot be read now may be right: called invalid, a committed record would be undone in half. */
+static bool is_unread(const struct error *err)
+{
+	return err->kind == ERROR_IO || err->kind == ERROR_MEMORY;
+}
+
+/* The record of one mirror of a slot.  record->bytes NULL: there is no valid one; false: nobody can tell. */
+static bool read_mirror(struct journal *journal, const struct crypt_range *slot, unsigned mirror, struct journal_record *record,
+			struct error *err)
 {
 	struct error ignored;
 	struct disk_journal_header disk;
@@ -184,49 +191,59 @@ static bool read_mirror(struct journal *journal, const struct crypt_range *slot,
 	uint8_t mac[CRYPT_MAC_SIZE];
 	struct cursor cursor = { (const uint8_t *)&disk, sizeof(disk), slot->logical };
 
-	if (!volume_read(journal->volume, slot->logical, &disk, sizeof(disk), mirror, &ignored) ||
-	    !journal_header_read(&cursor, &found.header, &ignored))
-		return false;
-	if (found.header.length > slot->length || found.header.place != slot->logical ||
-	    memcmp(found.header.op_id, journal->op_id, sizeof(found.header.op_id)) != 0)
-		return false;
+	*record = found;
+	if (!volume_read(journal->volume, slot->logical, &disk, sizeof(disk), mirror, err))
+		return !is_unread(err);
+	if (!journal_header_read(&cursor, &found.header, &ignored) || found.header.length > slot->length ||
+	    found.header.place != slot->logical || memcmp(found.header.op_id, journal->op_id, sizeof(found.header.op_id)) != 0)
+		return true;
 
 	found.len = found.header.length;
 	found.bytes = malloc(found.len);
 	if (!found.bytes)
-		return false;
-	if (!volume_read(journal->volume, slot->logical, found.bytes, found.len, mirror, &ignored))
-		goto invalid;
+		return error_memory(err);
+	if (!volume_read(journal->volume, slot->logical, found.bytes, found.len, mirror, err)) {
+		journal_record_free(&found);
+		return !is_unread(err);
+	}
 	mac_start(journal->mac);
 	mac_update(journal->mac, found.bytes, found.len - CRYPT_MAC_SIZE);
-	if (!mac_finish(journal->mac, mac, &ignored) ||
-	    !secret_same(mac, found.bytes + found.len - CRYPT_MAC_SIZE, sizeof(mac)))
-		goto invalid;
+	if (!mac_finish(journal->mac, mac, err)) {
+		journal_record_free(&found);
+		return false;
+	}
 	/* The bytes that were authenticated are the ones that count, should the two reads differ. */
 	cursor = (struct cursor){ found.bytes, found.len, slot->logical };
-	if (!journal_header_read(&cursor, &found.header, &ignored) || found.header.length != found.len)
-		goto invalid;
+	if (!secret_same(mac, found.bytes + found.len - CRYPT_MAC_SIZE, sizeof(mac)) ||
+	    !journal_header_read(&cursor, &found.header, &ignored) || found.header.length != found.len) {
+		journal_record_free(&found);
+		return true;
+	}
 	memcpy(found.mac, mac, sizeof(mac));
 	*record = found;
 	return true;
-invalid:
-	journal_record_free(&found);
-	return false;
 }
 
-/* The newest valid record of a slot: a power cut may have left the one that was there before on one mirror.  record->bytes NULL: none. */
+/*
+ * The newest valid record of a slot: a power cut may have left the one that was there before on one mirror.  record->bytes NULL: none.
+ * Beside a valid one a mirror that cannot be read is no matter: of what is in place the record is on every mirror.
+ */
 static bool read_slot(struct journal *journal, unsigned i, struct journal_record *record, struct error *err)
 {
 	const struct chunk *chunk;
+	struct error unread = { 0 };
 
 	if (!volume_chunk(journal->volume, journal->slot[i].logical, &chunk, err))
 		return false;
 	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++) {
 		struct journal_record read;
+		struct error why;
 
-		if (!read_mirror(journal, &journal->slot[i], mirror, &read))
+		if (!read_mirror(journal, &journal->slot[i], mirror, &read, &why)) {
+			unread = why;
 			continue;
-		if (read.header.sequence % CRYPT_JOURNAL_SLOTS == i &&
+		}
+		if (read.bytes && read.header.sequence % CRYPT_JOURNAL_SLOTS == i &&
 		    (!record->bytes || read.header.sequence > record->header.sequence)) {
 			journal_record_free(record);
 			*record = read;
@@ -234,28 +251,37 @@ static bool read_slot(struct journal *journal, unsigned i, struct journal_record
 			journal_record_free(&read);
 		}
 	}
-	return true;
+	if (record->bytes || unread.kind == ERROR_NONE)
+		return true;
+	*err = unread;
+	return error_prefix(err, "journal slot %u", i);
 }
 
 bool journal_read_new(const struct journal *journal, const struct journal_new *new_block, uint8_t *bytes, bool *found, struct error *err)
 {
 	const uint32_t node_size = journal->volume->super.node_size;
 	const struct chunk *chunk;
-	struct error ignored;
+	struct error unread = { 0 };
 
 	*found = false;
 	if (!volume_chunk(journal->volume, new_block->logical, &chunk, err))
 		return false;
 	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk) && !*found; mirror++) {
+		struct error why;
 		uint8_t sha256[32];
 
-		if (!volume_read(journal->volume, new_block->logical, bytes, node_size, mirror, &ignored))
+		if (!volume_read(journal->volume, new_block->logical, bytes, node_size, mirror, &why)) {
+			unread = is_unread(&why) ? why : unread;
 			continue;
+		}
 		if (!crypto_sha256(bytes, node_size, sha256, err))
 			return false;
 		*found = memcmp(sha256, new_block->sha256, sizeof(sha256)) == 0;
 	}
-	return true;
+	if (*found || unread.kind == ERROR_NONE)
+		return true;
+	*err = unread;
+	return error_prefix(err, "new tree block %" PRIu64 " of a journal record", new_block->logical);
 }
 
 struct looking_for_new {
@@ -276,24 +302,30 @@ static bool look_for_new(void *context, const struct journal_new *new_block, str
 }
 
 /* Are the new blocks of a record where it says, on some mirror?  Where not, it was never committed. */
-static bool new_blocks_present(const struct journal *journal, const struct journal_record *record)
+static bool new_blocks_present(const struct journal *journal, const struct journal_record *record, bool *present, struct error *err)
 {
 	const struct journal_visitor visitor = { .on_new = look_for_new };
 	struct looking_for_new looking = { .journal = journal, .bytes = malloc(journal->volume->super.node_size), .all = true };
-	struct error ignored;
-	const bool ok = looking.bytes && journal_record_visit(journal, record, &visitor, &looking, &ignored) && looking.all;
+	struct error why = { 0 };
+	bool visited;
 
-	if (looking.bytes)
-		secret_wipe(looking.bytes, journal->volume->super.node_size);
+	if (!looking.bytes)
+		return error_memory(err);
+	visited = journal_record_visit(journal, record, &visitor, &looking, &why);
+	*present = visited && looking.all;
+	secret_wipe(looking.bytes, journal->volume->super.node_size);
 	free(looking.bytes);
-	return ok;
+	if (!is_unread(&why))
+		return true;
+	*err = why;
+	return false;
 }
 
 bool journal_find(struct journal *journal, uint64_t least, struct journal_record record[2], unsigned *n, struct error *err)
 {
 	struct journal_record found[CRYPT_JOURNAL_SLOTS] = { 0 };
 	struct journal_record *newest = NULL, *older = NULL;
-	bool ok = false;
+	bool ok = false, present;
 
 	*n = 0;
 	record[0] = record[1] = (struct journal_record){ 0 };
@@ -306,7 +338,11 @@ bool journal_find(struct journal *journal, uint64_t least, struct journal_record
 			if (found[i].bytes && (!newest || found[i].header.sequence > newest->header.sequence))
 				newest = &found[i];
 		}
-		if (newest && !new_blocks_present(journal, newest)) {
+		if (!newest)
+			break;
+		if (!new_blocks_present(journal, newest, &present, err))
+			goto out;
+		if (!present) {
 			journal_record_free(newest);
 			newest = NULL;
 		}

@@ -68,7 +68,8 @@ struct journal_record {
  * Reads the newest valid record and the one before it; *n is 0, 1 (the newest is the first of all) or 2, older first.
  * A record counts only if its MAC, place and op_id are right on some mirror, and, for the newest, each new block is there
  * on some mirror (the others need not be: who replays it writes them).
- * ERROR_STATE: an older record is missing, is not chained to the newest, or the newest is older than `least`.
+ * ERROR_STATE: an older record is missing, is not chained to the newest, or the newest is older than `least`.  ERROR_IO: a slot or a
+ * new block can be read on no mirror, or is wrong on the others, so that nobody can say what is there.
  */
 bool journal_find(struct journal *journal, uint64_t least, struct journal_record record[2], unsigned *n, struct error *err) must_use;
 void journal_record_free(struct journal_record *record);
@@ -82,7 +83,7 @@ struct journal_visitor {
 bool journal_record_visit(const struct journal *journal, const struct journal_record *record, const struct journal_visitor *visitor,
 			  void *context, struct error *err) must_use;
 
-/* A new block of a record, node_size bytes, from the first mirror where it is as the record says; *found: on any. */
+/* A new block of a record, node_size bytes, from the first mirror where it is as the record says; *found: on any.  ERROR_IO where that cannot be told. */
 bool journal_read_new(const struct journal *journal, const struct journal_new *new_block, uint8_t *bytes, bool *found,
 		      struct error *err) must_use;
 

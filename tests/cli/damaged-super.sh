@@ -24,6 +24,18 @@ expect 7 convert --status --format json disk.img <<'END'
 {"unfinished":true,"damaged_primary":true}
 ! warning: 0x10000, 1 is used
 END
+# the copy may be older, and does not know of a log tree
+echo -n secret > passphrase
+unchanged disk.img
+for command in --dry-run "--pbkdf-force-iterations 1000 --pbkdf pbkdf2"; do
+	expect 7 convert --encrypt $command --passphrase-file passphrase disk.img vault <<'END'
+! warning: 0x10000, 1 is used
+! btrfs-crypt convert: the primary superblock is damaged; copy 1 of it may be older
+! btrfs-crypt convert: hint: `convert --resume` puts it back from there
+END
+done
+unchanged disk.img
+rm disk.img.sum
 quiet btrfs-crypt convert --resume disk.img
 cmp disk.img whole.img || bad "the primary is not as it was"
 
