@@ -44,6 +44,16 @@ attach upper "$first"
 busy "$first" "" "$upper"
 unchanged disk.img
 
+# For reading only: said before anything is calculated or asked for.
+detach
+attach reader --read-only disk.img
+transcript 11 btrfs-crypt convert --encrypt "$reader" vault <<< "! btrfs-crypt convert: $reader: cannot open for writing: Read-only file system"
+unchanged disk.img
+detach
+detach
+attach first disk.img
+attach upper "$first"
+
 # One that is alone, one on top of another, and one beside another with other bytes of the same file: nobody is in the way.
 quiet btrfs-crypt convert --encrypt "$upper" vault $how
 detach
