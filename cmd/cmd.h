@@ -50,6 +50,8 @@ void print_note(void *context, const char *text);
  * unfinished.  image_open_super() stops before the chunk tree.  image_open_to_convert() refuses several devices.
  */
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err) must_use;
+/* Gives an error that stopped a conversion the hint how to go on, where it left the image unfinished. */
+void image_hint_unfinished(const char *path, struct error *err);
 bool image_open_to_convert(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err) must_use;
 /* Device i of the command line, 0 being path, for those who look at devices one by one. */
 size_t image_n_devices(void);

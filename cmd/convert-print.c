@@ -50,14 +50,16 @@ static void print_counts_json(struct json_object *line, const struct convert_pla
 	json_u64(line, "journal_bytes", plan->journal_bytes);
 }
 
-static void print_plan_json(const char *what, const struct convert_plan *plan)
+static void print_plan_json(const char *what, const struct convert_plan *plan, bool planned_only)
 {
 	struct json_object *line = json_line();
 
 	json_text(line, "result", what);
 	if (plan->n_members)
 		print_counts_json(line, plan);
-	json_u64(line, "unwiped_free_bytes", plan->unwiped_free_bytes);
+	/* Known when all is done. */
+	if (!planned_only)
+		json_u64(line, "unwiped_free_bytes", plan->unwiped_free_bytes);
 	if (plan->key_tag[0])
 		json_text(line, "encryption", plan->key_tag);
 	if (!is_zero(plan->seal_fingerprint, sizeof(plan->seal_fingerprint)))
@@ -113,7 +115,7 @@ static void print_plan_text(const char *what, const struct convert_plan *plan, b
 void convert_print_plan(const char *what, const struct convert_plan *plan, bool planned_only)
 {
 	if (format_is_json())
-		print_plan_json(what, plan);
+		print_plan_json(what, plan, planned_only);
 	else
 		print_plan_text(what, plan, planned_only);
 }
@@ -198,7 +200,7 @@ static void print_status_text(const char *image, const struct convert_status *st
 	const char *name = word ? word : "IMAGE";
 
 	printf("to finish:  btrfs-crypt convert %s %s\n", words.resume, name);
-	if (!words.undoing)
+	if (words.can_undo)
 		printf("to undo:    btrfs-crypt convert --abort %s\n", name);
 	free(word);
 }

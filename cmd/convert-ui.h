@@ -13,7 +13,7 @@ bool convert_is_interactive(bool batch);
 bool convert_ui_init(const char *how, const char *frequency, bool batch, struct progress *progress, struct convert_ui *ui,
 		     struct error *err) must_use;
 
-/* From here on SIGINT and SIGTERM stop the conversion at the next safe point. */
+/* From here on SIGINT, SIGTERM and SIGHUP stop the conversion at the next safe point, and nobody who stops reading or a limit kills it. */
 void convert_catch_signals(void);
 
 #endif /* CMD_CONVERT_UI_H */

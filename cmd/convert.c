@@ -304,6 +304,8 @@ static bool run_status(const char *image, struct error *err)
 	cleanup_key_input struct key_input key = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 	struct convert_status status = { 0 };
+	char text[sizeof(err->text) + 64];
+	struct error busy = { 0 };
 
 	if (!image_open_to_convert(image, false, true, &volume, err) || !key_input_read(false, false, NULL, &key, err))
 		return false;
@@ -312,6 +314,10 @@ static bool run_status(const char *image, struct error *err)
 
 	if (!convert_status(volume, key_input_given() ? &convert_key : NULL, &status, err))
 		return false;
+	if (status.unfinished && !device_check_free(image, &busy) && busy.kind == ERROR_BUSY) {
+		snprintf(text, sizeof(text), "%s: the conversion may be going on right now", busy.text);
+		print_warning(NULL, text);
+	}
 	convert_print_status(image, &status);
 	if (status.unfinished || status.damaged_primary)
 		command_status = ERROR_UNFINISHED;
@@ -348,6 +354,8 @@ static bool run(const char *const *operand, struct error *err)
 	progress_clear(&progress);
 	if (ok)
 		convert_print_plan(result_word(&plan), &plan, opt.dry_run);
+	else if (!opt.dry_run && (err->kind == ERROR_IO || err->kind == ERROR_MEMORY || err->kind == ERROR_CORRUPT))
+		image_hint_unfinished(operand[0], err);
 	convert_plan_free(&plan);
 	return ok;
 }

@@ -212,3 +212,20 @@ bool image_open_to_convert(const char *path, bool writable, bool unfinished, str
 
 	return open_image(path, writable, &options, volume, err);
 }
+
+void image_hint_unfinished(const char *path, struct error *err)
+{
+	struct volume_options quiet = { .unfinished = true, .to_convert = true };
+	cleanup_volume struct volume *superblocks = NULL;
+	struct crypt_state_tail state;
+	struct error ignored;
+
+	if (err->hint[0] || !open_all(path, false, &quiet, volume_open_super, &superblocks, &ignored) ||
+	    !(superblocks->super.incompat & INCOMPAT_CRYPT_UNFINISHED) || !crypt_state_read(superblocks->super.disk.tail, &state, &ignored))
+		return;
+
+	const struct unfinished_words words = unfinished_words(&state);
+
+	error_hint(err, "the conversion is unfinished: `btrfs-crypt convert %s` tries to go on%s", words.resume,
+		   words.can_undo ? ", `--abort` undoes" : "");
+}

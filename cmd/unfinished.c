@@ -17,7 +17,9 @@ struct unfinished_words unfinished_words(const struct crypt_state_tail *state)
 		.direction = to_plain ? (forward ? "to plain text" : "back to plain text") : (forward ? "to sealed" : "back to sealed"),
 		/* What leads to plain text has to be asked for by name; an abort cannot be undone. */
 		.resume = !forward ? "--abort" : to_plain ? "--decrypt --resume" : "--resume",
-		.undoing = !forward,
+		/* Of a decryption the crypt items may be gone already; where changes were accepted, nothing could put them back. */
+		.can_undo = forward && state->phase < CRYPT_PHASE_FINISH && !(to_plain && state->phase == CRYPT_PHASE_STRUCTURE && state->cursor == 0) &&
+			    !(to_plain && le32(state->disk.flags) & CRYPT_STATE_ACCEPTED),
 	};
 	const time_t start = state->start_time;
 	struct tm tm;
@@ -43,5 +45,5 @@ bool unfinished_error(const struct superblock *super, const char *image, struct 
 	error_set(err, ERROR_UNFINISHED, "%s: an unfinished conversion is present: %s, %s, started %s", name, words.operation,
 		  words.direction, words.started);
 	return error_hint(err, "btrfs-crypt convert %s finishes it, %s--status says more", words.resume,
-			  words.undoing ? "" : "--abort undoes it, ");
+			  words.can_undo ? "--abort undoes it, " : "");
 }

@@ -10,7 +10,7 @@ struct unfinished_words {
 	const char *operation;	/* "encrypt" or "decrypt" */
 	const char *direction;	/* "to sealed", "back to plain text", ... */
 	const char *resume;	/* options that finish it */
-	bool undoing;		/* an --abort: it can only be finished */
+	bool can_undo;		/* not where it is being undone already, or only cleaning up is left */
 	char started[32];
 };
 

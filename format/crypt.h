@@ -323,6 +323,8 @@ struct disk_crypt_range {	/* logical, contiguous, inside one chunk */
 	struct le64 length;
 };
 
+#define CRYPT_STATE_ACCEPTED 1u	/* in its flags: changes or unsealed data were accepted at the beginning */
+
 struct disk_crypt_state {
 	uint8_t magic[8];
 	struct le32 version;

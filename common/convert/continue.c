@@ -25,7 +25,7 @@ static bool check_goal(const struct conversion *c, enum convert_goal goal, struc
 				  encrypting ? "sealed" : "plain text");
 			return error_hint(err, encrypting ? "`convert --resume` finishes it" : "`convert --decrypt --resume` finishes it");
 		}
-		if (!encrypting && le32(c->state.flags) & STATE_ACCEPTED) {
+		if (!encrypting && le32(c->state.flags) & CRYPT_STATE_ACCEPTED) {
 			error_set(err, ERROR_REFUSED, "the decryption accepted changes; sealing them again would not restore what was there");
 			return error_hint(err, "`convert --decrypt --resume` finishes it");
 		}

@@ -53,7 +53,6 @@ struct conversion {
 void conversion_close(struct conversion *c);	/* zeroed struct is fine */
 
 /* --- state.c: the superblock copies --- */
-#define STATE_ACCEPTED 1u	/* in its flags: changes or unsealed data were accepted at the beginning */
 /* Fills the fixed fields of c->state (c->schedule, c->header and the volume must be set). */
 bool state_fill(struct conversion *c, enum crypt_operation operation, const struct crypt_range *keys,
 		const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], bool accepted, struct error *err) must_use;

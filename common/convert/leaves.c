@@ -124,7 +124,7 @@ static bool turn_known(struct leaves *leaves, const struct scan_block *at, struc
 	/* Unsealing: no unit means data written later, which stay, if that was accepted at the beginning; else the unit was changed since. */
 	if (found)
 		memcpy(bytes, other, payload->bytes.left);
-	ok = found || (sealed && !had && le32(c->state.flags) & STATE_ACCEPTED) ||
+	ok = found || (sealed && !had && le32(c->state.flags) & CRYPT_STATE_ACCEPTED) ||
 	     error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": an inline payload %s", payload->inode,
 		       sealed ? "fails authentication" : "is not what was sealed");
 out:

@@ -434,7 +434,11 @@ bool subvolume_find(const struct subvolume_list *list, const char *name, const s
 		return true;
 	escape_text(name, strlen(name), text, sizeof(text));
 	error_set(err, ERROR_NOT_FOUND, "subvolume \"%s\" not found", text);
-	if (list->volume && path_find(list->volume, FS_TREE_ID, path, &file, &ignored))
+	const bool is_there = list->volume && path_find(list->volume, FS_TREE_ID, path, &file, &ignored);
+
+	if (is_there && file.inode == FIRST_FREE_ID)	/* its root directory, by a path with // in it */
+		return error_hint(err, "it is subvolume id:%" PRIu64 " in another spelling; btrfs-crypt list shows the subvolumes", file.subvolume);
+	if (is_there)
 		return error_hint(err, "it is a file or directory of subvolume id:%" PRIu64 ", not a subvolume", file.subvolume);
 	return error_hint(err, "btrfs-crypt list shows the subvolumes");
 }

@@ -6,13 +6,18 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/loop.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+/* Loop devices on loop devices are followed that far down. */
+#define LOOP_DEPTH_MAX 16
 
 /* Paths in the mount table have blank, tab, newline and backslash as \ooo. */
 static void unescape(char *text)
@@ -75,12 +80,37 @@ static bool not_mounted(dev_t rdev, struct error *err)
 	return ok;
 }
 
-/* The kernel's own numbers of the backing file hold in every mount namespace; its path is for those who may not open the device. */
-static bool backed_by(const char *loop, const struct stat *file)
+/* What a loop device shows: a file, or another device, and of it the bytes from begin to end. */
+struct backing {
+	bool is_device;
+	dev_t dev, rdev;
+	ino_t inode;
+	uint64_t begin, end;
+	char path[PATH_MAX];	/* empty: not known here */
+};
+
+static dev_t decode_dev(uint64_t dev)
 {
-	char path[64 + NAME_MAX], backing[4096 + 16];
+	return makedev((dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00));
+}
+
+/* The kernel's own numbers of the backing file hold in every mount namespace; its path is for those who may not open the device. */
+static bool backing_of(const char *loop, struct backing *out)
+{
+	char path[64 + NAME_MAX];
 	struct loop_info64 info;
 	struct stat st;
+
+	*out = (struct backing){ .end = UINT64_MAX };
+	snprintf(path, sizeof(path), "/sys/block/%s/loop/backing_file", loop);
+	FILE *attribute = fopen(path, "re");
+
+	if (attribute) {
+		if (!fgets(out->path, sizeof(out->path), attribute))
+			out->path[0] = '\0';
+		out->path[strcspn(out->path, "\n")] = '\0';
+		fclose(attribute);
+	}
 
 	snprintf(path, sizeof(path), "/dev/%s", loop);
 	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -88,22 +118,30 @@ static bool backed_by(const char *loop, const struct stat *file)
 
 	if (fd >= 0)
 		close(fd);
-	if (known && info.lo_inode == file->st_ino &&
-	    makedev((info.lo_device >> 8) & 0xfff, (info.lo_device & 0xff) | ((info.lo_device >> 12) & 0xfff00)) == file->st_dev)
+	if (known) {
+		out->dev = decode_dev(info.lo_device);
+		out->rdev = decode_dev(info.lo_rdevice);
+		out->inode = info.lo_inode;
+		out->is_device = out->rdev != 0;
+		out->begin = info.lo_offset;
+		if (info.lo_sizelimit && info.lo_sizelimit < UINT64_MAX - info.lo_offset)
+			out->end = info.lo_offset + info.lo_sizelimit;
 		return true;
-
-	snprintf(path, sizeof(path), "/sys/block/%s/loop/backing_file", loop);
-	FILE *attribute = fopen(path, "re");
-
-	if (!attribute)
+	}
+	if (!out->path[0] || stat(out->path, &st) != 0)
 		return false;
-	const bool read = fgets(backing, sizeof(backing), attribute);
+	out->dev = st.st_dev;
+	out->inode = st.st_ino;
+	out->is_device = S_ISBLK(st.st_mode);
+	out->rdev = out->is_device ? st.st_rdev : 0;
+	return true;
+}
 
-	fclose(attribute);
-	if (!read)
+static bool same_bytes(const struct backing *a, const struct backing *b)
+{
+	if (a->is_device != b->is_device || a->begin >= b->end || b->begin >= a->end)
 		return false;
-	backing[strcspn(backing, "\n")] = '\0';
-	return stat(backing, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+	return a->is_device ? a->rdev == b->rdev : a->dev == b->dev && a->inode == b->inode;
 }
 
 /* Attached for reading only and used by nobody: it cannot disturb, nor be disturbed in what it has promised. */
@@ -128,24 +166,82 @@ static bool loop_is_idle(const char *loop)
 	return true;
 }
 
-static bool not_in_a_loop(const struct stat *file, struct error *err)
+/* Loop devices that show what is at bytes; own is the one through which it is looked at already, or "". */
+static bool not_in_a_loop(const struct backing *bytes, const char *own, struct error *err)
 {
 	DIR *dir = opendir("/sys/block");
 	const struct dirent *entry;
+	struct backing other;
 	bool ok = true;
 
 	if (!dir)	/* no sysfs: nothing can be known */
 		return true;
 	while (ok && (entry = readdir(dir)))
-		if (strncmp(entry->d_name, "loop", 4) == 0 && backed_by(entry->d_name, file) && !loop_is_idle(entry->d_name)) {
-			ok = error_set(err, ERROR_BUSY, "attached to loop device /dev/%s", entry->d_name);
+		if (strncmp(entry->d_name, "loop", 4) == 0 && strcmp(entry->d_name, own) != 0 && backing_of(entry->d_name, &other) &&
+		    same_bytes(bytes, &other) && !loop_is_idle(entry->d_name)) {
+			ok = error_set(err, ERROR_BUSY, "%sattached to loop device /dev/%s", own[0] ? "what it shows is also " : "",
+				       entry->d_name);
 			error_hint(err, "unmount it and run `losetup --detach /dev/%s`", entry->d_name);
 		}
 	closedir(dir);
 	return ok;
 }
 
+/* The name of the loop device that rdev is, or is a partition of. */
+static bool loop_name(dev_t rdev, char name[static NAME_MAX])
+{
+	char path[64], target[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(rdev), minor(rdev));
+	const ssize_t length = readlink(path, target, sizeof(target) - 1);
+
+	if (length < 0)
+		return false;
+	target[length] = '\0';
+	const char *at = strstr(target, "/block/loop");
+
+	if (!at)
+		return false;
+	at += strlen("/block/");
+	snprintf(name, NAME_MAX, "%.*s", (int)strcspn(at, "/"), at);
+	return true;
+}
+
+/* The kernel claims a device that it mounts, but not what a loop device stands on: that can be shown, and mounted, a second time. */
+static bool not_beneath(dev_t rdev, struct error *err)
+{
+	char own[NAME_MAX];
+	struct backing lower;
+
+	for (unsigned depth = 0; depth < LOOP_DEPTH_MAX && loop_name(rdev, own) && backing_of(own, &lower); depth++) {
+		if (!not_in_a_loop(&lower, own, err))
+			return false;
+		if (!lower.is_device)
+			return true;
+		if (!not_mounted(lower.rdev, err))
+			return false;
+		const int fd = open(lower.path, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
+
+		if (fd < 0 && errno == EBUSY)
+			return error_set(err, ERROR_BUSY, "the device that it shows is mounted or in use");
+		if (fd >= 0)
+			close(fd);
+		rdev = lower.rdev;
+	}
+	return true;
+}
+
 bool device_not_in_use(const struct stat *st, struct error *err)
 {
-	return S_ISBLK(st->st_mode) ? not_mounted(st->st_rdev, err) : not_in_a_loop(st, err);
+	const struct backing bytes = {
+		.is_device = S_ISBLK(st->st_mode),
+		.dev = st->st_dev,
+		.rdev = S_ISBLK(st->st_mode) ? st->st_rdev : 0,
+		.inode = st->st_ino,
+		.end = UINT64_MAX,
+	};
+
+	if (bytes.is_device && !not_mounted(bytes.rdev, err))
+		return false;
+	return not_in_a_loop(&bytes, "", err) && (!bytes.is_device || not_beneath(bytes.rdev, err));
 }

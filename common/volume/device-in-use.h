@@ -8,8 +8,8 @@
 #include "format/error.h"
 
 /*
- * ERROR_BUSY, saying by whom, where st is mounted as a device or is the backing file of a loop device that is
- * attached read-write or itself in use.
+ * ERROR_BUSY, saying by whom, where st is mounted as a device or is the backing file or device of a loop device that is
+ * attached read-write or itself in use.  Of a loop device, the same holds for what it shows.
  */
 bool device_not_in_use(const struct stat *st, struct error *err) must_use;
 

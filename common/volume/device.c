@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -157,7 +159,7 @@ static bool open_error(bool writable, struct error *err)
 static bool open_file(const char *path, bool writable, bool exclusive, struct file *file, struct error *err)
 {
 	struct stat st;
-	int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+	int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK, read_only = 0;
 
 	if (stat(path, &st) < 0)
 		return open_error(false, err);
@@ -172,6 +174,11 @@ static bool open_file(const char *path, bool writable, bool exclusive, struct fi
 		return open_error(writable, err);
 	if (S_ISBLK(st.st_mode) != file->is_block || (!file->is_block && !S_ISREG(st.st_mode)))
 		return error_set(err, ERROR_BUSY, "was replaced by something else while it was opened");
+	/* The kernel opens such a device for writing, and refuses the first write. */
+	if (writable && file->is_block && ioctl(file->fd, BLKROGET, &read_only) == 0 && read_only) {
+		errno = EROFS;
+		return error_system(err, "cannot open for writing");
+	}
 	if (exclusive && (!lock(file->fd, writable, err) || !device_not_in_use(&st, err)))
 		return false;
 

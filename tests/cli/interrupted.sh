@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# SIGINT and SIGTERM stop at a safe point with status 8; what each command then says; resume and abort; no command goes the wrong way.
+# SIGINT, SIGTERM and SIGHUP stop at a safe point with status 8; what each command then says; resume and abort; no command goes the wrong way.
 . "$(dirname "$0")/../expect.sh"
 PATH=$PATH:/usr/sbin:/sbin
 command -v mkfs.btrfs > /dev/null || { echo "needs mkfs.btrfs"; exit 77; }
@@ -18,7 +18,7 @@ FILTER='s/btrfs:[0-9a-f]{8}/btrfs:TAG/; s/[0-9]+-[0-9]+-[0-9]+ [0-9:]+ UTC/TIME/
 interrupt() {
 	local signal=$1 pid status
 	shift
-	btrfs-crypt "$@" --progress=json --progress-frequency 0 > out 2> err < /dev/null &
+	env --default-signal=HUP btrfs-crypt "$@" --progress=json --progress-frequency 0 > out 2> err < /dev/null &
 	pid=$!
 	for _ in $(seq 1000); do
 		grep -q '"progress":"data","done":"[1-9]' err && break
@@ -145,17 +145,36 @@ same
 # hints TEXT: the last interrupt said how to go on
 hints() { grep -qF "hint: $1" err || { bad "no hint '$1'"; tail -n 3 err; }; }
 
+# A plan says nothing of what is known only at the end.
+btrfs-crypt convert --encrypt --dry-run --format json disk.img / > out
+grep -q '"journal_bytes":' out && ! grep -q unwiped out || { bad "the plan"; cat out; }
+
 interrupt INT convert --encrypt disk.img / $how
 hints '`btrfs-crypt convert --resume` goes on, `--abort` undoes'
 looks encrypt "to sealed" "--resume"
 quoted
+flock disk.img btrfs-crypt convert --status disk.img > out 2> err
+[ $? -eq 7 ] && grep -q 'warning: disk.img: another process holds a lock on it: the conversion may be going on right now$' err ||
+	{ bad "status of a conversion under way"; cat out err; }
+# What cannot be written: an error that says how to go on, and no signal that kills.
+(ulimit -f 1000; btrfs-crypt convert --resume disk.img --key-file key > out 2> err)
+status=$?
+[ $status = 11 ] && grep -q 'cannot write .*File too large' err || { bad "a limit: status $status"; cat err; }
+hints 'the conversion is unfinished: `btrfs-crypt convert --resume` tries to go on, `--abort` undoes'
+# Nobody reads what it reports: it goes on.
+btrfs-crypt convert --resume disk.img --key-file key --progress=json --progress-frequency 0 2>&1 > out | head -n 1 > err
+[ "${PIPESTATUS[0]}" = 0 ] || bad "progress to a closed pipe stops the conversion"
+quiet btrfs-crypt convert --decrypt disk.img / --key-file key
+interrupt INT convert --encrypt disk.img / $how
+rm -f disk.img.sum
+unchanged disk.img
 refuses 9 convert --decrypt --resume disk.img --key-file key
 quiet btrfs-crypt convert --abort disk.img --key-file key
 expect 0 convert --status disk.img <<< "no unfinished conversion"
 same
 
 interrupt TERM convert --encrypt disk.img / $how
-interrupt INT convert --resume disk.img --key-file key
+interrupt HUP convert --resume disk.img --key-file key
 interrupt INT convert --abort disk.img --key-file key
 hints '`btrfs-crypt convert --abort` goes on'
 looks encrypt "back to plain text" "--abort"

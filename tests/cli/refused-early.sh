@@ -27,5 +27,15 @@ for action in "" --dry-run; do
 done
 refused 9 "public is not an encrypted subvolume" verify disk.img public
 refused 9 "public is not an encrypted subvolume" verify-key disk.img public
+transcript 4 btrfs-crypt convert --encrypt disk.img public//nested < <(sed 's/^/! btrfs-crypt convert: /' <<END
+subvolume "public//nested" not found
+hint: btrfs-crypt list shows the subvolumes
+END
+)
+transcript 4 btrfs-crypt convert --encrypt disk.img vault//nested < <(sed 's/^/! btrfs-crypt convert: /' <<END
+subvolume "vault//nested" not found
+hint: it is subvolume id:258 in another spelling; btrfs-crypt list shows the subvolumes
+END
+)
 unchanged disk.img
 finish
