@@ -145,10 +145,21 @@ static bool write_copy(struct volume *volume, unsigned n, struct disk_superblock
 	return true;
 }
 
+/* Where the primary is damaged, a power cut while a mirror is written could leave no copy at all: so it first becomes what the copy in use is. */
+static bool restore_primary(struct volume *volume, struct error *err)
+{
+	struct disk_superblock own = volume->copy[volume->super_used].super.disk;
+
+	return volume->copy[0].valid || volume->super_used == 0 ||
+	       (write_copy(volume, 0, &own, err) && device_flush(volume->device, err));
+}
+
 bool volume_write_supers(struct volume *volume, const struct disk_superblock *disk, struct error *err)
 {
 	struct disk_superblock own = *disk;
 
+	if (!restore_primary(volume, err))
+		return false;
 	for (unsigned n = SUPER_COPIES - 1; n > 0; n--)
 		if (volume->copy[n].exists && !write_copy(volume, n, &own, err))
 			return false;

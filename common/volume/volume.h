@@ -120,7 +120,8 @@ bool volume_range_is_reserved(const struct volume *volume, uint64_t logical, uin
 uint64_t volume_skip_reserved(const struct volume *volume, uint64_t logical, uint64_t len);
 
 /*
- * Writes disk to every copy that exists: bytenr and checksum are filled in for each.  Mirrors first, flush, the primary last, flush.
+ * Writes disk to every copy that exists: bytenr and checksum are filled in for each.  Mirrors first, flush, the primary last, flush;
+ * but a damaged primary is first written as the copy in use has it, and flushed.
  * Updates volume->copy[] and volume->super.
  */
 bool volume_write_supers(struct volume *volume, const struct disk_superblock *disk, struct error *err) must_use;

@@ -430,6 +430,24 @@ static void writes_all_copies_the_primary_last(void **state)
 	assert_int_equal(image.n_writes, 2);
 }
 
+/* A power cut while the mirror is written must find the primary whole. */
+static void a_damaged_primary_is_written_before_its_mirror(void **state)
+{
+	struct volume *volume;
+	struct disk_superblock disk;
+	struct error err = { 0 };
+
+	(void)state;
+	damage(0, 300);
+	assert_true(volume_open_super(image_device(&image), NULL, &volume, &err));
+	assert_int_equal(volume->super_used, 1);
+	disk = volume->super.disk;
+	assert_true(volume_write_supers(volume, &disk, &err));
+	assert_int_equal(image.n_writes, 3);
+	assert_int_equal(image.n_flushes, 3);
+	volume_close(volume);
+}
+
 #define with_image(test) cmocka_unit_test_teardown(test, heal)
 
 int main(void)
@@ -437,6 +455,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		with_image(opens_a_good_one_without_a_word),
 		with_image(uses_a_mirror_when_the_primary_is_damaged),
+		with_image(a_damaged_primary_is_written_before_its_mirror),
 		with_image(prefers_the_primary_to_a_newer_mirror),
 		with_image(a_newer_mirror_is_read_where_nothing_is_written),
 		with_image(the_copy_that_was_asked_for_or_none),
