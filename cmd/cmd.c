@@ -75,6 +75,15 @@ void print_note(void *context, const char *text)
 	print_line("note", text);
 }
 
+void print_damage(const uint8_t *path, size_t len, const char *top, const struct error *what)
+{
+	char text[sizeof(what->text) + 300], name[256];
+
+	escape_text(path, len, name, sizeof(name));
+	snprintf(text, sizeof(text), "%s: %s", name[0] ? name : top, what->text);
+	print_warning(NULL, text);
+}
+
 bool not_sealed(const char *subvolume, struct error *err)
 {
 	char name[256];

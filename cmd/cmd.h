@@ -44,6 +44,8 @@ extern const char *command_name;	/* of the row that runs; NULL before */
 /* One line on stderr (JSON with --format json): for the warn and note members of the rooms below. */
 void print_warning(void *context, const char *text);
 void print_note(void *context, const char *text);
+/* A warning about what a walk could not read: path as an image has it, top where it is empty. */
+void print_damage(const uint8_t *path, size_t len, const char *top, const struct error *what);
 
 /*
  * Opens an image, and whatever options_image say, with warnings printed; errors begin with its name.  unfinished: also where a conversion is

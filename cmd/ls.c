@@ -240,13 +240,10 @@ static void print_heading(struct listing *listing, const struct walk_entry *entr
 static bool walk_bad(void *context, const uint8_t *path, size_t len, const struct error *what, struct error *err)
 {
 	struct listing *listing = context;
-	char text[sizeof(what->text) + 300], name[256];
 
 	(void)err;
 	listing->n_bad++;
-	escape_text(path, len, name, sizeof(name));
-	snprintf(text, sizeof(text), "%s: %s", name[0] ? name : ".", what->text);
-	print_warning(NULL, text);
+	print_damage(path, len, ".", what);
 	return true;
 }
 

@@ -93,13 +93,10 @@ static bool tell_leave(void *context, const struct walk_entry *entry, struct err
 static bool tell_bad(void *context, const uint8_t *path, size_t len, const struct error *what, struct error *err)
 {
 	struct telling *telling = context;
-	char text[sizeof(what->text) + 300], name[256];
 
 	(void)err;
 	telling->n_bad++;
-	escape_text(path, len, name, sizeof(name));
-	snprintf(text, sizeof(text), "%s: %s", name[0] ? name : "/", what->text);
-	print_warning(NULL, text);
+	print_damage(path, len, "/", what);
 	return true;
 }
 

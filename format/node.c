@@ -89,6 +89,19 @@ uint32_t node_search(const struct node *node, const struct key *key)
 	return low;
 }
 
+uint32_t node_pointer_slot(const struct node *node, const struct key *key)
+{
+	const uint32_t slot = node_search(node, key);
+
+	if (slot < node->n_items) {
+		const struct key found = node_key(node, slot);
+
+		if (key_compare(&found, key) == 0)
+			return slot;
+	}
+	return slot > 0 ? slot - 1 : 0;
+}
+
 static bool check_keys(const struct node *node, struct error *err)
 {
 	struct key previous = { 0 };

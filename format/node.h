@@ -41,6 +41,8 @@ struct key node_key(const struct node *node, uint32_t slot);
 
 /* The first slot whose key is >= key; n_items where there is none. */
 uint32_t node_search(const struct node *node, const struct key *key);
+/* Where to go for key in an inner node: the last pointer that is not beyond it, the first where all are. */
+uint32_t node_pointer_slot(const struct node *node, const struct key *key);
 
 /* Inner nodes only. */
 uint64_t node_child(const struct node *node, uint32_t slot);

@@ -217,17 +217,7 @@ bool continue_take(struct conversion *c, struct error *err)
 	c->header = domain->header;
 	if (!(c->state.operation == CRYPT_OP_ENCRYPT ? take_members(c, domain, err) : take_sealed(c, domain, err)))
 		return false;
-
-	const struct digest_input input = {
-		.kind = DIGEST_FOUND,
-		.scan = c->scan,
-		.schedule = c->schedule,
-		.flags = c->flags,
-		.n_flags = c->n_flags,
-		.flags_member = c->flags_member,
-	};
-
-	if (!begin_digest(&input, c->state.op_id, digest, err))
+	if (!conversion_begin_digest(c, digest, err))
 		return false;
 	return secret_same(digest, c->state.begin_digest, sizeof(digest)) ||
 	       state_error("the subvolumes are not what they were when the conversion began");

@@ -53,6 +53,8 @@ struct conversion {
 void conversion_close(struct conversion *c);	/* zeroed struct is fine */
 
 /* --- state.c: the superblock copies --- */
+/* What the members are now: at a resume the same must come out as at the beginning, from any state.  c->scan, c->flags and c->state.op_id are set. */
+bool conversion_begin_digest(const struct conversion *c, uint8_t digest[CRYPT_MAC_SIZE], struct error *err) must_use;
 /* Fills the fixed fields of c->state (c->schedule, c->header and the volume must be set). */
 bool state_fill(struct conversion *c, enum crypt_operation operation, const struct crypt_range *keys,
 		const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], bool accepted, struct error *err) must_use;

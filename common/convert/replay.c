@@ -258,7 +258,8 @@ static bool complete_block(const struct finishing *finishing, struct unit_cipher
 static bool name_range(struct conversion *c, const struct journal_range *range, struct error *err)
 {
 	struct unit_group group;
-	const struct scan_extent *extent = c->units && c->scan && unit_map_of(c->units, le64(range->u.unit_id), &group) ? scan_extent_at(c->scan, range->address - le64(range->u.offset_in_extent)) : NULL;
+	const bool known = c->units && c->scan && unit_map_of(c->units, le64(range->u.unit_id), &group);
+	const struct scan_extent *extent = known ? scan_extent_at(c->scan, range->address - le64(range->u.offset_in_extent)) : NULL;
 	const struct error found = *err;
 	struct error ignored;
 	char *path = NULL;

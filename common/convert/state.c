@@ -12,6 +12,20 @@ static struct disk_crypt_range to_disk(const struct crypt_range *range)
 	return (struct disk_crypt_range){ to_le64(range->logical), to_le64(range->length) };
 }
 
+bool conversion_begin_digest(const struct conversion *c, uint8_t digest[CRYPT_MAC_SIZE], struct error *err)
+{
+	const struct digest_input input = {
+		.kind = DIGEST_FOUND,
+		.scan = c->scan,
+		.schedule = c->schedule,
+		.flags = c->flags,
+		.n_flags = c->n_flags,
+		.flags_member = c->flags_member,
+	};
+
+	return begin_digest(&input, c->state.op_id, digest, err);
+}
+
 bool state_fill(struct conversion *c, enum crypt_operation operation, const struct crypt_range *keys,
 		const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], bool accepted, struct error *err)
 {
@@ -41,17 +55,7 @@ bool state_fill(struct conversion *c, enum crypt_operation operation, const stru
 	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++)
 		c->state.slot[i] = to_disk(&slot[i]);
 
-	/* What the members are now: at a resume the same must come out, from any state. */
-	const struct digest_input input = {
-		.kind = DIGEST_FOUND,
-		.scan = c->scan,
-		.schedule = c->schedule,
-		.flags = c->flags,
-		.n_flags = c->n_flags,
-		.flags_member = c->flags_member,
-	};
-
-	return begin_digest(&input, c->state.op_id, c->state.begin_digest, err);
+	return conversion_begin_digest(c, c->state.begin_digest, err);
 }
 
 static bool state_mac(const struct key_schedule *schedule, const struct disk_crypt_state *state, uint8_t out[CRYPT_MAC_SIZE],

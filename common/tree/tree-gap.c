@@ -2,19 +2,6 @@
 /* Reading on behind what cannot be read: the pointers of readable nodes say where the next part begins. */
 #include "common/tree/tree-gap.h"
 
-static uint32_t pointer_slot(const struct node *node, const struct key *key)
-{
-	const uint32_t slot = node_search(node, key);
-
-	if (slot < node->n_items) {
-		const struct key found = node_key(node, slot);
-
-		if (key_compare(&found, key) == 0)
-			return slot;
-	}
-	return slot > 0 ? slot - 1 : 0;
-}
-
 /* Where the part after the deepest readable one around key begins; *any false: there is none. */
 static bool key_behind(const struct tree *tree, const struct key *key, struct key *behind, bool *any, struct error *err)
 {
@@ -26,7 +13,7 @@ static bool key_behind(const struct tree *tree, const struct key *key, struct ke
 	if (!block_get(tree->volume, tree->logical, &expect, &block, &unread))
 		return error_is_damage(&unread) || (*err = unread, false);
 	while (!node_is_leaf(&block->node)) {
-		const uint32_t slot = pointer_slot(&block->node, key);
+		const uint32_t slot = node_pointer_slot(&block->node, key);
 		struct block *child;
 
 		if (slot + 1 < block->node.n_items) {

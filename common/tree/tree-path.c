@@ -20,17 +20,6 @@ static bool check_owner(const struct block *block, uint64_t id, struct error *er
 			 block->node.owner, id);
 }
 
-static uint32_t pointer_slot(const struct node *node, const struct key *key, uint32_t slot)
-{
-	if (slot < node->n_items) {
-		const struct key found = node_key(node, slot);
-
-		if (key_compare(&found, key) == 0)
-			return slot;
-	}
-	return slot > 0 ? slot - 1 : 0;
-}
-
 bool tree_path_search(struct transaction *tx, uint64_t id, const struct key *key, struct tree_path *path, bool *found,
 		      struct error *err)
 {
@@ -52,12 +41,11 @@ bool tree_path_search(struct transaction *tx, uint64_t id, const struct key *key
 		const struct node *node = &block->node;
 
 		path->block[level] = block;
-		path->slot[level] = node_search(node, key);
+		path->slot[level] = level == 0 ? node_search(node, key) : node_pointer_slot(node, key);
 		if (!check_owner(block, id, err))
 			return false;
 		if (level == 0)
 			break;
-		path->slot[level] = pointer_slot(node, key, path->slot[level]);
 		if (!block_child(path->block[level], path->slot[level], below, &block, err))
 			return error_prefix(err, "tree %" PRIu64, id);
 		below = node_bound(node, path->slot[level], below, &bound[level]);

@@ -135,20 +135,6 @@ static bool get_child(struct tree_iter *iter, unsigned level, struct error *err)
 			   err);
 }
 
-/* Where to go for key in an inner node: the last pointer that is not beyond it, the first where all are. */
-static uint32_t pointer_slot(const struct node *node, const struct key *key)
-{
-	const uint32_t slot = node_search(node, key);
-
-	if (slot < node->n_items) {
-		const struct key found = node_key(node, slot);
-
-		if (key_compare(&found, key) == 0)
-			return slot;
-	}
-	return slot > 0 ? slot - 1 : 0;
-}
-
 /* From the root to the leaf where key is or would be; slot[0] is as node_search() says. */
 static bool descend(const struct tree *tree, const struct key *key, struct tree_iter *iter, struct error *err)
 {
@@ -161,7 +147,7 @@ static bool descend(const struct tree *tree, const struct key *key, struct tree_
 		return false;
 	iter->path[own.level] = root;
 	for (unsigned level = own.level; level > 0; level--) {
-		iter->slot[level] = pointer_slot(&iter->path[level]->node, key);
+		iter->slot[level] = node_pointer_slot(&iter->path[level]->node, key);
 		if (!get_child(iter, level, err))
 			return false;
 	}
