@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs-crypt export: subvolumes and parts of them as an archive or a directory. */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -10,11 +11,12 @@
 #include "cmd/export-report.h"
 #include "cmd/export-sources.h"
 #include "cmd/source.h"
+#include "cmd/unpacked.h"
 
 static struct {
 	char *output, *archive, *compress, *manifest, *report, *progress;
 	double frequency;
-	int recursive, raw;
+	int recursive, raw, quiet;
 } opt = { .frequency = 1 };
 
 static const struct poptOption options[] = {
@@ -25,6 +27,7 @@ static const struct poptOption options[] = {
 	{ "raw", 0, POPT_ARG_NONE, &opt.raw, 0, "export sealed files without the key: as ciphertext", NULL },
 	{ "manifest", 0, POPT_ARG_STRING, &opt.manifest, 0, "write the SHA-256 of every file and of the image to FILE", "FILE" },
 	{ "report", 0, POPT_ARG_STRING, &opt.report, 0, "write every finding and the summary to FILE, as JSON", "FILE" },
+	{ "quiet", 'q', POPT_ARG_NONE, &opt.quiet, 0, "no summary at the end", NULL },
 	{ "progress", 0, POPT_ARG_STRING, &opt.progress, 0, "how to show progress on standard error", "auto|none|bar|json" },
 	{ "progress-frequency", 0, POPT_ARG_DOUBLE, &opt.frequency, 0, "seconds between two reports (default 1)", "SECONDS" },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_source, 0, NULL, NULL },
@@ -158,6 +161,7 @@ static bool init_progress(struct progress *progress, struct error *err)
 	if (!(opt.frequency >= 0))
 		return error_set(err, ERROR_USAGE, "--progress-frequency: a number of seconds");
 	progress_init(progress, mode, stderr, opt.frequency);
+	unpacked_progress(mode, opt.frequency);
 	return true;
 }
 
@@ -334,29 +338,6 @@ static bool write_out(struct run *run, struct out *out, struct error *err)
 	return ok;
 }
 
-static bool export(struct run *run, const char *const *operand, const struct shape *shape, struct error *err)
-{
-	struct out *out = NULL;
-	bool ok;
-
-	if (!image_open(operand[0], false, false, &run->volume, err) || !subvolume_list_read(run->volume, &run->list, err) ||
-	    !export_sources_init(&run->sources, &run->list, err) || !take_places(run, operand + 1, err) ||
-	    !export_report_open(&run->report, opt.report, opt.manifest, err))
-		return false;
-	run->report.progress_total = run->volume->super.bytes_used > 0 ? run->volume->super.bytes_used : 1;
-	run->volume->warn = on_warning;
-	run->volume->warn_context = run;
-	ok = shape->is_directory ? dir_out_open(opt.output, &out, err)
-				 : archive_out_open(opt.output, shape->format, shape->compression, &out, err);
-	ok = ok && write_out(run, out, err);
-	progress_clear(&run->report.progress);
-	if (out)
-		out->ops->close(out);
-	if (ok)
-		export_report_summary(&run->report, &run->summary);
-	return ok;
-}
-
 /* For evidence: the files or devices as they are, with whatever else they hold. */
 static bool report_devices(struct export_report *report, const char *path, struct error *err)
 {
@@ -375,15 +356,34 @@ static bool report_devices(struct export_report *report, const char *path, struc
 	return true;
 }
 
+static bool export(struct run *run, const char *const *operand, const struct shape *shape, struct error *err)
+{
+	struct out *out = NULL;
+	bool ok;
+
+	if (!image_open(operand[0], false, false, &run->volume, err) || !subvolume_list_read(run->volume, &run->list, err) ||
+	    !export_sources_init(&run->sources, &run->list, err) || !take_places(run, operand + 1, err) ||
+	    !export_report_open(&run->report, opt.report, opt.manifest, err))
+		return false;
+	run->report.progress_total = run->volume->super.bytes_used > 0 ? run->volume->super.bytes_used : 1;
+	run->volume->warn = on_warning;
+	run->volume->warn_context = run;
+	if (!(shape->is_directory ? dir_out_open(opt.output, &out, err)
+				  : archive_out_open(opt.output, shape->format, shape->compression, &out, err)))
+		return false;
+	ok = write_out(run, out, err);
+	progress_clear(&run->report.progress);
+	out->ops->close(out);
+	ok = ok && report_devices(&run->report, operand[0], err);
+	return export_report_end(&run->report, &run->summary, operand[0], ok, opt.quiet, err);
+}
+
 static void free_run(struct run *run)
 {
-	struct error ignored = { 0 };
-
 	for (size_t i = 0; i < run->n_places; i++)
 		free(run->place[i].prefix);
 	free(run->place);
-	if (!export_report_close(&run->report, &ignored))
-		ignored.kind = ERROR_NONE;	/* closed before where it mattered */
+	export_report_free(&run->report);
 	export_sources_free(&run->sources);
 	subvolume_list_free(&run->list);
 	volume_close(run->volume);
@@ -391,12 +391,12 @@ static void free_run(struct run *run)
 
 static bool run_export(const char *const *operand, struct error *err)
 {
-	struct run run = { 0 };
+	struct run run = { .report = EXPORT_REPORT_NONE("exported") };
 	struct shape shape = { 0 };
-	bool ok = choose_shape(&shape, err) && init_progress(&run.report.progress, err) && export(&run, operand, &shape, err) &&
-		  report_devices(&run.report, operand[0], err) &&
-		  export_report_close(&run.report, err) &&
-		  (export_report_verdict(&run.summary, err) || error_prefix(err, "%s", operand[0]));
+
+	signal(SIGPIPE, SIG_IGN);	/* a reader that went away is an error like others, with a summary */
+
+	const bool ok = choose_shape(&shape, err) && init_progress(&run.report.progress, err) && export(&run, operand, &shape, err);
 
 	free_run(&run);
 	return ok;

@@ -28,7 +28,7 @@ expect 1 export disk.img vault -o x/ --compress xz <<'END'
 END
 expect 9 export disk.img vault -o disk.img <<'END'
 ! btrfs-crypt export: disk.img exists, and is not overwritten
-! btrfs-crypt export: hint: give another name after -o, or take it away first
+! btrfs-crypt export: hint: give another name, or take it away first
 END
 expect 4 export disk.img vault:none -o x.tar <<'END'
 ! btrfs-crypt export: "none" not found

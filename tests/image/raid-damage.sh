@@ -108,7 +108,7 @@ cp "$tmp/mnt/nocow" "$tmp/nocow"
 inode=$(stat -c %i "$tmp/mnt/nocow")
 devices_umount
 devices_except n
-expect_status 0 crypt cat "${others[@]}" "$image" / nocow
+expect_status 0 crypt cat --quiet "${others[@]}" "$image" / nocow
 [ ! -s "$tmp/err" ] || { cat "$tmp/err"; fail "equal copies"; }
 python3 - "$tmp/n.2" "$tmp/nocow" <<'END'
 import sys
