@@ -16,6 +16,7 @@
 
 static const char *const kind_name[] = {
 	[EXPORT_LOST] = "lost",
+	[EXPORT_DOUBTFUL] = "doubtful",
 	[EXPORT_DAMAGED] = "damaged",
 	[EXPORT_FAILED] = "failed",
 	[EXPORT_SEALED] = "sealed",
@@ -106,7 +107,7 @@ static void report_finding(const struct export_report *report, const struct expo
 	line = json_line();
 	json_text(line, "finding", kind_name[f->kind]);
 	json_name(line, "path", f->path, strlen(f->path));
-	if (f->kind == EXPORT_LOST) {
+	if (f->kind == EXPORT_LOST || f->kind == EXPORT_DOUBTFUL) {
 		json_u64(line, "first", f->first);
 		json_u64(line, "last", f->end - 1);
 	}
@@ -124,6 +125,9 @@ static void finding_text(const struct export_report *report, const struct export
 	switch (f->kind) {
 	case EXPORT_LOST:
 		snprintf(text, size, "%s: bytes %" PRIu64 " to %" PRIu64 " are lost%s%s", path, f->first, f->end - 1, colon, why);
+		break;
+	case EXPORT_DOUBTFUL:
+		snprintf(text, size, "%s: bytes %" PRIu64 " to %" PRIu64 " may be wrong%s%s", path, f->first, f->end - 1, colon, why);
 		break;
 	case EXPORT_FAILED: case EXPORT_REFUSED:
 		snprintf(text, size, "%s: not %s%s%s", path, report->done, colon, why);
@@ -162,7 +166,7 @@ static bool is_told(struct export_report *report, const struct export_finding *f
 
 void export_report_finding(struct export_report *report, const struct export_finding *f)
 {
-	const bool is_damage = f->kind == EXPORT_LOST || f->kind == EXPORT_DAMAGED || f->kind == EXPORT_FAILED;
+	const bool is_damage = f->kind == EXPORT_LOST || f->kind == EXPORT_DOUBTFUL || f->kind == EXPORT_DAMAGED || f->kind == EXPORT_FAILED;
 	char *path, text[2048];
 
 	report_finding(report, f);
@@ -295,6 +299,8 @@ static struct json_object *summary_line(const struct export_report *report, cons
 	json_u64(line, "refused", s->n_refused);
 	json_u64(line, "incomplete", s->n_incomplete);
 	json_u64(line, "lost_bytes", s->lost_bytes);
+	json_u64(line, "doubtful", s->n_doubtful);
+	json_u64(line, "doubtful_bytes", s->doubtful_bytes);
 	json_u64(line, "damaged", s->n_damaged);
 	json_u64(line, "failed", s->n_failed);
 	for (size_t i = 0; i < OUT_LOSSES; i++) {
@@ -313,8 +319,11 @@ static void print_text(const struct export_report *report, const struct export_s
 		" special files, %" PRIu64 " bytes of data\n", report->done, s->n_files, s->n_links, s->n_directories, s->n_symlinks, s->n_special,
 		s->bytes);
 	fprintf(stderr, "repaired from a mirror: %" PRIu64 "; skipped: %" PRIu64 " sealed, %" PRIu64 " refused; failed: %" PRIu64 ", damaged: %"
-		PRIu64 ", incomplete: %" PRIu64 " files (%" PRIu64 " bytes lost)\n", n_repaired(report), s->n_sealed, s->n_refused, s->n_failed,
+		PRIu64 ", incomplete: %" PRIu64 " files (%" PRIu64 " bytes lost)", n_repaired(report), s->n_sealed, s->n_refused, s->n_failed,
 		s->n_damaged, s->n_incomplete, s->lost_bytes);
+	if (s->n_doubtful > 0)
+		fprintf(stderr, ", doubtful: %" PRIu64 " files (%" PRIu64 " bytes)", s->n_doubtful, s->doubtful_bytes);
+	fputc('\n', stderr);
 	for (size_t i = 0; i < OUT_LOSSES; i++) {
 		if (s->losses[i] > 0) {
 			fprintf(stderr, "%s%s (%" PRIu64 ")", separator, losses[i].name, s->losses[i]);
@@ -330,6 +339,9 @@ static bool verdict(const struct export_report *report, const struct export_summ
 	if (s->n_failed + s->n_damaged + s->n_incomplete > 0)
 		return error_set(err, ERROR_CORRUPT, "damaged: %" PRIu64 " files are incomplete, %" PRIu64 " were not %s, %"
 				 PRIu64 " other things are damaged", s->n_incomplete, s->n_failed, report->done, s->n_damaged);
+	if (s->n_doubtful > 0)
+		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " files have bytes that may be wrong",
+				 s->n_doubtful);
 	if (s->n_sealed > 0) {
 		error_set(err, ERROR_KEY, "%" PRIu64 " sealed files and links were left out: no key was given", s->n_sealed);
 		return error_hint(err, "give the key, or --raw for the ciphertext");
