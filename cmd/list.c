@@ -10,6 +10,7 @@
 #include "cmd/cmd.h"
 #include "cmd/inode-text.h"
 #include "cmd/mounted.h"
+#include "cmd/unfinished.h"
 #include "common/util/escape.h"
 
 static struct {
@@ -113,7 +114,7 @@ static bool is_being_cleaned(const struct subvolume *at)
 	return at->deleted && key_compare(&at->root.drop_progress, &none) != 0;
 }
 
-static void print_text(const struct subvolume *subvolume, bool is_default)
+static void print_text(const struct subvolume *subvolume, bool is_default, const struct unfinished *conversion)
 {
 	const struct root *root = &subvolume->root;
 	char *path = escape_new(subvolume->path, subvolume->path_len);
@@ -139,6 +140,8 @@ static void print_text(const struct subvolume *subvolume, bool is_default)
 		printf("\tpartly cleaned up");
 	if (root_tag_text(root, tag))
 		printf("\tEncryption: %s", tag);
+	if (conversion)
+		printf("\tunfinished conversion %s, %u%% done", conversion->words.direction, conversion->status.percent);
 	putchar('\n');
 	free(path);
 }
@@ -155,7 +158,7 @@ static void json_uuid(struct json_object *line, const char *name, const uint8_t 
 	json_text(line, name, text);
 }
 
-static void print_json(const struct subvolume *subvolume, bool is_default)
+static void print_json(const struct subvolume *subvolume, bool is_default, const struct unfinished *conversion)
 {
 	const struct root *root = &subvolume->root;
 	struct json_object *line = json_line();
@@ -179,15 +182,17 @@ static void print_json(const struct subvolume *subvolume, bool is_default)
 		json_text(line, "drop_progress", key_text(&root->drop_progress, progress));
 	if (root_tag_text(root, tag))
 		json_text(line, "encryption", tag);
+	if (conversion)
+		unfinished_json(conversion, line);
 	json_print(line, stdout);
 }
 
-static bool is_listed(const struct subvolume *at)
+static bool is_listed(const struct subvolume *at, bool is_converting)
 {
 	char tag[ROOT_TAG_TEXT_SIZE];
 
-	/* The top level is in no other subvolume; it is listed where it is sealed. */
-	if (at->id == FS_TREE_ID && !root_tag_text(&at->root, tag))
+	/* The top level is in no other subvolume; it is listed where it is sealed, or about to be. */
+	if (at->id == FS_TREE_ID && !root_tag_text(&at->root, tag) && !is_converting)
 		return false;
 	return (!opt.snapshots || !uuid_is_null(at->root.parent_uuid)) && (!opt.readonly || at->root.flags & ROOT_RDONLY) &&
 	       (!opt.deleted || at->deleted);
@@ -196,20 +201,22 @@ static bool is_listed(const struct subvolume *at)
 static bool run(const char *const *operand, struct error *err)
 {
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
+	cleanup_unfinished struct unfinished unfinished = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 	bool any = false;
 
-	if (!subvolumes_open(operand[0], &volume, &list, err))
+	if (!subvolumes_open(operand[0], &volume, &list, err) || !unfinished_read(volume, &unfinished, err))
 		return false;
 	for (size_t i = 0; i < list.n; i++) {
 		const struct subvolume *at = &list.at[i];
+		const bool is_converting = unfinished_has(&unfinished, &list, at);
 
-		if (!is_listed(at))
+		if (!is_listed(at, is_converting))
 			continue;
 		if (!any && opt.table && !format_is_json())
 			print_heading();
 		any = true;
-		(format_is_json() ? print_json : print_text)(at, at->id == list.default_id);
+		(format_is_json() ? print_json : print_text)(at, at->id == list.default_id, is_converting ? &unfinished : NULL);
 	}
 	return true;
 }
