@@ -4,10 +4,10 @@
 
 #include <stdio.h>
 
-void doubts_begin(struct doubts *doubts, uint64_t size)
+void doubts_begin(struct doubts *doubts, uint64_t first, uint64_t size)
 {
 	doubts->size = size;
-	doubts->first = doubts->end = doubts->told = 0;
+	doubts->first = doubts->end = doubts->told = first;
 	doubts->any = false;
 }
 
@@ -26,9 +26,9 @@ void doubts_add(void *context, const struct volume_doubt *doubt)
 	const uint64_t done = is_first ? doubts->told : doubts->end;
 	const uint64_t first = doubt->first > done ? doubt->first : done, end = doubt->end < doubts->size ? doubt->end : doubts->size;
 
-	doubts->any = true;
 	if (first >= end)
 		return;
+	doubts->any = true;
 	if (is_first || first != doubts->end) {
 		doubts_end(doubts);
 		doubts->first = first;

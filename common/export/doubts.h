@@ -6,7 +6,7 @@
 #include "common/volume/volume.h"
 
 struct doubts {
-	uint64_t size;		/* of the file */
+	uint64_t size;		/* of the file, or where what is wanted of it ends */
 	uint64_t first, end;	/* not yet told; equal: none */
 	uint64_t told;		/* what is before was told */
 	bool any;		/* of this file */
@@ -15,7 +15,7 @@ struct doubts {
 	void *context;
 };
 
-void doubts_begin(struct doubts *doubts, uint64_t size);
+void doubts_begin(struct doubts *doubts, uint64_t first, uint64_t size);
 void doubts_add(void *doubts, const struct volume_doubt *doubt);	/* for volume->doubt */
 void doubts_end(struct doubts *doubts);		/* of a file: tells what is left */
 

@@ -119,10 +119,12 @@ static bool take_bytes(void *context, uint64_t offset, const void *bytes, size_t
 		hash_update(job->hash, bytes, len);
 		job->at = offset + len;
 	}
+	if (!job->out->ops->data(job->out, offset, bytes, len, err))
+		return false;
 	job->summary->bytes += len;
 	if (job->options->progress)
 		job->options->progress(job->options->context, job->summary);
-	return job->out->ops->data(job->out, offset, bytes, len, err);
+	return true;
 }
 
 static bool take_lost(void *context, uint64_t first, uint64_t end, const struct error *what, struct error *err)
@@ -149,11 +151,11 @@ static void take_doubt(void *context, uint64_t first, uint64_t end, const char *
 static bool write_bytes(struct export_job *job, const struct walk_entry *entry, struct extent_source *source, bool ciphertext,
 			struct error *err)
 {
-	const struct file_sink sink = { take_bytes, take_lost, job };
+	const struct file_sink sink = { take_bytes, take_lost, job, job->options->first, job->options->end };
 
 	job->at = 0;
 	job->is_incomplete = false;
-	doubts_begin(&job->doubts, entry->inode.size);
+	doubts_begin(&job->doubts, job->options->first, sink.end != 0 && sink.end < entry->inode.size ? sink.end : entry->inode.size);
 	if (job->is_hashed)
 		hash_start(job->hash);
 	if (!file_parts_read(job->reader, source, entry->tree, entry->number, entry->inode.size, ciphertext, &sink, err))

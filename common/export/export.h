@@ -41,6 +41,7 @@ struct export_summary {
 struct export_options {
 	bool recursive;		/* what is in nested subvolumes too */
 	bool raw;		/* what is sealed and has no key, as it is on disk */
+	uint64_t first, end;	/* of each file, only these bytes, which have to be for the out to place; end 0: all */
 	/* Where the bytes of a subvolume come from; *source NULL: it is sealed and there is no key. */
 	bool (*source)(void *context, uint64_t subvolume, struct extent_source **source, struct error *err);
 	void (*finding)(void *context, const struct export_finding *finding);

@@ -93,16 +93,18 @@ static bool check_sizes(const struct volume *volume, struct error *err)
 static bool read_sys_chunks(struct volume *volume, struct error *err)
 {
 	struct cursor array = volume->super.sys_chunks;
+	struct chunk_stripe room[CHUNK_STRIPES_MAX];
 	struct chunk chunk;
 
 	while (array.left > 0)
-		if (!chunk_array_next(&array, volume->super.sector_size, &chunk, err) || !chunk_map_add(volume, &chunk, err))
+		if (!chunk_array_next(&array, volume->super.sector_size, room, &chunk, err) || !chunk_map_add(volume, &chunk, err))
 			return error_prefix(err, "superblock's system chunks");
 	return true;
 }
 
 static bool read_chunk_leaf(struct volume *volume, const struct node *leaf, struct error *err)
 {
+	struct chunk_stripe room[CHUNK_STRIPES_MAX];
 	struct chunk chunk;
 
 	for (uint32_t slot = 0; slot < leaf->n_items; slot++) {
@@ -116,7 +118,7 @@ static bool read_chunk_leaf(struct volume *volume, const struct node *leaf, stru
 		if (key.objectid != FIRST_CHUNK_TREE_ID)
 			return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 " slot %" PRIu32 ": chunk item of object %" PRIu64
 					 ", not %llu", leaf->logical, slot, key.objectid, FIRST_CHUNK_TREE_ID);
-		if (!chunk_read(&item, key.offset, volume->super.sector_size, &chunk, err) || !chunk_map_add(volume, &chunk, err))
+		if (!chunk_read(&item, key.offset, volume->super.sector_size, room, &chunk, err) || !chunk_map_add(volume, &chunk, err))
 			return false;
 	}
 	return true;
@@ -276,7 +278,7 @@ void volume_close(struct volume *volume)
 	block_cache_free(volume->cache);
 	if (volume->overlays)
 		volume->overlays_free(volume->overlays);
-	free(volume->chunks);
+	chunk_map_free(volume);
 	free(volume->row);
 	volume_devices_close(volume);
 	free(volume);

@@ -48,8 +48,10 @@ struct volume {
 	struct super_copy copy[SUPER_COPIES];
 	struct chunk *chunks;		/* sorted by logical address */
 	size_t n_chunks;
+	size_t n_stripes;		/* of all chunks together */
 	struct block_cache *cache;
 	uint8_t *row;			/* room of volume_read() for the stripes that a computed one comes from */
+	size_t row_size;
 	struct overlays *overlays;	/* items shown beside those on disk; NULL: none.  Freed with the volume by overlays_free() */
 	void (*overlays_free)(struct overlays *overlays);
 	void (*warn)(void *context, const char *text);	/* bad mirrors and other things survived; may be NULL */
