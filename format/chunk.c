@@ -22,8 +22,8 @@ static const struct profile {
 	{ GROUP_RAID1, "RAID1", 2, 2, 0 },
 	{ GROUP_DUP, "DUP", 2, 2, 0 },
 	{ GROUP_RAID10, "RAID10", 2, CHUNK_STRIPES_MAX, 2 },
-	{ GROUP_RAID5, "RAID5", 2, CHUNK_STRIPES_MAX, 0 },
-	{ GROUP_RAID6, "RAID6", 3, CHUNK_STRIPES_MAX, 0 },
+	{ GROUP_RAID5, "RAID5", 2, CHUNK_STRIPES_PARITY_MAX, 0 },
+	{ GROUP_RAID6, "RAID6", 3, CHUNK_STRIPES_PARITY_MAX, 0 },
 	{ GROUP_RAID1C3, "RAID1C3", 3, 3, 0 },
 	{ GROUP_RAID1C4, "RAID1C4", 4, 4, 0 },
 };
@@ -93,6 +93,9 @@ static bool check_type(const struct chunk *chunk, uint64_t where, struct error *
 		return corrupt("type is %#" PRIx64 ", system together with another", chunk->type);
 	if (!profile)
 		return corrupt("type is %#" PRIx64 ", which has several profiles", chunk->type);
+	if (chunk->n_stripes > CHUNK_STRIPES_PARITY_MAX && profile->max_stripes == CHUNK_STRIPES_PARITY_MAX)
+		return error_set(err, ERROR_REFUSED, "chunk at %#" PRIx64 ": num_stripes is %u, this version reads %s with up to %u", where,
+				 chunk->n_stripes, profile->name, profile->max_stripes);
 	if (chunk->n_stripes < profile->min_stripes || chunk->n_stripes > profile->max_stripes)
 		return corrupt("num_stripes is %u, %s takes %u to %u", chunk->n_stripes, profile->name,
 			       profile->min_stripes, profile->max_stripes);
@@ -122,7 +125,8 @@ static void read_stripes(struct cursor *item, struct chunk *chunk)
 	}
 }
 
-static bool read_one(struct cursor *item, uint64_t logical, uint32_t sector_size, struct chunk *out, struct error *err)
+static bool read_one(struct cursor *item, uint64_t logical, uint32_t sector_size, struct chunk_stripe *room, struct chunk *out,
+		     struct error *err)
 {
 	const uint64_t where = item->offset;
 	struct disk_chunk disk;
@@ -137,6 +141,7 @@ static bool read_one(struct cursor *item, uint64_t logical, uint32_t sector_size
 		.stripe_len = le64(disk.stripe_len),
 		.n_stripes = le16(disk.num_stripes),
 		.sub_stripes = le16(disk.sub_stripes),
+		.stripe = room,
 	};
 
 	if (chunk.n_stripes == 0)
@@ -144,8 +149,7 @@ static bool read_one(struct cursor *item, uint64_t logical, uint32_t sector_size
 	if (chunk.n_stripes > item->left / sizeof(struct disk_stripe))
 		return corrupt("num_stripes is %u, %zu bytes are left for them", chunk.n_stripes, item->left);
 	if (chunk.n_stripes > CHUNK_STRIPES_MAX)
-		return error_set(err, ERROR_REFUSED, "chunk at %#" PRIx64 ": num_stripes is %u, this version reads up to %d", where,
-				 chunk.n_stripes, CHUNK_STRIPES_MAX);
+		return corrupt("num_stripes is %u, a leaf has room for %zu", chunk.n_stripes, CHUNK_STRIPES_MAX);
 	if (!check_range(&chunk, sector_size, where, err) || !check_type(&chunk, where, err))
 		return false;
 	read_stripes(item, &chunk);
@@ -153,12 +157,13 @@ static bool read_one(struct cursor *item, uint64_t logical, uint32_t sector_size
 	return true;
 }
 
-bool chunk_read(struct cursor *item, uint64_t logical, uint32_t sector_size, struct chunk *out, struct error *err)
+bool chunk_read(struct cursor *item, uint64_t logical, uint32_t sector_size, struct chunk_stripe *room, struct chunk *out,
+		struct error *err)
 {
 	const uint64_t where = item->offset;
 	struct chunk chunk;
 
-	if (!read_one(item, logical, sector_size, &chunk, err))
+	if (!read_one(item, logical, sector_size, room, &chunk, err))
 		return false;
 	if (item->left != 0)
 		return corrupt("num_stripes is %u, %zu bytes follow them", chunk.n_stripes, item->left);
@@ -166,7 +171,8 @@ bool chunk_read(struct cursor *item, uint64_t logical, uint32_t sector_size, str
 	return true;
 }
 
-bool chunk_array_next(struct cursor *array, uint32_t sector_size, struct chunk *out, struct error *err)
+bool chunk_array_next(struct cursor *array, uint32_t sector_size, struct chunk_stripe *room, struct chunk *out,
+		      struct error *err)
 {
 	const uint64_t where = array->offset;
 	struct disk_key disk;
@@ -182,7 +188,7 @@ bool chunk_array_next(struct cursor *array, uint32_t sector_size, struct chunk *
 
 		return corrupt("key is %s, not a chunk's", key_text(&key, text));
 	}
-	if (!read_one(array, key.offset, sector_size, &chunk, err))
+	if (!read_one(array, key.offset, sector_size, room, &chunk, err))
 		return false;
 	if (!(chunk.type & GROUP_SYSTEM))
 		return corrupt("type is %#" PRIx64 ", not system in the superblock's array", chunk.type);

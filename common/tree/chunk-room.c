@@ -14,6 +14,7 @@
 void chunk_plan_free(struct chunk_plan *plan)
 {
 	free(plan->chunk);
+	free(plan->stripe);
 	*plan = (struct chunk_plan){ 0 };
 }
 
@@ -180,6 +181,7 @@ static bool add_chunk(struct volume *volume, uint64_t type, uint64_t bytes, stru
 		.stripe_len = STRIPE_LEN,
 		.n_stripes = n_stripes,
 		.sub_stripes = 1,
+		.stripe = plan->stripe[plan->n],
 	};
 	*full = chunk->length == 0 || chunk->logical > LOGICAL_MOST;
 	for (unsigned i = 0; !*full && i < n_stripes; i++) {
@@ -206,8 +208,11 @@ bool chunk_plan_make(struct volume *volume, const struct allocator *allocator, u
 	struct ranges gaps = { 0 };
 	bool full = false, ok;
 
-	*plan = (struct chunk_plan){ .chunk = calloc(CHUNKS_NEW_MAX, sizeof(*plan->chunk)) };
-	ok = plan->chunk ? find_gaps(volume, &gaps, err) : error_memory(err);
+	*plan = (struct chunk_plan){
+		.chunk = calloc(CHUNKS_NEW_MAX, sizeof(*plan->chunk)),
+		.stripe = calloc(CHUNKS_NEW_MAX, sizeof(*plan->stripe)),
+	};
+	ok = plan->chunk && plan->stripe ? find_gaps(volume, &gaps, err) : error_memory(err);
 	while (ok && !full && plan->usable < bytes && plan->n < CHUNKS_NEW_MAX)
 		ok = add_chunk(volume, type, bytes - plan->usable, &gaps, plan, &full, err);
 	ranges_free(&gaps);

@@ -9,6 +9,7 @@
 
 struct chunk_plan {
 	struct chunk *chunk;	/* by address, behind all that there are */
+	struct chunk_stripe (*stripe)[2];	/* of each */
 	size_t n;
 	uint64_t length;	/* bytes of all */
 	uint64_t usable;	/* of them for tree blocks, at least */

@@ -61,12 +61,14 @@ static bool check_stripes(struct volume *volume, const struct chunk *chunk, stru
 }
 
 /* Room for one more; doubles, so that n_chunks alone tells how much there is. */
-static bool make_room(struct volume *volume, struct error *err)
+static bool make_room(struct volume *volume, unsigned n_stripes, struct error *err)
 {
 	const size_t n = volume->n_chunks;
 
 	if (n >= CHUNKS_MAX)
 		return error_set(err, ERROR_REFUSED, "the filesystem has more than %u chunks", CHUNKS_MAX);
+	if (n_stripes > CHUNK_MAP_STRIPES_MAX - volume->n_stripes)
+		return error_set(err, ERROR_REFUSED, "the chunks of the filesystem have more than %u stripes", CHUNK_MAP_STRIPES_MAX);
 	if (n > 0 && (n < 8 || (n & (n - 1)) != 0))
 		return true;
 
@@ -91,18 +93,37 @@ bool chunk_map_add(struct volume *volume, const struct chunk *chunk, struct erro
 			return error_set(err, ERROR_CORRUPT, "chunk %" PRIu64 ": %" PRIu64 " bytes overlap chunk %" PRIu64
 					 " of %" PRIu64 " bytes", chunk->logical, chunk->length, next->logical, next->length);
 	}
-	if (!check_stripes(volume, chunk, err) || !make_room(volume, err))
+	if (!check_stripes(volume, chunk, err) || !make_room(volume, chunk->n_stripes, err))
 		return false;
+
+	struct chunk_stripe *stripe = malloc(chunk->n_stripes * sizeof(*stripe));
+
+	if (!stripe)
+		return error_memory(err);
+	memcpy(stripe, chunk->stripe, chunk->n_stripes * sizeof(*stripe));
 	memmove(&volume->chunks[at + 1], &volume->chunks[at], (volume->n_chunks - at) * sizeof(*chunk));
 	volume->chunks[at] = *chunk;
+	volume->chunks[at].stripe = stripe;
 	volume->n_chunks++;
+	volume->n_stripes += chunk->n_stripes;
 	return true;
 }
 
 void chunk_map_truncate(struct volume *volume, size_t n)
 {
-	if (n < volume->n_chunks)
-		volume->n_chunks = n;
+	while (volume->n_chunks > n) {
+		const struct chunk *last = &volume->chunks[--volume->n_chunks];
+
+		volume->n_stripes -= last->n_stripes;
+		free(last->stripe);
+	}
+}
+
+void chunk_map_free(struct volume *volume)
+{
+	chunk_map_truncate(volume, 0);
+	free(volume->chunks);
+	volume->chunks = NULL;
 }
 
 struct extent {
@@ -124,12 +145,9 @@ bool chunk_map_check_devices(const struct volume *volume, struct error *err)
 	size_t n = 0;
 	bool ok = true;
 
-	for (size_t i = 0; i < volume->n_chunks; i++)
-		n += volume->chunks[i].n_stripes;
-	extents = malloc((n + 1) * sizeof(*extents));
+	extents = malloc((volume->n_stripes + 1) * sizeof(*extents));
 	if (!extents)
 		return error_memory(err);
-	n = 0;
 	for (size_t i = 0; i < volume->n_chunks; i++) {
 		const struct chunk *chunk = &volume->chunks[i];
 

@@ -29,8 +29,8 @@ bool stripe_is_computed(const struct chunk *chunk, unsigned mirror);
  */
 struct stripe_sum {
 	unsigned n;
-	unsigned stripe[CHUNK_STRIPES_MAX];
-	uint8_t factor[CHUNK_STRIPES_MAX];
+	unsigned stripe[CHUNK_STRIPES_PARITY_MAX];
+	uint8_t factor[CHUNK_STRIPES_PARITY_MAX];
 	uint64_t offset;	/* behind chunk->stripe[].physical */
 };
 

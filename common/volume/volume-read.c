@@ -10,8 +10,6 @@
 #include "common/volume/devices.h"
 #include "common/volume/stripe.h"
 
-#define ROW_SIZE ((size_t)CHUNK_STRIPES_MAX * 65536)	/* a stripe of each device */
-
 /* The chunk of a whole range that has this mirror. */
 static bool find_range(const struct volume *volume, uint64_t logical, uint64_t len, unsigned mirror, const struct chunk **chunk,
 		       struct error *err)
@@ -47,16 +45,29 @@ static bool read_stripe(const struct volume *volume, const struct chunk_stripe *
 	return device_read(device, bytes, len, physical, err);
 }
 
+static bool make_row(struct volume *volume, size_t size, struct error *err)
+{
+	if (size > volume->row_size) {
+		free(volume->row);
+		volume->row_size = 0;
+		volume->row = malloc(size);
+		if (!volume->row)
+			return error_memory(err);
+		volume->row_size = size;
+	}
+	return true;
+}
+
 /* At most a stripe, at one place of its row. */
 static bool compute(struct volume *volume, const struct chunk *chunk, uint64_t logical, uint8_t *bytes, size_t len, unsigned mirror,
 		    struct error *err)
 {
-	uint8_t tables[32 * CHUNK_STRIPES_MAX], *source[CHUNK_STRIPES_MAX];
+	uint8_t tables[32 * CHUNK_STRIPES_PARITY_MAX], *source[CHUNK_STRIPES_PARITY_MAX];
 	struct stripe_sum sum;
 
-	if (!volume->row && !(volume->row = malloc(ROW_SIZE)))
-		return error_memory(err);
 	stripe_sum(chunk, logical, mirror, &sum);
+	if (!make_row(volume, sum.n * len, err))
+		return false;
 	for (unsigned k = 0; k < sum.n; k++) {
 		const struct chunk_stripe *stripe = &chunk->stripe[sum.stripe[k]];
 

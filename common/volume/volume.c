@@ -32,6 +32,16 @@ void volume_warn(const struct volume *volume, const char *format, ...)
 	volume->warn(volume->warn_context, text);
 }
 
+void volume_tell_doubt(struct volume *volume, const struct volume_doubt *doubt)
+{
+	volume->n_doubts++;
+	if (volume->doubt)
+		volume->doubt(volume->doubt_context, doubt);
+	else
+		volume_warn(volume, "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": %s", doubt->inode, doubt->first, doubt->end - 1,
+			    doubt->text);
+}
+
 static bool check_features(const struct superblock *super, const struct volume_options *options, struct error *err)
 {
 	static const struct { uint64_t bit; const char *name; } unsupported[] = {
@@ -83,16 +93,18 @@ static bool check_sizes(const struct volume *volume, struct error *err)
 static bool read_sys_chunks(struct volume *volume, struct error *err)
 {
 	struct cursor array = volume->super.sys_chunks;
+	struct chunk_stripe room[CHUNK_STRIPES_MAX];
 	struct chunk chunk;
 
 	while (array.left > 0)
-		if (!chunk_array_next(&array, volume->super.sector_size, &chunk, err) || !chunk_map_add(volume, &chunk, err))
+		if (!chunk_array_next(&array, volume->super.sector_size, room, &chunk, err) || !chunk_map_add(volume, &chunk, err))
 			return error_prefix(err, "superblock's system chunks");
 	return true;
 }
 
 static bool read_chunk_leaf(struct volume *volume, const struct node *leaf, struct error *err)
 {
+	struct chunk_stripe room[CHUNK_STRIPES_MAX];
 	struct chunk chunk;
 
 	for (uint32_t slot = 0; slot < leaf->n_items; slot++) {
@@ -106,7 +118,7 @@ static bool read_chunk_leaf(struct volume *volume, const struct node *leaf, stru
 		if (key.objectid != FIRST_CHUNK_TREE_ID)
 			return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 " slot %" PRIu32 ": chunk item of object %" PRIu64
 					 ", not %llu", leaf->logical, slot, key.objectid, FIRST_CHUNK_TREE_ID);
-		if (!chunk_read(&item, key.offset, volume->super.sector_size, &chunk, err) || !chunk_map_add(volume, &chunk, err))
+		if (!chunk_read(&item, key.offset, volume->super.sector_size, room, &chunk, err) || !chunk_map_add(volume, &chunk, err))
 			return false;
 	}
 	return true;
@@ -264,7 +276,7 @@ void volume_close(struct volume *volume)
 	block_cache_free(volume->cache);
 	if (volume->overlays)
 		volume->overlays_free(volume->overlays);
-	free(volume->chunks);
+	chunk_map_free(volume);
 	free(volume->row);
 	volume_devices_close(volume);
 	free(volume);

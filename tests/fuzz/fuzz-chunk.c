@@ -4,6 +4,8 @@
 
 #include "format/chunk.h"
 
+static struct chunk_stripe room[CHUNK_STRIPES_MAX];
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	struct cursor input = { bytes, len, 0 };
@@ -12,11 +14,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	char text[64];
 
 	if (fuzz_choice(&input) % 2 == 0) {
-		if (chunk_read(&input, 0x1500000, 4096, &chunk, &err))
+		if (chunk_read(&input, 0x1500000, 4096, room, &chunk, &err))
 			chunk_type_text(chunk.type, text);
 		return 0;
 	}
-	while (input.left > 0 && chunk_array_next(&input, 4096, &chunk, &err))
+	while (input.left > 0 && chunk_array_next(&input, 4096, room, &chunk, &err))
 		chunk_type_text(chunk.type, text);
 	return 0;
 }

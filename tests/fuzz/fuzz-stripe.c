@@ -33,6 +33,8 @@ static void look_at(const struct chunk *chunk, uint64_t offset)
 	}
 }
 
+static struct chunk_stripe room[CHUNK_STRIPES_MAX];
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	struct cursor input = { bytes, len, 0 };
@@ -40,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	struct chunk chunk;
 	uint64_t offset = 0;
 
-	if (!cursor_read(&input, &offset, sizeof(offset)) || !chunk_read(&input, LOGICAL, 4096, &chunk, &err))
+	if (!cursor_read(&input, &offset, sizeof(offset)) || !chunk_read(&input, LOGICAL, 4096, room, &chunk, &err))
 		return 0;
 	look_at(&chunk, 0);
 	look_at(&chunk, offset % chunk.length);

@@ -63,21 +63,26 @@ static int make_volume(void **state)
 static int free_volume(void **state)
 {
 	(void)state;
-	free(volume.chunks);
+	chunk_map_free(&volume);
 	volume_devices_close(&volume);
 	return 0;
 }
 
+/* Where add() and refuse() find the stripes of the chunk that was made last. */
+static struct chunk_stripe stripes[2];
+
 static struct chunk single(uint64_t logical, uint64_t length, uint64_t physical)
 {
-	return (struct chunk){ .logical = logical, .length = length, .type = GROUP_DATA, .n_stripes = 1,
-			       .stripe = { { .devid = 1, .physical = physical } } };
+	stripes[0] = (struct chunk_stripe){ .devid = 1, .physical = physical };
+	return (struct chunk){ .logical = logical, .length = length, .type = GROUP_DATA, .n_stripes = 1, .stripe = stripes };
 }
 
 static struct chunk dup(uint64_t logical, uint64_t length, uint64_t first, uint64_t second)
 {
+	stripes[0] = (struct chunk_stripe){ .devid = 1, .physical = first };
+	stripes[1] = (struct chunk_stripe){ .devid = 1, .physical = second };
 	return (struct chunk){ .logical = logical, .length = length, .type = GROUP_METADATA | GROUP_DUP, .n_stripes = 2,
-			       .stripe = { { .devid = 1, .physical = first }, { .devid = 1, .physical = second } } };
+			       .stripe = stripes };
 }
 
 static void add(struct chunk chunk)

@@ -8,6 +8,8 @@
 #define SECTOR 4096u
 #define KEY_SIZE sizeof(struct disk_key)
 
+static struct chunk_stripe room[CHUNK_STRIPES_MAX];
+
 /* The superblock's array holds keys before the chunks; a chunk item is the same without. */
 static const uint8_t sample[] = {
 	LE64(256), KEY_CHUNK_ITEM, LE64(LOGICAL),
@@ -26,7 +28,7 @@ static bool parse(struct cursor *item, struct error *err)
 {
 	struct chunk chunk;
 
-	return chunk_read(item, LOGICAL, SECTOR, &chunk, err);
+	return chunk_read(item, LOGICAL, SECTOR, room, &chunk, err);
 }
 
 static bool parse_array(struct cursor *array, struct error *err)
@@ -34,7 +36,7 @@ static bool parse_array(struct cursor *array, struct error *err)
 	struct chunk chunk;
 
 	do {
-		if (!chunk_array_next(array, SECTOR, &chunk, err))
+		if (!chunk_array_next(array, SECTOR, room, &chunk, err))
 			return false;
 	} while (array->left > 0);
 	return true;
@@ -62,7 +64,7 @@ static void reads_an_item(void **state)
 	struct chunk chunk;
 
 	(void)state;
-	assert_true(chunk_read(&item, LOGICAL, SECTOR, &chunk, &err));
+	assert_true(chunk_read(&item, LOGICAL, SECTOR, room, &chunk, &err));
 	assert_int_equal(item.left, 0);
 	check_sample(&chunk);
 }
@@ -77,9 +79,9 @@ static void reads_an_array(void **state)
 	(void)state;
 	memcpy(two, sample, sizeof(sample));
 	memcpy(two + sizeof(sample), sample, sizeof(sample));
-	assert_true(chunk_array_next(&array, SECTOR, &chunk, &err));
+	assert_true(chunk_array_next(&array, SECTOR, room, &chunk, &err));
 	check_sample(&chunk);
-	assert_true(chunk_array_next(&array, SECTOR, &chunk, &err));
+	assert_true(chunk_array_next(&array, SECTOR, room, &chunk, &err));
 	check_sample(&chunk);
 	assert_int_equal(array.left, 0);
 }
@@ -137,7 +139,7 @@ static void refuses_the_end_of_addresses(void **state)
 	struct chunk chunk;
 
 	(void)state;
-	assert_false(chunk_read(&item, 0xffffffffff900000, SECTOR, &chunk, &err));
+	assert_false(chunk_read(&item, 0xffffffffff900000, SECTOR, room, &chunk, &err));
 	assert_string_equal(err.text, AT "length is 0x800000, past the end of addresses from 0xffffffffff900000");
 }
 
@@ -152,7 +154,7 @@ static void accepts_the_limits(void **state)
 	(void)state;
 	memcpy(bytes, sample + KEY_SIZE, sizeof(bytes));
 	memcpy(bytes, &longest, sizeof(longest));
-	assert_true(chunk_read(&item, LOGICAL, SECTOR, &chunk, &err));
+	assert_true(chunk_read(&item, LOGICAL, SECTOR, room, &chunk, &err));
 	assert_int_equal(chunk.length, 0xffffffff0000);
 }
 
@@ -165,23 +167,63 @@ static void refuses_what_follows(void **state)
 
 	(void)state;
 	memcpy(bytes, sample, sizeof(sample));
-	assert_false(chunk_read(&item, LOGICAL, SECTOR, &chunk, &err));
+	assert_false(chunk_read(&item, LOGICAL, SECTOR, room, &chunk, &err));
 	assert_string_equal(err.text, AT "num_stripes is 2, 1 bytes follow them");
 }
 
-static void refuses_more_stripes_than_it_keeps(void **state)
+/* An item of n stripes, each with its number in all fields. */
+static bool read_many(uint64_t profile, unsigned n, struct chunk *chunk, struct error *err)
 {
-	uint8_t bytes[sizeof(struct disk_chunk) + 33 * sizeof(struct disk_stripe)] = { 0 };
-	struct cursor item = { bytes, sizeof(bytes), TEST_OFFSET };
+	static uint8_t bytes[sizeof(struct disk_chunk) + UINT16_MAX * sizeof(struct disk_stripe)];
+	struct cursor item = { bytes, sizeof(struct disk_chunk) + n * sizeof(struct disk_stripe), TEST_OFFSET };
+	struct disk_chunk disk;
+
+	memcpy(&disk, sample + KEY_SIZE, sizeof(disk));
+	disk.type = to_le64(GROUP_DATA | profile);
+	disk.num_stripes = to_le16((uint16_t)n);
+	disk.sub_stripes = to_le16(2);
+	memcpy(bytes, &disk, sizeof(disk));
+	for (unsigned i = 0; i < n; i++) {
+		struct disk_stripe stripe = { .devid = to_le64(i + 1), .offset = to_le64(i * 4096ull) };
+
+		stripe.dev_uuid[0] = (uint8_t)i;
+		memcpy(bytes + sizeof(disk) + i * sizeof(stripe), &stripe, sizeof(stripe));
+	}
+	return chunk_read(&item, LOGICAL, SECTOR, room, chunk, err);
+}
+
+static void reads_as_many_stripes_as_a_leaf_holds(void **state)
+{
 	struct error err = { 0 };
 	struct chunk chunk;
 
 	(void)state;
-	memcpy(bytes, sample + KEY_SIZE, sizeof(struct disk_chunk));
-	bytes[44] = 33;
-	assert_false(chunk_read(&item, LOGICAL, SECTOR, &chunk, &err));
+	assert_int_equal(CHUNK_STRIPES_MAX, 2042);
+	assert_true(read_many(GROUP_RAID10, 2042, &chunk, &err));
+	assert_int_equal(chunk.n_stripes, 2042);
+	for (unsigned i = 0; i < 2042; i++) {
+		assert_int_equal(chunk.stripe[i].devid, i + 1);
+		assert_int_equal(chunk.stripe[i].physical, i * 4096);
+		assert_int_equal(chunk.stripe[i].dev_uuid[0], i % 256);
+	}
+	assert_false(read_many(GROUP_RAID10, 2043, &chunk, &err));
+	assert_int_equal(err.kind, ERROR_CORRUPT);
+	assert_string_equal(err.text, AT "num_stripes is 2043, a leaf has room for 2042");
+	assert_false(read_many(GROUP_RAID0, UINT16_MAX, &chunk, &err));
+}
+
+static void refuses_more_parity_than_a_byte_counts(void **state)
+{
+	struct error err = { 0 };
+	struct chunk chunk;
+
+	(void)state;
+	assert_true(read_many(GROUP_RAID6, 255, &chunk, &err));
+	assert_false(read_many(GROUP_RAID6, 256, &chunk, &err));
 	assert_int_equal(err.kind, ERROR_REFUSED);
-	assert_string_equal(err.text, AT "num_stripes is 33, this version reads up to 32");
+	assert_string_equal(err.text, AT "num_stripes is 256, this version reads RAID6 with up to 255");
+	assert_false(read_many(GROUP_RAID5, 256, &chunk, &err));
+	assert_int_equal(err.kind, ERROR_REFUSED);
 }
 
 /* Which numbers of stripes each profile takes. */
@@ -193,13 +235,13 @@ static void counts_stripes(void **state)
 		uint64_t good;	/* bit n: n stripes */
 	} rows[] = {
 		{ 0, 0, 1 << 1 },
-		{ GROUP_RAID0, 0, 0x1fffffffe },
+		{ GROUP_RAID0, 0, 0x1fffffffffe },
 		{ GROUP_RAID1, 0, 1 << 2 },
 		{ GROUP_DUP, 0, 1 << 2 },
-		{ GROUP_RAID10, 2, 0x155555554 },
+		{ GROUP_RAID10, 2, 0x15555555554 },
 		{ GROUP_RAID10, 3, 0 },
-		{ GROUP_RAID5, 1, 0x1fffffffc },
-		{ GROUP_RAID6, 1, 0x1fffffff8 },
+		{ GROUP_RAID5, 1, 0x1fffffffffc },
+		{ GROUP_RAID6, 1, 0x1fffffffff8 },
 		{ GROUP_RAID1C3, 1, 1 << 3 },
 		{ GROUP_RAID1C4, 1, 1 << 4 },
 	};
@@ -217,7 +259,7 @@ static void counts_stripes(void **state)
 			memcpy(bytes + 24, &type, sizeof(type));
 			bytes[44] = (uint8_t)n;
 			bytes[46] = (uint8_t)rows[row].sub_stripes;
-			assert_int_equal(chunk_read(&item, LOGICAL, SECTOR, &chunk, &err), rows[row].good >> n & 1);
+			assert_int_equal(chunk_read(&item, LOGICAL, SECTOR, room, &chunk, &err), rows[row].good >> n & 1);
 		}
 }
 
@@ -245,7 +287,8 @@ int main(void)
 		cmocka_unit_test(refuses_the_end_of_addresses),
 		cmocka_unit_test(accepts_the_limits),
 		cmocka_unit_test(refuses_what_follows),
-		cmocka_unit_test(refuses_more_stripes_than_it_keeps),
+		cmocka_unit_test(reads_as_many_stripes_as_a_leaf_holds),
+		cmocka_unit_test(refuses_more_parity_than_a_byte_counts),
 		cmocka_unit_test(counts_stripes),
 		cmocka_unit_test(names_types),
 	};

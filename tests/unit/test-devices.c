@@ -95,7 +95,7 @@ static bool open_in_order(const char *order, struct error *err)
 static void close_volume(void)
 {
 	volume_devices_close(&volume);
-	free(volume.chunks);
+	chunk_map_free(&volume);
 	assert_int_equal(n_open, 0);
 }
 
@@ -227,8 +227,9 @@ static void missing_ones_are_named(void **state)
 /* Chunks on devices that nobody has: as many as an image can name, no more than can be kept. */
 static void chunks_name_devices_without_end(void **state)
 {
+	static struct chunk_stripe stripes[CHUNK_STRIPES_MAX];
 	struct chunk chunk = { .logical = MIB, .length = 64 * 1024, .type = GROUP_DATA | GROUP_RAID0, .stripe_len = 64 * 1024,
-			       .n_stripes = CHUNK_STRIPES_MAX };
+			       .n_stripes = CHUNK_STRIPES_MAX, .stripe = stripes };
 	struct error err = { 0 };
 	uint64_t devid = 10;
 	bool ok = true;
@@ -253,7 +254,9 @@ static void chunks_name_devices_without_end(void **state)
 /* What one device has twice is refused; the same place of two devices is not. */
 static void overlaps_are_those_of_one_device(void **state)
 {
-	struct chunk chunk = { .logical = MIB, .length = 2 * MIB, .type = GROUP_DATA | GROUP_RAID0, .stripe_len = 64 * 1024, .n_stripes = 2 };
+	struct chunk_stripe stripes[2];
+	struct chunk chunk = { .logical = MIB, .length = 2 * MIB, .type = GROUP_DATA | GROUP_RAID0, .stripe_len = 64 * 1024, .n_stripes = 2,
+			       .stripe = stripes };
 	struct error err = { 0 };
 
 	(void)state;

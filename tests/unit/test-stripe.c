@@ -17,11 +17,14 @@
 #define ROWS 8u
 #define N_MAX 6u
 
+/* Of the chunk that was made last. */
+static struct chunk_stripe stripes[CHUNK_STRIPES_MAX];
+
 /* A chunk of n devices: devid 1 to n, at i MiB of device i. */
 static struct chunk make(uint64_t profile, unsigned n, unsigned n_data, unsigned rows)
 {
 	struct chunk chunk = { .logical = LOGICAL, .length = (uint64_t)n_data * rows * 64 * KIB, .type = GROUP_DATA | profile,
-			       .stripe_len = 64 * KIB, .n_stripes = n, .sub_stripes = profile == GROUP_RAID10 ? 2 : 1 };
+			       .stripe_len = 64 * KIB, .n_stripes = n, .sub_stripes = profile == GROUP_RAID10 ? 2 : 1, .stripe = stripes };
 
 	for (unsigned i = 0; i < n; i++)
 		chunk.stripe[i] = (struct chunk_stripe){ .devid = i + 1, .physical = (i + 1) * MIB, .dev_uuid = { (uint8_t)(i + 1) } };
@@ -121,6 +124,30 @@ static void sums_say_what_is_missing(void **state)
 	assert_string_equal(stripe_text(&six, d3, 3, text), "computed from both parities, without devid 3 and devid 2");
 }
 
+/* Wider than any array: all that an item may name, and all that parity may span. */
+static void many_stripes_take_turns(void **state)
+{
+	const struct chunk wide = make(GROUP_RAID10, CHUNK_STRIPES_MAX, CHUNK_STRIPES_MAX / 2, ROWS);
+	const uint64_t row = CHUNK_STRIPES_MAX / 2 * 64 * KIB;
+	struct stripe_sum sum;
+
+	(void)state;
+	for (unsigned mirror = 0; mirror < 2; mirror++) {
+		is_at(&wide, row - 1, mirror, 2040 + mirror, 64 * KIB - 1, 1);
+		is_at(&wide, 7 * row + 33 * 64 * KIB, mirror, 66 + mirror, 7 * 64 * KIB, 64 * KIB);
+	}
+
+	const struct chunk six = make(GROUP_RAID6, 255, 253, ROWS);
+
+	assert_int_equal(chunk_n_mirrors(&six), 255);
+	for (unsigned mirror = 1; mirror < 255; mirror++) {
+		stripe_sum(&six, LOGICAL + 100 * 64 * KIB, mirror, &sum);
+		assert_int_equal(sum.n, 253);
+		for (unsigned k = 0; k < sum.n; k++)
+			assert_true(sum.stripe[k] < 255 && sum.stripe[k] != 100 && sum.factor[k] != 0);
+	}
+}
+
 /*
  * What a kernel (6.18) did: where in its devices each of these sectors of a file was found, by its bytes; the logical address is what filefrag says.
  */
@@ -128,25 +155,24 @@ static void is_where_a_kernel_put_it(void **state)
 {
 	static const struct {
 		struct chunk chunk;
+		uint64_t at[6];		/* of each stripe */
 		struct { uint64_t offset, physical[2]; unsigned stripe; } row[8];
 	} made[] = {
-		{ { .type = GROUP_DATA | GROUP_RAID0, .n_stripes = 3, .sub_stripes = 1, .logical = 63963136, .length = 201326592,
-		    .stripe = { { .physical = 22020096 }, { .physical = 42991616 }, { .physical = 42991616 } } },
+		{ { .type = GROUP_DATA | GROUP_RAID0, .n_stripes = 3, .sub_stripes = 1, .logical = 63963136, .length = 201326592 },
+		  { 22020096, 42991616, 42991616 },
 		  { { 61440, { 22081536 }, 0 }, { 65536, { 42991616 }, 1 }, { 135168, { 42995712 }, 2 }, { 204800, { 22093824 }, 0 },
 		    { 528384, { 43126784 }, 2 }, { 1363968, { 43438080 }, 2 }, { 2273280, { 43757568 }, 1 }, { 2863104, { 43954176 }, 1 } } },
-		{ { .type = GROUP_DATA | GROUP_RAID10, .n_stripes = 6, .sub_stripes = 2, .logical = 80740352, .length = 201326592,
-		    .stripe = { { .physical = 22020096 }, { .physical = 1048576 }, { .physical = 1048576 }, { .physical = 1048576 },
-				{ .physical = 59768832 }, { .physical = 59768832 } } },
+		{ { .type = GROUP_DATA | GROUP_RAID10, .n_stripes = 6, .sub_stripes = 2, .logical = 80740352, .length = 201326592 },
+		  { 22020096, 1048576, 1048576, 1048576, 59768832, 59768832 },
 		  { { 22216704, { 29425664, 8454144 }, 0 }, { 22282240, { 8454144, 8454144 }, 2 }, { 22351872, { 67178496, 67178496 }, 4 },
 		    { 22421504, { 29499392, 8527872 }, 0 }, { 22544384, { 67239936, 67239936 }, 4 }, { 23035904, { 29720576, 8749056 }, 0 },
 		    { 24489984, { 9220096, 9220096 }, 2 }, { 25079808, { 9416704, 9416704 }, 2 } } },
-		{ { .type = GROUP_DATA | GROUP_RAID5, .n_stripes = 4, .sub_stripes = 1, .logical = 63963136, .length = 201326592,
-		    .stripe = { { .physical = 22020096 }, { .physical = 1048576 }, { .physical = 42991616 }, { .physical = 42991616 } } },
+		{ { .type = GROUP_DATA | GROUP_RAID5, .n_stripes = 4, .sub_stripes = 1, .logical = 63963136, .length = 201326592 },
+		  { 22020096, 1048576, 42991616, 42991616 },
 		  { { 61440, { 22081536 }, 0 }, { 135168, { 42995712 }, 2 }, { 204800, { 1122304 }, 1 }, { 327680, { 43057152 }, 3 },
 		    { 409600, { 43139072 }, 2 }, { 528384, { 22155264 }, 0 }, { 1925120, { 43606016 }, 3 }, { 2273280, { 22786048 }, 0 } } },
-		{ { .type = GROUP_DATA | GROUP_RAID6, .n_stripes = 5, .sub_stripes = 1, .logical = 72351744, .length = 201326592,
-		    .stripe = { { .physical = 22020096 }, { .physical = 1048576 }, { .physical = 1048576 }, { .physical = 51380224 },
-				{ .physical = 51380224 } } },
+		{ { .type = GROUP_DATA | GROUP_RAID6, .n_stripes = 5, .sub_stripes = 1, .logical = 72351744, .length = 201326592 },
+		  { 22020096, 1048576, 1048576, 51380224, 51380224 },
 		  { { 47382528, { 16842752 }, 1 }, { 47452160, { 16846848 }, 2 }, { 47587328, { 16916480 }, 2 }, { 47710208, { 67239936 }, 4 },
 		    { 47910912, { 37949440 }, 0 }, { 48746496, { 67620864 }, 4 }, { 49655808, { 67940352 }, 3 }, { 50245632, { 17805312 }, 1 } } },
 	};
@@ -157,6 +183,9 @@ static void is_where_a_kernel_put_it(void **state)
 		const unsigned n_copies = chunk.type & GROUP_RAID10 ? 2 : 1;
 
 		chunk.stripe_len = 64 * KIB;
+		chunk.stripe = stripes;
+		for (unsigned n = 0; n < chunk.n_stripes; n++)
+			stripes[n] = (struct chunk_stripe){ .physical = made[i].at[n] };
 		for (size_t row = 0; row < 8; row++)
 			for (unsigned mirror = 0; mirror < n_copies; mirror++) {
 				const struct stripe_place place = stripe_place(&chunk, chunk.logical + made[i].row[row].offset, mirror);
@@ -248,7 +277,7 @@ static void open_devices(const struct chunk *chunk)
 static void close_devices(void)
 {
 	volume_devices_close(&volume);
-	free(volume.chunks);
+	chunk_map_free(&volume);
 	free(volume.row);
 	free(memory);
 }
@@ -378,6 +407,7 @@ int main(void)
 		cmocka_unit_test(raid0_takes_turns),
 		cmocka_unit_test(raid10_takes_turns_with_pairs),
 		cmocka_unit_test(parity_goes_round),
+		cmocka_unit_test(many_stripes_take_turns),
 		cmocka_unit_test(is_where_a_kernel_put_it),
 		cmocka_unit_test(sums_say_what_is_missing),
 		cmocka_unit_test(every_mirror_of_every_width),
