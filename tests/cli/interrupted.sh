@@ -18,6 +18,7 @@ FILTER='s/btrfs:[0-9a-f]{8}/btrfs:TAG/; s/[0-9]+-[0-9]+-[0-9]+ [0-9:]+ UTC/TIME/
 interrupt() {
 	local signal=$1 pid status
 	shift
+	: > err	# what the last one said must not be taken for the progress of this one, which may not have begun
 	env --default-signal=HUP btrfs-crypt "$@" --progress=json --progress-frequency 0 > out 2> err < /dev/null &
 	pid=$!
 	for _ in $(seq 1000); do
