@@ -34,7 +34,7 @@ static void print_counts_json(struct json_object *line, const struct convert_pla
 		struct json_object *member = json_line();
 
 		json_u64(member, "id", plan->member[i].id);
-		json_text(member, "path", shown_path(&plan->member[i]));
+		json_escaped_name(member, "path", shown_path(&plan->member[i]));
 		json_append(members, member);
 	}
 	json_member(line, "members", members);
