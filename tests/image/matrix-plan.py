@@ -4,9 +4,9 @@
 
 matrix-plan.py SEED short|long       one row per line, as words NAME=VALUE
 
-A full product would be billions of images.  The same seed gives the same rows.  The long plan has every mix of a data and a metadata profile at every
-number of devices as well, the short one each profile at each number.  A pair that no filesystem can have (see REFUSED) is left out; the last line,
-a comment, says how many there are of each.
+A full product would be billions of images.  The same seed gives the same rows.  Each profile that bears the loss of devices is there alone at
+each number of devices; in the long plan, so is every mix of a data and a metadata profile.  A pair that no filesystem can have (see REFUSED) is
+left out; the last line, a comment, says how many there are of each.
 """
 import itertools
 import random
@@ -117,9 +117,10 @@ def plan(seed, long):
                 impossible += 1
     left = {pair(*(word for item in each.items() for word in item)) for each in wanted}
     total, rows = len(left), []
-    if long:
-        wanted = [{"devices": n, "data": d, "meta": m} for n, d, m in itertools.product(FACTORS["devices"], PROFILES, PROFILES)
-                  if max(LEAST_DEVICES[d], LEAST_DEVICES[m]) <= n] + wanted
+    # Alone, a profile shows each set of devices that it can do without.
+    whole = [(n, p, p, {"system": p}) for n in FACTORS["devices"] for p in PROFILES if p not in ("single", "dup", "raid0")]
+    mixes = [(n, d, m, {}) for n, d, m in itertools.product(FACTORS["devices"], PROFILES, PROFILES) if long and d != m]
+    wanted = [{"devices": n, "data": d, "meta": m} | more for n, d, m, more in whole + mixes if max(LEAST_DEVICES[d], LEAST_DEVICES[m]) <= n] + wanted
     for each in wanted:
         if len(each) == 2 and pair(*(word for item in each.items() for word in item)) not in left:
             continue
