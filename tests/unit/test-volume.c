@@ -314,8 +314,6 @@ static void refuses_features_by_name(void **state)
 	refused(false, ERROR_REFUSED, "disk.img: the filesystem has the feature zoned, which this version cannot read");
 	with_bits(INCOMPAT_EXTENT_TREE_V2, 0);
 	refused(false, ERROR_REFUSED, "disk.img: the filesystem has the feature extent-tree-v2, which this version cannot read");
-	with_bits(INCOMPAT_RAID_STRIPE_TREE, 0);
-	refused(false, ERROR_REFUSED, "disk.img: the filesystem has the feature raid-stripe-tree, which this version cannot read");
 	with_bits(INCOMPAT_REMAP_TREE, 0);
 	refused(false, ERROR_REFUSED, "disk.img: the filesystem has the feature remap-tree, which this version cannot read");
 	with_bits(0, SUPER_FLAG_METADUMP_V2);
