@@ -18,7 +18,7 @@
 #define INCOMPAT_KNOWN (INCOMPAT_MIXED_BACKREF | INCOMPAT_DEFAULT_SUBVOL | INCOMPAT_MIXED_GROUPS | INCOMPAT_COMPRESS_LZO | \
 			INCOMPAT_COMPRESS_ZSTD | INCOMPAT_BIG_METADATA | INCOMPAT_EXTENDED_IREF | INCOMPAT_RAID56 | \
 			INCOMPAT_SKINNY_METADATA | INCOMPAT_NO_HOLES | INCOMPAT_METADATA_UUID | INCOMPAT_RAID1C34 | \
-			INCOMPAT_RAID_STRIPE_TREE | INCOMPAT_ENCRYPT | INCOMPAT_SIMPLE_QUOTA | INCOMPAT_CRYPT_UNFINISHED)
+			INCOMPAT_ZONED | INCOMPAT_RAID_STRIPE_TREE | INCOMPAT_ENCRYPT | INCOMPAT_SIMPLE_QUOTA | INCOMPAT_CRYPT_UNFINISHED)
 
 void volume_warn(const struct volume *volume, const char *format, ...)
 {
@@ -36,7 +36,7 @@ void volume_warn(const struct volume *volume, const char *format, ...)
 static bool check_features(const struct superblock *super, const struct volume_options *options, struct error *err)
 {
 	static const struct { uint64_t bit; const char *name; bool is_read; } unsupported[] = {
-		{ INCOMPAT_ZONED, "zoned", false },
+		{ INCOMPAT_ZONED, "zoned", true },
 		{ INCOMPAT_EXTENT_TREE_V2, "extent-tree-v2", false },
 		{ INCOMPAT_RAID_STRIPE_TREE, "raid-stripe-tree", true },
 		{ INCOMPAT_REMAP_TREE, "remap-tree", false },

@@ -17,6 +17,8 @@ struct stripe_tree;
 struct super_copy {
 	bool exists;		/* the device is large enough */
 	bool valid;		/* magic, checksum and fields are right */
+	uint64_t where;		/* on the device */
+	unsigned n_damaged;	/* in a log of them: newer ones that are not valid */
 	struct superblock super;	/* where valid */
 	struct error error;	/* where not */
 };
@@ -69,7 +71,7 @@ struct volume_options {
 /*
  * Takes the device and the others (closes them also when it fails).  Reads the superblock copies of each (the newest valid one is used; of the
  * devices, the newest that is no seed), checks that the devices belong together, checks features that reading depends on (unknown incompat bits,
- * zoned, extent-tree-v2, remap-tree; raid-stripe-tree to convert: ERROR_REFUSED by name), reads the chunk tree, warns of each device that is missing.
+ * extent-tree-v2, remap-tree; to convert also zoned, raid-stripe-tree: ERROR_REFUSED by name), reads the chunk tree, warns of each device that is missing.
  * INCOMPAT_CRYPT_UNFINISHED without options->unfinished: ERROR_UNFINISHED.  options may be NULL.
  * volume_open_super() stops before the feature checks and the chunk tree: for dump-super and recovery.
  */
