@@ -4,7 +4,7 @@
 
 zoned-edit.py IMAGE OUT STATE    prints the physical address of the superblock that counts
 
-Two zones come first, and all else behind them: chunks and device extents say so.  STATE is that of the log of superblocks in the two zones:
+Two zones come first, and all else behind them: chunks, device extents and the raid stripe tree say so.  STATE is that of the log of superblocks in the two zones:
   new        a few in the first one
   second     the first one is full, the second one in use
   wrapped    the second one is full, the first one in use again
@@ -22,10 +22,11 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True		# nothing is left in the source tree
-from volume import CHUNK_ITEM, HEADER, ITEM, SUPER_AT, Volume, with_csum
+from volume import CHUNK_ITEM, HEADER, ITEM, RAID_STRIPE, SUPER_AT, Volume, with_csum
 
 SIZE = 4096
 DEV_ITEM, DEV_EXTENT, DEV_TREE = 216, 204, 4
+STRIPE_TREE, STRIPE_TREE_BIT = 12, 1 << 14
 ZONED, SYSTEM = 1 << 12, 2
 
 
@@ -39,13 +40,16 @@ def move_stripes(block, at, shift):
 def move_leaf(block, shift):
     for slot in range(struct.unpack_from("<I", block, 96)[0]):
         head = HEADER + ITEM * slot
-        _, kind, offset, at, _ = struct.unpack_from("<QBQII", block, head)
+        _, kind, offset, at, size = struct.unpack_from("<QBQII", block, head)
         if kind == CHUNK_ITEM:
             move_stripes(block, HEADER + at, shift)
         elif kind == DEV_ITEM:
             struct.pack_into("<Q", block, HEADER + at + 8, struct.unpack_from("<Q", block, HEADER + at + 8)[0] + shift)
         elif kind == DEV_EXTENT:
             struct.pack_into("<Q", block, head + 9, offset + shift)
+        elif kind == RAID_STRIPE:
+            for place in range(HEADER + at + size % 16 + 8, HEADER + at + size, 16):
+                struct.pack_into("<Q", block, place, struct.unpack_from("<Q", block, place)[0] + shift)
 
 
 def move_node(block, shift):
@@ -57,12 +61,15 @@ def move_node(block, shift):
 
 
 def move_all(volume, shift):
-    for root in (volume.chunk_root, volume.tree(DEV_TREE)):
+    roots = [volume.chunk_root, volume.tree(DEV_TREE)]
+    if struct.unpack_from("<Q", volume.super, 0xbc)[0] & STRIPE_TREE_BIT:
+        roots.append(volume.tree(STRIPE_TREE))
+    for root in roots:
         for address, block in list(volume.blocks(root)):
             block = bytearray(block)
             if block[100] == 0:
                 move_leaf(block, shift)
-            elif root != volume.chunk_root:
+            elif root == roots[1]:
                 move_node(block, shift)
             volume.write_block(address, block)
 
