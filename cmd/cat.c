@@ -1,49 +1,57 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* btrfs-crypt cat: the bytes of one file, decrypted where its subvolume is sealed and a key is given. */
+/* btrfs-crypt cat: the bytes of one file, or a part of them, decrypted where its subvolume is sealed and a key is given. */
 #include <inttypes.h>
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/export-report.h"
+#include "cmd/export-sources.h"
 #include "cmd/source.h"
 #include "common/util/escape.h"
 
+static struct {
+	char *offset, *length;	/* numbers, as given */
+	char *report;
+	int raw, quiet;
+} opt;
+
 static const struct poptOption options[] = {
+	{ "offset", 0, POPT_ARG_STRING, &opt.offset, 0, "begin at this byte of the file", "BYTES" },
+	{ "length", 0, POPT_ARG_STRING, &opt.length, 0, "print at most so many bytes", "BYTES" },
+	{ "raw", 0, POPT_ARG_NONE, &opt.raw, 0, "print a sealed file without the key: as ciphertext", NULL },
+	{ "report", 0, POPT_ARG_STRING, &opt.report, 0, "write every finding and the summary to FILE, as JSON", "FILE" },
+	{ "quiet", 'q', POPT_ARG_NONE, &opt.quiet, 0, "no summary at the end", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_source, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image_of_file, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
 };
 
-static bool is_for_terminals(const uint8_t *bytes, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if ((bytes[i] < 0x20 && !strchr("\t\n\f\r", bytes[i])) || bytes[i] == 0 || bytes[i] == 0x7f)
-			return false;
-	}
-	return true;
-}
-
-struct output {
-	bool to_terminal;
-	bool failed;	/* not for the file's sake */
+struct run {
+	struct volume *volume;
+	struct subvolume_list list;
+	struct export_sources sources;
+	struct file_id file;
+	char *path;			/* as it is in the image */
+	char name[256];			/* for people */
+	uint64_t first, end;		/* what is wanted of the file */
+	struct export_report report;
+	struct export_summary summary;
 };
 
-static bool write_out(void *context, const void *bytes, size_t len, struct error *err)
-{
-	struct output *output = context;
+/* --- what is to be printed ------------------------------------------------------------------------------------------ */
 
-	if (output->to_terminal && !is_for_terminals(bytes, len)) {
-		error_set(err, ERROR_REFUSED, "binary data does not go to a terminal");
-		return error_hint(err, "redirect the output to a file, or pipe it through od -c");
-	}
-	if (fwrite(bytes, 1, len, stdout) != len) {
-		output->failed = true;
-		return error_system(err, "standard output");
-	}
+static bool choose_range(struct run *run, struct error *err)
+{
+	uint64_t length = INT64_MAX;
+
+	if (!option_number("--offset", opt.offset, 0, INT64_MAX, &run->first, err) ||
+	    !option_number("--length", opt.length, 1, INT64_MAX, &length, err))
+		return false;
+	run->end = length > INT64_MAX - run->first ? INT64_MAX : run->first + length;
 	return true;
 }
 
@@ -53,13 +61,14 @@ static bool is_directory(struct error *err)
 	return error_hint(err, "btrfs-crypt ls lists it");
 }
 
-static bool open_file(struct volume *volume, const struct file_id *file, struct tree *tree, struct error *err)
+static bool check_file(struct run *run, struct error *err)
 {
 	struct inode inode;
+	struct tree tree;
 
-	if (file->inode == EMPTY_SUBVOLUME_INODE)
+	if (run->file.inode == EMPTY_SUBVOLUME_INODE)
 		return is_directory(err);
-	if (!tree_open(volume, file->subvolume, tree, err) || !inode_get(tree, file->inode, &inode, err))
+	if (!tree_open(run->volume, run->file.subvolume, &tree, err) || !inode_get(&tree, run->file.inode, &inode, err))
 		return false;
 	if (S_ISLNK(inode.mode)) {
 		error_set(err, ERROR_USAGE, "is a symbolic link, which is not followed");
@@ -67,45 +76,101 @@ static bool open_file(struct volume *volume, const struct file_id *file, struct 
 	}
 	if (S_ISDIR(inode.mode))
 		return is_directory(err);
-	return S_ISREG(inode.mode) || error_set(err, ERROR_USAGE, "is no regular file");
+	if (!S_ISREG(inode.mode))
+		return error_set(err, ERROR_USAGE, "is no regular file");
+	return inode.size <= INT64_MAX || error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": size is %" PRIu64 ", at most %" PRId64 " is possible",
+						    run->file.inode, inode.size, INT64_MAX);
 }
 
-/* Errors about the file begin with its path, others, about the key for example, do not. */
-static bool print_file(const struct subvolume_list *list, const struct file_id *file, const char *path, struct error *err)
+/* A key for what is not sealed is a mistake, and a wrong one is known before anything comes out. */
+static bool open_source(struct run *run, struct error *err)
 {
-	const struct subvolume *subvolume = subvolume_by_id(list, file->subvolume);
-	struct output output = { .to_terminal = isatty(STDOUT_FILENO) };
-	cleanup_source struct source source = { 0 };
-	struct tree tree;
-	char name[256];
+	struct extent_source *source;
 
-	escape_text(path, strlen(path), name, sizeof(name));
-	if (!subvolume)
-		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has no root item", file->subvolume);
-	if (!open_file(list->volume, file, &tree, err))
-		return error_prefix(err, "%s", name);
-	if (!source_choose(list, subvolume, &source, err))
+	if (!export_sources_get(&run->sources, run->file.subvolume, true, &source, err))
 		return false;
-	if (file_read(source.extents, &tree, file->inode, write_out, &output, err))
-		return true;
-	return output.failed ? false : error_prefix(err, "%s", name);
+	if (source == &plain_source && key_input_given())
+		return error_set(err, ERROR_REFUSED, "a key was given, but subvolume %" PRIu64 " is not sealed", run->file.subvolume);
+	return true;
 }
 
-static bool run(const char *const *operand, struct error *err)
+static bool find_file(struct run *run, const char *const *operand, struct error *err)
 {
-	cleanup_subvolume_list struct subvolume_list list = { 0 };
-	cleanup_volume struct volume *volume = NULL;
 	const struct subvolume *subvolume;
-	struct file_id file;
-	char *path = NULL;
 
-	const bool ok = image_open(operand[0], false, false, &volume, err) &&
-			subvolume_list_read(volume, &list, err) &&
-			subvolume_find(&list, operand[1], &subvolume, err) &&
-			path_operand(volume, subvolume->id, operand[2], &path, &file, err) &&
-			print_file(&list, &file, path, err);
+	if (!choose_range(run, err) || !image_open(operand[0], false, false, &run->volume, err) ||
+	    !subvolume_list_read(run->volume, &run->list, err) || !subvolume_find(&run->list, operand[1], &subvolume, err) ||
+	    !path_operand(run->volume, subvolume->id, operand[2], &run->path, &run->file, err))
+		return false;
+	escape_text(run->path, strlen(run->path), run->name, sizeof(run->name));
+	return check_file(run, err) || error_prefix(err, "%s", run->name);
+}
 
-	free(path);
+/* --- what is told on the way ------------------------------------------------------------------------------------------ */
+
+static bool on_source(void *context, uint64_t subvolume, struct extent_source **source, struct error *err)
+{
+	struct run *run = context;
+
+	return export_sources_get(&run->sources, subvolume, false, source, err);
+}
+
+static void on_finding(void *context, const struct export_finding *finding)
+{
+	struct run *run = context;
+
+	export_report_finding(&run->report, finding);
+}
+
+static void on_warning(void *context, const char *text)
+{
+	struct run *run = context;
+
+	export_report_warning(&run->report, text);
+}
+
+/* --- the run ---------------------------------------------------------------------------------------------------------- */
+
+static bool print_file(struct run *run, struct error *err)
+{
+	const struct export_options export = {
+		.raw = opt.raw,
+		.first = run->first,
+		.end = run->end,
+		.source = on_source,
+		.finding = on_finding,
+		.context = run,
+	};
+	struct export_job *job = NULL;
+	struct out *out = NULL;
+
+	run->volume->warn = on_warning;
+	run->volume->warn_context = run;
+
+	const bool ok = stream_out_open(run->first, run->end, &out, err) &&
+			export_begin(run->volume, out, &export, &run->summary, &job, err) &&
+			export_tree(job, &run->file, run->path, err);
+
+	export_end(job);
+	if (out)
+		out->ops->close(out);
+	return export_report_end(&run->report, &run->summary, run->name, ok, opt.quiet, err);
+}
+
+static bool run_cat(const char *const *operand, struct error *err)
+{
+	struct run run = { .report = EXPORT_REPORT_NONE("printed") };
+
+	signal(SIGPIPE, SIG_IGN);	/* a reader that went away is an error like others, with a summary */
+
+	const bool ok = find_file(&run, operand, err) && export_sources_init(&run.sources, &run.list, err) && open_source(&run, err) &&
+			export_report_open(&run.report, opt.report, NULL, err) && print_file(&run, err);
+
+	export_report_free(&run.report);
+	export_sources_free(&run.sources);
+	subvolume_list_free(&run.list);
+	volume_close(run.volume);
+	free(run.path);
 	return ok;
 }
 
@@ -114,5 +179,5 @@ const struct command cmd_cat = {
 	.operands = "IMAGE SUBVOL PATH",
 	.summary = "print the bytes of a file, decrypted where a key is given",
 	.options = options,
-	.run = run,
+	.run = run_cat,
 };

@@ -25,6 +25,7 @@ extern const struct command cmd_convert, cmd_verify_key, cmd_verify, cmd_dump_tr
 extern struct poptOption options_key[];		/* common/cmd key sources: see cmd/key-options.h */
 extern struct poptOption options_format[];	/* --format text|json */
 extern struct poptOption options_image[];	/* --device, --offset, --super, --backup-root, --with-log: for every command that only reads files */
+extern struct poptOption options_image_of_file[];	/* the same, but --image-offset: --offset is of the file */
 extern struct poptOption options_blocks[];	/* without --with-log: for those that show trees block by block */
 extern struct poptOption options_device[];	/* those of them that are about devices and superblocks alone */
 bool format_is_json(void);

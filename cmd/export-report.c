@@ -2,9 +2,9 @@
 /* One finding is one line: of text for people, and of JSON in the report. */
 #include "cmd/export-report.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
@@ -16,6 +16,7 @@
 
 static const char *const kind_name[] = {
 	[EXPORT_LOST] = "lost",
+	[EXPORT_DOUBTFUL] = "doubtful",
 	[EXPORT_DAMAGED] = "damaged",
 	[EXPORT_FAILED] = "failed",
 	[EXPORT_SEALED] = "sealed",
@@ -41,42 +42,58 @@ static const struct { const char *name, *text; } losses[OUT_LOSSES] = {
 
 /* --- the two files ---------------------------------------------------------------------------------------------------- */
 
-static bool create(const char *name, FILE **file, struct error *err)
+static bool create(const char *name, const char *option, struct export_text *text, struct error *err)
 {
-	*file = name ? fopen(name, "wxe") : NULL;
-	if (!name || *file)
+	text->name = name;
+	if (!name)
 		return true;
-	if (errno == EEXIST)
-		return error_set(err, ERROR_REFUSED, "%s exists, and is not overwritten", name);
-	return error_system(err, "%s", name);
+	if (strcmp(name, "-") == 0)
+		return error_set(err, ERROR_USAGE, "%s: the name of a file; standard output is for what is read", option);
+	if (!out_file_open(&text->file, name, err))
+		return false;
+
+	const int fd = dup(text->file.fd);
+
+	text->stream = fd < 0 ? NULL : fdopen(fd, "w");
+	if (text->stream)
+		return true;
+	error_system(err, "%s", name);
+	if (fd >= 0)
+		close(fd);
+	return false;
 }
 
 bool export_report_open(struct export_report *report, const char *report_name, const char *manifest_name, struct error *err)
 {
-	report->report_name = report_name;
-	report->manifest_name = manifest_name;
-	return create(report_name, &report->report, err) && create(manifest_name, &report->manifest, err);
+	return create(report_name, "--report", &report->report, err) && create(manifest_name, "--manifest", &report->manifest, err);
 }
 
-static bool finish(FILE **file, const char *name, struct error *err)
+static bool finish(struct export_text *text, struct error *err)
 {
-	FILE *const closing = *file;
+	FILE *const closing = text->stream;
 	bool ok;
 
 	if (!closing)
 		return true;
-	*file = NULL;
+	text->stream = NULL;
 	ok = !ferror(closing);
 	ok = fclose(closing) == 0 && ok;
-	return ok || error_system(err, "%s", name);
+	return ok ? out_file_finish(&text->file, err) : error_system(err, "%s", text->name);
 }
 
-bool export_report_close(struct export_report *report, struct error *err)
+static void drop(struct export_text *text)
 {
-	const bool ok = finish(&report->report, report->report_name, err);
+	if (text->stream)
+		fclose(text->stream);
+	text->stream = NULL;
+	out_file_close(&text->file);
+}
 
+void export_report_free(struct export_report *report)
+{
+	drop(&report->report);
+	drop(&report->manifest);
 	set64_free(&report->repairs);
-	return finish(&report->manifest, report->manifest_name, err) && ok;
 }
 
 /* --- findings ------------------------------------------------------------------------------------------------------------ */
@@ -85,12 +102,12 @@ static void report_finding(const struct export_report *report, const struct expo
 {
 	struct json_object *line;
 
-	if (!report->report)
+	if (!report->report.stream)
 		return;
 	line = json_line();
 	json_text(line, "finding", kind_name[f->kind]);
 	json_name(line, "path", f->path, strlen(f->path));
-	if (f->kind == EXPORT_LOST) {
+	if (f->kind == EXPORT_LOST || f->kind == EXPORT_DOUBTFUL) {
 		json_u64(line, "first", f->first);
 		json_u64(line, "last", f->end - 1);
 	}
@@ -98,10 +115,10 @@ static void report_finding(const struct export_report *report, const struct expo
 		json_text(line, "what", losses[f->loss].name);
 	if (f->text)
 		json_text(line, "text", f->text);
-	json_print(line, report->report);
+	json_print(line, report->report.stream);
 }
 
-static void finding_text(const struct export_finding *f, const char *path, char *text, size_t size)
+static void finding_text(const struct export_report *report, const struct export_finding *f, const char *path, char *text, size_t size)
 {
 	const char *const colon = f->text ? ": " : "", *const why = f->text ? f->text : "";
 
@@ -109,8 +126,11 @@ static void finding_text(const struct export_finding *f, const char *path, char 
 	case EXPORT_LOST:
 		snprintf(text, size, "%s: bytes %" PRIu64 " to %" PRIu64 " are lost%s%s", path, f->first, f->end - 1, colon, why);
 		break;
+	case EXPORT_DOUBTFUL:
+		snprintf(text, size, "%s: bytes %" PRIu64 " to %" PRIu64 " may be wrong%s%s", path, f->first, f->end - 1, colon, why);
+		break;
 	case EXPORT_FAILED: case EXPORT_REFUSED:
-		snprintf(text, size, "%s: not exported%s%s", path, colon, why);
+		snprintf(text, size, "%s: not %s%s%s", path, report->done, colon, why);
 		break;
 	case EXPORT_SEALED:
 		snprintf(text, size, "%s: sealed, and left out without the key%s%s", path, colon, why);
@@ -119,7 +139,7 @@ static void finding_text(const struct export_finding *f, const char *path, char 
 		snprintf(text, size, "%s: a nested subvolume, exported as an empty directory (--recursive takes what is in it)", path);
 		break;
 	case EXPORT_CIPHERTEXT:
-		snprintf(text, size, "%s: sealed, exported as ciphertext", path);
+		snprintf(text, size, "%s: sealed, %s as ciphertext", path, report->done);
 		break;
 	case EXPORT_LOSS:
 		snprintf(text, size, "%s: %s", path, losses[f->loss].text);
@@ -146,14 +166,14 @@ static bool is_told(struct export_report *report, const struct export_finding *f
 
 void export_report_finding(struct export_report *report, const struct export_finding *f)
 {
-	const bool is_damage = f->kind == EXPORT_LOST || f->kind == EXPORT_DAMAGED || f->kind == EXPORT_FAILED;
+	const bool is_damage = f->kind == EXPORT_LOST || f->kind == EXPORT_DOUBTFUL || f->kind == EXPORT_DAMAGED || f->kind == EXPORT_FAILED;
 	char *path, text[2048];
 
 	report_finding(report, f);
 	if (!is_told(report, f))
 		return;
 	path = escape_new(f->path[0] ? f->path : ".", f->path[0] ? strlen(f->path) : 1);
-	finding_text(f, path ? path : "?", text, sizeof(text));
+	finding_text(report, f, path ? path : "?", text, sizeof(text));
 	free(path);
 	progress_clear(&report->progress);
 	(is_damage ? print_warning : print_note)(NULL, text);
@@ -177,12 +197,12 @@ void export_report_warning(struct export_report *report, const char *text)
 
 	if (!set64_add(&report->repairs, text_hash(text), &added, &ignored) || !added)
 		return;
-	if (report->report) {
+	if (report->report.stream) {
 		struct json_object *line = json_line();
 
 		json_text(line, "finding", "repaired");
 		json_text(line, "text", text);
-		json_print(line, report->report);
+		json_print(line, report->report.stream);
 	}
 	if (set64_count(&report->repairs) > NOTES_MAX)
 		return;
@@ -201,18 +221,18 @@ bool export_report_hash(struct export_report *report, const char *path, const ui
 
 	hex_text(hash, HASH_SIZE, text);
 	if (strpbrk(path, "\\\n\r"))
-		fputc('\\', report->manifest);
-	fprintf(report->manifest, "%s  ", text);
+		fputc('\\', report->manifest.stream);
+	fprintf(report->manifest.stream, "%s  ", text);
 	for (const char *at = path; *at; at++) {
 		switch (*at) {
-		case '\\': fputs("\\\\", report->manifest); break;
-		case '\n': fputs("\\n", report->manifest); break;
-		case '\r': fputs("\\r", report->manifest); break;
-		default: fputc(*at, report->manifest);
+		case '\\': fputs("\\\\", report->manifest.stream); break;
+		case '\n': fputs("\\n", report->manifest.stream); break;
+		case '\r': fputs("\\r", report->manifest.stream); break;
+		default: fputc(*at, report->manifest.stream);
 		}
 	}
-	fputc('\n', report->manifest);
-	return !ferror(report->manifest) || error_system(err, "%s", report->manifest_name);
+	fputc('\n', report->manifest.stream);
+	return !ferror(report->manifest.stream) || error_system(err, "%s", report->manifest.name);
 }
 
 static bool hash_device(struct export_report *report, struct device *device, struct hash *hash, uint8_t *piece, struct error *err)
@@ -235,7 +255,7 @@ static bool hash_device(struct export_report *report, struct device *device, str
 		return false;
 	hex_text(result, sizeof(result), text);
 	escape_text(device->name, strlen(device->name), name, sizeof(name));
-	fprintf(report->manifest, "# image %s  %s  %" PRIu64 " bytes\n", text, name, device->size);
+	fprintf(report->manifest.stream, "# image %s  %s  %" PRIu64 " bytes\n", text, name, device->size);
 	return true;
 }
 
@@ -245,7 +265,7 @@ bool export_report_device(struct export_report *report, struct device *device, s
 	uint8_t *piece;
 	bool ok;
 
-	if (!report->manifest)
+	if (!report->manifest.stream)
 		return true;
 	piece = malloc(DEVICE_PIECE);
 	ok = piece ? hash_new(&hash, err) : error_memory(err);
@@ -279,6 +299,8 @@ static struct json_object *summary_line(const struct export_report *report, cons
 	json_u64(line, "refused", s->n_refused);
 	json_u64(line, "incomplete", s->n_incomplete);
 	json_u64(line, "lost_bytes", s->lost_bytes);
+	json_u64(line, "doubtful", s->n_doubtful);
+	json_u64(line, "doubtful_bytes", s->doubtful_bytes);
 	json_u64(line, "damaged", s->n_damaged);
 	json_u64(line, "failed", s->n_failed);
 	for (size_t i = 0; i < OUT_LOSSES; i++) {
@@ -293,12 +315,15 @@ static void print_text(const struct export_report *report, const struct export_s
 {
 	const char *separator = "not kept: ";
 
-	fprintf(stderr, "exported: %" PRIu64 " files (%" PRIu64 " further names), %" PRIu64 " directories, %" PRIu64 " symbolic links, %" PRIu64
-		" special files, %" PRIu64 " bytes of data\n", s->n_files, s->n_links, s->n_directories, s->n_symlinks, s->n_special,
+	fprintf(stderr, "%s: %" PRIu64 " files (%" PRIu64 " further names), %" PRIu64 " directories, %" PRIu64 " symbolic links, %" PRIu64
+		" special files, %" PRIu64 " bytes of data\n", report->done, s->n_files, s->n_links, s->n_directories, s->n_symlinks, s->n_special,
 		s->bytes);
 	fprintf(stderr, "repaired from a mirror: %" PRIu64 "; skipped: %" PRIu64 " sealed, %" PRIu64 " refused; failed: %" PRIu64 ", damaged: %"
-		PRIu64 ", incomplete: %" PRIu64 " files (%" PRIu64 " bytes lost)\n", n_repaired(report), s->n_sealed, s->n_refused, s->n_failed,
+		PRIu64 ", incomplete: %" PRIu64 " files (%" PRIu64 " bytes lost)", n_repaired(report), s->n_sealed, s->n_refused, s->n_failed,
 		s->n_damaged, s->n_incomplete, s->lost_bytes);
+	if (s->n_doubtful > 0)
+		fprintf(stderr, ", doubtful: %" PRIu64 " files (%" PRIu64 " bytes)", s->n_doubtful, s->doubtful_bytes);
+	fputc('\n', stderr);
 	for (size_t i = 0; i < OUT_LOSSES; i++) {
 		if (s->losses[i] > 0) {
 			fprintf(stderr, "%s%s (%" PRIu64 ")", separator, losses[i].name, s->losses[i]);
@@ -309,30 +334,14 @@ static void print_text(const struct export_report *report, const struct export_s
 		fputc('\n', stderr);
 }
 
-void export_report_summary(struct export_report *report, const struct export_summary *summary)
-{
-	struct json_object *line;
-
-	progress_clear(&report->progress);
-	if (report->report) {
-		line = json_line();
-		json_member(line, "summary", summary_line(report, summary));
-		json_print(line, report->report);
-	}
-	if (format_is_json()) {
-		line = json_line();
-		json_member(line, "summary", summary_line(report, summary));
-		json_print(line, stderr);
-	} else {
-		print_text(report, summary);
-	}
-}
-
-bool export_report_verdict(const struct export_summary *s, struct error *err)
+static bool verdict(const struct export_report *report, const struct export_summary *s, struct error *err)
 {
 	if (s->n_failed + s->n_damaged + s->n_incomplete > 0)
-		return error_set(err, ERROR_CORRUPT, "damaged: %" PRIu64 " files are incomplete, %" PRIu64 " were not exported, %"
-				 PRIu64 " other things are damaged", s->n_incomplete, s->n_failed, s->n_damaged);
+		return error_set(err, ERROR_CORRUPT, "damaged: %" PRIu64 " files are incomplete, %" PRIu64 " were not %s, %"
+				 PRIu64 " other things are damaged", s->n_incomplete, s->n_failed, report->done, s->n_damaged);
+	if (s->n_doubtful > 0)
+		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " files have bytes that may be wrong",
+				 s->n_doubtful);
 	if (s->n_sealed > 0) {
 		error_set(err, ERROR_KEY, "%" PRIu64 " sealed files and links were left out: no key was given", s->n_sealed);
 		return error_hint(err, "give the key, or --raw for the ciphertext");
@@ -340,4 +349,51 @@ bool export_report_verdict(const struct export_summary *s, struct error *err)
 	if (s->n_refused > 0)
 		return error_set(err, ERROR_REFUSED, "%" PRIu64 " entries were left out: what was to be made cannot hold them", s->n_refused);
 	return true;
+}
+
+/* The last line: err is NULL where nothing went wrong. */
+static void report_end(const struct export_report *report, const struct export_summary *s, const struct error *err)
+{
+	struct json_object *line = json_line();
+
+	json_member(line, "summary", summary_line(report, s));
+	json_number(line, "status", err ? err->kind : ERROR_NONE);
+	if (err)
+		json_text(line, "error", err->text);
+	json_print(line, report->report.stream);
+}
+
+static void print_summary(const struct export_report *report, const struct export_summary *s)
+{
+	struct json_object *line;
+
+	fflush(stdout);
+	if (format_is_json()) {
+		line = json_line();
+		json_member(line, "summary", summary_line(report, s));
+		json_print(line, stderr);
+	} else {
+		print_text(report, s);
+	}
+}
+
+bool export_report_end(struct export_report *report, const struct export_summary *s, const char *what, bool ok, bool quiet,
+		       struct error *err)
+{
+	struct error unwritten = { 0 };
+
+	progress_clear(&report->progress);
+	ok = ok && finish(&report->manifest, err) && (verdict(report, s, err) || error_prefix(err, "%s", what));
+	if (report->report.stream)
+		report_end(report, s, ok ? NULL : err);
+	if (!finish(&report->report, &unwritten)) {
+		if (ok)
+			*err = unwritten;
+		else
+			print_warning(NULL, unwritten.text);
+		ok = false;
+	}
+	if (!quiet)
+		print_summary(report, s);
+	return ok;
 }

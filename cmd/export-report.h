@@ -1,23 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What an export tells: findings and the summary on standard error, the report and the manifest in files. */
+/* What an export, or cat, tells: findings and the summary on standard error, the report and the manifest in files. */
 #ifndef CMD_EXPORT_REPORT_H
 #define CMD_EXPORT_REPORT_H
 
 #include <stdio.h>
 
 #include "common/export/export.h"
+#include "common/export/out-file.h"
 #include "common/util/progress.h"
 #include "common/util/set64.h"
 
+/* A file that appears when it is whole. */
+struct export_text {
+	FILE *stream;		/* NULL: not wanted */
+	const char *name;
+	struct out_file file;
+};
+
+/* Initialise with EXPORT_REPORT_NONE. */
 struct export_report {
-	FILE *report, *manifest;	/* NULL: not wanted */
-	const char *report_name, *manifest_name;
+	const char *done;	/* "exported": what was done to files, for people */
+	struct export_text report, manifest;
 	struct progress progress;
 	uint64_t progress_total;
 	unsigned n_notes[EXPORT_LOSS + 1];	/* printed so far */
 	bool loss_told[OUT_LOSSES];
 	struct set64 repairs;		/* hashes of their texts: one sector may be read twice */
 };
+#define EXPORT_REPORT_NONE(what_is_done) \
+	{ .done = (what_is_done), .report.file.fd = -1, .manifest.file.fd = -1 }
 
 /* NULL names: not wanted.  The files must not be there yet. */
 bool export_report_open(struct export_report *report, const char *report_name, const char *manifest_name, struct error *err) must_use;
@@ -27,11 +38,13 @@ void export_report_warning(struct export_report *report, const char *text);
 bool export_report_hash(struct export_report *report, const char *path, const uint8_t hash[HASH_SIZE], struct error *err) must_use;
 /* The images that were read, whole; in the manifest. */
 bool export_report_device(struct export_report *report, struct device *device, struct error *err) must_use;
-void export_report_summary(struct export_report *report, const struct export_summary *summary);
-/* Writes what is left. */
-bool export_report_close(struct export_report *report, struct error *err) must_use;
-
-/* The status of the whole: false and why where not every byte was right. */
-bool export_report_verdict(const struct export_summary *summary, struct error *err) must_use;
+/*
+ * The end, however it came: the summary, unless quiet, and the report whole; the manifest where everything was gone through.  ok: it was, and the
+ * verdict on `what` is that of the summary; else err says why not.  False and why where not every byte was right, or something could not be written.
+ */
+bool export_report_end(struct export_report *report, const struct export_summary *summary, const char *what, bool ok, bool quiet,
+		       struct error *err) must_use;
+/* Takes away what has not come to its end. */
+void export_report_free(struct export_report *report);
 
 #endif /* CMD_EXPORT_REPORT_H */

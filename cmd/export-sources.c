@@ -11,7 +11,7 @@
 bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, struct error *err)
 {
 	*sources = (struct export_sources){ .list = list };
-	return !key_input_given() || key_input_read(false, false, NULL, &sources->key, err);
+	return !key_input_given() || key_input_read(false, false, "Passphrase: ", &sources->key, err);
 }
 
 static struct domain *opened(const struct export_sources *sources, uint16_t number)
@@ -86,7 +86,7 @@ bool export_sources_get(struct export_sources *sources, uint64_t id, bool must_o
 	if (!subvolume)
 		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has no root item", id);
 	if (!open_source(sources, subvolume, must_open, &source, err))
-		return error_prefix(err, "subvolume %" PRIu64, id);
+		return err->kind == ERROR_KEY ? false : error_prefix(err, "subvolume %" PRIu64, id);	/* it is said of the key, not of this one */
 	more = realloc(sources->at, (sources->n + 1) * sizeof(*more));
 	if (!more) {
 		domain_reader_close(source.reader);

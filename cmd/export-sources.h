@@ -20,7 +20,7 @@ struct export_sources {
 	size_t n_domains;
 };
 
-/* Reads the key where one was given.  Never asks. */
+/* Reads the key where one was given.  Asks for a passphrase only where that is what was given. */
 bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, struct error *err) must_use;
 /*
  * *extents NULL: sealed, and no key was given; or, where must_open is false, not this one.  must_open: another key is ERROR_KEY.

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs-crypt export: subvolumes and parts of them as an archive or a directory. */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/export-places.h"
 #include "cmd/export-report.h"
-#include "cmd/export-sources.h"
+#include "cmd/export-shape.h"
 #include "cmd/source.h"
+#include "cmd/unpacked.h"
 
 static struct {
 	char *output, *archive, *compress, *manifest, *report, *progress;
 	double frequency;
-	int recursive, raw;
+	int recursive, snapshots, raw, quiet;
 } opt = { .frequency = 1 };
 
 static const struct poptOption options[] = {
@@ -22,9 +25,11 @@ static const struct poptOption options[] = {
 	{ "archive", 0, POPT_ARG_STRING, &opt.archive, 0, "what to make (default: what the name of OUT says, or tar)", "tar|zip|cpio|mtree|dir" },
 	{ "compress", 0, POPT_ARG_STRING, &opt.compress, 0, "compress the archive", "zstd|gzip|xz" },
 	{ "recursive", 'r', POPT_ARG_NONE, &opt.recursive, 0, "export what is in nested subvolumes too", NULL },
+	{ "snapshots", 0, POPT_ARG_NONE, &opt.snapshots, 0, "export all snapshots of each SUBVOL, and what it is a snapshot of, too", NULL },
 	{ "raw", 0, POPT_ARG_NONE, &opt.raw, 0, "export sealed files without the key: as ciphertext", NULL },
 	{ "manifest", 0, POPT_ARG_STRING, &opt.manifest, 0, "write the SHA-256 of every file and of the image to FILE", "FILE" },
 	{ "report", 0, POPT_ARG_STRING, &opt.report, 0, "write every finding and the summary to FILE, as JSON", "FILE" },
+	{ "quiet", 'q', POPT_ARG_NONE, &opt.quiet, 0, "no summary at the end", NULL },
 	{ "progress", 0, POPT_ARG_STRING, &opt.progress, 0, "how to show progress on standard error", "auto|none|bar|json" },
 	{ "progress-frequency", 0, POPT_ARG_DOUBLE, &opt.frequency, 0, "seconds between two reports (default 1)", "SECONDS" },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_source, 0, NULL, NULL },
@@ -33,112 +38,14 @@ static const struct poptOption options[] = {
 	POPT_TABLEEND
 };
 
-/* What is to be made. */
-struct shape {
-	bool is_directory;
-	enum out_format format;
-	enum out_compression compression;
-};
-
-struct place {
-	struct file_id start;
-	char *prefix;
-};
-
 struct run {
 	struct volume *volume;
 	struct subvolume_list list;
-	struct place *place;
-	size_t n_places;
+	struct export_places places;
 	struct export_sources sources;
 	struct export_report report;
 	struct export_summary summary;
 };
-
-/* --- what OUT is to be ------------------------------------------------------------------------------------------------- */
-
-static const char *const archive_name[] = { [OUT_TAR] = "tar", [OUT_ZIP] = "zip", [OUT_CPIO] = "cpio", [OUT_MTREE] = "mtree" };
-static const char *const compression_name[] = { [OUT_PLAIN] = "none", [OUT_ZSTD] = "zstd", [OUT_GZIP] = "gzip", [OUT_XZ] = "xz" };
-#define N(a) (sizeof(a) / sizeof((a)[0]))
-
-static const struct { const char *suffix; int format, compression; } suffixes[] = {
-	{ ".tar", OUT_TAR, -1 }, { ".zip", OUT_ZIP, -1 }, { ".cpio", OUT_CPIO, -1 }, { ".mtree", OUT_MTREE, -1 },
-	{ ".tgz", OUT_TAR, OUT_GZIP }, { ".tzst", OUT_TAR, OUT_ZSTD }, { ".txz", OUT_TAR, OUT_XZ },
-	{ ".gz", -1, OUT_GZIP }, { ".zst", -1, OUT_ZSTD }, { ".xz", -1, OUT_XZ },
-};
-
-/* What the last suffix of the first *len bytes says is put in and left out; -1: nothing. */
-static void take_suffix(const char *name, size_t *len, int *format, int *compression)
-{
-	for (size_t i = 0; i < N(suffixes); i++) {
-		const size_t n = strlen(suffixes[i].suffix);
-
-		if (*len <= n || memcmp(name + *len - n, suffixes[i].suffix, n) != 0)
-			continue;
-		*len -= n;
-		if (suffixes[i].format >= 0)
-			*format = suffixes[i].format;
-		if (suffixes[i].compression >= 0)
-			*compression = suffixes[i].compression;
-		return;
-	}
-}
-
-static int find_name(const char *name, const char *const *names, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(name, names[i]) == 0)
-			return (int)i;
-	}
-	return -1;
-}
-
-static bool choose_archive(int format, int compression, int given, struct shape *shape, struct error *err)
-{
-	const int given_compression = opt.compress ? find_name(opt.compress, compression_name, N(compression_name)) : -1;
-
-	if (opt.compress && given_compression <= OUT_PLAIN)
-		return error_set(err, ERROR_USAGE, "--compress: zstd, gzip or xz");
-	if (given >= 0 && format >= 0 && given != format)
-		return error_set(err, ERROR_USAGE, "the name %s says %s, not %s", opt.output, archive_name[format], archive_name[given]);
-	if (given_compression >= 0 && compression >= 0 && given_compression != compression)
-		return error_set(err, ERROR_USAGE, "the name %s says %s, not %s", opt.output, compression_name[compression],
-				 compression_name[given_compression]);
-	shape->format = given >= 0 ? (enum out_format)given : format >= 0 ? (enum out_format)format : OUT_TAR;
-	shape->compression = given_compression >= 0 ? (enum out_compression)given_compression
-						     : compression >= 0 ? (enum out_compression)compression : OUT_PLAIN;
-	if (shape->format == OUT_ZIP && shape->compression != OUT_PLAIN)
-		return error_set(err, ERROR_USAGE, "a zip archive compresses by itself");
-	return true;
-}
-
-static bool choose_shape(struct shape *shape, struct error *err)
-{
-	size_t len;
-	struct stat st;
-	int format = -1, compression = -1, given = -1;
-
-	if (!opt.output)
-		return error_set(err, ERROR_USAGE, "-o OUT is missing");
-	if (opt.archive && strcmp(opt.archive, "dir") != 0) {
-		given = find_name(opt.archive, archive_name, N(archive_name));
-		if (given < 0)
-			return error_set(err, ERROR_USAGE, "--archive: tar, zip, cpio, mtree or dir");
-	}
-	len = strlen(opt.output);
-	shape->is_directory = opt.archive ? given < 0 : len > 0 && (opt.output[len - 1] == '/' ||
-								   (stat(opt.output, &st) == 0 && S_ISDIR(st.st_mode)));
-	if (shape->is_directory)
-		return !opt.compress || error_set(err, ERROR_USAGE, "a directory is not compressed");
-	take_suffix(opt.output, &len, &format, &compression);
-	if (format < 0 && compression >= 0)
-		take_suffix(opt.output, &len, &format, &compression);
-	if (strcmp(opt.output, "-") == 0 && isatty(STDOUT_FILENO)) {
-		error_set(err, ERROR_REFUSED, "an archive does not go to a terminal");
-		return error_hint(err, "redirect the output to a file, or name one after -o");
-	}
-	return choose_archive(format, compression, given, shape, err);
-}
 
 static bool init_progress(struct progress *progress, struct error *err)
 {
@@ -158,116 +65,8 @@ static bool init_progress(struct progress *progress, struct error *err)
 	if (!(opt.frequency >= 0))
 		return error_set(err, ERROR_USAGE, "--progress-frequency: a number of seconds");
 	progress_init(progress, mode, stderr, opt.frequency);
+	unpacked_progress(mode, opt.frequency);
 	return true;
-}
-
-/* --- what is to be exported ---------------------------------------------------------------------------------------------- */
-
-/* "SUBVOL:PATH": the longest SUBVOL there is, for names may hold a colon. */
-static bool find_place(struct run *run, const char *operand, const struct subvolume **subvolume, const char **path, struct error *err)
-{
-	const bool has_kind = strncmp(operand, "id:", 3) == 0 || strncmp(operand, "uuid:", 5) == 0;
-	const char *const first = has_kind ? strchr(operand, ':') + 1 : operand;
-	char *name = strdup(operand);
-	bool found = false;
-
-	if (!name)
-		return error_memory(err);
-	*path = "";
-	for (;;) {
-		char *const colon = strrchr(name + (first - operand), ':');
-
-		*err = (struct error){ 0 };
-		found = subvolume_find(&run->list, name, subvolume, err);
-		if (found || !colon)
-			break;
-		*path = operand + (colon - name) + 1;
-		*colon = '\0';
-	}
-	free(name);
-	return found;
-}
-
-/* Appends the components of path; what could lead elsewhere is called bad-name. */
-static void join(char *prefix, const uint8_t *path, size_t len)
-{
-	while (len > 0) {
-		const uint8_t *const slash = memchr(path, '/', len);
-		const size_t n = slash ? (size_t)(slash - path) : len;
-		const bool is_bad = (n == 2 && path[0] == '.' && path[1] == '.') || memchr(path, '\0', n);
-
-		if (n > 0 && !(n == 1 && path[0] == '.')) {
-			if (*prefix)
-				strcat(prefix, "/");
-			strncat(prefix, is_bad ? "bad-name" : (const char *)path, is_bad ? SIZE_MAX : n);
-		}
-		path += n + (slash != NULL);
-		len -= n + (slash != NULL);
-	}
-}
-
-/* Alone, a directory is the top of what is exported; among others, each is where it is in the image. */
-static bool make_prefix(struct place *place, const struct subvolume *subvolume, const char *path, bool alone, bool is_directory,
-			struct error *err)
-{
-	char *const whole = calloc(1, 8 * (subvolume->path_len + strlen(path)) + 64);
-
-	place->prefix = whole;
-	if (!whole)
-		return error_memory(err);
-	if (alone && is_directory)
-		return true;
-	if (!alone && subvolume->deleted)
-		snprintf(whole, 64, "subvolume-%" PRIu64, subvolume->id);
-	else if (!alone)
-		join(whole, subvolume->path, subvolume->path_len);
-	join(whole, (const uint8_t *)path, strlen(path));
-	if (alone) {
-		const char *const name = strrchr(whole, '/');
-
-		if (name)
-			memmove(whole, name + 1, strlen(name));
-	}
-	return true;
-}
-
-static bool take_place(struct run *run, const char *operand, bool alone, struct error *err)
-{
-	struct place *const place = &run->place[run->n_places];
-	const struct subvolume *subvolume;
-	struct extent_source *source;
-	struct inode inode = { .mode = S_IFDIR };
-	const char *given = "";
-	char *path = NULL;	/* the names as they are in the image */
-	struct tree tree;
-	bool ok;
-
-	run->n_places++;
-	/* A wrong key is to be known before anything is made. */
-	ok = find_place(run, operand, &subvolume, &given, err) &&
-	     path_operand(run->volume, subvolume->id, given, &path, &place->start, err) &&
-	     tree_open(run->volume, place->start.subvolume, &tree, err) &&
-	     (place->start.inode == EMPTY_SUBVOLUME_INODE || inode_get(&tree, place->start.inode, &inode, err)) &&
-	     make_prefix(place, subvolume, path, alone, S_ISDIR(inode.mode), err) &&
-	     export_sources_get(&run->sources, place->start.subvolume, true, &source, err);
-	free(path);
-	return ok;
-}
-
-static bool take_places(struct run *run, const char *const *operand, struct error *err)
-{
-	size_t n = 0;
-
-	while (operand[n])
-		n++;
-	run->place = calloc(n, sizeof(*run->place));
-	if (!run->place)
-		return error_memory(err);
-	for (size_t i = 0; i < n; i++) {
-		if (!take_place(run, operand[i], n == 1, err))
-			return false;
-	}
-	return opt.recursive || export_sources_check_key(&run->sources, err);
 }
 
 /* --- what the export calls -------------------------------------------------------------------------------------------------- */
@@ -325,35 +124,12 @@ static bool write_out(struct run *run, struct out *out, struct error *err)
 	struct export_job *job = NULL;
 	bool ok = export_begin(run->volume, out, &export, &run->summary, &job, err);
 
-	for (size_t i = 0; ok && i < run->n_places; i++)
-		ok = export_tree(job, &run->place[i].start, run->place[i].prefix, err);
+	for (size_t i = 0; ok && i < run->places.n; i++)
+		ok = export_tree(job, &run->places.at[i].start, run->places.at[i].prefix, err);
 	ok = ok && out->ops->finish(out, err);
 	if (ok)
 		progress_update(&run->report.progress, "export", run->report.progress_total, run->report.progress_total);
 	export_end(job);
-	return ok;
-}
-
-static bool export(struct run *run, const char *const *operand, const struct shape *shape, struct error *err)
-{
-	struct out *out = NULL;
-	bool ok;
-
-	if (!image_open(operand[0], false, false, &run->volume, err) || !subvolume_list_read(run->volume, &run->list, err) ||
-	    !export_sources_init(&run->sources, &run->list, err) || !take_places(run, operand + 1, err) ||
-	    !export_report_open(&run->report, opt.report, opt.manifest, err))
-		return false;
-	run->report.progress_total = run->volume->super.bytes_used > 0 ? run->volume->super.bytes_used : 1;
-	run->volume->warn = on_warning;
-	run->volume->warn_context = run;
-	ok = shape->is_directory ? dir_out_open(opt.output, &out, err)
-				 : archive_out_open(opt.output, shape->format, shape->compression, &out, err);
-	ok = ok && write_out(run, out, err);
-	progress_clear(&run->report.progress);
-	if (out)
-		out->ops->close(out);
-	if (ok)
-		export_report_summary(&run->report, &run->summary);
 	return ok;
 }
 
@@ -375,15 +151,34 @@ static bool report_devices(struct export_report *report, const char *path, struc
 	return true;
 }
 
+static bool export(struct run *run, const char *const *operand, const struct export_shape *shape, struct error *err)
+{
+	struct out *out = NULL;
+	bool ok;
+
+	if (!image_open(operand[0], false, false, &run->volume, err) || !subvolume_list_read(run->volume, &run->list, err) ||
+	    !export_sources_init(&run->sources, &run->list, err) ||
+	    !export_places_take(&run->list, &run->sources, operand + 1, opt.snapshots, &run->places, err) ||
+	    (!opt.recursive && !export_sources_check_key(&run->sources, err)) ||
+	    !export_report_open(&run->report, opt.report, opt.manifest, err))
+		return false;
+	run->report.progress_total = run->volume->super.bytes_used > 0 ? run->volume->super.bytes_used : 1;
+	run->volume->warn = on_warning;
+	run->volume->warn_context = run;
+	if (!(shape->is_directory ? dir_out_open(opt.output, &out, err)
+				  : archive_out_open(opt.output, shape->format, shape->compression, &out, err)))
+		return false;
+	ok = write_out(run, out, err);
+	progress_clear(&run->report.progress);
+	out->ops->close(out);
+	ok = ok && report_devices(&run->report, operand[0], err);
+	return export_report_end(&run->report, &run->summary, operand[0], ok, opt.quiet, err);
+}
+
 static void free_run(struct run *run)
 {
-	struct error ignored = { 0 };
-
-	for (size_t i = 0; i < run->n_places; i++)
-		free(run->place[i].prefix);
-	free(run->place);
-	if (!export_report_close(&run->report, &ignored))
-		ignored.kind = ERROR_NONE;	/* closed before where it mattered */
+	export_places_free(&run->places);
+	export_report_free(&run->report);
 	export_sources_free(&run->sources);
 	subvolume_list_free(&run->list);
 	volume_close(run->volume);
@@ -391,12 +186,13 @@ static void free_run(struct run *run)
 
 static bool run_export(const char *const *operand, struct error *err)
 {
-	struct run run = { 0 };
-	struct shape shape = { 0 };
-	bool ok = choose_shape(&shape, err) && init_progress(&run.report.progress, err) && export(&run, operand, &shape, err) &&
-		  report_devices(&run.report, operand[0], err) &&
-		  export_report_close(&run.report, err) &&
-		  (export_report_verdict(&run.summary, err) || error_prefix(err, "%s", operand[0]));
+	struct run run = { .report = EXPORT_REPORT_NONE("exported") };
+	const struct export_shape_options wanted = { .output = opt.output, .archive = opt.archive, .compress = opt.compress };
+	struct export_shape shape = { 0 };
+
+	signal(SIGPIPE, SIG_IGN);	/* a reader that went away is an error like others, with a summary */
+
+	const bool ok = export_shape_choose(&wanted, &shape, err) && init_progress(&run.report.progress, err) && export(&run, operand, &shape, err);
 
 	free_run(&run);
 	return ok;

@@ -38,24 +38,45 @@ static void add_device(poptContext context, enum poptCallbackReason reason, cons
 		opt.no_memory = true;
 }
 
-struct poptOption options_device[] = {
+static struct poptOption options_further[] = {
 	{ NULL, 0, POPT_ARG_CALLBACK, (void *)add_device, 0, NULL, NULL },
 	{ "device", 0, POPT_ARG_STRING, NULL, 'D', "a further device of the filesystem, in any order; repeatable", "PATH" },
-	{ "offset", 0, POPT_ARG_STRING, &opt.offset, 'o', "the filesystem begins at this byte of IMAGE", "BYTES" },
+	POPT_TABLEEND
+};
+
+static struct poptOption options_which[] = {
 	{ "member", 0, POPT_ARG_STRING, &opt.member, 0, "IMAGE is an archive, and this is the image in it", "NAME" },
 	{ "super", 0, POPT_ARG_STRING, &opt.super, 's', "only this copy of the superblock, 0 to 2", "N" },
 	POPT_TABLEEND
 };
 
-struct poptOption options_blocks[] = {
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_device, 0, NULL, NULL },
+static struct poptOption options_root[] = {
 	{ "backup-root", 0, POPT_ARG_STRING, &opt.backup_root, 0, "read the trees of this backup root of the superblock, 0 to 3", "N" },
 	POPT_TABLEEND
 };
 
-struct poptOption options_image[] = {
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_blocks, 0, NULL, NULL },
+static struct poptOption options_log[] = {
 	{ "with-log", 0, POPT_ARG_NONE, &opt.with_log, 0, "show what was fsynced last, from the log tree", NULL },
+	POPT_TABLEEND
+};
+
+#define INCLUDE(table) { NULL, 0, POPT_ARG_INCLUDE_TABLE, table, 0, NULL, NULL }
+#define OFFSET_OPTION(name) { name, 0, POPT_ARG_STRING, &opt.offset, 'o', "the filesystem begins at this byte of IMAGE", "BYTES" }
+
+struct poptOption options_device[] = {
+	INCLUDE(options_further), OFFSET_OPTION("offset"), INCLUDE(options_which), POPT_TABLEEND
+};
+
+struct poptOption options_blocks[] = {
+	INCLUDE(options_device), INCLUDE(options_root), POPT_TABLEEND
+};
+
+struct poptOption options_image[] = {
+	INCLUDE(options_blocks), INCLUDE(options_log), POPT_TABLEEND
+};
+
+struct poptOption options_image_of_file[] = {
+	INCLUDE(options_further), OFFSET_OPTION("image-offset"), INCLUDE(options_which), INCLUDE(options_root), INCLUDE(options_log),
 	POPT_TABLEEND
 };
 
@@ -73,7 +94,7 @@ static bool several(const char *path, const struct partition *partition, size_t 
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%spartition %d at %" PRIu64, i ? ", " : "", partition[i].number,
 					 partition[i].offset);
 	error_set(err, ERROR_USAGE, "%s: btrfs is in %s", path, text);
-	return error_hint(err, "choose one with --offset");
+	return error_hint(err, "choose one with --%soffset", command_name && strcmp(command_name, "cat") == 0 ? "image-" : "");
 }
 
 /* Where it is not btrfs itself, a disk with btrfs in one partition is that partition.  Takes the disk. */
@@ -199,11 +220,21 @@ static bool see_to_log(struct volume *volume, const char *path, struct error *er
 	return true;
 }
 
+static bool say_unfinished(struct volume *volume, const char *path, struct error *err)
+{
+	cleanup_unfinished struct unfinished unfinished = { 0 };
+
+	if (!unfinished_read(volume, &unfinished, err))
+		return false;
+	unfinished_warn(&unfinished, path);
+	return true;
+}
+
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)
 {
 	struct volume_options options = { .unfinished = unfinished, .warn = print_warning };
 
-	return open_image(path, writable, &options, volume, err) && see_to_log(*volume, path, err);
+	return open_image(path, writable, &options, volume, err) && say_unfinished(*volume, path, err) && see_to_log(*volume, path, err);
 }
 
 bool image_open_to_convert(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "format/crypt.h"
@@ -79,12 +80,22 @@ static bool read_volume_key(struct secret **key, struct error *err)
 	return true;
 }
 
+/* --passphrase-file - on a terminal.  JSON is for machines, and they are not asked. */
+static bool ask_as_told(const char *prompt, bool verify, struct key_input *input, struct error *err)
+{
+	if (format_is_json())
+		return error_set(err, ERROR_USAGE, "with --format json no passphrase is asked for, and standard input is a terminal");
+	return secret_ask(prompt, verify, &input->secret, err);
+}
+
 static bool read_all(bool ask, bool verify, const char *prompt, struct key_input *input, struct error *err)
 {
 	if (opt.volume_key_file && !read_volume_key(&input->volume_key, err))
 		return false;
 	if (opt.key_file)
 		return read_key_file(&input->secret, err);
+	if (is_stdin(opt.passphrase_file) && isatty(STDIN_FILENO))
+		return ask_as_told(prompt, verify, input, err);
 	if (opt.passphrase_file)
 		return secret_read_passphrase_file(opt.passphrase_file, &input->secret, err);
 	if (opt.fd)

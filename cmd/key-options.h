@@ -19,7 +19,8 @@ bool key_input_given(void);
 bool key_options_check(struct error *err) must_use;
 
 /*
- * Reads what --key-file, --keyfile-size, --keyfile-offset, --passphrase-file, --passphrase-fd, --volume-key-file say.  Nothing given: asks on the terminal (twice with verify) where ask is true.
+ * Reads what --key-file, --keyfile-size, --keyfile-offset, --passphrase-file, --passphrase-fd, --volume-key-file say.  Nothing given: asks on the terminal (twice with verify) where ask is true.  So does --passphrase-file -
+ * where standard input is a terminal.
  */
 bool key_input_read(bool ask, bool verify, const char *prompt, struct key_input *input, struct error *err) must_use;
 void key_input_free(struct key_input *input);	/* wipes; what is all zeros or freed before is fine */

@@ -38,7 +38,7 @@ static bool open_sealed(const struct subvolume_list *list, const struct subvolum
 	cleanup_key_input struct key_input key = { 0 };
 
 	source_reader_options(&reader);
-	return key_input_read(true, false, "Passphrase: ", &key, err) &&
+	return key_input_read(false, false, "Passphrase: ", &key, err) &&
 	       domain_open(source->domain, key.secret, key.volume_key, key.slot, err) &&
 	       domain_reader_open(source->domain, list, subvolume, &reader, &source->reader, &source->extents, err);
 }

@@ -22,7 +22,7 @@ struct source {
 };
 
 /*
- * The one place that decides.  Sealed: asks for the key where none was given; not sealed, but a key was given: ERROR_REFUSED, never
+ * The one place that decides.  Sealed: opened with the key that was given, nothing is asked; not sealed, but a key was given: ERROR_REFUSED, never
  * a silent plain read.
  */
 bool source_choose(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source,

@@ -9,6 +9,7 @@
 #include "cmd/inode-text.h"
 #include "cmd/link-target.h"
 #include "cmd/stat-items.h"
+#include "cmd/unfinished.h"
 #include "common/util/escape.h"
 
 static struct {
@@ -32,6 +33,7 @@ struct subject {
 	uint8_t *target;	/* of a symbolic link */
 	size_t target_len;
 	bool is_sealed_link;
+	const struct unfinished *conversion;	/* NULL: its subvolume is not being converted */
 };
 
 static void print_part(uint64_t n, const char *name, const char **before)
@@ -91,6 +93,8 @@ static void print_text(const struct subject *at, uint32_t sector_size)
 	} else if (at->is_sealed_link) {
 		printf("  target:      (sealed)\n");
 	}
+	if (at->conversion)
+		printf("  conversion:  unfinished, %s, %u%% done\n", at->conversion->words.direction, at->conversion->status.percent);
 	if (S_ISREG(inode->mode))
 		print_totals(&at->extents);
 }
@@ -147,6 +151,8 @@ static void print_json(const struct subject *at, uint32_t sector_size)
 		json_name(line, "target", at->target, at->target_len);
 	if (at->is_sealed_link)
 		json_flag(line, "target_sealed", true);
+	if (at->conversion)
+		unfinished_json(at->conversion, line);
 	if (S_ISREG(inode->mode))
 		json_totals(line, &at->extents);
 	json_print(line, stdout);
@@ -168,9 +174,11 @@ static bool read_subject(const struct subvolume_list *list, struct subject *at, 
 	return !source.extents || link_target_read(source.extents, &at->tree, at->file.inode, &at->target, &at->target_len, err);
 }
 
-static bool print_one(const struct subvolume_list *list, const char *path, const struct file_id *file, struct error *err)
+static bool print_one(const struct subvolume_list *list, const struct unfinished *unfinished, const char *path, const struct file_id *file,
+		      struct error *err)
 {
-	struct subject at = { .path = path, .file = *file };
+	const bool is_converting = unfinished_has(unfinished, list, subvolume_by_id(list, file->subvolume));
+	struct subject at = { .path = path, .file = *file, .conversion = is_converting ? unfinished : NULL };
 
 	if (file->inode == EMPTY_SUBVOLUME_INODE)
 		return error_set(err, ERROR_NOT_FOUND, "it is the empty place of a nested subvolume in a snapshot, and has no inode");
@@ -184,11 +192,12 @@ static bool print_one(const struct subvolume_list *list, const char *path, const
 	       (!opt.extents || stat_extents(&at.tree, file->inode, true, &at.extents, err));
 }
 
-static bool print_path(const struct subvolume_list *list, uint64_t subvolume, const char *operand, struct error *err)
+static bool print_path(const struct subvolume_list *list, const struct unfinished *unfinished, uint64_t subvolume, const char *operand,
+		       struct error *err)
 {
 	struct file_id file;
 	char *path = NULL, name[256];
-	const bool ok = path_operand(list->volume, subvolume, operand, &path, &file, err) && print_one(list, path, &file, err);
+	const bool ok = path_operand(list->volume, subvolume, operand, &path, &file, err) && print_one(list, unfinished, path, &file, err);
 
 	free(path);
 	if (ok)
@@ -200,15 +209,17 @@ static bool print_path(const struct subvolume_list *list, uint64_t subvolume, co
 static bool run(const char *const *operand, struct error *err)
 {
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
+	cleanup_unfinished struct unfinished unfinished = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 	const struct subvolume *subvolume;
 
 	if (!image_open(operand[0], false, true, &volume, err) ||
 	    !subvolume_list_read(volume, &list, err) ||
-	    !subvolume_find(&list, operand[1], &subvolume, err))
+	    !subvolume_find(&list, operand[1], &subvolume, err) ||
+	    !unfinished_read(volume, &unfinished, err))
 		return false;
 	for (size_t i = 2; operand[i]; i++) {
-		if (!print_path(&list, subvolume->id, operand[i], err))
+		if (!print_path(&list, &unfinished, subvolume->id, operand[i], err))
 			return false;
 	}
 	return true;

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "common/util/progress.h"
 #include "common/volume/partition.h"
 #include "common/volume/unpack.h"
 
@@ -20,6 +19,19 @@ struct unpacked {
 };
 
 static struct unpacked *done;
+
+static struct {
+	bool is_chosen;
+	enum progress_mode mode;
+	double every;
+} show;
+
+void unpacked_progress(enum progress_mode mode, double every)
+{
+	show.is_chosen = true;
+	show.mode = mode;
+	show.every = every;
+}
 
 bool is_packed(struct device *device, struct error *err)
 {
@@ -47,15 +59,18 @@ static void tell(void *context, uint64_t n)
 static bool unpack(const char *path, const char *member, uint64_t size, struct unpacked **made, struct error *err)
 {
 	const bool shows = isatty(STDERR_FILENO) && !format_is_json();
+	const enum progress_mode mode = show.is_chosen ? show.mode : shows ? PROGRESS_BAR : PROGRESS_NONE;
 	struct report report = { .total = size };
 	struct unpacked *u = calloc(1, sizeof(*u));
 	int fd = -1;
 
-	progress_init(&report.progress, shows ? PROGRESS_BAR : PROGRESS_NONE, stderr, 1);
+	progress_init(&report.progress, mode, stderr, show.is_chosen ? show.every : 1);
 
 	bool ok = u || error_memory(err);
 
 	ok = ok && unpack_image(path, member, tell, &report, &fd, err);
+	if (ok)
+		tell(&report, size);
 	progress_clear(&report.progress);
 	if (ok) {
 		u->path = strdup(path);

@@ -3,6 +3,7 @@
 #ifndef CMD_UNPACKED_H
 #define CMD_UNPACKED_H
 
+#include "common/util/progress.h"
 #include "common/volume/device.h"
 
 /*
@@ -10,6 +11,9 @@
  * when it fails.  *path, where it is another from then on, stays valid.
  */
 bool unpacked_open(const char **path, const char *member, struct device *packed, struct device **device, struct error *err) must_use;
+
+/* How the unpacking to come is shown, for commands that have options for that; else a bar on a terminal. */
+void unpacked_progress(enum progress_mode mode, double every);
 
 /* What is to be changed must be unpacked: ERROR_REFUSED.  False where it need not be. */
 bool is_packed(struct device *device, struct error *err);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "common/export/attributes.h"
+#include "common/export/doubts.h"
 #include "common/fs/symlink.h"
 #include "common/fs/walk.h"
 #include "common/tree/tree-gap.h"
@@ -43,6 +44,7 @@ struct export_job {
 	uint64_t at;			/* hashed so far */
 	bool is_incomplete;
 	bool is_hashed;
+	struct doubts doubts;
 };
 
 #define FILE_ZEROS (1u << 18)
@@ -117,10 +119,12 @@ static bool take_bytes(void *context, uint64_t offset, const void *bytes, size_t
 		hash_update(job->hash, bytes, len);
 		job->at = offset + len;
 	}
+	if (!job->out->ops->data(job->out, offset, bytes, len, err))
+		return false;
 	job->summary->bytes += len;
 	if (job->options->progress)
 		job->options->progress(job->options->context, job->summary);
-	return job->out->ops->data(job->out, offset, bytes, len, err);
+	return true;
 }
 
 static bool take_lost(void *context, uint64_t first, uint64_t end, const struct error *what, struct error *err)
@@ -135,19 +139,31 @@ static bool take_lost(void *context, uint64_t first, uint64_t end, const struct 
 	return true;
 }
 
+static void take_doubt(void *context, uint64_t first, uint64_t end, const char *text)
+{
+	struct export_job *job = context;
+	const struct export_finding finding = { .kind = EXPORT_DOUBTFUL, .path = job->path, .first = first, .end = end, .text = text };
+
+	job->summary->doubtful_bytes += end - first;
+	job->options->finding(job->options->context, &finding);
+}
+
 static bool write_bytes(struct export_job *job, const struct walk_entry *entry, struct extent_source *source, bool ciphertext,
 			struct error *err)
 {
-	const struct file_sink sink = { take_bytes, take_lost, job };
+	const struct file_sink sink = { take_bytes, take_lost, job, job->options->first, job->options->end };
 
 	job->at = 0;
 	job->is_incomplete = false;
+	doubts_begin(&job->doubts, job->options->first, sink.end != 0 && sink.end < entry->inode.size ? sink.end : entry->inode.size);
 	if (job->is_hashed)
 		hash_start(job->hash);
 	if (!file_parts_read(job->reader, source, entry->tree, entry->number, entry->inode.size, ciphertext, &sink, err))
 		return false;
+	doubts_end(&job->doubts);
 	hash_zeros(job, entry->inode.size);
 	job->summary->n_incomplete += job->is_incomplete;
+	job->summary->n_doubtful += job->doubts.any;
 	return job->out->ops->end(job->out, err);
 }
 
@@ -395,6 +411,7 @@ void export_end(struct export_job *job)
 {
 	if (!job)
 		return;
+	job->volume->doubt = NULL;
 	file_reader_free(job->reader);
 	file_map_free(&job->map);
 	attributes_free(&job->attributes);
@@ -416,6 +433,10 @@ bool export_begin(struct volume *volume, struct out *out, const struct export_op
 	job->summary = summary;
 	out->loss = find_loss;
 	out->loss_context = job;
+	job->doubts.tell = take_doubt;
+	job->doubts.context = job;
+	volume->doubt = doubts_add;
+	volume->doubt_context = &job->doubts;
 	job->zeros = calloc(1, FILE_ZEROS);
 	if (!job->zeros || !file_reader_new(&job->reader, err) || (options->hashed && !hash_new(&job->hash, err))) {
 		export_end(job);

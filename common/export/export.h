@@ -8,6 +8,7 @@
 
 enum export_finding_kind {
 	EXPORT_LOST,		/* bytes of a file, zeros in what was exported */
+	EXPORT_DOUBTFUL,	/* bytes of a file that nobody can show to be right */
 	EXPORT_DAMAGED,		/* something else of the file or directory */
 	EXPORT_FAILED,		/* it was not exported */
 	EXPORT_SEALED,		/* it was not exported: sealed, and no key */
@@ -20,7 +21,7 @@ enum export_finding_kind {
 struct export_finding {
 	enum export_finding_kind kind;
 	const char *path;	/* as exported, any bytes */
-	uint64_t first, end;	/* EXPORT_LOST: [first, end) */
+	uint64_t first, end;	/* EXPORT_LOST, EXPORT_DOUBTFUL: [first, end) */
 	enum out_loss loss;	/* EXPORT_LOSS */
 	const char *text;	/* why, for people; NULL: nothing to add */
 };
@@ -31,6 +32,8 @@ struct export_summary {
 	uint64_t bytes;		/* of data: without holes */
 	uint64_t n_incomplete;	/* files with lost bytes, among the files */
 	uint64_t lost_bytes;
+	uint64_t n_doubtful;	/* files with bytes that may be wrong, among the files */
+	uint64_t doubtful_bytes;
 	uint64_t n_damaged, n_failed, n_sealed, n_refused, n_ciphertext, n_nested;
 	uint64_t losses[OUT_LOSSES];
 };
@@ -38,6 +41,7 @@ struct export_summary {
 struct export_options {
 	bool recursive;		/* what is in nested subvolumes too */
 	bool raw;		/* what is sealed and has no key, as it is on disk */
+	uint64_t first, end;	/* of each file, only these bytes, which have to be for the out to place; end 0: all */
 	/* Where the bytes of a subvolume come from; *source NULL: it is sealed and there is no key. */
 	bool (*source)(void *context, uint64_t subvolume, struct extent_source **source, struct error *err);
 	void (*finding)(void *context, const struct export_finding *finding);

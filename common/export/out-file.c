@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where the filesystem can do that, the file has no name until it is whole. */
+/* The file has no name until it is whole; where the filesystem cannot do that, another one. */
 #include "common/export/out-file.h"
 
 #include <fcntl.h>
@@ -16,11 +16,30 @@ static int create(struct out_file *file, const char *path)
 	int fd = directory ? open(directory, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666) : -1;
 
 	free(directory);
+	if (fd >= 0 || asprintf(&file->temporary, "%s.%d.part", path, (int)getpid()) < 0)
+		return fd;
+	fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0) {
-		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-		file->has_name = fd >= 0;
+		free(file->temporary);
+		file->temporary = NULL;
 	}
 	return fd;
+}
+
+/* Never over another file.  Not every filesystem knows how to rename like that. */
+static bool give_name(struct out_file *file, struct error *err)
+{
+	char from[64];
+
+	if (file->temporary && renameat2(AT_FDCWD, file->temporary, AT_FDCWD, file->path, RENAME_NOREPLACE) == 0) {
+		free(file->temporary);
+		file->temporary = NULL;
+		return true;
+	}
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", file->fd);
+	if (linkat(AT_FDCWD, file->temporary ? file->temporary : from, AT_FDCWD, file->path, AT_SYMLINK_FOLLOW) != 0)
+		return error_system(err, "%s", file->path);
+	return true;
 }
 
 bool out_file_open(struct out_file *file, const char *path, struct error *err)
@@ -41,7 +60,7 @@ bool out_file_open(struct out_file *file, const char *path, struct error *err)
 	/* Into a pipe or to /dev/null, yes; over a file or a disk, no. */
 	if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode)) {
 		error_set(err, ERROR_REFUSED, "%s exists, and is not overwritten", path);
-		return error_hint(err, "give another name after -o, or take it away first");
+		return error_hint(err, "give another name, or take it away first");
 	}
 	file->fd = open(path, O_WRONLY | O_CLOEXEC);
 	return file->fd >= 0 || error_system(err, "%s", path);
@@ -50,18 +69,17 @@ bool out_file_open(struct out_file *file, const char *path, struct error *err)
 bool out_file_finish(struct out_file *file, struct error *err)
 {
 	const int fd = file->fd;
-	char from[64];
 
-	if (file->path && !file->has_name) {
-		snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
-		if (linkat(AT_FDCWD, from, AT_FDCWD, file->path, AT_SYMLINK_FOLLOW) != 0)
-			return error_system(err, "%s", file->path);
-		file->has_name = true;
-	}
+	if (file->path && !give_name(file, err))
+		return false;
 	if (fd != STDOUT_FILENO) {	/* some filesystems tell only now that they are full */
 		file->fd = -1;
-		if (close(fd) != 0)
-			return error_system(err, "%s", file->path ? file->path : "the archive");
+		if (close(fd) != 0) {
+			error_system(err, "%s", file->path ? file->path : "the output");
+			if (file->path)
+				unlink(file->path);
+			return false;
+		}
 	}
 	return file->finished = true;
 }
@@ -70,8 +88,9 @@ void out_file_close(struct out_file *file)
 {
 	if (file->fd >= 0 && file->fd != STDOUT_FILENO)
 		close(file->fd);
-	if (file->has_name && !file->finished)
-		unlink(file->path);
+	if (file->temporary)
+		unlink(file->temporary);
+	free(file->temporary);
 	free(file->path);
 	*file = (struct out_file){ .fd = -1 };
 }

@@ -9,8 +9,8 @@
 struct out_file {
 	int fd;
 	char *path;		/* NULL: standard output, or something that was there */
-	bool has_name;		/* path leads to it already */
 	bool finished;
+	char *temporary;	/* its name until it is finished, where the filesystem wants one */
 };
 
 /* "-": standard output.  A regular file, a disk or a directory that is there already: ERROR_REFUSED. */

@@ -74,5 +74,10 @@ bool archive_out_open(const char *path, enum out_format format, enum out_compres
 		      struct error *err) must_use;
 /* A directory that is not there yet, or empty. */
 bool dir_out_open(const char *path, struct out **out, struct error *err) must_use;
+/*
+ * Standard output, for one regular file: its bytes as they are, holes and what is lost as zeros; of them [first, end), end 0: all.  To a terminal
+ * only text goes.
+ */
+bool stream_out_open(uint64_t first, uint64_t end, struct out **out, struct error *err) must_use;
 
 #endif /* COMMON_EXPORT_OUT_H */

@@ -5,12 +5,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/fs/backref-leaf.h"
 #include "common/util/set64.h"
 #include "format/extent-item.h"
-#include "format/file-extent.h"
-
-/* Tree blocks that one search may look at: 64 GiB of metadata with nodes of 16 KiB. */
-#define BLOCKS_MAX (1u << 22)
 
 /* --- references -------------------------------------------------------------------------------------------- */
 
@@ -135,8 +132,8 @@ static bool add_block(struct climb *climb, uint64_t logical, struct error *err)
 
 	if (!set64_add(&climb->seen, logical, &fresh, err))
 		return false;
-	if (fresh && set64_count(&climb->seen) > BLOCKS_MAX)
-		return error_set(err, ERROR_REFUSED, "more than %u tree blocks lead to it", BLOCKS_MAX);
+	if (fresh && set64_count(&climb->seen) > BACKREF_BLOCKS_MAX)
+		return error_set(err, ERROR_REFUSED, "more than %u tree blocks lead to it", BACKREF_BLOCKS_MAX);
 	return !fresh || list_add(&climb->todo, logical, err);
 }
 
@@ -189,6 +186,7 @@ static bool climb_tree(struct climb *climb, uint64_t id, struct error *err)
 		++*climb->n_stale;
 		return true;
 	}
+	tree.as_on_disk = true;
 	if (tree.logical == block->logical)
 		return add_root(climb, id, err);
 	if (tree.level > level && block->node.n_items > 0) {
@@ -262,14 +260,10 @@ bool backref_roots(struct volume *volume, uint64_t logical, struct root_ids *roo
 /* --- data: from an extent to the leaves, and then up --------------------------------------------------------------- */
 
 struct search {
-	struct volume *volume;
+	struct backref_query query;
 	const struct backref_extent *extent;
-	uint64_t at;
-	bool whole;
 	struct set64 seen;
 	struct list64 leaves;
-	backref_visit *visit;
-	void *context;
 	uint64_t *n_stale;
 };
 
@@ -279,29 +273,16 @@ static bool add_leaf(struct search *search, uint64_t logical, struct error *err)
 
 	if (!set64_add(&search->seen, logical, &fresh, err))
 		return false;
-	if (fresh && set64_count(&search->seen) > BLOCKS_MAX)
-		return error_set(err, ERROR_REFUSED, "more than %u tree blocks refer to it", BLOCKS_MAX);
+	if (fresh && set64_count(&search->seen) > BACKREF_BLOCKS_MAX)
+		return error_set(err, ERROR_REFUSED, "more than %u tree blocks refer to it", BACKREF_BLOCKS_MAX);
 	return !fresh || list_add(&search->leaves, logical, err);
-}
-
-/* Does the item refer to the extent?  *offset: of the byte that is asked for, in the file. */
-static bool item_refers(const struct search *search, const struct file_extent *e, uint64_t file_offset, uint64_t *offset)
-{
-	if (!file_extent_has_disk(e) || e->disk_bytenr != search->extent->logical)
-		return false;
-	*offset = file_offset;
-	if (search->whole || e->compression != COMPRESS_NONE)
-		return true;
-	if (search->at < e->offset || search->at - e->offset >= e->num_bytes)
-		return false;
-	*offset += search->at - e->offset;
-	return true;
 }
 
 /* The items of one inode whose offset less what they leave out of the extent is ref->offset: these leaves, whoever owns them. */
 static bool find_leaves(struct search *search, const struct extent_ref *ref, struct error *err)
 {
 	const uint64_t decoded = search->extent->length > FILE_EXTENT_COMPRESSED_MAX ? search->extent->length : FILE_EXTENT_COMPRESSED_MAX;
+	struct volume *const volume = search->query.volume;
 	const bool is_negative = ref->offset > INT64_MAX;	/* the file has no room for the first bytes of the extent */
 	const struct key first = { ref->objectid, KEY_EXTENT_DATA, is_negative ? 0 : ref->offset };
 	const uint64_t end = ref->offset + decoded;
@@ -311,12 +292,15 @@ static bool find_leaves(struct search *search, const struct extent_ref *ref, str
 	struct root root = { .refs = 1 };
 	bool found = false;
 
-	if (!tree_open_root(search->volume, ref->root, &tree, &root, NULL, &what) || !tree_seek(&tree, &first, &iter, &what))
+	if (!tree_open_root(volume, ref->root, &tree, &root, NULL, &what))
+		goto gone;
+	tree.as_on_disk = true;	/* its leaves may be others' too */
+	if (!tree_seek(&tree, &first, &iter, &what))
 		goto gone;
 	while (iter.valid && iter.key.objectid == ref->objectid && iter.key.type == KEY_EXTENT_DATA && iter.key.offset < end) {
 		struct file_extent e;
 
-		if (!file_extent_read(&iter.item, iter.key.offset, search->volume->super.sector_size, &e, err))
+		if (!file_extent_read(&iter.item, iter.key.offset, volume->super.sector_size, &e, err))
 			return error_prefix(err, "tree %" PRIu64 " inode %" PRIu64, ref->root, ref->objectid);
 		if (file_extent_has_disk(&e) && e.disk_bytenr == search->extent->logical) {
 			found = true;
@@ -351,30 +335,6 @@ static bool data_ref(void *context, const struct extent_ref *ref, struct error *
 	}
 }
 
-/* Item by item, for each tree that has the leaf. */
-static bool tell_leaf(struct search *search, const struct block *leaf, const struct root_ids *roots, struct error *err)
-{
-	for (uint32_t slot = 0; slot < leaf->node.n_items; slot++) {
-		const struct key key = node_key(&leaf->node, slot);
-		struct cursor item = leaf_item(&leaf->node, slot);
-		struct backref_file file = { .inode = key.objectid };
-		struct file_extent e;
-
-		if (key.type != KEY_EXTENT_DATA)
-			continue;
-		if (!file_extent_read(&item, key.offset, search->volume->super.sector_size, &e, err))
-			return error_prefix(err, "block %" PRIu64 " inode %" PRIu64, leaf->logical, key.objectid);
-		if (!item_refers(search, &e, key.offset, &file.offset))
-			continue;
-		for (size_t i = 0; i < roots->n; i++) {
-			file.root = roots->id[i];
-			if (!search->visit(search->context, &file, err))
-				return false;
-		}
-	}
-	return true;
-}
-
 static bool tell_leaves(struct search *search, struct error *err)
 {
 	const struct block_expect expect = { .level = 0 };
@@ -384,11 +344,11 @@ static bool tell_leaves(struct search *search, struct error *err)
 		cleanup_block struct block *leaf = NULL;
 		struct root_ids roots = { 0 };
 
-		if (!block_get(search->volume, search->leaves.at[i], &expect, &leaf, err))
+		if (!block_get(search->query.volume, search->leaves.at[i], &expect, &leaf, err))
 			return false;
 
-		const bool ok = backref_roots(search->volume, leaf->logical, &roots, search->n_stale, err) &&
-				tell_leaf(search, leaf, &roots, err);
+		const bool ok = backref_roots(search->query.volume, leaf->logical, &roots, search->n_stale, err) &&
+				backref_leaf(&search->query, leaf, &roots, err);
 
 		free(roots.id);
 		if (!ok)
@@ -401,12 +361,16 @@ bool backref_files(struct volume *volume, const struct backref_extent *extent, u
 		   void *context, uint64_t *n_stale, struct error *err)
 {
 	struct search search = {
-		.volume = volume, .extent = extent, .at = at, .whole = whole, .visit = visit, .context = context, .n_stale = n_stale,
+		.query = { volume, extent->logical + at, whole, false, visit, context },
+		.extent = extent,
+		.n_stale = n_stale,
 	};
-	bool ok = each_ref(volume, extent->logical, data_ref, &search, err);
+	/* Of what only a log tree has the extent tree knows nothing. */
+	bool ok = extent->is_logged || each_ref(volume, extent->logical, data_ref, &search, err);
 
 	if (ok && search.leaves.n > 0)
 		ok = tell_leaves(&search, err);
+	ok = ok && backref_logged(&search.query, err);
 	set64_free(&search.seen);
 	free(search.leaves.at);
 	return ok;

@@ -10,10 +10,16 @@ struct backref_extent {
 	bool is_data;		/* false: a tree block */
 	uint8_t level;		/* of a tree block */
 	uint64_t refs, generation;
+	bool is_logged;		/* only a log tree has it: refs and generation are not known */
 };
+
+/* Tree blocks that one search may look at: 64 GiB of metadata with nodes of 16 KiB. */
+#define BACKREF_BLOCKS_MAX (1u << 22)
 
 /* The extent that holds logical; ERROR_NOT_FOUND where nothing is allocated there. */
 bool backref_extent_at(struct volume *volume, uint64_t logical, struct backref_extent *extent, struct error *err) must_use;
+/* The data extent there that the overlay of some tree has, for where the extent tree has none. */
+bool backref_logged_extent_at(struct volume *volume, uint64_t logical, struct backref_extent *extent, bool *found, struct error *err) must_use;
 
 /* The trees that a block belongs to, each once. */
 struct root_ids {
@@ -34,8 +40,8 @@ struct backref_file {
 };
 
 /*
- * Every file that has byte `at` of a data extent, or any byte of it (whole), in the order of leaves.  In a compressed extent any item that refers to
- * it counts.
+ * Every file that has byte `at` of a data extent, or any byte of it (whole), in the order of leaves, then those that only overlays have.  In a compressed
+ * extent any item that refers to it counts.
  */
 typedef bool backref_visit(void *context, const struct backref_file *file, struct error *err);
 bool backref_files(struct volume *volume, const struct backref_extent *extent, uint64_t at, bool whole, backref_visit *visit,

@@ -8,6 +8,7 @@
 
 #include "common/fs/domain-view.h"
 #include "common/fs/extent-part.h"
+#include "common/util/set64.h"
 #include "common/volume/warn.h"
 
 /* The unit read last: files are read in pieces smaller than a unit. */
@@ -25,6 +26,7 @@ struct domain_reader {
 	bool accept_unsealed;
 	struct mode_memory mode;
 	struct unit_at_hand at_hand;
+	struct set64 told;	/* extents of which it was said that a mirror is bad */
 };
 
 /* What is being read, for messages and for the walk over units. */
@@ -97,13 +99,27 @@ static bool take_at_hand(struct request *r, const struct crypt_unit *unit, uint6
 	return true;
 }
 
+/* Once for an extent: a device that was away is wrong in each of its blocks. */
+static bool tell_mirror(struct request *r, unsigned good, struct error *err)
+{
+	struct volume *volume = r->subvolume->volume;
+	char place[MIRROR_TEXT_SIZE];
+	bool is_new;
+
+	if (!set64_add(&r->reader->told, r->address, &is_new, err))
+		return false;
+	if (is_new)
+		volume_warn(volume, "data at %" PRIu64 ": mirror 1 fails authentication, mirror %u is right and is used (%s); said once for this extent",
+			    r->address + r->at, good + 1, volume_mirror_text(volume, r->address + r->at, 0, place));
+	return true;
+}
+
 /* Block i of the unit at hand, whose ciphertext of the first mirror that reads is at r->out; then from the other mirrors. */
 static bool open_block(struct request *r, uint32_t i, bool is_read, struct error *err)
 {
 	struct unit_at_hand *at_hand = &r->reader->at_hand;
 	const struct crypt_unit *unit = &at_hand->unit;
 	struct volume *volume = r->subvolume->volume;
-	char place[MIRROR_TEXT_SIZE];
 	unsigned mirror, n_mirrors;
 	bool authentic = false;
 
@@ -117,10 +133,7 @@ static bool open_block(struct request *r, uint32_t i, bool is_read, struct error
 	if (mirror == n_mirrors)
 		return bad_bytes(r, r->at, r->at + CRYPT_BLOCK, n_mirrors > 1 ? "fail authentication on every mirror" : "fail authentication",
 				 err);
-	if (mirror > 0)
-		volume_warn(volume, "data at %" PRIu64 ": mirror 1 fails authentication, mirror %u is right and is used (%s)",
-			    r->address + r->at, mirror + 1, volume_mirror_text(volume, r->address + r->at, 0, place));
-	return true;
+	return mirror == 0 || tell_mirror(r, mirror, err);
 }
 
 /* What is wanted of the unit at hand. */
@@ -255,6 +268,7 @@ void domain_reader_close(struct domain_reader *reader)
 	if (!reader)
 		return;
 	drop_at_hand(&reader->at_hand);
+	set64_free(&reader->told);
 	domain_view_close(&reader->view);
 	free(reader);
 }

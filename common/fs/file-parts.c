@@ -89,7 +89,8 @@ struct file_reader {
 	/* of the file being read: */
 	struct extent_source *source;
 	const struct tree *subvolume;
-	uint64_t inode, size;
+	uint64_t inode;
+	uint64_t first, size;		/* what is wanted: nothing before first, nothing from size on */
 	bool ciphertext;
 	const struct file_sink *sink;
 	uint64_t end;			/* of what was looked at */
@@ -113,6 +114,8 @@ static bool lose(struct file_reader *r, uint64_t first, uint64_t end, const stru
 {
 	if (end > r->size)
 		end = r->size;
+	if (first < r->first)
+		first = r->first;
 	if (first >= end)
 		return true;
 	if (r->lost_end == first && r->lost_end != 0) {
@@ -129,10 +132,15 @@ static bool lose(struct file_reader *r, uint64_t first, uint64_t end, const stru
 
 static bool give(struct file_reader *r, uint64_t offset, const uint8_t *bytes, uint64_t len, struct error *err)
 {
-	if (offset >= r->size)
+	if (offset >= r->size || offset + len <= r->first)
 		return true;
 	if (len > r->size - offset)
 		len = r->size - offset;
+	if (offset < r->first) {
+		bytes += r->first - offset;
+		len -= r->first - offset;
+		offset = r->first;
+	}
 	if (!tell_lost(r, err))
 		return false;
 	for (uint64_t done = 0; done < len; ) {
@@ -178,8 +186,9 @@ static bool give_plain(struct file_reader *r, uint64_t item_offset, const struct
 	const uint64_t sector = r->subvolume->volume->super.sector_size;
 	const uint64_t wanted = (r->size - item_offset + sector - 1) / sector * sector;
 	const uint64_t len = e->num_bytes < wanted ? e->num_bytes : wanted;
+	const uint64_t unwanted = r->first > item_offset ? (r->first - item_offset) / sector * sector : 0;
 
-	for (uint64_t done = 0; done < len; ) {
+	for (uint64_t done = unwanted; done < len; ) {
 		const size_t n = len - done < PIECE ? len - done : PIECE;
 
 		if (!give_range(r, item_offset, e, e->offset + done, item_offset + done, n, err))
@@ -281,6 +290,8 @@ static bool give_item(struct file_reader *r, uint64_t offset, struct cursor *ite
 		return open_gap(r, &what, err);
 	}
 	r->end = offset + file_bytes(&e);
+	if (r->end <= r->first)
+		return true;
 	if (e.encryption != 0) {
 		error_set(&what, ERROR_REFUSED, "inode %" PRIu64 " extent item at %" PRIu64 ": encryption is %u, which this version cannot read",
 			  r->inode, offset, e.encryption);
@@ -316,7 +327,8 @@ bool file_parts_read(struct file_reader *r, struct extent_source *source, const 
 	r->source = source;
 	r->subvolume = subvolume;
 	r->inode = inode;
-	r->size = size;
+	r->first = sink->first;
+	r->size = sink->end != 0 && sink->end < size ? sink->end : size;
 	r->ciphertext = ciphertext;
 	r->sink = sink;
 	r->end = r->lost_first = r->lost_end = 0;

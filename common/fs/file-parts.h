@@ -31,6 +31,7 @@ struct file_sink {
 	/* [first, end) is lost: what says the first reason. */
 	bool (*lost)(void *context, uint64_t first, uint64_t end, const struct error *what, struct error *err);
 	void *context;
+	uint64_t first, end;	/* nothing else is wanted, or read; end 0: all of it */
 };
 
 /* Buffers, for any number of files one after the other; wiped when freed. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Extents as they are on disk: every stored checksum checked, the next mirror where one does not match; copies without checksums compared. */
+#include "common/fs/copies.h"
 #include "common/fs/file-data.h"
 
 #include <inttypes.h>
@@ -123,47 +124,30 @@ static bool repair_sector(struct check *check, uint64_t logical, uint8_t *sector
 	return mismatch(check, logical, have, want, err);
 }
 
-static void tell_difference(const struct check *check, uint64_t from, uint64_t to, unsigned mirror)
+static void tell_copies(void *context, const struct copies_finding *finding)
 {
-	char one[MIRROR_TEXT_SIZE], other[MIRROR_TEXT_SIZE];
-	uint64_t first, last;
+	const struct check *check = context;
+	struct volume_doubt doubt = { .inode = check->inode };
+	uint64_t last;
+	char text[1100];
 
-	file_range(check, from, to, &first, &last);
-	volume_warn(check->volume, "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": data at %" PRIu64
-		    " have no checksum, and mirrors 1 and %u differ (%s; %s): which is right cannot be told, mirror 1 is used", check->inode, first,
-		    last, from, mirror + 1, volume_mirror_text(check->volume, from, 0, one),
-		    volume_mirror_text(check->volume, from, mirror, other));
+	file_range(check, finding->from, finding->to, &doubt.first, &last);
+	doubt.end = last + 1;
+	snprintf(text, sizeof(text), "data at %" PRIu64 " %s", finding->from, finding->text);
+	doubt.text = text;
+	if (finding->is_known)
+		volume_warn(check->volume, "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": %s", doubt.inode, doubt.first, last, text);
+	else
+		volume_tell_doubt(check->volume, &doubt);
 }
 
-/* What has no checksum, up to logical: all that can be known is whether the copies agree. */
+/* What has no checksum, up to logical. */
 static bool compare_copies(struct check *check, uint64_t logical, struct error *err)
 {
-	const uint32_t sector_size = check->volume->super.sector_size;
 	const uint64_t from = check->checked;
-	const uint8_t *have = check->bytes + (from - check->logical);
-	const size_t len = logical - from;
-	struct error unread = { 0 };
-	uint8_t *other;
 
 	check->checked = logical;
-	if (len == 0 || check->n_mirrors == 1 || stripe_is_computed(check->chunk, 1))
-		return true;
-	other = malloc(len);
-	if (!other)
-		return error_memory(err);
-	for (unsigned mirror = 1; mirror < check->n_mirrors; mirror++) {
-		size_t first = 0, end = len;
-
-		if (!volume_read(check->volume, from, other, len, mirror, &unread) || memcmp(have, other, len) == 0)
-			continue;
-		while (memcmp(have + first, other + first, sector_size) == 0)
-			first += sector_size;
-		while (memcmp(have + end - sector_size, other + end - sector_size, sector_size) == 0)
-			end -= sector_size;
-		tell_difference(check, from + first, from + end, mirror);
-	}
-	free(other);
-	return true;
+	return copies_compare(check->volume, check->chunk, from, check->bytes + (from - check->logical), logical - from, tell_copies, check, err);
 }
 
 static bool check_run(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)

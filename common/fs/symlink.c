@@ -30,7 +30,7 @@ bool symlink_read(struct file_reader *reader, struct extent_source *source, cons
 		  char target[SYMLINK_TARGET_MAX + 1], struct error *err)
 {
 	struct target taken = { .at = target };
-	const struct file_sink sink = { take, lose, &taken };
+	const struct file_sink sink = { .data = take, .lost = lose, .context = &taken };
 
 	if (size == 0 || size > SYMLINK_TARGET_MAX)
 		return error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": the target of a symbolic link takes %" PRIu64 " bytes, not 1 to %u", inode,

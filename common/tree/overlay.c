@@ -61,6 +61,17 @@ struct overlay *overlay_of(const struct volume *volume, uint64_t tree)
 	return all && at < all->n && all->at[at]->tree == tree ? all->at[at] : NULL;
 }
 
+struct overlay *overlay_after(const struct volume *volume, uint64_t *tree)
+{
+	const struct overlays *all = volume->overlays;
+	const size_t at = all && *tree < UINT64_MAX ? place_of(all, *tree + 1) : 0;
+
+	if (!all || *tree == UINT64_MAX || at == all->n)
+		return NULL;
+	*tree = all->at[at]->tree;
+	return all->at[at];
+}
+
 static bool charge(struct overlays *all, size_t more, struct error *err)
 {
 	if (more > OVERLAY_MAX - all->bytes)

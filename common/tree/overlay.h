@@ -25,6 +25,8 @@ struct overlay_item {
 
 /* That of a tree; NULL: it is as it is on disk.  overlay_make() makes one that is empty where there is none. */
 struct overlay *overlay_of(const struct volume *volume, uint64_t tree);
+/* That of the first tree with a higher number than *tree, which becomes *tree; NULL: none. */
+struct overlay *overlay_after(const struct volume *volume, uint64_t *tree);
 bool overlay_make(struct volume *volume, uint64_t tree, struct overlay **overlay, struct error *err) must_use;
 
 /* Copies the bytes, which may be those that are there; item.offset is where they come from, for messages. */

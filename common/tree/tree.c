@@ -264,7 +264,7 @@ static bool fail(struct tree_iter *iter, struct error *err)
 
 bool tree_seek(const struct tree *tree, const struct key *first, struct tree_iter *iter, struct error *err)
 {
-	const struct overlay *overlay = overlay_of(tree->volume, tree->id);
+	const struct overlay *overlay = tree->as_on_disk ? NULL : overlay_of(tree->volume, tree->id);
 	const struct key from = *first;	/* it may be the iterator's */
 
 	if (!seek_on_disk(tree, &from, iter, err))
@@ -309,7 +309,7 @@ static bool key_before(struct key *key)
 
 bool tree_seek_last(const struct tree *tree, const struct key *last, struct tree_iter *iter, struct error *err)
 {
-	const struct overlay *overlay = overlay_of(tree->volume, tree->id);
+	const struct overlay *overlay = tree->as_on_disk ? NULL : overlay_of(tree->volume, tree->id);
 	const struct tree own = *tree;	/* it may be the iterator's */
 	struct key at = *last;
 

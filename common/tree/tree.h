@@ -13,6 +13,7 @@ struct tree {
 	uint64_t logical;	/* of the root node */
 	uint64_t generation;
 	uint8_t level;
+	bool as_on_disk;	/* without its overlay */
 };
 
 /*

@@ -88,11 +88,12 @@ static bool read_all(struct volume *volume, const struct super_choice *choice, s
 	return true;
 }
 
-static void describe(struct volume_device *to, const struct superblock *super)
+static void describe(struct volume_device *to, const struct superblock *super, const struct superblock *main)
 {
 	to->devid = super->devid;
 	to->size = super->dev_total_bytes;
 	to->is_seed = super->flags & SUPER_FLAG_SEEDING;
+	to->is_stale = !to->is_seed && super->generation < main->generation;
 	memcpy(to->uuid, super->dev_uuid, UUID_SIZE);
 	memcpy(to->fsid, super->fsid, FSID_SIZE);
 	memcpy(to->metadata_fsid, super->metadata_fsid, FSID_SIZE);
@@ -134,7 +135,7 @@ bool volume_devices_open(struct volume *volume, struct device *first, const stru
 
 		ok = check_all(volume, c, n, main, err);
 		for (size_t i = 0; i < n; i++)
-			describe(&volume->devices[i], super_of(&c[i]));
+			describe(&volume->devices[i], super_of(&c[i]), super_of(main));
 		take_main(volume, main);
 	}
 	free(c);

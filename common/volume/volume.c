@@ -33,6 +33,16 @@ void volume_warn(const struct volume *volume, const char *format, ...)
 	volume->warn(volume->warn_context, text);
 }
 
+void volume_tell_doubt(struct volume *volume, const struct volume_doubt *doubt)
+{
+	volume->n_doubts++;
+	if (volume->doubt)
+		volume->doubt(volume->doubt_context, doubt);
+	else
+		volume_warn(volume, "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": %s", doubt->inode, doubt->first, doubt->end - 1,
+			    doubt->text);
+}
+
 static bool check_features(const struct superblock *super, const struct volume_options *options, struct error *err)
 {
 	static const struct { uint64_t bit; const char *name; bool is_read; } unsupported[] = {

@@ -32,7 +32,14 @@ struct volume_device {
 	uint8_t metadata_fsid[FSID_SIZE];
 	uint64_t size;			/* what the filesystem says that it has; 0: not known */
 	bool is_seed;
+	bool is_stale;			/* it missed commits: its generation is lower than that of the superblock in use */
 	bool is_named;			/* the chunk tree has an item of it */
+};
+
+/* Bytes [first, end) of a file that were handed out, and that nobody can show to be right. */
+struct volume_doubt {
+	uint64_t inode, first, end;
+	const char *text;	/* why */
 };
 
 struct volume {
@@ -53,6 +60,9 @@ struct volume {
 	void (*overlays_free)(struct overlays *overlays);
 	void (*warn)(void *context, const char *text);	/* bad mirrors and other things survived; may be NULL */
 	void *warn_context;
+	uint64_t n_doubts;	/* told so far */
+	void (*doubt)(void *context, const struct volume_doubt *doubt);	/* NULL: they are warnings */
+	void *doubt_context;
 };
 
 #define CHOOSE_BY_ITSELF 0	/* below, n + 1 chooses n */

@@ -6,5 +6,7 @@
 #include "common/volume/volume.h"
 
 void volume_warn(const struct volume *volume, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Counts it. */
+void volume_tell_doubt(struct volume *volume, const struct volume_doubt *doubt);
 
 #endif /* COMMON_VOLUME_WARN_H */

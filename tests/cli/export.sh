@@ -28,7 +28,7 @@ expect 1 export disk.img vault -o x/ --compress xz <<'END'
 END
 expect 9 export disk.img vault -o disk.img <<'END'
 ! btrfs-crypt export: disk.img exists, and is not overwritten
-! btrfs-crypt export: hint: give another name after -o, or take it away first
+! btrfs-crypt export: hint: give another name, or take it away first
 END
 expect 4 export disk.img vault:none -o x.tar <<'END'
 ! btrfs-crypt export: "none" not found
@@ -59,4 +59,16 @@ btrfs-crypt export sealed.img vault --recursive -o closed.tar > out 2> err < /de
 grep -q '^btrfs-crypt export: note: secret.txt: sealed, and left out without the key$' err || bad "secret.txt is not said to be left out"
 tar tf closed.tar 2> log | grep -qx secret.txt && bad "secret.txt came out"
 tar -xOf plain.tar secret.txt 2> log | grep -qx 'the combination is 17-4-36' || bad "secret.txt has another content"
+
+# A chain of snapshots: each goes where it is in the image, and what one lacks is said.
+expect 0 export disk.img shared-snapshot --snapshots -o chain.tar <<'END'
+! exported: 4 files (0 further names), 2 directories, 0 symbolic links, 0 special files, 215710 bytes of data
+! repaired from a mirror: 0; skipped: 0 sealed, 0 refused; failed: 0, damaged: 0, incomplete: 0 files (0 bytes lost)
+END
+tar tf chain.tar | sort | diff - <(printf '%s\n' shared/ shared/ledger.txt shared/small.txt shared-snapshot/ shared-snapshot/ledger.txt \
+	shared-snapshot/small.txt | sort) || bad "the chain of shared-snapshot"
+quiet btrfs-crypt export disk.img shared:/ledger.txt --snapshots -o one.tar
+tar tf one.tar | diff - <(printf '%s\n' shared/ledger.txt shared-snapshot/ledger.txt) || bad "one file of each snapshot"
+quiet btrfs-crypt export disk.img vault --snapshots -o alone.tar
+tar tf alone.tar | grep -qvE '^vault/' && bad "vault is in no chain"
 finish

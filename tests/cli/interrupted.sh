@@ -76,6 +76,20 @@ END
 		btrfs-crypt $command > out 2> err || { bad "$command: status $? while unfinished"; cat err; }
 		[ -s out ] || bad "$command prints nothing while unfinished"
 	done
+	# Those that show subvolumes and files say what is under way, in words and for machines.
+	local undo=
+	[[ $2 = back* ]] || undo=', `btrfs-crypt convert --abort disk.img` undoes it'
+	for command in "list disk.img" "show disk.img /" "ls disk.img /" "stat disk.img / small" "df disk.img"; do
+		btrfs-crypt $command 2>&1 > out | sed -E "$FILTER" > err
+		grep -qxF "btrfs-crypt ${command%% *}: warning: an unfinished conversion is present: $1, $2, N% done, started TIME; \`btrfs-crypt convert $3 disk.img\` finishes it$undo" err ||
+			{ bad "$command: what is unfinished"; cat err; }
+		case ${command%% *} in
+		list|show|stat) grep -qE "unfinished,? (conversion )?$2, [0-9]+% done" out || { bad "$command does not show the conversion"; cat out; } ;;
+		esac
+		btrfs-crypt $command --format json 2> err | sed -E "$FILTER" > out
+		grep -qF '"conversion":{"operation":"'"$1"'","direction":"'"$2"'","started":"TIME","percent":N,"next":"'"$3"'"}' out ||
+			{ bad "$command --format json: no conversion"; cat out; }
+	done
 	for command in "verify-key disk.img /" "convert $3 disk.img" "convert --abort disk.img"; do
 		btrfs-crypt $command --key-file wrong > out 2> err
 		status=$?

@@ -16,7 +16,7 @@ long
 nested
 new
 END
-expect 0 cat --with-log disk.img sub new <<'END'
+expect 0 cat --quiet --with-log disk.img sub new <<'END'
 written after the last commit
 END
 expect 4 cat disk.img sub new <<'END'
@@ -27,10 +27,10 @@ btrfs-crypt ls --with-log disk.img sub directory > out
 printf '%s\n' file2 file30 hard renamed second-name > want
 for name in file1 file3; do ! grep -qx "$name" out || bad "$name is still there"; done
 while read -r name; do grep -qx "$name" out || bad "no $name"; done < want
-btrfs-crypt cat --with-log disk.img sub directory/second-name | grep -qx 'file 2' || bad "second-name"
+btrfs-crypt cat --quiet --with-log disk.img sub directory/second-name | grep -qx 'file 2' || bad "second-name"
 { yes "a line of which there are many" | head -c 90000; } 2> /dev/null > long
 head -c 20000 /dev/zero | tr '\0' z | dd of=long bs=4096 seek=3 conv=notrunc status=none
-btrfs-crypt cat --with-log disk.img sub long | cmp - long || bad "long"
+btrfs-crypt cat --quiet --with-log disk.img sub long | cmp - long || bad "long"
 btrfs-crypt stat --with-log disk.img sub long > out
 grep -q 'user.added (3 bytes)' out && ! grep -q user.removed out || bad "xattrs of long"
 btrfs-crypt stat disk.img sub long > out 2> err

@@ -15,11 +15,11 @@ quiet mkfs.btrfs --rootdir tree disk.img
 unchanged disk.img
 
 for name in "${names[@]}"; do
-	transcript 0 btrfs-crypt cat disk.img / "$name" <<< "this is ${name@Q}"
+	transcript 0 btrfs-crypt cat --quiet disk.img / "$name" <<< "this is ${name@Q}"
 done
-expect 0 cat disk.img / 'two\x09' <<< "no tab"
-expect 0 cat disk.img / 'two\\x09' <<< "no tab"
-expect 0 cat disk.img / $'two\t' <<< "a tab"
+expect 0 cat --quiet disk.img / 'two\x09' <<< "no tab"
+expect 0 cat --quiet disk.img / 'two\\x09' <<< "no tab"
+expect 0 cat --quiet disk.img / $'two\t' <<< "a tab"
 
 # Every file, by its path as ls prints it; ls of it prints the same.
 n=0

@@ -52,9 +52,10 @@ END
 	done
 	# What is wrong with the key is not said of the file.
 	expect 2 cat disk.img vault secret.txt --key-file wrong <<< "! btrfs-crypt cat: Key was rejected"
-	expect 2 cat disk.img vault secret.txt <<'END'
-! btrfs-crypt cat: a key is needed, and standard input is not a terminal to ask on
-! btrfs-crypt cat: hint: give --key-file, --passphrase-file or --passphrase-fd
+	expect 2 cat --quiet disk.img vault secret.txt <<'END'
+! btrfs-crypt cat: note: secret.txt: sealed, and left out without the key
+! btrfs-crypt cat: secret.txt: 1 sealed files and links were left out: no key was given
+! btrfs-crypt cat: hint: give the key, or --raw for the ciphertext
 END
 	expect 9 cat disk.img public ledger.txt --key-file key <<< "! btrfs-crypt cat: a key was given, but subvolume 256 is not sealed"
 	expect 1 cat disk.img vault nested --key-file key <<'END'
@@ -62,7 +63,7 @@ END
 ! btrfs-crypt cat: hint: btrfs-crypt ls lists it
 END
 	if [ -e /dev/full ]; then
-		transcript 11 bash -c 'btrfs-crypt cat disk.img vault size-30001 --key-file key > /dev/full' <<< "! btrfs-crypt cat: standard output: No space left on device"
+		transcript 11 bash -c 'btrfs-crypt cat --quiet disk.img vault size-30001 --key-file key > /dev/full' <<< "! btrfs-crypt cat: standard output: No space left on device"
 	fi
 	rm -f disk.img.sum
 	quiet btrfs-crypt verify disk.img vault --key-file key
@@ -70,7 +71,7 @@ END
 	quiet btrfs-crypt verify disk.img vault --key-file key --expect-seal "$seal"
 	btrfs-crypt verify disk.img vault --key-file key --expect-seal "$(echo "$seal" | tr 0-9a-f f0-9a-e)" > out 2> err
 	[ $? -eq 6 ] && grep -q 'seal fingerprint' err || bad "verify: another seal is not status 6"
-	transcript 0 btrfs-crypt cat disk.img vault secret.txt --key-file key <<< "the combination is 17-4-36"
+	transcript 0 btrfs-crypt cat --quiet disk.img vault secret.txt --key-file key <<< "the combination is 17-4-36"
 	btrfs-crypt list disk.img | grep -qE "path vault[[:space:]].*Encryption: $name@btrfs:[0-9a-f]{8}\$" || bad "list does not show the key tag"
 	btrfs-crypt show disk.img vault 2> /dev/null | grep -qE "Encryption:[[:space:]]*$name@btrfs" || bad "show does not show the key tag"
 	quiet btrfs-crypt convert --decrypt disk.img vault --key-file key

@@ -33,9 +33,15 @@ on_terminal "Passphrase: " "wrong" -- btrfs-crypt verify-key disk.img vault
 [ $? -eq 2 ] && grep -q 'Key was rejected' shown || { bad "wrong passphrase"; cat shown; }
 printf 'open sesame\n' > passphrase
 quiet btrfs-crypt verify-key disk.img vault --passphrase-file passphrase
-on_terminal "Passphrase: " "open sesame" -- btrfs-crypt cat disk.img vault secret.txt || bad "cat: status $?"
+on_terminal -- btrfs-crypt cat disk.img vault secret.txt
+[ $? -eq 2 ] && ! grep -q 'assphrase: ' shown || { bad "cat asks what nobody offered to answer"; cat shown; }
+on_terminal -- btrfs-crypt cat --format json --passphrase-file - disk.img vault secret.txt
+[ $? -eq 1 ] && ! grep -q 'assphrase: ' shown || { bad "cat asks a machine"; cat shown; }
+on_terminal -- btrfs-crypt export disk.img vault -o x.tar
+[ $? -eq 2 ] && ! grep -q 'assphrase: ' shown || { bad "export asks"; cat shown; }
+on_terminal "Passphrase: " "open sesame" -- btrfs-crypt cat --passphrase-file - disk.img vault secret.txt || bad "cat: status $?"
 grep -q '^the combination is 17-4-36$' shown || { bad "no text on the terminal"; cat shown; }
-on_terminal "Passphrase: " "open sesame" -- btrfs-crypt cat disk.img vault size-4097
+on_terminal "Passphrase: " "open sesame" -- btrfs-crypt cat --passphrase-file - disk.img vault size-4097
 [ $? -eq 9 ] && grep -q 'does not go to a terminal' shown || bad "binary went to the terminal"
 on_terminal "Passphrase: " "open sesame" -- btrfs-crypt convert --decrypt disk.img vault || { bad "decrypt: status $?"; cat shown; }
 finish

@@ -151,13 +151,16 @@ do_decrypt_resume() { crypt convert --decrypt --resume -q "${OPTIONS[@]}" "${KEY
 do_abort() { crypt convert --abort -q "${OPTIONS[@]}" "${KEY[@]}" "$image"; }
 OPTIONS=()
 
+# What cannot be authenticated is zeros.
+only_zeros() { [ "$(tr -d '\0' <"$tmp/out" | wc -c)" = 0 ]; }
+
 # Nobody who reads or converts is fooled, and not one byte is changed: readers_refuse STATUS REGEX [FILE]
 readers_refuse() {
 	local before
 	before=$(fingerprint "$image")
 	expect_status "$1" do_cat "${3:-pair-a}"
 	expect_text "$tmp/err" "$2"
-	[ ! -s "$tmp/out" ] || fail "cat printed something"
+	only_zeros || fail "cat printed something"
 	expect_status "$1" do_verify
 	said "$2"
 	expect_status "$1" do_decrypt

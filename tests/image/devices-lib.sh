@@ -54,7 +54,7 @@ record() { (cd "$1" && find . -type f -printf '%P\0' | sort -z | xargs -0 sha256
 expect_files() {
 	local sum path n=0
 	while read -r sum path; do
-		crypt cat "${others[@]}" "$image" / "$path" >"$tmp/out" 2>"$tmp/err" ||
+		crypt cat --quiet "${others[@]}" "$image" / "$path" >"$tmp/out" 2>"$tmp/err" ||
 			{ head -5 "$tmp/err"; fail "$path of $image ${others[*]}"; }
 		[ "$(sha256sum <"$tmp/out")" = "$sum  -" ] || { head -5 "$tmp/err"; fail "$path of $image ${others[*]}: other bytes"; }
 		n=$((n + 1))

@@ -95,6 +95,15 @@ expect_status 0 crypt export "$image" one:inline id:257 one:sizes/1 -o "$tmp/to/
 expect_status 4 crypt export "$image" one:none -o "$tmp/none.tar"
 expect_status 4 crypt export "$image" none -o "$tmp/none.tar"
 
+say "a chain of snapshots"
+expect_unchanged 0 "$image" crypt export "$image" snap --snapshots -o "$tmp/chain.tar"
+tar tf "$tmp/chain.tar" 2>/dev/null | sed 's:/.*::' | sort -u | tr '\n' ' ' | grep -qx 'one snap ' || fail "not the whole chain of snap"
+# What the snapshot has of the nested subvolume is an empty directory.
+expect_unchanged 0 "$image" crypt export "$image" one:nested/inline --snapshots -o "$tmp/part.tar"
+expect_text "$tmp/err" 'note: snap \(id [0-9]+\): has no nested/inline$'
+tar tf "$tmp/part.tar" 2>/dev/null | grep -qv '^one/nested/inline/' && fail "more than the part that is there"
+rm "$tmp/chain.tar" "$tmp/part.tar"
+
 say "zip, cpio, mtree"
 expect_status 0 crypt export "$image" one -o "$tmp/one.zip"
 expect_text "$tmp/err" '^not kept: .*xattr .*acl .*hard-link .*device .*socket .*fifo'

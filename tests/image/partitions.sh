@@ -61,21 +61,23 @@ for table in gpt mbr; do
 	expect_unchanged 0 "$tmp/disk.img" crypt cat "$tmp/disk.img" / 3
 	[ "$(cat "$tmp/out")" = 3 ] || fail "other bytes"
 	expect_text "$tmp/err" "note: partition 2 is read, at byte $offset of the image"
-	expect_unchanged 0 "$tmp/disk.img" crypt cat --offset $offset "$tmp/disk.img" / 3
+	expect_unchanged 0 "$tmp/disk.img" crypt cat --quiet --image-offset $offset "$tmp/disk.img" / 3
 	[ "$(cat "$tmp/out")" = 3 ] && [ ! -s "$tmp/err" ] || fail "by its offset"
 	expect_status 0 crypt dump-super "$tmp/disk.img"
 	expect_text "$tmp/out" "^superblock: bytenr=67108864, device=.*disk.img@$offset\$"
-	expect_status 4 crypt cat --offset $((offset + 4096)) "$tmp/disk.img" / 3
-	expect_status 4 crypt cat --offset $((1 << 40)) "$tmp/disk.img" / 3
+	expect_status 4 crypt cat --image-offset $((offset + 4096)) "$tmp/disk.img" / 3
+	expect_status 4 crypt cat --image-offset $((1 << 40)) "$tmp/disk.img" / 3
 	expect_text "$tmp/err" 'offset 1099511627776 is behind the end at'
-	expect_status 1 crypt cat --offset x "$tmp/disk.img" / 3
+	expect_status 1 crypt cat --image-offset x "$tmp/disk.img" / 3
 
 	say "$table: two have it"
 	disk "$table" "$tmp/fs.img" "$tmp/nothing" "$tmp/second.img"
 	expect_status 1 crypt list "$tmp/disk.img"
 	expect_text "$tmp/err" "disk.img: btrfs is in partition 1 at 1048576, partition 3 at $((130 << 20))\$"
 	expect_text "$tmp/err" 'hint: .*--offset'
-	expect_status 0 crypt cat --offset 1048576 "$tmp/disk.img" / 3
+	expect_status 1 crypt cat "$tmp/disk.img" / 3
+	expect_text "$tmp/err" 'hint: .*--image-offset'
+	expect_status 0 crypt cat --image-offset 1048576 "$tmp/disk.img" / 3
 	expect_status 0 crypt list --offset $((130 << 20)) "$tmp/disk.img"
 
 	say "$table: none, one that is cut, and one that is not converted"

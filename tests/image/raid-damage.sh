@@ -108,7 +108,7 @@ cp "$tmp/mnt/nocow" "$tmp/nocow"
 inode=$(stat -c %i "$tmp/mnt/nocow")
 devices_umount
 devices_except n
-expect_status 0 crypt cat "${others[@]}" "$image" / nocow
+expect_status 0 crypt cat --quiet "${others[@]}" "$image" / nocow
 [ ! -s "$tmp/err" ] || { cat "$tmp/err"; fail "equal copies"; }
 python3 - "$tmp/n.2" "$tmp/nocow" <<'END'
 import sys
@@ -118,7 +118,12 @@ for sector in (3, 5):
     image.seek(at + sector * 4096 + 9)
     image.write(bytes([wanted[sector * 4096 + 9] ^ 1]))
 END
-expect_status 0 crypt cat "${others[@]}" "$image" / nocow
+expect_status 6 crypt cat "${others[@]}" "$image" / nocow
+expect_text "$tmp/err" 'warning: nocow: bytes 12288 to 24575 may be wrong: data at [0-9]+ have no checksum, and mirrors 1 and 2 differ'
+expect_status 6 crypt export "${others[@]}" "$image" / -o "$tmp/doubtful.tar"
+expect_text "$tmp/err" 'warning: nocow: bytes 12288 to 24575 may be wrong: data at [0-9]+ have no checksum, and mirrors 1 and 2 differ'
+expect_text "$tmp/err" 'doubtful: 1 files \(12288 bytes\)$'
+expect_status 6 crypt cat "${others[@]}" "$image" / nocow
 expect_text "$tmp/err" "warning: inode $inode bytes 12288 to 24575: data at [0-9]+ have no checksum, and mirrors 1 and 2 differ \(devid [12], .*; devid [12], .*\)"
 devices_except n 2
 expect_status 0 crypt cat "${others[@]}" "$image" / nocow
@@ -142,11 +147,16 @@ say "one that was missing when the others were written to"
 devices_make s 2 160M -d raid1 -m raid1
 devices_mount s "$tmp/mnt"
 head -c 300000 /dev/urandom >"$tmp/mnt/old"
+touch "$tmp/mnt/nocow"
+chattr +C "$tmp/mnt/nocow"
+head -c 300000 /dev/urandom >"$tmp/mnt/nocow"
 sync -f "$tmp/mnt"
 devices_umount
 mv "$tmp/s.2" "$tmp/away"
 devices_mount s "$tmp/mnt" rw,degraded
 head -c 300000 /dev/urandom >"$tmp/mnt/new"
+head -c 70000 /dev/urandom | dd of="$tmp/mnt/nocow" bs=10000 seek=3 conv=notrunc iflag=fullblock status=none
+sync -f "$tmp/mnt"
 record "$tmp/mnt" "$tmp/record"
 sync -f "$tmp/mnt"
 devices_umount
@@ -154,6 +164,8 @@ mv "$tmp/away" "$tmp/s.2"
 for first in 1 2; do
 	image=$tmp/s.$first others=(--device "$tmp/s.$((3 - first))")
 	expect_files "$tmp/record"
+	expect_status 0 crypt cat "${others[@]}" "$image" / nocow
+	expect_text "$tmp/err" 'inode [0-9]+ bytes 28672 to 102399: .* the device of the other was missing when the filesystem was last written to'
 	expect_text "$tmp/err" 's\.2: its generation is [0-9]+, that of .*s\.1 is [0-9]+: it was missing'
 done
 

@@ -91,13 +91,13 @@ def rows_of(program, image, subvolume, inside, options):
 
 def cat(program, options, image, subvolume, path):
     """The finished process, and whether the file wanted a key."""
-    run = subprocess.run([program, "cat", "--", image, subvolume, path], capture_output=True, check=False)
+    run = subprocess.run([program, "cat", "--quiet", "--", image, subvolume, path], capture_output=True, check=False)
     if run.returncode != WANTS_KEY or not options:
         return run, False
     if run.stdout:
         run.returncode = -1
         return run, True
-    return subprocess.run([program, "cat", *options, "--", image, subvolume, path], capture_output=True, check=False), True
+    return subprocess.run([program, "cat", "--quiet", *options, "--", image, subvolume, path], capture_output=True, check=False), True
 
 
 def compare(program, image, listing, options):

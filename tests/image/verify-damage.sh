@@ -68,7 +68,7 @@ passes() {
 reads() {
 	local name
 	for name in "$@"; do
-		expect_status 0 crypt cat "${KEY[@]}" "$image" home "$name"
+		expect_status 0 crypt cat --quiet "${KEY[@]}" "$image" home "$name"
 		[ "$(sha256sum <"$tmp/out") $name" = "$(awk -v n="$name" '$2 == n { print $1 }' "$tmp/sums")  - $name" ] || fail "cat of $name differs"
 	done
 }

@@ -97,7 +97,7 @@ static bool lose(void *context, uint64_t first, uint64_t end, const struct error
 static struct log log_of(uint64_t size)
 {
 	struct log log = { 0 };
-	const struct file_sink sink = { take, lose, &log };
+	const struct file_sink sink = { .data = take, .lost = lose, .context = &log };
 
 	ok(file_parts_read(reader, &plain_source, &top, FREE_INODE, size, false, &sink, err));
 	return log;

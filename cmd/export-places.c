@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Operands are found by their names; their snapshots by the chain that they are in. */
+#include "cmd/export-places.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cmd/cmd.h"
+#include "cmd/source.h"
+#include "common/fs/snapshot-chain.h"
+#include "common/util/escape.h"
+
+/* What the steps below share. */
+struct taking {
+	const struct subvolume_list *list;
+	struct export_sources *sources;
+	struct export_places *places;
+	bool alone;	/* this place and no other */
+};
+
+/* "SUBVOL:PATH": the longest SUBVOL there is, for names may hold a colon. */
+static bool find_place(const struct subvolume_list *list, const char *operand, const struct subvolume **subvolume, const char **path,
+		       struct error *err)
+{
+	const bool has_kind = strncmp(operand, "id:", 3) == 0 || strncmp(operand, "uuid:", 5) == 0;
+	const char *const first = has_kind ? strchr(operand, ':') + 1 : operand;
+	char *name = strdup(operand);
+	bool found = false;
+
+	if (!name)
+		return error_memory(err);
+	*path = "";
+	for (;;) {
+		char *const colon = strrchr(name + (first - operand), ':');
+
+		*err = (struct error){ 0 };
+		found = subvolume_find(list, name, subvolume, err);
+		if (found || !colon)
+			break;
+		*path = operand + (colon - name) + 1;
+		*colon = '\0';
+	}
+	free(name);
+	return found;
+}
+
+/* Appends the components of path; what could lead elsewhere is called bad-name. */
+static void join(char *prefix, const uint8_t *path, size_t len)
+{
+	while (len > 0) {
+		const uint8_t *const slash = memchr(path, '/', len);
+		const size_t n = slash ? (size_t)(slash - path) : len;
+		const bool is_bad = (n == 2 && path[0] == '.' && path[1] == '.') || memchr(path, '\0', n);
+
+		if (n > 0 && !(n == 1 && path[0] == '.')) {
+			if (*prefix)
+				strcat(prefix, "/");
+			strncat(prefix, is_bad ? "bad-name" : (const char *)path, is_bad ? SIZE_MAX : n);
+		}
+		path += n + (slash != NULL);
+		len -= n + (slash != NULL);
+	}
+}
+
+/* Alone, a directory is the top of what is exported; among others, each is where it is in the image. */
+static bool make_prefix(struct export_place *place, const struct subvolume *subvolume, const char *path, bool alone, bool is_directory,
+			struct error *err)
+{
+	char *const whole = calloc(1, 8 * (subvolume->path_len + strlen(path)) + 64);
+
+	place->prefix = whole;
+	if (!whole)
+		return error_memory(err);
+	if (alone && is_directory)
+		return true;
+	if (!alone && subvolume->deleted)
+		snprintf(whole, 64, "subvolume-%" PRIu64, subvolume->id);
+	else if (!alone)
+		join(whole, subvolume->path, subvolume->path_len);
+	join(whole, (const uint8_t *)path, strlen(path));
+	if (alone) {
+		const char *const name = strrchr(whole, '/');
+
+		if (name)
+			memmove(whole, name + 1, strlen(name));
+	}
+	return true;
+}
+
+static bool add_place(struct export_places *places, struct export_place **place, struct error *err)
+{
+	if (places->n == places->capacity) {
+		const size_t capacity = places->capacity ? 2 * places->capacity : 8;
+		struct export_place *const at = reallocarray(places->at, capacity, sizeof(*at));
+
+		if (!at)
+			return error_memory(err);
+		places->at = at;
+		places->capacity = capacity;
+	}
+	*place = &places->at[places->n++];
+	**place = (struct export_place){ 0 };
+	return true;
+}
+
+static bool take_found(struct taking *taking, const struct subvolume *subvolume, const char *path, const struct file_id *start,
+		       struct error *err)
+{
+	struct extent_source *source;
+	struct inode inode = { .mode = S_IFDIR };
+	struct export_place *place = NULL;
+	struct tree tree;
+
+	if (!add_place(taking->places, &place, err))
+		return false;
+	place->start = *start;
+	return tree_open(taking->list->volume, start->subvolume, &tree, err) &&
+	       (start->inode == EMPTY_SUBVOLUME_INODE || inode_get(&tree, start->inode, &inode, err)) &&
+	       make_prefix(place, subvolume, path, taking->alone, S_ISDIR(inode.mode), err) &&
+	       export_sources_get(taking->sources, start->subvolume, true, &source, err);
+}
+
+static bool take_place(struct taking *taking, const struct subvolume *subvolume, const char *given, struct error *err)
+{
+	struct file_id start;
+	char *path = NULL;	/* the names as they are in the image */
+	const bool ok = path_operand(taking->list->volume, subvolume->id, given, &path, &start, err) &&
+			take_found(taking, subvolume, path, &start, err);
+
+	free(path);
+	return ok;
+}
+
+static void note_absent(const struct subvolume *subvolume, const char *given)
+{
+	char *const path = escape_new(subvolume->path, subvolume->path_len);
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s (id %" PRIu64 "): has no %s", path ? path : "", subvolume->id, given);
+	print_note(NULL, text);
+	free(path);
+}
+
+/* The same place in all others of the chain. */
+static bool take_snapshots(struct taking *taking, const uint32_t *chain, const struct subvolume *of, const char *given, struct error *err)
+{
+	const uint32_t wanted = chain[of - taking->list->at];
+
+	for (size_t i = 0; i < taking->list->n; i++) {
+		const struct subvolume *const other = &taking->list->at[i];
+		const size_t n_before = taking->places->n;
+
+		if (chain[i] != wanted || other == of || take_place(taking, other, given, err))
+			continue;
+		if (err->kind != ERROR_NOT_FOUND || taking->places->n > n_before)
+			return false;
+		*err = (struct error){ 0 };
+		note_absent(other, given);
+	}
+	return true;
+}
+
+bool export_places_take(const struct subvolume_list *list, struct export_sources *sources, const char *const *operand, bool with_snapshots,
+			struct export_places *places, struct error *err)
+{
+	struct taking taking = { .list = list, .sources = sources, .places = places, .alone = !with_snapshots && !operand[1] };
+	const struct subvolume *subvolume;
+	uint32_t *chain = NULL;
+	const char *given = NULL;
+	bool ok = !with_snapshots || snapshot_chains(list, &chain, err);
+
+	for (size_t i = 0; ok && operand[i]; i++) {
+		ok = find_place(list, operand[i], &subvolume, &given, err) && take_place(&taking, subvolume, given, err) &&
+		     (!with_snapshots || take_snapshots(&taking, chain, subvolume, given, err));
+	}
+	free(chain);
+	return ok;
+}
+
+void export_places_free(struct export_places *places)
+{
+	for (size_t i = 0; i < places->n; i++)
+		free(places->at[i].prefix);
+	free(places->at);
+}

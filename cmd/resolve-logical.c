@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tells what is at an address: by back references, or without the extent tree. */
+#include "cmd/resolve-logical.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmd/cmd.h"
+#include "cmd/json.h"
+#include "cmd/places.h"
+#include "cmd/resolve-names.h"
+#include "common/fs/owner-scan.h"
+#include "common/util/escape.h"
+
+/* --- lines ------------------------------------------------------------------------------------------------------ */
+
+struct telling {
+	const struct subvolume_list *list;
+	uint64_t logical;
+	bool whole;
+	bool scans;		/* names that cannot be read are warned about, and counted */
+	uint64_t n_bad;
+};
+
+static bool print_bad(void *context, const struct error *what, struct error *err)
+{
+	struct telling *telling = context;
+
+	(void)err;
+	telling->n_bad++;
+	print_warning(NULL, what->text);
+	return true;
+}
+
+static bool print_file(void *context, const struct backref_file *file, struct error *err)
+{
+	struct telling *telling = context;
+	struct naming naming = { .root = file->root, .inode = file->inode, .offset = file->offset, .has_offset = true };
+	struct error what = { 0 };
+	uint64_t n_names;
+
+	if (!print_names(telling->list, &naming, &n_names, &what)) {
+		if (!telling->scans || (what.kind != ERROR_CORRUPT && what.kind != ERROR_IO)) {
+			*err = what;
+			return false;
+		}
+		return print_bad(telling, &what, err) && print_path(&naming, NULL, 0, err);
+	}
+	return n_names > 0 || print_path(&naming, NULL, 0, err);
+}
+
+static bool print_copy(void *context, const struct place *place, struct error *err)
+{
+	(void)context, (void)err;
+	if (format_is_json()) {
+		struct json_object *line = json_line();
+
+		json_text(line, "record", "place");
+		json_u64(line, "logical", place->logical);
+		json_number(line, "copy", place->copy);
+		json_u64(line, "devid", place->devid);
+		json_u64(line, "physical", place->physical);
+		json_print(line, stdout);
+	} else {
+		printf("copy %u devid %" PRIu64 " physical %" PRIu64 "\n", place->copy, place->devid, place->physical);
+	}
+	return true;
+}
+
+/* The numbers of the extent item where there is one: a file's item does not say how often the extent is referred to, nor since when. */
+static void print_extent(const struct backref_extent *extent, bool has_item)
+{
+	const char *kind = extent->is_data ? "data" : "tree-block";
+
+	if (format_is_json()) {
+		struct json_object *line = json_line();
+
+		json_text(line, "record", "extent");
+		json_text(line, "type", kind);
+		json_u64(line, "logical", extent->logical);
+		json_u64(line, "length", extent->length);
+		if (has_item)
+			json_u64(line, "refs", extent->refs);
+		if (has_item || !extent->is_data)
+			json_u64(line, "generation", extent->generation);
+		if (!extent->is_data)
+			json_number(line, "level", extent->level);
+		if (extent->is_logged)
+			json_flag(line, "log", true);
+		json_print(line, stdout);
+		return;
+	}
+	printf("%s extent %" PRIu64 " length %" PRIu64, kind, extent->logical, extent->length);
+	if (has_item)
+		printf(" refs %" PRIu64, extent->refs);
+	if (has_item || !extent->is_data)
+		printf(" generation %" PRIu64, extent->generation);
+	if (!extent->is_data)
+		printf(" level %u", extent->level);
+	printf("%s\n", extent->is_logged ? " log" : "");
+}
+
+static bool print_where(const struct telling *telling, const struct backref_extent *extent, bool has_item, struct error *err)
+{
+	print_extent(extent, has_item);
+	return places(telling->list->volume, telling->logical, 1, print_copy, NULL, err);
+}
+
+static bool print_tree(void *context, uint64_t root, struct error *err)
+{
+	const struct telling *telling = context;
+	const struct subvolume *subvolume = subvolume_by_id(telling->list, root);
+	const bool has_path = subvolume && !subvolume->deleted;
+	struct json_object *line;
+
+	(void)err;
+	if (!format_is_json()) {
+		char *path = has_path ? escape_new(subvolume->path, subvolume->path_len) : NULL;
+
+		printf("tree %" PRIu64 "%s%s\n", root, path ? " path " : "", path ? path[0] ? path : "/" : "");
+		free(path);
+		return true;
+	}
+	line = json_line();
+	json_text(line, "record", "tree");
+	json_u64(line, "tree", root);
+	if (has_path)
+		json_subvolume_path(line, subvolume);
+	json_print(line, stdout);
+	return true;
+}
+
+/* --- by back references ------------------------------------------------------------------------------------------ */
+
+static bool say_nothing(void *context, const struct backref_file *file, struct error *err)
+{
+	(void)context, (void)file, (void)err;
+	return true;
+}
+
+/* All that is to be told of the extent, or nothing: where the references cannot be followed to their ends, it fails before the first line. */
+static bool by_references(struct telling *telling, struct error *err)
+{
+	struct volume *volume = telling->list->volume;
+	struct backref_extent extent;
+	struct root_ids roots = { 0 };
+	uint64_t n_stale = 0;
+	bool is_logged = false, ok;
+	char text[128];
+
+	if (!backref_extent_at(volume, telling->logical, &extent, err)) {
+		struct error again = { 0 };
+
+		if (err->kind != ERROR_NOT_FOUND)
+			return false;
+		if (!backref_logged_extent_at(volume, telling->logical, &extent, &is_logged, &again) || !is_logged)
+			return false;
+		*err = again;
+	}
+
+	const uint64_t at = telling->logical - extent.logical;
+
+	ok = extent.is_data ? backref_files(volume, &extent, at, telling->whole, say_nothing, NULL, &n_stale, err)
+			    : backref_roots(volume, extent.logical, &roots, &n_stale, err);
+	ok = ok && print_where(telling, &extent, !extent.is_logged, err);
+	for (size_t i = 0; ok && i < roots.n; i++)
+		ok = print_tree(telling, roots.id[i], err);
+	free(roots.id);
+	n_stale = extent.is_data ? 0 : n_stale;
+	if (!ok || (extent.is_data && !backref_files(volume, &extent, at, telling->whole, print_file, telling, &n_stale, err)))
+		return false;
+	if (n_stale > 0) {
+		snprintf(text, sizeof(text), "%" PRIu64 " references lead to trees that are gone or are being deleted", n_stale);
+		print_note(NULL, text);
+	}
+	return true;
+}
+
+/* --- without the extent tree --------------------------------------------------------------------------------------- */
+
+static bool print_found(void *context, const struct backref_extent *extent, struct error *err)
+{
+	return print_where(context, extent, false, err);
+}
+
+static bool by_scan(struct telling *telling, struct error *err)
+{
+	static const struct owner_visitor visitor = { .extent = print_found, .file = print_file, .tree = print_tree, .bad = print_bad };
+
+	telling->scans = true;
+	if (!owner_scan(telling->list->volume, telling->logical, telling->whole, &visitor, telling, err))
+		return telling->n_bad == 0 || err->kind != ERROR_NOT_FOUND ? false :
+		       error_set(err, ERROR_CORRUPT, "nothing found at logical address %" PRIu64 ", but the trees are damaged in %" PRIu64
+				 " places", telling->logical, telling->n_bad);
+	return telling->n_bad == 0 ||
+	       error_set(err, ERROR_CORRUPT, "the trees are damaged in %" PRIu64 " places: there may be more than was found", telling->n_bad);
+}
+
+/* The extent tree, or the way from it, is not there. */
+static bool is_lost(const struct volume *volume, const struct error *what)
+{
+	struct error ignored = { 0 };
+	struct tree extents;
+
+	return what->kind == ERROR_CORRUPT || what->kind == ERROR_IO ||
+	       (what->kind == ERROR_NOT_FOUND && !tree_open((struct volume *)volume, EXTENT_TREE_ID, &extents, &ignored));
+}
+
+bool resolve_logical(const struct subvolume_list *list, uint64_t logical, bool whole, bool scan, struct error *err)
+{
+	struct telling telling = { .list = list, .logical = logical, .whole = whole };
+	const struct chunk *chunk;
+	struct error what;
+
+	if (scan)
+		return by_scan(&telling, err);
+	if (by_references(&telling, err))
+		return true;
+	what = *err;
+	if (!is_lost(list->volume, &what)) {
+		if (what.kind == ERROR_NOT_FOUND && volume_chunk(list->volume, logical, &chunk, err))
+			error_hint(&what, "--scan looks through all trees, without the extent tree");
+		*err = what;
+		return false;
+	}
+	*err = (struct error){ 0 };
+	print_warning(NULL, what.text);
+	print_warning(NULL, "the back references cannot be followed: looking through all trees for the address");
+	if (!by_scan(&telling, err))
+		return false;
+	*err = what;
+	err->kind = ERROR_CORRUPT;
+	return error_prefix(err, "found by looking through all trees, for the back references are damaged");
+}

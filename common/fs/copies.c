@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copies are compared sector by sector; what speaks for one of them is looked for only where they differ. */
+#include "common/fs/copies.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/fs/file-data.h"
+#include "common/volume/devices.h"
+#include "common/volume/stripe.h"
+
+#define COPIES_MAX 4			/* RAID1C4 */
+#define SAMPLES 16u			/* sectors that have checksums, on each side */
+#define SAMPLES_MIN 8u			/* fewer say nothing */
+#define WINDOW ((uint64_t)32 << 20)	/* how far away they may be */
+
+struct copy {
+	unsigned mirror;
+	bool is_stale;		/* its device missed commits */
+	unsigned n_good, n_bad;	/* of the samples */
+	uint8_t *bytes;
+};
+
+/* How a sector was decided; the last counts for a range. */
+enum reason { SAME, CURRENT, MOST, NEAR, UNKNOWN };
+
+/* A part of one stripe, so that each copy is on one device. */
+struct part {
+	struct volume *volume;
+	const struct chunk *chunk;
+	uint64_t logical;
+	size_t len;
+	struct copy copy[COPIES_MAX];
+	unsigned n;
+	bool is_sampled;
+	unsigned n_samples;
+};
+
+/* --- what is near it ------------------------------------------------------------------------------------------------ */
+
+struct sample {
+	uint64_t logical;
+	uint8_t csum[CSUM_SIZE];
+};
+
+struct samples {
+	const struct part *part;
+	bool keeps_last;	/* else the first */
+	size_t n;
+	struct sample at[SAMPLES];
+};
+
+static bool note_samples(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)
+{
+	struct samples *s = context;
+	const struct part *part = s->part;
+	const struct superblock *super = &part->volume->super;
+	const size_t csum_size = csum_type_size(super->csum_type);
+	const unsigned stripe = stripe_place(part->chunk, part->logical, 0).stripe;
+
+	(void)err;
+	for (; n_sectors > 0; n_sectors--, logical += super->sector_size, csums += csum_size) {
+		if ((!s->keeps_last && s->n == SAMPLES) || stripe_place(part->chunk, logical, 0).stripe != stripe)
+			continue;
+
+		struct sample *sample = &s->at[s->n++ % SAMPLES];
+
+		sample->logical = logical;
+		memcpy(sample->csum, csums, csum_size);
+	}
+	return true;
+}
+
+static void judge_sample(struct part *part, const struct sample *sample, uint8_t *sector)
+{
+	const struct superblock *super = &part->volume->super;
+	uint8_t have[CSUM_SIZE];
+
+	for (unsigned i = 0; i < part->n; i++) {
+		struct error unread = { 0 };
+
+		if (!volume_read(part->volume, sample->logical, sector, super->sector_size, part->copy[i].mirror, &unread))
+			continue;
+		csum_compute(super->csum_type, sector, super->sector_size, have);
+		if (memcmp(have, sample->csum, csum_type_size(super->csum_type)) == 0)
+			part->copy[i].n_good++;
+		else
+			part->copy[i].n_bad++;
+	}
+}
+
+/* What cannot be read of the csum tree says nothing. */
+static bool take_samples(struct part *part, uint64_t from, uint64_t to, bool keeps_last, uint8_t *sector, struct error *err)
+{
+	struct samples *s = calloc(1, sizeof(*s));
+	struct error ignored = { 0 };
+	size_t n;
+
+	if (!s)
+		return error_memory(err);
+	s->part = part;
+	s->keeps_last = keeps_last;
+	if (from < to && !csum_lookup(part->volume, from, to - from, note_samples, s, &ignored))
+		s->n = 0;
+	n = s->n < SAMPLES ? s->n : SAMPLES;
+	for (size_t i = 0; i < n; i++)
+		judge_sample(part, &s->at[i], sector);
+	part->n_samples += (unsigned)n;
+	free(s);
+	return true;
+}
+
+static bool look_around(struct part *part, struct error *err)
+{
+	const uint64_t first = part->chunk->logical, end = first + part->chunk->length, after = part->logical + part->len;
+	uint8_t *sector;
+	bool ok;
+
+	if (part->is_sampled)
+		return true;
+	part->is_sampled = true;
+	sector = malloc(part->volume->super.sector_size);
+	ok = sector || error_memory(err);
+	ok = ok && take_samples(part, part->logical - first > WINDOW ? part->logical - WINDOW : first, part->logical, true, sector, err) &&
+	     take_samples(part, after, end - after > WINDOW ? after + WINDOW : end, false, sector, err);
+	free(sector);
+	return ok;
+}
+
+/* --- one sector ------------------------------------------------------------------------------------------------------- */
+
+static bool all_same(const struct part *part, unsigned among, size_t at, unsigned *any)
+{
+	const uint32_t sector_size = part->volume->super.sector_size;
+	bool found = false;
+
+	for (unsigned i = 0; i < part->n; i++) {
+		if (!(among & 1u << i))
+			continue;
+		if (found && memcmp(part->copy[*any].bytes + at, part->copy[i].bytes + at, sector_size) != 0)
+			return false;
+		if (!found)
+			*any = i;
+		found = true;
+	}
+	return found;
+}
+
+static bool most_same(const struct part *part, unsigned among, size_t at, unsigned *any)
+{
+	const uint32_t sector_size = part->volume->super.sector_size;
+
+	for (unsigned i = 0; i < part->n; i++) {
+		unsigned n = 0, n_same = 0;
+
+		for (unsigned j = 0; j < part->n && among & 1u << i; j++) {
+			n += among >> j & 1;
+			n_same += among & 1u << j && memcmp(part->copy[i].bytes + at, part->copy[j].bytes + at, sector_size) == 0;
+		}
+		*any = i;
+		if (2 * n_same > n)
+			return true;
+	}
+	return false;
+}
+
+/* Those that no sample speaks against, if all others are bad in every sample. */
+static unsigned near_ones(const struct part *part, unsigned among)
+{
+	unsigned good = 0, bad = 0;
+
+	for (unsigned i = 0; i < part->n; i++) {
+		if (!(among & 1u << i))
+			continue;
+		if (part->copy[i].n_bad == 0 && part->copy[i].n_good >= SAMPLES_MIN)
+			good |= 1u << i;
+		if (part->copy[i].n_good == 0 && part->copy[i].n_bad >= SAMPLES_MIN)
+			bad |= 1u << i;
+	}
+	return (good | bad) == among ? good : 0;
+}
+
+static bool decide(struct part *part, size_t at, unsigned *chosen, enum reason *reason, struct error *err)
+{
+	const unsigned all = (1u << part->n) - 1;
+	unsigned among = 0;
+
+	*reason = SAME;
+	if (all_same(part, all, at, chosen))
+		return true;
+	for (unsigned i = 0; i < part->n; i++)
+		among |= part->copy[i].is_stale ? 0 : 1u << i;
+	if (among == 0)
+		among = all;
+	*reason = CURRENT;
+	if (all_same(part, among, at, chosen))
+		return true;
+	*reason = MOST;
+	if (most_same(part, among, at, chosen))
+		return true;
+	if (!look_around(part, err))
+		return false;
+	*reason = NEAR;
+	if (all_same(part, near_ones(part, among), at, chosen))
+		return true;
+	*reason = UNKNOWN;
+	*chosen = part->n;
+	for (unsigned i = 0; i < part->n; i++) {
+		if (among & 1u << i && (*chosen == part->n || part->copy[i].n_bad < part->copy[*chosen].n_bad))
+			*chosen = i;
+	}
+	return true;
+}
+
+/* --- a part ------------------------------------------------------------------------------------------------------------ */
+
+static void tell_part(const struct part *part, size_t first, size_t end, unsigned chosen, enum reason reason, copies_tell *tell, void *context)
+{
+	struct copies_finding finding = { .from = part->logical + first, .to = part->logical + end, .is_known = reason < UNKNOWN };
+	char text[1024], near[128], place[2][MIRROR_TEXT_SIZE];
+	const char *why[] = {
+		[CURRENT] = "the device of the other was missing when the filesystem was last written to", [MOST] = "most copies are alike",
+		[NEAR] = near, [UNKNOWN] = "which is right cannot be told",
+	};
+	unsigned other = chosen;
+
+	for (unsigned i = 0; i < part->n && other == chosen; i++) {
+		if (i != chosen && memcmp(part->copy[i].bytes + first, part->copy[chosen].bytes + first, end - first) != 0)
+			other = i;
+	}
+	snprintf(near, sizeof(near), "of %u sectors near it that have checksums all are right in one and none in the other",
+		 part->n_samples);
+
+	const unsigned a = part->copy[chosen < other ? chosen : other].mirror, b = part->copy[chosen < other ? other : chosen].mirror;
+
+	snprintf(text, sizeof(text), "have no checksum, and mirrors %u and %u differ (%s; %s): %s, mirror %u is used", a + 1, b + 1,
+		 volume_mirror_text(part->volume, finding.from, a, place[0]), volume_mirror_text(part->volume, finding.from, b, place[1]),
+		 why[reason], part->copy[chosen].mirror + 1);
+	finding.text = text;
+	tell(context, &finding);
+}
+
+static void tell_old(const struct part *part, copies_tell *tell, void *context)
+{
+	char text[512], place[MIRROR_TEXT_SIZE];
+	const struct copies_finding finding = { .from = part->logical, .to = part->logical + part->len, .text = text };
+
+	snprintf(text, sizeof(text), "have no checksum, and are there only on a device that was missing when the filesystem was last written to (%s): "
+		 "they may be old", volume_mirror_text(part->volume, part->logical, part->copy[0].mirror, place));
+	tell(context, &finding);
+}
+
+/* Sectors that follow each other, or nearly, and were decided in one way are told as one. */
+static bool decide_part(struct part *part, uint8_t *bytes, copies_tell *tell, void *context, struct error *err)
+{
+	const uint32_t sector_size = part->volume->super.sector_size;
+	size_t first = 0, end = 0;
+	unsigned of = 0, chosen;
+	enum reason so_far = SAME, reason;
+
+	for (size_t at = 0; at < part->len; at += sector_size) {
+		if (!decide(part, at, &chosen, &reason, err))
+			return false;
+		memcpy(bytes + at, part->copy[chosen].bytes + at, sector_size);
+		if (reason == SAME)
+			continue;
+		if (so_far != SAME && (so_far != reason || of != chosen))
+			tell_part(part, first, end, of, so_far, tell, context);
+		if (so_far != reason || of != chosen)
+			first = at;
+		so_far = reason;
+		of = chosen;
+		end = at + sector_size;
+	}
+	if (so_far != SAME)
+		tell_part(part, first, end, of, so_far, tell, context);
+	return true;
+}
+
+static bool is_stale(const struct part *part, unsigned mirror)
+{
+	const struct chunk_stripe *stripe = &part->chunk->stripe[stripe_place(part->chunk, part->logical, mirror).stripe];
+	const struct volume_device *device = volume_device_find(part->volume, stripe->devid, stripe->dev_uuid);
+
+	return device && device->is_stale;
+}
+
+static bool compare_part(struct part *part, uint8_t *bytes, uint8_t *room, copies_tell *tell, void *context, struct error *err)
+{
+	const unsigned n_mirrors = chunk_n_mirrors(part->chunk);
+	bool same = true, old = true;
+
+	for (unsigned mirror = 0; mirror < n_mirrors && part->n < COPIES_MAX; mirror++) {
+		struct copy *copy = &part->copy[part->n];
+		struct error unread = { 0 };
+
+		*copy = (struct copy){ .mirror = mirror, .is_stale = is_stale(part, mirror), .bytes = room + part->n * part->len };
+		if (!volume_read(part->volume, part->logical, copy->bytes, part->len, mirror, &unread))
+			continue;
+		same = same && memcmp(copy->bytes, bytes, part->len) == 0;
+		old = old && copy->is_stale;
+		part->n++;
+	}
+	if (part->n == 0)
+		return true;
+	if (old)
+		tell_old(part, tell, context);
+	return same || decide_part(part, bytes, tell, context, err);
+}
+
+bool copies_compare(struct volume *volume, const struct chunk *chunk, uint64_t logical, uint8_t *bytes, size_t len, copies_tell *tell,
+		    void *context, struct error *err)
+{
+	const unsigned n_mirrors = chunk_n_mirrors(chunk);
+	uint8_t *room;
+	bool ok = true;
+
+	if (len == 0 || n_mirrors == 1 || stripe_is_computed(chunk, 1))
+		return true;
+	room = malloc(len * (n_mirrors < COPIES_MAX ? n_mirrors : COPIES_MAX));
+	if (!room)
+		return error_memory(err);
+	while (ok && len > 0) {
+		const uint64_t most = stripe_place(chunk, logical, 0).len;
+		struct part part = { .volume = volume, .chunk = chunk, .logical = logical, .len = most < len ? (size_t)most : len };
+
+		ok = compare_part(&part, bytes, room, tell, context, err);
+		logical += part.len;
+		bytes += part.len;
+		len -= part.len;
+	}
+	free(room);
+	return ok;
+}

@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What cat and export promise: parts of files, a summary however they end, a report that is whole or not there, statuses.  Needs no root.
+. "$(dirname "$0")/../expect.sh"
+bundled_image
+zstd -dqf "$TOP/images/good-sealed.img.zst" -o sealed.img
+key=$TOP/images/good-sealed.passphrase
+clean="! repaired from a mirror: 0; skipped: 0 sealed, 0 refused; failed: 0, damaged: 0, incomplete: 0 files (0 bytes lost)"
+unchanged disk.img
+unchanged sealed.img
+
+# --- parts: over every edge of holes, preallocated, compressed and shared extents, and of the file ------------------------------------
+for file in hole prealloc-part ledger.zstd bookend size-4097; do
+	btrfs-crypt cat --quiet disk.img vault "$file" > whole 2> err || bad "$file: status $?"
+	for range in 0:1 4095:2 4096:4096 3000:200000 80000:883 86277:1 5000000000:7; do
+		first=${range%:*} length=${range#*:}
+		btrfs-crypt cat --quiet --offset "$first" --length "$length" disk.img vault "$file" > part 2> err || bad "$file $range: status $?"
+		tail -c +$((first + 1)) whole | head -c "$length" | cmp -s - part || bad "$file: other bytes in $range"
+		[ ! -s err ] || bad "$file $range: $(cat err)"
+	done
+	btrfs-crypt cat --quiet --offset 77 sealed.img vault "$file" --passphrase-file "$key" 2> err | cmp -s - <(tail -c +78 whole) || bad "$file: sealed, from 77: $(cat err)"
+done
+expect 1 cat disk.img vault hole --length 0 <<'END'
+! btrfs-crypt cat: --length: "0" is not a number from 1 to 9223372036854775807
+! btrfs-crypt cat: hint: see btrfs-crypt cat --help
+END
+
+# --- the summary, in text and JSON, on stderr and in the report -----------------------------------------------------------------------
+expect 0 cat --offset 19 --length 100 --report text.report disk.img vault secret.txt <<END
+17-4-36
+! printed: 1 files (0 further names), 0 directories, 0 symbolic links, 0 special files, 8 bytes of data
+$clean
+END
+expect 0 cat --format json disk.img vault empty --report json.report <<'END'
+! {"summary":{"files":"1","further_names":"0","directories":"0","symlinks":"0","special":"0","bytes":"0","repaired":"0","sealed":"0","ciphertext":"0","nested":"0","refused":"0","incomplete":"0","lost_bytes":"0","doubtful":"0","doubtful_bytes":"0","damaged":"0","failed":"0","not_kept":{}}}
+END
+cmp -s <(tail -n 1 json.report | sed 's/"status":0/"status":"x"/') <(sed 's/}}}$/}},"status":"x"}/; s/^! //' err) || { bad "the report's summary is another one"; cat json.report err; }
+expect 9 cat disk.img vault empty --report json.report <<'END'
+! btrfs-crypt cat: json.report exists, and is not overwritten
+! btrfs-crypt cat: hint: give another name, or take it away first
+END
+expect 1 export disk.img vault -o - --report - <<'END'
+! btrfs-crypt export: --report: the name of a file; standard output is for what is read
+! btrfs-crypt export: hint: see btrfs-crypt export --help
+END
+
+# --- sealed, and no key: nothing, or as ciphertext -------------------------------------------------------------------------------------
+expect 2 cat sealed.img vault secret.txt --report sealed.report <<'END'
+! btrfs-crypt cat: note: secret.txt: sealed, and left out without the key
+! printed: 0 files (0 further names), 0 directories, 0 symbolic links, 0 special files, 0 bytes of data
+! repaired from a mirror: 0; skipped: 1 sealed, 0 refused; failed: 0, damaged: 0, incomplete: 0 files (0 bytes lost)
+! btrfs-crypt cat: secret.txt: 1 sealed files and links were left out: no key was given
+! btrfs-crypt cat: hint: give the key, or --raw for the ciphertext
+END
+grep -q '^{"finding":"sealed","path":"secret.txt"}$' sealed.report && grep -q '"status":2,"error":"secret.txt: 1 sealed' sealed.report ||
+	{ bad "the report of a sealed file"; cat sealed.report; }
+btrfs-crypt cat --raw sealed.img vault size-30001 > raw 2> err || bad "--raw: status $?"
+grep -q 'note: size-30001: sealed, printed as ciphertext' err || bad "ciphertext is not called that"
+[ "$(stat -c %s raw)" = 30001 ] && ! cmp -s raw <(btrfs-crypt cat --quiet disk.img vault size-30001) || bad "that is no ciphertext"
+quiet btrfs-crypt export --raw sealed.img vault:size-30001 -o raw.tar
+tar -xOf raw.tar 2> log | cmp -s - raw || bad "export --raw and cat --raw differ"
+expect 2 cat --quiet sealed.img vault secret.txt --key-file disk.img.sum --report wrong.report <<< "! btrfs-crypt cat: Key was rejected"
+[ ! -e wrong.report ] || bad "a report of nothing"
+
+# --- what is written cannot be written: the summary comes all the same, the report says why ----------------------------------------------
+if [ -e /dev/full ]; then
+	transcript 11 bash -c 'btrfs-crypt cat disk.img vault size-30001 --report full.report > /dev/full' <<END
+! printed: 1 files (0 further names), 0 directories, 0 symbolic links, 0 special files, 0 bytes of data
+$clean
+! btrfs-crypt cat: standard output: No space left on device
+END
+	grep -q '"status":11,"error":"standard output: No space left on device"}$' full.report || { bad "the report of a full disk"; cat full.report; }
+	btrfs-crypt export disk.img vault -o - --report full2.report --manifest full.sums > /dev/full 2> err
+	[ $? -eq 11 ] && grep -q '^exported: ' err || { bad "export to a full disk"; cat err; }
+	grep -q '"summary":.*"status":11,"error":".*No space left on device"}$' full2.report && [ ! -e full.sums ] || bad "report or manifest of a full disk"
+	# The report itself has no room.
+	btrfs-crypt cat disk.img vault secret.txt --report /dev/full > out 2> err
+	[ $? -eq 11 ] && grep -q '^printed: ' err && grep -q '/dev/full: No space' err || { bad "a report without room"; cat err; }
+fi
+for command in "cat disk.img vault hole-only" "export disk.img vault -o -"; do
+	(btrfs-crypt $command 2> err; echo $? > status) | head -c 10 > out
+	[ "$(cat status)" = 11 ] && grep -qE '^(printed|exported): ' err && grep -q 'Broken pipe' err || { bad "$command: a reader that goes away: $(cat status)"; cat err; }
+done
+# A report half written has no name: files are limited to 1 KiB.
+(ulimit -f 1; trap '' XFSZ; btrfs-crypt export sealed.img vault -o - --report limited.report) 2>&1 > /dev/null | cat > err
+grep -q 'warning: limited.report: File too large' err && grep -q '^exported: ' err || { bad "a report without room"; cat err; }
+[ -z "$(ls | grep -E 'limited|\.part$')" ] || bad "a part of a report is left"
+
+# --- unpacking shows as it is told to ------------------------------------------------------------------------------------------------------
+gzip -1 < disk.img > disk.gz
+btrfs-crypt export --progress=json --progress-frequency=0 disk.gz vault:secret.txt -o x.tar 2> err || bad "export of a packed image: status $?"
+grep -c '^{"progress":"unpack","done":"[0-9]*","total":"[0-9]*"' err > n
+[ "$(cat n)" -ge 2 ] && grep -q '^{"progress":"unpack","done":"\([0-9]*\)","total":"\1"' err || { bad "unpacking is not told"; head -3 err; }
+grep -q '^{"progress":"export"' err || bad "the export is not told"
+btrfs-crypt export --progress=none disk.gz vault:secret.txt -o y.tar 2> err
+grep -q progress err && bad "progress, although none was wanted"
+unchanged disk.img
+unchanged sealed.img
+finish
