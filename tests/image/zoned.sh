@@ -85,8 +85,8 @@ for n in 0 1 2 3; do
 	cmp "$tmp/out" "$tmp/theirs" || fail "backup root $n"
 done
 (head -c 1048576 /dev/zero; cat "$image") >"$tmp/inside"
-expect_unchanged 0 "$tmp/inside" crypt cat --offset 1048576 "$tmp/inside" / text
-cmp -s "$tmp/out" <(seq 100000) || fail "with --offset"
+expect_unchanged 0 "$tmp/inside" crypt cat --image-offset 1048576 "$tmp/inside" / text
+cmp -s "$tmp/out" <(seq 100000) || fail "with --image-offset"
 expect_unchanged 9 "$image" crypt convert --encrypt -q --key-file "$tmp/record" "$image" nested
 expect_text "$tmp/err" 'the feature zoned, which this version cannot convert'
 
