@@ -116,7 +116,7 @@ bool dump_dev_replace(struct dump *dump, const struct key *key, struct cursor *i
 bool dump_stripe_extent(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
 			struct error *err)
 {
-	struct stripe_place place;
+	struct stripe_copy place;
 	uint8_t encoding;
 	bool has_head;
 

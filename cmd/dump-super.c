@@ -10,6 +10,7 @@
 #include "cmd/json.h"
 #include "cmd/super-fields.h"
 #include "common/util/escape.h"
+#include "common/volume/super-copies.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -131,14 +132,13 @@ static void put_state(struct json_object *line, const struct disk_superblock *di
 		putchar('\n');
 }
 
-static void print_copy(const char *path, unsigned copy, const uint8_t bytes[SUPER_SIZE])
+static void print_copy(const char *path, unsigned copy, uint64_t where, const uint8_t bytes[SUPER_SIZE])
 {
-	const uint64_t where = superblock_offset(copy);
 	struct json_object *line = format_is_json() ? json_line() : NULL;
 	struct disk_superblock disk;
 	struct superblock super;
 	struct error err = { 0 };
-	const bool valid = superblock_read(bytes, where, &super, &err);
+	const bool valid = superblock_read(bytes, superblock_offset(copy), &super, &err);
 
 	memcpy(&disk, bytes, sizeof(disk));
 	if (line) {
@@ -163,16 +163,16 @@ static void print_copy(const char *path, unsigned copy, const uint8_t bytes[SUPE
 }
 
 /* Zeros are no damaged superblock, and neither is a device of something else. */
-static bool show_copy(struct device *device, const char *path, unsigned copy, uint8_t *bytes, unsigned *n_shown, struct error *err)
+static bool show_copy(struct device *device, const char *path, unsigned copy, uint64_t where, uint8_t *bytes, unsigned *n_shown,
+		      struct error *err)
 {
-	const uint64_t where = superblock_offset(copy);
 	char text[128];
 
 	if (!device_read(device, bytes, SUPER_SIZE, where, err))
 		return false;
 	if (memcmp(bytes + offsetof(struct disk_superblock, magic), SUPER_MAGIC, 8) == 0) {
 		++*n_shown;
-		print_copy(path, copy, bytes);
+		print_copy(path, copy, where, bytes);
 	} else {
 		snprintf(text, sizeof(text), "superblock copy at %" PRIu64 ": no btrfs magic", where);
 		print_warning(NULL, text);
@@ -183,14 +183,16 @@ static bool show_copy(struct device *device, const char *path, unsigned copy, ui
 static bool print_copies(struct device *device, const char *path, unsigned wanted, struct error *err)
 {
 	uint8_t *bytes = malloc(SUPER_SIZE);
-	const unsigned n = superblock_n_copies(device->size);
+	struct super_copy copy[SUPER_COPIES];
 	unsigned n_shown = 0;
 	bool ok = bytes || error_memory(err);
+
+	super_copies_find(device, copy);
 
 	for (unsigned i = 0; ok && i < SUPER_COPIES; i++) {
 		if (wanted != CHOOSE_BY_ITSELF && i != wanted - 1)
 			continue;
-		ok = i >= n || show_copy(device, path, i, bytes, &n_shown, err);
+		ok = !copy[i].exists || show_copy(device, path, i, copy[i].where, bytes, &n_shown, err);
 		/* As btrfs-progs has it, also after a copy that is not there. */
 		if (ok && !format_is_json())
 			putchar('\n');

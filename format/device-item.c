@@ -96,12 +96,12 @@ bool stripe_extent_begin(struct cursor *item, bool *has_head, uint8_t *encoding,
 	return true;
 }
 
-bool stripe_extent_next(struct cursor *item, struct stripe_place *place, struct error *err)
+bool stripe_extent_next(struct cursor *item, struct stripe_copy *copy, struct error *err)
 {
 	struct disk_stripe_place disk;
 
 	if (!cursor_read(item, &disk, sizeof(disk)))
 		return corrupt_at("stripe extent", "%zu bytes left, a place takes %zu", item->left, sizeof(disk));
-	*place = (struct stripe_place){ le64(disk.devid), le64(disk.physical) };
+	*copy = (struct stripe_copy){ le64(disk.devid), le64(disk.physical) };
 	return true;
 }

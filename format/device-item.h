@@ -57,12 +57,12 @@ struct disk_stripe_place {
 };
 static_assert(sizeof(struct disk_stripe_place) == 16, "btrfs_raid_stride");
 
-struct stripe_place {
+struct stripe_copy {
 	uint64_t devid, physical;
 };
 /* Takes the older head off, where the size says that there is one (*has_head, *encoding); the rest is a list of at least one. */
 bool stripe_extent_begin(struct cursor *item, bool *has_head, uint8_t *encoding, struct error *err) must_use;
 /* Loop while item->left > 0. */
-bool stripe_extent_next(struct cursor *item, struct stripe_place *place, struct error *err) must_use;
+bool stripe_extent_next(struct cursor *item, struct stripe_copy *copy, struct error *err) must_use;
 
 #endif /* FORMAT_DEVICE_ITEM_H */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "common/util/hex.h"
-#include "common/volume/stripe.h"
+#include "common/volume/stripe-tree.h"
 #include "common/volume/warn.h"
 
 /* Sectors that follow each other on a bad mirror, replaced from the same good one: one warning. */
@@ -94,9 +94,15 @@ static void tell_repair(struct check *check)
 
 static void note_repair(struct check *check, uint64_t logical, unsigned bad, unsigned good)
 {
-	const uint64_t physical = stripe_place(check->chunk, logical, bad).physical;
 	const uint32_t sector_size = check->volume->super.sector_size;
 	struct repair *r = &check->repair;
+	struct stripe_place place;
+	struct error unknown;
+
+	/* It was just read from there. */
+	(void)!volume_place(check->volume, check->chunk, logical, bad, &place, &unknown);
+
+	const uint64_t physical = place.physical;
 
 	if (r->from == r->to || r->to != logical || r->bad_end != physical || r->bad != bad || r->good != good) {
 		tell_repair(check);

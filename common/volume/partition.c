@@ -13,17 +13,22 @@
 
 #define BLKID_SECTOR 512u
 
+static bool has_magic(struct device *device, uint64_t at)
+{
+	struct error unread;
+	uint8_t magic[8];
+
+	return device_read(device, magic, sizeof(magic), at + offsetof(struct disk_superblock, magic), &unread) &&
+	       memcmp(magic, SUPER_MAGIC, sizeof(magic)) == 0;
+}
+
+/* The log of a zoned device is at its beginning. */
 bool partition_is_btrfs(struct device *device, uint64_t offset, uint64_t length)
 {
-	for (unsigned n = 0; n < superblock_n_copies(length); n++) {
-		const uint64_t at = offset + superblock_offset(n) + offsetof(struct disk_superblock, magic);
-		struct error unread;
-		uint8_t magic[8];
-
-		if (device_read(device, magic, sizeof(magic), at, &unread) && memcmp(magic, SUPER_MAGIC, sizeof(magic)) == 0)
+	for (unsigned n = 0; n < superblock_n_copies(length); n++)
+		if (has_magic(device, offset + superblock_offset(n)))
 			return true;
-	}
-	return false;
+	return length >= SUPER_SIZE && has_magic(device, offset);
 }
 
 static void look_at(blkid_partition from, struct device *device, struct partition *partition, size_t n_max, size_t *n)

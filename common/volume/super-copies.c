@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "common/volume/super-log.h"
 #include "common/volume/warn.h"
 
 void superblock_copy(struct superblock *to, const struct superblock *from)
@@ -15,25 +16,46 @@ void superblock_copy(struct superblock *to, const struct superblock *from)
 	to->sys_chunks.at = (const uint8_t *)&to->disk + at;
 }
 
-static bool check_copy(const uint8_t bytes[SUPER_SIZE], uint64_t where, struct superblock *super, struct error *err)
+/* At the places where they can be overwritten. */
+static void read_fixed(struct device *device, struct super_copy copy[SUPER_COPIES])
 {
-	if (!superblock_read(bytes, where, super, err))
-		return false;
-	if (!csum_block_matches(super->csum_type, bytes, SUPER_SIZE))
-		return error_set(err, ERROR_CORRUPT, "superblock at %#" PRIx64 ": the %s checksum does not match",
-				 where, csum_type_name(super->csum_type));
-	return true;
+	for (unsigned n = 0; n < SUPER_COPIES; n++) {
+		copy[n] = (struct super_copy){ .where = superblock_offset(n) };
+		if (n < superblock_n_copies(device->size))
+			(void)!super_copy_read(device, n, superblock_offset(n), &copy[n]);
+	}
 }
 
-static void read_copy(struct device *device, unsigned n, struct super_copy *copy)
+/*
+ * On a zoned device the places of the others are inside its log, or in somebody's data: only what is in the logs counts.  A zoned filesystem on
+ * another device has its superblocks where all have them.
+ */
+static bool read_logs(struct device *device, struct super_copy copy[SUPER_COPIES])
 {
-	const uint64_t where = superblock_offset(n);
-	uint8_t bytes[SUPER_SIZE];
+	bool any = false;
 
-	*copy = (struct super_copy){ .exists = n < superblock_n_copies(device->size) };
-	if (copy->exists)
-		copy->valid = device_read(device, bytes, sizeof(bytes), where, &copy->error) &&
-			      check_copy(bytes, where, &copy->super, &copy->error);
+	for (unsigned n = 0; n < SUPER_COPIES; n++) {
+		struct super_copy *found = &copy[n];
+
+		if (super_log_read(device, n, found))
+			any = true;
+		else
+			*found = (struct super_copy){ 0 };
+	}
+	return any;
+}
+
+void super_copies_find(struct device *device, struct super_copy copy[SUPER_COPIES])
+{
+	bool any = false;
+
+	read_fixed(device, copy);
+	if (copy[0].valid && !(copy[0].super.incompat & INCOMPAT_ZONED))
+		return;
+	for (unsigned n = 0; n < SUPER_COPIES; n++)
+		any = any || copy[n].valid;
+	if ((super_log_begins(device) || !any) && !read_logs(device, copy))
+		read_fixed(device, copy);
 }
 
 static bool same_filesystem(const struct super_copy *a, const struct super_copy *b)
@@ -77,7 +99,8 @@ static bool is_wanted(const struct device *device, const struct super_copy *copy
 	if (n >= SUPER_COPIES)
 		return error_set(err, ERROR_USAGE, "there is no copy %u of the superblock, 0 to %d", n, SUPER_COPIES - 1);
 	if (!copy[n].exists)
-		return error_set(err, ERROR_NOT_FOUND, "%s: too small for copy %u of the superblock", device->name, n);
+		return error_set(err, ERROR_NOT_FOUND, copy[n].where ? "%s: too small for copy %u of the superblock" :
+				 "%s: no log zones of copy %u of the superblock", device->name, n);
 	if (copy[n].valid)
 		return true;
 	*err = copy[n].error;
@@ -87,8 +110,7 @@ static bool is_wanted(const struct device *device, const struct super_copy *copy
 bool super_copies_read(struct device *device, const struct super_choice *choice, struct super_copy copy[SUPER_COPIES], unsigned *used,
 		       struct error *err)
 {
-	for (unsigned n = 0; n < SUPER_COPIES; n++)
-		read_copy(device, n, &copy[n]);
+	super_copies_find(device, copy);
 	if (choice->copy != CHOOSE_BY_ITSELF) {
 		*used = choice->copy - 1;
 		return is_wanted(device, copy, *used, err);
@@ -104,20 +126,20 @@ static void judge_other_copy(const struct volume *volume, const char *label, str
 	const char *colon = label ? ": " : "";
 
 	label = label ? label : "";
-	if (n > 0 && superblock_offset(n) + SUPER_SIZE > super->dev_total_bytes) {
+	if (n > 0 && other->where + SUPER_SIZE > super->dev_total_bytes) {
 		other->exists = other->valid = false;	/* behind the end of the filesystem: nobody's */
 		return;
 	}
 	if (other->valid && !same_filesystem(other, &copy[used])) {
 		other->valid = false;
 		error_set(&other->error, ERROR_CORRUPT, "superblock at %#" PRIx64 ": left over from another filesystem",
-			  superblock_offset(n));
+			  other->where);
 	}
 	if (other->exists && !other->valid)
 		volume_warn(volume, "%s%s%s; copy %u of the superblock is used", label, colon, other->error.text, used);
 	else if (other->exists && other->super.generation != super->generation)
 		volume_warn(volume, "%s%ssuperblock at %#" PRIx64 ": generation is %" PRIu64 "; copy %u of the superblock, of generation %"
-			    PRIu64 ", is used", label, colon, superblock_offset(n), other->super.generation, used, super->generation);
+			    PRIu64 ", is used", label, colon, other->where, other->super.generation, used, super->generation);
 }
 
 void super_copies_judge(const struct volume *volume, const char *label, struct super_copy copy[SUPER_COPIES], unsigned used)
@@ -125,6 +147,10 @@ void super_copies_judge(const struct volume *volume, const char *label, struct s
 	for (unsigned n = 0; n < SUPER_COPIES; n++)
 		if (n != used)
 			judge_other_copy(volume, label, copy, used, n);
+	if (copy[used].n_damaged > 0)
+		volume_warn(volume, "%s%s%u superblocks behind %#" PRIx64 " in their log are damaged; this one, of generation %" PRIu64
+			    ", is used", label ? label : "", label ? ": " : "", copy[used].n_damaged, copy[used].where,
+			    copy[used].super.generation);
 }
 
 static bool write_copy(struct volume *volume, unsigned n, struct disk_superblock *disk, struct error *err)

@@ -5,6 +5,9 @@
 
 #include "common/volume/volume.h"
 
+/* Reads all copies, where they are always or in the logs of a zoned device. */
+void super_copies_find(struct device *device, struct super_copy copy[SUPER_COPIES]);
+
 /* How a copy is chosen. */
 struct super_choice {
 	bool primary_first;	/* the primary if it is valid, whatever the others say */

@@ -3,12 +3,13 @@
 #include "common/volume/volume.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <isa-l/erasure_code.h>
 
 #include "common/volume/devices.h"
-#include "common/volume/stripe.h"
+#include "common/volume/stripe-tree.h"
 
 /* The chunk of a whole range that has this mirror. */
 static bool find_range(const struct volume *volume, uint64_t logical, uint64_t len, unsigned mirror, const struct chunk **chunk,
@@ -80,22 +81,25 @@ static bool compute(struct volume *volume, const struct chunk *chunk, uint64_t l
 	return true;
 }
 
-/* What one stripe has of a range, which is not empty. */
-static size_t part_len(const struct chunk *chunk, uint64_t logical, size_t len)
+/* What one stripe has of a range, which is not empty, at one place. */
+static size_t part_len(const struct volume *volume, const struct chunk *chunk, uint64_t logical, size_t len)
 {
-	const uint64_t most = stripe_place(chunk, logical, 0).len;
+	struct stripe_place place;
+	struct error unread;
 
-	return most < len ? (size_t)most : len;
+	(void)!volume_place(volume, chunk, logical, 0, &place, &unread);
+	return place.len < len ? (size_t)place.len : len;
 }
 
 static bool read_part(struct volume *volume, const struct chunk *chunk, uint64_t logical, uint8_t *bytes, size_t len, unsigned mirror,
 		      struct error *err)
 {
+	struct stripe_place place;
+
 	if (stripe_is_computed(chunk, mirror))
 		return compute(volume, chunk, logical, bytes, len, mirror, err);
-
-	const struct stripe_place place = stripe_place(chunk, logical, mirror);
-
+	if (!volume_place(volume, chunk, logical, mirror, &place, err))
+		return false;
 	return read_stripe(volume, &chunk->stripe[place.stripe], bytes, len, place.physical, err);
 }
 
@@ -107,7 +111,7 @@ bool volume_read(struct volume *volume, uint64_t logical, void *bytes, size_t le
 	if (!find_range(volume, logical, len, mirror, &chunk, err))
 		return false;
 	for (size_t n; len > 0; logical += n, to += n, len -= n) {
-		n = part_len(chunk, logical, len);
+		n = part_len(volume, chunk, logical, len);
 		if (!read_part(volume, chunk, logical, to, n, mirror, err))
 			return false;
 	}
@@ -138,7 +142,7 @@ bool volume_read_any(struct volume *volume, uint64_t logical, void *bytes, size_
 	if (!find_range(volume, logical, len, 0, &chunk, err))
 		return false;
 	for (size_t n; len > 0; logical += n, to += n, len -= n) {
-		n = part_len(chunk, logical, len);
+		n = part_len(volume, chunk, logical, len);
 		if (read_first(volume, chunk, logical, to, n, err))
 			continue;
 		/* Two copies may be bad in different places.  Without a second one, no sector reads better alone. */
@@ -160,7 +164,7 @@ bool volume_has_mirror(const struct volume *volume, uint64_t logical, size_t len
 	if (!find_range(volume, logical, len, mirror, &chunk, &unused))
 		return true;
 	for (size_t n; len > 0; logical += n, len -= n) {
-		n = part_len(chunk, logical, len);
+		n = part_len(volume, chunk, logical, len);
 		if (!stripe_is_computed(chunk, mirror)) {
 			if (!device_of(volume, &chunk->stripe[stripe_place(chunk, logical, mirror).stripe]))
 				return false;
@@ -177,11 +181,19 @@ bool volume_has_mirror(const struct volume *volume, uint64_t logical, size_t len
 const char *volume_mirror_text(const struct volume *volume, uint64_t logical, unsigned mirror, char *text)
 {
 	const struct chunk *chunk;
+	struct stripe_place place;
 	struct error unused;
 
 	text[0] = '\0';
-	return volume_chunk(volume, logical, &chunk, &unused) && mirror < chunk_n_mirrors(chunk) ?
-	       stripe_text(chunk, logical, mirror, text) : text;
+	if (!volume_chunk(volume, logical, &chunk, &unused) || mirror >= chunk_n_mirrors(chunk))
+		return text;
+	if (stripe_is_computed(chunk, mirror))
+		return stripe_text(chunk, logical, mirror, text);
+	if (volume_place(volume, chunk, logical, mirror, &place, &unused))
+		snprintf(text, MIRROR_TEXT_SIZE, "devid %" PRIu64 ", physical %" PRIu64, chunk->stripe[place.stripe].devid, place.physical);
+	else
+		snprintf(text, MIRROR_TEXT_SIZE, "devid %" PRIu64 ", at no known place", chunk->stripe[place.stripe].devid);
+	return text;
 }
 
 bool volume_write_mirror(struct volume *volume, uint64_t logical, const void *bytes, size_t len, unsigned mirror,

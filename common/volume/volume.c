@@ -10,6 +10,7 @@
 #include "common/volume/block.h"
 #include "common/volume/chunk-map.h"
 #include "common/volume/devices.h"
+#include "common/volume/stripe-tree.h"
 #include "common/volume/super-copies.h"
 #include "common/volume/warn.h"
 
@@ -17,7 +18,7 @@
 #define INCOMPAT_KNOWN (INCOMPAT_MIXED_BACKREF | INCOMPAT_DEFAULT_SUBVOL | INCOMPAT_MIXED_GROUPS | INCOMPAT_COMPRESS_LZO | \
 			INCOMPAT_COMPRESS_ZSTD | INCOMPAT_BIG_METADATA | INCOMPAT_EXTENDED_IREF | INCOMPAT_RAID56 | \
 			INCOMPAT_SKINNY_METADATA | INCOMPAT_NO_HOLES | INCOMPAT_METADATA_UUID | INCOMPAT_RAID1C34 | \
-			INCOMPAT_ENCRYPT | INCOMPAT_SIMPLE_QUOTA | INCOMPAT_CRYPT_UNFINISHED)
+			INCOMPAT_ZONED | INCOMPAT_RAID_STRIPE_TREE | INCOMPAT_ENCRYPT | INCOMPAT_SIMPLE_QUOTA | INCOMPAT_CRYPT_UNFINISHED)
 
 void volume_warn(const struct volume *volume, const char *format, ...)
 {
@@ -44,18 +45,18 @@ void volume_tell_doubt(struct volume *volume, const struct volume_doubt *doubt)
 
 static bool check_features(const struct superblock *super, const struct volume_options *options, struct error *err)
 {
-	static const struct { uint64_t bit; const char *name; } unsupported[] = {
-		{ INCOMPAT_ZONED, "zoned" },
-		{ INCOMPAT_EXTENT_TREE_V2, "extent-tree-v2" },
-		{ INCOMPAT_RAID_STRIPE_TREE, "raid-stripe-tree" },
-		{ INCOMPAT_REMAP_TREE, "remap-tree" },
+	static const struct { uint64_t bit; const char *name; bool is_read; } unsupported[] = {
+		{ INCOMPAT_ZONED, "zoned", true },
+		{ INCOMPAT_EXTENT_TREE_V2, "extent-tree-v2", false },
+		{ INCOMPAT_RAID_STRIPE_TREE, "raid-stripe-tree", true },
+		{ INCOMPAT_REMAP_TREE, "remap-tree", false },
 	};
 	uint64_t unknown = super->incompat & ~INCOMPAT_KNOWN;
 
 	for (size_t i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++) {
-		if (super->incompat & unsupported[i].bit)
-			return error_set(err, ERROR_REFUSED, "the filesystem has the feature %s, which this version cannot read",
-					 unsupported[i].name);
+		if ((super->incompat & unsupported[i].bit) && (options->to_convert || !unsupported[i].is_read))
+			return error_set(err, ERROR_REFUSED, "the filesystem has the feature %s, which this version cannot %s",
+					 unsupported[i].name, unsupported[i].is_read ? "convert" : "read");
 		unknown &= ~unsupported[i].bit;
 	}
 	if (unknown)
@@ -233,6 +234,8 @@ static bool read_filesystem(struct volume *volume, const struct volume_options *
 		return error_prefix(err, "%s", volume->device->name);
 	if (volume->super.flags & SUPER_FLAG_METADUMP_V2)
 		volume_warn(volume, "the image was restored from a btrfs-image dump: its metadata are here, its data are not");
+	if ((volume->super.incompat & INCOMPAT_RAID_STRIPE_TREE) && !volume->stripe_tree && !stripe_tree_new(volume, err))
+		return false;
 	if (!(from_backup ? read_backup_chunks(volume, n, err) : read_chunks(volume, err))) {
 		const uint64_t wanted = volume->super.n_devices, given = options->n_others + 1;
 
@@ -264,6 +267,7 @@ bool volume_use_copy(struct volume *volume, unsigned copy, struct error *err)
 {
 	const struct volume_options options = { .unfinished = true, .to_convert = volume->device->writable };
 
+	stripe_tree_drop(volume->stripe_tree);
 	block_cache_drop(volume, true);
 	superblock_copy(&volume->super, &volume->copy[copy].super);
 	volume->super_used = copy;
@@ -275,6 +279,7 @@ void volume_close(struct volume *volume)
 {
 	if (!volume)
 		return;
+	stripe_tree_free(volume->stripe_tree);
 	block_cache_free(volume->cache);
 	if (volume->overlays)
 		volume->overlays_free(volume->overlays);

@@ -12,10 +12,13 @@
 
 struct block_cache;
 struct overlays;
+struct stripe_tree;
 
 struct super_copy {
 	bool exists;		/* the device is large enough */
 	bool valid;		/* magic, checksum and fields are right */
+	uint64_t where;		/* on the device */
+	unsigned n_damaged;	/* in a log of them: newer ones that are not valid */
 	struct superblock super;	/* where valid */
 	struct error error;	/* where not */
 };
@@ -52,6 +55,7 @@ struct volume {
 	struct block_cache *cache;
 	uint8_t *row;			/* room of volume_read() for the stripes that a computed one comes from */
 	size_t row_size;
+	struct stripe_tree *stripe_tree;	/* NULL: the filesystem has none */
 	struct overlays *overlays;	/* items shown beside those on disk; NULL: none.  Freed with the volume by overlays_free() */
 	void (*overlays_free)(struct overlays *overlays);
 	void (*warn)(void *context, const char *text);	/* bad mirrors and other things survived; may be NULL */
@@ -77,7 +81,7 @@ struct volume_options {
 /*
  * Takes the device and the others (closes them also when it fails).  Reads the superblock copies of each (the newest valid one is used; of the
  * devices, the newest that is no seed), checks that the devices belong together, checks features that reading depends on (unknown incompat bits,
- * zoned, extent-tree-v2, raid-stripe-tree, remap-tree: ERROR_REFUSED by name), reads the chunk tree, warns of each device that is missing.
+ * extent-tree-v2, remap-tree; to convert also zoned, raid-stripe-tree: ERROR_REFUSED by name), reads the chunk tree, warns of each device that is missing.
  * INCOMPAT_CRYPT_UNFINISHED without options->unfinished: ERROR_UNFINISHED.  options may be NULL.
  * volume_open_super() stops before the feature checks and the chunk tree: for dump-super and recovery.
  */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The bundled images are what their texts say, and today's program reads the one that was sealed in the past.
 . "$(dirname "$0")/../expect.sh"
-for name in good-log good-plain good-sealed; do
+for name in good-log good-plain good-zoned good-sealed; do
 	zstd -dq "$TOP/images/$name.img.zst" -o "$name.img"
 	have=$(sha256sum < $name.img | cut -d ' ' -f 1)
 	grep -q "^sha256 *$have " "$TOP/images/$name.txt" || bad "images/$name.txt: the image has sha256 $have"
@@ -20,6 +20,16 @@ while read -r path; do
 done < <(btrfs-crypt ls -l good-plain.img vault | sed -nE 's/^-.* ([a-z0-9.-]+)$/\1/p')
 [ "$n" -ge 15 ] || bad "only $n files compared"
 sha256sum < good-sealed.img | grep -q "$have" || bad "reading changed the image"
+
+# What a kernel read of it before it was what no kernel here reads.
+n=0
+while read -r want path; do
+	btrfs-crypt cat good-zoned.img / "$path" > plain 2> err || { bad "cat good-zoned $path"; cat err; }
+	[ -s err ] && { bad "warnings of good-zoned $path"; cat err; }
+	[ "$(sha256sum < plain)" = "$want  -" ] || bad "good-zoned $path differs"
+	n=$((n + 1))
+done < <(sed '1,/^What the kernel read/d' "$TOP/images/good-zoned.txt")
+[ "$n" = 5 ] || bad "$n files of good-zoned compared, not 5"
 
 # Whoever has only the specification reads it too.
 if /usr/bin/python3 -c 'import cryptography' 2> /dev/null; then

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	struct device_extent extent;
 	struct device_stats stats;
 	struct device_replace replace;
-	struct stripe_place place;
+	struct stripe_copy place;
 	uint8_t encoding;
 	bool has_head;
 

@@ -26,7 +26,8 @@ int btrfs_crypt_main(int argc, const char **argv);
 #define BLOCKS_MAX 2048u
 #define CHANGES_MAX 24u
 #define SUPER_SIZE 4096u
-#define OUTPUT_MAX (96u << 20)	/* a file of 2^60 zeros is not printed to its end; images are smaller */
+#define IMAGE_MAX (200u << 20)
+#define OUTPUT_MAX (96u << 20)	/* a file of 2^60 zeros is not printed to its end; what is changed of images is before it */
 
 /* Set by address, which popt knows: parsing would add up. */
 static void *option(const struct poptOption *table, const char *name)
@@ -64,6 +65,7 @@ static struct base {
 	{ .file = "images/good-plain.img.zst", .subvolume = "vault", .path = { "ledger.zlib", "bookend", "prealloc-part", "link-long" } },
 	{ .file = "images/good-log.img.zst", .subvolume = "sub", .path = { "long", "new", "directory/second-name", "directory" } },
 	{ .file = "images/good-sealed.img.zst", .subvolume = "vault", .path = { "ledger.zlib", "hole", "nested/file", "odd names" } },
+	{ .file = "images/good-zoned.img.zst", .subvolume = "/", .path = { "numbers", "directory/packed", "inline", "directory" } },
 };
 #define N_BASES (sizeof(bases) / sizeof(bases[0]))
 
@@ -86,7 +88,7 @@ static void unpack(struct base *base)
 	len = fread(packed, 1, sizeof(packed), file);
 	fclose(file);
 	base->size = ZSTD_getFrameContentSize(packed, len);
-	must(base->size < OUTPUT_MAX, "the image is too large");
+	must(base->size < IMAGE_MAX, "the image is too large");
 	bytes = malloc(base->size);
 	must(bytes && ZSTD_decompress(bytes, base->size, packed, len) == base->size, "the image does not unpack");
 	base->fd = memfd_create("image", MFD_CLOEXEC);
@@ -158,7 +160,7 @@ static void find_blocks(struct base *base)
 	add_trees(base, &tree, &err);
 	if (volume->super.log_root && tree_open(volume, TREE_LOG_ID, &tree, &err))
 		add_trees(base, &tree, &err);
-	base->place[base->n_places++] = (struct place){ 0, { 64u << 10, 64u << 20 } };
+	base->place[base->n_places++] = (struct place){ 0, { volume->copy[0].where, volume->copy[1].exists ? volume->copy[1].where : 0 } };
 }
 
 /* --- changes ----------------------------------------------------------------------------------------------- */

@@ -105,7 +105,7 @@ static void reads_a_replacement(void **state)
 static int count_stripes(const uint8_t *bytes, size_t len, bool *has_head, uint8_t *encoding, struct error *err)
 {
 	struct cursor item = { bytes, len, TEST_OFFSET };
-	struct stripe_place place;
+	struct stripe_copy place;
 	int n = 0;
 
 	if (!stripe_extent_begin(&item, has_head, encoding, err))

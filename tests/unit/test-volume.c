@@ -310,12 +310,8 @@ static void refuses_features_by_name(void **state)
 	(void)state;
 	with_bits(1ull << 40 | 1ull << 60, 0);
 	refused(false, ERROR_REFUSED, "disk.img: the filesystem has unknown incompat bits 0x1000010000000000");
-	with_bits(INCOMPAT_ZONED, 0);
-	refused(false, ERROR_REFUSED, "disk.img: the filesystem has the feature zoned, which this version cannot read");
 	with_bits(INCOMPAT_EXTENT_TREE_V2, 0);
 	refused(false, ERROR_REFUSED, "disk.img: the filesystem has the feature extent-tree-v2, which this version cannot read");
-	with_bits(INCOMPAT_RAID_STRIPE_TREE, 0);
-	refused(false, ERROR_REFUSED, "disk.img: the filesystem has the feature raid-stripe-tree, which this version cannot read");
 	with_bits(INCOMPAT_REMAP_TREE, 0);
 	refused(false, ERROR_REFUSED, "disk.img: the filesystem has the feature remap-tree, which this version cannot read");
 	with_bits(0, SUPER_FLAG_METADUMP);
@@ -336,6 +332,29 @@ static void a_restored_dump_is_read_but_not_converted(void **state)
 	assert_false(volume_open(image_device(&image), &options, &volume, &err));
 	assert_string_equal(err.text, "disk.img: a btrfs-image dump: its metadata are rewritten and its data are missing");
 	assert_int_equal(err.kind, ERROR_REFUSED);
+}
+
+static void some_features_are_read_but_not_converted(void **state)
+{
+	const struct { uint64_t bit; const char *text; } row[] = {
+		{ INCOMPAT_ZONED, "disk.img: the filesystem has the feature zoned, which this version cannot convert" },
+		{ INCOMPAT_RAID_STRIPE_TREE, "disk.img: the filesystem has the feature raid-stripe-tree, which this version cannot convert" },
+	};
+	const struct volume_options options = { .to_convert = true, .unfinished = true };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct volume *volume;
+		struct error err = { 0 };
+
+		with_bits(row[i].bit, 0);
+		assert_true(image_open(&image, false, &volume, &err));
+		volume_close(volume);
+		assert_false(volume_open(image_device(&image), &options, &volume, &err));
+		assert_int_equal(err.kind, ERROR_REFUSED);
+		assert_string_equal(err.text, row[i].text);
+		image_heal(&image);
+	}
 }
 
 static void two_devices(struct disk_superblock *disk)
@@ -481,6 +500,7 @@ int main(void)
 		with_image(says_why_no_copy_is_good),
 		with_image(refuses_features_by_name),
 		with_image(a_restored_dump_is_read_but_not_converted),
+		with_image(some_features_are_read_but_not_converted),
 		with_image(several_devices_are_read_but_not_converted),
 		with_image(an_unfinished_conversion_is_opened_by_those_who_ask),
 		with_image(refuses_broken_chunks),
