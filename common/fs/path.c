@@ -137,24 +137,43 @@ bool path_find(struct volume *volume, uint64_t subvolume, const char *path, stru
 	return true;
 }
 
-bool dir_read(const struct tree *subvolume, uint64_t inode, dir_visit *visit, void *context, struct error *err)
+/* Every name of one item; what follows one that does not read is lost. */
+static bool visit_names(const struct tree *subvolume, struct cursor item, dir_visit *visit, tree_gap *gap, void *context, struct error *err)
+{
+	struct error what = { 0 };
+	struct dir_entry entry;
+
+	while (item.left > 0) {
+		if (!dir_entry_next(&item, &entry, &what)) {
+			if (gap)
+				return gap(context, &what, err);
+			*err = what;
+			return volume_tolerates(subvolume->volume, err);
+		}
+		if (!visit(context, &entry, err))
+			return false;
+	}
+	return true;
+}
+
+bool dir_read_over(const struct tree *subvolume, uint64_t inode, dir_visit *visit, tree_gap *gap, void *context, struct error *err)
 {
 	const struct key first = { inode, KEY_DIR_INDEX, 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 
-	if (!tree_seek(subvolume, &first, &iter, err))
+	if (!(gap ? tree_seek_over(subvolume, &first, &iter, gap, context, err) : tree_seek(subvolume, &first, &iter, err)))
 		return false;
 	while (iter.valid && iter.key.objectid == inode && iter.key.type == KEY_DIR_INDEX) {
-		while (iter.item.left > 0) {
-			struct dir_entry entry;
-
-			if (!dir_entry_next(&iter.item, &entry, err) || !visit(context, &entry, err))
-				return false;
-		}
-		if (!tree_next(&iter, err))
+		if (!visit_names(subvolume, iter.item, visit, gap, context, err) ||
+		    !(gap ? tree_next_over(&iter, gap, context, err) : tree_next(&iter, err)))
 			return false;
 	}
 	return true;
+}
+
+bool dir_read(const struct tree *subvolume, uint64_t inode, dir_visit *visit, void *context, struct error *err)
+{
+	return dir_read_over(subvolume, inode, visit, NULL, context, err);
 }
 
 /* --- up: inodes to names ---------------------------------------------------------------------------------- */

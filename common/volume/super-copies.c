@@ -15,10 +15,11 @@ void superblock_copy(struct superblock *to, const struct superblock *from)
 	to->sys_chunks.at = (const uint8_t *)&to->disk + at;
 }
 
-static bool check_copy(const uint8_t bytes[SUPER_SIZE], uint64_t where, struct superblock *super, struct error *err)
+static bool check_copy(const uint8_t bytes[SUPER_SIZE], uint64_t where, struct superblock *super, bool *is_readable, struct error *err)
 {
 	if (!superblock_read(bytes, where, super, err))
 		return false;
+	*is_readable = true;
 	if (!csum_block_matches(super->csum_type, bytes, SUPER_SIZE))
 		return error_set(err, ERROR_CORRUPT, "superblock at %#" PRIx64 ": the %s checksum does not match",
 				 where, csum_type_name(super->csum_type));
@@ -33,7 +34,7 @@ static void read_copy(struct device *device, unsigned n, struct super_copy *copy
 	*copy = (struct super_copy){ .exists = n < superblock_n_copies(device->size) };
 	if (copy->exists)
 		copy->valid = device_read(device, bytes, sizeof(bytes), where, &copy->error) &&
-			      check_copy(bytes, where, &copy->super, &copy->error);
+			      check_copy(bytes, where, &copy->super, &copy->is_readable, &copy->error);
 }
 
 static bool same_filesystem(const struct super_copy *a, const struct super_copy *b)
@@ -72,13 +73,13 @@ static bool none_is_valid(const struct device *device, const struct super_copy c
 	return error_set(err, ERROR_NOT_FOUND, "%s: not a btrfs filesystem", device->name);
 }
 
-static bool is_wanted(const struct device *device, const struct super_copy *copy, unsigned n, struct error *err)
+static bool is_wanted(const struct device *device, const struct super_copy *copy, unsigned n, bool tolerant, struct error *err)
 {
 	if (n >= SUPER_COPIES)
 		return error_set(err, ERROR_USAGE, "there is no copy %u of the superblock, 0 to %d", n, SUPER_COPIES - 1);
 	if (!copy[n].exists)
 		return error_set(err, ERROR_NOT_FOUND, "%s: too small for copy %u of the superblock", device->name, n);
-	if (copy[n].valid)
+	if (copy[n].valid || (tolerant && copy[n].is_readable))
 		return true;
 	*err = copy[n].error;
 	return error_prefix(err, "%s: copy %u", device->name, n);
@@ -91,9 +92,11 @@ bool super_copies_read(struct device *device, const struct super_choice *choice,
 		read_copy(device, n, &copy[n]);
 	if (choice->copy != CHOOSE_BY_ITSELF) {
 		*used = choice->copy - 1;
-		return is_wanted(device, copy, *used, err);
+		return is_wanted(device, copy, *used, choice->tolerant, err);
 	}
 	*used = choose(copy, choice->primary_first);
+	for (unsigned n = 0; choice->tolerant && *used == SUPER_COPIES && n < SUPER_COPIES; n++)
+		*used = copy[n].is_readable ? n : *used;
 	return *used < SUPER_COPIES || none_is_valid(device, copy, err);
 }
 
