@@ -159,13 +159,14 @@ static bool read_subject(const struct subvolume_list *list, struct subject *at, 
 	if (!tree_open(list->volume, at->file.subvolume, &at->tree, err) || !inode_get(&at->tree, at->file.inode, &at->inode, err))
 		return false;
 	if (S_ISREG(at->inode.mode))
-		return stat_extents(&at->tree, at->file.inode, false, &at->extents, err);
+		return stat_extents(&at->tree, at->file.inode, false, &at->extents, err) || volume_tolerates(list->volume, err);
 	if (!S_ISLNK(at->inode.mode))
 		return true;
 	if (!link_source_choose(list, at->file.subvolume, &source, err))
 		return false;
 	at->is_sealed_link = !source.extents;
-	return !source.extents || link_target_read(source.extents, &at->tree, at->file.inode, &at->target, &at->target_len, err);
+	return !source.extents || link_target_read(source.extents, &at->tree, at->file.inode, &at->target, &at->target_len, err) ||
+	       volume_tolerates(list->volume, err);
 }
 
 static bool print_one(const struct subvolume_list *list, const char *path, const struct file_id *file, struct error *err)
@@ -180,8 +181,8 @@ static bool print_one(const struct subvolume_list *list, const char *path, const
 	if (ok)
 		(format_is_json() ? print_json : print_text)(&at, list->volume->super.sector_size);
 	free(at.target);
-	return ok && stat_xattrs(&at.tree, file->inode, err) &&
-	       (!opt.extents || stat_extents(&at.tree, file->inode, true, &at.extents, err));
+	return ok && (stat_xattrs(&at.tree, file->inode, err) || volume_tolerates(list->volume, err)) &&
+	       (!opt.extents || stat_extents(&at.tree, file->inode, true, &at.extents, err) || volume_tolerates(list->volume, err));
 }
 
 static bool print_path(const struct subvolume_list *list, uint64_t subvolume, const char *operand, struct error *err)
@@ -208,7 +209,7 @@ static bool run(const char *const *operand, struct error *err)
 	    !subvolume_find(&list, operand[1], &subvolume, err))
 		return false;
 	for (size_t i = 2; operand[i]; i++) {
-		if (!print_path(&list, subvolume->id, operand[i], err))
+		if (!print_path(&list, subvolume->id, operand[i], err) && !volume_tolerates(volume, err))
 			return false;
 	}
 	return true;

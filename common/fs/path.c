@@ -67,6 +67,30 @@ bool dir_entry_target(const struct tree *subvolume, uint64_t dir, const struct d
 	}
 }
 
+static bool has_name(const struct dir_entry *entry, const char *name, size_t len)
+{
+	return entry->name.left == len && memcmp(entry->name.at, name, len) == 0;
+}
+
+/* By the other of the two items that each entry has, for where the first is lost. */
+static bool find_by_index(const struct tree *subvolume, uint64_t dir, const char *name, size_t len, struct tree_iter *iter,
+			  struct dir_entry *entry, bool *found, struct error *err)
+{
+	const struct key first = { dir, KEY_DIR_INDEX, 0 };
+
+	if (!tree_seek(subvolume, &first, iter, err))
+		return false;
+	while (iter->valid && iter->key.objectid == dir && iter->key.type == KEY_DIR_INDEX) {
+		*found = dir_entry_next(&iter->item, entry, err) && has_name(entry, name, len);
+		if (*found)
+			return true;
+		*err = (struct error){ 0 };	/* one that does not read is told by who lists the directory */
+		if (!tree_next(iter, err))
+			return false;
+	}
+	return true;
+}
+
 /* The entry of that name; its cursors are borrowed from iter. */
 static bool find_entry(const struct tree *subvolume, uint64_t dir, const char *name, size_t len, struct tree_iter *iter,
 		       struct dir_entry *entry, bool *found, struct error *err)
@@ -78,14 +102,17 @@ static bool find_entry(const struct tree *subvolume, uint64_t dir, const char *n
 	if (!tree_find(subvolume, &key, iter, &exists, err))
 		return false;
 	while (exists && iter->item.left > 0) {
-		if (!dir_entry_next(&iter->item, entry, err))
-			return false;
-		if (entry->name.left == len && memcmp(entry->name.at, name, len) == 0) {
+		if (!dir_entry_next(&iter->item, entry, err)) {
+			if (!volume_tolerates(subvolume->volume, err))
+				return false;
+			break;
+		}
+		if (has_name(entry, name, len)) {
 			*found = true;
 			return true;
 		}
 	}
-	return true;
+	return !subvolume->volume->tolerance.is_tolerant || find_by_index(subvolume, dir, name, len, iter, entry, found, err);
 }
 
 static bool name_not_found(const char *name, size_t len, const char *why, struct error *err)

@@ -134,6 +134,24 @@ expect_text "$tmp/err" "tree 256 has no inode $inode"
 expect_status 6 crypt ls -R "$image" s		# strictly: all names of what is not in that leaf
 [ "$(grep -c file- "$tmp/out")" -gt 400 ] || fail "ls -R does not go on"
 
+say "a leaf with the names of a directory"
+fresh
+edit <<'END'
+# The items by which paths are found; those by which directories are listed are elsewhere.
+found = [at for at, items in image.leaves("256") if all(" DIR_ITEM " in key for key, _, _ in items)]
+for at in found:
+    image.write(at, bytes(image.nodesize))
+open("edited", "w").write("%d\n" % len(found))
+END
+[ "$(cat edited)" -gt 2 ] || fail "no such leaves"
+status=0
+for i in $(seq 50 50 600); do crypt cat -q "$image" s "dir/file-$i" >"$tmp/out" 2>"$tmp/err" || status=$?; done
+[ $status = 6 ] || fail "status $status: nothing is lost, strictly"
+for i in $(seq 50 50 600); do
+	crypt cat -q --tolerant "$image" s "dir/file-$i" >"$tmp/out" 2>"$tmp/err" || true
+	[ "$(cat "$tmp/out")" = "content of $i" ] || { cat "$tmp/err"; fail "file-$i is not found"; }
+done
+
 say "an inner node: a pointer, then its generation and fsid"
 for what in pointer generation fsid; do
 	fresh
@@ -182,3 +200,19 @@ expect_status 6 crypt list "$image"
 tolerant 'the device has 62914560 bytes, the filesystem on it 209715200' list "$image"
 [ "$(wc -l <"$tmp/out")" = 2 ] || fail "not both subvolumes"
 export_all
+
+say "the chunk tree that a backup root names"
+image_make "$image" 600M -m single -d single -n 4096
+image_mount "$image" "$tmp/mnt" rw
+echo kept >"$tmp/mnt/kept"
+sync
+fallocate -l 200M "$tmp/mnt/more"	# a new chunk
+sync
+image_umount
+edit <<'END'
+at = image.leaves("chunk")[0][0]
+image.write(at, bytes(image.nodesize))
+END
+expect_status 6 crypt cat "$image" / kept
+tolerant '.*chunk tree.*; the chunk tree of generation [0-9]+ at 0x[0-9a-f]+ is used' cat "$image" / kept
+[ "$(cat "$tmp/out")" = kept ] || fail "the file is not read"
