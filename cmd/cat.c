@@ -129,6 +129,13 @@ static void on_warning(void *context, const char *text)
 	export_report_warning(&run->report, text);
 }
 
+static void on_invalid(void *context, const char *text)
+{
+	struct run *run = context;
+
+	export_report_invalid(&run->report, &run->summary, text);
+}
+
 /* --- the run ---------------------------------------------------------------------------------------------------------- */
 
 static bool print_file(struct run *run, struct error *err)
@@ -146,6 +153,8 @@ static bool print_file(struct run *run, struct error *err)
 
 	run->volume->warn = on_warning;
 	run->volume->warn_context = run;
+	run->volume->tolerance.invalid = on_invalid;
+	run->volume->tolerance.context = run;
 
 	const bool ok = stream_out_open(run->first, run->end, &out, err) &&
 			export_begin(run->volume, out, &export, &run->summary, &job, err) &&

@@ -75,6 +75,13 @@ void print_note(void *context, const char *text)
 	print_line("note", text);
 }
 
+void print_invalid(void *context, const char *text)
+{
+	(void)context;
+	command_status = ERROR_CORRUPT;
+	print_line("invalid", text);
+}
+
 void print_damage(const uint8_t *path, size_t len, const char *top, const struct error *what)
 {
 	char text[sizeof(what->text) + 300], name[256];

@@ -24,7 +24,7 @@ extern const struct command cmd_convert, cmd_verify_key, cmd_verify, cmd_dump_tr
 /* Options that several commands share: include with POPT_ARG_INCLUDE_TABLE. */
 extern struct poptOption options_key[];		/* common/cmd key sources: see cmd/key-options.h */
 extern struct poptOption options_format[];	/* --format text|json */
-extern struct poptOption options_image[];	/* --device, --offset, --super, --backup-root, --with-log: for every command that only reads files */
+extern struct poptOption options_image[];	/* --device, --offset, --super, --backup-root, --tolerant, --with-log: for every command that only reads files */
 extern struct poptOption options_image_of_file[];	/* the same, but --image-offset: --offset is of the file */
 extern struct poptOption options_blocks[];	/* without --with-log: for those that show trees block by block */
 extern struct poptOption options_device[];	/* those of them that are about devices and superblocks alone */
@@ -45,6 +45,8 @@ extern const char *command_name;	/* of the row that runs; NULL before */
 /* One line on stderr (JSON with --format json): for the warn and note members of the rooms below. */
 void print_warning(void *context, const char *text);
 void print_note(void *context, const char *text);
+/* The same of what is invalid and was used, or left out, with --tolerant: the status becomes 6. */
+void print_invalid(void *context, const char *text);
 /* A warning about what a walk could not read: path as an image has it, top where it is empty. */
 void print_damage(const uint8_t *path, size_t len, const char *top, const struct error *what);
 
@@ -53,9 +55,12 @@ void print_damage(const uint8_t *path, size_t len, const char *top, const struct
  * unfinished.  image_open_super() stops before the chunk tree.  image_open_to_convert() refuses several devices.
  */
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err) must_use;
+/* For those who show trees block by block, with what is wrong with each: --tolerant is only about what is read to get there. */
+bool image_open_blocks(const char *path, struct volume **volume, struct error *err) must_use;
 /* Gives an error that stopped a conversion the hint how to go on, where it left the image unfinished. */
 void image_hint_unfinished(const char *path, struct error *err);
 bool image_open_to_convert(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err) must_use;
+bool image_is_tolerant(void);	/* --tolerant, of options_blocks and options_image */
 /* Device i of the command line, 0 being path, for those who look at devices one by one. */
 size_t image_n_devices(void);
 bool image_super_copy(unsigned *copy, struct error *err) must_use;	/* n + 1, or CHOOSE_BY_ITSELF */

@@ -100,7 +100,7 @@ static bool add_chunk(const struct tree *groups, const struct chunk *chunk, stru
 
 			if ((chunk->type & GROUP_TYPE_MASK) != types[t].flags || (chunk->type & GROUP_PROFILE_MASK) != profiles[p].flags)
 				continue;
-			if (!read_used(groups, chunk, &used, err))
+			if (!read_used(groups, chunk, &used, err) && !volume_tolerates(groups->volume, err))
 				return false;
 			at->n_groups++;
 			at->total += chunk->length;
@@ -118,10 +118,11 @@ static bool print_profiles(struct volume *volume, struct error *err)
 	struct space space[N_TYPES][N_PROFILES] = { 0 };
 	struct tree groups;
 
-	if (!tree_open(volume, own_tree ? BLOCK_GROUP_TREE_ID : EXTENT_TREE_ID, &groups, err))
+	if (!tree_open(volume, own_tree ? BLOCK_GROUP_TREE_ID : EXTENT_TREE_ID, &groups, err) &&
+	    !volume_tolerates(volume, err))
 		return false;
 	for (size_t i = 0; i < volume->n_chunks; i++) {
-		if (!add_chunk(&groups, &volume->chunks[i], space, err))
+		if (!add_chunk(&groups, &volume->chunks[i], space, err) && !volume_tolerates(volume, err))
 			return false;
 	}
 	for (size_t t = 0; t < N_TYPES; t++) {

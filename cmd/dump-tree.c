@@ -20,7 +20,7 @@ static struct {
 	int follow, depth_first, level_order;
 	int extents, device, uuid, roots, backups;
 	int hide_names, raw_names, header_csums, data_csums;
-	int tolerant, crypt;
+	int crypt;
 } opt;
 
 static const struct poptOption options[] = {
@@ -46,7 +46,6 @@ static const struct poptOption options[] = {
 	{ "csum-items", 0, POPT_ARG_NONE, &opt.data_csums, 0, "also the checksums of data", NULL },
 	{ "hide-names", 0, POPT_ARG_NONE, &opt.hide_names, 0, "no names, no contents of xattrs and of inline files", NULL },
 	{ "raw-names", 0, POPT_ARG_NONE, &opt.raw_names, 0, "names byte for byte, not escaped", NULL },
-	{ "tolerant", 0, POPT_ARG_NONE, &opt.tolerant, 0, "go on at damaged blocks, show what is there and what is wrong with it", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
 };
@@ -69,7 +68,7 @@ static bool print_tree(struct dumping *dumping, struct dump_printer *printer, co
 {
 	const struct dump_walk walk = {
 		.volume = dumping->volume,
-		.tolerant = opt.tolerant,
+		.tolerant = image_is_tolerant(),
 		.depth_first = (opt.depth_first && !opt.level_order) || opt.crypt,
 		.leaves_only = opt.extents,
 		.first = dumping->has_range ? &dumping->first : NULL,
@@ -185,7 +184,7 @@ static bool print_roots_of(struct dumping *dumping, uint64_t id, size_t *n_shown
 {
 	cleanup_dump_roots struct dump_roots roots = { 0 };
 
-	if (!dump_roots_read(dumping->volume, id, opt.tolerant, &roots, err))
+	if (!dump_roots_read(dumping->volume, id, image_is_tolerant(), &roots, err))
 		return error_prefix(err, "tree %" PRIu64, id);
 	dumping->damaged |= roots.damaged;
 	for (size_t i = 0; i < roots.n; i++) {
@@ -323,7 +322,7 @@ static bool run(const char *const *operand, struct error *err)
 {
 	cleanup_volume struct volume *volume = NULL;
 	struct dumping dumping = { 0 };
-	bool ok = read_options(&dumping, err) && image_open(operand[0], false, true, &volume, err);
+	bool ok = read_options(&dumping, err) && image_open_blocks(operand[0], &volume, err);
 
 	if (ok) {
 		dumping.volume = volume;

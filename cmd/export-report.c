@@ -212,6 +212,20 @@ void export_report_warning(struct export_report *report, const char *text)
 		print_note(NULL, "more of these are counted, and listed by --report");
 }
 
+void export_report_invalid(struct export_report *report, struct export_summary *summary, const char *text)
+{
+	summary->n_damaged++;
+	if (report->report.stream) {
+		struct json_object *line = json_line();
+
+		json_text(line, "finding", "invalid");
+		json_text(line, "text", text);
+		json_print(line, report->report.stream);
+	}
+	progress_clear(&report->progress);
+	print_invalid(NULL, text);
+}
+
 /* --- the manifest ----------------------------------------------------------------------------------------------------------- */
 
 /* As sha256sum prints it, so that sha256sum -c reads it. */

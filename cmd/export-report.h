@@ -35,6 +35,8 @@ bool export_report_open(struct export_report *report, const char *report_name, c
 void export_report_finding(struct export_report *report, const struct export_finding *finding);
 /* A warning of the volume: bytes taken from another mirror, among others. */
 void export_report_warning(struct export_report *report, const char *text);
+/* What the volume, read tolerantly, found to be invalid: counted as damaged. */
+void export_report_invalid(struct export_report *report, struct export_summary *summary, const char *text);
 bool export_report_hash(struct export_report *report, const char *path, const uint8_t hash[HASH_SIZE], struct error *err) must_use;
 /* The images that were read, whole; in the manifest. */
 bool export_report_device(struct export_report *report, struct device *device, struct error *err) must_use;

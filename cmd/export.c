@@ -108,6 +108,13 @@ static void on_warning(void *context, const char *text)
 	export_report_warning(&run->report, text);
 }
 
+static void on_invalid(void *context, const char *text)
+{
+	struct run *run = context;
+
+	export_report_invalid(&run->report, &run->summary, text);
+}
+
 /* --- the run -------------------------------------------------------------------------------------------------------------------- */
 
 static bool write_out(struct run *run, struct out *out, struct error *err)
@@ -165,6 +172,8 @@ static bool export(struct run *run, const char *const *operand, const struct exp
 	run->report.progress_total = run->volume->super.bytes_used > 0 ? run->volume->super.bytes_used : 1;
 	run->volume->warn = on_warning;
 	run->volume->warn_context = run;
+	run->volume->tolerance.invalid = on_invalid;
+	run->volume->tolerance.context = run;
 	if (!(shape->is_directory ? dir_out_open(opt.output, &out, err)
 				  : archive_out_open(opt.output, shape->format, shape->compression, &out, err)))
 		return false;

@@ -18,7 +18,7 @@ static struct {
 	size_t n_devices;
 	bool no_memory;
 	char *offset, *super, *backup_root, *member;
-	int with_log;
+	int with_log, tolerant;
 } opt;
 
 /* An option that may be given several times is more than popt keeps by itself. */
@@ -52,6 +52,7 @@ static struct poptOption options_which[] = {
 
 static struct poptOption options_root[] = {
 	{ "backup-root", 0, POPT_ARG_STRING, &opt.backup_root, 0, "read the trees of this backup root of the superblock, 0 to 3", "N" },
+	{ "tolerant", 0, POPT_ARG_NONE, &opt.tolerant, 0, "go on at what is invalid: use what is there, and say what is wrong with it", NULL },
 	POPT_TABLEEND
 };
 
@@ -79,6 +80,11 @@ struct poptOption options_image_of_file[] = {
 	INCLUDE(options_further), OFFSET_OPTION("image-offset"), INCLUDE(options_which), INCLUDE(options_root), INCLUDE(options_log),
 	POPT_TABLEEND
 };
+
+bool image_is_tolerant(void)
+{
+	return opt.tolerant;
+}
 
 size_t image_n_devices(void)
 {
@@ -215,7 +221,7 @@ static bool see_to_log(struct volume *volume, const char *path, struct error *er
 	if (!log_is_there(volume))
 		return true;
 	if (opt.with_log)
-		return log_replay(volume, err) || error_prefix(err, "%s", path);
+		return log_replay(volume, err) || error_prefix(err, "%s", path) || volume_tolerates(volume, err);
 	print_warning(NULL, "the filesystem was not unmounted: what was fsynced last is in its log tree only, and shown only with --with-log");
 	return true;
 }
@@ -232,9 +238,18 @@ static bool say_unfinished(struct volume *volume, const char *path, struct error
 
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)
 {
-	struct volume_options options = { .unfinished = unfinished, .warn = print_warning };
+	struct volume_options options = { .unfinished = unfinished, .warn = print_warning, .tolerant = opt.tolerant, .invalid = print_invalid };
 
 	return open_image(path, writable, &options, volume, err) && say_unfinished(*volume, path, err) && see_to_log(*volume, path, err);
+}
+
+bool image_open_blocks(const char *path, struct volume **volume, struct error *err)
+{
+	struct volume_options options = {
+		.unfinished = true, .warn = print_warning, .tolerant = opt.tolerant, .open_only = true, .invalid = print_invalid,
+	};
+
+	return open_image(path, false, &options, volume, err) && see_to_log(*volume, path, err);
 }
 
 bool image_open_to_convert(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)

@@ -42,6 +42,7 @@ struct row {
 	size_t name_len;
 	struct file_id file;
 	bool has_inode;		/* false: the empty place of a nested subvolume in a snapshot */
+	bool is_lost;		/* nor that: it cannot be read */
 	struct inode inode;
 	uint8_t *target;	/* of a symbolic link; NULL: sealed, or none */
 	size_t target_len;
@@ -57,7 +58,7 @@ static void print_detail(const struct row *row)
 	struct tm tm;
 
 	if (!row->has_inode) {
-		printf("d---------   -     -     -          - %19s ", "-");
+		printf("%s   -     -     -          - %19s ", row->is_lost ? "?---------" : "d---------", "-");
 		return;
 	}
 	inode_mode_text(inode->mode, mode);
@@ -102,7 +103,7 @@ static void print_json(const struct row *row)
 	json_name(line, "name", row->name, row->name_len);
 	json_u64(line, "subvolume", row->file.subvolume);
 	json_u64(line, "inode", row->file.inode);
-	json_text(line, "type", row->has_inode ? inode_type_name(inode->mode) : "empty-subvolume");
+	json_text(line, "type", row->has_inode ? inode_type_name(inode->mode) : row->is_lost ? "lost" : "empty-subvolume");
 	if (row->has_inode) {
 		inode_mode_text(inode->mode, mode);
 		json_text(line, "mode", mode);
@@ -151,16 +152,34 @@ static bool read_link(const struct listing *listing, const struct tree *tree, st
 	return link_target_read(listing->extents, tree, row->file.inode, &row->target, &row->target_len, err);
 }
 
-static bool print_row(const struct listing *listing, struct row *row, struct error *err)
+/* With --recursive, and where the image is read tolerantly, what is damaged is told and the listing goes on. */
+static bool survive(struct listing *listing, const struct error *what, struct error *err)
+{
+	*err = *what;
+	if (!opt.recursive || !error_is_damage(what))
+		return volume_tolerates(listing->list->volume, err);
+	*err = (struct error){ 0 };
+	listing->n_bad++;
+	print_damage(listing->path, listing->path_len, ".", what);
+	return true;
+}
+
+static bool tell_gap(void *context, const struct error *what, struct error *err)
+{
+	return survive(context, what, err);
+}
+
+static bool print_row(struct listing *listing, struct row *row, struct error *err)
 {
 	const bool wants_inode = opt.detail || format_is_json();
+	struct error what = { 0 };
 	struct tree tree;
 
 	if (wants_inode && row->file.inode != EMPTY_SUBVOLUME_INODE) {
-		row->has_inode = true;
-		if (!tree_open(listing->list->volume, row->file.subvolume, &tree, err) ||
-		    !inode_get(&tree, row->file.inode, &row->inode, err) ||
-		    !read_link(listing, &tree, row, err))
+		row->has_inode = tree_open(listing->list->volume, row->file.subvolume, &tree, &what) &&
+				 inode_get(&tree, row->file.inode, &row->inode, &what);
+		row->is_lost = !row->has_inode;
+		if (!(row->has_inode && read_link(listing, &tree, row, &what)) && !survive(listing, &what, err))
 			return false;
 	}
 	if (format_is_json() && unfinished_has(listing->unfinished, listing->list, subvolume_by_id(listing->list, row->file.subvolume)))
@@ -170,7 +189,7 @@ static bool print_row(const struct listing *listing, struct row *row, struct err
 	return true;
 }
 
-static bool print_named(const struct listing *listing, const void *name, size_t len, const struct file_id *file, struct error *err)
+static bool print_named(struct listing *listing, const void *name, size_t len, const struct file_id *file, struct error *err)
 {
 	struct row row = {
 		.directory = listing->path, .directory_len = listing->path_len, .name = name, .name_len = len, .file = *file,
@@ -181,35 +200,48 @@ static bool print_named(const struct listing *listing, const void *name, size_t 
 
 static bool print_entry(void *context, const struct dir_entry *entry, struct error *err)
 {
-	const struct listing *listing = context;
+	struct listing *listing = context;
+	struct error what = { 0 };
 	struct file_id file;
 
-	return dir_entry_target(&listing->tree, listing->dir, entry, &file, err) &&
-	       print_named(listing, entry->name.at, entry->name.left, &file, err);
+	if (!dir_entry_target(&listing->tree, listing->dir, entry, &file, &what))
+		return survive(listing, &what, err);
+	return print_named(listing, entry->name.at, entry->name.left, &file, err);
 }
 
 struct collecting {
-	const struct listing *listing;
+	struct listing *listing;
 	struct ls_entries entries;
 };
 
 static bool collect_entry(void *context, const struct dir_entry *dir_entry, struct error *err)
 {
 	struct collecting *collecting = context;
-	const struct listing *listing = collecting->listing;
+	struct listing *listing = collecting->listing;
+	struct error what = { 0 };
 	struct ls_entry entry = { .name = (uint8_t *)dir_entry->name.at, .name_len = dir_entry->name.left };
 	struct inode inode;
 	struct tree tree;
 
-	if (!dir_entry_target(&listing->tree, listing->dir, dir_entry, &entry.file, err))
-		return false;
+	if (!dir_entry_target(&listing->tree, listing->dir, dir_entry, &entry.file, &what))
+		return survive(listing, &what, err);
 	if (opt.order >= LS_BY_SIZE && entry.file.inode != EMPTY_SUBVOLUME_INODE) {
-		if (!tree_open(listing->list->volume, entry.file.subvolume, &tree, err) || !inode_get(&tree, entry.file.inode, &inode, err))
+		if (tree_open(listing->list->volume, entry.file.subvolume, &tree, &what) &&
+		    inode_get(&tree, entry.file.inode, &inode, &what)) {
+			entry.size = inode.size;
+			entry.mtime = inode.mtime;
+		} else if (!survive(listing, &what, err)) {
 			return false;
-		entry.size = inode.size;
-		entry.mtime = inode.mtime;
+		}
 	}
 	return ls_entries_add(&collecting->entries, &entry, err);
+}
+
+static bool tell_gap_of_collecting(void *context, const struct error *what, struct error *err)
+{
+	struct collecting *collecting = context;
+
+	return survive(collecting->listing, what, err);
 }
 
 static bool print_directory(struct listing *listing, struct error *err)
@@ -218,8 +250,8 @@ static bool print_directory(struct listing *listing, struct error *err)
 	bool ok;
 
 	if (opt.order == LS_UNSORTED)
-		return dir_read(&listing->tree, listing->dir, print_entry, listing, err);
-	ok = dir_read(&listing->tree, listing->dir, collect_entry, &collecting, err);
+		return dir_read_over(&listing->tree, listing->dir, print_entry, opt.recursive ? tell_gap : NULL, listing, err);
+	ok = dir_read_over(&listing->tree, listing->dir, collect_entry, opt.recursive ? tell_gap_of_collecting : NULL, &collecting, err);
 	ls_entries_sort(&collecting.entries, opt.order, opt.reverse);
 	for (size_t i = 0; ok && i < collecting.entries.n; i++) {
 		const struct ls_entry *at = &collecting.entries.at[i];
@@ -315,7 +347,7 @@ static bool print_below(struct listing *listing, const struct file_id *file, con
 }
 
 /* A path that is no directory is listed by itself. */
-static bool print_file(const struct listing *listing, const char *path, struct error *err)
+static bool print_file(struct listing *listing, const char *path, struct error *err)
 {
 	const char *end = path + strlen(path);
 	const char *name;

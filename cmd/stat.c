@@ -174,13 +174,15 @@ static bool read_subject(struct looking *looking, struct subject *at, struct err
 	    !stat_seal_read(list, at->file.subvolume, &looking->seal, err))
 		return false;
 	if (S_ISREG(at->inode.mode))
-		return stat_extents(&at->tree, at->file.inode, at->inode.mode, &looking->seal, false, &at->extents, err);
+		return stat_extents(&at->tree, at->file.inode, at->inode.mode, &looking->seal, false, &at->extents, err) ||
+		       volume_tolerates(list->volume, err);
 	if (!S_ISLNK(at->inode.mode))
 		return true;
 	if (!link_source_choose(list, at->file.subvolume, &source, err))
 		return false;
 	at->is_sealed_link = !source.extents;
-	return !source.extents || link_target_read(source.extents, &at->tree, at->file.inode, &at->target, &at->target_len, err);
+	return !source.extents || link_target_read(source.extents, &at->tree, at->file.inode, &at->target, &at->target_len, err) ||
+	       volume_tolerates(list->volume, err);
 }
 
 static bool print_one(struct looking *looking, const char *path, const struct file_id *file, struct error *err)
@@ -197,8 +199,9 @@ static bool print_one(struct looking *looking, const char *path, const struct fi
 	if (ok)
 		(format_is_json() ? print_json : print_text)(&at, list->volume->super.sector_size);
 	free(at.target);
-	return ok && stat_xattrs(&at.tree, file->inode, err) &&
-	       (!opt.extents || stat_extents(&at.tree, file->inode, at.inode.mode, &looking->seal, true, &at.extents, err));
+	return ok && (stat_xattrs(&at.tree, file->inode, err) || volume_tolerates(list->volume, err)) &&
+	       (!opt.extents || stat_extents(&at.tree, file->inode, at.inode.mode, &looking->seal, true, &at.extents, err) ||
+		volume_tolerates(list->volume, err));
 }
 
 static bool print_path(struct looking *looking, uint64_t subvolume, const char *operand, struct error *err)
@@ -230,7 +233,7 @@ static bool run(const char *const *operand, struct error *err)
 		return false;
 	ok = true;
 	for (size_t i = 2; ok && operand[i]; i++)
-		ok = print_path(&looking, subvolume->id, operand[i], err);
+		ok = print_path(&looking, subvolume->id, operand[i], err) || volume_tolerates(volume, err);
 	stat_seal_free(&looking.seal);
 	unfinished_free(&looking.unfinished);
 	return ok;

@@ -38,6 +38,7 @@ static const struct {
 
 /* Terms as btrfs inspect-internal tree-stats has them; a cluster is a run of children that follow each other. */
 struct stats {
+	struct volume *volume;
 	uint32_t node_size, sector_size;
 	bool has_files;		/* a subvolume: count what is inline */
 	uint64_t n_nodes[LEVEL_MAX];
@@ -116,8 +117,12 @@ static bool count_inline(struct stats *stats, const struct node *leaf, struct er
 
 		if (key.type != KEY_EXTENT_DATA)
 			continue;
-		if (!file_extent_read(&item, key.offset, stats->sector_size, &extent, err))
-			return error_prefix(err, "inode %" PRIu64, key.objectid);
+		if (!file_extent_read(&item, key.offset, stats->sector_size, &extent, err)) {
+			error_prefix(err, "inode %" PRIu64, key.objectid);
+			if (!volume_tolerates(stats->volume, err))
+				return false;
+			continue;
+		}
 		if (extent.type == FILE_EXTENT_INLINE)
 			stats->inline_bytes += extent.payload.left;
 	}
@@ -174,7 +179,7 @@ static void print_text(const struct tree *tree, const char *name, struct stats *
 	printf("\tTotal nodes: %" PRIu64 "\n", n_blocks(stats));
 	for (unsigned level = 0; level <= tree->level; level++) {
 		printf("\t\tOn level %u: %8" PRIu64, level, stats->n_nodes[level]);
-		if (level > 0)
+		if (level > 0 && stats->n_nodes[level] > 0)
 			printf("  (avg fanout %" PRIu64 ")", stats->n_nodes[level - 1] / stats->n_nodes[level]);
 		putchar('\n');
 	}
@@ -226,6 +231,7 @@ static void print_json(const struct tree *tree, const char *name, struct stats *
 static bool print_tree(struct volume *volume, uint64_t id, const char *name, struct error *err)
 {
 	struct stats stats = {
+		.volume = volume,
 		.node_size = volume->super.node_size,
 		.sector_size = volume->super.sector_size,
 		.has_files = id == FS_TREE_ID || (id >= FIRST_FREE_ID && id <= LAST_FREE_ID),
@@ -280,7 +286,7 @@ static bool run(const char *const *operand, struct error *err)
 	if (opt.tree)
 		return print_tree(volume, id, name, err);
 	for (size_t i = 0; i < N_USUAL; i++) {
-		if (!print_tree(volume, names[i].id, names[i].name, err))
+		if (!print_tree(volume, names[i].id, names[i].name, err) && !volume_tolerates(volume, err))
 			return false;
 	}
 	return true;

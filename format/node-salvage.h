@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * A tree block that node_read() refuses, as far as it can be shown: for people who look at damage.  No other reader uses it.
- */
+/* A tree block that node_read() refuses, as far as it can be shown to people, or used. */
 #ifndef FORMAT_NODE_SALVAGE_H
 #define FORMAT_NODE_SALVAGE_H
 
@@ -21,5 +19,18 @@ struct salvaged_item {
 
 /* slot < node->n_items of a leaf, good or salvaged. */
 struct salvaged_item node_salvage_item(const struct node *node, uint32_t slot);
+
+/* What is expected of a block to be rebuilt; NULL: any. */
+struct node_limits {
+	uint8_t level;
+	const struct key *first, *below;	/* keys are from first on, and below the other */
+};
+
+/*
+ * Rebuilds the block in its own bytes from the items or pointers that can be used, most of them in ascending order and inside the limits: *node is as
+ * node_read() would give it, but that item data may overlap or leave holes.  False: none is left, and the bytes are as they were.
+ */
+bool node_rebuild(uint8_t *bytes, uint32_t size, uint64_t logical, const struct node_limits *limits, struct node *node,
+		  uint32_t *n_items_claimed, struct error *err) must_use;
 
 #endif /* FORMAT_NODE_SALVAGE_H */

@@ -308,13 +308,19 @@ static bool give_file(struct file_reader *r, struct error *err)
 {
 	const struct key first = { r->inode, KEY_EXTENT_DATA, 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct error salvaged = { 0 };
 
+	error_set(&salvaged, ERROR_CORRUPT, "inode %" PRIu64 ": extent items may be missing from a damaged tree block", r->inode);
 	if (!tree_seek_over(r->subvolume, &first, &iter, open_gap, r, err))
 		return false;
 	while (is_item_of(&iter, r->inode) && iter.key.offset < r->size) {
+		if (iter.path[0] && iter.path[0]->is_salvaged && !open_gap(r, &salvaged, err))
+			return false;
 		if (!give_item(r, iter.key.offset, &iter.item, err) || !tree_next_over(&iter, open_gap, r, err))
 			return false;
 	}
+	if (r->end < r->size && iter.path[0] && iter.path[0]->is_salvaged && !open_gap(r, &salvaged, err))
+		return false;
 	return close_gap(r, r->size, err) && tell_lost(r, err);
 }
 

@@ -67,6 +67,30 @@ bool dir_entry_target(const struct tree *subvolume, uint64_t dir, const struct d
 	}
 }
 
+static bool has_name(const struct dir_entry *entry, const char *name, size_t len)
+{
+	return entry->name.left == len && memcmp(entry->name.at, name, len) == 0;
+}
+
+/* By the other of the two items that each entry has, for where the first is lost. */
+static bool find_by_index(const struct tree *subvolume, uint64_t dir, const char *name, size_t len, struct tree_iter *iter,
+			  struct dir_entry *entry, bool *found, struct error *err)
+{
+	const struct key first = { dir, KEY_DIR_INDEX, 0 };
+
+	if (!tree_seek(subvolume, &first, iter, err))
+		return false;
+	while (iter->valid && iter->key.objectid == dir && iter->key.type == KEY_DIR_INDEX) {
+		*found = dir_entry_next(&iter->item, entry, err) && has_name(entry, name, len);
+		if (*found)
+			return true;
+		*err = (struct error){ 0 };	/* one that does not read is told by who lists the directory */
+		if (!tree_next(iter, err))
+			return false;
+	}
+	return true;
+}
+
 /* The entry of that name; its cursors are borrowed from iter. */
 static bool find_entry(const struct tree *subvolume, uint64_t dir, const char *name, size_t len, struct tree_iter *iter,
 		       struct dir_entry *entry, bool *found, struct error *err)
@@ -78,14 +102,17 @@ static bool find_entry(const struct tree *subvolume, uint64_t dir, const char *n
 	if (!tree_find(subvolume, &key, iter, &exists, err))
 		return false;
 	while (exists && iter->item.left > 0) {
-		if (!dir_entry_next(&iter->item, entry, err))
-			return false;
-		if (entry->name.left == len && memcmp(entry->name.at, name, len) == 0) {
+		if (!dir_entry_next(&iter->item, entry, err)) {
+			if (!volume_tolerates(subvolume->volume, err))
+				return false;
+			break;
+		}
+		if (has_name(entry, name, len)) {
 			*found = true;
 			return true;
 		}
 	}
-	return true;
+	return !subvolume->volume->tolerance.is_tolerant || find_by_index(subvolume, dir, name, len, iter, entry, found, err);
 }
 
 static bool name_not_found(const char *name, size_t len, const char *why, struct error *err)
@@ -143,24 +170,43 @@ bool path_find(struct volume *volume, uint64_t subvolume, const char *path, stru
 	return true;
 }
 
-bool dir_read(const struct tree *subvolume, uint64_t inode, dir_visit *visit, void *context, struct error *err)
+/* Every name of one item; what follows one that does not read is lost. */
+static bool visit_names(const struct tree *subvolume, struct cursor item, dir_visit *visit, tree_gap *gap, void *context, struct error *err)
+{
+	struct error what = { 0 };
+	struct dir_entry entry;
+
+	while (item.left > 0) {
+		if (!dir_entry_next(&item, &entry, &what)) {
+			if (gap)
+				return gap(context, &what, err);
+			*err = what;
+			return volume_tolerates(subvolume->volume, err);
+		}
+		if (!visit(context, &entry, err))
+			return false;
+	}
+	return true;
+}
+
+bool dir_read_over(const struct tree *subvolume, uint64_t inode, dir_visit *visit, tree_gap *gap, void *context, struct error *err)
 {
 	const struct key first = { inode, KEY_DIR_INDEX, 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 
-	if (!tree_seek(subvolume, &first, &iter, err))
+	if (!(gap ? tree_seek_over(subvolume, &first, &iter, gap, context, err) : tree_seek(subvolume, &first, &iter, err)))
 		return false;
 	while (iter.valid && iter.key.objectid == inode && iter.key.type == KEY_DIR_INDEX) {
-		while (iter.item.left > 0) {
-			struct dir_entry entry;
-
-			if (!dir_entry_next(&iter.item, &entry, err) || !visit(context, &entry, err))
-				return false;
-		}
-		if (!tree_next(&iter, err))
+		if (!visit_names(subvolume, iter.item, visit, gap, context, err) ||
+		    !(gap ? tree_next_over(&iter, gap, context, err) : tree_next(&iter, err)))
 			return false;
 	}
 	return true;
+}
+
+bool dir_read(const struct tree *subvolume, uint64_t inode, dir_visit *visit, void *context, struct error *err)
+{
+	return dir_read_over(subvolume, inode, visit, NULL, context, err);
 }
 
 /* --- up: inodes to names ---------------------------------------------------------------------------------- */

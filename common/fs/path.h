@@ -4,6 +4,7 @@
 #define COMMON_FS_PATH_H
 
 #include "common/fs/subvolume.h"
+#include "common/tree/tree-gap.h"
 #include "format/dir-entry.h"
 
 /* An inode of a subvolume. */
@@ -35,6 +36,8 @@ bool dir_entry_target(const struct tree *subvolume, uint64_t dir, const struct d
 /* Entries of a directory, in DIR_INDEX order; entry is borrowed for the call. */
 typedef bool dir_visit(void *context, const struct dir_entry *entry, struct error *err);
 bool dir_read(const struct tree *subvolume, uint64_t inode, dir_visit *visit, void *context, struct error *err) must_use;
+/* The same, past what cannot be read, which is told to gap. */
+bool dir_read_over(const struct tree *subvolume, uint64_t inode, dir_visit *visit, tree_gap *gap, void *context, struct error *err) must_use;
 
 /* A path of inode inside its subvolume (the first name found), malloced, escaped for people.  "inode 300 (no name)" where there is none. */
 bool inode_path(const struct tree *subvolume, uint64_t inode, char **path, struct error *err) must_use;

@@ -112,6 +112,22 @@ static void note_repair(struct check *check, uint64_t logical, unsigned bad, uns
 	r->bad_end = physical + sector_size;
 }
 
+/* Read tolerantly, bytes are handed out as they are, and it is said of them what is wrong.  False: an error as it was. */
+static bool give_invalid(const struct check *check, uint64_t from, uint64_t to, struct error *err)
+{
+	const struct error what = *err;
+	struct volume_doubt doubt = { .inode = check->inode, .text = what.text };
+	uint64_t last;
+
+	if (!check->volume->tolerance.is_tolerant || !error_is_damage(err))
+		return false;
+	file_range(check, from, to, &doubt.first, &last);
+	doubt.end = last + 1;
+	volume_tell_doubt(check->volume, &doubt);
+	*err = (struct error){ 0 };
+	return true;
+}
+
 /* Puts the first mirror's sector that matches in the place of one that does not, and names the one that it should have been. */
 static bool repair_sector(struct check *check, uint64_t logical, uint8_t *sector, const uint8_t *want, struct error *err)
 {
@@ -138,7 +154,8 @@ static bool repair_sector(struct check *check, uint64_t logical, uint8_t *sector
 		return true;
 	}
 	csum_compute(super->csum_type, sector, super->sector_size, have);
-	return mismatch(check, logical, have, want, err);
+	mismatch(check, logical, have, want, err);
+	return give_invalid(check, logical, logical + super->sector_size, err);
 }
 
 static void tell_copies(void *context, const struct copies_finding *finding)
@@ -217,6 +234,7 @@ static bool plain_read(struct extent_source *source, const struct tree *subvolum
 	if (!volume_read_any(volume, check.logical, bytes, len, err))
 		return error_prefix(err, "inode %" PRIu64 " extent item at %" PRIu64, inode, file_offset);
 	ok = csum_lookup(volume, check.logical, len, check_run, &check, err) && compare_copies(&check, check.logical + len, err);
+	ok = ok || give_invalid(&check, check.logical, check.logical + len, err);
 	tell_repair(&check);
 	free(check.spare);
 	return ok;

@@ -85,7 +85,7 @@ static bool add_root_item(struct reading *r, const struct key *key, struct curso
 /* (child, ROOT_BACKREF, parent): keys sort it behind the ROOT_ITEM of the child. */
 static bool add_backref(struct reading *r, const struct key *key, struct cursor *item, struct error *err)
 {
-	const size_t i = r->list->n - 1;
+	const size_t i = r->list->n - 1;	/* looked at where there is one */
 	char text[KEY_TEXT_SIZE];
 	struct root_ref ref;
 
@@ -113,9 +113,9 @@ static bool read_items(struct reading *r, const struct tree *roots, struct error
 	for (; iter.valid && iter.key.objectid <= LAST_FREE_ID; ) {
 		const bool ours = is_subvolume_id(iter.key.objectid);
 
-		if (ours && iter.key.type == KEY_ROOT_ITEM && !add_root_item(r, &iter.key, &iter.item, err))
+		if (ours && iter.key.type == KEY_ROOT_ITEM && !add_root_item(r, &iter.key, &iter.item, err) && !volume_tolerates(r->volume, err))
 			return false;
-		if (ours && iter.key.type == KEY_ROOT_BACKREF && !add_backref(r, &iter.key, &iter.item, err))
+		if (ours && iter.key.type == KEY_ROOT_BACKREF && !add_backref(r, &iter.key, &iter.item, err) && !volume_tolerates(r->volume, err))
 			return false;
 		if (!tree_next(&iter, err))
 			return false;
@@ -136,7 +136,7 @@ static bool read_default(struct volume *volume, const struct tree *roots, uint64
 		return false;
 	while (found && iter.item.left > 0) {
 		if (!dir_entry_next(&iter.item, &entry, err))
-			return error_prefix(err, "default subvolume");
+			return error_prefix(err, "default subvolume") || volume_tolerates(volume, err);
 		if (entry.name.left == 7 && memcmp(entry.name.at, "default", 7) == 0)
 			*id = entry.location.objectid;
 	}
@@ -220,16 +220,22 @@ static bool make_path(struct reading *r, size_t i, size_t *chain, struct error *
 		}
 		i = parent - at;
 	}
-	if (r->place[i].state == PATH_WANTED)
-		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 ": the subvolumes above it are a loop", at[i].id);
+	if (r->place[i].state == PATH_WANTED) {
+		error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 ": the subvolumes above it are a loop", at[i].id);
+		if (!volume_tolerates(r->volume, err) || !leave_without_path(&at[i], err))
+			return false;
+		r->place[i].state = PATH_KNOWN;
+	}
 	while (n > 0) {
 		const size_t child = chain[--n];
 		const struct subvolume *parent = subvolume_by_id(r->list, at[child].parent_id);
 
+		if (r->place[child].state == PATH_KNOWN)	/* the one that the loop was cut at */
+			continue;
 		if (parent->path_len == 0 && parent->id != FS_TREE_ID) {
 			if (!leave_without_path(&at[child], err))
 				return false;
-		} else if (!find_path(r, child, parent, err)) {
+		} else if (!find_path(r, child, parent, err) && !(volume_tolerates(r->volume, err) && leave_without_path(&at[child], err))) {
 			return false;
 		}
 		r->place[child].state = PATH_KNOWN;
@@ -239,7 +245,7 @@ static bool make_path(struct reading *r, size_t i, size_t *chain, struct error *
 
 static bool make_paths(struct reading *r, struct error *err)
 {
-	size_t *chain = reallocarray(NULL, r->list->n, sizeof(*chain));
+	size_t *chain = reallocarray(NULL, r->list->n + 1, sizeof(*chain));
 	bool ok = chain || error_memory(err);
 
 	for (size_t i = 0; ok && i < r->list->n; i++)
@@ -290,7 +296,8 @@ bool subvolume_list_read(struct volume *volume, struct subvolume_list *list, str
 	     read_items(&reading, &roots, err) &&
 	     read_default(volume, &roots, &list->default_id, err);
 	if (ok && (list->n == 0 || list->at[0].id != FS_TREE_ID))
-		ok = error_set(err, ERROR_CORRUPT, "root tree: no root item of the top level (tree %llu)", FS_TREE_ID);
+		ok = error_set(err, ERROR_CORRUPT, "root tree: no root item of the top level (tree %llu)", FS_TREE_ID) ||
+		     volume_tolerates(volume, err);
 	ok = ok && make_paths(&reading, err) && subvolume_list_index(list, err);
 	for (size_t i = 0; i < list->n; i++)
 		free(reading.place[i].name);

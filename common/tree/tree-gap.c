@@ -37,7 +37,7 @@ bool tree_seek_over(const struct tree *tree, const struct key *first, struct tre
 	bool any;
 
 	/* Ends: each part begins behind the one before it. */
-	while (!tree_seek(&own, &at, iter, &what)) {
+	while (!tree_seek_exact(&own, &at, iter, &what)) {
 		if (!error_is_damage(&what)) {
 			*err = what;
 			return false;
@@ -62,7 +62,7 @@ bool tree_next_over(struct tree_iter *iter, tree_gap *gap, void *context, struct
 	if (!iter->valid)
 		return true;
 	if (iter->slot[0] + 1 < iter->path[0]->node.n_items)
-		return tree_next(iter, err);
+		return tree_next_exact(iter, err);
 	if (after.offset != UINT64_MAX)
 		after.offset++;
 	else if (after.type != UINT8_MAX)
@@ -70,8 +70,8 @@ bool tree_next_over(struct tree_iter *iter, tree_gap *gap, void *context, struct
 	else if (after.objectid != UINT64_MAX)
 		after = (struct key){ after.objectid + 1, 0, 0 };
 	else
-		return tree_next(iter, err);
-	if (tree_next(iter, &what))
+		return tree_next_exact(iter, err);
+	if (tree_next_exact(iter, &what))
 		return true;
 	return tree_seek_over(&iter->tree, &after, iter, gap, context, err);
 }

@@ -8,15 +8,9 @@
 /* Told of each part that cannot be read; false ends the reading. */
 typedef bool tree_gap(void *context, const struct error *what, struct error *err);
 
-/* Is this the image's fault, so that others of its bytes may still be read? */
-static inline bool error_is_damage(const struct error *err)
-{
-	return err->kind == ERROR_CORRUPT || err->kind == ERROR_IO || err->kind == ERROR_NOT_FOUND;
-}
-
 /*
  * tree_seek() and tree_next(), but to the next item that can be read: blocks that cannot are told to gap, which may be NULL.  False: gap said so,
- * or memory.
+ * or memory.  (Where the volume is read tolerantly, tree_seek() and tree_next() do the same by themselves, and tell the volume.)
  */
 bool tree_seek_over(const struct tree *tree, const struct key *first, struct tree_iter *iter, tree_gap *gap, void *context,
 		    struct error *err) must_use;

@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+#include "common/tree/tree-gap.h"
+
 /* --- roots ---------------------------------------------------------------- */
 
 static bool not_found(uint64_t id, struct error *err)
@@ -262,7 +264,7 @@ static bool fail(struct tree_iter *iter, struct error *err)
 	return name_tree(&iter->tree, err);
 }
 
-bool tree_seek(const struct tree *tree, const struct key *first, struct tree_iter *iter, struct error *err)
+bool tree_seek_exact(const struct tree *tree, const struct key *first, struct tree_iter *iter, struct error *err)
 {
 	const struct overlay *overlay = tree->as_on_disk ? NULL : overlay_of(tree->volume, tree->id);
 	const struct key from = *first;	/* it may be the iterator's */
@@ -273,7 +275,7 @@ bool tree_seek(const struct tree *tree, const struct key *first, struct tree_ite
 	return show_first(iter, err) || fail(iter, err);
 }
 
-bool tree_next(struct tree_iter *iter, struct error *err)
+bool tree_next_exact(struct tree_iter *iter, struct error *err)
 {
 	if (!iter->valid)
 		return true;
@@ -285,6 +287,28 @@ bool tree_next(struct tree_iter *iter, struct error *err)
 	if (which <= 0 && !next_on_disk(iter, err))
 		return fail(iter, err);
 	return show_first(iter, err) || fail(iter, err);
+}
+
+static bool tell_gap(void *context, const struct error *what, struct error *err)
+{
+	(void)err;
+	volume_invalid(context, "%s", what->text);
+	return true;
+}
+
+bool tree_seek(const struct tree *tree, const struct key *first, struct tree_iter *iter, struct error *err)
+{
+	struct volume *volume = tree->volume;
+
+	return volume->tolerance.is_tolerant ? tree_seek_over(tree, first, iter, tell_gap, volume, err)
+					     : tree_seek_exact(tree, first, iter, err);
+}
+
+bool tree_next(struct tree_iter *iter, struct error *err)
+{
+	struct volume *volume = iter->tree.volume;
+
+	return iter->valid && volume->tolerance.is_tolerant ? tree_next_over(iter, tell_gap, volume, err) : tree_next_exact(iter, err);
 }
 
 bool tree_find(const struct tree *tree, const struct key *key, struct tree_iter *iter, bool *found, struct error *err)
@@ -316,8 +340,10 @@ bool tree_seek_last(const struct tree *tree, const struct key *last, struct tree
 	do {
 		const struct overlay_item *over = overlay ? overlay_seek_last(overlay, &at) : NULL;
 
-		if (!seek_last_on_disk(&own, &at, iter, err))
-			return fail(iter, err);
+		if (!seek_last_on_disk(&own, &at, iter, err)) {
+			fail(iter, err);
+			return volume_tolerates(own.volume, err);	/* none that one could know of */
+		}
 		iter->over = over;
 		if (!over)
 			return show_first(iter, err) || fail(iter, err);
@@ -353,8 +379,12 @@ static bool walk_block(const struct walk *walk, struct block *block, const struc
 		cleanup_block struct block *child = NULL;
 		struct key bound;
 
-		if (!block_child(block, slot, below, &child, err))
-			return name_tree(walk->tree, err);
+		if (!block_child(block, slot, below, &child, err)) {
+			name_tree(walk->tree, err);
+			if (!volume_tolerates(walk->tree->volume, err))
+				return false;
+			continue;
+		}
 		if (!walk_block(walk, child, node_bound(&block->node, slot, below, &bound), err))
 			return false;
 	}
@@ -366,7 +396,9 @@ bool tree_walk(const struct tree *tree, tree_visit *visit, void *context, struct
 	const struct walk walk = { tree, visit, context };
 	cleanup_block struct block *root = NULL;
 
-	if (!get_root(tree, &root, err))
-		return name_tree(tree, err);
+	if (!get_root(tree, &root, err)) {
+		name_tree(tree, err);
+		return volume_tolerates(tree->volume, err);
+	}
 	return walk_block(&walk, root, NULL, err);
 }

@@ -39,6 +39,9 @@ struct tree_iter {
 /* At the first item whose key is >= first.  tree_iter_close() it, also after a failure. */
 bool tree_seek(const struct tree *tree, const struct key *first, struct tree_iter *iter, struct error *err) must_use;
 bool tree_next(struct tree_iter *iter, struct error *err) must_use;
+/* The same where a volume that is read tolerantly would go on; for tree-gap.c. */
+bool tree_seek_exact(const struct tree *tree, const struct key *first, struct tree_iter *iter, struct error *err) must_use;
+bool tree_next_exact(struct tree_iter *iter, struct error *err) must_use;
 /* tree_seek() and *found = the key is there. */
 bool tree_find(const struct tree *tree, const struct key *key, struct tree_iter *iter, bool *found, struct error *err) must_use;
 /* At the last item whose key is <= last; iter->valid false where there is none. */

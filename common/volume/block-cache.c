@@ -139,7 +139,9 @@ void block_put(struct block *block)
 		return;
 	assert(block->n_refs > 0);
 	block->n_refs--;
-	if (is_idle(block))
+	if (block->is_salvaged && block->n_refs == 0)
+		block_free(block);
+	else if (is_idle(block))
 		enter_idle(block);
 }
 

@@ -111,6 +111,21 @@ static bool read_any_mirror(struct block *block, const struct block_expect *expe
 	       check_bytes(volume, block->bytes, block->logical, &block->node, &bad) && check_expected(&block->node, expect, &bad);
 }
 
+static bool give_salvaged(struct volume *volume, uint64_t logical, const struct block_expect *expect, struct block **block,
+			  struct error *err)
+{
+	struct block *made = block_alloc(volume, logical);
+
+	if (!made)
+		return error_memory(err);
+	if (!block_salvage(made, expect, err)) {
+		block_free(made);
+		return false;
+	}
+	*block = made;
+	return true;
+}
+
 bool block_get(struct volume *volume, uint64_t logical, const struct block_expect *expect, struct block **block,
 	       struct error *err)
 {
@@ -118,7 +133,7 @@ bool block_get(struct volume *volume, uint64_t logical, const struct block_expec
 
 	if (found) {
 		if (!check_expected(&found->node, expect, err))
-			return false;
+			return give_salvaged(volume, logical, expect, block, err);
 		*block = block_hold(found);
 		return true;
 	}
@@ -127,7 +142,7 @@ bool block_get(struct volume *volume, uint64_t logical, const struct block_expec
 		return error_memory(err);
 	if (!read_any_mirror(found, expect, err)) {
 		block_free(found);
-		return false;
+		return give_salvaged(volume, logical, expect, block, err);
 	}
 	block_cache_add(volume->cache, found);
 	*block = found;
@@ -139,28 +154,29 @@ bool block_child(const struct block *parent, uint32_t slot, const struct key *be
 {
 	const struct node *node = &parent->node;
 	const struct key first = node_key(node, slot);
+	struct key bound;
 	const struct block_expect expect = {
 		.level = node->level - 1,
 		.generation = node_child_generation(node, slot),
 		.first = &first,
+		.below = node_bound(node, slot, below, &bound),
 	};
 	const uint64_t logical = node_child(node, slot);
 	char have[KEY_TEXT_SIZE], want[KEY_TEXT_SIZE];
-	struct key bound;
 
 	if (!block_get(parent->volume, logical, &expect, child, err))
 		return error_prefix(err, "slot %" PRIu32 " of tree block at %#" PRIx64, slot, parent->logical);
-	below = node_bound(node, slot, below, &bound);
-	if (!below)
+	if (!expect.below)
 		return true;
 
 	const struct key last = node_key(&(*child)->node, (*child)->node.n_items - 1);
 
-	if (key_compare(&last, below) < 0)
+	if (key_compare(&last, expect.below) < 0)
 		return true;
 	block_put(*child);
 	*child = NULL;
-	return corrupt(logical, "last key is %s, its neighbour begins with %s", key_text(&last, have), key_text(below, want));
+	corrupt(logical, "last key is %s, its neighbour begins with %s", key_text(&last, have), key_text(expect.below, want));
+	return give_salvaged(parent->volume, logical, &expect, child, err);
 }
 
 bool block_verify_mirrors(struct volume *volume, uint64_t logical, struct error *err)

@@ -17,6 +17,7 @@ struct block {
 	unsigned n_refs;
 	bool changed;		/* in a transaction: not yet on disk */
 	bool is_new;		/* allocated in the running transaction */
+	bool is_salvaged;	/* it is invalid, and node what can be used of it; in no cache, as what that is depends on who asks */
 	struct block *hash_next, *older, *newer;
 	struct volume *volume;
 };
@@ -25,11 +26,13 @@ struct block_expect {
 	int level;		/* -1: any */
 	uint64_t generation;	/* 0: any; what the parent pointer says */
 	const struct key *first;	/* NULL: any; what the parent pointer says */
+	const struct key *below;	/* NULL: any; what the pointer after that says.  Checked by block_child() only */
 };
 
 /*
  * The block at logical, checked: checksum, fsid, address, level, generation, everything node_read() checks.  Tries every mirror;
  * a bad one beside a good one is a warning.  ERROR_CORRUPT names the block.  expect may be NULL.  block_put() it.
+ * Where the volume is read tolerantly, a block of which no mirror is right is told, and given as far as its items can be used.
  */
 bool block_get(struct volume *volume, uint64_t logical, const struct block_expect *expect, struct block **block,
 	       struct error *err) must_use;
@@ -43,6 +46,9 @@ bool block_child(const struct block *parent, uint32_t slot, const struct key *be
 
 /* Sets *bound and returns it: what keys under slot of node are below; below itself (NULL: any) for the last slot. */
 const struct key *node_bound(const struct node *node, uint32_t slot, const struct key *below, struct key *bound);
+
+/* For block.c: what can be used of a block of which err says what is wrong.  False: nothing, or it is not for the volume to be tolerant. */
+bool block_salvage(struct block *block, const struct block_expect *expect, struct error *err) must_use;
 
 void block_put(struct block *block);	/* NULL is fine */
 struct block *block_hold(struct block *block);	/* one more reference */

@@ -78,11 +78,21 @@ static bool check_all(const struct volume *volume, const struct candidate *c, si
 	return true;
 }
 
+/* Only where the choice was tolerant. */
+static void use_invalid(struct volume *volume, const struct device *device, struct super_copy *copy)
+{
+	if (copy->valid)
+		return;
+	volume_invalid(volume, "%s: %s; it is used all the same", device->name, copy->error.text);
+	copy->valid = true;
+}
+
 static bool read_all(struct volume *volume, const struct super_choice *choice, struct candidate *c, size_t n, struct error *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!super_copies_read(c[i].device, choice, c[i].copy, &c[i].used, err))
 			return false;
+		use_invalid(volume, c[i].device, &c[i].copy[c[i].used]);
 		super_copies_judge(volume, n > 1 ? c[i].device->name : NULL, c[i].copy, c[i].used);
 	}
 	return true;
@@ -113,7 +123,8 @@ static void take_main(struct volume *volume, const struct candidate *main)
 
 bool volume_devices_open(struct volume *volume, struct device *first, const struct volume_options *options, struct error *err)
 {
-	const struct super_choice choice = { .primary_first = options->to_convert || first->writable, .copy = options->super_copy };
+	const struct super_choice choice = { .primary_first = options->to_convert || first->writable, .copy = options->super_copy,
+					     .tolerant = options->tolerant };
 	const size_t n = options->n_others + 1;
 	struct candidate *c = calloc(n, sizeof(*c));
 	bool ok;

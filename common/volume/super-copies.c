@@ -94,14 +94,14 @@ static bool none_is_valid(const struct device *device, const struct super_copy c
 	return error_set(err, ERROR_NOT_FOUND, "%s: not a btrfs filesystem", device->name);
 }
 
-static bool is_wanted(const struct device *device, const struct super_copy *copy, unsigned n, struct error *err)
+static bool is_wanted(const struct device *device, const struct super_copy *copy, unsigned n, bool tolerant, struct error *err)
 {
 	if (n >= SUPER_COPIES)
 		return error_set(err, ERROR_USAGE, "there is no copy %u of the superblock, 0 to %d", n, SUPER_COPIES - 1);
 	if (!copy[n].exists)
 		return error_set(err, ERROR_NOT_FOUND, copy[n].where ? "%s: too small for copy %u of the superblock" :
 				 "%s: no log zones of copy %u of the superblock", device->name, n);
-	if (copy[n].valid)
+	if (copy[n].valid || (tolerant && copy[n].is_readable))
 		return true;
 	*err = copy[n].error;
 	return error_prefix(err, "%s: copy %u", device->name, n);
@@ -113,9 +113,11 @@ bool super_copies_read(struct device *device, const struct super_choice *choice,
 	super_copies_find(device, copy);
 	if (choice->copy != CHOOSE_BY_ITSELF) {
 		*used = choice->copy - 1;
-		return is_wanted(device, copy, *used, err);
+		return is_wanted(device, copy, *used, choice->tolerant, err);
 	}
 	*used = choose(copy, choice->primary_first);
+	for (unsigned n = 0; choice->tolerant && *used == SUPER_COPIES && n < SUPER_COPIES; n++)
+		*used = copy[n].is_readable ? n : *used;
 	return *used < SUPER_COPIES || none_is_valid(device, copy, err);
 }
 

@@ -12,6 +12,7 @@ void super_copies_find(struct device *device, struct super_copy copy[SUPER_COPIE
 struct super_choice {
 	bool primary_first;	/* the primary if it is valid, whatever the others say */
 	unsigned copy;		/* n + 1: this one or none; CHOOSE_BY_ITSELF */
+	bool tolerant;		/* one with a wrong checksum rather than none: it is not valid */
 };
 
 /*

@@ -81,6 +81,7 @@ bool super_copy_read(struct device *device, unsigned n, uint64_t where, struct s
 	*copy = (struct super_copy){ .exists = true, .where = where };
 	if (!device_read(device, bytes, sizeof(bytes), where, err) || !superblock_read(bytes, superblock_offset(n), &copy->super, err))
 		return false;
+	copy->is_readable = true;
 	copy->valid = csum_block_matches(copy->super.csum_type, bytes, SUPER_SIZE);
 	return copy->valid || error_set(err, ERROR_CORRUPT, "superblock at %#" PRIx64 ": the %s checksum does not match", where,
 					csum_type_name(copy->super.csum_type));

@@ -9,8 +9,10 @@
 
 #include "common/volume/block.h"
 #include "common/volume/chunk-map.h"
+#include "common/volume/chunk-tree.h"
 #include "common/volume/devices.h"
 #include "common/volume/stripe-tree.h"
+#include "common/volume/fallback.h"
 #include "common/volume/super-copies.h"
 #include "common/volume/warn.h"
 
@@ -74,81 +76,24 @@ static bool check_features(const struct superblock *super, const struct volume_o
 }
 
 /* One device is all there is; of several, another may have what is cut off. */
-static bool check_sizes(const struct volume *volume, struct error *err)
+static bool check_sizes(struct volume *volume, struct error *err)
 {
 	for (size_t i = 0; i < volume->n_devices; i++) {
 		const struct volume_device *device = &volume->devices[i];
 
 		if (!device->device || device->device->size >= device->size)
 			continue;
-		if (volume->super.n_devices == 1)
-			return error_set(err, ERROR_CORRUPT, "the device has %" PRIu64 " bytes, the filesystem on it %" PRIu64,
-					 device->device->size, device->size);
+		if (volume->super.n_devices == 1) {
+			error_set(err, ERROR_CORRUPT, "the device has %" PRIu64 " bytes, the filesystem on it %" PRIu64, device->device->size,
+				  device->size);
+			if (!volume_tolerates(volume, err))
+				return false;
+			continue;
+		}
 		volume_warn(volume, "%s: has %" PRIu64 " bytes, the filesystem says that devid %" PRIu64 " has %" PRIu64
 			    "; what was there is read from other devices where it can", device->device->name, device->device->size,
 			    device->devid, device->size);
 	}
-	return true;
-}
-
-static bool read_sys_chunks(struct volume *volume, struct error *err)
-{
-	struct cursor array = volume->super.sys_chunks;
-	struct chunk_stripe room[CHUNK_STRIPES_MAX];
-	struct chunk chunk;
-
-	while (array.left > 0)
-		if (!chunk_array_next(&array, volume->super.sector_size, room, &chunk, err) || !chunk_map_add(volume, &chunk, err))
-			return error_prefix(err, "superblock's system chunks");
-	return true;
-}
-
-static bool read_chunk_leaf(struct volume *volume, const struct node *leaf, struct error *err)
-{
-	struct chunk_stripe room[CHUNK_STRIPES_MAX];
-	struct chunk chunk;
-
-	for (uint32_t slot = 0; slot < leaf->n_items; slot++) {
-		const struct key key = node_key(leaf, slot);
-		struct cursor item = leaf_item(leaf, slot);
-
-		if (key.objectid == DEV_ITEMS_ID && key.type == KEY_DEV_ITEM && !volume_device_item(volume, &item, err))
-			return error_prefix(err, "tree block %" PRIu64 " slot %" PRIu32, leaf->logical, slot);
-		if (key.type != KEY_CHUNK_ITEM)
-			continue;
-		if (key.objectid != FIRST_CHUNK_TREE_ID)
-			return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 " slot %" PRIu32 ": chunk item of object %" PRIu64
-					 ", not %llu", leaf->logical, slot, key.objectid, FIRST_CHUNK_TREE_ID);
-		if (!chunk_read(&item, key.offset, volume->super.sector_size, room, &chunk, err) || !chunk_map_add(volume, &chunk, err))
-			return false;
-	}
-	return true;
-}
-
-/* As deep as the tree: levels fall. */
-static bool read_chunk_node(struct volume *volume, const struct block *block, const struct key *below, struct error *err)
-{
-	if (node_is_leaf(&block->node))
-		return read_chunk_leaf(volume, &block->node, err);
-	for (uint32_t slot = 0; slot < block->node.n_items; slot++) {
-		cleanup_block struct block *child = NULL;
-		struct key bound;
-
-		if (!block_child(block, slot, below, &child, err) ||
-		    !read_chunk_node(volume, child, node_bound(&block->node, slot, below, &bound), err))
-			return false;
-	}
-	return true;
-}
-
-static bool read_chunk_tree(struct volume *volume, struct error *err)
-{
-	const struct superblock *super = &volume->super;
-	const struct block_expect expect = { .level = super->chunk_root_level, .generation = super->chunk_root_generation };
-	cleanup_block struct block *root = NULL;
-
-	if (!block_get(volume, super->chunk_root, &expect, &root, err) || !read_chunk_node(volume, root, NULL, err))
-		return error_prefix(err, "chunk tree");
 	return true;
 }
 
@@ -167,17 +112,13 @@ bool volume_open_super(struct device *device, const struct volume_options *optio
 	}
 	made->warn = options->warn;
 	made->warn_context = options->warn_context;
+	made->tolerance = (struct tolerance){ .is_tolerant = options->tolerant, .invalid = options->invalid, .context = options->warn_context };
 	if (!volume_devices_open(made, device, options, err) || !block_cache_new(&made->cache, err)) {
 		volume_close(made);
 		return false;
 	}
 	*volume = made;
 	return true;
-}
-
-static bool read_chunks(struct volume *volume, struct error *err)
-{
-	return read_sys_chunks(volume, err) && read_chunk_tree(volume, err) && chunk_map_check_devices(volume, err);
 }
 
 /* The trees as they were some commits ago, as far as nothing has been written over them. */
@@ -212,7 +153,7 @@ static bool read_backup_chunks(struct volume *volume, unsigned n, struct error *
 	super->chunk_root = le64(backup->chunk_root);
 	super->chunk_root_generation = le64(backup->chunk_root_gen);
 	super->chunk_root_level = backup->chunk_root_level;
-	if (super->chunk_root != 0 && super->chunk_root_level < LEVEL_MAX && read_chunks(volume, err))
+	if (super->chunk_root != 0 && super->chunk_root_level < LEVEL_MAX && chunk_tree_read(volume, err))
 		return true;
 	volume_warn(volume, "the chunk tree of backup root %u does not read; the superblock's is used", n);
 	block_cache_drop(volume, true);
@@ -221,7 +162,7 @@ static bool read_backup_chunks(struct volume *volume, unsigned n, struct error *
 	super->chunk_root_generation = generation;
 	super->chunk_root_level = level;
 	*err = (struct error){ 0 };
-	return read_chunks(volume, err);
+	return chunk_tree_read(volume, err);
 }
 
 /* Everything beside the superblock that reading depends on. */
@@ -236,7 +177,15 @@ static bool read_filesystem(struct volume *volume, const struct volume_options *
 		volume_warn(volume, "the image was restored from a btrfs-image dump: its metadata are here, its data are not");
 	if ((volume->super.incompat & INCOMPAT_RAID_STRIPE_TREE) && !volume->stripe_tree && !stripe_tree_new(volume, err))
 		return false;
-	if (!(from_backup ? read_backup_chunks(volume, n, err) : read_chunks(volume, err))) {
+
+	const bool ok = from_backup ? read_backup_chunks(volume, n, err) : options->tolerant ? fallback_read(volume, options->open_only, err) :
+								       chunk_tree_read(volume, err);
+
+	if (options->open_only) {
+		volume->tolerance.is_tolerant = false;
+		block_cache_drop(volume, true);
+	}
+	if (!ok) {
 		const uint64_t wanted = volume->super.n_devices, given = options->n_others + 1;
 
 		if (given < wanted)
@@ -285,6 +234,7 @@ void volume_close(struct volume *volume)
 		volume->overlays_free(volume->overlays);
 	chunk_map_free(volume);
 	free(volume->row);
+	set64_free(&volume->tolerance.told);
 	volume_devices_close(volume);
 	free(volume);
 }

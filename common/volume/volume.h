@@ -7,6 +7,7 @@
 #define COMMON_VOLUME_VOLUME_H
 
 #include "common/volume/device.h"
+#include "common/volume/tolerance.h"
 #include "format/chunk.h"
 #include "format/superblock.h"
 
@@ -17,6 +18,7 @@ struct stripe_tree;
 struct super_copy {
 	bool exists;		/* the device is large enough */
 	bool valid;		/* magic, checksum and fields are right */
+	bool is_readable;	/* all but the checksum is */
 	uint64_t where;		/* on the device */
 	unsigned n_damaged;	/* in a log of them: newer ones that are not valid */
 	struct superblock super;	/* where valid */
@@ -63,6 +65,7 @@ struct volume {
 	uint64_t n_doubts;	/* told so far */
 	void (*doubt)(void *context, const struct volume_doubt *doubt);	/* NULL: they are warnings */
 	void *doubt_context;
+	struct tolerance tolerance;
 };
 
 #define CHOOSE_BY_ITSELF 0	/* below, n + 1 chooses n */
@@ -76,6 +79,9 @@ struct volume_options {
 	unsigned backup_root;	/* of the superblock in use; CHOOSE_BY_ITSELF: none */
 	void (*warn)(void *context, const char *text);
 	void *warn_context;
+	bool tolerant;		/* below */
+	bool open_only;		/* tolerant with superblocks and chunk tree alone, and then no more: for those who show damage themselves */
+	void (*invalid)(void *context, const char *text);	/* each thing that is invalid; may be NULL */
 };
 
 /*
@@ -83,6 +89,8 @@ struct volume_options {
  * devices, the newest that is no seed), checks that the devices belong together, checks features that reading depends on (unknown incompat bits,
  * extent-tree-v2, remap-tree; to convert also zoned, raid-stripe-tree: ERROR_REFUSED by name), reads the chunk tree, warns of each device that is missing.
  * INCOMPAT_CRYPT_UNFINISHED without options->unfinished: ERROR_UNFINISHED.  options may be NULL.
+ * Tolerant: a superblock with a wrong checksum is used where none is right; where the chunk tree or the tree of roots cannot be read, those of the backup
+ * roots and other superblock copies are tried, then what is left of the first; and see tolerance.h.
  * volume_open_super() stops before the feature checks and the chunk tree: for dump-super and recovery.
  */
 bool volume_open(struct device *device, const struct volume_options *options, struct volume **volume,

@@ -22,9 +22,10 @@ spec.loader.exec_module(damage)
 
 
 def commands(subvolume, path):
-    return [["list"], ["show", subvolume], ["ls", "-l", subvolume], ["ls", "-R", subvolume], ["cat", subvolume, path],
+    strict = [["list"], ["show", subvolume], ["ls", "-l", subvolume], ["ls", "-R", subvolume], ["cat", subvolume, path],
             ["stat", subvolume, path], ["timeline", subvolume], ["resolve", subvolume, path], ["export", "-o", "out.tar", subvolume], ["df"],
-            ["tree-stats"], ["dump-super"], ["dump-tree"], ["dump-tree", "--tolerant"], ["verify", subvolume]]
+            ["tree-stats"], ["dump-super"], ["dump-tree"], ["verify", subvolume]]
+    return strict + [words + ["--tolerant"] for words in strict if words != ["dump-super"]]
 
 
 # The address of the root block of a tree, by its name or number.

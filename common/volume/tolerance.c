@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Each invalid thing is told once, however often it is met. */
+#include "common/volume/tolerance.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "common/volume/volume.h"
+
+static uint64_t text_hash(const char *text)
+{
+	uint64_t hash = 0xcbf29ce484222325u;	/* FNV-1a */
+
+	for (; *text; text++)
+		hash = (hash ^ (uint8_t)*text) * 0x100000001b3u;
+	return hash;
+}
+
+static void tell(struct tolerance *tolerance, const char *text)
+{
+	struct error ignored = { 0 };
+	bool is_new = true;
+
+	if (!tolerance->invalid || set64_count(&tolerance->told) > TOLERATED_MAX)
+		return;
+	if (!set64_add(&tolerance->told, text_hash(text), &is_new, &ignored) || !is_new)
+		return;
+	tolerance->invalid(tolerance->context, set64_count(&tolerance->told) <= TOLERATED_MAX ? text : "more is invalid than is told");
+}
+
+bool volume_tolerates(struct volume *volume, struct error *err)
+{
+	if (!volume->tolerance.is_tolerant || !error_is_damage(err))
+		return false;
+	tell(&volume->tolerance, err->text);
+	*err = (struct error){ 0 };
+	return true;
+}
+
+void volume_invalid(struct volume *volume, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	tell(&volume->tolerance, text);
+}

@@ -1,0 +1,218 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# --tolerant: what is invalid is told and used as far as it goes, everything else is as it was, the exit status is 6; strictly it is an error, or what is
+# lost is named.  Superblocks, chunk tree, tree of roots, leaves, inner nodes, data, a cut image.
+. "$(dirname "$0")/lib.sh"
+need_root
+need_crypt
+damage() { python3 "$IMAGE_TESTS/damage.py" "$@"; }
+
+image=$tmp/a.img
+image_make "$image" 200M -m single -d single -n 4096
+image_mount "$image" "$tmp/mnt" rw
+btrfs -q subvolume create "$tmp/mnt/s"
+cd "$tmp/mnt/s"
+mkdir dir
+for i in $(seq 600); do echo "content of $i" >"dir/file-$i"; done
+head -c 300000 /dev/urandom >noise
+seq 1 50000 >text
+cd "$tmp"
+sync
+cp -a "$tmp/mnt/s" "$tmp/want"
+noise=$(stat -c %i "$tmp/mnt/s/noise")
+btrfs subvolume snapshot -r "$tmp/mnt/s" "$tmp/mnt/snap" >"$tmp/log"	# another commit
+sync
+image_umount
+cp "$image" "$tmp/good.img"
+
+# edit WORDS... < PYTHON: `image` is the image, `words` the words
+edit() {
+	{ echo "import struct, sys; sys.path.insert(0, '$IMAGE_TESTS'); import damage; words = sys.argv[1:]; image = damage.Image('$image', None)"; cat; } >"$tmp/edit.py"
+	python3 "$tmp/edit.py" "$@"
+}
+fresh() { cp "$tmp/good.img" "$image"; }
+# tolerant REGEX COMMAND...: status 6, and a line that says what is invalid
+tolerant() {
+	local text=$1
+	shift
+	expect_unchanged 6 "$image" crypt "$1" --tolerant "${@:2}"
+	expect_text "$tmp/err" "^btrfs-crypt $1: invalid: $text"
+}
+# export_all: everything must come out, tolerantly, but for what $1 names
+export_all() {
+	rm -rf "$tmp/out.d"
+	expect_unchanged 6 "$image" crypt export --tolerant "$image" s -o "$tmp/out.d/"
+	diff -r --no-dereference "$tmp/want" "$tmp/out.d" >"$tmp/diff" || true
+}
+commands() {	# commands STATUS: every other one ends with it, or with 0 where it does not look there, and shows something
+	local words status
+	for words in "list" "show|s" "ls|-lR|s" "stat|s|noise" "timeline|s" "resolve|s|text" "df" "tree-stats" "dump-super" "dump-tree"; do
+		IFS='|' read -r -a words <<<"$words"
+		local options=(--tolerant)
+		[ "${words[0]}" != dump-super ] || options=()
+		status=0
+		crypt "${words[0]}" "${options[@]}" "$image" "${words[@]:1}" >"$tmp/out" 2>"$tmp/err" </dev/null || status=$?
+		[ "$status" = "$1" ] || [ "$status" = 0 ] || { cat "$tmp/err"; fail "status $status: ${words[*]}"; }
+		[ -s "$tmp/out" ] || fail "${words[*]} shows nothing"
+	done
+}
+
+say "nothing is wrong: nothing is said"
+commands 0
+[ ! -s "$tmp/err" ] || fail "something is invalid"
+
+say "superblocks with wrong checksums"
+python3 - "$image" <<'END'
+import sys
+f = open(sys.argv[1], "r+b")
+for at in (64 << 10, 64 << 20):
+    f.seek(at + 0x12b + 40)		# the label
+    f.write(b"x")
+END
+expect_status 6 crypt list "$image"
+tolerant '.*: superblock at 0x10000: the crc32c checksum does not match; it is used all the same' list "$image"
+[ "$(wc -l <"$tmp/out")" = 2 ] || fail "not both subvolumes"
+export_all
+[ ! -s "$tmp/diff" ] || { head "$tmp/diff"; fail "not everything came out"; }
+
+say "the root of the chunk tree: damaged, then zeros"
+fresh
+edit <<'END'
+at = image.leaves("chunk")[0][0]
+data = image.read(at, image.nodesize)
+damage.flip(data, 70)		# of the chunk tree uuid, which nobody reads: only the checksum is wrong
+image.write(at, data)
+END
+expect_status 6 crypt list "$image"
+expect_text "$tmp/err" 'chunk tree: '
+tolerant '.*' list "$image"
+[ "$(wc -l <"$tmp/out")" = 2 ] || fail "not both subvolumes"
+export_all
+[ ! -s "$tmp/diff" ] || { head "$tmp/diff"; fail "not everything came out"; }
+fresh
+edit <<'END'
+at = image.leaves("chunk")[0][0]
+image.write(at, bytes(image.nodesize))
+END
+expect_status 6 crypt list "$image"
+tolerant '.*chunk tree' list "$image"
+[ "$(wc -l <"$tmp/out")" = 2 ] || fail "not both subvolumes"
+
+say "the tree of roots: zeros"
+fresh
+edit <<'END'
+import re
+at = int(re.search(r"^(?:node|leaf) (\d+) ", "\n".join(image.tree("root")), re.M).group(1))
+image.write(at, bytes(image.nodesize))
+END
+expect_status 6 crypt list "$image"
+tolerant 'the root tree: .*; that of generation [0-9]+ at 0x[0-9a-f]+ is used' list "$image"
+grep -q 'path s$' "$tmp/out" || fail "the subvolume is not listed"
+
+say "a leaf: a bit of an item's data, and one that is not inside"
+fresh
+edit <<'END'
+# a leaf with small files: names their inline data, and one item header out of the block
+for at, items in image.leaves("256"):
+    if sum(" EXTENT_DATA 0" in key for key, _, _ in items) > 5:
+        break
+data = image.read(at, image.nodesize)
+slot = [i for i, (key, _, _) in enumerate(items) if key.endswith(" INODE_ITEM 0")][2]
+struct.pack_into("<I", data, 101 + 25 * slot + 17, 1 << 30)
+image.write(at, data)
+open("edited", "w").write("%s %d %d\n" % (items[slot][0].split()[0], at, len(items)))
+END
+read -r inode at n <edited
+expect_status 6 crypt ls -l "$image" s dir
+expect_text "$tmp/err" "tree block at $(printf '%#x' "$at"): the crc32c checksum does not match"
+tolerant "tree block at $(printf '%#x' "$at"): the crc32c checksum does not match; $((n - 1)) of $n items in it are used all the same" ls -l "$image" s dir
+[ "$(grep -c file- "$tmp/out")" = 600 ] && [ "$(grep -c '^?' "$tmp/out")" = 1 ] || fail "ls -l does not show what is there"
+expect_text "$tmp/err" "tree 256 has no inode $inode"
+export_all
+[ "$(cat "$tmp/diff")" = "Only in $tmp/want/dir: file-$(sed -n 's/.*: file-//p' "$tmp/diff")" ] || { head "$tmp/diff"; fail "more than one file is lost"; }
+expect_text "$tmp/err" "tree 256 has no inode $inode"
+expect_status 6 crypt ls -R "$image" s		# strictly: all names of what is not in that leaf
+[ "$(grep -c file- "$tmp/out")" -gt 400 ] || fail "ls -R does not go on"
+
+say "a leaf with the names of a directory"
+fresh
+edit <<'END'
+# The items by which paths are found; those by which directories are listed are elsewhere.
+found = [at for at, items in image.leaves("256") if all(" DIR_ITEM " in key for key, _, _ in items)]
+for at in found:
+    image.write(at, bytes(image.nodesize))
+open("edited", "w").write("%d\n" % len(found))
+END
+[ "$(cat edited)" -gt 2 ] || fail "no such leaves"
+status=0
+for i in $(seq 50 50 600); do crypt cat -q "$image" s "dir/file-$i" >"$tmp/out" 2>"$tmp/err" || status=$?; done
+[ $status = 6 ] || fail "status $status: nothing is lost, strictly"
+for i in $(seq 50 50 600); do
+	crypt cat -q --tolerant "$image" s "dir/file-$i" >"$tmp/out" 2>"$tmp/err" || true
+	[ "$(cat "$tmp/out")" = "content of $i" ] || { cat "$tmp/err"; fail "file-$i is not found"; }
+done
+
+say "an inner node: a pointer, then its generation and fsid"
+for what in pointer generation fsid; do
+	fresh
+	edit "$what" <<'END'
+import re
+at = int(re.search(r"^node (\d+) level 1", "\n".join(image.tree("256")), re.M).group(1))
+data = image.read(at, image.nodesize)
+if words[0] == "pointer":
+    struct.pack_into("<Q", data, 101 + 33 * (struct.unpack_from("<I", data, 96)[0] // 2) + 17, 12345)
+elif words[0] == "generation":
+    struct.pack_into("<Q", data, 80, 3)
+else:
+    data[32:48] = b"0123456789abcdef"
+data[:32] = struct.pack("<I", damage.crc32c(data[32:])).ljust(32, b"\0")
+image.write(at, data)
+END
+	expect_status 6 crypt ls -l "$image" s
+	tolerant 'tree block at 0x' ls -R "$image" s
+	export_all
+	n=$(wc -l <"$tmp/diff")
+	case $what in
+	pointer) [ "$n" -gt 0 ] && [ "$n" -lt 60 ] || { head "$tmp/diff"; fail "$n files are lost"; } ;;
+	*) [ "$n" = 0 ] || { head "$tmp/diff"; fail "$what: something is lost"; } ;;
+	esac
+	commands 6
+done
+
+say "data: given as they are, and named"
+fresh
+read -r _ address _ < <(damage "$image" extents 256 "$noise")
+damage "$image" data $((address + 8192)) $((address + 12288)) $((address + 131072))
+expect_status 6 crypt cat "$image" s noise
+expect_text "$tmp/err" 'noise: bytes 8192 to 16383 are lost'
+expect_unchanged 6 "$image" crypt cat --tolerant --report "$tmp/report" "$image" s noise
+[ "$(cmp -l "$tmp/out" "$tmp/want/noise" | wc -l)" = 3 ] || fail "not as it is on disk"
+expect_text "$tmp/err" 'noise: bytes 8192 to 16383 may be wrong: .*crc32c'
+expect_text "$tmp/err" 'noise: bytes 131072 to 135167 may be wrong'
+[ "$(grep -c '"finding":"doubtful"' "$tmp/report")" = 2 ] || fail "the report"
+expect_status 0 crypt cat --tolerant --offset 20000 --length 100000 "$image" s noise
+cmp <(tail -c +20001 "$tmp/want/noise" | head -c 100000) "$tmp/out" || fail "other bytes"
+
+say "a cut image"
+fresh
+truncate -s 60M "$image"
+expect_status 6 crypt list "$image"
+tolerant 'the device has 62914560 bytes, the filesystem on it 209715200' list "$image"
+[ "$(wc -l <"$tmp/out")" = 2 ] || fail "not both subvolumes"
+export_all
+
+say "the chunk tree that a backup root names"
+image_make "$image" 600M -m single -d single -n 4096
+image_mount "$image" "$tmp/mnt" rw
+echo kept >"$tmp/mnt/kept"
+sync
+fallocate -l 200M "$tmp/mnt/more"	# a new chunk
+sync
+image_umount
+edit <<'END'
+at = image.leaves("chunk")[0][0]
+image.write(at, bytes(image.nodesize))
+END
+expect_status 6 crypt cat "$image" / kept
+tolerant '.*chunk tree.*; the chunk tree of generation [0-9]+ at 0x[0-9a-f]+ is used' cat "$image" / kept
+[ "$(cat "$tmp/out")" = kept ] || fail "the file is not read"
