@@ -25,7 +25,7 @@ sha256sum < good-sealed.img | grep -q "$have" || bad "reading changed the image"
 n=0
 while read -r want path; do
 	btrfs-crypt cat good-zoned.img / "$path" > plain 2> err || { bad "cat good-zoned $path"; cat err; }
-	[ -s err ] && { bad "warnings of good-zoned $path"; cat err; }
+	grep -q 'warning:' err && { bad "warnings of good-zoned $path"; cat err; }
 	[ "$(sha256sum < plain)" = "$want  -" ] || bad "good-zoned $path differs"
 	n=$((n + 1))
 done < <(sed '1,/^What the kernel read/d' "$TOP/images/good-zoned.txt")
