@@ -73,6 +73,10 @@ torture: deps	## the image tests with their large images
 	@$(MAKE) all tools
 	@TORTURE=1 TEST_TIMEOUT=86400 tests/run --build $(B) image
 
+matrix: deps	## what is read of filesystems of every form, in the long plan of combinations
+	@$(MAKE) all tools
+	@MATRIX=long TEST_TIMEOUT=86400 tests/run --show --build $(B) image/read-matrix
+
 bench: deps	## speed beside a plain rewrite of the same bytes and beside cryptsetup
 	@$(MAKE) all tools
 	@TEST_TIMEOUT=86400 tests/run --build $(B) --show bench
@@ -127,7 +131,7 @@ $(REPLAY): $(B)/tests/fuzz/replay-%: $(B)/tests/fuzz/fuzz-%.o $(B)/tests/fuzz/re
 $(B)/tests/fuzz/fuzz-%: $(B)/tests/fuzz/fuzz-%.o $(ARCHIVE)
 	$(LINK) -fsanitize=fuzzer $(LIBS)
 
-.PHONY: all objects deps demo check unit tools replay crash torture bench fuzz fuzz-targets install uninstall clean help FORCE
+.PHONY: all objects deps demo check unit tools replay crash torture matrix bench fuzz fuzz-targets install uninstall clean help FORCE
 .SECONDARY:
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -8,8 +8,8 @@
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
+#include "cmd/shell-word.h"
 #include "cmd/unfinished.h"
-#include "common/util/escape.h"
 #include "common/util/hex.h"
 
 static bool is_zero(const uint8_t *bytes, size_t len)
@@ -34,7 +34,7 @@ static void print_counts_json(struct json_object *line, const struct convert_pla
 		struct json_object *member = json_line();
 
 		json_u64(member, "id", plan->member[i].id);
-		json_text(member, "path", shown_path(&plan->member[i]));
+		json_escaped_name(member, "path", shown_path(&plan->member[i]));
 		json_append(members, member);
 	}
 	json_member(line, "members", members);
@@ -136,45 +136,6 @@ static void print_status_json(const struct convert_status *status)
 		json_text(line, "next", words.resume);
 	}
 	json_print(line, stdout);
-}
-
-/*
- * A file name as a shell takes it back, for printing: quoted where it must be, in the way of $'...' where it has to be escaped as well, for there
- * \\ and \xNN mean the same.  Malloced; NULL: no memory.
- */
-static char *shell_word(const char *path)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:@_";
-	char *shown = escape_new(path, strlen(path));
-	const bool escaped = shown && strcmp(shown, path) != 0;
-	const char *quote = escaped ? "\\'" : "'\\''";
-	char *word = NULL;
-	size_t len;
-	FILE *out = shown ? open_memstream(&word, &len) : NULL;
-
-	if (!out) {
-		free(shown);
-		return NULL;
-	}
-	if (path[0] == '-')	/* no option */
-		fputs("./", out);
-	if (path[0] && path[strspn(path, plain)] == '\0') {
-		fputs(path, out);
-	} else {
-		fputs(escaped ? "$'" : "'", out);
-		for (const char *at = shown; *at; at++) {
-			if (*at == '\'')
-				fputs(quote, out);
-			else
-				fputc(*at, out);
-		}
-		fputc('\'', out);
-	}
-	free(shown);
-	if (fclose(out) == 0)
-		return word;
-	free(word);
-	return NULL;
 }
 
 static void print_status_text(const char *image, const struct convert_status *status)

@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "cmd/json.h"
 #include "cmd/size-text.h"
+#include "cmd/unfinished.h"
 #include "common/tree/tree.h"
 #include "common/util/escape.h"
 #include "common/volume/stripe.h"
@@ -180,10 +181,18 @@ static void print_device(const struct volume *volume, const struct volume_device
 
 static bool run(const char *const *operand, struct error *err)
 {
+	cleanup_unfinished struct unfinished unfinished = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 
-	if (!image_open(operand[0], false, true, &volume, err) || !print_profiles(volume, err))
+	if (!image_open(operand[0], false, true, &volume, err) || !unfinished_read(volume, &unfinished, err) || !print_profiles(volume, err))
 		return false;
+	if (unfinished.is_there && format_is_json()) {
+		struct json_object *line = json_line();
+
+		json_text(line, "record", "conversion");
+		unfinished_json(&unfinished, line);
+		json_print(line, stdout);
+	}
 	if (!format_is_json())
 		printf("GlobalReserve: not on disk; a kernel sets it aside of Metadata when it mounts\n");
 	for (size_t i = 0; i < volume->n_devices; i++)

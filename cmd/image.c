@@ -226,11 +226,21 @@ static bool see_to_log(struct volume *volume, const char *path, struct error *er
 	return true;
 }
 
+static bool say_unfinished(struct volume *volume, const char *path, struct error *err)
+{
+	cleanup_unfinished struct unfinished unfinished = { 0 };
+
+	if (!unfinished_read(volume, &unfinished, err))
+		return false;
+	unfinished_warn(&unfinished, path);
+	return true;
+}
+
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)
 {
 	struct volume_options options = { .unfinished = unfinished, .warn = print_warning, .tolerant = opt.tolerant, .invalid = print_invalid };
 
-	return open_image(path, writable, &options, volume, err) && see_to_log(*volume, path, err);
+	return open_image(path, writable, &options, volume, err) && say_unfinished(*volume, path, err) && see_to_log(*volume, path, err);
 }
 
 bool image_open_blocks(const char *path, struct volume **volume, struct error *err)

@@ -119,6 +119,18 @@ void json_name(struct json_object *object, const char *name, const void *bytes, 
 	json_hex(object, hex_name, bytes, len);
 }
 
+void json_escaped_name(struct json_object *object, const char *name, const char *escaped)
+{
+	char *bytes = escape_undo(escaped);
+
+	/* What was cut off cannot be undone. */
+	if (bytes)
+		json_name(object, name, bytes, strlen(bytes));
+	else
+		json_text(object, name, escaped);
+	free(bytes);
+}
+
 void json_subvolume_path(struct json_object *object, const struct subvolume *subvolume)
 {
 	if (subvolume->id == FS_TREE_ID)

@@ -31,6 +31,9 @@ void json_format(struct json_object *object, const char *name, const char *forma
  */
 void json_name(struct json_object *object, const char *name, const void *bytes, size_t len);
 
+/* The same of text that has been escaped for people. */
+void json_escaped_name(struct json_object *object, const char *name, const char *escaped);
+
 /* The path of a subvolume, as "path": "/" for the top level, as in the text that people get. */
 struct subvolume;
 void json_subvolume_path(struct json_object *object, const struct subvolume *subvolume);

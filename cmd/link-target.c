@@ -36,6 +36,9 @@ bool link_target_read(struct extent_source *extents, const struct tree *tree, ui
 {
 	struct target target = { 0 };
 
+	/* btrfs-image takes what files have in trees out of them. */
+	if (tree->volume->super.flags & SUPER_FLAG_METADUMP_V2)
+		return true;
 	if (!file_read(extents, tree, inode, take_target, &target, err)) {
 		free(target.bytes);
 		return false;

@@ -9,18 +9,44 @@
 
 #include "cmd/cmd.h"
 #include "cmd/inode-text.h"
+#include "cmd/list-rows.h"
 #include "cmd/mounted.h"
+#include "cmd/unfinished.h"
 #include "common/util/escape.h"
 
 static struct {
 	int parent, created, uuid, parent_uuid, received_uuid;
 	int table;
 	int snapshots, readonly, deleted;
+	int generation_column, all, only_inside;
+	struct ranges { char **at; size_t n; } generation, created_range;
+	bool no_memory;
+	char *sort;
 } opt;
 
+/* An option that may be given several times is more than popt keeps by itself. */
+static void add_range(poptContext context, enum poptCallbackReason reason, const struct poptOption *option, const char *text, const void *data)
+{
+	struct ranges *ranges = option->val == 'G' ? &opt.generation : &opt.created_range;
+	char **more;
+
+	(void)context, (void)reason, (void)data;
+	if (option->val != 'G' && option->val != 'C')
+		return;
+	more = reallocarray(ranges->at, ranges->n + 2, sizeof(*more));
+	ranges->at = more ? more : ranges->at;
+	if (!more || !(more[ranges->n] = strdup(text))) {
+		opt.no_memory = true;
+		return;
+	}
+	more[++ranges->n] = NULL;
+}
+
 static const struct poptOption options[] = {
+	{ NULL, 0, POPT_ARG_CALLBACK, (void *)add_range, 0, NULL, NULL },
 	{ "parent", 'p', POPT_ARG_NONE, &opt.parent, 0, "print the id of the parent as well", NULL },
 	{ "cgen", 'c', POPT_ARG_NONE, &opt.created, 0, "print the generation at creation as well", NULL },
+	{ "gen", 'g', POPT_ARG_NONE, &opt.generation_column, 0, "print the generation, which is printed anyway", NULL },
 	{ "uuid", 'u', POPT_ARG_NONE, &opt.uuid, 0, "print the uuid of each subvolume", NULL },
 	{ "parent-uuid", 'q', POPT_ARG_NONE, &opt.parent_uuid, 0, "print the uuid of what each is a snapshot of", NULL },
 	{ "received-uuid", 'R', POPT_ARG_NONE, &opt.received_uuid, 0, "print the uuid of what was sent, where it was received", NULL },
@@ -28,6 +54,11 @@ static const struct poptOption options[] = {
 	{ "snapshots", 's', POPT_ARG_NONE, &opt.snapshots, 0, "only snapshots, with generation and time of creation", NULL },
 	{ "readonly", 'r', POPT_ARG_NONE, &opt.readonly, 0, "only those that are read only", NULL },
 	{ "deleted", 'd', POPT_ARG_NONE, &opt.deleted, 0, "only those that are deleted and not yet cleaned up", NULL },
+	{ "below", 'o', POPT_ARG_NONE, &opt.only_inside, 0, "only those directly in SUBVOL", NULL },
+	{ "all", 'a', POPT_ARG_NONE, &opt.all, 0, "mark the paths of those not directly in SUBVOL with <FS_TREE>/", NULL },
+	{ "generation", 'G', POPT_ARG_STRING, NULL, 'G', "only generation N, or from N on (+N), or up to N (-N); repeatable", "RANGE" },
+	{ "created", 'C', POPT_ARG_STRING, NULL, 'C', "the same of the generation at creation", "RANGE" },
+	{ "sort", 0, POPT_ARG_STRING, &opt.sort, 0, "by rootid (default), gen, ogen or path; - before one: downwards", "KEY,..." },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
@@ -89,7 +120,7 @@ static const struct column {
 
 static bool is_wanted(const struct column *column)
 {
-	return *column->wanted || *column->also;
+	return *column->wanted || *column->also || (column->cell == created_cell && opt.created_range.n > 0);
 }
 
 static void print_heading(void)
@@ -113,10 +144,11 @@ static bool is_being_cleaned(const struct subvolume *at)
 	return at->deleted && key_compare(&at->root.drop_progress, &none) != 0;
 }
 
-static void print_text(const struct subvolume *subvolume, bool is_default)
+static void print_text(const struct list_row *row, bool is_default, const struct unfinished *conversion)
 {
+	const struct subvolume *subvolume = row->at;
 	const struct root *root = &subvolume->root;
-	char *path = escape_new(subvolume->path, subvolume->path_len);
+	char *path = escape_new(row->path, row->path_len);
 	char cell[CELL_SIZE], tag[ROOT_TAG_TEXT_SIZE];
 
 	for (size_t i = 0; i < N_COLUMNS; i++) {
@@ -128,8 +160,7 @@ static void print_text(const struct subvolume *subvolume, bool is_default)
 		else
 			printf("%s %s ", columns[i].name, cell);
 	}
-	printf("%s%s", opt.table ? "" : "path ",
-	       subvolume->deleted ? "DELETED" : subvolume->id == FS_TREE_ID ? "/" : path ? path : "?");
+	printf("%s%s", opt.table ? "" : "path ", subvolume->id == FS_TREE_ID ? "/" : path ? path : "?");
 	/* Tabs, for no escaped path has one. */
 	if (root->flags & ROOT_RDONLY)
 		printf("\treadonly");
@@ -139,6 +170,8 @@ static void print_text(const struct subvolume *subvolume, bool is_default)
 		printf("\tpartly cleaned up");
 	if (root_tag_text(root, tag))
 		printf("\tEncryption: %s", tag);
+	if (conversion)
+		printf("\tunfinished conversion %s, %u%% done", conversion->words.direction, conversion->status.percent);
 	putchar('\n');
 	free(path);
 }
@@ -155,8 +188,9 @@ static void json_uuid(struct json_object *line, const char *name, const uint8_t 
 	json_text(line, name, text);
 }
 
-static void print_json(const struct subvolume *subvolume, bool is_default)
+static void print_json(const struct list_row *row, bool is_default, const struct unfinished *conversion)
 {
+	const struct subvolume *subvolume = row->at;
 	const struct root *root = &subvolume->root;
 	struct json_object *line = json_line();
 	char tag[ROOT_TAG_TEXT_SIZE], progress[KEY_TEXT_SIZE];
@@ -179,44 +213,74 @@ static void print_json(const struct subvolume *subvolume, bool is_default)
 		json_text(line, "drop_progress", key_text(&root->drop_progress, progress));
 	if (root_tag_text(root, tag))
 		json_text(line, "encryption", tag);
+	if (conversion)
+		unfinished_json(conversion, line);
 	json_print(line, stdout);
 }
 
-static bool is_listed(const struct subvolume *at)
+static void print_rows(const struct subvolume_list *list, const struct list_rows *rows, const struct unfinished *unfinished)
 {
-	char tag[ROOT_TAG_TEXT_SIZE];
+	if (opt.table && !format_is_json())
+		print_heading();
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct subvolume *at = rows->at[i].at;
 
-	/* The top level is in no other subvolume; it is listed where it is sealed. */
-	if (at->id == FS_TREE_ID && !root_tag_text(&at->root, tag))
+		(format_is_json() ? print_json : print_text)(&rows->at[i], at->id == list->default_id,
+							     unfinished_has(unfinished, list, at) ? unfinished : NULL);
+	}
+}
+
+/* Where it is asked from: SUBVOL; else the subvolume of a mounted directory; else the top level. */
+static bool find_base(const char *const *operand, const struct subvolume_list *list, bool is_mounted, uint64_t *base, struct error *err)
+{
+	const struct subvolume *subvolume;
+
+	*base = FS_TREE_ID;
+	if (!operand[1])
+		return !is_mounted || mounted_subvolume(operand[0], base, err);
+	if (!subvolume_find(list, operand[1], &subvolume, err))
 		return false;
-	return (!opt.snapshots || !uuid_is_null(at->root.parent_uuid)) && (!opt.readonly || at->root.flags & ROOT_RDONLY) &&
-	       (!opt.deleted || at->deleted);
+	*base = subvolume->id;
+	return true;
 }
 
 static bool run(const char *const *operand, struct error *err)
 {
+	struct list_choice choice = {
+		.all = opt.all,
+		.only_inside = opt.only_inside,
+		.snapshots = opt.snapshots,
+		.readonly = opt.readonly,
+		.deleted = opt.deleted,
+		.generation = opt.generation.at,
+		.created = opt.created_range.at,
+		.sort = opt.sort,
+	};
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
+	cleanup_unfinished struct unfinished unfinished = { 0 };
 	cleanup_volume struct volume *volume = NULL;
-	bool any = false;
+	struct list_rows rows = { 0 };
+	const struct subvolume *top;
+	char tag[ROOT_TAG_TEXT_SIZE];
+	bool ok;
 
-	if (!subvolumes_open(operand[0], &volume, &list, err))
+	if (opt.no_memory)
+		return error_memory(err);
+	if (!subvolumes_open(operand[0], &volume, &list, err) || !unfinished_read(volume, &unfinished, err) ||
+	    !find_base(operand, &list, !volume, &choice.base, err))
 		return false;
-	for (size_t i = 0; i < list.n; i++) {
-		const struct subvolume *at = &list.at[i];
-
-		if (!is_listed(at))
-			continue;
-		if (!any && opt.table && !format_is_json())
-			print_heading();
-		any = true;
-		(format_is_json() ? print_json : print_text)(at, at->id == list.default_id);
-	}
-	return true;
+	/* The top level is in no other subvolume; it is listed where it is sealed, or about to be. */
+	top = subvolume_by_id(&list, FS_TREE_ID);
+	ok = list_rows_choose(&list, &choice, top && (root_tag_text(&top->root, tag) || unfinished_has(&unfinished, &list, top)), &rows, err);
+	if (ok)
+		print_rows(&list, &rows, &unfinished);
+	list_rows_free(&rows);
+	return ok;
 }
 
 const struct command cmd_list = {
 	.name = "list",
-	.operands = "IMAGE",
+	.operands = "IMAGE [SUBVOL]",
 	.summary = "list the subvolumes of an image",
 	.options = options,
 	.run = run,

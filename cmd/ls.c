@@ -12,6 +12,7 @@
 #include "cmd/json.h"
 #include "cmd/link-target.h"
 #include "cmd/ls-sort.h"
+#include "cmd/unfinished.h"
 #include "common/fs/walk.h"
 #include "common/util/escape.h"
 
@@ -46,6 +47,7 @@ struct row {
 	uint8_t *target;	/* of a symbolic link; NULL: sealed, or none */
 	size_t target_len;
 	bool is_sealed_link;
+	const struct unfinished *conversion;	/* NULL: its subvolume is not being converted */
 };
 
 static void print_detail(const struct row *row)
@@ -118,11 +120,14 @@ static void print_json(const struct row *row)
 		json_name(line, "target", row->target, row->target_len);
 	if (row->is_sealed_link)
 		json_flag(line, "target_sealed", true);
+	if (row->conversion)
+		unfinished_json(row->conversion, line);
 	json_print(line, stdout);
 }
 
 struct listing {
 	const struct subvolume_list *list;
+	const struct unfinished *unfinished;
 	struct tree tree;	/* of the directory */
 	uint64_t dir;
 	struct extent_source *extents;	/* of its subvolume; NULL: sealed, and no key was given */
@@ -177,6 +182,8 @@ static bool print_row(struct listing *listing, struct row *row, struct error *er
 		if (!(row->has_inode && read_link(listing, &tree, row, &what)) && !survive(listing, &what, err))
 			return false;
 	}
+	if (format_is_json() && unfinished_has(listing->unfinished, listing->list, subvolume_by_id(listing->list, row->file.subvolume)))
+		row->conversion = listing->unfinished;
 	(format_is_json() ? print_json : print_text)(row);
 	free(row->target);
 	return true;
@@ -357,14 +364,16 @@ static bool print_file(struct listing *listing, const char *path, struct error *
 
 static bool print_listing(const struct subvolume_list *list, const struct file_id *file, const char *path, struct error *err)
 {
+	cleanup_unfinished struct unfinished unfinished = { 0 };
 	cleanup_source struct source source = { 0 };
-	struct listing listing = { .list = list, .dir = file->inode };
+	struct listing listing = { .list = list, .unfinished = &unfinished, .dir = file->inode };
 	struct inode inode;
 
 	if (file->inode == EMPTY_SUBVOLUME_INODE)
 		return true;
 	if (!tree_open(list->volume, file->subvolume, &listing.tree, err) ||
 	    !inode_get(&listing.tree, file->inode, &inode, err) ||
+	    !unfinished_read(list->volume, &unfinished, err) ||
 	    !link_source_choose(list, file->subvolume, &source, err))
 		return false;
 	listing.extents = source.extents;

@@ -152,3 +152,10 @@ bool subvolumes_open(const char *operand, struct volume **volume, struct subvolu
 	escape_text(operand, strlen(operand), name, sizeof(name));
 	return error_prefix(err, "%s", name);
 }
+
+bool mounted_subvolume(const char *directory, uint64_t *id, struct error *err)
+{
+	const enum btrfs_util_error code = btrfs_util_subvolume_id(directory, id);
+
+	return code == BTRFS_UTIL_OK || util_error(code, err);
+}

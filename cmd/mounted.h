@@ -8,4 +8,7 @@
 /* operand: an image, opened into *volume; or a directory: *volume and list->volume stay NULL, and nothing but the list can be read. */
 bool subvolumes_open(const char *operand, struct volume **volume, struct subvolume_list *list, struct error *err) must_use;
 
+/* The subvolume that a directory of a mounted filesystem is in. */
+bool mounted_subvolume(const char *directory, uint64_t *id, struct error *err) must_use;
+
 #endif /* CMD_MOUNTED_H */

@@ -9,6 +9,7 @@
 #include "cmd/cmd.h"
 #include "cmd/json.h"
 #include "cmd/mounted.h"
+#include "cmd/unfinished.h"
 #include "common/util/escape.h"
 
 static const struct poptOption options[] = {
@@ -24,6 +25,8 @@ struct facts {
 	char *path, *name;	/* escaped */
 	char tag[ROOT_TAG_TEXT_SIZE];
 	bool tagged, is_2016;
+	struct unfinished unfinished;
+	bool is_converting;
 };
 
 static const char *uuid_text(const uint8_t *uuid, char text[UUID_STR_LEN])
@@ -68,6 +71,8 @@ static void print_text(const struct facts *facts)
 	printf("\tFlags: \t\t\t%s\n", root->flags & ROOT_RDONLY ? "readonly" : "-");
 	if (facts->tagged)
 		printf("\tEncryption: \t\t%s%s\n", facts->tag, facts->is_2016 ? " (format of 2016)" : "");
+	if (facts->is_converting)
+		printf("\tConversion: \t\tunfinished, %s, %u%% done\n", facts->unfinished.words.direction, facts->unfinished.status.percent);
 	printf("\tSend transid: \t\t%" PRIu64 "\n", root->stransid);
 	printf("\tSend time: \t\t%s\n", time_text(&root->stime, text));
 	printf("\tReceive transid: \t%" PRIu64 "\n", root->rtransid);
@@ -111,6 +116,8 @@ static void print_json(const struct facts *facts)
 		json_text(line, "encryption", facts->tag);
 		json_text(line, "encryption_format", facts->is_2016 ? "2016" : "sealed");
 	}
+	if (facts->is_converting)
+		unfinished_json(&facts->unfinished, line);
 	for (size_t i = 0; i < facts->list->n; i++) {
 		const struct subvolume *snapshot = &facts->list->at[i];
 
@@ -144,7 +151,7 @@ static bool run(const char *const *operand, struct error *err)
 	struct facts facts = { .list = &list };
 
 	if (!subvolumes_open(operand[0], &volume, &list, err) ||
-	    !subvolume_find(&list, operand[1], &facts.subvolume, err))
+	    !subvolume_find(&list, operand[1], &facts.subvolume, err) || !unfinished_read(volume, &facts.unfinished, err))
 		return false;
 
 	const struct subvolume *at = facts.subvolume;
@@ -153,6 +160,7 @@ static bool run(const char *const *operand, struct error *err)
 
 	facts.path = escape_new(at->path, at->path_len);
 	facts.name = at->id == FS_TREE_ID ? strdup("<FS_TREE>") : escape_new(name, at->path + at->path_len - name);
+	facts.is_converting = unfinished_has(&facts.unfinished, &list, at);
 	facts.tagged = root_tag_text(&at->root, facts.tag);
 	facts.is_2016 = at->root.flags & ROOT_ENCRYPT_2016;
 	if (facts.path && facts.name) {
@@ -163,6 +171,7 @@ static bool run(const char *const *operand, struct error *err)
 	}
 	const bool ok = facts.path && facts.name;
 
+	unfinished_free(&facts.unfinished);
 	free(facts.path);
 	free(facts.name);
 	return ok;

@@ -7,11 +7,14 @@
 const char *size_text(uint64_t bytes, char text[SIZE_TEXT_SIZE])
 {
 	static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-	double size = (double)bytes;
 	unsigned i = 0;
 
-	for (; size >= 1024 && i + 1 < sizeof(unit) / sizeof(unit[0]); i++)
-		size /= 1024;
-	snprintf(text, SIZE_TEXT_SIZE, "%.2f%s", size, unit[i]);
+	/* Rounded from whole numbers of the next smaller unit, as btrfs-progs do. */
+	for (; bytes >= 1024 * 1024 && i + 2 < sizeof(unit) / sizeof(unit[0]); i++)
+		bytes /= 1024;
+	if (bytes >= 1024)
+		snprintf(text, SIZE_TEXT_SIZE, "%.2f%s", (double)bytes / 1024, unit[i + 1]);
+	else
+		snprintf(text, SIZE_TEXT_SIZE, "%.2f%s", (double)bytes, unit[i]);
 	return text;
 }

@@ -58,9 +58,12 @@ static const char *extent_kind(const struct file_extent *e)
 	}
 }
 
-static bool is_sealed(const struct file_extent *e)
+/* With the mark, or listed where there is no room for one. */
+static bool is_sealed(const struct stat_seal *seal, const struct tree_iter *iter, uint32_t mode, const struct file_extent *e, bool *sealed,
+		      struct error *err)
 {
-	return e->type == FILE_EXTENT_REG && e->disk_bytenr && e->other_encoding == SEAL_MARK;
+	*sealed = e->type == FILE_EXTENT_REG && e->disk_bytenr && e->other_encoding == SEAL_MARK;
+	return e->type != FILE_EXTENT_INLINE || stat_seal_has_inline(seal, &iter->key, &iter->item, mode, sealed, err);
 }
 
 static uint64_t extent_len(const struct file_extent *e)
@@ -68,7 +71,7 @@ static uint64_t extent_len(const struct file_extent *e)
 	return e->type == FILE_EXTENT_INLINE ? e->ram_bytes : e->num_bytes;
 }
 
-static void print_extent_json(uint64_t file_offset, const struct file_extent *e)
+static void print_extent_json(uint64_t file_offset, const struct file_extent *e, bool sealed, const struct stat_seal *seal)
 {
 	struct json_object *line = json_line();
 
@@ -85,14 +88,18 @@ static void print_extent_json(uint64_t file_offset, const struct file_extent *e)
 	json_u64(line, "generation", e->generation);
 	json_text(line, "compression", compression_name(e->compression));
 	json_number(line, "encryption", e->encryption);
-	json_flag(line, "sealed", is_sealed(e));
+	json_flag(line, "sealed", sealed);
+	if (sealed && seal->domain)
+		json_number(line, "domain", seal->domain);
+	if (sealed && seal->member)
+		json_u64(line, "member", seal->member);
 	json_print(line, stdout);
 }
 
-static void print_extent(uint64_t file_offset, const struct file_extent *e)
+static void print_extent(uint64_t file_offset, const struct file_extent *e, bool sealed, const struct stat_seal *seal)
 {
 	if (format_is_json()) {
-		print_extent_json(file_offset, e);
+		print_extent_json(file_offset, e, sealed, seal);
 		return;
 	}
 	printf("  extent:      offset %" PRIu64 " length %" PRIu64 " %s", file_offset, extent_len(e), extent_kind(e));
@@ -102,10 +109,16 @@ static void print_extent(uint64_t file_offset, const struct file_extent *e)
 		printf(" compression %s", compression_name(e->compression));
 	if (e->encryption)
 		printf(" encryption %u", e->encryption);
-	printf("%s\n", is_sealed(e) ? " sealed" : "");
+	if (sealed)
+		printf(" sealed");
+	if (sealed && seal->domain)
+		printf(" domain %u", seal->domain);
+	if (sealed && seal->member)
+		printf(" member %" PRIu64, seal->member);
+	putchar('\n');
 }
 
-static void count_extent(const struct file_extent *e, struct extent_totals *totals)
+static void count_extent(const struct file_extent *e, bool sealed, struct extent_totals *totals)
 {
 	const bool is_hole = e->type != FILE_EXTENT_INLINE && !e->disk_bytenr;
 
@@ -113,12 +126,13 @@ static void count_extent(const struct file_extent *e, struct extent_totals *tota
 	totals->n_inline += e->type == FILE_EXTENT_INLINE;
 	totals->n_prealloc += e->type == FILE_EXTENT_PREALLOC && !is_hole;
 	totals->n_holes += is_hole;
-	totals->n_sealed += is_sealed(e);
+	totals->n_sealed += sealed;
 	totals->n_encrypted += e->encryption != 0;
 	totals->n_compressed[e->compression] += !is_hole;
 }
 
-bool stat_extents(const struct tree *tree, uint64_t inode, bool print, struct extent_totals *totals, struct error *err)
+bool stat_extents(const struct tree *tree, uint64_t inode, uint32_t mode, const struct stat_seal *seal, bool print, struct extent_totals *totals,
+		  struct error *err)
 {
 	const struct key first = { inode, KEY_EXTENT_DATA, 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
@@ -127,13 +141,17 @@ bool stat_extents(const struct tree *tree, uint64_t inode, bool print, struct ex
 	if (!tree_seek(tree, &first, &iter, err))
 		return false;
 	while (iter.valid && iter.key.objectid == inode && iter.key.type == KEY_EXTENT_DATA) {
+		struct cursor item = iter.item;
 		struct file_extent extent;
+		bool sealed;
 
-		if (!file_extent_read(&iter.item, iter.key.offset, tree->volume->super.sector_size, &extent, err))
+		if (!file_extent_read(&item, iter.key.offset, tree->volume->super.sector_size, &extent, err))
 			return error_prefix(err, "inode %" PRIu64, inode);
-		count_extent(&extent, totals);
+		if (!is_sealed(seal, &iter, mode, &extent, &sealed, err))
+			return false;
+		count_extent(&extent, sealed, totals);
 		if (print)
-			print_extent(iter.key.offset, &extent);
+			print_extent(iter.key.offset, &extent, sealed, seal);
 		if (!tree_next(&iter, err))
 			return false;
 	}

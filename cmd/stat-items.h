@@ -3,7 +3,7 @@
 #ifndef CMD_STAT_ITEMS_H
 #define CMD_STAT_ITEMS_H
 
-#include "common/tree/tree.h"
+#include "cmd/stat-seal.h"
 
 /* Name and size of each extended attribute. */
 bool stat_xattrs(const struct tree *tree, uint64_t inode, struct error *err) must_use;
@@ -16,7 +16,8 @@ struct extent_totals {
 	uint64_t n_encrypted;	/* encryption other than 0, of another design than the seal */
 };
 
-/* print: one line for each extent as well. */
-bool stat_extents(const struct tree *tree, uint64_t inode, bool print, struct extent_totals *totals, struct error *err) must_use;
+/* print: one line for each extent as well.  mode: of the inode. */
+bool stat_extents(const struct tree *tree, uint64_t inode, uint32_t mode, const struct stat_seal *seal, bool print, struct extent_totals *totals,
+		  struct error *err) must_use;
 
 #endif /* CMD_STAT_ITEMS_H */

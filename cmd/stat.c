@@ -9,6 +9,7 @@
 #include "cmd/inode-text.h"
 #include "cmd/link-target.h"
 #include "cmd/stat-items.h"
+#include "cmd/unfinished.h"
 #include "common/util/escape.h"
 
 static struct {
@@ -32,6 +33,14 @@ struct subject {
 	uint8_t *target;	/* of a symbolic link */
 	size_t target_len;
 	bool is_sealed_link;
+	const struct unfinished *conversion;	/* NULL: its subvolume is not being converted */
+};
+
+/* What is the same for all paths. */
+struct looking {
+	const struct subvolume_list *list;
+	struct unfinished unfinished;
+	struct stat_seal seal;
 };
 
 static void print_part(uint64_t n, const char *name, const char **before)
@@ -91,6 +100,8 @@ static void print_text(const struct subject *at, uint32_t sector_size)
 	} else if (at->is_sealed_link) {
 		printf("  target:      (sealed)\n");
 	}
+	if (at->conversion)
+		printf("  conversion:  unfinished, %s, %u%% done\n", at->conversion->words.direction, at->conversion->status.percent);
 	if (S_ISREG(inode->mode))
 		print_totals(&at->extents);
 }
@@ -147,19 +158,24 @@ static void print_json(const struct subject *at, uint32_t sector_size)
 		json_name(line, "target", at->target, at->target_len);
 	if (at->is_sealed_link)
 		json_flag(line, "target_sealed", true);
+	if (at->conversion)
+		unfinished_json(at->conversion, line);
 	if (S_ISREG(inode->mode))
 		json_totals(line, &at->extents);
 	json_print(line, stdout);
 }
 
-static bool read_subject(const struct subvolume_list *list, struct subject *at, struct error *err)
+static bool read_subject(struct looking *looking, struct subject *at, struct error *err)
 {
+	const struct subvolume_list *list = looking->list;
 	cleanup_source struct source source = { 0 };
 
-	if (!tree_open(list->volume, at->file.subvolume, &at->tree, err) || !inode_get(&at->tree, at->file.inode, &at->inode, err))
+	if (!tree_open(list->volume, at->file.subvolume, &at->tree, err) || !inode_get(&at->tree, at->file.inode, &at->inode, err) ||
+	    !stat_seal_read(list, at->file.subvolume, &looking->seal, err))
 		return false;
 	if (S_ISREG(at->inode.mode))
-		return stat_extents(&at->tree, at->file.inode, false, &at->extents, err) || volume_tolerates(list->volume, err);
+		return stat_extents(&at->tree, at->file.inode, at->inode.mode, &looking->seal, false, &at->extents, err) ||
+		       volume_tolerates(list->volume, err);
 	if (!S_ISLNK(at->inode.mode))
 		return true;
 	if (!link_source_choose(list, at->file.subvolume, &source, err))
@@ -169,27 +185,31 @@ static bool read_subject(const struct subvolume_list *list, struct subject *at, 
 	       volume_tolerates(list->volume, err);
 }
 
-static bool print_one(const struct subvolume_list *list, const char *path, const struct file_id *file, struct error *err)
+static bool print_one(struct looking *looking, const char *path, const struct file_id *file, struct error *err)
 {
-	struct subject at = { .path = path, .file = *file };
+	const struct subvolume_list *list = looking->list;
+	const bool is_converting = unfinished_has(&looking->unfinished, list, subvolume_by_id(list, file->subvolume));
+	struct subject at = { .path = path, .file = *file, .conversion = is_converting ? &looking->unfinished : NULL };
 
 	if (file->inode == EMPTY_SUBVOLUME_INODE)
 		return error_set(err, ERROR_NOT_FOUND, "it is the empty place of a nested subvolume in a snapshot, and has no inode");
 
-	const bool ok = read_subject(list, &at, err);
+	const bool ok = read_subject(looking, &at, err);
 
 	if (ok)
 		(format_is_json() ? print_json : print_text)(&at, list->volume->super.sector_size);
 	free(at.target);
 	return ok && (stat_xattrs(&at.tree, file->inode, err) || volume_tolerates(list->volume, err)) &&
-	       (!opt.extents || stat_extents(&at.tree, file->inode, true, &at.extents, err) || volume_tolerates(list->volume, err));
+	       (!opt.extents || stat_extents(&at.tree, file->inode, at.inode.mode, &looking->seal, true, &at.extents, err) ||
+		volume_tolerates(list->volume, err));
 }
 
-static bool print_path(const struct subvolume_list *list, uint64_t subvolume, const char *operand, struct error *err)
+static bool print_path(struct looking *looking, uint64_t subvolume, const char *operand, struct error *err)
 {
 	struct file_id file;
 	char *path = NULL, name[256];
-	const bool ok = path_operand(list->volume, subvolume, operand, &path, &file, err) && print_one(list, path, &file, err);
+	const bool ok = path_operand(looking->list->volume, subvolume, operand, &path, &file, err) &&
+			print_one(looking, path, &file, err);
 
 	free(path);
 	if (ok)
@@ -202,17 +222,21 @@ static bool run(const char *const *operand, struct error *err)
 {
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
 	cleanup_volume struct volume *volume = NULL;
+	struct looking looking = { .list = &list };
 	const struct subvolume *subvolume;
+	bool ok;
 
 	if (!image_open(operand[0], false, true, &volume, err) ||
 	    !subvolume_list_read(volume, &list, err) ||
-	    !subvolume_find(&list, operand[1], &subvolume, err))
+	    !subvolume_find(&list, operand[1], &subvolume, err) ||
+	    !unfinished_read(volume, &looking.unfinished, err))
 		return false;
-	for (size_t i = 2; operand[i]; i++) {
-		if (!print_path(&list, subvolume->id, operand[i], err) && !volume_tolerates(volume, err))
-			return false;
-	}
-	return true;
+	ok = true;
+	for (size_t i = 2; ok && operand[i]; i++)
+		ok = print_path(&looking, subvolume->id, operand[i], err) || volume_tolerates(volume, err);
+	stat_seal_free(&looking.seal);
+	unfinished_free(&looking.unfinished);
+	return ok;
 }
 
 const struct command cmd_stat = {

@@ -6,6 +6,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
+#include "cmd/seek-histogram.h"
 #include "cmd/size-text.h"
 #include "common/tree/tree.h"
 #include "common/util/escape.h"
@@ -45,6 +46,7 @@ struct stats {
 	uint64_t n_forward, n_backward, seek_len, max_seek_len;
 	uint64_t n_clusters, cluster_bytes, min_cluster, max_cluster;
 	uint64_t lowest, highest;
+	struct seek_histogram seeks;
 };
 
 static uint64_t n_seeks(const struct stats *stats)
@@ -74,7 +76,7 @@ static void end_cluster(struct stats *stats, uint64_t bytes)
 }
 
 /* The children of an inner node, in the order of their keys: how far one would have to go from each to the next. */
-static void count_children(struct stats *stats, const struct node *node)
+static bool count_children(struct stats *stats, const struct node *node, struct error *err)
 {
 	uint64_t last = node->logical, cluster = stats->node_size;
 
@@ -90,6 +92,8 @@ static void count_children(struct stats *stats, const struct node *node)
 				stats->max_seek_len = distance;
 			stats->n_forward += last < child;
 			stats->n_backward += last >= child;
+			if (!seek_histogram_add(&stats->seeks, distance, err))
+				return false;
 			end_cluster(stats, cluster);
 			cluster = stats->node_size;
 		} else {
@@ -101,6 +105,7 @@ static void count_children(struct stats *stats, const struct node *node)
 		if (child > stats->highest)
 			stats->highest = child;
 	}
+	return true;
 }
 
 static bool count_inline(struct stats *stats, const struct node *leaf, struct error *err)
@@ -132,7 +137,8 @@ static bool count_block(void *context, struct block *block, bool *descend, struc
 	stats->n_nodes[node->level]++;
 	if (node_is_leaf(node))
 		return !stats->has_files || count_inline(stats, node, err);
-	count_children(stats, node);
+	if (!count_children(stats, node, err))
+		return false;
 	/* Of leaves without files the number is enough. */
 	if (node->level == 1 && !stats->has_files) {
 		stats->n_nodes[0] += node->n_items;
@@ -151,7 +157,7 @@ static void print_size(const char *before, uint64_t bytes)
 		printf("%s%s\n", before, size_text(bytes, text));
 }
 
-static void print_text(const struct tree *tree, const char *name, const struct stats *stats, uint64_t n_clusters)
+static void print_text(const struct tree *tree, const char *name, struct stats *stats, uint64_t n_clusters)
 {
 	if (name)
 		printf("Calculating size of %s tree\n", name);
@@ -163,6 +169,7 @@ static void print_text(const struct tree *tree, const char *name, const struct s
 	printf("\t\tForward seeks: %" PRIu64 "\n", stats->n_forward);
 	printf("\t\tBackward seeks: %" PRIu64 "\n", stats->n_backward);
 	print_size("\t\tAvg seek len: ", n_seeks(stats) ? stats->seek_len / n_seeks(stats) : 0);
+	seek_histogram_print(&stats->seeks);
 	printf("\tTotal clusters: %" PRIu64 "\n", n_clusters);
 	print_size("\t\tAvg cluster size: ", stats->cluster_bytes / n_clusters);
 	print_size("\t\tMin cluster size: ", stats->n_clusters ? stats->min_cluster : 0);
@@ -178,9 +185,19 @@ static void print_text(const struct tree *tree, const char *name, const struct s
 	}
 }
 
-static void print_json(const struct tree *tree, const char *name, const struct stats *stats, uint64_t n_clusters)
+static void append_group(void *groups, uint64_t first, uint64_t last, uint64_t n)
 {
-	struct json_object *line = json_line(), *levels = json_array();
+	struct json_object *group = json_line();
+
+	json_u64(group, "from", first);
+	json_u64(group, "to", last);
+	json_u64(group, "seeks", n);
+	json_append(groups, group);
+}
+
+static void print_json(const struct tree *tree, const char *name, struct stats *stats, uint64_t n_clusters)
+{
+	struct json_object *line = json_line(), *levels = json_array(), *groups = json_array();
 
 	json_u64(line, "tree", tree->id);
 	if (name)
@@ -192,6 +209,8 @@ static void print_json(const struct tree *tree, const char *name, const struct s
 	json_u64(line, "backward_seeks", stats->n_backward);
 	json_u64(line, "seek_length", stats->seek_len);
 	json_u64(line, "longest_seek", stats->max_seek_len);
+	seek_histogram_groups(&stats->seeks, false, append_group, groups);
+	json_member(line, "seek_histogram", groups);
 	json_u64(line, "clusters", n_clusters);
 	json_u64(line, "cluster_size", stats->cluster_bytes);
 	json_u64(line, "smallest_cluster", stats->n_clusters ? stats->min_cluster : 0);
@@ -224,10 +243,15 @@ static bool print_tree(struct volume *volume, uint64_t id, const char *name, str
 	if (!tree_open(volume, id, &tree, err))
 		return false;
 	stats.lowest = stats.highest = tree.logical;
-	if (!tree_walk(&tree, count_block, &stats, err))
-		return false;
-	(format_is_json() ? print_json : print_text)(&tree, name, &stats, stats.n_clusters ? stats.n_clusters : 1);
-	return true;
+
+	const bool ok = tree_walk(&tree, count_block, &stats, err);
+
+	if (ok)
+		(format_is_json() ? print_json : print_text)(&tree, name, &stats, stats.n_clusters ? stats.n_clusters : 1);
+	if (stats.seeks.overflowed)
+		print_note(NULL, "there are too many different distances for a histogram of seeks");
+	seek_histogram_free(&stats.seeks);
+	return ok;
 }
 
 /* A name of the table, or a number. */

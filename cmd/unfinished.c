@@ -3,9 +3,13 @@
 #include "cmd/unfinished.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "cmd/cmd.h"
+#include "cmd/json.h"
+#include "cmd/shell-word.h"
 #include "common/util/escape.h"
 
 struct unfinished_words unfinished_words(const struct crypt_state_tail *state)
@@ -46,4 +50,71 @@ bool unfinished_error(const struct superblock *super, const char *image, struct 
 		  words.direction, words.started);
 	return error_hint(err, "btrfs-crypt convert %s finishes it, %s--status says more", words.resume,
 			  words.can_undo ? "--abort undoes it, " : "");
+}
+
+bool unfinished_read(struct volume *volume, struct unfinished *unfinished, struct error *err)
+{
+	struct error what = { 0 };
+
+	*unfinished = (struct unfinished){ .is_there = volume && volume->super.incompat & INCOMPAT_CRYPT_UNFINISHED };
+	if (!unfinished->is_there)
+		return true;
+	if (!convert_status(volume, NULL, &unfinished->status, &what)) {
+		unfinished->status = (struct convert_status){ 0 };
+	} else if (unfinished->status.state.operation != 0) {
+		unfinished->words = unfinished_words(&unfinished->status.state);
+		if (!domain_read(volume, unfinished->status.state.domain, &unfinished->domain, &what))
+			unfinished->domain = NULL;
+	}
+	if (what.kind != ERROR_MEMORY)
+		return true;
+	*err = what;
+	return false;
+}
+
+void unfinished_free(struct unfinished *unfinished)
+{
+	domain_free(unfinished->domain);
+	*unfinished = (struct unfinished){ 0 };
+}
+
+void unfinished_warn(const struct unfinished *unfinished, const char *image)
+{
+	const struct unfinished_words *words = &unfinished->words;
+	char *word, *text = NULL;
+
+	if (!unfinished->is_there)
+		return;
+	if (!words->operation) {
+		print_warning(NULL, "an unfinished conversion is present, and its state cannot be read");
+		return;
+	}
+	word = shell_word(image);
+	if (asprintf(&text, "an unfinished conversion is present: %s, %s, %u%% done, started %s; `btrfs-crypt convert %s %s` finishes it%s%s%s",
+		     words->operation, words->direction, unfinished->status.percent, words->started, words->resume, word ? word : "IMAGE",
+		     words->can_undo ? ", `btrfs-crypt convert --abort " : "", words->can_undo ? word ? word : "IMAGE" : "",
+		     words->can_undo ? "` undoes it" : "") >= 0) {
+		print_warning(NULL, text);
+		free(text);
+	}
+	free(word);
+}
+
+bool unfinished_has(const struct unfinished *unfinished, const struct subvolume_list *list, const struct subvolume *subvolume)
+{
+	return unfinished->domain && subvolume && domain_has(unfinished->domain, list, subvolume);
+}
+
+void unfinished_json(const struct unfinished *unfinished, struct json_object *line)
+{
+	struct json_object *object = json_line();
+
+	if (unfinished->words.operation) {
+		json_text(object, "operation", unfinished->words.operation);
+		json_text(object, "direction", unfinished->words.direction);
+		json_text(object, "started", unfinished->words.started);
+		json_number(object, "percent", unfinished->status.percent);
+		json_text(object, "next", unfinished->words.resume);
+	}
+	json_member(line, "conversion", object);
 }

@@ -3,8 +3,8 @@
 #ifndef CMD_UNFINISHED_H
 #define CMD_UNFINISHED_H
 
-#include "common/volume/volume.h"
-#include "format/crypt.h"
+#include "common/convert/convert.h"
+#include "common/fs/domain.h"
 
 struct unfinished_words {
 	const char *operation;	/* "encrypt" or "decrypt" */
@@ -18,5 +18,28 @@ struct unfinished_words unfinished_words(const struct crypt_state_tail *state);
 
 /* Replaces the text of an ERROR_UNFINISHED by one that says what is unfinished; as found, not authenticated.  Always false. */
 bool unfinished_error(const struct superblock *super, const char *image, struct error *err);
+
+/* What commands that read meanwhile say of it; all zero where there is none. */
+struct unfinished {
+	bool is_there;
+	struct convert_status status;
+	struct unfinished_words words;
+	struct domain *domain;		/* NULL: its members are not in the trees yet, or no more */
+};
+
+/* As found, not authenticated.  A state that cannot be read is there all the same, with nothing else. */
+bool unfinished_read(struct volume *volume, struct unfinished *unfinished, struct error *err) must_use;
+void unfinished_free(struct unfinished *unfinished);
+#define cleanup_unfinished __attribute__((cleanup(unfinished_free)))	/* initialise with { 0 } */
+
+/* One warning: what is unfinished, and the commands that go on. */
+void unfinished_warn(const struct unfinished *unfinished, const char *image);
+
+/* Is this subvolume being converted?  NULL: not known. */
+bool unfinished_has(const struct unfinished *unfinished, const struct subvolume_list *list, const struct subvolume *subvolume);
+
+/* "conversion": what it is, in a line about something that is being converted. */
+struct json_object;
+void unfinished_json(const struct unfinished *unfinished, struct json_object *line);
 
 #endif /* CMD_UNFINISHED_H */

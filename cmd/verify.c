@@ -42,7 +42,7 @@ static void print_bad(void *context, const char *path, const char *what)
 	if (format_is_json()) {
 		struct json_object *line = json_line();
 
-		json_text(line, "path", path);
+		json_escaped_name(line, "path", path);
 		json_text(line, "bad", what);
 		json_print(line, stdout);
 	} else {

@@ -66,4 +66,15 @@ while read -r name; do
 done < <(sed -nE 's/^\t\t\[ERROR_.*\] = "(.*)",/\1/p' format/error.c | grep -v '^done$')
 version=$(sed -n 's/^#define BTRFS_CRYPT_VERSION "\(.*\)"/\1/p' cmd/cmd.h)
 [ "$("$program" --version)" = "btrfs-crypt $version" ] || bad "--version is not $version"
+
+# What tests/README.md names is there.
+n=0
+while IFS=': ' read -r test row; do
+	n=$((n + 1))
+	case $test in
+	unit/*) grep -q "^static void $row(void \*\*state)$" "tests/$test.c" || bad "tests/README.md: $test has no case $row" ;;
+	*) [ -e "tests/$test.sh" ] || bad "tests/README.md: there is no $test" ;;
+	esac
+done < <(grep '^|' tests/README.md | grep -oE '`(unit|cli|image)/[^`]*`' | tr -d '`')
+[ "$n" -ge 20 ] || bad "tests/README.md names only $n tests"
 exit $status

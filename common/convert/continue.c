@@ -36,8 +36,8 @@ static bool check_goal(const struct conversion *c, enum convert_goal goal, struc
 		const time_t start = (time_t)le64(c->state.start_time);
 		struct tm tm;
 
-		if (localtime_r(&start, &tm))
-			strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
+		if (gmtime_r(&start, &tm))
+			strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &tm);
 		error_set(err, ERROR_REFUSED, "the unfinished %s, begun %s, leads to plain text: that must be asked for by name",
 			  encrypting ? "abort of an encryption" : "decryption", when);
 		return error_hint(err, "`convert --decrypt --resume`");

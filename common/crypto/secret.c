@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,8 +208,11 @@ static bool read_key_bytes(const struct source *source, uint64_t skip, size_t ma
 {
 	cleanup_secret struct secret *new = NULL;
 
-	if (!skip_bytes(source, skip, err) || !read_up_to(source, max ? max : SECRET_FILE_MAX + 1, &new, err))
+	if (!skip_bytes(source, skip, err))
 		return false;
+	if (!read_up_to(source, max ? max : SECRET_FILE_MAX + 1, &new, err))
+		return err->kind != ERROR_KEY || skip == 0 ? false :
+		       error_set(err, ERROR_KEY, "%s has no byte at the offset %" PRIu64 " of the key: it ends there, or before", source->name, skip);
 	if (new->len > SECRET_FILE_MAX) {
 		error_set(err, ERROR_KEY, "%s has more than the %u bytes that a key may have", source->name,
 			  SECRET_FILE_MAX);

@@ -218,6 +218,12 @@ static bool begin(struct export_job *job, const struct walk_entry *entry, struct
 	return true;
 }
 
+/* Restored by btrfs-image: nobody expects data in it. */
+static bool is_dump(const struct export_job *job)
+{
+	return job->volume->super.flags & SUPER_FLAG_METADUMP_V2;
+}
+
 static bool is_sealed_file(const struct export_job *job, const struct walk_entry *entry, bool of_sealed)
 {
 	return job->map.has_sealed || (of_sealed && job->map.has_inline && (entry->inode.flags & SEALED_FLAGS) == SEALED_FLAGS);
@@ -262,6 +268,10 @@ static bool export_file(struct export_job *job, const struct walk_entry *entry, 
 	}
 	if (!take_holes(job, entry->inode.size))
 		return true;
+	if (is_dump(job) && job->map.bytes > 0) {
+		find(job, EXPORT_REFUSED, "the image was restored from a btrfs-image dump, which has no data");
+		return true;
+	}
 	out.data = job->map.at;
 	out.n_data = job->map.n;
 	if (!begin(job, entry, &out, &taken, err))
@@ -288,7 +298,7 @@ static bool export_symlink(struct export_job *job, const struct walk_entry *entr
 	if (!symlink_read(job->reader, source, entry->tree, entry->number, entry->inode.size, job->target, &what)) {
 		if (!error_is_damage(&what) && what.kind != ERROR_REFUSED)
 			return (*err = what, false);
-		find(job, EXPORT_FAILED, what.text);
+		find(job, is_dump(job) ? EXPORT_REFUSED : EXPORT_FAILED, what.text);
 		return true;
 	}
 	if (!begin(job, entry, &out, &taken, err))

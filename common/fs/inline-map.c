@@ -236,17 +236,23 @@ bool inline_map_find(const struct inline_map *map, const struct key_schedule *sc
 	return ok;
 }
 
-bool inline_map_has(const struct inline_map *map, const struct inline_payload *payload, bool *has, struct error *err)
+bool inline_map_lists(const struct inline_map *map, const struct inline_payload *payload, bool *lists, struct error *err)
 {
-	*has = false;
-	for (size_t at = first_entry(map, payload); payload->root != 0 && is_entry_of(map, at, payload) && !*has; at++) {
+	*lists = false;
+	for (size_t at = first_entry(map, payload); is_entry_of(map, at, payload) && !*lists; at++) {
 		struct crypt_inline_unit unit;
 
 		if (!unit_at(map, map->entry[at].place, &unit, err))
 			return false;
-		*has = is_unit_of(&unit, payload, payload->root);
+		*lists = is_unit_of(&unit, payload, payload->root);
 	}
 	return true;
+}
+
+bool inline_map_has(const struct inline_map *map, const struct inline_payload *payload, bool *has, struct error *err)
+{
+	*has = false;
+	return payload->root == 0 || inline_map_lists(map, payload, has, err);
 }
 
 bool inode_mode(struct mode_memory *memory, const struct tree *subvolume, uint64_t inode, uint32_t *mode, struct error *err)

@@ -58,6 +58,9 @@ bool inline_map_find(const struct inline_map *map, const struct key_schedule *sc
  */
 bool inline_map_has(const struct inline_map *map, const struct inline_payload *payload, bool *has, struct error *err) must_use;
 
+/* The same, and in whatever root where payload->root is 0. */
+bool inline_map_lists(const struct inline_map *map, const struct inline_payload *payload, bool *lists, struct error *err) must_use;
+
 /* Every inline unit of the domain, in order of place. */
 typedef bool inline_visit(void *context, const struct crypt_inline_unit *unit, uint64_t place, struct error *err);
 bool inline_visit_all(struct volume *volume, uint16_t domain, inline_visit *visit, void *context, struct error *err) must_use;

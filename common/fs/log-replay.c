@@ -184,6 +184,7 @@ static bool replay_item(struct replay *r, enum pass pass, const struct key *key,
 	}
 	if (r->ignores)
 		return true;
+	/* Kernels before 5.16 logged entries by the hash of their names, with DIR_LOG_ITEM, besides: all of them are here as well. */
 	if (pass == PASS_ENTRIES && key->type == KEY_DIR_INDEX)
 		return log_replay_entries(r, key, *item, err);
 	if (pass != PASS_REST)

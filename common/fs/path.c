@@ -123,8 +123,13 @@ static bool name_not_found(const char *name, size_t len, const char *why, struct
 	return error_set(err, ERROR_NOT_FOUND, "\"%s\" %s", text, why);
 }
 
-static bool step(struct volume *volume, struct file_id *at, const char *name, size_t len, bool is_last, struct error *err)
+/* path: the whole, that name is a component of. */
+static bool step(struct volume *volume, struct file_id *at, const char *path, const char *name, size_t len, bool is_last, struct error *err)
 {
+	/* How far the path leads, in errors; of a long one its component alone. */
+	const bool is_long = (size_t)(name - path) + len > NAME_MAX_BYTES;
+	const char *const shown = is_long ? name : path;
+	const size_t shown_len = is_long ? len : (size_t)(name - path) + len;
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	struct dir_entry entry;
 	struct tree tree;
@@ -133,30 +138,31 @@ static bool step(struct volume *volume, struct file_id *at, const char *name, si
 	if (len == 2 && memcmp(name, "..", 2) == 0)
 		return error_set(err, ERROR_USAGE, "\"..\" in a path is not supported");
 	if (len > NAME_MAX_BYTES)
-		return name_not_found(name, len, "not found: longer than a name can be", err);
+		return name_not_found(shown, shown_len, "not found: longer than a name can be", err);
 	if (at->inode == EMPTY_SUBVOLUME_INODE)
-		return name_not_found(name, len, "not found: the snapshot holds no copy of the nested subvolume", err);
+		return name_not_found(shown, shown_len, "not found: the snapshot holds no copy of the nested subvolume", err);
 	if (!tree_open(volume, at->subvolume, &tree, err) ||
 	    !find_entry(&tree, at->inode, name, len, &iter, &entry, &found, err))
 		return false;
 	if (!found)
-		return name_not_found(name, len, "not found", err);
+		return name_not_found(shown, shown_len, "not found", err);
 	if (!is_last && entry.type == FT_SYMLINK)
-		return name_not_found(name, len, "is a symbolic link, which is not followed", err);
+		return name_not_found(shown, shown_len, "is a symbolic link, which is not followed", err);
 	if (!is_last && entry.type != FT_DIR)
-		return name_not_found(name, len, "is not a directory", err);
+		return name_not_found(shown, shown_len, "is not a directory", err);
 	return dir_entry_target(&tree, at->inode, &entry, at, err);
 }
 
 bool path_find(struct volume *volume, uint64_t subvolume, const char *path, struct file_id *found, struct error *err)
 {
+	const char *const whole = path;
 	struct file_id at = { subvolume, FIRST_FREE_ID };
 
 	while (*path) {
 		const size_t len = strcspn(path, "/");
 		const char *rest = path + len + strspn(path + len, "/");
 
-		if (len > 0 && !(len == 1 && path[0] == '.') && !step(volume, &at, path, len, path[len] == '\0', err))
+		if (len > 0 && !(len == 1 && path[0] == '.') && !step(volume, &at, whole, path, len, path[len] == '\0', err))
 			return false;
 		path = rest;
 	}

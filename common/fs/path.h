@@ -23,7 +23,7 @@ bool inode_get(const struct tree *subvolume, uint64_t number, struct inode *inod
 
 /*
  * Walks path (components by '/', '.' and empty ones ignored, no '..') from the root directory of a subvolume, through nested subvolumes,
- * not through symlinks.  ERROR_NOT_FOUND names the component.  Compares whole names (hash collisions happen).
+ * not through symlinks.  ERROR_NOT_FOUND names the path up to the component.  Compares whole names (hash collisions happen).
  */
 bool path_find(struct volume *volume, uint64_t subvolume, const char *path, struct file_id *found, struct error *err) must_use;
 

@@ -45,6 +45,21 @@ static void file_range(const struct check *check, uint64_t from, uint64_t to, ui
 	}
 }
 
+/* An image that btrfs-image restored has zeros, or what was there before, where a file has data: not damage. */
+static bool is_dump(const struct check *check)
+{
+	return check->volume->super.flags & SUPER_FLAG_METADUMP_V2;
+}
+
+static bool not_in_dump(const struct check *check, uint64_t from, uint64_t to, struct error *err)
+{
+	uint64_t first, last;
+
+	file_range(check, from, to, &first, &last);
+	return error_set(err, ERROR_REFUSED, "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": the image was restored from a btrfs-image dump, "
+			 "which has no data", check->inode, first, last);
+}
+
 static bool mismatch(const struct check *check, uint64_t logical, const uint8_t *have, const uint8_t *want, struct error *err)
 {
 	const struct superblock *super = &check->volume->super;
@@ -52,6 +67,8 @@ static bool mismatch(const struct check *check, uint64_t logical, const uint8_t 
 	char have_text[2 * CSUM_SIZE + 1], want_text[2 * CSUM_SIZE + 1];
 	uint64_t first, last;
 
+	if (is_dump(check))
+		return not_in_dump(check, logical, logical + super->sector_size, err);
 	file_range(check, logical, logical + super->sector_size, &first, &last);
 	hex_text(have, csum_size, have_text);
 	hex_text(want, csum_size, want_text);
@@ -157,6 +174,8 @@ static bool compare_copies(struct check *check, uint64_t logical, struct error *
 {
 	const uint64_t from = check->checked;
 
+	if (is_dump(check) && from < logical)
+		return not_in_dump(check, from, logical, err);
 	check->checked = logical;
 	return copies_compare(check->volume, check->chunk, from, check->bytes + (from - check->logical), logical - from, tell_copies, check, err);
 }
@@ -218,7 +237,10 @@ static bool plain_read(struct extent_source *source, const struct tree *subvolum
 static bool plain_read_inline(struct extent_source *source, const struct tree *subvolume, uint64_t inode, uint64_t file_offset,
 			      const struct file_extent *e, uint8_t *out, struct error *err)
 {
-	(void)source, (void)subvolume, (void)inode, (void)file_offset, (void)err;
+	(void)source;
+	if (subvolume->volume->super.flags & SUPER_FLAG_METADUMP_V2 && e->payload.left > 0)
+		return error_set(err, ERROR_REFUSED, "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": the image was restored from a btrfs-image "
+				 "dump, which has no data", inode, file_offset, file_offset + e->ram_bytes - 1);
 	memcpy(out, e->payload.at, e->payload.left);
 	return true;
 }

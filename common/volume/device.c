@@ -210,8 +210,11 @@ bool device_new(const struct device_ops *ops, void *self, const char *name, uint
 
 bool device_open(const char *path, bool writable, struct device **device, struct error *err)
 {
-	struct file *file = malloc(sizeof(*file));
+	struct file *file;
 
+	if (!path[0])
+		return error_set(err, ERROR_USAGE, "the name of the image, or of a device, is empty");
+	file = malloc(sizeof(*file));
 	if (!file)
 		return error_memory(err);
 	*file = (struct file){ .fd = -1 };

@@ -62,7 +62,7 @@ static bool check_features(const struct superblock *super, const struct volume_o
 	}
 	if (unknown)
 		return error_set(err, ERROR_REFUSED, "the filesystem has unknown incompat bits %#" PRIx64, unknown);
-	if (super->flags & (SUPER_FLAG_METADUMP | SUPER_FLAG_METADUMP_V2))
+	if (super->flags & SUPER_FLAG_METADUMP || (super->flags & SUPER_FLAG_METADUMP_V2 && options->to_convert))
 		return error_set(err, ERROR_REFUSED, "a btrfs-image dump: its metadata are rewritten and its data are missing");
 	if (super->n_devices != 1 && options->to_convert)
 		return error_set(err, ERROR_REFUSED, "the filesystem has %" PRIu64 " devices; only one with a single device can be converted",
@@ -172,6 +172,9 @@ static bool read_filesystem(struct volume *volume, const struct volume_options *
 
 	if (!check_features(&volume->super, options, err) || !check_sizes(volume, err) || (from_backup && !use_backup(volume, n, err)))
 		return error_prefix(err, "%s", volume->device->name);
+	if (volume->super.flags & SUPER_FLAG_METADUMP_V2)
+		volume_warn(volume, "the image was restored from a btrfs-image dump: its metadata are here, its data are not");
+
 	const bool ok = from_backup ? read_backup_chunks(volume, n, err) : options->tolerant ? fallback_read(volume, options->open_only, err) :
 								       chunk_tree_read(volume, err);
 

@@ -13,7 +13,7 @@ root/usr/sbin/btrfs-crypt --version > /dev/null || bad "the installed program do
 quiet make -C "$TOP" uninstall B="$build" DESTDIR="$own/root" PREFIX=/usr
 [ -z "$(find root -type f)" ] || bad "uninstall leaves $(find root -type f)"
 make -C "$TOP" help > out || bad "help: status $?"
-for target in all objects deps demo check crash torture bench fuzz install uninstall help; do
+for target in all objects deps demo check crash torture matrix bench fuzz install uninstall help; do
 	grep -q "^$target  *[a-z]" out || bad "help does not explain $target"
 done
 if [ -d "$TOP/.git" ]; then

@@ -3,6 +3,7 @@
 # SIGINT, SIGTERM and SIGHUP stop at a safe point with status 8; what each command then says; resume and abort; no command goes the wrong way.
 . "$(dirname "$0")/../expect.sh"
 PATH=$PATH:/usr/sbin:/sbin
+export TZ=Asia/Kolkata	# all times that are printed are in UTC
 command -v mkfs.btrfs > /dev/null || { echo "needs mkfs.btrfs"; exit 77; }
 mkdir tree
 for n in 1 2 3 4; do head -c 64M /dev/urandom > tree/random$n; done
@@ -18,6 +19,7 @@ FILTER='s/btrfs:[0-9a-f]{8}/btrfs:TAG/; s/[0-9]+-[0-9]+-[0-9]+ [0-9:]+ UTC/TIME/
 interrupt() {
 	local signal=$1 pid status
 	shift
+	: > err	# what the last one said must not be taken for the progress of this one, which may not have begun
 	env --default-signal=HUP btrfs-crypt "$@" --progress=json --progress-frequency 0 > out 2> err < /dev/null &
 	pid=$!
 	for _ in $(seq 1000); do
@@ -75,6 +77,20 @@ END
 		"verify-key disk.img / --key-file key"; do
 		btrfs-crypt $command > out 2> err || { bad "$command: status $? while unfinished"; cat err; }
 		[ -s out ] || bad "$command prints nothing while unfinished"
+	done
+	# Those that show subvolumes and files say what is under way, in words and for machines.
+	local undo=
+	[[ $2 = back* ]] || undo=', `btrfs-crypt convert --abort disk.img` undoes it'
+	for command in "list disk.img" "show disk.img /" "ls disk.img /" "stat disk.img / small" "df disk.img"; do
+		btrfs-crypt $command 2>&1 > out | sed -E "$FILTER" > err
+		grep -qxF "btrfs-crypt ${command%% *}: warning: an unfinished conversion is present: $1, $2, N% done, started TIME; \`btrfs-crypt convert $3 disk.img\` finishes it$undo" err ||
+			{ bad "$command: what is unfinished"; cat err; }
+		case ${command%% *} in
+		list|show|stat) grep -qE "unfinished,? (conversion )?$2, [0-9]+% done" out || { bad "$command does not show the conversion"; cat out; } ;;
+		esac
+		btrfs-crypt $command --format json 2> err | sed -E "$FILTER" > out
+		grep -qF '"conversion":{"operation":"'"$1"'","direction":"'"$2"'","started":"TIME","percent":N,"next":"'"$3"'"}' out ||
+			{ bad "$command --format json: no conversion"; cat out; }
 	done
 	for command in "verify-key disk.img /" "convert $3 disk.img" "convert --abort disk.img"; do
 		btrfs-crypt $command --key-file wrong > out 2> err
@@ -179,6 +195,7 @@ interrupt INT convert --abort disk.img --key-file key
 hints '`btrfs-crypt convert --abort` goes on'
 looks encrypt "back to plain text" "--abort"
 refuses 9 convert --resume disk.img --key-file key
+grep -qE ', begun 20[-0-9]+ [0-9:]{8} UTC, leads to plain text' err || { bad "no time in UTC"; cat err; }
 refuses 9 convert --encrypt --resume disk.img --key-file key
 quiet btrfs-crypt convert --decrypt --resume disk.img --key-file key
 same
@@ -187,6 +204,7 @@ quiet btrfs-crypt convert --encrypt disk.img / $how
 interrupt TERM convert --decrypt disk.img / --key-file key
 looks decrypt "to plain text" "--decrypt --resume"
 refuses 9 convert --resume disk.img --key-file key
+grep -qE ', begun 20[-0-9]+ [0-9:]{8} UTC, leads to plain text' err || { bad "no time in UTC"; cat err; }
 # The tail of one copy says something else, or claims to be newer: the other one counts.  Of both: nobody does.
 primary=0x10000 mirror=0x4000000 digest=0xedb sequence=0xe3c
 for copy in $primary $mirror; do

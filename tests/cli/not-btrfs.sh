@@ -49,6 +49,12 @@ on directory "4 9 11"
 for image in empty noise zeros cut-before-super cut-after-super cut-late; do unchanged $image; done
 [ ! -e missing ] || bad "missing was made"
 
+for command in "list" "stat" "convert --status"; do
+	transcript 1 btrfs-crypt $command "" $([ "$command" != stat ] || echo vault secret.txt) <<END
+! btrfs-crypt ${command%% *}: the name of the image, or of a device, is empty
+! btrfs-crypt ${command%% *}: hint: see btrfs-crypt ${command%% *} --help
+END
+done
 expect 4 list missing <<'END'
 ! btrfs-crypt list: missing: cannot open: No such file or directory
 END

@@ -44,6 +44,14 @@ for path in 'tab\x9here' 'tab\x0a' 'two\x0' 'tab\tthere' 'plain\x20name' 'dir\x0
 	shown=${path//\\/\\\\}
 	transcript 4 btrfs-crypt cat disk.img / "$path" <<< "! btrfs-crypt cat: \"${shown%%/*}\" not found"
 done
+# How far a path leads
+zstd -dqf "$TOP/images/good-plain.img.zst" -o plain.img
+for command in cat ls export; do
+	[ "$command" = export ] && operands=vault:nested//none/more || operands="vault nested//none/more"
+	btrfs-crypt $command plain.img $operands $([ "$command" != export ] || echo -o /dev/null) > out 2> err
+	[ $? -eq 4 ] && grep -q '"nested//none" not found' err || { bad "$command: $operands"; cat err; }
+done
+rm plain.img
 for id in 99999999999999999999 -5 256x ""; do
 	transcript 1 btrfs-crypt ls disk.img "id:$id" <<END
 ! btrfs-crypt ls: malformed subvolume id "id:$id"

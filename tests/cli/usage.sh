@@ -36,7 +36,7 @@ expect 1 list --format xml disk.img <<'END'
 ! btrfs-crypt list: hint: see btrfs-crypt list --help
 END
 expect 1 list --format json <<'END'
-! {"error":"usage","status":1,"command":"list","text":"operand missing: IMAGE","hint":"see btrfs-crypt list --help"}
+! {"error":"usage","status":1,"command":"list","text":"operand missing: IMAGE [SUBVOL]","hint":"see btrfs-crypt list --help"}
 END
 expect 1 verify-key disk.img --key-slot many / <<'END'
 ! btrfs-crypt verify-key: --key-slot: "many" is not a number from 0 to 31

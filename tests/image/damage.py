@@ -8,16 +8,22 @@ damage.py IMAGE csum LOGICAL                         flips a bit of the stored c
 damage.py IMAGE block TREE NUMBER [--mirror N]       flips a bit of a leaf of a tree, whose checksum does not match any more; prints its address
 damage.py IMAGE item TREE KEY OFFSET [--mirror N]    flips a bit of an item's payload; the leaf gets a matching checksum
 damage.py IMAGE extents TREE INODE                   prints file offset, address, length on disk of each extent of a file
+damage.py IMAGE copies                               DUP: flips bits of one copy of every block of metadata and every sector of data, sometimes of one,
+                                                     sometimes of the other
+damage.py IMAGE device                               flips bits of every 4 KiB of a device but its superblocks; holes of the file stay holes
 
 Without --mirror, every mirror.  KEY as dump-tree prints it: "257 INODE_ITEM 0".
 """
 import argparse
+import os
 import re
 import struct
 import subprocess
 import sys
 
 SECTOR = 4096
+SUPERBLOCKS = (64 << 10, 64 << 20)
+INVERTED = bytes(255 - i for i in range(256))
 HEADER = 101		# of a leaf: item offsets count from behind it
 
 
@@ -47,16 +53,17 @@ def flip(data, at):
 
 class Image:
     def __init__(self, path, mirror):
-        self.path, self.mirror, self.chunks = path, mirror, []
+        self.path, self.mirror, self.chunks, self.has_data = path, mirror, [], []
         self.nodesize = int(re.search(r"^nodesize\s+(\d+)", self.run("dump-super", path), re.M).group(1))
         start = 0
         for line in self.tree("chunk"):
             found = re.match(r"\titem \d+ key \(FIRST_CHUNK_TREE CHUNK_ITEM (\d+)\)", line)
             if found:
                 start = int(found.group(1))
-            found = re.match(r"\t\tlength (\d+) owner", line)
+            found = re.match(r"\t\tlength (\d+) owner .* type (\S+)", line)
             if found:
                 self.chunks.append((start, int(found.group(1)), []))
+                self.has_data.append("DATA" in found.group(2).split("|"))
             found = re.match(r"\t\t\tstripe \d+ devid \d+ offset (\d+)", line)
             if found:
                 self.chunks[-1][2].append(int(found.group(1)))
@@ -135,14 +142,48 @@ def extents(image, tree, inode):
             print(offset, found.group(1), found.group(2))
 
 
+def spoil_copies(image):
+    for (_, length, stripes), has_data in zip(image.chunks, image.has_data):
+        if len(stripes) != 2:
+            sys.exit("damage: a chunk has %d stripes" % len(stripes))
+        unit = SECTOR if has_data else image.nodesize
+        for at in range(0, length, unit):
+            place = stripes[(at // unit * 2654435761 >> 13) % 2] + at
+            image.file.seek(place + 200)
+            bits = image.file.read(8)
+            if bits != bytes(8):        # else it is hardly in use
+                image.file.seek(place + 200)
+                image.file.write(bits.translate(INVERTED))
+
+
+def spoil_device(path):
+    with open(path, "r+b") as file:
+        end = os.path.getsize(path)
+        at = 0
+        while True:
+            try:
+                start = os.lseek(file.fileno(), at, os.SEEK_DATA)
+            except OSError:
+                return
+            at = os.lseek(file.fileno(), start, os.SEEK_HOLE)
+            for piece in range(start // SECTOR * SECTOR, min(at, end), 1 << 20):
+                data = bytearray(os.pread(file.fileno(), min(1 << 20, at - piece), piece))
+                for n in range(0, len(data), SECTOR):
+                    if piece + n not in SUPERBLOCKS:
+                        data[n + 200:n + 208] = data[n + 200:n + 208].translate(INVERTED)
+                os.pwrite(file.fileno(), data, piece)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("image")
-    parser.add_argument("command", choices=("data", "csum", "block", "item", "extents"))
-    parser.add_argument("words", nargs="+")
+    parser.add_argument("command", choices=("data", "csum", "block", "item", "extents", "copies", "device"))
+    parser.add_argument("words", nargs="*")
     parser.add_argument("--mirror", type=int)
     parser.add_argument("--csum", action="store_true")
     args = parser.parse_args()
+    if args.command == "device":
+        return spoil_device(args.image)
     image, words = Image(args.image, args.mirror), args.words
     if args.command == "data":
         for logical in map(int, words):
@@ -161,6 +202,8 @@ def main():
         print(logical)
     elif args.command == "item":
         image.edit_item(words[0], lambda key, _: key == words[1], lambda item, _: flip(item, int(words[2])))
+    elif args.command == "copies":
+        spoil_copies(image)
     else:
         extents(image, *words)
 

@@ -27,6 +27,9 @@ btrfs -q subvolume delete "$mnt/gone"
 sync
 
 sets=("" "-p" "-c" "-u -q -R" "-p -c -u -q -R" "-s" "-s -q" "-r" "-t" "-t -p -c -u -q -R" "-t -s" "-r -s -u" "-d" "-t -d -u")
+created=$(btrfs subvolume list -c "$mnt" | sed -n 's/.* cgen \([0-9]*\) .*path one\/two$/\1/p')
+sets+=("-g" "-a" "-o" "-a -t -p" "-o -s" "-a -d" "-o -d" "-G +$created" "-G -$((created + 3)) -G +$created" "-C $created" "-C -$created -t"
+	"-C +$created --sort=-ogen,path" "--sort=path" "--sort=-rootid" "--sort=-gen,+path" "-a --sort=path" "-d --sort=path,ogen")
 n=0
 for set in "${sets[@]}"; do
 	# Ours shows deleted ones unasked, doubles a backslash, and has more to say behind a tab; a table's heading ends with one.
@@ -37,6 +40,18 @@ for set in "${sets[@]}"; do
 	sed -E 's/(\t(readonly|default))+$//' "$tmp/out" | grep -E "$keep" >"$tmp/have" || true
 	diff "$tmp/want.$n" "$tmp/have" || fail "list $set differs from btrfs subvolume list"
 	n=$((n + 1))
+done
+say "seen from a subvolume"
+n=0
+for base in one "with space/snap" one/two in/snap; do
+	for set in "" "-a" "-o" "-o -t -p" "-a --sort=path" "--sort=-path"; do
+		btrfs subvolume list $set "$mnt/$base" | sed -E 's/\\/\\\\/g' >"$tmp/base.$n"
+		expect_status 0 crypt list $set "$mnt/$base"
+		sed -E 's/(\t(readonly|default))+$//' "$tmp/out" | grep -E '^(.*[^D]|.*[^E]D)$' >"$tmp/have" || true
+		diff "$tmp/base.$n" "$tmp/have" || fail "list $set of $base differs from btrfs subvolume list"
+		cp "$tmp/out" "$tmp/base.$n"
+		n=$((n + 1))
+	done
 done
 expect_text "$tmp/want.12" 'DELETED$'
 expect_text "$tmp/want.4" 'received_uuid [0-9a-f]'
@@ -60,9 +75,21 @@ for set in "${sets[@]}"; do
 	diff "$tmp/mounted.$n" "$tmp/out" || fail "list $set: the image says something else than the mount"
 	n=$((n + 1))
 done
+n=0
+for base in one "with space/snap" one/two in/snap; do
+	for set in "" "-a" "-o" "-o -t -p" "-a --sort=path" "--sort=-path"; do
+		expect_status 0 crypt list $set "$tmp/copy" "$base"
+		diff "$tmp/base.$n" "$tmp/out" || fail "list $set of $base: the image says something else than the mount"
+		n=$((n + 1))
+	done
+done
+expect_status 1 crypt list --sort=size "$tmp/copy"
+expect_text "$tmp/err" 'sort: "size" is not a list of rootid, gen, ogen and path$'
+expect_status 1 crypt list -G +x "$tmp/copy"
+expect_status 4 crypt list "$tmp/copy" none
 expect_status 0 crypt show "$tmp/copy" 'with space/snap'
 diff "$tmp/show.mounted" "$tmp/out" || fail "show: the image says something else than the mount"
 expect_status 0 crypt list -d --format json "$tmp/copy"
 expect_text "$tmp/out" '"deleted":true'
 [ "$(wc -l <"$tmp/out")" = 1 ] || fail "one is deleted"
-say "${#sets[@]} sets of options"
+say "${#sets[@]} sets of options, and $n of subvolumes"

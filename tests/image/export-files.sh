@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What is exported equals what the kernel shows: as an archive that GNU tar unpacks, as a directory, and, as far as they go, as zip, cpio and mtree; names,
-# times, owners, modes, xattrs, ACLs, capabilities, hard links, holes, device nodes.  Nothing is written to the image.
+# What is exported equals what the kernel shows, and what cp -a makes of its mount: as an archive that GNU tar unpacks, and as a directory; names, times,
+# owners, modes, xattrs, ACLs, capabilities, hard links, holes and the room that they leave, device nodes.  As far as they go, so do zip, cpio and mtree,
+# as unzip, cpio and mtree see them.  Nothing is written to the image.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt
+for each in unzip cpio mtree; do command -v $each >/dev/null || skip "needs $each"; done
 tool fill
 
 KINDS="sizes:1000000 inline compressed holes prealloc nocow reflinks bookends extents:100 symlinks names times modes xattrs links special flags directories"
@@ -37,6 +39,17 @@ shown "$tmp/mnt/one" >"$tmp/want.all"
 shown "$tmp/mnt/snap" | sed 's/^nested stub.*/nested stub/' >"$tmp/want.snap"
 image_umount
 before=$(sha256sum <"$image")
+
+# Another filesystem, of the same kind, for what is unpacked; and first what cp -a makes there of the mount.
+image_make "$tmp/to.img" 1G
+image_mount "$tmp/to.img" "$tmp/to" rw,noatime
+image_mount "$image" "$tmp/mnt" ro
+copied() { manifest --no-ctime --atime "$@" | sed -E 's/ ino=[0-9]+//'; }
+for each in one snap; do cp -a "$tmp/mnt/$each" "$tmp/to/cp-$each"; done
+image_umount
+sync -f "$tmp/to"
+copied "$tmp/to/cp-one" >"$tmp/want.cp-one"
+copied "$tmp/to/cp-snap" >"$tmp/want.cp-snap"
 grep -v '^nested/' "$tmp/want.all" >"$tmp/want.one"
 grep -v ' socket ' "$tmp/want.one" >"$tmp/want.tar"
 
@@ -47,8 +60,19 @@ expect_tree() {
 	diff "$2" "$tmp/have" >"$tmp/tree.diff" || { cut -c 1-300 "$tmp/tree.diff" | head -20; fail "$1 differs from what the kernel showed"; }
 }
 
-image_make "$tmp/to.img" 1G
-image_mount "$tmp/to.img" "$tmp/to" rw,noatime
+# expect_copy DIRECTORY NAME [FILTER]: what cp -a made, down to the blocks that files take; FILTER, a sed script, takes out of both what is different.
+# cp writes zeros where a file has room but nothing was written, for it takes no file with as much room as bytes for sparse; we leave a hole, as the
+# kernel calls it.  Of such files the bytes are compared.
+expect_copy() {
+	local filter="/^(nocow\/)?prealloc[^ ]* file /s/ (blocks|sha256)=[0-9a-f]+//g; ${3:-}" file
+	sync -f "$1"
+	copied "$1" | sed -E "$filter" >"$tmp/have"
+	sed -E "$filter" "$tmp/want.cp-$2" | diff - "$tmp/have" >"$tmp/tree.diff" ||
+		{ cut -c 1-300 "$tmp/tree.diff" | sed -n 1,20p; fail "$1 differs from what cp -a makes"; }
+	for file in prealloc/unwritten prealloc/part-written prealloc/past-end prealloc/over-hole nocow/prealloc; do
+		cmp "$tmp/to/cp-$2/$file" "$1/$file" || fail "$1/$file differs"
+	done
+}
 unpack() {		# unpack DIRECTORY [TAR-OPTION...] < ARCHIVE
 	mkdir "$1"
 	tar -C "$1" --xattrs '--xattrs-include=*' --acls --numeric-owner --warning=no-unknown-keyword --warning=no-timestamp -xpf - "${@:2}"
@@ -62,6 +86,15 @@ expect_text "$tmp/err" '^repaired from a mirror: 0; skipped: 0 sealed, 0 refused
 expect_text "$tmp/err" '^not kept: socket \(1\)$'
 unpack "$tmp/to/tar" <"$tmp/one.tar"
 expect_tree "$tmp/to/tar" "$tmp/want.tar"
+for each in one snap; do
+	expect_status 0 crypt export --recursive "$image" $each -o "$tmp/$each-all.tar"
+	unpack "$tmp/to/tar-$each" <"$tmp/$each-all.tar"
+	rm "$tmp/$each-all.tar"
+done
+# GNU tar gives everything the time of unpacking as time of access.
+expect_copy "$tmp/to/tar-one" one '/ socket /d; /^special dir /s/ size=[0-9]+//; s/ atime=-?[0-9]+//'
+# Where a nested subvolume was, a snapshot has nothing but what the kernel makes up at each mount.
+expect_copy "$tmp/to/tar-snap" snap '/ socket /d; /^special dir /s/ size=[0-9]+//; /^nested /d; s/ atime=-?[0-9]+//'
 for kind in "zstd zst" "gzip gz" "xz xz"; do
 	expect_status 0 crypt export "$image" one:symlinks one:names one:acl -o "$tmp/some.tar.${kind#* }"
 	"${kind% *}" -dqc "$tmp/some.tar.${kind#* }" >"$tmp/some.tar" || fail "$kind does not read it"
@@ -76,13 +109,14 @@ expect_status 0 crypt export "$image" one --archive dir -o "$tmp/to/dir"
 expect_tree "$tmp/to/dir" "$tmp/want.one"
 expect_status 0 crypt export "$image" one --recursive -o "$tmp/to/all/" --manifest "$tmp/sums" --report "$tmp/report"
 expect_tree "$tmp/to/all" "$tmp/want.all"
+expect_copy "$tmp/to/all" one
 (cd "$tmp/to/all" && sha256sum --quiet --strict -c "$tmp/sums") || fail "the manifest does not fit"
 [ "$(grep -vc '^#' "$tmp/sums")" = "$(find "$tmp/to/all" -type f -printf x | wc -c)" ] || fail "the manifest has another number of files"
 grep -qF "# image ${before%% *}  $image  419430400 bytes" "$tmp/sums" || fail "the manifest has not the sum of the image"
 tail -1 "$tmp/report" | python3 -c 'import json, sys; s = json.load(sys.stdin)["summary"]; assert s["lost_bytes"] == "0" and int(s["files"]) > 500, s'
 expect_status 0 crypt export "$image" snap -o "$tmp/to/snap/"
 shown "$tmp/to/snap" | sed -E 's/^nested dir .*/nested stub/' | diff "$tmp/want.snap" - >"$tmp/tree.diff" || { head "$tmp/tree.diff"; fail "the snapshot differs"; }
-rm -rf "$tmp/to/"*
+rm -rf "$tmp/to/"[!c]*
 
 say "parts, and several"
 expect_status 0 crypt export "$image" one:sizes/4096 -o "$tmp/file.tar"
@@ -94,6 +128,15 @@ expect_status 0 crypt export "$image" one:inline id:257 one:sizes/1 -o "$tmp/to/
 	fail "several places are not where they are in the image"
 expect_status 4 crypt export "$image" one:none -o "$tmp/none.tar"
 expect_status 4 crypt export "$image" none -o "$tmp/none.tar"
+
+say "a chain of snapshots"
+expect_unchanged 0 "$image" crypt export "$image" snap --snapshots -o "$tmp/chain.tar"
+tar tf "$tmp/chain.tar" 2>/dev/null | sed 's:/.*::' | sort -u | tr '\n' ' ' | grep -qx 'one snap ' || fail "not the whole chain of snap"
+# What the snapshot has of the nested subvolume is an empty directory.
+expect_unchanged 0 "$image" crypt export "$image" one:nested/inline --snapshots -o "$tmp/part.tar"
+expect_text "$tmp/err" 'note: snap \(id [0-9]+\): has no nested/inline$'
+tar tf "$tmp/part.tar" 2>/dev/null | grep -qv '^one/nested/inline/' && fail "more than the part that is there"
+rm "$tmp/chain.tar" "$tmp/part.tar"
 
 say "zip, cpio, mtree"
 expect_status 0 crypt export "$image" one -o "$tmp/one.zip"
@@ -152,6 +195,33 @@ for line in open(sys.argv[3], "rb"):
         assert b"sha256digest=" + sums[name].encode() in line or b"sha256=" + sums[name].encode() in line, line
 assert n == len(sums)
 END
+
+say "unzip, cpio and mtree"
+# expect_plainer DIRECTORY FILTER: the same, of what these formats can hold
+expect_plainer() {
+	local each
+	for each in "$tmp/to/cp-one" "$1"; do
+		manifest --no-ctime --flat "$each" | grep -v '^nested[/ ]' |
+			sed -E "s/ ino=[0-9]+//; / dir /s/ size=[0-9]+//; s/(mtime=-?[0-9]+)[0-9]{9} /\1 /; s/ (blocks|flags)=[0-9a-f]+//g; s/ (user|trusted|system|security|btrfs)\.[^ ]*=[^ ]*//g; $2" \
+				>"$tmp/plainer.$(basename "$each")"
+	done
+	diff "$tmp/plainer.cp-one" "$tmp/plainer.$(basename "$1")" >"$tmp/tree.diff" ||
+		{ cut -c 1-300 "$tmp/tree.diff" | sed -n 1,20p; fail "$1 differs from what cp -a makes"; }
+}
+mkdir "$tmp/to/zip" "$tmp/to/cpio"
+LC_ALL=C.UTF-8 unzip -qq -X -K -^ -d "$tmp/to/zip" "$tmp/one.zip" || fail "unzip"
+# Zip keeps no special files and hard links, and names as UTF-8 only; unzip gives links no times.  The times
+# that it can hold end in 2106 and begin in 1980, or 1970.
+expect_plainer "$tmp/to/zip" '/^[.] dir/d; / (char|block|fifo|socket) /d; /^names\/[^ ]*\\x(ff|80)/d; /(^times\/| link )/s/ mtime=-?[0-9]+//; s/ links=[0-9]+//'
+(cd "$tmp/to/cpio" && cpio -idm --quiet --no-absolute-filenames <"$tmp/one.cpio") || fail "cpio"
+# cpio gives directories their times before it fills them, symbolic links none, and makes as many of them as they have names; times are 32 bits.
+expect_plainer "$tmp/to/cpio" '/ socket /d; /(^times\/| dir )/s/ mtime=-?[0-9]+//; / link /s/ (mtime|links)=-?[0-9]+//g'
+# To this mtree a name is a pattern: that of one asterisk would stand for all others.
+grep -vF './names/* ' "$tmp/one.mtree" >"$tmp/some.mtree"
+(cd "$tmp/to/cp-one" && mtree -f "$tmp/some.mtree") >"$tmp/mtree.out" 2>&1 || true
+printf 'extra: %s\n' nested/sizes nested/inline nested/symlinks nested/links 'names/*' special/socket | sort >"$tmp/want"
+sort "$tmp/mtree.out" | diff "$tmp/want" - || fail "mtree finds other differences"
+rm -rf "$tmp/to/zip" "$tmp/to/cpio"
 
 say "progress"
 expect_status 0 crypt export "$image" one -o /dev/null --progress json --progress-frequency 60 --format json

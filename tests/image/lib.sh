@@ -16,7 +16,7 @@ PATH=$PATH:/usr/sbin:/sbin
 export LC_ALL=C
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/btrfs-crypt-$TEST.XXXXXX")
-mounts=()		# "directory loop-device", in the order they were made
+mounts=()		# "directory loop-device" (-: none), in the order they were made
 lock_fd=		# open while something is mounted
 
 say() { printf '%s: %4ds  %s\n' "$TEST" "$SECONDS" "$*"; }
@@ -92,6 +92,7 @@ image_mount() {
 undo_mount() {
 	local directory=${1% *} loop=${1##* }
 	mountpoint -q "$directory" && { umount "$directory" || { sleep 1; umount "$directory"; }; }
+	[ "$loop" != - ] || return 0
 	losetup -d "$loop"
 	udevadm settle 2>/dev/null || true
 	btrfs device scan --forget "$loop" >/dev/null 2>&1 || btrfs device scan --forget >/dev/null 2>&1 || true
@@ -102,10 +103,18 @@ image_umount() {
 	local last=$((${#mounts[@]} - 1))
 	undo_mount "${mounts[last]}"
 	unset "mounts[last]"
-	if [ "${#mounts[@]}" = 0 ]; then
+	if [ "${#mounts[@]}" = 0 ] && [ -n "$lock_fd" ]; then
 		exec {lock_fd}>&-
 		lock_fd=
 	fi
+}
+
+# mount_read_only DIRECTORY: nothing in it can be written to until image_umount.  (Not in a mount namespace of its own: that would keep what other
+# tests have mounted.)
+mount_read_only() {
+	mounts+=("$1 -")
+	mount --bind "$1" "$1"
+	mount -o remount,bind,ro "$1"
 }
 
 # The kernel refuses to mount it, in both ways.

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Prints everything that people can see of a tree, one sorted line per name, so that two trees can be compared with diff.
 
-manifest.py [--no-content] [--no-ctime] DIR: path, type, mode, owner, size, blocks, mtime, ctime, inode number, links, device numbers, inode flags,
-symlink target, xattrs, sha256 of the content with the map of its holes.  Left out: atime.
+manifest.py [--no-content] [--no-ctime] [--atime] [--flat] DIR: path, type, mode, owner, size, blocks, mtime, ctime, inode number, links, device numbers, inode flags,
+symlink target, xattrs, sha256 of the content with the map of its holes.
 """
 import argparse
 import array
@@ -24,15 +24,17 @@ def shown(name):
     return "".join(chr(c) if 0x20 < c < 0x7f and c != 0x5c else "\\x%02x" % c for c in name)
 
 
-def content(path, size):
-    """sha256 over the data ranges and where they lie: a file of one hole costs nothing."""
+def content(path, size, flat):
+    """sha256 over the data ranges and where they lie: a file of one hole costs nothing.  Flat: of the bytes alone."""
     digest = hashlib.sha256()
     fd = os.open(path, os.O_RDONLY | os.O_NOATIME)
     try:
         flags = array.array("L", [0])
         fcntl.ioctl(fd, FS_IOC_GETFLAGS, flags)
         at = 0
-        while at < size:
+        while flat and (part := os.read(fd, 1 << 20)):
+            digest.update(part)
+        while at < size and not flat:
             try:
                 start = os.lseek(fd, at, os.SEEK_DATA)
             except OSError as error:
@@ -60,6 +62,8 @@ def line(path, name, options):
         return shown(name) + " stub", False
     words = [shown(name), kind, "%04o" % stat.S_IMODE(st.st_mode), "%d:%d" % (st.st_uid, st.st_gid), "ino=%d" % st.st_ino,
              "links=%d" % st.st_nlink, "mtime=%d" % st.st_mtime_ns]
+    if options.atime:
+        words.append("atime=%d" % st.st_atime_ns)
     if not options.no_ctime:
         words.append("ctime=%d" % st.st_ctime_ns)
     if kind in ("char", "block"):
@@ -72,7 +76,7 @@ def line(path, name, options):
         if kind == "link":
             words.append("to=" + shown(os.readlink(path)))
         if kind == "file":
-            words.append(content(path, st.st_size))
+            words.append(content(path, st.st_size, options.flat))
     return " ".join(words), kind == "dir"
 
 
@@ -80,6 +84,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--no-content", action="store_true", help="neither open files nor read symlinks")
     parser.add_argument("--no-ctime", action="store_true")
+    parser.add_argument("--flat", action="store_true", help="no map of the holes")
+    parser.add_argument("--atime", action="store_true")
     parser.add_argument("directory")
     options = parser.parse_args()
     top = os.fsencode(options.directory)

@@ -14,6 +14,7 @@
 #define TWO 2u
 
 static struct chunk *chunk;
+static struct chunk_stripe stripe[4], *stripes;	/* in place of its own, of which there is one */
 static uint64_t data;
 static uint8_t disk[4][N * SECTOR];
 static struct volume_device device[2], *devices;
@@ -30,7 +31,10 @@ static int open_it(void **state)
 	}
 	/* What the image's files have in it is left out. */
 	chunk->logical += PLACE;
-	chunk->stripe[0].physical += PLACE;
+	stripes = chunk->stripe;
+	stripe[0] = stripes[0];
+	stripe[0].physical += PLACE;
+	chunk->stripe = stripe;
 	chunk->length = N * SECTOR;
 	data = chunk->logical;
 	for (unsigned c = 0; c < 4; c++)
@@ -45,6 +49,7 @@ static int close_it(void **state)
 {
 	volume->devices = devices;
 	volume->n_devices = 1;
+	chunk->stripe = stripes;
 	return fs_image_close(state);
 }
 
@@ -54,9 +59,9 @@ static void have_copies(uint64_t profile, unsigned n)
 	chunk->type = GROUP_DATA | profile;
 	chunk->n_stripes = (uint16_t)n;
 	for (unsigned c = 0; c < n; c++) {
-		chunk->stripe[c] = chunk->stripe[0];
-		chunk->stripe[c].physical = chunk->stripe[0].physical + c * APART;
-		image_patch(&image, chunk->stripe[c].physical, disk[c], sizeof(disk[c]));
+		stripe[c] = stripe[0];
+		stripe[c].physical = stripe[0].physical + c * APART;
+		image_patch(&image, stripe[c].physical, disk[c], sizeof(disk[c]));
 	}
 }
 
@@ -67,7 +72,7 @@ static void have_two_devices(void)
 	device[1].devid++;
 	volume->devices = device;
 	volume->n_devices = 2;
-	chunk->stripe[1].devid++;
+	stripe[1].devid++;
 }
 
 static void spoil(unsigned copy, unsigned first, unsigned n)

@@ -180,29 +180,30 @@ static void survives_every_wrong_byte(void **state)
 	}
 }
 
-/* Segments whose ends fall on every distance from a sector edge. */
-static void lzo_length_never_crosses_a_sector(void **state)
+/*
+ * Segments whose ends fall on every distance from a sector edge.  flat: how much of the first sector compresses; each run of many makes it one byte
+ * longer, which moves every later segment.  The number of segments that begin behind padding.
+ */
+static unsigned decode_around_edges(uint32_t sector, size_t n_segments, size_t flat, size_t n_runs)
 {
-	static uint8_t noise[8 * SECTOR], buffer[16 * SECTOR];
+	static uint8_t noise[3 * 65536], buffer[6 * 65536];
 	uint32_t seed = 1;
 	unsigned n_edges = 0;
 
-	(void)state;
-	for (size_t i = 0; i < sizeof(noise); i++) {
+	for (size_t i = 0; i < n_segments * sector; i++) {
 		seed = seed * 1664525 + 1013904223;
-		noise[i] = seed >> 24;
+		noise[i] = i < flat ? 'x' : seed >> 24;
 	}
-	/* Each run shortens the first sector's noise by one more byte, which moves every later segment. */
-	for (size_t flat = 0; flat < 600; flat++) {
+	for (size_t run = 0; run < n_runs; run++) {
 		struct error err = { 0 };
 		uint8_t *out;
 
-		memset(noise + 8, 'x', flat);
-		const size_t len = pack_lzo(noise, sizeof(noise), SECTOR, buffer);
+		noise[flat + run] = 'x';
+		const size_t len = pack_lzo(noise, n_segments * sector, sector, buffer);
 
-		for (size_t at = 4, n = 0; n < 8; n++) {
-			if (SECTOR - at % SECTOR < 4) {
-				at += SECTOR - at % SECTOR;
+		for (size_t at = 4, n = 0; n < n_segments; n++) {
+			if (sector - at % sector < 4) {
+				at += sector - at % sector;
 				n_edges++;
 			}
 			struct le32 length;
@@ -210,11 +211,28 @@ static void lzo_length_never_crosses_a_sector(void **state)
 			memcpy(&length, buffer + at, 4);
 			at += 4 + le32(length);
 		}
-		assert_true(decode(COMPRESS_LZO, buffer, len, sizeof(noise), SECTOR, &out, &err));
-		assert_memory_equal(out, noise, sizeof(noise));
+		assert_true(decode(COMPRESS_LZO, buffer, len, n_segments * sector, sector, &out, &err));
+		assert_memory_equal(out, noise, n_segments * sector);
 		free(out);
 	}
-	assert_true(n_edges > 0);
+	return n_edges;
+}
+
+static void lzo_length_never_crosses_a_sector(void **state)
+{
+	(void)state;
+	assert_true(decode_around_edges(4096, 8, 8, 600) > 0);
+	assert_true(decode_around_edges(8192, 8, 8, 600) > 0);
+	assert_true(decode_around_edges(65536, 3, 8, 600) > 0);
+}
+
+/* What would be an edge of sectors of 4096 is none of larger ones. */
+static void lzo_lengths_cross_other_edges(void **state)
+{
+	(void)state;
+	assert_int_equal(decode_around_edges(8192, 1, 3900, 500), 0);
+	assert_int_equal(decode_around_edges(8192, 2, 3900, 500), 0);
+	assert_int_equal(decode_around_edges(65536, 2, 3900, 500), 0);
 }
 
 static void lzo_segments_follow_the_sector_size(void **state)
@@ -287,6 +305,7 @@ int main(void)
 		cmocka_unit_test(refuses_every_truncation),
 		cmocka_unit_test(survives_every_wrong_byte),
 		cmocka_unit_test(lzo_length_never_crosses_a_sector),
+		cmocka_unit_test(lzo_lengths_cross_other_edges),
 		cmocka_unit_test(lzo_segments_follow_the_sector_size),
 		cmocka_unit_test(refuses_wrong_lengths),
 		cmocka_unit_test(refuses_unknown_compression),

@@ -107,6 +107,15 @@ static void reads_inline_extents(void **state)
 	assert_int_equal(extent.payload.left, 1);
 }
 
+/* As long as a node of 64 KiB has room for, with sectors as large. */
+static void inline_extents_may_be_longer_than_4096_bytes(void **state)
+{
+	static uint8_t bytes[21 + 60000] = { LE64(7), LE64(60000), COMPRESS_NONE, 0, LE16(0), FILE_EXTENT_INLINE };
+
+	(void)state;
+	assert_int_equal(read_good(bytes, sizeof(bytes), 0).payload.left, 60000);
+}
+
 static void ignores_a_wrong_ram_bytes_where_nothing_is_decoded(void **state)
 {
 	uint8_t bytes[sizeof(plain_sample)];
@@ -234,6 +243,7 @@ int main(void)
 		cmocka_unit_test(reads_a_regular_extent),
 		cmocka_unit_test(reads_a_hole),
 		cmocka_unit_test(reads_inline_extents),
+		cmocka_unit_test(inline_extents_may_be_longer_than_4096_bytes),
 		cmocka_unit_test(ignores_a_wrong_ram_bytes_where_nothing_is_decoded),
 		cmocka_unit_test(accepts_the_limits),
 		cmocka_unit_test(refuses_every_truncation),

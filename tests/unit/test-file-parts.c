@@ -3,6 +3,7 @@
 #include "common/fs/file-parts.h"
 
 #include <stdio.h>
+#include <zlib.h>
 
 #include "tests/unit/fs-image.h"
 
@@ -157,6 +158,58 @@ static void survives_items_that_cannot_be(void **state)
 	assert_non_null(strstr(log.why, "extent item at 4096: begins before the end of the item before it, 8192"));
 }
 
+/* An item that shows the middle of an extent; ram 0: it is not compressed. */
+static void add_bookend(uint64_t at, uint64_t sector, uint64_t n_sectors, uint64_t ram, uint64_t offset, uint64_t length)
+{
+	const struct disk_file_extent item = {
+		.generation = to_le64(1), .ram_bytes = to_le64(ram ? ram : n_sectors * SECTOR), .compression = ram ? COMPRESS_ZLIB : COMPRESS_NONE,
+		.type = FILE_EXTENT_REG, .disk_bytenr = to_le64(data + sector * SECTOR), .disk_num_bytes = to_le64(n_sectors * SECTOR),
+		.offset = to_le64(offset), .num_bytes = to_le64(length),
+	};
+
+	insert(FS_TREE_ID, FREE_INODE, KEY_EXTENT_DATA, at, &item, sizeof(item));
+}
+
+static void shows_the_middle_of_extents(void **state)
+{
+	static uint8_t packed[4 * SECTOR], plain[16 * SECTOR];
+	const struct chunk *chunk;
+	uLongf len = sizeof(packed);
+	struct log log;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(plain); i += 16)
+		snprintf((char *)plain + i, 16, "plain %08zu", i);
+	assert_int_equal(compress2(packed, &len, plain, sizeof(plain), 9), Z_OK);
+	ok(volume_chunk(volume, data, &chunk, err));
+	image_patch(&image, chunk_physical(chunk, data + 20 * SECTOR, 0), packed, sizeof(packed));
+	add_bookend(0, 2, 8, 0, 3 * SECTOR, 2 * SECTOR);
+	add_bookend(2 * SECTOR, 20, 4, sizeof(plain), 10 * SECTOR, 3 * SECTOR);
+	add_bookend(5 * SECTOR, 20, 4, sizeof(plain), SECTOR, SECTOR);
+	log = log_of(6 * SECTOR);
+	assert_memory_equal(log.bytes, disk + 5 * SECTOR, 2 * SECTOR);
+	assert_memory_equal(log.bytes + 2 * SECTOR, plain + 10 * SECTOR, 3 * SECTOR);
+	assert_memory_equal(log.bytes + 5 * SECTOR, plain + SECTOR, SECTOR);
+	assert_string_equal(log.why, "");
+}
+
+/* ram_bytes says how long it is; what is behind the compressed bytes is padding. */
+static void compressed_inline_data_may_be_padded(void **state)
+{
+	uint8_t item[3000] = { 0 };
+	const struct disk_file_extent head = { .ram_bytes = to_le64(2500), .compression = COMPRESS_ZLIB, .type = FILE_EXTENT_INLINE };
+	uLongf len = 2000;
+	struct log log;
+
+	(void)state;
+	memcpy(item, &head, FILE_EXTENT_INLINE_HEADER);
+	assert_int_equal(compress(item + FILE_EXTENT_INLINE_HEADER, &len, disk, 2500), Z_OK);
+	insert(FS_TREE_ID, FREE_INODE, KEY_EXTENT_DATA, 0, item, FILE_EXTENT_INLINE_HEADER + len + 60);
+	log = log_of(2500);
+	assert_string_equal(log.text, "+0-2500 ");
+	assert_memory_equal(log.bytes, disk, 2500);
+}
+
 static void tells_marks(void **state)
 {
 	struct file_map map = { 0 };
@@ -176,6 +229,8 @@ int main(void)
 		parts_test(leaves_holes_out),
 		parts_test(names_what_is_lost),
 		parts_test(survives_items_that_cannot_be),
+		parts_test(shows_the_middle_of_extents),
+		parts_test(compressed_inline_data_may_be_padded),
 		parts_test(tells_marks),
 	};
 

@@ -56,6 +56,19 @@ static void names_keep_their_bytes(void **state)
 			"\"nul\":\"a\\\\x00b\",\"nul_hex\":\"610062\",\"text\":\"\\\\xff\"}\n");
 }
 
+/* Whether a name came escaped or not, JSON has the same. */
+static void escaped_names_are_names(void **state)
+{
+	struct json_object *line = json_line();
+
+	(void)state;
+	json_escaped_name(line, "plain", "dir/a\\\\b");
+	json_escaped_name(line, "control", "a\\x0ab");
+	json_escaped_name(line, "bad", "a\\xff");
+	json_escaped_name(line, "cut", "a\\x");
+	prints_as(line, "{\"plain\":\"dir/a\\\\b\",\"control\":\"a\\nb\",\"bad\":\"a\\\\xff\",\"bad_hex\":\"61ff\",\"cut\":\"a\\\\x\"}\n");
+}
+
 /* U+009B begins a control sequence on a terminal, U+202E turns the line round, U+E0041 does not show; a JSON reader gets them back. */
 static void nothing_reaches_a_terminal(void **state)
 {
@@ -72,6 +85,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_line_in_the_order_of_adding),
 		cmocka_unit_test(names_keep_their_bytes),
+		cmocka_unit_test(escaped_names_are_names),
 		cmocka_unit_test(nothing_reaches_a_terminal),
 	};
 

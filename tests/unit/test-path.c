@@ -88,7 +88,7 @@ static void crosses_into_nested_subvolumes(void **state)
 	ok(path_find(volume, FS_TREE_ID, "elsewhere", &found, err));
 	assert_int_equal(found.subvolume, FS_TREE_ID);
 	assert_int_equal(found.inode, EMPTY_SUBVOLUME_INODE);
-	not_found("elsewhere/x", ERROR_NOT_FOUND, "\"x\" not found: the snapshot holds no copy of the nested subvolume");
+	not_found("elsewhere/x", ERROR_NOT_FOUND, "\"elsewhere/x\" not found: the snapshot holds no copy of the nested subvolume");
 	not_found("bad", ERROR_CORRUPT, "tree 5 directory 256: an entry leads to key (256 EXTENT_DATA 0), not to an inode");
 }
 

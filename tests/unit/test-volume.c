@@ -318,10 +318,24 @@ static void refuses_features_by_name(void **state)
 	refused(false, ERROR_REFUSED, "disk.img: the filesystem has the feature raid-stripe-tree, which this version cannot read");
 	with_bits(INCOMPAT_REMAP_TREE, 0);
 	refused(false, ERROR_REFUSED, "disk.img: the filesystem has the feature remap-tree, which this version cannot read");
-	with_bits(0, SUPER_FLAG_METADUMP_V2);
-	refused(false, ERROR_REFUSED, "disk.img: a btrfs-image dump: its metadata are rewritten and its data are missing");
 	with_bits(0, SUPER_FLAG_METADUMP);
 	refused(false, ERROR_REFUSED, "disk.img: a btrfs-image dump: its metadata are rewritten and its data are missing");
+}
+
+static void a_restored_dump_is_read_but_not_converted(void **state)
+{
+	const struct volume_options options = { .to_convert = true };
+	struct volume *volume;
+	struct error err = { 0 };
+
+	(void)state;
+	with_bits(0, SUPER_FLAG_METADUMP_V2);
+	assert_true(image_open(&image, false, &volume, &err));
+	assert_string_equal(image.warning, "the image was restored from a btrfs-image dump: its metadata are here, its data are not");
+	volume_close(volume);
+	assert_false(volume_open(image_device(&image), &options, &volume, &err));
+	assert_string_equal(err.text, "disk.img: a btrfs-image dump: its metadata are rewritten and its data are missing");
+	assert_int_equal(err.kind, ERROR_REFUSED);
 }
 
 static void two_devices(struct disk_superblock *disk)
@@ -466,6 +480,7 @@ int main(void)
 		with_image(a_copy_behind_the_end_does_not_exist),
 		with_image(says_why_no_copy_is_good),
 		with_image(refuses_features_by_name),
+		with_image(a_restored_dump_is_read_but_not_converted),
 		with_image(several_devices_are_read_but_not_converted),
 		with_image(an_unfinished_conversion_is_opened_by_those_who_ask),
 		with_image(refuses_broken_chunks),

@@ -152,9 +152,9 @@ static void make_compressed(uint64_t size)
 	}
 }
 
+/* size: of the file that is one hole. */
 static void make_holes(uint64_t size)
 {
-	(void)size;
 	int fd = create("leading");
 	put_new(fd, 300000, 5000, READABLE);
 	finish(fd);
@@ -166,7 +166,7 @@ static void make_holes(uint64_t size)
 	finish(fd);
 
 	fd = create("only");
-	if (ftruncate(fd, 100 * MIB + 1))	/* no larger: many a test reads all of it */
+	if (ftruncate(fd, size ? (off_t)size : 100 * MIB + 1))	/* no larger: many a test reads all of it */
 		die("ftruncate");
 	finish(fd);
 
@@ -210,20 +210,24 @@ static void make_prealloc(uint64_t size)
 	finish(fd);
 }
 
+/* size: how many of the three. */
 static void make_nocow(uint64_t size)
 {
-	(void)size;
 	int fd = create("plain");
 	set_nocow(fd);
 	put_new(fd, 0, 700 * KIB, READABLE);
 	settle(fd);
 	put_new(fd, 4096, 8192, SCRAMBLED);	/* in place */
 	finish(fd);
+	if (size == 1)
+		return;
 
 	fd = create("small");
 	set_nocow(fd);
 	put_new(fd, 0, 100, READABLE);
 	finish(fd);
+	if (size == 2)
+		return;
 
 	fd = create("prealloc");
 	set_nocow(fd);
@@ -265,13 +269,13 @@ static void make_reflinks(uint64_t size)
 	finish(itself);
 }
 
+/* size: of one more file, overwritten in its middle. */
 static void make_bookends(uint64_t size)
 {
 	static const struct { const char *name; unsigned at, length; } over[] = {
 		{ "middle", 400 * KIB, 64 * KIB }, { "head", 0, 12 * KIB }, { "tail", 1000 * KIB, 24 * KIB }, { "odd", 333333, 77777 },
 	};
 
-	(void)size;
 	for (size_t i = 0; i < sizeof(over) / sizeof(*over); i++) {
 		const int fd = create("%s", over[i].name);
 
@@ -280,12 +284,20 @@ static void make_bookends(uint64_t size)
 		put_new(fd, over[i].at, over[i].length, i % 2 ? READABLE : SCRAMBLED);
 		finish(fd);
 	}
-	const int fd = create("truncated");
+	int fd = create("truncated");
 
 	put_new(fd, 0, MIB, SCRAMBLED);
 	settle(fd);
 	if (ftruncate(fd, 123457))
 		die("ftruncate");
+	finish(fd);
+	if (size == 0)
+		return;
+
+	fd = create("large");
+	put_new(fd, 0, size, SCRAMBLED);
+	settle(fd);
+	put_new(fd, size / 2 - 3333, 66666, SCRAMBLED);
 	finish(fd);
 }
 

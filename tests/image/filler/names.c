@@ -32,7 +32,9 @@ static void make_symlinks(uint64_t size)
 static void make_names(uint64_t size)
 {
 	static const char *const odd[] = { " ", "new\nline", "tab\there", "\xff\xfe not utf-8", "back\\slash", "\"quoted\"", "-rf", "*", "\x1b[31m",
-		"gr\xc3\xbc\xc3\x9f", ".hidden", "a b  c " };
+		"gr\xc3\xbc\xc3\x9f", ".hidden", "a b  c ",
+		/* pairs whose directory items have the same key */
+		"5a142a5546", "5f9e54009d", "27c20a93c8", "e37a232b5c" };
 	char name[256];
 
 	(void)size;
@@ -113,6 +115,9 @@ static void make_xattrs(uint64_t size)
 	set_xattr("file", "user.empty", "", 0);
 	set_xattr("file", "user.long", value, sizeof(value));
 	set_xattr("file", "trusted.zero", "a\0b", 3);
+	/* their items have the same key */
+	set_xattr("file", "user.5a142a5546", "one", 3);
+	set_xattr("file", "user.5f9e54009d", "the other", 9);
 	set_xattr("file", "security.capability", capability, sizeof(capability));
 	set_xattr("file", "system.posix_acl_access", acl, sizeof(acl));
 	enter("directory");
@@ -123,6 +128,29 @@ static void make_xattrs(uint64_t size)
 	if (symlink("file", "link"))
 		die("link");
 	set_xattr("link", "trusted.of-link", "y", 1);
+}
+
+/*
+ * size names in one directory: CROWD_LINKS of them, and long, are those of one inode, whose references overflow into INODE_EXTREF items at every
+ * node size; the others are files of 0 to 4096 bytes.
+ */
+static void make_crowd(uint64_t size)
+{
+	enum { CROWD_LINKS = 404 };
+	char name[256];
+
+	make_file("0", 1234, READABLE);
+	for (unsigned i = 1; i < size; i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		if (i >= CROWD_LINKS) {
+			make_file(name, i * 37 % 4097, i % 3 ? READABLE : SCRAMBLED);
+			continue;
+		}
+		memset(name, 'n', 250);
+		snprintf(name + 240, 16, "-%u", i);
+		if (link("0", name))
+			die("link %u", i);
+	}
 }
 
 /* Enough names in one directory that the references overflow into INODE_EXTREF items at every node size. */
@@ -209,6 +237,6 @@ static void make_directories(uint64_t size)
 
 const struct kind name_kinds[] = {
 	{ "symlinks", make_symlinks }, { "names", make_names }, { "times", make_times }, { "modes", make_modes }, { "xattrs", make_xattrs },
-	{ "links", make_links }, { "special", make_special }, { "flags", make_flags }, { "directories", make_directories },
+	{ "links", make_links }, { "special", make_special }, { "flags", make_flags }, { "directories", make_directories }, { "crowd", make_crowd },
 	{ NULL, NULL },
 };

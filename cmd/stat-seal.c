@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Finds the domain of a subvolume and its list of inline units. */
+#include "cmd/stat-seal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "cmd/cmd.h"
+
+static bool find_member(const struct subvolume_list *list, const struct subvolume *subvolume, const struct domain *domain, uint64_t *member,
+			struct error *err)
+{
+	uint64_t *sources = NULL;
+
+	if (!domain_sources(domain, list, &sources, err))
+		return false;
+	*member = sources[subvolume - list->at];
+	free(sources);
+	return true;
+}
+
+static bool read_seal(const struct subvolume_list *list, const struct subvolume *subvolume, struct stat_seal *seal, struct error *err)
+{
+	cleanup_domain struct domain *domain = NULL;
+
+	if (!domain_find(list->volume, list, subvolume, &domain, err))
+		return false;
+	if (!domain)
+		return true;
+	seal->domain = domain->header.domain;
+	return find_member(list, subvolume, domain, &seal->member, err) &&
+	       (domain->unfinished || inline_map_read(list->volume, seal->domain, &seal->inlines, err));
+}
+
+bool stat_seal_read(const struct subvolume_list *list, uint64_t id, struct stat_seal *seal, struct error *err)
+{
+	const struct subvolume *subvolume = subvolume_by_id(list, id);
+	struct error what = { 0 };
+
+	if (seal->subvolume == id)
+		return true;
+	stat_seal_free(seal);
+	seal->subvolume = id;
+	if (!subvolume || subvolume->root.flags & ROOT_ENCRYPT_2016 || read_seal(list, subvolume, seal, &what))
+		return true;
+	if (what.kind == ERROR_MEMORY) {
+		*err = what;
+		return false;
+	}
+	print_warning(NULL, what.text);
+	return true;
+}
+
+void stat_seal_free(struct stat_seal *seal)
+{
+	inline_map_free(seal->inlines);
+	*seal = (struct stat_seal){ 0 };
+}
+
+bool stat_seal_has_inline(const struct stat_seal *seal, const struct key *key, const struct cursor *item, uint32_t mode, bool *has,
+			  struct error *err)
+{
+	struct inline_payload payload;
+
+	*has = false;
+	return !seal->inlines || !inline_payload_of(key, *item, mode, &payload) || inline_map_lists(seal->inlines, &payload, has, err);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the crypt items say of a subvolume's extents, without a key: nobody vouches for it. */
+#ifndef CMD_STAT_SEAL_H
+#define CMD_STAT_SEAL_H
+
+#include "common/fs/domain.h"
+#include "common/fs/inline-map.h"
+
+struct stat_seal {
+	uint64_t subvolume;		/* that the rest is about */
+	uint16_t domain;		/* 0: sealed in none */
+	uint64_t member;		/* that it is, or descends from; 0: not known */
+	struct inline_map *inlines;	/* NULL: not known, as while a conversion is unfinished */
+};
+
+/* Does nothing where *seal is about that subvolume already.  Crypt items that cannot be read are a warning. */
+bool stat_seal_read(const struct subvolume_list *list, uint64_t subvolume, struct stat_seal *seal, struct error *err) must_use;
+void stat_seal_free(struct stat_seal *seal);
+#define cleanup_stat_seal __attribute__((cleanup(stat_seal_free)))	/* initialise with { 0 } */
+
+/* Is the payload of this inline extent (item: the whole item) ciphertext? */
+bool stat_seal_has_inline(const struct stat_seal *seal, const struct key *key, const struct cursor *item, uint32_t mode, bool *has,
+			  struct error *err) must_use;
+
+#endif /* CMD_STAT_SEAL_H */
