@@ -345,13 +345,14 @@ bool tree_seek_last(const struct tree *tree, const struct key *last, struct tree
 			return volume_tolerates(own.volume, err);	/* none that one could know of */
 		}
 		iter->over = over;
-		if (!over)
+		if (!overlay || (!over && !iter->on_disk))
 			return show_first(iter, err) || fail(iter, err);
-		if (order(iter) > 0 && iter->on_disk)	/* both, from where the later of the two is */
-			at = node_key(&iter->path[0]->node, iter->slot[0]);
-		else
-			at = over->key;
-		if (key_compare(&at, &over->key) != 0 || !over->is_gone)
+
+		/* Both, from where the later of the two is: what the overlay has behind an item of the disk belongs to it, too. */
+		const bool is_of_disk = !over || (order(iter) > 0 && iter->on_disk);
+
+		at = is_of_disk ? node_key(&iter->path[0]->node, iter->slot[0]) : over->key;
+		if (is_of_disk || !over->is_gone)
 			return tree_seek(&own, &at, iter, err);
 	} while (key_before(&at));
 	tree_iter_close(iter);

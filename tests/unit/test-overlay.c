@@ -180,6 +180,22 @@ static void random_changes_read_as_a_list(void **state)
 	}
 }
 
+/* The last item before a key may stand before everything that the overlay has. */
+static void the_last_one_before_the_overlay(void **state)
+{
+	struct tree_iter iter = { 0 };
+
+	(void)state;
+	put(&(struct key){ want[1].key.objectid, want[1].key.type, want[1].key.offset }, "other", 5);
+	ok(tree_seek_last(&tree, &(struct key){ want[0].key.objectid, want[0].key.type, want[0].key.offset }, &iter, err));
+	check_item(&iter, 0);
+	ok(tree_next(&iter, err));
+	check_item(&iter, 1);
+	ok(tree_next(&iter, err));
+	check_item(&iter, 2);
+	tree_iter_close(&iter);
+}
+
 static void ends_of_the_tree(void **state)
 {
 	struct tree_iter iter = { 0 };
@@ -220,6 +236,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(random_changes_read_as_a_list, open_it, close_it),
+		cmocka_unit_test_setup_teardown(the_last_one_before_the_overlay, open_it, close_it),
 		cmocka_unit_test_setup_teardown(ends_of_the_tree, open_it, close_it),
 		cmocka_unit_test_setup_teardown(too_much_is_refused, open_it, close_it),
 	};
