@@ -84,7 +84,7 @@ say "what cat and ls refuse"
 expect_status 1 crypt cat "$image" one sizes
 expect_text "$tmp/err" 'sizes: is a directory'
 expect_status 4 crypt cat "$image" one sizes/none
-expect_text "$tmp/err" '"none" not found'
+expect_text "$tmp/err" '"sizes/none" not found'
 expect_status 4 crypt cat "$image" one sizes/1/x
 expect_text "$tmp/err" '"1" is not a directory'
 expect_status 1 crypt cat "$image" one ../one/sizes/1
