@@ -9,6 +9,7 @@
 
 #include "common/export/attributes.h"
 #include "common/export/doubts.h"
+#include "common/export/links-out.h"
 #include "common/fs/symlink.h"
 #include "common/fs/walk.h"
 #include "common/tree/tree-gap.h"
@@ -33,6 +34,7 @@ struct export_job {
 	uint8_t *zeros;			/* FILE_ZEROS, for the hash of holes */
 	struct attributes attributes;
 	struct file_map map;
+	struct links_out links;
 	uint64_t last_number;
 	bool skips_leave;		/* of the directory that was just refused */
 	const char *prefix;
@@ -304,7 +306,7 @@ static bool export_symlink(struct export_job *job, const struct walk_entry *entr
 	if (!begin(job, entry, &out, &taken, err))
 		return false;
 	job->summary->n_symlinks += taken;
-	return true;
+	return !taken || links_out_add(&job->links, job->path, err);
 }
 
 static bool export_link(struct export_job *job, const struct walk_entry *entry, struct error *err)
@@ -320,6 +322,8 @@ static bool export_link(struct export_job *job, const struct walk_entry *entry, 
 		return true;
 	job->summary->n_links++;
 	job->summary->n_files++;
+	if (S_ISLNK(entry->inode.mode) && !links_out_add(&job->links, job->path, err))
+		return false;
 	return !kept->has_hash || job->options->hashed(job->options->context, job->path, kept->hash, err);
 }
 
@@ -370,6 +374,12 @@ static bool on_entry(void *context, const struct walk_entry *entry, bool *descen
 	set_path(job, job->path, entry->path, entry->path_len);
 	if (job->options->progress)
 		job->options->progress(job->options->context, job->summary);
+	if (links_out_has(&job->links, job->path, entry->depth == 0)) {
+		find(job, EXPORT_FAILED, "a symbolic link has this name, too, and was exported");
+		*descend = false;
+		job->skips_leave = S_ISDIR(mode);
+		return true;
+	}
 	if (S_ISDIR(mode))
 		return export_directory(job, entry, descend, err);
 	if (entry->is_later_link && kept->taken && !copies(job->out, mode))
@@ -424,6 +434,7 @@ void export_end(struct export_job *job)
 	job->volume->doubt = NULL;
 	file_reader_free(job->reader);
 	file_map_free(&job->map);
+	links_out_free(&job->links);
 	attributes_free(&job->attributes);
 	hash_free(job->hash);
 	free(job->zeros);
