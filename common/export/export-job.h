@@ -8,6 +8,7 @@
 #include "common/export/attributes.h"
 #include "common/export/doubts.h"
 #include "common/export/export.h"
+#include "common/export/links-out.h"
 #include "common/fs/symlink.h"
 #include "common/fs/walk.h"
 
@@ -29,6 +30,7 @@ struct export_job {
 	uint8_t *zeros;			/* FILE_ZEROS, for the hash of holes */
 	struct attributes attributes;
 	struct file_map map;
+	struct links_out links;
 	uint64_t last_number;
 	bool skips_leave;		/* of the directory that was just refused */
 	const char *prefix;

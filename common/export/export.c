@@ -184,7 +184,7 @@ static bool export_symlink(struct export_job *job, const struct walk_entry *entr
 	if (!begin(job, entry, &out, &taken, err))
 		return false;
 	job->summary->n_symlinks += taken;
-	return true;
+	return !taken || links_out_add(&job->links, job->path, err);
 }
 
 static bool export_link(struct export_job *job, const struct walk_entry *entry, struct error *err)
@@ -200,6 +200,8 @@ static bool export_link(struct export_job *job, const struct walk_entry *entry, 
 		return true;
 	job->summary->n_links++;
 	job->summary->n_files++;
+	if (S_ISLNK(entry->inode.mode) && !links_out_add(&job->links, job->path, err))
+		return false;
 	return !kept->has_hash || job->options->hashed(job->options->context, job->path, kept->hash, err);
 }
 
@@ -250,6 +252,12 @@ static bool on_entry(void *context, const struct walk_entry *entry, bool *descen
 	set_path(job, job->path, entry->path, entry->path_len);
 	if (job->options->progress)
 		job->options->progress(job->options->context, job->summary);
+	if (links_out_has(&job->links, job->path, entry->depth == 0)) {
+		find(job, EXPORT_FAILED, "a symbolic link has this name, too, and was exported");
+		*descend = false;
+		job->skips_leave = S_ISDIR(mode);
+		return true;
+	}
 	if (S_ISDIR(mode))
 		return export_directory(job, entry, descend, err);
 	if (entry->is_later_link && kept->taken && !copies(job->out, mode))
@@ -303,6 +311,7 @@ void export_end(struct export_job *job)
 		return;
 	export_bytes_free(job);
 	file_map_free(&job->map);
+	links_out_free(&job->links);
 	attributes_free(&job->attributes);
 	free(job);
 }

@@ -42,6 +42,17 @@ static bool give_name(struct out_file *file, struct error *err)
 	return true;
 }
 
+static bool is_stream(const struct stat *st)
+{
+	return S_ISFIFO(st->st_mode) || S_ISCHR(st->st_mode);
+}
+
+static bool exists(const char *path, struct error *err)
+{
+	error_set(err, ERROR_REFUSED, "%s exists, and is not overwritten", path);
+	return error_hint(err, "give another name, or take it away first");
+}
+
 bool out_file_open(struct out_file *file, const char *path, struct error *err)
 {
 	struct stat st;
@@ -58,12 +69,13 @@ bool out_file_open(struct out_file *file, const char *path, struct error *err)
 		return file->fd >= 0 || error_system(err, "%s", path);
 	}
 	/* Into a pipe or to /dev/null, yes; over a file or a disk, no. */
-	if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode)) {
-		error_set(err, ERROR_REFUSED, "%s exists, and is not overwritten", path);
-		return error_hint(err, "give another name, or take it away first");
-	}
-	file->fd = open(path, O_WRONLY | O_CLOEXEC);
-	return file->fd >= 0 || error_system(err, "%s", path);
+	if (!is_stream(&st))
+		return exists(path, err);
+	file->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	if (file->fd < 0)
+		return error_system(err, "%s", path);
+	/* Something else may have taken the name meanwhile. */
+	return (fstat(file->fd, &st) == 0 && is_stream(&st)) || exists(path, err);
 }
 
 bool out_file_finish(struct out_file *file, struct error *err)

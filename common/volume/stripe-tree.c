@@ -30,6 +30,7 @@ struct stripe_tree {
 	struct volume *volume;
 	bool has_root;
 	struct root_node root;
+	bool is_searched;	/* right now: for the blocks on the way nothing can be looked up in it */
 	struct found found;	/* the item used last */
 	uint64_t start, end;	/* which logical addresses it is of; equal: none */
 };
@@ -154,6 +155,19 @@ static bool step(struct stripe_tree *tree, uint64_t logical)
 	return true;
 }
 
+/* Tree blocks are where the profile puts them; chunks that say otherwise would have each block ask where it is itself. */
+static bool search(struct stripe_tree *tree, const struct key *key, struct found *found, struct error *err)
+{
+	if (tree->is_searched)
+		return error_set(err, ERROR_CORRUPT, "a block on the way to it is in a chunk of data");
+	tree->is_searched = true;
+
+	const bool ok = find_root(tree, err) && search_last(tree->volume, &tree->root, key, found, err);
+
+	tree->is_searched = false;
+	return ok;
+}
+
 static bool find_item(struct stripe_tree *tree, uint64_t logical, struct error *err)
 {
 	const struct key last = { logical, KEY_RAID_STRIPE, UINT64_MAX };
@@ -165,7 +179,7 @@ static bool find_item(struct stripe_tree *tree, uint64_t logical, struct error *
 	if (!step(tree, logical)) {
 		block_put(found->leaf);
 		*found = (struct found){ 0 };
-		if (!find_root(tree, err) || !search_last(tree->volume, &tree->root, &last, found, err))
+		if (!search(tree, &last, found, err))
 			return error_prefix(err, "raid stripe tree");
 	}
 	if (found->leaf) {

@@ -71,4 +71,32 @@ quiet btrfs-crypt export disk.img shared:/ledger.txt --snapshots -o one.tar
 tar tf one.tar | diff - <(printf '%s\n' shared/ledger.txt shared-snapshot/ledger.txt) || bad "one file of each snapshot"
 quiet btrfs-crypt export disk.img vault --snapshots -o alone.tar
 tar tf alone.tar | grep -qvE '^vault/' && bad "vault is in no chain"
+
+# Two entries of one name, the first a link that leads out: what unpacks an archive would write there.
+python3 - disk.img "$TOP/tests/image" <<'END' || bad "no second name"
+import struct, sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[2])
+from volume import HEADER, ITEM, Volume
+volume = Volume([sys.argv[1]])
+names = {}
+for address, block in volume.blocks(volume.tree(257)):
+    for slot in range(struct.unpack_from("<I", block, 96)[0] if block[100] == 0 else 0):
+        objectid, kind, offset, at, size = struct.unpack_from("<QBQII", block, HEADER + ITEM * slot)
+        if (objectid, kind) == (256, 96):
+            names[block[HEADER + at + 30:HEADER + at + size]] = address, HEADER + at + 30
+address, at = names[b"directory"]
+block = bytearray(volume.read(address, volume.node_size))
+block[at:at + 9] = b"link-long"
+volume.write_block(address, bytes(block))
+volume.close()
+END
+for name in twice.tar twice.cpio twice.zip twice/; do
+	btrfs-crypt export disk.img vault -o "$name" > out 2> err < /dev/null
+	[ $? -eq 6 ] || bad "$name: two entries of one name are not status 6"
+	grep -q '^btrfs-crypt export: warning: link-long: not exported: a symbolic link has this name, too, and was exported$' err ||
+		bad "$name: the second link-long is not said to be left out"
+done
+tar tf twice.tar 2> log | grep -q '^link-long/' && bad "something is below a symbolic link"
+[ -L twice/link-long ] || bad "the link is not there"
 finish

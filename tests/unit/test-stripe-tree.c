@@ -299,6 +299,22 @@ static void items_that_cannot_be_are_named(void **state)
 	refused(MIRRORED + 4096, 0, "raid stripe tree: item of 16781312: 8192 bytes overlap the item of 16785408");
 }
 
+/* Otherwise reading a block would need the tree, and the tree that block. */
+static void trees_are_not_found_by_what_is_in_them(void **state)
+{
+	const struct disk_stripe_place good[2] = { { to_le64(1), to_le64(3 * MIB) }, { to_le64(2), to_le64(3 * MIB) } };
+	const struct item item[] = { ITEM(TREES, 64 * KIB, good), ITEM(MIRRORED, 4096, good) };
+
+	(void)state;
+	put_trees(item, 2, false);
+	volume.chunks[0].type = GROUP_DATA | GROUP_RAID0;
+	refused(MIRRORED, 0, "raid stripe tree: raid stripe tree: a block on the way to it is in a chunk of data");
+	refused(TREES, 0, "raid stripe tree: raid stripe tree: a block on the way to it is in a chunk of data");
+	volume.chunks[0].type = GROUP_METADATA;
+	stripe_tree_drop(volume.stripe_tree);
+	is_at(MIRRORED, 0, 0, 3 * MIB);
+}
+
 #define with_volume(test) cmocka_unit_test_setup_teardown(test, open_volume, close_volume)
 
 int main(void)
@@ -308,6 +324,7 @@ int main(void)
 		with_volume(an_item_is_searched_once),
 		with_volume(what_is_not_there_is_named),
 		with_volume(items_that_cannot_be_are_named),
+		with_volume(trees_are_not_found_by_what_is_in_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
