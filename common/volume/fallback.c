@@ -12,6 +12,7 @@
 
 #define PLACES_MAX (SUPER_COPIES * (SUPER_BACKUPS + 1))
 #define SCANNED_MAX (64u << 20)		/* of system chunks: one is 32 MiB at most */
+#define FOUND_CHUNKS_MAX (1u << 15)	/* they come in any order, and each takes its place among those that are there */
 
 struct place {
 	uint64_t logical, generation;
@@ -117,6 +118,10 @@ static bool scan_system_chunks(struct volume *volume, struct error *err)
 	for (size_t i = 0; ok && i < n; i++) {
 		struct block *block;
 
+		if (volume->n_chunks > FOUND_CHUNKS_MAX) {
+			volume_invalid(volume, "more than %u chunks were found; older leaves of the chunk tree are not used", FOUND_CHUNKS_MAX);
+			break;
+		}
 		if (!is_chunk_leaf(volume, found[i].logical, &block))
 			continue;
 		volume_invalid(volume, "a leaf of the chunk tree of generation %" PRIu64 " found at %#" PRIx64 " is used", found[i].generation,
