@@ -213,6 +213,57 @@ static void and_alone_it_may_be_old(void **state)
 	takes(0, FIRST, FIRST + TWO, false, "only on a device that was missing when the filesystem was last written to (devid 1, physical ");
 }
 
+static void one_copy_may_be_old(void **state)
+{
+	(void)state;
+	have_copies(0, 1);
+	device[0] = devices[0];
+	device[0].is_stale = true;
+	volume->devices = device;
+	takes(0, FIRST, FIRST + TWO, false, "only on a device that was missing when the filesystem was last written to (devid 1, physical ");
+}
+
+/* Sector FIRST is the fifth of the second stripe, and that one is on a device of its own. */
+static void have_parity(void)
+{
+	for (unsigned i = 0; i < sizeof(disk[2]); i++)
+		disk[2][i] = disk[0][i] ^ disk[1][i];
+	spoil(1, FIRST - 16, TWO);
+	have_copies(GROUP_RAID5, 3);
+	have_two_devices();
+}
+
+static void takes_stripe(unsigned of, bool is_known, const char *why)
+{
+	uint8_t bytes[TWO * SECTOR];
+
+	ok(volume_read_any(volume, data + FIRST * SECTOR, bytes, sizeof(bytes), err));
+	ok(copies_compare(volume, chunk, data + FIRST * SECTOR, bytes, sizeof(bytes), tell, NULL, err));
+	assert_memory_equal(bytes, disk[of] + (FIRST - 16) * SECTOR, sizeof(bytes));
+	assert_int_equal(n_found, 1);
+	assert_int_equal(found.is_known, is_known);
+	if (!strstr(found_text, why))
+		fail_msg("\"%s\" does not say \"%s\"", found_text, why);
+}
+
+static void a_stripe_that_is_old_is_computed(void **state)
+{
+	(void)state;
+	have_parity();
+	device[1].is_stale = true;
+	takes_stripe(0, true, "(devid 2, physical ");	/* the first stripe has what the second one had */
+	assert_non_null(strstr(found_text, "computed from parity, without devid 2"));
+}
+
+static void and_computed_from_it_another_may_be_old(void **state)
+{
+	(void)state;
+	have_parity();
+	device[0].is_stale = true;
+	device[1].device = NULL;
+	takes_stripe(0, false, "only on a device that was missing when the filesystem was last written to (computed from parity");
+}
+
 #define copies_test(f) cmocka_unit_test_setup_teardown(f, open_it, close_it)
 
 int main(void)
@@ -222,6 +273,8 @@ int main(void)
 		copies_test(one_good_neighbour_leaves_it_open), copies_test(bad_neighbours_on_both_sides_leave_it_open),
 		copies_test(few_neighbours_say_nothing), copies_test(most_of_three_are_right), copies_test(two_against_two_are_not_known),
 		copies_test(a_device_that_was_missing_is_not_asked), copies_test(and_alone_it_may_be_old),
+		copies_test(one_copy_may_be_old), copies_test(a_stripe_that_is_old_is_computed),
+		copies_test(and_computed_from_it_another_may_be_old),
 	};
 
 	return cmocka_run_group_tests(tests, fs_image_make, fs_image_remove);
