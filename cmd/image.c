@@ -65,7 +65,10 @@ static struct poptOption options_log[] = {
 #define OFFSET_OPTION(name) { name, 0, POPT_ARG_STRING, &opt.offset, 'o', "the filesystem begins at this byte of IMAGE", "BYTES" }
 
 struct poptOption options_device[] = {
-	INCLUDE(options_further), OFFSET_OPTION("offset"), INCLUDE(options_which), POPT_TABLEEND
+	INCLUDE(options_further), OFFSET_OPTION("offset"),
+	/* As cat has to call it, so that one word does for every command. */
+	{ "image-offset", 0, POPT_ARG_STRING | POPT_ARGFLAG_DOC_HIDDEN, &opt.offset, 'o', NULL, NULL },
+	INCLUDE(options_which), POPT_TABLEEND
 };
 
 struct poptOption options_blocks[] = {

@@ -7,47 +7,11 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "common/export/attributes.h"
-#include "common/export/doubts.h"
-#include "common/fs/symlink.h"
-#include "common/fs/walk.h"
+#include "common/export/export-job.h"
 #include "common/tree/tree-gap.h"
 
 #define SEALED_FLAGS (INODE_RO_VERITY | INODE_IMMUTABLE)	/* what sealing sets on a regular file */
 
-/* Kept with an inode of several names. */
-struct kept {
-	uint64_t number;
-	bool taken, has_hash;
-	uint8_t hash[HASH_SIZE];
-};
-static_assert(sizeof(struct kept) <= sizeof(((struct link *)0)->user), "what is kept with a link");
-
-struct export_job {
-	struct volume *volume;
-	struct out *out;
-	const struct export_options *options;
-	struct export_summary *summary;
-	struct file_reader *reader;
-	struct hash *hash;		/* NULL: nobody wants it */
-	uint8_t *zeros;			/* FILE_ZEROS, for the hash of holes */
-	struct attributes attributes;
-	struct file_map map;
-	uint64_t last_number;
-	bool skips_leave;		/* of the directory that was just refused */
-	const char *prefix;
-	size_t prefix_len;
-	char path[2 * PATH_BYTES_MAX + 2];
-	char link_path[2 * PATH_BYTES_MAX + 2];
-	char target[SYMLINK_TARGET_MAX + 1];
-	/* of the file being written: */
-	uint64_t at;			/* hashed so far */
-	bool is_incomplete;
-	bool is_hashed;
-	struct doubts doubts;
-};
-
-#define FILE_ZEROS (1u << 18)
 #define HASHED_HOLES_MAX (1ull << 40)	/* of one file: more are not gone through byte by byte */
 
 /* --- telling --------------------------------------------------------------------------------------------------------- */
@@ -93,93 +57,9 @@ static void set_path(const struct export_job *job, char *path, const uint8_t *wa
 	path[len] = '\0';
 }
 
-static struct kept *kept_of(const struct walk_entry *entry)
+static struct export_kept *kept_of(const struct walk_entry *entry)
 {
-	return entry->link ? (struct kept *)(void *)entry->link->user : NULL;
-}
-
-/* --- the bytes of a file ----------------------------------------------------------------------------------------------- */
-
-static void hash_zeros(struct export_job *job, uint64_t end)
-{
-	while (job->is_hashed && job->at < end) {
-		const size_t n = end - job->at < FILE_ZEROS ? end - job->at : FILE_ZEROS;
-
-		hash_update(job->hash, job->zeros, n);
-		job->at += n;
-	}
-}
-
-static bool take_bytes(void *context, uint64_t offset, const void *bytes, size_t len, struct error *err)
-{
-	struct export_job *job = context;
-
-	if (job->is_hashed) {
-		hash_zeros(job, offset);
-		hash_update(job->hash, bytes, len);
-		job->at = offset + len;
-	}
-	if (!job->out->ops->data(job->out, offset, bytes, len, err))
-		return false;
-	job->summary->bytes += len;
-	if (job->options->progress)
-		job->options->progress(job->options->context, job->summary);
-	return true;
-}
-
-static bool take_lost(void *context, uint64_t first, uint64_t end, const struct error *what, struct error *err)
-{
-	struct export_job *job = context;
-	const struct export_finding finding = { .kind = EXPORT_LOST, .path = job->path, .first = first, .end = end, .text = what->text };
-
-	(void)err;
-	job->is_incomplete = true;
-	job->summary->lost_bytes += end - first;
-	job->options->finding(job->options->context, &finding);
-	return true;
-}
-
-static void take_doubt(void *context, uint64_t first, uint64_t end, const char *text)
-{
-	struct export_job *job = context;
-	const struct export_finding finding = { .kind = EXPORT_DOUBTFUL, .path = job->path, .first = first, .end = end, .text = text };
-
-	job->summary->doubtful_bytes += end - first;
-	job->options->finding(job->options->context, &finding);
-}
-
-static bool write_bytes(struct export_job *job, const struct walk_entry *entry, struct extent_source *source, bool ciphertext,
-			struct error *err)
-{
-	const struct file_sink sink = { take_bytes, take_lost, job, job->options->first, job->options->end };
-
-	job->at = 0;
-	job->is_incomplete = false;
-	doubts_begin(&job->doubts, job->options->first, sink.end != 0 && sink.end < entry->inode.size ? sink.end : entry->inode.size);
-	if (job->is_hashed)
-		hash_start(job->hash);
-	if (!file_parts_read(job->reader, source, entry->tree, entry->number, entry->inode.size, ciphertext, &sink, err))
-		return false;
-	doubts_end(&job->doubts);
-	hash_zeros(job, entry->inode.size);
-	job->summary->n_incomplete += job->is_incomplete;
-	job->summary->n_doubtful += job->doubts.any;
-	return job->out->ops->end(job->out, err);
-}
-
-static bool tell_hash(struct export_job *job, struct kept *kept, struct error *err)
-{
-	uint8_t hash[HASH_SIZE];
-
-	if (!job->is_hashed)
-		return true;
-	if (!hash_finish(job->hash, hash, err))
-		return false;
-	if (kept) {
-		memcpy(kept->hash, hash, sizeof(hash));
-		kept->has_hash = true;
-	}
-	return job->options->hashed(job->options->context, job->path, hash, err);
+	return entry->link ? (struct export_kept *)(void *)entry->link->user : NULL;
 }
 
 /* --- one entry ------------------------------------------------------------------------------------------------------------ */
@@ -199,7 +79,7 @@ static bool read_attributes(struct export_job *job, const struct walk_entry *ent
 /* Hands it to the out; *taken false: told why. */
 static bool begin(struct export_job *job, const struct walk_entry *entry, struct out_entry *out, bool *taken, struct error *err)
 {
-	struct kept *kept = kept_of(entry);
+	struct export_kept *kept = kept_of(entry);
 	struct error refused = { 0 };
 
 	out->path = job->path;
@@ -279,7 +159,7 @@ static bool export_file(struct export_job *job, const struct walk_entry *entry, 
 	if (!taken)
 		return true;
 	job->summary->n_files++;
-	return write_bytes(job, entry, source ? source : &plain_source, ciphertext, err) && tell_hash(job, kept_of(entry), err);
+	return export_bytes(job, entry, source ? source : &plain_source, ciphertext, kept_of(entry), err);
 }
 
 static bool export_symlink(struct export_job *job, const struct walk_entry *entry, struct error *err)
@@ -310,7 +190,7 @@ static bool export_symlink(struct export_job *job, const struct walk_entry *entr
 static bool export_link(struct export_job *job, const struct walk_entry *entry, struct error *err)
 {
 	struct out_entry out = { .link_to = job->link_path };
-	const struct kept *kept = kept_of(entry);
+	const struct export_kept *kept = kept_of(entry);
 	bool taken;
 
 	set_path(job, job->link_path, entry->link->path, entry->link->path_len);
@@ -365,7 +245,7 @@ static bool on_entry(void *context, const struct walk_entry *entry, bool *descen
 {
 	struct export_job *job = context;
 	const mode_t mode = entry->inode.mode;
-	const struct kept *kept = kept_of(entry);
+	const struct export_kept *kept = kept_of(entry);
 
 	set_path(job, job->path, entry->path, entry->path_len);
 	if (job->options->progress)
@@ -421,12 +301,9 @@ void export_end(struct export_job *job)
 {
 	if (!job)
 		return;
-	job->volume->doubt = NULL;
-	file_reader_free(job->reader);
+	export_bytes_free(job);
 	file_map_free(&job->map);
 	attributes_free(&job->attributes);
-	hash_free(job->hash);
-	free(job->zeros);
 	free(job);
 }
 
@@ -443,14 +320,9 @@ bool export_begin(struct volume *volume, struct out *out, const struct export_op
 	job->summary = summary;
 	out->loss = find_loss;
 	out->loss_context = job;
-	job->doubts.tell = take_doubt;
-	job->doubts.context = job;
-	volume->doubt = doubts_add;
-	volume->doubt_context = &job->doubts;
-	job->zeros = calloc(1, FILE_ZEROS);
-	if (!job->zeros || !file_reader_new(&job->reader, err) || (options->hashed && !hash_new(&job->hash, err))) {
+	if (!export_bytes_init(job, err)) {
 		export_end(job);
-		return err->kind != ERROR_NONE ? false : error_memory(err);
+		return false;
 	}
 	*result = job;
 	return true;

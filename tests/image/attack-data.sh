@@ -25,7 +25,7 @@ attack data-put $((B + 3 * 4096)) "$tmp/a"
 check_clean "$image"
 for name in pair-a pair-b; do
 	refused 6 "$name: bytes 12288 to 16383 fail authentication on every mirror" do_cat $name
-	cmp -n "$(stat -c %s "$tmp/out")" "$tmp/out" "$tmp/files/$name" || fail "wrong bytes came out"
+	only_lost $name
 done
 cats_right big small
 expect_unchanged 6 "$image" do_verify
@@ -90,14 +90,14 @@ printf x | dd of="$tmp/a" bs=1 seek=100 conv=notrunc status=none
 attack raw-put $((place + 8192)) "$tmp/a"
 refused 6 'nosum: bytes 8192 to 12287 fail authentication' do_cat nosum
 refused 6 'nosum: bytes 8192 to 12287 fail authentication' do_decrypt
-say "compressed data: nothing comes out"
+say "compressed data: nothing of that extent comes out"
 fresh
 place=$(place packed)
 get place 4096 "$tmp/a"
 printf x | dd of="$tmp/a" bs=1 seek=100 conv=notrunc status=none
 attack data-put "$place" "$tmp/a"
 refused 6 'packed: bytes 0 to' do_cat packed
-only_zeros || fail "cat printed something"
+only_lost packed
 
 say "one of two mirrors: the other one is used, with a warning"
 fresh

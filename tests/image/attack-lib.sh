@@ -151,6 +151,19 @@ do_decrypt_resume() { crypt convert --decrypt --resume -q "${OPTIONS[@]}" "${KEY
 do_abort() { crypt convert --abort -q "${OPTIONS[@]}" "${KEY[@]}" "$image"; }
 OPTIONS=()
 
+# only_lost FILE: what came out is FILE, with zeros where it is said to be lost, and nowhere else
+only_lost() {
+	python3 - "$tmp/files/$1" "$tmp/err" "$tmp/out" <<-'EOF' || fail "wrong bytes of $1 came out"
+	import re, sys
+	want, said, have = (open(name, "rb").read() for name in sys.argv[1:])
+	want = bytearray(want)
+	lost = re.findall(rb"bytes (\d+) to (\d+) are lost", said)
+	for first, last in lost:
+	    want[int(first):int(last) + 1] = bytes(int(last) + 1 - int(first))
+	sys.exit(have != want or not lost)
+	EOF
+}
+
 # What cannot be authenticated is zeros.
 only_zeros() { [ "$(tr -d '\0' <"$tmp/out" | wc -c)" = 0 ]; }
 

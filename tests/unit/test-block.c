@@ -182,7 +182,7 @@ static void is_what_was_expected_cached_or_not(void **state)
 	for (unsigned cached = 0; cached < 2; cached++) {
 		const struct key other = { 1, 2, 3 };
 		const char *mirror = cached ? "" : mirror_1(root);
-		const struct block_expect right = { level, generation, &first };
+		const struct block_expect right = { .level = level, .generation = generation, .first = &first };
 
 		for (unsigned wrong = 0; wrong < 3; wrong++) {
 			struct block_expect expect = right;

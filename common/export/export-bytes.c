@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The bytes of one file on their way to what is written, and to its hash. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/export/export-job.h"
+
+#define FILE_ZEROS (1u << 18)
+
+static void hash_zeros(struct export_job *job, uint64_t end)
+{
+	while (job->is_hashed && job->at < end) {
+		const size_t n = end - job->at < FILE_ZEROS ? end - job->at : FILE_ZEROS;
+
+		hash_update(job->hash, job->zeros, n);
+		job->at += n;
+	}
+}
+
+static bool take_bytes(void *context, uint64_t offset, const void *bytes, size_t len, struct error *err)
+{
+	struct export_job *job = context;
+
+	if (job->is_hashed) {
+		hash_zeros(job, offset);
+		hash_update(job->hash, bytes, len);
+		job->at = offset + len;
+	}
+	if (!job->out->ops->data(job->out, offset, bytes, len, err))
+		return false;
+	job->summary->bytes += len;
+	if (job->options->progress)
+		job->options->progress(job->options->context, job->summary);
+	return true;
+}
+
+static bool take_lost(void *context, uint64_t first, uint64_t end, const struct error *what, struct error *err)
+{
+	struct export_job *job = context;
+	const struct export_finding finding = { .kind = EXPORT_LOST, .path = job->path, .first = first, .end = end, .text = what->text };
+
+	(void)err;
+	job->is_incomplete = true;
+	job->summary->lost_bytes += end - first;
+	job->options->finding(job->options->context, &finding);
+	return true;
+}
+
+static void take_doubt(void *context, uint64_t first, uint64_t end, const char *text)
+{
+	struct export_job *job = context;
+	const struct export_finding finding = { .kind = EXPORT_DOUBTFUL, .path = job->path, .first = first, .end = end, .text = text };
+
+	job->summary->doubtful_bytes += end - first;
+	job->options->finding(job->options->context, &finding);
+}
+
+static bool write_bytes(struct export_job *job, const struct walk_entry *entry, struct extent_source *source, bool ciphertext,
+			struct error *err)
+{
+	const struct file_sink sink = { take_bytes, take_lost, job, job->options->first, job->options->end };
+
+	job->at = 0;
+	job->is_incomplete = false;
+	doubts_begin(&job->doubts, job->options->first, sink.end != 0 && sink.end < entry->inode.size ? sink.end : entry->inode.size);
+	if (job->is_hashed)
+		hash_start(job->hash);
+	if (!file_parts_read(job->reader, source, entry->tree, entry->number, entry->inode.size, ciphertext, &sink, err))
+		return false;
+	doubts_end(&job->doubts);
+	hash_zeros(job, entry->inode.size);
+	job->summary->n_incomplete += job->is_incomplete;
+	job->summary->n_doubtful += job->doubts.any;
+	return job->out->ops->end(job->out, err);
+}
+
+static bool tell_hash(struct export_job *job, struct export_kept *kept, struct error *err)
+{
+	uint8_t hash[HASH_SIZE];
+
+	if (!job->is_hashed)
+		return true;
+	if (!hash_finish(job->hash, hash, err))
+		return false;
+	if (kept) {
+		memcpy(kept->hash, hash, sizeof(hash));
+		kept->has_hash = true;
+	}
+	return job->options->hashed(job->options->context, job->path, hash, err);
+}
+
+bool export_bytes(struct export_job *job, const struct walk_entry *entry, struct extent_source *source, bool ciphertext, struct export_kept *kept,
+		  struct error *err)
+{
+	return write_bytes(job, entry, source, ciphertext, err) && tell_hash(job, kept, err);
+}
+
+bool export_bytes_init(struct export_job *job, struct error *err)
+{
+	job->doubts.tell = take_doubt;
+	job->doubts.context = job;
+	job->volume->doubt = doubts_add;
+	job->volume->doubt_context = &job->doubts;
+	job->zeros = calloc(1, FILE_ZEROS);
+	return (job->zeros || error_memory(err)) && file_reader_new(&job->reader, err) &&
+	       (!job->options->hashed || hash_new(&job->hash, err));
+}
+
+void export_bytes_free(struct export_job *job)
+{
+	job->volume->doubt = NULL;
+	file_reader_free(job->reader);
+	hash_free(job->hash);
+	free(job->zeros);
+}

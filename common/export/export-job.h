@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of this room share about an export that is under way. */
+#ifndef COMMON_EXPORT_EXPORT_JOB_H
+#define COMMON_EXPORT_EXPORT_JOB_H
+
+#include <assert.h>
+
+#include "common/export/attributes.h"
+#include "common/export/doubts.h"
+#include "common/export/export.h"
+#include "common/fs/symlink.h"
+#include "common/fs/walk.h"
+
+/* Kept with an inode of several names. */
+struct export_kept {
+	uint64_t number;
+	bool taken, has_hash;
+	uint8_t hash[HASH_SIZE];
+};
+static_assert(sizeof(struct export_kept) <= sizeof(((struct link *)0)->user), "what is kept with a link");
+
+struct export_job {
+	struct volume *volume;
+	struct out *out;
+	const struct export_options *options;
+	struct export_summary *summary;
+	struct file_reader *reader;
+	struct hash *hash;		/* NULL: nobody wants it */
+	uint8_t *zeros;			/* FILE_ZEROS, for the hash of holes */
+	struct attributes attributes;
+	struct file_map map;
+	uint64_t last_number;
+	bool skips_leave;		/* of the directory that was just refused */
+	const char *prefix;
+	size_t prefix_len;
+	char path[2 * PATH_BYTES_MAX + 2];
+	char link_path[2 * PATH_BYTES_MAX + 2];
+	char target[SYMLINK_TARGET_MAX + 1];
+	/* of the file being written: */
+	uint64_t at;			/* hashed so far */
+	bool is_incomplete;
+	bool is_hashed;
+	struct doubts doubts;
+};
+
+bool export_bytes_init(struct export_job *job, struct error *err) must_use;
+void export_bytes_free(struct export_job *job);
+
+/* Writes what a file holds to the out, told which ranges are lost or doubtful; where hashes are wanted, tells that of the whole, and keeps it. */
+bool export_bytes(struct export_job *job, const struct walk_entry *entry, struct extent_source *source, bool ciphertext, struct export_kept *kept,
+		  struct error *err) must_use;
+
+#endif /* COMMON_EXPORT_EXPORT_JOB_H */
