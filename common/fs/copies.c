@@ -11,6 +11,7 @@
 #include "common/volume/stripe.h"
 
 #define COPIES_MAX 4			/* RAID1C4 */
+#define PARITY_COPIES_MAX 3u		/* where the data are, what P says, what Q says: with more, one bad stripe would outvote the others */
 #define SAMPLES 16u			/* sectors that have checksums, on each side */
 #define SAMPLES_MIN 8u			/* fewer say nothing */
 #define WINDOW ((uint64_t)32 << 20)	/* how far away they may be */
@@ -312,14 +313,15 @@ static bool compare_part(struct part *part, uint8_t *bytes, uint8_t *room, copie
 {
 	const unsigned n_mirrors = chunk_n_mirrors(part->chunk);
 	const bool has_parity = stripe_is_computed(part->chunk, 1);
+	const unsigned most = has_parity ? PARITY_COPIES_MAX : COPIES_MAX;
 	bool same = true, old = true;
 
-	for (unsigned mirror = 0; mirror < n_mirrors && part->n < COPIES_MAX; mirror++) {
+	for (unsigned mirror = 0; mirror < n_mirrors && part->n < most; mirror++) {
 		struct copy *copy = &part->copy[part->n];
 		struct error unread = { 0 };
 
 		*copy = (struct copy){ .mirror = mirror, .is_stale = is_stale(part, mirror), .bytes = room + part->n * part->len };
-		/* Of what is computed, the first that is not old; before it one that is, to say what differs. */
+		/* What is old only serves to say what differs, and once is enough. */
 		if (has_parity && copy->is_stale && part->n > 0)
 			continue;
 		if (!volume_read(part->volume, part->logical, copy->bytes, part->len, mirror, &unread))
@@ -327,8 +329,6 @@ static bool compare_part(struct part *part, uint8_t *bytes, uint8_t *room, copie
 		same = same && memcmp(copy->bytes, bytes, part->len) == 0;
 		old = old && copy->is_stale;
 		part->n++;
-		if (has_parity && !copy->is_stale)
-			break;
 	}
 	if (part->n == 0)
 		return true;
@@ -344,8 +344,8 @@ bool copies_compare(struct volume *volume, const struct chunk *chunk, uint64_t l
 	uint8_t *room;
 	bool ok = true;
 
-	/* Without a second copy, and with parity, it only matters whether something is old. */
-	if (len == 0 || ((n_mirrors == 1 || stripe_is_computed(chunk, 1)) && !has_stale(volume, chunk)))
+	/* Without a second copy it only matters whether the one is old. */
+	if (len == 0 || (n_mirrors == 1 && !has_stale(volume, chunk)))
 		return true;
 	room = malloc(len * (n_mirrors < COPIES_MAX ? n_mirrors : COPIES_MAX));
 	if (!room)
