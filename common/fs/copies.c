@@ -11,6 +11,7 @@
 #include "common/volume/stripe.h"
 
 #define COPIES_MAX 4			/* RAID1C4 */
+#define PARITY_COPIES_MAX 3u		/* where the data are, what P says, what Q says: with more, one bad stripe would outvote the others */
 #define SAMPLES 16u			/* sectors that have checksums, on each side */
 #define SAMPLES_MIN 8u			/* fewer say nothing */
 #define WINDOW ((uint64_t)32 << 20)	/* how far away they may be */
@@ -278,24 +279,51 @@ static bool decide_part(struct part *part, uint8_t *bytes, copies_tell *tell, vo
 	return true;
 }
 
-static bool is_stale(const struct part *part, unsigned mirror)
+static bool is_on_stale(const struct volume *volume, const struct chunk_stripe *stripe)
 {
-	const struct chunk_stripe *stripe = &part->chunk->stripe[stripe_place(part->chunk, part->logical, mirror).stripe];
-	const struct volume_device *device = volume_device_find(part->volume, stripe->devid, stripe->dev_uuid);
+	const struct volume_device *device = volume_device_find(volume, stripe->devid, stripe->dev_uuid);
 
 	return device && device->is_stale;
+}
+
+/* What is computed from a stripe that missed commits is as old as that. */
+static bool is_stale(const struct part *part, unsigned mirror)
+{
+	const struct chunk *chunk = part->chunk;
+	struct stripe_sum sum;
+
+	if (!stripe_is_computed(chunk, mirror))
+		return is_on_stale(part->volume, &chunk->stripe[stripe_place(chunk, part->logical, mirror).stripe]);
+	stripe_sum(chunk, part->logical, mirror, &sum);
+	for (unsigned k = 0; k < sum.n; k++)
+		if (is_on_stale(part->volume, &chunk->stripe[sum.stripe[k]]))
+			return true;
+	return false;
+}
+
+static bool has_stale(const struct volume *volume, const struct chunk *chunk)
+{
+	for (unsigned i = 0; i < chunk->n_stripes; i++)
+		if (is_on_stale(volume, &chunk->stripe[i]))
+			return true;
+	return false;
 }
 
 static bool compare_part(struct part *part, uint8_t *bytes, uint8_t *room, copies_tell *tell, void *context, struct error *err)
 {
 	const unsigned n_mirrors = chunk_n_mirrors(part->chunk);
+	const bool has_parity = stripe_is_computed(part->chunk, 1);
+	const unsigned most = has_parity ? PARITY_COPIES_MAX : COPIES_MAX;
 	bool same = true, old = true;
 
-	for (unsigned mirror = 0; mirror < n_mirrors && part->n < COPIES_MAX; mirror++) {
+	for (unsigned mirror = 0; mirror < n_mirrors && part->n < most; mirror++) {
 		struct copy *copy = &part->copy[part->n];
 		struct error unread = { 0 };
 
 		*copy = (struct copy){ .mirror = mirror, .is_stale = is_stale(part, mirror), .bytes = room + part->n * part->len };
+		/* What is old only serves to say what differs, and once is enough. */
+		if (has_parity && copy->is_stale && part->n > 0)
+			continue;
 		if (!volume_read(part->volume, part->logical, copy->bytes, part->len, mirror, &unread))
 			continue;
 		same = same && memcmp(copy->bytes, bytes, part->len) == 0;
@@ -316,7 +344,8 @@ bool copies_compare(struct volume *volume, const struct chunk *chunk, uint64_t l
 	uint8_t *room;
 	bool ok = true;
 
-	if (len == 0 || n_mirrors == 1 || stripe_is_computed(chunk, 1))
+	/* Without a second copy it only matters whether the one is old. */
+	if (len == 0 || (n_mirrors == 1 && !has_stale(volume, chunk)))
 		return true;
 	room = malloc(len * (n_mirrors < COPIES_MAX ? n_mirrors : COPIES_MAX));
 	if (!room)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/fs/path.h"
 #include "common/util/hex.h"
 #include "common/volume/stripe-tree.h"
 #include "common/volume/warn.h"
@@ -20,6 +21,7 @@ struct repair {
 
 struct check {
 	struct volume *volume;
+	const struct tree *subvolume;
 	uint64_t inode, file_offset;
 	const struct file_extent *extent;
 	uint64_t logical;	/* of bytes[0] */
@@ -28,6 +30,7 @@ struct check {
 	const struct chunk *chunk;
 	unsigned n_mirrors;
 	uint64_t checked;	/* logical: what is before was compared with its checksum, or between mirrors */
+	bool lacks_csums;	/* what is being compared between mirrors should have some */
 	struct repair repair;
 };
 
@@ -169,10 +172,36 @@ static void tell_copies(void *context, const struct copies_finding *finding)
 	doubt.end = last + 1;
 	snprintf(text, sizeof(text), "data at %" PRIu64 " %s", finding->from, finding->text);
 	doubt.text = text;
-	if (finding->is_known)
+	if (finding->is_known || check->lacks_csums)
 		volume_warn(check->volume, "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": %s", doubt.inode, doubt.first, last, text);
 	else
 		volume_tell_doubt(check->volume, &doubt);
+}
+
+/* A kernel takes what the csum tree lacks for damage, but for inodes that say that they have none. */
+static bool tell_absent(struct check *check, uint64_t from, uint64_t to, struct error *err)
+{
+	struct volume_doubt doubt = { .inode = check->inode };
+	struct error unknown = { 0 };
+	struct inode inode;
+	uint64_t last;
+	char text[128];
+
+	check->lacks_csums = false;
+	if (!inode_get(check->subvolume, check->inode, &inode, &unknown)) {
+		if (error_is_damage(&unknown) || unknown.kind == ERROR_NOT_FOUND)
+			return true;	/* that its item is lost, others say */
+		return *err = unknown, false;
+	}
+	check->lacks_csums = !(inode.flags & INODE_NODATASUM);
+	if (!check->lacks_csums)
+		return true;
+	file_range(check, from, to, &doubt.first, &last);
+	doubt.end = last + 1;
+	snprintf(text, sizeof(text), "data at %" PRIu64 " have no checksum, which the csum tree should have", from);
+	doubt.text = text;
+	volume_tell_doubt(check->volume, &doubt);
+	return true;
 }
 
 /* What has no checksum, up to logical. */
@@ -180,10 +209,13 @@ static bool compare_copies(struct check *check, uint64_t logical, struct error *
 {
 	const uint64_t from = check->checked;
 
-	if (is_dump(check) && from < logical)
+	if (from == logical)
+		return true;
+	if (is_dump(check))
 		return not_in_dump(check, from, logical, err);
 	check->checked = logical;
-	return copies_compare(check->volume, check->chunk, from, check->bytes + (from - check->logical), logical - from, tell_copies, check, err);
+	return tell_absent(check, from, logical, err) &&
+	       copies_compare(check->volume, check->chunk, from, check->bytes + (from - check->logical), logical - from, tell_copies, check, err);
 }
 
 static bool check_run(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)
@@ -214,6 +246,7 @@ static bool plain_read(struct extent_source *source, const struct tree *subvolum
 	struct volume *volume = subvolume->volume;
 	struct check check = {
 		.volume = volume,
+		.subvolume = subvolume,
 		.inode = inode,
 		.file_offset = file_offset,
 		.extent = e,

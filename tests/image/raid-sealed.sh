@@ -42,7 +42,7 @@ spread() {
 expect_files_of_vol() {
 	local sum path
 	while read -r sum path; do
-		expect_status 0 crypt cat -q "${KEY[@]}" "${others[@]}" "$image" vol "$path"
+		expect_status 0 crypt cat --quiet "${KEY[@]}" "${others[@]}" "$image" vol "$path"
 		[ "$(sha256sum <"$tmp/out")" = "$sum  -" ] || fail "$path of $image ${others[*]}: other bytes"
 	done <"$tmp/record"
 }

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include <isa-l/erasure_code.h>
+
 #include "tests/unit/fs-image.h"
 
 #define SECTOR 4096u
@@ -213,6 +215,84 @@ static void and_alone_it_may_be_old(void **state)
 	takes(0, FIRST, FIRST + TWO, false, "only on a device that was missing when the filesystem was last written to (devid 1, physical ");
 }
 
+static void one_copy_may_be_old(void **state)
+{
+	(void)state;
+	have_copies(0, 1);
+	device[0] = devices[0];
+	device[0].is_stale = true;
+	volume->devices = device;
+	takes(0, FIRST, FIRST + TWO, false, "only on a device that was missing when the filesystem was last written to (devid 1, physical ");
+}
+
+/* Sector FIRST is the fifth of the second stripe, and spoiled there. */
+static void have_parity(uint64_t profile)
+{
+	for (unsigned i = 0; i < sizeof(disk[2]); i++) {
+		disk[2][i] = disk[0][i] ^ disk[1][i];
+		disk[3][i] = disk[0][i] ^ gf_mul(2, disk[1][i]);
+	}
+	spoil(1, FIRST - 16, TWO);
+	have_copies(profile, profile == GROUP_RAID5 ? 3 : 4);
+}
+
+static void takes_stripe(unsigned of, bool is_known, const char *why)
+{
+	uint8_t bytes[TWO * SECTOR];
+
+	ok(volume_read_any(volume, data + FIRST * SECTOR, bytes, sizeof(bytes), err));
+	ok(copies_compare(volume, chunk, data + FIRST * SECTOR, bytes, sizeof(bytes), tell, NULL, err));
+	assert_memory_equal(bytes, disk[of] + (FIRST - 16) * SECTOR, sizeof(bytes));
+	assert_int_equal(n_found, 1);
+	assert_int_equal(found.is_known, is_known);
+	if (!strstr(found_text, why))
+		fail_msg("\"%s\" does not say \"%s\"", found_text, why);
+}
+
+static void a_stripe_that_is_old_is_computed(void **state)
+{
+	(void)state;
+	have_parity(GROUP_RAID5);
+	have_two_devices();	/* the second stripe is on one of its own */
+	device[1].is_stale = true;
+	takes_stripe(0, true, "(devid 2, physical ");	/* the first stripe has what the second one had */
+	assert_non_null(strstr(found_text, "computed from parity, without devid 2"));
+}
+
+static void and_computed_from_it_another_may_be_old(void **state)
+{
+	(void)state;
+	have_parity(GROUP_RAID5);
+	have_two_devices();	/* the second stripe is on one of its own */
+	device[0].is_stale = true;
+	device[1].device = NULL;
+	takes_stripe(0, false, "only on a device that was missing when the filesystem was last written to (computed from parity");
+}
+
+static void what_differs_from_one_parity_is_not_known(void **state)
+{
+	(void)state;
+	have_parity(GROUP_RAID5);
+	takes_stripe(1, false, "computed from parity, without devid 1): which is right cannot be told, mirror 1 is used");
+}
+
+static void what_differs_from_two_parities_is_bad(void **state)
+{
+	(void)state;
+	have_parity(GROUP_RAID6);
+	takes_stripe(0, true, "most copies are alike, mirror 2 is used");
+}
+
+static void one_of_two_parities_may_be_bad(void **state)
+{
+	(void)state;
+	have_parity(GROUP_RAID6);
+	spoil(1, FIRST - 16, TWO);		/* good again */
+	spoil(2, FIRST - 16, TWO);
+	have_copies(GROUP_RAID6, 4);
+	takes_stripe(0, true, "most copies are alike, mirror 1 is used");
+}
+
 #define copies_test(f) cmocka_unit_test_setup_teardown(f, open_it, close_it)
 
 int main(void)
@@ -222,6 +302,10 @@ int main(void)
 		copies_test(one_good_neighbour_leaves_it_open), copies_test(bad_neighbours_on_both_sides_leave_it_open),
 		copies_test(few_neighbours_say_nothing), copies_test(most_of_three_are_right), copies_test(two_against_two_are_not_known),
 		copies_test(a_device_that_was_missing_is_not_asked), copies_test(and_alone_it_may_be_old),
+		copies_test(one_copy_may_be_old), copies_test(a_stripe_that_is_old_is_computed),
+		copies_test(and_computed_from_it_another_may_be_old),
+		copies_test(what_differs_from_one_parity_is_not_known), copies_test(what_differs_from_two_parities_is_bad),
+		copies_test(one_of_two_parities_may_be_bad),
 	};
 
 	return cmocka_run_group_tests(tests, fs_image_make, fs_image_remove);
