@@ -10,6 +10,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/source.h"
+#include "common/fs/lost-names.h"
 #include "common/fs/snapshot-chain.h"
 #include "common/util/escape.h"
 
@@ -111,6 +112,7 @@ static bool take_found(struct taking *taking, const struct subvolume *subvolume,
 {
 	struct extent_source *source;
 	struct inode inode = { .mode = S_IFDIR };
+	struct error told_later;
 	struct export_place *place = NULL;
 	struct tree tree;
 
@@ -118,7 +120,8 @@ static bool take_found(struct taking *taking, const struct subvolume *subvolume,
 		return false;
 	place->start = *start;
 	return tree_open(taking->list->volume, start->subvolume, &tree, err) &&
-	       (start->inode == EMPTY_SUBVOLUME_INODE || inode_get(&tree, start->inode, &inode, err)) &&
+	       (start->inode == EMPTY_SUBVOLUME_INODE ||
+		inode_get_or_directory(&tree, start->inode, start->inode == FIRST_FREE_ID, &inode, &told_later, err)) &&
 	       make_prefix(place, subvolume, path, taking->alone, S_ISDIR(inode.mode), err) &&
 	       export_sources_get(taking->sources, start->subvolume, true, &source, err);
 }

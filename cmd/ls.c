@@ -13,6 +13,7 @@
 #include "cmd/link-target.h"
 #include "cmd/ls-sort.h"
 #include "cmd/unfinished.h"
+#include "common/fs/lost-names.h"
 #include "common/fs/walk.h"
 #include "common/util/escape.h"
 
@@ -139,6 +140,8 @@ struct listing {
 	size_t path_len;
 	bool any;
 	uint64_t n_bad;
+	bool has_gap;			/* the inode of the directory is lost */
+	struct inode_parents parents;
 };
 
 static bool read_link(const struct listing *listing, const struct tree *tree, struct row *row, struct error *err)
@@ -152,21 +155,44 @@ static bool read_link(const struct listing *listing, const struct tree *tree, st
 	return link_target_read(listing->extents, tree, row->file.inode, &row->target, &row->target_len, err);
 }
 
-/* With --recursive, and where the image is read tolerantly, what is damaged is told and the listing goes on. */
-static bool survive(struct listing *listing, const struct error *what, struct error *err)
+static void tell(struct listing *listing, const uint8_t *path, size_t len, const struct error *what)
 {
-	*err = *what;
-	if (!opt.recursive || !error_is_damage(what))
-		return volume_tolerates(listing->list->volume, err);
-	*err = (struct error){ 0 };
 	listing->n_bad++;
-	print_damage(listing->path, listing->path_len, ".", what);
+	print_damage(path, len, ".", what);
+}
+
+/* What is damaged is told, with the entry that it is about, and the listing goes on. */
+static bool survive(struct listing *listing, const struct row *row, struct error *what, struct error *err)
+{
+	const size_t above = listing->path_len ? listing->path_len + 1 : 0;
+	uint8_t *path;
+
+	if (!error_is_damage(what)) {
+		*err = *what;
+		return false;
+	}
+	path = malloc(above + row->name_len + 1);
+	if (!path)
+		return error_memory(err);
+	if (above) {
+		memcpy(path, listing->path, listing->path_len);
+		path[above - 1] = '/';
+	}
+	memcpy(path + above, row->name, row->name_len);
+	tell(listing, path, above + row->name_len, what);
+	free(path);
 	return true;
 }
 
+/* With --recursive the walk, which meets it as well, tells it. */
 static bool tell_gap(void *context, const struct error *what, struct error *err)
 {
-	return survive(context, what, err);
+	struct listing *listing = context;
+
+	(void)err;
+	if (!opt.recursive)
+		tell(listing, listing->path, listing->path_len, what);
+	return true;
 }
 
 static bool print_row(struct listing *listing, struct row *row, struct error *err)
@@ -179,7 +205,7 @@ static bool print_row(struct listing *listing, struct row *row, struct error *er
 		row->has_inode = tree_open(listing->list->volume, row->file.subvolume, &tree, &what) &&
 				 inode_get(&tree, row->file.inode, &row->inode, &what);
 		row->is_lost = !row->has_inode;
-		if (!(row->has_inode && read_link(listing, &tree, row, &what)) && !survive(listing, &what, err))
+		if (!(row->has_inode && read_link(listing, &tree, row, &what)) && !survive(listing, row, &what, err))
 			return false;
 	}
 	if (format_is_json() && unfinished_has(listing->unfinished, listing->list, subvolume_by_id(listing->list, row->file.subvolume)))
@@ -204,8 +230,11 @@ static bool print_entry(void *context, const struct dir_entry *entry, struct err
 	struct error what = { 0 };
 	struct file_id file;
 
-	if (!dir_entry_target(&listing->tree, listing->dir, entry, &file, &what))
-		return survive(listing, &what, err);
+	if (!dir_entry_target(&listing->tree, listing->dir, entry, &file, &what)) {
+		const struct row row = { .name = entry->name.at, .name_len = entry->name.left };
+
+		return survive(listing, &row, &what, err);
+	}
 	return print_named(listing, entry->name.at, entry->name.left, &file, err);
 }
 
@@ -223,15 +252,18 @@ static bool collect_entry(void *context, const struct dir_entry *dir_entry, stru
 	struct inode inode;
 	struct tree tree;
 
-	if (!dir_entry_target(&listing->tree, listing->dir, dir_entry, &entry.file, &what))
-		return survive(listing, &what, err);
+	if (!dir_entry_target(&listing->tree, listing->dir, dir_entry, &entry.file, &what)) {
+		const struct row row = { .name = entry.name, .name_len = entry.name_len };
+
+		return survive(listing, &row, &what, err);
+	}
 	if (opt.order >= LS_BY_SIZE && entry.file.inode != EMPTY_SUBVOLUME_INODE) {
 		if (tree_open(listing->list->volume, entry.file.subvolume, &tree, &what) &&
 		    inode_get(&tree, entry.file.inode, &inode, &what)) {
 			entry.size = inode.size;
 			entry.mtime = inode.mtime;
-		} else if (!survive(listing, &what, err)) {
-			return false;
+		} else if (!error_is_damage(&what)) {	/* told when its line is printed */
+			return *err = what, false;
 		}
 	}
 	return ls_entries_add(&collecting->entries, &entry, err);
@@ -241,7 +273,7 @@ static bool tell_gap_of_collecting(void *context, const struct error *what, stru
 {
 	struct collecting *collecting = context;
 
-	return survive(collecting->listing, what, err);
+	return tell_gap(collecting->listing, what, err);
 }
 
 static bool print_directory(struct listing *listing, struct error *err)
@@ -250,8 +282,8 @@ static bool print_directory(struct listing *listing, struct error *err)
 	bool ok;
 
 	if (opt.order == LS_UNSORTED)
-		return dir_read_over(&listing->tree, listing->dir, print_entry, opt.recursive ? tell_gap : NULL, listing, err);
-	ok = dir_read_over(&listing->tree, listing->dir, collect_entry, opt.recursive ? tell_gap_of_collecting : NULL, &collecting, err);
+		return dir_read_all(&listing->tree, listing->dir, listing->has_gap, print_entry, tell_gap, listing, &listing->parents, err);
+	ok = dir_read_all(&listing->tree, listing->dir, listing->has_gap, collect_entry, tell_gap_of_collecting, &collecting, &listing->parents, err);
 	ls_entries_sort(&collecting.entries, opt.order, opt.reverse);
 	for (size_t i = 0; ok && i < collecting.entries.n; i++) {
 		const struct ls_entry *at = &collecting.entries.at[i];
@@ -278,12 +310,15 @@ static void print_heading(struct listing *listing, const struct walk_entry *entr
 
 static bool walk_bad(void *context, const uint8_t *path, size_t len, const struct error *what, struct error *err)
 {
-	struct listing *listing = context;
-
 	(void)err;
-	listing->n_bad++;
-	print_damage(path, len, ".", what);
+	tell(context, path, len, what);
 	return true;
+}
+
+/* With --long its own line tells it. */
+static bool walk_lost(void *context, const uint8_t *path, size_t len, const struct error *what, struct error *err)
+{
+	return opt.detail || format_is_json() || walk_bad(context, path, len, what, err);
 }
 
 /* In a nested subvolume that is sealed as well links stay closed: the key was for the one that was asked for. */
@@ -312,6 +347,7 @@ static bool walk_entry(void *context, const struct walk_entry *entry, bool *desc
 		return true;
 	listing->tree = *entry->tree;
 	listing->dir = entry->number;
+	listing->has_gap = entry->is_made_up;
 	listing->path = entry->path;
 	listing->path_len = entry->path_len;
 	choose_nested(listing, entry->tree->id);
@@ -326,7 +362,7 @@ static bool walk_entry(void *context, const struct walk_entry *entry, bool *desc
 
 static bool print_below(struct listing *listing, const struct file_id *file, const char *path, struct error *err)
 {
-	static const struct walk_visitor visitor = { walk_entry, NULL, walk_bad };
+	static const struct walk_visitor visitor = { .entry = walk_entry, .bad = walk_bad, .lost = walk_lost };
 	size_t len = strlen(path);
 	char *above;
 	bool ok;
@@ -341,9 +377,7 @@ static bool print_below(struct listing *listing, const struct file_id *file, con
 	listing->start_extents = listing->extents;
 	ok = walk(listing->list->volume, file, &visitor, listing, err);
 	free(above);
-	if (!ok || listing->n_bad == 0)
-		return ok;
-	return error_set(err, ERROR_CORRUPT, "%" PRIu64 " parts are damaged, the listing is not complete", listing->n_bad);
+	return ok;
 }
 
 /* A path that is no directory is listed by itself. */
@@ -368,18 +402,28 @@ static bool print_listing(const struct subvolume_list *list, const struct file_i
 	cleanup_source struct source source = { 0 };
 	struct listing listing = { .list = list, .unfinished = &unfinished, .dir = file->inode };
 	struct inode inode;
+	struct error why;
+	bool ok;
 
 	if (file->inode == EMPTY_SUBVOLUME_INODE)
 		return true;
 	if (!tree_open(list->volume, file->subvolume, &listing.tree, err) ||
-	    !inode_get(&listing.tree, file->inode, &inode, err) ||
+	    !inode_get_or_directory(&listing.tree, file->inode, file->inode == FIRST_FREE_ID, &inode, &why, err) ||
 	    !unfinished_read(list->volume, &unfinished, err) ||
 	    !link_source_choose(list, file->subvolume, &source, err))
 		return false;
 	listing.extents = source.extents;
+	listing.has_gap = why.kind != ERROR_NONE;
+	if (listing.has_gap && !opt.recursive)
+		tell(&listing, NULL, 0, &why);
 	if (!S_ISDIR(inode.mode))
-		return print_file(&listing, path, err);
-	return opt.recursive ? print_below(&listing, file, path, err) : print_directory(&listing, err);
+		ok = print_file(&listing, path, err);
+	else
+		ok = opt.recursive ? print_below(&listing, file, path, err) : print_directory(&listing, err);
+	inode_parents_free(&listing.parents);
+	if (!ok || listing.n_bad == 0)
+		return ok;
+	return error_set(err, ERROR_CORRUPT, "%" PRIu64 " parts are damaged, the listing is not complete", listing.n_bad);
 }
 
 static bool check_sort(struct error *err)

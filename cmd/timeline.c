@@ -62,6 +62,8 @@ static bool tell_entry(void *context, const struct walk_entry *entry, bool *desc
 	/* Everything in a subvolume is told by its path there. */
 	if (is_nested && !enter(telling, entry->path_len, err))
 		return false;
+	if (entry->is_made_up)	/* its times are lost */
+		return true;
 
 	size_t skip = telling->n_nested ? telling->skip[telling->n_nested - 1] : 0;
 
@@ -102,7 +104,7 @@ static bool tell_bad(void *context, const uint8_t *path, size_t len, const struc
 
 static bool tell_all(const struct subvolume_list *list, const struct subvolume *subvolume, struct error *err)
 {
-	static const struct walk_visitor visitor = { tell_entry, tell_leave, tell_bad };
+	static const struct walk_visitor visitor = { .entry = tell_entry, .leave = tell_leave, .bad = tell_bad };
 	const struct file_id start = { subvolume->id, FIRST_FREE_ID };
 	struct telling telling = { .list = list };
 	const bool ok = walk(list->volume, &start, &visitor, &telling, err);

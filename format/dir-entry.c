@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 #include <isa-l/crc.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #define corrupt_at(kind, format, ...) \
 	error_set(err, ERROR_CORRUPT, "%s at %#" PRIx64 ": " format, kind, where, __VA_ARGS__)
@@ -83,4 +85,27 @@ bool xattr_next(struct cursor *item, struct dir_entry *entry, struct error *err)
 		.data = data,
 	};
 	return true;
+}
+
+uint8_t dir_entry_type(uint32_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG: return FT_REG_FILE;
+	case S_IFDIR: return FT_DIR;
+	case S_IFCHR: return FT_CHRDEV;
+	case S_IFBLK: return FT_BLKDEV;
+	case S_IFIFO: return FT_FIFO;
+	case S_IFSOCK: return FT_SOCK;
+	case S_IFLNK: return FT_SYMLINK;
+	default: return 0;
+	}
+}
+
+bool dir_entry_name_is_bad(const struct dir_entry *entry)
+{
+	const uint8_t *name = entry->name.at;
+	const size_t len = entry->name.left;
+
+	return memchr(name, '/', len) || memchr(name, '\0', len) || (len == 1 && name[0] == '.') ||
+	       (len == 2 && name[0] == '.' && name[1] == '.');
 }

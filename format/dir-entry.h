@@ -31,6 +31,11 @@ bool dir_entry_next(struct cursor *item, struct dir_entry *entry, struct error *
 /* The next xattr of an XATTR_ITEM. */
 bool xattr_next(struct cursor *item, struct dir_entry *entry, struct error *err) must_use;
 
+/* FT_* of a file of that mode; 0: of none. */
+uint8_t dir_entry_type(uint32_t mode);
+/* Can no file have it, for it would lead elsewhere? */
+bool dir_entry_name_is_bad(const struct dir_entry *entry);
+
 /* Key offset of the DIR_ITEM or XATTR_ITEM of a name: crc32c with seed ~1. */
 uint64_t dir_entry_name_hash(const void *name, size_t len);
 

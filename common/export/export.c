@@ -294,9 +294,19 @@ static bool on_bad(void *context, const uint8_t *path, size_t path_len, const st
 	return true;
 }
 
+static bool on_lost(void *context, const uint8_t *path, size_t path_len, const struct error *what, struct error *err)
+{
+	struct export_job *job = context;
+
+	(void)err;
+	set_path(job, job->path, path, path_len);
+	find(job, EXPORT_FAILED, what->text);
+	return true;
+}
+
 bool export_tree(struct export_job *job, const struct file_id *start, const char *prefix, struct error *err)
 {
-	static const struct walk_visitor visitor = { on_entry, on_leave, on_bad };
+	static const struct walk_visitor visitor = { .entry = on_entry, .leave = on_leave, .bad = on_bad, .lost = on_lost };
 
 	job->prefix = prefix;
 	job->prefix_len = strlen(prefix);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Everything below a place of a subvolume: directories in DIR_INDEX order, each before what is in it.  What is damaged is told and left out,
- * and the walk goes on.  Memory: a set of the directories, and the paths of inodes of which more names are to come.
+ * and the walk goes on; names that an index has lost come behind it, from wherever else they are, and directories whose names are all lost come
+ * last in the root directory, as "lost-directory-INODE".  Memory: a set of the directories, and the paths of inodes of which more names are to come;
+ * where something is lost, what lost-names.h says.
  */
 #ifndef COMMON_FS_WALK_H
 #define COMMON_FS_WALK_H
@@ -13,6 +15,7 @@ struct walk_entry {
 	uint64_t number;		/* of the inode */
 	struct inode inode;
 	bool is_subvolume;		/* the root directory of a nested subvolume: clear *descend to leave out what is in it */
+	bool is_made_up;		/* a directory whose inode item is lost, which bad() was told */
 	bool is_stub;			/* the empty place of a nested subvolume in a snapshot: the inode is made up */
 	const uint8_t *path;		/* from the start, no leading slash, NUL after it; "" for the start itself */
 	size_t path_len;
@@ -33,6 +36,8 @@ struct walk_visitor {
 	bool (*leave)(void *context, const struct walk_entry *entry, struct error *err);
 	/* What is wrong, and the path of the directory or file it is about.  Not called for what would end the walk. */
 	bool (*bad)(void *context, const uint8_t *path, size_t path_len, const struct error *what, struct error *err);
+	/* An entry of which nothing but the name is left; where it is NULL, bad is called. */
+	bool (*lost)(void *context, const uint8_t *path, size_t path_len, const struct error *what, struct error *err);
 };
 
 bool walk(struct volume *volume, const struct file_id *start, const struct walk_visitor *visitor, void *context,

@@ -52,7 +52,7 @@ static bool note_bad(void *context, const uint8_t *path, size_t path_len, const 
 	return true;
 }
 
-static const struct walk_visitor visitor = { note_entry, note_leave, note_bad };
+static const struct walk_visitor visitor = { .entry = note_entry, .leave = note_leave, .bad = note_bad };
 
 static struct seen *walk_top(void)
 {

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Each name of a file is in three items, far from each other; the index alone is what directories are read by. */
+#include "common/fs/lost-names.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "common/util/set64.h"
+#include "format/inode.h"
+
+/* --- who is in which directory ----------------------------------------------------------------------------------- */
+
+static bool add_parent(struct inode_parents *parents, uint64_t parent, uint64_t inode, struct error *err)
+{
+	if (parents->n == parents->n_allocated) {
+		const size_t n = parents->n_allocated ? 2 * parents->n_allocated : 256;
+		struct inode_parent *more = reallocarray(parents->at, n, sizeof(*more));
+
+		if (!more)
+			return error_memory(err);
+		parents->at = more;
+		parents->n_allocated = n;
+	}
+	parents->at[parents->n++] = (struct inode_parent){ parent, inode };
+	return true;
+}
+
+/* The next name that an INODE_REF or INODE_EXTREF has. */
+static bool next_ref(const struct key *key, struct cursor *item, struct inode_ref *ref)
+{
+	struct error ignored = { 0 };
+
+	return item->left > 0 && (key->type == KEY_INODE_REF ? inode_ref_next(item, key->offset, ref, &ignored)
+							     : inode_extref_next(item, ref, &ignored));
+}
+
+static bool is_ref(const struct key *key)
+{
+	return key->type == KEY_INODE_REF || key->type == KEY_INODE_EXTREF;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct inode_parent *x = a, *y = b;
+
+	if (x->parent != y->parent)
+		return x->parent < y->parent ? -1 : 1;
+	return x->inode < y->inode ? -1 : x->inode > y->inode;
+}
+
+static void sort(struct inode_parents *parents)
+{
+	size_t n = 0;
+
+	if (parents->n > 0)
+		qsort(parents->at, parents->n, sizeof(*parents->at), compare);
+	for (size_t i = 0; i < parents->n; i++) {
+		if (n == 0 || compare(&parents->at[n - 1], &parents->at[i]) != 0)
+			parents->at[n++] = parents->at[i];
+	}
+	parents->n = n;
+}
+
+bool inode_parents_read(struct inode_parents *parents, const struct tree *subvolume, struct error *err)
+{
+	const struct key first = { FIRST_FREE_ID, KEY_INODE_REF, 0 };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+
+	if (parents->subvolume == subvolume->id)
+		return true;
+	parents->n = 0;
+	parents->subvolume = 0;
+	if (!tree_seek_over(subvolume, &first, &iter, NULL, NULL, err))
+		return false;
+	while (iter.valid && iter.key.objectid <= LAST_FREE_ID) {
+		struct cursor item = iter.item;
+		struct inode_ref ref;
+
+		/* The root directory names itself. */
+		while (is_ref(&iter.key) && next_ref(&iter.key, &item, &ref)) {
+			if (ref.parent != iter.key.objectid && !add_parent(parents, ref.parent, iter.key.objectid, err))
+				return false;
+		}
+		if (!tree_next_over(&iter, NULL, NULL, err))
+			return false;
+	}
+	sort(parents);
+	parents->subvolume = subvolume->id;
+	return true;
+}
+
+size_t inode_parents_first(const struct inode_parents *parents, uint64_t parent)
+{
+	size_t low = 0, high = parents->n;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (parents->at[middle].parent < parent)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+bool inode_parents_has(const struct inode_parents *parents, uint64_t parent)
+{
+	const size_t i = inode_parents_first(parents, parent);
+
+	return i < parents->n && parents->at[i].parent == parent;
+}
+
+void inode_parents_free(struct inode_parents *parents)
+{
+	free(parents->at);
+	*parents = (struct inode_parents){ 0 };
+}
+
+/* --- the names of one directory ---------------------------------------------------------------------------------- */
+
+struct finding {
+	const struct tree *tree;
+	uint64_t directory;
+	struct set64 seen;	/* hashes of names */
+	uint64_t seed;		/* of them: so that nobody can choose a name that hides another */
+	struct lost_names *found;
+};
+
+static uint64_t hash(const struct finding *f, const struct cursor *name)
+{
+	uint64_t sum = 0xcbf29ce484222325u ^ f->seed;
+
+	for (size_t i = 0; i < name->left; i++) {
+		sum = (sum ^ name->at[i]) * 0x100000001b3u;
+		sum ^= sum >> 29;
+	}
+	return (sum ^ name->left) * 0x9e3779b97f4a7c15u;
+}
+
+static bool add(struct finding *f, const struct dir_entry *entry, uint64_t number, struct error *err)
+{
+	struct lost_names *names = f->found;
+	uint8_t *name;
+	bool fresh;
+
+	if (entry->name.left == 0)
+		return true;
+	if (!set64_add(&f->seen, hash(f, &entry->name), &fresh, err))
+		return false;
+	if (!fresh)
+		return true;
+	if (names->n == names->n_allocated) {
+		const size_t n = names->n_allocated ? 2 * names->n_allocated : 16;
+		struct lost_name *more = reallocarray(names->at, n, sizeof(*more));
+
+		if (!more)
+			return error_memory(err);
+		names->at = more;
+		names->n_allocated = n;
+	}
+	name = malloc(entry->name.left);
+	if (!name)
+		return error_memory(err);
+	memcpy(name, entry->name.at, entry->name.left);
+	names->at[names->n] = (struct lost_name){ .entry = *entry, .number = number };
+	names->at[names->n].entry.name = (struct cursor){ .at = name, .left = entry->name.left };
+	names->at[names->n++].entry.data = (struct cursor){ 0 };
+	return true;
+}
+
+/* What the index has was handed out already. */
+static bool skip_index(struct finding *f, struct error *err)
+{
+	const struct key first = { f->directory, KEY_DIR_INDEX, 0 };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+
+	if (!tree_seek_over(f->tree, &first, &iter, NULL, NULL, err))
+		return false;
+	while (iter.valid && iter.key.objectid == f->directory && iter.key.type == KEY_DIR_INDEX) {
+		struct cursor item = iter.item;
+		struct error ignored = { 0 };
+		struct dir_entry entry;
+
+		if (dir_entry_next(&item, &entry, &ignored) && !set64_add(&f->seen, hash(f, &entry.name), NULL, err))
+			return false;
+		if (!tree_next_over(&iter, NULL, NULL, err))
+			return false;
+	}
+	return true;
+}
+
+static bool find_items(struct finding *f, struct error *err)
+{
+	const struct key first = { f->directory, KEY_DIR_ITEM, 0 };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+
+	if (!tree_seek_over(f->tree, &first, &iter, NULL, NULL, err))
+		return false;
+	while (iter.valid && iter.key.objectid == f->directory && iter.key.type == KEY_DIR_ITEM) {
+		struct cursor item = iter.item;
+		struct error ignored = { 0 };
+		struct dir_entry entry;
+
+		while (item.left > 0 && dir_entry_next(&item, &entry, &ignored)) {
+			if (!add(f, &entry, iter.key.offset, err))
+				return false;
+		}
+		if (!tree_next_over(&iter, NULL, NULL, err))
+			return false;
+	}
+	return true;
+}
+
+/* Subvolumes have no inode here; the root tree says where they hang. */
+static bool find_subvolumes(struct finding *f, struct error *err)
+{
+	const struct key first = { f->tree->id, KEY_ROOT_REF, 0 };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct tree roots;
+
+	if (!tree_open(f->tree->volume, ROOT_TREE_ID, &roots, err) || !tree_seek_over(&roots, &first, &iter, NULL, NULL, err))
+		return false;
+	while (iter.valid && iter.key.objectid == f->tree->id && iter.key.type == KEY_ROOT_REF) {
+		struct cursor item = iter.item;
+		struct error ignored = { 0 };
+		struct root_ref ref;
+
+		if (root_ref_read(&item, &ref, &ignored) && ref.dirid == f->directory) {
+			const struct dir_entry entry = {
+				.location = { iter.key.offset, KEY_ROOT_ITEM, UINT64_MAX }, .type = FT_DIR, .name = ref.name,
+			};
+
+			if (!add(f, &entry, ref.sequence, err))
+				return false;
+		}
+		if (!tree_next_over(&iter, NULL, NULL, err))
+			return false;
+	}
+	return true;
+}
+
+static uint8_t type_of(const struct finding *f, uint64_t number, const struct inode_parents *parents)
+{
+	struct error ignored = { 0 };
+	struct inode inode;
+
+	if (!inode_get(f->tree, number, &inode, &ignored))
+		return inode_parents_has(parents, number) ? FT_DIR : 0;
+	return dir_entry_type(inode.mode);
+}
+
+/* The names that one inode has in the directory. */
+static bool find_refs(struct finding *f, uint64_t number, const struct inode_parents *parents, struct error *err)
+{
+	const struct key first = { number, KEY_INODE_REF, 0 };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+
+	if (!tree_seek_over(f->tree, &first, &iter, NULL, NULL, err))
+		return false;
+	while (iter.valid && iter.key.objectid == number && is_ref(&iter.key)) {
+		struct cursor item = iter.item;
+		struct inode_ref ref;
+
+		while (next_ref(&iter.key, &item, &ref)) {
+			struct dir_entry entry = { .location = { number, KEY_INODE_ITEM, 0 }, .name = ref.name };
+
+			if (ref.parent != f->directory || set64_has(&f->seen, hash(f, &ref.name)))
+				continue;
+			entry.type = type_of(f, number, parents);
+			if (!add(f, &entry, ref.index, err))
+				return false;
+		}
+		if (!tree_next_over(&iter, NULL, NULL, err))
+			return false;
+	}
+	return true;
+}
+
+bool lost_names_find(const struct tree *subvolume, uint64_t directory, struct inode_parents *parents, struct lost_names *found,
+		     struct error *err)
+{
+	struct finding f = { .tree = subvolume, .directory = directory, .found = found };
+	bool ok;
+
+	if (getrandom(&f.seed, sizeof(f.seed), GRND_NONBLOCK) != sizeof(f.seed))
+		f.seed = 0;
+	ok = inode_parents_read(parents, subvolume, err) && skip_index(&f, err) && find_items(&f, err) && find_subvolumes(&f, err);
+	for (size_t i = inode_parents_first(parents, directory); ok && i < parents->n && parents->at[i].parent == directory; i++)
+		ok = find_refs(&f, parents->at[i].inode, parents, err);
+	set64_free(&f.seen);
+	return ok;
+}
+
+void lost_names_free(struct lost_names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		free((void *)(uintptr_t)names->at[i].entry.name.at);
+	free(names->at);
+	*names = (struct lost_names){ 0 };
+}
+
+/* --- a directory by itself --------------------------------------------------------------------------------------- */
+
+struct reading {
+	dir_visit *visit;
+	tree_gap *gap;
+	void *context;
+	bool has_gap;
+};
+
+static bool visit_entry(void *context, const struct dir_entry *entry, struct error *err)
+{
+	const struct reading *reading = context;
+
+	return reading->visit(reading->context, entry, err);
+}
+
+static bool note_gap(void *context, const struct error *what, struct error *err)
+{
+	struct reading *reading = context;
+
+	reading->has_gap = true;
+	return reading->gap(reading->context, what, err);
+}
+
+bool dir_read_all(const struct tree *subvolume, uint64_t inode, bool has_gap, dir_visit *visit, tree_gap *gap, void *context,
+		  struct inode_parents *parents, struct error *err)
+{
+	struct reading reading = { visit, gap, context, has_gap };
+	struct lost_names lost = { 0 };
+	bool ok = dir_read_over(subvolume, inode, visit_entry, note_gap, &reading, err);
+
+	if (ok && reading.has_gap)
+		ok = lost_names_find(subvolume, inode, parents, &lost, err);
+	for (size_t i = 0; ok && i < lost.n; i++)
+		ok = visit(context, &lost.at[i].entry, err);
+	lost_names_free(&lost);
+	return ok;
+}
+
+/* --- directories whose inode is lost --------------------------------------------------------------------------------- */
+
+static bool has_names(const struct tree *subvolume, uint64_t number)
+{
+	const struct key first = { number, KEY_DIR_ITEM, 0 };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct error ignored = { 0 };
+
+	return tree_seek_over(subvolume, &first, &iter, NULL, NULL, &ignored) && iter.valid && iter.key.objectid == number &&
+	       (iter.key.type == KEY_DIR_ITEM || iter.key.type == KEY_DIR_INDEX);
+}
+
+bool inode_get_or_directory(const struct tree *subvolume, uint64_t number, bool is_expected, struct inode *inode, struct error *why,
+			    struct error *err)
+{
+	struct error what = { 0 };
+
+	*why = (struct error){ 0 };
+	if (inode_get(subvolume, number, inode, &what))
+		return true;
+	if (!error_is_damage(&what) || (!is_expected && !has_names(subvolume, number)))
+		return *err = what, false;
+	*inode = (struct inode){ .n_links = 1, .mode = S_IFDIR | 0755 };
+	*why = what;
+	why->kind = ERROR_CORRUPT;
+	error_prefix(why, "a directory whose owner, mode and times are lost");
+	return true;
+}
+
+bool inode_has_name(const struct tree *subvolume, uint64_t number)
+{
+	const struct key first = { number, KEY_INODE_REF, 0 };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct error ignored = { 0 };
+
+	return tree_seek_over(subvolume, &first, &iter, NULL, NULL, &ignored) && iter.valid && iter.key.objectid == number && is_ref(&iter.key);
+}

@@ -1,0 +1,116 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# One leaf of a subvolume lost: every file whose bytes can be read is listed, exported and in the timeline, whichever of its items are in that leaf; of
+# every other one the name is told, and that it was not exported.
+. "$(dirname "$0")/lib.sh"
+need_root
+need_crypt
+damage() { python3 "$IMAGE_TESTS/damage.py" "$@"; }
+
+image=$tmp/a.img
+image_make "$image" 150M -m single -d single
+image_mount "$image" "$tmp/mnt" rw
+mkdir "$tmp/mnt/dir"
+for i in $(seq 400); do echo "content $i" >"$tmp/mnt/dir/name-$i"; done
+echo z >"$tmp/mnt/other"
+image_umount
+cp "$image" "$tmp/good.img"
+mkdir "$tmp/want"
+for i in $(seq 400); do echo "content $i" >"$tmp/want/name-$i"; done
+
+# lose KIND: damages the first leaf that has the root directory's inode (top), nothing but names (names) or inodes of files (inodes); prints how many
+# DIR_INDEX and INODE_ITEM items of files it had
+lose() {
+	cp "$tmp/good.img" "$image"
+	python3 - "$IMAGE_TESTS" "$image" "$1" <<'END'
+import sys
+sys.path.insert(0, sys.argv[1])
+import damage
+image = damage.Image(sys.argv[2], None)
+for at, items in image.leaves("5"):
+    keys = [key for key, _, _ in items]
+    names = sum(key.startswith("257 DIR_INDEX ") for key in keys)
+    inodes = sum(key.endswith(" INODE_ITEM 0") and int(key.split()[0]) > 257 for key in keys)
+    kind = "top" if keys[0] == "256 INODE_ITEM 0" else "names" if names == len(keys) else "inodes" if inodes > 20 and not names else None
+    if kind == sys.argv[3]:
+        break
+else:
+    sys.exit("no such leaf")
+data = image.read(at, image.nodesize)
+damage.flip(data, 9000)
+image.write(at, data)
+print(names, inodes)
+END
+}
+# shown N: how many of the 400 the last command named on standard output, each once
+shown() {
+	local n
+	n=$(grep -oE 'name-[0-9]+' "$tmp/out" | sort -u | wc -l)
+	[ "$n" = "$1" ] && [ "$(grep -c name- "$tmp/out")" = "$1" ] || fail "$n of $1 names are shown"
+}
+# told N: how many it named in warnings
+told() {
+	local n
+	n=$({ grep -oE 'name-[0-9]+' "$tmp/err" || true; } | sort -u | wc -l)
+	[ "$n" = "$1" ] && [ "$(grep -c name- "$tmp/err" || true)" = "$1" ] || fail "$n of $1 names are told"
+}
+
+say "a leaf of the index: all names are in other items too"
+lose names >"$tmp/lost"
+read -r n _ <"$tmp/lost"
+[ "$n" -gt 100 ] || fail "only $n names are lost"
+for words in ls "ls -l" "ls --format json" "ls --sort name"; do
+	# shellcheck disable=SC2086
+	expect_unchanged 6 "$image" crypt $words "$image" / dir
+	shown 400
+	told 0
+done
+for words in "ls -R" "ls -lR" "ls -R --format json" timeline; do
+	# shellcheck disable=SC2086
+	expect_unchanged 6 "$image" crypt $words "$image" /
+	shown 400
+	told 0
+done
+expect_text "$tmp/err" '/?dir: tree 5: .* the crc32c checksum does not match'
+expect_unchanged 6 "$image" crypt export "$image" / -o "$tmp/names/"
+diff -r "$tmp/want" "$tmp/names/dir" || fail "not all files were exported"
+expect_text "$tmp/err" 'failed: 0, damaged: 1, '
+
+say "a leaf of inodes: the names are told"
+lose inodes >"$tmp/lost"
+read -r _ n <"$tmp/lost"
+for words in "ls -l" "ls --format json" "ls --sort size -l"; do
+	# shellcheck disable=SC2086
+	expect_unchanged 6 "$image" crypt $words "$image" / dir
+	shown 400
+	told "$n"
+	[ "$(grep -cE '^\?|"lost"' "$tmp/out")" = "$n" ] || fail "not $n lost lines: $words"
+done
+expect_unchanged 6 "$image" crypt ls -lR "$image" /
+shown 400
+told "$n"
+expect_unchanged 6 "$image" crypt timeline "$image" /
+shown $((400 - n))
+told "$n"
+expect_unchanged 6 "$image" crypt export "$image" / -o "$tmp/inodes/" --report "$tmp/report"
+[ "$(find "$tmp/inodes/dir" -name 'name-*' | wc -l)" = $((400 - n)) ] || fail "not $((400 - n)) files were exported"
+expect_text "$tmp/err" "failed: $n, damaged: [0-9]+, "
+expect_text "$tmp/err" "^btrfs-crypt export: $image: damaged: [0-9]+ files are incomplete, $n were not exported, "
+[ "$(grep -c '"finding":"failed","path":"dir.*name-' "$tmp/report")" = "$n" ] || fail "the report has not $n failed files"
+
+say "the leaf of the root directory: the files in a directory whose name is lost"
+lose top >"$tmp/lost"
+expect_unchanged 6 "$image" crypt export "$image" / -o "$tmp/top/" --report "$tmp/report.top"
+diff -r "$tmp/want" "$tmp/top/lost-directory-257" || fail "not all files were exported"
+[ "$(cat "$tmp/top/other")" = z ] || fail "the file whose entry is lost was not exported"
+expect_text "$tmp/err" 'the name of directory 257 is lost; it is called lost-directory-257 here'
+expect_text "$tmp/err" '^exported: 401 files'
+for words in "ls -R" "ls -lR" timeline; do
+	# shellcheck disable=SC2086
+	expect_unchanged 6 "$image" crypt $words "$image" /
+	shown 400
+	grep -q '\<other\>' "$tmp/out" || fail "the file whose entry is lost is not shown"
+done
+grep -q 'lost-directory-257$' "$tmp/out" && fail "times that are lost are in the timeline"
+expect_unchanged 6 "$image" crypt ls "$image" /
+grep -q '^other$' "$tmp/out" || fail "ls does not show what is left"
