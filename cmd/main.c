@@ -209,17 +209,17 @@ static int dispatch(int argc, const char **argv)
 	return fail(&err);
 }
 
-/* An image must never be opened as descriptor 2, where error texts go. */
+/*
+ * An image must never be opened as descriptor 2, where error texts go.  What stands in for a closed stdout refuses to be written to: nobody gets what
+ * was asked for, and that has to be an error.
+ */
 static bool open_standard_files(void)
 {
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR) != fd)
+			return false;
+	}
+	return true;
 }
 
 int main(int argc, const char **argv)

@@ -7,6 +7,7 @@
 #include <uuid/uuid.h>
 
 #include "cmd/cmd.h"
+#include "cmd/inode-text.h"
 #include "cmd/json.h"
 #include "cmd/mounted.h"
 #include "cmd/unfinished.h"
@@ -102,7 +103,7 @@ static void print_json(const struct facts *facts)
 	json_text(line, "uuid", uuid_text(root->uuid, text));
 	json_text(line, "parent_uuid", uuid_text(root->parent_uuid, text));
 	json_text(line, "received_uuid", uuid_text(root->received_uuid, text));
-	json_format(line, "created", "%" PRId64 ".%09" PRIu32, root->otime.sec, root->otime.nsec);
+	json_time(line, "created", &root->otime);
 	json_u64(line, "generation", root->generation);
 	json_u64(line, "generation_at_creation", root->otransid);
 	json_u64(line, "parent_id", at->parent_id);
