@@ -84,6 +84,23 @@ struct poptOption options_image_of_file[] = {
 	POPT_TABLEEND
 };
 
+bool image_options_none(struct error *err)
+{
+	const struct {
+		const char *option;
+		bool is_given;
+	} all[] = {
+		{ "--device", opt.n_devices > 0 || opt.no_memory }, { "--offset", opt.offset }, { "--member", opt.member }, { "--super", opt.super },
+		{ "--backup-root", opt.backup_root }, { "--tolerant", opt.tolerant }, { "--with-log", opt.with_log },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (all[i].is_given)
+			return error_set(err, ERROR_USAGE, "%s: only for an image", all[i].option);
+	}
+	return true;
+}
+
 bool image_is_tolerant(void)
 {
 	return opt.tolerant;

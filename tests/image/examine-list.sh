@@ -64,6 +64,14 @@ grep -v 'Send time' "$tmp/out" | diff "$tmp/show.want" - || fail "show differs f
 expect_status 4 crypt show "$mnt" none
 expect_status 4 crypt list "$tmp"
 expect_text "$tmp/err" 'not a directory of a btrfs filesystem$'
+for option in --device=x --offset=0 --member=x --super=1 --backup-root=0 --tolerant --with-log; do
+	for command in "list $option $mnt" "show $option $mnt one"; do
+		expect_status 1 crypt $command
+		expect_text "$tmp/err" ": ${option%%=*}: only for an image$"
+	done
+done
+expect_status 11 setpriv --bounding-set -sys_admin "$BTRFS_CRYPT" list "$mnt"
+expect_text "$tmp/err" ': only root may ask the kernel for the subvolumes of what is mounted$'
 cp --sparse=always "$image" "$tmp/copy"		# as a power cut would leave it
 exec {held}<&-
 held=
