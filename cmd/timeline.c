@@ -135,6 +135,11 @@ static bool tell_name(void *context, const uint8_t *path, size_t len, struct err
 static bool tell_pair(void *context, uint64_t number, const struct inode *before, const struct inode *after, struct error *err)
 {
 	const struct comparing *comparing = context;
+
+	/* Without a link it is only there until whoever has it open, or the next mount, is done with it: a deleted file has the names it had. */
+	if (before && after && before->n_links > 0 && after->n_links == 0)
+		after = NULL;
+
 	const struct subvolume *subvolume = after ? comparing->after_subvolume : comparing->before_subvolume;
 	struct moment moment = {
 		.subvolume = subvolume,

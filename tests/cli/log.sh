@@ -40,6 +40,12 @@ directory
 long
 nested
 END
+# What the log takes the last name from is deleted, as it is after a kernel has replayed it.
+btrfs-crypt timeline --with-log -c snapshot disk.img sub > out || bad "timeline: status $?"
+grep -q '^0|/snapshot/directory/file3 (deleted)|' out || bad "file3 is not deleted"
+! grep 'no name' out || bad "a file without a name"
+btrfs-crypt timeline --with-log -c snapshot --format json disk.img sub | grep '"path":"directory/file3"' > out
+grep -q '"change":"deleted".*"links":1,' out && [ "$(wc -l < out)" = 1 ] || { bad "file3 in JSON"; cat out; }
 printf secret > key
 expect 9 convert --encrypt --key-file=key disk.img sub <<'END'
 ! btrfs-crypt convert: the filesystem has a log tree to replay
