@@ -11,6 +11,7 @@
 #include "cmd/json.h"
 #include "cmd/mounted.h"
 #include "cmd/unfinished.h"
+#include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
 
 static const struct poptOption options[] = {
@@ -156,11 +157,14 @@ static bool run(const char *const *operand, struct error *err)
 		return false;
 
 	const struct subvolume *at = facts.subvolume;
-	const uint8_t *slash = memrchr(at->path, '/', at->path_len);
-	const uint8_t *name = slash ? slash + 1 : at->path;
+	char own[SUBVOLUME_LABEL_SIZE];
+	size_t len;
+	const uint8_t *path = subvolume_label(at, at->id, own, &len);
+	const uint8_t *slash = memrchr(path, '/', len);
+	const uint8_t *name = slash ? slash + 1 : path;
 
-	facts.path = escape_new(at->path, at->path_len);
-	facts.name = at->id == FS_TREE_ID ? strdup("<FS_TREE>") : escape_new(name, at->path + at->path_len - name);
+	facts.path = escape_new(path, len);
+	facts.name = at->id == FS_TREE_ID ? strdup("<FS_TREE>") : escape_new(name, (size_t)(path + len - name));
 	facts.is_converting = unfinished_has(&facts.unfinished, &list, at);
 	facts.tagged = root_tag_text(&at->root, facts.tag);
 	facts.is_2016 = at->root.flags & ROOT_ENCRYPT_2016;

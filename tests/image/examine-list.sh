@@ -100,4 +100,24 @@ diff "$tmp/show.mounted" "$tmp/out" || fail "show: the image says something else
 expect_status 0 crypt list -d --format json "$tmp/copy"
 expect_text "$tmp/out" '"deleted":true'
 [ "$(wc -l <"$tmp/out")" = 1 ] || fail "one is deleted"
+
+# One that is deleted has one name wherever it is told of, and it is not that of the top level.
+id=$(sed 's/.*"id":"\([0-9]*\)".*/\1/' "$tmp/out")
+gone=subvolume-$id
+expect_text "$tmp/out" "\"path\":\"$gone\""
+expect_status 0 crypt show "$tmp/copy" "id:$id"
+[ "$(head -1 "$tmp/out")" = "$gone" ] || fail "show: its first line is $(head -1 "$tmp/out")"
+expect_text "$tmp/out" "Name: *	*$gone\$"
+expect_status 0 crypt timeline "$tmp/copy" "id:$id"
+expect_text "$tmp/out" "^0\\|/$gone\\|256\\|"
+expect_text "$tmp/out" "^0\\|/$gone/file 1\\|"
+expect_status 0 crypt timeline --format json "$tmp/copy" "id:$id"
+expect_text "$tmp/out" "\"subvolume_path\":\"$gone\",\"subvolume_deleted\":true,\"path\":\"file 1\""
+inode=$(sed -n 's/.*"path":"file 1","inode":"\([0-9]*\)".*/\1/p' "$tmp/out")
+expect_status 0 crypt resolve -i "$inode" "$tmp/copy" "id:$id"
+[ "$(cat "$tmp/out")" = "$gone/file 1" ] || fail "resolve: $(cat "$tmp/out")"
+expect_status 0 crypt resolve -i "$inode" --format json "$tmp/copy" "id:$id"
+expect_text "$tmp/out" "\"subvolume_path\":\"$gone\",\"subvolume_deleted\":true"
+expect_status 0 crypt export "$tmp/copy" "id:$id:file 1" "one:file 1" -o "$tmp/export.tar"
+tar -tf "$tmp/export.tar" | grep -qx "$gone/file 1" || fail "export: $(tar -tf "$tmp/export.tar")"
 say "${#sets[@]} sets of options, and $n of subvolumes"
