@@ -143,7 +143,10 @@ static int run_command(const struct command *command, int argc, const char **arg
 	} else if (version) {
 		print_version();
 		status = 0;
-	} else if (!format_check(&err) || !key_options_check(&err) || !check_operands(command, operand, &err) || !command->run(operand, &err)) {
+	} else if (!format_check(&err) || !key_options_check(&err) || !check_operands(command, operand, &err)) {
+		status = fail(&err);
+	} else if (!command->run(operand, &err)) {
+		image_hint_damage(&err);
 		status = fail(&err);
 	} else {
 		status = command_status;
@@ -200,6 +203,7 @@ static int dispatch(int argc, const char **argv)
 
 	if (command) {
 		command_name = command->name;
+		command_options = command->options;
 		return run_command(command, argc - 1, argv + 1);
 	}
 	if (argc < 2)

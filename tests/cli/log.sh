@@ -23,6 +23,11 @@ expect 4 cat disk.img sub new <<'END'
 ! btrfs-crypt cat: warning: the filesystem was not unmounted: what was fsynced last is in its log tree only, and shown only with --with-log
 ! btrfs-crypt cat: "new" not found
 END
+for command in df dump-tree tree-stats; do	# which have no such option
+	btrfs-crypt $command disk.img > out 2> err || bad "$command: status $?"
+	grep -qx "btrfs-crypt $command: warning: the filesystem was not unmounted: what was fsynced last is in its log tree only, and in no other tree" err ||
+		{ bad "$command: the log tree"; cat err; }
+done
 btrfs-crypt ls --with-log disk.img sub directory > out
 printf '%s\n' file2 file30 hard renamed second-name > want
 for name in file1 file3; do ! grep -qx "$name" out || bad "$name is still there"; done
