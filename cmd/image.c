@@ -226,10 +226,10 @@ bool image_open_super(const char *path, bool writable, struct volume **volume, s
 	return open_all(path, writable, &options, volume_open_super, volume, err);
 }
 
-/* Can the trees be got at, with this backup root? */
-static bool trees_read(const char *path, unsigned backup_root, uint64_t *generation)
+/* Can the trees be got at, with this backup root, or tolerantly? */
+static bool trees_read(const char *path, unsigned backup_root, bool tolerant, uint64_t *generation)
 {
-	struct volume_options quiet = { .unfinished = true };
+	struct volume_options quiet = { .unfinished = true, .tolerant = tolerant };
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 	char number[16], *const given = opt.backup_root;
@@ -254,10 +254,10 @@ void image_hint_damage(struct error *err)
 	unsigned which = 0;
 
 	if (err->kind != ERROR_CORRUPT || err->hint[0] || !looked_at || opt.tolerant || !command_has_option("tolerant") ||
-	    trees_read(looked_at, CHOOSE_BY_ITSELF, &generation))
+	    trees_read(looked_at, CHOOSE_BY_ITSELF, false, &generation) || !trees_read(looked_at, CHOOSE_BY_ITSELF, true, &generation))
 		return;
 	for (unsigned n = 1; n <= SUPER_BACKUPS && !opt.backup_root; n++) {
-		if (trees_read(looked_at, n, &generation) && generation > best) {
+		if (trees_read(looked_at, n, false, &generation) && generation > best) {
 			best = generation;
 			which = n;
 		}

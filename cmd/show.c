@@ -7,9 +7,9 @@
 #include <uuid/uuid.h>
 
 #include "cmd/cmd.h"
-#include "cmd/inode-text.h"
 #include "cmd/json.h"
 #include "cmd/mounted.h"
+#include "cmd/subvolume-json.h"
 #include "cmd/unfinished.h"
 #include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
@@ -95,29 +95,9 @@ static void print_text(const struct facts *facts)
 static void print_json(const struct facts *facts)
 {
 	const struct subvolume *at = facts->subvolume;
-	const struct root *root = &at->root;
 	struct json_object *line = json_line(), *snapshots = json_array();
-	char text[64];
 
-	json_u64(line, "id", at->id);
-	json_subvolume_path(line, at);
-	json_text(line, "uuid", uuid_text(root->uuid, text));
-	json_text(line, "parent_uuid", uuid_text(root->parent_uuid, text));
-	json_text(line, "received_uuid", uuid_text(root->received_uuid, text));
-	json_time(line, "created", &root->otime);
-	json_u64(line, "generation", root->generation);
-	json_u64(line, "generation_at_creation", root->otransid);
-	json_u64(line, "parent_id", at->parent_id);
-	json_flag(line, "readonly", root->flags & ROOT_RDONLY);
-	json_flag(line, "default", facts->list->default_id == at->id);
-	json_flag(line, "deleted", at->deleted);
-	json_u64(line, "send_transid", root->stransid);
-	json_u64(line, "receive_transid", root->rtransid);
-	json_flag(line, "encrypted", facts->tagged);
-	if (facts->tagged) {
-		json_text(line, "encryption", facts->tag);
-		json_text(line, "encryption_format", facts->is_2016 ? "2016" : "sealed");
-	}
+	json_subvolume(line, at, facts->list->default_id == at->id);
 	if (facts->is_converting)
 		unfinished_json(&facts->unfinished, line);
 	for (size_t i = 0; i < facts->list->n; i++) {

@@ -143,10 +143,10 @@ def mapped(extent):
     if extent["type"] == "inline":
         return [offset, length, 0, "inline"]
     if extent["type"] == "prealloc":
-        return [offset, length, int(extent["disk_address"]) + int(extent["extent_offset"]), "prealloc"]
+        return [offset, length, int(extent["logical"]) + int(extent["extent_offset"]), "prealloc"]
     if extent["compression"] != "none":
-        return [offset, length, int(extent["disk_address"]), "encoded"]
-    return [offset, length, int(extent["disk_address"]) + int(extent["extent_offset"]), "plain"]
+        return [offset, length, int(extent["logical"]), "encoded"]
+    return [offset, length, int(extent["logical"]) + int(extent["extent_offset"]), "plain"]
 
 
 def compare_stat(program, image, subvolume, wanted):
