@@ -100,6 +100,17 @@ diff "$tmp/show.mounted" "$tmp/out" || fail "show: the image says something else
 expect_status 0 crypt list -d --format json "$tmp/copy"
 expect_text "$tmp/out" '"deleted":true'
 [ "$(wc -l <"$tmp/out")" = 1 ] || fail "one is deleted"
+cp "$tmp/out" "$tmp/deleted"
+
+# A common origin: snapshots, also of a snapshot, and what was sent and received.
+for pair in "one:with space/snap" "with space/snap:in/snap" "in/snap:one" "one/two:back\\slash"; do
+	expect_status 0 crypt timeline -c "${pair%%:*}" "$tmp/copy" "${pair#*:}"
+done
+for pair in "one:one/two" "in/snap:/"; do
+	expect_status 9 crypt timeline -c "${pair%%:*}" "$tmp/copy" "${pair#*:}"
+	[ ! -s "$tmp/out" ] || fail "timeline compares $pair"
+done
+cp "$tmp/deleted" "$tmp/out"
 
 # One that is deleted has one name wherever it is told of, and it is not that of the top level.
 id=$(sed 's/.*"id":"\([0-9]*\)".*/\1/' "$tmp/out")
