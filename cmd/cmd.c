@@ -12,6 +12,7 @@
 #include "common/util/escape.h"
 
 const char *command_name;
+const struct poptOption *command_options;
 int command_status;
 
 static char *format;
@@ -31,6 +32,22 @@ bool format_check(struct error *err)
 	if (!format || format_is_json() || strcmp(format, "text") == 0)
 		return true;
 	return error_set(err, ERROR_USAGE, "--format: text or json");
+}
+
+static bool table_has(const struct poptOption *table, const char *name)
+{
+	for (; table->longName || table->arg; table++) {
+		const bool is_table = (table->argInfo & POPT_ARG_MASK) == POPT_ARG_INCLUDE_TABLE;
+
+		if (is_table ? table_has(table->arg, name) : table->longName && strcmp(table->longName, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool command_has_option(const char *name)
+{
+	return command_options && table_has(command_options, name);
 }
 
 bool option_number(const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *number, struct error *err)

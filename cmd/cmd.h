@@ -41,6 +41,8 @@ bool option_number(const char *option, const char *text, uint64_t least, uint64_
 extern int command_status;
 
 extern const char *command_name;	/* of the row that runs; NULL before */
+extern const struct poptOption *command_options;	/* the same */
+bool command_has_option(const char *name);	/* "with-log": a hint must not name what the command does not know */
 
 /* One line on stderr (JSON with --format json): for the warn and note members of the rooms below. */
 void print_warning(void *context, const char *text);
@@ -57,9 +59,13 @@ void print_damage(const uint8_t *path, size_t len, const char *top, const struct
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err) must_use;
 /* For those who show trees block by block, with what is wrong with each: --tolerant is only about what is read to get there. */
 bool image_open_blocks(const char *path, struct volume **volume, struct error *err) must_use;
+/* Gives an error that is the image's fault, where the trees cannot be got at, the hint which options may get further. */
+void image_hint_damage(struct error *err);
 /* Gives an error that stopped a conversion the hint how to go on, where it left the image unfinished. */
 void image_hint_unfinished(const char *path, struct error *err);
 bool image_open_to_convert(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err) must_use;
+/* ERROR_USAGE where one of options_image was given: for what is mounted they mean nothing. */
+bool image_options_none(struct error *err) must_use;
 bool image_is_tolerant(void);	/* --tolerant, of options_blocks and options_image */
 /* Device i of the command line, 0 being path, for those who look at devices one by one. */
 size_t image_n_devices(void);

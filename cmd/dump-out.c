@@ -9,6 +9,7 @@
 #include <time.h>
 #include <uuid/uuid.h>
 
+#include "cmd/inode-text.h"
 #include "cmd/json.h"
 #include "common/util/escape.h"
 #include "common/util/hex.h"
@@ -214,7 +215,7 @@ void dump_time(struct dump *dump, const char *label, const struct inode_time *at
 	struct tm tm;
 
 	if (dump->object) {
-		json_format(dump->object, json_label(label).text, "%" PRId64 ".%09" PRIu32, at->sec, at->nsec);
+		json_time(dump->object, json_label(label).text, at);
 		return;
 	}
 	if (!localtime_r(&sec, &tm) || strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm) == 0)

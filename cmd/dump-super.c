@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uuid/uuid.h>
 
 #include "cmd/cmd.h"
 #include "cmd/dump-items.h"
@@ -132,6 +133,11 @@ static void put_state(struct json_object *line, const struct disk_superblock *di
 		putchar('\n');
 }
 
+static bool has_magic(const uint8_t bytes[SUPER_SIZE])
+{
+	return memcmp(bytes + offsetof(struct disk_superblock, magic), SUPER_MAGIC, 8) == 0;
+}
+
 static void print_copy(const char *path, unsigned copy, uint64_t where, const uint8_t bytes[SUPER_SIZE])
 {
 	struct json_object *line = format_is_json() ? json_line() : NULL;
@@ -142,6 +148,7 @@ static void print_copy(const char *path, unsigned copy, uint64_t where, const ui
 
 	memcpy(&disk, bytes, sizeof(disk));
 	if (line) {
+		json_name(line, "device", path, strlen(path));
 		json_number(line, "copy", copy);
 		json_u64(line, "offset", where);
 		json_flag(line, "valid", valid);
@@ -154,76 +161,133 @@ static void print_copy(const char *path, unsigned copy, uint64_t where, const ui
 	}
 	if (!valid)
 		super_text(line, "error", err.text);
-	super_fields(line, &disk);
-	put_chunks(line, &disk);
-	put_backups(line, &disk);
-	put_state(line, &disk);
+	if (has_magic(bytes)) {		/* else it is something else, of which no field would mean anything */
+		super_fields(line, &disk);
+		put_chunks(line, &disk);
+		put_backups(line, &disk);
+		put_state(line, &disk);
+	}
 	if (line)
 		json_print(line, stdout);
 }
 
-/* Zeros are no damaged superblock, and neither is a device of something else. */
-static bool show_copy(struct device *device, const char *path, unsigned copy, uint64_t where, uint8_t *bytes, unsigned *n_shown,
-		      struct error *err)
-{
-	char text[128];
+/* The copies that are asked for, as they are on one device. */
+struct copies {
+	struct super_copy copy[SUPER_COPIES];
+	bool wanted[SUPER_COPIES];
+	uint8_t bytes[SUPER_COPIES][SUPER_SIZE];
+};
 
-	if (!device_read(device, bytes, SUPER_SIZE, where, err))
-		return false;
-	if (memcmp(bytes + offsetof(struct disk_superblock, magic), SUPER_MAGIC, 8) == 0) {
-		++*n_shown;
-		print_copy(path, copy, where, bytes);
-	} else {
-		snprintf(text, sizeof(text), "superblock copy at %" PRIu64 ": no btrfs magic", where);
-		print_warning(NULL, text);
+static bool read_copies(struct device *device, unsigned wanted, struct copies *all, struct error *err)
+{
+	super_copies_find(device, all->copy);
+	for (unsigned i = 0; i < SUPER_COPIES; i++) {
+		all->wanted[i] = wanted == CHOOSE_BY_ITSELF || i == wanted - 1;
+		if (all->wanted[i] && all->copy[i].exists && !device_read(device, all->bytes[i], SUPER_SIZE, all->copy[i].where, err))
+			return false;
 	}
 	return true;
 }
 
-static bool print_copies(struct device *device, const char *path, unsigned wanted, struct error *err)
+/* Zeros are no damaged superblock, and neither is a device of something else: where there is nothing but that, it is an error. */
+static bool check_any(const char *path, unsigned wanted, const struct copies *all, struct error *err)
 {
-	uint8_t *bytes = malloc(SUPER_SIZE);
-	struct super_copy copy[SUPER_COPIES];
-	unsigned n_shown = 0;
-	bool ok = bytes || error_memory(err);
+	for (unsigned i = 0; i < SUPER_COPIES; i++) {
+		if (all->wanted[i] && all->copy[i].exists && has_magic(all->bytes[i]))
+			return true;
+	}
+	if (wanted == CHOOSE_BY_ITSELF)
+		return error_set(err, ERROR_NOT_FOUND, "%s: no btrfs filesystem: no superblock has the magic", path);
+	if (all->copy[wanted - 1].exists)
+		return error_set(err, ERROR_NOT_FOUND, "%s: copy %u of the superblock, at %" PRIu64 ": no btrfs magic", path, wanted - 1,
+				 all->copy[wanted - 1].where);
+	return error_set(err, ERROR_NOT_FOUND, all->copy[wanted - 1].where ? "%s: too small for copy %u of the superblock" :
+			 "%s: no log zones of copy %u of the superblock", path, wanted - 1);
+}
 
-	super_copies_find(device, copy);
+static void print_copies(const char *path, const struct copies *all)
+{
+	char text[128];
 
-	for (unsigned i = 0; ok && i < SUPER_COPIES; i++) {
-		if (wanted != CHOOSE_BY_ITSELF && i != wanted - 1)
+	for (unsigned i = 0; i < SUPER_COPIES; i++) {
+		if (!all->wanted[i])
 			continue;
-		ok = !copy[i].exists || show_copy(device, path, i, copy[i].where, bytes, &n_shown, err);
+		if (all->copy[i].exists)
+			print_copy(path, i, all->copy[i].where, all->bytes[i]);
+		if (all->copy[i].exists && !has_magic(all->bytes[i])) {
+			snprintf(text, sizeof(text), "superblock copy at %" PRIu64 ": no btrfs magic", all->copy[i].where);
+			print_warning(NULL, text);
+		}
 		/* As btrfs-progs has it, also after a copy that is not there. */
-		if (ok && !format_is_json())
+		if (!format_is_json())
 			putchar('\n');
 	}
-	free(bytes);
-	if (ok && n_shown == 0)
-		return error_set(err, ERROR_NOT_FOUND, "%s: no btrfs filesystem: no superblock has the magic", path);
+}
+
+/* The filesystem that the devices before this one are of. */
+struct together {
+	bool known;
+	uint8_t fsid[FSID_SIZE];
+	char name[256];		/* of the device that said so */
+};
+
+/* A seed is of another filesystem than what grew from it. */
+static void compare_filesystem(const char *path, const struct copies *all, struct together *together)
+{
+	char have[UUID_STR_LEN], want[UUID_STR_LEN], name[256], text[sizeof(name) + sizeof(together->name) + 2 * UUID_STR_LEN + 64];
+	unsigned i = 0;
+
+	while (i < SUPER_COPIES && !all->copy[i].valid)
+		i++;
+	if (i == SUPER_COPIES || all->copy[i].super.flags & SUPER_FLAG_SEEDING)
+		return;
+
+	const uint8_t *const fsid = all->copy[i].super.fsid;
+
+	escape_text(path, strlen(path), name, sizeof(name));
+	if (!together->known) {
+		together->known = true;
+		memcpy(together->fsid, fsid, FSID_SIZE);
+		memcpy(together->name, name, sizeof(name));
+	} else if (memcmp(together->fsid, fsid, FSID_SIZE) != 0) {
+		uuid_unparse_lower(fsid, have);
+		uuid_unparse_lower(together->fsid, want);
+		snprintf(text, sizeof(text), "%s: is of the filesystem %s, %s is of %s", name, have, together->name, want);
+		print_warning(NULL, text);
+	}
+}
+
+static bool show_device(const char *image, size_t i, unsigned wanted, struct copies *all, struct together *together, struct error *err)
+{
+	struct device *device;
+
+	if (!image_device_open(image, i, &device, err))
+		return false;
+
+	const bool ok = read_copies(device, wanted, all, err) && check_any(device->name, wanted, all, err);
+
+	if (ok) {
+		compare_filesystem(device->name, all, together);
+		if (i > 0 && !format_is_json())
+			putchar('\n');
+		print_copies(device->name, all);
+	}
+	device_close(device);
 	return ok;
 }
 
 /* Without a volume: a superblock that nothing else can be read by is what people ask this command about. */
 static bool run(const char *const *operand, struct error *err)
 {
-	struct device *device;
+	struct copies *all = malloc(sizeof(*all));
+	struct together together = { 0 };
 	unsigned wanted;
+	bool ok = (all || error_memory(err)) && image_super_copy(&wanted, err);
 
-	if (!image_super_copy(&wanted, err))
-		return false;
-	for (size_t i = 0; i < image_n_devices(); i++) {
-		if (!image_device_open(operand[0], i, &device, err))
-			return false;
-		if (i > 0 && !format_is_json())
-			putchar('\n');
-
-		const bool ok = print_copies(device, device->name, wanted, err);
-
-		device_close(device);
-		if (!ok)
-			return false;
-	}
-	return true;
+	for (size_t i = 0; ok && i < image_n_devices(); i++)
+		ok = show_device(operand[0], i, wanted, all, &together, err);
+	free(all);
+	return ok;
 }
 
 const struct command cmd_dump_super = {

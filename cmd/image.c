@@ -9,6 +9,7 @@
 #include "cmd/unfinished.h"
 #include "cmd/unpacked.h"
 #include "common/fs/log-replay.h"
+#include "common/fs/subvolume.h"
 #include "common/volume/partition.h"
 
 #define PARTITIONS_MAX 16	/* named, where there are several to choose from */
@@ -20,6 +21,9 @@ static struct {
 	char *offset, *super, *backup_root, *member;
 	int with_log, tolerant;
 } opt;
+
+static const char *looked_at;	/* the image that was opened for reading; NULL: none */
+static bool is_quiet;		/* it is opened once more, only for a hint */
 
 /* An option that may be given several times is more than popt keeps by itself. */
 static void add_device(poptContext context, enum poptCallbackReason reason, const struct poptOption *option, const char *path,
@@ -84,6 +88,23 @@ struct poptOption options_image_of_file[] = {
 	POPT_TABLEEND
 };
 
+bool image_options_none(struct error *err)
+{
+	const struct {
+		const char *option;
+		bool is_given;
+	} all[] = {
+		{ "--device", opt.n_devices > 0 || opt.no_memory }, { "--offset", opt.offset }, { "--member", opt.member }, { "--super", opt.super },
+		{ "--backup-root", opt.backup_root }, { "--tolerant", opt.tolerant }, { "--with-log", opt.with_log },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (all[i].is_given)
+			return error_set(err, ERROR_USAGE, "%s: only for an image", all[i].option);
+	}
+	return true;
+}
+
 bool image_is_tolerant(void)
 {
 	return opt.tolerant;
@@ -123,7 +144,8 @@ static bool find_partition(const char *path, struct device *disk, struct device 
 		return true;
 	}
 	snprintf(text, sizeof(text), "partition %d is read, at byte %" PRIu64 " of the image", partition[0].number, partition[0].offset);
-	print_note(NULL, text);
+	if (!is_quiet)
+		print_note(NULL, text);
 	return device_window(disk, partition[0].offset, partition[0].length, device, err);
 }
 
@@ -204,6 +226,49 @@ bool image_open_super(const char *path, bool writable, struct volume **volume, s
 	return open_all(path, writable, &options, volume_open_super, volume, err);
 }
 
+/* Can the trees be got at, with this backup root, or tolerantly? */
+static bool trees_read(const char *path, unsigned backup_root, bool tolerant, uint64_t *generation)
+{
+	struct volume_options quiet = { .unfinished = true, .tolerant = tolerant };
+	cleanup_subvolume_list struct subvolume_list list = { 0 };
+	cleanup_volume struct volume *volume = NULL;
+	char number[16], *const given = opt.backup_root;
+	struct error ignored = { 0 };
+
+	snprintf(number, sizeof(number), "%u", backup_root - 1);
+	opt.backup_root = backup_root == CHOOSE_BY_ITSELF ? given : number;
+	is_quiet = true;
+
+	const bool ok = open_all(path, false, &quiet, volume_open, &volume, &ignored) && subvolume_list_read(volume, &list, &ignored);
+
+	is_quiet = false;
+	opt.backup_root = given;
+	if (ok && backup_root != CHOOSE_BY_ITSELF)
+		*generation = le64(volume->super.disk.backup[backup_root - 1].tree_root_gen);
+	return ok;
+}
+
+void image_hint_damage(struct error *err)
+{
+	uint64_t best = 0, generation;
+	unsigned which = 0;
+
+	if (err->kind != ERROR_CORRUPT || err->hint[0] || !looked_at || opt.tolerant || !command_has_option("tolerant") ||
+	    trees_read(looked_at, CHOOSE_BY_ITSELF, false, &generation) || !trees_read(looked_at, CHOOSE_BY_ITSELF, true, &generation))
+		return;
+	for (unsigned n = 1; n <= SUPER_BACKUPS && !opt.backup_root; n++) {
+		if (trees_read(looked_at, n, false, &generation) && generation > best) {
+			best = generation;
+			which = n;
+		}
+	}
+	if (which > 0)
+		error_hint(err, "--backup-root %u reads an earlier commit, of generation %" PRIu64 "; --tolerant reads what is left of this one",
+			   which - 1, best);
+	else
+		error_hint(err, "--tolerant reads what is left");
+}
+
 static bool open_image(const char *path, bool writable, struct volume_options *options, struct volume **volume, struct error *err)
 {
 	struct volume_options quiet = { .unfinished = true };
@@ -225,7 +290,9 @@ static bool see_to_log(struct volume *volume, const char *path, struct error *er
 		return true;
 	if (opt.with_log)
 		return log_replay(volume, err) || error_prefix(err, "%s", path) || volume_tolerates(volume, err);
-	print_warning(NULL, "the filesystem was not unmounted: what was fsynced last is in its log tree only, and shown only with --with-log");
+	print_warning(NULL, command_has_option("with-log") ?
+		      "the filesystem was not unmounted: what was fsynced last is in its log tree only, and shown only with --with-log" :
+		      "the filesystem was not unmounted: what was fsynced last is in its log tree only, and in no other tree");
 	return true;
 }
 
@@ -243,6 +310,7 @@ bool image_open(const char *path, bool writable, bool unfinished, struct volume 
 {
 	struct volume_options options = { .unfinished = unfinished, .warn = print_warning, .tolerant = opt.tolerant, .invalid = print_invalid };
 
+	looked_at = path;
 	return open_image(path, writable, &options, volume, err) && say_unfinished(*volume, path, err) && see_to_log(*volume, path, err);
 }
 
@@ -252,6 +320,7 @@ bool image_open_blocks(const char *path, struct volume **volume, struct error *e
 		.unfinished = true, .warn = print_warning, .tolerant = opt.tolerant, .open_only = true, .invalid = print_invalid,
 	};
 
+	looked_at = path;
 	return open_image(path, false, &options, volume, err) && see_to_log(*volume, path, err);
 }
 

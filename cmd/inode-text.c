@@ -129,7 +129,11 @@ const char *inode_time_text(const struct inode_time *at, char text[TIME_TEXT_SIZ
 
 void json_time(struct json_object *object, const char *name, const struct inode_time *at)
 {
-	json_format(object, name, "%" PRId64 ".%09" PRIu32, at->sec, at->nsec);
+	const bool is_before = at->sec < 0 && at->nsec > 0 && at->nsec < 1000000000;
+	const int64_t sec = is_before ? at->sec + 1 : at->sec;
+
+	/* On disk nanoseconds count forward, also before 1970: as one number, they are taken from a second that is one later. */
+	json_format(object, name, "%s%" PRId64 ".%09" PRIu32, is_before && sec == 0 ? "-" : "", sec, is_before ? 1000000000 - at->nsec : at->nsec);
 }
 
 const char *compression_name(uint8_t compression)

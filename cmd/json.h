@@ -34,9 +34,11 @@ void json_name(struct json_object *object, const char *name, const void *bytes, 
 /* The same of text that has been escaped for people. */
 void json_escaped_name(struct json_object *object, const char *name, const char *escaped);
 
-/* The path of a subvolume, as "path": "/" for the top level, as in the text that people get. */
+/* The path of a subvolume, as "path": "/" for the top level, "subvolume-257" for one without, as in the text that people get. */
 struct subvolume;
 void json_subvolume_path(struct json_object *object, const struct subvolume *subvolume);
+/* The same of the subvolume that something is in, as "subvolume_path"; NULL: not known any more.  "subvolume_deleted" where it is. */
+void json_in_subvolume(struct json_object *object, const struct subvolume *subvolume, uint64_t id);
 
 /* Takes member. */
 void json_member(struct json_object *object, const char *name, struct json_object *member);

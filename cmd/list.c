@@ -8,9 +8,9 @@
 #include <uuid/uuid.h>
 
 #include "cmd/cmd.h"
-#include "cmd/inode-text.h"
 #include "cmd/list-rows.h"
 #include "cmd/mounted.h"
+#include "cmd/subvolume-json.h"
 #include "cmd/unfinished.h"
 #include "common/util/escape.h"
 
@@ -137,13 +137,6 @@ static void print_heading(void)
 	printf("----\t\n");
 }
 
-static bool is_being_cleaned(const struct subvolume *at)
-{
-	const struct key none = { 0 };
-
-	return at->deleted && key_compare(&at->root.drop_progress, &none) != 0;
-}
-
 static void print_text(const struct list_row *row, bool is_default, const struct unfinished *conversion)
 {
 	const struct subvolume *subvolume = row->at;
@@ -166,7 +159,7 @@ static void print_text(const struct list_row *row, bool is_default, const struct
 		printf("\treadonly");
 	if (is_default && subvolume->id != FS_TREE_ID)
 		printf("\tdefault");
-	if (is_being_cleaned(subvolume))
+	if (subvolume_is_being_cleaned(subvolume))
 		printf("\tpartly cleaned up");
 	if (root_tag_text(root, tag))
 		printf("\tEncryption: %s", tag);
@@ -178,41 +171,11 @@ static void print_text(const struct list_row *row, bool is_default, const struct
 
 /* --- JSON ------------------------------------------------------------------------------------------------------- */
 
-static void json_uuid(struct json_object *line, const char *name, const uint8_t *bytes)
-{
-	char text[UUID_STR_LEN];
-
-	if (uuid_is_null(bytes))
-		return;
-	uuid_unparse_lower(bytes, text);
-	json_text(line, name, text);
-}
-
 static void print_json(const struct list_row *row, bool is_default, const struct unfinished *conversion)
 {
-	const struct subvolume *subvolume = row->at;
-	const struct root *root = &subvolume->root;
 	struct json_object *line = json_line();
-	char tag[ROOT_TAG_TEXT_SIZE], progress[KEY_TEXT_SIZE];
 
-	json_u64(line, "id", subvolume->id);
-	json_u64(line, "generation", root->generation);
-	json_u64(line, "generation_at_creation", root->otransid);
-	json_u64(line, "parent_id", subvolume->parent_id);
-	json_subvolume_path(line, subvolume);
-	json_uuid(line, "uuid", root->uuid);
-	json_uuid(line, "parent_uuid", root->parent_uuid);
-	json_uuid(line, "received_uuid", root->received_uuid);
-	json_time(line, "created", &root->otime);
-	json_u64(line, "send_transid", root->stransid);
-	json_u64(line, "receive_transid", root->rtransid);
-	json_flag(line, "readonly", root->flags & ROOT_RDONLY);
-	json_flag(line, "default", is_default);
-	json_flag(line, "deleted", subvolume->deleted);
-	if (is_being_cleaned(subvolume))
-		json_text(line, "drop_progress", key_text(&root->drop_progress, progress));
-	if (root_tag_text(root, tag))
-		json_text(line, "encryption", tag);
+	json_subvolume(line, row->at, is_default);
 	if (conversion)
 		unfinished_json(conversion, line);
 	json_print(line, stdout);

@@ -143,7 +143,10 @@ static int run_command(const struct command *command, int argc, const char **arg
 	} else if (version) {
 		print_version();
 		status = 0;
-	} else if (!format_check(&err) || !key_options_check(&err) || !check_operands(command, operand, &err) || !command->run(operand, &err)) {
+	} else if (!format_check(&err) || !key_options_check(&err) || !check_operands(command, operand, &err)) {
+		status = fail(&err);
+	} else if (!command->run(operand, &err)) {
+		image_hint_damage(&err);
 		status = fail(&err);
 	} else {
 		status = command_status;
@@ -200,6 +203,7 @@ static int dispatch(int argc, const char **argv)
 
 	if (command) {
 		command_name = command->name;
+		command_options = command->options;
 		return run_command(command, argc - 1, argv + 1);
 	}
 	if (argc < 2)
@@ -209,17 +213,17 @@ static int dispatch(int argc, const char **argv)
 	return fail(&err);
 }
 
-/* An image must never be opened as descriptor 2, where error texts go. */
+/*
+ * An image must never be opened as descriptor 2, where error texts go.  What stands in for a closed stdout refuses to be written to: nobody gets what
+ * was asked for, and that has to be an error.
+ */
 static bool open_standard_files(void)
 {
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR) != fd)
+			return false;
+	}
+	return true;
 }
 
 int main(int argc, const char **argv)

@@ -3,6 +3,7 @@
 #include "cmd/mounted.h"
 
 #include <btrfsutil.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/btrfs.h>
@@ -16,9 +17,17 @@
 #include "cmd/cmd.h"
 #include "common/util/escape.h"
 
+/* What errno says of a question to the kernel. */
+static bool ask_error(const char *what, struct error *err)
+{
+	if (errno == EPERM)
+		return error_set(err, ERROR_IO, "only root may ask the kernel for the subvolumes of what is mounted");
+	return error_system(err, "%s", what);
+}
+
 static bool util_error(enum btrfs_util_error code, struct error *err)
 {
-	return code == BTRFS_UTIL_ERROR_NO_MEMORY ? error_memory(err) : error_system(err, "%s", btrfs_util_strerror(code));
+	return code == BTRFS_UTIL_ERROR_NO_MEMORY ? error_memory(err) : ask_error(btrfs_util_strerror(code), err);
 }
 
 /* The root item as the kernel has it. */
@@ -39,7 +48,7 @@ static bool read_root(int fd, struct subvolume *subvolume, struct error *err)
 	bool found = false;
 
 	if (ioctl(fd, BTRFS_IOC_TREE_SEARCH, &args) != 0)
-		return error_system(err, "root item of subvolume %" PRIu64, subvolume->id);
+		return ask_error("cannot read its root item", err) || error_prefix(err, "subvolume %" PRIu64, subvolume->id);
 	for (uint32_t i = 0; i < args.key.nr_items; i++) {
 		if (!cursor_read(&bytes, &header, sizeof(header)) || !cursor_take(&bytes, header.len, &item))
 			return error_set(err, ERROR_IO, "root item of subvolume %" PRIu64 ": the kernel's answer is cut off", subvolume->id);
@@ -143,7 +152,7 @@ bool subvolumes_open(const char *operand, struct volume **volume, struct subvolu
 	bool ok;
 
 	*list = (struct subvolume_list){ 0 };
-	ok = fd >= 0 ? read_mounted(fd, list, err) : error_system(err, "open");
+	ok = image_options_none(err) && (fd >= 0 ? read_mounted(fd, list, err) : error_system(err, "open"));
 	if (fd >= 0)
 		close(fd);
 	if (ok)

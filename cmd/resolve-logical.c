@@ -11,6 +11,7 @@
 #include "cmd/places.h"
 #include "cmd/resolve-names.h"
 #include "common/fs/owner-scan.h"
+#include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
 
 /* --- lines ------------------------------------------------------------------------------------------------------ */
@@ -111,12 +112,11 @@ static bool print_tree(void *context, uint64_t root, struct error *err)
 {
 	const struct telling *telling = context;
 	const struct subvolume *subvolume = subvolume_by_id(telling->list, root);
-	const bool has_path = subvolume && !subvolume->deleted;
 	struct json_object *line;
 
 	(void)err;
 	if (!format_is_json()) {
-		char *path = has_path ? escape_new(subvolume->path, subvolume->path_len) : NULL;
+		char *path = subvolume ? subvolume_label_escaped(subvolume, root) : NULL;
 
 		printf("tree %" PRIu64 "%s%s\n", root, path ? " path " : "", path ? path[0] ? path : "/" : "");
 		free(path);
@@ -125,7 +125,7 @@ static bool print_tree(void *context, uint64_t root, struct error *err)
 	line = json_line();
 	json_text(line, "record", "tree");
 	json_u64(line, "tree", root);
-	if (has_path)
+	if (subvolume)
 		json_subvolume_path(line, subvolume);
 	json_print(line, stdout);
 	return true;

@@ -9,19 +9,17 @@
 #include "cmd/cmd.h"
 #include "cmd/json.h"
 #include "common/fs/inode-names.h"
+#include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
 
 static void print_path_text(const struct naming *naming, const uint8_t *path, size_t len)
 {
-	const struct subvolume *subvolume = naming->subvolume;
-	char *above = subvolume ? escape_new(subvolume->path, subvolume->path_len) : NULL;
+	char *above = subvolume_label_escaped(naming->subvolume, naming->root);
 	char *inside = path ? escape_new(path, len) : NULL;
 
 	if (naming->has_offset)
 		printf("inode %" PRIu64 " offset %" PRIu64 " root %" PRIu64 " path ", naming->inode, naming->offset, naming->root);
-	if (!subvolume || subvolume->deleted)
-		printf("DELETED/");
-	else if (above && above[0])
+	if (above && above[0])
 		printf("%s%s", above, inside && inside[0] ? "/" : "");
 	printf("%s\n", !path ? "(no name)" : !inside ? "?" : inside[0] || (above && above[0]) ? inside : "/");
 	free(above);
@@ -45,12 +43,7 @@ bool print_path(void *context, const uint8_t *path, size_t len, struct error *er
 	if (naming->has_offset)
 		json_u64(line, "offset", naming->offset);
 	json_u64(line, "subvolume", naming->root);
-	if (naming->subvolume && !naming->subvolume->deleted) {
-		if (naming->root == FS_TREE_ID)
-			json_text(line, "subvolume_path", "/");
-		else
-			json_name(line, "subvolume_path", naming->subvolume->path, naming->subvolume->path_len);
-	}
+	json_in_subvolume(line, naming->subvolume, naming->root);
 	if (path)
 		json_name(line, "path", path, len);
 	json_print(line, stdout);

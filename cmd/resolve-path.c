@@ -35,6 +35,7 @@ static bool print_place(void *context, const struct place *place, struct error *
 	if (format_is_json()) {
 		struct json_object *line = json_line();
 
+		json_text(line, "record", "part");
 		json_u64(line, "offset", offset);
 		json_u64(line, "length", len);
 		json_text(line, "type", part->kind);
@@ -61,6 +62,7 @@ static bool print_part(const struct volume *volume, struct part *part, struct er
 	if (format_is_json()) {
 		struct json_object *line = json_line();
 
+		json_text(line, "record", "part");
 		json_u64(line, "offset", part->offset);
 		json_u64(line, "length", part->len);
 		json_text(line, "type", part->kind);

@@ -9,7 +9,9 @@
 #include "cmd/cmd.h"
 #include "cmd/json.h"
 #include "cmd/mounted.h"
+#include "cmd/subvolume-json.h"
 #include "cmd/unfinished.h"
+#include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
 
 static const struct poptOption options[] = {
@@ -93,29 +95,9 @@ static void print_text(const struct facts *facts)
 static void print_json(const struct facts *facts)
 {
 	const struct subvolume *at = facts->subvolume;
-	const struct root *root = &at->root;
 	struct json_object *line = json_line(), *snapshots = json_array();
-	char text[64];
 
-	json_u64(line, "id", at->id);
-	json_subvolume_path(line, at);
-	json_text(line, "uuid", uuid_text(root->uuid, text));
-	json_text(line, "parent_uuid", uuid_text(root->parent_uuid, text));
-	json_text(line, "received_uuid", uuid_text(root->received_uuid, text));
-	json_format(line, "created", "%" PRId64 ".%09" PRIu32, root->otime.sec, root->otime.nsec);
-	json_u64(line, "generation", root->generation);
-	json_u64(line, "generation_at_creation", root->otransid);
-	json_u64(line, "parent_id", at->parent_id);
-	json_flag(line, "readonly", root->flags & ROOT_RDONLY);
-	json_flag(line, "default", facts->list->default_id == at->id);
-	json_flag(line, "deleted", at->deleted);
-	json_u64(line, "send_transid", root->stransid);
-	json_u64(line, "receive_transid", root->rtransid);
-	json_flag(line, "encrypted", facts->tagged);
-	if (facts->tagged) {
-		json_text(line, "encryption", facts->tag);
-		json_text(line, "encryption_format", facts->is_2016 ? "2016" : "sealed");
-	}
+	json_subvolume(line, at, facts->list->default_id == at->id);
 	if (facts->is_converting)
 		unfinished_json(&facts->unfinished, line);
 	for (size_t i = 0; i < facts->list->n; i++) {
@@ -155,11 +137,14 @@ static bool run(const char *const *operand, struct error *err)
 		return false;
 
 	const struct subvolume *at = facts.subvolume;
-	const uint8_t *slash = memrchr(at->path, '/', at->path_len);
-	const uint8_t *name = slash ? slash + 1 : at->path;
+	char own[SUBVOLUME_LABEL_SIZE];
+	size_t len;
+	const uint8_t *path = subvolume_label(at, at->id, own, &len);
+	const uint8_t *slash = memrchr(path, '/', len);
+	const uint8_t *name = slash ? slash + 1 : path;
 
-	facts.path = escape_new(at->path, at->path_len);
-	facts.name = at->id == FS_TREE_ID ? strdup("<FS_TREE>") : escape_new(name, at->path + at->path_len - name);
+	facts.path = escape_new(path, len);
+	facts.name = at->id == FS_TREE_ID ? strdup("<FS_TREE>") : escape_new(name, (size_t)(path + len - name));
 	facts.is_converting = unfinished_has(&facts.unfinished, &list, at);
 	facts.tagged = root_tag_text(&at->root, facts.tag);
 	facts.is_2016 = at->root.flags & ROOT_ENCRYPT_2016;

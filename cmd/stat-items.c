@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cmd/cmd.h"
 #include "cmd/inode-text.h"
@@ -11,14 +12,23 @@
 #include "format/dir-entry.h"
 #include "format/file-extent.h"
 
-static void print_xattr(const struct dir_entry *xattr)
+/* Each line says of which file it is: several may be asked for. */
+static void begin_record(struct json_object *line, const char *record, const struct stat_file *file)
+{
+	json_text(line, "record", record);
+	json_name(line, "path", file->path, strlen(file->path));
+	json_u64(line, "subvolume", file->tree->id);
+	json_u64(line, "inode", file->inode);
+}
+
+static void print_xattr(const struct stat_file *file, const struct dir_entry *xattr)
 {
 	char name[ESCAPED_SIZE(NAME_MAX_BYTES)];
 
 	if (format_is_json()) {
 		struct json_object *line = json_line();
 
-		json_text(line, "record", "xattr");
+		begin_record(line, "xattr", file);
 		json_name(line, "name", xattr->name.at, xattr->name.left);
 		json_number(line, "size", (int64_t)xattr->data.left);
 		json_print(line, stdout);
@@ -28,20 +38,20 @@ static void print_xattr(const struct dir_entry *xattr)
 	printf("  xattr:       %s (%zu bytes)\n", name, xattr->data.left);
 }
 
-bool stat_xattrs(const struct tree *tree, uint64_t inode, struct error *err)
+bool stat_xattrs(const struct stat_file *file, struct error *err)
 {
-	const struct key first = { inode, KEY_XATTR_ITEM, 0 };
+	const struct key first = { file->inode, KEY_XATTR_ITEM, 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 
-	if (!tree_seek(tree, &first, &iter, err))
+	if (!tree_seek(file->tree, &first, &iter, err))
 		return false;
-	while (iter.valid && iter.key.objectid == inode && iter.key.type == KEY_XATTR_ITEM) {
+	while (iter.valid && iter.key.objectid == file->inode && iter.key.type == KEY_XATTR_ITEM) {
 		while (iter.item.left > 0) {
 			struct dir_entry xattr;
 
 			if (!xattr_next(&iter.item, &xattr, err))
-				return error_prefix(err, "inode %" PRIu64, inode);
-			print_xattr(&xattr);
+				return error_prefix(err, "inode %" PRIu64, file->inode);
+			print_xattr(file, &xattr);
 		}
 		if (!tree_next(&iter, err))
 			return false;
@@ -71,16 +81,16 @@ static uint64_t extent_len(const struct file_extent *e)
 	return e->type == FILE_EXTENT_INLINE ? e->ram_bytes : e->num_bytes;
 }
 
-static void print_extent_json(uint64_t file_offset, const struct file_extent *e, bool sealed, const struct stat_seal *seal)
+static void print_extent_json(const struct stat_file *file, uint64_t file_offset, const struct file_extent *e, bool sealed, const struct stat_seal *seal)
 {
 	struct json_object *line = json_line();
 
-	json_text(line, "record", "extent");
+	begin_record(line, "extent", file);
 	json_text(line, "type", extent_kind(e));
 	json_u64(line, "offset", file_offset);
 	json_u64(line, "length", extent_len(e));
 	if (file_extent_has_disk(e)) {
-		json_u64(line, "disk_address", e->disk_bytenr);
+		json_u64(line, "logical", e->disk_bytenr);
 		json_u64(line, "disk_length", e->disk_num_bytes);
 		json_u64(line, "extent_offset", e->offset);
 	}
@@ -96,10 +106,10 @@ static void print_extent_json(uint64_t file_offset, const struct file_extent *e,
 	json_print(line, stdout);
 }
 
-static void print_extent(uint64_t file_offset, const struct file_extent *e, bool sealed, const struct stat_seal *seal)
+static void print_extent(const struct stat_file *file, uint64_t file_offset, const struct file_extent *e, bool sealed, const struct stat_seal *seal)
 {
 	if (format_is_json()) {
-		print_extent_json(file_offset, e, sealed, seal);
+		print_extent_json(file, file_offset, e, sealed, seal);
 		return;
 	}
 	printf("  extent:      offset %" PRIu64 " length %" PRIu64 " %s", file_offset, extent_len(e), extent_kind(e));
@@ -131,27 +141,27 @@ static void count_extent(const struct file_extent *e, bool sealed, struct extent
 	totals->n_compressed[e->compression] += !is_hole;
 }
 
-bool stat_extents(const struct tree *tree, uint64_t inode, uint32_t mode, const struct stat_seal *seal, bool print, struct extent_totals *totals,
+bool stat_extents(const struct stat_file *file, uint32_t mode, const struct stat_seal *seal, bool print, struct extent_totals *totals,
 		  struct error *err)
 {
-	const struct key first = { inode, KEY_EXTENT_DATA, 0 };
+	const struct key first = { file->inode, KEY_EXTENT_DATA, 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 
 	*totals = (struct extent_totals){ 0 };
-	if (!tree_seek(tree, &first, &iter, err))
+	if (!tree_seek(file->tree, &first, &iter, err))
 		return false;
-	while (iter.valid && iter.key.objectid == inode && iter.key.type == KEY_EXTENT_DATA) {
+	while (iter.valid && iter.key.objectid == file->inode && iter.key.type == KEY_EXTENT_DATA) {
 		struct cursor item = iter.item;
 		struct file_extent extent;
 		bool sealed;
 
-		if (!file_extent_read(&item, iter.key.offset, tree->volume->super.sector_size, &extent, err))
-			return error_prefix(err, "inode %" PRIu64, inode);
+		if (!file_extent_read(&item, iter.key.offset, file->tree->volume->super.sector_size, &extent, err))
+			return error_prefix(err, "inode %" PRIu64, file->inode);
 		if (!is_sealed(seal, &iter, mode, &extent, &sealed, err))
 			return false;
 		count_extent(&extent, sealed, totals);
 		if (print)
-			print_extent(iter.key.offset, &extent, sealed, seal);
+			print_extent(file, iter.key.offset, &extent, sealed, seal);
 		if (!tree_next(&iter, err))
 			return false;
 	}

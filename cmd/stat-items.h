@@ -5,8 +5,14 @@
 
 #include "cmd/stat-seal.h"
 
+struct stat_file {
+	const struct tree *tree;
+	uint64_t inode;
+	const char *path;	/* as it is in the image */
+};
+
 /* Name and size of each extended attribute. */
-bool stat_xattrs(const struct tree *tree, uint64_t inode, struct error *err) must_use;
+bool stat_xattrs(const struct stat_file *file, struct error *err) must_use;
 
 /* Of all extents of a file. */
 struct extent_totals {
@@ -17,7 +23,7 @@ struct extent_totals {
 };
 
 /* print: one line for each extent as well.  mode: of the inode. */
-bool stat_extents(const struct tree *tree, uint64_t inode, uint32_t mode, const struct stat_seal *seal, bool print, struct extent_totals *totals,
+bool stat_extents(const struct stat_file *file, uint32_t mode, const struct stat_seal *seal, bool print, struct extent_totals *totals,
 		  struct error *err) must_use;
 
 #endif /* CMD_STAT_ITEMS_H */

@@ -148,7 +148,7 @@ static void print_json(const struct subject *at, uint32_t sector_size)
 	if (inode_is_device(inode->mode))
 		json_format(line, "device", "%u:%u", rdev_major(inode->rdev), rdev_minor(inode->rdev));
 	json_format(line, "flags", "0x%" PRIx64, inode->flags);
-	json_text(line, "flag_names", inode_flags_text(inode->flags, flags));
+	json_text(line, "flags_names", inode_flags_text(inode->flags, flags));
 	json_text(line, "attributes", inode_attributes_text(inode->flags, attributes));
 	json_time(line, "atime", &inode->atime);
 	json_time(line, "mtime", &inode->mtime);
@@ -168,13 +168,14 @@ static void print_json(const struct subject *at, uint32_t sector_size)
 static bool read_subject(struct looking *looking, struct subject *at, struct error *err)
 {
 	const struct subvolume_list *list = looking->list;
+	const struct stat_file file = { &at->tree, at->file.inode, at->path };
 	cleanup_source struct source source = { 0 };
 
 	if (!tree_open(list->volume, at->file.subvolume, &at->tree, err) || !inode_get(&at->tree, at->file.inode, &at->inode, err) ||
 	    !stat_seal_read(list, at->file.subvolume, &looking->seal, err))
 		return false;
 	if (S_ISREG(at->inode.mode))
-		return stat_extents(&at->tree, at->file.inode, at->inode.mode, &looking->seal, false, &at->extents, err) ||
+		return stat_extents(&file, at->inode.mode, &looking->seal, false, &at->extents, err) ||
 		       volume_tolerates(list->volume, err);
 	if (!S_ISLNK(at->inode.mode))
 		return true;
@@ -194,13 +195,14 @@ static bool print_one(struct looking *looking, const char *path, const struct fi
 	if (file->inode == EMPTY_SUBVOLUME_INODE)
 		return error_set(err, ERROR_NOT_FOUND, "it is the empty place of a nested subvolume in a snapshot, and has no inode");
 
+	const struct stat_file subject = { &at.tree, file->inode, path };
 	const bool ok = read_subject(looking, &at, err);
 
 	if (ok)
 		(format_is_json() ? print_json : print_text)(&at, list->volume->super.sector_size);
 	free(at.target);
-	return ok && (stat_xattrs(&at.tree, file->inode, err) || volume_tolerates(list->volume, err)) &&
-	       (!opt.extents || stat_extents(&at.tree, file->inode, at.inode.mode, &looking->seal, true, &at.extents, err) ||
+	return ok && (stat_xattrs(&subject, err) || volume_tolerates(list->volume, err)) &&
+	       (!opt.extents || stat_extents(&subject, at.inode.mode, &looking->seal, true, &at.extents, err) ||
 		volume_tolerates(list->volume, err));
 }
 

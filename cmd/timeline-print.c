@@ -10,6 +10,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/inode-text.h"
+#include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
 
 static bool time_differs(const struct inode_time *a, const struct inode_time *b)
@@ -56,9 +57,13 @@ static void put_name(const void *bytes, size_t len)
 
 static void put_path(const struct moment *moment)
 {
-	if (moment->subvolume && moment->subvolume->path_len > 0) {
+	char own[SUBVOLUME_LABEL_SIZE];
+	size_t len;
+	const uint8_t *above = subvolume_label(moment->subvolume, moment->root, own, &len);
+
+	if (len > 0) {
 		putchar('/');
-		put_name(moment->subvolume->path, moment->subvolume->path_len);
+		put_name(above, len);
 	}
 	if (!moment->path) {
 		printf("/(no name, inode %" PRIu64 ")", moment->number);
@@ -134,10 +139,7 @@ static void print_json(const struct moment *moment)
 	struct json_object *line = json_line();
 
 	json_u64(line, "subvolume", moment->root);
-	if (moment->subvolume && moment->root == FS_TREE_ID)
-		json_text(line, "subvolume_path", "/");
-	else if (moment->subvolume)
-		json_name(line, "subvolume_path", moment->subvolume->path, moment->subvolume->path_len);
+	json_in_subvolume(line, moment->subvolume, moment->root);
 	if (moment->path)
 		json_name(line, "path", moment->path, moment->path_len);
 	json_u64(line, "inode", moment->number);

@@ -3,11 +3,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <uuid/uuid.h>
 
 #include "cmd/cmd.h"
 #include "cmd/timeline-print.h"
 #include "common/fs/inode-compare.h"
 #include "common/fs/inode-names.h"
+#include "common/fs/snapshot-chain.h"
 #include "common/fs/walk.h"
 #include "common/util/escape.h"
 
@@ -137,6 +139,11 @@ static bool tell_name(void *context, const uint8_t *path, size_t len, struct err
 static bool tell_pair(void *context, uint64_t number, const struct inode *before, const struct inode *after, struct error *err)
 {
 	const struct comparing *comparing = context;
+
+	/* Without a link it is only there until whoever has it open, or the next mount, is done with it: a deleted file has the names it had. */
+	if (before && after && before->n_links > 0 && after->n_links == 0)
+		after = NULL;
+
 	const struct subvolume *subvolume = after ? comparing->after_subvolume : comparing->before_subvolume;
 	struct moment moment = {
 		.subvolume = subvolume,
@@ -165,6 +172,49 @@ static bool tell_changes(const struct subvolume_list *list, const struct subvolu
 	       inode_compare(&comparing.before_tree, &comparing.after_tree, tell_pair, &comparing, err);
 }
 
+static bool has_uuids(const struct subvolume *subvolume)
+{
+	return subvolume->root.has_v2 && !subvolume->root.is_short;
+}
+
+/* Was anything of the chain that from is in received from one of the chain to? */
+static bool was_received(const struct subvolume_list *list, const uint32_t *chain, uint32_t from, uint32_t to)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const struct subvolume *source;
+
+		if (chain[i] != from || !has_uuids(&list->at[i]) || uuid_is_null(list->at[i].root.received_uuid))
+			continue;
+		source = subvolume_by_uuid(list, list->at[i].root.received_uuid);
+		if (source && chain[source - list->at] == to)
+			return true;
+	}
+	return false;
+}
+
+/* Numbers of inodes mean the same files only in snapshots of each other, and in what was sent and received from there. */
+static bool check_origin(const struct subvolume_list *list, const struct subvolume *a, const struct subvolume *b, struct error *err)
+{
+	uint32_t *chain = NULL;
+	bool ok;
+
+	if (!has_uuids(a) || !has_uuids(b))	/* of a kernel that gave none: nobody knows */
+		return true;
+	ok = snapshot_chains(list, &chain, err);
+	if (ok) {
+		const uint32_t of_a = chain[a - list->at], of_b = chain[b - list->at];
+
+		if (of_a != of_b && !was_received(list, chain, of_a, of_b) && !was_received(list, chain, of_b, of_a) &&
+		    (uuid_is_null(a->root.received_uuid) || uuid_compare(a->root.received_uuid, b->root.received_uuid) != 0)) {
+			ok = error_set(err, ERROR_REFUSED, "subvolumes %" PRIu64 " and %" PRIu64 " have no common origin: the same numbers are other files",
+				       a->id, b->id);
+			error_hint(err, "btrfs-crypt list -u -q -R shows what is a snapshot of what");
+		}
+	}
+	free(chain);
+	return ok;
+}
+
 static bool run(const char *const *operand, struct error *err)
 {
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
@@ -178,7 +228,7 @@ static bool run(const char *const *operand, struct error *err)
 		return false;
 	for (size_t i = 1; operand[i]; i++) {
 		if (!subvolume_find(&list, operand[i], &subvolume, err) ||
-		    !(since ? tell_changes(&list, since, subvolume, err) : tell_all(&list, subvolume, err)))
+		    (since && !check_origin(&list, since, subvolume, err)) || !(since ? tell_changes(&list, since, subvolume, err) : tell_all(&list, subvolume, err)))
 			return false;
 	}
 	return true;

@@ -42,6 +42,7 @@ static void print_bad(void *context, const char *path, const char *what)
 	if (format_is_json()) {
 		struct json_object *line = json_line();
 
+		json_text(line, "record", "failure");
 		json_escaped_name(line, "path", path);
 		json_text(line, "bad", what);
 		json_print(line, stdout);
@@ -75,6 +76,7 @@ static void print_result(const struct domain *domain, const struct verify_result
 	if (format_is_json()) {
 		struct json_object *line = json_line();
 
+		json_text(line, "record", "summary");
 		json_flag(line, "passed", passed);
 		json_text(line, "encryption", tag);
 		json_text(line, "seal_fingerprint", seal);

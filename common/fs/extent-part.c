@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/fs/path.h"
+#include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
 
 bool extent_part_of(const struct file_extent *item, uint64_t file_offset, uint64_t from, uint64_t to, struct extent_part *part)
@@ -82,7 +83,7 @@ static char *path_in(const struct tree *subvolume, uint64_t inode)
 char *file_label(const struct subvolume_list *list, const struct tree *subvolume, uint64_t inode)
 {
 	const struct subvolume *of = subvolume_by_id(list, subvolume->id);
-	char *const above = of ? escape_new(of->path, of->path_len) : NULL;
+	char *const above = subvolume_label_escaped(of, subvolume->id);
 	char *const path = path_in(subvolume, inode);
 	char *label = NULL;
 	int n;

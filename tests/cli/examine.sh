@@ -114,13 +114,13 @@ ledger.zstd
   extent:      offset 0 length 81920 regular disk 5402624 length 20480 from 0 compression zstd sealed domain 1 member 257
 EOF
 transcript 0 sh -c "btrfs-crypt stat -e --format json sealed.img vault secret.txt nested/file | grep '\"record\":\"extent\"'" <<'EOF'
-{"record":"extent","type":"inline","offset":"0","length":"27","ram_bytes":"27","generation":"8","compression":"none","encryption":0,"sealed":true,"domain":1,"member":"257"}
-{"record":"extent","type":"inline","offset":"0","length":"24","ram_bytes":"24","generation":"11","compression":"none","encryption":0,"sealed":true,"domain":1,"member":"258"}
+{"record":"extent","path":"secret.txt","subvolume":"257","inode":"257","type":"inline","offset":"0","length":"27","ram_bytes":"27","generation":"8","compression":"none","encryption":0,"sealed":true,"domain":1,"member":"257"}
+{"record":"extent","path":"nested/file","subvolume":"258","inode":"257","type":"inline","offset":"0","length":"24","ram_bytes":"24","generation":"11","compression":"none","encryption":0,"sealed":true,"domain":1,"member":"258"}
 EOF
 expect 0 stat --format json disk.img vault secret.txt <<'EOF'
-{"record":"inode","path":"secret.txt","subvolume":"257","inode":"257","generation":"7","transid":"11","sequence":"4","type":"file","mode":"-rw-r--r--","mode_octal":"0644","uid":0,"gid":0,"links":2,"size":"27","nbytes":"27","blocks":"8","flags":"0x0","flag_names":"none","attributes":"----------------------","atime":"1795420466.685916782","mtime":"1795420466.689544746","ctime":"1795420467.673916818","otime":"1795420466.685916782","extents":{"items":"1","inline":"1","prealloc":"0","holes":"0","sealed":"0","otherwise_encrypted":"0","compression":{"none":"1","zlib":"0","lzo":"0","zstd":"0"}}}
-{"record":"xattr","name":"user.empty","size":0}
-{"record":"xattr","name":"user.colour","size":4}
+{"record":"inode","path":"secret.txt","subvolume":"257","inode":"257","generation":"7","transid":"11","sequence":"4","type":"file","mode":"-rw-r--r--","mode_octal":"0644","uid":0,"gid":0,"links":2,"size":"27","nbytes":"27","blocks":"8","flags":"0x0","flags_names":"none","attributes":"----------------------","atime":"1795420466.685916782","mtime":"1795420466.689544746","ctime":"1795420467.673916818","otime":"1795420466.685916782","extents":{"items":"1","inline":"1","prealloc":"0","holes":"0","sealed":"0","otherwise_encrypted":"0","compression":{"none":"1","zlib":"0","lzo":"0","zstd":"0"}}}
+{"record":"xattr","path":"secret.txt","subvolume":"257","inode":"257","name":"user.empty","size":0}
+{"record":"xattr","path":"secret.txt","subvolume":"257","inode":"257","name":"user.colour","size":4}
 EOF
 expect 0 resolve disk.img vault hole <<'EOF'
 offset 98304 length 12288 regular logical 5783552 copy 0 devid 1 physical 5783552
@@ -186,6 +186,10 @@ expect 0 timeline disk.img shared <<'EOF'
 0|/shared/small.txt|258|r/rrw-r--r--|0|0|23|1795420467|1795420467|1795420467|1795420467
 EOF
 expect 0 timeline --changed-since shared disk.img shared-snapshot <<'EOF'
+EOF
+expect 9 timeline --changed-since vault disk.img shared-snapshot <<'EOF'
+! btrfs-crypt timeline: subvolumes 257 and 261 have no common origin: the same numbers are other files
+! btrfs-crypt timeline: hint: btrfs-crypt list -u -q -R shows what is a snapshot of what
 EOF
 expect 0 ls -R -i -l --sort=size disk.img shared <<'EOF'
 .:

@@ -23,6 +23,11 @@ expect 4 cat disk.img sub new <<'END'
 ! btrfs-crypt cat: warning: the filesystem was not unmounted: what was fsynced last is in its log tree only, and shown only with --with-log
 ! btrfs-crypt cat: "new" not found
 END
+for command in df dump-tree tree-stats; do	# which have no such option
+	btrfs-crypt $command disk.img > out 2> err || bad "$command: status $?"
+	grep -qx "btrfs-crypt $command: warning: the filesystem was not unmounted: what was fsynced last is in its log tree only, and in no other tree" err ||
+		{ bad "$command: the log tree"; cat err; }
+done
 btrfs-crypt ls --with-log disk.img sub directory > out
 printf '%s\n' file2 file30 hard renamed second-name > want
 for name in file1 file3; do ! grep -qx "$name" out || bad "$name is still there"; done
@@ -40,6 +45,12 @@ directory
 long
 nested
 END
+# What the log takes the last name from is deleted, as it is after a kernel has replayed it.
+btrfs-crypt timeline --with-log -c snapshot disk.img sub > out || bad "timeline: status $?"
+grep -q '^0|/snapshot/directory/file3 (deleted)|' out || bad "file3 is not deleted"
+! grep 'no name' out || bad "a file without a name"
+btrfs-crypt timeline --with-log -c snapshot --format json disk.img sub | grep '"path":"directory/file3"' > out
+grep -q '"change":"deleted".*"links":1,' out && [ "$(wc -l < out)" = 1 ] || { bad "file3 in JSON"; cat out; }
 printf secret > key
 expect 9 convert --encrypt --key-file=key disk.img sub <<'END'
 ! btrfs-crypt convert: the filesystem has a log tree to replay

@@ -90,6 +90,21 @@ if [ -e /dev/full ]; then
 	[ $? -eq 11 ] || bad "a full disk below stdout is not status 11"
 	grep -q 'standard output' err || bad "no text for a full disk"
 fi
+# So it is where nobody listens.
+closed="! btrfs-crypt: standard output cannot be written"
+transcript 11 bash -c 'btrfs-crypt --help >&-' <<< "$closed"
+transcript 11 bash -c 'btrfs-crypt --list-commands >&- <&-' <<< "$closed"
+transcript 11 bash -c 'btrfs-crypt list --help >&-' <<< "${closed/crypt/crypt list}"
+zstd -dqf "$TOP/images/good-plain.img.zst" -o disk.img
+unchanged disk.img
+for command in "list disk.img" "stat disk.img vault secret.txt" "dump-super disk.img" "dump-tree disk.img"; do
+	transcript 11 bash -c "btrfs-crypt $command >&-" <<< "${closed/crypt/crypt ${command%% *}}"
+done
+transcript 11 bash -c 'btrfs-crypt cat --quiet disk.img vault secret.txt >&-' <<END
+! btrfs-crypt cat: standard output: Bad file descriptor
+END
+quiet bash -c 'btrfs-crypt export --quiet disk.img vault -o vault.tar >&-'	# which prints nothing there
+unchanged disk.img
 # An image must not become descriptor 2.
 echo "not an image" > file
 unchanged file

@@ -64,6 +64,14 @@ grep -v 'Send time' "$tmp/out" | diff "$tmp/show.want" - || fail "show differs f
 expect_status 4 crypt show "$mnt" none
 expect_status 4 crypt list "$tmp"
 expect_text "$tmp/err" 'not a directory of a btrfs filesystem$'
+for option in --device=x --offset=0 --member=x --super=1 --backup-root=0 --tolerant --with-log; do
+	for command in "list $option $mnt" "show $option $mnt one"; do
+		expect_status 1 crypt $command
+		expect_text "$tmp/err" ": ${option%%=*}: only for an image$"
+	done
+done
+expect_status 11 setpriv --bounding-set -sys_admin "$BTRFS_CRYPT" list "$mnt"
+expect_text "$tmp/err" ': only root may ask the kernel for the subvolumes of what is mounted$'
 cp --sparse=always "$image" "$tmp/copy"		# as a power cut would leave it
 exec {held}<&-
 held=
@@ -92,4 +100,35 @@ diff "$tmp/show.mounted" "$tmp/out" || fail "show: the image says something else
 expect_status 0 crypt list -d --format json "$tmp/copy"
 expect_text "$tmp/out" '"deleted":true'
 [ "$(wc -l <"$tmp/out")" = 1 ] || fail "one is deleted"
+cp "$tmp/out" "$tmp/deleted"
+
+# A common origin: snapshots, also of a snapshot, and what was sent and received.
+for pair in "one:with space/snap" "with space/snap:in/snap" "in/snap:one" "one/two:back\\slash"; do
+	expect_status 0 crypt timeline -c "${pair%%:*}" "$tmp/copy" "${pair#*:}"
+done
+for pair in "one:one/two" "in/snap:/"; do
+	expect_status 9 crypt timeline -c "${pair%%:*}" "$tmp/copy" "${pair#*:}"
+	[ ! -s "$tmp/out" ] || fail "timeline compares $pair"
+done
+cp "$tmp/deleted" "$tmp/out"
+
+# One that is deleted has one name wherever it is told of, and it is not that of the top level.
+id=$(sed 's/.*"id":"\([0-9]*\)".*/\1/' "$tmp/out")
+gone=subvolume-$id
+expect_text "$tmp/out" "\"path\":\"$gone\""
+expect_status 0 crypt show "$tmp/copy" "id:$id"
+[ "$(head -1 "$tmp/out")" = "$gone" ] || fail "show: its first line is $(head -1 "$tmp/out")"
+expect_text "$tmp/out" "Name: *	*$gone\$"
+expect_status 0 crypt timeline "$tmp/copy" "id:$id"
+expect_text "$tmp/out" "^0\\|/$gone\\|256\\|"
+expect_text "$tmp/out" "^0\\|/$gone/file 1\\|"
+expect_status 0 crypt timeline --format json "$tmp/copy" "id:$id"
+expect_text "$tmp/out" "\"subvolume_path\":\"$gone\",\"subvolume_deleted\":true,\"path\":\"file 1\""
+inode=$(sed -n 's/.*"path":"file 1","inode":"\([0-9]*\)".*/\1/p' "$tmp/out")
+expect_status 0 crypt resolve -i "$inode" "$tmp/copy" "id:$id"
+[ "$(cat "$tmp/out")" = "$gone/file 1" ] || fail "resolve: $(cat "$tmp/out")"
+expect_status 0 crypt resolve -i "$inode" --format json "$tmp/copy" "id:$id"
+expect_text "$tmp/out" "\"subvolume_path\":\"$gone\",\"subvolume_deleted\":true"
+expect_status 0 crypt export "$tmp/copy" "id:$id:file 1" "one:file 1" -o "$tmp/export.tar"
+tar -tf "$tmp/export.tar" | grep -qx "$gone/file 1" || fail "export: $(tar -tf "$tmp/export.tar")"
 say "${#sets[@]} sets of options, and $n of subvolumes"

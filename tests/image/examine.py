@@ -117,15 +117,14 @@ def name_bytes(row, member):
 
 
 def nanoseconds(text):
-    sec, nsec = text.split(".")
-    return int(sec) * 10**9 + int(nsec)
+    return int(text.replace(".", ""))    # nine decimals
 
 
 def date_of(text):
     """SECONDS.NANOSECONDS as stat(1) prints it."""
-    sec, nsec = text.split(".")
-    run = subprocess.run(["date", "-u", "-d", "@" + sec, "+%Y-%m-%d %H:%M:%S"], capture_output=True, check=True)
-    return run.stdout.decode().strip() + "." + nsec
+    sec, nsec = divmod(nanoseconds(text), 10**9)
+    run = subprocess.run(["date", "-u", "-d", "@%d" % sec, "+%Y-%m-%d %H:%M:%S"], capture_output=True, check=True)
+    return run.stdout.decode().strip() + ".%09d" % nsec
 
 
 def run_json(*words):
@@ -143,10 +142,10 @@ def mapped(extent):
     if extent["type"] == "inline":
         return [offset, length, 0, "inline"]
     if extent["type"] == "prealloc":
-        return [offset, length, int(extent["disk_address"]) + int(extent["extent_offset"]), "prealloc"]
+        return [offset, length, int(extent["logical"]) + int(extent["extent_offset"]), "prealloc"]
     if extent["compression"] != "none":
-        return [offset, length, int(extent["disk_address"]), "encoded"]
-    return [offset, length, int(extent["disk_address"]) + int(extent["extent_offset"]), "plain"]
+        return [offset, length, int(extent["logical"]), "encoded"]
+    return [offset, length, int(extent["logical"]) + int(extent["extent_offset"]), "plain"]
 
 
 def compare_stat(program, image, subvolume, wanted):

@@ -65,15 +65,26 @@ say "without --with-log a warning, and what was committed"
 expect_unchanged 0 "$tmp/live.img" crypt ls "$tmp/live.img" sub
 expect_text "$tmp/err" 'warning: .*not unmounted.*--with-log'
 grep -q new "$tmp/out" && fail "a file of the log is shown"
-for command in "list $tmp/live.img" "show $tmp/live.img sub" "cat $tmp/live.img sub a/file1" "dump-tree $tmp/live.img" "verify $tmp/live.img sub"; do
+for command in "list $tmp/live.img" "show $tmp/live.img sub" "cat $tmp/live.img sub a/file1" "verify $tmp/live.img sub"; do
 	[ "${command%% *}" = verify ] && want=9 || want=0
 	expect_unchanged "$want" "$tmp/live.img" crypt $command
 	expect_text "$tmp/err" 'warning: .*not unmounted.*--with-log'
+done
+for command in df dump-tree tree-stats; do	# which have no such option
+	expect_unchanged 0 "$tmp/live.img" crypt "$command" "$tmp/live.img"
+	expect_text "$tmp/err" 'warning: .*not unmounted.*in no other tree$'
 done
 expect_status 0 crypt ls --with-log "$tmp/live.img" sub
 [ ! -s "$tmp/err" ] || { cat "$tmp/err"; fail "a warning although the log is shown"; }
 expect_text "$tmp/out" '^new$'
 as_kernel "one change of each kind"
+
+say "what is deleted since the snapshot is the same before and after the kernel"
+expect_status 0 crypt timeline --with-log -c snap "$tmp/live.img" sub
+grep -F ' (deleted)|' "$tmp/out" | cut -d '|' -f 2,3 | sort >"$tmp/with"
+expect_status 0 crypt timeline -c snap "$tmp/replayed.img" sub
+grep -F ' (deleted)|' "$tmp/out" | cut -d '|' -f 2,3 | sort | diff - "$tmp/with" || fail "the timelines differ"
+expect_text "$tmp/with" '^/snap/.* \(deleted\)'
 
 say "with its log, the snapshot is what it was"
 expect_status 0 crypt ls --with-log "$tmp/live.img" snap

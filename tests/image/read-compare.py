@@ -33,8 +33,9 @@ def entry_facts(path, name):
     facts = {"name": name.hex(), "inode": st.st_ino, "type": TYPES[stat.S_IFMT(st.st_mode)]}
     if st.st_ino == EMPTY_SUBVOLUME:
         return facts | {"type": "empty-subvolume"}
-    sec, nsec = divmod(st.st_mtime_ns, 10**9)
-    facts |= {"mode": stat.filemode(st.st_mode), "uid": st.st_uid, "gid": st.st_gid, "size": st.st_size, "mtime": f"{sec}.{nsec:09d}"}
+    sec, nsec = divmod(abs(st.st_mtime_ns), 10**9)
+    mtime = f"{'-' if st.st_mtime_ns < 0 else ''}{sec}.{nsec:09d}"
+    facts |= {"mode": stat.filemode(st.st_mode), "uid": st.st_uid, "gid": st.st_gid, "size": st.st_size, "mtime": mtime}
     if not stat.S_ISDIR(st.st_mode):
         facts["links"] = st.st_nlink
     if stat.S_ISCHR(st.st_mode) or stat.S_ISBLK(st.st_mode):

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "cmd/inode-text.h"
 #include "cmd/json.h"
 
 static void prints_as(struct json_object *line, const char *want)
@@ -80,6 +81,29 @@ static void nothing_reaches_a_terminal(void **state)
 	prints_as(line, "{\"name\":\"a\\u009b31m\\u007f\\u001b\\u202e\\udb40\\udc41z\xc3\xa9\",\"also\\u007f\":\"\"}\n");
 }
 
+/* Nanoseconds count forward on disk; the number has to mean the same instant. */
+static void times_before_1970_are_numbers(void **state)
+{
+	static const struct {
+		struct inode_time at;
+		const char *want;
+	} times[] = {
+		{ { 1, 5 }, "1.000000005" }, { { 0, 0 }, "0.000000000" }, { { -315619200, 123456789 }, "-315619199.876543211" },
+		{ { -1, 1 }, "-0.999999999" }, { { -1, 0 }, "-1.000000000" }, { { -2, 999999999 }, "-1.000000001" },
+		{ { INT64_MIN, 1 }, "-9223372036854775807.999999999" }, { { -5, UINT32_MAX }, "-5.4294967295" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		struct json_object *line = json_line();
+		char want[64];
+
+		json_time(line, "t", &times[i].at);
+		snprintf(want, sizeof(want), "{\"t\":\"%s\"}\n", times[i].want);
+		prints_as(line, want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -87,6 +111,7 @@ int main(void)
 		cmocka_unit_test(names_keep_their_bytes),
 		cmocka_unit_test(escaped_names_are_names),
 		cmocka_unit_test(nothing_reaches_a_terminal),
+		cmocka_unit_test(times_before_1970_are_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
