@@ -159,8 +159,11 @@ expect_text() {		# expect_text FILE REGEX
 	grep -qE -e "$2" "$1" || { head -c 3000 "$1"; fail "no line like '$2'"; }
 }
 
-# What tells whether a file was written to, even with the same bytes
-written() { stat -c '%y %z %b' "$@"; }
+# What tells whether a file was written to, even with the same bytes.  Blocks are given when data go to the disk, whenever that is: first that.
+written() {
+	sync -d "$@"
+	stat -c '%y %z %b' "$@"
+}
 
 # A command that must change no byte of the image: expect_unchanged N FILE COMMAND...
 expect_unchanged() {
