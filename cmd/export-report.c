@@ -348,6 +348,13 @@ static void print_text(const struct export_report *report, const struct export_s
 		fputc('\n', stderr);
 }
 
+/* One file has no names and no kinds to be counted. */
+static void print_file_text(const struct export_report *report, const struct export_summary *s)
+{
+	fprintf(stderr, "%s: %" PRIu64 " bytes of data; repaired from a mirror: %" PRIu64 "; lost: %" PRIu64 " bytes, doubtful: %" PRIu64 " bytes\n",
+		report->done, s->bytes, n_repaired(report), s->lost_bytes, s->doubtful_bytes);
+}
+
 static bool verdict(const struct export_report *report, const struct export_summary *s, struct error *err)
 {
 	if (s->n_failed + s->n_damaged + s->n_incomplete > 0)
@@ -357,7 +364,10 @@ static bool verdict(const struct export_report *report, const struct export_summ
 		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " files have bytes that may be wrong",
 				 s->n_doubtful);
 	if (s->n_sealed > 0) {
-		error_set(err, ERROR_KEY, "%" PRIu64 " sealed files and links were left out: no key was given", s->n_sealed);
+		if (report->is_one_file)
+			error_set(err, ERROR_KEY, "sealed, and no key was given");
+		else
+			error_set(err, ERROR_KEY, "%" PRIu64 " sealed files and links were left out: no key was given", s->n_sealed);
 		return error_hint(err, "give the key, or --raw for the ciphertext");
 	}
 	if (s->n_refused > 0)
@@ -387,7 +397,7 @@ static void print_summary(const struct export_report *report, const struct expor
 		json_member(line, "summary", summary_line(report, s));
 		json_print(line, stderr);
 	} else {
-		print_text(report, s);
+		(report->is_one_file ? print_file_text : print_text)(report, s);
 	}
 }
 

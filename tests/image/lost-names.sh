@@ -114,3 +114,42 @@ done
 grep -q 'lost-directory-257$' "$tmp/out" && fail "times that are lost are in the timeline"
 expect_unchanged 6 "$image" crypt ls "$image" /
 grep -q '^other$' "$tmp/out" || fail "ls does not show what is left"
+
+say "nothing can be opened: the summary and the report come all the same"
+# ended STATUS COMMAND...: with both
+ended() {
+	rm -f "$tmp/report.end"
+	expect_status "$@" --report "$tmp/report.end"
+	expect_text "$tmp/err" '^(exported: 0 files|printed: 0 bytes)'
+	tail -1 "$tmp/report.end" | python3 -c '
+import json, sys
+line = json.load(sys.stdin)
+assert "summary" in line and line["error"] and line["status"] == int(sys.argv[1]), line' "$1"
+}
+cp "$tmp/good.img" "$image"
+ended 4 crypt export "$image" /:absent -o "$tmp/absent.tar"
+ended 4 crypt cat "$image" / absent
+python3 - "$IMAGE_TESTS" "$image" <<'END'
+import re, sys
+sys.path.insert(0, sys.argv[1])
+import damage
+image = damage.Image(sys.argv[2], None)
+image.write(int(re.search(r"^(?:node|leaf) (\d+) ", "\n".join(image.tree("root")), re.M).group(1)), bytes(image.nodesize))
+END
+ended 6 crypt export "$image" / -o "$tmp/absent.tar"
+ended 6 crypt cat "$image" / other
+[ ! -e "$tmp/absent.tar" ] || fail "an archive was made"
+
+say "one name for two files, and that of the image"
+cp "$tmp/good.img" "$image"
+ln -s a.img "$tmp/link.img"
+mkdir -p "$tmp/made"
+cd "$tmp/made"
+for words in "1 -o a --manifest ./a" "1 -o a --report $tmp/made/a" "1 -o b --manifest a --report ../made/a" "9 -o ../a.img" "9 -o $tmp/link.img" \
+	"9 -o a --report $image"; do
+	status=${words%% *} words=${words#* }
+	# shellcheck disable=SC2086
+	expect_unchanged "$status" "$image" crypt export "$image" / $words
+	[ -z "$(ls -A)" ] || fail "something was made: $words"
+done
+expect_unchanged 9 "$image" crypt cat --report "$image" "$image" / other
