@@ -37,6 +37,7 @@ static const struct { const char *name, *text; } losses[OUT_LOSSES] = {
 	[OUT_LOSS_SOCKET] = { "socket", "sockets are left out" },
 	[OUT_LOSS_FIFO] = { "fifo", "fifos are left out" },
 	[OUT_LOSS_NAME] = { "name", "its name or another text is not kept exactly" },
+	[OUT_LOSS_FLAGS] = { "flags", "its flags, as chattr sets them, are not kept" },
 	[OUT_LOSS_HASH] = { "sha256", "its holes are too long: its SHA-256 is not in the manifest" },
 };
 
@@ -370,6 +371,9 @@ static bool verdict(const struct export_report *report, const struct export_summ
 			error_set(err, ERROR_KEY, "%" PRIu64 " sealed files and links were left out: no key was given", s->n_sealed);
 		return error_hint(err, "give the key, or --raw for the ciphertext");
 	}
+	if (s->n_without_data > 0 && s->n_without_data == s->n_refused)
+		return error_set(err, ERROR_REFUSED, "%" PRIu64 " entries were left out: the image was restored from a btrfs-image dump, which has no data",
+				 s->n_refused);
 	if (s->n_refused > 0)
 		return error_set(err, ERROR_REFUSED, "%" PRIu64 " entries were left out: what was to be made cannot hold them", s->n_refused);
 	return true;

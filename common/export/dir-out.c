@@ -381,7 +381,7 @@ bool dir_out_open(const char *path, struct out **out, struct error *err)
 	d = calloc(1, sizeof(*d));
 	if (!d)
 		return error_memory(err);
-	d->out = (struct out){ .ops = &dir_ops, .holes_max = UINT64_MAX, .is_directory = true };
+	d->out = (struct out){ .ops = &dir_ops, .holes_max = UINT64_MAX, .is_directory = true, .keeps_attributes = true };
 	d->file = d->parent_fd = -1;
 	d->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->root < 0) {
