@@ -65,6 +65,15 @@ for out in flags.tar flags/; do
 	expect_text "$tmp/err" 'note: (log|other): its flags, as chattr sets them, are not kept'
 done
 
+say "a directory on a full disk: the file is named"
+mkdir "$tmp/small"
+mount -t tmpfs -o size=16k tmpfs "$tmp/small"
+status=0
+crypt export "$image" / -o "$tmp/small/" >"$tmp/out" 2>"$tmp/err" || status=$?
+umount "$tmp/small"
+[ $status = 11 ] || fail "status $status on a full disk"
+expect_text "$tmp/err" 'export: dir/name-[0-9]+: could not be written whole: No space left on device'
+
 say "a leaf of the index: all names are in other items too"
 lose names >"$tmp/lost"
 read -r n _ <"$tmp/lost"
