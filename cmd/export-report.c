@@ -330,8 +330,9 @@ static void print_text(const struct export_report *report, const struct export_s
 {
 	const char *separator = "not kept: ";
 
-	fprintf(stderr, "%s: %" PRIu64 " files (%" PRIu64 " further names), %" PRIu64 " directories, %" PRIu64 " symbolic links, %" PRIu64
-		" special files, %" PRIu64 " bytes of data\n", report->done, s->n_files, s->n_links, s->n_directories, s->n_symlinks, s->n_special,
+	/* What was handed over need not have arrived. */
+	fprintf(stderr, "%s%s: %" PRIu64 " files (%" PRIu64 " further names), %" PRIu64 " directories, %" PRIu64 " symbolic links, %" PRIu64
+		" special files, %" PRIu64 " bytes of data\n", report->done, report->is_cut ? " before the early end" : "", s->n_files, s->n_links, s->n_directories, s->n_symlinks, s->n_special,
 		s->bytes);
 	fprintf(stderr, "repaired from a mirror: %" PRIu64 "; skipped: %" PRIu64 " sealed, %" PRIu64 " refused; failed: %" PRIu64 ", damaged: %"
 		PRIu64 ", incomplete: %" PRIu64 " files (%" PRIu64 " bytes lost)", n_repaired(report), s->n_sealed, s->n_refused, s->n_failed,
@@ -411,6 +412,7 @@ bool export_report_end(struct export_report *report, const struct export_summary
 	struct error unwritten = { 0 };
 
 	progress_clear(&report->progress);
+	report->is_cut = !ok;
 	ok = ok && finish(&report->manifest, err) && (verdict(report, s, err) || error_prefix(err, "%s", what));
 	if (report->report.stream)
 		report_end(report, s, ok ? NULL : err);

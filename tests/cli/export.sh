@@ -30,7 +30,7 @@ expect 9 export disk.img vault -o disk.img <<'END'
 ! btrfs-crypt export: --output is the image that is read
 END
 expect 4 export disk.img vault:none -o x.tar <<'END'
-! exported: 0 files (0 further names), 0 directories, 0 symbolic links, 0 special files, 0 bytes of data
+! exported before the early end: 0 files (0 further names), 0 directories, 0 symbolic links, 0 special files, 0 bytes of data
 ! repaired from a mirror: 0; skipped: 0 sealed, 0 refused; failed: 0, damaged: 0, incomplete: 0 files (0 bytes lost)
 ! btrfs-crypt export: "none" not found
 END

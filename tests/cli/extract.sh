@@ -68,7 +68,7 @@ if [ -e /dev/full ]; then
 END
 	grep -q '"status":11,"error":"standard output: No space left on device"}$' full.report || { bad "the report of a full disk"; cat full.report; }
 	btrfs-crypt export disk.img vault -o - --report full2.report --manifest full.sums > /dev/full 2> err
-	[ $? -eq 11 ] && grep -q '^exported: ' err || { bad "export to a full disk"; cat err; }
+	[ $? -eq 11 ] && grep -q '^exported before the early end: ' err || { bad "export to a full disk"; cat err; }
 	grep -q '"summary":.*"status":11,"error":".*No space left on device"}$' full2.report && [ ! -e full.sums ] || bad "report or manifest of a full disk"
 	# The report itself has no room.
 	btrfs-crypt cat disk.img vault secret.txt --report /dev/full > out 2> err
@@ -76,7 +76,7 @@ END
 fi
 for command in "cat disk.img vault hole-only" "export disk.img vault -o -"; do
 	(btrfs-crypt $command 2> err; echo $? > status) | head -c 10 > out
-	[ "$(cat status)" = 11 ] && grep -qE '^(printed|exported): ' err && grep -q 'Broken pipe' err || { bad "$command: a reader that goes away: $(cat status)"; cat err; }
+	[ "$(cat status)" = 11 ] && grep -qE '^(printed|exported before the early end): ' err && grep -q 'Broken pipe' err || { bad "$command: a reader that goes away: $(cat status)"; cat err; }
 done
 # A report half written has no name: files are limited to 1 KiB.
 (ulimit -f 1; trap '' XFSZ; btrfs-crypt export sealed.img vault -o - --report limited.report) 2>&1 > /dev/null | cat > err

@@ -72,6 +72,7 @@ status=0
 crypt export "$image" / -o "$tmp/small/" >"$tmp/out" 2>"$tmp/err" || status=$?
 umount "$tmp/small"
 [ $status = 11 ] || fail "status $status on a full disk"
+expect_text "$tmp/err" '^exported before the early end: '
 expect_text "$tmp/err" 'export: dir/name-[0-9]+: could not be written whole: No space left on device'
 
 say "a leaf of the index: all names are in other items too"
@@ -139,7 +140,7 @@ say "nothing can be opened: the summary and the report come all the same"
 ended() {
 	rm -f "$tmp/report.end"
 	expect_status "$@" --report "$tmp/report.end"
-	expect_text "$tmp/err" '^(exported: 0 files|printed: 0 bytes)'
+	expect_text "$tmp/err" '^(exported before the early end: 0 files|printed: 0 bytes)'
 	tail -1 "$tmp/report.end" | python3 -c '
 import json, sys
 line = json.load(sys.stdin)
