@@ -9,6 +9,7 @@
 #include "cmd/cmd.h"
 #include "cmd/export-report.h"
 #include "cmd/export-sources.h"
+#include "cmd/output-names.h"
 #include "cmd/source.h"
 #include "common/util/escape.h"
 
@@ -40,6 +41,7 @@ struct run {
 	uint64_t first, end;		/* what is wanted of the file */
 	struct export_report report;
 	struct export_summary summary;
+	bool is_started;
 };
 
 /* --- what is to be printed ------------------------------------------------------------------------------------------ */
@@ -98,7 +100,7 @@ static bool find_file(struct run *run, const char *const *operand, struct error 
 {
 	const struct subvolume *subvolume;
 
-	if (!choose_range(run, err) || !image_open(operand[0], false, false, &run->volume, err) ||
+	if (!image_open(operand[0], false, false, &run->volume, err) ||
 	    !subvolume_list_read(run->volume, &run->list, err) || !subvolume_find(&run->list, operand[1], &subvolume, err) ||
 	    !path_operand(run->volume, subvolume->id, operand[2], &run->path, &run->file, err))
 		return false;
@@ -151,6 +153,7 @@ static bool print_file(struct run *run, struct error *err)
 	struct export_job *job = NULL;
 	struct out *out = NULL;
 
+	run->is_started = true;
 	run->volume->warn = on_warning;
 	run->volume->warn_context = run;
 	run->volume->tolerance.invalid = on_invalid;
@@ -163,18 +166,27 @@ static bool print_file(struct run *run, struct error *err)
 	export_end(job);
 	if (out)
 		out->ops->close(out);
-	return export_report_end(&run->report, &run->summary, run->name, ok, opt.quiet, err);
+	return ok;
 }
 
 static bool run_cat(const char *const *operand, struct error *err)
 {
 	struct run run = { .report = EXPORT_REPORT_NONE("printed") };
 
+	run.report.is_one_file = true;
+
 	signal(SIGPIPE, SIG_IGN);	/* a reader that went away is an error like others, with a summary */
 
-	const bool ok = find_file(&run, operand, err) && export_sources_init(&run.sources, &run.list, err) && open_source(&run, err) &&
-			export_report_open(&run.report, opt.report, NULL, err) && print_file(&run, err);
+	bool ok = choose_range(&run, err) && output_names_check(NULL, opt.report, NULL, operand[0], err) &&
+		  export_report_open(&run.report, opt.report, NULL, err);
 
+	if (ok) {
+		ok = find_file(&run, operand, err) && export_sources_init(&run.sources, &run.list, err) && open_source(&run, err) &&
+		     print_file(&run, err);
+		/* A mistake of who called it is no finding. */
+		if (ok || run.is_started || error_is_damage(err))
+			ok = export_report_end(&run.report, &run.summary, run.name, ok, opt.quiet, err);
+	}
 	export_report_free(&run.report);
 	export_sources_free(&run.sources);
 	subvolume_list_free(&run.list);

@@ -69,6 +69,7 @@ bool image_options_none(struct error *err) must_use;
 bool image_is_tolerant(void);	/* --tolerant, of options_blocks and options_image */
 /* Device i of the command line, 0 being path, for those who look at devices one by one. */
 size_t image_n_devices(void);
+const char *image_device_name(const char *path, size_t i);
 bool image_super_copy(unsigned *copy, struct error *err) must_use;	/* n + 1, or CHOOSE_BY_ITSELF */
 bool image_device_open(const char *path, size_t i, struct device **device, struct error *err) must_use;
 /* Not only the part of it that the filesystem is in. */

@@ -37,6 +37,7 @@ static const struct { const char *name, *text; } losses[OUT_LOSSES] = {
 	[OUT_LOSS_SOCKET] = { "socket", "sockets are left out" },
 	[OUT_LOSS_FIFO] = { "fifo", "fifos are left out" },
 	[OUT_LOSS_NAME] = { "name", "its name or another text is not kept exactly" },
+	[OUT_LOSS_FLAGS] = { "flags", "its flags, as chattr sets them, are not kept" },
 	[OUT_LOSS_HASH] = { "sha256", "its holes are too long: its SHA-256 is not in the manifest" },
 };
 
@@ -329,8 +330,9 @@ static void print_text(const struct export_report *report, const struct export_s
 {
 	const char *separator = "not kept: ";
 
-	fprintf(stderr, "%s: %" PRIu64 " files (%" PRIu64 " further names), %" PRIu64 " directories, %" PRIu64 " symbolic links, %" PRIu64
-		" special files, %" PRIu64 " bytes of data\n", report->done, s->n_files, s->n_links, s->n_directories, s->n_symlinks, s->n_special,
+	/* What was handed over need not have arrived. */
+	fprintf(stderr, "%s%s: %" PRIu64 " files (%" PRIu64 " further names), %" PRIu64 " directories, %" PRIu64 " symbolic links, %" PRIu64
+		" special files, %" PRIu64 " bytes of data\n", report->done, report->is_cut ? " before the early end" : "", s->n_files, s->n_links, s->n_directories, s->n_symlinks, s->n_special,
 		s->bytes);
 	fprintf(stderr, "repaired from a mirror: %" PRIu64 "; skipped: %" PRIu64 " sealed, %" PRIu64 " refused; failed: %" PRIu64 ", damaged: %"
 		PRIu64 ", incomplete: %" PRIu64 " files (%" PRIu64 " bytes lost)", n_repaired(report), s->n_sealed, s->n_refused, s->n_failed,
@@ -348,6 +350,13 @@ static void print_text(const struct export_report *report, const struct export_s
 		fputc('\n', stderr);
 }
 
+/* One file has no names and no kinds to be counted. */
+static void print_file_text(const struct export_report *report, const struct export_summary *s)
+{
+	fprintf(stderr, "%s: %" PRIu64 " bytes of data; repaired from a mirror: %" PRIu64 "; lost: %" PRIu64 " bytes, doubtful: %" PRIu64 " bytes\n",
+		report->done, s->bytes, n_repaired(report), s->lost_bytes, s->doubtful_bytes);
+}
+
 static bool verdict(const struct export_report *report, const struct export_summary *s, struct error *err)
 {
 	if (s->n_failed + s->n_damaged + s->n_incomplete > 0)
@@ -357,9 +366,15 @@ static bool verdict(const struct export_report *report, const struct export_summ
 		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " files have bytes that may be wrong",
 				 s->n_doubtful);
 	if (s->n_sealed > 0) {
-		error_set(err, ERROR_KEY, "%" PRIu64 " sealed files and links were left out: no key was given", s->n_sealed);
+		if (report->is_one_file)
+			error_set(err, ERROR_KEY, "sealed, and no key was given");
+		else
+			error_set(err, ERROR_KEY, "%" PRIu64 " sealed files and links were left out: no key was given", s->n_sealed);
 		return error_hint(err, "give the key, or --raw for the ciphertext");
 	}
+	if (s->n_without_data > 0 && s->n_without_data == s->n_refused)
+		return error_set(err, ERROR_REFUSED, "%" PRIu64 " entries were left out: the image was restored from a btrfs-image dump, which has no data",
+				 s->n_refused);
 	if (s->n_refused > 0)
 		return error_set(err, ERROR_REFUSED, "%" PRIu64 " entries were left out: what was to be made cannot hold them", s->n_refused);
 	return true;
@@ -387,7 +402,7 @@ static void print_summary(const struct export_report *report, const struct expor
 		json_member(line, "summary", summary_line(report, s));
 		json_print(line, stderr);
 	} else {
-		print_text(report, s);
+		(report->is_one_file ? print_file_text : print_text)(report, s);
 	}
 }
 
@@ -397,6 +412,7 @@ bool export_report_end(struct export_report *report, const struct export_summary
 	struct error unwritten = { 0 };
 
 	progress_clear(&report->progress);
+	report->is_cut = !ok;
 	ok = ok && finish(&report->manifest, err) && (verdict(report, s, err) || error_prefix(err, "%s", what));
 	if (report->report.stream)
 		report_end(report, s, ok ? NULL : err);

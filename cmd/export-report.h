@@ -19,6 +19,8 @@ struct export_text {
 
 /* Initialise with EXPORT_REPORT_NONE. */
 struct export_report {
+	bool is_cut;		/* it came to an early end */
+	bool is_one_file;	/* and not whatever is below a place: a shorter summary */
 	const char *done;	/* "exported": what was done to files, for people */
 	struct export_text report, manifest;
 	struct progress progress;

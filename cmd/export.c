@@ -11,6 +11,7 @@
 #include "cmd/export-places.h"
 #include "cmd/export-report.h"
 #include "cmd/export-shape.h"
+#include "cmd/output-names.h"
 #include "cmd/source.h"
 #include "cmd/unpacked.h"
 
@@ -45,6 +46,7 @@ struct run {
 	struct export_sources sources;
 	struct export_report report;
 	struct export_summary summary;
+	bool is_started;	/* something may have been made */
 };
 
 static bool init_progress(struct progress *progress, struct error *err)
@@ -158,30 +160,35 @@ static bool report_devices(struct export_report *report, const char *path, struc
 	return true;
 }
 
-static bool export(struct run *run, const char *const *operand, const struct export_shape *shape, struct error *err)
+/* Everything that has to be found before something is made. */
+static bool find_places(struct run *run, const char *const *operand, struct error *err)
 {
-	struct out *out = NULL;
-	bool ok;
-
 	if (!image_open(operand[0], false, false, &run->volume, err) || !subvolume_list_read(run->volume, &run->list, err) ||
 	    !export_sources_init(&run->sources, &run->list, err) ||
 	    !export_places_take(&run->list, &run->sources, operand + 1, opt.snapshots, &run->places, err) ||
-	    (!opt.recursive && !export_sources_check_key(&run->sources, err)) ||
-	    !export_report_open(&run->report, opt.report, opt.manifest, err))
+	    (!opt.recursive && !export_sources_check_key(&run->sources, err)))
 		return false;
 	run->report.progress_total = run->volume->super.bytes_used > 0 ? run->volume->super.bytes_used : 1;
 	run->volume->warn = on_warning;
 	run->volume->warn_context = run;
 	run->volume->tolerance.invalid = on_invalid;
 	run->volume->tolerance.context = run;
+	return true;
+}
+
+static bool export(struct run *run, const char *const *operand, const struct export_shape *shape, struct error *err)
+{
+	struct out *out = NULL;
+	bool ok;
+
 	if (!(shape->is_directory ? dir_out_open(opt.output, &out, err)
 				  : archive_out_open(opt.output, shape->format, shape->compression, &out, err)))
 		return false;
+	run->is_started = true;
 	ok = write_out(run, out, err);
 	progress_clear(&run->report.progress);
 	out->ops->close(out);
-	ok = ok && report_devices(&run->report, operand[0], err);
-	return export_report_end(&run->report, &run->summary, operand[0], ok, opt.quiet, err);
+	return ok && report_devices(&run->report, operand[0], err);
 }
 
 static void free_run(struct run *run)
@@ -201,7 +208,16 @@ static bool run_export(const char *const *operand, struct error *err)
 
 	signal(SIGPIPE, SIG_IGN);	/* a reader that went away is an error like others, with a summary */
 
-	const bool ok = export_shape_choose(&wanted, &shape, err) && init_progress(&run.report.progress, err) && export(&run, operand, &shape, err);
+	bool ok = export_shape_choose(&wanted, &shape, err) && init_progress(&run.report.progress, err) &&
+		  output_names_check(opt.output, opt.report, opt.manifest, operand[0], err) &&
+		  export_report_open(&run.report, opt.report, opt.manifest, err);
+
+	if (ok) {
+		ok = find_places(&run, operand, err) && export(&run, operand, &shape, err);
+		/* A mistake of who called it is no finding. */
+		if (ok || run.is_started || error_is_damage(err))
+			ok = export_report_end(&run.report, &run.summary, operand[0], ok, opt.quiet, err);
+	}
 
 	free_run(&run);
 	return ok;

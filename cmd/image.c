@@ -149,14 +149,14 @@ static bool find_partition(const char *path, struct device *disk, struct device 
 	return device_window(disk, partition[0].offset, partition[0].length, device, err);
 }
 
-static const char *device_path(const char *path, size_t i)
+const char *image_device_name(const char *path, size_t i)
 {
 	return i == 0 ? path : opt.devices[i - 1];
 }
 
 bool image_device_open_whole(const char *path, size_t i, struct device **device, struct error *err)
 {
-	return device_open(device_path(path, i), false, device, err);
+	return device_open(image_device_name(path, i), false, device, err);
 }
 
 bool image_device_open(const char *path, size_t i, struct device **device, struct error *err)
@@ -164,7 +164,7 @@ bool image_device_open(const char *path, size_t i, struct device **device, struc
 	struct device *disk;
 	uint64_t offset = 0;
 
-	path = device_path(path, i);
+	path = image_device_name(path, i);
 	if (!option_number("--offset", opt.offset, 0, INT64_MAX, &offset, err) || !device_open(path, false, &disk, err) ||
 	    !unpacked_open(&path, i == 0 ? opt.member : NULL, disk, &disk, err))
 		return false;

@@ -214,6 +214,11 @@ static inline struct le64 to_le64(uint64_t x)
 #define INODE_NODATASUM		(1ull << 0)
 #define INODE_NODATACOW		(1ull << 1)
 #define INODE_IMMUTABLE		(1ull << 6)
+#define INODE_SYNC		(1ull << 5)
+#define INODE_APPEND		(1ull << 7)
+#define INODE_NODUMP		(1ull << 8)
+#define INODE_NOATIME		(1ull << 9)
+#define INODE_DIRSYNC		(1ull << 10)
 #define INODE_RO_VERITY		(1ull << 32)	/* in the 64-bit flags word: ro_flags bit 0 */
 #define FILE_EXTENT_INLINE	0u
 #define FILE_EXTENT_REG		1u

@@ -375,6 +375,7 @@ bool archive_out_open(const char *path, enum out_format format, enum out_compres
 		return error_memory(err);
 	a->out = (struct out){
 		.ops = &archive_ops,
+		.keeps_attributes = true,
 		.copies_links = format == OUT_ZIP || format == OUT_MTREE,
 		.copies_special_links = format == OUT_CPIO,	/* told to be one by their number */
 		.loses_links = format == OUT_ZIP,

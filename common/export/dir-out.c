@@ -15,6 +15,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "common/util/escape.h"
+
 struct dir_out {
 	struct out out;		/* first */
 	int root;
@@ -290,6 +292,17 @@ static bool dir_begin(struct out *out, const struct out_entry *entry, bool *take
 	return make_special(d, entry, parent, name, taken, refused, err);
 }
 
+/* errno says why its bytes could not be written. */
+static bool no_room(const struct out_entry *entry, struct error *err)
+{
+	const int error = errno;
+	char name[300];
+
+	escape_text(entry->path, strlen(entry->path), name, sizeof(name));
+	errno = error;
+	return error_system(err, "%s: could not be written whole", name);
+}
+
 static bool dir_data(struct out *out, uint64_t offset, const void *bytes, size_t len, struct error *err)
 {
 	struct dir_out *d = (struct dir_out *)out;
@@ -301,7 +314,7 @@ static bool dir_data(struct out *out, uint64_t offset, const void *bytes, size_t
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return error_system(err, "a file in the output directory");
+			return no_room(&d->entry, err);
 		at += n;
 		len -= (size_t)n;
 		offset += (uint64_t)n;
@@ -316,7 +329,7 @@ static bool dir_end(struct out *out, struct error *err)
 
 	set_all(d, fd, &d->entry);
 	d->file = -1;
-	return close(fd) == 0 || error_system(err, "a file in the output directory");
+	return close(fd) == 0 || no_room(&d->entry, err);
 }
 
 static bool dir_leave(struct out *out, const struct out_entry *entry, struct error *err)
@@ -381,7 +394,7 @@ bool dir_out_open(const char *path, struct out **out, struct error *err)
 	d = calloc(1, sizeof(*d));
 	if (!d)
 		return error_memory(err);
-	d->out = (struct out){ .ops = &dir_ops, .holes_max = UINT64_MAX, .is_directory = true };
+	d->out = (struct out){ .ops = &dir_ops, .holes_max = UINT64_MAX, .is_directory = true, .keeps_attributes = true };
 	d->file = d->parent_fd = -1;
 	d->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->root < 0) {

@@ -12,6 +12,9 @@
 
 #define SEALED_FLAGS (INODE_RO_VERITY | INODE_IMMUTABLE)	/* what sealing sets on a regular file */
 
+/* What chattr sets and nothing that is made can say.  How data are stored (compressed, without checksums) is no property of the file. */
+#define LOST_FLAGS (INODE_SYNC | INODE_IMMUTABLE | INODE_APPEND | INODE_NODUMP | INODE_NOATIME | INODE_DIRSYNC)
+
 #define HASHED_HOLES_MAX (1ull << 40)	/* of one file: more are not gone through byte by byte */
 
 /* --- telling --------------------------------------------------------------------------------------------------------- */
@@ -76,6 +79,14 @@ static bool read_attributes(struct export_job *job, const struct walk_entry *ent
 	return true;
 }
 
+/* Those that sealing set are none of the file's own. */
+static uint64_t lost_flags(const struct inode *inode)
+{
+	const bool is_sealed = S_ISREG(inode->mode) && (inode->flags & SEALED_FLAGS) == SEALED_FLAGS;
+
+	return inode->flags & LOST_FLAGS & ~(is_sealed ? SEALED_FLAGS : 0);
+}
+
 /* Hands it to the out; *taken false: told why. */
 static bool begin(struct export_job *job, const struct walk_entry *entry, struct out_entry *out, bool *taken, struct error *err)
 {
@@ -91,6 +102,8 @@ static bool begin(struct export_job *job, const struct walk_entry *entry, struct
 		return false;
 	if (!*taken && refused.kind != ERROR_NONE)
 		find(job, EXPORT_REFUSED, refused.text);
+	if (*taken && !out->link_to && job->out->keeps_attributes && lost_flags(&entry->inode))
+		find_loss(job, OUT_LOSS_FLAGS, job->path);
 	if (*taken && kept) {
 		kept->number = out->number;
 		kept->taken = true;
@@ -150,6 +163,7 @@ static bool export_file(struct export_job *job, const struct walk_entry *entry, 
 		return true;
 	if (is_dump(job) && job->map.bytes > 0) {
 		find(job, EXPORT_REFUSED, "the image was restored from a btrfs-image dump, which has no data");
+		job->summary->n_without_data++;
 		return true;
 	}
 	out.data = job->map.at;
@@ -179,6 +193,7 @@ static bool export_symlink(struct export_job *job, const struct walk_entry *entr
 		if (!error_is_damage(&what) && what.kind != ERROR_REFUSED)
 			return (*err = what, false);
 		find(job, is_dump(job) ? EXPORT_REFUSED : EXPORT_FAILED, what.text);
+		job->summary->n_without_data += is_dump(job);
 		return true;
 	}
 	if (!begin(job, entry, &out, &taken, err))

@@ -35,6 +35,7 @@ struct export_summary {
 	uint64_t n_doubtful;	/* files with bytes that may be wrong, among the files */
 	uint64_t doubtful_bytes;
 	uint64_t n_damaged, n_failed, n_sealed, n_refused, n_ciphertext, n_nested;
+	uint64_t n_without_data;	/* of the refused: the image is the dump of another, without data */
 	uint64_t losses[OUT_LOSSES];
 };
 

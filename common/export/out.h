@@ -19,6 +19,7 @@ enum out_loss {
 	OUT_LOSS_SOCKET,
 	OUT_LOSS_FIFO,
 	OUT_LOSS_NAME,		/* the format knows names in UTF-8 only */
+	OUT_LOSS_FLAGS,		/* those of chattr; told by the export itself */
 	OUT_LOSS_HASH,		/* its holes are too long to be hashed; told by the export itself */
 	OUT_LOSSES
 };
@@ -64,6 +65,7 @@ struct out {
 	bool loses_links;	/* and that is a loss */
 	uint64_t holes_max;	/* bytes of one file: a size from an image may be anything, and longer ones would take days */
 	bool is_directory;
+	bool keeps_attributes;	/* something of an inode besides its bytes */
 };
 
 enum out_format { OUT_TAR, OUT_ZIP, OUT_CPIO, OUT_MTREE };

@@ -28,8 +28,7 @@ END
 # --- the summary, in text and JSON, on stderr and in the report -----------------------------------------------------------------------
 expect 0 cat --offset 19 --length 100 --report text.report disk.img vault secret.txt <<END
 17-4-36
-! printed: 1 files (0 further names), 0 directories, 0 symbolic links, 0 special files, 8 bytes of data
-$clean
+! printed: 8 bytes of data; repaired from a mirror: 0; lost: 0 bytes, doubtful: 0 bytes
 END
 expect 0 cat --format json disk.img vault empty --report json.report <<'END'
 ! {"summary":{"files":"1","further_names":"0","directories":"0","symlinks":"0","special":"0","bytes":"0","repaired":"0","sealed":"0","ciphertext":"0","nested":"0","refused":"0","incomplete":"0","lost_bytes":"0","doubtful":"0","doubtful_bytes":"0","damaged":"0","failed":"0","not_kept":{}}}
@@ -47,12 +46,11 @@ END
 # --- sealed, and no key: nothing, or as ciphertext -------------------------------------------------------------------------------------
 expect 2 cat sealed.img vault secret.txt --report sealed.report <<'END'
 ! btrfs-crypt cat: note: secret.txt: sealed, and left out without the key
-! printed: 0 files (0 further names), 0 directories, 0 symbolic links, 0 special files, 0 bytes of data
-! repaired from a mirror: 0; skipped: 1 sealed, 0 refused; failed: 0, damaged: 0, incomplete: 0 files (0 bytes lost)
-! btrfs-crypt cat: secret.txt: 1 sealed files and links were left out: no key was given
+! printed: 0 bytes of data; repaired from a mirror: 0; lost: 0 bytes, doubtful: 0 bytes
+! btrfs-crypt cat: secret.txt: sealed, and no key was given
 ! btrfs-crypt cat: hint: give the key, or --raw for the ciphertext
 END
-grep -q '^{"finding":"sealed","path":"secret.txt"}$' sealed.report && grep -q '"status":2,"error":"secret.txt: 1 sealed' sealed.report ||
+grep -q '^{"finding":"sealed","path":"secret.txt"}$' sealed.report && grep -q '"status":2,"error":"secret.txt: sealed, and no key' sealed.report ||
 	{ bad "the report of a sealed file"; cat sealed.report; }
 btrfs-crypt cat --raw sealed.img vault size-30001 > raw 2> err || bad "--raw: status $?"
 grep -q 'note: size-30001: sealed, printed as ciphertext' err || bad "ciphertext is not called that"
@@ -65,13 +63,12 @@ expect 2 cat --quiet sealed.img vault secret.txt --key-file disk.img.sum --repor
 # --- what is written cannot be written: the summary comes all the same, the report says why ----------------------------------------------
 if [ -e /dev/full ]; then
 	transcript 11 bash -c 'btrfs-crypt cat disk.img vault size-30001 --report full.report > /dev/full' <<END
-! printed: 1 files (0 further names), 0 directories, 0 symbolic links, 0 special files, 0 bytes of data
-$clean
+! printed: 0 bytes of data; repaired from a mirror: 0; lost: 0 bytes, doubtful: 0 bytes
 ! btrfs-crypt cat: standard output: No space left on device
 END
 	grep -q '"status":11,"error":"standard output: No space left on device"}$' full.report || { bad "the report of a full disk"; cat full.report; }
 	btrfs-crypt export disk.img vault -o - --report full2.report --manifest full.sums > /dev/full 2> err
-	[ $? -eq 11 ] && grep -q '^exported: ' err || { bad "export to a full disk"; cat err; }
+	[ $? -eq 11 ] && grep -q '^exported before the early end: ' err || { bad "export to a full disk"; cat err; }
 	grep -q '"summary":.*"status":11,"error":".*No space left on device"}$' full2.report && [ ! -e full.sums ] || bad "report or manifest of a full disk"
 	# The report itself has no room.
 	btrfs-crypt cat disk.img vault secret.txt --report /dev/full > out 2> err
@@ -79,7 +76,7 @@ END
 fi
 for command in "cat disk.img vault hole-only" "export disk.img vault -o -"; do
 	(btrfs-crypt $command 2> err; echo $? > status) | head -c 10 > out
-	[ "$(cat status)" = 11 ] && grep -qE '^(printed|exported): ' err && grep -q 'Broken pipe' err || { bad "$command: a reader that goes away: $(cat status)"; cat err; }
+	[ "$(cat status)" = 11 ] && grep -qE '^(printed|exported before the early end): ' err && grep -q 'Broken pipe' err || { bad "$command: a reader that goes away: $(cat status)"; cat err; }
 done
 # A report half written has no name: files are limited to 1 KiB.
 (ulimit -f 1; trap '' XFSZ; btrfs-crypt export sealed.img vault -o - --report limited.report) 2>&1 > /dev/null | cat > err

@@ -19,7 +19,7 @@ END
 expect 0 cat --quiet --with-log disk.img sub new <<'END'
 written after the last commit
 END
-expect 4 cat disk.img sub new <<'END'
+expect 4 cat --quiet disk.img sub new <<'END'
 ! btrfs-crypt cat: warning: the filesystem was not unmounted: what was fsynced last is in its log tree only, and shown only with --with-log
 ! btrfs-crypt cat: "new" not found
 END

@@ -42,7 +42,7 @@ list "" 1
 [ $n -eq 8 ] || bad "$n files, not 8"
 for path in 'tab\x9here' 'tab\x0a' 'two\x0' 'tab\tthere' 'plain\x20name' 'dir\x01/in\x0Aside' 'two\' 'dir\x01\x2fin\x0aside'; do
 	shown=${path//\\/\\\\}
-	transcript 4 btrfs-crypt cat disk.img / "$path" <<< "! btrfs-crypt cat: \"${shown%%/*}\" not found"
+	transcript 4 btrfs-crypt cat --quiet disk.img / "$path" <<< "! btrfs-crypt cat: \"${shown%%/*}\" not found"
 done
 # How far a path leads
 zstd -dqf "$TOP/images/good-plain.img.zst" -o plain.img

@@ -54,7 +54,7 @@ END
 	expect 2 cat disk.img vault secret.txt --key-file wrong <<< "! btrfs-crypt cat: Key was rejected"
 	expect 2 cat --quiet disk.img vault secret.txt <<'END'
 ! btrfs-crypt cat: note: secret.txt: sealed, and left out without the key
-! btrfs-crypt cat: secret.txt: 1 sealed files and links were left out: no key was given
+! btrfs-crypt cat: secret.txt: sealed, and no key was given
 ! btrfs-crypt cat: hint: give the key, or --raw for the ciphertext
 END
 	expect 9 cat disk.img public ledger.txt --key-file key <<< "! btrfs-crypt cat: a key was given, but subvolume 256 is not sealed"

@@ -83,7 +83,7 @@ expect_unchanged 0 "$image" crypt export "$image" one -o "$tmp/one.tar"
 expect_text "$tmp/err" 'note: nested: a nested subvolume, exported as an empty directory'
 expect_text "$tmp/err" '^exported: [0-9]+ files \([0-9]+ further names\), [0-9]+ directories'
 expect_text "$tmp/err" '^repaired from a mirror: 0; skipped: 0 sealed, 0 refused; failed: 0, damaged: 0, incomplete: 0 files'
-expect_text "$tmp/err" '^not kept: socket \(1\)$'
+expect_text "$tmp/err" '^not kept: socket \(1\), flags \(4\)$'
 unpack "$tmp/to/tar" <"$tmp/one.tar"
 expect_tree "$tmp/to/tar" "$tmp/want.tar"
 for each in one snap; do

@@ -35,6 +35,7 @@ done
 expect_unchanged 9 "$image" crypt export "$image" / -o "$tmp/out.tar" --report "$tmp/report"
 expect_text "$tmp/err" 'note: nocow/plain: not exported: the image was restored from a btrfs-image dump|note: sizes/[0-9]+: not exported: the image was'
 expect_text "$tmp/err" 'failed: 0, damaged: 0, incomplete: 0 files'
+expect_text "$tmp/err" '[0-9]+ entries were left out: the image was restored from a btrfs-image dump, which has no data$'
 [ "$(grep -c '"finding":"refused"' "$tmp/report")" -gt 10 ] || fail "the report has no list"
 tar -tf "$tmp/out.tar" | grep -x 'holes/only' >/dev/null || fail "a file of one hole needs no data"
 ! tar -tf "$tmp/out.tar" | grep -x 'sizes/512' >/dev/null || fail "an inline file was exported"
