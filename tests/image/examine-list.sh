@@ -70,6 +70,14 @@ for option in --device=x --offset=0 --member=x --super=1 --backup-root=0 --toler
 		expect_text "$tmp/err" ": ${option%%=*}: only for an image$"
 	done
 done
+mounted="is mounted at $mnt: what is read may be inconsistent, and older than what is seen there"
+for path in "$image" "$(findmnt -n -o SOURCE "$mnt" | sed 's/\[.*//')"; do
+	for command in list dump-super df; do
+		expect_status 0 crypt $command "$path"
+		expect_text "$tmp/err" "^btrfs-crypt $command: warning: $path: $mounted\$"
+		[ "$(grep -c 'mounted at' "$tmp/err")" = 1 ] || fail "$command $path: more than one warning"
+	done
+done
 expect_status 11 setpriv --bounding-set -sys_admin "$BTRFS_CRYPT" list "$mnt"
 expect_text "$tmp/err" ': only root may ask the kernel for the subvolumes of what is mounted$'
 cp --sparse=always "$image" "$tmp/copy"		# as a power cut would leave it
@@ -96,6 +104,7 @@ expect_text "$tmp/err" 'sort: "size" is not a list of rootid, gen, ogen and path
 expect_status 1 crypt list -G +x "$tmp/copy"
 expect_status 4 crypt list "$tmp/copy" none
 expect_status 0 crypt show "$tmp/copy" 'with space/snap'
+! grep 'mounted at' "$tmp/err" || fail "a warning of an image that is not mounted"
 diff "$tmp/show.mounted" "$tmp/out" || fail "show: the image says something else than the mount"
 expect_status 0 crypt list -d --format json "$tmp/copy"
 expect_text "$tmp/out" '"deleted":true'
