@@ -10,6 +10,8 @@
 #include "cmd/unpacked.h"
 #include "common/fs/log-replay.h"
 #include "common/fs/subvolume.h"
+#include "common/util/escape.h"
+#include "common/volume/device-in-use.h"
 #include "common/volume/partition.h"
 
 #define PARTITIONS_MAX 16	/* named, where there are several to choose from */
@@ -154,6 +156,20 @@ const char *image_device_name(const char *path, size_t i)
 	return i == 0 ? path : opt.devices[i - 1];
 }
 
+/* What a kernel writes to changes while it is read. */
+static void warn_if_mounted(const char *path)
+{
+	char text[3 * 256], name[256], point[256], where[256];
+	struct stat st;
+
+	if (is_quiet || stat(path, &st) != 0 || !device_is_mounted(&st, point, sizeof(point)))
+		return;
+	escape_text(path, strlen(path), name, sizeof(name));
+	escape_text(point, strlen(point), where, sizeof(where));
+	snprintf(text, sizeof(text), "%s: is mounted at %s: what is read may be inconsistent, and older than what is seen there", name, where);
+	print_warning(NULL, text);
+}
+
 bool image_device_open_whole(const char *path, size_t i, struct device **device, struct error *err)
 {
 	return device_open(image_device_name(path, i), false, device, err);
@@ -165,8 +181,10 @@ bool image_device_open(const char *path, size_t i, struct device **device, struc
 	uint64_t offset = 0;
 
 	path = image_device_name(path, i);
-	if (!option_number("--offset", opt.offset, 0, INT64_MAX, &offset, err) || !device_open(path, false, &disk, err) ||
-	    !unpacked_open(&path, i == 0 ? opt.member : NULL, disk, &disk, err))
+	if (!option_number("--offset", opt.offset, 0, INT64_MAX, &offset, err) || !device_open(path, false, &disk, err))
+		return false;
+	warn_if_mounted(path);
+	if (!unpacked_open(&path, i == 0 ? opt.member : NULL, disk, &disk, err))
 		return false;
 	if (i > 0 || !opt.offset)
 		return find_partition(path, disk, device, err);

@@ -116,6 +116,18 @@ bool key_input_read(bool ask, bool verify, const char *prompt, struct key_input 
 	return false;
 }
 
+void key_hint_rejected(struct error *err)
+{
+	if (err->kind != ERROR_KEY || err->hint[0])
+		return;
+	if (opt.slot)
+		error_hint(err, "only slot %s was tried; without --key-slot all are", opt.slot);
+	else if (opt.key_file)
+		error_hint(err, "--key-file takes every byte, also a newline at the end, which --passphrase-file leaves out");
+	else if (opt.passphrase_file || opt.fd)
+		error_hint(err, "exactly one newline at the end is left out; --key-file takes every byte");
+}
+
 void key_input_free(struct key_input *input)
 {
 	secret_free(input->secret);

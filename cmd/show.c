@@ -9,6 +9,7 @@
 #include "cmd/cmd.h"
 #include "cmd/json.h"
 #include "cmd/mounted.h"
+#include "cmd/show-quota.h"
 #include "cmd/subvolume-json.h"
 #include "cmd/unfinished.h"
 #include "common/fs/subvolume-label.h"
@@ -29,6 +30,7 @@ struct facts {
 	bool tagged, is_2016;
 	struct unfinished unfinished;
 	bool is_converting;
+	struct show_quota quota;
 };
 
 static const char *uuid_text(const uint8_t *uuid, char text[UUID_STR_LEN])
@@ -90,6 +92,7 @@ static void print_text(const struct facts *facts)
 			free(path);
 		}
 	}
+	show_quota_text(&facts->quota);
 }
 
 static void print_json(const struct facts *facts)
@@ -112,6 +115,7 @@ static void print_json(const struct facts *facts)
 		}
 	}
 	json_member(line, "snapshots", snapshots);
+	show_quota_json(line, &facts->quota);
 	json_print(line, stdout);
 }
 
@@ -133,7 +137,8 @@ static bool run(const char *const *operand, struct error *err)
 	struct facts facts = { .list = &list };
 
 	if (!subvolumes_open(operand[0], &volume, &list, err) ||
-	    !subvolume_find(&list, operand[1], &facts.subvolume, err) || !unfinished_read(volume, &facts.unfinished, err))
+	    !subvolume_find(&list, operand[1], &facts.subvolume, err) ||
+	    !show_quota_read(operand[0], volume, facts.subvolume->id, &facts.quota, err) || !unfinished_read(volume, &facts.unfinished, err))
 		return false;
 
 	const struct subvolume *at = facts.subvolume;

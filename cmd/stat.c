@@ -210,12 +210,16 @@ static bool print_path(struct looking *looking, uint64_t subvolume, const char *
 {
 	struct file_id file;
 	char *path = NULL, name[256];
-	const bool ok = path_operand(looking->list->volume, subvolume, operand, &path, &file, err) &&
-			print_one(looking, path, &file, err);
+	if (!path_operand(looking->list->volume, subvolume, operand, &path, &file, err)) {
+		if (err->kind == ERROR_NOT_FOUND)	/* which says what is not found */
+			return false;
+	} else {
+		const bool ok = print_one(looking, path, &file, err);
 
-	free(path);
-	if (ok)
-		return true;
+		free(path);
+		if (ok)
+			return true;
+	}
 	escape_text(operand, strlen(operand), name, sizeof(name));
 	return error_prefix(err, "%s", name);
 }
@@ -234,8 +238,20 @@ static bool run(const char *const *operand, struct error *err)
 	    !unfinished_read(volume, &looking.unfinished, err))
 		return false;
 	ok = true;
-	for (size_t i = 2; ok && operand[i]; i++)
-		ok = print_path(&looking, subvolume->id, operand[i], err) || volume_tolerates(volume, err);
+	for (size_t i = 2; operand[i]; i++) {
+		struct error what = { 0 };
+
+		if (print_path(&looking, subvolume->id, operand[i], &what) || volume_tolerates(volume, &what))
+			continue;
+		/* The others are printed all the same; the first is the one that main() tells. */
+		if (ok)
+			*err = what;
+		else
+			print_warning(NULL, what.text);
+		ok = false;
+		if (what.kind == ERROR_MEMORY)
+			break;
+	}
 	stat_seal_free(&looking.seal);
 	unfinished_free(&looking.unfinished);
 	return ok;

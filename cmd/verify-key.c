@@ -54,7 +54,10 @@ static bool run(const char *const *operand, struct error *err)
 		return false;
 	if (!domain_open(domain, key.secret, key.volume_key, key.slot, err)) {
 		/* One text, whatever did not match: nothing is to be learned from it. */
-		return err->kind == ERROR_KEY ? error_set(err, ERROR_KEY, "Key was rejected") : false;
+		if (err->kind == ERROR_KEY)
+			error_set(err, ERROR_KEY, "Key was rejected");
+		key_hint_rejected(err);
+		return false;
 	}
 	print_match(domain);
 	return true;

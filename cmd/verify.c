@@ -67,8 +67,9 @@ static const char *plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
-static void print_result(const struct domain *domain, const struct verify_result *result, bool passed)
+static void print_result(const struct domain *domain, const struct verify_result *result, bool replaced)
 {
+	const bool passed = result->n_bad == 0 && !replaced;
 	char tag[48], seal[2 * FINGERPRINT_SIZE + 1];
 
 	domain_tag_text(domain, tag);
@@ -85,12 +86,15 @@ static void print_result(const struct domain *domain, const struct verify_result
 		json_u64(line, "blocks", result->n_blocks);
 		json_u64(line, "unsealed", result->n_unsealed);
 		json_u64(line, "failures", result->n_bad);
+		if (opt.expect)
+			json_flag(line, "seal_expected", !replaced);
 		json_print(line, stdout);
 		return;
 	}
-	printf("%s: %s: %" PRIu64 " file%s, %" PRIu64 " unit%s, %" PRIu64 " block%s, %" PRIu64 " not sealed, %" PRIu64 " failure%s\n",
+	printf("%s: %s: %" PRIu64 " file%s, %" PRIu64 " unit%s, %" PRIu64 " block%s, %" PRIu64 " not sealed, %" PRIu64 " failure%s%s\n",
 	       passed ? "verified" : "failed", tag, result->n_files, plural(result->n_files), result->n_units, plural(result->n_units),
-	       result->n_blocks, plural(result->n_blocks), result->n_unsealed, result->n_bad, plural(result->n_bad));
+	       result->n_blocks, plural(result->n_blocks), result->n_unsealed, result->n_bad, plural(result->n_bad),
+	       replaced ? ", not the expected seal" : "");
 	printf("seal fingerprint: %s\n", seal);
 }
 
@@ -131,7 +135,7 @@ static bool verify(struct domain *domain, const struct subvolume_list *list, con
 
 	const bool replaced = expect && memcmp(expect, result.seal_fingerprint, FINGERPRINT_SIZE) != 0;
 
-	print_result(domain, &result, result.n_bad == 0 && !replaced);
+	print_result(domain, &result, replaced);
 	if (result.n_bad > 0)
 		return failed(&result, err);
 	if (replaced) {
@@ -159,10 +163,13 @@ static bool run(const char *const *operand, struct error *err)
 		return false;
 	if (!domain)
 		return not_sealed(operand[1], err);
-	return key_input_read(true, false, "Passphrase: ", &key, err) &&
-	       domain_open(domain, key.secret, key.volume_key, key.slot, err) &&
-	       domain_view_check_named(domain, &list, subvolume, err) &&
-	       verify(domain, &list, opt.expect ? expect : NULL, err);
+	if (!key_input_read(true, false, "Passphrase: ", &key, err))
+		return false;
+	if (!domain_open(domain, key.secret, key.volume_key, key.slot, err)) {
+		key_hint_rejected(err);
+		return false;
+	}
+	return domain_view_check_named(domain, &list, subvolume, err) && verify(domain, &list, opt.expect ? expect : NULL, err);
 }
 
 const struct command cmd_verify = {

@@ -36,8 +36,8 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
-/* The fields "mount point" (the fifth) and "source" (the second after " - ") of a line of mountinfo; cuts the line. */
-static bool split_mount(char *line, char **point, char **source)
+/* The fields "mount point" (the fifth), "source" and "super options" (the second and third after " - ") of a line of mountinfo; cuts the line. */
+static bool split_mount(char *line, char **point, char **source, char **options)
 {
 	char *tail = strstr(line, " - ");
 	char *save, *field = NULL;
@@ -52,7 +52,8 @@ static bool split_mount(char *line, char **point, char **source)
 	*point = field;
 	field = strtok_r(tail + 3, " ", &save);
 	*source = field ? strtok_r(NULL, " \n", &save) : NULL;
-	if (!*point || !*source)
+	*options = *source ? strtok_r(NULL, " \n", &save) : NULL;
+	if (!*point || !*options)
 		return false;
 	unescape(*point);
 	unescape(*source);
@@ -62,7 +63,7 @@ static bool split_mount(char *line, char **point, char **source)
 static bool not_mounted(dev_t rdev, struct error *err)
 {
 	FILE *table = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, *point, *source;
+	char *line = NULL, *point, *source, *options;
 	size_t room = 0;
 	bool ok = true;
 
@@ -71,7 +72,7 @@ static bool not_mounted(dev_t rdev, struct error *err)
 	while (ok && getline(&line, &room, table) > 0) {
 		struct stat st;
 
-		if (split_mount(line, &point, &source) && source[0] == '/' && stat(source, &st) == 0 &&
+		if (split_mount(line, &point, &source, &options) && source[0] == '/' && stat(source, &st) == 0 &&
 		    S_ISBLK(st.st_mode) && st.st_rdev == rdev)
 			ok = error_set(err, ERROR_BUSY, "mounted at %s", point);
 	}
@@ -244,4 +245,37 @@ bool device_not_in_use(const struct stat *st, struct error *err)
 	if (bytes.is_device && !not_mounted(bytes.rdev, err))
 		return false;
 	return not_in_a_loop(&bytes, "", err) && (!bytes.is_device || not_beneath(bytes.rdev, err));
+}
+
+/* A block device, or the file that a loop device, or the loop device of a partition, shows. */
+static bool shows(dev_t mounted, const struct stat *st)
+{
+	struct backing backing;
+	char loop[NAME_MAX];
+
+	if (S_ISBLK(st->st_mode))
+		return mounted == st->st_rdev;
+	return loop_name(mounted, loop) && backing_of(loop, &backing) && !backing.is_device && backing.dev == st->st_dev &&
+	       backing.inode == st->st_ino;
+}
+
+bool device_is_mounted(const struct stat *st, char *where, size_t size)
+{
+	FILE *table = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL, *point, *source, *options;
+	bool found = false;
+	size_t room = 0;
+
+	while (table && !found && getline(&line, &room, table) > 0) {
+		struct stat of;
+
+		found = split_mount(line, &point, &source, &options) && source[0] == '/' && strncmp(options, "rw", 2) == 0 &&
+			stat(source, &of) == 0 && S_ISBLK(of.st_mode) && shows(of.st_rdev, st);
+		if (found)
+			snprintf(where, size, "%s", point);
+	}
+	free(line);
+	if (table)
+		fclose(table);
+	return found;
 }

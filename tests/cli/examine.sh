@@ -236,7 +236,13 @@ secret.txt
   extents:     1 (1 inline)
   xattr:       user.empty (0 bytes)
   xattr:       user.colour (4 bytes)
-! btrfs-crypt stat: nothing: "nothing" not found
+! btrfs-crypt stat: "nothing" not found
+EOF
+transcript 4 bash -o pipefail -c 'btrfs-crypt stat disk.img vault nothing secret.txt directory/none size-1 | grep -v "^ "' <<'EOF'
+secret.txt
+size-1
+! btrfs-crypt stat: warning: "directory/none" not found
+! btrfs-crypt stat: "nothing" not found
 EOF
 expect 4 tree-stats -t 4000 disk.img <<'EOF'
 ! btrfs-crypt tree-stats: tree 4000 not found

@@ -14,6 +14,7 @@ refused() {
 	{
 		echo "! btrfs-crypt verify-key: $text"
 		[ "$status" != 1 ] || echo "! btrfs-crypt verify-key: hint: see btrfs-crypt verify-key --help"
+		[ -z "${hint:-}" ] || echo "! btrfs-crypt verify-key: hint: $hint"
 	} > text
 	transcript "$status" btrfs-crypt verify-key disk.img public "$@" < text
 }
@@ -58,8 +59,11 @@ transcript 0 bash -c 'btrfs-crypt verify-key disk.img public --passphrase-fd 7 7
 transcript 0 bash -c 'btrfs-crypt verify-key disk.img public --passphrase-file - < line' <<< "key matches: aes-256-gcm@btrfs:TAG (slot 0)"
 transcript 0 bash -c 'btrfs-crypt verify-key disk.img public --key-file - < key' <<< "key matches: aes-256-gcm@btrfs:TAG (slot 0)"
 printf 'secret\n\n' > two
+hint="exactly one newline at the end is left out; --key-file takes every byte"
 refused 2 "Key was rejected" --passphrase-file two
+hint="--key-file takes every byte, also a newline at the end, which --passphrase-file leaves out"
 refused 2 "Key was rejected" --key-file line
+hint="only slot 1 was tried; without --key-slot all are"
 refused 2 "Key was rejected" --key-file key --key-slot 1
 unchanged disk.img
 finish

@@ -38,9 +38,14 @@ for cipher in aes-256-gcm chacha20-poly1305; do
 	expect 0 verify-key disk.img vault --key-file key --format json <<END
 {"matches":true,"encryption":"$name@btrfs:TAG","slot":0,"volume_key":false}
 END
-	expect 2 verify-key disk.img vault --key-file wrong <<< "! btrfs-crypt verify-key: Key was rejected"
+	for command in verify-key verify; do
+		expect 2 $command disk.img vault --key-file wrong <<END
+! btrfs-crypt $command: Key was rejected
+! btrfs-crypt $command: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file leaves out
+END
+	done
 	expect 2 verify-key disk.img vault --key-file wrong --format json <<'END'
-! {"error":"wrong-key","status":2,"command":"verify-key","text":"Key was rejected"}
+! {"error":"wrong-key","status":2,"command":"verify-key","text":"Key was rejected","hint":"--key-file takes every byte, also a newline at the end, which --passphrase-file leaves out"}
 END
 	for command in "verify disk.img vault" "cat disk.img vault secret.txt" "convert --decrypt disk.img vault"; do
 		unchanged disk.img
@@ -71,6 +76,8 @@ END
 	quiet btrfs-crypt verify disk.img vault --key-file key --expect-seal "$seal"
 	btrfs-crypt verify disk.img vault --key-file key --expect-seal "$(echo "$seal" | tr 0-9a-f f0-9a-e)" > out 2> err
 	[ $? -eq 6 ] && grep -q 'seal fingerprint' err || bad "verify: another seal is not status 6"
+	grep -q '^failed: .*, 0 failures, not the expected seal$' out || { bad "verify: it is not said what failed"; cat out; }
+	btrfs-crypt verify disk.img vault --key-file key --format json --expect-seal "$seal" | grep -q '"seal_expected":true' || bad "the seal in JSON"
 	transcript 0 btrfs-crypt cat --quiet disk.img vault secret.txt --key-file key <<< "the combination is 17-4-36"
 	btrfs-crypt list disk.img | grep -qE "path vault[[:space:]].*Encryption: $name@btrfs:[0-9a-f]{8}\$" || bad "list does not show the key tag"
 	btrfs-crypt show disk.img vault 2> /dev/null | grep -qE "Encryption:[[:space:]]*$name@btrfs" || bad "show does not show the key tag"
@@ -100,7 +107,10 @@ expect 0 verify-key disk.img vault --volume-key-file volume-key --format json <<
 {"matches":true,"encryption":"aes-256-gcm@btrfs:TAG","volume_key":true}
 END
 expect 2 verify-key disk.img vault --volume-key-file other-volume-key <<< "! btrfs-crypt verify-key: Key was rejected"
-expect 2 verify-key disk.img vault --key-file key <<< "! btrfs-crypt verify-key: Key was rejected"
+expect 2 verify-key disk.img vault --key-file key <<'END'
+! btrfs-crypt verify-key: Key was rejected
+! btrfs-crypt verify-key: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file leaves out
+END
 quiet btrfs-crypt convert --decrypt disk.img vault --volume-key-file volume-key
 quiet btrfs-crypt convert --encrypt disk.img vault --volume-key-file volume-key --key-file key $cheap
 expect 0 verify-key disk.img vault --key-file key <<< "key matches: aes-256-gcm@btrfs:TAG (slot 0)"

@@ -94,5 +94,5 @@ expect_text "$tmp/out" '^  xattr:       user\.line\\x0afeed \(18 bytes\)$'
 expect_status 4 crypt stat "$image" snap nested
 expect_text "$tmp/err" 'nested: it is the empty place'
 expect_status 4 crypt stat "$image" one renamed none
-expect_text "$tmp/err" 'none: "none" not found'
+expect_text "$tmp/err" ': "none" not found'
 [ "$before" = "$(sha256sum <"$image")" ] || fail "reading changed the image"

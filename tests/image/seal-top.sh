@@ -49,7 +49,7 @@ image_umount
 expect_unchanged 6 "$tmp/disk.img" crypt verify "${KEY[@]}" "$tmp/disk.img" /
 expect_text "$tmp/err" 'hint: files were added, removed, renamed or edited since; --accept-changes notes that'
 expect_unchanged 6 "$tmp/disk.img" crypt verify --format json "${KEY[@]}" "$tmp/disk.img" /
-expect_text "$tmp/out" '^\{"path":"/",'
+expect_text "$tmp/out" '^\{"record":"failure","path":"/",'
 expect_text "$tmp/err" '"hint":"files .* --accept-changes notes'
 expect_unchanged 6 "$tmp/disk.img" crypt convert --decrypt -q "${KEY[@]}" "$tmp/disk.img" /
 expect_unchanged 0 "$tmp/disk.img" crypt verify --accept-changes "${KEY[@]}" "$tmp/disk.img" /

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The quota group of a subvolume, from the quota tree of an image or of a kernel. */
+#include "cmd/show-quota.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/btrfs.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cmd/size-text.h"
+#include "common/tree/tree.h"
+#include "format/quota.h"
+
+static bool take(struct cursor *item, uint8_t type, struct show_quota *quota, struct error *err)
+{
+	struct qgroup_limit limit;
+	struct qgroup_info info;
+
+	if (type == KEY_QGROUP_INFO) {
+		if (!qgroup_info_read(item, &info, err))
+			return error_prefix(err, "quota group 0/%" PRIu64, quota->id);
+		quota->has = true;
+		quota->referenced = info.referenced;
+		quota->exclusive = info.exclusive;
+		return true;
+	}
+	if (!qgroup_limit_read(item, &limit, err))
+		return error_prefix(err, "quota group 0/%" PRIu64, quota->id);
+	quota->max_referenced = limit.max_referenced;
+	quota->max_exclusive = limit.max_exclusive;
+	return true;
+}
+
+static bool read_item(const struct tree *tree, uint8_t type, struct show_quota *quota, struct error *err)
+{
+	const struct key key = { 0, type, quota->id };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	bool found;
+
+	return tree_find(tree, &key, &iter, &found, err) && (!found || take(&iter.item, type, quota, err));
+}
+
+static bool read_image(struct volume *volume, struct show_quota *quota, struct error *err)
+{
+	struct error what = { 0 };
+	struct tree tree;
+
+	if (!tree_open(volume, QUOTA_TREE_ID, &tree, &what)) {
+		if (what.kind == ERROR_NOT_FOUND)
+			return true;
+		*err = what;
+		return volume_tolerates(volume, err);
+	}
+	return (read_item(&tree, KEY_QGROUP_INFO, quota, err) && read_item(&tree, KEY_QGROUP_LIMIT, quota, err)) || volume_tolerates(volume, err);
+}
+
+static bool ask_item(int fd, uint8_t type, struct show_quota *quota, struct error *err)
+{
+	struct btrfs_ioctl_search_args args = { .key = {
+		.tree_id = QUOTA_TREE_ID,
+		.min_type = type,
+		.max_type = type,
+		.min_offset = quota->id,
+		.max_offset = quota->id,
+		.max_transid = UINT64_MAX,
+		.nr_items = 1,
+	} };
+	struct cursor bytes = { (const uint8_t *)args.buf, sizeof(args.buf), 0 }, item;
+	struct btrfs_ioctl_search_header header;
+
+	if (ioctl(fd, BTRFS_IOC_TREE_SEARCH, &args) != 0)
+		return errno == ENOENT || error_system(err, "quota group 0/%" PRIu64, quota->id);
+	if (args.key.nr_items == 0)
+		return true;
+	if (!cursor_read(&bytes, &header, sizeof(header)) || !cursor_take(&bytes, header.len, &item))
+		return error_set(err, ERROR_IO, "quota group 0/%" PRIu64 ": the kernel's answer is cut off", quota->id);
+	return take(&item, type, quota, err);
+}
+
+static bool ask_mounted(const char *directory, struct show_quota *quota, struct error *err)
+{
+	const int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_system(err, "open");
+
+	const bool ok = ask_item(fd, KEY_QGROUP_INFO, quota, err) && ask_item(fd, KEY_QGROUP_LIMIT, quota, err);
+
+	close(fd);
+	return ok;
+}
+
+bool show_quota_read(const char *directory, struct volume *volume, uint64_t id, struct show_quota *quota, struct error *err)
+{
+	*quota = (struct show_quota){ .id = id };
+	return volume ? read_image(volume, quota, err) : ask_mounted(directory, quota, err);
+}
+
+static void print_limit(const char *label, uint64_t limit)
+{
+	char text[SIZE_TEXT_SIZE];
+
+	printf("\t  Limit %s:\t%s\n", label, limit ? size_text(limit, text) : "-");
+}
+
+void show_quota_text(const struct show_quota *quota)
+{
+	char text[SIZE_TEXT_SIZE];
+
+	if (!quota->has)
+		return;
+	printf("\tQuota group:\t\t0/%" PRIu64 "\n", quota->id);
+	print_limit("referenced", quota->max_referenced);
+	print_limit("exclusive", quota->max_exclusive);
+	printf("\t  Usage referenced:\t%s\n", size_text(quota->referenced, text));
+	printf("\t  Usage exclusive:\t%s\n", size_text(quota->exclusive, text));
+}
+
+void show_quota_json(struct json_object *line, const struct show_quota *quota)
+{
+	if (!quota->has)
+		return;
+	json_format(line, "quota_group", "0/%" PRIu64, quota->id);
+	if (quota->max_referenced)
+		json_u64(line, "limit_referenced", quota->max_referenced);
+	if (quota->max_exclusive)
+		json_u64(line, "limit_exclusive", quota->max_exclusive);
+	json_u64(line, "usage_referenced", quota->referenced);
+	json_u64(line, "usage_exclusive", quota->exclusive);
+}
