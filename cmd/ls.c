@@ -5,14 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "cmd/cmd.h"
-#include "cmd/inode-text.h"
-#include "cmd/json.h"
 #include "cmd/link-target.h"
+#include "cmd/ls-row.h"
 #include "cmd/ls-sort.h"
-#include "cmd/unfinished.h"
 #include "common/fs/lost-names.h"
 #include "common/fs/walk.h"
 #include "common/util/escape.h"
@@ -35,97 +32,6 @@ static const struct poptOption options[] = {
 	POPT_TABLEEND
 };
 
-/* One line of output. */
-struct row {
-	const void *directory;	/* with --recursive: the path of where it is */
-	size_t directory_len;
-	const void *name;
-	size_t name_len;
-	struct file_id file;
-	bool has_inode;		/* false: the empty place of a nested subvolume in a snapshot */
-	bool is_lost;		/* nor that: it cannot be read */
-	struct inode inode;
-	uint8_t *target;	/* of a symbolic link; NULL: sealed, or none */
-	size_t target_len;
-	bool is_sealed_link;
-	const struct unfinished *conversion;	/* NULL: its subvolume is not being converted */
-};
-
-static void print_detail(const struct row *row)
-{
-	const struct inode *inode = &row->inode;
-	const time_t sec = inode->mtime.sec;
-	char mode[11], size[32], when[64];
-	struct tm tm;
-
-	if (!row->has_inode) {
-		printf("%s   -     -     -          - %19s ", row->is_lost ? "?---------" : "d---------", "-");
-		return;
-	}
-	inode_mode_text(inode->mode, mode);
-	if (inode_is_device(inode->mode))
-		snprintf(size, sizeof(size), "%u, %u", rdev_major(inode->rdev), rdev_minor(inode->rdev));
-	else
-		snprintf(size, sizeof(size), "%" PRIu64, inode->size);
-	if (!gmtime_r(&sec, &tm) || strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm) == 0)
-		snprintf(when, sizeof(when), "@%" PRId64, inode->mtime.sec);
-	printf("%s %3" PRIu32 " %5" PRIu32 " %5" PRIu32 " %10s %s ", mode, inode->n_links, inode->uid, inode->gid, size, when);
-}
-
-static void print_text(const struct row *row)
-{
-	char name[ESCAPED_SIZE(NAME_MAX_BYTES)];
-
-	if (opt.inode)
-		printf("%10" PRIu64 " ", row->file.inode);
-	if (opt.detail)
-		print_detail(row);
-	escape_text(row->name, row->name_len, name, sizeof(name));
-	fputs(name, stdout);
-	if (opt.detail && row->target) {
-		char *target = escape_new(row->target, row->target_len);
-
-		printf(" -> %s", target ? target : "?");
-		free(target);
-	} else if (opt.detail && row->is_sealed_link) {
-		fputs(" -> (sealed)", stdout);
-	}
-	putchar('\n');
-}
-
-static void print_json(const struct row *row)
-{
-	const struct inode *inode = &row->inode;
-	struct json_object *line = json_line();
-	char mode[11];
-
-	if (row->directory)
-		json_name(line, "directory", row->directory, row->directory_len);
-	json_name(line, "name", row->name, row->name_len);
-	json_u64(line, "subvolume", row->file.subvolume);
-	json_u64(line, "inode", row->file.inode);
-	json_text(line, "type", row->has_inode ? inode_type_name(inode->mode) : row->is_lost ? "lost" : "empty-subvolume");
-	if (row->has_inode) {
-		inode_mode_text(inode->mode, mode);
-		json_text(line, "mode", mode);
-		json_number(line, "links", inode->n_links);
-		json_number(line, "uid", inode->uid);
-		json_number(line, "gid", inode->gid);
-		json_u64(line, "size", inode->size);
-		json_time(line, "mtime", &inode->mtime);
-		json_format(line, "flags", "0x%" PRIx64, inode->flags);
-	}
-	if (row->has_inode && inode_is_device(inode->mode))
-		json_format(line, "device", "%u:%u", rdev_major(inode->rdev), rdev_minor(inode->rdev));
-	if (row->target)
-		json_name(line, "target", row->target, row->target_len);
-	if (row->is_sealed_link)
-		json_flag(line, "target_sealed", true);
-	if (row->conversion)
-		unfinished_json(row->conversion, line);
-	json_print(line, stdout);
-}
-
 struct listing {
 	const struct subvolume_list *list;
 	const struct unfinished *unfinished;
@@ -144,7 +50,7 @@ struct listing {
 	struct inode_parents parents;
 };
 
-static bool read_link(const struct listing *listing, const struct tree *tree, struct row *row, struct error *err)
+static bool read_link(const struct listing *listing, const struct tree *tree, struct ls_row *row, struct error *err)
 {
 	if (!S_ISLNK(row->inode.mode))
 		return true;
@@ -162,7 +68,7 @@ static void tell(struct listing *listing, const uint8_t *path, size_t len, const
 }
 
 /* What is damaged is told, with the entry that it is about, and the listing goes on. */
-static bool survive(struct listing *listing, const struct row *row, struct error *what, struct error *err)
+static bool survive(struct listing *listing, const struct ls_row *row, struct error *what, struct error *err)
 {
 	const size_t above = listing->path_len ? listing->path_len + 1 : 0;
 	uint8_t *path;
@@ -195,7 +101,7 @@ static bool tell_gap(void *context, const struct error *what, struct error *err)
 	return true;
 }
 
-static bool print_row(struct listing *listing, struct row *row, struct error *err)
+static bool print_row(struct listing *listing, struct ls_row *row, struct error *err)
 {
 	const bool wants_inode = opt.detail || format_is_json();
 	struct error what = { 0 };
@@ -210,14 +116,17 @@ static bool print_row(struct listing *listing, struct row *row, struct error *er
 	}
 	if (format_is_json() && unfinished_has(listing->unfinished, listing->list, subvolume_by_id(listing->list, row->file.subvolume)))
 		row->conversion = listing->unfinished;
-	(format_is_json() ? print_json : print_text)(row);
+	if (format_is_json())
+		ls_row_json(row);
+	else
+		ls_row_print(row, opt.inode, opt.detail);
 	free(row->target);
 	return true;
 }
 
 static bool print_named(struct listing *listing, const void *name, size_t len, const struct file_id *file, struct error *err)
 {
-	struct row row = {
+	struct ls_row row = {
 		.directory = listing->path, .directory_len = listing->path_len, .name = name, .name_len = len, .file = *file,
 	};
 
@@ -231,7 +140,7 @@ static bool print_entry(void *context, const struct dir_entry *entry, struct err
 	struct file_id file;
 
 	if (!dir_entry_target(&listing->tree, listing->dir, entry, &file, &what)) {
-		const struct row row = { .name = entry->name.at, .name_len = entry->name.left };
+		const struct ls_row row = { .name = entry->name.at, .name_len = entry->name.left };
 
 		return survive(listing, &row, &what, err);
 	}
@@ -253,7 +162,7 @@ static bool collect_entry(void *context, const struct dir_entry *dir_entry, stru
 	struct tree tree;
 
 	if (!dir_entry_target(&listing->tree, listing->dir, dir_entry, &entry.file, &what)) {
-		const struct row row = { .name = entry.name, .name_len = entry.name_len };
+		const struct ls_row row = { .name = entry.name, .name_len = entry.name_len };
 
 		return survive(listing, &row, &what, err);
 	}
@@ -391,7 +300,7 @@ static bool print_file(struct listing *listing, const char *path, struct error *
 	name = memrchr(path, '/', end - path);
 	name = name ? name + 1 : path;
 
-	struct row row = { .name = name, .name_len = end - name, .file = { listing->tree.id, listing->dir } };
+	struct ls_row row = { .name = name, .name_len = end - name, .file = { listing->tree.id, listing->dir } };
 
 	return print_row(listing, &row, err);
 }

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One line that ls prints: a name, and what is behind it. */
+#ifndef CMD_LS_ROW_H
+#define CMD_LS_ROW_H
+
+#include "cmd/unfinished.h"
+#include "common/fs/path.h"
+
+/* One line of output. */
+struct ls_row {
+	const void *directory;	/* with --recursive: the path of where it is */
+	size_t directory_len;
+	const void *name;
+	size_t name_len;
+	struct file_id file;
+	bool has_inode;		/* false: the empty place of a nested subvolume in a snapshot */
+	bool is_lost;		/* nor that: it cannot be read */
+	struct inode inode;
+	uint8_t *target;	/* of a symbolic link; NULL: sealed, or none */
+	size_t target_len;
+	bool is_sealed_link;
+	const struct unfinished *conversion;	/* NULL: its subvolume is not being converted */
+};
+
+/* Text: the name; inode: its number before it; detail: as ls -l. */
+void ls_row_print(const struct ls_row *row, bool inode, bool detail);
+/* Everything, as a line of JSON. */
+void ls_row_json(const struct ls_row *row);
+
+#endif /* CMD_LS_ROW_H */
