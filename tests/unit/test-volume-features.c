@@ -1,51 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Opening a filesystem: what is refused by name, by whom. */
-#include "common/volume/volume.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
-#include "tests/unit/image.h"
-
-#define MIB (1ull << 20)
-#define BOTH 3u		/* copies 0 and 1: all that the image has */
-
-static struct image image;
-
-static int make(void **state)
-{
-	(void)state;
-	image_make(&image, 128 * MIB, "-m dup -d single", 50);
-	return 0;
-}
-
-static int remove_it(void **state)
-{
-	(void)state;
-	image_remove(&image);
-	return 0;
-}
-
-static int heal(void **state)
-{
-	(void)state;
-	image_heal(&image);
-	return 0;
-}
-
-static void refused(bool unfinished, enum error_kind kind, const char *text)
-{
-	struct volume *volume;
-	struct error err = { 0 };
-
-	if (image_open(&image, unfinished, &volume, &err))
-		fail_msg("opened, although: %s", text);
-	assert_string_equal(err.text, text);
-	assert_int_equal(err.kind, kind);
-	image_heal(&image);
-}
+#include "tests/unit/volume-fixture.h"
 
 static uint64_t set_incompat, set_flags;
 
@@ -148,8 +103,6 @@ static void an_unfinished_conversion_is_opened_by_those_who_ask(void **state)
 	with_bits(INCOMPAT_CRYPT_UNFINISHED | 1ull << 50, 0);
 	refused(true, ERROR_REFUSED, "disk.img: the filesystem has unknown incompat bits 0x4000000000000");
 }
-
-#define with_image(name) cmocka_unit_test_teardown(name, heal)
 
 int main(void)
 {

@@ -1,51 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Opening a filesystem: which copy of the superblock counts, and what is wrong with chunks. */
-#include "common/volume/volume.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
-#include "tests/unit/image.h"
-
-#define MIB (1ull << 20)
-#define BOTH 3u		/* copies 0 and 1: all that the image has */
-
-static struct image image;
-
-static int make(void **state)
-{
-	(void)state;
-	image_make(&image, 128 * MIB, "-m dup -d single", 50);
-	return 0;
-}
-
-static int remove_it(void **state)
-{
-	(void)state;
-	image_remove(&image);
-	return 0;
-}
-
-static int heal(void **state)
-{
-	(void)state;
-	image_heal(&image);
-	return 0;
-}
-
-static void refused(bool unfinished, enum error_kind kind, const char *text)
-{
-	struct volume *volume;
-	struct error err = { 0 };
-
-	if (image_open(&image, unfinished, &volume, &err))
-		fail_msg("opened, although: %s", text);
-	assert_string_equal(err.text, text);
-	assert_int_equal(err.kind, kind);
-	image_heal(&image);
-}
+#include "tests/unit/volume-fixture.h"
 
 static unsigned n_warned;
 
@@ -378,8 +333,6 @@ static void a_damaged_primary_is_written_before_its_mirror(void **state)
 	assert_int_equal(image.n_flushes, 3);
 	volume_close(volume);
 }
-
-#define with_image(test) cmocka_unit_test_teardown(test, heal)
 
 int main(void)
 {
