@@ -86,7 +86,7 @@ say "data without checksums: 6 as well"
 fresh
 place=$(place nosum)
 get place+8192 4096 "$tmp/a"
-printf x | dd of="$tmp/a" bs=1 seek=100 conv=notrunc status=none
+flip "$tmp/a" 100
 attack raw-put $((place + 8192)) "$tmp/a"
 refused 6 'nosum: bytes 8192 to 12287 fail authentication' do_cat nosum
 refused 6 'nosum: bytes 8192 to 12287 fail authentication' do_decrypt
@@ -94,7 +94,7 @@ say "compressed data: nothing of that extent comes out"
 fresh
 place=$(place packed)
 get place 4096 "$tmp/a"
-printf x | dd of="$tmp/a" bs=1 seek=100 conv=notrunc status=none
+flip "$tmp/a" 100
 attack data-put "$place" "$tmp/a"
 refused 6 'packed: bytes 0 to' do_cat packed
 only_lost packed

@@ -151,6 +151,14 @@ do_decrypt_resume() { crypt convert --decrypt --resume -q "${OPTIONS[@]}" "${KEY
 do_abort() { crypt convert --abort -q "${OPTIONS[@]}" "${KEY[@]}" "$image"; }
 OPTIONS=()
 
+# flip FILE OFFSET: another byte there, whatever it was
+flip() {
+	python3 -c 'import sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(int(sys.argv[2])); byte = f.read(1)[0]
+    f.seek(int(sys.argv[2])); f.write(bytes([byte ^ 1]))' "$1" "$2"
+}
+
 # only_lost FILE: what came out is FILE, with zeros where it is said to be lost, and nowhere else
 only_lost() {
 	python3 - "$tmp/files/$1" "$tmp/err" "$tmp/out" <<-'EOF' || fail "wrong bytes of $1 came out"
