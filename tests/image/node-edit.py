@@ -6,13 +6,11 @@ node-edit.py IMAGE LOGICAL FIELD VALUE [--bad-csum]
 FIELD: generation, owner, nritems, level, fsid, offset:SLOT, size:SLOT (of an item), child:SLOT, child-generation:SLOT
 """
 import argparse
-import re
 import struct
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True		# nothing is left in the source tree
-from damage import HEADER, crc32c
+from damage import HEADER, Image, crc32c
 
 FIELDS = {"fsid": (32, "<Q"), "generation": (80, "<Q"), "owner": (88, "<Q"), "nritems": (96, "<I"), "level": (100, "B"),
           "offset": (17, "<I"), "size": (21, "<I"), "child": (17, "<Q"), "child-generation": (25, "<Q")}
@@ -26,18 +24,15 @@ def main():
     parser.add_argument("value", type=lambda text: int(text, 0))
     parser.add_argument("--bad-csum", action="store_true")
     args = parser.parse_args()
-    run = lambda *command: subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    node_size = int(re.search(r"^nodesize\s+(\d+)", run("btrfs", "inspect-internal", "dump-super", args.image), re.M).group(1))
+    image = Image(args.image, None)
     name, _, slot = args.field.partition(":")
     at, form = FIELDS[name]
     if slot:
         at += HEADER + int(slot) * (33 if name.startswith("child") else 25)
-    places = set(re.findall(r"^mirror \d+ logical \d+ physical (\d+) ", run("btrfs-map-logical", "-l", args.logical, args.image), re.M))
-    assert places
     with open(args.image, "r+b") as file:
-        for place in map(int, places):
+        for place in image.places(int(args.logical)):
             file.seek(place)
-            block = bytearray(file.read(node_size))
+            block = bytearray(file.read(image.nodesize))
             struct.pack_into(form, block, at, args.value)
             if not args.bad_csum:
                 block[:32] = struct.pack("<I", crc32c(block[32:])).ljust(32, b"\0")

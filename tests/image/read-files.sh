@@ -86,7 +86,7 @@ expect_text "$tmp/err" 'sizes: is a directory'
 expect_status 4 crypt cat "$image" one sizes/none
 expect_text "$tmp/err" '"sizes/none" not found'
 expect_status 4 crypt cat "$image" one sizes/1/x
-expect_text "$tmp/err" '"1" is not a directory'
+expect_text "$tmp/err" '"sizes/1" is not a directory'
 expect_status 1 crypt cat "$image" one ../one/sizes/1
 expect_status 1 crypt cat "$image" one symlinks/8
 expect_text "$tmp/err" 'symbolic link'

@@ -66,6 +66,10 @@ inode=$(stat -c %i "$mnt/one/sizes/65537")
 image_umount
 btrfs inspect-internal dump-tree -t extent "$image" >"$tmp/extents"
 sed -nE 's/^\titem [0-9]+ key \(([0-9]+) (METADATA_ITEM|EXTENT_ITEM) .*/\1/p' "$tmp/extents" | awk 'NR % 5 == 0' >"$tmp/blocks"
+# The root of each tree, so that every tree is among them.
+btrfs inspect-internal dump-tree -r "$image" | sed -nE 's/^(root tree:|.* key \([^)]*\)) ([0-9]+) level [0-9]+.*/\2/p' >"$tmp/roots"
+[ "$(wc -l <"$tmp/roots")" -ge 8 ] || fail "too few roots"
+cat "$tmp/roots" >>"$tmp/blocks"
 
 # found FILE: what is told of each address, in an order that both ways share
 found() {
