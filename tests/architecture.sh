@@ -2,64 +2,82 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Include directions: format <- util <- crypto, volume <- tree <- fs <- convert <- cmd; one file for each delicate library.
 cd "${TOP:-.}" || exit 1
-status=0
-bad() {
-	echo "$1"
-	status=1
+shopt -s nullglob
+awk '
+function bad(text) { print text; status = 1 }
+function room_of(name) { sub(/\/[^\/]*$/, "", name); return name }
+function may(room, rooms,   i, n, part) {
+	n = split(rooms, part, " ")
+	for (i = 1; i <= n; i++) allowed[room, part[i]] = 1
+	allowed[room, room] = known[room] = 1
+}
+# only(PATTERN, FILES, WHAT): lines like this stand in these files alone
+function only(pattern, files, what) {
+	if ($0 ~ pattern && FILENAME !~ "^(" files ")$" && !((FILENAME, what) in told)) {
+		told[FILENAME, what] = 1
+		bad(what " outside its file: " FILENAME)
+	}
+}
+function end_of_file() {
+	if (file != "" && file != "format/ondisk.h" && lines > 500)	# that one: the disk structs, all of them
+		bad(file ": " lines " lines; two subjects?")
+	if (file != "" && !licence)
+		bad(file ": no SPDX line")
 }
 
-# Which rooms a room may include, itself included.
-declare -A may=(
-	[format]="format"
-	[common/util]="format common/util"
-	[common/crypto]="format common/util common/crypto"
-	[common/volume]="format common/util common/crypto common/volume"
-	[common/tree]="format common/util common/crypto common/volume common/tree"
-	[common/fs]="format common/util common/crypto common/volume common/tree common/fs"
-	[common/convert]="format common/util common/crypto common/volume common/tree common/fs common/convert"
-	[common/export]="format common/util common/crypto common/volume common/tree common/fs common/export"
-	[cmd]="format common/util common/crypto common/volume common/tree common/fs common/convert common/export cmd"
-)
-
-n=0
-while IFS=: read -r file line; do
-	room=${file%/*} name=${line#*\"}
-	name=${name%%\"*}
-	n=$((n + 1))
-	[ -n "${may[$room]:-}" ] || { bad "$file: $room is no room of the architecture"; continue; }
-	[[ $name == */* ]] || bad "$file: includes \"$name\", not from the root of the project"
-	case " ${may[$room]} " in *" ${name%/*} "*) ;; *) bad "$file: includes $name, which stands above or beside it" ;; esac
-done < <(grep -HE '^ *# *include *"' format/*.[ch] common/*/*.[ch] cmd/*.[ch] /dev/null | sed 's/:[[:space:]]*/:/')
-[ "$n" -gt 50 ] || bad "only $n includes looked at"
-
-# Commands do not know each other: no file includes the header of a command.
-for command in $(grep -lE '^const struct command cmd_' cmd/*.c); do
-	found=$(grep -lE "^ *# *include *\"${command%.c}\.h\"" cmd/*.c | grep -vx "$command")
-	[ -z "$found" ] || bad "$found: includes ${command%.c}.h, another command"
-done
-
-# only PATTERN FILES-ALLOWED WHAT
-only() {
-	local found
-	found=$(grep -lE "$1" format/*.[ch] common/*/*.[ch] cmd/*.[ch] | grep -vE "^($2)$")
-	[ -z "$found" ] || bad "$3 outside its file: $found"
+BEGIN {
+	below = "format common/util"
+	may("format", "")
+	may("common/util", "format")
+	may("common/crypto", below); below = below " common/crypto"
+	may("common/volume", below); below = below " common/volume"
+	may("common/tree", below); below = below " common/tree"
+	may("common/fs", below); below = below " common/fs"
+	may("common/convert", below)
+	may("common/export", below)
+	may("cmd", below " common/convert common/export")
 }
-only '^ *# *include *<openssl/' 'common/crypto/crypto\.c' 'OpenSSL'
-only '^ *# *include *<json-c/' 'cmd/json\.c' 'json-c'
-only '^ *# *include *<(archive|archive_entry)\.h>' 'common/export/archive-out\.c|common/volume/unpack\.c' 'libarchive'
-only '^ *# *include *<btrfsutil\.h>' 'cmd/mounted\.c' 'libbtrfsutil'
-only '^ *# *include *<popt\.h>' 'cmd/[a-z0-9-]*\.[ch]' 'popt'
-only '[^a-z_](printf|puts|putchar|perror) *\(' 'cmd/[a-z0-9-]*\.[ch]' 'printing'
-found=$(grep -lE '^ *# *include *<sodium\.h>' format/*.[ch] common/*/*.[ch] cmd/*.[ch])
-for file in $found; do
-	case $file in common/crypto/*.c | common/volume/csum.c) ;; *) bad "$file: includes libsodium" ;; esac
-done
 
-# Every file says its licence, and how long a file is says how many subjects it has.
-for file in format/*.[ch] common/*/*.[ch] cmd/*.[ch] tests/*/*.[ch] tests/*/*.sh; do
-	[ -e "$file" ] || continue
-	head -n 2 "$file" | grep -q 'SPDX-License-Identifier: GPL-2.0-or-later' || bad "$file: no SPDX line"
-	[ "$file" = format/ondisk.h ] && continue	# the disk structs, all of them
-	[ "$(wc -l < "$file")" -le 500 ] || bad "$file: $(wc -l < "$file") lines; two subjects?"
-done
-exit $status
+FNR == 1 { end_of_file(); file = FILENAME; licence = lines = 0; room = room_of(file) }
+{ lines++ }
+FNR <= 2 && /SPDX-License-Identifier: GPL-2.0-or-later/ { licence = 1 }
+file ~ /^tests\// { next }
+
+/^const struct command cmd_/ { command[file] = 1 }
+/^[ \t]*# *include *"/ {
+	name = $0
+	sub(/^[^"]*"/, "", name)
+	sub(/".*/, "", name)
+	n++
+	included[n] = name
+	includer[n] = file
+	if (!(room in known))
+		bad(file ": " room " is no room of the architecture")
+	else if (name !~ /\//)
+		bad(file ": includes \"" name "\", not from the root of the project")
+	else if (!((room, room_of(name)) in allowed))
+		bad(file ": includes " name ", which stands above or beside it")
+}
+{
+	only("^[ \t]*# *include *<openssl/", "common/crypto/crypto[.]c", "OpenSSL")
+	only("^[ \t]*# *include *<sodium[.]h>", "common/crypto/[a-z0-9-]*[.]c|common/volume/csum[.]c", "libsodium")
+	only("^[ \t]*# *include *<json-c/", "cmd/json[.]c", "json-c")
+	only("^[ \t]*# *include *<(archive|archive_entry)[.]h>", "common/export/archive-out[.]c|common/volume/unpack[.]c", "libarchive")
+	only("^[ \t]*# *include *<btrfsutil[.]h>", "cmd/mounted[.]c", "libbtrfsutil")
+	only("^[ \t]*# *include *<popt[.]h>", "cmd/[a-z0-9-]*[.][ch]", "popt")
+	only("[^a-z_](printf|puts|putchar|perror) *[(]", "cmd/[a-z0-9-]*[.][ch]", "printing")
+}
+
+END {
+	end_of_file()
+	for (i = 1; i <= n; i++) {
+		name = included[i]
+		sub(/[.]h$/, ".c", name)
+		# Commands do not know each other.
+		if ((name in command) && name != includer[i])
+			bad(includer[i] ": includes " included[i] ", another command")
+	}
+	if (n <= 50)
+		bad("only " n " includes looked at")
+	exit status
+}' format/*.[ch] common/*/*.[ch] cmd/*.[ch] tests/*/*.[ch] tests/*/*.sh
