@@ -96,7 +96,7 @@ sealed_base() {
 }
 
 # Instead of one for any image: where a small image holds nothing but holes need not be read.
-fingerprint() { python3 "$IMAGE_TESTS/attack/fingerprint.py" "$1"; }
+fingerprint() { "${BUILD:-$PROJECT/build}/tests/image/fingerprint" "$1"; }
 # Neither written to nor changed.  How many blocks a file has that was just copied changes by itself.
 written() { stat -c '%y %z' "$1" && fingerprint "$1"; }
 
