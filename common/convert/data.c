@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/convert/batch.h"
+#include "common/convert/torn.h"
 
 /* What one unit needs done; address is where it is now. */
 typedef bool unit_convert(struct batch *batch, const struct crypt_unit *unit, uint64_t place, uint64_t address, struct error *err);
@@ -50,48 +51,51 @@ static bool seal_unit(struct batch *batch, const struct crypt_unit *unit, uint64
 	return batch_add(batch, address, &u, unit->blocks, err);
 }
 
-/* Block i in place: from this copy of it, or from whichever mirror has what was sealed; without checksums only the tag can tell. */
-static bool reseal_block(struct batch *batch, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, uint32_t i,
-			 uint8_t *block, uint8_t *tag, struct error *err)
+/*
+ * Block i in place, as ciphertext or plain text, from whichever mirror has either of them or a mixture: a record that went bad, or a write that
+ * never arrived, may have left it behind on any.
+ */
+static bool complete_block(struct batch *batch, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, uint32_t i,
+			   bool want_sealed, uint8_t *block, struct error *err)
 {
-	struct volume *volume = batch->c->volume;
 	const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
-	const struct chunk *chunk;
-	unsigned mirror = 0;
+	bool found;
 
-	if (!volume_chunk(volume, at, &chunk, err))
+	if (!torn_read(batch->c->volume, cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, want_sealed, at, block, &found, err))
 		return false;
-	for (;;) {
-		if (!unit_cipher_seal(cipher, i, block, CRYPT_BLOCK, block, tag, err))
-			return false;
-		if (secret_same(tag, unit->tags + (size_t)i * CRYPT_TAG_SIZE, CRYPT_TAG_SIZE))
-			return true;
-		while (mirror < chunk_n_mirrors(chunk) && !unit_mirror_read(volume, at, block, CRYPT_BLOCK, mirror))
-			mirror++;
-		if (mirror++ >= chunk_n_mirrors(chunk))
-			break;
-	}
+	if (found)
+		return true;
 	batch->damaged = true;
-	return error_set(err, ERROR_CORRUPT, "the data at %#" PRIx64 " are not what was sealed", at);
+	return error_set(err, ERROR_CORRUPT, want_sealed ? "the data at %#" PRIx64 " are not what was sealed" :
+							   "the block at %#" PRIx64 " fails authentication on every mirror", at);
 }
 
-/* Plain text becomes the ciphertext it was before: same nonce, and the tags must come out the same. */
+/* Plain text in place becomes ciphertext; only the tag tells whether it is the right one. */
+static bool reseal_block(struct batch *batch, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, uint32_t i,
+			 uint8_t *block, struct error *err)
+{
+	uint8_t tag[CRYPT_TAG_SIZE];
+
+	return unit_cipher_seal(cipher, i, block, CRYPT_BLOCK, block, tag, err) &&
+	       (secret_same(tag, unit->tags + (size_t)i * CRYPT_TAG_SIZE, CRYPT_TAG_SIZE) ||
+		complete_block(batch, cipher, unit, address, i, true, block, err));
+}
+
+/* Plain text becomes the ciphertext it was before: same nonce, same tags. */
 static bool reseal_unit(struct batch *batch, const struct crypt_unit *unit, uint64_t place, uint64_t address, struct error *err)
 {
-	struct conversion *c = batch->c;
 	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
-	uint8_t csums[CRYPT_UNIT_BLOCKS_MAX * CSUM_SIZE];
-	uint8_t *data = batch_data(batch), *tags = batch_tags(batch);
-	size_t csums_len;
+	uint8_t *data = batch_data(batch);
 
 	(void)place;
-	if (!plain_read(c->volume, address, data, (size_t)unit->blocks * CRYPT_BLOCK, csums, &csums_len, &batch->damaged, err) ||
-	    !unit_cipher_new(c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err))
+	if (!volume_read_any(batch->c->volume, address, data, (size_t)unit->blocks * CRYPT_BLOCK, err) ||
+	    !unit_cipher_new(batch->c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err))
 		return false;
 	for (uint32_t i = 0; i < unit->blocks; i++) {
-		if (!reseal_block(batch, cipher, unit, address, i, data + (size_t)i * CRYPT_BLOCK, tags + (size_t)i * CRYPT_TAG_SIZE, err))
+		if (!reseal_block(batch, cipher, unit, address, i, data + (size_t)i * CRYPT_BLOCK, err))
 			return false;
 	}
+	memcpy(batch_tags(batch), unit->tags, (size_t)unit->blocks * CRYPT_TAG_SIZE);
 	return batch_add(batch, address, &unit->u, unit->blocks, err);
 }
 
@@ -99,21 +103,10 @@ static bool reseal_unit(struct batch *batch, const struct crypt_unit *unit, uint
 static bool open_block(struct batch *batch, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, uint32_t i,
 		       uint8_t *block, struct error *err)
 {
-	struct volume *volume = batch->c->volume;
-	unsigned mirror, n_mirrors;
 	bool authentic;
 
-	if (!unit_cipher_open(cipher, i, block, CRYPT_BLOCK, block, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &authentic, err))
-		return false;
-	if (authentic)
-		return true;
-	if (!unit_block_read(volume, cipher, unit, address, i, block, &mirror, &n_mirrors, err))
-		return false;
-	if (mirror < n_mirrors)
-		return true;
-	batch->damaged = true;
-	return error_set(err, ERROR_CORRUPT, "the block at %#" PRIx64 " fails authentication on every mirror",
-			 address + (uint64_t)i * CRYPT_BLOCK);
+	return unit_cipher_open(cipher, i, block, CRYPT_BLOCK, block, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &authentic, err) &&
+	       (authentic || complete_block(batch, cipher, unit, address, i, false, block, err));
 }
 
 static bool unseal_unit(struct batch *batch, const struct crypt_unit *unit, uint64_t place, uint64_t address, struct error *err)

@@ -229,30 +229,14 @@ struct finishing {
 static bool complete_block(const struct finishing *finishing, struct unit_cipher *cipher, const struct journal_range *range, uint32_t i,
 			   uint8_t *out, struct error *err)
 {
-	struct volume *volume = finishing->c->volume;
 	const uint64_t address = range->address + (uint64_t)i * CRYPT_BLOCK;
-	const struct chunk *chunk;
-	struct error unread = { 0 };
+	bool found;
 
-	if (!volume_chunk(volume, address, &chunk, err))
+	if (!torn_read(finishing->c->volume, cipher, i, range->tags + (size_t)i * CRYPT_TAG_SIZE, finishing->want_sealed, address, out, &found,
+		       err))
 		return false;
-	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++) {
-		bool found;
-
-		if (!volume_read(volume, address, out, CRYPT_BLOCK, mirror, &unread))
-			continue;
-		if (!torn_complete(cipher, i, range->tags + (size_t)i * CRYPT_TAG_SIZE, finishing->want_sealed, out, &found, err))
-			return false;
-		if (found)
-			return true;
-	}
-	if (unread.kind == ERROR_IO) {
-		*err = unread;
-		return false;
-	}
-	return error_set(err, ERROR_CORRUPT,
-			 "the block at %#" PRIx64 " is neither plain text nor ciphertext of unit %#" PRIx64 ", nor a mixture of both", address,
-			 le64(range->u.unit_id));
+	return found || error_set(err, ERROR_CORRUPT, "the block at %#" PRIx64 " is neither plain text nor ciphertext of unit %#" PRIx64
+				  ", nor a mixture of both", address, le64(range->u.unit_id));
 }
 
 static bool name_range(struct conversion *c, const struct journal_range *range, struct error *err)

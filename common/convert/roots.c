@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The turning points of a conversion, one record each: root items and seal, or root items back and crypt items out. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/convert/conversion.h"
 #include "common/fs/domain-mac.h"
 #include "common/fs/domain-view.h"
+#include "common/fs/extent-part.h"
 #include "common/util/set64.h"
 #include "format/extent-item.h"
 
@@ -91,6 +93,26 @@ static bool untag_roots(struct conversion *c, struct transaction *tx, struct err
 
 /* --- sealed ----------------------------------------------------------------------------------------------- */
 
+/* Names the first file whose extent is not what its units say; always false. */
+static bool unrecognised(const struct conversion *c, struct error *err)
+{
+	const size_t n = c->scan->n_extents - c->units->n_joined;
+	const struct scan_extent *extent = c->scan->extent;
+	char *label, more[64] = "";
+
+	while (c->units->of_extent[extent - c->scan->extent] != UNIT_GROUP_NONE)
+		extent++;
+	label = file_label(&c->list, &c->scan->tree[extent->member], extent->inode);
+	if (!label)
+		return error_memory(err);
+	if (n > 1)
+		snprintf(more, sizeof(more), ", and %zu more extent%s like it", n - 1, n > 2 ? "s" : "");
+	error_set(err, ERROR_CORRUPT, "%.300s: its data at %" PRIu64 " fail authentication on every mirror: damaged after they were sealed%s", label,
+		  extent->logical, more);
+	free(label);
+	return false;
+}
+
 /* The members' digests as sealed, into c->members. */
 static bool digest_now(struct conversion *c, struct error *err)
 {
@@ -109,7 +131,7 @@ static bool digest_now(struct conversion *c, struct error *err)
 	    !inline_map_read(c->volume, c->header.domain, &c->inlines, err))
 		goto out;
 	if (c->units->n_joined != c->scan->n_extents) {
-		error_set(err, ERROR_CORRUPT, "%zu of %zu extents have no unit", c->scan->n_extents - c->units->n_joined, c->scan->n_extents);
+		unrecognised(c, err);
 		goto out;
 	}
 	input.units = c->units;

@@ -34,3 +34,23 @@ bool torn_complete(struct unit_cipher *cipher, uint32_t index, const uint8_t tag
 	secret_wipe(ciphertext, sizeof(ciphertext));	/* what was assumed to be one may be plain text */
 	return ok;
 }
+
+bool torn_read(struct volume *volume, struct unit_cipher *cipher, uint32_t index, const uint8_t tag[CRYPT_TAG_SIZE], bool want_sealed,
+	       uint64_t address, uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err)
+{
+	const struct chunk *chunk;
+	struct error unread = { 0 };
+
+	*found = false;
+	if (!volume_chunk(volume, address, &chunk, err))
+		return false;
+	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk) && !*found; mirror++) {
+		if (volume_read(volume, address, bytes, CRYPT_BLOCK, mirror, &unread) &&
+		    !torn_complete(cipher, index, tag, want_sealed, bytes, found, err))
+			return false;
+	}
+	if (*found || unread.kind != ERROR_IO)
+		return true;
+	*err = unread;
+	return false;
+}

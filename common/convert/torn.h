@@ -7,6 +7,7 @@
 #define COMMON_CONVERT_TORN_H
 
 #include "common/crypto/key-schedule.h"
+#include "common/volume/volume.h"
 
 #define TORN_PARTS 8u
 
@@ -16,5 +17,12 @@
  */
 bool torn_complete(struct unit_cipher *cipher, uint32_t index, const uint8_t tag[CRYPT_TAG_SIZE], bool want_sealed,
 		   uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err) must_use;
+
+/*
+ * The same for the block at address, from the first mirror where it is one or the other or a mixture.  *found false: on none; bytes are
+ * those of no mirror in particular then.  False (ERROR_IO) where a mirror that cannot be read could have been the one.
+ */
+bool torn_read(struct volume *volume, struct unit_cipher *cipher, uint32_t index, const uint8_t tag[CRYPT_TAG_SIZE], bool want_sealed,
+	       uint64_t address, uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err) must_use;
 
 #endif /* COMMON_CONVERT_TORN_H */

@@ -45,6 +45,8 @@ static bool confirm_unit(void *context, const struct crypt_unit *unit, uint64_t 
 	struct confirming *c = context;
 	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
 	const uint64_t address = c->address + unit->offset_in_extent;
+	/* What a boundary says is where the records have come to; one that was lost may have been further. */
+	const bool unfinished = c->boundary != UNIT_PLACE_END;
 
 	*go = false;	/* the first unit decides */
 	if (!unit->sealed)
@@ -52,7 +54,7 @@ static bool confirm_unit(void *context, const struct crypt_unit *unit, uint64_t 
 	if (!unit_cipher_new(c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err))
 		return false;
 	for (uint32_t i = 0; i < unit->blocks && i < CONFIRM_BLOCKS && !c->confirmed; i++) {
-		if (place < c->boundary) {
+		if (place < c->boundary || unfinished) {
 			uint8_t plain[CRYPT_BLOCK];
 			unsigned mirror, n_mirrors;
 
@@ -60,9 +62,10 @@ static bool confirm_unit(void *context, const struct crypt_unit *unit, uint64_t 
 				return false;
 			c->confirmed = mirror < n_mirrors;
 			secret_wipe(plain, sizeof(plain));
-		} else if (!block_is_plain(c->volume, cipher, unit, address, i, &c->confirmed, err)) {
-			return false;
 		}
+		if (!c->confirmed && (place >= c->boundary || unfinished) &&
+		    !block_is_plain(c->volume, cipher, unit, address, i, &c->confirmed, err))
+			return false;
 	}
 	return true;
 }

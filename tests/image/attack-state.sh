@@ -175,10 +175,10 @@ for operation in encrypt decrypt; do
 	done
 	# Items 1 and 2 of the units have one unit each, and no record that is replayed has their leaves.
 	say "$operation: units taken away, said of another place, with another nonce, meanwhile: 12; what are no units: 6 or 12"
-	for change in "32 $(printf '5a%.0s' $(seq 16))" "32 5a"; do
+	for change in "poke 40 $(printf '5a%.0s' $(seq 16))" "xor 40 5"; do
 		again
 		# shellcheck disable=SC2086
-		attack poke $(item $UNITS 1) $((8 + ${change% *})) "${change#* }"
+		attack ${change%% *} $(item $UNITS 1) ${change#* }
 		stuck 12 'unit|seal'
 	done
 	[ $operation = encrypt ] && malformed=12 || malformed=6

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the tests of damage during a conversion share.  Source it after attack-lib.sh.
+# shellcheck shell=bash disable=SC2154,SC2034
+
+FILES=(pair-a pair-b big small packed nosum frozen noted two tiny)
+
+# $tmp/plain.img and $tmp/base.img, sealed, with a file of one block; keys
+bad_base() {
+	need_root
+	need_crypt
+	build_attack
+	image=$tmp/disk.img
+	make_keys
+	KEY=("${VK[@]}")
+	if [ -n "${ATTACK_BASE:-}" ] && [ -e "$ATTACK_BASE/base.img" ]; then	# while working on a test
+		cp -r --sparse=always "$ATTACK_BASE"/. "$tmp"
+		return
+	fi
+	plain_image "$tmp/plain.img"
+	head -c 4096 /dev/urandom >"$tmp/files/tiny"
+	image_mount "$tmp/plain.img" "$tmp/mnt" rw,noatime
+	cp "$tmp/files/tiny" "$tmp/mnt/target"
+	sync -f "$tmp/mnt"
+	# behind it, so that no record has the one that was sealed first
+	cp "$tmp/files/big" "$tmp/mnt/target/new"
+	mv "$tmp/mnt/target/new" "$tmp/mnt/target/big"
+	sync -f "$tmp/mnt"
+	(cd "$tmp/mnt/target" && stat -c '%n %i' -- * dir/*) >"$tmp/inodes"
+	image_umount
+	head -c 4096 /dev/urandom >"$tmp/noise-block"
+	cp --sparse=always "$tmp/plain.img" "$tmp/base.img"
+	seal "$tmp/base.img" target ""
+	check_clean "$tmp/base.img"
+	say "sealed"
+	[ -z "${ATTACK_BASE:-}" ] || { mkdir -p "$ATTACK_BASE"; cp -r --sparse=always "$tmp"/{*.img,*vk*,*passphrase*,files,inodes,sealing,noise-block} "$ATTACK_BASE"; }
+}
+
+# state FIELD: of the unfinished conversion
+state() { attack state | sed -nE "1s/.*\b$1=([0-9]+).*/\1/p"; }
+
+until_stop() { expect_status 8 "$tmp/attack" "$image" convert "$1" "$2" "$tmp/vk" target; }
+
+# unfinished OPERATION WHERE: in $image, and how it goes on
+unfinished() {
+	if [ "$1" = encrypt ]; then
+		fresh "$tmp/plain.img" && RESUME=resume TO=sealed BACK=plain BACK_WORD=abort
+	else
+		fresh && RESUME=decrypt_resume TO=plain BACK=sealed BACK_WORD=abort
+	fi
+	until_stop "$1" "$2"
+	cp --sparse=always "$image" "$tmp/unfinished.img"
+}
+again() { fresh "$tmp/unfinished.img"; }
+
+# until_phase OPERATION PHASE: stops at the first safe point in that phase
+until_phase() {
+	local n
+	cp --sparse=always "$image" "$tmp/start.img"
+	for n in $(seq 100); do
+		cp --sparse=always "$tmp/start.img" "$image"
+		until_stop "$1" "stop:$n"
+		[ "$(state phase)" != "$2" ] || return 0
+	done
+	fail "no safe point in phase $2"
+}
+
+# The place of a unit that was converted first, so that no record has it: $address
+done_unit() {
+	local order=(-n)
+	[ "$RESUME" = resume ] || order=(-rn)
+	# the ciphertext is that of the sealed image where it is unsealed, else it is in the unfinished one
+	address=$("$tmp/attack" "$image" units 1 | sed -nE 's/.* address=([0-9]+) blocks=([0-9]+) in=0 .*/\1 \2/p' | awk '$2 >= 8' | sort "${order[@]}" |
+		head -n 1 | cut -d ' ' -f 1)
+	[ -n "$address" ] || fail "no unit"
+}
+
+one_block_file() {
+	address=$("$tmp/attack" "$image" units 1 | sed -nE "s/.* inode=$(inode tiny) .* address=([0-9]+) .*/\1/p")
+	[ -n "$address" ] || fail "tiny has no unit"
+}
+
+# put_old BLOCK old|torn PART: block BLOCK of the unit at $address as it was before the conversion, or only one part of 512 bytes of it
+put_old() {
+	local at=$((address + $1 * 4096)) now=$image
+	image=$([ "$RESUME" = resume ] && echo "$tmp/plain.img" || echo "$tmp/base.img")
+	attack raw-get "$at" 4096 >"$tmp/block.old"
+	image=$now
+	attack raw-get "$at" 4096 >"$tmp/block.new"
+	cmp -s "$tmp/block.old" "$tmp/block.new" && fail "block $1 is not converted"
+	cp "$tmp/block.old" "$tmp/block"
+	[ "$2" = old ] || { cp "$tmp/block.new" "$tmp/block" && dd if="$tmp/block.old" of="$tmp/block" bs=512 seek="$3" skip="$3" count=1 conv=notrunc status=none; }
+	attack raw-put "$at" "$tmp/block"
+}
+
+ended() {
+	if [ "$1" = sealed ]; then
+		cats_right "${FILES[@]}"
+		expect_unchanged 0 "$image" do_verify
+		check_clean "$image"
+	else
+		expect_files_plain
+	fi
+}
