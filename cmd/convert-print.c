@@ -180,6 +180,7 @@ void convert_print_progress(struct progress *progress, const struct convert_prog
 		[CRYPT_PHASE_STRUCTURE] = "structure",
 		[CRYPT_PHASE_DATA] = "data",
 		[CRYPT_PHASE_LEAVES] = "leaves",
+		[CRYPT_PHASE_INDEX] = "index",
 		[CRYPT_PHASE_FINISH] = "finish",
 		[CRYPT_PHASE_FINISHED] = "finish",
 	};

@@ -43,6 +43,10 @@ static bool dump_header(struct dump *dump, struct cursor *item, struct error *er
 	dump_u64(dump, "n_units", header.n_units);
 	dump_u64(dump, "n_inline_items", header.n_inline_items);
 	LINE(dump_u64(dump, "n_inline_units", header.n_inline_units));
+	dump_u64(dump, "n_index_items", header.n_index_items);
+	dump_u64(dump, "n_index_entries", header.n_index_entries);
+	dump_u64(dump, "n_bad_items", header.n_bad_items);
+	LINE(dump_u64(dump, "n_bad_blocks", header.n_bad_blocks));
 	LINE(dump_hex(dump, "kcv", header.kcv, sizeof(header.kcv)));
 	LINE(dump_hex(dump, "seal", header.seal, sizeof(header.seal)));
 	LINE(dump_hex(dump, "items_mac", header.items_mac, sizeof(header.items_mac)));
@@ -182,6 +186,32 @@ static bool dump_inline_unit(struct dump *dump, struct cursor *item, struct erro
 	return true;
 }
 
+static bool dump_index_entry(struct dump *dump, struct cursor *item, struct error *err)
+{
+	struct crypt_index_entry entry;
+
+	if (!crypt_index_next(item, &entry, err))
+		return false;
+	dump_element(dump);
+	dump_u64(dump, "inode", entry.inode);
+	dump_hex(dump, "mac", entry.mac, sizeof(entry.mac));
+	LINE(dump_u64(dump, "hint", entry.hint));
+	return true;
+}
+
+static bool dump_bad_block(struct dump *dump, struct cursor *item, struct error *err)
+{
+	struct crypt_bad_block bad;
+
+	if (!crypt_bad_block_next(item, &bad, err))
+		return false;
+	dump_element(dump);
+	dump_u64(dump, "unit", bad.unit_id);
+	dump_number(dump, "block", bad.block);
+	LINE(dump_text(dump, "what", bad.what == BAD_CARRIED ? "carried-over" : "skipped"));
+	return true;
+}
+
 static bool dump_entries(struct dump *dump, enum crypt_kind kind, struct cursor *item, struct error *err)
 {
 	const size_t item_size = item->left;
@@ -197,6 +227,10 @@ static bool dump_entries(struct dump *dump, enum crypt_kind kind, struct cursor 
 			ok = dump_unit(dump, item, item_size, err);
 		else if (kind == CRYPT_INLINE_UNITS)
 			ok = dump_inline_unit(dump, item, err);
+		else if (kind == CRYPT_INDEX)
+			ok = dump_index_entry(dump, item, err);
+		else if (kind == CRYPT_BAD_BLOCKS)
+			ok = dump_bad_block(dump, item, err);
 		else
 			ok = dump_one_inode_flags(dump, item, err);
 	}
@@ -211,9 +245,13 @@ static bool dump_seal(struct dump *dump, struct cursor *item, struct error *err)
 	if (!crypt_seal_read(item, &seal, err))
 		return false;
 	dump_u64(dump, "n_units", seal.n_units);
-	LINE(dump_u64(dump, "n_inline_units", seal.n_inline_units));
+	dump_u64(dump, "n_inline_units", seal.n_inline_units);
+	dump_u64(dump, "n_index_entries", seal.n_index_entries);
+	LINE(dump_u64(dump, "n_bad_blocks", seal.n_bad_blocks));
 	LINE(dump_hex(dump, "unit_sum", seal.unit_sum, sizeof(seal.unit_sum)));
 	LINE(dump_hex(dump, "inline_sum", seal.inline_sum, sizeof(seal.inline_sum)));
+	LINE(dump_hex(dump, "index_sum", seal.index_sum, sizeof(seal.index_sum)));
+	LINE(dump_hex(dump, "bad_sha256", seal.bad_sha256, sizeof(seal.bad_sha256)));
 	LINE(dump_hex(dump, "seal", seal.seal, sizeof(seal.seal)));
 	return true;
 }
@@ -224,6 +262,7 @@ bool dump_crypt(struct dump *dump, const struct key *key, struct cursor *item, c
 	static const char *const kinds[] = {
 		[CRYPT_HEADER] = "header", [CRYPT_SLOT] = "slot", [CRYPT_MEMBER] = "member", [CRYPT_INODE_FLAGS] = "inode-flags",
 		[CRYPT_UNITS] = "units", [CRYPT_INLINE_UNITS] = "inline-units", [CRYPT_SEAL] = "seal",
+		[CRYPT_INDEX] = "index", [CRYPT_BAD_BLOCKS] = "bad-blocks",
 	};
 	struct crypt_place place;
 
@@ -266,6 +305,7 @@ bool dump_crypt_state(struct dump *dump, const uint8_t tail[SUPER_TAIL_SIZE], st
 {
 	static const char *const phases[] = {
 		[CRYPT_PHASE_STRUCTURE] = "structure", [CRYPT_PHASE_DATA] = "data", [CRYPT_PHASE_LEAVES] = "leaves",
+		[CRYPT_PHASE_INDEX] = "index",
 		[CRYPT_PHASE_FINISH] = "finish", [CRYPT_PHASE_FINISHED] = "finished",
 	};
 	struct crypt_state_tail state;

@@ -36,12 +36,17 @@ struct unfinished_words unfinished_words(const struct crypt_state_tail *state)
 bool unfinished_error(const struct superblock *super, const char *image, struct error *err)
 {
 	struct crypt_state_tail state;
-	struct error ignored;
+	struct error unread;
 	char name[128];
 
-	/* A state that does not read leaves the text as it was: that a conversion is unfinished. */
-	if (!(super->incompat & INCOMPAT_CRYPT_UNFINISHED) || !crypt_state_read(super->disk.tail, &state, &ignored))
+	if (!(super->incompat & INCOMPAT_CRYPT_UNFINISHED))
 		return false;
+	/* A state that does not read leaves the text as it was: that a conversion is unfinished. */
+	if (!crypt_state_read(super->disk.tail, &state, &unread)) {
+		if (unread.kind == ERROR_REFUSED)
+			*err = unread;
+		return false;
+	}
 
 	const struct unfinished_words words = unfinished_words(&state);
 

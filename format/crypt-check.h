@@ -27,6 +27,16 @@ static inline bool all_zero(const void *bytes, size_t len)
 	return any == 0;
 }
 
+/* Was it made by the version that was never released?  Then it is refused by name. */
+static inline bool is_unreleased(uint64_t version, struct place place, struct error *err)
+{
+	if (version != CRYPT_VERSION_UNRELEASED)
+		return false;
+	place.kind = ERROR_REFUSED;
+	wrong(place, "format version %u was made by an unreleased version", CRYPT_VERSION_UNRELEASED);
+	return true;
+}
+
 /* The top level, or a number that btrfs gives to subvolumes. */
 static inline bool is_subvolume_id(uint64_t id)
 {

@@ -27,6 +27,8 @@ static bool state_check(const struct disk_crypt_state *disk, struct place place,
 {
 	if (memcmp(disk->magic, CRYPT_STATE_MAGIC, sizeof(disk->magic)) != 0)
 		return wrong(place, "the magic is not \"%s\"", CRYPT_STATE_MAGIC);
+	if (is_unreleased(le32(disk->version), place, err))
+		return false;
 	if (le32(disk->version) != CRYPT_VERSION)
 		return wrong(place, "version is %" PRIu32 ", not %u", le32(disk->version), CRYPT_VERSION);
 	if (disk->operation < CRYPT_OP_ENCRYPT || disk->operation > CRYPT_OP_DECRYPT)

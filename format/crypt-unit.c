@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Crypt items that are lists: inode flags, units, inline units. */
+/* Crypt items that are lists: inode flags, units, inline units, index, bad blocks. */
 #include "format/crypt-check.h"
 
 bool crypt_inode_flags_next(struct cursor *item, struct crypt_inode_flags *flags, struct error *err)
@@ -124,4 +124,48 @@ bool crypt_inline_unit_next(struct cursor *item, struct crypt_inline_unit *unit,
 		.sealed = !all_zero(disk.i.nonce, sizeof(disk.i.nonce)),
 	};
 	return true;
+}
+
+bool crypt_index_next(struct cursor *item, struct crypt_index_entry *entry, struct error *err)
+{
+	const struct place place = { ERROR_CORRUPT, "crypt index", item->offset };
+	struct disk_crypt_index_entry disk;
+
+	if (!cursor_read(item, &disk, sizeof(disk)))
+		return wrong(place, "%zu bytes left, an entry takes %zu", item->left, sizeof(disk));
+	*entry = (struct crypt_index_entry){ .inode = le64(disk.inode), .hint = le64(disk.hint) };
+	memcpy(entry->mac, disk.mac, sizeof(entry->mac));
+	return true;
+}
+
+void crypt_index_write(const struct crypt_index_entry *entry, struct disk_crypt_index_entry *disk)
+{
+	*disk = (struct disk_crypt_index_entry){ .inode = to_le64(entry->inode), .hint = to_le64(entry->hint) };
+	memcpy(disk->mac, entry->mac, sizeof(disk->mac));
+}
+
+bool crypt_bad_block_next(struct cursor *item, struct crypt_bad_block *bad, struct error *err)
+{
+	const struct place place = { ERROR_CORRUPT, "crypt bad block", item->offset };
+	struct disk_crypt_bad_block disk;
+
+	if (!cursor_read(item, &disk, sizeof(disk)))
+		return wrong(place, "%zu bytes left, an entry takes %zu", item->left, sizeof(disk));
+
+	const uint64_t unit_id = le64(disk.unit_id);
+	const uint32_t block = le32(disk.block), what = le32(disk.what);
+
+	if (unit_id % CRYPT_BLOCK != 0)
+		return wrong(place, "unit_id is %#" PRIx64 ", not a multiple of %u", unit_id, CRYPT_BLOCK);
+	if (block >= CRYPT_UNIT_BLOCKS_MAX)
+		return wrong(place, "block is %" PRIu32 ", not 0 to %u", block, CRYPT_UNIT_BLOCKS_MAX - 1);
+	if (what != BAD_CARRIED && what != BAD_SKIPPED)
+		return wrong(place, "what is %" PRIu32 ", not 1 or 2", what);
+	*bad = (struct crypt_bad_block){ unit_id, block, (enum crypt_bad)what };
+	return true;
+}
+
+void crypt_bad_block_write(const struct crypt_bad_block *bad, struct disk_crypt_bad_block *disk)
+{
+	*disk = (struct disk_crypt_bad_block){ to_le64(bad->unit_id), to_le32(bad->block), to_le32(bad->what) };
 }

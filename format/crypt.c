@@ -50,7 +50,7 @@ const char *crypt_cipher_name(enum crypt_cipher cipher)
 }
 
 /* --- head and end of every payload --------------------------------------------- */
-static const char *kind_name(enum crypt_kind kind)
+const char *crypt_kind_name(enum crypt_kind kind)
 {
 	static const char *const names[] = {
 		[CRYPT_HEADER] = "crypt header",
@@ -60,6 +60,8 @@ static const char *kind_name(enum crypt_kind kind)
 		[CRYPT_UNITS] = "crypt units",
 		[CRYPT_INLINE_UNITS] = "crypt inline units",
 		[CRYPT_SEAL] = "crypt seal",
+		[CRYPT_INDEX] = "crypt index",
+		[CRYPT_BAD_BLOCKS] = "crypt bad blocks",
 	};
 
 	return names[kind];
@@ -69,16 +71,19 @@ static struct place place_of(const struct cursor *item, enum crypt_kind kind)
 {
 	const bool is_key = kind == CRYPT_HEADER || kind == CRYPT_SLOT;
 
-	return (struct place){ is_key ? ERROR_KEY_HEADER : ERROR_CORRUPT, kind_name(kind), item->offset };
+	return (struct place){ is_key ? ERROR_KEY_HEADER : ERROR_CORRUPT, crypt_kind_name(kind), item->offset };
 }
 
 static bool head_check(const struct disk_crypt_head *head, enum crypt_kind kind, struct place place, struct error *err)
 {
-	const bool is_list = kind == CRYPT_INODE_FLAGS || kind == CRYPT_UNITS || kind == CRYPT_INLINE_UNITS;
+	const bool is_list = kind == CRYPT_INODE_FLAGS || kind == CRYPT_UNITS || kind == CRYPT_INLINE_UNITS || kind == CRYPT_INDEX ||
+			     kind == CRYPT_BAD_BLOCKS;
 	const unsigned n_entries = le16(head->n_entries);
 
 	if (head->kind != kind)
 		return wrong(place, "kind is %u, not %u", head->kind, kind);
+	if (is_unreleased(head->version, place, err))
+		return false;
 	if (head->version != CRYPT_VERSION)
 		return wrong(place, "version is %u, not %u", head->version, CRYPT_VERSION);
 	if (is_list ? n_entries == 0 : n_entries != 1)
@@ -133,11 +138,17 @@ static bool header_check(const struct disk_crypt_header *disk, struct place plac
 		{ "n_units", le64(disk->n_units), UINT64_MAX / CRYPT_BLOCK },
 		{ "n_inline_items", le64(disk->n_inline_items), CRYPT_INDEX_LAST },
 		{ "n_inline_units", le64(disk->n_inline_units), UINT64_MAX / CRYPT_BLOCK },
+		{ "n_index_items", le64(disk->n_index_items), CRYPT_INDEX_LAST },
+		{ "n_index_entries", le64(disk->n_index_entries), UINT64_MAX / CRYPT_BLOCK },
+		{ "n_bad_items", le64(disk->n_bad_items), CRYPT_INDEX_LAST },
+		{ "n_bad_blocks", le64(disk->n_bad_blocks), UINT64_MAX / CRYPT_BLOCK },
 	};
 	const unsigned unit_max = le16(disk->unit_max);
 
 	if (memcmp(disk->magic, CRYPT_HEADER_MAGIC, sizeof(disk->magic)) != 0)
 		return wrong(place, "the magic is not \"%s\"", CRYPT_HEADER_MAGIC);
+	if (is_unreleased(le32(disk->version), place, err))
+		return false;
 	if (le32(disk->version) != CRYPT_VERSION)
 		return wrong(place, "format version is %" PRIu32 ", not %u", le32(disk->version), CRYPT_VERSION);
 	if (!head_check(&disk->head, CRYPT_HEADER, place, err))
@@ -166,7 +177,12 @@ bool crypt_header_read(struct cursor *item, struct crypt_header *header, struct 
 {
 	const struct place place = place_of(item, CRYPT_HEADER);
 	struct disk_crypt_header disk;
+	struct disk_crypt_head head;
+	struct cursor peek = *item;
 
+	/* The unreleased version's was shorter: its own fault is the one to name. */
+	if (cursor_read(&peek, &head, sizeof(head)) && head.kind == CRYPT_HEADER && is_unreleased(head.version, place, err))
+		return false;
 	if (!read_whole(item, &disk, sizeof(disk), place, err) || !header_check(&disk, place, err))
 		return false;
 	*header = (struct crypt_header){
@@ -183,6 +199,10 @@ bool crypt_header_read(struct cursor *item, struct crypt_header *header, struct 
 		.n_units = le64(disk.n_units),
 		.n_inline_items = le64(disk.n_inline_items),
 		.n_inline_units = le64(disk.n_inline_units),
+		.n_index_items = le64(disk.n_index_items),
+		.n_index_entries = le64(disk.n_index_entries),
+		.n_bad_items = le64(disk.n_bad_items),
+		.n_bad_blocks = le64(disk.n_bad_blocks),
 	};
 	memcpy(header->op_id, disk.op_id, sizeof(header->op_id));
 	memcpy(header->domain_uuid, disk.domain_uuid, sizeof(header->domain_uuid));
@@ -211,6 +231,10 @@ void crypt_header_write(const struct crypt_header *header, struct disk_crypt_hea
 		.n_units = to_le64(header->n_units),
 		.n_inline_items = to_le64(header->n_inline_items),
 		.n_inline_units = to_le64(header->n_inline_units),
+		.n_index_items = to_le64(header->n_index_items),
+		.n_index_entries = to_le64(header->n_index_entries),
+		.n_bad_items = to_le64(header->n_bad_items),
+		.n_bad_blocks = to_le64(header->n_bad_blocks),
 	};
 	crypt_head_write(&disk->head, CRYPT_HEADER, 1);
 	memcpy(disk->magic, CRYPT_HEADER_MAGIC, sizeof(disk->magic));
@@ -232,6 +256,8 @@ static bool slot_check(const struct disk_crypt_slot_header *disk, struct place p
 		return false;
 	if (memcmp(disk->magic, CRYPT_SLOT_MAGIC, sizeof(disk->magic)) != 0)
 		return wrong(place, "the magic is not \"%s\"", CRYPT_SLOT_MAGIC);
+	if (is_unreleased(le32(disk->version), place, err))
+		return false;
 	if (le32(disk->version) != CRYPT_VERSION)
 		return wrong(place, "format version is %" PRIu32 ", not %u", le32(disk->version), CRYPT_VERSION);
 	if (le16(disk->number) >= CRYPT_SLOTS_MAX)
@@ -340,9 +366,16 @@ bool crypt_seal_read(struct cursor *item, struct crypt_seal *seal, struct error 
 
 	if (!read_whole(item, &disk, sizeof(disk), place, err) || !head_check(&disk.head, CRYPT_SEAL, place, err))
 		return false;
-	*seal = (struct crypt_seal){ .n_units = le64(disk.n_units), .n_inline_units = le64(disk.n_inline_units) };
+	*seal = (struct crypt_seal){
+		.n_units = le64(disk.n_units),
+		.n_inline_units = le64(disk.n_inline_units),
+		.n_index_entries = le64(disk.n_index_entries),
+		.n_bad_blocks = le64(disk.n_bad_blocks),
+	};
 	memcpy(seal->unit_sum, disk.unit_sum, sizeof(seal->unit_sum));
 	memcpy(seal->inline_sum, disk.inline_sum, sizeof(seal->inline_sum));
+	memcpy(seal->index_sum, disk.index_sum, sizeof(seal->index_sum));
+	memcpy(seal->bad_sha256, disk.bad_sha256, sizeof(seal->bad_sha256));
 	memcpy(seal->seal, disk.seal, sizeof(seal->seal));
 	return true;
 }
@@ -352,9 +385,13 @@ void crypt_seal_write(const struct crypt_seal *seal, struct disk_crypt_seal *dis
 	*disk = (struct disk_crypt_seal){
 		.n_units = to_le64(seal->n_units),
 		.n_inline_units = to_le64(seal->n_inline_units),
+		.n_index_entries = to_le64(seal->n_index_entries),
+		.n_bad_blocks = to_le64(seal->n_bad_blocks),
 	};
 	crypt_head_write(&disk->head, CRYPT_SEAL, 1);
 	memcpy(disk->unit_sum, seal->unit_sum, sizeof(disk->unit_sum));
 	memcpy(disk->inline_sum, seal->inline_sum, sizeof(disk->inline_sum));
+	memcpy(disk->index_sum, seal->index_sum, sizeof(disk->index_sum));
+	memcpy(disk->bad_sha256, seal->bad_sha256, sizeof(disk->bad_sha256));
 	memcpy(disk->seal, seal->seal, sizeof(disk->seal));
 }

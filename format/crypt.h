@@ -21,7 +21,8 @@
 #define CRYPT_PATH_MAX		1024u
 #define CRYPT_LABEL_MAX		64u
 #define CRYPT_HEADER_MAGIC	"BTRCRYPT"
-#define CRYPT_VERSION		1u
+#define CRYPT_VERSION		2u
+#define CRYPT_VERSION_UNRELEASED 1u	/* refused by name */
 #define CRYPT_JOURNAL_SLOTS	3u
 
 /* Key of an item: (CRYPT_ID, PERSISTENT_ITEM, domain u16 << 48 | kind u4 << 44 | index u44). */
@@ -33,7 +34,9 @@ enum crypt_kind {
 	CRYPT_UNITS = 4,	/* index 0.. in order of address at sealing */
 	CRYPT_INLINE_UNITS = 5,	/* index 0.. in order of leaf address at sealing, then slot */
 	CRYPT_SEAL = 6,		/* index 0 */
-	CRYPT_KIND_MAX = CRYPT_SEAL,
+	CRYPT_INDEX = 7,	/* index 0.. in order of inode, then MAC */
+	CRYPT_BAD_BLOCKS = 8,	/* index 0.. in order of unit id, then block */
+	CRYPT_KIND_MAX = CRYPT_BAD_BLOCKS,
 };
 #define CRYPT_SEQUENCE_LAST	((1ull << 48) - 1)
 #define CRYPT_INDEX_LAST	((1ull << 44) - 1)
@@ -54,19 +57,20 @@ enum crypt_cipher {
 	CIPHER_AES_256_GCM = 1,
 	CIPHER_CHACHA20_POLY1305 = 2,
 };
+const char *crypt_kind_name(enum crypt_kind kind);	/* "crypt units" */
 const char *crypt_cipher_name(enum crypt_cipher cipher);	/* on-disk and displayed: "aes-256-gcm", "chacha-poly1305" */
 
 /* Every payload begins with this. */
 struct disk_crypt_head {
 	uint8_t kind;
-	uint8_t version;	/* 1 */
-	struct le16 n_entries;	/* units, inline units, inode flags: how many follow; else 1 */
+	uint8_t version;	/* 2 */
+	struct le16 n_entries;	/* of a list: how many follow; else 1 */
 	struct le32 zero;
 };
 static_assert(sizeof(struct disk_crypt_head) == 8, "crypt head");
 
 /*
- * Items with entries (inode flags, units, inline units): read the head, then n_entries (at least 1) times _next(), then
+ * Lists (inode flags, units, inline units, index, bad blocks): read the head, then n_entries (at least 1) times _next(), then
  * crypt_item_end(), which fails where bytes are left.
  */
 bool crypt_head_read(struct cursor *item, enum crypt_kind kind, unsigned *n_entries, struct error *err) must_use;
@@ -96,11 +100,13 @@ struct disk_crypt_header {
 	uint8_t domain_uuid[CRYPT_UUID_SIZE];
 	uint8_t kcv[CRYPT_MAC_SIZE];
 	struct le64 n_slots, n_members, n_inode_flags_items, n_unit_items, n_units, n_inline_items, n_inline_units;
+	struct le64 n_index_items, n_index_entries;	/* 0 until sealed */
+	struct le64 n_bad_items, n_bad_blocks;
 	uint8_t seal[CRYPT_MAC_SIZE];	/* zeros while not sealed */
-	uint8_t items_mac[CRYPT_MAC_SIZE];	/* over the slot, member and inode-flags items */
+	uint8_t items_mac[CRYPT_MAC_SIZE];	/* over the slot, member, inode-flags and bad-block items */
 	uint8_t mac[CRYPT_MAC_SIZE];	/* over everything before */
 };
-static_assert(sizeof(struct disk_crypt_header) == 256, "crypt header");
+static_assert(sizeof(struct disk_crypt_header) == 288, "crypt header");
 
 struct crypt_header {
 	enum crypt_cipher cipher;
@@ -111,10 +117,14 @@ struct crypt_header {
 	uint8_t op_id[CRYPT_UUID_SIZE], domain_uuid[CRYPT_UUID_SIZE];
 	uint8_t kcv[CRYPT_MAC_SIZE];
 	uint64_t n_slots, n_members, n_inode_flags_items, n_unit_items, n_units, n_inline_items, n_inline_units;
+	uint64_t n_index_items, n_index_entries, n_bad_items, n_bad_blocks;
 	uint8_t seal[CRYPT_MAC_SIZE], items_mac[CRYPT_MAC_SIZE], mac[CRYPT_MAC_SIZE];
 };
 
-/* Layout and ranges only; ERROR_KEY_HEADER where magic, version, size or a field is wrong. */
+/*
+ * Layout and ranges only; ERROR_KEY_HEADER where magic, version, size or a field is wrong, ERROR_REFUSED where a version that was never released
+ * made it.
+ */
 bool crypt_header_read(struct cursor *item, struct crypt_header *header, struct error *err) must_use;
 void crypt_header_write(const struct crypt_header *header, struct disk_crypt_header *disk);
 
@@ -166,7 +176,7 @@ struct crypt_slot {
 	uint64_t time;
 	char label[CRYPT_LABEL_MAX + 1];
 };
-/* Layout, known kdf and type, number < CRYPT_SLOTS_MAX; cost bounds are the KDF's business.  ERROR_KEY_HEADER. */
+/* Layout, known kdf and type, number < CRYPT_SLOTS_MAX; cost bounds are the KDF's business.  ERROR_KEY_HEADER, or ERROR_REFUSED as above. */
 bool crypt_slot_read(struct cursor *item, struct crypt_slot *slot, struct error *err) must_use;
 
 /* --- member ------------------------------------------------------------------ */
@@ -288,6 +298,42 @@ struct crypt_inline_unit {
 };
 bool crypt_inline_unit_next(struct cursor *item, struct crypt_inline_unit *unit, struct error *err) must_use;
 
+/* --- index: each version of each inode vouched for by itself -------------------------- */
+#define CRYPT_ENTRY_MAC_SIZE 16u
+
+struct disk_crypt_index_entry {		/* entries, sorted by (inode, mac) over all items */
+	struct le64 inode;
+	uint8_t mac[CRYPT_ENTRY_MAC_SIZE];
+	struct le64 hint;	/* not authenticated: place of the inode's first inline unit; 0: none, or the very first */
+};
+static_assert(sizeof(struct disk_crypt_index_entry) == 32, "crypt index entry");
+struct crypt_index_entry {
+	uint64_t inode, hint;
+	uint8_t mac[CRYPT_ENTRY_MAC_SIZE];
+};
+bool crypt_index_next(struct cursor *item, struct crypt_index_entry *entry, struct error *err) must_use;
+void crypt_index_write(const struct crypt_index_entry *entry, struct disk_crypt_index_entry *disk);
+
+/* --- bad blocks ------------------------------------------------------------------------ */
+enum crypt_bad {
+	BAD_CARRIED = 1,	/* was bad before sealing, and is as bad afterwards */
+	BAD_SKIPPED = 2,	/* left as it was found: no tag opens it */
+};
+
+struct disk_crypt_bad_block {		/* entries, sorted by (unit_id, block) over all items */
+	struct le64 unit_id;
+	struct le32 block;		/* of the unit */
+	struct le32 what;
+};
+static_assert(sizeof(struct disk_crypt_bad_block) == 16, "crypt bad block");
+struct crypt_bad_block {
+	uint64_t unit_id;
+	uint32_t block;
+	enum crypt_bad what;
+};
+bool crypt_bad_block_next(struct cursor *item, struct crypt_bad_block *bad, struct error *err) must_use;
+void crypt_bad_block_write(const struct crypt_bad_block *bad, struct disk_crypt_bad_block *disk);
+
 /* --- seal ---------------------------------------------------------------------------- */
 struct disk_crypt_seal {
 	struct disk_crypt_head head;
@@ -295,13 +341,17 @@ struct disk_crypt_seal {
 	uint8_t unit_sum[CRYPT_MAC_SIZE];	/* sums mod 2^256, little-endian */
 	struct le64 n_inline_units;
 	uint8_t inline_sum[CRYPT_MAC_SIZE];
+	struct le64 n_index_entries;
+	uint8_t index_sum[CRYPT_MAC_SIZE];
+	struct le64 n_bad_blocks;
+	uint8_t bad_sha256[32];			/* of the payloads of the bad-block items, one after the other */
 	uint8_t seal[CRYPT_MAC_SIZE];		/* its first 16 bytes: the seal fingerprint */
 };
-static_assert(sizeof(struct disk_crypt_seal) == 120, "crypt seal");
+static_assert(sizeof(struct disk_crypt_seal) == 200, "crypt seal");
 
 struct crypt_seal {
-	uint64_t n_units, n_inline_units;
-	uint8_t unit_sum[CRYPT_MAC_SIZE], inline_sum[CRYPT_MAC_SIZE], seal[CRYPT_MAC_SIZE];
+	uint64_t n_units, n_inline_units, n_index_entries, n_bad_blocks;
+	uint8_t unit_sum[CRYPT_MAC_SIZE], inline_sum[CRYPT_MAC_SIZE], index_sum[CRYPT_MAC_SIZE], bad_sha256[32], seal[CRYPT_MAC_SIZE];
 };
 bool crypt_seal_read(struct cursor *item, struct crypt_seal *seal, struct error *err) must_use;
 void crypt_seal_write(const struct crypt_seal *seal, struct disk_crypt_seal *disk);
@@ -314,8 +364,9 @@ enum crypt_phase {
 	CRYPT_PHASE_STRUCTURE = 1,	/* crypt items get their places */
 	CRYPT_PHASE_DATA = 2,		/* data extents */
 	CRYPT_PHASE_LEAVES = 3,		/* leaves of the members */
-	CRYPT_PHASE_FINISH = 4,		/* root items are converted; checking and wiping */
-	CRYPT_PHASE_FINISHED = 5,	/* only the bit and this tail are left to clear */
+	CRYPT_PHASE_INDEX = 4,		/* the index is filled; only towards sealed */
+	CRYPT_PHASE_FINISH = 5,		/* root items are converted; checking and wiping */
+	CRYPT_PHASE_FINISHED = 6,	/* only the bit and this tail are left to clear */
 };
 
 struct disk_crypt_range {	/* logical, contiguous, inside one chunk */
@@ -339,7 +390,7 @@ struct disk_crypt_state {
 	struct le64 generation;
 	struct le64 n_devices;
 	struct le32 sector_size, node_size;
-	struct le64 cursor;		/* DATA: unit item << 16 | unit in it; LEAVES: address; what is before it is sealed */
+	struct le64 cursor;		/* DATA: unit item << 16 | unit in it; LEAVES: address; INDEX: next item; what is before it is sealed */
 	struct le64 sequence;		/* of the last journal record durable when this was written */
 	struct disk_crypt_range keys;	/* copies of header and slots */
 	struct disk_crypt_range slot[CRYPT_JOURNAL_SLOTS];	/* the journal: record n is in slot n mod 3 */
@@ -369,7 +420,7 @@ struct crypt_state_tail {
 	uint64_t epoch, generation, cursor, sequence, start_time, total, n_unit_items;
 	struct crypt_range keys, slot[CRYPT_JOURNAL_SLOTS];
 };
-/* bytes: the SUPER_TAIL_SIZE bytes of a superblock.  Not authenticated.  ERROR_STATE where malformed. */
+/* bytes: the SUPER_TAIL_SIZE bytes of a superblock.  Not authenticated.  ERROR_STATE where malformed, ERROR_REFUSED as above. */
 bool crypt_state_read(const uint8_t *bytes, struct crypt_state_tail *state, struct error *err) must_use;
 
 #endif /* FORMAT_CRYPT_H */

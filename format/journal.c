@@ -16,12 +16,15 @@ bool journal_header_read(struct cursor *record, struct journal_header *header, s
 		return bad("%zu bytes left, a header takes %zu", record->left, sizeof(disk));
 	if (memcmp(disk.magic, JOURNAL_MAGIC, sizeof(disk.magic)) != 0)
 		return bad("magic is not %s", JOURNAL_MAGIC);
+	if (le32(disk.version) == CRYPT_VERSION_UNRELEASED)
+		return error_set(err, ERROR_REFUSED, "journal record at %#" PRIx64 ": format version %u was made by an unreleased version", where,
+				 CRYPT_VERSION_UNRELEASED);
 	if (le32(disk.version) != CRYPT_VERSION)
 		return bad("version is %u, not %u", le32(disk.version), CRYPT_VERSION);
 	if (disk.direction != CRYPT_TO_SEALED && disk.direction != CRYPT_TO_PLAIN)
 		return bad("direction is %u, not 1 or 2", disk.direction);
 	if (disk.phase < CRYPT_PHASE_STRUCTURE || disk.phase > CRYPT_PHASE_FINISH)
-		return bad("phase is %u, not 1 to 4", disk.phase);
+		return bad("phase is %u, not 1 to %u", disk.phase, CRYPT_PHASE_FINISH);
 	if (disk.root_level >= LEVEL_MAX)
 		return bad("root_level is %u, not below %u", disk.root_level, LEVEL_MAX);
 	if (le64(disk.length) < sizeof(disk) + CRYPT_MAC_SIZE)

@@ -130,13 +130,14 @@ def main(sealed_path, passphrase_path, plain_path):
     check(kinds[0][1][1] == header, 'the two headers differ')
     cipher = header[20]
     uuid, kcv = header[56:72], header[72:104]
-    seal, items_mac, header_mac = header[160:192], header[192:224], header[224:256]
+    seal, items_mac, header_mac = header[192:224], header[224:256], header[256:288]
+    check(header[1] == 2 and u('I', header, 16)[0] == 2, 'the version is not 2')
 
     secret = open(passphrase_path, 'rb').read()
     keys = Keys(open_slot(kinds[1][0][1], secret[:-1] if secret.endswith(b'\n') else secret), uuid)
     check(keys.d(b'key-check') == kcv, 'key check value')
-    check(mac(keys.d(b'header'), header[:224]) == header_mac, 'MAC of the header')
-    vouched = b''.join(struct.pack('<Q', o) + hashlib.sha256(i).digest() for k in (1, 2, 3) for o, i in kinds.get(k, []))
+    check(mac(keys.d(b'header'), header[:256]) == header_mac, 'MAC of the header')
+    vouched = b''.join(struct.pack('<Q', o) + hashlib.sha256(i).digest() for k in (1, 2, 3, 8) for o, i in kinds.get(k, []))
     check(mac(keys.d(b'header'), b'items' + vouched) == items_mac, 'MAC of the items')
 
     # Units: every block decrypts, and to what was there before.
@@ -203,9 +204,19 @@ def main(sealed_path, passphrase_path, plain_path):
         digest = mac(keys.d(b'seal'), b'tree', struct.pack('<Q', count), total.to_bytes(32, 'little'))
         check(digest == member[112:144] and count == u('Q', member, 104)[0], f'digest of member {member_id}')
         digests += member[8:16] + member[16:32] + digest
+    index_sum, n_index = 0, 0
+    for _, item in kinds.get(7, []):
+        for i in range(u('H', item, 2)[0]):
+            entry = item[8 + 32 * i:32 + 32 * i]
+            index_sum = (index_sum + int.from_bytes(mac(k_item, b'X', entry), 'little')) % (1 << 256)
+            n_index += 1
+    bad = [item for _, item in kinds.get(8, [])]
+    n_bad = sum(u('H', item, 2)[0] for item in bad)
     again = mac(keys.d(b'seal'), b'seal', uuid, bytes([cipher]), digests, struct.pack('<Q', n_units), unit_sum.to_bytes(32, 'little'),
-                struct.pack('<Q', n_inline), inline_sum.to_bytes(32, 'little'))
-    check(again == seal == kinds[6][0][1][88:120], 'the seal')
+                struct.pack('<Q', n_inline), inline_sum.to_bytes(32, 'little'), struct.pack('<Q', n_index), index_sum.to_bytes(32, 'little'),
+                struct.pack('<Q', n_bad), hashlib.sha256(b''.join(bad)).digest())
+    check(again == seal == kinds[6][0][1][168:200], 'the seal')
+    check(u('11Q', header, 104)[5:] == (len(kinds.get(5, [])), n_inline, len(kinds.get(7, [])), n_index, len(bad), n_bad), 'the counts')
     print(f'units: {n_units} of {n_blocks} blocks, inline units: {n_inline}, opened {opened}; seal {seal[:16].hex()}')
 
 

@@ -210,7 +210,7 @@ bool convert_continue(struct volume *volume, enum convert_goal goal, const struc
 {
 	struct conversion c = { .volume = volume, .ui = ui, .plan = plan };
 	struct crypt_state_tail tail;
-	struct error unread;	/* a tail beside a good one */
+	struct error unread = { 0 };	/* a tail beside a good one */
 	const struct super_copy *copy = state_newest(volume, &tail, &unread);
 	bool ok, cleared;
 
@@ -218,7 +218,7 @@ bool convert_continue(struct volume *volume, enum convert_goal goal, const struc
 		if (volume->copy[0].exists && !volume->copy[0].valid)
 			return restore_primary(volume, ui, err);
 		if (volume->super.incompat & INCOMPAT_CRYPT_UNFINISHED)
-			return state_error("the state of the unfinished conversion cannot be read");
+			return state_unreadable(&unread, err);
 		return error_set(err, ERROR_REFUSED, "there is no unfinished conversion");
 	}
 	if (!clear_without_key(volume, &tail, (unsigned)(copy - volume->copy), goal, &cleared, err))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A running conversion.  All work stands on one line: STRUCTURE (crypt items get their places), DATA (units in order of
- * place), LEAVES (member leaves by address), FINISH.  What lies before the cursor is sealed, what lies behind it is plain.
+ * place), LEAVES (member leaves by address), INDEX (its items in order of key), FINISH.  What lies before the cursor is sealed, what lies behind it is plain.
  * Sealing moves the cursor forward, unsealing moves it back, and aborting is turning round.
  * format/README.md, "The conversion".
  */
@@ -66,6 +66,8 @@ bool state_is_authentic(const struct key_schedule *schedule, const struct disk_c
 bool state_clear(struct conversion *c, bool verity, struct error *err) must_use;
 /* The newest tail among the valid superblock copies whose bit is set; NULL: none.  Not authenticated. */
 const struct super_copy *state_newest(const struct volume *volume, struct crypt_state_tail *tail, struct error *err);
+/* Where there is none although the bit is set; why: what state_newest() said.  Always false. */
+bool state_unreadable(const struct error *why, struct error *err);
 
 /* Do all copies whose bit is set carry this tail? */
 bool state_is_unanimous(const struct volume *volume, const struct crypt_state_tail *tail);

@@ -32,15 +32,20 @@ static bool run_to_sealed(struct conversion *c, struct error *err)
 	}
 	if (c->phase == CRYPT_PHASE_LEAVES) {
 		if (!leaves_convert(c, err) || !csum_gaps_clear(c, err) ||
-		    !(first_time ? roots_seal(c, err) : roots_reseal(c, err)))
+		    !(first_time ? enter(c, CRYPT_PHASE_INDEX, 0, err) : roots_reseal(c, err)))
 			return false;
 	}
+	if (c->phase == CRYPT_PHASE_INDEX && !roots_seal(c, err))
+		return false;
 	/* Also where the last record made it to the disk and this did not. */
 	return enter(c, CRYPT_PHASE_FINISH, 0, err);
 }
 
 static bool run_to_plain(struct conversion *c, struct error *err)
 {
+	/* The cut takes the index with the rest. */
+	if (c->phase == CRYPT_PHASE_INDEX && !enter(c, CRYPT_PHASE_LEAVES, UINT64_MAX, err))
+		return false;
 	if (c->phase == CRYPT_PHASE_LEAVES) {
 		if (!leaves_convert(c, err) || !enter(c, CRYPT_PHASE_DATA, UNIT_PLACE_END, err))
 			return false;

@@ -211,6 +211,15 @@ const struct super_copy *state_newest(const struct volume *volume, struct crypt_
 	return newest_but(volume, 0, tail, err);
 }
 
+bool state_unreadable(const struct error *why, struct error *err)
+{
+	if (why->kind == ERROR_REFUSED)
+		*err = *why;
+	else
+		error_set(err, ERROR_STATE, "the state of the unfinished conversion cannot be read");
+	return false;
+}
+
 bool state_is_unanimous(const struct volume *volume, const struct crypt_state_tail *tail)
 {
 	for (unsigned i = 0; i < SUPER_COPIES; i++) {
@@ -258,7 +267,7 @@ static bool try_copy(struct volume *volume, unsigned copy, const struct crypt_st
 bool state_open(struct volume *volume, const struct convert_key *key, struct crypt_state_tail *tail, struct domain **domain,
 		struct error *err)
 {
-	struct error first = { 0 }, error;
+	struct error first = { 0 }, error = { 0 };
 	const struct super_copy *copy;
 	unsigned tried = 0;
 
@@ -277,5 +286,5 @@ bool state_open(struct volume *volume, const struct convert_key *key, struct cry
 		tried |= 1u << n;
 	}
 	*err = first;
-	return first.kind != ERROR_NONE ? false : error_set(err, ERROR_STATE, "the state of the unfinished conversion cannot be read");
+	return first.kind != ERROR_NONE ? false : state_unreadable(&error, err);
 }

@@ -54,6 +54,9 @@ static unsigned percent(const struct crypt_state_tail *state)
 	case CRYPT_PHASE_LEAVES:
 		sealed = 95;
 		break;
+	case CRYPT_PHASE_INDEX:
+		sealed = 97;
+		break;
 	default:
 		return 99;
 	}
@@ -63,12 +66,12 @@ static unsigned percent(const struct crypt_state_tail *state)
 bool convert_status(struct volume *volume, const struct convert_key *key, struct convert_status *status, struct error *err)
 {
 	cleanup_domain struct domain *domain = NULL;
-	struct error unread;	/* a tail beside a good one */
+	struct error unread = { 0 };	/* a tail beside a good one */
 
 	*status = (struct convert_status){ .damaged_primary = volume->copy[0].exists && !volume->copy[0].valid };
 	if (!state_newest(volume, &status->state, &unread)) {
 		if (volume->super.incompat & INCOMPAT_CRYPT_UNFINISHED)
-			return error_set(err, ERROR_STATE, "the state of the unfinished conversion cannot be read");
+			return state_unreadable(&unread, err);
 		status->unfinished = status->damaged_primary;
 		return true;
 	}

@@ -56,6 +56,9 @@ static bool seal_matches(const struct domain *domain, const struct crypt_seal *n
 	return secret_same(now->seal, domain->header.seal, sizeof(now->seal)) &&
 	       secret_same(now->seal, stored->seal, sizeof(now->seal)) &&
 	       now->n_units == stored->n_units && now->n_inline_units == stored->n_inline_units &&
+	       now->n_index_entries == stored->n_index_entries && now->n_bad_blocks == stored->n_bad_blocks &&
+	       memcmp(now->index_sum, stored->index_sum, sizeof(now->index_sum)) == 0 &&
+	       memcmp(now->bad_sha256, stored->bad_sha256, sizeof(now->bad_sha256)) == 0 &&
 	       memcmp(now->unit_sum, stored->unit_sum, sizeof(now->unit_sum)) == 0 &&
 	       memcmp(now->inline_sum, stored->inline_sum, sizeof(now->inline_sum)) == 0;
 }
@@ -82,8 +85,12 @@ static bool check_seal(const struct checking *checking, struct error *err)
 		return differs(checking->options, false, name, err, "its seal is missing");
 	if (!seal_compute(domain->volume, domain->schedule, header, domain->members, domain->n_members, &now, err))
 		return false;
+	if (now.n_index_entries != header->n_index_entries || now.n_bad_blocks != header->n_bad_blocks)
+		return differs(checking->options, false, name, err,
+			       "it has %" PRIu64 " index entries and %" PRIu64 " bad blocks, its header says %" PRIu64 " and %" PRIu64,
+			       now.n_index_entries, now.n_bad_blocks, header->n_index_entries, header->n_bad_blocks);
 	return seal_matches(domain, &now, &stored) ||
-	       differs(checking->options, false, name, err, "the seal does not match its units and members");
+	       differs(checking->options, false, name, err, "the seal does not match its units, index and members");
 }
 
 /* --- trees ------------------------------------------------------------------------------------------------------ */

@@ -23,25 +23,34 @@ static bool add_item(struct mac *mac, const struct tree_iter *iter, struct error
 	return true;
 }
 
+/* All items between the two keys. */
+static bool add_items(struct mac *mac, const struct tree *tree, const struct key *first, const struct key *last, struct error *err)
+{
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+
+	if (!tree_seek(tree, first, &iter, err))
+		return false;
+	while (iter.valid && key_compare(&iter.key, last) <= 0) {
+		if (!add_item(mac, &iter, err) || !tree_next(&iter, err))
+			return false;
+	}
+	return true;
+}
+
 bool domain_items_mac(struct volume *volume, uint16_t domain, const struct key_schedule *schedule, uint8_t out[CRYPT_MAC_SIZE],
 		      struct error *err)
 {
 	const struct key first = crypt_key(domain, CRYPT_SLOT, 0), last = crypt_key(domain, CRYPT_INODE_FLAGS, CRYPT_INDEX_LAST);
-	cleanup_tree_iter struct tree_iter iter = { 0 };
+	const struct key first_bad = crypt_key(domain, CRYPT_BAD_BLOCKS, 0), last_bad = crypt_key(domain, CRYPT_BAD_BLOCKS, CRYPT_INDEX_LAST);
 	cleanup_mac struct mac *mac = NULL;
 	struct tree tree;
 
 	static_assert(CRYPT_MEMBER == CRYPT_SLOT + 1 && CRYPT_INODE_FLAGS == CRYPT_MEMBER + 1, "one range of keys");
-	if (!tree_open(volume, ROOT_TREE_ID, &tree, err) || !header_mac_new(schedule, &mac, err) ||
-	    !tree_seek(&tree, &first, &iter, err))
+	if (!tree_open(volume, ROOT_TREE_ID, &tree, err) || !header_mac_new(schedule, &mac, err))
 		return false;
 	mac_start(mac);
 	mac_update(mac, ITEMS_LABEL, strlen(ITEMS_LABEL));
-	while (iter.valid && key_compare(&iter.key, &last) <= 0) {
-		if (!add_item(mac, &iter, err) || !tree_next(&iter, err))
-			return false;
-	}
-	return mac_finish(mac, out, err);
+	return add_items(mac, &tree, &first, &last, err) && add_items(mac, &tree, &first_bad, &last_bad, err) && mac_finish(mac, out, err);
 }
 
 static bool header_mac(const struct key_schedule *schedule, const struct crypt_header *header, uint8_t out[CRYPT_MAC_SIZE],

@@ -7,7 +7,7 @@
 #include "common/volume/volume.h"
 
 /*
- * MAC("items" | for each slot, member and inode-flags item of the domain, in key order: key offset le64 | SHA-256 of the payload), of
+ * MAC("items" | for each slot, member, inode-flags and bad-block item of the domain, in key order: key offset le64 | SHA-256 of the payload), of
  * the root tree as it is now, changes of a running transaction included.
  */
 bool domain_items_mac(struct volume *volume, uint16_t domain, const struct key_schedule *schedule, uint8_t out[CRYPT_MAC_SIZE],

@@ -211,7 +211,8 @@ static bool choose_header(struct domain *d, uint64_t n_flags_items, const struct
 			chosen = i;
 	}
 	if (chosen < 0)
-		return error_set(err, ERROR_KEY_HEADER, "%s", why.kind != ERROR_NONE ? why.text : why_invalid->text);
+		return error_set(err, why_invalid->kind == ERROR_REFUSED ? ERROR_REFUSED : ERROR_KEY_HEADER, "%s",
+				 why.kind != ERROR_NONE ? why.text : why_invalid->text);
 	d->header = d->copy[chosen];
 	d->one_header_bad = !d->copy_valid[!chosen] || !headers_equal(&d->copy[0], &d->copy[1]);
 	return true;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "common/fs/crypt-list.h"
+
 void inline_map_free(struct inline_map *map)
 {
 	if (!map)
@@ -14,42 +16,31 @@ void inline_map_free(struct inline_map *map)
 	free(map);
 }
 
+struct inline_walk {
+	inline_visit *visit;
+	void *context;
+};
+
+static bool inline_item(void *context, struct crypt_list_item *item, bool *go, struct error *err)
+{
+	const struct inline_walk *walk = context;
+
+	(void)go;
+	for (unsigned entry = 0; entry < item->n; entry++) {
+		struct crypt_inline_unit unit;
+
+		if (!crypt_inline_unit_next(&item->entries, &unit, err) ||
+		    !walk->visit(walk->context, &unit, item->index << 16 | entry, err))
+			return false;
+	}
+	return true;
+}
+
 bool inline_visit_all(struct volume *volume, uint16_t domain, inline_visit *visit, void *context, struct error *err)
 {
-	cleanup_tree_iter struct tree_iter iter = { 0 };
-	const struct key first = crypt_key(domain, CRYPT_INLINE_UNITS, 0);
-	uint64_t expected = 0;
-	struct tree tree;
+	struct inline_walk walk = { visit, context };
 
-	if (!tree_open(volume, ROOT_TREE_ID, &tree, err))
-		return false;
-	for (bool ok = tree_seek(&tree, &first, &iter, err);; ok = tree_next(&iter, err)) {
-		struct crypt_place at;
-		unsigned n_entries;
-
-		if (!ok)
-			return false;
-		if (!iter.valid || !crypt_place_of_key(&iter.key, &at) || at.domain != domain || at.kind != CRYPT_INLINE_UNITS)
-			return true;
-		if (at.index != expected)
-			return error_set(err, ERROR_CORRUPT, "crypt inline units item %" PRIu64 " of domain %u is missing", expected,
-					 domain);
-		expected++;
-
-		struct cursor item = iter.item;
-
-		if (!crypt_head_read(&item, CRYPT_INLINE_UNITS, &n_entries, err))
-			return false;
-		for (unsigned entry = 0; entry < n_entries; entry++) {
-			struct crypt_inline_unit unit;
-
-			if (!crypt_inline_unit_next(&item, &unit, err) || !visit(context, &unit, at.index << 16 | entry, err))
-				return false;
-		}
-		if (item.left != 0)
-			return error_set(err, ERROR_CORRUPT, "crypt inline units item at %#" PRIx64 ": %zu bytes left after the last unit",
-					 iter.item.offset, item.left);
-	}
+	return crypt_list_walk(volume, domain, CRYPT_INLINE_UNITS, 0, inline_item, &walk, err);
 }
 
 struct reading {

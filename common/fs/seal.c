@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The seal of a domain: one MAC over every unit, every inline unit and every member's digest. */
+/* The seal of a domain: one MAC over every unit, every inline unit, every index entry, the bad blocks and every member's digest. */
+#include "common/crypto/hash.h"
+#include "common/fs/crypt-list.h"
 #include "common/fs/domain-view.h"
+#include "common/fs/inode-index.h"
 
 struct summing {
 	struct mac *mac;	/* K_item */
-	struct digest_sum units, inlines;
+	struct hash *hash;	/* of the bad-block items */
+	struct digest_sum units, inlines, index;
+	uint64_t n_bad_blocks;
 };
 
 static bool sum_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
@@ -37,6 +42,41 @@ static bool sum_inline(void *context, const struct crypt_inline_unit *unit, uint
 	return true;
 }
 
+static bool sum_entry(void *context, const struct crypt_index_entry *entry, struct error *err)
+{
+	struct summing *summing = context;
+	const struct le64 inode = to_le64(entry->inode);
+	uint8_t mac[CRYPT_MAC_SIZE];
+
+	mac_start(summing->mac);
+	mac_update(summing->mac, "X", 1);
+	mac_update(summing->mac, &inode, sizeof(inode));
+	mac_update(summing->mac, entry->mac, sizeof(entry->mac));
+	if (!mac_finish(summing->mac, mac, err))
+		return false;
+	digest_add(&summing->index, mac);
+	return true;
+}
+
+static bool count_bad(void *context, const struct crypt_bad_block *bad, struct error *err)
+{
+	struct summing *summing = context;
+
+	(void)bad, (void)err;
+	summing->n_bad_blocks++;
+	return true;
+}
+
+static bool hash_bad(void *context, struct crypt_list_item *item, bool *go, struct error *err)
+{
+	struct summing *summing = context;
+
+	(void)go, (void)err;
+	hash_update(summing->hash, item->whole.at, item->whole.left);
+	item->entries.left = 0;	/* looked at one by one by count_bad() */
+	return true;
+}
+
 static void put_words(const uint64_t word[4], uint8_t out[CRYPT_MAC_SIZE])
 {
 	for (unsigned i = 0; i < 4; i++) {
@@ -52,6 +92,7 @@ static bool seal_mac(const struct key_schedule *schedule, const struct crypt_hea
 	cleanup_mac struct mac *mac = NULL;
 	const uint8_t cipher = header->cipher;
 	const struct le64 n_units = to_le64(seal->n_units), n_inline = to_le64(seal->n_inline_units);
+	const struct le64 n_index = to_le64(seal->n_index_entries), n_bad = to_le64(seal->n_bad_blocks);
 
 	if (!mac_new(schedule, "seal", NULL, 0, &mac, err))
 		return false;
@@ -70,6 +111,10 @@ static bool seal_mac(const struct key_schedule *schedule, const struct crypt_hea
 	mac_update(mac, seal->unit_sum, sizeof(seal->unit_sum));
 	mac_update(mac, &n_inline, sizeof(n_inline));
 	mac_update(mac, seal->inline_sum, sizeof(seal->inline_sum));
+	mac_update(mac, &n_index, sizeof(n_index));
+	mac_update(mac, seal->index_sum, sizeof(seal->index_sum));
+	mac_update(mac, &n_bad, sizeof(n_bad));
+	mac_update(mac, seal->bad_sha256, sizeof(seal->bad_sha256));
 	return mac_finish(mac, seal->seal, err);
 }
 
@@ -78,15 +123,31 @@ bool seal_compute(struct volume *volume, const struct key_schedule *schedule, co
 {
 	const struct unit_map all = { .volume = volume, .domain = header->domain };
 	struct summing summing = { 0 };
-	bool ok = mac_new(schedule, "seal-item", NULL, 0, &summing.mac, err) &&
-		  unit_map_visit_all(&all, sum_unit, &summing, err) &&
-		  inline_visit_all(volume, header->domain, sum_inline, &summing, err);
+	uint8_t bad_sha256[HASH_SIZE];
+	bool ok = mac_new(schedule, "seal-item", NULL, 0, &summing.mac, err) && hash_new(&summing.hash, err);
 
+	if (ok) {
+		hash_start(summing.hash);
+		ok = unit_map_visit_all(&all, sum_unit, &summing, err) &&
+		     inline_visit_all(volume, header->domain, sum_inline, &summing, err) &&
+		     inode_index_visit_all(volume, header->domain, sum_entry, &summing, err) &&
+		     bad_blocks_visit(volume, header->domain, count_bad, &summing, err) &&
+		     crypt_list_walk(volume, header->domain, CRYPT_BAD_BLOCKS, 0, hash_bad, &summing, err) &&
+		     hash_finish(summing.hash, bad_sha256, err);
+	}
+	hash_free(summing.hash);
 	mac_free(summing.mac);
 	if (!ok)
 		return false;
-	*seal = (struct crypt_seal){ .n_units = summing.units.n_items, .n_inline_units = summing.inlines.n_items };
+	*seal = (struct crypt_seal){
+		.n_units = summing.units.n_items,
+		.n_inline_units = summing.inlines.n_items,
+		.n_index_entries = summing.index.n_items,
+		.n_bad_blocks = summing.n_bad_blocks,
+	};
 	put_words(summing.units.word, seal->unit_sum);
 	put_words(summing.inlines.word, seal->inline_sum);
+	put_words(summing.index.word, seal->index_sum);
+	memcpy(seal->bad_sha256, bad_sha256, sizeof(seal->bad_sha256));
 	return seal_mac(schedule, header, members, n_members, seal, err);
 }

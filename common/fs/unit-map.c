@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/fs/crypt-list.h"
 #include "common/volume/warn.h"
 
 void unit_map_free(struct unit_map *map)
@@ -19,52 +20,33 @@ void unit_map_free(struct unit_map *map)
 
 /* --- walking the items ---------------------------------------------------------------------- */
 
-/* The iterator's leaf holds the bytes that a unit borrows. */
+struct units_walk {
+	uint64_t place;
+	unit_visit *visit;
+	void *context;
+};
+
+/* The leaf that is held has the bytes that a unit borrows. */
+static bool units_item(void *context, struct crypt_list_item *item, bool *go, struct error *err)
+{
+	const struct units_walk *walk = context;
+
+	for (unsigned entry = 0; *go && entry < item->n; entry++) {
+		const uint64_t here = UNIT_PLACE(item->index, entry);
+		struct crypt_unit unit;
+
+		if (!crypt_unit_next(&item->entries, item->whole.left, &unit, err) ||
+		    (here >= walk->place && !walk->visit(walk->context, &unit, here, go, err)))
+			return false;
+	}
+	return true;
+}
+
 bool unit_map_visit_from(const struct unit_map *map, uint64_t place, unit_visit *visit, void *context, struct error *err)
 {
-	cleanup_tree_iter struct tree_iter iter = { 0 };
-	const struct key first = crypt_key(map->domain, CRYPT_UNITS, place >> 16);
-	uint64_t expected = place >> 16;
-	struct tree tree;
+	struct units_walk walk = { place, visit, context };
 
-	if (!tree_open(map->volume, ROOT_TREE_ID, &tree, err))
-		return false;
-	for (bool ok = tree_seek(&tree, &first, &iter, err);; ok = tree_next(&iter, err)) {
-		struct crypt_place at;
-		unsigned n_entries;
-
-		if (!ok)
-			return false;
-		if (!iter.valid || !crypt_place_of_key(&iter.key, &at) || at.domain != map->domain || at.kind != CRYPT_UNITS)
-			return true;
-		if (at.index != expected)
-			return error_set(err, ERROR_CORRUPT, "crypt units item %" PRIu64 " of domain %u is missing", expected,
-					 map->domain);
-		expected++;
-
-		struct cursor item = iter.item;
-		const size_t size = item.left;
-
-		if (!crypt_head_read(&item, CRYPT_UNITS, &n_entries, err))
-			return false;
-		for (unsigned entry = 0; entry < n_entries; entry++) {
-			const uint64_t here = UNIT_PLACE(at.index, entry);
-			struct crypt_unit unit;
-			bool go = true;
-
-			if (!crypt_unit_next(&item, size, &unit, err))
-				return false;
-			if (here < place)
-				continue;
-			if (!visit(context, &unit, here, &go, err))
-				return false;
-			if (!go)
-				return true;
-		}
-		if (item.left != 0)
-			return error_set(err, ERROR_CORRUPT, "crypt units item at %#" PRIx64 ": %zu bytes left after the last unit",
-					 iter.item.offset, item.left);
-	}
+	return crypt_list_walk(map->volume, map->domain, CRYPT_UNITS, place >> 16, units_item, &walk, err);
 }
 
 bool unit_map_visit_all(const struct unit_map *map, unit_visit *visit, void *context, struct error *err)

@@ -4,6 +4,7 @@
 . "$(dirname "$0")/../expect.sh"
 bundled_image
 zstd -dqf "$TOP/images/good-sealed.img.zst" -o sealed.img
+tag=$(sed -n 's/^Encryption: //p' "$TOP/images/good-sealed.txt")
 
 expect 0 stat -e disk.img vault link hole character secret.txt <<'EOF'
 link
@@ -196,19 +197,19 @@ expect 0 ls -R -i -l --sort=size disk.img shared <<'EOF'
        257 -rw-r--r--   1     0     0     107832 2026-11-23 07:54:27 ledger.txt
        258 -rw-r--r--   1     0     0         23 2026-11-23 07:54:27 small.txt
 EOF
-expect 0 list -t -c sealed.img <<'EOF'
+expect 0 list -t -c sealed.img <<EOF
 ID	gen	cgen	top level	path	
 --	---	----	---------	----	
 256	8	7	5		public
-257	11	7	5		vault	readonly	Encryption: aes-256-gcm@btrfs:f1602e6c
-258	11	11	257		vault/nested	readonly	Encryption: aes-256-gcm@btrfs:f1602e6c
+257	11	7	5		vault	readonly	Encryption: $tag
+258	11	11	257		vault/nested	readonly	Encryption: $tag
 259	11	11	5		empty
 260	12	11	5		shared
 261	12	12	5		shared-snapshot	readonly
 EOF
-expect 0 list -r -q sealed.img <<'EOF'
-ID 257 gen 11 top level 5 parent_uuid -                                    path vault	readonly	Encryption: aes-256-gcm@btrfs:f1602e6c
-ID 258 gen 11 top level 257 parent_uuid -                                    path vault/nested	readonly	Encryption: aes-256-gcm@btrfs:f1602e6c
+expect 0 list -r -q sealed.img <<EOF
+ID 257 gen 11 top level 5 parent_uuid -                                    path vault	readonly	Encryption: $tag
+ID 258 gen 11 top level 257 parent_uuid -                                    path vault/nested	readonly	Encryption: $tag
 ID 261 gen 12 top level 5 parent_uuid c892ad3a-68fb-8348-848b-8099e9f8cd83 path shared-snapshot	readonly
 EOF
 expect 4 resolve --logical 1 disk.img <<'EOF'

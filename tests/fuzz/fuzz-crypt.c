@@ -72,6 +72,8 @@ static void list(struct cursor item, enum crypt_kind kind, struct error *err)
 	while (n-- > 0) {
 		struct crypt_inode_flags flags;
 		struct crypt_inline_unit small;
+		struct crypt_index_entry entry;
+		struct crypt_bad_block bad;
 		struct crypt_unit unit;
 
 		if (kind == CRYPT_INODE_FLAGS) {
@@ -80,6 +82,22 @@ static void list(struct cursor item, enum crypt_kind kind, struct error *err)
 		} else if (kind == CRYPT_INLINE_UNITS) {
 			if (!crypt_inline_unit_next(&item, &small, err))
 				return;
+		} else if (kind == CRYPT_INDEX) {
+			const uint8_t *at = item.at;
+			struct disk_crypt_index_entry disk;
+
+			if (!crypt_index_next(&item, &entry, err))
+				return;
+			crypt_index_write(&entry, &disk);
+			must_equal(&disk, at, sizeof(disk));
+		} else if (kind == CRYPT_BAD_BLOCKS) {
+			const uint8_t *at = item.at;
+			struct disk_crypt_bad_block disk;
+
+			if (!crypt_bad_block_next(&item, &bad, err))
+				return;
+			crypt_bad_block_write(&bad, &disk);
+			must_equal(&disk, at, sizeof(disk));
 		} else {
 			if (!crypt_unit_next(&item, size, &unit, err))
 				return;
@@ -125,6 +143,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	case CRYPT_INODE_FLAGS:
 	case CRYPT_UNITS:
 	case CRYPT_INLINE_UNITS:
+	case CRYPT_INDEX:
+	case CRYPT_BAD_BLOCKS:
 		list(item, bytes[0], &err);
 		break;
 	default:

@@ -83,7 +83,7 @@ for at in 8 16 28; do
 done
 
 say "the seal: 6"
-for at in 8 16 56 119; do
+for at in 8 16 56 88 96 128 136 199; do
 	fresh
 	attack xor $(item $SEAL 0) "$at" 1
 	readers_refuse 6 'domain 1: .*seal'
@@ -93,7 +93,7 @@ attack drop $(item $SEAL 0)
 readers_refuse 6 'domain 1: its seal is missing'
 
 say "both copies of the header: 13"
-for at in 0 8 16 20 21 30 32 40 56 72 128 160 192 255; do		# every field that is not the same as another here
+for at in 0 8 16 20 21 30 32 40 56 72 128 160 168 176 184 192 224 287; do		# every field that is not the same as another here
 	fresh
 	attack xor $(item $HEADER 0) "$at" 1
 	attack xor $(second_header) "$at" 1
@@ -142,7 +142,7 @@ done
 fresh
 attack poke $(item $UNITS 0) 2 0000
 readers_refuse 6 'crypt .*item|unit'
-for at in 104 112 128 144; do		# counts of slots, members, unit items, inline items
+for at in 104 112 128 144 160 176; do		# counts of slots, members, items of units, inline units, index, bad blocks
 	fresh
 	attack poke $(item $HEADER 0) "$at" ffffffffffffff7f
 	attack poke $(second_header) "$at" ffffffffffffff7f

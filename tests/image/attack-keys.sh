@@ -67,7 +67,7 @@ for command in verify 'convert --decrypt -q'; do
 done
 
 slot() { attack peek $(item $SLOT 0 "${1:-1}") 0 220; }
-header() { attack peek $(item $HEADER 0 "${1:-1}") 0 256; }
+header() { attack peek $(item $HEADER 0 "${1:-1}") 0 288; }
 
 say "the slot of another domain: 13; made to look like this one's: 2"
 fresh

@@ -4,7 +4,7 @@
 # shellcheck shell=bash disable=SC2154,SC2034
 
 CRYPT_ID=18446744073709551416
-HEADER=0 SLOT=1 MEMBER=2 INODE_FLAGS=3 UNITS=4 INLINE=5 SEAL=6		# kinds of crypt items
+HEADER=0 SLOT=1 MEMBER=2 INODE_FLAGS=3 UNITS=4 INLINE=5 SEAL=6 INDEX=7 BAD=8		# kinds of crypt items
 TARGET=256 OTHER=257 PLAIN=258		# subvolumes: domain 1, domain 2, not sealed
 
 build_attack() {

@@ -51,7 +51,7 @@ for operation in encrypt decrypt; do
 		fresh "$from"
 		expect_status 0 "$tmp/attack" "$image" convert $operation flush:"$flush" "$tmp/vk" target
 		"$tmp/attack" "$image" state >/dev/null 2>&1 || continue		# not begun, or finished
-		[ "$(state phase)" -lt 4 ] && [ "$(newest_record)" -gt "$(state sequence)" ] || continue
+		[ "$(state phase)" -lt 5 ] && [ "$(newest_record)" -gt "$(state sequence)" ] || continue
 		n=$((n + 1))
 		damage_newest $((7 + flush * 2))
 		right_or_refused

@@ -81,8 +81,8 @@ put_keys() {
 # flip_keys [AT [no-hash]]: one byte of the copies of the keys
 flip_keys() {
 	local slots
-	slots=$(od -An -tu1 -j 256 -N 1 "$tmp/keys" | tr -d ' ')
-	head -c $((260 + slots * 220)) "$tmp/keys" >"$tmp/changed"
+	slots=$(od -An -tu1 -j 288 -N 1 "$tmp/keys" | tr -d ' ')
+	head -c $((292 + slots * 220)) "$tmp/keys" >"$tmp/changed"
 	if [ -n "${1:-}" ]; then
 		python3 -c 'import sys; f = open(sys.argv[1], "r+b"); f.seek(int(sys.argv[2])); b = f.read(1)[0] ^ 1; f.seek(-1, 1); f.write(bytes([b]))' \
 			"$tmp/changed" "$1"
@@ -227,12 +227,12 @@ for operation in encrypt decrypt; do
 	say "$operation: the copies of header and slots beside the trees, damaged: the tree has them"
 	again
 	keys=$(state keys)
-	attack raw-get "$keys" 512 >"$tmp/keys"		# header 256, number of slots 4, slot 220, hash 32
+	attack raw-get "$keys" 544 >"$tmp/keys"		# header 288, number of slots 4, slot 220, hash 32
 	flip_keys 100 no-hash
 	goes_on
 	say "$operation: changed, with a right hash: 13"
 	again
-	for at in 40 104 128 160 255; do
+	for at in 40 104 128 160 287; do
 		flip_keys "$at"
 		stuck 13 "header of domain 1 fails authentication"
 	done
@@ -240,7 +240,7 @@ for operation in encrypt decrypt; do
 	flip_keys
 	uuid=$(od -An -v -tx1 -j 56 -N 16 "$tmp/keys" | tr -d ' \n')
 	attack forge-slot 0 "$tmp/wrong-passphrase" "$uuid" | python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))' >"$tmp/slot"
-	{ head -c 256 "$tmp/keys"; printf '\1\0\0\0'; cat "$tmp/slot"; } >"$tmp/changed"
+	{ head -c 288 "$tmp/keys"; printf '\1\0\0\0'; cat "$tmp/slot"; } >"$tmp/changed"
 	put_keys
 	KEY=("${WRONG[@]}")
 	stuck 13 'header of domain 1 is not that of the volume key in key slot 0'

@@ -8,7 +8,7 @@
 static void sample(uint8_t tail[SUPER_TAIL_SIZE])
 {
 	struct disk_crypt_state disk = {
-		.version = to_le32(1),
+		.version = to_le32(2),
 		.operation = CRYPT_OP_DECRYPT,
 		.direction = CRYPT_TO_SEALED,
 		.phase = CRYPT_PHASE_LEAVES,
@@ -70,13 +70,13 @@ static void refuses_one_wrong_byte(void **state)
 {
 	static const struct wrong wrong[] = {
 		{ 0, 'b', "the magic is not \"BTRCSTAT\"" },
-		{ AT(version), 2, "version is 2, not 1" },
+		{ AT(version), 3, "version is 3, not 2" },
 		{ AT(operation), 0, "operation is 0, not 1 or 2" },
 		{ AT(operation), 3, "operation is 3, not 1 or 2" },
 		{ AT(direction), 0, "direction is 0, not 1 or 2" },
 		{ AT(direction), 3, "direction is 3, not 1 or 2" },
-		{ AT(phase), 0, "phase is 0, not 1 to 5" },
-		{ AT(phase), 6, "phase is 6, not 1 to 5" },
+		{ AT(phase), 0, "phase is 0, not 1 to 6" },
+		{ AT(phase), 7, "phase is 7, not 1 to 6" },
 		{ AT(cipher), 0, "cipher is 0, not 1 or 2" },
 		{ AT(flags), 2, "flags are 0x2, not 0 or 0x1" },
 		{ AT(sector_size), 1, "sector_size is 4097, not a power of two from 4096 to 65536" },
@@ -105,6 +105,20 @@ static void refuses_one_wrong_byte(void **state)
 		assert_memory_equal(err.text, place, sizeof(place) - 1);
 		assert_string_equal(err.text + sizeof(place) - 1, wrong[i].text);
 	}
+}
+
+static void refuses_the_unreleased_version(void **state)
+{
+	uint8_t tail[SUPER_TAIL_SIZE];
+	struct crypt_state_tail read;
+	struct error err = { 0 };
+
+	(void)state;
+	sample(tail);
+	tail[AT(version)] = 1;
+	assert_false(crypt_state_read(tail, &read, &err));
+	assert_int_equal(err.kind, ERROR_REFUSED);
+	assert_string_equal(err.text, "conversion state in the superblock at 0xdcb: format version 1 was made by an unreleased version");
 }
 
 static void refuses_bytes_behind_it(void **state)
@@ -152,6 +166,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_a_state),
 		cmocka_unit_test(refuses_one_wrong_byte),
+		cmocka_unit_test(refuses_the_unreleased_version),
 		cmocka_unit_test(refuses_bytes_behind_it),
 		cmocka_unit_test(refuses_a_range_that_wraps),
 	};

@@ -4,7 +4,7 @@
 
 #include "format/crypt.h"
 
-#define HEAD(kind, n) (kind), 1, LE16(n), LE32(0)
+#define HEAD(kind, n) (kind), CRYPT_VERSION, LE16(n), LE32(0)
 
 static const uint8_t flags_sample[] = {
 	HEAD(CRYPT_INODE_FLAGS, 2),
@@ -183,19 +183,119 @@ static void reads_inline_units(void **state)
 	assert_true(crypt_item_end(&item, CRYPT_INLINE_UNITS, &err));
 }
 
+static const uint8_t index_sample[] = {
+	HEAD(CRYPT_INDEX, 2),
+	LE64(257), UUID(0x3a), LE64(0x50003),		/* 8 */
+	LE64(0xffffffffffffff00), UUID(0x3b), LE64(0),	/* 40 */
+};
+
+static const uint8_t bad_sample[] = {
+	HEAD(CRYPT_BAD_BLOCKS, 2),
+	LE64(0x1000000), LE32(0), LE32(BAD_CARRIED),	/* 8 */
+	LE64(0x1000000), LE32(499), LE32(BAD_SKIPPED),	/* 24 */
+};
+
+static bool parse_index(struct cursor *item, struct error *err)
+{
+	unsigned n;
+
+	if (!crypt_head_read(item, CRYPT_INDEX, &n, err))
+		return false;
+	while (n-- > 0) {
+		const uint8_t *at = item->at;
+		struct disk_crypt_index_entry disk;
+		struct crypt_index_entry entry;
+
+		if (!crypt_index_next(item, &entry, err))
+			return false;
+		crypt_index_write(&entry, &disk);
+		assert_memory_equal(&disk, at, sizeof(disk));
+	}
+	return crypt_item_end(item, CRYPT_INDEX, err);
+}
+
+static bool parse_bad(struct cursor *item, struct error *err)
+{
+	unsigned n;
+
+	if (!crypt_head_read(item, CRYPT_BAD_BLOCKS, &n, err))
+		return false;
+	while (n-- > 0) {
+		const uint8_t *at = item->at;
+		struct disk_crypt_bad_block disk;
+		struct crypt_bad_block bad;
+
+		if (!crypt_bad_block_next(item, &bad, err))
+			return false;
+		crypt_bad_block_write(&bad, &disk);
+		assert_memory_equal(&disk, at, sizeof(disk));
+	}
+	return crypt_item_end(item, CRYPT_BAD_BLOCKS, err);
+}
+
+static void reads_index_entries_and_bad_blocks(void **state)
+{
+	struct cursor item = { index_sample, sizeof(index_sample), TEST_OFFSET };
+	struct error err = { 0 };
+	struct crypt_index_entry entry;
+	struct crypt_bad_block bad;
+	unsigned n;
+
+	(void)state;
+	assert_true(crypt_head_read(&item, CRYPT_INDEX, &n, &err));
+	assert_int_equal(n, 2);
+	assert_true(crypt_index_next(&item, &entry, &err));
+	assert_int_equal(entry.inode, 257);
+	assert_int_equal(entry.mac[15], 0x3a);
+	assert_int_equal(entry.hint, 0x50003);
+	item = (struct cursor){ bad_sample, sizeof(bad_sample), TEST_OFFSET };
+	assert_true(crypt_head_read(&item, CRYPT_BAD_BLOCKS, &n, &err));
+	assert_true(crypt_bad_block_next(&item, &bad, &err));
+	assert_int_equal(bad.unit_id, 0x1000000);
+	assert_int_equal(bad.what, BAD_CARRIED);
+	assert_true(crypt_bad_block_next(&item, &bad, &err));
+	assert_int_equal(bad.block, 499);
+	assert_int_equal(bad.what, BAD_SKIPPED);
+}
+
+static void refuses_wrong_index_entries_and_bad_blocks(void **state)
+{
+	static const struct wrong wrong_index[] = {
+		{ 0, 6, "crypt index at 0x4000: kind is 6, not 7" },
+		{ 2, 0, "crypt index at 0x4000: n_entries is 0, not 1 or more" },
+		{ 2, 1, "crypt index at 0x4028: 32 bytes after the last entry, not 0" },
+		{ 2, 3, "crypt index at 0x4048: 0 bytes left, an entry takes 32" },
+	};
+	static const struct wrong wrong_bad[] = {
+		{ 0, 7, "crypt bad blocks at 0x4000: kind is 7, not 8" },
+		{ 2, 1, "crypt bad blocks at 0x4018: 16 bytes after the last entry, not 0" },
+		{ 2, 3, "crypt bad block at 0x4028: 0 bytes left, an entry takes 16" },
+		{ 8, 1, "crypt bad block at 0x4008: unit_id is 0x1000001, not a multiple of 4096" },
+		{ 17, 2, "crypt bad block at 0x4008: block is 512, not 0 to 499" },
+		{ 20, 0, "crypt bad block at 0x4008: what is 0, not 1 or 2" },
+		{ 20, 3, "crypt bad block at 0x4008: what is 3, not 1 or 2" },
+	};
+
+	(void)state;
+	test_refuses_wrong_bytes(parse_index, index_sample, sizeof(index_sample), wrong_index, ARRAY_SIZE(wrong_index));
+	test_refuses_wrong_bytes(parse_bad, bad_sample, sizeof(bad_sample), wrong_bad, ARRAY_SIZE(wrong_bad));
+}
+
 static void refuses_every_truncation(void **state)
 {
 	(void)state;
 	test_refuses_truncations(parse_flags, flags_sample, sizeof(flags_sample), ANY_LENGTH_FAILS);
 	test_refuses_truncations(parse_units, units_sample, sizeof(units_sample), ANY_LENGTH_FAILS);
 	test_refuses_truncations(parse_inline, inline_sample, sizeof(inline_sample), ANY_LENGTH_FAILS);
+	test_refuses_truncations(parse_index, index_sample, sizeof(index_sample), ANY_LENGTH_FAILS);
+	test_refuses_truncations(parse_bad, bad_sample, sizeof(bad_sample), ANY_LENGTH_FAILS);
 }
 
 static void refuses_wrong_inode_flags(void **state)
 {
 	static const struct wrong wrong[] = {
 		{ 0, 4, "crypt inode flags at 0x4000: kind is 4, not 3" },
-		{ 1, 0, "crypt inode flags at 0x4000: version is 0, not 1" },
+		{ 1, 0, "crypt inode flags at 0x4000: version is 0, not 2" },
 		{ 2, 0, "crypt inode flags at 0x4000: n_entries is 0, not 1 or more" },
 		{ 2, 1, "crypt inode flags at 0x4020: 24 bytes after the last entry, not 0" },
 		{ 2, 3, "crypt inode flags at 0x4038: 0 bytes left, an entry takes 24" },
@@ -304,6 +404,8 @@ int main(void)
 		cmocka_unit_test(reads_inode_flags),
 		cmocka_unit_test(reads_units),
 		cmocka_unit_test(reads_inline_units),
+		cmocka_unit_test(reads_index_entries_and_bad_blocks),
+		cmocka_unit_test(refuses_wrong_index_entries_and_bad_blocks),
 		cmocka_unit_test(refuses_every_truncation),
 		cmocka_unit_test(refuses_wrong_inode_flags),
 		cmocka_unit_test(refuses_wrong_units),

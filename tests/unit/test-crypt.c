@@ -5,14 +5,14 @@
 #include "format/crypt.h"
 #include "tests/vectors/vectors.h"
 
-#define HEAD(kind, n) (kind), 1, LE16(n), LE32(0)
+#define HEAD(kind, n) (kind), CRYPT_VERSION, LE16(n), LE32(0)
 #define THIRTY_TWO(x) UUID(x), UUID(x)
 #define SIXTY_FOUR(x) THIRTY_TWO(x), THIRTY_TWO(x)
 
 static const uint8_t header_sample[] = {
 	HEAD(CRYPT_HEADER, 1),
 	'B', 'T', 'R', 'C', 'R', 'Y', 'P', 'T',	/* 8: magic */
-	LE32(1),				/* 16: version */
+	LE32(2),				/* 16: version */
 	CIPHER_CHACHA20_POLY1305,		/* 20: cipher */
 	CRYPT_STATE_SEALED,			/* 21: state */
 	LE16(498),				/* 22: unit_max */
@@ -31,9 +31,13 @@ static const uint8_t header_sample[] = {
 	LE64(5),				/* 136: n_units */
 	LE64(6),				/* 144: n_inline_items */
 	LE64(7),				/* 152: n_inline_units */
-	THIRTY_TWO(0x0d),			/* 160: seal */
-	THIRTY_TWO(0x0e),			/* 192: items_mac */
-	THIRTY_TWO(0x0f),			/* 224: mac */
+	LE64(8),				/* 160: n_index_items */
+	LE64(9),				/* 168: n_index_entries */
+	LE64(10),				/* 176: n_bad_items */
+	LE64(11),				/* 184: n_bad_blocks */
+	THIRTY_TWO(0x0d),			/* 192: seal */
+	THIRTY_TWO(0x0e),			/* 224: items_mac */
+	THIRTY_TWO(0x0f),			/* 256: mac */
 };
 static_assert(sizeof(header_sample) == sizeof(struct disk_crypt_header), "sample");
 
@@ -57,7 +61,11 @@ static const uint8_t seal_sample[] = {
 	THIRTY_TWO(0x2a),		/* 16: unit_sum */
 	LE64(0x99aabbccddeeff00),	/* 48: n_inline_units */
 	THIRTY_TWO(0x2b),		/* 56: inline_sum */
-	THIRTY_TWO(0x2c),		/* 88: seal */
+	LE64(0x0123456789abcdef),	/* 88: n_index_entries */
+	THIRTY_TWO(0x2d),		/* 96: index_sum */
+	LE64(0xfedcba9876543210),	/* 128: n_bad_blocks */
+	THIRTY_TWO(0x2e),		/* 136: bad_sha256 */
+	THIRTY_TWO(0x2c),		/* 168: seal */
 };
 static_assert(sizeof(seal_sample) == sizeof(struct disk_crypt_seal), "sample");
 
@@ -156,6 +164,10 @@ static void reads_a_header(void **state)
 	assert_int_equal(header.n_units, 5);
 	assert_int_equal(header.n_inline_items, 6);
 	assert_int_equal(header.n_inline_units, 7);
+	assert_int_equal(header.n_index_items, 8);
+	assert_int_equal(header.n_index_entries, 9);
+	assert_int_equal(header.n_bad_items, 10);
+	assert_int_equal(header.n_bad_blocks, 11);
 	assert_all(header.seal, sizeof(header.seal), 0x0d);
 	assert_all(header.items_mac, sizeof(header.items_mac), 0x0e);
 	assert_all(header.mac, sizeof(header.mac), 0x0f);
@@ -165,12 +177,12 @@ static void refuses_a_wrong_header(void **state)
 {
 	static const struct wrong wrong[] = {
 		{ 0, 1, "crypt header at 0x4000: kind is 1, not 0" },
-		{ 1, 2, "crypt header at 0x4000: version is 2, not 1" },
+		{ 1, 3, "crypt header at 0x4000: version is 3, not 2" },
 		{ 2, 0, "crypt header at 0x4000: n_entries is 0, not 1" },
 		{ 3, 1, "crypt header at 0x4000: n_entries is 257, not 1" },
 		{ 7, 1, "crypt header at 0x4000: reserved bytes of the head are 0x1000000, not 0" },
 		{ 15, 'X', "crypt header at 0x4000: the magic is not \"BTRCRYPT\"" },
-		{ 16, 2, "crypt header at 0x4000: format version is 2, not 1" },
+		{ 16, 3, "crypt header at 0x4000: format version is 3, not 2" },
 		{ 20, 0, "crypt header at 0x4000: cipher is 0, not 1 or 2" },
 		{ 20, 3, "crypt header at 0x4000: cipher is 3, not 1 or 2" },
 		{ 21, 0, "crypt header at 0x4000: state is 0, not 1 to 3" },
@@ -186,6 +198,10 @@ static void refuses_a_wrong_header(void **state)
 		{ 143, 1, "crypt header at 0x4000: n_units is 72057594037927941, not 0 to 4503599627370495" },
 		{ 151, 1, "crypt header at 0x4000: n_inline_items is 72057594037927942, not 0 to 17592186044415" },
 		{ 159, 1, "crypt header at 0x4000: n_inline_units is 72057594037927943, not 0 to 4503599627370495" },
+		{ 167, 1, "crypt header at 0x4000: n_index_items is 72057594037927944, not 0 to 17592186044415" },
+		{ 175, 1, "crypt header at 0x4000: n_index_entries is 72057594037927945, not 0 to 4503599627370495" },
+		{ 183, 1, "crypt header at 0x4000: n_bad_items is 72057594037927946, not 0 to 17592186044415" },
+		{ 191, 1, "crypt header at 0x4000: n_bad_blocks is 72057594037927947, not 0 to 4503599627370495" },
 	};
 	uint8_t longer[sizeof(header_sample) + 1] = { 0 };
 	struct cursor item = { longer, sizeof(longer), TEST_OFFSET };
@@ -196,7 +212,7 @@ static void refuses_a_wrong_header(void **state)
 	test_refuses_truncations(parse_header, header_sample, sizeof(header_sample), ANY_LENGTH_FAILS);
 	memcpy(longer, header_sample, sizeof(header_sample));
 	assert_false(parse_header(&item, &err));
-	assert_string_equal(err.text, "crypt header at 0x4000: 257 bytes, not 256");
+	assert_string_equal(err.text, "crypt header at 0x4000: 289 bytes, not 288");
 }
 
 static void reads_a_slot(void **state)
@@ -237,7 +253,7 @@ static void refuses_a_wrong_slot(void **state)
 	static const struct wrong wrong[] = {
 		{ 0, 0, "crypt slot at 0x4000: kind is 0, not 1" },
 		{ 8, 'b', "crypt slot at 0x4000: the magic is not \"BTRCSLOT\"" },
-		{ 16, 0, "crypt slot at 0x4000: format version is 0, not 1" },
+		{ 16, 0, "crypt slot at 0x4000: format version is 0, not 2" },
 		{ 36, 32, "crypt slot at 0x4000: number is 32, not 0 to 31" },
 		{ 37, 1, "crypt slot at 0x4000: number is 257, not 0 to 31" },
 		{ 38, 0, "crypt slot at 0x4000: type is 0, not 1 to 3" },
@@ -352,6 +368,10 @@ static void reads_and_refuses_seals(void **state)
 	assert_true(crypt_seal_read(&item, &seal, &err));
 	assert_int_equal(seal.n_units, 0x1122334455667788);
 	assert_int_equal(seal.n_inline_units, 0x99aabbccddeeff00);
+	assert_int_equal(seal.n_index_entries, 0x0123456789abcdef);
+	assert_int_equal(seal.n_bad_blocks, 0xfedcba9876543210);
+	assert_all(seal.index_sum, sizeof(seal.index_sum), 0x2d);
+	assert_all(seal.bad_sha256, sizeof(seal.bad_sha256), 0x2e);
 	assert_all(seal.unit_sum, sizeof(seal.unit_sum), 0x2a);
 	assert_all(seal.inline_sum, sizeof(seal.inline_sum), 0x2b);
 	assert_all(seal.seal, sizeof(seal.seal), 0x2c);
@@ -369,6 +389,8 @@ static void keys_and_places_agree(void **state)
 		{ CRYPT_UNITS, CRYPT_INDEX_LAST, 0xabcd4fffffffffff },
 		{ CRYPT_INLINE_UNITS, 5, 0xabcd500000000005 },
 		{ CRYPT_SEAL, 0, 0xabcd600000000000 },
+		{ CRYPT_INDEX, 7, 0xabcd700000000007 },
+		{ CRYPT_BAD_BLOCKS, 1, 0xabcd800000000001 },
 	};
 	struct crypt_place place;
 
@@ -403,7 +425,7 @@ static void other_keys_are_no_crypt_keys(void **state)
 		{ CRYPT_ID, KEY_TEMPORARY_ITEM, 0 },
 		{ CRYPT_ID, KEY_PERSISTENT_ITEM, 1 },			/* a header of index 1 */
 		{ CRYPT_ID, KEY_PERSISTENT_ITEM, 0x600000000001 },	/* a seal of index 1 */
-		{ CRYPT_ID, KEY_PERSISTENT_ITEM, 0x700000000000 },	/* kind 7 */
+		{ CRYPT_ID, KEY_PERSISTENT_ITEM, 0x900000000000 },	/* kind 9 */
 		{ CRYPT_ID, KEY_PERSISTENT_ITEM, 0xfffffffffffe },	/* kind 15, not the second header */
 	};
 	struct crypt_place place;

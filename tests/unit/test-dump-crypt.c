@@ -71,7 +71,7 @@ static struct disk_crypt_slot slot_sample(void)
 {
 	struct disk_crypt_slot slot = {
 		.header = {
-			.head = head(CRYPT_SLOT, 1), .magic = "BTRCSLOT", .version = to_le32(1), .number = to_le16(3), .type = SLOT_KEY_FILE,
+			.head = head(CRYPT_SLOT, 1), .magic = "BTRCSLOT", .version = to_le32(CRYPT_VERSION), .number = to_le16(3), .type = SLOT_KEY_FILE,
 			.kdf = KDF_ARGON2ID, .p1 = to_le32(65536), .p2 = to_le32(4), .p3 = to_le32(1), .time = to_le64(86400),
 			.label = "ab\033[31mc",
 		},
@@ -112,7 +112,7 @@ static void a_header_shows_its_fields(void **state)
 	struct crypt_header header = {
 		.cipher = CIPHER_CHACHA20_POLY1305, .state = CRYPT_STATE_UNSEALING, .unit_max = 250, .domain = 2, .had_verity = true,
 		.epoch = 9, .n_slots = 1, .n_members = 2, .n_inode_flags_items = 3, .n_unit_items = 4, .n_units = 5, .n_inline_items = 6,
-		.n_inline_units = 7, .kcv = { 0xcc, 0x8e, 0x19, 0x75 },
+		.n_inline_units = 7, .n_index_items = 8, .n_index_entries = 9, .n_bad_items = 10, .n_bad_blocks = 11, .kcv = { 0xcc, 0x8e, 0x19, 0x75 },
 	};
 	struct disk_crypt_header disk;
 
@@ -127,6 +127,7 @@ static void a_header_shows_its_fields(void **state)
 	       "had_verity 1\n"
 	       "n_slots 1 n_members 2 n_inode_flags_items 3\n"
 	       "n_unit_items 4 n_units 5 n_inline_items 6 n_inline_units 7\n"
+	       "n_index_items 8 n_index_entries 9 n_bad_items 10 n_bad_blocks 11\n"
 	       "kcv cc8e197500000000000000000000000000000000000000000000000000000000\n"
 	       "seal 0000000000000000000000000000000000000000000000000000000000000000\n"
 	       "items_mac 0000000000000000000000000000000000000000000000000000000000000000\n"
@@ -187,6 +188,19 @@ static void members_and_the_rest(void **state)
 		head(CRYPT_INODE_FLAGS, 1),
 		{ .member = to_le64(256), .inode = to_le64(301), .flags = to_le64(INODE_IMMUTABLE) },
 	};
+	struct {
+		struct disk_crypt_head head;
+		struct disk_crypt_index_entry entry;
+	} index_item = { head(CRYPT_INDEX, 1), { .inode = to_le64(302), .mac = { 9 }, .hint = to_le64(5 << 16 | 3) } };
+	struct {
+		struct disk_crypt_head head;
+		struct disk_crypt_bad_block bad[2];
+	} bad_item = {
+		head(CRYPT_BAD_BLOCKS, 2),
+		{ { to_le64(1 << 20), to_le32(4), to_le32(BAD_CARRIED) }, { to_le64(1 << 20), to_le32(5), to_le32(BAD_SKIPPED) } },
+	};
+	struct crypt_seal seal = { .n_units = 1, .n_inline_units = 2, .n_index_entries = 3, .n_bad_blocks = 4 };
+	struct disk_crypt_seal seal_item;
 	struct crypt_member member = { .id = 256, .root_flags = ROOT_RDONLY, .n_items = 12, .path_len = 3, .path = "a\nb" };
 	uint8_t member_item[CRYPT_MEMBER_MAX];
 	const size_t member_len = crypt_member_write(&member, member_item);
@@ -202,6 +216,24 @@ static void members_and_the_rest(void **state)
 	       "crypt item domain 1 kind inode-flags index 0\n"
 	       "n_entries 1\n"
 	       "member 256 inode 301 flags 0x40(IMMUTABLE)\n");
+	prints(crypt_key(1, CRYPT_INDEX, 2), &index_item, sizeof(index_item),
+	       "crypt item domain 1 kind index index 2\n"
+	       "n_entries 1\n"
+	       "inode 302 mac 09000000000000000000000000000000 hint 327683\n");
+	prints(crypt_key(1, CRYPT_BAD_BLOCKS, 0), &bad_item, sizeof(bad_item),
+	       "crypt item domain 1 kind bad-blocks index 0\n"
+	       "n_entries 2\n"
+	       "unit 1048576 block 4 what carried-over\n"
+	       "unit 1048576 block 5 what skipped\n");
+	crypt_seal_write(&seal, &seal_item);
+	prints(crypt_key(1, CRYPT_SEAL, 0), &seal_item, sizeof(seal_item),
+	       "crypt item domain 1 kind seal index 0\n"
+	       "n_units 1 n_inline_units 2 n_index_entries 3 n_bad_blocks 4\n"
+	       "unit_sum 0000000000000000000000000000000000000000000000000000000000000000\n"
+	       "inline_sum 0000000000000000000000000000000000000000000000000000000000000000\n"
+	       "index_sum 0000000000000000000000000000000000000000000000000000000000000000\n"
+	       "bad_sha256 0000000000000000000000000000000000000000000000000000000000000000\n"
+	       "seal 0000000000000000000000000000000000000000000000000000000000000000\n");
 	prints(crypt_key(1, CRYPT_MEMBER, 0), member_item, member_len,
 	       "crypt item domain 1 kind member index 0\n"
 	       "id 256 uuid 00000000-0000-0000-0000-000000000000\n"

@@ -11,7 +11,7 @@
 
 static const uint8_t sample[] = {
 	'B', 'T', 'R', 'C', 'J', 'R', 'N', 'L',	/* magic */
-	LE32(1),				/* version */
+	LE32(2),				/* version */
 	1, 2, 1, 0,				/* direction, phase, root_level, zero */
 	LE64(372),				/* length */
 	LE64(7),				/* sequence */
@@ -102,10 +102,10 @@ static void refuses_one_wrong_byte(void **state)
 {
 	static const struct wrong wrong[] = {
 		{ 0, 'X', "journal record at 0x4000: magic is not BTRCJRNL" },
-		{ 8, 2, "journal record at 0x4000: version is 2, not 1" },
+		{ 8, 3, "journal record at 0x4000: version is 3, not 2" },
 		{ 12, 3, "journal record at 0x4000: direction is 3, not 1 or 2" },
-		{ 13, 5, "journal record at 0x4000: phase is 5, not 1 to 4" },
-		{ 13, 0, "journal record at 0x4000: phase is 0, not 1 to 4" },
+		{ 13, 6, "journal record at 0x4000: phase is 6, not 1 to 5" },
+		{ 13, 0, "journal record at 0x4000: phase is 0, not 1 to 5" },
 		{ 14, 8, "journal record at 0x4000: root_level is 8, not below 8" },
 		{ 17, 0, "journal record at 0x4000: length is 116, not even a header and a MAC" },
 		{ 24, 0, "journal record at 0x4000: sequence is 0" },
@@ -119,12 +119,28 @@ static void refuses_one_wrong_byte(void **state)
 	test_refuses_wrong_bytes(parse, sample, sizeof(sample), wrong, ARRAY_SIZE(wrong));
 }
 
+static void refuses_the_unreleased_version(void **state)
+{
+	uint8_t bytes[sizeof(sample)];
+	struct cursor record = { bytes, sizeof(bytes), TEST_OFFSET };
+	struct journal_header header;
+	struct error err = { 0 };
+
+	(void)state;
+	memcpy(bytes, sample, sizeof(bytes));
+	bytes[8] = 1;
+	assert_false(journal_header_read(&record, &header, &err));
+	assert_int_equal(err.kind, ERROR_REFUSED);
+	assert_string_equal(err.text, "journal record at 0x4000: format version 1 was made by an unreleased version");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_every_field),
 		cmocka_unit_test(refuses_every_truncation),
 		cmocka_unit_test(refuses_one_wrong_byte),
+		cmocka_unit_test(refuses_the_unreleased_version),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

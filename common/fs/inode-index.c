@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Looking up entries of the index, and walking it. */
+#include "common/fs/inode-index.h"
+
+#include <inttypes.h>
+
+#include "common/crypto/secret.h"
+#include "common/fs/crypt-list.h"
+
+/* --- all of them ---------------------------------------------------------------------------------- */
+
+struct index_walk {
+	inode_index_visit *visit;
+	void *context;
+	struct crypt_index_entry last;
+	bool any;
+};
+
+static bool follows(const struct crypt_index_entry *a, const struct crypt_index_entry *b)
+{
+	return a->inode != b->inode ? a->inode < b->inode : memcmp(a->mac, b->mac, sizeof(a->mac)) < 0;
+}
+
+static bool walk_item(void *context, struct crypt_list_item *item, bool *go, struct error *err)
+{
+	struct index_walk *walk = context;
+
+	(void)go;
+	for (unsigned i = 0; i < item->n; i++) {
+		struct crypt_index_entry entry;
+
+		if (!crypt_index_next(&item->entries, &entry, err))
+			return false;
+		if (walk->any && !follows(&walk->last, &entry))
+			return error_set(err, ERROR_CORRUPT, "crypt index item %" PRIu64 ": entry %u, of inode %" PRIu64 ", is out of order",
+					 item->index, i, entry.inode);
+		walk->last = entry;
+		walk->any = true;
+		if (!walk->visit(walk->context, &entry, err))
+			return false;
+	}
+	return true;
+}
+
+bool inode_index_visit_all(struct volume *volume, uint16_t domain, inode_index_visit *visit, void *context, struct error *err)
+{
+	struct index_walk walk = { .visit = visit, .context = context };
+
+	return crypt_list_walk(volume, domain, CRYPT_INDEX, 0, walk_item, &walk, err);
+}
+
+/* --- one ------------------------------------------------------------------------------------------- */
+
+struct first_entry {
+	uint64_t inode;
+	bool found;
+};
+
+static bool take_first(void *context, struct crypt_list_item *item, bool *go, struct error *err)
+{
+	struct first_entry *first = context;
+	struct crypt_index_entry entry;
+
+	*go = false;
+	if (!crypt_index_next(&item->entries, &entry, err))
+		return false;
+	*first = (struct first_entry){ entry.inode, true };
+	return true;
+}
+
+/* The last item whose first entry is of a lower inode: entries of this one begin in it, or in the next. */
+static bool item_before(struct volume *volume, uint16_t domain, uint64_t n_items, uint64_t inode, uint64_t *index, struct error *err)
+{
+	uint64_t low = 0, high = n_items;	/* items below low begin lower, those from high on do not */
+
+	while (low < high) {
+		const uint64_t middle = low + (high - low) / 2;
+		struct first_entry first = { 0 };
+
+		if (!crypt_list_walk(volume, domain, CRYPT_INDEX, middle, take_first, &first, err))
+			return false;
+		if (first.found && first.inode < inode)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*index = low > 0 ? low - 1 : 0;
+	return true;
+}
+
+struct lookup {
+	uint64_t inode;
+	const uint8_t *mac;	/* NULL: any */
+	bool found;
+	uint64_t hint;
+};
+
+static bool look_up(void *context, struct crypt_list_item *item, bool *go, struct error *err)
+{
+	struct lookup *lookup = context;
+
+	for (unsigned i = 0; *go && i < item->n; i++) {
+		struct crypt_index_entry entry;
+
+		if (!crypt_index_next(&item->entries, &entry, err))
+			return false;
+		if (entry.inode == lookup->inode && (!lookup->mac || secret_same(entry.mac, lookup->mac, sizeof(entry.mac)))) {
+			lookup->found = true;
+			lookup->hint = entry.hint;
+		}
+		*go = entry.inode <= lookup->inode && !lookup->found;
+	}
+	return true;
+}
+
+static bool find(struct volume *volume, uint16_t domain, uint64_t n_items, struct lookup *lookup, struct error *err)
+{
+	uint64_t index;
+
+	return n_items == 0 || (item_before(volume, domain, n_items, lookup->inode, &index, err) &&
+				crypt_list_walk(volume, domain, CRYPT_INDEX, index, look_up, lookup, err));
+}
+
+bool inode_index_has(struct volume *volume, uint16_t domain, uint64_t n_items, uint64_t inode, const uint8_t mac[CRYPT_ENTRY_MAC_SIZE],
+		     bool *has, uint64_t *hint, struct error *err)
+{
+	struct lookup lookup = { .inode = inode, .mac = mac };
+
+	if (!find(volume, domain, n_items, &lookup, err))
+		return false;
+	*has = lookup.found;
+	if (hint)
+		*hint = lookup.hint;
+	return true;
+}
+
+bool inode_index_knows(struct volume *volume, uint16_t domain, uint64_t n_items, uint64_t inode, bool *knows, struct error *err)
+{
+	struct lookup lookup = { .inode = inode };
+
+	if (!find(volume, domain, n_items, &lookup, err))
+		return false;
+	*knows = lookup.found;
+	return true;
+}
