@@ -91,6 +91,8 @@ static bool open_source(struct run *run, struct error *err)
 
 	if (!export_sources_get(&run->sources, run->file.subvolume, true, &source, err))
 		return false;
+	if (!export_sources_end_key(&run->sources, false, err))
+		return false;
 	if (source == &plain_source && key_input_given())
 		return error_set(err, ERROR_REFUSED, "a key was given, but subvolume %" PRIu64 " is not sealed", run->file.subvolume);
 	return true;

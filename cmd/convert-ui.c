@@ -42,12 +42,16 @@ static bool ui_stop(void *context)
 
 static void ui_progress(void *context, const struct convert_progress *at)
 {
-	convert_print_progress(context, at);
+	struct convert_talk *talk = context;
+
+	convert_print_progress(&talk->progress, at);
 }
 
 static void ui_note(void *context, const char *text)
 {
-	progress_clear(context);
+	struct convert_talk *talk = context;
+
+	progress_clear(&talk->progress);
 	print_note(NULL, text);
 }
 
@@ -55,9 +59,10 @@ static void ui_note(void *context, const char *text)
 static bool ui_confirm(void *context, const char *question)
 {
 	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+	struct convert_talk *talk = context;
 	char answer[64];
 
-	progress_clear(context);
+	progress_clear(&talk->progress);
 	fprintf(stderr, "%s  Go on? [y/N] ", question);
 	fflush(stderr);
 	if (poll(&input, 1, -1) != 1) {
@@ -68,6 +73,13 @@ static bool ui_confirm(void *context, const char *question)
 	const ssize_t n = read(STDIN_FILENO, answer, sizeof(answer));
 
 	return n > 0 && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+static void ui_forget_secrets(void *context)
+{
+	struct convert_talk *talk = context;
+
+	key_input_free(&talk->key);
 }
 
 bool convert_is_interactive(bool batch)
@@ -107,7 +119,7 @@ static bool read_seconds(const char *text, double *seconds, struct error *err)
 	return error_set(err, ERROR_USAGE, "--progress-frequency: \"%s\" is not a number from 0 to %d", given, SECONDS_MAX);
 }
 
-bool convert_ui_init(const char *how, const char *frequency, bool batch, struct progress *progress, struct convert_ui *ui,
+bool convert_ui_init(const char *how, const char *frequency, bool batch, struct convert_talk *talk, struct convert_ui *ui,
 		     struct error *err)
 {
 	enum progress_mode mode = PROGRESS_NONE;
@@ -115,12 +127,14 @@ bool convert_ui_init(const char *how, const char *frequency, bool batch, struct 
 
 	if (!read_mode(how, &mode, err) || !read_seconds(frequency, &seconds, err))
 		return false;
-	progress_init(progress, mode, stderr, seconds);
+	*talk = (struct convert_talk){ 0 };
+	progress_init(&talk->progress, mode, stderr, seconds);
 	*ui = (struct convert_ui){
-		.context = progress,
+		.context = talk,
 		.progress = mode == PROGRESS_NONE ? NULL : ui_progress,
 		.note = ui_note,
 		.stop = ui_stop,
+		.forget_secrets = ui_forget_secrets,
 		.confirm = convert_is_interactive(batch) ? ui_confirm : NULL,
 	};
 	return true;

@@ -3,14 +3,21 @@
 #ifndef CMD_CONVERT_UI_H
 #define CMD_CONVERT_UI_H
 
+#include "cmd/key-options.h"
 #include "common/convert/convert.h"
 #include "common/util/progress.h"
 
 /* Is there somebody who can answer? */
 bool convert_is_interactive(bool batch);
 
-/* how and frequency: of --progress and --progress-frequency, NULL where they are not given.  progress must live as long as ui. */
-bool convert_ui_init(const char *how, const char *frequency, bool batch, struct progress *progress, struct convert_ui *ui,
+/* What the functions of a struct convert_ui work on: as long as that lives. */
+struct convert_talk {
+	struct progress progress;
+	struct key_input key;	/* wiped as soon as nothing more is derived from it */
+};
+
+/* how and frequency: of --progress and --progress-frequency, NULL where they are not given. */
+bool convert_ui_init(const char *how, const char *frequency, bool batch, struct convert_talk *talk, struct convert_ui *ui,
 		     struct error *err) must_use;
 
 /* From here on SIGINT, SIGTERM and SIGHUP stop the conversion at the next safe point, and nobody who stops reading or a limit kills it. */

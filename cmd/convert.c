@@ -225,10 +225,9 @@ static bool check_names(struct volume *volume, const char *const *names, struct 
 	return true;
 }
 
-static bool run_encrypt(const char *image, const char *const *names, const struct convert_ui *ui, struct convert_plan *plan,
-			struct error *err)
+static bool run_encrypt(const char *image, const char *const *names, struct key_input *key, const struct convert_ui *ui,
+			struct convert_plan *plan, struct error *err)
 {
-	cleanup_key_input struct key_input key = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 	struct convert_encrypt_options how;
 
@@ -237,11 +236,11 @@ static bool run_encrypt(const char *image, const char *const *names, const struc
 	/* Opened before asking, so that nobody types a new passphrase twice for an image that is refused. */
 	if (!open_image(image, &volume, err) || !check_names(volume, names, err))
 		return false;
-	if (!key_input_read(!opt.dry_run, true, "New passphrase: ", &key, err) || !confirm_volume_key(ui, &key, err))
+	if (!key_input_read(!opt.dry_run, true, "New passphrase: ", key, err) || !confirm_volume_key(ui, key, err))
 		return false;
-	how.secret = key.secret;
-	how.slot_type = key.is_key_file ? SLOT_KEY_FILE : SLOT_PASSPHRASE;
-	how.volume_key = key.volume_key;
+	how.secret = key->secret;
+	how.slot_type = key->is_key_file ? SLOT_KEY_FILE : SLOT_PASSPHRASE;
+	how.volume_key = key->volume_key;
 	convert_catch_signals();
 	return convert_encrypt(volume, names, &how, ui, plan, err);
 }
@@ -251,18 +250,17 @@ static struct convert_key convert_key_of(const struct key_input *key)
 	return (struct convert_key){ .secret = key->secret, .volume_key = key->volume_key, .slot = key->slot };
 }
 
-static bool run_decrypt(const char *image, const char *const *names, const struct convert_ui *ui, struct convert_plan *plan,
-			struct error *err)
+static bool run_decrypt(const char *image, const char *const *names, struct key_input *key, const struct convert_ui *ui,
+			struct convert_plan *plan, struct error *err)
 {
-	cleanup_key_input struct key_input key = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 
 	if (!open_image(image, &volume, err) || !check_names(volume, names, err) ||
-	    !key_input_read(true, false, "Passphrase: ", &key, err))
+	    !key_input_read(true, false, "Passphrase: ", key, err))
 		return false;
 
 	const struct convert_decrypt_options how = {
-		.key = convert_key_of(&key),
+		.key = convert_key_of(key),
 		.accept_changes = opt.accept_changes,
 		.accept_unsealed = opt.accept_unsealed,
 		.dry_run = opt.dry_run,
@@ -281,19 +279,18 @@ static bool needs_key(const struct convert_status *status)
 	return status->state.operation != 0 && (status->state.phase != CRYPT_PHASE_FINISHED || convert_is_interactive(opt.batch));
 }
 
-static bool run_continue(const char *image, const struct convert_ui *ui, struct convert_plan *plan, struct error *err)
+static bool run_continue(const char *image, struct key_input *key, const struct convert_ui *ui, struct convert_plan *plan,
+			 struct error *err)
 {
 	const enum convert_goal goal = opt.abort ? CONVERT_ABORT : opt.decrypt ? CONVERT_RESUME_DECRYPT : CONVERT_RESUME;
-	cleanup_key_input struct key_input key = { 0 };
 	cleanup_volume struct volume *volume = NULL;
-
 	struct convert_status status;
 
 	if (!image_open_to_convert(image, true, true, &volume, err) || !convert_status(volume, NULL, &status, err) ||
-	    !key_input_read(needs_key(&status), false, "Passphrase: ", &key, err))
+	    !key_input_read(needs_key(&status), false, "Passphrase: ", key, err))
 		return false;
 
-	const struct convert_key convert_key = convert_key_of(&key);
+	const struct convert_key convert_key = convert_key_of(key);
 
 	convert_catch_signals();
 	return convert_continue(volume, goal, &convert_key, ui, plan, err);
@@ -337,21 +334,22 @@ static const char *result_word(const struct convert_plan *plan)
 static bool run(const char *const *operand, struct error *err)
 {
 	struct convert_plan plan = { 0 };
-	struct progress progress;
+	struct convert_talk talk;
 	struct convert_ui ui;
 	bool ok;
 
-	if (!check_action(operand, err) || !convert_ui_init(opt.progress, opt.frequency, opt.batch, &progress, &ui, err))
+	if (!check_action(operand, err) || !convert_ui_init(opt.progress, opt.frequency, opt.batch, &talk, &ui, err))
 		return false;
 	if (opt.status)
 		return run_status(operand[0], err);
 	if (opt.resume || opt.abort)
-		ok = run_continue(operand[0], &ui, &plan, err);
+		ok = run_continue(operand[0], &talk.key, &ui, &plan, err);
 	else if (opt.encrypt)
-		ok = run_encrypt(operand[0], operand + 1, &ui, &plan, err);
+		ok = run_encrypt(operand[0], operand + 1, &talk.key, &ui, &plan, err);
 	else
-		ok = run_decrypt(operand[0], operand + 1, &ui, &plan, err);
-	progress_clear(&progress);
+		ok = run_decrypt(operand[0], operand + 1, &talk.key, &ui, &plan, err);
+	key_input_free(&talk.key);
+	progress_clear(&talk.progress);
 	if (ok)
 		convert_print_plan(result_word(&plan), &plan, opt.dry_run);
 	else if (!opt.dry_run && (err->kind == ERROR_IO || err->kind == ERROR_MEMORY || err->kind == ERROR_CORRUPT))

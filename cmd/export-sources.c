@@ -14,28 +14,35 @@ bool export_sources_init(struct export_sources *sources, const struct subvolume_
 	return !key_input_given() || key_input_read(false, false, "Passphrase: ", &sources->key, err);
 }
 
-static struct domain *opened(const struct export_sources *sources, uint16_t number)
+static struct export_domain *tried(const struct export_sources *sources, uint16_t number)
 {
 	for (size_t i = 0; i < sources->n_domains; i++) {
-		if (sources->domain[i]->number == number)
-			return sources->domain[i];
+		if (sources->domain[i].number == number)
+			return &sources->domain[i];
 	}
 	return NULL;
 }
 
-/* Takes the domain where it opens it. */
-static bool open_domain(struct export_sources *sources, struct domain **domain, struct error *err)
+/* Tries the key, once; takes the domain where it opens it. */
+static bool try_domain(struct export_sources *sources, struct domain **domain, struct export_domain **out, struct error *err)
 {
-	struct domain **more;
+	struct export_domain *more;
 
-	if (!domain_open(*domain, sources->key.secret, sources->key.volume_key, sources->key.slot, err))
-		return false;
+	*out = tried(sources, (*domain)->number);
+	if (*out)
+		return true;
 	more = realloc(sources->domain, (sources->n_domains + 1) * sizeof(*more));
 	if (!more)
 		return error_memory(err);
 	sources->domain = more;
-	sources->domain[sources->n_domains++] = *domain;
-	*domain = NULL;
+	*out = &more[sources->n_domains++];
+	**out = (struct export_domain){ .number = (*domain)->number };
+	if (sources->is_key_gone) {
+		error_set(&(*out)->error, ERROR_KEY, "the key was not tried on it");
+	} else if (domain_open(*domain, sources->key.secret, sources->key.volume_key, sources->key.slot, &(*out)->error)) {
+		(*out)->domain = *domain;
+		*domain = NULL;
+	}
 	return true;
 }
 
@@ -44,7 +51,7 @@ static bool open_source(struct export_sources *sources, const struct subvolume *
 {
 	cleanup_domain struct domain *found = NULL;
 	struct domain_reader_options options;
-	struct domain *domain;
+	struct export_domain *domain;
 
 	source->extents = &plain_source;
 	if (subvolume->root.flags & ROOT_ENCRYPT_2016)
@@ -57,18 +64,16 @@ static bool open_source(struct export_sources *sources, const struct subvolume *
 	source->extents = NULL;
 	if (!key_input_given())
 		return true;
-	domain = opened(sources, found->number);
-	if (!domain) {
-		domain = found;
-		if (!open_domain(sources, &found, err)) {
-			if (err->kind != ERROR_KEY || must_open)
-				return false;
-			*err = (struct error){ 0 };
+	if (!try_domain(sources, &found, &domain, err))
+		return false;
+	if (!domain->domain) {
+		if (domain->error.kind == ERROR_KEY && !must_open)
 			return true;
-		}
+		*err = domain->error;
+		return false;
 	}
 	source_reader_options(&options);
-	return domain_reader_open(domain, sources->list, subvolume, &options, &source->reader, &source->extents, err);
+	return domain_reader_open(domain->domain, sources->list, subvolume, &options, &source->reader, &source->extents, err);
 }
 
 bool export_sources_get(struct export_sources *sources, uint64_t id, bool must_open, struct extent_source **extents, struct error *err)
@@ -98,10 +103,52 @@ bool export_sources_get(struct export_sources *sources, uint64_t id, bool must_o
 	return true;
 }
 
+static bool has_source(const struct export_sources *sources, uint64_t id)
+{
+	for (size_t i = 0; i < sources->n; i++) {
+		if (sources->at[i].subvolume == id)
+			return true;
+	}
+	return false;
+}
+
+/* Does the subvolume lie below one whose source is open?  A chain that leads round ends, too. */
+static bool is_below(const struct export_sources *sources, const struct subvolume *subvolume)
+{
+	for (size_t n = 0; subvolume && n < sources->list->n; n++) {
+		if (has_source(sources, subvolume->parent_id))
+			return true;
+		subvolume = subvolume_by_id(sources->list, subvolume->parent_id);
+	}
+	return false;
+}
+
+bool export_sources_end_key(struct export_sources *sources, bool below, struct error *err)
+{
+	for (size_t i = 0; below && key_input_given() && i < sources->list->n; i++) {
+		const struct subvolume *subvolume = &sources->list->at[i];
+		cleanup_domain struct domain *found = NULL;
+		struct export_domain *domain;
+		struct error ignored;
+
+		if (!is_below(sources, subvolume) || !domain_find(sources->list->volume, sources->list, subvolume, &found, &ignored) || !found)
+			continue;	/* what is wrong with it is said where the export comes to it */
+		if (!try_domain(sources, &found, &domain, err))
+			return false;
+	}
+	key_input_free(&sources->key);
+	sources->is_key_gone = true;
+	return true;
+}
+
 bool export_sources_check_key(const struct export_sources *sources, struct error *err)
 {
-	if (!key_input_given() || sources->n_domains > 0)
+	if (!key_input_given())
 		return true;
+	for (size_t i = 0; i < sources->n_domains; i++) {
+		if (sources->domain[i].domain)
+			return true;
+	}
 	return error_set(err, ERROR_REFUSED, "a key was given, but no subvolume to be exported is sealed");
 }
 
@@ -110,7 +157,7 @@ void export_sources_free(struct export_sources *sources)
 	for (size_t i = 0; i < sources->n; i++)
 		domain_reader_close(sources->at[i].reader);
 	for (size_t i = 0; i < sources->n_domains; i++)
-		domain_free(sources->domain[i]);
+		domain_free(sources->domain[i].domain);
 	key_input_free(&sources->key);
 	free(sources->at);
 	free(sources->domain);

@@ -16,8 +16,13 @@ struct export_sources {
 		struct domain_reader *reader;
 	} *at;
 	size_t n;
-	struct domain **domain;		/* opened */
+	struct export_domain {
+		uint16_t number;
+		struct domain *domain;	/* NULL: the key does not open it, and why is in error */
+		struct error error;
+	} *domain;			/* those that the key was tried on */
 	size_t n_domains;
+	bool is_key_gone;
 };
 
 /* Reads the key where one was given.  Asks for a passphrase only where that is what was given. */
@@ -27,6 +32,11 @@ bool export_sources_init(struct export_sources *sources, const struct subvolume_
  */
 bool export_sources_get(struct export_sources *sources, uint64_t subvolume, bool must_open, struct extent_source **extents,
 			struct error *err) must_use;
+/*
+ * The key is wiped: domains that it was not tried on by now stay closed.  below: first it is tried on those of all subvolumes that lie below those
+ * whose sources are open.
+ */
+bool export_sources_end_key(struct export_sources *sources, bool below, struct error *err) must_use;
 /* Was the key of use to anyone?  ERROR_REFUSED where one was given and nothing is sealed. */
 bool export_sources_check_key(const struct export_sources *sources, struct error *err) must_use;
 void export_sources_free(struct export_sources *sources);

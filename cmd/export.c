@@ -166,7 +166,8 @@ static bool find_places(struct run *run, const char *const *operand, struct erro
 	if (!image_open(operand[0], false, false, &run->volume, err) || !subvolume_list_read(run->volume, &run->list, err) ||
 	    !export_sources_init(&run->sources, &run->list, err) ||
 	    !export_places_take(&run->list, &run->sources, operand + 1, opt.snapshots, &run->places, err) ||
-	    (!opt.recursive && !export_sources_check_key(&run->sources, err)))
+	    (!opt.recursive && !export_sources_check_key(&run->sources, err)) ||
+	    !export_sources_end_key(&run->sources, opt.recursive, err))
 		return false;
 	run->report.progress_total = run->volume->super.bytes_used > 0 ? run->volume->super.bytes_used : 1;
 	run->volume->warn = on_warning;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cmd/key-options.h"
+#include "common/crypto/secret.h"
 
 #define TARGET_MAX 65536u
 
@@ -21,11 +22,14 @@ static bool take_target(void *context, const void *bytes, size_t len, struct err
 	if (len > TARGET_MAX - target->len)
 		return error_set(err, ERROR_CORRUPT, "the target of a symbolic link is longer than %u bytes", TARGET_MAX);
 
-	uint8_t *more = realloc(target->bytes, target->len + len + 1);
+	uint8_t *more = malloc(target->len + len + 1);
 
 	if (!more)
 		return error_memory(err);
+	if (target->len > 0)
+		memcpy(more, target->bytes, target->len);
 	memcpy(more + target->len, bytes, len);
+	wiped_free(target->bytes, target->len);
 	target->bytes = more;
 	target->len += len;
 	return true;
@@ -40,7 +44,7 @@ bool link_target_read(struct extent_source *extents, const struct tree *tree, ui
 	if (tree->volume->super.flags & SUPER_FLAG_METADUMP_V2)
 		return true;
 	if (!file_read(extents, tree, inode, take_target, &target, err)) {
-		free(target.bytes);
+		wiped_free(target.bytes, target.len);
 		return false;
 	}
 	*bytes = target.bytes;

@@ -5,10 +5,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "cmd/inode-text.h"
 #include "cmd/json.h"
+#include "common/crypto/secret.h"
 #include "common/util/escape.h"
 
 static void print_detail(const struct ls_row *row)
@@ -46,7 +48,7 @@ void ls_row_print(const struct ls_row *row, bool inode, bool detail)
 		char *target = escape_new(row->target, row->target_len);
 
 		printf(" -> %s", target ? target : "?");
-		free(target);
+		wiped_free(target, target ? strlen(target) : 0);
 	} else if (detail && row->is_sealed_link) {
 		fputs(" -> (sealed)", stdout);
 	}

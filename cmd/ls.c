@@ -10,6 +10,7 @@
 #include "cmd/link-target.h"
 #include "cmd/ls-row.h"
 #include "cmd/ls-sort.h"
+#include "common/crypto/secret.h"
 #include "common/fs/lost-names.h"
 #include "common/fs/walk.h"
 #include "common/util/escape.h"
@@ -120,7 +121,7 @@ static bool print_row(struct listing *listing, struct ls_row *row, struct error 
 		ls_row_json(row);
 	else
 		ls_row_print(row, opt.inode, opt.detail);
-	free(row->target);
+	wiped_free(row->target, row->target_len);
 	return true;
 }
 

@@ -38,9 +38,11 @@ static bool open_sealed(const struct subvolume_list *list, const struct subvolum
 	cleanup_key_input struct key_input key = { 0 };
 
 	source_reader_options(&reader);
-	return key_input_read(false, false, "Passphrase: ", &key, err) &&
-	       domain_open(source->domain, key.secret, key.volume_key, key.slot, err) &&
-	       domain_reader_open(source->domain, list, subvolume, &reader, &source->reader, &source->extents, err);
+	if (!key_input_read(false, false, "Passphrase: ", &key, err) ||
+	    !domain_open(source->domain, key.secret, key.volume_key, key.slot, err))
+		return false;
+	key_input_free(&key);
+	return domain_reader_open(source->domain, list, subvolume, &reader, &source->reader, &source->extents, err);
 }
 
 bool source_choose(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source, struct error *err)

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "cmd/cmd.h"
@@ -10,6 +11,7 @@
 #include "cmd/link-target.h"
 #include "cmd/stat-items.h"
 #include "cmd/unfinished.h"
+#include "common/crypto/secret.h"
 #include "common/util/escape.h"
 
 static struct {
@@ -96,7 +98,7 @@ static void print_text(const struct subject *at, uint32_t sector_size)
 		char *target = escape_new(at->target, at->target_len);
 
 		printf("  target:      %s\n", target ? target : "?");
-		free(target);
+		wiped_free(target, target ? strlen(target) : 0);
 	} else if (at->is_sealed_link) {
 		printf("  target:      (sealed)\n");
 	}
@@ -200,7 +202,7 @@ static bool print_one(struct looking *looking, const char *path, const struct fi
 
 	if (ok)
 		(format_is_json() ? print_json : print_text)(&at, list->volume->super.sector_size);
-	free(at.target);
+	wiped_free(at.target, at.target_len);
 	return ok && (stat_xattrs(&subject, err) || volume_tolerates(list->volume, err)) &&
 	       (!opt.extents || stat_extents(&subject, at.inode.mode, &looking->seal, true, &at.extents, err) ||
 		volume_tolerates(list->volume, err));

@@ -169,6 +169,7 @@ static bool run(const char *const *operand, struct error *err)
 		key_hint_rejected(err);
 		return false;
 	}
+	key_input_free(&key);
 	return domain_view_check_named(domain, &list, subvolume, err) && verify(domain, &list, opt.expect ? expect : NULL, err);
 }
 

@@ -220,4 +220,5 @@ def main(sealed_path, passphrase_path, plain_path):
     print(f'units: {n_units} of {n_blocks} blocks, inline units: {n_inline}, opened {opened}; seal {seal[:16].hex()}')
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -104,8 +104,6 @@ bool units_check(struct conversion *c, struct error *err)
 		done += checking.extent->length;
 		conversion_progress(c, done, c->scan->data_bytes);
 	}
-	if (checking.bytes)
-		secret_wipe(checking.bytes, size);
-	free(checking.bytes);
+	wiped_free(checking.bytes, size);
 	return ok;
 }

@@ -25,9 +25,7 @@ void conversion_close(struct conversion *c)
 	free(c->flags);
 	free(c->flags_member);
 	free(c->members);
-	if (c->batch)
-		secret_wipe(c->batch, c->batch_size);
-	free(c->batch);
+	wiped_free(c->batch, c->batch_size);
 	*c = (struct conversion){ 0 };
 }
 
@@ -48,6 +46,12 @@ void conversion_progress(const struct conversion *c, uint64_t done, uint64_t tot
 
 	if (c->ui && c->ui->progress)
 		c->ui->progress(c->ui->context, &progress);
+}
+
+void conversion_forget_secrets(const struct conversion *c)
+{
+	if (c->ui && c->ui->forget_secrets)
+		c->ui->forget_secrets(c->ui->context);
 }
 
 void conversion_note(const struct conversion *c, const char *format, ...)

@@ -164,6 +164,7 @@ static bool go_on(struct conversion *c, enum convert_goal goal, const struct con
 
 	if (!state_open(c->volume, key, &tail, &domain, err))
 		return false;
+	conversion_forget_secrets(c);
 	c->header = domain->header;
 	c->schedule = domain->schedule;
 	domain->schedule = NULL;

@@ -102,6 +102,7 @@ bool conversion_open_journal(struct conversion *c, const struct crypt_range slot
 /* True where the user asked to stop: then everything is flushed and the state written; err says ERROR_STOPPED. */
 bool conversion_stops(struct conversion *c, bool *stops, struct error *err) must_use;
 void conversion_progress(const struct conversion *c, uint64_t done, uint64_t total);
+void conversion_forget_secrets(const struct conversion *c);	/* once c->schedule is there and the slots are made */
 void conversion_note(const struct conversion *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* --- pack.c: how units and inline units are laid into items --- */

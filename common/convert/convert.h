@@ -24,6 +24,8 @@ struct convert_ui {
 	void (*note)(void *context, const char *text);		/* one line for stderr */
 	bool (*stop)(void *context);				/* asked between batches: SIGINT, SIGTERM */
 	bool (*confirm)(void *context, const char *question);	/* NULL: yes was implied (batch mode) */
+	/* Nothing more is derived from the secrets that were given: their owner wipes them now, not when all is done. */
+	void (*forget_secrets)(void *context);
 	/* Most bytes of data in a batch, and of a record; 0: as many as fit.  Tests of what a crash leaves take many small steps. */
 	uint32_t batch_bytes, record_bytes;
 };

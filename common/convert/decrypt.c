@@ -110,6 +110,7 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 	}
 	if (!domain_open(domain, options->key.secret, options->key.volume_key, options->key.slot, err))
 		return false;
+	conversion_forget_secrets(c);
 	if (domain->header.state != CRYPT_STATE_SEALED)
 		return error_set(err, ERROR_STATE, "the domain's header says that its conversion has not finished");
 	if (!domain_view_check_named(domain, &c->list, subvolume, err) ||

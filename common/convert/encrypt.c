@@ -177,6 +177,7 @@ static bool begin(struct conversion *c, const struct convert_encrypt_options *op
 	}
 	secret_free(volume_key);
 	volume_key = NULL;
+	conversion_forget_secrets(c);
 	structure_count(c, n_slots);
 	return state_fill(c, CRYPT_OP_ENCRYPT, keys, slot, false, err) &&
 	       conversion_open_journal(c, slot, err) &&

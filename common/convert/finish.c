@@ -156,7 +156,7 @@ static bool wipe(struct conversion *c, struct error *err)
 	ok = volume_flush(c->volume, err);
 out:
 	allocator_close(allocator);
-	free(wiper.piece);
+	wiped_free(wiper.piece, WIPE_PIECE);	/* it held what nobody has wiped yet */
 	free(wiper.zeros);
 	return ok;
 }

@@ -128,8 +128,7 @@ static bool turn_known(struct leaves *leaves, const struct scan_block *at, struc
 	     error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": an inline payload %s", payload->inode,
 		       sealed ? "fails authentication" : "is not what was sealed");
 out:
-	secret_wipe(other, payload->bytes.left);
-	free(other);
+	wiped_free(other, payload->bytes.left);
 	return ok;
 }
 

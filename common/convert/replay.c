@@ -96,9 +96,7 @@ static bool look_for_epoch(const struct conversion *c, const struct block *block
 				*epoch = header.epoch;
 		}
 	}
-	if (bytes)
-		secret_wipe(bytes, node_size);
-	free(bytes);
+	wiped_free(bytes, node_size);
 	return ok;
 }
 
@@ -156,8 +154,7 @@ static bool load_new(void *context, const struct journal_new *new_block, struct 
 	ok = journal_read_new(&c->journal, new_block, bytes, &found, err) &&
 	     (found || error_set(err, ERROR_STATE, "the new tree block %" PRIu64 " of a journal record is not there", new_block->logical)) &&
 	     load_block(loading, &changed, GROUP_METADATA | GROUP_SYSTEM, err);
-	secret_wipe(bytes, c->volume->super.node_size);
-	free(bytes);
+	wiped_free(bytes, c->volume->super.node_size);
 	return ok;
 }
 
@@ -291,9 +288,7 @@ static bool finish_ranges(struct conversion *c, const struct replay *replay, boo
 		finishing.want_sealed = replay->record[i].header.direction == CRYPT_TO_SEALED;
 		ok = journal_record_visit(&c->journal, &replay->record[i], &(struct journal_visitor){ .on_range = finish_range }, &finishing, err);
 	}
-	if (finishing.bytes)
-		secret_wipe(finishing.bytes, (size_t)CRYPT_UNIT_BLOCKS_MAX * CRYPT_BLOCK);
-	free(finishing.bytes);
+	wiped_free(finishing.bytes, (size_t)CRYPT_UNIT_BLOCKS_MAX * CRYPT_BLOCK);
 	return ok;
 }
 

@@ -93,6 +93,13 @@ void secret_free(struct secret *secret)
 	free(secret);
 }
 
+void wiped_free(void *bytes, size_t len)
+{
+	if (bytes)
+		secret_wipe(bytes, len);
+	free(bytes);
+}
+
 /* --- reading ------------------------------------------------------------------------- */
 struct source {
 	int fd;

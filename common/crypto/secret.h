@@ -46,6 +46,7 @@ bool secret_ask(const char *prompt, bool verify, struct secret **secret, struct 
 
 /* Memory that is not a struct secret. */
 void secret_wipe(void *bytes, size_t len);
+void wiped_free(void *bytes, size_t len);	/* what was malloced and may hold plain text of something sealed; NULL is fine */
 bool secret_same(const void *a, const void *b, size_t len);	/* constant time */
 
 #endif /* COMMON_CRYPTO_SECRET_H */

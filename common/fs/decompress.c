@@ -7,16 +7,61 @@
 #include <stdlib.h>
 #define ZLIB_CONST	/* next_in is const */
 #include <zlib.h>
+#define ZSTD_STATIC_LINKING_ONLY	/* for ZSTD_createDCtx_advanced() */
 #include <zstd.h>
+
+#include "common/crypto/secret.h"
 
 /* What an extent of at most 1 MiB decoded bytes can ask for; the kernel's own limit is 17. */
 #define ZSTD_WINDOW_LOG_MAX 20
 
 #define LZO_LENGTH_SIZE 4u
 
+/* --- what the libraries take and give back: windows and tables, with plain text in them ------------------------ */
+
+struct taken {
+	size_t len;
+	max_align_t bytes[];
+};
+
+static void *take_bytes(void *opaque, size_t len)
+{
+	struct taken *taken = malloc(sizeof(*taken) + len);
+
+	(void)opaque;
+	if (!taken)
+		return NULL;
+	taken->len = len;
+	return taken->bytes;
+}
+
+static void give_back(void *opaque, void *bytes)
+{
+	struct taken *taken = bytes ? (struct taken *)((uint8_t *)bytes - offsetof(struct taken, bytes)) : NULL;
+
+	(void)opaque;
+	if (taken)
+		wiped_free(taken, sizeof(*taken) + taken->len);
+}
+
+/* zlib's own bounds keep the product small. */
+static void *take_array(void *opaque, unsigned n, unsigned size)
+{
+	return take_bytes(opaque, (size_t)n * size);
+}
+
+/* --- the three ---------------------------------------------------------------------------------------------------- */
+
 static bool inflate_zlib(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len, size_t *done, struct error *err)
 {
-	z_stream stream = { .next_in = in, .avail_in = in_len, .next_out = out, .avail_out = out_len };
+	z_stream stream = {
+		.next_in = in,
+		.avail_in = in_len,
+		.next_out = out,
+		.avail_out = out_len,
+		.zalloc = take_array,
+		.zfree = give_back,
+	};
 	int status;
 
 	if (inflateInit(&stream) != Z_OK)
@@ -40,7 +85,7 @@ static bool inflate_zstd(const uint8_t *in, size_t in_len, uint8_t *out, size_t 
 {
 	ZSTD_inBuffer from = { in, in_len, 0 };
 	ZSTD_outBuffer to = { out, out_len, 0 };
-	ZSTD_DCtx *context = ZSTD_createDCtx();
+	ZSTD_DCtx *context = ZSTD_createDCtx_advanced((ZSTD_customMem){ take_bytes, give_back, NULL });
 	bool ok = true;
 	size_t more;
 
@@ -131,7 +176,7 @@ static bool inflate_lzo(const uint8_t *in, size_t in_len, uint8_t *out, size_t o
 	if (!sector)
 		return error_memory(err);
 	ok = inflate_lzo_segments(in, in_len, out, out_len, sector_size, sector, done, err);
-	free(sector);
+	wiped_free(sector, sector_size);
 	return ok;
 }
 

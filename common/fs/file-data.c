@@ -171,14 +171,6 @@ static bool give_file(struct reading *r, struct error *err)
 	return hand_out_zeros(r, r->size, err);
 }
 
-/* What was in it may have been sealed. */
-static void free_wiped(uint8_t *bytes, size_t len)
-{
-	if (bytes)
-		secret_wipe(bytes, len);
-	free(bytes);
-}
-
 bool file_read(struct extent_source *source, const struct tree *subvolume, uint64_t inode, file_write *write, void *context,
 	       struct error *err)
 {
@@ -200,8 +192,8 @@ bool file_read(struct extent_source *source, const struct tree *subvolume, uint6
 	reading.size = item.size;
 	reading.piece = malloc(PIECE);
 	ok = reading.piece ? give_file(&reading, err) : error_memory(err);
-	free_wiped(reading.piece, PIECE);
-	free_wiped(reading.packed, FILE_EXTENT_COMPRESSED_MAX);
-	free_wiped(reading.decoded, FILE_EXTENT_COMPRESSED_MAX);
+	wiped_free(reading.piece, PIECE);
+	wiped_free(reading.packed, FILE_EXTENT_COMPRESSED_MAX);
+	wiped_free(reading.decoded, FILE_EXTENT_COMPRESSED_MAX);
 	return ok;
 }

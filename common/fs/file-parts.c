@@ -351,7 +351,5 @@ bool file_reader_new(struct file_reader **reader, struct error *err)
 /* What was in it may have been sealed. */
 void file_reader_free(struct file_reader *reader)
 {
-	if (reader)
-		secret_wipe(reader, sizeof(*reader));
-	free(reader);
+	wiped_free(reader, sizeof(*reader));
 }

@@ -220,10 +220,8 @@ bool inline_map_find(const struct inline_map *map, const struct key_schedule *sc
 		return error_memory(err);
 	ok = find_from(map, low, payload->root, schedule, payload, is_sealed, unit, scratch, found, err) &&
 	     (*found || payload->root == 0 || find_from(map, low, 0, schedule, payload, is_sealed, unit, scratch, found, err));
-	if (!out) {
-		secret_wipe(scratch, payload->bytes.left);
-		free(scratch);
-	}
+	if (!out)
+		wiped_free(scratch, payload->bytes.left);
 	return ok;
 }
 

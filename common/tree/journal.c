@@ -24,9 +24,7 @@ bool journal_open(struct volume *volume, const struct crypt_range slot[CRYPT_JOU
 void journal_close(struct journal *journal)
 {
 	mac_free(journal->mac);
-	if (journal->buffer)
-		secret_wipe(journal->buffer, journal->buffer_used);
-	free(journal->buffer);
+	wiped_free(journal->buffer, journal->buffer_used);
 	*journal = (struct journal){ 0 };
 }
 
@@ -169,9 +167,7 @@ bool journal_commit(struct journal *journal, struct transaction *tx, const struc
 
 void journal_record_free(struct journal_record *record)
 {
-	if (record->bytes)
-		secret_wipe(record->bytes, record->len);
-	free(record->bytes);
+	wiped_free(record->bytes, record->len);
 	*record = (struct journal_record){ 0 };
 }
 
@@ -313,8 +309,7 @@ static bool new_blocks_present(const struct journal *journal, const struct journ
 		return error_memory(err);
 	visited = journal_record_visit(journal, record, &visitor, &looking, &why);
 	*present = visited && looking.all;
-	secret_wipe(looking.bytes, journal->volume->super.node_size);
-	free(looking.bytes);
+	wiped_free(looking.bytes, journal->volume->super.node_size);
 	if (!is_unread(&why))
 		return true;
 	*err = why;

@@ -55,10 +55,8 @@ struct block *block_alloc(struct volume *volume, uint64_t logical)
 /* Leaves of a sealed subvolume hold plain text on the way between sealed and plain: nobody asks which, all are wiped. */
 void block_free(struct block *block)
 {
-	if (block) {
-		secret_wipe(block->bytes, block->volume->super.node_size);
-		free(block->bytes);
-	}
+	if (block)
+		wiped_free(block->bytes, block->volume->super.node_size);
 	free(block);
 }
 

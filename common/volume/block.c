@@ -212,8 +212,7 @@ bool block_verify_mirrors(struct volume *volume, uint64_t logical, struct error 
 	}
 	if (ok && !first)
 		ok = corrupt(logical, "all of its %u mirrors are on missing devices", n_mirrors);
-	secret_wipe(bytes, 2 * (size_t)size);
-	free(bytes);
+	wiped_free(bytes, 2 * (size_t)size);
 	return ok;
 }
 
