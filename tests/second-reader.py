@@ -170,11 +170,14 @@ def main(sealed_path, passphrase_path, plain_path):
     for _, member in kinds[2]:
         member_id, = u('Q', member, 8)
         root = image.tree(member_id)
-        modes = {key[0]: u('I', item, 52)[0] for key, item in image.items(root) if key[1] == INODE}
+        modes, links = {}, {}
+        for key, item in image.items(root):
+            if key[1:] == (INODE, 0):
+                links[key[0]], modes[key[0]] = u('I', item, 40)[0], u('I', item, 52)[0]
         orphans = {key[2] for key, _ in image.items(root) if key[:2] == (0xFFFFFFFFFFFFFFFB, 48)}
         total, count = 0, 0
         for key, item, where in image.located(root):
-            if key[0] == 0xFFFFFFFFFFFFFFFB or key[0] in orphans:
+            if key[:2] == (0xFFFFFFFFFFFFFFFB, 48) or key[0] in orphans and (links.get(key[0]) == 0 or key[0] in links and key[1] in (36, 37)):
                 continue
             canonical, payload = item, None
             if key[1] == INODE:
@@ -199,7 +202,7 @@ def main(sealed_path, passphrase_path, plain_path):
                     break
                 else:
                     sys.exit(f'second reader: inline payload of inode {key[0]} has no unit')
-            value = mac(k_item, struct.pack('<QBQ', *key), struct.pack('<I', len(item)), canonical)
+            value = mac(k_item, b'T', struct.pack('<QBQ', *key), struct.pack('<I', len(item)), canonical)
             total, count = (total + int.from_bytes(value, 'little')) % (1 << 256), count + 1
         digest = mac(keys.d(b'seal'), b'tree', struct.pack('<Q', count), total.to_bytes(32, 'little'))
         check(digest == member[112:144] and count == u('Q', member, 104)[0], f'digest of member {member_id}')

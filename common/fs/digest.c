@@ -3,15 +3,13 @@
 #include "common/fs/digest.h"
 
 #include <stdlib.h>
-#include <sys/stat.h>
 
-#define REGULAR_SEAL_FLAGS (INODE_RO_VERITY | INODE_IMMUTABLE)
+#include "common/fs/orphan.h"
 
 struct digester {
 	const struct digest_input *input;
-	struct digest_sum *block;	/* one for each block of the scan */
-	struct mac *mac;		/* K_item */
-	struct mode_memory mode;
+	struct digest_sum *block;	/* one for each block of the scan: of all items below it but orphan items */
+	struct canonical canonical;
 };
 
 void digest_add(struct digest_sum *sum, const uint8_t mac[CRYPT_MAC_SIZE])
@@ -32,185 +30,53 @@ void digest_add(struct digest_sum *sum, const uint8_t mac[CRYPT_MAC_SIZE])
 	sum->n_items++;
 }
 
+/* mac and sum of another are numbers of the same kind. */
+static void to_bytes(const uint64_t word[4], uint8_t bytes[CRYPT_MAC_SIZE])
+{
+	for (unsigned i = 0; i < 4; i++) {
+		const struct le64 disk = to_le64(word[i]);
+
+		memcpy(bytes + 8 * i, &disk, sizeof(disk));
+	}
+}
+
 static void add_sum(struct digest_sum *to, const struct digest_sum *from)
 {
 	uint8_t bytes[CRYPT_MAC_SIZE];
 	const uint64_t n_items = to->n_items + from->n_items;
 
-	for (unsigned i = 0; i < 4; i++) {
-		const struct le64 disk = to_le64(from->word[i]);
-
-		memcpy(bytes + 8 * i, &disk, sizeof(disk));
-	}
+	to_bytes(from->word, bytes);
 	digest_add(to, bytes);
 	to->n_items = n_items;
 }
 
-const struct crypt_inode_flags *inode_flags_find(const struct crypt_inode_flags *flags, size_t n, uint64_t member, uint64_t inode)
+/* What was added once; by adding 2^256 less it. */
+static void take_away(struct digest_sum *sum, const uint8_t mac[CRYPT_MAC_SIZE])
 {
-	size_t low = 0, high = n;
+	static const uint8_t one[CRYPT_MAC_SIZE] = { 1 };
+	const uint64_t n_items = sum->n_items - 1;
+	uint8_t complement[CRYPT_MAC_SIZE];
 
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-		const struct crypt_inode_flags *f = &flags[middle];
-
-		if (f->member == member && f->inode == inode)
-			return f;
-		if (f->member < member || (f->member == member && f->inode < inode))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
+	for (size_t i = 0; i < sizeof(complement); i++)
+		complement[i] = (uint8_t)~mac[i];
+	digest_add(sum, complement);
+	digest_add(sum, one);
+	sum->n_items = n_items;
 }
 
-static void inode_item(struct digester *d, uint32_t member, uint64_t number, struct cursor item)
+static bool item_mac(struct digester *d, uint32_t member, const struct key *key, struct cursor item, uint8_t mac[CRYPT_MAC_SIZE],
+		     struct error *err)
 {
-	struct disk_inode_item disk;
+	const struct scan *scan = d->input->scan;
+	const uint64_t flags_member = d->input->flags_member ? d->input->flags_member[member] : scan->member[member];
 
-	if (item.left != sizeof(disk)) {
-		mac_update(d->mac, item.at, item.left);
-		return;
-	}
-	memcpy(&disk, item.at, sizeof(disk));
-	memset(&disk.transid, 0, sizeof(disk.transid));
-	memset(&disk.sequence, 0, sizeof(disk.sequence));
-	memset(&disk.reserved, 0, sizeof(disk.reserved));
-	memset(&disk.atime, 0, sizeof(disk.atime));
-	if (d->input->kind == DIGEST_FOUND && S_ISREG(le32(disk.mode))) {
-		const uint64_t id = d->input->flags_member ? d->input->flags_member[member] : d->input->scan->member[member];
-		const struct crypt_inode_flags *had = inode_flags_find(d->input->flags, d->input->n_flags, id, number);
-		const uint64_t flags = le64(disk.flags) & ~REGULAR_SEAL_FLAGS;
-
-		disk.flags = to_le64(flags | (had ? had->flags : 0));
-	}
-	mac_update(d->mac, &disk, sizeof(disk));
-}
-
-static bool list_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
-{
-	struct digester *d = context;
-
-	(void)place, (void)go, (void)err;
-	mac_update(d->mac, &unit->u.unit_id, sizeof(unit->u.unit_id));
-	mac_update(d->mac, unit->u.nonce, sizeof(unit->u.nonce));
-	return true;
-}
-
-/* The nonce of the unit of an inline payload; where there is none: 16 bytes of 0xff and the payload itself. */
-static bool inline_nonce(struct digester *d, const struct inline_payload *payload, struct error *err)
-{
-	struct crypt_inline_unit unit;
-	uint8_t none[CRYPT_NONCE_SIZE];
-	bool found;
-
-	if (!inline_map_find(d->input->inlines, d->input->schedule, payload, true, &unit, NULL, &found, err))
-		return false;
-	if (found) {
-		mac_update(d->mac, unit.disk.i.nonce, sizeof(unit.disk.i.nonce));
-	} else {
-		memset(none, 0xff, sizeof(none));
-		mac_update(d->mac, none, sizeof(none));
-		mac_update(d->mac, payload->bytes.at, payload->bytes.left);
-	}
-	return true;
-}
-
-static bool extent_item(struct digester *d, const struct tree *tree, const struct key *key, struct cursor item, struct error *err)
-{
-	const uint32_t sector_size = d->input->scan->volume->super.sector_size;
-	const uint8_t *bytes = item.at;
-	struct cursor read = item;
-	struct file_extent extent;
-
-	if (!file_extent_read(&read, key->offset, sector_size, &extent, err))
-		return false;
-	if (extent.type == FILE_EXTENT_INLINE) {
-		struct inline_payload payload;
-		uint32_t mode;
-
-		mac_update(d->mac, bytes, FILE_EXTENT_INLINE_HEADER);
-		if (d->input->kind == DIGEST_FOUND)
-			return true;
-		if (!inode_mode(&d->mode, tree, key->objectid, &mode, err))
-			return false;
-		return !inline_payload_of(key, item, mode, &payload) || inline_nonce(d, &payload, err);
-	}
-
-	const size_t at = offsetof(struct disk_file_extent, disk_bytenr);
-	struct disk_file_extent disk;
-
-	memcpy(&disk, bytes, sizeof(disk));
-	if (d->input->kind == DIGEST_FOUND && extent.type == FILE_EXTENT_REG && extent.other_encoding == SEAL_MARK)
-		disk.other_encoding = to_le16(0);
-	if (d->input->kind == DIGEST_FOUND || extent.disk_bytenr == 0) {
-		mac_update(d->mac, &disk, sizeof(disk));
-		return true;
-	}
-
-	/* One damaged file is not a changed tree. */
-	struct unit_group group;
-	const bool has_units = unit_map_at(d->input->units, extent.disk_bytenr, &group) ||
-			       (extent.other_encoding == SEAL_MARK &&
-				unit_map_expected(d->input->units, extent.disk_bytenr, extent.disk_num_bytes, &group));
-
-	mac_update(d->mac, &disk, at);
-	if (has_units) {
-		if (!unit_map_visit(d->input->units, &group, list_unit, d, err))
-			return false;
-	} else {
-		const struct le64 none = to_le64(UINT64_MAX);
-
-		mac_update(d->mac, &none, sizeof(none));
-		mac_update(d->mac, &disk.disk_bytenr, sizeof(disk.disk_bytenr));
-	}
-	mac_update(d->mac, bytes + at + sizeof(disk.disk_bytenr), sizeof(disk) - at - sizeof(disk.disk_bytenr));
-	return true;
-}
-
-static bool one_item(struct digester *d, const struct tree *tree, uint32_t member, const struct key *key, struct cursor item,
-		     struct digest_sum *sum, struct error *err)
-{
-	const struct disk_key disk_key = key_to_disk(key);
-	const struct le32 len = to_le32((uint32_t)item.left);
-	struct inline_payload payload;
-	uint8_t mac[CRYPT_MAC_SIZE];
-
-	mac_start(d->mac);
-	mac_update(d->mac, &disk_key, sizeof(disk_key));
-	mac_update(d->mac, &len, sizeof(len));
-	switch (key->type) {
-	case KEY_INODE_ITEM:
-		inode_item(d, member, key->objectid, item);
-		break;
-	case KEY_EXTENT_DATA:
-		if (!extent_item(d, tree, key, item, err))
-			return false;
-		break;
-	case KEY_VERITY_DESC:
-	case KEY_VERITY_MERKLE:
-		if (d->input->kind == DIGEST_SEALED && inline_payload_of(key, item, 0, &payload) && !inline_nonce(d, &payload, err))
-			return false;
-		break;
-	default:
-		mac_update(d->mac, item.at, item.left);
-	}
-	if (!mac_finish(d->mac, mac, err))
-		return false;
-	digest_add(sum, mac);
-	return true;
-}
-
-static bool left_out(const struct scan *scan, const struct key *key)
-{
-	return key->objectid == ORPHAN_ID || scan_is_orphan(scan, key->objectid);
+	return canonical_item_mac(&d->canonical, &scan->tree[member], flags_member, key, item, mac, err);
 }
 
 static bool sum_block(struct digester *d, size_t i, struct error *err)
 {
 	const struct scan *scan = d->input->scan;
 	const struct scan_block *at = &scan->block[i];
-	const struct tree *tree = &scan->tree[at->member];
 	const struct block_expect expect = { .level = at->level };
 	cleanup_block struct block *block = NULL;
 
@@ -218,6 +84,7 @@ static bool sum_block(struct digester *d, size_t i, struct error *err)
 		return false;
 	for (uint32_t slot = 0; slot < block->node.n_items; slot++) {
 		const struct key key = node_key(&block->node, slot);
+		uint8_t mac[CRYPT_MAC_SIZE];
 
 		if (at->level > 0) {
 			const struct scan_block *child = scan_block_at(scan, node_child(&block->node, slot));
@@ -226,17 +93,56 @@ static bool sum_block(struct digester *d, size_t i, struct error *err)
 				return error_set(err, ERROR_CORRUPT, "tree block %llu: slot %u points to no block of the subvolume",
 						 (unsigned long long)at->logical, slot);
 			add_sum(&d->block[i], &d->block[child - scan->block]);
-		} else if (!left_out(scan, &key) &&
-			   !one_item(d, tree, at->member, &key, leaf_item(&block->node, slot), &d->block[i], err)) {
-			return false;
+		} else if (!key_is_orphan_item(&key)) {
+			if (!item_mac(d, at->member, &key, leaf_item(&block->node, slot), mac, err))
+				return false;
+			digest_add(&d->block[i], mac);
 		}
 	}
 	return true;
 }
 
+struct leaving_out {
+	struct digester *d;
+	uint32_t member;
+	struct digest_sum *sum;
+};
+
+static bool leave_out(void *context, const struct tree *subvolume, const struct key *key, struct cursor item, struct error *err)
+{
+	const struct leaving_out *l = context;
+	uint8_t mac[CRYPT_MAC_SIZE];
+
+	(void)subvolume;
+	if (!item_mac(l->d, l->member, key, item, mac, err))
+		return false;
+	take_away(l->sum, mac);
+	return true;
+}
+
+/* A block has one sum, whoever shares it; what one of those loses at its next mount is taken out of that one's sum. */
+static bool sum_member(struct digester *d, uint32_t member, struct digest_sum *sum, struct error *err)
+{
+	const struct scan *scan = d->input->scan;
+	const struct tree *tree = &scan->tree[member];
+	struct leaving_out leaving_out = { d, member, sum };
+
+	*sum = d->block[scan_block_at(scan, tree->logical) - scan->block];
+	return orphan_visit_items(tree, leave_out, &leaving_out, err);
+}
+
 bool digest_members(const struct digest_input *input, struct digest_sum *sums, struct error *err)
 {
 	const struct scan *scan = input->scan;
+	const struct canonical_input items = {
+		.kind = input->kind,
+		.volume = scan->volume,
+		.schedule = input->schedule,
+		.units = input->units,
+		.inlines = input->inlines,
+		.flags = input->flags,
+		.n_flags = input->n_flags,
+	};
 	struct digester d = { .input = input };
 	bool ok = false;
 
@@ -245,7 +151,7 @@ bool digest_members(const struct digest_input *input, struct digest_sum *sums, s
 		error_memory(err);
 		goto out;
 	}
-	if (!mac_new(input->schedule, "seal-item", NULL, 0, &d.mac, err))
+	if (!canonical_open(&items, &d.canonical, err))
 		goto out;
 	/* Children before parents; leaves in the order of the disk. */
 	for (unsigned level = 0; level < LEVEL_MAX; level++) {
@@ -254,14 +160,13 @@ bool digest_members(const struct digest_input *input, struct digest_sum *sums, s
 				goto out;
 		}
 	}
-	for (size_t m = 0; m < scan->n_members; m++) {
-		const struct scan_block *root = scan_block_at(scan, scan->tree[m].logical);
-
-		sums[m] = d.block[root - scan->block];
+	for (uint32_t m = 0; m < scan->n_members; m++) {
+		if (!sum_member(&d, m, &sums[m], err))
+			goto out;
 	}
 	ok = true;
 out:
-	mac_free(d.mac);
+	canonical_close(&d.canonical);
 	free(d.block);
 	return ok;
 }

@@ -6,14 +6,8 @@
 #ifndef COMMON_FS_DIGEST_H
 #define COMMON_FS_DIGEST_H
 
-#include "common/fs/inline-map.h"
+#include "common/fs/canonical-item.h"
 #include "common/fs/scan.h"
-#include "common/fs/unit-map.h"
-
-enum digest_kind {
-	DIGEST_SEALED,	/* of items as sealed: what the seal covers */
-	DIGEST_FOUND,	/* the same at every moment of a conversion: without what it changes */
-};
 
 struct digest_sum {		/* sum mod 2^256, little-endian words */
 	uint64_t word[4];
@@ -32,7 +26,7 @@ struct digest_input {
 	const uint64_t *flags_member;		/* for each member of the scan: the id to look up in flags; NULL: its own */
 };
 
-/* The sum of each member of the scan; sums: scan->n_members of them. */
+/* The sum of each member of the scan, without what orphan.h leaves out; sums: scan->n_members of them. */
 bool digest_members(const struct digest_input *input, struct digest_sum *sums, struct error *err) must_use;
 
 void digest_add(struct digest_sum *sum, const uint8_t mac[CRYPT_MAC_SIZE]);
@@ -43,8 +37,5 @@ bool digest_finish(const struct key_schedule *schedule, const struct digest_sum 
 /* MAC(D("state", op_id), "begin" | for each member of the scan: id le64, its digest); input->kind must be DIGEST_FOUND. */
 bool begin_digest(const struct digest_input *input, const uint8_t op_id[CRYPT_UUID_SIZE], uint8_t digest[CRYPT_MAC_SIZE],
 		  struct error *err) must_use;
-
-/* NULL where (member, inode) is not listed. */
-const struct crypt_inode_flags *inode_flags_find(const struct crypt_inode_flags *flags, size_t n, uint64_t member, uint64_t inode);
 
 #endif /* COMMON_FS_DIGEST_H */

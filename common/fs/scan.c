@@ -12,11 +12,7 @@
 struct builder {
 	struct scan *scan;
 	uint32_t member;	/* being walked */
-	struct record_table blocks, extents, orphans;
-};
-
-struct orphan {
-	uint64_t inode;
+	struct record_table blocks, extents;
 };
 
 /* --- what a leaf says ------------------------------------------------------- */
@@ -55,13 +51,6 @@ static bool note_extent(struct builder *b, const struct key *key, const struct f
 	return true;
 }
 
-static bool note_orphan(struct builder *b, uint64_t inode, struct error *err)
-{
-	void *record;
-
-	return record_table_find(&b->orphans, inode) || record_table_add(&b->orphans, inode, &record, err);
-}
-
 static bool scan_item(struct builder *b, const struct key *key, struct cursor item, struct error *err)
 {
 	const uint64_t where = item.offset;
@@ -79,8 +68,6 @@ static bool scan_item(struct builder *b, const struct key *key, struct cursor it
 		if (!inode_read(&item, &inode, err))
 			return false;
 		b->scan->n_regular_files += S_ISREG(inode.mode);
-	} else if (key->type == KEY_ORPHAN_ITEM && key->objectid == ORPHAN_ID) {
-		return note_orphan(b, key->offset, err);
 	}
 	return true;
 }
@@ -250,8 +237,6 @@ static void take_records(struct builder *b)
 	scan->block = record_table_take_sorted(&b->blocks);
 	scan->n_extents = b->extents.n;
 	scan->extent = record_table_take_sorted(&b->extents);
-	scan->n_orphans = b->orphans.n;
-	scan->orphan = record_table_take_sorted(&b->orphans);
 }
 
 void scan_free(struct scan *scan)
@@ -262,7 +247,6 @@ void scan_free(struct scan *scan)
 	free(scan->tree);
 	free(scan->block);
 	free(scan->extent);
-	free(scan->orphan);
 	free(scan);
 }
 
@@ -276,17 +260,11 @@ const struct scan_extent *scan_extent_at(const struct scan *scan, uint64_t logic
 	return scan->n_extents ? bsearch(&logical, scan->extent, scan->n_extents, sizeof(*scan->extent), compare_ids) : NULL;
 }
 
-bool scan_is_orphan(const struct scan *scan, uint64_t inode)
-{
-	return scan->n_orphans && bsearch(&inode, scan->orphan, scan->n_orphans, sizeof(*scan->orphan), compare_ids);
-}
-
 bool scan_run(struct volume *volume, const uint64_t *ids, size_t n, struct scan **scan, struct error *err)
 {
 	struct builder b = {
 		.blocks.record_size = sizeof(struct scan_block),
 		.extents.record_size = sizeof(struct scan_extent),
-		.orphans.record_size = sizeof(struct orphan),
 	};
 
 	static_assert(offsetof(struct scan_block, logical) == 0 && offsetof(struct scan_extent, logical) == 0, "record tables");
@@ -304,7 +282,6 @@ bool scan_run(struct volume *volume, const uint64_t *ids, size_t n, struct scan 
 	}
 	record_table_free(&b.blocks);
 	record_table_free(&b.extents);
-	record_table_free(&b.orphans);
 	if (ok)
 		*scan = b.scan;
 	else

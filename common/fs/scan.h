@@ -39,8 +39,6 @@ struct scan {
 	struct scan_extent *extent;	/* by ascending address */
 	size_t n_extents;
 	uint64_t data_bytes;		/* sum of the extents' lengths */
-	uint64_t *orphan;		/* inode numbers with an ORPHAN item in some member, ascending */
-	size_t n_orphans;
 	uint64_t n_regular_files;	/* INODE_ITEMs of regular files, each leaf once */
 };
 
@@ -57,6 +55,5 @@ static inline void scan_cleanup(struct scan **p) { scan_free(*p); }
 /* NULL where there is none. */
 const struct scan_block *scan_block_at(const struct scan *scan, uint64_t logical);
 const struct scan_extent *scan_extent_at(const struct scan *scan, uint64_t logical);
-bool scan_is_orphan(const struct scan *scan, uint64_t inode);
 
 #endif /* COMMON_FS_SCAN_H */

@@ -19,8 +19,8 @@ def run(*command):
 
 
 def tree(number):
-    """Blocks {address: level} and extents {address: length} of a subvolume, regular files, orphans, marks."""
-    blocks, extents, orphans, files, marks = {}, {}, set(), set(), {}
+    """Blocks {address: level} and extents {address: length} of a subvolume, regular files, marks."""
+    blocks, extents, files, marks = {}, {}, set(), {}
     leaf, kind = 0, None
     for line in run("btrfs", "inspect-internal", "dump-tree", "-t", str(number), IMAGE).splitlines():
         if m := re.match(r"leaf (\d+) ", line):
@@ -34,12 +34,10 @@ def tree(number):
                 marks[int(m[1])] = marks.get(int(m[1]), False) or "prealloc" not in line
         elif m := re.match(r"\titem \d+ key \((\S+) (\S+) (\S+)\)", line):
             key = m.groups()
-            if key[0] == "ORPHAN":
-                orphans.add(int(key[2]))
         elif m := re.match(r"\s+block group \d+ mode (\d+) ", line):
             if int(m[1], 8) & 0o170000 == 0o100000:
                 files.add((leaf, key[0]))
-    return blocks, extents, orphans, files, marks
+    return blocks, extents, files, marks
 
 
 def subvolumes():
@@ -52,27 +50,25 @@ def subvolumes():
 
 def check_scan():
     lines = run(SHOW, "scan", IMAGE, *map(str, reversed(IDS))).splitlines()
-    blocks, extents, orphans, files, member, marks = {}, {}, set(), set(), {}, {}
+    blocks, extents, files, member, marks = {}, {}, set(), {}, {}
     for i in sorted(IDS):
-        b, e, o, f, m = tree(i)
+        b, e, f, m = tree(i)
         for address in b:
             member.setdefault(address, i)
         blocks |= b
         extents |= e
-        orphans |= o
         files |= f
         for address, marked in m.items():
             marks[address] = marks.get(address, False) or marked
     want = [f"block {a} level {blocks[a]} member {member[a]}" for a in sorted(blocks)]
     want += [f"extent {a} length {extents[a]}{' unmarked' if marks[a] else ''}" for a in sorted(extents)]
-    want += [f"orphan {i}" for i in sorted(orphans)]
     want.append(f"leaves {list(blocks.values()).count(0)} files {len(files)} bytes {sum(extents.values())}")
     have = [re.sub(r" at \d+ \d+ \d+", "", line) for line in lines]
     if have != want:
         for line in list(set(have) ^ set(want))[:20]:
             print(("only dump-tree: " if line in want else "only scan: ") + line)
         sys.exit("the scan differs from dump-tree")
-    print(f"{len(blocks)} blocks, {len(extents)} extents, {len(orphans)} orphans, {len(files)} files")
+    print(f"{len(blocks)} blocks, {len(extents)} extents, {len(files)} files")
 
 
 def sharers(ids):

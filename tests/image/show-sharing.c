@@ -30,8 +30,6 @@ static bool show_scan(struct volume *volume, const uint64_t *ids, size_t n, stru
 		if (scan_extent_at(scan, e->logical) != e || scan_extent_at(scan, e->logical + 1))
 			return error_set(err, ERROR_CORRUPT, "the extent at %" PRIu64 " is not found", e->logical);
 	}
-	for (size_t i = 0; i < scan->n_orphans; i++)
-		printf("orphan %" PRIu64 "\n", scan->orphan[i]);
 	printf("leaves %zu files %" PRIu64 " bytes %" PRIu64 "\n", scan->n_leaves, scan->n_regular_files, scan->data_bytes);
 	return true;
 }

@@ -179,20 +179,6 @@ static void merges_references_to_one_extent(void **state)
 	assert_int_equal(scan_extent_at(scan, b)->file_offset, 1 << 20);
 }
 
-static void finds_orphans(void **state)
-{
-	(void)state;
-	assert_int_equal(plain->n_orphans, 0);
-	for (uint64_t inode = 400; inode > 300; inode -= 50)
-		ok(tree_edit_insert(tx, FS_TREE_ID, &(struct key){ ORPHAN_ID, KEY_ORPHAN_ITEM, inode }, NULL, 0, err));
-
-	cleanup_scan struct scan *scan = run();
-
-	assert_int_equal(scan->n_orphans, 2);
-	assert_true(scan_is_orphan(scan, 350) && scan_is_orphan(scan, 400));
-	assert_false(scan_is_orphan(scan, 300) || scan_is_orphan(plain, 350));
-}
-
 static void refuses_two_lengths(void **state)
 {
 	(void)state;
@@ -270,7 +256,6 @@ int main(void)
 		SCAN_TEST(finds_every_block_once_in_order),
 		SCAN_TEST(shared_blocks_are_those_of_the_lower_id),
 		SCAN_TEST(merges_references_to_one_extent),
-		SCAN_TEST(finds_orphans),
 		SCAN_TEST(refuses_two_lengths),
 		SCAN_TEST(refuses_overlapping_extents),
 		SCAN_TEST(refuses_an_extent_that_leaves_its_chunk),

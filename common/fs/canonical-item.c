@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What of an item goes into its MAC. */
+#include "common/fs/canonical-item.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define REGULAR_SEAL_FLAGS (INODE_RO_VERITY | INODE_IMMUTABLE)
+
+bool canonical_open(const struct canonical_input *input, struct canonical *canonical, struct error *err)
+{
+	*canonical = (struct canonical){ .input = *input };
+	return mac_new(input->schedule, "seal-item", NULL, 0, &canonical->mac, err);
+}
+
+void canonical_close(struct canonical *canonical)
+{
+	mac_free(canonical->mac);
+	*canonical = (struct canonical){ 0 };
+}
+
+const struct crypt_inode_flags *inode_flags_find(const struct crypt_inode_flags *flags, size_t n, uint64_t member, uint64_t inode)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+		const struct crypt_inode_flags *f = &flags[middle];
+
+		if (f->member == member && f->inode == inode)
+			return f;
+		if (f->member < member || (f->member == member && f->inode < inode))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+static void inode_item(struct canonical *c, uint64_t member, uint64_t number, struct cursor item)
+{
+	struct disk_inode_item disk;
+
+	if (item.left != sizeof(disk)) {
+		mac_update(c->mac, item.at, item.left);
+		return;
+	}
+	memcpy(&disk, item.at, sizeof(disk));
+	memset(&disk.transid, 0, sizeof(disk.transid));
+	memset(&disk.sequence, 0, sizeof(disk.sequence));
+	memset(&disk.reserved, 0, sizeof(disk.reserved));
+	memset(&disk.atime, 0, sizeof(disk.atime));
+	if (c->input.kind == DIGEST_FOUND && S_ISREG(le32(disk.mode))) {
+		const struct crypt_inode_flags *had = inode_flags_find(c->input.flags, c->input.n_flags, member, number);
+		const uint64_t flags = le64(disk.flags) & ~REGULAR_SEAL_FLAGS;
+
+		disk.flags = to_le64(flags | (had ? had->flags : 0));
+	}
+	mac_update(c->mac, &disk, sizeof(disk));
+}
+
+static bool list_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
+{
+	struct canonical *c = context;
+
+	(void)place, (void)go, (void)err;
+	mac_update(c->mac, &unit->u.unit_id, sizeof(unit->u.unit_id));
+	mac_update(c->mac, unit->u.nonce, sizeof(unit->u.nonce));
+	return true;
+}
+
+/* The nonce of the unit of an inline payload; where there is none: 16 bytes of 0xff and the payload itself. */
+static bool inline_nonce(struct canonical *c, const struct inline_payload *payload, struct error *err)
+{
+	struct crypt_inline_unit unit;
+	uint8_t none[CRYPT_NONCE_SIZE];
+	bool found;
+
+	if (!inline_map_find(c->input.inlines, c->input.schedule, payload, true, &unit, NULL, &found, err))
+		return false;
+	if (found) {
+		mac_update(c->mac, unit.disk.i.nonce, sizeof(unit.disk.i.nonce));
+	} else {
+		memset(none, 0xff, sizeof(none));
+		mac_update(c->mac, none, sizeof(none));
+		mac_update(c->mac, payload->bytes.at, payload->bytes.left);
+	}
+	return true;
+}
+
+static bool extent_item(struct canonical *c, const struct tree *tree, const struct key *key, struct cursor item, struct error *err)
+{
+	const uint32_t sector_size = c->input.volume->super.sector_size;
+	const uint8_t *bytes = item.at;
+	struct cursor read = item;
+	struct file_extent extent;
+
+	if (!file_extent_read(&read, key->offset, sector_size, &extent, err))
+		return false;
+	if (extent.type == FILE_EXTENT_INLINE) {
+		struct inline_payload payload;
+		uint32_t mode;
+
+		mac_update(c->mac, bytes, FILE_EXTENT_INLINE_HEADER);
+		if (c->input.kind == DIGEST_FOUND)
+			return true;
+		if (!inode_mode(&c->mode, tree, key->objectid, &mode, err))
+			return false;
+		return !inline_payload_of(key, item, mode, &payload) || inline_nonce(c, &payload, err);
+	}
+
+	const size_t at = offsetof(struct disk_file_extent, disk_bytenr);
+	struct disk_file_extent disk;
+
+	memcpy(&disk, bytes, sizeof(disk));
+	if (c->input.kind == DIGEST_FOUND && extent.type == FILE_EXTENT_REG && extent.other_encoding == SEAL_MARK)
+		disk.other_encoding = to_le16(0);
+	if (c->input.kind == DIGEST_FOUND || extent.disk_bytenr == 0) {
+		mac_update(c->mac, &disk, sizeof(disk));
+		return true;
+	}
+
+	/* One damaged file is not a changed tree. */
+	struct unit_group group;
+	const bool has_units = unit_map_at(c->input.units, extent.disk_bytenr, &group) ||
+			       (extent.other_encoding == SEAL_MARK &&
+				unit_map_expected(c->input.units, extent.disk_bytenr, extent.disk_num_bytes, &group));
+
+	mac_update(c->mac, &disk, at);
+	if (has_units) {
+		if (!unit_map_visit(c->input.units, &group, list_unit, c, err))
+			return false;
+	} else {
+		const struct le64 none = to_le64(UINT64_MAX);
+
+		mac_update(c->mac, &none, sizeof(none));
+		mac_update(c->mac, &disk.disk_bytenr, sizeof(disk.disk_bytenr));
+	}
+	mac_update(c->mac, bytes + at + sizeof(disk.disk_bytenr), sizeof(disk) - at - sizeof(disk.disk_bytenr));
+	return true;
+}
+
+bool canonical_item_mac(struct canonical *c, const struct tree *tree, uint64_t flags_member, const struct key *key, struct cursor item,
+			uint8_t mac[CRYPT_MAC_SIZE], struct error *err)
+{
+	const struct disk_key disk_key = key_to_disk(key);
+	const struct le32 len = to_le32((uint32_t)item.left);
+	struct inline_payload payload;
+
+	mac_start(c->mac);
+	mac_update(c->mac, "T", 1);
+	mac_update(c->mac, &disk_key, sizeof(disk_key));
+	mac_update(c->mac, &len, sizeof(len));
+	switch (key->type) {
+	case KEY_INODE_ITEM:
+		inode_item(c, flags_member, key->objectid, item);
+		break;
+	case KEY_EXTENT_DATA:
+		if (!extent_item(c, tree, key, item, err))
+			return false;
+		break;
+	case KEY_VERITY_DESC:
+	case KEY_VERITY_MERKLE:
+		if (c->input.kind == DIGEST_SEALED && inline_payload_of(key, item, 0, &payload) && !inline_nonce(c, &payload, err))
+			return false;
+		break;
+	default:
+		mac_update(c->mac, item.at, item.left);
+	}
+	return mac_finish(c->mac, mac, err);
+}

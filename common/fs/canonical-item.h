@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The MAC of one item of a subvolume's tree: over what of it was sealed, wherever it lies now.
+ * format/README.md, "The tree digest", says which bytes of which item count.
+ */
+#ifndef COMMON_FS_CANONICAL_ITEM_H
+#define COMMON_FS_CANONICAL_ITEM_H
+
+#include "common/fs/inline-map.h"
+#include "common/fs/unit-map.h"
+
+enum digest_kind {
+	DIGEST_SEALED,	/* of items as sealed: what the seal covers */
+	DIGEST_FOUND,	/* the same at every moment of a conversion: without what it changes */
+};
+
+struct canonical_input {		/* all borrowed */
+	enum digest_kind kind;
+	struct volume *volume;
+	const struct key_schedule *schedule;
+	const struct unit_map *units;		/* DIGEST_SEALED: joined */
+	const struct inline_map *inlines;	/* DIGEST_SEALED */
+	/* DIGEST_FOUND: the two flags that inodes had before sealing, sorted by (member, inode); clear for all others */
+	const struct crypt_inode_flags *flags;
+	size_t n_flags;
+};
+
+struct canonical {
+	struct canonical_input input;
+	struct mac *mac;		/* K_item */
+	struct mode_memory mode;
+};
+
+bool canonical_open(const struct canonical_input *input, struct canonical *canonical, struct error *err) must_use;
+void canonical_close(struct canonical *canonical);	/* zeroed struct is fine */
+#define cleanup_canonical __attribute__((cleanup(canonical_close)))
+
+/*
+ * MAC(K_item, "T" | key[17] | length of the item le32 | canonical item).  tree: one whose leaf holds the item; flags_member: the id that
+ * the inode is looked up by in input->flags (0: not needed).
+ */
+bool canonical_item_mac(struct canonical *canonical, const struct tree *tree, uint64_t flags_member, const struct key *key,
+			struct cursor item, uint8_t mac[CRYPT_MAC_SIZE], struct error *err) must_use;
+
+/* NULL where (member, inode) is not listed. */
+const struct crypt_inode_flags *inode_flags_find(const struct crypt_inode_flags *flags, size_t n, uint64_t member, uint64_t inode);
+
+#endif /* COMMON_FS_CANONICAL_ITEM_H */

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Finding what a mount would delete. */
+#include "common/fs/orphan.h"
+
+#include "format/inode.h"
+
+bool key_is_orphan_item(const struct key *key)
+{
+	return key->objectid == ORPHAN_ID && key->type == KEY_ORPHAN_ITEM;
+}
+
+bool orphan_part_has(enum orphan_part part, const struct key *key)
+{
+	return part == ORPHAN_WHOLE || (part == ORPHAN_VERITY && (key->type == KEY_VERITY_DESC || key->type == KEY_VERITY_MERKLE));
+}
+
+/* Of an inode that has an orphan item.  Without an inode item the kernel finds nothing to delete. */
+static bool part_of(const struct tree *subvolume, uint64_t inode, enum orphan_part *part, struct error *err)
+{
+	const struct key key = { inode, KEY_INODE_ITEM, 0 };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct inode read;
+	bool found;
+
+	*part = ORPHAN_NOTHING;
+	if (!tree_find(subvolume, &key, &iter, &found, err))
+		return false;
+	if (!found)
+		return true;
+	if (!inode_read(&iter.item, &read, err))
+		return false;
+	*part = read.n_links == 0 ? ORPHAN_WHOLE : ORPHAN_VERITY;
+	return true;
+}
+
+static bool seek_orphan(const struct tree *subvolume, uint64_t inode, struct tree_iter *iter, struct error *err)
+{
+	const struct key key = { ORPHAN_ID, KEY_ORPHAN_ITEM, inode };
+
+	return tree_seek(subvolume, &key, iter, err);
+}
+
+static bool look_up(struct orphan_memory *memory, const struct tree *subvolume, uint64_t inode, struct error *err)
+{
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+
+	memory->part = ORPHAN_NOTHING;
+	return seek_orphan(subvolume, inode, &iter, err) &&
+	       (!iter.valid || !key_is_orphan_item(&iter.key) || iter.key.offset != inode ||
+		part_of(subvolume, inode, &memory->part, err));
+}
+
+/* Most subvolumes have no orphan: one look tells. */
+static bool look_at_tree(struct orphan_memory *memory, const struct tree *subvolume, struct error *err)
+{
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+
+	*memory = (struct orphan_memory){ 0 };
+	if (!seek_orphan(subvolume, 0, &iter, err))
+		return false;
+	memory->tree_id = subvolume->id;
+	memory->tree_has_none = !iter.valid || !key_is_orphan_item(&iter.key);
+	return true;
+}
+
+bool orphan_leaves_out(struct orphan_memory *memory, const struct tree *subvolume, const struct key *key, bool *out, struct error *err)
+{
+	*out = key_is_orphan_item(key);
+	if (*out)
+		return true;
+	if (memory->tree_id != subvolume->id && !look_at_tree(memory, subvolume, err))
+		return false;
+	if (memory->tree_has_none)
+		return true;
+	if (!memory->known || memory->inode != key->objectid) {
+		memory->known = false;
+		if (!look_up(memory, subvolume, key->objectid, err))
+			return false;
+		memory->inode = key->objectid;
+		memory->known = true;
+	}
+	*out = orphan_part_has(memory->part, key);
+	return true;
+}
+
+static bool visit_inode(const struct tree *subvolume, uint64_t inode, enum orphan_part part, orphan_visit *visit, void *context,
+			struct error *err)
+{
+	const struct key first = { inode, part == ORPHAN_WHOLE ? 0 : KEY_VERITY_DESC, 0 };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+
+	for (bool ok = tree_seek(subvolume, &first, &iter, err);; ok = tree_next(&iter, err)) {
+		if (!ok)
+			return false;
+		if (!iter.valid || iter.key.objectid != inode || !orphan_part_has(part, &iter.key))
+			return true;
+		if (!key_is_orphan_item(&iter.key) && !visit(context, subvolume, &iter.key, iter.item, err))
+			return false;
+	}
+}
+
+bool orphan_visit_items(const struct tree *subvolume, orphan_visit *visit, void *context, struct error *err)
+{
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+
+	for (bool ok = seek_orphan(subvolume, 0, &iter, err);; ok = tree_next(&iter, err)) {
+		enum orphan_part part;
+
+		if (!ok)
+			return false;
+		if (!iter.valid || !key_is_orphan_item(&iter.key))
+			return true;
+		if (!part_of(subvolume, iter.key.offset, &part, err) ||
+		    (part != ORPHAN_NOTHING && !visit_inode(subvolume, iter.key.offset, part, visit, context, err)))
+			return false;
+	}
+}
