@@ -135,6 +135,11 @@ bool conversion_commit(struct conversion *c, struct transaction *tx, enum crypt_
 	return commit(c, tx, &point, ranges, n_ranges, err);
 }
 
+bool conversion_flush(struct conversion *c, struct error *err)
+{
+	return volume_flush(c->volume, err) && journal_read_back(&c->journal, err);
+}
+
 static bool first_durable(void *context, struct error *err)
 {
 	struct conversion *c = context;

@@ -95,6 +95,8 @@ bool conversion_commit(struct conversion *c, struct transaction *tx, enum crypt_
 /* The same for the very first record: the superblocks are set once it is durable. */
 bool conversion_commit_first(struct conversion *c, struct transaction *tx, enum crypt_phase phase, uint64_t cursor,
 			     struct error *err) must_use;
+/* Everything written so far is durable, and every tree block was read back. */
+bool conversion_flush(struct conversion *c, struct error *err) must_use;
 /* May another step that changes at most n_blocks tree blocks, with so many ranges and tags in all, go into this transaction? */
 bool conversion_has_room(const struct conversion *c, const struct transaction *tx, size_t n_blocks, size_t n_ranges, size_t n_tags);
 /* Opens the journal of c->state. */

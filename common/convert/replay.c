@@ -333,7 +333,8 @@ bool replay_write(struct conversion *c, struct replay *replay, struct error *err
 	const struct journal_record *newest = &replay->record[replay->n - 1];
 
 	/* A power cut may have left it on one mirror: once anything of it is in place, one that goes bad must not make it look uncommitted. */
-	if (!volume_write(c->volume, newest->header.place, newest->bytes, newest->len, err) || !volume_flush(c->volume, err))
+	if (!volume_write(c->volume, newest->header.place, newest->bytes, newest->len, err) || !volume_flush(c->volume, err) ||
+	    !volume_read_back(c->volume, newest->header.place, newest->bytes, newest->len, err))
 		return false;
 	for (size_t i = 0; i < replay->n_blocks; i++) {
 		struct block *block = replay->block[i];
@@ -343,7 +344,12 @@ bool replay_write(struct conversion *c, struct replay *replay, struct error *err
 	}
 	if (!finish_ranges(c, replay, true, err) || !volume_flush(c->volume, err))
 		return false;
-	for (size_t i = 0; i < replay->n_blocks; i++)
-		block_set_changed(replay->block[i], false);
+	for (size_t i = 0; i < replay->n_blocks; i++) {
+		struct block *block = replay->block[i];
+
+		if (!volume_read_back(c->volume, block->logical, block->bytes, c->volume->super.node_size, err))
+			return false;
+		block_set_changed(block, false);
+	}
 	return true;
 }

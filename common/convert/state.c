@@ -143,7 +143,7 @@ bool state_write(struct conversion *c, struct error *err)
 	/* A v1 space cache describes the free space before: the next mount builds it again. */
 	if (!(super->compat_ro & COMPAT_RO_FREE_SPACE_TREE) && le64(disk.cache_generation) == super->generation)
 		disk.cache_generation = to_le64(super->generation - 1);
-	return set_backup_roots(c->volume, &disk, err) && volume_flush(c->volume, err) &&
+	return set_backup_roots(c->volume, &disk, err) && conversion_flush(c, err) &&
 	       volume_write_supers(c->volume, &disk, err);
 }
 
@@ -162,7 +162,8 @@ bool state_clear(struct conversion *c, bool verity, struct error *err)
 
 	/* The copies of the key slots are needed until nothing is left to authenticate. */
 	zeros = calloc(1, keys.length);
-	ok = zeros ? volume_write(volume, keys.logical, zeros, keys.length, err) && volume_flush(volume, err) : error_memory(err);
+	ok = zeros ? volume_write(volume, keys.logical, zeros, keys.length, err) && volume_flush(volume, err) &&
+		     volume_read_back(volume, keys.logical, zeros, keys.length, err) : error_memory(err);
 	free(zeros);
 	if (!ok)
 		return false;

@@ -15,16 +15,19 @@ bool journal_open(struct volume *volume, const struct crypt_range slot[CRYPT_JOU
 		if (i == 0 || slot[i].length < journal->buffer_size)
 			journal->buffer_size = slot[i].length;
 	}
-	journal->buffer = malloc(journal->buffer_size);
-	if (!journal->buffer)
-		return error_memory(err);
+	for (unsigned i = 0; i < 2; i++) {
+		journal->buffer[i] = malloc(journal->buffer_size);
+		if (!journal->buffer[i])
+			return error_memory(err);
+	}
 	return mac_new(schedule, "journal", op_id, CRYPT_UUID_SIZE, &journal->mac, err);
 }
 
 void journal_close(struct journal *journal)
 {
 	mac_free(journal->mac);
-	wiped_free(journal->buffer, journal->buffer_used);
+	for (unsigned i = 0; i < 2; i++)
+		wiped_free(journal->buffer[i], journal->buffer_used);
 	*journal = (struct journal){ 0 };
 }
 
@@ -48,7 +51,7 @@ static uint8_t *put(uint8_t *at, const void *bytes, size_t len)
 	return at + len;
 }
 
-/* The record into journal->buffer, whose size was checked; its length, or 0 on failure. */
+/* The record into its buffer, whose size was checked; its length, or 0 on failure. */
 static size_t encode(struct journal *journal, const struct transaction *tx, const struct journal_point *point,
 		     const struct journal_range *ranges, size_t n_ranges, struct error *err)
 {
@@ -69,7 +72,8 @@ static size_t encode(struct journal *journal, const struct transaction *tx, cons
 		.n_new = to_le32(n_new),
 		.n_ranges = to_le32(n_ranges),
 	};
-	uint8_t *at = journal->buffer + sizeof(header);
+	uint8_t *const buffer = journal_buffer(journal, sequence);
+	uint8_t *at = buffer + sizeof(header);
 
 	for (size_t i = 0; i < n_changed; i++) {
 		const struct block *block = transaction_changed(tx, i);
@@ -93,15 +97,15 @@ static size_t encode(struct journal *journal, const struct transaction *tx, cons
 		at = put(at, ranges[i].tags, (size_t)ranges[i].n_blocks * CRYPT_TAG_SIZE);
 	}
 
-	const size_t len = (size_t)(at - journal->buffer) + CRYPT_MAC_SIZE;
+	const size_t len = (size_t)(at - buffer) + CRYPT_MAC_SIZE;
 
 	memcpy(header.magic, JOURNAL_MAGIC, sizeof(header.magic));
 	memcpy(header.op_id, journal->op_id, sizeof(header.op_id));
 	memcpy(header.previous, journal->last_mac, sizeof(header.previous));
 	header.length = to_le64(len);
-	memcpy(journal->buffer, &header, sizeof(header));
+	memcpy(buffer, &header, sizeof(header));
 	mac_start(journal->mac);
-	mac_update(journal->mac, journal->buffer, len - CRYPT_MAC_SIZE);
+	mac_update(journal->mac, buffer, len - CRYPT_MAC_SIZE);
 	return mac_finish(journal->mac, at, err) ? len : 0;
 }
 
@@ -138,10 +142,13 @@ static bool commit(struct journal *journal, struct transaction *tx, const struct
 		if (!write_block(volume, transaction_new(tx, i), err))
 			return false;
 	}
-	if (!volume_write(volume, slot->logical, journal->buffer, len, err) || !volume_flush(volume, err))
+	const uint8_t *record = journal_buffer(journal, journal->sequence + 1);
+
+	if (!volume_write(volume, slot->logical, record, len, err) || !volume_flush(volume, err) ||
+	    !journal_read_back_record(journal, tx, len, err) || !journal_read_back(journal, err))
 		return false;
 	journal->sequence++;
-	memcpy(journal->last_mac, journal->buffer + len - CRYPT_MAC_SIZE, CRYPT_MAC_SIZE);
+	memcpy(journal->last_mac, record + len - CRYPT_MAC_SIZE, CRYPT_MAC_SIZE);
 	if (point->durable && !point->durable(point->context, err))
 		return false;
 
@@ -149,6 +156,7 @@ static bool commit(struct journal *journal, struct transaction *tx, const struct
 		if (!write_block(volume, transaction_changed(tx, i), err))
 			return false;
 	}
+	journal->unread = len;
 	return true;
 }
 

@@ -6,7 +6,8 @@
  * Commit of record n:
  *   1. new blocks are written to their (free) places, the record to slot n mod 3;
  *   2. flush: from here on the record is durable, and so is everything record n-1 wrote in place;
- *   3. changed blocks and data ranges are written in place.  Not flushed: record n+1 does.
+ *   3. record, new blocks and the blocks that record n-1 changed are read back from every mirror; what differs is written again;
+ *   4. changed blocks and data ranges are written in place.  Not flushed: record n+1 does.
  * A crash before 2 leaves record n-1 the newest valid one (or n, if all of it reached the disk: nothing of it is in place
  * then); a crash later leaves n.  So replaying the newest valid record and the one before it is always enough, and
  * the third slot keeps both whole while the next one is being written.
@@ -25,9 +26,10 @@ struct journal {
 	struct mac *mac;		/* K_jrn; owned */
 	uint64_t sequence;		/* of the last record */
 	uint8_t last_mac[CRYPT_MAC_SIZE];	/* of the last record; zeros before the first */
-	uint8_t *buffer;		/* one slot's worth */
+	uint8_t *buffer[2];		/* one slot's worth each, in turns: the record being written, and the one before it */
 	size_t buffer_size;
 	size_t buffer_used;		/* by the longest record: plain text may be in it */
+	size_t unread;			/* length of the last record while the blocks that it changed were not read back, else 0 */
 };
 
 bool journal_open(struct volume *volume, const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], const uint8_t op_id[CRYPT_UUID_SIZE],
@@ -50,11 +52,27 @@ size_t journal_record_size(const struct journal *journal, size_t n_changed, size
 size_t journal_capacity(const struct journal *journal);
 
 /*
- * Steps 1 and 2, then the changed blocks of step 3; the caller writes the data of the ranges afterwards.  Settles and ends the
+ * Steps 1 to 3, then the changed blocks of step 4; the caller writes the data of the ranges afterwards.  Settles and ends the
  * transaction, also when it fails.  ERROR_NO_SPACE where the record does not fit (nothing was written then).
  */
 bool journal_commit(struct journal *journal, struct transaction *tx, const struct journal_point *point,
 		    const struct journal_range *ranges, size_t n_ranges, struct error *err) must_use;
+
+/* --- journal-back.c --- */
+/*
+ * The blocks that the last record changed, after a flush: those that a mirror has not are written again.  Then all that was written so far is known
+ * to be there, but for the data of ranges.  Does nothing the second time, or where no record was written.
+ */
+bool journal_read_back(struct journal *journal, struct error *err) must_use;
+/*
+ * For journal_commit(), before anything is overwritten: the record that was just flushed, and its new blocks.  Without them nobody could tell what
+ * is then in place.
+ */
+bool journal_read_back_record(struct journal *journal, const struct transaction *tx, size_t len, struct error *err) must_use;
+static inline uint8_t *journal_buffer(const struct journal *journal, uint64_t sequence)
+{
+	return journal->buffer[sequence % 2];
+}
 
 /* One authentic record, as found. */
 struct journal_record {

@@ -86,7 +86,8 @@ static bool read_any_mirror(struct block *block, const struct block_expect *expe
 
 	const unsigned n_mirrors = chunk_n_mirrors(chunk);
 
-	for (unsigned mirror = 0; mirror < n_mirrors; mirror++) {
+	for (unsigned i = 0; i < n_mirrors; i++) {
+		const unsigned mirror = (volume->first_mirror + i) % n_mirrors;
 		char place[MIRROR_TEXT_SIZE];
 
 		if (read_mirror(block, mirror, expect, &bad)) {

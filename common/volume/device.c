@@ -13,12 +13,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/crypto/secret.h"
 #include "common/volume/device-in-use.h"
+
+/* For reading past the cache: what that must be aligned to on any device, and how much at a time. */
+#define DIRECT_ALIGN 4096u
+#define DIRECT_SIZE (1u << 20)
 
 struct file {
 	int fd;
 	bool is_block;
 	uint64_t size;
+	uint8_t *direct;	/* DIRECT_SIZE bytes where the file is writable, so that there is room for them when they are needed */
 };
 
 static bool file_read(void *self, void *bytes, size_t len, uint64_t at, struct error *err)
@@ -73,6 +79,66 @@ static bool file_flush(void *self, struct error *err)
 	return true;
 }
 
+/* pread() that leaves out the page cache where the file system can; 0 and less as pread(). */
+static ssize_t read_direct(const struct file *file, size_t len, uint64_t at)
+{
+	const int flags = fcntl(file->fd, F_GETFL);
+	ssize_t n = -1;
+
+	/* Also where O_DIRECT works, so that later reads through the cache show the same. */
+	(void)!posix_fadvise(file->fd, (off_t)at, (off_t)len, POSIX_FADV_DONTNEED);
+	errno = EINVAL;
+	if (flags >= 0 && fcntl(file->fd, F_SETFL, flags | O_DIRECT) == 0) {
+		n = pread(file->fd, file->direct, len, (off_t)at);
+
+		const int saved = errno;
+
+		(void)!fcntl(file->fd, F_SETFL, flags);
+		errno = saved;
+	}
+	return n < 0 && errno == EINVAL ? pread(file->fd, file->direct, len, (off_t)at) : n;
+}
+
+static bool file_read_medium(void *self, void *bytes, size_t len, uint64_t at, struct error *err)
+{
+	const struct file *file = self;
+	uint8_t *to = bytes;
+
+	if (!file->direct)
+		return file_read(self, bytes, len, at, err);
+	while (len > 0) {
+		const size_t skip = at % DIRECT_ALIGN;
+		const size_t wanted = len < DIRECT_SIZE - skip ? skip + len : DIRECT_SIZE;
+		const size_t whole = (wanted + DIRECT_ALIGN - 1) / DIRECT_ALIGN * DIRECT_ALIGN;
+		const ssize_t n = read_direct(file, whole, at - skip);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_system(err, "cannot read %zu bytes at %#" PRIx64, len, at);
+		if ((size_t)n <= skip)
+			return error_set(err, ERROR_IO, "cannot read %zu bytes at %#" PRIx64 ": the file ends there", len, at);
+
+		const size_t got = (size_t)n - skip < len ? (size_t)n - skip : len;
+
+		memcpy(to, file->direct + skip, got);
+		to += got;
+		at += got;
+		len -= got;
+	}
+	return true;
+}
+
+static bool file_forget(void *self, struct error *err)
+{
+	const struct file *file = self;
+
+	if (!file_flush(self, err))
+		return false;
+	(void)!posix_fadvise(file->fd, 0, 0, POSIX_FADV_DONTNEED);
+	return true;
+}
+
 static uint64_t file_next_data(void *self, uint64_t at)
 {
 	const struct file *file = self;
@@ -101,13 +167,16 @@ static void file_close(void *self)
 
 	if (file->fd >= 0)
 		close(file->fd);
+	wiped_free(file->direct, DIRECT_SIZE);
 	free(file);
 }
 
 static const struct device_ops regular_ops = {
 	.read = file_read,
+	.read_medium = file_read_medium,
 	.write = file_write,
 	.flush = file_flush,
+	.forget = file_forget,
 	.next_data = file_next_data,
 	.punch = file_punch,
 	.close = file_close,
@@ -115,8 +184,10 @@ static const struct device_ops regular_ops = {
 
 static const struct device_ops block_ops = {
 	.read = file_read,
+	.read_medium = file_read_medium,
 	.write = file_write,
 	.flush = file_flush,
+	.forget = file_forget,
 	.close = file_close,
 };
 
@@ -187,6 +258,10 @@ static bool open_file(const char *path, bool writable, bool exclusive, struct fi
 	if (size < 0)
 		return error_system(err, "cannot tell the size");
 	file->size = (uint64_t)size;
+	if (writable && posix_memalign((void **)&file->direct, DIRECT_ALIGN, DIRECT_SIZE) != 0) {
+		file->direct = NULL;
+		return error_memory(err);
+	}
 	return true;
 }
 
@@ -271,5 +346,53 @@ bool device_write(struct device *device, const void *bytes, size_t len, uint64_t
 
 bool device_flush(struct device *device, struct error *err)
 {
-	return device->ops->flush(device->self, err) || error_prefix(err, "%s", device->name);
+	if (device->flush_failed)
+		return error_set(err, ERROR_IO, "%s: an earlier flush failed", device->name);
+	device->flush_failed = !device->ops->flush(device->self, err);
+	return !device->flush_failed || error_prefix(err, "%s", device->name);
+}
+
+bool device_read_medium(struct device *device, void *bytes, size_t len, uint64_t at, struct error *err)
+{
+	if (!device->ops->read_medium)
+		return device_read(device, bytes, len, at, err);
+	if (!check_bounds(device, len, at, err))
+		return false;
+	return device->ops->read_medium(device->self, bytes, len, at, err) || error_prefix(err, "%s", device->name);
+}
+
+/* Piece by piece on the stack: there must be room for it when a conversion has begun. */
+static bool is_on_medium(struct device *device, const uint8_t *bytes, size_t len, uint64_t at, bool *is, struct error *err)
+{
+	uint8_t piece[64u << 10];
+	bool ok = true;
+
+	*is = true;
+	for (size_t n; ok && *is && len > 0; bytes += n, at += n, len -= n) {
+		n = len < sizeof(piece) ? len : sizeof(piece);
+		ok = device_read_medium(device, piece, n, at, err);
+		*is = ok && memcmp(piece, bytes, n) == 0;
+	}
+	secret_wipe(piece, sizeof(piece));
+	return ok;
+}
+
+bool device_read_back(struct device *device, const void *bytes, size_t len, uint64_t at, bool *again, struct error *err)
+{
+	struct error unread;
+	bool is;
+
+	/* What cannot be read can often be written, and then be read again. */
+	*again = !is_on_medium(device, bytes, len, at, &is, &unread) || !is;
+	if (!*again)
+		return true;
+	if (!device_write(device, bytes, len, at, err) || !device_flush(device, err) || !is_on_medium(device, bytes, len, at, &is, err))
+		return false;
+	return is || error_set(err, ERROR_IO, "%s: %zu bytes at %#" PRIx64 " were written twice, and are not what was written", device->name, len,
+			       at);
+}
+
+bool device_forget(struct device *device, struct error *err)
+{
+	return !device->ops->forget || device->ops->forget(device->self, err) || error_prefix(err, "%s", device->name);
 }

@@ -15,6 +15,10 @@ struct device_ops {
 	bool (*read)(void *self, void *bytes, size_t len, uint64_t at, struct error *err);
 	bool (*write)(void *self, const void *bytes, size_t len, uint64_t at, struct error *err);
 	bool (*flush)(void *self, struct error *err);	/* everything written before is durable afterwards */
+	/* Reads what the medium has, past caches that show what was written.  NULL: as read. */
+	bool (*read_medium)(void *self, void *bytes, size_t len, uint64_t at, struct error *err);
+	/* Flushes, and has caches forget what they show.  NULL: there are none. */
+	bool (*forget)(void *self, struct error *err);
 	/* The first byte at or after `at` that may be other than zero; the device size where there is none.  NULL: at. */
 	uint64_t (*next_data)(void *self, uint64_t at);
 	/* Gives zeroed space back; best effort.  NULL: nothing. */
@@ -28,6 +32,7 @@ struct device {
 	char *name;		/* as the user gave it */
 	uint64_t size;		/* bytes */
 	bool writable;
+	bool flush_failed;	/* what was written before may be lost, and the next flush would not say so */
 };
 
 /*
@@ -47,6 +52,16 @@ void device_close(struct device *device);	/* NULL is fine */
 /* Bounds are checked here: outside the device is ERROR_CORRUPT, for addresses come from images. */
 bool device_read(struct device *device, void *bytes, size_t len, uint64_t at, struct error *err) must_use;
 bool device_write(struct device *device, const void *bytes, size_t len, uint64_t at, struct error *err) must_use;
-bool device_flush(struct device *device, struct error *err) must_use;
+bool device_flush(struct device *device, struct error *err) must_use;	/* once it has failed, it fails ever after */
+bool device_read_medium(struct device *device, void *bytes, size_t len, uint64_t at, struct error *err) must_use;
+
+/*
+ * Has the medium what was written there and flushed?  Where not, it is written again, flushed and compared again; ERROR_IO where it differs once
+ * more.  *again: it had to be.
+ */
+bool device_read_back(struct device *device, const void *bytes, size_t len, uint64_t at, bool *again, struct error *err) must_use;
+
+/* After a flush that failed, maybe of a process that is gone, caches show what is not on the medium: from here on nobody believes them. */
+bool device_forget(struct device *device, struct error *err) must_use;
 
 #endif /* COMMON_VOLUME_DEVICE_H */

@@ -173,13 +173,26 @@ static bool write_copy(struct volume *volume, unsigned n, struct disk_superblock
 	return true;
 }
 
+/* Written copies that have been flushed: a lost write would leave a filesystem that others may change, or nobody may mount. */
+static bool read_back(struct volume *volume, unsigned n, struct error *err)
+{
+	const struct super_copy *copy = &volume->copy[n];
+	bool again;
+
+	if (!device_read_back(volume->device, &copy->super.disk, SUPER_SIZE, superblock_offset(n), &again, err))
+		return false;
+	if (again)
+		volume_warn(volume, "%s: superblock copy %u had not reached the device: it was written again", volume->device->name, n);
+	return true;
+}
+
 /* Where the primary is damaged, a power cut while a mirror is written could leave no copy at all: so it first becomes what the copy in use is. */
 static bool restore_primary(struct volume *volume, struct error *err)
 {
 	struct disk_superblock own = volume->copy[volume->super_used].super.disk;
 
 	return volume->copy[0].valid || volume->super_used == 0 ||
-	       (write_copy(volume, 0, &own, err) && device_flush(volume->device, err));
+	       (write_copy(volume, 0, &own, err) && device_flush(volume->device, err) && read_back(volume, 0, err));
 }
 
 bool volume_write_supers(struct volume *volume, const struct disk_superblock *disk, struct error *err)
@@ -191,7 +204,12 @@ bool volume_write_supers(struct volume *volume, const struct disk_superblock *di
 	for (unsigned n = SUPER_COPIES - 1; n > 0; n--)
 		if (volume->copy[n].exists && !write_copy(volume, n, &own, err))
 			return false;
-	if (!device_flush(volume->device, err) || !write_copy(volume, 0, &own, err) || !device_flush(volume->device, err))
+	if (!device_flush(volume->device, err))
+		return false;
+	for (unsigned n = SUPER_COPIES - 1; n > 0; n--)
+		if (volume->copy[n].exists && !read_back(volume, n, err))
+			return false;
+	if (!write_copy(volume, 0, &own, err) || !device_flush(volume->device, err) || !read_back(volume, 0, err))
 		return false;
 	superblock_copy(&volume->super, &volume->copy[0].super);
 	volume->super_used = 0;

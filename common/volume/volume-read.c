@@ -10,6 +10,7 @@
 
 #include "common/volume/devices.h"
 #include "common/volume/stripe-tree.h"
+#include "common/volume/warn.h"
 
 /* The chunk of a whole range that has this mirror. */
 static bool find_range(const struct volume *volume, uint64_t logical, uint64_t len, unsigned mirror, const struct chunk **chunk,
@@ -43,7 +44,7 @@ static bool read_stripe(const struct volume *volume, const struct chunk_stripe *
 		error_set(err, ERROR_CORRUPT, "devid %" PRIu64 " is missing", stripe->devid);
 		return error_hint(err, "name it with --device");
 	}
-	return device_read(device, bytes, len, physical, err);
+	return volume->past_caches ? device_read_medium(device, bytes, len, physical, err) : device_read(device, bytes, len, physical, err);
 }
 
 static bool make_row(struct volume *volume, size_t size, struct error *err)
@@ -116,6 +117,16 @@ bool volume_read(struct volume *volume, uint64_t logical, void *bytes, size_t le
 			return false;
 	}
 	return true;
+}
+
+bool volume_read_medium(struct volume *volume, uint64_t logical, void *bytes, size_t len, unsigned mirror, struct error *err)
+{
+	volume->past_caches = true;
+
+	const bool ok = volume_read(volume, logical, bytes, len, mirror, err);
+
+	volume->past_caches = false;
+	return ok;
 }
 
 /* The first mirror of a part that can be read. */
@@ -196,8 +207,9 @@ const char *volume_mirror_text(const struct volume *volume, uint64_t logical, un
 	return text;
 }
 
-bool volume_write_mirror(struct volume *volume, uint64_t logical, const void *bytes, size_t len, unsigned mirror,
-			 struct error *err)
+/* Where a write to this mirror goes. */
+static bool find_writable(const struct volume *volume, uint64_t logical, uint64_t len, unsigned mirror, struct device **device,
+			  uint64_t *physical, struct error *err)
 {
 	const struct chunk *chunk;
 	char text[64];
@@ -207,12 +219,18 @@ bool volume_write_mirror(struct volume *volume, uint64_t logical, const void *by
 	if (chunk->type & GROUP_PROFILE_MASK & ~GROUP_DUP)
 		return error_set(err, ERROR_REFUSED, "chunk %" PRIu64 " has profile %s; single and DUP can be written", chunk->logical,
 				 chunk_type_text(chunk->type & GROUP_PROFILE_MASK, text));
+	*device = device_of(volume, &chunk->stripe[mirror]);
+	*physical = chunk_physical(chunk, logical, mirror);
+	return *device || error_set(err, ERROR_REFUSED, "devid %" PRIu64 " is missing", chunk->stripe[mirror].devid);
+}
 
-	struct device *device = device_of(volume, &chunk->stripe[mirror]);
+bool volume_write_mirror(struct volume *volume, uint64_t logical, const void *bytes, size_t len, unsigned mirror,
+			 struct error *err)
+{
+	struct device *device;
+	uint64_t physical;
 
-	if (!device)
-		return error_set(err, ERROR_REFUSED, "devid %" PRIu64 " is missing", chunk->stripe[mirror].devid);
-	return device_write(device, bytes, len, chunk_physical(chunk, logical, mirror), err);
+	return find_writable(volume, logical, len, mirror, &device, &physical, err) && device_write(device, bytes, len, physical, err);
 }
 
 bool volume_write(struct volume *volume, uint64_t logical, const void *bytes, size_t len, struct error *err)
@@ -224,5 +242,26 @@ bool volume_write(struct volume *volume, uint64_t logical, const void *bytes, si
 	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++)
 		if (!volume_write_mirror(volume, logical, bytes, len, mirror, err))
 			return false;
+	return true;
+}
+
+bool volume_read_back(struct volume *volume, uint64_t logical, const void *bytes, size_t len, struct error *err)
+{
+	const struct chunk *chunk;
+
+	if (!volume_chunk(volume, logical, &chunk, err))
+		return false;
+	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++) {
+		struct device *device;
+		uint64_t physical;
+		bool again;
+
+		if (!find_writable(volume, logical, len, mirror, &device, &physical, err) ||
+		    !device_read_back(device, bytes, len, physical, &again, err))
+			return false;
+		if (again)
+			volume_warn(volume, "%s: what was written at %#" PRIx64 " had not reached the device, or was changed: it was written again",
+				    device->name, physical);
+	}
 	return true;
 }

@@ -112,6 +112,14 @@ bool volume_open_super(struct device *device, const struct volume_options *optio
 	}
 	made->warn = options->warn;
 	made->warn_context = options->warn_context;
+	/* Whoever was interrupted may have been so by a flush that failed. */
+	if (options->unfinished && options->to_convert && device->writable && !device_forget(device, err)) {
+		volume_close(made);
+		device_close(device);
+		for (size_t i = 0; i < options->n_others; i++)
+			device_close(options->others[i]);
+		return false;
+	}
 	made->tolerance = (struct tolerance){ .is_tolerant = options->tolerant, .invalid = options->invalid, .context = options->warn_context };
 	if (!volume_devices_open(made, device, options, err) || !block_cache_new(&made->cache, err)) {
 		volume_close(made);

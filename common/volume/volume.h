@@ -57,6 +57,8 @@ struct volume {
 	struct block_cache *cache;
 	uint8_t *row;			/* room of volume_read() for the stripes that a computed one comes from */
 	size_t row_size;
+	bool past_caches;		/* for volume_read_medium() */
+	unsigned first_mirror;		/* of tree blocks that are read: which is tried first */
 	struct stripe_tree *stripe_tree;	/* NULL: the filesystem has none */
 	struct overlays *overlays;	/* items shown beside those on disk; NULL: none.  Freed with the volume by overlays_free() */
 	void (*overlays_free)(struct overlays *overlays);
@@ -136,6 +138,14 @@ bool volume_write_mirror(struct volume *volume, uint64_t logical, const void *by
 			 struct error *err) must_use;
 bool volume_write(struct volume *volume, uint64_t logical, const void *bytes, size_t len, struct error *err) must_use;
 bool volume_flush(struct volume *volume, struct error *err) must_use;
+
+/* As volume_read(), from the medium, past every cache: whether what was written and flushed is there. */
+bool volume_read_medium(struct volume *volume, uint64_t logical, void *bytes, size_t len, unsigned mirror, struct error *err) must_use;
+/*
+ * What volume_write() wrote, and what has been flushed since, is compared with what every mirror has.  One that differs is written again, flushed and
+ * compared again, with a warning; ERROR_IO where it differs once more.
+ */
+bool volume_read_back(struct volume *volume, uint64_t logical, const void *bytes, size_t len, struct error *err) must_use;
 
 /* True where a mirror of [logical, logical+len) touches a superblock stripe or the first MiB of the device: never allocate, journal on or wipe. */
 bool volume_range_is_reserved(const struct volume *volume, uint64_t logical, uint64_t len);

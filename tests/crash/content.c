@@ -179,12 +179,23 @@ static bool read_data(struct reading *reading, struct error *err)
 	return true;
 }
 
+/* What is read from one mirror is on every other. */
+static bool check_mirrors(const struct reading *reading, struct error *err)
+{
+	for (size_t i = 0; i < reading->all->n_blocks; i++) {
+		if (!block_verify_mirrors(reading->volume, reading->all->block[i].logical, err))
+			return false;
+	}
+	return true;
+}
+
 /* --- all of it -------------------------------------------------------------------------------------- */
 
 static bool read_all(struct reading *reading, struct error *err)
 {
 	if (!tree_check_used(reading->volume, err) || !read_super(reading, err) ||
-	    !subvolume_list_read(reading->volume, &reading->list, err) || !read_data(reading, err))
+	    !subvolume_list_read(reading->volume, &reading->list, err) || !read_data(reading, err) ||
+	    !check_mirrors(reading, err))
 		return false;
 	for (size_t i = 0; i < reading->list.n; i++) {
 		if (!read_root(reading, &reading->list.at[i], err) || !read_items(reading, &reading->list.at[i], err))

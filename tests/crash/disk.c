@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Pages over pages, and the record of what was written. */
-#include "tests/crash/disk.h"
+#include "tests/crash/faults.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -58,7 +58,7 @@ static void page_free(uint8_t *page)
 	spare = page;
 }
 
-static bool is_own(const struct disk *disk, size_t page)
+bool disk_page_is_own(const struct disk *disk, size_t page)
 {
 	return disk->own[page / 8] & 1u << page % 8;
 }
@@ -102,7 +102,7 @@ void disk_clone(const struct disk *from, struct disk *to)
 void disk_free(struct disk *disk)
 {
 	for (size_t i = 0; i < disk->n_pages; i++) {
-		if (is_own(disk, i))
+		if (disk_page_is_own(disk, i))
 			page_free((uint8_t *)disk->page[i]);
 	}
 	free(disk->page);
@@ -136,7 +136,7 @@ void disk_read(const struct disk *disk, uint64_t at, void *bytes, size_t len)
 
 static void set_zero(struct disk *disk, size_t page)
 {
-	if (is_own(disk, page)) {
+	if (disk_page_is_own(disk, page)) {
 		page_free((uint8_t *)disk->page[page]);
 		disk->own[page / 8] &= (uint8_t)~(1u << page % 8);
 	}
@@ -145,7 +145,7 @@ static void set_zero(struct disk *disk, size_t page)
 
 static uint8_t *make_own(struct disk *disk, size_t page)
 {
-	if (!is_own(disk, page)) {
+	if (!disk_page_is_own(disk, page)) {
 		uint8_t *own = page_new();
 
 		memcpy(own, disk->page[page], DISK_PAGE);
@@ -201,7 +201,7 @@ static bool device_reads(void *self, void *bytes, size_t len, uint64_t at, struc
 	return true;
 }
 
-static void record(struct disk_log *log, uint64_t at, const void *bytes, size_t len)
+void disk_record(struct disk_log *log, uint64_t at, const void *bytes, size_t len)
 {
 	if (log->n == log->room) {
 		log->room = log->room ? log->room * 2 : 256;
@@ -222,10 +222,11 @@ static bool device_writes(void *self, const void *bytes, size_t len, uint64_t at
 {
 	struct disk *disk = self;
 
-	(void)err;
 	disk->n_writes++;
+	if (disk->faults)
+		return faults_write(disk, bytes, len, at, err);
 	if (disk->log)
-		record(disk->log, at, bytes, len);
+		disk_record(disk->log, at, bytes, len);
 	disk_write(disk, at, bytes, len);
 	return true;
 }
@@ -234,10 +235,49 @@ static bool device_flushes(void *self, struct error *err)
 {
 	struct disk *disk = self;
 
-	(void)err;
+	if (disk->faults && !faults_flush(disk, err))
+		return false;
 	if (disk->log)
 		disk->log->n_flushes++;
 	return true;
+}
+
+/* Past the caches, as O_DIRECT does it: what is not written yet is written first. */
+static bool device_reads_medium(void *self, void *bytes, size_t len, uint64_t at, struct error *err)
+{
+	struct disk *disk = self;
+
+	(void)err;
+	if (disk->faults)
+		faults_show_medium(disk, at, len);
+	disk_read(disk, at, bytes, len);
+	return true;
+}
+
+static bool device_forgets(void *self, struct error *err)
+{
+	struct disk *disk = self;
+
+	if (!disk->faults)
+		return true;
+	if (!faults_flush(disk, err))
+		return false;
+	faults_show_medium(disk, 0, disk->size);
+	return true;
+}
+
+/* Only what is zero on the medium may be given back: a power cut afterwards need not leave the hole. */
+static void device_punches(void *self, uint64_t at, uint64_t len)
+{
+	const struct disk *disk = self;
+	const struct disk *medium = disk->faults ? disk->faults->medium : disk;
+	uint8_t bytes[DISK_SECTOR];
+
+	for (uint64_t done = 0; done < len; done += sizeof(bytes)) {
+		disk_read(medium, at + done, bytes, sizeof(bytes));
+		if (memcmp(bytes, zeros, sizeof(bytes)) != 0)
+			harness_fail("a hole is punched at %#llx, where the medium has something", (unsigned long long)(at + done));
+	}
 }
 
 static uint64_t device_next_data(void *self, uint64_t at)
@@ -254,9 +294,12 @@ struct device *disk_device(struct disk *disk, bool writable)
 {
 	static const struct device_ops ops = {
 		.read = device_reads,
+		.read_medium = device_reads_medium,
 		.write = device_writes,
 		.flush = device_flushes,
+		.forget = device_forgets,
 		.next_data = device_next_data,
+		.punch = device_punches,
 	};
 	struct error err = { 0 };
 	struct device *device;

@@ -24,12 +24,15 @@ struct disk_log {
 	unsigned n_flushes;
 };
 
+struct faults;
+
 struct disk {
 	uint64_t size;
 	size_t n_pages;
 	const uint8_t **page;	/* what each page shows: its own, that of the disk it was cloned from, or zeros */
 	uint8_t *own;		/* bit map: the page belongs to this disk */
-	struct disk_log *log;	/* NULL: nothing is recorded */
+	struct disk_log *log;	/* NULL: nothing is recorded; with faults: what gets to the medium */
+	struct faults *faults;	/* NULL: what is written is on the medium */
 	uint64_t n_writes;	/* calls */
 };
 
@@ -38,9 +41,11 @@ void disk_load(const char *path, struct disk *disk);
 void disk_clone(const struct disk *from, struct disk *to);	/* from must neither change nor go away before to does */
 void disk_free(struct disk *disk);
 void disk_log_free(struct disk_log *log);
+void disk_record(struct disk_log *log, uint64_t at, const void *bytes, size_t len);
 
 void disk_read(const struct disk *disk, uint64_t at, void *bytes, size_t len);
 void disk_write(struct disk *disk, uint64_t at, const void *bytes, size_t len);
+bool disk_page_is_own(const struct disk *disk, size_t page);	/* it may change it in place */
 bool disk_page_is_zero(const struct disk *disk, size_t page);
 
 /* All of it as a sparse file. */

@@ -10,6 +10,8 @@
 #define BATCH_BYTES_SMALL (512u << 10)
 #define RECORD_BLOCKS 40u
 
+const char *set_name = "target";
+
 void keys_new(struct keys *keys)
 {
 	static const char phrase[] = "correct horse", wrong_phrase[] = "incorrect horse";
@@ -59,7 +61,7 @@ static struct convert_ui ui_for(const struct volume *volume, struct stopping *st
 
 static struct volume *open_disk(struct disk *disk, bool writable, bool unfinished, struct error *err)
 {
-	const struct volume_options options = { .unfinished = unfinished };
+	const struct volume_options options = { .unfinished = unfinished, .to_convert = writable };
 	struct volume *volume = NULL;
 
 	return volume_open(disk_device(disk, writable), &options, &volume, err) ? volume : NULL;
@@ -76,7 +78,7 @@ static void take_members(const struct convert_plan *plan, struct members *member
 
 bool run_encrypt(struct disk *disk, const struct keys *keys, unsigned stop, struct members *members, struct error *err)
 {
-	static const char *const names[] = { SET_NAME, NULL };
+	const char *const names[] = { set_name, NULL };
 	cleanup_volume struct volume *volume = open_disk(disk, true, false, err);
 	const struct convert_encrypt_options options = {
 		.cipher = CIPHER_AES_256_GCM,
@@ -114,7 +116,7 @@ bool run_decrypt(struct disk *disk, const struct keys *keys, unsigned stop, stru
 		return false;
 
 	const struct convert_ui ui = ui_for(volume, &stopping);
-	const bool ok = convert_decrypt(volume, SET_NAME, &options, &ui, &plan, err);
+	const bool ok = convert_decrypt(volume, set_name, &options, &ui, &plan, err);
 
 	convert_plan_free(&plan);
 	return ok;
@@ -164,11 +166,11 @@ bool run_verify(struct disk *disk, const struct keys *keys, struct error *err)
 	struct verify_result result = { 0 };
 	struct error first = { 0 };
 
-	if (!volume || !subvolume_list_read(volume, &list, err) || !subvolume_find(&list, SET_NAME, &subvolume, err) ||
+	if (!volume || !subvolume_list_read(volume, &list, err) || !subvolume_find(&list, set_name, &subvolume, err) ||
 	    !domain_find(volume, &list, subvolume, &domain, err))
 		return false;
 	if (!domain)
-		return error_set(err, ERROR_REFUSED, "%s is not sealed", SET_NAME);
+		return error_set(err, ERROR_REFUSED, "%s is not sealed", set_name);
 	if (!domain_open(domain, key.secret, key.volume_key, -1, err) ||
 	    !domain_verify(domain, &list, &options, keep_first, &first, &result, err))
 		return false;

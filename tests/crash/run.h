@@ -10,11 +10,12 @@ struct keys {
 	struct secret *volume_key, *wrong_volume_key;
 	struct secret *passphrase, *wrong_passphrase;
 	bool by_passphrase;	/* a slot is made, and only the passphrase is used */
+	bool read_back;		/* all data are read back as well */
 };
 void keys_new(struct keys *keys);
 
-/* What the set is called: a path of the image, and everything that shares with it or is nested in it. */
-#define SET_NAME "target"
+/* What the set is called: a path of the image ("target"), and everything that shares with it or is nested in it. */
+extern const char *set_name;
 
 #define NEVER (~0u)	/* stop */
 
