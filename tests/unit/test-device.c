@@ -5,13 +5,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
+#include <linux/magic.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -99,6 +102,92 @@ static void reads_and_writes_inside_its_bounds_only(void **state)
 		assert_false(device_write(device, bytes, outside[i].len, outside[i].at, &err));
 		assert_int_equal(err.kind, ERROR_CORRUPT);
 	}
+	device_close(device);
+}
+
+/* Of the file: how many of its pages are in the page cache. */
+static unsigned pages_in_cache(void)
+{
+	unsigned char in_core[SIZE / 4096];
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	void *mapped = mmap(NULL, SIZE, PROT_READ, MAP_SHARED, fd, 0);
+	unsigned n = 0;
+
+	assert_true(fd >= 0 && mapped != MAP_FAILED);
+	assert_int_equal(mincore(mapped, SIZE, in_core), 0);
+	for (size_t i = 0; i < sizeof(in_core); i++)
+		n += in_core[i] & 1;
+	munmap(mapped, SIZE);
+	close(fd);
+	return n;
+}
+
+static void the_medium_is_read_past_the_page_cache(void **state)
+{
+	struct device *device = open_it(true);
+	struct error err = { 0 };
+	uint8_t *bytes = malloc(SIZE), *read = malloc(SIZE);
+	struct statfs fs;
+	bool again;
+
+	(void)state;
+	assert_true(bytes && read);
+	for (size_t i = 0; i < SIZE; i++)
+		bytes[i] = (uint8_t)(i * 7 + i / 4096);
+	assert_true(device_write(device, bytes, SIZE, 0, &err));
+	assert_true(device_flush(device, &err));
+	assert_int_equal(statfs(path, &fs), 0);
+	if (fs.f_type != TMPFS_MAGIC)
+		assert_int_equal(pages_in_cache(), SIZE / 4096);
+	/* Whatever it is aligned to, up to the very end. */
+	for (size_t at = 0; at < SIZE; at = at * 3 + 511) {
+		memset(read, 0, SIZE);
+		assert_true(device_read_medium(device, read, SIZE - at, at, &err));
+		assert_memory_equal(read, bytes + at, SIZE - at);
+	}
+	if (fs.f_type != TMPFS_MAGIC)
+		assert_int_equal(pages_in_cache(), 0);
+	assert_true(device_read(device, read, SIZE, 0, &err));
+	assert_true(device_forget(device, &err));
+	if (fs.f_type != TMPFS_MAGIC)
+		assert_int_equal(pages_in_cache(), 0);
+	assert_true(device_read_back(device, bytes, SIZE, 0, &again, &err));
+	assert_false(again);
+	bytes[5000] ^= 1;
+	assert_true(device_read_back(device, bytes, SIZE, 0, &again, &err));
+	assert_true(again);
+	assert_true(device_read_back(device, bytes, SIZE, 0, &again, &err));
+	assert_false(again);
+	err.kind = ERROR_NONE;
+	assert_false(device_read_medium(device, read, 2, SIZE - 1, &err));
+	assert_int_equal(err.kind, ERROR_CORRUPT);
+	device_close(device);
+	free(bytes);
+	free(read);
+}
+
+static unsigned n_flushed;
+
+static bool flush_once_not(void *self, struct error *err)
+{
+	(void)self;
+	return n_flushed++ > 0 || error_set(err, ERROR_IO, "cannot flush");
+}
+
+/* The kernel says it once, and the next flush would succeed. */
+static void a_flush_that_failed_fails_ever_after(void **state)
+{
+	static const struct device_ops ops = { .flush = flush_once_not };
+	struct device *device;
+	struct error err = { 0 };
+
+	(void)state;
+	assert_true(device_new(&ops, NULL, "memory", 5, true, &device, &err));
+	assert_false(device_flush(device, &err));
+	assert_string_equal(err.text, "memory: cannot flush");
+	assert_false(device_flush(device, &err));
+	assert_string_equal(err.text, "memory: an earlier flush failed");
+	assert_int_equal(n_flushed, 1);
 	device_close(device);
 }
 
@@ -319,6 +408,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(reads_and_writes_inside_its_bounds_only, make_file, remove_file),
+		cmocka_unit_test_setup_teardown(the_medium_is_read_past_the_page_cache, make_file, remove_file),
+		cmocka_unit_test(a_flush_that_failed_fails_ever_after),
 		cmocka_unit_test_setup_teardown(finds_data_and_gives_room_back, make_file, remove_file),
 		cmocka_unit_test_setup_teardown(a_file_that_shrinks_is_an_io_error, make_file, remove_file),
 		cmocka_unit_test_setup_teardown(read_only_never_writes, make_file, remove_file),
