@@ -82,6 +82,10 @@ static bool cut_write(void *self, const void *bytes, size_t len, uint64_t at, st
 
 static bool cut_flush(void *self, struct error *err)
 {
+	if (loses) {	/* before anybody could look whether what is lost is there */
+		broken = true;
+		return error_set(err, ERROR_IO, "the power is off");
+	}
 	loses = records_left == 1 && n_record_at == MIRRORS;
 	return device_flush(self, err);
 }
