@@ -207,7 +207,7 @@ static bool check_names(struct volume *volume, const char *const *names, struct 
 {
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
 
-	if (!subvolume_list_read(volume, &list, err))
+	if (!subvolume_list_read(volume, &list, err) || !domain_check_finished(volume, err))
 		return false;
 	for (size_t i = 0; names[i]; i++) {
 		cleanup_domain struct domain *domain = NULL;
@@ -217,8 +217,10 @@ static bool check_names(struct volume *volume, const char *const *names, struct 
 			return false;
 		if (opt.encrypt && (subvolume->root.algorithm[0] || subvolume->root.flags & ROOT_ENCRYPT_2016))
 			return sealed_already(names[i], err);
-		if (opt.decrypt && !domain_find(volume, &list, subvolume, &domain, err))
+		if (!domain_find(volume, &list, subvolume, &domain, err))
 			return false;
+		if (opt.encrypt && domain)
+			return sealed_already(names[i], err);
 		if (opt.decrypt && !domain)
 			return not_sealed(names[i], err);
 	}

@@ -118,8 +118,9 @@ static void put_state(struct json_object *line, const struct disk_superblock *di
 {
 	struct dump dump = { .indent = 1 };
 	struct error err = { 0 };
+	const struct superblock super = { .disk = *disk, .incompat = le64(disk->incompat_flags) };
 
-	if (!(le64(disk->incompat_flags) & INCOMPAT_CRYPT_UNFINISHED))
+	if (!superblock_is_unfinished(&super))
 		return;
 	dump.object = line ? json_line() : NULL;
 	if (!line)

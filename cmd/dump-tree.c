@@ -245,7 +245,7 @@ static void print_unfinished(const struct superblock *super)
 	struct dump dump = { .indent = 1 };
 	struct error err = { 0 };
 
-	if (!(super->incompat & INCOMPAT_CRYPT_UNFINISHED))
+	if (!superblock_is_unfinished(super))
 		return;
 	if (!format_is_json())
 		printf("unfinished conversion (not authenticated)\n");

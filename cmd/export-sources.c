@@ -53,12 +53,12 @@ static bool open_source(struct export_sources *sources, const struct subvolume *
 	struct domain_reader_options options;
 	struct export_domain *domain;
 
-	source->extents = &plain_source;
-	if (subvolume->root.flags & ROOT_ENCRYPT_2016)
-		return error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " is encrypted in the format of 2016, which is not supported",
-				 subvolume->id);
 	if (!domain_find(sources->list->volume, sources->list, subvolume, &found, err))
 		return false;
+	if (!found && subvolume->root.flags & ROOT_ENCRYPT_2016)
+		return error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " is encrypted in the format of 2016, which is not supported",
+				 subvolume->id);
+	source->extents = &plain_source;
 	if (!found)
 		return true;
 	source->extents = NULL;

@@ -6,8 +6,7 @@
 #include "cmd/source.h"
 
 /*
- * As source_choose(), but without a key source->extents stays NULL in a sealed subvolume: everything is listed all the same, only the targets
- * of its links are missing; and of all links while a conversion is unfinished, for nobody can say which are sealed.
+ * As source_choose(); and while a conversion is unfinished source->extents stays NULL for all, for nobody can say which links are sealed.
  */
 bool link_source_choose(const struct subvolume_list *list, uint64_t id, struct source *source, struct error *err) must_use;
 

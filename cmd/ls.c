@@ -42,6 +42,7 @@ struct listing {
 	/* With --recursive: */
 	uint64_t start;			/* the subvolume that source was chosen for */
 	struct extent_source *start_extents;
+	uint64_t chosen;		/* the subvolume that extents is of now */
 	const char *above;		/* what was asked for: before every path */
 	const void *path;		/* of the directory */
 	size_t path_len;
@@ -232,16 +233,26 @@ static bool walk_lost(void *context, const uint8_t *path, size_t len, const stru
 }
 
 /* In a nested subvolume that is sealed as well links stay closed: the key was for the one that was asked for. */
-static void choose_nested(struct listing *listing, uint64_t id)
+static bool choose_nested(struct listing *listing, uint64_t id, struct error *err)
 {
 	const struct subvolume *subvolume = subvolume_by_id(listing->list, id);
+	cleanup_domain struct domain *domain = NULL;
 
-	if (id == listing->start)
-		listing->extents = listing->start_extents;
-	else if (!subvolume || subvolume->root.algorithm[0] || listing->list->volume->super.incompat & INCOMPAT_CRYPT_UNFINISHED)
-		listing->extents = NULL;
-	else
+	if (id == listing->chosen)
+		return true;
+	listing->chosen = id;
+	listing->extents = id == listing->start ? listing->start_extents : NULL;
+	if (id == listing->start || !subvolume || subvolume->root.algorithm[0] || volume_is_unfinished(listing->list->volume))
+		return true;
+	if (!domain_find(listing->list->volume, listing->list, subvolume, &domain, err)) {
+		if (!error_is_damage(err) && err->kind != ERROR_KEY_HEADER)
+			return false;
+		print_warning(NULL, err->text);
+		*err = (struct error){ 0 };
+	} else if (!domain) {
 		listing->extents = &plain_source;
+	}
+	return true;
 }
 
 static bool walk_entry(void *context, const struct walk_entry *entry, bool *descend, struct error *err)
@@ -260,7 +271,8 @@ static bool walk_entry(void *context, const struct walk_entry *entry, bool *desc
 	listing->has_gap = entry->is_made_up;
 	listing->path = entry->path;
 	listing->path_len = entry->path_len;
-	choose_nested(listing, entry->tree->id);
+	if (!choose_nested(listing, entry->tree->id, err))
+		return false;
 	if (print_directory(listing, &what))
 		return true;
 	/* What is damaged in a directory must not hide the others. */
@@ -285,6 +297,7 @@ static bool print_below(struct listing *listing, const struct file_id *file, con
 	listing->above = above;
 	listing->start = file->subvolume;
 	listing->start_extents = listing->extents;
+	listing->chosen = file->subvolume;
 	ok = walk(listing->list->volume, file, &visitor, listing, err);
 	free(above);
 	return ok;

@@ -45,18 +45,28 @@ static bool open_sealed(const struct subvolume_list *list, const struct subvolum
 	return domain_reader_open(source->domain, list, subvolume, &reader, &source->reader, &source->extents, err);
 }
 
+/* Crypt items that cannot be read: what they may be about stays closed. */
+static bool survive_without_key(struct error *err)
+{
+	if (key_input_given() || err->kind == ERROR_MEMORY || err->kind == ERROR_IO)
+		return false;
+	print_warning(NULL, err->text);
+	*err = (struct error){ 0 };
+	return true;
+}
+
 bool source_choose(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source, struct error *err)
 {
-	source->extents = &plain_source;
-	if (subvolume->root.flags & ROOT_ENCRYPT_2016)
-		return error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " is encrypted in the format of 2016, which is not supported",
-				 subvolume->id);
 	if (!domain_find(list->volume, list, subvolume, &source->domain, err))
-		return false;
+		return survive_without_key(err);
 	if (source->domain)
-		return open_sealed(list, subvolume, source, err);
+		return !key_input_given() || open_sealed(list, subvolume, source, err);
+	if (subvolume->root.flags & ROOT_ENCRYPT_2016)
+		return !key_input_given() || error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " is encrypted in the format of 2016, which is "
+						       "not supported", subvolume->id);
 	if (key_input_given())
 		return error_set(err, ERROR_REFUSED, "a key was given, but subvolume %" PRIu64 " is not sealed", subvolume->id);
+	source->extents = &plain_source;
 	return true;
 }
 

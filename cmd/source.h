@@ -22,8 +22,8 @@ struct source {
 };
 
 /*
- * The one place that decides.  Sealed: opened with the key that was given, nothing is asked; not sealed, but a key was given: ERROR_REFUSED, never
- * a silent plain read.
+ * For commands that list whatever is sealed.  Sealed: opened with the key that was given, nothing is asked; without a key source->extents stays
+ * NULL.  Not sealed, but a key was given: ERROR_REFUSED, never a silent plain read.
  */
 bool source_choose(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source,
 		   struct error *err) must_use;

@@ -39,7 +39,7 @@ bool unfinished_error(const struct superblock *super, const char *image, struct 
 	struct error unread;
 	char name[128];
 
-	if (!(super->incompat & INCOMPAT_CRYPT_UNFINISHED))
+	if (!superblock_is_unfinished(super))
 		return false;
 	/* A state that does not read leaves the text as it was: that a conversion is unfinished. */
 	if (!crypt_state_read(super->disk.tail, &state, &unread)) {
@@ -61,7 +61,7 @@ bool unfinished_read(struct volume *volume, struct unfinished *unfinished, struc
 {
 	struct error what = { 0 };
 
-	*unfinished = (struct unfinished){ .is_there = volume && volume->super.incompat & INCOMPAT_CRYPT_UNFINISHED };
+	*unfinished = (struct unfinished){ .is_there = volume && volume_is_unfinished(volume) };
 	if (!unfinished->is_there)
 		return true;
 	if (!convert_status(volume, NULL, &unfinished->status, &what)) {

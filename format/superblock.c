@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+#include "format/crypt.h"
+
 #define corrupt(format, ...) \
 	error_set(err, ERROR_CORRUPT, "superblock at %#" PRIx64 ": " format, where, __VA_ARGS__)
 
@@ -12,6 +14,12 @@ static const uint64_t copy_offset[SUPER_COPIES] = { SUPER_OFFSET_0, SUPER_OFFSET
 uint64_t superblock_offset(unsigned copy)
 {
 	return copy_offset[copy];
+}
+
+bool superblock_is_unfinished(const struct superblock *super)
+{
+	return super->incompat & INCOMPAT_CRYPT_UNFINISHED ||
+	       memcmp(super->disk.tail, CRYPT_STATE_MAGIC, strlen(CRYPT_STATE_MAGIC)) == 0;
 }
 
 unsigned superblock_n_copies(uint64_t device_size)

@@ -39,6 +39,9 @@ struct superblock {
  */
 bool superblock_read(const uint8_t bytes[SUPER_SIZE], uint64_t where, struct superblock *super, struct error *err) must_use;
 
+/* Does it say that a conversion has not finished: by our incompat bit, or by a state in the bytes behind its fields? */
+bool superblock_is_unfinished(const struct superblock *super);
+
 /* Physical address of copy n (0..2) on a device. */
 uint64_t superblock_offset(unsigned copy);
 

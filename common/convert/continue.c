@@ -218,7 +218,7 @@ bool convert_continue(struct volume *volume, enum convert_goal goal, const struc
 	if (!copy) {
 		if (volume->copy[0].exists && !volume->copy[0].valid)
 			return restore_primary(volume, ui, err);
-		if (volume->super.incompat & INCOMPAT_CRYPT_UNFINISHED)
+		if (volume_is_unfinished(volume))
 			return state_unreadable(&unread, err);
 		return error_set(err, ERROR_REFUSED, "there is no unfinished conversion");
 	}

@@ -140,13 +140,16 @@ static bool close_set(struct conversion *c, enum convert_shared shared, struct e
 static bool check_member(struct conversion *c, uint64_t id, struct error *err)
 {
 	const struct subvolume *subvolume = subvolume_by_id(&c->list, id);
+	cleanup_domain struct domain *domain = NULL;
 	static const uint8_t zeros[UUID_SIZE];
 	char name[160];
 
 	if (!subvolume)
 		return error_set(err, ERROR_CORRUPT, "tree %" PRIu64 " shares with the set but is no subvolume", id);
 	subvolume_name(&c->list, id, name);
-	if (subvolume->root.algorithm[0] != 0 || subvolume->root.flags & ROOT_ENCRYPT_2016)
+	if (subvolume->root.algorithm[0] == 0 && !domain_find(c->volume, &c->list, subvolume, &domain, err))
+		return error_prefix(err, "subvolume %s", name);
+	if (domain || subvolume->root.algorithm[0] != 0 || subvolume->root.flags & ROOT_ENCRYPT_2016)
 		return error_set(err, ERROR_REFUSED, "subvolume %s is encrypted already", name);
 	if (subvolume->root.is_short)
 		return error_set(err, ERROR_REFUSED, "subvolume %s has a root item of an older format, without room for the tag", name);

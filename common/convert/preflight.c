@@ -53,7 +53,7 @@ static bool check_super(const struct volume *volume, struct error *err)
 		return refuse("the filesystem has fscrypt encryption (incompat bit 15)");
 	if (!volume->copy[1].exists)
 		return refuse("the device has %" PRIu64 " bytes and no second superblock, 64 MiB + 4 KiB are needed", volume->device->size);
-	if (!(super->incompat & INCOMPAT_CRYPT_UNFINISHED) && memcmp(super->disk.tail, zeros, sizeof(zeros)) != 0)
+	if (!superblock_is_unfinished(super) && memcmp(super->disk.tail, zeros, sizeof(zeros)) != 0)
 		return refuse("the unused bytes at the end of the superblock are in use");
 	return true;
 }
@@ -152,7 +152,8 @@ static bool check_profiles(const struct volume *volume, struct error *err)
 
 bool preflight_features(struct volume *volume, const struct subvolume_list *list, struct error *err)
 {
-	if (!check_primary(volume, err) || !check_super(volume, err) || !check_profiles(volume, err) || !check_root_tree(volume, err) ||
+	if (!check_primary(volume, err) || !check_super(volume, err) || !check_profiles(volume, err) || !domain_check_finished(volume, err) ||
+	    !check_root_tree(volume, err) ||
 	    !check_data_reloc(volume, err) || !check_replace(volume, err))
 		return false;
 	for (size_t i = 0; i < list->n; i++) {

@@ -193,7 +193,7 @@ static const struct super_copy *newest_but(const struct volume *volume, unsigned
 		const struct super_copy *copy = &volume->copy[i];
 		struct crypt_state_tail read;
 
-		if (!copy->exists || !copy->valid || !(copy->super.incompat & INCOMPAT_CRYPT_UNFINISHED) ||
+		if (!copy->exists || !copy->valid || !superblock_is_unfinished(&copy->super) ||
 		    copy->super.generation != volume->super.generation || is_tried(volume, i, tried))
 			continue;
 		if (!crypt_state_read(copy->super.disk.tail, &read, err))
@@ -226,7 +226,7 @@ bool state_is_unanimous(const struct volume *volume, const struct crypt_state_ta
 	for (unsigned i = 0; i < SUPER_COPIES; i++) {
 		const struct super_copy *copy = &volume->copy[i];
 
-		if (copy->exists && copy->valid && copy->super.incompat & INCOMPAT_CRYPT_UNFINISHED &&
+		if (copy->exists && copy->valid && superblock_is_unfinished(&copy->super) &&
 		    memcmp(copy->super.disk.tail, &tail->disk, sizeof(tail->disk)) != 0)
 			return false;
 	}

@@ -70,10 +70,10 @@ bool convert_status(struct volume *volume, const struct convert_key *key, struct
 
 	*status = (struct convert_status){ .damaged_primary = volume->copy[0].exists && !volume->copy[0].valid };
 	if (!state_newest(volume, &status->state, &unread)) {
-		if (volume->super.incompat & INCOMPAT_CRYPT_UNFINISHED)
+		if (volume_is_unfinished(volume))
 			return state_unreadable(&unread, err);
 		status->unfinished = status->damaged_primary;
-		return true;
+		return status->damaged_primary || domain_check_finished(volume, err);
 	}
 	status->unfinished = true;
 	if (key && !state_open(volume, key, &status->state, &domain, err))

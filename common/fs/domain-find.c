@@ -44,12 +44,17 @@ static bool has_uuid(const struct root *root)
 }
 
 /* An id may be given again after its subvolume is gone: the uuid decides. */
+static bool item_is_of(const struct crypt_member *member, const struct subvolume *subvolume)
+{
+	return member->id == subvolume->id && (has_uuid(&subvolume->root) ? memcmp(member->uuid, subvolume->root.uuid, UUID_SIZE) == 0
+									  : is_none(member->uuid));
+}
+
 static bool is_member(const struct domain *domain, const struct subvolume *subvolume)
 {
 	const struct crypt_member *const member = domain_member(domain, subvolume->id);
 
-	return member && (has_uuid(&subvolume->root) ? memcmp(member->uuid, subvolume->root.uuid, UUID_SIZE) == 0
-						     : is_none(member->uuid));
+	return member && item_is_of(member, subvolume);
 }
 
 /* The lowest member with this uuid; NULL: none. */
@@ -84,18 +89,23 @@ static const struct crypt_member *step_up(const struct domain *domain, const str
 	return member;
 }
 
-bool domain_has(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume)
+enum domain_claim domain_claims(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume)
 {
 	if (is_member(domain, subvolume))
-		return true;
+		return DOMAIN_MEMBER;
 	if (!domain_has_tag(domain, &subvolume->root))
-		return false;
+		return DOMAIN_NONE;
 	/* A ring of parents, which a damaged image may have, is as long as the list at most. */
 	for (size_t steps = 0; subvolume && steps <= list->n; steps++) {
 		if (step_up(domain, list, &subvolume))
-			return true;
+			return DOMAIN_SNAPSHOT;
 	}
-	return false;
+	return DOMAIN_TAG;
+}
+
+bool domain_has(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume)
+{
+	return domain_claims(domain, list, subvolume) >= DOMAIN_SNAPSHOT;
 }
 
 /* Of chains that are not known yet, and that are being walked: no subvolume has such an id. */
@@ -192,51 +202,109 @@ bool domain_numbers(struct volume *volume, uint16_t **numbers, size_t *n, struct
 	return true;
 }
 
+bool domain_check_finished(struct volume *volume, struct error *err)
+{
+	uint16_t *numbers = NULL;
+	size_t n = 0;
+	bool ok = domain_numbers(volume, &numbers, &n, err);
+
+	for (size_t i = 0; ok && i < n; i++) {
+		cleanup_domain struct domain *domain = NULL;
+		struct error why = { 0 };
+
+		if (domain_read(volume, numbers[i], &domain, &why)) {
+			if (domain->header.state != CRYPT_STATE_SEALED)
+				ok = error_set(err, ERROR_STATE, "the header of domain %u says that its conversion has not finished, and no "
+					       "superblock does", numbers[i]);
+		} else if (why.kind == ERROR_MEMORY || why.kind == ERROR_IO) {
+			*err = why;
+			ok = false;
+		}
+	}
+	free(numbers);
+	return ok;
+}
+
 struct search {
 	const struct subvolume_list *list;
 	const struct subvolume *subvolume;
-	struct domain *has;		/* the domain that has it */
-	struct domain *has_tag;		/* else the first one that has its tag */
-	struct error why;		/* a domain that cannot be read */
+	struct domain *found;		/* of all domains the one with the best claim, of equal ones the first */
+	enum domain_claim claim;
+	bool is_of_unread;		/* a member item of a domain that cannot be read names it */
+	struct error why;		/* why that cannot be read, or another domain */
 };
 
-/* Keeps the domain where it is one of those looked for. */
-static void consider(struct search *s, struct domain *domain)
+static void consider(struct search *s, struct domain *domain, enum domain_claim claim)
 {
-	if (!s->has && domain_has(domain, s->list, s->subvolume))
-		s->has = domain;
-	else if (!s->has_tag && domain_has_tag(domain, &s->subvolume->root))
-		s->has_tag = domain;
-	else
+	if (claim <= s->claim) {
 		domain_free(domain);
+		return;
+	}
+	domain_free(s->found);
+	s->found = domain;
+	s->claim = claim;
 }
 
-/* One damaged domain must not keep people from the others. */
+/* Of a domain that cannot be read for another reason, the member items that can. */
+static bool look_for_member(struct search *s, struct volume *volume, uint16_t number, bool *is_member_of, struct error *err)
+{
+	const struct key first = crypt_key(number, CRYPT_MEMBER, 0), last = crypt_key(number, CRYPT_MEMBER, CRYPT_INDEX_LAST);
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct tree tree;
+
+	if (!tree_open(volume, ROOT_TREE_ID, &tree, err) || !tree_seek(&tree, &first, &iter, err))
+		return false;
+	while (iter.valid && key_compare(&iter.key, &last) <= 0 && !*is_member_of) {
+		struct error unread = { 0 };
+		struct crypt_member member;
+
+		*is_member_of = crypt_member_read(&iter.item, &member, &unread) && item_is_of(&member, s->subvolume);
+		if (!tree_next(&iter, err))
+			return false;
+	}
+	return true;
+}
+
+static bool note_unread(struct search *s, struct volume *volume, uint16_t number, const struct error *why, struct error *err)
+{
+	bool is_of_it = false;
+
+	if (!look_for_member(s, volume, number, &is_of_it, err)) {
+		if (!error_is_damage(err))
+			return false;
+		*err = (struct error){ 0 };
+	}
+	if (s->why.kind == ERROR_NONE || (is_of_it && !s->is_of_unread))
+		s->why = *why;
+	s->is_of_unread |= is_of_it;
+	return true;
+}
+
+/* One damaged domain must not keep people from the others, but from what it has. */
 static bool consider_number(struct search *s, struct volume *volume, uint16_t number, struct error *err)
 {
 	struct domain *domain;
 	struct error why = { 0 };
 
+
 	if (domain_read(volume, number, &domain, &why)) {
-		consider(s, domain);
+		consider(s, domain, domain_claims(domain, s->list, s->subvolume));
 		return true;
 	}
 	if (why.kind == ERROR_MEMORY || why.kind == ERROR_IO) {
 		*err = why;
 		return false;
 	}
-	if (s->why.kind == ERROR_NONE)
-		s->why = why;
-	return true;
+	return note_unread(s, volume, number, &why, err);
 }
 
 /* Member items are in the root tree as soon as there is any, and stay until the end. */
-static bool is_being_converted(const struct search *s, struct volume *volume, uint16_t number)
+static enum domain_claim claim_of_items(const struct search *s, struct volume *volume, uint16_t number)
 {
 	cleanup_domain struct domain *items = NULL;
 	struct error why = { 0 };
 
-	return domain_read(volume, number, &items, &why) && domain_has(items, s->list, s->subvolume);
+	return domain_read(volume, number, &items, &why) ? domain_claims(items, s->list, s->subvolume) : DOMAIN_NONE;
 }
 
 /* What is being converted is only whole outside the root tree.  *number is left out there; UINT32_MAX: none. */
@@ -247,23 +315,21 @@ static bool consider_unfinished(struct search *s, struct volume *volume, uint32_
 	struct error why = { 0 };
 
 	*number = UINT32_MAX;
-	if (!(volume->super.incompat & INCOMPAT_CRYPT_UNFINISHED))
+	if (!volume_is_unfinished(volume))
 		return true;
 	if (crypt_state_read(volume->super.disk.tail, &state, &why))
 		*number = state.domain;
 	if (domain_read_unfinished(volume, &domain, &why)) {
-		if (is_being_converted(s, volume, domain->number))
-			s->has = domain;
-		else
-			consider(s, domain);
+		const enum domain_claim claim = claim_of_items(s, volume, domain->number);
+
+		consider(s, domain, claim > DOMAIN_TAG ? claim : domain_claims(domain, s->list, s->subvolume));
 		return true;
 	}
 	if (why.kind == ERROR_MEMORY || why.kind == ERROR_IO) {
 		*err = why;
 		return false;
 	}
-	s->why = why;
-	return true;
+	return *number == UINT32_MAX ? (s->why = why, true) : note_unread(s, volume, (uint16_t)*number, &why, err);
 }
 
 /* Tags of the format of 2016 are none of ours. */
@@ -282,26 +348,26 @@ bool domain_find(struct volume *volume, const struct subvolume_list *list, const
 	size_t n = 0;
 	bool ok = consider_unfinished(&s, volume, &unfinished, err) && domain_numbers(volume, &numbers, &n, err);
 
-	for (size_t i = 0; ok && i < n && !s.has; i++)
+	for (size_t i = 0; ok && i < n && s.claim < DOMAIN_MEMBER; i++)
 		ok = numbers[i] == unfinished || consider_number(&s, volume, numbers[i], err);
 	free(numbers);
 
-	struct domain *const found = s.has ? s.has : s.has_tag;
 	char tag[ROOT_TAG_TEXT_SIZE];
 
-	if (ok && !found && has_our_tag(&subvolume->root) && root_tag_text(&subvolume->root, tag)) {
+	if (ok && s.is_of_unread && s.claim < DOMAIN_MEMBER) {
+		*err = s.why;
+		ok = false;
+	} else if (ok && !s.found && has_our_tag(&subvolume->root) && root_tag_text(&subvolume->root, tag)) {
 		if (s.why.kind != ERROR_NONE)
 			*err = s.why;
 		else
 			error_set(err, ERROR_CORRUPT, "its root item has the tag %s, but there are no crypt items of that domain", tag);
 		ok = false;
 	}
-	if (s.has_tag != found || !ok)
-		domain_free(s.has_tag);
 	if (!ok) {
-		domain_free(s.has);
+		domain_free(s.found);
 		return false;
 	}
-	*domain = found;
+	*domain = s.found;
 	return true;
 }

@@ -125,7 +125,7 @@ bool domain_read_unfinished(struct volume *volume, struct domain **domain, struc
 	d->slots = calloc(CRYPT_SLOTS_MAX, sizeof(*d->slots));
 	if (!d->slots)
 		return error_memory(err);
-	if (!(volume->super.incompat & INCOMPAT_CRYPT_UNFINISHED))
+	if (!volume_is_unfinished(volume))
 		return error_set(err, ERROR_NOT_FOUND, "no conversion is unfinished");
 	d->volume = volume;
 	d->slot_used = -1;

@@ -36,14 +36,29 @@ struct domain {
 #define DOMAIN_TAG_TEXT_SIZE 32
 void domain_tag_text(const struct domain *domain, char text[DOMAIN_TAG_TEXT_SIZE]);
 
+/* How a subvolume comes to be part of a domain; the higher ones decide. */
+enum domain_claim {
+	DOMAIN_NONE,
+	DOMAIN_TAG,		/* its root item has the domain's tag, which anyone can write there: nothing more is known without the key */
+	DOMAIN_SNAPSHOT,	/* and its chain of parent uuids reaches a member */
+	DOMAIN_MEMBER,		/* a member item has its id and uuid, whatever its tag says */
+};
+enum domain_claim domain_claims(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume);
+
 /*
- * The domain that a subvolume is sealed in; *domain NULL (and true) where it is not sealed.  Reads items, checks layout, not MACs.
- * A tagged root that no domain has, though one has its tag (the snapshot between it and its source was deleted), gets that one: what it
- * really is shows when its data are opened.  A tag of ours without any domain: ERROR_CORRUPT.  While a conversion is unfinished, its own
- * domain comes from domain_read_unfinished(), for the subvolumes that have its tag or are in its member items.
+ * The domain that a subvolume is sealed in, the one place that decides it; *domain NULL (and true) where it is not sealed.  Reads items, checks
+ * layout, not MACs.  A member item wins over every tag; where its domain cannot be read that is the error, never "not sealed".  A tagged root
+ * that no domain has, though one has its tag (the snapshot between it and its source was deleted), gets that one: what it really is shows when
+ * its data are opened.  A tag of ours without any domain: ERROR_CORRUPT.  While a conversion is unfinished, its own domain comes from
+ * domain_read_unfinished(), for the subvolumes that have its tag or are in its member items.
  */
 bool domain_find(struct volume *volume, const struct subvolume_list *list, const struct subvolume *subvolume,
 		 struct domain **domain, struct error *err) must_use;
+/*
+ * For those who are about to rely on what superblocks say: does the header of a domain say that its conversion has not finished, although
+ * volume_is_unfinished() is false?  ERROR_STATE.  Headers that cannot be read say nothing.
+ */
+bool domain_check_finished(struct volume *volume, struct error *err) must_use;
 /* All domain numbers of the filesystem, malloced. */
 bool domain_numbers(struct volume *volume, uint16_t **numbers, size_t *n, struct error *err) must_use;
 /* ERROR_NOT_FOUND where there are no such items; ERROR_KEY_HEADER where no copy of the header fits the items. */
@@ -69,9 +84,7 @@ static inline void domain_cleanup(struct domain **p) { domain_free(*p); }
 bool domain_open(struct domain *domain, const struct secret *secret, const struct secret *volume_key, int slot,
 		 struct error *err) must_use;
 
-/*
- * Is this subvolume part of the domain?  A member by its item (id and uuid), or a root with the domain's tag whose chain of parent uuids reaches a member.
- */
+/* Is it more than a tag that claims the subvolume? */
 bool domain_has(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume);
 /*
  * The same of all at once: for each subvolume of the list the id of the member that it is, or that its chain reaches first; 0 where

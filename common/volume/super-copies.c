@@ -63,8 +63,31 @@ static bool same_filesystem(const struct super_copy *a, const struct super_copy 
 	return memcmp(a->super.fsid, b->super.fsid, FSID_SIZE) == 0;
 }
 
+static bool is_behind_end(const struct super_copy *copy, const struct superblock *super)
+{
+	return copy->where + SUPER_SIZE > super->dev_total_bytes;
+}
+
+/*
+ * Of equally new ones, one that tells of an unfinished conversion: it is written to all of them, and a crash, or somebody's hand, may
+ * have left only one that still tells of it.
+ */
+static unsigned prefer_unfinished(const struct super_copy copy[SUPER_COPIES], unsigned used)
+{
+	const struct superblock *super = &copy[used].super;
+
+	if (superblock_is_unfinished(super))
+		return used;
+	for (unsigned n = 0; n < SUPER_COPIES; n++) {
+		if (copy[n].valid && copy[n].super.generation == super->generation && same_filesystem(&copy[n], &copy[used]) &&
+		    superblock_is_unfinished(&copy[n].super) && !is_behind_end(&copy[n], super))
+			return n;
+	}
+	return used;
+}
+
 /* The number of the copy to use; SUPER_COPIES where none is valid. */
-static unsigned choose(const struct super_copy copy[SUPER_COPIES], bool primary_first)
+static unsigned newest_of(const struct super_copy copy[SUPER_COPIES], bool primary_first)
 {
 	unsigned best = SUPER_COPIES;
 
@@ -115,7 +138,9 @@ bool super_copies_read(struct device *device, const struct super_choice *choice,
 		*used = choice->copy - 1;
 		return is_wanted(device, copy, *used, choice->tolerant, err);
 	}
-	*used = choose(copy, choice->primary_first);
+	*used = newest_of(copy, choice->primary_first);
+	if (*used < SUPER_COPIES)
+		*used = prefer_unfinished(copy, *used);
 	for (unsigned n = 0; choice->tolerant && *used == SUPER_COPIES && n < SUPER_COPIES; n++)
 		*used = copy[n].is_readable ? n : *used;
 	return *used < SUPER_COPIES || none_is_valid(device, copy, err);
@@ -128,7 +153,7 @@ static void judge_other_copy(const struct volume *volume, const char *label, str
 	const char *colon = label ? ": " : "";
 
 	label = label ? label : "";
-	if (n > 0 && other->where + SUPER_SIZE > super->dev_total_bytes) {
+	if (n > 0 && is_behind_end(other, super)) {
 		other->exists = other->valid = false;	/* behind the end of the filesystem: nobody's */
 		return;
 	}
@@ -142,6 +167,9 @@ static void judge_other_copy(const struct volume *volume, const char *label, str
 	else if (other->exists && other->super.generation != super->generation)
 		volume_warn(volume, "%s%ssuperblock at %#" PRIx64 ": generation is %" PRIu64 "; copy %u of the superblock, of generation %"
 			    PRIu64 ", is used", label, colon, other->where, other->super.generation, used, super->generation);
+	else if (other->exists && superblock_is_unfinished(&other->super) != superblock_is_unfinished(super))
+		volume_warn(volume, "%s%sonly copy %u of the superblock, not copy %u, says that a conversion is unfinished", label, colon,
+			    superblock_is_unfinished(super) ? used : n, superblock_is_unfinished(super) ? n : used);
 }
 
 void super_copies_judge(const struct volume *volume, const char *label, struct super_copy copy[SUPER_COPIES], unsigned used)

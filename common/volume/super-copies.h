@@ -16,7 +16,8 @@ struct super_choice {
 };
 
 /*
- * Reads all copies on a device and chooses one: the newest that is valid, of equal ones the first.  Copies of another filesystem than the
+ * Reads all copies on a device and chooses one: the newest that is valid, of equal ones the
+ * first that tells of an unfinished conversion, else the first.  Copies of another filesystem than the
  * primary, where that is valid, do not count.
  */
 bool super_copies_read(struct device *device, const struct super_choice *choice, struct super_copy copy[SUPER_COPIES], unsigned *used,

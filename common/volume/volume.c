@@ -45,8 +45,22 @@ void volume_tell_doubt(struct volume *volume, const struct volume_doubt *doubt)
 			    doubt->text);
 }
 
-static bool check_features(const struct superblock *super, const struct volume_options *options, struct error *err)
+bool volume_is_unfinished(const struct volume *volume)
 {
+	bool is_unfinished = superblock_is_unfinished(&volume->super);
+
+	for (unsigned n = 0; n < SUPER_COPIES; n++) {
+		const struct super_copy *copy = &volume->copy[n];
+
+		is_unfinished = is_unfinished || (copy->exists && copy->valid && copy->super.generation >= volume->super.generation &&
+						  superblock_is_unfinished(&copy->super));
+	}
+	return is_unfinished;
+}
+
+static bool check_features(const struct volume *volume, const struct volume_options *options, struct error *err)
+{
+	const struct superblock *super = &volume->super;
 	static const struct { uint64_t bit; const char *name; bool is_read; } unsupported[] = {
 		{ INCOMPAT_ZONED, "zoned", true },
 		{ INCOMPAT_EXTENT_TREE_V2, "extent-tree-v2", false },
@@ -68,7 +82,7 @@ static bool check_features(const struct superblock *super, const struct volume_o
 	if (super->n_devices != 1 && options->to_convert)
 		return error_set(err, ERROR_REFUSED, "the filesystem has %" PRIu64 " devices; only one with a single device can be converted",
 				 super->n_devices);
-	if ((super->incompat & INCOMPAT_CRYPT_UNFINISHED) && !options->unfinished) {
+	if (volume_is_unfinished(volume) && !options->unfinished) {
 		error_set(err, ERROR_UNFINISHED, "an unfinished conversion is present");
 		return error_hint(err, "use `btrfs-crypt convert --status`");
 	}
@@ -179,7 +193,7 @@ static bool read_filesystem(struct volume *volume, const struct volume_options *
 	const bool from_backup = options->backup_root != CHOOSE_BY_ITSELF;
 	const unsigned n = options->backup_root - 1;
 
-	if (!check_features(&volume->super, options, err) || !check_sizes(volume, err) || (from_backup && !use_backup(volume, n, err)))
+	if (!check_features(volume, options, err) || !check_sizes(volume, err) || (from_backup && !use_backup(volume, n, err)))
 		return error_prefix(err, "%s", volume->device->name);
 	if (volume->super.flags & SUPER_FLAG_METADUMP_V2)
 		volume_warn(volume, "the image was restored from a btrfs-image dump: its metadata are here, its data are not");

@@ -90,7 +90,7 @@ struct volume_options {
  * Takes the device and the others (closes them also when it fails).  Reads the superblock copies of each (the newest valid one is used; of the
  * devices, the newest that is no seed), checks that the devices belong together, checks features that reading depends on (unknown incompat bits,
  * extent-tree-v2, remap-tree; to convert also zoned, raid-stripe-tree: ERROR_REFUSED by name), reads the chunk tree, warns of each device that is missing.
- * INCOMPAT_CRYPT_UNFINISHED without options->unfinished: ERROR_UNFINISHED.  options may be NULL.
+ * volume_is_unfinished() without options->unfinished: ERROR_UNFINISHED.  options may be NULL.
  * Tolerant: a superblock with a wrong checksum is used where none is right; where the chunk tree or the tree of roots cannot be read, those of the backup
  * roots and other superblock copies are tried, then what is left of the first; and see tolerance.h.
  * volume_open_super() stops before the feature checks and the chunk tree: for dump-super and recovery.
@@ -107,6 +107,12 @@ bool volume_use_copy(struct volume *volume, unsigned copy, struct error *err) mu
 void volume_close(struct volume *volume);
 static inline void volume_cleanup(struct volume **p) { volume_close(*p); }
 #define cleanup_volume __attribute__((cleanup(volume_cleanup)))
+
+/*
+ * Does the superblock in use say that a conversion is unfinished, or another copy that is valid and not older?  The one place that is asked:
+ * a bit that was cleared in one copy hides nothing.
+ */
+bool volume_is_unfinished(const struct volume *volume);
 
 /* The chunk of a logical address; ERROR_CORRUPT where there is none. */
 bool volume_chunk(const struct volume *volume, uint64_t logical, const struct chunk **chunk, struct error *err) must_use;

@@ -67,6 +67,7 @@ static void finds_members_and_their_snapshots(void **state)
 	/* The id was given again; the source is gone, its uuid is enough */
 	memcpy(at[0].root.uuid, other, UUID_SIZE);
 	assert_true(domain_has(domain, &list, &at[1]));
+	assert_int_equal(domain_claims(domain, &list, &at[0]), DOMAIN_TAG);
 	at[0].root.algorithm[0] = '\0';
 	assert_false(domain_has(domain, &list, &at[0]));
 	assert_int_equal(find(&list, 0), ERROR_NOT_FOUND);
@@ -75,6 +76,45 @@ static void finds_members_and_their_snapshots(void **state)
 	assert_int_equal(find(&list, 5), ERROR_CORRUPT);
 	strcpy(at[5].root.algorithm, "ctr(aes)");
 	assert_int_equal(find(&list, 5), ERROR_NOT_FOUND);
+}
+
+/* Without a tag, with that of nobody, with that of the format of 2016; and where the domain cannot be read: never "not sealed". */
+static void a_member_is_one_whatever_its_tag_says(void **state)
+{
+	static const char *const tags[] = { "", "chacha-poly1305", "ctr(aes)" };
+	struct subvolume at[] = { subvolume(300, sealed_uuid_300, NULL, false), subvolume(301, sealed_uuid_300, NULL, false) };
+	struct subvolume_list list = { .volume = sealed.volume, .at = at, .n = sizeof(at) / sizeof(at[0]) };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
+		strcpy(at[0].root.algorithm, tags[i]);
+		at[0].root.key_hash = (uint32_t)i;
+		assert_int_equal(find(&list, 0), ERROR_NONE);
+	}
+	at[0].root.algorithm[0] = '\0';
+	assert_int_equal(find(&list, 1), ERROR_NOT_FOUND);
+	for (unsigned copy = 0; copy < 2; copy++) {
+		const struct key key = sealed_header_key(copy);
+
+		sealed_flip(&key, 8);
+	}
+	assert_int_equal(find(&list, 0), ERROR_KEY_HEADER);
+	assert_int_equal(find(&list, 1), ERROR_NOT_FOUND);
+}
+
+static void a_header_that_says_unfinished_is_believed(void **state)
+{
+	struct crypt_header header = sealed.header;
+	struct error error = { 0 };
+
+	(void)state;
+	sealed_ok(domain_check_finished(sealed.volume, err));
+	header.state = CRYPT_STATE_UNSEALING;
+	sealed_put_header(0, &header);
+	sealed_put_header(1, &header);
+	assert_false(domain_check_finished(sealed.volume, &error));
+	assert_int_equal(error.kind, ERROR_STATE);
+	assert_string_equal(error.text, "the header of domain 7 says that its conversion has not finished, and no superblock does");
 }
 
 #define N_CHAIN 40000u
@@ -150,6 +190,8 @@ int main(void)
 		SEALED_TEST(finds_members_and_their_snapshots),
 		SEALED_TEST(walks_long_chains_and_rings_once),
 		SEALED_TEST(lists_domains),
+		SEALED_TEST(a_member_is_one_whatever_its_tag_says),
+		SEALED_TEST(a_header_that_says_unfinished_is_believed),
 	};
 
 	return cmocka_run_group_tests(tests, sealed_make, sealed_remove);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Opening a filesystem: which copy of the superblock counts, and what is wrong with chunks. */
+#include "format/crypt.h"
 #include "tests/unit/volume-fixture.h"
 
 static unsigned n_warned;
@@ -103,6 +104,44 @@ static void the_copy_that_was_asked_for_or_none(void **state)
 	assert_false(open_read_only(1 + 1, &volume, &err));
 	assert_int_equal(err.kind, ERROR_CORRUPT);
 	assert_string_equal(err.text, "disk.img: copy 1: superblock at 0x4000000: the crc32c checksum does not match");
+}
+
+static void set_unfinished_bit(struct disk_superblock *disk)
+{
+	disk->incompat_flags = to_le64(le64(disk->incompat_flags) | INCOMPAT_CRYPT_UNFINISHED);
+}
+
+static void put_state(struct disk_superblock *disk)
+{
+	memcpy(disk->tail, CRYPT_STATE_MAGIC, strlen(CRYPT_STATE_MAGIC));
+}
+
+/* By its bit or its state, in either copy; one that is older than the other says nothing. */
+static void one_copy_is_enough_to_say_that_a_conversion_is_unfinished(void **state)
+{
+	void (*const edits[])(struct disk_superblock *disk) = { set_unfinished_bit, put_state };
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		const unsigned copy = i % 2;
+		struct volume *volume;
+		struct error err = { 0 };
+
+		image_edit_super(&image, 1u << copy, edits[i / 2]);
+		for (unsigned chosen = 0; chosen <= 2; chosen++) {
+			assert_true(open_read_only(chosen, &volume, &err));
+			assert_true(volume_is_unfinished(volume));
+			assert_int_equal(volume->super_used, chosen == CHOOSE_BY_ITSELF ? copy : chosen - 1);
+			volume_close(volume);
+		}
+		assert_false(volume_open(image_device(&image), NULL, &volume, &err));
+		assert_int_equal(err.kind, ERROR_UNFINISHED);
+		image_edit_super(&image, 1u << !copy, add_to_generation);
+		assert_true(open_read_only(CHOOSE_BY_ITSELF, &volume, &err));
+		assert_false(volume_is_unfinished(volume));
+		volume_close(volume);
+		image_heal(&image);
+	}
 }
 
 static uint64_t backup_root, backup_chunk_root;
@@ -343,6 +382,7 @@ int main(void)
 		with_image(prefers_the_primary_to_a_newer_mirror),
 		with_image(a_newer_mirror_is_read_where_nothing_is_written),
 		with_image(the_copy_that_was_asked_for_or_none),
+		with_image(one_copy_is_enough_to_say_that_a_conversion_is_unfinished),
 		with_image(backup_roots),
 		with_image(an_empty_backup_root),
 		with_image(warns_of_a_damaged_mirror),
