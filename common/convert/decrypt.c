@@ -113,7 +113,7 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 	conversion_forget_secrets(c);
 	if (domain->header.state != CRYPT_STATE_SEALED)
 		return error_set(err, ERROR_STATE, "the domain's header says that its conversion has not finished");
-	if (!domain_view_check_named(domain, &c->list, subvolume, err) ||
+	if (!domain_check_finished(c->volume, domain, err) || !domain_view_check_named(domain, &c->list, subvolume, err) ||
 	    !conversion_take_domain(c, domain, UNIT_PLACE_END, true, &check, &changed, err) || !refuse_sharers(c, err) ||
 	    !csums_readable(c, err) || !units_check(c, err) || !plan_fill(c, err) || !allocator_open(c->volume, &c->allocator, err) ||
 	    !preflight_places(c->allocator, c->scan, &keys, slot, err))

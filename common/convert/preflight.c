@@ -152,8 +152,7 @@ static bool check_profiles(const struct volume *volume, struct error *err)
 
 bool preflight_features(struct volume *volume, const struct subvolume_list *list, struct error *err)
 {
-	if (!check_primary(volume, err) || !check_super(volume, err) || !check_profiles(volume, err) || !domain_check_finished(volume, err) ||
-	    !check_root_tree(volume, err) ||
+	if (!check_primary(volume, err) || !check_super(volume, err) || !check_profiles(volume, err) || !check_root_tree(volume, err) ||
 	    !check_data_reloc(volume, err) || !check_replace(volume, err))
 		return false;
 	for (size_t i = 0; i < list->n; i++) {

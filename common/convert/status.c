@@ -73,7 +73,7 @@ bool convert_status(struct volume *volume, const struct convert_key *key, struct
 		if (volume_is_unfinished(volume))
 			return state_unreadable(&unread, err);
 		status->unfinished = status->damaged_primary;
-		return status->damaged_primary || domain_check_finished(volume, err);
+		return status->damaged_primary || domain_check_finished(volume, NULL, err);
 	}
 	status->unfinished = true;
 	if (key && !state_open(volume, key, &status->state, &domain, err))

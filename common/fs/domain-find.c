@@ -202,7 +202,7 @@ bool domain_numbers(struct volume *volume, uint16_t **numbers, size_t *n, struct
 	return true;
 }
 
-bool domain_check_finished(struct volume *volume, struct error *err)
+bool domain_check_finished(struct volume *volume, const struct domain *but, struct error *err)
 {
 	uint16_t *numbers = NULL;
 	size_t n = 0;
@@ -212,6 +212,8 @@ bool domain_check_finished(struct volume *volume, struct error *err)
 		cleanup_domain struct domain *domain = NULL;
 		struct error why = { 0 };
 
+		if (but && but->number == numbers[i])
+			continue;
 		if (domain_read(volume, numbers[i], &domain, &why)) {
 			if (domain->header.state != CRYPT_STATE_SEALED)
 				ok = error_set(err, ERROR_STATE, "the header of domain %u says that its conversion has not finished, and no "

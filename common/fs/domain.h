@@ -56,9 +56,9 @@ bool domain_find(struct volume *volume, const struct subvolume_list *list, const
 		 struct domain **domain, struct error *err) must_use;
 /*
  * For those who are about to rely on what superblocks say: does the header of a domain say that its conversion has not finished, although
- * volume_is_unfinished() is false?  ERROR_STATE.  Headers that cannot be read say nothing.
+ * volume_is_unfinished() is false?  ERROR_STATE.  Headers that cannot be read say nothing.  but: one that was opened, and is known; or NULL.
  */
-bool domain_check_finished(struct volume *volume, struct error *err) must_use;
+bool domain_check_finished(struct volume *volume, const struct domain *but, struct error *err) must_use;
 /* All domain numbers of the filesystem, malloced. */
 bool domain_numbers(struct volume *volume, uint16_t **numbers, size_t *n, struct error *err) must_use;
 /* ERROR_NOT_FOUND where there are no such items; ERROR_KEY_HEADER where no copy of the header fits the items. */

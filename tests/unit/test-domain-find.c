@@ -108,11 +108,11 @@ static void a_header_that_says_unfinished_is_believed(void **state)
 	struct error error = { 0 };
 
 	(void)state;
-	sealed_ok(domain_check_finished(sealed.volume, err));
+	sealed_ok(domain_check_finished(sealed.volume, NULL, err));
 	header.state = CRYPT_STATE_UNSEALING;
 	sealed_put_header(0, &header);
 	sealed_put_header(1, &header);
-	assert_false(domain_check_finished(sealed.volume, &error));
+	assert_false(domain_check_finished(sealed.volume, NULL, &error));
 	assert_int_equal(error.kind, ERROR_STATE);
 	assert_string_equal(error.text, "the header of domain 7 says that its conversion has not finished, and no superblock does");
 }
