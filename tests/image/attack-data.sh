@@ -154,7 +154,7 @@ refused 6 'pair-a: bytes 0 to' do_decrypt
 say "with the units that go with it, nonces and tags: the seal does not match"
 # shellcheck disable=SC2086
 attack poke $units_item 0 "$theirs"
-readers_refuse 6 'domain 1: the seal does not match its units and members'
+readers_refuse 6 'domain 1: the seal does not match its units, index and members'
 
 # --- units taken away -----------------------------------------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ for field in CIPHER FLAGS UNIT_ID BLOCKS EXTENT_LEN IN_EXTENT NONCE; do
 done
 fresh
 attack xor $(unit big $((NONCE + 15))) 0x80
-readers_refuse 6 'domain 1: the seal does not match its units and members'
+readers_refuse 6 'domain 1: the seal does not match its units, index and members'
 
 say "a tag: the file that has the block cannot be read, others can"
 fresh
