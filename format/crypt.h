@@ -295,6 +295,7 @@ struct crypt_inline_unit {
 	uint64_t root, inode, offset;
 	uint32_t length;
 	bool sealed;
+	uint64_t place;		/* index of its item << 16 | number in it: for those who looked it up; else 0 */
 };
 bool crypt_inline_unit_next(struct cursor *item, struct crypt_inline_unit *unit, struct error *err) must_use;
 

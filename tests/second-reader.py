@@ -166,7 +166,7 @@ def main(sealed_path, passphrase_path, plain_path):
             n_inline += 1
 
     # Members: each tree's digest, and their inline payloads.
-    opened, digests = 0, b''
+    opened, digests, entries = 0, b'', set()
     for _, member in kinds[2]:
         member_id, = u('Q', member, 8)
         root = image.tree(member_id)
@@ -175,7 +175,7 @@ def main(sealed_path, passphrase_path, plain_path):
             if key[1:] == (INODE, 0):
                 links[key[0]], modes[key[0]] = u('I', item, 40)[0], u('I', item, 52)[0]
         orphans = {key[2] for key, _ in image.items(root) if key[:2] == (0xFFFFFFFFFFFFFFFB, 48)}
-        total, count = 0, 0
+        total, count, versions = 0, 0, {}
         for key, item, where in image.located(root):
             if key[:2] == (0xFFFFFFFFFFFFFFFB, 48) or key[0] in orphans and (links.get(key[0]) == 0 or key[0] in links and key[1] in (36, 37)):
                 continue
@@ -204,15 +204,24 @@ def main(sealed_path, passphrase_path, plain_path):
                     sys.exit(f'second reader: inline payload of inode {key[0]} has no unit')
             value = mac(k_item, b'T', struct.pack('<QBQ', *key), struct.pack('<I', len(item)), canonical)
             total, count = (total + int.from_bytes(value, 'little')) % (1 << 256), count + 1
+            part = 2 if key[1] in (12, 13) else 4 if key[1] in (84, 96) else 3
+            version = versions.setdefault(key[0], {2: [0, 0], 3: [0, 0], 4: [0, 0]})[part]
+            version[0], version[1] = version[0] + 1, (version[1] + int.from_bytes(value, 'little')) % (1 << 256)
         digest = mac(keys.d(b'seal'), b'tree', struct.pack('<Q', count), total.to_bytes(32, 'little'))
         check(digest == member[112:144] and count == u('Q', member, 104)[0], f'digest of member {member_id}')
+        for inode, parts in versions.items():
+            whole = [sum(p[0] for p in parts.values()), sum(p[1] for p in parts.values()) % (1 << 256)]
+            for kind, (n, value) in (parts if modes.get(inode, 0) & 0o170000 == 0o040000 else {1: whole}).items():
+                entries.add((inode, mac(k_item, b'N', struct.pack('<BQQ', kind, inode, n), value.to_bytes(32, 'little'))[:16]))
         digests += member[8:16] + member[16:32] + digest
-    index_sum, n_index = 0, 0
+    index, index_sum, n_index = [], 0, 0
     for _, item in kinds.get(7, []):
         for i in range(u('H', item, 2)[0]):
             entry = item[8 + 32 * i:32 + 32 * i]
             index_sum = (index_sum + int.from_bytes(mac(k_item, b'X', entry), 'little')) % (1 << 256)
+            index.append((u('Q', entry)[0], entry[8:24]))
             n_index += 1
+    check(index == sorted(entries), 'the index')
     bad = [item for _, item in kinds.get(8, [])]
     n_bad = sum(u('H', item, 2)[0] for item in bad)
     again = mac(keys.d(b'seal'), b'seal', uuid, bytes([cipher]), digests, struct.pack('<Q', n_units), unit_sum.to_bytes(32, 'little'),
@@ -220,7 +229,7 @@ def main(sealed_path, passphrase_path, plain_path):
                 struct.pack('<Q', n_bad), hashlib.sha256(b''.join(bad)).digest())
     check(again == seal == kinds[6][0][1][168:200], 'the seal')
     check(u('11Q', header, 104)[5:] == (len(kinds.get(5, [])), n_inline, len(kinds.get(7, [])), n_index, len(bad), n_bad), 'the counts')
-    print(f'units: {n_units} of {n_blocks} blocks, inline units: {n_inline}, opened {opened}; seal {seal[:16].hex()}')
+    print(f'units: {n_units} of {n_blocks} blocks, inline units: {n_inline}, opened {opened}, index entries: {n_index}; seal {seal[:16].hex()}')
 
 
 if __name__ == "__main__":

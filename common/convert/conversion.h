@@ -45,6 +45,7 @@ struct conversion {
 	uint64_t *flags_member;		/* for each member of the scan: whose flags count (a snapshot: its source's) */
 	struct crypt_member *members;	/* as sealed; sorted by id */
 	size_t n_members;
+	uint64_t n_index_items, n_index_entries;	/* from phase INDEX on; the header says so from FINISH on */
 
 	uint8_t *batch;			/* allocated for DATA only */
 	size_t batch_size;
@@ -116,6 +117,7 @@ struct unit_packer {		/* over the extents of a scan; deterministic */
 };
 uint32_t crypt_item_max(uint32_t node_size);
 unsigned inline_units_per_item(uint32_t node_size);
+unsigned index_entries_per_item(uint32_t node_size);	/* index.c */
 /* The next item into out (item_max bytes; NULL: only count): false at the end. */
 bool unit_pack_next(struct unit_packer *packer, enum crypt_cipher cipher, uint8_t *out, uint32_t *len, unsigned *n_units);
 
@@ -123,6 +125,7 @@ bool unit_pack_next(struct unit_packer *packer, enum crypt_cipher cipher, uint8_
 struct survey {
 	uint64_t n_inline_units;
 	uint64_t n_regular_files;
+	uint64_t n_index_most;	/* index entries at most */
 	struct crypt_inode_flags *flags;
 	size_t n_flags;
 };
@@ -131,6 +134,10 @@ bool survey_run(const struct scan *scan, struct survey *survey, struct error *er
 /* --- the phases, each in its direction; they go on from c->cursor --- */
 /* How many items of each kind there will be, into c->header. */
 void structure_count(struct conversion *c, size_t n_slots);
+/* Tree blocks that inserting one item may change at most: root tree path with splits, and what settling adds. */
+#define CRYPT_INSERT_BLOCKS 24u
+bool conversion_insert(struct conversion *c, struct transaction *tx, enum crypt_kind kind, uint64_t index, const void *data, size_t len,
+		       struct error *err) must_use;
 bool structure_build(struct conversion *c, const struct disk_crypt_slot *slots, size_t n_slots, struct error *err) must_use;	/* first record */
 bool structure_continue(struct conversion *c, struct error *err) must_use;
 bool structure_cut(struct conversion *c, struct error *err) must_use;	/* root items back, crypt items out, freed */
@@ -138,6 +145,7 @@ bool data_seal(struct conversion *c, struct error *err) must_use;
 bool data_reseal(struct conversion *c, struct error *err) must_use;	/* aborting an unsealing: nonces as they were */
 bool data_unseal(struct conversion *c, struct error *err) must_use;
 bool leaves_convert(struct conversion *c, struct error *err) must_use;
+bool index_fill(struct conversion *c, struct error *err) must_use;	/* finds the units as they are now as well */
 bool csum_gaps_clear(struct conversion *c, struct error *err) must_use;	/* old checksums between items */
 bool roots_seal(struct conversion *c, struct error *err) must_use;	/* root items, seal, header: one record */
 bool roots_reseal(struct conversion *c, struct error *err) must_use;	/* the header alone */

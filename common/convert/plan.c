@@ -274,7 +274,8 @@ uint64_t plan_blocks_needed(const struct conversion *c, const struct encrypt_pla
 	while (unit_pack_next(&packer, CIPHER_AES_256_GCM, NULL, &len, &n_units))
 		n_items++;
 	c->plan->n_unit_items = n_items;
-	n_items += blocks_for(plan->survey.n_inline_units, inline_units_per_item(node_size));
+	n_items += blocks_for(plan->survey.n_inline_units, inline_units_per_item(node_size)) +
+		   blocks_for(plan->survey.n_index_most, index_entries_per_item(node_size));
 	/* Leaves, and the small items; then the nodes above them. */
 	n_blocks = blocks_for(n_items, items_per_leaf) +
 		   blocks_for((c->n_members + CRYPT_SLOTS_MAX + 4) * (CRYPT_MEMBER_MAX + sizeof(struct disk_item)) +

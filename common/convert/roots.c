@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The turning points of a conversion, one record each: root items and seal, or root items back and crypt items out. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/convert/conversion.h"
 #include "common/fs/domain-mac.h"
 #include "common/fs/domain-view.h"
-#include "common/fs/extent-part.h"
 #include "common/util/set64.h"
 #include "format/extent-item.h"
 
@@ -93,27 +91,7 @@ static bool untag_roots(struct conversion *c, struct transaction *tx, struct err
 
 /* --- sealed ----------------------------------------------------------------------------------------------- */
 
-/* Names the first file whose extent is not what its units say; always false. */
-static bool unrecognised(const struct conversion *c, struct error *err)
-{
-	const size_t n = c->scan->n_extents - c->units->n_joined;
-	const struct scan_extent *extent = c->scan->extent;
-	char *label, more[64] = "";
-
-	while (c->units->of_extent[extent - c->scan->extent] != UNIT_GROUP_NONE)
-		extent++;
-	label = file_label(&c->list, &c->scan->tree[extent->member], extent->inode);
-	if (!label)
-		return error_memory(err);
-	if (n > 1)
-		snprintf(more, sizeof(more), ", and %zu more extent%s like it", n - 1, n > 2 ? "s" : "");
-	error_set(err, ERROR_CORRUPT, "%.300s: its data at %" PRIu64 " fail authentication on every mirror: damaged after they were sealed%s", label,
-		  extent->logical, more);
-	free(label);
-	return false;
-}
-
-/* The members' digests as sealed, into c->members. */
+/* The members' digests as sealed, into c->members.  The units are where phase INDEX found them. */
 static bool digest_now(struct conversion *c, struct error *err)
 {
 	struct digest_input input = { .kind = DIGEST_SEALED, .scan = c->scan, .schedule = c->schedule };
@@ -122,18 +100,6 @@ static bool digest_now(struct conversion *c, struct error *err)
 
 	if (!sums)
 		return error_memory(err);
-	unit_map_free(c->units);
-	inline_map_free(c->inlines);
-	c->units = NULL;
-	c->inlines = NULL;
-	if (!unit_map_read(c->volume, c->header.domain, &c->units, err) ||
-	    !unit_map_join(c->units, c->scan, c->schedule, UNIT_PLACE_END, err) ||
-	    !inline_map_read(c->volume, c->header.domain, &c->inlines, err))
-		goto out;
-	if (c->units->n_joined != c->scan->n_extents) {
-		unrecognised(c, err);
-		goto out;
-	}
 	input.units = c->units;
 	input.inlines = c->inlines;
 	if (!digest_members(&input, sums, err))
@@ -186,6 +152,8 @@ bool roots_seal(struct conversion *c, struct error *err)
 	    !domain_items_mac(c->volume, c->header.domain, c->schedule, c->header.items_mac, err))
 		goto drop;
 	memcpy(c->header.seal, seal.seal, sizeof(c->header.seal));
+	c->header.n_index_items = c->n_index_items;
+	c->header.n_index_entries = c->n_index_entries;
 	c->header.state = CRYPT_STATE_SEALED;
 	return conversion_commit(c, tx, CRYPT_PHASE_FINISH, 0, NULL, 0, err);
 drop:

@@ -35,7 +35,7 @@ static bool run_to_sealed(struct conversion *c, struct error *err)
 		    !(first_time ? enter(c, CRYPT_PHASE_INDEX, 0, err) : roots_reseal(c, err)))
 			return false;
 	}
-	if (c->phase == CRYPT_PHASE_INDEX && !roots_seal(c, err))
+	if (c->phase == CRYPT_PHASE_INDEX && !(index_fill(c, err) && roots_seal(c, err)))
 		return false;
 	/* Also where the last record made it to the disk and this did not. */
 	return enter(c, CRYPT_PHASE_FINISH, 0, err);

@@ -7,16 +7,13 @@
 #include "common/fs/domain-mac.h"
 #include "common/tree/chunk-alloc.h"
 
-/* Tree blocks that inserting one item may change at most: root tree path with splits, and what settling adds. */
-#define INSERT_BLOCKS 24u
-
 /*
  * The cursor of this phase: 0 nothing, 1 the first record, then one more for each units item and each inline
  * units item, in this order.
  */
 #define CURSOR_FIRST 1u
 
-static bool insert(struct conversion *c, struct transaction *tx, enum crypt_kind kind, uint64_t index, const void *data, size_t len,
+bool conversion_insert(struct conversion *c, struct transaction *tx, enum crypt_kind kind, uint64_t index, const void *data, size_t len,
 		   struct error *err)
 {
 	const struct key key = crypt_key(c->header.domain, kind, index);
@@ -30,7 +27,7 @@ static bool insert_headers(struct conversion *c, struct transaction *tx, struct 
 	struct disk_crypt_header disk;
 
 	crypt_header_write(&c->header, &disk);
-	return insert(c, tx, CRYPT_HEADER, 0, &disk, sizeof(disk), err) &&
+	return conversion_insert(c, tx, CRYPT_HEADER, 0, &disk, sizeof(disk), err) &&
 	       tree_insert(tx, ROOT_TREE_ID, &second, &disk, sizeof(disk), err);
 }
 
@@ -39,7 +36,7 @@ static bool insert_members(struct conversion *c, struct transaction *tx, struct 
 	uint8_t bytes[CRYPT_MEMBER_MAX];
 
 	for (size_t i = 0; i < c->n_members; i++) {
-		if (!insert(c, tx, CRYPT_MEMBER, i, bytes, crypt_member_write(&c->members[i], bytes), err))
+		if (!conversion_insert(c, tx, CRYPT_MEMBER, i, bytes, crypt_member_write(&c->members[i], bytes), err))
 			return false;
 	}
 	return true;
@@ -70,7 +67,7 @@ static bool insert_flags(struct conversion *c, struct transaction *tx, struct er
 
 			memcpy(bytes + sizeof(head) + j * sizeof(disk), &disk, sizeof(disk));
 		}
-		if (!insert(c, tx, CRYPT_INODE_FLAGS, i / per_item, bytes, sizeof(head) + n * sizeof(struct disk_crypt_inode_flags), err))
+		if (!conversion_insert(c, tx, CRYPT_INODE_FLAGS, i / per_item, bytes, sizeof(head) + n * sizeof(struct disk_crypt_inode_flags), err))
 			goto out;
 	}
 	ok = true;
@@ -113,10 +110,10 @@ bool structure_build(struct conversion *c, const struct disk_crypt_slot *slots, 
 	if (!insert_headers(c, tx, err))
 		goto drop;
 	for (size_t i = 0; i < n_slots; i++) {
-		if (!insert(c, tx, CRYPT_SLOT, le16(slots[i].header.number), &slots[i], sizeof(slots[i]), err))
+		if (!conversion_insert(c, tx, CRYPT_SLOT, le16(slots[i].header.number), &slots[i], sizeof(slots[i]), err))
 			goto drop;
 	}
-	if (!insert_members(c, tx, err) || !insert_flags(c, tx, err) || !insert(c, tx, CRYPT_SEAL, 0, &seal, sizeof(seal), err) ||
+	if (!insert_members(c, tx, err) || !insert_flags(c, tx, err) || !conversion_insert(c, tx, CRYPT_SEAL, 0, &seal, sizeof(seal), err) ||
 	    !domain_items_mac(c->volume, c->header.domain, c->schedule, c->header.items_mac, err))
 		goto drop;
 	return conversion_commit_first(c, tx, CRYPT_PHASE_STRUCTURE, CURSOR_FIRST, err);
@@ -145,7 +142,7 @@ static bool insert_next(struct building *b, enum crypt_kind kind, uint64_t index
 
 	if (b->next++ < b->start)
 		return true;
-	if (!conversion_has_room(c, b->tx, INSERT_BLOCKS, 0, 0)) {
+	if (!conversion_has_room(c, b->tx, CRYPT_INSERT_BLOCKS, 0, 0)) {
 		struct transaction *tx = b->tx;
 
 		b->tx = NULL;
@@ -154,7 +151,7 @@ static bool insert_next(struct building *b, enum crypt_kind kind, uint64_t index
 			return false;
 		conversion_progress(c, b->next, CURSOR_FIRST + c->header.n_unit_items + c->header.n_inline_items);
 	}
-	return insert(c, b->tx, kind, index, bytes, len, err);
+	return conversion_insert(c, b->tx, kind, index, bytes, len, err);
 }
 
 static bool place_units(struct building *b, struct error *err)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "common/fs/index-scan.h"
+
 static bool count_payload(void *context, const struct scan_block *leaf, const struct inline_payload *payload, struct error *err)
 {
 	uint64_t *n = context;
@@ -43,6 +45,7 @@ static uint64_t flags_of(const struct inode *inode)
 static bool survey_leaf(const struct block *block, struct survey *survey, uint8_t *verdict, struct error *err)
 {
 	*verdict = NONE;
+	survey->n_index_most += index_entries_most(&block->node);
 	for (uint32_t slot = 0; slot < block->node.n_items; slot++) {
 		const struct key key = node_key(&block->node, slot);
 		struct cursor item = leaf_item(&block->node, slot);

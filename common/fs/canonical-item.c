@@ -69,6 +69,21 @@ static bool list_unit(void *context, const struct crypt_unit *unit, uint64_t pla
 	return true;
 }
 
+static bool list_units(struct canonical *c, const struct tree *tree, const struct key *key, const struct file_extent *extent, bool *found,
+		       struct error *err)
+{
+	const struct unit_finder *finder = c->input.finder;
+	struct unit_group group;
+
+	if (finder)
+		return finder->extent(finder->context, tree, key, extent, list_unit, c, found, err);
+	/* One damaged file is not a changed tree. */
+	*found = unit_map_at(c->input.units, extent->disk_bytenr, &group) ||
+		 (extent->other_encoding == SEAL_MARK &&
+		  unit_map_expected(c->input.units, extent->disk_bytenr, extent->disk_num_bytes, &group));
+	return !*found || unit_map_visit(c->input.units, &group, list_unit, c, err);
+}
+
 /* The nonce of the unit of an inline payload; where there is none: 16 bytes of 0xff and the payload itself. */
 static bool inline_nonce(struct canonical *c, const struct inline_payload *payload, struct error *err)
 {
@@ -76,9 +91,12 @@ static bool inline_nonce(struct canonical *c, const struct inline_payload *paylo
 	uint8_t none[CRYPT_NONCE_SIZE];
 	bool found;
 
-	if (!inline_map_find(c->input.inlines, c->input.schedule, payload, true, &unit, NULL, &found, err))
+	if (!(c->input.finder ? c->input.finder->payload(c->input.finder->context, payload, &unit, &found, err) :
+				inline_map_find(c->input.inlines, c->input.schedule, payload, true, &unit, NULL, &found, err)))
 		return false;
+	c->has_inline = found;
 	if (found) {
+		c->inline_place = unit.place;
 		mac_update(c->mac, unit.disk.i.nonce, sizeof(unit.disk.i.nonce));
 	} else {
 		memset(none, 0xff, sizeof(none));
@@ -120,17 +138,12 @@ static bool extent_item(struct canonical *c, const struct tree *tree, const stru
 		return true;
 	}
 
-	/* One damaged file is not a changed tree. */
-	struct unit_group group;
-	const bool has_units = unit_map_at(c->input.units, extent.disk_bytenr, &group) ||
-			       (extent.other_encoding == SEAL_MARK &&
-				unit_map_expected(c->input.units, extent.disk_bytenr, extent.disk_num_bytes, &group));
+	bool found;
 
 	mac_update(c->mac, &disk, at);
-	if (has_units) {
-		if (!unit_map_visit(c->input.units, &group, list_unit, c, err))
-			return false;
-	} else {
+	if (!list_units(c, tree, key, &extent, &found, err))
+		return false;
+	if (!found) {
 		const struct le64 none = to_le64(UINT64_MAX);
 
 		mac_update(c->mac, &none, sizeof(none));
@@ -147,6 +160,7 @@ bool canonical_item_mac(struct canonical *c, const struct tree *tree, uint64_t f
 	const struct le32 len = to_le32((uint32_t)item.left);
 	struct inline_payload payload;
 
+	c->has_inline = false;
 	mac_start(c->mac);
 	mac_update(c->mac, "T", 1);
 	mac_update(c->mac, &disk_key, sizeof(disk_key));

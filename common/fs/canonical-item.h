@@ -14,12 +14,24 @@ enum digest_kind {
 	DIGEST_FOUND,	/* the same at every moment of a conversion: without what it changes */
 };
 
+/*
+ * Another way to units than maps of all of them, for those who look at few inodes.  extent: visit each unit of the extent of an item, in
+ * order; payload: the unit whose tag is right for it.  *found false where there is none.
+ */
+struct unit_finder {
+	bool (*extent)(void *context, const struct tree *tree, const struct key *key, const struct file_extent *extent, unit_visit *visit,
+		       void *visit_context, bool *found, struct error *err);
+	bool (*payload)(void *context, const struct inline_payload *payload, struct crypt_inline_unit *unit, bool *found, struct error *err);
+	void *context;
+};
+
 struct canonical_input {		/* all borrowed */
 	enum digest_kind kind;
 	struct volume *volume;
 	const struct key_schedule *schedule;
 	const struct unit_map *units;		/* DIGEST_SEALED: joined */
 	const struct inline_map *inlines;	/* DIGEST_SEALED */
+	const struct unit_finder *finder;	/* DIGEST_SEALED, in place of both; else NULL */
 	/* DIGEST_FOUND: the two flags that inodes had before sealing, sorted by (member, inode); clear for all others */
 	const struct crypt_inode_flags *flags;
 	size_t n_flags;
@@ -29,6 +41,9 @@ struct canonical {
 	struct canonical_input input;
 	struct mac *mac;		/* K_item */
 	struct mode_memory mode;
+	/* Of the item looked at last: the place of its inline unit. */
+	bool has_inline;
+	uint64_t inline_place;
 };
 
 bool canonical_open(const struct canonical_input *input, struct canonical *canonical, struct error *err) must_use;

@@ -12,58 +12,6 @@ struct digester {
 	struct canonical canonical;
 };
 
-void digest_add(struct digest_sum *sum, const uint8_t mac[CRYPT_MAC_SIZE])
-{
-	unsigned carry = 0;
-
-	for (unsigned i = 0; i < 4; i++) {
-		struct le64 disk;
-		uint64_t word;
-
-		memcpy(&disk, mac + 8 * i, sizeof(disk));
-		word = le64(disk);
-		const unsigned __int128 total = (unsigned __int128)sum->word[i] + word + carry;
-
-		sum->word[i] = (uint64_t)total;
-		carry = (unsigned)(total >> 64);
-	}
-	sum->n_items++;
-}
-
-/* mac and sum of another are numbers of the same kind. */
-static void to_bytes(const uint64_t word[4], uint8_t bytes[CRYPT_MAC_SIZE])
-{
-	for (unsigned i = 0; i < 4; i++) {
-		const struct le64 disk = to_le64(word[i]);
-
-		memcpy(bytes + 8 * i, &disk, sizeof(disk));
-	}
-}
-
-static void add_sum(struct digest_sum *to, const struct digest_sum *from)
-{
-	uint8_t bytes[CRYPT_MAC_SIZE];
-	const uint64_t n_items = to->n_items + from->n_items;
-
-	to_bytes(from->word, bytes);
-	digest_add(to, bytes);
-	to->n_items = n_items;
-}
-
-/* What was added once; by adding 2^256 less it. */
-static void take_away(struct digest_sum *sum, const uint8_t mac[CRYPT_MAC_SIZE])
-{
-	static const uint8_t one[CRYPT_MAC_SIZE] = { 1 };
-	const uint64_t n_items = sum->n_items - 1;
-	uint8_t complement[CRYPT_MAC_SIZE];
-
-	for (size_t i = 0; i < sizeof(complement); i++)
-		complement[i] = (uint8_t)~mac[i];
-	digest_add(sum, complement);
-	digest_add(sum, one);
-	sum->n_items = n_items;
-}
-
 static bool item_mac(struct digester *d, uint32_t member, const struct key *key, struct cursor item, uint8_t mac[CRYPT_MAC_SIZE],
 		     struct error *err)
 {
@@ -92,7 +40,7 @@ static bool sum_block(struct digester *d, size_t i, struct error *err)
 			if (!child || child->level + 1 != at->level)
 				return error_set(err, ERROR_CORRUPT, "tree block %llu: slot %u points to no block of the subvolume",
 						 (unsigned long long)at->logical, slot);
-			add_sum(&d->block[i], &d->block[child - scan->block]);
+			digest_add_sum(&d->block[i], &d->block[child - scan->block]);
 		} else if (!key_is_orphan_item(&key)) {
 			if (!item_mac(d, at->member, &key, leaf_item(&block->node, slot), mac, err))
 				return false;
@@ -116,7 +64,7 @@ static bool leave_out(void *context, const struct tree *subvolume, const struct 
 	(void)subvolume;
 	if (!item_mac(l->d, l->member, key, item, mac, err))
 		return false;
-	take_away(l->sum, mac);
+	digest_take_away(l->sum, mac);
 	return true;
 }
 
@@ -174,18 +122,12 @@ out:
 bool digest_finish(const struct key_schedule *schedule, const struct digest_sum *sum, uint8_t digest[CRYPT_MAC_SIZE], struct error *err)
 {
 	cleanup_mac struct mac *mac = NULL;
-	const struct le64 n_items = to_le64(sum->n_items);
 
 	if (!mac_new(schedule, "seal", NULL, 0, &mac, err))
 		return false;
 	mac_start(mac);
 	mac_update(mac, "tree", 4);
-	mac_update(mac, &n_items, sizeof(n_items));
-	for (unsigned i = 0; i < 4; i++) {
-		const struct le64 word = to_le64(sum->word[i]);
-
-		mac_update(mac, &word, sizeof(word));
-	}
+	digest_mac_update(mac, sum);
 	return mac_finish(mac, digest, err);
 }
 

@@ -7,12 +7,8 @@
 #define COMMON_FS_DIGEST_H
 
 #include "common/fs/canonical-item.h"
+#include "common/fs/digest-sum.h"
 #include "common/fs/scan.h"
-
-struct digest_sum {		/* sum mod 2^256, little-endian words */
-	uint64_t word[4];
-	uint64_t n_items;
-};
 
 struct digest_input {
 	enum digest_kind kind;
@@ -29,7 +25,6 @@ struct digest_input {
 /* The sum of each member of the scan, without what orphan.h leaves out; sums: scan->n_members of them. */
 bool digest_members(const struct digest_input *input, struct digest_sum *sums, struct error *err) must_use;
 
-void digest_add(struct digest_sum *sum, const uint8_t mac[CRYPT_MAC_SIZE]);
 /* MAC(K_seal, "tree" | n_items le64 | sum[32]). */
 bool digest_finish(const struct key_schedule *schedule, const struct digest_sum *sum, uint8_t digest[CRYPT_MAC_SIZE],
 		   struct error *err) must_use;

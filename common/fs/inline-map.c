@@ -144,7 +144,10 @@ static bool unit_at(const struct inline_map *map, uint64_t place, struct crypt_i
 	    !cursor_take(&item, (place & 0xffff) * sizeof(struct disk_crypt_inline_unit), &skipped))
 		return error_set(err, ERROR_CORRUPT, "crypt inline units item %" PRIu64 " of domain %u changed while it was read",
 				 place >> 16, map->domain);
-	return crypt_inline_unit_next(&item, unit, err);
+	if (!crypt_inline_unit_next(&item, unit, err))
+		return false;
+	unit->place = place;
+	return true;
 }
 
 static bool matches(const struct crypt_inline_unit *unit, const struct key_schedule *schedule,

@@ -77,15 +77,6 @@ static bool hash_bad(void *context, struct crypt_list_item *item, bool *go, stru
 	return true;
 }
 
-static void put_words(const uint64_t word[4], uint8_t out[CRYPT_MAC_SIZE])
-{
-	for (unsigned i = 0; i < 4; i++) {
-		const struct le64 disk = to_le64(word[i]);
-
-		memcpy(out + 8 * i, &disk, sizeof(disk));
-	}
-}
-
 static bool seal_mac(const struct key_schedule *schedule, const struct crypt_header *header, const struct crypt_member *members,
 		     size_t n_members, struct crypt_seal *seal, struct error *err)
 {
@@ -145,9 +136,9 @@ bool seal_compute(struct volume *volume, const struct key_schedule *schedule, co
 		.n_index_entries = summing.index.n_items,
 		.n_bad_blocks = summing.n_bad_blocks,
 	};
-	put_words(summing.units.word, seal->unit_sum);
-	put_words(summing.inlines.word, seal->inline_sum);
-	put_words(summing.index.word, seal->index_sum);
+	digest_sum_bytes(&summing.units, seal->unit_sum);
+	digest_sum_bytes(&summing.inlines, seal->inline_sum);
+	digest_sum_bytes(&summing.index, seal->index_sum);
 	memcpy(seal->bad_sha256, bad_sha256, sizeof(seal->bad_sha256));
 	return seal_mac(schedule, header, members, n_members, seal, err);
 }

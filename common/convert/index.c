@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Phase INDEX: an entry for each version of each inode, in items that are inserted in key order.  Entries draw nothing: at a resume they are computed
+ * again, and what is there already must be the same.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/convert/conversion.h"
+#include "common/fs/extent-part.h"
+#include "common/fs/index-scan.h"
+
+unsigned index_entries_per_item(uint32_t node_size)
+{
+	return (crypt_item_max(node_size) - sizeof(struct disk_crypt_head)) / sizeof(struct disk_crypt_index_entry);
+}
+
+/* Names the first file whose extent is not what its units say; always false. */
+static bool unrecognised(const struct conversion *c, struct error *err)
+{
+	const size_t n = c->scan->n_extents - c->units->n_joined;
+	const struct scan_extent *extent = c->scan->extent;
+	char *label, more[64] = "";
+
+	while (c->units->of_extent[extent - c->scan->extent] != UNIT_GROUP_NONE)
+		extent++;
+	label = file_label(&c->list, &c->scan->tree[extent->member], extent->inode);
+	if (!label)
+		return error_memory(err);
+	if (n > 1)
+		snprintf(more, sizeof(more), ", and %zu more extent%s like it", n - 1, n > 2 ? "s" : "");
+	error_set(err, ERROR_CORRUPT, "%.300s: its data at %" PRIu64 " fail authentication on every mirror: damaged after they were sealed%s", label,
+		  extent->logical, more);
+	free(label);
+	return false;
+}
+
+/* Where the units of what is sealed now are. */
+static bool take_units(struct conversion *c, struct error *err)
+{
+	unit_map_free(c->units);
+	inline_map_free(c->inlines);
+	c->units = NULL;
+	c->inlines = NULL;
+	if (!unit_map_read(c->volume, c->header.domain, &c->units, err) ||
+	    !unit_map_join(c->units, c->scan, c->schedule, UNIT_PLACE_END, err) ||
+	    !inline_map_read(c->volume, c->header.domain, &c->inlines, err))
+		return false;
+	return c->units->n_joined == c->scan->n_extents || unrecognised(c, err);
+}
+
+struct filling {
+	struct conversion *c;
+	struct transaction *tx;
+	uint8_t *item;
+	unsigned n, per_item;	/* entries in item */
+	uint64_t index;		/* of item */
+	uint64_t start;		/* items below it are there */
+	uint64_t n_entries;
+};
+
+/* An item from before the resume. */
+static bool check_item(const struct filling *f, size_t len, struct error *err)
+{
+	const struct key key = crypt_key(f->c->header.domain, CRYPT_INDEX, f->index);
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct tree tree;
+	bool found;
+
+	if (!tree_open(f->c->volume, ROOT_TREE_ID, &tree, err) || !tree_find(&tree, &key, &iter, &found, err))
+		return false;
+	return (found && iter.item.left == len && memcmp(iter.item.at, f->item, len) == 0) ||
+	       error_set(err, ERROR_STATE, "index item %" PRIu64 " is not what the subvolumes give", f->index);
+}
+
+static bool insert_item(struct filling *f, size_t len, struct error *err)
+{
+	struct conversion *c = f->c;
+	bool stops;
+
+	if (!conversion_has_room(c, f->tx, CRYPT_INSERT_BLOCKS, 0, 0)) {
+		struct transaction *tx = f->tx;
+
+		f->tx = NULL;
+		if (!conversion_commit(c, tx, CRYPT_PHASE_INDEX, f->index, NULL, 0, err) || !conversion_stops(c, &stops, err) ||
+		    !transaction_begin(c->volume, c->allocator, &f->tx, err))
+			return false;
+		conversion_progress(c, f->n_entries, f->n_entries);
+	}
+	return conversion_insert(c, f->tx, CRYPT_INDEX, f->index, f->item, len, err);
+}
+
+static bool flush_item(struct filling *f, struct error *err)
+{
+	const size_t len = sizeof(struct disk_crypt_head) + f->n * sizeof(struct disk_crypt_index_entry);
+	struct disk_crypt_head head;
+
+	if (f->n == 0)
+		return true;
+	crypt_head_write(&head, CRYPT_INDEX, f->n);
+	memcpy(f->item, &head, sizeof(head));
+	if (!(f->index < f->start ? check_item(f, len, err) : insert_item(f, len, err)))
+		return false;
+	f->index++;
+	f->n = 0;
+	return true;
+}
+
+static bool add_entry(void *context, const struct index_found *found, struct error *err)
+{
+	struct filling *f = context;
+	struct disk_crypt_index_entry disk;
+
+	crypt_index_write(&found->entry, &disk);
+	memcpy(f->item + sizeof(struct disk_crypt_head) + f->n * sizeof(disk), &disk, sizeof(disk));
+	f->n++;
+	f->n_entries++;
+	return f->n < f->per_item || flush_item(f, err);
+}
+
+static bool fill(struct filling *f, struct error *err)
+{
+	struct conversion *c = f->c;
+	const struct canonical_input input = {
+		.kind = DIGEST_SEALED,
+		.volume = c->volume,
+		.schedule = c->schedule,
+		.units = c->units,
+		.inlines = c->inlines,
+	};
+	cleanup_canonical struct canonical canonical = { 0 };
+
+	return canonical_open(&input, &canonical, err) && transaction_begin(c->volume, c->allocator, &f->tx, err) &&
+	       index_scan_visit(c->scan, &canonical, INDEX_PASS_BYTES, add_entry, f, err) && flush_item(f, err);
+}
+
+bool index_fill(struct conversion *c, struct error *err)
+{
+	const uint32_t node_size = c->volume->super.node_size;
+	struct filling f = { .c = c, .item = malloc(node_size), .per_item = index_entries_per_item(node_size), .start = c->cursor };
+	bool ok = f.item ? take_units(c, err) && fill(&f, err) : error_memory(err);
+
+	if (ok) {
+		struct transaction *tx = f.tx;
+
+		f.tx = NULL;
+		ok = conversion_commit(c, tx, CRYPT_PHASE_INDEX, f.index, NULL, 0, err);
+	}
+	if (f.tx)
+		transaction_drop(f.tx);
+	free(f.item);
+	c->n_index_items = f.index;
+	c->n_index_entries = f.n_entries;
+	return ok;
+}

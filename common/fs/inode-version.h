@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One version of an inode: what its items add up to, and the entries of the index that vouch for it. */
+#ifndef COMMON_FS_INODE_VERSION_H
+#define COMMON_FS_INODE_VERSION_H
+
+#include "common/fs/canonical-item.h"
+#include "common/fs/digest-sum.h"
+#include "common/fs/inode-index.h"
+#include "common/fs/orphan.h"
+
+/* What of a directory is vouched for on its own; of anything else all together. */
+enum inode_part {
+	INODE_PART_NAMES = 1,	/* INODE_REFs and INODE_EXTREFs */
+	INODE_PART_LISTING = 2,	/* DIR_ITEMs and DIR_INDEXes */
+	INODE_PART_REST = 4,	/* the inode item, xattrs, extents, everything else */
+	INODE_PARTS_ALL = 7,
+};
+
+struct inode_version {
+	uint64_t inode;
+	bool is_directory;	/* its INODE_ITEM says so: it counts for the rest */
+	uint64_t hint;		/* place of its first inline unit */
+	bool has_hint;
+	struct digest_sum names, listing, rest;
+};
+
+/* One more item; mac: its canonical_item_mac(), after which canonical is still as that left it. */
+void inode_version_add(struct inode_version *version, const struct canonical *canonical, const struct key *key, struct cursor item,
+		       const uint8_t mac[CRYPT_MAC_SIZE]);
+/* What follows in the next leaf. */
+void inode_version_join(struct inode_version *version, const struct inode_version *next);
+
+/*
+ * The items of an inode in a subvolume, without what a mount deletes; only these parts.  *n_items 0: there is none.  orphans begins with { 0 }
+ * and serves many calls.
+ */
+bool inode_version_read(struct canonical *canonical, struct orphan_memory *orphans, const struct tree *subvolume, uint64_t inode,
+			unsigned parts, struct inode_version *version, uint64_t *n_items, struct error *err) must_use;
+
+/* The entry of this kind; the parts that it covers must have been read.  MAC under K_item: canonical->mac. */
+bool inode_version_entry(struct canonical *canonical, const struct inode_version *version, enum inode_entry_kind kind,
+			 struct crypt_index_entry *entry, struct error *err) must_use;
+
+/* The kinds of entries that an inode has: one, or a directory's three. */
+#define INODE_ENTRIES_MAX 3u
+unsigned inode_entry_kinds(const struct inode_version *version, enum inode_entry_kind kinds[INODE_ENTRIES_MAX]);
+
+#endif /* COMMON_FS_INODE_VERSION_H */
