@@ -53,8 +53,9 @@ void print_invalid(void *context, const char *text);
 void print_damage(const uint8_t *path, size_t len, const char *top, const struct error *what);
 
 /*
- * Opens an image, and whatever options_image say, with warnings printed; errors begin with its name.  unfinished: also where a conversion is
- * unfinished.  image_open_super() stops before the chunk tree.  image_open_to_convert() refuses several devices.
+ * Opens an image, and whatever options_image say, with warnings printed; errors begin with its name.  Where a conversion is
+ * unfinished, a warning says so, and its last records are laid over the trees in memory; unfinished: also where they cannot be read, with a warning;
+ * else that is ERROR_UNFINISHED.  image_open_super() stops before the chunk tree.  image_open_to_convert() refuses several devices.
  */
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err) must_use;
 /* For those who show trees block by block, with what is wrong with each: --tolerant is only about what is read to get there. */

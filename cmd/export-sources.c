@@ -10,8 +10,34 @@
 
 bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, struct error *err)
 {
+	struct volume *volume = list->volume;
+
 	*sources = (struct export_sources){ .list = list };
-	return !key_input_given() || key_input_read(false, false, "Passphrase: ", &sources->key, err);
+	if (!key_input_given())
+		return true;
+	if (!key_input_read(false, false, "Passphrase: ", &sources->key, err))
+		return false;
+
+	const struct convert_key key = { sources->key.secret, sources->key.volume_key, sources->key.slot };
+
+	/* Another key may be that of something else. */
+	return !volume_is_unfinished(volume) ||
+	       convert_look_open(volume, &key, &sources->look, &sources->look_source, &sources->look_error) ||
+	       sources->look_error.kind != ERROR_MEMORY || error_memory(err);
+}
+
+/* A subvolume that is being converted. */
+static bool take_look(const struct export_sources *sources, struct export_source *source, struct error *err)
+{
+	source->extents = sources->look_source;
+	if (sources->look)
+		return true;
+	if (sources->look_error.kind != ERROR_NONE) {
+		*err = sources->look_error;
+		return false;
+	}
+	error_set(err, ERROR_UNFINISHED, "is being converted");
+	return error_hint(err, "with its key it can be read; `btrfs-crypt convert --status` says what finishes the conversion");
 }
 
 static struct export_domain *tried(const struct export_sources *sources, uint16_t number)
@@ -61,6 +87,8 @@ static bool open_source(struct export_sources *sources, const struct subvolume *
 	source->extents = &plain_source;
 	if (!found)
 		return true;
+	if (found->unfinished)
+		return take_look(sources, source, err);
 	source->extents = NULL;
 	if (!key_input_given())
 		return true;
@@ -143,7 +171,7 @@ bool export_sources_end_key(struct export_sources *sources, bool below, struct e
 
 bool export_sources_check_key(const struct export_sources *sources, struct error *err)
 {
-	if (!key_input_given())
+	if (!key_input_given() || sources->look)
 		return true;
 	for (size_t i = 0; i < sources->n_domains; i++) {
 		if (sources->domain[i].domain)
@@ -158,6 +186,7 @@ void export_sources_free(struct export_sources *sources)
 		domain_reader_close(sources->at[i].reader);
 	for (size_t i = 0; i < sources->n_domains; i++)
 		domain_free(sources->domain[i].domain);
+	convert_look_close(sources->look);
 	key_input_free(&sources->key);
 	free(sources->at);
 	free(sources->domain);

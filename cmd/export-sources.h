@@ -4,6 +4,7 @@
 #define CMD_EXPORT_SOURCES_H
 
 #include "cmd/key-options.h"
+#include "common/convert/look.h"
 #include "common/fs/domain-read.h"
 
 /* Initialise with { .list = ... }. */
@@ -23,9 +24,16 @@ struct export_sources {
 	} *domain;			/* those that the key was tried on */
 	size_t n_domains;
 	bool is_key_gone;
+	/* What is being converted while it is unfinished; NULL: no key was given, or, as look_error says, it did not open. */
+	struct convert_look *look;
+	struct extent_source *look_source;
+	struct error look_error;
 };
 
-/* Reads the key where one was given.  Asks for a passphrase only where that is what was given. */
+/*
+ * Reads the key where one was given, and opens what is being converted with it: nobody may hold blocks of the volume.  Asks for a passphrase only where that is
+ * what was given.
+ */
 bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, struct error *err) must_use;
 /*
  * *extents NULL: sealed, and no key was given; or, where must_open is false, not this one.  must_open: another key is ERROR_KEY.

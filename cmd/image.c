@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "cmd/unfinished.h"
 #include "cmd/unpacked.h"
+#include "common/convert/look.h"
 #include "common/fs/log-replay.h"
 #include "common/fs/subvolume.h"
 #include "common/util/escape.h"
@@ -314,22 +315,35 @@ static bool see_to_log(struct volume *volume, const char *path, struct error *er
 	return true;
 }
 
-static bool say_unfinished(struct volume *volume, const char *path, struct error *err)
+/* must_replay: what the last records say of the trees is needed.  Without it they are shown as they are on disk. */
+static bool see_to_unfinished(struct volume *volume, const char *path, bool must_replay, struct error *err)
 {
 	cleanup_unfinished struct unfinished unfinished = { 0 };
+	struct error why = { 0 };
 
+	if (!volume_is_unfinished(volume))
+		return true;
+	if (!convert_replay_in_memory(volume, &why) && (must_replay || why.kind == ERROR_MEMORY)) {
+		*err = why;
+		if (why.kind == ERROR_UNFINISHED && !unfinished_error(&volume->super, path, err))
+			snprintf(err->text + strlen(err->text), sizeof(err->text) - strlen(err->text), "; %s", why.text);
+		return false;
+	}
 	if (!unfinished_read(volume, &unfinished, err))
 		return false;
 	unfinished_warn(&unfinished, path);
+	if (why.kind != ERROR_NONE)
+		print_warning(NULL, why.text);
 	return true;
 }
 
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)
 {
-	struct volume_options options = { .unfinished = unfinished, .warn = print_warning, .tolerant = opt.tolerant, .invalid = print_invalid };
+	struct volume_options options = { .unfinished = true, .warn = print_warning, .tolerant = opt.tolerant, .invalid = print_invalid };
 
 	looked_at = path;
-	return open_image(path, writable, &options, volume, err) && say_unfinished(*volume, path, err) && see_to_log(*volume, path, err);
+	return open_image(path, writable, &options, volume, err) && see_to_unfinished(*volume, path, !unfinished, err) &&
+	       see_to_log(*volume, path, err);
 }
 
 bool image_open_blocks(const char *path, struct volume **volume, struct error *err)

@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "cmd/json.h"
 #include "cmd/key-options.h"
+#include "cmd/unfinished.h"
 #include "common/fs/domain-read.h"
 #include "common/fs/domain-view.h"
 #include "common/util/hex.h"
@@ -163,6 +164,9 @@ static bool run(const char *const *operand, struct error *err)
 		return false;
 	if (!domain)
 		return not_sealed(operand[1], err);
+	/* There is no seal yet, or no more. */
+	if (domain->unfinished)
+		return error_set(err, ERROR_UNFINISHED, "is being converted") || unfinished_error(&volume->super, operand[0], err);
 	if (!key_input_read(true, false, "Passphrase: ", &key, err))
 		return false;
 	if (!domain_open(domain, key.secret, key.volume_key, key.slot, err)) {

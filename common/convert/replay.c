@@ -60,7 +60,7 @@ static struct block *block_of(const struct replay *replay, uint64_t logical)
 	return NULL;
 }
 
-/* The epoch of an authentic header that this block of the disk, not of the record, holds: at least *epoch afterwards. */
+/* The epoch of an authentic header (without a key: of any) that this block of the disk, not of the record, holds: at least *epoch afterwards. */
 static bool look_for_epoch(const struct conversion *c, const struct block *block, uint64_t *epoch, struct error *err)
 {
 	const struct volume *volume = c->volume;
@@ -91,7 +91,8 @@ static bool look_for_epoch(const struct conversion *c, const struct block *block
 			item = leaf_item(&node, slot);
 			if (key_compare(&found, &keys[i]) != 0 || !crypt_header_read(&item, &header, &ignored))
 				continue;
-			ok = crypt_header_check(c->schedule, &header, &authentic, err);
+			authentic = !c->schedule;
+			ok = !c->schedule || crypt_header_check(c->schedule, &header, &authentic, err);
 			if (ok && authentic && header.epoch > *epoch && memcmp(header.domain_uuid, c->header.domain_uuid, CRYPT_UUID_SIZE) == 0)
 				*epoch = header.epoch;
 		}

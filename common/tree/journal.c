@@ -20,7 +20,7 @@ bool journal_open(struct volume *volume, const struct crypt_range slot[CRYPT_JOU
 		if (!journal->buffer[i])
 			return error_memory(err);
 	}
-	return mac_new(schedule, "journal", op_id, CRYPT_UUID_SIZE, &journal->mac, err);
+	return !schedule || mac_new(schedule, "journal", op_id, CRYPT_UUID_SIZE, &journal->mac, err);
 }
 
 void journal_close(struct journal *journal)
@@ -185,6 +185,36 @@ static bool is_unread(const struct error *err)
 	return err->kind == ERROR_IO || err->kind == ERROR_MEMORY;
 }
 
+static bool is_tree_block(void *context, const struct journal_changed *changed, struct error *err)
+{
+	const struct volume *volume = context;
+
+	return csum_block_matches(volume->super.csum_type, changed->bytes, volume->super.node_size) ||
+	       error_set(err, ERROR_CORRUPT, "a journal record's block for %#" PRIx64 " has a wrong checksum", changed->logical);
+}
+
+/* Is it right, mac being what stands at its end?  Without a key that is all that can be asked, beside its blocks' own checksums. */
+static bool vouched_for(const struct journal *journal, const struct journal_record *record, uint8_t mac[CRYPT_MAC_SIZE], bool *is_right,
+			struct error *err)
+{
+	const uint8_t *stored = record->bytes + record->len - CRYPT_MAC_SIZE;
+
+	if (!journal->mac) {
+		const struct journal_visitor visitor = { .on_changed = is_tree_block };
+		struct error ignored;
+
+		*is_right = journal_record_visit(journal, record, &visitor, journal->volume, &ignored);
+		memcpy(mac, stored, CRYPT_MAC_SIZE);
+		return true;
+	}
+	mac_start(journal->mac);
+	mac_update(journal->mac, record->bytes, record->len - CRYPT_MAC_SIZE);
+	if (!mac_finish(journal->mac, mac, err))
+		return false;
+	*is_right = secret_same(mac, stored, CRYPT_MAC_SIZE);
+	return true;
+}
+
 /* The record of one mirror of a slot.  record->bytes NULL: there is no valid one; false: nobody can tell. */
 static bool read_mirror(struct journal *journal, const struct crypt_range *slot, unsigned mirror, struct journal_record *record,
 			struct error *err)
@@ -193,6 +223,7 @@ static bool read_mirror(struct journal *journal, const struct crypt_range *slot,
 	struct disk_journal_header disk;
 	struct journal_record found = { 0 };
 	uint8_t mac[CRYPT_MAC_SIZE];
+	bool is_right;
 	struct cursor cursor = { (const uint8_t *)&disk, sizeof(disk), slot->logical };
 
 	*record = found;
@@ -210,16 +241,17 @@ static bool read_mirror(struct journal *journal, const struct crypt_range *slot,
 		journal_record_free(&found);
 		return !is_unread(err);
 	}
-	mac_start(journal->mac);
-	mac_update(journal->mac, found.bytes, found.len - CRYPT_MAC_SIZE);
-	if (!mac_finish(journal->mac, mac, err)) {
+	/* The bytes that were authenticated are the ones that count, should the two reads differ. */
+	cursor = (struct cursor){ found.bytes, found.len, slot->logical };
+	if (!journal_header_read(&cursor, &found.header, &ignored) || found.header.length != found.len) {
+		journal_record_free(&found);
+		return true;
+	}
+	if (!vouched_for(journal, &found, mac, &is_right, err)) {
 		journal_record_free(&found);
 		return false;
 	}
-	/* The bytes that were authenticated are the ones that count, should the two reads differ. */
-	cursor = (struct cursor){ found.bytes, found.len, slot->logical };
-	if (!secret_same(mac, found.bytes + found.len - CRYPT_MAC_SIZE, sizeof(mac)) ||
-	    !journal_header_read(&cursor, &found.header, &ignored) || found.header.length != found.len) {
+	if (!is_right) {
 		journal_record_free(&found);
 		return true;
 	}

@@ -32,6 +32,7 @@ struct journal {
 	size_t unread;			/* length of the last record while the blocks that it changed were not read back, else 0 */
 };
 
+/* schedule NULL: only for reading; a record counts where its blocks have right checksums and it fits the others. */
 bool journal_open(struct volume *volume, const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], const uint8_t op_id[CRYPT_UUID_SIZE],
 		  const struct key_schedule *schedule, struct journal *journal, struct error *err) must_use;
 void journal_close(struct journal *journal);	/* zeroed struct is fine */

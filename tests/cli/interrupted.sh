@@ -67,12 +67,15 @@ END
 	btrfs-crypt convert --status disk.img --key-file wrong > out 2> err
 	grep -q '^unfinished conversion$' out && bad "the state is authenticated with a wrong key"
 	local command status
-	for command in "cat disk.img / small --key-file key" "verify disk.img / --key-file key" "convert --encrypt disk.img / $how" \
+	btrfs-crypt cat disk.img / small --key-file key 2> err | cmp -s - tree/small || { bad "cat with the key while unfinished"; cat err; }
+	for command in "verify disk.img / --key-file key" "convert --encrypt disk.img / $how" \
 		"convert --decrypt disk.img / --key-file key"; do
 		btrfs-crypt $command > out 2> err
 		status=$?
 		[ $status = 7 ] && [ ! -s out ] && grep -q "disk.img: an unfinished conversion is present: $1, $2, started 20" err || { bad "$command: status $status while unfinished"; cat err; }
 	done
+	btrfs-crypt cat disk.img / small > out 2> err
+	[ $? -eq 7 ] && [ ! -s out ] && grep -q 'is being converted' err || { bad "cat without a key while unfinished"; cat err; }
 	for command in "show disk.img /" "ls disk.img /" "dump-super disk.img" "dump-tree --crypt disk.img" \
 		"verify-key disk.img / --key-file key"; do
 		btrfs-crypt $command > out 2> err || { bad "$command: status $? while unfinished"; cat err; }

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading while a conversion is unfinished: its last records over the trees, in memory only; what it converts, with its key. */
+#include "common/convert/look.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "common/convert/continue.h"
+#include "common/convert/torn.h"
+#include "common/fs/extent-part.h"
+
+/* --- without a key ------------------------------------------------------------------------------------------------ */
+
+/* The records as far as nobody vouches for them: chained to the state, every block a tree block. */
+static bool replay_without_key(struct volume *volume, const struct crypt_state_tail *tail, struct error *err)
+{
+	struct conversion c = {
+		.volume = volume,
+		.state = tail->disk,
+		.direction = tail->direction,
+		.phase = tail->phase,
+		.cursor = tail->cursor,
+		.header = { .domain = tail->domain },
+	};
+	cleanup_domain struct domain *domain = NULL;
+	struct replay replay = { 0 };
+	bool ok = true;
+
+	memcpy(c.header.domain_uuid, tail->disk.domain_uuid, sizeof(c.header.domain_uuid));
+	/* From FINISH on everything is in place, and the journal may be wiped. */
+	if (tail->phase < CRYPT_PHASE_FINISH)
+		ok = conversion_open_journal(&c, tail->slot, err) && replay_load(&c, &replay, err);
+	replay_free(&replay);
+	/* Which subvolumes are being converted must be known before anything is called plain text. */
+	ok = ok && (conversion_is_cut(c.direction, c.phase, c.cursor) || domain_read(volume, tail->domain, &domain, err));
+	conversion_close(&c);
+	return ok;
+}
+
+bool convert_replay_in_memory(struct volume *volume, struct error *err)
+{
+	struct crypt_state_tail tail;
+	struct error why = { 0 };
+
+	if (state_newest(volume, &tail, &why) && replay_without_key(volume, &tail, &why))
+		return true;
+	if (why.kind == ERROR_MEMORY) {
+		*err = why;
+		return false;
+	}
+	block_cache_drop(volume, true);
+	return error_set(err, ERROR_UNFINISHED, "the last records of the unfinished conversion cannot be read: %s", why.text);
+}
+
+/* --- with its key --------------------------------------------------------------------------------------------------- */
+
+struct convert_look {
+	struct extent_source source;	/* first: how it finds the rest */
+	struct conversion c;
+	struct mode_memory mode;
+};
+
+/* What is wanted of an extent, for the walk over its units. */
+struct request {
+	struct convert_look *look;
+	const struct tree *subvolume;
+	uint64_t inode, file_offset;
+	const struct file_extent *extent;
+	uint64_t at, end;	/* in the extent: what is still wanted */
+	uint8_t *out;		/* for the byte at `at` */
+};
+
+static bool bad_block(const struct request *r, struct error *err)
+{
+	struct extent_part part;
+	char *label = file_label(&r->look->c.list, r->subvolume, r->inode);
+
+	if (!label)
+		return error_memory(err);
+	if (!extent_part_of(r->extent, r->file_offset, r->at, r->at + CRYPT_BLOCK, &part))
+		part = (struct extent_part){ .first = r->file_offset, .last = r->file_offset + r->extent->num_bytes - 1 };
+	error_set(err, ERROR_CORRUPT, "%.300s: bytes %" PRIu64 " to %" PRIu64 " fail authentication (data at %" PRIu64 ")", label, part.first,
+		  part.last, r->extent->disk_bytenr + r->at);
+	free(label);
+	return false;
+}
+
+/* What the unit has of it: by its tags where it has some, whatever side each block is on. */
+static bool read_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
+{
+	struct request *r = context;
+	const uint64_t unit_end = unit->offset_in_extent + (uint64_t)unit->blocks * CRYPT_BLOCK;
+	const uint64_t end = r->end < unit_end ? r->end : unit_end;
+	struct conversion *c = &r->look->c;
+	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
+
+	(void)place;
+	if (r->at >= unit_end)
+		return true;
+	if (!unit->sealed) {
+		if (!plain_source.read(&plain_source, r->subvolume, r->inode, r->extent, r->file_offset, r->at, r->out, end - r->at, err))
+			return false;
+		r->out += end - r->at;
+		r->at = end;
+	} else if (!unit_cipher_new(c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err)) {
+		return false;
+	}
+	for (; r->at < end; r->at += CRYPT_BLOCK, r->out += CRYPT_BLOCK) {
+		const uint32_t i = (uint32_t)((r->at - unit->offset_in_extent) / CRYPT_BLOCK);
+		bool found;
+
+		if (!torn_read(c->volume, cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, false, r->extent->disk_bytenr + r->at, r->out, &found,
+			       err))
+			return false;
+		if (!found)
+			return bad_block(r, err);
+	}
+	*go = r->at < r->end;
+	return true;
+}
+
+static bool look_read(struct extent_source *source, const struct tree *subvolume, uint64_t inode, const struct file_extent *e,
+		      uint64_t file_offset, uint64_t offset, void *bytes, size_t len, struct error *err)
+{
+	struct convert_look *look = (struct convert_look *)source;
+	struct request r = { look, subvolume, inode, file_offset, e, offset, offset + len, bytes };
+	struct unit_group group;
+
+	/* Where the units are still being placed nothing is sealed; data that no unit has were written after sealing, and stay. */
+	if (!look->c.units || !unit_map_at(look->c.units, e->disk_bytenr, &group))
+		return plain_source.read(&plain_source, subvolume, inode, e, file_offset, offset, bytes, len, err);
+	if (offset % CRYPT_BLOCK != 0 || len % CRYPT_BLOCK != 0 || offset > group.extent_len || len > group.extent_len - offset)
+		return error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": %zu bytes at %" PRIu64 " are outside the extent %#" PRIx64, inode, len,
+				 offset, e->disk_bytenr);
+	if (unit_map_visit(look->c.units, &group, read_unit, &r, err) && (r.at == r.end || bad_block(&r, err)))
+		return true;
+	secret_wipe(bytes, len);
+	return false;
+}
+
+static bool look_read_inline(struct extent_source *source, const struct tree *subvolume, uint64_t inode, uint64_t file_offset,
+			     const struct file_extent *e, uint8_t *out, struct error *err)
+{
+	struct convert_look *look = (struct convert_look *)source;
+	const struct conversion *c = &look->c;
+	struct inline_payload payload = { .kind = INLINE_DATA, .inode = inode, .offset = file_offset, .bytes = e->payload };
+	struct crypt_inline_unit unit;
+	bool sealed = false, plain = false, has = false;
+	uint32_t mode;
+
+	if (!c->inlines || e->payload.left == 0)
+		return plain_source.read_inline(&plain_source, subvolume, inode, file_offset, e, out, err);
+	if (!inode_mode(&look->mode, subvolume, inode, &mode, err))
+		return false;
+	if (S_ISLNK(mode))
+		payload.kind = INLINE_SYMLINK;
+	if (!inline_map_find(c->inlines, c->schedule, &payload, true, &unit, out, &sealed, err))
+		return false;
+	if (sealed)
+		return true;
+	if (!inline_map_find(c->inlines, c->schedule, &payload, false, &unit, NULL, &plain, err) ||
+	    !inline_map_lists(c->inlines, &payload, &has, err))
+		return false;
+	if (has && !plain)
+		return error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": its %zu bytes in the tree fail authentication", inode, payload.bytes.left);
+	return plain_source.read_inline(&plain_source, subvolume, inode, file_offset, e, out, err);
+}
+
+/* Units and inline units, where continue_take() did not need them. */
+static bool take_rest(struct conversion *c, struct error *err)
+{
+	if (c->phase == CRYPT_PHASE_STRUCTURE && c->direction == CRYPT_TO_SEALED)
+		return true;
+	if (!c->units && (!unit_map_read(c->volume, c->header.domain, &c->units, err) ||
+			  !unit_map_join(c->units, c->scan, c->schedule, conversion_boundary(c), err)))
+		return false;
+	return c->inlines || inline_map_read(c->volume, c->header.domain, &c->inlines, err);
+}
+
+/* State, records and what the conversion began with, as a resume checks them; but nothing is written. */
+static bool take(struct conversion *c, struct error *err)
+{
+	struct crypt_range slot[CRYPT_JOURNAL_SLOTS];
+	struct replay replay = { 0 };
+	bool ok;
+
+	if (!continue_check_state(c, err))
+		return false;
+	if (c->state.phase >= CRYPT_PHASE_FINISH) {
+		c->direction = c->state.direction;
+		c->phase = c->state.phase;
+		c->header.epoch = le64(c->state.epoch);
+		return subvolume_list_read(c->volume, &c->list, err) && continue_take_finished(c, err) && take_rest(c, err);
+	}
+	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++)
+		slot[i] = (struct crypt_range){ le64(c->state.slot[i].logical), le64(c->state.slot[i].length) };
+	ok = conversion_open_journal(c, slot, err) && replay_load(c, &replay, err) && subvolume_list_read(c->volume, &c->list, err) &&
+	     (conversion_is_cut(c->direction, c->phase, c->cursor) ||
+	      (continue_take(c, err) && continue_check_extents(c, &replay, err) && take_rest(c, err)));
+	replay_free(&replay);
+	return ok;
+}
+
+bool convert_look_open(struct volume *volume, const struct convert_key *key, struct convert_look **result, struct extent_source **source,
+		       struct error *err)
+{
+	cleanup_domain struct domain *domain = NULL;
+	struct convert_look *look = calloc(1, sizeof(*look));
+	struct crypt_state_tail tail;
+	struct error ignored;
+	bool ok;
+
+	if (!look)
+		return error_memory(err);
+	look->source = (struct extent_source){ look_read, look_read_inline };
+	look->c.volume = volume;
+	ok = state_open(volume, key, &tail, &domain, err);
+	if (ok) {
+		look->c.header = domain->header;
+		look->c.schedule = domain->schedule;
+		domain->schedule = NULL;
+		look->c.state = tail.disk;
+		ok = take(&look->c, err);
+	}
+	if (ok) {
+		*result = look;
+		*source = &look->source;
+		return true;
+	}
+	convert_look_close(look);
+	/* For what is not being converted: everything above may have been dropped. */
+	(void)!convert_replay_in_memory(volume, &ignored);
+	return false;
+}
+
+void convert_look_close(struct convert_look *look)
+{
+	if (look)
+		conversion_close(&look->c);
+	free(look);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading an image while a conversion of it is unfinished.  Nothing is ever written. */
+#ifndef COMMON_CONVERT_LOOK_H
+#define COMMON_CONVERT_LOOK_H
+
+#include "common/convert/convert.h"
+#include "common/fs/file-data.h"
+
+/*
+ * Lays the last records over the trees of the volume, in memory, so that every subvolume that is not being converted reads as it is.  No key vouches
+ * for them: each block is checked like any other.  ERROR_UNFINISHED where they cannot be read; the volume is then as it is on disk.
+ */
+bool convert_replay_in_memory(struct volume *volume, struct error *err) must_use;
+
+/*
+ * The subvolumes that are being converted, with the key: state, records and members are checked as a resume checks them (ERROR_STATE), then each
+ * block is completed by its tag in memory.  Nobody may hold blocks of the volume.  After a failure the volume is as after
+ * convert_replay_in_memory().
+ */
+struct convert_look;
+bool convert_look_open(struct volume *volume, const struct convert_key *key, struct convert_look **look, struct extent_source **source,
+		       struct error *err) must_use;
+void convert_look_close(struct convert_look *look);	/* NULL is fine */
+
+#endif /* COMMON_CONVERT_LOOK_H */
