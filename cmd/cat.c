@@ -22,7 +22,7 @@ static struct {
 static const struct poptOption options[] = {
 	{ "offset", 0, POPT_ARG_STRING, &opt.offset, 0, "begin at this byte of the file", "BYTES" },
 	{ "length", 0, POPT_ARG_STRING, &opt.length, 0, "print at most so many bytes", "BYTES" },
-	{ "raw", 0, POPT_ARG_NONE, &opt.raw, 0, "print a sealed file without the key: as ciphertext", NULL },
+	{ "raw", 0, POPT_ARG_NONE, &opt.raw, 0, "print what is sealed without the key: as it is on the disk", NULL },
 	{ "report", 0, POPT_ARG_STRING, &opt.report, 0, "write every finding and the summary to FILE, as JSON", "FILE" },
 	{ "quiet", 'q', POPT_ARG_NONE, &opt.quiet, 0, "no summary at the end", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_source, 0, NULL, NULL },
@@ -146,6 +146,7 @@ static bool print_file(struct run *run, struct error *err)
 {
 	const struct export_options export = {
 		.raw = opt.raw,
+		.accept_unsealed = source_accepts_unsealed(),
 		.first = run->first,
 		.end = run->end,
 		.source = on_source,

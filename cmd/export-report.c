@@ -23,6 +23,7 @@ static const char *const kind_name[] = {
 	[EXPORT_REFUSED] = "refused",
 	[EXPORT_NESTED] = "nested-subvolume",
 	[EXPORT_CIPHERTEXT] = "ciphertext",
+	[EXPORT_UNPROVEN] = "not-authenticated",
 	[EXPORT_LOSS] = "not-kept",
 };
 
@@ -134,13 +135,16 @@ static void finding_text(const struct export_report *report, const struct export
 		snprintf(text, size, "%s: not %s%s%s", path, report->done, colon, why);
 		break;
 	case EXPORT_SEALED:
-		snprintf(text, size, "%s: sealed, and left out without the key%s%s", path, colon, why);
+		snprintf(text, size, "%s: sealed or not authenticated, left out without the key%s%s", path, colon, why);
 		break;
 	case EXPORT_NESTED:
 		snprintf(text, size, "%s: a nested subvolume, exported as an empty directory (--recursive takes what is in it)", path);
 		break;
 	case EXPORT_CIPHERTEXT:
-		snprintf(text, size, "%s: sealed, %s as ciphertext", path, report->done);
+		snprintf(text, size, "%s: sealed or not authenticated, %s as it is on the disk%s%s", path, report->done, colon, why);
+		break;
+	case EXPORT_UNPROVEN:
+		snprintf(text, size, "%s: not authenticated%s%s", path, colon, why);
 		break;
 	case EXPORT_LOSS:
 		snprintf(text, size, "%s: %s", path, losses[f->loss].text);
@@ -167,7 +171,8 @@ static bool is_told(struct export_report *report, const struct export_finding *f
 
 void export_report_finding(struct export_report *report, const struct export_finding *f)
 {
-	const bool is_damage = f->kind == EXPORT_LOST || f->kind == EXPORT_DOUBTFUL || f->kind == EXPORT_DAMAGED || f->kind == EXPORT_FAILED;
+	const bool is_damage = f->kind == EXPORT_LOST || f->kind == EXPORT_DOUBTFUL || f->kind == EXPORT_DAMAGED || f->kind == EXPORT_FAILED ||
+			       f->kind == EXPORT_UNPROVEN;
 	char *path, text[2048];
 
 	report_finding(report, f);
@@ -316,6 +321,7 @@ static struct json_object *summary_line(const struct export_report *report, cons
 	json_u64(line, "lost_bytes", s->lost_bytes);
 	json_u64(line, "doubtful", s->n_doubtful);
 	json_u64(line, "doubtful_bytes", s->doubtful_bytes);
+	json_u64(line, "not_authenticated", s->n_unproven);
 	json_u64(line, "damaged", s->n_damaged);
 	json_u64(line, "failed", s->n_failed);
 	for (size_t i = 0; i < OUT_LOSSES; i++) {
@@ -339,6 +345,8 @@ static void print_text(const struct export_report *report, const struct export_s
 		s->n_damaged, s->n_incomplete, s->lost_bytes);
 	if (s->n_doubtful > 0)
 		fprintf(stderr, ", doubtful: %" PRIu64 " files (%" PRIu64 " bytes)", s->n_doubtful, s->doubtful_bytes);
+	if (s->n_unproven > 0)
+		fprintf(stderr, ", not authenticated: %" PRIu64, s->n_unproven);
 	fputc('\n', stderr);
 	for (size_t i = 0; i < OUT_LOSSES; i++) {
 		if (s->losses[i] > 0) {
@@ -365,12 +373,17 @@ static bool verdict(const struct export_report *report, const struct export_summ
 	if (s->n_doubtful > 0)
 		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " files have bytes that may be wrong",
 				 s->n_doubtful);
+	if (s->n_unproven > 0 && report->is_one_file)
+		return error_set(err, ERROR_CORRUPT, "not authenticated: that was accepted, and is no proof of anything");
+	if (s->n_unproven > 0)
+		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " things are not authenticated, which was accepted", s->n_unproven);
 	if (s->n_sealed > 0) {
 		if (report->is_one_file)
-			error_set(err, ERROR_KEY, "sealed, and no key was given");
+			error_set(err, ERROR_KEY, "sealed or not authenticated, and no key was given");
 		else
-			error_set(err, ERROR_KEY, "%" PRIu64 " sealed files and links were left out: no key was given", s->n_sealed);
-		return error_hint(err, "give the key, or --raw for the ciphertext");
+			error_set(err, ERROR_KEY, "%" PRIu64 " files and links that are sealed or not authenticated were left out: no key was given",
+				  s->n_sealed);
+		return error_hint(err, "give the key, or --raw for what is on the disk");
 	}
 	if (s->n_without_data > 0 && s->n_without_data == s->n_refused)
 		return error_set(err, ERROR_REFUSED, "%" PRIu64 " entries were left out: the image was restored from a btrfs-image dump, which has no data",

@@ -27,7 +27,7 @@ static const struct poptOption options[] = {
 	{ "compress", 0, POPT_ARG_STRING, &opt.compress, 0, "compress the archive", "zstd|gzip|xz" },
 	{ "recursive", 'r', POPT_ARG_NONE, &opt.recursive, 0, "export what is in nested subvolumes too", NULL },
 	{ "snapshots", 0, POPT_ARG_NONE, &opt.snapshots, 0, "export all snapshots of each SUBVOL, and what it is a snapshot of, too", NULL },
-	{ "raw", 0, POPT_ARG_NONE, &opt.raw, 0, "export sealed files without the key: as ciphertext", NULL },
+	{ "raw", 0, POPT_ARG_NONE, &opt.raw, 0, "export what is sealed without the key: as it is on the disk", NULL },
 	{ "manifest", 0, POPT_ARG_STRING, &opt.manifest, 0, "write the SHA-256 of every file and of the image to FILE", "FILE" },
 	{ "report", 0, POPT_ARG_STRING, &opt.report, 0, "write every finding and the summary to FILE, as JSON", "FILE" },
 	{ "quiet", 'q', POPT_ARG_NONE, &opt.quiet, 0, "no summary at the end", NULL },
@@ -124,6 +124,7 @@ static bool write_out(struct run *run, struct out *out, struct error *err)
 	const struct export_options export = {
 		.recursive = opt.recursive,
 		.raw = opt.raw,
+		.accept_unsealed = source_accepts_unsealed(),
 		.source = on_source,
 		.finding = on_finding,
 		.progress = run->report.progress.mode == PROGRESS_NONE ? NULL : on_progress,

@@ -162,7 +162,7 @@ static void print_text(const struct list_row *row, bool is_default, const struct
 	if (subvolume_is_being_cleaned(subvolume))
 		printf("\tpartly cleaned up");
 	if (root_tag_text(root, tag))
-		printf("\tEncryption: %s", tag);
+		printf("\tEncryption: %s (not authenticated)", tag);
 	if (conversion)
 		printf("\tunfinished conversion %s, %u%% done", conversion->words.direction, conversion->status.percent);
 	putchar('\n');

@@ -66,6 +66,8 @@ void ls_row_json(const struct ls_row *row)
 	json_name(line, "name", row->name, row->name_len);
 	json_u64(line, "subvolume", row->file.subvolume);
 	json_u64(line, "inode", row->file.inode);
+	if (row->is_not_authenticated)
+		json_flag(line, "authenticated", false);
 	json_text(line, "type", row->has_inode ? inode_type_name(inode->mode) : row->is_lost ? "lost" : "empty-subvolume");
 	if (row->has_inode) {
 		inode_mode_text(inode->mode, mode);

@@ -39,9 +39,11 @@ struct listing {
 	struct tree tree;	/* of the directory */
 	uint64_t dir;
 	struct extent_source *extents;	/* of its subvolume; NULL: sealed, and no key was given */
+	bool is_closed;			/* and so nothing of it is authenticated */
 	/* With --recursive: */
 	uint64_t start;			/* the subvolume that source was chosen for */
 	struct extent_source *start_extents;
+	bool start_is_closed;
 	uint64_t chosen;		/* the subvolume that extents is of now */
 	const char *above;		/* what was asked for: before every path */
 	const void *path;		/* of the directory */
@@ -116,6 +118,7 @@ static bool print_row(struct listing *listing, struct ls_row *row, struct error 
 		if (!(row->has_inode && read_link(listing, &tree, row, &what)) && !survive(listing, row, &what, err))
 			return false;
 	}
+	row->is_not_authenticated = listing->is_closed;
 	if (format_is_json() && unfinished_has(listing->unfinished, listing->list, subvolume_by_id(listing->list, row->file.subvolume)))
 		row->conversion = listing->unfinished;
 	if (format_is_json())
@@ -242,16 +245,22 @@ static bool choose_nested(struct listing *listing, uint64_t id, struct error *er
 		return true;
 	listing->chosen = id;
 	listing->extents = id == listing->start ? listing->start_extents : NULL;
-	if (id == listing->start || !subvolume || subvolume->root.algorithm[0] || volume_is_unfinished(listing->list->volume))
+	listing->is_closed = id == listing->start && listing->start_is_closed;
+	if (id == listing->start || !subvolume || volume_is_unfinished(listing->list->volume))
 		return true;
 	if (!domain_find(listing->list->volume, listing->list, subvolume, &domain, err)) {
-		if (!error_is_damage(err) && err->kind != ERROR_KEY_HEADER)
+		if (err->kind == ERROR_MEMORY || err->kind == ERROR_IO)
 			return false;
 		print_warning(NULL, err->text);
 		*err = (struct error){ 0 };
-	} else if (!domain) {
+		listing->is_closed = true;
+	} else if (domain) {
+		listing->is_closed = true;
+	} else if (!subvolume->root.algorithm[0]) {
 		listing->extents = &plain_source;
 	}
+	if (listing->is_closed)
+		source_note_closed(subvolume);
 	return true;
 }
 
@@ -336,6 +345,9 @@ static bool print_listing(const struct subvolume_list *list, const struct file_i
 	    !link_source_choose(list, file->subvolume, &source, err))
 		return false;
 	listing.extents = source.extents;
+	listing.is_closed = listing.start_is_closed = source_is_closed(&source);
+	if (listing.is_closed)
+		source_note_closed(subvolume_by_id(list, file->subvolume));
 	listing.has_gap = why.kind != ERROR_NONE;
 	if (listing.has_gap && !opt.recursive)
 		tell(&listing, NULL, 0, &why);

@@ -3,6 +3,7 @@
 #include "cmd/source.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,10 +18,15 @@ static struct {
 struct poptOption options_source[] = {
 	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0,
 	  "go on although the subvolume was changed after sealing, and say that it was", NULL },
-	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "also read data that was written after sealing", NULL },
+	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "also read data that was written after sealing; without a key: that says it was", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_key, 0, NULL, NULL },
 	POPT_TABLEEND
 };
+
+bool source_accepts_unsealed(void)
+{
+	return opt.accept_unsealed;
+}
 
 void source_reader_options(struct domain_reader_options *reader)
 {
@@ -57,8 +63,10 @@ static bool survive_without_key(struct error *err)
 
 bool source_choose(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source, struct error *err)
 {
+	source->is_sealed = true;
 	if (!domain_find(list->volume, list, subvolume, &source->domain, err))
 		return survive_without_key(err);
+	source->is_sealed = source->domain;
 	if (source->domain)
 		return !key_input_given() || open_sealed(list, subvolume, source, err);
 	if (subvolume->root.flags & ROOT_ENCRYPT_2016)
@@ -68,6 +76,15 @@ bool source_choose(const struct subvolume_list *list, const struct subvolume *su
 		return error_set(err, ERROR_REFUSED, "a key was given, but subvolume %" PRIu64 " is not sealed", subvolume->id);
 	source->extents = &plain_source;
 	return true;
+}
+
+void source_note_closed(const struct subvolume *subvolume)
+{
+	char path[256], text[400];
+
+	escape_text(subvolume->path_len ? subvolume->path : (const uint8_t *)"/", subvolume->path_len ? subvolume->path_len : 1, path, sizeof(path));
+	snprintf(text, sizeof(text), "subvolume %s is sealed, and was not opened: names, sizes, times and modes in it are not authenticated", path);
+	print_note(NULL, text);
 }
 
 void source_close(struct source *source)

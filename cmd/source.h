@@ -14,9 +14,12 @@ extern struct poptOption options_source[];
 /* What the options above say, for a command that opens its sources itself. */
 void source_reader_options(struct domain_reader_options *reader);
 
+bool source_accepts_unsealed(void);	/* --accept-unsealed */
+
 /* Initialise with { 0 }, source_close() it also after a failure. */
 struct source {
 	struct extent_source *extents;
+	bool is_sealed;		/* or there are crypt items that cannot be read */
 	struct domain *domain;
 	struct domain_reader *reader;
 };
@@ -27,6 +30,12 @@ struct source {
  */
 bool source_choose(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source,
 		   struct error *err) must_use;
+/* It is sealed, and was not opened: nothing of it is authenticated. */
+static inline bool source_is_closed(const struct source *source)
+{
+	return source->is_sealed && !source->reader;
+}
+void source_note_closed(const struct subvolume *subvolume);	/* says so */
 void source_close(struct source *source);
 #define cleanup_source __attribute__((cleanup(source_close)))
 

@@ -28,6 +28,7 @@ static bool read_seal(const struct subvolume_list *list, const struct subvolume 
 	if (!domain)
 		return true;
 	seal->domain = domain->header.domain;
+	seal->is_sealed = true;
 	return find_member(list, subvolume, domain, &seal->member, err) &&
 	       (domain->unfinished || inline_map_read(list->volume, seal->domain, &seal->inlines, err));
 }
@@ -47,6 +48,7 @@ bool stat_seal_read(const struct subvolume_list *list, uint64_t id, struct stat_
 		*err = what;
 		return false;
 	}
+	seal->is_sealed = true;
 	print_warning(NULL, what.text);
 	return true;
 }

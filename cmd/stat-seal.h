@@ -9,6 +9,7 @@
 struct stat_seal {
 	uint64_t subvolume;		/* that the rest is about */
 	uint16_t domain;		/* 0: sealed in none */
+	bool is_sealed;			/* in that, or in one that cannot be read */
 	uint64_t member;		/* that it is, or descends from; 0: not known */
 	struct inline_map *inlines;	/* NULL: not known, as while a conversion is unfinished */
 };

@@ -8,6 +8,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/inode-text.h"
+#include "cmd/key-options.h"
 #include "cmd/link-target.h"
 #include "cmd/stat-items.h"
 #include "cmd/unfinished.h"
@@ -35,6 +36,7 @@ struct subject {
 	uint8_t *target;	/* of a symbolic link */
 	size_t target_len;
 	bool is_sealed_link;
+	bool is_not_authenticated;	/* its subvolume is sealed, and no key was given */
 	const struct unfinished *conversion;	/* NULL: its subvolume is not being converted */
 };
 
@@ -102,6 +104,8 @@ static void print_text(const struct subject *at, uint32_t sector_size)
 	} else if (at->is_sealed_link) {
 		printf("  target:      (sealed)\n");
 	}
+	if (at->is_not_authenticated)
+		printf("  seal:        not authenticated: no key was given\n");
 	if (at->conversion)
 		printf("  conversion:  unfinished, %s, %u%% done\n", at->conversion->words.direction, at->conversion->status.percent);
 	if (S_ISREG(inode->mode))
@@ -160,6 +164,8 @@ static void print_json(const struct subject *at, uint32_t sector_size)
 		json_name(line, "target", at->target, at->target_len);
 	if (at->is_sealed_link)
 		json_flag(line, "target_sealed", true);
+	if (at->is_not_authenticated)
+		json_flag(line, "authenticated", false);
 	if (at->conversion)
 		unfinished_json(at->conversion, line);
 	if (S_ISREG(inode->mode))
@@ -176,6 +182,7 @@ static bool read_subject(struct looking *looking, struct subject *at, struct err
 	if (!tree_open(list->volume, at->file.subvolume, &at->tree, err) || !inode_get(&at->tree, at->file.inode, &at->inode, err) ||
 	    !stat_seal_read(list, at->file.subvolume, &looking->seal, err))
 		return false;
+	at->is_not_authenticated = looking->seal.is_sealed && !key_input_given();
 	if (S_ISREG(at->inode.mode))
 		return stat_extents(&file, at->inode.mode, &looking->seal, false, &at->extents, err) ||
 		       volume_tolerates(list->volume, err);

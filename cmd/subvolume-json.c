@@ -49,6 +49,7 @@ void json_subvolume(struct json_object *line, const struct subvolume *subvolume,
 	json_flag(line, "encrypted", is_encrypted);
 	if (is_encrypted) {
 		json_text(line, "encryption", tag);
+		json_flag(line, "authenticated", false);
 		json_text(line, "encryption_format", root->flags & ROOT_ENCRYPT_2016 ? "2016" : "sealed");
 	}
 }

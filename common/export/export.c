@@ -30,6 +30,7 @@ static void find(struct export_job *job, enum export_finding_kind kind, const ch
 	case EXPORT_REFUSED: job->summary->n_refused++; break;
 	case EXPORT_NESTED: job->summary->n_nested++; break;
 	case EXPORT_CIPHERTEXT: job->summary->n_ciphertext++; break;
+	case EXPORT_UNPROVEN: job->summary->n_unproven++; break;
 	default: break;
 	}
 	job->options->finding(job->options->context, &finding);
@@ -117,9 +118,20 @@ static bool is_dump(const struct export_job *job)
 	return job->volume->super.flags & SUPER_FLAG_METADUMP_V2;
 }
 
-static bool is_sealed_file(const struct export_job *job, const struct walk_entry *entry, bool of_sealed)
+/* A file of a sealed subvolume, by what it says of itself. */
+static bool looks_sealed(const struct export_job *job, const struct walk_entry *entry)
 {
-	return job->map.has_sealed || (of_sealed && job->map.has_inline && (entry->inode.flags & SEALED_FLAGS) == SEALED_FLAGS);
+	return job->map.has_sealed || (job->map.has_inline && (entry->inode.flags & SEALED_FLAGS) == SEALED_FLAGS);
+}
+
+/*
+ * What no key opens is given where that was asked for, with a finding; *given false: told that it is left out.  An empty file is none of it, nor is
+ * a hole: that there was nothing in it when it was sealed only the key can say.
+ */
+static void give_closed(struct export_job *job, bool looks_sealed, const char *what, bool *given)
+{
+	*given = job->options->raw || (job->options->accept_unsealed && !looks_sealed);
+	find(job, job->options->raw ? EXPORT_CIPHERTEXT : *given ? EXPORT_UNPROVEN : EXPORT_SEALED, what);
 }
 
 /* False, and told: they are longer than the place takes. */
@@ -143,7 +155,7 @@ static bool export_file(struct export_job *job, const struct walk_entry *entry, 
 {
 	struct out_entry out = { 0 };
 	struct extent_source *source;
-	bool taken, ciphertext = false;
+	bool taken, given, ciphertext = false;
 
 	if (entry->inode.size > INT64_MAX) {
 		find(job, EXPORT_FAILED, "its size is past 2^63");
@@ -153,11 +165,11 @@ static bool export_file(struct export_job *job, const struct walk_entry *entry, 
 	    !file_map_read(entry->tree, entry->number, entry->inode.size, &job->map, err))
 		return false;
 	/* A marked extent outside of what a key opens is sealed too. */
-	if ((!source || source == &plain_source) && is_sealed_file(job, entry, !source)) {
-		find(job, job->options->raw ? EXPORT_CIPHERTEXT : EXPORT_SEALED, NULL);
-		if (!job->options->raw)
+	if (!source || (source == &plain_source && job->map.has_sealed)) {
+		give_closed(job, looks_sealed(job, entry), NULL, &given);
+		if (!given)
 			return true;
-		ciphertext = true;
+		ciphertext = job->options->raw;
 	}
 	if (!take_holes(job, entry->inode.size))
 		return true;
@@ -181,21 +193,28 @@ static bool export_symlink(struct export_job *job, const struct walk_entry *entr
 	struct out_entry out = { .target = job->target };
 	struct extent_source *source;
 	struct error what = { 0 };
-	bool taken;
+	bool taken, given;
 
 	if (!job->options->source(job->options->context, entry->tree->id, &source, err))
 		return false;
-	if (!source) {
+	if (!source && !job->options->raw && !job->options->accept_unsealed) {
 		find(job, EXPORT_SEALED, "a symbolic link");
 		return true;
 	}
-	if (!symlink_read(job->reader, source, entry->tree, entry->number, entry->inode.size, job->target, &what)) {
+	if (!symlink_read(job->reader, source ? source : &plain_source, entry->tree, entry->number, entry->inode.size, job->target, &what)) {
 		if (!error_is_damage(&what) && what.kind != ERROR_REFUSED)
 			return (*err = what, false);
+		/* Ciphertext that no target can be. */
+		if (!source) {
+			find(job, EXPORT_SEALED, "a symbolic link");
+			return true;
+		}
 		find(job, is_dump(job) ? EXPORT_REFUSED : EXPORT_FAILED, what.text);
 		job->summary->n_without_data += is_dump(job);
 		return true;
 	}
+	if (!source)
+		give_closed(job, false, "a symbolic link", &given);
 	if (!begin(job, entry, &out, &taken, err))
 		return false;
 	job->summary->n_symlinks += taken;

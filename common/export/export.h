@@ -11,10 +11,11 @@ enum export_finding_kind {
 	EXPORT_DOUBTFUL,	/* bytes of a file that nobody can show to be right */
 	EXPORT_DAMAGED,		/* something else of the file or directory */
 	EXPORT_FAILED,		/* it was not exported */
-	EXPORT_SEALED,		/* it was not exported: sealed, and no key */
+	EXPORT_SEALED,		/* it was not exported: sealed or not authenticated, and no key */
 	EXPORT_REFUSED,		/* it was not exported: the format or the place cannot have it */
 	EXPORT_NESTED,		/* a nested subvolume, exported as an empty directory */
 	EXPORT_CIPHERTEXT,	/* exported as it is on disk */
+	EXPORT_UNPROVEN,	/* exported, though nobody knows that it is as it was sealed: that was accepted */
 	EXPORT_LOSS,		/* exported, but for what `loss` says; sockets and their like: left out */
 };
 
@@ -34,6 +35,7 @@ struct export_summary {
 	uint64_t lost_bytes;
 	uint64_t n_doubtful;	/* files with bytes that may be wrong, among the files */
 	uint64_t doubtful_bytes;
+	uint64_t n_unproven;	/* files, links and directories */
 	uint64_t n_damaged, n_failed, n_sealed, n_refused, n_ciphertext, n_nested;
 	uint64_t n_without_data;	/* of the refused: the image is the dump of another, without data */
 	uint64_t losses[OUT_LOSSES];
@@ -42,8 +44,9 @@ struct export_summary {
 struct export_options {
 	bool recursive;		/* what is in nested subvolumes too */
 	bool raw;		/* what is sealed and has no key, as it is on disk */
+	bool accept_unsealed;	/* what is in a sealed subvolume without a key, but says that it is not sealed */
 	uint64_t first, end;	/* of each file, only these bytes, which have to be for the out to place; end 0: all */
-	/* Where the bytes of a subvolume come from; *source NULL: it is sealed and there is no key. */
+	/* Where the bytes of a subvolume come from; *source NULL: it is sealed and there is no key, so that nothing in it is plain because it says so. */
 	bool (*source)(void *context, uint64_t subvolume, struct extent_source **source, struct error *err);
 	void (*finding)(void *context, const struct export_finding *finding);
 	void (*progress)(void *context, const struct export_summary *so_far);	/* often; may be NULL */

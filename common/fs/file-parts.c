@@ -297,6 +297,10 @@ static bool give_item(struct file_reader *r, uint64_t offset, struct cursor *ite
 			  r->inode, offset, e.encryption);
 		return lose(r, offset, r->end, &what, err);
 	}
+	if (e.type == FILE_EXTENT_REG && e.other_encoding == SEAL_MARK && r->source == &plain_source && !r->ciphertext) {
+		error_set(&what, ERROR_KEY, "inode %" PRIu64 " extent item at %" PRIu64 ": it is sealed and no key was given", r->inode, offset);
+		return lose(r, offset, r->end, &what, err);
+	}
 	if (e.type == FILE_EXTENT_INLINE)
 		return give_inline(r, offset, &e, err);
 	if (e.type == FILE_EXTENT_PREALLOC || e.disk_bytenr == 0)

@@ -31,7 +31,7 @@ expect 0 cat --offset 19 --length 100 --report text.report disk.img vault secret
 ! printed: 8 bytes of data; repaired from a mirror: 0; lost: 0 bytes, doubtful: 0 bytes
 END
 expect 0 cat --format json disk.img vault empty --report json.report <<'END'
-! {"summary":{"files":"1","further_names":"0","directories":"0","symlinks":"0","special":"0","bytes":"0","repaired":"0","sealed":"0","ciphertext":"0","nested":"0","refused":"0","incomplete":"0","lost_bytes":"0","doubtful":"0","doubtful_bytes":"0","damaged":"0","failed":"0","not_kept":{}}}
+! {"summary":{"files":"1","further_names":"0","directories":"0","symlinks":"0","special":"0","bytes":"0","repaired":"0","sealed":"0","ciphertext":"0","nested":"0","refused":"0","incomplete":"0","lost_bytes":"0","doubtful":"0","doubtful_bytes":"0","not_authenticated":"0","damaged":"0","failed":"0","not_kept":{}}}
 END
 cmp -s <(tail -n 1 json.report | sed 's/"status":0/"status":"x"/') <(sed 's/}}}$/}},"status":"x"}/; s/^! //' err) || { bad "the report's summary is another one"; cat json.report err; }
 expect 9 cat disk.img vault empty --report json.report <<'END'
@@ -45,15 +45,15 @@ END
 
 # --- sealed, and no key: nothing, or as ciphertext -------------------------------------------------------------------------------------
 expect 2 cat sealed.img vault secret.txt --report sealed.report <<'END'
-! btrfs-crypt cat: note: secret.txt: sealed, and left out without the key
+! btrfs-crypt cat: note: secret.txt: sealed or not authenticated, left out without the key
 ! printed: 0 bytes of data; repaired from a mirror: 0; lost: 0 bytes, doubtful: 0 bytes
-! btrfs-crypt cat: secret.txt: sealed, and no key was given
-! btrfs-crypt cat: hint: give the key, or --raw for the ciphertext
+! btrfs-crypt cat: secret.txt: sealed or not authenticated, and no key was given
+! btrfs-crypt cat: hint: give the key, or --raw for what is on the disk
 END
-grep -q '^{"finding":"sealed","path":"secret.txt"}$' sealed.report && grep -q '"status":2,"error":"secret.txt: sealed, and no key' sealed.report ||
+grep -q '^{"finding":"sealed","path":"secret.txt"}$' sealed.report && grep -q '"status":2,"error":"secret.txt: sealed or not authenticated, and no key' sealed.report ||
 	{ bad "the report of a sealed file"; cat sealed.report; }
 btrfs-crypt cat --raw sealed.img vault size-30001 > raw 2> err || bad "--raw: status $?"
-grep -q 'note: size-30001: sealed, printed as ciphertext' err || bad "ciphertext is not called that"
+grep -q 'note: size-30001: sealed or not authenticated, printed as it is on the disk' err || bad "ciphertext is not called that"
 [ "$(stat -c %s raw)" = 30001 ] && ! cmp -s raw <(btrfs-crypt cat --quiet disk.img vault size-30001) || bad "that is no ciphertext"
 quiet btrfs-crypt export --raw sealed.img vault:size-30001 -o raw.tar
 tar -xOf raw.tar 2> log | cmp -s - raw || bad "export --raw and cat --raw differ"

@@ -58,9 +58,9 @@ END
 	# What is wrong with the key is not said of the file.
 	expect 2 cat disk.img vault secret.txt --key-file wrong <<< "! btrfs-crypt cat: Key was rejected"
 	expect 2 cat --quiet disk.img vault secret.txt <<'END'
-! btrfs-crypt cat: note: secret.txt: sealed, and left out without the key
-! btrfs-crypt cat: secret.txt: sealed, and no key was given
-! btrfs-crypt cat: hint: give the key, or --raw for the ciphertext
+! btrfs-crypt cat: note: secret.txt: sealed or not authenticated, left out without the key
+! btrfs-crypt cat: secret.txt: sealed or not authenticated, and no key was given
+! btrfs-crypt cat: hint: give the key, or --raw for what is on the disk
 END
 	expect 9 cat disk.img public ledger.txt --key-file key <<< "! btrfs-crypt cat: a key was given, but subvolume 256 is not sealed"
 	expect 1 cat disk.img vault nested --key-file key <<'END'
@@ -79,7 +79,7 @@ END
 	grep -q '^failed: .*, 0 failures, not the expected seal$' out || { bad "verify: it is not said what failed"; cat out; }
 	btrfs-crypt verify disk.img vault --key-file key --format json --expect-seal "$seal" | grep -q '"seal_expected":true' || bad "the seal in JSON"
 	transcript 0 btrfs-crypt cat --quiet disk.img vault secret.txt --key-file key <<< "the combination is 17-4-36"
-	btrfs-crypt list disk.img | grep -qE "path vault[[:space:]].*Encryption: $name@btrfs:[0-9a-f]{8}\$" || bad "list does not show the key tag"
+	btrfs-crypt list disk.img | grep -qE "path vault[[:space:]].*Encryption: $name@btrfs:[0-9a-f]{8} \(not authenticated\)\$" || bad "list does not show the key tag"
 	btrfs-crypt show disk.img vault 2> /dev/null | grep -qE "Encryption:[[:space:]]*$name@btrfs" || bad "show does not show the key tag"
 	quiet btrfs-crypt convert --decrypt disk.img vault --key-file key
 	grep -q "^unsealed: 1 subvolume, " log || bad "no summary of unsealing"

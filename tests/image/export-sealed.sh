@@ -40,10 +40,10 @@ cmp "$tmp/top/one/noise" "$tmp/noise" && [ "$(cat "$tmp/top/plain/words")" = "pl
 
 say "without it"
 expect_status 2 crypt export "$image" / --recursive -o "$tmp/none/" --report "$tmp/report"
-[ "$(cat "$tmp/none/plain/words")" = "plain words" ] && [ -f "$tmp/none/one/empty" ] || fail "what is not sealed is missing"
-[ -z "$(find "$tmp/none/one" -type f -size +0 ! -path '*/holes/*' ! -path '*/prealloc/*')" ] || fail "something of a sealed file came out"
+[ "$(cat "$tmp/none/plain/words")" = "plain words" ] && [ -d "$tmp/none/one/holes" ] || fail "what is not sealed is missing"
+[ -z "$(find "$tmp/none/one" -type f)" ] || fail "a file of a sealed subvolume came out, empty or not"
 [ -z "$(find "$tmp/none/one" -type l)" ] || fail "a sealed symbolic link came out"
-expect_text "$tmp/err" 'one/sizes/1: sealed, and left out without the key$'
+expect_text "$tmp/err" 'one/sizes/1: sealed or not authenticated, left out without the key$'
 expect_text "$tmp/err" 'hint: give the key, or --raw'
 n=$(sed -n 's/.*skipped: \([0-9]*\) sealed.*/\1/p' "$tmp/err")
 [ "$n" -gt 100 ] && [ "$(grep -c '"finding":"sealed"' "$tmp/report")" = "$n" ] || fail "$n files are said to be sealed"
@@ -52,8 +52,11 @@ expect_status 2 crypt export "$image" one -o "$tmp/x.tar" --passphrase-file "$tm
 expect_status 9 crypt export "$image" /:plain -o "$tmp/x.tar" --passphrase-file "$tmp/pass"
 
 say "as ciphertext"
-expect_status 2 crypt export "$image" one -o "$tmp/raw/" --raw
-expect_text "$tmp/err" "skipped: 9 sealed"	# symbolic links
+status=0
+crypt export "$image" one -o "$tmp/raw/" --raw >"$tmp/out" 2>"$tmp/err" || status=$?
+# Ciphertext may hold NUL, which no target of a symbolic link can: then it is left out.
+left=$(sed -n 's/.*skipped: \([0-9]*\) sealed.*/\1/p' "$tmp/err")
+[ $((left + $(find "$tmp/raw" -type l | wc -l))) = 9 ] && [ $status = $((left ? 2 : 0)) ] || fail "--raw: status $status, $left symbolic links left out"
 [ "$(stat -c %s "$tmp/raw/noise")" = 200000 ] && ! cmp -s "$tmp/raw/noise" "$tmp/noise" || fail "--raw gave plain text, or another length"
 read -r _ address length _ < <(damage "$image" extents 256 "$noise")
 [ "$length" -ge 131072 ] || fail "the extent has $length bytes only"

@@ -48,9 +48,9 @@ expect_text "$tmp/err" 'not sealed'
 say "list and show"
 tag='aes-256-gcm@btrfs:[0-9a-f]{8}'
 expect_status 0 crypt list "$image"
-expect_text "$tmp/out" "path one	readonly	Encryption: $tag\$"
-expect_text "$tmp/out" "path one/nested	readonly	Encryption: $tag\$"
-expect_text "$tmp/out" "path snap	readonly	Encryption: $tag\$"
+expect_text "$tmp/out" "path one	readonly	Encryption: $tag \\(not authenticated\\)\$"
+expect_text "$tmp/out" "path one/nested	readonly	Encryption: $tag \\(not authenticated\\)\$"
+expect_text "$tmp/out" "path snap	readonly	Encryption: $tag \\(not authenticated\\)\$"
 expect_text "$tmp/out" 'path open$'
 expect_status 0 crypt list --format json "$image"
 expect_text "$tmp/out" "\"path\":\"one\".*\"encryption\":\"$tag\""
