@@ -64,7 +64,8 @@ bool image_open_blocks(const char *path, struct volume **volume, struct error *e
 void image_hint_damage(struct error *err);
 /* Gives an error that stopped a conversion the hint how to go on, where it left the image unfinished. */
 void image_hint_unfinished(const char *path, struct error *err);
-bool image_open_to_convert(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err) must_use;
+/* mounted_copy: another filesystem of its uuid may be mounted. */
+bool image_open_to_convert(const char *path, bool writable, bool unfinished, bool mounted_copy, struct volume **volume, struct error *err) must_use;
 /* ERROR_USAGE where one of options_image was given: for what is mounted they mean nothing. */
 bool image_options_none(struct error *err) must_use;
 bool image_is_tolerant(void);	/* --tolerant, of options_blocks and options_image */

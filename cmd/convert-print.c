@@ -133,7 +133,7 @@ static void print_status_json(const struct convert_status *status)
 		json_text(line, "started", words.started);
 		json_number(line, "percent", status->percent);
 		json_flag(line, "authenticated", status->authenticated);
-		json_text(line, "next", words.resume);
+		unfinished_next_json(status, line);
 	}
 	json_print(line, stdout);
 }
@@ -156,6 +156,14 @@ static void print_status_text(const char *image, const struct convert_status *st
 	printf("direction:  %s\n", words.direction);
 	printf("started:    %s\n", words.started);
 	printf("done:       %u%%\n", status->percent);
+
+	if (status->running) {
+		char running[64];
+
+		running_text(status->process, running, sizeof(running));
+		printf("%s\n", running);
+		return;
+	}
 
 	char *word = shell_word(image);
 	const char *name = word ? word : "IMAGE";

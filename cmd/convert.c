@@ -10,10 +10,11 @@
 #include "cmd/key-options.h"
 #include "common/convert/convert.h"
 #include "common/fs/domain.h"
+#include "common/volume/still-ours.h"
 
 static struct {
 	int encrypt, decrypt, rekey, resume, abort, status;
-	int recursive, dry_run, accept_changes, accept_unsealed, batch;
+	int recursive, dry_run, accept_changes, accept_unsealed, mounted_copy, batch;
 	char *cipher, *shared, *on_error, *pbkdf, *progress;
 	char *memory, *iterations, *milliseconds, *frequency;	/* numbers, as given */
 } opt;
@@ -36,6 +37,7 @@ static struct poptOption options_how[] = {
 	{ "dry-run", 0, POPT_ARG_NONE, &opt.dry_run, 0, "print what would be done, change nothing", NULL },
 	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0, "unseal although names, sizes or modes were changed since", NULL },
 	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "unseal although data were written since", NULL },
+	{ "allow-mounted-copy", 0, POPT_ARG_NONE, &opt.mounted_copy, 0, "go on although another copy of this image is mounted", NULL },
 	{ "on-error", 0, POPT_ARG_STRING, &opt.on_error, 0, "at a sector that cannot be read correctly: stop", "stop" },
 	{ "pbkdf", 0, POPT_ARG_STRING, &opt.pbkdf, 0, "how the key slot is made expensive: argon2id (default) or pbkdf2", "KDF" },
 	{ "pbkdf-memory", 0, POPT_ARG_STRING, &opt.memory, 0, "memory of argon2id", "KIB" },
@@ -139,6 +141,7 @@ static bool check_options_fit(struct error *err)
 		{ opt.milliseconds, encrypts, "--iter-time goes with --encrypt" },
 		{ opt.accept_changes, decrypts, "--accept-changes goes with --decrypt" },
 		{ opt.accept_unsealed, decrypts, "--accept-unsealed goes with --decrypt" },
+		{ opt.mounted_copy, !opt.status, "--allow-mounted-copy does not go with --status" },
 		{ opt.dry_run, encrypts || decrypts, "--dry-run goes with --encrypt or --decrypt" },
 	};
 
@@ -193,9 +196,9 @@ static bool open_image(const char *image, struct volume **volume, struct error *
 	char text[sizeof(err->text) + 64];
 	struct error busy = { 0 };
 
-	if (!image_open_to_convert(image, !opt.dry_run, false, volume, err))
+	if (!image_open_to_convert(image, !opt.dry_run, false, opt.mounted_copy, volume, err))
 		return false;
-	if (opt.dry_run && !device_check_free(image, &busy) && busy.kind == ERROR_BUSY) {
+	if (opt.dry_run && (!device_check_free((*volume)->device, &busy) || !volume_not_mounted(*volume, &busy)) && busy.kind == ERROR_BUSY) {
 		snprintf(text, sizeof(text), "%s: while it is, the conversion itself is refused", busy.text);
 		print_warning(NULL, text);
 	}
@@ -288,7 +291,7 @@ static bool run_continue(const char *image, struct key_input *key, const struct 
 	cleanup_volume struct volume *volume = NULL;
 	struct convert_status status;
 
-	if (!image_open_to_convert(image, true, true, &volume, err) || !convert_status(volume, NULL, &status, err) ||
+	if (!image_open_to_convert(image, true, true, opt.mounted_copy, &volume, err) || !convert_status(volume, NULL, &status, err) ||
 	    !key_input_read(needs_key(&status), false, "Passphrase: ", key, err))
 		return false;
 
@@ -303,20 +306,14 @@ static bool run_status(const char *image, struct error *err)
 	cleanup_key_input struct key_input key = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 	struct convert_status status = { 0 };
-	char text[sizeof(err->text) + 64];
-	struct error busy = { 0 };
 
-	if (!image_open_to_convert(image, false, true, &volume, err) || !key_input_read(false, false, NULL, &key, err))
+	if (!image_open_to_convert(image, false, true, false, &volume, err) || !key_input_read(false, false, NULL, &key, err))
 		return false;
 
 	const struct convert_key convert_key = convert_key_of(&key);
 
 	if (!convert_status(volume, key_input_given() ? &convert_key : NULL, &status, err))
 		return false;
-	if (status.unfinished && !device_check_free(image, &busy) && busy.kind == ERROR_BUSY) {
-		snprintf(text, sizeof(text), "%s: the conversion may be going on right now", busy.text);
-		print_warning(NULL, text);
-	}
 	convert_print_status(image, &status);
 	if (status.unfinished || status.damaged_primary)
 		command_status = ERROR_UNFINISHED;

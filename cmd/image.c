@@ -298,7 +298,7 @@ static bool open_image(const char *path, bool writable, struct volume_options *o
 		return true;
 	/* Looked at once more, quietly: whoever is refused wants to know by what. */
 	if (err->kind == ERROR_UNFINISHED && open_all(path, false, &quiet, volume_open_super, &superblocks, &ignored))
-		unfinished_error(&superblocks->super, path, err);
+		unfinished_error(superblocks, path, err);
 	return false;
 }
 
@@ -356,9 +356,11 @@ bool image_open_blocks(const char *path, struct volume **volume, struct error *e
 	return open_image(path, false, &options, volume, err) && see_to_log(*volume, path, err);
 }
 
-bool image_open_to_convert(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)
+bool image_open_to_convert(const char *path, bool writable, bool unfinished, bool mounted_copy, struct volume **volume, struct error *err)
 {
-	struct volume_options options = { .unfinished = unfinished, .to_convert = true, .warn = print_warning };
+	struct volume_options options = {
+		.unfinished = unfinished, .to_convert = true, .mounted_copy_allowed = mounted_copy, .warn = print_warning,
+	};
 
 	return open_image(path, writable, &options, volume, err);
 }

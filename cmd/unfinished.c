@@ -33,11 +33,21 @@ struct unfinished_words unfinished_words(const struct crypt_state_tail *state)
 	return words;
 }
 
-bool unfinished_error(const struct superblock *super, const char *image, struct error *err)
+void running_text(pid_t process, char *text, size_t size)
 {
+	if (process)
+		snprintf(text, size, "running now, by process %ld", (long)process);
+	else
+		snprintf(text, size, "running now, by another process");
+}
+
+bool unfinished_error(const struct volume *volume, const char *image, struct error *err)
+{
+	const struct superblock *super = &volume->super;
 	struct crypt_state_tail state;
 	struct error unread;
-	char name[128];
+	char name[128], running[64];
+	pid_t process;
 
 	if (!superblock_is_unfinished(super))
 		return false;
@@ -53,6 +63,10 @@ bool unfinished_error(const struct superblock *super, const char *image, struct 
 	escape_text(image, strlen(image), name, sizeof(name));
 	error_set(err, ERROR_UNFINISHED, "%s: an unfinished conversion is present: %s, %s, started %s", name, words.operation,
 		  words.direction, words.started);
+	if (device_locked_by(volume->device, &process)) {
+		running_text(process, running, sizeof(running));
+		return error_hint(err, "it is %s", running);
+	}
 	return error_hint(err, "btrfs-crypt convert %s finishes it, %s--status says more", words.resume,
 			  words.can_undo ? "--abort undoes it, " : "");
 }
@@ -86,12 +100,20 @@ void unfinished_free(struct unfinished *unfinished)
 void unfinished_warn(const struct unfinished *unfinished, const char *image)
 {
 	const struct unfinished_words *words = &unfinished->words;
-	char *word, *text = NULL;
+	char *word, *text = NULL, running[64];
 
 	if (!unfinished->is_there)
 		return;
 	if (!words->operation) {
 		print_warning(NULL, "an unfinished conversion is present, and its state cannot be read");
+		return;
+	}
+	if (unfinished->status.running) {
+		running_text(unfinished->status.process, running, sizeof(running));
+		if (asprintf(&text, "an unfinished conversion is present: %s, %s, %u%% done, started %s; %s", words->operation, words->direction,
+			     unfinished->status.percent, words->started, running) >= 0)
+			print_warning(NULL, text);
+		free(text);
 		return;
 	}
 	word = shell_word(image);
@@ -110,6 +132,15 @@ bool unfinished_has(const struct unfinished *unfinished, const struct subvolume_
 	return unfinished->domain && subvolume && domain_has(unfinished->domain, list, subvolume);
 }
 
+void unfinished_next_json(const struct convert_status *status, struct json_object *line)
+{
+	json_flag(line, "running", status->running);
+	if (!status->running)
+		json_text(line, "next", unfinished_words(&status->state).resume);
+	else if (status->process)
+		json_number(line, "process", (uint64_t)status->process);
+}
+
 void unfinished_json(const struct unfinished *unfinished, struct json_object *line)
 {
 	struct json_object *object = json_line();
@@ -119,7 +150,7 @@ void unfinished_json(const struct unfinished *unfinished, struct json_object *li
 		json_text(object, "direction", unfinished->words.direction);
 		json_text(object, "started", unfinished->words.started);
 		json_number(object, "percent", unfinished->status.percent);
-		json_text(object, "next", unfinished->words.resume);
+		unfinished_next_json(&unfinished->status, object);
 	}
 	json_member(line, "conversion", object);
 }

@@ -17,7 +17,10 @@ struct unfinished_words {
 struct unfinished_words unfinished_words(const struct crypt_state_tail *state);
 
 /* Replaces the text of an ERROR_UNFINISHED by one that says what is unfinished; as found, not authenticated.  Always false. */
-bool unfinished_error(const struct superblock *super, const char *image, struct error *err);
+bool unfinished_error(const struct volume *volume, const char *image, struct error *err);
+
+/* "running now, by process 12"; size 64 is enough. */
+void running_text(pid_t process, char *text, size_t size);
 
 /* What commands that read meanwhile say of it; all zero where there is none. */
 struct unfinished {
@@ -40,6 +43,7 @@ bool unfinished_has(const struct unfinished *unfinished, const struct subvolume_
 
 /* "conversion": what it is, in a line about something that is being converted. */
 struct json_object;
+void unfinished_next_json(const struct convert_status *status, struct json_object *line);	/* who runs it, or else how to go on */
 void unfinished_json(const struct unfinished *unfinished, struct json_object *line);
 
 #endif /* CMD_UNFINISHED_H */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "common/fs/domain-mac.h"
+#include "common/volume/still-ours.h"
 
 /* Tree blocks that the two header copies may take in a record. */
 #define HEADER_BLOCKS 2u
@@ -144,7 +145,14 @@ static bool first_durable(void *context, struct error *err)
 {
 	struct conversion *c = context;
 
-	return state_write(c, err);
+	if (!volume_still_ours(c->volume, err) || !state_write(c, err))
+		return false;
+	if (state_claim(c, err))
+		return true;
+	if (err->kind == ERROR_BUSY)
+		error_hint(err, "only the superblocks were changed; once nobody else uses the image, `btrfs-crypt convert --status` says "
+			   "whether a conversion is still noted there, and --abort undoes it");
+	return false;
 }
 
 bool conversion_commit_first(struct conversion *c, struct transaction *tx, enum crypt_phase phase, uint64_t cursor, struct error *err)

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "common/convert/plan.h"
+#include "common/volume/still-ours.h"
 
 #define state_error(...) error_set(err, ERROR_STATE, __VA_ARGS__)
 
@@ -120,7 +121,8 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 	     reserve_places(c, err) &&
 	     (conversion_is_cut(c->direction, c->phase, c->cursor) ||
 	      (c->phase >= CRYPT_PHASE_FINISH ? continue_take_finished(c, err) : continue_take(c, err))) &&
-	     continue_check_extents(c, &replay, err) && replay_check(c, &replay, err) && replay_write(c, &replay, err) && join_again(c, err);
+	     continue_check_extents(c, &replay, err) && replay_check(c, &replay, err) && state_claim(c, err) &&
+	     replay_write(c, &replay, err) && join_again(c, err);
 	replay_free(&replay);
 	if (!ok)
 		return false;
@@ -144,7 +146,7 @@ static bool continue_finish(struct conversion *c, enum convert_goal goal, struct
 	/* An old state put back would name places that may be in use by now: what is wiped must be free. */
 	return check_goal(c, goal, err) && reserve_places(c, err) &&
 	       (c->direction == CRYPT_TO_PLAIN || (subvolume_list_read(c->volume, &c->list, err) && continue_take_finished(c, err))) &&
-	       finish_run(c, err);
+	       state_claim(c, err) && finish_run(c, err);
 }
 
 static void report(struct conversion *c)
@@ -183,7 +185,7 @@ static bool restore_primary(struct volume *volume, const struct convert_ui *ui, 
 	const struct disk_superblock disk = volume->super.disk;
 
 	conversion_note(&c, "the primary superblock is written again from copy %u", volume->super_used);
-	return volume_write_supers(volume, &disk, err);
+	return volume_still_ours(volume, err) && volume_write_supers(volume, &disk, err);
 }
 
 /* A decryption that only the superblocks still tell of. */
@@ -203,7 +205,7 @@ static bool clear_without_key(struct volume *volume, const struct crypt_state_ta
 
 	memset(disk.tail, 0, sizeof(disk.tail));
 	disk.incompat_flags = to_le64(le64(disk.incompat_flags) & ~INCOMPAT_CRYPT_UNFINISHED);
-	return volume_write_supers(volume, &disk, err);
+	return volume_still_ours(volume, err) && volume_write_supers(volume, &disk, err);
 }
 
 bool convert_continue(struct volume *volume, enum convert_goal goal, const struct convert_key *key, const struct convert_ui *ui,

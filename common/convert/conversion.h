@@ -63,6 +63,11 @@ bool state_fill(struct conversion *c, enum crypt_operation operation, const stru
 bool state_write(struct conversion *c, struct error *err) must_use;
 bool state_is_authentic(const struct key_schedule *schedule, const struct disk_crypt_state *state, bool *authentic,
 			struct error *err) must_use;
+/*
+ * Sees to it that the bit is set in every copy, and that nobody else came in before it was: the last thing before the first change in place.  From
+ * then on others may open the image, which no kernel mounts.
+ */
+bool state_claim(struct conversion *c, struct error *err) must_use;
 /* FINISHED, then without bit and tail.  verity: the compat_ro bit afterwards. */
 bool state_clear(struct conversion *c, bool verity, struct error *err) must_use;
 /* The newest tail among the valid superblock copies whose bit is set; NULL: none.  Not authenticated. */

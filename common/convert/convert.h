@@ -99,6 +99,8 @@ struct convert_status {
 	struct crypt_state_tail state;	/* where unfinished; not authenticated unless authenticated */
 	bool authenticated;
 	unsigned percent;
+	bool running;			/* another process has it locked: it is going on right now */
+	pid_t process;			/* 0: which one cannot be seen */
 };
 bool convert_status(struct volume *volume, const struct convert_key *key_or_null, struct convert_status *status,
 		    struct error *err) must_use;

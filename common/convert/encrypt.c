@@ -7,6 +7,7 @@
 #include "common/convert/plan.h"
 #include "common/fs/domain-mac.h"
 #include "common/fs/path.h"
+#include "common/volume/still-ours.h"
 
 /* --- warnings ------------------------------------------------------------------------------------- */
 
@@ -142,7 +143,8 @@ bool keys_area_write(struct conversion *c, const struct crypt_range *keys, const
 
 	if (!crypt_header_seal(c->schedule, &c->header, err) || !domain_keys_encode(&c->header, slots, n_slots, &bytes, &len, err))
 		return false;
-	ok = len <= keys->length ? volume_write(c->volume, keys->logical, bytes, len, err) && volume_flush(c->volume, err) &&
+	ok = len <= keys->length ? volume_still_ours(c->volume, err) &&
+				   volume_write(c->volume, keys->logical, bytes, len, err) && volume_flush(c->volume, err) &&
 				   volume_read_back(c->volume, keys->logical, bytes, len, err) :
 				   error_set(err, ERROR_NO_SPACE, "the key slots take %zu bytes, there is room for %" PRIu64, len, keys->length);
 	free(bytes);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "common/volume/still-ours.h"
 #include "common/volume/warn.h"
 
 static struct disk_crypt_range to_disk(const struct crypt_range *range)
@@ -145,6 +146,31 @@ bool state_write(struct conversion *c, struct error *err)
 		disk.cache_generation = to_le64(super->generation - 1);
 	return set_backup_roots(c->volume, &disk, err) && conversion_flush(c, err) &&
 	       volume_write_supers(c->volume, &disk, err);
+}
+
+static bool is_marked(const struct volume *volume)
+{
+	for (unsigned n = 0; n < SUPER_COPIES; n++) {
+		const struct super_copy *copy = &volume->copy[n];
+
+		if (copy->exists && !(copy->valid && copy->super.incompat & INCOMPAT_CRYPT_UNFINISHED))
+			return false;
+	}
+	return true;
+}
+
+bool state_claim(struct conversion *c, struct error *err)
+{
+	struct volume *volume = c->volume;
+	const struct disk_superblock disk = volume->super.disk;
+
+	/* A crash may have left the primary without: until it has the bit, a kernel can mount what is about to be changed. */
+	if (!is_marked(volume) && (!volume_still_ours(volume, err) || !volume_write_supers(volume, &disk, err)))
+		return false;
+	if (!volume_still_ours(volume, err))
+		return false;
+	device_share(volume->device);
+	return true;
 }
 
 bool state_clear(struct conversion *c, bool verity, struct error *err)

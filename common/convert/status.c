@@ -79,6 +79,7 @@ bool convert_status(struct volume *volume, const struct convert_key *key, struct
 	if (key && !state_open(volume, key, &status->state, &domain, err))
 		return false;
 	status->authenticated = key != NULL;
+	status->running = device_locked_by(volume->device, &status->process);
 	look_at_journal(volume, &status->state);
 	status->percent = percent(&status->state);
 	return true;

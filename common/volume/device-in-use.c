@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who else uses a device: the table of mounts and the loop devices. */
+/* Who else uses a device: the table of mounts, the loop devices, and the filesystems that the kernel has. */
 #include "common/volume/device-in-use.h"
 
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <linux/loop.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
+#include <uuid/uuid.h>
 
-/* Loop devices on loop devices are followed that far down. */
-#define LOOP_DEPTH_MAX 16
+#include "common/volume/loop-device.h"
+#include "format/superblock.h"
 
 /* Paths in the mount table have blank, tab, newline and backslash as \ooo. */
 static void unescape(char *text)
@@ -36,8 +32,13 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
-/* The fields "mount point" (the fifth), "source" and "super options" (the second and third after " - ") of a line of mountinfo; cuts the line. */
-static bool split_mount(char *line, char **point, char **source, char **options)
+/* Of a line of mountinfo. */
+struct mount_line {
+	char *point, *type, *source, *options;	/* the last are those of the superblock */
+};
+
+/* The fifth field, and the three after " - "; cuts the line. */
+static bool split_mount(char *line, struct mount_line *mount)
 {
 	char *tail = strstr(line, " - ");
 	char *save, *field = NULL;
@@ -45,97 +46,62 @@ static bool split_mount(char *line, char **point, char **source, char **options)
 	if (!tail)
 		return false;
 	*tail = '\0';
-	*point = NULL;
 	field = strtok_r(line, " ", &save);
 	for (int i = 1; field && i < 5; i++)
 		field = strtok_r(NULL, " ", &save);
-	*point = field;
-	field = strtok_r(tail + 3, " ", &save);
-	*source = field ? strtok_r(NULL, " \n", &save) : NULL;
-	*options = *source ? strtok_r(NULL, " \n", &save) : NULL;
-	if (!*point || !*options)
+	mount->point = field;
+	mount->type = strtok_r(tail + 3, " ", &save);
+	mount->source = mount->type ? strtok_r(NULL, " \n", &save) : NULL;
+	mount->options = mount->source ? strtok_r(NULL, " \n", &save) : NULL;
+	if (!mount->point || !mount->options)
 		return false;
-	unescape(*point);
-	unescape(*source);
+	unescape(mount->point);
+	unescape(mount->source);
 	return true;
 }
 
-static bool not_mounted(dev_t rdev, struct error *err)
+/* Each mount that this process can see, until visit is false. */
+static bool mount_visit(bool (*visit)(void *context, const struct mount_line *mount, struct error *err), void *context, struct error *err)
 {
-	FILE *table = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, *point, *source, *options;
+	char path[PATH_MAX], *line = NULL;
+	struct mount_line mount;
 	size_t room = 0;
 	bool ok = true;
 
-	if (!table)
-		return error_system(err, "cannot read /proc/self/mountinfo");
-	while (ok && getline(&line, &room, table) > 0) {
-		struct stat st;
+	system_path(path, "/proc/self/mountinfo");
+	FILE *table = fopen(path, "re");
 
-		if (split_mount(line, &point, &source, &options) && source[0] == '/' && stat(source, &st) == 0 &&
-		    S_ISBLK(st.st_mode) && st.st_rdev == rdev)
-			ok = error_set(err, ERROR_BUSY, "mounted at %s", point);
-	}
+	if (!table)
+		return error_set(err, ERROR_BUSY, "/proc/self/mountinfo cannot be read: it cannot be told what is mounted");
+	while (ok && getline(&line, &room, table) > 0)
+		ok = !split_mount(line, &mount) || visit(context, &mount, err);
 	free(line);
 	fclose(table);
 	return ok;
 }
 
-/* What a loop device shows: a file, or another device, and of it the bytes from begin to end. */
-struct backing {
-	bool is_device;
-	dev_t dev, rdev;
-	ino_t inode;
-	uint64_t begin, end;
-	char path[PATH_MAX];	/* empty: not known here */
-};
-
-static dev_t decode_dev(uint64_t dev)
+/* What is mounted is a device: which. */
+static bool is_of_device(const struct mount_line *mount, dev_t *rdev)
 {
-	return makedev((dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00));
-}
-
-/* The kernel's own numbers of the backing file hold in every mount namespace; its path is for those who may not open the device. */
-static bool backing_of(const char *loop, struct backing *out)
-{
-	char path[64 + NAME_MAX];
-	struct loop_info64 info;
 	struct stat st;
 
-	*out = (struct backing){ .end = UINT64_MAX };
-	snprintf(path, sizeof(path), "/sys/block/%s/loop/backing_file", loop);
-	FILE *attribute = fopen(path, "re");
-
-	if (attribute) {
-		if (!fgets(out->path, sizeof(out->path), attribute))
-			out->path[0] = '\0';
-		out->path[strcspn(out->path, "\n")] = '\0';
-		fclose(attribute);
-	}
-
-	snprintf(path, sizeof(path), "/dev/%s", loop);
-	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	const bool known = fd >= 0 && ioctl(fd, LOOP_GET_STATUS64, &info) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	if (known) {
-		out->dev = decode_dev(info.lo_device);
-		out->rdev = decode_dev(info.lo_rdevice);
-		out->inode = info.lo_inode;
-		out->is_device = out->rdev != 0;
-		out->begin = info.lo_offset;
-		if (info.lo_sizelimit && info.lo_sizelimit < UINT64_MAX - info.lo_offset)
-			out->end = info.lo_offset + info.lo_sizelimit;
-		return true;
-	}
-	if (!out->path[0] || stat(out->path, &st) != 0)
+	if (mount->source[0] != '/' || stat(mount->source, &st) != 0 || !S_ISBLK(st.st_mode))
 		return false;
-	out->dev = st.st_dev;
-	out->inode = st.st_ino;
-	out->is_device = S_ISBLK(st.st_mode);
-	out->rdev = out->is_device ? st.st_rdev : 0;
+	*rdev = st.st_rdev;
 	return true;
+}
+
+static bool is_other_device(void *context, const struct mount_line *mount, struct error *err)
+{
+	const dev_t *wanted = context;
+	dev_t rdev;
+
+	return !is_of_device(mount, &rdev) || rdev != *wanted || error_set(err, ERROR_BUSY, "mounted at %s", mount->point);
+}
+
+static bool not_mounted(dev_t rdev, struct error *err)
+{
+	return mount_visit(is_other_device, &rdev, err);
 }
 
 static bool same_bytes(const struct backing *a, const struct backing *b)
@@ -145,67 +111,26 @@ static bool same_bytes(const struct backing *a, const struct backing *b)
 	return a->is_device ? a->rdev == b->rdev : a->dev == b->dev && a->inode == b->inode;
 }
 
-/* Attached for reading only and used by nobody: it cannot disturb, nor be disturbed in what it has promised. */
-static bool loop_is_idle(const char *loop)
+struct seeking {
+	const struct backing *bytes;
+	const char *own;	/* the loop device through which they are looked at already, or "" */
+};
+
+static bool is_elsewhere(void *context, const char *loop, const struct backing *other, struct error *err)
 {
-	char path[64 + NAME_MAX];
-	int fd;
+	const struct seeking *seeking = context;
 
-	snprintf(path, sizeof(path), "/sys/block/%s/ro", loop);
-	FILE *attribute = fopen(path, "re");
-	const bool read_only = attribute && fgetc(attribute) == '1';
-
-	if (attribute)
-		fclose(attribute);
-	if (!read_only)
-		return false;
-	snprintf(path, sizeof(path), "/dev/%s", loop);
-	fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return false;
-	close(fd);
-	return true;
+	if (strcmp(loop, seeking->own) == 0 || !same_bytes(seeking->bytes, other) || loop_is_idle(loop))
+		return true;
+	return loop_in_use_error(loop, seeking->own[0] ? "what it shows is also " : "", err);
 }
 
-/* Loop devices that show what is at bytes; own is the one through which it is looked at already, or "". */
+/* Loop devices that show what is at bytes. */
 static bool not_in_a_loop(const struct backing *bytes, const char *own, struct error *err)
 {
-	DIR *dir = opendir("/sys/block");
-	const struct dirent *entry;
-	struct backing other;
-	bool ok = true;
+	struct seeking seeking = { bytes, own };
 
-	if (!dir)	/* no sysfs: nothing can be known */
-		return true;
-	while (ok && (entry = readdir(dir)))
-		if (strncmp(entry->d_name, "loop", 4) == 0 && strcmp(entry->d_name, own) != 0 && backing_of(entry->d_name, &other) &&
-		    same_bytes(bytes, &other) && !loop_is_idle(entry->d_name)) {
-			ok = error_set(err, ERROR_BUSY, "%sattached to loop device /dev/%s", own[0] ? "what it shows is also " : "",
-				       entry->d_name);
-			error_hint(err, "unmount it and run `losetup --detach /dev/%s`", entry->d_name);
-		}
-	closedir(dir);
-	return ok;
-}
-
-/* The name of the loop device that rdev is, or is a partition of. */
-static bool loop_name(dev_t rdev, char name[static NAME_MAX])
-{
-	char path[64], target[PATH_MAX];
-
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(rdev), minor(rdev));
-	const ssize_t length = readlink(path, target, sizeof(target) - 1);
-
-	if (length < 0)
-		return false;
-	target[length] = '\0';
-	const char *at = strstr(target, "/block/loop");
-
-	if (!at)
-		return false;
-	at += strlen("/block/");
-	snprintf(name, NAME_MAX, "%.*s", (int)strcspn(at, "/"), at);
-	return true;
+	return loop_visit(is_elsewhere, &seeking, err);
 }
 
 /* The kernel claims a device that it mounts, but not what a loop device stands on: that can be shown, and mounted, a second time. */
@@ -213,8 +138,15 @@ static bool not_beneath(dev_t rdev, struct error *err)
 {
 	char own[NAME_MAX];
 	struct backing lower;
+	bool is_loop;
 
-	for (unsigned depth = 0; depth < LOOP_DEPTH_MAX && loop_name(rdev, own) && backing_of(own, &lower); depth++) {
+	for (unsigned depth = 0; depth < LOOP_DEPTH_MAX; depth++) {
+		if (!loop_name(rdev, own, &is_loop, err))
+			return false;
+		if (!is_loop)
+			return true;
+		if (!loop_backing(own, &lower))
+			return error_set(err, ERROR_BUSY, "it cannot be told what the loop device /dev/%s shows", own);
 		if (!not_in_a_loop(&lower, own, err))
 			return false;
 		if (!lower.is_device)
@@ -229,7 +161,7 @@ static bool not_beneath(dev_t rdev, struct error *err)
 			close(fd);
 		rdev = lower.rdev;
 	}
-	return true;
+	return error_set(err, ERROR_BUSY, "more than %d loop devices stand on each other", LOOP_DEPTH_MAX);
 }
 
 bool device_not_in_use(const struct stat *st, struct error *err)
@@ -252,30 +184,135 @@ static bool shows(dev_t mounted, const struct stat *st)
 {
 	struct backing backing;
 	char loop[NAME_MAX];
+	struct error ignored;
+	bool is_loop;
 
 	if (S_ISBLK(st->st_mode))
 		return mounted == st->st_rdev;
-	return loop_name(mounted, loop) && backing_of(loop, &backing) && !backing.is_device && backing.dev == st->st_dev &&
-	       backing.inode == st->st_ino;
+	return loop_name(mounted, loop, &is_loop, &ignored) && is_loop && loop_backing(loop, &backing) && !backing.is_device &&
+	       backing.dev == st->st_dev && backing.inode == st->st_ino;
+}
+
+struct mounted {
+	const struct stat *st;
+	char *where;
+	size_t size;
+};
+
+static bool is_another(void *context, const struct mount_line *mount, struct error *err)
+{
+	struct mounted *mounted = context;
+	dev_t rdev;
+
+	if (strncmp(mount->options, "rw", 2) != 0 || !is_of_device(mount, &rdev) || !shows(rdev, mounted->st))
+		return true;
+	snprintf(mounted->where, mounted->size, "%s", mount->point);
+	return error_set(err, ERROR_BUSY, "mounted");
 }
 
 bool device_is_mounted(const struct stat *st, char *where, size_t size)
 {
-	FILE *table = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, *point, *source, *options;
-	bool found = false;
-	size_t room = 0;
+	struct mounted mounted = { st, where, size };
+	struct error ignored;
 
-	while (table && !found && getline(&line, &room, table) > 0) {
-		struct stat of;
+	where[0] = '\0';
+	return !mount_visit(is_another, &mounted, &ignored) && where[0];
+}
 
-		found = split_mount(line, &point, &source, &options) && source[0] == '/' && strncmp(options, "rw", 2) == 0 &&
-			stat(source, &of) == 0 && S_ISBLK(of.st_mode) && shows(of.st_rdev, st);
-		if (found)
-			snprintf(where, size, "%s", point);
+/* --- filesystems by their uuid ------------------------------------------------------------------------------- */
+
+struct wanted {
+	const uint8_t *fsid, *metadata_fsid;
+	char fsid_text[UUID_STR_LEN], metadata_text[UUID_STR_LEN];
+};
+
+static bool same_uuid_error(const struct wanted *wanted, const char *how, struct error *err)
+{
+	error_set(err, ERROR_BUSY, "a filesystem with its uuid %s is mounted%s", wanted->fsid_text, how);
+	return error_hint(err, "unmount it; --allow-mounted-copy is for those who know that it is another copy of this image");
+}
+
+/* The kernel gives another uuid to the second of two copies that it mounts; where the first was is in this file. */
+static bool says_so(const char *name, const struct wanted *wanted)
+{
+	char path[PATH_MAX], text[UUID_STR_LEN] = "";
+
+	if (strcmp(name, wanted->fsid_text) == 0)
+		return true;
+	system_path(path, "/sys/fs/btrfs/%s/metadata_uuid", name);
+	FILE *attribute = fopen(path, "re");
+
+	if (!attribute)
+		return false;
+	if (!fgets(text, sizeof(text), attribute))
+		text[0] = '\0';
+	fclose(attribute);
+	return strcmp(text, wanted->fsid_text) == 0 || strcmp(text, wanted->metadata_text) == 0;
+}
+
+/* On which device, where that can be told. */
+static void say_device(const char *name, char *text, size_t size)
+{
+	const struct dirent *entry;
+	char path[PATH_MAX];
+
+	text[0] = '\0';
+	system_path(path, "/sys/fs/btrfs/%s/devices", name);
+	DIR *dir = opendir(path);
+
+	while (dir && !text[0] && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			snprintf(text, size, ", from /dev/%.64s", entry->d_name);
+	if (dir)
+		closedir(dir);
+}
+
+/* Without /sys: what is on each mounted device? */
+static bool is_of_another_uuid(void *context, const struct mount_line *mount, struct error *err)
+{
+	const struct wanted *wanted = context;
+	struct disk_superblock disk;
+	char at[256];
+	int fd;
+
+	if (strcmp(mount->type, "btrfs") != 0)
+		return true;
+	fd = open(mount->source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	const bool known = fd >= 0 && pread(fd, &disk, sizeof(disk), (off_t)superblock_offset(0)) == (ssize_t)sizeof(disk);
+
+	if (fd >= 0)
+		close(fd);
+	if (!known)
+		return error_set(err, ERROR_BUSY, "without /sys it cannot be told which btrfs filesystem is mounted at %s", mount->point);
+	if (memcmp(disk.fsid, wanted->fsid, FSID_SIZE) != 0 && memcmp(disk.fsid, wanted->metadata_fsid, FSID_SIZE) != 0)
+		return true;
+	snprintf(at, sizeof(at), ", at %s", mount->point);
+	return same_uuid_error(wanted, at, err);
+}
+
+bool filesystem_not_mounted(const uint8_t fsid[FSID_SIZE], const uint8_t metadata_fsid[FSID_SIZE], struct error *err)
+{
+	struct wanted wanted = { .fsid = fsid, .metadata_fsid = metadata_fsid };
+	const struct dirent *entry;
+	char path[PATH_MAX], from[128];
+	bool ok = true;
+
+	uuid_unparse_lower(fsid, wanted.fsid_text);
+	uuid_unparse_lower(metadata_fsid, wanted.metadata_text);
+	system_path(path, "/sys/fs/btrfs");
+	DIR *dir = opendir(path);
+
+	if (!dir) {
+		/* A kernel without btrfs has /sys, but not this. */
+		system_path(path, "/sys/fs");
+		return (errno == ENOENT && access(path, F_OK) == 0) || mount_visit(is_of_another_uuid, &wanted, err);
 	}
-	free(line);
-	if (table)
-		fclose(table);
-	return found;
+	while (ok && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' || !says_so(entry->d_name, &wanted))
+			continue;
+		say_device(entry->d_name, from, sizeof(from));
+		ok = same_uuid_error(&wanted, from, err);
+	}
+	closedir(dir);
+	return ok;
 }

@@ -8,13 +8,13 @@
 #include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/crypto/secret.h"
 #include "common/volume/device-in-use.h"
+#include "common/volume/device-lock.h"
 
 /* For reading past the cache: what that must be aligned to on any device, and how much at a time. */
 #define DIRECT_ALIGN 4096u
@@ -25,6 +25,9 @@ struct file {
 	bool is_block;
 	uint64_t size;
 	uint8_t *direct;	/* DIRECT_SIZE bytes where the file is writable, so that there is room for them when they are needed */
+	char *path;
+	struct stat st;
+	struct device_lock lock;
 };
 
 static bool file_read(void *self, void *bytes, size_t len, uint64_t at, struct error *err)
@@ -161,13 +164,65 @@ static void file_punch(void *self, uint64_t at, uint64_t len)
 	(void)!fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)len);
 }
 
+static bool in_use_error(struct error *err)
+{
+	error_set(err, ERROR_BUSY, "the device is mounted or in use");
+	return error_hint(err, "unmount it; lsblk shows what else is on it");
+}
+
+static bool file_still_ours(void *self, struct error *err)
+{
+	struct file *file = self;
+	struct stat st;
+
+	if (!device_lease_hold(&file->lock, file->fd, &file->st, err))
+		return error_prefix(err, "%s", file->path);
+	if (stat(file->path, &st) < 0 || (file->is_block ? st.st_rdev != file->st.st_rdev : st.st_dev != file->st.st_dev || st.st_ino != file->st.st_ino))
+		return error_set(err, ERROR_BUSY, "%s: another file has this name since it was opened, or none", file->path);
+	return device_not_in_use(&file->st, err) || error_prefix(err, "%s", file->path);
+}
+
+static void file_share(void *self)
+{
+	struct file *file = self;
+
+	device_lease_end(&file->lock, file->fd);
+}
+
+/* As for one who opens it for writing; what cannot be had is the claim of a block device. */
+static bool file_check_free(void *self, struct error *err)
+{
+	const struct file *file = self;
+	bool ok = true;
+
+	if (file->is_block) {
+		const int fd = open(file->path, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
+
+		ok = fd >= 0 || errno != EBUSY || in_use_error(err);
+		if (fd >= 0)
+			close(fd);
+	}
+	ok = ok && device_lock_ask(file->fd, &file->st, err) && device_not_in_use(&file->st, err) &&
+	     device_lease_ask(file->fd, &file->st, err);
+	return ok || error_prefix(err, "%s", file->path);
+}
+
+static bool file_locked_by(void *self, pid_t *process)
+{
+	const struct file *file = self;
+
+	return device_lock_holder(file->fd, &file->st, process);
+}
+
 static void file_close(void *self)
 {
 	struct file *file = self;
 
+	device_lock_close(&file->lock);
 	if (file->fd >= 0)
 		close(file->fd);
 	wiped_free(file->direct, DIRECT_SIZE);
+	free(file->path);
 	free(file);
 }
 
@@ -179,6 +234,10 @@ static const struct device_ops regular_ops = {
 	.forget = file_forget,
 	.next_data = file_next_data,
 	.punch = file_punch,
+	.still_ours = file_still_ours,
+	.share = file_share,
+	.check_free = file_check_free,
+	.locked_by = file_locked_by,
 	.close = file_close,
 };
 
@@ -188,26 +247,11 @@ static const struct device_ops block_ops = {
 	.write = file_write,
 	.flush = file_flush,
 	.forget = file_forget,
+	.still_ours = file_still_ours,
+	.check_free = file_check_free,
+	.locked_by = file_locked_by,
 	.close = file_close,
 };
-
-/* flock() is what other tools of block devices take, the OFD lock what virtual machines take on their images. */
-static bool lock(int fd, bool writable, struct error *err)
-{
-	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int rc;
-
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno == EWOULDBLOCK)
-			return error_set(err, ERROR_BUSY, "another process holds a lock on it");
-		return error_system(err, "cannot lock");
-	}
-	/* A descriptor for reading cannot have it, only ask who has. */
-	rc = fcntl(fd, writable ? F_OFD_SETLK : F_OFD_GETLK, &whole);
-	if (rc < 0 ? errno == EAGAIN || errno == EACCES : !writable && whole.l_type != F_UNLCK)
-		return error_set(err, ERROR_BUSY, "another process holds a lock on a part of it (a virtual machine?)");
-	return true;
-}
 
 static bool open_error(bool writable, struct error *err)
 {
@@ -219,15 +263,14 @@ static bool open_error(bool writable, struct error *err)
 	case ENOMEDIUM:
 		return error_set(err, ERROR_NOT_FOUND, "cannot open: %s", strerror(errno));
 	case EBUSY:
-		error_set(err, ERROR_BUSY, "the device is mounted or in use");
-		return error_hint(err, "unmount it; lsblk shows what else is on it");
+		return in_use_error(err);
 	default:
 		return error_system(err, writable ? "cannot open for writing" : "cannot open");
 	}
 }
 
-/* exclusive: refuses what others use. */
-static bool open_file(const char *path, bool writable, bool exclusive, struct file *file, struct error *err)
+/* For writing: refuses what others use, and keeps them away. */
+static bool open_file(const char *path, bool writable, struct file *file, struct error *err)
 {
 	struct stat st;
 	int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK, read_only = 0;
@@ -238,9 +281,11 @@ static bool open_file(const char *path, bool writable, bool exclusive, struct fi
 		return error_set(err, ERROR_NOT_FOUND, "neither a file nor a block device");
 	file->is_block = S_ISBLK(st.st_mode);
 	flags |= writable ? O_RDWR : O_RDONLY;
-	if (exclusive && file->is_block)
+	if (writable && file->is_block)
 		flags |= O_EXCL;
-	file->fd = open(path, flags);
+	file->fd = device_open_leased(path, flags, writable, err);
+	if (file->fd < 0 && err->kind != ERROR_NONE)
+		return false;
 	if (file->fd < 0 || fstat(file->fd, &st) < 0)
 		return open_error(writable, err);
 	if (S_ISBLK(st.st_mode) != file->is_block || (!file->is_block && !S_ISREG(st.st_mode)))
@@ -250,7 +295,9 @@ static bool open_file(const char *path, bool writable, bool exclusive, struct fi
 		errno = EROFS;
 		return error_system(err, "cannot open for writing");
 	}
-	if (exclusive && (!lock(file->fd, writable, err) || !device_not_in_use(&st, err)))
+	file->st = st;
+	if (writable && (!device_lock_take(&file->lock, file->fd, &st, err) || !device_not_in_use(&st, err) ||
+			 !device_lease_hold(&file->lock, file->fd, &st, err)))
 		return false;
 
 	const off_t size = lseek(file->fd, 0, SEEK_END);
@@ -292,22 +339,12 @@ bool device_open(const char *path, bool writable, struct device **device, struct
 	file = malloc(sizeof(*file));
 	if (!file)
 		return error_memory(err);
-	*file = (struct file){ .fd = -1 };
-	if (!open_file(path, writable, writable, file, err)) {
+	*file = (struct file){ .fd = -1, .path = strdup(path) };
+	if (!(file->path || error_memory(err)) || !open_file(path, writable, file, err)) {
 		file_close(file);
 		return error_prefix(err, "%s", path);
 	}
 	return device_new(file->is_block ? &block_ops : &regular_ops, file, path, file->size, writable, device, err);
-}
-
-bool device_check_free(const char *path, struct error *err)
-{
-	struct file file = { .fd = -1 };
-	const bool ok = open_file(path, false, true, &file, err);
-
-	if (file.fd >= 0)
-		close(file.fd);	/* gives the lock back as well */
-	return ok || error_prefix(err, "%s", path);
 }
 
 void device_close(struct device *device)
@@ -330,6 +367,8 @@ static bool check_bounds(const struct device *device, size_t len, uint64_t at, s
 
 bool device_read(struct device *device, void *bytes, size_t len, uint64_t at, struct error *err)
 {
+	if (device->from_medium && device->ops->read_medium)
+		return device_read_medium(device, bytes, len, at, err);
 	if (!check_bounds(device, len, at, err))
 		return false;
 	return device->ops->read(device->self, bytes, len, at, err) || error_prefix(err, "%s", device->name);
@@ -395,4 +434,26 @@ bool device_read_back(struct device *device, const void *bytes, size_t len, uint
 bool device_forget(struct device *device, struct error *err)
 {
 	return !device->ops->forget || device->ops->forget(device->self, err) || error_prefix(err, "%s", device->name);
+}
+
+bool device_still_ours(struct device *device, struct error *err)
+{
+	return !device->ops->still_ours || device->ops->still_ours(device->self, err);
+}
+
+void device_share(struct device *device)
+{
+	if (device->ops->share)
+		device->ops->share(device->self);
+}
+
+bool device_check_free(struct device *device, struct error *err)
+{
+	return device->writable || !device->ops->check_free || device->ops->check_free(device->self, err);
+}
+
+bool device_locked_by(struct device *device, pid_t *process)
+{
+	*process = 0;
+	return !device->writable && device->ops->locked_by && device->ops->locked_by(device->self, process);
 }

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "format/error.h"
 
@@ -23,6 +24,11 @@ struct device_ops {
 	uint64_t (*next_data)(void *self, uint64_t at);
 	/* Gives zeroed space back; best effort.  NULL: nothing. */
 	void (*punch)(void *self, uint64_t at, uint64_t len);
+	/* Those below; NULL: nobody else can have it. */
+	bool (*still_ours)(void *self, struct error *err);
+	void (*share)(void *self);
+	bool (*check_free)(void *self, struct error *err);
+	bool (*locked_by)(void *self, pid_t *process);
 	void (*close)(void *self);
 };
 
@@ -33,16 +39,28 @@ struct device {
 	uint64_t size;		/* bytes */
 	bool writable;
 	bool flush_failed;	/* what was written before may be lost, and the next flush would not say so */
+	bool from_medium;	/* device_read() is device_read_medium() */
 };
 
 /*
- * Opens path; "not found" is ERROR_NOT_FOUND.  Read only: O_RDONLY, nothing else.  Writable: also takes an exclusive
- * lock and refuses (ERROR_BUSY) what is mounted: as a device, as a loop device's backing file, or held by another process.
+ * Opens path; "not found" is ERROR_NOT_FOUND.  Read only: O_RDONLY, nothing else.  Writable: takes the locks and the lease of device-lock.h and
+ * refuses (ERROR_BUSY) what is mounted as a device, attached to a loop device, locked, or open elsewhere.  Both wait some seconds for one who keeps the
+ * file from being opened by a lease.  An image that is open for writing must not be opened a second time in the same process.
  */
 bool device_open(const char *path, bool writable, struct device **device, struct error *err) must_use;
 
-/* Would it be ERROR_BUSY to open path for writing?  Opens it for reading, and keeps nothing. */
-bool device_check_free(const char *path, struct error *err) must_use;
+/*
+ * Of one that is open for writing: has nobody else come in since?  ERROR_BUSY where the lease was broken and cannot be had again, somebody uses
+ * it, or its name leads elsewhere.
+ */
+bool device_still_ours(struct device *device, struct error *err) must_use;
+/* From here on others may open it, too: gives up the lease. */
+void device_share(struct device *device);
+
+/* Of one that is open for reading: would it be ERROR_BUSY to open it for writing?  Keeps nothing. */
+bool device_check_free(struct device *device, struct error *err) must_use;
+/* Of one that is open for reading: does another process have it locked?  Which one, or 0 where it cannot be seen. */
+bool device_locked_by(struct device *device, pid_t *process) must_use;
 
 /* A device of the caller's own functions; takes self (ops->close frees it), also when it fails. */
 bool device_new(const struct device_ops *ops, void *self, const char *name, uint64_t size, bool writable,

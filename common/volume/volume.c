@@ -11,8 +11,9 @@
 #include "common/volume/chunk-map.h"
 #include "common/volume/chunk-tree.h"
 #include "common/volume/devices.h"
-#include "common/volume/stripe-tree.h"
 #include "common/volume/fallback.h"
+#include "common/volume/still-ours.h"
+#include "common/volume/stripe-tree.h"
 #include "common/volume/super-copies.h"
 #include "common/volume/warn.h"
 
@@ -126,6 +127,7 @@ bool volume_open_super(struct device *device, const struct volume_options *optio
 	}
 	made->warn = options->warn;
 	made->warn_context = options->warn_context;
+	made->mounted_copy_allowed = options->mounted_copy_allowed;
 	/* Whoever was interrupted may have been so by a flush that failed. */
 	if (options->unfinished && options->to_convert && device->writable && !device_forget(device, err)) {
 		volume_close(made);
@@ -226,7 +228,7 @@ bool volume_open(struct device *device, const struct volume_options *options, st
 	options = options ? options : &defaults;
 	if (!volume_open_super(device, options, &made, err))
 		return false;
-	if (!read_filesystem(made, options, err)) {
+	if ((options->to_convert && made->device->writable && !volume_not_mounted(made, err)) || !read_filesystem(made, options, err)) {
 		volume_close(made);
 		return false;
 	}

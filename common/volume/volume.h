@@ -68,13 +68,15 @@ struct volume {
 	void (*doubt)(void *context, const struct volume_doubt *doubt);	/* NULL: they are warnings */
 	void *doubt_context;
 	struct tolerance tolerance;
+	bool mounted_copy_allowed;	/* still-ours.h */
 };
 
 #define CHOOSE_BY_ITSELF 0	/* below, n + 1 chooses n */
 
 struct volume_options {
 	bool unfinished;	/* open also where a conversion is unfinished; otherwise only dump commands care */
-	bool to_convert;	/* refuse several devices by name, use the primary superblock even beside a newer copy */
+	bool to_convert;	/* refuse several devices by name, use the primary superblock even beside a newer copy; for writing: still-ours.h */
+	bool mounted_copy_allowed;	/* another copy of it may be mounted meanwhile */
 	struct device **others;	/* further devices, in any order; taken like the first */
 	size_t n_others;
 	unsigned super_copy;	/* of each device; CHOOSE_BY_ITSELF: the newest valid one */

@@ -5,7 +5,8 @@
 bundled_image
 printf 'secret' > key
 cheap="--pbkdf pbkdf2 --pbkdf-force-iterations 1000"
-locked="another process holds a lock on it"
+locked="another process holds a lock on it (process N, flock)"
+FILTER='s/process [0-9]+,/process N,/'
 warning="! btrfs-crypt convert: warning: disk.img: $locked: while it is, the conversion itself is refused"
 
 # plan WORD...: the plan with and without a lock differ by the warning, and the image is not changed

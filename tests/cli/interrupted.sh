@@ -60,7 +60,7 @@ END
 	} > text
 	transcript 7 btrfs-crypt convert --status disk.img < text
 	expect 7 convert --status --format json disk.img <<END
-{"unfinished":true,"damaged_primary":false,"operation":"$1","direction":"$2","started":"TIME","percent":N,"authenticated":false,"next":"$3"}
+{"unfinished":true,"damaged_primary":false,"operation":"$1","direction":"$2","started":"TIME","percent":N,"authenticated":false,"running":false,"next":"$3"}
 END
 	btrfs-crypt convert --status disk.img --key-file key > out
 	[ $? -eq 7 ] && grep -q '^unfinished conversion$' out || bad "the state is not authenticated with a key"
@@ -92,7 +92,7 @@ END
 		list|show|stat) grep -qE "unfinished,? (conversion )?$2, [0-9]+% done" out || { bad "$command does not show the conversion"; cat out; } ;;
 		esac
 		btrfs-crypt $command --format json 2> err | sed -E "$FILTER" > out
-		grep -qF '"conversion":{"operation":"'"$1"'","direction":"'"$2"'","started":"TIME","percent":N,"next":"'"$3"'"}' out ||
+		grep -qF '"conversion":{"operation":"'"$1"'","direction":"'"$2"'","started":"TIME","percent":N,"running":false,"next":"'"$3"'"}' out ||
 			{ bad "$command --format json: no conversion"; cat out; }
 	done
 	for command in "verify-key disk.img /" "convert $3 disk.img" "convert --abort disk.img"; do
@@ -172,9 +172,19 @@ interrupt INT convert --encrypt disk.img / $how
 hints '`btrfs-crypt convert --resume` goes on, `--abort` undoes'
 looks encrypt "to sealed" "--resume"
 quoted
+# One that is locked is running: then nobody is told how to go on.
 flock disk.img btrfs-crypt convert --status disk.img > out 2> err
-[ $? -eq 7 ] && grep -q 'warning: disk.img: another process holds a lock on it: the conversion may be going on right now$' err ||
+[ $? -eq 7 ] && [ ! -s err ] && grep -qE '^running now, by process [0-9]+$' out && ! grep -qE 'resume|^to ' out ||
 	{ bad "status of a conversion under way"; cat out err; }
+flock disk.img btrfs-crypt convert --status --format json disk.img > out 2> err
+[ $? -eq 7 ] && [ ! -s err ] && grep -qE '"running":true,"process":[0-9]+}$' out && ! grep -q '"next"' out ||
+	{ bad "status of a conversion under way, for machines"; cat out err; }
+flock disk.img btrfs-crypt list disk.img > out 2> err
+grep -qE 'an unfinished conversion is present: .*; running now, by process [0-9]+$' err || { bad "list while it runs"; cat err; }
+flock disk.img btrfs-crypt list --format json disk.img > out 2> err
+grep -qE '"conversion":\{.*"running":true,"process":[0-9]+\}' out || { bad "list while it runs, for machines"; cat out; }
+flock disk.img btrfs-crypt cat disk.img / small --key-file key > out 2> err
+[ $? -eq 7 ] && grep -qE '^btrfs-crypt cat: hint: it is running now, by process [0-9]+$' err || { bad "cat while it runs"; cat err; }
 # What cannot be written: an error that says how to go on, and no signal that kills.
 (ulimit -f 1000; btrfs-crypt convert --resume disk.img --key-file key > out 2> err)
 status=$?

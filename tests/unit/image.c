@@ -75,6 +75,18 @@ void image_make(struct image *image, uint64_t size, const char *options, unsigne
 	exit_if_not_made(image);
 }
 
+void image_let_go(struct image *image)
+{
+	close(image->fd);
+	image->fd = -1;
+}
+
+void image_take(struct image *image)
+{
+	image->fd = open(image->path, O_RDWR | O_CLOEXEC);
+	assert_true(image->fd >= 0);
+}
+
 void image_remove(struct image *image)
 {
 	image_heal(image);

@@ -30,6 +30,9 @@ struct image {
  */
 void image_make(struct image *image, uint64_t size, const char *options, unsigned n_files);
 void image_remove(struct image *image);
+/* Closes the file, which is open only once where it is written to as users do, and opens it again. */
+void image_let_go(struct image *image);
+void image_take(struct image *image);
 
 /* Bytes as the device shows them, with all patches. */
 void image_read(const struct image *image, uint64_t at, void *bytes, size_t len);

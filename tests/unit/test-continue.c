@@ -396,6 +396,7 @@ static int make(void **state)
 {
 	(void)state;
 	image_make(&image, 300u << 20, "-d dup -m dup -n 4096", 40);
+	image_let_go(&image);
 	ok(secret_init(err));
 	ok(secret_random(CRYPT_KEY_SIZE, &key, err));
 	return 0;

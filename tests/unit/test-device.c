@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Devices: bounds, locks, holes, and what is refused because someone else uses it. */
 #include "common/volume/device.h"
+#include "common/volume/device-lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,14 @@
 #define SIZE (1u << 20)
 
 static char path[256];
+
+/* Nobody who is in the way here goes away by itself. */
+static int be_impatient(void **state)
+{
+	(void)state;
+	device_lock_patience = 100;
+	return 0;
+}
 
 static int make_file(void **state)
 {
@@ -67,11 +76,13 @@ static void expect_refusal(bool writable, enum error_kind kind, const char *text
 		fail_msg("\"%s\" is not in \"%s\"", text, err.text);
 	assert_memory_equal(err.text, path, strlen(path));
 	if (kind == ERROR_BUSY) {	/* known without opening it for writing as well */
+		struct device *reader = open_it(false);
 		struct error busy = { 0 };
 
-		assert_false(device_check_free(path, &busy));
+		assert_false(device_check_free(reader, &busy));
 		assert_int_equal(busy.kind, ERROR_BUSY);
 		assert_string_equal(busy.text, err.text);
+		device_close(reader);
 	}
 }
 
@@ -243,17 +254,20 @@ static void read_only_never_writes(void **state)
 
 static void two_writers_exclude_each_other_but_not_a_reader(void **state)
 {
-	struct device *writer = open_it(true);
+	struct device *writer = open_it(true), *reader;
+	struct error err = { 0 };
+	pid_t process;
 
 	(void)state;
-	expect_refusal(true, ERROR_BUSY, "another process holds a lock on it");
-	device_close(open_it(false));
+	device_share(writer);
+	expect_refusal(true, ERROR_BUSY, "another process holds a lock on it (process ");
+	reader = open_it(false);
+	assert_true(device_locked_by(reader, &process));
+	assert_int_equal(process, getpid());
 	device_close(writer);
 
-	struct device *reader = open_it(false);
-	struct error err = { 0 };
-
-	assert_true(device_check_free(path, &err));	/* and it keeps no lock */
+	assert_false(device_locked_by(reader, &process));
+	assert_true(device_check_free(reader, &err));	/* and it keeps no lock */
 	device_close(reader);
 	device_close(open_it(true));
 }
@@ -349,7 +363,7 @@ static void a_loop_device_on_it_is_in_the_way(void **state)
 
 	loop = attach_loop(true, name);
 	assert_true(loop >= 0);
-	device_close(open_it(true));	/* nobody uses it */
+	expect_refusal(true, ERROR_BUSY, name);	/* nobody uses it yet, but has the file open */
 
 	const int user = open(name, O_RDONLY | O_EXCL | O_CLOEXEC);	/* as a mount does */
 
@@ -421,5 +435,5 @@ int main(void)
 		cmocka_unit_test(functions_of_the_caller_are_a_device),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, be_impatient, NULL);
 }

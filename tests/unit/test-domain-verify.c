@@ -70,11 +70,13 @@ static int seal(void **state)
 	ok(secret_init(err));
 	ok(secret_random(CRYPT_KEY_SIZE, &key, err));
 	options.volume_key = key;
+	image_let_go(&image);
 	ok(device_open(image.path, true, &device, err));
 	ok(volume_open(device, NULL, &volume, err));
 	ok(convert_encrypt(volume, names, &options, NULL, &plan, err));
 	convert_plan_free(&plan);
 	volume_close(volume);
+	image_take(&image);
 	return 0;
 }
 
