@@ -166,7 +166,7 @@ static bool run(const char *const *operand, struct error *err)
 		return not_sealed(operand[1], err);
 	/* There is no seal yet, or no more. */
 	if (domain->unfinished)
-		return error_set(err, ERROR_UNFINISHED, "is being converted") || unfinished_error(&volume->super, operand[0], err);
+		return error_set(err, ERROR_UNFINISHED, "is being converted") || unfinished_error(volume, operand[0], err);
 	if (!key_input_read(true, false, "Passphrase: ", &key, err))
 		return false;
 	if (!domain_open(domain, key.secret, key.volume_key, key.slot, err)) {

@@ -142,6 +142,7 @@ static void the_medium_is_read_past_the_page_cache(void **state)
 	bool again;
 
 	(void)state;
+	device_share(device);	/* pages_in_cache() opens it as well */
 	assert_true(bytes && read);
 	for (size_t i = 0; i < SIZE; i++)
 		bytes[i] = (uint8_t)(i * 7 + i / 4096);
