@@ -61,12 +61,12 @@ static bool read_domain(struct conversion *c, struct domain **domain, struct err
 	       error_set(err, ERROR_KEY_HEADER, "the header of domain %u does not vouch for its key slots and members", c->header.domain);
 }
 
-/* Units at places before it are ciphertext.  UNIT_PLACE_END would say that the data are not being converted. */
+/* Units at places before it are ciphertext.  UNIT_PLACE_END would say that nothing is being converted. */
 uint64_t conversion_boundary(const struct conversion *c)
 {
 	if (c->phase == CRYPT_PHASE_DATA)
 		return c->cursor < UNIT_PLACE_END ? c->cursor : UNIT_PLACE_END - 1;
-	return c->phase == CRYPT_PHASE_STRUCTURE ? 0 : UNIT_PLACE_END;
+	return c->phase == CRYPT_PHASE_STRUCTURE ? 0 : UNIT_PLACE_END - 1;
 }
 
 struct unit_state {

@@ -248,6 +248,7 @@ static bool check_payload(void *context, const struct scan_block *leaf, const st
 struct extent_check {
 	const struct checking *checking;
 	const struct scan_extent *extent;
+	bool damaged;		/* it is known what it was, and nothing of it is as it was sealed */
 };
 
 static bool part_without_unit(void *context, const struct extent_part *part, struct error *err)
@@ -266,8 +267,9 @@ static bool part_without_unit(void *context, const struct extent_part *part, str
 	label = file_label(view->list, tree, extent->inode);
 	if (!label)
 		return error_memory(err);
-	ok = differs(check->checking->options, false, label, err, "bytes %" PRIu64 " to %" PRIu64 "%s are marked as sealed, but no unit "
-		     "verifies (data at %" PRIu64 ")", part->first, part->last, part->unused ? " of an extent" : "", extent->logical);
+	ok = differs(check->checking->options, false, label, err, "bytes %" PRIu64 " to %" PRIu64 "%s %s (data at %" PRIu64 ")", part->first,
+		     part->last, part->unused ? " of an extent" : "",
+		     check->damaged ? "fail authentication on every mirror" : "are marked as sealed, but no unit verifies", extent->logical);
 	free(label);
 	return ok;
 }
@@ -279,11 +281,11 @@ static bool check_extents(const struct checking *checking, bool strict, struct e
 
 	for (size_t i = 0; i < view->scan->n_extents; i++) {
 		const struct scan_extent *extent = &view->scan->extent[i];
-		struct extent_check check = { checking, extent };
+		struct extent_check check = { .checking = checking, .extent = extent };
 		struct unit_group group;
 
-		if (unit_map_at(view->units, extent->logical, &group) ||
-		    (!strict && extent->marked && unit_map_expected(view->units, extent->logical, extent->length, &group)))
+		check.damaged = unit_map_at(view->units, extent->logical, &group);
+		if (check.damaged && !(strict && group.guessed))
 			continue;
 		if (!extent_parts(view->scan, extent, 0, extent->length, part_without_unit, &check, err))
 			return false;

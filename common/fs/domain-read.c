@@ -198,12 +198,6 @@ static bool read_sealed(struct request *r, struct error *err)
 
 /* --- the source ------------------------------------------------------------------------------------------------- */
 
-static bool find_group(const struct domain_reader *reader, const struct file_extent *e, struct unit_group *group)
-{
-	return unit_map_at(reader->view.units, e->disk_bytenr, group) ||
-	       (e->other_encoding == SEAL_MARK && unit_map_expected(reader->view.units, e->disk_bytenr, e->disk_num_bytes, group));
-}
-
 static bool reader_read(struct extent_source *source, const struct tree *subvolume, uint64_t inode, const struct file_extent *e,
 			uint64_t file_offset, uint64_t offset, void *bytes, size_t len, struct error *err)
 {
@@ -220,7 +214,7 @@ static bool reader_read(struct extent_source *source, const struct tree *subvolu
 		.out = bytes,
 	};
 
-	r.is_sealed = find_group(reader, e, &r.group);
+	r.is_sealed = unit_map_at(reader->view.units, e->disk_bytenr, &r.group);
 	if (!r.is_sealed && e->other_encoding == SEAL_MARK)
 		return bad_bytes(&r, offset, offset + len, "are marked as sealed, but no unit verifies", err);
 	if (!r.is_sealed && !reader->accept_unsealed)

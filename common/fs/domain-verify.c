@@ -155,7 +155,7 @@ static void note_absent(const struct verify *v)
 		note(v, "subvolume %" PRIu64 " (%s), which was sealed, does not exist any more", member->id, path);
 	}
 
-	const size_t n_gone = view->units->n_groups - view->units->n_joined;
+	const size_t n_gone = view->units->n_groups - view->units->n_joined - view->units->n_guessed;
 
 	if (n_gone > 0)
 		note(v, "%zu sealed extents are in no file any more, or damaged beyond recognition", n_gone);

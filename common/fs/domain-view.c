@@ -89,6 +89,7 @@ bool domain_view_open(struct domain *domain, const struct subvolume_list *list, 
 	if (!find_ids(view, only, boundary, err) || !scan_run(domain->volume, view->ids, view->n_ids, &view->scan, err) ||
 	    !unit_map_read(domain->volume, domain->header.domain, &view->units, err) ||
 	    !unit_map_join(view->units, view->scan, domain->schedule, boundary, err) ||
+	    (boundary == UNIT_PLACE_END && !unit_map_guess(view->units, err)) ||
 	    !inline_map_read(domain->volume, domain->header.domain, &view->inlines, err)) {
 		domain_view_close(view);
 		return false;

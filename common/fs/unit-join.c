@@ -1,74 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Joining the units of a domain to the extents on disk: by address, else by content, confirmed by a tag. */
+/* Joining the units of a domain to the extents on disk: by address, by content, by what else the units say, confirmed by a tag. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "common/fs/unit-map.h"
+#include "common/fs/unit-confirm.h"
 
-/* How many blocks of an extent may be damaged before it is no longer recognised. */
-#define CONFIRM_BLOCKS 16u
 /* Of units with one hint: the hints of a real domain hardly ever meet, those of a hostile one could all be the same. */
 #define HINT_TRIES 64u
-
-/* Is what lies at address the plain text of block i? */
-static bool block_is_plain(struct volume *volume, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address,
-			   uint32_t i, bool *is, struct error *err)
-{
-	const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
-	uint8_t bytes[CRYPT_BLOCK], tag[CRYPT_TAG_SIZE];
-	const struct chunk *chunk;
-
-	*is = false;
-	if (!volume_chunk(volume, at, &chunk, err))
-		return false;
-	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk) && !*is; mirror++) {
-		if (!unit_mirror_read(volume, at, bytes, CRYPT_BLOCK, mirror))
-			continue;
-		if (!unit_cipher_seal(cipher, i, bytes, CRYPT_BLOCK, bytes, tag, err))
-			return false;
-		*is = secret_same(tag, unit->tags + (size_t)i * CRYPT_TAG_SIZE, sizeof(tag));
-	}
-	return true;
-}
-
-struct confirming {
-	struct volume *volume;
-	const struct key_schedule *schedule;
-	uint64_t boundary;
-	uint64_t address;	/* of the extent */
-	bool confirmed;
-};
-
-static bool confirm_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
-{
-	struct confirming *c = context;
-	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
-	const uint64_t address = c->address + unit->offset_in_extent;
-	/* What a boundary says is where the records have come to; one that was lost may have been further. */
-	const bool unfinished = c->boundary != UNIT_PLACE_END;
-
-	*go = false;	/* the first unit decides */
-	if (!unit->sealed)
-		return true;
-	if (!unit_cipher_new(c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err))
-		return false;
-	for (uint32_t i = 0; i < unit->blocks && i < CONFIRM_BLOCKS && !c->confirmed; i++) {
-		if (place < c->boundary || unfinished) {
-			uint8_t plain[CRYPT_BLOCK];
-			unsigned mirror, n_mirrors;
-
-			if (!unit_block_read(c->volume, cipher, unit, address, i, plain, &mirror, &n_mirrors, err))
-				return false;
-			c->confirmed = mirror < n_mirrors;
-			secret_wipe(plain, sizeof(plain));
-		}
-		if (!c->confirmed && (place >= c->boundary || unfinished) &&
-		    !block_is_plain(c->volume, cipher, unit, address, i, &c->confirmed, err))
-			return false;
-	}
-	return true;
-}
 
 struct joining {
 	struct unit_map *map;
@@ -84,18 +23,27 @@ static void join(struct unit_map *map, size_t number, size_t extent)
 	map->n_joined++;
 }
 
+static void guess(struct unit_map *map, size_t number, size_t extent)
+{
+	join(map, number, extent);
+	map->group[number].guessed = 1;
+	map->n_joined--;
+	map->n_guessed++;
+}
+
 /* Joins them where the units are those of what lies there now. */
-static bool try_group(const struct joining *joining, size_t number, size_t extent, struct error *err)
+static bool try_group(const struct joining *joining, size_t number, size_t extent, enum effort effort, struct error *err)
 {
 	struct unit_map *map = joining->map;
 	const struct unit_group group = unit_map_group(map, number);
-	struct confirming c = { map->volume, joining->schedule, joining->boundary, map->scan->extent[extent].logical, false };
+	bool confirmed;
 
 	if (map->group[number].joined || group.extent_len != map->scan->extent[extent].length)
 		return true;
-	if (!unit_map_visit(map, &group, confirm_unit, &c, err))
+	if (!unit_group_confirm(map, &group, joining->schedule, joining->boundary, map->scan->extent[extent].logical, effort,
+				&confirmed, err))
 		return false;
-	if (c.confirmed)
+	if (confirmed)
 		join(map, number, extent);
 	return true;
 }
@@ -111,7 +59,7 @@ static bool join_in_place(const struct joining *joining, struct error *err)
 		struct unit_group group;
 
 		if (unit_map_of(joining->map, scan->extent[i].logical, &group) && group.unit_id == scan->extent[i].logical &&
-		    !try_group(joining, group.number, i, err))
+		    !try_group(joining, group.number, i, EFFORT_FIRST, err))
 			return false;
 	}
 	return true;
@@ -125,27 +73,81 @@ static bool join_in_place(const struct joining *joining, struct error *err)
 struct hint {
 	uint64_t value;
 	uint32_t group;
+	uint32_t next;		/* where to look on once the group is joined */
 };
 
 enum hint_kind {
 	HINT_ADDRESS,	/* stored since the extent moved */
 	HINT_CONTENT,	/* its first bytes */
+	HINT_REFERENCE,	/* subvolume, inode and file offset of one reference */
+	HINT_FILE,	/* inode and file offset: the subvolume may be gone, and a snapshot have it */
+	HINT_LENGTH,	/* nothing else */
 };
 
 struct hints {
 	const struct unit_map *map;
 	enum hint_kind kind;
+	bool guess;		/* takes the first that fits, without a tag */
 	struct hint *at;
 	size_t n, room;
 	size_t next;	/* group to go on with */
+	size_t near;	/* behind what was found last: a balance moves neighbours together */
 };
 
-static uint64_t first_value(const uint8_t first[8])
+/* Numbers that differ give values that differ, but for those made to meet, which the tags tell apart. */
+static uint64_t mix(uint64_t value, uint64_t number)
+{
+	value = (value ^ number) * UINT64_C(0x9e3779b97f4a7c15);
+	return value ^ value >> 29;
+}
+
+static uint64_t first_value(const uint8_t first[8], uint64_t length)
 {
 	uint64_t value;
 
 	memcpy(&value, first, sizeof(value));
-	return value;
+	return mix(value, length);
+}
+
+static uint64_t file_value(uint64_t inode, uint64_t file_offset, uint64_t length)
+{
+	return mix(mix(mix(0, inode), file_offset), length);
+}
+
+static uint64_t unit_value(enum hint_kind kind, const struct crypt_unit *unit)
+{
+	switch (kind) {
+	case HINT_ADDRESS:
+		return mix(unit->address, unit->extent_len);
+	case HINT_CONTENT:
+		return first_value(unit->first, unit->extent_len);
+	case HINT_REFERENCE:
+		return mix(file_value(unit->inode, unit->file_offset, unit->extent_len), unit->root);
+	case HINT_FILE:
+		return file_value(unit->inode, unit->file_offset, unit->extent_len);
+	case HINT_LENGTH:
+		break;
+	}
+	return unit->extent_len;
+}
+
+/* HINT_CONTENT: depends on the mirror. */
+static uint64_t extent_value(enum hint_kind kind, const struct scan *scan, const struct scan_extent *extent)
+{
+	const uint64_t length = extent->length;
+
+	switch (kind) {
+	case HINT_ADDRESS:
+		return mix(extent->logical, length);
+	case HINT_REFERENCE:
+		return mix(file_value(extent->inode, extent->file_offset, length), scan->member[extent->member]);
+	case HINT_FILE:
+		return file_value(extent->inode, extent->file_offset, length);
+	case HINT_CONTENT:
+	case HINT_LENGTH:
+		break;
+	}
+	return length;
 }
 
 static bool gather_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
@@ -157,9 +159,8 @@ static bool gather_unit(void *context, const struct crypt_unit *unit, uint64_t p
 	(void)place, (void)err;
 	if (unit->unit_id != group.unit_id)
 		return true;	/* before the first one, or a further unit of the same extent */
-	if (!kept->joined && (hints->kind == HINT_CONTENT || kept->elsewhere))
-		hints->at[hints->n++] = (struct hint){ hints->kind == HINT_CONTENT ? first_value(unit->first) : unit->address,
-						       (uint32_t)hints->next };
+	if (!kept->joined && (hints->kind != HINT_ADDRESS || kept->elsewhere))
+		hints->at[hints->n++] = (struct hint){ .value = unit_value(hints->kind, unit), .group = (uint32_t)hints->next };
 	hints->next++;
 	*go = hints->n < hints->room && hints->next < hints->map->n_groups;
 	return true;
@@ -190,59 +191,115 @@ static size_t find_hint(const struct hints *hints, uint64_t value)
 	return low;
 }
 
-/* Tries the groups with this hint. */
-static bool try_value(const struct joining *joining, const struct hints *hints, uint64_t value, size_t extent, struct error *err)
+/* The first from i on whose group has no extent yet; what was walked over is not walked over again. */
+static size_t next_free(struct hints *hints, size_t i)
 {
-	const size_t first = find_hint(hints, value);
+	size_t end = i;
 
-	for (size_t i = first; i < hints->n && i - first < HINT_TRIES && hints->at[i].value == value; i++) {
-		if (joining->map->of_extent[extent] != UNIT_GROUP_NONE)
-			break;
-		if (!try_group(joining, hints->at[i].group, extent, err))
+	while (end < hints->n && hints->map->group[hints->at[end].group].joined)
+		end = hints->at[end].next;
+	while (i < end) {
+		const size_t next = hints->at[i].next;
+
+		hints->at[i].next = (uint32_t)end;
+		i = next;
+	}
+	return end;
+}
+
+static const enum effort effort_of[] = {
+	[HINT_ADDRESS] = EFFORT_FIRST,
+	[HINT_CONTENT] = EFFORT_FIRST,
+	[HINT_REFERENCE] = EFFORT_EVERY,
+	[HINT_FILE] = EFFORT_EVERY,
+	[HINT_LENGTH] = EFFORT_SPREAD,
+};
+
+/* Tries the groups with this value from place i up to but not including end, at most *tries of them. */
+static bool try_range(const struct joining *joining, struct hints *hints, size_t i, size_t end, uint64_t value, size_t extent,
+		      unsigned *tries, struct error *err)
+{
+	for (i = next_free(hints, i); i < end && hints->at[i].value == value && *tries > 0; i = next_free(hints, i + 1)) {
+		--*tries;
+		if (hints->guess)
+			guess(joining->map, hints->at[i].group, extent);
+		else if (!try_group(joining, hints->at[i].group, extent, effort_of[hints->kind], err))
 			return false;
+		if (joining->map->of_extent[extent] != UNIT_GROUP_NONE) {
+			hints->near = i + 1;
+			return true;
+		}
 	}
 	return true;
 }
 
-static bool try_content(const struct joining *joining, const struct hints *hints, size_t extent, struct error *err)
+static bool try_value(const struct joining *joining, struct hints *hints, uint64_t value, size_t extent, struct error *err)
+{
+	const size_t first = find_hint(hints, value);
+	const bool has_near = hints->near > first && hints->near < hints->n && hints->at[hints->near].value == value;
+	const size_t from = has_near ? hints->near : first;
+	unsigned tries = HINT_TRIES;
+
+	return try_range(joining, hints, from, hints->n, value, extent, &tries, err) &&
+	       (joining->map->of_extent[extent] != UNIT_GROUP_NONE ||
+		try_range(joining, hints, first, from, value, extent, &tries, err));
+}
+
+static bool try_content(const struct joining *joining, struct hints *hints, size_t extent, struct error *err)
 {
 	struct volume *volume = joining->map->volume;
-	const uint64_t address = joining->map->scan->extent[extent].logical;
+	const struct scan_extent *at = &joining->map->scan->extent[extent];
 	const struct chunk *chunk;
 	uint8_t first[8];
 
-	if (!volume_chunk(volume, address, &chunk, err))
+	if (!volume_chunk(volume, at->logical, &chunk, err))
 		return false;
 	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk) && joining->map->of_extent[extent] == UNIT_GROUP_NONE; mirror++) {
-		if (unit_mirror_read(volume, address, first, sizeof(first), mirror) &&
-		    !try_value(joining, hints, first_value(first), extent, err))
+		if (unit_mirror_read(volume, at->logical, first, sizeof(first), mirror) &&
+		    !try_value(joining, hints, first_value(first, at->length), extent, err))
 			return false;
 	}
 	return true;
 }
 
-static bool try_hints(const struct joining *joining, const struct hints *hints, struct error *err)
+/* While a conversion is unfinished, marks do not say what is sealed. */
+static bool is_wanted(const struct joining *joining, enum hint_kind kind, size_t extent)
+{
+	return joining->map->of_extent[extent] == UNIT_GROUP_NONE &&
+	       (kind == HINT_ADDRESS || kind == HINT_CONTENT || joining->boundary != UNIT_PLACE_END || joining->map->scan->extent[extent].marked);
+}
+
+static bool is_any_wanted(const struct joining *joining, enum hint_kind kind)
+{
+	for (size_t i = 0; i < joining->map->scan->n_extents; i++) {
+		if (is_wanted(joining, kind, i))
+			return true;
+	}
+	return false;
+}
+
+static bool try_hints(const struct joining *joining, struct hints *hints, struct error *err)
 {
 	const struct scan *scan = joining->map->scan;
 
 	for (size_t i = 0; i < scan->n_extents; i++) {
-		if (joining->map->of_extent[i] == UNIT_GROUP_NONE &&
-		    !(hints->kind == HINT_ADDRESS ? try_value(joining, hints, scan->extent[i].logical, i, err) :
-						    try_content(joining, hints, i, err)))
+		if (is_wanted(joining, hints->kind, i) &&
+		    !(hints->kind == HINT_CONTENT ? try_content(joining, hints, i, err) :
+						    try_value(joining, hints, extent_value(hints->kind, scan, &scan->extent[i]), i, err)))
 			return false;
 	}
 	return true;
 }
 
 /* Piece by piece, so that it takes no more memory however many there are. */
-static bool join_by(const struct joining *joining, enum hint_kind kind, struct error *err)
+static bool join_by(const struct joining *joining, enum hint_kind kind, bool guess, struct error *err)
 {
 	const struct unit_map *map = joining->map;
-	const size_t wanted = kind == HINT_CONTENT ? map->n_groups - map->n_joined : map->n_elsewhere;
-	struct hints hints = { .map = map, .kind = kind, .room = wanted < HINTS_AT_ONCE ? wanted : HINTS_AT_ONCE };
+	const size_t wanted = kind == HINT_ADDRESS ? map->n_elsewhere : map->n_groups - map->n_joined - map->n_guessed;
+	struct hints hints = { .map = map, .kind = kind, .guess = guess, .room = wanted < HINTS_AT_ONCE ? wanted : HINTS_AT_ONCE };
 	bool ok = true;
 
-	if (wanted == 0 || map->n_joined == map->scan->n_extents)
+	if (wanted == 0 || !is_any_wanted(joining, kind))
 		return true;
 	hints.at = reallocarray(NULL, hints.room, sizeof(*hints.at));
 	if (!hints.at)
@@ -250,11 +307,13 @@ static bool join_by(const struct joining *joining, enum hint_kind kind, struct e
 	while (ok && hints.next < map->n_groups) {
 		const size_t from = hints.next;
 
-		hints.n = 0;
+		hints.n = hints.near = 0;
 		ok = unit_map_visit_from(map, unit_map_group(map, from).place, gather_unit, &hints, err) &&
 		     (hints.next > from || error_set(err, ERROR_CORRUPT, "the units of domain %u changed while they were read", map->domain));
 		if (ok && hints.n > 0) {
 			qsort(hints.at, hints.n, sizeof(*hints.at), compare_hints);
+			for (size_t i = 0; i < hints.n; i++)
+				hints.at[i].next = (uint32_t)i + 1;
 			ok = try_hints(joining, &hints, err);
 		}
 	}
@@ -283,8 +342,27 @@ bool unit_map_join(struct unit_map *map, const struct scan *scan, const struct k
 {
 	const struct joining joining = { map, schedule, boundary };
 
-	return begin(map, scan, err) && join_in_place(&joining, err) && join_by(&joining, HINT_ADDRESS, err) &&
-	       join_by(&joining, HINT_CONTENT, err);
+	return begin(map, scan, err) && join_in_place(&joining, err) && join_by(&joining, HINT_ADDRESS, false, err) &&
+	       join_by(&joining, HINT_CONTENT, false, err) && join_by(&joining, HINT_REFERENCE, false, err) &&
+	       join_by(&joining, HINT_FILE, false, err) && join_by(&joining, HINT_LENGTH, false, err);
+}
+
+/* Marked extents of which no block is as it was sealed. */
+bool unit_map_guess(struct unit_map *map, struct error *err)
+{
+	const struct joining joining = { .map = map, .boundary = UNIT_PLACE_END };
+
+	if (!join_by(&joining, HINT_REFERENCE, true, err))
+		return false;
+	for (size_t i = 0; i < map->scan->n_extents; i++) {
+		const struct scan_extent *extent = &map->scan->extent[i];
+		struct unit_group group;
+
+		if (is_wanted(&joining, HINT_REFERENCE, i) && unit_map_of(map, extent->logical, &group) && group.unit_id == extent->logical &&
+		    group.extent_len == extent->length && !map->group[group.number].joined)
+			guess(map, group.number, i);
+	}
+	return join_by(&joining, HINT_FILE, true, err);
 }
 
 bool unit_map_join_placed(struct unit_map *map, const struct scan *scan, struct error *err)

@@ -243,6 +243,7 @@ struct unit_group unit_map_group(const struct unit_map *map, size_t number)
 		.extent_len = extent_len_of(map, kept),
 		.place = UNIT_PLACE(item_of(map, number), 0),
 		.address = kept->joined ? map->scan->extent[kept->link].logical : 0,
+		.guessed = kept->guessed,
 	};
 }
 
@@ -277,17 +278,12 @@ bool unit_map_at(const struct unit_map *map, uint64_t address, struct unit_group
 	return true;
 }
 
-bool unit_map_expected(const struct unit_map *map, uint64_t address, uint64_t length, struct unit_group *group)
-{
-	return unit_map_of(map, address, group) && group->unit_id == address && group->extent_len == length && group->address == 0;
-}
-
 uint64_t unit_map_joined_bytes(const struct unit_map *map)
 {
 	uint64_t bytes = 0;
 
 	for (size_t i = 0; i < map->n_groups; i++)
-		bytes += map->group[i].joined ? extent_len_of(map, &map->group[i]) : 0;
+		bytes += map->group[i].joined && !map->group[i].guessed ? extent_len_of(map, &map->group[i]) : 0;
 	return bytes;
 }
 

@@ -20,6 +20,7 @@ struct unit_group {		/* the units of one extent, as the functions below say it *
 	uint64_t extent_len;	/* bytes */
 	uint64_t place;		/* where to look for its first unit: there, or further on in the same item */
 	uint64_t address;	/* where the extent is now; 0: nowhere, or not joined yet */
+	bool guessed;		/* no tag says so: if it is that extent, nothing of it is as it was sealed */
 };
 
 /* The same as it is kept: 12 bytes, because there may be millions. */
@@ -28,6 +29,7 @@ struct unit_group_kept {
 	uint32_t block_high : 20;
 	uint32_t joined : 1;
 	uint32_t elsewhere : 1;	/* the stored address is another than the unit_id */
+	uint32_t guessed : 1;
 	uint32_t link;		/* joined: index of its extent in the scan; else its length in blocks */
 };
 
@@ -36,7 +38,7 @@ struct unit_map {
 	uint16_t domain;
 	enum crypt_cipher cipher;
 	struct unit_group_kept *group;	/* by ascending unit_id */
-	size_t n_groups, n_joined, n_elsewhere;
+	size_t n_groups, n_joined, n_guessed, n_elsewhere;	/* joined: by a tag */
 	uint32_t *n_before;		/* for each item: the groups that begin before it */
 	uint64_t n_items, n_units;
 	const struct scan *scan;	/* after joining, borrowed: its extents are what the groups were joined to */
@@ -59,18 +61,18 @@ static inline void unit_map_cleanup(struct unit_map **p) { unit_map_free(*p); }
  */
 bool unit_map_join(struct unit_map *map, const struct scan *scan, const struct key_schedule *schedule, uint64_t boundary,
 		   struct error *err) must_use;
-/* The same without looking at the data, for units that were just placed: there must be one group for each extent, where the extent is. */
+/*
+ * For marked extents that are too damaged to be recognised: what their units say of where they were sealed.  That is as good as a tag for
+ * what the digest of the tree says of it, and for nothing else; each block is still handed out by its own tag only.
+ */
+bool unit_map_guess(struct unit_map *map, struct error *err) must_use;
+/* The same as joining without looking at the data, for units that were just placed: there must be one group for each extent, where the extent is. */
 bool unit_map_join_placed(struct unit_map *map, const struct scan *scan, struct error *err) must_use;
-/* Bytes of the extents that have a group. */
+/* Bytes of the extents that have a group, guesses aside. */
 uint64_t unit_map_joined_bytes(const struct unit_map *map);
 
 /* False: no unit covers an extent at this address. */
 bool unit_map_at(const struct unit_map *map, uint64_t address, struct unit_group *group);
-/*
- * The group that was sealed at this address, in this length, and was found nowhere; false: none.  An extent with the mark there is most likely
- * the one, too damaged to be recognised: its tags say block by block.
- */
-bool unit_map_expected(const struct unit_map *map, uint64_t address, uint64_t length, struct unit_group *group);
 /* The group that a unit belongs to; false: none. */
 bool unit_map_of(const struct unit_map *map, uint64_t unit_id, struct unit_group *group);
 /* By its number. */

@@ -15,6 +15,7 @@
 #define N_EXTENTS 20000u
 #define BASE (UINT64_C(1) << 30)
 #define ITEM_MAX 16000u
+#define MIB (UINT64_C(1) << 20)
 
 static struct scan_extent extent[N_EXTENTS];
 static struct scan scan = { .extent = extent, .n_extents = N_EXTENTS };
@@ -46,6 +47,7 @@ static void put_unit(const struct scan_extent *of, uint64_t offset, uint32_t blo
 		},
 		.root = to_le64(FS_TREE_ID),
 		.inode = to_le64(of->inode),
+		.file_offset = to_le64(of->file_offset),
 		.address = to_le64(of->logical),
 	};
 
@@ -69,7 +71,8 @@ static void put_units(unsigned every)
 	for (unsigned i = 0; i < N_EXTENTS; i++) {
 		const uint32_t blocks = i % every == every / 2 ? 1200 : 1;
 
-		extent[i] = (struct scan_extent){ .logical = at, .inode = 257, .length = (uint64_t)blocks * CRYPT_BLOCK };
+		extent[i] = (struct scan_extent){ .logical = at, .inode = 257 + i / 2, .file_offset = i % 2 * MIB,
+						  .length = (uint64_t)blocks * CRYPT_BLOCK };
 		for (uint32_t done = 0; done < blocks; done += 500)
 			put_unit(&extent[i], (uint64_t)done * CRYPT_BLOCK, blocks - done < 500 ? blocks - done : 500);
 		at += extent[i].length + (i % 3) * CRYPT_BLOCK;
@@ -99,10 +102,7 @@ static void finds_every_group(void **state)
 	assert_int_equal(map->n_items, n_items);
 	assert_int_equal(map->n_units, n_all_units);
 	assert_false(unit_map_at(map, BASE, &group));
-	assert_true(unit_map_expected(map, BASE, CRYPT_BLOCK, &group));
-	assert_false(unit_map_expected(map, BASE, 2 * CRYPT_BLOCK, &group));
 	sealed_ok(unit_map_join_placed(map, &scan, err));
-	assert_false(unit_map_expected(map, BASE, CRYPT_BLOCK, &group));
 	for (unsigned i = 0; i < N_EXTENTS; i++) {
 		const uint64_t end = extent[i].logical + extent[i].length;
 
@@ -120,6 +120,51 @@ static void finds_every_group(void **state)
 			group = unit_map_group(map, i);
 			sealed_ok(unit_map_visit(map, &group, add_blocks, &at, err));
 			assert_int_equal(at, end);
+		}
+	}
+}
+
+/* Where nothing is as it was sealed: by the file that the units are of, in its subvolume if that is still there. */
+static void guesses_by_what_units_say(void **state)
+{
+	enum { N = 200 };
+	struct scan_extent moved[N];
+	uint64_t members[] = { FS_TREE_ID, 300 };
+	struct scan now = { .extent = moved, .member = members, .n_members = 2, .n_extents = N };
+	cleanup_unit_map struct unit_map *map = NULL;
+	const struct chunk *data = NULL;
+	struct unit_group group;
+
+	(void)state;
+	put_units(2 * N_EXTENTS + 1);
+	for (size_t i = 0; i < sealed.volume->n_chunks; i++) {
+		if (sealed.volume->chunks[i].type & GROUP_DATA)
+			data = &sealed.volume->chunks[i];
+	}
+	assert_non_null(data);
+	for (unsigned i = 0; i < N; i++) {
+		moved[i] = extent[i + 7000];
+		moved[i].logical = data->logical + 2 * i * CRYPT_BLOCK;
+		moved[i].member = i % 2;	/* of every second the subvolume is another */
+		moved[i].marked = 1;
+	}
+	moved[4].marked = 0;
+	moved[5].length += CRYPT_BLOCK;
+	sealed_ok(unit_map_read(sealed.volume, NUMBER, &map, err));
+	sealed_ok(unit_map_join(map, &now, sealed.schedule, UNIT_PLACE_END, err));
+	assert_int_equal(map->n_joined, 0);
+	sealed_ok(unit_map_guess(map, err));
+	assert_int_equal(map->n_joined, 0);
+	assert_int_equal(map->n_guessed, N - 2);
+	assert_int_equal(unit_map_joined_bytes(map), 0);
+	for (unsigned i = 0; i < N; i++) {
+		const bool found = unit_map_at(map, moved[i].logical, &group);
+
+		assert_int_equal(found, i != 4 && i != 5);
+		if (found) {
+			assert_true(group.guessed);
+			assert_int_equal(group.unit_id, extent[i + 7000].logical);
+			assert_int_equal(group.address, moved[i].logical);
 		}
 	}
 }
@@ -162,6 +207,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SEALED_TEST(finds_every_group),
+		SEALED_TEST(guesses_by_what_units_say),
 		SEALED_TEST(takes_48_bytes_for_each_extent),
 		SEALED_TEST(refuses_units_that_do_not_fit),
 	};

@@ -24,7 +24,7 @@ typedef bool attack_command(struct attack *attack, struct error *err);
 /* items.c: TREE OBJECTID TYPE OFFSET */
 attack_command attack_keys, attack_peek, attack_poke, attack_xor, attack_drop, attack_put;
 /* units.c */
-attack_command attack_units, attack_inlines;
+attack_command attack_units, attack_inlines, attack_no_hints;
 /* bytes.c */
 attack_command attack_raw_get, attack_raw_put, attack_data_put, attack_super_get, attack_super_put, attack_super_poke, attack_state;
 /* convert.c: opens the image itself */

@@ -5,6 +5,7 @@
  *   peek KEY AT LEN | xor KEY AT BYTE | poke KEY AT HEX       bytes of an item's payload; KEY: TREE OBJECTID TYPE OFFSET
  *   put KEY HEX | drop KEY                  an item with another payload, or none (outside the root tree: inside its leaf)
  *   units DOMAIN | inlines DOMAIN           where they are: item, place in it, inode...
+ *   no-hints DOMAIN FROM                    zeros in all units from this byte on, up to the tags
  *   raw-get LOGICAL LEN | raw-put LOGICAL FILE   bytes that have no checksum of btrfs
  *   data-put LOGICAL FILE                   data, and what the csum tree says of them
  *   super-get COPY | super-put COPY FILE | super-poke COPY AT HEX      superblocks; COPY: 0, 1, 2 or all
@@ -78,6 +79,7 @@ static const struct row {
 	{ "drop", attack_drop, 4, WRITES },
 	{ "units", attack_units, 1, READS },
 	{ "inlines", attack_inlines, 1, READS },
+	{ "no-hints", attack_no_hints, 2, WRITES },
 	{ "raw-get", attack_raw_get, 2, READS },
 	{ "raw-put", attack_raw_put, 2, WRITES },
 	{ "data-put", attack_data_put, 2, WRITES },

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/tree/leaf.h"
 #include "format/crypt.h"
 #include "tests/image/attack/attack.h"
 
@@ -76,4 +77,43 @@ bool attack_units(struct attack *attack, struct error *err)
 bool attack_inlines(struct attack *attack, struct error *err)
 {
 	return print_items(attack, CRYPT_INLINE_UNITS, print_inlines, err);
+}
+
+/* What units say of where they are and of what, from one of the hints on: zeros. */
+bool attack_no_hints(struct attack *attack, struct error *err)
+{
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	uint64_t domain, from;
+	struct tree tree;
+
+	if (!number(attack->argv[0], &domain, err) || !number(attack->argv[1], &from, err))
+		return false;
+	if (from < sizeof(struct disk_crypt_u) || from >= sizeof(struct disk_crypt_unit))
+		return error_set(err, ERROR_USAGE, "the hints are bytes %zu to %zu", sizeof(struct disk_crypt_u), sizeof(struct disk_crypt_unit) - 1);
+
+	const struct key first = crypt_key((uint16_t)domain, CRYPT_UNITS, 0);
+	struct crypt_place place;
+
+	if (!tree_open(attack->volume, ROOT_TREE_ID, &tree, err) || !tree_seek(&tree, &first, &iter, err))
+		return false;
+	while (iter.valid && crypt_place_of_key(&iter.key, &place) && place.domain == domain && place.kind == CRYPT_UNITS) {
+		struct block *leaf = iter.path[0];
+		uint8_t *payload = leaf->bytes + leaf_item_at(&leaf->node, iter.slot[0]);
+		struct cursor item = iter.item;
+		const size_t size = item.left;
+		struct crypt_unit unit;
+		unsigned n;
+
+		if (!crypt_head_read(&item, CRYPT_UNITS, &n, err))
+			return false;
+		while (n-- > 0) {
+			if (!crypt_unit_next(&item, size, &unit, err))
+				return false;
+			memset(payload + unit.at + from, 0, sizeof(struct disk_crypt_unit) - from);
+		}
+		csum_block_update(attack->volume->super.csum_type, leaf->bytes, leaf->node.size);
+		if (!volume_write(attack->volume, leaf->logical, leaf->bytes, leaf->node.size, err) || !tree_next(&iter, err))
+			return false;
+	}
+	return true;
 }
