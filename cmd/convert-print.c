@@ -50,7 +50,7 @@ static void print_counts_json(struct json_object *line, const struct convert_pla
 	json_u64(line, "journal_bytes", plan->journal_bytes);
 }
 
-static void print_plan_json(const char *what, const struct convert_plan *plan, bool planned_only)
+static void print_plan_json(FILE *out, const char *what, const struct convert_plan *plan, bool planned_only)
 {
 	struct json_object *line = json_line();
 
@@ -64,7 +64,7 @@ static void print_plan_json(const char *what, const struct convert_plan *plan, b
 		json_text(line, "encryption", plan->key_tag);
 	if (!is_zero(plan->seal_fingerprint, sizeof(plan->seal_fingerprint)))
 		json_hex(line, "seal_fingerprint", plan->seal_fingerprint, sizeof(plan->seal_fingerprint));
-	json_print(line, stdout);
+	json_print(line, out);
 }
 
 static const char *plural(uint64_t n)
@@ -72,52 +72,60 @@ static const char *plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
-static void print_counts_text(const char *what, const struct convert_plan *plan)
+static void print_counts_text(FILE *out, const char *what, const struct convert_plan *plan)
 {
-	printf("%s: %zu subvolume%s, %" PRIu64 " extent%s, %" PRIu64 " bytes of data, %" PRIu64 " inline unit%s\n", what,
-	       plan->n_members, plural(plan->n_members), plan->n_extents, plural(plan->n_extents), plan->data_bytes,
-	       plan->n_inline_units, plural(plan->n_inline_units));
+	fprintf(out, "%s: %zu subvolume%s, %" PRIu64 " extent%s, %" PRIu64 " bytes of data, %" PRIu64 " inline unit%s\n", what,
+		plan->n_members, plural(plan->n_members), plan->n_extents, plural(plan->n_extents), plan->data_bytes,
+		plan->n_inline_units, plural(plan->n_inline_units));
 	for (size_t i = 0; i < plan->n_members; i++) {
-		printf("  %" PRIu64 " %s\n", plan->member[i].id, shown_path(&plan->member[i]));
+		fprintf(out, "  %" PRIu64 " %s\n", plan->member[i].id, shown_path(&plan->member[i]));
 	}
 }
 
-static void print_plan_text(const char *what, const struct convert_plan *plan, bool planned_only)
+static void print_plan_text(FILE *out, const char *what, const struct convert_plan *plan, bool planned_only)
 {
 	if (plan->n_members)
-		print_counts_text(what, plan);
+		print_counts_text(out, what, plan);
 	else
-		printf("%s\n", what);
+		fprintf(out, "%s\n", what);
 	if (planned_only) {
-		printf("leaves to change: %" PRIu64 "\n", plan->n_leaves);
+		fprintf(out, "leaves to change: %" PRIu64 "\n", plan->n_leaves);
 		if (plan->metadata_needed)
-			printf("metadata needed: %" PRIu64 " bytes, available: %" PRIu64 "\n", plan->metadata_needed,
-			       plan->metadata_available);
+			fprintf(out, "metadata needed: %" PRIu64 " bytes, available: %" PRIu64 "\n", plan->metadata_needed,
+				plan->metadata_available);
 		if (plan->journal_bytes)
-			printf("journal: %" PRIu64 " bytes of free space, given back at the end\n", plan->journal_bytes);
+			fprintf(out, "journal: %" PRIu64 " bytes of free space, given back at the end\n", plan->journal_bytes);
 	}
 	if (plan->n_new_chunks)
-		printf("new metadata chunk%s: %" PRIu64 ", %" PRIu64 " bytes\n", plural(plan->n_new_chunks), plan->n_new_chunks,
-		       plan->new_chunk_bytes);
+		fprintf(out, "new metadata chunk%s: %" PRIu64 ", %" PRIu64 " bytes\n", plural(plan->n_new_chunks), plan->n_new_chunks,
+			plan->new_chunk_bytes);
 	if (plan->key_tag[0])
-		printf("Encryption: %s\n", plan->key_tag);
+		fprintf(out, "Encryption: %s\n", plan->key_tag);
 	if (!is_zero(plan->seal_fingerprint, sizeof(plan->seal_fingerprint))) {
 		char text[2 * sizeof(plan->seal_fingerprint) + 1];
 
 		hex_text(plan->seal_fingerprint, sizeof(plan->seal_fingerprint), text);
-		printf("seal fingerprint: %s\n", text);
+		fprintf(out, "seal fingerprint: %s\n", text);
 	}
 	/* After unsealing it tells nothing that the files do not. */
 	if (plan->unwiped_free_bytes && plan->key_tag[0])
-		printf("free data space not wiped: %" PRIu64 " bytes, which may hold old plain text\n", plan->unwiped_free_bytes);
+		fprintf(out, "free data space not wiped: %" PRIu64 " bytes, which may hold old plain text\n", plan->unwiped_free_bytes);
 }
 
-void convert_print_plan(const char *what, const struct convert_plan *plan, bool planned_only)
+static void print_plan(FILE *out, const char *what, const struct convert_plan *plan, bool planned_only)
 {
 	if (format_is_json())
-		print_plan_json(what, plan, planned_only);
+		print_plan_json(out, what, plan, planned_only);
 	else
-		print_plan_text(what, plan, planned_only);
+		print_plan_text(out, what, plan, planned_only);
+}
+
+/* Nobody can ask for the result, and the seal fingerprint in it, again. */
+void convert_print_plan(const char *what, const struct convert_plan *plan, bool planned_only)
+{
+	print_plan(stdout, what, plan, planned_only);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		print_plan(stderr, what, plan, planned_only);
 }
 
 static void print_status_json(const struct convert_status *status)

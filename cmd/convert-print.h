@@ -6,7 +6,7 @@
 #include "common/convert/convert.h"
 #include "common/util/progress.h"
 
-/* what: "sealed", "unsealed", "would be sealed", ... */
+/* what: "sealed", "unsealed", "would be sealed", ...  On standard error where standard output cannot be written. */
 void convert_print_plan(const char *what, const struct convert_plan *plan, bool planned_only);
 
 /* The way out of an unfinished conversion is part of it: image is the operand. */

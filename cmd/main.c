@@ -40,9 +40,12 @@ static void print_error_json(const struct error *err)
 	json_print(line, stderr);
 }
 
+static bool has_failed;
+
 /* Prints and returns the exit status. */
 static int fail(struct error *err)
 {
+	has_failed = true;
 	if (err->kind == ERROR_USAGE && !err->hint[0])
 		error_hint(err, command_name ? "see btrfs-crypt %s --help" : "see btrfs-crypt --help", command_name);
 	const char *space = command_name ? " " : "";
@@ -237,10 +240,11 @@ int main(int argc, const char **argv)
 
 	const int status = dispatch(argc, argv);
 
-	/* What was asked for went to stdout: a full disk there is a failure. */
-	if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {
+	/* What was asked for went to stdout: a full disk there is a failure, though what was found out may be in the status as well. */
+	if ((fflush(stdout) != 0 || ferror(stdout)) && !has_failed) {
 		error_set(&err, ERROR_IO, "standard output cannot be written");
-		return fail(&err);
+		fail(&err);
+		return status != 0 ? status : ERROR_IO;
 	}
 	return status;
 }

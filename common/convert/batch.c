@@ -13,18 +13,17 @@
 bool batch_open(struct conversion *c, struct batch *batch, struct error *err)
 {
 	const size_t wanted = c->ui ? c->ui->batch_bytes / CRYPT_BLOCK : 0;
-	const size_t max = wanted && wanted < BATCH_BLOCKS ? wanted : BATCH_BLOCKS;
+	const size_t data = c->scan->data_bytes / CRYPT_BLOCK;
+	const size_t most = data < BATCH_BLOCKS ? data : BATCH_BLOCKS;	/* there is no more */
+	const size_t max = wanted && wanted < most ? wanted : most;
 	const size_t room = max > CRYPT_UNIT_BLOCKS_MAX ? max : CRYPT_UNIT_BLOCKS_MAX;
 
-	*batch = (struct batch){ .c = c, .max_blocks = max };
-	if (!c->batch) {
-		c->batch_size = room * CRYPT_BLOCK;
-		c->batch = malloc(c->batch_size);
-	}
+	*batch = (struct batch){ .c = c, .max_blocks = max, .data_size = room * CRYPT_BLOCK };
+	batch->data = malloc(batch->data_size);
 	batch->range = calloc(room, sizeof(*batch->range));
 	batch->tags = malloc(room * CRYPT_TAG_SIZE);
 	batch->item = malloc(c->volume->super.node_size);
-	if (!c->batch || !batch->range || !batch->tags || !batch->item) {
+	if (!batch->data || !batch->range || !batch->tags || !batch->item) {
 		batch_close(batch);
 		return error_memory(err);
 	}
@@ -39,6 +38,7 @@ void batch_close(struct batch *batch)
 {
 	if (batch->tx)
 		transaction_drop(batch->tx);
+	wiped_free(batch->data, batch->data_size);
 	free(batch->range);
 	free(batch->tags);
 	free(batch->item);
@@ -57,7 +57,7 @@ bool batch_has_room(const struct batch *batch, uint32_t n_blocks)
 
 uint8_t *batch_data(const struct batch *batch)
 {
-	return batch->c->batch + batch->n_tags * CRYPT_BLOCK;
+	return batch->data + batch->n_tags * CRYPT_BLOCK;
 }
 
 uint8_t *batch_tags(const struct batch *batch)
@@ -78,7 +78,7 @@ bool batch_commit(struct batch *batch, uint64_t cursor, struct error *err)
 {
 	struct conversion *c = batch->c;
 	struct transaction *tx = batch->tx;
-	const uint8_t *data = c->batch;
+	const uint8_t *data = batch->data;
 
 	batch->tx = NULL;
 	if (!conversion_commit(c, tx, c->phase, cursor, batch->range, batch->n_ranges, err))

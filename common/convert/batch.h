@@ -8,7 +8,9 @@
 struct batch {
 	struct conversion *c;
 	struct transaction *tx;
-	struct journal_range *range;	/* bytes of range i follow those of range i-1 in c->batch */
+	uint8_t *data;
+	size_t data_size;
+	struct journal_range *range;	/* bytes of range i follow those of range i-1 in data */
 	size_t n_ranges;
 	uint8_t *tags;
 	size_t n_tags;			/* = blocks in the batch */
@@ -24,7 +26,7 @@ void batch_close(struct batch *batch);	/* drops an open transaction */
 /* Is there room for a unit of so many blocks? */
 bool batch_has_room(const struct batch *batch, uint32_t n_blocks);
 
-/* Where the unit's blocks go in c->batch, and its tags. */
+/* Where the unit's blocks go, and its tags. */
 uint8_t *batch_data(const struct batch *batch);
 uint8_t *batch_tags(const struct batch *batch);
 

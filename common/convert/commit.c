@@ -26,7 +26,6 @@ void conversion_close(struct conversion *c)
 	free(c->flags);
 	free(c->flags_member);
 	free(c->members);
-	wiped_free(c->batch, c->batch_size);
 	*c = (struct conversion){ 0 };
 }
 

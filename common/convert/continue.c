@@ -121,7 +121,7 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 	     reserve_places(c, err) &&
 	     (conversion_is_cut(c->direction, c->phase, c->cursor) ||
 	      (c->phase >= CRYPT_PHASE_FINISH ? continue_take_finished(c, err) : continue_take(c, err))) &&
-	     continue_check_extents(c, &replay, err) && replay_check(c, &replay, err) && state_claim(c, err) &&
+	     continue_check_extents(c, &replay, err) && replay_check(c, &replay, err) && conversion_hold_memory(c, err) && state_claim(c, err) &&
 	     replay_write(c, &replay, err) && join_again(c, err);
 	replay_free(&replay);
 	if (!ok)
@@ -146,7 +146,7 @@ static bool continue_finish(struct conversion *c, enum convert_goal goal, struct
 	/* An old state put back would name places that may be in use by now: what is wiped must be free. */
 	return check_goal(c, goal, err) && reserve_places(c, err) &&
 	       (c->direction == CRYPT_TO_PLAIN || (subvolume_list_read(c->volume, &c->list, err) && continue_take_finished(c, err))) &&
-	       state_claim(c, err) && finish_run(c, err);
+	       conversion_hold_memory(c, err) && state_claim(c, err) && finish_run(c, err);
 }
 
 static void report(struct conversion *c)

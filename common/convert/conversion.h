@@ -46,9 +46,6 @@ struct conversion {
 	struct crypt_member *members;	/* as sealed; sorted by id */
 	size_t n_members;
 	uint64_t n_index_items, n_index_entries;	/* from phase INDEX on; the header says so from FINISH on */
-
-	uint8_t *batch;			/* allocated for DATA only */
-	size_t batch_size;
 };
 
 void conversion_close(struct conversion *c);	/* zeroed struct is fine */
@@ -173,6 +170,13 @@ bool conversion_take_domain(struct conversion *c, struct domain *domain, uint64_
 bool units_check(struct conversion *c, struct error *err) must_use;
 /* The csum tree is rewritten along with the data: where it cannot be read, that must be known before anything is changed. */
 bool csums_readable(struct conversion *c, struct error *err) must_use;
+
+/* --- memory.c --- */
+/*
+ * Before the very first write of each run: from then on memory does not run out.  c->scan (where there is one), c->header, c->allocator and the
+ * journal must be there.
+ */
+bool conversion_hold_memory(struct conversion *c, struct error *err) must_use;
 
 /* --- csum-update.c --- */
 /* Replaces the stored checksums of [logical, +len) by those of bytes; sectors without one stay without. */

@@ -80,7 +80,7 @@ static bool begin(struct conversion *c, const struct domain *domain, bool accept
 	c->header.state = CRYPT_STATE_UNSEALING;
 	ok = crypto_random(c->header.op_id, sizeof(c->header.op_id), err) &&
 	     state_fill(c, CRYPT_OP_DECRYPT, keys, slot, accepted, err) &&
-	     conversion_open_journal(c, slot, err) &&
+	     conversion_open_journal(c, slot, err) && conversion_hold_memory(c, err) &&
 	     keys_area_write(c, keys, slots, domain->n_slots, err) && transaction_begin(c->volume, c->allocator, &tx, err) &&
 	     conversion_commit_first(c, tx, CRYPT_PHASE_LEAVES, UINT64_MAX, err);
 	free(slots);

@@ -183,7 +183,7 @@ static bool begin(struct conversion *c, const struct convert_encrypt_options *op
 	conversion_forget_secrets(c);
 	structure_count(c, n_slots);
 	return state_fill(c, CRYPT_OP_ENCRYPT, keys, slot, false, err) &&
-	       conversion_open_journal(c, slot, err) &&
+	       conversion_open_journal(c, slot, err) && conversion_hold_memory(c, err) &&
 	       keys_area_write(c, keys, slots, n_slots, err) && structure_build(c, slots, n_slots, err);
 }
 

@@ -17,12 +17,52 @@
 
 #define AEAD_NONCE_SIZE 12
 
+/* The library does not always say it when it could not get memory, but calls what follows from it an internal error. */
+static bool out_of_memory;
+
+static void *note_none(void *bytes, size_t size)
+{
+	out_of_memory |= !bytes && size > 0;
+	return bytes;
+}
+
+static void *take_memory(size_t size, const char *file, int line)
+{
+	(void)file, (void)line;
+	return note_none(size > 0 ? malloc(size) : NULL, size);
+}
+
+static void *move_memory(void *bytes, size_t size, const char *file, int line)
+{
+	(void)file, (void)line;
+	if (size > 0)
+		return note_none(realloc(bytes, size), size);
+	free(bytes);
+	return NULL;
+}
+
+static void give_memory(void *bytes, const char *file, int line)
+{
+	(void)file, (void)line;
+	free(bytes);
+}
+
+/* Where somebody used the library before, it goes on as it did. */
+void crypto_init(void)
+{
+	CRYPTO_set_mem_functions(take_memory, move_memory, give_memory);
+}
+
 /* The queue is drained: its first entry goes into the text. */
 static bool library_error(const char *what, struct error *err)
 {
 	const unsigned long code = ERR_get_error();
 	char text[160] = "no reason given";
 
+	if (out_of_memory) {
+		ERR_clear_error();
+		return error_memory(err);
+	}
 	if (code != 0)
 		ERR_error_string_n(code, text, sizeof(text));
 	ERR_clear_error();

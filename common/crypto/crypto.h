@@ -10,6 +10,9 @@
 
 #define PRK_SIZE 64u
 
+/* Call once, before anything else here. */
+void crypto_init(void);
+
 /* RFC 5869 with SHA-512.  out: at most 64 bytes, that is one block of the expansion. */
 bool hkdf_extract(const void *salt, size_t salt_len, const uint8_t *secret, size_t secret_len, uint8_t prk[PRK_SIZE],
 		  struct error *err) must_use;

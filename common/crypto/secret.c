@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/crypto/key-schedule.h"
+#include "common/crypto/crypto.h"
 #include "common/crypto/sodium.h"
 
 struct secret {
@@ -27,6 +27,7 @@ bool secret_init(struct error *err)
 	const struct rlimit no_core = { 0, 0 };
 	struct rlimit lock;
 
+	crypto_init();
 	if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &no_core) < 0)
 		return error_system(err, "turning core dumps off");
 	/* As far as allowed: where that is not enough, the allocation that cannot be locked says so. */

@@ -13,6 +13,8 @@ struct index_block {
 	struct inode_version left, right;	/* of the range, at the block's edges */
 };
 
+static_assert(sizeof(struct index_block) <= INDEX_BLOCK_BYTES, "what a block costs");
+
 int index_compare_inodes(const void *a, const void *b)
 {
 	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;

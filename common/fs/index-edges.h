@@ -24,6 +24,8 @@ struct index_pass {
 	uint32_t *number;		/* of each block of the scan in it, from 1; 0: not in it */
 };
 
+#define INDEX_BLOCK_BYTES (2 * sizeof(struct inode_version) + 32)	/* that one of them takes at most */
+
 bool index_pass_open(struct index_pass *pass, struct error *err) must_use;
 void index_pass_close(struct index_pass *pass);
 /* Adds what the blocks have of the range to pass->found. */

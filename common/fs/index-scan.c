@@ -37,6 +37,22 @@ static size_t leaf_cost(uint32_t node_size)
 	return 2 * INODE_ENTRIES_MAX * sizeof(struct index_found) * (node_size / smallest) + 2 * sizeof(struct inode_version);
 }
 
+static size_t leaves_per_pass(const struct scan *scan, size_t pass_bytes)
+{
+	return pass_bytes / leaf_cost(scan->volume->super.node_size) + 1;
+}
+
+/* The first leaf of the pass after the one that begins with leaf at: one inode has all its leaves in one pass. */
+static size_t next_pass(const uint64_t *first, size_t n, size_t at, size_t per_pass)
+{
+	const uint64_t low = at == 0 ? 0 : first[at];
+
+	at = at + per_pass < n ? at + per_pass : n;
+	while (at < n && first[at] == low)
+		at++;
+	return at;
+}
+
 /* The lowest inode number that leads to each leaf, sorted: malloced. */
 static bool first_inodes(const struct scan *scan, uint64_t **result, size_t *n, struct error *err)
 {
@@ -73,6 +89,49 @@ static bool first_inodes(const struct scan *scan, uint64_t **result, size_t *n, 
 	}
 	qsort(first, *n, sizeof(*first), index_compare_inodes);
 	*result = first;
+	return true;
+}
+
+/* Entries of all leaves at most. */
+static bool entries_most(const struct scan *scan, uint64_t *n, struct error *err)
+{
+	*n = 0;
+	for (size_t i = 0; i < scan->n_blocks; i++) {
+		const struct block_expect expect = { .level = 0 };
+		cleanup_block struct block *block = NULL;
+
+		if (scan->block[i].level != 0)
+			continue;
+		if (!block_get(scan->volume, scan->block[i].logical, &expect, &block, err))
+			return false;
+		*n += index_entries_most(&block->node);
+	}
+	return true;
+}
+
+bool index_scan_bytes(const struct scan *scan, size_t pass_bytes, uint64_t *bytes, struct error *err)
+{
+	const size_t per_pass = leaves_per_pass(scan, pass_bytes), cost = leaf_cost(scan->volume->super.node_size);
+	uint64_t *first, found;
+	size_t n, most = 0;
+
+	if (!first_inodes(scan, &first, &n, err))
+		return false;
+	for (size_t at = 0, next; at < n; at = next) {
+		next = next_pass(first, n, at, per_pass);
+		most = next - at > most ? next - at : most;
+	}
+	free(first);
+	found = most * cost;	/* arrays of twice the size that is in use */
+	/* Where one inode fills many leaves, few others have room in them. */
+	if (most > 2 * per_pass) {
+		if (!entries_most(scan, &found, err))
+			return false;
+		found *= 2 * sizeof(struct index_found);
+	}
+	/* Half as much again while an array moves; of blocks, those above the leaves and one at the edge for each member as well. */
+	*bytes = found / 2 * 3 + (most + scan->n_blocks - scan->n_leaves + scan->n_members) * 3 * INDEX_BLOCK_BYTES +
+		 scan->n_blocks * (sizeof(*first) + sizeof(uint32_t));
 	return true;
 }
 
@@ -174,7 +233,7 @@ static bool visit_found(struct index_pass *pass, index_visit *visit, void *conte
 bool index_scan_visit(const struct scan *scan, struct canonical *canonical, size_t pass_bytes, index_visit *visit, void *context,
 		      struct error *err)
 {
-	const size_t per_pass = pass_bytes / leaf_cost(scan->volume->super.node_size) + 1;
+	const size_t per_pass = leaves_per_pass(scan, pass_bytes);
 	struct index_pass pass = { .scan = scan, .canonical = canonical };
 	uint64_t *first = NULL, *apart = NULL;
 	size_t n = 0, at = 0;
@@ -183,10 +242,7 @@ bool index_scan_visit(const struct scan *scan, struct canonical *canonical, size
 	pass.apart = apart;
 	while (ok && at < n) {
 		pass.low = at == 0 ? 0 : first[at];
-		at = at + per_pass < n ? at + per_pass : n;
-		/* One inode has all its leaves in one pass. */
-		while (at < n && first[at] == pass.low)
-			at++;
+		at = next_pass(first, n, at, per_pass);
 		pass.last = at < n ? first[at] - 1 : UINT64_MAX;
 		ok = index_pass_run(&pass, err) && direct_versions(&pass, err) && visit_found(&pass, visit, context, err);
 		pass.n_found = 0;

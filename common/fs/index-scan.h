@@ -24,6 +24,9 @@ typedef bool index_visit(void *context, const struct index_found *found, struct 
 bool index_scan_visit(const struct scan *scan, struct canonical *canonical, size_t pass_bytes, index_visit *visit, void *context,
 		      struct error *err) must_use;
 
+/* Bytes that index_scan_visit() takes at most, at one time: known before it is called. */
+bool index_scan_bytes(const struct scan *scan, size_t pass_bytes, uint64_t *bytes, struct error *err) must_use;
+
 /* How many entries one leaf adds at most, whichever leaves hold the rest of its inodes. */
 uint64_t index_entries_most(const struct node *leaf);
 

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """hold.py DUMP rchar|wchar BYTES [--type TEXT] [--stdin FILE] COMMAND...: runs COMMAND until it has read or written so many bytes, stops it, writes all its
-memory that can be read to DUMP, and lets it go on.  DUMP -: sends SIGTERM instead.  Exits as COMMAND did; 99 where it ended before.
+memory that can be read to DUMP, and lets it go on.  DUMP -TERM or -KILL: that signal is
+sent instead.  Exits as COMMAND did (128 + signal); 99 where it ended before.
 
 --type: on a terminal of its own, TEXT is typed at each prompt."""
 import os
@@ -50,6 +51,11 @@ def ended():
         sys.exit(99)
 
 
+def leave():
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    sys.exit(status if status >= 0 else 128 - status)
+
+
 def talk():
     """Prompts end without a newline."""
     ready, _, _ = select.select([terminal], [], [], 0)
@@ -68,9 +74,9 @@ while count() < limit:
     if typed:
         talk()
     time.sleep(0.0005)
-if dump == '-':
-    os.kill(pid, signal.SIGTERM)
-    sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+if dump.startswith('-'):
+    os.kill(pid, signal.Signals['SIG' + dump[1:]])
+    leave()
 os.kill(pid, signal.SIGSTOP)
 while open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()[0] != 'T':
     time.sleep(0.001)
@@ -98,4 +104,4 @@ while True:
                 pass
         except OSError:
             pass
-    sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    leave()

@@ -75,7 +75,7 @@ rm "$tmp/x.tar"
 for how in "--decrypt --resume" --abort; do
 	# Stopped by a signal while it works on data, then gone on with.
 	cp --sparse=always "$tmp/sealed.img" "$tmp/image.img"
-	expect_status 8 hold - wchar $((30 * MIB)) "$BTRFS_CRYPT" convert --decrypt -q --key-file "$tmp/key" "$tmp/image.img" sv
+	expect_status 8 hold -TERM wchar $((30 * MIB)) "$BTRFS_CRYPT" convert --decrypt -q --key-file "$tmp/key" "$tmp/image.img" sv
 	held continue "$tmp/sealed.img" wchar $((50 * MIB)) "$BTRFS_CRYPT" convert $how --key-file "$tmp/key" "$tmp/image.img"
 done
 say "unsealed and read, likewise"
