@@ -7,7 +7,7 @@ OTHER_CONTENT_SEED=815
 # The subvolumes that are sealed: target brings its snapshot (shared extents and leaves) and what is nested in it.
 CRASH_SET=(target)
 
-# crash_image FILE SIZE [MKFS-OPTION...]
+# crash_image FILE SIZE [MKFS-OPTION...]; CRASH_FILES: so many empty files more, so that the index takes several items and records
 crash_image() {
 	local file=$1
 	image_make "$@"
@@ -18,6 +18,8 @@ crash_image() {
 		btrfs -q subvolume create target
 		btrfs -q subvolume create other
 		"$tmp/fill" target $CONTENT_SEED inline symlinks sizes:20000 nocow reflinks extents:24 compressed
+		mkdir target/many
+		seq -f 'target/many/%g' "${CRASH_FILES:-1}" | xargs touch
 		sync -f .
 		btrfs -q subvolume snapshot -r target target-snap
 		"$tmp/fill" target $((CONTENT_SEED + 1)) prealloc xattrs links special flags directories

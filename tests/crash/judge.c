@@ -334,6 +334,8 @@ void judge_state(struct judge *judge, struct disk *disk, enum side before, enum 
 		return;
 	}
 	count(&judge->tally->n_unfinished);
+	if (v.phase == CRYPT_PHASE_INDEX && v.cursor > 0)
+		count(&judge->tally->n_in_index);
 	for (int goal = CONVERT_RESUME; goal <= CONVERT_ABORT; goal++) {
 		if (!v.keyless && !judge_wrong_key(judge, disk, (enum convert_goal)goal))
 			break;

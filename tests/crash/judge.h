@@ -21,6 +21,7 @@ struct measure {
 /* Counted by all processes together. */
 struct tally {
 	unsigned n_states, n_unfinished, n_again, n_failures;
+	unsigned n_in_index;	/* some items of the index were there, and others not */
 	unsigned n_resumed, n_undone, n_refused, n_sealed, n_plain;
 	uint8_t exported[4096];		/* kinds of superblock states, and how many final images */
 };
