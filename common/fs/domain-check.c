@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/fs/domain-view.h"
+#include "common/fs/domain-changes.h"
 #include "common/fs/extent-part.h"
 #include "common/fs/payloads.h"
 
@@ -145,6 +145,34 @@ static bool tree_differs(const struct checking *checking, size_t i, struct error
 	return ok || error_hint(err, "files were added, removed, renamed or edited since; --accept-changes goes on all the same");
 }
 
+static bool tell_change(void *context, const char *path, const char *what, struct error *err)
+{
+	const struct checking *checking = context;
+	const struct domain_view_options *options = checking->options;
+
+	/* Where the first difference is the error, all of them are at least said before. */
+	return differs(options, options->accept_changes || !options->bad, path, err, "%s", what);
+}
+
+/* Each subvolume that is not as it was sealed, and each inode that the index can name. */
+static bool tell_changes(const struct checking *checking, const bool *is_changed, struct error *err)
+{
+	const struct domain_view *view = checking->view;
+	const bool is_error = !checking->options->bad && !checking->options->accept_changes;
+	size_t first = view->n_ids;
+
+	for (size_t i = 0; i < view->n_ids; i++) {
+		if (!is_changed[i])
+			continue;
+		if (first == view->n_ids)
+			first = i;
+		if (!is_error && !tree_differs(checking, i, err))
+			return false;
+	}
+	return domain_changes_tell(view, is_changed, checking->options->accept_changes, tell_change, (void *)checking, err) &&
+	        (!is_error || tree_differs(checking, first, err));
+}
+
 static bool check_digests(const struct checking *checking, bool *changed, struct error *err)
 {
 	struct domain_view *view = checking->view;
@@ -156,7 +184,7 @@ static bool check_digests(const struct checking *checking, bool *changed, struct
 		.inlines = view->inlines,
 	};
 	const struct crypt_member **sorted = NULL;
-	bool ok = false;
+	bool *is_changed = NULL, ok = false;
 
 	free(view->sums);
 	view->sums = calloc(view->n_ids, sizeof(*view->sums));
@@ -165,22 +193,23 @@ static bool check_digests(const struct checking *checking, bool *changed, struct
 	if (!digest_members(&input, view->sums, err))
 		return false;
 	sorted = sort_by_digest(view->domain);
-	if (!sorted)
-		return error_memory(err);
+	is_changed = calloc(view->n_ids, sizeof(*is_changed));
+	if (!sorted || !is_changed) {
+		error_memory(err);
+		goto out;
+	}
 	for (size_t i = 0; i < view->n_ids; i++) {
 		uint8_t digest[CRYPT_MAC_SIZE];
 
 		if (!digest_finish(view->domain->schedule, &view->sums[i], digest, err))
 			goto out;
-		if (digest_is_known(view, sorted, i, digest))
-			continue;
-		*changed = true;
-		if (!tree_differs(checking, i, err))
-			goto out;
+		is_changed[i] = !digest_is_known(view, sorted, i, digest);
+		*changed |= is_changed[i];
 	}
-	ok = true;
+	ok = !*changed || tell_changes(checking, is_changed, err);
 out:
 	free(sorted);
+	free(is_changed);
 	return ok;
 }
 

@@ -12,8 +12,8 @@ campaign=${BUILD:-$PROJECT/build}/tests/crash/campaign eat_metadata=${BUILD:-$PR
 mkdir "$tmp/out"
 head -c 32 /dev/urandom >"$tmp/vk"
 
-crash_image "$tmp/mixed.img" 68M --mixed -n 4096
-CRASH_FILES=900 crash_image "$tmp/dup.img" 114M -m dup -d single -n 4096 --csum xxhash
+CRASH_FILES=900 crash_image "$tmp/mixed.img" 68M --mixed -n 4096
+crash_image "$tmp/dup.img" 114M -m dup -d single -n 4096 --csum xxhash
 # without room for the crypt items: a metadata chunk is added
 crash_image "$tmp/starved.img" 114M -m single -d single -n 4096
 "$eat_metadata" "$tmp/starved.img" $((1 << 18)) >"$tmp/eat"

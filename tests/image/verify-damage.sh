@@ -167,7 +167,7 @@ fails "home/two: bytes 61440 to 69631 fail authentication on every mirror .*"
 say "what lies in the tree"
 fresh
 damage item "$id" "${inode[inline]} EXTENT_DATA 0" 25
-fails "home: its tree is not as it was sealed: .*" "home/inline: bytes 0 to 11 are in no inline unit that verifies: damaged"
+fails "home: its tree is not as it was sealed: .*" "home/inline: was changed since it was sealed: .*" "home/inline: bytes 0 to 11 are in no inline unit that verifies: damaged"
 cannot_read inline 'home: its tree is not as it was sealed'
 expect_unchanged 6 "$image" crypt cat "${KEY[@]}" --accept-changes "$image" home inline
 expect_text "$tmp/err" 'home/inline: its 12 bytes in the tree are in no inline unit that verifies: damaged'
@@ -179,10 +179,10 @@ expect_unchanged 0 "$image" crypt cat "${KEY[@]}" --accept-changes "$image" home
 expect_text "$tmp/err" 'note: home: its tree is not as it was sealed'
 fresh
 damage item "$id" "${inode[link]} EXTENT_DATA 0" 60
-fails "home: its tree is not as it was sealed: .*" "home/link: bytes 0 to 99 are in no inline unit that verifies: damaged"
+fails "home: its tree is not as it was sealed: .*" "home/link: was changed since it was sealed: .*" "home/link: bytes 0 to 99 are in no inline unit that verifies: damaged"
 fresh
 damage item "$id" "${inode[tiny]} INODE_ITEM 0" 52		# st_mode
-fails "home: its tree is not as it was sealed: .*"
+fails "home: its tree is not as it was sealed: .*" "home/tiny: was changed since it was sealed: .*"
 passes --accept-changes
 expect_text "$tmp/err" 'note: home: its tree is not as it was sealed'
 
@@ -191,6 +191,7 @@ fresh
 damage item "$id" "${inode[tiny]} EXTENT_DATA 0" 18		# other_encoding
 expect_unchanged 6 "$image" crypt verify "${KEY[@]}" "$image" home
 expect_text "$tmp/out" 'home: its tree is not as it was sealed'
+expect_text "$tmp/out" 'home/tiny: was changed since it was sealed'
 
 say "leaves, on each mirror"
 for mirror in 1 2; do

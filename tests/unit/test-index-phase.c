@@ -255,6 +255,7 @@ static int make(void **state)
 {
 	(void)state;
 	image_make(&image, 300u << 20, "-d single -m dup -n 4096", N_FILES);
+	image_let_go(&image);
 	ok(secret_init(err));
 	ok(secret_random(CRYPT_KEY_SIZE, &key, err));
 	return 0;
