@@ -60,6 +60,10 @@ static void print_plan_json(FILE *out, const char *what, const struct convert_pl
 	/* Known when all is done. */
 	if (!planned_only)
 		json_u64(line, "unwiped_free_bytes", plan->unwiped_free_bytes);
+	if (plan->n_carried)
+		json_u64(line, "carried_blocks", plan->n_carried);
+	if (plan->n_skipped)
+		json_u64(line, "skipped_blocks", plan->n_skipped);
 	if (plan->key_tag[0])
 		json_text(line, "encryption", plan->key_tag);
 	if (!is_zero(plan->seal_fingerprint, sizeof(plan->seal_fingerprint)))
@@ -99,6 +103,10 @@ static void print_plan_text(FILE *out, const char *what, const struct convert_pl
 	if (plan->n_new_chunks)
 		fprintf(out, "new metadata chunk%s: %" PRIu64 ", %" PRIu64 " bytes\n", plural(plan->n_new_chunks), plan->n_new_chunks,
 			plan->new_chunk_bytes);
+	if (plan->n_carried)
+		fprintf(out, "blocks that were bad before and stay so: %" PRIu64 "\n", plan->n_carried);
+	if (plan->n_skipped)
+		fprintf(out, "damaged blocks left as they %s: %" PRIu64 "\n", planned_only ? "are" : "were", plan->n_skipped);
 	if (plan->key_tag[0])
 		fprintf(out, "Encryption: %s\n", plan->key_tag);
 	if (!is_zero(plan->seal_fingerprint, sizeof(plan->seal_fingerprint))) {

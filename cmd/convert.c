@@ -15,7 +15,7 @@
 static struct {
 	int encrypt, decrypt, rekey, resume, abort, status;
 	int recursive, dry_run, accept_changes, accept_unsealed, mounted_copy, batch;
-	char *cipher, *shared, *on_error, *pbkdf, *progress;
+	char *cipher, *shared, *on_error, *skip, *pbkdf, *progress;
 	char *memory, *iterations, *milliseconds, *frequency;	/* numbers, as given */
 } opt;
 
@@ -38,7 +38,10 @@ static struct poptOption options_how[] = {
 	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0, "unseal although names, sizes or modes were changed since", NULL },
 	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "unseal although data were written since", NULL },
 	{ "allow-mounted-copy", 0, POPT_ARG_NONE, &opt.mounted_copy, 0, "go on although another copy of this image is mounted", NULL },
-	{ "on-error", 0, POPT_ARG_STRING, &opt.on_error, 0, "at a sector that cannot be read correctly: stop", "stop" },
+	{ "on-error", 0, POPT_ARG_STRING, &opt.on_error, 0,
+	  "at a sector that matches its checksum on no mirror: stop (default), or seal it so that it is as bad afterwards", "stop|continue" },
+	{ "skip-damaged", 0, POPT_ARG_STRING | POPT_ARGFLAG_OPTIONAL, &opt.skip, 0,
+	  "leave damaged blocks as they are and go on; N: also so many that nothing vouches for", "N" },
 	{ "pbkdf", 0, POPT_ARG_STRING, &opt.pbkdf, 0, "how the key slot is made expensive: argon2id (default) or pbkdf2", "KDF" },
 	{ "pbkdf-memory", 0, POPT_ARG_STRING, &opt.memory, 0, "memory of argon2id", "KIB" },
 	{ "pbkdf-force-iterations", 0, POPT_ARG_STRING, &opt.iterations, 0, "passes of argon2id, iterations of pbkdf2", "N" },
@@ -142,6 +145,8 @@ static bool check_options_fit(struct error *err)
 		{ opt.accept_changes, decrypts, "--accept-changes goes with --decrypt" },
 		{ opt.accept_unsealed, decrypts, "--accept-unsealed goes with --decrypt" },
 		{ opt.mounted_copy, !opt.status, "--allow-mounted-copy does not go with --status" },
+		{ opt.on_error, encrypts || (opt.resume && !opt.decrypt), "--on-error goes with --encrypt or --resume" },
+		{ opt.skip, decrypts || opt.resume || opt.abort, "--skip-damaged goes with --decrypt, --resume or --abort" },
 		{ opt.dry_run, encrypts || decrypts, "--dry-run goes with --encrypt or --decrypt" },
 	};
 
@@ -171,11 +176,21 @@ static bool check_action(const char *const *operand, struct error *err)
 		return error_set(err, ERROR_USAGE, "operand missing: SUBVOL");
 	if (opt.decrypt && n_names > 1)
 		return error_set(err, ERROR_USAGE, "--decrypt takes one SUBVOL, and unseals all that were sealed with it");
-	if (opt.on_error && strcmp(opt.on_error, "continue") == 0)
-		return error_set(err, ERROR_REFUSED, "--on-error=continue is not supported by this version");
-	if (opt.on_error && strcmp(opt.on_error, "stop") != 0)
-		return error_set(err, ERROR_USAGE, "--on-error: stop");
 	return check_options_fit(err);
+}
+
+static bool read_damage(struct convert_damage *damage, struct error *err)
+{
+	const char *on_error = opt.on_error ? opt.on_error : "stop";
+
+	if (strcmp(on_error, "stop") != 0 && strcmp(on_error, "continue") != 0)
+		return error_set(err, ERROR_USAGE, "--on-error: stop or continue");
+	*damage = (struct convert_damage){
+		.carry = strcmp(on_error, "continue") == 0,
+		.skip = opt.skip != NULL,
+		.has_number = opt.skip && opt.skip[0],
+	};
+	return !damage->has_number || option_number("--skip-damaged", opt.skip, 1, UINT32_MAX, &damage->number, err);
 }
 
 /* --- the actions -------------------------------------------------------------------------------------------------- */
@@ -337,7 +352,8 @@ static bool run(const char *const *operand, struct error *err)
 	struct convert_ui ui;
 	bool ok;
 
-	if (!check_action(operand, err) || !convert_ui_init(opt.progress, opt.frequency, opt.batch, &talk, &ui, err))
+	if (!check_action(operand, err) || !convert_ui_init(opt.progress, opt.frequency, opt.batch, &talk, &ui, err) ||
+	    !read_damage(&ui.damage, err))
 		return false;
 	if (opt.status)
 		return run_status(operand[0], err);
@@ -349,6 +365,8 @@ static bool run(const char *const *operand, struct error *err)
 		ok = run_decrypt(operand[0], operand + 1, &talk.key, &ui, &plan, err);
 	key_input_free(&talk.key);
 	progress_clear(&talk.progress);
+	if (ok && (plan.n_carried || plan.n_skipped))
+		command_status = ERROR_CORRUPT;
 	if (ok)
 		convert_print_plan(result_word(&plan), &plan, opt.dry_run);
 	else if (!opt.dry_run && (err->kind == ERROR_IO || err->kind == ERROR_MEMORY || err->kind == ERROR_CORRUPT))

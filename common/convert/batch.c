@@ -23,7 +23,8 @@ bool batch_open(struct conversion *c, struct batch *batch, struct error *err)
 	batch->range = calloc(room, sizeof(*batch->range));
 	batch->tags = malloc(room * CRYPT_TAG_SIZE);
 	batch->item = malloc(c->volume->super.node_size);
-	if (!batch->data || !batch->range || !batch->tags || !batch->item) {
+	batch->keep = calloc(room, sizeof(*batch->keep));
+	if (!batch->data || !batch->range || !batch->tags || !batch->item || !batch->keep) {
 		batch_close(batch);
 		return error_memory(err);
 	}
@@ -42,6 +43,7 @@ void batch_close(struct batch *batch)
 	free(batch->range);
 	free(batch->tags);
 	free(batch->item);
+	free(batch->keep);
 	*batch = (struct batch){ 0 };
 }
 
@@ -65,12 +67,91 @@ uint8_t *batch_tags(const struct batch *batch)
 	return batch->tags + batch->n_tags * CRYPT_TAG_SIZE;
 }
 
+static void xor_csum(uint8_t *value, const uint8_t *with)
+{
+	for (unsigned i = 0; i < CSUM_SIZE; i++)
+		value[i] ^= with[i];
+}
+
+bool csum_delta(struct conversion *c, uint64_t address, const uint8_t *bytes, uint8_t delta[CSUM_SIZE], struct error *err)
+{
+	const unsigned type = c->volume->super.csum_type;
+	uint8_t computed[CSUM_SIZE] = { 0 };
+	bool has;
+
+	if (!csum_get(c, address, delta, &has, err))
+		return false;
+	csum_compute(type, bytes, CRYPT_BLOCK, computed);
+	memset(computed + csum_type_size(type), 0, CSUM_SIZE - csum_type_size(type));
+	xor_csum(delta, computed);
+	return true;
+}
+
+/* What is carried over differs from its checksum afterwards by what it differed by before. */
+static bool carry_csum(struct batch *batch, uint64_t address, const uint8_t delta[CSUM_SIZE], struct error *err)
+{
+	uint8_t value[CSUM_SIZE];
+	bool has;
+
+	if (!csum_get(batch->c, address, value, &has, err))
+		return false;
+	xor_csum(value, delta);
+	return !has || csum_put(batch->c, batch->tx, address, value, err);
+}
+
+/* Blocks from i on that are treated alike: kept as they are, or not. */
+static uint32_t alike(const bool *keep, uint32_t i, uint32_t n_blocks)
+{
+	uint32_t n = 1;
+
+	while (i + n < n_blocks && keep[i + n] == keep[i])
+		n++;
+	return n;
+}
+
+static bool add_csums(struct batch *batch, uint64_t address, const bool *keep, uint32_t n_blocks, struct error *err)
+{
+	for (uint32_t i = 0, n; i < n_blocks; i += n) {
+		const uint64_t at = (uint64_t)i * CRYPT_BLOCK;
+
+		n = alike(keep, i, n_blocks);
+		if (!keep[i] && !csum_update(batch->c, batch->tx, address + at, batch_data(batch) + at, (size_t)n * CRYPT_BLOCK, err))
+			return false;
+		for (uint32_t j = i; j < i + n; j++) {
+			const struct batch_block *block = &batch->block[j];
+			const uint64_t sector = address + (uint64_t)j * CRYPT_BLOCK;
+
+			if ((block->keep && !csum_spoil(batch->c, batch->tx, sector, err)) ||
+			    (block->carry && !carry_csum(batch, sector, block->delta, err)))
+				return false;
+		}
+	}
+	return true;
+}
+
 bool batch_add(struct batch *batch, uint64_t address, const struct disk_crypt_u *u, uint32_t n_blocks, struct error *err)
 {
-	if (!csum_update(batch->c, batch->tx, address, batch_data(batch), (size_t)n_blocks * CRYPT_BLOCK, err))
+	bool *keep = batch->keep + batch->n_tags;
+
+	for (uint32_t i = 0; i < n_blocks; i++)
+		keep[i] = batch->block[i].keep;
+	if (!add_csums(batch, address, keep, n_blocks, err))
 		return false;
+	memset(batch->block, 0, sizeof(batch->block));
 	batch->range[batch->n_ranges++] = (struct journal_range){ address, *u, n_blocks, batch_tags(batch) };
 	batch->n_tags += n_blocks;
+	return true;
+}
+
+static bool write_range(struct batch *batch, const struct journal_range *range, const uint8_t *data, const bool *keep, struct error *err)
+{
+	for (uint32_t i = 0, n; i < range->n_blocks; i += n) {
+		const uint64_t at = (uint64_t)i * CRYPT_BLOCK;
+
+		n = alike(keep, i, range->n_blocks);
+		if (!keep[i] && !volume_write(batch->c->volume, range->address + at, data + at, (size_t)n * CRYPT_BLOCK, err))
+			return false;
+	}
 	return true;
 }
 
@@ -79,16 +160,18 @@ bool batch_commit(struct batch *batch, uint64_t cursor, struct error *err)
 	struct conversion *c = batch->c;
 	struct transaction *tx = batch->tx;
 	const uint8_t *data = batch->data;
+	const bool *keep = batch->keep;
 
 	batch->tx = NULL;
 	if (!conversion_commit(c, tx, c->phase, cursor, batch->range, batch->n_ranges, err))
 		return false;
 	for (size_t i = 0; i < batch->n_ranges; i++) {
-		const size_t len = (size_t)batch->range[i].n_blocks * CRYPT_BLOCK;
+		const uint32_t n_blocks = batch->range[i].n_blocks;
 
-		if (!volume_write(c->volume, batch->range[i].address, data, len, err))
+		if (!write_range(batch, &batch->range[i], data, keep, err))
 			return false;
-		data += len;
+		data += (size_t)n_blocks * CRYPT_BLOCK;
+		keep += n_blocks;
 	}
 	batch->n_ranges = batch->n_tags = 0;
 	return transaction_begin(c->volume, c->allocator, &batch->tx, err);
@@ -127,8 +210,23 @@ static bool sector_matches(const struct volume *volume, const uint8_t *bytes, co
 	return memcmp(computed, csum, csum_size) == 0;
 }
 
-bool plain_read(struct volume *volume, uint64_t address, uint8_t *bytes, size_t len, uint8_t *csums, size_t *csums_len, bool *damaged,
-		struct error *err)
+/* Sector i from the first mirror behind the first that matches; where none does, from the first that reads. */
+static bool other_mirrors(struct volume *volume, const struct stored *stored, size_t i, unsigned n_mirrors, uint8_t *sector, bool *matches,
+			  struct error *err)
+{
+	const uint64_t at = stored->logical + i * stored->sector_size;
+
+	for (unsigned mirror = 1; mirror < n_mirrors; mirror++) {
+		if (!volume_read(volume, at, sector, stored->sector_size, mirror, err))
+			return false;
+		*matches = sector_matches(volume, sector, stored->csum[i], stored->csum_size);
+		if (*matches)
+			return true;
+	}
+	return n_mirrors == 1 || volume_read(volume, at, sector, stored->sector_size, 0, err);
+}
+
+bool plain_read(struct volume *volume, uint64_t address, uint8_t *bytes, size_t len, struct plain *plain, struct error *err)
 {
 	const uint32_t sector_size = volume->super.sector_size;
 	struct stored stored = {
@@ -138,32 +236,31 @@ bool plain_read(struct volume *volume, uint64_t address, uint8_t *bytes, size_t 
 	};
 	const struct chunk *chunk;
 
-	*damaged = false;
-	*csums_len = 0;
+	plain->csums_len = plain->n_bad = 0;
 	if (!volume_chunk(volume, address, &chunk, err) || !csum_lookup(volume, address, len, keep_csums, &stored, err) ||
 	    !volume_read(volume, address, bytes, len, 0, err))
 		return false;
 	for (size_t i = 0; i < len / sector_size; i++) {
 		uint8_t *sector = bytes + i * sector_size;
 		const uint8_t *csum = stored.csum[i];
-		unsigned mirror = 1;
+		bool matches = true;
 
+		plain->bad[i] = false;
 		if (!csum) {
-			csum_compute(CSUM_CRC32C, sector, sector_size, csums + *csums_len);
-			*csums_len += csum_type_size(CSUM_CRC32C);
+			csum_compute(CSUM_CRC32C, sector, sector_size, plain->csums + plain->csums_len);
+			plain->csums_len += csum_type_size(CSUM_CRC32C);
 			continue;
 		}
-		for (; !sector_matches(volume, sector, csum, stored.csum_size); mirror++) {
-			if (mirror >= chunk_n_mirrors(chunk)) {
-				*damaged = true;
-				return error_set(err, ERROR_CORRUPT, "the data at %#" PRIx64 " match their checksum on no mirror",
-						 address + i * sector_size);
-			}
-			if (!volume_read(volume, address + i * sector_size, sector, sector_size, mirror, err))
+		if (!sector_matches(volume, sector, csum, stored.csum_size)) {
+			matches = false;
+			if (!other_mirrors(volume, &stored, i, chunk_n_mirrors(chunk), sector, &matches, err))
 				return false;
 		}
-		memcpy(csums + *csums_len, csum, stored.csum_size);
-		*csums_len += stored.csum_size;
+		if (!matches && plain->n_bad++ == 0)
+			plain->first_bad = address + i * sector_size;
+		plain->bad[i] = !matches;
+		memcpy(plain->csums + plain->csums_len, csum, stored.csum_size);
+		plain->csums_len += stored.csum_size;
 	}
 	return true;
 }

@@ -3,7 +3,14 @@
 #ifndef COMMON_CONVERT_BATCH_H
 #define COMMON_CONVERT_BATCH_H
 
-#include "common/convert/conversion.h"
+#include "common/convert/bad-blocks.h"
+
+/* A damaged block of the unit in work; all zero: it is like others. */
+struct batch_block {
+	bool keep;			/* it stays as it is found */
+	bool carry;			/* its checksum does not match, before and after: */
+	uint8_t delta[CSUM_SIZE];	/* the stored one xor that of the bytes */
+};
 
 struct batch {
 	struct conversion *c;
@@ -14,6 +21,8 @@ struct batch {
 	size_t n_ranges;
 	uint8_t *tags;
 	size_t n_tags;			/* = blocks in the batch */
+	bool *keep;			/* for each: it is not written */
+	struct batch_block block[CRYPT_UNIT_BLOCKS_MAX];	/* of the unit in work; batch_add() clears them */
 	size_t max_blocks;		/* not to be passed by a second unit */
 	uint8_t *item;			/* copy of the units item in work */
 	bool damaged;			/* the unit after the batch cannot be converted; why is in error */
@@ -36,13 +45,21 @@ bool batch_add(struct batch *batch, uint64_t address, const struct disk_crypt_u 
 /* Record, flush, data; then the batch is empty and has a new transaction. */
 bool batch_commit(struct batch *batch, uint64_t cursor, struct error *err) must_use;
 
+struct plain {
+	uint8_t csums[CRYPT_UNIT_BLOCKS_MAX * CSUM_SIZE];	/* those stored, in order (crc32c where none is stored), for the nonce */
+	size_t csums_len;
+	size_t n_bad;			/* sectors that match on no mirror: */
+	bool bad[CRYPT_UNIT_BLOCKS_MAX];
+	uint64_t first_bad;		/* its place */
+};
 /*
- * The true plain text of [address, +len) into bytes: for each sector with a checksum a mirror that matches it, for the others the lowest
- * mirror.  csums: the checksums of the plain text in order (crc32c where none is stored), for the nonce.
- * Where no mirror matches: false with *damaged true and the place in err.
+ * The true plain text of [address, +len) into bytes: for each sector with a checksum a mirror that matches it, for the others, and where none
+ * does, the lowest mirror.
  */
-bool plain_read(struct volume *volume, uint64_t address, uint8_t *bytes, size_t len, uint8_t *csums, size_t *csums_len, bool *damaged,
-		struct error *err) must_use;
+bool plain_read(struct volume *volume, uint64_t address, uint8_t *bytes, size_t len, struct plain *plain, struct error *err) must_use;
+
+/* What the stored checksum of the sector at address differs by from that of bytes, which it does not match. */
+bool csum_delta(struct conversion *c, uint64_t address, const uint8_t *bytes, uint8_t delta[CSUM_SIZE], struct error *err) must_use;
 
 /* Puts the name of the file that a unit's locator tells before err's text. */
 bool name_file(struct conversion *c, const struct crypt_unit *unit, struct error *err);

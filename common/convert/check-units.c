@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "common/convert/conversion.h"
+#include "common/convert/bad-blocks.h"
 #include "common/fs/extent-part.h"
 #include "common/fs/file-data.h"
 
@@ -11,6 +11,7 @@ struct checking {
 	struct conversion *c;
 	const struct scan_extent *extent;
 	uint8_t *bytes;		/* a unit as mirror 1 has it */
+	bool tells, adds;	/* what is skipped */
 };
 
 static bool bad_part(void *context, const struct extent_part *part, struct error *err)
@@ -24,17 +25,31 @@ static bool bad_part(void *context, const struct extent_part *part, struct error
 	error_set(err, ERROR_CORRUPT, "%.300s: bytes %" PRIu64 " to %" PRIu64 "%s fail authentication on every mirror", label, part->first,
 		  part->last, part->unused ? " of an extent" : "");
 	free(label);
-	return error_hint(err, "nothing was changed; `btrfs-crypt verify` lists all that fails");
+	return error_hint(err, "%s--skip-damaged leaves what is damaged as it is, and goes on with everything else",
+			  checking->adds ? "" : "nothing was changed; `btrfs-crypt verify` lists all that fails; ");
+}
+
+static bool bad_block(const struct checking *checking, const struct crypt_unit *unit, uint32_t i, struct error *err)
+{
+	struct conversion *c = checking->c;
+	const uint64_t begin = unit->offset_in_extent + (uint64_t)i * CRYPT_BLOCK, at = checking->extent->logical + begin;
+
+	if (!damage_skips(c))
+		return extent_parts(c->scan, checking->extent, begin, begin + CRYPT_BLOCK, bad_part, (void *)checking, err);
+	if (checking->adds)
+		return bad_block_add(c, unit->unit_id, i, BAD_SKIPPED, at, err) && bad_block_spoil_later(c, at, err);
+	return !checking->tells || bad_block_tell(c, unit->unit_id, BAD_SKIPPED, at, err);
 }
 
 static bool check_block(const struct checking *checking, struct unit_cipher *cipher, const struct crypt_unit *unit, uint32_t i,
 			bool is_read, struct error *err)
 {
-	const uint64_t begin = unit->offset_in_extent + (uint64_t)i * CRYPT_BLOCK;
 	uint8_t *block = checking->bytes + (size_t)i * CRYPT_BLOCK;
 	unsigned mirror, n_mirrors;
 	bool authentic = false;
 
+	if (bad_block_is(checking->c, unit->unit_id, i, BAD_SKIPPED))
+		return true;
 	if (is_read && !unit_cipher_open(cipher, i, block, CRYPT_BLOCK, block, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &authentic, err))
 		return false;
 	if (authentic)
@@ -42,8 +57,7 @@ static bool check_block(const struct checking *checking, struct unit_cipher *cip
 	if (!unit_block_read(checking->c->volume, cipher, unit, checking->extent->logical + unit->offset_in_extent, i, block, &mirror,
 			     &n_mirrors, err))
 		return false;
-	return mirror < n_mirrors || extent_parts(checking->c->scan, checking->extent, begin, begin + CRYPT_BLOCK, bad_part,
-						  (void *)checking, err);
+	return mirror < n_mirrors || bad_block(checking, unit, i, err);
 }
 
 static bool check_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
@@ -91,10 +105,20 @@ bool csums_readable(struct conversion *c, struct error *err)
 	return true;
 }
 
-bool units_check(struct conversion *c, struct error *err)
+bool extent_check_sealed(struct conversion *c, size_t extent, struct error *err)
 {
 	const size_t size = (size_t)CRYPT_UNIT_BLOCKS_MAX * CRYPT_BLOCK;
-	struct checking checking = { .c = c, .bytes = malloc(size) };
+	struct checking checking = { .c = c, .extent = &c->scan->extent[extent], .adds = true, .bytes = malloc(size) };
+	const bool ok = checking.bytes ? check_extent(&checking, err) : error_memory(err);
+
+	wiped_free(checking.bytes, size);
+	return ok;
+}
+
+bool units_check(struct conversion *c, bool tell, struct error *err)
+{
+	const size_t size = (size_t)CRYPT_UNIT_BLOCKS_MAX * CRYPT_BLOCK;
+	struct checking checking = { .c = c, .tells = tell, .bytes = malloc(size) };
 	bool ok = checking.bytes || error_memory(err);
 	uint64_t done = 0;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One step of a conversion: record, header, position; and stopping between two of them. */
-#include "common/convert/conversion.h"
+#include "common/convert/bad-blocks.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -26,6 +26,8 @@ void conversion_close(struct conversion *c)
 	free(c->flags);
 	free(c->flags_member);
 	free(c->members);
+	free(c->bad.at);
+	free(c->bad.spoil);
 	*c = (struct conversion){ 0 };
 }
 
@@ -114,7 +116,7 @@ static bool commit(struct conversion *c, struct transaction *tx, struct journal_
 	const bool has_header = !conversion_is_cut(c->direction, point->phase, point->cursor);
 
 	c->header.epoch++;
-	if (has_header && !write_header(c, tx, err)) {
+	if (has_header && (!bad_blocks_store(c, tx, err) || !write_header(c, tx, err))) {
 		transaction_drop(tx);
 		return false;
 	}
@@ -165,7 +167,7 @@ bool conversion_commit_first(struct conversion *c, struct transaction *tx, enum 
 
 bool conversion_has_room(const struct conversion *c, const struct transaction *tx, size_t n_blocks, size_t n_ranges, size_t n_tags)
 {
-	const size_t n = transaction_n_blocks(tx) + n_blocks + HEADER_BLOCKS;
+	const size_t n = transaction_n_blocks(tx) + n_blocks + HEADER_BLOCKS + bad_blocks_room(c);
 
 	return journal_record_size(&c->journal, n, 0, n_ranges, n_tags) <= journal_capacity(&c->journal);
 }

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/convert/bad-blocks.h"
 #include "common/fs/domain-mac.h"
 #include "common/util/set64.h"
 
@@ -254,6 +255,9 @@ bool continue_check_extents(struct conversion *c, const struct replay *replay, s
 	struct counting counting = { .units = c->units };
 	bool ok = true;
 
+	/* What is damaged beyond recognition is where its units say that it was sealed. */
+	if (c->state.operation == CRYPT_OP_DECRYPT && c->units && (damage_skips(c) || c->bad.n > 0))
+		unit_map_join_expected(c->units);
 	/* At the end of a decryption everything is plain text, and no tag is needed any more. */
 	if (c->state.operation != CRYPT_OP_DECRYPT || !c->units || (c->phase == CRYPT_PHASE_STRUCTURE && c->direction == CRYPT_TO_PLAIN))
 		return true;
@@ -261,9 +265,11 @@ bool continue_check_extents(struct conversion *c, const struct replay *replay, s
 	for (unsigned i = 0; ok && replay && i < replay->n; i++)
 		ok = journal_record_visit(&c->journal, &replay->record[i], &(struct journal_visitor){ .on_range = count_range }, &counting, err);
 	set64_free(&counting.groups);
-	if (ok && counting.bytes != le64(c->state.total))
+	if (ok && counting.bytes != le64(c->state.total)) {
 		ok = state_error("extents of %" PRIu64 " bytes are recognised by their tags, %" PRIu64 " bytes when the conversion began",
 				 counting.bytes, le64(c->state.total));
+		error_hint(err, "where files are damaged, --skip-damaged leaves them as they are");
+	}
 	return ok;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "common/convert/bad-blocks.h"
 #include "common/convert/plan.h"
 #include "common/volume/still-ours.h"
 
@@ -107,6 +108,21 @@ static bool turn(struct conversion *c, struct error *err)
 	       state_write(c, err);
 }
 
+static bool take(struct conversion *c, struct error *err)
+{
+	return (c->phase >= CRYPT_PHASE_FINISH ? continue_take_finished(c, err) : continue_take(c, err)) && bad_blocks_read(c, err) &&
+	       bad_blocks_tell(c, err);
+}
+
+/* What turned out to be damaged while the records were laid in place is known from here on: one record. */
+static bool keep_account(struct conversion *c, struct error *err)
+{
+	struct transaction *tx;
+
+	return !c->bad.changed ||
+	       (transaction_begin(c->volume, c->allocator, &tx, err) && conversion_commit(c, tx, c->phase, c->cursor, NULL, 0, err));
+}
+
 static bool continue_replayed(struct conversion *c, enum convert_goal goal, struct error *err)
 {
 	struct crypt_range slot[CRYPT_JOURNAL_SLOTS];
@@ -118,11 +134,9 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 	if (!conversion_open_journal(c, slot, err))
 		return false;
 	ok = replay_load(c, &replay, err) && check_goal(c, goal, err) && subvolume_list_read(c->volume, &c->list, err) &&
-	     reserve_places(c, err) &&
-	     (conversion_is_cut(c->direction, c->phase, c->cursor) ||
-	      (c->phase >= CRYPT_PHASE_FINISH ? continue_take_finished(c, err) : continue_take(c, err))) &&
+	     reserve_places(c, err) && (conversion_is_cut(c->direction, c->phase, c->cursor) || take(c, err)) &&
 	     continue_check_extents(c, &replay, err) && replay_check(c, &replay, err) && conversion_hold_memory(c, err) && state_claim(c, err) &&
-	     replay_write(c, &replay, err) && join_again(c, err);
+	     replay_write(c, &replay, err) && join_again(c, err) && keep_account(c, err);
 	replay_free(&replay);
 	if (!ok)
 		return false;
@@ -145,7 +159,7 @@ static bool continue_finish(struct conversion *c, enum convert_goal goal, struct
 	memcpy(c->journal.last_mac, c->state.journal_mac, sizeof(c->journal.last_mac));
 	/* An old state put back would name places that may be in use by now: what is wiped must be free. */
 	return check_goal(c, goal, err) && reserve_places(c, err) &&
-	       (c->direction == CRYPT_TO_PLAIN || (subvolume_list_read(c->volume, &c->list, err) && continue_take_finished(c, err))) &&
+	       (c->direction == CRYPT_TO_PLAIN || (subvolume_list_read(c->volume, &c->list, err) && take(c, err))) &&
 	       conversion_hold_memory(c, err) && state_claim(c, err) && finish_run(c, err);
 }
 

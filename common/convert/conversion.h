@@ -19,6 +19,16 @@
 #define JOURNAL_SLOT_LEAST (1u << 20)
 #define KEYS_AREA_SIZE (64u << 10)	/* copies of header and slots */
 
+struct conversion_bad {		/* bad-block items; bad-blocks.h */
+	struct crypt_bad_block *at;	/* by unit id, block */
+	size_t n, room;
+	size_t n_stored;	/* so many are in the tree, */
+	size_t first_new;	/* and from this one on they are to be written again, */
+	bool changed;		/* with the next record */
+	uint64_t *spoil;	/* places of sectors whose checksums must not match by then */
+	size_t n_spoil, spoil_room;
+};
+
 struct conversion {
 	struct volume *volume;
 	const struct convert_ui *ui;
@@ -46,6 +56,7 @@ struct conversion {
 	struct crypt_member *members;	/* as sealed; sorted by id */
 	size_t n_members;
 	uint64_t n_index_items, n_index_entries;	/* from phase INDEX on; the header says so from FINISH on */
+	struct conversion_bad bad;
 };
 
 void conversion_close(struct conversion *c);	/* zeroed struct is fine */
@@ -166,8 +177,13 @@ bool conversion_take_domain(struct conversion *c, struct domain *domain, uint64_
 			    const struct domain_view_options *options, bool *changed, struct error *err) must_use;
 
 /* --- check-units.c --- */
-/* Reads every unit of the scan's extents: ERROR_CORRUPT with the file's name where a block is authentic on no mirror. */
-bool units_check(struct conversion *c, struct error *err) must_use;
+/*
+ * Reads every unit of the scan's extents: ERROR_CORRUPT with the file's name where a block is authentic on no mirror, is no known bad block and may
+ * not be skipped.  tell: name those that will be skipped.
+ */
+bool units_check(struct conversion *c, bool tell, struct error *err) must_use;
+/* The same of one extent of the scan, sealed in this conversion: what is skipped becomes a bad block. */
+bool extent_check_sealed(struct conversion *c, size_t extent, struct error *err) must_use;
 /* The csum tree is rewritten along with the data: where it cannot be read, that must be known before anything is changed. */
 bool csums_readable(struct conversion *c, struct error *err) must_use;
 
@@ -182,6 +198,9 @@ bool conversion_hold_memory(struct conversion *c, struct error *err) must_use;
 /* Replaces the stored checksums of [logical, +len) by those of bytes; sectors without one stay without. */
 bool csum_update(struct conversion *c, struct transaction *tx, uint64_t logical, const uint8_t *bytes, size_t len,
 		 struct error *err) must_use;
+/* The stored checksum of one sector, CSUM_SIZE bytes of which the type's size count; *has false: it has none.  put: where it has one. */
+bool csum_get(struct conversion *c, uint64_t logical, uint8_t *value, bool *has, struct error *err) must_use;
+bool csum_put(struct conversion *c, struct transaction *tx, uint64_t logical, const uint8_t *value, struct error *err) must_use;
 
 /* --- preflight.c --- */
 bool preflight_features(struct volume *volume, const struct subvolume_list *list, struct error *err) must_use;

@@ -17,6 +17,14 @@ struct convert_progress {
 	uint64_t done, total;	/* bytes of the phase */
 };
 
+/* What to do about damage; by default a conversion stops in front of it. */
+struct convert_damage {
+	bool carry;		/* seal what matches its checksum on no mirror so that it is as bad afterwards */
+	bool skip;		/* leave what no tag opens as it is found */
+	bool has_number;
+	uint64_t number;	/* how many of those may be skipped that no durable tag vouches for */
+};
+
 /* What people see and may stop; every pointer may be NULL. */
 struct convert_ui {
 	void *context;
@@ -28,6 +36,7 @@ struct convert_ui {
 	void (*forget_secrets)(void *context);
 	/* Most bytes of data in a batch, and of a record; 0: as many as fit.  Tests of what a crash leaves take many small steps. */
 	uint32_t batch_bytes, record_bytes;
+	struct convert_damage damage;
 };
 
 struct convert_encrypt_options {
@@ -59,6 +68,7 @@ struct convert_plan {
 	uint64_t n_new_chunks, new_chunk_bytes;
 	uint64_t journal_bytes;
 	uint64_t unwiped_free_bytes;	/* free data space left as it is */
+	uint64_t n_carried, n_skipped;	/* damaged blocks, each told as a note */
 	uint8_t seal_fingerprint[16];	/* of a finished sealing */
 	char key_tag[48];		/* "aes-256-gcm@btrfs:75197c8e" of a finished sealing */
 };

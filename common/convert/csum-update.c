@@ -3,10 +3,11 @@
 #include <inttypes.h>
 
 #include "common/convert/conversion.h"
+#include "common/fs/file-data.h"
 
-/* The part of one csum item that covers [logical, end): new values into the leaf. */
+/* The part of one csum item that covers [logical, end): new values into the leaf, those of bytes, or, where value is not NULL, that. */
 static bool update_item(struct conversion *c, struct transaction *tx, struct tree_iter *iter, uint64_t logical, uint64_t end,
-			const uint8_t *bytes, struct error *err)
+			const uint8_t *bytes, const uint8_t *value, struct error *err)
 {
 	const struct superblock *super = &c->volume->super;
 	const unsigned csum_size = csum_type_size(super->csum_type);
@@ -30,12 +31,17 @@ static bool update_item(struct conversion *c, struct transaction *tx, struct tre
 
 	uint8_t *csum = leaf->bytes + leaf_item_at(&leaf->node, iter->slot[0]) + (from - first) / super->sector_size * csum_size;
 
-	for (uint64_t at = from; at < to; at += super->sector_size, csum += csum_size)
-		csum_compute(super->csum_type, bytes + (at - logical), super->sector_size, csum);
+	for (uint64_t at = from; at < to; at += super->sector_size, csum += csum_size) {
+		if (value)
+			memcpy(csum, value, csum_size);
+		else
+			csum_compute(super->csum_type, bytes + (at - logical), super->sector_size, csum);
+	}
 	return true;
 }
 
-bool csum_update(struct conversion *c, struct transaction *tx, uint64_t logical, const uint8_t *bytes, size_t len, struct error *err)
+static bool update(struct conversion *c, struct transaction *tx, uint64_t logical, const uint8_t *bytes, const uint8_t *value, size_t len,
+		   struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	const struct key key = { EXTENT_CSUM_ID, KEY_EXTENT_CSUM, logical };
@@ -51,9 +57,47 @@ bool csum_update(struct conversion *c, struct transaction *tx, uint64_t logical,
 	}
 	while (iter.valid && iter.key.objectid == EXTENT_CSUM_ID && iter.key.type == KEY_EXTENT_CSUM &&
 	       iter.key.offset < logical + len) {
-		if (!update_item(c, tx, &iter, logical, logical + len, bytes, err) || !tree_next(&iter, err))
+		if (!update_item(c, tx, &iter, logical, logical + len, bytes, value, err) || !tree_next(&iter, err))
 			return false;
 	}
+	return true;
+}
+
+bool csum_update(struct conversion *c, struct transaction *tx, uint64_t logical, const uint8_t *bytes, size_t len, struct error *err)
+{
+	return update(c, tx, logical, bytes, NULL, len, err);
+}
+
+bool csum_put(struct conversion *c, struct transaction *tx, uint64_t logical, const uint8_t *value, struct error *err)
+{
+	return update(c, tx, logical, NULL, value, c->volume->super.sector_size, err);
+}
+
+struct getting {
+	unsigned size;
+	uint8_t *value;
+	bool has;
+};
+
+static bool get_csum(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)
+{
+	struct getting *getting = context;
+
+	(void)logical, (void)err;
+	getting->has = n_sectors > 0;
+	if (getting->has)
+		memcpy(getting->value, csums, getting->size);
+	return true;
+}
+
+bool csum_get(struct conversion *c, uint64_t logical, uint8_t *value, bool *has, struct error *err)
+{
+	struct getting getting = { csum_type_size(c->volume->super.csum_type), value, false };
+
+	memset(value, 0, CSUM_SIZE);
+	if (!csum_lookup(c->volume, logical, c->volume->super.sector_size, get_csum, &getting, err))
+		return false;
+	*has = getting.has;
 	return true;
 }
 

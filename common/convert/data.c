@@ -20,24 +20,60 @@ static uint8_t *unit_in_item(struct batch *batch, uint64_t place, const struct c
 	return data + unit->at;
 }
 
+/* Block i stays as it is found, for good. */
+static bool skip_block(struct batch *batch, const struct crypt_unit *unit, uint64_t address, uint32_t i, struct error *err)
+{
+	batch->block[i].keep = true;
+	return bad_block_add(batch->c, unit->unit_id, i, BAD_SKIPPED, address + (uint64_t)i * CRYPT_BLOCK, err);
+}
+
+/* --- sealing for the first time ------------------------------------------------------------------------ */
+
+static bool may_seal(struct batch *batch, const struct plain *plain, struct error *err)
+{
+	const struct convert_damage *damage = batch->c->ui ? &batch->c->ui->damage : NULL;
+
+	if (plain->n_bad == 0 || (damage && (damage->carry || damage->skip)))
+		return true;
+	batch->damaged = true;
+	error_set(err, ERROR_CORRUPT, "the data at %#" PRIx64 " match their checksum on no mirror", plain->first_bad);
+	return error_hint(err, "`btrfs-crypt convert --resume --on-error=continue` seals them all the same, and they stay as bad as they are");
+}
+
+static bool seal_block(struct batch *batch, struct unit_cipher *cipher, const struct crypt_unit *unit, const struct plain *plain, uint64_t address,
+		       uint32_t i, struct error *err)
+{
+	uint8_t *block = batch_data(batch) + (size_t)i * CRYPT_BLOCK, *tag = batch_tags(batch) + (size_t)i * CRYPT_TAG_SIZE;
+	const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
+
+	if (plain->bad[i] && !batch->c->ui->damage.carry) {
+		memset(tag, 0, CRYPT_TAG_SIZE);
+		return skip_block(batch, unit, address, i, err);
+	}
+	if (plain->bad[i]) {
+		batch->block[i].carry = true;
+		if (!csum_delta(batch->c, at, block, batch->block[i].delta, err) ||
+		    !bad_block_add(batch->c, unit->unit_id, i, BAD_CARRIED, at, err))
+			return false;
+	}
+	return unit_cipher_seal(cipher, i, block, CRYPT_BLOCK, block, tag, err);
+}
+
 /* Plain text becomes ciphertext under a nonce drawn here and now. */
 static bool seal_unit(struct batch *batch, const struct crypt_unit *unit, uint64_t place, uint64_t address, struct error *err)
 {
 	struct conversion *c = batch->c;
 	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
-	uint8_t csums[CRYPT_UNIT_BLOCKS_MAX * CSUM_SIZE];
 	uint8_t *data = batch_data(batch), *tags = batch_tags(batch);
 	struct disk_crypt_u u = unit->u;
-	size_t csums_len;
+	struct plain plain;
 
-	if (!plain_read(c->volume, address, data, (size_t)unit->blocks * CRYPT_BLOCK, csums, &csums_len, &batch->damaged, err) ||
-	    !crypto_nonce(c->nonce_mac, &u.unit_id, sizeof(u.unit_id), csums, csums_len, u.nonce, err) ||
+	if (!plain_read(c->volume, address, data, (size_t)unit->blocks * CRYPT_BLOCK, &plain, err) || !may_seal(batch, &plain, err) ||
+	    !crypto_nonce(c->nonce_mac, &u.unit_id, sizeof(u.unit_id), plain.csums, plain.csums_len, u.nonce, err) ||
 	    !unit_cipher_new(c->schedule, unit->cipher, "unit", &u, sizeof(u), &cipher, err))
 		return false;
 	for (uint32_t i = 0; i < unit->blocks; i++) {
-		uint8_t *block = data + (size_t)i * CRYPT_BLOCK;
-
-		if (!unit_cipher_seal(cipher, i, block, CRYPT_BLOCK, block, tags + (size_t)i * CRYPT_TAG_SIZE, err))
+		if (!seal_block(batch, cipher, unit, &plain, address, i, err))
 			return false;
 	}
 
@@ -46,85 +82,126 @@ static bool seal_unit(struct batch *batch, const struct crypt_unit *unit, uint64
 	if (!item)
 		return false;
 	memcpy(item + offsetof(struct disk_crypt_unit, u), &u, sizeof(u));
-	memcpy(item + offsetof(struct disk_crypt_unit, first), data, sizeof(unit->first));
+	if (!batch->block[0].keep)
+		memcpy(item + offsetof(struct disk_crypt_unit, first), data, sizeof(unit->first));
 	memcpy(item + sizeof(struct disk_crypt_unit), tags, (size_t)unit->blocks * CRYPT_TAG_SIZE);
 	return batch_add(batch, address, &u, unit->blocks, err);
 }
 
-/*
- * Block i in place, as ciphertext or plain text, from whichever mirror has either of them or a mixture: a record that went bad, or a write that
- * never arrived, may have left it behind on any.
- */
-static bool complete_block(struct batch *batch, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, uint32_t i,
-			   bool want_sealed, uint8_t *block, struct error *err)
-{
-	const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
-	bool found;
+/* --- what was sealed before ----------------------------------------------------------------------------- */
 
-	if (!torn_read(batch->c->volume, cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, want_sealed, at, block, &found, err))
+/* A unit that has its tags, on its way to one of its two sides. */
+struct turning {
+	struct batch *batch;
+	const struct crypt_unit *unit;
+	struct unit_cipher *cipher;
+	uint64_t address;
+	bool to_sealed;
+	bool is_read;	/* its bytes are in the batch, from some mirror */
+};
+
+/* Is what was read of block i the other side, so that it turns out right?  It is changed either way. */
+static bool turn_block(const struct turning *t, uint32_t i, uint8_t *block, bool *right, struct error *err)
+{
+	const uint8_t *tag = t->unit->tags + (size_t)i * CRYPT_TAG_SIZE;
+	uint8_t now[CRYPT_TAG_SIZE];
+
+	if (!t->to_sealed)
+		return unit_cipher_open(t->cipher, i, block, CRYPT_BLOCK, block, tag, right, err);
+	if (!unit_cipher_seal(t->cipher, i, block, CRYPT_BLOCK, block, now, err))
+		return false;
+	*right = secret_same(now, tag, CRYPT_TAG_SIZE);
+	return true;
+}
+
+/*
+ * From whichever mirror has either side or a mixture: a record that went bad, or a write that never arrived, may have left it behind on any.
+ */
+static bool complete_block(const struct turning *t, uint32_t i, uint8_t *block, struct error *err)
+{
+	struct batch *batch = t->batch;
+	const uint64_t at = t->address + (uint64_t)i * CRYPT_BLOCK;
+	bool found = false;
+
+	if (!torn_read(batch->c->volume, t->cipher, i, t->unit->tags + (size_t)i * CRYPT_TAG_SIZE, t->to_sealed, at, block, &found, err) &&
+	    (err->kind != ERROR_IO || !damage_skips(batch->c)))
 		return false;
 	if (found)
 		return true;
+	if (damage_skips(batch->c))
+		return skip_block(batch, t->unit, t->address, i, err);
 	batch->damaged = true;
-	return error_set(err, ERROR_CORRUPT, want_sealed ? "the data at %#" PRIx64 " are not what was sealed" :
-							   "the block at %#" PRIx64 " fails authentication on every mirror", at);
+	error_set(err, ERROR_CORRUPT, t->to_sealed ? "the data at %#" PRIx64 " are not what was sealed" :
+						     "the block at %#" PRIx64 " fails authentication on every mirror", at);
+	return error_hint(err, "--skip-damaged leaves what is damaged as it is, and goes on with everything else");
 }
 
-/* Plain text in place becomes ciphertext; only the tag tells whether it is the right one. */
-static bool reseal_block(struct batch *batch, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, uint32_t i,
-			 uint8_t *block, struct error *err)
+/* The checksum of what was bad before sealing: it keeps its distance from that of the bytes. */
+static bool carry_block(const struct turning *t, uint32_t i, const uint8_t *block, struct error *err)
 {
-	uint8_t tag[CRYPT_TAG_SIZE];
+	struct batch_block *at = &t->batch->block[i];
+	uint8_t other[CRYPT_BLOCK];
+	bool right, ok;
 
-	return unit_cipher_seal(cipher, i, block, CRYPT_BLOCK, block, tag, err) &&
-	       (secret_same(tag, unit->tags + (size_t)i * CRYPT_TAG_SIZE, CRYPT_TAG_SIZE) ||
-		complete_block(batch, cipher, unit, address, i, true, block, err));
+	at->carry = true;
+	memcpy(other, block, sizeof(other));
+
+	const struct turning back = { .unit = t->unit, .cipher = t->cipher, .to_sealed = !t->to_sealed };
+
+	ok = turn_block(&back, i, other, &right, err) &&
+	     csum_delta(t->batch->c, t->address + (uint64_t)i * CRYPT_BLOCK, other, at->delta, err);
+	secret_wipe(other, sizeof(other));
+	return ok;
+}
+
+static bool turn_blocks(const struct turning *t, struct error *err)
+{
+	struct batch *batch = t->batch;
+
+	for (uint32_t i = 0; i < t->unit->blocks; i++) {
+		const struct crypt_bad_block *bad = bad_block_find(batch->c, t->unit->unit_id, i);
+		uint8_t *block = batch_data(batch) + (size_t)i * CRYPT_BLOCK;
+		bool right = false;
+
+		batch->block[i].keep = bad && bad->what == BAD_SKIPPED;
+		if (batch->block[i].keep)
+			continue;
+		if ((t->is_read && !turn_block(t, i, block, &right, err)) || (!right && !complete_block(t, i, block, err)))
+			return false;
+		if (bad && !batch->block[i].keep && !carry_block(t, i, block, err))
+			return false;
+	}
+	memcpy(batch_tags(batch), t->unit->tags, (size_t)t->unit->blocks * CRYPT_TAG_SIZE);
+	return true;
+}
+
+static bool turn_unit(struct batch *batch, const struct crypt_unit *unit, uint64_t address, bool to_sealed, struct error *err)
+{
+	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
+	struct turning t = { .batch = batch, .unit = unit, .address = address, .to_sealed = to_sealed };
+	struct error unread;
+
+	if (!unit_cipher_new(batch->c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err))
+		return false;
+	t.cipher = cipher;
+	/* What cannot be read at once may be read block by block. */
+	t.is_read = volume_read(batch->c->volume, address, batch_data(batch), (size_t)unit->blocks * CRYPT_BLOCK, 0, &unread);
+	return turn_blocks(&t, err);
 }
 
 /* Plain text becomes the ciphertext it was before: same nonce, same tags. */
 static bool reseal_unit(struct batch *batch, const struct crypt_unit *unit, uint64_t place, uint64_t address, struct error *err)
 {
-	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
-	uint8_t *data = batch_data(batch);
-
 	(void)place;
-	if (!volume_read_any(batch->c->volume, address, data, (size_t)unit->blocks * CRYPT_BLOCK, err) ||
-	    !unit_cipher_new(batch->c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err))
-		return false;
-	for (uint32_t i = 0; i < unit->blocks; i++) {
-		if (!reseal_block(batch, cipher, unit, address, i, data + (size_t)i * CRYPT_BLOCK, err))
-			return false;
-	}
-	memcpy(batch_tags(batch), unit->tags, (size_t)unit->blocks * CRYPT_TAG_SIZE);
-	return batch_add(batch, address, &unit->u, unit->blocks, err);
-}
-
-/* Block i in place, in data: from this copy of it, or from whichever mirror has the right one. */
-static bool open_block(struct batch *batch, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, uint32_t i,
-		       uint8_t *block, struct error *err)
-{
-	bool authentic;
-
-	return unit_cipher_open(cipher, i, block, CRYPT_BLOCK, block, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &authentic, err) &&
-	       (authentic || complete_block(batch, cipher, unit, address, i, false, block, err));
+	return turn_unit(batch, unit, address, true, err) && batch_add(batch, address, &unit->u, unit->blocks, err);
 }
 
 static bool unseal_unit(struct batch *batch, const struct crypt_unit *unit, uint64_t place, uint64_t address, struct error *err)
 {
-	struct conversion *c = batch->c;
-	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
-	uint8_t *data = batch_data(batch);
-
 	if (!unit->sealed)
 		return error_set(err, ERROR_CORRUPT, "unit %#" PRIx64 " was never sealed", unit->unit_id);
-	if (!volume_read(c->volume, address, data, (size_t)unit->blocks * CRYPT_BLOCK, 0, err) ||
-	    !unit_cipher_new(c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err))
+	if (!turn_unit(batch, unit, address, false, err))
 		return false;
-	for (uint32_t i = 0; i < unit->blocks; i++) {
-		if (!open_block(batch, cipher, unit, address, i, data + (size_t)i * CRYPT_BLOCK, err))
-			return false;
-	}
-	memcpy(batch_tags(batch), unit->tags, (size_t)unit->blocks * CRYPT_TAG_SIZE);
 	/* A moved unit cannot be recognised by its ciphertext once it is plain: its address must be written down. */
 	if (unit->address + unit->offset_in_extent != address) {
 		uint8_t *item = unit_in_item(batch, place, unit, err);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/convert/bad-blocks.h"
 #include "common/convert/plan.h"
 #include "common/convert/sharing.h"
 #include "common/fs/domain-view.h"
@@ -47,6 +48,9 @@ bool conversion_take_domain(struct conversion *c, struct domain *domain, uint64_
 	*changed = false;
 	if (!domain_view_open(domain, &c->list, NULL, boundary, &view, err))
 		return false;
+	/* What is damaged beyond recognition is where its units say that it was sealed. */
+	if (damage_skips(c) || c->bad.n > 0)
+		unit_map_join_expected(view.units);
 	ok = (!check || domain_view_check(&view, options, changed, err)) && take_view(c, &view, err);
 	domain_view_close(&view);
 	return ok;
@@ -113,9 +117,11 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 	conversion_forget_secrets(c);
 	if (domain->header.state != CRYPT_STATE_SEALED)
 		return error_set(err, ERROR_STATE, "the domain's header says that its conversion has not finished");
-	if (!domain_check_finished(c->volume, domain, err) || !domain_view_check_named(domain, &c->list, subvolume, err) ||
+	c->header = domain->header;
+	if (!domain_check_finished(c->volume, domain, err) || !bad_blocks_read(c, err) || !domain_view_check_named(domain, &c->list, subvolume, err) ||
 	    !conversion_take_domain(c, domain, UNIT_PLACE_END, true, &check, &changed, err) || !refuse_sharers(c, err) ||
-	    !csums_readable(c, err) || !units_check(c, err) || !plan_fill(c, err) || !allocator_open(c->volume, &c->allocator, err) ||
+	    !csums_readable(c, err) || !bad_blocks_tell(c, err) || !units_check(c, options->dry_run, err) || !plan_fill(c, err) ||
+	    !allocator_open(c->volume, &c->allocator, err) ||
 	    !preflight_places(c->allocator, c->scan, &keys, slot, err))
 		return false;
 	return options->dry_run || (begin(c, domain, changed, &keys, slot, err) && conversion_run(c, err));

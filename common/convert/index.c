@@ -4,11 +4,9 @@
  * again, and what is there already must be the same.
  */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/convert/conversion.h"
-#include "common/fs/extent-part.h"
 #include "common/fs/index-scan.h"
 
 unsigned index_entries_per_item(uint32_t node_size)
@@ -16,38 +14,44 @@ unsigned index_entries_per_item(uint32_t node_size)
 	return (crypt_item_max(node_size) - sizeof(struct disk_crypt_head)) / sizeof(struct disk_crypt_index_entry);
 }
 
-/* Names the first file whose extent is not what its units say; always false. */
-static bool unrecognised(const struct conversion *c, struct error *err)
+/*
+ * The units, confirmed by their tags.  Nothing has moved, so an extent of which none confirms is where its units were placed, and damaged: its blocks
+ * are known to be bad, or may be skipped now, or that is an error with its file's name.
+ */
+static bool join_sealed(struct conversion *c, struct error *err)
 {
-	const size_t n = c->scan->n_extents - c->units->n_joined;
-	const struct scan_extent *extent = c->scan->extent;
-	char *label, more[64] = "";
+	size_t *lost, n = 0;
+	bool ok;
 
-	while (c->units->of_extent[extent - c->scan->extent] != UNIT_GROUP_NONE)
-		extent++;
-	label = file_label(&c->list, &c->scan->tree[extent->member], extent->inode);
-	if (!label)
+	unit_map_free(c->units);
+	c->units = NULL;
+	if (!unit_map_read(c->volume, c->header.domain, &c->units, err) ||
+	    !unit_map_join(c->units, c->scan, c->schedule, UNIT_PLACE_END, err))
+		return false;
+	if (c->units->n_joined == c->scan->n_extents)
+		return true;
+	lost = reallocarray(NULL, c->scan->n_extents - c->units->n_joined, sizeof(*lost));
+	if (!lost)
 		return error_memory(err);
-	if (n > 1)
-		snprintf(more, sizeof(more), ", and %zu more extent%s like it", n - 1, n > 2 ? "s" : "");
-	error_set(err, ERROR_CORRUPT, "%.300s: its data at %" PRIu64 " fail authentication on every mirror: damaged after they were sealed%s", label,
-		  extent->logical, more);
-	free(label);
-	return false;
+	for (size_t i = 0; i < c->scan->n_extents; i++) {
+		if (c->units->of_extent[i] == UNIT_GROUP_NONE)
+			lost[n++] = i;
+	}
+	unit_map_free(c->units);
+	c->units = NULL;
+	ok = unit_map_read(c->volume, c->header.domain, &c->units, err) && unit_map_join_placed(c->units, c->scan, err);
+	for (size_t i = 0; ok && i < n; i++)
+		ok = extent_check_sealed(c, lost[i], err);
+	free(lost);
+	return ok;
 }
 
 /* Where the units of what is sealed now are. */
 static bool take_units(struct conversion *c, struct error *err)
 {
-	unit_map_free(c->units);
 	inline_map_free(c->inlines);
-	c->units = NULL;
 	c->inlines = NULL;
-	if (!unit_map_read(c->volume, c->header.domain, &c->units, err) ||
-	    !unit_map_join(c->units, c->scan, c->schedule, UNIT_PLACE_END, err) ||
-	    !inline_map_read(c->volume, c->header.domain, &c->inlines, err))
-		return false;
-	return c->units->n_joined == c->scan->n_extents || unrecognised(c, err);
+	return join_sealed(c, err) && inline_map_read(c->volume, c->header.domain, &c->inlines, err);
 }
 
 struct filling {

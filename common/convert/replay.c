@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "common/convert/conversion.h"
+#include "common/convert/bad-blocks.h"
 #include "common/convert/torn.h"
 #include "common/fs/domain-mac.h"
 #include "common/fs/path.h"
@@ -220,7 +220,7 @@ struct finishing {
 	struct conversion *c;
 	bool write;
 	bool want_sealed;
-	uint8_t *bytes;		/* one unit */
+	uint8_t *bytes;		/* one block */
 };
 
 /* One block, completed, into out: from the first mirror that has one of what it may be. */
@@ -233,8 +233,11 @@ static bool complete_block(const struct finishing *finishing, struct unit_cipher
 	if (!torn_read(finishing->c->volume, cipher, i, range->tags + (size_t)i * CRYPT_TAG_SIZE, finishing->want_sealed, address, out, &found,
 		       err))
 		return false;
-	return found || error_set(err, ERROR_CORRUPT, "the block at %#" PRIx64 " is neither plain text nor ciphertext of unit %#" PRIx64
-				  ", nor a mixture of both", address, le64(range->u.unit_id));
+	if (found)
+		return true;
+	error_set(err, ERROR_CORRUPT, "the block at %#" PRIx64 " is neither plain text nor ciphertext of unit %#" PRIx64
+		  ", nor a mixture of both", address, le64(range->u.unit_id));
+	return error_hint(err, "--skip-damaged leaves what is damaged as it is, and goes on with everything else");
 }
 
 static bool name_range(struct conversion *c, const struct journal_range *range, struct error *err)
@@ -252,6 +255,23 @@ static bool name_range(struct conversion *c, const struct journal_range *range, 
 	}
 	free(path);
 	return false;
+}
+
+/* One that is damaged is left as it is, where it is known or may be skipped: the first look, before anything is written, makes it known. */
+static bool finish_block(const struct finishing *finishing, struct unit_cipher *cipher, const struct journal_range *range, uint32_t i,
+			 struct error *err)
+{
+	struct conversion *c = finishing->c;
+	const uint64_t unit_id = le64(range->u.unit_id), at = range->address + (uint64_t)i * CRYPT_BLOCK;
+
+	if (bad_block_is(c, unit_id, i, BAD_SKIPPED))
+		return true;
+	if (complete_block(finishing, cipher, range, i, finishing->bytes, err))
+		return !finishing->write || volume_write(c->volume, at, finishing->bytes, CRYPT_BLOCK, err);
+	if ((err->kind != ERROR_CORRUPT && err->kind != ERROR_IO) || !damage_skips(c) || finishing->write)
+		return err->kind == ERROR_CORRUPT ? name_range(c, range, err) : false;
+	*err = (struct error){ 0 };
+	return bad_block_add(c, unit_id, i, BAD_SKIPPED, at, err) && bad_block_spoil_later(c, at, err);
 }
 
 static bool finish_range(void *context, const struct journal_range *range, struct error *err)
@@ -274,22 +294,22 @@ static bool finish_range(void *context, const struct journal_range *range, struc
 	if (!unit_cipher_new(c->schedule, range->u.cipher, "unit", &range->u, sizeof(range->u), &cipher, err))
 		return false;
 	for (uint32_t i = 0; i < range->n_blocks; i++) {
-		if (!complete_block(finishing, cipher, range, i, finishing->bytes + (size_t)i * CRYPT_BLOCK, err))
-			return err->kind == ERROR_CORRUPT ? name_range(c, range, err) : false;
+		if (!finish_block(finishing, cipher, range, i, err))
+			return false;
 	}
-	return !finishing->write || volume_write(c->volume, range->address, finishing->bytes, len, err);
+	return true;
 }
 
 static bool finish_ranges(struct conversion *c, const struct replay *replay, bool write, struct error *err)
 {
-	struct finishing finishing = { .c = c, .write = write, .bytes = malloc((size_t)CRYPT_UNIT_BLOCKS_MAX * CRYPT_BLOCK) };
+	struct finishing finishing = { .c = c, .write = write, .bytes = malloc(CRYPT_BLOCK) };
 	bool ok = finishing.bytes || error_memory(err);
 
 	for (unsigned i = 0; ok && i < replay->n; i++) {
 		finishing.want_sealed = replay->record[i].header.direction == CRYPT_TO_SEALED;
 		ok = journal_record_visit(&c->journal, &replay->record[i], &(struct journal_visitor){ .on_range = finish_range }, &finishing, err);
 	}
-	wiped_free(finishing.bytes, (size_t)CRYPT_UNIT_BLOCKS_MAX * CRYPT_BLOCK);
+	wiped_free(finishing.bytes, CRYPT_BLOCK);
 	return ok;
 }
 

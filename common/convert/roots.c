@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "common/convert/conversion.h"
+#include "common/convert/bad-blocks.h"
 #include "common/fs/domain-mac.h"
 #include "common/fs/domain-view.h"
 #include "common/util/set64.h"
@@ -137,11 +137,10 @@ bool roots_seal(struct conversion *c, struct error *err)
 	struct crypt_seal seal;
 	struct transaction *tx;
 
-	if (!digest_now(c, err) ||
-	    !seal_compute(c->volume, c->schedule, &c->header, c->members, c->n_members, &seal, err) ||
-	    !transaction_begin(c->volume, c->allocator, &tx, err))
+	if (!digest_now(c, err) || !transaction_begin(c->volume, c->allocator, &tx, err))
 		return false;
-	if (!tag_roots(c, tx, err))
+	if (!bad_blocks_store(c, tx, err) ||
+	    !seal_compute(c->volume, c->schedule, &c->header, c->members, c->n_members, &seal, err) || !tag_roots(c, tx, err))
 		goto drop;
 	for (size_t i = 0; i < c->n_members; i++) {
 		if (!put_item(c, tx, CRYPT_MEMBER, i, bytes, crypt_member_write(&c->members[i], bytes), err))

@@ -381,3 +381,21 @@ bool unit_map_join_placed(struct unit_map *map, const struct scan *scan, struct 
 	}
 	return true;
 }
+
+void unit_map_join_expected(struct unit_map *map)
+{
+	for (size_t i = 0; i < map->scan->n_extents; i++) {
+		const struct scan_extent *extent = &map->scan->extent[i];
+		struct unit_group group;
+
+		if (!unit_map_of(map, extent->logical, &group) || group.unit_id != extent->logical || group.extent_len != extent->length)
+			continue;
+		if (map->of_extent[i] == group.number && group.guessed) {
+			map->group[group.number].guessed = 0;
+			map->n_guessed--;
+			map->n_joined++;
+		} else if (map->of_extent[i] == UNIT_GROUP_NONE && !map->group[group.number].joined) {
+			join(map, group.number, i);
+		}
+	}
+}

@@ -68,6 +68,8 @@ bool unit_map_join(struct unit_map *map, const struct scan *scan, const struct k
 bool unit_map_guess(struct unit_map *map, struct error *err) must_use;
 /* The same as joining without looking at the data, for units that were just placed: there must be one group for each extent, where the extent is. */
 bool unit_map_join_placed(struct unit_map *map, const struct scan *scan, struct error *err) must_use;
+/* Those that are left over, where extent and units lie at the same address with the same length: nothing was confirmed. */
+void unit_map_join_expected(struct unit_map *map);
 /* Bytes of the extents that have a group, guesses aside. */
 uint64_t unit_map_joined_bytes(const struct unit_map *map);
 

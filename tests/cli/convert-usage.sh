@@ -34,7 +34,7 @@ refused 1 "--pbkdf: argon2id or pbkdf2" --encrypt --pbkdf scrypt disk.img home
 refused 1 "--pbkdf-memory goes with --pbkdf argon2id" --encrypt --pbkdf pbkdf2 --pbkdf-memory 65536 disk.img home
 refused 1 "only one of --iter-time and --pbkdf-force-iterations" --encrypt -i 100 --pbkdf-force-iterations 4 disk.img home
 refused 1 "--progress: auto, none, bar or json" --encrypt --progress loud disk.img home
-refused 1 "--on-error: stop" --encrypt --on-error pray disk.img home
+refused 1 "--on-error: stop or continue" --encrypt --on-error pray disk.img home
 # A number that is none, or is too small or too large: the option, what was given, and what may be; the limits themselves pass.
 # number OPTION LEAST MOST OTHER...: OTHER are options to go with it
 number() {
@@ -70,8 +70,17 @@ done
 refused 1 "--accept-changes goes with --decrypt" --encrypt --accept-changes disk.img home
 refused 1 "--accept-unsealed goes with --decrypt" --decrypt --resume --accept-unsealed disk.img
 refused 1 "--dry-run goes with --encrypt or --decrypt" --abort --dry-run disk.img
+refused 1 "--on-error goes with --encrypt or --resume" --decrypt --on-error=continue disk.img home
+refused 1 "--on-error goes with --encrypt or --resume" --decrypt --resume --on-error=continue disk.img
+refused 1 "--on-error goes with --encrypt or --resume" --abort --on-error=stop disk.img
+refused 1 "--skip-damaged goes with --decrypt, --resume or --abort" --encrypt --skip-damaged disk.img home
+refused 1 "--skip-damaged goes with --decrypt, --resume or --abort" --status --skip-damaged=3 disk.img
+for value in 0 many 5x -1 4294967296; do
+	refused 1 "--skip-damaged: \"$value\" is not a number from 1 to 4294967295" --resume "--skip-damaged=$value" disk.img
+done
+# The word behind it is the image.
+transcript 4 btrfs-crypt convert --resume --skip-damaged disk.img <<< "! btrfs-crypt convert: disk.img: cannot open: No such file or directory"
 
 refused 9 "--rekey is not supported by this version" --rekey disk.img home
-refused 9 "--on-error=continue is not supported by this version" --encrypt --on-error=continue disk.img home
 refused 9 "--shared=copy is not supported by this version" --encrypt --shared=copy disk.img home
 finish

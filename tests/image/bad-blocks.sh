@@ -27,4 +27,4 @@ until_phase encrypt 3
 one_block_file
 attack raw-put "$address" "$tmp/noise-block"
 expect_status 6 do_resume
-expect_text "$tmp/err" 'target/tiny: its data at [0-9]+ fail authentication on every mirror'
+expect_text "$tmp/err" 'target/tiny: bytes 0 to 4095 fail authentication on every mirror'

@@ -101,3 +101,55 @@ ended() {
 		expect_files_plain
 	fi
 }
+
+# rot LOGICAL: one bit of every mirror.  rot_one LOGICAL: of the first
+rot() {
+	attack raw-get "$1" 4096 >"$tmp/block"
+	flip "$tmp/block" 1000
+	attack raw-put "$1" "$tmp/block"
+}
+rot_one() {
+	local physical
+	physical=$(btrfs-map-logical -l "$1" -b 4096 "$image" | sed -nE 's/^mirror 1 logical [0-9]+ physical ([0-9]+) .*/\1/p')
+	[ -n "$physical" ] || fail "no place of $1"
+	flip "$image" $((physical + 1000))
+}
+
+# unit_of FILE BLOCK: the address of that block of the first extent of a file
+unit_of() {
+	local at
+	at=$("$tmp/attack" "$image" units 1 | sed -nE "s/.* inode=$(inode "$1") offset=0 .* address=([0-9]+) .*/\1/p" | head -n 1)
+	[ -n "$at" ] || fail "$1 has no unit"
+	echo $((at + $2 * 4096))
+}
+
+# only_bad FILE FIRST LAST: on a mount without a key, everything but these bytes is as it was, and they are an error; `check` finds nothing wrong with the trees
+only_bad() {
+	local name
+	btrfs check "$image" >"$tmp/check.out" 2>&1 || { cat "$tmp/check.out"; fail "btrfs check"; }
+	image_mount "$image" "$tmp/mnt" ro
+	for name in "${FILES[@]}"; do
+		if [ "$name" != "$1" ]; then
+			cmp "$tmp/mnt/target/$name" "$tmp/files/$name" || fail "$name is not as it was"
+			continue
+		fi
+		if [ "$name" = nosum ]; then
+			cmp -s "$tmp/mnt/target/$name" "$tmp/files/$name" && fail "nosum is whole?"
+			{ cmp -l "$tmp/mnt/target/$name" "$tmp/files/$name" || true; } | awk -v a=$(($2 + 1)) -v b=$(($3 + 1)) '$1 < a || $1 > b { bad = 1 } END { exit bad }' ||
+				fail "other bytes of nosum are bad"
+			continue
+		fi
+		dd if="$tmp/mnt/target/$name" bs=4096 skip=$(($2 / 4096)) count=1 status=none >/dev/null 2>&1 && fail "$name: the kernel reads the damaged block"
+		cmp -n "$2" "$tmp/mnt/target/$name" "$tmp/files/$name" || fail "$name before the damage"
+		tail -c +$(($3 + 2)) "$tmp/files/$name" >"$tmp/rest"
+		tail -c +$(($3 + 2)) "$tmp/mnt/target/$name" | cmp - "$tmp/rest" || fail "$name behind the damage"
+	done
+	image_umount
+}
+
+# all_but FILE: with the key, everything else is right, and what is wrong with that one is 6
+all_but() {
+	local name
+	for name in "${FILES[@]}"; do [ "$name" = "$1" ] || cats_right "$name"; done
+	expect_status 6 do_cat "$1"
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Keeping account of damaged blocks: in memory, in the crypt items, in checksums that do not match. */
+#include "common/convert/bad-blocks.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include "common/fs/crypt-list.h"
+#include "common/fs/domain-mac.h"
+#include "common/fs/domain-view.h"
+#include "common/fs/extent-part.h"
+
+/* Tree blocks that one item more may change: the path with splits, and what settling adds. */
+#define ITEM_BLOCKS 24u
+
+/* --- in memory ----------------------------------------------------------------------------------------------- */
+
+/* The first one that is not before this block. */
+static size_t place_of(const struct conversion *c, uint64_t unit_id, uint32_t block)
+{
+	size_t low = 0, high = c->bad.n;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+		const struct crypt_bad_block *at = &c->bad.at[middle];
+
+		if (at->unit_id < unit_id || (at->unit_id == unit_id && at->block < block))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool insert(struct conversion *c, size_t at, const struct crypt_bad_block *bad, struct error *err)
+{
+	struct conversion_bad *all = &c->bad;
+
+	if (all->n == all->room) {
+		const size_t room = all->room ? all->room * 2 : 64;
+		struct crypt_bad_block *grown = reallocarray(all->at, room, sizeof(*grown));
+
+		if (!grown)
+			return error_memory(err);
+		all->at = grown;
+		all->room = room;
+	}
+	memmove(all->at + at + 1, all->at + at, (all->n - at) * sizeof(*all->at));
+	all->at[at] = *bad;
+	all->n++;
+	return true;
+}
+
+static bool read_one(void *context, const struct crypt_bad_block *bad, struct error *err)
+{
+	struct conversion *c = context;
+
+	return insert(c, c->bad.n, bad, err);
+}
+
+bool bad_blocks_read(struct conversion *c, struct error *err)
+{
+	c->bad.n = 0;
+	if (!bad_blocks_visit(c->volume, c->header.domain, read_one, c, err))
+		return false;
+	c->bad.n_stored = c->bad.first_new = c->bad.n;
+	return true;
+}
+
+const struct crypt_bad_block *bad_block_find(const struct conversion *c, uint64_t unit_id, uint32_t block)
+{
+	const size_t at = place_of(c, unit_id, block);
+
+	return at < c->bad.n && c->bad.at[at].unit_id == unit_id && c->bad.at[at].block == block ? &c->bad.at[at] : NULL;
+}
+
+/* --- what people are told ------------------------------------------------------------------------------------- */
+
+struct telling {
+	const struct conversion *c;
+	const struct scan_extent *extent;
+	const char *what;
+};
+
+static bool tell_part(void *context, const struct extent_part *part, struct error *err)
+{
+	const struct telling *telling = context;
+	const struct conversion *c = telling->c;
+	char *label = file_label(&c->list, &c->scan->tree[telling->extent->member], telling->extent->inode);
+
+	if (!label)
+		return error_memory(err);
+	conversion_note(c, "%.300s: bytes %" PRIu64 " to %" PRIu64 "%s %s", label, part->first, part->last, part->unused ? " of an extent" : "",
+			telling->what);
+	free(label);
+	return true;
+}
+
+bool bad_block_tell(struct conversion *c, uint64_t unit_id, enum crypt_bad what, uint64_t address, struct error *err)
+{
+	struct unit_group group;
+	struct telling telling = { .c = c };
+	uint8_t csum[CSUM_SIZE];
+	bool has_csum;
+
+	if (!csum_get(c, address, csum, &has_csum, err))
+		return false;
+	telling.what = what == BAD_CARRIED ? "matched their checksum on no mirror before, and do not now" :
+		       has_csum ? "are damaged: left as they were found" :
+				  "are damaged: left as they were found; they have no checksum, so that nothing will show it later";
+	if (c->plan && what == BAD_CARRIED)
+		c->plan->n_carried++;
+	else if (c->plan)
+		c->plan->n_skipped++;
+	if (c->units && c->scan && unit_map_of(c->units, unit_id, &group) && group.address != 0)
+		telling.extent = scan_extent_at(c->scan, group.address);
+	if (!telling.extent) {
+		conversion_note(c, "the data at %" PRIu64 " %s", address, telling.what);
+		return true;
+	}
+	return extent_parts(c->scan, telling.extent, address - telling.extent->logical, address - telling.extent->logical + CRYPT_BLOCK, tell_part,
+			    &telling, err);
+}
+
+bool bad_block_add(struct conversion *c, uint64_t unit_id, uint32_t block, enum crypt_bad what, uint64_t address, struct error *err)
+{
+	const struct crypt_bad_block bad = { unit_id, block, what };
+	const size_t at = place_of(c, unit_id, block);
+
+	if (bad_block_find(c, unit_id, block))
+		c->bad.at[at] = bad;	/* carried over once, and damaged now */
+	else if (!insert(c, at, &bad, err))
+		return false;
+	if (at < c->bad.first_new)
+		c->bad.first_new = at;
+	c->bad.changed = true;
+	return bad_block_tell(c, unit_id, what, address, err);
+}
+
+bool bad_block_spoil_later(struct conversion *c, uint64_t address, struct error *err)
+{
+	struct conversion_bad *bad = &c->bad;
+
+	if (bad->n_spoil == bad->spoil_room) {
+		const size_t room = bad->spoil_room ? bad->spoil_room * 2 : 64;
+		uint64_t *grown = reallocarray(bad->spoil, room, sizeof(*grown));
+
+		if (!grown)
+			return error_memory(err);
+		bad->spoil = grown;
+		bad->spoil_room = room;
+	}
+	bad->spoil[bad->n_spoil++] = address;
+	return true;
+}
+
+bool bad_blocks_tell(struct conversion *c, struct error *err)
+{
+	for (size_t i = 0; i < c->bad.n; i++) {
+		const struct crypt_bad_block *bad = &c->bad.at[i];
+		uint64_t address = bad->unit_id + (uint64_t)bad->block * CRYPT_BLOCK;
+		struct unit_group group;
+
+		if (c->units && unit_map_of(c->units, bad->unit_id, &group) && group.address != 0)
+			address += group.address - group.unit_id;
+		if (!bad_block_tell(c, bad->unit_id, bad->what, address, err))
+			return false;
+	}
+	return true;
+}
+
+/* --- in the tree ----------------------------------------------------------------------------------------------- */
+
+static size_t per_item(const struct conversion *c)
+{
+	return (crypt_item_max(c->volume->super.node_size) - sizeof(struct disk_crypt_head)) / sizeof(struct disk_crypt_bad_block);
+}
+
+size_t bad_blocks_room(const struct conversion *c)
+{
+	const struct convert_damage *damage = c->ui ? &c->ui->damage : NULL;
+
+	if (!c->bad.changed && !(damage && (damage->skip || damage->carry)))
+		return 0;
+	/* Those behind the first new one are written again. */
+	return ITEM_BLOCKS + 2 * ((c->bad.n - c->bad.first_new) / per_item(c) + 1);
+}
+
+static bool put_items(struct conversion *c, struct transaction *tx, struct error *err)
+{
+	const size_t per = per_item(c), n_old = (c->bad.n_stored + per - 1) / per;
+	uint8_t *bytes = malloc(c->volume->super.node_size);
+	bool ok = bytes || error_memory(err);
+
+	for (size_t i = c->bad.first_new / per; ok && i * per < c->bad.n; i++) {
+		const struct key key = crypt_key(c->header.domain, CRYPT_BAD_BLOCKS, i);
+		const size_t n = c->bad.n - i * per < per ? c->bad.n - i * per : per;
+		struct disk_crypt_head head;
+
+		crypt_head_write(&head, CRYPT_BAD_BLOCKS, (unsigned)n);
+		memcpy(bytes, &head, sizeof(head));
+		for (size_t j = 0; j < n; j++) {
+			struct disk_crypt_bad_block disk;
+
+			crypt_bad_block_write(&c->bad.at[i * per + j], &disk);
+			memcpy(bytes + sizeof(head) + j * sizeof(disk), &disk, sizeof(disk));
+		}
+		ok = (i >= n_old || tree_remove(tx, ROOT_TREE_ID, &key, err)) &&
+		     tree_insert(tx, ROOT_TREE_ID, &key, bytes, (uint32_t)(sizeof(head) + n * sizeof(struct disk_crypt_bad_block)), err);
+	}
+	free(bytes);
+	return ok;
+}
+
+/* While a decryption is under way the seal vouches for units and bad blocks, and an abort leaves it so. */
+static bool put_seal(struct conversion *c, struct transaction *tx, struct error *err)
+{
+	const struct key key = crypt_key(c->header.domain, CRYPT_SEAL, 0);
+	struct disk_crypt_seal disk;
+	struct crypt_seal seal;
+	uint8_t *data;
+	uint32_t len;
+
+	if (!seal_compute(c->volume, c->schedule, &c->header, c->members, c->n_members, &seal, err) ||
+	    !tree_edit_item(tx, ROOT_TREE_ID, &key, &data, &len, err))
+		return false;
+	if (len != sizeof(disk))
+		return error_set(err, ERROR_CORRUPT, "the seal item has %" PRIu32 " bytes, not %zu", len, sizeof(disk));
+	crypt_seal_write(&seal, &disk);
+	memcpy(data, &disk, sizeof(disk));
+	memcpy(c->header.seal, seal.seal, sizeof(c->header.seal));
+	return true;
+}
+
+bool bad_blocks_store(struct conversion *c, struct transaction *tx, struct error *err)
+{
+	if (!c->bad.changed)
+		return true;
+	if (!put_items(c, tx, err) || (c->state.operation == CRYPT_OP_DECRYPT && !put_seal(c, tx, err)) ||
+	    !domain_items_mac(c->volume, c->header.domain, c->schedule, c->header.items_mac, err))
+		return false;
+	for (size_t i = 0; i < c->bad.n_spoil; i++) {
+		if (!csum_spoil(c, tx, c->bad.spoil[i], err))
+			return false;
+	}
+	c->bad.n_spoil = 0;
+	c->header.n_bad_blocks = c->bad.n;
+	c->header.n_bad_items = (c->bad.n + per_item(c) - 1) / per_item(c);
+	c->bad.n_stored = c->bad.first_new = c->bad.n;
+	c->bad.changed = false;
+	return true;
+}
+
+/* --- checksums ---------------------------------------------------------------------------------------------------- */
+
+bool csum_spoil(struct conversion *c, struct transaction *tx, uint64_t address, struct error *err)
+{
+	const struct volume *volume = c->volume;
+	const unsigned size = csum_type_size(volume->super.csum_type);
+	uint8_t stored[CSUM_SIZE], bytes[CRYPT_BLOCK], computed[CSUM_SIZE];
+	const struct chunk *chunk;
+	bool has, turned = false;
+
+	if (!csum_get(c, address, stored, &has, err) || !volume_chunk(volume, address, &chunk, err))
+		return false;
+	/* Turning one bit could only make it match another mirror by chance: it is asked again. */
+	for (unsigned mirror = 0; has && mirror < chunk_n_mirrors(chunk); mirror++) {
+		struct error unread;
+
+		if (!volume_read(c->volume, address, bytes, sizeof(bytes), mirror, &unread))
+			continue;
+		csum_compute(volume->super.csum_type, bytes, sizeof(bytes), computed);
+		if (memcmp(computed, stored, size) != 0)
+			continue;
+		stored[0] ^= turned ? 2 : 1;
+		turned = true;
+		mirror = UINT_MAX;	/* from the first again: 0 is next */
+	}
+	return !turned || csum_put(c, tx, address, stored, err);
+}
