@@ -84,11 +84,20 @@ static bool check_file(struct run *run, struct error *err)
 						    run->file.inode, inode.size, INT64_MAX);
 }
 
+static void on_moved(void *context, const struct subvolume *subvolume, const struct crypt_member *member)
+{
+	struct run *run = context;
+
+	export_report_moved(&run->report, subvolume, member);
+}
+
 /* A key for what is not sealed is a mistake, and a wrong one is known before anything comes out. */
 static bool open_source(struct run *run, struct error *err)
 {
 	struct extent_source *source;
 
+	run->sources.moved = on_moved;
+	run->sources.context = run;
 	if (!export_sources_get(&run->sources, run->file.subvolume, true, &source, err))
 		return false;
 	if (!export_sources_end_key(&run->sources, false, err))

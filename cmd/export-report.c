@@ -187,6 +187,24 @@ void export_report_finding(struct export_report *report, const struct export_fin
 		print_note(NULL, "more of these are counted, and listed by --report");
 }
 
+void export_report_moved(struct export_report *report, const struct subvolume *subvolume, const struct crypt_member *member)
+{
+	char *text = domain_moved_text(subvolume, member);
+
+	if (report->report.stream) {
+		struct json_object *line = json_line();
+
+		json_text(line, "finding", "moved");
+		json_u64(line, "subvolume", subvolume->id);
+		json_name(line, "path", subvolume->path, subvolume->path_len);
+		json_name(line, "sealed_as", member->path, member->path_len);
+		json_print(line, report->report.stream);
+	}
+	progress_clear(&report->progress);
+	print_warning(NULL, text ? text : "a subvolume is not where it was sealed");
+	free(text);
+}
+
 static uint64_t text_hash(const char *text)
 {
 	uint64_t hash = 0xcbf29ce484222325u;	/* FNV-1a */

@@ -7,6 +7,7 @@
 
 #include "common/export/export.h"
 #include "common/export/out-file.h"
+#include "common/fs/domain-names.h"
 #include "common/util/progress.h"
 #include "common/util/set64.h"
 
@@ -35,6 +36,8 @@ struct export_report {
 /* NULL names: not wanted.  The files must not be there yet. */
 bool export_report_open(struct export_report *report, const char *report_name, const char *manifest_name, struct error *err) must_use;
 void export_report_finding(struct export_report *report, const struct export_finding *finding);
+/* A subvolume that is not where it was sealed: both paths. */
+void export_report_moved(struct export_report *report, const struct subvolume *subvolume, const struct crypt_member *member);
 /* A warning of the volume: bytes taken from another mirror, among others. */
 void export_report_warning(struct export_report *report, const char *text);
 /* What the volume, read tolerantly, found to be invalid: counted as damaged. */

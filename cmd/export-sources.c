@@ -72,6 +72,14 @@ static bool try_domain(struct export_sources *sources, struct domain **domain, s
 	return true;
 }
 
+static void tell_moved(const struct export_sources *sources, const struct domain *domain, const struct subvolume *subvolume)
+{
+	const struct crypt_member *member = domain_moved(domain, subvolume);
+
+	if (member && sources->moved)
+		sources->moved(sources->context, subvolume, member);
+}
+
 static bool open_source(struct export_sources *sources, const struct subvolume *subvolume, bool must_open,
 			struct export_source *source, struct error *err)
 {
@@ -90,6 +98,7 @@ static bool open_source(struct export_sources *sources, const struct subvolume *
 	if (found->unfinished)
 		return take_look(sources, source, err);
 	source->extents = NULL;
+	tell_moved(sources, found, subvolume);
 	if (!key_input_given())
 		return true;
 	if (!try_domain(sources, &found, &domain, err))

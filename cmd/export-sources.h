@@ -5,11 +5,15 @@
 
 #include "cmd/key-options.h"
 #include "common/convert/look.h"
+#include "common/fs/domain-names.h"
 #include "common/fs/domain-read.h"
 
 /* Initialise with { .list = ... }. */
 struct export_sources {
 	const struct subvolume_list *list;
+	/* Told once of each subvolume that is read and is not where it was sealed; NULL: nobody. */
+	void (*moved)(void *context, const struct subvolume *subvolume, const struct crypt_member *member);
+	void *context;
 	struct key_input key;
 	struct export_source {
 		uint64_t subvolume;
@@ -34,7 +38,7 @@ struct export_sources {
  * Reads the key where one was given, and opens what is being converted with it: nobody may hold blocks of the volume.  Asks for a passphrase only where that is
  * what was given.
  */
-bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, struct error *err) must_use;
+bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, struct error *err) must_use;	/* before moved is set */
 /*
  * *extents NULL: sealed, and no key was given; or, where must_open is false, not this one.  must_open: another key is ERROR_KEY.
  */

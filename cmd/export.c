@@ -103,6 +103,13 @@ static bool on_hash(void *context, const char *path, const uint8_t hash[HASH_SIZ
 	return export_report_hash(&run->report, path, hash, err);
 }
 
+static void on_moved(void *context, const struct subvolume *subvolume, const struct crypt_member *member)
+{
+	struct run *run = context;
+
+	export_report_moved(&run->report, subvolume, member);
+}
+
 static void on_warning(void *context, const char *text)
 {
 	struct run *run = context;
@@ -165,8 +172,11 @@ static bool report_devices(struct export_report *report, const char *path, struc
 static bool find_places(struct run *run, const char *const *operand, struct error *err)
 {
 	if (!image_open(operand[0], false, false, &run->volume, err) || !subvolume_list_read(run->volume, &run->list, err) ||
-	    !export_sources_init(&run->sources, &run->list, err) ||
-	    !export_places_take(&run->list, &run->sources, operand + 1, opt.snapshots, &run->places, err) ||
+	    !export_sources_init(&run->sources, &run->list, err))
+		return false;
+	run->sources.moved = on_moved;
+	run->sources.context = run;
+	if (!export_places_take(&run->list, &run->sources, operand + 1, opt.snapshots, &run->places, err) ||
 	    (!opt.recursive && !export_sources_check_key(&run->sources, err)) ||
 	    !export_sources_end_key(&run->sources, opt.recursive, err))
 		return false;

@@ -137,7 +137,7 @@ static void print_heading(void)
 	printf("----\t\n");
 }
 
-static void print_text(const struct list_row *row, bool is_default, const struct unfinished *conversion)
+static void print_text(const struct list_row *row, const struct seal *seal, bool is_default, const struct unfinished *conversion)
 {
 	const struct subvolume *subvolume = row->at;
 	const struct root *root = &subvolume->root;
@@ -161,7 +161,7 @@ static void print_text(const struct list_row *row, bool is_default, const struct
 		printf("\tdefault");
 	if (subvolume_is_being_cleaned(subvolume))
 		printf("\tpartly cleaned up");
-	if (root_tag_text(root, tag))
+	if (subvolume_encryption(subvolume, seal, tag))
 		printf("\tEncryption: %s (not authenticated)", tag);
 	if (conversion)
 		printf("\tunfinished conversion %s, %u%% done", conversion->words.direction, conversion->status.percent);
@@ -171,26 +171,32 @@ static void print_text(const struct list_row *row, bool is_default, const struct
 
 /* --- JSON ------------------------------------------------------------------------------------------------------- */
 
-static void print_json(const struct list_row *row, bool is_default, const struct unfinished *conversion)
+static void print_json(const struct list_row *row, const struct seal *seal, bool is_default, const struct unfinished *conversion)
 {
 	struct json_object *line = json_line();
 
-	json_subvolume(line, row->at, is_default);
+	json_subvolume(line, row->at, seal, is_default);
 	if (conversion)
 		unfinished_json(conversion, line);
 	json_print(line, stdout);
 }
 
-static void print_rows(const struct subvolume_list *list, const struct list_rows *rows, const struct unfinished *unfinished)
+static bool print_rows(const struct subvolume_list *list, const struct list_rows *rows, const struct seals *seals,
+		       const struct unfinished *unfinished, struct error *err)
 {
 	if (opt.table && !format_is_json())
 		print_heading();
 	for (size_t i = 0; i < rows->n; i++) {
 		const struct subvolume *at = rows->at[i].at;
 
-		(format_is_json() ? print_json : print_text)(&rows->at[i], at->id == list->default_id,
+		(format_is_json() ? print_json : print_text)(&rows->at[i], seal_of(seals, at), at->id == list->default_id,
 							     unfinished_has(unfinished, list, at) ? unfinished : NULL);
 	}
+	for (size_t i = 0; i < rows->n; i++) {
+		if (!subvolume_seal_warn(rows->at[i].at, seal_of(seals, rows->at[i].at), err))
+			return false;
+	}
+	return true;
 }
 
 /* Where it is asked from: SUBVOL; else the subvolume of a mounted directory; else the top level. */
@@ -221,6 +227,7 @@ static bool run(const char *const *operand, struct error *err)
 	};
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
 	cleanup_unfinished struct unfinished unfinished = { 0 };
+	cleanup_seals struct seals seals = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 	struct list_rows rows = { 0 };
 	const struct subvolume *top;
@@ -230,13 +237,12 @@ static bool run(const char *const *operand, struct error *err)
 	if (opt.no_memory)
 		return error_memory(err);
 	if (!subvolumes_open(operand[0], &volume, &list, err) || !unfinished_read(volume, &unfinished, err) ||
-	    !find_base(operand, &list, !volume, &choice.base, err))
+	    !seals_read(&list, &seals, err) || !find_base(operand, &list, !volume, &choice.base, err))
 		return false;
 	/* The top level is in no other subvolume; it is listed where it is sealed, or about to be. */
 	top = subvolume_by_id(&list, FS_TREE_ID);
-	ok = list_rows_choose(&list, &choice, top && (root_tag_text(&top->root, tag) || unfinished_has(&unfinished, &list, top)), &rows, err);
-	if (ok)
-		print_rows(&list, &rows, &unfinished);
+	ok = list_rows_choose(&list, &choice, top && (subvolume_encryption(top, seal_of(&seals, top), tag) || unfinished_has(&unfinished, &list, top)),
+			      &rows, err) && print_rows(&list, &rows, &seals, &unfinished, err);
 	list_rows_free(&rows);
 	return ok;
 }

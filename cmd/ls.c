@@ -261,7 +261,7 @@ static bool choose_nested(struct listing *listing, uint64_t id, struct error *er
 	}
 	if (listing->is_closed)
 		source_note_closed(subvolume);
-	return true;
+	return source_warn_moved(domain, subvolume, err);
 }
 
 static bool walk_entry(void *context, const struct walk_entry *entry, bool *descend, struct error *err)
@@ -342,7 +342,8 @@ static bool print_listing(const struct subvolume_list *list, const struct file_i
 	if (!tree_open(list->volume, file->subvolume, &listing.tree, err) ||
 	    !inode_get_or_directory(&listing.tree, file->inode, file->inode == FIRST_FREE_ID, &inode, &why, err) ||
 	    !unfinished_read(list->volume, &unfinished, err) ||
-	    !link_source_choose(list, file->subvolume, &source, err))
+	    !link_source_choose(list, file->subvolume, &source, err) ||
+	    !source_warn_moved(source.domain, subvolume_by_id(list, file->subvolume), err))
 		return false;
 	listing.extents = source.extents;
 	listing.is_closed = listing.start_is_closed = source_is_closed(&source);

@@ -29,6 +29,8 @@ struct facts {
 	char tag[ROOT_TAG_TEXT_SIZE];
 	bool tagged, is_2016;
 	struct unfinished unfinished;
+	struct seals seals;
+	const struct seal *seal;
 	bool is_converting;
 	struct show_quota quota;
 };
@@ -100,7 +102,7 @@ static void print_json(const struct facts *facts)
 	const struct subvolume *at = facts->subvolume;
 	struct json_object *line = json_line(), *snapshots = json_array();
 
-	json_subvolume(line, at, facts->list->default_id == at->id);
+	json_subvolume(line, at, facts->seal, facts->list->default_id == at->id);
 	if (facts->is_converting)
 		unfinished_json(&facts->unfinished, line);
 	for (size_t i = 0; i < facts->list->n; i++) {
@@ -138,7 +140,7 @@ static bool run(const char *const *operand, struct error *err)
 
 	if (!subvolumes_open(operand[0], &volume, &list, err) ||
 	    !subvolume_find(&list, operand[1], &facts.subvolume, err) ||
-	    !show_quota_read(operand[0], volume, facts.subvolume->id, &facts.quota, err) || !unfinished_read(volume, &facts.unfinished, err))
+	    !show_quota_read(operand[0], volume, facts.subvolume->id, &facts.quota, err) || !unfinished_read(volume, &facts.unfinished, err) || !seals_read(&list, &facts.seals, err))
 		return false;
 
 	const struct subvolume *at = facts.subvolume;
@@ -151,16 +153,18 @@ static bool run(const char *const *operand, struct error *err)
 	facts.path = escape_new(path, len);
 	facts.name = at->id == FS_TREE_ID ? strdup("<FS_TREE>") : escape_new(name, (size_t)(path + len - name));
 	facts.is_converting = unfinished_has(&facts.unfinished, &list, at);
-	facts.tagged = root_tag_text(&at->root, facts.tag);
-	facts.is_2016 = at->root.flags & ROOT_ENCRYPT_2016;
+	facts.seal = seal_of(&facts.seals, at);
+	facts.tagged = subvolume_encryption(at, facts.seal, facts.tag);
+	facts.is_2016 = facts.seal->claim == DOMAIN_NONE && at->root.flags & ROOT_ENCRYPT_2016;
 	if (facts.path && facts.name) {
 		(format_is_json() ? print_json : print_text)(&facts);
 		print_cautions(&facts);
 	} else {
 		error_memory(err);
 	}
-	const bool ok = facts.path && facts.name;
+	const bool ok = facts.path && facts.name && subvolume_seal_warn(at, facts.seal, err);
 
+	seals_free(&facts.seals);
 	unfinished_free(&facts.unfinished);
 	free(facts.path);
 	free(facts.name);

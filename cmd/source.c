@@ -9,6 +9,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/key-options.h"
+#include "common/fs/domain-names.h"
 #include "common/util/escape.h"
 
 static struct {
@@ -85,6 +86,17 @@ void source_note_closed(const struct subvolume *subvolume)
 	escape_text(subvolume->path_len ? subvolume->path : (const uint8_t *)"/", subvolume->path_len ? subvolume->path_len : 1, path, sizeof(path));
 	snprintf(text, sizeof(text), "subvolume %s is sealed, and was not opened: names, sizes, times and modes in it are not authenticated", path);
 	print_note(NULL, text);
+}
+
+bool source_warn_moved(const struct domain *domain, const struct subvolume *subvolume, struct error *err)
+{
+	const struct crypt_member *member = domain && subvolume ? domain_moved(domain, subvolume) : NULL;
+	char *text = member ? domain_moved_text(subvolume, member) : NULL;
+
+	if (text)
+		print_warning(NULL, text);
+	free(text);
+	return !member || text || error_memory(err);
 }
 
 void source_close(struct source *source)

@@ -36,6 +36,8 @@ static inline bool source_is_closed(const struct source *source)
 	return source->is_sealed && !source->reader;
 }
 void source_note_closed(const struct subvolume *subvolume);	/* says so */
+/* Warns of a subvolume that is not where it was sealed.  domain NULL: it is not sealed. */
+bool source_warn_moved(const struct domain *domain, const struct subvolume *subvolume, struct error *err) must_use;
 void source_close(struct source *source);
 #define cleanup_source __attribute__((cleanup(source_close)))
 

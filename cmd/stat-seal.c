@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cmd/cmd.h"
+#include "cmd/source.h"
 
 static bool find_member(const struct subvolume_list *list, const struct subvolume *subvolume, const struct domain *domain, uint64_t *member,
 			struct error *err)
@@ -29,7 +30,7 @@ static bool read_seal(const struct subvolume_list *list, const struct subvolume 
 		return true;
 	seal->domain = domain->header.domain;
 	seal->is_sealed = true;
-	return find_member(list, subvolume, domain, &seal->member, err) &&
+	return source_warn_moved(domain, subvolume, err) && find_member(list, subvolume, domain, &seal->member, err) &&
 	       (domain->unfinished || inline_map_read(list->volume, seal->domain, &seal->inlines, err));
 }
 

@@ -4,6 +4,9 @@
 
 #include <uuid/uuid.h>
 
+#include <stdlib.h>
+
+#include "cmd/cmd.h"
 #include "cmd/inode-text.h"
 
 /* Absent where there is none. */
@@ -24,11 +27,35 @@ bool subvolume_is_being_cleaned(const struct subvolume *subvolume)
 	return subvolume->deleted && key_compare(&subvolume->root.drop_progress, &none) != 0;
 }
 
-void json_subvolume(struct json_object *line, const struct subvolume *subvolume, bool is_default)
+bool subvolume_encryption(const struct subvolume *subvolume, const struct seal *seal, char text[ROOT_TAG_TEXT_SIZE])
+{
+	if (!seal->has_wrong_tag && root_tag_text(&subvolume->root, text))
+		return true;
+	if (!seal->has_wrong_tag && (seal->claim < DOMAIN_MEMBER || seal->tag[0]))
+		return false;
+	strcpy(text, seal->tag[0] ? seal->tag : "unknown");
+	return true;
+}
+
+static bool warn(char *text, struct error *err)
+{
+	if (text)
+		print_warning(NULL, text);
+	free(text);
+	return text || error_memory(err);
+}
+
+bool subvolume_seal_warn(const struct subvolume *subvolume, const struct seal *seal, struct error *err)
+{
+	return (!seal->has_wrong_tag || warn(seal_tag_text(subvolume, seal->tag), err)) &&
+	       (!seal->moved_text || warn(strdup(seal->moved_text), err));
+}
+
+void json_subvolume(struct json_object *line, const struct subvolume *subvolume, const struct seal *seal, bool is_default)
 {
 	const struct root *root = &subvolume->root;
-	char tag[ROOT_TAG_TEXT_SIZE], progress[KEY_TEXT_SIZE];
-	const bool is_encrypted = root_tag_text(root, tag);
+	char own[ROOT_TAG_TEXT_SIZE], tag[ROOT_TAG_TEXT_SIZE], progress[KEY_TEXT_SIZE];
+	const bool is_encrypted = subvolume_encryption(subvolume, seal, tag);
 
 	json_u64(line, "id", subvolume->id);
 	json_u64(line, "generation", root->generation);
@@ -47,9 +74,13 @@ void json_subvolume(struct json_object *line, const struct subvolume *subvolume,
 	if (subvolume_is_being_cleaned(subvolume))
 		json_text(line, "drop_progress", key_text(&root->drop_progress, progress));
 	json_flag(line, "encrypted", is_encrypted);
+	if (seal->has_wrong_tag)
+		json_text(line, "root_item_tag", root_tag_text(root, own) ? own : "");
+	if (seal->moved)
+		json_name(line, "sealed_as", seal->moved, seal->moved_len);
 	if (is_encrypted) {
 		json_text(line, "encryption", tag);
 		json_flag(line, "authenticated", false);
-		json_text(line, "encryption_format", root->flags & ROOT_ENCRYPT_2016 ? "2016" : "sealed");
+		json_text(line, "encryption_format", seal->claim == DOMAIN_NONE && root->flags & ROOT_ENCRYPT_2016 ? "2016" : "sealed");
 	}
 }

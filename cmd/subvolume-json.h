@@ -4,9 +4,15 @@
 #define CMD_SUBVOLUME_JSON_H
 
 #include "cmd/json.h"
-#include "common/fs/subvolume.h"
+#include "common/fs/domain-names.h"
 
-void json_subvolume(struct json_object *line, const struct subvolume *subvolume, bool is_default);
+void json_subvolume(struct json_object *line, const struct subvolume *subvolume, const struct seal *seal, bool is_default);
+
+/* What it is sealed as: by its root item, unless a member item knows better; false: it is not. */
+bool subvolume_encryption(const struct subvolume *subvolume, const struct seal *seal, char text[ROOT_TAG_TEXT_SIZE]);
+
+/* Warns of a tag that is wrong, and of a name that is not the one it was sealed under. */
+bool subvolume_seal_warn(const struct subvolume *subvolume, const struct seal *seal, struct error *err) must_use;
 
 /* Deleted, and some of it is gone already. */
 bool subvolume_is_being_cleaned(const struct subvolume *subvolume);

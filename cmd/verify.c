@@ -2,12 +2,16 @@
 /* verify: authenticates everything that was sealed, and names the files that fail. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
 #include "cmd/key-options.h"
+#include "cmd/source.h"
+#include "common/fs/domain-names.h"
+#include "common/fs/subvolume-label.h"
 #include "cmd/unfinished.h"
 #include "common/fs/domain-read.h"
 #include "common/fs/domain-view.h"
@@ -16,7 +20,7 @@
 
 static struct {
 	char *expect;
-	int accept_changes, accept_unsealed;
+	int accept_changes, accept_unsealed, strict_names;
 } opt;
 
 static struct poptOption options_what[] = {
@@ -24,6 +28,7 @@ static struct poptOption options_what[] = {
 	  "fail where this is not the seal fingerprint that sealing printed: an older copy of the image was put back", "HEX" },
 	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0, "names, sizes or modes changed since are noted, no failure", NULL },
 	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "data written since are noted, no failure", NULL },
+	{ "strict-names", 0, POPT_ARG_NONE, &opt.strict_names, 0, "fail where a subvolume is not where it was sealed", NULL },
 	POPT_TABLEEND
 };
 
@@ -114,6 +119,62 @@ static bool failed(const struct verify_result *result, struct error *err)
 	return false;
 }
 
+static void print_moved(const struct subvolume *subvolume, const struct crypt_member *member)
+{
+	struct json_object *line = json_line();
+
+	json_text(line, "record", "moved");
+	json_u64(line, "subvolume", subvolume->id);
+	json_name(line, "path", subvolume->path, subvolume->path_len);
+	json_name(line, "sealed_as", member->path, member->path_len);
+	json_print(line, stdout);
+}
+
+/* A warning, or a failure. */
+static bool tell_moved(const struct domain *domain, const struct subvolume *subvolume, const struct crypt_member *member,
+		       struct verify_result *result, struct progress *progress, struct error *err)
+{
+	char *name, *what;
+
+	if (format_is_json())
+		print_moved(subvolume, member);
+	if (!opt.strict_names)
+		return source_warn_moved(domain, subvolume, err);
+	name = subvolume_label_escaped(subvolume, subvolume->id);
+	what = domain_moved_text(subvolume, member);
+	if (name && what)
+		print_bad(progress, name, what);
+	result->n_bad += name && what;
+	free(name);
+	free(what);
+	return (name && what) || error_memory(err);
+}
+
+/* Where the members are now, and what their root items say, is authenticated by nothing else than being compared. */
+static bool check_names(const struct domain *domain, const struct subvolume_list *list, struct verify_result *result,
+			struct progress *progress, struct error *err)
+{
+	char tag[DOMAIN_TAG_TEXT_SIZE];
+
+	domain_tag_text(domain, tag);
+	for (size_t i = 0; i < domain->n_members; i++) {
+		const struct subvolume *subvolume = subvolume_by_id(list, domain->members[i].id);
+		const struct crypt_member *member = subvolume ? domain_moved(domain, subvolume) : NULL;
+		char *text;
+
+		if (member && !tell_moved(domain, subvolume, member, result, progress, err))
+			return false;
+		if (!subvolume || !crypt_member_is(&domain->members[i], subvolume) || domain_has_tag(domain, &subvolume->root))
+			continue;
+		text = seal_tag_text(subvolume, tag);
+		if (!text)
+			return error_memory(err);
+		print_warning(NULL, text);
+		free(text);
+	}
+	return true;
+}
+
 static bool verify(struct domain *domain, const struct subvolume_list *list, const uint8_t *expect, struct error *err)
 {
 	const bool bar = isatty(STDERR_FILENO) && !format_is_json();
@@ -131,7 +192,7 @@ static bool verify(struct domain *domain, const struct subvolume_list *list, con
 	progress_init(&progress, bar ? PROGRESS_BAR : PROGRESS_NONE, stderr, 1);
 	ok = domain_verify(domain, list, &reading, print_bad, &progress, &result, err);
 	progress_clear(&progress);
-	if (!ok)
+	if (!ok || !check_names(domain, list, &result, &progress, err))
 		return false;
 
 	const bool replaced = expect && memcmp(expect, result.seal_fingerprint, FINGERPRINT_SIZE) != 0;

@@ -44,7 +44,7 @@ static bool has_uuid(const struct root *root)
 }
 
 /* An id may be given again after its subvolume is gone: the uuid decides. */
-static bool item_is_of(const struct crypt_member *member, const struct subvolume *subvolume)
+bool crypt_member_is(const struct crypt_member *member, const struct subvolume *subvolume)
 {
 	return member->id == subvolume->id && (has_uuid(&subvolume->root) ? memcmp(member->uuid, subvolume->root.uuid, UUID_SIZE) == 0
 									  : is_none(member->uuid));
@@ -54,7 +54,7 @@ static bool is_member(const struct domain *domain, const struct subvolume *subvo
 {
 	const struct crypt_member *const member = domain_member(domain, subvolume->id);
 
-	return member && item_is_of(member, subvolume);
+	return member && crypt_member_is(member, subvolume);
 }
 
 /* The lowest member with this uuid; NULL: none. */
@@ -233,6 +233,7 @@ struct search {
 	struct domain *found;		/* of all domains the one with the best claim, of equal ones the first */
 	enum domain_claim claim;
 	bool is_of_unread;		/* a member item of a domain that cannot be read names it */
+	bool is_named;			/* by one of that being looked at */
 	struct error why;		/* why that cannot be read, or another domain */
 };
 
@@ -247,8 +248,8 @@ static void consider(struct search *s, struct domain *domain, enum domain_claim 
 	s->claim = claim;
 }
 
-/* Of a domain that cannot be read for another reason, the member items that can. */
-static bool look_for_member(struct search *s, struct volume *volume, uint16_t number, bool *is_member_of, struct error *err)
+bool domain_visit_members(struct volume *volume, uint16_t number, void (*visit)(void *context, const struct crypt_member *member),
+			  void *context, struct error *err)
 {
 	const struct key first = crypt_key(number, CRYPT_MEMBER, 0), last = crypt_key(number, CRYPT_MEMBER, CRYPT_INDEX_LAST);
 	cleanup_tree_iter struct tree_iter iter = { 0 };
@@ -256,29 +257,36 @@ static bool look_for_member(struct search *s, struct volume *volume, uint16_t nu
 
 	if (!tree_open(volume, ROOT_TREE_ID, &tree, err) || !tree_seek(&tree, &first, &iter, err))
 		return false;
-	while (iter.valid && key_compare(&iter.key, &last) <= 0 && !*is_member_of) {
+	while (iter.valid && key_compare(&iter.key, &last) <= 0) {
 		struct error unread = { 0 };
 		struct crypt_member member;
 
-		*is_member_of = crypt_member_read(&iter.item, &member, &unread) && item_is_of(&member, s->subvolume);
+		if (crypt_member_read(&iter.item, &member, &unread))
+			visit(context, &member);
 		if (!tree_next(&iter, err))
 			return false;
 	}
 	return true;
 }
 
+static void look_for_subvolume(void *context, const struct crypt_member *member)
+{
+	struct search *s = context;
+
+	s->is_named = s->is_named || crypt_member_is(member, s->subvolume);
+}
+
 static bool note_unread(struct search *s, struct volume *volume, uint16_t number, const struct error *why, struct error *err)
 {
-	bool is_of_it = false;
-
-	if (!look_for_member(s, volume, number, &is_of_it, err)) {
+	s->is_named = false;
+	if (!domain_visit_members(volume, number, look_for_subvolume, s, err)) {
 		if (!error_is_damage(err))
 			return false;
 		*err = (struct error){ 0 };
 	}
-	if (s->why.kind == ERROR_NONE || (is_of_it && !s->is_of_unread))
+	if (s->why.kind == ERROR_NONE || (s->is_named && !s->is_of_unread))
 		s->why = *why;
-	s->is_of_unread |= is_of_it;
+	s->is_of_unread |= s->is_named;
 	return true;
 }
 

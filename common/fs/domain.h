@@ -96,5 +96,10 @@ bool domain_sources(const struct domain *domain, const struct subvolume_list *li
 bool domain_has_tag(const struct domain *domain, const struct root *root);
 /* The member item of a subvolume id; NULL: none. */
 const struct crypt_member *domain_member(const struct domain *domain, uint64_t id);
+/* Has it the id and the uuid of the subvolume? */
+bool crypt_member_is(const struct crypt_member *member, const struct subvolume *subvolume);
+/* Of a domain that cannot be read as a whole, the member items that can. */
+bool domain_visit_members(struct volume *volume, uint16_t number, void (*visit)(void *context, const struct crypt_member *member),
+			  void *context, struct error *err) must_use;
 
 #endif /* COMMON_FS_DOMAIN_H */

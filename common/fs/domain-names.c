@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Compares members with the subvolumes that they are now. */
+#include "common/fs/domain-names.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/fs/subvolume-label.h"
+#include "common/util/escape.h"
+#include "common/volume/warn.h"
+
+/* --- one --------------------------------------------------------------------------------------------------------- */
+
+const struct crypt_member *domain_moved(const struct domain *domain, const struct subvolume *subvolume)
+{
+	const struct crypt_member *member = domain_member(domain, subvolume->id);
+	bool same;
+
+	if (!member || !crypt_member_is(member, subvolume) || subvolume->deleted)
+		return NULL;
+	same = member->path_cut ? subvolume->path_len > member->path_len : subvolume->path_len == member->path_len;
+	return same && memcmp(subvolume->path, member->path, member->path_len) == 0 ? NULL : member;
+}
+
+char *domain_moved_text(const struct subvolume *subvolume, const struct crypt_member *member)
+{
+	char *now = subvolume_label_escaped(subvolume, subvolume->id);
+	char *then = member->path_len ? escape_new(member->path, member->path_len) : strdup("/");
+	char *text = NULL;
+
+	if (!now || !then || asprintf(&text, "subvolume %s: sealed as %s%s: it was renamed or moved since, or put in the place of another", now,
+				      then, member->path_cut ? "..." : "") < 0)
+		text = NULL;
+	free(now);
+	free(then);
+	return text;
+}
+
+char *seal_tag_text(const struct subvolume *subvolume, const char *tag)
+{
+	char *name = subvolume->id == FS_TREE_ID ? strdup("/") : subvolume_label_escaped(subvolume, subvolume->id);
+	char own[ROOT_TAG_TEXT_SIZE], *text = NULL;
+
+	if (!root_tag_text(&subvolume->root, own))
+		strcpy(own, "missing");
+	if (!name || asprintf(&text, "subvolume %s: the tag in its root item is %s; it is sealed as %s, whatever that says", name, own, tag) < 0)
+		text = NULL;
+	free(name);
+	return text;
+}
+
+/* --- all --------------------------------------------------------------------------------------------------------- */
+
+static bool take_moved(struct seal *seal, const struct subvolume *subvolume, const struct crypt_member *member, struct error *err)
+{
+	if (!member)
+		return true;
+	seal->moved = malloc(member->path_len + 1u);
+	seal->moved_text = domain_moved_text(subvolume, member);
+	if (!seal->moved || !seal->moved_text)
+		return error_memory(err);
+	memcpy(seal->moved, member->path, member->path_len);
+	seal->moved_len = member->path_len;
+	return true;
+}
+
+static void drop(struct seal *seal)
+{
+	free(seal->moved);
+	free(seal->moved_text);
+	*seal = (struct seal){ 0 };
+}
+
+static bool take_claim(struct seals *seals, const struct domain *domain, size_t i, enum domain_claim claim, struct error *err)
+{
+	const struct subvolume *subvolume = &seals->list->at[i];
+	struct seal *seal = &seals->at[i];
+
+	if (claim <= seal->claim)
+		return true;
+	drop(seal);
+	seal->claim = claim;
+	seal->domain = domain->number;
+	seal->has_wrong_tag = claim == DOMAIN_MEMBER && domain->header.state == CRYPT_STATE_SEALED && !domain_has_tag(domain, &subvolume->root);
+	domain_tag_text(domain, seal->tag);
+	return take_moved(seal, subvolume, domain_moved(domain, subvolume), err);
+}
+
+static bool take_domain(struct seals *seals, const struct domain *domain, struct error *err)
+{
+	uint64_t *sources;
+	bool ok = domain_sources(domain, seals->list, &sources, err);
+
+	if (!ok)
+		return false;
+	for (size_t i = 0; ok && i < seals->list->n; i++) {
+		const struct subvolume *at = &seals->list->at[i];
+		const struct crypt_member *member = domain_member(domain, at->id);
+		const enum domain_claim claim = member && crypt_member_is(member, at) ? DOMAIN_MEMBER : sources[i] ? DOMAIN_SNAPSHOT :
+						domain_has_tag(domain, &at->root) ? DOMAIN_TAG : DOMAIN_NONE;
+
+		ok = take_claim(seals, domain, i, claim, err);
+	}
+	free(sources);
+	return ok;
+}
+
+static void take_unread(void *context, const struct crypt_member *member)
+{
+	const struct seals *seals = context;
+	const struct subvolume *subvolume = subvolume_by_id(seals->list, member->id);
+
+	if (subvolume && crypt_member_is(member, subvolume) && seals->at[subvolume - seals->list->at].claim < DOMAIN_MEMBER) {
+		drop(&seals->at[subvolume - seals->list->at]);
+		seals->at[subvolume - seals->list->at].claim = DOMAIN_MEMBER;
+	}
+}
+
+/* Damage is told; only the machine's failures are errors. */
+static bool survive(const struct volume *volume, const struct error *why, struct error *err)
+{
+	if (why->kind == ERROR_MEMORY || why->kind == ERROR_IO)
+		return *err = *why, false;
+	volume_warn(volume, "%s", why->text);
+	return true;
+}
+
+static bool read_domain(struct seals *seals, uint16_t number, struct error *err)
+{
+	struct volume *volume = seals->list->volume;
+	cleanup_domain struct domain *domain = NULL;
+	struct error why = { 0 };
+
+	if (domain_read(volume, number, &domain, &why))
+		return take_domain(seals, domain, err);
+	if (!survive(volume, &why, err))
+		return false;
+	why = (struct error){ 0 };
+	return domain_visit_members(volume, number, take_unread, seals, &why) || survive(volume, &why, err);
+}
+
+bool seals_read(const struct subvolume_list *list, struct seals *seals, struct error *err)
+{
+	uint16_t *numbers = NULL;
+	struct error why = { 0 };
+	size_t n = 0;
+	bool ok = true;
+
+	*seals = (struct seals){ .list = list };
+	if (!list->volume)
+		return true;
+	seals->at = calloc(list->n + 1, sizeof(*seals->at));
+	if (!seals->at)
+		return error_memory(err);
+	if (!domain_numbers(list->volume, &numbers, &n, &why))
+		ok = survive(list->volume, &why, err);
+	for (size_t i = 0; ok && i < n; i++)
+		ok = read_domain(seals, numbers[i], err);
+	free(numbers);
+	if (!ok)
+		seals_free(seals);
+	return ok;
+}
+
+void seals_free(struct seals *seals)
+{
+	for (size_t i = 0; seals->at && i < seals->list->n; i++)
+		drop(&seals->at[i]);
+	free(seals->at);
+	*seals = (struct seals){ 0 };
+}
+
+const struct seal *seal_of(const struct seals *seals, const struct subvolume *subvolume)
+{
+	static const struct seal none;
+
+	return seals->at ? &seals->at[subvolume - seals->list->at] : &none;
+}
