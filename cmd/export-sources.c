@@ -95,7 +95,7 @@ static bool open_source(struct export_sources *sources, const struct subvolume *
 	source->extents = &plain_source;
 	if (!found)
 		return true;
-	if (found->unfinished)
+	if (domain_is_being_converted(found))
 		return take_look(sources, source, err);
 	source->extents = NULL;
 	tell_moved(sources, found, subvolume);

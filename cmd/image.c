@@ -373,7 +373,7 @@ void image_hint_unfinished(const char *path, struct error *err)
 	struct error ignored;
 
 	if (err->hint[0] || !open_all(path, false, &quiet, volume_open_super, &superblocks, &ignored) ||
-	    !volume_is_unfinished(superblocks) || !crypt_state_read(superblocks->super.disk.tail, &state, &ignored))
+	    !volume_is_unfinished(superblocks) || !crypt_state_read(volume_unfinished_super(superblocks)->disk.tail, &state, &ignored))
 		return;
 
 	const struct unfinished_words words = unfinished_words(&state);

@@ -43,13 +43,13 @@ void running_text(pid_t process, char *text, size_t size)
 
 bool unfinished_error(const struct volume *volume, const char *image, struct error *err)
 {
-	const struct superblock *super = &volume->super;
+	const struct superblock *super = volume_unfinished_super(volume);
 	struct crypt_state_tail state;
 	struct error unread;
 	char name[128], running[64];
 	pid_t process;
 
-	if (!superblock_is_unfinished(super))
+	if (!super)
 		return false;
 	/* A state that does not read leaves the text as it was: that a conversion is unfinished. */
 	if (!crypt_state_read(super->disk.tail, &state, &unread)) {

@@ -226,7 +226,7 @@ static bool run(const char *const *operand, struct error *err)
 	if (!domain)
 		return not_sealed(operand[1], err);
 	/* There is no seal yet, or no more. */
-	if (domain->unfinished)
+	if (domain_is_being_converted(domain))
 		return error_set(err, ERROR_UNFINISHED, "is being converted") || unfinished_error(volume, operand[0], err);
 	if (!key_input_read(true, false, "Passphrase: ", &key, err))
 		return false;

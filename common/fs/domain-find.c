@@ -327,7 +327,7 @@ static bool consider_unfinished(struct search *s, struct volume *volume, uint32_
 	*number = UINT32_MAX;
 	if (!volume_is_unfinished(volume))
 		return true;
-	if (crypt_state_read(volume->super.disk.tail, &state, &why))
+	if (crypt_state_read(volume_unfinished_super(volume)->disk.tail, &state, &why))
 		*number = state.domain;
 	if (domain_read_unfinished(volume, &domain, &why)) {
 		const enum domain_claim claim = claim_of_items(s, volume, domain->number);

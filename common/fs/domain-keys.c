@@ -117,6 +117,7 @@ static bool read_mirrors(struct domain *d, const struct crypt_range *range, stru
 
 bool domain_read_unfinished(struct volume *volume, struct domain **domain, struct error *err)
 {
+	const struct superblock *super = volume_unfinished_super(volume);
 	cleanup_domain struct domain *d = calloc(1, sizeof(*d));
 	struct crypt_state_tail state;
 
@@ -125,12 +126,12 @@ bool domain_read_unfinished(struct volume *volume, struct domain **domain, struc
 	d->slots = calloc(CRYPT_SLOTS_MAX, sizeof(*d->slots));
 	if (!d->slots)
 		return error_memory(err);
-	if (!volume_is_unfinished(volume))
+	if (!super)
 		return error_set(err, ERROR_NOT_FOUND, "no conversion is unfinished");
 	d->volume = volume;
 	d->slot_used = -1;
 	d->unfinished = true;
-	if (!crypt_state_read(volume->super.disk.tail, &state, err) || !read_mirrors(d, &state.keys, err))
+	if (!crypt_state_read(super->disk.tail, &state, err) || !read_mirrors(d, &state.keys, err))
 		return false;
 	d->number = d->header.domain;
 	if (state.domain != d->header.domain || memcmp(state.disk.domain_uuid, d->header.domain_uuid, CRYPT_UUID_SIZE) != 0)

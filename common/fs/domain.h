@@ -36,6 +36,12 @@ struct domain {
 #define DOMAIN_TAG_TEXT_SIZE 32
 void domain_tag_text(const struct domain *domain, char text[DOMAIN_TAG_TEXT_SIZE]);
 
+/* Some of it is plain text: it comes from domain_read_unfinished(), or its header says so and nobody can tell more. */
+static inline bool domain_is_being_converted(const struct domain *domain)
+{
+	return domain->unfinished || (domain->header.state != CRYPT_STATE_SEALED && volume_is_unfinished(domain->volume));
+}
+
 /* How a subvolume comes to be part of a domain; the higher ones decide. */
 enum domain_claim {
 	DOMAIN_NONE,

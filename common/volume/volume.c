@@ -46,17 +46,22 @@ void volume_tell_doubt(struct volume *volume, const struct volume_doubt *doubt)
 			    doubt->text);
 }
 
-bool volume_is_unfinished(const struct volume *volume)
+const struct superblock *volume_unfinished_super(const struct volume *volume)
 {
-	bool is_unfinished = superblock_is_unfinished(&volume->super);
-
+	if (superblock_is_unfinished(&volume->super))
+		return &volume->super;
 	for (unsigned n = 0; n < SUPER_COPIES; n++) {
 		const struct super_copy *copy = &volume->copy[n];
 
-		is_unfinished = is_unfinished || (copy->exists && copy->valid && copy->super.generation >= volume->super.generation &&
-						  superblock_is_unfinished(&copy->super));
+		if (copy->exists && copy->valid && copy->super.generation >= volume->super.generation && superblock_is_unfinished(&copy->super))
+			return &copy->super;
 	}
-	return is_unfinished;
+	return NULL;
+}
+
+bool volume_is_unfinished(const struct volume *volume)
+{
+	return volume_unfinished_super(volume);
 }
 
 static bool check_features(const struct volume *volume, const struct volume_options *options, struct error *err)

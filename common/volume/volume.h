@@ -115,6 +115,8 @@ static inline void volume_cleanup(struct volume **p) { volume_close(*p); }
  * a bit that was cleared in one copy hides nothing.
  */
 bool volume_is_unfinished(const struct volume *volume);
+/* The one that says so, that in use first; NULL: none. */
+const struct superblock *volume_unfinished_super(const struct volume *volume);
 
 /* The chunk of a logical address; ERROR_CORRUPT where there is none. */
 bool volume_chunk(const struct volume *volume, uint64_t logical, const struct chunk **chunk, struct error *err) must_use;
