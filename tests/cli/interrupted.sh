@@ -183,8 +183,8 @@ flock disk.img btrfs-crypt list disk.img > out 2> err
 grep -qE 'an unfinished conversion is present: .*; running now, by process [0-9]+$' err || { bad "list while it runs"; cat err; }
 flock disk.img btrfs-crypt list --format json disk.img > out 2> err
 grep -qE '"conversion":\{.*"running":true,"process":[0-9]+\}' out || { bad "list while it runs, for machines"; cat out; }
-flock disk.img btrfs-crypt cat disk.img / small --key-file key > out 2> err
-[ $? -eq 7 ] && grep -qE '^btrfs-crypt cat: hint: it is running now, by process [0-9]+$' err || { bad "cat while it runs"; cat err; }
+flock disk.img btrfs-crypt verify disk.img / --key-file key > out 2> err
+[ $? -eq 7 ] && grep -qE '^btrfs-crypt verify: hint: it is running now, by process [0-9]+$' err || { bad "verify while it runs"; cat err; }
 # What cannot be written: an error that says how to go on, and no signal that kills.
 (ulimit -f 1000; btrfs-crypt convert --resume disk.img --key-file key > out 2> err)
 status=$?

@@ -212,6 +212,20 @@ for one in --encrypt --decrypt; do
 done
 refused 'is mounted' --decrypt "$img" vault
 expect_status 0 crypt convert --decrypt -q --key-file "$tmp/key" --allow-mounted-copy "$img" vault
+# Where /sys is missing it is looked for in the table of mounts; where that is missing too, nobody knows.  (A mount namespace of its own keeps what others
+# have mounted; while something is mounted here, that is nothing.)
+image_make "$tmp/alone.img" 120M
+without() {		# without "DIRECTORY..." STATUS CONVERT-WORD...
+	local status=0
+	unshare --mount --propagation private bash -c 'for one in $1; do umount -l "$one"; done; shift && exec "$@"' - "$1" "$BTRFS_CRYPT" convert -q --key-file "$tmp/key" "${@:3}" >"$tmp/out" 2>"$tmp/err" </dev/null || status=$?
+	[ $status = "$2" ] || { cat "$tmp/err"; fail "without $1: status $status, not $2"; }
+}
+without /sys 5 --encrypt "${cheap[@]}" "$img" vault
+expect_text "$tmp/err" "a filesystem with its uuid .* is mounted, at $mnt"
+without /sys 0 --encrypt "${cheap[@]}" "$tmp/alone.img" /
+without "/sys /proc" 5 --decrypt "$tmp/alone.img" /
+expect_text "$tmp/err" 'it cannot be told what is mounted'
+say "without /sys and /proc"
 # The second copy that a kernel mounts gets another uuid, where it can do that, and keeps it when the first is gone.
 mkdir "$tmp/second"
 if loop=$(losetup --find --show "$tmp/plain.img") && mount "$loop" "$tmp/second" 2>/dev/null; then
