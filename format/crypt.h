@@ -235,7 +235,7 @@ struct disk_crypt_unit {	/* followed by blocks tags of 16 bytes */
 	struct disk_crypt_u u;
 	/* hints: not authenticated, and wrong ones must do no harm */
 	struct le64 root, inode, file_offset;	/* locator: one reference */
-	struct le64 address;			/* where the unit was last seen */
+	struct le64 address;			/* where its extent was last seen: the same in all units of the extent */
 	uint8_t first[8];			/* first bytes of its ciphertext */
 };
 static_assert(sizeof(struct disk_crypt_unit) == 88, "crypt unit");

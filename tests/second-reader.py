@@ -5,6 +5,7 @@
 second-reader.py SEALED PASSPHRASE-FILE PLAIN: opens the sealed image of one device with single or DUP chunks, checks every MAC of its
 first domain, decrypts every unit and inline unit, and compares them with the same places of the image as it was before sealing.
 """
+import ctypes
 import hashlib
 import hmac
 import struct
@@ -53,6 +54,9 @@ class Image:
                 return self.data[at:at + length]
         sys.exit(f'second reader: no chunk has {logical:#x}')
 
+    def mirrors(self, logical):
+        return next(len(stripes) for start, size, stripes in self.chunks if start <= logical < start + size)
+
     def leaves(self, logical):
         block = self.read(logical, self.node_size)
         n, level = u('IB', block, 96)
@@ -62,23 +66,19 @@ class Image:
         for i in range(n):
             yield from self.leaves(u('Q', block, 101 + 33 * i + 17)[0])
 
-    def located(self, root):
-        """(key, payload, logical address of the payload), in key order"""
-        for logical, block, n in self.leaves(root):
+    def items(self, root):
+        """(key, payload), in key order"""
+        for _, block, n in self.leaves(root):
             for i in range(n):
                 at = 101 + 25 * i
                 offset, size = u('II', block, at + 17)
-                yield u('QBQ', block, at), block[101 + offset:101 + offset + size], logical + 101 + offset
+                yield u('QBQ', block, at), block[101 + offset:101 + offset + size]
 
-    def items(self, root):
-        for key, item, _ in self.located(root):
-            yield key, item
+    def root_item(self, wanted):
+        return next((item for key, item in self.items(self.root) if key[0] == wanted and key[1] == 132), None)
 
     def tree(self, wanted):
-        for key, item in self.items(self.root):
-            if key[0] == wanted and key[1] == 132:
-                return u('Q', item, 176)[0]
-        return None
+        return u('Q', self.root_item(wanted), 176)[0]
 
 
 def mac(key, *parts):
@@ -105,98 +105,269 @@ class Keys:
         return aead.decrypt(bytes(8) + struct.pack('>I', index), data + tag, None)
 
 
+def argon2id(secret, salt, memory_kib, passes):
+    library = ctypes.CDLL('libargon2.so.1')
+    out = ctypes.create_string_buffer(32)
+    status = library.argon2_hash(ctypes.c_uint32(passes), ctypes.c_uint32(memory_kib), ctypes.c_uint32(1), secret, ctypes.c_size_t(len(secret)),
+                                 salt, ctypes.c_size_t(len(salt)), out, ctypes.c_size_t(32), None, ctypes.c_size_t(0), 2, ctypes.c_uint32(0x13))
+    check(status == 0, f'argon2_hash: {status}')
+    return out.raw
+
+
+def kdf(header, secret):
+    """S of a slot, within the bounds for reading."""
+    kind, (p1, p2, p3), salt = header[39], u('III', header, 40), header[52:68]
+    if kind == 1:
+        check(8 <= p1 <= 1 << 20 and 1 <= p2 <= 64 and p1 * p2 <= 1 << 24 and p3 == 1, 'costs of Argon2id')
+        return argon2id(secret, salt, p1, p2)
+    if kind == 2:
+        check(1 <= p1 <= 10 ** 8 and p2 == p3 == 0, 'costs of PBKDF2')
+        return hashlib.pbkdf2_hmac('sha512', secret, salt, p1, 32)
+    check(kind == 3 and p1 == p2 == p3 == 0, 'the KDF is unknown')
+    return secret if len(secret) == 20 else None
+
+
 def open_slot(slot, secret):
+    """The volume key; None: another secret."""
     header, commit, wrapped = slot[:140], slot[140:172], slot[172:220]
-    uuid, kdf, (p1,), salt = header[20:36], header[39], u('I', header, 40), header[52:68]
-    check(kdf == 2, 'only PBKDF2 slots are read here')
-    s = hashlib.pbkdf2_hmac('sha512', secret, salt, p1, 32)
+    uuid, salt = header[20:36], header[52:68]
+    check(len(slot) == 220 and header[8:16] == b'BTRCSLOT' and u('I', header, 16)[0] == 2 and u('H', header, 36)[0] < 32, 'a slot')
+    s = kdf(header, secret)
+    if s is None:
+        return None
     p = hmac.new(b'btrfs-crypt-slot/1' + uuid + salt, s, hashlib.sha512).digest()
     h = hashlib.sha512(header).digest()
-    check(expand(p, b'commit' + h, 32) == commit, 'the passphrase does not open the slot')
+    if expand(p, b'commit' + h, 32) != commit:
+        return None
     return AESGCM(expand(p, b'wrap' + h, 32)).decrypt(bytes(12), wrapped, header)
+
+
+# --- the items of a domain ----------------------------------------------------------------------------------------------
+
+SIZES = {3: 24, 5: 64, 7: 32, 8: 16}     # of entries, where all have the same
+
+
+class Domain:
+    """Items by kind, in key order, their layout checked."""
+
+    def __init__(self, image):
+        self.items = {kind: [] for kind in range(9)}
+        found = [(key[2], item) for key, item in image.items(image.root) if key[:2] == (CRYPT, 249)]
+        check(found, 'nothing is sealed')
+        self.number, low = found[0][0] >> 48, (1 << 48) - 1
+        check(self.number > 0, 'domain numbers begin at 1')
+        for offset, item in found:
+            if offset >> 48 != self.number:
+                continue
+            kind = 0 if offset & low == low else offset >> 44 & 15
+            check(item[0] == kind and item[1] == 2 and u('I', item, 4)[0] == 0, f'head of item {offset:#x}')
+            n, = u('H', item, 2)
+            check(n > 0 and (n == 1 or kind in (3, 4, 5, 7, 8)), f'number of entries of item {offset:#x}')
+            check(kind not in SIZES or len(item) == 8 + n * SIZES[kind], f'length of item {offset:#x}')
+            check(offset & low == low or kind == 1 or offset & low & ((1 << 44) - 1) == len(self.items[kind]), f'index of item {offset:#x}')
+            self.items[kind].append((offset, item))
+        check(len(self.items[0]) == 2 and self.items[0][0][1] == self.items[0][1][1], 'the two headers')
+        self.header = h = self.items[0][0][1]
+        check(len(h) == 288 and h[8:16] == b'BTRCRYPT' and u('I', h, 16)[0] == 2 and h[21] == 2, 'the header: not sealed in version 2')
+        check(u('HIH', h, 22) == (500, 4096, self.number), 'the header: unit maximum, block size, number')
+        self.cipher, self.uuid, self.kcv = h[20], h[56:72], h[72:104]
+        self.seal, self.items_mac, self.mac = h[192:224], h[224:256], h[256:288]
+        lists = {kind: sum(u('H', item, 2)[0] for _, item in self.items[kind]) for kind in (4, 5, 7, 8)}
+        have = [len(self.items[k]) for k in (1, 2, 3)] + [x for k in (4, 5, 7, 8) for x in (len(self.items[k]), lists[k])]
+        check(list(u('11Q', h, 104)) == have, f'counts of the header: {u("11Q", h, 104)}, there are {have}')
+
+    def entries(self, kind):
+        for _, item in self.items[kind]:
+            for at in range(8, len(item), SIZES[kind]):
+                yield item[at:at + SIZES[kind]]
+
+
+# --- units ----------------------------------------------------------------------------------------------------------------
+
+class Unit:
+    def __init__(self, item, at):
+        self.u = item[at:at + 48]
+        self.id, self.blocks, self.extent_len, self.offset = u('QIQQ', item, at + 4)
+        self.address, self.first = u('Q', item, at + 72)[0], item[at + 80:at + 88]
+        self.tags = [item[at + 88 + 16 * i:at + 104 + 16 * i] for i in range(self.blocks)]
+        check(u('BH', self.u, 1) == (0, 0) and 1 <= self.blocks <= 500 and len(self.tags[-1]) == 16, f'unit {self.id:#x}')
+        self.size = 88 + 16 * self.blocks
+
+
+def read_units(domain):
+    """The units of each extent that was sealed: they cover it, in order, without a hole."""
+    groups = []
+    for _, item in domain.items[4]:
+        at = 8
+        for _ in range(u('H', item, 2)[0]):
+            unit = Unit(item, at)
+            at += unit.size
+            if unit.offset == 0:
+                groups.append([])
+            group = groups[-1]
+            end = group[-1].offset + 4096 * group[-1].blocks if group else 0
+            check(unit.offset == end and unit.id == (group or [unit])[0].id + end, f'unit {unit.id:#x} does not follow')
+            check((group or [unit])[0].address == unit.address, 'units of one extent know different addresses of it')
+            group.append(unit)
+        check(at == len(item), 'bytes behind the units of an item')
+    for group in groups:
+        check(group[-1].offset + 4096 * group[-1].blocks == group[0].extent_len, f'extent {group[0].id:#x} is not covered')
+    check(all(a[0].id < b[0].id for a, b in zip(groups, groups[1:])), 'the order of units')
+    return groups
+
+
+def open_block(image, keys, unit, i, address):
+    """Plain text of block i where the extent is at address, from the first mirror whose tag is right."""
+    for mirror in range(image.mirrors(address)):
+        try:
+            return keys.open(unit.u[0], b'unit', unit.u, i, image.read(address + unit.offset + 4096 * i, 4096, mirror), unit.tags[i])
+        except InvalidTag:
+            pass
+    return None
+
+
+def join(image, keys, groups, extents):
+    """Section 5, its first two steps: address of an extent -> its units."""
+    joined, free = {}, list(groups)
+
+    def try_all(candidates, address):
+        for group in candidates:
+            if any(open_block(image, keys, group[0], i, address) is not None for i in range(min(16, group[0].blocks))):
+                joined[address] = group
+                free.remove(group)
+                return
+
+    for address, length in extents:
+        known = [g for g in free if g[0].extent_len == length]
+        try_all([g for g in known if g[0].address == address] or [g for g in known if g[0].id == address], address)
+    for address, length in extents:
+        if address not in joined:
+            firsts = {image.read(address, 8, mirror) for mirror in range(image.mirrors(address))}
+            try_all([g for g in free if g[0].extent_len == length and g[0].first in firsts], address)
+        check(address in joined, f'the extent at {address:#x} has no units')
+    return joined
+
+
+# --- trees ----------------------------------------------------------------------------------------------------------------
+
+def directory_path(image, root, inode):
+    names = b''
+    while inode != 256:
+        key, item = next((k, i) for k, i in image.items(root) if k[0] == inode and k[1] == 12)
+        names, inode = item[10:10 + u('H', item, 8)[0]] + b'/' + names, key[2]
+    return names
+
+
+def subvolume_path(image, wanted):
+    """From the top level, no slash at either end."""
+    path = b''
+    while wanted != 5:
+        key, item = next((k, i) for k, i in image.items(image.root) if k[0] == wanted and k[1] == 144)
+        directory, _, n = u('QQH', item)
+        path = directory_path(image, image.tree(key[2]), directory) + item[18:18 + n] + (b'/' + path if path else b'')
+        wanted = key[2]
+    return path
+
+
+def check_member(image, plain, domain, member):
+    """What stands in the member item and the root item beside the digest; returns id and root."""
+    (member_id,), uuid, (old_flags,), reserved = u('Q', member, 8), member[16:32], u('Q', member, 32), member[40:104]
+    (path_len,), cut = u('H', member, 144), member[146]
+    check(member[152:] == subvolume_path(image, member_id)[:1024] and path_len == len(member) - 152 and not cut, f'path of member {member_id}')
+    before, now = plain.root_item(member_id), image.root_item(member_id)
+    check(now[247:263] == uuid, f'uuid of member {member_id}')
+    check(u('Q', before, 208)[0] == old_flags and before[375:439] == reserved, f'what member {member_id} had before')
+    check(u('Q', now, 208)[0] == old_flags | (member_id != 5), f'member {member_id} is not read only')
+    name = {1: b'aes-256-gcm', 2: b'chacha-poly1305'}[domain.cipher]
+    check(now[375:399] == name.ljust(16, b'\0') + struct.pack('<I', 32) + domain.kcv[:4], f'tag of member {member_id}')
+    return member_id, u('Q', now, 176)[0]
+
+
+def check_flags(image, plain, domain, member_id):
+    """Regular files have both bits; those that had one before are listed."""
+    bits, listed = 1 << 6 | 1 << 32, {}
+    for entry in domain.entries(3):
+        member, inode, flags = u('QQQ', entry)
+        listed[member, inode] = flags
+    for (key, item), (_, old) in zip(image.items(image.tree(member_id)), plain.items(plain.tree(member_id))):
+        if key[1] == INODE and u('I', item, 52)[0] & 0o170000 == 0o100000:
+            check(u('Q', item, 64)[0] == u('Q', old, 64)[0] | bits, f'flags of inode {key[0]}')
+            check(u('Q', old, 64)[0] & bits == listed.get((member_id, key[0]), 0), f'inode {key[0]} is not listed with its flags')
+
+
+def add(total, value):
+    return (total + int.from_bytes(value, 'little')) % (1 << 256)
 
 
 def main(sealed_path, passphrase_path, plain_path):
     image, plain = Image(sealed_path), Image(plain_path)
-    crypt = {}
-    for key, item in image.items(image.root):
-        if key[0] == CRYPT and key[1] == 249 and key[2] >> 48 == 1:
-            crypt[key[2]] = item
-    low = (1 << 48) - 1
-    kinds = {}
-    for offset, item in crypt.items():
-        kinds.setdefault(0 if offset & low == low else offset >> 44 & 15, []).append((offset, item))
-    header = kinds[0][0][1]
-    check(kinds[0][1][1] == header, 'the two headers differ')
-    cipher = header[20]
-    uuid, kcv = header[56:72], header[72:104]
-    seal, items_mac, header_mac = header[192:224], header[224:256], header[256:288]
-    check(header[1] == 2 and u('I', header, 16)[0] == 2, 'the version is not 2')
-
+    domain = Domain(image)
     secret = open(passphrase_path, 'rb').read()
-    keys = Keys(open_slot(kinds[1][0][1], secret[:-1] if secret.endswith(b'\n') else secret), uuid)
-    check(keys.d(b'key-check') == kcv, 'key check value')
-    check(mac(keys.d(b'header'), header[:256]) == header_mac, 'MAC of the header')
-    vouched = b''.join(struct.pack('<Q', o) + hashlib.sha256(i).digest() for k in (1, 2, 3, 8) for o, i in kinds.get(k, []))
-    check(mac(keys.d(b'header'), b'items' + vouched) == items_mac, 'MAC of the items')
+    secret = secret[:-1] if secret.endswith(b'\n') else secret
+    volume_key = next((k for k in (open_slot(item, secret) for _, item in domain.items[1]) if k), None)
+    check(volume_key, 'the passphrase opens no slot')
+    check(all(item[20:36] == domain.uuid for _, item in domain.items[1]), 'a slot of another domain')
+    keys = Keys(volume_key, domain.uuid)
+    check(keys.d(b'key-check') == domain.kcv, 'key check value')
+    check(mac(keys.d(b'header'), domain.header[:256]) == domain.mac, 'MAC of the header')
+    vouched = b''.join(struct.pack('<Q', o) + hashlib.sha256(i).digest() for k in (1, 2, 3, 8) for o, i in domain.items[k])
+    check(mac(keys.d(b'header'), b'items' + vouched) == domain.items_mac, 'MAC of the items')
 
     # Units: every block decrypts, and to what was there before.
-    k_item, unit_sum, n_units, n_blocks, of_extent = keys.d(b'seal-item'), 0, 0, 0, {}
-    for _, item in kinds.get(4, []):
-        at = 8
-        for _ in range(u('H', item, 2)[0]):
-            record, (unit_id, blocks, extent_len, offset) = item[at:at + 48], u('QIQQ', item, at + 4)
-            address, tags = u('Q', item, at + 72)[0], item[at + 88:at + 88 + 16 * blocks]
-            for i in range(blocks):
-                where = address + offset + 4096 * i
-                try:
-                    got = keys.open(record[0], b'unit', record, i, image.read(where, 4096), tags[16 * i:16 * i + 16])
-                except InvalidTag:
-                    sys.exit(f'second reader: block {i} of unit {unit_id:#x}')
-                check(got == plain.read(where, 4096), f'block at {where:#x} is not what it was')
-            unit_sum = (unit_sum + int.from_bytes(mac(k_item, b'U', record), 'little')) % (1 << 256)
-            of_extent.setdefault(address, []).append(struct.pack('<Q', unit_id) + record[32:48])
-            n_units, n_blocks, at = n_units + 1, n_blocks + blocks, at + 88 + 16 * blocks
+    members = [check_member(image, plain, domain, member) for _, member in domain.items[2]]
+    extents = sorted({u('QQ', item, 21) for _, root in members for key, item in image.items(root)
+                      if key[1] == EXTENT_DATA and item[20] != 0 and u('Q', item, 21)[0]})
+    groups = read_units(domain)
+    joined = join(image, keys, groups, extents)
+    k_item, unit_sum, n_units, n_blocks = keys.d(b'seal-item'), 0, 0, 0
+    for address, group in joined.items():
+        for unit in group:
+            for i in range(unit.blocks):
+                got = open_block(image, keys, unit, i, address)
+                check(got is not None, f'block {i} of unit {unit.id:#x}')
+                check(got == plain.read(unit.id + 4096 * i, 4096), f'block {i} of unit {unit.id:#x} is not what it was')
+            n_blocks += unit.blocks
+    for group in groups:
+        for unit in group:
+            unit_sum, n_units = add(unit_sum, mac(k_item, b'U', unit.u)), n_units + 1
     inline, inline_sum, n_inline = {}, 0, 0
-    for _, item in kinds.get(5, []):
-        for i in range(u('H', item, 2)[0]):
-            record, tag = item[8 + 64 * i:56 + 64 * i], item[56 + 64 * i:72 + 64 * i]
-            inline.setdefault((u('Q', record, 12)[0], record[1], u('Q', record, 20)[0]), []).append((record, tag))
-            inline_sum = (inline_sum + int.from_bytes(mac(k_item, b'I', record), 'little')) % (1 << 256)
-            n_inline += 1
+    for entry in domain.entries(5):
+        record, tag = entry[:48], entry[48:]
+        inline.setdefault((u('Q', record, 12)[0], record[1], u('Q', record, 20)[0], u('I', record, 28)[0]), []).append((record, tag))
+        inline_sum, n_inline = add(inline_sum, mac(k_item, b'I', record)), n_inline + 1
 
     # Members: each tree's digest, and their inline payloads.
     opened, digests, entries = 0, b'', set()
-    for _, member in kinds[2]:
-        member_id, = u('Q', member, 8)
-        root = image.tree(member_id)
+    for (member_id, root), (_, member) in zip(members, domain.items[2]):
+        before = dict(plain.items(plain.tree(member_id)))
+        check_flags(image, plain, domain, member_id)
         modes, links = {}, {}
         for key, item in image.items(root):
             if key[1:] == (INODE, 0):
                 links[key[0]], modes[key[0]] = u('I', item, 40)[0], u('I', item, 52)[0]
         orphans = {key[2] for key, _ in image.items(root) if key[:2] == (0xFFFFFFFFFFFFFFFB, 48)}
         total, count, versions = 0, 0, {}
-        for key, item, where in image.located(root):
+        for key, item in image.items(root):
             if key[:2] == (0xFFFFFFFFFFFFFFFB, 48) or key[0] in orphans and (links.get(key[0]) == 0 or key[0] in links and key[1] in (36, 37)):
                 continue
             canonical, payload = item, None
             if key[1] == INODE:
                 canonical = item[:8] + bytes(8) + item[16:72] + bytes(8 + 32 + 12) + item[124:]
             elif key[1] == EXTENT_DATA and item[20] == 0:
-                canonical, payload = item[:21], (2 if modes[key[0]] & 0o170000 == 0o120000 else 1, item[21:], where + 21)
+                canonical, payload = item[:21], (2 if modes[key[0]] & 0o170000 == 0o120000 else 1, item[21:], before[key][21:])
             elif key[1] in (36, 37):
-                canonical, payload = b'', (3 if key[1] == 36 else 4, item, where)
+                canonical, payload = b'', (3 if key[1] == 36 else 4, item, before[key])
             elif key[1] == EXTENT_DATA and u('Q', item, 21)[0] != 0:
                 check(item[20] == 2 or u('H', item, 18)[0] == 0xC5EA, 'a regular extent has no mark')
-                canonical = item[:21] + b''.join(of_extent[u('Q', item, 21)[0]]) + item[29:]
+                canonical = item[:21] + b''.join(struct.pack('<Q', unit.id) + unit.u[32:48] for unit in joined[u('Q', item, 21)[0]]) + item[29:]
             if payload and payload[1]:
-                kind, data, at = payload
-                for record, tag in inline[(key[0], kind, key[2])]:
+                kind, data, old = payload
+                for record, tag in inline[(key[0], kind, key[2], len(data))]:
                     try:
                         got = keys.open(record[0], b'inline', record, 0, data, tag)
                     except InvalidTag:
                         continue
-                    check(got == plain.read(at, len(got)), f'inline payload at {at:#x} is not what it was')
+                    check(got == old, f'inline payload of inode {key[0]} is not what it was')
                     canonical += record[32:48]
                     opened += 1
                     break
@@ -215,21 +386,21 @@ def main(sealed_path, passphrase_path, plain_path):
                 entries.add((inode, mac(k_item, b'N', struct.pack('<BQQ', kind, inode, n), value.to_bytes(32, 'little'))[:16]))
         digests += member[8:16] + member[16:32] + digest
     index, index_sum, n_index = [], 0, 0
-    for _, item in kinds.get(7, []):
-        for i in range(u('H', item, 2)[0]):
-            entry = item[8 + 32 * i:32 + 32 * i]
-            index_sum = (index_sum + int.from_bytes(mac(k_item, b'X', entry), 'little')) % (1 << 256)
-            index.append((u('Q', entry)[0], entry[8:24]))
-            n_index += 1
+    for entry in domain.entries(7):
+        index_sum, n_index = add(index_sum, mac(k_item, b'X', entry[:24])), n_index + 1
+        index.append((u('Q', entry)[0], entry[8:24]))
     check(index == sorted(entries), 'the index')
-    bad = [item for _, item in kinds.get(8, [])]
+    bad = [item for _, item in domain.items[8]]
     n_bad = sum(u('H', item, 2)[0] for item in bad)
-    again = mac(keys.d(b'seal'), b'seal', uuid, bytes([cipher]), digests, struct.pack('<Q', n_units), unit_sum.to_bytes(32, 'little'),
+    again = mac(keys.d(b'seal'), b'seal', domain.uuid, bytes([domain.cipher]), digests, struct.pack('<Q', n_units), unit_sum.to_bytes(32, 'little'),
                 struct.pack('<Q', n_inline), inline_sum.to_bytes(32, 'little'), struct.pack('<Q', n_index), index_sum.to_bytes(32, 'little'),
                 struct.pack('<Q', n_bad), hashlib.sha256(b''.join(bad)).digest())
-    check(again == seal == kinds[6][0][1][168:200], 'the seal')
-    check(u('11Q', header, 104)[5:] == (len(kinds.get(5, [])), n_inline, len(kinds.get(7, [])), n_index, len(bad), n_bad), 'the counts')
-    print(f'units: {n_units} of {n_blocks} blocks, inline units: {n_inline}, opened {opened}, index entries: {n_index}; seal {seal[:16].hex()}')
+    stored = domain.items[6][0][1]
+    check(stored[8:168] == b''.join([struct.pack('<Q', n_units), unit_sum.to_bytes(32, 'little'), struct.pack('<Q', n_inline), inline_sum.to_bytes(32, 'little'),
+                                     struct.pack('<Q', n_index), index_sum.to_bytes(32, 'little'), struct.pack('<Q', n_bad),
+                                     hashlib.sha256(b''.join(bad)).digest()]), 'the sums of the seal')
+    check(again == domain.seal == stored[168:200], 'the seal')
+    print(f'units: {n_units} of {n_blocks} blocks, inline units: {n_inline}, opened {opened}, index entries: {n_index}; seal {domain.seal[:16].hex()}')
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Changes a number in every superblock copy of an image, with a valid checksum (crc32c images only).
 
-super-edit.py IMAGE FIELD set|clear BITS   FIELD: flags, compat, compat_ro, incompat
+super-edit.py IMAGE FIELD set|clear BITS   FIELD: flags, compat, compat_ro, incompat, cache_generation
 """
 import struct
 import sys
 
-FIELDS = {"flags": 0x38, "compat": 0xac, "compat_ro": 0xb4, "incompat": 0xbc}
+FIELDS = {"flags": 0x38, "compat": 0xac, "compat_ro": 0xb4, "incompat": 0xbc, "cache_generation": 0x22b}
 
 
 def crc32c(data):
