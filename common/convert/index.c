@@ -62,7 +62,24 @@ struct filling {
 	uint64_t index;		/* of item */
 	uint64_t start;		/* items below it are there */
 	uint64_t n_entries;
+	uint64_t inode, highest;	/* the one that was added last, and the last there is: for the progress */
 };
+
+static bool highest_inode(const struct scan *scan, uint64_t *highest, struct error *err)
+{
+	static const struct key last = { LAST_FREE_ID, UINT8_MAX, UINT64_MAX };
+
+	*highest = 0;
+	for (size_t m = 0; m < scan->n_members; m++) {
+		cleanup_tree_iter struct tree_iter iter = { 0 };
+
+		if (!tree_seek_last(&scan->tree[m], &last, &iter, err))
+			return false;
+		if (iter.valid && iter.key.objectid > *highest)
+			*highest = iter.key.objectid;
+	}
+	return true;
+}
 
 /* An item from before the resume. */
 static bool check_item(const struct filling *f, size_t len, struct error *err)
@@ -90,7 +107,7 @@ static bool insert_item(struct filling *f, size_t len, struct error *err)
 		if (!conversion_commit(c, tx, CRYPT_PHASE_INDEX, f->index, NULL, 0, err) || !conversion_stops(c, &stops, err) ||
 		    !transaction_begin(c->volume, c->allocator, &f->tx, err))
 			return false;
-		conversion_progress(c, f->n_entries, f->n_entries);
+		conversion_progress(c, f->inode < f->highest ? f->inode : f->highest, f->highest);
 	}
 	return conversion_insert(c, f->tx, CRYPT_INDEX, f->index, f->item, len, err);
 }
@@ -120,6 +137,7 @@ static bool add_entry(void *context, const struct index_found *found, struct err
 	memcpy(f->item + sizeof(struct disk_crypt_head) + f->n * sizeof(disk), &disk, sizeof(disk));
 	f->n++;
 	f->n_entries++;
+	f->inode = found->entry.inode;
 	return f->n < f->per_item || flush_item(f, err);
 }
 
@@ -135,7 +153,7 @@ static bool fill(struct filling *f, struct error *err)
 	};
 	cleanup_canonical struct canonical canonical = { 0 };
 
-	return canonical_open(&input, &canonical, err) && transaction_begin(c->volume, c->allocator, &f->tx, err) &&
+	return highest_inode(c->scan, &f->highest, err) && canonical_open(&input, &canonical, err) && transaction_begin(c->volume, c->allocator, &f->tx, err) &&
 	       index_scan_visit(c->scan, &canonical, INDEX_PASS_BYTES, add_entry, f, err) && flush_item(f, err);
 }
 

@@ -6,6 +6,7 @@
 
 #include "common/crypto/secret.h"
 #include "common/fs/crypt-list.h"
+#include "common/fs/index-iter.h"
 
 /* --- all of them ---------------------------------------------------------------------------------- */
 
@@ -15,11 +16,6 @@ struct index_walk {
 	struct crypt_index_entry last;
 	bool any;
 };
-
-static bool follows(const struct crypt_index_entry *a, const struct crypt_index_entry *b)
-{
-	return a->inode != b->inode ? a->inode < b->inode : memcmp(a->mac, b->mac, sizeof(a->mac)) < 0;
-}
 
 static bool walk_item(void *context, struct crypt_list_item *item, bool *go, struct error *err)
 {
@@ -31,7 +27,7 @@ static bool walk_item(void *context, struct crypt_list_item *item, bool *go, str
 
 		if (!crypt_index_next(&item->entries, &entry, err))
 			return false;
-		if (walk->any && !follows(&walk->last, &entry))
+		if (walk->any && index_entry_compare(&walk->last, &entry) >= 0)
 			return error_set(err, ERROR_CORRUPT, "crypt index item %" PRIu64 ": entry %u, of inode %" PRIu64 ", is out of order",
 					 item->index, i, entry.inode);
 		walk->last = entry;
