@@ -12,14 +12,14 @@ campaign=${BUILD:-$PROJECT/build}/tests/crash/campaign eat_metadata=${BUILD:-$PR
 mkdir "$tmp/out"
 head -c 32 /dev/urandom >"$tmp/vk"
 
-CRASH_FILES=900 crash_image "$tmp/mixed.img" 68M --mixed -n 4096
-crash_image "$tmp/dup.img" 114M -m dup -d single -n 4096 --csum xxhash
+crash_image "$tmp/mixed.img" 68M --mixed -n 4096
+CRASH_FILES=900 crash_image "$tmp/dup.img" 114M -m dup -d single -n 4096 --csum xxhash
 # without room for the crypt items: a metadata chunk is added
 crash_image "$tmp/starved.img" 114M -m single -d single -n 4096
 "$eat_metadata" "$tmp/starved.img" $((1 << 18)) >"$tmp/eat"
 # with the journal on two mirrors
 MOUNT_OPTIONS=space_cache=v1 crash_image "$tmp/large-nodes.img" 160M -m dup -d single -n 65536 --csum sha256 -R ^free-space-tree
-images=("$tmp/mixed.img" "$tmp/dup.img" "$tmp/starved.img" "$tmp/large-nodes.img")
+images=("$tmp/dup.img" "$tmp/mixed.img" "$tmp/starved.img" "$tmp/large-nodes.img")
 
 # A sealed image that a kernel has gone on using: extents and leaves have moved, a snapshot was made.
 crash_image "$tmp/used.img" 400M -m dup -d single -n 4096
