@@ -14,8 +14,8 @@
 
 static struct {
 	int encrypt, decrypt, rekey, resume, abort, status;
-	int recursive, dry_run, accept_changes, accept_unsealed, mounted_copy, batch;
-	char *cipher, *shared, *on_error, *skip, *pbkdf, *progress;
+	int recursive, dry_run, accept_changes, accept_unsealed, mounted_copy, skip, batch;
+	char *cipher, *shared, *on_error, *pbkdf, *progress;
 	char *memory, *iterations, *milliseconds, *frequency;	/* numbers, as given */
 } opt;
 
@@ -40,8 +40,7 @@ static struct poptOption options_how[] = {
 	{ "allow-mounted-copy", 0, POPT_ARG_NONE, &opt.mounted_copy, 0, "go on although another copy of this image is mounted", NULL },
 	{ "on-error", 0, POPT_ARG_STRING, &opt.on_error, 0,
 	  "at a sector that matches its checksum on no mirror: stop (default), or seal it so that it is as bad afterwards", "stop|continue" },
-	{ "skip-damaged", 0, POPT_ARG_STRING | POPT_ARGFLAG_OPTIONAL, &opt.skip, 0,
-	  "leave damaged blocks as they are and go on; N: also so many that nothing vouches for", "N" },
+	{ "skip-damaged", 0, POPT_ARG_NONE, &opt.skip, 0, "leave damaged blocks as they are, and convert everything else", NULL },
 	{ "pbkdf", 0, POPT_ARG_STRING, &opt.pbkdf, 0, "how the key slot is made expensive: argon2id (default) or pbkdf2", "KDF" },
 	{ "pbkdf-memory", 0, POPT_ARG_STRING, &opt.memory, 0, "memory of argon2id", "KIB" },
 	{ "pbkdf-force-iterations", 0, POPT_ARG_STRING, &opt.iterations, 0, "passes of argon2id, iterations of pbkdf2", "N" },
@@ -187,10 +186,9 @@ static bool read_damage(struct convert_damage *damage, struct error *err)
 		return error_set(err, ERROR_USAGE, "--on-error: stop or continue");
 	*damage = (struct convert_damage){
 		.carry = strcmp(on_error, "continue") == 0,
-		.skip = opt.skip != NULL,
-		.has_number = opt.skip && opt.skip[0],
+		.skip = opt.skip,
 	};
-	return !damage->has_number || option_number("--skip-damaged", opt.skip, 1, UINT32_MAX, &damage->number, err);
+	return true;
 }
 
 /* --- the actions -------------------------------------------------------------------------------------------------- */

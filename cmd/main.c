@@ -106,18 +106,6 @@ static void print_version(void)
 	printf("btrfs-crypt %s\n", BTRFS_CRYPT_VERSION);
 }
 
-/*
- * popt takes the next word for the value of an option that may have none: "--name" of those becomes "--name=", so that only what is joined to it is
- * its value.
- */
-static void mark_without_value(int argc, const char **argv)
-{
-	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-		if (strcmp(argv[i], "--skip-damaged") == 0)
-			argv[i] = "--skip-damaged=";
-	}
-}
-
 static int run_command(const struct command *command, int argc, const char **argv)
 {
 	static const char *none[] = { NULL };
@@ -135,7 +123,6 @@ static int run_command(const struct command *command, int argc, const char **arg
 
 	snprintf(called, sizeof(called), "btrfs-crypt %s", command->name);
 	argv[0] = called;
-	mark_without_value(argc, argv);
 	poptContext context = poptGetContext(NULL, argc, argv, table, 0);
 
 	if (!context) {

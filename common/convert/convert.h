@@ -21,8 +21,6 @@ struct convert_progress {
 struct convert_damage {
 	bool carry;		/* seal what matches its checksum on no mirror so that it is as bad afterwards */
 	bool skip;		/* leave what no tag opens as it is found */
-	bool has_number;
-	uint64_t number;	/* how many of those may be skipped that no durable tag vouches for */
 };
 
 /* What people see and may stop; every pointer may be NULL. */

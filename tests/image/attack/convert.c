@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/convert/convert.h"
@@ -76,13 +77,17 @@ static bool stop_read(const char *text, struct error *err)
 static bool run(struct volume *volume, const char *what, struct secret *volume_key, const char *const *names, struct error *err)
 {
 	/* small batches, so that a small image has several */
-	const struct convert_ui ui = { .stop = stop, .batch_bytes = 256 << 10 };
+	struct convert_ui ui = { .stop = stop, .batch_bytes = 256 << 10 };
 	const struct convert_key key = { .volume_key = volume_key, .slot = -1 };
 	const struct convert_encrypt_options encrypt = { .cipher = CIPHER_AES_256_GCM, .volume_key = volume_key };
 	const struct convert_decrypt_options decrypt = { .key = key };
 	struct convert_plan plan = { 0 };
 	bool ok;
 
+	ui.damage = (struct convert_damage){ .carry = strstr(what, "+carry"), .skip = strstr(what, "+skip") };
+	what = strndup(what, strcspn(what, "+"));
+	if (!what)
+		return error_memory(err);
 	if (strcmp(what, "encrypt") == 0)
 		ok = convert_encrypt(volume, names, &encrypt, &ui, &plan, err);
 	else if (strcmp(what, "decrypt") == 0)
@@ -95,6 +100,7 @@ static bool run(struct volume *volume, const char *what, struct secret *volume_k
 		ok = convert_continue(volume, CONVERT_ABORT, &key, &ui, &plan, err);
 	else
 		ok = error_set(err, ERROR_USAGE, "%s: encrypt, decrypt, resume, decrypt-resume or abort", what);
+	free((char *)what);
 	convert_plan_free(&plan);
 	return ok;
 }

@@ -10,7 +10,7 @@
  *   data-put LOGICAL FILE                   data, and what the csum tree says of them
  *   super-get COPY | super-put COPY FILE | super-poke COPY AT HEX      superblocks; COPY: 0, 1, 2 or all
  *   state                                   what the tail of the superblock says of a conversion, and the journal's records
- *   convert WHAT STOP KEY-FILE [SUBVOL...]  encrypt, decrypt, resume, decrypt-resume or abort under a volume key
+ *   convert WHAT STOP KEY-FILE [SUBVOL...]  encrypt, decrypt, resume, decrypt-resume or abort under a volume key; +skip or +carry behind it
  *                                           STOP: never; stop:N at the Nth safe point; die:N there, nothing said; flush:N after the Nth flush
  *   forge-slot NUMBER FILE DOMAIN-UUID      prints a key slot around a random volume key, for the passphrase in FILE
  */
