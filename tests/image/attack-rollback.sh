@@ -82,9 +82,12 @@ for operation in encrypt decrypt; do
 			case " $kept " in *" $copy "*) ;; *) attack super-poke $copy $TAIL "$(printf '00%.0s' $(seq $((4096 - TAIL))))" ;; esac
 		done
 		[ "$kept" = none ] && want=12 || want=7
-		for one in do_cat do_verify do_decrypt; do refused $want 'conversion' $one; done
+		for one in do_verify do_decrypt; do refused $want 'conversion' $one; done
 		expect_unchanged $want "$image" crypt convert --status "$image"
-		if [ "$kept" != none ]; then
+		if [ "$kept" = none ]; then
+			refused $want 'conversion' do_cat
+		else
+			cats_right pair-a small
 			right_or_refused
 			[ "$(tail -1 "$tmp/results")" = 0 ] || fail "not resumed from copy $kept"
 		fi
