@@ -11,6 +11,7 @@
 #include "cmd/export-sources.h"
 #include "cmd/output-names.h"
 #include "cmd/source.h"
+#include "common/fs/walk.h"
 #include "common/util/escape.h"
 
 static struct {
@@ -36,6 +37,8 @@ struct run {
 	struct subvolume_list list;
 	struct export_sources sources;
 	struct file_id file;
+	uint64_t subvolume;		/* that the path begins in */
+	bool name_differs;		/* from what was sealed; it was accepted */
 	char *path;			/* as it is in the image */
 	char name[256];			/* for people */
 	uint64_t first, end;		/* what is wanted of the file */
@@ -104,7 +107,7 @@ static bool open_source(struct run *run, struct error *err)
 		return false;
 	if (source == &plain_source && key_input_given())
 		return error_set(err, ERROR_REFUSED, "a key was given, but subvolume %" PRIu64 " is not sealed", run->file.subvolume);
-	return true;
+	return reader_prove_path(export_sources_reader(&run->sources, run->file.subvolume), run->subvolume, run->path, &run->name_differs, err);
 }
 
 static bool find_file(struct run *run, const char *const *operand, struct error *err)
@@ -115,6 +118,7 @@ static bool find_file(struct run *run, const char *const *operand, struct error 
 	    !subvolume_list_read(run->volume, &run->list, err) || !subvolume_find(&run->list, operand[1], &subvolume, err) ||
 	    !path_operand(run->volume, subvolume->id, operand[2], &run->path, &run->file, err))
 		return false;
+	run->subvolume = subvolume->id;
 	escape_text(run->path, strlen(run->path), run->name, sizeof(run->name));
 	return check_file(run, err) || error_prefix(err, "%s", run->name);
 }
@@ -126,6 +130,14 @@ static bool on_source(void *context, uint64_t subvolume, struct extent_source **
 	struct run *run = context;
 
 	return export_sources_get(&run->sources, subvolume, false, source, err);
+}
+
+static bool on_proof(void *context, const struct walk_entry *entry, unsigned *differs, struct error *err)
+{
+	struct run *run = context;
+
+	*differs |= run->name_differs ? EXPORT_NAME_DIFFERS : 0;
+	return export_sources_prove(&run->sources, entry, differs, err);
 }
 
 static void on_finding(void *context, const struct export_finding *finding)
@@ -159,6 +171,8 @@ static bool print_file(struct run *run, struct error *err)
 		.first = run->first,
 		.end = run->end,
 		.source = on_source,
+		.proof = on_proof,
+		.accepts_unproven = source_accepts_changes(),
 		.finding = on_finding,
 		.context = run,
 	};

@@ -123,7 +123,8 @@ static bool take_found(struct taking *taking, const struct subvolume *subvolume,
 	       (start->inode == EMPTY_SUBVOLUME_INODE ||
 		inode_get_or_directory(&tree, start->inode, start->inode == FIRST_FREE_ID, &inode, &told_later, err)) &&
 	       make_prefix(place, subvolume, path, taking->alone, S_ISDIR(inode.mode), err) &&
-	       export_sources_get(taking->sources, start->subvolume, true, &source, err);
+	       export_sources_get(taking->sources, start->subvolume, true, &source, err) &&
+	       reader_prove_path(export_sources_reader(taking->sources, start->subvolume), subvolume->id, path, &place->name_differs, err);
 }
 
 static bool take_place(struct taking *taking, const struct subvolume *subvolume, const char *given, struct error *err)

@@ -9,6 +9,7 @@
 struct export_places {
 	struct export_place {
 		struct file_id start;
+		bool name_differs;	/* its path is not as it was sealed; that was accepted */
 		char *prefix;	/* of its names in what is exported; "" for the top */
 	} *at;
 	size_t n, capacity;

@@ -109,7 +109,7 @@ static void report_finding(const struct export_report *report, const struct expo
 	line = json_line();
 	json_text(line, "finding", kind_name[f->kind]);
 	json_name(line, "path", f->path, strlen(f->path));
-	if (f->kind == EXPORT_LOST || f->kind == EXPORT_DOUBTFUL) {
+	if (f->end > 0) {
 		json_u64(line, "first", f->first);
 		json_u64(line, "last", f->end - 1);
 	}
@@ -144,7 +144,10 @@ static void finding_text(const struct export_report *report, const struct export
 		snprintf(text, size, "%s: sealed or not authenticated, %s as it is on the disk%s%s", path, report->done, colon, why);
 		break;
 	case EXPORT_UNPROVEN:
-		snprintf(text, size, "%s: not authenticated%s%s", path, colon, why);
+		if (f->end > 0)
+			snprintf(text, size, "%s: bytes %" PRIu64 " to %" PRIu64 " are not authenticated%s%s", path, f->first, f->end - 1, colon, why);
+		else
+			snprintf(text, size, "%s: not authenticated%s%s", path, colon, why);
 		break;
 	case EXPORT_LOSS:
 		snprintf(text, size, "%s: %s", path, losses[f->loss].text);

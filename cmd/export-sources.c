@@ -4,9 +4,11 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "cmd/cmd.h"
 #include "cmd/source.h"
+#include "common/fs/walk.h"
 
 bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, struct error *err)
 {
@@ -176,6 +178,58 @@ bool export_sources_end_key(struct export_sources *sources, bool below, struct e
 	key_input_free(&sources->key);
 	sources->is_key_gone = true;
 	return true;
+}
+
+struct domain_reader *export_sources_reader(const struct export_sources *sources, uint64_t id)
+{
+	for (size_t i = 0; i < sources->n; i++) {
+		if (sources->at[i].subvolume == id)
+			return sources->at[i].reader;
+	}
+	return NULL;
+}
+
+static bool prove_directory(struct domain_reader *reader, const struct walk_entry *entry, unsigned *differs, struct error *err)
+{
+	bool named = true, proven, listed;
+
+	if ((entry->directory && !entry->is_subvolume &&
+	     !domain_reader_proves_name(reader, entry->tree, entry->number, true, entry->directory, entry->name, entry->name_len, &named, err)) ||
+	    !domain_reader_proves(reader, entry->tree, entry->number, INODE_ENTRY_DIRECTORY, &proven, err) ||
+	    !domain_reader_proves(reader, entry->tree, entry->number, INODE_ENTRY_LISTING, &listed, err))
+		return false;
+	*differs |= (named ? 0 : EXPORT_NAME_DIFFERS) | (proven ? 0 : EXPORT_INODE_DIFFERS) | (listed ? 0 : EXPORT_LISTING_DIFFERS);
+	return true;
+}
+
+static bool prove_other(struct domain_reader *reader, const struct walk_entry *entry, unsigned *differs, struct error *err)
+{
+	bool proven, named = true;
+
+	if (!domain_reader_proves(reader, entry->tree, entry->number, INODE_ENTRY_FILE, &proven, err) ||
+	    (proven && entry->directory &&
+	     !domain_reader_proves_name(reader, entry->tree, entry->number, false, entry->directory, entry->name, entry->name_len, &named, err)))
+		return false;
+	*differs |= (named ? 0 : EXPORT_NAME_DIFFERS) | (proven ? 0 : EXPORT_INODE_DIFFERS);
+	return true;
+}
+
+bool export_sources_prove(struct export_sources *sources, const struct walk_entry *entry, unsigned *differs, struct error *err)
+{
+	struct domain_reader *reader;
+	struct extent_source *extents;
+	struct error why = { 0 };
+
+	if (!export_sources_get(sources, entry->tree->id, false, &extents, err))
+		return false;
+	reader = export_sources_reader(sources, entry->tree->id);
+	if (!reader)
+		return true;
+	if (entry->number == FIRST_FREE_ID && !domain_reader_check_whole(reader, &why, err))
+		return false;
+	if (why.kind != ERROR_NONE)
+		*differs |= EXPORT_TREE_DIFFERS;
+	return (S_ISDIR(entry->inode.mode) ? prove_directory : prove_other)(reader, entry, differs, err);
 }
 
 bool export_sources_check_key(const struct export_sources *sources, struct error *err)

@@ -14,6 +14,7 @@
 #include "cmd/output-names.h"
 #include "cmd/source.h"
 #include "cmd/unpacked.h"
+#include "common/fs/walk.h"
 
 static struct {
 	char *output, *archive, *compress, *manifest, *report, *progress;
@@ -43,6 +44,7 @@ struct run {
 	struct volume *volume;
 	struct subvolume_list list;
 	struct export_places places;
+	const struct export_place *place;	/* that is being exported */
 	struct export_sources sources;
 	struct export_report report;
 	struct export_summary summary;
@@ -78,6 +80,14 @@ static bool on_source(void *context, uint64_t subvolume, struct extent_source **
 	struct run *run = context;
 
 	return export_sources_get(&run->sources, subvolume, false, source, err);
+}
+
+static bool on_proof(void *context, const struct walk_entry *entry, unsigned *differs, struct error *err)
+{
+	struct run *run = context;
+
+	*differs |= entry->directory == 0 && run->place->name_differs ? EXPORT_NAME_DIFFERS : 0;
+	return export_sources_prove(&run->sources, entry, differs, err);
 }
 
 static void on_finding(void *context, const struct export_finding *finding)
@@ -133,6 +143,8 @@ static bool write_out(struct run *run, struct out *out, struct error *err)
 		.raw = opt.raw,
 		.accept_unsealed = source_accepts_unsealed(),
 		.source = on_source,
+		.proof = on_proof,
+		.accepts_unproven = source_accepts_changes(),
 		.finding = on_finding,
 		.progress = run->report.progress.mode == PROGRESS_NONE ? NULL : on_progress,
 		.hashed = opt.manifest ? on_hash : NULL,
@@ -141,8 +153,10 @@ static bool write_out(struct run *run, struct out *out, struct error *err)
 	struct export_job *job = NULL;
 	bool ok = export_begin(run->volume, out, &export, &run->summary, &job, err);
 
-	for (size_t i = 0; ok && i < run->places.n; i++)
-		ok = export_tree(job, &run->places.at[i].start, run->places.at[i].prefix, err);
+	for (size_t i = 0; ok && i < run->places.n; i++) {
+		run->place = &run->places.at[i];
+		ok = export_tree(job, &run->place->start, run->place->prefix, err);
+	}
 	ok = ok && out->ops->finish(out, err);
 	if (ok)
 		progress_update(&run->report.progress, "export", run->report.progress_total, run->report.progress_total);

@@ -38,6 +38,7 @@ struct listing {
 	const struct unfinished *unfinished;
 	struct tree tree;	/* of the directory */
 	uint64_t dir;
+	const struct source *source;	/* that was chosen for what was asked for */
 	struct extent_source *extents;	/* of its subvolume; NULL: sealed, and no key was given */
 	bool is_closed;			/* and so nothing of it is authenticated */
 	/* With --recursive: */
@@ -105,6 +106,12 @@ static bool tell_gap(void *context, const struct error *what, struct error *err)
 	return true;
 }
 
+static bool prove_row(const struct listing *listing, const struct tree *tree, const struct ls_row *row, struct error *err)
+{
+	return source_prove(listing->source, tree, row->file.inode, S_ISDIR(row->inode.mode) ? INODE_ENTRY_DIRECTORY : INODE_ENTRY_FILE, row->name,
+			    row->name_len, err);
+}
+
 static bool print_row(struct listing *listing, struct ls_row *row, struct error *err)
 {
 	const bool wants_inode = opt.detail || format_is_json();
@@ -115,7 +122,7 @@ static bool print_row(struct listing *listing, struct ls_row *row, struct error 
 		row->has_inode = tree_open(listing->list->volume, row->file.subvolume, &tree, &what) &&
 				 inode_get(&tree, row->file.inode, &row->inode, &what);
 		row->is_lost = !row->has_inode;
-		if (!(row->has_inode && read_link(listing, &tree, row, &what)) && !survive(listing, row, &what, err))
+		if (!(row->has_inode && prove_row(listing, &tree, row, &what) && read_link(listing, &tree, row, &what)) && !survive(listing, row, &what, err))
 			return false;
 	}
 	row->is_not_authenticated = listing->is_closed;
@@ -195,6 +202,8 @@ static bool print_directory(struct listing *listing, struct error *err)
 	struct collecting collecting = { .listing = listing };
 	bool ok;
 
+	if (!source_prove(listing->source, &listing->tree, listing->dir, INODE_ENTRY_LISTING, listing->path, listing->path_len, err))
+		return false;
 	if (opt.order == LS_UNSORTED)
 		return dir_read_all(&listing->tree, listing->dir, listing->has_gap, print_entry, tell_gap, listing, &listing->parents, err);
 	ok = dir_read_all(&listing->tree, listing->dir, listing->has_gap, collect_entry, tell_gap_of_collecting, &collecting, &listing->parents, err);
@@ -328,7 +337,7 @@ static bool print_file(struct listing *listing, const char *path, struct error *
 	return print_row(listing, &row, err);
 }
 
-static bool print_listing(const struct subvolume_list *list, const struct file_id *file, const char *path, struct error *err)
+static bool print_listing(const struct subvolume_list *list, uint64_t subvolume, const struct file_id *file, const char *path, struct error *err)
 {
 	cleanup_unfinished struct unfinished unfinished = { 0 };
 	cleanup_source struct source source = { 0 };
@@ -343,8 +352,10 @@ static bool print_listing(const struct subvolume_list *list, const struct file_i
 	    !inode_get_or_directory(&listing.tree, file->inode, file->inode == FIRST_FREE_ID, &inode, &why, err) ||
 	    !unfinished_read(list->volume, &unfinished, err) ||
 	    !link_source_choose(list, file->subvolume, &source, err) ||
-	    !source_warn_moved(source.domain, subvolume_by_id(list, file->subvolume), err))
+	    !source_warn_moved(source.domain, subvolume_by_id(list, file->subvolume), err) ||
+	    !source_prove_path(&source, subvolume, path, err))
 		return false;
+	listing.source = &source;
 	listing.extents = source.extents;
 	listing.is_closed = listing.start_is_closed = source_is_closed(&source);
 	if (listing.is_closed)
@@ -387,7 +398,7 @@ static bool run(const char *const *operand, struct error *err)
 			subvolume_list_read(volume, &list, err) &&
 			subvolume_find(&list, operand[1], &subvolume, err) &&
 			path_operand(volume, subvolume->id, operand[2] ? operand[2] : "", &path, &file, err) &&
-			print_listing(&list, &file, path, err);
+			print_listing(&list, subvolume->id, &file, path, err);
 
 	free(path);
 	return ok;

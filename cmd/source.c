@@ -18,8 +18,8 @@ static struct {
 
 struct poptOption options_source[] = {
 	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0,
-	  "go on although the subvolume was changed after sealing, and say that it was", NULL },
-	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "also read data that was written after sealing; without a key: that says it was", NULL },
+	  "also read what is not as it was sealed, and name it", NULL },
+	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "also read data that was written after sealing, and name it; without a key: that says it was", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_key, 0, NULL, NULL },
 	POPT_TABLEEND
 };
@@ -27,6 +27,11 @@ struct poptOption options_source[] = {
 bool source_accepts_unsealed(void)
 {
 	return opt.accept_unsealed;
+}
+
+bool source_accepts_changes(void)
+{
+	return opt.accept_changes;
 }
 
 void source_reader_options(struct domain_reader_options *reader)
@@ -105,6 +110,71 @@ void source_close(struct source *source)
 	domain_free(source->domain);
 	*source = (struct source){ 0 };
 }
+
+/* --- what is not as it was sealed -------------------------------------------------------------------------------------- */
+
+static bool differs_from_sealed(const struct error *why, struct error *err)
+{
+	char text[600];
+
+	if (!opt.accept_changes) {
+		*err = *why;
+		return error_hint(err, "it was changed, damaged, added or exchanged since; --accept-changes goes on all the same, and names it");
+	}
+	snprintf(text, sizeof(text), "not authenticated: %s", why->text);
+	print_warning(NULL, text);
+	return true;
+}
+
+bool source_prove(const struct source *source, const struct tree *tree, uint64_t inode, enum inode_entry_kind kind, const void *name,
+		  size_t len, struct error *err)
+{
+	static const char *const what[] = {
+		[INODE_ENTRY_FILE] = "it is not the file that was sealed",
+		[INODE_ENTRY_NAMES] = "it was not sealed under this name",
+		[INODE_ENTRY_DIRECTORY] = "its mode, owner, times or attributes are not as they were sealed",
+		[INODE_ENTRY_LISTING] = "the names in it are not as they were sealed",
+	};
+	struct error why = { 0 };
+	char text[300];
+	bool proven;
+
+	if (!source->reader)
+		return true;
+	if (!domain_reader_proves(source->reader, tree, inode, kind, &proven, err))
+		return false;
+	if (proven)
+		return true;
+	escape_text(len ? name : "/", len ? len : 1, text, sizeof(text));
+	error_set(&why, ERROR_CORRUPT, "%s: %s", text, what[kind]);
+	return differs_from_sealed(&why, err);
+}
+
+bool reader_prove_path(struct domain_reader *reader, uint64_t subvolume, const char *path, bool *differs, struct error *err)
+{
+	struct error why;
+
+	*differs = false;
+	if (!reader)
+		return true;
+	if (!domain_reader_proves_path(reader, subvolume, path, &why, err))
+		return false;
+	*differs = why.kind != ERROR_NONE;
+	if (!*differs || opt.accept_changes)
+		return true;
+	return differs_from_sealed(&why, err);
+}
+
+bool source_prove_path(const struct source *source, uint64_t subvolume, const char *path, struct error *err)
+{
+	struct error why = { 0 };
+
+	if (source->reader && !domain_reader_proves_path(source->reader, subvolume, path, &why, err))
+		return false;
+	return why.kind == ERROR_NONE || differs_from_sealed(&why, err);
+}
+
+/* --- paths ------------------------------------------------------------------------------------------------------------ */
 
 bool path_operand(struct volume *volume, uint64_t subvolume, const char *operand, char **path, struct file_id *found, struct error *err)
 {

@@ -15,6 +15,7 @@ extern struct poptOption options_source[];
 void source_reader_options(struct domain_reader_options *reader);
 
 bool source_accepts_unsealed(void);	/* --accept-unsealed */
+bool source_accepts_changes(void);	/* --accept-changes */
 
 /* Initialise with { 0 }, source_close() it also after a failure. */
 struct source {
@@ -40,6 +41,16 @@ void source_note_closed(const struct subvolume *subvolume);	/* says so */
 bool source_warn_moved(const struct domain *domain, const struct subvolume *subvolume, struct error *err) must_use;
 void source_close(struct source *source);
 #define cleanup_source __attribute__((cleanup(source_close)))
+
+/*
+ * Is the inode as it was sealed, or each step of the path?  ERROR_CORRUPT where not; with --accept-changes that is told instead, by name.  Nobody
+ * is asked where no key was given, or nothing is sealed.  name: what is told of, as it is in the image.
+ */
+bool source_prove(const struct source *source, const struct tree *tree, uint64_t inode, enum inode_entry_kind kind, const void *name,
+		  size_t len, struct error *err) must_use;
+bool source_prove_path(const struct source *source, uint64_t subvolume, const char *path, struct error *err) must_use;
+/* The same for those who tell it as a finding; *differs: it does, and was accepted.  reader NULL: nobody is asked. */
+bool reader_prove_path(struct domain_reader *reader, uint64_t subvolume, const char *path, bool *differs, struct error *err) must_use;
 
 /*
  * What a PATH operand names: the file of that path or, where there is none, the one whose path is printed like that.  *path, malloced, is

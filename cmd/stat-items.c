@@ -69,7 +69,7 @@ static const char *extent_kind(const struct file_extent *e)
 }
 
 /* With the mark, or listed where there is no room for one. */
-static bool is_sealed(const struct stat_seal *seal, const struct tree_iter *iter, uint32_t mode, const struct file_extent *e, bool *sealed,
+static bool is_sealed(struct stat_seal *seal, const struct tree_iter *iter, uint32_t mode, const struct file_extent *e, bool *sealed,
 		      struct error *err)
 {
 	*sealed = e->type == FILE_EXTENT_REG && e->disk_bytenr && e->other_encoding == SEAL_MARK;
@@ -141,7 +141,7 @@ static void count_extent(const struct file_extent *e, bool sealed, struct extent
 	totals->n_compressed[e->compression] += !is_hole;
 }
 
-bool stat_extents(const struct stat_file *file, uint32_t mode, const struct stat_seal *seal, bool print, struct extent_totals *totals,
+bool stat_extents(const struct stat_file *file, uint32_t mode, struct stat_seal *seal, bool print, struct extent_totals *totals,
 		  struct error *err)
 {
 	const struct key first = { file->inode, KEY_EXTENT_DATA, 0 };

@@ -23,7 +23,7 @@ struct extent_totals {
 };
 
 /* print: one line for each extent as well.  mode: of the inode. */
-bool stat_extents(const struct stat_file *file, uint32_t mode, const struct stat_seal *seal, bool print, struct extent_totals *totals,
+bool stat_extents(const struct stat_file *file, uint32_t mode, struct stat_seal *seal, bool print, struct extent_totals *totals,
 		  struct error *err) must_use;
 
 #endif /* CMD_STAT_ITEMS_H */

@@ -7,6 +7,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/source.h"
+#include "common/fs/inline-hint.h"
 
 static bool find_member(const struct subvolume_list *list, const struct subvolume *subvolume, const struct domain *domain, uint64_t *member,
 			struct error *err)
@@ -30,8 +31,13 @@ static bool read_seal(const struct subvolume_list *list, const struct subvolume 
 		return true;
 	seal->domain = domain->header.domain;
 	seal->is_sealed = true;
-	return source_warn_moved(domain, subvolume, err) && find_member(list, subvolume, domain, &seal->member, err) &&
-	       (domain->unfinished || inline_map_read(list->volume, seal->domain, &seal->inlines, err));
+	if (!source_warn_moved(domain, subvolume, err) || !find_member(list, subvolume, domain, &seal->member, err))
+		return false;
+	if (!domain->unfinished) {
+		seal->crypt = domain;
+		domain = NULL;
+	}
+	return true;
 }
 
 bool stat_seal_read(const struct subvolume_list *list, uint64_t id, struct stat_seal *seal, struct error *err)
@@ -57,14 +63,22 @@ bool stat_seal_read(const struct subvolume_list *list, uint64_t id, struct stat_
 void stat_seal_free(struct stat_seal *seal)
 {
 	inline_map_free(seal->inlines);
+	domain_free(seal->crypt);
 	*seal = (struct stat_seal){ 0 };
 }
 
-bool stat_seal_has_inline(const struct stat_seal *seal, const struct key *key, const struct cursor *item, uint32_t mode, bool *has,
-			  struct error *err)
+bool stat_seal_has_inline(struct stat_seal *seal, const struct key *key, const struct cursor *item, uint32_t mode, bool *has, struct error *err)
 {
+	struct crypt_inline_unit unit;
 	struct inline_payload payload;
 
 	*has = false;
-	return !seal->inlines || !inline_payload_of(key, *item, mode, &payload) || inline_map_lists(seal->inlines, &payload, has, err);
+	if (!seal->crypt || !inline_payload_of(key, *item, mode, &payload))
+		return true;
+	if (!inline_by_hint(seal->crypt, NULL, &payload, &unit, NULL, has, err))
+		return false;
+	if (*has)
+		return true;
+	return (seal->inlines || inline_map_read(seal->crypt->volume, seal->domain, &seal->inlines, err)) &&
+	       inline_map_lists(seal->inlines, &payload, has, err);
 }

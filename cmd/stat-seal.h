@@ -11,7 +11,8 @@ struct stat_seal {
 	uint16_t domain;		/* 0: sealed in none */
 	bool is_sealed;			/* in that, or in one that cannot be read */
 	uint64_t member;		/* that it is, or descends from; 0: not known */
-	struct inline_map *inlines;	/* NULL: not known, as while a conversion is unfinished */
+	struct domain *crypt;		/* NULL: not known, as while a conversion is unfinished */
+	struct inline_map *inlines;	/* NULL: not needed yet */
 };
 
 /* Does nothing where *seal is about that subvolume already.  Crypt items that cannot be read are a warning. */
@@ -20,7 +21,7 @@ void stat_seal_free(struct stat_seal *seal);
 #define cleanup_stat_seal __attribute__((cleanup(stat_seal_free)))	/* initialise with { 0 } */
 
 /* Is the payload of this inline extent (item: the whole item) ciphertext? */
-bool stat_seal_has_inline(const struct stat_seal *seal, const struct key *key, const struct cursor *item, uint32_t mode, bool *has,
+bool stat_seal_has_inline(struct stat_seal *seal, const struct key *key, const struct cursor *item, uint32_t mode, bool *has,
 			  struct error *err) must_use;
 
 #endif /* CMD_STAT_SEAL_H */

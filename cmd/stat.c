@@ -45,6 +45,8 @@ struct looking {
 	const struct subvolume_list *list;
 	struct unfinished unfinished;
 	struct stat_seal seal;
+	uint64_t chosen;	/* the subvolume that source is of; 0: none yet */
+	struct source source;
 };
 
 static void print_part(uint64_t n, const char *name, const char **before)
@@ -173,14 +175,30 @@ static void print_json(const struct subject *at, uint32_t sector_size)
 	json_print(line, stdout);
 }
 
-static bool read_subject(struct looking *looking, struct subject *at, struct error *err)
+/* The key is tried once for all paths of a subvolume. */
+static bool choose_source(struct looking *looking, uint64_t subvolume, struct error *err)
+{
+	if (looking->chosen == subvolume)
+		return true;
+	source_close(&looking->source);
+	looking->chosen = 0;
+	if (!link_source_choose(looking->list, subvolume, &looking->source, err))
+		return false;
+	looking->chosen = subvolume;
+	return true;
+}
+
+/* from: the subvolume that the path begins in. */
+static bool read_subject(struct looking *looking, uint64_t from, struct subject *at, struct error *err)
 {
 	const struct subvolume_list *list = looking->list;
 	const struct stat_file file = { &at->tree, at->file.inode, at->path };
-	cleanup_source struct source source = { 0 };
 
 	if (!tree_open(list->volume, at->file.subvolume, &at->tree, err) || !inode_get(&at->tree, at->file.inode, &at->inode, err) ||
-	    !stat_seal_read(list, at->file.subvolume, &looking->seal, err))
+	    !stat_seal_read(list, at->file.subvolume, &looking->seal, err) || !choose_source(looking, at->file.subvolume, err) ||
+	    !source_prove_path(&looking->source, from, at->path, err) ||
+	    !source_prove(&looking->source, &at->tree, at->file.inode, S_ISDIR(at->inode.mode) ? INODE_ENTRY_DIRECTORY : INODE_ENTRY_FILE,
+			  at->path, strlen(at->path), err))
 		return false;
 	at->is_not_authenticated = looking->seal.is_sealed && !key_input_given();
 	if (S_ISREG(at->inode.mode))
@@ -188,14 +206,13 @@ static bool read_subject(struct looking *looking, struct subject *at, struct err
 		       volume_tolerates(list->volume, err);
 	if (!S_ISLNK(at->inode.mode))
 		return true;
-	if (!link_source_choose(list, at->file.subvolume, &source, err))
-		return false;
-	at->is_sealed_link = !source.extents;
-	return !source.extents || link_target_read(source.extents, &at->tree, at->file.inode, &at->target, &at->target_len, err) ||
+	at->is_sealed_link = !looking->source.extents;
+	return !looking->source.extents ||
+	       link_target_read(looking->source.extents, &at->tree, at->file.inode, &at->target, &at->target_len, err) ||
 	       volume_tolerates(list->volume, err);
 }
 
-static bool print_one(struct looking *looking, const char *path, const struct file_id *file, struct error *err)
+static bool print_one(struct looking *looking, uint64_t from, const char *path, const struct file_id *file, struct error *err)
 {
 	const struct subvolume_list *list = looking->list;
 	const bool is_converting = unfinished_has(&looking->unfinished, list, subvolume_by_id(list, file->subvolume));
@@ -205,7 +222,7 @@ static bool print_one(struct looking *looking, const char *path, const struct fi
 		return error_set(err, ERROR_NOT_FOUND, "it is the empty place of a nested subvolume in a snapshot, and has no inode");
 
 	const struct stat_file subject = { &at.tree, file->inode, path };
-	const bool ok = read_subject(looking, &at, err);
+	const bool ok = read_subject(looking, from, &at, err);
 
 	if (ok)
 		(format_is_json() ? print_json : print_text)(&at, list->volume->super.sector_size);
@@ -223,7 +240,7 @@ static bool print_path(struct looking *looking, uint64_t subvolume, const char *
 		if (err->kind == ERROR_NOT_FOUND)	/* which says what is not found */
 			return false;
 	} else {
-		const bool ok = print_one(looking, path, &file, err);
+		const bool ok = print_one(looking, subvolume, path, &file, err);
 
 		free(path);
 		if (ok)
@@ -261,6 +278,7 @@ static bool run(const char *const *operand, struct error *err)
 		if (what.kind == ERROR_MEMORY)
 			break;
 	}
+	source_close(&looking.source);
 	stat_seal_free(&looking.seal);
 	unfinished_free(&looking.unfinished);
 	return ok;

@@ -26,8 +26,8 @@ static struct {
 static struct poptOption options_what[] = {
 	{ "expect-seal", 0, POPT_ARG_STRING, &opt.expect, 0,
 	  "fail where this is not the seal fingerprint that sealing printed: an older copy of the image was put back", "HEX" },
-	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0, "names, sizes or modes changed since are noted, no failure", NULL },
-	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "data written since are noted, no failure", NULL },
+	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0, "names, sizes or modes changed since are noted, and not counted as failures", NULL },
+	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "data written since are noted, and not counted as failures", NULL },
 	{ "strict-names", 0, POPT_ARG_NONE, &opt.strict_names, 0, "fail where a subvolume is not where it was sealed", NULL },
 	POPT_TABLEEND
 };
@@ -75,8 +75,8 @@ static const char *plural(uint64_t n)
 
 static void print_result(const struct domain *domain, const struct verify_result *result, bool replaced)
 {
-	const bool passed = result->n_bad == 0 && !replaced;
-	char tag[48], seal[2 * FINGERPRINT_SIZE + 1];
+	const bool passed = result->n_bad + result->n_accepted == 0 && !replaced;
+	char tag[48], accepted[40] = "", seal[2 * FINGERPRINT_SIZE + 1];
 
 	domain_tag_text(domain, tag);
 	hex_text(result->seal_fingerprint, FINGERPRINT_SIZE, seal);
@@ -91,15 +91,18 @@ static void print_result(const struct domain *domain, const struct verify_result
 		json_u64(line, "units", result->n_units);
 		json_u64(line, "blocks", result->n_blocks);
 		json_u64(line, "unsealed", result->n_unsealed);
+		json_u64(line, "accepted", result->n_accepted);
 		json_u64(line, "failures", result->n_bad);
 		if (opt.expect)
 			json_flag(line, "seal_expected", !replaced);
 		json_print(line, stdout);
 		return;
 	}
-	printf("%s: %s: %" PRIu64 " file%s, %" PRIu64 " unit%s, %" PRIu64 " block%s, %" PRIu64 " not sealed, %" PRIu64 " failure%s%s\n",
+	if (result->n_accepted > 0)
+		snprintf(accepted, sizeof(accepted), ", %" PRIu64 " accepted", result->n_accepted);
+	printf("%s: %s: %" PRIu64 " file%s, %" PRIu64 " unit%s, %" PRIu64 " block%s, %" PRIu64 " not sealed%s, %" PRIu64 " failure%s%s\n",
 	       passed ? "verified" : "failed", tag, result->n_files, plural(result->n_files), result->n_units, plural(result->n_units),
-	       result->n_blocks, plural(result->n_blocks), result->n_unsealed, result->n_bad, plural(result->n_bad),
+	       result->n_blocks, plural(result->n_blocks), result->n_unsealed, accepted, result->n_bad, plural(result->n_bad),
 	       replaced ? ", not the expected seal" : "");
 	printf("seal fingerprint: %s\n", seal);
 }
@@ -204,6 +207,9 @@ static bool verify(struct domain *domain, const struct subvolume_list *list, con
 		error_set(err, ERROR_CORRUPT, "the seal fingerprint is not the expected one");
 		return error_hint(err, "everything is authentic, but it is another sealing: perhaps an older copy of the image");
 	}
+	if (result.n_accepted > 0)
+		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " difference%s accepted: all else is authentic", result.n_accepted,
+				 result.n_accepted == 1 ? " was" : "s were");
 	return true;
 }
 

@@ -33,6 +33,7 @@ struct export_job {
 	struct links_out links;
 	uint64_t last_number;
 	bool skips_leave;		/* of the directory that was just refused */
+	bool is_neutral[PATH_BYTES_MAX / 2 + 2];	/* for each directory that the walk is in: its own attributes are not proven, and left out */
 	const char *prefix;
 	size_t prefix_len;
 	char path[2 * PATH_BYTES_MAX + 2];
@@ -44,6 +45,12 @@ struct export_job {
 	bool is_hashed;
 	struct doubts doubts;
 };
+
+/* A finding of what the walk is at, counted. */
+void export_find(struct export_job *job, enum export_finding_kind kind, const char *text);
+
+/* Is the entry as it was sealed?  What is not is told; *skip: it is to be left out, with what is below. */
+bool export_prove(struct export_job *job, const struct walk_entry *entry, bool *skip, struct error *err) must_use;
 
 bool export_bytes_init(struct export_job *job, struct error *err) must_use;
 void export_bytes_free(struct export_job *job);

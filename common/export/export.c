@@ -19,7 +19,7 @@
 
 /* --- telling --------------------------------------------------------------------------------------------------------- */
 
-static void find(struct export_job *job, enum export_finding_kind kind, const char *text)
+void export_find(struct export_job *job, enum export_finding_kind kind, const char *text)
 {
 	const struct export_finding finding = { .kind = kind, .path = job->path, .text = text };
 
@@ -38,7 +38,7 @@ static void find(struct export_job *job, enum export_finding_kind kind, const ch
 
 static void find_damage(void *context, const struct error *what)
 {
-	find(context, EXPORT_DAMAGED, what->text);
+	export_find(context, EXPORT_DAMAGED, what->text);
 }
 
 static void find_loss(void *context, enum out_loss loss, const char *path)
@@ -71,7 +71,7 @@ static struct export_kept *kept_of(const struct walk_entry *entry)
 static bool read_attributes(struct export_job *job, const struct walk_entry *entry, bool leaving, struct out_entry *out,
 			    struct error *err)
 {
-	if (entry->is_stub || (S_ISDIR(entry->inode.mode) && job->out->is_directory && !leaving))
+	if (entry->is_stub || (S_ISDIR(entry->inode.mode) && ((job->out->is_directory && !leaving) || job->is_neutral[entry->depth])))
 		return true;
 	if (!attributes_read(&job->attributes, entry->tree, entry->number, find_damage, job, err))
 		return false;
@@ -88,6 +88,14 @@ static uint64_t lost_flags(const struct inode *inode)
 	return inode->flags & LOST_FLAGS & ~(is_sealed ? SEALED_FLAGS : 0);
 }
 
+/* That of the entry, or of a directory of which only its name is proven. */
+static const struct inode *inode_of(const struct export_job *job, const struct walk_entry *entry)
+{
+	static const struct inode neutral = { .n_links = 1, .mode = S_IFDIR | 0755 };
+
+	return S_ISDIR(entry->inode.mode) && job->is_neutral[entry->depth] ? &neutral : &entry->inode;
+}
+
 /* Hands it to the out; *taken false: told why. */
 static bool begin(struct export_job *job, const struct walk_entry *entry, struct out_entry *out, bool *taken, struct error *err)
 {
@@ -95,14 +103,14 @@ static bool begin(struct export_job *job, const struct walk_entry *entry, struct
 	struct error refused = { 0 };
 
 	out->path = job->path;
-	out->inode = &entry->inode;
+	out->inode = inode_of(job, entry);
 	out->number = kept && kept->number ? kept->number : ++job->last_number;
 	if (!out->link_to && !read_attributes(job, entry, false, out, err))
 		return false;
 	if (!job->out->ops->begin(job->out, out, taken, &refused, err))
 		return false;
 	if (!*taken && refused.kind != ERROR_NONE)
-		find(job, EXPORT_REFUSED, refused.text);
+		export_find(job, EXPORT_REFUSED, refused.text);
 	if (*taken && !out->link_to && job->out->keeps_attributes && lost_flags(&entry->inode))
 		find_loss(job, OUT_LOSS_FLAGS, job->path);
 	if (*taken && kept) {
@@ -131,7 +139,7 @@ static bool looks_sealed(const struct export_job *job, const struct walk_entry *
 static void give_closed(struct export_job *job, bool looks_sealed, const char *what, bool *given)
 {
 	*given = job->options->raw || (job->options->accept_unsealed && !looks_sealed);
-	find(job, job->options->raw ? EXPORT_CIPHERTEXT : *given ? EXPORT_UNPROVEN : EXPORT_SEALED, what);
+	export_find(job, job->options->raw ? EXPORT_CIPHERTEXT : *given ? EXPORT_UNPROVEN : EXPORT_SEALED, what);
 }
 
 /* False, and told: they are longer than the place takes. */
@@ -143,7 +151,7 @@ static bool take_holes(struct export_job *job, uint64_t size)
 	job->is_hashed = job->hash && holes <= HASHED_HOLES_MAX;
 	if (holes > job->out->holes_max) {
 		snprintf(text, sizeof(text), "its holes of %" PRIu64 " bytes are longer than this kind of archive takes", holes);
-		find(job, EXPORT_REFUSED, text);
+		export_find(job, EXPORT_REFUSED, text);
 		return false;
 	}
 	if (job->hash && !job->is_hashed)
@@ -158,7 +166,7 @@ static bool export_file(struct export_job *job, const struct walk_entry *entry, 
 	bool taken, given, ciphertext = false;
 
 	if (entry->inode.size > INT64_MAX) {
-		find(job, EXPORT_FAILED, "its size is past 2^63");
+		export_find(job, EXPORT_FAILED, "its size is past 2^63");
 		return true;
 	}
 	if (!job->options->source(job->options->context, entry->tree->id, &source, err) ||
@@ -174,7 +182,7 @@ static bool export_file(struct export_job *job, const struct walk_entry *entry, 
 	if (!take_holes(job, entry->inode.size))
 		return true;
 	if (is_dump(job) && job->map.bytes > 0) {
-		find(job, EXPORT_REFUSED, "the image was restored from a btrfs-image dump, which has no data");
+		export_find(job, EXPORT_REFUSED, "the image was restored from a btrfs-image dump, which has no data");
 		job->summary->n_without_data++;
 		return true;
 	}
@@ -198,7 +206,7 @@ static bool export_symlink(struct export_job *job, const struct walk_entry *entr
 	if (!job->options->source(job->options->context, entry->tree->id, &source, err))
 		return false;
 	if (!source && !job->options->raw && !job->options->accept_unsealed) {
-		find(job, EXPORT_SEALED, "a symbolic link");
+		export_find(job, EXPORT_SEALED, "a symbolic link");
 		return true;
 	}
 	if (!symlink_read(job->reader, source ? source : &plain_source, entry->tree, entry->number, entry->inode.size, job->target, &what)) {
@@ -206,10 +214,10 @@ static bool export_symlink(struct export_job *job, const struct walk_entry *entr
 			return (*err = what, false);
 		/* Ciphertext that no target can be. */
 		if (!source) {
-			find(job, EXPORT_SEALED, "a symbolic link");
+			export_find(job, EXPORT_SEALED, "a symbolic link");
 			return true;
 		}
-		find(job, is_dump(job) ? EXPORT_REFUSED : EXPORT_FAILED, what.text);
+		export_find(job, is_dump(job) ? EXPORT_REFUSED : EXPORT_FAILED, what.text);
 		job->summary->n_without_data += is_dump(job);
 		return true;
 	}
@@ -254,7 +262,7 @@ static bool export_directory(struct export_job *job, const struct walk_entry *en
 	job->summary->n_directories++;
 	if (entry->is_subvolume && entry->depth > 0 && !job->options->recursive) {
 		*descend = false;
-		find(job, EXPORT_NESTED, NULL);
+		export_find(job, EXPORT_NESTED, NULL);
 	}
 	return true;
 }
@@ -282,12 +290,20 @@ static bool on_entry(void *context, const struct walk_entry *entry, bool *descen
 	struct export_job *job = context;
 	const mode_t mode = entry->inode.mode;
 	const struct export_kept *kept = kept_of(entry);
+	bool skip;
 
 	set_path(job, job->path, entry->path, entry->path_len);
 	if (job->options->progress)
 		job->options->progress(job->options->context, job->summary);
 	if (links_out_has(&job->links, job->path, entry->depth == 0)) {
-		find(job, EXPORT_FAILED, "a symbolic link has this name, too, and was exported");
+		export_find(job, EXPORT_FAILED, "a symbolic link has this name, too, and was exported");
+		*descend = false;
+		job->skips_leave = S_ISDIR(mode);
+		return true;
+	}
+	if (!export_prove(job, entry, &skip, err))
+		return false;
+	if (skip) {
 		*descend = false;
 		job->skips_leave = S_ISDIR(mode);
 		return true;
@@ -308,7 +324,7 @@ static bool on_entry(void *context, const struct walk_entry *entry, bool *descen
 static bool on_leave(void *context, const struct walk_entry *entry, struct error *err)
 {
 	struct export_job *job = context;
-	struct out_entry out = { .path = job->path, .inode = &entry->inode };
+	struct out_entry out = { .path = job->path, .inode = inode_of(job, entry) };
 	const bool skips = job->skips_leave;
 
 	job->skips_leave = false;
@@ -324,7 +340,7 @@ static bool on_bad(void *context, const uint8_t *path, size_t path_len, const st
 
 	(void)err;
 	set_path(job, job->path, path, path_len);
-	find(job, EXPORT_DAMAGED, what->text);
+	export_find(job, EXPORT_DAMAGED, what->text);
 	return true;
 }
 
@@ -334,7 +350,7 @@ static bool on_lost(void *context, const uint8_t *path, size_t path_len, const s
 
 	(void)err;
 	set_path(job, job->path, path, path_len);
-	find(job, EXPORT_FAILED, what->text);
+	export_find(job, EXPORT_FAILED, what->text);
 	return true;
 }
 

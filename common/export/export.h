@@ -22,7 +22,7 @@ enum export_finding_kind {
 struct export_finding {
 	enum export_finding_kind kind;
 	const char *path;	/* as exported, any bytes */
-	uint64_t first, end;	/* EXPORT_LOST, EXPORT_DOUBTFUL: [first, end) */
+	uint64_t first, end;	/* EXPORT_LOST, EXPORT_DOUBTFUL, EXPORT_UNPROVEN: [first, end); EXPORT_UNPROVEN of no bytes: 0, 0 */
 	enum out_loss loss;	/* EXPORT_LOSS */
 	const char *text;	/* why, for people; NULL: nothing to add */
 };
@@ -41,6 +41,16 @@ struct export_summary {
 	uint64_t losses[OUT_LOSSES];
 };
 
+/* What of an entry is not as it was sealed. */
+enum export_proof {
+	EXPORT_TREE_DIFFERS = 1,	/* something in the subvolume that begins here */
+	EXPORT_NAME_DIFFERS = 2,	/* it was not sealed under this name in this place */
+	EXPORT_INODE_DIFFERS = 4,	/* of a directory mode, owner, times and attributes; else all of it, the places of its data included */
+	EXPORT_LISTING_DIFFERS = 8,	/* the names in a directory */
+};
+
+struct walk_entry;
+
 struct export_options {
 	bool recursive;		/* what is in nested subvolumes too */
 	bool raw;		/* what is sealed and has no key, as it is on disk */
@@ -48,6 +58,9 @@ struct export_options {
 	uint64_t first, end;	/* of each file, only these bytes, which have to be for the out to place; end 0: all */
 	/* Where the bytes of a subvolume come from; *source NULL: it is sealed and there is no key, so that nothing in it is plain because it says so. */
 	bool (*source)(void *context, uint64_t subvolume, struct extent_source **source, struct error *err);
+	/* Bits of export_proof; NULL: nobody asks.  Without accepts_unproven what is not proven is left out, and told. */
+	bool (*proof)(void *context, const struct walk_entry *entry, unsigned *differs, struct error *err);
+	bool accepts_unproven;
 	void (*finding)(void *context, const struct export_finding *finding);
 	void (*progress)(void *context, const struct export_summary *so_far);	/* often; may be NULL */
 	/* The hash of what was written for each regular file; may be NULL. */

@@ -6,28 +6,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "common/fs/domain-view.h"
+#include "common/fs/domain-reader.h"
 #include "common/fs/extent-part.h"
-#include "common/util/set64.h"
 #include "common/volume/warn.h"
-
-/* The unit read last: files are read in pieces smaller than a unit. */
-struct unit_at_hand {
-	uint64_t place;
-	uint64_t group_id;		/* unit_id of its group */
-	struct crypt_unit unit;		/* its tags are those below */
-	struct unit_cipher *cipher;	/* NULL: there is none at hand */
-	uint8_t tags[CRYPT_UNIT_BLOCKS_MAX * CRYPT_TAG_SIZE];
-};
-
-struct domain_reader {
-	struct extent_source source;	/* first: how it finds its reader */
-	struct domain_view view;
-	bool accept_unsealed;
-	struct mode_memory mode;
-	struct unit_at_hand at_hand;
-	struct set64 told;	/* extents of which it was said that a mirror is bad */
-};
 
 /* What is being read, for messages and for the walk over units. */
 struct request {
@@ -48,7 +29,7 @@ struct request {
 static bool bad_bytes(const struct request *r, uint64_t from, uint64_t to, const char *why, struct error *err)
 {
 	struct extent_part part;
-	char *label = file_label(r->reader->view.list, r->subvolume, r->inode);
+	char *label = file_label(r->reader->list, r->subvolume, r->inode);
 
 	if (!label)
 		return error_memory(err);
@@ -64,7 +45,7 @@ static bool bad_bytes(const struct request *r, uint64_t from, uint64_t to, const
 static bool bad_inline(const struct domain_reader *reader, const struct tree *subvolume, uint64_t inode, const struct file_extent *e,
 		       bool damaged, struct error *err)
 {
-	char *label = file_label(reader->view.list, subvolume, inode);
+	char *label = file_label(reader->list, subvolume, inode);
 
 	if (!label)
 		return error_memory(err);
@@ -89,7 +70,7 @@ static bool take_at_hand(struct request *r, const struct crypt_unit *unit, uint6
 	drop_at_hand(at_hand);
 	if (!unit->sealed)
 		return bad_bytes(r, r->at, r->end, "are in a unit that was never sealed", err);
-	if (!unit_cipher_new(r->reader->view.domain->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &at_hand->cipher, err))
+	if (!unit_cipher_new(r->reader->domain->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &at_hand->cipher, err))
 		return false;
 	at_hand->group_id = r->group.unit_id;
 	at_hand->place = place;
@@ -191,12 +172,37 @@ static bool read_sealed(struct request *r, struct error *err)
 		return true;
 	if (is_of_group(r) && at_hand->unit.offset_in_extent < r->at)
 		from.place = at_hand->place;	/* no need to walk from the first unit */
-	if (!unit_map_visit(r->reader->view.units, &from, read_unit, r, err))
+	if (!inode_prover_visit(r->reader->prover, &from, read_unit, r, err))
 		return false;
 	return r->at == r->end || bad_bytes(r, r->at, r->end, "are in no unit", err);
 }
 
+/* What was accepted is named all the same. */
+static void tell_unsealed(const struct request *r)
+{
+	struct extent_part part;
+
+	if (!extent_part_of(r->extent, r->file_offset, r->at, r->end, &part))
+		return;
+
+	const struct volume_doubt doubt = { .inode = r->inode, .first = part.first, .end = part.last + 1, .text = "not sealed: written later, and not authenticated" };
+
+	volume_tell_doubt(r->subvolume->volume, &doubt);
+}
+
 /* --- the source ------------------------------------------------------------------------------------------------- */
+
+/* The digest of the whole, where it is right, says the same of all extents at once. */
+static bool find_group(struct request *r, struct error *err)
+{
+	const struct domain_reader *reader = r->reader;
+	const struct file_extent *e = r->extent;
+
+	if (!reader->is_whole)
+		return inode_prover_units(reader->prover, r->subvolume, r->inode, r->file_offset, e, &r->group, &r->is_sealed, err);
+	r->is_sealed = unit_map_at(reader->view.units, e->disk_bytenr, &r->group);
+	return true;
+}
 
 static bool reader_read(struct extent_source *source, const struct tree *subvolume, uint64_t inode, const struct file_extent *e,
 			uint64_t file_offset, uint64_t offset, void *bytes, size_t len, struct error *err)
@@ -214,12 +220,15 @@ static bool reader_read(struct extent_source *source, const struct tree *subvolu
 		.out = bytes,
 	};
 
-	r.is_sealed = unit_map_at(reader->view.units, e->disk_bytenr, &r.group);
+	if (!find_group(&r, err))
+		return false;
 	if (!r.is_sealed && e->other_encoding == SEAL_MARK)
 		return bad_bytes(&r, offset, offset + len, "are marked as sealed, but no unit verifies", err);
 	if (!r.is_sealed && !reader->accept_unsealed)
 		return bad_bytes(&r, offset, offset + len, "are not sealed: written later", err) ||
 		       error_hint(err, "--accept-unsealed takes them as they are");
+	if (!r.is_sealed)
+		tell_unsealed(&r);
 	if (!r.is_sealed)
 		return plain_source.read(&plain_source, subvolume, inode, e, file_offset, offset, bytes, len, err);
 	if (offset % CRYPT_BLOCK != 0 || len % CRYPT_BLOCK != 0 || offset > r.group.extent_len || len > r.group.extent_len - offset)
@@ -230,13 +239,25 @@ static bool reader_read(struct extent_source *source, const struct tree *subvolu
 	return false;
 }
 
+static bool find_inline(const struct domain_reader *reader, const struct inline_payload *payload, uint8_t *out, bool *found, bool *had,
+			struct error *err)
+{
+	struct crypt_inline_unit unit;
+
+	*had = false;
+	if (!reader->is_whole)
+		return inode_prover_inline(reader->prover, payload, &unit, out, found, err) &&
+		       (*found || inode_prover_had_inline(reader->prover, payload, had, err));
+	return inline_map_find(reader->view.inlines, reader->domain->schedule, payload, true, &unit, out, found, err) &&
+	       (*found || inline_map_has(reader->view.inlines, payload, had, err));
+}
+
 static bool reader_read_inline(struct extent_source *source, const struct tree *subvolume, uint64_t inode, uint64_t file_offset,
 			       const struct file_extent *e, uint8_t *out, struct error *err)
 {
 	struct domain_reader *reader = (struct domain_reader *)source;
 	struct inline_payload payload = { .kind = INLINE_DATA, .inode = inode, .offset = file_offset, .bytes = e->payload,
-					  .root = reader->view.source[0] };
-	struct crypt_inline_unit unit;
+					  .root = reader->member };
 	uint32_t mode;
 	bool found, had;
 
@@ -246,16 +267,20 @@ static bool reader_read_inline(struct extent_source *source, const struct tree *
 		return false;
 	if (S_ISLNK(mode))
 		payload.kind = INLINE_SYMLINK;
-	if (!inline_map_find(reader->view.inlines, reader->view.domain->schedule, &payload, true, &unit, out, &found, err))
+	if (!find_inline(reader, &payload, out, &found, &had, err))
 		return false;
 	if (found)
 		return true;
-	if (!inline_map_has(reader->view.inlines, &payload, &had, err))
-		return false;
 	if (had || !reader->accept_unsealed)
 		return bad_inline(reader, subvolume, inode, e, had, err);
+
+	const struct volume_doubt doubt = { .inode = inode, .first = 0, .end = e->ram_bytes, .text = "not sealed: written later, and not authenticated" };
+
+	volume_tell_doubt(subvolume->volume, &doubt);
 	return plain_source.read_inline(&plain_source, subvolume, inode, file_offset, e, out, err);
 }
+
+/* --- the reader ------------------------------------------------------------------------------------------------------ */
 
 void domain_reader_close(struct domain_reader *reader)
 {
@@ -263,21 +288,29 @@ void domain_reader_close(struct domain_reader *reader)
 		return;
 	drop_at_hand(&reader->at_hand);
 	set64_free(&reader->told);
+	inode_prover_free(reader->prover);
 	domain_view_close(&reader->view);
 	free(reader);
+}
+
+static bool find_member(struct domain_reader *reader, const struct subvolume *subvolume, struct error *err)
+{
+	uint64_t *sources = NULL;
+
+	if (!domain_sources(reader->domain, reader->list, &sources, err))
+		return false;
+	reader->member = sources[subvolume - reader->list->at];
+	if (reader->member == 0 && reader->domain->n_members == 1)
+		reader->member = reader->domain->members[0].id;
+	free(sources);
+	return true;
 }
 
 bool domain_reader_open(struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume,
 			const struct domain_reader_options *options, struct domain_reader **result,
 			struct extent_source **source, struct error *err)
 {
-	const struct domain_view_options check = {
-		.accept_changes = options->accept_changes,
-		.note = options->note,
-		.context = options->context,
-	};
 	struct domain_reader *reader;
-	bool changed;
 
 	if (domain->header.state != CRYPT_STATE_SEALED)
 		return error_set(err, ERROR_STATE, "the domain's header says that its conversion has not finished");
@@ -285,10 +318,11 @@ bool domain_reader_open(struct domain *domain, const struct subvolume_list *list
 	if (!reader)
 		return error_memory(err);
 	reader->source = (struct extent_source){ reader_read, reader_read_inline };
+	reader->domain = domain;
+	reader->list = list;
+	reader->subvolume = subvolume->id;
 	reader->accept_unsealed = options->accept_unsealed;
-	if (!domain_view_check_named(domain, list, subvolume, err) ||
-	    !domain_view_open(domain, list, subvolume, UNIT_PLACE_END, &reader->view, err) ||
-	    !domain_view_check_trees(&reader->view, &check, &changed, err)) {
+	if (!find_member(reader, subvolume, err) || !inode_prover_new(domain, &reader->prover, err)) {
 		domain_reader_close(reader);
 		return false;
 	}

@@ -168,9 +168,12 @@ static void count_bad(void *context, const char *path, const char *what)
 	verify_bad(context, path, "%s", what);
 }
 
-static void pass_note(void *context, const char *text)
+static void note_accepted(void *context, const char *text)
 {
-	note(context, "%s", text);
+	struct verify *v = context;
+
+	v->result->n_accepted++;
+	note(v, "%s", text);
 }
 
 static bool verify_all(struct verify *v, struct error *err)
@@ -178,7 +181,7 @@ static bool verify_all(struct verify *v, struct error *err)
 	const struct domain_view_options check = {
 		.accept_changes = v->options->accept_changes,
 		.accept_unsealed = v->options->accept_unsealed,
-		.note = pass_note,
+		.note = note_accepted,
 		.bad = count_bad,
 		.context = v,
 	};

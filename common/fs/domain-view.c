@@ -82,19 +82,39 @@ static bool find_ids(struct domain_view *view, const struct subvolume *only, uin
 	return ok;
 }
 
-bool domain_view_open(struct domain *domain, const struct subvolume_list *list, const struct subvolume *only, uint64_t boundary,
+static bool join(struct domain_view *view, uint64_t boundary, bool by_place, struct error *err)
+{
+	const struct domain *domain = view->domain;
+
+	if (!unit_map_read(domain->volume, domain->header.domain, &view->units, err))
+		return false;
+	view->units->by_place = by_place;
+	return unit_map_join(view->units, view->scan, domain->schedule, boundary, err);
+}
+
+static bool open_view(struct domain *domain, const struct subvolume_list *list, const struct subvolume *only, uint64_t boundary, bool by_place,
 		      struct domain_view *view, struct error *err)
 {
 	*view = (struct domain_view){ .domain = domain, .list = list };
 	if (!find_ids(view, only, boundary, err) || !scan_run(domain->volume, view->ids, view->n_ids, &view->scan, err) ||
-	    !unit_map_read(domain->volume, domain->header.domain, &view->units, err) ||
-	    !unit_map_join(view->units, view->scan, domain->schedule, boundary, err) ||
-	    (boundary == UNIT_PLACE_END && !unit_map_guess(view->units, err)) ||
+	    !join(view, boundary, by_place, err) || (boundary == UNIT_PLACE_END && !unit_map_guess(view->units, err)) ||
 	    !inline_map_read(domain->volume, domain->header.domain, &view->inlines, err)) {
 		domain_view_close(view);
 		return false;
 	}
 	return true;
+}
+
+bool domain_view_open(struct domain *domain, const struct subvolume_list *list, const struct subvolume *only, uint64_t boundary,
+		      struct domain_view *view, struct error *err)
+{
+	return open_view(domain, list, only, boundary, false, view, err);
+}
+
+bool domain_view_open_by_place(struct domain *domain, const struct subvolume_list *list, const struct subvolume *only,
+			       struct domain_view *view, struct error *err)
+{
+	return open_view(domain, list, only, UNIT_PLACE_END, true, view, err);
 }
 
 void domain_view_close(struct domain_view *view)

@@ -150,7 +150,7 @@ static bool unit_at(const struct inline_map *map, uint64_t place, struct crypt_i
 	return true;
 }
 
-static bool matches(const struct crypt_inline_unit *unit, const struct key_schedule *schedule,
+bool inline_unit_matches(const struct crypt_inline_unit *unit, const struct key_schedule *schedule,
 		    const struct inline_payload *payload, bool is_sealed, uint8_t *out, bool *yes, struct error *err)
 {
 	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
@@ -190,8 +190,7 @@ static bool is_entry_of(const struct inline_map *map, size_t at, const struct in
 	       map->entry[at].offset_kind == offset_kind(payload->offset, payload->kind);
 }
 
-/* Was the payload sealed with this unit, as far as can be said without the tag?  root: only units of this one, 0: any. */
-static bool is_unit_of(const struct crypt_inline_unit *unit, const struct inline_payload *payload, uint64_t root)
+bool inline_unit_is_of(const struct crypt_inline_unit *unit, const struct inline_payload *payload, uint64_t root)
 {
 	return unit->sealed && unit->inode == payload->inode && unit->offset == payload->offset && unit->kind == payload->kind &&
 	       unit->length == payload->bytes.left && (root == 0 || unit->root == root);
@@ -205,7 +204,7 @@ static bool find_from(const struct inline_map *map, size_t low, uint64_t root, c
 	*found = false;
 	for (; is_entry_of(map, low, payload) && !*found; low++) {
 		if (!unit_at(map, map->entry[low].place, unit, err) ||
-		    (is_unit_of(unit, payload, root) && !matches(unit, schedule, payload, is_sealed, out, found, err)))
+		    (inline_unit_is_of(unit, payload, root) && !inline_unit_matches(unit, schedule, payload, is_sealed, out, found, err)))
 			return false;
 	}
 	return true;
@@ -236,7 +235,7 @@ bool inline_map_lists(const struct inline_map *map, const struct inline_payload 
 
 		if (!unit_at(map, map->entry[at].place, &unit, err))
 			return false;
-		*lists = is_unit_of(&unit, payload, payload->root);
+		*lists = inline_unit_is_of(&unit, payload, payload->root);
 	}
 	return true;
 }

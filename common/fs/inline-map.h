@@ -52,6 +52,12 @@ bool inline_payload_of(const struct key *key, struct cursor item, uint32_t mode,
 bool inline_map_find(const struct inline_map *map, const struct key_schedule *schedule, const struct inline_payload *payload,
 		     bool is_sealed, struct crypt_inline_unit *unit, uint8_t *out, bool *found, struct error *err) must_use;
 
+/* Was the payload sealed with this unit, as far as can be said without the tag?  root: only units of this one, 0: any. */
+bool inline_unit_is_of(const struct crypt_inline_unit *unit, const struct inline_payload *payload, uint64_t root);
+/* Is the tag right?  out, payload->bytes.left bytes, is written to in any case. */
+bool inline_unit_matches(const struct crypt_inline_unit *unit, const struct key_schedule *schedule, const struct inline_payload *payload,
+			 bool is_sealed, uint8_t *out, bool *yes, struct error *err) must_use;
+
 /*
  * Was a payload of this kind, inode, offset and length sealed in payload->root?  The kernel does not rewrite what is sealed, so one for
  * which inline_map_find() finds nothing is then damaged, not written later.

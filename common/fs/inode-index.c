@@ -84,45 +84,64 @@ static bool item_before(struct volume *volume, uint16_t domain, uint64_t n_items
 	return true;
 }
 
-struct lookup {
+struct versions {
 	uint64_t inode;
-	const uint8_t *mac;	/* NULL: any */
-	bool found;
-	uint64_t hint;
+	inode_index_versions *visit;
+	void *context;
 };
 
-static bool look_up(void *context, struct crypt_list_item *item, bool *go, struct error *err)
+static bool visit_versions(void *context, struct crypt_list_item *item, bool *go, struct error *err)
 {
-	struct lookup *lookup = context;
+	const struct versions *versions = context;
 
 	for (unsigned i = 0; *go && i < item->n; i++) {
 		struct crypt_index_entry entry;
 
 		if (!crypt_index_next(&item->entries, &entry, err))
 			return false;
-		if (entry.inode == lookup->inode && (!lookup->mac || secret_same(entry.mac, lookup->mac, sizeof(entry.mac)))) {
-			lookup->found = true;
-			lookup->hint = entry.hint;
-		}
-		*go = entry.inode <= lookup->inode && !lookup->found;
+		if (entry.inode > versions->inode)
+			*go = false;
+		else if (entry.inode == versions->inode && !versions->visit(versions->context, &entry, go, err))
+			return false;
 	}
 	return true;
 }
 
-static bool find(struct volume *volume, uint16_t domain, uint64_t n_items, struct lookup *lookup, struct error *err)
+bool inode_index_visit_inode(struct volume *volume, uint16_t domain, uint64_t n_items, uint64_t inode, inode_index_versions *visit, void *context,
+			     struct error *err)
 {
+	struct versions versions = { inode, visit, context };
 	uint64_t index;
 
-	return n_items == 0 || (item_before(volume, domain, n_items, lookup->inode, &index, err) &&
-				crypt_list_walk(volume, domain, CRYPT_INDEX, index, look_up, lookup, err));
+	return n_items == 0 || (item_before(volume, domain, n_items, inode, &index, err) &&
+				crypt_list_walk(volume, domain, CRYPT_INDEX, index, visit_versions, &versions, err));
+}
+
+struct lookup {
+	const uint8_t *mac;	/* NULL: any */
+	bool found;
+	uint64_t hint;
+};
+
+static bool look_up(void *context, const struct crypt_index_entry *entry, bool *go, struct error *err)
+{
+	struct lookup *lookup = context;
+
+	(void)err;
+	if (lookup->mac && !secret_same(entry->mac, lookup->mac, sizeof(entry->mac)))
+		return true;
+	lookup->found = true;
+	lookup->hint = entry->hint;
+	*go = false;
+	return true;
 }
 
 bool inode_index_has(struct volume *volume, uint16_t domain, uint64_t n_items, uint64_t inode, const uint8_t mac[CRYPT_ENTRY_MAC_SIZE],
 		     bool *has, uint64_t *hint, struct error *err)
 {
-	struct lookup lookup = { .inode = inode, .mac = mac };
+	struct lookup lookup = { .mac = mac };
 
-	if (!find(volume, domain, n_items, &lookup, err))
+	if (!inode_index_visit_inode(volume, domain, n_items, inode, look_up, &lookup, err))
 		return false;
 	*has = lookup.found;
 	if (hint)
@@ -132,9 +151,9 @@ bool inode_index_has(struct volume *volume, uint16_t domain, uint64_t n_items, u
 
 bool inode_index_knows(struct volume *volume, uint16_t domain, uint64_t n_items, uint64_t inode, bool *knows, struct error *err)
 {
-	struct lookup lookup = { .inode = inode };
+	struct lookup lookup = { 0 };
 
-	if (!find(volume, domain, n_items, &lookup, err))
+	if (!inode_index_visit_inode(volume, domain, n_items, inode, look_up, &lookup, err))
 		return false;
 	*knows = lookup.found;
 	return true;

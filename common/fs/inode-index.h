@@ -20,6 +20,11 @@ enum inode_entry_kind {
 typedef bool inode_index_visit(void *context, const struct crypt_index_entry *entry, struct error *err);
 bool inode_index_visit_all(struct volume *volume, uint16_t domain, inode_index_visit *visit, void *context, struct error *err) must_use;
 
+/* Those of one inode, found by halving; *go = false ends it.  n_items: how many index items the header counts. */
+typedef bool inode_index_versions(void *context, const struct crypt_index_entry *entry, bool *go, struct error *err);
+bool inode_index_visit_inode(struct volume *volume, uint16_t domain, uint64_t n_items, uint64_t inode, inode_index_versions *visit, void *context,
+			     struct error *err) must_use;
+
 /*
  * Is there an entry of this inode with this MAC?  n_items: how many index items the header counts.  Found by halving, in as many reads as that
  * takes; a damaged or unsorted index may hide an entry, and never shows one that is not there.  *hint: of the entry; may be NULL.

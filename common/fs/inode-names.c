@@ -3,6 +3,7 @@
 #include "common/fs/inode-names.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static bool tell(const struct tree *subvolume, const struct inode_ref *ref, inode_name_visit *visit, void *context, struct error *err)
 {
@@ -54,6 +55,40 @@ bool inode_names(const struct tree *subvolume, uint64_t inode, inode_name_visit 
 			++*n_names;
 		}
 		if (!tree_next(&iter, err))
+			return false;
+	}
+	return true;
+}
+
+/* One item; with extended references the directory is in each. */
+static bool item_has_ref(struct cursor item, const struct key *key, uint64_t directory, const void *name, size_t len, bool *has,
+			 struct error *err)
+{
+	while (item.left > 0 && !*has) {
+		struct inode_ref ref;
+
+		if (!(key->type == KEY_INODE_REF ? inode_ref_next(&item, key->offset, &ref, err) : inode_extref_next(&item, &ref, err)))
+			return false;
+		*has = ref.parent == directory && ref.name.left == len && memcmp(ref.name.at, name, len) == 0;
+	}
+	return true;
+}
+
+bool inode_has_ref(const struct tree *subvolume, uint64_t inode, uint64_t directory, const void *name, size_t len, bool *has,
+		   struct error *err)
+{
+	const struct key keys[] = {
+		{ inode, KEY_INODE_REF, directory },
+		{ inode, KEY_INODE_EXTREF, inode_extref_hash(directory, name, len) },
+	};
+
+	*has = false;
+	for (size_t i = 0; i < 2 && !*has; i++) {
+		cleanup_tree_iter struct tree_iter iter = { 0 };
+		bool found;
+
+		if (!tree_find(subvolume, &keys[i], &iter, &found, err) ||
+		    (found && !item_has_ref(iter.item, &keys[i], directory, name, len, has, err)))
 			return false;
 	}
 	return true;

@@ -12,4 +12,8 @@ typedef bool inode_name_visit(void *context, const uint8_t *path, size_t len, st
 bool inode_names(const struct tree *subvolume, uint64_t inode, inode_name_visit *visit, void *context, uint64_t *n_names,
 		 struct error *err) must_use;
 
+/* Does the inode itself, by an INODE_REF or INODE_EXTREF, say that it has this name in the directory? */
+bool inode_has_ref(const struct tree *subvolume, uint64_t inode, uint64_t directory, const void *name, size_t len, bool *has,
+		   struct error *err) must_use;
+
 #endif /* COMMON_FS_INODE_NAMES_H */

@@ -153,7 +153,8 @@ static bool step(struct volume *volume, struct file_id *at, const char *path, co
 	return dir_entry_target(&tree, at->inode, &entry, at, err);
 }
 
-bool path_find(struct volume *volume, uint64_t subvolume, const char *path, struct file_id *found, struct error *err)
+bool path_follow(struct volume *volume, uint64_t subvolume, const char *path, path_visit *visit, void *context, struct file_id *found,
+		 struct error *err)
 {
 	const char *const whole = path;
 	struct file_id at = { subvolume, FIRST_FREE_ID };
@@ -162,12 +163,24 @@ bool path_find(struct volume *volume, uint64_t subvolume, const char *path, stru
 		const size_t len = strcspn(path, "/");
 		const char *rest = path + len + strspn(path + len, "/");
 
-		if (len > 0 && !(len == 1 && path[0] == '.') && !step(volume, &at, whole, path, len, path[len] == '\0', err))
-			return false;
+		if (len > 0 && !(len == 1 && path[0] == '.')) {
+			struct path_step followed = { .directory = at, .name = path, .len = len };
+
+			if (!step(volume, &at, whole, path, len, path[len] == '\0', err))
+				return false;
+			followed.found = at;
+			if (visit && !visit(context, &followed, err))
+				return false;
+		}
 		path = rest;
 	}
 	*found = at;
 	return true;
+}
+
+bool path_find(struct volume *volume, uint64_t subvolume, const char *path, struct file_id *found, struct error *err)
+{
+	return path_follow(volume, subvolume, path, NULL, NULL, found, err);
 }
 
 /* Every name of one item; what follows one that does not read is lost. */

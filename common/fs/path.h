@@ -27,6 +27,17 @@ bool inode_get(const struct tree *subvolume, uint64_t number, struct inode *inod
  */
 bool path_find(struct volume *volume, uint64_t subvolume, const char *path, struct file_id *found, struct error *err) must_use;
 
+/* One component of a path that was followed: the name in a directory, and where its entry leads. */
+struct path_step {
+	struct file_id directory, found;
+	const char *name;
+	size_t len;
+};
+typedef bool path_visit(void *context, const struct path_step *step, struct error *err);
+/* path_find(), and each step is told; visit may be NULL. */
+bool path_follow(struct volume *volume, uint64_t subvolume, const char *path, path_visit *visit, void *context, struct file_id *found,
+		 struct error *err) must_use;
+
 /*
  * Where an entry of directory dir leads: *found is the inode, or the root directory of a nested subvolume, or EMPTY_SUBVOLUME_INODE.
  */

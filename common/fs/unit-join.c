@@ -50,6 +50,15 @@ static bool try_group(const struct joining *joining, size_t number, size_t exten
 
 /* --- by address ----------------------------------------------------------------------------------- */
 
+/* May the extent be taken for what was sealed at its address, until something else speaks against it? */
+static bool is_taken(const struct unit_map *map, size_t number, size_t extent)
+{
+	const struct scan_extent *at = &map->scan->extent[extent];
+
+	return map->by_place && at->marked && !at->unmarked && !map->group[number].elsewhere && !map->group[number].joined &&
+	       unit_map_group(map, number).extent_len == at->length;
+}
+
 /* Extents that are where they were sealed. */
 static bool join_in_place(const struct joining *joining, struct error *err)
 {
@@ -58,8 +67,11 @@ static bool join_in_place(const struct joining *joining, struct error *err)
 	for (size_t i = 0; i < scan->n_extents; i++) {
 		struct unit_group group;
 
-		if (unit_map_of(joining->map, scan->extent[i].logical, &group) && group.unit_id == scan->extent[i].logical &&
-		    !try_group(joining, group.number, i, EFFORT_FIRST, err))
+		if (!unit_map_of(joining->map, scan->extent[i].logical, &group) || group.unit_id != scan->extent[i].logical)
+			continue;
+		if (is_taken(joining->map, group.number, i))
+			join(joining->map, group.number, i);
+		else if (!try_group(joining, group.number, i, EFFORT_FIRST, err))
 			return false;
 	}
 	return true;

@@ -41,6 +41,7 @@ struct unit_map {
 	size_t n_groups, n_joined, n_guessed, n_elsewhere;	/* joined: by a tag */
 	uint32_t *n_before;		/* for each item: the groups that begin before it */
 	uint64_t n_items, n_units;
+	bool by_place;		/* joining takes a marked extent that lies where one of its length was sealed for that one, and reads none of it */
 	const struct scan *scan;	/* after joining, borrowed: its extents are what the groups were joined to */
 	uint32_t *of_extent;		/* for each of them: its group, or UNIT_GROUP_NONE */
 };
@@ -82,6 +83,7 @@ struct unit_group unit_map_group(const struct unit_map *map, size_t number);
 
 /* Calls visit for each unit of a group, in order, from group->place on; unit borrowed.  *go = false ends the walk. */
 typedef bool unit_visit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err);
+/* Of the map, what visits units needs volume and domain only. */
 bool unit_map_visit(const struct unit_map *map, const struct unit_group *group, unit_visit *visit, void *context,
 		    struct error *err) must_use;
 /* Every unit from this place on. */

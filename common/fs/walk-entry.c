@@ -215,6 +215,7 @@ bool walk_take(struct walk *w, const struct dir_entry *dir_entry, uint64_t index
 	const struct frame frame = w->frame[n_frames - 1];
 	struct walk_entry entry = {
 		.tree = &frame.place->tree,
+		.directory = frame.inode_number,
 		.name = dir_entry->name.at,
 		.name_len = dir_entry->name.left,
 		.depth = (unsigned)n_frames,

@@ -13,6 +13,7 @@
 struct walk_entry {
 	const struct tree *tree;	/* the subvolume that the inode is in */
 	uint64_t number;		/* of the inode */
+	uint64_t directory;		/* inode that the name is in, of the subvolume or, for a nested one, of that above it; 0: the start */
 	struct inode inode;
 	bool is_subvolume;		/* the root directory of a nested subvolume: clear *descend to leave out what is in it */
 	bool is_made_up;		/* a directory whose inode item is lost, which bad() was told */

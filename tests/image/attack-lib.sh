@@ -175,13 +175,26 @@ only_lost() {
 # What cannot be authenticated is zeros.
 only_zeros() { [ "$(tr -d '\0' <"$tmp/out" | wc -c)" = 0 ]; }
 
-# Nobody who reads or converts is fooled, and not one byte is changed: readers_refuse STATUS REGEX [FILE]
+# Nobody who reads or converts is fooled, and not one byte is changed: readers_refuse STATUS REGEX [FILE [REGEX-OF-CAT]].  cat looks at
+# its file only.
 readers_refuse() {
 	local before
 	before=$(fingerprint "$image")
 	expect_status "$1" do_cat "${3:-pair-a}"
-	expect_text "$tmp/err" "$2"
+	expect_text "$tmp/err" "${4:-$2|it is not the file that was sealed}"
 	only_zeros || fail "cat printed something"
+	expect_status "$1" do_verify
+	said "$2"
+	expect_status "$1" do_decrypt
+	expect_text "$tmp/err" "$2"
+	[ "$before" = "$(fingerprint "$image")" ] || fail "the image was changed"
+}
+
+# whole_refused STATUS REGEX: whoever looks at the whole is not fooled, and not one byte is changed; a file is printed as it was, or not at all
+whole_refused() {
+	local before
+	before=$(fingerprint "$image")
+	never_wrong pair-a
 	expect_status "$1" do_verify
 	said "$2"
 	expect_status "$1" do_decrypt

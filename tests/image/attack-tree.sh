@@ -7,17 +7,53 @@
 sealed_base
 fresh
 
-# differs [FILE]: exit 6 by digest everywhere; with --accept-changes cat goes on, and says so
-differs() {
-	readers_refuse 6 'target: its tree is not as it was sealed' "${1:-pair-a}"
+# whole_differs: by the digest, whoever reads or converts everything
+whole_differs() {
+	local before
+	before=$(fingerprint "$image")
+	expect_status 6 do_verify
+	said "${1:-target: its tree is not as it was sealed}"
+	expect_status 6 do_decrypt
+	expect_text "$tmp/err" "${1:-target: its tree is not as it was sealed}"
+	[ "$before" = "$(fingerprint "$image")" ] || fail "the image was changed"
 }
-# accepted FILE...: with --accept-changes and --accept-unsealed these are printed right, the changes listed, and decrypting goes on
+# differs FILE...: exit 6 for these and for the whole, before a byte of them comes out; another file is what it was
+differs() {
+	local name
+	for name in "$@"; do
+		refused 6 "(^|[ /])$name: .*(it is not the file that was sealed|it was not sealed under this name)" do_cat "$name"
+		only_zeros || fail "cat printed something"
+		refused 6 'it is not the file that was sealed|it was not sealed under this name' crypt stat "${KEY[@]}" "$image" target "$name"
+	done
+	cats_right frozen
+	whole_differs
+}
+# directory_differs REGEX COMMAND...: exit 6 for this way to read a directory, and for the whole; the files are what they were
+directory_differs() {
+	local text=$1
+	shift
+	refused 6 "$text" "$@"
+	cats_right pair-a frozen
+	whole_differs
+}
+# named FILE: what is accepted is named, byte by byte, and the exit status says that it is no proof
+named() {
+	local size
+	OPTIONS=(--accept-changes --accept-unsealed)
+	expect_unchanged 6 "$image" do_cat "$1"
+	size=$(stat -c %s "$tmp/out")
+	expect_text "$tmp/err" "(^|[ /])$1: bytes 0 to $((size - 1)) are not authenticated: "
+	rm -f "$tmp/report"
+	expect_unchanged 6 "$image" crypt cat "${OPTIONS[@]}" "${KEY[@]}" --report "$tmp/report" "$image" target "$1"
+	expect_text "$tmp/report" "^\{\"finding\":\"not-authenticated\",\"path\":\"$1\",\"first\":\"0\",\"last\":\"$((size - 1))\","
+	OPTIONS=()
+}
+# accepted FILE...: these are printed as they were, and after decrypting with --accept-changes and --accept-unsealed they are there
 accepted() {
 	local name
 	OPTIONS=(--accept-changes --accept-unsealed)
 	for name in "$@"; do
 		expect_unchanged 0 "$image" do_cat "$name"
-		expect_text "$tmp/err" 'target: its tree is not as it was sealed'
 		cmp "$tmp/out" "$tmp/files/$name" || fail "cat $name: wrong content"
 	done
 	expect_status 0 do_decrypt
@@ -27,11 +63,6 @@ accepted() {
 	for name in "$@"; do
 		crypt cat "$image" target "$name" | cmp - "$tmp/files/$name" || fail "$name is not as it was"
 	done
-}
-# as differs(), then as accepted(); btrfs check may not like what the attacker left: accepted_unclean
-attacked() {
-	differs
-	accepted "$@"
 }
 
 # Offsets in disk_inode_item and disk_file_extent
@@ -43,28 +74,31 @@ one=$(extent two 0) other=$(extent two 65536)
 [ "${one:2*E_ADDRESS:16}" != "${other:2*E_ADDRESS:16}" ] || fail "the file has one extent only"
 attack poke $(file_item two 0) 0 "$other"
 attack poke $(file_item two 65536) 0 "$one"
-differs
 differs two
+named two
 say "extents of two files swapped"
 fresh
 one=$(extent pair-a) other=$(extent pair-b)
 attack poke $(file_item pair-a) 0 "$other"
 attack poke $(file_item pair-b) 0 "$one"
-differs
+differs pair-a pair-b
+named pair-a
+cmp "$tmp/out" "$tmp/files/pair-b" || fail "not what the item says"
 say "the extent of one file shown by another as well"
 fresh
 attack poke $(file_item pair-a) 0 "$other"
-differs
+differs pair-a
+cats_right pair-b
 say "another part of the same extent shown"
 fresh
 attack poke $(file_item big) $E_OFFSET "$(le 8 4096)$(le 8 $((2502656 - 4096)))"
-differs
+differs big
 say "the payloads of two inline files swapped"
 fresh
 small=$(attack peek $(file_item small) 21 700) inner=$(attack peek $(file_item dir/inner) 21 700)
 attack poke $(file_item small) 21 "$inner"
 attack poke $(file_item dir/inner) 21 "$small"
-differs small
+differs small dir/inner
 OPTIONS=(--accept-changes)
 refused 6 'small: its 700 bytes in the tree are in no inline unit' do_cat small
 OPTIONS=()
@@ -72,62 +106,78 @@ OPTIONS=()
 say "a file truncated: a smaller size"
 fresh
 attack poke $(inode_item pair-a) $I_SIZE "$(le 8 60000)"
-differs
-OPTIONS=(--accept-changes)
-expect_unchanged 0 "$image" do_cat pair-a
+differs pair-a
+named pair-a
 cmp "$tmp/out" <(head -c 60000 "$tmp/files/pair-a") || fail "not the first 60000 bytes"
-OPTIONS=()
 say "a file truncated: its second extent gone"
 fresh
 attack poke $(inode_item two) $I_SIZE "$(le 8 65536)"
 attack poke $(inode_item two) $I_NBYTES "$(le 8 65536)"
 attack drop $(file_item two 65536)
-differs
+differs two
 say "mode, owner, times, flags of a file"
 for change in "$I_MODE $(le 4 $((0104777)))" "$I_UID $(le 4 1000)" "$I_MTIME $(le 8 1)" "$I_FLAGS $(le 8 0)"; do
 	fresh
 	# shellcheck disable=SC2086
 	attack poke $(inode_item noted) $change
-	attacked pair-a big noted
+	differs noted
+	named noted
+	cmp "$tmp/out" "$tmp/files/noted" || fail "its bytes are not what they were"
+	accepted pair-a big
 done
 say "the mode of a directory"
 fresh
 attack poke $(inode_item dir) $I_MODE "$(le 4 $((040777)))"
-attacked pair-a
+directory_differs 'dir: its mode, owner, times or attributes are not as they were sealed' crypt stat "${KEY[@]}" "$image" target dir
+expect_unchanged 0 "$image" crypt ls "${KEY[@]}" "$image" target dir	# the names in it are
+expect_unchanged 6 "$image" crypt ls -l "${KEY[@]}" "$image" target
+expect_text "$tmp/err" 'dir: its mode, owner'
+expect_unchanged 0 "$image" crypt stat --accept-changes "${KEY[@]}" "$image" target dir
+expect_text "$tmp/err" 'not authenticated: dir: its mode, owner'
+accepted pair-a
 
 say "a mark cleared"
 fresh
 attack poke $(file_item pair-a) $E_MARK 0000
-attacked pair-a big
+differs pair-a
+named pair-a
+cmp "$tmp/out" "$tmp/files/pair-a" || fail "its bytes are not what they were"
+accepted big
 say "a mark set on plain data"
 fresh
 plain_at() { "$tmp/attack" "$image" peek $PLAIN 257 108 0 "$@"; }
 there=$(plain_at $E_ADDRESS 8)
 attack poke $(file_item pair-a) $E_ADDRESS "$there"
-readers_refuse 6 'target'
+# Where an extent lies is nobody's promise; what lies there has the tags of the file's units, or is lost.
+readers_refuse 6 target pair-a 'pair-a: bytes 0 to 65535 are lost'
 OPTIONS=(--accept-changes --accept-unsealed)
-refused 6 'pair-a: bytes 0 to 65535 are lost: .* are marked as sealed, but no unit verifies' do_cat
-refused 6 'target/pair-a: bytes 0 to 65535 are marked as sealed, but no unit verifies' do_decrypt
+refused 6 'pair-a: bytes 0 to 65535 are lost' do_cat
+refused 6 'target/pair-a: bytes 0 to 65535 fail authentication on every mirror' do_decrypt
 say "the same without the mark: unsealed"
 attack poke $(file_item pair-a) $E_MARK 0000
 OPTIONS=(--accept-changes)
 refused 6 'pair-a: bytes 0 to 65535 are lost: .* are not sealed' do_cat
 OPTIONS=()
-readers_refuse 6 'target'
+differs pair-a
 
 say "an xattr edited"
 fresh
 xattr=$("$tmp/attack" "$image" keys $TARGET "$(inode noted)" | awk '$1 == 24 { print $2; exit }')
 attack poke $TARGET "$(inode noted)" 24 "$xattr" $((30 + 9)) "$(printf 'as it is!' | od -An -tx1 | tr -d ' \n')"
-attacked noted
+differs noted
+named noted
+accepted pair-a
 say "an xattr removed"
 fresh
 attack drop $TARGET "$(inode noted)" 24 "$xattr"
-attacked noted
+differs noted
+accepted pair-a
 say "the target of a link changed"
 fresh
 attack xor $(file_item link) 25 1
-differs
+directory_differs 'link: it is not the file that was sealed' crypt stat "${KEY[@]}" "$image" target link
+expect_unchanged 6 "$image" crypt ls -l "${KEY[@]}" "$image" target
+expect_text "$tmp/err" 'link: it is not the file that was sealed'
 say "a file renamed: as the kernel would do it"
 fresh
 # rename(2) keeps the hash of no name: what lists a directory is the index, and the reference back
@@ -135,17 +185,30 @@ index=$("$tmp/attack" "$image" peek $TARGET "$(inode pair-b)" 12 256 0 8)
 index=$(number_of "$index")
 attack poke $TARGET 256 96 "$index" 30 "$(printf 'pair-c' | od -An -tx1 | tr -d ' \n')"
 attack poke $TARGET "$(inode pair-b)" 12 256 10 "$(printf 'pair-c' | od -An -tx1 | tr -d ' \n')"
-differs
+differs pair-b	# by its DIR_ITEM, which was left as it was
+refused 6 'the names in it are not as they were sealed' crypt ls "${KEY[@]}" "$image" target
+say "only in the index of the directory"
+fresh
+attack poke $TARGET 256 96 "$index" 30 "$(printf 'pair-c' | od -An -tx1 | tr -d ' \n')"
+directory_differs 'the names in it are not as they were sealed' crypt ls "${KEY[@]}" "$image" target
+cats_right pair-b	# its own name, and all that is in it, are as they were
+say "only in the reference back"
+fresh
+attack poke $TARGET "$(inode pair-b)" 12 256 10 "$(printf 'pair-c' | od -An -tx1 | tr -d ' \n')"
+differs pair-b
+expect_unchanged 0 "$image" crypt ls "${KEY[@]}" "$image" target
 say "a directory entry removed"
 fresh
 attack drop $TARGET 256 96 "$index"
-differs
+directory_differs 'the names in it are not as they were sealed' crypt ls "${KEY[@]}" "$image" target
 say "a file removed altogether"
 fresh
 for key in $("$tmp/attack" "$image" keys $TARGET "$(inode noted)" | awk '{ print $1 ":" $2 }'); do
 	attack drop $TARGET "$(inode noted)" "${key%:*}" "${key#*:}"
 done
-differs
+refused 4 'has no inode' do_cat noted
+cats_right pair-a
+whole_differs
 
 # --- what a stock kernel does for somebody who clears RDONLY --------------------------------------------------------------
 
@@ -166,17 +229,18 @@ cats_right pair-a
 expect_unchanged 0 "$image" do_verify
 say "a file planted"
 by_kernel cp "$tmp/files/pair-a" planted
-readers_refuse 6 'target: its tree is not as it was sealed'
+differs planted
+cats_right pair-a
+refused 6 'the names in it are not as they were sealed' crypt ls "${KEY[@]}" "$image" target
 OPTIONS=(--accept-changes)
 refused 6 'planted: bytes 0 to 65535 are lost: .* are not sealed' do_cat planted
 refused 6 'target/planted: bytes 0 to 65535 are not sealed' do_decrypt
 OPTIONS=(--accept-unsealed)
-refused 6 'target: its tree is not as it was sealed' do_cat planted
+refused 6 'planted: it is not the file that was sealed' do_cat planted
 refused 6 'target: its tree is not as it was sealed' do_decrypt
-OPTIONS=(--accept-changes --accept-unsealed)
-expect_unchanged 0 "$image" do_cat planted
+named planted
 cmp "$tmp/out" "$tmp/files/pair-a" || fail "the planted file is not as it was written"
-OPTIONS=()
+expect_text "$tmp/err" 'planted: bytes 0 to 65535 may be wrong: not sealed: written later'
 accepted pair-a big small
 crypt cat "$image" target planted | cmp - "$tmp/files/pair-a" || fail "the planted file is gone"
 say "a planted file with a mark: there is no way to accept it"
@@ -184,14 +248,14 @@ by_kernel cp "$tmp/files/pair-a" planted
 planted=$("$tmp/attack" "$image" keys $TARGET 256 | awk '$1 == 96 { print $2 }' | tail -1)
 planted=$(number_of "$("$tmp/attack" "$image" peek $TARGET 256 96 "$planted" 0 8)")
 attack poke $TARGET "$planted" 108 0 $E_MARK eac5
-readers_refuse 6 'target: its tree is not as it was sealed'
+differs planted
 OPTIONS=(--accept-changes --accept-unsealed)
 refused 6 'planted: bytes 0 to 65535 are lost: .* are marked as sealed, but no unit verifies' do_cat planted
 refused 6 'planted: bytes 0 to 65535 are marked as sealed, but no unit verifies' do_decrypt
 OPTIONS=()
 say "a small file planted, whose bytes are in the tree"
 by_kernel cp "$tmp/files/small" planted
-readers_refuse 6 'target: its tree is not as it was sealed'
+differs planted
 OPTIONS=(--accept-changes)
 refused 6 'planted: its 700 bytes in the tree are in no inline unit' do_cat planted
 refused 6 'target/planted: bytes 0 to 699 are in no inline unit' do_decrypt
@@ -200,13 +264,18 @@ accepted pair-a small
 crypt cat "$image" target planted | cmp - "$tmp/files/small" || fail "the planted file is gone"
 say "a directory renamed, its mode changed, an xattr set, a link removed"
 by_kernel mv dir other-dir
-attacked pair-a small
+directory_differs 'other-dir: no directory of this name was sealed here' crypt ls "${KEY[@]}" "$image" target other-dir
+refused 6 'other-dir: no directory of this name was sealed here' do_cat other-dir/inner
+accepted pair-a small
 by_kernel chmod 700 dir
-attacked pair-a
+directory_differs 'dir: its mode, owner, times' crypt stat "${KEY[@]}" "$image" target dir
+accepted pair-a
 by_kernel setfattr -n user.new -v x dir
-attacked pair-a
+directory_differs 'dir: its mode, owner, times' crypt stat "${KEY[@]}" "$image" target dir
+accepted pair-a
 by_kernel rm link
-attacked pair-a small
+directory_differs 'the names in it are not as they were sealed' crypt ls "${KEY[@]}" "$image" target
+accepted pair-a small
 say "reading through the mount is not a change"
 by_kernel find . -ls >/dev/null
 by_kernel ls -lR . >/dev/null

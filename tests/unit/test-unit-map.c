@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Units of many extents: found by number, by address and by unit, and what each extent costs in memory. */
 #include "common/fs/unit-map.h"
+#include "common/fs/unit-find.h"
 
 #include <malloc.h>
 #include <setjmp.h>
@@ -203,9 +204,43 @@ static void refuses_units_that_do_not_fit(void **state)
 	assert_non_null(strstr(error.text, "there are units for 20000 extents, the members have 19999"));
 }
 
+/* Each by its address, in an order that no memory of the last one helps with. */
+static void finds_units_without_a_pass(void **state)
+{
+	struct domain domain = { .volume = sealed.volume, .number = NUMBER, .schedule = sealed.schedule };
+	const struct unit_map items = { .volume = sealed.volume, .domain = NUMBER };
+	cleanup_unit_seeker struct unit_seeker *seeker = NULL;
+	struct unit_group group;
+	bool found, confirmed;
+
+	(void)state;
+	put_units(400);
+	domain.header.domain = NUMBER;
+	domain.header.n_unit_items = n_items;
+	sealed_ok(unit_seeker_new(&domain, &seeker, err));
+	for (unsigned i = 0; i < N_EXTENTS; i++) {
+		const struct scan_extent *at = &extent[i * 7919u % N_EXTENTS];
+		const struct unit_wanted wanted = { .address = at->logical, .length = at->length, .inode = at->inode, .marked = true };
+		uint64_t end = at->logical;
+
+		sealed_ok(unit_find(seeker, &wanted, UNIT_BY_PLACE, &group, &found, &confirmed, err));
+		assert_true(found);
+		assert_false(confirmed);
+		assert_int_equal(group.unit_id, at->logical);
+		assert_int_equal(group.extent_len, at->length);
+		assert_int_equal(group.address, at->logical);
+		if (i % 50 == 0 || at->length > CRYPT_BLOCK) {
+			sealed_ok(unit_map_visit(&items, &group, add_blocks, &end, err));
+			assert_int_equal(end, at->logical + at->length);
+		}
+	}
+	assert_int_equal(unit_seeker_passes(seeker), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		SEALED_TEST(finds_units_without_a_pass),
 		SEALED_TEST(finds_every_group),
 		SEALED_TEST(guesses_by_what_units_say),
 		SEALED_TEST(takes_48_bytes_for_each_extent),

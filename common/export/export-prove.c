@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What of a sealed subvolume is left out, or told, because it is not as it was sealed. */
+#include <inttypes.h>
+#include <sys/stat.h>
+
+#include "common/export/export-job.h"
+
+/* With the range of bytes that it is about: whatever is in the file then may be another's. */
+static void find_unproven(struct export_job *job, const struct walk_entry *entry, const char *text)
+{
+	const struct export_options *options = job->options;
+	const uint64_t size = S_ISREG(entry->inode.mode) ? entry->inode.size : 0;
+	const uint64_t end = options->end != 0 && options->end < size ? options->end : size;
+	struct export_finding finding = { .kind = EXPORT_UNPROVEN, .path = job->path, .text = text };
+
+	if (options->first < end) {
+		finding.first = options->first;
+		finding.end = end;
+	}
+	job->summary->n_unproven++;
+	options->finding(options->context, &finding);
+}
+
+static void tell(struct export_job *job, const struct walk_entry *entry, enum export_finding_kind kind, const char *text)
+{
+	if (job->options->accepts_unproven)
+		find_unproven(job, entry, text);
+	else
+		export_find(job, kind, text);
+}
+
+static bool prove_directory(struct export_job *job, const struct walk_entry *entry, unsigned differs)
+{
+	const bool accepts = job->options->accepts_unproven;
+
+	if (differs & EXPORT_NAME_DIFFERS) {
+		tell(job, entry, EXPORT_FAILED, accepts ? "it was not sealed under this name here" :
+		     "it was not sealed under this name here, and is left out with all that is in it");
+		if (!accepts)
+			return false;
+	}
+	if (differs & EXPORT_INODE_DIFFERS) {
+		job->is_neutral[entry->depth] = !accepts;
+		tell(job, entry, EXPORT_DAMAGED, accepts ? "its mode, owner, times or attributes are not as they were sealed" :
+		     "its mode, owner, times or attributes are not as they were sealed, and are left out");
+	}
+	if (differs & EXPORT_LISTING_DIFFERS)
+		tell(job, entry, EXPORT_DAMAGED, "names were added to it or taken from it since it was sealed");
+	return true;
+}
+
+bool export_prove(struct export_job *job, const struct walk_entry *entry, bool *skip, struct error *err)
+{
+	unsigned differs = 0;
+
+	*skip = false;
+	if (S_ISDIR(entry->inode.mode))
+		job->is_neutral[entry->depth] = false;
+	if (!job->options->proof || entry->is_stub)
+		return true;
+	if (!job->options->proof(job->options->context, entry, &differs, err))
+		return false;
+	if (differs & EXPORT_TREE_DIFFERS)
+		tell(job, entry, EXPORT_DAMAGED, "the subvolume is not as it was sealed: what is exported is proven file by file; others may be missing, "
+		     "or be of another of the subvolumes sealed together");
+	if (S_ISDIR(entry->inode.mode)) {
+		*skip = !prove_directory(job, entry, differs);
+	} else if (differs & (EXPORT_NAME_DIFFERS | EXPORT_INODE_DIFFERS)) {
+		tell(job, entry, EXPORT_FAILED, differs & EXPORT_INODE_DIFFERS ?
+		     "it is not the file that was sealed: changed or added since, or its data are those of another" :
+		     "it was not sealed under this name here");
+		*skip = !job->options->accepts_unproven;
+	}
+	return true;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is proven of a sealed subvolume: all of it by its digest, or inodes and the names that lead to them, each by itself. */
+#include "common/fs/domain-read.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/fs/domain-reader.h"
+#include "common/fs/path.h"
+#include "common/util/escape.h"
+
+/* Where the digest differs it may be that extents changed places, which a look at their data tells. */
+static bool check_view(struct domain_reader *reader, const struct subvolume *subvolume, bool by_place, struct error *err)
+{
+	static const struct domain_view_options check = { .accept_changes = false };
+	struct domain *domain = reader->domain;
+	bool changed;
+
+	domain_view_close(&reader->view);
+	if (!(by_place ? domain_view_open_by_place(domain, reader->list, subvolume, &reader->view, err)
+		       : domain_view_open(domain, reader->list, subvolume, UNIT_PLACE_END, &reader->view, err)))
+		return false;
+	reader->differs = (struct error){ 0 };
+	reader->is_whole = domain_view_check_trees(&reader->view, &check, &changed, &reader->differs);
+	if (reader->is_whole || error_is_damage(&reader->differs))
+		return true;
+	*err = reader->differs;
+	return false;
+}
+
+bool domain_reader_check_whole(struct domain_reader *reader, struct error *why, struct error *err)
+{
+	if (!reader->is_checked) {
+		const struct subvolume *subvolume = subvolume_by_id(reader->list, reader->subvolume);
+
+		if (!check_view(reader, subvolume, true, err) || (!reader->is_whole && !check_view(reader, subvolume, false, err)))
+			return false;
+		if (!reader->is_whole)
+			domain_view_close(&reader->view);
+		reader->is_checked = true;
+	}
+	*why = reader->differs;
+	return true;
+}
+
+/* Is anything to be proven there, and not yet by the whole? */
+static bool needs_proof(const struct domain_reader *reader, uint64_t id)
+{
+	const struct subvolume *subvolume = subvolume_by_id(reader->list, id);
+
+	if (id == reader->subvolume)
+		return !reader->is_whole;
+	return subvolume && (domain_has(reader->domain, reader->list, subvolume) || domain_has_tag(reader->domain, &subvolume->root));
+}
+
+bool domain_reader_proves(struct domain_reader *reader, const struct tree *tree, uint64_t inode, enum inode_entry_kind kind, bool *proven,
+			  struct error *err)
+{
+	*proven = true;
+	return !needs_proof(reader, tree->id) || inode_prove(reader->prover, tree, inode, kind, proven, err);
+}
+
+bool domain_reader_proves_name(struct domain_reader *reader, const struct tree *tree, uint64_t inode, bool is_directory, uint64_t directory,
+			       const void *name, size_t len, bool *proven, struct error *err)
+{
+	*proven = true;
+	return !needs_proof(reader, tree->id) ||
+	       inode_prove_name(reader->prover, tree, inode, is_directory, directory, name, len, proven, err);
+}
+
+struct proving_path {
+	struct domain_reader *reader;
+	const char *path;
+	struct error *why;
+};
+
+static bool is_below(const struct crypt_member *member, const struct crypt_member *above, const uint8_t *rest, size_t len)
+{
+	const size_t before = above->path_len ? above->path_len + 1u : 0;
+
+	if (above->path_cut || member->path_cut)	/* longer than what is kept */
+		return true;
+	return member->path_len == before + len && memcmp(member->path, above->path, above->path_len) == 0 &&
+	       (before == 0 || member->path[before - 1] == '/') && memcmp(member->path + before, rest, len) == 0;
+}
+
+/* Into a subvolume nested in another of the same domain: by where the two were when they were sealed. */
+static bool prove_nested(const struct proving_path *proving, const struct path_step *step, bool *proven, struct error *err)
+{
+	const struct domain *domain = proving->reader->domain;
+	const struct crypt_member *above = domain_member(domain, step->directory.subvolume);
+	const struct crypt_member *member = domain_member(domain, step->found.subvolume);
+	uint8_t *directory, *path;
+	struct tree tree;
+	size_t len;
+
+	*proven = true;
+	if (!above || !member)
+		return true;
+	if (!tree_open(domain->volume, step->directory.subvolume, &tree, err) ||
+	    !inode_path_bytes(&tree, step->directory.inode, &directory, &len, err))
+		return false;
+	path = malloc(len + 1 + step->len);
+	if (path && directory) {
+		memcpy(path, directory, len);
+		if (len > 0)
+			path[len++] = '/';
+		memcpy(path + len, step->name, step->len);
+	}
+	*proven = path && directory && is_below(member, above, path, len + step->len);
+	free(directory);
+	free(path);
+	return path || error_memory(err);
+}
+
+/* Into an inode of the same subvolume: *what says what is wrong, NULL: nothing. */
+static bool prove_inode(const struct proving_path *proving, const struct path_step *step, const char **what, struct error *err)
+{
+	struct domain_reader *reader = proving->reader;
+	bool proven, named, is_directory;
+	struct inode inode;
+	struct tree tree;
+
+	if (!tree_open(reader->domain->volume, step->found.subvolume, &tree, err) || !inode_get(&tree, step->found.inode, &inode, err))
+		return false;
+	is_directory = S_ISDIR(inode.mode);
+	if (!domain_reader_proves(reader, &tree, step->found.inode, is_directory ? INODE_ENTRY_NAMES : INODE_ENTRY_FILE, &proven, err) ||
+	    !domain_reader_proves_name(reader, &tree, step->found.inode, is_directory, step->directory.inode, step->name, step->len, &named, err))
+		return false;
+	if (!proven && !is_directory)
+		*what = "it is not the file that was sealed";
+	else if (!named)
+		*what = is_directory ? "no directory of this name was sealed here" : "it was not sealed under this name here";
+	return true;
+}
+
+static bool prove_step(void *context, const struct path_step *step, struct error *err)
+{
+	const struct proving_path *proving = context;
+	const char *what = NULL;
+	char text[256];
+	bool nested = true;
+
+	if (step->found.inode == EMPTY_SUBVOLUME_INODE || proving->why->kind != ERROR_NONE)
+		return true;
+	if (step->found.subvolume == step->directory.subvolume ? !prove_inode(proving, step, &what, err) : !prove_nested(proving, step, &nested, err))
+		return false;
+	if (!nested)
+		what = "the subvolume was not here when it was sealed";
+	if (!what)
+		return true;
+	escape_text(proving->path, (size_t)(step->name - proving->path) + step->len, text, sizeof(text));
+	error_set(proving->why, ERROR_CORRUPT, "%s: %s", text, what);
+	return true;
+}
+
+bool domain_reader_proves_path(struct domain_reader *reader, uint64_t subvolume, const char *path, struct error *why, struct error *err)
+{
+	struct proving_path proving = { reader, path, why };
+	struct file_id found;
+
+	*why = (struct error){ 0 };
+	return path_follow(reader->domain->volume, subvolume, path, prove_step, &proving, &found, err);
+}

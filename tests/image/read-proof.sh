@@ -1,0 +1,210 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What single files, directories and paths of sealed subvolumes prove, and what only the whole does: hard links in several directories, names by the
+# hundred, two of one hash, subvolumes in subvolumes, snapshots before and after; older versions put back, things renamed and planted.
+. "$(dirname "$0")/lib.sh"
+. "$IMAGE_TESTS/attack-lib.sh"
+need_root
+need_crypt
+build_attack
+image=$tmp/disk.img
+head -c 32 /dev/urandom >"$tmp/vk"
+KEY=(--volume-key-file "$tmp/vk")
+
+# Of one hash (crc32c), each in an entry of the same item
+SAME_A=ue2r43xy SAME_B=c54cvxdh
+
+say "filled"
+image_make "$tmp/base.img" 300M -m single -d single
+image_mount "$tmp/base.img" "$tmp/mnt" rw,noatime
+(
+	cd "$tmp/mnt"
+	btrfs -q subvolume create sv
+	mkdir -p sv/a/b/c sv/far sv/many
+	head -c 70000 /dev/urandom >sv/a/b/c/file
+	echo "first words" >sv/small
+	for name in a/link far/link a/b/other; do ln sv/a/b/c/file "sv/$name"; done
+	head -c 9000 /dev/urandom >sv/many/first
+	for i in $(seq 200); do ln sv/many/first "sv/many/$(printf 'name-%0150d' "$i")"; done
+	echo one >"sv/$SAME_A"
+	echo two >"sv/$SAME_B"
+	btrfs -q subvolume create sv/a/nested
+	echo "in the nested one" >sv/a/nested/words
+	btrfs -q subvolume create sv/a/twin
+	echo "in its twin" >sv/a/twin/words
+	sync -f .
+	btrfs -q subvolume snapshot sv old		# sealed together with it
+	head -c 70000 /dev/urandom >sv/a/b/c/file
+	echo "other words" >sv/small
+)
+cp "$tmp/mnt/sv/a/b/c/file" "$tmp/file"
+cp "$tmp/mnt/old/a/b/c/file" "$tmp/old-file"
+(cd "$tmp/mnt/sv" && find . -xdev -printf '%i %P\n') >"$tmp/inodes"
+inode() { awk -v name="$1" '$2 == name { print $1; exit }' "$tmp/inodes"; }
+subvolumes "$tmp/mnt" >"$tmp/list"
+id_of() { awk -v path="$1" '$1 == "ID" && $NF == path { print $2 }' "$tmp/list"; }
+SV=$(id_of sv) OLD=$(id_of old) NESTED=$(id_of sv/a/nested) TWIN=$(id_of sv/a/twin)
+image_umount
+expect_status 0 crypt convert --encrypt -q "${KEY[@]}" --recursive "$tmp/base.img" sv old
+fresh
+
+gives() {	# gives FILE SUBVOL PATH
+	expect_unchanged 0 "$image" crypt cat "${KEY[@]}" "$image" "$2" "$3"
+	cmp "$tmp/out" "$1" || fail "cat $2 $3: wrong bytes"
+}
+words() { echo "$1" >"$tmp/words" && gives "$tmp/words" "$2" "$3"; }
+not_given() {	# not_given REGEX SUBVOL PATH
+	refused 6 "$1" crypt cat "${KEY[@]}" "$image" "$2" "$3"
+	only_zeros || fail "cat printed something"
+}
+entry() {	# entry DIRECTORY NAME: key offset of the DIR_ITEM
+	local at size
+	"$tmp/attack" "$image" keys "$SV" "$1" | awk '$1 == 84 { print $2, $3 }' | while read -r at size; do
+		if "$tmp/attack" "$image" peek "$SV" "$1" 84 "$at" 0 "$size" | grep -q "$(hex "$2")\$"; then echo "$at"; fi
+	done
+}
+hex() { printf '%s' "$1" | od -An -v -tx1 | tr -d ' \n'; }
+
+say "every name of a file is its own"
+for name in a/b/c/file a/link far/link a/b/other; do gives "$tmp/file" sv "$name"; done
+gives "$tmp/old-file" old far/link
+crypt cat "${KEY[@]}" "$image" sv many/first >"$tmp/first"
+for i in 1 77 200; do gives "$tmp/first" sv "many/$(printf 'name-%0150d' "$i")"; done
+[ "$("$tmp/attack" "$image" keys "$SV" "$(inode many/first)" | awk '$1 == 13' | wc -l)" -gt 0 ] || fail "no INODE_EXTREF to be tried"
+words one sv $SAME_A
+words two sv $SAME_B
+[ "$("$tmp/attack" "$image" keys "$SV" 256 | awk '$1 == 84 && $3 > 70' | wc -l)" -gt 0 ] || fail "no two names of one hash"
+words "in the nested one" sv a/nested/words
+words "in its twin" sv/a/twin words
+expect_unchanged 0 "$image" crypt ls -l -R "${KEY[@]}" "$image" sv
+
+say "a name changed in an INODE_EXTREF, in one of several INODE_REFs"
+offset=$("$tmp/attack" "$image" keys "$SV" "$(inode many/first)" | awk '$1 == 13 { print $2; exit }')
+attack xor "$SV" "$(inode many/first)" 13 "$offset" 30 1
+not_given 'it is not the file that was sealed' sv many/first
+gives "$tmp/file" sv a/link
+fresh
+attack poke "$SV" "$(inode a/b/c/file)" 12 "$(inode far)" 10 "$(hex lynk)"
+not_given 'it is not the file that was sealed' sv far/link
+not_given 'it is not the file that was sealed' sv a/link	# an entry is of all its names
+
+say "an entry that leads to another inode: the other one has not this name"
+fresh
+attack poke "$SV" 256 84 "$(entry 256 small)" 0 "$(le 8 "$(inode $SAME_A)")"
+not_given 'small: it was not sealed under this name here' sv small
+words one sv $SAME_A
+refused 6 'the names in it are not as they were sealed' crypt ls "${KEY[@]}" "$image" sv
+
+say "two directories exchanged in the one above"
+fresh
+a=$(inode a) far=$(inode far)
+attack poke "$SV" 256 84 "$(entry 256 far)" 0 "$(le 8 "$a")"
+not_given 'far: no directory of this name was sealed here' sv far/link
+not_given 'far: no directory of this name was sealed here' sv far/b/c/file
+refused 6 'far: no directory of this name was sealed here' crypt ls "${KEY[@]}" "$image" sv far
+refused 6 'far: no directory of this name was sealed here' crypt stat "${KEY[@]}" "$image" sv far
+gives "$tmp/file" sv a/link
+
+say "two nested subvolumes exchanged, by name and ROOT_REF"
+fresh
+a=$(inode a)
+attack poke "$SV" "$a" 84 "$(entry "$a" twin)" 0 "$(le 8 "$NESTED")"
+attack poke "$SV" "$a" 84 "$(entry "$a" nested)" 0 "$(le 8 "$TWIN")"
+ref=$("$tmp/attack" "$image" keys 1 "$SV" | awk -v id="$NESTED" '$1 == 156 && $2 == id { print $3 }')
+[ "$ref" = 24 ] || fail "the ROOT_REF has $ref bytes"
+nested=$(attack peek 1 "$SV" 156 "$NESTED" 0 24)
+twin=$(attack peek 1 "$SV" 156 "$TWIN" 0 22)
+# The names differ in length: that of the twin takes the place of the nested one's, and the other way round.
+attack put 1 "$SV" 156 "$NESTED" "$twin"
+attack put 1 "$SV" 156 "$TWIN" "$nested"
+not_given 'nested: the subvolume was not here when it was sealed' sv a/nested/words
+not_given 'twin: the subvolume was not here when it was sealed' sv a/twin/words
+
+say "an older version of a file put back: its entry holds, as that of the snapshot; the whole does not"
+fresh
+small=$(inode small)
+for key in "1 0" "108 0"; do
+	# shellcheck disable=SC2086
+	bytes=$(attack peek "$OLD" "$small" $key 0 "$([ "$key" = "1 0" ] && echo 160 || echo 33)")
+	# shellcheck disable=SC2086
+	attack poke "$SV" "$small" $key 0 "$bytes"
+done
+words "first words" sv small
+expect_unchanged 6 "$image" crypt verify "${KEY[@]}" "$image" sv
+said 'sv: its tree is not as it was sealed'
+expect_unchanged 6 "$image" crypt export "${KEY[@]}" -o "$tmp/whole/" --report "$tmp/report" "$image" sv
+expect_text "$tmp/err" 'the subvolume is not as it was sealed: what is exported is proven file by file'
+expect_text "$tmp/report" '"finding":"damaged","path":"",'
+cmp "$tmp/whole/a/b/c/file" "$tmp/file" || fail "what is authentic was not exported"
+[ "$(cat "$tmp/whole/small")" = "first words" ] || fail "a file that is proven was not exported"
+
+say "half of an older version: not even that"
+fresh
+attack poke "$SV" "$small" 108 0 0 "$(attack peek "$OLD" "$small" 108 0 0 33)"
+not_given 'small: it is not the file that was sealed' sv small
+rm -rf "$tmp/whole" "$tmp/report"
+expect_unchanged 6 "$image" crypt export "${KEY[@]}" -o "$tmp/whole/" --report "$tmp/report" "$image" sv
+expect_text "$tmp/report" '^\{"finding":"failed","path":"small","text":"it is not the file that was sealed'
+[ ! -e "$tmp/whole/small" ] || fail "a file that is not authentic was exported"
+cmp "$tmp/whole/a/b/c/file" "$tmp/file" || fail "what is authentic was not exported"
+rm -rf "$tmp/whole" "$tmp/report"
+expect_unchanged 6 "$image" crypt export "${KEY[@]}" --accept-changes -o "$tmp/whole/" --report "$tmp/report" "$image" sv
+expect_text "$tmp/report" '^\{"finding":"not-authenticated","path":"small","first":"0","last":"11",'
+expect_text "$tmp/err" 'small: bytes 0 to 11 are not authenticated'
+[ "$(cat "$tmp/whole/small")" = "first words" ] || fail "what was accepted was not exported"
+
+say "what a kernel does for somebody who clears RDONLY: renamed, planted, another mode; a part and the whole are exported"
+fresh
+image_mount "$image" "$tmp/mnt" rw,noatime
+btrfs property set -ts "$tmp/mnt/sv" ro false
+mv "$tmp/mnt/sv/far" "$tmp/mnt/sv/away"
+echo planted >"$tmp/mnt/sv/a/b/planted"
+chmod 700 "$tmp/mnt/sv/a/b/c"
+image_umount
+for what in sv sv:a; do
+	rm -rf "$tmp/whole" "$tmp/report"
+	expect_unchanged 6 "$image" crypt export "${KEY[@]}" -o "$tmp/whole/" --report "$tmp/report" "$image" "$what"
+	top=$tmp/whole
+	[ "$what" != sv ] || top=$tmp/whole/a
+	cmp "$top/b/c/file" "$tmp/file" || fail "what is authentic was not exported"
+	[ ! -e "$top/b/planted" ] || fail "a planted file was exported"
+	[ "$(stat -c %a "$top/b/c")" = 755 ] || fail "a mode that is not authentic was exported"
+	expect_text "$tmp/report" '"finding":"failed","path":"(a/)?b/planted"'
+	expect_text "$tmp/report" '"finding":"damaged","path":"(a/)?b/c","text":"its mode, owner, times or attributes'
+	expect_text "$tmp/report" '"finding":"damaged","path":"(a/)?b","text":"names were added to it or taken from it'
+done
+crypt export "${KEY[@]}" -o "$tmp/again/" "$image" sv >"$tmp/out" 2>"$tmp/err" && fail "exit 0"
+expect_text "$tmp/err" 'away: not exported: it was not sealed under this name here, and is left out with all that is in it'
+[ ! -e "$tmp/again/away" ] && cmp "$tmp/again/a/link" "$tmp/file" || fail "the wrong things were left out"
+
+say "snapshots that a kernel made since, of a member and of such a snapshot, whose middle is gone"
+fresh
+image_mount "$image" "$tmp/mnt" rw,noatime,commit=1
+btrfs -q subvolume snapshot "$tmp/mnt/sv" "$tmp/mnt/later"
+btrfs -q subvolume snapshot "$tmp/mnt/later" "$tmp/mnt/last"
+btrfs -q subvolume delete "$tmp/mnt/later"
+btrfs subvolume sync "$tmp/mnt" >/dev/null
+echo planted >"$tmp/mnt/last/planted"
+btrfs balance start --full-balance "$tmp/mnt" >"$tmp/out"
+image_umount
+for name in a/link a/b/c/file; do gives "$tmp/file" last "$name"; done
+words "other words" last small
+not_given 'it is not the file that was sealed' last planted
+expect_unchanged 0 "$image" crypt ls "${KEY[@]}" "$image" last a/b
+refused 6 'the names in it are not as they were sealed' crypt ls "${KEY[@]}" "$image" last
+
+say "moved, and a bad byte in the first block of an extent: that block is lost, and nothing else"
+logical=$(number_of "$("$tmp/attack" "$image" peek "$SV" "$(inode a/b/c/file)" 108 0 21 8)")
+attack raw-get "$logical" 4096 >"$tmp/block"
+flip "$tmp/block" 0
+attack data-put "$logical" "$tmp/block"
+refused 6 'bytes 0 to 4095 are lost' crypt cat "${KEY[@]}" "$image" sv a/link
+cmp <(tail -c +4097 "$tmp/out") <(tail -c +4097 "$tmp/file") || fail "more than a block is lost"
+words "other words" sv small
+say "moved, and every byte is bad: its entry says whose it is, and another is not taken for it"
+logical=$(number_of "$("$tmp/attack" "$image" peek "$SV" "$(inode many/first)" 108 0 21 8)")
+head -c 12288 /dev/urandom >"$tmp/noise"
+attack data-put "$logical" "$tmp/noise"
+refused 6 'bytes 0 to 8999 are lost' crypt cat "${KEY[@]}" "$image" sv many/first
+expect_unchanged 0 "$image" crypt stat "${KEY[@]}" "$image" sv many/first
+gives "$tmp/old-file" old a/link
