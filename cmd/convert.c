@@ -10,12 +10,13 @@
 #include "cmd/key-options.h"
 #include "common/convert/convert.h"
 #include "common/fs/domain.h"
+#include "common/util/hex.h"
 #include "common/volume/still-ours.h"
 
 static struct {
 	int encrypt, decrypt, rekey, resume, abort, status;
 	int recursive, dry_run, accept_changes, accept_unsealed, mounted_copy, skip, batch;
-	char *cipher, *shared, *on_error, *pbkdf, *progress;
+	char *cipher, *shared, *on_error, *pbkdf, *progress, *expect;
 	char *memory, *iterations, *milliseconds, *frequency;	/* numbers, as given */
 } opt;
 
@@ -35,6 +36,8 @@ static struct poptOption options_how[] = {
 	  "what to do about blocks shared with other subvolumes: refuse (default), or include those subvolumes", "refuse|include" },
 	{ "recursive", 0, POPT_ARG_NONE, &opt.recursive, 0, "seal the subvolumes nested in these as well", NULL },
 	{ "dry-run", 0, POPT_ARG_NONE, &opt.dry_run, 0, "print what would be done, change nothing", NULL },
+	{ "expect-seal", 0, POPT_ARG_STRING, &opt.expect, 0,
+	  "do not unseal where this is not the seal fingerprint that sealing printed: an older copy of the image was put back", "HEX" },
 	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0, "unseal although names, sizes or modes were changed since", NULL },
 	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "unseal although data were written since", NULL },
 	{ "allow-mounted-copy", 0, POPT_ARG_NONE, &opt.mounted_copy, 0, "go on although another copy of this image is mounted", NULL },
@@ -141,6 +144,7 @@ static bool check_options_fit(struct error *err)
 		{ opt.memory, encrypts, "--pbkdf-memory goes with --encrypt" },
 		{ opt.iterations, encrypts, "--pbkdf-force-iterations goes with --encrypt" },
 		{ opt.milliseconds, encrypts, "--iter-time goes with --encrypt" },
+		{ opt.expect, decrypts, "--expect-seal goes with --decrypt" },
 		{ opt.accept_changes, decrypts, "--accept-changes goes with --decrypt" },
 		{ opt.accept_unsealed, decrypts, "--accept-unsealed goes with --decrypt" },
 		{ opt.mounted_copy, !opt.status, "--allow-mounted-copy does not go with --status" },
@@ -272,7 +276,10 @@ static bool run_decrypt(const char *image, const char *const *names, struct key_
 			struct convert_plan *plan, struct error *err)
 {
 	cleanup_volume struct volume *volume = NULL;
+	uint8_t expect[CONVERT_FINGERPRINT];
 
+	if (opt.expect && !hex_read(opt.expect, expect, sizeof(expect)))
+		return error_set(err, ERROR_USAGE, "--expect-seal: %zu hexadecimal digits", 2 * sizeof(expect));
 	if (!open_image(image, &volume, err) || !check_names(volume, names, err) ||
 	    !key_input_read(true, false, "Passphrase: ", key, err))
 		return false;
@@ -282,6 +289,7 @@ static bool run_decrypt(const char *image, const char *const *names, struct key_
 		.accept_changes = opt.accept_changes,
 		.accept_unsealed = opt.accept_unsealed,
 		.dry_run = opt.dry_run,
+		.expect_seal = opt.expect ? expect : NULL,
 	};
 
 	convert_catch_signals();

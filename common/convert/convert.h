@@ -85,7 +85,9 @@ struct convert_key {
 struct convert_decrypt_options {
 	struct convert_key key;
 	bool accept_changes, accept_unsealed, dry_run;
+	const uint8_t *expect_seal;	/* CONVERT_FINGERPRINT bytes, which the seal must begin with; NULL: whatever it is */
 };
+#define CONVERT_FINGERPRINT 16u
 
 bool convert_decrypt(struct volume *volume, const char *name, const struct convert_decrypt_options *options,
 		     const struct convert_ui *ui, struct convert_plan *plan, struct error *err) must_use;

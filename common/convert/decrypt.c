@@ -91,6 +91,15 @@ static bool begin(struct conversion *c, const struct domain *domain, bool accept
 	return ok;
 }
 
+/* An older copy of the image, put back, is as authentic as this one: only who knows the seal can tell.  The header is authentic. */
+static bool seal_expected(const struct domain *domain, const uint8_t *expect, struct error *err)
+{
+	if (!expect || secret_same(domain->header.seal, expect, CONVERT_FINGERPRINT))
+		return true;
+	error_set(err, ERROR_CORRUPT, "the seal fingerprint is not the expected one; nothing was changed");
+	return error_hint(err, "it is another sealing: perhaps an older copy of the image");
+}
+
 static bool decrypt(struct conversion *c, const char *name, const struct convert_decrypt_options *options, struct error *err)
 {
 	const struct domain_view_options check = {
@@ -118,7 +127,8 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 	if (domain->header.state != CRYPT_STATE_SEALED)
 		return error_set(err, ERROR_STATE, "the domain's header says that its conversion has not finished");
 	c->header = domain->header;
-	if (!domain_check_finished(c->volume, domain, err) || !bad_blocks_read(c, err) || !domain_view_check_named(domain, &c->list, subvolume, err) ||
+	if (!seal_expected(domain, options->expect_seal, err) || !domain_check_finished(c->volume, domain, err) || !bad_blocks_read(c, err) ||
+	    !domain_view_check_named(domain, &c->list, subvolume, err) ||
 	    !conversion_take_domain(c, domain, UNIT_PLACE_END, true, &check, &changed, err) || !refuse_sharers(c, err) ||
 	    !csums_readable(c, err) || !bad_blocks_tell(c, err) || !units_check(c, options->dry_run, err) || !plan_fill(c, err) ||
 	    !allocator_open(c->volume, &c->allocator, err) ||

@@ -124,8 +124,14 @@ OPTIONS=(--expect-seal "$second")
 expect_unchanged 0 "$image" do_verify
 fresh
 refused 6 'seal fingerprint is not the expected one' do_verify
+refused 6 'seal fingerprint is not the expected one; nothing was changed' do_decrypt
+OPTIONS=(--accept-changes --accept-unsealed --expect-seal "$second")
+refused 6 'seal fingerprint is not the expected one; nothing was changed' do_decrypt
 OPTIONS=(--expect-seal "$first")
 expect_unchanged 0 "$image" do_verify
+expect_status 0 do_decrypt
+expect_files_plain
+fresh
 OPTIONS=()
 expect_unchanged 0 "$image" do_verify
 cats_right pair-a
