@@ -75,8 +75,8 @@ static bool untag_roots(struct conversion *c, struct transaction *tx, struct err
 		if (!root)
 			return false;
 		memcpy(&tag, root->reserved, sizeof(tag));
-		if (tag.algorithm[0] == 0)
-			continue;	/* the sealing did not come that far */
+		if (!member && tag.algorithm[0] == 0)
+			continue;	/* no tag, and not known what was there */
 		if (source)
 			memcpy(root->reserved, source->reserved, sizeof(root->reserved));
 		else

@@ -6,7 +6,7 @@
 #include "common/fs/domain-view.h"
 #include "common/fs/payloads.h"
 
-enum verdict { UNKNOWN, NOTHING, VERIFIES };
+enum verdict { UNKNOWN, HOLLOW, NOTHING, VERIFIES };	/* HOLLOW: there is nothing that could verify; the larger one counts */
 
 struct looking {
 	const struct scan *scan;	/* of all candidates */
@@ -15,22 +15,30 @@ struct looking {
 	const struct key_schedule *schedule;
 	uint8_t *verdict;		/* of each block of the scan, with all below it */
 	struct mode_memory mode;
-	bool found;			/* in the leaf being looked at */
+	bool converting;		/* payloads may be plain text */
+	enum verdict found;		/* in the leaf being looked at */
 };
 
 static bool look_at_payload(void *context, const struct scan_block *leaf, const struct inline_payload *payload, struct error *err)
 {
 	struct looking *looking = context;
 	struct crypt_inline_unit unit;
+	bool found;
 
 	(void)leaf;
-	return looking->found || inline_map_find(looking->inlines, looking->schedule, payload, true, &unit, NULL, &looking->found, err);
+	if (looking->found == VERIFIES)
+		return true;
+	if (!inline_map_find(looking->inlines, looking->schedule, payload, true, &unit, NULL, &found, err) ||
+	    (!found && looking->converting && !inline_map_find(looking->inlines, looking->schedule, payload, false, &unit, NULL, &found, err)))
+		return false;
+	looking->found = found ? VERIFIES : NOTHING;
+	return true;
 }
 
 /* Extents that have units were confirmed by a tag. */
 static bool look_at_extents(struct looking *looking, const struct node *leaf, struct error *err)
 {
-	for (uint32_t i = 0; i < leaf->n_items && !looking->found; i++) {
+	for (uint32_t i = 0; i < leaf->n_items && looking->found != VERIFIES; i++) {
 		const struct key key = node_key(leaf, i);
 		struct cursor item = leaf_item(leaf, i);
 		struct file_extent extent;
@@ -40,31 +48,32 @@ static bool look_at_extents(struct looking *looking, const struct node *leaf, st
 			continue;
 		if (!file_extent_read(&item, key.offset, looking->scan->volume->super.sector_size, &extent, err))
 			return false;
-		looking->found = file_extent_has_disk(&extent) && unit_map_at(looking->units, extent.disk_bytenr, &group);
+		if (file_extent_has_disk(&extent))
+			looking->found = unit_map_at(looking->units, extent.disk_bytenr, &group) ? VERIFIES : NOTHING;
 	}
 	return true;
 }
 
 static bool look_at_leaf(struct looking *looking, const struct scan_block *at, struct block *block, struct error *err)
 {
-	looking->found = false;
+	looking->found = HOLLOW;
 	return look_at_extents(looking, &block->node, err) &&
-	       (looking->found || payloads_of_leaf(looking->scan, at, block, &looking->mode, look_at_payload, looking, err));
+	       (looking->found == VERIFIES || payloads_of_leaf(looking->scan, at, block, &looking->mode, look_at_payload, looking, err));
 }
 
 /* At most LEVEL_MAX deep, each block once: where it is shared, its verdict is. */
-static bool look_below(struct looking *looking, uint64_t logical, const struct block_expect *expect, bool *found, struct error *err)
+static bool look_below(struct looking *looking, uint64_t logical, const struct block_expect *expect, enum verdict *found, struct error *err)
 {
 	const struct scan_block *at = scan_block_at(looking->scan, logical);
 	cleanup_block struct block *block = NULL;
 	uint8_t *verdict;
 
-	*found = false;
+	*found = HOLLOW;
 	if (!at)
 		return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 " was not there before", logical);
 	verdict = &looking->verdict[at - looking->scan->block];
 	if (*verdict != UNKNOWN) {
-		*found = *verdict == VERIFIES;
+		*found = *verdict;
 		return true;
 	}
 	if (!block_get(looking->scan->volume, logical, expect, &block, err))
@@ -74,18 +83,21 @@ static bool look_below(struct looking *looking, uint64_t logical, const struct b
 			return false;
 		*found = looking->found;
 	}
-	for (uint32_t i = 0; !node_is_leaf(&block->node) && i < block->node.n_items && !*found; i++) {
+	for (uint32_t i = 0; !node_is_leaf(&block->node) && i < block->node.n_items && *found != VERIFIES; i++) {
 		const struct key first = node_key(&block->node, i);
 		const struct block_expect child = {
 			.level = expect->level - 1,
 			.generation = node_child_generation(&block->node, i),
 			.first = &first,
 		};
+		enum verdict below;
 
-		if (!look_below(looking, node_child(&block->node, i), &child, found, err))
+		if (!look_below(looking, node_child(&block->node, i), &child, &below, err))
 			return false;
+		if (below > *found)
+			*found = below;
 	}
-	*verdict = *found ? VERIFIES : NOTHING;
+	*verdict = *found;
 	return true;
 }
 
@@ -95,7 +107,7 @@ bool domain_content_verifies(const struct domain *domain, const uint64_t *ids, s
 	cleanup_scan struct scan *scan = NULL;
 	cleanup_unit_map struct unit_map *units = NULL;
 	cleanup_inline_map struct inline_map *inlines = NULL;
-	struct looking looking = { .schedule = domain->schedule };
+	struct looking looking = { .schedule = domain->schedule, .converting = boundary != UNIT_PLACE_END };
 	bool ok;
 
 	if (!scan_run(domain->volume, ids, n, &scan, err) || !unit_map_read(domain->volume, domain->header.domain, &units, err) ||
@@ -111,7 +123,10 @@ bool domain_content_verifies(const struct domain *domain, const uint64_t *ids, s
 		const struct tree *tree = &scan->tree[i];
 		const struct block_expect root = { .level = tree->level, .generation = tree->generation };
 
-		ok = look_below(&looking, tree->logical, &root, &verifies[i], err);
+		enum verdict found = NOTHING;
+
+		ok = look_below(&looking, tree->logical, &root, &found, err);
+		verifies[i] = found != NOTHING;
 	}
 	free(looking.verdict);
 	return ok;

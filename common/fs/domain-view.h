@@ -39,6 +39,7 @@ bool domain_view_check_named(const struct domain *domain, const struct subvolume
 
 /*
  * Where the chain of snapshots is broken, an extent or inline unit that verifies decides: verifies[i] of the subvolume ids[i] (n > 0, ascending).
+ * One without data of any kind has nothing to hide: its tag decides, and its digest says whether it is as it was.
  * The units are read once, and every tree block looked at once, however many share it.
  */
 bool domain_content_verifies(const struct domain *domain, const uint64_t *ids, size_t n, uint64_t boundary, bool *verifies,
