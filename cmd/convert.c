@@ -15,7 +15,7 @@
 
 static struct {
 	int encrypt, decrypt, rekey, resume, abort, status;
-	int recursive, dry_run, accept_changes, accept_unsealed, mounted_copy, skip, batch;
+	int recursive, dry_run, accept_changes, accept_unsealed, mounted_copy, skip, read_back, batch;
 	char *cipher, *shared, *on_error, *pbkdf, *progress, *expect;
 	char *memory, *iterations, *milliseconds, *frequency;	/* numbers, as given */
 } opt;
@@ -41,6 +41,7 @@ static struct poptOption options_how[] = {
 	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0, "unseal although names, sizes or modes were changed since", NULL },
 	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "unseal although data were written since", NULL },
 	{ "allow-mounted-copy", 0, POPT_ARG_NONE, &opt.mounted_copy, 0, "go on although another copy of this image is mounted", NULL },
+	{ "read-back", 0, POPT_ARG_NONE, &opt.read_back, 0, "read all data back from the device before the end", NULL },
 	{ "on-error", 0, POPT_ARG_STRING, &opt.on_error, 0,
 	  "at a sector that matches its checksum on no mirror: stop (default), or seal it so that it is as bad afterwards", "stop|continue" },
 	{ "skip-damaged", 0, POPT_ARG_NONE, &opt.skip, 0, "leave damaged blocks as they are, and convert everything else", NULL },
@@ -148,6 +149,7 @@ static bool check_options_fit(struct error *err)
 		{ opt.accept_changes, decrypts, "--accept-changes goes with --decrypt" },
 		{ opt.accept_unsealed, decrypts, "--accept-unsealed goes with --decrypt" },
 		{ opt.mounted_copy, !opt.status, "--allow-mounted-copy does not go with --status" },
+		{ opt.read_back, !opt.status, "--read-back does not go with --status" },
 		{ opt.on_error, encrypts || (opt.resume && !opt.decrypt), "--on-error goes with --encrypt or --resume" },
 		{ opt.skip, decrypts || opt.resume || opt.abort, "--skip-damaged goes with --decrypt, --resume or --abort" },
 		{ opt.dry_run, encrypts || decrypts, "--dry-run goes with --encrypt or --decrypt" },
@@ -361,6 +363,7 @@ static bool run(const char *const *operand, struct error *err)
 	if (!check_action(operand, err) || !convert_ui_init(opt.progress, opt.frequency, opt.batch, &talk, &ui, err) ||
 	    !read_damage(&ui.damage, err))
 		return false;
+	ui.read_back = opt.read_back;
 	if (opt.status)
 		return run_status(operand[0], err);
 	if (opt.resume || opt.abort)

@@ -2,7 +2,7 @@
 /* The state of an unfinished conversion, in the tail of a superblock. */
 #include "format/crypt-check.h"
 
-#define STATE_FLAGS_KNOWN 1u
+#define STATE_FLAGS_KNOWN (CRYPT_STATE_ACCEPTED | CRYPT_STATE_READ_BACK)
 
 /* A range of whole blocks, or none (both 0). */
 static bool range_read(const struct disk_crypt_range *disk, const char *name, struct place place,
@@ -40,7 +40,7 @@ static bool state_check(const struct disk_crypt_state *disk, struct place place,
 	if (!cipher_known(disk->cipher))
 		return wrong(place, "cipher is %u, not 1 or 2", disk->cipher);
 	if ((le32(disk->flags) & ~STATE_FLAGS_KNOWN) != 0)
-		return wrong(place, "flags are %#" PRIx32 ", not 0 or %#x", le32(disk->flags), STATE_FLAGS_KNOWN);
+		return wrong(place, "flags are %#" PRIx32 ", not 0 to %#x", le32(disk->flags), STATE_FLAGS_KNOWN);
 	if (!size_is_valid(le32(disk->sector_size)))
 		return wrong(place, "sector_size is %" PRIu32 ", not a power of two from %u to %u",
 			     le32(disk->sector_size), NODE_SIZE_MIN, NODE_SIZE_MAX);

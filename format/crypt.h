@@ -375,6 +375,7 @@ struct disk_crypt_range {	/* logical, contiguous, inside one chunk */
 	struct le64 length;
 };
 
+#define CRYPT_STATE_READ_BACK 2u	/* in its flags: all data are read back before the conversion ends */
 #define CRYPT_STATE_ACCEPTED 1u	/* in its flags: changes or unsealed data were accepted at the beginning */
 
 struct disk_crypt_state {

@@ -185,8 +185,12 @@ static bool go_on(struct conversion *c, enum convert_goal goal, const struct con
 	c->schedule = domain->schedule;
 	domain->schedule = NULL;
 	c->state = tail.disk;
-	if (!continue_check_state(c, err) ||
-	    !(tail.phase >= CRYPT_PHASE_FINISH ? continue_finish(c, goal, err) : continue_replayed(c, goal, err)))
+	if (!continue_check_state(c, err))
+		return false;
+	/* From the next state on. */
+	if (c->ui && c->ui->read_back)
+		c->state.flags = to_le32(le32(c->state.flags) | CRYPT_STATE_READ_BACK);
+	if (!(tail.phase >= CRYPT_PHASE_FINISH ? continue_finish(c, goal, err) : continue_replayed(c, goal, err)))
 		return false;
 	report(c);
 	return true;

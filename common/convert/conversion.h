@@ -57,6 +57,8 @@ struct conversion {
 	size_t n_members;
 	uint64_t n_index_items, n_index_entries;	/* from phase INDEX on; the header says so from FINISH on */
 	struct conversion_bad bad;
+	size_t n_undecided;		/* tree blocks, of no member, of which two valid mirrors differ */
+	uint64_t undecided;		/* one of them */
 };
 
 void conversion_close(struct conversion *c);	/* zeroed struct is fine */
@@ -102,6 +104,11 @@ bool state_open(struct volume *volume, const struct convert_key *key, struct cry
 static inline bool conversion_is_cut(enum crypt_direction direction, enum crypt_phase phase, uint64_t cursor)
 {
 	return direction == CRYPT_TO_PLAIN && (phase == CRYPT_PHASE_STRUCTURE ? cursor == 0 : phase >= CRYPT_PHASE_FINISH);
+}
+/* At the end of a conversion: has it come to data and leaves at all?  An encryption that is undone before has not even placed all units. */
+static inline bool conversion_has_touched(const struct conversion *c)
+{
+	return c->direction == CRYPT_TO_SEALED || c->cursor == UINT64_MAX;
 }
 /* Commits with the header's new epoch (and state) in the same record; moves c->phase and c->cursor. */
 bool conversion_commit(struct conversion *c, struct transaction *tx, enum crypt_phase phase, uint64_t cursor,
@@ -158,10 +165,19 @@ bool data_seal(struct conversion *c, struct error *err) must_use;
 bool data_reseal(struct conversion *c, struct error *err) must_use;	/* aborting an unsealing: nonces as they were */
 bool data_unseal(struct conversion *c, struct error *err) must_use;
 bool leaves_convert(struct conversion *c, struct error *err) must_use;
+/* Are all leaves, as the volume reads them now, where the conversion leaves them?  ERROR_CORRUPT: no. */
+bool leaves_hold(struct conversion *c, struct error *err) must_use;
 bool index_fill(struct conversion *c, struct error *err) must_use;	/* finds the units as they are now as well */
 bool csum_gaps_clear(struct conversion *c, struct error *err) must_use;	/* old checksums between items */
 bool roots_seal(struct conversion *c, struct error *err) must_use;	/* root items, seal, header: one record */
 bool roots_reseal(struct conversion *c, struct error *err) must_use;	/* the header alone */
+/*
+ * mirrors.c: the members' tree blocks hold on every mirror, and those are equal afterwards.  Before anything that a wrong one could be told by goes.
+ * ERROR_CORRUPT where they do not, or where two valid ones differ and nothing tells which is right: nothing is chosen then.
+ */
+bool mirrors_check(struct conversion *c, struct error *err) must_use;
+/* data-back.c: every block of every unit is on every mirror what its tag says; one that is not is finished, or written again. */
+bool data_read_back(struct conversion *c, struct error *err) must_use;
 bool finish_run(struct conversion *c, struct error *err) must_use;	/* read back, wipe, clear */
 bool conversion_run(struct conversion *c, struct error *err) must_use;	/* whatever is left to do, in c->direction */
 

@@ -32,6 +32,7 @@ struct convert_ui {
 	bool (*confirm)(void *context, const char *question);	/* NULL: yes was implied (batch mode) */
 	/* Nothing more is derived from the secrets that were given: their owner wipes them now, not when all is done. */
 	void (*forget_secrets)(void *context);
+	bool read_back;		/* read all data back from the device before the end; once begun so, a conversion also goes on so */
 	/* Most bytes of data in a batch, and of a record; 0: as many as fit.  Tests of what a crash leaves take many small steps. */
 	uint32_t batch_bytes, record_bytes;
 	struct convert_damage damage;

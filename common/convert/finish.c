@@ -4,29 +4,49 @@
 #include <stdlib.h>
 
 #include "common/convert/conversion.h"
+#include "common/volume/warn.h"
 
 #define WIPE_PIECE (1u << 20)
 
 /* --- reading back -------------------------------------------------------------------------------- */
 
-/* Every mirror of a block is right; a bad one beside a good one is written again, as a scrub would. */
-static bool check_block(struct volume *volume, uint64_t logical, struct error *err)
+/*
+ * Every mirror has a block as the pointer to it, and the first mirror that fits, say.  One that is not valid, or is of an older generation, is written
+ * again, as a scrub would; two that are both as good nobody but its last record could tell apart: they stay as they are, and it is said.
+ */
+static bool check_block(struct conversion *c, const struct block *right, struct error *err)
 {
-	cleanup_block struct block *block = NULL;
-	struct error bad;
+	struct volume *volume = c->volume;
+	const uint32_t size = volume->super.node_size;
+	uint8_t *bytes = malloc(size);
+	const struct chunk *chunk;
+	bool is_bad = false, differs = false;
 
-	if (block_verify_mirrors(volume, logical, &bad))
-		return true;
-	block_cache_forget(volume, logical);
-	return block_get(volume, logical, NULL, &block, err) &&
-	       volume_write(volume, logical, block->bytes, volume->super.node_size, err) &&
-	       block_verify_mirrors(volume, logical, err);
+	if (!bytes)
+		return error_memory(err);
+	if (!volume_chunk(volume, right->logical, &chunk, err)) {
+		free(bytes);
+		return false;
+	}
+	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++) {
+		struct error why;
+		struct node node;
+
+		if (!block_mirror_read(volume, right->logical, mirror, bytes, &node, &why) || node.generation < right->node.generation)
+			is_bad = true;
+		else if (memcmp(bytes, right->bytes, size) != 0)
+			differs = true;
+	}
+	wiped_free(bytes, size);
+	if (differs && c->n_undecided++ == 0)
+		c->undecided = right->logical;
+	return differs || !is_bad || volume_read_back(volume, right->logical, right->bytes, size, err);
 }
 
 static bool check_visit(void *context, struct block *block, bool *descend, struct error *err)
 {
 	(void)descend;
-	return check_block(context, block->logical, err);
+	return check_block(context, block, err);
 }
 
 /* All trees that a conversion writes to. */
@@ -36,19 +56,22 @@ static bool read_back(struct conversion *c, struct error *err)
 					BLOCK_GROUP_TREE_ID };
 	struct volume *volume = c->volume;
 
-	if (!volume_flush(volume, err))
+	if (!conversion_flush(c, err))
 		return false;
+	block_cache_drop(volume, false);
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
 		struct tree tree;
 
 		if ((ids[i] == FREE_SPACE_TREE_ID && !(volume->super.compat_ro & COMPAT_RO_FREE_SPACE_TREE)) ||
 		    (ids[i] == BLOCK_GROUP_TREE_ID && !(volume->super.compat_ro & COMPAT_RO_BLOCK_GROUP_TREE)))
 			continue;
-		if (!tree_open(volume, ids[i], &tree, err) || !tree_walk(&tree, check_visit, volume, err))
+		if (!tree_open(volume, ids[i], &tree, err) || !tree_walk(&tree, check_visit, c, err))
 			return false;
 	}
 	for (size_t i = 0; c->scan && i < c->scan->n_blocks; i++) {
-		if (!check_block(volume, c->scan->block[i].logical, err))
+		cleanup_block struct block *block = NULL;
+
+		if (!block_get(volume, c->scan->block[i].logical, NULL, &block, err) || !check_block(c, block, err))
 			return false;
 	}
 	return true;
@@ -56,21 +79,56 @@ static bool read_back(struct conversion *c, struct error *err)
 
 /* --- wiping ------------------------------------------------------------------------------------------ */
 
-static bool all_zero(const uint8_t *bytes, size_t len)
-{
-	return len == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0);
-}
+#define PIECES 64u	/* written between two flushes, at most */
 
 struct wiper {
-	struct volume *volume;
-	uint8_t *piece, *zeros;
+	struct conversion *c;
+	const uint8_t *zeros;	/* WIPE_PIECE */
+	struct { uint64_t at; size_t len; } piece[PIECES];	/* on the device */
+	unsigned n;
 };
 
-/* Zeros where there is anything else, on every mirror. */
-static bool wipe_range(const struct wiper *wiper, uint64_t logical, uint64_t len, struct error *err)
+/* What was written so far is on the medium; only then is its room given back, or a power cut could leave what was there. */
+static bool settle(struct wiper *wiper, struct error *err)
 {
-	struct volume *volume = wiper->volume;
-	struct device *device = volume->device;
+	struct conversion *c = wiper->c;
+	struct device *device = c->volume->device;
+
+	if (!device_flush(device, err))
+		return false;
+	for (unsigned i = 0; i < wiper->n; i++) {
+		bool again = false;
+
+		if (le32(c->state.flags) & CRYPT_STATE_READ_BACK &&
+		    !device_read_back(device, wiper->zeros, wiper->piece[i].len, wiper->piece[i].at, &again, err))
+			return false;
+		if (again)
+			volume_warn(c->volume, "%s: zeros written at %#" PRIx64 " had not reached the device: they were written again", device->name,
+				    wiper->piece[i].at);
+		if (device->ops->punch)
+			device->ops->punch(device->self, wiper->piece[i].at, wiper->piece[i].len);
+	}
+	wiper->n = 0;
+	return true;
+}
+
+static bool wipe_piece(struct wiper *wiper, uint64_t at, size_t len, struct error *err)
+{
+	if (!device_write(wiper->c->volume->device, wiper->zeros, len, at, err))
+		return false;
+	wiper->piece[wiper->n].at = at;
+	wiper->piece[wiper->n].len = len;
+	return ++wiper->n < PIECES || settle(wiper, err);
+}
+
+/*
+ * Zeros on every mirror, whatever reads as zeros already: after a failed flush the page cache shows zeros that the medium has not.  Only where a sparse
+ * file has nothing at all there is nothing to overwrite.
+ */
+static bool wipe_range(struct wiper *wiper, uint64_t logical, uint64_t len, struct error *err)
+{
+	struct volume *volume = wiper->c->volume;
+	const struct device *device = volume->device;
 	const struct chunk *chunk;
 
 	if (!volume_chunk(volume, logical, &chunk, err))
@@ -83,27 +141,29 @@ static bool wipe_range(const struct wiper *wiper, uint64_t logical, uint64_t len
 
 			at = data < end ? data : end;
 
-			const size_t n = end - at < WIPE_PIECE ? (size_t)(end - at) : WIPE_PIECE;
+			const uint64_t hole = device->ops->next_hole ? device->ops->next_hole(device->self, at) : end;
+			const uint64_t stop = hole < end ? hole : end;
 
-			if (!device_read(device, wiper->piece, n, at, err) ||
-			    (!all_zero(wiper->piece, n) && !device_write(device, wiper->zeros, n, at, err)))
-				return false;
-			at += n;
+			for (size_t n; at < stop; at += n) {
+				n = stop - at < WIPE_PIECE ? (size_t)(stop - at) : WIPE_PIECE;
+				if (!wipe_piece(wiper, at, n, err))
+					return false;
+			}
 		}
 	}
 	return true;
 }
 
 /* The same without the stripes that hold superblock copies. */
-static bool wipe_free(const struct wiper *wiper, uint64_t logical, uint64_t len, struct error *err)
+static bool wipe_free(struct wiper *wiper, uint64_t logical, uint64_t len, struct error *err)
 {
-	if (!volume_range_is_reserved(wiper->volume, logical, len))
+	if (!volume_range_is_reserved(wiper->c->volume, logical, len))
 		return wipe_range(wiper, logical, len, err);
 	for (uint64_t at = logical; at < logical + len;) {
 		const uint64_t next = (at / SUPER_STRIPE + 1) * SUPER_STRIPE;
 		const uint64_t n = (next < logical + len ? next : logical + len) - at;
 
-		if (!volume_range_is_reserved(wiper->volume, at, n) && !wipe_range(wiper, at, n, err))
+		if (!volume_range_is_reserved(wiper->c->volume, at, n) && !wipe_range(wiper, at, n, err))
 			return false;
 		at += n;
 	}
@@ -112,12 +172,13 @@ static bool wipe_free(const struct wiper *wiper, uint64_t logical, uint64_t len,
 
 static bool wipe(struct conversion *c, struct error *err)
 {
-	struct wiper wiper = { c->volume, malloc(WIPE_PIECE), calloc(1, WIPE_PIECE) };
+	uint8_t *zeros = calloc(1, WIPE_PIECE);
+	struct wiper wiper = { .c = c, .zeros = zeros };
 	struct allocator *allocator = NULL;
 	uint64_t unwiped = 0;
 	bool ok = false;
 
-	if (!wiper.piece || !wiper.zeros) {
+	if (!zeros) {
 		error_memory(err);
 		goto out;
 	}
@@ -153,11 +214,10 @@ static bool wipe(struct conversion *c, struct error *err)
 	}
 	if (c->plan)
 		c->plan->unwiped_free_bytes = unwiped;
-	ok = volume_flush(c->volume, err);
+	ok = settle(&wiper, err);
 out:
 	allocator_close(allocator);
-	wiped_free(wiper.piece, WIPE_PIECE);	/* it held what nobody has wiped yet */
-	free(wiper.zeros);
+	free(zeros);
 	return ok;
 }
 
@@ -181,5 +241,9 @@ bool finish_run(struct conversion *c, struct error *err)
 {
 	bool verity;
 
-	return read_back(c, err) && wipe(c, err) && verity_stays(c, &verity, err) && state_clear(c, verity, err);
+	if (!read_back(c, err) || !wipe(c, err) || !verity_stays(c, &verity, err) || !state_clear(c, verity, err))
+		return false;
+	return c->n_undecided == 0 ||
+	       error_set(err, ERROR_CORRUPT, "the conversion has finished; but the mirrors of tree block %" PRIu64 " (and %zu others) differ, all of them "
+			 "are valid, and nothing tells which are right: they were left as they are", c->undecided, c->n_undecided - 1);
 }

@@ -203,8 +203,8 @@ static bool convert_item(struct leaves *leaves, const struct scan_block *at, str
 	return leaves->fresh ? seal_fresh(leaves, &payload, bytes, err) : turn_known(leaves, at, &payload, bytes, err);
 }
 
-/* Is there nothing in this leaf that the conversion changes, and nothing left over between its items? */
-static bool leaf_is_untouched(const struct block *block)
+/* Is nothing left over between the items of this leaf? */
+static bool gap_is_clear(const struct block *block)
 {
 	uint32_t at, len = node_gap(&block->node, &at);
 
@@ -212,6 +212,14 @@ static bool leaf_is_untouched(const struct block *block)
 		if (block->bytes[at + i] != 0)
 			return false;
 	}
+	return true;
+}
+
+/* Is there nothing in this leaf that the conversion changes? */
+static bool leaf_is_untouched(const struct block *block)
+{
+	if (!gap_is_clear(block))
+		return false;
 	for (uint32_t slot = 0; slot < block->node.n_items; slot++) {
 		const uint8_t type = node_key(&block->node, slot).type;
 
@@ -239,6 +247,94 @@ static bool convert_leaf(struct leaves *leaves, const struct scan_block *at, str
 	for (uint32_t slot = 0; slot < block->node.n_items; slot++) {
 		if (!convert_item(leaves, at, block, slot, err))
 			return error_prefix(err, "tree block %" PRIu64 ": item %" PRIu32, at->logical, slot);
+	}
+	return true;
+}
+
+/* --- is it done? ---------------------------------------------------------------------------------------- */
+
+/* Is a payload on the side where the conversion leaves it? */
+static bool payload_holds(const struct leaves *leaves, const struct scan_block *at, struct inline_payload *payload, bool *holds, struct error *err)
+{
+	struct conversion *c = leaves->c;
+	const bool sealed = c->direction == CRYPT_TO_SEALED;
+	struct crypt_inline_unit unit;
+	bool had = false;
+
+	payload->root = c->flags_member ? c->flags_member[at->member] : c->scan->member[at->member];
+	if (!inline_map_find(c->inlines, c->schedule, payload, sealed, &unit, NULL, holds, err) || *holds)
+		return *holds;
+	if (sealed)
+		return true;
+	/* One that an encryption had not come to, or that was written later, and accepted, stays as it was. */
+	if (!inline_map_has(c->inlines, payload, &had, err))
+		return false;
+	*holds = !had && (c->state.operation == CRYPT_OP_ENCRYPT || le32(c->state.flags) & CRYPT_STATE_ACCEPTED);
+	return true;
+}
+
+/* An encryption that is undone may not have come to this leaf: then it is as it was. */
+static bool gap_holds(const struct conversion *c, const struct block *block, struct error *err)
+{
+	return (c->direction == CRYPT_TO_PLAIN && c->state.operation == CRYPT_OP_ENCRYPT) || gap_is_clear(block) ||
+	       error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 ": what was left over between its items is there again: what was written there is lost",
+			 block->logical);
+}
+
+static bool item_holds(struct leaves *leaves, const struct scan_block *at, const struct block *block, uint32_t slot, bool *holds,
+		       struct error *err)
+{
+	const struct key key = node_key(&block->node, slot);
+	const struct cursor item = leaf_item(&block->node, slot);
+	uint8_t converted[sizeof(struct disk_inode_item) > sizeof(struct disk_file_extent) ? sizeof(struct disk_inode_item) :
+											     sizeof(struct disk_file_extent)];
+	struct inline_payload payload;
+	uint32_t mode = 0;
+
+	*holds = true;
+	if (inline_payload_of(&key, item, mode, &payload)) {
+		if (key.type == KEY_EXTENT_DATA) {
+			if (!inode_mode(&leaves->mode, &leaves->c->scan->tree[at->member], key.objectid, &mode, err))
+				return false;
+			(void)inline_payload_of(&key, item, mode, &payload);
+		}
+		return payload_holds(leaves, at, &payload, holds, err);
+	}
+	if (item.left > sizeof(converted))
+		return true;
+	memcpy(converted, item.at, item.left);
+	if (key.type == KEY_INODE_ITEM)
+		convert_inode(leaves, at, key.objectid, converted, item.left);
+	else if (key.type == KEY_EXTENT_DATA)
+		convert_mark(leaves, converted, item.left);
+	*holds = memcmp(converted, item.at, item.left) == 0;
+	return true;
+}
+
+bool leaves_hold(struct conversion *c, struct error *err)
+{
+	struct leaves leaves = { .c = c, .fresh = c->direction == CRYPT_TO_SEALED && c->state.operation == CRYPT_OP_ENCRYPT };
+	const struct block_expect expect = { .level = 0 };
+
+	if (!c->inlines && !inline_map_read(c->volume, c->header.domain, &c->inlines, err))
+		return false;
+	for (size_t i = 0; i < c->scan->n_blocks; i++) {
+		const struct scan_block *at = &c->scan->block[i];
+		cleanup_block struct block *block = NULL;
+
+		if (at->level != 0)
+			continue;
+		if (!block_get(c->volume, at->logical, &expect, &block, err) || !gap_holds(c, block, err))
+			return false;
+		for (uint32_t slot = 0; slot < block->node.n_items; slot++) {
+			bool holds;
+
+			if (!item_holds(&leaves, at, block, slot, &holds, err))
+				return false;
+			if (!holds)
+				return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 ": item %" PRIu32 " is not %s: what was written there is lost",
+						 at->logical, slot, c->direction == CRYPT_TO_SEALED ? "sealed" : "plain text");
+		}
 	}
 	return true;
 }

@@ -12,6 +12,15 @@ static bool enter(struct conversion *c, enum crypt_phase phase, uint64_t cursor,
 	return state_write(c, err) && (phase == CRYPT_PHASE_FINISH || conversion_stops(c, &stops, err));
 }
 
+/* What the device has is what was written there: while units, tags and digests are there that tell. */
+static bool check_device(struct conversion *c, struct error *err)
+{
+	/* An encryption that is undone before it came to the data wrote none, and its units are not all there. */
+	const bool reads_data = le32(c->state.flags) & CRYPT_STATE_READ_BACK && conversion_has_touched(c);
+
+	return (!reads_data || data_read_back(c, err)) && mirrors_check(c, err);
+}
+
 static bool run_to_sealed(struct conversion *c, struct error *err)
 {
 	const bool first_time = c->state.operation == CRYPT_OP_ENCRYPT;
@@ -32,10 +41,10 @@ static bool run_to_sealed(struct conversion *c, struct error *err)
 	}
 	if (c->phase == CRYPT_PHASE_LEAVES) {
 		if (!leaves_convert(c, err) || !csum_gaps_clear(c, err) ||
-		    !(first_time ? enter(c, CRYPT_PHASE_INDEX, 0, err) : roots_reseal(c, err)))
+		    !(first_time ? enter(c, CRYPT_PHASE_INDEX, 0, err) : check_device(c, err) && roots_reseal(c, err)))
 			return false;
 	}
-	if (c->phase == CRYPT_PHASE_INDEX && !(index_fill(c, err) && roots_seal(c, err)))
+	if (c->phase == CRYPT_PHASE_INDEX && !(check_device(c, err) && index_fill(c, err) && roots_seal(c, err)))
 		return false;
 	/* Also where the last record made it to the disk and this did not. */
 	return enter(c, CRYPT_PHASE_FINISH, 0, err);
@@ -54,6 +63,8 @@ static bool run_to_plain(struct conversion *c, struct error *err)
 		if (!data_unseal(c, err) || !enter(c, CRYPT_PHASE_STRUCTURE, UINT64_MAX, err))
 			return false;
 	}
+	if (c->phase == CRYPT_PHASE_STRUCTURE && c->cursor != 0 && !check_device(c, err))
+		return false;
 	if (c->phase == CRYPT_PHASE_STRUCTURE && !structure_cut(c, err))
 		return false;
 	return enter(c, CRYPT_PHASE_FINISH, 0, err);

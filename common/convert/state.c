@@ -38,7 +38,7 @@ bool state_fill(struct conversion *c, enum crypt_operation operation, const stru
 		.cipher = c->header.cipher,
 		.domain = to_le16(c->header.domain),
 		.csum_type = to_le16(super->csum_type),
-		.flags = to_le32(accepted ? CRYPT_STATE_ACCEPTED : 0),
+		.flags = to_le32((accepted ? CRYPT_STATE_ACCEPTED : 0) | (c->ui && c->ui->read_back ? CRYPT_STATE_READ_BACK : 0)),
 		.generation = to_le64(super->generation),
 		.n_devices = to_le64(super->n_devices),
 		.sector_size = to_le32(super->sector_size),

@@ -180,6 +180,11 @@ bool block_child(const struct block *parent, uint32_t slot, const struct key *be
 	return give_salvaged(parent->volume, logical, &expect, child, err);
 }
 
+bool block_mirror_read(struct volume *volume, uint64_t logical, unsigned mirror, uint8_t *bytes, struct node *node, struct error *err)
+{
+	return volume_read_medium(volume, logical, bytes, volume->super.node_size, mirror, err) && check_bytes(volume, bytes, logical, node, err);
+}
+
 bool block_verify_mirrors(struct volume *volume, uint64_t logical, struct error *err)
 {
 	const uint32_t size = volume->super.node_size;
@@ -204,7 +209,7 @@ bool block_verify_mirrors(struct volume *volume, uint64_t logical, struct error 
 		/* From the third way on, parity says nothing new. */
 		if (first && mirror >= 3 && chunk->type & GROUP_RAID6)
 			break;
-		ok = volume_read(volume, logical, to, size, mirror, err) && check_bytes(volume, to, logical, &node, err);
+		ok = block_mirror_read(volume, logical, mirror, to, &node, err);
 		if (ok && memcmp(bytes, to, size) != 0)
 			ok = corrupt(logical, "it differs from mirror %u", first);
 		if (!ok)

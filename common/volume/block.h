@@ -53,7 +53,10 @@ bool block_salvage(struct block *block, const struct block_expect *expect, struc
 void block_put(struct block *block);	/* NULL is fine */
 struct block *block_hold(struct block *block);	/* one more reference */
 
-/* Every mirror of the block on disk is right and equal (cache not used)?  For checking what was written.  Those on missing devices do not count. */
+/* One mirror of a block as the medium has it, past every cache; bytes: node_size of them.  ERROR_CORRUPT where it is not valid. */
+bool block_mirror_read(struct volume *volume, uint64_t logical, unsigned mirror, uint8_t *bytes, struct node *node, struct error *err) must_use;
+
+/* Every mirror of the block on the medium is right and equal?  For checking what was written.  Those on missing devices do not count. */
 bool block_verify_mirrors(struct volume *volume, uint64_t logical, struct error *err) must_use;
 
 /* Reads block->node from block->bytes again. */

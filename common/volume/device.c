@@ -142,18 +142,29 @@ static bool file_forget(void *self, struct error *err)
 	return true;
 }
 
-static uint64_t file_next_data(void *self, uint64_t at)
+/* Where lseek() finds it; other: where it cannot tell. */
+static uint64_t file_seek(const struct file *file, uint64_t at, int whence, uint64_t other)
 {
-	const struct file *file = self;
-
 	if (at >= file->size)
 		return file->size;
 
-	const off_t data = lseek(file->fd, (off_t)at, SEEK_DATA);
+	const off_t found = lseek(file->fd, (off_t)at, whence);
 
-	if (data >= 0)
-		return (uint64_t)data < file->size ? (uint64_t)data : file->size;
-	return errno == ENXIO ? file->size : at;
+	if (found >= 0)
+		return (uint64_t)found < file->size ? (uint64_t)found : file->size;
+	return errno == ENXIO ? file->size : other;
+}
+
+static uint64_t file_next_data(void *self, uint64_t at)
+{
+	return file_seek(self, at, SEEK_DATA, at);
+}
+
+static uint64_t file_next_hole(void *self, uint64_t at)
+{
+	const struct file *file = self;
+
+	return file_seek(file, at, SEEK_HOLE, file->size);
 }
 
 static void file_punch(void *self, uint64_t at, uint64_t len)
@@ -233,6 +244,7 @@ static const struct device_ops regular_ops = {
 	.flush = file_flush,
 	.forget = file_forget,
 	.next_data = file_next_data,
+	.next_hole = file_next_hole,
 	.punch = file_punch,
 	.still_ours = file_still_ours,
 	.share = file_share,

@@ -22,6 +22,8 @@ struct device_ops {
 	bool (*forget)(void *self, struct error *err);
 	/* The first byte at or after `at` that may be other than zero; the device size where there is none.  NULL: at. */
 	uint64_t (*next_data)(void *self, uint64_t at);
+	/* The first byte at or after `at` where a hole begins; the device size where there is none.  NULL: there is none. */
+	uint64_t (*next_hole)(void *self, uint64_t at);
 	/* Gives zeroed space back; best effort.  NULL: nothing. */
 	void (*punch)(void *self, uint64_t at, uint64_t len);
 	/* Those below; NULL: nobody else can have it. */

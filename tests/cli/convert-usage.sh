@@ -77,6 +77,7 @@ refused 1 "--on-error goes with --encrypt or --resume" --decrypt --resume --on-e
 refused 1 "--on-error goes with --encrypt or --resume" --abort --on-error=stop disk.img
 refused 1 "--skip-damaged goes with --decrypt, --resume or --abort" --encrypt --skip-damaged disk.img home
 refused 1 "--skip-damaged goes with --decrypt, --resume or --abort" --status --skip-damaged disk.img
+refused 1 "--read-back does not go with --status" --status --read-back disk.img
 
 refused 9 "--rekey is not supported by this version" --rekey disk.img home
 refused 9 "--shared=copy is not supported by this version" --encrypt --shared=copy disk.img home

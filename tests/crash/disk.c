@@ -280,14 +280,29 @@ static void device_punches(void *self, uint64_t at, uint64_t len)
 	}
 }
 
-static uint64_t device_next_data(void *self, uint64_t at)
+/* What caches show to be zero is none, while the medium has something. */
+static bool is_hole(const struct disk *disk, size_t page)
 {
-	const struct disk *disk = self;
+	return disk_page_is_zero(disk, page) && (!disk->faults || disk_page_is_zero(disk->faults->medium, page));
+}
+
+static uint64_t next(const struct disk *disk, uint64_t at, bool hole)
+{
 	size_t page = at / DISK_PAGE;
 
-	while (page < disk->n_pages && disk_page_is_zero(disk, page))
+	while (page < disk->n_pages && is_hole(disk, page) != hole)
 		page++;
 	return page * DISK_PAGE > at ? page * DISK_PAGE : at;
+}
+
+static uint64_t device_next_data(void *self, uint64_t at)
+{
+	return next(self, at, false);
+}
+
+static uint64_t device_next_hole(void *self, uint64_t at)
+{
+	return next(self, at, true);
 }
 
 struct device *disk_device(struct disk *disk, bool writable)
@@ -299,6 +314,7 @@ struct device *disk_device(struct disk *disk, bool writable)
 		.flush = device_flushes,
 		.forget = device_forgets,
 		.next_data = device_next_data,
+		.next_hole = device_next_hole,
 		.punch = device_punches,
 	};
 	struct error err = { 0 };

@@ -49,11 +49,12 @@ static bool asked_often_enough(void *context)
 	return stopping->disk->n_writes > 0 && stopping->left != NEVER && stopping->left-- == 0;
 }
 
-static struct convert_ui ui_for(const struct volume *volume, struct stopping *stopping)
+static struct convert_ui ui_for(const struct volume *volume, const struct keys *keys, struct stopping *stopping)
 {
 	return (struct convert_ui){
 		.context = stopping,
 		.stop = asked_often_enough,
+		.read_back = keys->read_back,
 		.batch_bytes = BATCH_BYTES_SMALL,
 		.record_bytes = (RECORD_BLOCKS + 1) * volume->super.node_size,
 	};
@@ -96,7 +97,7 @@ bool run_encrypt(struct disk *disk, const struct keys *keys, unsigned stop, stru
 	if (!volume)
 		return false;
 
-	const struct convert_ui ui = ui_for(volume, &stopping);
+	const struct convert_ui ui = ui_for(volume, keys, &stopping);
 	const bool ok = convert_encrypt(volume, names, &options, &ui, &plan, err);
 
 	if (members)
@@ -115,7 +116,7 @@ bool run_decrypt(struct disk *disk, const struct keys *keys, unsigned stop, stru
 	if (!volume)
 		return false;
 
-	const struct convert_ui ui = ui_for(volume, &stopping);
+	const struct convert_ui ui = ui_for(volume, keys, &stopping);
 	const bool ok = convert_decrypt(volume, set_name, &options, &ui, &plan, err);
 
 	convert_plan_free(&plan);
@@ -132,7 +133,7 @@ bool run_continue(struct disk *disk, enum convert_goal goal, const struct keys *
 	if (!volume)
 		return false;
 
-	const struct convert_ui ui = ui_for(volume, &stopping);
+	const struct convert_ui ui = ui_for(volume, keys, &stopping);
 	const bool ok = convert_continue(volume, goal, &key, &ui, &plan, err);
 
 	convert_plan_free(&plan);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * All data are read back in one pass, while their units and tags are still there.  A block that is not what was written is on its old side, or torn: the
+ * tag tells, and it is finished from what is there.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/convert/bad-blocks.h"
+#include "common/convert/batch.h"
+#include "common/convert/torn.h"
+
+#define STOP_BYTES (64u << 20)	/* between two questions whether to stop */
+#define UNIT_BYTES ((size_t)CRYPT_UNIT_BLOCKS_MAX * CRYPT_BLOCK)
+
+struct reading_back {
+	struct conversion *c;
+	uint8_t *bytes;		/* a unit as it must be */
+	uint8_t *other;		/* as another mirror has it */
+	uint64_t done, asked;
+	/* Block by block: */
+	bool wanted[CRYPT_UNIT_BLOCKS_MAX];	/* does some mirror have another? */
+	bool skipped[CRYPT_UNIT_BLOCKS_MAX];	/* it was left as it was found, and has no tag */
+};
+
+/* Is this the block, on the side where the conversion leaves it? */
+static bool is_right(const struct reading_back *r, struct unit_cipher *cipher, const struct crypt_unit *unit, uint32_t i, const uint8_t *block,
+		     bool *right, struct error *err)
+{
+	const uint8_t *tag = unit->tags + (size_t)i * CRYPT_TAG_SIZE;
+	uint8_t scratch[CRYPT_BLOCK], made[CRYPT_TAG_SIZE];
+	bool ok;
+
+	if (r->c->direction == CRYPT_TO_SEALED) {
+		ok = unit_cipher_open(cipher, i, block, CRYPT_BLOCK, scratch, tag, right, err);
+	} else {
+		ok = unit_cipher_seal(cipher, i, block, CRYPT_BLOCK, scratch, made, err);
+		*right = ok && secret_same(made, tag, sizeof(made));
+	}
+	secret_wipe(scratch, sizeof(scratch));
+	return ok;
+}
+
+/* Block i as it must be, from whichever mirror has it, or has what becomes of it. */
+static bool find_block(struct reading_back *r, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, uint32_t i,
+		       unsigned n_mirrors, struct error *err)
+{
+	uint8_t *block = r->bytes + (size_t)i * CRYPT_BLOCK;
+	bool found = false;
+	struct error unread;
+
+	for (unsigned mirror = 0; mirror < n_mirrors && !found; mirror++) {
+		if (volume_read_medium(r->c->volume, address + (uint64_t)i * CRYPT_BLOCK, block, CRYPT_BLOCK, mirror, &unread) &&
+		    !torn_complete(cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, r->c->direction == CRYPT_TO_SEALED, block, &found, err))
+			return false;
+	}
+	if (found)
+		return true;
+	error_set(err, ERROR_CORRUPT, "the block at %#" PRIx64 " is on no mirror what was written there", address + (uint64_t)i * CRYPT_BLOCK);
+	return name_file(r->c, unit, err);
+}
+
+/* The first mirror, made right where it is not. */
+static bool read_right(struct reading_back *r, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, unsigned n_mirrors,
+		       struct error *err)
+{
+	struct error unread;
+	const bool is_read = volume_read_medium(r->c->volume, address, r->bytes, (size_t)unit->blocks * CRYPT_BLOCK, 0, &unread);
+
+	for (uint32_t i = 0; i < unit->blocks; i++) {
+		const struct crypt_bad_block *bad = bad_block_find(r->c, unit->unit_id, i);
+		bool right = false;
+
+		r->wanted[i] = false;
+		r->skipped[i] = bad && bad->what == BAD_SKIPPED;
+		if (r->skipped[i])
+			continue;
+		if (is_read && !is_right(r, cipher, unit, i, r->bytes + (size_t)i * CRYPT_BLOCK, &right, err))
+			return false;
+		r->wanted[i] = !right;
+		if (!right && !find_block(r, cipher, unit, address, i, n_mirrors, err))
+			return false;
+	}
+	return true;
+}
+
+static void compare_mirror(struct reading_back *r, const struct crypt_unit *unit, uint64_t address, unsigned mirror)
+{
+	struct error unread;
+	const bool is_read = volume_read_medium(r->c->volume, address, r->other, (size_t)unit->blocks * CRYPT_BLOCK, mirror, &unread);
+
+	for (uint32_t i = 0; i < unit->blocks; i++)
+		r->wanted[i] |= !r->skipped[i] && (!is_read || memcmp(r->bytes + (size_t)i * CRYPT_BLOCK, r->other + (size_t)i * CRYPT_BLOCK, CRYPT_BLOCK) != 0);
+}
+
+static bool read_unit(struct reading_back *r, const struct crypt_unit *unit, uint64_t address, struct error *err)
+{
+	struct volume *volume = r->c->volume;
+	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
+	const struct chunk *chunk;
+
+	if (!volume_chunk(volume, address, &chunk, err) ||
+	    !unit_cipher_new(r->c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err) ||
+	    !read_right(r, cipher, unit, address, chunk_n_mirrors(chunk), err))
+		return false;
+	for (unsigned mirror = 1; mirror < chunk_n_mirrors(chunk); mirror++)
+		compare_mirror(r, unit, address, mirror);
+	for (uint32_t i = 0; i < unit->blocks; i++) {
+		const size_t at = (size_t)i * CRYPT_BLOCK;
+
+		if (r->wanted[i] && !volume_read_back(volume, address + at, r->bytes + at, CRYPT_BLOCK, err))
+			return false;
+	}
+	return true;
+}
+
+static bool visit_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
+{
+	struct reading_back *r = context;
+	struct conversion *c = r->c;
+	struct unit_group group;
+	bool stops;
+
+	(void)place, (void)go;
+	/* One that was never sealed was never written; one without an extent is someone else's place. */
+	if (!unit->sealed || !unit_map_of(c->units, unit->unit_id, &group) || group.address == 0)
+		return true;
+	if (!read_unit(r, unit, group.address + unit->offset_in_extent, err))
+		return false;
+	r->done += (uint64_t)unit->blocks * CRYPT_BLOCK;
+	if (r->done - r->asked < STOP_BYTES)
+		return true;
+	r->asked = r->done;
+	conversion_progress(c, r->done, le64(c->state.total));
+	return conversion_stops(c, &stops, err);
+}
+
+bool data_read_back(struct conversion *c, struct error *err)
+{
+	struct reading_back r = { .c = c, .bytes = malloc(UNIT_BYTES), .other = malloc(UNIT_BYTES) };
+	bool ok = r.bytes && r.other ? true : error_memory(err);
+
+	if (ok && !c->units)	/* an encryption: nothing has moved */
+		ok = unit_map_read(c->volume, c->header.domain, &c->units, err) && unit_map_join_placed(c->units, c->scan, err);
+	ok = ok && volume_flush(c->volume, err) && unit_map_visit_all(c->units, visit_unit, &r, err);
+	wiped_free(r.bytes, UNIT_BYTES);
+	wiped_free(r.other, UNIT_BYTES);
+	return ok;
+}
