@@ -2,8 +2,9 @@
 /*
  * Cuts the power while images are sealed and unsealed, and while that is undone, and judges what is left.
  * campaign [--states N] [--jobs N] [--seed N] [--export DIR] [--only CHAIN,KIND,WRITE,SEED [--repeat N]]
- *          [--used IMAGE --key FILE] IMAGE...
+ *          [--used IMAGE --key FILE] [--bad CHAIN,KIND,AT,SEED,CUT] IMAGE...
  * The first image gets most of the states.  --only: that one power cut, as a failure names it (KIND: 0 prefix, 1 torn, 2 subset, 3 mirrors).
+ * Beside the power cuts, a fifth as many whole runs are on a device that loses or changes a write, or fails one or a flush; --bad: that one.
  * --used: a sealed image that a kernel has used since, with its volume key.
  * Exit 0: everything came right; 1: something did not; 2: it could not be tried.
  */
@@ -16,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/crash/record.h"
+#include "tests/crash/bad-device.h"
 
 #define STATES_FOR_ALL 500u	/* power cuts */
 #define FAILURES_MAX 20	/* then it is clear enough */
@@ -24,12 +25,14 @@
 static struct {
 	unsigned states, jobs, repeat;
 	uint64_t seed;
-	const char *export, *only, *used, *key;
+	const char *export, *only, *bad, *used, *key;
 } opt = { .states = 700, .jobs = 1, .repeat = 1, .seed = 1 };
 
 static struct chains chains;
 static struct cut *cuts[CHAINS_MAX];
 static size_t n_cuts[CHAINS_MAX];
+static struct bad_device *bad_devices[CHAINS_MAX];
+static size_t n_bad_devices[CHAINS_MAX];
 
 /* --- judging ------------------------------------------------------------------------------------------ */
 
@@ -46,13 +49,19 @@ static void share_out(void)
 		/* About one in six comes from a second power cut.  Passphrases are slow. */
 		n_cuts[i] = chain->weight ? (size_t)opt.states * chain->weight * 5 / 6 / weight + 1 : opt.states / 150 + 2;
 		cuts[i] = cuts_choose(&chain->log, n_cuts[i], &rng);
+		n_bad_devices[i] = chain->weight ? (size_t)opt.states * chain->weight / 5 / weight + 1 : 0;
+		bad_devices[i] = calloc(n_bad_devices[i] + 1, sizeof(struct bad_device));
+		if (!bad_devices[i])
+			harness_fail("out of memory");
+		for (size_t j = 0; j < n_bad_devices[i]; j++)
+			bad_devices[i][j] = bad_device_any(chain, &rng);
 	}
 }
 
 static void usage(void)
 {
 	harness_fail("usage: campaign [--states N] [--jobs N] [--seed N] [--export DIR] "
-		     "[--only CHAIN,KIND,WRITE,SEED [--repeat N]] [--used IMAGE --key FILE] IMAGE...");
+		     "[--only CHAIN,KIND,WRITE,SEED [--repeat N]] [--used IMAGE --key FILE] [--bad CHAIN,KIND,AT,SEED,CUT] IMAGE...");
 }
 
 /* All but one cut go. */
@@ -65,8 +74,10 @@ static void keep_only(const char *which)
 	if (sscanf(which, "%u,%u,%zu,%" SCNx64, &chain, &kind, &at, &seed) != 4 || chain >= chains.n || kind >= CUT_KINDS ||
 	    at > chains.at[chain].log.n)
 		usage();
-	for (size_t i = 0; i < chains.n; i++)
+	for (size_t i = 0; i < chains.n; i++) {
 		n_cuts[i] = i == chain ? opt.repeat : 0;
+		n_bad_devices[i] = 0;
+	}
 	cuts[chain] = calloc(opt.repeat, sizeof(struct cut));
 	if (!cuts[chain])
 		harness_fail("out of memory");
@@ -75,18 +86,50 @@ static void keep_only(const char *which)
 	opt.states = opt.repeat;
 }
 
-static void judge_cut(size_t number, const struct cut *cut, struct tally *tally)
+static void keep_bad(const char *which)
 {
-	const struct chain *chain = &chains.at[number];
-	const bool slow = chain->measure->keys.by_passphrase;
-	struct judge judge = {
+	unsigned chain, kind, cut;
+	struct bad_device bad = { 0 };
+
+	if (sscanf(which, "%u,%u,%zu,%" SCNx64 ",%u", &chain, &kind, &bad.at, &bad.seed, &cut) != 5 || chain >= chains.n || kind >= FAULT_KINDS)
+		usage();
+	bad.kind = (enum fault_kind)kind;
+	bad.cut = cut;
+	for (size_t i = 0; i < chains.n; i++)
+		n_cuts[i] = n_bad_devices[i] = 0;
+	bad_devices[chain][0] = bad;
+	n_bad_devices[chain] = 1;
+	opt.states = 0;
+}
+
+static struct judge judge_of(const struct chain *chain, uint64_t seed, struct tally *tally)
+{
+	return (struct judge){
 		.measure = chain->measure,
 		.tally = tally,
-		.rng = { opt.seed ^ cut->seed },
-		.again_percent = slow ? 0 : 12,
+		.rng = { opt.seed ^ seed },
+		.again_percent = chain->measure->keys.by_passphrase ? 0 : 12,	/* which are slow */
 		.resealed = chain->resealed,
 		.export = opt.export,
 	};
+}
+
+static void judge_bad(size_t number, const struct bad_device *bad, struct tally *tally)
+{
+	struct judge judge = judge_of(&chains.at[number], bad->seed, tally);
+	char text[BAD_DEVICE_TEXT_SIZE];
+
+	bad_device_text(bad, text);
+	snprintf(judge.where, sizeof(judge.where), "%zu %s, %s [--bad %zu,%u,%zu,%" PRIx64 ",%u]", number, chains.at[number].name, text, number,
+		 bad->kind, bad->at, bad->seed, bad->cut);
+	__atomic_add_fetch(&tally->n_bad, 1, __ATOMIC_RELAXED);
+	bad_device_judge(&chains.at[number], bad, &judge);
+}
+
+static void judge_cut(size_t number, const struct cut *cut, struct tally *tally)
+{
+	const struct chain *chain = &chains.at[number];
+	struct judge judge = judge_of(chain, cut->seed, tally);
 	char text[CUT_TEXT_SIZE];
 	struct disk disk;
 
@@ -105,6 +148,10 @@ static void work(unsigned worker, struct tally *tally)
 		for (size_t i = 0; i < n_cuts[c]; i++) {
 			if (number++ % opt.jobs == worker && tally->n_failures < FAILURES_MAX)
 				judge_cut(c, &cuts[c][i], tally);
+		}
+		for (size_t i = 0; i < n_bad_devices[c]; i++) {
+			if (number++ % opt.jobs == worker && tally->n_failures < FAILURES_MAX)
+				judge_bad(c, &bad_devices[c][i], tally);
 		}
 	}
 }
@@ -138,7 +185,7 @@ static void parse(int argc, char **argv)
 		{ "states", required_argument, NULL, 's' }, { "jobs", required_argument, NULL, 'j' },
 		{ "seed", required_argument, NULL, 'r' }, { "export", required_argument, NULL, 'e' },
 		{ "only", required_argument, NULL, 'o' }, { "used", required_argument, NULL, 'u' },
-		{ "key", required_argument, NULL, 'k' },
+		{ "key", required_argument, NULL, 'k' }, { "bad", required_argument, NULL, 'b' },
 		{ "repeat", required_argument, NULL, 'n' }, { 0 },
 	};
 
@@ -150,6 +197,7 @@ static void parse(int argc, char **argv)
 		case 'e': opt.export = optarg; break;
 		case 'o': opt.only = optarg; break;
 		case 'u': opt.used = optarg; break;
+		case 'b': opt.bad = optarg; break;
 		case 'k': opt.key = optarg; break;
 		case 'n': opt.repeat = (unsigned)strtoul(optarg, NULL, 0); break;
 		default: usage();
@@ -176,13 +224,16 @@ int main(int argc, char **argv)
 	share_out();
 	if (opt.only)
 		keep_only(opt.only);
+	if (opt.bad)
+		keep_bad(opt.bad);
 	for (size_t i = 0; i < chains.n; i++)
-		printf("%2zu %s: %s: %zu writes, %u flushes, %zu power cuts\n", i, chains.at[i].measure->image, chains.at[i].name,
-		       chains.at[i].log.n, chains.at[i].log.n_flushes, n_cuts[i]);
+		printf("%2zu %s: %s: %zu writes, %u flushes, %zu power cuts, %zu runs on a bad device\n", i, chains.at[i].measure->image, chains.at[i].name,
+		       chains.at[i].log.n, chains.at[i].log.n_flushes, n_cuts[i], n_bad_devices[i]);
 	fflush(stdout);
 	ok = run_workers(tally);
-	printf("%u states (seed %#" PRIx64 "): %u unfinished (%u within the index), %u after a second power cut; %u resumed, %u undone, %u refused; "
-	       "%u results sealed, %u plain; %u failures\n", tally->n_states, opt.seed, tally->n_unfinished, tally->n_in_index, tally->n_again, tally->n_resumed,
+	printf("%u states (seed %#" PRIx64 "): %u unfinished (%u within the index), %u after a second power cut; %u runs on a bad device; %u resumed, %u undone, %u refused; "
+	       "%u results sealed, %u plain; %u failures\n", tally->n_states, opt.seed, tally->n_unfinished, tally->n_in_index, tally->n_again,
+	       tally->n_bad, tally->n_resumed,
 	       tally->n_undone, tally->n_refused, tally->n_sealed, tally->n_plain, tally->n_failures);
 	if (!ok)
 		harness_fail("a part of the campaign died");

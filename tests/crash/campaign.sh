@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Power cuts while sealing, unsealing and undoing either: 700 states, or CRASH_STATES of them.  From each: status, wrong key,
-# resume, abort.  Of the disks on the way btrfs check and the kernel see one per kind of superblock state, and some results.
+# resume, abort.  A fifth as many runs are on a device that loses or changes writes, or fails.  Of the disks on the way btrfs check and the kernel see one per kind of superblock state, and some results.
 . "$(dirname "$0")/../image/lib.sh"
 . "$(dirname "$0")/images.sh"
 need_root

@@ -28,6 +28,11 @@ static bool bad(struct judge *judge, const char *way, const char *format, ...)
 	return false;
 }
 
+void judge_fails(struct judge *judge, const char *way, const struct error *err)
+{
+	bad(judge, way, "status %d: %s", err->kind, err->text);
+}
+
 static void count(unsigned *counter)
 {
 	__atomic_add_fetch(counter, 1, __ATOMIC_RELAXED);

@@ -12,6 +12,7 @@ enum side { SIDE_PLAIN, SIDE_SEALED };
 /* What every power cut of one image is measured by. */
 struct measure {
 	const char *image;	/* name, for messages */
+	bool used;		/* by a kernel, since it was sealed */
 	struct keys keys;
 	struct members members;
 	struct content plain, sealed;
@@ -20,7 +21,7 @@ struct measure {
 
 /* Counted by all processes together. */
 struct tally {
-	unsigned n_states, n_unfinished, n_again, n_failures;
+	unsigned n_states, n_unfinished, n_again, n_bad, n_failures;
 	unsigned n_in_index;	/* some items of the index were there, and others not */
 	unsigned n_resumed, n_undone, n_refused, n_sealed, n_plain;
 	uint8_t exported[4096];		/* kinds of superblock states, and how many final images */
@@ -40,6 +41,9 @@ struct judge {
 
 /* before: what the disk held before the conversion that was cut; where that was unfinished already: equal to after. */
 void judge_state(struct judge *judge, struct disk *disk, enum side before, enum side after);
+
+/* Something that should have worked, or should have failed otherwise. */
+void judge_fails(struct judge *judge, const char *way, const struct error *err);
 
 /* The two ends of every way; say what is wrong and return false. */
 bool judge_plain(struct judge *judge, struct disk *disk, const char *way);

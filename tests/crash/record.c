@@ -49,13 +49,13 @@ static char *name_of(const char *path)
 }
 
 static struct chain *new_chain(struct chains *chains, const struct measure *measure, const struct disk *start, const char *name,
-			       enum side before, enum side after, unsigned weight)
+			       enum chain_run run, enum side before, enum side after, unsigned weight)
 {
 	struct chain *chain = &chains->at[chains->n++];
 
 	if (chains->n > CHAINS_MAX)
 		harness_fail("too many images");
-	*chain = (struct chain){ .measure = measure, .name = name, .before = before, .after = after, .weight = weight };
+	*chain = (struct chain){ .measure = measure, .name = name, .run = run, .before = before, .after = after, .weight = weight };
 	disk_clone(start, &chain->start);
 	return chain;
 }
@@ -75,7 +75,7 @@ static const struct content *raw_content(const struct measure *measure, struct d
 static struct disk *record_encrypt(struct chains *chains, const struct measure *measure, const struct disk *plain, const char *name,
 				   unsigned weight)
 {
-	struct chain *chain = new_chain(chains, measure, plain, name, SIDE_PLAIN, SIDE_SEALED, weight);
+	struct chain *chain = new_chain(chains, measure, plain, name, RUN_ENCRYPT, SIDE_PLAIN, SIDE_SEALED, weight);
 	struct disk *sealed = new_disk(plain);
 	struct error err = { 0 };
 
@@ -87,7 +87,7 @@ static struct disk *record_encrypt(struct chains *chains, const struct measure *
 
 static void record_decrypt(struct chains *chains, const struct measure *measure, const struct disk *sealed, const char *name, unsigned weight)
 {
-	struct chain *chain = new_chain(chains, measure, sealed, name, SIDE_SEALED, SIDE_PLAIN, weight);
+	struct chain *chain = new_chain(chains, measure, sealed, name, RUN_DECRYPT, SIDE_SEALED, SIDE_PLAIN, weight);
 	struct disk opened;
 	struct error err = { 0 };
 
@@ -138,7 +138,7 @@ static void record_undone(struct chains *chains, const struct measure *measure, 
 
 		if (!run_stopped(stopped, &measure->keys, encrypting, stop, &err))
 			harness_fail("%s: step %u of %u does not come", name, stop, n);
-		chain = new_chain(chains, measure, stopped, name, back, back, weight);
+		chain = new_chain(chains, measure, stopped, name, RUN_ABORT, back, back, weight);
 		chain->resealed = resealed;
 		disk_clone(stopped, &undone);
 		undone.log = &chain->log;
@@ -196,6 +196,7 @@ void record_used(struct chains *chains, const char *path, const char *key_path, 
 	struct disk *sealed = load(path), plain;
 	struct error err = { 0 };
 
+	measure->used = true;
 	measure->image = name_of(path);
 	keys_new(&measure->keys);
 	secret_free(measure->keys.volume_key);

@@ -5,9 +5,12 @@
 
 #include "tests/crash/judge.h"
 
+enum chain_run { RUN_ENCRYPT, RUN_DECRYPT, RUN_ABORT };
+
 struct chain {
 	const struct measure *measure;
 	const char *name;
+	enum chain_run run;
 	struct disk start;
 	struct disk_log log;
 	enum side before, after;	/* of the conversion; where start is unfinished: both what comes of it */
