@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Mirrors that differ when a conversion comes to its end. */
+#include "tests/unit/ways.h"
+
+/* To the last point where it can be stopped: in front of the cut, or of the seal. */
+static void run_to_end(enum way way, struct disk *disk)
+{
+	unsigned n = 0;
+
+	while (way_run_some(way, n, disk)) {
+		disk_free(disk);
+		n++;
+	}
+	disk_free(disk);
+	assert_true(way_run_some(way, n - 1, disk));
+}
+
+/* The i-th leaf whose first inode was changed: on this mirror as it was before. */
+static void put_old_leaf(enum way way, struct disk *disk, unsigned i, unsigned mirror)
+{
+	const struct volume_options options = { .unfinished = true };
+	cleanup_volume struct volume *volume = NULL;
+	cleanup_scan struct scan *scan = NULL;
+	const struct chunk *chunk;
+
+	ok(volume_open(disk_device(disk, false), &options, &volume, err));
+	ok(scan_run(volume, members.id, members.n, &scan, err));
+	for (size_t at = 0; at < scan->n_blocks; at++) {
+		uint8_t before[NODE_SIZE], now[NODE_SIZE];
+		uint64_t physical;
+
+		ok(volume_chunk(volume, scan->block[at].logical, &chunk, err));
+		physical = chunk_physical(chunk, scan->block[at].logical, mirror);
+		disk_read(way_start(way), physical, before, sizeof(before));
+		disk_read(disk, physical, now, sizeof(now));
+		if (scan->block[at].level > 0 || memcmp(before, now, sizeof(now)) == 0 || i-- > 0)
+			continue;
+		disk_write(disk, physical, before, sizeof(before));
+		return;
+	}
+	fail();
+}
+
+static void an_old_leaf_on_one_mirror_is_told_by_the_digest(void **state)
+{
+	(void)state;
+	for (enum way way = SEALING; way <= UNSEALING; way++) {
+		for (unsigned mirror = 0; mirror < n_mirrors; mirror++) {
+			struct error failure = { 0 };
+			struct disk disk;
+
+			run_to_end(way, &disk);
+			put_old_leaf(way, &disk, 3, mirror);
+			put_old_leaf(way, &disk, 8, mirror);
+			if (n_mirrors > 1) {
+				ok(way_go_on(way, &disk, err));
+				ok(way_is_right(way, &disk, err));
+			} else {
+				assert_false(way_go_on(way, &disk, &failure));
+				assert_int_equal(failure.kind, ERROR_CORRUPT);
+				assert_non_null(strstr(failure.text, "what was written there is lost"));
+			}
+			disk_free(&disk);
+		}
+	}
+}
+
+static void two_that_nothing_decides_are_left_as_they_are(void **state)
+{
+	(void)state;
+	for (enum way way = SEALING; way <= UNSEALING && n_mirrors > 1; way++) {
+		struct error failure = { 0 };
+		struct disk disk, before;
+
+		run_to_end(way, &disk);
+		put_old_leaf(way, &disk, 3, 0);
+		put_old_leaf(way, &disk, 8, 1);
+		disk_clone(&disk, &before);
+		assert_false(way_go_on(way, &disk, &failure));
+		assert_int_equal(failure.kind, ERROR_CORRUPT);
+		assert_non_null(strstr(failure.text, "nothing tells which are right"));
+		for (uint64_t at = 1 << 20; at < disk.size; at += DISK_PAGE) {
+			uint8_t is[DISK_PAGE], was[DISK_PAGE];
+
+			disk_read(&disk, at, is, sizeof(is));
+			disk_read(&before, at, was, sizeof(was));
+			/* Only what every resume writes: the journal's last records, superblocks. */
+			if (memcmp(is, was, sizeof(is)) != 0)
+				assert_true(write_is_data(&disk, at) || at == superblock_offset(1));
+		}
+		disk_free(&before);
+		disk_free(&disk);
+	}
+}
+
+/* Of a tree that is nobody's alone: the conversion ends, leaves both, and says so. */
+static void other_blocks_that_nothing_decides_are_told(void **state)
+{
+	struct error failure = { 0 };
+	struct content content;
+	struct disk disk;
+
+	(void)state;
+	if (n_mirrors == 1)
+		return;
+	disk_clone(&disk_sealed, &disk);
+
+	cleanup_volume struct volume *volume = NULL;
+	const struct chunk *chunk;
+	uint8_t bytes[NODE_SIZE], left[NODE_SIZE];
+	struct tree tree;
+
+	ok(volume_open(disk_device(&disk, false), NULL, &volume, err));
+	ok(tree_open(volume, DEV_TREE_ID, &tree, err));
+	ok(volume_read(volume, tree.logical, bytes, sizeof(bytes), 1, err));
+	bytes[sizeof(struct disk_header) + 1000] ^= 1;
+	csum_block_update(volume->super.csum_type, bytes, sizeof(bytes));
+	ok(volume_chunk(volume, tree.logical, &chunk, err));
+	disk_write(&disk, chunk_physical(chunk, tree.logical, 1), bytes, sizeof(bytes));
+
+	assert_false(way_run(UNSEALING, &disk, &failure));
+	assert_int_equal(failure.kind, ERROR_CORRUPT);
+	assert_non_null(strstr(failure.text, "the conversion has finished; but the mirrors of tree block"));
+	disk_read(&disk, chunk_physical(chunk, tree.logical, 1), left, sizeof(left));
+	assert_memory_equal(left, bytes, sizeof(left));
+	disk_read(&disk, chunk_physical(chunk, tree.logical, 0), left, sizeof(left));
+	disk_write(&disk, chunk_physical(chunk, tree.logical, 1), left, sizeof(left));
+	ok(content_read(&disk, &members, CONTENT_PLAIN, &content, err));
+	assert_null(content_compare(&plain_content, &content));
+	disk_free(&disk);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_old_leaf_on_one_mirror_is_told_by_the_digest),
+		cmocka_unit_test(two_that_nothing_decides_are_left_as_they_are),
+		cmocka_unit_test(other_blocks_that_nothing_decides_are_told),
+	};
+
+	return ways_run_tests(tests, sizeof(tests) / sizeof(tests[0]));
+}

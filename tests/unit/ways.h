@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Sealing, unsealing and undoing either, on a disk in memory that may be a bad device, and what must come of it. */
+#ifndef TESTS_UNIT_WAYS_H
+#define TESTS_UNIT_WAYS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/fs/scan.h"
+#include "tests/crash/faults.h"
+#include "tests/crash/run.h"
+
+#define ok(call) do { \
+	struct error ok_err = { 0 }, *const err = &ok_err; \
+	if (!(call)) \
+		fail_msg("%s", ok_err.text); \
+} while (0)
+
+#define NODE_SIZE 4096u
+
+enum way { SEALING, UNSEALING, UNDOING_SEALING, UNDOING_UNSEALING, WAYS };
+
+/* Of the fixture: the top level of an image, plain and sealed. */
+extern struct disk disk_plain, disk_sealed;
+extern struct keys keys;
+extern struct members members;
+extern struct content plain_content;
+extern unsigned n_mirrors;	/* of metadata */
+extern unsigned n_wrong;	/* calls of way_wrong() */
+
+const struct disk *way_start(enum way way);	/* of the conversion that is run, or undone */
+/* Runs it to the how-manieth point where it can be stopped; false where there are not that many. */
+bool way_run_some(enum way way, unsigned stop, struct disk *disk);
+/* Undoing: much of it is done on a good disk before. */
+void way_prepare(enum way way, struct disk *disk);
+bool way_run(enum way way, struct disk *disk, struct error *err);
+bool way_go_on(enum way way, struct disk *disk, struct error *err);
+/* Is this what must come of it?  False with what is wrong. */
+bool way_is_right(enum way way, struct disk *disk, struct error *err);
+/* The writes of a run without faults. */
+void way_record(enum way way, const struct disk *start, struct disk_log *log);
+void way_wrong(enum way way, const struct faults *faults, const struct error *err);
+
+bool write_is_data(const struct disk *start, uint64_t at);
+bool write_is_wiping(const struct disk_write *write);
+
+/* The tests on an image with two mirrors of metadata, and on one with one. */
+int ways_run_tests(const struct CMUnitTest *tests, size_t n);
+
+#endif /* TESTS_UNIT_WAYS_H */
