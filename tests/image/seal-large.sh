@@ -55,6 +55,7 @@ image_make "$image" $((size + 1200))M
 image_mount "$image" "$tmp/mnt" rw,noatime
 btrfs -q subvolume create "$tmp/mnt/target"
 "$tmp/fill" "$tmp/mnt/target" $SEED "big:$((size << 20))" inline
+cp "$tmp/mnt/target/inline/1" "$tmp/inline-1"
 image_umount
 image_state "$image" before
 say "filled"
@@ -80,7 +81,9 @@ stopped() {
 stopped INT "$BTRFS_CRYPT" convert --encrypt -q "${KEY[@]}" "$image" target
 [ "$percent" -lt 80 ] || fail "stopped soon after it began, and --status says $percent %"
 expect_no_mount "$image"
-expect_unchanged 7 "$image" crypt cat "${KEY[@]}" "$image" target inline/1
+expect_unchanged 7 "$image" crypt cat "$image" target inline/1
+expect_unchanged 0 "$image" crypt cat "${KEY[@]}" "$image" target inline/1
+cmp "$tmp/out" "$tmp/inline-1" || fail "inline/1 is not as it was, while unfinished"
 expect_unchanged 7 "$image" crypt convert --encrypt -q "${KEY[@]}" "$image" target
 expect_unchanged 0 "$image" crypt verify-key "${KEY[@]}" "$image" target
 expect_unchanged 2 "$image" crypt convert --resume -q --volume-key-file "$tmp/wrong-vk" "$image"
