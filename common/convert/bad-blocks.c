@@ -177,6 +177,11 @@ static size_t per_item(const struct conversion *c)
 	return (crypt_item_max(c->volume->super.node_size) - sizeof(struct disk_crypt_head)) / sizeof(struct disk_crypt_bad_block);
 }
 
+uint64_t bad_block_items(const struct conversion *c, uint64_t n)
+{
+	return (n + per_item(c) - 1) / per_item(c);
+}
+
 size_t bad_blocks_room(const struct conversion *c)
 {
 	const struct convert_damage *damage = c->ui ? &c->ui->damage : NULL;
@@ -189,7 +194,7 @@ size_t bad_blocks_room(const struct conversion *c)
 
 static bool put_items(struct conversion *c, struct transaction *tx, struct error *err)
 {
-	const size_t per = per_item(c), n_old = (c->bad.n_stored + per - 1) / per;
+	const size_t per = per_item(c), n_old = bad_block_items(c, c->bad.n_stored);
 	uint8_t *bytes = malloc(c->volume->super.node_size);
 	bool ok = bytes || error_memory(err);
 
@@ -246,7 +251,7 @@ bool bad_blocks_store(struct conversion *c, struct transaction *tx, struct error
 	}
 	c->bad.n_spoil = 0;
 	c->header.n_bad_blocks = c->bad.n;
-	c->header.n_bad_items = (c->bad.n + per_item(c) - 1) / per_item(c);
+	c->header.n_bad_items = bad_block_items(c, c->bad.n);
 	c->bad.n_stored = c->bad.first_new = c->bad.n;
 	c->bad.changed = false;
 	return true;

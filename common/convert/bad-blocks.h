@@ -16,6 +16,10 @@ static inline bool damage_skips(const struct conversion *c)
 {
 	return c->ui && c->ui->damage.skip;
 }
+static inline bool damage_carries(const struct conversion *c)
+{
+	return c->ui && c->ui->damage.carry;
+}
 static inline bool bad_block_is(const struct conversion *c, uint64_t unit_id, uint32_t block, enum crypt_bad what)
 {
 	const struct crypt_bad_block *bad = bad_block_find(c, unit_id, block);
@@ -36,6 +40,8 @@ bool bad_block_tell(struct conversion *c, uint64_t unit_id, enum crypt_bad what,
 bool bad_blocks_store(struct conversion *c, struct transaction *tx, struct error *err) must_use;
 /* Tree blocks that this may change. */
 size_t bad_blocks_room(const struct conversion *c);
+/* Items that so many take. */
+uint64_t bad_block_items(const struct conversion *c, uint64_t n);
 
 /* The stored checksum of the sector at address matches on no mirror any more: one bit is turned where it would. */
 bool csum_spoil(struct conversion *c, struct transaction *tx, uint64_t address, struct error *err) must_use;

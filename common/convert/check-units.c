@@ -38,6 +38,7 @@ static bool bad_block(const struct checking *checking, const struct crypt_unit *
 		return extent_parts(c->scan, checking->extent, begin, begin + CRYPT_BLOCK, bad_part, (void *)checking, err);
 	if (checking->adds)
 		return bad_block_add(c, unit->unit_id, i, BAD_SKIPPED, at, err) && bad_block_spoil_later(c, at, err);
+	c->bad.n_found++;
 	return !checking->tells || bad_block_tell(c, unit->unit_id, BAD_SKIPPED, at, err);
 }
 

@@ -135,7 +135,8 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 		return false;
 	ok = replay_load(c, &replay, err) && check_goal(c, goal, err) && subvolume_list_read(c->volume, &c->list, err) &&
 	     reserve_places(c, err) && (conversion_is_cut(c->direction, c->phase, c->cursor) || take(c, err)) &&
-	     continue_check_extents(c, &replay, err) && replay_check(c, &replay, err) && conversion_hold_memory(c, err) && state_claim(c, err) &&
+	     continue_check_extents(c, &replay, err) && replay_check(c, &replay, err) &&
+	     plan_check_bad_blocks(c, c->bad.n - c->bad.n_stored, err) && conversion_hold_memory(c, err) && state_claim(c, err) &&
 	     replay_write(c, &replay, err) && join_again(c, err) && keep_account(c, err);
 	replay_free(&replay);
 	if (!ok)

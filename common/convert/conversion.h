@@ -25,6 +25,7 @@ struct conversion_bad {		/* bad-block items; bad-blocks.h */
 	size_t n_stored;	/* so many are in the tree, */
 	size_t first_new;	/* and from this one on they are to be written again, */
 	bool changed;		/* with the next record */
+	uint64_t n_found;	/* units_check(): so many will be skipped */
 	uint64_t *spoil;	/* places of sectors whose checksums must not match by then */
 	size_t n_spoil, spoil_room;
 };
@@ -195,7 +196,7 @@ bool conversion_take_domain(struct conversion *c, struct domain *domain, uint64_
 /* --- check-units.c --- */
 /*
  * Reads every unit of the scan's extents: ERROR_CORRUPT with the file's name where a block is authentic on no mirror, is no known bad block and may
- * not be skipped.  tell: name those that will be skipped.
+ * not be skipped.  tell: name those that will be skipped.  c->bad.n_found: how many.
  */
 bool units_check(struct conversion *c, bool tell, struct error *err) must_use;
 /* The same of one extent of the scan, sealed in this conversion: what is skipped becomes a bad block. */

@@ -132,7 +132,7 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 	    !conversion_take_domain(c, domain, UNIT_PLACE_END, true, &check, &changed, err) || !refuse_sharers(c, err) ||
 	    !csums_readable(c, err) || !bad_blocks_tell(c, err) || !units_check(c, options->dry_run, err) || !plan_fill(c, err) ||
 	    !allocator_open(c->volume, &c->allocator, err) ||
-	    !preflight_places(c->allocator, c->scan, &keys, slot, err))
+	    !preflight_places(c->allocator, c->scan, &keys, slot, err) || !plan_check_bad_blocks(c, c->bad.n_found, err))
 		return false;
 	return options->dry_run || (begin(c, domain, changed, &keys, slot, err) && conversion_run(c, err));
 }

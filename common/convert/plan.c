@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/convert/bad-blocks.h"
 #include "common/convert/sharing.h"
 #include "common/tree/chunk-alloc.h"
 #include "common/util/escape.h"
@@ -261,6 +262,16 @@ static uint64_t blocks_for(uint64_t bytes, uint64_t per_block)
 	return (bytes + per_block - 1) / per_block;
 }
 
+/* Each block takes an extent item, and may part a free range: leaves that are half full at worst, and so on upward. */
+static uint64_t blocks_with_extents(uint64_t n_blocks, uint64_t leaf)
+{
+	const uint64_t item = 2 * sizeof(struct disk_item) + sizeof(struct disk_extent_item) + 9;
+
+	for (uint64_t more = n_blocks; more > 1; n_blocks += more)
+		more = blocks_for(more * item, leaf / 2);
+	return n_blocks;
+}
+
 uint64_t plan_blocks_needed(const struct conversion *c, const struct encrypt_plan *plan)
 {
 	const uint32_t node_size = c->volume->super.node_size;
@@ -275,17 +286,15 @@ uint64_t plan_blocks_needed(const struct conversion *c, const struct encrypt_pla
 		n_items++;
 	c->plan->n_unit_items = n_items;
 	n_items += blocks_for(plan->survey.n_inline_units, inline_units_per_item(node_size)) +
-		   blocks_for(plan->survey.n_index_most, index_entries_per_item(node_size));
+		   blocks_for(plan->survey.n_index_most, index_entries_per_item(node_size)) +
+		   (damage_carries(c) ? bad_block_items(c, c->scan->data_bytes / CRYPT_BLOCK) : 0);
 	/* Leaves, and the small items; then the nodes above them. */
 	n_blocks = blocks_for(n_items, items_per_leaf) +
 		   blocks_for((c->n_members + CRYPT_SLOTS_MAX + 4) * (CRYPT_MEMBER_MAX + sizeof(struct disk_item)) +
 			      c->n_flags * sizeof(struct disk_crypt_inode_flags), leaf / 2) + 4;
 	for (more = n_blocks; more > 1; n_blocks += more)
 		more = blocks_for(more, pointers / 2);
-	/* Each block takes an extent item, and may part a free range: leaves that are half full at worst, and so on upward. */
-	for (more = n_blocks; more > 1; n_blocks += more)
-		more = blocks_for(more * (2 * sizeof(struct disk_item) + sizeof(struct disk_extent_item) + 9), leaf / 2);
-	return n_blocks + 16;
+	return blocks_with_extents(n_blocks, leaf) + 16;
 }
 
 /* So many bytes more than the block groups have: from new chunks. */
@@ -324,5 +333,24 @@ bool plan_check_space(struct conversion *c, const struct encrypt_plan *plan, str
 	error_set(err, ERROR_NO_SPACE, "metadata: %" PRIu64 " bytes needed, %" PRIu64 " available (%" PRIu64 " free, %" PRIu64
 		  " are the kernel's reserve), new chunks could hold %" PRIu64 " of the %" PRIu64 " that are missing", needed,
 		  c->plan->metadata_available, free_bytes, reserve, more, needed + reserve - free_bytes);
-	return error_hint(err, "mount it and make room: delete files, or `btrfs balance start -dusage=50`");
+	return error_hint(err, "mount it and make room: delete files, or `btrfs balance start -dusage=50`%s",
+			  damage_carries(c) ? "; without --on-error=continue less is needed, for then no damaged block has to be noted" : "");
+}
+
+bool plan_check_bad_blocks(struct conversion *c, uint64_t n_more, struct error *err)
+{
+	const uint32_t node_size = c->volume->super.node_size;
+	const uint64_t leaf = node_size - sizeof(struct disk_header), n_free = allocator_n_free_blocks(c->allocator);
+	const uint64_t n_items = bad_block_items(c, c->bad.n_stored + n_more) - bad_block_items(c, c->bad.n_stored);
+	uint64_t n_blocks = 2 * n_items + 2 * LEVEL_MAX, more;	/* leaves that are half full, and splits on the way there */
+
+	if (n_more == 0)
+		return true;
+	for (more = n_blocks; more > 1; n_blocks += more)
+		more = blocks_for(more, leaf / sizeof(struct disk_key_ptr) / 2);
+	n_blocks = blocks_with_extents(n_blocks, leaf);
+	if (n_blocks <= n_free)
+		return true;
+	return error_set(err, ERROR_NO_SPACE, "metadata: up to %" PRIu64 " bytes needed to note %" PRIu64 " damaged blocks, %" PRIu64 " free",
+			 n_blocks * node_size, n_more, n_free * node_size);
 }

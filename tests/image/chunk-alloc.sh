@@ -27,16 +27,6 @@ starve() {
 	check_clean "$1"
 }
 
-# fill_device IMAGE: every byte belongs to a chunk; some is left for a journal
-fill_device() {
-	image_mount "$1" "$tmp/mnt" "rw,noatime${MOUNT_OPTIONS:+,$MOUNT_OPTIONS}"
-	head -c 16M /dev/zero >"$tmp/mnt/spare"
-	head -c 2G /dev/zero >"$tmp/mnt/ballast" 2>/dev/null || true
-	sync -f "$tmp/mnt"
-	rm "$tmp/mnt/spare"
-	image_umount
-}
-
 # make_small IMAGE: less than make_content, where the whole cycle is not gone through
 make_small() {
 	tool fill

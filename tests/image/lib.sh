@@ -89,6 +89,16 @@ image_mount() {
 	mount -t btrfs -o "$options" "$loop" "$directory"
 }
 
+# fill_device IMAGE: every byte belongs to a chunk; some is left for a journal
+fill_device() {
+	image_mount "$1" "$tmp/mnt" "rw,noatime${MOUNT_OPTIONS:+,$MOUNT_OPTIONS}"
+	head -c 16M /dev/zero >"$tmp/mnt/spare"
+	head -c 2G /dev/zero >"$tmp/mnt/ballast" 2>/dev/null || true
+	sync -f "$tmp/mnt"
+	rm "$tmp/mnt/spare"
+	image_umount
+}
+
 undo_mount() {
 	local directory=${1% *} loop=${1##* }
 	mountpoint -q "$directory" && { umount "$directory" || { sleep 1; umount "$directory"; }; }
