@@ -181,6 +181,15 @@ struct leaks *leaks_learn(struct disk *plain, const struct members *members)
 	return leaks;
 }
 
+void leaks_free(struct leaks *leaks)
+{
+	free(leaks->kind);
+	free(leaks->group);
+	free(leaks->filter);
+	free(leaks->needle);
+	free(leaks);
+}
+
 /* --- searching -------------------------------------------------------------------------------------- */
 
 /* The page, and as much of the next one as a needle that begins in it may need. */

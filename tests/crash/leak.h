@@ -7,6 +7,7 @@
 
 struct leaks;
 struct leaks *leaks_learn(struct disk *plain, const struct members *members);
+void leaks_free(struct leaks *leaks);
 
 /* False where some 16 bytes of the set's data, or the beginning of an inline payload, are found: *at says where. */
 bool leaks_none(const struct leaks *leaks, const struct disk *disk, uint64_t *at);

@@ -25,6 +25,14 @@ void keys_new(struct keys *keys)
 	memcpy(secret_bytes(keys->wrong_passphrase), wrong_phrase, sizeof(wrong_phrase));
 }
 
+void keys_free(struct keys *keys)
+{
+	secret_free(keys->volume_key);
+	secret_free(keys->wrong_volume_key);
+	secret_free(keys->passphrase);
+	secret_free(keys->wrong_passphrase);
+}
+
 static struct convert_key key_of(const struct keys *keys, bool wrong)
 {
 	struct convert_key key = { .slot = -1 };

@@ -13,6 +13,7 @@ struct keys {
 	bool read_back;		/* all data are read back as well */
 };
 void keys_new(struct keys *keys);
+void keys_free(struct keys *keys);
 
 /* What the set is called: a path of the image ("target"), and everything that shares with it or is nested in it. */
 extern const char *set_name;

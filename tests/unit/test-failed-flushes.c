@@ -44,7 +44,7 @@ static void try_failures(enum fault_kind kind, unsigned step)
 
 		const size_t n = kind == FAULT_FLUSH_FAILS ? log.n_flushes : log.n;
 
-		for (size_t i = 0; i < n; i += i < 4 || i + 12 > n ? 1 : step)
+		for (size_t i = 0; i < n; i += i < 2 || i + 4 > n ? 1 : step)
 			try_failure(way, &start, kind, i);
 		disk_log_free(&log);
 		disk_free(&start);
@@ -55,13 +55,13 @@ static void try_failures(enum fault_kind kind, unsigned step)
 static void what_a_failed_flush_lost_is_written_again(void **state)
 {
 	(void)state;
-	try_failures(FAULT_FLUSH_FAILS, 3);
+	try_failures(FAULT_FLUSH_FAILS, EVERY(8));
 }
 
 static void a_failed_write_is_written_again(void **state)
 {
 	(void)state;
-	try_failures(FAULT_WRITE_FAILS, 100);
+	try_failures(FAULT_WRITE_FAILS, EVERY(300));
 }
 
 int main(void)

@@ -14,7 +14,7 @@ struct keys keys;
 struct members members;
 struct content plain_content;
 static struct content sealed_content;
-static const struct leaks *leaks;
+static struct leaks *leaks;
 unsigned n_mirrors;
 
 /* --- what is done, and what must come of it --------------------------------------------------------------------- */
@@ -235,6 +235,8 @@ static int make_single(void **state)
 static int unmake(void **state)
 {
 	(void)state;
+	leaks_free(leaks);
+	keys_free(&keys);
 	disk_free(&disk_sealed);
 	disk_free(&disk_plain);
 	image_remove(&image);
