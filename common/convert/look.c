@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "common/convert/bad-blocks.h"
 #include "common/convert/continue.h"
 #include "common/convert/torn.h"
+#include "common/fs/carried.h"
 #include "common/fs/extent-part.h"
 
 /* --- without a key ------------------------------------------------------------------------------------------------ */
@@ -71,7 +73,7 @@ struct request {
 	uint8_t *out;		/* for the byte at `at` */
 };
 
-static bool bad_block(const struct request *r, struct error *err)
+static bool bad_block(const struct request *r, const char *why, struct error *err)
 {
 	struct extent_part part;
 	char *label = file_label(&r->look->c.list, r->subvolume, r->inode);
@@ -80,8 +82,8 @@ static bool bad_block(const struct request *r, struct error *err)
 		return error_memory(err);
 	if (!extent_part_of(r->extent, r->file_offset, r->at, r->at + CRYPT_BLOCK, &part))
 		part = (struct extent_part){ .first = r->file_offset, .last = r->file_offset + r->extent->num_bytes - 1 };
-	error_set(err, ERROR_CORRUPT, "%.300s: bytes %" PRIu64 " to %" PRIu64 " fail authentication (data at %" PRIu64 ")", label, part.first,
-		  part.last, r->extent->disk_bytenr + r->at);
+	error_set(err, ERROR_CORRUPT, "%.300s: bytes %" PRIu64 " to %" PRIu64 " %s (data at %" PRIu64 ")", label, part.first,
+		  part.last, why, r->extent->disk_bytenr + r->at);
 	free(label);
 	return false;
 }
@@ -113,8 +115,8 @@ static bool read_unit(void *context, const struct crypt_unit *unit, uint64_t pla
 		if (!torn_read(c->volume, cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, false, r->extent->disk_bytenr + r->at, r->out, &found,
 			       err))
 			return false;
-		if (!found)
-			return bad_block(r, err);
+		if (!found || bad_block_is(c, unit->unit_id, i, BAD_CARRIED))
+			return bad_block(r, found ? CARRIED_TEXT : "fail authentication", err);
 	}
 	*go = r->at < r->end;
 	return true;
@@ -133,7 +135,7 @@ static bool look_read(struct extent_source *source, const struct tree *subvolume
 	if (offset % CRYPT_BLOCK != 0 || len % CRYPT_BLOCK != 0 || offset > group.extent_len || len > group.extent_len - offset)
 		return error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": %zu bytes at %" PRIu64 " are outside the extent %#" PRIx64, inode, len,
 				 offset, e->disk_bytenr);
-	if (unit_map_visit(look->c.units, &group, read_unit, &r, err) && (r.at == r.end || bad_block(&r, err)))
+	if (unit_map_visit(look->c.units, &group, read_unit, &r, err) && (r.at == r.end || bad_block(&r, "fail authentication", err)))
 		return true;
 	secret_wipe(bytes, len);
 	return false;
@@ -191,13 +193,14 @@ static bool take(struct conversion *c, struct error *err)
 		c->direction = c->state.direction;
 		c->phase = c->state.phase;
 		c->header.epoch = le64(c->state.epoch);
-		return subvolume_list_read(c->volume, &c->list, err) && continue_take_finished(c, err) && take_rest(c, err);
+		return subvolume_list_read(c->volume, &c->list, err) && continue_take_finished(c, err) && bad_blocks_read(c, err) &&
+		       take_rest(c, err);
 	}
 	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++)
 		slot[i] = (struct crypt_range){ le64(c->state.slot[i].logical), le64(c->state.slot[i].length) };
 	ok = conversion_open_journal(c, slot, err) && replay_load(c, &replay, err) && subvolume_list_read(c->volume, &c->list, err) &&
 	     (conversion_is_cut(c->direction, c->phase, c->cursor) ||
-	      (continue_take(c, err) && continue_check_extents(c, &replay, err) && take_rest(c, err)));
+	      (continue_take(c, err) && bad_blocks_read(c, err) && continue_check_extents(c, &replay, err) && take_rest(c, err)));
 	replay_free(&replay);
 	return ok;
 }

@@ -117,6 +117,28 @@ static bool open_block(struct request *r, uint32_t i, bool is_read, struct error
 	return mirror == 0 || tell_mirror(r, mirror, err);
 }
 
+/* Right by its tag, but bad before it was sealed: as bad as plain text whose checksum is wrong. */
+static bool check_carried(struct request *r, uint32_t i, struct error *err)
+{
+	struct volume *volume = r->subvolume->volume;
+	struct volume_doubt doubt = { .inode = r->inode, .text = CARRIED_TEXT };
+	struct extent_part part;
+	bool carried;
+
+	if (!carried_has(&r->reader->carried, r->reader->domain, r->reader->at_hand.unit.unit_id, i, &carried, err))
+		return false;
+	if (!carried)
+		return true;
+	if (!volume->tolerance.is_tolerant)
+		return bad_bytes(r, r->at, r->at + CRYPT_BLOCK, CARRIED_TEXT, err);
+	if (extent_part_of(r->extent, r->file_offset, r->at, r->at + CRYPT_BLOCK, &part)) {
+		doubt.first = part.first;
+		doubt.end = part.last + 1;
+		volume_tell_doubt(volume, &doubt);
+	}
+	return true;
+}
+
 /* What is wanted of the unit at hand. */
 static bool read_at_hand(struct request *r, struct error *err)
 {
@@ -127,7 +149,9 @@ static bool read_at_hand(struct request *r, struct error *err)
 	const bool is_read = volume_read_any(r->subvolume->volume, r->address + r->at, r->out, end - r->at, &unread);
 
 	for (; r->at < end; r->at += CRYPT_BLOCK, r->out += CRYPT_BLOCK) {
-		if (!open_block(r, (uint32_t)((r->at - unit->offset_in_extent) / CRYPT_BLOCK), is_read, err))
+		const uint32_t i = (uint32_t)((r->at - unit->offset_in_extent) / CRYPT_BLOCK);
+
+		if (!open_block(r, i, is_read, err) || !check_carried(r, i, err))
 			return false;
 	}
 	return true;
@@ -287,6 +311,7 @@ void domain_reader_close(struct domain_reader *reader)
 	if (!reader)
 		return;
 	drop_at_hand(&reader->at_hand);
+	carried_free(&reader->carried);
 	set64_free(&reader->told);
 	inode_prover_free(reader->prover);
 	domain_view_close(&reader->view);

@@ -3,6 +3,7 @@
 #ifndef COMMON_FS_DOMAIN_READER_H
 #define COMMON_FS_DOMAIN_READER_H
 
+#include "common/fs/carried.h"
 #include "common/fs/domain-read.h"
 #include "common/fs/domain-view.h"
 #include "common/util/set64.h"
@@ -29,6 +30,7 @@ struct domain_reader {
 	bool accept_unsealed;
 	struct mode_memory mode;
 	struct unit_at_hand at_hand;
+	struct carried carried;
 	struct set64 told;	/* extents of which it was said that a mirror is bad */
 };
 

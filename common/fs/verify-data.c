@@ -10,11 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/fs/carried.h"
 #include "common/fs/extent-part.h"
 
 /* What is wrong with a block: one bit for each mirror. */
 struct marks {
-	uint32_t unread, tag, csum, unsealed;
+	uint32_t unread, tag, csum, unsealed, carried;
 };
 
 #define MIRRORS_MAX 31u
@@ -48,6 +49,7 @@ struct data_verify {
 	bool has_parity;
 	struct run run;
 	struct finding finding;
+	struct carried carried;
 	struct marks mark[CRYPT_UNIT_BLOCKS_MAX];
 	uint32_t absent[CRYPT_UNIT_BLOCKS_MAX];		/* of those unread: on missing devices */
 };
@@ -123,6 +125,7 @@ static bool tell_finding(struct data_verify *d, struct error *err)
 	append_marks(how, sizeof(how), "cannot be read", f->marks.unread, f->n_mirrors);
 	append_marks(how, sizeof(how), "fail authentication", f->marks.tag, f->n_mirrors);
 	append_marks(how, sizeof(how), "do not match their checksums", f->marks.csum, f->n_mirrors);
+	append_marks(how, sizeof(how), CARRIED_TEXT, f->marks.carried, 1);
 	append_marks(how, sizeof(how), "are in a unit that was never sealed", f->marks.unsealed, 1);
 	snprintf(what, sizeof(what), "bytes %" PRIu64 " to %" PRIu64 "%s%s (data at %" PRIu64 ")", f->part.first, f->part.last,
 		 f->part.unused ? " of an extent, which the file does not use," : "", how, f->logical);
@@ -299,6 +302,13 @@ static bool look_at_mirrors(struct look *look, struct error *err)
 	for (uint32_t i = 0; i < unit->blocks; i++)
 		if (has_good_mirror(&d->mark[i], d->n_mirrors))
 			d->mark[i].unread &= ~d->absent[i];
+	for (uint32_t i = 0; i < unit->blocks; i++) {
+		bool carried;
+
+		if (!carried_has(&d->carried, d->v->view.domain, unit->unit_id, i, &carried, err))
+			return false;
+		d->mark[i].carried = carried;
+	}
 	return true;
 }
 
@@ -384,5 +394,6 @@ bool verify_data(struct verify *v, struct error *err)
 	bool ok = d.bytes ? verify_extents(&d, err) : error_memory(err);
 
 	free(d.bytes);
+	carried_free(&d.carried);
 	return ok;
 }

@@ -28,3 +28,37 @@ one_block_file
 attack raw-put "$address" "$tmp/noise-block"
 expect_status 6 do_resume
 expect_text "$tmp/err" 'target/tiny: bytes 0 to 4095 fail authentication on every mirror'
+
+leaf=$(btrfs inspect-internal dump-tree -t $TARGET "$tmp/plain.img" | sed -nE 's/^leaf ([0-9]+) .*/\1/p' | tail -n 1)
+[ -n "$leaf" ] || fail "no leaf"
+MAP=$tmp/plain.img
+for operation in encrypt decrypt; do
+	say "$operation stopped in DATA: a tree block of a subvolume that is damaged on one mirror is no matter, on all it is never left out"
+	unfinished $operation stop:5
+	rot_one "$leaf"
+	expect_status 0 "do_$RESUME"
+	ended "$TO"
+	for way in "$RESUME" abort; do
+		again
+		rot "$leaf"
+		cp --sparse=always "$image" "$tmp/rotten.img"
+		for skip in "" --skip-damaged; do
+			OPTIONS=($skip)
+			expect_unchanged 6 "$image" "do_$way"
+			expect_text "$tmp/err" "subvolume 256: .*tree block at $(printf %#x "$leaf"): the crc32c checksum does not match"
+		done
+		OPTIONS=()
+	done
+
+	say "$operation, as if the power went: the newest record is damaged on one mirror"
+	if [ $operation = encrypt ]; then fresh "$tmp/plain.img"; else fresh; fi
+	"$tmp/attack" "$image" convert $operation die:4 "$tmp/vk" target
+	newest=$(attack state | sed -nE 's/.* record=([0-9]+) .*/\1/p' | sort -n | tail -n 1)
+	cp --sparse=always "$image" "$tmp/unfinished.img"
+	for way in "$RESUME" abort; do
+		again
+		rot_one "$(attack state | sed -nE "/ record=$newest /s/.*slot=([0-9]+).*/\1/p")"
+		expect_status 0 "do_$way"
+		if [ "$way" = abort ]; then ended "$BACK"; else ended "$TO"; fi
+	done
+done

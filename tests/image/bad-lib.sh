@@ -102,7 +102,7 @@ ended() {
 	fi
 }
 
-# rot LOGICAL: one bit of every mirror.  rot_one LOGICAL: of the first
+# rot LOGICAL: one bit of every mirror.  rot_one LOGICAL: of the first; MAP is an image that btrfs-progs opens, with the same chunks
 rot() {
 	attack raw-get "$1" 4096 >"$tmp/block"
 	flip "$tmp/block" 1000
@@ -110,7 +110,9 @@ rot() {
 }
 rot_one() {
 	local physical
-	physical=$(btrfs-map-logical -l "$1" -b 4096 "$image" | sed -nE 's/^mirror 1 logical [0-9]+ physical ([0-9]+) .*/\1/p')
+	physical=$(btrfs inspect-internal dump-tree -t chunk "${MAP:-$image}" | sed -nE -e 's/.* CHUNK_ITEM ([0-9]+)\).*/chunk \1/p' \
+		-e 's/^\s+length ([0-9]+) owner.*/length \1/p' -e 's/.*stripe 0 devid 1 offset ([0-9]+)$/stripe \1/p' |
+		awk -v at="$1" '{ v[$1] = $2 } $1 == "stripe" && at >= v["chunk"] && at < v["chunk"] + v["length"] { printf "%d\n", v["stripe"] + at - v["chunk"] }')
 	[ -n "$physical" ] || fail "no place of $1"
 	flip "$image" $((physical + 1000))
 }

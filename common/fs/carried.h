@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Blocks that were bad before they were sealed: authentic, and still as bad. */
+#ifndef COMMON_FS_CARRIED_H
+#define COMMON_FS_CARRIED_H
+
+#include "common/fs/domain.h"
+
+#define CARRIED_TEXT "matched their checksum on no mirror before they were sealed"
+
+struct carried {
+	struct crypt_bad_block *at;	/* by unit id, block */
+	size_t n, room;
+	bool is_read;
+};
+
+/* Zeroed in the beginning; the items are read once, when first asked, where the header says that there are some. */
+bool carried_has(struct carried *carried, const struct domain *domain, uint64_t unit_id, uint32_t block, bool *has, struct error *err) must_use;
+void carried_free(struct carried *carried);
+
+#endif /* COMMON_FS_CARRIED_H */
