@@ -86,55 +86,101 @@ static bool scan_leaf(struct builder *b, const struct node *leaf, struct error *
 
 /* --- the trees ---------------------------------------------------------------- */
 
-/* *seen: some member's tree led here before, so that everything below is known. */
-static bool note_block(struct builder *b, uint64_t logical, uint8_t level, bool *seen, struct error *err)
+/* What a pointer to a block says of it, and where its keys must end (NULL: anywhere); first: NULL for a root.  A hash, so that it is small. */
+static uint64_t pointer_says(uint64_t generation, const struct key *first, const struct key *below)
 {
-	struct scan_block *block = record_table_find(&b->blocks, logical);
+	static const struct key any;
+	const struct key *const keys[] = { first ? first : &any, below ? below : &any };
+	uint8_t text[8 + 2 * 18] = { 0 };
+	uint8_t hash[CSUM_SIZE] = { 0 };
+	uint64_t said;
+	size_t at = 0;
+
+	memcpy(text, &generation, 8);
+	at += 8;
+	for (size_t i = 0; i < 2; i++, at += 18) {
+		memcpy(text + at, &keys[i]->objectid, 8);
+		memcpy(text + at + 8, &keys[i]->offset, 8);
+		text[at + 16] = keys[i]->type;
+		text[at + 17] = i == 0 ? first != NULL : below != NULL;
+	}
+	csum_compute(CSUM_XXHASH64, text, sizeof(text), hash);
+	memcpy(&said, hash, sizeof(said));
+	return said;
+}
+
+/* *seen: some member's tree led here before; *block: until the next one is noted. */
+static bool note_block(struct builder *b, uint64_t logical, uint8_t level, struct scan_block **block, bool *seen, struct error *err)
+{
 	void *record;
 
-	*seen = block != NULL;
-	if (block && block->level != level)
+	*block = record_table_find(&b->blocks, logical);
+	*seen = *block != NULL;
+	if (*seen && (*block)->level != level)
 		return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 ": level is %u, elsewhere %u", logical, level,
-				 block->level);
-	if (block)
+				 (*block)->level);
+	if (*seen)
 		return true;
 	if (!record_table_add(&b->blocks, logical, &record, err))
 		return false;
-	block = record;
-	block->member = b->member;
-	block->level = level;
+	*block = record;
+	(*block)->member = b->member;
+	(*block)->level = level;
 	return true;
 }
 
-/* At most LEVEL_MAX deep: the block layer refuses a child whose level is not one less.  A shared block is not even read again. */
-static bool walk(struct builder *b, uint64_t logical, const struct block_expect *expect, struct error *err)
+static bool walk_children(struct builder *b, const struct block *block, const struct key *below, struct error *err);
+
+/* seen: everything below is known, but not that it lies in the bounds that this pointer sets. */
+static bool walk_block(struct builder *b, const struct block *block, const struct key *below, bool seen, struct error *err)
 {
-	cleanup_block struct block *block = NULL;
-	bool seen;
+	if (!node_is_leaf(&block->node))
+		return walk_children(b, block, below, err);
+	return seen || scan_leaf(b, &block->node, err);
+}
 
-	if (!note_block(b, logical, (uint8_t)expect->level, &seen, err))
-		return false;
-	if (seen)
-		return true;
-	if (!block_get(b->scan->volume, logical, expect, &block, err))
-		return false;
-
+/*
+ * At most LEVEL_MAX deep: the block layer refuses a child whose level is not one less.  A shared block is not read again where a pointer to it
+ * says what another one, found right, said.
+ */
+static bool walk_children(struct builder *b, const struct block *block, const struct key *below, struct error *err)
+{
 	const struct node *const node = &block->node;
 
-	if (node_is_leaf(node))
-		return scan_leaf(b, node, err);
 	for (uint32_t i = 0; i < node->n_items; i++) {
 		const struct key first = node_key(node, i);
-		const struct block_expect child = {
-			.level = expect->level - 1,
-			.generation = node_child_generation(node, i),
-			.first = &first,
-		};
+		struct key bound;
+		const struct key *const end = node_bound(node, i, below, &bound);
+		const uint64_t says = pointer_says(node_child_generation(node, i), &first, end);
+		cleanup_block struct block *child = NULL;
+		struct scan_block *noted;
+		bool seen;
 
-		if (!walk(b, node_child(node, i), &child, err))
+		if (!note_block(b, node_child(node, i), (uint8_t)(node->level - 1), &noted, &seen, err))
+			return false;
+		if (seen && noted->pointer == says)
+			continue;
+		if (!block_child(block, i, below, &child, err))
+			return false;
+		noted->pointer = says;
+		if (!walk_block(b, child, end, seen, err))
 			return false;
 	}
 	return true;
+}
+
+static bool walk_root(struct builder *b, const struct tree *tree, struct error *err)
+{
+	const struct block_expect expect = { .level = tree->level, .generation = tree->generation };
+	cleanup_block struct block *root = NULL;
+	struct scan_block *noted;
+	bool seen;
+
+	if (!note_block(b, tree->logical, (uint8_t)tree->level, &noted, &seen, err) ||
+	    !block_get(b->scan->volume, tree->logical, &expect, &root, err))
+		return false;
+	noted->pointer = pointer_says(tree->generation, NULL, NULL);
+	return walk_block(b, root, NULL, seen, err);
 }
 
 static bool walk_members(struct builder *b, struct error *err)
@@ -142,11 +188,8 @@ static bool walk_members(struct builder *b, struct error *err)
 	struct scan *const scan = b->scan;
 
 	for (size_t i = 0; i < scan->n_members; i++) {
-		const struct tree *const tree = &scan->tree[i];
-		const struct block_expect root = { .level = tree->level, .generation = tree->generation };
-
 		b->member = (uint32_t)i;
-		if (!walk(b, tree->logical, &root, err))
+		if (!walk_root(b, &scan->tree[i], err))
 			return error_prefix(err, "subvolume %" PRIu64, scan->member[i]);
 	}
 	return true;

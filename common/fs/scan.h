@@ -11,6 +11,7 @@
 
 struct scan_block {
 	uint64_t logical;
+	uint64_t pointer;	/* hash of what the last pointer that was found right says */
 	uint32_t member;	/* index of the lowest member whose tree holds the block */
 	uint8_t level;
 };
@@ -43,8 +44,9 @@ struct scan {
 };
 
 /*
- * Walks the trees of the subvolumes ids (any order, no duplicates) in ascending order, each block once.  Checks that two items that refer to one
- * extent agree on its length, that extents do not overlap, lie in data or mixed block groups and inside one chunk: ERROR_CORRUPT.
+ * Walks the trees of the subvolumes ids (any order, no duplicates) in ascending order, each block once.  Checks that every pointer to a block, of
+ * however many, says of it what is true, that two items that refer to one extent agree on its length, that extents do not overlap, lie in data
+ * or mixed block groups and inside one chunk: ERROR_CORRUPT.
  * ERROR_REFUSED: more than SCAN_MEMBERS_MAX, or an extent longer than SCAN_LENGTH_MAX.
  */
 bool scan_run(struct volume *volume, const uint64_t *ids, size_t n, struct scan **scan, struct error *err) must_use;

@@ -145,6 +145,58 @@ static void shared_blocks_are_those_of_the_lower_id(void **state)
 		assert_int_equal(scan->block[i].member, 0);
 }
 
+/* A snapshot whose root is a copy of the other one's, changed at `at` of the last pointer. */
+static void root_copy_with(size_t at, uint8_t flip)
+{
+	const struct tree *const tree = &plain->tree[0];
+	const struct disk_root_item item = { .bytenr = to_le64(metadata->logical + metadata->length - 4096), .level = tree->level,
+					     .refs = to_le32(1), .generation = to_le64(tree->generation) };
+	const struct block_expect expect = { .level = tree->level };
+	cleanup_block struct block *root = NULL, *copy = NULL;
+
+	ok(block_get(volume, tree->logical, &expect, &root, err));
+	assert_true(root->node.n_items > 1);
+	ok(block_new(volume, le64(item.bytenr), &copy, err));
+	memcpy(copy->bytes, root->bytes, 4096);
+	memcpy(copy->bytes + offsetof(struct disk_header, bytenr), &item.bytenr, sizeof(item.bytenr));
+	copy->bytes[sizeof(struct disk_header) + (root->node.n_items - 1) * sizeof(struct disk_key_ptr) + at] ^= flip;
+	ok(block_refresh(copy, err));
+	ok(tree_insert(tx, ROOT_TREE_ID, &(struct key){ 256, KEY_ROOT_ITEM, 0 }, &item, sizeof(item), err));
+}
+
+/* What is below was seen before: each pointer that leads there is looked at all the same. */
+static void every_pointer_to_a_shared_block_is_checked(void **state)
+{
+	static const struct {
+		size_t at;
+		uint8_t flip;
+		const char *text;
+	} row[] = {
+		{ 0, 0, NULL },
+		{ offsetof(struct disk_key_ptr, key) + offsetof(struct disk_key, offset), 1, "first key is" },
+		{ offsetof(struct disk_key_ptr, generation), 1, "generation is" },
+	};
+	static const uint64_t ids[] = { FS_TREE_ID, 256 };
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		cleanup_scan struct scan *scan = NULL;
+		struct error why = { 0 };
+
+		root_copy_with(row[i].at, row[i].flip);
+		if (!row[i].text) {
+			ok(scan_run(volume, ids, 2, &scan, err));
+			assert_int_equal(scan->n_blocks, plain->n_blocks + 1);
+			assert_int_equal(scan->n_leaves, plain->n_leaves);
+			assert_int_equal(scan->n_regular_files, plain->n_regular_files);
+		} else if (scan_run(volume, ids, 2, &scan, &why) || why.kind != ERROR_CORRUPT || !strstr(why.text, row[i].text) ||
+			   !strstr(why.text, "subvolume 256")) {
+			fail_msg("row %zu: \"%s\"", i, why.text);
+		}
+		tear_down(state);
+		set_up(state);
+	}
+}
+
 static void merges_references_to_one_extent(void **state)
 {
 	const uint64_t a = data->logical + data->length - MIB, b = a + 8192, c = b + 4096;
@@ -255,6 +307,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCAN_TEST(finds_every_block_once_in_order),
 		SCAN_TEST(shared_blocks_are_those_of_the_lower_id),
+		SCAN_TEST(every_pointer_to_a_shared_block_is_checked),
 		SCAN_TEST(merges_references_to_one_extent),
 		SCAN_TEST(refuses_two_lengths),
 		SCAN_TEST(refuses_overlapping_extents),
