@@ -113,7 +113,7 @@ bool not_sealed(const char *subvolume, struct error *err)
 	char name[256];
 
 	escape_text(subvolume, strlen(subvolume), name, sizeof(name));
-	return error_set(err, ERROR_REFUSED, "%s is not an encrypted subvolume", name);
+	return error_set(err, ERROR_REFUSED, "%s is not sealed", name);
 }
 
 bool sealed_already(const char *subvolume, struct error *err)
@@ -121,5 +121,5 @@ bool sealed_already(const char *subvolume, struct error *err)
 	char name[256];
 
 	escape_text(subvolume, strlen(subvolume), name, sizeof(name));
-	return error_set(err, ERROR_REFUSED, "%s is an encrypted subvolume already", name);
+	return error_set(err, ERROR_REFUSED, "%s is sealed already", name);
 }

@@ -125,7 +125,7 @@ bool units_check(struct conversion *c, bool tell, struct error *err)
 
 	for (size_t i = 0; ok && i < c->scan->n_extents; i++) {
 		checking.extent = &c->scan->extent[i];
-		ok = check_extent(&checking, err);
+		ok = conversion_may_begin(c, err) && check_extent(&checking, err);
 		done += checking.extent->length;
 		conversion_progress(c, done, c->scan->data_bytes);
 	}

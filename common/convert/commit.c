@@ -172,6 +172,11 @@ bool conversion_has_room(const struct conversion *c, const struct transaction *t
 	return journal_record_size(&c->journal, n, 0, n_ranges, n_tags) <= journal_capacity(&c->journal);
 }
 
+bool conversion_may_begin(const struct conversion *c, struct error *err)
+{
+	return !c->ui || !c->ui->stop || !c->ui->stop(c->ui->context) || error_set(err, ERROR_STOPPED, "stopped before anything was changed");
+}
+
 bool conversion_stops(struct conversion *c, bool *stops, struct error *err)
 {
 	const bool aborting = (c->state.operation == CRYPT_OP_ENCRYPT) != (c->direction == CRYPT_TO_SEALED);

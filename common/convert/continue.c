@@ -136,7 +136,7 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 	ok = replay_load(c, &replay, err) && check_goal(c, goal, err) && subvolume_list_read(c->volume, &c->list, err) &&
 	     reserve_places(c, err) && (conversion_is_cut(c->direction, c->phase, c->cursor) || take(c, err)) &&
 	     continue_check_extents(c, &replay, err) && replay_check(c, &replay, err) &&
-	     plan_check_bad_blocks(c, c->bad.n - c->bad.n_stored, err) && conversion_hold_memory(c, err) && state_claim(c, err) &&
+	     plan_check_bad_blocks(c, c->bad.n - c->bad.n_stored, err) && conversion_hold_memory(c, err) && conversion_may_begin(c, err) && state_claim(c, err) &&
 	     replay_write(c, &replay, err) && join_again(c, err) && keep_account(c, err);
 	replay_free(&replay);
 	if (!ok)
@@ -161,7 +161,7 @@ static bool continue_finish(struct conversion *c, enum convert_goal goal, struct
 	/* An old state put back would name places that may be in use by now: what is wiped must be free. */
 	return check_goal(c, goal, err) && reserve_places(c, err) &&
 	       (c->direction == CRYPT_TO_PLAIN || (subvolume_list_read(c->volume, &c->list, err) && take(c, err))) &&
-	       conversion_hold_memory(c, err) && state_claim(c, err) && finish_run(c, err);
+	       conversion_hold_memory(c, err) && conversion_may_begin(c, err) && state_claim(c, err) && finish_run(c, err);
 }
 
 static void report(struct conversion *c)

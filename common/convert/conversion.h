@@ -123,6 +123,8 @@ bool conversion_flush(struct conversion *c, struct error *err) must_use;
 bool conversion_has_room(const struct conversion *c, const struct transaction *tx, size_t n_blocks, size_t n_ranges, size_t n_tags);
 /* Opens the journal of c->state. */
 bool conversion_open_journal(struct conversion *c, const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], struct error *err) must_use;
+/* Asked directly before the first write, and where that is far off: false, ERROR_STOPPED, where the user asked to stop.  Nothing was changed. */
+bool conversion_may_begin(const struct conversion *c, struct error *err) must_use;
 /* True where the user asked to stop: then everything is flushed and the state written; err says ERROR_STOPPED. */
 bool conversion_stops(struct conversion *c, bool *stops, struct error *err) must_use;
 void conversion_progress(const struct conversion *c, uint64_t done, uint64_t total);

@@ -84,7 +84,7 @@ static bool begin(struct conversion *c, const struct domain *domain, bool accept
 	c->header.state = CRYPT_STATE_UNSEALING;
 	ok = crypto_random(c->header.op_id, sizeof(c->header.op_id), err) &&
 	     state_fill(c, CRYPT_OP_DECRYPT, keys, slot, accepted, err) &&
-	     conversion_open_journal(c, slot, err) && conversion_hold_memory(c, err) &&
+	     conversion_open_journal(c, slot, err) && conversion_hold_memory(c, err) && conversion_may_begin(c, err) &&
 	     keys_area_write(c, keys, slots, domain->n_slots, err) && transaction_begin(c->volume, c->allocator, &tx, err) &&
 	     conversion_commit_first(c, tx, CRYPT_PHASE_LEAVES, UINT64_MAX, err);
 	free(slots);
@@ -119,7 +119,7 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 		return false;
 	if (!domain) {
 		subvolume_name(&c->list, subvolume->id, text);
-		return error_set(err, ERROR_REFUSED, "subvolume %s is not encrypted", text);
+		return error_set(err, ERROR_REFUSED, "subvolume %s is not sealed", text);
 	}
 	if (!domain_open(domain, options->key.secret, options->key.volume_key, options->key.slot, err))
 		return false;

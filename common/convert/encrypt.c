@@ -128,7 +128,8 @@ static bool make_slot(const struct conversion *c, const struct convert_encrypt_o
 
 	if (cost.kdf == 0)
 		cost.kdf = KDF_ARGON2ID;
-	return kdf_calibrate(&cost, options->kdf_milliseconds ? options->kdf_milliseconds : 1000, err) &&
+	return conversion_may_begin(c, err) && kdf_calibrate(&cost, options->kdf_milliseconds ? options->kdf_milliseconds : 1000, err) &&
+	       conversion_may_begin(c, err) &&
 	       key_slot_create(options->secret, &cost, c->header.domain_uuid, 0, options->slot_type, NULL, volume_key, slot, err);
 }
 
@@ -183,7 +184,7 @@ static bool begin(struct conversion *c, const struct convert_encrypt_options *op
 	conversion_forget_secrets(c);
 	structure_count(c, n_slots);
 	return state_fill(c, CRYPT_OP_ENCRYPT, keys, slot, false, err) &&
-	       conversion_open_journal(c, slot, err) && conversion_hold_memory(c, err) &&
+	       conversion_open_journal(c, slot, err) && conversion_hold_memory(c, err) && conversion_may_begin(c, err) &&
 	       keys_area_write(c, keys, slots, n_slots, err) && structure_build(c, slots, n_slots, err);
 }
 

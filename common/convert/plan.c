@@ -96,9 +96,9 @@ static bool refuse_sharers(const struct conversion *c, const struct sharer *shar
 				sharers[i].n_blocks, sharers[i].n_extents);
 	subvolume_name(&c->list, sharers[0].id, name);
 	if (n == 1)
-		error_set(err, ERROR_REFUSED, "%s shares with the set and is not in it", name);
+		error_set(err, ERROR_REFUSED, "%s shares blocks with what is to be sealed, and was not named", name);
 	else
-		error_set(err, ERROR_REFUSED, "%s and %zu more share with the set and are not in it", name, n - 1);
+		error_set(err, ERROR_REFUSED, "%s and %zu more share blocks with what is to be sealed, and were not named", name, n - 1);
 	return error_hint(err, "--shared=include converts them too");
 }
 
@@ -146,7 +146,7 @@ static bool check_member(struct conversion *c, uint64_t id, struct error *err)
 	char name[160];
 
 	if (!subvolume)
-		return error_set(err, ERROR_CORRUPT, "tree %" PRIu64 " shares with the set but is no subvolume", id);
+		return error_set(err, ERROR_CORRUPT, "tree %" PRIu64 " shares blocks with what is to be sealed, but is no subvolume", id);
 	subvolume_name(&c->list, id, name);
 	if (subvolume->root.algorithm[0] == 0 && !domain_find(c->volume, &c->list, subvolume, &domain, err))
 		return error_prefix(err, "subvolume %s", name);

@@ -68,9 +68,16 @@ for option in "--cipher aes-256-gcm" "--shared refuse" --recursive "--pbkdf argo
 	refused 1 "${option%% *} goes with --encrypt" --resume $option disk.img
 done
 refused 1 "--accept-changes goes with --decrypt" --encrypt --accept-changes disk.img home
-refused 1 "--expect-seal goes with --decrypt" --decrypt --resume --expect-seal 00112233445566778899aabbccddeeff disk.img
+for way in --resume "--decrypt --resume" "--encrypt --resume"; do
+	refused 1 "--expect-seal does not go with --resume: it is checked when unsealing begins" $way --expect-seal 00112233445566778899aabbccddeeff disk.img
+	refused 1 "--accept-changes does not go with --resume: changes are accepted when unsealing begins" $way --accept-changes disk.img
+	refused 1 "--accept-unsealed does not go with --resume: data are accepted when unsealing begins" $way --accept-unsealed disk.img
+	refused 1 "--dry-run does not go with --resume: a plan is made before a conversion begins" $way --dry-run disk.img
+done
+refused 1 "--expect-seal goes with --decrypt" --encrypt --expect-seal 00112233445566778899aabbccddeeff disk.img home
+refused 1 "--expect-seal goes with --decrypt" --abort --expect-seal 00112233445566778899aabbccddeeff disk.img
 refused 1 "--expect-seal: 32 hexadecimal digits" --decrypt --expect-seal 0011 disk.img public
-refused 1 "--accept-unsealed goes with --decrypt" --decrypt --resume --accept-unsealed disk.img
+refused 1 "--accept-unsealed goes with --decrypt" --encrypt --accept-unsealed disk.img home
 refused 1 "--dry-run goes with --encrypt or --decrypt" --abort --dry-run disk.img
 refused 1 "--on-error goes with --encrypt or --resume" --decrypt --on-error=continue disk.img home
 refused 1 "--on-error goes with --encrypt or --resume" --decrypt --resume --on-error=continue disk.img

@@ -20,13 +20,13 @@ refused() {
 	[ $? -eq "$status" ] && [ "$(tr -d '\r' < shown)" = "btrfs-crypt $1: $text" ] || { bad "$* on a terminal"; cat shown; }
 }
 for action in "" --dry-run; do
-	refused 9 "public is not an encrypted subvolume" convert --decrypt $action disk.img public
+	refused 9 "public is not sealed" convert --decrypt $action disk.img public
 	[ -n "$action" ] || action=--recursive
-	refused 9 "vault is an encrypted subvolume already" convert --encrypt $action disk.img vault
-	refused 9 "id:257 is an encrypted subvolume already" convert --encrypt $action disk.img public id:257
+	refused 9 "vault is sealed already" convert --encrypt $action disk.img vault
+	refused 9 "id:257 is sealed already" convert --encrypt $action disk.img public id:257
 done
-refused 9 "public is not an encrypted subvolume" verify disk.img public
-refused 9 "public is not an encrypted subvolume" verify-key disk.img public
+refused 9 "public is not sealed" verify disk.img public
+refused 9 "public is not sealed" verify-key disk.img public
 transcript 4 btrfs-crypt convert --encrypt disk.img public//nested < <(sed 's/^/! btrfs-crypt convert: /' <<END
 subvolume "public//nested" not found
 hint: btrfs-crypt list shows the subvolumes

@@ -24,8 +24,8 @@ for cipher in aes-256-gcm chacha20-poly1305; do
 	bundled_image
 	state disk.img > before 2>&1
 	expect 0 convert --status disk.img <<< "no unfinished conversion"
-	expect 9 verify-key disk.img vault --key-file key <<< "! btrfs-crypt verify-key: vault is not an encrypted subvolume"
-	expect 9 verify disk.img vault --key-file key <<< "! btrfs-crypt verify: vault is not an encrypted subvolume"
+	expect 9 verify-key disk.img vault --key-file key <<< "! btrfs-crypt verify-key: vault is not sealed"
+	expect 9 verify disk.img vault --key-file key <<< "! btrfs-crypt verify: vault is not sealed"
 	btrfs-crypt convert --encrypt --cipher $cipher disk.img vault --key-file key $cheap > out 2> err < /dev/null ||
 		{ bad "encrypt: status $?"; cat err; }
 	grep -q "^sealed: 1 subvolume, " out || bad "no summary"
@@ -87,7 +87,7 @@ END
 	grep -q "^unsealed: 1 subvolume, " log || bad "no summary of unsealing"
 	state disk.img > after 2>&1
 	diff -u before after || bad "the image is not what it was"
-	expect 9 verify-key disk.img vault --key-file key <<< "! btrfs-crypt verify-key: vault is not an encrypted subvolume"
+	expect 9 verify-key disk.img vault --key-file key <<< "! btrfs-crypt verify-key: vault is not sealed"
 done
 
 unchanged disk.img

@@ -31,6 +31,7 @@ static bool breaks_at_super;	/* nothing after the next superblock */
 static bool breaks_at_new;	/* nothing after the flush of the next record that has new blocks */
 static uint64_t new_block[64];
 static size_t n_new;
+static bool written;		/* anything, since the volume was opened */
 static unsigned stops_left;	/* safe points until it stops; 0: never */
 
 /* --- the device, and where it ends ---------------------------------------------------------------------------------- */
@@ -68,6 +69,7 @@ static bool forward_write(void *self, const void *bytes, size_t len, uint64_t at
 	/* The first record is durable before the superblocks tell of it. */
 	if (broken && !(breaks_at_new && (at == superblock_offset(0) || at == superblock_offset(1))))
 		return error_set(err, ERROR_IO, "the device is broken");
+	written = true;
 	broken = broken || (breaks_at_super && at == SUPER_OFFSET_0);
 	if (breaks_at_new && n_new == 0)
 		note_new(bytes, len);
@@ -95,6 +97,7 @@ static struct volume *open_volume(void)
 	struct volume *volume = NULL;
 
 	broken = false;
+	written = false;
 	ok(device_open(image.path, true, &real, err));
 	ok(device_new(&ops, real, "disk.img", real->size, true, &device, err));
 	ok(volume_open(device, &options, &volume, err));
@@ -110,7 +113,7 @@ static void break_at_finish(void *context, const struct convert_progress *progre
 static bool stop(void *context)
 {
 	(void)context;
-	return stops_left > 0 && --stops_left == 0;
+	return written && stops_left > 0 && --stops_left == 0;
 }
 
 static void flip(uint64_t at)

@@ -25,7 +25,7 @@
 
 static struct image image;
 static struct secret *key;
-static unsigned stops_left;	/* safe points until it stops; 0: never */
+static unsigned stops_left;	/* questions until it stops, the first before anything is written; 0: never */
 
 static struct volume *open_volume(void)
 {
@@ -63,7 +63,7 @@ static bool go_on(enum convert_goal goal, unsigned stops, struct error *why)
 	struct convert_plan plan = { 0 };
 	bool done;
 
-	stops_left = stops;
+	stops_left = stops ? stops + 1 : 0;
 	*why = (struct error){ 0 };
 	done = convert_continue(volume, goal, &with, &ui, &plan, why);
 	convert_plan_free(&plan);
@@ -88,7 +88,7 @@ static uint64_t stop_in_the_index(void)
 	struct error why = { 0 };
 	struct crypt_state_tail state;
 
-	stops_left = 1;
+	stops_left = 2;
 	ui.record_bytes = 0;
 	assert_false(convert_encrypt(volume, names, &options, &ui, &plan, &why));
 	assert_int_equal(why.kind, ERROR_STOPPED);

@@ -111,10 +111,12 @@ static struct volume *open_volume(void)
 
 /* --- what is done ----------------------------------------------------------------------------------------------- */
 
+static unsigned asked;
+
 static bool stop(void *context)
 {
 	(void)context;
-	return true;
+	return asked++ > 0;	/* the first time, nothing is written yet */
 }
 
 static void encrypt_until_power_cut(unsigned records)

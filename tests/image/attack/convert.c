@@ -12,14 +12,15 @@
 /* --- where it ends ----------------------------------------------------------------------------------- */
 
 static struct {
-	bool dies;
+	bool dies, writes;
 	uint64_t safe_points, flushes;	/* 0: never */
 } left;
 
 static bool stop(void *context)
 {
 	(void)context;
-	if (left.safe_points == 0 || --left.safe_points > 0)
+	/* Before the first write there is nothing that could be gone on with. */
+	if (!left.writes || left.safe_points == 0 || --left.safe_points > 0)
 		return false;
 	if (left.dies)
 		_exit(0);
@@ -33,6 +34,7 @@ static bool forward_read(void *self, void *bytes, size_t len, uint64_t at, struc
 
 static bool forward_write(void *self, const void *bytes, size_t len, uint64_t at, struct error *err)
 {
+	left.writes = true;
 	return device_write(self, bytes, len, at, err);
 }
 
