@@ -189,47 +189,70 @@ struct domain_reader *export_sources_reader(const struct export_sources *sources
 	return NULL;
 }
 
-static bool prove_directory(struct domain_reader *reader, const struct walk_entry *entry, unsigned *differs, struct error *err)
+/* What was asked of the reader: what cannot be read for damage is not proven. */
+static bool take_proof(bool asked, bool holds, enum export_proof what, struct export_proven *proven, struct error *err)
 {
-	bool named = true, proven, listed;
-
-	if ((entry->directory && !entry->is_subvolume &&
-	     !domain_reader_proves_name(reader, entry->tree, entry->number, true, entry->directory, entry->name, entry->name_len, &named, err)) ||
-	    !domain_reader_proves(reader, entry->tree, entry->number, INODE_ENTRY_DIRECTORY, &proven, err) ||
-	    !domain_reader_proves(reader, entry->tree, entry->number, INODE_ENTRY_LISTING, &listed, err))
+	if (!asked && !error_is_damage(err))
 		return false;
-	*differs |= (named ? 0 : EXPORT_NAME_DIFFERS) | (proven ? 0 : EXPORT_INODE_DIFFERS) | (listed ? 0 : EXPORT_LISTING_DIFFERS);
+	if (!asked) {
+		proven->unread = *err;
+		*err = (struct error){ 0 };
+	}
+	if (!asked || !holds)
+		proven->differs |= what;
 	return true;
 }
 
-static bool prove_other(struct domain_reader *reader, const struct walk_entry *entry, unsigned *differs, struct error *err)
+static bool prove_name(struct domain_reader *reader, const struct walk_entry *entry, struct export_proven *proven, struct error *err)
 {
-	bool proven, named = true;
+	bool named = false;
+	const bool asked = domain_reader_proves_name(reader, entry->tree, entry->number, S_ISDIR(entry->inode.mode), entry->directory, entry->name,
+						     entry->name_len, &named, err);
 
-	if (!domain_reader_proves(reader, entry->tree, entry->number, INODE_ENTRY_FILE, &proven, err) ||
-	    (proven && entry->directory &&
-	     !domain_reader_proves_name(reader, entry->tree, entry->number, false, entry->directory, entry->name, entry->name_len, &named, err)))
-		return false;
-	*differs |= (named ? 0 : EXPORT_NAME_DIFFERS) | (proven ? 0 : EXPORT_INODE_DIFFERS);
-	return true;
+	return take_proof(asked, named, EXPORT_NAME_DIFFERS, proven, err);
 }
 
-bool export_sources_prove(struct export_sources *sources, const struct walk_entry *entry, unsigned *differs, struct error *err)
+static bool prove_inode(struct domain_reader *reader, const struct walk_entry *entry, enum inode_entry_kind kind, enum export_proof what,
+			struct export_proven *proven, struct error *err)
+{
+	bool holds = false;
+	const bool asked = domain_reader_proves(reader, entry->tree, entry->number, kind, &holds, err);
+
+	return take_proof(asked, holds, what, proven, err);
+}
+
+static bool prove_directory(struct domain_reader *reader, const struct walk_entry *entry, struct export_proven *proven, struct error *err)
+{
+	return (!entry->directory || entry->is_subvolume || prove_name(reader, entry, proven, err)) &&
+	       prove_inode(reader, entry, INODE_ENTRY_DIRECTORY, EXPORT_INODE_DIFFERS, proven, err) &&
+	       prove_inode(reader, entry, INODE_ENTRY_LISTING, EXPORT_LISTING_DIFFERS, proven, err);
+}
+
+static bool prove_other(struct domain_reader *reader, const struct walk_entry *entry, struct export_proven *proven, struct error *err)
+{
+	return prove_inode(reader, entry, INODE_ENTRY_FILE, EXPORT_INODE_DIFFERS, proven, err) &&
+	       (proven->differs & EXPORT_INODE_DIFFERS || !entry->directory || prove_name(reader, entry, proven, err));
+}
+
+bool export_sources_prove(struct export_sources *sources, const struct walk_entry *entry, struct export_proven *proven, struct error *err)
 {
 	struct domain_reader *reader;
 	struct extent_source *extents;
 	struct error why = { 0 };
+	bool unread = false;
 
 	if (!export_sources_get(sources, entry->tree->id, false, &extents, err))
 		return false;
 	reader = export_sources_reader(sources, entry->tree->id);
 	if (!reader)
 		return true;
-	if (entry->number == FIRST_FREE_ID && !domain_reader_check_whole(reader, &why, err))
+	if (entry->number == FIRST_FREE_ID && !domain_reader_check_whole(reader, &why, &unread, err))
 		return false;
-	if (why.kind != ERROR_NONE)
-		*differs |= EXPORT_TREE_DIFFERS;
-	return (S_ISDIR(entry->inode.mode) ? prove_directory : prove_other)(reader, entry, differs, err);
+	if (unread)
+		proven->tree_unread = why;
+	else if (why.kind != ERROR_NONE)
+		proven->differs |= EXPORT_TREE_DIFFERS;
+	return (S_ISDIR(entry->inode.mode) ? prove_directory : prove_other)(reader, entry, proven, err);
 }
 
 bool export_sources_check_key(const struct export_sources *sources, struct error *err)

@@ -53,7 +53,8 @@ bool export_sources_end_key(struct export_sources *sources, bool below, struct e
 /* Its reader, once it was got; NULL: it is not sealed, or no key opens it. */
 struct domain_reader *export_sources_reader(const struct export_sources *sources, uint64_t subvolume);
 /* For export_options.proof: of a subvolume that begins at the entry, the whole is checked. */
-bool export_sources_prove(struct export_sources *sources, const struct walk_entry *entry, unsigned *differs, struct error *err) must_use;
+bool export_sources_prove(struct export_sources *sources, const struct walk_entry *entry, struct export_proven *proven,
+			  struct error *err) must_use;
 /* Was the key of use to anyone?  ERROR_REFUSED where one was given and nothing is sealed. */
 bool export_sources_check_key(const struct export_sources *sources, struct error *err) must_use;
 void export_sources_free(struct export_sources *sources);

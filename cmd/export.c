@@ -82,12 +82,12 @@ static bool on_source(void *context, uint64_t subvolume, struct extent_source **
 	return export_sources_get(&run->sources, subvolume, false, source, err);
 }
 
-static bool on_proof(void *context, const struct walk_entry *entry, unsigned *differs, struct error *err)
+static bool on_proof(void *context, const struct walk_entry *entry, struct export_proven *proven, struct error *err)
 {
 	struct run *run = context;
 
-	*differs |= entry->directory == 0 && run->place->name_differs ? EXPORT_NAME_DIFFERS : 0;
-	return export_sources_prove(&run->sources, entry, differs, err);
+	proven->differs |= entry->directory == 0 && run->place->name_differs ? EXPORT_NAME_DIFFERS : 0;
+	return export_sources_prove(&run->sources, entry, proven, err);
 }
 
 static void on_finding(void *context, const struct export_finding *finding)

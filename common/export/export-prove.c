@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What of a sealed subvolume is left out, or told, because it is not as it was sealed. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "common/export/export-job.h"
@@ -29,46 +30,71 @@ static void tell(struct export_job *job, const struct walk_entry *entry, enum ex
 		export_find(job, kind, text);
 }
 
-static bool prove_directory(struct export_job *job, const struct walk_entry *entry, unsigned differs)
+/* text says what differs; where that cannot be read, which damage it is instead. */
+static void tell_differs(struct export_job *job, const struct walk_entry *entry, enum export_finding_kind kind, const struct export_proven *proven,
+			 const char *text, const char *left_out)
+{
+	char unread[sizeof(proven->unread.text) + 160];
+
+	if (proven->unread.kind != ERROR_NONE)
+		snprintf(unread, sizeof(unread), "%s%s", proven->unread.text, left_out);
+	else
+		snprintf(unread, sizeof(unread), "%s%s", text, left_out);
+	tell(job, entry, kind, unread);
+}
+
+static bool prove_directory(struct export_job *job, const struct walk_entry *entry, const struct export_proven *proven)
 {
 	const bool accepts = job->options->accepts_unproven;
 
-	if (differs & EXPORT_NAME_DIFFERS) {
-		tell(job, entry, EXPORT_FAILED, accepts ? "it was not sealed under this name here" :
-		     "it was not sealed under this name here, and is left out with all that is in it");
+	if (proven->differs & EXPORT_NAME_DIFFERS) {
+		tell_differs(job, entry, EXPORT_FAILED, proven, "it was not sealed under this name here", accepts ? "" :
+			     ", and is left out with all that is in it");
 		if (!accepts)
 			return false;
 	}
-	if (differs & EXPORT_INODE_DIFFERS) {
+	if (proven->differs & EXPORT_INODE_DIFFERS) {
 		job->is_neutral[entry->depth] = !accepts;
-		tell(job, entry, EXPORT_DAMAGED, accepts ? "its mode, owner, times or attributes are not as they were sealed" :
-		     "its mode, owner, times or attributes are not as they were sealed, and are left out");
+		tell_differs(job, entry, EXPORT_DAMAGED, proven, "its mode, owner, times or attributes are not as they were sealed", accepts ? "" :
+			     proven->unread.kind != ERROR_NONE ? ": its mode, owner, times and attributes are left out" : ", and are left out");
 	}
-	if (differs & EXPORT_LISTING_DIFFERS)
-		tell(job, entry, EXPORT_DAMAGED, "names were added to it or taken from it since it was sealed");
+	if (proven->differs & EXPORT_LISTING_DIFFERS)
+		tell_differs(job, entry, EXPORT_DAMAGED, proven, "names were added to it or taken from it since it was sealed",
+			     proven->unread.kind != ERROR_NONE ? ": names in it may be missing" : "");
 	return true;
+}
+
+static void tell_tree(struct export_job *job, const struct walk_entry *entry, const struct export_proven *proven)
+{
+	char text[sizeof(proven->tree_unread.text) + 80];
+
+	if (proven->tree_unread.kind != ERROR_NONE) {
+		snprintf(text, sizeof(text), "%s: the subvolume cannot be checked as a whole; each file is checked by itself", proven->tree_unread.text);
+		tell(job, entry, EXPORT_DAMAGED, text);
+	}
+	if (proven->differs & EXPORT_TREE_DIFFERS)
+		tell(job, entry, EXPORT_DAMAGED, "the subvolume is not as it was sealed: what is exported is proven file by file; others may be missing, "
+		     "or be of another of the subvolumes sealed together");
 }
 
 bool export_prove(struct export_job *job, const struct walk_entry *entry, bool *skip, struct error *err)
 {
-	unsigned differs = 0;
+	struct export_proven proven = { 0 };
 
 	*skip = false;
 	if (S_ISDIR(entry->inode.mode))
 		job->is_neutral[entry->depth] = false;
 	if (!job->options->proof || entry->is_stub)
 		return true;
-	if (!job->options->proof(job->options->context, entry, &differs, err))
+	if (!job->options->proof(job->options->context, entry, &proven, err))
 		return false;
-	if (differs & EXPORT_TREE_DIFFERS)
-		tell(job, entry, EXPORT_DAMAGED, "the subvolume is not as it was sealed: what is exported is proven file by file; others may be missing, "
-		     "or be of another of the subvolumes sealed together");
+	tell_tree(job, entry, &proven);
 	if (S_ISDIR(entry->inode.mode)) {
-		*skip = !prove_directory(job, entry, differs);
-	} else if (differs & (EXPORT_NAME_DIFFERS | EXPORT_INODE_DIFFERS)) {
-		tell(job, entry, EXPORT_FAILED, differs & EXPORT_INODE_DIFFERS ?
-		     "it is not the file that was sealed: changed or added since, or its data are those of another" :
-		     "it was not sealed under this name here");
+		*skip = !prove_directory(job, entry, &proven);
+	} else if (proven.differs & (EXPORT_NAME_DIFFERS | EXPORT_INODE_DIFFERS)) {
+		tell_differs(job, entry, EXPORT_FAILED, &proven, proven.differs & EXPORT_INODE_DIFFERS ?
+			     "it is not the file that was sealed: changed or added since, or its data are those of another" :
+			     "it was not sealed under this name here", "");
 		*skip = !job->options->accepts_unproven;
 	}
 	return true;

@@ -49,6 +49,12 @@ enum export_proof {
 	EXPORT_LISTING_DIFFERS = 8,	/* the names in a directory */
 };
 
+struct export_proven {
+	unsigned differs;		/* bits of export_proof */
+	struct error tree_unread;	/* the damage that keeps the subvolume that begins here from being checked as a whole; ERROR_NONE: none does */
+	struct error unread;		/* the damage for which what differs cannot be read; ERROR_NONE: it is there, and another */
+};
+
 struct walk_entry;
 
 struct export_options {
@@ -58,8 +64,8 @@ struct export_options {
 	uint64_t first, end;	/* of each file, only these bytes, which have to be for the out to place; end 0: all */
 	/* Where the bytes of a subvolume come from; *source NULL: it is sealed and there is no key, so that nothing in it is plain because it says so. */
 	bool (*source)(void *context, uint64_t subvolume, struct extent_source **source, struct error *err);
-	/* Bits of export_proof; NULL: nobody asks.  Without accepts_unproven what is not proven is left out, and told. */
-	bool (*proof)(void *context, const struct walk_entry *entry, unsigned *differs, struct error *err);
+	/* *proven is empty before; NULL: nobody asks.  Without accepts_unproven what is not proven is left out, and told. */
+	bool (*proof)(void *context, const struct walk_entry *entry, struct export_proven *proven, struct error *err);
 	bool accepts_unproven;
 	void (*finding)(void *context, const struct export_finding *finding);
 	void (*progress)(void *context, const struct export_summary *so_far);	/* often; may be NULL */

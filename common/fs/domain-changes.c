@@ -186,7 +186,7 @@ static bool shares_changes(struct comparing *c, uint32_t member, bool *shares, s
 		uint64_t n_items;
 		unsigned n;
 
-		if (!inode_version_read(c->canonical, &orphans, tree, told->inode, INODE_PARTS_ALL, &version, &n_items, err))
+		if (!inode_version_read(c->canonical, &orphans, tree, told->inode, INODE_PARTS_ALL, NULL, &version, &n_items, err))
 			return false;
 		n = n_items ? inode_entry_kinds(&version, kinds) : 0;
 		for (unsigned k = 0; k < n && !*shares; k++) {

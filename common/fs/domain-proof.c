@@ -18,10 +18,13 @@ static bool check_view(struct domain_reader *reader, const struct subvolume *sub
 	bool changed;
 
 	domain_view_close(&reader->view);
-	if (!(by_place ? domain_view_open_by_place(domain, reader->list, subvolume, &reader->view, err)
-		       : domain_view_open(domain, reader->list, subvolume, UNIT_PLACE_END, &reader->view, err)))
-		return false;
 	reader->differs = (struct error){ 0 };
+	if (!(by_place ? domain_view_open_by_place(domain, reader->list, subvolume, &reader->view, err)
+		       : domain_view_open(domain, reader->list, subvolume, UNIT_PLACE_END, &reader->view, err))) {
+		reader->is_unread = error_is_damage(err);
+		reader->differs = *err;
+		return reader->is_unread;
+	}
 	reader->is_whole = domain_view_check_trees(&reader->view, &check, &changed, &reader->differs);
 	if (reader->is_whole || error_is_damage(&reader->differs))
 		return true;
@@ -29,18 +32,19 @@ static bool check_view(struct domain_reader *reader, const struct subvolume *sub
 	return false;
 }
 
-bool domain_reader_check_whole(struct domain_reader *reader, struct error *why, struct error *err)
+bool domain_reader_check_whole(struct domain_reader *reader, struct error *why, bool *unread, struct error *err)
 {
 	if (!reader->is_checked) {
 		const struct subvolume *subvolume = subvolume_by_id(reader->list, reader->subvolume);
 
-		if (!check_view(reader, subvolume, true, err) || (!reader->is_whole && !check_view(reader, subvolume, false, err)))
+		if (!check_view(reader, subvolume, true, err) || (!reader->is_whole && !reader->is_unread && !check_view(reader, subvolume, false, err)))
 			return false;
 		if (!reader->is_whole)
 			domain_view_close(&reader->view);
 		reader->is_checked = true;
 	}
 	*why = reader->differs;
+	*unread = reader->is_unread;
 	return true;
 }
 

@@ -29,9 +29,9 @@ void domain_reader_close(struct domain_reader *reader);	/* NULL is fine */
 
 /*
  * The whole subvolume, once: the seal, and the digest of its tree.  why->kind is ERROR_NONE where both are right; nothing more is asked of single
- * files then.  Else why says what differs, and each has to be proven by itself.
+ * files then.  Else why says what differs, or, where *unread, which damage kept all of it from being read, and each has to be proven by itself.
  */
-bool domain_reader_check_whole(struct domain_reader *reader, struct error *why, struct error *err) must_use;
+bool domain_reader_check_whole(struct domain_reader *reader, struct error *why, bool *unread, struct error *err) must_use;
 
 /*
  * inode_prove() and inode_prove_name(), of any subvolume of the domain.  In one that is none, which nobody vouches for, everything is proven.

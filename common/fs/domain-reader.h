@@ -25,7 +25,8 @@ struct domain_reader {
 	uint64_t member;	/* whose records count for it; 0: not known */
 	struct inode_prover *prover;
 	bool is_checked, is_whole;	/* domain_reader_check_whole(): done; nothing differs, and view is open */
-	struct error differs;		/* what does */
+	bool is_unread;			/* for damage: it cannot be looked at as a whole */
+	struct error differs;		/* what does, or what is damaged */
 	struct domain_view view;
 	bool accept_unsealed;
 	struct mode_memory mode;

@@ -148,7 +148,7 @@ static bool direct_versions(struct index_pass *pass, struct error *err)
 
 			if (pass->apart[i] < pass->low || pass->apart[i] > pass->last)
 				continue;
-			if (!inode_version_read(pass->canonical, &orphans, &pass->scan->tree[m], pass->apart[i], INODE_PARTS_ALL, &version,
+			if (!inode_version_read(pass->canonical, &orphans, &pass->scan->tree[m], pass->apart[i], INODE_PARTS_ALL, NULL, &version,
 						&n_items, err) ||
 			    (n_items > 0 && !index_emit(pass, &version, m, err)))
 				return false;

@@ -34,6 +34,7 @@ struct inode_prover {
 	/* What was proven last. */
 	enum inode_entry_kind kind;
 	bool is_known, proven;
+	struct error gap;		/* damage on the way to it */
 };
 
 bool inode_prover_new(const struct domain *domain, struct inode_prover **result, struct error *err)
@@ -43,6 +44,7 @@ bool inode_prover_new(const struct domain *domain, struct inode_prover **result,
 	if (!prover)
 		return error_memory(err);
 	prover->domain = domain;
+	prover->orphans.over_damage = true;	/* that of which the entry is not found is not proven */
 	prover->items.volume = domain->volume;
 	prover->items.domain = domain->header.domain;
 	if (!unit_seeker_new(domain, &prover->seeker, err)) {
@@ -216,7 +218,7 @@ static bool holds(struct inode_prover *prover, enum inode_entry_kind kind, bool 
 
 	*has = false;
 	return canonical_open(&input, &canonical, err) &&
-	       inode_version_read(&canonical, &prover->orphans, prover->tree, prover->inode, parts_of(kind), &version, &n_items, err) &&
+	       inode_version_read(&canonical, &prover->orphans, prover->tree, prover->inode, parts_of(kind), &prover->gap, &version, &n_items, err) &&
 	       inode_version_entry(&canonical, &version, kind, &entry, err) &&
 	       inode_index_has(domain->volume, domain->header.domain, domain->header.n_index_items, prover->inode, entry.mac, has, NULL, err);
 }
@@ -258,6 +260,7 @@ bool inode_prove(struct inode_prover *prover, const struct tree *tree, uint64_t 
 	prover->trust = UNIT_BY_PLACE;
 	prover->n_open = 0;
 	prover->has_choice = false;
+	prover->gap = (struct error){ 0 };
 	if (!holds(prover, kind, &prover->proven, err))
 		return false;
 	if (!prover->proven && kind == INODE_ENTRY_FILE) {
@@ -266,7 +269,10 @@ bool inode_prove(struct inode_prover *prover, const struct tree *tree, uint64_t 
 			return false;
 	}
 	*proven = prover->proven;
-	return true;
+	if (*proven || prover->gap.kind == ERROR_NONE)
+		return true;
+	*err = prover->gap;	/* rather than that it was changed */
+	return false;
 }
 
 bool inode_prove_name(struct inode_prover *prover, const struct tree *tree, uint64_t inode, bool is_directory, uint64_t directory,

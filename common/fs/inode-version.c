@@ -3,6 +3,7 @@
 #include "common/fs/inode-version.h"
 
 #include <sys/stat.h>
+#include "common/tree/tree-gap.h"
 
 static enum inode_part part_of(uint8_t type)
 {
@@ -57,12 +58,24 @@ static bool skip_to(unsigned parts, struct key *key)
 	return false;
 }
 
+static bool note_gap(void *context, const struct error *what, struct error *err)
+{
+	(void)err;
+	*(struct error *)context = *what;
+	return true;
+}
+
+static bool seek(const struct tree *subvolume, const struct key *first, struct tree_iter *iter, struct error *gap, struct error *err)
+{
+	return gap ? tree_seek_over(subvolume, first, iter, note_gap, gap, err) : tree_seek(subvolume, first, iter, err);
+}
+
 bool inode_version_read(struct canonical *canonical, struct orphan_memory *orphans, const struct tree *subvolume, uint64_t inode,
-			unsigned parts, struct inode_version *version, uint64_t *n_items, struct error *err)
+			unsigned parts, struct error *gap, struct inode_version *version, uint64_t *n_items, struct error *err)
 {
 	struct key next = { inode, 0, 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
-	bool ok = tree_seek(subvolume, &next, &iter, err);
+	bool ok = seek(subvolume, &next, &iter, gap, err);
 
 	*version = (struct inode_version){ .inode = inode };
 	*n_items = 0;
@@ -76,7 +89,7 @@ bool inode_version_read(struct canonical *canonical, struct orphan_memory *orpha
 				break;
 			tree_iter_close(&iter);
 			iter = (struct tree_iter){ 0 };
-			ok = tree_seek(subvolume, &next, &iter, err);
+			ok = seek(subvolume, &next, &iter, gap, err);
 			continue;
 		}
 		if (!orphan_leaves_out(orphans, subvolume, &iter.key, &out, err))
@@ -87,7 +100,7 @@ bool inode_version_read(struct canonical *canonical, struct orphan_memory *orpha
 			inode_version_add(version, canonical, &iter.key, iter.item, mac);
 			++*n_items;
 		}
-		ok = tree_next(&iter, err);
+		ok = gap ? tree_next_over(&iter, note_gap, gap, err) : tree_next(&iter, err);
 	}
 	return ok;
 }

@@ -32,10 +32,11 @@ void inode_version_join(struct inode_version *version, const struct inode_versio
 
 /*
  * The items of an inode in a subvolume, without what a mount deletes; only these parts.  *n_items 0: there is none.  orphans begins with { 0 }
- * and serves many calls.
+ * and serves many calls.  gap: takes the damage that keeps a part beside or of them from being read, which is gone over, for a version that is
+ * compared with one that is known; NULL: that is an error.
  */
 bool inode_version_read(struct canonical *canonical, struct orphan_memory *orphans, const struct tree *subvolume, uint64_t inode,
-			unsigned parts, struct inode_version *version, uint64_t *n_items, struct error *err) must_use;
+			unsigned parts, struct error *gap, struct inode_version *version, uint64_t *n_items, struct error *err) must_use;
 
 /* The entry of this kind; the parts that it covers must have been read.  MAC under K_item: canonical->mac. */
 bool inode_version_entry(struct canonical *canonical, const struct inode_version *version, enum inode_entry_kind kind,

@@ -3,6 +3,7 @@
 #include "common/fs/orphan.h"
 
 #include "format/inode.h"
+#include "common/tree/tree-gap.h"
 
 bool key_is_orphan_item(const struct key *key)
 {
@@ -33,11 +34,11 @@ static bool part_of(const struct tree *subvolume, uint64_t inode, enum orphan_pa
 	return true;
 }
 
-static bool seek_orphan(const struct tree *subvolume, uint64_t inode, struct tree_iter *iter, struct error *err)
+static bool seek_orphan(const struct tree *subvolume, uint64_t inode, bool over_damage, struct tree_iter *iter, struct error *err)
 {
 	const struct key key = { ORPHAN_ID, KEY_ORPHAN_ITEM, inode };
 
-	return tree_seek(subvolume, &key, iter, err);
+	return over_damage ? tree_seek_over(subvolume, &key, iter, NULL, NULL, err) : tree_seek(subvolume, &key, iter, err);
 }
 
 static bool look_up(struct orphan_memory *memory, const struct tree *subvolume, uint64_t inode, struct error *err)
@@ -45,7 +46,7 @@ static bool look_up(struct orphan_memory *memory, const struct tree *subvolume, 
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 
 	memory->part = ORPHAN_NOTHING;
-	return seek_orphan(subvolume, inode, &iter, err) &&
+	return seek_orphan(subvolume, inode, memory->over_damage, &iter, err) &&
 	       (!iter.valid || !key_is_orphan_item(&iter.key) || iter.key.offset != inode ||
 		part_of(subvolume, inode, &memory->part, err));
 }
@@ -55,8 +56,8 @@ static bool look_at_tree(struct orphan_memory *memory, const struct tree *subvol
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 
-	*memory = (struct orphan_memory){ 0 };
-	if (!seek_orphan(subvolume, 0, &iter, err))
+	*memory = (struct orphan_memory){ .over_damage = memory->over_damage };
+	if (!seek_orphan(subvolume, 0, memory->over_damage, &iter, err))
 		return false;
 	memory->tree_id = subvolume->id;
 	memory->tree_has_none = !iter.valid || !key_is_orphan_item(&iter.key);
@@ -103,7 +104,7 @@ bool orphan_visit_items(const struct tree *subvolume, orphan_visit *visit, void 
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 
-	for (bool ok = seek_orphan(subvolume, 0, &iter, err);; ok = tree_next(&iter, err)) {
+	for (bool ok = seek_orphan(subvolume, 0, false, &iter, err);; ok = tree_next(&iter, err)) {
 		enum orphan_part part;
 
 		if (!ok)

@@ -23,6 +23,7 @@ struct orphan_memory {
 	uint64_t tree_id, inode;
 	enum orphan_part part;
 	bool tree_has_none, known;
+	bool over_damage;	/* what cannot be read tells of no orphan, rather than being an error */
 };
 /* Does a mount of this subvolume, and of no other, delete the item? */
 bool orphan_leaves_out(struct orphan_memory *memory, const struct tree *subvolume, const struct key *key, bool *out,

@@ -109,7 +109,7 @@ static size_t each_alone(const struct tree *tree, const struct gathered *gathere
 		struct inode_version version;
 		uint64_t n_items;
 
-		ok(inode_version_read(&canonical, &orphans, tree, inode, INODE_PARTS_ALL, &version, &n_items, err));
+		ok(inode_version_read(&canonical, &orphans, tree, inode, INODE_PARTS_ALL, NULL, &version, &n_items, err));
 		for (unsigned i = 0, n_kinds = n_items ? inode_entry_kinds(&version, kinds) : 0; i < n_kinds; i++, n++) {
 			struct crypt_index_entry entry;
 
@@ -239,14 +239,14 @@ static void parts_of_a_directory(void **state)
 	uint64_t n_whole, n_parts = 0;
 
 	(void)state;
-	ok(inode_version_read(&canonical, &orphans, &top, inode, INODE_PARTS_ALL, &whole, &n_whole, err));
+	ok(inode_version_read(&canonical, &orphans, &top, inode, INODE_PARTS_ALL, NULL, &whole, &n_whole, err));
 	assert_true(whole.is_directory);
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 		struct crypt_index_entry want, have;
 		struct inode_version part;
 		uint64_t n;
 
-		ok(inode_version_read(&canonical, &orphans, &top, inode, row[i].parts, &part, &n, err));
+		ok(inode_version_read(&canonical, &orphans, &top, inode, row[i].parts, NULL, &part, &n, err));
 		ok(inode_version_entry(&canonical, &whole, row[i].kind, &want, err));
 		ok(inode_version_entry(&canonical, &part, row[i].kind, &have, err));
 		assert_memory_equal(want.mac, have.mac, sizeof(want.mac));
