@@ -260,7 +260,10 @@ static bool choose_nested(struct listing *listing, uint64_t id, struct error *er
 	if (!domain_find(listing->list->volume, listing->list, subvolume, &domain, err)) {
 		if (err->kind == ERROR_MEMORY || err->kind == ERROR_IO)
 			return false;
-		print_warning(NULL, err->text);
+		if (err->kind == ERROR_CORRUPT)
+			tell(listing, NULL, 0, err);
+		else
+			print_warning(NULL, err->text);
 		*err = (struct error){ 0 };
 		listing->is_closed = true;
 	} else if (domain) {

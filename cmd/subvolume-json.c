@@ -47,7 +47,8 @@ static bool warn(char *text, struct error *err)
 
 bool subvolume_seal_warn(const struct subvolume *subvolume, const struct seal *seal, struct error *err)
 {
-	return (!seal->has_wrong_tag || warn(seal_tag_text(subvolume, seal->tag), err)) &&
+	return (!seal->replaced_text || warn(strdup(seal->replaced_text), err)) &&
+	       (!seal->has_wrong_tag || warn(seal_tag_text(subvolume, seal->tag), err)) &&
 	       (!seal->moved_text || warn(strdup(seal->moved_text), err));
 }
 

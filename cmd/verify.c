@@ -167,7 +167,7 @@ static bool check_names(const struct domain *domain, const struct subvolume_list
 
 		if (member && !tell_moved(domain, subvolume, member, result, progress, err))
 			return false;
-		if (!subvolume || !crypt_member_is(&domain->members[i], subvolume) || domain_has_tag(domain, &subvolume->root))
+		if (!subvolume || !crypt_member_has_uuid(&domain->members[i], subvolume) || domain_has_tag(domain, &subvolume->root))
 			continue;
 		text = seal_tag_text(subvolume, tag);
 		if (!text)

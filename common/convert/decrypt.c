@@ -6,6 +6,7 @@
 #include "common/convert/bad-blocks.h"
 #include "common/convert/plan.h"
 #include "common/convert/sharing.h"
+#include "common/fs/domain-strays.h"
 #include "common/fs/domain-view.h"
 
 /* What the view found becomes the conversion's. */
@@ -69,6 +70,23 @@ static bool refuse_sharers(struct conversion *c, struct error *err)
 	return ok;
 }
 
+static bool refuse_stray(void *context, const struct subvolume *subvolume, const char *what, struct error *err)
+{
+	const struct conversion *c = context;
+	char name[160];
+
+	subvolume_name(&c->list, subvolume->id, name);
+	error_set(err, ERROR_CORRUPT, "subvolume %s: %s; nothing was changed", name, what);
+	return error_hint(err, "unsealing removes the keys, and without them what is sealed there would be lost");
+}
+
+/* What was sealed here and cannot be told for it any more keeps the keys, which are cut at the end. */
+static bool refuse_strays(struct conversion *c, struct error *err)
+{
+	return strays_by_tag(&c->list, c->header.domain, c->scan->member, c->scan->n_members, refuse_stray, c, err) && refuse_sharers(c, err) &&
+	       strays_by_mark(&c->list, c->header.domain, c->scan->member, c->scan->n_members, refuse_stray, c, err);
+}
+
 static bool begin(struct conversion *c, const struct domain *domain, bool accepted, const struct crypt_range *keys,
 		  const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], struct error *err)
 {
@@ -128,8 +146,8 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 		return error_set(err, ERROR_STATE, "the domain's header says that its conversion has not finished");
 	c->header = domain->header;
 	if (!seal_expected(domain, options->expect_seal, err) || !domain_check_finished(c->volume, domain, err) || !bad_blocks_read(c, err) ||
-	    !domain_view_check_named(domain, &c->list, subvolume, err) ||
-	    !conversion_take_domain(c, domain, UNIT_PLACE_END, true, &check, &changed, err) || !refuse_sharers(c, err) ||
+	    !domain_view_check_named(domain, &c->list, subvolume, err) || !domain_check_uuids(domain, &c->list, err) ||
+	    !conversion_take_domain(c, domain, UNIT_PLACE_END, true, &check, &changed, err) || !refuse_strays(c, err) ||
 	    !csums_readable(c, err) || !bad_blocks_tell(c, err) || !units_check(c, options->dry_run, err) || !plan_fill(c, err) ||
 	    !allocator_open(c->volume, &c->allocator, err) ||
 	    !preflight_places(c->allocator, c->scan, &keys, slot, err) || !plan_check_bad_blocks(c, c->bad.n_found, err))

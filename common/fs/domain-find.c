@@ -2,7 +2,10 @@
 /* Which domain a subvolume belongs to: by its member item, or by its tag and its ancestors. */
 #include "common/fs/domain.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
+
+#include "common/util/escape.h"
 
 /* --- one domain --------------------------------------------------------------------- */
 
@@ -43,18 +46,33 @@ static bool has_uuid(const struct root *root)
 	return root->has_v2 && !root->is_short;
 }
 
-/* An id may be given again after its subvolume is gone: the uuid decides. */
-bool crypt_member_is(const struct crypt_member *member, const struct subvolume *subvolume)
+bool crypt_member_has_uuid(const struct crypt_member *member, const struct subvolume *subvolume)
 {
-	return member->id == subvolume->id && (has_uuid(&subvolume->root) ? memcmp(member->uuid, subvolume->root.uuid, UUID_SIZE) == 0
-									  : is_none(member->uuid));
+	return has_uuid(&subvolume->root) ? memcmp(member->uuid, subvolume->root.uuid, UUID_SIZE) == 0 : is_none(member->uuid);
 }
 
-static bool is_member(const struct domain *domain, const struct subvolume *subvolume)
+bool domain_check_uuid(const struct domain *domain, const struct subvolume *subvolume, struct error *err)
 {
 	const struct crypt_member *const member = domain_member(domain, subvolume->id);
+	char path[200];
 
-	return member && crypt_member_is(member, subvolume);
+	if (!member || crypt_member_has_uuid(member, subvolume))
+		return true;
+	escape_text(member->path_len ? member->path : (const uint8_t *)"/", member->path_len ? member->path_len : 1, path, sizeof(path));
+	error_set(err, ERROR_CORRUPT, "the root item of the sealed subvolume %" PRIu64 " (%s) has another uuid", member->id, path);
+	return error_hint(err, "it was replaced; or the subvolume was deleted, and a kernel gave its id to a new one: a snapshot of that has an id of its own, "
+			       "delete it then");
+}
+
+bool domain_check_uuids(const struct domain *domain, const struct subvolume_list *list, struct error *err)
+{
+	for (size_t i = 0; i < domain->n_members; i++) {
+		const struct subvolume *subvolume = subvolume_by_id(list, domain->members[i].id);
+
+		if (subvolume && !domain_check_uuid(domain, subvolume, err))
+			return false;
+	}
+	return true;
 }
 
 /* The lowest member with this uuid; NULL: none. */
@@ -91,8 +109,10 @@ static const struct crypt_member *step_up(const struct domain *domain, const str
 
 enum domain_claim domain_claims(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume)
 {
-	if (is_member(domain, subvolume))
-		return DOMAIN_MEMBER;
+	const struct crypt_member *const member = domain_member(domain, subvolume->id);
+
+	if (member)
+		return crypt_member_has_uuid(member, subvolume) ? DOMAIN_MEMBER : DOMAIN_REPLACED;
 	if (!domain_has_tag(domain, &subvolume->root))
 		return DOMAIN_NONE;
 	/* A ring of parents, which a damaged image may have, is as long as the list at most. */
@@ -153,7 +173,7 @@ bool domain_sources(const struct domain *domain, const struct subvolume_list *li
 		walk_chain(domain, list, reached, way, i);
 	free(way);
 	for (size_t i = 0; i < list->n; i++) {
-		if (is_member(domain, &list->at[i]))
+		if (domain_member(domain, list->at[i].id))
 			reached[i] = list->at[i].id;
 		else if (!domain_has_tag(domain, &list->at[i].root))
 			reached[i] = 0;
@@ -273,7 +293,7 @@ static void look_for_subvolume(void *context, const struct crypt_member *member)
 {
 	struct search *s = context;
 
-	s->is_named = s->is_named || crypt_member_is(member, s->subvolume);
+	s->is_named = s->is_named || member->id == s->subvolume->id;
 }
 
 static bool note_unread(struct search *s, struct volume *volume, uint16_t number, const struct error *why, struct error *err)
@@ -343,7 +363,7 @@ static bool consider_unfinished(struct search *s, struct volume *volume, uint32_
 }
 
 /* Tags of the format of 2016 are none of ours. */
-static bool has_our_tag(const struct root *root)
+bool root_has_our_tag(const struct root *root)
 {
 	return !root->is_short && (strcmp(root->algorithm, crypt_cipher_name(CIPHER_AES_256_GCM)) == 0 ||
 				   strcmp(root->algorithm, crypt_cipher_name(CIPHER_CHACHA20_POLY1305)) == 0);
@@ -367,12 +387,14 @@ bool domain_find(struct volume *volume, const struct subvolume_list *list, const
 	if (ok && s.is_of_unread && s.claim < DOMAIN_MEMBER) {
 		*err = s.why;
 		ok = false;
-	} else if (ok && !s.found && has_our_tag(&subvolume->root) && root_tag_text(&subvolume->root, tag)) {
+	} else if (ok && !s.found && root_has_our_tag(&subvolume->root) && root_tag_text(&subvolume->root, tag)) {
 		if (s.why.kind != ERROR_NONE)
 			*err = s.why;
 		else
 			error_set(err, ERROR_CORRUPT, "its root item has the tag %s, but there are no crypt items of that domain", tag);
 		ok = false;
+	} else if (ok && s.claim == DOMAIN_REPLACED) {
+		ok = domain_check_uuid(s.found, subvolume, err);
 	}
 	if (!ok) {
 		domain_free(s.found);

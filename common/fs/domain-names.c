@@ -17,7 +17,7 @@ const struct crypt_member *domain_moved(const struct domain *domain, const struc
 	const struct crypt_member *member = domain_member(domain, subvolume->id);
 	bool same;
 
-	if (!member || !crypt_member_is(member, subvolume) || subvolume->deleted)
+	if (!member || !crypt_member_has_uuid(member, subvolume) || subvolume->deleted)
 		return NULL;
 	same = member->path_cut ? subvolume->path_len > member->path_len : subvolume->path_len == member->path_len;
 	return same && memcmp(subvolume->path, member->path, member->path_len) == 0 ? NULL : member;
@@ -69,6 +69,7 @@ static void drop(struct seal *seal)
 {
 	free(seal->moved);
 	free(seal->moved_text);
+	free(seal->replaced_text);
 	*seal = (struct seal){ 0 };
 }
 
@@ -76,14 +77,20 @@ static bool take_claim(struct seals *seals, const struct domain *domain, size_t 
 {
 	const struct subvolume *subvolume = &seals->list->at[i];
 	struct seal *seal = &seals->at[i];
+	struct error why = { 0 };
 
 	if (claim <= seal->claim)
 		return true;
 	drop(seal);
 	seal->claim = claim;
 	seal->domain = domain->number;
-	seal->has_wrong_tag = claim == DOMAIN_MEMBER && domain->header.state == CRYPT_STATE_SEALED && !domain_has_tag(domain, &subvolume->root);
+	seal->has_wrong_tag = claim >= DOMAIN_REPLACED && domain->header.state == CRYPT_STATE_SEALED && !domain_has_tag(domain, &subvolume->root);
 	domain_tag_text(domain, seal->tag);
+	if (!domain_check_uuid(domain, subvolume, &why)) {
+		seal->replaced_text = strdup(why.text);
+		if (!seal->replaced_text)
+			return error_memory(err);
+	}
 	return take_moved(seal, subvolume, domain_moved(domain, subvolume), err);
 }
 
@@ -97,8 +104,8 @@ static bool take_domain(struct seals *seals, const struct domain *domain, struct
 	for (size_t i = 0; ok && i < seals->list->n; i++) {
 		const struct subvolume *at = &seals->list->at[i];
 		const struct crypt_member *member = domain_member(domain, at->id);
-		const enum domain_claim claim = member && crypt_member_is(member, at) ? DOMAIN_MEMBER : sources[i] ? DOMAIN_SNAPSHOT :
-						domain_has_tag(domain, &at->root) ? DOMAIN_TAG : DOMAIN_NONE;
+		const enum domain_claim claim = member ? (crypt_member_has_uuid(member, at) ? DOMAIN_MEMBER : DOMAIN_REPLACED) :
+						sources[i] ? DOMAIN_SNAPSHOT : domain_has_tag(domain, &at->root) ? DOMAIN_TAG : DOMAIN_NONE;
 
 		ok = take_claim(seals, domain, i, claim, err);
 	}
@@ -111,7 +118,7 @@ static void take_unread(void *context, const struct crypt_member *member)
 	const struct seals *seals = context;
 	const struct subvolume *subvolume = subvolume_by_id(seals->list, member->id);
 
-	if (subvolume && crypt_member_is(member, subvolume) && seals->at[subvolume - seals->list->at].claim < DOMAIN_MEMBER) {
+	if (subvolume && seals->at[subvolume - seals->list->at].claim < DOMAIN_MEMBER) {
 		drop(&seals->at[subvolume - seals->list->at]);
 		seals->at[subvolume - seals->list->at].claim = DOMAIN_MEMBER;
 	}

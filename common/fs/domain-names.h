@@ -25,6 +25,7 @@ struct seal {
 	uint8_t *moved;			/* of a member that is not where it was sealed: the path where it was, raw; else NULL */
 	size_t moved_len;
 	char *moved_text;		/* the warning */
+	char *replaced_text;		/* of what has the id of a member and another uuid: the warning; else NULL */
 };
 struct seals {
 	const struct subvolume_list *list;

@@ -48,14 +48,17 @@ bool domain_reader_check_whole(struct domain_reader *reader, struct error *why, 
 	return true;
 }
 
-/* Is anything to be proven there, and not yet by the whole? */
-static bool needs_proof(const struct domain_reader *reader, uint64_t id)
+static bool is_of_domain(const struct domain_reader *reader, uint64_t id)
 {
 	const struct subvolume *subvolume = subvolume_by_id(reader->list, id);
 
-	if (id == reader->subvolume)
-		return !reader->is_whole;
 	return subvolume && (domain_has(reader->domain, reader->list, subvolume) || domain_has_tag(reader->domain, &subvolume->root));
+}
+
+/* Is anything to be proven there, and not yet by the whole? */
+static bool needs_proof(const struct domain_reader *reader, uint64_t id)
+{
+	return id == reader->subvolume ? !reader->is_whole : is_of_domain(reader, id);
 }
 
 bool domain_reader_proves(struct domain_reader *reader, const struct tree *tree, uint64_t inode, enum inode_entry_kind kind, bool *proven,
@@ -89,18 +92,22 @@ static bool is_below(const struct crypt_member *member, const struct crypt_membe
 	       (before == 0 || member->path[before - 1] == '/') && memcmp(member->path + before, rest, len) == 0;
 }
 
-/* Into a subvolume nested in another of the same domain: by where the two were when they were sealed. */
+/*
+ * Into a subvolume nested in another: by where the two were when they were sealed.  What was no member then, a snapshot made since above all, was
+ * not there.
+ */
 static bool prove_nested(const struct proving_path *proving, const struct path_step *step, bool *proven, struct error *err)
 {
 	const struct domain *domain = proving->reader->domain;
 	const struct crypt_member *above = domain_member(domain, step->directory.subvolume);
 	const struct crypt_member *member = domain_member(domain, step->found.subvolume);
+	const struct subvolume *found = subvolume_by_id(proving->reader->list, step->found.subvolume);
 	uint8_t *directory, *path;
 	struct tree tree;
 	size_t len;
 
-	*proven = true;
-	if (!above || !member)
+	*proven = above ? member && found && crypt_member_has_uuid(member, found) : !is_of_domain(proving->reader, step->directory.subvolume);
+	if (!above || !*proven)
 		return true;
 	if (!tree_open(domain->volume, step->directory.subvolume, &tree, err) ||
 	    !inode_path_bytes(&tree, step->directory.inode, &directory, &len, err))

@@ -41,7 +41,8 @@ bool domain_reader_proves(struct domain_reader *reader, const struct tree *tree,
 bool domain_reader_proves_name(struct domain_reader *reader, const struct tree *tree, uint64_t inode, bool is_directory, uint64_t directory,
 			       const void *name, size_t len, bool *proven, struct error *err) must_use;
 /*
- * Each step of a path from the root directory of a subvolume; one into another subvolume of the domain by the paths that the two were sealed with.
+ * Each step of a path from the root directory of a subvolume; one from a subvolume of the domain into another by the paths that the two were sealed
+ * with: what was not sealed with the domain is never proven to be in it.
  * why->kind is ERROR_NONE where all are proven.
  */
 bool domain_reader_proves_path(struct domain_reader *reader, uint64_t subvolume, const char *path, struct error *why, struct error *err) must_use;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/fs/domain-strays.h"
 #include "common/fs/verify-data.h"
 #include "common/util/escape.h"
 
@@ -141,6 +142,34 @@ static void note_copies(const struct verify *v)
 	}
 }
 
+/* Of what has the id of a member, whoever it is: its tree is compared with the member's as well. */
+static void check_uuids(struct verify *v)
+{
+	const struct domain_view *view = &v->view;
+
+	for (size_t i = 0; i < view->n_ids; i++) {
+		const struct subvolume *subvolume = subvolume_by_id(view->list, view->ids[i]);
+		struct error why = { 0 };
+		char path[256];
+
+		if (!subvolume || domain_check_uuid(view->domain, subvolume, &why))
+			continue;
+		escape_text(subvolume->path, subvolume->path_len, path, sizeof(path));
+		verify_bad(v, path, "%s", why.text);
+	}
+}
+
+static bool note_stray(void *context, const struct subvolume *subvolume, const char *what, struct error *err)
+{
+	const struct verify *v = context;
+	char path[256];
+
+	(void)err;
+	escape_text(subvolume->path, subvolume->path_len, path, sizeof(path));
+	note(v, "subvolume %" PRIu64 " (%s): %s", subvolume->id, path, what);
+	return true;
+}
+
 static void note_absent(const struct verify *v)
 {
 	const struct domain_view *view = &v->view;
@@ -189,7 +218,10 @@ static bool verify_all(struct verify *v, struct error *err)
 
 	note_copies(v);
 	note_absent(v);
+	check_uuids(v);
 	v->result->n_files = v->view.scan->n_regular_files;
+	if (!strays_by_tag(v->view.list, v->view.domain->number, v->view.ids, v->view.n_ids, note_stray, v, err))
+		return false;
 	if (!domain_view_check_trees(&v->view, &check, changed, err) ||
 	    !domain_view_check_unsealed(&v->view, &check, *changed, err))
 		return false;

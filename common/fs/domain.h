@@ -47,13 +47,15 @@ enum domain_claim {
 	DOMAIN_NONE,
 	DOMAIN_TAG,		/* its root item has the domain's tag, which anyone can write there: nothing more is known without the key */
 	DOMAIN_SNAPSHOT,	/* and its chain of parent uuids reaches a member */
+	DOMAIN_REPLACED,	/* a member item has its id, but another uuid: damage, never "not sealed" */
 	DOMAIN_MEMBER,		/* a member item has its id and uuid, whatever its tag says */
 };
 enum domain_claim domain_claims(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume);
 
 /*
  * The domain that a subvolume is sealed in, the one place that decides it; *domain NULL (and true) where it is not sealed.  Reads items, checks
- * layout, not MACs.  A member item wins over every tag; where its domain cannot be read that is the error, never "not sealed".  A tagged root
+ * layout, not MACs.  A member item wins over every tag; where its domain cannot be read that is the error, never "not sealed"; where only its id is that
+ * of the subvolume, and no other domain has both, ERROR_CORRUPT.  A tagged root
  * that no domain has, though one has its tag (the snapshot between it and its source was deleted), gets that one: what it really is shows when
  * its data are opened.  A tag of ours without any domain: ERROR_CORRUPT.  While a conversion is unfinished, its own domain comes from
  * domain_read_unfinished(), for the subvolumes that have its tag or are in its member items.
@@ -100,10 +102,15 @@ bool domain_sources(const struct domain *domain, const struct subvolume_list *li
 
 /* Does the root item carry this domain's tag: algorithm and key hash?  Anyone can write that there. */
 bool domain_has_tag(const struct domain *domain, const struct root *root);
+/* Has it the name of one of our ciphers, whatever the hash? */
+bool root_has_our_tag(const struct root *root);
 /* The member item of a subvolume id; NULL: none. */
 const struct crypt_member *domain_member(const struct domain *domain, uint64_t id);
-/* Has it the id and the uuid of the subvolume? */
-bool crypt_member_is(const struct crypt_member *member, const struct subvolume *subvolume);
+/* Of the subvolume that has its id: has it its uuid as well? */
+bool crypt_member_has_uuid(const struct crypt_member *member, const struct subvolume *subvolume);
+/* ERROR_CORRUPT: it has the id of a member, and another uuid. */
+bool domain_check_uuid(const struct domain *domain, const struct subvolume *subvolume, struct error *err) must_use;
+bool domain_check_uuids(const struct domain *domain, const struct subvolume_list *list, struct error *err) must_use;	/* the first that has */
 /* Of a domain that cannot be read as a whole, the member items that can. */
 bool domain_visit_members(struct volume *volume, uint16_t number, void (*visit)(void *context, const struct crypt_member *member),
 			  void *context, struct error *err) must_use;

@@ -106,6 +106,7 @@ image_mount "$image" "$tmp/mnt" rw
 	btrfs -q subvolume create first
 	btrfs -q subvolume create second
 	echo one >first/f
+	head -c 70000 /dev/urandom >first/extent
 	echo two >second/f
 	for n in 1 2 3 4 5 6; do mkdir "$long$n"; cd "$long$n"; done
 	btrfs -q subvolume create deep
@@ -138,6 +139,30 @@ expect_unchanged 0 "$image" crypt cat "${VK[@]}" "$image" anywhere f
 quiet
 expect_unchanged 0 "$image" crypt verify --strict-names "${VK[@]}" "$image" anywhere
 quiet
+say "a snapshot of which the source is gone, and that cannot be told for one any more: the keys are not cut"
+fresh "$tmp/three.img"
+image_mount "$image" "$tmp/mnt" rw,commit=1
+btrfs -q subvolume snapshot -r "$tmp/mnt/first" "$tmp/mnt/kept"
+kept=$(btrfs inspect-internal rootid "$tmp/mnt/kept")
+btrfs -q subvolume delete "$tmp/mnt/first"
+btrfs subvolume sync "$tmp/mnt" >"$tmp/out"
+image_umount
+cp --sparse=always "$image" "$tmp/kept.img"
+at=$(attack keys 1 "$kept" | awk '$1 == 132 { print $2 }')
+attack xor 1 "$kept" 132 "$at" $((375 + 20)) 1
+refused 6 'kept \(id [0-9]+\): its root item has the tag aes-256-gcm@btrfs:[0-9a-f]{8}, but it belongs to nothing that is sealed' \
+	crypt convert --decrypt -q "${VK[@]}" "$image" second
+refused 6 'kept \(id [0-9]+\): its root item has the tag' crypt convert --decrypt -q --dry-run --accept-changes "${VK[@]}" "$image" second
+expect_unchanged 0 "$image" crypt verify "${VK[@]}" "$image" second
+expect_text "$tmp/err" "subvolume $kept \\(kept\\): its root item has the tag"
+say "nor with the whole tag gone: it has marked extents"
+attack poke 1 "$kept" 132 "$at" 375 "$(printf '00%.0s' $(seq 24))"
+refused 6 'kept \(id [0-9]+\): it has extents with the mark of sealing' crypt convert --decrypt -q "${VK[@]}" "$image" second
+fresh "$tmp/kept.img"
+expect_status 0 crypt convert --decrypt -q "${VK[@]}" "$image" second
+[ "$(crypt cat -q "$image" kept f)" = one ] || fail "the snapshot is not plain text"
+check_clean "$image"
+
 say "the top level"
 fresh "$tmp/plain.img"
 crypt convert --encrypt -q "${VK[@]}" "$image" / >/dev/null

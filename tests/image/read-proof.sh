@@ -13,6 +13,7 @@ KEY=(--volume-key-file "$tmp/vk")
 
 # Of one hash (crc32c), each in an entry of the same item
 SAME_A=ue2r43xy SAME_B=c54cvxdh
+ORPHANS=18446744073709551611
 
 say "filled"
 image_make "$tmp/base.img" 300M -m single -d single
@@ -32,6 +33,7 @@ image_mount "$tmp/base.img" "$tmp/mnt" rw,noatime
 	echo "in the nested one" >sv/a/nested/words
 	btrfs -q subvolume create sv/a/twin
 	echo "in its twin" >sv/a/twin/words
+	btrfs -q subvolume create sv/void		# so that an empty root directory was sealed, too
 	sync -f .
 	btrfs -q subvolume snapshot sv old		# sealed together with it
 	head -c 70000 /dev/urandom >sv/a/b/c/file
@@ -208,3 +210,71 @@ attack data-put "$logical" "$tmp/noise"
 refused 6 'bytes 0 to 8999 are lost' crypt cat "${KEY[@]}" "$image" sv many/first
 expect_unchanged 0 "$image" crypt stat "${KEY[@]}" "$image" sv many/first
 gives "$tmp/old-file" old a/link
+
+say "a snapshot made since, put where a directory was: nothing is given from it, and none of its names are"
+fresh
+image_mount "$image" "$tmp/mnt" rw,noatime
+btrfs property set -ts "$tmp/mnt/sv" ro false
+mv "$tmp/mnt/sv/many" "$tmp/mnt/sv/far/many"
+btrfs -q subvolume snapshot "$tmp/mnt/sv" "$tmp/mnt/sv/many"
+btrfs -q subvolume create "$tmp/mnt/sv/a/plain"
+btrfs -q subvolume snapshot "$tmp/mnt/sv" "$tmp/mnt/later"
+rmdir "$tmp/mnt/later/a/twin"
+btrfs property set -ts "$tmp/mnt/sv/a/twin" ro false
+mv "$tmp/mnt/sv/a/twin" "$tmp/mnt/later/a/twin"
+image_umount
+for name in many/small many/a/link; do
+	not_given 'many: the subvolume was not here when it was sealed' sv "$name"
+	refused 6 'many: the subvolume was not here when it was sealed' crypt stat "${KEY[@]}" "$image" sv "$name"
+	refused 6 'many: the subvolume was not here when it was sealed' crypt export "${KEY[@]}" -o "$tmp/many.tar" "$image" "sv:$name"
+	rm -f "$tmp/many.tar"
+done
+refused 6 'many: the subvolume was not here when it was sealed' crypt ls "${KEY[@]}" "$image" sv many/a
+not_given 'a/twin: the subvolume was not here when it was sealed' later a/twin/words
+expect_unchanged 6 "$image" crypt cat --accept-changes "${KEY[@]}" "$image" sv many/small
+expect_text "$tmp/err" 'many/small: bytes 0 to 11 are not authenticated: it was not sealed under this name here'
+words "other words" sv small
+
+say "names planted in a root directory that is made one to be deleted, of which nothing is looked at"
+fresh
+attack poke "$SV" 256 1 0 40 00000000
+attack put "$SV" $ORPHANS 48 256 ""
+refused 6 'the names in it are not as they were sealed' crypt ls "${KEY[@]}" "$image" sv
+expect_unchanged 6 "$image" crypt verify "${KEY[@]}" "$image" sv
+expect_unchanged 6 "$image" crypt export "${KEY[@]}" -o "$tmp/orphan/" "$image" sv
+
+say "an ordinary subvolume's root item over that of a sealed one below: the same id, another uuid"
+fresh
+image_mount "$image" "$tmp/mnt" rw,noatime
+btrfs -q subvolume create "$tmp/mnt/ordinary"
+echo planted >"$tmp/mnt/ordinary/words"
+ordinary=$(btrfs inspect-internal rootid "$tmp/mnt/ordinary")
+image_umount
+attack put 1 "$NESTED" 132 0 "$(attack peek 1 "$ordinary" 132 0 0 439)"
+text="the root item of the sealed subvolume $NESTED \\(sv/a/nested\\) has another uuid"
+for subvolume in sv/a/nested "id:$NESTED"; do
+	not_given "$text" "$subvolume" words
+	refused 6 "$text" crypt cat "$image" "$subvolume" words
+	[ ! -s "$tmp/out" ] || fail "cat printed something"
+	refused 6 "$text" crypt convert --encrypt -q "${KEY[@]}" "$image" "$subvolume"
+done
+not_given "$text" sv a/nested/words
+expect_unchanged 6 "$image" crypt verify "${KEY[@]}" "$image" sv
+expect_text "$tmp/out" "^sv/a/nested: $text"
+if grep -q 'exist any more' "$tmp/err"; then fail "what is there is said to be gone"; fi
+for key in "${KEY[*]}" ""; do
+	rm -rf "$tmp/whole"
+	# shellcheck disable=SC2086
+	expect_unchanged 6 "$image" crypt export -r $key -o "$tmp/whole/" "$image" sv
+	said "$text"
+	[ ! -e "$tmp/whole/a/nested/words" ] || fail "planted text was exported"
+done
+expect_unchanged 6 "$image" crypt ls -l -R "$image" sv
+expect_text "$tmp/err" "$text"
+for command in list show; do
+	expect_unchanged 0 "$image" crypt $command "$image" sv/a/nested
+	expect_text "$tmp/err" "$text"
+done
+refused 6 "$text" crypt convert --decrypt -q "${KEY[@]}" "$image" sv
+refused 6 "$text" crypt convert --decrypt -q --accept-changes --accept-unsealed "${KEY[@]}" "$image" sv
+words "other words" sv small
