@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/convert/bad-blocks.h"
+#include "common/convert/torn.h"
 #include "common/fs/extent-part.h"
 #include "common/fs/file-data.h"
 
@@ -11,7 +12,7 @@ struct checking {
 	struct conversion *c;
 	const struct scan_extent *extent;
 	uint8_t *bytes;		/* a unit as mirror 1 has it */
-	bool tells, adds;	/* what is skipped */
+	bool tells, adds;	/* what is skipped; adds: while sealing, when blocks may be written */
 };
 
 static bool bad_part(void *context, const struct extent_part *part, struct error *err)
@@ -42,6 +43,17 @@ static bool bad_block(const struct checking *checking, const struct crypt_unit *
 	return !checking->tells || bad_block_tell(c, unit->unit_id, BAD_SKIPPED, at, err);
 }
 
+/* A write that was lost leaves the plain text, or a mixture: the tag tells, and the block is finished from what is there. */
+static bool finish_block(const struct checking *checking, struct unit_cipher *cipher, const struct crypt_unit *unit, uint32_t i,
+			 uint8_t *block, bool *found, struct error *err)
+{
+	struct volume *volume = checking->c->volume;
+	const uint64_t at = checking->extent->logical + unit->offset_in_extent + (uint64_t)i * CRYPT_BLOCK;
+
+	return torn_read(volume, cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, true, at, block, found, err) &&
+	       (!*found || volume_read_back(volume, at, block, CRYPT_BLOCK, err));
+}
+
 static bool check_block(const struct checking *checking, struct unit_cipher *cipher, const struct crypt_unit *unit, uint32_t i,
 			bool is_read, struct error *err)
 {
@@ -58,7 +70,11 @@ static bool check_block(const struct checking *checking, struct unit_cipher *cip
 	if (!unit_block_read(checking->c->volume, cipher, unit, checking->extent->logical + unit->offset_in_extent, i, block, &mirror,
 			     &n_mirrors, err))
 		return false;
-	return mirror < n_mirrors || bad_block(checking, unit, i, err);
+	if (mirror < n_mirrors)
+		return true;
+	if (checking->adds && (!finish_block(checking, cipher, unit, i, block, &authentic, err) || authentic))
+		return authentic;
+	return bad_block(checking, unit, i, err);
 }
 
 static bool check_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
