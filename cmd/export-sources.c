@@ -8,6 +8,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/source.h"
+#include "common/fs/inline-map.h"
 #include "common/fs/walk.h"
 
 bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, struct error *err)
@@ -24,7 +25,7 @@ bool export_sources_init(struct export_sources *sources, const struct subvolume_
 
 	/* Another key may be that of something else. */
 	return !volume_is_unfinished(volume) ||
-	       convert_look_open(volume, &key, &sources->look, &sources->look_source, &sources->look_error) ||
+	       convert_look_open(volume, &key, source_accepts_unsealed(), &sources->look, &sources->look_source, &sources->look_error) ||
 	       sources->look_error.kind != ERROR_MEMORY || error_memory(err);
 }
 
@@ -243,6 +244,8 @@ bool export_sources_prove(struct export_sources *sources, const struct walk_entr
 
 	if (!export_sources_get(sources, entry->tree->id, false, &extents, err))
 		return false;
+	if (sources->look && extents == sources->look_source && !convert_look_vouches(sources->look))
+		proven->differs |= EXPORT_NOT_VOUCHED;
 	reader = export_sources_reader(sources, entry->tree->id);
 	if (!reader)
 		return true;
@@ -253,6 +256,45 @@ bool export_sources_prove(struct export_sources *sources, const struct walk_entr
 	else if (why.kind != ERROR_NONE)
 		proven->differs |= EXPORT_TREE_DIFFERS;
 	return (S_ISDIR(entry->inode.mode) ? prove_directory : prove_other)(reader, entry, proven, err);
+}
+
+static bool take_closed(struct export_sources *sources, uint64_t id, struct error *err)
+{
+	const struct subvolume *subvolume = subvolume_by_id(sources->list, id);
+	struct stat_seal *closed = &sources->closed;
+
+	if (closed->subvolume == id)
+		return true;
+	stat_seal_free(closed);
+	if (subvolume && !domain_find(sources->list->volume, sources->list, subvolume, &closed->crypt, err))
+		return false;
+	closed->subvolume = id;
+	closed->domain = closed->crypt ? closed->crypt->header.domain : 0;
+	return true;
+}
+
+bool export_sources_has_sealed_target(struct export_sources *sources, const struct walk_entry *entry, bool *sealed, struct error *err)
+{
+	const struct key key = { .objectid = entry->number, .type = KEY_EXTENT_DATA };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct inline_payload payload;
+	struct error what = { 0 };
+
+	*sealed = true;
+	if (!take_closed(sources, entry->tree->id, err))
+		return false;
+	/* A kernel keeps every target in the tree. */
+	if (!sources->closed.crypt ||
+	    (tree_seek(entry->tree, &key, &iter, &what) && iter.valid && key_compare(&iter.key, &key) == 0 &&
+	     inline_payload_of(&iter.key, iter.item, entry->inode.mode, &payload) &&
+	     stat_seal_has_inline(&sources->closed, &iter.key, &iter.item, entry->inode.mode, sealed, &what)))
+		return true;
+	/* What is damaged there is left out. */
+	*sealed = true;
+	if (what.kind == ERROR_NONE || error_is_damage(&what))
+		return true;
+	*err = what;
+	return false;
 }
 
 bool export_sources_check_key(const struct export_sources *sources, struct error *err)
@@ -273,6 +315,7 @@ void export_sources_free(struct export_sources *sources)
 	for (size_t i = 0; i < sources->n_domains; i++)
 		domain_free(sources->domain[i].domain);
 	convert_look_close(sources->look);
+	stat_seal_free(&sources->closed);
 	key_input_free(&sources->key);
 	free(sources->at);
 	free(sources->domain);

@@ -4,6 +4,7 @@
 #define CMD_EXPORT_SOURCES_H
 
 #include "cmd/key-options.h"
+#include "cmd/stat-seal.h"
 #include "common/convert/look.h"
 #include "common/export/export.h"
 #include "common/fs/domain-names.h"
@@ -29,6 +30,7 @@ struct export_sources {
 	} *domain;			/* those that the key was tried on */
 	size_t n_domains;
 	bool is_key_gone;
+	struct stat_seal closed;	/* of the subvolume whose links were asked about last */
 	/* What is being converted while it is unfinished; NULL: no key was given, or, as look_error says, it did not open. */
 	struct convert_look *look;
 	struct extent_source *look_source;
@@ -55,6 +57,8 @@ struct domain_reader *export_sources_reader(const struct export_sources *sources
 /* For export_options.proof: of a subvolume that begins at the entry, the whole is checked. */
 bool export_sources_prove(struct export_sources *sources, const struct walk_entry *entry, struct export_proven *proven,
 			  struct error *err) must_use;
+/* Without the key, by what the crypt items say: is the target of the symbolic link ciphertext?  What cannot be told from it is. */
+bool export_sources_has_sealed_target(struct export_sources *sources, const struct walk_entry *entry, bool *sealed, struct error *err) must_use;
 /* Was the key of use to anyone?  ERROR_REFUSED where one was given and nothing is sealed. */
 bool export_sources_check_key(const struct export_sources *sources, struct error *err) must_use;
 void export_sources_free(struct export_sources *sources);

@@ -90,6 +90,13 @@ static bool on_proof(void *context, const struct walk_entry *entry, struct expor
 	return export_sources_prove(&run->sources, entry, proven, err);
 }
 
+static bool on_closed_link(void *context, const struct walk_entry *entry, bool *sealed, struct error *err)
+{
+	struct run *run = context;
+
+	return export_sources_has_sealed_target(&run->sources, entry, sealed, err);
+}
+
 static void on_finding(void *context, const struct export_finding *finding)
 {
 	struct run *run = context;
@@ -145,6 +152,7 @@ static bool write_out(struct run *run, struct out *out, struct error *err)
 		.source = on_source,
 		.proof = on_proof,
 		.accepts_unproven = source_accepts_changes(),
+		.link_is_sealed = on_closed_link,
 		.finding = on_finding,
 		.progress = run->report.progress.mode == PROGRESS_NONE ? NULL : on_progress,
 		.hashed = opt.manifest ? on_hash : NULL,

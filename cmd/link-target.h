@@ -6,7 +6,8 @@
 #include "cmd/source.h"
 
 /*
- * As source_choose(); and while a conversion is unfinished source->extents stays NULL for all, for nobody can say which links are sealed.
+ * As source_choose(); and without a key, while a conversion is unfinished, source->extents stays NULL for all, for nobody can say which links are
+ * sealed.
  */
 bool link_source_choose(const struct subvolume_list *list, uint64_t id, struct source *source, struct error *err) must_use;
 

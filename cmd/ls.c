@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "cmd/cmd.h"
+#include "cmd/key-options.h"
 #include "cmd/link-target.h"
 #include "cmd/ls-row.h"
 #include "cmd/ls-sort.h"
@@ -397,7 +398,7 @@ static bool run(const char *const *operand, struct error *err)
 	struct file_id file;
 	char *path = NULL;
 
-	const bool ok = check_sort(err) && image_open(operand[0], false, true, &volume, err) &&
+	const bool ok = check_sort(err) && image_open(operand[0], false, !key_input_given(), &volume, err) &&
 			subvolume_list_read(volume, &list, err) &&
 			subvolume_find(&list, operand[1], &subvolume, err) &&
 			path_operand(volume, subvolume->id, operand[2] ? operand[2] : "", &path, &file, err) &&

@@ -54,6 +54,9 @@ static bool open_sealed(const struct subvolume_list *list, const struct subvolum
 	    !domain_open(source->domain, key.secret, key.volume_key, key.slot, err))
 		return false;
 	key_input_free(&key);
+	if (domain_is_being_converted(source->domain))
+		return error_set(err, ERROR_UNFINISHED, "names cannot be proven while a conversion is unfinished; leave out the key, or finish the "
+				 "conversion first");
 	return domain_reader_open(source->domain, list, subvolume, &reader, &source->reader, &source->extents, err);
 }
 

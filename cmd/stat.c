@@ -258,7 +258,7 @@ static bool run(const char *const *operand, struct error *err)
 	const struct subvolume *subvolume;
 	bool ok;
 
-	if (!image_open(operand[0], false, true, &volume, err) ||
+	if (!image_open(operand[0], false, !key_input_given(), &volume, err) ||
 	    !subvolume_list_read(volume, &list, err) ||
 	    !subvolume_find(&list, operand[1], &subvolume, err) ||
 	    !unfinished_read(volume, &looking.unfinished, err))

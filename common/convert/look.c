@@ -11,6 +11,7 @@
 #include "common/convert/torn.h"
 #include "common/fs/carried.h"
 #include "common/fs/extent-part.h"
+#include "common/volume/warn.h"
 
 /* --- without a key ------------------------------------------------------------------------------------------------ */
 
@@ -61,7 +62,13 @@ struct convert_look {
 	struct extent_source source;	/* first: how it finds the rest */
 	struct conversion c;
 	struct mode_memory mode;
+	bool accept_unsealed;
 };
+
+bool convert_look_vouches(const struct convert_look *look)
+{
+	return look->c.state.operation != CRYPT_OP_DECRYPT || !(le32(look->c.state.flags) & CRYPT_STATE_ACCEPTED);
+}
 
 /* What is wanted of an extent, for the walk over its units. */
 struct request {
@@ -73,19 +80,42 @@ struct request {
 	uint8_t *out;		/* for the byte at `at` */
 };
 
-static bool bad_block(const struct request *r, const char *why, struct error *err)
+static bool bad_bytes(const struct request *r, uint64_t end, const char *what, struct error *err)
 {
 	struct extent_part part;
 	char *label = file_label(&r->look->c.list, r->subvolume, r->inode);
 
 	if (!label)
 		return error_memory(err);
-	if (!extent_part_of(r->extent, r->file_offset, r->at, r->at + CRYPT_BLOCK, &part))
+	if (!extent_part_of(r->extent, r->file_offset, r->at, end, &part))
 		part = (struct extent_part){ .first = r->file_offset, .last = r->file_offset + r->extent->num_bytes - 1 };
-	error_set(err, ERROR_CORRUPT, "%.300s: bytes %" PRIu64 " to %" PRIu64 " %s (data at %" PRIu64 ")", label, part.first,
-		  part.last, why, r->extent->disk_bytenr + r->at);
+	error_set(err, ERROR_CORRUPT, "%.300s: bytes %" PRIu64 " to %" PRIu64 " %s (data at %" PRIu64 ")", label, part.first, part.last, what,
+		  r->extent->disk_bytenr + r->at);
 	free(label);
 	return false;
+}
+
+static bool bad_block(const struct request *r, const char *why, struct error *err)
+{
+	return bad_bytes(r, r->at + CRYPT_BLOCK, why, err);
+}
+
+/* Where nobody vouches for them, data that no unit has are named, and given only where that was asked for. */
+static bool check_unsealed(const struct request *r, struct error *err)
+{
+	struct volume_doubt doubt = { .inode = r->inode, .text = "not sealed: written later, and not authenticated" };
+	struct extent_part part;
+
+	if (convert_look_vouches(r->look))
+		return true;
+	if (!r->look->accept_unsealed)
+		return bad_bytes(r, r->end, "are not sealed: written later", err) || error_hint(err, "--accept-unsealed takes them as they are");
+	if (extent_part_of(r->extent, r->file_offset, r->at, r->end, &part)) {
+		doubt.first = part.first;
+		doubt.end = part.last + 1;
+		volume_tell_doubt(r->subvolume->volume, &doubt);
+	}
+	return true;
 }
 
 /* What the unit has of it: by its tags where it has some, whatever side each block is on. */
@@ -131,7 +161,7 @@ static bool look_read(struct extent_source *source, const struct tree *subvolume
 
 	/* Where the units are still being placed nothing is sealed; data that no unit has were written after sealing, and stay. */
 	if (!look->c.units || !unit_map_at(look->c.units, e->disk_bytenr, &group))
-		return plain_source.read(&plain_source, subvolume, inode, e, file_offset, offset, bytes, len, err);
+		return check_unsealed(&r, err) && plain_source.read(&plain_source, subvolume, inode, e, file_offset, offset, bytes, len, err);
 	if (offset % CRYPT_BLOCK != 0 || len % CRYPT_BLOCK != 0 || offset > group.extent_len || len > group.extent_len - offset)
 		return error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": %zu bytes at %" PRIu64 " are outside the extent %#" PRIx64, inode, len,
 				 offset, e->disk_bytenr);
@@ -166,6 +196,14 @@ static bool look_read_inline(struct extent_source *source, const struct tree *su
 		return false;
 	if (has && !plain)
 		return error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": its %zu bytes in the tree fail authentication", inode, payload.bytes.left);
+	if (!plain && !convert_look_vouches(look)) {
+		const struct volume_doubt doubt = { .inode = inode, .end = e->ram_bytes, .text = "not sealed: written later, and not authenticated" };
+
+		if (!look->accept_unsealed)
+			return error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": its %zu bytes in the tree are not sealed: written later", inode,
+					 payload.bytes.left) || error_hint(err, "--accept-unsealed takes them as they are");
+		volume_tell_doubt(subvolume->volume, &doubt);
+	}
 	return plain_source.read_inline(&plain_source, subvolume, inode, file_offset, e, out, err);
 }
 
@@ -205,8 +243,8 @@ static bool take(struct conversion *c, struct error *err)
 	return ok;
 }
 
-bool convert_look_open(struct volume *volume, const struct convert_key *key, struct convert_look **result, struct extent_source **source,
-		       struct error *err)
+bool convert_look_open(struct volume *volume, const struct convert_key *key, bool accept_unsealed, struct convert_look **result,
+		       struct extent_source **source, struct error *err)
 {
 	cleanup_domain struct domain *domain = NULL;
 	struct convert_look *look = calloc(1, sizeof(*look));
@@ -218,6 +256,7 @@ bool convert_look_open(struct volume *volume, const struct convert_key *key, str
 		return error_memory(err);
 	look->source = (struct extent_source){ look_read, look_read_inline };
 	look->c.volume = volume;
+	look->accept_unsealed = accept_unsealed;
 	ok = state_open(volume, key, &tail, &domain, err);
 	if (ok) {
 		look->c.header = domain->header;

@@ -18,8 +18,13 @@ bool convert_replay_in_memory(struct volume *volume, struct error *err) must_use
  * convert_replay_in_memory().
  */
 struct convert_look;
-bool convert_look_open(struct volume *volume, const struct convert_key *key, struct convert_look **look, struct extent_source **source,
-		       struct error *err) must_use;
+bool convert_look_open(struct volume *volume, const struct convert_key *key, bool accept_unsealed, struct convert_look **look,
+		       struct extent_source **source, struct error *err) must_use;
+/*
+ * Does the conversion vouch for what the subvolumes hold?  Not where it is a decryption that was begun with changes or unsealed data accepted: what
+ * it found then is not what was sealed.  Data that no unit covers are ERROR_CORRUPT there when they are read, unless accepted.
+ */
+bool convert_look_vouches(const struct convert_look *look);
 void convert_look_close(struct convert_look *look);	/* NULL is fine */
 
 #endif /* COMMON_CONVERT_LOOK_H */

@@ -88,6 +88,11 @@ bool export_prove(struct export_job *job, const struct walk_entry *entry, bool *
 		return true;
 	if (!job->options->proof(job->options->context, entry, &proven, err))
 		return false;
+	if (proven.differs & EXPORT_NOT_VOUCHED) {
+		tell(job, entry, EXPORT_FAILED, "its decryption was begun with changes accepted, and is unfinished: nothing tells whether this is as it was sealed");
+		*skip = !job->options->accepts_unproven;
+		return true;
+	}
 	tell_tree(job, entry, &proven);
 	if (S_ISDIR(entry->inode.mode)) {
 		*skip = !prove_directory(job, entry, &proven);

@@ -201,11 +201,13 @@ static bool export_symlink(struct export_job *job, const struct walk_entry *entr
 	struct out_entry out = { .target = job->target };
 	struct extent_source *source;
 	struct error what = { 0 };
-	bool taken, given;
+	bool taken, given, sealed = true;
 
-	if (!job->options->source(job->options->context, entry->tree->id, &source, err))
+	if (!job->options->source(job->options->context, entry->tree->id, &source, err) ||
+	    (!source && job->options->accept_unsealed && job->options->link_is_sealed &&
+	     !job->options->link_is_sealed(job->options->context, entry, &sealed, err)))
 		return false;
-	if (!source && !job->options->raw && !job->options->accept_unsealed) {
+	if (!source && !job->options->raw && sealed) {
 		export_find(job, EXPORT_SEALED, "a symbolic link");
 		return true;
 	}

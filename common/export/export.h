@@ -47,6 +47,7 @@ enum export_proof {
 	EXPORT_NAME_DIFFERS = 2,	/* it was not sealed under this name in this place */
 	EXPORT_INODE_DIFFERS = 4,	/* of a directory mode, owner, times and attributes; else all of it, the places of its data included */
 	EXPORT_LISTING_DIFFERS = 8,	/* the names in a directory */
+	EXPORT_NOT_VOUCHED = 16,	/* nobody can say, of this or of anything below it in the subvolume */
 };
 
 struct export_proven {
@@ -67,6 +68,8 @@ struct export_options {
 	/* *proven is empty before; NULL: nobody asks.  Without accepts_unproven what is not proven is left out, and told. */
 	bool (*proof)(void *context, const struct walk_entry *entry, struct export_proven *proven, struct error *err);
 	bool accepts_unproven;
+	/* Of a symbolic link whose source is NULL, for accept_unsealed: is its target ciphertext?  NULL: all are. */
+	bool (*link_is_sealed)(void *context, const struct walk_entry *entry, bool *sealed, struct error *err);
 	void (*finding)(void *context, const struct export_finding *finding);
 	void (*progress)(void *context, const struct export_summary *so_far);	/* often; may be NULL */
 	/* The hash of what was written for each regular file; may be NULL. */

@@ -115,6 +115,14 @@ rm -rf "$tmp/exported"
 crypt export --raw -o "$tmp/exported/" "$image" target >"$tmp/out" 2>"$tmp/err" || true
 [ "$(readlink "$tmp/exported/planted-link")" = /etc/passwd ] || fail "--raw did not give the link"
 
+say "a link that was sealed has no target without the key: it is left out, and named"
+rm -rf "$tmp/exported"
+expect_unchanged 6 "$image" crypt export --accept-unsealed --report "$tmp/links.report" -o "$tmp/exported/" "$image" target
+grep -qF '{"finding":"sealed","path":"link"' "$tmp/links.report" || { cat "$tmp/links.report"; fail "the report does not name the link"; }
+[ ! -L "$tmp/exported/link" ] || fail "--accept-unsealed gave ciphertext as the target of a link"
+[ "$(readlink "$tmp/exported/planted-link")" = /etc/passwd ] || fail "--accept-unsealed did not give the link that is not sealed"
+rm -f "$tmp/links.report"
+
 say "what is listed goes on, and says that nobody vouches for it"
 note='note: subvolume target is sealed, and was not opened: names, sizes, times and modes in it are not authenticated'
 expect_unchanged 0 "$image" crypt ls -l "$image" target

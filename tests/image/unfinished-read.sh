@@ -94,5 +94,7 @@ for operation in encrypt decrypt; do
 	expect_text "$tmp/err" 'its last records|last records of the unfinished conversion cannot be read'
 	expect_unchanged 0 "$image" crypt ls "$image" plain
 	expect_text "$tmp/err" 'last records of the unfinished conversion cannot be read'
+	expect_unchanged 7 "$image" crypt ls "${VK2[@]}" "$image" other
+	expect_text "$tmp/err" 'last records of the unfinished conversion cannot be read'
 	expect_unchanged 7 "$image" crypt cat "${VK[@]}" "$image" target pair-a
 done
