@@ -112,19 +112,23 @@ static bool turn_known(struct leaves *leaves, const struct scan_block *at, struc
 	const bool sealed = c->direction == CRYPT_TO_PLAIN;
 	struct crypt_inline_unit unit;
 	uint8_t *other = malloc(payload->bytes.left);
-	bool found, had = false, ok = false;
+	bool found, had = false, left_out = false, ok = false;
 
 	if (!other)
 		return error_memory(err);
 	/* A plain payload says nothing of its unit: its own leaf's it must be again, not that of a snapshot's copy of the leaf. */
 	payload->root = c->flags_member ? c->flags_member[at->member] : c->scan->member[at->member];
 	if (!inline_map_find(c->inlines, c->schedule, payload, sealed, &unit, other, &found, err) ||
-	    (!found && !inline_map_has(c->inlines, payload, &had, err)))
+	    (!found && (!inline_map_has(c->inlines, payload, &had, err) ||
+			!payload_is_left_out(c->scan, at, payload, &left_out, err))))
 		goto out;
-	/* Unsealing: no unit means data written later, which stay, if that was accepted at the beginning; else the unit was changed since. */
+	/*
+	 * Unsealing: no unit means data written later, which stay, if that was accepted at the beginning; else the unit was changed since.  In either
+	 * direction what the next mount deletes stays as it is: nobody vouched for it.
+	 */
 	if (found)
 		memcpy(bytes, other, payload->bytes.left);
-	ok = found || (sealed && !had && le32(c->state.flags) & CRYPT_STATE_ACCEPTED) ||
+	ok = found || left_out || (sealed && !had && le32(c->state.flags) & CRYPT_STATE_ACCEPTED) ||
 	     error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": an inline payload %s", payload->inode,
 		       sealed ? "fails authentication" : "is not what was sealed");
 out:
@@ -259,12 +263,18 @@ static bool payload_holds(const struct leaves *leaves, const struct scan_block *
 	struct conversion *c = leaves->c;
 	const bool sealed = c->direction == CRYPT_TO_SEALED;
 	struct crypt_inline_unit unit;
-	bool had = false;
+	bool had = false, left_out = false, other_side = false;
 
 	payload->root = c->flags_member ? c->flags_member[at->member] : c->scan->member[at->member];
 	if (!inline_map_find(c->inlines, c->schedule, payload, sealed, &unit, NULL, holds, err) || *holds)
 		return *holds;
-	if (sealed)
+	if (!leaves->fresh && !payload_is_left_out(c->scan, at, payload, &left_out, err))
+		return false;
+	/* Stepped over, and so on neither side. */
+	if (left_out && !inline_map_find(c->inlines, c->schedule, payload, !sealed, &unit, NULL, &other_side, err))
+		return false;
+	*holds = left_out && !other_side;
+	if (*holds || sealed)
 		return true;
 	/* One that an encryption had not come to, or that was written later, and accepted, stays as it was. */
 	if (!inline_map_has(c->inlines, payload, &had, err))

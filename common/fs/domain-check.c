@@ -261,15 +261,17 @@ static bool check_payload(void *context, const struct scan_block *leaf, const st
 	const uint64_t last = payload->offset + payload->bytes.left - 1;
 	struct inline_payload own = *payload;
 	struct crypt_inline_unit unit;
-	bool found, had;
+	bool found, had, left_out;
 
 	own.root = view->source[leaf->member];
 	if (!inline_map_find(view->inlines, view->domain->schedule, &own, true, &unit, NULL, &found, err))
 		return false;
 	if (found)
 		return true;
-	if (!inline_map_has(view->inlines, &own, &had, err))
+	if (!payload_is_left_out(view->scan, leaf, payload, &left_out, err) || !inline_map_has(view->inlines, &own, &had, err))
 		return false;
+	if (left_out)
+		return true;
 	return had ? damaged_payload(checking, tree, payload->inode, payload->offset, last, err) :
 		     unsealed(checking, tree, payload->inode, payload->offset, last, "are in no inline unit: written later, or damaged", err);
 }
@@ -335,6 +337,7 @@ bool domain_view_check(struct domain_view *view, const struct domain_view_option
 {
 	struct checking checking = { view, options };
 
+	/* Payloads always: of what no digest covers they are all that is known. */
 	return domain_view_check_trees(view, options, changed, err) && check_extents(&checking, true, err) &&
-	       (!*changed || payloads_visit(view->scan, check_payload, &checking, err));
+	       payloads_visit(view->scan, check_payload, &checking, err);
 }

@@ -2,6 +2,8 @@
 /* Payloads in leaves that are inline units, or become some. */
 #include "common/fs/payloads.h"
 
+#include "common/fs/orphan.h"
+
 bool payloads_of_leaf(const struct scan *scan, const struct scan_block *at, struct block *block, struct mode_memory *memory,
 			  payload_visit *visit, void *context, struct error *err)
 {
@@ -35,6 +37,38 @@ bool payloads_visit(const struct scan *scan, payload_visit *visit, void *context
 			continue;
 		if (!block_get(scan->volume, scan->block[i].logical, &expect, &block, err) ||
 		    !payloads_of_leaf(scan, &scan->block[i], block, &memory, visit, context, err))
+			return false;
+	}
+	return true;
+}
+
+static uint8_t type_of(enum crypt_inline_kind kind)
+{
+	return kind == INLINE_VERITY_DESC ? KEY_VERITY_DESC : kind == INLINE_VERITY_MERKLE ? KEY_VERITY_MERKLE : KEY_EXTENT_DATA;
+}
+
+/* Nothing is remembered from one tree to the next: hardly any payload is asked for. */
+static bool is_left_out_of(const struct tree *tree, const struct key *key, bool *left_out, struct error *err)
+{
+	struct orphan_memory memory = { 0 };
+
+	return orphan_leaves_out(&memory, tree, key, left_out, err);
+}
+
+bool payload_is_left_out(const struct scan *scan, const struct scan_block *leaf, const struct inline_payload *payload, bool *left_out,
+			 struct error *err)
+{
+	const struct key key = { payload->inode, type_of(payload->kind), payload->offset };
+
+	if (!is_left_out_of(&scan->tree[leaf->member], &key, left_out, err))
+		return false;
+	/* Members are ascending, and it is the lowest one that has the leaf. */
+	for (size_t m = leaf->member + (size_t)1; *left_out && m < scan->n_members; m++) {
+		cleanup_tree_iter struct tree_iter iter = { 0 };
+		bool found;
+
+		if (!tree_find(&scan->tree[m], &key, &iter, &found, err) ||
+		    (found && iter.path[0]->logical == leaf->logical && !is_left_out_of(&scan->tree[m], &key, left_out, err)))
 			return false;
 	}
 	return true;

@@ -14,4 +14,11 @@ bool payloads_visit(const struct scan *scan, payload_visit *visit, void *context
 bool payloads_of_leaf(const struct scan *scan, const struct scan_block *at, struct block *block, struct mode_memory *memory,
 		      payload_visit *visit, void *context, struct error *err) must_use;
 
+/*
+ * Does the next mount delete it from every subvolume of the scan whose tree has this leaf?  No digest covers it there, so that one that no unit
+ * opens may stand beside a tree that is as it was sealed: a file written and deleted since, or planted.
+ */
+bool payload_is_left_out(const struct scan *scan, const struct scan_block *leaf, const struct inline_payload *payload, bool *left_out,
+			 struct error *err) must_use;
+
 #endif /* COMMON_FS_PAYLOADS_H */

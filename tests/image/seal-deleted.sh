@@ -62,6 +62,7 @@ subprocess.run(['sync', '-f', sv], check=True)
 subprocess.run(['cp', '--sparse=always', used, copy], check=True)
 EOP
 gone=$(stat -c %i "$tmp/mnt/snap/gone")
+gone_small=$(stat -c %i "$tmp/mnt/snap/gone-small")
 verity=$(stat -c %i "$tmp/mnt/sv/verity")
 image_umount
 orphans() { btrfs inspect-internal dump-tree -t "$SV" "$image" | grep -c 'ORPHAN ORPHAN_ITEM'; }
@@ -153,6 +154,44 @@ attack drop $SV "$verity" 37 2048
 expect_unchanged 0 "$image" crypt verify "${VK[@]}" "$image" sv
 attack drop $SV $ORPHAN_ID 48 "$verity"
 expect_unchanged 6 "$image" crypt verify "${VK[@]}" "$image" sv
+
+# No digest covers what stands for a deleted file, and no unit opens what came there since: every way through a conversion leaves it as it is.
+# with_planted COMMAND...: what this puts into the image
+with_planted() {
+	local flush way
+	fresh
+	"$@"
+	cp --sparse=always "$image" "$tmp/planted.img"
+	expect_unchanged 0 "$image" crypt verify "${VK[@]}" "$image" sv
+	expect_status 0 crypt convert --decrypt -q --read-back "${VK[@]}" "$image" sv
+	for one in sv:kept snap:kept snap:gone-small; do
+		crypt cat "$image" "${one%:*}" "${one#*:}" | cmp - "$tmp/files/${one#*:}" || fail "$one is not as it was"
+	done
+	for flush in 6 8 9; do
+		fresh "$tmp/planted.img"
+		attack convert decrypt "flush:$flush" "$tmp/vk" sv
+		expect_status 7 crypt convert --status "$image"
+		cp --sparse=always "$image" "$tmp/stopped.img"
+		expect_status 0 crypt convert --decrypt --resume -q "${VK[@]}" "$image"
+		fresh "$tmp/stopped.img"
+		expect_status 0 crypt convert --abort -q --read-back "${VK[@]}" "$image"
+		right
+	done
+}
+planted_file() {
+	local item header
+	item=$(attack peek $SV "$verity" 1 0 0 160)
+	header=$(attack peek $SNAP "$gone_small" 108 0 0 21)
+	attack put $SV $ORPHAN_ID 48 9999 ''
+	attack put $SV 9999 1 0 "${item:0:2*I_LINKS}$(le 4 0)${item:2*(I_LINKS+4)}"
+	attack put $SV 9999 108 0 "${header:0:16}$(le 8 23)${header:32}$(printf 'planted, and not sealed' | od -An -v -tx1 | tr -d ' \n')"
+}
+say "a deleted file that was planted"
+with_planted planted_file
+say "an item of fs-verity that was planted in a file that a mount takes them from"
+with_planted attack put $SV "$verity" 37 8192 "$(le 8 1234567)"
+say "a deleted file that has a unit, damaged"
+with_planted attack xor $SV "$gone_small" 108 0 100 1
 
 say "after a mount that cleans up"
 fresh
