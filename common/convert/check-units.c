@@ -5,8 +5,7 @@
 
 #include "common/convert/bad-blocks.h"
 #include "common/convert/torn.h"
-#include "common/fs/extent-part.h"
-#include "common/fs/file-data.h"
+#include "common/fs/csum-absent.h"
 
 struct checking {
 	struct conversion *c;
@@ -107,19 +106,23 @@ static bool check_extent(struct checking *checking, struct error *err)
 	return !unit_map_at(c->units, checking->extent->logical, &group) || unit_map_visit(c->units, &group, check_unit, checking, err);
 }
 
-static bool ignore_csums(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)
+static bool refuse_absent(void *context, const struct tree *subvolume, uint64_t inode, const struct extent_part *part, uint64_t logical,
+			  struct error *err)
 {
-	(void)context, (void)logical, (void)n_sectors, (void)csums, (void)err;
-	return true;
+	struct conversion *c = context;
+	char *label = file_label(&c->list, subvolume, inode);
+
+	if (!label)
+		return error_memory(err);
+	error_set(err, ERROR_CORRUPT, "%.300s: bytes %" PRIu64 " to %" PRIu64 " have no checksum, which the csum tree should have (data at %" PRIu64 ")",
+		  label, part->first, part->last, logical);
+	free(label);
+	return error_hint(err, "nothing was changed; a kernel cannot read them; `btrfs check --init-csum-tree` makes checksums anew");
 }
 
-bool csums_readable(struct conversion *c, struct error *err)
+bool csums_complete(struct conversion *c, struct error *err)
 {
-	for (size_t i = 0; i < c->scan->n_extents; i++) {
-		if (!csum_lookup(c->volume, c->scan->extent[i].logical, c->scan->extent[i].length, ignore_csums, NULL, err))
-			return false;
-	}
-	return true;
+	return csum_absent(c->scan, refuse_absent, c, err);
 }
 
 bool extent_check_sealed(struct conversion *c, size_t extent, struct error *err)

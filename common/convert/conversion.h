@@ -203,8 +203,11 @@ bool conversion_take_domain(struct conversion *c, struct domain *domain, uint64_
 bool units_check(struct conversion *c, bool tell, struct error *err) must_use;
 /* The same of one extent of the scan, sealed in this conversion: what is skipped becomes a bad block. */
 bool extent_check_sealed(struct conversion *c, size_t extent, struct error *err) must_use;
-/* The csum tree is rewritten along with the data: where it cannot be read, that must be known before anything is changed. */
-bool csums_readable(struct conversion *c, struct error *err) must_use;
+/*
+ * The csum tree is rewritten along with the data: where it cannot be read, or lacks what a kernel needs, that must be known before anything is
+ * changed.  ERROR_CORRUPT names the first file.
+ */
+bool csums_complete(struct conversion *c, struct error *err) must_use;
 
 /* --- memory.c --- */
 /*

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/fs/csum-absent.h"
 #include "common/fs/domain-strays.h"
 #include "common/fs/verify-data.h"
 #include "common/util/escape.h"
@@ -111,6 +112,27 @@ static bool check_members(struct verify *v, struct error *err)
 			return false;
 	}
 	return true;
+}
+
+static bool absent_csum(void *context, const struct tree *subvolume, uint64_t inode, const struct extent_part *part, uint64_t logical,
+			struct error *err)
+{
+	char what[160];
+
+	snprintf(what, sizeof(what), "bytes %" PRIu64 " to %" PRIu64 " have no checksum, which the csum tree should have (data at %" PRIu64 ")",
+		 part->first, part->last, logical);
+	return verify_bad_in(context, subvolume, inode, what, err);
+}
+
+/* That the csum tree cannot be read is told by those who compare what is in it. */
+static bool check_absent_csums(struct verify *v, struct error *err)
+{
+	struct error error = { 0 };
+
+	if (csum_absent(v->view.scan, absent_csum, v, &error) || is_damage(&error))
+		return true;
+	*err = error;
+	return false;
 }
 
 /* --- what is only said ------------------------------------------------------------------------------------------- */
@@ -226,7 +248,7 @@ static bool verify_all(struct verify *v, struct error *err)
 	    !domain_view_check_unsealed(&v->view, &check, *changed, err))
 		return false;
 	v->result->n_unsealed = v->view.n_unsealed;
-	return verify_data(v, err) && check_members(v, err) && check_trees(v, err);
+	return verify_data(v, err) && check_absent_csums(v, err) && check_members(v, err) && check_trees(v, err);
 }
 
 bool domain_verify(struct domain *domain, const struct subvolume_list *list, const struct domain_reader_options *options,

@@ -5,6 +5,7 @@ btrfs-progs print.
 
 damage.py IMAGE data LOGICAL... [--mirror N] [--csum]   flips a bit of each sector; --csum: and gives it a matching checksum
 damage.py IMAGE csum LOGICAL                         flips a bit of the stored checksum of the sector
+damage.py IMAGE lose-csums LOGICAL                   flips a bit of the address that the csum item of the sector says, so that it is of none
 damage.py IMAGE block TREE NUMBER [--mirror N]       flips a bit of a leaf of a tree, whose checksum does not match any more; prints its address
 damage.py IMAGE item TREE KEY OFFSET [--mirror N]    flips a bit of an item's payload; the leaf gets a matching checksum
 damage.py IMAGE extents TREE INODE                   prints file offset, address, length on disk of each extent of a file
@@ -130,6 +131,17 @@ class Image:
 
         self.edit_item("7", covers, edit_item)
 
+    def lose_csums(self, logical):
+        for address, items in self.leaves("7"):
+            for slot, (key, _, size) in enumerate(items):
+                words = key.split()
+                if words[1] == "EXTENT_CSUM" and int(words[2]) <= logical < int(words[2]) + size // 4 * SECTOR:
+                    block = self.read(address, self.nodesize)
+                    block[HEADER + slot * 25 + 9 + 5] ^= 0x10     # 2^44
+                    block[:32] = struct.pack("<I", crc32c(block[32:])).ljust(32, b"\0")
+                    return self.write(address, block)
+        sys.exit("damage: no csum item has %d" % logical)
+
 
 def extents(image, tree, inode):
     offset = None
@@ -177,7 +189,7 @@ def spoil_device(path):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("image")
-    parser.add_argument("command", choices=("data", "csum", "block", "item", "extents", "copies", "device"))
+    parser.add_argument("command", choices=("data", "csum", "lose-csums", "block", "item", "extents", "copies", "device"))
     parser.add_argument("words", nargs="*")
     parser.add_argument("--mirror", type=int)
     parser.add_argument("--csum", action="store_true")
@@ -194,6 +206,8 @@ def main():
                 image.edit_csum(logical, lambda _, data=data: struct.pack("<I", crc32c(data)))
     elif args.command == "csum":
         image.edit_csum(int(words[0]), lambda csum: bytes([csum[0] ^ 1]) + csum[1:])
+    elif args.command == "lose-csums":
+        image.lose_csums(int(words[0]))
     elif args.command == "block":
         logical = image.leaves(words[0])[int(words[1])][0]
         block = image.read(logical, image.nodesize)

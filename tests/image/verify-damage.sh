@@ -208,6 +208,14 @@ fresh
 damage block 7 0 >/dev/null
 fails 'checksum tree: .*; no further checksums of data are compared' 'checksum tree: .*'
 
+say "checksums that are not there: a kernel would refuse to read the files"
+fresh
+damage lose-csums "$(at dir/big 0)"
+fails "home/dir/big: bytes 0 to 6000639 have no checksum, which the csum tree should have \(data at $(at dir/big 0)\)"
+stays_sealed '^btrfs-crypt convert: home/dir/big: bytes 0 to 6000639 have no checksum, which the csum tree should have'
+expect_text "$tmp/err" 'btrfs check --init-csum-tree'
+reads_all_but nothing
+
 say "JSON"
 fresh
 damage data "$(at tiny 0)" --mirror 2

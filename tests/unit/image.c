@@ -12,6 +12,9 @@
 
 #include <cmocka.h>
 
+#include "common/tree/tree-edit.h"
+#include "tests/support/edit.h"
+
 static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void run(const char *format, ...)
 {
@@ -226,4 +229,72 @@ void image_edit_block(struct image *image, const struct volume *volume, uint64_t
 			image_patch(image, chunk_physical(chunk, logical, n), bytes, size);
 			free(bytes);
 		}
+}
+
+/* --- checksums of data ---------------------------------------------------------------------------------------- */
+
+struct edit {
+	struct volume *volume;
+	struct allocator *allocator;
+	struct transaction *tx;
+};
+
+static struct edit edit_begin(struct image *image)
+{
+	struct edit edit = { 0 };
+	struct error err = { 0 };
+	struct device *device;
+
+	if (!device_open(image->path, true, &device, &err) || !volume_open(device, NULL, &edit.volume, &err) ||
+	    !allocator_open(edit.volume, &edit.allocator, &err) || !transaction_begin(edit.volume, edit.allocator, &edit.tx, &err))
+		fail_msg("%s", err.text);
+	return edit;
+}
+
+static void edit_end(struct edit *edit)
+{
+	struct error err = { 0 };
+
+	if (!edit_commit(edit->volume, edit->tx, &err))
+		fail_msg("%s", err.text);
+	allocator_close(edit->allocator);
+	volume_close(edit->volume);
+}
+
+void image_do_without_csums(struct image *image)
+{
+	struct edit edit = edit_begin(image);
+	struct error err = { 0 };
+	struct tree tree;
+
+	assert_true(tree_open(edit.volume, FS_TREE_ID, &tree, &err));
+	for (struct key at = { 0, 0, 0 };; at.offset++) {
+		cleanup_tree_iter struct tree_iter iter = { 0 };
+		struct disk_inode_item disk;
+		uint8_t *bytes;
+		uint32_t len;
+
+		assert_true(tree_seek(&tree, &at, &iter, &err));
+		if (!iter.valid)
+			break;
+		at = iter.key;
+		if (at.type != KEY_INODE_ITEM)
+			continue;
+		assert_true(tree_edit_item(edit.tx, FS_TREE_ID, &at, &bytes, &len, &err));
+		assert_int_equal(len, sizeof(disk));
+		memcpy(&disk, bytes, sizeof(disk));
+		disk.flags = to_le64(le64(disk.flags) | INODE_NODATASUM);
+		memcpy(bytes, &disk, sizeof(disk));
+	}
+	edit_end(&edit);
+}
+
+void image_drop_csums(struct image *image)
+{
+	const struct key first = { EXTENT_CSUM_ID, KEY_EXTENT_CSUM, 0 }, last = { EXTENT_CSUM_ID, KEY_EXTENT_CSUM, UINT64_MAX };
+	struct edit edit = edit_begin(image);
+	struct error err = { 0 };
+
+	assert_true(tree_cut(edit.tx, CSUM_TREE_ID, &first, &last, &err));
+	edit_end(&edit);
 }

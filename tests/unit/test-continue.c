@@ -13,7 +13,6 @@
 #include "common/convert/convert.h"
 #include "common/fs/scan.h"
 #include "format/journal.h"
-#include "tests/support/edit.h"
 #include "tests/unit/image.h"
 
 #define ok(call) do { \
@@ -235,20 +234,6 @@ static uint64_t place_on(uint64_t logical, unsigned mirror)
 }
 
 /* As for files without checksums. */
-static void drop_csums(void)
-{
-	const struct key first = { EXTENT_CSUM_ID, KEY_EXTENT_CSUM, 0 }, last = { EXTENT_CSUM_ID, KEY_EXTENT_CSUM, UINT64_MAX };
-	cleanup_volume struct volume *volume = open_volume();
-	struct allocator *allocator;
-	struct transaction *tx;
-
-	ok(allocator_open(volume, &allocator, err));
-	ok(transaction_begin(volume, allocator, &tx, err));
-	ok(tree_cut(tx, CSUM_TREE_ID, &first, &last, err));
-	ok(edit_commit(volume, tx, err));
-	allocator_close(allocator);
-}
-
 /* --- tests -------------------------------------------------------------------------------------------------------------- */
 
 static void cleaning_up_reads_every_leaf_back(void **state)
@@ -278,7 +263,7 @@ static void an_aborted_decryption_tries_every_mirror(void **state)
 	uint64_t leaf, data;
 
 	(void)state;
-	drop_csums();
+	image_drop_csums(&image);
 	decrypt(4);
 	assert_int_equal(phase(), CRYPT_PHASE_STRUCTURE);
 	places(&leaf, &data);
@@ -402,6 +387,7 @@ static int make(void **state)
 	image_let_go(&image);
 	ok(secret_init(err));
 	ok(secret_random(CRYPT_KEY_SIZE, &key, err));
+	image_do_without_csums(&image);
 	return 0;
 }
 

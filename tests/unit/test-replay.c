@@ -10,7 +10,6 @@
 #include "common/convert/convert.h"
 #include "common/fs/scan.h"
 #include "format/journal.h"
-#include "tests/support/edit.h"
 #include "tests/unit/image.h"
 
 #define ok(call) do { \
@@ -161,21 +160,6 @@ static void decrypt(void)
 	convert_plan_free(&plan);
 }
 
-/* As for files without checksums: nothing but the journal tells that data are ciphertext already. */
-static void drop_csums(void)
-{
-	const struct key first = { EXTENT_CSUM_ID, KEY_EXTENT_CSUM, 0 }, last = { EXTENT_CSUM_ID, KEY_EXTENT_CSUM, UINT64_MAX };
-	cleanup_volume struct volume *volume = open_volume();
-	struct allocator *allocator;
-	struct transaction *tx;
-
-	ok(allocator_open(volume, &allocator, err));
-	ok(transaction_begin(volume, allocator, &tx, err));
-	ok(tree_cut(tx, CSUM_TREE_ID, &first, &last, err));
-	ok(edit_commit(volume, tx, err));
-	allocator_close(allocator);
-}
-
 /* The data of all extents, one behind the other. */
 static uint8_t *all_data(size_t *len)
 {
@@ -202,7 +186,9 @@ static void a_record_that_cannot_be_read_was_committed(void **state)
 	size_t len, len_after;
 
 	(void)state;
-	drop_csums();
+	/* Nothing but the journal tells that data are ciphertext already. */
+	image_do_without_csums(&image);
+	image_drop_csums(&image);
 	before = all_data(&len);
 	encrypt_until_power_cut(3);
 	unreadable = 3;
