@@ -40,9 +40,9 @@ static void print_counts_json(struct json_object *line, const struct convert_pla
 	json_member(line, "members", members);
 	json_u64(line, "extents", plan->n_extents);
 	json_u64(line, "data_bytes", plan->data_bytes);
-	json_u64(line, "inline_units", plan->n_inline_units);
+	json_u64(line, "inline_items", plan->n_inline_units);
 	json_u64(line, "leaves", plan->n_leaves);
-	json_u64(line, "unit_items", plan->n_unit_items);
+	json_u64(line, "tag_items", plan->n_unit_items);
 	json_u64(line, "metadata_needed", plan->metadata_needed);
 	json_u64(line, "metadata_available", plan->metadata_available);
 	json_u64(line, "new_metadata_chunks", plan->n_new_chunks);
@@ -54,6 +54,7 @@ static void print_plan_json(FILE *out, const char *what, const struct convert_pl
 {
 	struct json_object *line = json_line();
 
+	json_text(line, "record", "summary");
 	json_text(line, "result", what);
 	if (plan->n_members)
 		print_counts_json(line, plan);
@@ -78,7 +79,7 @@ static const char *plural(uint64_t n)
 
 static void print_counts_text(FILE *out, const char *what, const struct convert_plan *plan)
 {
-	fprintf(out, "%s: %zu subvolume%s, %" PRIu64 " extent%s, %" PRIu64 " bytes of data, %" PRIu64 " inline unit%s\n", what,
+	fprintf(out, "%s: %zu subvolume%s, %" PRIu64 " extent%s, %" PRIu64 " bytes of data, %" PRIu64 " inline item%s\n", what,
 		plan->n_members, plural(plan->n_members), plan->n_extents, plural(plan->n_extents), plan->data_bytes,
 		plan->n_inline_units, plural(plan->n_inline_units));
 	for (size_t i = 0; i < plan->n_members; i++) {
@@ -138,18 +139,14 @@ void convert_print_plan(const char *what, const struct convert_plan *plan, bool 
 
 static void print_status_json(const struct convert_status *status)
 {
-	const struct unfinished_words words = unfinished_words(&status->state);
 	struct json_object *line = json_line();
 
+	json_text(line, "record", "status");
 	json_flag(line, "unfinished", status->unfinished);
 	json_flag(line, "damaged_primary", status->damaged_primary);
 	if (status->unfinished && status->state.operation != 0) {
-		json_text(line, "operation", words.operation);
-		json_text(line, "direction", words.direction);
-		json_text(line, "started", words.started);
-		json_number(line, "percent", status->percent);
 		json_flag(line, "authenticated", status->authenticated);
-		unfinished_next_json(status, line);
+		unfinished_status_json(status, line);
 	}
 	json_print(line, stdout);
 }
@@ -196,6 +193,50 @@ void convert_print_status(const char *image, const struct convert_status *status
 		print_status_json(status);
 	else
 		print_status_text(image, status);
+}
+
+static void bad_block_text(const struct convert_bad_block *block, char *text, size_t size)
+{
+	const char *how = block->is_carried ? "did not match their checksum before, and do not now" :
+			  block->has_csum ? "are damaged: left as they were found" :
+			  "are damaged: left as they were found; they have no checksum, so that nothing will show it later";
+
+	if (block->path)
+		snprintf(text, size, "%.300s: bytes %" PRIu64 " to %" PRIu64 "%s %s", block->path, block->first, block->last,
+			 block->unused ? " of an extent" : "", how);
+	else
+		snprintf(text, size, "the data at %" PRIu64 " %s", block->logical, how);
+}
+
+static void print_bad_block_json(const struct convert_bad_block *block, FILE *out)
+{
+	struct json_object *line = json_line();
+
+	json_text(line, "record", block->is_carried ? "carried" : "skipped");
+	if (block->path) {
+		json_escaped_name(line, "path", block->path);
+		json_u64(line, "subvolume", block->subvolume);
+		json_u64(line, "inode", block->inode);
+		json_u64(line, block->unused ? "extent_offset" : "offset", block->first);
+		json_u64(line, "length", block->last - block->first + 1);
+	}
+	json_u64(line, "logical", block->logical);
+	json_flag(line, "has_checksum", block->has_csum);
+	json_print(line, out);
+}
+
+void convert_print_bad_block(const struct convert_bad_block *block)
+{
+	char text[512];
+
+	if (!format_is_json()) {
+		bad_block_text(block, text, sizeof(text));
+		print_note(NULL, text);
+		return;
+	}
+	print_bad_block_json(block, stdout);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		print_bad_block_json(block, stderr);
 }
 
 void convert_print_progress(struct progress *progress, const struct convert_progress *at)

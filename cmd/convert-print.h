@@ -12,6 +12,9 @@ void convert_print_plan(const char *what, const struct convert_plan *plan, bool 
 /* The way out of an unfinished conversion is part of it: image is the operand. */
 void convert_print_status(const char *image, const struct convert_status *status);
 
+/* A note, and a record in JSON. */
+void convert_print_bad_block(const struct convert_bad_block *block);
+
 void convert_print_progress(struct progress *progress, const struct convert_progress *at);
 
 #endif /* CMD_CONVERT_PRINT_H */

@@ -55,6 +55,14 @@ static void ui_note(void *context, const char *text)
 	print_note(NULL, text);
 }
 
+static void ui_bad_block(void *context, const struct convert_bad_block *block)
+{
+	struct convert_talk *talk = context;
+
+	progress_clear(&talk->progress);
+	convert_print_bad_block(block);
+}
+
 /* Waits with poll(), which a signal ends, so that control-C is an answer too. */
 static bool ui_confirm(void *context, const char *question)
 {
@@ -133,6 +141,7 @@ bool convert_ui_init(const char *how, const char *frequency, bool batch, struct 
 		.context = talk,
 		.progress = mode == PROGRESS_NONE ? NULL : ui_progress,
 		.note = ui_note,
+		.bad_block = ui_bad_block,
 		.stop = ui_stop,
 		.forget_secrets = ui_forget_secrets,
 		.confirm = convert_is_interactive(batch) ? ui_confirm : NULL,

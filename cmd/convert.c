@@ -43,7 +43,7 @@ static struct poptOption options_how[] = {
 	{ "allow-mounted-copy", 0, POPT_ARG_NONE, &opt.mounted_copy, 0, "go on although another copy of this image is mounted", NULL },
 	{ "read-back", 0, POPT_ARG_NONE, &opt.read_back, 0, "read all data back from the device before the end", NULL },
 	{ "on-error", 0, POPT_ARG_STRING, &opt.on_error, 0,
-	  "at a sector that matches its checksum on no mirror: stop (default), or seal it so that it is as bad afterwards", "stop|continue" },
+	  "at data of which no copy matches its checksum: stop (default), or seal them so that they are as bad afterwards", "stop|continue" },
 	{ "skip-damaged", 0, POPT_ARG_NONE, &opt.skip, 0, "leave damaged blocks as they are, and convert everything else", NULL },
 	{ "pbkdf", 0, POPT_ARG_STRING, &opt.pbkdf, 0, "how the key slot is made expensive: argon2id (default) or pbkdf2", "KDF" },
 	{ "pbkdf-memory", 0, POPT_ARG_STRING, &opt.memory, 0, "memory of argon2id", "KIB" },

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "cmd/cmd.h"
+#include "cmd/inode-text.h"
 #include "cmd/json.h"
 #include "cmd/shell-word.h"
 #include "common/util/escape.h"
@@ -132,11 +133,18 @@ bool unfinished_has(const struct unfinished *unfinished, const struct subvolume_
 	return unfinished->domain && subvolume && domain_has(unfinished->domain, list, subvolume);
 }
 
-void unfinished_next_json(const struct convert_status *status, struct json_object *line)
+void unfinished_status_json(const struct convert_status *status, struct json_object *line)
 {
+	const struct unfinished_words words = unfinished_words(&status->state);
+	const struct inode_time started = { .sec = (int64_t)status->state.start_time };
+
+	json_text(line, "operation", words.operation);
+	json_text(line, "direction", words.direction);
+	json_time(line, "started", &started);
+	json_number(line, "percent", status->percent);
 	json_flag(line, "running", status->running);
 	if (!status->running)
-		json_text(line, "next", unfinished_words(&status->state).resume);
+		json_text(line, "next", words.resume);
 	else if (status->process)
 		json_number(line, "process", (uint64_t)status->process);
 }
@@ -145,12 +153,7 @@ void unfinished_json(const struct unfinished *unfinished, struct json_object *li
 {
 	struct json_object *object = json_line();
 
-	if (unfinished->words.operation) {
-		json_text(object, "operation", unfinished->words.operation);
-		json_text(object, "direction", unfinished->words.direction);
-		json_text(object, "started", unfinished->words.started);
-		json_number(object, "percent", unfinished->status.percent);
-		unfinished_next_json(&unfinished->status, object);
-	}
+	if (unfinished->words.operation)
+		unfinished_status_json(&unfinished->status, object);
 	json_member(line, "conversion", object);
 }

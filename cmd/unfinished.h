@@ -43,7 +43,7 @@ bool unfinished_has(const struct unfinished *unfinished, const struct subvolume_
 
 /* "conversion": what it is, in a line about something that is being converted. */
 struct json_object;
-void unfinished_next_json(const struct convert_status *status, struct json_object *line);	/* who runs it, or else how to go on */
+void unfinished_status_json(const struct convert_status *status, struct json_object *line);	/* the same members, of what can be read */
 void unfinished_json(const struct unfinished *unfinished, struct json_object *line);
 
 #endif /* CMD_UNFINISHED_H */

@@ -42,7 +42,17 @@ static const struct poptOption options[] = {
 
 #define FINGERPRINT_SIZE sizeof(((struct verify_result *)0)->seal_fingerprint)
 
-static void print_bad(void *context, const char *path, const char *what)
+static void range_json(struct json_object *line, const struct verify_range *range)
+{
+	json_u64(line, "subvolume", range->subvolume);
+	json_u64(line, "inode", range->inode);
+	json_u64(line, range->unused ? "extent_offset" : "offset", range->first);
+	json_u64(line, "length", range->last - range->first + 1);
+	json_u64(line, "logical", range->logical);
+	json_flag(line, "carried", range->is_carried);
+}
+
+static void print_bad(void *context, const char *path, const char *what, const struct verify_range *range)
 {
 	progress_clear(context);
 	if (format_is_json()) {
@@ -51,6 +61,8 @@ static void print_bad(void *context, const char *path, const char *what)
 		json_text(line, "record", "failure");
 		json_escaped_name(line, "path", path);
 		json_text(line, "bad", what);
+		if (range)
+			range_json(line, range);
 		json_print(line, stdout);
 	} else {
 		printf("%s: %s\n", path, what);
@@ -88,7 +100,6 @@ static void print_result(const struct domain *domain, const struct verify_result
 		json_text(line, "encryption", tag);
 		json_text(line, "seal_fingerprint", seal);
 		json_u64(line, "files", result->n_files);
-		json_u64(line, "units", result->n_units);
 		json_u64(line, "blocks", result->n_blocks);
 		json_u64(line, "unsealed", result->n_unsealed);
 		json_u64(line, "accepted", result->n_accepted);
@@ -100,8 +111,8 @@ static void print_result(const struct domain *domain, const struct verify_result
 	}
 	if (result->n_accepted > 0)
 		snprintf(accepted, sizeof(accepted), ", %" PRIu64 " accepted", result->n_accepted);
-	printf("%s: %s: %" PRIu64 " file%s, %" PRIu64 " unit%s, %" PRIu64 " block%s, %" PRIu64 " not sealed%s, %" PRIu64 " failure%s%s\n",
-	       passed ? "verified" : "failed", tag, result->n_files, plural(result->n_files), result->n_units, plural(result->n_units),
+	printf("%s: %s: %" PRIu64 " file%s, %" PRIu64 " block%s, %" PRIu64 " not sealed%s, %" PRIu64 " failure%s%s\n",
+	       passed ? "verified" : "failed", tag, result->n_files, plural(result->n_files),
 	       result->n_blocks, plural(result->n_blocks), result->n_unsealed, accepted, result->n_bad, plural(result->n_bad),
 	       replaced ? ", not the expected seal" : "");
 	printf("seal fingerprint: %s\n", seal);
@@ -146,7 +157,7 @@ static bool tell_moved(const struct domain *domain, const struct subvolume *subv
 	name = subvolume_label_escaped(subvolume, subvolume->id);
 	what = domain_moved_text(subvolume, member);
 	if (name && what)
-		print_bad(progress, name, what);
+		print_bad(progress, name, what, NULL);
 	result->n_bad += name && what;
 	free(name);
 	free(what);

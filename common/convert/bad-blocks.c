@@ -80,19 +80,32 @@ const struct crypt_bad_block *bad_block_find(const struct conversion *c, uint64_
 struct telling {
 	const struct conversion *c;
 	const struct scan_extent *extent;
-	const char *what;
+	struct convert_bad_block block;
 };
+
+static void tell(const struct conversion *c, const struct convert_bad_block *block)
+{
+	if (c->ui && c->ui->bad_block)
+		c->ui->bad_block(c->ui->context, block);
+}
 
 static bool tell_part(void *context, const struct extent_part *part, struct error *err)
 {
 	const struct telling *telling = context;
 	const struct conversion *c = telling->c;
-	char *label = file_label(&c->list, &c->scan->tree[telling->extent->member], telling->extent->inode);
+	const struct tree *subvolume = &c->scan->tree[telling->extent->member];
+	struct convert_bad_block block = telling->block;
+	char *label = file_label(&c->list, subvolume, telling->extent->inode);
 
 	if (!label)
 		return error_memory(err);
-	conversion_note(c, "%.300s: bytes %" PRIu64 " to %" PRIu64 "%s %s", label, part->first, part->last, part->unused ? " of an extent" : "",
-			telling->what);
+	block.path = label;
+	block.subvolume = subvolume->id;
+	block.inode = telling->extent->inode;
+	block.first = part->first;
+	block.last = part->last;
+	block.unused = part->unused;
+	tell(c, &block);
 	free(label);
 	return true;
 }
@@ -100,15 +113,11 @@ static bool tell_part(void *context, const struct extent_part *part, struct erro
 bool bad_block_tell(struct conversion *c, uint64_t unit_id, enum crypt_bad what, uint64_t address, struct error *err)
 {
 	struct unit_group group;
-	struct telling telling = { .c = c };
+	struct telling telling = { .c = c, .block = { .is_carried = what == BAD_CARRIED, .logical = address } };
 	uint8_t csum[CSUM_SIZE];
-	bool has_csum;
 
-	if (!csum_get(c, address, csum, &has_csum, err))
+	if (!csum_get(c, address, csum, &telling.block.has_csum, err))
 		return false;
-	telling.what = what == BAD_CARRIED ? "matched their checksum on no mirror before, and do not now" :
-		       has_csum ? "are damaged: left as they were found" :
-				  "are damaged: left as they were found; they have no checksum, so that nothing will show it later";
 	if (c->plan && what == BAD_CARRIED)
 		c->plan->n_carried++;
 	else if (c->plan)
@@ -116,7 +125,7 @@ bool bad_block_tell(struct conversion *c, uint64_t unit_id, enum crypt_bad what,
 	if (c->units && c->scan && unit_map_of(c->units, unit_id, &group) && group.address != 0)
 		telling.extent = scan_extent_at(c->scan, group.address);
 	if (!telling.extent) {
-		conversion_note(c, "the data at %" PRIu64 " %s", address, telling.what);
+		tell(c, &telling.block);
 		return true;
 	}
 	return extent_parts(c->scan, telling.extent, address - telling.extent->logical, address - telling.extent->logical + CRYPT_BLOCK, tell_part,

@@ -19,8 +19,19 @@ struct convert_progress {
 
 /* What to do about damage; by default a conversion stops in front of it. */
 struct convert_damage {
-	bool carry;		/* seal what matches its checksum on no mirror so that it is as bad afterwards */
+	bool carry;		/* seal what has no copy that matches its checksum so that it is as bad afterwards */
 	bool skip;		/* leave what no tag opens as it is found */
+};
+
+/* A block that is not converted as the others, and a part of the file that it belongs to. */
+struct convert_bad_block {
+	bool is_carried;	/* sealed as it was, so that its checksum is as wrong afterwards; else left as it was found */
+	bool has_csum;
+	const char *path;	/* from the top level, escaped; NULL: it is not known whose block it is, and what follows is not set */
+	uint64_t subvolume, inode;
+	uint64_t first, last;	/* bytes of the file, both included; where unused: of the extent */
+	bool unused;		/* the file does not use this part of its extent */
+	uint64_t logical;	/* of the block; always set */
 };
 
 /* What people see and may stop; every pointer may be NULL. */
@@ -28,6 +39,7 @@ struct convert_ui {
 	void *context;
 	void (*progress)(void *context, const struct convert_progress *progress);
 	void (*note)(void *context, const char *text);		/* one line for stderr */
+	void (*bad_block)(void *context, const struct convert_bad_block *block);
 	bool (*stop)(void *context);				/* asked between batches: SIGINT, SIGTERM */
 	bool (*confirm)(void *context, const char *question);	/* NULL: yes was implied (batch mode) */
 	/* Nothing more is derived from the secrets that were given: their owner wipes them now, not when all is done. */
@@ -67,7 +79,7 @@ struct convert_plan {
 	uint64_t n_new_chunks, new_chunk_bytes;
 	uint64_t journal_bytes;
 	uint64_t unwiped_free_bytes;	/* free data space left as it is */
-	uint64_t n_carried, n_skipped;	/* damaged blocks, each told as a note */
+	uint64_t n_carried, n_skipped;	/* damaged blocks, each told as bad_block() */
 	uint8_t seal_fingerprint[16];	/* of a finished sealing */
 	char key_tag[48];		/* "aes-256-gcm@btrfs:75197c8e" of a finished sealing */
 };

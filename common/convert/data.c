@@ -36,7 +36,7 @@ static bool may_seal(struct batch *batch, const struct plain *plain, struct erro
 	if (plain->n_bad == 0 || (damage && (damage->carry || damage->skip)))
 		return true;
 	batch->damaged = true;
-	error_set(err, ERROR_CORRUPT, "the data at %#" PRIx64 " match their checksum on no mirror", plain->first_bad);
+	error_set(err, ERROR_CORRUPT, "no copy of the data at %#" PRIx64 " matches its checksum", plain->first_bad);
 	return error_hint(err, "`btrfs-crypt convert --resume --on-error=continue` seals them all the same, and they stay as bad as they are");
 }
 

@@ -5,7 +5,7 @@
 
 #include "common/fs/domain.h"
 
-#define CARRIED_TEXT "matched their checksum on no mirror before they were sealed"
+#define CARRIED_TEXT "did not match their checksum before they were sealed"
 
 struct carried {
 	struct crypt_bad_block *at;	/* by unit id, block */

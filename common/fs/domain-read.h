@@ -47,18 +47,29 @@ bool domain_reader_proves_name(struct domain_reader *reader, const struct tree *
  */
 bool domain_reader_proves_path(struct domain_reader *reader, uint64_t subvolume, const char *path, struct error *why, struct error *err) must_use;
 
+/* Which bytes a finding is about. */
+struct verify_range {
+	uint64_t subvolume, inode;
+	uint64_t first, last;	/* of the file, both included; where unused: of its extent */
+	bool unused;		/* the file does not use this part of its extent */
+	bool is_carried;	/* bad before it was sealed */
+	uint64_t logical;	/* where it begins */
+};
+
 /*
  * Everything that `verify` checks: the seal, the tree of every member and snapshot, every unit and checksum on every mirror, every tree block.
- * bad is called once per finding with the escaped path and what is wrong; false only where something kept it from looking on.
+ * bad is called once per finding with the escaped path, what is wrong and, where it is data, which (else NULL); false only where something kept it
+ * from looking on.
  */
 struct verify_result {
-	uint64_t n_files, n_blocks, n_bad, n_units, n_unsealed;
+	uint64_t n_files, n_blocks, n_bad, n_unsealed;
 	uint64_t n_accepted;	/* differences that were accepted, each told to options->note */
 	bool changed;	/* a tree is not as it was sealed, accepted or not */
 	uint8_t seal_fingerprint[16];
 };
+typedef void verify_found(void *context, const char *path, const char *what, const struct verify_range *range);
 bool domain_verify(struct domain *domain, const struct subvolume_list *list, const struct domain_reader_options *options,
-		   void (*bad)(void *context, const char *path, const char *what), void *context,
+		   verify_found *bad, void *context,
 		   struct verify_result *result, struct error *err) must_use;
 
 #endif /* COMMON_FS_DOMAIN_READ_H */

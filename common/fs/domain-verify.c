@@ -108,7 +108,7 @@ static bool check_members(struct verify *v, struct error *err)
 			*err = error;
 			return false;
 		}
-		if (!verify_bad_in(v, &scan->tree[scan->block[i].member], 0, error.text, err))
+		if (!verify_bad_in(v, &scan->tree[scan->block[i].member], 0, error.text, NULL, err))
 			return false;
 	}
 	return true;
@@ -121,7 +121,7 @@ static bool absent_csum(void *context, const struct tree *subvolume, uint64_t in
 
 	snprintf(what, sizeof(what), "bytes %" PRIu64 " to %" PRIu64 " have no checksum, which the csum tree should have (data at %" PRIu64 ")",
 		 part->first, part->last, logical);
-	return verify_bad_in(context, subvolume, inode, what, err);
+	return verify_bad_in(context, subvolume, inode, what, NULL, err);
 }
 
 /* That the csum tree cannot be read is told by those who compare what is in it. */
@@ -252,7 +252,7 @@ static bool verify_all(struct verify *v, struct error *err)
 }
 
 bool domain_verify(struct domain *domain, const struct subvolume_list *list, const struct domain_reader_options *options,
-		   void (*bad)(void *context, const char *path, const char *what), void *context,
+		   verify_found *bad, void *context,
 		   struct verify_result *result, struct error *err)
 {
 	struct verify v = { .options = options, .bad = bad, .context = context, .result = result };

@@ -75,16 +75,18 @@ void verify_bad(struct verify *v, const char *path, const char *format, ...)
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
 	v->result->n_bad++;
-	v->bad(v->context, path, what);
+	v->bad(v->context, path, what, NULL);
 }
 
-bool verify_bad_in(struct verify *v, const struct tree *subvolume, uint64_t inode, const char *what, struct error *err)
+bool verify_bad_in(struct verify *v, const struct tree *subvolume, uint64_t inode, const char *what, const struct verify_range *range,
+		   struct error *err)
 {
 	char *label = file_label(v->view.list, subvolume, inode);
 
 	if (!label)
 		return error_memory(err);
-	verify_bad(v, label, "%s", what);
+	v->result->n_bad++;
+	v->bad(v->context, label, what, range);
 	free(label);
 	return true;
 }
@@ -126,11 +128,23 @@ static bool tell_finding(struct data_verify *d, struct error *err)
 	append_marks(how, sizeof(how), "fail authentication", f->marks.tag, f->n_mirrors);
 	append_marks(how, sizeof(how), "do not match their checksums", f->marks.csum, f->n_mirrors);
 	append_marks(how, sizeof(how), CARRIED_TEXT, f->marks.carried, 1);
-	append_marks(how, sizeof(how), "are in a unit that was never sealed", f->marks.unsealed, 1);
+	append_marks(how, sizeof(how), "were never sealed", f->marks.unsealed, 1);
 	snprintf(what, sizeof(what), "bytes %" PRIu64 " to %" PRIu64 "%s%s (data at %" PRIu64 ")", f->part.first, f->part.last,
 		 f->part.unused ? " of an extent, which the file does not use," : "", how, f->logical);
 	d->finding.any = false;
-	return verify_bad_in(d->v, &d->v->view.scan->tree[f->member], f->inode, what, err);
+
+	const struct tree *subvolume = &d->v->view.scan->tree[f->member];
+	const struct verify_range range = {
+		.subvolume = subvolume->id,
+		.inode = f->inode,
+		.first = f->part.first,
+		.last = f->part.last,
+		.unused = f->part.unused,
+		.is_carried = f->marks.carried,
+		.logical = f->logical,
+	};
+
+	return verify_bad_in(d->v, subvolume, f->inode, what, &range, err);
 }
 
 /* One part of the file that a run stands for. */
@@ -339,7 +353,6 @@ static bool verify_unit(void *context, const struct crypt_unit *unit, uint64_t p
 		if (!add_block(d, begin + (uint64_t)i * CRYPT_BLOCK, &d->mark[i], err))
 			return false;
 	}
-	d->v->result->n_units++;
 	d->v->result->n_blocks += unit->blocks;
 	return true;
 }

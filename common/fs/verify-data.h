@@ -9,15 +9,16 @@
 struct verify {
 	struct domain_view view;
 	const struct domain_reader_options *options;
-	void (*bad)(void *context, const char *path, const char *what);
+	verify_found *bad;
 	void *context;
 	struct verify_result *result;
 };
 
 /* A finding: counted and told. */
 void verify_bad(struct verify *v, const char *path, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* In the file or (inode 0) subvolume. */
-bool verify_bad_in(struct verify *v, const struct tree *subvolume, uint64_t inode, const char *what, struct error *err) must_use;
+/* In the file or (inode 0) subvolume.  range: NULL where it is no data. */
+bool verify_bad_in(struct verify *v, const struct tree *subvolume, uint64_t inode, const char *what, const struct verify_range *range,
+		   struct error *err) must_use;
 
 bool verify_data(struct verify *v, struct error *err) must_use;
 

@@ -31,7 +31,7 @@ for out in "${where[@]}"; do
 	run 11 "$out" convert --decrypt disk.img vault --key-file key
 	said 'unsealed: 1 subvolume, .*'
 	run 11 "$out" convert --encrypt disk.img vault --key-file key $cheap --format json
-	seal=$(sed -nE 's/^\{"result":"sealed",.*"seal_fingerprint":"([0-9a-f]{32})".*\}$/\1/p' err)
+	seal=$(sed -nE 's/^\{"record":"summary","result":"sealed",.*"seal_fingerprint":"([0-9a-f]{32})".*\}$/\1/p' err)
 	[ -n "$seal" ] || bad "no fingerprint in JSON"
 	btrfs-crypt verify disk.img vault --key-file key --expect-seal "$seal" > verified || bad "what was sealed is not what JSON said"
 	# What failed before has its own status, and is said alone.

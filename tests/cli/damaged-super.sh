@@ -21,7 +21,7 @@ END
 btrfs-crypt list disk.img > out 2> err || bad "list beside a damaged primary: status $?"
 grep -q 'vault' out && grep -q 'warning: ' err || bad "list does not warn"
 expect 7 convert --status --format json disk.img <<'END'
-{"unfinished":true,"damaged_primary":true}
+{"record":"status","unfinished":true,"damaged_primary":true}
 ! warning: 0x10000, 1 is used
 END
 # the copy may be older, and does not know of a log tree

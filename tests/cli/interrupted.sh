@@ -13,7 +13,7 @@ quiet mkfs.btrfs --rootdir tree disk.img
 printf 'secret' > key
 printf 'wrong' > wrong
 how="--key-file key --pbkdf pbkdf2 --pbkdf-force-iterations 1000"
-FILTER='s/btrfs:[0-9a-f]{8}/btrfs:TAG/; s/[0-9]+-[0-9]+-[0-9]+ [0-9:]+ UTC/TIME/; s/[0-9]+%/N%/; s/"percent":[0-9]+/"percent":N/'
+FILTER='s/btrfs:[0-9a-f]{8}/btrfs:TAG/; s/[0-9]+-[0-9]+-[0-9]+ [0-9:]+ UTC/TIME/; s/[0-9]+%/N%/; s/"percent":[0-9]+/"percent":N/; s/"started":"[0-9]+\.0{9}"/"started":"TIME"/'
 
 # interrupt SIGNAL WORD...: runs `btrfs-crypt WORD...` and sends SIGNAL when the first data are converted
 interrupt() {
@@ -60,7 +60,7 @@ END
 	} > text
 	transcript 7 btrfs-crypt convert --status disk.img < text
 	expect 7 convert --status --format json disk.img <<END
-{"unfinished":true,"damaged_primary":false,"operation":"$1","direction":"$2","started":"TIME","percent":N,"authenticated":false,"running":false,"next":"$3"}
+{"record":"status","unfinished":true,"damaged_primary":false,"authenticated":false,"operation":"$1","direction":"$2","started":"TIME","percent":N,"running":false,"next":"$3"}
 END
 	btrfs-crypt convert --status disk.img --key-file key > out
 	[ $? -eq 7 ] && grep -q '^unfinished conversion$' out || bad "the state is not authenticated with a key"

@@ -50,4 +50,68 @@ for line in listed + stat + parts + read("verify"):
         assert name in names, name + " is not in the table of the manual"
 END
 unchanged disk.img
+
+# What a conversion tells, with damage met on the way: of data that were bad before, and of data that rot while they are sealed.
+# spoil NAME AT: a block of a file of vault, where it is on the disk
+spoil() {
+	local physical
+	physical=$(btrfs-crypt resolve --format json damaged.img vault "$1" | sed -n '1s/.*"physical":"\([0-9]*\)".*/\1/p')
+	printf 'not what was here' | dd of=damaged.img bs=1 seek=$((physical + $2)) conv=notrunc status=none
+}
+json() { btrfs-crypt "$@" --format json --key-file key < /dev/null; }
+bundled_image damaged.img
+spoil ledger.txt 4096
+status=0
+json convert --encrypt --pbkdf pbkdf2 --pbkdf-force-iterations 1000 damaged.img vault > stopped.json 2> stopped-err.json || status=$?
+[ $status = 6 ] || bad "a bad block does not stop sealing: status $status"
+json convert --status damaged.img > status.json 2> status-err.json && bad "nothing is unfinished"
+btrfs-crypt stat --format json damaged.img vault secret.txt > stat.json 2> stat-err.json || bad "stat while unfinished"
+json convert --resume --on-error=continue --progress=json damaged.img > carried.json 2> carried-err.json
+[ $? -eq 6 ] || bad "a block was carried over: status $?"
+json verify damaged.img vault > verify.json 2> verify-err.json && bad "verify"
+spoil size-30001 8192
+json convert --decrypt --skip-damaged damaged.img vault > skipped.json 2> skipped-err.json
+[ $? -eq 6 ] || bad "a block was left as it was: status $?"
+python3 - "$TOP/man/btrfs-crypt.8" <<'END' || bad "JSON of a conversion"
+import json, re, sys
+read = lambda name: [json.loads(line) for line in open(name + ".json")]
+manual = open(sys.argv[1]).read()
+table = manual[manual.index(".Ss Members"):manual.index(".Sh", manual.index(".Ss Members"))]
+names = {word for row in re.findall(r"^\.It (.*)$", table, re.M) for word in re.split(r"[ ,]+", row)}
+def check(line):
+    for name, value in line.items():
+        assert name in names or name.endswith("_hex") and name[:-4] in names, name + " is not in the table of the manual"
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(inner, dict):
+                check(inner)
+for name in ("stopped", "status", "carried", "verify", "skipped"):
+    for line in read(name) + read(name + "-err"):
+        check(line)
+
+[status] = read("status")
+inode = read("stat")[0]
+check(inode["conversion"])
+for started in status["started"], inode["conversion"]["started"]:
+    assert re.fullmatch(r"[0-9]{10}\.0{9}", started), started
+assert status["record"] == "status" and status["authenticated"] and "percent" in status
+
+[carried, summary] = read("carried")
+assert summary["record"] == "summary" and summary["result"] == "sealed" and summary["carried_blocks"] == "1", summary
+assert carried["record"] == "carried" and carried["path"] == "vault/ledger.txt" and carried["has_checksum"] is True, carried
+assert (carried["offset"], carried["length"]) == ("4096", "4096") and carried["inode"].isdigit() and carried["subvolume"] == "257", carried
+assert {"progress", "done", "total"} <= set(read("carried-err")[0])
+assert not any("note" in line for line in read("carried-err"))
+
+[failure, summary] = read("verify")
+assert failure["record"] == "failure" and summary["failures"] == "1" and not summary["passed"]
+for name in "path", "offset", "length", "inode", "subvolume", "logical":
+    assert failure[name] == carried[name], (name, failure, carried)
+assert failure["carried"] is True
+
+records = read("skipped")
+assert sorted(line["record"] for line in records) == ["carried", "skipped", "summary"], records
+skipped = next(line for line in records if line["record"] == "skipped")
+assert skipped["path"] == "vault/size-30001" and (skipped["offset"], skipped["length"]) == ("8192", "4096"), skipped
+assert records[-1]["skipped_blocks"] == "1"
+END
 finish

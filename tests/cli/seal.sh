@@ -135,7 +135,7 @@ END
 quiet btrfs-crypt convert --encrypt --dry-run disk.img vault
 grep -q '^would be sealed: 1 subvolume, ' log && grep -q '^metadata needed: ' log || { bad "no plan"; cat log; }
 quiet btrfs-crypt convert --encrypt --dry-run --recursive --format json disk.img vault
-grep -q '^{"result":"would be sealed","members":\[{"id":"257","path":"vault"},{"id":"258","path":"vault/nested"}' log || { bad "no JSON plan"; cat log; }
+grep -q '^{"record":"summary","result":"would be sealed","members":\[{"id":"257","path":"vault"},{"id":"258","path":"vault/nested"}' log || { bad "no JSON plan"; cat log; }
 unchanged disk.img
 
 # With --shared=include the sharers are sealed too.

@@ -156,10 +156,11 @@ bool run_status(struct disk *disk, const struct keys *keys, bool verified, struc
 	return volume && convert_status(volume, verified ? &key : NULL, status, err);
 }
 
-static void keep_first(void *context, const char *path, const char *what)
+static void keep_first(void *context, const char *path, const char *what, const struct verify_range *range)
 {
 	struct error *err = context;
 
+	(void)range;
 	if (err->kind == ERROR_NONE)
 		error_set(err, ERROR_CORRUPT, "%s: %s", path, what);
 }

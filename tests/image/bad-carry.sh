@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Damage before a conversion: data that match their checksum on no mirror are sealed and come back exactly as they were; a sealed subvolume with a
+# Damage before a conversion: data of which no copy matches its checksum are sealed and come back exactly as they were; a sealed subvolume with a
 # damaged block is unsealed without it; one bad mirror is no matter; tree blocks are never left out.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
@@ -29,7 +29,7 @@ sums before
 
 say "a bad sector: sealing stops in front of it, and names the file"
 expect_status 6 crypt convert --encrypt -q "${VK[@]}" "$image" target
-expect_text "$tmp/err" 'subvolume 256: big: the data at .* match their checksum on no mirror'
+expect_text "$tmp/err" 'subvolume 256: big: no copy of the data at .* matches its checksum'
 expect_text "$tmp/err" '--resume --on-error=continue'
 cp --sparse=always "$image" "$tmp/stopped.img"
 say "undone, it is as before"
@@ -47,23 +47,23 @@ gives_bad() {
 reads_as_bad() {
 	local before
 	before=$(written "$image")
-	gives_bad 'matched their checksum on no mirror before they were sealed'
+	gives_bad 'did not match their checksum before they were sealed'
 	OPTIONS=(--tolerant)
 	expect_status 6 do_cat big
 	OPTIONS=()
-	expect_text "$tmp/err" 'bytes 12288 to 16383 may be wrong: matched their checksum on no mirror before they were sealed'
+	expect_text "$tmp/err" 'bytes 12288 to 16383 may be wrong: did not match their checksum before they were sealed'
 	dd if="$tmp/out" bs=4096 skip=3 count=1 status=none | cmp - "$tmp/before.block" || fail "not the bytes that were sealed"
 	rm -rf "$tmp/exported"
 	expect_status 6 crypt export --archive dir -o "$tmp/exported" "${VK[@]}" "$image" target
 	expect_text "$tmp/err" 'big: bytes 12288 to 16383 are lost'
 	cmp "$tmp/exported/two" "$tmp/files/two" || fail "another file is not exported as it was"
 	expect_status 6 do_verify
-	expect_text "$tmp/out" '^target/big: bytes 12288 to 16383 .*matched their checksum on no mirror before they were sealed'
+	expect_text "$tmp/out" '^target/big: bytes 12288 to 16383 .*did not match their checksum before they were sealed'
 	expect_text "$tmp/out" ' 1 failure$'
 	[ "$before" = "$(written "$image")" ] || fail "the image was written to"
 }
 carried() {
-	expect_text "$tmp/err" 'target/big: bytes 12288 to 16383 matched their checksum on no mirror before, and do not now'
+	expect_text "$tmp/err" 'target/big: bytes 12288 to 16383 did not match their checksum before, and do not now'
 	expect_text "$tmp/out" 'blocks that were bad before and stay so: 1'
 	btrfs check "$image" >"$tmp/check.out" 2>&1 || { cat "$tmp/check.out"; fail "btrfs check"; }
 	expect_status 0 crypt dump-tree --crypt "$image"

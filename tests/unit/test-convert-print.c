@@ -36,7 +36,7 @@ static void counts_what_was_converted(void **state)
 	const struct convert_plan plan = { .member = &member, .n_members = 1, .n_extents = 2, .data_bytes = 4096, .n_inline_units = 1 };
 
 	(void)state;
-	expect_printed("unsealed", &plan, "unsealed: 1 subvolume, 2 extents, 4096 bytes of data, 1 inline unit\n  256 home\n");
+	expect_printed("unsealed", &plan, "unsealed: 1 subvolume, 2 extents, 4096 bytes of data, 1 inline item\n  256 home\n");
 }
 
 static void counts_nothing_where_only_cleaning_up_was_left(void **state)

@@ -144,10 +144,11 @@ struct findings {
 	char text[8][256];
 };
 
-static void found_bad(void *context, const char *path, const char *what)
+static void found_bad(void *context, const char *path, const char *what, const struct verify_range *range)
 {
 	struct findings *findings = context;
 
+	(void)range;
 	if (findings->n < 8)
 		snprintf(findings->text[findings->n], sizeof(findings->text[0]), "%s: %s", path, what);
 	findings->n++;
@@ -200,7 +201,6 @@ static void finds_nothing_where_nothing_is(void **state)
 	assert_int_equal(result.n_bad, 0);
 	assert_int_equal(result.n_unsealed, 0);
 	assert_int_equal(result.n_files, N_FILES);
-	assert_int_equal(result.n_units, 3);	/* the other files are in the tree */
 	assert_int_equal(result.n_blocks, 12);
 }
 

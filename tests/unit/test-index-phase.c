@@ -141,9 +141,9 @@ static bool count_entry(void *context, const struct crypt_index_entry *entry, st
 	return true;
 }
 
-static void none_is_bad(void *context, const char *path, const char *what)
+static void none_is_bad(void *context, const char *path, const char *what, const struct verify_range *range)
 {
-	(void)context;
+	(void)context, (void)range;
 	fail_msg("%s: %s", path, what);
 }
 
