@@ -182,8 +182,6 @@ static bool print_file(struct run *run, struct error *err)
 	run->is_started = true;
 	run->volume->warn = on_warning;
 	run->volume->warn_context = run;
-	run->volume->tolerance.invalid = on_invalid;
-	run->volume->tolerance.context = run;
 
 	const bool ok = stream_out_open(run->first, run->end, &out, err) &&
 			export_begin(run->volume, out, &export, &run->summary, &job, err) &&
@@ -203,15 +201,13 @@ static bool run_cat(const char *const *operand, struct error *err)
 
 	signal(SIGPIPE, SIG_IGN);	/* a reader that went away is an error like others, with a summary */
 
-	bool ok = choose_range(&run, err) && output_names_check(NULL, opt.report, NULL, operand[0], err) &&
-		  export_report_open(&run.report, opt.report, NULL, err);
+	bool ok = output_names_check(NULL, opt.report, NULL, operand[0], err) && export_report_open(&run.report, opt.report, NULL, err);
 
 	if (ok) {
-		ok = find_file(&run, operand, err) && export_sources_init(&run.sources, &run.list, err) && open_source(&run, err) &&
-		     print_file(&run, err);
-		/* A mistake of who called it is no finding. */
-		if (ok || run.is_started || error_is_damage(err))
-			ok = export_report_end(&run.report, &run.summary, run.name, ok, opt.quiet, err);
+		image_hear_invalid(on_invalid, &run);
+		ok = choose_range(&run, err) && find_file(&run, operand, err) && export_sources_init(&run.sources, &run.list, err) &&
+		     open_source(&run, err) && print_file(&run, err);
+		ok = export_report_end(&run.report, &run.summary, run.name, ok, opt.quiet || !export_report_counts(ok, run.is_started, err), err);
 	}
 	export_report_free(&run.report);
 	export_sources_free(&run.sources);

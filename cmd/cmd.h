@@ -58,6 +58,8 @@ void print_damage(const uint8_t *path, size_t len, const char *top, const struct
  * else that is ERROR_UNFINISHED.  image_open_super() stops before the chunk tree.  image_open_to_convert() refuses several devices.
  */
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err) must_use;
+/* Who is told instead what image_open(), and whoever reads the volume then, finds to be invalid; for those that write a report of it. */
+void image_hear_invalid(void (*invalid)(void *context, const char *text), void *context);
 /* For those who show trees block by block, with what is wrong with each: --tolerant is only about what is read to get there. */
 bool image_open_blocks(const char *path, struct volume **volume, struct error *err) must_use;
 /* Gives an error that is the image's fault, where the trees cannot be got at, the hint which options may get further. */

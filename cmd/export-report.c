@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/export-summary.h"
 #include "cmd/json.h"
 #include "common/util/escape.h"
 #include "common/util/hex.h"
@@ -25,21 +26,6 @@ static const char *const kind_name[] = {
 	[EXPORT_CIPHERTEXT] = "ciphertext",
 	[EXPORT_UNPROVEN] = "not-authenticated",
 	[EXPORT_LOSS] = "not-kept",
-};
-
-static const struct { const char *name, *text; } losses[OUT_LOSSES] = {
-	[OUT_LOSS_OWNER] = { "owner", "its owner is not kept" },
-	[OUT_LOSS_MODE] = { "mode", "its mode is not kept" },
-	[OUT_LOSS_TIMES] = { "times", "its times are not kept whole" },
-	[OUT_LOSS_XATTR] = { "xattr", "its extended attributes are not kept" },
-	[OUT_LOSS_ACL] = { "acl", "its access control list is not kept" },
-	[OUT_LOSS_LINK] = { "hard-link", "another name of a file becomes a copy" },
-	[OUT_LOSS_DEVICE] = { "device", "device nodes are left out" },
-	[OUT_LOSS_SOCKET] = { "socket", "sockets are left out" },
-	[OUT_LOSS_FIFO] = { "fifo", "fifos are left out" },
-	[OUT_LOSS_NAME] = { "name", "its name or another text is not kept exactly" },
-	[OUT_LOSS_FLAGS] = { "flags", "its flags, as chattr sets them, are not kept" },
-	[OUT_LOSS_HASH] = { "sha256", "its holes are too long: its SHA-256 is not in the manifest" },
 };
 
 /* --- the two files ---------------------------------------------------------------------------------------------------- */
@@ -95,7 +81,7 @@ void export_report_free(struct export_report *report)
 {
 	drop(&report->report);
 	drop(&report->manifest);
-	set64_free(&report->repairs);
+	set64_free(&report->mirrors);
 }
 
 /* --- findings ------------------------------------------------------------------------------------------------------------ */
@@ -114,7 +100,7 @@ static void report_finding(const struct export_report *report, const struct expo
 		json_u64(line, "last", f->end - 1);
 	}
 	if (f->kind == EXPORT_LOSS)
-		json_text(line, "what", losses[f->loss].name);
+		json_text(line, "what", export_losses[f->loss].name);
 	if (f->text)
 		json_text(line, "text", f->text);
 	json_print(line, report->report.stream);
@@ -150,7 +136,7 @@ static void finding_text(const struct export_report *report, const struct export
 			snprintf(text, size, "%s: not authenticated%s%s", path, colon, why);
 		break;
 	case EXPORT_LOSS:
-		snprintf(text, size, "%s: %s", path, losses[f->loss].text);
+		snprintf(text, size, "%s: %s", path, export_losses[f->loss].text);
 		break;
 	default:
 		snprintf(text, size, "%s: damaged%s%s", path, colon, why);
@@ -222,20 +208,20 @@ void export_report_warning(struct export_report *report, const char *text)
 	struct error ignored = { 0 };
 	bool added = true;
 
-	if (!set64_add(&report->repairs, text_hash(text), &added, &ignored) || !added)
+	if (!set64_add(&report->mirrors, text_hash(text), &added, &ignored) || !added)
 		return;
 	if (report->report.stream) {
 		struct json_object *line = json_line();
 
-		json_text(line, "finding", "repaired");
+		json_text(line, "finding", "other-mirror");
 		json_text(line, "text", text);
 		json_print(line, report->report.stream);
 	}
-	if (set64_count(&report->repairs) > NOTES_MAX)
+	if (set64_count(&report->mirrors) > NOTES_MAX)
 		return;
 	progress_clear(&report->progress);
 	print_warning(NULL, text);
-	if (set64_count(&report->repairs) == NOTES_MAX)
+	if (set64_count(&report->mirrors) == NOTES_MAX)
 		print_note(NULL, "more of these are counted, and listed by --report");
 }
 
@@ -318,138 +304,21 @@ bool export_report_device(struct export_report *report, struct device *device, s
 
 /* --- the end ----------------------------------------------------------------------------------------------------------------- */
 
-static uint64_t n_repaired(const struct export_report *report)
+bool export_report_counts(bool ok, bool is_started, const struct error *err)
 {
-	return set64_count(&report->repairs);
-}
-
-static struct json_object *summary_line(const struct export_report *report, const struct export_summary *s)
-{
-	struct json_object *line = json_line(), *lost = json_line();
-
-	json_u64(line, "files", s->n_files);
-	json_u64(line, "further_names", s->n_links);
-	json_u64(line, "directories", s->n_directories);
-	json_u64(line, "symlinks", s->n_symlinks);
-	json_u64(line, "special", s->n_special);
-	json_u64(line, "bytes", s->bytes);
-	json_u64(line, "repaired", n_repaired(report));
-	json_u64(line, "sealed", s->n_sealed);
-	json_u64(line, "ciphertext", s->n_ciphertext);
-	json_u64(line, "nested", s->n_nested);
-	json_u64(line, "refused", s->n_refused);
-	json_u64(line, "incomplete", s->n_incomplete);
-	json_u64(line, "lost_bytes", s->lost_bytes);
-	json_u64(line, "doubtful", s->n_doubtful);
-	json_u64(line, "doubtful_bytes", s->doubtful_bytes);
-	json_u64(line, "not_authenticated", s->n_unproven);
-	json_u64(line, "damaged", s->n_damaged);
-	json_u64(line, "failed", s->n_failed);
-	for (size_t i = 0; i < OUT_LOSSES; i++) {
-		if (s->losses[i] > 0)
-			json_u64(lost, losses[i].name, s->losses[i]);
-	}
-	json_member(line, "not_kept", lost);
-	return line;
-}
-
-static void print_text(const struct export_report *report, const struct export_summary *s)
-{
-	const char *separator = "not kept: ";
-
-	/* What was handed over need not have arrived. */
-	fprintf(stderr, "%s%s: %" PRIu64 " files (%" PRIu64 " further names), %" PRIu64 " directories, %" PRIu64 " symbolic links, %" PRIu64
-		" special files, %" PRIu64 " bytes of data\n", report->done, report->is_cut ? " before the early end" : "", s->n_files, s->n_links, s->n_directories, s->n_symlinks, s->n_special,
-		s->bytes);
-	fprintf(stderr, "repaired from a mirror: %" PRIu64 "; skipped: %" PRIu64 " sealed, %" PRIu64 " refused; failed: %" PRIu64 ", damaged: %"
-		PRIu64 ", incomplete: %" PRIu64 " files (%" PRIu64 " bytes lost)", n_repaired(report), s->n_sealed, s->n_refused, s->n_failed,
-		s->n_damaged, s->n_incomplete, s->lost_bytes);
-	if (s->n_doubtful > 0)
-		fprintf(stderr, ", doubtful: %" PRIu64 " files (%" PRIu64 " bytes)", s->n_doubtful, s->doubtful_bytes);
-	if (s->n_unproven > 0)
-		fprintf(stderr, ", not authenticated: %" PRIu64, s->n_unproven);
-	fputc('\n', stderr);
-	for (size_t i = 0; i < OUT_LOSSES; i++) {
-		if (s->losses[i] > 0) {
-			fprintf(stderr, "%s%s (%" PRIu64 ")", separator, losses[i].name, s->losses[i]);
-			separator = ", ";
-		}
-	}
-	if (*separator == ',')
-		fputc('\n', stderr);
-}
-
-/* One file has no names and no kinds to be counted. */
-static void print_file_text(const struct export_report *report, const struct export_summary *s)
-{
-	fprintf(stderr, "%s: %" PRIu64 " bytes of data; repaired from a mirror: %" PRIu64 "; lost: %" PRIu64 " bytes, doubtful: %" PRIu64 " bytes\n",
-		report->done, s->bytes, n_repaired(report), s->lost_bytes, s->doubtful_bytes);
-}
-
-static bool verdict(const struct export_report *report, const struct export_summary *s, struct error *err)
-{
-	if (s->n_failed + s->n_damaged + s->n_incomplete > 0)
-		return error_set(err, ERROR_CORRUPT, "damaged: %" PRIu64 " files are incomplete, %" PRIu64 " were not %s, %"
-				 PRIu64 " other things are damaged", s->n_incomplete, s->n_failed, report->done, s->n_damaged);
-	if (s->n_doubtful > 0)
-		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " files have bytes that may be wrong",
-				 s->n_doubtful);
-	if (s->n_unproven > 0 && report->is_one_file)
-		return error_set(err, ERROR_CORRUPT, "not authenticated: that was accepted, and is no proof of anything");
-	if (s->n_unproven > 0)
-		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " things are not authenticated, which was accepted", s->n_unproven);
-	if (s->n_sealed > 0) {
-		if (report->is_one_file)
-			error_set(err, ERROR_KEY, "sealed or not authenticated, and no key was given");
-		else
-			error_set(err, ERROR_KEY, "%" PRIu64 " files and links that are sealed or not authenticated were left out: no key was given",
-				  s->n_sealed);
-		return error_hint(err, "give the key, or --raw for what is on the disk");
-	}
-	if (s->n_without_data > 0 && s->n_without_data == s->n_refused)
-		return error_set(err, ERROR_REFUSED, "%" PRIu64 " entries were left out: the image was restored from a btrfs-image dump, which has no data",
-				 s->n_refused);
-	if (s->n_refused > 0)
-		return error_set(err, ERROR_REFUSED, "%" PRIu64 " entries were left out: what was to be made cannot hold them", s->n_refused);
-	return true;
-}
-
-/* The last line: err is NULL where nothing went wrong. */
-static void report_end(const struct export_report *report, const struct export_summary *s, const struct error *err)
-{
-	struct json_object *line = json_line();
-
-	json_member(line, "summary", summary_line(report, s));
-	json_number(line, "status", err ? err->kind : ERROR_NONE);
-	if (err)
-		json_text(line, "error", err->text);
-	json_print(line, report->report.stream);
-}
-
-static void print_summary(const struct export_report *report, const struct export_summary *s)
-{
-	struct json_object *line;
-
-	fflush(stdout);
-	if (format_is_json()) {
-		line = json_line();
-		json_member(line, "summary", summary_line(report, s));
-		json_print(line, stderr);
-	} else {
-		(report->is_one_file ? print_file_text : print_text)(report, s);
-	}
+	return ok || is_started || format_is_json() || error_is_damage(err);
 }
 
 bool export_report_end(struct export_report *report, const struct export_summary *s, const char *what, bool ok, bool quiet,
 		       struct error *err)
 {
+	const struct export_told told = { .done = report->done, .is_one_file = report->is_one_file, .is_cut = !ok, .n_mirror = set64_count(&report->mirrors) };
 	struct error unwritten = { 0 };
 
 	progress_clear(&report->progress);
-	report->is_cut = !ok;
-	ok = ok && finish(&report->manifest, err) && (verdict(report, s, err) || error_prefix(err, "%s", what));
+	ok = ok && finish(&report->manifest, err) && (export_verdict(&told, s, err) || error_prefix(err, "%s", what));
 	if (report->report.stream)
-		report_end(report, s, ok ? NULL : err);
+		export_summary_json(&told, s, ok ? NULL : err, report->report.stream);
 	if (!finish(&report->report, &unwritten)) {
 		if (ok)
 			*err = unwritten;
@@ -457,7 +326,12 @@ bool export_report_end(struct export_report *report, const struct export_summary
 			print_warning(NULL, unwritten.text);
 		ok = false;
 	}
-	if (!quiet)
-		print_summary(report, s);
+	if (quiet)
+		return ok;
+	fflush(stdout);
+	if (format_is_json())
+		export_summary_json(&told, s, ok ? NULL : err, stderr);
+	else
+		export_summary_print(&told, s);
 	return ok;
 }

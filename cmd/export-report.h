@@ -20,7 +20,6 @@ struct export_text {
 
 /* Initialise with EXPORT_REPORT_NONE. */
 struct export_report {
-	bool is_cut;		/* it came to an early end */
 	bool is_one_file;	/* and not whatever is below a place: a shorter summary */
 	const char *done;	/* "exported": what was done to files, for people */
 	struct export_text report, manifest;
@@ -28,7 +27,7 @@ struct export_report {
 	uint64_t progress_total;
 	unsigned n_notes[EXPORT_LOSS + 1];	/* printed so far */
 	bool loss_told[OUT_LOSSES];
-	struct set64 repairs;		/* hashes of their texts: one sector may be read twice */
+	struct set64 mirrors;		/* hashes of the warnings: one sector may be read twice */
 };
 #define EXPORT_REPORT_NONE(what_is_done) \
 	{ .done = (what_is_done), .report.file.fd = -1, .manifest.file.fd = -1 }
@@ -51,6 +50,11 @@ bool export_report_device(struct export_report *report, struct device *device, s
  */
 bool export_report_end(struct export_report *report, const struct export_summary *summary, const char *what, bool ok, bool quiet,
 		       struct error *err) must_use;
+/*
+ * Is there something to be counted for people?  A mistake of who called it, or a wrong key, is no finding; the report and JSON have the summary all the
+ * same.
+ */
+bool export_report_counts(bool ok, bool is_started, const struct error *err);
 /* Takes away what has not come to its end. */
 void export_report_free(struct export_report *report);
 

@@ -205,8 +205,6 @@ static bool find_places(struct run *run, const char *const *operand, struct erro
 	run->report.progress_total = run->volume->super.bytes_used > 0 ? run->volume->super.bytes_used : 1;
 	run->volume->warn = on_warning;
 	run->volume->warn_context = run;
-	run->volume->tolerance.invalid = on_invalid;
-	run->volume->tolerance.context = run;
 	return true;
 }
 
@@ -242,15 +240,14 @@ static bool run_export(const char *const *operand, struct error *err)
 
 	signal(SIGPIPE, SIG_IGN);	/* a reader that went away is an error like others, with a summary */
 
-	bool ok = export_shape_choose(&wanted, &shape, err) && init_progress(&run.report.progress, err) &&
-		  output_names_check(opt.output, opt.report, opt.manifest, operand[0], err) &&
+	bool ok = output_names_check(opt.output, opt.report, opt.manifest, operand[0], err) &&
 		  export_report_open(&run.report, opt.report, opt.manifest, err);
 
 	if (ok) {
-		ok = find_places(&run, operand, err) && export(&run, operand, &shape, err);
-		/* A mistake of who called it is no finding. */
-		if (ok || run.is_started || error_is_damage(err))
-			ok = export_report_end(&run.report, &run.summary, operand[0], ok, opt.quiet, err);
+		image_hear_invalid(on_invalid, &run);
+		ok = export_shape_choose(&wanted, &shape, err) && init_progress(&run.report.progress, err) && find_places(&run, operand, err) &&
+		     export(&run, operand, &shape, err);
+		ok = export_report_end(&run.report, &run.summary, operand[0], ok, opt.quiet || !export_report_counts(ok, run.is_started, err), err);
 	}
 
 	free_run(&run);

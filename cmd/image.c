@@ -25,6 +25,8 @@ static struct {
 	int with_log, tolerant;
 } opt;
 
+static void (*invalid_heard)(void *context, const char *text) = print_invalid;
+static void *invalid_context;
 static const char *looked_at;	/* the image that was opened for reading; NULL: none */
 static bool is_quiet;		/* it is opened once more, only for a hint */
 
@@ -337,9 +339,17 @@ static bool see_to_unfinished(struct volume *volume, const char *path, bool must
 	return true;
 }
 
+void image_hear_invalid(void (*invalid)(void *context, const char *text), void *context)
+{
+	invalid_heard = invalid;
+	invalid_context = context;
+}
+
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)
 {
-	struct volume_options options = { .unfinished = true, .warn = print_warning, .tolerant = opt.tolerant, .invalid = print_invalid };
+	struct volume_options options = {
+		.unfinished = true, .warn = print_warning, .warn_context = invalid_context, .tolerant = opt.tolerant, .invalid = invalid_heard,
+	};
 
 	looked_at = path;
 	return open_image(path, writable, &options, volume, err) && see_to_unfinished(*volume, path, !unfinished, err) &&

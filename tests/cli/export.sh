@@ -31,7 +31,7 @@ expect 9 export disk.img vault -o disk.img <<'END'
 END
 expect 4 export disk.img vault:none -o x.tar <<'END'
 ! exported before the early end: 0 files (0 further names), 0 directories, 0 symbolic links, 0 special files, 0 bytes of data
-! repaired from a mirror: 0; skipped: 0 sealed, 0 refused; failed: 0, damaged: 0, incomplete: 0 files (0 bytes lost)
+! read from another mirror: 0; skipped: 0 sealed, 0 refused; failed: 0, damaged: 0, incomplete: 0 files (0 bytes lost)
 ! btrfs-crypt export: "none" not found
 END
 expect 9 export disk.img vault -o x.tar --passphrase-file "$key" <<'END'
@@ -40,15 +40,15 @@ END
 [ ! -e x ] && [ ! -e x.tar ] && [ ! -e x.zip ] || bad "something was made"
 
 expect 0 export disk.img public -o public.tar <<'END'
-! exported: 2 files (0 further names), 1 directories, 1 symbolic links, 0 special files, 15779 bytes of data
-! repaired from a mirror: 0; skipped: 0 sealed, 0 refused; failed: 0, damaged: 0, incomplete: 0 files (0 bytes lost)
+! exported: 2 files (0 further names), 1 directory, 1 symbolic link, 0 special files, 15779 bytes of data
+! read from another mirror: 0; skipped: 0 sealed, 0 refused; failed: 0, damaged: 0, incomplete: 0 files (0 bytes lost)
 END
 expect 0 export disk.img vault -o vault.tar <<'END'
 ! btrfs-crypt export: note: size-511: its flags, as chattr sets them, are not kept
 ! btrfs-crypt export: note: socket: sockets are left out
 ! btrfs-crypt export: note: nested: a nested subvolume, exported as an empty directory (--recursive takes what is in it)
-! exported: 31 files (1 further names), 5 directories, 2 symbolic links, 3 special files, 651080 bytes of data
-! repaired from a mirror: 0; skipped: 0 sealed, 0 refused; failed: 0, damaged: 0, incomplete: 0 files (0 bytes lost)
+! exported: 31 files (1 further name), 5 directories, 2 symbolic links, 3 special files, 651080 bytes of data
+! read from another mirror: 0; skipped: 0 sealed, 0 refused; failed: 0, damaged: 0, incomplete: 0 files (0 bytes lost)
 ! not kept: socket (1), flags (1)
 END
 quiet btrfs-crypt export disk.img vault --recursive -o plain.tar
@@ -65,7 +65,7 @@ tar -xOf plain.tar secret.txt 2> log | grep -qx 'the combination is 17-4-36' || 
 # A chain of snapshots: each goes where it is in the image, and what one lacks is said.
 expect 0 export disk.img shared-snapshot --snapshots -o chain.tar <<'END'
 ! exported: 4 files (0 further names), 2 directories, 0 symbolic links, 0 special files, 215710 bytes of data
-! repaired from a mirror: 0; skipped: 0 sealed, 0 refused; failed: 0, damaged: 0, incomplete: 0 files (0 bytes lost)
+! read from another mirror: 0; skipped: 0 sealed, 0 refused; failed: 0, damaged: 0, incomplete: 0 files (0 bytes lost)
 END
 tar tf chain.tar | sort | diff - <(printf '%s\n' shared/ shared/ledger.txt shared/small.txt shared-snapshot/ shared-snapshot/ledger.txt \
 	shared-snapshot/small.txt | sort) || bad "the chain of shared-snapshot"

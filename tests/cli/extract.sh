@@ -5,7 +5,7 @@
 bundled_image
 zstd -dqf "$TOP/images/good-sealed.img.zst" -o sealed.img
 key=$TOP/images/good-sealed.passphrase
-clean="! repaired from a mirror: 0; skipped: 0 sealed, 0 refused; failed: 0, damaged: 0, incomplete: 0 files (0 bytes lost)"
+clean="! read from another mirror: 0; skipped: 0 sealed, 0 refused; failed: 0, damaged: 0, incomplete: 0 files (0 bytes lost)"
 unchanged disk.img
 unchanged sealed.img
 
@@ -28,12 +28,12 @@ END
 # --- the summary, in text and JSON, on stderr and in the report -----------------------------------------------------------------------
 expect 0 cat --offset 19 --length 100 --report text.report disk.img vault secret.txt <<END
 17-4-36
-! printed: 8 bytes of data; repaired from a mirror: 0; lost: 0 bytes, doubtful: 0 bytes
+! printed: 8 bytes of data; read from another mirror: 0; lost: 0 bytes, doubtful: 0 bytes
 END
 expect 0 cat --format json disk.img vault empty --report json.report <<'END'
-! {"summary":{"files":"1","further_names":"0","directories":"0","symlinks":"0","special":"0","bytes":"0","repaired":"0","sealed":"0","ciphertext":"0","nested":"0","refused":"0","incomplete":"0","lost_bytes":"0","doubtful":"0","doubtful_bytes":"0","not_authenticated":"0","damaged":"0","failed":"0","not_kept":{}}}
+! {"summary":{"files":"1","further_names":"0","directories":"0","symlinks":"0","special":"0","bytes":"0","other_mirror":"0","sealed":"0","ciphertext":"0","nested":"0","refused":"0","incomplete":"0","lost_bytes":"0","doubtful":"0","doubtful_bytes":"0","not_authenticated":"0","damaged":"0","failed":"0","not_kept":{}},"status":0}
 END
-cmp -s <(tail -n 1 json.report | sed 's/"status":0/"status":"x"/') <(sed 's/}}}$/}},"status":"x"}/; s/^! //' err) || { bad "the report's summary is another one"; cat json.report err; }
+cmp -s json.report err || { bad "the report's summary is another one"; cat json.report err; }
 expect 9 cat disk.img vault empty --report json.report <<'END'
 ! btrfs-crypt cat: json.report exists, and is not overwritten
 ! btrfs-crypt cat: hint: give another name, or take it away first
@@ -46,11 +46,11 @@ END
 # --- sealed, and no key: nothing, or as ciphertext -------------------------------------------------------------------------------------
 expect 2 cat sealed.img vault secret.txt --report sealed.report <<'END'
 ! btrfs-crypt cat: note: secret.txt: sealed or not authenticated, left out without the key
-! printed: 0 bytes of data; repaired from a mirror: 0; lost: 0 bytes, doubtful: 0 bytes
+! printed: 0 bytes of data; read from another mirror: 0; lost: 0 bytes, doubtful: 0 bytes
 ! btrfs-crypt cat: secret.txt: sealed or not authenticated, and no key was given
 ! btrfs-crypt cat: hint: give the key, or --raw for what is on the disk
 END
-grep -q '^{"finding":"sealed","path":"secret.txt"}$' sealed.report && grep -q '"status":2,"error":"secret.txt: sealed or not authenticated, and no key' sealed.report ||
+grep -q '^{"finding":"sealed","path":"secret.txt"}$' sealed.report && grep -q '"status":2,"error":"wrong-key","text":"secret.txt: sealed or not authenticated, and no key' sealed.report ||
 	{ bad "the report of a sealed file"; cat sealed.report; }
 btrfs-crypt cat --raw sealed.img vault size-30001 > raw 2> err || bad "--raw: status $?"
 grep -q 'note: size-30001: sealed or not authenticated, printed as it is on the disk' err || bad "ciphertext is not called that"
@@ -58,18 +58,59 @@ grep -q 'note: size-30001: sealed or not authenticated, printed as it is on the 
 quiet btrfs-crypt export --raw sealed.img vault:size-30001 -o raw.tar
 tar -xOf raw.tar 2> log | cmp -s - raw || bad "export --raw and cat --raw differ"
 expect 2 cat --quiet sealed.img vault secret.txt --key-file disk.img.sum --report wrong.report <<< "! btrfs-crypt cat: Key was rejected"
-[ ! -e wrong.report ] || bad "a report of nothing"
+
+# ends STATUS NAME TEXT COMMAND...: nothing could be read; the report and, in JSON, standard error say how it ended, and nothing is counted in text
+nothing='^{"summary":{"files":"0",.*},"status"'
+ends() {
+	local want=$1 name=$2 text=$3 status
+	shift 3
+	rm -f ended.report made.tar
+	"$@" --report ended.report > out 2> err < /dev/null
+	status=$?
+	[ $status = "$want" ] && grep -qE "$nothing:$want,\"error\":\"$name\",\"text\":\"$text" ended.report || { bad "$*: status $status and report"; cat ended.report err; }
+	[ "$want" = 4 ] || ! grep -qE '^(printed|exported)' err || { bad "$*: counts"; cat err; }
+	rm ended.report
+	"$@" --report ended.report --format json > out 2> err < /dev/null
+	cmp -s ended.report <(grep '^{"summary":' err) || { bad "$*: JSON has no summary, or another"; cat err; }
+	tail -n 1 err | grep -q "^{\"error\":\"$name\",\"status\":$want," || { bad "$*: JSON has no error"; cat err; }
+}
+for command in "cat sealed.img vault secret.txt" "export sealed.img vault -o made.tar"; do
+	ends 2 wrong-key '.*' btrfs-crypt $command --key-file disk.img.sum
+done
+ends 1 usage 'nested: is a directory' btrfs-crypt cat disk.img vault nested
+ends 1 usage '--length: ' btrfs-crypt cat disk.img vault secret.txt --length 0
+ends 1 usage '--archive: ' btrfs-crypt export disk.img vault -o made.tar --archive rar
+ends 4 not-found 'missing.img: ' btrfs-crypt cat missing.img vault secret.txt
+ends 9 refused 'a key was given, but ' btrfs-crypt cat disk.img public ledger.txt --key-file disk.img.sum
+ends 9 refused 'a key was given, but ' btrfs-crypt export disk.img public -o made.tar --key-file disk.img.sum
+
+# --- what was invalid when the image was opened is a finding as any other, and the report knows the exit status ---------------------------
+cp disk.img tolerated.img
+for copy in 65536 67108864; do
+	[ "$(stat -c %s tolerated.img)" -le $copy ] || printf x | dd of=tolerated.img bs=1 seek=$((copy + 300)) conv=notrunc status=none
+done
+expect 6 cat tolerated.img vault secret.txt --tolerant --quiet --report tolerant.report <<'END'
+the combination is 17-4-36
+! btrfs-crypt cat: invalid: tolerated.img: superblock at 0x10000: the crc32c checksum does not match; it is used all the same
+! btrfs-crypt cat: warning: superblock at 0x4000000: the crc32c checksum does not match; copy 0 of the superblock is used
+! btrfs-crypt cat: secret.txt: damaged: 1 part of the image is damaged
+END
+grep -q '^{"finding":"invalid","text":"tolerated.img: superblock ' tolerant.report && tail -n 1 tolerant.report | grep -q '"damaged":"1",.*"status":6,"error":"damaged"' ||
+	{ bad "the report of what was tolerated"; cat tolerant.report; }
+quiet test ! -e made.tar
+btrfs-crypt export --tolerant tolerated.img vault:secret.txt -o made.tar --report tolerant2.report > out 2> err
+[ $? -eq 6 ] && grep -q 'damaged: 1 part of the image is damaged$' err && grep -q '"finding":"invalid"' tolerant2.report || { bad "export --tolerant"; cat err tolerant2.report; }
 
 # --- what is written cannot be written: the summary comes all the same, the report says why ----------------------------------------------
 if [ -e /dev/full ]; then
 	transcript 11 bash -c 'btrfs-crypt cat disk.img vault size-30001 --report full.report > /dev/full' <<END
-! printed: 0 bytes of data; repaired from a mirror: 0; lost: 0 bytes, doubtful: 0 bytes
+! printed: 0 bytes of data; read from another mirror: 0; lost: 0 bytes, doubtful: 0 bytes
 ! btrfs-crypt cat: standard output: No space left on device
 END
-	grep -q '"status":11,"error":"standard output: No space left on device"}$' full.report || { bad "the report of a full disk"; cat full.report; }
+	grep -q '"status":11,"error":"io-error","text":"standard output: No space left on device"}$' full.report || { bad "the report of a full disk"; cat full.report; }
 	btrfs-crypt export disk.img vault -o - --report full2.report --manifest full.sums > /dev/full 2> err
 	[ $? -eq 11 ] && grep -q '^exported before the early end: ' err || { bad "export to a full disk"; cat err; }
-	grep -q '"summary":.*"status":11,"error":".*No space left on device"}$' full2.report && [ ! -e full.sums ] || bad "report or manifest of a full disk"
+	grep -q '"summary":.*"status":11,"error":"io-error","text":".*No space left on device"}$' full2.report && [ ! -e full.sums ] || bad "report or manifest of a full disk"
 	# The report itself has no room.
 	btrfs-crypt cat disk.img vault secret.txt --report /dev/full > out 2> err
 	[ $? -eq 11 ] && grep -q '^printed: ' err && grep -q '/dev/full: No space' err || { bad "a report without room"; cat err; }

@@ -41,7 +41,7 @@ assert [line["logical"] for line in extents] == [line["logical"] for line in par
 assert [line["record"] for line in read("verify")] == ["summary"]
 assert any("flags_names" in line.get("item", {}) for line in read("tree"))
 
-manual = open(sys.argv[1]).read()
+manual = open(sys.argv[1]).read().replace("\\\n", "")
 table = manual[manual.index(".Ss Members"):manual.index(".Sh", manual.index(".Ss Members"))]
 names = set(re.findall(r"^\.It (.*)$", table, re.M))
 names = {word for row in names for word in re.split(r"[ ,]+", row)} - {"Li", "Ar"}
@@ -66,6 +66,9 @@ json convert --encrypt --pbkdf pbkdf2 --pbkdf-force-iterations 1000 damaged.img 
 [ $status = 6 ] || bad "a bad block does not stop sealing: status $status"
 json convert --status damaged.img > status.json 2> status-err.json && bad "nothing is unfinished"
 btrfs-crypt stat --format json damaged.img vault secret.txt > stat.json 2> stat-err.json || bad "stat while unfinished"
+btrfs-crypt cat damaged.img vault secret.txt --report cat.json > out 2> err
+[ $? -eq 7 ] || { bad "cat while unfinished"; cat err; }
+touch cat-err.json
 json convert --resume --on-error=continue --progress=json damaged.img > carried.json 2> carried-err.json
 [ $? -eq 6 ] || bad "a block was carried over: status $?"
 json verify damaged.img vault > verify.json 2> verify-err.json && bad "verify"
@@ -75,7 +78,7 @@ json convert --decrypt --skip-damaged damaged.img vault > skipped.json 2> skippe
 python3 - "$TOP/man/btrfs-crypt.8" <<'END' || bad "JSON of a conversion"
 import json, re, sys
 read = lambda name: [json.loads(line) for line in open(name + ".json")]
-manual = open(sys.argv[1]).read()
+manual = open(sys.argv[1]).read().replace("\\\n", "")
 table = manual[manual.index(".Ss Members"):manual.index(".Sh", manual.index(".Ss Members"))]
 names = {word for row in re.findall(r"^\.It (.*)$", table, re.M) for word in re.split(r"[ ,]+", row)}
 def check(line):
@@ -84,7 +87,7 @@ def check(line):
         for inner in value if isinstance(value, list) else [value]:
             if isinstance(inner, dict):
                 check(inner)
-for name in ("stopped", "status", "carried", "verify", "skipped"):
+for name in ("stopped", "status", "cat", "carried", "verify", "skipped"):
     for line in read(name) + read(name + "-err"):
         check(line)
 
@@ -94,6 +97,9 @@ check(inode["conversion"])
 for started in status["started"], inode["conversion"]["started"]:
     assert re.fullmatch(r"[0-9]{10}\.0{9}", started), started
 assert status["record"] == "status" and status["authenticated"] and "percent" in status
+
+[ended] = read("cat")
+assert ended["status"] == 7 and ended["error"] == "unfinished-conversion" and ended["text"], ended
 
 [carried, summary] = read("carried")
 assert summary["record"] == "summary" and summary["result"] == "sealed" and summary["carried_blocks"] == "1", summary

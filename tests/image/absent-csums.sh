@@ -46,4 +46,4 @@ expect_text "$tmp/err" 'warning: marked: bytes 0 to 299999 may be wrong: data at
 expect_status 0 crypt cat "$tmp/a.img" / nocow
 cmp "$tmp/out" "$tmp/nocow" || fail "other bytes"
 expect_status 6 crypt export "$tmp/a.img" / -o "$tmp/out.tar"
-expect_text "$tmp/err" 'doubtful: 1 files \(300000 bytes\)$'
+expect_text "$tmp/err" 'doubtful: 1 file \(300000 bytes\)$'

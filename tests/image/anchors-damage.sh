@@ -18,7 +18,7 @@ for i in 1 2; do
 	devices_except one
 	rm -f "$tmp/report"
 	row "raid1, every block of device $i damaged" $FILES good.want 0 --report "$tmp/report"
-	grep '"finding":"repaired".* have no checksum, and mirrors 1 and 2 differ .* of 32 sectors near it that have checksums all are right in one' \
+	grep '"finding":"other-mirror".* have no checksum, and mirrors 1 and 2 differ .* of 32 sectors near it that have checksums all are right in one' \
 		"$tmp/report" >/dev/null || fail "nothing is said of copies without checksums"
 done
 
@@ -28,7 +28,7 @@ damage "$tmp/one.1" copies
 devices_except one
 row "dup, one copy of every block damaged" $((FILES - 1)) one.want 6 --report "$tmp/report"
 expect_text "$tmp/err" 'warning: nocow/plain: bytes 0 to 716799 may be wrong: data at [0-9]+ have no checksum, and mirrors 1 and 2 differ'
-expect_text "$tmp/err" ', doubtful: 1 files \(716800 bytes\)$'
+expect_text "$tmp/err" ', doubtful: 1 file \(716800 bytes\)$'
 expect_text "$tmp/report" '^\{"finding":"doubtful","path":"nocow/plain","first":"0","last":"716799",'
 [ "$(grep -c '^other bytes: ' "$tmp/compared")" = "$(grep -c '^other bytes: nocow/plain$' "$tmp/compared")" ] || fail "another file has other bytes"
 expect_status 6 crypt cat "$image" / nocow/plain
@@ -43,7 +43,7 @@ damage "$image" data $((logical + 5 * 4096))
 devices_except one
 row "one block of data damaged" $((FILES - 1)) plain.want 6
 expect_text "$tmp/err" 'warning: sizes/524288: bytes 20480 to 24575 are lost: inode [0-9]+ bytes 20480 to 24575: data at [0-9]+: crc32c is '
-expect_text "$tmp/err" 'incomplete: 1 files \(4096 bytes lost\)$'
+expect_text "$tmp/err" 'incomplete: 1 file \(4096 bytes lost\)$'
 expect_text "$tmp/compared" '^other bytes: sizes/524288$'
 crypt export "$image" /:sizes/524288 -o - 2>/dev/null | tar -xO -f - 524288 >"$tmp/have" || true
 { crypt cat "$tmp/plain.1" / sizes/524288 | cmp -l - "$tmp/have" || true; } |

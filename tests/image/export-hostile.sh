@@ -70,7 +70,7 @@ expect_status 6 crypt export "$image" s -o "$tmp/data/" --manifest "$tmp/sums" -
 expect_text "$tmp/err" 'noise: bytes 8192 to 16383 are lost: .* crc32c is'
 expect_text "$tmp/err" 'noise: bytes 131072 to 135167 are lost'
 expect_text "$tmp/err" 'noise: bytes 290816 to 299007 are lost'
-expect_text "$tmp/err" 'incomplete: 1 files \(20480 bytes lost\)$'
+expect_text "$tmp/err" 'incomplete: 1 file \(20480 bytes lost\)$'
 [ "$(grep -c ' are lost' "$tmp/err")" = 3 ] || fail "other ranges are lost"
 cp "$tmp/noise" "$tmp/noise.want"
 for at in 2:2 32:1 71:2; do
@@ -108,4 +108,4 @@ read -r _ address _ < <(damage "$image" extents 5 "$noise")
 damage "$image" data "$address" $((address + 20480)) --mirror 1
 expect_status 0 crypt export "$image" / -o "$tmp/dup/"
 cmp "$tmp/dup/noise" "$tmp/noise" || fail "the other copy was not used"
-expect_text "$tmp/err" '^repaired from a mirror: 2;'
+expect_text "$tmp/err" '^read from another mirror: 2;'

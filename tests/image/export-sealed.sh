@@ -71,7 +71,7 @@ damage "$image" data $((address + 65536))
 expect_status 6 crypt export "$image" one -o "$tmp/bad/" --passphrase-file "$tmp/pass"
 expect_text "$tmp/err" 'noise: bytes 4096 to 12287 are lost: .*fail authentication'
 expect_text "$tmp/err" 'noise: bytes 65536 to 69631 are lost'
-expect_text "$tmp/err" 'incomplete: 1 files \(12288 bytes lost\)'
+expect_text "$tmp/err" 'incomplete: 1 file \(12288 bytes lost\)'
 dd if=/dev/zero of="$tmp/noise" bs=4096 seek=1 count=2 conv=notrunc status=none
 dd if=/dev/zero of="$tmp/noise" bs=4096 seek=16 count=1 conv=notrunc status=none
 cmp "$tmp/bad/noise" "$tmp/noise" || fail "what is lost is not zeros, or more is lost"

@@ -112,4 +112,4 @@ expect_unchanged 0 "$image" crypt cat --volume-key-file "$tmp/key" "$image" s no
 cmp "$tmp/out" "$tmp/noise" || fail "the other mirror was not used"
 [ "$(grep -c warning "$tmp/err")" = 1 ] || { cat "$tmp/err"; fail "not told once"; }
 expect_text "$tmp/err" "warning: data at $address: mirror 1 fails authentication, mirror 2 is right and is used"
-expect_text "$tmp/err" '; repaired from a mirror: 1; '
+expect_text "$tmp/err" '; read from another mirror: 1; '

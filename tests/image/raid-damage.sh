@@ -119,7 +119,7 @@ for sector in (3, 5):
 END
 expect_status 6 crypt export "${others[@]}" "$image" / -o "$tmp/doubtful.tar"
 expect_text "$tmp/err" 'warning: nocow: bytes 12288 to 24575 may be wrong: data at [0-9]+ have no checksum, and mirrors 1 and 2 differ'
-expect_text "$tmp/err" 'doubtful: 1 files \(12288 bytes\)$'
+expect_text "$tmp/err" 'doubtful: 1 file \(12288 bytes\)$'
 expect_status 6 crypt cat "${others[@]}" "$image" / nocow
 expect_text "$tmp/err" "warning: nocow: bytes 12288 to 24575 may be wrong: data at [0-9]+ have no checksum, and mirrors 1 and 2 differ \(devid [12], .*; devid [12], .*\)"
 devices_except n 2

@@ -186,7 +186,7 @@ read_damaged() {
 	# shellcheck disable=SC2086
 	choose $missing
 	read_again "of damaged devices without ${missing:-none}"
-	if [ "$n" -gt 20 ]; then expect_text "$tmp/err" 'warning: .* does not match its checksum, mirror [0-9]+ does|repaired from a mirror: [1-9]'; fi
+	if [ "$n" -gt 20 ]; then expect_text "$tmp/err" 'warning: .* does not match its checksum, mirror [0-9]+ does|read from another mirror: [1-9]'; fi
 	n_damaged=$((n_damaged + n))
 }
 
