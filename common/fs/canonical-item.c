@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "common/volume/tolerance.h"
+
 #define REGULAR_SEAL_FLAGS (INODE_RO_VERITY | INODE_IMMUTABLE)
 
 bool canonical_open(const struct canonical_input *input, struct canonical *canonical, struct error *err)
@@ -104,6 +106,14 @@ static bool inline_nonce(struct canonical *c, const struct inline_payload *paylo
 	return true;
 }
 
+static bool unreadable(struct canonical *c, struct cursor item, const struct error *err)
+{
+	if (!c->input.over || !error_is_damage(err))
+		return false;
+	mac_update(c->mac, item.at, item.left);
+	return true;
+}
+
 static bool extent_item(struct canonical *c, const struct tree *tree, const struct key *key, struct cursor item, struct error *err)
 {
 	const uint32_t sector_size = c->input.volume->super.sector_size;
@@ -112,7 +122,7 @@ static bool extent_item(struct canonical *c, const struct tree *tree, const stru
 	struct file_extent extent;
 
 	if (!file_extent_read(&read, key->offset, sector_size, &extent, err))
-		return false;
+		return unreadable(c, item, err);
 	if (extent.type == FILE_EXTENT_INLINE) {
 		struct inline_payload payload;
 		uint32_t mode;
@@ -121,7 +131,7 @@ static bool extent_item(struct canonical *c, const struct tree *tree, const stru
 		if (c->input.kind == DIGEST_FOUND)
 			return true;
 		if (!inode_mode(&c->mode, tree, key->objectid, &mode, err))
-			return false;
+			return unreadable(c, item, err);
 		return !inline_payload_of(key, item, mode, &payload) || inline_nonce(c, &payload, err);
 	}
 

@@ -32,6 +32,8 @@ struct canonical_input {		/* all borrowed */
 	const struct unit_map *units;		/* DIGEST_SEALED: joined */
 	const struct inline_map *inlines;	/* DIGEST_SEALED */
 	const struct unit_finder *finder;	/* DIGEST_SEALED, in place of both; else NULL */
+	/* An extent item that cannot be followed counts with its bytes as they are: no sealed one does, so that the sum differs. */
+	bool over;
 	/* DIGEST_FOUND: the two flags that inodes had before sealing, sorted by (member, inode); clear for all others */
 	const struct crypt_inode_flags *flags;
 	size_t n_flags;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "common/fs/orphan.h"
+#include "common/fs/scan-bad.h"
+#include "common/volume/tolerance.h"
 
 struct digester {
 	const struct digest_input *input;
@@ -37,6 +39,8 @@ static bool sum_block(struct digester *d, size_t i, struct error *err)
 		if (at->level > 0) {
 			const struct scan_block *child = scan_block_at(scan, node_child(&block->node, slot));
 
+			if (!child && scan_has_lost(scan))
+				continue;
 			if (!child || child->level + 1 != at->level)
 				return error_set(err, ERROR_CORRUPT, "tree block %llu: slot %u points to no block of the subvolume",
 						 (unsigned long long)at->logical, slot);
@@ -76,7 +80,8 @@ static bool sum_member(struct digester *d, uint32_t member, struct digest_sum *s
 	struct leaving_out leaving_out = { d, member, sum };
 
 	*sum = d->block[scan_block_at(scan, tree->logical) - scan->block];
-	return orphan_visit_items(tree, leave_out, &leaving_out, err);
+	/* Where a block is lost the sum is that of nothing that was sealed, whatever is taken out. */
+	return orphan_visit_items(tree, leave_out, &leaving_out, err) || (d->input->over && scan_has_lost(scan) && error_is_damage(err));
 }
 
 bool digest_members(const struct digest_input *input, struct digest_sum *sums, struct error *err)
@@ -88,6 +93,7 @@ bool digest_members(const struct digest_input *input, struct digest_sum *sums, s
 		.schedule = input->schedule,
 		.units = input->units,
 		.inlines = input->inlines,
+		.over = input->over,
 		.flags = input->flags,
 		.n_flags = input->n_flags,
 	};

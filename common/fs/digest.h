@@ -16,6 +16,7 @@ struct digest_input {
 	const struct key_schedule *schedule;
 	const struct unit_map *units;		/* DIGEST_SEALED: joined */
 	const struct inline_map *inlines;	/* DIGEST_SEALED */
+	bool over;				/* the scan went over damage: sums that differ are of more use than none */
 	/* DIGEST_FOUND: the two flags that inodes had before sealing, sorted by (member, inode); clear for all others */
 	const struct crypt_inode_flags *flags;
 	size_t n_flags;

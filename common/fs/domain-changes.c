@@ -9,6 +9,7 @@
 #include "common/fs/extent-part.h"
 #include "common/fs/index-iter.h"
 #include "common/fs/index-scan.h"
+#include "common/fs/scan-bad.h"
 
 #define UNTOLD "files are missing, or exchanged with another subvolume that was sealed with it; which ones cannot be told"
 
@@ -68,6 +69,11 @@ static bool tell_unknown(struct comparing *c, const struct unknown *unknown, str
 	char what[160];
 	size_t len;
 
+	/* Of what cannot be followed it was told what is wrong. */
+	if (scan_is_bad(c->view->scan, c->inode)) {
+		c->told[unknown->member] = true;
+		return true;
+	}
 	if (c->n_sealed == 0)
 		return tell_inode(c, unknown->member, "was added since it was sealed", err);
 	if (unknown->kinds & 1u << INODE_ENTRY_FILE)
@@ -176,7 +182,8 @@ static bool compare(void *context, const struct index_found *found, struct error
 static bool shares_changes(struct comparing *c, uint32_t member, bool *shares, struct error *err)
 {
 	const struct tree *tree = &c->view->scan->tree[member];
-	struct orphan_memory orphans = { 0 };
+	struct error gap = { 0 }, *over = scan_has_lost(c->view->scan) ? &gap : NULL;
+	struct orphan_memory orphans = { .over_damage = over };
 
 	*shares = false;
 	for (size_t i = 0; i < c->n_remembered && !*shares; i++) {
@@ -186,7 +193,7 @@ static bool shares_changes(struct comparing *c, uint32_t member, bool *shares, s
 		uint64_t n_items;
 		unsigned n;
 
-		if (!inode_version_read(c->canonical, &orphans, tree, told->inode, INODE_PARTS_ALL, NULL, &version, &n_items, err))
+		if (!inode_version_read(c->canonical, &orphans, tree, told->inode, INODE_PARTS_ALL, over, &version, &n_items, err))
 			return false;
 		n = n_items ? inode_entry_kinds(&version, kinds) : 0;
 		for (unsigned k = 0; k < n && !*shares; k++) {
@@ -250,6 +257,7 @@ bool domain_changes_tell(const struct domain_view *view, const bool *differs, bo
 		.schedule = view->domain->schedule,
 		.units = view->units,
 		.inlines = view->inlines,
+		.over = true,
 	};
 	cleanup_canonical struct canonical canonical = { 0 };
 	struct comparing *c = calloc(1, sizeof(*c));

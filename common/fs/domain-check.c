@@ -182,6 +182,7 @@ static bool check_digests(const struct checking *checking, bool *changed, struct
 		.schedule = view->domain->schedule,
 		.units = view->units,
 		.inlines = view->inlines,
+		.over = true,
 	};
 	const struct crypt_member **sorted = NULL;
 	bool *is_changed = NULL, ok = false;
@@ -213,12 +214,41 @@ out:
 	return ok;
 }
 
+/* --- what could not be followed ---------------------------------------------------------------------------------------- */
+
+static bool tell_bad(const struct checking *checking, const struct scan_bad *bad, bool is_error, struct error *err)
+{
+	const struct domain_view *view = checking->view;
+	char *label = file_label(view->list, &view->scan->tree[bad->member], bad->inode);
+	bool ok;
+
+	if (!label)
+		return error_memory(err);
+	ok = differs(checking->options, !is_error, label, err, "%s", bad->what);
+	free(label);
+	return ok;
+}
+
+/* Never accepted: what lies behind it would stay as it is, and no key would be left for it.  Where the first is the error, all are told before. */
+static bool check_followed(const struct checking *checking, struct error *err)
+{
+	const struct scan *scan = checking->view->scan;
+	const bool is_error = !checking->options->bad;
+
+	for (size_t i = 0; i < scan->n_bad; i++) {
+		if (!tell_bad(checking, &scan->bad[i], !is_error, err))
+			return false;
+	}
+	return !is_error || scan->n_bad == 0 || tell_bad(checking, &scan->bad[0], true, err) ||
+	       error_hint(err, "nothing was changed; what this item leads to would be lost with the keys. export gives everything else");
+}
+
 bool domain_view_check_trees(struct domain_view *view, const struct domain_view_options *options, bool *changed, struct error *err)
 {
 	const struct checking checking = { view, options };
 
 	*changed = false;
-	return check_seal(&checking, err) && check_digests(&checking, changed, err);
+	return check_followed(&checking, err) && check_seal(&checking, err) && check_digests(&checking, changed, err);
 }
 
 /* --- what has no unit ---------------------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 /* Looks at what no domain claims for signs of sealing: tags and marks. */
 #include "common/fs/domain-strays.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -70,6 +71,23 @@ bool strays_by_tag(const struct subvolume_list *list, uint16_t domain, const uin
 	return ok;
 }
 
+/* What cannot be followed may be part of it; a block that cannot be read may hold anything. */
+static bool tell_bad(const struct subvolume_list *list, const struct scan *scan, stray_tell *tell, void *context, struct error *err)
+{
+	for (size_t i = 0; i < scan->n_bad; i++) {
+		const struct scan_bad *bad = &scan->bad[i];
+		const uint64_t id = scan->member[bad->member];
+		const struct subvolume *subvolume = subvolume_by_id(list, id);
+
+		if (bad->inode == 0)
+			return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 ": %s", id, bad->what);
+		if (bad->marked && subvolume &&
+		    !tell(context, subvolume, "it has an extent with the mark of sealing that cannot be followed, but belongs to nothing that is sealed", err))
+			return false;
+	}
+	return true;
+}
+
 static bool tell_marked(const struct subvolume_list *list, const struct scan *scan, stray_tell *tell, void *context, struct error *err)
 {
 	uint64_t told = 0;
@@ -100,7 +118,8 @@ bool strays_by_mark(const struct subvolume_list *list, uint16_t domain, const ui
 	ok = others || error_memory(err);
 	for (size_t i = 0; ok && i < outside.n; i++)
 		others[i] = outside.at[i]->id;
-	ok = ok && (outside.n == 0 || (scan_run(list->volume, others, outside.n, &scan, err) && tell_marked(list, scan, tell, context, err)));
+	ok = ok && (outside.n == 0 || (scan_run_over(list->volume, others, outside.n, &scan, err) &&
+					 tell_bad(list, scan, tell, context, err) && tell_marked(list, scan, tell, context, err)));
 	free(others);
 	free(outside.at);
 	return ok;

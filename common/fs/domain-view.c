@@ -96,7 +96,8 @@ static bool open_view(struct domain *domain, const struct subvolume_list *list, 
 		      struct domain_view *view, struct error *err)
 {
 	*view = (struct domain_view){ .domain = domain, .list = list };
-	if (!find_ids(view, only, boundary, err) || !scan_run(domain->volume, view->ids, view->n_ids, &view->scan, err) ||
+	if (!find_ids(view, only, boundary, err) ||
+	    !(by_place ? scan_run : scan_run_over)(domain->volume, view->ids, view->n_ids, &view->scan, err) ||
 	    !join(view, boundary, by_place, err) || (boundary == UNIT_PLACE_END && !unit_map_guess(view->units, err)) ||
 	    !inline_map_read(domain->volume, domain->header.domain, &view->inlines, err)) {
 		domain_view_close(view);

@@ -25,10 +25,11 @@ struct domain_view {
 /*
  * only: that subvolume alone; NULL: all that belong to the domain, snapshots made since included.
  * boundary: units before it are ciphertext (UNIT_PLACE_END: all; an unfinished conversion knows better).
+ * Items that cannot be followed are in view->scan->bad, and checking tells of them.
  */
 bool domain_view_open(struct domain *domain, const struct subvolume_list *list, const struct subvolume *only, uint64_t boundary,
 		      struct domain_view *view, struct error *err) must_use;
-/* The same where marked extents that lie in their places need no look at their data before the digest is right. */
+/* The same where marked extents that lie in their places need no look at their data before the digest is right; any damage is an error. */
 bool domain_view_open_by_place(struct domain *domain, const struct subvolume_list *list, const struct subvolume *only,
 			       struct domain_view *view, struct error *err) must_use;
 void domain_view_close(struct domain_view *view);

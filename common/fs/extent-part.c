@@ -8,6 +8,7 @@
 
 #include "common/fs/path.h"
 #include "common/fs/subvolume-label.h"
+#include "common/tree/tree-gap.h"
 #include "common/util/escape.h"
 
 bool extent_part_of(const struct file_extent *item, uint64_t file_offset, uint64_t from, uint64_t to, struct extent_part *part)
@@ -37,16 +38,17 @@ bool extent_parts(const struct scan *scan, const struct scan_extent *extent, uin
 	struct extent_part part;
 	bool any = false;
 
-	if (!tree_seek(tree, &first, &iter, err))
+	if (!tree_seek_over(tree, &first, &iter, NULL, NULL, err))
 		return false;
-	/* The file was cut up where parts were written anew: what is left of the extent lies as far apart as it is long, decoded. */
+	/* What cannot be read of it is told by who looks at its items.  The file was cut up where parts were written anew: what is left of the extent lies as far apart as it is long, decoded. */
 	for (uint64_t end = UINT64_MAX; iter.valid && iter.key.objectid == extent->inode && iter.key.type == KEY_EXTENT_DATA &&
 	     iter.key.offset < end;) {
 		const uint64_t file_offset = iter.key.offset;
+		struct error unread = { 0 };
 		struct file_extent item;
 
-		if (!file_extent_read(&iter.item, file_offset, scan->volume->super.sector_size, &item, err))
-			return false;
+		if (!file_extent_read(&iter.item, file_offset, scan->volume->super.sector_size, &item, &unread))
+			item = (struct file_extent){ 0 };
 		if (file_extent_has_disk(&item) && item.disk_bytenr == extent->logical) {
 			const uint64_t length = item.compression != COMPRESS_NONE ? item.ram_bytes : item.disk_num_bytes;
 
@@ -60,7 +62,7 @@ bool extent_parts(const struct scan *scan, const struct scan_extent *extent, uin
 		} else if (end == UINT64_MAX) {
 			break;	/* the locator's own item is the first one */
 		}
-		if (!tree_next(&iter, err))
+		if (!tree_next_over(&iter, NULL, NULL, err))
 			return false;
 	}
 	if (any)

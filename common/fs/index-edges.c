@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/fs/scan-bad.h"
+
 struct index_block {
 	uint32_t block;			/* of the scan */
 	uint64_t end;			/* keys below it are of no inode above this one */
@@ -81,15 +83,14 @@ static bool read_block(const struct index_pass *pass, const struct scan_block *a
 	return block_get(pass->scan->volume, at->logical, &expect, block, err);
 }
 
-static const struct scan_block *child_of(const struct index_pass *pass, const struct scan_block *at, const struct block *block, uint32_t slot,
-					 struct error *err)
+/* *child NULL: it cannot be read, and the scan went over it. */
+static bool child_of(const struct index_pass *pass, const struct scan_block *at, const struct block *block, uint32_t slot,
+		     const struct scan_block **child, struct error *err)
 {
-	const struct scan_block *child = scan_block_at(pass->scan, node_child(&block->node, slot));
-
-	if (child && child->level + 1 == at->level)
-		return child;
-	error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 ": slot %" PRIu32 " points to no block of the subvolume", at->logical, slot);
-	return NULL;
+	*child = scan_block_at(pass->scan, node_child(&block->node, slot));
+	if (*child ? (*child)->level + 1 == at->level : scan_has_lost(pass->scan))
+		return true;
+	return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 ": slot %" PRIu32 " points to no block of the subvolume", at->logical, slot);
 }
 
 /* Those below a wanted node that may have items of the range. */
@@ -105,11 +106,11 @@ static bool want_children(struct index_pass *pass, size_t i, struct error *err)
 		const bool is_last = slot + 1 == block->node.n_items;
 		const uint64_t begin = node_key(&block->node, slot).objectid;
 		const uint64_t child_end = is_last ? end : node_key(&block->node, slot + 1).objectid;
-		const struct scan_block *child = child_of(pass, at, block, slot, err);
+		const struct scan_block *child;
 
-		if (!child)
+		if (!child_of(pass, at, block, slot, &child, err))
 			return false;
-		if (begin <= pass->last && child_end >= pass->low && !want_block(pass, child, child_end, err))
+		if (child && begin <= pass->last && child_end >= pass->low && !want_block(pass, child, child_end, err))
 			return false;
 	}
 	return true;
@@ -246,12 +247,12 @@ static bool sum_node(struct index_pass *pass, struct index_block *sums, const st
 	struct open_inode open = { 0 };
 
 	for (uint32_t slot = 0; slot < block->node.n_items; slot++) {
-		const struct scan_block *child = child_of(pass, at, block, slot, err);
+		const struct scan_block *child;
 
-		if (!child)
+		if (!child_of(pass, at, block, slot, &child, err))
 			return false;
 
-		const uint32_t number = pass->number[child - pass->scan->block];
+		const uint32_t number = child ? pass->number[child - pass->scan->block] : 0;
 
 		if (!add_child(pass, sums, at, number ? &pass->block[number - 1] : NULL, slot == 0, &open, err))
 			return false;

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 
 #include "common/fs/index-edges.h"
+#include "common/fs/scan-bad.h"
+#include "common/tree/tree-gap.h"
 
 /* --- how much there may be ------------------------------------------------------------------------------ */
 
@@ -139,7 +141,8 @@ bool index_scan_bytes(const struct scan *scan, size_t pass_bytes, uint64_t *byte
 
 static bool direct_versions(struct index_pass *pass, struct error *err)
 {
-	struct orphan_memory orphans = { 0 };
+	struct error gap = { 0 }, *over = scan_has_lost(pass->scan) ? &gap : NULL;
+	struct orphan_memory orphans = { .over_damage = over };
 
 	for (uint32_t m = 0; m < pass->scan->n_members; m++) {
 		for (size_t i = 0; i < pass->n_apart; i++) {
@@ -148,7 +151,7 @@ static bool direct_versions(struct index_pass *pass, struct error *err)
 
 			if (pass->apart[i] < pass->low || pass->apart[i] > pass->last)
 				continue;
-			if (!inode_version_read(pass->canonical, &orphans, &pass->scan->tree[m], pass->apart[i], INODE_PARTS_ALL, NULL, &version,
+			if (!inode_version_read(pass->canonical, &orphans, &pass->scan->tree[m], pass->apart[i], INODE_PARTS_ALL, over, &version,
 						&n_items, err) ||
 			    (n_items > 0 && !index_emit(pass, &version, m, err)))
 				return false;
@@ -166,7 +169,8 @@ static bool find_apart(const struct scan *scan, uint64_t **apart, size_t *n, str
 	for (size_t m = 0; m < scan->n_members; m++) {
 		const struct key first = { ORPHAN_ID, KEY_ORPHAN_ITEM, 0 };
 		cleanup_tree_iter struct tree_iter iter = { 0 };
-		bool ok = tree_seek(&scan->tree[m], &first, &iter, err);
+		bool ok = scan_has_lost(scan) ? tree_seek_over(&scan->tree[m], &first, &iter, NULL, NULL, err)
+					      : tree_seek(&scan->tree[m], &first, &iter, err);
 
 		while (ok && iter.valid && key_is_orphan_item(&iter.key)) {
 			if (n_found == room) {
@@ -180,7 +184,7 @@ static bool find_apart(const struct scan *scan, uint64_t **apart, size_t *n, str
 				room = room ? 2 * room : 16;
 			}
 			found[n_found++] = iter.key.offset;
-			ok = tree_next(&iter, err);
+			ok = scan_has_lost(scan) ? tree_next_over(&iter, NULL, NULL, err) : tree_next(&iter, err);
 		}
 		if (!ok) {
 			free(found);

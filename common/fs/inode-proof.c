@@ -2,6 +2,7 @@
 /* The MAC of an inode's items is computed and looked up; where it is not there, once more with every unit confirmed by a tag. */
 #include "common/fs/inode-proof.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "common/fs/inline-hint.h"
@@ -131,7 +132,11 @@ static bool find_units(struct inode_prover *prover, uint64_t inode, uint64_t fil
 		.marked = e->type == FILE_EXTENT_REG && e->other_encoding == SEAL_MARK,
 	};
 	const struct open_extent *const open = prover->has_choice ? open_at(prover, wanted.address) : NULL;
+	const struct chunk *chunk;
 	bool confirmed;
+
+	if (!volume_chunk(prover->domain->volume, wanted.address, &chunk, err))
+		return error_prefix(err, "extent item at %" PRIu64 ": disk_bytenr", file_offset);
 
 	if (open) {
 		*group = open->guesses[open->chosen];

@@ -4,6 +4,7 @@
 
 #include "format/inode.h"
 #include "common/tree/tree-gap.h"
+#include "common/volume/tolerance.h"
 
 bool key_is_orphan_item(const struct key *key)
 {
@@ -15,21 +16,23 @@ bool orphan_part_has(enum orphan_part part, const struct key *key)
 	return part == ORPHAN_WHOLE || (part == ORPHAN_VERITY && (key->type == KEY_VERITY_DESC || key->type == KEY_VERITY_MERKLE));
 }
 
-/* Of an inode that has an orphan item.  Without an inode item the kernel finds nothing to delete. */
-static bool part_of(const struct tree *subvolume, uint64_t inode, enum orphan_part *part, struct error *err)
+/*
+ * Of an inode that has an orphan item.  Without an inode item the kernel finds nothing to delete; with one that cannot be read nothing is left out,
+ * and the inode is not what it was.
+ */
+static bool part_of(const struct tree *subvolume, uint64_t inode, bool over_damage, enum orphan_part *part, struct error *err)
 {
 	const struct key key = { inode, KEY_INODE_ITEM, 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct error ignored = { 0 };
 	struct inode read;
 	bool found;
 
 	*part = ORPHAN_NOTHING;
 	if (!tree_find(subvolume, &key, &iter, &found, err))
-		return false;
-	if (!found)
+		return over_damage && error_is_damage(err);
+	if (!found || !inode_read(&iter.item, &read, &ignored))
 		return true;
-	if (!inode_read(&iter.item, &read, err))
-		return false;
 	*part = read.n_links == 0 ? ORPHAN_WHOLE : ORPHAN_VERITY;
 	return true;
 }
@@ -48,7 +51,7 @@ static bool look_up(struct orphan_memory *memory, const struct tree *subvolume, 
 	memory->part = ORPHAN_NOTHING;
 	return seek_orphan(subvolume, inode, memory->over_damage, &iter, err) &&
 	       (!iter.valid || !key_is_orphan_item(&iter.key) || iter.key.offset != inode ||
-		part_of(subvolume, inode, &memory->part, err));
+		part_of(subvolume, inode, memory->over_damage, &memory->part, err));
 }
 
 /* Most subvolumes have no orphan: one look tells. */
@@ -111,7 +114,7 @@ bool orphan_visit_items(const struct tree *subvolume, orphan_visit *visit, void 
 			return false;
 		if (!iter.valid || !key_is_orphan_item(&iter.key))
 			return true;
-		if (!part_of(subvolume, iter.key.offset, &part, err) ||
+		if (!part_of(subvolume, iter.key.offset, false, &part, err) ||
 		    (part != ORPHAN_NOTHING && !visit_inode(subvolume, iter.key.offset, part, visit, context, err)))
 			return false;
 	}

@@ -3,6 +3,7 @@
 #include "common/fs/payloads.h"
 
 #include "common/fs/orphan.h"
+#include "common/volume/tolerance.h"
 
 bool payloads_of_leaf(const struct scan *scan, const struct scan_block *at, struct block *block, struct mode_memory *memory,
 			  payload_visit *visit, void *context, struct error *err)
@@ -15,8 +16,11 @@ bool payloads_of_leaf(const struct scan *scan, const struct scan_block *at, stru
 		if (!inline_payload_of(&key, leaf_item(&block->node, slot), mode, &payload))
 			continue;
 		if (key.type == KEY_EXTENT_DATA) {
-			if (!inode_mode(memory, &scan->tree[at->member], key.objectid, &mode, err))
+			if (!inode_mode(memory, &scan->tree[at->member], key.objectid, &mode, err)) {
+				if (scan->n_bad > 0 && error_is_damage(err))
+					continue;	/* of the inode, or of the block it was in, it was said what is wrong */
 				return false;
+			}
 			(void)inline_payload_of(&key, leaf_item(&block->node, slot), mode, &payload);
 		}
 		if (!visit(context, at, &payload, err))
@@ -50,7 +54,7 @@ static uint8_t type_of(enum crypt_inline_kind kind)
 /* Nothing is remembered from one tree to the next: hardly any payload is asked for. */
 static bool is_left_out_of(const struct tree *tree, const struct key *key, bool *left_out, struct error *err)
 {
-	struct orphan_memory memory = { 0 };
+	struct orphan_memory memory = { .over_damage = true };
 
 	return orphan_leaves_out(&memory, tree, key, left_out, err);
 }

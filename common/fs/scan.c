@@ -7,15 +7,38 @@
 #include <sys/stat.h>
 
 #include "common/fs/record-table.h"
+#include "common/fs/scan-bad.h"
+#include "common/volume/tolerance.h"
 #include "format/inode.h"
 
 struct builder {
 	struct scan *scan;
+	bool over;		/* damage is listed */
 	uint32_t member;	/* being walked */
 	struct record_table blocks, extents;
 };
 
 /* --- what a leaf says ------------------------------------------------------- */
+
+/* The one that the extent tree has not is the one that is wrong; the last, where it says nothing of either. */
+static bool two_lengths(struct builder *b, const struct key *key, const struct file_extent *item, uint64_t where, struct scan_extent *extent,
+			struct error *err)
+{
+	struct volume *volume = b->scan->volume;
+	const struct scan_extent first = *extent;
+	struct error what = { 0 };
+
+	error_set(&what, ERROR_CORRUPT, "file extent at %#" PRIx64 ": disk_num_bytes of the extent at %" PRIu64 " is %" PRIu64
+		  ", elsewhere %" PRIu64, where, item->disk_bytenr, item->disk_num_bytes, (uint64_t)extent->length);
+	if (!b->over || item->disk_num_bytes > SCAN_LENGTH_MAX || scan_extent_is_known(volume, extent->logical, extent->length) ||
+	    !scan_extent_is_known(volume, extent->logical, item->disk_num_bytes))
+		return scan_survive(b->scan, b->over, key->objectid, b->member, &what, err);
+	error_set(&what, ERROR_CORRUPT, "extent item at %" PRIu64 ": disk_num_bytes of the extent at %" PRIu64 " is %" PRIu64
+		  ", elsewhere %" PRIu64, first.file_offset, first.logical, (uint64_t)first.length, item->disk_num_bytes);
+	*extent = (struct scan_extent){ .logical = first.logical, .length = item->disk_num_bytes, .inode = key->objectid,
+					.file_offset = key->offset, .member = b->member };
+	return scan_survive(b->scan, b->over, first.inode, first.member, &what, err);
+}
 
 /* Several items refer to one extent, from several members: the first one names it, every one has its say on the mark. */
 static bool note_extent(struct builder *b, const struct key *key, const struct file_extent *item, uint64_t where, struct error *err)
@@ -25,9 +48,12 @@ static bool note_extent(struct builder *b, const struct key *key, const struct f
 	if (!extent) {
 		void *record;
 
-		if (item->disk_num_bytes > SCAN_LENGTH_MAX)
-			return error_set(err, ERROR_REFUSED, "file extent at %#" PRIx64 ": disk_num_bytes is %" PRIu64
-					 ", more than %" PRIu64 " are not supported", where, item->disk_num_bytes, SCAN_LENGTH_MAX);
+		if (item->disk_num_bytes > SCAN_LENGTH_MAX) {
+			struct error what = { 0 };
+
+			error_set(&what, ERROR_CORRUPT, "file extent at %#" PRIx64 ": disk_num_bytes is %" PRIu64 ", at most %" PRIu64, where, item->disk_num_bytes, SCAN_LENGTH_MAX);
+			return scan_survive(b->scan, b->over, key->objectid, b->member, &what, err);
+		}
 		if (!record_table_add(&b->extents, item->disk_bytenr, &record, err))
 			return false;
 		extent = record;
@@ -36,11 +62,10 @@ static bool note_extent(struct builder *b, const struct key *key, const struct f
 		extent->file_offset = key->offset;
 		extent->member = b->member;
 	}
-	if (extent->length != item->disk_num_bytes) {
-		return error_set(err, ERROR_CORRUPT, "file extent at %#" PRIx64 ": disk_num_bytes of the extent at %" PRIu64
-				 " is %" PRIu64 ", elsewhere %" PRIu64, where, item->disk_bytenr, item->disk_num_bytes,
-				 (uint64_t)extent->length);
-	}
+	if (extent->length != item->disk_num_bytes && !two_lengths(b, key, item, where, extent, err))
+		return false;
+	if (extent->length != item->disk_num_bytes)
+		return true;
 	if (item->type == FILE_EXTENT_REG) {
 		extent->marked |= item->other_encoding == SEAL_MARK;
 		extent->unmarked |= item->other_encoding != SEAL_MARK;
@@ -51,22 +76,37 @@ static bool note_extent(struct builder *b, const struct key *key, const struct f
 	return true;
 }
 
+/* An extent item of which not everything is right. */
+static bool bad_extent(struct builder *b, const struct key *key, struct cursor item, const struct error *what, struct error *err)
+{
+	struct disk_file_extent disk = { 0 };
+	const size_t n_bad = b->scan->n_bad;
+
+	if (!scan_survive(b->scan, b->over, key->objectid, b->member, what, err))
+		return false;
+	memcpy(&disk, item.at, item.left < sizeof(disk) ? item.left : sizeof(disk));
+	b->scan->bad[n_bad].marked = le16(disk.other_encoding) == SEAL_MARK;
+	return true;
+}
+
 static bool scan_item(struct builder *b, const struct key *key, struct cursor item, struct error *err)
 {
 	const uint64_t where = item.offset;
+	struct error what = { 0 };
 
 	if (key->type == KEY_EXTENT_DATA) {
+		const struct cursor whole = item;
 		struct file_extent extent;
 
-		if (!file_extent_read(&item, key->offset, b->scan->volume->super.sector_size, &extent, err))
-			return false;
+		if (!file_extent_read(&item, key->offset, b->scan->volume->super.sector_size, &extent, &what))
+			return bad_extent(b, key, whole, &what, err);
 		return !file_extent_has_disk(&extent) || note_extent(b, key, &extent, where, err);
 	}
 	if (key->type == KEY_INODE_ITEM) {
 		struct inode inode;
 
-		if (!inode_read(&item, &inode, err))
-			return false;
+		if (!inode_read(&item, &inode, &what))
+			return scan_survive(b->scan, b->over, key->objectid, b->member, &what, err);
 		b->scan->n_regular_files += S_ISREG(inode.mode);
 	}
 	return true;
@@ -129,6 +169,18 @@ static bool note_block(struct builder *b, uint64_t logical, uint8_t level, struc
 	return true;
 }
 
+/* A pointer that leads to nothing, and, where nothing else did, the block (NULL: something else). */
+static bool lose_block(struct builder *b, struct scan_block *noted, const struct error *what, struct error *err)
+{
+	if (!b->over || !error_is_damage(what)) {
+		*err = *what;
+		return false;
+	}
+	if (noted)
+		noted->is_lost = true;
+	return scan_bad_add(b->scan, 0, b->member, what, err);
+}
+
 static bool walk_children(struct builder *b, const struct block *block, const struct key *below, struct error *err);
 
 /* seen: everything below is known, but not that it lies in the bounds that this pointer sets. */
@@ -154,14 +206,21 @@ static bool walk_children(struct builder *b, const struct block *block, const st
 		const uint64_t says = pointer_says(node_child_generation(node, i), &first, end);
 		cleanup_block struct block *child = NULL;
 		struct scan_block *noted;
+		struct error what = { 0 };
 		bool seen;
 
-		if (!note_block(b, node_child(node, i), (uint8_t)(node->level - 1), &noted, &seen, err))
-			return false;
-		if (seen && noted->pointer == says)
+		if (!note_block(b, node_child(node, i), (uint8_t)(node->level - 1), &noted, &seen, &what)) {
+			if (!lose_block(b, NULL, &what, err))
+				return false;
 			continue;
-		if (!block_child(block, i, below, &child, err))
-			return false;
+		}
+		if (seen && (noted->pointer == says || noted->is_lost))
+			continue;
+		if (!block_child(block, i, below, &child, &what)) {
+			if (!lose_block(b, seen ? NULL : noted, &what, err))
+				return false;
+			continue;
+		}
 		noted->pointer = says;
 		if (!walk_block(b, child, end, seen, err))
 			return false;
@@ -195,57 +254,6 @@ static bool walk_members(struct builder *b, struct error *err)
 	return true;
 }
 
-/* --- what they have together ----------------------------------------------------- */
-
-/* Extents are the unit of conversion: two that overlap would be changed twice, one outside a data chunk would hit a tree. */
-static bool check_extents(struct scan *scan, struct error *err)
-{
-	const struct chunk *chunk = NULL;
-	uint64_t end = 0;
-
-	for (size_t i = 0; i < scan->n_extents; i++) {
-		const struct scan_extent *const e = &scan->extent[i];
-
-		if (e->logical < end)
-			return error_set(err, ERROR_CORRUPT, "data extent at %" PRIu64 " begins before the one at %" PRIu64
-					 " ends", e->logical, scan->extent[i - 1].logical);
-		if ((!chunk || e->logical - chunk->logical >= chunk->length) &&
-		    !volume_chunk(scan->volume, e->logical, &chunk, err))
-			return false;
-		if (!(chunk->type & GROUP_DATA))
-			return error_set(err, ERROR_CORRUPT, "data extent at %" PRIu64 " (inode %" PRIu64
-					 "): its chunk is not for data", e->logical, e->inode);
-		if (e->length > chunk->length - (e->logical - chunk->logical))
-			return error_set(err, ERROR_CORRUPT, "data extent at %" PRIu64 ": %" PRIu64
-					 " bytes leave its chunk, which ends at %" PRIu64, e->logical, (uint64_t)e->length,
-					 chunk->logical + chunk->length);
-		end = e->logical + e->length;
-		scan->data_bytes += e->length;
-	}
-	return true;
-}
-
-/* In mixed groups both kinds live side by side, so that only this shows two things of the set on one place. */
-static bool check_blocks(const struct scan *scan, struct error *err)
-{
-	const uint32_t node_size = scan->volume->super.node_size;
-	size_t e = 0;
-
-	for (size_t i = 0; i < scan->n_blocks; i++) {
-		const uint64_t logical = scan->block[i].logical;
-
-		if (i > 0 && logical - scan->block[i - 1].logical < node_size)
-			return error_set(err, ERROR_CORRUPT, "tree block at %" PRIu64 " begins before the one at %" PRIu64
-					 " ends", logical, scan->block[i - 1].logical);
-		while (e < scan->n_extents && scan->extent[e].logical + scan->extent[e].length <= logical)
-			e++;
-		if (e < scan->n_extents && scan->extent[e].logical < logical + node_size)
-			return error_set(err, ERROR_CORRUPT, "data extent at %" PRIu64 " and tree block at %" PRIu64
-					 " overlap", scan->extent[e].logical, logical);
-	}
-	return true;
-}
-
 static int compare_ids(const void *a, const void *b)
 {
 	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -275,9 +283,13 @@ static bool open_members(struct scan *scan, const uint64_t *ids, size_t n, struc
 static void take_records(struct builder *b)
 {
 	struct scan *const scan = b->scan;
+	const size_t n = b->blocks.n;
 
-	scan->n_blocks = b->blocks.n;
 	scan->block = record_table_take_sorted(&b->blocks);
+	for (size_t i = 0; i < n; i++) {
+		if (!scan->block[i].is_lost)
+			scan->block[scan->n_blocks++] = scan->block[i];
+	}
 	scan->n_extents = b->extents.n;
 	scan->extent = record_table_take_sorted(&b->extents);
 }
@@ -290,6 +302,7 @@ void scan_free(struct scan *scan)
 	free(scan->tree);
 	free(scan->block);
 	free(scan->extent);
+	scan_bad_free(scan);
 	free(scan);
 }
 
@@ -303,9 +316,10 @@ const struct scan_extent *scan_extent_at(const struct scan *scan, uint64_t logic
 	return scan->n_extents ? bsearch(&logical, scan->extent, scan->n_extents, sizeof(*scan->extent), compare_ids) : NULL;
 }
 
-bool scan_run(struct volume *volume, const uint64_t *ids, size_t n, struct scan **scan, struct error *err)
+static bool run(struct volume *volume, const uint64_t *ids, size_t n, bool over, struct scan **scan, struct error *err)
 {
 	struct builder b = {
+		.over = over,
 		.blocks.record_size = sizeof(struct scan_block),
 		.extents.record_size = sizeof(struct scan_extent),
 	};
@@ -321,7 +335,7 @@ bool scan_run(struct volume *volume, const uint64_t *ids, size_t n, struct scan 
 
 	if (ok) {
 		take_records(&b);
-		ok = check_extents(b.scan, err) && check_blocks(b.scan, err);
+		ok = scan_check(b.scan, over, err);
 	}
 	record_table_free(&b.blocks);
 	record_table_free(&b.extents);
@@ -330,4 +344,14 @@ bool scan_run(struct volume *volume, const uint64_t *ids, size_t n, struct scan 
 	else
 		scan_free(b.scan);
 	return ok;
+}
+
+bool scan_run(struct volume *volume, const uint64_t *ids, size_t n, struct scan **scan, struct error *err)
+{
+	return run(volume, ids, n, false, scan, err);
+}
+
+bool scan_run_over(struct volume *volume, const uint64_t *ids, size_t n, struct scan **scan, struct error *err)
+{
+	return run(volume, ids, n, true, scan, err);
 }

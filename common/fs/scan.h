@@ -14,6 +14,7 @@ struct scan_block {
 	uint64_t pointer;	/* hash of what the last pointer that was found right says */
 	uint32_t member;	/* index of the lowest member whose tree holds the block */
 	uint8_t level;
+	bool is_lost;		/* while scanning: it cannot be read */
 };
 
 /* Packed, because there may be millions: with the join of unit-map.h 48 bytes for each. */
@@ -27,8 +28,17 @@ struct scan_extent {		/* one data extent on disk, with one of its references */
 	uint64_t unmarked : 1;	/* a REG item without the mark refers to it */
 	uint64_t foreign_mark : 1;	/* other_encoding that is neither 0 nor SEAL_MARK */
 };
+/* No kernel makes an extent of more than 256 MiB. */
 #define SCAN_LENGTH_MAX ((UINT64_C(1) << 40) - 1)
 #define SCAN_MEMBERS_MAX (UINT64_C(1) << 21)
+
+/* An item that cannot be followed, or a tree block that cannot be read: what they stand for is not in the scan. */
+struct scan_bad {
+	uint64_t inode;		/* 0: a tree block */
+	uint32_t member;	/* index */
+	bool marked;		/* it has SEAL_MARK, for all that can be told */
+	char *what;
+};
 
 struct scan {
 	struct volume *volume;
@@ -41,15 +51,19 @@ struct scan {
 	size_t n_extents;
 	uint64_t data_bytes;		/* sum of the extents' lengths */
 	uint64_t n_regular_files;	/* INODE_ITEMs of regular files, each leaf once */
+	struct scan_bad *bad;		/* scan_run_over(): by ascending inode, then member */
+	size_t n_bad;
 };
 
 /*
  * Walks the trees of the subvolumes ids (any order, no duplicates) in ascending order, each block once.  Checks that every pointer to a block, of
  * however many, says of it what is true, that two items that refer to one extent agree on its length, that extents do not overlap, lie in data
  * or mixed block groups and inside one chunk: ERROR_CORRUPT.
- * ERROR_REFUSED: more than SCAN_MEMBERS_MAX, or an extent longer than SCAN_LENGTH_MAX.
+ * ERROR_REFUSED: more than SCAN_MEMBERS_MAX.
  */
 bool scan_run(struct volume *volume, const uint64_t *ids, size_t n, struct scan **scan, struct error *err) must_use;
+/* The same, but what is wrong with an item, or with a block below a root, costs that alone, and is listed: for those who look, and do not change. */
+bool scan_run_over(struct volume *volume, const uint64_t *ids, size_t n, struct scan **scan, struct error *err) must_use;
 void scan_free(struct scan *scan);
 static inline void scan_cleanup(struct scan **p) { scan_free(*p); }
 #define cleanup_scan __attribute__((cleanup(scan_cleanup)))

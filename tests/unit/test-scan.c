@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "common/fs/record-table.h"
+#include "common/fs/scan-bad.h"
 #include "common/tree/tree-edit.h"
 #include "tests/unit/image.h"
 
@@ -95,16 +96,25 @@ static struct scan *run(void)
 	return scan;
 }
 
-static void refuses(const char *text)
+/* And who goes over it loses that item alone: n_left of those that were added are there. */
+static void refuses(const char *text, size_t n_left)
 {
 	static const uint64_t ids[] = { FS_TREE_ID };
-	cleanup_scan struct scan *scan = NULL;
-	struct error err = { 0 };
+	cleanup_scan struct scan *scan = NULL, *over = NULL;
+	struct error why = { 0 };
 
-	assert_false(scan_run(volume, ids, 1, &scan, &err));
-	assert_int_equal(err.kind, ERROR_CORRUPT);
-	if (!strstr(err.text, text))
-		fail_msg("\"%s\" does not say \"%s\"", err.text, text);
+	assert_false(scan_run(volume, ids, 1, &scan, &why));
+	assert_int_equal(why.kind, ERROR_CORRUPT);
+	if (!strstr(why.text, text))
+		fail_msg("\"%s\" does not say \"%s\"", why.text, text);
+	ok(scan_run_over(volume, ids, 1, &over, err));
+	assert_int_equal(over->n_bad, 1);
+	assert_int_equal(over->bad[0].inode, INODE);
+	assert_true(scan_is_bad(over, INODE) && !scan_is_bad(over, INODE - 1) && !scan_is_bad(over, 0) && !scan_has_lost(over));
+	if (!strstr(over->bad[0].what, text))
+		fail_msg("\"%s\" does not say \"%s\"", over->bad[0].what, text);
+	assert_int_equal(over->n_extents, plain->n_extents + n_left);
+	assert_int_equal(over->n_blocks, plain->n_blocks);
 }
 
 static void finds_every_block_once_in_order(void **state)
@@ -236,7 +246,7 @@ static void refuses_two_lengths(void **state)
 	(void)state;
 	add_extent(0, FILE_EXTENT_REG, data->logical + data->length - MIB, 4096, 0);
 	add_extent(1, FILE_EXTENT_REG, data->logical + data->length - MIB, 8192, 0);
-	refuses("is 8192, elsewhere 4096");
+	refuses("is 8192, elsewhere 4096", 1);
 }
 
 static void refuses_overlapping_extents(void **state)
@@ -244,28 +254,42 @@ static void refuses_overlapping_extents(void **state)
 	(void)state;
 	add_extent(0, FILE_EXTENT_REG, data->logical + data->length - MIB, 8192, 0);
 	add_extent(2, FILE_EXTENT_REG, data->logical + data->length - MIB + 4096, 4096, 0);
-	refuses("begins before the one at");
+	refuses("begins before the one at", 1);
 }
 
 static void refuses_an_extent_that_leaves_its_chunk(void **state)
 {
 	(void)state;
 	add_extent(0, FILE_EXTENT_REG, data->logical + data->length - 4096, 8192, 0);
-	refuses("leave its chunk");
+	refuses("leave its chunk", 0);
 }
 
 static void refuses_an_extent_among_metadata(void **state)
 {
 	(void)state;
 	add_extent(0, FILE_EXTENT_REG, metadata->logical, 4096, 0);
-	refuses("its chunk is not for data");
+	refuses("its chunk is not for data", 0);
 }
 
 static void refuses_an_extent_nowhere(void **state)
 {
 	(void)state;
 	add_extent(0, FILE_EXTENT_REG, 1ull << 60, 4096, 0);
-	refuses("");
+	refuses("disk_bytenr: logical address", 0);
+}
+
+static void refuses_an_extent_that_is_longer_than_any(void **state)
+{
+	(void)state;
+	add_extent(0, FILE_EXTENT_REG, data->logical + data->length - MIB, 1ull << 41, SEAL_MARK);
+	refuses("disk_num_bytes is 2199023255552, at most", 0);
+}
+
+static void refuses_an_extent_item_that_cannot_be_read(void **state)
+{
+	(void)state;
+	add_extent(0, FILE_EXTENT_PREALLOC + 1, data->logical + data->length - MIB, 4096, SEAL_MARK);
+	refuses("type is 3, not 0 to 2", 0);
 }
 
 /* The table under it, larger than what a small image has. */
@@ -314,6 +338,8 @@ int main(void)
 		SCAN_TEST(refuses_an_extent_that_leaves_its_chunk),
 		SCAN_TEST(refuses_an_extent_among_metadata),
 		SCAN_TEST(refuses_an_extent_nowhere),
+		SCAN_TEST(refuses_an_extent_that_is_longer_than_any),
+		SCAN_TEST(refuses_an_extent_item_that_cannot_be_read),
 		cmocka_unit_test(record_table_keeps_and_sorts),
 	};
 
