@@ -19,7 +19,7 @@ struct ls_row {
 	uint8_t *target;	/* of a symbolic link; NULL: sealed, or none */
 	size_t target_len;
 	bool is_sealed_link;
-	bool is_not_authenticated;	/* its subvolume is sealed, and was not opened */
+	bool is_not_authenticated;	/* its subvolume is sealed and was not opened, or it is not as it was sealed, which was accepted */
 	const struct unfinished *conversion;	/* NULL: its subvolume is not being converted */
 };
 

@@ -42,6 +42,8 @@ struct listing {
 	const struct source *source;	/* that was chosen for what was asked for */
 	struct extent_source *extents;	/* of its subvolume; NULL: sealed, and no key was given */
 	bool is_closed;			/* and so nothing of it is authenticated */
+	bool path_differs;		/* from what was sealed, which was accepted */
+	bool names_differ;		/* of the directory: the same of what is in it */
 	/* With --recursive: */
 	uint64_t start;			/* the subvolume that source was chosen for */
 	struct extent_source *start_extents;
@@ -73,25 +75,36 @@ static void tell(struct listing *listing, const uint8_t *path, size_t len, const
 	print_damage(path, len, ".", what);
 }
 
+/* With --recursive: from what was asked for. */
+static bool row_path(const struct listing *listing, const struct ls_row *row, uint8_t **path, size_t *len, struct error *err)
+{
+	const size_t above = listing->path_len ? listing->path_len + 1 : 0;
+
+	*len = above + row->name_len;
+	*path = malloc(*len + 1);
+	if (!*path)
+		return error_memory(err);
+	if (above) {
+		memcpy(*path, listing->path, listing->path_len);
+		(*path)[above - 1] = '/';
+	}
+	memcpy(*path + above, row->name, row->name_len);
+	return true;
+}
+
 /* What is damaged is told, with the entry that it is about, and the listing goes on. */
 static bool survive(struct listing *listing, const struct ls_row *row, struct error *what, struct error *err)
 {
-	const size_t above = listing->path_len ? listing->path_len + 1 : 0;
 	uint8_t *path;
+	size_t len;
 
 	if (!error_is_damage(what)) {
 		*err = *what;
 		return false;
 	}
-	path = malloc(above + row->name_len + 1);
-	if (!path)
-		return error_memory(err);
-	if (above) {
-		memcpy(path, listing->path, listing->path_len);
-		path[above - 1] = '/';
-	}
-	memcpy(path + above, row->name, row->name_len);
-	tell(listing, path, above + row->name_len, what);
+	if (!row_path(listing, row, &path, &len, err))
+		return false;
+	tell(listing, path, len, what);
 	free(path);
 	return true;
 }
@@ -107,10 +120,19 @@ static bool tell_gap(void *context, const struct error *what, struct error *err)
 	return true;
 }
 
-static bool prove_row(const struct listing *listing, const struct tree *tree, const struct ls_row *row, struct error *err)
+static bool prove_row(const struct listing *listing, const struct tree *tree, struct ls_row *row, struct error *err)
 {
-	return source_prove(listing->source, tree, row->file.inode, S_ISDIR(row->inode.mode) ? INODE_ENTRY_DIRECTORY : INODE_ENTRY_FILE, row->name,
-			    row->name_len, err);
+	uint8_t *path;
+	size_t len;
+
+	if (!row_path(listing, row, &path, &len, err))
+		return false;
+
+	const bool ok = source_prove(listing->source, tree, row->file.inode, S_ISDIR(row->inode.mode) ? INODE_ENTRY_DIRECTORY : INODE_ENTRY_FILE,
+				     path, len, &row->is_not_authenticated, err);
+
+	free(path);
+	return ok;
 }
 
 static bool print_row(struct listing *listing, struct ls_row *row, struct error *err)
@@ -126,7 +148,7 @@ static bool print_row(struct listing *listing, struct ls_row *row, struct error 
 		if (!(row->has_inode && prove_row(listing, &tree, row, &what) && read_link(listing, &tree, row, &what)) && !survive(listing, row, &what, err))
 			return false;
 	}
-	row->is_not_authenticated = listing->is_closed;
+	row->is_not_authenticated |= listing->is_closed || listing->path_differs || listing->names_differ;
 	if (format_is_json() && unfinished_has(listing->unfinished, listing->list, subvolume_by_id(listing->list, row->file.subvolume)))
 		row->conversion = listing->unfinished;
 	if (format_is_json())
@@ -203,7 +225,8 @@ static bool print_directory(struct listing *listing, struct error *err)
 	struct collecting collecting = { .listing = listing };
 	bool ok;
 
-	if (!source_prove(listing->source, &listing->tree, listing->dir, INODE_ENTRY_LISTING, listing->path, listing->path_len, err))
+	if (!source_prove(listing->source, &listing->tree, listing->dir, INODE_ENTRY_LISTING, listing->path, listing->path_len,
+			  &listing->names_differ, err))
 		return false;
 	if (opt.order == LS_UNSORTED)
 		return dir_read_all(&listing->tree, listing->dir, listing->has_gap, print_entry, tell_gap, listing, &listing->parents, err);
@@ -357,7 +380,7 @@ static bool print_listing(const struct subvolume_list *list, uint64_t subvolume,
 	    !unfinished_read(list->volume, &unfinished, err) ||
 	    !link_source_choose(list, file->subvolume, &source, err) ||
 	    !source_warn_moved(source.domain, subvolume_by_id(list, file->subvolume), err) ||
-	    !source_prove_path(&source, subvolume, path, err))
+	    !source_prove_path(&source, subvolume, path, &listing.path_differs, err))
 		return false;
 	listing.source = &source;
 	listing.extents = source.extents;
@@ -373,8 +396,9 @@ static bool print_listing(const struct subvolume_list *list, uint64_t subvolume,
 		ok = opt.recursive ? print_below(&listing, file, path, err) : print_directory(&listing, err);
 	inode_parents_free(&listing.parents);
 	if (!ok || listing.n_bad == 0)
-		return ok;
-	return error_set(err, ERROR_CORRUPT, "%" PRIu64 " parts are damaged, the listing is not complete", listing.n_bad);
+		return ok && source_accepted_nothing(err);
+	return error_set(err, ERROR_CORRUPT, "%" PRIu64 " part%s damaged, the listing is not complete", listing.n_bad,
+			 listing.n_bad == 1 ? " is" : "s are");
 }
 
 static bool check_sort(struct error *err)

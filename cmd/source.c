@@ -116,21 +116,35 @@ void source_close(struct source *source)
 
 /* --- what is not as it was sealed -------------------------------------------------------------------------------------- */
 
+static uint64_t n_accepted;	/* each was named */
+
 static bool differs_from_sealed(const struct error *why, struct error *err)
 {
-	char text[600];
+	static char told[600];
+	char text[sizeof(told)];
 
 	if (!opt.accept_changes) {
 		*err = *why;
 		return error_hint(err, "it was changed, damaged, added or exchanged since; --accept-changes goes on all the same, and names it");
 	}
 	snprintf(text, sizeof(text), "not authenticated: %s", why->text);
+	/* The last step of a path and the file itself are one thing. */
+	if (strcmp(text, told) == 0)
+		return true;
+	strcpy(told, text);
 	print_warning(NULL, text);
+	n_accepted++;
 	return true;
 }
 
+bool source_accepted_nothing(struct error *err)
+{
+	return n_accepted == 0 || error_set(err, ERROR_CORRUPT, "%" PRIu64 " %s not authenticated, which was accepted", n_accepted,
+					    n_accepted == 1 ? "thing is" : "things are");
+}
+
 bool source_prove(const struct source *source, const struct tree *tree, uint64_t inode, enum inode_entry_kind kind, const void *name,
-		  size_t len, struct error *err)
+		  size_t len, bool *differs, struct error *err)
 {
 	static const char *const what[] = {
 		[INODE_ENTRY_FILE] = "it is not the file that was sealed",
@@ -140,12 +154,11 @@ bool source_prove(const struct source *source, const struct tree *tree, uint64_t
 	};
 	struct error why = { 0 };
 	char text[300];
-	bool proven;
+	bool proven = true;
 
-	if (!source->reader)
-		return true;
-	if (!domain_reader_proves(source->reader, tree, inode, kind, &proven, err))
+	if (source->reader && !domain_reader_proves(source->reader, tree, inode, kind, &proven, err))
 		return false;
+	*differs = !proven;
 	if (proven)
 		return true;
 	escape_text(len ? name : "/", len ? len : 1, text, sizeof(text));
@@ -168,13 +181,14 @@ bool reader_prove_path(struct domain_reader *reader, uint64_t subvolume, const c
 	return differs_from_sealed(&why, err);
 }
 
-bool source_prove_path(const struct source *source, uint64_t subvolume, const char *path, struct error *err)
+bool source_prove_path(const struct source *source, uint64_t subvolume, const char *path, bool *differs, struct error *err)
 {
 	struct error why = { 0 };
 
 	if (source->reader && !domain_reader_proves_path(source->reader, subvolume, path, &why, err))
 		return false;
-	return why.kind == ERROR_NONE || differs_from_sealed(&why, err);
+	*differs = why.kind != ERROR_NONE;
+	return !*differs || differs_from_sealed(&why, err);
 }
 
 /* --- paths ------------------------------------------------------------------------------------------------------------ */

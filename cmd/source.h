@@ -43,13 +43,15 @@ void source_close(struct source *source);
 #define cleanup_source __attribute__((cleanup(source_close)))
 
 /*
- * Is the inode as it was sealed, or each step of the path?  ERROR_CORRUPT where not; with --accept-changes that is told instead, by name.  Nobody
- * is asked where no key was given, or nothing is sealed.  name: what is told of, as it is in the image.
+ * Is the inode as it was sealed, or each step of the path?  ERROR_CORRUPT where not; with --accept-changes that is told instead, by name, and *differs.
+ * Nobody is asked where no key was given, or nothing is sealed.  name: what is told of, as it is in the image.
  */
 bool source_prove(const struct source *source, const struct tree *tree, uint64_t inode, enum inode_entry_kind kind, const void *name,
-		  size_t len, struct error *err) must_use;
-bool source_prove_path(const struct source *source, uint64_t subvolume, const char *path, struct error *err) must_use;
-/* The same for those who tell it as a finding; *differs: it does, and was accepted.  reader NULL: nobody is asked. */
+		  size_t len, bool *differs, struct error *err) must_use;
+bool source_prove_path(const struct source *source, uint64_t subvolume, const char *path, bool *differs, struct error *err) must_use;
+/* At the end: ERROR_CORRUPT where anything was accepted, for then not all of it is authentic. */
+bool source_accepted_nothing(struct error *err) must_use;
+/* The same for those who tell it as a finding.  reader NULL: nobody is asked. */
 bool reader_prove_path(struct domain_reader *reader, uint64_t subvolume, const char *path, bool *differs, struct error *err) must_use;
 
 /*

@@ -37,6 +37,7 @@ struct subject {
 	size_t target_len;
 	bool is_sealed_link;
 	bool is_not_authenticated;	/* its subvolume is sealed, and no key was given */
+	bool differs;			/* from what was sealed, which was accepted */
 	const struct unfinished *conversion;	/* NULL: its subvolume is not being converted */
 };
 
@@ -108,6 +109,8 @@ static void print_text(const struct subject *at, uint32_t sector_size)
 	}
 	if (at->is_not_authenticated)
 		printf("  seal:        not authenticated: no key was given\n");
+	else if (at->differs)
+		printf("  seal:        not authenticated: not as it was sealed, which was accepted\n");
 	if (at->conversion)
 		printf("  conversion:  unfinished, %s, %u%% done\n", at->conversion->words.direction, at->conversion->status.percent);
 	if (S_ISREG(inode->mode))
@@ -166,7 +169,7 @@ static void print_json(const struct subject *at, uint32_t sector_size)
 		json_name(line, "target", at->target, at->target_len);
 	if (at->is_sealed_link)
 		json_flag(line, "target_sealed", true);
-	if (at->is_not_authenticated)
+	if (at->is_not_authenticated || at->differs)
 		json_flag(line, "authenticated", false);
 	if (at->conversion)
 		unfinished_json(at->conversion, line);
@@ -193,13 +196,15 @@ static bool read_subject(struct looking *looking, uint64_t from, struct subject 
 {
 	const struct subvolume_list *list = looking->list;
 	const struct stat_file file = { &at->tree, at->file.inode, at->path };
+	bool path_differs = false;
 
 	if (!tree_open(list->volume, at->file.subvolume, &at->tree, err) || !inode_get(&at->tree, at->file.inode, &at->inode, err) ||
 	    !stat_seal_read(list, at->file.subvolume, &looking->seal, err) || !choose_source(looking, at->file.subvolume, err) ||
-	    !source_prove_path(&looking->source, from, at->path, err) ||
+	    !source_prove_path(&looking->source, from, at->path, &path_differs, err) ||
 	    !source_prove(&looking->source, &at->tree, at->file.inode, S_ISDIR(at->inode.mode) ? INODE_ENTRY_DIRECTORY : INODE_ENTRY_FILE,
-			  at->path, strlen(at->path), err))
+			  at->path, strlen(at->path), &at->differs, err))
 		return false;
+	at->differs |= path_differs;
 	at->is_not_authenticated = looking->seal.is_sealed && !key_input_given();
 	if (S_ISREG(at->inode.mode))
 		return stat_extents(&file, at->inode.mode, &looking->seal, false, &at->extents, err) ||
@@ -278,6 +283,7 @@ static bool run(const char *const *operand, struct error *err)
 		if (what.kind == ERROR_MEMORY)
 			break;
 	}
+	ok = ok && source_accepted_nothing(err);
 	source_close(&looking.source);
 	stat_seal_free(&looking.seal);
 	unfinished_free(&looking.unfinished);

@@ -48,6 +48,19 @@ named() {
 	expect_text "$tmp/report" "^\{\"finding\":\"not-authenticated\",\"path\":\"$1\",\"first\":\"0\",\"last\":\"$((size - 1))\","
 	OPTIONS=()
 }
+# listed FILE: ls and stat show it as accepted, in text and JSON, and no other as that; the exit status says so as well
+listed() {
+	expect_unchanged 6 "$image" crypt stat --accept-changes "${KEY[@]}" "$image" target "$1" frozen
+	expect_text "$tmp/err" "stat: 1 thing is not authenticated, which was accepted"
+	[ "$(grep -c '^  seal: *not authenticated: not as it was sealed, which was accepted$' "$tmp/out")" = 1 ] || fail "stat does not say it of $1 alone"
+	expect_unchanged 6 "$image" crypt stat --accept-changes --format json "${KEY[@]}" "$image" target "$1" frozen
+	[ "$(grep -o '"path":"[^"]*".*"authenticated":false' "$tmp/out" | cut -d '"' -f 4)" = "$1" ] || fail "stat in JSON does not say it of $1 alone"
+	expect_unchanged 6 "$image" crypt ls --accept-changes --format json "${KEY[@]}" "$image" target
+	expect_text "$tmp/err" "not authenticated: $1: "
+	[ "$(grep '"authenticated":false' "$tmp/out" | sed 's/.*"name":"\([^"]*\)".*/\1/')" = "$1" ] || fail "ls in JSON does not say it of $1 alone"
+	expect_unchanged 6 "$image" crypt ls -l --accept-changes "${KEY[@]}" "$image" target
+	expect_text "$tmp/err" "ls: 1 thing is not authenticated, which was accepted"
+}
 # accepted FILE...: these are printed as they were, and after decrypting with --accept-changes and --accept-unsealed they are there
 accepted() {
 	local name
@@ -123,6 +136,7 @@ for change in "$I_MODE $(le 4 $((0104777)))" "$I_UID $(le 4 1000)" "$I_MTIME $(l
 	differs noted
 	named noted
 	cmp "$tmp/out" "$tmp/files/noted" || fail "its bytes are not what they were"
+	listed noted
 	accepted pair-a big
 done
 say "the mode of a directory"
@@ -132,8 +146,9 @@ directory_differs 'dir: its mode, owner, times or attributes are not as they wer
 expect_unchanged 0 "$image" crypt ls "${KEY[@]}" "$image" target dir	# the names in it are
 expect_unchanged 6 "$image" crypt ls -l "${KEY[@]}" "$image" target
 expect_text "$tmp/err" 'dir: its mode, owner'
-expect_unchanged 0 "$image" crypt stat --accept-changes "${KEY[@]}" "$image" target dir
+expect_unchanged 6 "$image" crypt stat --accept-changes "${KEY[@]}" "$image" target dir
 expect_text "$tmp/err" 'not authenticated: dir: its mode, owner'
+listed dir
 accepted pair-a
 
 say "a mark cleared"
