@@ -87,11 +87,13 @@ static bool check_file(struct run *run, struct error *err)
 						    run->file.inode, inode.size, INT64_MAX);
 }
 
-static void on_moved(void *context, const struct subvolume *subvolume, const struct crypt_member *member)
+static bool on_place(void *context, const struct place_finding *finding, const char *text, struct error *err)
 {
 	struct run *run = context;
 
-	export_report_moved(&run->report, subvolume, member);
+	(void)err;
+	export_report_place(&run->report, finding, text);
+	return true;
 }
 
 /* A key for what is not sealed is a mistake, and a wrong one is known before anything comes out. */
@@ -99,7 +101,7 @@ static bool open_source(struct run *run, struct error *err)
 {
 	struct extent_source *source;
 
-	run->sources.moved = on_moved;
+	run->sources.place = on_place;
 	run->sources.context = run;
 	if (!export_sources_get(&run->sources, run->file.subvolume, true, &source, err))
 		return false;
@@ -116,7 +118,7 @@ static bool find_file(struct run *run, const char *const *operand, struct error 
 
 	if (!image_open(operand[0], false, false, &run->volume, err) ||
 	    !subvolume_list_read(run->volume, &run->list, err) || !subvolume_find(&run->list, operand[1], &subvolume, err) ||
-	    !path_operand(run->volume, subvolume->id, operand[2], &run->path, &run->file, err))
+	    !path_operand(&run->list, subvolume->id, operand[2], &run->path, &run->file, err))
 		return false;
 	run->subvolume = subvolume->id;
 	escape_text(run->path, strlen(run->path), run->name, sizeof(run->name));

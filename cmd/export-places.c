@@ -131,7 +131,7 @@ static bool take_place(struct taking *taking, const struct subvolume *subvolume,
 {
 	struct file_id start;
 	char *path = NULL;	/* the names as they are in the image */
-	const bool ok = path_operand(taking->list->volume, subvolume->id, given, &path, &start, err) &&
+	const bool ok = path_operand(taking->list, subvolume->id, given, &path, &start, err) &&
 			take_found(taking, subvolume, path, &start, err);
 
 	free(path);

@@ -9,6 +9,7 @@
 #include "cmd/cmd.h"
 #include "cmd/export-summary.h"
 #include "cmd/json.h"
+#include "cmd/subvolume-json.h"
 #include "common/util/escape.h"
 #include "common/util/hex.h"
 
@@ -176,22 +177,16 @@ void export_report_finding(struct export_report *report, const struct export_fin
 		print_note(NULL, "more of these are counted, and listed by --report");
 }
 
-void export_report_moved(struct export_report *report, const struct subvolume *subvolume, const struct crypt_member *member)
+void export_report_place(struct export_report *report, const struct place_finding *finding, const char *text)
 {
-	char *text = domain_moved_text(subvolume, member);
-
 	if (report->report.stream) {
 		struct json_object *line = json_line();
 
-		json_text(line, "finding", "moved");
-		json_u64(line, "subvolume", subvolume->id);
-		json_name(line, "path", subvolume->path, subvolume->path_len);
-		json_name(line, "sealed_as", member->path, member->path_len);
+		json_place(line, "finding", finding);
 		json_print(line, report->report.stream);
 	}
 	progress_clear(&report->progress);
-	print_warning(NULL, text ? text : "a subvolume is not where it was sealed");
-	free(text);
+	print_warning(NULL, text);
 }
 
 static uint64_t text_hash(const char *text)

@@ -36,7 +36,7 @@ struct export_report {
 bool export_report_open(struct export_report *report, const char *report_name, const char *manifest_name, struct error *err) must_use;
 void export_report_finding(struct export_report *report, const struct export_finding *finding);
 /* A subvolume that is not where it was sealed: both paths. */
-void export_report_moved(struct export_report *report, const struct subvolume *subvolume, const struct crypt_member *member);
+void export_report_place(struct export_report *report, const struct place_finding *finding, const char *text);
 /* A warning of the volume: bytes taken from another mirror, among others. */
 void export_report_warning(struct export_report *report, const char *text);
 /* What the volume, read tolerantly, found to be invalid: counted as damaged. */

@@ -16,6 +16,8 @@ bool export_sources_init(struct export_sources *sources, const struct subvolume_
 	struct volume *volume = list->volume;
 
 	*sources = (struct export_sources){ .list = list };
+	if (!member_places_read(list, &sources->places, err))
+		return false;
 	if (!key_input_given())
 		return true;
 	if (!key_input_read(false, false, "Passphrase: ", &sources->key, err))
@@ -75,14 +77,6 @@ static bool try_domain(struct export_sources *sources, struct domain **domain, s
 	return true;
 }
 
-static void tell_moved(const struct export_sources *sources, const struct domain *domain, const struct subvolume *subvolume)
-{
-	const struct crypt_member *member = domain_moved(domain, subvolume);
-
-	if (member && sources->moved)
-		sources->moved(sources->context, subvolume, member);
-}
-
 static bool open_source(struct export_sources *sources, const struct subvolume *subvolume, bool must_open,
 			struct export_source *source, struct error *err)
 {
@@ -95,13 +89,14 @@ static bool open_source(struct export_sources *sources, const struct subvolume *
 	if (!found && subvolume->root.flags & ROOT_ENCRYPT_2016)
 		return error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " is encrypted in the format of 2016, which is not supported",
 				 subvolume->id);
+	if (sources->place && !member_places_tell(&sources->places, subvolume, sources->place, sources->context, err))
+		return false;
 	source->extents = &plain_source;
 	if (!found)
 		return true;
 	if (domain_is_being_converted(found))
 		return take_look(sources, source, err);
 	source->extents = NULL;
-	tell_moved(sources, found, subvolume);
 	if (!key_input_given())
 		return true;
 	if (!try_domain(sources, &found, &domain, err))
@@ -222,6 +217,33 @@ static bool prove_inode(struct domain_reader *reader, const struct walk_entry *e
 	return take_proof(asked, holds, what, proven, err);
 }
 
+/* Into another subvolume: by where the two were sealed; of an empty place the list of the directory has the name. */
+static bool prove_nested(struct export_sources *sources, const struct walk_entry *entry, struct export_proven *proven, struct error *err)
+{
+	struct domain_reader *reader = export_sources_reader(sources, entry->holder);
+	const struct path_step step = {
+		.directory = { entry->holder, entry->directory }, .found = { entry->tree->id, entry->number },
+		.name = (const char *)entry->name, .len = entry->name_len,
+	};
+	bool holds = false, asked;
+
+	if (!reader)
+		return true;
+	asked = entry->is_stub ? domain_reader_proves(reader, entry->tree, entry->directory, INODE_ENTRY_LISTING, &holds, err) :
+				 domain_reader_proves_nested(reader, &step, &holds, err);
+	return take_proof(asked, holds, EXPORT_NAME_DIFFERS, proven, err);
+}
+
+/* Is it a place from which a sealed subvolume is gone that should be there, or that subvolume? */
+static void find_lost(const struct export_sources *sources, const struct walk_entry *entry, struct export_proven *proven)
+{
+	const uint64_t id = entry->is_stub ? entry->stub_of : entry->number == FIRST_FREE_ID ? entry->tree->id : 0;
+	const struct lost_member *lost = id ? member_places_lost(&sources->places, id) : NULL;
+
+	if (lost && (!entry->is_stub || lost->above == entry->holder))
+		proven->lost = lost->text;
+}
+
 static bool prove_directory(struct domain_reader *reader, const struct walk_entry *entry, struct export_proven *proven, struct error *err)
 {
 	return (!entry->directory || entry->is_subvolume || prove_name(reader, entry, proven, err)) &&
@@ -242,6 +264,11 @@ bool export_sources_prove(struct export_sources *sources, const struct walk_entr
 	struct error why = { 0 };
 	bool unread = false;
 
+	find_lost(sources, entry, proven);
+	if ((entry->is_stub || entry->is_subvolume) && entry->directory && !prove_nested(sources, entry, proven, err))
+		return false;
+	if (entry->is_stub)
+		return true;
 	if (!export_sources_get(sources, entry->tree->id, false, &extents, err))
 		return false;
 	if (sources->look && extents == sources->look_source && !convert_look_vouches(sources->look))
@@ -316,6 +343,7 @@ void export_sources_free(struct export_sources *sources)
 		domain_free(sources->domain[i].domain);
 	convert_look_close(sources->look);
 	stat_seal_free(&sources->closed);
+	member_places_free(&sources->places);
 	key_input_free(&sources->key);
 	free(sources->at);
 	free(sources->domain);

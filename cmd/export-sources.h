@@ -7,14 +7,13 @@
 #include "cmd/stat-seal.h"
 #include "common/convert/look.h"
 #include "common/export/export.h"
-#include "common/fs/domain-names.h"
 #include "common/fs/domain-read.h"
+#include "common/fs/member-places.h"
 
 /* Initialise with { .list = ... }. */
 struct export_sources {
 	const struct subvolume_list *list;
-	/* Told once of each subvolume that is read and is not where it was sealed; NULL: nobody. */
-	void (*moved)(void *context, const struct subvolume *subvolume, const struct crypt_member *member);
+	place_tell *place;	/* told once of each subvolume that is read, what is to be said of where it is; NULL: nobody */
 	void *context;
 	struct key_input key;
 	struct export_source {
@@ -30,6 +29,7 @@ struct export_sources {
 	} *domain;			/* those that the key was tried on */
 	size_t n_domains;
 	bool is_key_gone;
+	struct member_places places;
 	struct stat_seal closed;	/* of the subvolume whose links were asked about last */
 	/* What is being converted while it is unfinished; NULL: no key was given, or, as look_error says, it did not open. */
 	struct convert_look *look;
@@ -41,7 +41,7 @@ struct export_sources {
  * Reads the key where one was given, and opens what is being converted with it: nobody may hold blocks of the volume.  Asks for a passphrase only where that is
  * what was given.
  */
-bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, struct error *err) must_use;	/* before moved is set */
+bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, struct error *err) must_use;	/* before place is set */
 /*
  * *extents NULL: sealed, and no key was given; or, where must_open is false, not this one.  must_open: another key is ERROR_KEY.
  */

@@ -120,11 +120,13 @@ static bool on_hash(void *context, const char *path, const uint8_t hash[HASH_SIZ
 	return export_report_hash(&run->report, path, hash, err);
 }
 
-static void on_moved(void *context, const struct subvolume *subvolume, const struct crypt_member *member)
+static bool on_place(void *context, const struct place_finding *finding, const char *text, struct error *err)
 {
 	struct run *run = context;
 
-	export_report_moved(&run->report, subvolume, member);
+	(void)err;
+	export_report_place(&run->report, finding, text);
+	return true;
 }
 
 static void on_warning(void *context, const char *text)
@@ -196,7 +198,7 @@ static bool find_places(struct run *run, const char *const *operand, struct erro
 	if (!image_open(operand[0], false, false, &run->volume, err) || !subvolume_list_read(run->volume, &run->list, err) ||
 	    !export_sources_init(&run->sources, &run->list, err))
 		return false;
-	run->sources.moved = on_moved;
+	run->sources.place = on_place;
 	run->sources.context = run;
 	if (!export_places_take(&run->list, &run->sources, operand + 1, opt.snapshots, &run->places, err) ||
 	    (!opt.recursive && !export_sources_check_key(&run->sources, err)) ||

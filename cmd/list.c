@@ -10,6 +10,7 @@
 #include "cmd/cmd.h"
 #include "cmd/list-rows.h"
 #include "cmd/mounted.h"
+#include "cmd/source.h"
 #include "cmd/subvolume-json.h"
 #include "cmd/unfinished.h"
 #include "common/util/escape.h"
@@ -196,6 +197,8 @@ static bool print_rows(const struct subvolume_list *list, const struct list_rows
 		if (!subvolume_seal_warn(rows->at[i].at, seal_of(seals, rows->at[i].at), err))
 			return false;
 	}
+	for (size_t i = 0; i < seals->places.n_lost; i++)
+		print_lost(&seals->places.lost[i]);
 	return true;
 }
 

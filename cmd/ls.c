@@ -37,6 +37,7 @@ static const struct poptOption options[] = {
 struct listing {
 	const struct subvolume_list *list;
 	const struct unfinished *unfinished;
+	const struct member_places *places;
 	struct tree tree;	/* of the directory */
 	uint64_t dir;
 	const struct source *source;	/* that was chosen for what was asked for */
@@ -268,6 +269,16 @@ static bool walk_lost(void *context, const uint8_t *path, size_t len, const stru
 	return opt.detail || format_is_json() || walk_bad(context, path, len, what, err);
 }
 
+/* With all that is below, what is lost there is missing in the listing. */
+static bool warn_place(struct listing *listing, const struct subvolume *subvolume, struct error *err)
+{
+	const struct lost_member *lost;
+
+	for (size_t i = 0; opt.recursive && subvolume && (lost = member_places_lost_in(listing->places, subvolume->id, i)); i++)
+		listing->n_bad += lost->above == subvolume->id;
+	return source_warn_place(listing->places, subvolume, err);
+}
+
 /* In a nested subvolume that is sealed as well links stay closed: the key was for the one that was asked for. */
 static bool choose_nested(struct listing *listing, uint64_t id, struct error *err)
 {
@@ -297,7 +308,7 @@ static bool choose_nested(struct listing *listing, uint64_t id, struct error *er
 	}
 	if (listing->is_closed)
 		source_note_closed(subvolume);
-	return source_warn_moved(domain, subvolume, err);
+	return warn_place(listing, subvolume, err);
 }
 
 static bool walk_entry(void *context, const struct walk_entry *entry, bool *descend, struct error *err)
@@ -368,7 +379,8 @@ static bool print_listing(const struct subvolume_list *list, uint64_t subvolume,
 {
 	cleanup_unfinished struct unfinished unfinished = { 0 };
 	cleanup_source struct source source = { 0 };
-	struct listing listing = { .list = list, .unfinished = &unfinished, .dir = file->inode };
+	cleanup_member_places struct member_places places = { 0 };
+	struct listing listing = { .list = list, .unfinished = &unfinished, .places = &places, .dir = file->inode };
 	struct inode inode;
 	struct error why;
 	bool ok;
@@ -378,8 +390,9 @@ static bool print_listing(const struct subvolume_list *list, uint64_t subvolume,
 	if (!tree_open(list->volume, file->subvolume, &listing.tree, err) ||
 	    !inode_get_or_directory(&listing.tree, file->inode, file->inode == FIRST_FREE_ID, &inode, &why, err) ||
 	    !unfinished_read(list->volume, &unfinished, err) ||
+	    !member_places_read(list, &places, err) ||
+	    !warn_place(&listing, subvolume_by_id(list, file->subvolume), err) ||
 	    !link_source_choose(list, file->subvolume, &source, err) ||
-	    !source_warn_moved(source.domain, subvolume_by_id(list, file->subvolume), err) ||
 	    !source_prove_path(&source, subvolume, path, &listing.path_differs, err))
 		return false;
 	listing.source = &source;
@@ -425,7 +438,7 @@ static bool run(const char *const *operand, struct error *err)
 	const bool ok = check_sort(err) && image_open(operand[0], false, !key_input_given(), &volume, err) &&
 			subvolume_list_read(volume, &list, err) &&
 			subvolume_find(&list, operand[1], &subvolume, err) &&
-			path_operand(volume, subvolume->id, operand[2] ? operand[2] : "", &path, &file, err) &&
+			path_operand(&list, subvolume->id, operand[2] ? operand[2] : "", &path, &file, err) &&
 			print_listing(&list, subvolume->id, &file, path, err);
 
 	free(path);

@@ -169,7 +169,7 @@ static bool print_at(const struct tree *tree, uint64_t inode, uint64_t size, uin
 }
 
 /* "PATH@OFFSET" where that is no path itself. */
-static bool find(struct volume *volume, uint64_t subvolume, const char *operand, struct file_id *file, bool *has_offset,
+static bool find(const struct subvolume_list *list, uint64_t subvolume, const char *operand, struct file_id *file, bool *has_offset,
 		 uint64_t *offset, struct error *err)
 {
 	const char *sign = strrchr(operand, '@');
@@ -177,7 +177,7 @@ static bool find(struct volume *volume, uint64_t subvolume, const char *operand,
 	char *path, *front, *end;
 
 	*has_offset = false;
-	if (path_operand(volume, subvolume, operand, &path, file, err)) {
+	if (path_operand(list, subvolume, operand, &path, file, err)) {
 		free(path);
 		return true;
 	}
@@ -190,7 +190,7 @@ static bool find(struct volume *volume, uint64_t subvolume, const char *operand,
 	front = strndup(operand, (size_t)(sign - operand));
 	if (!front)
 		return error_memory(err);
-	*has_offset = path_operand(volume, subvolume, front, &path, file, &again);
+	*has_offset = path_operand(list, subvolume, front, &path, file, &again);
 	*err = again;
 	free(front);
 	if (*has_offset)
@@ -208,7 +208,7 @@ bool resolve_path(const struct subvolume_list *list, uint64_t subvolume, const c
 	uint64_t offset = 0;
 	char name[256];
 
-	if (!find(volume, subvolume, operand, &file, &has_offset, &offset, err))
+	if (!find(list, subvolume, operand, &file, &has_offset, &offset, err))
 		return false;
 	escape_text(operand, strlen(operand), name, sizeof(name));
 	if (file.inode == EMPTY_SUBVOLUME_INODE)

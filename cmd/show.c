@@ -10,6 +10,7 @@
 #include "cmd/json.h"
 #include "cmd/mounted.h"
 #include "cmd/show-quota.h"
+#include "cmd/source.h"
 #include "cmd/subvolume-json.h"
 #include "cmd/unfinished.h"
 #include "common/fs/subvolume-label.h"
@@ -163,6 +164,10 @@ static bool run(const char *const *operand, struct error *err)
 		error_memory(err);
 	}
 	const bool ok = facts.path && facts.name && subvolume_seal_warn(at, facts.seal, err);
+	const struct lost_member *lost;
+
+	for (size_t i = 0; (lost = member_places_lost_in(&facts.seals.places, at->id, i)); i++)
+		print_lost(lost);
 
 	seals_free(&facts.seals);
 	unfinished_free(&facts.unfinished);

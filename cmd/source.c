@@ -96,15 +96,32 @@ void source_note_closed(const struct subvolume *subvolume)
 	print_note(NULL, text);
 }
 
-bool source_warn_moved(const struct domain *domain, const struct subvolume *subvolume, struct error *err)
+static bool warn_place(void *context, const struct place_finding *finding, const char *text, struct error *err)
 {
-	const struct crypt_member *member = domain && subvolume ? domain_moved(domain, subvolume) : NULL;
-	char *text = member ? domain_moved_text(subvolume, member) : NULL;
+	(void)context;
+	(void)finding;
+	(void)err;
+	print_warning(NULL, text);
+	return true;
+}
 
-	if (text)
-		print_warning(NULL, text);
-	free(text);
-	return !member || text || error_memory(err);
+void print_lost(const struct lost_member *lost)
+{
+	char text[800];
+
+	snprintf(text, sizeof(text), "%.300s: %s", lost->path, lost->text);
+	print_warning(NULL, text);
+}
+
+bool source_warn_place(const struct member_places *places, const struct subvolume *subvolume, struct error *err)
+{
+	const struct lost_member *lost;
+
+	if (!subvolume)
+		return true;
+	for (size_t i = 0; (lost = member_places_lost_in(places, subvolume->id, i)); i++)
+		print_lost(lost);
+	return member_places_tell(places, subvolume, warn_place, NULL, err);
 }
 
 void source_close(struct source *source)
@@ -193,7 +210,38 @@ bool source_prove_path(const struct source *source, uint64_t subvolume, const ch
 
 /* --- paths ------------------------------------------------------------------------------------------------------------ */
 
-bool path_operand(struct volume *volume, uint64_t subvolume, const char *operand, char **path, struct file_id *found, struct error *err)
+struct passing {
+	const struct member_places *places;
+	const struct lost_member *lost;
+};
+
+static bool pass_step(void *context, const struct path_step *step, struct error *err)
+{
+	struct passing *passing = context;
+	const struct lost_member *lost = step->found.inode == EMPTY_SUBVOLUME_INODE ? member_places_lost(passing->places, step->empty_of) : NULL;
+
+	(void)err;
+	if (lost && lost->above == step->directory.subvolume)
+		passing->lost = lost;
+	return true;
+}
+
+/* A path that ends, or is lost, in what looks like the empty place of a nested subvolume: should that be there? */
+static bool check_not_lost(const struct subvolume_list *list, uint64_t subvolume, const char *path, struct error *err)
+{
+	cleanup_member_places struct member_places places = { 0 };
+	struct passing passing = { .places = &places };
+	struct error ignored = { 0 };
+	struct file_id found;
+
+	if (!member_places_read(list, &places, err))
+		return false;
+	if (places.n_lost > 0 && !path_follow(list->volume, subvolume, path, pass_step, &passing, &found, &ignored) && !error_is_damage(&ignored))
+		return *err = ignored, false;
+	return !passing.lost || error_set(err, ERROR_CORRUPT, "%.200s: %s", passing.lost->path, passing.lost->text);
+}
+
+static bool find_operand(struct volume *volume, uint64_t subvolume, const char *operand, char **path, struct file_id *found, struct error *err)
 {
 	struct error ignored;
 
@@ -208,5 +256,19 @@ bool path_operand(struct volume *volume, uint64_t subvolume, const char *operand
 	}
 	free(*path);
 	*path = NULL;
+	return false;
+}
+
+bool path_operand(const struct subvolume_list *list, uint64_t subvolume, const char *operand, char **path, struct file_id *found, struct error *err)
+{
+	const bool ok = find_operand(list->volume, subvolume, operand, path, found, err);
+	struct error lost = { 0 };
+
+	if ((ok ? found->inode != EMPTY_SUBVOLUME_INODE : err->kind != ERROR_NOT_FOUND) ||
+	    check_not_lost(list, subvolume, ok ? *path : operand, &lost))
+		return ok;
+	free(*path);
+	*path = NULL;
+	*err = lost;
 	return false;
 }

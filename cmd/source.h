@@ -6,6 +6,7 @@
 #include <popt.h>
 
 #include "common/fs/domain-read.h"
+#include "common/fs/member-places.h"
 #include "common/fs/path.h"
 
 /* --accept-changes, --accept-unsealed and the key options, for POPT_ARG_INCLUDE_TABLE. */
@@ -37,8 +38,9 @@ static inline bool source_is_closed(const struct source *source)
 	return source->is_sealed && !source->reader;
 }
 void source_note_closed(const struct subvolume *subvolume);	/* says so */
-/* Warns of a subvolume that is not where it was sealed.  domain NULL: it is not sealed. */
-bool source_warn_moved(const struct domain *domain, const struct subvolume *subvolume, struct error *err) must_use;
+void print_lost(const struct lost_member *lost);	/* as a warning */
+/* Warns of a subvolume that is not where it was sealed, or where another one was, and of those that are lost in it. */
+bool source_warn_place(const struct member_places *places, const struct subvolume *subvolume, struct error *err) must_use;
 void source_close(struct source *source);
 #define cleanup_source __attribute__((cleanup(source_close)))
 
@@ -56,9 +58,9 @@ bool reader_prove_path(struct domain_reader *reader, uint64_t subvolume, const c
 
 /*
  * What a PATH operand names: the file of that path or, where there is none, the one whose path is printed like that.  *path, malloced, is
- * the path as it is in the image.
+ * the path as it is in the image.  ERROR_CORRUPT where it leads into a sealed subvolume that cannot be reached (member-places.h).
  */
-bool path_operand(struct volume *volume, uint64_t subvolume, const char *operand, char **path, struct file_id *found,
+bool path_operand(const struct subvolume_list *list, uint64_t subvolume, const char *operand, char **path, struct file_id *found,
 		  struct error *err) must_use;
 
 #endif /* CMD_SOURCE_H */

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "cmd/cmd.h"
-#include "cmd/source.h"
 #include "common/fs/inline-hint.h"
 
 static bool find_member(const struct subvolume_list *list, const struct subvolume *subvolume, const struct domain *domain, uint64_t *member,
@@ -31,7 +30,7 @@ static bool read_seal(const struct subvolume_list *list, const struct subvolume 
 		return true;
 	seal->domain = domain->header.domain;
 	seal->is_sealed = true;
-	if (!source_warn_moved(domain, subvolume, err) || !find_member(list, subvolume, domain, &seal->member, err))
+	if (!find_member(list, subvolume, domain, &seal->member, err))
 		return false;
 	if (!domain->unfinished) {
 		seal->crypt = domain;

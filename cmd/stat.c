@@ -46,6 +46,7 @@ struct looking {
 	const struct subvolume_list *list;
 	struct unfinished unfinished;
 	struct stat_seal seal;
+	struct member_places places;
 	uint64_t chosen;	/* the subvolume that source is of; 0: none yet */
 	struct source source;
 };
@@ -183,6 +184,8 @@ static bool choose_source(struct looking *looking, uint64_t subvolume, struct er
 {
 	if (looking->chosen == subvolume)
 		return true;
+	if (!source_warn_place(&looking->places, subvolume_by_id(looking->list, subvolume), err))
+		return false;
 	source_close(&looking->source);
 	looking->chosen = 0;
 	if (!link_source_choose(looking->list, subvolume, &looking->source, err))
@@ -241,7 +244,7 @@ static bool print_path(struct looking *looking, uint64_t subvolume, const char *
 {
 	struct file_id file;
 	char *path = NULL, name[256];
-	if (!path_operand(looking->list->volume, subvolume, operand, &path, &file, err)) {
+	if (!path_operand(looking->list, subvolume, operand, &path, &file, err)) {
 		if (err->kind == ERROR_NOT_FOUND)	/* which says what is not found */
 			return false;
 	} else {
@@ -266,7 +269,7 @@ static bool run(const char *const *operand, struct error *err)
 	if (!image_open(operand[0], false, !key_input_given(), &volume, err) ||
 	    !subvolume_list_read(volume, &list, err) ||
 	    !subvolume_find(&list, operand[1], &subvolume, err) ||
-	    !unfinished_read(volume, &looking.unfinished, err))
+	    !unfinished_read(volume, &looking.unfinished, err) || !member_places_read(&list, &looking.places, err))
 		return false;
 	ok = true;
 	for (size_t i = 2; operand[i]; i++) {
@@ -286,6 +289,7 @@ static bool run(const char *const *operand, struct error *err)
 	ok = ok && source_accepted_nothing(err);
 	source_close(&looking.source);
 	stat_seal_free(&looking.seal);
+	member_places_free(&looking.places);
 	unfinished_free(&looking.unfinished);
 	return ok;
 }

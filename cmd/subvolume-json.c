@@ -47,9 +47,27 @@ static bool warn(char *text, struct error *err)
 
 bool subvolume_seal_warn(const struct subvolume *subvolume, const struct seal *seal, struct error *err)
 {
-	return (!seal->replaced_text || warn(strdup(seal->replaced_text), err)) &&
-	       (!seal->has_wrong_tag || warn(seal_tag_text(subvolume, seal->tag), err)) &&
-	       (!seal->moved_text || warn(strdup(seal->moved_text), err));
+	bool ok = (!seal->replaced_text || warn(strdup(seal->replaced_text), err)) &&
+		  (!seal->has_wrong_tag || warn(seal_tag_text(subvolume, seal->tag), err));
+
+	for (size_t i = 0; ok && i < PLACE_DOUBTS; i++)
+		ok = !seal->doubt_text[i] || warn(strdup(seal->doubt_text[i]), err);
+	return ok;
+}
+
+void json_place(struct json_object *line, const char *kind, const struct place_finding *finding)
+{
+	static const char *const names[] = {
+		[PLACE_MOVED] = "moved", [PLACE_NUMBER] = "number-reused", [PLACE_TAKEN] = "in-place-of", [PLACE_CUT] = "path-cut",
+	};
+
+	json_text(line, kind, names[finding->doubt]);
+	json_u64(line, "subvolume", finding->subvolume->id);
+	json_name(line, "path", finding->subvolume->path, finding->subvolume->path_len);
+	if (finding->doubt == PLACE_TAKEN)
+		json_u64(line, "in_place_of", finding->place->id);
+	else
+		json_name(line, "sealed_as", finding->place->path, finding->place->path_len);
 }
 
 void json_subvolume(struct json_object *line, const struct subvolume *subvolume, const struct seal *seal, bool is_default)
@@ -79,6 +97,10 @@ void json_subvolume(struct json_object *line, const struct subvolume *subvolume,
 		json_text(line, "root_item_tag", root_tag_text(root, own) ? own : "");
 	if (seal->moved)
 		json_name(line, "sealed_as", seal->moved, seal->moved_len);
+	if (seal->in_place_of)
+		json_u64(line, "in_place_of", seal->in_place_of);
+	if (seal->doubt_text[PLACE_NUMBER])
+		json_flag(line, "number_reused", true);
 	if (is_encrypted) {
 		json_text(line, "encryption", tag);
 		json_flag(line, "authenticated", false);

@@ -8,6 +8,9 @@
 
 void json_subvolume(struct json_object *line, const struct subvolume *subvolume, const struct seal *seal, bool is_default);
 
+/* What is to be said of where it is, for a report or a record; kind: the member that names it. */
+void json_place(struct json_object *line, const char *kind, const struct place_finding *finding);
+
 /* What it is sealed as: by its root item, unless a member item knows better; false: it is not. */
 bool subvolume_encryption(const struct subvolume *subvolume, const struct seal *seal, char text[ROOT_TAG_TEXT_SIZE]);
 

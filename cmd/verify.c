@@ -9,7 +9,7 @@
 #include "cmd/cmd.h"
 #include "cmd/json.h"
 #include "cmd/key-options.h"
-#include "cmd/source.h"
+#include "cmd/subvolume-json.h"
 #include "common/fs/domain-names.h"
 #include "common/fs/subvolume-label.h"
 #include "cmd/unfinished.h"
@@ -28,7 +28,7 @@ static struct poptOption options_what[] = {
 	  "fail where this is not the seal fingerprint that sealing printed: an older copy of the image was put back", "HEX" },
 	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0, "names, sizes or modes changed since are noted, and not counted as failures", NULL },
 	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "data written since are noted, and not counted as failures", NULL },
-	{ "strict-names", 0, POPT_ARG_NONE, &opt.strict_names, 0, "fail where a subvolume is not where it was sealed", NULL },
+	{ "strict-names", 0, POPT_ARG_NONE, &opt.strict_names, 0, "fail where a subvolume is not where it was sealed, or another one is", NULL },
 	POPT_TABLEEND
 };
 
@@ -133,58 +133,71 @@ static bool failed(const struct verify_result *result, struct error *err)
 	return false;
 }
 
-static void print_moved(const struct subvolume *subvolume, const struct crypt_member *member)
+static void print_place(const struct place_finding *finding)
 {
 	struct json_object *line = json_line();
 
-	json_text(line, "record", "moved");
-	json_u64(line, "subvolume", subvolume->id);
-	json_name(line, "path", subvolume->path, subvolume->path_len);
-	json_name(line, "sealed_as", member->path, member->path_len);
+	json_place(line, "record", finding);
 	json_print(line, stdout);
 }
 
-/* A warning, or a failure. */
-static bool tell_moved(const struct domain *domain, const struct subvolume *subvolume, const struct crypt_member *member,
-		       struct verify_result *result, struct progress *progress, struct error *err)
-{
-	char *name, *what;
+struct naming {
+	const struct domain *domain;
+	struct verify_result *result;
+	struct progress *progress;
+};
 
+/* A warning, or a failure: of the subvolumes that are verified, and of what stands in their places. */
+static bool tell_place(void *context, const struct place_finding *finding, const char *text, struct error *err)
+{
+	const struct naming *naming = context;
+	const bool is_wrong = finding->doubt == PLACE_MOVED || finding->doubt == PLACE_TAKEN;
+	char *name;
+
+	if (finding->place->domain != naming->domain->number)
+		return true;
+	progress_clear(naming->progress);
 	if (format_is_json())
-		print_moved(subvolume, member);
-	if (!opt.strict_names)
-		return source_warn_moved(domain, subvolume, err);
-	name = subvolume_label_escaped(subvolume, subvolume->id);
-	what = domain_moved_text(subvolume, member);
-	if (name && what)
-		print_bad(progress, name, what, NULL);
-	result->n_bad += name && what;
+		print_place(finding);
+	if (!opt.strict_names || !is_wrong) {
+		print_warning(NULL, text);
+		return true;
+	}
+	name = subvolume_label_escaped(finding->subvolume, finding->subvolume->id);
+	if (name)
+		print_bad(naming->progress, name, text, NULL);
+	naming->result->n_bad += name != NULL;
 	free(name);
-	free(what);
-	return (name && what) || error_memory(err);
+	return name || error_memory(err);
 }
 
-/* Where the members are now, and what their root items say, is authenticated by nothing else than being compared. */
+static bool check_tag(const struct domain *domain, const struct subvolume *subvolume, const char *tag, struct error *err)
+{
+	char *text;
+
+	if (!domain_member_of(domain, subvolume) || domain_has_tag(domain, &subvolume->root))
+		return true;
+	text = seal_tag_text(subvolume, tag);
+	if (text)
+		print_warning(NULL, text);
+	free(text);
+	return text || error_memory(err);
+}
+
+/* Where subvolumes are now, and what their root items say, is authenticated by nothing else than being compared. */
 static bool check_names(const struct domain *domain, const struct subvolume_list *list, struct verify_result *result,
 			struct progress *progress, struct error *err)
 {
+	cleanup_member_places struct member_places places = { 0 };
+	struct naming naming = { domain, result, progress };
 	char tag[DOMAIN_TAG_TEXT_SIZE];
 
 	domain_tag_text(domain, tag);
-	for (size_t i = 0; i < domain->n_members; i++) {
-		const struct subvolume *subvolume = subvolume_by_id(list, domain->members[i].id);
-		const struct crypt_member *member = subvolume ? domain_moved(domain, subvolume) : NULL;
-		char *text;
-
-		if (member && !tell_moved(domain, subvolume, member, result, progress, err))
+	if (!member_places_read(list, &places, err))
+		return false;
+	for (size_t i = 0; i < list->n; i++) {
+		if (!member_places_tell(&places, &list->at[i], tell_place, &naming, err) || !check_tag(domain, &list->at[i], tag, err))
 			return false;
-		if (!subvolume || !crypt_member_has_uuid(&domain->members[i], subvolume) || domain_has_tag(domain, &subvolume->root))
-			continue;
-		text = seal_tag_text(subvolume, tag);
-		if (!text)
-			return error_memory(err);
-		print_warning(NULL, text);
-		free(text);
 	}
 	return true;
 }

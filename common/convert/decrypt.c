@@ -22,8 +22,9 @@ static bool take_view(struct conversion *c, struct domain_view *view, struct err
 	view->units = NULL;
 	view->inlines = NULL;
 	view->source = NULL;
+	/* No member has records of it; but its number may be that of one that is gone, and has. */
 	for (size_t i = 0; i < view->n_ids; i++) {
-		if (c->flags_member[i] == 0)
+		if (c->flags_member[i] == 0 && !domain_member(domain, view->ids[i]))
 			c->flags_member[i] = view->ids[i];
 	}
 	c->header = domain->header;
@@ -149,7 +150,7 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 		return error_set(err, ERROR_STATE, "the domain's header says that its conversion has not finished");
 	c->header = domain->header;
 	if (!seal_expected(domain, options->expect_seal, err) || !domain_check_finished(c->volume, domain, err) || !bad_blocks_read(c, err) ||
-	    !domain_view_check_named(domain, &c->list, subvolume, err) || !domain_check_uuids(domain, &c->list, err) ||
+	    !domain_view_check_named(domain, &c->list, subvolume, err) || !domain_check_all_replaced(domain, &c->list, err) ||
 	    !conversion_take_domain(c, domain, UNIT_PLACE_END, true, &check, &changed, err) || !refuse_strays(c, err) ||
 	    !csums_complete(c, err) || !bad_blocks_tell(c, err) || !units_check(c, options->dry_run, err) || !plan_fill(c, err) ||
 	    !allocator_open(c->volume, &c->allocator, err) ||

@@ -23,6 +23,15 @@ static const struct crypt_member *member_of(const struct conversion *c, uint64_t
 	return NULL;
 }
 
+/* The member that the subvolume is: another one may have the id of one that is gone. */
+static const struct crypt_member *member_is(const struct conversion *c, uint64_t id)
+{
+	const struct crypt_member *const member = member_of(c, id);
+	const struct subvolume *const subvolume = subvolume_by_id(&c->list, id);
+
+	return member && subvolume && subvolume_has_uuid(subvolume, member->uuid) ? member : NULL;
+}
+
 /* The bytes of a root item, for editing. */
 static struct disk_root_item *edit_root(struct conversion *c, struct transaction *tx, uint64_t id, struct error *err)
 {
@@ -67,7 +76,7 @@ static bool untag_roots(struct conversion *c, struct transaction *tx, struct err
 {
 	for (size_t i = 0; i < c->scan->n_members; i++) {
 		const uint64_t id = c->scan->member[i];
-		const struct crypt_member *member = member_of(c, id);
+		const struct crypt_member *member = member_is(c, id);
 		const struct crypt_member *source = member_of(c, c->flags_member ? c->flags_member[i] : id);
 		struct disk_root_item *root = edit_root(c, tx, id, err);
 		struct disk_crypt_tag tag;

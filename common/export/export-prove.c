@@ -84,7 +84,7 @@ bool export_prove(struct export_job *job, const struct walk_entry *entry, bool *
 	*skip = false;
 	if (S_ISDIR(entry->inode.mode))
 		job->is_neutral[entry->depth] = false;
-	if (!job->options->proof || entry->is_stub)
+	if (!job->options->proof)
 		return true;
 	if (!job->options->proof(job->options->context, entry, &proven, err))
 		return false;
@@ -93,6 +93,8 @@ bool export_prove(struct export_job *job, const struct walk_entry *entry, bool *
 		*skip = !job->options->accepts_unproven;
 		return true;
 	}
+	if (proven.lost)
+		tell(job, entry, EXPORT_DAMAGED, proven.lost);
 	tell_tree(job, entry, &proven);
 	if (S_ISDIR(entry->inode.mode)) {
 		*skip = !prove_directory(job, entry, &proven);

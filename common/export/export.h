@@ -53,6 +53,7 @@ enum export_proof {
 struct export_proven {
 	unsigned differs;		/* bits of export_proof */
 	struct error tree_unread;	/* the damage that keeps the subvolume that begins here from being checked as a whole; ERROR_NONE: none does */
+	const char *lost;		/* of a nested subvolume: why it cannot be reached as it was sealed, borrowed; NULL: it can */
 	struct error unread;		/* the damage for which what differs cannot be read; ERROR_NONE: it is there, and another */
 };
 

@@ -7,6 +7,7 @@
 
 #include "common/fs/domain-changes.h"
 #include "common/fs/extent-part.h"
+#include "common/fs/member-places.h"
 #include "common/fs/payloads.h"
 
 struct checking {
@@ -118,14 +119,15 @@ static const struct crypt_member **sort_by_digest(const struct domain *domain)
 static bool digest_is_known(const struct domain_view *view, const struct crypt_member **sorted, size_t i,
 			    const uint8_t digest[CRYPT_MAC_SIZE])
 {
-	const struct crypt_member *member = domain_member(view->domain, view->ids[i]);
+	const struct subvolume *subvolume = subvolume_by_id(view->list, view->ids[i]);
+	const struct crypt_member *member = subvolume ? domain_member_of(view->domain, subvolume) : NULL;
 	struct crypt_member wanted;
 	const struct crypt_member *const key = &wanted;
 
-	if (member && secret_same(member->digest, digest, CRYPT_MAC_SIZE))
-		return true;
+	if (member)
+		return secret_same(member->digest, digest, CRYPT_MAC_SIZE);
 	memcpy(wanted.digest, digest, CRYPT_MAC_SIZE);
-	return view->source[i] != view->ids[i] && bsearch(&key, sorted, view->domain->n_members, sizeof(*sorted), compare_digests);
+	return bsearch(&key, sorted, view->domain->n_members, sizeof(*sorted), compare_digests);
 }
 
 static bool tree_differs(const struct checking *checking, size_t i, struct error *err)
@@ -251,6 +253,25 @@ bool domain_view_check_trees(struct domain_view *view, const struct domain_view_
 	return check_followed(&checking, err) && check_seal(&checking, err) && check_digests(&checking, changed, err);
 }
 
+/* Of the domain, those that cannot be reached any more, though the trees that lead there are as they were. */
+bool domain_view_check_nested(struct domain_view *view, const struct domain_view_options *options, bool *changed, struct error *err)
+{
+	cleanup_member_places struct member_places places = { 0 };
+
+	if (!member_places_read(view->list, &places, err))
+		return false;
+	for (size_t i = 0; i < places.n_lost; i++) {
+		const struct lost_member *lost = &places.lost[i];
+
+		if (lost->place->domain != view->domain->number)
+			continue;
+		*changed = true;
+		if (!differs(options, options->accept_changes, lost->path, err, "%s", lost->text))
+			return error_hint(err, "the root tree was changed or is damaged; --accept-changes goes on all the same");
+	}
+	return true;
+}
+
 /* --- what has no unit ---------------------------------------------------------------------------------------------- */
 
 static bool unsealed(const struct checking *checking, const struct tree *tree, uint64_t inode, uint64_t first, uint64_t last,
@@ -368,6 +389,6 @@ bool domain_view_check(struct domain_view *view, const struct domain_view_option
 	struct checking checking = { view, options };
 
 	/* Payloads always: of what no digest covers they are all that is known. */
-	return domain_view_check_trees(view, options, changed, err) && check_extents(&checking, true, err) &&
+	return domain_view_check_trees(view, options, changed, err) && domain_view_check_nested(view, options, changed, err) && check_extents(&checking, true, err) &&
 	       payloads_visit(view->scan, check_payload, &checking, err);
 }

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "common/util/escape.h"
+#include "common/fs/domain-nested.h"
 
 /* --- one domain --------------------------------------------------------------------- */
 
@@ -46,33 +46,11 @@ static bool has_uuid(const struct root *root)
 	return root->has_v2 && !root->is_short;
 }
 
-bool crypt_member_has_uuid(const struct crypt_member *member, const struct subvolume *subvolume)
-{
-	return has_uuid(&subvolume->root) ? memcmp(member->uuid, subvolume->root.uuid, UUID_SIZE) == 0 : is_none(member->uuid);
-}
-
-bool domain_check_uuid(const struct domain *domain, const struct subvolume *subvolume, struct error *err)
+const struct crypt_member *domain_member_of(const struct domain *domain, const struct subvolume *subvolume)
 {
 	const struct crypt_member *const member = domain_member(domain, subvolume->id);
-	char path[200];
 
-	if (!member || crypt_member_has_uuid(member, subvolume))
-		return true;
-	escape_text(member->path_len ? member->path : (const uint8_t *)"/", member->path_len ? member->path_len : 1, path, sizeof(path));
-	error_set(err, ERROR_CORRUPT, "the root item of the sealed subvolume %" PRIu64 " (%s) has another uuid", member->id, path);
-	return error_hint(err, "it was replaced; or the subvolume was deleted, and a kernel gave its id to a new one: a snapshot of that has an id of its own, "
-			       "delete it then");
-}
-
-bool domain_check_uuids(const struct domain *domain, const struct subvolume_list *list, struct error *err)
-{
-	for (size_t i = 0; i < domain->n_members; i++) {
-		const struct subvolume *subvolume = subvolume_by_id(list, domain->members[i].id);
-
-		if (subvolume && !domain_check_uuid(domain, subvolume, err))
-			return false;
-	}
-	return true;
+	return member && subvolume_has_uuid(subvolume, member->uuid) ? member : NULL;
 }
 
 /* The lowest member with this uuid; NULL: none. */
@@ -109,10 +87,10 @@ static const struct crypt_member *step_up(const struct domain *domain, const str
 
 enum domain_claim domain_claims(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume)
 {
-	const struct crypt_member *const member = domain_member(domain, subvolume->id);
-
-	if (member)
-		return crypt_member_has_uuid(member, subvolume) ? DOMAIN_MEMBER : DOMAIN_REPLACED;
+	if (domain_member_of(domain, subvolume))
+		return DOMAIN_MEMBER;
+	if (domain_is_replaced(domain, list, subvolume))
+		return DOMAIN_REPLACED;
 	if (!domain_has_tag(domain, &subvolume->root))
 		return DOMAIN_NONE;
 	/* A ring of parents, which a damaged image may have, is as long as the list at most. */
@@ -173,7 +151,7 @@ bool domain_sources(const struct domain *domain, const struct subvolume_list *li
 		walk_chain(domain, list, reached, way, i);
 	free(way);
 	for (size_t i = 0; i < list->n; i++) {
-		if (domain_member(domain, list->at[i].id))
+		if (domain_member_of(domain, &list->at[i]) || domain_is_replaced(domain, list, &list->at[i]))
 			reached[i] = list->at[i].id;
 		else if (!domain_has_tag(domain, &list->at[i].root))
 			reached[i] = 0;
@@ -293,7 +271,7 @@ static void look_for_subvolume(void *context, const struct crypt_member *member)
 {
 	struct search *s = context;
 
-	s->is_named = s->is_named || member->id == s->subvolume->id;
+	s->is_named = s->is_named || (member->id == s->subvolume->id && subvolume_has_uuid(s->subvolume, member->uuid));
 }
 
 static bool note_unread(struct search *s, struct volume *volume, uint16_t number, const struct error *why, struct error *err)
@@ -394,7 +372,7 @@ bool domain_find(struct volume *volume, const struct subvolume_list *list, const
 			error_set(err, ERROR_CORRUPT, "its root item has the tag %s, but there are no crypt items of that domain", tag);
 		ok = false;
 	} else if (ok && s.claim == DOMAIN_REPLACED) {
-		ok = domain_check_uuid(s.found, subvolume, err);
+		ok = domain_check_replaced(s.found, list, subvolume, err);
 	}
 	if (!ok) {
 		domain_free(s.found);

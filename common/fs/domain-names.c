@@ -12,31 +12,6 @@
 
 /* --- one --------------------------------------------------------------------------------------------------------- */
 
-const struct crypt_member *domain_moved(const struct domain *domain, const struct subvolume *subvolume)
-{
-	const struct crypt_member *member = domain_member(domain, subvolume->id);
-	bool same;
-
-	if (!member || !crypt_member_has_uuid(member, subvolume) || subvolume->deleted)
-		return NULL;
-	same = member->path_cut ? subvolume->path_len > member->path_len : subvolume->path_len == member->path_len;
-	return same && memcmp(subvolume->path, member->path, member->path_len) == 0 ? NULL : member;
-}
-
-char *domain_moved_text(const struct subvolume *subvolume, const struct crypt_member *member)
-{
-	char *now = subvolume_label_escaped(subvolume, subvolume->id);
-	char *then = member->path_len ? escape_new(member->path, member->path_len) : strdup("/");
-	char *text = NULL;
-
-	if (!now || !then || asprintf(&text, "subvolume %s: sealed as %s%s: it was renamed or moved since, or put in the place of another", now,
-				      then, member->path_cut ? "..." : "") < 0)
-		text = NULL;
-	free(now);
-	free(then);
-	return text;
-}
-
 char *seal_tag_text(const struct subvolume *subvolume, const char *tag)
 {
 	char *name = subvolume->id == FS_TREE_ID ? strdup("/") : subvolume_label_escaped(subvolume, subvolume->id);
@@ -52,24 +27,12 @@ char *seal_tag_text(const struct subvolume *subvolume, const char *tag)
 
 /* --- all --------------------------------------------------------------------------------------------------------- */
 
-static bool take_moved(struct seal *seal, const struct subvolume *subvolume, const struct crypt_member *member, struct error *err)
-{
-	if (!member)
-		return true;
-	seal->moved = malloc(member->path_len + 1u);
-	seal->moved_text = domain_moved_text(subvolume, member);
-	if (!seal->moved || !seal->moved_text)
-		return error_memory(err);
-	memcpy(seal->moved, member->path, member->path_len);
-	seal->moved_len = member->path_len;
-	return true;
-}
-
 static void drop(struct seal *seal)
 {
 	free(seal->moved);
-	free(seal->moved_text);
 	free(seal->replaced_text);
+	for (size_t i = 0; i < PLACE_DOUBTS; i++)
+		free(seal->doubt_text[i]);
 	*seal = (struct seal){ 0 };
 }
 
@@ -86,12 +49,12 @@ static bool take_claim(struct seals *seals, const struct domain *domain, size_t 
 	seal->domain = domain->number;
 	seal->has_wrong_tag = claim >= DOMAIN_REPLACED && domain->header.state == CRYPT_STATE_SEALED && !domain_has_tag(domain, &subvolume->root);
 	domain_tag_text(domain, seal->tag);
-	if (!domain_check_uuid(domain, subvolume, &why)) {
+	if (claim == DOMAIN_REPLACED && !domain_check_replaced(domain, seals->list, subvolume, &why)) {
 		seal->replaced_text = strdup(why.text);
 		if (!seal->replaced_text)
 			return error_memory(err);
 	}
-	return take_moved(seal, subvolume, domain_moved(domain, subvolume), err);
+	return true;
 }
 
 static bool take_domain(struct seals *seals, const struct domain *domain, struct error *err)
@@ -103,9 +66,8 @@ static bool take_domain(struct seals *seals, const struct domain *domain, struct
 		return false;
 	for (size_t i = 0; ok && i < seals->list->n; i++) {
 		const struct subvolume *at = &seals->list->at[i];
-		const struct crypt_member *member = domain_member(domain, at->id);
-		const enum domain_claim claim = member ? (crypt_member_has_uuid(member, at) ? DOMAIN_MEMBER : DOMAIN_REPLACED) :
-						sources[i] ? DOMAIN_SNAPSHOT : domain_has_tag(domain, &at->root) ? DOMAIN_TAG : DOMAIN_NONE;
+		const enum domain_claim claim = sources[i] == at->id ? domain_claims(domain, seals->list, at) : sources[i] ? DOMAIN_SNAPSHOT :
+						domain_has_tag(domain, &at->root) ? DOMAIN_TAG : DOMAIN_NONE;
 
 		ok = take_claim(seals, domain, i, claim, err);
 	}
@@ -118,7 +80,7 @@ static void take_unread(void *context, const struct crypt_member *member)
 	const struct seals *seals = context;
 	const struct subvolume *subvolume = subvolume_by_id(seals->list, member->id);
 
-	if (subvolume && seals->at[subvolume - seals->list->at].claim < DOMAIN_MEMBER) {
+	if (subvolume && subvolume_has_uuid(subvolume, member->uuid) && seals->at[subvolume - seals->list->at].claim < DOMAIN_MEMBER) {
 		drop(&seals->at[subvolume - seals->list->at]);
 		seals->at[subvolume - seals->list->at].claim = DOMAIN_MEMBER;
 	}
@@ -147,6 +109,25 @@ static bool read_domain(struct seals *seals, uint16_t number, struct error *err)
 	return domain_visit_members(volume, number, take_unread, seals, &why) || survive(volume, &why, err);
 }
 
+static bool take_doubt(void *context, const struct place_finding *finding, const char *text, struct error *err)
+{
+	struct seal *seal = context;
+
+	free(seal->doubt_text[finding->doubt]);
+	seal->doubt_text[finding->doubt] = strdup(text);
+	if (finding->doubt == PLACE_TAKEN)
+		seal->in_place_of = finding->place->id;
+	if (finding->doubt == PLACE_MOVED) {
+		free(seal->moved);
+		seal->moved = malloc(finding->place->path_len + 1u);
+		if (!seal->moved)
+			return error_memory(err);
+		memcpy(seal->moved, finding->place->path, finding->place->path_len);
+		seal->moved_len = finding->place->path_len;
+	}
+	return seal->doubt_text[finding->doubt] || error_memory(err);
+}
+
 bool seals_read(const struct subvolume_list *list, struct seals *seals, struct error *err)
 {
 	uint16_t *numbers = NULL;
@@ -165,6 +146,9 @@ bool seals_read(const struct subvolume_list *list, struct seals *seals, struct e
 	for (size_t i = 0; ok && i < n; i++)
 		ok = read_domain(seals, numbers[i], err);
 	free(numbers);
+	ok = ok && member_places_read(list, &seals->places, err);
+	for (size_t i = 0; ok && i < list->n; i++)
+		ok = member_places_tell(&seals->places, &list->at[i], take_doubt, &seals->at[i], err);
 	if (!ok)
 		seals_free(seals);
 	return ok;
@@ -175,6 +159,7 @@ void seals_free(struct seals *seals)
 	for (size_t i = 0; seals->at && i < seals->list->n; i++)
 		drop(&seals->at[i]);
 	free(seals->at);
+	member_places_free(&seals->places);
 	*seals = (struct seals){ 0 };
 }
 

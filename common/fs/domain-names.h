@@ -7,14 +7,7 @@
 #define COMMON_FS_DOMAIN_NAMES_H
 
 #include "common/fs/domain.h"
-
-/*
- * The member item of a subvolume that is not where it was sealed; NULL where it is, and where it has none: snapshots made since have no place
- * of their own.  Longer paths than CRYPT_PATH_MAX are compared up to there.
- */
-const struct crypt_member *domain_moved(const struct domain *domain, const struct subvolume *subvolume);
-/* The warning, malloced; NULL: no memory. */
-char *domain_moved_text(const struct subvolume *subvolume, const struct crypt_member *member);
+#include "common/fs/member-places.h"
 
 /* Of all subvolumes at once, without a key. */
 struct seal {
@@ -24,12 +17,14 @@ struct seal {
 	char tag[DOMAIN_TAG_TEXT_SIZE];	/* of the domain; "" where that cannot be read, though it has such a member */
 	uint8_t *moved;			/* of a member that is not where it was sealed: the path where it was, raw; else NULL */
 	size_t moved_len;
-	char *moved_text;		/* the warning */
-	char *replaced_text;		/* of what has the id of a member and another uuid: the warning; else NULL */
+	uint64_t in_place_of;		/* the member that was sealed where it is, and that it is not; 0: none */
+	char *replaced_text;		/* of what was put in the place of a nested member: the warning; else NULL */
+	char *doubt_text[PLACE_DOUBTS];	/* the warnings of member-places.h; NULL: none */
 };
 struct seals {
 	const struct subvolume_list *list;
 	struct seal *at;		/* as list->at; NULL: nothing is known */
+	struct member_places places;
 };
 /* A domain that cannot be read is a warning.  A list without a volume, of what is mounted, says nothing. */
 bool seals_read(const struct subvolume_list *list, struct seals *seals, struct error *err) must_use;

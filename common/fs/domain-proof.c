@@ -82,31 +82,43 @@ struct proving_path {
 	struct error *why;
 };
 
+/* Of paths that were cut, as far as they are kept: what lies behind is proven by nobody, and said of whoever has such a path. */
 static bool is_below(const struct crypt_member *member, const struct crypt_member *above, const uint8_t *rest, size_t len)
 {
 	const size_t before = above->path_len ? above->path_len + 1u : 0;
+	const size_t kept = member->path_len - (before < member->path_len ? before : member->path_len);
 
-	if (above->path_cut || member->path_cut)	/* longer than what is kept */
-		return true;
-	return member->path_len == before + len && memcmp(member->path, above->path, above->path_len) == 0 &&
-	       (before == 0 || member->path[before - 1] == '/') && memcmp(member->path + before, rest, len) == 0;
+	if (above->path_cut)
+		return member->path_cut && member->path_len == above->path_len && memcmp(member->path, above->path, above->path_len) == 0;
+	if (member->path_len < above->path_len || memcmp(member->path, above->path, above->path_len) != 0 ||
+	    (before > 0 && member->path_len >= before && member->path[before - 1] != '/'))
+		return false;
+	if (member->path_cut)
+		return len > kept && memcmp(member->path + (member->path_len - kept), rest, kept) == 0;
+	return member->path_len == before + len && memcmp(member->path + before, rest, len) == 0;
+}
+
+static const struct crypt_member *member_at(const struct domain_reader *reader, uint64_t id)
+{
+	const struct subvolume *subvolume = subvolume_by_id(reader->list, id);
+
+	return subvolume ? domain_member_of(reader->domain, subvolume) : NULL;
 }
 
 /*
  * Into a subvolume nested in another: by where the two were when they were sealed.  What was no member then, a snapshot made since above all, was
  * not there.
  */
-static bool prove_nested(const struct proving_path *proving, const struct path_step *step, bool *proven, struct error *err)
+bool domain_reader_proves_nested(struct domain_reader *reader, const struct path_step *step, bool *proven, struct error *err)
 {
-	const struct domain *domain = proving->reader->domain;
-	const struct crypt_member *above = domain_member(domain, step->directory.subvolume);
-	const struct crypt_member *member = domain_member(domain, step->found.subvolume);
-	const struct subvolume *found = subvolume_by_id(proving->reader->list, step->found.subvolume);
+	const struct domain *domain = reader->domain;
+	const struct crypt_member *above = member_at(reader, step->directory.subvolume);
+	const struct crypt_member *member = member_at(reader, step->found.subvolume);
 	uint8_t *directory, *path;
 	struct tree tree;
 	size_t len;
 
-	*proven = above ? member && found && crypt_member_has_uuid(member, found) : !is_of_domain(proving->reader, step->directory.subvolume);
+	*proven = above ? member != NULL : !is_of_domain(reader, step->directory.subvolume);
 	if (!above || !*proven)
 		return true;
 	if (!tree_open(domain->volume, step->directory.subvolume, &tree, err) ||
@@ -146,6 +158,20 @@ static bool prove_inode(const struct proving_path *proving, const struct path_st
 	return true;
 }
 
+/* The empty place of a nested subvolume has nothing but its name, in the list of its directory. */
+static bool prove_empty(const struct proving_path *proving, const struct path_step *step, const char **what, struct error *err)
+{
+	struct tree tree;
+	bool proven;
+
+	if (!tree_open(proving->reader->domain->volume, step->directory.subvolume, &tree, err) ||
+	    !domain_reader_proves(proving->reader, &tree, step->directory.inode, INODE_ENTRY_LISTING, &proven, err))
+		return false;
+	if (!proven)
+		*what = "it was not sealed under this name here";
+	return true;
+}
+
 static bool prove_step(void *context, const struct path_step *step, struct error *err)
 {
 	const struct proving_path *proving = context;
@@ -153,9 +179,11 @@ static bool prove_step(void *context, const struct path_step *step, struct error
 	char text[256];
 	bool nested = true;
 
-	if (step->found.inode == EMPTY_SUBVOLUME_INODE || proving->why->kind != ERROR_NONE)
+	if (proving->why->kind != ERROR_NONE)
 		return true;
-	if (step->found.subvolume == step->directory.subvolume ? !prove_inode(proving, step, &what, err) : !prove_nested(proving, step, &nested, err))
+	if (step->found.inode == EMPTY_SUBVOLUME_INODE ? !prove_empty(proving, step, &what, err) :
+	    step->found.subvolume == step->directory.subvolume ? !prove_inode(proving, step, &what, err) :
+	    !domain_reader_proves_nested(proving->reader, step, &nested, err))
 		return false;
 	if (!nested)
 		what = "the subvolume was not here when it was sealed";

@@ -45,6 +45,9 @@ bool domain_reader_proves_name(struct domain_reader *reader, const struct tree *
  * with: what was not sealed with the domain is never proven to be in it.
  * why->kind is ERROR_NONE where all are proven.
  */
+struct path_step;
+/* Such a step into another subvolume. */
+bool domain_reader_proves_nested(struct domain_reader *reader, const struct path_step *step, bool *proven, struct error *err) must_use;
 bool domain_reader_proves_path(struct domain_reader *reader, uint64_t subvolume, const char *path, struct error *why, struct error *err) must_use;
 
 /* Which bytes a finding is about. */

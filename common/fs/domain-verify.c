@@ -164,8 +164,8 @@ static void note_copies(const struct verify *v)
 	}
 }
 
-/* Of what has the id of a member, whoever it is: its tree is compared with the member's as well. */
-static void check_uuids(struct verify *v)
+/* Of what stands in the place of a nested member, whoever it is: its tree is compared with the member's as well. */
+static void check_replaced(struct verify *v)
 {
 	const struct domain_view *view = &v->view;
 
@@ -174,7 +174,7 @@ static void check_uuids(struct verify *v)
 		struct error why = { 0 };
 		char path[256];
 
-		if (!subvolume || domain_check_uuid(view->domain, subvolume, &why))
+		if (!subvolume || domain_check_replaced(view->domain, view->list, subvolume, &why))
 			continue;
 		escape_text(subvolume->path, subvolume->path_len, path, sizeof(path));
 		verify_bad(v, path, "%s", why.text);
@@ -198,9 +198,10 @@ static void note_absent(const struct verify *v)
 
 	for (size_t i = 0; i < view->domain->n_members; i++) {
 		const struct crypt_member *member = &view->domain->members[i];
+		const struct subvolume *subvolume = subvolume_by_id(view->list, member->id);
 		char path[256];
 
-		if (is_in_view(view, member->id))
+		if (is_in_view(view, member->id) && subvolume && domain_claims(view->domain, view->list, subvolume) >= DOMAIN_REPLACED)
 			continue;
 		escape_text(member->path, member->path_len, path, sizeof(path));
 		note(v, "subvolume %" PRIu64 " (%s), which was sealed, does not exist any more", member->id, path);
@@ -240,11 +241,11 @@ static bool verify_all(struct verify *v, struct error *err)
 
 	note_copies(v);
 	note_absent(v);
-	check_uuids(v);
+	check_replaced(v);
 	v->result->n_files = v->view.scan->n_regular_files;
 	if (!strays_by_tag(v->view.list, v->view.domain->number, v->view.ids, v->view.n_ids, note_stray, v, err))
 		return false;
-	if (!domain_view_check_trees(&v->view, &check, changed, err) ||
+	if (!domain_view_check_trees(&v->view, &check, changed, err) || !domain_view_check_nested(&v->view, &check, changed, err) ||
 	    !domain_view_check_unsealed(&v->view, &check, *changed, err))
 		return false;
 	v->result->n_unsealed = v->view.n_unsealed;

@@ -69,6 +69,9 @@ bool domain_view_check_trees(struct domain_view *view, const struct domain_view_
 bool domain_view_check_unsealed(struct domain_view *view, const struct domain_view_options *options, bool changed,
 				struct error *err) must_use;
 
+/* Can each member be reached that the unchanged directories of another one lead to?  As the checks above; domain_view_check() does it. */
+bool domain_view_check_nested(struct domain_view *view, const struct domain_view_options *options, bool *changed, struct error *err) must_use;
+
 /* MAC of the seal, from the units and members of the domain; common to sealing and checking. */
 bool seal_compute(struct volume *volume, const struct key_schedule *schedule, const struct crypt_header *header,
 		  const struct crypt_member *members, size_t n_members, struct crypt_seal *seal, struct error *err) must_use;

@@ -47,16 +47,16 @@ enum domain_claim {
 	DOMAIN_NONE,
 	DOMAIN_TAG,		/* its root item has the domain's tag, which anyone can write there: nothing more is known without the key */
 	DOMAIN_SNAPSHOT,	/* and its chain of parent uuids reaches a member */
-	DOMAIN_REPLACED,	/* a member item has its id, but another uuid: damage, never "not sealed" */
+	DOMAIN_REPLACED,	/* a member item has its id, but another uuid, and a directory of another member still leads to it: damage */
 	DOMAIN_MEMBER,		/* a member item has its id and uuid, whatever its tag says */
 };
 enum domain_claim domain_claims(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume);
 
 /*
  * The domain that a subvolume is sealed in, the one place that decides it; *domain NULL (and true) where it is not sealed.  Reads items, checks
- * layout, not MACs.  A member item wins over every tag; where its domain cannot be read that is the error, never "not sealed"; where only its id is that
- * of the subvolume, and no other domain has both, ERROR_CORRUPT.  A tagged root
- * that no domain has, though one has its tag (the snapshot between it and its source was deleted), gets that one: what it really is shows when
+ * layout, not MACs.  A member item wins over every tag; where its domain cannot be read that is the error, never "not sealed".  One that has only the
+ * id of the subvolume is of another one, which is gone; but ERROR_CORRUPT where the subvolume was put in the place of a nested member (DOMAIN_REPLACED), and no
+ * other domain has both.  A tagged root that no domain has, though one has its tag (the snapshot between it and its source was deleted), gets that one: what it really is shows when
  * its data are opened.  A tag of ours without any domain: ERROR_CORRUPT.  While a conversion is unfinished, its own domain comes from
  * domain_read_unfinished(), for the subvolumes that have its tag or are in its member items.
  */
@@ -106,11 +106,12 @@ bool domain_has_tag(const struct domain *domain, const struct root *root);
 bool root_has_our_tag(const struct root *root);
 /* The member item of a subvolume id; NULL: none. */
 const struct crypt_member *domain_member(const struct domain *domain, uint64_t id);
-/* Of the subvolume that has its id: has it its uuid as well? */
-bool crypt_member_has_uuid(const struct crypt_member *member, const struct subvolume *subvolume);
-/* ERROR_CORRUPT: it has the id of a member, and another uuid. */
-bool domain_check_uuid(const struct domain *domain, const struct subvolume *subvolume, struct error *err) must_use;
-bool domain_check_uuids(const struct domain *domain, const struct subvolume_list *list, struct error *err) must_use;	/* the first that has */
+/* The member that a subvolume is, by id and uuid: a kernel may give the id of one that is gone again.  NULL: none. */
+const struct crypt_member *domain_member_of(const struct domain *domain, const struct subvolume *subvolume);
+/* ERROR_CORRUPT: it is DOMAIN_REPLACED. */
+bool domain_check_replaced(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume,
+			   struct error *err) must_use;
+bool domain_check_all_replaced(const struct domain *domain, const struct subvolume_list *list, struct error *err) must_use;	/* the first that is */
 /* Of a domain that cannot be read as a whole, the member items that can. */
 bool domain_visit_members(struct volume *volume, uint16_t number, void (*visit)(void *context, const struct crypt_member *member),
 			  void *context, struct error *err) must_use;

@@ -123,8 +123,22 @@ static bool name_not_found(const char *name, size_t len, const char *why, struct
 	return error_set(err, ERROR_NOT_FOUND, "\"%s\" %s", text, why);
 }
 
+bool dir_entry_location(const struct tree *subvolume, uint64_t dir, const char *name, size_t len, struct key *location, bool *found,
+			struct error *err)
+{
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct dir_entry entry;
+
+	if (!find_entry(subvolume, dir, name, len, &iter, &entry, found, err))
+		return false;
+	if (*found)
+		*location = entry.location;
+	return true;
+}
+
 /* path: the whole, that name is a component of. */
-static bool step(struct volume *volume, struct file_id *at, const char *path, const char *name, size_t len, bool is_last, struct error *err)
+static bool step(struct volume *volume, struct file_id *at, uint64_t *empty_of, const char *path, const char *name, size_t len, bool is_last,
+		 struct error *err)
 {
 	/* How far the path leads, in errors; of a long one its component alone. */
 	const bool is_long = (size_t)(name - path) + len > NAME_MAX_BYTES;
@@ -150,6 +164,7 @@ static bool step(struct volume *volume, struct file_id *at, const char *path, co
 		return name_not_found(shown, shown_len, "is a symbolic link, which is not followed", err);
 	if (!is_last && entry.type != FT_DIR)
 		return name_not_found(shown, shown_len, "is not a directory", err);
+	*empty_of = entry.location.objectid;
 	return dir_entry_target(&tree, at->inode, &entry, at, err);
 }
 
@@ -166,7 +181,7 @@ bool path_follow(struct volume *volume, uint64_t subvolume, const char *path, pa
 		if (len > 0 && !(len == 1 && path[0] == '.')) {
 			struct path_step followed = { .directory = at, .name = path, .len = len };
 
-			if (!step(volume, &at, whole, path, len, path[len] == '\0', err))
+			if (!step(volume, &at, &followed.empty_of, whole, path, len, path[len] == '\0', err))
 				return false;
 			followed.found = at;
 			if (visit && !visit(context, &followed, err))

@@ -30,6 +30,7 @@ bool path_find(struct volume *volume, uint64_t subvolume, const char *path, stru
 /* One component of a path that was followed: the name in a directory, and where its entry leads. */
 struct path_step {
 	struct file_id directory, found;
+	uint64_t empty_of;	/* found is EMPTY_SUBVOLUME_INODE: the subvolume that its entry names */
 	const char *name;
 	size_t len;
 };
@@ -43,6 +44,10 @@ bool path_follow(struct volume *volume, uint64_t subvolume, const char *path, pa
  */
 bool dir_entry_target(const struct tree *subvolume, uint64_t dir, const struct dir_entry *entry, struct file_id *found,
 		      struct error *err) must_use;
+
+/* Where the entry of that name says that it leads, whether that is there or not; found by its hash. */
+bool dir_entry_location(const struct tree *subvolume, uint64_t dir, const char *name, size_t len, struct key *location, bool *found,
+			struct error *err) must_use;
 
 /* Entries of a directory, in DIR_INDEX order; entry is borrowed for the call. */
 typedef bool dir_visit(void *context, const struct dir_entry *entry, struct error *err);

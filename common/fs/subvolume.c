@@ -261,6 +261,13 @@ static bool has_uuid(const struct subvolume *subvolume)
 	return subvolume->root.has_v2 && !subvolume->root.is_short && memcmp(subvolume->root.uuid, none, UUID_SIZE) != 0;
 }
 
+bool subvolume_has_uuid(const struct subvolume *subvolume, const uint8_t uuid[UUID_SIZE])
+{
+	static const uint8_t none[UUID_SIZE];
+
+	return memcmp(has_uuid(subvolume) ? subvolume->root.uuid : none, uuid, UUID_SIZE) == 0;
+}
+
 static int compare_uuids(const void *a, const void *b, void *context)
 {
 	const struct subvolume_list *list = context;

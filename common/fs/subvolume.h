@@ -34,6 +34,9 @@ void subvolume_list_free(struct subvolume_list *list);
 const struct subvolume *subvolume_by_id(const struct subvolume_list *list, uint64_t id);
 const struct subvolume *subvolume_by_uuid(const struct subvolume_list *list, const uint8_t uuid[UUID_SIZE]);
 
+/* A root item without one has that of zeros. */
+bool subvolume_has_uuid(const struct subvolume *subvolume, const uint8_t uuid[UUID_SIZE]);
+
 /* "aes-256-gcm@btrfs:75197c8e" from the tag in a root item; false where there is none. */
 #define ROOT_TAG_TEXT_SIZE 48
 bool root_tag_text(const struct root *root, char text[ROOT_TAG_TEXT_SIZE]);

@@ -196,6 +196,7 @@ static bool find_inode(struct walk *w, const struct frame *frame, const struct d
 	out->number = id.inode;
 	if (id.inode == EMPTY_SUBVOLUME_INODE) {
 		out->is_stub = true;
+		out->stub_of = entry->location.objectid;
 		out->inode = (struct inode){ .n_links = 1, .mode = S_IFDIR | 0755 };
 		out->inode.atime = out->inode.mtime = out->inode.ctime = out->inode.otime = frame->inode.mtime;
 		return true;
@@ -216,6 +217,7 @@ bool walk_take(struct walk *w, const struct dir_entry *dir_entry, uint64_t index
 	struct walk_entry entry = {
 		.tree = &frame.place->tree,
 		.directory = frame.inode_number,
+		.holder = frame.place->tree.id,
 		.name = dir_entry->name.at,
 		.name_len = dir_entry->name.left,
 		.depth = (unsigned)n_frames,

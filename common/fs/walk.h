@@ -18,6 +18,8 @@ struct walk_entry {
 	bool is_subvolume;		/* the root directory of a nested subvolume: clear *descend to leave out what is in it */
 	bool is_made_up;		/* a directory whose inode item is lost, which bad() was told */
 	bool is_stub;			/* the empty place of a nested subvolume in a snapshot: the inode is made up */
+	uint64_t stub_of;		/* the subvolume that its entry names; 0: it is the start */
+	uint64_t holder;		/* the subvolume of its directory; 0: the start */
 	const uint8_t *path;		/* from the start, no leading slash, NUL after it; "" for the start itself */
 	size_t path_len;
 	const uint8_t *name;		/* as it is in the directory, any bytes; "" for the start */

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From a directory of one subvolume to another one, by what stands in the directory alone. */
+#include "common/fs/domain-nested.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fs/path.h"
+#include "common/util/escape.h"
+
+const uint8_t *path_below(const uint8_t *path, size_t len, const uint8_t *above, size_t above_len, size_t *rest_len)
+{
+	const size_t skip = above_len ? above_len + 1 : 0;
+
+	if (len <= skip || memcmp(path, above, above_len) != 0 || (above_len && path[above_len] != '/'))
+		return NULL;
+	*rest_len = len - skip;
+	return path + skip;
+}
+
+bool nested_entry_leads(struct volume *volume, uint64_t above, const uint8_t *rest, size_t rest_len, uint64_t id, bool *leads, struct error *err)
+{
+	const uint8_t *const slash = memrchr(rest, '/', rest_len);
+	const size_t above_len = slash ? (size_t)(slash - rest) : 0, skip = slash ? above_len + 1 : 0;
+	char *const directory = strndup((const char *)rest, above_len);
+	struct key location;
+	struct file_id at;
+	struct tree tree;
+	bool found = false, ok;
+
+	*leads = false;
+	if (!directory)
+		return error_memory(err);
+	ok = path_find(volume, above, directory, &at, err);
+	free(directory);
+	if (!ok && err->kind == ERROR_NOT_FOUND) {
+		*err = (struct error){ 0 };
+		return true;
+	}
+	if (!ok)
+		return false;
+	if (at.subvolume != above || at.inode == EMPTY_SUBVOLUME_INODE)
+		return true;
+	if (!tree_open(volume, above, &tree, err) ||
+	    !dir_entry_location(&tree, at.inode, (const char *)rest + skip, rest_len - skip, &location, &found, err))
+		return false;
+	*leads = found && location.type == KEY_ROOT_ITEM && location.objectid == id;
+	return true;
+}
+
+bool nested_refs_wrong(const struct subvolume_list *list, const struct subvolume *subvolume, const char **wrong, struct error *err)
+{
+	const struct key key = { subvolume->parent_id, KEY_ROOT_REF, subvolume->id };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct error damage = { 0 };
+	struct root_ref ref;
+	struct tree roots;
+	bool found;
+
+	*wrong = NULL;
+	if (subvolume->parent_id == 0) {
+		*wrong = "its ROOT_BACKREF is missing, or leads nowhere";
+		return true;
+	}
+	if (!tree_open(list->volume, ROOT_TREE_ID, &roots, err) || !tree_find(&roots, &key, &iter, &found, err))
+		return false;
+	if (found && !root_ref_read(&iter.item, &ref, &damage))
+		*wrong = "its ROOT_REF is damaged";
+	else if (!found)
+		*wrong = "the ROOT_REF that belongs to its ROOT_BACKREF is missing";
+	else if (ref.dirid != subvolume->dirid || ref.name.left > subvolume->path_len ||
+		 memcmp(ref.name.at, subvolume->path + subvolume->path_len - ref.name.left, ref.name.left) != 0 ||
+		 (ref.name.left < subvolume->path_len && subvolume->path[subvolume->path_len - ref.name.left - 1] != '/'))
+		*wrong = "its ROOT_REF and ROOT_BACKREF do not agree";
+	return true;
+}
+
+/* --- in the place of a member ------------------------------------------------------------------------------------------ */
+
+/* Of the other members, the nearest above where this one was sealed; NULL: none. */
+static const struct crypt_member *member_above(const struct domain *domain, const struct crypt_member *member, const uint8_t **rest, size_t *rest_len)
+{
+	const struct crypt_member *found = NULL;
+
+	for (size_t i = 0; i < domain->n_members; i++) {
+		const struct crypt_member *at = &domain->members[i];
+		size_t len;
+		const uint8_t *below = at->path_cut ? NULL : path_below(member->path, member->path_len, at->path, at->path_len, &len);
+
+		if (!below || (found && found->path_len > at->path_len))
+			continue;
+		found = at;
+		*rest = below;
+		*rest_len = len;
+	}
+	return found;
+}
+
+bool domain_is_replaced(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume)
+{
+	const struct crypt_member *const member = domain_member(domain, subvolume->id);
+	const uint8_t *rest = NULL;
+	size_t rest_len = 0;
+	const struct crypt_member *const above = member ? member_above(domain, member, &rest, &rest_len) : NULL;
+	const struct subvolume *const holder = above ? subvolume_by_id(list, above->id) : NULL;
+	struct error unread = { 0 };
+	bool leads = false;
+
+	if (!holder || domain_member_of(domain, subvolume) || holder->deleted || !domain_member_of(domain, holder))
+		return false;
+	if (member->path_cut)
+		return subvolume->parent_id == above->id;
+	return !nested_entry_leads(domain->volume, above->id, rest, rest_len, subvolume->id, &leads, &unread) || leads;
+}
+
+bool domain_check_replaced(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume, struct error *err)
+{
+	const struct crypt_member *const member = domain_member(domain, subvolume->id);
+	char path[200];
+
+	if (!domain_is_replaced(domain, list, subvolume))
+		return true;
+	escape_text(member->path_len ? member->path : (const uint8_t *)"/", member->path_len ? member->path_len : 1, path, sizeof(path));
+	error_set(err, ERROR_CORRUPT, "the root item of the sealed subvolume %" PRIu64 " (%s) has another uuid", member->id, path);
+	return error_hint(err, "it was replaced; or the subvolume was deleted, and a kernel gave its id to a new one of the same name: a snapshot of that has "
+			       "an id of its own, delete it then");
+}
+
+bool domain_check_all_replaced(const struct domain *domain, const struct subvolume_list *list, struct error *err)
+{
+	for (size_t i = 0; i < domain->n_members; i++) {
+		const struct subvolume *subvolume = subvolume_by_id(list, domain->members[i].id);
+
+		if (subvolume && !domain_check_replaced(domain, list, subvolume, err))
+			return false;
+	}
+	return true;
+}

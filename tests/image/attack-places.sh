@@ -1,0 +1,262 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What stands where something sealed was, or has its number: innocent new subvolumes, to which a kernel gave the number of one that was deleted; others put
+# in the place of a sealed one; and sealed subvolumes that a wrong byte in the root tree hides, though the directory above still leads to them.
+. "$(dirname "$0")/lib.sh"
+. "$IMAGE_TESTS/attack-lib.sh"
+need_root
+need_crypt
+build_attack
+make_keys
+KEY=("${VK[@]}")
+image=$tmp/disk.img
+ROOT_ITEM=132 ROOT_BACKREF=144 ROOT_REF=156 R_FLAGS=208
+
+say "filled"
+image_make "$tmp/base.img" 200M -m single -d single
+image_mount "$tmp/base.img" "$tmp/mnt" rw,noatime
+(
+	cd "$tmp/mnt"
+	btrfs -q subvolume create sv
+	mkdir sv/a
+	echo "newer words" >sv/words
+	head -c 70000 /dev/urandom >sv/extent
+	btrfs -q subvolume create sv/a/nested
+	echo "in the nested one" >sv/a/nested/words
+	head -c 70000 /dev/urandom >sv/a/nested/extent
+	btrfs -q subvolume create plain
+	echo "plain words" >plain/words
+	sync -f .
+	btrfs -q subvolume snapshot sv old		# sealed together with it
+	echo "older words" >old/words
+	btrfs -q subvolume create last
+	echo "the last one" >last/words
+	btrfs property set -ts last ro true
+	sync -f .
+)
+cp "$tmp/mnt/sv/a/nested/extent" "$tmp/extent"
+subvolumes "$tmp/mnt" >"$tmp/list"
+id_of() { awk -v path="$1" '$1 == "ID" && $NF == path { print $2 }' "$tmp/list"; }
+SV=$(id_of sv) NESTED=$(id_of sv/a/nested) OLD=$(id_of old) LAST=$(id_of last)
+image_umount
+expect_status 0 crypt convert --encrypt -q "${KEY[@]}" --recursive "$tmp/base.img" sv old last
+
+# by_kernel COMMAND...: in the top level
+by_kernel() {
+	image_mount "$image" "$tmp/mnt" rw,noatime,commit=1
+	(cd "$tmp/mnt" && "$@")
+	sync -f "$tmp/mnt"
+	image_umount
+}
+# last_again COMMAND...: `last` is deleted; after the next mount its number is given again, by the command
+last_again() {
+	image_mount "$image" "$tmp/mnt" rw,noatime,commit=1
+	btrfs -q subvolume delete "$tmp/mnt/last"
+	btrfs subvolume sync "$tmp/mnt" >"$tmp/out"
+	image_umount
+	by_kernel "$@"
+	subvolumes_of_image="$(crypt list --uuid "$image" 2>/dev/null)"
+	grep -q "^ID $LAST " <<<"$subvolumes_of_image" || fail "the kernel did not give the number $LAST again"
+}
+number() { echo "subvolume $1: it has the number of a sealed subvolume that is gone, but another uuid: it is not that one\$"; }
+place() { echo "subvolume $1: it stands where another subvolume was sealed, and is not that one\$"; }
+
+# told SUBVOL WORDS REGEX FINDING KEY-OPTION...: every command that reads the subvolume warns of it, and prints what is in it
+told() {
+	local subvolume=$1 words=$2 text=$3 finding=$4
+	shift 4
+	expect_unchanged 0 "$image" crypt cat --report "$tmp/report" "$@" "$image" "$subvolume" words
+	[ "$(cat "$tmp/out")" = "$words" ] || fail "cat: wrong words"
+	expect_text "$tmp/err" "warning: $text"
+	expect_text "$tmp/report" "\"finding\":\"$finding\",\"subvolume\":"
+	rm -rf "$tmp/report" "$tmp/exported"
+	expect_unchanged 0 "$image" crypt export -o "$tmp/exported/" --report "$tmp/report" "$@" "$image" "$subvolume"
+	[ "$(cat "$tmp/exported/words")" = "$words" ] || fail "export: wrong words"
+	expect_text "$tmp/err" "warning: $text"
+	expect_text "$tmp/report" "\"finding\":\"$finding\",\"subvolume\":"
+	rm -rf "$tmp/report" "$tmp/exported"
+	for command in ls "ls -R" stat "ls --format json" "stat --format json"; do
+		# shellcheck disable=SC2086
+		expect_unchanged 0 "$image" crypt $command "$@" "$image" "$subvolume" $([ "${command%% *}" = ls ] || echo words)
+		grep -qE "warning\"?[:,].*${text%\$}" "$tmp/err" || { cat "$tmp/err"; fail "$command says nothing"; }
+	done
+	for command in list show "list --format json" "show --format json"; do
+		# shellcheck disable=SC2086
+		expect_unchanged 0 "$image" crypt $command "$image" "$subvolume"
+		grep -qE "warning\"?[:,].*${text%\$}" "$tmp/err" || { cat "$tmp/err"; fail "$command says nothing"; }
+	done
+}
+
+say "a new subvolume with the number of one that was deleted: an ordinary one, and all others are as before"
+fresh
+last_again bash -c 'btrfs -q subvolume create new && echo "new words" >new/words'
+told new "new words" "$(number new)" number-reused
+expect_unchanged 0 "$image" crypt show --format json "$image" new
+expect_text "$tmp/out" '"encrypted":false,"number_reused":true'
+refused 9 'a key was given, but subvolume [0-9]+ is not sealed' crypt cat "${KEY[@]}" "$image" new words
+refused 9 'not sealed' crypt verify "${KEY[@]}" "$image" new
+refused 9 'not sealed' crypt convert --decrypt -q "${KEY[@]}" "$image" new
+for subvolume in sv sv/a/nested old; do
+	expect_unchanged 0 "$image" crypt verify --strict-names "${KEY[@]}" "$image" "$subvolume"
+	expect_text "$tmp/err" "subvolume $LAST \\(last\\), which was sealed, does not exist any more"
+	expect_text "$tmp/err" "$(number new)"
+done
+expect_unchanged 0 "$image" crypt cat "${KEY[@]}" "$image" sv a/nested/words
+cp --sparse=always "$image" "$tmp/new.img"
+say "sealed itself, and unsealed again"
+expect_status 0 crypt convert --encrypt -q --volume-key-file "$tmp/vk2" "$image" new
+expect_unchanged 0 "$image" crypt verify --strict-names --volume-key-file "$tmp/vk2" "$image" new
+if grep -E 'number of|stands where' "$tmp/err"; then fail "a warning without a reason"; fi
+expect_unchanged 0 "$image" crypt verify "${KEY[@]}" "$image" sv
+expect_status 0 crypt convert --decrypt -q --volume-key-file "$tmp/vk2" "$image" new
+say "unsealing the others leaves it alone"
+fresh "$tmp/new.img"
+before=$(attack peek 1 "$LAST" $ROOT_ITEM 0 0 439)
+expect_status 0 crypt convert --decrypt -q "${KEY[@]}" "$image" sv
+check_clean "$image"
+[ "$before" = "$("$tmp/attack" "$image" peek 1 "$LAST" $ROOT_ITEM 0 0 439)" ] || fail "the root item of the new one was changed"
+[ "$(crypt cat "$image" new words)$(crypt cat "$image" sv words)" = "new wordsnewer words" ] || fail "the words are not as they were"
+
+say "the same with its name: it is in the other's place, too"
+fresh
+last_again bash -c 'btrfs -q subvolume create last && echo "new words" >last/words'
+told last "new words" "$(number last)" number-reused
+told last "new words" "$(place last)" in-place-of
+expect_unchanged 0 "$image" crypt list --format json "$image"
+expect_text "$tmp/out" "\"path\":\"last\".*\"in_place_of\":\"$LAST\",\"number_reused\":true"
+expect_unchanged 0 "$image" crypt verify "${KEY[@]}" "$image" sv
+expect_text "$tmp/err" "$(place last)"
+expect_unchanged 6 "$image" crypt verify --strict-names "${KEY[@]}" "$image" sv
+expect_text "$tmp/out" "^last: $(place last)"
+expect_unchanged 6 "$image" crypt verify --strict-names --format json "${KEY[@]}" "$image" sv
+expect_text "$tmp/out" "\"record\":\"in-place-of\",\"subvolume\":\"$LAST\",\"path\":\"last\",\"in_place_of\":\"$LAST\""
+expect_status 0 crypt convert --decrypt -q "${KEY[@]}" "$image" sv
+
+say "a snapshot of another sealed one with that number: it belongs to that, and nothing of the deleted one's is given to it"
+fresh
+last_again btrfs -q subvolume snapshot sv new
+told new "newer words" "$(number new)" number-reused "${KEY[@]}"
+expect_unchanged 0 "$image" crypt verify "${KEY[@]}" "$image" new
+expect_text "$tmp/err" "subvolume $LAST \\(last\\), which was sealed, does not exist any more"
+expect_status 0 crypt convert --decrypt -q "${KEY[@]}" "$image" new
+check_clean "$image"
+at=$("$tmp/attack" "$image" keys 1 "$LAST" | awk '$1 == 132 { print $2 }')
+[ "$(attack peek 1 "$LAST" $ROOT_ITEM "$at" $R_FLAGS 8)" = 0000000000000000 ] || fail "the snapshot became read-only, as the deleted one was"
+[ "$(crypt cat "$image" new words)" = "newer words" ] || fail "the snapshot is not plain text"
+
+say "an ordinary subvolume put where a sealed one was that is elsewhere now"
+fresh
+by_kernel bash -c 'mv sv away && mv plain sv'
+told sv "plain words" "$(place sv)" in-place-of
+told away "newer words" 'subvolume away: sealed as sv:' moved "${KEY[@]}"
+refused 9 'is not sealed' crypt cat "${KEY[@]}" "$image" sv words
+expect_unchanged 6 "$image" crypt verify --strict-names "${KEY[@]}" "$image" old
+expect_text "$tmp/out" "^sv: $(place sv)"
+
+say "an older version, sealed as well, put where a newer one was"
+fresh
+by_kernel bash -c 'mv sv away && mv old sv'
+told sv "older words" 'subvolume sv: sealed as old:' moved "${KEY[@]}"
+expect_unchanged 0 "$image" crypt verify "${KEY[@]}" "$image" sv
+expect_text "$tmp/err" 'warning: subvolume sv: sealed as old:'
+expect_unchanged 6 "$image" crypt verify --strict-names "${KEY[@]}" "$image" sv
+say "and a snapshot of it that a kernel made since"
+fresh
+by_kernel bash -c 'mv sv away && btrfs -q subvolume snapshot -r old sv'
+told sv "older words" "$(place sv)" in-place-of "${KEY[@]}"
+expect_unchanged 0 "$image" crypt verify "${KEY[@]}" "$image" sv
+expect_text "$tmp/err" "warning: $(place sv)"
+expect_unchanged 6 "$image" crypt verify --strict-names "${KEY[@]}" "$image" sv
+expect_text "$tmp/out" "^sv: $(place sv)"
+say "by the directory above them"
+fresh
+expect_status 0 crypt convert --decrypt -q "${KEY[@]}" "$image" sv
+by_kernel bash -c 'mkdir one two && mv sv one/sv && mv old two/sv'
+expect_status 0 crypt convert --encrypt -q "${KEY[@]}" --recursive "$image" one/sv two/sv
+by_kernel bash -c 'mv one x && mv two one && mv x two'
+told one/sv "older words" 'subvolume one/sv: sealed as two/sv:' moved "${KEY[@]}"
+expect_unchanged 6 "$image" crypt verify --strict-names "${KEY[@]}" "$image" one/sv
+
+# hidden REGEX STATUS-OF-CAT: the nested subvolume cannot be reached, and everyone who should says so
+hidden() {
+	local text="sv/a/nested: subvolume $NESTED was sealed here, and the directory still says that it is here, but $1" key
+	for key in "${KEY[*]}" ""; do
+		# shellcheck disable=SC2086
+		expect_unchanged 6 "$image" crypt ls -R $key "$image" sv
+		expect_text "$tmp/err" "$text"
+		# shellcheck disable=SC2086
+		expect_unchanged 0 "$image" crypt ls $key "$image" sv a
+		expect_text "$tmp/err" "warning: $text"
+		rm -rf "$tmp/exported" "$tmp/report"
+		# shellcheck disable=SC2086
+		expect_unchanged 6 "$image" crypt export -r $key -o "$tmp/exported/" --report "$tmp/report" "$image" sv
+		expect_text "$tmp/report" "\"finding\":\"damaged\",\"path\":\"a/nested\",\"text\":\"${text#*: }"
+		rm -rf "$tmp/exported"
+		# shellcheck disable=SC2086
+		expect_unchanged 6 "$image" crypt export $key -o "$tmp/exported/" "$image" sv:a
+		expect_text "$tmp/err" "nested: damaged: ${text#*: }"
+	done
+	rm -rf "$tmp/exported" "$tmp/report"
+	expect_unchanged 6 "$image" crypt export --accept-changes -r "${KEY[@]}" -o "$tmp/exported/" --report "$tmp/report" "$image" sv
+	expect_text "$tmp/report" "\"finding\":\"not-authenticated\",\"path\":\"a/nested\",\"text\":\"${text#*: }"
+	for command in list "show" ; do
+		expect_unchanged 0 "$image" crypt $command "$image" sv
+		expect_text "$tmp/err" "$text"
+	done
+	expect_unchanged 6 "$image" crypt verify "${KEY[@]}" "$image" sv
+	expect_text "$tmp/out" "^$text"
+	expect_unchanged 6 "$image" crypt verify --accept-changes "${KEY[@]}" "$image" sv
+	said "$text"
+	refused 6 "$text" crypt convert --decrypt -q "${KEY[@]}" "$image" sv
+	expect_unchanged "$2" "$image" crypt cat "${KEY[@]}" "$image" sv a/nested/words
+	[ "$2" = 0 ] || expect_text "$tmp/err" "$text"
+	[ "$2" = 0 ] || expect_unchanged "$2" "$image" crypt cat "$image" sv a/nested/words
+	expect_unchanged 0 "$image" crypt cat "${KEY[@]}" "$image" sv words
+}
+say "one wrong byte of the ROOT_REF: the directory, the name"
+for at in 0 18 23; do
+	fresh
+	attack xor 1 "$SV" $ROOT_REF "$NESTED" "$at" 1
+	hidden 'its ROOT_REF and ROOT_BACKREF do not agree' 6
+done
+expect_status 0 crypt convert --decrypt -q --accept-changes "${KEY[@]}" "$image" sv
+expect_text "$tmp/err" 'sv/a/nested: subvolume [0-9]+ was sealed here'
+crypt cat "$image" "id:$NESTED" extent | cmp - "$tmp/extent" || fail "what cannot be reached was not unsealed"
+say "of the ROOT_BACKREF"
+for at in 18 23; do
+	fresh
+	attack xor 1 "$NESTED" $ROOT_BACKREF "$SV" "$at" 1
+	hidden 'its ROOT_REF and ROOT_BACKREF do not agree' 0
+done
+say "of both, so that they agree; none at all"
+fresh
+attack xor 1 "$SV" $ROOT_REF "$NESTED" 18 1
+attack xor 1 "$NESTED" $ROOT_BACKREF "$SV" 18 1
+hidden 'its ROOT_REF and ROOT_BACKREF say that it is elsewhere' 6
+fresh
+attack drop 1 "$SV" $ROOT_REF "$NESTED"
+hidden 'the ROOT_REF that belongs to its ROOT_BACKREF is missing' 6
+attack drop 1 "$NESTED" $ROOT_BACKREF "$SV"
+hidden 'its ROOT_BACKREF is missing, or leads nowhere' 6
+say "no root item at all"
+fresh
+for key in "$NESTED $ROOT_ITEM 0" "$NESTED $ROOT_BACKREF $SV" "$SV $ROOT_REF $NESTED"; do
+	# shellcheck disable=SC2086
+	attack drop 1 $key
+done
+hidden 'its root item is missing' 6
+
+say "deleted by a kernel: a change of the one that it was in, as any other"
+fresh
+by_kernel bash -c 'btrfs property set -ts sv ro false && btrfs -q subvolume delete sv/a/nested && btrfs subvolume sync . >/dev/null'
+expect_unchanged 6 "$image" crypt verify "${KEY[@]}" "$image" sv
+if grep 'still says' "$tmp/out" "$tmp/err"; then fail "what is gone by right is said to be hidden"; fi
+expect_unchanged 0 "$image" crypt ls -R "$image" sv
+say "moved by a kernel inside, and with the one that it is in: nothing is hidden"
+fresh
+by_kernel bash -c 'btrfs property set -ts sv ro false && btrfs property set -ts sv/a/nested ro false && mv sv/a/nested sv/nested && mv sv away'
+expect_unchanged 0 "$image" crypt ls -R "$image" away
+if grep 'still says' "$tmp/out" "$tmp/err"; then fail "what was moved is said to be hidden"; fi
+fresh
+by_kernel mv sv away
+expect_unchanged 0 "$image" crypt verify "${KEY[@]}" "$image" away
