@@ -8,6 +8,7 @@
 #include "common/fs/inline-hint.h"
 #include "common/fs/inode-names.h"
 #include "common/fs/inode-version.h"
+#include "common/fs/proof-memory.h"
 
 #define OPEN_MAX 64u	/* extents of one inode of which only its entry can say whose units they are */
 
@@ -25,6 +26,8 @@ struct inode_prover {
 	struct inline_map *inlines;	/* NULL: not needed yet */
 	struct orphan_memory orphans;
 	unsigned n_inline_passes;
+	struct proof_memory known;
+	uint64_t n_proofs;
 	/* The inode that was looked at last: */
 	const struct tree *tree;
 	uint64_t tree_id, inode;
@@ -62,6 +65,7 @@ void inode_prover_free(struct inode_prover *prover)
 		return;
 	unit_seeker_free(prover->seeker);
 	inline_map_free(prover->inlines);
+	proof_memory_free(&prover->known);
 	free(prover->open);
 	free(prover);
 }
@@ -69,6 +73,11 @@ void inode_prover_free(struct inode_prover *prover)
 unsigned inode_prover_passes(const struct inode_prover *prover)
 {
 	return unit_seeker_passes(prover->seeker) + prover->n_inline_passes;
+}
+
+uint64_t inode_prover_proofs(const struct inode_prover *prover)
+{
+	return prover->n_proofs;
 }
 
 bool inode_prover_visit(const struct inode_prover *prover, const struct unit_group *group, unit_visit *visit, void *context, struct error *err)
@@ -87,6 +96,11 @@ static void begin(struct inode_prover *prover, const struct tree *tree, uint64_t
 	prover->n_open = 0;
 	prover->has_choice = false;
 	prover->is_known = false;
+}
+
+static bool is_last(const struct inode_prover *prover, const struct tree *tree, uint64_t inode, enum inode_entry_kind kind)
+{
+	return prover->is_known && prover->tree_id == tree->id && prover->inode == inode && prover->kind == kind;
 }
 
 /* --- units of extents -------------------------------------------------------------------------------------------- */
@@ -146,15 +160,6 @@ static bool find_units(struct inode_prover *prover, uint64_t inode, uint64_t fil
 	}
 	return unit_find(prover->seeker, &wanted, prover->trust, group, found, &confirmed, err) &&
 	       (confirmed || !wanted.marked || prover->trust == UNIT_BY_PLACE || note_open(prover, &wanted, err));
-}
-
-bool inode_prover_units(struct inode_prover *prover, const struct tree *tree, uint64_t inode, uint64_t file_offset, const struct file_extent *e,
-			struct unit_group *group, bool *found, struct error *err)
-{
-	begin(prover, tree, inode);
-	if (!prover->is_known || !prover->proven)
-		prover->trust = UNIT_BY_TAG;
-	return find_units(prover, inode, file_offset, e, group, found, err);
 }
 
 /* --- inline units --------------------------------------------------------------------------------------------------- */
@@ -224,6 +229,7 @@ static bool holds(struct inode_prover *prover, enum inode_entry_kind kind, bool 
 	bool deleted;
 
 	*has = false;
+	prover->n_proofs++;
 	/* What is reached is not what a mount deletes; and with everything left out, the entry of something empty would hold. */
 	if (!orphan_leaves_out(&prover->orphans, prover->tree, &inode_item, &deleted, err))
 		return false;
@@ -258,16 +264,13 @@ static bool try_guesses(struct inode_prover *prover, enum inode_entry_kind kind,
 	return true;
 }
 
-bool inode_prove(struct inode_prover *prover, const struct tree *tree, uint64_t inode, enum inode_entry_kind kind, bool *proven,
-		 struct error *err)
+/* Goes through the items, and makes it the inode that was looked at last. */
+static bool prove(struct inode_prover *prover, const struct tree *tree, uint64_t inode, enum inode_entry_kind kind, struct error *err)
 {
 	begin(prover, tree, inode);
-	*proven = prover->proven;
-	if (prover->is_known && prover->kind == kind)
-		return true;
 	prover->tree = tree;
 	prover->kind = kind;
-	prover->is_known = true;
+	prover->is_known = false;
 	prover->proven = false;
 	prover->trust = UNIT_BY_PLACE;
 	prover->n_open = 0;
@@ -280,6 +283,26 @@ bool inode_prove(struct inode_prover *prover, const struct tree *tree, uint64_t 
 		if (!holds(prover, kind, &prover->proven, err) || (!prover->proven && prover->n_open > 0 && !try_guesses(prover, kind, err)))
 			return false;
 	}
+	prover->is_known = true;
+	proof_memory_add(&prover->known, tree->id, inode, kind, prover->proven,
+			 !prover->proven && prover->gap.kind != ERROR_NONE ? &prover->gap : NULL);
+	return true;
+}
+
+bool inode_prove(struct inode_prover *prover, const struct tree *tree, uint64_t inode, enum inode_entry_kind kind, bool *proven,
+		 struct error *err)
+{
+	const struct proof_memo *known = is_last(prover, tree, inode, kind) ? NULL : proof_memory_find(&prover->known, tree->id, inode, kind);
+
+	/* The one that was looked at last stays that: its extents may be read next. */
+	if (known) {
+		*proven = known->proven;
+		if (known->gap)
+			*err = *known->gap;
+		return !known->gap;
+	}
+	if (!is_last(prover, tree, inode, kind) && !prove(prover, tree, inode, kind, err))
+		return false;
 	*proven = prover->proven;
 	if (*proven || prover->gap.kind == ERROR_NONE)
 		return true;
@@ -297,4 +320,19 @@ bool inode_prove_name(struct inode_prover *prover, const struct tree *tree, uint
 		return false;
 	*proven = *proven && has;
 	return true;
+}
+
+bool inode_prover_units(struct inode_prover *prover, const struct tree *tree, uint64_t inode, uint64_t file_offset, const struct file_extent *e,
+			struct unit_group *group, bool *found, struct error *err)
+{
+	const struct proof_memo *known = is_last(prover, tree, inode, INODE_ENTRY_FILE) ? NULL :
+					 proof_memory_find(&prover->known, tree->id, inode, INODE_ENTRY_FILE);
+
+	/* Its proof is known, but not any more with which units it holds. */
+	if (known && known->proven && !prove(prover, tree, inode, INODE_ENTRY_FILE, err))
+		return false;
+	begin(prover, tree, inode);
+	if (!prover->is_known || !prover->proven)
+		prover->trust = UNIT_BY_TAG;
+	return find_units(prover, inode, file_offset, e, group, found, err);
 }

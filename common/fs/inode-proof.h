@@ -42,6 +42,8 @@ bool inode_prover_inline(struct inode_prover *prover, const struct inline_payloa
 /* As inline_map_has(). */
 bool inode_prover_had_inline(struct inode_prover *prover, const struct inline_payload *payload, bool *had, struct error *err) must_use;
 
+/* How often the items of an inode were gone through for a proof. */
+uint64_t inode_prover_proofs(const struct inode_prover *prover);
 /* How often all unit items, or all inline units, were read. */
 unsigned inode_prover_passes(const struct inode_prover *prover);
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "common/util/mix64.h"
+
 #define FIRST_CAPACITY 64
 
 static uint8_t *record_at(const struct record_table *table, size_t i)
@@ -24,14 +26,7 @@ static uint64_t number_at(const struct record_table *table, size_t i)
 /* The slot where a number belongs: n_slots need not be a power of two, so that the index can grow by half only. */
 static size_t first_slot(const struct record_table *table, uint64_t number)
 {
-	uint64_t x = number ^ table->seed;
-
-	x ^= x >> 33;
-	x *= 0xff51afd7ed558ccdull;
-	x ^= x >> 33;
-	x *= 0xc4ceb9fe1a85ec53ull;
-	x ^= x >> 33;
-	return (size_t)(((unsigned __int128)x * table->n_slots) >> 64);
+	return (size_t)(((unsigned __int128)mix64(number ^ table->seed) * table->n_slots) >> 64);
 }
 
 static size_t find_slot(const struct record_table *table, uint64_t number)

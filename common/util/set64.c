@@ -5,23 +5,15 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#define FIRST_SLOTS 64
+#include "common/util/mix64.h"
 
-/* The finaliser of MurmurHash3: every bit of the input reaches every bit of the result. */
-static uint64_t mix(uint64_t x)
-{
-	x ^= x >> 33;
-	x *= 0xff51afd7ed558ccdull;
-	x ^= x >> 33;
-	x *= 0xc4ceb9fe1a85ec53ull;
-	return x ^ x >> 33;
-}
+#define FIRST_SLOTS 64
 
 /* The slot that holds number, or the empty one where it belongs. */
 static size_t find(const struct set64 *set, uint64_t number)
 {
 	const size_t mask = set->n_slots - 1;
-	size_t i = mix(number ^ set->seed) & mask;
+	size_t i = mix64(number ^ set->seed) & mask;
 
 	while (set->slot[i] != 0 && set->slot[i] != number)
 		i = (i + 1) & mask;

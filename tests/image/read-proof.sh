@@ -27,6 +27,10 @@ image_mount "$tmp/base.img" "$tmp/mnt" rw,noatime
 	for name in a/link far/link a/b/other; do ln sv/a/b/c/file "sv/$name"; done
 	head -c 9000 /dev/urandom >sv/many/first
 	for i in $(seq 200); do ln sv/many/first "sv/many/$(printf 'name-%0150d' "$i")"; done
+	mkdir sv/turns		# names of two files, taking turns
+	head -c 70000 /dev/urandom >sv/turns/a-0
+	head -c 50000 /dev/urandom >sv/turns/b-0
+	for i in $(seq 60); do ln sv/turns/a-0 "sv/turns/a-$i"; ln sv/turns/b-0 "sv/turns/b-$i"; done
 	echo one >"sv/$SAME_A"
 	echo two >"sv/$SAME_B"
 	btrfs -q subvolume create sv/a/nested
@@ -41,6 +45,8 @@ image_mount "$tmp/base.img" "$tmp/mnt" rw,noatime
 )
 cp "$tmp/mnt/sv/a/b/c/file" "$tmp/file"
 cp "$tmp/mnt/old/a/b/c/file" "$tmp/old-file"
+cp "$tmp/mnt/sv/turns/a-0" "$tmp/a"
+cp "$tmp/mnt/sv/turns/b-0" "$tmp/b"
 (cd "$tmp/mnt/sv" && find . -xdev -printf '%i %P\n') >"$tmp/inodes"
 inode() { awk -v name="$1" '$2 == name { print $1; exit }' "$tmp/inodes"; }
 subvolumes "$tmp/mnt" >"$tmp/list"
@@ -79,6 +85,20 @@ words two sv $SAME_B
 words "in the nested one" sv a/nested/words
 words "in its twin" sv/a/twin words
 expect_unchanged 0 "$image" crypt ls -l -R "${KEY[@]}" "$image" sv
+
+say "names of two files that take turns, each a copy in a zip archive"
+expect_unchanged 0 "$image" crypt ls -l "${KEY[@]}" "$image" sv turns
+expect_unchanged 0 "$image" crypt export "${KEY[@]}" -o "$tmp/turns.zip" "$image" sv:turns
+mkdir "$tmp/turns"
+(cd "$tmp/turns" && python3 -m zipfile -e "$tmp/turns.zip" .)
+[ "$(find "$tmp/turns" -type f | wc -l)" = 122 ] || fail "the archive has not all names"
+for i in $(seq 0 60); do
+	cmp "$tmp/turns/a-$i" "$tmp/a" && cmp "$tmp/turns/b-$i" "$tmp/b" || fail "turns: wrong bytes"
+done
+attack xor "$SV" "$(inode turns/a-0)" 12 "$(inode turns)" 12 1
+expect_unchanged 6 "$image" crypt ls -l "${KEY[@]}" "$image" sv turns
+[ "$(grep -c 'it is not the file that was sealed' "$tmp/err")" = 61 ] || fail "not each name of the one that was changed is told"
+fresh
 
 say "a name changed in an INODE_EXTREF, in one of several INODE_REFs"
 offset=$("$tmp/attack" "$image" keys "$SV" "$(inode many/first)" | awk '$1 == 13 { print $2; exit }')
