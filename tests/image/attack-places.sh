@@ -260,3 +260,92 @@ if grep 'still says' "$tmp/out" "$tmp/err"; then fail "what was moved is said to
 fresh
 by_kernel mv sv away
 expect_unchanged 0 "$image" crypt verify "${KEY[@]}" "$image" away
+
+say "paths that are longer than what is kept of them: compared as far as that, and it is said that nothing proves the rest"
+long=$(printf 'd%.0s' $(seq 200))
+rest=$long/$long/$long/$long/$long/$long
+image_make "$image" 200M -m single -d single
+image_mount "$image" "$tmp/mnt" rw,noatime
+btrfs -q subvolume create "$tmp/mnt/sv"
+for side in left right; do
+	mkdir -p "$tmp/mnt/sv/$side"
+	(
+		cd "$tmp/mnt/sv/$side"
+		for _ in 1 2 3 4 5 6; do mkdir "$long"; cd "$long"; done
+		for name in deep twin; do
+			btrfs -q subvolume create $name
+			echo "$side $name" >$name/words
+			btrfs inspect-internal rootid $name >"$tmp/$side-$name"
+			stat -c %i . >"$tmp/$side-directory"
+		done
+	)
+done
+image_umount
+SV=256
+expect_status 0 crypt convert --encrypt -q "${KEY[@]}" --recursive "$image" sv
+cp --sparse=always "$image" "$tmp/cut.img"
+text='warning: subvolume sv/left/d+/.*/deep: its path is longer than what is kept of it: where it is, is proven only as far as that$'
+expect_unchanged 0 "$image" crypt cat --report "$tmp/report" "${KEY[@]}" "$image" sv "left/$rest/deep/words"
+[ "$(cat "$tmp/out")" = "left deep" ] || fail "the wrong words"
+expect_text "$tmp/err" "$text"
+expect_text "$tmp/report" '"finding":"path-cut"'
+rm -f "$tmp/report"
+expect_unchanged 0 "$image" crypt verify --strict-names "${KEY[@]}" "$image" sv
+expect_text "$tmp/err" "$text"
+expect_unchanged 0 "$image" crypt export -r "${KEY[@]}" -o "$tmp/cut/" "$image" sv
+[ "$(cat "$tmp/cut/right/$rest/twin/words")" = "right twin" ] || fail "export: the wrong words"
+# exchange SIDE NAME SIDE NAME: two of them, in the directories, of which none has both, and in the root tree
+exchange() {
+	local one other one_directory other_directory side name
+	one=$(cat "$tmp/$1-$2") other=$(cat "$tmp/$3-$4") one_directory=$(cat "$tmp/$1-directory") other_directory=$(cat "$tmp/$3-directory")
+	for side in "$one_directory $one $other" "$other_directory $other $one"; do
+		read -r directory from to <<<"$side"
+		"$tmp/attack" "$image" keys "$SV" "$directory" | awk '$1 == 84 || $1 == 96 { print $1, $2 }' | while read -r type at; do
+			name=$(attack peek "$SV" "$directory" "$type" "$at" 0 8)
+			if [ "$name" = "$(le 8 "$from")" ]; then attack poke "$SV" "$directory" "$type" "$at" 0 "$(le 8 "$to")"; fi
+		done
+	done
+	for key in "$SV $ROOT_REF $one" "$one $ROOT_BACKREF $SV"; do
+		# shellcheck disable=SC2086
+		attack poke 1 $key 0 "$(le 8 "$other_directory")"
+	done
+	for key in "$SV $ROOT_REF $other" "$other $ROOT_BACKREF $SV"; do
+		# shellcheck disable=SC2086
+		attack poke 1 $key 0 "$(le 8 "$one_directory")"
+	done
+}
+say "exchanged with one that differs in the first 1024 bytes: that is found out, also where nothing else of the way is asked"
+exchange left deep right deep
+refused 6 'left/d+.*: the subvolume was not here when it was sealed' crypt cat "${KEY[@]}" "$image" sv "left/$rest/deep/words"
+only_zeros || fail "cat printed something"
+rm -rf "$tmp/cut"
+expect_unchanged 6 "$image" crypt export -r "${KEY[@]}" -o "$tmp/cut/" "$image" sv
+expect_text "$tmp/err" 'deep: not exported: it was not sealed under this name here, and is left out with all that is in it'
+[ ! -e "$tmp/cut/left/$rest/deep" ] && [ "$(cat "$tmp/cut/left/$rest/twin/words")" = "left twin" ] || fail "export: the wrong ones were left out"
+rm -rf "$tmp/cut"
+expect_unchanged 6 "$image" crypt export -r --accept-changes "${KEY[@]}" -o "$tmp/cut/" "$image" sv
+[ "$(cat "$tmp/cut/left/$rest/deep/words")" = "right deep" ] || fail "export: what was accepted is missing"
+expect_unchanged 6 "$image" crypt verify "${KEY[@]}" "$image" sv
+
+say "empty places of nested subvolumes in a snapshot: their names are proven by the directory, and one that was renamed is left out"
+fresh
+image_mount "$image" "$tmp/mnt" rw,noatime
+btrfs -q subvolume snapshot "$tmp/mnt/sv" "$tmp/mnt/snap"
+image_umount
+expect_unchanged 0 "$image" crypt export "${KEY[@]}" -o "$tmp/snap/" "$image" snap
+[ -d "$tmp/snap/a/nested" ] || fail "an empty place is missing"
+expect_unchanged 0 "$image" crypt export "${KEY[@]}" -o "$tmp/empty/" "$image" snap:a/nested
+image_mount "$image" "$tmp/mnt" rw,noatime
+btrfs -q subvolume snapshot "$tmp/mnt/plain" "$tmp/mnt/snap/a/new"
+btrfs -q subvolume snapshot "$tmp/mnt/snap" "$tmp/mnt/snap2"
+image_umount
+rm -rf "$tmp/snap" "$tmp/empty" "$tmp/report"
+expect_unchanged 6 "$image" crypt export "${KEY[@]}" -o "$tmp/snap/" --report "$tmp/report" "$image" snap2
+[ ! -e "$tmp/snap/a/new" ] || fail "a name that is not proven was exported"
+expect_text "$tmp/report" '"finding":"failed","path":"a/new","text":"it was not sealed under this name here'
+refused 6 'a/new: it was not sealed under this name here' crypt export "${KEY[@]}" -o "$tmp/empty/" "$image" snap2:a/new
+rm -rf "$tmp/empty"
+expect_unchanged 6 "$image" crypt export --accept-changes "${KEY[@]}" -o "$tmp/empty/" "$image" snap2
+[ -d "$tmp/empty/a/new" ] || fail "what was accepted is missing"
+expect_unchanged 6 "$image" crypt export -r "${KEY[@]}" -o "$tmp/nested/" "$image" snap
+[ ! -e "$tmp/nested/a/new" ] || fail "a nested subvolume under a name that is not proven was exported"
