@@ -9,6 +9,8 @@
 
 #include "common/fs/csum-absent.h"
 #include "common/fs/domain-strays.h"
+#include "common/fs/extent-part.h"
+#include "common/fs/orphan.h"
 #include "common/fs/verify-data.h"
 #include "common/util/escape.h"
 
@@ -192,6 +194,44 @@ static bool note_stray(void *context, const struct subvolume *subvolume, const c
 	return true;
 }
 
+struct left_out {
+	const struct verify *v;
+	uint64_t deleted, told;		/* inodes: the last one that is left out as a whole, and that was told */
+};
+
+/* Of a file that a name leads to; of what has none, nobody reads anything. */
+static bool note_left_out_item(void *context, const struct tree *subvolume, const struct key *key, struct cursor item, struct error *err)
+{
+	struct left_out *left_out = context;
+	char *label;
+
+	(void)item;
+	if (key->type == KEY_INODE_ITEM)
+		left_out->deleted = key->objectid;
+	if (left_out->deleted == key->objectid || left_out->told == key->objectid)
+		return true;
+	left_out->told = key->objectid;
+	label = file_label(left_out->v->view.list, subvolume, key->objectid);
+	if (!label)
+		return error_memory(err);
+	note(left_out->v, "%.300s: its fs-verity items are not authenticated: an orphan item lets the next mount delete them", label);
+	free(label);
+	return true;
+}
+
+static bool note_left_out(const struct verify *v, struct error *err)
+{
+	const struct scan *scan = v->view.scan;
+
+	for (uint32_t i = 0; i < scan->n_members; i++) {
+		struct left_out left_out = { .v = v };
+
+		if (!orphan_visit_items(&scan->tree[i], note_left_out_item, &left_out, err))
+			return false;
+	}
+	return true;
+}
+
 static void note_absent(const struct verify *v)
 {
 	const struct domain_view *view = &v->view;
@@ -243,7 +283,7 @@ static bool verify_all(struct verify *v, struct error *err)
 	note_absent(v);
 	check_replaced(v);
 	v->result->n_files = v->view.scan->n_regular_files;
-	if (!strays_by_tag(v->view.list, v->view.domain->number, v->view.ids, v->view.n_ids, note_stray, v, err))
+	if (!note_left_out(v, err) || !strays_by_tag(v->view.list, v->view.domain->number, v->view.ids, v->view.n_ids, note_stray, v, err))
 		return false;
 	if (!domain_view_check_trees(&v->view, &check, changed, err) || !domain_view_check_nested(&v->view, &check, changed, err) ||
 	    !domain_view_check_unsealed(&v->view, &check, *changed, err))

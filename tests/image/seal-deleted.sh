@@ -152,6 +152,8 @@ say "items of fs-verity that a mount would delete"
 fresh
 attack drop $SV "$verity" 37 2048
 expect_unchanged 0 "$image" crypt verify "${VK[@]}" "$image" sv
+expect_text "$tmp/err" 'note: sv/verity: its fs-verity items are not authenticated: an orphan item lets the next mount delete them$'
+[ "$(grep -c 'are not authenticated' "$tmp/err")" = 1 ] || fail "more than that is said"
 attack drop $SV $ORPHAN_ID 48 "$verity"
 expect_unchanged 6 "$image" crypt verify "${VK[@]}" "$image" sv
 
