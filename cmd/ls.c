@@ -272,9 +272,9 @@ static bool walk_lost(void *context, const uint8_t *path, size_t len, const stru
 /* With all that is below, what is lost there is missing in the listing. */
 static bool warn_place(struct listing *listing, const struct subvolume *subvolume, struct error *err)
 {
-	const struct lost_member *lost;
+	const struct lost_member *lost = NULL;
 
-	for (size_t i = 0; opt.recursive && subvolume && (lost = member_places_lost_in(listing->places, subvolume->id, i)); i++)
+	while (opt.recursive && subvolume && (lost = member_places_lost_in(listing->places, subvolume->id, lost)))
 		listing->n_bad += lost->above == subvolume->id;
 	return source_warn_place(listing->places, subvolume, err);
 }

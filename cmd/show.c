@@ -164,9 +164,9 @@ static bool run(const char *const *operand, struct error *err)
 		error_memory(err);
 	}
 	const bool ok = facts.path && facts.name && subvolume_seal_warn(at, facts.seal, err);
-	const struct lost_member *lost;
+	const struct lost_member *lost = NULL;
 
-	for (size_t i = 0; (lost = member_places_lost_in(&facts.seals.places, at->id, i)); i++)
+	while ((lost = member_places_lost_in(&facts.seals.places, at->id, lost)))
 		print_lost(lost);
 
 	seals_free(&facts.seals);

@@ -115,11 +115,11 @@ void print_lost(const struct lost_member *lost)
 
 bool source_warn_place(const struct member_places *places, const struct subvolume *subvolume, struct error *err)
 {
-	const struct lost_member *lost;
+	const struct lost_member *lost = NULL;
 
 	if (!subvolume)
 		return true;
-	for (size_t i = 0; (lost = member_places_lost_in(places, subvolume->id, i)); i++)
+	while ((lost = member_places_lost_in(places, subvolume->id, lost)))
 		print_lost(lost);
 	return member_places_tell(places, subvolume, warn_place, NULL, err);
 }

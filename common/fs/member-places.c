@@ -68,7 +68,9 @@ static int compare_paths(const void *a, const void *b, void *context)
 	const struct member_places *places = context;
 	const struct member_place *x = &places->at[*(const uint32_t *)a], *y = &places->at[*(const uint32_t *)b];
 
-	return compare_bytes(x->path, x->path_len, y->path, y->path_len);
+	const int order = compare_bytes(x->path, x->path_len, y->path, y->path_len);
+
+	return order ? order : x->domain < y->domain ? -1 : x->domain > y->domain;
 }
 
 static bool sort(struct member_places *places, struct error *err)
@@ -87,8 +89,8 @@ static bool sort(struct member_places *places, struct error *err)
 
 /* --- finding ------------------------------------------------------------------------------------------------------ */
 
-/* The first in by_path with this path, or what would follow it. */
-static size_t first_of_path(const struct member_places *places, const uint8_t *path, size_t len)
+/* The first in by_path with this path, in this domain or one with a higher number, or what would follow it. */
+static size_t first_of_path(const struct member_places *places, const uint8_t *path, size_t len, uint16_t domain)
 {
 	size_t low = 0, high = places->n;
 
@@ -96,7 +98,9 @@ static size_t first_of_path(const struct member_places *places, const uint8_t *p
 		const size_t middle = low + (high - low) / 2;
 		const struct member_place *at = &places->at[places->by_path[middle]];
 
-		if (compare_bytes(at->path, at->path_len, path, len) < 0)
+		const int order = compare_bytes(at->path, at->path_len, path, len);
+
+		if (order < 0 || (order == 0 && at->domain < domain))
 			low = middle + 1;
 		else
 			high = middle;
@@ -147,14 +151,10 @@ static const struct member_place *above(const struct member_places *places, cons
 		const uint8_t *slash = memrchr(place->path, '/', len);
 
 		len = slash ? (size_t)(slash - place->path) : 0;
-		for (size_t i = first_of_path(places, place->path, len);; i++) {
-			const struct member_place *at = of_path(places, i, place->path, len);
+		const struct member_place *at = of_path(places, first_of_path(places, place->path, len, place->domain), place->path, len);
 
-			if (!at)
-				break;
-			if (at->domain == place->domain && !at->path_cut)
-				return at;
-		}
+		if (at && at->domain == place->domain && !at->path_cut)
+			return at;
 	}
 	return NULL;
 }
@@ -202,12 +202,18 @@ static bool why_lost(const struct member_places *places, const struct member_pla
 static bool add_lost(struct member_places *places, const struct member_place *place, const struct member_place *top, const char *wrong,
 		     struct error *err)
 {
-	struct lost_member *lost, *more = reallocarray(places->lost, places->n_lost + 1, sizeof(*more));
+	struct lost_member *lost;
 
-	if (!more)
-		return error_memory(err);
-	places->lost = more;
-	lost = &more[places->n_lost];
+	if (places->n_lost == places->n_lost_room) {
+		const size_t room = places->n_lost_room ? 2 * places->n_lost_room : 8;
+		struct lost_member *more = reallocarray(places->lost, room, sizeof(*more));
+
+		if (!more)
+			return error_memory(err);
+		places->lost = more;
+		places->n_lost_room = room;
+	}
+	lost = &places->lost[places->n_lost];
 	*lost = (struct lost_member){ .place = place, .above = top->id, .path = escape_new(place->path, place->path_len) };
 	if (asprintf(&lost->text, "subvolume %" PRIu64 " was sealed here, and the directory still says that it is here, but %s", place->id, wrong) < 0)
 		lost->text = NULL;
@@ -237,18 +243,24 @@ static bool find_lost(struct member_places *places, struct error *err)
 
 const struct lost_member *member_places_lost(const struct member_places *places, uint64_t id)
 {
-	for (size_t i = 0; i < places->n_lost; i++) {
-		if (places->lost[i].place->id == id)
-			return &places->lost[i];
+	size_t low = 0, high = places->n_lost;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (places->lost[middle].place->id < id)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return NULL;
+	return low < places->n_lost && places->lost[low].place->id == id ? &places->lost[low] : NULL;
 }
 
-const struct lost_member *member_places_lost_in(const struct member_places *places, uint64_t id, size_t n)
+const struct lost_member *member_places_lost_in(const struct member_places *places, uint64_t id, const struct lost_member *last)
 {
-	for (size_t i = 0; i < places->n_lost; i++) {
-		if ((places->lost[i].place->id == id || places->lost[i].above == id) && n-- == 0)
-			return &places->lost[i];
+	for (const struct lost_member *at = last ? last + 1 : places->lost; at < places->lost + places->n_lost; at++) {
+		if (at->place->id == id || at->above == id)
+			return at;
 	}
 	return NULL;
 }
@@ -316,7 +328,7 @@ static const struct member_place *taken(const struct member_places *places, cons
 
 	if (subvolume->path_len == 0 && subvolume->id != FS_TREE_ID)	/* without a path it is nowhere */
 		return NULL;
-	for (size_t i = first_of_path(places, subvolume->path, subvolume->path_len);; i++) {
+	for (size_t i = first_of_path(places, subvolume->path, subvolume->path_len, 0);; i++) {
 		at = of_path(places, i, subvolume->path, subvolume->path_len);
 		if (!at || (!at->path_cut && !is_place_of(at, subvolume)))
 			return at;

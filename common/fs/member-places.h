@@ -30,9 +30,9 @@ struct member_places {
 	const struct subvolume_list *list;
 	struct member_place *at;	/* by id, then domain */
 	size_t n, n_room;
-	uint32_t *by_path;		/* their indexes, by path */
-	struct lost_member *lost;
-	size_t n_lost;
+	uint32_t *by_path;		/* their indexes, by path, then domain */
+	struct lost_member *lost;	/* by id */
+	size_t n_lost, n_lost_room;
 };
 
 /* Items that cannot be read say nothing here.  A list without a volume, of what is mounted, has no places. */
@@ -57,8 +57,8 @@ typedef bool place_tell(void *context, const struct place_finding *finding, cons
 bool member_places_tell(const struct member_places *places, const struct subvolume *subvolume, place_tell *tell, void *context,
 			struct error *err) must_use;
 
-/* Is it a lost member, or one that is lost in it?  The n-th of them; NULL: there are no more. */
-const struct lost_member *member_places_lost_in(const struct member_places *places, uint64_t id, size_t n);
+/* Is it a lost member, or one that is lost in it?  The next of them, NULL: there are no more; last NULL: the first. */
+const struct lost_member *member_places_lost_in(const struct member_places *places, uint64_t id, const struct lost_member *last);
 /* Is the member that has or had this id lost?  NULL: no. */
 const struct lost_member *member_places_lost(const struct member_places *places, uint64_t id);
 
