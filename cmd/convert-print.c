@@ -11,6 +11,7 @@
 #include "cmd/shell-word.h"
 #include "cmd/unfinished.h"
 #include "common/util/hex.h"
+#include "common/util/plural.h"
 
 static bool is_zero(const uint8_t *bytes, size_t len)
 {
@@ -70,11 +71,6 @@ static void print_plan_json(FILE *out, const char *what, const struct convert_pl
 	if (!is_zero(plan->seal_fingerprint, sizeof(plan->seal_fingerprint)))
 		json_hex(line, "seal_fingerprint", plan->seal_fingerprint, sizeof(plan->seal_fingerprint));
 	json_print(line, out);
-}
-
-static const char *plural(uint64_t n)
-{
-	return n == 1 ? "" : "s";
 }
 
 static void print_counts_text(FILE *out, const char *what, const struct convert_plan *plan)
@@ -181,7 +177,7 @@ static void print_status_text(const char *image, const struct convert_status *st
 	char *word = shell_word(image);
 	const char *name = word ? word : "IMAGE";
 
-	printf("to finish:  btrfs-crypt convert %s %s\n", words.resume, name);
+	printf("to finish:  btrfs-crypt convert %s%s %s\n", words.resume, status->carries ? " --on-error=continue" : "", name);
 	if (words.can_undo)
 		printf("to undo:    btrfs-crypt convert --abort %s\n", name);
 	free(word);

@@ -318,6 +318,24 @@ static bool read_options(struct dumping *dumping, struct error *err)
 	return (!opt.tree || select_tree(opt.tree, &dumping->tree, err)) && read_blocks(dumping, err) && read_range(dumping, err);
 }
 
+/* What was asked for can be no tree block: that is no damage. */
+static bool check_blocks(const struct dumping *dumping, struct error *err)
+{
+	const struct volume *volume = dumping->volume;
+
+	for (size_t i = 0; i < dumping->n_blocks; i++) {
+		const uint64_t logical = dumping->blocks[i];
+		const struct chunk *chunk;
+
+		if (logical % volume->super.sector_size != 0)
+			return error_set(err, ERROR_USAGE, "--block: %" PRIu64 " is no address of a tree block, which is a multiple of %" PRIu32, logical,
+					 volume->super.sector_size);
+		if (!volume_chunk(volume, logical, &chunk, err))
+			return error_set(err, ERROR_NOT_FOUND, "--block: the filesystem has nothing at %" PRIu64 ": it is in no chunk", logical);
+	}
+	return true;
+}
+
 static bool run(const char *const *operand, struct error *err)
 {
 	cleanup_volume struct volume *volume = NULL;
@@ -326,6 +344,9 @@ static bool run(const char *const *operand, struct error *err)
 
 	if (ok) {
 		dumping.volume = volume;
+		ok = check_blocks(&dumping, err);
+	}
+	if (ok) {
 		if (opt.crypt)
 			print_unfinished(&volume->super);
 		ok = dumping.n_blocks > 0 ? print_blocks(&dumping, err) : print_trees(&dumping, err);

@@ -7,6 +7,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
+#include "common/util/plural.h"
 
 const struct export_loss export_losses[OUT_LOSSES] = {
 	[OUT_LOSS_OWNER] = { "owner", "its owner is not kept" },
@@ -78,8 +79,8 @@ bool export_verdict(const struct export_told *told, const struct export_summary 
 	if (s->n_unproven > 0 && told->is_one_file)
 		return error_set(err, ERROR_CORRUPT, "not authenticated: that was accepted, and is no proof of anything");
 	if (s->n_unproven > 0)
-		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " %s not authenticated, which was accepted", s->n_unproven,
-				 s->n_unproven == 1 ? "thing is" : "things are");
+		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " thing%s not authenticated, which was accepted", s->n_unproven,
+				 plural_is(s->n_unproven));
 	if (s->n_sealed > 0)
 		return is_sealed(told, s, err);
 	return s->n_refused == 0 || is_refused(s, err);

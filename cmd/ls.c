@@ -15,6 +15,7 @@
 #include "common/fs/lost-names.h"
 #include "common/fs/walk.h"
 #include "common/util/escape.h"
+#include "common/util/plural.h"
 
 static struct {
 	int detail, recursive, inode, reverse;
@@ -411,7 +412,7 @@ static bool print_listing(const struct subvolume_list *list, uint64_t subvolume,
 	if (!ok || listing.n_bad == 0)
 		return ok && source_accepted_nothing(err);
 	return error_set(err, ERROR_CORRUPT, "%" PRIu64 " part%s damaged, the listing is not complete", listing.n_bad,
-			 listing.n_bad == 1 ? " is" : "s are");
+			 plural_is(listing.n_bad));
 }
 
 static bool check_sort(struct error *err)

@@ -13,6 +13,7 @@
 #include "common/fs/owner-scan.h"
 #include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
+#include "common/util/plural.h"
 
 /* --- lines ------------------------------------------------------------------------------------------------------ */
 
@@ -171,7 +172,8 @@ static bool by_references(struct telling *telling, struct error *err)
 	if (!ok || (extent.is_data && !backref_files(volume, &extent, at, telling->whole, print_file, telling, &n_stale, err)))
 		return false;
 	if (n_stale > 0) {
-		snprintf(text, sizeof(text), "%" PRIu64 " references lead to trees that are gone or are being deleted", n_stale);
+		snprintf(text, sizeof(text), "%" PRIu64 " %s to trees that are gone or are being deleted", n_stale,
+			 n_stale == 1 ? "reference leads" : "references lead");
 		print_note(NULL, text);
 	}
 	return true;
@@ -192,9 +194,10 @@ static bool by_scan(struct telling *telling, struct error *err)
 	if (!owner_scan(telling->list->volume, telling->logical, telling->whole, &visitor, telling, err))
 		return telling->n_bad == 0 || err->kind != ERROR_NOT_FOUND ? false :
 		       error_set(err, ERROR_CORRUPT, "nothing found at logical address %" PRIu64 ", but the trees are damaged in %" PRIu64
-				 " places", telling->logical, telling->n_bad);
+				 " place%s", telling->logical, telling->n_bad, plural(telling->n_bad));
 	return telling->n_bad == 0 ||
-	       error_set(err, ERROR_CORRUPT, "the trees are damaged in %" PRIu64 " places: there may be more than was found", telling->n_bad);
+	       error_set(err, ERROR_CORRUPT, "the trees are damaged in %" PRIu64 " place%s: there may be more than was found", telling->n_bad,
+			 plural(telling->n_bad));
 }
 
 /* The extent tree, or the way from it, is not there. */

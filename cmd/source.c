@@ -11,6 +11,7 @@
 #include "cmd/key-options.h"
 #include "common/fs/domain-names.h"
 #include "common/util/escape.h"
+#include "common/util/plural.h"
 
 static struct {
 	int accept_changes, accept_unsealed;
@@ -142,7 +143,8 @@ static bool differs_from_sealed(const struct error *why, struct error *err)
 
 	if (!opt.accept_changes) {
 		*err = *why;
-		return error_hint(err, "it was changed, damaged, added or exchanged since; --accept-changes goes on all the same, and names it");
+		return error_hint(err, "it was changed, damaged, added or exchanged since; --accept-changes%s goes on all the same, and names it",
+				  opt.accept_unsealed ? "" : " (for new data with --accept-unsealed)");
 	}
 	snprintf(text, sizeof(text), "not authenticated: %s", why->text);
 	/* The last step of a path and the file itself are one thing. */
@@ -156,8 +158,8 @@ static bool differs_from_sealed(const struct error *why, struct error *err)
 
 bool source_accepted_nothing(struct error *err)
 {
-	return n_accepted == 0 || error_set(err, ERROR_CORRUPT, "%" PRIu64 " %s not authenticated, which was accepted", n_accepted,
-					    n_accepted == 1 ? "thing is" : "things are");
+	return n_accepted == 0 || error_set(err, ERROR_CORRUPT, "%" PRIu64 " thing%s not authenticated, which was accepted", n_accepted,
+					    plural_is(n_accepted));
 }
 
 bool source_prove(const struct source *source, const struct tree *tree, uint64_t inode, enum inode_entry_kind kind, const void *name,

@@ -12,6 +12,7 @@
 #include "common/fs/snapshot-chain.h"
 #include "common/fs/walk.h"
 #include "common/util/escape.h"
+#include "common/util/plural.h"
 
 static struct {
 	int recursive;
@@ -114,8 +115,8 @@ static bool tell_all(const struct subvolume_list *list, const struct subvolume *
 	free(telling.skip);
 	if (!ok || telling.n_bad == 0)
 		return ok;
-	return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 ": %" PRIu64 " parts are damaged, the timeline is not complete", subvolume->id,
-			 telling.n_bad);
+	return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 ": %" PRIu64 " part%s damaged, the timeline is not complete", subvolume->id,
+			 telling.n_bad, plural_is(telling.n_bad));
 }
 
 /* --- what is different ---------------------------------------------------------------------------------------- */

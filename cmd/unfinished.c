@@ -144,7 +144,7 @@ void unfinished_status_json(const struct convert_status *status, struct json_obj
 	json_number(line, "percent", status->percent);
 	json_flag(line, "running", status->running);
 	if (!status->running)
-		json_text(line, "next", words.resume);
+		json_format(line, "next", "%s%s", words.resume, status->carries ? " --on-error=continue" : "");
 	else if (status->process)
 		json_number(line, "process", (uint64_t)status->process);
 }

@@ -16,6 +16,7 @@
 #include "common/fs/domain-read.h"
 #include "common/fs/domain-view.h"
 #include "common/util/hex.h"
+#include "common/util/plural.h"
 #include "common/util/progress.h"
 
 static struct {
@@ -78,11 +79,6 @@ static void show_note(void *context, const char *text)
 static void show_progress(void *context, uint64_t done, uint64_t total)
 {
 	progress_update(context, "verify", done, total);
-}
-
-static const char *plural(uint64_t n)
-{
-	return n == 1 ? "" : "s";
 }
 
 static void print_result(const struct domain *domain, const struct verify_result *result, bool replaced)
@@ -229,7 +225,8 @@ static bool verify(struct domain *domain, const struct subvolume_list *list, con
 		return failed(&result, err);
 	if (replaced) {
 		error_set(err, ERROR_CORRUPT, "the seal fingerprint is not the expected one");
-		return error_hint(err, "everything is authentic, but it is another sealing: perhaps an older copy of the image");
+		return error_hint(err, "%s is authentic, but it is another sealing: perhaps an older copy of the image",
+				  result.n_accepted > 0 ? "all but what was accepted" : "everything");
 	}
 	if (result.n_accepted > 0)
 		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " difference%s accepted: all else is authentic", result.n_accepted,

@@ -56,6 +56,36 @@ for file in man/btrfs-crypt-*.8; do
 	"$program" --list-commands | cut -f 1 | grep -qxF "${command%.8}" || bad "$file: no such command"
 done
 
+# Examples are commands that there are, with options that they have; what people did not find has one.
+n=0
+for file in man/btrfs-crypt-*.8; do
+	page "$file" | section EXAMPLES > "$work/examples"
+	while read -r command words; do
+		n=$((n + 1))
+		"$program" "$command" --help > "$work/help" 2> "$work/log" || { bad "$file: EXAMPLES: there is no $command"; continue; }
+		for option in $(grep -oE '(^| )--[a-z-]+' <<< "$words"); do
+			grep -qE -- "$option(=|\$|[^a-z-])" "$work/help" || bad "$file: EXAMPLES: $command has no $option"
+		done
+	done < <(sed -nE 's/^ *(# )?btrfs-crypt ([a-z-]+ .*[^:])$/\2/p' "$work/examples")
+done
+[ "$n" -ge 10 ] || bad "only $n examples"
+while read -r command option; do
+	page "man/btrfs-crypt-$command.8" | section EXAMPLES | grep -qE -- "btrfs-crypt $command .*$option( |=)" || bad "man/btrfs-crypt-$command.8: no example of $option"
+done << 'END'
+convert --on-error=continue
+convert --read-back
+convert --expect-seal
+convert --skip-damaged
+convert --accept-unsealed
+verify --expect-seal
+verify --strict-names
+verify --accept-unsealed
+cat --report
+cat --accept-unsealed
+export --report
+export --accept-unsealed
+END
+
 # Every exit status and its name, from the source to the manual.
 page man/btrfs-crypt.8 > "$work/page"
 while read -r name value; do

@@ -122,6 +122,7 @@ struct convert_status {
 	struct crypt_state_tail state;	/* where unfinished; not authenticated unless authenticated */
 	bool authenticated;
 	unsigned percent;
+	bool carries;			/* it is to be sealed, and bad blocks were carried over already: --on-error=continue was given */
 	bool running;			/* another process has it locked: it is going on right now */
 	pid_t process;			/* 0: which one cannot be seen */
 };

@@ -8,6 +8,7 @@
 #include "common/convert/sharing.h"
 #include "common/fs/domain-strays.h"
 #include "common/fs/domain-view.h"
+#include "common/util/plural.h"
 
 /* What the view found becomes the conversion's. */
 static bool take_view(struct conversion *c, struct domain_view *view, struct error *err)
@@ -68,8 +69,9 @@ static bool refuse_sharers(struct conversion *c, struct error *err)
 	bool ok = sharing_find(c->scan, &sharers, &n, err);
 
 	if (ok && n > 0)
-		ok = error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " outside the domain shares %" PRIu64 " tree blocks and %" PRIu64
-			       " extents with it", sharers[0].id, sharers[0].n_blocks, sharers[0].n_extents);
+		ok = error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " was not sealed with it, but shares %" PRIu64 " tree block%s and %" PRIu64
+			       " extent%s with it", sharers[0].id, sharers[0].n_blocks, plural(sharers[0].n_blocks), sharers[0].n_extents,
+			       plural(sharers[0].n_extents));
 	free(sharers);
 	return ok;
 }

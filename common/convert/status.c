@@ -63,6 +63,16 @@ static unsigned percent(const struct crypt_state_tail *state)
 	return state->direction == CRYPT_TO_SEALED ? sealed : 98 - sealed;
 }
 
+/* As the header in the trees says, which nobody vouches for: only a hint how to go on. */
+static bool carries(struct volume *volume, const struct crypt_state_tail *state)
+{
+	cleanup_domain struct domain *domain = NULL;
+	struct error ignored;
+
+	return state->operation == CRYPT_OP_ENCRYPT && state->direction == CRYPT_TO_SEALED && state->phase <= CRYPT_PHASE_DATA &&
+	       domain_read(volume, state->domain, &domain, &ignored) && domain->header.n_bad_blocks > 0;
+}
+
 bool convert_status(struct volume *volume, const struct convert_key *key, struct convert_status *status, struct error *err)
 {
 	cleanup_domain struct domain *domain = NULL;
@@ -82,5 +92,6 @@ bool convert_status(struct volume *volume, const struct convert_key *key, struct
 	status->running = device_locked_by(volume->device, &status->process);
 	look_at_journal(volume, &status->state);
 	status->percent = percent(&status->state);
+	status->carries = carries(volume, &status->state);
 	return true;
 }

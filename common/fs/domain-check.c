@@ -144,7 +144,7 @@ static bool tree_differs(const struct checking *checking, size_t i, struct error
 		     "its tree is not as it was sealed: %" PRIu64 " items, %" PRIu64 " at sealing", view->sums[i].n_items,
 		     member ? member->n_items : 0);
 	free(label);
-	return ok || error_hint(err, "files were added, removed, renamed or edited since; --accept-changes goes on all the same");
+	return ok || error_hint(err, "files were added, removed, renamed or edited since; --accept-changes (for new data with --accept-unsealed) goes on all the same");
 }
 
 static bool tell_change(void *context, const char *path, const char *what, struct error *err)

@@ -13,6 +13,7 @@
 #include "common/fs/orphan.h"
 #include "common/fs/verify-data.h"
 #include "common/util/escape.h"
+#include "common/util/plural.h"
 
 static void note(const struct verify *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void note(const struct verify *v, const char *format, ...)
@@ -250,7 +251,7 @@ static void note_absent(const struct verify *v)
 	const size_t n_gone = view->units->n_groups - view->units->n_joined - view->units->n_guessed;
 
 	if (n_gone > 0)
-		note(v, "%zu sealed extents are in no file any more, or damaged beyond recognition", n_gone);
+		note(v, "%zu sealed extent%s in no file any more, or damaged beyond recognition", n_gone, plural_is(n_gone));
 }
 
 /* --- everything ---------------------------------------------------------------------------------------------------- */

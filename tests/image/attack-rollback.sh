@@ -125,6 +125,14 @@ expect_unchanged 0 "$image" do_verify
 fresh
 refused 6 'seal fingerprint is not the expected one' do_verify
 refused 6 'seal fingerprint is not the expected one; nothing was changed' do_decrypt
+expect_unchanged 6 "$image" do_verify
+expect_text "$tmp/err" 'hint: everything is authentic, but it is another sealing'
+cp --sparse=always "$image" "$tmp/first.img"
+attack poke $(inode_item noted) 52 "$(le 4 $((0104777)))"
+OPTIONS=(--accept-changes --expect-seal "$second")
+expect_unchanged 6 "$image" do_verify
+expect_text "$tmp/err" 'hint: all but what was accepted is authentic, but it is another sealing'
+cp --sparse=always "$tmp/first.img" "$image"
 OPTIONS=(--accept-changes --accept-unsealed --expect-seal "$second")
 refused 6 'seal fingerprint is not the expected one; nothing was changed' do_decrypt
 OPTIONS=(--expect-seal "$first")

@@ -84,11 +84,17 @@ expect_status 6 crypt convert --encrypt -q "${VK[@]}" --on-error=continue "$imag
 cp --sparse=always "$image" "$tmp/carried.img"
 carried
 
+carries=0
 for operation in encrypt+carry decrypt; do
 	for n in $(seq 100); do
 		fresh "$tmp/$([ $operation = decrypt ] && echo carried || echo start).img"
 		"$tmp/attack" "$image" convert $operation "die:$n" "$tmp/vk" target
 		crypt convert --status "$image" >"$tmp/out" && break
+		if [ $operation != decrypt ] && grep -q '^to finish:  .* --resume --on-error=continue ' "$tmp/out"; then
+			carries=$((carries + 1))
+			expect_status 7 crypt convert --status --format json "$image"
+			expect_text "$tmp/out" '"next":"--resume --on-error=continue"'
+		fi
 		cp --sparse=always "$image" "$tmp/again.img"
 		gives_bad
 		if [ $operation = decrypt ]; then
@@ -109,6 +115,8 @@ for operation in encrypt+carry decrypt; do
 	done
 	say "$operation: $((n - 1)) power cuts, gone on with and undone"
 done
+
+[ $carries -gt 0 ] || fail "--status never says that --on-error=continue was given"
 
 for what in "big 3" "tiny 0" "nosum 2"; do
 	name=${what% *} block=${what#* }

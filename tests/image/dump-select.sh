@@ -71,8 +71,15 @@ crypt dump-tree -b "$root" -b "$root" -b "$(printf 0x%x "$root")" "$image" >"$tm
 [ "$(grep -c 'owner ROOT_TREE$' "$tmp/block")" = 1 ] || fail "a block that is asked for twice is not shown once"
 expect_status 0 crypt dump-tree --format json -b "$root" "$image"
 if grep -q '"tree"' "$tmp/out"; then fail "a block alone is said to be of a tree"; fi
-expect_status 6 crypt dump-tree -b 12288 "$image"
-expect_status 6 crypt dump-tree -b $((root + 4096 * 1000000)) "$image"
+for at in 1 $((root + 512)); do
+	expect_status 1 crypt dump-tree -b "$at" "$image"
+	expect_text "$tmp/err" "--block: $at is no address of a tree block, which is a multiple of 4096\$"
+done
+for at in 12288 $((root + 4096 * 1000000)); do
+	expect_status 4 crypt dump-tree -b "$root" -b "$at" "$image"
+	expect_text "$tmp/err" "--block: the filesystem has nothing at $at: it is in no chunk"
+	[ ! -s "$tmp/out" ] || fail "something is printed"
+done
 expect_status 1 crypt dump-tree -b here "$image"
 expect_status 1 crypt dump-tree --follow "$image"
 expect_status 1 crypt dump-tree -t 5 -r "$image"
