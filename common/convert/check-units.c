@@ -122,7 +122,7 @@ static bool refuse_absent(void *context, const struct tree *subvolume, uint64_t 
 
 bool csums_complete(struct conversion *c, struct error *err)
 {
-	return csum_absent(c->scan, refuse_absent, c, err);
+	return csum_absent(c->scan, false, refuse_absent, c, err);
 }
 
 bool extent_check_sealed(struct conversion *c, size_t extent, struct error *err)

@@ -226,6 +226,10 @@ bool csum_put(struct conversion *c, struct transaction *tx, uint64_t logical, co
 
 /* --- preflight.c --- */
 bool preflight_features(struct volume *volume, const struct subvolume_list *list, struct error *err) must_use;
+/* Every block of the trees that a conversion writes to, from any mirror. */
+bool conversion_trees_walk(struct volume *volume, tree_visit *visit, void *context, struct error *err) must_use;
+/* Can they be read?  One block less, and the conversion could neither be finished nor undone. */
+bool preflight_trees(struct volume *volume, struct error *err) must_use;
 /* Journal slots and key area in free space. */
 /* The sizes depend on what there is to convert. */
 bool preflight_places(struct allocator *allocator, const struct scan *scan, struct crypt_range *keys,

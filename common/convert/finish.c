@@ -52,22 +52,13 @@ static bool check_visit(void *context, struct block *block, bool *descend, struc
 /* All trees that a conversion writes to. */
 static bool read_back(struct conversion *c, struct error *err)
 {
-	static const uint64_t ids[] = { ROOT_TREE_ID, CHUNK_TREE_ID, EXTENT_TREE_ID, DEV_TREE_ID, CSUM_TREE_ID, FREE_SPACE_TREE_ID,
-					BLOCK_GROUP_TREE_ID };
 	struct volume *volume = c->volume;
 
 	if (!conversion_flush(c, err))
 		return false;
 	block_cache_drop(volume, false);
-	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
-		struct tree tree;
-
-		if ((ids[i] == FREE_SPACE_TREE_ID && !(volume->super.compat_ro & COMPAT_RO_FREE_SPACE_TREE)) ||
-		    (ids[i] == BLOCK_GROUP_TREE_ID && !(volume->super.compat_ro & COMPAT_RO_BLOCK_GROUP_TREE)))
-			continue;
-		if (!tree_open(volume, ids[i], &tree, err) || !tree_walk(&tree, check_visit, c, err))
-			return false;
-	}
+	if (!conversion_trees_walk(volume, check_visit, c, err))
+		return false;
 	for (size_t i = 0; c->scan && i < c->scan->n_blocks; i++) {
 		cleanup_block struct block *block = NULL;
 

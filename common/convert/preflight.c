@@ -164,6 +164,35 @@ bool preflight_features(struct volume *volume, const struct subvolume_list *list
 	return true;
 }
 
+bool conversion_trees_walk(struct volume *volume, tree_visit *visit, void *context, struct error *err)
+{
+	static const uint64_t ids[] = { ROOT_TREE_ID, CHUNK_TREE_ID, EXTENT_TREE_ID, DEV_TREE_ID, CSUM_TREE_ID, FREE_SPACE_TREE_ID,
+					BLOCK_GROUP_TREE_ID };
+
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		struct tree tree;
+
+		if ((ids[i] == FREE_SPACE_TREE_ID && !(volume->super.compat_ro & COMPAT_RO_FREE_SPACE_TREE)) ||
+		    (ids[i] == BLOCK_GROUP_TREE_ID && !(volume->super.compat_ro & COMPAT_RO_BLOCK_GROUP_TREE)))
+			continue;
+		if (!tree_open(volume, ids[i], &tree, err) || !tree_walk(&tree, visit, context, err))
+			return false;
+	}
+	return true;
+}
+
+static bool nothing_to_see(void *context, struct block *block, bool *descend, struct error *err)
+{
+	(void)context, (void)block, (void)descend, (void)err;
+	return true;
+}
+
+bool preflight_trees(struct volume *volume, struct error *err)
+{
+	return conversion_trees_walk(volume, nothing_to_see, NULL, err) ||
+	       error_hint(err, "nothing was changed; what does not need this block can still be read: export gives it");
+}
+
 /* --- room -------------------------------------------------------------------------------------------- */
 
 static uint64_t journal_slot_wanted(const struct scan *scan, uint64_t least)

@@ -55,7 +55,10 @@ bool csum_lookup_in(const struct tree *tree, uint64_t logical, uint64_t len, csu
 	}
 	while (iter.valid && from < end && iter.key.objectid == EXTENT_CSUM_ID && iter.key.type == KEY_EXTENT_CSUM &&
 	       iter.key.offset < end) {
-		if (!visit_item(volume, &iter.key, &iter.item, &from, end, visit, context, err) || !tree_next(&iter, err))
+		if (!visit_item(volume, &iter.key, &iter.item, &from, end, visit, context, err))
+			return false;
+		/* What is behind the last that is wanted may be damaged. */
+		if (from < end && !tree_next(&iter, err))
 			return false;
 	}
 	return true;

@@ -12,6 +12,7 @@
 #include "common/fs/extent-part.h"
 #include "common/fs/orphan.h"
 #include "common/fs/verify-data.h"
+#include "common/tree/tree-gap.h"
 #include "common/util/escape.h"
 #include "common/util/plural.h"
 
@@ -64,6 +65,15 @@ static bool check_tree_block(void *context, struct block *block, bool *descend, 
 	return check_mirrors(check->v, check->name, block->logical, err);
 }
 
+static bool lose_tree_block(void *context, const struct error *what, struct error *err)
+{
+	const struct tree_check *check = context;
+
+	(void)err;
+	verify_bad(check->v, check->name, "%s", what->text);
+	return true;
+}
+
 /* The trees that the sealed data depend on. */
 static bool check_trees(struct verify *v, struct error *err)
 {
@@ -85,7 +95,7 @@ static bool check_trees(struct verify *v, struct error *err)
 		struct tree tree;
 
 		if (tree_open(v->view.domain->volume, trees[i].id, &tree, &error) &&
-		    tree_walk(&tree, check_tree_block, &check, &error))
+		    tree_walk_over(&tree, check_tree_block, lose_tree_block, &check, &error))
 			continue;
 		if (error.kind == ERROR_NOT_FOUND)
 			continue;	/* the filesystem does without it */
@@ -125,17 +135,6 @@ static bool absent_csum(void *context, const struct tree *subvolume, uint64_t in
 	snprintf(what, sizeof(what), "bytes %" PRIu64 " to %" PRIu64 " have no checksum, which the csum tree should have (data at %" PRIu64 ")",
 		 part->first, part->last, logical);
 	return verify_bad_in(context, subvolume, inode, what, NULL, err);
-}
-
-/* That the csum tree cannot be read is told by those who compare what is in it. */
-static bool check_absent_csums(struct verify *v, struct error *err)
-{
-	struct error error = { 0 };
-
-	if (csum_absent(v->view.scan, absent_csum, v, &error) || is_damage(&error))
-		return true;
-	*err = error;
-	return false;
 }
 
 /* --- what is only said ------------------------------------------------------------------------------------------- */
@@ -290,7 +289,7 @@ static bool verify_all(struct verify *v, struct error *err)
 	    !domain_view_check_unsealed(&v->view, &check, *changed, err))
 		return false;
 	v->result->n_unsealed = v->view.n_unsealed;
-	return verify_data(v, err) && check_absent_csums(v, err) && check_members(v, err) && check_trees(v, err);
+	return verify_data(v, err) && csum_absent(v->view.scan, true, absent_csum, v, err) && check_members(v, err) && check_trees(v, err);
 }
 
 bool domain_verify(struct domain *domain, const struct subvolume_list *list, const struct domain_reader_options *options,

@@ -12,6 +12,7 @@
 
 #include "common/fs/carried.h"
 #include "common/fs/extent-part.h"
+#include "common/volume/tolerance.h"
 
 /* What is wrong with a block: one bit for each mirror. */
 struct marks {
@@ -42,7 +43,7 @@ struct data_verify {
 	struct volume *volume;
 	uint32_t sector_size;
 	size_t csum_size;
-	bool no_csums;			/* the csum tree cannot be read: told once */
+	char csum_gap[sizeof(((struct error *)0)->text)];	/* what of the csum tree could not be read last: told once */
 	uint8_t *bytes;			/* of a unit on one mirror, and of the sectors that it begins and ends in */
 	const struct scan_extent *extent;
 	unsigned n_mirrors;		/* of its chunk */
@@ -271,14 +272,16 @@ static bool look_at_csums(struct look *look, struct error *err)
 	struct data_verify *d = look->d;
 	struct error why = { 0 };
 
-	if (d->no_csums || csum_lookup(d->volume, look->base, look->len, check_csums, look, &why))
+	if (csum_lookup(d->volume, look->base, look->len, check_csums, look, &why))
 		return true;
-	if (why.kind != ERROR_CORRUPT) {
+	if (!error_is_damage(&why)) {
 		*err = why;
 		return false;
 	}
-	verify_bad(d->v, "checksum tree", "%s; no further checksums of data are compared", why.text);
-	d->no_csums = true;
+	if (strcmp(why.text, d->csum_gap) == 0)
+		return true;
+	snprintf(d->csum_gap, sizeof(d->csum_gap), "%s", why.text);
+	verify_bad(d->v, "checksum tree", "%s; no checksum of data that depends on it is compared", why.text);
 	return true;
 }
 

@@ -75,3 +75,45 @@ bool tree_next_over(struct tree_iter *iter, tree_gap *gap, void *context, struct
 		return true;
 	return tree_seek_over(&iter->tree, &after, iter, gap, context, err);
 }
+
+struct walk {
+	const struct tree *tree;
+	tree_visit *visit;
+	tree_gap *gap;
+	void *context;
+};
+
+static bool lose_block(const struct walk *walk, const struct error *what, struct error *err)
+{
+	*err = *what;
+	return error_is_damage(what) && walk->gap(walk->context, what, err);
+}
+
+/* As deep as the tree: levels fall. */
+static bool walk_block(const struct walk *walk, struct block *block, const struct key *below, struct error *err)
+{
+	bool go_down = true;
+
+	if (!walk->visit(walk->context, block, &go_down, err))
+		return false;
+	for (uint32_t slot = 0; go_down && !node_is_leaf(&block->node) && slot < block->node.n_items; slot++) {
+		cleanup_block struct block *child = NULL;
+		struct error what = { 0 };
+		struct key bound;
+		const bool ok = block_child(block, slot, below, &child, &what);
+
+		if (!(ok ? walk_block(walk, child, node_bound(&block->node, slot, below, &bound), err) : lose_block(walk, &what, err)))
+			return false;
+	}
+	return true;
+}
+
+bool tree_walk_over(const struct tree *tree, tree_visit *visit, tree_gap *gap, void *context, struct error *err)
+{
+	const struct block_expect expect = { .level = tree->level, .generation = tree->generation };
+	const struct walk walk = { tree, visit, gap, context };
+	cleanup_block struct block *root = NULL;
+	struct error what = { 0 };
+
+	return block_get(tree->volume, tree->logical, &expect, &root, &what) ? walk_block(&walk, root, NULL, err) : lose_block(&walk, &what, err);
+}

@@ -16,4 +16,7 @@ bool tree_seek_over(const struct tree *tree, const struct key *first, struct tre
 		    struct error *err) must_use;
 bool tree_next_over(struct tree_iter *iter, tree_gap *gap, void *context, struct error *err) must_use;
 
+/* tree_walk(), past blocks that cannot be read, which are told to gap. */
+bool tree_walk_over(const struct tree *tree, tree_visit *visit, tree_gap *gap, void *context, struct error *err) must_use;
+
 #endif /* COMMON_TREE_TREE_GAP_H */
