@@ -6,12 +6,15 @@
 #include "common/convert/bad-blocks.h"
 #include "common/convert/torn.h"
 #include "common/fs/csum-absent.h"
+#include "common/fs/unit-hints.h"
 
 struct checking {
 	struct conversion *c;
 	const struct scan_extent *extent;
 	uint8_t *bytes;		/* a unit as mirror 1 has it */
 	bool tells, adds;	/* what is skipped; adds: while sealing, when blocks may be written */
+	bool is_as_read;	/* the block looked at last is that of mirror 1 */
+	struct unit_hints hints;
 };
 
 static bool bad_part(void *context, const struct extent_part *part, struct error *err)
@@ -53,17 +56,19 @@ static bool finish_block(const struct checking *checking, struct unit_cipher *ci
 	       (!*found || volume_read_back(volume, at, block, CRYPT_BLOCK, err));
 }
 
-static bool check_block(const struct checking *checking, struct unit_cipher *cipher, const struct crypt_unit *unit, uint32_t i,
+static bool check_block(struct checking *checking, struct unit_cipher *cipher, const struct crypt_unit *unit, uint32_t i,
 			bool is_read, struct error *err)
 {
 	uint8_t *block = checking->bytes + (size_t)i * CRYPT_BLOCK;
 	unsigned mirror, n_mirrors;
 	bool authentic = false;
 
+	checking->is_as_read = false;
 	if (bad_block_is(checking->c, unit->unit_id, i, BAD_SKIPPED))
 		return true;
 	if (is_read && !unit_cipher_open(cipher, i, block, CRYPT_BLOCK, block, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &authentic, err))
 		return false;
+	checking->is_as_read = authentic;
 	if (authentic)
 		return true;
 	if (!unit_block_read(checking->c->volume, cipher, unit, checking->extent->logical + unit->offset_in_extent, i, block, &mirror,
@@ -82,6 +87,7 @@ static bool check_unit(void *context, const struct crypt_unit *unit, uint64_t pl
 	struct conversion *c = checking->c;
 	const uint64_t address = checking->extent->logical + unit->offset_in_extent;
 	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
+	uint8_t first[sizeof(unit->first)];
 	struct error unread;
 	bool is_read;
 
@@ -91,8 +97,11 @@ static bool check_unit(void *context, const struct crypt_unit *unit, uint64_t pl
 	if (!unit_cipher_new(c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err))
 		return false;
 	is_read = volume_read(c->volume, address, checking->bytes, (size_t)unit->blocks * CRYPT_BLOCK, 0, &unread);
+	memcpy(first, checking->bytes, sizeof(first));
 	for (uint32_t i = 0; i < unit->blocks; i++) {
 		if (!check_block(checking, cipher, unit, i, is_read, err))
+			return false;
+		if (i == 0 && !unit_hints_check(&checking->hints, c->scan, checking->extent, unit, checking->is_as_read ? first : NULL, err))
 			return false;
 	}
 	return true;
@@ -148,6 +157,8 @@ bool units_check(struct conversion *c, bool tell, struct error *err)
 		done += checking.extent->length;
 		conversion_progress(c, done, c->scan->data_bytes);
 	}
+	if (ok)
+		unit_hints_tell(&checking.hints, c->volume);
 	wiped_free(checking.bytes, size);
 	return ok;
 }

@@ -12,6 +12,7 @@
 
 #include "common/fs/carried.h"
 #include "common/fs/extent-part.h"
+#include "common/fs/unit-hints.h"
 #include "common/volume/tolerance.h"
 
 /* What is wrong with a block: one bit for each mirror. */
@@ -51,6 +52,9 @@ struct data_verify {
 	struct run run;
 	struct finding finding;
 	struct carried carried;
+	struct unit_hints hints;
+	uint8_t first[sizeof(((struct crypt_unit *)0)->first)];	/* of the unit, on its last mirror whose first block is right */
+	bool has_first;
 	struct marks mark[CRYPT_UNIT_BLOCKS_MAX];
 	uint32_t absent[CRYPT_UNIT_BLOCKS_MAX];		/* of those unread: on missing devices */
 };
@@ -240,6 +244,10 @@ static bool check_tags(struct look *look, struct unit_cipher *cipher, struct err
 				      err);
 		if (ok && !authentic && !(d->mark[i].unread & look->bit))
 			d->mark[i].tag |= look->bit;
+		if (authentic && i == 0) {
+			memcpy(d->first, block, sizeof(d->first));
+			d->has_first = true;
+		}
 	}
 	secret_wipe(plain, sizeof(plain));
 	return ok;
@@ -345,8 +353,10 @@ static bool verify_unit(void *context, const struct crypt_unit *unit, uint64_t p
 	(void)place, (void)go;
 	memset(d->mark, 0, unit->blocks * sizeof(d->mark[0]));
 	memset(d->absent, 0, unit->blocks * sizeof(d->absent[0]));
+	d->has_first = false;
 	if (unit->sealed) {
-		if (!look_at_mirrors(&look, err))
+		if (!look_at_mirrors(&look, err) ||
+		    !unit_hints_check(&d->hints, d->v->view.scan, d->extent, unit, d->has_first ? d->first : NULL, err))
 			return false;
 	} else {
 		for (uint32_t i = 0; i < unit->blocks; i++)
@@ -408,6 +418,9 @@ bool verify_data(struct verify *v, struct error *err)
 		.bytes = malloc((size_t)CRYPT_UNIT_BLOCKS_MAX * CRYPT_BLOCK + 2 * (size_t)sector_size),
 	};
 	bool ok = d.bytes ? verify_extents(&d, err) : error_memory(err);
+
+	if (ok)
+		unit_hints_tell(&d.hints, volume);
 
 	free(d.bytes);
 	carried_free(&d.carried);
