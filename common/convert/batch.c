@@ -210,20 +210,54 @@ static bool sector_matches(const struct volume *volume, const uint8_t *bytes, co
 	return memcmp(computed, csum, csum_size) == 0;
 }
 
-/* Sector i from the first mirror behind the first that matches; where none does, from the first that reads. */
-static bool other_mirrors(struct volume *volume, const struct stored *stored, size_t i, unsigned n_mirrors, uint8_t *sector, bool *matches,
-			  struct error *err)
+/* All of it from mirror 1; what cannot be read there is zeros. */
+static void read_first_mirror(struct volume *volume, uint64_t address, uint8_t *bytes, size_t len, bool *unread)
 {
-	const uint64_t at = stored->logical + i * stored->sector_size;
+	const uint32_t sector_size = volume->super.sector_size;
+	struct error why = { 0 };
+	const bool is_read = volume_read(volume, address, bytes, len, 0, &why);
 
-	for (unsigned mirror = 1; mirror < n_mirrors; mirror++) {
-		if (!volume_read(volume, at, sector, stored->sector_size, mirror, err))
-			return false;
-		*matches = sector_matches(volume, sector, stored->csum[i], stored->csum_size);
-		if (*matches)
-			return true;
+	for (size_t i = 0; i < len / sector_size; i++) {
+		unread[i] = !is_read && !volume_read(volume, address + i * sector_size, bytes + i * sector_size, sector_size, 0, &why);
+		if (unread[i])
+			memset(bytes + i * sector_size, 0, sector_size);
 	}
-	return n_mirrors == 1 || volume_read(volume, at, sector, stored->sector_size, 0, err);
+}
+
+static bool is_right(const struct volume *volume, const struct stored *stored, size_t i, const uint8_t *sector)
+{
+	return !stored->csum[i] || sector_matches(volume, sector, stored->csum[i], stored->csum_size);
+}
+
+/* Sector i from the first mirror behind the first that is right; where none is, it stays that of the lowest that reads. */
+static bool other_mirrors(struct volume *volume, const struct stored *stored, size_t i, unsigned n_mirrors, uint8_t *sector, bool *unread)
+{
+	uint8_t other[CRYPT_BLOCK];
+	bool right = false;
+
+	for (unsigned mirror = 1; mirror < n_mirrors && !right; mirror++) {
+		struct error why = { 0 };
+
+		if (!volume_read(volume, stored->logical + i * stored->sector_size, other, stored->sector_size, mirror, &why))
+			continue;
+		right = is_right(volume, stored, i, other);
+		if (right || *unread)
+			memcpy(sector, other, stored->sector_size);
+		*unread = false;
+	}
+	secret_wipe(other, sizeof(other));
+	return right;
+}
+
+static void keep_for_nonce(struct plain *plain, const struct stored *stored, size_t i, const uint8_t *sector)
+{
+	uint8_t *at = plain->csums + plain->csums_len;
+
+	if (stored->csum[i])
+		memcpy(at, stored->csum[i], stored->csum_size);
+	else
+		csum_compute(CSUM_CRC32C, sector, stored->sector_size, at);
+	plain->csums_len += stored->csum[i] ? stored->csum_size : csum_type_size(CSUM_CRC32C);
 }
 
 bool plain_read(struct volume *volume, uint64_t address, uint8_t *bytes, size_t len, struct plain *plain, struct error *err)
@@ -236,31 +270,23 @@ bool plain_read(struct volume *volume, uint64_t address, uint8_t *bytes, size_t 
 	};
 	const struct chunk *chunk;
 
-	plain->csums_len = plain->n_bad = 0;
-	if (!volume_chunk(volume, address, &chunk, err) || !csum_lookup(volume, address, len, keep_csums, &stored, err) ||
-	    !volume_read(volume, address, bytes, len, 0, err))
+	plain->csums_len = plain->n_bad = plain->n_unread = 0;
+	if (sector_size > CRYPT_BLOCK)
+		return error_set(err, ERROR_REFUSED, "the sector size is %" PRIu32, sector_size);
+	if (!volume_chunk(volume, address, &chunk, err) || !csum_lookup(volume, address, len, keep_csums, &stored, err))
 		return false;
+	read_first_mirror(volume, address, bytes, len, plain->unread);
 	for (size_t i = 0; i < len / sector_size; i++) {
 		uint8_t *sector = bytes + i * sector_size;
-		const uint8_t *csum = stored.csum[i];
-		bool matches = true;
+		bool *unread = &plain->unread[i];
 
-		plain->bad[i] = false;
-		if (!csum) {
-			csum_compute(CSUM_CRC32C, sector, sector_size, plain->csums + plain->csums_len);
-			plain->csums_len += csum_type_size(CSUM_CRC32C);
-			continue;
-		}
-		if (!sector_matches(volume, sector, csum, stored.csum_size)) {
-			matches = false;
-			if (!other_mirrors(volume, &stored, i, chunk_n_mirrors(chunk), sector, &matches, err))
-				return false;
-		}
-		if (!matches && plain->n_bad++ == 0)
+		plain->bad[i] = (*unread || !is_right(volume, &stored, i, sector)) &&
+				!other_mirrors(volume, &stored, i, chunk_n_mirrors(chunk), sector, unread);
+		if (plain->bad[i] && plain->n_bad++ == 0)
 			plain->first_bad = address + i * sector_size;
-		plain->bad[i] = !matches;
-		memcpy(plain->csums + plain->csums_len, csum, stored.csum_size);
-		plain->csums_len += stored.csum_size;
+		if (*unread && plain->n_unread++ == 0)
+			plain->first_unread = address + i * sector_size;
+		keep_for_nonce(plain, &stored, i, sector);
 	}
 	return true;
 }

@@ -51,10 +51,13 @@ struct plain {
 	size_t n_bad;			/* sectors that match on no mirror: */
 	bool bad[CRYPT_UNIT_BLOCKS_MAX];
 	uint64_t first_bad;		/* its place */
+	size_t n_unread;		/* of them: those that cannot be read from any mirror, zeros in bytes: */
+	bool unread[CRYPT_UNIT_BLOCKS_MAX];
+	uint64_t first_unread;
 };
 /*
  * The true plain text of [address, +len) into bytes: for each sector with a checksum a mirror that matches it, for the others, and where none
- * does, the lowest mirror.
+ * does, the lowest mirror that can be read.
  */
 bool plain_read(struct volume *volume, uint64_t address, uint8_t *bytes, size_t len, struct plain *plain, struct error *err) must_use;
 

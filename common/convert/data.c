@@ -33,9 +33,14 @@ static bool may_seal(struct batch *batch, const struct plain *plain, struct erro
 {
 	const struct convert_damage *damage = batch->c->ui ? &batch->c->ui->damage : NULL;
 
-	if (plain->n_bad == 0 || (damage && (damage->carry || damage->skip)))
+	if (plain->n_bad == 0 || (damage && (damage->skip || (damage->carry && plain->n_unread == 0))))
 		return true;
 	batch->damaged = true;
+	if (plain->n_unread > 0) {
+		error_set(err, ERROR_IO, "the data at %#" PRIx64 " cannot be read from any copy, and so cannot be sealed", plain->first_unread);
+		return error_hint(err, "--on-error=continue seals what can be read only; --abort undoes, `btrfs-crypt convert --resume --skip-damaged` "
+				  "leaves such blocks as they are");
+	}
 	error_set(err, ERROR_CORRUPT, "no copy of the data at %#" PRIx64 " matches its checksum", plain->first_bad);
 	return error_hint(err, "`btrfs-crypt convert --resume --on-error=continue` seals them all the same, and they stay as bad as they are");
 }
@@ -46,7 +51,7 @@ static bool seal_block(struct batch *batch, struct unit_cipher *cipher, const st
 	uint8_t *block = batch_data(batch) + (size_t)i * CRYPT_BLOCK, *tag = batch_tags(batch) + (size_t)i * CRYPT_TAG_SIZE;
 	const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
 
-	if (plain->bad[i] && !batch->c->ui->damage.carry) {
+	if (plain->unread[i] || (plain->bad[i] && !batch->c->ui->damage.carry)) {
 		memset(tag, 0, CRYPT_TAG_SIZE);
 		return skip_block(batch, unit, address, i, err);
 	}
