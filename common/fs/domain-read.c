@@ -219,12 +219,24 @@ static void tell_unsealed(const struct request *r)
 /* The digest of the whole, where it is right, says the same of all extents at once. */
 static bool find_group(struct request *r, struct error *err)
 {
-	const struct domain_reader *reader = r->reader;
+	struct domain_reader *reader = r->reader;
+	struct item_at_hand *last = &reader->item;
 	const struct file_extent *e = r->extent;
 
-	if (!reader->is_whole)
-		return inode_prover_units(reader->prover, r->subvolume, r->inode, r->file_offset, e, &r->group, &r->is_sealed, err);
-	r->is_sealed = unit_map_at(reader->view.units, e->disk_bytenr, &r->group);
+	if (reader->is_whole) {
+		r->is_sealed = unit_map_at(reader->view.units, e->disk_bytenr, &r->group);
+		return true;
+	}
+	if (last->inode != r->inode || last->subvolume != r->subvolume->id || last->file_offset != r->file_offset ||
+	    last->address != e->disk_bytenr || last->length != e->disk_num_bytes || last->type != e->type ||
+	    last->other_encoding != e->other_encoding) {
+		if (!inode_prover_units(reader->prover, r->subvolume, r->inode, r->file_offset, e, &r->group, &r->is_sealed, err))
+			return false;
+		*last = (struct item_at_hand){ r->subvolume->id, r->inode, r->file_offset, e->disk_bytenr, e->disk_num_bytes,
+					       e->type, e->other_encoding, r->group, r->is_sealed };
+	}
+	r->group = last->group;
+	r->is_sealed = last->is_sealed;
 	return true;
 }
 

@@ -17,6 +17,16 @@ struct unit_at_hand {
 	uint8_t tags[CRYPT_UNIT_BLOCKS_MAX * CRYPT_TAG_SIZE];
 };
 
+/* The extent item read last, and where it is sealed: what is damaged is read in small pieces, and found by a long search. */
+struct item_at_hand {
+	uint64_t subvolume, inode, file_offset;		/* inode 0: none */
+	uint64_t address, length;
+	uint8_t type;
+	uint16_t other_encoding;
+	struct unit_group group;
+	bool is_sealed;
+};
+
 struct domain_reader {
 	struct extent_source source;	/* first: how it finds its reader */
 	struct domain *domain;
@@ -30,6 +40,7 @@ struct domain_reader {
 	struct domain_view view;
 	bool accept_unsealed;
 	struct mode_memory mode;
+	struct item_at_hand item;
 	struct unit_at_hand at_hand;
 	struct carried carried;
 	struct set64 told;	/* extents of which it was said that a mirror is bad */

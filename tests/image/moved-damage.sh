@@ -6,6 +6,7 @@
 . "$IMAGE_TESTS/attack-lib.sh"
 need_root
 need_crypt
+command -v strace >/dev/null || skip "needs strace"
 build_attack
 make_keys
 image=$tmp/disk.img
@@ -122,6 +123,9 @@ say "the first 5 MiB of one"
 fresh
 damage raw large 0 $((5 << 20))
 lost large 0 $(((5 << 20) - 1))
+# Its units are searched for once, and not again for each of 1280 blocks.
+strace -f -qq -o "$tmp/trace" -e trace=pread64 "$BTRFS_CRYPT" cat -q "${VK[@]}" "$image" sv large >"$tmp/out" 2>"$tmp/err" || true
+[ "$(wc -l <"$tmp/trace")" -lt 20000 ] || fail "cat of a damaged file read the image $(wc -l <"$tmp/trace") times"
 say "no hints of address and content"
 fresh
 no_hints $ADDRESS
