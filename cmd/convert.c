@@ -180,7 +180,7 @@ static bool check_action(const char *const *operand, struct error *err)
 	if (opt.encrypt + opt.decrypt > 1 || n_others > 1 || (n_others == 1 && !opt.resume && opt.encrypt + opt.decrypt > 0))
 		return error_set(err, ERROR_USAGE, "only one of --encrypt, --decrypt, --abort and --status, or --resume with one of the first two");
 	if (n_others == 1 && n_names > 0)
-		return error_set(err, ERROR_USAGE, "the image alone says what is unfinished: no SUBVOL");
+		return error_set(err, ERROR_USAGE, "--resume, --abort and --status take no SUBVOL; they act on the conversion recorded in the image");
 	if (n_others == 0 && n_names == 0)
 		return error_set(err, ERROR_USAGE, "operand missing: SUBVOL");
 	if (opt.decrypt && n_names > 1)

@@ -23,7 +23,7 @@ bool key_options_check(struct error *err) must_use;
  * where standard input is a terminal.
  */
 bool key_input_read(bool ask, bool verify, const char *prompt, struct key_input *input, struct error *err) must_use;
-/* Gives "Key was rejected" the hint what is often wrong with such a key; all from the command line, so that nothing is learned from it. */
+/* Gives "wrong key or passphrase" the hint what is often wrong with such a key; all from the command line, so that nothing is learned from it. */
 void key_hint_rejected(struct error *err);
 void key_input_free(struct key_input *input);	/* wipes; what is all zeros or freed before is fine */
 #define cleanup_key_input __attribute__((cleanup(key_input_free)))	/* initialise with { 0 } */

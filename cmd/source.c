@@ -20,7 +20,7 @@ static struct {
 struct poptOption options_source[] = {
 	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0,
 	  "also read what is not as it was sealed, and name it", NULL },
-	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "also read data that was written after sealing, and name it; without a key: that says it was", NULL },
+	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "also read data that was written after sealing, and name it; without a key: what claims to be", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_key, 0, NULL, NULL },
 	POPT_TABLEEND
 };

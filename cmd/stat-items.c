@@ -100,9 +100,9 @@ static void print_extent_json(const struct stat_file *file, uint64_t file_offset
 	json_number(line, "encryption", e->encryption);
 	json_flag(line, "sealed", sealed);
 	if (sealed && seal->domain)
-		json_number(line, "domain", seal->domain);
+		json_number(line, "sealing", seal->domain);
 	if (sealed && seal->member)
-		json_u64(line, "member", seal->member);
+		json_u64(line, "sealed_in", seal->member);
 	json_print(line, stdout);
 }
 
@@ -121,10 +121,10 @@ static void print_extent(const struct stat_file *file, uint64_t file_offset, con
 		printf(" encryption %u", e->encryption);
 	if (sealed)
 		printf(" sealed");
-	if (sealed && seal->domain)
-		printf(" domain %u", seal->domain);
 	if (sealed && seal->member)
-		printf(" member %" PRIu64, seal->member);
+		printf(" in %" PRIu64, seal->member);
+	if (sealed && seal->domain)
+		printf(" (sealing %u)", seal->domain);
 	putchar('\n');
 }
 

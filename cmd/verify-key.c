@@ -55,7 +55,7 @@ static bool run(const char *const *operand, struct error *err)
 	if (!domain_open(domain, key.secret, key.volume_key, key.slot, err)) {
 		/* One text, whatever did not match: nothing is to be learned from it. */
 		if (err->kind == ERROR_KEY)
-			error_set(err, ERROR_KEY, "Key was rejected");
+			error_set(err, ERROR_KEY, "wrong key or passphrase");
 		key_hint_rejected(err);
 		return false;
 	}

@@ -86,6 +86,17 @@ export --report
 export --accept-unsealed
 END
 
+# Words of the code are not those of who reads: in the manual, in help, in what is said.
+words='\b(domains?|units?|inline units?|the set)\b|(match|checksum|is) on no mirror|Key was rejected|repaired from'
+{
+	for file in man/*.8; do page "$file" | sed "s|^|$file:|"; done | grep -v 'in units of 1024'
+	sed 's/^/README.md:/' README.md
+	while IFS=$'\t' read -r command _; do "$program" "$command" --help | sed "s/^/$command --help:/"; done < <("$program" --list-commands)
+	# Sentences, which have a space.  An error about a broken item calls it as format/README.md does.
+	grep -rhoE --include=*.c '"[^" ]+ [^"]*"' cmd common | grep -vE '^", |crypt (inline )?units item|"unit %#|a unit is missing|the (last )?units (of the extent|before offset)|items of units|of unit %#'
+} | grep -E "$words" > "$work/words" && bad "words of the code:
+$(cat "$work/words")"
+
 # Every exit status and its name, from the source to the manual.
 page man/btrfs-crypt.8 > "$work/page"
 while read -r name value; do

@@ -93,7 +93,7 @@ static bool check_unit(void *context, const struct crypt_unit *unit, uint64_t pl
 
 	(void)place, (void)go;
 	if (!unit->sealed)
-		return error_set(err, ERROR_CORRUPT, "unit %#" PRIx64 " was never sealed", unit->unit_id);
+		return error_set(err, ERROR_CORRUPT, "the data sealed at %#" PRIx64 " were never sealed", unit->unit_id);
 	if (!unit_cipher_new(c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err))
 		return false;
 	is_read = volume_read(c->volume, address, checking->bytes, (size_t)unit->blocks * CRYPT_BLOCK, 0, &unread);

@@ -106,7 +106,7 @@ static bool write_header(struct conversion *c, struct transaction *tx, struct er
 		memcpy(data, &disk, sizeof(disk));
 		n_copies++;
 	}
-	return n_copies > 0 || error_set(err, ERROR_KEY_HEADER, "both copies of the header of domain %u are missing", c->header.domain);
+	return n_copies > 0 || error_set(err, ERROR_KEY_HEADER, "both copies of the header of sealing %u are missing", c->header.domain);
 }
 
 static bool commit(struct conversion *c, struct transaction *tx, struct journal_point *point, const struct journal_range *ranges,

@@ -29,7 +29,7 @@ bool continue_check_state(const struct conversion *c, struct error *err)
 	    le16(c->state.csum_type) != super->csum_type || le64(c->state.n_devices) != super->n_devices)
 		return state_error("the state of the unfinished conversion does not fit the superblock");
 	if (memcmp(c->state.kcv, c->header.kcv, CRYPT_MAC_SIZE) != 0 || le16(c->state.domain) != c->header.domain)
-		return state_error("the state of the unfinished conversion is of another domain");
+		return state_error("the state of the unfinished conversion is of another sealing");
 	return true;
 }
 
@@ -49,17 +49,17 @@ static bool read_domain(struct conversion *c, struct domain **domain, struct err
 			return false;
 	}
 	if (!authentic)
-		return error_set(err, ERROR_KEY_HEADER, "the header of domain %u fails authentication", c->header.domain);
+		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u fails authentication", c->header.domain);
 	if (memcmp((*domain)->header.domain_uuid, c->header.domain_uuid, CRYPT_UUID_SIZE) != 0 ||
 	    memcmp((*domain)->header.op_id, c->state.op_id, CRYPT_UUID_SIZE) != 0)
-		return error_set(err, ERROR_KEY_HEADER, "the header of domain %u is of another conversion", c->header.domain);
+		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u is of another conversion", c->header.domain);
 	if ((*domain)->header.epoch != c->header.epoch)
-		return state_error("the header of domain %u is of epoch %" PRIu64 ", the conversion of %" PRIu64, c->header.domain,
+		return state_error("the header of sealing %u is of epoch %" PRIu64 ", the conversion of %" PRIu64, c->header.domain,
 				   (*domain)->header.epoch, c->header.epoch);
 	if (!domain_items_mac(c->volume, c->header.domain, c->schedule, mac, err))
 		return false;
 	return secret_same(mac, (*domain)->header.items_mac, sizeof(mac)) ||
-	       error_set(err, ERROR_KEY_HEADER, "the header of domain %u does not vouch for its key slots and members", c->header.domain);
+	       error_set(err, ERROR_KEY_HEADER, "the header of sealing %u does not vouch for its key slots and subvolumes", c->header.domain);
 }
 
 /* Units at places before it are ciphertext.  UNIT_PLACE_END would say that nothing is being converted. */
@@ -83,9 +83,9 @@ static bool unit_fits_cursor(void *context, const struct crypt_unit *unit, uint6
 
 	(void)go;
 	if (place < boundary && !unit->sealed)
-		return state_error("unit %#" PRIx64 " should be sealed by now and is not", unit->unit_id);
+		return state_error("the data sealed at %#" PRIx64 " should be sealed by now and are not", unit->unit_id);
 	if (place >= boundary && unit->sealed && state->placed_only)
-		return state_error("unit %#" PRIx64 " is sealed, the conversion has not come to it", unit->unit_id);
+		return state_error("the data at %#" PRIx64 " are sealed, the conversion has not come to them", unit->unit_id);
 	return true;
 }
 
@@ -101,7 +101,7 @@ static bool check_units(struct conversion *c, struct error *err)
 		return false;
 	}
 	if (c->units->n_items != c->header.n_unit_items)
-		return state_error("there are %" PRIu64 " items of units, the header says %" PRIu64, c->units->n_items, c->header.n_unit_items);
+		return state_error("there are %" PRIu64 " items of tags, the header says %" PRIu64, c->units->n_items, c->header.n_unit_items);
 	return unit_map_visit_all(c->units, unit_fits_cursor, &state, err);
 }
 
@@ -133,7 +133,7 @@ static bool inline_fits_cursor(void *context, const struct crypt_inline_unit *un
 
 	(void)place;
 	if (before != unit->sealed && (before || walk->state->c->direction == CRYPT_TO_SEALED))
-		return state_error("the inline unit of inode %" PRIu64 " is %s, the conversion %s come to it", unit->inode,
+		return state_error("the inline data of inode %" PRIu64 " are %s, the conversion %s come to them", unit->inode,
 				   unit->sealed ? "sealed" : "not sealed", before ? "has" : "has not");
 	return true;
 }
@@ -147,7 +147,7 @@ static bool check_inlines(struct conversion *c, struct error *err)
 	    !inline_visit_all(c->volume, c->header.domain, inline_fits_cursor, &walk, err))
 		return false;
 	if (walk.ordinal != state.n || state.n != c->header.n_inline_units)
-		return state_error("there are %" PRIu64 " inline units, the members have %" PRIu64, walk.ordinal, state.n);
+		return state_error("there are tags of %" PRIu64 " inline items, the subvolumes have %" PRIu64, walk.ordinal, state.n);
 	return c->direction == CRYPT_TO_SEALED || inline_map_read(c->volume, c->header.domain, &c->inlines, err);
 }
 
@@ -186,7 +186,7 @@ static bool check_seal(struct conversion *c, const struct domain *domain, struct
 	if (!seal_compute(c->volume, c->schedule, &domain->header, domain->members, domain->n_members, &now, err))
 		return false;
 	return secret_same(now.seal, domain->header.seal, sizeof(now.seal)) ||
-	       state_error("the units of domain %u are not those that were sealed", c->header.domain);
+	       state_error("the tags of sealing %u are not those that were sealed", c->header.domain);
 }
 
 static bool take_sealed(struct conversion *c, struct domain *domain, struct error *err)

@@ -56,7 +56,7 @@ static bool find_block(struct reading_back *r, struct unit_cipher *cipher, const
 	}
 	if (found)
 		return true;
-	error_set(err, ERROR_CORRUPT, "the block at %#" PRIx64 " is on no mirror what was written there", address + (uint64_t)i * CRYPT_BLOCK);
+	error_set(err, ERROR_CORRUPT, "no mirror has what was written to the block at %#" PRIx64, address + (uint64_t)i * CRYPT_BLOCK);
 	return name_file(r->c, unit, err);
 }
 

@@ -204,7 +204,7 @@ static bool reseal_unit(struct batch *batch, const struct crypt_unit *unit, uint
 static bool unseal_unit(struct batch *batch, const struct crypt_unit *unit, uint64_t place, uint64_t address, struct error *err)
 {
 	if (!unit->sealed)
-		return error_set(err, ERROR_CORRUPT, "unit %#" PRIx64 " was never sealed", unit->unit_id);
+		return error_set(err, ERROR_CORRUPT, "the data sealed at %#" PRIx64 " were never sealed", unit->unit_id);
 	if (!turn_unit(batch, unit, address, false, err))
 		return false;
 	/* A moved unit cannot be recognised by its ciphertext once it is plain: its address must be written down. */
@@ -302,7 +302,7 @@ static bool one_unit(struct walk *walk, const struct crypt_unit *unit, uint64_t 
 	if (!batch_has_room(&walk->batch, unit->blocks) && !flush_batch(walk, false, err))
 		return false;
 	if (!batch_has_room(&walk->batch, unit->blocks))
-		return error_set(err, ERROR_NO_SPACE, "the journal is too small for a unit of %" PRIu32 " blocks", unit->blocks);
+		return error_set(err, ERROR_NO_SPACE, "the journal is too small for %" PRIu32 " blocks in a row", unit->blocks);
 	if (!walk->convert(&walk->batch, unit, place, group.address + unit->offset_in_extent, err)) {
 		if (!walk->batch.damaged)
 			return false;

@@ -70,7 +70,7 @@ static bool free_domain_number(struct volume *volume, uint16_t *number, struct e
 			used = used || numbers[i] == *number;
 	} while (used && *number < UINT16_MAX);
 	free(numbers);
-	return !used || error_set(err, ERROR_REFUSED, "no domain number is free");
+	return !used || error_set(err, ERROR_REFUSED, "no number for another sealing is free");
 }
 
 /* Was the feature bit there before the first of the domains was sealed?  A domain that cannot be read: nobody knows, so it stays. */

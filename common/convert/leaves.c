@@ -33,7 +33,7 @@ static uint8_t *inline_in_item(struct leaves *leaves, uint64_t ordinal, struct e
 	if (!tree_edit_item(leaves->tx, ROOT_TREE_ID, &key, &data, &len, err))
 		return NULL;
 	if (at + sizeof(struct disk_crypt_inline_unit) > len) {
-		error_set(err, ERROR_CORRUPT, "inline unit %" PRIu64 " has no place in its item", ordinal);
+		error_set(err, ERROR_CORRUPT, "the tag of inline item %" PRIu64 " has no place in its item", ordinal);
 		return NULL;
 	}
 	return data + at;
@@ -90,7 +90,7 @@ static bool seal_fresh(struct leaves *leaves, const struct inline_payload *paylo
 	memcpy(&unit, place, sizeof(unit));
 	if (unit.i.kind != payload->kind || le64(unit.i.inode) != payload->inode || le64(unit.i.offset) != payload->offset ||
 	    le32(unit.i.length) != payload->bytes.left)
-		return error_set(err, ERROR_CORRUPT, "inline unit %" PRIu64 " is not that of inode %" PRIu64, leaves->ordinal, payload->inode);
+		return error_set(err, ERROR_CORRUPT, "the tag of inline item %" PRIu64 " is not that of inode %" PRIu64, leaves->ordinal, payload->inode);
 	ciphertext = malloc(payload->bytes.left);
 	if (!ciphertext)
 		return error_memory(err);

@@ -175,7 +175,7 @@ static bool check_sequence(const struct conversion *c, const struct replay *repl
 		return error_set(err, ERROR_STATE, "the newest journal record is of epoch %" PRIu64 ", the state of %" PRIu64, epoch,
 				 le64(c->state.epoch));
 	if (replay->disk_epoch > epoch || (replay->disk_epoch != 0 && replay->disk_epoch + EPOCHS_BEHIND < epoch))
-		return error_set(err, ERROR_STATE, "the domain's header is of epoch %" PRIu64 ", the journal of %" PRIu64,
+		return error_set(err, ERROR_STATE, "the header of what is sealed is of epoch %" PRIu64 ", the journal of %" PRIu64,
 				 replay->disk_epoch, epoch);
 	return true;
 }
@@ -235,7 +235,7 @@ static bool complete_block(const struct finishing *finishing, struct unit_cipher
 		return false;
 	if (found)
 		return true;
-	error_set(err, ERROR_CORRUPT, "the block at %#" PRIx64 " is neither plain text nor ciphertext of unit %#" PRIx64
+	error_set(err, ERROR_CORRUPT, "the block at %#" PRIx64 " is neither plain text nor the ciphertext of what was sealed at %#" PRIx64
 		  ", nor a mixture of both", address, le64(range->u.unit_id));
 	return error_hint(err, "--skip-damaged leaves what is damaged as it is, and goes on with everything else");
 }

@@ -187,14 +187,14 @@ static bool parent_of(struct search *s, uint64_t logical, uint8_t level, uint32_
 				 logical, ((struct parent *)record)->level, level);
 	*index = (uint32_t)((struct parent *)record - parent_at(s, 0));
 	if (*index >= EDGE_ROOT)
-		return error_set(err, ERROR_MEMORY, "more than %u tree blocks outside the set refer to it", EDGE_ROOT);
+		return error_set(err, ERROR_MEMORY, "more than %u tree blocks of other subvolumes refer to it", EDGE_ROOT);
 	return true;
 }
 
 static bool add_edge(struct search *s, uint32_t edge, struct error *err)
 {
 	if (s->n_edges == UINT32_MAX)
-		return error_set(err, ERROR_MEMORY, "more than %u references from outside the set", UINT32_MAX);
+		return error_set(err, ERROR_MEMORY, "more than %u references from other subvolumes", UINT32_MAX);
 	if (s->n_edges == s->capacity) {
 		const size_t capacity = s->capacity ? 2 * s->capacity : 64;
 		uint32_t *const more = reallocarray(s->edge, capacity, sizeof(*more));

@@ -41,8 +41,8 @@ static bool argon2id_check(const struct kdf_cost *cost, struct error *err)
 		return error_set(err, ERROR_REFUSED, "Argon2id with %" PRIu32 " KiB of memory and %" PRIu32
 				 " passes, their product is not 8 to %u", cost->memory_kib, cost->passes, KDF_WORK_KIB_MAX);
 	if (cost->memory_kib > half)
-		return error_set(err, ERROR_REFUSED, "Argon2id with %" PRIu32 " KiB of memory, half of what is"
-				 " available is %" PRIu64, cost->memory_kib, half);
+		return error_set(err, ERROR_REFUSED, "Argon2id needs %" PRIu32 " KiB of memory; only %" PRIu64
+				 " KiB, half of the available memory, may be used", cost->memory_kib, half);
 	return true;
 }
 

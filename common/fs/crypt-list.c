@@ -23,7 +23,7 @@ bool crypt_list_walk(struct volume *volume, uint16_t domain, enum crypt_kind kin
 		if (!iter.valid || !crypt_place_of_key(&iter.key, &at) || at.domain != domain || at.kind != kind)
 			return true;
 		if (at.index != expected)
-			return error_set(err, ERROR_CORRUPT, "%s item %" PRIu64 " of domain %u is missing", crypt_kind_name(kind), expected,
+			return error_set(err, ERROR_CORRUPT, "%s item %" PRIu64 " of sealing %u is missing", crypt_kind_name(kind), expected,
 					 domain);
 		expected++;
 

@@ -73,11 +73,11 @@ static bool check_seal(const struct checking *checking, struct error *err)
 	char name[32];
 	bool found;
 
-	snprintf(name, sizeof(name), "domain %u", header->domain);
+	snprintf(name, sizeof(name), "sealing %u", header->domain);
 	if (view->units->n_units != header->n_units || view->units->n_items != header->n_unit_items ||
 	    view->inlines->n != header->n_inline_units)
 		return differs(checking->options, false, name, err,
-			       "it has %" PRIu64 " units in %" PRIu64 " items and %zu inline units, its header says %" PRIu64 ", %" PRIu64
+			       "it has %" PRIu64 " runs of tags in %" PRIu64 " items and %zu single tags, its header says %" PRIu64 ", %" PRIu64
 			       " and %" PRIu64, view->units->n_units, view->units->n_items, view->inlines->n, header->n_units,
 			       header->n_unit_items, header->n_inline_units);
 	if (!read_seal(domain, &stored, &found, err))
@@ -91,7 +91,7 @@ static bool check_seal(const struct checking *checking, struct error *err)
 			       "it has %" PRIu64 " index entries and %" PRIu64 " bad blocks, its header says %" PRIu64 " and %" PRIu64,
 			       now.n_index_entries, now.n_bad_blocks, header->n_index_entries, header->n_bad_blocks);
 	return seal_matches(domain, &now, &stored) ||
-	       differs(checking->options, false, name, err, "the seal does not match its units, index and members");
+	       differs(checking->options, false, name, err, "the seal does not match its tags, index and subvolumes");
 }
 
 /* --- trees ------------------------------------------------------------------------------------------------------ */
@@ -298,7 +298,7 @@ static bool damaged_payload(const struct checking *checking, const struct tree *
 
 	if (!label)
 		return error_memory(err);
-	ok = differs(checking->options, false, label, err, "bytes %" PRIu64 " to %" PRIu64 " are in no inline unit that verifies: damaged",
+	ok = differs(checking->options, false, label, err, "bytes %" PRIu64 " to %" PRIu64 " fail authentication",
 		     first, last);
 	free(label);
 	return ok;
@@ -324,7 +324,7 @@ static bool check_payload(void *context, const struct scan_block *leaf, const st
 	if (left_out)
 		return true;
 	return had ? damaged_payload(checking, tree, payload->inode, payload->offset, last, err) :
-		     unsealed(checking, tree, payload->inode, payload->offset, last, "are in no inline unit: written later, or damaged", err);
+		     unsealed(checking, tree, payload->inode, payload->offset, last, "are not sealed: written later, or damaged", err);
 }
 
 struct extent_check {
@@ -351,7 +351,7 @@ static bool part_without_unit(void *context, const struct extent_part *part, str
 		return error_memory(err);
 	ok = differs(check->checking->options, false, label, err, "bytes %" PRIu64 " to %" PRIu64 "%s %s (data at %" PRIu64 ")", part->first,
 		     part->last, part->unused ? " of an extent" : "",
-		     check->damaged ? "fail authentication on every mirror" : "are marked as sealed, but no unit verifies", extent->logical);
+		     check->damaged ? "fail authentication on every mirror" : "are marked as sealed, but no tag matches", extent->logical);
 	free(label);
 	return ok;
 }

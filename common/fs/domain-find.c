@@ -214,7 +214,7 @@ bool domain_check_finished(struct volume *volume, const struct domain *but, stru
 			continue;
 		if (domain_read(volume, numbers[i], &domain, &why)) {
 			if (domain->header.state != CRYPT_STATE_SEALED)
-				ok = error_set(err, ERROR_STATE, "the header of domain %u says that its conversion has not finished, and no "
+				ok = error_set(err, ERROR_STATE, "the header of sealing %u says that its conversion has not finished, and no "
 					       "superblock does", numbers[i]);
 		} else if (why.kind == ERROR_MEMORY || why.kind == ERROR_IO) {
 			*err = why;
@@ -369,7 +369,7 @@ bool domain_find(struct volume *volume, const struct subvolume_list *list, const
 		if (s.why.kind != ERROR_NONE)
 			*err = s.why;
 		else
-			error_set(err, ERROR_CORRUPT, "its root item has the tag %s, but there are no crypt items of that domain", tag);
+			error_set(err, ERROR_CORRUPT, "its root item has the tag %s, but nothing was sealed under that tag", tag);
 		ok = false;
 	} else if (ok && s.claim == DOMAIN_REPLACED) {
 		ok = domain_check_replaced(s.found, list, subvolume, err);

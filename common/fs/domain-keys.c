@@ -76,7 +76,7 @@ static bool decode(struct domain *d, const uint8_t *bytes, size_t len, uint64_t 
 		if (!cursor_take(&keys, sizeof(struct disk_crypt_slot), &part) || !crypt_slot_read(&part, slot, err))
 			return false;
 		if (memcmp(slot->domain_uuid, d->copy[0].domain_uuid, CRYPT_UUID_SIZE) != 0)
-			return error_set(err, ERROR_KEY_HEADER, "copies of the keys at %" PRIu64 ": key slot %u is of another domain", where,
+			return error_set(err, ERROR_KEY_HEADER, "copies of the keys at %" PRIu64 ": key slot %u is of another sealing", where,
 					 slot->number);
 	}
 	d->header = d->copy[0];
@@ -135,7 +135,7 @@ bool domain_read_unfinished(struct volume *volume, struct domain **domain, struc
 		return false;
 	d->number = d->header.domain;
 	if (state.domain != d->header.domain || memcmp(state.disk.domain_uuid, d->header.domain_uuid, CRYPT_UUID_SIZE) != 0)
-		return error_set(err, ERROR_STATE, "conversion state in the superblock: its keys are those of another domain");
+		return error_set(err, ERROR_STATE, "conversion state in the superblock: its keys are those of another sealing");
 	*domain = d;
 	d = NULL;
 	return true;

@@ -7,7 +7,7 @@
 
 static bool rejected(struct error *err)
 {
-	return error_set(err, ERROR_KEY, "Key was rejected");
+	return error_set(err, ERROR_KEY, "wrong key or passphrase");
 }
 
 /*
@@ -66,13 +66,13 @@ static bool check_copy(const struct domain *d, const struct crypt_header *header
 	if (!crypt_header_check(*schedule, header, &authentic, err))
 		return false;
 	if (!authentic)
-		return error_set(err, ERROR_KEY_HEADER, "the header of domain %u fails authentication", d->number);
+		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u fails authentication", d->number);
 	if (d->unfinished)
 		return true;
 	if (!domain_items_mac(d->volume, d->number, *schedule, mac, err))
 		return false;
 	if (!secret_same(mac, header->items_mac, sizeof(mac)))
-		return error_set(err, ERROR_KEY_HEADER, "the header of domain %u does not vouch for its key slots and members", d->number);
+		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u does not vouch for its key slots and subvolumes", d->number);
 	return true;
 }
 
@@ -97,7 +97,7 @@ static bool authenticate(struct domain *d, const struct secret *volume_key, stru
 			d->schedule = schedule;
 			schedule = NULL;
 			if (d->one_header_bad)
-				volume_warn(d->volume, "one of the two copies of the header of domain %u is missing, damaged or older: the other one "
+				volume_warn(d->volume, "one of the two copies of the header of sealing %u is missing, damaged or older: the other one "
 					    "is used", d->number);
 			return true;
 		}
@@ -107,7 +107,7 @@ static bool authenticate(struct domain *d, const struct secret *volume_key, stru
 	}
 	*err = first;
 	if (first.kind == ERROR_KEY && any_own)
-		return error_set(err, ERROR_KEY_HEADER, "the header of domain %u is not that of the volume key in key slot %d", d->number,
+		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u is not that of the volume key in key slot %d", d->number,
 				 d->slot_used);
 	return false;
 }

@@ -49,8 +49,8 @@ static bool bad_inline(const struct domain_reader *reader, const struct tree *su
 
 	if (!label)
 		return error_memory(err);
-	error_set(err, ERROR_CORRUPT, "%.300s: its %zu bytes in the tree are in no inline unit%s", label, e->payload.left,
-		  damaged ? " that verifies: damaged" : ": written later, or damaged");
+	error_set(err, ERROR_CORRUPT, "%.300s: its %zu bytes in the tree %s", label, e->payload.left,
+		  damaged ? "fail authentication" : "are not sealed: written later, or damaged");
 	free(label);
 	return !damaged && error_hint(err, "--accept-unsealed takes them as they are");
 }
@@ -69,7 +69,7 @@ static bool take_at_hand(struct request *r, const struct crypt_unit *unit, uint6
 
 	drop_at_hand(at_hand);
 	if (!unit->sealed)
-		return bad_bytes(r, r->at, r->end, "are in a unit that was never sealed", err);
+		return bad_bytes(r, r->at, r->end, "were never sealed", err);
 	if (!unit_cipher_new(r->reader->domain->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &at_hand->cipher, err))
 		return false;
 	at_hand->group_id = r->group.unit_id;
@@ -198,7 +198,7 @@ static bool read_sealed(struct request *r, struct error *err)
 		from.place = at_hand->place;	/* no need to walk from the first unit */
 	if (!inode_prover_visit(r->reader->prover, &from, read_unit, r, err))
 		return false;
-	return r->at == r->end || bad_bytes(r, r->at, r->end, "are in no unit", err);
+	return r->at == r->end || bad_bytes(r, r->at, r->end, "have no tag", err);
 }
 
 /* What was accepted is named all the same. */
@@ -259,7 +259,7 @@ static bool reader_read(struct extent_source *source, const struct tree *subvolu
 	if (!find_group(&r, err))
 		return false;
 	if (!r.is_sealed && e->other_encoding == SEAL_MARK)
-		return bad_bytes(&r, offset, offset + len, "are marked as sealed, but no unit verifies", err);
+		return bad_bytes(&r, offset, offset + len, "are marked as sealed, but no tag matches", err);
 	if (!r.is_sealed && !reader->accept_unsealed)
 		return bad_bytes(&r, offset, offset + len, "are not sealed: written later", err) ||
 		       error_hint(err, "--accept-unsealed takes them as they are");
@@ -350,7 +350,7 @@ bool domain_reader_open(struct domain *domain, const struct subvolume_list *list
 	struct domain_reader *reader;
 
 	if (domain->header.state != CRYPT_STATE_SEALED)
-		return error_set(err, ERROR_STATE, "the domain's header says that its conversion has not finished");
+		return error_set(err, ERROR_STATE, "the header of what is sealed says that its conversion has not finished");
 	reader = calloc(1, sizeof(*reader));
 	if (!reader)
 		return error_memory(err);

@@ -20,7 +20,7 @@ bool domain_view_check_named(const struct domain *domain, const struct subvolume
 
 	if (!belongs && !domain_content_verifies(domain, &subvolume->id, 1, UNIT_PLACE_END, &belongs, err))
 		return false;
-	return belongs || error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has the tag of domain %u, but nothing in it was sealed there",
+	return belongs || error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has the tag of sealing %u, but nothing in it was sealed there",
 				    subvolume->id, domain->number);
 }
 
@@ -64,7 +64,7 @@ static bool take_ids(struct domain_view *view, const struct subvolume *only, con
 		view->ids[view->n_ids] = list->at[i].id;
 		view->source[view->n_ids++] = sources[i] ? sources[i] : domain->n_members == 1 ? domain->members[0].id : 0;
 	}
-	return view->n_ids > 0 || error_set(err, ERROR_NOT_FOUND, "no subvolume of the domain is left");
+	return view->n_ids > 0 || error_set(err, ERROR_NOT_FOUND, "no subvolume that was sealed together with it is left");
 }
 
 static bool find_ids(struct domain_view *view, const struct subvolume *only, uint64_t boundary, struct error *err)

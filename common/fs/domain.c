@@ -46,7 +46,7 @@ static bool read_slot(struct domain *d, const struct crypt_place *place, struct 
 
 static bool read_member(struct domain *d, const struct crypt_place *place, struct cursor *item, struct error *err)
 {
-	struct crypt_member *const members = grow(d->members, d->n_members, sizeof(*members), MEMBERS_MAX, "members of a domain", err);
+	struct crypt_member *const members = grow(d->members, d->n_members, sizeof(*members), MEMBERS_MAX, "subvolumes sealed together", err);
 
 	if (!members)
 		return false;
@@ -149,11 +149,11 @@ static bool read_copy(struct domain *d, const struct tree *tree, unsigned i, str
 	if (!tree_find(tree, &key, &iter, &found, &error)) {
 		/* the leaf is bad: nothing more is known of this copy */
 	} else if (!found) {
-		error_set(&error, ERROR_NOT_FOUND, "copy %u of the header of domain %u is missing", i, d->number);
+		error_set(&error, ERROR_NOT_FOUND, "copy %u of the header of sealing %u is missing", i, d->number);
 	} else if (crypt_header_read(&iter.item, &d->copy[i], &error)) {
 		d->copy_valid[i] = d->copy[i].domain == d->number;
 		if (!d->copy_valid[i])
-			error_set(&error, ERROR_KEY_HEADER, "copy %u of the header of domain %u is that of domain %u", i, d->number,
+			error_set(&error, ERROR_KEY_HEADER, "copy %u of the header of sealing %u is that of sealing %u", i, d->number,
 				  d->copy[i].domain);
 	}
 	if (error.kind == ERROR_MEMORY || error.kind == ERROR_IO) {
@@ -173,18 +173,18 @@ static bool header_fits(const struct domain *d, const struct crypt_header *heade
 		uint64_t said, found;
 	} count[] = {
 		{ "key slots", header->n_slots, d->n_slots },
-		{ "members", header->n_members, d->n_members },
+		{ "subvolumes", header->n_members, d->n_members },
 		{ "inode flags items", header->n_inode_flags_items, n_flags_items },
 	};
 
 	for (size_t i = 0; i < sizeof(count) / sizeof(count[0]); i++) {
 		if (count[i].said != count[i].found)
-			return error_set(why, ERROR_KEY_HEADER, "the header of domain %u says %" PRIu64 " %s, there are %" PRIu64, d->number,
+			return error_set(why, ERROR_KEY_HEADER, "the header of sealing %u says %" PRIu64 " %s, there are %" PRIu64, d->number,
 					 count[i].said, count[i].what, count[i].found);
 	}
 	for (size_t i = 0; i < d->n_slots; i++) {
 		if (memcmp(d->slots[i].domain_uuid, header->domain_uuid, CRYPT_UUID_SIZE) != 0)
-			return error_set(why, ERROR_KEY_HEADER, "the header of domain %u and key slot %u are of two domains", d->number,
+			return error_set(why, ERROR_KEY_HEADER, "the header of sealing %u and key slot %u do not belong together", d->number,
 					 d->slots[i].number);
 	}
 	return true;
@@ -256,7 +256,7 @@ bool domain_read(struct volume *volume, uint16_t number, struct domain **domain,
 	    !read_items(d, &tree, &n_flags_items, err) || !index_members(d, err))
 		return false;
 	if (why.kind == ERROR_NOT_FOUND && !d->copy_valid[0] && !d->copy_valid[1] && d->n_slots + d->n_members + n_flags_items == 0)
-		return error_set(err, ERROR_NOT_FOUND, "encryption domain %u not found", number);
+		return error_set(err, ERROR_NOT_FOUND, "sealing %u not found", number);
 	if (!choose_header(d, n_flags_items, &why, err))
 		return false;
 	*domain = d;

@@ -35,7 +35,7 @@ static bool read_entry(struct index_iter *iter, struct error *err)
 		return false;
 	iter->left--;
 	return !has_last || index_entry_compare(&last, &iter->entry) < 0 ||
-	       error_set(err, ERROR_CORRUPT, "crypt index of domain %u: an entry of inode %" PRIu64 " is out of order", iter->domain,
+	       error_set(err, ERROR_CORRUPT, "crypt index of sealing %u: an entry of inode %" PRIu64 " is out of order", iter->domain,
 			 iter->entry.inode);
 }
 

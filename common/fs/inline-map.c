@@ -142,7 +142,7 @@ static bool unit_at(const struct inline_map *map, uint64_t place, struct crypt_i
 
 	if (!found || !crypt_head_read(&item, CRYPT_INLINE_UNITS, &n_entries, err) ||
 	    !cursor_take(&item, (place & 0xffff) * sizeof(struct disk_crypt_inline_unit), &skipped))
-		return error_set(err, ERROR_CORRUPT, "crypt inline units item %" PRIu64 " of domain %u changed while it was read",
+		return error_set(err, ERROR_CORRUPT, "crypt inline units item %" PRIu64 " of sealing %u changed while it was read",
 				 place >> 16, map->domain);
 	if (!crypt_inline_unit_next(&item, unit, err))
 		return false;

@@ -82,7 +82,7 @@ static bool first_of(const struct unit_seeker *seeker, uint64_t index, uint64_t 
 	*id = UINT64_MAX;	/* of which no unit is: it would not be aligned */
 	if (!unit_map_visit_from(&seeker->items, UNIT_PLACE(index, 0), take_id, id, err))
 		return false;
-	return *id != UINT64_MAX || error_set(err, ERROR_CORRUPT, "crypt units item %" PRIu64 " of domain %u is missing", index,
+	return *id != UINT64_MAX || error_set(err, ERROR_CORRUPT, "crypt units item %" PRIu64 " of sealing %u is missing", index,
 					      seeker->domain->number);
 }
 

@@ -321,7 +321,7 @@ static bool join_by(const struct joining *joining, enum hint_kind kind, bool gue
 
 		hints.n = hints.near = 0;
 		ok = unit_map_visit_from(map, unit_map_group(map, from).place, gather_unit, &hints, err) &&
-		     (hints.next > from || error_set(err, ERROR_CORRUPT, "the units of domain %u changed while they were read", map->domain));
+		     (hints.next > from || error_set(err, ERROR_CORRUPT, "the tags of sealing %u changed while they were read", map->domain));
 		if (ok && hints.n > 0) {
 			qsort(hints.at, hints.n, sizeof(*hints.at), compare_hints);
 			for (size_t i = 0; i < hints.n; i++)
@@ -380,14 +380,14 @@ bool unit_map_guess(struct unit_map *map, struct error *err)
 bool unit_map_join_placed(struct unit_map *map, const struct scan *scan, struct error *err)
 {
 	if (map->n_groups != scan->n_extents)
-		return error_set(err, ERROR_CORRUPT, "there are units for %zu extents, the members have %zu", map->n_groups, scan->n_extents);
+		return error_set(err, ERROR_CORRUPT, "there are tags for %zu extents, the subvolumes have %zu", map->n_groups, scan->n_extents);
 	if (!begin(map, scan, err))
 		return false;
 	for (size_t i = 0; i < scan->n_extents; i++) {
 		const struct unit_group group = unit_map_group(map, i);
 
 		if (group.unit_id != scan->extent[i].logical || group.extent_len != scan->extent[i].length)
-			return error_set(err, ERROR_CORRUPT, "the units at %#" PRIx64 " do not fit the extent %#" PRIx64, group.unit_id,
+			return error_set(err, ERROR_CORRUPT, "the tags at %#" PRIx64 " do not fit the extent %#" PRIx64, group.unit_id,
 					 scan->extent[i].logical);
 		join(map, i, i);
 	}

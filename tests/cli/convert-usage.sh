@@ -26,7 +26,7 @@ refused 1 "operand missing: SUBVOL" --encrypt disk.img
 refused 1 "operand missing: SUBVOL" --decrypt disk.img
 refused 1 "--decrypt takes one SUBVOL, and unseals all that were sealed with it" --decrypt disk.img a b
 for way in "--resume" "--abort" "--status" "--decrypt --resume" "--encrypt --resume"; do
-	refused 1 "the image alone says what is unfinished: no SUBVOL" $way disk.img home
+	refused 1 "--resume, --abort and --status take no SUBVOL; they act on the conversion recorded in the image" $way disk.img home
 done
 refused 1 "--cipher: aes-256-gcm or chacha20-poly1305" --encrypt --cipher rot13 disk.img home
 refused 1 "--shared: refuse or include" --encrypt --shared maybe disk.img home

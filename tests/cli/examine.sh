@@ -95,7 +95,7 @@ link
   created:     2026-11-23 07:54:26.877916789 UTC
   target:      (sealed)
   seal:        not authenticated: no key was given
-  extent:      offset 0 length 10 inline sealed domain 1 member 257
+  extent:      offset 0 length 10 inline sealed in 257 (sealing 1)
 ledger.zstd
   inode:       275 of subvolume 257
   generation:  7, last changed in 7
@@ -114,11 +114,11 @@ ledger.zstd
   seal:        not authenticated: no key was given
   extents:     1 (1 zstd, 1 sealed)
   xattr:       btrfs.compression (4 bytes)
-  extent:      offset 0 length 81920 regular disk 5402624 length 20480 from 0 compression zstd sealed domain 1 member 257
+  extent:      offset 0 length 81920 regular disk 5402624 length 20480 from 0 compression zstd sealed in 257 (sealing 1)
 EOF
 transcript 0 sh -c "btrfs-crypt stat -e --format json sealed.img vault secret.txt nested/file | grep '\"record\":\"extent\"'" <<'EOF'
-{"record":"extent","path":"secret.txt","subvolume":"257","inode":"257","type":"inline","offset":"0","length":"27","ram_bytes":"27","generation":"8","compression":"none","encryption":0,"sealed":true,"domain":1,"member":"257"}
-{"record":"extent","path":"nested/file","subvolume":"258","inode":"257","type":"inline","offset":"0","length":"24","ram_bytes":"24","generation":"11","compression":"none","encryption":0,"sealed":true,"domain":1,"member":"258"}
+{"record":"extent","path":"secret.txt","subvolume":"257","inode":"257","type":"inline","offset":"0","length":"27","ram_bytes":"27","generation":"8","compression":"none","encryption":0,"sealed":true,"sealing":1,"sealed_in":"257"}
+{"record":"extent","path":"nested/file","subvolume":"258","inode":"257","type":"inline","offset":"0","length":"24","ram_bytes":"24","generation":"11","compression":"none","encryption":0,"sealed":true,"sealing":1,"sealed_in":"258"}
 EOF
 expect 0 stat --format json disk.img vault secret.txt <<'EOF'
 {"record":"inode","path":"secret.txt","subvolume":"257","inode":"257","generation":"7","transid":"11","sequence":"4","type":"file","mode":"-rw-r--r--","mode_octal":"0644","uid":0,"gid":0,"links":2,"size":"27","nbytes":"27","blocks":"8","flags":"0x0","flags_names":"none","attributes":"----------------------","atime":"1795420466.685916782","mtime":"1795420466.689544746","ctime":"1795420467.673916818","otime":"1795420466.685916782","extents":{"items":"1","inline":"1","prealloc":"0","holes":"0","sealed":"0","otherwise_encrypted":"0","compression":{"none":"1","zlib":"0","lzo":"0","zstd":"0"}}}

@@ -60,10 +60,10 @@ transcript 0 bash -c 'btrfs-crypt verify-key disk.img public --passphrase-file -
 transcript 0 bash -c 'btrfs-crypt verify-key disk.img public --key-file - < key' <<< "key matches: aes-256-gcm@btrfs:TAG (slot 0)"
 printf 'secret\n\n' > two
 hint="exactly one newline at the end is left out; --key-file takes every byte"
-refused 2 "Key was rejected" --passphrase-file two
+refused 2 "wrong key or passphrase" --passphrase-file two
 hint="--key-file takes every byte, also a newline at the end, which --passphrase-file leaves out"
-refused 2 "Key was rejected" --key-file line
+refused 2 "wrong key or passphrase" --key-file line
 hint="only slot 1 was tried; without --key-slot all are"
-refused 2 "Key was rejected" --key-file key --key-slot 1
+refused 2 "wrong key or passphrase" --key-file key --key-slot 1
 unchanged disk.img
 finish

@@ -40,12 +40,12 @@ for cipher in aes-256-gcm chacha20-poly1305; do
 END
 	for command in verify-key verify; do
 		expect 2 $command disk.img vault --key-file wrong <<END
-! btrfs-crypt $command: Key was rejected
+! btrfs-crypt $command: wrong key or passphrase
 ! btrfs-crypt $command: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file leaves out
 END
 	done
 	expect 2 verify-key disk.img vault --key-file wrong --format json <<'END'
-! {"error":"wrong-key","status":2,"command":"verify-key","text":"Key was rejected","hint":"--key-file takes every byte, also a newline at the end, which --passphrase-file leaves out"}
+! {"error":"wrong-key","status":2,"command":"verify-key","text":"wrong key or passphrase","hint":"--key-file takes every byte, also a newline at the end, which --passphrase-file leaves out"}
 END
 	for command in "verify disk.img vault" "cat disk.img vault secret.txt" "convert --decrypt disk.img vault"; do
 		unchanged disk.img
@@ -56,7 +56,7 @@ END
 		unchanged disk.img
 	done
 	# What is wrong with the key is not said of the file.
-	expect 2 cat disk.img vault secret.txt --key-file wrong <<< "! btrfs-crypt cat: Key was rejected"
+	expect 2 cat disk.img vault secret.txt --key-file wrong <<< "! btrfs-crypt cat: wrong key or passphrase"
 	expect 2 cat --quiet disk.img vault secret.txt <<'END'
 ! btrfs-crypt cat: note: secret.txt: sealed or not authenticated, left out without the key
 ! btrfs-crypt cat: secret.txt: sealed or not authenticated, and no key was given
@@ -108,9 +108,9 @@ expect 0 verify-key disk.img vault --volume-key-file volume-key <<< "key matches
 expect 0 verify-key disk.img vault --volume-key-file volume-key --format json <<'END'
 {"matches":true,"encryption":"aes-256-gcm@btrfs:TAG","volume_key":true}
 END
-expect 2 verify-key disk.img vault --volume-key-file other-volume-key <<< "! btrfs-crypt verify-key: Key was rejected"
+expect 2 verify-key disk.img vault --volume-key-file other-volume-key <<< "! btrfs-crypt verify-key: wrong key or passphrase"
 expect 2 verify-key disk.img vault --key-file key <<'END'
-! btrfs-crypt verify-key: Key was rejected
+! btrfs-crypt verify-key: wrong key or passphrase
 ! btrfs-crypt verify-key: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file leaves out
 END
 quiet btrfs-crypt convert --decrypt disk.img vault --volume-key-file volume-key

@@ -77,7 +77,7 @@ static void judge_going_on(const struct chain *chain, struct judge *judge, struc
 
 static bool is_told(const struct bad_device *bad, const struct error *err)
 {
-	return bad->kind == FAULT_CHANGED && err->kind == ERROR_CORRUPT && strstr(err->text, "is on no mirror what was written there");
+	return bad->kind == FAULT_CHANGED && err->kind == ERROR_CORRUPT && strstr(err->text, "no mirror has what was written to the block");
 }
 
 void bad_device_judge(const struct chain *chain, const struct bad_device *bad, struct judge *judge)

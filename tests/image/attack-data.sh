@@ -154,7 +154,7 @@ refused 6 'pair-a: bytes 0 to' do_decrypt
 say "with the units that go with it, nonces and tags: the seal does not match"
 # shellcheck disable=SC2086
 attack poke $units_item 0 "$theirs"
-readers_refuse 6 'domain 1: the seal does not match its units, index and members'
+readers_refuse 6 'sealing 1: the seal does not match its tags, index and subvolumes'
 
 # --- units taken away -----------------------------------------------------------------------------------------------------------
 
@@ -185,10 +185,10 @@ for name in pair-a nosum; do
 	line=$(grep -m 1 " inode=$(inode $name) offset=0 " "$tmp/units")
 	line2=${line#item=}
 	without $UNITS "${line2%% *}" "$(field at "$line")" $((88 + 16 * $(field blocks "$line")))
-	readers_refuse 6 'domain 1: it has [0-9]+ units .* its header says' $name
+	readers_refuse 6 'sealing 1: it has [0-9]+ runs of tags .* its header says' $name
 	OPTIONS=(--accept-changes --accept-unsealed)
-	refused 6 "$name: bytes 0 to 65535 are lost: .* are marked as sealed, but no unit verifies" do_cat $name
-	refused 6 'domain 1: it has' do_decrypt
+	refused 6 "$name: bytes 0 to 65535 are lost: .* are marked as sealed, but no tag matches" do_cat $name
+	refused 6 'sealing 1: it has' do_decrypt
 	OPTIONS=()
 done
 say "one inline unit taken out"
@@ -196,9 +196,9 @@ fresh
 line=$(grep -m 1 " inode=$(inode small) " "$tmp/inlines")
 line2=${line#item=}
 without $INLINE "${line2%% *}" "$(field at "$line")" 64
-readers_refuse 6 'domain 1: it has [0-9]+ units .* its header says' small
+readers_refuse 6 'sealing 1: it has [0-9]+ runs of tags .* its header says' small
 say "an item of inline units taken away"
 fresh
 attack drop $(item $INLINE 0)
-readers_refuse 6 'inline' small
+readers_refuse 6 'inline|not sealed|single tags' small
 cats_right pair-a

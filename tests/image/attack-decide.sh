@@ -73,7 +73,7 @@ for operation in encrypt decrypt; do
 	fresh "$tmp/unfinished.img"
 	silence all both
 	nobody_begins 12 'header.* says that its conversion has not finished'
-	refused 12 'the header of domain 1 says that its conversion has not finished' crypt convert --status "$image"
+	refused 12 'the header of sealing 1 says that its conversion has not finished' crypt convert --status "$image"
 	refused 12 'conversion has not finished' do_cat
 done
 

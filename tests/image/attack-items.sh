@@ -34,11 +34,11 @@ for field in CIPHER FLAGS UNIT_ID BLOCKS EXTENT_LEN IN_EXTENT NONCE; do
 	# the fourth byte of numbers whose lower ones must stay multiples of a block
 	case $field in UNIT_ID | EXTENT_LEN | IN_EXTENT) at=$((${!field} + 2)) ;; *) at=${!field} ;; esac
 	attack xor $(unit pair-a "$at") 1
-	readers_refuse 6 'unit|domain 1'
+	readers_refuse 6 'unit|tag|sealing 1'
 done
 fresh
 attack xor $(unit big $((NONCE + 15))) 0x80
-readers_refuse 6 'domain 1: the seal does not match its units, index and members' big
+readers_refuse 6 'sealing 1: the seal does not match its tags, index and subvolumes' big
 cats_right pair-a
 
 say "a tag: the file that has the block cannot be read, others can"
@@ -62,7 +62,7 @@ say "inline units: kind, root, inode, offset, length, nonce: 6"
 for at in 1 4 12 20 28 47; do
 	fresh
 	attack xor $(inline_unit small "$at") 1
-	readers_refuse 6 'inline unit|domain 1' small
+	readers_refuse 6 'inline|sealing 1' small
 done
 say "the tag of an inline unit: 6"
 fresh
@@ -73,26 +73,26 @@ say "member items: 13"
 for at in 8 16 32 112 152; do		# id, uuid, flags, digest, path
 	fresh
 	attack xor $(item $MEMBER 0) "$at" 1
-	readers_refuse 13 'header of domain 1|member'
+	readers_refuse 13 'header of sealing 1|member'
 done
 
 say "inode flags: 13"
 for at in 8 16 28; do
 	fresh
 	attack xor $(item $INODE_FLAGS 0) "$at" 1
-	readers_refuse 13 'header of domain 1|inode'
+	readers_refuse 13 'header of sealing 1|inode'
 done
 
 say "the seal: 6"
 for at in 8 16 56 88 96 128 136 199; do
 	fresh
 	attack xor $(item $SEAL 0) "$at" 1
-	whole_refused 6 'domain 1: .*seal'
+	whole_refused 6 'sealing 1: .*seal'
 	cats_right pair-a	# its entry in the index says enough
 done
 fresh
 attack drop $(item $SEAL 0)
-whole_refused 6 'domain 1: its seal is missing'
+whole_refused 6 'sealing 1: its seal is missing'
 
 say "both copies of the header: 13"
 for at in 0 8 16 20 21 30 32 40 56 72 128 160 168 176 184 192 224 287; do		# every field that is not the same as another here
@@ -107,7 +107,7 @@ say "a domain number that is not there any more, one copy after the other: 13"
 fresh
 attack drop $(item $HEADER 0)
 attack drop $(second_header)
-readers_refuse 13 'header of domain 1 is missing'
+readers_refuse 13 'header of sealing 1 is missing'
 
 say "one copy of the header: as if nothing had happened, with a warning"
 for at in 0 40 200; do

@@ -12,7 +12,7 @@ for wrong in "--passphrase-file $tmp/wrong-passphrase" "--volume-key-file $tmp/w
 	read -ra key <<<"$wrong"
 	for command in "cat:pair-a" "ls -l" "verify" "verify-key" "convert --decrypt -q"; do
 		# shellcheck disable=SC2046,SC2086
-		refused 2 '[Kk]ey (was rejected|slot 1 is not in use)' crypt ${command%%:*} "${key[@]}" "$image" target $(cut -s -d: -f2 <<<"$command")
+		refused 2 'wrong key or passphrase|[Kk]ey slot 1 is not in use' crypt ${command%%:*} "${key[@]}" "$image" target $(cut -s -d: -f2 <<<"$command")
 		[ ! -s "$tmp/out" ] || fail "$command printed something"
 	done
 done
@@ -32,9 +32,9 @@ for operation in encrypt decrypt; do
 		read -ra key <<<"$wrong"
 		for command in "convert --resume -q" "convert --decrypt --resume -q" "convert --abort -q" "convert --status"; do
 			# shellcheck disable=SC2086
-			refused 2 'Key was rejected' crypt $command "${key[@]}" "$image"
+			refused 2 'wrong key or passphrase' crypt $command "${key[@]}" "$image"
 		done
-		refused 2 'Key was rejected' crypt verify-key "${key[@]}" "$image" target
+		refused 2 'wrong key or passphrase' crypt verify-key "${key[@]}" "$image" target
 	done
 	expect_status 0 crypt convert --abort -q "${VK[@]}" "$image"
 done
@@ -73,22 +73,22 @@ say "the slot of another domain: 13; made to look like this one's: 2"
 fresh
 theirs=$(slot 2)
 attack poke $(item $SLOT 0) 0 "$theirs"
-for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'two domains' $one; done
+for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'do not belong together' $one; done
 # the domain uuid is bytes 20 to 35 of a slot
 attack poke $(item $SLOT 0) 20 "$(header | cut -c $((2 * 56 + 1))-$((2 * 72)))"
 KEY=(--passphrase-file "$tmp/passphrase2")
-for one in do_cat do_verify do_verify_key do_decrypt; do refused 2 'Key was rejected' $one; done
+for one in do_cat do_verify do_verify_key do_decrypt; do refused 2 'wrong key or passphrase' $one; done
 KEY=(--passphrase-file "$tmp/passphrase")
-for one in do_cat do_verify do_verify_key do_decrypt; do refused 2 'Key was rejected' $one; done
+for one in do_cat do_verify do_verify_key do_decrypt; do refused 2 'wrong key or passphrase' $one; done
 
 say "a slot of the attacker's own, for a passphrase that he knows: 13"
 fresh
 uuid=$(header | cut -c $((2 * 56 + 1))-$((2 * 72)))
 attack poke $(item $SLOT 0) 0 "$(attack forge-slot 0 "$tmp/wrong-passphrase" "$uuid")"
 KEY=("${WRONG[@]}")
-for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'header of domain 1 is not that of the volume key in key slot 0' $one; done
+for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'header of sealing 1 is not that of the volume key in key slot 0' $one; done
 KEY=(--passphrase-file "$tmp/passphrase")
-for one in do_cat do_verify do_verify_key do_decrypt; do refused 2 'Key was rejected' $one; done
+for one in do_cat do_verify do_verify_key do_decrypt; do refused 2 'wrong key or passphrase' $one; done
 KEY=("${VK[@]}")
 for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'does not vouch for its key slots' $one; done
 KEY=(--passphrase-file "$tmp/passphrase")
@@ -100,7 +100,7 @@ for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 '2 key slots
 say "and the header's number of slots changed with it: 13"
 attack poke $(item $HEADER 0) 104 "$(le 8 2)"
 attack poke $(second_header) 104 "$(le 8 2)"
-for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'header of domain 1' $one; done
+for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'header of sealing 1' $one; done
 say "the slot taken away: 13"
 fresh
 attack drop $(item $SLOT 0)
@@ -131,17 +131,17 @@ say "the header of another domain: 13"
 fresh
 attack poke $(item $HEADER 0) 0 "$(header 2)"
 attack poke $(second_header) 0 "$(header 2)"
-for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'header of domain 1 is that of domain 2' $one; done
+for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'header of sealing 1 is that of sealing 2' $one; done
 say "with the number changed to fit: 13"
 attack poke $(item $HEADER 0) 28 "$(le 2 1)"
 attack poke $(second_header) 28 "$(le 2 1)"
-for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'of two domains' $one; done
+for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'do not belong together' $one; done
 say "and its slot as well: the other domain's key opens nothing of this one"
 attack poke $(item $SLOT 0) 0 "$(slot 2)"
 KEY=(--passphrase-file "$tmp/passphrase2")
-for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'header of domain 1 fails authentication' $one; done
+for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'header of sealing 1 fails authentication' $one; done
 KEY=(--passphrase-file "$tmp/passphrase")
-for one in do_cat do_verify do_verify_key do_decrypt; do refused 2 'Key was rejected' $one; done
+for one in do_cat do_verify do_verify_key do_decrypt; do refused 2 'wrong key or passphrase' $one; done
 say "the header of another sealing of the same subvolume: 13"
 fresh "$tmp/plain.img"
 head -c 32 /dev/urandom >"$tmp/vk-later"
@@ -151,7 +151,7 @@ later=$(header)
 fresh
 attack poke $(item $HEADER 0) 0 "$later"
 attack poke $(second_header) 0 "$later"
-for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'of two domains' $one; done
+for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'do not belong together' $one; done
 
 say "slots that would cost too much: 9 at once, in 400 MB of address space"
 # costly KDF P1 P2 P3 TEXT

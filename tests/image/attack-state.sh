@@ -123,7 +123,7 @@ for operation in encrypt decrypt; do
 	again
 	xor_tail 0 sequence 64
 	KEY=(--volume-key-file "$tmp/wrong-vk")
-	stuck 2 'Key was rejected'
+	stuck 2 'wrong key or passphrase'
 	KEY=("${VK[@]}")
 
 	say "$operation: a byte of the older record: 12"
@@ -197,7 +197,7 @@ for operation in encrypt decrypt; do
 	cp --sparse=always "$image" "$tmp/probe.img"
 	if do_$RESUME >"$tmp/out" 2>"$tmp/err"; then replayed=1; else replayed=; fi
 	cp --sparse=always "$tmp/probe.img" "$image"
-	if [ $replayed ]; then goes_on; else stuck 12 'seal|inline unit'; fi
+	if [ $replayed ]; then goes_on; else stuck 12 'seal|inline'; fi
 
 	if [ $operation = decrypt ]; then
 		say "decrypt: an extent that no tag recognises any more is not passed over: 12; one bad block: 6, and undone"
@@ -238,7 +238,7 @@ for operation in encrypt decrypt; do
 	again
 	for at in 40 104 128 160 287; do
 		flip_keys "$at"
-		stuck 13 "header of domain 1 fails authentication"
+		stuck 13 "header of sealing 1 fails authentication"
 	done
 	say "$operation: with a slot of the attacker's own: 13 with his passphrase, 2 with the right one"
 	flip_keys
@@ -247,8 +247,8 @@ for operation in encrypt decrypt; do
 	{ head -c 288 "$tmp/keys"; printf '\1\0\0\0'; cat "$tmp/slot"; } >"$tmp/changed"
 	put_keys
 	KEY=("${WRONG[@]}")
-	stuck 13 'header of domain 1 is not that of the volume key in key slot 0'
+	stuck 13 'header of sealing 1 is not that of the volume key in key slot 0'
 	KEY=(--passphrase-file "$tmp/passphrase")
-	stuck 2 'Key was rejected'
+	stuck 2 'wrong key or passphrase'
 	KEY=("${VK[@]}")
 done

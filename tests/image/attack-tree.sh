@@ -113,7 +113,7 @@ attack poke $(file_item small) 21 "$inner"
 attack poke $(file_item dir/inner) 21 "$small"
 differs small dir/inner
 OPTIONS=(--accept-changes)
-refused 6 'small: its 700 bytes in the tree are in no inline unit' do_cat small
+refused 6 'small: its 700 bytes in the tree fail authentication' do_cat small
 OPTIONS=()
 
 say "a file truncated: a smaller size"
@@ -265,15 +265,15 @@ planted=$(number_of "$("$tmp/attack" "$image" peek $TARGET 256 96 "$planted" 0 8
 attack poke $TARGET "$planted" 108 0 $E_MARK eac5
 differs planted
 OPTIONS=(--accept-changes --accept-unsealed)
-refused 6 'planted: bytes 0 to 65535 are lost: .* are marked as sealed, but no unit verifies' do_cat planted
-refused 6 'planted: bytes 0 to 65535 are marked as sealed, but no unit verifies' do_decrypt
+refused 6 'planted: bytes 0 to 65535 are lost: .* are marked as sealed, but no tag matches' do_cat planted
+refused 6 'planted: bytes 0 to 65535 are marked as sealed, but no tag matches' do_decrypt
 OPTIONS=()
 say "a small file planted, whose bytes are in the tree"
 by_kernel cp "$tmp/files/small" planted
 differs planted
 OPTIONS=(--accept-changes)
-refused 6 'planted: its 700 bytes in the tree are in no inline unit' do_cat planted
-refused 6 'target/planted: bytes 0 to 699 are in no inline unit' do_decrypt
+refused 6 'planted: its 700 bytes in the tree are not sealed' do_cat planted
+refused 6 'target/planted: bytes 0 to 699 are not sealed' do_decrypt
 OPTIONS=()
 accepted pair-a small
 crypt cat "$image" target planted | cmp - "$tmp/files/small" || fail "the planted file is gone"

@@ -48,7 +48,7 @@ expect_text "$tmp/out" '\(slot 0\)'
 expect_unchanged 0 "$tmp/disk.img" crypt verify-key --volume-key-file "$tmp/vk" "$tmp/disk.img" target/nested
 expect_text "$tmp/out" '\(volume key\)'
 expect_unchanged 2 "$tmp/disk.img" crypt verify-key --key-file "$tmp/wrong-passphrase" "$tmp/disk.img" target
-expect_text "$tmp/err" 'Key was rejected'
+expect_text "$tmp/err" 'wrong key or passphrase'
 # a passphrase file loses its newline, a key file does not
 expect_unchanged 2 "$tmp/disk.img" crypt verify-key --passphrase-file "$tmp/passphrase" "$tmp/disk.img" target
 expect_cat "$tmp/disk.img" target --volume-key-file "$tmp/vk"

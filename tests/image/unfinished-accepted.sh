@@ -28,13 +28,13 @@ names() {
 	local text='names cannot be proven while a conversion is unfinished; leave out the key, or finish the conversion first'
 	refused 7 "$text" crypt ls -l "${VK[@]}" "$image" target
 	refused 7 "$text" crypt stat "${VK[@]}" "$image" target pair-a
-	refused 2 'Key was rejected' crypt ls -l "${VK2[@]}" "$image" target
-	refused 2 'Key was rejected' crypt stat "${VK2[@]}" "$image" target pair-a
+	refused 2 'wrong key or passphrase' crypt ls -l "${VK2[@]}" "$image" target
+	refused 2 'wrong key or passphrase' crypt stat "${VK2[@]}" "$image" target pair-a
 	expect_unchanged 0 "$image" crypt ls -l "$image" target
 	expect_unchanged 0 "$image" crypt ls -l "${VK2[@]}" "$image" other
 	expect_text "$tmp/out" ' pair-a$'
 	expect_unchanged 0 "$image" crypt stat "${VK2[@]}" "$image" other pair-a
-	refused 2 'Key was rejected' crypt ls -l "${VK[@]}" "$image" other
+	refused 2 'wrong key or passphrase' crypt ls -l "${VK[@]}" "$image" other
 	refused 9 'is not sealed' crypt ls -l "${VK2[@]}" "$image" plain
 	refused 9 'is not sealed' crypt stat "${VK2[@]}" "$image" plain pair-b
 }

@@ -167,18 +167,18 @@ fails "home/two: bytes 61440 to 69631 fail authentication on every mirror .*"
 say "what lies in the tree"
 fresh
 damage item "$id" "${inode[inline]} EXTENT_DATA 0" 25
-fails "home: its tree is not as it was sealed: .*" "home/inline: was changed since it was sealed: .*" "home/inline: bytes 0 to 11 are in no inline unit that verifies: damaged"
+fails "home: its tree is not as it was sealed: .*" "home/inline: was changed since it was sealed: .*" "home/inline: bytes 0 to 11 fail authentication"
 cannot_read inline 'inline: it is not the file that was sealed'
 expect_unchanged 6 "$image" crypt cat "${KEY[@]}" --accept-changes "$image" home inline
-expect_text "$tmp/err" 'home/inline: its 12 bytes in the tree are in no inline unit that verifies: damaged'
+expect_text "$tmp/err" 'home/inline: its 12 bytes in the tree fail authentication'
 say "which is never accepted: a kernel does not rewrite what is sealed"
 expect_unchanged 6 "$image" crypt cat "${KEY[@]}" --accept-changes --accept-unsealed "$image" home inline
 expect_unchanged 6 "$image" crypt convert --decrypt -q "${KEY[@]}" --accept-changes --accept-unsealed "$image" home
-expect_text "$tmp/err" 'home/inline: bytes 0 to 11 are in no inline unit that verifies: damaged'
+expect_text "$tmp/err" 'home/inline: bytes 0 to 11 fail authentication'
 expect_unchanged 0 "$image" crypt cat "${KEY[@]}" "$image" home tiny		# which is as it was
 fresh
 damage item "$id" "${inode[link]} EXTENT_DATA 0" 60
-fails "home: its tree is not as it was sealed: .*" "home/link: was changed since it was sealed: .*" "home/link: bytes 0 to 99 are in no inline unit that verifies: damaged"
+fails "home: its tree is not as it was sealed: .*" "home/link: was changed since it was sealed: .*" "home/link: bytes 0 to 99 fail authentication"
 fresh
 damage item "$id" "${inode[tiny]} INODE_ITEM 0" 52		# st_mode
 fails "home: its tree is not as it was sealed: .*" "home/tiny: was changed since it was sealed: .*"

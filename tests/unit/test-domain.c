@@ -90,7 +90,7 @@ static void rejects_other_keys(void **state)
 	sealed_ok(domain_read(sealed.volume, DOMAIN, &domain, err));
 	assert_false(domain_open(domain, sealed.wrong, NULL, -1, &error));
 	assert_int_equal(error.kind, ERROR_KEY);
-	assert_string_equal(error.text, "Key was rejected");
+	assert_string_equal(error.text, "wrong key or passphrase");
 	assert_null(domain->schedule);
 }
 
@@ -190,7 +190,7 @@ static void misses_items_and_notices_more(void **state)
 	another.header.domain_uuid[0] ^= 1;
 	sealed_remove_item(&slot_3);
 	sealed_insert(&slot_3, &another, sizeof(another));
-	refuses_to_read("the header of domain 7 and key slot 3 are of two domains");
+	refuses_to_read("the header of sealing 7 and key slot 3 do not belong together");
 	sealed_remove_item(&slot_3);
 	sealed_insert(&slot_3, &sealed.slot[1], sizeof(sealed.slot[1]));
 	sealed_remove_item(&flags);
@@ -212,7 +212,7 @@ static void the_header_of_another_domain_is_none(void **state)
 	sealed_ok(domain_open(domain, NULL, sealed.volume_key, -1, err));
 	assert_int_equal(domain->header.domain, DOMAIN);
 	sealed_put_header(1, &other);
-	refuses_to_read("copy 0 of the header of domain 7 is that of domain 8");
+	refuses_to_read("copy 0 of the header of sealing 7 is that of sealing 8");
 }
 
 static void the_newest_authentic_header_wins(void **state)

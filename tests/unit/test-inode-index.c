@@ -136,7 +136,7 @@ static void misses_an_item(void **state)
 	(void)state;
 	put_entries(1, &entry, 1);
 	assert_false(inode_index_visit_all(sealed.volume, DOMAIN, count, &n, &err));
-	assert_string_equal(err.text, "crypt index item 0 of domain 7 is missing");
+	assert_string_equal(err.text, "crypt index item 0 of sealing 7 is missing");
 }
 
 static bool count_bad(void *context, const struct crypt_bad_block *bad, struct error *err)
