@@ -8,6 +8,7 @@
 
 #include "common/convert/bad-blocks.h"
 #include "common/convert/sharing.h"
+#include "common/fs/member-places.h"
 #include "common/tree/chunk-alloc.h"
 #include "common/util/escape.h"
 
@@ -196,6 +197,30 @@ static bool add_member(struct conversion *c, size_t i, uint64_t id, struct error
 	return c->plan->member[i].path || error_memory(err);
 }
 
+static bool note_place(void *context, const struct place_finding *finding, const char *text, struct error *err)
+{
+	(void)finding;
+	(void)err;
+	conversion_note(context, "%s", text);
+	return true;
+}
+
+/* People should know that it is not what was sealed there before. */
+static bool note_places(struct conversion *c, struct error *err)
+{
+	cleanup_member_places struct member_places places = { 0 };
+
+	if (!member_places_read(&c->list, &places, err))
+		return false;
+	for (size_t i = 0; i < c->n_members; i++) {
+		const struct subvolume *subvolume = subvolume_by_id(&c->list, c->members[i].id);
+
+		if (!member_places_tell(&places, subvolume, note_place, c, err))
+			return false;
+	}
+	return true;
+}
+
 bool plan_members(struct conversion *c, const char *const *names, const struct convert_encrypt_options *options,
 		  struct encrypt_plan *plan, struct error *err)
 {
@@ -216,7 +241,7 @@ bool plan_members(struct conversion *c, const char *const *names, const struct c
 		if (!check_member(c, plan->ids[i], err) || !add_member(c, i, plan->ids[i], err))
 			return false;
 	}
-	if (!check_extents(c, err) || !survey_run(c->scan, &plan->survey, err))
+	if (!note_places(c, err) || !check_extents(c, err) || !survey_run(c->scan, &plan->survey, err))
 		return false;
 	c->flags = plan->survey.flags;
 	c->n_flags = plan->survey.n_flags;

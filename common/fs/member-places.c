@@ -75,6 +75,8 @@ static int compare_paths(const void *a, const void *b, void *context)
 
 static bool sort(struct member_places *places, struct error *err)
 {
+	if (places->n == 0)
+		return true;
 	if (places->n > UINT32_MAX)
 		return error_memory(err);
 	qsort(places->at, places->n, sizeof(*places->at), compare_ids);
@@ -192,7 +194,7 @@ static bool why_lost(const struct member_places *places, const struct member_pla
 	if (!leads || (place->path_cut && !own))
 		*wrong = NULL;
 	else if (!subvolume || subvolume->deleted)
-		*wrong = "its root item is missing";
+		*wrong = subvolume ? "its root item says that it was deleted" : "its root item is missing";
 	else if (own && !*wrong && !place->path_cut)
 		*wrong = "its ROOT_REF and ROOT_BACKREF say that it is elsewhere";
 	/* Another one in its place, that can be reached, is told as replaced. */

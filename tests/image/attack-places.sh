@@ -10,7 +10,7 @@ build_attack
 make_keys
 KEY=("${VK[@]}")
 image=$tmp/disk.img
-ROOT_ITEM=132 ROOT_BACKREF=144 ROOT_REF=156 R_FLAGS=208
+ROOT_ITEM=132 ROOT_BACKREF=144 ROOT_REF=156 R_FLAGS=208		# of a root item; its reference count: 216
 
 say "filled"
 image_make "$tmp/base.img" 200M -m single -d single
@@ -105,6 +105,7 @@ expect_unchanged 0 "$image" crypt cat "${KEY[@]}" "$image" sv a/nested/words
 cp --sparse=always "$image" "$tmp/new.img"
 say "sealed itself, and unsealed again"
 expect_status 0 crypt convert --encrypt -q --volume-key-file "$tmp/vk2" "$image" new
+expect_text "$tmp/err" "$(number new)"
 expect_unchanged 0 "$image" crypt verify --strict-names --volume-key-file "$tmp/vk2" "$image" new
 if grep -E 'number of|stands where' "$tmp/err"; then fail "a warning without a reason"; fi
 expect_unchanged 0 "$image" crypt verify "${KEY[@]}" "$image" sv
@@ -245,6 +246,17 @@ for key in "$NESTED $ROOT_ITEM 0" "$NESTED $ROOT_BACKREF $SV" "$SV $ROOT_REF $NE
 	attack drop 1 $key
 done
 hidden 'its root item is missing' 6
+say "one that says that it was deleted"
+fresh
+attack xor 1 "$NESTED" $ROOT_ITEM 0 216 1
+text="sv/a/nested: subvolume $NESTED was sealed here, and the directory still says that it is here, but its root item says that it was deleted"
+expect_unchanged 6 "$image" crypt ls -R "${KEY[@]}" "$image" sv
+expect_text "$tmp/err" "$text"
+rm -rf "$tmp/exported"
+expect_unchanged 6 "$image" crypt export -r "${KEY[@]}" -o "$tmp/exported/" "$image" sv
+expect_text "$tmp/err" "a/nested: damaged: ${text#*: }"
+expect_unchanged 6 "$image" crypt verify "${KEY[@]}" "$image" sv
+expect_text "$tmp/out" "^$text"
 
 say "deleted by a kernel: a change of the one that it was in, as any other"
 fresh
