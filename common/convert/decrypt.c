@@ -89,8 +89,10 @@ static bool refuse_stray(void *context, const struct subvolume *subvolume, const
 /* What was sealed here and cannot be told for it any more keeps the keys, which are cut at the end. */
 static bool refuse_strays(struct conversion *c, struct error *err)
 {
+	const struct stray_key key = { c->schedule, c->units, c->inlines };
+
 	return strays_by_tag(&c->list, c->header.domain, c->scan->member, c->scan->n_members, refuse_stray, c, err) && refuse_sharers(c, err) &&
-	       strays_by_mark(&c->list, c->header.domain, c->scan->member, c->scan->n_members, refuse_stray, c, err);
+	       strays_by_content(&c->list, c->header.domain, c->scan->member, c->scan->n_members, &key, refuse_stray, c, err);
 }
 
 static bool begin(struct conversion *c, const struct domain *domain, bool accepted, const struct crypt_range *keys,

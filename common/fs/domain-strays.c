@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 #include "common/fs/domain-names.h"
-#include "common/fs/scan.h"
+#include "common/fs/payloads.h"
+#include "common/fs/unit-confirm.h"
 
 struct outside {
 	const struct subvolume **at;
@@ -88,26 +89,96 @@ static bool tell_bad(const struct subvolume_list *list, const struct scan *scan,
 	return true;
 }
 
-static bool tell_marked(const struct subvolume_list *list, const struct scan *scan, stray_tell *tell, void *context, struct error *err)
+struct contents {
+	const struct subvolume_list *list;
+	const struct scan *scan;
+	const struct stray_key *key;
+	stray_tell *tell;
+	void *context;
+	uint64_t told;		/* the last one */
+	bool is_over;		/* who was told wants no more */
+};
+
+static bool tell_of(struct contents *contents, size_t member, const char *what, struct error *err)
 {
-	uint64_t told = 0;
+	const uint64_t id = contents->scan->member[member];
+	const struct subvolume *subvolume = subvolume_by_id(contents->list, id);
 
-	for (size_t i = 0; i < scan->n_extents; i++) {
-		const uint64_t id = scan->member[scan->extent[i].member];
-		const struct subvolume *subvolume = subvolume_by_id(list, id);
+	if (!subvolume || contents->told == id)
+		return true;
+	contents->told = id;
+	contents->is_over = !contents->tell(contents->context, subvolume, what, err);
+	return !contents->is_over;
+}
 
-		if (!scan->extent[i].marked || !subvolume || told == id)
-			continue;
-		told = id;
-		if (!tell(context, subvolume, "it has extents with the mark of sealing, but belongs to nothing that is sealed", err))
+/* Where one was sealed that long: is it that one, by a tag? */
+static bool extent_opens(const struct contents *contents, const struct scan_extent *extent, bool *opens, struct error *err)
+{
+	const struct stray_key *key = contents->key;
+	struct unit_group group;
+
+	*opens = false;
+	if (!unit_map_of(key->units, extent->logical, &group) || group.unit_id != extent->logical || group.extent_len != extent->length)
+		return true;
+	if (unit_group_confirm(key->units, &group, key->schedule, UNIT_PLACE_END, extent->logical, EFFORT_FIRST, opens, err))
+		return true;
+	if (!error_is_damage(err))
+		return false;
+	*err = (struct error){ 0 };
+	return true;
+}
+
+static bool tell_extents(struct contents *contents, struct error *err)
+{
+	for (size_t i = 0; i < contents->scan->n_extents; i++) {
+		const struct scan_extent *extent = &contents->scan->extent[i];
+		bool opens;
+
+		if (!extent_opens(contents, extent, &opens, err) ||
+		    (extent->marked && !tell_of(contents, extent->member, "it has extents with the mark of sealing, but belongs to nothing that is sealed", err)) ||
+		    (opens && !tell_of(contents, extent->member, "it has data that were sealed here, but belongs to nothing that is sealed", err)))
 			return false;
 	}
 	return true;
 }
 
-bool strays_by_mark(const struct subvolume_list *list, uint16_t domain, const uint64_t *ids, size_t n, stray_tell *tell, void *context, struct error *err)
+static bool tell_payload(void *context, const struct scan_block *leaf, const struct inline_payload *payload, struct error *err)
+{
+	struct contents *contents = context;
+	struct crypt_inline_unit unit;
+	bool found;
+
+	return inline_map_find(contents->key->inlines, contents->key->schedule, payload, true, &unit, NULL, &found, err) &&
+	       (!found || tell_of(contents, leaf->member, "it has files that were sealed here, but belongs to nothing that is sealed", err));
+}
+
+/* What is damaged there is no matter of this one. */
+static bool tell_payloads(struct contents *contents, struct error *err)
+{
+	struct mode_memory memory = { 0 };
+
+	for (size_t i = 0; i < contents->scan->n_blocks; i++) {
+		const struct scan_block *at = &contents->scan->block[i];
+		const struct block_expect expect = { .level = 0 };
+		cleanup_block struct block *block = NULL;
+		struct error what = { 0 };
+
+		if (at->level != 0)
+			continue;
+		if (!block_get(contents->scan->volume, at->logical, &expect, &block, &what) ||
+		    !payloads_of_leaf(contents->scan, at, block, &memory, tell_payload, contents, &what)) {
+			if (contents->is_over || !error_is_damage(&what))
+				return *err = what, false;
+		}
+	}
+	return true;
+}
+
+bool strays_by_content(const struct subvolume_list *list, uint16_t domain, const uint64_t *ids, size_t n, const struct stray_key *key,
+		       stray_tell *tell, void *context, struct error *err)
 {
 	cleanup_scan struct scan *scan = NULL;
+	struct contents contents = { .list = list, .key = key, .tell = tell, .context = context };
 	struct outside outside;
 	uint64_t *others = NULL;
 	bool ok = find_outside(list, domain, ids, n, &outside, err);
@@ -118,8 +189,9 @@ bool strays_by_mark(const struct subvolume_list *list, uint16_t domain, const ui
 	ok = others || error_memory(err);
 	for (size_t i = 0; ok && i < outside.n; i++)
 		others[i] = outside.at[i]->id;
-	ok = ok && (outside.n == 0 || (scan_run_over(list->volume, others, outside.n, &scan, err) &&
-					 tell_bad(list, scan, tell, context, err) && tell_marked(list, scan, tell, context, err)));
+	ok = ok && (outside.n == 0 || scan_run_over(list->volume, others, outside.n, &scan, err));
+	contents.scan = scan;
+	ok = ok && (!scan || (tell_bad(list, scan, tell, context, err) && tell_extents(&contents, err) && tell_payloads(&contents, err)));
 	free(others);
 	free(outside.at);
 	return ok;

@@ -31,12 +31,14 @@ image_mount "$tmp/base.img" "$tmp/mnt" rw,noatime
 	echo "older words" >old/words
 	btrfs -q subvolume create last
 	echo "the last one" >last/words
+	head -c 50000 /dev/urandom >last/extent
 	btrfs property set -ts last ro true
 	sync -f .
 )
 cp "$tmp/mnt/sv/a/nested/extent" "$tmp/extent"
 subvolumes "$tmp/mnt" >"$tmp/list"
 id_of() { awk -v path="$1" '$1 == "ID" && $NF == path { print $2 }' "$tmp/list"; }
+LAST_EXTENT=$(stat -c %i "$tmp/mnt/last/extent")
 SV=$(id_of sv) NESTED=$(id_of sv/a/nested) OLD=$(id_of old) LAST=$(id_of last)
 image_umount
 expect_status 0 crypt convert --encrypt -q "${KEY[@]}" --recursive "$tmp/base.img" sv old last
@@ -257,6 +259,30 @@ expect_unchanged 6 "$image" crypt export -r "${KEY[@]}" -o "$tmp/exported/" "$im
 expect_text "$tmp/err" "a/nested: damaged: ${text#*: }"
 expect_unchanged 6 "$image" crypt verify "${KEY[@]}" "$image" sv
 expect_text "$tmp/out" "^$text"
+
+say "what was sealed, made to look like another one: with another uuid, no tag, no marks, it is an ordinary subvolume to who has no key; but the keys stay"
+hide_last() {
+	local at
+	fresh
+	at=$("$tmp/attack" "$image" keys 1 "$LAST" | awk '$1 == 132 { print $2 }')
+	attack xor 1 "$LAST" $ROOT_ITEM "$at" 247 1	# uuid
+	attack poke 1 "$LAST" $ROOT_ITEM "$at" 375 "$(printf '00%.0s' $(seq 24))"
+}
+stays() {	# stays REGEX
+	expect_unchanged 0 "$image" crypt list "$image"
+	expect_text "$tmp/err" "$(number last)"
+	for more in "" --accept-changes; do
+		# shellcheck disable=SC2086
+		refused 6 "subvolume last \\(id $LAST\\): $1, but belongs to nothing that is sealed; nothing was changed" \
+			crypt convert --decrypt -q $more "${KEY[@]}" "$image" sv
+	done
+}
+hide_last
+stays 'it has extents with the mark of sealing'
+attack poke "$LAST" "$LAST_EXTENT" 108 0 18 0000
+stays 'it has data that were sealed here'
+attack drop "$LAST" "$LAST_EXTENT" 108 0
+stays 'it has files that were sealed here'
 
 say "deleted by a kernel: a change of the one that it was in, as any other"
 fresh
