@@ -336,7 +336,7 @@ static void trusts_no_pointer(void **state)
 
 	tree_iter_close(&iter);
 	damage(older, NULL, ": generation is ");
-	damage(first_key_lower, NULL, ": first key is ");
+	damage(first_key_lower, NULL, " key is ");	/* the first, or the last one before it where there is no key between them */
 	damage(twice_the_same, NULL, ": first key is ");
 	damage(to_itself, NULL, ": level is ");
 	damage(to_nowhere, NULL, "is in no chunk");
