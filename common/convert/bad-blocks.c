@@ -232,11 +232,13 @@ static bool put_seal(struct conversion *c, struct transaction *tx, struct error 
 {
 	const struct key key = crypt_key(c->header.domain, CRYPT_SEAL, 0);
 	struct disk_crypt_seal disk;
-	struct crypt_seal seal;
+	struct crypt_seal stored, seal;
+	bool found;
 	uint8_t *data;
 	uint32_t len;
 
-	if (!seal_compute(c->volume, c->schedule, &c->header, c->members, c->n_members, &seal, err) ||
+	if (!seal_read(c->volume, c->header.domain, &stored, &found, err) ||
+	    !seal_compute(c->volume, c->schedule, &c->header, c->members, c->n_members, found ? &stored : NULL, &seal, err) ||
 	    !tree_edit_item(tx, ROOT_TREE_ID, &key, &data, &len, err))
 		return false;
 	if (len != sizeof(disk))

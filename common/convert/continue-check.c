@@ -178,12 +178,14 @@ static bool take_members(struct conversion *c, struct domain *domain, struct err
 	return c->phase == CRYPT_PHASE_STRUCTURE || (check_units(c, err) && check_inlines(c, err));
 }
 
-/* A decryption changes no unit: until the crypt items go they are what was sealed. */
+/* A decryption changes no unit: until the crypt items go they are what was sealed.  It has no need of the index, which may be damaged. */
 static bool check_seal(struct conversion *c, const struct domain *domain, struct error *err)
 {
-	struct crypt_seal now;
+	struct crypt_seal stored, now;
+	bool found;
 
-	if (!seal_compute(c->volume, c->schedule, &domain->header, domain->members, domain->n_members, &now, err))
+	if (!seal_read(c->volume, c->header.domain, &stored, &found, err) ||
+	    !seal_compute(c->volume, c->schedule, &domain->header, domain->members, domain->n_members, found ? &stored : NULL, &now, err))
 		return false;
 	return secret_same(now.seal, domain->header.seal, sizeof(now.seal)) ||
 	       state_error("the tags of sealing %u are not those that were sealed", c->header.domain);

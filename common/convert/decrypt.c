@@ -54,7 +54,9 @@ bool conversion_take_domain(struct conversion *c, struct domain *domain, uint64_
 	/* What is damaged beyond recognition is where its units say that it was sealed. */
 	if (damage_skips(c) || c->bad.n > 0)
 		unit_map_join_expected(view.units);
-	if (!check && view.scan->n_bad > 0)
+	if (!check && (view.units->damage.kind != ERROR_NONE || view.inlines->damage.kind != ERROR_NONE))
+		*err = view.units->damage.kind != ERROR_NONE ? view.units->damage : view.inlines->damage, ok = false;
+	else if (!check && view.scan->n_bad > 0)
 		ok = error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 ": %s", view.scan->member[view.scan->bad[0].member], view.scan->bad[0].what);
 	else
 		ok = (!check || domain_view_check(&view, options, changed, err)) && take_view(c, &view, err);

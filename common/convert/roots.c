@@ -149,7 +149,7 @@ bool roots_seal(struct conversion *c, struct error *err)
 	if (!digest_now(c, err) || !transaction_begin(c->volume, c->allocator, &tx, err))
 		return false;
 	if (!bad_blocks_store(c, tx, err) ||
-	    !seal_compute(c->volume, c->schedule, &c->header, c->members, c->n_members, &seal, err) || !tag_roots(c, tx, err))
+	    !seal_compute(c->volume, c->schedule, &c->header, c->members, c->n_members, NULL, &seal, err) || !tag_roots(c, tx, err))
 		goto drop;
 	for (size_t i = 0; i < c->n_members; i++) {
 		if (!put_item(c, tx, CRYPT_MEMBER, i, bytes, crypt_member_write(&c->members[i], bytes), err))

@@ -4,38 +4,82 @@
 
 #include <inttypes.h>
 
-bool crypt_list_walk(struct volume *volume, uint16_t domain, enum crypt_kind kind, uint64_t first, crypt_list_visit *visit, void *context,
-		     struct error *err)
+#include "common/volume/tolerance.h"
+
+struct walk {
+	struct volume *volume;
+	uint16_t domain;
+	enum crypt_kind kind;
+	crypt_list_visit *visit;
+	tree_gap *gap;		/* NULL: what is wrong is an error */
+	void *context;
+	uint64_t expected;	/* index of the next item */
+};
+
+static bool survive(const struct walk *walk, const struct error *what, struct error *err)
 {
-	const struct key key = crypt_key(domain, kind, first);
-	cleanup_tree_iter struct tree_iter iter = { 0 };
-	uint64_t expected = first;
-	struct tree tree;
+	*err = *what;
+	return walk->gap && error_is_damage(what) && walk->gap(walk->context, what, err);
+}
 
-	if (!tree_open(volume, ROOT_TREE_ID, &tree, err))
-		return false;
-	for (bool ok = tree_seek(&tree, &key, &iter, err);; ok = tree_next(&iter, err)) {
-		struct crypt_place at;
-		bool go = true;
+static bool visit_item(const struct walk *walk, struct cursor bytes, uint64_t index, bool *go, struct error *err)
+{
+	struct crypt_list_item item = { .index = index, .entries = bytes, .whole = bytes };
 
-		if (!ok)
+	return crypt_head_read(&item.entries, walk->kind, &item.n, err) && walk->visit(walk->context, &item, go, err) &&
+	       (!*go || crypt_item_end(&item.entries, walk->kind, err));
+}
+
+/* *go false: there is no further one. */
+static bool one_item(struct walk *walk, const struct tree_iter *iter, bool *go, struct error *err)
+{
+	struct error what = { 0 };
+	struct crypt_place at;
+
+	*go = iter->valid && crypt_place_of_key(&iter->key, &at) && at.domain == walk->domain && at.kind == walk->kind;
+	if (!*go)
+		return true;
+	if (at.index != walk->expected) {
+		error_set(&what, ERROR_CORRUPT, "%s item %" PRIu64 " of sealing %u is missing", crypt_kind_name(walk->kind), walk->expected, walk->domain);
+		if (!survive(walk, &what, err))
 			return false;
-		if (!iter.valid || !crypt_place_of_key(&iter.key, &at) || at.domain != domain || at.kind != kind)
-			return true;
-		if (at.index != expected)
-			return error_set(err, ERROR_CORRUPT, "%s item %" PRIu64 " of sealing %u is missing", crypt_kind_name(kind), expected,
-					 domain);
-		expected++;
+	}
+	walk->expected = at.index + 1;
+	return visit_item(walk, iter->item, at.index, go, &what) || survive(walk, &what, err);
+}
 
-		struct crypt_list_item item = { .index = at.index, .entries = iter.item, .whole = iter.item };
+static bool walk_items(struct walk *walk, struct error *err)
+{
+	const struct key key = crypt_key(walk->domain, walk->kind, walk->expected);
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct tree tree;
+	bool go = true;
 
-		if (!crypt_head_read(&item.entries, kind, &item.n, err) || !visit(context, &item, &go, err))
+	if (!tree_open(walk->volume, ROOT_TREE_ID, &tree, err))
+		return false;
+	for (bool ok = walk->gap ? tree_seek_over(&tree, &key, &iter, walk->gap, walk->context, err) : tree_seek(&tree, &key, &iter, err);;
+	     ok = walk->gap ? tree_next_over(&iter, walk->gap, walk->context, err) : tree_next(&iter, err)) {
+		if (!ok || !one_item(walk, &iter, &go, err))
 			return false;
 		if (!go)
 			return true;
-		if (!crypt_item_end(&item.entries, kind, err))
-			return false;
 	}
+}
+
+bool crypt_list_walk(struct volume *volume, uint16_t domain, enum crypt_kind kind, uint64_t first, crypt_list_visit *visit, void *context,
+		     struct error *err)
+{
+	struct walk walk = { volume, domain, kind, visit, NULL, context, first };
+
+	return walk_items(&walk, err);
+}
+
+bool crypt_list_walk_over(struct volume *volume, uint16_t domain, enum crypt_kind kind, uint64_t first, crypt_list_visit *visit, tree_gap *gap,
+			  void *context, struct error *err)
+{
+	struct walk walk = { volume, domain, kind, visit, gap, context, first };
+
+	return walk_items(&walk, err);
 }
 
 /* --- bad blocks ----------------------------------------------------------------------------------- */

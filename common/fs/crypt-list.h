@@ -3,7 +3,7 @@
 #ifndef COMMON_FS_CRYPT_LIST_H
 #define COMMON_FS_CRYPT_LIST_H
 
-#include "common/tree/tree.h"
+#include "common/tree/tree-gap.h"
 #include "format/crypt.h"
 
 /* An item whose head was read: n entries in entries.  *go = false ends the walk. */
@@ -21,6 +21,10 @@ typedef bool crypt_list_visit(void *context, struct crypt_list_item *item, bool 
  */
 bool crypt_list_walk(struct volume *volume, uint16_t domain, enum crypt_kind kind, uint64_t first, crypt_list_visit *visit, void *context,
 		     struct error *err) must_use;
+
+/* The same, past items that are missing or damaged, which are told to gap; what visit says of an item is damage of it. */
+bool crypt_list_walk_over(struct volume *volume, uint16_t domain, enum crypt_kind kind, uint64_t first, crypt_list_visit *visit, tree_gap *gap,
+			  void *context, struct error *err) must_use;
 
 /* Every bad block of the domain, in ascending order; one out of order is ERROR_CORRUPT. */
 typedef bool bad_block_visit(void *context, const struct crypt_bad_block *bad, struct error *err);

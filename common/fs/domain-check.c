@@ -9,6 +9,9 @@
 #include "common/fs/extent-part.h"
 #include "common/fs/member-places.h"
 #include "common/fs/payloads.h"
+#include "common/fs/scan-bad.h"
+#include "common/volume/tolerance.h"
+#include "common/volume/warn.h"
 
 struct checking {
 	struct domain_view *view;
@@ -42,16 +45,6 @@ static bool differs(const struct domain_view_options *options, bool accepted, co
 
 /* --- the seal ----------------------------------------------------------------------------------------------- */
 
-static bool read_seal(const struct domain *domain, struct crypt_seal *seal, bool *found, struct error *err)
-{
-	const struct key key = crypt_key(domain->header.domain, CRYPT_SEAL, 0);
-	cleanup_tree_iter struct tree_iter iter = { 0 };
-	struct tree tree;
-
-	return tree_open(domain->volume, ROOT_TREE_ID, &tree, err) && tree_find(&tree, &key, &iter, found, err) &&
-	       (!*found || crypt_seal_read(&iter.item, seal, err));
-}
-
 static bool seal_matches(const struct domain *domain, const struct crypt_seal *now, const struct crypt_seal *stored)
 {
 	return secret_same(now->seal, domain->header.seal, sizeof(now->seal)) &&
@@ -64,34 +57,67 @@ static bool seal_matches(const struct domain *domain, const struct crypt_seal *n
 	       memcmp(now->inline_sum, stored->inline_sum, sizeof(now->inline_sum)) == 0;
 }
 
+static void domain_name(const struct domain *domain, char name[32])
+{
+	snprintf(name, 32, "sealing %u", domain->header.domain);
+}
+
+/*
+ * Is everything but the index as it was sealed?  The seal is computed with what it says of the index.  The index proves single files; the digest of
+ * a tree proves all of them.
+ */
+static bool index_differs(const struct checking *checking, const char *name, const struct crypt_seal *stored, const struct error *why, struct error *err)
+{
+	const struct domain *domain = checking->view->domain;
+	const struct domain_view_options *options = checking->options;
+	struct crypt_seal rest;
+	const bool is_rest_right = error_is_damage(why) && seal_compute(domain->volume, domain->schedule, &domain->header, domain->members,
+									domain->n_members, stored, &rest, err) &&
+				   seal_matches(domain, &rest, stored);
+
+	if (!is_rest_right)
+		return error_is_damage(why) ? differs(options, false, name, err, "%s", why->text) : (*err = *why, false);
+	if (options->accept_index) {
+		volume_warn(domain->volume, "the index of what was sealed is damaged: %s; what is read is proven by all of the subvolume instead", why->text);
+		return true;
+	}
+	return differs(options, options->accept_changes, name, err, "its index, by which single files are proven, is damaged: %s", why->text);
+}
+
 static bool check_seal(const struct checking *checking, struct error *err)
 {
 	const struct domain_view *view = checking->view;
 	const struct domain *domain = view->domain;
 	const struct crypt_header *header = &domain->header;
 	struct crypt_seal now, stored;
+	struct error why = { 0 };
 	char name[32];
 	bool found;
 
-	snprintf(name, sizeof(name), "sealing %u", header->domain);
+	domain_name(domain, name);
+	/* It was told, and nothing that is computed of the rest can be right. */
+	if (view->units->damage.kind != ERROR_NONE || view->inlines->damage.kind != ERROR_NONE)
+		return true;
 	if (view->units->n_units != header->n_units || view->units->n_items != header->n_unit_items ||
 	    view->inlines->n != header->n_inline_units)
 		return differs(checking->options, false, name, err,
 			       "it has %" PRIu64 " runs of tags in %" PRIu64 " items and %zu single tags, its header says %" PRIu64 ", %" PRIu64
 			       " and %" PRIu64, view->units->n_units, view->units->n_items, view->inlines->n, header->n_units,
 			       header->n_unit_items, header->n_inline_units);
-	if (!read_seal(domain, &stored, &found, err))
+	if (!seal_read(domain->volume, header->domain, &stored, &found, err))
 		return false;
 	if (!found)
 		return differs(checking->options, false, name, err, "its seal is missing");
-	if (!seal_compute(domain->volume, domain->schedule, header, domain->members, domain->n_members, &now, err))
-		return false;
+	if (!seal_compute(domain->volume, domain->schedule, header, domain->members, domain->n_members, NULL, &now, &why))
+		return index_differs(checking, name, &stored, &why, err);
+	if (seal_matches(domain, &now, &stored))
+		return true;
 	if (now.n_index_entries != header->n_index_entries || now.n_bad_blocks != header->n_bad_blocks)
-		return differs(checking->options, false, name, err,
-			       "it has %" PRIu64 " index entries and %" PRIu64 " bad blocks, its header says %" PRIu64 " and %" PRIu64,
-			       now.n_index_entries, now.n_bad_blocks, header->n_index_entries, header->n_bad_blocks);
-	return seal_matches(domain, &now, &stored) ||
-	       differs(checking->options, false, name, err, "the seal does not match its tags, index and subvolumes");
+		error_set(&why, ERROR_CORRUPT, "it has %" PRIu64 " index entries and %" PRIu64 " bad blocks, its header says %" PRIu64 " and %" PRIu64,
+			  now.n_index_entries, now.n_bad_blocks, header->n_index_entries, header->n_bad_blocks);
+	else
+		error_set(&why, ERROR_CORRUPT, "the seal does not match its tags, index and subvolumes");
+	return index_differs(checking, name, &stored, &why, err);
 }
 
 /* --- trees ------------------------------------------------------------------------------------------------------ */
@@ -231,6 +257,17 @@ static bool tell_bad(const struct checking *checking, const struct scan_bad *bad
 	return ok;
 }
 
+/* What is not in the items of the domain any more: their files are told by what they lack. */
+static bool tell_damage(const struct checking *checking, const struct error *damage, struct error *err)
+{
+	char name[32];
+
+	if (damage->kind == ERROR_NONE)
+		return true;
+	domain_name(checking->view->domain, name);
+	return differs(checking->options, false, name, err, "%s", damage->text);
+}
+
 /* Never accepted: what lies behind it would stay as it is, and no key would be left for it.  Where the first is the error, all are told before. */
 static bool check_followed(const struct checking *checking, struct error *err)
 {
@@ -241,6 +278,8 @@ static bool check_followed(const struct checking *checking, struct error *err)
 		if (!tell_bad(checking, &scan->bad[i], !is_error, err))
 			return false;
 	}
+	if (!tell_damage(checking, &checking->view->units->damage, err) || !tell_damage(checking, &checking->view->inlines->damage, err))
+		return false;
 	return !is_error || scan->n_bad == 0 || tell_bad(checking, &scan->bad[0], true, err) ||
 	       error_hint(err, "nothing was changed; what this item leads to would be lost with the keys. export gives everything else");
 }

@@ -8,12 +8,13 @@
 
 #include "common/fs/domain-reader.h"
 #include "common/fs/path.h"
+#include "common/volume/tolerance.h"
 #include "common/util/escape.h"
 
 /* Where the digest differs it may be that extents changed places, which a look at their data tells. */
 static bool check_view(struct domain_reader *reader, const struct subvolume *subvolume, bool by_place, struct error *err)
 {
-	static const struct domain_view_options check = { .accept_changes = false };
+	static const struct domain_view_options check = { .accept_index = true };
 	struct domain *domain = reader->domain;
 	bool changed;
 
@@ -61,11 +62,31 @@ static bool needs_proof(const struct domain_reader *reader, uint64_t id)
 	return id == reader->subvolume ? !reader->is_whole : is_of_domain(reader, id);
 }
 
+/*
+ * What its entry did not prove (ok: *proven says so; else damage kept it from that, as *err says) the whole may prove: the entry is what is damaged
+ * then.  Only what is going to be refused comes to this, and it is looked at once.
+ */
+static bool ask_whole(struct domain_reader *reader, const struct tree *tree, bool ok, bool *proven, struct error *err)
+{
+	const struct error single = ok ? (struct error){ 0 } : *err;
+	struct error why;
+	bool unread;
+
+	if ((ok && *proven) || (!ok && !error_is_damage(&single)) || tree->id != reader->subvolume)
+		return ok;
+	if (!domain_reader_check_whole(reader, &why, &unread, err))
+		return false;
+	*proven = reader->is_whole;
+	*err = reader->is_whole ? (struct error){ 0 } : single;
+	return ok || reader->is_whole;
+}
+
 bool domain_reader_proves(struct domain_reader *reader, const struct tree *tree, uint64_t inode, enum inode_entry_kind kind, bool *proven,
 			  struct error *err)
 {
 	*proven = true;
-	return !needs_proof(reader, tree->id) || inode_prove(reader->prover, tree, inode, kind, proven, err);
+	return !needs_proof(reader, tree->id) ||
+	       ask_whole(reader, tree, inode_prove(reader->prover, tree, inode, kind, proven, err), proven, err);
 }
 
 bool domain_reader_proves_name(struct domain_reader *reader, const struct tree *tree, uint64_t inode, bool is_directory, uint64_t directory,
@@ -73,7 +94,7 @@ bool domain_reader_proves_name(struct domain_reader *reader, const struct tree *
 {
 	*proven = true;
 	return !needs_proof(reader, tree->id) ||
-	       inode_prove_name(reader->prover, tree, inode, is_directory, directory, name, len, proven, err);
+	       ask_whole(reader, tree, inode_prove_name(reader->prover, tree, inode, is_directory, directory, name, len, proven, err), proven, err);
 }
 
 struct proving_path {

@@ -86,7 +86,7 @@ static bool join(struct domain_view *view, uint64_t boundary, bool by_place, str
 {
 	const struct domain *domain = view->domain;
 
-	if (!unit_map_read(domain->volume, domain->header.domain, &view->units, err))
+	if (!(by_place ? unit_map_read : unit_map_read_over)(domain->volume, domain->header.domain, &view->units, err))
 		return false;
 	view->units->by_place = by_place;
 	return unit_map_join(view->units, view->scan, domain->schedule, boundary, err);
@@ -99,7 +99,7 @@ static bool open_view(struct domain *domain, const struct subvolume_list *list, 
 	if (!find_ids(view, only, boundary, err) ||
 	    !(by_place ? scan_run : scan_run_over)(domain->volume, view->ids, view->n_ids, &view->scan, err) ||
 	    !join(view, boundary, by_place, err) || (boundary == UNIT_PLACE_END && !unit_map_guess(view->units, err)) ||
-	    !inline_map_read(domain->volume, domain->header.domain, &view->inlines, err)) {
+	    !(by_place ? inline_map_read : inline_map_read_over)(domain->volume, domain->header.domain, &view->inlines, err)) {
 		domain_view_close(view);
 		return false;
 	}

@@ -25,7 +25,8 @@ struct domain_view {
 /*
  * only: that subvolume alone; NULL: all that belong to the domain, snapshots made since included.
  * boundary: units before it are ciphertext (UNIT_PLACE_END: all; an unfinished conversion knows better).
- * Items that cannot be followed are in view->scan->bad, and checking tells of them.
+ * Items that cannot be followed are in view->scan->bad, what is damaged of the domain's in view->units->damage and view->inlines->damage; checking
+ * tells of all of it.
  */
 bool domain_view_open(struct domain *domain, const struct subvolume_list *list, const struct subvolume *only, uint64_t boundary,
 		      struct domain_view *view, struct error *err) must_use;
@@ -48,6 +49,7 @@ bool domain_content_verifies(const struct domain *domain, const uint64_t *ids, s
 
 struct domain_view_options {
 	bool accept_changes, accept_unsealed;
+	bool accept_index;	/* with a warning: the index differs, and all else is as it was sealed */
 	void (*note)(void *context, const char *text);	/* each difference accepted; may be NULL */
 	/* Where it is not NULL, what is wrong is told here, with the escaped path of what it is about, and checking goes on; else it is the error. */
 	void (*bad)(void *context, const char *path, const char *what);
@@ -72,8 +74,11 @@ bool domain_view_check_unsealed(struct domain_view *view, const struct domain_vi
 /* Can each member be reached that the unchanged directories of another one lead to?  As the checks above; domain_view_check() does it. */
 bool domain_view_check_nested(struct domain_view *view, const struct domain_view_options *options, bool *changed, struct error *err) must_use;
 
-/* MAC of the seal, from the units and members of the domain; common to sealing and checking. */
+/* The seal item. */
+bool seal_read(struct volume *volume, uint16_t domain, struct crypt_seal *seal, bool *found, struct error *err) must_use;
+/* MAC of the seal, from the units and members of the domain; common to sealing and checking.  index: what is taken for the sum of the index; NULL: it. */
 bool seal_compute(struct volume *volume, const struct key_schedule *schedule, const struct crypt_header *header,
-		  const struct crypt_member *members, size_t n_members, struct crypt_seal *seal, struct error *err) must_use;
+		  const struct crypt_member *members, size_t n_members, const struct crypt_seal *index, struct crypt_seal *seal,
+		  struct error *err) must_use;
 
 #endif /* COMMON_FS_DOMAIN_VIEW_H */

@@ -19,6 +19,7 @@ void inline_map_free(struct inline_map *map)
 struct inline_walk {
 	inline_visit *visit;
 	void *context;
+	struct error *damage;	/* takes the first, where items that have some are gone over */
 };
 
 static bool inline_item(void *context, struct crypt_list_item *item, bool *go, struct error *err)
@@ -38,9 +39,19 @@ static bool inline_item(void *context, struct crypt_list_item *item, bool *go, s
 
 bool inline_visit_all(struct volume *volume, uint16_t domain, inline_visit *visit, void *context, struct error *err)
 {
-	struct inline_walk walk = { visit, context };
+	struct inline_walk walk = { visit, context, NULL };
 
 	return crypt_list_walk(volume, domain, CRYPT_INLINE_UNITS, 0, inline_item, &walk, err);
+}
+
+static bool note_damage(void *context, const struct error *what, struct error *err)
+{
+	const struct inline_walk *walk = context;
+
+	(void)err;
+	if (walk->damage->kind == ERROR_NONE)
+		*walk->damage = *what;
+	return true;
 }
 
 struct reading {
@@ -83,22 +94,34 @@ static int compare_entries(const void *a, const void *b)
 	return x->place < y->place ? -1 : x->place > y->place;
 }
 
-bool inline_map_read(struct volume *volume, uint16_t domain, struct inline_map **result, struct error *err)
+static bool read_map(struct volume *volume, uint16_t domain, bool over, struct inline_map **result, struct error *err)
 {
 	cleanup_inline_map struct inline_map *map = calloc(1, sizeof(*map));
 	struct reading reading = { .map = map };
+	struct inline_walk walk = { read_entry, &reading, map ? &map->damage : NULL };
 
 	if (!map)
 		return error_memory(err);
 	map->volume = volume;
 	map->domain = domain;
-	if (!inline_visit_all(volume, domain, read_entry, &reading, err))
+	if (!(over ? crypt_list_walk_over(volume, domain, CRYPT_INLINE_UNITS, 0, inline_item, note_damage, &walk, err)
+		   : crypt_list_walk(volume, domain, CRYPT_INLINE_UNITS, 0, inline_item, &walk, err)))
 		return false;
 	if (map->n)
 		qsort(map->entry, map->n, sizeof(*map->entry), compare_entries);
 	*result = map;
 	map = NULL;
 	return true;
+}
+
+bool inline_map_read(struct volume *volume, uint16_t domain, struct inline_map **map, struct error *err)
+{
+	return read_map(volume, domain, false, map, err);
+}
+
+bool inline_map_read_over(struct volume *volume, uint16_t domain, struct inline_map **map, struct error *err)
+{
+	return read_map(volume, domain, true, map, err);
 }
 
 bool inline_payload_of(const struct key *key, struct cursor item, uint32_t mode, struct inline_payload *payload)

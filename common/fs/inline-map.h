@@ -23,9 +23,12 @@ struct inline_map {
 	struct inline_entry *entry;	/* by inode, offset_kind, place */
 	size_t n;
 	uint64_t n_items;
+	struct error damage;
 };
 
 bool inline_map_read(struct volume *volume, uint16_t domain, struct inline_map **map, struct error *err) must_use;
+/* The same, past items that are missing or damaged: (*map)->damage says what was met first, and what is not found may be in there. */
+bool inline_map_read_over(struct volume *volume, uint16_t domain, struct inline_map **map, struct error *err) must_use;
 void inline_map_free(struct inline_map *map);
 static inline void inline_map_cleanup(struct inline_map **p) { inline_map_free(*p); }
 #define cleanup_inline_map __attribute__((cleanup(inline_map_cleanup)))

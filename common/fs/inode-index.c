@@ -48,9 +48,16 @@ bool inode_index_visit_all(struct volume *volume, uint16_t domain, inode_index_v
 /* --- one ------------------------------------------------------------------------------------------- */
 
 struct first_entry {
-	uint64_t inode;
+	uint64_t inode, item;
 	bool found;
 };
+
+/* What was gone over is told where nothing else was found. */
+static bool pass_by(void *context, const struct error *what, struct error *err)
+{
+	(void)context, (void)what, (void)err;
+	return true;
+}
 
 static bool take_first(void *context, struct crypt_list_item *item, bool *go, struct error *err)
 {
@@ -60,7 +67,7 @@ static bool take_first(void *context, struct crypt_list_item *item, bool *go, st
 	*go = false;
 	if (!crypt_index_next(&item->entries, &entry, err))
 		return false;
-	*first = (struct first_entry){ entry.inode, true };
+	*first = (struct first_entry){ entry.inode, item->index, true };
 	return true;
 }
 
@@ -73,10 +80,11 @@ static bool item_before(struct volume *volume, uint16_t domain, uint64_t n_items
 		const uint64_t middle = low + (high - low) / 2;
 		struct first_entry first = { 0 };
 
-		if (!crypt_list_walk(volume, domain, CRYPT_INDEX, middle, take_first, &first, err))
+		if (!crypt_list_walk_over(volume, domain, CRYPT_INDEX, middle, take_first, pass_by, &first, err))
 			return false;
-		if (first.found && first.inode < inode)
-			low = middle + 1;
+		/* Between middle and that one nothing can be read. */
+		if (first.found && first.item < high && first.inode < inode)
+			low = first.item + 1;
 		else
 			high = middle;
 	}
@@ -88,11 +96,23 @@ struct versions {
 	uint64_t inode;
 	inode_index_versions *visit;
 	void *context;
+	bool ended;		/* by visit: it has what it wants */
+	struct error damage;	/* of what was gone over, which may have had it */
 };
+
+static bool note_damage(void *context, const struct error *what, struct error *err)
+{
+	struct versions *versions = context;
+
+	(void)err;
+	if (versions->damage.kind == ERROR_NONE)
+		versions->damage = *what;
+	return true;
+}
 
 static bool visit_versions(void *context, struct crypt_list_item *item, bool *go, struct error *err)
 {
-	const struct versions *versions = context;
+	struct versions *versions = context;
 
 	for (unsigned i = 0; *go && i < item->n; i++) {
 		struct crypt_index_entry entry;
@@ -103,6 +123,7 @@ static bool visit_versions(void *context, struct crypt_list_item *item, bool *go
 			*go = false;
 		else if (entry.inode == versions->inode && !versions->visit(versions->context, &entry, go, err))
 			return false;
+		versions->ended |= entry.inode == versions->inode && !*go;
 	}
 	return true;
 }
@@ -110,11 +131,18 @@ static bool visit_versions(void *context, struct crypt_list_item *item, bool *go
 bool inode_index_visit_inode(struct volume *volume, uint16_t domain, uint64_t n_items, uint64_t inode, inode_index_versions *visit, void *context,
 			     struct error *err)
 {
-	struct versions versions = { inode, visit, context };
+	struct versions versions = { .inode = inode, .visit = visit, .context = context };
 	uint64_t index;
 
-	return n_items == 0 || (item_before(volume, domain, n_items, inode, &index, err) &&
-				crypt_list_walk(volume, domain, CRYPT_INDEX, index, visit_versions, &versions, err));
+	if (n_items == 0)
+		return true;
+	if (!item_before(volume, domain, n_items, inode, &index, err) ||
+	    !crypt_list_walk_over(volume, domain, CRYPT_INDEX, index, visit_versions, note_damage, &versions, err))
+		return false;
+	if (versions.ended || versions.damage.kind == ERROR_NONE)
+		return true;
+	*err = versions.damage;
+	return false;
 }
 
 struct lookup {

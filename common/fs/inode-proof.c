@@ -8,6 +8,7 @@
 #include "common/fs/inline-hint.h"
 #include "common/fs/inode-names.h"
 #include "common/fs/inode-version.h"
+#include "common/volume/tolerance.h"
 #include "common/fs/proof-memory.h"
 
 #define OPEN_MAX 64u	/* extents of one inode of which only its entry can say whose units they are */
@@ -169,15 +170,28 @@ static bool search_inlines(struct inode_prover *prover, struct error *err)
 	if (prover->inlines)
 		return true;
 	prover->n_inline_passes++;
-	return inline_map_read(prover->domain->volume, prover->domain->header.domain, &prover->inlines, err);
+	return inline_map_read_over(prover->domain->volume, prover->domain->header.domain, &prover->inlines, err);
 }
 
 bool inode_prover_inline(struct inode_prover *prover, const struct inline_payload *payload, struct crypt_inline_unit *unit, uint8_t *out,
 			 bool *found, struct error *err)
 {
-	return inline_by_hint(prover->domain, prover->domain->schedule, payload, unit, out, found, err) &&
-	       (*found || (search_inlines(prover, err) &&
-			   inline_map_find(prover->inlines, prover->domain->schedule, payload, true, unit, out, found, err)));
+	struct error hintless = { 0 };
+
+	/* An entry that cannot be read has no hint. */
+	if (!inline_by_hint(prover->domain, prover->domain->schedule, payload, unit, out, found, &hintless)) {
+		if (!error_is_damage(&hintless))
+			return (*err = hintless, false);
+		*found = false;
+	}
+	if (*found)
+		return true;
+	if (!search_inlines(prover, err) || !inline_map_find(prover->inlines, prover->domain->schedule, payload, true, unit, out, found, err))
+		return false;
+	if (*found || prover->inlines->damage.kind == ERROR_NONE)
+		return true;
+	*err = prover->inlines->damage;	/* rather than that it was never sealed */
+	return false;
 }
 
 bool inode_prover_had_inline(struct inode_prover *prover, const struct inline_payload *payload, bool *had, struct error *err)

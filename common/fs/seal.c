@@ -109,8 +109,19 @@ static bool seal_mac(const struct key_schedule *schedule, const struct crypt_hea
 	return mac_finish(mac, seal->seal, err);
 }
 
+bool seal_read(struct volume *volume, uint16_t domain, struct crypt_seal *seal, bool *found, struct error *err)
+{
+	const struct key key = crypt_key(domain, CRYPT_SEAL, 0);
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct tree tree;
+
+	return tree_open(volume, ROOT_TREE_ID, &tree, err) && tree_find(&tree, &key, &iter, found, err) &&
+	       (!*found || crypt_seal_read(&iter.item, seal, err));
+}
+
 bool seal_compute(struct volume *volume, const struct key_schedule *schedule, const struct crypt_header *header,
-		  const struct crypt_member *members, size_t n_members, struct crypt_seal *seal, struct error *err)
+		  const struct crypt_member *members, size_t n_members, const struct crypt_seal *index, struct crypt_seal *seal,
+		  struct error *err)
 {
 	const struct unit_map all = { .volume = volume, .domain = header->domain };
 	struct summing summing = { 0 };
@@ -121,7 +132,7 @@ bool seal_compute(struct volume *volume, const struct key_schedule *schedule, co
 		hash_start(summing.hash);
 		ok = unit_map_visit_all(&all, sum_unit, &summing, err) &&
 		     inline_visit_all(volume, header->domain, sum_inline, &summing, err) &&
-		     inode_index_visit_all(volume, header->domain, sum_entry, &summing, err) &&
+		     (index || inode_index_visit_all(volume, header->domain, sum_entry, &summing, err)) &&
 		     bad_blocks_visit(volume, header->domain, count_bad, &summing, err) &&
 		     crypt_list_walk(volume, header->domain, CRYPT_BAD_BLOCKS, 0, hash_bad, &summing, err) &&
 		     hash_finish(summing.hash, bad_sha256, err);
@@ -139,6 +150,10 @@ bool seal_compute(struct volume *volume, const struct key_schedule *schedule, co
 	digest_sum_bytes(&summing.units, seal->unit_sum);
 	digest_sum_bytes(&summing.inlines, seal->inline_sum);
 	digest_sum_bytes(&summing.index, seal->index_sum);
+	if (index) {
+		seal->n_index_entries = index->n_index_entries;
+		memcpy(seal->index_sum, index->index_sum, sizeof(seal->index_sum));
+	}
 	memcpy(seal->bad_sha256, bad_sha256, sizeof(seal->bad_sha256));
 	return seal_mac(schedule, header, members, n_members, seal, err);
 }

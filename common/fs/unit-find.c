@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/fs/unit-confirm.h"
+#include "common/volume/tolerance.h"
 
 /* Of units that say the same: those of a real domain hardly ever do, those of a hostile one could all. */
 #define HINT_TRIES 64u
@@ -34,6 +35,7 @@ struct unit_seeker {
 	struct hints hints[HINT_KINDS];
 	bool has_moved, has_guesses;	/* the first two kinds were read; the others */
 	unsigned n_passes;
+	struct error damage;		/* of items that were gone over: what is not found may be in them */
 	/* The item found last has the units from `first` up to but not including `end`. */
 	bool has_last;
 	uint64_t last, last_first, last_end;
@@ -66,24 +68,40 @@ unsigned unit_seeker_passes(const struct unit_seeker *seeker)
 
 /* --- by address ------------------------------------------------------------------------------------------------- */
 
-static bool take_id(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
+static void note_damage(struct unit_seeker *seeker, const struct error *what)
 {
-	uint64_t *id = context;
+	if (seeker->damage.kind == ERROR_NONE)
+		seeker->damage = *what;
+}
 
-	(void)place, (void)err;
-	*id = unit->unit_id;
+struct first {
+	struct unit_seeker *seeker;
+	uint64_t item, id;
+};
+
+static bool take_first(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
+{
+	struct first *first = context;
+
+	(void)err;
+	first->item = place >> 16;
+	first->id = unit->unit_id;
 	*go = false;
 	return true;
 }
 
-/* unit_id of the first unit of an item. */
-static bool first_of(const struct unit_seeker *seeker, uint64_t index, uint64_t *id, struct error *err)
+static bool pass_first(void *context, const struct error *what, struct error *err)
 {
-	*id = UINT64_MAX;	/* of which no unit is: it would not be aligned */
-	if (!unit_map_visit_from(&seeker->items, UNIT_PLACE(index, 0), take_id, id, err))
-		return false;
-	return *id != UINT64_MAX || error_set(err, ERROR_CORRUPT, "crypt units item %" PRIu64 " of sealing %u is missing", index,
-					      seeker->domain->number);
+	(void)err;
+	note_damage(((struct first *)context)->seeker, what);
+	return true;
+}
+
+/* unit_id of the first unit from an item on that can be read; its item is UINT64_MAX where there is none. */
+static bool first_from(struct unit_seeker *seeker, uint64_t index, struct first *first, struct error *err)
+{
+	*first = (struct first){ .seeker = seeker, .item = UINT64_MAX };
+	return unit_map_visit_over(&seeker->items, UNIT_PLACE(index, 0), take_first, pass_first, first, err);
 }
 
 /* The item that a unit of this address would be in; *found false: it would be before the first. */
@@ -98,16 +116,19 @@ static bool find_item(struct unit_seeker *seeker, uint64_t address, bool *found,
 	/* low, where it is known, begins at or before the address, high behind it. */
 	while (low < high) {
 		const uint64_t middle = low + (high - low) / 2;
-		uint64_t id;
+		struct first at;
 
-		if (!first_of(seeker, middle, &id, err))
+		if (!first_from(seeker, middle, &at, err))
 			return false;
-		if (id > address) {
+		/* Between middle and that one nothing can be read. */
+		if (at.item >= high) {
 			high = middle;
-			end = id;
+		} else if (at.id > address) {
+			high = middle;
+			end = at.id;
 		} else {
-			low = middle + 1;
-			first = id;
+			low = at.item + 1;
+			first = at.id;
 		}
 	}
 	*found = low > 0;
@@ -121,6 +142,7 @@ static bool find_item(struct unit_seeker *seeker, uint64_t address, bool *found,
 }
 
 struct looking {
+	struct unit_seeker *seeker;
 	uint64_t address, length;
 	struct unit_group group;
 	bool found, was_moved;
@@ -145,13 +167,20 @@ static bool look_at(void *context, const struct crypt_unit *unit, uint64_t place
 	return true;
 }
 
+static bool pass_looking(void *context, const struct error *what, struct error *err)
+{
+	(void)err;
+	note_damage(((struct looking *)context)->seeker, what);
+	return true;
+}
+
 /* What was sealed at this address, in this length. */
 static bool find_in_place(struct unit_seeker *seeker, struct looking *looking, struct error *err)
 {
 	bool found;
 
 	return find_item(seeker, looking->address, &found, err) &&
-	       (!found || unit_map_visit_from(&seeker->items, UNIT_PLACE(seeker->last, 0), look_at, looking, err));
+	       (!found || unit_map_visit_over(&seeker->items, UNIT_PLACE(seeker->last, 0), look_at, pass_looking, looking, err));
 }
 
 /* --- by what units say ------------------------------------------------------------------------------------------- */
@@ -214,6 +243,13 @@ static int compare_hints(const void *a, const void *b)
 	return x->place < y->place ? -1 : x->place > y->place;
 }
 
+static bool pass_gathering(void *context, const struct error *what, struct error *err)
+{
+	(void)err;
+	note_damage(context, what);
+	return true;
+}
+
 /* One pass over the unit items, when it is first needed. */
 static bool gather(struct unit_seeker *seeker, bool *is_done, unit_visit *visit, struct error *err)
 {
@@ -224,7 +260,7 @@ static bool gather(struct unit_seeker *seeker, bool *is_done, unit_visit *visit,
 			seeker->hints[i].n = 0;		/* of a pass that failed */
 	}
 	seeker->n_passes++;
-	if (!unit_map_visit_all(&seeker->items, visit, seeker, err))
+	if (!unit_map_visit_over(&seeker->items, 0, visit, pass_gathering, seeker, err))
 		return false;
 	for (unsigned i = 0; i < HINT_KINDS; i++) {
 		if (seeker->hints[i].n > 0)
@@ -260,6 +296,16 @@ static bool take_unit(void *context, const struct crypt_unit *unit, uint64_t pla
 	return true;
 }
 
+/* unit_group_confirm(); with units that cannot be read nothing is. */
+static bool confirm(struct unit_seeker *seeker, const struct unit_group *group, uint64_t address, enum effort effort, bool *confirmed, struct error *err)
+{
+	if (unit_group_confirm(&seeker->items, group, seeker->domain->schedule, UNIT_PLACE_END, address, effort, confirmed, err))
+		return true;
+	*confirmed = false;
+	note_damage(seeker, err);
+	return error_is_damage(err);
+}
+
 /* Is what lies at the address sealed with the group whose first unit is at this place? */
 static bool try_place(struct unit_seeker *seeker, uint64_t place, const struct unit_wanted *wanted, struct unit_group *group, bool *found,
 		      struct error *err)
@@ -268,8 +314,7 @@ static bool try_place(struct unit_seeker *seeker, uint64_t place, const struct u
 	*found = false;
 	if (!unit_map_visit_from(&seeker->items, place, take_unit, group, err))
 		return false;
-	return group->extent_len != wanted->length ||
-	       unit_group_confirm(&seeker->items, group, seeker->domain->schedule, UNIT_PLACE_END, wanted->address, EFFORT_FIRST, found, err);
+	return group->extent_len != wanted->length || confirm(seeker, group, wanted->address, EFFORT_FIRST, found, err);
 }
 
 static bool try_value(struct unit_seeker *seeker, enum hint_kind kind, uint64_t value, const struct unit_wanted *wanted,
@@ -343,8 +388,7 @@ static bool find_guessed(struct unit_seeker *seeker, const struct unit_wanted *w
 	if (!unit_guess(seeker, wanted, guesses, &n, &n_located, err))
 		return false;
 	for (size_t i = 0; i < n && !*found; i++) {
-		if (!unit_group_confirm(&seeker->items, &guesses[i], seeker->domain->schedule, UNIT_PLACE_END, wanted->address,
-					i < n_located ? EFFORT_EVERY : EFFORT_SPREAD, found, err))
+		if (!confirm(seeker, &guesses[i], wanted->address, i < n_located ? EFFORT_EVERY : EFFORT_SPREAD, found, err))
 			return false;
 		*group = guesses[i];
 	}
@@ -354,16 +398,14 @@ static bool find_guessed(struct unit_seeker *seeker, const struct unit_wanted *w
 bool unit_find(struct unit_seeker *seeker, const struct unit_wanted *wanted, enum unit_trust trust, struct unit_group *group, bool *found,
 	       bool *confirmed, struct error *err)
 {
-	struct looking looking = { .address = wanted->address, .length = wanted->length };
+	struct looking looking = { .seeker = seeker, .address = wanted->address, .length = wanted->length };
 
 	*found = *confirmed = false;
 	if (!find_in_place(seeker, &looking, err))
 		return false;
 	*group = looking.group;
 	*found = looking.found && wanted->marked && !looking.was_moved && trust == UNIT_BY_PLACE;
-	if (!*found && looking.found &&
-	    !unit_group_confirm(&seeker->items, group, seeker->domain->schedule, UNIT_PLACE_END, wanted->address, EFFORT_FIRST,
-				confirmed, err))
+	if (!*found && looking.found && !confirm(seeker, group, wanted->address, EFFORT_FIRST, confirmed, err))
 		return false;
 	if (!*found && !*confirmed && !find_moved(seeker, wanted, group, confirmed, err))
 		return false;
@@ -373,5 +415,8 @@ bool unit_find(struct unit_seeker *seeker, const struct unit_wanted *wanted, enu
 		*group = looking.group;
 	*found = *confirmed || (looking.found && wanted->marked);
 	group->address = *found ? wanted->address : 0;
-	return true;
+	if (*found || seeker->damage.kind == ERROR_NONE)
+		return true;
+	*err = seeker->damage;	/* rather than that it was never sealed */
+	return false;
 }

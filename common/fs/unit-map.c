@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/fs/crypt-list.h"
+#include "common/volume/tolerance.h"
 #include "common/volume/warn.h"
 
 void unit_map_free(struct unit_map *map)
@@ -23,6 +24,7 @@ void unit_map_free(struct unit_map *map)
 struct units_walk {
 	uint64_t place;
 	unit_visit *visit;
+	tree_gap *gap;
 	void *context;
 };
 
@@ -44,9 +46,23 @@ static bool units_item(void *context, struct crypt_list_item *item, bool *go, st
 
 bool unit_map_visit_from(const struct unit_map *map, uint64_t place, unit_visit *visit, void *context, struct error *err)
 {
-	struct units_walk walk = { place, visit, context };
+	struct units_walk walk = { place, visit, NULL, context };
 
 	return crypt_list_walk(map->volume, map->domain, CRYPT_UNITS, place >> 16, units_item, &walk, err);
+}
+
+static bool units_gap(void *context, const struct error *what, struct error *err)
+{
+	const struct units_walk *walk = context;
+
+	return walk->gap(walk->context, what, err);
+}
+
+bool unit_map_visit_over(const struct unit_map *map, uint64_t place, unit_visit *visit, tree_gap *gap, void *context, struct error *err)
+{
+	struct units_walk walk = { place, visit, gap, context };
+
+	return crypt_list_walk_over(map->volume, map->domain, CRYPT_UNITS, place >> 16, units_item, units_gap, &walk, err);
 }
 
 bool unit_map_visit_all(const struct unit_map *map, unit_visit *visit, void *context, struct error *err)
@@ -56,6 +72,7 @@ bool unit_map_visit_all(const struct unit_map *map, unit_visit *visit, void *con
 
 struct group_walk {
 	const struct unit_group *group;
+	bool is_met;		/* one of its units */
 	unit_visit *visit;
 	void *context;
 };
@@ -65,9 +82,13 @@ static bool in_group(void *context, const struct crypt_unit *unit, uint64_t plac
 	struct group_walk *walk = context;
 	const uint64_t end = unit->offset_in_extent + (uint64_t)unit->blocks * CRYPT_BLOCK;
 
-	if (unit->unit_id < walk->group->unit_id)
+	const bool is_of_it = unit->unit_id - unit->offset_in_extent == walk->group->unit_id && unit->extent_len == walk->group->extent_len;
+
+	/* Before it in its item there are others, maybe out of order. */
+	if (!is_of_it && !walk->is_met && (unit->unit_id < walk->group->unit_id || place >> 16 == walk->group->place >> 16))
 		return true;
-	if (unit->unit_id - unit->offset_in_extent != walk->group->unit_id || unit->extent_len != walk->group->extent_len)
+	walk->is_met = true;
+	if (!is_of_it)
 		return error_set(err, ERROR_CORRUPT, "unit %#" PRIx64 " is not of the extent %#" PRIx64, unit->unit_id,
 				 walk->group->unit_id);
 	if (!walk->visit(walk->context, unit, place, go, err))
@@ -79,7 +100,7 @@ static bool in_group(void *context, const struct crypt_unit *unit, uint64_t plac
 
 bool unit_map_visit(const struct unit_map *map, const struct unit_group *group, unit_visit *visit, void *context, struct error *err)
 {
-	struct group_walk walk = { group, visit, context };
+	struct group_walk walk = { .group = group, .visit = visit, .context = context };
 
 	return unit_map_visit_from(map, group->place, in_group, &walk, err);
 }
@@ -88,10 +109,32 @@ bool unit_map_visit(const struct unit_map *map, const struct unit_group *group, 
 
 struct reading {
 	struct unit_map *map;
+	bool over;
 	size_t group_room, item_room;
 	uint64_t last_id, last_len;	/* the last group's; length 0: none yet */
 	uint64_t expect_offset;		/* in its extent; its length: complete */
 };
+
+static uint64_t unit_id_of(const struct unit_group_kept *group)
+{
+	return ((uint64_t)group->block_high << 32 | group->block_low) * CRYPT_BLOCK;
+}
+
+/* The last item before which no more groups begin is the one that this group begins in. */
+static uint64_t item_of(const struct unit_map *map, size_t number)
+{
+	size_t low = 0, high = map->n_items;
+
+	while (high - low > 1) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (map->n_before[middle] <= number)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
 
 /* Room for one more: doubling costs address space only, pages never written to are not there. */
 static bool grow(void *array, size_t n, size_t *room, size_t size, struct error *err)
@@ -146,6 +189,69 @@ static bool add_group(struct reading *reading, const struct crypt_unit *unit, st
 	return true;
 }
 
+/* Damage is gone over, where that is wanted. */
+static bool survive(const struct reading *reading, const struct error *err)
+{
+	if (!reading->over || !error_is_damage(err))
+		return false;
+	if (reading->map->damage.kind == ERROR_NONE)
+		reading->map->damage = *err;
+	return true;
+}
+
+/* The last group is taken for one that was never there. */
+static void drop_group(struct reading *reading)
+{
+	struct unit_map *map = reading->map;
+	const size_t number = --map->n_groups;
+
+	map->n_elsewhere -= map->group[number].elsewhere;
+	for (uint64_t item = item_of(map, number) + 1; item < map->n_items; item++)
+		map->n_before[item]--;
+	reading->last_id = number > 0 ? unit_id_of(&map->group[number - 1]) : 0;
+	reading->last_len = number > 0 ? (uint64_t)map->group[number - 1].link * CRYPT_BLOCK : 0;
+	reading->expect_offset = reading->last_len;
+}
+
+static bool is_open(const struct reading *reading)
+{
+	return reading->expect_offset < reading->last_len;
+}
+
+static bool goes_on(const struct reading *reading, const struct crypt_unit *unit)
+{
+	return unit->unit_id == reading->last_id + reading->expect_offset && unit->offset_in_extent == reading->expect_offset &&
+	       unit->extent_len == reading->last_len;
+}
+
+static bool is_behind(const struct reading *reading, const struct crypt_unit *unit)
+{
+	return reading->map->n_groups == 0 || unit->unit_id >= reading->last_id + reading->last_len;
+}
+
+/* The first unit of an extent.  Of two that are out of order the one is wrong that is not where it says that it was sealed; else the first. */
+static bool begin_group(struct reading *reading, const struct crypt_unit *unit, struct error *err)
+{
+	struct unit_map *map = reading->map;
+
+	if (unit->offset_in_extent != 0)
+		return error_set(err, ERROR_CORRUPT, "unit %#" PRIx64 ": the units before offset %" PRIu64 " of its extent are missing",
+				 unit->unit_id, unit->offset_in_extent) || survive(reading, err);
+	if (!is_behind(reading, unit)) {
+		error_set(err, ERROR_CORRUPT, "unit %#" PRIx64 " is not after the extent %#" PRIx64 "+%" PRIu64, unit->unit_id,
+			  reading->last_id, reading->last_len);
+		if (!survive(reading, err))
+			return false;
+		if (unit->address != unit->unit_id && !map->group[map->n_groups - 1].elsewhere)
+			return true;
+		drop_group(reading);
+		if (!is_behind(reading, unit))
+			return true;
+	}
+	reading->expect_offset = (uint64_t)unit->blocks * CRYPT_BLOCK;
+	return add_group(reading, unit, err);
+}
+
 static bool read_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
 {
 	struct reading *reading = context;
@@ -156,23 +262,24 @@ static bool read_unit(void *context, const struct crypt_unit *unit, uint64_t pla
 		return false;
 	map->n_units++;
 	map->cipher = unit->cipher;
-	if (reading->expect_offset < reading->last_len) {
-		if (unit->unit_id != reading->last_id + reading->expect_offset || unit->offset_in_extent != reading->expect_offset ||
-		    unit->extent_len != reading->last_len)
-			return error_set(err, ERROR_CORRUPT,
-					 "unit %#" PRIx64 ": the extent at %#" PRIx64 " goes on at offset %" PRIu64 ", a unit is missing",
-					 unit->unit_id, reading->last_id, reading->expect_offset);
+	if (is_open(reading) && goes_on(reading, unit)) {
 		reading->expect_offset += (uint64_t)unit->blocks * CRYPT_BLOCK;
 		return true;
 	}
-	if (unit->offset_in_extent != 0)
-		return error_set(err, ERROR_CORRUPT, "unit %#" PRIx64 ": the units before offset %" PRIu64 " of its extent are missing",
-				 unit->unit_id, unit->offset_in_extent);
-	if (map->n_groups > 0 && unit->unit_id < reading->last_id + reading->last_len)
-		return error_set(err, ERROR_CORRUPT, "unit %#" PRIx64 " is not after the extent %#" PRIx64 "+%" PRIu64, unit->unit_id,
-				 reading->last_id, reading->last_len);
-	reading->expect_offset = (uint64_t)unit->blocks * CRYPT_BLOCK;
-	return add_group(reading, unit, err);
+	if (is_open(reading)) {
+		error_set(err, ERROR_CORRUPT, "unit %#" PRIx64 ": the extent at %#" PRIx64 " goes on at offset %" PRIu64 ", a unit is missing",
+			  unit->unit_id, reading->last_id, reading->expect_offset);
+		if (!survive(reading, err))
+			return false;
+		drop_group(reading);
+	}
+	return begin_group(reading, unit, err);
+}
+
+static bool pass_by(void *context, const struct error *what, struct error *err)
+{
+	(void)err;
+	return survive(context, what);
 }
 
 /* What was room for more goes back; where it cannot, it stays. */
@@ -185,19 +292,23 @@ static void shrink(void *array, size_t n, size_t size)
 		*at = shrunk;
 }
 
-bool unit_map_read(struct volume *volume, uint16_t domain, struct unit_map **result, struct error *err)
+static bool read_map(struct volume *volume, uint16_t domain, bool over, struct unit_map **result, struct error *err)
 {
 	cleanup_unit_map struct unit_map *map = calloc(1, sizeof(*map));
-	struct reading reading = { .map = map };
+	struct reading reading = { .map = map, .over = over };
 
 	if (!map)
 		return error_memory(err);
 	map->volume = volume;
 	map->domain = domain;
-	if (!unit_map_visit_all(map, read_unit, &reading, err))
+	if (!(over ? unit_map_visit_over(map, 0, read_unit, pass_by, &reading, err) : unit_map_visit_all(map, read_unit, &reading, err)))
 		return false;
-	if (reading.expect_offset < reading.last_len)
-		return error_set(err, ERROR_CORRUPT, "the last units of the extent %#" PRIx64 " are missing", reading.last_id);
+	if (is_open(&reading)) {
+		error_set(err, ERROR_CORRUPT, "the last units of the extent %#" PRIx64 " are missing", reading.last_id);
+		if (!survive(&reading, err))
+			return false;
+		drop_group(&reading);
+	}
 	shrink(&map->group, map->n_groups, sizeof(*map->group));
 	shrink(&map->n_before, map->n_items, sizeof(*map->n_before));
 	*result = map;
@@ -205,32 +316,21 @@ bool unit_map_read(struct volume *volume, uint16_t domain, struct unit_map **res
 	return true;
 }
 
-/* --- finding groups --------------------------------------------------------------------------------- */
-
-static uint64_t unit_id_of(const struct unit_group_kept *group)
+bool unit_map_read(struct volume *volume, uint16_t domain, struct unit_map **map, struct error *err)
 {
-	return ((uint64_t)group->block_high << 32 | group->block_low) * CRYPT_BLOCK;
+	return read_map(volume, domain, false, map, err);
 }
+
+bool unit_map_read_over(struct volume *volume, uint16_t domain, struct unit_map **map, struct error *err)
+{
+	return read_map(volume, domain, true, map, err);
+}
+
+/* --- finding groups --------------------------------------------------------------------------------- */
 
 static uint64_t extent_len_of(const struct unit_map *map, const struct unit_group_kept *group)
 {
 	return group->joined ? map->scan->extent[group->link].length : (uint64_t)group->link * CRYPT_BLOCK;
-}
-
-/* The last item before which no more groups begin is the one that this group begins in. */
-static uint64_t item_of(const struct unit_map *map, size_t number)
-{
-	size_t low = 0, high = map->n_items;
-
-	while (high - low > 1) {
-		const size_t middle = low + (high - low) / 2;
-
-		if (map->n_before[middle] <= number)
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
 }
 
 struct unit_group unit_map_group(const struct unit_map *map, size_t number)

@@ -9,6 +9,7 @@
 
 #include "common/crypto/key-schedule.h"
 #include "common/fs/scan.h"
+#include "common/tree/tree-gap.h"
 
 /* Place of a unit: index of its item << 16 | its number in the item.  Grows with the address at sealing. */
 #define UNIT_PLACE(index, entry) ((uint64_t)(index) << 16 | (entry))
@@ -41,6 +42,7 @@ struct unit_map {
 	size_t n_groups, n_joined, n_guessed, n_elsewhere;	/* joined: by a tag */
 	uint32_t *n_before;		/* for each item: the groups that begin before it */
 	uint64_t n_items, n_units;
+	struct error damage;	/* unit_map_read_over(): what was met first */
 	bool by_place;		/* joining takes a marked extent that lies where one of its length was sealed for that one, and reads none of it */
 	const struct scan *scan;	/* after joining, borrowed: its extents are what the groups were joined to */
 	uint32_t *of_extent;		/* for each of them: its group, or UNIT_GROUP_NONE */
@@ -52,6 +54,8 @@ struct unit_map {
  * that items are numbered without one: ERROR_CORRUPT.
  */
 bool unit_map_read(struct volume *volume, uint16_t domain, struct unit_map **map, struct error *err) must_use;
+/* The same, past items that are missing or damaged, and past units that do not fit: extents of which not every unit is there are left out. */
+bool unit_map_read_over(struct volume *volume, uint16_t domain, struct unit_map **map, struct error *err) must_use;
 void unit_map_free(struct unit_map *map);
 static inline void unit_map_cleanup(struct unit_map **p) { unit_map_free(*p); }
 #define cleanup_unit_map __attribute__((cleanup(unit_map_cleanup)))
@@ -88,6 +92,8 @@ bool unit_map_visit(const struct unit_map *map, const struct unit_group *group, 
 		    struct error *err) must_use;
 /* Every unit from this place on. */
 bool unit_map_visit_from(const struct unit_map *map, uint64_t place, unit_visit *visit, void *context, struct error *err) must_use;
+/* The same, past items that are missing or damaged, which are told to gap. */
+bool unit_map_visit_over(const struct unit_map *map, uint64_t place, unit_visit *visit, tree_gap *gap, void *context, struct error *err) must_use;
 /* Every unit of the domain. */
 bool unit_map_visit_all(const struct unit_map *map, unit_visit *visit, void *context, struct error *err) must_use;
 
