@@ -11,8 +11,10 @@
 #include "common/fs/domain-strays.h"
 #include "common/fs/extent-part.h"
 #include "common/fs/orphan.h"
+#include "common/fs/scan-bad.h"
 #include "common/fs/verify-data.h"
 #include "common/tree/tree-gap.h"
+#include "common/volume/tolerance.h"
 #include "common/util/escape.h"
 #include "common/util/plural.h"
 
@@ -226,7 +228,13 @@ static bool note_left_out(const struct verify *v, struct error *err)
 	for (uint32_t i = 0; i < scan->n_members; i++) {
 		struct left_out left_out = { .v = v };
 
-		if (!orphan_visit_items(&scan->tree[i], note_left_out_item, &left_out, err))
+		struct error unread = { 0 };
+
+		if (orphan_visit_items(&scan->tree[i], note_left_out_item, &left_out, &unread))
+			continue;
+		*err = unread;
+		/* Of a lost block it is told that it cannot be read. */
+		if (!scan_has_lost(scan) || !error_is_damage(&unread))
 			return false;
 	}
 	return true;
