@@ -193,7 +193,8 @@ void convert_print_status(const char *image, const struct convert_status *status
 
 static void bad_block_text(const struct convert_bad_block *block, char *text, size_t size)
 {
-	const char *how = block->is_carried ? "did not match their checksum before, and do not now" :
+	const char *how = block->is_lost ? "are lost or in doubt: they fit neither a tag nor a checksum of before" :
+			  block->is_carried ? "did not match their checksum before, and do not now" :
 			  block->has_csum ? "are damaged: left as they were found" :
 			  "are damaged: left as they were found; they have no checksum, so that nothing will show it later";
 
@@ -208,7 +209,7 @@ static void print_bad_block_json(const struct convert_bad_block *block, FILE *ou
 {
 	struct json_object *line = json_line();
 
-	json_text(line, "record", block->is_carried ? "carried" : "skipped");
+	json_text(line, "record", block->is_lost ? "doubtful" : block->is_carried ? "carried" : "skipped");
 	if (block->path) {
 		json_escaped_name(line, "path", block->path);
 		json_u64(line, "subvolume", block->subvolume);

@@ -2,6 +2,7 @@
 /* convert: seals and unseals subvolumes in place, goes on with or undoes what was interrupted. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
@@ -15,8 +16,8 @@
 
 static struct {
 	int encrypt, decrypt, rekey, resume, abort, status;
-	int recursive, dry_run, accept_changes, accept_unsealed, mounted_copy, skip, read_back, batch;
-	char *cipher, *shared, *on_error, *pbkdf, *progress, *expect;
+	int recursive, dry_run, accept_changes, accept_unsealed, mounted_copy, skip, no_memory, read_back, batch;
+	char *cipher, *shared, *on_error, *pbkdf, *progress, *expect, *n_skip;
 	char *memory, *iterations, *milliseconds, *frequency;	/* numbers, as given */
 } opt;
 
@@ -30,7 +31,20 @@ static struct poptOption options_what[] = {
 	POPT_TABLEEND
 };
 
+/* Its argument may be left out, and nothing is stored then. */
+static void take_skip(poptContext context, enum poptCallbackReason reason, const struct poptOption *option, const char *number, const void *data)
+{
+	(void)context, (void)reason, (void)data;
+	if (option->val != 'k')
+		return;
+	opt.skip = true;
+	free(opt.n_skip);
+	opt.n_skip = number && number[0] ? strdup(number) : NULL;
+	opt.no_memory |= number && number[0] && !opt.n_skip;
+}
+
 static struct poptOption options_how[] = {
+	{ NULL, 0, POPT_ARG_CALLBACK, (void *)take_skip, 0, NULL, NULL },
 	{ "cipher", 'c', POPT_ARG_STRING, &opt.cipher, 0, "aes-256-gcm (default) or chacha20-poly1305", "CIPHER" },
 	{ "shared", 0, POPT_ARG_STRING, &opt.shared, 0,
 	  "what to do about blocks shared with other subvolumes: refuse (default), or include those subvolumes", "refuse|include" },
@@ -44,7 +58,8 @@ static struct poptOption options_how[] = {
 	{ "read-back", 0, POPT_ARG_NONE, &opt.read_back, 0, "read all data back from the device before the end", NULL },
 	{ "on-error", 0, POPT_ARG_STRING, &opt.on_error, 0,
 	  "at data of which no copy matches its checksum: stop (default), or seal them so that they are as bad afterwards", "stop|continue" },
-	{ "skip-damaged", 0, POPT_ARG_NONE, &opt.skip, 0, "leave damaged blocks as they are, and convert everything else", NULL },
+	{ "skip-damaged", 0, POPT_ARG_STRING | POPT_ARGFLAG_OPTIONAL, NULL, 'k',
+	  "leave damaged blocks as they are, and convert everything else; N, where it was asked for: of a lost record of the journal, so many", "N" },
 	{ "pbkdf", 0, POPT_ARG_STRING, &opt.pbkdf, 0, "how the key slot is made expensive: argon2id (default) or pbkdf2", "KDF" },
 	{ "pbkdf-memory", 0, POPT_ARG_STRING, &opt.memory, 0, "memory of argon2id", "KIB" },
 	{ "pbkdf-force-iterations", 0, POPT_ARG_STRING, &opt.iterations, 0, "passes of argon2id, iterations of pbkdf2", "N" },
@@ -155,6 +170,7 @@ static bool check_options_fit(struct error *err)
 		{ opt.mounted_copy, !opt.status, "--allow-mounted-copy does not go with --status" },
 		{ opt.read_back, !opt.status, "--read-back does not go with --status" },
 		{ opt.on_error, encrypts || (opt.resume && !opt.decrypt), "--on-error goes with --encrypt or --resume" },
+		{ opt.n_skip, opt.resume || opt.abort, "--skip-damaged=N goes with --resume or --abort" },
 		{ opt.skip, decrypts || opt.resume || opt.abort, "--skip-damaged goes with --decrypt, --resume or --abort" },
 		{ opt.dry_run, encrypts || decrypts, "--dry-run goes with --encrypt or --decrypt" },
 	};
@@ -194,11 +210,8 @@ static bool read_damage(struct convert_damage *damage, struct error *err)
 
 	if (strcmp(on_error, "stop") != 0 && strcmp(on_error, "continue") != 0)
 		return error_set(err, ERROR_USAGE, "--on-error: stop or continue");
-	*damage = (struct convert_damage){
-		.carry = strcmp(on_error, "continue") == 0,
-		.skip = opt.skip,
-	};
-	return true;
+	*damage = (struct convert_damage){ .carry = strcmp(on_error, "continue") == 0, .skip = opt.skip };
+	return opt.no_memory ? error_memory(err) : option_number("--skip-damaged", opt.n_skip, 1, UINT32_MAX, &damage->n_skip, err);
 }
 
 /* --- the actions -------------------------------------------------------------------------------------------------- */

@@ -106,6 +106,32 @@ static void print_version(void)
 	printf("btrfs-crypt %s\n", BTRFS_CRYPT_VERSION);
 }
 
+/* Is this an option of the table whose argument may be left out? */
+static bool is_optional(const struct poptOption *table, const char *name)
+{
+	for (; table->longName || table->shortName || table->arg; table++) {
+		if ((table->argInfo & POPT_ARG_MASK) == POPT_ARG_INCLUDE_TABLE ? is_optional(table->arg, name) :
+		    table->argInfo & POPT_ARGFLAG_OPTIONAL && table->longName && strcmp(table->longName, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* popt would take the word behind it for its argument: that is there behind an = only. */
+static bool close_optional(const struct command *command, int argc, const char **argv, struct error *err)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		char *closed;
+
+		if (strncmp(argv[i], "--", 2) != 0 || !is_optional(command->options, argv[i] + 2))
+			continue;
+		if (asprintf(&closed, "%s=", argv[i]) < 0)
+			return error_memory(err);
+		argv[i] = closed;	/* for as long as argv is there */
+	}
+	return true;
+}
+
 static int run_command(const struct command *command, int argc, const char **argv)
 {
 	static const char *none[] = { NULL };
@@ -123,6 +149,9 @@ static int run_command(const struct command *command, int argc, const char **arg
 
 	snprintf(called, sizeof(called), "btrfs-crypt %s", command->name);
 	argv[0] = called;
+	if (!close_optional(command, argc, argv, &err))
+		return fail(&err);
+
 	poptContext context = poptGetContext(NULL, argc, argv, table, 0);
 
 	if (!context) {

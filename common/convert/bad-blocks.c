@@ -110,18 +110,15 @@ static bool tell_part(void *context, const struct extent_part *part, struct erro
 	return true;
 }
 
-bool bad_block_tell(struct conversion *c, uint64_t unit_id, enum crypt_bad what, uint64_t address, struct error *err)
+static bool tell_block(struct conversion *c, uint64_t unit_id, const struct convert_bad_block *block, struct error *err)
 {
-	struct unit_group group;
-	struct telling telling = { .c = c, .block = { .is_carried = what == BAD_CARRIED, .logical = address } };
+	struct telling telling = { .c = c, .block = *block };
+	const uint64_t address = block->logical;
 	uint8_t csum[CSUM_SIZE];
+	struct unit_group group;
 
 	if (!csum_get(c, address, csum, &telling.block.has_csum, err))
 		return false;
-	if (c->plan && what == BAD_CARRIED)
-		c->plan->n_carried++;
-	else if (c->plan)
-		c->plan->n_skipped++;
 	if (c->units && c->scan && unit_map_of(c->units, unit_id, &group) && group.address != 0)
 		telling.extent = scan_extent_at(c->scan, group.address);
 	if (!telling.extent) {
@@ -130,6 +127,26 @@ bool bad_block_tell(struct conversion *c, uint64_t unit_id, enum crypt_bad what,
 	}
 	return extent_parts(c->scan, telling.extent, address - telling.extent->logical, address - telling.extent->logical + CRYPT_BLOCK, tell_part,
 			    &telling, err);
+}
+
+bool bad_block_tell_lost(struct conversion *c, uint64_t unit_id, uint64_t address, struct error *err)
+{
+	const struct convert_bad_block block = { .is_lost = true, .logical = address };
+
+	return tell_block(c, unit_id, &block, err);
+}
+
+bool bad_block_tell(struct conversion *c, uint64_t unit_id, enum crypt_bad what, uint64_t address, struct error *err)
+{
+	const struct convert_bad_block block = { .is_carried = what == BAD_CARRIED, .logical = address };
+
+	if (!tell_block(c, unit_id, &block, err))
+		return false;
+	if (c->plan && what == BAD_CARRIED)
+		c->plan->n_carried++;
+	else if (c->plan)
+		c->plan->n_skipped++;
+	return true;
 }
 
 bool bad_block_add(struct conversion *c, uint64_t unit_id, uint32_t block, enum crypt_bad what, uint64_t address, struct error *err)

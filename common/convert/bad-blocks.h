@@ -33,6 +33,8 @@ bool bad_block_add(struct conversion *c, uint64_t unit_id, uint32_t block, enum 
 bool bad_block_spoil_later(struct conversion *c, uint64_t address, struct error *err) must_use;
 /* All that are known: only told and counted, at the beginning of a run. */
 bool bad_blocks_tell(struct conversion *c, struct error *err) must_use;
+/* One that nothing tells of, behind a lost record of the journal: only told. */
+bool bad_block_tell_lost(struct conversion *c, uint64_t unit_id, uint64_t address, struct error *err) must_use;
 /* One that was known before: only told and counted. */
 bool bad_block_tell(struct conversion *c, uint64_t unit_id, enum crypt_bad what, uint64_t address, struct error *err) must_use;
 

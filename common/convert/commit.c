@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One step of a conversion: record, header, position; and stopping between two of them. */
 #include "common/convert/bad-blocks.h"
+#include "common/convert/lost-record.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -28,6 +29,7 @@ void conversion_close(struct conversion *c)
 	free(c->members);
 	free(c->bad.at);
 	free(c->bad.spoil);
+	lost_record_free(c);
 	*c = (struct conversion){ 0 };
 }
 

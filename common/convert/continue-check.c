@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/convert/bad-blocks.h"
+#include "common/convert/lost-record.h"
 #include "common/fs/domain-mac.h"
 #include "common/util/set64.h"
 
@@ -71,21 +72,22 @@ uint64_t conversion_boundary(const struct conversion *c)
 }
 
 struct unit_state {
-	const struct conversion *c;
+	struct conversion *c;
 	bool placed_only;	/* nothing at or behind the cursor may be sealed */
 };
 
 static bool unit_fits_cursor(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
 {
 	const struct unit_state *state = context;
-	const struct conversion *c = state->c;
+	struct conversion *c = state->c;
 	const uint64_t boundary = conversion_boundary(c);
 
 	(void)go;
 	if (place < boundary && !unit->sealed)
 		return state_error("the data sealed at %#" PRIx64 " should be sealed by now and are not", unit->unit_id);
-	if (place >= boundary && unit->sealed && state->placed_only)
-		return state_error("the data at %#" PRIx64 " are sealed, the conversion has not come to them", unit->unit_id);
+	if (place >= boundary && unit->sealed && state->placed_only && !c->lost.is_lost)
+		return state_error("the data at %#" PRIx64 " are sealed, the conversion has not come to them", unit->unit_id) ||
+		       lost_record_is_sought(c, err);
 	return true;
 }
 

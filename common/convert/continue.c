@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "common/convert/bad-blocks.h"
+#include "common/convert/lost-record.h"
 #include "common/convert/plan.h"
 #include "common/volume/still-ours.h"
 
@@ -94,6 +95,12 @@ static bool join_again(struct conversion *c, struct error *err)
 	       unit_map_join(c->units, c->scan, c->schedule, conversion_boundary(c), err) && continue_check_extents(c, NULL, err);
 }
 
+/* It is to be undone, and is not being undone yet. */
+static bool turns_round(const struct conversion *c, enum convert_goal goal)
+{
+	return goal == CONVERT_ABORT && (c->state.operation == CRYPT_OP_ENCRYPT) == (c->direction == CRYPT_TO_SEALED);
+}
+
 /* Turns round: one record that says so, and the superblocks. */
 static bool turn(struct conversion *c, struct error *err)
 {
@@ -127,7 +134,7 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 {
 	struct crypt_range slot[CRYPT_JOURNAL_SLOTS];
 	struct replay replay = { 0 };
-	bool ok, turns;
+	bool ok;
 
 	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++)
 		slot[i] = (struct crypt_range){ le64(c->state.slot[i].logical), le64(c->state.slot[i].length) };
@@ -136,8 +143,8 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 	ok = replay_load(c, &replay, err) && check_goal(c, goal, err) && subvolume_list_read(c->volume, &c->list, err) &&
 	     reserve_places(c, err) && (conversion_is_cut(c->direction, c->phase, c->cursor) || take(c, err)) &&
 	     continue_check_extents(c, &replay, err) && replay_check(c, &replay, err) &&
-	     plan_check_bad_blocks(c, c->bad.n - c->bad.n_stored, err) && conversion_hold_memory(c, err) && conversion_may_begin(c, err) && state_claim(c, err) &&
-	     replay_write(c, &replay, err) && join_again(c, err) && keep_account(c, err);
+	     lost_record_look(c, &replay, turns_round(c, goal), err) && plan_check_bad_blocks(c, c->bad.n - c->bad.n_stored + c->lost.n_damaged, err) && conversion_hold_memory(c, err) && conversion_may_begin(c, err) && state_claim(c, err) &&
+	     replay_write(c, &replay, err) && join_again(c, err) && lost_record_take(c, err) && keep_account(c, err);
 	replay_free(&replay);
 	if (!ok)
 		return false;
@@ -145,8 +152,7 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 		take_bytes_used(c);
 	if (c->scan && !plan_fill(c, err))
 		return false;
-	turns = goal == CONVERT_ABORT && (c->state.operation == CRYPT_OP_ENCRYPT) == (c->direction == CRYPT_TO_SEALED);
-	return (!turns || turn(c, err)) && conversion_run(c, err);
+	return (!turns_round(c, goal) || (lost_record_finish(c, err) && turn(c, err))) && conversion_run(c, err);
 }
 
 /* Only cleaning up is left; the journal may be wiped already. */
@@ -159,7 +165,7 @@ static bool continue_finish(struct conversion *c, enum convert_goal goal, struct
 	c->journal.sequence = le64(c->state.sequence);
 	memcpy(c->journal.last_mac, c->state.journal_mac, sizeof(c->journal.last_mac));
 	/* An old state put back would name places that may be in use by now: what is wiped must be free. */
-	return check_goal(c, goal, err) && reserve_places(c, err) &&
+	return check_goal(c, goal, err) && lost_record_number_fits(c, err) && reserve_places(c, err) &&
 	       (c->direction == CRYPT_TO_PLAIN || (subvolume_list_read(c->volume, &c->list, err) && take(c, err))) &&
 	       conversion_hold_memory(c, err) && conversion_may_begin(c, err) && state_claim(c, err) && finish_run(c, err);
 }

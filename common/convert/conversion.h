@@ -30,6 +30,15 @@ struct conversion_bad {		/* bad-block items; bad-blocks.h */
 	size_t n_spoil, spoil_room;
 };
 
+struct conversion_lost {	/* a journal record that was durable and is gone; lost-record.h */
+	bool is_lost;
+	bool turned;		/* all that it did is to say that the conversion turns round */
+	struct lost_unit *unit;	/* those that it can have converted, in order of place */
+	size_t n, room;
+	uint64_t until;		/* behind the last of them */
+	uint64_t n_damaged;	/* blocks that are on neither side of it */
+};
+
 struct conversion {
 	struct volume *volume;
 	const struct convert_ui *ui;
@@ -58,6 +67,7 @@ struct conversion {
 	size_t n_members;
 	uint64_t n_index_items, n_index_entries;	/* from phase INDEX on; the header says so from FINISH on */
 	struct conversion_bad bad;
+	struct conversion_lost lost;
 	size_t n_undecided;		/* tree blocks, of no member, of which two valid mirrors differ */
 	uint64_t undecided;		/* one of them */
 };
@@ -165,6 +175,7 @@ bool structure_build(struct conversion *c, const struct disk_crypt_slot *slots, 
 bool structure_continue(struct conversion *c, struct error *err) must_use;
 bool structure_cut(struct conversion *c, struct error *err) must_use;	/* root items back, crypt items out, freed */
 bool data_seal(struct conversion *c, struct error *err) must_use;
+bool data_seal_until(struct conversion *c, uint64_t place, struct error *err) must_use;	/* units before it only */
 bool data_reseal(struct conversion *c, struct error *err) must_use;	/* aborting an unsealing: nonces as they were */
 bool data_unseal(struct conversion *c, struct error *err) must_use;
 bool leaves_convert(struct conversion *c, struct error *err) must_use;
@@ -246,7 +257,8 @@ struct replay {
 	unsigned n;
 	struct block **block;		/* of the records, held, the newer ones where both have one */
 	size_t n_blocks, room;
-	uint64_t disk_epoch;		/* of an authentic header on disk, where one could be read; else 0 */
+	uint64_t disk_epoch;		/* of the newest authentic header on disk, where one could be read; else 0 */
+	enum crypt_state disk_state;	/* what it says */
 };
 bool replay_load(struct conversion *c, struct replay *replay, struct error *err) must_use;
 /* Every block and range may be written and is one of what the records say: old, new or torn. */

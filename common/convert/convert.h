@@ -21,11 +21,13 @@ struct convert_progress {
 struct convert_damage {
 	bool carry;		/* seal what has no copy that matches its checksum so that it is as bad afterwards */
 	bool skip;		/* leave what no tag opens as it is found */
+	uint64_t n_skip;	/* of what a lost journal record was converting, exactly so many blocks; 0: none */
 };
 
 /* A block that is not converted as the others, and a part of the file that it belongs to. */
 struct convert_bad_block {
 	bool is_carried;	/* sealed as it was, so that its checksum is as wrong afterwards; else left as it was found */
+	bool is_lost;		/* nothing tells what it is: it counts for n_skip, and nothing was changed yet */
 	bool has_csum;
 	const char *path;	/* from the top level, escaped; NULL: it is not known whose block it is, and what follows is not set */
 	uint64_t subvolume, inode;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/convert/batch.h"
+#include "common/convert/lost-record.h"
 #include "common/convert/torn.h"
 
 /* What one unit needs done; address is where it is now. */
@@ -45,13 +46,13 @@ static bool may_seal(struct batch *batch, const struct plain *plain, struct erro
 	return error_hint(err, "`btrfs-crypt convert --resume --on-error=continue` seals them all the same, and they stay as bad as they are");
 }
 
-static bool seal_block(struct batch *batch, struct unit_cipher *cipher, const struct crypt_unit *unit, const struct plain *plain, uint64_t address,
-		       uint32_t i, struct error *err)
+static bool seal_block(struct batch *batch, struct unit_cipher *cipher, const struct crypt_unit *unit, const struct plain *plain, uint64_t place,
+		       uint64_t address, uint32_t i, struct error *err)
 {
 	uint8_t *block = batch_data(batch) + (size_t)i * CRYPT_BLOCK, *tag = batch_tags(batch) + (size_t)i * CRYPT_TAG_SIZE;
 	const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
 
-	if (plain->unread[i] || (plain->bad[i] && !batch->c->ui->damage.carry)) {
+	if (plain->unread[i] || lost_record_leaves(batch->c, place, i) || (plain->bad[i] && !batch->c->ui->damage.carry)) {
 		memset(tag, 0, CRYPT_TAG_SIZE);
 		return skip_block(batch, unit, address, i, err);
 	}
@@ -62,35 +63,6 @@ static bool seal_block(struct batch *batch, struct unit_cipher *cipher, const st
 			return false;
 	}
 	return unit_cipher_seal(cipher, i, block, CRYPT_BLOCK, block, tag, err);
-}
-
-/* Plain text becomes ciphertext under a nonce drawn here and now. */
-static bool seal_unit(struct batch *batch, const struct crypt_unit *unit, uint64_t place, uint64_t address, struct error *err)
-{
-	struct conversion *c = batch->c;
-	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
-	uint8_t *data = batch_data(batch), *tags = batch_tags(batch);
-	struct disk_crypt_u u = unit->u;
-	struct plain plain;
-
-	if (!plain_read(c->volume, address, data, (size_t)unit->blocks * CRYPT_BLOCK, &plain, err) || !may_seal(batch, &plain, err) ||
-	    !crypto_nonce(c->nonce_mac, &u.unit_id, sizeof(u.unit_id), plain.csums, plain.csums_len, u.nonce, err) ||
-	    !unit_cipher_new(c->schedule, unit->cipher, "unit", &u, sizeof(u), &cipher, err))
-		return false;
-	for (uint32_t i = 0; i < unit->blocks; i++) {
-		if (!seal_block(batch, cipher, unit, &plain, address, i, err))
-			return false;
-	}
-
-	uint8_t *item = unit_in_item(batch, place, unit, err);
-
-	if (!item)
-		return false;
-	memcpy(item + offsetof(struct disk_crypt_unit, u), &u, sizeof(u));
-	if (!batch->block[0].keep)
-		memcpy(item + offsetof(struct disk_crypt_unit, first), data, sizeof(unit->first));
-	memcpy(item + sizeof(struct disk_crypt_unit), tags, (size_t)unit->blocks * CRYPT_TAG_SIZE);
-	return batch_add(batch, address, &u, unit->blocks, err);
 }
 
 /* --- what was sealed before ----------------------------------------------------------------------------- */
@@ -159,21 +131,50 @@ static bool carry_block(const struct turning *t, uint32_t i, const uint8_t *bloc
 	return ok;
 }
 
+/*
+ * What a lost record had begun: is the stored checksum, which may be of before or of after it, that of neither side?  Then the block was bad before
+ * it was sealed, and stays so.
+ */
+static bool was_bad(const struct turning *t, uint32_t i, const uint8_t *ciphertext, bool *was, struct error *err)
+{
+	struct conversion *c = t->batch->c;
+	const struct turning back = { .unit = t->unit, .cipher = t->cipher };
+	const unsigned type = c->volume->super.csum_type, size = csum_type_size(type);
+	uint8_t stored[CSUM_SIZE], before[CSUM_SIZE], after[CSUM_SIZE], other[CRYPT_BLOCK];
+	bool has, right, ok;
+
+	memcpy(other, ciphertext, sizeof(other));
+	ok = turn_block(&back, i, other, &right, err) && csum_get(c, t->address + (uint64_t)i * CRYPT_BLOCK, stored, &has, err);
+	if (ok) {
+		csum_compute(type, other, sizeof(other), before);
+		csum_compute(type, ciphertext, CRYPT_BLOCK, after);
+		*was = has && memcmp(stored, before, size) != 0 && memcmp(stored, after, size) != 0;
+	}
+	secret_wipe(other, sizeof(other));
+	return ok;
+}
+
 static bool turn_blocks(const struct turning *t, struct error *err)
 {
+	const bool was_lost = t->to_sealed && t->batch->c->state.operation == CRYPT_OP_ENCRYPT;
 	struct batch *batch = t->batch;
 
 	for (uint32_t i = 0; i < t->unit->blocks; i++) {
 		const struct crypt_bad_block *bad = bad_block_find(batch->c, t->unit->unit_id, i);
 		uint8_t *block = batch_data(batch) + (size_t)i * CRYPT_BLOCK;
-		bool right = false;
+		bool right = false, carries = bad != NULL;
 
 		batch->block[i].keep = bad && bad->what == BAD_SKIPPED;
 		if (batch->block[i].keep)
 			continue;
 		if ((t->is_read && !turn_block(t, i, block, &right, err)) || (!right && !complete_block(t, i, block, err)))
 			return false;
-		if (bad && !batch->block[i].keep && !carry_block(t, i, block, err))
+		if (batch->block[i].keep)
+			continue;
+		if (was_lost && !bad && (!was_bad(t, i, block, &carries, err) ||
+					 (carries && !bad_block_add(batch->c, t->unit->unit_id, i, BAD_CARRIED, t->address + (uint64_t)i * CRYPT_BLOCK, err))))
+			return false;
+		if (carries && !carry_block(t, i, block, err))
 			return false;
 	}
 	memcpy(batch_tags(batch), t->unit->tags, (size_t)t->unit->blocks * CRYPT_TAG_SIZE);
@@ -199,6 +200,37 @@ static bool reseal_unit(struct batch *batch, const struct crypt_unit *unit, uint
 {
 	(void)place;
 	return turn_unit(batch, unit, address, true, err) && batch_add(batch, address, &unit->u, unit->blocks, err);
+}
+
+/* Plain text becomes ciphertext under a nonce drawn here and now; what a lost record had begun keeps the one that it has. */
+static bool seal_unit(struct batch *batch, const struct crypt_unit *unit, uint64_t place, uint64_t address, struct error *err)
+{
+	struct conversion *c = batch->c;
+	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
+	uint8_t *data = batch_data(batch), *tags = batch_tags(batch);
+	struct disk_crypt_u u = unit->u;
+	struct plain plain;
+
+	if (lost_record_has_tags(c, place))
+		return reseal_unit(batch, unit, place, address, err);
+	if (!plain_read(c->volume, address, data, (size_t)unit->blocks * CRYPT_BLOCK, &plain, err) || !may_seal(batch, &plain, err) ||
+	    !crypto_nonce(c->nonce_mac, &u.unit_id, sizeof(u.unit_id), plain.csums, plain.csums_len, u.nonce, err) ||
+	    !unit_cipher_new(c->schedule, unit->cipher, "unit", &u, sizeof(u), &cipher, err))
+		return false;
+	for (uint32_t i = 0; i < unit->blocks; i++) {
+		if (!seal_block(batch, cipher, unit, &plain, place, address, i, err))
+			return false;
+	}
+
+	uint8_t *item = unit_in_item(batch, place, unit, err);
+
+	if (!item)
+		return false;
+	memcpy(item + offsetof(struct disk_crypt_unit, u), &u, sizeof(u));
+	if (!batch->block[0].keep)
+		memcpy(item + offsetof(struct disk_crypt_unit, first), data, sizeof(unit->first));
+	memcpy(item + sizeof(struct disk_crypt_unit), tags, (size_t)unit->blocks * CRYPT_TAG_SIZE);
+	return batch_add(batch, address, &u, unit->blocks, err);
 }
 
 static bool unseal_unit(struct batch *batch, const struct crypt_unit *unit, uint64_t place, uint64_t address, struct error *err)
@@ -324,7 +356,8 @@ static uint64_t bytes_behind(const struct conversion *c, bool forward)
 	return n_items ? (double)le64(c->state.total) * (forward ? at : n_items - at) / n_items : 0;
 }
 
-static bool walk_units(struct conversion *c, bool forward, unit_convert *convert, struct error *err)
+/* end: forward, the units before it only. */
+static bool walk_units(struct conversion *c, bool forward, uint64_t end, unit_convert *convert, struct error *err)
 {
 	struct walk walk = { .c = c, .forward = forward, .convert = convert, .place = c->cursor, .done = bytes_behind(c, forward) };
 	struct crypt_unit *units = NULL;
@@ -338,13 +371,13 @@ static bool walk_units(struct conversion *c, bool forward, unit_convert *convert
 
 		if (!load_item(&walk.batch, walk.place, forward, &units, &n_units, &index, err))
 			goto out;
-		if (n_units == 0)
+		if (n_units == 0 || (forward && UNIT_PLACE(index, 0) >= end))
 			break;
 		for (unsigned i = 0; i < n_units; i++) {
 			const unsigned entry = forward ? i : n_units - 1 - i;
 			const uint64_t place = UNIT_PLACE(index, entry);
 
-			if (forward ? place < walk.place : place >= walk.place)
+			if (forward ? place < walk.place || place >= end : place >= walk.place)
 				continue;
 			if (!one_unit(&walk, &units[entry], place, err))
 				goto out;
@@ -356,7 +389,7 @@ static bool walk_units(struct conversion *c, bool forward, unit_convert *convert
 		else
 			walk.place = UNIT_PLACE(index, 0);
 	}
-	walk.place = forward ? UNIT_PLACE_END : 0;
+	walk.place = forward ? end : 0;
 	ok = flush_batch(&walk, true, err);
 out:
 	free(units);
@@ -366,15 +399,20 @@ out:
 
 bool data_seal(struct conversion *c, struct error *err)
 {
-	return walk_units(c, true, seal_unit, err);
+	return data_seal_until(c, UNIT_PLACE_END, err);
+}
+
+bool data_seal_until(struct conversion *c, uint64_t place, struct error *err)
+{
+	return walk_units(c, true, place, seal_unit, err);
 }
 
 bool data_reseal(struct conversion *c, struct error *err)
 {
-	return walk_units(c, true, reseal_unit, err);
+	return walk_units(c, true, UNIT_PLACE_END, reseal_unit, err);
 }
 
 bool data_unseal(struct conversion *c, struct error *err)
 {
-	return walk_units(c, false, unseal_unit, err);
+	return walk_units(c, false, 0, unseal_unit, err);
 }

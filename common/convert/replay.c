@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/convert/bad-blocks.h"
+#include "common/convert/lost-record.h"
 #include "common/convert/torn.h"
 #include "common/fs/domain-mac.h"
 #include "common/fs/path.h"
@@ -60,8 +61,8 @@ static struct block *block_of(const struct replay *replay, uint64_t logical)
 	return NULL;
 }
 
-/* The epoch of an authentic header (without a key: of any) that this block of the disk, not of the record, holds: at least *epoch afterwards. */
-static bool look_for_epoch(const struct conversion *c, const struct block *block, uint64_t *epoch, struct error *err)
+/* The epoch of an authentic header (without a key: of any) that this block of the disk, not of the record, holds: at least replay->disk_epoch afterwards. */
+static bool look_for_epoch(const struct conversion *c, const struct block *block, struct replay *replay, struct error *err)
 {
 	const struct volume *volume = c->volume;
 	const uint32_t node_size = volume->super.node_size;
@@ -93,8 +94,11 @@ static bool look_for_epoch(const struct conversion *c, const struct block *block
 				continue;
 			authentic = !c->schedule;
 			ok = !c->schedule || crypt_header_check(c->schedule, &header, &authentic, err);
-			if (ok && authentic && header.epoch > *epoch && memcmp(header.domain_uuid, c->header.domain_uuid, CRYPT_UUID_SIZE) == 0)
-				*epoch = header.epoch;
+			if (!ok || !authentic || header.epoch <= replay->disk_epoch ||
+			    memcmp(header.domain_uuid, c->header.domain_uuid, CRYPT_UUID_SIZE) != 0)
+				continue;
+			replay->disk_epoch = header.epoch;
+			replay->disk_state = header.state;
 		}
 	}
 	wiped_free(bytes, node_size);
@@ -125,7 +129,7 @@ static bool load_block(struct loading *loading, const struct journal_changed *ch
 			return false;
 		block->is_new = false;
 		replay->block[replay->n_blocks++] = block;
-		if (!look_for_epoch(c, block, &replay->disk_epoch, err))
+		if (!look_for_epoch(c, block, replay, err))
 			return false;
 	}
 	memcpy(block->bytes, changed->bytes, node_size);
@@ -159,11 +163,14 @@ static bool load_new(void *context, const struct journal_new *new_block, struct 
 	return ok;
 }
 
-static bool check_sequence(const struct conversion *c, const struct replay *replay, struct error *err)
+static bool check_sequence(struct conversion *c, const struct replay *replay, struct error *err)
 {
 	const struct journal_record *newest = &replay->record[replay->n - 1];
 	const uint64_t known = le64(c->state.sequence), epoch = newest->header.epoch;
 
+	if (newest->header.sequence < known && !error_set(err, ERROR_STATE, "the newest journal record is %" PRIu64 ", the state knows of %" PRIu64,
+							  newest->header.sequence, known) && !lost_record_is_sought(c, err))
+		return false;
 	for (unsigned i = 0; i < replay->n; i++) {
 		const struct journal_record *record = &replay->record[i];
 
@@ -171,13 +178,43 @@ static bool check_sequence(const struct conversion *c, const struct replay *repl
 		    (!secret_same(record->mac, c->state.journal_mac, CRYPT_MAC_SIZE) || record->header.epoch != le64(c->state.epoch)))
 			return error_set(err, ERROR_STATE, "journal record %" PRIu64 " is not the one that the state knows of", known);
 	}
-	if (epoch < le64(c->state.epoch))
+	c->lost.turned = replay->disk_epoch == epoch + 1 && replay->disk_state == (c->direction == CRYPT_TO_SEALED ? CRYPT_STATE_UNSEALING :
+														     CRYPT_STATE_SEALING);
+	/* One record, one epoch. */
+	if (epoch + (newest->header.sequence < known) < le64(c->state.epoch))
 		return error_set(err, ERROR_STATE, "the newest journal record is of epoch %" PRIu64 ", the state of %" PRIu64, epoch,
 				 le64(c->state.epoch));
 	if (replay->disk_epoch > epoch || (replay->disk_epoch != 0 && replay->disk_epoch + EPOCHS_BEHIND < epoch))
 		return error_set(err, ERROR_STATE, "the header of what is sealed is of epoch %" PRIu64 ", the journal of %" PRIu64,
-				 replay->disk_epoch, epoch);
+				 replay->disk_epoch, epoch) || (replay->disk_epoch == epoch + 1 && lost_record_is_sought(c, err));
 	return true;
+}
+
+/*
+ * Where the conversion stands once the records are in place.  A new phase is written to the state alone; and the one of a record that is lost, which
+ * the state knows of, is that of the state, or where that has only begun, the one before it.
+ */
+static void take_point(struct conversion *c, const struct journal_header *newest)
+{
+	const uint64_t known = le64(c->state.sequence);
+	const bool forward = newest->direction == CRYPT_TO_SEALED;
+	const uint64_t start = forward ? 0 : UINT64_MAX;
+	unsigned phase = c->state.phase;
+
+	c->direction = newest->direction;
+	c->phase = newest->phase;
+	c->cursor = newest->cursor;
+	c->header.epoch = newest->epoch;
+	if (newest->sequence == known) {
+		c->phase = c->state.phase;
+		c->cursor = le64(c->state.cursor);
+	} else if (newest->sequence + 1 == known && c->state.direction == newest->direction) {
+		if (le64(c->state.cursor) == start)
+			phase += forward ? -1 : 1;
+		if (phase != c->phase)
+			c->cursor = start;
+		c->phase = phase;
+	}
 }
 
 bool replay_load(struct conversion *c, struct replay *replay, struct error *err)
@@ -187,7 +224,10 @@ bool replay_load(struct conversion *c, struct replay *replay, struct error *err)
 	const struct journal_header *newest;
 
 	*replay = (struct replay){ 0 };
-	if (!journal_find(&c->journal, le64(c->state.sequence), replay->record, &replay->n, err))
+	const uint64_t known = le64(c->state.sequence);
+
+	/* One less: whether the one that is lost matters is told below. */
+	if (!journal_find(&c->journal, known > 0 ? known - 1 : 0, replay->record, &replay->n, err))
 		return false;
 	if (replay->n == 0)
 		return error_set(err, ERROR_STATE, "there is no journal record");
@@ -199,18 +239,14 @@ bool replay_load(struct conversion *c, struct replay *replay, struct error *err)
 		if (!journal_record_visit(&c->journal, &replay->record[i], &visitor, &loading, err))
 			return false;
 	}
+	newest = &replay->record[replay->n - 1].header;
+	take_point(c, newest);
 	if (!check_sequence(c, replay, err))
 		return false;
-	newest = &replay->record[replay->n - 1].header;
 	super->root_level = newest->root_level;
 	super->disk.root_level = newest->root_level;
 	super->bytes_used = newest->bytes_used;
 	super->disk.bytes_used = to_le64(newest->bytes_used);
-	c->direction = newest->direction;
-	/* A new phase is written to the state alone. */
-	c->phase = newest->sequence == le64(c->state.sequence) ? c->state.phase : newest->phase;
-	c->cursor = newest->sequence == le64(c->state.sequence) ? le64(c->state.cursor) : newest->cursor;
-	c->header.epoch = newest->epoch;
 	return true;
 }
 
@@ -360,7 +396,7 @@ bool replay_write(struct conversion *c, struct replay *replay, struct error *err
 	for (size_t i = 0; i < replay->n_blocks; i++) {
 		struct block *block = replay->block[i];
 
-		if (!volume_write(c->volume, block->logical, block->bytes, c->volume->super.node_size, err))
+		if (!lost_record_holds(c, block->logical) && !volume_write(c->volume, block->logical, block->bytes, c->volume->super.node_size, err))
 			return false;
 	}
 	if (!finish_ranges(c, replay, true, err) || !volume_flush(c->volume, err))
@@ -368,7 +404,7 @@ bool replay_write(struct conversion *c, struct replay *replay, struct error *err
 	for (size_t i = 0; i < replay->n_blocks; i++) {
 		struct block *block = replay->block[i];
 
-		if (!volume_read_back(c->volume, block->logical, block->bytes, c->volume->super.node_size, err))
+		if (!lost_record_holds(c, block->logical) && !volume_read_back(c->volume, block->logical, block->bytes, c->volume->super.node_size, err))
 			return false;
 		block_set_changed(block, false);
 	}

@@ -356,6 +356,28 @@ static bool new_blocks_present(const struct journal *journal, const struct journ
 	return false;
 }
 
+/*
+ * The slot of the record behind the newest, which has sequence.  While that was never begun the slot has the one that was there before, or, until each
+ * slot was used once, nothing of this journal.
+ */
+static bool may_be_broken(const struct journal *journal, uint64_t sequence, const struct journal_record *found)
+{
+	const struct crypt_range *slot = &journal->slot[sequence % CRYPT_JOURNAL_SLOTS];
+	const struct chunk *chunk;
+	struct error ignored;
+	bool is_ours = sequence > CRYPT_JOURNAL_SLOTS;
+
+	if (found->bytes || !volume_chunk(journal->volume, slot->logical, &chunk, &ignored))
+		return false;
+	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk) && !is_ours; mirror++) {
+		struct disk_journal_header disk;
+
+		is_ours = volume_read(journal->volume, slot->logical, &disk, sizeof(disk), mirror, &ignored) &&
+			  memcmp(disk.op_id, journal->op_id, sizeof(disk.op_id)) == 0;
+	}
+	return is_ours;
+}
+
 bool journal_find(struct journal *journal, uint64_t least, struct journal_record record[2], unsigned *n, struct error *err)
 {
 	struct journal_record found[CRYPT_JOURNAL_SLOTS] = { 0 };
@@ -397,6 +419,9 @@ bool journal_find(struct journal *journal, uint64_t least, struct journal_record
 		}
 	}
 	if (newest) {
+		const uint64_t next = newest->header.sequence + 1;
+
+		journal->next_is_broken = may_be_broken(journal, next, &found[next % CRYPT_JOURNAL_SLOTS]);
 		journal->sequence = newest->header.sequence;
 		memcpy(journal->last_mac, newest->mac, sizeof(journal->last_mac));
 	}

@@ -29,6 +29,7 @@ struct journal {
 	uint8_t *buffer[2];		/* one slot's worth each, in turns: the record being written, and the one before it */
 	size_t buffer_size;
 	size_t buffer_used;		/* by the longest record: plain text may be in it */
+	bool next_is_broken;		/* journal_find(): a record behind the newest may have been there: none of its slot is valid */
 	size_t unread;			/* length of the last record while the blocks that it changed were not read back, else 0 */
 };
 

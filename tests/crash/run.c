@@ -63,6 +63,7 @@ static struct convert_ui ui_for(const struct volume *volume, const struct keys *
 		.context = stopping,
 		.stop = asked_often_enough,
 		.read_back = keys->read_back,
+		.damage = { .skip = keys->skip },
 		.batch_bytes = BATCH_BYTES_SMALL,
 		.record_bytes = (RECORD_BLOCKS + 1) * volume->super.node_size,
 	};

@@ -11,6 +11,7 @@ struct keys {
 	struct secret *passphrase, *wrong_passphrase;
 	bool by_passphrase;	/* a slot is made, and only the passphrase is used */
 	bool read_back;		/* all data are read back as well */
+	bool skip;		/* what is damaged is left as it is */
 };
 void keys_new(struct keys *keys);
 void keys_free(struct keys *keys);

@@ -170,8 +170,8 @@ bool attack_state(struct attack *attack, struct error *err)
 			return false;
 		if (!journal_header_read(&cursor, &header, &none))
 			header = (struct journal_header){ 0 };
-		printf("slot=%" PRIu64 " size=%" PRIu64 " record=%" PRIu64 " length=%" PRIu64 " phase=%d ranges=%" PRIu32 "\n",
-		       state.slot[i].logical, state.slot[i].length, header.sequence, header.length, header.phase, header.n_ranges);
+		printf("slot=%" PRIu64 " size=%" PRIu64 " record=%" PRIu64 " length=%" PRIu64 " phase=%d cursor=%" PRIu64 " ranges=%" PRIu32 "\n",
+		       state.slot[i].logical, state.slot[i].length, header.sequence, header.length, header.phase, header.cursor, header.n_ranges);
 	}
 	return true;
 }

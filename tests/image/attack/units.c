@@ -14,14 +14,15 @@ static bool print_units(const struct key *key, struct cursor item, struct error 
 
 	if (!crypt_head_read(&item, CRYPT_UNITS, &n, err))
 		return false;
-	while (n-- > 0) {
+	for (unsigned i = 0; i < n; i++) {
 		struct crypt_unit unit;
 
 		if (!crypt_unit_next(&item, size, &unit, err))
 			return false;
 		printf("item=%" PRIu64 " at=%zu inode=%" PRIu64 " offset=%" PRIu64 " unit=%" PRIu64 " address=%" PRIu64 " blocks=%" PRIu32
-		       " in=%" PRIu64 " extent=%" PRIu64 "\n", (uint64_t)(key->offset & CRYPT_INDEX_LAST), unit.at, unit.inode, unit.file_offset, unit.unit_id,
-		       unit.address, unit.blocks, unit.offset_in_extent, unit.extent_len);
+		       " in=%" PRIu64 " extent=%" PRIu64 " place=%" PRIu64 " sealed=%d\n", (uint64_t)(key->offset & CRYPT_INDEX_LAST), unit.at, unit.inode,
+		       unit.file_offset, unit.unit_id, unit.address, unit.blocks, unit.offset_in_extent, unit.extent_len,
+		       (uint64_t)(key->offset & CRYPT_INDEX_LAST) << 16 | i, unit.sealed);
 	}
 	return true;
 }

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The newest journal record, of data, is destroyed after it was carried out, wholly or in part. */
+#include "common/convert/conversion.h"
+#include "tests/crash/cut.h"
+#include "tests/unit/ways.h"
+
+/* False where the newest record is not one of data, or was never whole. */
+static bool destroy_newest(struct disk *disk)
+{
+	const struct volume_options options = { .unfinished = true };
+	cleanup_volume struct volume *volume = NULL;
+	struct journal_header newest = { 0 };
+	struct crypt_state_tail tail;
+	uint8_t noise[4096];
+	struct error why = { 0 };
+
+	if (!volume_open(disk_device(disk, true), &options, &volume, &why) || !state_newest(volume, &tail, &why))
+		return false;
+	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++) {
+		struct disk_journal_header header;
+		struct cursor cursor = { (const uint8_t *)&header, sizeof(header), tail.slot[i].logical };
+		struct journal_header read;
+
+		if (volume_read(volume, tail.slot[i].logical, &header, sizeof(header), 0, &why) && journal_header_read(&cursor, &read, &why) &&
+		    memcmp(read.op_id, tail.disk.op_id, sizeof(read.op_id)) == 0 && read.sequence > newest.sequence)
+			newest = read;
+	}
+	if (newest.sequence < 2 || newest.phase != CRYPT_PHASE_DATA || newest.n_ranges == 0 || tail.phase != CRYPT_PHASE_DATA)
+		return false;
+	memset(noise, 0x5a, sizeof(noise));
+	ok(volume_write(volume, newest.place, noise, sizeof(noise), err));
+	return true;
+}
+
+static bool stops_at_damage(const struct error *err)
+{
+	return err->kind == ERROR_CORRUPT && strstr(err->text, "match their checksum on no mirror");
+}
+
+/* A tree block that the record was writing when the power went, on the only mirror: nobody has it any more. */
+static bool is_torn(const struct disk *disk, const struct error *err)
+{
+	return n_mirrors == 1 && disk->n_writes == 0 && (err->kind == ERROR_CORRUPT || err->kind == ERROR_STATE) && strstr(err->text, "checksum does not match");
+}
+
+static unsigned n_refused, n_taken, n_counted, n_nothing;
+
+/* Where something of the record is in place, nobody goes on unasked; asked, all comes out right, or nothing is changed. */
+static bool try_lost(enum way way, const struct disk *lost, struct error *err)
+{
+	struct error refusal = { 0 };
+	struct disk disk;
+	bool right;
+
+	disk_clone(lost, &disk);
+	right = way_go_on(way, &disk, &refusal);
+	if (right)
+		right = way_is_right(way, &disk, err);
+	else if (refusal.kind == ERROR_STATE ? disk.n_writes == 0 : (way == SEALING && stops_at_damage(&refusal)) || is_torn(&disk, &refusal))
+		right = true;	/* where nothing but data is in place, it stops in front of them */
+	else
+		*err = refusal;
+	disk_free(&disk);
+	if (!right)
+		return false;
+	n_refused += refusal.kind == ERROR_STATE;
+	n_nothing += refusal.kind == ERROR_NONE;
+
+	disk_clone(lost, &disk);
+	keys.skip = true;
+	right = way_go_on(way, &disk, err);
+	keys.skip = false;
+	if (right) {
+		n_taken++;
+		right = way_is_right(way, &disk, err);
+	} else if (way == SEALING && err->kind == ERROR_CORRUPT && strstr(err->text, " blocks, listed above") && disk.n_writes == 0) {
+		n_counted++;
+		right = true;
+	} else {
+		right = is_torn(&disk, err);
+	}
+	disk_free(&disk);
+	return right;
+}
+
+/* About so many of all the writes of a run. */
+static void try_cuts(enum cut_kind kind, unsigned n_tries)
+{
+	struct rng rng = { 4711 };
+
+	for (enum way way = 0; way < WAYS; way++) {
+		struct disk_log log = { 0 };
+		struct disk start, lost;
+
+		n_refused = n_taken = n_counted = n_nothing = 0;
+		way_prepare(way, &start);
+		way_record(way, &start, &log);
+		for (size_t i = 0; i < log.n; i += 1 + rng_below(&rng, 2 * log.n / n_tries)) {
+			const struct cut cut = { kind, i, rng_next(&rng) };
+			char text[CUT_TEXT_SIZE];
+			struct error err = { 0 };
+
+			cut_apply(&start, &log, &cut, &lost);
+			cut_text(&cut, text);
+			if (destroy_newest(&lost) && !try_lost(way, &lost, &err))
+				fail_msg("way %d, %s: %s", way, text, err.text);
+			disk_free(&lost);
+		}
+		print_message("way %d: %u refused, %u with nothing in place, %u taken over, %u counted\n", way, n_refused, n_nothing, n_taken, n_counted);
+		assert_true(n_refused > 0 && n_taken > 0);
+		disk_log_free(&log);
+		disk_free(&start);
+	}
+}
+
+static void what_a_lost_record_did_is_taken_over(void **state)
+{
+	(void)state;
+	try_cuts(CUT_PREFIX, 60);
+}
+
+static void in_part_it_is_never_taken_for_something_else(void **state)
+{
+	(void)state;
+	try_cuts(CUT_SUBSET, 60);
+}
+
+/* The power goes while it is gone on with. */
+static void going_on_can_be_cut_off(void **state)
+{
+	struct rng rng = { 4712 };
+
+	(void)state;
+	for (enum way way = 0; way < WAYS; way++) {
+		struct disk_log log = { 0 }, second = { 0 };
+		struct disk start, lost, disk;
+		struct error why = { 0 };
+		unsigned n = 0;
+
+		way_prepare(way, &start);
+		way_record(way, &start, &log);
+		for (size_t i = log.n; i-- > 0;) {
+			const struct cut cut = { CUT_PREFIX, i, 0 };
+
+			cut_apply(&start, &log, &cut, &lost);
+			if (destroy_newest(&lost))
+				break;
+			disk_free(&lost);
+			assert_true(i > 0);
+		}
+		disk_clone(&lost, &disk);
+		disk.log = &second;
+		keys.skip = true;
+		ok(way_go_on(way, &disk, err));
+		disk_free(&disk);
+		for (size_t i = 0; i < second.n; i += 1 + rng_below(&rng, second.n / 8)) {
+			const struct cut cut = { rng_below(&rng, 2) ? CUT_PREFIX : CUT_SUBSET, i, rng_next(&rng) };
+			char text[CUT_TEXT_SIZE];
+
+			cut_apply(&lost, &second, &cut, &disk);
+			cut_text(&cut, text);
+			if (!way_go_on(way, &disk, &why) && why.kind != ERROR_REFUSED)	/* there may be nothing left to go on with */
+				fail_msg("way %d, %s: %s", way, text, why.text);
+			if (!way_is_right(way, &disk, &why))
+				fail_msg("way %d, %s: %s", way, text, why.text);
+			disk_free(&disk);
+			n++;
+		}
+		keys.skip = false;
+		assert_true(n > 3);
+		disk_free(&lost);
+		disk_log_free(&second);
+		disk_log_free(&log);
+		disk_free(&start);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_a_lost_record_did_is_taken_over),
+		cmocka_unit_test(in_part_it_is_never_taken_for_something_else),
+		cmocka_unit_test(going_on_can_be_cut_off),
+	};
+
+	return ways_run_tests(tests, sizeof(tests) / sizeof(tests[0]));
+}
