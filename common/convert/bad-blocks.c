@@ -285,6 +285,14 @@ bool bad_blocks_store(struct conversion *c, struct transaction *tx, struct error
 	return true;
 }
 
+bool bad_blocks_keep(struct conversion *c, struct error *err)
+{
+	struct transaction *tx;
+
+	return !c->bad.changed ||
+	       (transaction_begin(c->volume, c->allocator, &tx, err) && conversion_commit(c, tx, c->phase, c->cursor, NULL, 0, err));
+}
+
 /* --- checksums ---------------------------------------------------------------------------------------------------- */
 
 bool csum_spoil(struct conversion *c, struct transaction *tx, uint64_t address, struct error *err)

@@ -40,6 +40,8 @@ bool bad_block_tell(struct conversion *c, uint64_t unit_id, enum crypt_bad what,
 
 /* For commit.c: c->bad into the tree and the header, and what vouches for it; nothing where nothing was added. */
 bool bad_blocks_store(struct conversion *c, struct transaction *tx, struct error *err) must_use;
+/* In a record of its own, where there are some: those that turned out to be damaged while nothing was being converted. */
+bool bad_blocks_keep(struct conversion *c, struct error *err) must_use;
 /* Tree blocks that this may change. */
 size_t bad_blocks_room(const struct conversion *c);
 /* Items that so many take. */

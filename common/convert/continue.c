@@ -121,15 +121,6 @@ static bool take(struct conversion *c, struct error *err)
 	       bad_blocks_tell(c, err);
 }
 
-/* What turned out to be damaged while the records were laid in place is known from here on: one record. */
-static bool keep_account(struct conversion *c, struct error *err)
-{
-	struct transaction *tx;
-
-	return !c->bad.changed ||
-	       (transaction_begin(c->volume, c->allocator, &tx, err) && conversion_commit(c, tx, c->phase, c->cursor, NULL, 0, err));
-}
-
 static bool continue_replayed(struct conversion *c, enum convert_goal goal, struct error *err)
 {
 	struct crypt_range slot[CRYPT_JOURNAL_SLOTS];
@@ -144,7 +135,7 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 	     reserve_places(c, err) && (conversion_is_cut(c->direction, c->phase, c->cursor) || take(c, err)) &&
 	     continue_check_extents(c, &replay, err) && replay_check(c, &replay, err) &&
 	     lost_record_look(c, &replay, turns_round(c, goal), err) && plan_check_bad_blocks(c, c->bad.n - c->bad.n_stored + c->lost.n_damaged, err) && conversion_hold_memory(c, err) && conversion_may_begin(c, err) && state_claim(c, err) &&
-	     replay_write(c, &replay, err) && join_again(c, err) && lost_record_take(c, err) && keep_account(c, err);
+	     replay_write(c, &replay, err) && join_again(c, err) && lost_record_take(c, err) && bad_blocks_keep(c, err);
 	replay_free(&replay);
 	if (!ok)
 		return false;

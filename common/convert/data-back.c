@@ -9,6 +9,7 @@
 #include "common/convert/bad-blocks.h"
 #include "common/convert/batch.h"
 #include "common/convert/torn.h"
+#include "common/volume/warn.h"
 
 #define STOP_BYTES (64u << 20)	/* between two questions whether to stop */
 #define UNIT_BYTES ((size_t)CRYPT_UNIT_BLOCKS_MAX * CRYPT_BLOCK)
@@ -56,8 +57,15 @@ static bool find_block(struct reading_back *r, struct unit_cipher *cipher, const
 	}
 	if (found)
 		return true;
+	if (damage_skips(r->c)) {
+		const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
+
+		r->skipped[i] = true;
+		return bad_block_add(r->c, unit->unit_id, i, BAD_SKIPPED, at, err) && bad_block_spoil_later(r->c, at, err);
+	}
 	error_set(err, ERROR_CORRUPT, "no mirror has what was written to the block at %#" PRIx64, address + (uint64_t)i * CRYPT_BLOCK);
-	return name_file(r->c, unit, err);
+	name_file(r->c, unit, err);
+	return error_hint(err, "going on, or undoing it, with --skip-damaged leaves what is damaged as it is");
 }
 
 /* The first mirror, made right where it is not. */
@@ -77,9 +85,9 @@ static bool read_right(struct reading_back *r, struct unit_cipher *cipher, const
 			continue;
 		if (is_read && !is_right(r, cipher, unit, i, r->bytes + (size_t)i * CRYPT_BLOCK, &right, err))
 			return false;
-		r->wanted[i] = !right;
 		if (!right && !find_block(r, cipher, unit, address, i, n_mirrors, err))
 			return false;
+		r->wanted[i] = !right && !r->skipped[i];
 	}
 	return true;
 }
@@ -114,6 +122,40 @@ static bool read_unit(struct reading_back *r, const struct crypt_unit *unit, uin
 	return true;
 }
 
+/* One that was never sealed was never written, so what is wrong with a mirror of it was so before, and is left so: but it is said. */
+static bool look_at_unsealed(struct reading_back *r, const struct crypt_unit *unit, uint64_t address, struct error *err)
+{
+	struct volume *volume = r->c->volume;
+	const unsigned type = volume->super.csum_type, size = csum_type_size(type);
+	const struct chunk *chunk;
+
+	if (!volume_chunk(volume, address, &chunk, err))
+		return false;
+	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++) {
+		uint64_t n_bad = 0, first = 0;
+		struct error unread;
+		const bool is_read = volume_read_medium(volume, address, r->other, (size_t)unit->blocks * CRYPT_BLOCK, mirror, &unread);
+
+		for (uint32_t i = 0; i < unit->blocks; i++) {
+			const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
+			uint8_t stored[CSUM_SIZE], computed[CSUM_SIZE];
+			bool has;
+
+			if (!csum_get(r->c, at, stored, &has, err))
+				return false;
+			csum_compute(type, r->other + (size_t)i * CRYPT_BLOCK, CRYPT_BLOCK, computed);
+			if (is_read && (!has || memcmp(stored, computed, size) == 0))
+				continue;
+			if (n_bad++ == 0)
+				first = at;
+		}
+		if (n_bad > 0)
+			volume_warn(volume, "data at %" PRIu64 ": mirror %u is damaged in %" PRIu64 " blocks; they were not converted yet, and are left as "
+				    "they were", first, mirror + 1, n_bad);
+	}
+	return true;
+}
+
 static bool visit_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
 {
 	struct reading_back *r = context;
@@ -122,10 +164,10 @@ static bool visit_unit(void *context, const struct crypt_unit *unit, uint64_t pl
 	bool stops;
 
 	(void)place, (void)go;
-	/* One that was never sealed was never written; one without an extent is someone else's place. */
-	if (!unit->sealed || !unit_map_of(c->units, unit->unit_id, &group) || group.address == 0)
+	/* One without an extent is someone else's place. */
+	if (!unit_map_of(c->units, unit->unit_id, &group) || group.address == 0)
 		return true;
-	if (!read_unit(r, unit, group.address + unit->offset_in_extent, err))
+	if (!(unit->sealed ? read_unit : look_at_unsealed)(r, unit, group.address + unit->offset_in_extent, err))
 		return false;
 	r->done += (uint64_t)unit->blocks * CRYPT_BLOCK;
 	if (r->done - r->asked < STOP_BYTES)

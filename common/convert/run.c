@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The order of the phases, in both directions. */
-#include "common/convert/conversion.h"
+#include "common/convert/bad-blocks.h"
 
 /* The next phase begins: said in the superblocks, so that a resume need not look further back. */
 static bool enter(struct conversion *c, enum crypt_phase phase, uint64_t cursor, struct error *err)
@@ -18,7 +18,7 @@ static bool check_device(struct conversion *c, struct error *err)
 	/* An encryption that is undone before it came to the data wrote none, and its units are not all there. */
 	const bool reads_data = le32(c->state.flags) & CRYPT_STATE_READ_BACK && conversion_has_touched(c);
 
-	return (!reads_data || data_read_back(c, err)) && mirrors_check(c, err);
+	return (!reads_data || (data_read_back(c, err) && bad_blocks_keep(c, err))) && mirrors_check(c, err);
 }
 
 static bool run_to_sealed(struct conversion *c, struct error *err)
