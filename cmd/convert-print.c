@@ -62,6 +62,8 @@ static void print_plan_json(FILE *out, const char *what, const struct convert_pl
 	/* Known when all is done. */
 	if (!planned_only)
 		json_u64(line, "unwiped_free_bytes", plan->unwiped_free_bytes);
+	if (plan->undone_here)
+		json_number(line, "undone_percent", plan->undone_percent);
 	if (plan->n_carried)
 		json_u64(line, "carried_blocks", plan->n_carried);
 	if (plan->n_skipped)
@@ -100,6 +102,8 @@ static void print_plan_text(FILE *out, const char *what, const struct convert_pl
 	if (plan->n_new_chunks)
 		fprintf(out, "new metadata chunk%s: %" PRIu64 ", %" PRIu64 " bytes\n", plural(plan->n_new_chunks), plan->n_new_chunks,
 			plan->new_chunk_bytes);
+	if (plan->undone_here)
+		fprintf(out, "it had been done to %u%%\n", plan->undone_percent);
 	if (plan->n_carried)
 		fprintf(out, "blocks that were bad before and stay so: %" PRIu64 "\n", plan->n_carried);
 	if (plan->n_skipped)

@@ -34,6 +34,10 @@ static bool check_goal(const struct conversion *c, enum convert_goal goal, struc
 		}
 		return true;
 	}
+	if (aborting) {
+		error_set(err, ERROR_REFUSED, "the unfinished conversion is an abort of %s: it can only be finished", encrypting ? "an encryption" : "a decryption");
+		return error_hint(err, "`convert --abort`");
+	}
 	if (c->direction == CRYPT_TO_PLAIN && goal != CONVERT_RESUME_DECRYPT) {
 		char when[32] = "?";
 		const time_t start = (time_t)le64(c->state.start_time);
@@ -41,8 +45,7 @@ static bool check_goal(const struct conversion *c, enum convert_goal goal, struc
 
 		if (gmtime_r(&start, &tm))
 			strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &tm);
-		error_set(err, ERROR_REFUSED, "the unfinished %s, begun %s, leads to plain text: that must be asked for by name",
-			  encrypting ? "abort of an encryption" : "decryption", when);
+		error_set(err, ERROR_REFUSED, "the unfinished decryption, begun %s, leads to plain text: that must be asked for by name", when);
 		return error_hint(err, "`convert --decrypt --resume`");
 	}
 	if (c->direction == CRYPT_TO_SEALED && goal == CONVERT_RESUME_DECRYPT) {
@@ -115,6 +118,20 @@ static bool turn(struct conversion *c, struct error *err)
 	       state_write(c, err);
 }
 
+/* For the report: what an abort undoes, and where it turned round. */
+static void note_undone(struct conversion *c, enum convert_goal goal)
+{
+	const struct crypt_state_tail at = {
+		.direction = c->direction, .phase = c->phase, .cursor = c->cursor, .n_unit_items = le64(c->state.n_unit_items),
+	};
+
+	if (goal != CONVERT_ABORT)
+		return;
+	c->plan->undone = c->state.operation == CRYPT_OP_ENCRYPT ? UNDONE_SEALING : UNDONE_UNSEALING;
+	c->plan->undone_here = turns_round(c, goal);
+	c->plan->undone_percent = state_percent(&at);
+}
+
 static bool take(struct conversion *c, struct error *err)
 {
 	return (c->phase >= CRYPT_PHASE_FINISH ? continue_take_finished(c, err) : continue_take(c, err)) && bad_blocks_read(c, err) &&
@@ -134,8 +151,9 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 	ok = replay_load(c, &replay, err) && check_goal(c, goal, err) && subvolume_list_read(c->volume, &c->list, err) &&
 	     reserve_places(c, err) && (conversion_is_cut(c->direction, c->phase, c->cursor) || take(c, err)) &&
 	     continue_check_extents(c, &replay, err) && replay_check(c, &replay, err) &&
-	     lost_record_look(c, &replay, turns_round(c, goal), err) && plan_check_bad_blocks(c, c->bad.n - c->bad.n_stored + c->lost.n_damaged, err) && conversion_hold_memory(c, err) && conversion_may_begin(c, err) && state_claim(c, err) &&
-	     replay_write(c, &replay, err) && join_again(c, err) && lost_record_take(c, err) && bad_blocks_keep(c, err);
+	     lost_record_look(c, &replay, turns_round(c, goal), err) &&
+	     plan_check_bad_blocks(c, c->bad.n - c->bad.n_stored + c->lost.n_damaged, err) && conversion_hold_memory(c, err) &&
+	     conversion_may_begin(c, err) && state_claim(c, err) && replay_write(c, &replay, err) && join_again(c, err) && lost_record_take(c, err) && bad_blocks_keep(c, err);
 	replay_free(&replay);
 	if (!ok)
 		return false;
@@ -143,6 +161,7 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 		take_bytes_used(c);
 	if (c->scan && !plan_fill(c, err))
 		return false;
+	note_undone(c, goal);
 	return (!turns_round(c, goal) || (lost_record_finish(c, err) && turn(c, err))) && conversion_run(c, err);
 }
 
@@ -156,6 +175,7 @@ static bool continue_finish(struct conversion *c, enum convert_goal goal, struct
 	c->journal.sequence = le64(c->state.sequence);
 	memcpy(c->journal.last_mac, c->state.journal_mac, sizeof(c->journal.last_mac));
 	/* An old state put back would name places that may be in use by now: what is wiped must be free. */
+	note_undone(c, goal);
 	return check_goal(c, goal, err) && lost_record_number_fits(c, err) && reserve_places(c, err) &&
 	       (c->direction == CRYPT_TO_PLAIN || (subvolume_list_read(c->volume, &c->list, err) && take(c, err))) &&
 	       conversion_hold_memory(c, err) && conversion_may_begin(c, err) && state_claim(c, err) && finish_run(c, err);

@@ -96,6 +96,8 @@ const struct super_copy *state_newest(const struct volume *volume, struct crypt_
 /* Where there is none although the bit is set; why: what state_newest() said.  Always false. */
 bool state_unreadable(const struct error *why, struct error *err);
 
+/* status.c: how much of the way lies behind; of the tail direction, phase, cursor and n_unit_items count. */
+unsigned state_percent(const struct crypt_state_tail *state);
 /* Do all copies whose bit is set carry this tail? */
 bool state_is_unanimous(const struct volume *volume, const struct crypt_state_tail *tail);
 /*

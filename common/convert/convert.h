@@ -71,6 +71,8 @@ struct convert_plan_member {
 	uint64_t n_files, n_items;
 };
 
+enum convert_undone { UNDONE_NOTHING, UNDONE_SEALING, UNDONE_UNSEALING };
+
 /* What --dry-run prints, and what a finished run reports. */
 struct convert_plan {
 	struct convert_plan_member *member;
@@ -82,6 +84,9 @@ struct convert_plan {
 	uint64_t journal_bytes;
 	uint64_t unwiped_free_bytes;	/* free data space left as it is */
 	uint64_t n_carried, n_skipped;	/* damaged blocks, each told as bad_block() */
+	enum convert_undone undone;	/* it was not finished but undone, */
+	bool undone_here;		/* and turned round in this run, */
+	unsigned undone_percent;	/* when so much was done */
 	uint8_t seal_fingerprint[16];	/* of a finished sealing */
 	char key_tag[48];		/* "aes-256-gcm@btrfs:75197c8e" of a finished sealing */
 };

@@ -35,8 +35,7 @@ static void look_at_journal(struct volume *volume, struct crypt_state_tail *stat
 	}
 }
 
-/* How much lies behind, of the way that the direction leads. */
-static unsigned percent(const struct crypt_state_tail *state)
+unsigned state_percent(const struct crypt_state_tail *state)
 {
 	const uint64_t total = state->n_unit_items ? state->n_unit_items : 1;
 	uint64_t units = state->cursor >> 16;
@@ -91,7 +90,7 @@ bool convert_status(struct volume *volume, const struct convert_key *key, struct
 	status->authenticated = key != NULL;
 	status->running = device_locked_by(volume->device, &status->process);
 	look_at_journal(volume, &status->state);
-	status->percent = percent(&status->state);
+	status->percent = state_percent(&status->state);
 	status->carries = carries(volume, &status->state);
 	return true;
 }

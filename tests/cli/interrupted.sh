@@ -198,7 +198,8 @@ interrupt INT convert --encrypt disk.img / $how
 rm -f disk.img.sum
 unchanged disk.img
 refuses 9 convert --decrypt --resume disk.img --key-file key
-quiet btrfs-crypt convert --abort disk.img --key-file key
+btrfs-crypt convert --abort disk.img --key-file key > out 2> err || { bad "undoing: status $?"; cat err; }
+grep -q '^sealing undone: 1 subvolume, ' out && grep -qE '^it had been done to [0-9]+%$' out && ! grep -q unsealed out || { bad "what undoing says"; cat out; }
 expect 0 convert --status disk.img <<< "no unfinished conversion"
 same
 
@@ -207,10 +208,14 @@ interrupt HUP convert --resume disk.img --key-file key
 interrupt INT convert --abort disk.img --key-file key
 hints '`btrfs-crypt convert --abort` goes on'
 looks encrypt "back to plain text" "--abort"
-refuses 9 convert --resume disk.img --key-file key
-grep -qE ', begun 20[-0-9]+ [0-9:]{8} UTC, leads to plain text' err || { bad "no time in UTC"; cat err; }
-refuses 9 convert --encrypt --resume disk.img --key-file key
-quiet btrfs-crypt convert --decrypt --resume disk.img --key-file key
+# It can only be finished, and as everybody says.
+for way in --resume "--encrypt --resume" "--decrypt --resume"; do
+	refuses 9 convert $way disk.img --key-file key
+	grep -q 'is an abort of an encryption: it can only be finished' err || { bad "$way of an abort"; cat err; }
+	hints '`convert --abort`'
+done
+btrfs-crypt convert --abort --format json disk.img --key-file key > out 2> err || { bad "undoing: status $?"; cat err; }
+grep -q '"result":"sealing undone"' out && ! grep -q undone_percent out || { bad "what undoing says, gone on with"; cat out; }
 same
 
 quiet btrfs-crypt convert --encrypt disk.img / $how

@@ -182,9 +182,9 @@ static struct expected expect(const struct verdict *v, enum convert_goal goal)
 
 	switch (goal) {
 	case CONVERT_RESUME:
-		return (struct expected){ end != SIDE_SEALED, end };
+		return (struct expected){ end != SIDE_SEALED || wanted != end, end };
 	case CONVERT_RESUME_DECRYPT:
-		return (struct expected){ end != SIDE_PLAIN, end };
+		return (struct expected){ end != SIDE_PLAIN || wanted != end, end };
 	default:
 		if (end != wanted)
 			return (struct expected){ false, end };	/* it is being undone already */
