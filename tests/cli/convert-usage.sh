@@ -87,7 +87,7 @@ refused 1 "--skip-damaged goes with --decrypt, --resume or --abort" --status --s
 refused 1 "--skip-damaged=N goes with --resume or --abort" --decrypt --skip-damaged=1 disk.img home
 refused 1 "--skip-damaged: \"0\" is not a number from 1 to 4294967295" --resume --skip-damaged=0 disk.img
 # its number is there behind an = only: what follows is an operand
-refused 1 "the image alone says what is unfinished: no SUBVOL" --resume --skip-damaged disk.img 3
+refused 1 "--resume, --abort and --status take no SUBVOL; they act on the conversion recorded in the image" --resume --skip-damaged disk.img 3
 refused 1 "--read-back does not go with --status" --status --read-back disk.img
 
 refused 9 "--rekey is not supported by this version" --rekey disk.img home
