@@ -10,6 +10,7 @@
 #include "common/fs/domain-mac.h"
 #include "common/fs/domain-view.h"
 #include "common/fs/extent-part.h"
+#include "common/util/lower-bound.h"
 
 /* Tree blocks that one item more may change: the path with splits, and what settling adds. */
 #define ITEM_BLOCKS 24u
@@ -19,18 +20,9 @@
 /* The first one that is not before this block. */
 static size_t place_of(const struct conversion *c, uint64_t unit_id, uint32_t block)
 {
-	size_t low = 0, high = c->bad.n;
+	const struct crypt_bad_block *at = c->bad.at;
 
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-		const struct crypt_bad_block *at = &c->bad.at[middle];
-
-		if (at->unit_id < unit_id || (at->unit_id == unit_id && at->block < block))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return LOWER_BOUND(i, c->bad.n, at[i].unit_id < unit_id || (at[i].unit_id == unit_id && at[i].block < block));
 }
 
 static bool insert(struct conversion *c, size_t at, const struct crypt_bad_block *bad, struct error *err)

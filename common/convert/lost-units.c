@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/convert/torn.h"
+#include "common/util/lower-bound.h"
 
 #define WINDOW_BLOCKS (BATCH_BYTES / CRYPT_BLOCK)	/* no record has more, but for a single unit */
 
@@ -105,17 +106,9 @@ bool lost_units_gather(struct conversion *c, struct error *err)
 
 struct lost_unit *lost_unit_at(const struct conversion *c, uint64_t place)
 {
-	size_t low = 0, high = c->lost.n;
+	const size_t i = LOWER_BOUND(at, c->lost.n, c->lost.unit[at].place < place);
 
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-
-		if (c->lost.unit[middle].place < place)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < c->lost.n && c->lost.unit[low].place == place ? &c->lost.unit[low] : NULL;
+	return i < c->lost.n && c->lost.unit[i].place == place ? &c->lost.unit[i] : NULL;
 }
 
 /* --- their tags, in place ----------------------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/fs/record-table.h"
+#include "common/util/lower-bound.h"
 #include "format/extent-item.h"
 
 /* A root outside the set.  stamp: the last thing of the set that was counted for it. */
@@ -105,17 +106,9 @@ static bool visit_refs(struct search *s, struct tree_iter *iter, struct extent_i
 
 static bool is_member(const struct scan *scan, uint64_t id)
 {
-	for (size_t low = 0, high = scan->n_members; low < high;) {
-		const size_t middle = low + (high - low) / 2;
+	const size_t i = LOWER_BOUND(at, scan->n_members, scan->member[at] < id);
 
-		if (scan->member[middle] == id)
-			return true;
-		if (scan->member[middle] < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return false;
+	return i < scan->n_members && scan->member[i] == id;
 }
 
 /* Nothing can be done about a sharer that is no living subvolume, but the kernel can. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "common/util/lower-bound.h"
 #include "common/volume/tolerance.h"
 
 #define REGULAR_SEAL_FLAGS (INODE_RO_VERITY | INODE_IMMUTABLE)
@@ -23,20 +24,9 @@ void canonical_close(struct canonical *canonical)
 
 const struct crypt_inode_flags *inode_flags_find(const struct crypt_inode_flags *flags, size_t n, uint64_t member, uint64_t inode)
 {
-	size_t low = 0, high = n;
+	const size_t i = LOWER_BOUND(at, n, flags[at].member < member || (flags[at].member == member && flags[at].inode < inode));
 
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-		const struct crypt_inode_flags *f = &flags[middle];
-
-		if (f->member == member && f->inode == inode)
-			return f;
-		if (f->member < member || (f->member == member && f->inode < inode))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
+	return i < n && flags[i].member == member && flags[i].inode == inode ? &flags[i] : NULL;
 }
 
 static void inode_item(struct canonical *c, uint64_t member, uint64_t number, struct cursor item)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/fs/domain-nested.h"
+#include "common/util/lower-bound.h"
 
 /* --- one domain --------------------------------------------------------------------- */
 
@@ -20,18 +21,9 @@ bool domain_has_tag(const struct domain *domain, const struct root *root)
 
 const struct crypt_member *domain_member(const struct domain *domain, uint64_t id)
 {
-	for (size_t low = 0, high = domain->n_members; low < high;) {
-		const size_t middle = low + (high - low) / 2;
-		const struct crypt_member *const member = &domain->members[middle];
+	const size_t i = LOWER_BOUND(at, domain->n_members, domain->members[at].id < id);
 
-		if (member->id == id)
-			return member;
-		if (member->id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
+	return i < domain->n_members && domain->members[i].id == id ? &domain->members[i] : NULL;
 }
 
 static bool is_none(const uint8_t uuid[UUID_SIZE])
@@ -57,17 +49,9 @@ const struct crypt_member *domain_member_of(const struct domain *domain, const s
 static const struct crypt_member *member_of_uuid(const struct domain *domain, const uint8_t uuid[UUID_SIZE])
 {
 	const uint32_t *index = domain->member_by_uuid;
-	size_t low = 0, high = domain->n_members;
+	const size_t i = LOWER_BOUND(at, domain->n_members, memcmp(domain->members[index[at]].uuid, uuid, UUID_SIZE) < 0);
 
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-
-		if (memcmp(domain->members[index[middle]].uuid, uuid, UUID_SIZE) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < domain->n_members && memcmp(domain->members[index[low]].uuid, uuid, UUID_SIZE) == 0 ? &domain->members[index[low]] : NULL;
+	return i < domain->n_members && memcmp(domain->members[index[i]].uuid, uuid, UUID_SIZE) == 0 ? &domain->members[index[i]] : NULL;
 }
 
 /* One step up: to a member, or to another subvolume, or to neither. */

@@ -9,6 +9,7 @@
 #include "common/fs/domain-names.h"
 #include "common/fs/payloads.h"
 #include "common/fs/unit-confirm.h"
+#include "common/util/lower-bound.h"
 
 struct outside {
 	const struct subvolume **at;
@@ -17,17 +18,9 @@ struct outside {
 
 static bool has_id(const uint64_t *ids, size_t n, uint64_t id)
 {
-	for (size_t low = 0, high = n; low < high;) {
-		const size_t i = low + (high - low) / 2;
+	const size_t i = LOWER_BOUND(at, n, ids[at] < id);
 
-		if (ids[i] == id)
-			return true;
-		if (ids[i] < id)
-			low = i + 1;
-		else
-			high = i;
-	}
-	return false;
+	return i < n && ids[i] == id;
 }
 
 /* What another domain has is no stray, also where its tag alone says so; nor what a member item of a damaged one names. */

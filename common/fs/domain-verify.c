@@ -14,6 +14,7 @@
 #include "common/fs/scan-bad.h"
 #include "common/fs/verify-data.h"
 #include "common/tree/tree-gap.h"
+#include "common/util/lower-bound.h"
 #include "common/volume/tolerance.h"
 #include "common/util/escape.h"
 #include "common/util/plural.h"
@@ -143,17 +144,9 @@ static bool absent_csum(void *context, const struct tree *subvolume, uint64_t in
 
 static bool is_in_view(const struct domain_view *view, uint64_t id)
 {
-	for (size_t low = 0, high = view->n_ids; low < high;) {
-		const size_t i = low + (high - low) / 2;
+	const size_t i = LOWER_BOUND(at, view->n_ids, view->ids[at] < id);
 
-		if (view->ids[i] < id)
-			low = i + 1;
-		else if (view->ids[i] > id)
-			high = i;
-		else
-			return true;
-	}
-	return false;
+	return i < view->n_ids && view->ids[i] == id;
 }
 
 static void note_copies(const struct verify *v)

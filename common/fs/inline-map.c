@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "common/fs/crypt-list.h"
+#include "common/util/lower-bound.h"
 
 void inline_map_free(struct inline_map *map)
 {
@@ -193,18 +194,9 @@ bool inline_unit_matches(const struct crypt_inline_unit *unit, const struct key_
 static size_t first_entry(const struct inline_map *map, const struct inline_payload *payload)
 {
 	const uint64_t wanted = offset_kind(payload->offset, payload->kind);
-	size_t low = 0, high = map->n;
+	const struct inline_entry *entry = map->entry;
 
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-		const struct inline_entry *entry = &map->entry[middle];
-
-		if (entry->inode < payload->inode || (entry->inode == payload->inode && entry->offset_kind < wanted))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return LOWER_BOUND(i, map->n, entry[i].inode < payload->inode || (entry[i].inode == payload->inode && entry[i].offset_kind < wanted));
 }
 
 static bool is_entry_of(const struct inline_map *map, size_t at, const struct inline_payload *payload)

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "common/util/lower-bound.h"
 #include "common/util/set64.h"
 #include "format/inode.h"
 
@@ -93,17 +94,7 @@ bool inode_parents_read(struct inode_parents *parents, const struct tree *subvol
 
 size_t inode_parents_first(const struct inode_parents *parents, uint64_t parent)
 {
-	size_t low = 0, high = parents->n;
-
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-
-		if (parents->at[middle].parent < parent)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return LOWER_BOUND(i, parents->n, parents->at[i].parent < parent);
 }
 
 bool inode_parents_has(const struct inode_parents *parents, uint64_t parent)

@@ -11,6 +11,7 @@
 #include "common/fs/domain-nested.h"
 #include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
+#include "common/util/lower-bound.h"
 
 /* --- the items --------------------------------------------------------------------------------------------------- */
 
@@ -91,23 +92,17 @@ static bool sort(struct member_places *places, struct error *err)
 
 /* --- finding ------------------------------------------------------------------------------------------------------ */
 
+static bool is_before_path(const struct member_place *at, const uint8_t *path, size_t len, uint16_t domain)
+{
+	const int order = compare_bytes(at->path, at->path_len, path, len);
+
+	return order < 0 || (order == 0 && at->domain < domain);
+}
+
 /* The first in by_path with this path, in this domain or one with a higher number, or what would follow it. */
 static size_t first_of_path(const struct member_places *places, const uint8_t *path, size_t len, uint16_t domain)
 {
-	size_t low = 0, high = places->n;
-
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-		const struct member_place *at = &places->at[places->by_path[middle]];
-
-		const int order = compare_bytes(at->path, at->path_len, path, len);
-
-		if (order < 0 || (order == 0 && at->domain < domain))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return LOWER_BOUND(i, places->n, is_before_path(&places->at[places->by_path[i]], path, len, domain));
 }
 
 /* The i-th of those with this path; NULL: there are no more. */
@@ -120,17 +115,7 @@ static const struct member_place *of_path(const struct member_places *places, si
 
 static size_t first_of_id(const struct member_places *places, uint64_t id)
 {
-	size_t low = 0, high = places->n;
-
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-
-		if (places->at[middle].id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return LOWER_BOUND(i, places->n, places->at[i].id < id);
 }
 
 static bool is_place_of(const struct member_place *place, const struct subvolume *subvolume)
@@ -245,17 +230,9 @@ static bool find_lost(struct member_places *places, struct error *err)
 
 const struct lost_member *member_places_lost(const struct member_places *places, uint64_t id)
 {
-	size_t low = 0, high = places->n_lost;
+	const size_t i = LOWER_BOUND(at, places->n_lost, places->lost[at].place->id < id);
 
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-
-		if (places->lost[middle].place->id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < places->n_lost && places->lost[low].place->id == id ? &places->lost[low] : NULL;
+	return i < places->n_lost && places->lost[i].place->id == id ? &places->lost[i] : NULL;
 }
 
 const struct lost_member *member_places_lost_in(const struct member_places *places, uint64_t id, const struct lost_member *last)

@@ -6,6 +6,7 @@
 
 #include "common/fs/path.h"
 #include "common/tree/allocator.h"
+#include "common/util/lower-bound.h"
 #include "common/volume/tolerance.h"
 
 bool scan_bad_add(struct scan *scan, uint64_t inode, uint32_t member, const struct error *what, struct error *err)
@@ -77,17 +78,9 @@ void scan_bad_free(struct scan *scan)
 
 bool scan_is_bad(const struct scan *scan, uint64_t inode)
 {
-	size_t low = 0, high = scan->n_bad;
+	const size_t i = LOWER_BOUND(at, scan->n_bad, scan->bad[at].inode < inode);
 
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-
-		if (scan->bad[middle].inode < inode)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < scan->n_bad && scan->bad[low].inode == inode;
+	return i < scan->n_bad && scan->bad[i].inode == inode;
 }
 
 bool scan_extent_is_known(struct volume *volume, uint64_t logical, uint64_t length)

@@ -11,6 +11,7 @@
 
 #include "common/fs/path.h"
 #include "common/util/escape.h"
+#include "common/util/lower-bound.h"
 
 /* While paths are made: where a subvolume's own directory entry is, until it is known. */
 struct place {
@@ -327,37 +328,21 @@ void subvolume_list_free(struct subvolume_list *list)
 
 const struct subvolume *subvolume_by_id(const struct subvolume_list *list, uint64_t id)
 {
-	size_t low = 0, high = list->n;
+	const size_t i = LOWER_BOUND(at, list->n, list->at[at].id < id);
 
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-
-		if (list->at[middle].id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < list->n && list->at[low].id == id ? &list->at[low] : NULL;
+	return i < list->n && list->at[i].id == id ? &list->at[i] : NULL;
 }
 
 const struct subvolume *subvolume_by_uuid(const struct subvolume_list *list, const uint8_t uuid[UUID_SIZE])
 {
-	size_t low = 0, high = list->n_by_uuid;
-
 	for (size_t i = 0; !list->by_uuid && i < list->n; i++) {
 		if (has_uuid(&list->at[i]) && memcmp(list->at[i].root.uuid, uuid, UUID_SIZE) == 0)
 			return &list->at[i];
 	}
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
 
-		if (memcmp(list->at[list->by_uuid[middle]].root.uuid, uuid, UUID_SIZE) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < list->n_by_uuid && memcmp(list->at[list->by_uuid[low]].root.uuid, uuid, UUID_SIZE) == 0 ?
-	       &list->at[list->by_uuid[low]] : NULL;
+	const size_t i = LOWER_BOUND(at, list->n_by_uuid, memcmp(list->at[list->by_uuid[at]].root.uuid, uuid, UUID_SIZE) < 0);
+
+	return i < list->n_by_uuid && memcmp(list->at[list->by_uuid[i]].root.uuid, uuid, UUID_SIZE) == 0 ? &list->at[list->by_uuid[i]] : NULL;
 }
 
 bool root_tag_text(const struct root *root, char text[ROOT_TAG_TEXT_SIZE])

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/fs/unit-confirm.h"
+#include "common/util/lower-bound.h"
 #include "common/volume/tolerance.h"
 
 /* Of units that say the same: those of a real domain hardly ever do, those of a hostile one could all. */
@@ -273,17 +274,7 @@ static bool gather(struct unit_seeker *seeker, bool *is_done, unit_visit *visit,
 /* The first hint with this value or a larger one. */
 static size_t first_hint(const struct hints *hints, uint64_t value)
 {
-	size_t low = 0, high = hints->n;
-
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-
-		if (hints->at[middle].value < value)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return LOWER_BOUND(i, hints->n, hints->at[i].value < value);
 }
 
 static bool take_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)

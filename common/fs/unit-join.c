@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/fs/unit-confirm.h"
+#include "common/util/lower-bound.h"
 
 /* Of units with one hint: the hints of a real domain hardly ever meet, those of a hostile one could all be the same. */
 #define HINT_TRIES 64u
@@ -190,17 +191,7 @@ static int compare_hints(const void *a, const void *b)
 /* The first hint with this value or a larger one. */
 static size_t find_hint(const struct hints *hints, uint64_t value)
 {
-	size_t low = 0, high = hints->n;
-
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-
-		if (hints->at[middle].value < value)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return LOWER_BOUND(i, hints->n, hints->at[i].value < value);
 }
 
 /* The first from i on whose group has no extent yet; what was walked over is not walked over again. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/fs/crypt-list.h"
+#include "common/util/lower-bound.h"
 #include "common/volume/tolerance.h"
 #include "common/volume/warn.h"
 
@@ -349,22 +350,13 @@ struct unit_group unit_map_group(const struct unit_map *map, size_t number)
 
 bool unit_map_of(const struct unit_map *map, uint64_t unit_id, struct unit_group *group)
 {
-	size_t low = 0, high = map->n_groups;
+	/* The one behind that which begins at or before it */
+	const size_t i = LOWER_BOUND(at, map->n_groups, unit_id_of(&map->group[at]) <= unit_id);
 
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-		const struct unit_group_kept *kept = &map->group[middle];
-
-		if (unit_id < unit_id_of(kept)) {
-			high = middle;
-		} else if (unit_id - unit_id_of(kept) >= extent_len_of(map, kept)) {
-			low = middle + 1;
-		} else {
-			*group = unit_map_group(map, middle);
-			return true;
-		}
-	}
-	return false;
+	if (i == 0 || unit_id - unit_id_of(&map->group[i - 1]) >= extent_len_of(map, &map->group[i - 1]))
+		return false;
+	*group = unit_map_group(map, i - 1);
+	return true;
 }
 
 bool unit_map_at(const struct unit_map *map, uint64_t address, struct unit_group *group)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Free space as the extent tree says, and what of it may be taken. */
 #include "common/tree/allocator-state.h"
+#include "common/util/lower-bound.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,20 +10,11 @@
 
 static struct own_group *group_at(const struct allocator *allocator, uint64_t logical)
 {
-	size_t low = 0, high = allocator->n_groups;
+	/* The one behind that which begins at or before it */
+	const size_t i = LOWER_BOUND(at, allocator->n_groups, allocator->group[at].view.logical <= logical);
+	struct own_group *group = i > 0 ? &allocator->group[i - 1] : NULL;
 
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-		struct own_group *group = &allocator->group[middle];
-
-		if (logical < group->view.logical)
-			high = middle;
-		else if (logical - group->view.logical >= group->view.length)
-			low = middle + 1;
-		else
-			return group;
-	}
-	return NULL;
+	return group && logical - group->view.logical < group->view.length ? group : NULL;
 }
 
 bool allocator_open(struct volume *volume, struct allocator **out, struct error *err)

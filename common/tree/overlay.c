@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "common/util/lower-bound.h"
+
 #define LANES 20	/* of a skip list: enough for 2^20 items and more */
 
 struct overlay {
@@ -40,17 +42,7 @@ static void overlays_free(struct overlays *all)
 /* Where tree is, or would be. */
 static size_t place_of(const struct overlays *all, uint64_t tree)
 {
-	size_t low = 0, high = all->n;
-
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-
-		if (all->at[middle]->tree < tree)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return LOWER_BOUND(i, all->n, all->at[i]->tree < tree);
 }
 
 struct overlay *overlay_of(const struct volume *volume, uint64_t tree)

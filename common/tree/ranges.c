@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/util/lower-bound.h"
+
 static uint64_t end_of(const struct free_range *range)
 {
 	return range->logical + range->length;
@@ -46,17 +48,7 @@ static void remove_at(struct ranges *set, size_t i, size_t n)
 
 size_t ranges_find(const struct ranges *set, uint64_t logical)
 {
-	size_t low = 0, high = set->n;
-
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-
-		if (end_of(&set->range[middle]) <= logical)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return LOWER_BOUND(i, set->n, end_of(&set->range[i]) <= logical);
 }
 
 bool ranges_touch(const struct ranges *set, uint64_t logical, uint64_t length)

@@ -5,26 +5,16 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/util/lower-bound.h"
 #include "common/volume/devices.h"
 #include "common/volume/stripe.h"
 
 /* Index of the first chunk that ends behind logical; n_chunks where there is none. */
 static size_t first_ending_after(const struct volume *volume, uint64_t logical)
 {
-	size_t low = 0, high = volume->n_chunks;
+	const struct chunk *chunk = volume->chunks;
 
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-		const struct chunk *chunk = &volume->chunks[middle];
-
-		if (logical >= chunk->logical && logical - chunk->logical >= chunk->length)
-			low = middle + 1;
-		else if (logical >= chunk->logical)
-			return middle;
-		else
-			high = middle;
-	}
-	return low;
+	return LOWER_BOUND(i, volume->n_chunks, logical >= chunk[i].logical && logical - chunk[i].logical >= chunk[i].length);
 }
 
 static bool same_chunk(const struct chunk *a, const struct chunk *b)
