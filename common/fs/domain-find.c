@@ -209,6 +209,35 @@ bool domain_check_finished(struct volume *volume, const struct domain *but, stru
 	return ok;
 }
 
+static bool any_is_doubted(const struct volume *volume, unsigned *which)
+{
+	for (*which = 0; *which < SUPER_COPIES; ++*which)
+		if (volume->copy[*which].is_doubted)
+			return true;
+	return false;
+}
+
+/* Without its key a header's state is hearsay: beside a superblock that says otherwise it is not enough. */
+bool domain_check_may_seal(struct volume *volume, struct error *err)
+{
+	uint16_t *numbers = NULL;
+	unsigned which;
+	size_t n = 0;
+
+	if (!domain_check_finished(volume, NULL, err))
+		return false;
+	if (!any_is_doubted(volume, &which))
+		return true;
+	if (!domain_numbers(volume, &numbers, &n, err))
+		return false;
+	free(numbers);
+	if (n == 0)
+		return true;
+	error_set(err, ERROR_STATE, "copy %u of the superblock says that a conversion is unfinished, copy 0 does not, and something is sealed", which);
+	return error_hint(err, "verify what is sealed, with its key; where nothing is wrong, mount the image, create and remove a file outside of it, and "
+			  "unmount it: that writes all copies of the superblock again");
+}
+
 struct search {
 	const struct subvolume_list *list;
 	const struct subvolume *subvolume;

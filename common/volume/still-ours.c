@@ -18,7 +18,7 @@ bool volume_not_mounted(const struct volume *volume, struct error *err)
 /* A damaged copy, or one of another filesystem, may change: nobody uses it. */
 static bool is_same(const struct volume *volume, const struct super_copy *was, const struct super_copy *is)
 {
-	if (was->valid)
+	if (was->valid || was->is_doubted)
 		return is->valid && memcmp(&was->super.disk, &is->super.disk, sizeof(was->super.disk)) == 0;
 	return !is->valid || memcmp(is->super.fsid, volume->super.fsid, FSID_SIZE) != 0;
 }

@@ -6,6 +6,7 @@
 
 #include "common/volume/super-log.h"
 #include "common/volume/warn.h"
+#include "format/crypt.h"
 
 void superblock_copy(struct superblock *to, const struct superblock *from)
 {
@@ -66,6 +67,53 @@ static bool same_filesystem(const struct super_copy *a, const struct super_copy 
 static bool is_behind_end(const struct super_copy *copy, const struct superblock *super)
 {
 	return copy->where + SUPER_SIZE > super->dev_total_bytes;
+}
+
+/* NULL: bit and state as a conversion writes them, both in one write; else what is wrong with them. */
+static const char *wrong_with_marks(const struct superblock *super)
+{
+	struct crypt_state_tail state;
+	struct error why = { 0 };
+
+	if (!(super->incompat & INCOMPAT_CRYPT_UNFINISHED))
+		return "has the state of an unfinished conversion, but not the feature bit";
+	if (!crypt_state_read(super->disk.tail, &state, &why))
+		return "says that a conversion is unfinished, but has no valid state of one";
+	if (state.generation != super->generation || memcmp(state.disk.fsid, super->fsid, FSID_SIZE) != 0)
+		return "says that a conversion is unfinished, but its state is of another filesystem or generation";
+	return NULL;
+}
+
+static bool is_marked(const struct super_copy copy[SUPER_COPIES], unsigned n)
+{
+	return copy[n].valid && same_filesystem(&copy[n], &copy[0]) && !is_behind_end(&copy[n], &copy[0].super) &&
+	       copy[n].super.generation >= copy[0].super.generation && superblock_is_unfinished(&copy[n].super);
+}
+
+/*
+ * Nothing is changed in place before copy 0 has bit and state, and they are cleared there last: where copy 0 has neither, and one of the others alone
+ * has something that no conversion writes, that copy is damaged, or somebody's work.
+ */
+static void doubt_marks(struct super_copy copy[SUPER_COPIES], unsigned chosen)
+{
+	unsigned marked = 0, n_marked = 0;
+
+	if (!copy[0].valid || superblock_is_unfinished(&copy[0].super))
+		return;
+	for (unsigned n = 1; n < SUPER_COPIES; n++) {
+		if (is_marked(copy, n)) {
+			marked = n;
+			n_marked++;
+		}
+	}
+
+	const char *const wrong = n_marked == 1 && marked != chosen ? wrong_with_marks(&copy[marked].super) : NULL;
+
+	if (!wrong)
+		return;
+	copy[marked].valid = false;
+	copy[marked].is_doubted = true;
+	error_set(&copy[marked].error, ERROR_CORRUPT, "superblock at %#" PRIx64 ": %s", copy[marked].where, wrong);
 }
 
 /*
@@ -134,6 +182,7 @@ bool super_copies_read(struct device *device, const struct super_choice *choice,
 		       struct error *err)
 {
 	super_copies_find(device, copy);
+	doubt_marks(copy, choice->copy == CHOOSE_BY_ITSELF ? SUPER_COPIES : choice->copy - 1);
 	if (choice->copy != CHOOSE_BY_ITSELF) {
 		*used = choice->copy - 1;
 		return is_wanted(device, copy, *used, choice->tolerant, err);
@@ -193,7 +242,7 @@ static bool write_copy(struct volume *volume, unsigned n, struct disk_superblock
 	if (!superblock_read((const uint8_t *)disk, where, &super, err))
 		return error_prefix(err, "superblock to write");
 	csum_block_update(super.csum_type, (uint8_t *)disk, SUPER_SIZE);
-	copy->valid = false;
+	copy->valid = copy->is_doubted = false;
 	error_set(&copy->error, ERROR_IO, "superblock at %#" PRIx64 ": writing it failed", where);
 	if (!device_write(volume->device, disk, SUPER_SIZE, where, err))
 		return false;

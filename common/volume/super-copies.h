@@ -18,7 +18,8 @@ struct super_choice {
 /*
  * Reads all copies on a device and chooses one: the newest that is valid, of equal ones the
  * first that tells of an unfinished conversion, else the first.  Copies of another filesystem than the
- * primary, where that is valid, do not count.
+ * primary, where that is valid, do not count.  Nor does one that says that a conversion is unfinished as no
+ * conversion says it, where the primary and all others say nothing of one, unless it was chosen: it is_doubted, and not valid.
  */
 bool super_copies_read(struct device *device, const struct super_choice *choice, struct super_copy copy[SUPER_COPIES], unsigned *used,
 		       struct error *err) must_use;

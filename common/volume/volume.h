@@ -19,6 +19,7 @@ struct super_copy {
 	bool exists;		/* the device is large enough */
 	bool valid;		/* magic, checksum and fields are right */
 	bool is_readable;	/* all but the checksum is */
+	bool is_doubted;	/* not valid only because it says that a conversion is unfinished, and is not believed */
 	uint64_t where;		/* on the device */
 	unsigned n_damaged;	/* in a log of them: newer ones that are not valid */
 	struct superblock super;	/* where valid */

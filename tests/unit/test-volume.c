@@ -111,23 +111,63 @@ static void set_unfinished_bit(struct disk_superblock *disk)
 	disk->incompat_flags = to_le64(le64(disk->incompat_flags) | INCOMPAT_CRYPT_UNFINISHED);
 }
 
-static void put_state(struct disk_superblock *disk)
+static void put_magic(struct disk_superblock *disk)
 {
 	memcpy(disk->tail, CRYPT_STATE_MAGIC, strlen(CRYPT_STATE_MAGIC));
 }
 
-/* By its bit or its state, in either copy; one that is older than the other says nothing. */
+/* As a conversion does, which writes both at once. */
+static void put_bit_and_state(struct disk_superblock *disk)
+{
+	struct disk_crypt_state state = {
+		.version = to_le32(CRYPT_VERSION),
+		.operation = CRYPT_OP_ENCRYPT,
+		.direction = CRYPT_TO_SEALED,
+		.phase = CRYPT_PHASE_DATA,
+		.cipher = 1,
+		.generation = disk->generation,
+		.sector_size = to_le32(4096),
+		.node_size = to_le32(16384),
+	};
+
+	memcpy(state.magic, CRYPT_STATE_MAGIC, sizeof(state.magic));
+	memcpy(state.fsid, disk->fsid, sizeof(state.fsid));
+	memcpy(disk->tail, &state, sizeof(state));
+	set_unfinished_bit(disk);
+}
+
+static void put_state_without_bit(struct disk_superblock *disk)
+{
+	put_bit_and_state(disk);
+	disk->incompat_flags = to_le64(le64(disk->incompat_flags) & ~INCOMPAT_CRYPT_UNFINISHED);
+}
+
+static void put_state_of_other_filesystem(struct disk_superblock *disk)
+{
+	put_bit_and_state(disk);
+	disk->tail[offsetof(struct disk_crypt_state, fsid)] ^= 1;
+}
+
+static void put_state_of_other_generation(struct disk_superblock *disk)
+{
+	put_bit_and_state(disk);
+	disk->tail[offsetof(struct disk_crypt_state, generation)] ^= 1;
+}
+
+/* By bit and state, in either copy, or either of them in the primary; one that is older than the other says nothing. */
 static void one_copy_is_enough_to_say_that_a_conversion_is_unfinished(void **state)
 {
-	void (*const edits[])(struct disk_superblock *disk) = { set_unfinished_bit, put_state };
+	static const struct { unsigned copy; void (*edit)(struct disk_superblock *disk); } edits[] = {
+		{ 0, set_unfinished_bit }, { 0, put_magic }, { 0, put_bit_and_state }, { 1, put_bit_and_state },
+	};
 
 	(void)state;
-	for (unsigned i = 0; i < 4; i++) {
-		const unsigned copy = i % 2;
+	for (unsigned i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
+		const unsigned copy = edits[i].copy;
 		struct volume *volume;
 		struct error err = { 0 };
 
-		image_edit_super(&image, 1u << copy, edits[i / 2]);
+		image_edit_super(&image, 1u << copy, edits[i].edit);
 		for (unsigned chosen = 0; chosen <= 2; chosen++) {
 			assert_true(open_read_only(chosen, &volume, &err));
 			assert_true(volume_is_unfinished(volume));
@@ -139,6 +179,48 @@ static void one_copy_is_enough_to_say_that_a_conversion_is_unfinished(void **sta
 		image_edit_super(&image, 1u << !copy, add_to_generation);
 		assert_true(open_read_only(CHOOSE_BY_ITSELF, &volume, &err));
 		assert_false(volume_is_unfinished(volume));
+		volume_close(volume);
+		image_heal(&image);
+	}
+}
+
+/* What no conversion writes, in one copy beside a primary that says nothing. */
+static void a_mirror_that_is_not_believed_hides_nothing_and_claims_nothing(void **state)
+{
+	static const struct { void (*edit)(struct disk_superblock *disk); const char *text; } edits[] = {
+		{ set_unfinished_bit, "superblock at 0x4000000: says that a conversion is unfinished, but has no valid state of one" },
+		{ put_magic, "superblock at 0x4000000: has the state of an unfinished conversion, but not the feature bit" },
+		{ put_state_without_bit, "superblock at 0x4000000: has the state of an unfinished conversion, but not the feature bit" },
+		{ put_state_of_other_filesystem,
+		  "superblock at 0x4000000: says that a conversion is unfinished, but its state is of another filesystem or generation" },
+		{ put_state_of_other_generation,
+		  "superblock at 0x4000000: says that a conversion is unfinished, but its state is of another filesystem or generation" },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * sizeof(edits) / sizeof(edits[0]); i++) {
+		struct volume *volume;
+		struct error err = { 0 };
+
+		image_edit_super(&image, 1u << 1, edits[i / 2].edit);
+		if (i % 2 == 1)
+			image_edit_super(&image, 1u << 1, add_to_generation);	/* the state is no more of this generation */
+		assert_true(open_read_only(CHOOSE_BY_ITSELF, &volume, &err));
+		assert_false(volume_is_unfinished(volume));
+		assert_int_equal(volume->super_used, 0);
+		assert_false(volume->copy[1].valid);
+		assert_true(volume->copy[1].is_doubted);
+		if (i % 2 == 0)
+			assert_string_equal(volume->copy[1].error.text, edits[i / 2].text);
+		volume_close(volume);
+		/* Asked for by its number, it is what it says. */
+		assert_true(open_read_only(1 + 1, &volume, &err));
+		assert_true(volume_is_unfinished(volume));
+		volume_close(volume);
+		/* Where the primary has something of it, too, it hides nothing. */
+		image_edit_super(&image, 1u << 0, i % 2 ? put_magic : set_unfinished_bit);
+		assert_true(open_read_only(CHOOSE_BY_ITSELF, &volume, &err));
+		assert_true(volume_is_unfinished(volume));
 		volume_close(volume);
 		image_heal(&image);
 	}
@@ -383,6 +465,7 @@ int main(void)
 		with_image(a_newer_mirror_is_read_where_nothing_is_written),
 		with_image(the_copy_that_was_asked_for_or_none),
 		with_image(one_copy_is_enough_to_say_that_a_conversion_is_unfinished),
+		with_image(a_mirror_that_is_not_believed_hides_nothing_and_claims_nothing),
 		with_image(backup_roots),
 		with_image(an_empty_backup_root),
 		with_image(warns_of_a_damaged_mirror),

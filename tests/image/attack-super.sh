@@ -1,0 +1,138 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# One redundant copy of the superblock says that a conversion is unfinished, as no conversion says it: who does it locks nobody out, and fools nobody.
+. "$(dirname "$0")/lib.sh"
+. "$IMAGE_TESTS/attack-lib.sh"
+sealed_base
+KEY=("${VK[@]}")
+TAIL=$((0xdcb)) TAIL_SIZE=$((4096 - 0xdcb)) INCOMPAT=$((0xbc)) GENERATION=$((0x48))
+# Where the state has its fsid and its generation
+STATE_FSID=$((TAIL + 64)) STATE_GENERATION=$((TAIL + 80))
+MAGIC=$(printf BTRCSTAT | od -An -v -tx1 | tr -d ' \n')
+
+# bit COPY: sets the feature bit
+bit() {
+	local incompat
+	incompat=$(attack super-get "$1" | od -An -v -tx1 -j $INCOMPAT -N 8 | tr -d ' \n')
+	attack super-poke "$1" $INCOMPAT "${incompat:0:14}80"
+}
+# state COPY: the state of a real conversion
+state() {
+	attack super-poke "$1" $TAIL "$(tail -c $TAIL_SIZE "$tmp/real-super" | od -An -v -tx1 | tr -d ' \n')"
+}
+mark() {		# mark COPY HOW
+	case $2 in
+	bit) bit "$1" ;;
+	bit-garbage) bit "$1"; attack super-poke "$1" $TAIL "$(head -c $TAIL_SIZE /dev/urandom | od -An -v -tx1 | tr -d ' \n')" ;;
+	magic) attack super-poke "$1" $TAIL "$MAGIC" ;;
+	bit-magic) bit "$1"; attack super-poke "$1" $TAIL "$MAGIC" ;;
+	state) state "$1" ;;
+	other-fsid) bit "$1"; state "$1"; attack super-poke "$1" $STATE_FSID "5a5a5a5a" ;;
+	other-generation) bit "$1"; state "$1"; attack super-poke "$1" $STATE_GENERATION "$(le 8 3)" ;;
+	newer) bit "$1"; state "$1"; attack super-poke "$1" $GENERATION "$(le 8 9999)" ;;
+	esac
+}
+WARNS='superblock at 0x4000+: (says that a conversion is unfinished, but|has the state of an unfinished conversion, but).*; copy 0 of the superblock is used'
+copies_equal() {
+	local n
+	for n in $(seq "$1"); do
+		attack super-get 0 | tail -c +57 >"$tmp/super.0"	# behind checksum, fsid, address
+		attack super-get "$n" | tail -c +57 | cmp - "$tmp/super.0" || fail "copy $n of the superblock is not as copy 0"
+	done
+}
+# kernel_writes: as the hint says
+kernel_writes() { image_mount "$image" "$tmp/mnt" rw; touch "$tmp/mnt/new"; rm "$tmp/mnt/new"; image_umount; }
+
+fresh "$tmp/plain.img"
+expect_status 8 "$tmp/attack" "$image" convert encrypt stop:4 "$tmp/vk" target
+attack super-get 0 >"$tmp/real-super"
+
+for how in bit bit-garbage magic bit-magic state other-fsid other-generation newer; do
+	say "copy 1: $how: a sealed image is read and verified, with a warning"
+	fresh
+	mark 1 $how
+	cats_right pair-a big
+	expect_text "$tmp/err" "$WARNS"
+	expect_unchanged 0 "$image" do_verify
+	expect_text "$tmp/err" "$WARNS"
+	expect_unchanged 0 "$image" crypt list "$image"
+	expect_unchanged 0 "$image" crypt convert --status "$image"
+	expect_text "$tmp/err" "$WARNS"
+	refused 9 'there is no unfinished conversion' do_resume
+	say "copy 1: $how: nothing is sealed beside what nobody can vouch for: 12"
+	for subvolume in target plain; do
+		refused 12 'copy 1 of the superblock says that a conversion is unfinished' crypt convert --encrypt -q --volume-key-file "$tmp/vk2" "$image" $subvolume
+		expect_text "$tmp/err" 'hint: verify .*mount the image, create and remove a file'
+		refused 12 'copy 1 of the superblock says' crypt convert --encrypt -q --dry-run "$image" $subvolume
+	done
+	say "copy 1: $how: unsealed, which writes all copies"
+	cp --sparse=always "$image" "$tmp/marked.img"
+	survived "$WARNS"
+	copies_equal 1
+	expect_unchanged 0 "$image" crypt convert --status "$image"
+	! grep -q superblock "$tmp/err" || fail "still a warning"
+	say "copy 1: $how: a kernel writes all copies, too"
+	fresh "$tmp/marked.img"
+	kernel_writes
+	copies_equal 1
+	expect_status 0 crypt convert --encrypt -q --volume-key-file "$tmp/vk2" "$image" plain
+	cats_right pair-a big
+	check_clean "$image"
+	say "copy 1: $how: an image with nothing sealed on it is sealed, and all copies written"
+	fresh "$tmp/plain.img"
+	mark 1 $how
+	seal "$image" target ""
+	copies_equal 1
+	cats_right pair-a big
+	check_clean "$image"
+done
+
+say "copy 1, while half sealed with nothing said by copy 0: the header says it, nobody is fooled"
+for how in bit magic; do
+	fresh "$tmp/plain.img"
+	expect_status 8 "$tmp/attack" "$image" convert encrypt stop:4 "$tmp/vk" target
+	for copy in 0 1; do
+		incompat=$(attack super-get 0 | od -An -v -tx1 -j $INCOMPAT -N 8 | tr -d ' \n')
+		attack super-poke $copy $INCOMPAT "${incompat:0:14}00"
+		attack super-poke $copy $TAIL "$(printf '00%.0s' $(seq $TAIL_SIZE))"
+	done
+	mark 1 $how
+	for subvolume in target plain; do
+		refused 12 'header.* says that its conversion has not finished' crypt convert --encrypt -q --volume-key-file "$tmp/vk2" "$image" $subvolume
+	done
+	refused 12 'conversion has not finished' do_decrypt
+	refused 12 'conversion has not finished' do_cat
+	refused 12 'conversion has not finished' crypt convert --status "$image"
+done
+
+say "copies 1 and 2, of which one is at 256 GiB"
+image=$tmp/large.img
+image_make "$image" 257G -d single -m single
+image_mount "$image" "$tmp/mnt" rw
+btrfs -q subvolume create "$tmp/mnt/target"
+btrfs -q subvolume create "$tmp/mnt/plain"
+cp "$tmp"/files/{pair-a,big,small} "$tmp/mnt/target"
+cp "$tmp/files/small" "$tmp/mnt/plain"
+image_umount
+cp --sparse=always "$image" "$tmp/large-plain.img"
+seal "$image" target ""
+cp --sparse=always "$image" "$tmp/large-base.img"
+for copy in 1 2; do
+	for how in bit magic other-fsid newer; do
+		say "of three, copy $copy: $how"
+		fresh "$tmp/large-base.img"
+		mark $copy $how
+		cats_right pair-a big
+		expect_text "$tmp/err" "$WARNS"
+		expect_status 0 do_verify
+		refused 12 "copy $copy of the superblock says" crypt convert --encrypt -q --volume-key-file "$tmp/vk2" "$image" plain
+		expect_status 0 do_decrypt
+		copies_equal 2
+		crypt cat "$image" target big | cmp - "$tmp/files/big"
+	done
+done
+say "two of three say it: an unfinished conversion, as nobody can tell"
+fresh "$tmp/large-base.img"
+mark 1 bit
+mark 2 bit
+refused 7 'unfinished conversion' crypt convert --encrypt -q --volume-key-file "$tmp/vk2" "$image" plain
