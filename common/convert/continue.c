@@ -224,6 +224,16 @@ static bool restore_primary(struct volume *volume, const struct convert_ui *ui, 
 	return volume_still_ours(volume, err) && volume_write_supers(volume, &disk, err);
 }
 
+/* Nothing is unfinished: a mirror said so, and the key proved that it is not true. */
+static bool drop_state(struct volume *volume, const struct convert_ui *ui, struct error *err)
+{
+	const struct conversion c = { .ui = ui };
+	const struct disk_superblock disk = volume->copy[0].super.disk;
+
+	conversion_note(&c, "nothing is unfinished: what a copy of the superblock says of it is false; all copies are written again from copy 0");
+	return volume_still_ours(volume, err) && volume_write_supers(volume, &disk, err);
+}
+
 /* A decryption that only the superblocks still tell of. */
 static bool clear_without_key(struct volume *volume, const struct crypt_state_tail *tail, unsigned copy, enum convert_goal goal,
 			      bool *cleared, struct error *err)
@@ -251,7 +261,7 @@ bool convert_continue(struct volume *volume, enum convert_goal goal, const struc
 	struct crypt_state_tail tail;
 	struct error unread = { 0 };	/* a tail beside a good one */
 	const struct super_copy *copy = state_newest(volume, &tail, &unread);
-	bool ok, cleared;
+	bool ok, cleared, is_false;
 
 	if (!copy) {
 		if (volume->copy[0].exists && !volume->copy[0].valid)
@@ -264,6 +274,10 @@ bool convert_continue(struct volume *volume, enum convert_goal goal, const struc
 		return false;
 	if (cleared)
 		return true;
+	if (!state_is_false(volume, tail.domain, key, &is_false, err))
+		return false;
+	if (is_false)
+		return drop_state(volume, ui, err);
 	ok = go_on(&c, goal, key, err);
 	conversion_close(&c);
 	return ok;

@@ -106,6 +106,11 @@ bool state_is_unanimous(const struct volume *volume, const struct crypt_state_ta
  */
 bool state_needs_no_key(struct volume *volume, const struct crypt_state_tail *tail, unsigned copy, bool *yes, struct error *err) must_use;
 /*
+ * false-state.c: *is_false where the primary, which is used from then on, says nothing of a conversion, the key opens the sealing of this number, its
+ * header says that everything is sealed, and contradicts every copy that does say so: the MAC of its state is wrong, or it is not newer than the header.
+ */
+bool state_is_false(struct volume *volume, uint16_t number, const struct convert_key *key, bool *is_false, struct error *err) must_use;
+/*
  * The newest tail that the key vouches for: a changed copy does not stand in the way of a good one.  Opens the domain, from the copies
  * beside the trees, or, where those are wiped, from the root tree; volume->super is the copy that carries the tail afterwards.
  */

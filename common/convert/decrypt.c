@@ -153,7 +153,7 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 		return false;
 	conversion_forget_secrets(c);
 	if (domain->header.state != CRYPT_STATE_SEALED)
-		return error_set(err, ERROR_STATE, "the header of what is sealed says that its conversion has not finished");
+		return domain_is_unfinished_error(domain, err);
 	c->header = domain->header;
 	if (!seal_expected(domain, options->expect_seal, err) || !domain_check_finished(c->volume, domain, err) || !bad_blocks_read(c, err) ||
 	    !domain_view_check_named(domain, &c->list, subvolume, err) || !domain_check_all_replaced(domain, &c->list, err) ||

@@ -184,6 +184,27 @@ bool domain_numbers(struct volume *volume, uint16_t **numbers, size_t *n, struct
 	return true;
 }
 
+/* A copy that tells of a conversion of the past, as the one in use sees it: that one may be what is wrong. */
+static bool hint_older(const struct volume *volume, struct error *err)
+{
+	for (unsigned n = 0; n < SUPER_COPIES; n++) {
+		const struct super_copy *copy = &volume->copy[n];
+
+		if (copy->exists && copy->valid && copy->super.generation < volume->super.generation && superblock_is_unfinished(&copy->super))
+			return error_hint(err, "copy %u of the superblock, of generation %" PRIu64 ", says so, but not copy %u, of generation %" PRIu64
+					  ", which is used: it was changed, or something wrote to the filesystem halfway: keep the image, and go back to a "
+					  "backup", n, copy->super.generation, volume->super_used, volume->super.generation);
+	}
+	return false;
+}
+
+bool domain_is_unfinished_error(const struct domain *domain, struct error *err)
+{
+	error_set(err, ERROR_STATE, "the header of sealing %u says that its conversion has not finished%s", domain->number,
+		  volume_is_unfinished(domain->volume) ? "" : ", and no superblock does");
+	return hint_older(domain->volume, err);
+}
+
 bool domain_check_finished(struct volume *volume, const struct domain *but, struct error *err)
 {
 	uint16_t *numbers = NULL;
@@ -198,8 +219,7 @@ bool domain_check_finished(struct volume *volume, const struct domain *but, stru
 			continue;
 		if (domain_read(volume, numbers[i], &domain, &why)) {
 			if (domain->header.state != CRYPT_STATE_SEALED)
-				ok = error_set(err, ERROR_STATE, "the header of sealing %u says that its conversion has not finished, and no "
-					       "superblock does", numbers[i]);
+				ok = domain_is_unfinished_error(domain, err);
 		} else if (why.kind == ERROR_MEMORY || why.kind == ERROR_IO) {
 			*err = why;
 			ok = false;

@@ -350,7 +350,7 @@ bool domain_reader_open(struct domain *domain, const struct subvolume_list *list
 	struct domain_reader *reader;
 
 	if (domain->header.state != CRYPT_STATE_SEALED)
-		return error_set(err, ERROR_STATE, "the header of what is sealed says that its conversion has not finished");
+		return domain_is_unfinished_error(domain, err);
 	reader = calloc(1, sizeof(*reader));
 	if (!reader)
 		return error_memory(err);

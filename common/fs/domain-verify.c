@@ -303,7 +303,7 @@ bool domain_verify(struct domain *domain, const struct subvolume_list *list, con
 	*result = (struct verify_result){ 0 };
 	memcpy(result->seal_fingerprint, domain->header.seal, sizeof(result->seal_fingerprint));
 	if (domain->header.state != CRYPT_STATE_SEALED)
-		return error_set(err, ERROR_STATE, "the header of what is sealed says that its conversion has not finished");
+		return domain_is_unfinished_error(domain, err);
 	if (!domain_view_open(domain, list, NULL, UNIT_PLACE_END, &v.view, err))
 		return false;
 	ok = verify_all(&v, err);

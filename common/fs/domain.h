@@ -67,6 +67,8 @@ bool domain_find(struct volume *volume, const struct subvolume_list *list, const
  * volume_is_unfinished() is false?  ERROR_STATE.  Headers that cannot be read say nothing.  but: one that was opened, and is known; or NULL.
  */
 bool domain_check_finished(struct volume *volume, const struct domain *but, struct error *err) must_use;
+/* Of a domain whose header says so: always false. */
+bool domain_is_unfinished_error(const struct domain *domain, struct error *err);
 /* The same, for those who are about to seal: moreover, beside a copy of the superblock that is_doubted nothing may be sealed yet; ERROR_STATE. */
 bool domain_check_may_seal(struct volume *volume, struct error *err) must_use;
 /* All domain numbers of the filesystem, malloced. */

@@ -105,6 +105,82 @@ for how in bit magic; do
 	refused 12 'conversion has not finished' crypt convert --status "$image"
 done
 
+say "copy 1 has bit and state that fit: an unfinished conversion, until the key proves that it is none"
+STATE_MAC=$((TAIL + 368)) STATE_UUID=$((TAIL + 32))
+NOT_TRUE='nothing is unfinished: .* all copies are written again from copy 0'
+# dropped: only with the right key, by resume or abort
+dropped() {
+	refused 7 'unfinished conversion' crypt convert --encrypt -q --volume-key-file "$tmp/vk2" "$image" plain
+	refused 7 'unfinished conversion' do_decrypt
+	expect_unchanged 7 "$image" crypt convert --status "$image"
+	KEY=(--volume-key-file "$tmp/wrong-vk")
+	refused 2 'wrong key or passphrase' do_resume
+	KEY=("${VK[@]}")
+	cp --sparse=always "$image" "$tmp/false.img"
+	for one in resume decrypt_resume abort; do
+		fresh "$tmp/false.img"
+		expect_status 0 do_$one
+		expect_text "$tmp/err" "$NOT_TRUE"
+		copies_equal 1
+		attack super-get 0 | cmp - "$tmp/super.before"
+		cats_right pair-a big small packed nosum frozen noted two
+		expect_unchanged 0 "$image" do_verify
+		check_clean "$image"
+	done
+}
+fresh
+expect_status 8 "$tmp/attack" "$image" convert decrypt stop:4 "$tmp/vk" target
+cp --sparse=always "$image" "$tmp/unsealing.img"
+attack super-get 0 >"$tmp/unsealing-super"
+say "its MAC is wrong"
+fresh
+attack super-get 0 >"$tmp/super.before"
+attack super-put 1 "$tmp/unsealing-super"
+attack super-poke 1 $STATE_MAC "$(printf '5a%.0s' $(seq 32))"
+dropped
+say "it is older than the header, which says sealed"
+fresh "$tmp/unsealing.img"
+expect_status 0 do_abort
+attack super-get 0 >"$tmp/super.before"
+attack super-put 1 "$tmp/unsealing-super"
+dropped
+say "it is authentic and newer: 12, for a conversion may have begun"
+fresh
+attack super-put 1 "$tmp/unsealing-super"
+for one in decrypt_resume abort; do refused 12 'journal|state' do_$one; done
+say "it is of a sealing that is not there: nobody can tell"
+fresh
+attack super-put 1 "$tmp/unsealing-super"
+attack super-poke 1 $STATE_UUID "$(printf '5a%.0s' $(seq 16))"
+for one in resume decrypt_resume abort; do refused 12 'state|copies of the keys' do_$one; done
+say "half unsealed, and copy 0 of the superblock says nothing: the header contradicts that, not the state"
+fresh
+attack super-get 0 >"$tmp/super.before"
+fresh "$tmp/unsealing.img"
+attack super-put 0 "$tmp/super.before"
+cp --sparse=always "$image" "$tmp/silenced.img"
+expect_status 0 do_abort
+cats_right pair-a big small packed nosum frozen noted two
+expect_unchanged 0 "$image" do_verify
+fresh "$tmp/silenced.img"
+expect_status 0 do_decrypt_resume
+expect_files_plain
+fresh "$tmp/silenced.img"
+attack super-poke 1 $STATE_MAC "$(printf '5a%.0s' $(seq 32))"
+for one in resume decrypt_resume abort; do refused 12 'fails authentication' do_$one; done
+
+say "half unsealed, and a kernel has written to it, which left copy 1 of the superblock: which copy says what"
+fresh "$tmp/unsealing.img"
+attack super-put 0 "$tmp/super.before"
+kernel_writes
+attack super-put 1 "$tmp/unsealing-super"
+HALF='header of sealing 1 says that its conversion has not finished, and no superblock does'
+for one in do_cat do_verify do_decrypt "crypt convert --status $image" "crypt convert --encrypt -q --volume-key-file $tmp/vk2 $image plain"; do
+	# shellcheck disable=SC2086
+	refused 12 "$HALF" $one
+	expect_text "$tmp/err" 'hint: copy 1 of the superblock, of generation [0-9]+, says so, but not copy 0, of generation [0-9]+, which is used: '
+done
+
 say "copies 1 and 2, of which one is at 256 GiB"
 image=$tmp/large.img
 image_make "$image" 257G -d single -m single

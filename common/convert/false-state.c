@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A state that a mirror of the superblock has and the primary has not, and that the key proves to be none of an unfinished conversion. */
+#include "common/convert/conversion.h"
+
+static bool says_so(const struct super_copy *copy)
+{
+	return copy->exists && copy->valid && superblock_is_unfinished(&copy->super);
+}
+
+/* Made without the key, or before the header became what it is: which says that everything is sealed. */
+static bool contradicted(const struct domain *domain, const struct super_copy *copy, bool *is_false, struct error *err)
+{
+	struct crypt_state_tail tail;
+	struct error unread = { 0 };
+	bool authentic;
+
+	*is_false = false;
+	if (!crypt_state_read(copy->super.disk.tail, &tail, &unread) ||
+	    memcmp(tail.disk.domain_uuid, domain->header.domain_uuid, CRYPT_UUID_SIZE) != 0)
+		return true;
+	if (!state_is_authentic(domain->schedule, &tail.disk, &authentic, err))
+		return false;
+	*is_false = !authentic || tail.epoch <= domain->header.epoch;
+	return true;
+}
+
+static bool is_machine_error(const struct error *err)
+{
+	return err->kind == ERROR_MEMORY || err->kind == ERROR_IO;
+}
+
+bool state_is_false(struct volume *volume, uint16_t number, const struct convert_key *key, bool *is_false, struct error *err)
+{
+	cleanup_domain struct domain *domain = NULL;
+	struct error why = { 0 };
+
+	*is_false = false;
+	/* Before anything is changed in place the primary has the state, and it is cleared there last. */
+	if (!volume->copy[0].valid || says_so(&volume->copy[0]))
+		return true;
+	if (!volume_use_copy(volume, 0, err))
+		return false;
+	if (!domain_read(volume, number, &domain, &why) || !domain_open(domain, key->secret, key->volume_key, key->slot, &why) ||
+	    domain->header.state != CRYPT_STATE_SEALED || !domain_check_finished(volume, domain, &why)) {
+		*err = is_machine_error(&why) ? why : *err;
+		return !is_machine_error(&why);
+	}
+	*is_false = true;
+	for (unsigned n = 1; *is_false && n < SUPER_COPIES; n++)
+		if (says_so(&volume->copy[n]) && !contradicted(domain, &volume->copy[n], is_false, err))
+			return false;
+	return true;
+}
