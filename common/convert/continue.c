@@ -279,6 +279,8 @@ bool convert_continue(struct volume *volume, enum convert_goal goal, const struc
 	if (is_false)
 		return drop_state(volume, ui, err);
 	ok = go_on(&c, goal, key, err);
+	if (!ok)
+		state_hint(volume, err);
 	conversion_close(&c);
 	return ok;
 }

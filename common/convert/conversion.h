@@ -110,6 +110,8 @@ bool state_needs_no_key(struct volume *volume, const struct crypt_state_tail *ta
  * header says that everything is sealed, and contradicts every copy that does say so: the MAC of its state is wrong, or it is not newer than the header.
  */
 bool state_is_false(struct volume *volume, uint16_t number, const struct convert_key *key, bool *is_false, struct error *err) must_use;
+/* What to do where it cannot be told, and the primary and all headers say nothing of a conversion. */
+void state_hint(struct volume *volume, struct error *err);
 /*
  * The newest tail that the key vouches for: a changed copy does not stand in the way of a good one.  Opens the domain, from the copies
  * beside the trees, or, where those are wiped, from the root tree; volume->super is the copy that carries the tail afterwards.

@@ -29,6 +29,17 @@ static bool is_machine_error(const struct error *err)
 	return err->kind == ERROR_MEMORY || err->kind == ERROR_IO;
 }
 
+void state_hint(struct volume *volume, struct error *err)
+{
+	struct error why = { 0 };
+
+	if ((err->kind != ERROR_STATE && err->kind != ERROR_KEY_HEADER) || err->hint[0] || !volume->copy[0].valid || says_so(&volume->copy[0]) ||
+	    !domain_check_finished(volume, NULL, &why))
+		return;
+	error_hint(err, "copy 0 of the superblock says nothing of a conversion: if nobody changed it, nothing else was changed yet; keep a copy of the "
+		   "image, then mount it, create and remove a file, unmount it: that drops what the others say");
+}
+
 bool state_is_false(struct volume *volume, uint16_t number, const struct convert_key *key, bool *is_false, struct error *err)
 {
 	cleanup_domain struct domain *domain = NULL;

@@ -152,7 +152,14 @@ say "it is of a sealing that is not there: nobody can tell"
 fresh
 attack super-put 1 "$tmp/unsealing-super"
 attack super-poke 1 $STATE_UUID "$(printf '5a%.0s' $(seq 16))"
-for one in resume decrypt_resume abort; do refused 12 'state|copies of the keys' do_$one; done
+for one in resume decrypt_resume abort; do
+	refused 12 'state|copies of the keys' do_$one
+	expect_text "$tmp/err" 'hint: copy 0 of the superblock says nothing of a conversion: .* mount it, create and remove a file'
+done
+kernel_writes
+copies_equal 1
+cats_right pair-a big
+expect_unchanged 0 "$image" do_verify
 say "half unsealed, and copy 0 of the superblock says nothing: the header contradicts that, not the state"
 fresh
 attack super-get 0 >"$tmp/super.before"
@@ -167,7 +174,10 @@ expect_status 0 do_decrypt_resume
 expect_files_plain
 fresh "$tmp/silenced.img"
 attack super-poke 1 $STATE_MAC "$(printf '5a%.0s' $(seq 32))"
-for one in resume decrypt_resume abort; do refused 12 'fails authentication' do_$one; done
+for one in resume decrypt_resume abort; do
+	refused 12 'fails authentication' do_$one
+	! grep -q hint "$tmp/err" || fail "a hint to mount what is half converted"
+done
 
 say "half unsealed, and a kernel has written to it, which left copy 1 of the superblock: which copy says what"
 fresh "$tmp/unsealing.img"
