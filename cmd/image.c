@@ -382,12 +382,15 @@ void image_hint_unfinished(const char *path, struct error *err)
 	struct crypt_state_tail state;
 	struct error ignored;
 
-	if (err->hint[0] || !open_all(path, false, &quiet, volume_open_super, &superblocks, &ignored) ||
+	if ((err->hint[0] && err->kind != ERROR_IO) || !open_all(path, false, &quiet, volume_open_super, &superblocks, &ignored) ||
 	    !volume_is_unfinished(superblocks) || !crypt_state_read(volume_unfinished_super(superblocks)->disk.tail, &state, &ignored))
 		return;
 
 	const struct unfinished_words words = unfinished_words(&state);
 
-	error_hint(err, "the conversion is unfinished: `btrfs-crypt convert %s` tries to go on%s", words.resume,
+	char first[sizeof(err->hint)];
+
+	strcpy(first, err->hint);
+	error_hint(err, "%s%sthe conversion is unfinished: `btrfs-crypt convert %s` tries to go on%s", first, first[0] ? ", then: " : "", words.resume,
 		   words.can_undo ? ", `--abort` undoes" : "");
 }

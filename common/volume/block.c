@@ -79,6 +79,7 @@ static bool read_any_mirror(struct block *block, const struct block_expect *expe
 	struct volume *volume = block->volume;
 	const struct chunk *chunk;
 	bool is_first = true, is_there = false;
+	unsigned n_bad = 0;
 	struct error bad;
 
 	if (!volume_chunk(volume, block->logical, &chunk, err))
@@ -98,6 +99,7 @@ static bool read_any_mirror(struct block *block, const struct block_expect *expe
 
 		const bool is_missing = !volume_has_mirror(volume, block->logical, volume->super.node_size, mirror);
 
+		n_bad += !is_missing;
 		if (!is_first && (is_there || is_missing))
 			continue;
 		is_first = false;
@@ -108,8 +110,10 @@ static bool read_any_mirror(struct block *block, const struct block_expect *expe
 				     volume_mirror_text(volume, block->logical, mirror, place));
 	}
 	/* Over two stripes, each may be on another mirror. */
-	return volume_read_any(volume, block->logical, block->bytes, volume->super.node_size, &bad) &&
-	       check_bytes(volume, block->bytes, block->logical, &block->node, &bad) && check_expected(&block->node, expect, &bad);
+	if (volume_read_any(volume, block->logical, block->bytes, volume->super.node_size, &bad) &&
+	    check_bytes(volume, block->bytes, block->logical, &block->node, &bad) && check_expected(&block->node, expect, &bad))
+		return true;
+	return n_bad > 1 && error_prefix(err, "none of %u mirrors is right", n_bad);
 }
 
 static bool give_salvaged(struct volume *volume, uint64_t logical, const struct block_expect *expect, struct block **block,

@@ -61,8 +61,12 @@ static bool file_write(void *self, const void *bytes, size_t len, uint64_t at, s
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			return error_system(err, "cannot write %zu bytes at %#" PRIx64, len, at);
+		if (n < 0) {
+			const bool is_full = errno == ENOSPC || errno == EDQUOT;	/* under a hole of the image */
+
+			error_system(err, "cannot write %zu bytes at %#" PRIx64, len, at);
+			return is_full && error_hint(err, "make room on the filesystem that holds the image");
+		}
 		if (n == 0)
 			return error_set(err, ERROR_IO, "cannot write %zu bytes at %#" PRIx64 ": nothing was taken", len, at);
 		from += n;
