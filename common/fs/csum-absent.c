@@ -107,6 +107,15 @@ static bool ask_inode(struct absent *a, struct error *err)
 	return true;
 }
 
+/* Nothing is asked of what the item does not refer to: an extent may be cut into thousands of items.  A compressed one, which is small, is one piece. */
+static bool gaps_of_item(struct absent *a, const struct file_extent *item, struct error *err)
+{
+	const bool whole = item->compression != COMPRESS_NONE;
+
+	return visit_gaps(a->scan->volume, item->disk_bytenr + (whole ? 0 : item->offset), whole ? item->disk_num_bytes : item->num_bytes, gap_of_item,
+			  a, err);
+}
+
 static bool look_at_item(struct absent *a, const struct key *key, struct cursor item, struct error *err)
 {
 	const struct scan *scan = a->scan;
@@ -127,8 +136,7 @@ static bool look_at_item(struct absent *a, const struct key *key, struct cursor 
 	a->inode = key->objectid;
 	a->file_offset = key->offset;
 	a->item = &read;
-	return ask_inode(a, err) &&
-	       (!a->needs_csums || visit_gaps(scan->volume, read.disk_bytenr, read.disk_num_bytes, gap_of_item, a, err));
+	return ask_inode(a, err) && (!a->needs_csums || gaps_of_item(a, &read, err));
 }
 
 static bool passes(const struct absent *a, const struct error *err)
