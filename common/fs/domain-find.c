@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/fs/domain-nested.h"
+#include "common/fs/paths-above.h"
 #include "common/util/lower-bound.h"
 
 /* --- one domain --------------------------------------------------------------------- */
@@ -24,6 +25,13 @@ const struct crypt_member *domain_member(const struct domain *domain, uint64_t i
 	const size_t i = LOWER_BOUND(at, domain->n_members, domain->members[at].id < id);
 
 	return i < domain->n_members && domain->members[i].id == id ? &domain->members[i] : NULL;
+}
+
+const struct crypt_member *domain_member_above(const struct domain *domain, const struct crypt_member *member)
+{
+	const uint32_t above = domain->member_above[member - domain->members];
+
+	return above == PATH_ABOVE_NONE ? NULL : &domain->members[above];
 }
 
 static bool is_none(const uint8_t uuid[UUID_SIZE])

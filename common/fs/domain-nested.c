@@ -7,17 +7,8 @@
 #include <string.h>
 
 #include "common/fs/path.h"
+#include "common/fs/paths-above.h"
 #include "common/util/escape.h"
-
-const uint8_t *path_below(const uint8_t *path, size_t len, const uint8_t *above, size_t above_len, size_t *rest_len)
-{
-	const size_t skip = above_len ? above_len + 1 : 0;
-
-	if (len <= skip || memcmp(path, above, above_len) != 0 || (above_len && path[above_len] != '/'))
-		return NULL;
-	*rest_len = len - skip;
-	return path + skip;
-}
 
 bool nested_entry_leads(struct volume *volume, uint64_t above, const uint8_t *rest, size_t rest_len, uint64_t id, bool *leads, struct error *err)
 {
@@ -78,39 +69,21 @@ bool nested_refs_wrong(const struct subvolume_list *list, const struct subvolume
 
 /* --- in the place of a member ------------------------------------------------------------------------------------------ */
 
-/* Of the other members, the nearest above where this one was sealed; NULL: none. */
-static const struct crypt_member *member_above(const struct domain *domain, const struct crypt_member *member, const uint8_t **rest, size_t *rest_len)
-{
-	const struct crypt_member *found = NULL;
-
-	for (size_t i = 0; i < domain->n_members; i++) {
-		const struct crypt_member *at = &domain->members[i];
-		size_t len;
-		const uint8_t *below = at->path_cut ? NULL : path_below(member->path, member->path_len, at->path, at->path_len, &len);
-
-		if (!below || (found && found->path_len > at->path_len))
-			continue;
-		found = at;
-		*rest = below;
-		*rest_len = len;
-	}
-	return found;
-}
-
 bool domain_is_replaced(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume)
 {
 	const struct crypt_member *const member = domain_member(domain, subvolume->id);
-	const uint8_t *rest = NULL;
-	size_t rest_len = 0;
-	const struct crypt_member *const above = member ? member_above(domain, member, &rest, &rest_len) : NULL;
+	const struct crypt_member *const above = member ? domain_member_above(domain, member) : NULL;
 	const struct subvolume *const holder = above ? subvolume_by_id(list, above->id) : NULL;
 	struct error unread = { 0 };
+	const uint8_t *rest;
+	size_t rest_len;
 	bool leads = false;
 
 	if (!holder || domain_member_of(domain, subvolume) || holder->deleted || !domain_member_of(domain, holder))
 		return false;
 	if (member->path_cut)
 		return subvolume->parent_id == above->id;
+	rest = path_below(member->path, member->path_len, above->path, above->path_len, &rest_len);
 	return !nested_entry_leads(domain->volume, above->id, rest, rest_len, subvolume->id, &leads, &unread) || leads;
 }
 

@@ -8,9 +8,6 @@
 
 #include "common/fs/domain.h"
 
-/* The rest of path below above, with *rest_len > 0 bytes; NULL: it is not below it.  Everything is below the empty path. */
-const uint8_t *path_below(const uint8_t *path, size_t len, const uint8_t *above, size_t above_len, size_t *rest_len);
-
 /*
  * Does the entry at the path rest in subvolume above lead to subvolume id, wherever the root tree says that it is?  False (and *leads false) where
  * there is no such entry; false with err for what cannot be read.

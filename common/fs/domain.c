@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/fs/paths-above.h"
+
 /* What one domain may cost in memory: members have their paths with them. */
 #define MEMBERS_MAX	65536u
 
@@ -136,6 +138,19 @@ static bool index_members(struct domain *d, struct error *err)
 	return true;
 }
 
+static bool nest_members(struct domain *d, struct error *err)
+{
+	struct place_path *const paths = calloc(d->n_members + 1, sizeof(*paths));
+	bool ok;
+
+	d->member_above = calloc(d->n_members + 1, sizeof(*d->member_above));
+	for (size_t i = 0; paths && i < d->n_members; i++)
+		paths[i] = (struct place_path){ .at = d->members[i].path, .len = d->members[i].path_len, .is_cut = d->members[i].path_cut };
+	ok = paths && d->member_above ? paths_above(paths, d->n_members, d->member_above, err) : error_memory(err);
+	free(paths);
+	return ok;
+}
+
 /* --- headers --------------------------------------------------------------------- */
 
 /* A copy that cannot be read is the other one's business: false only where the machine failed. */
@@ -235,6 +250,7 @@ void domain_free(struct domain *domain)
 	free(domain->slots);
 	free(domain->members);
 	free(domain->member_by_uuid);
+	free(domain->member_above);
 	free(domain->inode_flags);
 	key_schedule_free(domain->schedule);
 	free(domain);
@@ -253,7 +269,7 @@ bool domain_read(struct volume *volume, uint16_t number, struct domain **domain,
 	d->number = number;
 	d->slot_used = -1;
 	if (!tree_open(volume, ROOT_TREE_ID, &tree, err) || !read_copy(d, &tree, 0, &why, err) || !read_copy(d, &tree, 1, &why, err) ||
-	    !read_items(d, &tree, &n_flags_items, err) || !index_members(d, err))
+	    !read_items(d, &tree, &n_flags_items, err) || !index_members(d, err) || !nest_members(d, err))
 		return false;
 	if (why.kind == ERROR_NOT_FOUND && !d->copy_valid[0] && !d->copy_valid[1] && d->n_slots + d->n_members + n_flags_items == 0)
 		return error_set(err, ERROR_NOT_FOUND, "sealing %u not found", number);

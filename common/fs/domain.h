@@ -25,6 +25,7 @@ struct domain {
 	struct crypt_member *members;	/* by ascending id */
 	size_t n_members;
 	uint32_t *member_by_uuid;	/* their indexes, by ascending uuid, then id */
+	uint32_t *member_above;		/* of each the index of the one nearest above where it was sealed; PATH_ABOVE_NONE: none */
 	struct crypt_inode_flags *inode_flags;	/* by ascending (member, inode) */
 	size_t n_inode_flags;
 	/* after domain_open() */
@@ -112,6 +113,8 @@ bool root_has_our_tag(const struct root *root);
 const struct crypt_member *domain_member(const struct domain *domain, uint64_t id);
 /* The member that a subvolume is, by id and uuid: a kernel may give the id of one that is gone again.  NULL: none. */
 const struct crypt_member *domain_member_of(const struct domain *domain, const struct subvolume *subvolume);
+/* Of the other members, the nearest above where this one was sealed; NULL: none. */
+const struct crypt_member *domain_member_above(const struct domain *domain, const struct crypt_member *member);
 /* ERROR_CORRUPT: it is DOMAIN_REPLACED. */
 bool domain_check_replaced(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume,
 			   struct error *err) must_use;

@@ -9,6 +9,7 @@
 
 #include "common/fs/domain.h"
 #include "common/fs/domain-nested.h"
+#include "common/fs/paths-above.h"
 #include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
 #include "common/util/lower-bound.h"
@@ -131,19 +132,28 @@ static const struct subvolume *now(const struct member_places *places, const str
 	return subvolume && !subvolume->deleted && is_place_of(place, subvolume) ? subvolume : NULL;
 }
 
+static bool find_above(struct member_places *places, struct error *err)
+{
+	struct place_path *const paths = calloc(places->n + 1, sizeof(*paths));
+	bool ok;
+
+	places->above = calloc(places->n + 1, sizeof(*places->above));
+	for (size_t i = 0; paths && i < places->n; i++) {
+		const struct member_place *place = &places->at[i];
+
+		paths[i] = (struct place_path){ place->path, place->path_len, place->domain, place->path_cut };
+	}
+	ok = paths && places->above ? paths_above(paths, places->n, places->above, err) : error_memory(err);
+	free(paths);
+	return ok;
+}
+
 /* Of its own domain, the member nearest above where this one was sealed. */
 static const struct member_place *above(const struct member_places *places, const struct member_place *place)
 {
-	for (size_t len = place->path_len; len > 0;) {
-		const uint8_t *slash = memrchr(place->path, '/', len);
+	const uint32_t at = places->above[place - places->at];
 
-		len = slash ? (size_t)(slash - place->path) : 0;
-		const struct member_place *at = of_path(places, first_of_path(places, place->path, len, place->domain), place->path, len);
-
-		if (at && at->domain == place->domain && !at->path_cut)
-			return at;
-	}
-	return NULL;
+	return at == PATH_ABOVE_NONE ? NULL : &places->at[at];
 }
 
 static bool is_where_sealed(const struct subvolume *subvolume, const struct member_place *place)
@@ -367,7 +377,7 @@ bool member_places_read(const struct subvolume_list *list, struct member_places 
 			ok = error_memory(err);
 	}
 	free(numbers);
-	ok = ok && sort(places, err) && find_lost(places, err);
+	ok = ok && sort(places, err) && find_above(places, err) && find_lost(places, err);
 	if (!ok)
 		member_places_free(places);
 	return ok;
@@ -383,6 +393,7 @@ void member_places_free(struct member_places *places)
 	}
 	free(places->at);
 	free(places->by_path);
+	free(places->above);
 	free(places->lost);
 	*places = (struct member_places){ 0 };
 }

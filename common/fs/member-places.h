@@ -31,6 +31,7 @@ struct member_places {
 	struct member_place *at;	/* by id, then domain */
 	size_t n, n_room;
 	uint32_t *by_path;		/* their indexes, by path, then domain */
+	uint32_t *above;		/* of each the index of the one of its domain nearest above it; PATH_ABOVE_NONE: none */
 	struct lost_member *lost;	/* by id */
 	size_t n_lost, n_lost_room;
 };

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -26,6 +27,21 @@ static struct subvolume subvolume(uint64_t id, const uint8_t *uuid, const uint8_
 		s.root.key_hash = le32(hash);
 	}
 	return s;
+}
+
+/* Every comparison of paths is one call of this: what the program links stands before what the library has. */
+static size_t n_compared;
+
+int memcmp(const void *a, const void *b, size_t n)
+{
+	const uint8_t *x = a, *y = b;
+
+	n_compared++;
+	for (size_t i = 0; i < n; i++) {
+		if (x[i] != y[i])
+			return x[i] < y[i] ? -1 : 1;
+	}
+	return 0;
 }
 
 /* ERROR_NONE: found; ERROR_NOT_FOUND: not sealed. */
@@ -163,6 +179,69 @@ static void walks_long_chains_and_rings_once(void **state)
 	subvolume_list_free(&list);
 }
 
+#define MANY 9		/* the number of a domain of many members */
+#define N_MANY 3000u
+
+/* Members in each other by twos, all of them below the first. */
+static void insert_many(void)
+{
+	struct crypt_member member = { .id = 1000, .path = "top", .path_len = 3 };
+	struct crypt_header header = sealed.header;
+	struct disk_crypt_header disk;
+	uint8_t bytes[CRYPT_MEMBER_MAX];
+
+	header.domain = MANY;
+	header.n_slots = header.n_inode_flags_items = 0;
+	header.n_members = N_MANY;
+	crypt_header_write(&header, &disk);
+	sealed_insert_at(MANY, CRYPT_HEADER, 0, &disk, sizeof(disk));
+	for (uint32_t i = 0; i < N_MANY; i++) {
+		numbered(member.uuid, i);
+		member.id = 1000 + i;
+		if (i > 0)
+			member.path_len = (uint16_t)snprintf((char *)member.path, sizeof(member.path), i % 2 ? "top/%u" : "top/%u/in", i - (i % 2 == 0));
+		sealed_insert_at(MANY, CRYPT_MEMBER, i, bytes, crypt_member_write(&member, bytes));
+	}
+}
+
+/* Subvolumes with their ids, of which those with an even number are other ones. */
+static void make_many(struct subvolume_list *list)
+{
+	list->at = calloc(N_MANY, sizeof(*list->at));
+	assert_non_null(list->at);
+	for (uint32_t i = 0; i < N_MANY; i++) {
+		uint8_t uuid[UUID_SIZE];
+
+		numbered(uuid, i == 0 || i % 2 ? i : i + N_MANY);
+		list->at[i] = subvolume(1000 + i, uuid, NULL, false);
+	}
+	list->n = N_MANY;
+	sealed_ok(subvolume_list_index(list, err));
+}
+
+static void replaced_members_cost_no_look_at_all_the_others(void **state)
+{
+	struct subvolume_list list = { .volume = sealed.volume };
+	cleanup_domain struct domain *domain = NULL;
+	uint64_t *sources;
+
+	(void)state;
+	insert_many();
+	make_many(&list);
+	n_compared = 0;
+	sealed_ok(domain_read(sealed.volume, MANY, &domain, err));
+	sealed_ok(domain_sources(domain, &list, &sources, err));
+	if (n_compared > 100u * N_MANY)
+		fail_msg("%zu comparisons for %u members", n_compared, N_MANY);
+	/* Where the trees of those above, which are not there, cannot be read, they are taken for replaced. */
+	for (uint32_t i = 0; i < N_MANY; i++) {
+		assert_int_equal(sources[i], 1000 + i);
+		assert_int_equal(domain_claims(domain, &list, &list.at[i]), i == 0 || i % 2 ? DOMAIN_MEMBER : DOMAIN_REPLACED);
+	}
+	free(sources);
+	subvolume_list_free(&list);
+}
+
 static void lists_domains(void **state)
 {
 	cleanup_domain struct domain *domain = NULL;
@@ -190,6 +269,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SEALED_TEST(finds_members_and_their_snapshots),
 		SEALED_TEST(walks_long_chains_and_rings_once),
+		SEALED_TEST(replaced_members_cost_no_look_at_all_the_others),
 		SEALED_TEST(lists_domains),
 		SEALED_TEST(a_member_is_one_whatever_its_tag_says),
 		SEALED_TEST(a_header_that_says_unfinished_is_believed),
