@@ -8,7 +8,7 @@ sealed_base
 KEY=("${VK[@]}")
 
 U=0 UNIT_ID=4 NONCE=32 LOCATOR=48 ADDRESS=72 FIRST=80 TAGS=88 END=$((88 + 16 * 16))	# of a unit of 16 blocks
-place_of() { "$tmp/attack" "$tmp/base.img" units 1 | sed -nE "s/^item=([0-9]+) at=([0-9]+) inode=$(inode "$1") offset=0 .* blocks=16 in=0 extent=65536/\1 \2/p"; }
+place_of() { "$tmp/attack" "$tmp/base.img" units 1 | sed -nE "s/^item=([0-9]+) at=([0-9]+) inode=$(inode "$1") offset=0 .* blocks=16 in=0 extent=65536 .*/\1 \2/p"; }
 read -r item_a at_a < <(place_of pair-a)
 read -r item_b at_b < <(place_of pair-b)
 [ -n "$at_a" ] && [ -n "$at_b" ] || fail "no units of 16 blocks"
