@@ -236,26 +236,39 @@ static bool put_items(struct conversion *c, struct transaction *tx, struct error
 	return ok;
 }
 
+static bool write_seal(struct conversion *c, struct transaction *tx, const struct disk_crypt_seal *disk, struct error *err)
+{
+	const struct key key = crypt_key(c->header.domain, CRYPT_SEAL, 0);
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct tree tree;
+	uint8_t *data;
+	uint32_t len;
+	bool found;
+
+	/* It may have been damaged, and gone. */
+	if (!tree_open(c->volume, ROOT_TREE_ID, &tree, err) || !tree_find(&tree, &key, &iter, &found, err))
+		return false;
+	if (!found || iter.item.left != sizeof(*disk))
+		return (!found || tree_remove(tx, ROOT_TREE_ID, &key, err)) && tree_insert(tx, ROOT_TREE_ID, &key, disk, sizeof(*disk), err);
+	if (!tree_edit_item(tx, ROOT_TREE_ID, &key, &data, &len, err))
+		return false;
+	memcpy(data, disk, sizeof(*disk));
+	return true;
+}
+
 /* While a decryption is under way the seal vouches for units and bad blocks, and an abort leaves it so. */
 static bool put_seal(struct conversion *c, struct transaction *tx, struct error *err)
 {
-	const struct key key = crypt_key(c->header.domain, CRYPT_SEAL, 0);
+	const struct crypt_seal *index;
 	struct disk_crypt_seal disk;
-	struct crypt_seal stored, seal;
-	bool found;
-	uint8_t *data;
-	uint32_t len;
+	struct crypt_seal item, seal;
 
-	if (!seal_read(c->volume, c->header.domain, &stored, &found, err) ||
-	    !seal_compute(c->volume, c->schedule, &c->header, c->members, c->n_members, found ? &stored : NULL, &seal, err) ||
-	    !tree_edit_item(tx, ROOT_TREE_ID, &key, &data, &len, err))
+	if (!seal_index_said(c->volume, c->schedule, &c->header, c->members, c->n_members, &item, &index, err) ||
+	    !seal_compute(c->volume, c->schedule, &c->header, c->members, c->n_members, index, &seal, err))
 		return false;
-	if (len != sizeof(disk))
-		return error_set(err, ERROR_CORRUPT, "the seal item has %" PRIu32 " bytes, not %zu", len, sizeof(disk));
 	crypt_seal_write(&seal, &disk);
-	memcpy(data, &disk, sizeof(disk));
 	memcpy(c->header.seal, seal.seal, sizeof(c->header.seal));
-	return true;
+	return write_seal(c, tx, &disk, err);
 }
 
 bool bad_blocks_store(struct conversion *c, struct transaction *tx, struct error *err)

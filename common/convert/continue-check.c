@@ -183,11 +183,11 @@ static bool take_members(struct conversion *c, struct domain *domain, struct err
 /* A decryption changes no unit: until the crypt items go they are what was sealed.  It has no need of the index, which may be damaged. */
 static bool check_seal(struct conversion *c, const struct domain *domain, struct error *err)
 {
-	struct crypt_seal stored, now;
-	bool found;
+	const struct crypt_seal *index;
+	struct crypt_seal item, now;
 
-	if (!seal_read(c->volume, c->header.domain, &stored, &found, err) ||
-	    !seal_compute(c->volume, c->schedule, &domain->header, domain->members, domain->n_members, found ? &stored : NULL, &now, err))
+	if (!seal_index_said(c->volume, c->schedule, &domain->header, domain->members, domain->n_members, &item, &index, err) ||
+	    !seal_compute(c->volume, c->schedule, &domain->header, domain->members, domain->n_members, index, &now, err))
 		return false;
 	return secret_same(now.seal, domain->header.seal, sizeof(now.seal)) ||
 	       state_error("the tags of sealing %u are not those that were sealed", c->header.domain);

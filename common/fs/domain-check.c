@@ -45,6 +45,8 @@ static bool differs(const struct domain_view_options *options, bool accepted, co
 
 /* --- the seal ----------------------------------------------------------------------------------------------- */
 
+#define SEAL_MISSING "its seal is missing"
+
 static bool seal_matches(const struct domain *domain, const struct crypt_seal *now, const struct crypt_seal *stored)
 {
 	return secret_same(now->seal, domain->header.seal, sizeof(now->seal)) &&
@@ -84,6 +86,19 @@ static bool index_differs(const struct checking *checking, const char *name, con
 	return differs(options, options->accept_changes, name, err, "its index, by which single files are proven, is damaged: %s", why->text);
 }
 
+/* All that was sealed is there: the header, which has two copies, vouches for the same as the item that is damaged. */
+static bool item_differs(const struct checking *checking, const char *name, bool found, struct error *err)
+{
+	const struct domain_view_options *options = checking->options;
+	const char *what = found ? "its seal item is damaged" : SEAL_MISSING;
+
+	if (options->accept_index) {
+		volume_warn(checking->view->domain->volume, "%s: %s; its header has the same seal, and all of it matches that", name, what);
+		return true;
+	}
+	return differs(options, options->accept_changes, name, err, "%s; its header has the same seal, and all of it matches that", what);
+}
+
 static bool check_seal(const struct checking *checking, struct error *err)
 {
 	const struct domain_view *view = checking->view;
@@ -104,14 +119,20 @@ static bool check_seal(const struct checking *checking, struct error *err)
 			       "it has %" PRIu64 " runs of tags in %" PRIu64 " items and %zu single tags, its header says %" PRIu64 ", %" PRIu64
 			       " and %" PRIu64, view->units->n_units, view->units->n_items, view->inlines->n, header->n_units,
 			       header->n_unit_items, header->n_inline_units);
-	if (!seal_read(domain->volume, header->domain, &stored, &found, err))
-		return false;
-	if (!found)
-		return differs(checking->options, false, name, err, "its seal is missing");
+	if (!seal_read(domain->volume, header->domain, &stored, &found, &why)) {
+		if (!error_is_damage(&why))
+			return *err = why, false;
+		found = false;
+	}
+	why = (struct error){ 0 };
 	if (!seal_compute(domain->volume, domain->schedule, header, domain->members, domain->n_members, NULL, &now, &why))
-		return index_differs(checking, name, &stored, &why, err);
-	if (seal_matches(domain, &now, &stored))
+		return found ? index_differs(checking, name, &stored, &why, err) : differs(checking->options, false, name, err, SEAL_MISSING);
+	if (found && seal_matches(domain, &now, &stored))
 		return true;
+	if (secret_same(now.seal, header->seal, sizeof(now.seal)))
+		return item_differs(checking, name, found, err);
+	if (!found)
+		return differs(checking->options, false, name, err, SEAL_MISSING);
 	if (now.n_index_entries != header->n_index_entries || now.n_bad_blocks != header->n_bad_blocks)
 		error_set(&why, ERROR_CORRUPT, "it has %" PRIu64 " index entries and %" PRIu64 " bad blocks, its header says %" PRIu64 " and %" PRIu64,
 			  now.n_index_entries, now.n_bad_blocks, header->n_index_entries, header->n_bad_blocks);

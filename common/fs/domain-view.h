@@ -76,6 +76,13 @@ bool domain_view_check_nested(struct domain_view *view, const struct domain_view
 
 /* The seal item. */
 bool seal_read(struct volume *volume, uint16_t domain, struct crypt_seal *seal, bool *found, struct error *err) must_use;
+/*
+ * What the seal item says of the index, for seal_compute(): *index is item where the header's seal vouches for it, else NULL, as also where the item is
+ * missing or damaged.
+ */
+bool seal_index_said(struct volume *volume, const struct key_schedule *schedule, const struct crypt_header *header,
+		     const struct crypt_member *members, size_t n_members, struct crypt_seal *item, const struct crypt_seal **index,
+		     struct error *err) must_use;
 /* MAC of the seal, from the units and members of the domain; common to sealing and checking.  index: what is taken for the sum of the index; NULL: it. */
 bool seal_compute(struct volume *volume, const struct key_schedule *schedule, const struct crypt_header *header,
 		  const struct crypt_member *members, size_t n_members, const struct crypt_seal *index, struct crypt_seal *seal,

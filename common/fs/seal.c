@@ -119,6 +119,31 @@ bool seal_read(struct volume *volume, uint16_t domain, struct crypt_seal *seal, 
 	       (!*found || crypt_seal_read(&iter.item, seal, err));
 }
 
+bool seal_index_said(struct volume *volume, const struct key_schedule *schedule, const struct crypt_header *header,
+		     const struct crypt_member *members, size_t n_members, struct crypt_seal *item, const struct crypt_seal **index,
+		     struct error *err)
+{
+	struct error why = { 0 };
+	struct crypt_seal of_item;
+	bool found;
+
+	*index = NULL;
+	if (!seal_read(volume, header->domain, item, &found, &why)) {
+		if (error_is_damage(&why))
+			return true;
+		*err = why;
+		return false;
+	}
+	if (!found)
+		return true;
+	of_item = *item;
+	if (!seal_mac(schedule, header, members, n_members, &of_item, err))
+		return false;
+	if (secret_same(of_item.seal, header->seal, sizeof(header->seal)))
+		*index = item;
+	return true;
+}
+
 bool seal_compute(struct volume *volume, const struct key_schedule *schedule, const struct crypt_header *header,
 		  const struct crypt_member *members, size_t n_members, const struct crypt_seal *index, struct crypt_seal *seal,
 		  struct error *err)
