@@ -385,6 +385,19 @@ bool replay_check(struct conversion *c, const struct replay *replay, struct erro
 	return finish_ranges(c, replay, false, err);
 }
 
+/* Those of the root tree, or all others. */
+static bool write_blocks(struct conversion *c, const struct replay *replay, bool of_root_tree, struct error *err)
+{
+	for (size_t i = 0; i < replay->n_blocks; i++) {
+		const struct block *block = replay->block[i];
+
+		if ((block->node.owner == ROOT_TREE_ID) == of_root_tree && !lost_record_holds(c, block->logical) &&
+		    !volume_write(c->volume, block->logical, block->bytes, c->volume->super.node_size, err))
+			return false;
+	}
+	return true;
+}
+
 bool replay_write(struct conversion *c, struct replay *replay, struct error *err)
 {
 	const struct journal_record *newest = &replay->record[replay->n - 1];
@@ -393,13 +406,9 @@ bool replay_write(struct conversion *c, struct replay *replay, struct error *err
 	if (!volume_write(c->volume, newest->header.place, newest->bytes, newest->len, err) || !volume_flush(c->volume, err) ||
 	    !volume_read_back(c->volume, newest->header.place, newest->bytes, newest->len, err))
 		return false;
-	for (size_t i = 0; i < replay->n_blocks; i++) {
-		struct block *block = replay->block[i];
-
-		if (!lost_record_holds(c, block->logical) && !volume_write(c->volume, block->logical, block->bytes, c->volume->super.node_size, err))
-			return false;
-	}
-	if (!finish_ranges(c, replay, true, err) || !volume_flush(c->volume, err))
+	/* In the order of a commit. */
+	if (!write_blocks(c, replay, true, err) || !volume_flush(c->volume, err) || !write_blocks(c, replay, false, err) ||
+	    !finish_ranges(c, replay, true, err) || !volume_flush(c->volume, err))
 		return false;
 	for (size_t i = 0; i < replay->n_blocks; i++) {
 		struct block *block = replay->block[i];

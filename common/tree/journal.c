@@ -114,6 +114,18 @@ static bool write_block(struct volume *volume, const struct block *block, struct
 	return volume_write(volume, block->logical, block->bytes, volume->super.node_size, err);
 }
 
+/* Those of the root tree, or all others. */
+static bool write_changed(struct volume *volume, const struct transaction *tx, bool of_root_tree, struct error *err)
+{
+	for (size_t i = 0; i < transaction_n_changed(tx); i++) {
+		const struct block *block = transaction_changed(tx, i);
+
+		if ((block->node.owner == ROOT_TREE_ID) == of_root_tree && !write_block(volume, block, err))
+			return false;
+	}
+	return true;
+}
+
 static bool commit(struct journal *journal, struct transaction *tx, const struct journal_point *point,
 		   const struct journal_range *ranges, size_t n_ranges, struct error *err)
 {
@@ -152,10 +164,9 @@ static bool commit(struct journal *journal, struct transaction *tx, const struct
 	if (point->durable && !point->durable(point->context, err))
 		return false;
 
-	for (size_t i = 0; i < transaction_n_changed(tx); i++) {
-		if (!write_block(volume, transaction_changed(tx, i), err))
-			return false;
-	}
+	/* Where data change, what tells of it, tags and the header's epoch, is durable first: should the record be lost, it is still known. */
+	if (!write_changed(volume, tx, true, err) || (n_ranges > 0 && !volume_flush(volume, err)) || !write_changed(volume, tx, false, err))
+		return false;
 	journal->unread = len;
 	return true;
 }

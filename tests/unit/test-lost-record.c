@@ -175,9 +175,43 @@ static void going_on_can_be_cut_off(void **state)
 	}
 }
 
+static uint64_t owner_of(const struct disk_write *write)
+{
+	const struct disk_header *header = (const struct disk_header *)write->bytes;
+
+	return write->len == NODE_SIZE && !write_is_wiping(write) ? le64(header->owner) : 0;
+}
+
+/* Between two flushes a checksum changes, and with it data, or what tells of it; never both: the power could take the latter alone. */
+static void tags_are_durable_before_data_change(void **state)
+{
+	(void)state;
+	for (enum way way = 0; way < WAYS; way++) {
+		struct disk_log log = { 0 };
+		struct disk start;
+		unsigned n = 0;
+
+		way_prepare(way, &start);
+		way_record(way, &start, &log);
+		for (size_t i = 0; i < log.n; i++) {
+			if (owner_of(&log.write[i]) != CSUM_TREE_ID)
+				continue;
+			n++;
+			for (size_t j = i; j-- > 0 && log.write[j].epoch == log.write[i].epoch;) {
+				if (owner_of(&log.write[j]) == ROOT_TREE_ID)
+					fail_msg("way %d: writes %zu and %zu, of the root tree and of a checksum, are not kept apart", way, j, i);
+			}
+		}
+		assert_true(n > 2);
+		disk_log_free(&log);
+		disk_free(&start);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tags_are_durable_before_data_change),
 		cmocka_unit_test(what_a_lost_record_did_is_taken_over),
 		cmocka_unit_test(in_part_it_is_never_taken_for_something_else),
 		cmocka_unit_test(going_on_can_be_cut_off),
