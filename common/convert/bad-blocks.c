@@ -300,6 +300,19 @@ bool bad_blocks_keep(struct conversion *c, struct error *err)
 
 /* --- checksums ---------------------------------------------------------------------------------------------------- */
 
+/* What a mirror holds that cannot be read now, and may be read later, is most likely what the checksum is of. */
+static bool some_mirror_is_unread(const struct conversion *c, const struct chunk *chunk, uint64_t address)
+{
+	uint8_t bytes[CRYPT_BLOCK];
+	struct error unread;
+	bool all = true;
+
+	for (unsigned mirror = 0; all && mirror < chunk_n_mirrors(chunk); mirror++)
+		all = volume_read(c->volume, address, bytes, sizeof(bytes), mirror, &unread);
+	secret_wipe(bytes, sizeof(bytes));
+	return !all;
+}
+
 bool csum_spoil(struct conversion *c, struct transaction *tx, uint64_t address, struct error *err)
 {
 	const struct volume *volume = c->volume;
@@ -310,6 +323,11 @@ bool csum_spoil(struct conversion *c, struct transaction *tx, uint64_t address, 
 
 	if (!csum_get(c, address, stored, &has, err) || !volume_chunk(volume, address, &chunk, err))
 		return false;
+	/* A value of its own, and no turned bit, which turned once more would be right again. */
+	if (has && some_mirror_is_unread(c, chunk, address)) {
+		memset(stored, 0xff, size);
+		turned = true;
+	}
 	/* Turning one bit could only make it match another mirror by chance: it is asked again. */
 	for (unsigned mirror = 0; has && mirror < chunk_n_mirrors(chunk); mirror++) {
 		struct error unread;

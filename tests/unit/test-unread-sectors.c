@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "common/convert/convert.h"
+#include "common/fs/file-data.h"
 #include "common/fs/path.h"
 #include "common/fs/scan.h"
 #include "tests/crash/disk.h"
@@ -89,10 +90,9 @@ static void make(const char *options)
 	image_remove(&image);
 }
 
-static uint64_t file_place(uint64_t offset, unsigned mirror)
+static uint64_t file_logical(uint64_t offset)
 {
 	cleanup_volume struct volume *volume = open_disk(true);
-	const struct chunk *chunk;
 	struct scan *scan = NULL;
 	struct file_id file;
 	uint64_t found = 0;
@@ -105,9 +105,39 @@ static uint64_t file_place(uint64_t offset, unsigned mirror)
 	}
 	scan_free(scan);
 	assert_true(found != 0);
+	return found;
+}
+
+static uint64_t file_place(uint64_t offset, unsigned mirror)
+{
+	cleanup_volume struct volume *volume = open_disk(true);
+	const uint64_t found = file_logical(offset);
+	const struct chunk *chunk;
+
 	ok(volume_chunk(volume, found, &chunk, err));
 	assert_true(mirror < chunk_n_mirrors(chunk));
 	return chunk_physical(chunk, found, mirror);
+}
+
+static bool take_csum(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)
+{
+	(void)logical, (void)n_sectors, (void)err;
+	memcpy(context, csums, sizeof(uint32_t));
+	return true;
+}
+
+/* Whoever reads this block of the file, once its sectors can be read again, is told that it is not right. */
+static void expect_wrong_checksum(uint64_t offset)
+{
+	cleanup_volume struct volume *volume = open_disk(true);
+	uint8_t bytes[CRYPT_BLOCK], stored[CSUM_SIZE] = { 0 }, computed[CSUM_SIZE] = { 0 };
+
+	ok(csum_lookup(volume, file_logical(offset), CRYPT_BLOCK, take_csum, stored, err));
+	for (unsigned mirror = 0; mirror < 2; mirror++) {
+		disk_read(&disk, file_place(offset, mirror), bytes, sizeof(bytes));
+		csum_compute(CSUM_CRC32C, bytes, sizeof(bytes), computed);
+		assert_memory_not_equal(stored, computed, sizeof(uint32_t));
+	}
 }
 
 /* The file is as it was, on this mirror. */
@@ -158,16 +188,21 @@ static bool go_on(enum convert_goal goal, struct convert_damage damage, struct e
 	return done;
 }
 
-static bool unseal(struct error *err)
+static bool unseal_with(bool skip, struct error *err)
 {
 	const struct convert_decrypt_options options = { .key = { .volume_key = key, .slot = -1 } };
-	const struct convert_ui ui = { .bad_block = tell };
+	const struct convert_ui ui = { .damage.skip = skip, .bad_block = tell };
 	cleanup_volume struct volume *volume = open_disk(false);
 	struct convert_plan plan = { 0 };
 	const bool done = convert_decrypt(volume, "/", &options, &ui, &plan, err);
 
 	convert_plan_free(&plan);
 	return done;
+}
+
+static bool unseal(struct error *err)
+{
+	return unseal_with(false, err);
 }
 
 static bool is_unfinished(void)
@@ -288,11 +323,27 @@ static void it_is_left_as_it_is_where_that_is_asked_for(void **state)
 		assert_int_equal(n_told, 1);
 		assert_string_equal(told, FILE_NAME ": 4096 to 8191");
 		assert_true(broken[0] != 0 && broken[1] != 0);	/* not written to */
+		expect_wrong_checksum(CRYPT_BLOCK);
 		ok(unseal(err));
+		expect_wrong_checksum(CRYPT_BLOCK);
 		n_broken = 0;
 		expect_file(0);
 		expect_file(1);
 	}
+}
+
+/* And found again as ciphertext that no key opens any more. */
+static void what_is_left_sealed_has_no_checksum_that_matches(void **state)
+{
+	(void)state;
+	begin();
+	ok(seal(false, err));
+	break_copy(CRYPT_BLOCK, 0);
+	break_copy(CRYPT_BLOCK, 1);
+	ok(unseal_with(true, err));
+	assert_string_equal(told, FILE_NAME ": 4096 to 8191");
+	n_broken = 0;
+	expect_wrong_checksum(CRYPT_BLOCK);
 }
 
 static int set_up(void **state)
@@ -322,6 +373,7 @@ int main(void)
 		cmocka_unit_test(without_a_copy_it_stops),
 		cmocka_unit_test(it_goes_on_when_it_can_be_read),
 		cmocka_unit_test(it_is_left_as_it_is_where_that_is_asked_for),
+		cmocka_unit_test(what_is_left_sealed_has_no_checksum_that_matches),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
