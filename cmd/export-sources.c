@@ -54,20 +54,22 @@ static struct export_domain *tried(const struct export_sources *sources, uint16_
 	return NULL;
 }
 
-/* Tries the key, once; takes the domain where it opens it. */
-static bool try_domain(struct export_sources *sources, struct domain **domain, struct export_domain **out, struct error *err)
+/* Tries the key, once; takes the domain, which is read where *domain is NULL, where it opens it. */
+static bool try_domain(struct export_sources *sources, uint16_t number, struct domain **domain, struct export_domain **out, struct error *err)
 {
 	struct export_domain *more;
 
-	*out = tried(sources, (*domain)->number);
+	*out = tried(sources, number);
 	if (*out)
 		return true;
+	if (!*domain && !domain_read(sources->list->volume, number, domain, err))
+		return false;
 	more = realloc(sources->domain, (sources->n_domains + 1) * sizeof(*more));
 	if (!more)
 		return error_memory(err);
 	sources->domain = more;
 	*out = &more[sources->n_domains++];
-	**out = (struct export_domain){ .number = (*domain)->number };
+	**out = (struct export_domain){ .number = number };
 	if (sources->is_key_gone) {
 		error_set(&(*out)->error, ERROR_KEY, "the key was not tried on it");
 	} else if (domain_open(*domain, sources->key.secret, sources->key.volume_key, sources->key.slot, &(*out)->error)) {
@@ -77,29 +79,49 @@ static bool try_domain(struct export_sources *sources, struct domain **domain, s
 	return true;
 }
 
+/* *found NULL: what is known of all is enough, and nothing was read. */
+static bool find_number(const struct export_sources *sources, const struct subvolume *subvolume, bool *is_sealed, uint16_t *number,
+			struct domain **found, struct error *err)
+{
+	const struct domain_found *const known = sources->found ? &sources->found[subvolume - sources->list->at] : NULL;
+
+	if (known && !known->must_ask) {
+		*is_sealed = known->claim > DOMAIN_NONE;
+		*number = known->number;
+		return true;
+	}
+	if (!domain_find(sources->list->volume, sources->list, subvolume, found, err))
+		return false;
+	*is_sealed = *found != NULL;
+	*number = *found ? (*found)->number : 0;
+	return true;
+}
+
 static bool open_source(struct export_sources *sources, const struct subvolume *subvolume, bool must_open,
 			struct export_source *source, struct error *err)
 {
 	cleanup_domain struct domain *found = NULL;
 	struct domain_reader_options options;
 	struct export_domain *domain;
+	bool is_sealed;
+	uint16_t number;
 
-	if (!domain_find(sources->list->volume, sources->list, subvolume, &found, err))
+	if (!find_number(sources, subvolume, &is_sealed, &number, &found, err))
 		return false;
-	if (!found && subvolume->root.flags & ROOT_ENCRYPT_2016)
+	if (!is_sealed && subvolume->root.flags & ROOT_ENCRYPT_2016)
 		return error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " is encrypted in the format of 2016, which is not supported",
 				 subvolume->id);
 	if (sources->place && !member_places_tell(&sources->places, subvolume, sources->place, sources->context, err))
 		return false;
 	source->extents = &plain_source;
-	if (!found)
+	if (!is_sealed)
 		return true;
-	if (domain_is_being_converted(found))
+	if (found && domain_is_being_converted(found))
 		return take_look(sources, source, err);
 	source->extents = NULL;
 	if (!key_input_given())
 		return true;
-	if (!try_domain(sources, &found, &domain, err))
+	if (!try_domain(sources, number, &found, &domain, err))
 		return false;
 	if (!domain->domain) {
 		if (domain->error.kind == ERROR_KEY && !must_open)
@@ -147,30 +169,63 @@ static bool has_source(const struct export_sources *sources, uint64_t id)
 	return false;
 }
 
-/* Does the subvolume lie below one whose source is open?  A chain that leads round ends, too. */
-static bool is_below(const struct export_sources *sources, const struct subvolume *subvolume)
+enum below { BELOW_UNKNOWN, BELOW_ASKED, BELOW_NO, BELOW_YES };
+
+/* Does the subvolume lie below one whose source is open?  Each on the way up is asked once; a chain that leads round ends, too. */
+static enum below ask_below(const struct export_sources *sources, enum below *below, size_t *way, size_t i)
 {
-	for (size_t n = 0; subvolume && n < sources->list->n; n++) {
-		if (has_source(sources, subvolume->parent_id))
-			return true;
+	const struct subvolume *subvolume = &sources->list->at[i];
+	enum below answer = BELOW_NO;
+	size_t n = 0;
+
+	while (subvolume) {
+		const size_t at = (size_t)(subvolume - sources->list->at);
+
+		if (below[at] != BELOW_UNKNOWN) {
+			answer = below[at] == BELOW_YES ? BELOW_YES : BELOW_NO;
+			break;
+		}
+		below[at] = BELOW_ASKED;
+		way[n++] = at;
+		if (has_source(sources, subvolume->parent_id)) {
+			answer = BELOW_YES;
+			break;
+		}
 		subvolume = subvolume_by_id(sources->list, subvolume->parent_id);
 	}
-	return false;
+	while (n > 0)
+		below[way[--n]] = answer;
+	return answer;
+}
+
+/* What is wrong with one is said where the export comes to it; what is being converted has been tried. */
+static bool try_below(struct export_sources *sources, enum below *below, size_t *way, struct error *err)
+{
+	for (size_t i = 0; i < sources->list->n; i++) {
+		const struct domain_found *at = &sources->found[i];
+		cleanup_domain struct domain *domain = NULL;
+		struct export_domain *ignored;
+
+		if (at->claim > DOMAIN_NONE && !at->must_ask && ask_below(sources, below, way, i) == BELOW_YES &&
+		    !try_domain(sources, at->number, &domain, &ignored, err))
+			return false;
+	}
+	return true;
 }
 
 bool export_sources_end_key(struct export_sources *sources, bool below, struct error *err)
 {
-	for (size_t i = 0; below && key_input_given() && i < sources->list->n; i++) {
-		const struct subvolume *subvolume = &sources->list->at[i];
-		cleanup_domain struct domain *found = NULL;
-		struct export_domain *domain;
-		struct error ignored;
+	const size_t n = sources->list->n + 1;
+	enum below *const answers = calloc(n, sizeof(*answers));
+	size_t *const way = calloc(n, sizeof(*way));
+	const bool ok = answers && way ? !below || (domain_find_all(sources->list, &sources->found, err) &&
+						    (!key_input_given() || try_below(sources, answers, way, err)))
+				       : error_memory(err);
 
-		if (!is_below(sources, subvolume) || !domain_find(sources->list->volume, sources->list, subvolume, &found, &ignored) || !found)
-			continue;	/* what is wrong with it is said where the export comes to it */
-		if (!try_domain(sources, &found, &domain, err))
-			return false;
-	}
+	free(answers);
+	free(way);
+	if (!ok)
+		return false;
 	key_input_free(&sources->key);
 	sources->is_key_gone = true;
 	return true;
@@ -347,5 +402,6 @@ void export_sources_free(struct export_sources *sources)
 	key_input_free(&sources->key);
 	free(sources->at);
 	free(sources->domain);
+	free(sources->found);
 	*sources = (struct export_sources){ 0 };
 }

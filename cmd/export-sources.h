@@ -29,6 +29,7 @@ struct export_sources {
 	} *domain;			/* those that the key was tried on */
 	size_t n_domains;
 	bool is_key_gone;
+	struct domain_found *found;	/* as list->at; NULL: domain_find() is asked for each */
 	struct member_places places;
 	struct stat_seal closed;	/* of the subvolume whose links were asked about last */
 	/* What is being converted while it is unfinished; NULL: no key was given, or, as look_error says, it did not open. */

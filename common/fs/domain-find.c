@@ -152,6 +152,27 @@ bool domain_sources(const struct domain *domain, const struct subvolume_list *li
 	return true;
 }
 
+bool domain_all_claims(const struct domain *domain, const struct subvolume_list *list, enum domain_claim **claims, struct error *err)
+{
+	uint64_t *sources;
+
+	*claims = calloc(list->n + 1, sizeof(**claims));
+	if (!*claims)
+		return error_memory(err);
+	if (!domain_sources(domain, list, &sources, err)) {
+		free(*claims);
+		return false;
+	}
+	for (size_t i = 0; i < list->n; i++) {
+		const struct subvolume *at = &list->at[i];
+
+		(*claims)[i] = sources[i] == at->id ? domain_claims(domain, list, at) : sources[i] ? DOMAIN_SNAPSHOT :
+			       domain_has_tag(domain, &at->root) ? DOMAIN_TAG : DOMAIN_NONE;
+	}
+	free(sources);
+	return true;
+}
+
 /* --- all domains ----------------------------------------------------------------------- */
 
 bool domain_numbers(struct volume *volume, uint16_t **numbers, size_t *n, struct error *err)
@@ -334,7 +355,6 @@ static bool consider_number(struct search *s, struct volume *volume, uint16_t nu
 {
 	struct domain *domain;
 	struct error why = { 0 };
-
 
 	if (domain_read(volume, number, &domain, &why)) {
 		consider(s, domain, domain_claims(domain, s->list, s->subvolume));

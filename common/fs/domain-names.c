@@ -59,19 +59,14 @@ static bool take_claim(struct seals *seals, const struct domain *domain, size_t 
 
 static bool take_domain(struct seals *seals, const struct domain *domain, struct error *err)
 {
-	uint64_t *sources;
-	bool ok = domain_sources(domain, seals->list, &sources, err);
+	enum domain_claim *claims;
+	bool ok = domain_all_claims(domain, seals->list, &claims, err);
 
 	if (!ok)
 		return false;
-	for (size_t i = 0; ok && i < seals->list->n; i++) {
-		const struct subvolume *at = &seals->list->at[i];
-		const enum domain_claim claim = sources[i] == at->id ? domain_claims(domain, seals->list, at) : sources[i] ? DOMAIN_SNAPSHOT :
-						domain_has_tag(domain, &at->root) ? DOMAIN_TAG : DOMAIN_NONE;
-
-		ok = take_claim(seals, domain, i, claim, err);
-	}
-	free(sources);
+	for (size_t i = 0; ok && i < seals->list->n; i++)
+		ok = take_claim(seals, domain, i, claims[i], err);
+	free(claims);
 	return ok;
 }
 

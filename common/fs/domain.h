@@ -64,6 +64,17 @@ enum domain_claim domain_claims(const struct domain *domain, const struct subvol
 bool domain_find(struct volume *volume, const struct subvolume_list *list, const struct subvolume *subvolume,
 		 struct domain **domain, struct error *err) must_use;
 /*
+ * The same of all subvolumes of a list, at the cost of reading every domain once.  malloced, as list->at; claim DOMAIN_NONE: it is not sealed.
+ * must_ask: domain_find() says what it is, or what is wrong: of what is being converted, of what cannot be read, of what has no domain.
+ */
+struct domain_found {
+	enum domain_claim claim;
+	uint16_t number;
+	bool must_ask;
+	bool is_of_unread;	/* a member item of a domain that cannot be read names it */
+};
+bool domain_find_all(const struct subvolume_list *list, struct domain_found **found, struct error *err) must_use;
+/*
  * For those who are about to rely on what superblocks say: does the header of a domain say that its conversion has not finished, although
  * volume_is_unfinished() is false?  ERROR_STATE.  Headers that cannot be read say nothing.  but: one that was opened, and is known; or NULL.
  */
@@ -104,6 +115,9 @@ bool domain_has(const struct domain *domain, const struct subvolume_list *list, 
  * domain_has() is false.  malloced.
  */
 bool domain_sources(const struct domain *domain, const struct subvolume_list *list, uint64_t **sources, struct error *err) must_use;
+
+/* domain_claims() of all at once, malloced. */
+bool domain_all_claims(const struct domain *domain, const struct subvolume_list *list, enum domain_claim **claims, struct error *err) must_use;
 
 /* Does the root item carry this domain's tag: algorithm and key hash?  Anyone can write that there. */
 bool domain_has_tag(const struct domain *domain, const struct root *root);

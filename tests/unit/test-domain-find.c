@@ -2,6 +2,7 @@
 /* Which domain a subvolume belongs to. */
 #include "common/fs/domain.h"
 
+#include <dlfcn.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,6 +43,18 @@ int memcmp(const void *a, const void *b, size_t n)
 			return x[i] < y[i] ? -1 : 1;
 	}
 	return 0;
+}
+
+/* Each reading of a domain sorts its members, by this. */
+static size_t n_sorted;
+
+void qsort_r(void *base, size_t n, size_t size, int (*compare)(const void *, const void *, void *), void *context)
+{
+	void (*sort)(void *, size_t, size_t, int (*)(const void *, const void *, void *), void *);
+
+	*(void **)&sort = dlsym(RTLD_NEXT, "qsort_r");
+	n_sorted++;
+	sort(base, n, size, compare, context);
 }
 
 /* ERROR_NONE: found; ERROR_NOT_FOUND: not sealed. */
@@ -181,6 +194,7 @@ static void walks_long_chains_and_rings_once(void **state)
 
 #define MANY 9		/* the number of a domain of many members */
 #define N_MANY 3000u
+#define N_OTHERS 5u
 
 /* Members in each other by twos, all of them below the first. */
 static void insert_many(void)
@@ -207,7 +221,7 @@ static void insert_many(void)
 /* Subvolumes with their ids, of which those with an even number are other ones. */
 static void make_many(struct subvolume_list *list)
 {
-	list->at = calloc(N_MANY, sizeof(*list->at));
+	list->at = calloc(N_MANY + N_OTHERS, sizeof(*list->at));
 	assert_non_null(list->at);
 	for (uint32_t i = 0; i < N_MANY; i++) {
 		uint8_t uuid[UUID_SIZE];
@@ -242,6 +256,64 @@ static void replaced_members_cost_no_look_at_all_the_others(void **state)
 	subvolume_list_free(&list);
 }
 
+/* As domain_find() says of each. */
+static void expect_same(const struct subvolume_list *list, const struct domain_found *found, size_t from)
+{
+	for (size_t i = from; i < list->n; i++) {
+		cleanup_domain struct domain *domain = NULL;
+		struct error error = { 0 };
+		const bool asked = domain_find(sealed.volume, list, &list->at[i], &domain, &error);
+
+		assert_int_equal(found[i].must_ask, !asked);
+		if (!asked)
+			continue;
+		assert_int_equal(found[i].claim > DOMAIN_NONE, domain != NULL);
+		if (domain)
+			assert_int_equal(found[i].number, domain->number);
+	}
+}
+
+static void finds_those_of_all_subvolumes_in_one_reading(void **state)
+{
+	struct subvolume_list list = { .volume = sealed.volume };
+	struct domain_found *found;
+
+	(void)state;
+	insert_many();
+	make_many(&list);
+	/* A member of the other domain; a snapshot of it, two that have its tag only, that of nobody, and what is not sealed. */
+	list.at[0] = subvolume(300, sealed_uuid_300, NULL, false);
+	for (uint64_t i = 0; i < N_OTHERS; i++)
+		list.at[list.n++] = subvolume(1000 + N_MANY + i, uuid_400, i == 0 ? sealed_uuid_300 : NULL, i < N_OTHERS - 1);
+	list.at[list.n - 2].root.key_hash ^= 1;
+	n_sorted = 0;
+	sealed_ok(domain_find_all(&list, &found, err));
+	if (n_sorted > 8)
+		fail_msg("members sorted %zu times, for two domains", n_sorted);
+	expect_same(&list, found, N_MANY - 10);
+	assert_int_equal(found[0].claim, DOMAIN_MEMBER);
+	assert_int_equal(found[0].number, DOMAIN);
+	assert_int_equal(found[7].claim, DOMAIN_MEMBER);
+	assert_int_equal(found[7].number, MANY);
+	assert_int_equal(found[8].claim, DOMAIN_REPLACED);
+	assert_int_equal(found[N_MANY].claim, DOMAIN_SNAPSHOT);
+	assert_int_equal(found[N_MANY + 1].claim, DOMAIN_TAG);
+	assert_int_equal(found[N_MANY + N_OTHERS - 2].claim, DOMAIN_NONE);
+	free(found);
+	/* What cannot be read leaves its members, and no others, to be asked for. */
+	for (unsigned copy = 0; copy < 2; copy++) {
+		const struct key key = sealed_header_key(copy);
+
+		sealed_flip(&key, 8);
+	}
+	sealed_ok(domain_find_all(&list, &found, err));
+	expect_same(&list, found, N_MANY - 10);
+	assert_true(found[0].must_ask);
+	assert_false(found[7].must_ask);
+	free(found);
+	subvolume_list_free(&list);
+}
+
 static void lists_domains(void **state)
 {
 	cleanup_domain struct domain *domain = NULL;
@@ -270,6 +342,7 @@ int main(void)
 		SEALED_TEST(finds_members_and_their_snapshots),
 		SEALED_TEST(walks_long_chains_and_rings_once),
 		SEALED_TEST(replaced_members_cost_no_look_at_all_the_others),
+		SEALED_TEST(finds_those_of_all_subvolumes_in_one_reading),
 		SEALED_TEST(lists_domains),
 		SEALED_TEST(a_member_is_one_whatever_its_tag_says),
 		SEALED_TEST(a_header_that_says_unfinished_is_believed),
