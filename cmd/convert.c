@@ -263,7 +263,7 @@ static bool check_names(struct volume *volume, const char *const *names, struct 
 		if (opt.decrypt && !domain)
 			return not_sealed(names[i], err);
 	}
-	return true;
+	return !opt.encrypt || convert_check_sealed_before(volume, names, opt.recursive, err);
 }
 
 static bool run_encrypt(const char *image, const char *const *names, struct key_input *key, const struct convert_ui *ui,

@@ -92,6 +92,12 @@ struct convert_plan {
 };
 void convert_plan_free(struct convert_plan *plan);
 
+/*
+ * Before anybody is asked for a key: ERROR_REFUSED where one of these was sealed already and hides it, as far as that shows without its key.
+ * convert_encrypt() asks again, of all that it would seal.
+ */
+bool convert_check_sealed_before(struct volume *volume, const char *const *names, bool recursive, struct error *err) must_use;
+
 /* names: SUBVOL arguments, at least one.  The volume must be freshly opened (writable unless dry_run). */
 bool convert_encrypt(struct volume *volume, const char *const *names, const struct convert_encrypt_options *options,
 		     const struct convert_ui *ui, struct convert_plan *plan, struct error *err) must_use;

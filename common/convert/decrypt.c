@@ -8,6 +8,8 @@
 #include "common/convert/sharing.h"
 #include "common/fs/domain-strays.h"
 #include "common/fs/domain-view.h"
+#include "common/fs/member-places.h"
+#include "common/util/escape.h"
 #include "common/util/plural.h"
 
 /* What the view found becomes the conversion's. */
@@ -88,13 +90,60 @@ static bool refuse_stray(void *context, const struct subvolume *subvolume, const
 	return error_hint(err, "unsealing removes the keys, and without them what is sealed there would be lost");
 }
 
+/* Not one of them can be anywhere else then: what was not joined by a tag, conversion_take_domain() joins only where damage is to be skipped. */
+static bool is_every_extent_here(const struct conversion *c)
+{
+	return c->units->n_joined == c->units->n_groups && !damage_skips(c) && c->bad.n == 0;
+}
+
 /* What was sealed here and cannot be told for it any more keeps the keys, which are cut at the end. */
 static bool refuse_strays(struct conversion *c, struct error *err)
 {
-	const struct stray_key key = { c->schedule, c->units, c->inlines };
+	const struct domain domain = { .volume = c->volume, .header = c->header, .schedule = c->schedule };
+	cleanup_unit_seeker struct unit_seeker *seeker = NULL;
+	struct stray_key key = { NULL, c->schedule, c->inlines };
 
+	if (!is_every_extent_here(c)) {
+		if (!unit_seeker_new(&domain, &seeker, err))
+			return false;
+		key.seeker = seeker;
+	}
 	return strays_by_tag(&c->list, c->header.domain, c->scan->member, c->scan->n_members, refuse_stray, c, err) && refuse_sharers(c, err) &&
 	       strays_by_content(&c->list, c->header.domain, c->scan->member, c->scan->n_members, &key, refuse_stray, c, err);
+}
+
+static bool note_taken(void *context, const struct place_finding *finding, const char *text, struct error *err)
+{
+	const struct conversion *c = context;
+
+	(void)err;
+	if (finding->place->domain == c->header.domain && (finding->doubt == PLACE_NUMBER || finding->doubt == PLACE_TAKEN))
+		conversion_note(c, "%s", text);
+	return true;
+}
+
+/* Nothing is unsealed of those that are gone: what stands in their place, or has their number, stays as it is. */
+static bool note_gone(struct conversion *c, struct error *err)
+{
+	cleanup_member_places struct member_places places = { 0 };
+
+	for (size_t i = 0; i < c->n_members; i++) {
+		const struct crypt_member *member = &c->members[i];
+		const struct subvolume *subvolume = subvolume_by_id(&c->list, member->id);
+		char path[256];
+
+		if (subvolume && subvolume_has_uuid(subvolume, member->uuid))
+			continue;
+		escape_text(member->path, member->path_len, path, sizeof(path));
+		conversion_note(c, "subvolume %" PRIu64 " (%s), which was sealed, does not exist any more", member->id, path);
+	}
+	if (!member_places_read(&c->list, &places, err))
+		return false;
+	for (size_t i = 0; i < c->list.n; i++) {
+		if (!member_places_tell(&places, &c->list.at[i], note_taken, c, err))
+			return false;
+	}
+	return true;
 }
 
 static bool begin(struct conversion *c, const struct domain *domain, bool accepted, const struct crypt_range *keys,
@@ -157,7 +206,7 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 	c->header = domain->header;
 	if (!seal_expected(domain, options->expect_seal, err) || !domain_check_finished(c->volume, domain, err) || !bad_blocks_read(c, err) ||
 	    !domain_view_check_named(domain, &c->list, subvolume, err) || !domain_check_all_replaced(domain, &c->list, err) ||
-	    !conversion_take_domain(c, domain, UNIT_PLACE_END, true, &check, &changed, err) || !refuse_strays(c, err) ||
+	    !conversion_take_domain(c, domain, UNIT_PLACE_END, true, &check, &changed, err) || !note_gone(c, err) || !refuse_strays(c, err) ||
 	    !preflight_trees(c->volume, err) || !csums_complete(c, err) || !bad_blocks_tell(c, err) || !units_check(c, options->dry_run, err) || !plan_fill(c, err) ||
 	    !allocator_open(c->volume, &c->allocator, err) ||
 	    !preflight_places(c->allocator, c->scan, &keys, slot, err) || !plan_check_bad_blocks(c, c->bad.n_found, err))

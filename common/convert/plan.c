@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/convert/bad-blocks.h"
+#include "common/convert/sealed-before.h"
 #include "common/convert/sharing.h"
 #include "common/fs/member-places.h"
 #include "common/tree/chunk-alloc.h"
@@ -241,7 +242,8 @@ bool plan_members(struct conversion *c, const char *const *names, const struct c
 		if (!check_member(c, plan->ids[i], err) || !add_member(c, i, plan->ids[i], err))
 			return false;
 	}
-	if (!note_places(c, err) || !check_extents(c, err) || !survey_run(c->scan, &plan->survey, err))
+	if (!note_places(c, err) || !check_extents(c, err) || !sealed_before_check(&c->list, c->scan, err) ||
+	    !survey_run(c->scan, &plan->survey, err))
 		return false;
 	c->flags = plan->survey.flags;
 	c->n_flags = plan->survey.n_flags;
@@ -252,6 +254,34 @@ bool plan_members(struct conversion *c, const char *const *names, const struct c
 	c->plan->n_leaves = c->scan->n_leaves;
 	c->plan->n_inline_units = plan->survey.n_inline_units;
 	return true;
+}
+
+static bool check_sealed_before(struct conversion *c, const char *const *names, bool recursive, struct encrypt_plan *plan, struct error *err)
+{
+	bool possible;
+
+	if (!subvolume_list_read(c->volume, &c->list, err) || !sealed_before_is_possible(&c->list, &possible, err))
+		return false;
+	if (!possible)
+		return true;
+	if (!resolve(c, names, recursive, plan, err))
+		return false;
+	for (size_t i = 0; i < plan->n_ids; i++) {
+		if (!check_member(c, plan->ids[i], err))
+			return false;
+	}
+	return scan_run(c->volume, plan->ids, plan->n_ids, &c->scan, err) && sealed_before_check(&c->list, c->scan, err);
+}
+
+bool convert_check_sealed_before(struct volume *volume, const char *const *names, bool recursive, struct error *err)
+{
+	struct conversion c = { .volume = volume };
+	struct encrypt_plan plan = { 0 };
+	const bool ok = check_sealed_before(&c, names, recursive, &plan, err);
+
+	encrypt_plan_free(&plan);
+	conversion_close(&c);
+	return ok;
 }
 
 bool plan_fill(struct conversion *c, struct error *err)

@@ -8,7 +8,6 @@
 
 #include "common/fs/domain-names.h"
 #include "common/fs/payloads.h"
-#include "common/fs/unit-confirm.h"
 #include "common/util/lower-bound.h"
 
 struct outside {
@@ -104,32 +103,31 @@ static bool tell_of(struct contents *contents, size_t member, const char *what, 
 	return !contents->is_over;
 }
 
-/* Where one was sealed that long: is it that one, by a tag? */
-static bool extent_opens(const struct contents *contents, const struct scan_extent *extent, bool *opens, struct error *err)
-{
-	const struct stray_key *key = contents->key;
-	struct unit_group group;
-
-	*opens = false;
-	if (!unit_map_of(key->units, extent->logical, &group) || group.unit_id != extent->logical || group.extent_len != extent->length)
-		return true;
-	if (unit_group_confirm(key->units, &group, key->schedule, UNIT_PLACE_END, extent->logical, EFFORT_FIRST, opens, err))
-		return true;
-	if (!error_is_damage(err))
-		return false;
-	*err = (struct error){ 0 };
-	return true;
-}
-
 static bool tell_extents(struct contents *contents, struct error *err)
 {
 	for (size_t i = 0; i < contents->scan->n_extents; i++) {
 		const struct scan_extent *extent = &contents->scan->extent[i];
-		bool opens;
 
-		if (!extent_opens(contents, extent, &opens, err) ||
-		    (extent->marked && !tell_of(contents, extent->member, "it has extents with the mark of sealing, but belongs to nothing that is sealed", err)) ||
-		    (opens && !tell_of(contents, extent->member, "it has data that were sealed here, but belongs to nothing that is sealed", err)))
+		if (extent->marked && !tell_of(contents, extent->member, "it has extents with the mark of sealing, but belongs to nothing that is sealed", err))
+			return false;
+	}
+	return true;
+}
+
+/* May be anywhere: a kernel moves what is not sealed to it, too. */
+static bool tell_opened(struct contents *contents, struct error *err)
+{
+	for (size_t i = 0; contents->key->seeker && i < contents->scan->n_extents; i++) {
+		const struct scan_extent *extent = &contents->scan->extent[i];
+		const struct unit_wanted wanted = {
+			.address = extent->logical, .length = extent->length, .inode = extent->inode, .file_offset = extent->file_offset,
+			.marked = extent->marked,
+		};
+		struct unit_group group;
+		bool found, confirmed;
+
+		if (!unit_find(contents->key->seeker, &wanted, UNIT_BY_ANY_TAG, &group, &found, &confirmed, err) ||
+		    (confirmed && !tell_of(contents, extent->member, "it has data that were sealed here, but belongs to nothing that is sealed", err)))
 			return false;
 	}
 	return true;
@@ -184,7 +182,8 @@ bool strays_by_content(const struct subvolume_list *list, uint16_t domain, const
 		others[i] = outside.at[i]->id;
 	ok = ok && (outside.n == 0 || scan_run_over(list->volume, others, outside.n, &scan, err));
 	contents.scan = scan;
-	ok = ok && (!scan || (tell_bad(list, scan, tell, context, err) && tell_extents(&contents, err) && tell_payloads(&contents, err)));
+	ok = ok && (!scan || (tell_bad(list, scan, tell, context, err) && tell_extents(&contents, err) && tell_opened(&contents, err) &&
+			   tell_payloads(&contents, err)));
 	free(others);
 	free(outside.at);
 	return ok;

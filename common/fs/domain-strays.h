@@ -5,7 +5,7 @@
 
 #include "common/fs/domain.h"
 #include "common/fs/inline-map.h"
-#include "common/fs/unit-map.h"
+#include "common/fs/unit-find.h"
 
 typedef bool stray_tell(void *context, const struct subvolume *subvolume, const char *what, struct error *err);
 
@@ -14,13 +14,14 @@ bool strays_by_tag(const struct subvolume_list *list, uint16_t domain, const uin
 		   struct error *err) must_use;
 /* What the key of the domain opens. */
 struct stray_key {
+	struct unit_seeker *seeker;	/* NULL: a tag says of every extent that was sealed here that it is in the domain */
 	const struct key_schedule *schedule;
-	const struct unit_map *units;
 	const struct inline_map *inlines;
 };
 /*
- * Those that have extents with the mark, or data that the key opens, whatever their root items say (of extents, those that are where they were sealed):
- * two passes over the trees of all subvolumes that are not sealed.
+ * Those that have extents with the mark, or data that the key opens, whatever their root items say, and wherever a kernel has moved them: two passes over
+ * the trees of all subvolumes that are not sealed, one over the units, and one over such data as lie, or are of a file, where something of that length
+ * was sealed.
  */
 bool strays_by_content(const struct subvolume_list *list, uint16_t domain, const uint64_t *ids, size_t n, const struct stray_key *key,
 		       stray_tell *tell, void *context, struct error *err) must_use;

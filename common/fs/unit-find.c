@@ -32,6 +32,7 @@ struct hints {		/* ascending by value, then place */
 
 struct unit_seeker {
 	const struct domain *domain;
+	enum effort effort;		/* of the search that is made, but for guesses */
 	struct unit_map items;		/* of which only volume and domain are set */
 	struct hints hints[HINT_KINDS];
 	bool has_moved, has_guesses;	/* the first two kinds were read; the others */
@@ -305,7 +306,7 @@ static bool try_place(struct unit_seeker *seeker, uint64_t place, const struct u
 	*found = false;
 	if (!unit_map_visit_from(&seeker->items, place, take_unit, group, err))
 		return false;
-	return group->extent_len != wanted->length || confirm(seeker, group, wanted->address, EFFORT_FIRST, found, err);
+	return group->extent_len != wanted->length || confirm(seeker, group, wanted->address, seeker->effort, found, err);
 }
 
 static bool try_value(struct unit_seeker *seeker, enum hint_kind kind, uint64_t value, const struct unit_wanted *wanted,
@@ -369,7 +370,7 @@ bool unit_guess(struct unit_seeker *seeker, const struct unit_wanted *wanted, st
 	return true;
 }
 
-/* The last step, for what is too damaged to be known by its first bytes. */
+/* The last step, for what is too damaged to be known by its first bytes.  Those of the same length are tried for marked ones only. */
 static bool find_guessed(struct unit_seeker *seeker, const struct unit_wanted *wanted, struct unit_group *group, bool *found, struct error *err)
 {
 	struct unit_group guesses[UNIT_GUESSES_MAX];
@@ -378,7 +379,7 @@ static bool find_guessed(struct unit_seeker *seeker, const struct unit_wanted *w
 	*found = false;
 	if (!unit_guess(seeker, wanted, guesses, &n, &n_located, err))
 		return false;
-	for (size_t i = 0; i < n && !*found; i++) {
+	for (size_t i = 0; i < (wanted->marked ? n : n_located) && !*found; i++) {
 		if (!confirm(seeker, &guesses[i], wanted->address, i < n_located ? EFFORT_EVERY : EFFORT_SPREAD, found, err))
 			return false;
 		*group = guesses[i];
@@ -392,15 +393,16 @@ bool unit_find(struct unit_seeker *seeker, const struct unit_wanted *wanted, enu
 	struct looking looking = { .seeker = seeker, .address = wanted->address, .length = wanted->length };
 
 	*found = *confirmed = false;
+	seeker->effort = trust == UNIT_BY_ANY_TAG ? EFFORT_EVERY : EFFORT_FIRST;
 	if (!find_in_place(seeker, &looking, err))
 		return false;
 	*group = looking.group;
 	*found = looking.found && wanted->marked && !looking.was_moved && trust == UNIT_BY_PLACE;
-	if (!*found && looking.found && !confirm(seeker, group, wanted->address, EFFORT_FIRST, confirmed, err))
+	if (!*found && looking.found && !confirm(seeker, group, wanted->address, seeker->effort, confirmed, err))
 		return false;
 	if (!*found && !*confirmed && !find_moved(seeker, wanted, group, confirmed, err))
 		return false;
-	if (!*found && !*confirmed && wanted->marked && !find_guessed(seeker, wanted, group, confirmed, err))
+	if (!*found && !*confirmed && (wanted->marked || trust == UNIT_BY_ANY_TAG) && !find_guessed(seeker, wanted, group, confirmed, err))
 		return false;
 	if (!*confirmed)
 		*group = looking.group;

@@ -19,6 +19,7 @@ struct unit_wanted {
 enum unit_trust {
 	UNIT_BY_PLACE,	/* a marked extent that lies where one of this length was sealed is taken for that one */
 	UNIT_BY_TAG,	/* only what a tag confirms, or for a marked one nothing speaks against */
+	UNIT_BY_ANY_TAG,	/* the same, but whichever block has it, and the locators are asked for unmarked ones, too: for who must not miss one */
 };
 
 struct unit_seeker;

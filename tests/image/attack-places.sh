@@ -31,14 +31,14 @@ image_mount "$tmp/base.img" "$tmp/mnt" rw,noatime
 	echo "older words" >old/words
 	btrfs -q subvolume create last
 	echo "the last one" >last/words
-	head -c 50000 /dev/urandom >last/extent
+	head -c 100000 /dev/urandom >last/extent
 	btrfs property set -ts last ro true
 	sync -f .
 )
 cp "$tmp/mnt/sv/a/nested/extent" "$tmp/extent"
 subvolumes "$tmp/mnt" >"$tmp/list"
 id_of() { awk -v path="$1" '$1 == "ID" && $NF == path { print $2 }' "$tmp/list"; }
-LAST_EXTENT=$(stat -c %i "$tmp/mnt/last/extent")
+LAST_EXTENT=$(stat -c %i "$tmp/mnt/last/extent") LAST_WORDS=$(stat -c %i "$tmp/mnt/last/words")
 SV=$(id_of sv) NESTED=$(id_of sv/a/nested) OLD=$(id_of old) LAST=$(id_of last)
 image_umount
 expect_status 0 crypt convert --encrypt -q "${KEY[@]}" --recursive "$tmp/base.img" sv old last
@@ -115,7 +115,15 @@ expect_status 0 crypt convert --decrypt -q --volume-key-file "$tmp/vk2" "$image"
 say "unsealing the others leaves it alone"
 fresh "$tmp/new.img"
 before=$(attack peek 1 "$LAST" $ROOT_ITEM 0 0 439)
+expect_unchanged 0 "$image" crypt convert --decrypt --dry-run "${KEY[@]}" "$image" sv
+gone() {
+	expect_text "$tmp/err" "subvolume $LAST \\(last\\), which was sealed, does not exist any more"
+	expect_text "$tmp/err" "$(number new)"
+	if grep 'stands where' "$tmp/err"; then fail "a warning without a reason"; fi
+}
+gone
 expect_status 0 crypt convert --decrypt -q "${KEY[@]}" "$image" sv
+gone
 check_clean "$image"
 [ "$before" = "$("$tmp/attack" "$image" peek 1 "$LAST" $ROOT_ITEM 0 0 439)" ] || fail "the root item of the new one was changed"
 [ "$(crypt cat "$image" new words)$(crypt cat "$image" sv words)" = "new wordsnewer words" ] || fail "the words are not as they were"
@@ -134,6 +142,8 @@ expect_text "$tmp/out" "^last: $(place last)"
 expect_unchanged 6 "$image" crypt verify --strict-names --format json "${KEY[@]}" "$image" sv
 expect_text "$tmp/out" "\"record\":\"in-place-of\",\"subvolume\":\"$LAST\",\"path\":\"last\",\"in_place_of\":\"$LAST\""
 expect_status 0 crypt convert --decrypt -q "${KEY[@]}" "$image" sv
+expect_text "$tmp/err" "$(number last)"
+expect_text "$tmp/err" "$(place last)"
 
 say "a snapshot of another sealed one with that number: it belongs to that, and nothing of the deleted one's is given to it"
 fresh
@@ -261,13 +271,15 @@ expect_unchanged 6 "$image" crypt verify "${KEY[@]}" "$image" sv
 expect_text "$tmp/out" "^$text"
 
 say "what was sealed, made to look like another one: with another uuid, no tag, no marks, it is an ordinary subvolume to who has no key; but the keys stay"
-hide_last() {
+hide_last() {	# hide_last [IMAGE]
 	local at
-	fresh
+	fresh "${1:-$tmp/base.img}"
 	at=$("$tmp/attack" "$image" keys 1 "$LAST" | awk '$1 == 132 { print $2 }')
 	attack xor 1 "$LAST" $ROOT_ITEM "$at" 247 1	# uuid
 	attack poke 1 "$LAST" $ROOT_ITEM "$at" 375 "$(printf '00%.0s' $(seq 24))"
+	attack poke 1 "$LAST" $ROOT_ITEM "$at" $R_FLAGS 0000000000000000
 }
+hide_data() { attack poke "$LAST" "$LAST_EXTENT" 108 0 18 0000; }
 stays() {	# stays REGEX
 	expect_unchanged 0 "$image" crypt list "$image"
 	expect_text "$tmp/err" "$(number last)"
@@ -277,12 +289,60 @@ stays() {	# stays REGEX
 			crypt convert --decrypt -q $more "${KEY[@]}" "$image" sv
 	done
 }
+sealed_before() {	# sealed_before REGEX: nobody is asked for a key
+	local more
+	for more in "" --dry-run "--volume-key-file $tmp/vk2" "--passphrase-file $tmp/missing" "--recursive"; do
+		# shellcheck disable=SC2086
+		refused 9 "subvolume last \\(id $LAST\\) is sealed already: $1" crypt convert --encrypt -q $more "$image" last </dev/null
+	done
+}
 hide_last
 stays 'it has extents with the mark of sealing'
-attack poke "$LAST" "$LAST_EXTENT" 108 0 18 0000
+hide_data
 stays 'it has data that were sealed here'
+sealed_before 'it has data of sealing 1'
 attack drop "$LAST" "$LAST_EXTENT" 108 0
 stays 'it has files that were sealed here'
+sealed_before 'it is in the place, or has the number, of a missing subvolume, and its small files have the lengths of those, of sealing 1'
+expect_text "$tmp/err" 'hint: if it is a new subvolume, make a snapshot of it with another name'
+say "with each of the first 16 blocks damaged, of data that are where they were, and of data that a kernel moved"
+address() { attack peek "$LAST" "$LAST_EXTENT" 108 0 21 8 | fold -w 2 | tac | tr -d '\n' | sed 's/^/0x/'; }
+spoil_data() {
+	local block at
+	at=$(($(address)))
+	attack raw-get $at 65536 >"$tmp/data"
+	for ((block = 0; block < 16; block++)); do
+		printf '%b' "\\x$(printf %02x $((0x$(od -An -tx1 -j $((block * 4096)) -N 1 "$tmp/data" | tr -d ' ') ^ 1)))" |
+			dd of="$tmp/data" bs=1 seek=$((block * 4096)) conv=notrunc status=none
+	done
+	attack data-put $at "$tmp/data"
+}
+only_data() {		# no small file gives it away
+	hide_last "$@"
+	hide_data
+	attack drop "$LAST" "$LAST_WORDS" 108 0
+}
+only_data
+before=$(address)
+spoil_data
+stays 'it has data that were sealed here'
+fresh
+by_kernel btrfs -q balance start --full-balance .
+cp --sparse=always "$image" "$tmp/moved.img"
+only_data "$tmp/moved.img"
+[ "$before" != "$(address)" ] || fail "the balance did not move the data"
+stays 'it has data that were sealed here'
+sealed_before 'it has data of sealing 1'
+spoil_data
+stays 'it has data that were sealed here'
+
+say "a new subvolume that only looks like one that was deleted can be sealed once it has another number and another name"
+fresh
+last_again bash -c 'btrfs -q subvolume create last && echo "the news one" >last/words'
+sealed_before 'it is in the place'
+by_kernel bash -c 'btrfs -q subvolume snapshot last copy && btrfs -q subvolume delete last && btrfs subvolume sync . >/dev/null'
+expect_status 0 crypt convert --encrypt -q --volume-key-file "$tmp/vk2" "$image" copy
+[ "$(crypt cat --volume-key-file "$tmp/vk2" "$image" copy words)" = "the news one" ] || fail "copy: wrong words"
 
 say "deleted by a kernel: a change of the one that it was in, as any other"
 fresh
