@@ -69,14 +69,12 @@ static bool is_behind_end(const struct super_copy *copy, const struct superblock
 	return copy->where + SUPER_SIZE > super->dev_total_bytes;
 }
 
-/* NULL: bit and state as a conversion writes them, both in one write; else what is wrong with them. */
+/* NULL: a state as a conversion writes it, also where somebody cleared the bit; else what is wrong with them. */
 static const char *wrong_with_marks(const struct superblock *super)
 {
 	struct crypt_state_tail state;
 	struct error why = { 0 };
 
-	if (!(super->incompat & INCOMPAT_CRYPT_UNFINISHED))
-		return "has the state of an unfinished conversion, but not the feature bit";
 	if (!crypt_state_read(super->disk.tail, &state, &why))
 		return "says that a conversion is unfinished, but has no valid state of one";
 	if (state.generation != super->generation || memcmp(state.disk.fsid, super->fsid, FSID_SIZE) != 0)

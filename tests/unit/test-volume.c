@@ -154,11 +154,11 @@ static void put_state_of_other_generation(struct disk_superblock *disk)
 	disk->tail[offsetof(struct disk_crypt_state, generation)] ^= 1;
 }
 
-/* By bit and state, in either copy, or either of them in the primary; one that is older than the other says nothing. */
+/* By bit and state, in either copy, or either of them in the primary, or the state alone; one that is older than the other says nothing. */
 static void one_copy_is_enough_to_say_that_a_conversion_is_unfinished(void **state)
 {
 	static const struct { unsigned copy; void (*edit)(struct disk_superblock *disk); } edits[] = {
-		{ 0, set_unfinished_bit }, { 0, put_magic }, { 0, put_bit_and_state }, { 1, put_bit_and_state },
+		{ 0, set_unfinished_bit }, { 0, put_magic }, { 0, put_bit_and_state }, { 1, put_bit_and_state }, { 1, put_state_without_bit },
 	};
 
 	(void)state;
@@ -189,8 +189,7 @@ static void a_mirror_that_is_not_believed_hides_nothing_and_claims_nothing(void 
 {
 	static const struct { void (*edit)(struct disk_superblock *disk); const char *text; } edits[] = {
 		{ set_unfinished_bit, "superblock at 0x4000000: says that a conversion is unfinished, but has no valid state of one" },
-		{ put_magic, "superblock at 0x4000000: has the state of an unfinished conversion, but not the feature bit" },
-		{ put_state_without_bit, "superblock at 0x4000000: has the state of an unfinished conversion, but not the feature bit" },
+		{ put_magic, "superblock at 0x4000000: says that a conversion is unfinished, but has no valid state of one" },
 		{ put_state_of_other_filesystem,
 		  "superblock at 0x4000000: says that a conversion is unfinished, but its state is of another filesystem or generation" },
 		{ put_state_of_other_generation,
