@@ -216,10 +216,7 @@ static void print_bad_block_json(const struct convert_bad_block *block, FILE *ou
 	json_text(line, "record", block->is_lost ? "doubtful" : block->is_carried ? "carried" : "skipped");
 	if (block->path) {
 		json_escaped_name(line, "path", block->path);
-		json_u64(line, "subvolume", block->subvolume);
-		json_u64(line, "inode", block->inode);
-		json_u64(line, block->unused ? "extent_offset" : "offset", block->first);
-		json_u64(line, "length", block->last - block->first + 1);
+		json_file_part(line, block->subvolume, block->inode, block->unused, block->first, block->last);
 	}
 	json_u64(line, "logical", block->logical);
 	json_flag(line, "has_checksum", block->has_csum);

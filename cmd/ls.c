@@ -16,6 +16,7 @@
 #include "common/fs/walk.h"
 #include "common/util/escape.h"
 #include "common/util/plural.h"
+#include "common/volume/tolerance.h"
 
 static struct {
 	int detail, recursive, inode, reverse;
@@ -294,7 +295,7 @@ static bool choose_nested(struct listing *listing, uint64_t id, struct error *er
 	if (id == listing->start || !subvolume || volume_is_unfinished(listing->list->volume))
 		return true;
 	if (!domain_find(listing->list->volume, listing->list, subvolume, &domain, err)) {
-		if (err->kind == ERROR_MEMORY || err->kind == ERROR_IO)
+		if (error_is_machine(err))
 			return false;
 		if (err->kind == ERROR_CORRUPT)
 			tell(listing, NULL, 0, err);

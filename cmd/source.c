@@ -12,6 +12,7 @@
 #include "common/fs/domain-names.h"
 #include "common/util/escape.h"
 #include "common/util/plural.h"
+#include "common/volume/tolerance.h"
 
 static struct {
 	int accept_changes, accept_unsealed;
@@ -64,7 +65,7 @@ static bool open_sealed(const struct subvolume_list *list, const struct subvolum
 /* Crypt items that cannot be read: what they may be about stays closed. */
 static bool survive_without_key(struct error *err)
 {
-	if (key_input_given() || err->kind == ERROR_MEMORY || err->kind == ERROR_IO)
+	if (key_input_given() || error_is_machine(err))
 		return false;
 	print_warning(NULL, err->text);
 	*err = (struct error){ 0 };

@@ -45,10 +45,7 @@ static const struct poptOption options[] = {
 
 static void range_json(struct json_object *line, const struct verify_range *range)
 {
-	json_u64(line, "subvolume", range->subvolume);
-	json_u64(line, "inode", range->inode);
-	json_u64(line, range->unused ? "extent_offset" : "offset", range->first);
-	json_u64(line, "length", range->last - range->first + 1);
+	json_file_part(line, range->subvolume, range->inode, range->unused, range->first, range->last);
 	json_u64(line, "logical", range->logical);
 	json_flag(line, "carried", range->is_carried);
 }

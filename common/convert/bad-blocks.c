@@ -300,46 +300,38 @@ bool bad_blocks_keep(struct conversion *c, struct error *err)
 
 /* --- checksums ---------------------------------------------------------------------------------------------------- */
 
-/* What a mirror holds that cannot be read now, and may be read later, is most likely what the checksum is of. */
-static bool some_mirror_is_unread(const struct conversion *c, const struct chunk *chunk, uint64_t address)
-{
-	uint8_t bytes[CRYPT_BLOCK];
-	struct error unread;
-	bool all = true;
-
-	for (unsigned mirror = 0; all && mirror < chunk_n_mirrors(chunk); mirror++)
-		all = volume_read(c->volume, address, bytes, sizeof(bytes), mirror, &unread);
-	secret_wipe(bytes, sizeof(bytes));
-	return !all;
-}
-
 bool csum_spoil(struct conversion *c, struct transaction *tx, uint64_t address, struct error *err)
 {
 	const struct volume *volume = c->volume;
 	const unsigned size = csum_type_size(volume->super.csum_type);
 	uint8_t stored[CSUM_SIZE], bytes[CRYPT_BLOCK], computed[CSUM_SIZE];
 	const struct chunk *chunk;
-	bool has, turned = false;
+	bool has, turned = false, unread = false;
 
 	if (!csum_get(c, address, stored, &has, err) || !volume_chunk(volume, address, &chunk, err))
 		return false;
-	/* A value of its own, and no turned bit, which turned once more would be right again. */
-	if (has && some_mirror_is_unread(c, chunk, address)) {
-		memset(stored, 0xff, size);
-		turned = true;
-	}
 	/* Turning one bit could only make it match another mirror by chance: it is asked again. */
 	for (unsigned mirror = 0; has && mirror < chunk_n_mirrors(chunk); mirror++) {
-		struct error unread;
+		struct error why;
 
-		if (!volume_read(c->volume, address, bytes, sizeof(bytes), mirror, &unread))
-			continue;
-		csum_compute(volume->super.csum_type, bytes, sizeof(bytes), computed);
-		if (memcmp(computed, stored, size) != 0)
-			continue;
-		stored[0] ^= turned ? 2 : 1;
+		if (volume_read(c->volume, address, bytes, sizeof(bytes), mirror, &why)) {
+			csum_compute(volume->super.csum_type, bytes, sizeof(bytes), computed);
+			if (memcmp(computed, stored, size) != 0)
+				continue;
+			stored[0] ^= turned ? 2 : 1;
+		} else {
+			/*
+			 * What cannot be read now, and may be later, is most likely what the checksum is of.  It gets a value of its own, and no
+			 * turned bit, which turned once more would be right again.
+			 */
+			if (unread)
+				continue;
+			unread = true;
+			memset(stored, 0xff, size);
+		}
 		turned = true;
 		mirror = UINT_MAX;	/* from the first again: 0 is next */
 	}
+	secret_wipe(bytes, sizeof(bytes));
 	return !turned || csum_put(c, tx, address, stored, err);
 }

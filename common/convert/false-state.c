@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A state that a mirror of the superblock has and the primary has not, and that the key proves to be none of an unfinished conversion. */
 #include "common/convert/conversion.h"
+#include "common/volume/tolerance.h"
 
 static bool says_so(const struct super_copy *copy)
 {
@@ -22,11 +23,6 @@ static bool contradicted(const struct domain *domain, const struct super_copy *c
 		return false;
 	*is_false = !authentic || tail.epoch <= domain->header.epoch;
 	return true;
-}
-
-static bool is_machine_error(const struct error *err)
-{
-	return err->kind == ERROR_MEMORY || err->kind == ERROR_IO;
 }
 
 void state_hint(struct volume *volume, struct error *err)
@@ -53,8 +49,8 @@ bool state_is_false(struct volume *volume, uint16_t number, const struct convert
 		return false;
 	if (!domain_read(volume, number, &domain, &why) || !domain_open(domain, key->secret, key->volume_key, key->slot, &why) ||
 	    domain->header.state != CRYPT_STATE_SEALED || !domain_check_finished(volume, domain, &why)) {
-		*err = is_machine_error(&why) ? why : *err;
-		return !is_machine_error(&why);
+		*err = error_is_machine(&why) ? why : *err;
+		return !error_is_machine(&why);
 	}
 	*is_false = true;
 	for (unsigned n = 1; *is_false && n < SUPER_COPIES; n++)

@@ -81,14 +81,6 @@ struct beginnings {		/* ascending */
 	const struct beginning *found;
 };
 
-static uint64_t first_value(const uint8_t first[8])
-{
-	uint64_t value;
-
-	memcpy(&value, first, sizeof(value));
-	return value;
-}
-
 static int compare_beginnings(const void *a, const void *b)
 {
 	const struct beginning *x = a, *y = b;
@@ -112,7 +104,7 @@ static bool read_beginnings(const struct scan *scan, struct beginnings *all, str
 			return false;
 		for (unsigned mirror = 0; mirror < MIRRORS && mirror < chunk_n_mirrors(chunk); mirror++) {
 			if (unit_mirror_read(scan->volume, scan->extent[i].logical, first, sizeof(first), mirror))
-				all->at[all->n++] = (struct beginning){ first_value(first), scan->extent[i].length, i };
+				all->at[all->n++] = (struct beginning){ unit_first_value(first), scan->extent[i].length, i };
 		}
 	}
 	qsort(all->at, all->n, sizeof(*all->at), compare_beginnings);
@@ -122,7 +114,7 @@ static bool read_beginnings(const struct scan *scan, struct beginnings *all, str
 static bool match_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
 {
 	struct beginnings *all = context;
-	const struct beginning wanted = { first_value(unit->first), unit->extent_len, 0 };
+	const struct beginning wanted = { unit_first_value(unit->first), unit->extent_len, 0 };
 	const size_t i = LOWER_BOUND(at, all->n, compare_beginnings(&all->at[at], &wanted) < 0);
 
 	(void)place, (void)err;

@@ -8,6 +8,7 @@
 #include "common/fs/domain-nested.h"
 #include "common/fs/paths-above.h"
 #include "common/util/lower-bound.h"
+#include "common/volume/tolerance.h"
 
 /* --- one domain --------------------------------------------------------------------- */
 
@@ -249,7 +250,7 @@ bool domain_check_finished(struct volume *volume, const struct domain *but, stru
 		if (domain_read(volume, numbers[i], &domain, &why)) {
 			if (domain->header.state != CRYPT_STATE_SEALED)
 				ok = domain_is_unfinished_error(domain, err);
-		} else if (why.kind == ERROR_MEMORY || why.kind == ERROR_IO) {
+		} else if (error_is_machine(&why)) {
 			*err = why;
 			ok = false;
 		}
@@ -360,7 +361,7 @@ static bool consider_number(struct search *s, struct volume *volume, uint16_t nu
 		consider(s, domain, domain_claims(domain, s->list, s->subvolume));
 		return true;
 	}
-	if (why.kind == ERROR_MEMORY || why.kind == ERROR_IO) {
+	if (error_is_machine(&why)) {
 		*err = why;
 		return false;
 	}
@@ -394,7 +395,7 @@ static bool consider_unfinished(struct search *s, struct volume *volume, uint32_
 		consider(s, domain, claim > DOMAIN_TAG ? claim : domain_claims(domain, s->list, s->subvolume));
 		return true;
 	}
-	if (why.kind == ERROR_MEMORY || why.kind == ERROR_IO) {
+	if (error_is_machine(&why)) {
 		*err = why;
 		return false;
 	}

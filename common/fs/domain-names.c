@@ -8,6 +8,7 @@
 
 #include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
+#include "common/volume/tolerance.h"
 #include "common/volume/warn.h"
 
 /* --- one --------------------------------------------------------------------------------------------------------- */
@@ -84,7 +85,7 @@ static void take_unread(void *context, const struct crypt_member *member)
 /* Damage is told; only the machine's failures are errors. */
 static bool survive(const struct volume *volume, const struct error *why, struct error *err)
 {
-	if (why->kind == ERROR_MEMORY || why->kind == ERROR_IO)
+	if (error_is_machine(why))
 		return *err = *why, false;
 	volume_warn(volume, "%s", why->text);
 	return true;

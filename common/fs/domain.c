@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/fs/paths-above.h"
+#include "common/volume/tolerance.h"
 
 /* What one domain may cost in memory: members have their paths with them. */
 #define MEMBERS_MAX	65536u
@@ -171,7 +172,7 @@ static bool read_copy(struct domain *d, const struct tree *tree, unsigned i, str
 			error_set(&error, ERROR_KEY_HEADER, "copy %u of the header of sealing %u is that of sealing %u", i, d->number,
 				  d->copy[i].domain);
 	}
-	if (error.kind == ERROR_MEMORY || error.kind == ERROR_IO) {
+	if (error_is_machine(&error)) {
 		*err = error;
 		return false;
 	}

@@ -202,14 +202,6 @@ static bool add_hint(struct hints *hints, uint64_t value, uint64_t place, struct
 	return true;
 }
 
-static uint64_t first_value(const uint8_t first[8])
-{
-	uint64_t value;
-
-	memcpy(&value, first, sizeof(value));
-	return value;
-}
-
 /* Those of others, which it may meet, are told apart by a tag. */
 static uint64_t locator_value(uint64_t inode, uint64_t file_offset)
 {
@@ -222,7 +214,7 @@ static bool gather_moved(void *context, const struct crypt_unit *unit, uint64_t 
 
 	(void)go;
 	return unit->offset_in_extent != 0 ||
-	       (add_hint(&seeker->hints[HINT_CONTENT], first_value(unit->first), place, err) &&
+	       (add_hint(&seeker->hints[HINT_CONTENT], unit_first_value(unit->first), place, err) &&
 		(unit->address == unit->unit_id || add_hint(&seeker->hints[HINT_ADDRESS], unit->address, place, err)));
 }
 
@@ -336,7 +328,7 @@ static bool find_moved(struct unit_seeker *seeker, const struct unit_wanted *wan
 		return false;
 	for (unsigned mirror = 0; !*found && mirror < chunk_n_mirrors(chunk); mirror++) {
 		if (unit_mirror_read(volume, wanted->address, first, sizeof(first), mirror) &&
-		    !try_value(seeker, HINT_CONTENT, first_value(first), wanted, group, found, err))
+		    !try_value(seeker, HINT_CONTENT, unit_first_value(first), wanted, group, found, err))
 			return false;
 	}
 	return true;

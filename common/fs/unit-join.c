@@ -116,10 +116,7 @@ static uint64_t mix(uint64_t value, uint64_t number)
 
 static uint64_t first_value(const uint8_t first[8], uint64_t length)
 {
-	uint64_t value;
-
-	memcpy(&value, first, sizeof(value));
-	return mix(value, length);
+	return mix(unit_first_value(first), length);
 }
 
 static uint64_t file_value(uint64_t inode, uint64_t file_offset, uint64_t length)

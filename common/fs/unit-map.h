@@ -15,6 +15,15 @@
 #define UNIT_PLACE(index, entry) ((uint64_t)(index) << 16 | (entry))
 #define UNIT_PLACE_END UINT64_MAX
 
+/* What it is found by after it moved: the first 8 bytes of its ciphertext. */
+static inline uint64_t unit_first_value(const uint8_t first[8])
+{
+	uint64_t value;
+
+	memcpy(&value, first, sizeof(value));
+	return value;
+}
+
 struct unit_group {		/* the units of one extent, as the functions below say it */
 	size_t number;		/* by ascending unit_id */
 	uint64_t unit_id;	/* address of the extent when it was sealed */

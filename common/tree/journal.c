@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/volume/tolerance.h"
+
 bool journal_open(struct volume *volume, const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], const uint8_t op_id[CRYPT_UUID_SIZE],
 		  const struct key_schedule *schedule, struct journal *journal, struct error *err)
 {
@@ -193,7 +195,7 @@ void journal_record_free(struct journal_record *record)
 /* What cannot be read now may be right: called invalid, a committed record would be undone in half. */
 static bool is_unread(const struct error *err)
 {
-	return err->kind == ERROR_IO || err->kind == ERROR_MEMORY;
+	return error_is_machine(err);
 }
 
 static bool is_tree_block(void *context, const struct journal_changed *changed, struct error *err)

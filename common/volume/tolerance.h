@@ -26,6 +26,12 @@ static inline bool error_is_damage(const struct error *err)
 	return err->kind == ERROR_CORRUPT || err->kind == ERROR_IO || err->kind == ERROR_NOT_FOUND;
 }
 
+/* Is it the machine's, so that it says nothing of what is in the image? */
+static inline bool error_is_machine(const struct error *err)
+{
+	return err->kind == ERROR_MEMORY || err->kind == ERROR_IO;
+}
+
 /* True, told and cleared: it is damage and the volume is read tolerantly.  False: it stays the error that it is. */
 bool volume_tolerates(struct volume *volume, struct error *err) must_use;
 

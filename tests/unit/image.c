@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "common/fs/path.h"
+#include "common/fs/scan.h"
 #include "common/tree/tree-edit.h"
 #include "tests/support/edit.h"
 
@@ -297,4 +299,23 @@ void image_drop_csums(struct image *image)
 
 	assert_true(tree_cut(edit.tx, CSUM_TREE_ID, &first, &last, &err));
 	edit_end(&edit);
+}
+
+uint64_t image_file_logical(struct volume *volume, const char *name, uint64_t offset)
+{
+	const uint64_t top = FS_TREE_ID;
+	struct scan *scan = NULL;
+	struct file_id file;
+	struct error err = { 0 };
+	uint64_t found = 0;
+
+	if (!path_find(volume, top, name, &file, &err) || !scan_run(volume, &top, 1, &scan, &err))
+		fail_msg("%s", err.text);
+	for (size_t i = 0; i < scan->n_extents; i++) {
+		if (scan->extent[i].inode == file.inode)
+			found = scan->extent[i].logical + offset;
+	}
+	scan_free(scan);
+	assert_true(found != 0);
+	return found;
 }

@@ -55,6 +55,9 @@ void image_edit_super(struct image *image, unsigned copies, void (*edit)(struct 
 void image_edit_block(struct image *image, const struct volume *volume, uint64_t logical, unsigned mirrors,
 		      void (*edit)(uint8_t *bytes, void *context), void *context);
 
+/* Logical address of a byte of a file of the top level, which is one extent. */
+uint64_t image_file_logical(struct volume *volume, const char *name, uint64_t offset);
+
 /* Every inode of the top level says that its data have no checksums; the csum tree has none.  As the path says; nobody has it open. */
 void image_do_without_csums(struct image *image);
 void image_drop_csums(struct image *image);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/count-compared.h"	/* each comparison of paths is one */
 #include "tests/unit/sealed.h"
 
 static const uint8_t uuid_400[UUID_SIZE] = { 4 }, uuid_500[UUID_SIZE] = { 5 };
@@ -28,21 +29,6 @@ static struct subvolume subvolume(uint64_t id, const uint8_t *uuid, const uint8_
 		s.root.key_hash = le32(hash);
 	}
 	return s;
-}
-
-/* Every comparison of paths is one call of this: what the program links stands before what the library has. */
-static size_t n_compared;
-
-int memcmp(const void *a, const void *b, size_t n)
-{
-	const uint8_t *x = a, *y = b;
-
-	n_compared++;
-	for (size_t i = 0; i < n; i++) {
-		if (x[i] != y[i])
-			return x[i] < y[i] ? -1 : 1;
-	}
-	return 0;
 }
 
 /* Each reading of a domain sorts its members, by this. */

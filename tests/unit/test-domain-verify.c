@@ -101,20 +101,9 @@ static int heal(void **state)
 /* Physical address of a block of a file, which is one extent. */
 static uint64_t place_of(struct volume *volume, const char *name, uint64_t offset, unsigned mirror, uint64_t *logical)
 {
-	const uint64_t top = FS_TREE_ID;
+	const uint64_t found = image_file_logical(volume, name, offset);
 	const struct chunk *chunk;
-	struct scan *scan = NULL;
-	struct file_id file;
-	uint64_t found = 0;
 
-	ok(path_find(volume, top, name, &file, err));
-	ok(scan_run(volume, &top, 1, &scan, err));
-	for (size_t i = 0; i < scan->n_extents; i++) {
-		if (scan->extent[i].inode == file.inode)
-			found = scan->extent[i].logical + offset;
-	}
-	scan_free(scan);
-	assert_true(found != 0);
 	ok(volume_chunk(volume, found, &chunk, err));
 	assert_int_equal(chunk_n_mirrors(chunk), 2);
 	*logical = found;

@@ -5,27 +5,13 @@
 #include <stdio.h>
 
 #include "tests/unit/fs-image.h"
+#include "tests/unit/no-units.h"
 
 #define OVER_LEAVES 300		/* items of one inode, on several leaves of 4096 bytes, with others before and behind */
 #define FOUND_MAX 4096
 
 static struct key_schedule *schedule;
 static struct canonical canonical;
-
-static bool no_extent(void *context, const struct tree *tree, const struct key *key, const struct file_extent *extent, unit_visit *visit,
-		      void *visit_context, bool *found, struct error *err)
-{
-	(void)context, (void)tree, (void)key, (void)extent, (void)visit, (void)visit_context, (void)err;
-	*found = false;
-	return true;
-}
-
-static bool no_payload(void *context, const struct inline_payload *payload, struct crypt_inline_unit *unit, bool *found, struct error *err)
-{
-	(void)context, (void)payload, (void)unit, (void)err;
-	*found = false;
-	return true;
-}
 
 static int open_all(void **state)
 {

@@ -13,6 +13,7 @@
 #include "common/fs/inode-version.h"
 #include "common/fs/proof-memory.h"
 #include "format/ondisk.h"
+#include "tests/unit/no-units.h"
 #include "tests/unit/sealed.h"
 
 #define FIRST 100000	/* no file of the image has a number this high */
@@ -51,21 +52,6 @@ static void insert_inode(unsigned number)
 	}
 	insert(FIRST + number, KEY_INODE_ITEM, 0, &inode, sizeof(inode));
 	insert(FIRST + number, KEY_INODE_REF, DIRECTORY, refs, len);
-}
-
-static bool no_extent(void *context, const struct tree *tree, const struct key *key, const struct file_extent *extent, unit_visit *visit,
-		      void *visit_context, bool *found, struct error *err)
-{
-	(void)context, (void)tree, (void)key, (void)extent, (void)visit, (void)visit_context, (void)err;
-	*found = false;
-	return true;
-}
-
-static bool no_payload(void *context, const struct inline_payload *payload, struct crypt_inline_unit *unit, bool *found, struct error *err)
-{
-	(void)context, (void)payload, (void)unit, (void)err;
-	*found = false;
-	return true;
 }
 
 /* The entries of the first n inodes, as sealing makes them. */

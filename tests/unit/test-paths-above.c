@@ -10,20 +10,7 @@
 
 #include <cmocka.h>
 
-/* Every look from one path at another is one call of this: what the program links stands before what the library has. */
-static size_t n_compared;
-
-int memcmp(const void *a, const void *b, size_t n)
-{
-	const uint8_t *x = a, *y = b;
-
-	n_compared++;
-	for (size_t i = 0; i < n; i++) {
-		if (x[i] != y[i])
-			return x[i] < y[i] ? -1 : 1;
-	}
-	return 0;
-}
+#include "tests/unit/count-compared.h"	/* each look from one path at another is one */
 
 static uint32_t by_looking(const struct place_path *paths, size_t n, size_t of)
 {

@@ -10,8 +10,6 @@
 
 #include "common/convert/convert.h"
 #include "common/fs/file-data.h"
-#include "common/fs/path.h"
-#include "common/fs/scan.h"
 #include "tests/crash/disk.h"
 #include "tests/unit/image.h"
 
@@ -24,7 +22,6 @@
 		fail_msg("%s", ok_err.text); \
 } while (0)
 
-static const uint64_t top = FS_TREE_ID;
 static struct disk start, disk;
 static struct secret *key;
 static uint64_t broken[2];	/* physical; what cannot be read, a sector each */
@@ -93,19 +90,8 @@ static void make(const char *options)
 static uint64_t file_logical(uint64_t offset)
 {
 	cleanup_volume struct volume *volume = open_disk(true);
-	struct scan *scan = NULL;
-	struct file_id file;
-	uint64_t found = 0;
 
-	ok(path_find(volume, top, FILE_NAME, &file, err));
-	ok(scan_run(volume, &top, 1, &scan, err));
-	for (size_t i = 0; i < scan->n_extents; i++) {
-		if (scan->extent[i].inode == file.inode)
-			found = scan->extent[i].logical + offset;
-	}
-	scan_free(scan);
-	assert_true(found != 0);
-	return found;
+	return image_file_logical(volume, FILE_NAME, offset);
 }
 
 static uint64_t file_place(uint64_t offset, unsigned mirror)
