@@ -34,6 +34,15 @@ bool continue_check_state(const struct conversion *c, struct error *err)
 	return true;
 }
 
+/* Where a lost record's is in place, and no valid record has it: it says the same, but when, and in which direction. */
+static void take_back_header(const struct conversion *c, struct crypt_header *header)
+{
+	if (!c->lost.is_lost || header->epoch != c->header.epoch + 1)
+		return;
+	header->epoch = c->header.epoch;
+	header->state = c->direction == CRYPT_TO_SEALED ? CRYPT_STATE_SEALING : CRYPT_STATE_UNSEALING;
+}
+
 /* The header in the root tree, and everything it vouches for, with the key that is open already. */
 static bool read_domain(struct conversion *c, struct domain **domain, struct error *err)
 {
@@ -42,18 +51,24 @@ static bool read_domain(struct conversion *c, struct domain **domain, struct err
 
 	if (!domain_read(c->volume, c->header.domain, domain, err))
 		return err->kind == ERROR_NOT_FOUND ? state_error("the crypt items of the unfinished conversion are missing") : false;
-	for (unsigned i = 0; i < 2 && !authentic; i++) {
+	for (unsigned i = 0; i < 2 && (!authentic || (c->lost.is_lost && (*domain)->header.epoch != c->header.epoch)); i++) {
+		struct crypt_header copy = (*domain)->copy[i];
+		bool is_good;
+
 		if (!(*domain)->copy_valid[i])
 			continue;
-		(*domain)->header = (*domain)->copy[i];
-		if (!crypt_header_check(c->schedule, &(*domain)->header, &authentic, err))
+		if (!crypt_header_check(c->schedule, &copy, &is_good, err))
 			return false;
+		if (is_good)
+			(*domain)->header = copy;
+		authentic |= is_good;
 	}
 	if (!authentic)
 		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u fails authentication", c->header.domain);
 	if (memcmp((*domain)->header.domain_uuid, c->header.domain_uuid, CRYPT_UUID_SIZE) != 0 ||
 	    memcmp((*domain)->header.op_id, c->state.op_id, CRYPT_UUID_SIZE) != 0)
 		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u is of another conversion", c->header.domain);
+	take_back_header(c, &(*domain)->header);
 	if ((*domain)->header.epoch != c->header.epoch)
 		return state_error("the header of sealing %u is of epoch %" PRIu64 ", the conversion of %" PRIu64, c->header.domain,
 				   (*domain)->header.epoch, c->header.epoch);

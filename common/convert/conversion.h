@@ -268,6 +268,7 @@ struct replay {
 	size_t n_blocks, room;
 	uint64_t disk_epoch;		/* of the newest authentic header on disk, where one could be read; else 0 */
 	enum crypt_state disk_state;	/* what it says */
+	uint64_t changed_later;		/* a new block of the newest record that is not as that made it, a later one, then; 0: none is */
 };
 bool replay_load(struct conversion *c, struct replay *replay, struct error *err) must_use;
 /* Every block and range may be written and is one of what the records say: old, new or torn. */

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "common/convert/bad-blocks.h"
+#include "common/convert/disk-epoch.h"
 #include "common/convert/lost-record.h"
 #include "common/convert/torn.h"
-#include "common/fs/domain-mac.h"
 #include "common/fs/path.h"
 
 /* A crash may leave the header on disk this many records behind. */
@@ -61,50 +61,6 @@ static struct block *block_of(const struct replay *replay, uint64_t logical)
 	return NULL;
 }
 
-/* The epoch of an authentic header (without a key: of any) that this block of the disk, not of the record, holds: at least replay->disk_epoch afterwards. */
-static bool look_for_epoch(const struct conversion *c, const struct block *block, struct replay *replay, struct error *err)
-{
-	const struct volume *volume = c->volume;
-	const uint32_t node_size = volume->super.node_size;
-	const struct key keys[] = { crypt_key(c->header.domain, CRYPT_HEADER, 0), crypt_second_header_key(c->header.domain) };
-	uint8_t *bytes = malloc(node_size);
-	const struct chunk *chunk;
-	bool ok = bytes ? volume_chunk(volume, block->logical, &chunk, err) : error_memory(err);
-
-	for (unsigned mirror = 0; ok && mirror < chunk_n_mirrors(chunk); mirror++) {
-		struct error ignored;
-		struct node node;
-
-		if (!volume_read(c->volume, block->logical, bytes, node_size, mirror, &ignored) ||
-		    !csum_block_matches(volume->super.csum_type, bytes, node_size) ||
-		    !node_read(bytes, node_size, block->logical, &node, &ignored) || !node_is_leaf(&node))
-			continue;
-		for (unsigned i = 0; ok && i < 2; i++) {
-			const uint32_t slot = node_search(&node, &keys[i]);
-			struct crypt_header header;
-			struct cursor item;
-			struct key found;
-			bool authentic;
-
-			if (slot >= node.n_items)
-				continue;
-			found = node_key(&node, slot);
-			item = leaf_item(&node, slot);
-			if (key_compare(&found, &keys[i]) != 0 || !crypt_header_read(&item, &header, &ignored))
-				continue;
-			authentic = !c->schedule;
-			ok = !c->schedule || crypt_header_check(c->schedule, &header, &authentic, err);
-			if (!ok || !authentic || header.epoch <= replay->disk_epoch ||
-			    memcmp(header.domain_uuid, c->header.domain_uuid, CRYPT_UUID_SIZE) != 0)
-				continue;
-			replay->disk_epoch = header.epoch;
-			replay->disk_state = header.state;
-		}
-	}
-	wiped_free(bytes, node_size);
-	return ok;
-}
-
 /* A block as a record has it, into the cache, and to be written to all mirrors.  type: of the chunks it may be in. */
 static bool load_block(struct loading *loading, const struct journal_changed *changed, uint64_t type, struct error *err)
 {
@@ -129,7 +85,7 @@ static bool load_block(struct loading *loading, const struct journal_changed *ch
 			return false;
 		block->is_new = false;
 		replay->block[replay->n_blocks++] = block;
-		if (!look_for_epoch(c, block, replay, err))
+		if (!disk_epoch_look(c, changed->logical, replay, err))
 			return false;
 	}
 	memcpy(block->bytes, changed->bytes, node_size);
@@ -145,6 +101,39 @@ static bool load_changed(void *context, const struct journal_changed *changed, s
 	return load_block(context, changed, GROUP_METADATA, err);
 }
 
+/* A tree block of this filesystem, on some mirror. */
+static bool is_tree_block(struct volume *volume, uint64_t logical, uint8_t *bytes, bool *is, struct error *err)
+{
+	const struct chunk *chunk;
+
+	*is = false;
+	if (!volume_chunk(volume, logical, &chunk, err))
+		return false;
+	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk) && !*is; mirror++) {
+		struct error ignored;
+		struct node node;
+
+		*is = block_mirror_read(volume, logical, mirror, bytes, &node, &ignored);
+	}
+	return true;
+}
+
+/*
+ * Not as the newest record says, although that was durable: a later one, which is lost, has changed it.  It stays as it is in place, where those who
+ * read it compare it with what leads to it.
+ */
+static bool leave_new(struct loading *loading, uint64_t logical, uint8_t *bytes, struct error *err)
+{
+	bool is;
+
+	if (!is_tree_block(loading->c->volume, logical, bytes, &is, err))
+		return false;
+	if (!is)
+		return error_set(err, ERROR_STATE, "the new tree block %" PRIu64 " of a journal record is not there", logical);
+	loading->replay->changed_later = logical;
+	return disk_epoch_look(loading->c, logical, loading->replay, err);
+}
+
 /* A power cut may have left it on one mirror only, and nobody else writes the others.  The chunk tree has no changed blocks, but new ones. */
 static bool load_new(void *context, const struct journal_new *new_block, struct error *err)
 {
@@ -157,8 +146,7 @@ static bool load_new(void *context, const struct journal_new *new_block, struct 
 	if (!bytes)
 		return error_memory(err);
 	ok = journal_read_new(&c->journal, new_block, bytes, &found, err) &&
-	     (found || error_set(err, ERROR_STATE, "the new tree block %" PRIu64 " of a journal record is not there", new_block->logical)) &&
-	     load_block(loading, &changed, GROUP_METADATA | GROUP_SYSTEM, err);
+	     (found ? load_block(loading, &changed, GROUP_METADATA | GROUP_SYSTEM, err) : leave_new(loading, new_block->logical, bytes, err));
 	wiped_free(bytes, c->volume->super.node_size);
 	return ok;
 }
@@ -187,7 +175,9 @@ static bool check_sequence(struct conversion *c, const struct replay *replay, st
 	if (replay->disk_epoch > epoch || (replay->disk_epoch != 0 && replay->disk_epoch + EPOCHS_BEHIND < epoch))
 		return error_set(err, ERROR_STATE, "the header of what is sealed is of epoch %" PRIu64 ", the journal of %" PRIu64,
 				 replay->disk_epoch, epoch) || (replay->disk_epoch == epoch + 1 && lost_record_is_sought(c, err));
-	return true;
+	return replay->changed_later == 0 || c->lost.is_lost ||
+	       error_set(err, ERROR_STATE, "the tree block %" PRIu64 " is not as journal record %" PRIu64 ", the newest, has made it",
+			 replay->changed_later, newest->header.sequence) || lost_record_is_sought(c, err);
 }
 
 /*
@@ -227,7 +217,7 @@ bool replay_load(struct conversion *c, struct replay *replay, struct error *err)
 	const uint64_t known = le64(c->state.sequence);
 
 	/* One less: whether the one that is lost matters is told below. */
-	if (!journal_find(&c->journal, known > 0 ? known - 1 : 0, replay->record, &replay->n, err))
+	if (!journal_find(&c->journal, known > 0 ? known - 1 : 0, &(struct journal_proof){ disk_epoch_proves, c }, replay->record, &replay->n, err))
 		return false;
 	if (replay->n == 0)
 		return error_set(err, ERROR_STATE, "there is no journal record");

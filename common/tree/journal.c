@@ -391,7 +391,8 @@ static bool may_be_broken(const struct journal *journal, uint64_t sequence, cons
 	return is_ours;
 }
 
-bool journal_find(struct journal *journal, uint64_t least, struct journal_record record[2], unsigned *n, struct error *err)
+bool journal_find(struct journal *journal, uint64_t least, const struct journal_proof *proof, struct journal_record record[2], unsigned *n,
+		  struct error *err)
 {
 	struct journal_record found[CRYPT_JOURNAL_SLOTS] = { 0 };
 	struct journal_record *newest = NULL, *older = NULL;
@@ -410,7 +411,8 @@ bool journal_find(struct journal *journal, uint64_t least, struct journal_record
 		}
 		if (!newest)
 			break;
-		if (!new_blocks_present(journal, newest, &present, err))
+		if (!new_blocks_present(journal, newest, &present, err) ||
+		    (!present && proof && !proof->was_durable(proof->context, newest, &present, err)))
 			goto out;
 		if (!present) {
 			journal_record_free(newest);

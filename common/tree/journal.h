@@ -84,14 +84,21 @@ struct journal_record {
 	uint8_t mac[CRYPT_MAC_SIZE];
 };
 
+/* Is it known, by more than its new blocks, that this record was durable once?  Then those that are not there were changed or lost later. */
+struct journal_proof {
+	bool (*was_durable)(void *context, const struct journal_record *record, bool *was, struct error *err);
+	void *context;
+};
+
 /*
  * Reads the newest valid record and the one before it; *n is 0, 1 (the newest is the first of all) or 2, older first.
  * A record counts only if its MAC, place and op_id are right on some mirror, and, for the newest, each new block is there
- * on some mirror (the others need not be: who replays it writes them).
+ * on some mirror (the others need not be: who replays it writes them), or it is proven otherwise (proof may be NULL).
  * ERROR_STATE: an older record is missing, is not chained to the newest, or the newest is older than `least`.  ERROR_IO: a slot or a
  * new block can be read on no mirror, or is wrong on the others, so that nobody can say what is there.
  */
-bool journal_find(struct journal *journal, uint64_t least, struct journal_record record[2], unsigned *n, struct error *err) must_use;
+bool journal_find(struct journal *journal, uint64_t least, const struct journal_proof *proof, struct journal_record record[2], unsigned *n,
+		  struct error *err) must_use;
 void journal_record_free(struct journal_record *record);
 
 /* For each part of an authentic record, in the order of the record; any may be NULL. */

@@ -65,7 +65,7 @@ static struct convert_ui ui_for(const struct volume *volume, const struct keys *
 		.read_back = keys->read_back,
 		.damage = { .skip = keys->skip },
 		.batch_bytes = BATCH_BYTES_SMALL,
-		.record_bytes = (RECORD_BLOCKS + 1) * volume->super.node_size,
+		.record_bytes = keys->large_records ? 0 : (RECORD_BLOCKS + 1) * volume->super.node_size,
 	};
 }
 

@@ -39,10 +39,13 @@ static bool stops_at_damage(const struct error *err)
 	return err->kind == ERROR_CORRUPT && strstr(err->text, "no copy of the data");
 }
 
-/* A tree block that the record was writing when the power went, on the only mirror: nobody has it any more. */
+/* A tree block that the record was writing when the power went, on the only mirror, or on both: nobody has it any more. */
 static bool is_torn(const struct error *err)
 {
-	return n_mirrors == 1 && (err->kind == ERROR_CORRUPT || err->kind == ERROR_STATE) && strstr(err->text, "checksum does not match");
+	if (err->kind == ERROR_STATE && strstr(err->text, "the new tree block ") && strstr(err->text, "of a journal record is not there"))
+		return true;
+	return (n_mirrors == 1 || strstr(err->text, "none of 2 mirrors is right")) && (err->kind == ERROR_CORRUPT || err->kind == ERROR_STATE) &&
+	       strstr(err->text, "checksum does not match");
 }
 
 /*
@@ -59,6 +62,11 @@ static bool is_overwritten(const struct error *err, uint64_t lost)
 
 static unsigned n_refused, n_taken, n_counted, n_nothing;
 
+static bool begins_plain(enum way way)
+{
+	return way == SEALING || way == UNDOING_SEALING;
+}
+
 /* Where something of the record is in place, nobody goes on unasked; asked, all comes out right, or nothing is changed. */
 static bool try_lost(enum way way, const struct disk *lost, uint64_t sequence, struct error *err)
 {
@@ -70,7 +78,7 @@ static bool try_lost(enum way way, const struct disk *lost, uint64_t sequence, s
 	right = way_go_on(way, &disk, &refusal);
 	if (right)
 		right = way_is_right(way, &disk, err);
-	else if (refusal.kind == ERROR_STATE ? disk.n_writes == 0 : (way == SEALING && stops_at_damage(&refusal)) || is_torn(&refusal))
+	else if (refusal.kind == ERROR_STATE ? disk.n_writes == 0 : (begins_plain(way) && stops_at_damage(&refusal)) || is_torn(&refusal))
 		right = true;	/* where nothing but data is in place, it stops in front of them */
 	else
 		*err = refusal;
@@ -87,7 +95,7 @@ static bool try_lost(enum way way, const struct disk *lost, uint64_t sequence, s
 	if (right) {
 		n_taken++;
 		right = way_is_right(way, &disk, err);
-	} else if (way == SEALING && err->kind == ERROR_CORRUPT && strstr(err->text, " blocks, listed above") && disk.n_writes == 0) {
+	} else if (begins_plain(way) && err->kind == ERROR_CORRUPT && strstr(err->text, " blocks, listed above") && disk.n_writes == 0) {
 		n_counted++;
 		right = true;
 	} else {
@@ -142,6 +150,85 @@ static void in_part_it_is_never_taken_for_something_else(void **state)
 	try_cuts(CUT_SUBSET, 30);
 }
 
+static void cut_going_on(enum way way, const struct disk *lost, struct rng *rng)
+{
+	struct disk_log second = { 0 };
+	struct disk disk;
+	struct error why = { 0 };
+	unsigned n = 0;
+
+	disk_clone(lost, &disk);
+	disk.log = &second;
+	keys.skip = true;
+	ok(way_go_on(way, &disk, err));
+	disk_free(&disk);
+	for (size_t i = 0; i < second.n; i += 1 + rng_below(rng, second.n / 4)) {
+		const struct cut cut = { rng_below(rng, 2) ? CUT_PREFIX : CUT_SUBSET, i, rng_next(rng) };
+		char text[CUT_TEXT_SIZE];
+
+		cut_apply(lost, &second, &cut, &disk);
+		cut_text(&cut, text);
+		if (!way_go_on(way, &disk, &why) && why.kind != ERROR_REFUSED)	/* there may be nothing left to go on with */
+			fail_msg("way %d, %s: %s", way, text, why.text);
+		if (!way_is_right(way, &disk, &why))
+			fail_msg("way %d, %s: %s", way, text, why.text);
+		disk_free(&disk);
+		n++;
+	}
+	keys.skip = false;
+	assert_true(n > 1);
+	disk_log_free(&second);
+}
+
+static bool write_is_record(const struct disk_write *write, bool has_ranges)
+{
+	const struct disk_journal_header *header = (const struct disk_journal_header *)write->bytes;
+
+	return write->len > sizeof(*header) && memcmp(header->magic, JOURNAL_MAGIC, sizeof(header->magic)) == 0 &&
+	       (!has_ranges || le32(header->n_ranges) > 0);
+}
+
+/* It has changed, in place, new blocks of the record before it: that is known by them alone no more, but by the state. */
+static void the_first_record_of_data_is_like_others(void **state)
+{
+	static const enum way goals[] = { SEALING, UNDOING_SEALING };
+	struct disk_log log = { 0 };
+	struct rng rng = { 4713 };
+	size_t first = 0, end;
+
+	(void)state;
+	n_refused = n_taken = n_counted = n_nothing = 0;
+	keys.large_records = true;
+	way_record(SEALING, &disk_plain, &log);
+	while (!write_is_record(&log.write[first], true))
+		first++;
+	for (end = first + n_mirrors; !write_is_record(&log.write[end], false); end++)
+		;
+	for (size_t i = end - 1; i >= first + n_mirrors - 1; i -= EVERY(2)) {
+		for (unsigned n = 0; n < 4; n++) {
+			const struct cut cut = { n < 2 ? CUT_PREFIX : CUT_SUBSET, i, 4711 * i + n };
+			struct error err = { 0 };
+			char text[CUT_TEXT_SIZE];
+			struct disk lost;
+
+			cut_apply(&disk_plain, &log, &cut, &lost);
+			cut_text(&cut, text);
+
+			const uint64_t sequence = destroy_newest(&lost);
+
+			if (sequence != 0 && !try_lost(goals[n % 2], &lost, sequence, &err))
+				fail_msg("goal %u, %s: %s", n % 2, text, err.text);
+			if (i + 1 == end && cut.kind == CUT_PREFIX)
+				cut_going_on(goals[n % 2], &lost, &rng);
+			disk_free(&lost);
+		}
+	}
+	print_message("%u refused, %u with nothing in place, %u taken over, %u counted\n", n_refused, n_nothing, n_taken, n_counted);
+	assert_true(n_refused > 0 && n_taken > n_nothing);
+	keys.large_records = false;
+	disk_log_free(&log);
+}
+
 /* The power goes while it is gone on with. */
 static void going_on_can_be_cut_off(void **state)
 {
@@ -149,10 +236,8 @@ static void going_on_can_be_cut_off(void **state)
 
 	(void)state;
 	for (enum way way = 0; way < WAYS; way++) {
-		struct disk_log log = { 0 }, second = { 0 };
-		struct disk start, lost, disk;
-		struct error why = { 0 };
-		unsigned n = 0;
+		struct disk_log log = { 0 };
+		struct disk start, lost;
 
 		way_prepare(way, &start);
 		way_record(way, &start, &log);
@@ -165,28 +250,8 @@ static void going_on_can_be_cut_off(void **state)
 			disk_free(&lost);
 			assert_true(i > 0);
 		}
-		disk_clone(&lost, &disk);
-		disk.log = &second;
-		keys.skip = true;
-		ok(way_go_on(way, &disk, err));
-		disk_free(&disk);
-		for (size_t i = 0; i < second.n; i += 1 + rng_below(&rng, second.n / 4)) {
-			const struct cut cut = { rng_below(&rng, 2) ? CUT_PREFIX : CUT_SUBSET, i, rng_next(&rng) };
-			char text[CUT_TEXT_SIZE];
-
-			cut_apply(&lost, &second, &cut, &disk);
-			cut_text(&cut, text);
-			if (!way_go_on(way, &disk, &why) && why.kind != ERROR_REFUSED)	/* there may be nothing left to go on with */
-				fail_msg("way %d, %s: %s", way, text, why.text);
-			if (!way_is_right(way, &disk, &why))
-				fail_msg("way %d, %s: %s", way, text, why.text);
-			disk_free(&disk);
-			n++;
-		}
-		keys.skip = false;
-		assert_true(n > 1);
+		cut_going_on(way, &lost, &rng);
 		disk_free(&lost);
-		disk_log_free(&second);
 		disk_log_free(&log);
 		disk_free(&start);
 	}
@@ -230,6 +295,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tags_are_durable_before_data_change),
 		cmocka_unit_test(what_a_lost_record_did_is_taken_over),
+		cmocka_unit_test(the_first_record_of_data_is_like_others),
 		cmocka_unit_test(in_part_it_is_never_taken_for_something_else),
 		cmocka_unit_test(going_on_can_be_cut_off),
 	};

@@ -110,7 +110,7 @@ static void wipes_journal_records(void **state)
 	sealed_ok(journal_open(sealed.volume, slot, op_id, sealed.schedule, &journal, err));
 	sealed_ok(journal_commit(&journal, sealed.tx, &point, NULL, 0, err));
 	sealed_ok(journal_open(sealed.volume, slot, op_id, sealed.schedule, &reading, err));
-	sealed_ok(journal_find(&reading, 0, record, &n, err));
+	sealed_ok(journal_find(&reading, 0, NULL, record, &n, err));
 	assert_int_equal(n, 1);
 	assert_true(count_needles() >= 3);	/* block, buffer, record */
 	journal_record_free(&record[0]);

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How far the records have come in place. */
+#include "common/convert/disk-epoch.h"
+
+#include <stdlib.h>
+
+#include "common/fs/domain-mac.h"
+
+bool disk_epoch_look(const struct conversion *c, uint64_t logical, struct replay *replay, struct error *err)
+{
+	const struct volume *volume = c->volume;
+	const uint32_t node_size = volume->super.node_size;
+	const struct key keys[] = { crypt_key(c->header.domain, CRYPT_HEADER, 0), crypt_second_header_key(c->header.domain) };
+	uint8_t *bytes = malloc(node_size);
+	const struct chunk *chunk;
+	bool ok = bytes ? volume_chunk(volume, logical, &chunk, err) : error_memory(err);
+
+	for (unsigned mirror = 0; ok && mirror < chunk_n_mirrors(chunk); mirror++) {
+		struct error ignored;
+		struct node node;
+
+		if (!volume_read(c->volume, logical, bytes, node_size, mirror, &ignored) ||
+		    !csum_block_matches(volume->super.csum_type, bytes, node_size) ||
+		    !node_read(bytes, node_size, logical, &node, &ignored) || !node_is_leaf(&node))
+			continue;
+		for (unsigned i = 0; ok && i < 2; i++) {
+			const uint32_t slot = node_search(&node, &keys[i]);
+			struct crypt_header header;
+			struct cursor item;
+			struct key found;
+			bool authentic;
+
+			if (slot >= node.n_items)
+				continue;
+			found = node_key(&node, slot);
+			item = leaf_item(&node, slot);
+			if (key_compare(&found, &keys[i]) != 0 || !crypt_header_read(&item, &header, &ignored))
+				continue;
+			authentic = !c->schedule;
+			ok = !c->schedule || crypt_header_check(c->schedule, &header, &authentic, err);
+			if (!ok || !authentic || header.epoch <= replay->disk_epoch ||
+			    memcmp(header.domain_uuid, c->header.domain_uuid, CRYPT_UUID_SIZE) != 0)
+				continue;
+			replay->disk_epoch = header.epoch;
+			replay->disk_state = header.state;
+		}
+	}
+	wiped_free(bytes, node_size);
+	return ok;
+}
+
+struct looking {
+	const struct conversion *c;
+	struct replay seen;
+};
+
+static bool look_at_changed(void *context, const struct journal_changed *changed, struct error *err)
+{
+	struct looking *looking = context;
+
+	return disk_epoch_look(looking->c, changed->logical, &looking->seen, err);
+}
+
+static bool look_at_new(void *context, const struct journal_new *new_block, struct error *err)
+{
+	struct looking *looking = context;
+
+	return disk_epoch_look(looking->c, new_block->logical, &looking->seen, err);
+}
+
+bool disk_epoch_proves(void *context, const struct journal_record *record, bool *was, struct error *err)
+{
+	static const struct journal_visitor visitor = { .on_changed = look_at_changed, .on_new = look_at_new };
+	const struct conversion *c = context;
+	struct looking looking = { .c = c };
+
+	*was = record->header.sequence <= le64(c->state.sequence);
+	if (*was)
+		return true;
+	if (!journal_record_visit(&c->journal, record, &visitor, &looking, err))
+		return false;
+	*was = looking.seen.disk_epoch >= record->header.epoch;
+	return true;
+}
