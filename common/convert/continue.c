@@ -9,7 +9,9 @@
 #include "common/convert/bad-blocks.h"
 #include "common/convert/lost-record.h"
 #include "common/convert/plan.h"
+#include "common/fs/scan-bad.h"
 #include "common/volume/still-ours.h"
+#include "common/volume/tolerance.h"
 
 #define state_error(...) error_set(err, ERROR_STATE, __VA_ARGS__)
 
@@ -138,6 +140,28 @@ static bool take(struct conversion *c, struct error *err)
 	       bad_blocks_tell(c, err);
 }
 
+/*
+ * After the cut nothing says which subvolumes were unsealed, so all of them are looked at.  Their blocks were compared before it, and what went bad since
+ * nobody can undo: the conversion finishes, and it is said.
+ */
+static bool look_for_unread(struct conversion *c, struct error *err)
+{
+	uint64_t *ids = reallocarray(NULL, c->list.n + 1, sizeof(*ids));
+	cleanup_scan struct scan *scan = NULL;
+	bool ok = ids || error_memory(err);
+
+	for (size_t i = 0; ok && i < c->list.n; i++)
+		ids[i] = c->list.at[i].id;
+	if (ok && !scan_run_over(c->volume, ids, c->list.n, &scan, &c->unread)) {
+		ok = error_is_damage(&c->unread);
+		*err = c->unread;
+	} else if (ok && scan_has_lost(scan)) {
+		error_set(&c->unread, ERROR_CORRUPT, "subvolume %" PRIu64 ": %s", scan->member[scan->bad[0].member], scan->bad[0].what);
+	}
+	free(ids);
+	return ok;
+}
+
 static bool continue_replayed(struct conversion *c, enum convert_goal goal, struct error *err)
 {
 	struct crypt_range slot[CRYPT_JOURNAL_SLOTS];
@@ -149,7 +173,7 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 	if (!conversion_open_journal(c, slot, err))
 		return false;
 	ok = replay_load(c, &replay, err) && check_goal(c, goal, err) && subvolume_list_read(c->volume, &c->list, err) &&
-	     reserve_places(c, err) && (conversion_is_cut(c->direction, c->phase, c->cursor) || take(c, err)) &&
+	     reserve_places(c, err) && (conversion_is_cut(c->direction, c->phase, c->cursor) ? look_for_unread(c, err) : take(c, err)) &&
 	     continue_check_extents(c, &replay, err) && replay_check(c, &replay, err) &&
 	     lost_record_look(c, &replay, turns_round(c, goal), err) &&
 	     plan_check_bad_blocks(c, c->bad.n - c->bad.n_stored + c->lost.n_damaged, err) && conversion_hold_memory(c, err) &&
@@ -177,7 +201,7 @@ static bool continue_finish(struct conversion *c, enum convert_goal goal, struct
 	/* An old state put back would name places that may be in use by now: what is wiped must be free. */
 	note_undone(c, goal);
 	return check_goal(c, goal, err) && lost_record_number_fits(c, err) && reserve_places(c, err) &&
-	       (c->direction == CRYPT_TO_PLAIN || (subvolume_list_read(c->volume, &c->list, err) && take(c, err))) &&
+	       subvolume_list_read(c->volume, &c->list, err) && (c->direction == CRYPT_TO_PLAIN ? look_for_unread(c, err) : take(c, err)) &&
 	       conversion_hold_memory(c, err) && conversion_may_begin(c, err) && state_claim(c, err) && finish_run(c, err);
 }
 
@@ -238,20 +262,23 @@ static bool drop_state(struct volume *volume, const struct convert_ui *ui, struc
 static bool clear_without_key(struct volume *volume, const struct crypt_state_tail *tail, unsigned copy, enum convert_goal goal,
 			      bool *cleared, struct error *err)
 {
-	const struct conversion c = { .volume = volume, .state = tail->disk, .direction = tail->direction, .phase = tail->phase };
+	struct conversion c = { .volume = volume, .state = tail->disk, .direction = tail->direction, .phase = tail->phase };
 
 	if (!state_needs_no_key(volume, tail, copy, cleared, err))
 		return false;
 	if (!*cleared)
 		return true;
-	if (!check_goal(&c, goal, err))
-		return false;
 
 	struct disk_superblock disk = volume->super.disk;
 
 	memset(disk.tail, 0, sizeof(disk.tail));
 	disk.incompat_flags = to_le64(le64(disk.incompat_flags) & ~INCOMPAT_CRYPT_UNFINISHED);
-	return volume_still_ours(volume, err) && volume_write_supers(volume, &disk, err);
+
+	const bool ok = check_goal(&c, goal, err) && subvolume_list_read(volume, &c.list, err) && look_for_unread(&c, err) &&
+			volume_still_ours(volume, err) && volume_write_supers(volume, &disk, err) && finish_tell(&c, err);
+
+	conversion_close(&c);
+	return ok;
 }
 
 bool convert_continue(struct volume *volume, enum convert_goal goal, const struct convert_key *key, const struct convert_ui *ui,

@@ -70,6 +70,7 @@ struct conversion {
 	struct conversion_lost lost;
 	size_t n_undecided;		/* tree blocks, of no member, of which two valid mirrors differ */
 	uint64_t undecided;		/* one of them */
+	struct error unread;		/* a resumed unsealing, after the cut: the first tree block of a subvolume that no mirror has */
 };
 
 void conversion_close(struct conversion *c);	/* zeroed struct is fine */
@@ -202,6 +203,7 @@ bool mirrors_check(struct conversion *c, struct error *err) must_use;
 /* data-back.c: every block of every unit is on every mirror what its tag says; one that is not is finished, or written again. */
 bool data_read_back(struct conversion *c, struct error *err) must_use;
 bool finish_run(struct conversion *c, struct error *err) must_use;	/* read back, wipe, clear */
+bool finish_tell(const struct conversion *c, struct error *err) must_use;	/* afterwards: false where all is converted, but not all is well */
 bool conversion_run(struct conversion *c, struct error *err) must_use;	/* whatever is left to do, in c->direction */
 
 /* --- encrypt.c, decrypt.c --- */

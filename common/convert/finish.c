@@ -62,7 +62,7 @@ static bool read_back(struct conversion *c, struct error *err)
 	for (size_t i = 0; c->scan && i < c->scan->n_blocks; i++) {
 		cleanup_block struct block *block = NULL;
 
-		if (!block_get(volume, c->scan->block[i].logical, NULL, &block, err) || !check_block(c, block, err))
+		if (!scan_block_get(c->scan, &c->scan->block[i], &block, err) || !check_block(c, block, err))
 			return false;
 	}
 	return true;
@@ -228,13 +228,20 @@ static bool verity_stays(struct conversion *c, bool *stays, struct error *err)
 	return true;
 }
 
+bool finish_tell(const struct conversion *c, struct error *err)
+{
+	if (c->unread.kind != ERROR_NONE) {
+		error_set(err, ERROR_CORRUPT, "the conversion has finished; but what was damaged since it came to the subvolumes stays so: %s", c->unread.text);
+		return error_hint(err, "`btrfs check` lists all that is damaged; export gives everything else");
+	}
+	return c->n_undecided == 0 ||
+	       error_set(err, ERROR_CORRUPT, "the conversion has finished; but the mirrors of tree block %" PRIu64 " (and %zu others) differ, all of them "
+			 "are valid, and nothing tells which are right: they were left as they are", c->undecided, c->n_undecided - 1);
+}
+
 bool finish_run(struct conversion *c, struct error *err)
 {
 	bool verity;
 
-	if (!read_back(c, err) || !wipe(c, err) || !verity_stays(c, &verity, err) || !state_clear(c, verity, err))
-		return false;
-	return c->n_undecided == 0 ||
-	       error_set(err, ERROR_CORRUPT, "the conversion has finished; but the mirrors of tree block %" PRIu64 " (and %zu others) differ, all of them "
-			 "are valid, and nothing tells which are right: they were left as they are", c->undecided, c->n_undecided - 1);
+	return read_back(c, err) && wipe(c, err) && verity_stays(c, &verity, err) && state_clear(c, verity, err) && finish_tell(c, err);
 }

@@ -324,7 +324,6 @@ static bool item_holds(struct leaves *leaves, const struct scan_block *at, const
 bool leaves_hold(struct conversion *c, struct error *err)
 {
 	struct leaves leaves = { .c = c, .fresh = c->direction == CRYPT_TO_SEALED && c->state.operation == CRYPT_OP_ENCRYPT };
-	const struct block_expect expect = { .level = 0 };
 
 	if (!c->inlines && !inline_map_read(c->volume, c->header.domain, &c->inlines, err))
 		return false;
@@ -334,7 +333,7 @@ bool leaves_hold(struct conversion *c, struct error *err)
 
 		if (at->level != 0)
 			continue;
-		if (!block_get(c->volume, at->logical, &expect, &block, err) || !gap_holds(c, block, err))
+		if (!scan_block_get(c->scan, at, &block, err) || !gap_holds(c, block, err))
 			return false;
 		for (uint32_t slot = 0; slot < block->node.n_items; slot++) {
 			bool holds;
@@ -370,11 +369,10 @@ static bool next_leaf(struct leaves *leaves, const struct scan_block *at, struct
 	struct conversion *c = leaves->c;
 	const unsigned per_item = inline_units_per_item(c->volume->super.node_size);
 	const bool forward = c->direction == CRYPT_TO_SEALED;
-	const struct block_expect expect = { .level = 0 };
 	cleanup_block struct block *block = NULL;
 	uint64_t n_payloads = 0;
 
-	if (!block_get(c->volume, at->logical, &expect, &block, err))
+	if (!scan_block_get(c->scan, at, &block, err))
 		return false;
 	if (leaves->fresh &&
 	    !payloads_of_leaf(c->scan, at, block, &leaves->mode, count_payload, &n_payloads, err))

@@ -85,7 +85,9 @@ static bool visit_blocks(struct mirrors *mirrors, mirrors_visit *visit, struct e
 		if (n > MIRRORS_MAX)
 			return error_set(err, ERROR_REFUSED, "tree block %" PRIu64 " has %u mirrors", logical, n);
 		mirrors->n = n > mirrors->n ? n : mirrors->n;
-		if (!read_mirrors(mirrors, logical, n, &best, state, err) || !visit(mirrors, logical, n, best, state, err))
+		if (!read_mirrors(mirrors, logical, n, &best, state, err))
+			return error_prefix(err, "subvolume %" PRIu64, scan->member[scan->block[i].member]);
+		if (!visit(mirrors, logical, n, best, state, err))
 			return false;
 	}
 	return true;

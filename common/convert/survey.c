@@ -156,12 +156,11 @@ bool survey_run(const struct scan *scan, struct survey *survey, struct error *er
 	if (!payloads_visit(scan, count_payload, &survey->n_inline_units, err))
 		goto out;
 	for (size_t i = 0; i < scan->n_blocks; i++) {
-		const struct block_expect expect = { .level = 0 };
 		cleanup_block struct block *block = NULL;
 
 		if (scan->block[i].level != 0)
 			continue;
-		if (!block_get(scan->volume, scan->block[i].logical, &expect, &block, err) ||
+		if (!scan_block_get(scan, &scan->block[i], &block, err) ||
 		    !survey_leaf(block, survey, &verdict[i], err))
 			goto out;
 	}

@@ -27,10 +27,9 @@ static bool sum_block(struct digester *d, size_t i, struct error *err)
 {
 	const struct scan *scan = d->input->scan;
 	const struct scan_block *at = &scan->block[i];
-	const struct block_expect expect = { .level = at->level };
 	cleanup_block struct block *block = NULL;
 
-	if (!block_get(scan->volume, at->logical, &expect, &block, err))
+	if (!scan_block_get(scan, at, &block, err))
 		return false;
 	for (uint32_t slot = 0; slot < block->node.n_items; slot++) {
 		const struct key key = node_key(&block->node, slot);

@@ -34,12 +34,11 @@ bool payloads_visit(const struct scan *scan, payload_visit *visit, void *context
 	struct mode_memory memory = { 0 };
 
 	for (size_t i = 0; i < scan->n_blocks; i++) {
-		const struct block_expect expect = { .level = 0 };
 		cleanup_block struct block *block = NULL;
 
 		if (scan->block[i].level != 0)
 			continue;
-		if (!block_get(scan->volume, scan->block[i].logical, &expect, &block, err) ||
+		if (!scan_block_get(scan, &scan->block[i], &block, err) ||
 		    !payloads_of_leaf(scan, &scan->block[i], block, &memory, visit, context, err))
 			return false;
 	}

@@ -316,6 +316,13 @@ const struct scan_extent *scan_extent_at(const struct scan *scan, uint64_t logic
 	return scan->n_extents ? bsearch(&logical, scan->extent, scan->n_extents, sizeof(*scan->extent), compare_ids) : NULL;
 }
 
+bool scan_block_get(const struct scan *scan, const struct scan_block *at, struct block **block, struct error *err)
+{
+	const struct block_expect expect = { .level = at->level };
+
+	return block_get(scan->volume, at->logical, &expect, block, err) || error_prefix(err, "subvolume %" PRIu64, scan->member[at->member]);
+}
+
 static bool run(struct volume *volume, const uint64_t *ids, size_t n, bool over, struct scan **scan, struct error *err)
 {
 	struct builder b = {

@@ -72,4 +72,7 @@ static inline void scan_cleanup(struct scan **p) { scan_free(*p); }
 const struct scan_block *scan_block_at(const struct scan *scan, uint64_t logical);
 const struct scan_extent *scan_extent_at(const struct scan *scan, uint64_t logical);
 
+/* Reads a block of the scan; an error names its subvolume.  block_put() it. */
+bool scan_block_get(const struct scan *scan, const struct scan_block *at, struct block **block, struct error *err) must_use;
+
 #endif /* COMMON_FS_SCAN_H */
