@@ -115,10 +115,12 @@ static bool check_extent(struct checking *checking, struct error *err)
 	return !unit_map_at(c->units, checking->extent->logical, &group) || unit_map_visit(c->units, &group, check_unit, checking, err);
 }
 
-static bool refuse_absent(void *context, const struct tree *subvolume, uint64_t inode, const struct extent_part *part, uint64_t logical,
-			  struct error *err)
+#define MAKE_ANEW "`btrfs check --init-csum-tree` makes checksums anew"
+
+/* Always false, with what is missing. */
+static bool absent(const struct conversion *c, const struct tree *subvolume, uint64_t inode, const struct extent_part *part, uint64_t logical,
+		   struct error *err)
 {
-	struct conversion *c = context;
 	char *label = file_label(&c->list, subvolume, inode);
 
 	if (!label)
@@ -126,12 +128,47 @@ static bool refuse_absent(void *context, const struct tree *subvolume, uint64_t 
 	error_set(err, ERROR_CORRUPT, "%.300s: bytes %" PRIu64 " to %" PRIu64 " have no checksum, which the csum tree should have (data at %" PRIu64 ")",
 		  label, part->first, part->last, logical);
 	free(label);
-	return error_hint(err, "nothing was changed; a kernel cannot read them; `btrfs check --init-csum-tree` makes checksums anew");
+	return false;
+}
+
+static bool refuse_absent(void *context, const struct tree *subvolume, uint64_t inode, const struct extent_part *part, uint64_t logical,
+			  struct error *err)
+{
+	return absent(context, subvolume, inode, part, logical, err) ||
+	       error_hint(err, "nothing was changed; a kernel cannot read them; " MAKE_ANEW);
+}
+
+/* Tags tell what is sealed, and nothing more is lost by going on; once all is converted, that is all there is to do. */
+static bool absent_later(void *context, const struct tree *subvolume, uint64_t inode, const struct extent_part *part, uint64_t logical,
+			 struct error *err)
+{
+	struct conversion *c = context;
+	struct error what = { 0 };
+
+	if (absent(c, subvolume, inode, part, logical, &what) || what.kind != ERROR_CORRUPT) {
+		*err = what;
+		return false;
+	}
+	if (!damage_skips(c) && c->phase < CRYPT_PHASE_FINISH) {
+		*err = what;
+		return error_hint(err, "nothing was changed; --skip-damaged goes on without them");
+	}
+	conversion_note(c, "%s", what.text);
+	if (c->not_whole.kind == ERROR_NONE) {
+		c->not_whole = what;
+		error_hint(&c->not_whole, "a kernel cannot read them; " MAKE_ANEW);
+	}
+	return true;
 }
 
 bool csums_complete(struct conversion *c, struct error *err)
 {
 	return csum_absent(c->scan, false, refuse_absent, c, err);
+}
+
+bool csums_kept(struct conversion *c, struct error *err)
+{
+	return csum_absent(c->scan, false, absent_later, c, err);
 }
 
 bool extent_check_sealed(struct conversion *c, size_t extent, struct error *err)

@@ -152,12 +152,13 @@ static bool look_for_unread(struct conversion *c, struct error *err)
 
 	for (size_t i = 0; ok && i < c->list.n; i++)
 		ids[i] = c->list.at[i].id;
-	if (ok && !scan_run_over(c->volume, ids, c->list.n, &scan, &c->unread)) {
-		ok = error_is_damage(&c->unread);
-		*err = c->unread;
+	if (ok && !scan_run_over(c->volume, ids, c->list.n, &scan, &c->not_whole)) {
+		ok = error_is_damage(&c->not_whole);
+		*err = c->not_whole;
 	} else if (ok && scan_has_lost(scan)) {
-		error_set(&c->unread, ERROR_CORRUPT, "subvolume %" PRIu64 ": %s", scan->member[scan->bad[0].member], scan->bad[0].what);
+		error_set(&c->not_whole, ERROR_CORRUPT, "subvolume %" PRIu64 ": %s", scan->member[scan->bad[0].member], scan->bad[0].what);
 	}
+	error_hint(&c->not_whole, "`btrfs check` lists all that is damaged; export gives everything else");
 	free(ids);
 	return ok;
 }
@@ -173,7 +174,7 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 	if (!conversion_open_journal(c, slot, err))
 		return false;
 	ok = replay_load(c, &replay, err) && check_goal(c, goal, err) && subvolume_list_read(c->volume, &c->list, err) &&
-	     reserve_places(c, err) && (conversion_is_cut(c->direction, c->phase, c->cursor) ? look_for_unread(c, err) : take(c, err)) &&
+	     reserve_places(c, err) && (conversion_is_cut(c->direction, c->phase, c->cursor) ? look_for_unread(c, err) : take(c, err) && csums_kept(c, err)) &&
 	     continue_check_extents(c, &replay, err) && replay_check(c, &replay, err) &&
 	     lost_record_look(c, &replay, turns_round(c, goal), err) &&
 	     plan_check_bad_blocks(c, c->bad.n - c->bad.n_stored + c->lost.n_damaged, err) && conversion_hold_memory(c, err) &&
@@ -201,7 +202,7 @@ static bool continue_finish(struct conversion *c, enum convert_goal goal, struct
 	/* An old state put back would name places that may be in use by now: what is wiped must be free. */
 	note_undone(c, goal);
 	return check_goal(c, goal, err) && lost_record_number_fits(c, err) && reserve_places(c, err) &&
-	       subvolume_list_read(c->volume, &c->list, err) && (c->direction == CRYPT_TO_PLAIN ? look_for_unread(c, err) : take(c, err)) &&
+	       subvolume_list_read(c->volume, &c->list, err) && (c->direction == CRYPT_TO_PLAIN ? look_for_unread(c, err) : take(c, err) && csums_kept(c, err)) &&
 	       conversion_hold_memory(c, err) && conversion_may_begin(c, err) && state_claim(c, err) && finish_run(c, err);
 }
 

@@ -70,7 +70,7 @@ struct conversion {
 	struct conversion_lost lost;
 	size_t n_undecided;		/* tree blocks, of no member, of which two valid mirrors differ */
 	uint64_t undecided;		/* one of them */
-	struct error unread;		/* a resumed unsealing, after the cut: the first tree block of a subvolume that no mirror has */
+	struct error not_whole;		/* gone on with all the same: the first damage that is to be told when it has finished */
 };
 
 void conversion_close(struct conversion *c);	/* zeroed struct is fine */
@@ -230,6 +230,8 @@ bool extent_check_sealed(struct conversion *c, size_t extent, struct error *err)
  * changed.  ERROR_CORRUPT names the first file.
  */
 bool csums_complete(struct conversion *c, struct error *err) must_use;
+/* The same before an unfinished conversion goes on; where damage is skipped, and in FINISH, each file is noted, and the first one is c->not_whole. */
+bool csums_kept(struct conversion *c, struct error *err) must_use;
 
 /* --- memory.c --- */
 /*

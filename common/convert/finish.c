@@ -230,9 +230,9 @@ static bool verity_stays(struct conversion *c, bool *stays, struct error *err)
 
 bool finish_tell(const struct conversion *c, struct error *err)
 {
-	if (c->unread.kind != ERROR_NONE) {
-		error_set(err, ERROR_CORRUPT, "the conversion has finished; but what was damaged since it came to the subvolumes stays so: %s", c->unread.text);
-		return error_hint(err, "`btrfs check` lists all that is damaged; export gives everything else");
+	if (c->not_whole.kind != ERROR_NONE) {
+		error_set(err, ERROR_CORRUPT, "the conversion has finished; but not everything is whole: %s", c->not_whole.text);
+		return error_hint(err, "%s", c->not_whole.hint);
 	}
 	return c->n_undecided == 0 ||
 	       error_set(err, ERROR_CORRUPT, "the conversion has finished; but the mirrors of tree block %" PRIu64 " (and %zu others) differ, all of them "
