@@ -66,7 +66,7 @@ static bool read_mirror(struct block *block, unsigned mirror, const struct block
 	struct volume *volume = block->volume;
 
 	if (!volume_read(volume, block->logical, block->bytes, volume->super.node_size, mirror, err))
-		return error_prefix(err, "tree block at %#" PRIx64, block->logical);
+		return err->kind == ERROR_IO && error_prefix(err, "tree block at %#" PRIx64, block->logical);
 	return check_bytes(volume, block->bytes, block->logical, &block->node, err) &&
 	       check_expected(&block->node, expect, err);
 }
