@@ -59,6 +59,7 @@ struct conversion {
 	struct subvolume_list list;
 	struct scan *scan;		/* of the members */
 	struct unit_map *units;		/* joined; while sealing for the first time: as placed */
+	bool has_every_extent;		/* unsealing: a tag says of each extent that was sealed that it is in the scan */
 	struct inline_map *inlines;
 	struct crypt_inode_flags *flags;	/* the two bits, before sealing; sorted by (member, inode) */
 	size_t n_flags;

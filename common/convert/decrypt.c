@@ -9,8 +9,10 @@
 #include "common/fs/domain-strays.h"
 #include "common/fs/domain-view.h"
 #include "common/fs/member-places.h"
+#include "common/fs/payloads.h"
 #include "common/util/escape.h"
 #include "common/util/plural.h"
+#include "common/util/set64.h"
 
 /* What the view found becomes the conversion's. */
 static bool take_view(struct conversion *c, struct domain_view *view, struct error *err)
@@ -53,6 +55,7 @@ bool conversion_take_domain(struct conversion *c, struct domain *domain, uint64_
 	*changed = false;
 	if (!domain_view_open(domain, &c->list, NULL, boundary, &view, err))
 		return false;
+	c->has_every_extent = view.units->n_joined == view.units->n_groups && view.units->damage.kind == ERROR_NONE;
 	/* What is damaged beyond recognition is where its units say that it was sealed. */
 	if (damage_skips(c) || c->bad.n > 0)
 		unit_map_join_expected(view.units);
@@ -80,36 +83,99 @@ static bool refuse_sharers(struct conversion *c, struct error *err)
 	return ok;
 }
 
+/* --- what cannot be read outside ------------------------------------------------------------------------------------ */
+
+struct finding_inlines {
+	const struct conversion *c;
+	struct set64 found;	/* places */
+};
+
+static bool find_inline(void *context, const struct scan_block *leaf, const struct inline_payload *payload, struct error *err)
+{
+	struct finding_inlines *finding = context;
+	struct crypt_inline_unit unit;
+	bool found;
+
+	(void)leaf;
+	return inline_map_find(finding->c->inlines, finding->c->schedule, payload, true, &unit, NULL, &found, err) &&
+	       (!found || set64_add(&finding->found, unit.place, NULL, err));
+}
+
+/* Is everything that was sealed in what is to be unsealed?  Then nothing of it is elsewhere alone. */
+static bool is_all_here(const struct conversion *c, bool *all, struct error *err)
+{
+	struct finding_inlines finding = { .c = c };
+	bool ok = true;
+
+	*all = c->has_every_extent && c->inlines->damage.kind == ERROR_NONE;
+	if (*all) {
+		ok = payloads_visit(c->scan, find_inline, &finding, err);
+		*all = ok && set64_count(&finding.found) == c->inlines->n;
+	}
+	set64_free(&finding.found);
+	return ok;
+}
+
+struct outside {
+	const struct conversion *c;
+	bool accept;
+	enum { NOT_ASKED, NOT_ALL, ALL } here;
+};
+
+static bool lose_outside(void *context, const struct subvolume *subvolume, const char *what, struct error *err)
+{
+	struct outside *outside = context;
+	const struct conversion *c = outside->c;
+	char name[160];
+	bool all;
+
+	if (outside->here == NOT_ASKED) {
+		if (!is_all_here(c, &all, err))
+			return false;
+		outside->here = all ? ALL : NOT_ALL;
+	}
+	subvolume_name(&c->list, subvolume->id, name);
+	if (outside->here == ALL) {
+		conversion_note(c, "subvolume %s, which is not unsealed: %s; nothing that was sealed here can be lost in it", name, what);
+		return true;
+	}
+	if (outside->accept) {
+		conversion_note(c, "subvolume %s, which is not unsealed: %s; data that were sealed here and are in it alone are lost", name, what);
+		return true;
+	}
+	error_set(err, ERROR_CORRUPT, "subvolume %s, which is not to be unsealed: %s; nothing was changed", name, what);
+	return error_hint(err, "some of what was sealed here was not found, and may be in there, lost without the keys; --accept-changes goes on all the same");
+}
+
+/* --- what belongs to nothing ------------------------------------------------------------------------------------------- */
+
 static bool refuse_stray(void *context, const struct subvolume *subvolume, const char *what, struct error *err)
 {
-	const struct conversion *c = context;
+	const struct outside *outside = context;
 	char name[160];
 
-	subvolume_name(&c->list, subvolume->id, name);
+	subvolume_name(&outside->c->list, subvolume->id, name);
 	error_set(err, ERROR_CORRUPT, "subvolume %s: %s; nothing was changed", name, what);
 	return error_hint(err, "unsealing removes the keys, and without them what is sealed there would be lost");
 }
 
-/* Not one of them can be anywhere else then: what was not joined by a tag, conversion_take_domain() joins only where damage is to be skipped. */
-static bool is_every_extent_here(const struct conversion *c)
-{
-	return c->units->n_joined == c->units->n_groups && !damage_skips(c) && c->bad.n == 0;
-}
-
 /* What was sealed here and cannot be told for it any more keeps the keys, which are cut at the end. */
-static bool refuse_strays(struct conversion *c, struct error *err)
+static bool refuse_strays(struct conversion *c, bool accept, struct error *err)
 {
 	const struct domain domain = { .volume = c->volume, .header = c->header, .schedule = c->schedule };
 	cleanup_unit_seeker struct unit_seeker *seeker = NULL;
+	cleanup_strays struct strays *strays = NULL;
 	struct stray_key key = { NULL, c->schedule, c->inlines };
+	struct outside outside = { .c = c, .accept = accept };
 
-	if (!is_every_extent_here(c)) {
+	if (!c->has_every_extent) {
 		if (!unit_seeker_new(&domain, &seeker, err))
 			return false;
 		key.seeker = seeker;
 	}
-	return strays_by_tag(&c->list, c->header.domain, c->scan->member, c->scan->n_members, refuse_stray, c, err) && refuse_sharers(c, err) &&
-	       strays_by_content(&c->list, c->header.domain, c->scan->member, c->scan->n_members, &key, refuse_stray, c, err);
+	return strays_open(&c->list, c->header.domain, c->scan->member, c->scan->n_members, &strays, err) &&
+	       strays_by_tag(strays, refuse_stray, &outside, err) && refuse_sharers(c, err) &&
+	       strays_by_content(strays, &key, refuse_stray, lose_outside, &outside, err);
 }
 
 static bool note_taken(void *context, const struct place_finding *finding, const char *text, struct error *err)
@@ -206,7 +272,7 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 	c->header = domain->header;
 	if (!seal_expected(domain, options->expect_seal, err) || !domain_check_finished(c->volume, domain, err) || !bad_blocks_read(c, err) ||
 	    !domain_view_check_named(domain, &c->list, subvolume, err) || !domain_check_all_replaced(domain, &c->list, err) ||
-	    !conversion_take_domain(c, domain, UNIT_PLACE_END, true, &check, &changed, err) || !note_gone(c, err) || !refuse_strays(c, err) ||
+	    !conversion_take_domain(c, domain, UNIT_PLACE_END, true, &check, &changed, err) || !note_gone(c, err) || !refuse_strays(c, options->accept_changes, err) ||
 	    !preflight_trees(c->volume, err) || !csums_complete(c, err) || !bad_blocks_tell(c, err) || !units_check(c, options->dry_run, err) || !plan_fill(c, err) ||
 	    !allocator_open(c->volume, &c->allocator, err) ||
 	    !preflight_places(c->allocator, c->scan, &keys, slot, err) || !plan_check_bad_blocks(c, c->bad.n_found, err))

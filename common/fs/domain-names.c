@@ -99,6 +99,7 @@ static bool read_domain(struct seals *seals, uint16_t number, struct error *err)
 
 	if (domain_read(volume, number, &domain, &why))
 		return take_domain(seals, domain, err);
+	error_prefix(&why, "sealing %u cannot be read", number);
 	if (!survive(volume, &why, err))
 		return false;
 	why = (struct error){ 0 };

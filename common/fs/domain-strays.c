@@ -9,11 +9,24 @@
 #include "common/fs/domain-names.h"
 #include "common/fs/payloads.h"
 #include "common/util/lower-bound.h"
+#include "common/volume/tolerance.h"
 
-struct outside {
+struct strays {
+	const struct subvolume_list *list;
 	const struct subvolume **at;
 	size_t n;
+	uint64_t *foreign;	/* those of them that have the tag of another domain, ascending: with it go marks, and what is in them this key must tell */
+	size_t n_foreign;
 };
+
+void strays_close(struct strays *strays)
+{
+	if (!strays)
+		return;
+	free(strays->at);
+	free(strays->foreign);
+	free(strays);
+}
 
 static bool has_id(const uint64_t *ids, size_t n, uint64_t id)
 {
@@ -22,67 +35,71 @@ static bool has_id(const uint64_t *ids, size_t n, uint64_t id)
 	return i < n && ids[i] == id;
 }
 
-/* What another domain has is no stray, also where its tag alone says so; nor what a member item of a damaged one names. */
-static bool find_outside(const struct subvolume_list *list, uint16_t domain, const uint64_t *ids, size_t n, struct outside *outside, struct error *err)
+/* Of a domain that cannot be read a header is enough to know its tag. */
+static bool has_foreign_tag(struct volume *volume, uint16_t domain, const struct root *root, bool *has, struct error *err)
 {
-	cleanup_seals struct seals seals = { 0 };
+	uint16_t *numbers = NULL;
+	size_t n = 0;
+	bool ok = !root_has_our_tag(root) || domain_numbers(volume, &numbers, &n, err);
 
-	*outside = (struct outside){ .at = calloc(list->n + 1, sizeof(*outside->at)) };
-	if (!outside->at)
-		return error_memory(err);
-	if (!seals_read(list, &seals, err)) {
-		free(outside->at);
-		return false;
-	}
-	for (size_t i = 0; i < list->n; i++) {
-		const struct seal *seal = seal_of(&seals, &list->at[i]);
-
-		if (!has_id(ids, n, list->at[i].id) && (seal->claim == DOMAIN_NONE || (seal->claim == DOMAIN_TAG && seal->domain == domain)))
-			outside->at[outside->n++] = &list->at[i];
-	}
-	return true;
-}
-
-bool strays_by_tag(const struct subvolume_list *list, uint16_t domain, const uint64_t *ids, size_t n, stray_tell *tell, void *context,
-		   struct error *err)
-{
-	struct outside outside;
-	bool ok = true;
-
-	if (!find_outside(list, domain, ids, n, &outside, err))
-		return false;
-	for (size_t i = 0; ok && i < outside.n; i++) {
-		const struct root *root = &outside.at[i]->root;
-		char tag[ROOT_TAG_TEXT_SIZE], what[160];
-
-		if (!root_has_our_tag(root) || !root_tag_text(root, tag))
-			continue;
-		snprintf(what, sizeof(what), "its root item has the tag %s, but it belongs to nothing that is sealed", tag);
-		ok = tell(context, outside.at[i], what, err);
-	}
-	free(outside.at);
+	*has = false;
+	for (size_t i = 0; ok && i < n && !*has; i++)
+		ok = numbers[i] == domain || domain_header_has_tag(volume, numbers[i], root, has, err);
+	free(numbers);
 	return ok;
 }
 
-/* What cannot be followed may be part of it; a block that cannot be read may hold anything. */
-static bool tell_bad(const struct subvolume_list *list, const struct scan *scan, stray_tell *tell, void *context, struct error *err)
+static bool take_outside(struct strays *strays, const struct subvolume *subvolume, const struct seal *seal, uint16_t domain, struct error *err)
 {
-	for (size_t i = 0; i < scan->n_bad; i++) {
-		const struct scan_bad *bad = &scan->bad[i];
-		const uint64_t id = scan->member[bad->member];
-		const struct subvolume *subvolume = subvolume_by_id(list, id);
+	bool is_foreign = seal->claim == DOMAIN_TAG && seal->domain != domain;
 
-		if (bad->inode == 0)
-			return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 ": %s", id, bad->what);
-		if (bad->marked && subvolume &&
-		    !tell(context, subvolume, "it has an extent with the mark of sealing that cannot be followed, but belongs to nothing that is sealed", err))
+	if (seal->claim > DOMAIN_TAG)
+		return true;
+	if (seal->claim == DOMAIN_NONE && !has_foreign_tag(strays->list->volume, domain, &subvolume->root, &is_foreign, err))
+		return false;
+	strays->at[strays->n++] = subvolume;
+	if (is_foreign)
+		strays->foreign[strays->n_foreign++] = subvolume->id;
+	return true;
+}
+
+/* What another domain has is no stray; nor what a member item of a damaged one names. */
+bool strays_open(const struct subvolume_list *list, uint16_t domain, const uint64_t *ids, size_t n, struct strays **strays, struct error *err)
+{
+	cleanup_seals struct seals seals = { 0 };
+	struct strays *s = calloc(1, sizeof(*s));
+	bool ok;
+
+	if (!s)
+		return error_memory(err);
+	*s = (struct strays){ .list = list, .at = calloc(list->n + 1, sizeof(*s->at)), .foreign = calloc(list->n + 1, sizeof(*s->foreign)) };
+	ok = s->at && s->foreign ? seals_read(list, &seals, err) : error_memory(err);
+	for (size_t i = 0; ok && i < list->n; i++)
+		ok = has_id(ids, n, list->at[i].id) || take_outside(s, &list->at[i], seal_of(&seals, &list->at[i]), domain, err);
+	if (ok)
+		*strays = s;
+	else
+		strays_close(s);
+	return ok;
+}
+
+bool strays_by_tag(const struct strays *strays, stray_tell *tell, void *context, struct error *err)
+{
+	for (size_t i = 0; i < strays->n; i++) {
+		const struct root *root = &strays->at[i]->root;
+		char tag[ROOT_TAG_TEXT_SIZE], what[160];
+
+		if (!root_has_our_tag(root) || !root_tag_text(root, tag) || has_id(strays->foreign, strays->n_foreign, strays->at[i]->id))
+			continue;
+		snprintf(what, sizeof(what), "its root item has the tag %s, but it belongs to nothing that is sealed", tag);
+		if (!tell(context, strays->at[i], what, err))
 			return false;
 	}
 	return true;
 }
 
 struct contents {
-	const struct subvolume_list *list;
+	const struct strays *strays;
 	const struct scan *scan;
 	const struct stray_key *key;
 	stray_tell *tell;
@@ -94,7 +111,7 @@ struct contents {
 static bool tell_of(struct contents *contents, size_t member, const char *what, struct error *err)
 {
 	const uint64_t id = contents->scan->member[member];
-	const struct subvolume *subvolume = subvolume_by_id(contents->list, id);
+	const struct subvolume *subvolume = subvolume_by_id(contents->strays->list, id);
 
 	if (!subvolume || contents->told == id)
 		return true;
@@ -103,12 +120,32 @@ static bool tell_of(struct contents *contents, size_t member, const char *what, 
 	return !contents->is_over;
 }
 
+static bool is_foreign(const struct contents *contents, size_t member)
+{
+	return has_id(contents->strays->foreign, contents->strays->n_foreign, contents->scan->member[member]);
+}
+
+/* What cannot be followed may be part of it. */
+static bool tell_bad(struct contents *contents, struct error *err)
+{
+	for (size_t i = 0; i < contents->scan->n_bad; i++) {
+		const struct scan_bad *bad = &contents->scan->bad[i];
+
+		if (bad->inode != 0 && bad->marked && !is_foreign(contents, bad->member) &&
+		    !tell_of(contents, bad->member, "it has an extent with the mark of sealing that cannot be followed, but belongs to nothing that is sealed",
+			     err))
+			return false;
+	}
+	return true;
+}
+
 static bool tell_extents(struct contents *contents, struct error *err)
 {
 	for (size_t i = 0; i < contents->scan->n_extents; i++) {
 		const struct scan_extent *extent = &contents->scan->extent[i];
 
-		if (extent->marked && !tell_of(contents, extent->member, "it has extents with the mark of sealing, but belongs to nothing that is sealed", err))
+		if (extent->marked && !is_foreign(contents, extent->member) &&
+		    !tell_of(contents, extent->member, "it has extents with the mark of sealing, but belongs to nothing that is sealed", err))
 			return false;
 	}
 	return true;
@@ -170,26 +207,73 @@ static bool tell_payloads(struct contents *contents, struct error *err)
 	return true;
 }
 
-bool strays_by_content(const struct subvolume_list *list, uint16_t domain, const uint64_t *ids, size_t n, const struct stray_key *key,
-		       stray_tell *tell, void *context, struct error *err)
+/* --- what cannot be read ------------------------------------------------------------------------------------------ */
+
+/* Those whose root can be read: others: as many ids. */
+static bool find_readable(const struct strays *strays, uint64_t *others, size_t *n, stray_tell *lost, void *context, struct error *err)
+{
+	struct volume *volume = strays->list->volume;
+
+	*n = 0;
+	for (size_t i = 0; i < strays->n; i++) {
+		const uint64_t id = strays->at[i]->id;
+		cleanup_block struct block *root = NULL;
+		struct block_expect expect = { 0 };
+		struct error what = { 0 };
+		struct tree tree;
+		bool ok = tree_open(volume, id, &tree, &what);
+
+		if (ok) {
+			expect = (struct block_expect){ .level = tree.level, .generation = tree.generation };
+			ok = block_get(volume, tree.logical, &expect, &root, &what);
+		}
+		if (ok)
+			others[(*n)++] = id;
+		else if (!error_is_damage(&what))
+			return *err = what, false;
+		else if (!lost(context, strays->at[i], what.text, err))
+			return false;
+	}
+	return true;
+}
+
+static bool tell_lost(const struct strays *strays, const struct scan *scan, stray_tell *lost, void *context, struct error *err)
+{
+	for (size_t i = 0; i < scan->n_bad && scan->bad[i].inode == 0; i++) {
+		const struct subvolume *subvolume = subvolume_by_id(strays->list, scan->member[scan->bad[i].member]);
+
+		if (!lost(context, subvolume, scan->bad[i].what, err))
+			return false;
+	}
+	return true;
+}
+
+/* *scan NULL: there are none. */
+static bool scan_outside(const struct strays *strays, stray_tell *lost, void *context, struct scan **scan, struct error *err)
+{
+	uint64_t *others = reallocarray(NULL, strays->n + 1, sizeof(*others));
+	size_t n = 0;
+	bool ok = others ? find_readable(strays, others, &n, lost, context, err) : error_memory(err);
+
+	ok = ok && (n == 0 || (scan_run_over(strays->list->volume, others, n, scan, err) && tell_lost(strays, *scan, lost, context, err)));
+	free(others);
+	return ok;
+}
+
+bool strays_lost(const struct strays *strays, stray_tell *lost, void *context, struct error *err)
 {
 	cleanup_scan struct scan *scan = NULL;
-	struct contents contents = { .list = list, .key = key, .tell = tell, .context = context };
-	struct outside outside;
-	uint64_t *others = NULL;
-	bool ok = find_outside(list, domain, ids, n, &outside, err);
 
-	if (!ok)
+	return scan_outside(strays, lost, context, &scan, err);
+}
+
+bool strays_by_content(const struct strays *strays, const struct stray_key *key, stray_tell *tell, stray_tell *lost, void *context, struct error *err)
+{
+	cleanup_scan struct scan *scan = NULL;
+	struct contents contents = { .strays = strays, .key = key, .tell = tell, .context = context };
+
+	if (!scan_outside(strays, lost, context, &scan, err))
 		return false;
-	others = reallocarray(NULL, outside.n + 1, sizeof(*others));
-	ok = others || error_memory(err);
-	for (size_t i = 0; ok && i < outside.n; i++)
-		others[i] = outside.at[i]->id;
-	ok = ok && (outside.n == 0 || scan_run_over(list->volume, others, outside.n, &scan, err));
 	contents.scan = scan;
-	ok = ok && (!scan || (tell_bad(list, scan, tell, context, err) && tell_extents(&contents, err) && tell_opened(&contents, err) &&
-			   tell_payloads(&contents, err)));
-	free(others);
-	free(outside.at);
-	return ok;
+	return !scan || (tell_bad(&contents, err) && tell_extents(&contents, err) && tell_opened(&contents, err) && tell_payloads(&contents, err));
 }

@@ -257,6 +257,24 @@ void domain_free(struct domain *domain)
 	free(domain);
 }
 
+bool domain_header_has_tag(struct volume *volume, uint16_t number, const struct root *root, bool *has, struct error *err)
+{
+	struct domain d = { .volume = volume, .number = number };
+	struct error why = { 0 };
+	struct tree tree;
+
+	*has = false;
+	if (!tree_open(volume, ROOT_TREE_ID, &tree, err))
+		return false;
+	for (unsigned i = 0; i < 2 && !*has; i++) {
+		if (!read_copy(&d, &tree, i, &why, err))
+			return false;
+		d.header = d.copy[i];
+		*has = d.copy_valid[i] && domain_has_tag(&d, root);
+	}
+	return true;
+}
+
 bool domain_read(struct volume *volume, uint16_t number, struct domain **domain, struct error *err)
 {
 	cleanup_domain struct domain *d = calloc(1, sizeof(*d));

@@ -121,6 +121,8 @@ bool domain_all_claims(const struct domain *domain, const struct subvolume_list 
 
 /* Does the root item carry this domain's tag: algorithm and key hash?  Anyone can write that there. */
 bool domain_has_tag(const struct domain *domain, const struct root *root);
+/* The same of a domain of which one header can be read, whatever else of it cannot. */
+bool domain_header_has_tag(struct volume *volume, uint16_t number, const struct root *root, bool *has, struct error *err) must_use;
 /* Has it the name of one of our ciphers, whatever the hash? */
 bool root_has_our_tag(const struct root *root);
 /* The member item of a subvolume id; NULL: none. */

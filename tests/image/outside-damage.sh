@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Unsealing needs nothing of the subvolumes that it does not unseal: what is damaged there costs a note, as long as everything that was sealed is known
+# to be elsewhere; else it is refused, and the option that goes on is named.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/attack-lib.sh"
+need_root
+need_crypt
+build_attack
+make_keys
+image=$tmp/disk.img
+ROOT_ITEM=132
+
+image_make "$tmp/base.img" 200M -n 4096 -m single -d single
+image_mount "$tmp/base.img" "$tmp/mnt" rw,noatime
+for name in one two other plain; do
+	btrfs -q subvolume create "$tmp/mnt/$name"
+	head -c 300000 /dev/urandom >"$tmp/mnt/$name/big"
+	echo "small of $name" >"$tmp/mnt/$name/small"
+done
+for i in $(seq 200); do echo "content $i" >"$tmp/mnt/plain/name-$i"; done
+btrfs -q subvolume create "$tmp/mnt/tiny"
+echo "small of tiny" >"$tmp/mnt/tiny/small"
+cp -r "$tmp/mnt" "$tmp/want"
+number() { btrfs inspect-internal rootid "$tmp/mnt/$1"; }
+ONE=$(number one) TWO=$(number two) SECOND=$(number other) OUTSIDE=$(number plain)
+image_umount
+crypt convert --encrypt -q "${VK[@]}" "$tmp/base.img" one two tiny >"$tmp/out"
+crypt convert --encrypt -q --volume-key-file "$tmp/vk2" "$tmp/base.img" other >"$tmp/out"
+
+spoil() {	# spoil ADDRESS: of a tree block, whose checksum does not match any more
+	attack raw-get "$1" 4096 >"$tmp/node"
+	flip "$tmp/node" 2000
+	attack raw-put "$1" "$tmp/node"
+}
+fresh
+leaf=$(python3 "$IMAGE_TESTS/damage.py" "$image" block "$OUTSIDE" 2)	# of several
+fresh
+root=$(number_of "$("$tmp/attack" "$image" peek 1 "$OUTSIDE" $ROOT_ITEM 0 176 8)")
+plain_now() {	# plain_now SUBVOL...: readable without a key, as they were
+	local name file
+	for name; do
+		for file in big small; do crypt cat "$image" "$name" "$file" 2>/dev/null | cmp - "$tmp/want/$name/$file" || fail "$name/$file is not as it was"; done
+	done
+}
+note="subvolume plain \\(id $OUTSIDE\\), which is not unsealed: .*tree block at 0x"
+
+say "a leaf, and the only way into the tree, of a subvolume that was never sealed"
+for block in "$leaf" "$root"; do
+	fresh
+	spoil "$block"
+	expect_unchanged 0 "$image" crypt verify "${VK[@]}" "$image" one
+	expect_text "$tmp/err" "note: subvolume $OUTSIDE \\(plain\\), which is not verified: .*tree block at 0x"
+	expect_unchanged 0 "$image" crypt convert --decrypt -q --dry-run "${VK[@]}" "$image" one
+	expect_text "$tmp/err" "$note.*nothing that was sealed here can be lost in it"
+	expect_status 0 crypt convert --decrypt -q "${VK[@]}" "$image" one
+	expect_text "$tmp/err" "$note.*nothing that was sealed here can be lost in it"
+	plain_now one two
+done
+
+say "while unsealing is unfinished"
+for how in "--decrypt --resume" --abort; do
+	fresh
+	"$tmp/attack" "$image" convert decrypt stop:2 "$tmp/vk" one >"$tmp/out" 2>&1 || true
+	expect_status 7 crypt convert --status "$image"
+	expect_text "$tmp/out" unfinished
+	spoil "$leaf"
+	# shellcheck disable=SC2086
+	expect_status 0 crypt convert $how -q "${VK[@]}" "$image"
+	if [ "$how" = --abort ]; then
+		expect_status 0 crypt verify "${VK[@]}" "$image" one
+	else
+		plain_now one two
+	fi
+done
+
+say "a member item of another sealing"
+fresh
+# shellcheck disable=SC2046
+attack xor $(item $MEMBER 0 2) 0 1
+expect_unchanged 0 "$image" crypt verify "${VK[@]}" "$image" one
+expect_text "$tmp/err" 'warning: sealing 2 cannot be read: crypt member at'
+expect_status 0 crypt convert --decrypt -q "${VK[@]}" "$image" one
+expect_text "$tmp/err" 'warning: sealing 2 cannot be read: crypt member at'
+plain_now one two
+# shellcheck disable=SC2046
+attack xor $(item $MEMBER 0 2) 0 1
+expect_status 0 crypt convert --decrypt -q --volume-key-file "$tmp/vk2" "$image" other
+plain_now other
+
+say "the tag of another sealing, which can be read or not, explains no data of this one"
+for damage in none item; do
+	fresh
+	at=$("$tmp/attack" "$image" keys 1 "$TWO" | awk '$1 == 132 { print $2 }')
+	attack xor 1 "$TWO" $ROOT_ITEM "$at" 247 1	# uuid
+	attack poke 1 "$TWO" $ROOT_ITEM "$at" 375 "$(attack peek 1 "$SECOND" $ROOT_ITEM 0 375 24)"
+	# shellcheck disable=SC2046
+	[ $damage = none ] || attack xor $(item $MEMBER 0 2) 0 1
+	for more in "" --accept-changes; do
+		# shellcheck disable=SC2086
+		refused 6 "subvolume two \\(id $TWO\\): it has data that were sealed here" crypt convert --decrypt -q $more "${VK[@]}" "$image" one
+	done
+done
+
+say "one that was sealed is gone, with data or with nothing but a small file: what cannot be read may have them"
+for gone in two tiny; do
+	fresh
+	image_mount "$image" "$tmp/mnt" rw,noatime
+	btrfs -q subvolume delete "$tmp/mnt/$gone"
+	btrfs subvolume sync "$tmp/mnt" >"$tmp/out"
+	image_umount
+	cp --sparse=always "$image" "$tmp/gone.img"
+	expect_status 0 crypt convert --decrypt -q "${VK[@]}" "$image" one
+	fresh "$tmp/gone.img"
+	spoil "$leaf"
+	refused 6 "subvolume plain \\(id $OUTSIDE\\), which is not to be unsealed: .*tree block at 0x.*; nothing was changed" \
+		crypt convert --decrypt -q "${VK[@]}" "$image" one
+	expect_text "$tmp/err" 'hint: some of what was sealed here was not found.*--accept-changes'
+	expect_status 0 crypt convert --decrypt -q --accept-changes "${VK[@]}" "$image" one
+	expect_text "$tmp/err" "$note.*; data that were sealed here and are in it alone are lost"
+	plain_now one
+done
