@@ -166,8 +166,10 @@ static bool commit(struct journal *journal, struct transaction *tx, const struct
 	if (point->durable && !point->durable(point->context, err))
 		return false;
 
-	/* Where data change, what tells of it, tags and the header's epoch, is durable first: should the record be lost, it is still known. */
-	if (!write_changed(volume, tx, true, err) || (n_ranges > 0 && !volume_flush(volume, err)) || !write_changed(volume, tx, false, err))
+	/* Where data change, also those in leaves, what tells of it, tags and the header's epoch, is durable first: should the record be lost, it is still known. */
+	const bool changes_data = n_ranges > 0 || point->phase == CRYPT_PHASE_LEAVES;
+
+	if (!write_changed(volume, tx, true, err) || (changes_data && !volume_flush(volume, err)) || !write_changed(volume, tx, false, err))
 		return false;
 	journal->unread = len;
 	return true;

@@ -6,8 +6,8 @@
 #include "tests/crash/cut.h"
 #include "tests/unit/ways.h"
 
-/* Its sequence; 0 where the newest record is not one of data, or was never whole. */
-static uint64_t destroy_newest(struct disk *disk)
+/* Its sequence; 0 where the newest record is not of that phase, or was never whole. */
+static uint64_t destroy_newest(struct disk *disk, enum crypt_phase phase)
 {
 	const struct volume_options options = { .unfinished = true };
 	cleanup_volume struct volume *volume = NULL;
@@ -27,7 +27,7 @@ static uint64_t destroy_newest(struct disk *disk)
 		    memcmp(read.op_id, tail.disk.op_id, sizeof(read.op_id)) == 0 && read.sequence > newest.sequence)
 			newest = read;
 	}
-	if (newest.sequence < 2 || newest.phase != CRYPT_PHASE_DATA || newest.n_ranges == 0 || tail.phase != CRYPT_PHASE_DATA)
+	if (newest.sequence < 2 || newest.phase != phase || (phase == CRYPT_PHASE_DATA && (newest.n_ranges == 0 || tail.phase != CRYPT_PHASE_DATA)))
 		return 0;
 	memset(noise, 0x5a, sizeof(noise));
 	ok(volume_write(volume, newest.place, noise, sizeof(noise), err));
@@ -125,7 +125,7 @@ static void try_cuts(enum cut_kind kind, unsigned n_tries)
 			cut_apply(&start, &log, &cut, &lost);
 			cut_text(&cut, text);
 
-			const uint64_t sequence = destroy_newest(&lost);
+			const uint64_t sequence = destroy_newest(&lost, CRYPT_PHASE_DATA);
 
 			if (sequence != 0 && !try_lost(way, &lost, sequence, &err))
 				fail_msg("way %d, %s: %s", way, text, err.text);
@@ -214,7 +214,7 @@ static void the_first_record_of_data_is_like_others(void **state)
 			cut_apply(&disk_plain, &log, &cut, &lost);
 			cut_text(&cut, text);
 
-			const uint64_t sequence = destroy_newest(&lost);
+			const uint64_t sequence = destroy_newest(&lost, CRYPT_PHASE_DATA);
 
 			if (sequence != 0 && !try_lost(goals[n % 2], &lost, sequence, &err))
 				fail_msg("goal %u, %s: %s", n % 2, text, err.text);
@@ -245,13 +245,67 @@ static void going_on_can_be_cut_off(void **state)
 			const struct cut cut = { CUT_PREFIX, i, 0 };
 
 			cut_apply(&start, &log, &cut, &lost);
-			if (destroy_newest(&lost))
+			if (destroy_newest(&lost, CRYPT_PHASE_DATA))
 				break;
 			disk_free(&lost);
 			assert_true(i > 0);
 		}
 		cut_going_on(way, &lost, &rng);
 		disk_free(&lost);
+		disk_log_free(&log);
+		disk_free(&start);
+	}
+}
+
+static void changes_nothing(enum way way, const struct disk *lost, const char *text)
+{
+	struct error err = { 0 };
+	struct disk disk;
+
+	disk_clone(lost, &disk);
+	if (way_go_on(way, &disk, &err)) {
+		n_nothing++;
+		if (!way_is_right(way, &disk, &err))
+			fail_msg("way %d, %s: %s", way, text, err.text);
+	} else if (err.kind == ERROR_STATE || is_torn(&err)) {
+		n_refused++;
+		if (disk.n_writes != 0)
+			fail_msg("way %d, %s: changed, and then %s", way, text, err.text);
+	} else {
+		fail_msg("way %d, %s: %s", way, text, err.text);
+	}
+	disk_free(&disk);
+}
+
+/* Whatever of it is in place: who goes on or back comes out right, or changes nothing. */
+static void without_a_record_of_leaves_nothing_is_changed(void **state)
+{
+	struct rng rng = { 4714 };
+
+	(void)state;
+	for (enum way way = 0; way < WAYS; way++) {
+		const enum way back = way == SEALING ? UNDOING_SEALING : UNDOING_UNSEALING;
+		struct disk_log log = { 0 };
+		struct disk start, lost;
+
+		n_refused = n_nothing = 0;
+		way_prepare(way, &start);
+		way_record(way, &start, &log);
+		for (size_t i = 0; i < log.n; i += 1 + rng_below(&rng, EVERY(4))) {
+			const struct cut cut = { CUT_SUBSET, i, rng_next(&rng) };
+			char text[CUT_TEXT_SIZE];
+
+			cut_apply(&start, &log, &cut, &lost);
+			cut_text(&cut, text);
+			if (destroy_newest(&lost, CRYPT_PHASE_LEAVES)) {
+				changes_nothing(way, &lost, text);
+				if (way == SEALING || way == UNSEALING)
+					changes_nothing(back, &lost, text);
+			}
+			disk_free(&lost);
+		}
+		print_message("way %d: %u refused, %u with nothing in place\n", way, n_refused, n_nothing);
+		assert_true(n_refused > 0);
 		disk_log_free(&log);
 		disk_free(&start);
 	}
@@ -297,6 +351,7 @@ int main(void)
 		cmocka_unit_test(what_a_lost_record_did_is_taken_over),
 		cmocka_unit_test(the_first_record_of_data_is_like_others),
 		cmocka_unit_test(in_part_it_is_never_taken_for_something_else),
+		cmocka_unit_test(without_a_record_of_leaves_nothing_is_changed),
 		cmocka_unit_test(going_on_can_be_cut_off),
 	};
 
