@@ -138,16 +138,19 @@ static bool make_slot(const struct conversion *c, const struct convert_encrypt_o
 bool keys_area_write(struct conversion *c, const struct crypt_range *keys, const struct disk_crypt_slot *slots, size_t n_slots,
 		     struct error *err)
 {
+	const uint64_t second = domain_keys_second(keys->length);
 	uint8_t *bytes = NULL;
 	size_t len;
 	bool ok;
 
 	if (!crypt_header_seal(c->schedule, &c->header, err) || !domain_keys_encode(&c->header, slots, n_slots, &bytes, &len, err))
 		return false;
-	ok = len <= keys->length ? volume_still_ours(c->volume, err) &&
-				   volume_write(c->volume, keys->logical, bytes, len, err) && volume_flush(c->volume, err) &&
-				   volume_read_back(c->volume, keys->logical, bytes, len, err) :
-				   error_set(err, ERROR_NO_SPACE, "the key slots take %zu bytes, there is room for %" PRIu64, len, keys->length);
+	/* After the cut there is nothing else that the key could be checked by: twice, so that one bad sector does not lose it. */
+	ok = len <= second ? volume_still_ours(c->volume, err) && volume_write(c->volume, keys->logical, bytes, len, err) &&
+				     volume_write(c->volume, keys->logical + second, bytes, len, err) && volume_flush(c->volume, err) &&
+				     volume_read_back(c->volume, keys->logical, bytes, len, err) &&
+				     volume_read_back(c->volume, keys->logical + second, bytes, len, err) :
+			     error_set(err, ERROR_NO_SPACE, "the key slots take %zu bytes, there is room for %" PRIu64, len, second);
 	free(bytes);
 	return ok;
 }

@@ -261,18 +261,30 @@ bool state_is_unanimous(const struct volume *volume, const struct crypt_state_ta
 
 /*
  * The domain of the tail in use: from the copies beside the trees; where those are wiped or damaged, or the tail leads elsewhere, from the
- * root tree.
+ * root tree, or from what is left of them.  One that opens is right: its key check value and the MACs of header and state agree.
  */
 static bool open_domain(struct volume *volume, const struct crypt_state_tail *tail, const struct convert_key *key,
 			struct domain **domain, struct error *err)
 {
-	if (!domain_read_unfinished(volume, domain, err)) {
-		struct error other;
+	struct error why = { 0 }, opening = { 0 };
 
-		if ((err->kind != ERROR_KEY_HEADER && err->kind != ERROR_STATE) || !domain_read(volume, tail->domain, domain, &other))
-			return false;
+	if (domain_read_unfinished(volume, domain, err))
+		return domain_open(*domain, key->secret, key->volume_key, key->slot, err);
+	if (err->kind != ERROR_KEY_HEADER && err->kind != ERROR_STATE && err->kind != ERROR_IO)
+		return false;
+	for (unsigned i = 0; i < 2; i++) {
+		if (!(i == 0 ? domain_read(volume, tail->domain, domain, &why) : domain_read_damaged_keys(volume, domain, &why)))
+			continue;
+		if (domain_open(*domain, key->secret, key->volume_key, key->slot, &why))
+			return true;
+		/* Of the tree, whose slots are all there, it tells whether the key is wrong. */
+		if (i == 0)
+			opening = why;
+		domain_free(*domain);
+		*domain = NULL;
 	}
-	return domain_open(*domain, key->secret, key->volume_key, key->slot, err);
+	*err = opening.kind != ERROR_NONE ? opening : *err;
+	return false;
 }
 
 static bool try_copy(struct volume *volume, unsigned copy, const struct crypt_state_tail *tail, const struct convert_key *key,

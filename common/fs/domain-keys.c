@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/volume/warn.h"
+
 #define KEYS_MIN (sizeof(struct disk_crypt_header) + sizeof(struct le32) + HASH_SIZE)
 #define HASH_SIZE 32u
 
@@ -34,8 +36,8 @@ bool domain_keys_encode(const struct crypt_header *header, const struct disk_cry
 	return true;
 }
 
-/* Splits off the part that the hash at its end covers. */
-static bool check_hash(const uint8_t *bytes, size_t len, uint64_t where, struct cursor *keys, uint32_t *n_slots, struct error *err)
+/* Splits off the part that the hash at its end covers.  damaged: it need not be right. */
+static bool check_hash(const uint8_t *bytes, size_t len, uint64_t where, bool damaged, struct cursor *keys, uint32_t *n_slots, struct error *err)
 {
 	uint8_t hash[HASH_SIZE];
 	struct le32 n;
@@ -53,41 +55,44 @@ static bool check_hash(const uint8_t *bytes, size_t len, uint64_t where, struct 
 				 where, *n_slots, covered + HASH_SIZE, len);
 	if (!crypto_sha256(bytes, covered, hash, err))
 		return false;
-	if (memcmp(hash, bytes + covered, HASH_SIZE) != 0)
+	if (!damaged && memcmp(hash, bytes + covered, HASH_SIZE) != 0)
 		return error_set(err, ERROR_KEY_HEADER, "copies of the keys at %" PRIu64 ": their hash is wrong", where);
 	*keys = (struct cursor){ bytes, covered, where };
 	return true;
 }
 
-static bool decode(struct domain *d, const uint8_t *bytes, size_t len, uint64_t where, struct error *err)
+/* damaged: what of it can be read; a slot is proven by opening, and the header by its MAC. */
+static bool decode(struct domain *d, const uint8_t *bytes, size_t len, uint64_t where, bool damaged, struct error *err)
 {
 	struct cursor keys = { 0 }, part;
 	struct le32 skipped;
 	uint32_t n_slots;
 
-	if (!check_hash(bytes, len, where, &keys, &n_slots, err))
+	if (!check_hash(bytes, len, where, damaged, &keys, &n_slots, err))
 		return false;
+	d->n_slots = 0;
 	if (!cursor_take(&keys, sizeof(struct disk_crypt_header), &part) || !crypt_header_read(&part, &d->copy[0], err) ||
 	    !cursor_read(&keys, &skipped, sizeof(skipped)))
 		return false;
-	for (d->n_slots = 0; d->n_slots < n_slots; d->n_slots++) {
+	for (uint32_t i = 0; i < n_slots; i++) {
 		struct crypt_slot *const slot = &d->slots[d->n_slots];
+		bool is_right = cursor_take(&keys, sizeof(struct disk_crypt_slot), &part) && crypt_slot_read(&part, slot, err);
 
-		if (!cursor_take(&keys, sizeof(struct disk_crypt_slot), &part) || !crypt_slot_read(&part, slot, err))
+		if (is_right && memcmp(slot->domain_uuid, d->copy[0].domain_uuid, CRYPT_UUID_SIZE) != 0)
+			is_right = error_set(err, ERROR_KEY_HEADER, "copies of the keys at %" PRIu64 ": key slot %u is of another sealing", where,
+					     slot->number);
+		if (!is_right && !damaged)
 			return false;
-		if (memcmp(slot->domain_uuid, d->copy[0].domain_uuid, CRYPT_UUID_SIZE) != 0)
-			return error_set(err, ERROR_KEY_HEADER, "copies of the keys at %" PRIu64 ": key slot %u is of another sealing", where,
-					 slot->number);
+		d->n_slots += is_right;
 	}
 	d->header = d->copy[0];
 	d->copy_valid[0] = true;
 	return true;
 }
 
-/* The first mirror that is whole; of several bad ones, the first one's fault. */
-static bool read_mirrors(struct domain *d, const struct crypt_range *range, struct error *err)
+/* The first copy that is whole, on any mirror; of several bad ones, the first one's fault. */
+static bool read_mirrors(struct domain *d, const struct crypt_range *range, bool damaged, struct error *err)
 {
-	const size_t len = range->length < DOMAIN_KEYS_MAX ? range->length : DOMAIN_KEYS_MAX;
 	const struct chunk *chunk;
 	uint8_t bytes[DOMAIN_KEYS_MAX];
 	struct error first = { 0 };
@@ -100,12 +105,18 @@ static bool read_mirrors(struct domain *d, const struct crypt_range *range, stru
 			err->kind = ERROR_STATE;
 		return error_prefix(err, "conversion state in the superblock");
 	}
-	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++) {
+	for (unsigned i = 0; i < 2 * chunk_n_mirrors(chunk); i++) {
+		const unsigned mirror = i / 2;
+		const uint64_t at = i % 2 ? domain_keys_second(range->length) : 0, left = range->length - at;
+		const size_t len = left < DOMAIN_KEYS_MAX ? left : DOMAIN_KEYS_MAX;
 		struct error error = { 0 };
 
-		if (volume_read(d->volume, range->logical, bytes, len, mirror, &error) &&
-		    decode(d, bytes, len, range->logical, &error))
+		if (len >= KEYS_MIN && volume_read(d->volume, range->logical + at, bytes, len, mirror, &error) &&
+		    decode(d, bytes, len, range->logical + at, damaged, &error)) {
+			if (first.kind != ERROR_NONE && !damaged)
+				volume_warn(d->volume, "%s; another copy of them is used", first.text);
 			return true;
+		}
 		if (first.kind == ERROR_NONE)
 			first = error;
 	}
@@ -115,7 +126,7 @@ static bool read_mirrors(struct domain *d, const struct crypt_range *range, stru
 	return false;
 }
 
-bool domain_read_unfinished(struct volume *volume, struct domain **domain, struct error *err)
+static bool read_unfinished(struct volume *volume, bool damaged, struct domain **domain, struct error *err)
 {
 	const struct superblock *super = volume_unfinished_super(volume);
 	cleanup_domain struct domain *d = calloc(1, sizeof(*d));
@@ -131,7 +142,7 @@ bool domain_read_unfinished(struct volume *volume, struct domain **domain, struc
 	d->volume = volume;
 	d->slot_used = -1;
 	d->unfinished = true;
-	if (!crypt_state_read(super->disk.tail, &state, err) || !read_mirrors(d, &state.keys, err))
+	if (!crypt_state_read(super->disk.tail, &state, err) || !read_mirrors(d, &state.keys, damaged, err))
 		return false;
 	d->number = d->header.domain;
 	if (state.domain != d->header.domain || memcmp(state.disk.domain_uuid, d->header.domain_uuid, CRYPT_UUID_SIZE) != 0)
@@ -139,4 +150,14 @@ bool domain_read_unfinished(struct volume *volume, struct domain **domain, struc
 	*domain = d;
 	d = NULL;
 	return true;
+}
+
+bool domain_read_unfinished(struct volume *volume, struct domain **domain, struct error *err)
+{
+	return read_unfinished(volume, false, domain, err);
+}
+
+bool domain_read_damaged_keys(struct volume *volume, struct domain **domain, struct error *err)
+{
+	return read_unfinished(volume, true, domain, err);
 }

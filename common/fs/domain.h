@@ -92,7 +92,11 @@ bool domain_read(struct volume *volume, uint16_t number, struct domain **domain,
  * where the state in the superblock does not lead there, ERROR_KEY_HEADER where no mirror is whole.
  */
 bool domain_read_unfinished(struct volume *volume, struct domain **domain, struct error *err) must_use;
-/* Those copies, malloced: header | n_slots le32 | slots | SHA-256 of all before. */
+/* The same where no copy is whole: the first header that can be read, and the slots beside it that can.  What opens, with MACs that are right, is right. */
+bool domain_read_damaged_keys(struct volume *volume, struct domain **domain, struct error *err) must_use;
+/* There are two of them, the second one from the middle of the place on. */
+static inline uint64_t domain_keys_second(uint64_t length) { return length / 2; }
+/* One of them, malloced: header | n_slots le32 | slots | SHA-256 of all before. */
 #define DOMAIN_KEYS_MAX (sizeof(struct disk_crypt_header) + 4 + CRYPT_SLOTS_MAX * sizeof(struct disk_crypt_slot) + 32)
 bool domain_keys_encode(const struct crypt_header *header, const struct disk_crypt_slot *slots, size_t n_slots, uint8_t **bytes,
 			size_t *len, struct error *err) must_use;

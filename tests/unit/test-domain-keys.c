@@ -169,6 +169,60 @@ static void one_mirror_is_enough(void **state)
 	refuses(ERROR_KEY_HEADER, "4278190082 key slots, not 0 to 32");
 }
 
+/* On both mirrors */
+static void put_second(size_t wrong_at)
+{
+	keys[wrong_at] ^= 1;
+	sealed_ok(volume_write(sealed.volume, place + domain_keys_second(0x10000), keys, keys_len, err));
+	keys[wrong_at] ^= 1;
+}
+
+static void the_second_copy_is_enough(void **state)
+{
+	(void)state;
+	for (size_t at = 0; at < keys_len; at++) {
+		write_keys(at, 1, 1);
+		put_second((at + 1) % keys_len);
+		if (try_read() != ERROR_KEY_HEADER)
+			fail_msg("byte %zu of both copies", at);
+		write_keys(at, 1, 1);
+		sealed_ok(volume_write(sealed.volume, place + domain_keys_second(0x10000), keys, keys_len, err));
+		sealed.image.n_warnings = 0;
+		if (try_read() != ERROR_NONE || sealed.image.n_warnings != 1)
+			fail_msg("byte %zu of the first copy", at);
+	}
+}
+
+/* Where no copy is whole, what opens is taken; nothing is that does not agree with the header. */
+static enum error_kind open_damaged(const struct secret *secret, const struct secret *volume_key)
+{
+	cleanup_domain struct domain *domain = NULL;
+	struct error err = { 0 };
+
+	return domain_read_damaged_keys(sealed.volume, &domain, &err) && domain_open(domain, secret, volume_key, -1, &err) ? ERROR_NONE : err.kind;
+}
+
+static void what_is_left_of_them_opens(void **state)
+{
+	const size_t header = sizeof(struct disk_crypt_header) + 4, slot = sizeof(struct disk_crypt_slot);
+
+	(void)state;
+	for (size_t at = header; at < header + slot; at += 73) {
+		write_keys(at, 1, 1);
+		assert_int_equal(try_read(), ERROR_KEY_HEADER);
+		if (open_damaged(NULL, sealed.volume_key) != ERROR_NONE || open_damaged(sealed.beta, NULL) != ERROR_NONE ||
+		    open_damaged(sealed.wrong, NULL) != ERROR_KEY || open_damaged(sealed.alpha, NULL) == ERROR_NONE)
+			fail_msg("byte %zu, in the first slot", at);
+	}
+	write_keys(keys_len - 1, 1, 1);
+	assert_int_equal(open_damaged(sealed.alpha, NULL), ERROR_NONE);
+	for (size_t at = 0; at < sizeof(struct disk_crypt_header); at++) {
+		write_keys(at, 1, 1);
+		if (open_damaged(NULL, sealed.volume_key) == ERROR_NONE || (at % 96 == 5 && open_damaged(sealed.beta, NULL) == ERROR_NONE))
+			fail_msg("byte %zu, of the header", at);
+	}
+}
+
 static void a_state_that_leads_elsewhere(void **state)
 {
 	const struct chunk *const last = &sealed.volume->chunks[sealed.volume->n_chunks - 1];
@@ -233,6 +287,8 @@ int main(void)
 		KEYS_TEST(a_header_that_is_not_authentic_does_not_open),
 		KEYS_TEST(as_many_slots_as_there_may_be_and_none),
 		KEYS_TEST(one_mirror_is_enough),
+		KEYS_TEST(the_second_copy_is_enough),
+		KEYS_TEST(what_is_left_of_them_opens),
 		KEYS_TEST(a_state_that_leads_elsewhere),
 		KEYS_TEST(finds_what_is_being_converted),
 	};
