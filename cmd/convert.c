@@ -246,7 +246,7 @@ static bool check_names(struct volume *volume, const char *const *names, struct 
 {
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
 
-	if (!subvolume_list_read(volume, &list, err) || (opt.encrypt && !domain_check_may_seal(volume, err)))
+	if (!(opt.decrypt ? subvolume_list_read_over : subvolume_list_read)(volume, &list, err) || (opt.encrypt && !domain_check_may_seal(volume, err)))
 		return false;
 	for (size_t i = 0; names[i]; i++) {
 		cleanup_domain struct domain *domain = NULL;

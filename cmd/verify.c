@@ -243,7 +243,7 @@ static bool run(const char *const *operand, struct error *err)
 	if (opt.expect && !hex_read(opt.expect, expect, sizeof(expect)))
 		return error_set(err, ERROR_USAGE, "--expect-seal: %zu hexadecimal digits", 2 * sizeof(expect));
 	if (!image_open(operand[0], false, false, &volume, err) ||
-	    !subvolume_list_read(volume, &list, err) ||
+	    !subvolume_list_read_over(volume, &list, err) ||
 	    !subvolume_find(&list, operand[1], &subvolume, err) ||
 	    !domain_find(volume, &list, subvolume, &domain, err))
 		return false;

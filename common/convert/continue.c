@@ -163,6 +163,16 @@ static bool look_for_unread(struct conversion *c, struct error *err)
 	return ok;
 }
 
+/* If one that is being converted is among what is damaged, the begin digest says so. */
+static bool read_list(struct conversion *c, struct error *err)
+{
+	if (!subvolume_list_read_over(c->volume, &c->list, err))
+		return false;
+	for (size_t i = 0; i < c->list.n_lost; i++)
+		conversion_note(c, "subvolume %" PRIu64 ": %s", c->list.lost[i].id, c->list.lost[i].what);
+	return true;
+}
+
 static bool continue_replayed(struct conversion *c, enum convert_goal goal, struct error *err)
 {
 	struct crypt_range slot[CRYPT_JOURNAL_SLOTS];
@@ -173,7 +183,7 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 		slot[i] = (struct crypt_range){ le64(c->state.slot[i].logical), le64(c->state.slot[i].length) };
 	if (!conversion_open_journal(c, slot, err))
 		return false;
-	ok = replay_load(c, &replay, err) && check_goal(c, goal, err) && subvolume_list_read(c->volume, &c->list, err) &&
+	ok = replay_load(c, &replay, err) && check_goal(c, goal, err) && read_list(c, err) &&
 	     reserve_places(c, err) && (conversion_is_cut(c->direction, c->phase, c->cursor) ? look_for_unread(c, err) : take(c, err) && csums_kept(c, err)) &&
 	     continue_check_extents(c, &replay, err) && replay_check(c, &replay, err) &&
 	     lost_record_look(c, &replay, turns_round(c, goal), err) &&

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Beginning a decryption: open the domain, check it, the first record. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/convert/bad-blocks.h"
@@ -122,9 +123,8 @@ struct outside {
 	enum { NOT_ASKED, NOT_ALL, ALL } here;
 };
 
-static bool lose_outside(void *context, const struct subvolume *subvolume, const char *what, struct error *err)
+static bool lose(struct outside *outside, uint64_t id, const char *what, struct error *err)
 {
-	struct outside *outside = context;
 	const struct conversion *c = outside->c;
 	char name[160];
 	bool all;
@@ -134,7 +134,10 @@ static bool lose_outside(void *context, const struct subvolume *subvolume, const
 			return false;
 		outside->here = all ? ALL : NOT_ALL;
 	}
-	subvolume_name(&c->list, subvolume->id, name);
+	if (subvolume_by_id(&c->list, id))
+		subvolume_name(&c->list, id, name);
+	else
+		snprintf(name, sizeof(name), "%" PRIu64, id);
 	if (outside->here == ALL) {
 		conversion_note(c, "subvolume %s, which is not unsealed: %s; nothing that was sealed here can be lost in it", name, what);
 		return true;
@@ -145,6 +148,36 @@ static bool lose_outside(void *context, const struct subvolume *subvolume, const
 	}
 	error_set(err, ERROR_CORRUPT, "subvolume %s, which is not to be unsealed: %s; nothing was changed", name, what);
 	return error_hint(err, "some of what was sealed here was not found, and may be in there, lost without the keys; --accept-changes goes on all the same");
+}
+
+static bool lose_outside(void *context, const struct subvolume *subvolume, const char *what, struct error *err)
+{
+	return lose(context, subvolume->id, what, err);
+}
+
+static bool lose_roots(struct outside *outside, struct error *err)
+{
+	const struct subvolume_list *list = &outside->c->list;
+
+	for (size_t i = 0; i < list->n_lost; i++) {
+		if (!list->lost[i].is_path && !lose(outside, list->lost[i].id, list->lost[i].what, err))
+			return false;
+	}
+	return true;
+}
+
+/* What is to be unsealed is not to be had without its root item; of all others it is told what is damaged. */
+static bool check_lost(const struct conversion *c, const struct domain *domain, struct error *err)
+{
+	for (size_t i = 0; i < c->list.n_lost; i++) {
+		const struct subvolume_lost *lost = &c->list.lost[i];
+
+		if (!lost->is_path && domain_member(domain, lost->id))
+			return error_set(err, ERROR_CORRUPT, "sealed subvolume %" PRIu64 ": %s; nothing was changed", lost->id, lost->what);
+		if (lost->is_path)
+			conversion_note(c, "subvolume %" PRIu64 ": %s", lost->id, lost->what);
+	}
+	return true;
 }
 
 /* --- what belongs to nothing ------------------------------------------------------------------------------------------- */
@@ -174,7 +207,7 @@ static bool refuse_strays(struct conversion *c, bool accept, struct error *err)
 		key.seeker = seeker;
 	}
 	return strays_open(&c->list, c->header.domain, c->scan->member, c->scan->n_members, &strays, err) &&
-	       strays_by_tag(strays, refuse_stray, &outside, err) && refuse_sharers(c, err) &&
+	       strays_by_tag(strays, refuse_stray, &outside, err) && refuse_sharers(c, err) && lose_roots(&outside, err) &&
 	       strays_by_content(strays, &key, refuse_stray, lose_outside, &outside, err);
 }
 
@@ -257,7 +290,7 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 	char text[160];
 	bool changed;
 
-	if (!subvolume_list_read(c->volume, &c->list, err) || !preflight_features(c->volume, &c->list, err) ||
+	if (!subvolume_list_read_over(c->volume, &c->list, err) || !preflight_features(c->volume, &c->list, err) ||
 	    !subvolume_find(&c->list, name, &subvolume, err) || !domain_find(c->volume, &c->list, subvolume, &domain, err))
 		return false;
 	if (!domain) {
@@ -270,7 +303,7 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 	if (domain->header.state != CRYPT_STATE_SEALED)
 		return domain_is_unfinished_error(domain, err);
 	c->header = domain->header;
-	if (!seal_expected(domain, options->expect_seal, err) || !domain_check_finished(c->volume, domain, err) || !bad_blocks_read(c, err) ||
+	if (!check_lost(c, domain, err) || !seal_expected(domain, options->expect_seal, err) || !domain_check_finished(c->volume, domain, err) || !bad_blocks_read(c, err) ||
 	    !domain_view_check_named(domain, &c->list, subvolume, err) || !domain_check_all_replaced(domain, &c->list, err) ||
 	    !conversion_take_domain(c, domain, UNIT_PLACE_END, true, &check, &changed, err) || !note_gone(c, err) || !refuse_strays(c, options->accept_changes, err) ||
 	    !preflight_trees(c->volume, err) || !csums_complete(c, err) || !bad_blocks_tell(c, err) || !units_check(c, options->dry_run, err) || !plan_fill(c, err) ||

@@ -200,12 +200,29 @@ static bool note_lost(void *context, const struct subvolume *subvolume, const ch
 	return true;
 }
 
+static void note_lost_roots(struct verify *v)
+{
+	const struct subvolume_list *list = v->view.list;
+
+	for (size_t i = 0; i < list->n_lost; i++) {
+		const struct subvolume_lost *lost = &list->lost[i];
+		char name[40];
+
+		snprintf(name, sizeof(name), "subvolume %" PRIu64, lost->id);
+		if (!lost->is_path && domain_member(v->view.domain, lost->id))
+			verify_bad(v, name, "%s", lost->what);
+		else
+			note(v, "%s, which is not verified: %s", name, lost->what);
+	}
+}
+
 /* Those that are not sealed with it: nothing of it fails for them, but unsealing looks there as well. */
 static bool note_outside(struct verify *v, struct error *err)
 {
 	const struct domain_view *view = &v->view;
 	cleanup_strays struct strays *strays = NULL;
 
+	note_lost_roots(v);
 	return strays_open(view->list, view->domain->number, view->ids, view->n_ids, &strays, err) && strays_by_tag(strays, note_stray, v, err) &&
 	       strays_lost(strays, note_lost, v, err);
 }

@@ -12,6 +12,7 @@
 #include "common/fs/path.h"
 #include "common/util/escape.h"
 #include "common/util/lower-bound.h"
+#include "common/volume/tolerance.h"
 
 /* While paths are made: where a subvolume's own directory entry is, until it is known. */
 struct place {
@@ -25,11 +26,29 @@ struct reading {
 	struct subvolume_list *list;
 	struct place *place;	/* beside list->at */
 	size_t n_room;
+	bool over;	/* damage is listed */
 };
 
 static bool is_subvolume_id(uint64_t id)
 {
 	return id == FS_TREE_ID || (id >= FIRST_FREE_ID && id <= LAST_FREE_ID);
+}
+
+/* Of subvolume id: is there a way to go on?  Without the root item of the top level there is none: superblocks name its tree. */
+static bool survive(struct reading *r, uint64_t id, bool is_path, struct error *err)
+{
+	struct subvolume_list *list = r->list;
+	struct subvolume_lost *more;
+
+	if (!r->over || !error_is_damage(err) || (id == FS_TREE_ID && !is_path))
+		return volume_tolerates(r->volume, err);
+	more = reallocarray(list->lost, list->n_lost + 1, sizeof(*more));
+	if (!more)
+		return error_memory(err);
+	list->lost = more;
+	more[list->n_lost] = (struct subvolume_lost){ .id = id, .is_path = is_path, .what = strdup(err->text) };
+	*err = (struct error){ 0 };
+	return more[list->n_lost++].what || error_memory(err);
 }
 
 /* --- the items -------------------------------------------------------------------------------------------- */
@@ -114,9 +133,11 @@ static bool read_items(struct reading *r, const struct tree *roots, struct error
 	for (; iter.valid && iter.key.objectid <= LAST_FREE_ID; ) {
 		const bool ours = is_subvolume_id(iter.key.objectid);
 
-		if (ours && iter.key.type == KEY_ROOT_ITEM && !add_root_item(r, &iter.key, &iter.item, err) && !volume_tolerates(r->volume, err))
+		if (ours && iter.key.type == KEY_ROOT_ITEM && !add_root_item(r, &iter.key, &iter.item, err) &&
+		    !survive(r, iter.key.objectid, false, err))
 			return false;
-		if (ours && iter.key.type == KEY_ROOT_BACKREF && !add_backref(r, &iter.key, &iter.item, err) && !volume_tolerates(r->volume, err))
+		if (ours && iter.key.type == KEY_ROOT_BACKREF && !add_backref(r, &iter.key, &iter.item, err) &&
+		    !survive(r, iter.key.objectid, true, err))
 			return false;
 		if (!tree_next(&iter, err))
 			return false;
@@ -223,7 +244,7 @@ static bool make_path(struct reading *r, size_t i, size_t *chain, struct error *
 	}
 	if (r->place[i].state == PATH_WANTED) {
 		error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 ": the subvolumes above it are a loop", at[i].id);
-		if (!volume_tolerates(r->volume, err) || !leave_without_path(&at[i], err))
+		if (!survive(r, at[i].id, true, err) || !leave_without_path(&at[i], err))
 			return false;
 		r->place[i].state = PATH_KNOWN;
 	}
@@ -236,7 +257,7 @@ static bool make_path(struct reading *r, size_t i, size_t *chain, struct error *
 		if (parent->path_len == 0 && parent->id != FS_TREE_ID) {
 			if (!leave_without_path(&at[child], err))
 				return false;
-		} else if (!find_path(r, child, parent, err) && !(volume_tolerates(r->volume, err) && leave_without_path(&at[child], err))) {
+		} else if (!find_path(r, child, parent, err) && !(survive(r, at[child].id, true, err) && leave_without_path(&at[child], err))) {
 			return false;
 		}
 		r->place[child].state = PATH_KNOWN;
@@ -293,9 +314,9 @@ bool subvolume_list_index(struct subvolume_list *list, struct error *err)
 	return true;
 }
 
-bool subvolume_list_read(struct volume *volume, struct subvolume_list *list, struct error *err)
+static bool read_list(struct volume *volume, bool over, struct subvolume_list *list, struct error *err)
 {
-	struct reading reading = { .volume = volume, .list = list };
+	struct reading reading = { .volume = volume, .list = list, .over = over };
 	struct tree roots;
 	bool ok;
 
@@ -305,7 +326,7 @@ bool subvolume_list_read(struct volume *volume, struct subvolume_list *list, str
 	     read_default(volume, &roots, &list->default_id, err);
 	if (ok && (list->n == 0 || list->at[0].id != FS_TREE_ID))
 		ok = error_set(err, ERROR_CORRUPT, "root tree: no root item of the top level (tree %llu)", FS_TREE_ID) ||
-		     volume_tolerates(volume, err);
+		     survive(&reading, FS_TREE_ID, false, err);
 	ok = ok && make_paths(&reading, err) && subvolume_list_index(list, err);
 	for (size_t i = 0; i < list->n; i++)
 		free(reading.place[i].name);
@@ -315,8 +336,21 @@ bool subvolume_list_read(struct volume *volume, struct subvolume_list *list, str
 	return ok;
 }
 
+bool subvolume_list_read(struct volume *volume, struct subvolume_list *list, struct error *err)
+{
+	return read_list(volume, false, list, err);
+}
+
+bool subvolume_list_read_over(struct volume *volume, struct subvolume_list *list, struct error *err)
+{
+	return read_list(volume, true, list, err);
+}
+
 void subvolume_list_free(struct subvolume_list *list)
 {
+	for (size_t i = 0; i < list->n_lost; i++)
+		free(list->lost[i].what);
+	free(list->lost);
 	for (size_t i = 0; i < list->n; i++)
 		free(list->at[i].path);
 	free(list->at);
@@ -405,7 +439,7 @@ static const struct subvolume *by_path(const struct subvolume_list *list, const 
 	return NULL;
 }
 
-bool subvolume_find(const struct subvolume_list *list, const char *name, const struct subvolume **found, struct error *err)
+static bool find(const struct subvolume_list *list, const char *name, const struct subvolume **found, struct error *err)
 {
 	/* An unset variable of a script must not become the top level. */
 	if (!name[0]) {
@@ -440,4 +474,12 @@ bool subvolume_find(const struct subvolume_list *list, const char *name, const s
 	if (is_there)
 		return error_hint(err, "it is a file or directory of subvolume id:%" PRIu64 ", not a subvolume", file.subvolume);
 	return error_hint(err, "btrfs-crypt list shows the subvolumes");
+}
+
+/* It may be one of those that are lost, or have lost their path. */
+bool subvolume_find(const struct subvolume_list *list, const char *name, const struct subvolume **found, struct error *err)
+{
+	if (find(list, name, found, err))
+		return true;
+	return err->kind == ERROR_NOT_FOUND && list->n_lost > 0 ? error_set(err, ERROR_CORRUPT, "%s", list->lost[0].what) : false;
 }

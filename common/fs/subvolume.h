@@ -16,6 +16,13 @@ struct subvolume {
 	bool deleted;		/* refs 0: not cleaned up yet */
 };
 
+/* What is damaged of one, which costs it alone: its root item, and it is not in the list (or as an older item says), or its path. */
+struct subvolume_lost {
+	uint64_t id;
+	bool is_path;
+	char *what;
+};
+
 struct subvolume_list {
 	struct volume *volume;
 	struct subvolume *at;	/* by ascending id; id 5 first */
@@ -23,9 +30,13 @@ struct subvolume_list {
 	uint32_t *by_uuid;	/* indexes of those that have one, by ascending uuid, then id; NULL: not made, every search looks at all */
 	size_t n_by_uuid;
 	uint64_t default_id;
+	struct subvolume_lost *lost;	/* subvolume_list_read_over() */
+	size_t n_lost;
 };
 
 bool subvolume_list_read(struct volume *volume, struct subvolume_list *list, struct error *err) must_use;
+/* The same, past damaged root items and what leads to paths, which are listed: for those who know of each subvolume whether they can do without it. */
+bool subvolume_list_read_over(struct volume *volume, struct subvolume_list *list, struct error *err) must_use;
 /* Makes by_uuid, as reading does: for a list made otherwise. */
 bool subvolume_list_index(struct subvolume_list *list, struct error *err) must_use;
 void subvolume_list_free(struct subvolume_list *list);

@@ -43,6 +43,12 @@ plain_now() {	# plain_now SUBVOL...: readable without a key, as they were
 		for file in big small; do crypt cat "$image" "$name" "$file" 2>/dev/null | cmp - "$tmp/want/$name/$file" || fail "$name/$file is not as it was"; done
 	done
 }
+plain_now_by_number() {	# other commands read nothing beside a damaged root item
+	local file
+	for file in big small; do
+		{ crypt cat --tolerant "$image" "id:$ONE" "$file" 2>/dev/null || true; } | cmp - "$tmp/want/one/$file" || fail "$file is not as it was"
+	done
+}
 note="subvolume plain \\(id $OUTSIDE\\), which is not unsealed: .*tree block at 0x"
 
 say "a leaf, and the only way into the tree, of a subvolume that was never sealed"
@@ -74,6 +80,41 @@ for how in "--decrypt --resume" --abort; do
 	fi
 done
 
+say "a root item: of one that was never sealed, or by another sealing; of what is to be unsealed, and of the top level, it is needed"
+for one in "$OUTSIDE" "$SECOND"; do
+	fresh
+	attack xor 1 "$one" $ROOT_ITEM 0 238 200	# level
+	text="subvolume $one, which is not %s: root item \\($one ROOT_ITEM 0\\): .* level is 20[01]"
+	expect_unchanged 0 "$image" crypt verify "${VK[@]}" "$image" one
+	expect_text "$tmp/err" "note: ${text/\%s/verified}"
+	cp --sparse=always "$image" "$tmp/root.img"
+	expect_status 0 crypt convert --decrypt -q "${VK[@]}" "$image" one
+	expect_text "$tmp/err" "note: ${text/\%s/unsealed}.*nothing that was sealed here can be lost in it"
+	plain_now_by_number
+	for how in "--decrypt --resume" --abort; do
+		fresh "$tmp/root.img"
+		"$tmp/attack" "$image" convert decrypt stop:2 "$tmp/vk" one >"$tmp/out" 2>&1 || true
+		expect_status 7 crypt convert --status "$image"
+		# shellcheck disable=SC2086
+		expect_status 0 crypt convert $how -q "${VK[@]}" "$image"
+		expect_text "$tmp/err" "note: subvolume $one: root item"
+		if [ "$how" = --abort ]; then
+			expect_status 0 crypt verify "${VK[@]}" "$image" one
+		else
+			plain_now_by_number
+		fi
+	done
+done
+for one in "$ONE" "$TWO" 5; do
+	fresh
+	at=$("$tmp/attack" "$image" keys 1 "$one" | awk '$1 == 132 { print $2 }')
+	attack xor 1 "$one" $ROOT_ITEM "$at" 238 200
+	for name in one two "id:$ONE" "id:$TWO"; do
+		refused 6 'root item .* level is 20[01]' crypt convert --decrypt -q --accept-changes "${VK[@]}" "$image" "$name"
+		expect_status 6 crypt verify "${VK[@]}" "$image" "$name"
+		said 'root item .* level is 20[01]'
+	done
+done
 say "a member item of another sealing"
 fresh
 # shellcheck disable=SC2046
