@@ -3,7 +3,9 @@
 #include "common/convert/sealed-before.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/convert/plan.h"
 #include "common/fs/member-places.h"
@@ -76,9 +78,11 @@ struct beginning {		/* of an extent on one mirror */
 	size_t extent;
 };
 struct beginnings {		/* ascending */
+	const struct scan *scan;
 	struct beginning *at;
 	size_t n;
-	const struct beginning *found;
+	const struct scan_extent *found;
+	bool *lies;		/* for each extent of the scan: where one of its file, offset and length was sealed */
 };
 
 static int compare_beginnings(const void *a, const void *b)
@@ -93,8 +97,10 @@ static int compare_beginnings(const void *a, const void *b)
 /* A mirror that cannot be read is as good as another one. */
 static bool read_beginnings(const struct scan *scan, struct beginnings *all, struct error *err)
 {
+	all->scan = scan;
 	all->at = calloc(scan->n_extents ? scan->n_extents : 1, MIRRORS * sizeof(*all->at));
-	if (!all->at)
+	all->lies = calloc(scan->n_extents + 1, sizeof(*all->lies));
+	if (!all->at || !all->lies)
 		return error_memory(err);
 	for (size_t i = 0; i < scan->n_extents; i++) {
 		const struct chunk *chunk;
@@ -111,17 +117,50 @@ static bool read_beginnings(const struct scan *scan, struct beginnings *all, str
 	return true;
 }
 
+static bool is_first(struct volume *volume, uint64_t logical, const struct crypt_unit *unit)
+{
+	uint8_t first[sizeof(unit->first)];
+
+	for (unsigned mirror = 0; mirror < MIRRORS; mirror++) {
+		if (unit_mirror_read(volume, logical, first, sizeof(first), mirror) && memcmp(first, unit->first, sizeof(first)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What lies where the extent of the unit was sealed, or seen last. */
+static const struct scan_extent *extent_in_place(const struct scan *scan, const struct crypt_unit *unit)
+{
+	const uint64_t places[] = { unit->address, unit->unit_id - unit->offset_in_extent };
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		const struct scan_extent *extent = scan_extent_at(scan, places[i]);
+
+		if (extent && extent->length == unit->extent_len)
+			return extent;
+	}
+	return NULL;
+}
+
+/* The first of an extent tells it wherever it is, the others where it was. */
 static bool match_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
 {
 	struct beginnings *all = context;
 	const struct beginning wanted = { unit_first_value(unit->first), unit->extent_len, 0 };
-	const size_t i = LOWER_BOUND(at, all->n, compare_beginnings(&all->at[at], &wanted) < 0);
+	const struct scan_extent *here = unit->sealed ? extent_in_place(all->scan, unit) : NULL;
 
 	(void)place, (void)err;
-	if (!unit->sealed || unit->offset_in_extent != 0 || i == all->n || compare_beginnings(&all->at[i], &wanted) != 0)
-		return true;
-	all->found = &all->at[i];
-	*go = false;
+	if (unit->sealed && unit->offset_in_extent == 0) {
+		const size_t i = LOWER_BOUND(at, all->n, compare_beginnings(&all->at[at], &wanted) < 0);
+
+		if (i < all->n && compare_beginnings(&all->at[i], &wanted) == 0)
+			all->found = &all->scan->extent[all->at[i].extent];
+		else if (here && here->inode == unit->inode && here->file_offset == unit->file_offset)
+			all->lies[here - all->scan->extent] = true;
+	} else if (here && is_first(all->scan->volume, here->logical + unit->offset_in_extent, unit)) {
+		all->found = here;
+	}
+	*go = !all->found;
 	return true;
 }
 
@@ -147,7 +186,7 @@ static bool check_extents(const struct looking *looking, uint16_t domain, struct
 		return false;
 	if (!all->found)
 		return true;
-	refuse(looking, looking->scan->extent[all->found->extent].member, domain, "it has data of", err);
+	refuse(looking, all->found->member, domain, "it has data of", err);
 	return error_hint(err, "the key of that sealing opens them; sealed once more they could be lost");
 }
 
@@ -208,6 +247,32 @@ static bool match_small(void *context, const struct crypt_inline_unit *unit, uin
 	return true;
 }
 
+static bool refuse_asked(const struct looking *looking, size_t member, uint16_t domain, const char *what, struct error *err)
+{
+	char why[160];
+
+	snprintf(why, sizeof(why), "it is in the place, or has the number, of a missing subvolume, and its %s, of", what);
+	refuse(looking, member, domain, why, err);
+	return error_hint(err, "if it is a new subvolume, make a snapshot of it with another name, delete it, and seal the snapshot");
+}
+
+/* Ciphertext of which the beginnings were changed. */
+static bool judge_extents(const struct looking *looking, const bool *is_asked, const bool *lies, uint16_t domain, size_t (*counts)[2], struct error *err)
+{
+	const struct scan *scan = looking->scan;
+
+	for (size_t i = 0; i < scan->n_extents; i++) {
+		counts[scan->extent[i].member][0]++;
+		counts[scan->extent[i].member][1] += lies[i];
+	}
+	for (size_t m = 0; m < scan->n_members; m++) {
+		if (is_asked[m] && counts[m][1] > 0 && 2 * counts[m][1] >= counts[m][0])
+			return refuse_asked(looking, m, domain, "data have the places and lengths of those", err);
+		counts[m][0] = counts[m][1] = 0;
+	}
+	return true;
+}
+
 /* counts: for each member of the scan, of its files in leaves all and those that match. */
 static bool judge(const struct looking *looking, const struct smalls *all, uint16_t domain, size_t (*counts)[2], struct error *err)
 {
@@ -222,8 +287,7 @@ static bool judge(const struct looking *looking, const struct smalls *all, uint1
 	for (size_t m = 0; m < looking->scan->n_members; m++) {
 		if (counts[m][1] == 0 || 2 * counts[m][1] < counts[m][0])
 			continue;
-		refuse(looking, m, domain, "it is in the place, or has the number, of a missing subvolume, and its small files have the lengths of those, of", err);
-		return error_hint(err, "if it is a new subvolume, make a snapshot of it with another name, delete it, and seal the snapshot");
+		return refuse_asked(looking, m, domain, "small files have the lengths of those", err);
 	}
 	return true;
 }
@@ -250,7 +314,7 @@ static bool find_asked(const struct looking *looking, uint16_t domain, bool *is_
 	return any;
 }
 
-static bool check_smalls(const struct looking *looking, uint16_t domain, struct error *err)
+static bool check_asked(const struct looking *looking, uint16_t domain, const bool *lies, struct error *err)
 {
 	const size_t n = looking->scan->n_members;
 	bool *is_asked = calloc(n + 1, sizeof(*is_asked));
@@ -259,7 +323,7 @@ static bool check_smalls(const struct looking *looking, uint16_t domain, struct 
 	bool ok = (is_asked && counts) || error_memory(err);
 
 	if (ok && find_asked(looking, domain, is_asked)) {
-		ok = payloads_visit(looking->scan, add_small, &all, err);
+		ok = judge_extents(looking, is_asked, lies, domain, counts, err) && payloads_visit(looking->scan, add_small, &all, err);
 		if (ok && all.n > 0) {
 			qsort(all.at, all.n, sizeof(*all.at), compare_smalls);
 			ok = inline_visit_all(looking->scan->volume, domain, match_small, &all, err) || error_is_damage(err);
@@ -284,10 +348,13 @@ bool sealed_before_check(const struct subvolume_list *list, const struct scan *s
 	bool ok = find_domains(&looking, &any, err) && (!any || read_beginnings(scan, &all, err));
 
 	for (size_t i = 0; ok && any && i < N_DOMAINS; i++) {
-		if (looking.domain[i] & OF_GONE)
-			ok = check_extents(&looking, (uint16_t)i, &all, err) && check_smalls(&looking, (uint16_t)i, err);
+		if (!(looking.domain[i] & OF_GONE))
+			continue;
+		memset(all.lies, 0, scan->n_extents * sizeof(*all.lies));
+		ok = check_extents(&looking, (uint16_t)i, &all, err) && check_asked(&looking, (uint16_t)i, all.lies, err);
 	}
 	free(all.at);
+	free(all.lies);
 	close_looking(&looking);
 	return ok;
 }

@@ -13,8 +13,9 @@ bool sealed_before_is_possible(const struct subvolume_list *list, bool *possible
 
 /*
  * Asks for the members of the scan, without a key: ERROR_REFUSED.  Extents are known by their length and the first 8 bytes of their ciphertext, wherever
- * they are.  Of files in leaves nothing is known but inode, offset and length: where one stands in the place, or has the number, of a member that is
- * gone, and at least half of its files in leaves are as those that were sealed with that.
+ * they are, and by those of each further unit where they were sealed or seen last.  Of others nothing is known but inode, offset and length, and
+ * where they were: where a subvolume stands in the place, or has the number, of a member that is gone, at least half of its extents, or of its files in
+ * leaves, are as those that were sealed with that.
  */
 bool sealed_before_check(const struct subvolume_list *list, const struct scan *scan, struct error *err) must_use;
 

@@ -31,7 +31,7 @@ image_mount "$tmp/base.img" "$tmp/mnt" rw,noatime
 	echo "older words" >old/words
 	btrfs -q subvolume create last
 	echo "the last one" >last/words
-	head -c 100000 /dev/urandom >last/extent
+	head -c 2500000 /dev/urandom >last/extent	# two units
 	btrfs property set -ts last ro true
 	sync -f .
 )
@@ -307,11 +307,11 @@ sealed_before 'it is in the place, or has the number, of a missing subvolume, an
 expect_text "$tmp/err" 'hint: if it is a new subvolume, make a snapshot of it with another name'
 say "with each of the first 16 blocks damaged, of data that are where they were, and of data that a kernel moved"
 address() { attack peek "$LAST" "$LAST_EXTENT" 108 0 21 8 | fold -w 2 | tac | tr -d '\n' | sed 's/^/0x/'; }
-spoil_data() {
-	local block at
+spoil_data() {	# spoil_data [BLOCKS]
+	local block at blocks=${1:-16}
 	at=$(($(address)))
-	attack raw-get $at 65536 >"$tmp/data"
-	for ((block = 0; block < 16; block++)); do
+	attack raw-get $at $((blocks * 4096)) >"$tmp/data"
+	for ((block = 0; block < blocks; block++)); do
 		printf '%b' "\\x$(printf %02x $((0x$(od -An -tx1 -j $((block * 4096)) -N 1 "$tmp/data" | tr -d ' ') ^ 1)))" |
 			dd of="$tmp/data" bs=1 seek=$((block * 4096)) conv=notrunc status=none
 	done
@@ -326,6 +326,12 @@ only_data
 before=$(address)
 spoil_data
 stays 'it has data that were sealed here'
+sealed_before 'it has data of sealing 1'
+say "with each block damaged: it lies where it was"
+only_data
+spoil_data 600
+sealed_before 'it is in the place, or has the number, of a missing subvolume, and its data have the places and lengths of those, of sealing 1'
+expect_text "$tmp/err" 'hint: if it is a new subvolume, make a snapshot of it with another name'
 fresh
 by_kernel btrfs -q balance start --full-balance .
 cp --sparse=always "$image" "$tmp/moved.img"
