@@ -49,13 +49,14 @@ static bool judge_end(struct judge *judge, struct disk *disk, enum side side, co
 }
 
 /* What got to the medium, and of that what a power cut leaves. */
-static void judge_cut(const struct chain *chain, const struct bad_device *bad, struct judge *judge, const struct disk_log *reached)
+static void judge_cut(const struct chain *chain, const struct bad_device *bad, struct judge *judge, const struct faults *faults, const struct disk_log *reached)
 {
 	struct rng rng = { bad->seed };
 	const struct cut cut = cut_any(reached, &rng);
 	struct disk after;
 
 	cut_apply(&chain->start, reached, &cut, &after);
+	judge->sector_lost = faults_are_on(faults, &after);
 	judge_state(judge, &after, chain->before, chain->after);
 	disk_free(&after);
 }
@@ -103,7 +104,7 @@ void bad_device_judge(const struct chain *chain, const struct bad_device *bad, s
 		else if (!ok)
 			judge_fails(judge, "a run on a bad device", &err);
 		else if (bad->cut)
-			judge_cut(chain, bad, judge, &reached);
+			judge_cut(chain, bad, judge, &faults, &reached);
 		else
 			judge_end(judge, &disk, chain->after, "a run on a bad device");
 	} else if (ok || err.kind != ERROR_IO) {

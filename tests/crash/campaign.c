@@ -231,6 +231,8 @@ int main(int argc, char **argv)
 		       chains.at[i].log.n, chains.at[i].log.n_flushes, n_cuts[i], n_bad_devices[i]);
 	fflush(stdout);
 	ok = run_workers(tally);
+	printf("%u power cuts on the way to plain text, %u on the way to a sealed set; a sector of data lost, and said so: %u times\n",
+	       tally->n_towards[SIDE_PLAIN], tally->n_towards[SIDE_SEALED], tally->n_lost);
 	printf("%u states (seed %#" PRIx64 "): %u unfinished (%u within the index), %u after a second power cut; %u runs on a bad device; %u resumed, %u undone, %u refused; "
 	       "%u results sealed, %u plain; %u failures\n", tally->n_states, opt.seed, tally->n_unfinished, tally->n_in_index, tally->n_again,
 	       tally->n_bad, tally->n_resumed,

@@ -82,6 +82,8 @@ bool faults_write(struct disk *disk, const void *bytes, size_t len, uint64_t at,
 			memcpy(other, bytes, len);
 			for (size_t i = sector; i < len && i < sector + DISK_SECTOR; i++)
 				other[i] ^= (uint8_t)(1 + mix(faults->seed + i) % 255);
+			faults->sector = at + sector;
+			memcpy(faults->garbage, other + sector, len - sector < DISK_SECTOR ? len - sector : DISK_SECTOR);
 			disk_record(&faults->pending, at, other, len);
 			free(other);
 		}
@@ -89,6 +91,16 @@ bool faults_write(struct disk *disk, const void *bytes, size_t len, uint64_t at,
 	}
 	disk_record(&faults->pending, at, bytes, len);
 	return true;
+}
+
+bool faults_are_on(const struct faults *faults, const struct disk *disk)
+{
+	uint8_t sector[DISK_SECTOR];
+
+	if (faults->kind != FAULT_CHANGED || !faults->happened)
+		return false;
+	disk_read(disk, faults->sector, sector, sizeof(sector));
+	return memcmp(sector, faults->garbage, sizeof(sector)) == 0;
 }
 
 static bool loses_half(const struct faults *faults, size_t i)

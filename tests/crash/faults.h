@@ -24,6 +24,8 @@ struct faults {
 	size_t n_writes, n_flushes;
 	bool happened;
 	uint64_t place;		/* of the write that was lost or changed */
+	uint64_t sector;	/* CHANGED: where the sector is that got there instead, and what it is */
+	uint8_t garbage[DISK_SECTOR];
 	struct disk *medium;	/* what a power cut leaves; the caller's, as disk_faults_begin() made it */
 	struct disk_log pending;	/* written, not flushed */
 };
@@ -32,6 +34,9 @@ struct faults {
 void disk_faults_begin(struct disk *disk, struct faults *faults, struct disk *medium);
 /* The machine goes off: what was not flushed gets to the medium as well, and the disk shows what is there.  The faults are gone. */
 void disk_faults_end(struct disk *disk);
+
+/* A disk still has the sector that got there instead of what was written. */
+bool faults_are_on(const struct faults *faults, const struct disk *disk);
 
 /* For disk.c: the device's functions where there are faults. */
 bool faults_write(struct disk *disk, const void *bytes, size_t len, uint64_t at, struct error *err);

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define DEPTH_MAX 2
 #define EXPORTS_OF_A_KIND 3
@@ -210,6 +211,26 @@ static void judge_again(struct judge *judge, const struct disk *disk, const stru
 	count(&judge->tally->n_again);
 }
 
+static bool says_lost(const struct error *err)
+{
+	return err->kind == ERROR_CORRUPT && strstr(err->text, "is neither plain text nor the ciphertext");
+}
+
+/* One block is lost, and no more of it than that stands in the way. */
+static bool judge_skipping(struct judge *judge, const struct disk *disk, enum convert_goal goal)
+{
+	struct keys keys = judge->measure->keys;
+	struct error err = { 0 };
+	struct disk tried;
+	bool ok;
+
+	keys.skip = true;
+	disk_clone(disk, &tried);
+	ok = run_continue(&tried, goal, &keys, false, NEVER, &err) || bad(judge, goal_names[goal], "skipping the block: status %d: %s", err.kind, err.text);
+	disk_free(&tried);
+	return ok;
+}
+
 static bool judge_goal(struct judge *judge, const struct disk *disk, const struct verdict *v, enum convert_goal goal)
 {
 	const struct expected expected = expect(v, goal);
@@ -233,6 +254,9 @@ static bool judge_goal(struct judge *judge, const struct disk *disk, const struc
 		else
 			ok = true;
 		count(&judge->tally->n_refused);
+	} else if (!ok && judge->sector_lost && says_lost(&err)) {
+		count(&judge->tally->n_lost);
+		ok = judge_skipping(judge, disk, goal);
 	} else if (!ok) {
 		bad(judge, way, "status %d: %s", err.kind, err.text);
 	} else {
@@ -240,7 +264,7 @@ static bool judge_goal(struct judge *judge, const struct disk *disk, const struc
 		count(goal == CONVERT_ABORT ? &judge->tally->n_undone : &judge->tally->n_resumed);
 	}
 	disk_free(&tried);
-	if (ok && !expected.refused && judge->depth < DEPTH_MAX && rng_below(&judge->rng, 100) < judge->again_percent)
+	if (ok && !expected.refused && !judge->sector_lost && judge->depth < DEPTH_MAX && rng_below(&judge->rng, 100) < judge->again_percent)
 		judge_again(judge, disk, &log, goal, expected.end);
 	disk_log_free(&log);
 	return ok;
@@ -318,6 +342,7 @@ void judge_state(struct judge *judge, struct disk *disk, enum side before, enum 
 	struct error err = { 0 };
 
 	count(&judge->tally->n_states);
+	count(&judge->tally->n_towards[after]);
 	if (!oracle_judge(disk, &judge->measure->keys, &v, &err)) {
 		bad(judge, "oracle", "%s", err.text);
 		return;

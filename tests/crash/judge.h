@@ -23,6 +23,8 @@ struct measure {
 struct tally {
 	unsigned n_states, n_unfinished, n_again, n_bad, n_failures;
 	unsigned n_in_index;	/* some items of the index were there, and others not */
+	unsigned n_towards[2];	/* power cuts on the way to plain text, and on the way to a sealed set */
+	unsigned n_lost;		/* refused, as a sector of data is lost */
 	unsigned n_resumed, n_undone, n_refused, n_sealed, n_plain;
 	uint8_t exported[4096];		/* kinds of superblock states, and how many final images */
 };
@@ -34,6 +36,7 @@ struct judge {
 	unsigned again_percent;		/* how often the power goes a second time, while the first time is being recovered */
 	unsigned depth;
 	unsigned torn;			/* CONTENT_TORN, or 0 */
+	bool sector_lost;		/* the power went before anybody saw that a sector is not what was written: if it is of data, it is nowhere */
 	const struct content *resealed;	/* byte for byte, what undoing a decryption must bring back; NULL: the cut run was none */
 	const char *export;		/* directory for disks that others shall look at; NULL: none */
 	char where[256];		/* the cut, for messages */
