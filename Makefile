@@ -69,9 +69,9 @@ crash: deps	## every power cut: at least 10,000 states
 	@$(MAKE) all tools
 	@CRASH_STATES=$(CRASH_STATES) TEST_CPU_SECONDS=unlimited tests/run --show --build $(B) crash
 
-torture: deps	## the image tests with their large images
-	@$(MAKE) all tools
-	@TORTURE=1 TEST_CPU_SECONDS=unlimited tests/run --build $(B) image
+torture: deps	## the unit and image tests with more tries and larger images
+	@$(MAKE) all unit tools
+	@TORTURE=1 TEST_CPU_SECONDS=unlimited tests/run --build $(B) unit image
 
 matrix: deps	## what is read of filesystems of every form, in the long plan of combinations
 	@$(MAKE) all tools
