@@ -203,8 +203,8 @@ static void bad_block_text(const struct convert_bad_block *block, char *text, si
 			  "are damaged: left as they were found; they have no checksum, so that nothing will show it later";
 
 	if (block->path)
-		snprintf(text, size, "%.300s: bytes %" PRIu64 " to %" PRIu64 "%s %s", block->path, block->first, block->last,
-			 block->unused ? " of an extent" : "", how);
+		snprintf(text, size, "%.300s: bytes %" PRIu64 " to %" PRIu64 "%s %s%s", block->path, block->first, block->last,
+			 block->unused ? " of an extent" : "", how, block->also ? block->also : "");
 	else
 		snprintf(text, size, "the data at %" PRIu64 " %s", block->logical, how);
 }
@@ -225,7 +225,7 @@ static void print_bad_block_json(const struct convert_bad_block *block, FILE *ou
 
 void convert_print_bad_block(const struct convert_bad_block *block)
 {
-	char text[512];
+	char text[1024];
 
 	if (!format_is_json()) {
 		bad_block_text(block, text, sizeof(text));

@@ -9,6 +9,7 @@
 #include "common/fs/crypt-list.h"
 #include "common/fs/domain-mac.h"
 #include "common/fs/domain-view.h"
+#include "common/fs/extent-also.h"
 #include "common/fs/extent-part.h"
 #include "common/util/lower-bound.h"
 
@@ -87,11 +88,13 @@ static bool tell_part(void *context, const struct extent_part *part, struct erro
 	const struct conversion *c = telling->c;
 	const struct tree *subvolume = &c->scan->tree[telling->extent->member];
 	struct convert_bad_block block = telling->block;
-	char *label = file_label(&c->list, subvolume, telling->extent->inode);
+	char *label = file_label(&c->list, subvolume, telling->extent->inode), also[EXTENT_ALSO_SIZE];
 
 	if (!label)
 		return error_memory(err);
+	extent_also_in(&c->list, telling->extent->logical, subvolume->id, telling->extent->inode, also);
 	block.path = label;
+	block.also = also;
 	block.subvolume = subvolume->id;
 	block.inode = telling->extent->inode;
 	block.first = part->first;

@@ -3,8 +3,10 @@
 #include "common/convert/batch.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "common/fs/extent-also.h"
 #include "common/fs/file-data.h"
 #include "common/fs/path.h"
 
@@ -293,12 +295,20 @@ bool plain_read(struct volume *volume, uint64_t address, uint8_t *bytes, size_t 
 
 bool name_file(struct conversion *c, const struct crypt_unit *unit, struct error *err)
 {
+	char *path = NULL, also[EXTENT_ALSO_SIZE];
+	struct unit_group group;
 	struct error ignored;
 	struct tree tree;
-	char *path = NULL;
 
-	if (tree_open(c->volume, unit->root, &tree, &ignored) && inode_path(&tree, unit->inode, &path, &ignored))
-		error_prefix(err, "subvolume %" PRIu64 ": %s", unit->root, path);
+	if (tree_open(c->volume, unit->root, &tree, &ignored) && inode_path(&tree, unit->inode, &path, &ignored)) {
+		error_prefix(err, "subvolume %" PRIu64 ": %.200s", unit->root, path);
+		if (unit_map_of(c->units, unit->unit_id, &group) && group.address != 0) {
+			struct error what = *err;
+
+			extent_also_in(&c->list, group.address, unit->root, unit->inode, also);
+			snprintf(err->text, sizeof(err->text), "%.*s%.200s", (int)(sizeof(err->text) - 201), what.text, also);
+		}
+	}
 	free(path);
 	return false;
 }

@@ -6,6 +6,7 @@
 #include "common/convert/bad-blocks.h"
 #include "common/convert/torn.h"
 #include "common/fs/csum-absent.h"
+#include "common/fs/extent-also.h"
 #include "common/fs/unit-hints.h"
 
 struct checking {
@@ -21,12 +22,14 @@ static bool bad_part(void *context, const struct extent_part *part, struct error
 {
 	const struct checking *checking = context;
 	struct conversion *c = checking->c;
-	char *label = file_label(&c->list, &c->scan->tree[checking->extent->member], checking->extent->inode);
+	const struct tree *subvolume = &c->scan->tree[checking->extent->member];
+	char *label = file_label(&c->list, subvolume, checking->extent->inode), also[EXTENT_ALSO_SIZE];
 
 	if (!label)
 		return error_memory(err);
-	error_set(err, ERROR_CORRUPT, "%.300s: bytes %" PRIu64 " to %" PRIu64 "%s fail authentication on every mirror", label, part->first,
-		  part->last, part->unused ? " of an extent" : "");
+	extent_also_in(&c->list, checking->extent->logical, subvolume->id, checking->extent->inode, also);
+	error_set(err, ERROR_CORRUPT, "%.300s: bytes %" PRIu64 " to %" PRIu64 "%s fail authentication on every mirror%s", label, part->first,
+		  part->last, part->unused ? " of an extent" : "", also);
 	free(label);
 	return error_hint(err, "%s--skip-damaged leaves what is damaged as it is, and goes on with everything else",
 			  checking->adds ? "" : "nothing was changed; `btrfs-crypt verify` lists all that fails; ");

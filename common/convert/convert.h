@@ -34,6 +34,7 @@ struct convert_bad_block {
 	uint64_t first, last;	/* bytes of the file, both included; where unused: of the extent */
 	bool unused;		/* the file does not use this part of its extent */
 	uint64_t logical;	/* of the block; always set */
+	const char *also;	/* who else has it, as extent-also.h says; NULL: nobody was asked */
 };
 
 /* What people see and may stop; every pointer may be NULL. */

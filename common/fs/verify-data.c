@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "common/fs/carried.h"
+#include "common/fs/extent-also.h"
 #include "common/fs/extent-part.h"
 #include "common/fs/unit-hints.h"
 #include "common/volume/tolerance.h"
@@ -37,6 +38,7 @@ struct finding {
 	struct marks marks;
 	unsigned n_mirrors;
 	uint64_t logical;	/* where it begins */
+	uint64_t extent;	/* the first one that it is in */
 };
 
 struct data_verify {
@@ -51,6 +53,8 @@ struct data_verify {
 	bool has_parity;
 	struct run run;
 	struct finding finding;
+	uint64_t also_of;		/* the extent of which it was asked who else has it, */
+	char also[EXTENT_ALSO_SIZE];	/* and the answer */
 	struct carried carried;
 	struct unit_hints hints;
 	uint8_t first[sizeof(((struct crypt_unit *)0)->first)];	/* of the unit, on its last mirror whose first block is right */
@@ -125,7 +129,7 @@ static void append_marks(char *text, size_t size, const char *what, uint32_t mir
 static bool tell_finding(struct data_verify *d, struct error *err)
 {
 	const struct finding *f = &d->finding;
-	char how[256] = "", what[384];
+	char how[256] = "", what[384 + EXTENT_ALSO_SIZE];
 
 	if (!f->any)
 		return true;
@@ -134,11 +138,16 @@ static bool tell_finding(struct data_verify *d, struct error *err)
 	append_marks(how, sizeof(how), "do not match their checksums", f->marks.csum, f->n_mirrors);
 	append_marks(how, sizeof(how), CARRIED_TEXT, f->marks.carried, 1);
 	append_marks(how, sizeof(how), "were never sealed", f->marks.unsealed, 1);
-	snprintf(what, sizeof(what), "bytes %" PRIu64 " to %" PRIu64 "%s%s (data at %" PRIu64 ")", f->part.first, f->part.last,
-		 f->part.unused ? " of an extent, which the file does not use," : "", how, f->logical);
 	d->finding.any = false;
 
 	const struct tree *subvolume = &d->v->view.scan->tree[f->member];
+
+	/* Of the extent that has many bad parts it is asked once. */
+	if (d->also_of != f->extent || d->also_of == 0)
+		extent_also_in(d->v->view.list, f->extent, subvolume->id, f->inode, d->also);
+	d->also_of = f->extent;
+	snprintf(what, sizeof(what), "bytes %" PRIu64 " to %" PRIu64 "%s%s (data at %" PRIu64 ")%s", f->part.first, f->part.last,
+		 f->part.unused ? " of an extent, which the file does not use," : "", how, f->logical, d->also);
 	const struct verify_range range = {
 		.subvolume = subvolume->id,
 		.inode = f->inode,
@@ -174,6 +183,7 @@ static bool add_part(void *context, const struct extent_part *part, struct error
 		.marks = d->run.marks,
 		.n_mirrors = d->n_mirrors,
 		.logical = extent->logical + d->run.from,
+		.extent = extent->logical,
 	};
 	return true;
 }
