@@ -10,7 +10,8 @@
 #include "common/fs/paths-above.h"
 #include "common/util/escape.h"
 
-bool nested_entry_leads(struct volume *volume, uint64_t above, const uint8_t *rest, size_t rest_len, uint64_t id, bool *leads, struct error *err)
+bool nested_entry_leads(struct path_memory *memory, struct volume *volume, uint64_t above, const uint8_t *rest, size_t rest_len, uint64_t id,
+			bool *leads, struct error *err)
 {
 	const uint8_t *const slash = memrchr(rest, '/', rest_len);
 	const size_t above_len = slash ? (size_t)(slash - rest) : 0, skip = slash ? above_len + 1 : 0;
@@ -23,9 +24,9 @@ bool nested_entry_leads(struct volume *volume, uint64_t above, const uint8_t *re
 	*leads = false;
 	if (!directory)
 		return error_memory(err);
-	ok = path_find(volume, above, directory, &at, err);
+	ok = path_find_again(memory, volume, above, directory, &at, err);
 	free(directory);
-	if (!ok && err->kind == ERROR_NOT_FOUND) {
+	if (!ok && (err->kind == ERROR_NOT_FOUND || err->kind == ERROR_USAGE)) {	/* ".." leads nowhere */
 		*err = (struct error){ 0 };
 		return true;
 	}
@@ -74,6 +75,7 @@ bool domain_is_replaced(const struct domain *domain, const struct subvolume_list
 	const struct crypt_member *const member = domain_member(domain, subvolume->id);
 	const struct crypt_member *const above = member ? domain_member_above(domain, member) : NULL;
 	const struct subvolume *const holder = above ? subvolume_by_id(list, above->id) : NULL;
+	struct path_memory memory = { 0 };
 	struct error unread = { 0 };
 	const uint8_t *rest;
 	size_t rest_len;
@@ -84,7 +86,9 @@ bool domain_is_replaced(const struct domain *domain, const struct subvolume_list
 	if (member->path_cut)
 		return subvolume->parent_id == above->id;
 	rest = path_below(member->path, member->path_len, above->path, above->path_len, &rest_len);
-	return !nested_entry_leads(domain->volume, above->id, rest, rest_len, subvolume->id, &leads, &unread) || leads;
+	leads = !nested_entry_leads(&memory, domain->volume, above->id, rest, rest_len, subvolume->id, &leads, &unread) || leads;
+	path_memory_free(&memory);
+	return leads;
 }
 
 bool domain_check_replaced(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume, struct error *err)

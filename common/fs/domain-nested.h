@@ -12,8 +12,9 @@
  * Does the entry at the path rest in subvolume above lead to subvolume id, wherever the root tree says that it is?  False (and *leads false) where
  * there is no such entry; false with err for what cannot be read.
  */
-bool nested_entry_leads(struct volume *volume, uint64_t above, const uint8_t *rest, size_t rest_len, uint64_t id, bool *leads,
-			struct error *err) must_use;
+struct path_memory;	/* of those that were asked before; path.h */
+bool nested_entry_leads(struct path_memory *memory, struct volume *volume, uint64_t above, const uint8_t *rest, size_t rest_len, uint64_t id,
+			bool *leads, struct error *err) must_use;
 
 /*
  * What keeps a subvolume, which exists, from being where it is said to be: a text for people, NULL where its ROOT_BACKREF and the ROOT_REF of the

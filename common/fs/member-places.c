@@ -9,6 +9,7 @@
 
 #include "common/fs/domain.h"
 #include "common/fs/domain-nested.h"
+#include "common/fs/path.h"
 #include "common/fs/paths-above.h"
 #include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
@@ -165,8 +166,8 @@ static bool is_where_sealed(const struct subvolume *subvolume, const struct memb
 /* --- what cannot be reached ------------------------------------------------------------------------------------------ */
 
 /* *wrong NULL: it is where it was sealed, or elsewhere by right, or gone by right. */
-static bool why_lost(const struct member_places *places, const struct member_place *place, const struct member_place *top, const char **wrong,
-		     struct error *err)
+static bool why_lost(const struct member_places *places, const struct member_place *place, const struct member_place *top, struct path_memory *memory,
+		     const char **wrong, struct error *err)
 {
 	const struct subvolume *subvolume = subvolume_by_id(places->list, place->id), *own = now(places, place);
 	const struct subvolume *holder = now(places, top);
@@ -184,7 +185,7 @@ static bool why_lost(const struct member_places *places, const struct member_pla
 	if (own && !*wrong && own->path_len >= rest_len && memcmp(own->path + own->path_len - rest_len, rest, rest_len) == 0 &&
 	    own->parent_id == holder->id)
 		return true;
-	if (!place->path_cut && !nested_entry_leads(places->list->volume, holder->id, rest, rest_len, place->id, &leads, err))
+	if (!place->path_cut && !nested_entry_leads(memory, places->list->volume, holder->id, rest, rest_len, place->id, &leads, err))
 		return false;
 	if (!leads || (place->path_cut && !own))
 		*wrong = NULL;
@@ -218,24 +219,59 @@ static bool add_lost(struct member_places *places, const struct member_place *pl
 	return (lost->path && lost->text) || error_memory(err);
 }
 
+/* Those below the same one together, and of these what begins alike. */
+static int compare_below(const void *a, const void *b, void *context)
+{
+	const struct member_places *places = context;
+	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	if (places->above[x] != places->above[y])
+		return places->above[x] < places->above[y] ? -1 : 1;
+	return compare_bytes(places->at[x].path, places->at[x].path_len, places->at[y].path, places->at[y].path_len);
+}
+
+static int compare_lost(const void *a, const void *b)
+{
+	const struct lost_member *x = a, *y = b;
+
+	return x->place < y->place ? -1 : x->place > y->place;
+}
+
+static bool find_one_lost(struct member_places *places, const struct member_place *place, struct path_memory *memory, struct error *err)
+{
+	const struct member_place *top = above(places, place);
+	const char *wrong = NULL;
+
+	if (!top)
+		return true;
+	if (!why_lost(places, place, top, memory, &wrong, err)) {
+		if (!error_is_damage(err))
+			return false;
+		*err = (struct error){ 0 };	/* told where it is read */
+		return true;
+	}
+	return !wrong || add_lost(places, place, top, wrong, err);
+}
+
+/* Whoever plants member items decides how many there are, and how long their paths: what these have in common is followed once. */
 static bool find_lost(struct member_places *places, struct error *err)
 {
-	for (size_t i = 0; i < places->n; i++) {
-		const struct member_place *place = &places->at[i], *top = above(places, place);
-		const char *wrong = NULL;
+	uint32_t *const order = reallocarray(NULL, places->n + 1, sizeof(*order));
+	struct path_memory memory = { 0 };
+	bool ok = order || error_memory(err);
 
-		if (!top)
-			continue;
-		if (!why_lost(places, place, top, &wrong, err)) {
-			if (!error_is_damage(err))
-				return false;
-			*err = (struct error){ 0 };	/* told where it is read */
-			continue;
-		}
-		if (wrong && !add_lost(places, place, top, wrong, err))
-			return false;
-	}
-	return true;
+	for (size_t i = 0; ok && i < places->n; i++)
+		order[i] = (uint32_t)i;
+	if (ok && places->n > 0)
+		qsort_r(order, places->n, sizeof(*order), compare_below, places);
+	for (size_t i = 0; ok && i < places->n; i++)
+		ok = find_one_lost(places, &places->at[order[i]], &memory, err);
+	if (places->n_lost > 0)
+		qsort(places->lost, places->n_lost, sizeof(*places->lost), compare_lost);
+	places->n_followed = memory.n_followed;
+	path_memory_free(&memory);
+	free(order);
+	return ok;
 }
 
 const struct lost_member *member_places_lost(const struct member_places *places, uint64_t id)
@@ -295,15 +331,18 @@ static bool tell_one(enum place_doubt doubt, const struct subvolume *subvolume, 
 static bool has_number(const struct member_places *places, const struct member_place *place, bool *has, struct error *err)
 {
 	const struct member_place *top = above(places, place);
+	struct path_memory memory = { 0 };
 	const uint8_t *rest;
 	size_t rest_len;
-	bool leads = false;
+	bool leads = false, ok;
 
 	*has = true;
 	if (!top || !now(places, top) || place->path_cut)
 		return true;
 	rest = path_below(place->path, place->path_len, top->path, top->path_len, &rest_len);
-	if (!nested_entry_leads(places->list->volume, top->id, rest, rest_len, place->id, &leads, err) && !error_is_damage(err))
+	ok = nested_entry_leads(&memory, places->list->volume, top->id, rest, rest_len, place->id, &leads, err) || error_is_damage(err);
+	path_memory_free(&memory);
+	if (!ok)
 		return false;
 	*has = !leads && err->kind == ERROR_NONE;
 	*err = (struct error){ 0 };

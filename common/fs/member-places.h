@@ -34,6 +34,7 @@ struct member_places {
 	uint32_t *above;		/* of each the index of the one of its domain nearest above it; PATH_ABOVE_NONE: none */
 	struct lost_member *lost;	/* by id */
 	size_t n_lost, n_lost_room;
+	uint64_t n_followed;	/* components of paths, to find them */
 };
 
 /* Items that cannot be read say nothing here.  A list without a volume, of what is mounted, has no places. */

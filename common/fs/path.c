@@ -193,6 +193,75 @@ bool path_follow(struct volume *volume, uint64_t subvolume, const char *path, pa
 	return true;
 }
 
+void path_memory_free(struct path_memory *memory)
+{
+	free(memory->path);
+	free(memory->step);
+	*memory = (struct path_memory){ 0 };
+}
+
+/* How many components of the last path this one begins with, too. */
+static size_t count_same(const struct path_memory *memory, const char *path)
+{
+	size_t same = 0, n = 0;
+
+	while (n < memory->n) {
+		const size_t end = memory->step[n].end;
+
+		if (strncmp(path + same, memory->path + same, end - same) != 0 || (path[end] != '/' && path[end] != '\0'))
+			break;
+		same = end;
+		n++;
+	}
+	return n;
+}
+
+static bool remember_step(struct path_memory *memory, size_t end, const struct file_id *at, struct error *err)
+{
+	if (memory->n == memory->room) {
+		const size_t room = memory->room ? 2 * memory->room : 64;
+		struct path_memory_step *more = reallocarray(memory->step, room, sizeof(*more));
+
+		if (!more)
+			return error_memory(err);
+		memory->step = more;
+		memory->room = room;
+	}
+	memory->step[memory->n++] = (struct path_memory_step){ end, *at };
+	return true;
+}
+
+bool path_find_again(struct path_memory *memory, struct volume *volume, uint64_t subvolume, const char *path, struct file_id *found,
+		     struct error *err)
+{
+	struct file_id at = { subvolume, FIRST_FREE_ID };
+	char *const copy = strdup(path);
+	const char *name;
+
+	if (!copy)
+		return error_memory(err);
+	memory->n = memory->path && memory->subvolume == subvolume ? count_same(memory, path) : 0;
+	free(memory->path);
+	memory->path = copy;
+	memory->subvolume = subvolume;
+	if (memory->n > 0)
+		at = memory->step[memory->n - 1].at;
+	name = path + (memory->n > 0 ? memory->step[memory->n - 1].end : 0);
+	while (*(name += strspn(name, "/"))) {
+		const size_t len = strcspn(name, "/");
+		uint64_t ignored;
+
+		memory->n_followed++;
+		if (!(len == 1 && name[0] == '.') && !step(volume, &at, &ignored, path, name, len, false, err))
+			return false;
+		if (!remember_step(memory, (size_t)(name - path) + len, &at, err))
+			return false;
+		name += len;
+	}
+	*found = at;
+	return true;
+}
+
 bool path_find(struct volume *volume, uint64_t subvolume, const char *path, struct file_id *found, struct error *err)
 {
 	return path_follow(volume, subvolume, path, NULL, NULL, found, err);

@@ -40,6 +40,24 @@ bool path_follow(struct volume *volume, uint64_t subvolume, const char *path, pa
 		 struct error *err) must_use;
 
 /*
+ * The directory that a path leads to, of many paths one after the other: the components that it begins with as the last one did are not followed again.
+ * Initialise with { 0 }.  Otherwise as path_find(), where a component must be a directory.
+ */
+struct path_memory {
+	uint64_t subvolume;
+	char *path;		/* the last one, as far as it was followed */
+	struct path_memory_step {
+		size_t end;	/* of the component, in path */
+		struct file_id at;
+	} *step;
+	size_t n, room;
+	uint64_t n_followed;	/* components, in all */
+};
+bool path_find_again(struct path_memory *memory, struct volume *volume, uint64_t subvolume, const char *path, struct file_id *found,
+		     struct error *err) must_use;
+void path_memory_free(struct path_memory *memory);
+
+/*
  * Where an entry of directory dir leads: *found is the inode, or the root directory of a nested subvolume, or EMPTY_SUBVOLUME_INODE.
  */
 bool dir_entry_target(const struct tree *subvolume, uint64_t dir, const struct dir_entry *entry, struct file_id *found,
