@@ -14,6 +14,7 @@ image_mount "$image" "$tmp/mnt" rw,noatime
 btrfs -q subvolume create "$tmp/mnt/home"
 for name in alone two many; do head -c 20000 /dev/urandom >"$tmp/mnt/home/$name"; done
 sync -f "$tmp/mnt"
+cp "$tmp/mnt/home"/{alone,two,many} "$tmp"
 cp --reflink=always "$tmp/mnt/home/two" "$tmp/mnt/home/twin"
 for i in 1 2 3 4 5; do cp --reflink=always "$tmp/mnt/home/many" "$tmp/mnt/home/many-$i"; done
 sync -f "$tmp/mnt"
@@ -37,6 +38,10 @@ names() {
 	expect_text "$tmp/err" "convert: ${said}fail authentication on every mirror$2\$"
 	expect_status 6 crypt convert --decrypt --skip-damaged -q "${KEY[@]}" "$image" home
 	expect_text "$tmp/err" "${said}are damaged: left as they were found$2\$"
+	expect_status 6 crypt cat -q --tolerant "$image" home "$1"
+	cmp -l "$tmp/out" "$tmp/$1" >"$tmp/differs" || true
+	awk '$1 <= 4096 || $1 > 8192 { exit 1 }' "$tmp/differs" || fail "$1: other bytes are wrong"
+	[ "$(wc -l <"$tmp/differs")" -gt 4000 ] && [ "$(stat -c %s "$tmp/out")" = 20000 ] || fail "$1: not the bytes that were left"
 	# and what stops a sealing
 	cp --sparse=always "$tmp/plain.img" "$image"
 	damage data "$((at[$1] + 4096))"
