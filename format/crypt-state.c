@@ -89,3 +89,18 @@ bool crypt_state_read(const uint8_t *bytes, struct crypt_state_tail *state, stru
 	memcpy(state->slot, slot, sizeof(slot));
 	return true;
 }
+
+/* Towards plain text the phases are gone through backwards, up to where only cleaning up is left. */
+static unsigned way_gone(const struct crypt_state_tail *state)
+{
+	return state->direction == CRYPT_TO_PLAIN && state->phase < CRYPT_PHASE_FINISH ? CRYPT_PHASE_FINISH - state->phase : state->phase;
+}
+
+bool crypt_state_is_later(const struct crypt_state_tail *a, const struct crypt_state_tail *b)
+{
+	if (a->sequence != b->sequence)
+		return a->sequence > b->sequence;
+	if (a->epoch != b->epoch)
+		return a->epoch > b->epoch;
+	return way_gone(a) > way_gone(b);
+}

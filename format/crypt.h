@@ -424,5 +424,7 @@ struct crypt_state_tail {
 };
 /* bytes: the SUPER_TAIL_SIZE bytes of a superblock.  Not authenticated.  ERROR_STATE where malformed, ERROR_REFUSED as above. */
 bool crypt_state_read(const uint8_t *bytes, struct crypt_state_tail *state, struct error *err) must_use;
+/* Of two of the same conversion a was written after b, by sequence, epoch and how far the phase is on its way (section 7 of README.md). */
+bool crypt_state_is_later(const struct crypt_state_tail *a, const struct crypt_state_tail *b);
 
 #endif /* FORMAT_CRYPT_H */

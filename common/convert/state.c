@@ -224,8 +224,7 @@ static const struct super_copy *newest_but(const struct volume *volume, unsigned
 			continue;
 		if (!crypt_state_read(copy->super.disk.tail, &read, err))
 			continue;
-		if (!newest || read.sequence > tail->sequence ||
-		    (read.sequence == tail->sequence && (read.epoch > tail->epoch || read.phase > tail->phase))) {
+		if (!newest || crypt_state_is_later(&read, tail)) {
 			newest = copy;
 			*tail = read;
 		}

@@ -213,7 +213,7 @@ static void judge_again(struct judge *judge, const struct disk *disk, const stru
 
 static bool says_lost(const struct error *err)
 {
-	return err->kind == ERROR_CORRUPT && strstr(err->text, "is neither plain text nor the ciphertext");
+	return err->kind == ERROR_CORRUPT && (strstr(err->text, "is neither plain text nor the ciphertext") || strstr(err->text, "are not what was sealed"));
 }
 
 /* One block is lost, and no more of it than that stands in the way. */

@@ -161,6 +161,30 @@ static void refuses_a_range_that_wraps(void **state)
 	}
 }
 
+static void the_later_of_two_is_known(void **state)
+{
+	/* Each is later than all before it. */
+	static const struct crypt_state_tail row[] = {
+		{ .sequence = 4, .epoch = 9, .direction = CRYPT_TO_SEALED, .phase = CRYPT_PHASE_FINISHED },
+		{ .sequence = 5, .epoch = 5, .direction = CRYPT_TO_SEALED, .phase = CRYPT_PHASE_LEAVES },
+		{ .sequence = 5, .epoch = 5, .direction = CRYPT_TO_SEALED, .phase = CRYPT_PHASE_INDEX },
+		{ .sequence = 5, .epoch = 6, .direction = CRYPT_TO_PLAIN, .phase = CRYPT_PHASE_INDEX },
+		{ .sequence = 5, .epoch = 6, .direction = CRYPT_TO_PLAIN, .phase = CRYPT_PHASE_LEAVES },
+		{ .sequence = 5, .epoch = 6, .direction = CRYPT_TO_PLAIN, .phase = CRYPT_PHASE_DATA },
+		{ .sequence = 5, .epoch = 6, .direction = CRYPT_TO_PLAIN, .phase = CRYPT_PHASE_STRUCTURE },
+		{ .sequence = 5, .epoch = 6, .direction = CRYPT_TO_PLAIN, .phase = CRYPT_PHASE_FINISH },
+		{ .sequence = 5, .epoch = 6, .direction = CRYPT_TO_PLAIN, .phase = CRYPT_PHASE_FINISHED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(row); j++) {
+			if (crypt_state_is_later(&row[i], &row[j]) != (i > j))
+				fail_msg("row %zu and row %zu", i, j);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +193,7 @@ int main(void)
 		cmocka_unit_test(refuses_the_unreleased_version),
 		cmocka_unit_test(refuses_bytes_behind_it),
 		cmocka_unit_test(refuses_a_range_that_wraps),
+		cmocka_unit_test(the_later_of_two_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
