@@ -28,6 +28,12 @@
 #else
 #define EVERY(n) (getenv("TORTURE") ? (n) / 4 : (n))
 #endif
+/* And how many are, where it is said so. */
+#ifdef __SANITIZE_ADDRESS__
+#define TRIES(n) (((n) + 3) / 4)
+#else
+#define TRIES(n) (getenv("TORTURE") ? 10 * (n) : (n))
+#endif
 
 enum way { SEALING, UNSEALING, UNDOING_SEALING, UNDOING_UNSEALING, WAYS };
 
