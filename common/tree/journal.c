@@ -305,7 +305,11 @@ static bool read_slot(struct journal *journal, unsigned i, struct journal_record
 	if (record->bytes || unread.kind == ERROR_NONE)
 		return true;
 	*err = unread;
-	return error_prefix(err, "journal slot %u", i);
+	error_prefix(err, "journal slot %u", i);
+	if (err->kind == ERROR_IO)
+		error_hint(err, "go on with a copy of the whole device, made with ddrescue: it has zeros where nothing can be read, and those count as "
+				"a damaged journal record");
+	return false;
 }
 
 bool journal_read_new(const struct journal *journal, const struct journal_new *new_block, uint8_t *bytes, bool *found, struct error *err)

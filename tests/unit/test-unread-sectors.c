@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/convert/convert.h"
+#include "common/convert/conversion.h"
 #include "common/fs/file-data.h"
 #include "tests/crash/disk.h"
 #include "tests/unit/image.h"
@@ -295,6 +295,48 @@ static void it_goes_on_when_it_can_be_read(void **state)
 	expect_file(1);
 }
 
+/* What was in the record nobody can say, and so whether it was carried out. */
+static void a_journal_that_cannot_be_read_stops_it(void **state)
+{
+	const struct convert_damage none = { 0 }, skip = { .skip = true };
+
+	(void)state;
+	begin();
+	break_copy(CRYPT_BLOCK, 0);
+	break_copy(CRYPT_BLOCK, 1);
+	expect_refused(false);
+	{
+		cleanup_volume struct volume *volume = open_disk(true);
+		struct crypt_state_tail tail;
+		const struct chunk *chunk;
+		struct error why = { 0 };
+
+		if (!state_newest(volume, &tail, &why))
+			fail_msg("%s", why.text);
+		const uint64_t place = tail.slot[tail.sequence % CRYPT_JOURNAL_SLOTS].logical;
+
+		ok(volume_chunk(volume, place, &chunk, err));
+		assert_in_range(chunk_n_mirrors(chunk), 1, 2);
+		for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++)
+			broken[mirror] = chunk_physical(chunk, place, mirror);
+		n_broken = chunk_n_mirrors(chunk);
+	}
+	for (enum convert_goal goal = CONVERT_RESUME; goal <= CONVERT_ABORT; goal += CONVERT_ABORT - CONVERT_RESUME) {
+		const uint64_t n_writes = disk.n_writes;
+		struct error why = { 0 };
+
+		assert_false(go_on(goal, goal == CONVERT_ABORT ? skip : none, &why));
+		assert_int_equal(why.kind, ERROR_IO);
+		if (!strstr(why.text, "journal slot ") || !strstr(why.hint, "a copy of the whole device, made with ddrescue"))
+			fail_msg("%s; %s", why.text, why.hint);
+		assert_int_equal(disk.n_writes, n_writes);
+	}
+	n_broken = 0;
+	ok(go_on(CONVERT_ABORT, none, err));
+	expect_file(0);
+	expect_file(1);
+}
+
 static void it_is_left_as_it_is_where_that_is_asked_for(void **state)
 {
 	const struct convert_damage skip = { .skip = true }, both = { .skip = true, .carry = true };
@@ -358,6 +400,7 @@ int main(void)
 		cmocka_unit_test(each_copy_has_what_the_other_lacks),
 		cmocka_unit_test(without_a_copy_it_stops),
 		cmocka_unit_test(it_goes_on_when_it_can_be_read),
+		cmocka_unit_test(a_journal_that_cannot_be_read_stops_it),
 		cmocka_unit_test(it_is_left_as_it_is_where_that_is_asked_for),
 		cmocka_unit_test(what_is_left_sealed_has_no_checksum_that_matches),
 	};
