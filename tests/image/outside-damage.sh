@@ -64,6 +64,14 @@ for block in "$leaf" "$root"; do
 	plain_now one two
 done
 
+say "and of what is to be unsealed: all of it is needed, and can be exported but for what is damaged"
+fresh
+spoil "$(number_of "$("$tmp/attack" "$image" peek 1 "$TWO" $ROOT_ITEM "$("$tmp/attack" "$image" keys 1 "$TWO" | awk '$1 == 132 { print $2 }')" 176 8)")"
+refused 6 "subvolume $TWO: .*tree block at 0x" crypt convert --decrypt -q "${VK[@]}" "$image" one
+expect_text "$tmp/err" 'hint: nothing was changed; .btrfs-crypt export. gives what can be read'
+expect_status 0 crypt export -q "${VK[@]}" "$image" one -o "$tmp/one.tar"
+tar -xOf "$tmp/one.tar" small 2>/dev/null | cmp - "$tmp/want/one/small" || fail "small is not as it was"
+
 say "while unsealing is unfinished"
 for how in "--decrypt --resume" --abort; do
 	fresh
