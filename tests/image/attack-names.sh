@@ -145,7 +145,7 @@ image_mount "$image" "$tmp/mnt" rw,commit=1
 btrfs -q subvolume snapshot -r "$tmp/mnt/first" "$tmp/mnt/kept"
 kept=$(btrfs inspect-internal rootid "$tmp/mnt/kept")
 btrfs -q subvolume delete "$tmp/mnt/first"
-btrfs subvolume sync "$tmp/mnt" >"$tmp/out"
+deleted_are_gone "$tmp/mnt"
 image_umount
 cp --sparse=always "$image" "$tmp/kept.img"
 at=$(attack keys 1 "$kept" | awk '$1 == 132 { print $2 }')

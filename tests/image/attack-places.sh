@@ -54,7 +54,7 @@ by_kernel() {
 last_again() {
 	image_mount "$image" "$tmp/mnt" rw,noatime,commit=1
 	btrfs -q subvolume delete "$tmp/mnt/last"
-	btrfs subvolume sync "$tmp/mnt" >"$tmp/out"
+	deleted_are_gone "$tmp/mnt"
 	image_umount
 	by_kernel "$@"
 	subvolumes_of_image="$(crypt list --uuid "$image" 2>/dev/null)"

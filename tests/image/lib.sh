@@ -119,6 +119,12 @@ image_umount() {
 	fi
 }
 
+# deleted_are_gone DIRECTORY: deleted subvolumes are cleaned up; by itself the kernel begins with that after up to 30 s
+deleted_are_gone() {
+	btrfs filesystem sync "$1"
+	btrfs subvolume sync "$1" >/dev/null
+}
+
 # mount_read_only DIRECTORY: nothing in it can be written to until image_umount.  (Not in a mount namespace of its own: that would keep what other
 # tests have mounted.)
 mount_read_only() {

@@ -156,7 +156,7 @@ for gone in two tiny; do
 	fresh
 	image_mount "$image" "$tmp/mnt" rw,noatime
 	btrfs -q subvolume delete "$tmp/mnt/$gone"
-	btrfs subvolume sync "$tmp/mnt" >"$tmp/out"
+	deleted_are_gone "$tmp/mnt"
 	image_umount
 	cp --sparse=always "$image" "$tmp/gone.img"
 	expect_status 0 crypt convert --decrypt -q "${VK[@]}" "$image" one

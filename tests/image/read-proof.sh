@@ -205,7 +205,7 @@ image_mount "$image" "$tmp/mnt" rw,noatime,commit=1
 btrfs -q subvolume snapshot "$tmp/mnt/sv" "$tmp/mnt/later"
 btrfs -q subvolume snapshot "$tmp/mnt/later" "$tmp/mnt/last"
 btrfs -q subvolume delete "$tmp/mnt/later"
-btrfs subvolume sync "$tmp/mnt" >/dev/null
+deleted_are_gone "$tmp/mnt"
 echo planted >"$tmp/mnt/last/planted"
 btrfs balance start --full-balance "$tmp/mnt" >"$tmp/out"
 image_umount

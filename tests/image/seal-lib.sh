@@ -132,7 +132,7 @@ use_sealed() {
 	expect_status 0 python3 "$IMAGE_TESTS/closed.py" "$mnt/snap"
 	sync -f "$mnt"
 	btrfs -q subvolume delete "$mnt/snap" "$mnt/snap-ro"
-	btrfs subvolume sync "$mnt" >/dev/null
+	deleted_are_gone "$mnt"
 	btrfs scrub start -B "$mnt" >"$tmp/scrub"
 	expect_text "$tmp/scrub" 'no errors found'
 	btrfs balance start --full-balance "$mnt" >"$tmp/balance"

@@ -15,7 +15,7 @@ make_content "$tmp/disk.img" 2100000
 # target is to be alone: no snapshot of it, nothing nested
 image_mount "$tmp/disk.img" "$tmp/mnt" rw,noatime,commit=1
 btrfs -q subvolume delete "$tmp/mnt/target-snap" "$tmp/mnt/target/nested"
-btrfs subvolume sync "$tmp/mnt" >/dev/null
+deleted_are_gone "$tmp/mnt"
 image_umount
 SAMPLE=$(tr ' \t' '\n\n' <<<"$SAMPLE" | grep -v lzo)
 note_sums "$tmp/disk.img" target
@@ -47,7 +47,7 @@ image_mount "$tmp/disk.img" "$tmp/mnt" rw,commit=1
 btrfs -q subvolume snapshot "$tmp/mnt/target" "$tmp/mnt/left"
 btrfs property set -ts "$tmp/mnt/target" ro false
 btrfs -q subvolume delete "$tmp/mnt/target"
-btrfs subvolume sync "$tmp/mnt" >/dev/null
+deleted_are_gone "$tmp/mnt"
 btrfs balance start --full-balance "$tmp/mnt" >"$tmp/out"
 expect_status 0 python3 "$IMAGE_TESTS/closed.py" "$tmp/mnt/left"
 image_umount

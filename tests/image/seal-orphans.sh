@@ -36,7 +36,7 @@ for one in target small hollow; do
 	for i in {1..10}; do btrfs -q subvolume snapshot -r "$tmp/mnt/between" "$tmp/mnt/$one-$i"; done
 	btrfs -q subvolume delete "$tmp/mnt/between"
 done
-btrfs -q subvolume sync "$tmp/mnt"
+deleted_are_gone "$tmp/mnt"
 btrfs -q balance start --full-balance "$tmp/mnt"
 image_umount
 check_clean "$image"

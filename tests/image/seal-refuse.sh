@@ -118,7 +118,7 @@ btrfs -q subvolume create "$tmp/mnt/doomed"
 sync -f "$tmp/mnt"
 btrfs -q subvolume delete -c "$tmp/mnt/doomed"
 cp --sparse=always "$image" "$tmp/edited.img"
-btrfs subvolume sync "$tmp/mnt" >/dev/null
+deleted_are_gone "$tmp/mnt"
 image_umount
 btrfs inspect-internal dump-tree -t root "$tmp/edited.img" >"$tmp/roots"
 if grep -q ORPHAN "$tmp/roots"; then

@@ -47,7 +47,7 @@ for node_size in 4096 16384; do
 	# Deleted source of snapshots, and relocation: more references by parent
 	btrfs -q subvolume snapshot "$mnt/a3" "$mnt/a4"
 	btrfs -q subvolume delete "$mnt/a3"
-	btrfs -q subvolume sync "$mnt"
+	deleted_are_gone "$mnt"
 	btrfs -q balance start -m "$mnt" >/dev/null
 	files "$mnt/a4" 1000 1100
 	for name in a a1 a2 a4 b lone a/inner a/inner/most; do
