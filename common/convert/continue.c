@@ -157,6 +157,8 @@ static bool look_for_unread(struct conversion *c, struct error *err)
 		*err = c->not_whole;
 	} else if (ok && scan_has_lost(scan)) {
 		error_set(&c->not_whole, ERROR_CORRUPT, "subvolume %" PRIu64 ": %s", scan->member[scan->bad[0].member], scan->bad[0].what);
+	} else if (ok && c->list.n_lost > 0) {
+		error_set(&c->not_whole, ERROR_CORRUPT, "subvolume %" PRIu64 ": %s", c->list.lost[0].id, c->list.lost[0].what);
 	}
 	error_hint(&c->not_whole, "`btrfs check` lists all that is damaged; export gives everything else");
 	free(ids);
@@ -212,7 +214,7 @@ static bool continue_finish(struct conversion *c, enum convert_goal goal, struct
 	/* An old state put back would name places that may be in use by now: what is wiped must be free. */
 	note_undone(c, goal);
 	return check_goal(c, goal, err) && lost_record_number_fits(c, err) && reserve_places(c, err) &&
-	       subvolume_list_read(c->volume, &c->list, err) && (c->direction == CRYPT_TO_PLAIN ? look_for_unread(c, err) : take(c, err) && csums_kept(c, err)) &&
+	       read_list(c, err) && (c->direction == CRYPT_TO_PLAIN ? look_for_unread(c, err) : take(c, err) && csums_kept(c, err)) &&
 	       conversion_hold_memory(c, err) && conversion_may_begin(c, err) && state_claim(c, err) && finish_run(c, err);
 }
 
@@ -285,7 +287,7 @@ static bool clear_without_key(struct volume *volume, const struct crypt_state_ta
 	memset(disk.tail, 0, sizeof(disk.tail));
 	disk.incompat_flags = to_le64(le64(disk.incompat_flags) & ~INCOMPAT_CRYPT_UNFINISHED);
 
-	const bool ok = check_goal(&c, goal, err) && subvolume_list_read(volume, &c.list, err) && look_for_unread(&c, err) &&
+	const bool ok = check_goal(&c, goal, err) && read_list(&c, err) && look_for_unread(&c, err) &&
 			volume_still_ours(volume, err) && volume_write_supers(volume, &disk, err) && finish_tell(&c, err);
 
 	conversion_close(&c);

@@ -39,6 +39,7 @@ static bool survive(struct reading *r, uint64_t id, bool is_path, struct error *
 {
 	struct subvolume_list *list = r->list;
 	struct subvolume_lost *more;
+	char who[40];
 
 	if (!r->over || !error_is_damage(err) || (id == FS_TREE_ID && !is_path))
 		return volume_tolerates(r->volume, err);
@@ -46,7 +47,11 @@ static bool survive(struct reading *r, uint64_t id, bool is_path, struct error *
 	if (!more)
 		return error_memory(err);
 	list->lost = more;
-	more[list->n_lost] = (struct subvolume_lost){ .id = id, .is_path = is_path, .what = strdup(err->text) };
+	/* Whoever tells it says whose it is. */
+	snprintf(who, sizeof(who), "subvolume %" PRIu64 ": ", id);
+	more[list->n_lost] = (struct subvolume_lost){
+		.id = id, .is_path = is_path, .what = strdup(err->text + (strncmp(err->text, who, strlen(who)) == 0 ? strlen(who) : 0)),
+	};
 	*err = (struct error){ 0 };
 	return more[list->n_lost++].what || error_memory(err);
 }

@@ -103,6 +103,8 @@ written() { stat -c '%y %z' "$1" && fingerprint "$1"; }
 fresh() { cp --reflink=auto --sparse=always "${1:-$tmp/base.img}" "$image"; }
 
 attack() { "$tmp/attack" "$image" "$@" || fail "attack $*"; }
+# state NAME: of an unfinished conversion
+state() { attack state | sed -nE "1s/.*\b$1=([0-9]+).*/\1/p"; }
 
 # item KIND INDEX [DOMAIN]: the key of a crypt item, as the tool takes it
 item() { echo "1 $CRYPT_ID 249 $(((${3:-1} << 48) | ($1 << 44) | $2))"; }

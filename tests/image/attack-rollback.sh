@@ -9,7 +9,6 @@ KEY=("${VK[@]}")
 FILES=(pair-a pair-b big small packed nosum frozen noted two)
 TAIL=$((0xdcb))
 
-state() { attack state | sed -nE "1s/.*\b$1=([0-9]+).*/\1/p"; }
 newest_record() { attack state | sed -nE 's/.* record=([0-9]+) .*/\1/p' | sort -n | tail -1; }
 damage_newest() {
 	local slot length

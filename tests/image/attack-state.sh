@@ -22,7 +22,6 @@ xor_tail() {
 	attack super-poke "$1" $((TAIL + AT[$2])) "$(le 1 $((byte ^ ${3:-1})))"
 }
 # state FIELD, record N FIELD
-state() { attack state | sed -nE "1s/.*\b$1=([0-9]+).*/\1/p"; }
 record() { attack state | sed -nE "/ record=$1 /s/.*\b$2=([0-9]+).*/\1/p"; }
 # damage_record N AT
 damage_record() {

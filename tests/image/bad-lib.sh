@@ -36,7 +36,6 @@ bad_base() {
 }
 
 # state FIELD: of the unfinished conversion
-state() { attack state | sed -nE "1s/.*\b$1=([0-9]+).*/\1/p"; }
 
 until_stop() { expect_status 8 "$tmp/attack" "$image" convert "$1" "$2" "$tmp/vk" target; }
 

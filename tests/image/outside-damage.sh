@@ -113,6 +113,34 @@ for one in "$OUTSIDE" "$SECOND"; do
 		fi
 	done
 done
+say "a root item, where only cleaning up is left: it is not known any more whose it is"
+for operation in encrypt decrypt; do
+	phases=
+	for n in $(seq 10 200); do
+		fresh
+		[ $operation = decrypt ] || crypt convert --decrypt -q "${VK[@]}" "$image" one 2>"$tmp/err"
+		"$tmp/attack" "$image" convert $operation "flush:$n" "$tmp/vk" one >"$tmp/out" 2>&1 || true
+		crypt convert --status "$image" >"$tmp/out" && break
+		phase=$(state phase)
+		case " $phases " in *" $phase "*) continue ;; esac
+		[ "$phase" -ge 5 ] || continue
+		phases+=" $phase"
+		attack xor 1 "$OUTSIDE" $ROOT_ITEM 0 238 200
+		if [ $operation = decrypt ]; then
+			expect_status 6 crypt convert --decrypt --resume -q "${VK[@]}" "$image"
+			expect_text "$tmp/err" "the conversion has finished; but .*subvolume $OUTSIDE: root item"
+		else
+			expect_status 0 crypt convert --resume -q "${VK[@]}" "$image"
+			expect_text "$tmp/err" "note: subvolume $OUTSIDE: root item"
+		fi
+		expect_status 0 crypt convert --status "$image"
+		attack xor 1 "$OUTSIDE" $ROOT_ITEM 0 238 200
+		check_clean "$image"
+		[ $operation = encrypt ] || plain_now one
+		[ $operation = decrypt ] || expect_status 0 crypt verify "${VK[@]}" "$image" one
+	done
+	[ "$phases" = " 5 6" ] || fail "$operation: phases$phases"
+done
 for one in "$ONE" "$TWO" 5; do
 	fresh
 	at=$("$tmp/attack" "$image" keys 1 "$one" | awk '$1 == 132 { print $2 }')
