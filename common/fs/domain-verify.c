@@ -178,25 +178,25 @@ static void check_replaced(struct verify *v)
 	}
 }
 
-static bool note_stray(void *context, const struct subvolume *subvolume, const char *what, struct error *err)
+static void note_subvolume(const struct verify *v, const struct subvolume *subvolume, const char *which, const char *what)
 {
-	const struct verify *v = context;
 	char path[256];
 
-	(void)err;
 	escape_text(subvolume->path, subvolume->path_len, path, sizeof(path));
-	note(v, "subvolume %" PRIu64 " (%s): %s", subvolume->id, path, what);
+	note(v, "subvolume %" PRIu64 " (%s)%s: %s", subvolume->id, path, which, what);
+}
+
+static bool note_stray(void *context, const struct subvolume *subvolume, const char *what, struct error *err)
+{
+	(void)err;
+	note_subvolume(context, subvolume, "", what);
 	return true;
 }
 
 static bool note_lost(void *context, const struct subvolume *subvolume, const char *what, struct error *err)
 {
-	const struct verify *v = context;
-	char path[256];
-
 	(void)err;
-	escape_text(subvolume->path, subvolume->path_len, path, sizeof(path));
-	note(v, "subvolume %" PRIu64 " (%s), which is not verified: %s", subvolume->id, path, what);
+	note_subvolume(context, subvolume, ", which is not verified", what);
 	return true;
 }
 

@@ -22,7 +22,7 @@ lose_csums() {
 for operation in encrypt decrypt; do
 	declare -A met=()
 	for n in $(seq 5 3 200); do
-		if [ $operation = encrypt ]; then fresh "$tmp/plain.img" && RESUME=resume TO=sealed BACK=plain; else fresh && RESUME=decrypt_resume TO=plain BACK=sealed; fi
+		begins_with $operation
 		"$tmp/attack" "$image" convert $operation "flush:$n" "$tmp/vk" target
 		crypt convert --status "$image" >"$tmp/out" && { [ "$n" -lt 10 ] && continue || break; }
 		phase=$(state phase)

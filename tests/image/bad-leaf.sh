@@ -13,13 +13,12 @@ leaf_of() {
 		awk -v key="($(inode "$1") EXTENT_DATA 0)" '/^leaf / { leaf = $2 } index($0, key) && !done { print leaf; done = 1 }'
 }
 
-ways() { [ "$RESUME" = resume ] && echo resume abort || echo decrypt_resume abort; }
-end_of() { case $1 in resume | decrypt_resume) ended "$TO" ;; abort) ended "$BACK" ;; esac; }
+end_of() { if [ "$1" = abort ]; then ended "$BACK"; else ended "$TO"; fi; }
 
 for operation in encrypt decrypt; do
 	declare -A met=()
 	for n in $(seq 3 2 200); do
-		if [ $operation = encrypt ]; then fresh "$tmp/plain.img" && RESUME=resume TO=sealed BACK=plain; else fresh && RESUME=decrypt_resume TO=plain BACK=sealed; fi
+		begins_with $operation
 		"$tmp/attack" "$image" convert $operation "flush:$n" "$tmp/vk" target
 		crypt convert --status "$image" >"$tmp/out" && { [ "$n" -lt 10 ] && continue || break; }
 		phase=$(state phase)
@@ -27,7 +26,7 @@ for operation in encrypt decrypt; do
 		[ -n "$leaf" ] || fail "no leaf"
 		rot "$leaf"
 		cp --sparse=always "$image" "$tmp/rotten.img"
-		for way in $(ways); do
+		for way in "$RESUME" abort; do
 			fresh "$tmp/rotten.img"
 			before=$(written "$image")
 			have=0

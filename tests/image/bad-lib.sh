@@ -35,17 +35,20 @@ bad_base() {
 	[ -z "${ATTACK_BASE:-}" ] || { mkdir -p "$ATTACK_BASE"; cp -r --sparse=always "$tmp"/{*.img,*vk*,*passphrase*,files,inodes,sealing,noise-block} "$ATTACK_BASE"; }
 }
 
-# state FIELD: of the unfinished conversion
-
 until_stop() { expect_status 8 "$tmp/attack" "$image" convert "$1" "$2" "$tmp/vk" target; }
 
-# unfinished OPERATION WHERE: in $image, and how it goes on
-unfinished() {
+# begins_with OPERATION: $image is what it begins with; and how it goes on
+begins_with() {
 	if [ "$1" = encrypt ]; then
 		fresh "$tmp/plain.img" && RESUME=resume TO=sealed BACK=plain BACK_WORD=abort
 	else
 		fresh && RESUME=decrypt_resume TO=plain BACK=sealed BACK_WORD=abort
 	fi
+}
+
+# unfinished OPERATION WHERE: in $image, and how it goes on
+unfinished() {
+	begins_with "$1"
 	until_stop "$1" "$2"
 	cp --sparse=always "$image" "$tmp/unfinished.img"
 }
