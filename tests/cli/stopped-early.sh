@@ -10,7 +10,7 @@ truncate -s 400M disk.img
 quiet mkfs.btrfs --rootdir tree disk.img
 printf 'secret' > key
 # The key takes long enough for the signal to come before the first write.
-how="--key-file key --pbkdf pbkdf2 --pbkdf-force-iterations 500000"
+how="--key-file key --pbkdf pbkdf2 --pbkdf-force-iterations 2000000"
 
 # signal SIGNAL WHEN TEXT WORD...: sends it once the command WHEN is true; it stops with status 8 and TEXT
 signal() {
@@ -31,7 +31,9 @@ signal() {
 }
 catches_it() {	# SIGTERM is caught: from there on it is the conversion that stops
 	local caught
-	caught=$(sed -n 's/^SigCgt:\t//p' /proc/$1/status 2> /dev/null)
+	# Until the shell's child has become the program, it is the shell that catches: its trap would remove the directory.
+	[ "$(cat "/proc/$1/comm" 2> /dev/null)" = btrfs-crypt ] || return 1
+	caught=$(sed -n 's/^SigCgt:\t//p' "/proc/$1/status" 2> /dev/null)
 	[ -n "$caught" ] && [ $((0x$caught >> 14 & 1)) = 1 ]
 }
 writes_data() { grep -q '"progress":"data","done":"[1-9]' err; }

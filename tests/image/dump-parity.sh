@@ -207,9 +207,14 @@ same groups "$image" -t 11
 
 say "fs-verity items"
 image_mount "$image" "$tmp/mnt" ro
-inode=$(find "$tmp/mnt/one/sizes" -type f -size +60k -printf '%i\n' | sort -n | head -1)
+find "$tmp/mnt/one" -xdev -type f -size +4k -printf '%i\n' | sort -n > "$tmp/inodes"
 image_umount
-"$edit/edit-verity" "$image" 256 "$inode" >/dev/null || fail "edit-verity"
+# The editor needs room in the leaf of the file's inode: how full the kernel left which leaf differs.
+while read -r inode; do
+	"$edit/edit-verity" "$image" 256 "$inode" > "$tmp/verity.log" 2>&1 && break
+	grep -q 'bytes free$' "$tmp/verity.log" || break
+done < "$tmp/inodes"
+[ ! -s "$tmp/verity.log" ] || fail "edit-verity: $(cat "$tmp/verity.log")"
 compare verity "$image"
 with_kind verity VERITY_MERKLE_ITEM
 
