@@ -55,7 +55,7 @@ void print_damage(const uint8_t *path, size_t len, const char *top, const struct
 /*
  * Opens an image, and whatever options_image say, with warnings printed; errors begin with its name.  Where a conversion is
  * unfinished, a warning says so, and its last records are laid over the trees in memory; unfinished: also where they cannot be read, with a warning;
- * else that is ERROR_UNFINISHED.  image_open_super() stops before the chunk tree.  image_open_to_convert() refuses several devices.
+ * else that is ERROR_UNFINISHED.  image_open_to_convert() refuses several devices.
  */
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err) must_use;
 /* Who is told instead what image_open(), and whoever reads the volume then, finds to be invalid; for those that write a report of it. */
@@ -78,7 +78,6 @@ bool image_super_copy(unsigned *copy, struct error *err) must_use;	/* n + 1, or 
 bool image_device_open(const char *path, size_t i, struct device **device, struct error *err) must_use;
 /* Not only the part of it that the filesystem is in. */
 bool image_device_open_whole(const char *path, size_t i, struct device **device, struct error *err) must_use;
-bool image_open_super(const char *path, bool writable, struct volume **volume, struct error *err) must_use;
 
 /* A command that needs a sealed subvolume was given another, or the other way round: ERROR_REFUSED.  Always false. */
 bool not_sealed(const char *subvolume, struct error *err);

@@ -101,24 +101,18 @@ static bool open_source(struct export_sources *sources, const struct subvolume *
 			struct export_source *source, struct error *err)
 {
 	cleanup_domain struct domain *found = NULL;
-	struct domain_reader_options options;
 	struct export_domain *domain;
 	bool is_sealed;
 	uint16_t number;
 
-	if (!find_number(sources, subvolume, &is_sealed, &number, &found, err))
+	if (!find_number(sources, subvolume, &is_sealed, &number, &found, err) || !source_decide(subvolume, is_sealed, &source->extents, err))
 		return false;
-	if (!is_sealed && subvolume->root.flags & ROOT_ENCRYPT_2016)
-		return error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " is encrypted in the format of 2016, which is not supported",
-				 subvolume->id);
 	if (sources->place && !member_places_tell(&sources->places, subvolume, sources->place, sources->context, err))
 		return false;
-	source->extents = &plain_source;
 	if (!is_sealed)
 		return true;
 	if (found && domain_is_being_converted(found))
 		return take_look(sources, source, err);
-	source->extents = NULL;
 	if (!key_input_given())
 		return true;
 	if (!try_domain(sources, number, &found, &domain, err))
@@ -129,8 +123,7 @@ static bool open_source(struct export_sources *sources, const struct subvolume *
 		*err = domain->error;
 		return false;
 	}
-	source_reader_options(&options);
-	return domain_reader_open(domain->domain, sources->list, subvolume, &options, &source->reader, &source->extents, err);
+	return source_open_reader(domain->domain, sources->list, subvolume, &source->reader, &source->extents, err);
 }
 
 bool export_sources_get(struct export_sources *sources, uint64_t id, bool must_open, struct extent_source **extents, struct error *err)

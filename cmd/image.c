@@ -240,13 +240,6 @@ static bool open_all(const char *path, bool writable, struct volume_options *opt
 }
 
 /* The texts of both rooms below begin with the path. */
-bool image_open_super(const char *path, bool writable, struct volume **volume, struct error *err)
-{
-	struct volume_options options = { .unfinished = true, .warn = print_warning };
-
-	return open_all(path, writable, &options, volume_open_super, volume, err);
-}
-
 /* Can the trees be got at, with this backup root, or tolerantly? */
 static bool trees_read(const char *path, unsigned backup_root, bool tolerant, uint64_t *generation)
 {

@@ -20,6 +20,8 @@ static struct {
 	uint64_t size, offset, fd, slot;
 } number;
 
+static bool was_read;	/* what is wrong with the key, if anything, is not said by its file */
+
 struct poptOption options_key[] = {
 	{ "key-file", 'd', POPT_ARG_STRING, &opt.key_file, 0, "the exact bytes of FILE (-: standard input) are the secret", "FILE" },
 	{ "keyfile-size", 0, POPT_ARG_STRING, &opt.size, 0, "use only this many bytes of the key file", "BYTES" },
@@ -110,7 +112,8 @@ bool key_input_read(bool ask, bool verify, const char *prompt, struct key_input 
 	*input = (struct key_input){ .is_key_file = opt.key_file != NULL, .slot = opt.slot ? (int)number.slot : -1 };
 	if (verify && opt.slot)
 		return error_set(err, ERROR_USAGE, "--key-slot chooses among slots that exist already: not with --encrypt");
-	if (read_all(ask, verify, prompt, input, err))
+	was_read = read_all(ask, verify, prompt, input, err);
+	if (was_read)
 		return true;
 	key_input_free(input);
 	return false;
@@ -118,7 +121,7 @@ bool key_input_read(bool ask, bool verify, const char *prompt, struct key_input 
 
 void key_hint_rejected(struct error *err)
 {
-	if (err->kind != ERROR_KEY || err->hint[0])
+	if (err->kind != ERROR_KEY || err->hint[0] || !was_read)
 		return;
 	if (opt.slot)
 		error_hint(err, "only slot %s was tried; without --key-slot all are", opt.slot);

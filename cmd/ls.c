@@ -286,6 +286,7 @@ static bool choose_nested(struct listing *listing, uint64_t id, struct error *er
 {
 	const struct subvolume *subvolume = subvolume_by_id(listing->list, id);
 	cleanup_domain struct domain *domain = NULL;
+	struct error refused = { 0 };
 
 	if (id == listing->chosen)
 		return true;
@@ -303,10 +304,9 @@ static bool choose_nested(struct listing *listing, uint64_t id, struct error *er
 			print_warning(NULL, err->text);
 		*err = (struct error){ 0 };
 		listing->is_closed = true;
-	} else if (domain) {
-		listing->is_closed = true;
-	} else if (!subvolume->root.algorithm[0]) {
-		listing->extents = &plain_source;
+	} else {
+		/* Of the format of 2016 the names can be listed all the same. */
+		listing->is_closed = source_decide(subvolume, domain != NULL, &listing->extents, &refused) && domain;
 	}
 	if (listing->is_closed)
 		source_note_closed(subvolume);

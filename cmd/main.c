@@ -179,6 +179,7 @@ static int run_command(const struct command *command, int argc, const char **arg
 		status = fail(&err);
 	} else if (!command->run(operand, &err)) {
 		image_hint_damage(&err);
+		key_hint_rejected(&err);
 		status = fail(&err);
 	} else {
 		status = command_status;

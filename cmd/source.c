@@ -36,22 +36,34 @@ bool source_accepts_changes(void)
 	return opt.accept_changes;
 }
 
-void source_reader_options(struct domain_reader_options *reader)
+bool source_decide(const struct subvolume *subvolume, bool is_sealed, struct extent_source **extents, struct error *err)
 {
-	*reader = (struct domain_reader_options){
+	*extents = NULL;
+	if (is_sealed)
+		return true;
+	if (subvolume->root.flags & ROOT_ENCRYPT_2016)
+		return error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " is encrypted in the format of 2016, which is not supported", subvolume->id);
+	*extents = &plain_source;
+	return true;
+}
+
+bool source_open_reader(struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume, struct domain_reader **reader,
+			struct extent_source **extents, struct error *err)
+{
+	const struct domain_reader_options options = {
 		.accept_changes = opt.accept_changes,
 		.accept_unsealed = opt.accept_unsealed,
 		.note = print_note,
 	};
+
+	return domain_reader_open(domain, list, subvolume, &options, reader, extents, err);
 }
 
 static bool open_sealed(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source,
 			struct error *err)
 {
-	struct domain_reader_options reader;
 	cleanup_key_input struct key_input key = { 0 };
 
-	source_reader_options(&reader);
 	if (!key_input_read(false, false, "Passphrase: ", &key, err) ||
 	    !domain_open(source->domain, key.secret, key.volume_key, key.slot, err))
 		return false;
@@ -59,7 +71,7 @@ static bool open_sealed(const struct subvolume_list *list, const struct subvolum
 	if (domain_is_being_converted(source->domain))
 		return error_set(err, ERROR_UNFINISHED, "names cannot be proven while a conversion is unfinished; leave out the key, or finish the "
 				 "conversion first");
-	return domain_reader_open(source->domain, list, subvolume, &reader, &source->reader, &source->extents, err);
+	return source_open_reader(source->domain, list, subvolume, &source->reader, &source->extents, err);
 }
 
 /* Crypt items that cannot be read: what they may be about stays closed. */
@@ -74,19 +86,20 @@ static bool survive_without_key(struct error *err)
 
 bool source_choose(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source, struct error *err)
 {
+	struct error refused = { 0 };
+
 	source->is_sealed = true;
 	if (!domain_find(list->volume, list, subvolume, &source->domain, err))
 		return survive_without_key(err);
 	source->is_sealed = source->domain;
 	if (source->domain)
 		return !key_input_given() || open_sealed(list, subvolume, source, err);
-	if (subvolume->root.flags & ROOT_ENCRYPT_2016)
-		return !key_input_given() || error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " is encrypted in the format of 2016, which is "
-						       "not supported", subvolume->id);
-	if (key_input_given())
-		return error_set(err, ERROR_REFUSED, "a key was given, but subvolume %" PRIu64 " is not sealed", subvolume->id);
-	source->extents = &plain_source;
-	return true;
+	/* Without a key the rest of it can be listed. */
+	if (!source_decide(subvolume, false, &source->extents, &refused)) {
+		*err = key_input_given() ? refused : *err;
+		return !key_input_given();
+	}
+	return !key_input_given() || error_set(err, ERROR_REFUSED, "a key was given, but subvolume %" PRIu64 " is not sealed", subvolume->id);
 }
 
 void source_note_closed(const struct subvolume *subvolume)

@@ -12,8 +12,14 @@
 /* --accept-changes, --accept-unsealed and the key options, for POPT_ARG_INCLUDE_TABLE. */
 extern struct poptOption options_source[];
 
-/* What the options above say, for a command that opens its sources itself. */
-void source_reader_options(struct domain_reader_options *reader);
+/*
+ * Where the bytes of a subvolume come from, decided here for every command: the disk as it is, or, *extents NULL, its domain, which is_sealed says that it
+ * has.  ERROR_REFUSED: nowhere, for it is in the format of 2016.
+ */
+bool source_decide(const struct subvolume *subvolume, bool is_sealed, struct extent_source **extents, struct error *err) must_use;
+/* What an opened domain gives, with the options above. */
+bool source_open_reader(struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume, struct domain_reader **reader,
+			struct extent_source **extents, struct error *err) must_use;
 
 bool source_accepts_unsealed(void);	/* --accept-unsealed */
 bool source_accepts_changes(void);	/* --accept-changes */

@@ -56,7 +56,6 @@ static bool run(const char *const *operand, struct error *err)
 		/* One text, whatever did not match: nothing is to be learned from it. */
 		if (err->kind == ERROR_KEY)
 			error_set(err, ERROR_KEY, "wrong key or passphrase");
-		key_hint_rejected(err);
 		return false;
 	}
 	print_match(domain);

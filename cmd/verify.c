@@ -254,10 +254,8 @@ static bool run(const char *const *operand, struct error *err)
 		return error_set(err, ERROR_UNFINISHED, "is being converted") || unfinished_error(volume, operand[0], err);
 	if (!key_input_read(true, false, "Passphrase: ", &key, err))
 		return false;
-	if (!domain_open(domain, key.secret, key.volume_key, key.slot, err)) {
-		key_hint_rejected(err);
+	if (!domain_open(domain, key.secret, key.volume_key, key.slot, err))
 		return false;
-	}
 	key_input_free(&key);
 	return domain_view_check_named(domain, &list, subvolume, err) && verify(domain, &list, opt.expect ? expect : NULL, err);
 }

@@ -31,23 +31,6 @@ unsigned superblock_n_copies(uint64_t device_size)
 	return n;
 }
 
-static bool overlaps(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
-{
-	return a < b ? b - a < a_len : a - b < b_len;
-}
-
-bool superblock_is_reserved(uint64_t physical, uint64_t len)
-{
-	if (len == 0)
-		return false;
-	if (physical < DEVICE_RESERVED)
-		return true;
-	for (unsigned i = 0; i < SUPER_COPIES; i++)
-		if (overlaps(physical, len, copy_offset[i], SUPER_STRIPE))
-			return true;
-	return false;
-}
-
 static const struct {
 	const char *name;
 	unsigned size;

@@ -48,9 +48,6 @@ uint64_t superblock_offset(unsigned copy);
 /* How many copies a device of this size carries (0..3). */
 unsigned superblock_n_copies(uint64_t device_size);
 
-/* True where physical range [at, at+len) touches a stripe that holds a superblock copy, or the first MiB. */
-bool superblock_is_reserved(uint64_t physical, uint64_t len);
-
 /* Bytes of a checksum of this type: 4, 8, 32, 32. */
 unsigned csum_type_size(enum csum_type type);
 const char *csum_type_name(enum csum_type type);	/* "crc32c", "xxhash64", "sha256", "blake2b" */

@@ -168,7 +168,6 @@ bool unit_pack_next(struct unit_packer *packer, enum crypt_cipher cipher, uint8_
 /* --- survey.c: what the leaves of the members hold --- */
 struct survey {
 	uint64_t n_inline_units;
-	uint64_t n_regular_files;
 	uint64_t n_index_most;	/* index entries at most */
 	struct crypt_inode_flags *flags;
 	size_t n_flags;

@@ -69,7 +69,6 @@ struct convert_encrypt_options {
 struct convert_plan_member {
 	uint64_t id;
 	char *path;		/* escaped */
-	uint64_t n_files, n_items;
 };
 
 enum convert_undone { UNDONE_NOTHING, UNDONE_SEALING, UNDONE_UNSEALING };

@@ -58,7 +58,6 @@ static bool survey_leaf(const struct block *block, struct survey *survey, uint8_
 			continue;
 		if (!inode_read(&item, &inode, err))
 			return false;
-		survey->n_regular_files += S_ISREG(inode.mode);
 		if (flags_of(&inode))
 			*verdict = SOME;
 	}

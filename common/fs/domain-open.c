@@ -27,7 +27,6 @@ static bool open_slot(struct domain *d, const struct secret *secret, int wanted,
 			continue;
 		any = true;
 		if (!key_slot_open(&d->slots[i], secret, volume_key, &error)) {
-			error_prefix(&error, "key slot %u", number);
 			if (error.kind != ERROR_REFUSED) {
 				*err = error;
 				return false;

@@ -5,18 +5,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static bool has_tag(const struct domain *domain, const struct subvolume *subvolume)
-{
-	struct le32 hash;
-
-	memcpy(&hash, domain->header.kcv, sizeof(hash));
-	return subvolume->root.algorithm[0] != 0 && subvolume->root.key_hash == le32(hash);
-}
-
 bool domain_view_check_named(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume,
 			     struct error *err)
 {
-	bool belongs = domain_has(domain, list, subvolume) || !has_tag(domain, subvolume);
+	bool belongs = domain_has(domain, list, subvolume) || !domain_has_tag(domain, &subvolume->root);
 
 	if (!belongs && !domain_content_verifies(domain, &subvolume->id, 1, UNIT_PLACE_END, &belongs, err))
 		return false;
@@ -34,7 +26,7 @@ static bool ask_content(const struct domain_view *view, const struct subvolume *
 	bool ok = ids && index && verifies ? true : error_memory(err);
 
 	for (size_t i = 0; ok && i < list->n; i++) {
-		if (belongs[i] || (only && only->id != list->at[i].id) || !has_tag(view->domain, &list->at[i]))
+		if (belongs[i] || (only && only->id != list->at[i].id) || !domain_has_tag(view->domain, &list->at[i].root))
 			continue;
 		ids[n] = list->at[i].id;
 		index[n++] = i;

@@ -301,11 +301,6 @@ bool dir_read_over(const struct tree *subvolume, uint64_t inode, dir_visit *visi
 	return true;
 }
 
-bool dir_read(const struct tree *subvolume, uint64_t inode, dir_visit *visit, void *context, struct error *err)
-{
-	return dir_read_over(subvolume, inode, visit, NULL, context, err);
-}
-
 /* --- up: inodes to names ---------------------------------------------------------------------------------- */
 
 /* The first name of an inode; borrowed from iter. */

@@ -17,7 +17,7 @@ bool inode_get(const struct tree *subvolume, uint64_t number, struct inode *inod
 
 /*
  * A snapshot keeps the entries of subvolumes nested in its source, but not what they led to: the kernel shows an empty directory
- * with this inode number, and so does path_find().  dir_read() finds no entries in it; it has no inode item.
+ * with this inode number, and so does path_find().  dir_read_over() finds no entries in it; it has no inode item.
  */
 #define EMPTY_SUBVOLUME_INODE 2
 
@@ -69,8 +69,7 @@ bool dir_entry_location(const struct tree *subvolume, uint64_t dir, const char *
 
 /* Entries of a directory, in DIR_INDEX order; entry is borrowed for the call. */
 typedef bool dir_visit(void *context, const struct dir_entry *entry, struct error *err);
-bool dir_read(const struct tree *subvolume, uint64_t inode, dir_visit *visit, void *context, struct error *err) must_use;
-/* The same, past what cannot be read, which is told to gap. */
+/* Past what cannot be read, which is told to gap; NULL: that is an error. */
 bool dir_read_over(const struct tree *subvolume, uint64_t inode, dir_visit *visit, tree_gap *gap, void *context, struct error *err) must_use;
 
 /* A path of inode inside its subvolume (the first name found), malloced, escaped for people.  "inode 300 (no name)" where there is none. */

@@ -196,12 +196,6 @@ bool allocator_find_journals(struct allocator *allocator, unsigned n, uint64_t w
 	return error_set(err, ERROR_NO_SPACE, "no %u free ranges of %" PRIu64 " bytes for the journal", n, least);
 }
 
-bool allocator_find_journal(struct allocator *allocator, uint64_t want, uint64_t least, struct free_range *range,
-			    struct error *err)
-{
-	return allocator_find_journals(allocator, 1, want, least, range, err);
-}
-
 /* --- tree blocks ------------------------------------------------------------ */
 
 static size_t largest(const struct ranges *set)

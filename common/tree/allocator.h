@@ -34,13 +34,10 @@ const struct group *allocator_group_of(const struct allocator *allocator, uint64
 bool allocator_reserve(struct allocator *allocator, uint64_t logical, uint64_t length, struct error *err) must_use;
 
 /*
- * The best free range for a journal of want bytes (halved down to least where there is no such): in data or mixed groups first, then
+ * The n best free ranges for a journal of want bytes each (halved down to least where there are no such): in data or mixed groups first, then
  * metadata; 64 KiB aligned, inside one block group, never on superblock stripes; not one reserved before.  ERROR_NO_SPACE with the numbers.
+ * All have one length: the shortest decides how much a record holds, so that a longer one beside it would only be in the way.
  */
-bool allocator_find_journal(struct allocator *allocator, uint64_t want, uint64_t least, struct free_range *range,
-			    struct error *err) must_use;
-
-/* n of them, of one length: the shortest decides how much a record holds, so that a longer one beside it would only be in the way. */
 bool allocator_find_journals(struct allocator *allocator, unsigned n, uint64_t want, uint64_t least, struct free_range *range,
 			     struct error *err) must_use;
 

@@ -38,7 +38,6 @@ void volume_warn(const struct volume *volume, const char *format, ...)
 
 void volume_tell_doubt(struct volume *volume, const struct volume_doubt *doubt)
 {
-	volume->n_doubts++;
 	if (volume->doubt)
 		volume->doubt(volume->doubt_context, doubt);
 	else

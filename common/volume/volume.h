@@ -65,7 +65,6 @@ struct volume {
 	void (*overlays_free)(struct overlays *overlays);
 	void (*warn)(void *context, const char *text);	/* bad mirrors and other things survived; may be NULL */
 	void *warn_context;
-	uint64_t n_doubts;	/* told so far */
 	void (*doubt)(void *context, const struct volume_doubt *doubt);	/* NULL: they are warnings */
 	void *doubt_context;
 	struct tolerance tolerance;

@@ -57,7 +57,10 @@ grep -q 'note: size-30001: sealed or not authenticated, printed as it is on the 
 [ "$(stat -c %s raw)" = 30001 ] && ! cmp -s raw <(btrfs-crypt cat --quiet disk.img vault size-30001) || bad "that is no ciphertext"
 quiet btrfs-crypt export --raw sealed.img vault:size-30001 -o raw.tar
 tar -xOf raw.tar 2> log | cmp -s - raw || bad "export --raw and cat --raw differ"
-expect 2 cat --quiet sealed.img vault secret.txt --key-file disk.img.sum --report wrong.report <<< "! btrfs-crypt cat: wrong key or passphrase"
+expect 2 cat --quiet sealed.img vault secret.txt --key-file disk.img.sum --report wrong.report <<'END'
+! btrfs-crypt cat: wrong key or passphrase
+! btrfs-crypt cat: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file leaves out
+END
 
 # ends STATUS NAME TEXT COMMAND...: nothing could be read; the report and, in JSON, standard error say how it ended, and nothing is counted in text
 nothing='^{"summary":{"files":"0",.*},"status"'

@@ -65,5 +65,23 @@ hint="--key-file takes every byte, also a newline at the end, which --passphrase
 refused 2 "wrong key or passphrase" --key-file line
 hint="only slot 1 was tried; without --key-slot all are"
 refused 2 "wrong key or passphrase" --key-file key --key-slot 1
+
+# Every command that takes a key says what is often wrong with it.
+while read -r command; do
+	btrfs-crypt $command --key-file line > out 2> err
+	[ $? = 2 ] || bad "$command: status $?"
+	grep -qxE "btrfs-crypt ${command%% *}: (link: )?wrong key or passphrase" err || { bad "$command: no error"; cat err; }
+	grep -qxF "btrfs-crypt ${command%% *}: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file leaves out" err ||
+		{ bad "$command: no hint"; cat err; }
+done << 'END'
+verify-key disk.img public
+verify disk.img public
+cat disk.img public ledger.txt
+export disk.img public -o never.tar
+ls -l disk.img public
+stat disk.img public link
+convert --decrypt disk.img public
+END
+[ ! -e never.tar ] || bad "a wrong key made an archive"
 unchanged disk.img
 finish

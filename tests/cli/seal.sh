@@ -56,7 +56,10 @@ END
 		unchanged disk.img
 	done
 	# What is wrong with the key is not said of the file.
-	expect 2 cat disk.img vault secret.txt --key-file wrong <<< "! btrfs-crypt cat: wrong key or passphrase"
+	expect 2 cat disk.img vault secret.txt --key-file wrong <<'END'
+! btrfs-crypt cat: wrong key or passphrase
+! btrfs-crypt cat: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file leaves out
+END
 	expect 2 cat --quiet disk.img vault secret.txt <<'END'
 ! btrfs-crypt cat: note: secret.txt: sealed or not authenticated, left out without the key
 ! btrfs-crypt cat: secret.txt: sealed or not authenticated, and no key was given

@@ -18,7 +18,7 @@ static bool spare_journal(struct allocator *allocator, struct error *err)
 {
 	struct free_range range;
 
-	return allocator_find_journal(allocator, SPARED, SPARED, &range, err) &&
+	return allocator_find_journals(allocator, 1, SPARED, SPARED, &range, err) &&
 	       allocator_reserve(allocator, range.logical, range.length, err);
 }
 

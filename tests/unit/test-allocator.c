@@ -177,7 +177,7 @@ static void journals_keep_off_freed_blocks(void **state)
 			allocator_give_back(allocator, taken[i]);
 		}
 	}
-	while (allocator_find_journal(allocator, 64 * KIB, 64 * KIB, &range, &err)) {
+	while (allocator_find_journals(allocator, 1, 64 * KIB, 64 * KIB, &range, &err)) {
 		assert_int_equal(range.logical % (64 * KIB), 0);
 		assert_true(taken[20] + 4096 <= range.logical || taken[20] >= range.logical + range.length);
 		ok(allocator_reserve(allocator, range.logical, range.length, &err));
@@ -207,7 +207,7 @@ static void finds_places_for_journals(void **state)
 	open_image(300 * MIB, "-n 4096");
 	n = allocator_n_free_blocks(allocator);
 	for (i = 0; i < ARRAY_SIZE(range); i++) {
-		ok(allocator_find_journal(allocator, 4 * MIB, MIB, &range[i], &err));
+		ok(allocator_find_journals(allocator, 1, 4 * MIB, MIB, &range[i], &err));
 		check_journal(&range[i], range[i].length);
 		if (i == 0) {
 			assert_int_equal(range[i].length, 4 * MIB);
@@ -237,10 +237,10 @@ static void shrinks_a_journal(void **state)
 
 	(void)state;
 	open_image(200 * MIB, "--mixed -n 4096");
-	ok(allocator_find_journal(allocator, 1024 * MIB, MIB, &range, &err));
+	ok(allocator_find_journals(allocator, 1, 1024 * MIB, MIB, &range, &err));
 	assert_true(range.length >= MIB && range.length < 200 * MIB);
 	check_journal(&range, range.length);
-	while (allocator_find_journal(allocator, MIB, MIB, &range, &err)) {
+	while (allocator_find_journals(allocator, 1, MIB, MIB, &range, &err)) {
 		check_journal(&range, MIB);
 		ok(allocator_reserve(allocator, range.logical, range.length, &err));
 		n++;
@@ -248,7 +248,7 @@ static void shrinks_a_journal(void **state)
 	assert_true(n > 5);
 	assert_int_equal(err.kind, ERROR_NO_SPACE);
 	assert_string_equal(err.text, "no free range of 1048576 bytes for the journal");
-	ok(allocator_find_journal(allocator, MIB, 64 * KIB, &range, &err));
+	ok(allocator_find_journals(allocator, 1, MIB, 64 * KIB, &range, &err));
 	assert_true(range.length < MIB);
 }
 
@@ -264,12 +264,12 @@ static void finds_journals_of_one_length(void **state)
 		check_journal(&range[i], range[0].length);
 		ok(allocator_reserve(allocator, range[i].logical, range[i].length, &err));
 	}
-	while (allocator_find_journal(allocator, MIB, MIB, &more, &err))
+	while (allocator_find_journals(allocator, 1, MIB, MIB, &more, &err))
 		ok(allocator_reserve(allocator, more.logical, more.length, &err));
 	assert_false(allocator_find_journals(allocator, 2, MIB, MIB, range, &err));
 	assert_string_equal(err.text, "no 2 free ranges of 1048576 bytes for the journal");
 	/* What could not be had together is free as before. */
-	ok(allocator_find_journal(allocator, MIB, 64 * KIB, &more, &err));
+	ok(allocator_find_journals(allocator, 1, MIB, 64 * KIB, &more, &err));
 	ok(allocator_reserve(allocator, more.logical, more.length, &err));
 }
 

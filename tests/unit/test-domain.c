@@ -94,6 +94,20 @@ static void rejects_other_keys(void **state)
 	assert_null(domain->schedule);
 }
 
+static void names_a_slot_that_costs_too_much_once(void **state)
+{
+	cleanup_domain struct domain *domain = NULL;
+	struct error error = { 0 };
+
+	(void)state;
+	sealed_ok(domain_read(sealed.volume, DOMAIN, &domain, err));
+	domain->slots[0].kdf = KDF_PBKDF2_SHA512;
+	domain->slots[0].p1 = UINT32_MAX;
+	assert_false(domain_open(domain, sealed.alpha, NULL, 0, &error));
+	assert_int_equal(error.kind, ERROR_REFUSED);
+	assert_string_equal(error.text, "key slot 0: PBKDF2 with 4294967295 iterations, not 1 to 100000000");
+}
+
 /* --- damage ------------------------------------------------------------------------------ */
 
 static void one_copy_of_the_header_is_enough(void **state)
@@ -289,6 +303,7 @@ int main(void)
 		SEALED_TEST(reads_what_is_there),
 		SEALED_TEST(opens_with_each_key),
 		SEALED_TEST(rejects_other_keys),
+		SEALED_TEST(names_a_slot_that_costs_too_much_once),
 		SEALED_TEST(one_copy_of_the_header_is_enough),
 		SEALED_TEST(two_bad_copies_are_damage),
 		SEALED_TEST(vouches_for_every_byte_of_the_items),

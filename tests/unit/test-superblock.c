@@ -222,25 +222,6 @@ static void knows_its_copies(void **state)
 	assert_int_equal(superblock_n_copies(UINT64_MAX), 3);
 }
 
-static void knows_what_is_reserved(void **state)
-{
-	const uint64_t mib = 1 << 20, second = 64 << 20, stripe = 64 << 10;
-
-	(void)state;
-	assert_true(superblock_is_reserved(0, 1));
-	assert_true(superblock_is_reserved(mib - 1, 1));
-	assert_false(superblock_is_reserved(mib, 1));
-	assert_false(superblock_is_reserved(mib, second - mib));
-	assert_true(superblock_is_reserved(mib, second - mib + 1));
-	assert_true(superblock_is_reserved(second, 1));
-	assert_true(superblock_is_reserved(second + stripe - 1, 1));
-	assert_false(superblock_is_reserved(second + stripe, 4096));
-	assert_true(superblock_is_reserved((256ull << 30) + 4096, 4096));
-	assert_true(superblock_is_reserved(mib, UINT64_MAX));
-	assert_false(superblock_is_reserved(UINT64_MAX, UINT64_MAX));
-	assert_false(superblock_is_reserved(0, 0));
-}
-
 static void knows_its_checksums(void **state)
 {
 	(void)state;
@@ -263,7 +244,6 @@ int main(void)
 		cmocka_unit_test(refuses_one_wrong_byte),
 		cmocka_unit_test(refuses_no_root),
 		cmocka_unit_test(knows_its_copies),
-		cmocka_unit_test(knows_what_is_reserved),
 		cmocka_unit_test(knows_its_checksums),
 	};
 
