@@ -156,7 +156,7 @@ static void print_status_text(const char *image, const struct convert_status *st
 	const struct unfinished_words words = unfinished_words(&status->state);
 
 	if (status->damaged_primary)
-		printf("the primary superblock is damaged, a copy of it is valid: convert --resume puts it back\n");
+		printf("`convert --resume` writes copy 0 of the superblock again from another copy\n");
 	if (!status->unfinished) {
 		if (!status->damaged_primary)
 			printf("no unfinished conversion\n");

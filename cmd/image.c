@@ -320,7 +320,7 @@ static bool see_to_unfinished(struct volume *volume, const char *path, bool must
 		return true;
 	if (!convert_replay_in_memory(volume, &why) && (must_replay || why.kind == ERROR_MEMORY)) {
 		*err = why;
-		if (why.kind == ERROR_UNFINISHED && !unfinished_error(volume, path, err))
+		if (why.kind == ERROR_UNFINISHED && !unfinished_error(volume, path, err) && strcmp(err->text, why.text) != 0)
 			snprintf(err->text + strlen(err->text), sizeof(err->text) - strlen(err->text), "; %s", why.text);
 		return false;
 	}

@@ -52,6 +52,9 @@ bool unfinished_error(const struct volume *volume, const char *image, struct err
 
 	if (!super)
 		return false;
+	/* Nobody can go on with it from the superblock in use. */
+	if (super->generation > volume->super.generation)
+		return false;
 	/* A state that does not read leaves the text as it was: that a conversion is unfinished. */
 	if (!crypt_state_read(super->disk.tail, &state, &unread)) {
 		if (unread.kind == ERROR_REFUSED)

@@ -307,7 +307,7 @@ bool convert_continue(struct volume *volume, enum convert_goal goal, const struc
 		if (volume->copy[0].exists && !volume->copy[0].valid)
 			return restore_primary(volume, ui, err);
 		if (volume_is_unfinished(volume))
-			return state_unreadable(&unread, err);
+			return state_unreadable(volume, &unread, err);
 		return error_set(err, ERROR_REFUSED, "there is no unfinished conversion");
 	}
 	if (!clear_without_key(volume, &tail, (unsigned)(copy - volume->copy), goal, &cleared, err))

@@ -96,7 +96,7 @@ bool state_clear(struct conversion *c, bool verity, struct error *err) must_use;
 /* The newest tail among the valid superblock copies whose bit is set; NULL: none.  Not authenticated. */
 const struct super_copy *state_newest(const struct volume *volume, struct crypt_state_tail *tail, struct error *err);
 /* Where there is none although the bit is set; why: what state_newest() said.  Always false. */
-bool state_unreadable(const struct error *why, struct error *err);
+bool state_unreadable(const struct volume *volume, const struct error *why, struct error *err);
 
 /* status.c: how much of the way lies behind; of the tail direction, phase, cursor and n_unit_items count. */
 unsigned state_percent(const struct crypt_state_tail *state);

@@ -43,10 +43,10 @@ static bool replay_without_key(struct volume *volume, const struct crypt_state_t
 
 bool convert_replay_in_memory(struct volume *volume, struct error *err)
 {
+	struct error unread = { 0 }, why = { 0 };
 	struct crypt_state_tail tail;
-	struct error why = { 0 };
 
-	if (state_newest(volume, &tail, &why) && replay_without_key(volume, &tail, &why))
+	if (state_newest(volume, &tail, &unread) ? replay_without_key(volume, &tail, &why) : state_unreadable(volume, &unread, &why))
 		return true;
 	if (why.kind == ERROR_MEMORY) {
 		*err = why;

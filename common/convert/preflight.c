@@ -16,8 +16,8 @@ static bool check_primary(const struct volume *volume, struct error *err)
 {
 	if (volume->copy[0].valid)
 		return true;
-	error_set(err, ERROR_UNFINISHED, "the primary superblock is damaged; copy %u of it may be older", volume->super_used);
-	return error_hint(err, "`convert --resume` puts it back from there");
+	error_set(err, ERROR_UNFINISHED, "copy %u of the superblock may be older than copy 0 was, and is not converted", volume->super_used);
+	return error_hint(err, "`convert --resume` writes copy 0 again from copy %u", volume->super_used);
 }
 
 static bool check_super(const struct volume *volume, struct error *err)

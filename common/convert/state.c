@@ -2,6 +2,7 @@
 /* The state of an unfinished conversion in the superblock copies: set, moved on, cleared. */
 #include "common/convert/conversion.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -237,10 +238,30 @@ const struct super_copy *state_newest(const struct volume *volume, struct crypt_
 	return newest_but(volume, 0, tail, err);
 }
 
-bool state_unreadable(const struct error *why, struct error *err)
+/* The copy that alone says that a conversion is unfinished, and is newer than that in use; NULL: none. */
+static const struct super_copy *newer_state(const struct volume *volume)
 {
+	if (superblock_is_unfinished(&volume->super))
+		return NULL;
+	for (unsigned i = 0; i < SUPER_COPIES; i++) {
+		const struct super_copy *copy = &volume->copy[i];
+
+		if (copy->exists && copy->valid && copy->super.generation > volume->super.generation && superblock_is_unfinished(&copy->super))
+			return copy;
+	}
+	return NULL;
+}
+
+bool state_unreadable(const struct volume *volume, const struct error *why, struct error *err)
+{
+	const struct super_copy *const newer = newer_state(volume);
+
 	if (why->kind == ERROR_REFUSED)
 		*err = *why;
+	else if (newer)
+		error_set(err, ERROR_STATE, "copy %u of the superblock, of generation %" PRIu64 ", says that a conversion is unfinished, but it is newer "
+			  "than copy %u, of generation %" PRIu64 ", which is used", (unsigned)(newer - volume->copy), newer->super.generation,
+			  volume->super_used, volume->super.generation);
 	else
 		error_set(err, ERROR_STATE, "the state of the unfinished conversion cannot be read");
 	return false;
@@ -324,5 +345,5 @@ bool state_open(struct volume *volume, const struct convert_key *key, struct cry
 		tried |= 1u << n;
 	}
 	*err = first;
-	return first.kind != ERROR_NONE ? false : state_unreadable(&error, err);
+	return first.kind != ERROR_NONE ? false : state_unreadable(volume, &error, err);
 }

@@ -80,7 +80,7 @@ bool convert_status(struct volume *volume, const struct convert_key *key, struct
 	*status = (struct convert_status){ .damaged_primary = volume->copy[0].exists && !volume->copy[0].valid };
 	if (!state_newest(volume, &status->state, &unread)) {
 		if (volume_is_unfinished(volume))
-			return state_unreadable(&unread, err);
+			return state_unreadable(volume, &unread, err);
 		status->unfinished = status->damaged_primary;
 		return status->damaged_primary || domain_check_finished(volume, NULL, err);
 	}

@@ -93,7 +93,7 @@ static bool read_all(struct volume *volume, const struct super_choice *choice, s
 		if (!super_copies_read(c[i].device, choice, c[i].copy, &c[i].used, err))
 			return false;
 		use_invalid(volume, c[i].device, &c[i].copy[c[i].used]);
-		super_copies_judge(volume, n > 1 ? c[i].device->name : NULL, c[i].copy, c[i].used);
+		super_copies_judge(volume, n > 1 ? c[i].device->name : NULL, choice, c[i].copy, c[i].used);
 	}
 	return true;
 }
@@ -123,8 +123,7 @@ static void take_main(struct volume *volume, const struct candidate *main)
 
 bool volume_devices_open(struct volume *volume, struct device *first, const struct volume_options *options, struct error *err)
 {
-	const struct super_choice choice = { .primary_first = options->to_convert || first->writable, .copy = options->super_copy,
-					     .tolerant = options->tolerant };
+	const struct super_choice choice = { .to_convert = options->to_convert, .copy = options->super_copy, .tolerant = options->tolerant };
 	const size_t n = options->n_others + 1;
 	struct candidate *c = calloc(n, sizeof(*c));
 	bool ok;

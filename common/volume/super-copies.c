@@ -8,6 +8,8 @@
 #include "common/volume/warn.h"
 #include "format/crypt.h"
 
+#define ONLY_PRIMARY ", but a kernel uses only copy 0"
+
 void superblock_copy(struct superblock *to, const struct superblock *from)
 {
 	const uint8_t *base = (const uint8_t *)&from->disk;
@@ -132,19 +134,19 @@ static unsigned prefer_unfinished(const struct super_copy copy[SUPER_COPIES], un
 	return used;
 }
 
-/* The number of the copy to use; SUPER_COPIES where none is valid. */
-static unsigned newest_of(const struct super_copy copy[SUPER_COPIES], bool primary_first)
+/*
+ * The number of the copy to use; SUPER_COPIES where none is valid.  A kernel reads nothing but the primary, and what it points to is whole: of a disk
+ * that was copied while in use another copy may be newer than the trees.
+ */
+static unsigned primary_or_newest(const struct super_copy copy[SUPER_COPIES])
 {
 	unsigned best = SUPER_COPIES;
 
-	if (copy[0].valid && primary_first)
+	if (copy[0].valid)
 		return 0;
-	for (unsigned n = 0; n < SUPER_COPIES; n++) {
-		if (!copy[n].valid || (copy[0].valid && !same_filesystem(&copy[n], &copy[0])))
-			continue;
-		if (best == SUPER_COPIES || copy[n].super.generation > copy[best].super.generation)
+	for (unsigned n = 1; n < SUPER_COPIES; n++)
+		if (copy[n].valid && (best == SUPER_COPIES || copy[n].super.generation > copy[best].super.generation))
 			best = n;
-	}
 	return best;
 }
 
@@ -185,7 +187,7 @@ bool super_copies_read(struct device *device, const struct super_choice *choice,
 		*used = choice->copy - 1;
 		return is_wanted(device, copy, *used, choice->tolerant, err);
 	}
-	*used = newest_of(copy, choice->primary_first);
+	*used = primary_or_newest(copy);
 	if (*used < SUPER_COPIES)
 		*used = prefer_unfinished(copy, *used);
 	for (unsigned n = 0; choice->tolerant && *used == SUPER_COPIES && n < SUPER_COPIES; n++)
@@ -193,7 +195,22 @@ bool super_copies_read(struct device *device, const struct super_choice *choice,
 	return *used < SUPER_COPIES || none_is_valid(device, copy, err);
 }
 
-static void judge_other_copy(const struct volume *volume, const char *label, struct super_copy copy[SUPER_COPIES], unsigned used, unsigned n)
+static void warn_of_generation(const struct volume *volume, const char *label, const char *colon, const struct super_choice *choice,
+			       const struct super_copy copy[SUPER_COPIES], unsigned used, unsigned n)
+{
+	const uint64_t have = copy[n].super.generation, in_use = copy[used].super.generation;
+
+	if (have > in_use && used == 0)
+		volume_warn(volume, "%s%scopy %u of the superblock, of generation %" PRIu64 ", is newer than copy 0, of generation %" PRIu64
+			    "; copy 0 is used, as a kernel does, and %s--super %u reads copy %u", label, colon, n, have, in_use,
+			    choice->to_convert ? "`btrfs-crypt list` with " : "", n, n);
+	else
+		volume_warn(volume, "%s%ssuperblock at %#" PRIx64 ": generation is %" PRIu64 "; copy %u of the superblock, of generation %"
+			    PRIu64 ", is used%s", label, colon, copy[n].where, have, used, in_use, n == 0 ? ONLY_PRIMARY : "");
+}
+
+static void judge_other_copy(const struct volume *volume, const char *label, const struct super_choice *choice,
+			     struct super_copy copy[SUPER_COPIES], unsigned used, unsigned n)
 {
 	const struct superblock *super = &copy[used].super;
 	struct super_copy *other = &copy[n];
@@ -210,20 +227,21 @@ static void judge_other_copy(const struct volume *volume, const char *label, str
 			  other->where);
 	}
 	if (other->exists && !other->valid)
-		volume_warn(volume, "%s%s%s; copy %u of the superblock is used", label, colon, other->error.text, used);
+		volume_warn(volume, "%s%s%s; copy %u of the superblock is used%s", label, colon, other->error.text, used,
+			    n == 0 ? ONLY_PRIMARY : "");
 	else if (other->exists && other->super.generation != super->generation)
-		volume_warn(volume, "%s%ssuperblock at %#" PRIx64 ": generation is %" PRIu64 "; copy %u of the superblock, of generation %"
-			    PRIu64 ", is used", label, colon, other->where, other->super.generation, used, super->generation);
+		warn_of_generation(volume, label, colon, choice, copy, used, n);
 	else if (other->exists && superblock_is_unfinished(&other->super) != superblock_is_unfinished(super))
 		volume_warn(volume, "%s%sonly copy %u of the superblock, not copy %u, says that a conversion is unfinished", label, colon,
 			    superblock_is_unfinished(super) ? used : n, superblock_is_unfinished(super) ? n : used);
 }
 
-void super_copies_judge(const struct volume *volume, const char *label, struct super_copy copy[SUPER_COPIES], unsigned used)
+void super_copies_judge(const struct volume *volume, const char *label, const struct super_choice *choice,
+			struct super_copy copy[SUPER_COPIES], unsigned used)
 {
 	for (unsigned n = 0; n < SUPER_COPIES; n++)
 		if (n != used)
-			judge_other_copy(volume, label, copy, used, n);
+			judge_other_copy(volume, label, choice, copy, used, n);
 	if (copy[used].n_damaged > 0)
 		volume_warn(volume, "%s%s%u superblocks behind %#" PRIx64 " in their log are damaged; this one, of generation %" PRIu64
 			    ", is used", label ? label : "", label ? ": " : "", copy[used].n_damaged, copy[used].where,

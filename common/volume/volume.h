@@ -75,11 +75,11 @@ struct volume {
 
 struct volume_options {
 	bool unfinished;	/* open also where a conversion is unfinished; otherwise only dump commands care */
-	bool to_convert;	/* refuse several devices by name, use the primary superblock even beside a newer copy; for writing: still-ours.h */
+	bool to_convert;	/* refuse several devices by name; for writing: still-ours.h */
 	bool mounted_copy_allowed;	/* another copy of it may be mounted meanwhile */
 	struct device **others;	/* further devices, in any order; taken like the first */
 	size_t n_others;
-	unsigned super_copy;	/* of each device; CHOOSE_BY_ITSELF: the newest valid one */
+	unsigned super_copy;	/* of each device; CHOOSE_BY_ITSELF: as super-copies.h says */
 	unsigned backup_root;	/* of the superblock in use; CHOOSE_BY_ITSELF: none */
 	void (*warn)(void *context, const char *text);
 	void *warn_context;
@@ -89,7 +89,7 @@ struct volume_options {
 };
 
 /*
- * Takes the device and the others (closes them also when it fails).  Reads the superblock copies of each (the newest valid one is used; of the
+ * Takes the device and the others (closes them also when it fails).  Reads the superblock copies of each (super-copies.h says which is used; of the
  * devices, the newest that is no seed), checks that the devices belong together, checks features that reading depends on (unknown incompat bits,
  * extent-tree-v2, remap-tree; to convert also zoned, raid-stripe-tree: ERROR_REFUSED by name), reads the chunk tree, warns of each device that is missing.
  * volume_is_unfinished() without options->unfinished: ERROR_UNFINISHED.  options may be NULL.

@@ -190,6 +190,50 @@ for one in do_cat do_verify do_decrypt "crypt convert --status $image" "crypt co
 	expect_text "$tmp/err" 'hint: copy 1 of the superblock, of generation [0-9]+, says so, but not copy 0, of generation [0-9]+, which is used: '
 done
 
+say "a disk that was copied while in use: copy 1 of the superblock is newer than the trees, and everybody takes copy 0, as the kernel does"
+# expect_newer HOW: the warning
+expect_newer() { expect_text "$tmp/err" "warning: copy 1 of the superblock, of generation [0-9]+, is newer than copy 0, of generation [0-9]+; copy 0 is used, as a kernel does, and $1--super 1 reads copy 1\$"; }
+fresh
+kernel_writes
+attack super-get 1 >"$tmp/later-super"
+fresh
+attack super-put 1 "$tmp/later-super"
+for one in "do_cat big" do_verify "crypt list $image" "crypt df $image" "crypt verify-key ${VK[*]} $image target"; do
+	# shellcheck disable=SC2086
+	expect_unchanged 0 "$image" $one
+	expect_newer ''
+done
+for one in "crypt convert --status $image" "crypt convert --encrypt --dry-run $image plain"; do
+	# shellcheck disable=SC2086
+	expect_unchanged 0 "$image" $one
+	expect_newer '`btrfs-crypt list` with '
+done
+OPTIONS=(--super 1)
+do_verify >"$tmp/out" 2>"$tmp/err" && fail "the trees of copy 1 are in the image"
+expect_text "$tmp/err" 'copy 1 of the superblock, of generation [0-9]+, is used'
+OPTIONS=()
+survived 'is newer than copy 0'
+copies_equal 1
+say "its copy 1 says that a conversion is unfinished: nothing is read as plain, converted or dropped"
+fresh "$tmp/plain.img"
+kernel_writes
+expect_status 8 "$tmp/attack" "$image" convert encrypt stop:4 "$tmp/vk" target
+attack super-get 1 >"$tmp/later-super"
+fresh "$tmp/plain.img"
+attack super-put 1 "$tmp/later-super"
+NEWER='copy 1 of the superblock, of generation [0-9]+, says that a conversion is unfinished, but it is newer than copy 0, of generation [0-9]+, which is used$'
+for one in "crypt convert --status $image" do_resume do_decrypt_resume do_abort; do
+	# shellcheck disable=SC2086
+	refused 12 "$NEWER" $one
+done
+refused 7 'unfinished conversion' crypt convert --encrypt -q --volume-key-file "$tmp/vk2" "$image" plain
+KEY=()
+refused 7 "$NEWER" do_cat
+[ ! -s "$tmp/out" ] || fail "something was read"
+expect_unchanged 0 "$image" crypt list "$image"
+expect_text "$tmp/err" 'warning: an unfinished conversion is present'
+KEY=("${VK[@]}")
+
 say "copies 1 and 2, of which one is at 256 GiB"
 image=$tmp/large.img
 image_make "$image" 257G -d single -m single
