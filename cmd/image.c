@@ -132,14 +132,31 @@ static bool several(const char *path, const struct partition *partition, size_t 
 	return error_hint(err, "choose one with --%soffset", command_name && strcmp(command_name, "cat") == 0 ? "image-" : "");
 }
 
+/* What else is to be known of the table that led to a partition. */
+static void note_table(const struct partition_table *table, uint64_t size)
+{
+	char text[192];
+
+	if (table->sector_size != 512) {
+		snprintf(text, sizeof(text), "the partition table counts in sectors of %u bytes", table->sector_size);
+		print_note(NULL, text);
+	}
+	if (table->size_before_cut > 0) {
+		snprintf(text, sizeof(text), "the image is cut off: the disk of its partition table had %" PRIu64 " bytes, the image has %" PRIu64,
+			 table->size_before_cut, size);
+		print_note(NULL, text);
+	}
+}
+
 /* Where it is not btrfs itself, a disk with btrfs in one partition is that partition.  Takes the disk. */
 static bool find_partition(const char *path, struct device *disk, struct device **device, struct error *err)
 {
 	struct partition partition[PARTITIONS_MAX];
+	struct partition_table table;
 	char text[128];
 	size_t n = 0;
 
-	if (!partition_is_btrfs(disk, 0, disk->size) && (!partitions_find(path, disk, partition, PARTITIONS_MAX, &n, err) ||
+	if (!partition_is_btrfs(disk, 0, disk->size) && (!partitions_find(path, disk, partition, PARTITIONS_MAX, &n, &table, err) ||
 							 (n > 1 && !several(path, partition, n, err)))) {
 		device_close(disk);
 		return false;
@@ -149,8 +166,10 @@ static bool find_partition(const char *path, struct device *disk, struct device 
 		return true;
 	}
 	snprintf(text, sizeof(text), "partition %d is read, at byte %" PRIu64 " of the image", partition[0].number, partition[0].offset);
-	if (!is_quiet)
+	if (!is_quiet) {
 		print_note(NULL, text);
+		note_table(&table, disk->size);
+	}
 	return device_window(disk, partition[0].offset, partition[0].length, device, err);
 }
 

@@ -2,16 +2,20 @@
 /* Finding partitions is libblkid's work; what is in them is looked at here. */
 #include "common/volume/partition.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <blkid/blkid.h>
 
 #include "format/superblock.h"
 
 #define BLKID_SECTOR 512u
+#define BEGINNING (1u << 20)	/* of a disk; its partition table is in there */
 
 static bool has_magic(struct device *device, uint64_t at)
 {
@@ -52,19 +56,78 @@ static void look_at(blkid_partition from, struct device *device, struct partitio
 	(*n)++;
 }
 
-bool partitions_find(const char *path, struct device *device, struct partition *partition, size_t n_max, size_t *n, struct error *err)
+/* The partitions of the table in fd, which counts in sectors of this size. */
+static bool look_through(int fd, unsigned sector_size, struct device *device, struct partition *partition, size_t n_max, size_t *n)
 {
-	blkid_probe probe = blkid_new_probe_from_filename(path);
-	blkid_partlist list;
+	blkid_probe probe = blkid_new_probe();
+	const bool ok = probe && blkid_probe_set_device(probe, fd, 0, 0) == 0 && blkid_probe_set_sectorsize(probe, sector_size) == 0;
+	blkid_partlist list = ok ? blkid_probe_get_partitions(probe) : NULL;
 
-	*n = 0;
-	if (!probe)
-		return error_set(err, ERROR_IO, "%s: cannot be looked at for partitions", path);
-	list = blkid_probe_get_partitions(probe);
 	for (int i = 0; list && i < blkid_partlist_numof_partitions(list); i++)
 		look_at(blkid_partlist_get_partition(list, i), device, partition, n_max, n);
 	blkid_free_probe(probe);
-	return true;
+	return ok;
+}
+
+/* As far as it is looked at: the disk ends with the second one. */
+struct gpt_header {
+	uint8_t signature[8];
+	struct le32 revision, size, crc32, reserved;
+	struct le64 place, place_of_second;
+};
+static_assert(offsetof(struct gpt_header, place_of_second) == 32, "AlternateLBA");
+
+/* How large the disk was, as the first header of its GPT says; 0 where there is none, or the image is as large. */
+static uint64_t size_before_cut(struct device *device, unsigned sector_size)
+{
+	struct gpt_header header;
+	struct error unread;
+
+	if (!device_read(device, &header, sizeof(header), sector_size, &unread) || memcmp(header.signature, "EFI PART", 8) != 0)
+		return 0;
+
+	const uint64_t last = le64(header.place_of_second);
+
+	return last >= INT64_MAX / sector_size || (last + 1) * sector_size <= device->size ? 0 : (last + 1) * sector_size;
+}
+
+/* libblkid takes no GPT that leads behind the end of the file: it is shown the beginning of one that is as large as the disk was. */
+static bool look_at_beginning(struct device *device, unsigned sector_size, uint64_t size, struct partition *partition, size_t n_max, size_t *n)
+{
+	const size_t len = device->size < BEGINNING ? device->size : BEGINNING;
+	const int fd = memfd_create("beginning", MFD_CLOEXEC);
+	uint8_t *bytes = malloc(BEGINNING);
+	struct error unread;
+	bool ok = fd >= 0 && bytes && ftruncate(fd, (off_t)size) == 0 && device_read(device, bytes, len, 0, &unread) &&
+		  pwrite(fd, bytes, len, 0) == (ssize_t)len;
+
+	ok = ok && look_through(fd, sector_size, device, partition, n_max, n);
+	free(bytes);
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+bool partitions_find(const char *path, struct device *device, struct partition *partition, size_t n_max, size_t *n,
+		     struct partition_table *table, struct error *err)
+{
+	static const unsigned sector_sizes[] = { 512, 4096 };
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	bool ok = fd >= 0;
+
+	*n = 0;
+	for (size_t i = 0; ok && *n == 0 && i < sizeof(sector_sizes) / sizeof(sector_sizes[0]); i++) {
+		*table = (struct partition_table){ .sector_size = sector_sizes[i] };
+		ok = look_through(fd, table->sector_size, device, partition, n_max, n);
+		if (*n > 0)
+			break;
+		table->size_before_cut = size_before_cut(device, table->sector_size);
+		if (table->size_before_cut > 0)
+			(void)!look_at_beginning(device, table->sector_size, table->size_before_cut, partition, n_max, n);
+	}
+	if (fd >= 0)
+		close(fd);
+	return ok || error_set(err, ERROR_IO, "%s: cannot be looked at for partitions", path);
 }
 
 /* --- windows ------------------------------------------------------------------------------------------- */

@@ -16,12 +16,14 @@ image_umount
 image_make "$tmp/second.img" 110M --mixed
 written "$tmp/fs.img" >"$tmp/before"
 
-# disk TABLE FILE...: a disk with each of the files in a partition, at 1 MiB and so on
+# disk TABLE FILE...: a disk with each of the files in a partition, at 1 MiB and so on; with sectors of SECTOR bytes
+SECTOR=512
 disk() {
+	SECTOR=$SECTOR \
 	python3 - "$tmp/disk.img" "$@" <<'END'
 import binascii, os, shutil, struct, sys
 out, table, files = sys.argv[1], sys.argv[2], sys.argv[3:]
-MIB, at, parts = 1 << 20, 1 << 20, []
+MIB, at, parts, S = 1 << 20, 1 << 20, [], int(os.environ["SECTOR"])
 with open(out, "wb") as disk:
     for name in files:
         size = os.path.getsize(name)
@@ -30,10 +32,10 @@ with open(out, "wb") as disk:
             while part := file.read(MIB):
                 if part.count(0) == len(part): disk.seek(len(part), 1)
                 else: disk.write(part)
-        parts.append((at // 512, size // 512))
+        parts.append((at // S, size // S))
         at += (size + MIB - 1) // MIB * MIB
     disk.truncate(at + MIB)
-    total = (at + MIB) // 512
+    total = (at + MIB) // S
     disk.seek(446)
     if table == "mbr":
         for first, n in parts: disk.write(struct.pack("<B3sB3sII", 0, b"\0\2\0", 0x83, b"\xfe\xff\xff", first, n))
@@ -48,12 +50,40 @@ with open(out, "wb") as disk:
             h = struct.pack("<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, 0, 0, mine, other, 34, total - 34, b"\1" * 16, where, 128, 128,
                             binascii.crc32(entries))
             return h[:16] + struct.pack("<I", binascii.crc32(h)) + h[20:]
-        disk.seek(512); disk.write(header(1, total - 1, 2)); disk.seek(1024); disk.write(entries)
-        disk.seek((total - 33) * 512); disk.write(entries); disk.seek((total - 1) * 512); disk.write(header(total - 1, 1, total - 33))
+        disk.seek(S); disk.write(header(1, total - 1, 2)); disk.seek(2 * S); disk.write(entries)
+        disk.seek((total - 33) * S); disk.write(entries); disk.seek((total - 1) * S); disk.write(header(total - 1, 1, total - 33))
 END
 }
 
 truncate -s 9M "$tmp/nothing"
+CUT='note: the image is cut off: the disk of its partition table had [0-9]+ bytes, the image has [0-9]+$'
+for SECTOR in 512 4096; do
+	say "sectors of $SECTOR bytes"
+	disk mbr "$tmp/nothing" "$tmp/fs.img"
+	for table in mbr gpt cut; do
+		[ $table != gpt ] || disk gpt "$tmp/nothing" "$tmp/fs.img"
+		[ $table != cut ] || truncate -s $((130 << 20)) "$tmp/disk.img"
+		expect_unchanged 0 "$tmp/disk.img" crypt cat "$tmp/disk.img" / 3
+		[ "$(cat "$tmp/out")" = 3 ] || fail "other bytes"
+		expect_text "$tmp/err" "note: partition 2 is read, at byte $((10 << 20)) of the image"
+		said=$(grep -c 'note: the partition table counts in sectors of 4096 bytes$' "$tmp/err" || true)
+		[ "$said" = $((SECTOR == 4096)) ] || fail "$said notes of the size of a sector"
+		if [ $table = cut ]; then expect_text "$tmp/err" "$CUT"; elif grep -q 'cut off' "$tmp/err"; then fail "nothing is cut off"; fi
+	done
+	say "two partitions, the second cut off with the end of the table"
+	disk gpt "$tmp/fs.img" "$tmp/second.img"
+	truncate -s $((150 << 20)) "$tmp/disk.img"
+	expect_status 1 crypt list "$tmp/disk.img"
+	expect_text "$tmp/err" "btrfs is in partition 1 at $((1 << 20)), partition 2 at $((121 << 20))"
+	expect_status 0 crypt cat --image-offset $((1 << 20)) "$tmp/disk.img" / 3
+	say "a table that leads where no disk ends"
+	for last in ffffffffffffff7f ffffffffffffffff 0000000000000000 ffffffffffff0700; do
+		python3 -c 'import sys
+with open(sys.argv[1], "r+b") as f: f.seek(int(sys.argv[2]) + 32); f.write(bytes.fromhex(sys.argv[3]))' "$tmp/disk.img" $SECTOR $last
+		expect_status 4 crypt list "$tmp/disk.img"
+	done
+done
+SECTOR=512
 for table in gpt mbr; do
 	say "$table: one partition has btrfs"
 	disk "$table" "$tmp/nothing" "$tmp/fs.img"
@@ -86,8 +116,7 @@ for table in gpt mbr; do
 	disk "$table" "$tmp/fs.img"
 	expect_unchanged 4 "$tmp/disk.img" crypt convert --encrypt -q --volume-key-file /dev/null "$tmp/disk.img" /
 	truncate -s 70M "$tmp/disk.img"
-	# Without its end, a GPT is none for libblkid.
-	expect_status $([ "$table" = gpt ] && echo 4 || echo 6) crypt list "$tmp/disk.img"
+	expect_status 6 crypt list "$tmp/disk.img"
 	expect_status 6 crypt list --offset 1048576 "$tmp/disk.img"
 	expect_text "$tmp/err" 'the device has [0-9]+ bytes, the filesystem on it [0-9]+'
 done
