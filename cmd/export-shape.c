@@ -84,7 +84,7 @@ bool export_shape_choose(const struct export_shape_options *opt, struct export_s
 	if (format < 0 && compression >= 0)
 		take_suffix(opt->output, &len, &format, &compression);
 	if (strcmp(opt->output, "-") == 0 && isatty(STDOUT_FILENO)) {
-		error_set(err, ERROR_REFUSED, "an archive does not go to a terminal");
+		error_set(err, ERROR_REFUSED, "an archive is not written to a terminal");
 		return error_hint(err, "redirect the output to a file, or name one after -o");
 	}
 	return choose_archive(opt, format, compression, given, shape, err);

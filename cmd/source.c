@@ -182,8 +182,8 @@ bool source_prove(const struct source *source, const struct tree *tree, uint64_t
 	static const char *const what[] = {
 		[INODE_ENTRY_FILE] = "it is not the file that was sealed",
 		[INODE_ENTRY_NAMES] = "it was not sealed under this name",
-		[INODE_ENTRY_DIRECTORY] = "its mode, owner, times or attributes are not as they were sealed",
-		[INODE_ENTRY_LISTING] = "the names in it are not as they were sealed",
+		[INODE_ENTRY_DIRECTORY] = "its mode, owner, times or attributes are not as they were when it was sealed",
+		[INODE_ENTRY_LISTING] = "the names in it are not as they were when it was sealed",
 	};
 	struct error why = { 0 };
 	char text[300];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Keeping account of damaged blocks: in memory, in the crypt items, in checksums that do not match. */
+/* Keeps track of damaged blocks: in memory, in the crypt items, and as checksums that do not match. */
 #include "common/convert/bad-blocks.h"
 
 #include <inttypes.h>
@@ -13,12 +13,12 @@
 #include "common/fs/extent-part.h"
 #include "common/util/lower-bound.h"
 
-/* Tree blocks that one item more may change: the path with splits, and what settling adds. */
+/* Tree blocks that inserting one item may change: the path with its splits, and what settling adds. */
 #define ITEM_BLOCKS 24u
 
 /* --- in memory ----------------------------------------------------------------------------------------------- */
 
-/* The first one that is not before this block. */
+/* The first entry at or behind this block. */
 static size_t place_of(const struct conversion *c, uint64_t unit_id, uint32_t block)
 {
 	const struct crypt_bad_block *at = c->bad.at;
@@ -150,7 +150,7 @@ bool bad_block_add(struct conversion *c, uint64_t unit_id, uint32_t block, enum 
 	const size_t at = place_of(c, unit_id, block);
 
 	if (bad_block_find(c, unit_id, block))
-		c->bad.at[at] = bad;	/* carried over once, and damaged now */
+		c->bad.at[at] = bad;	/* it was carried over earlier and is damaged now */
 	else if (!insert(c, at, &bad, err))
 		return false;
 	if (at < c->bad.first_new)
@@ -209,7 +209,7 @@ size_t bad_blocks_room(const struct conversion *c)
 
 	if (!c->bad.changed && !(damage && (damage->skip || damage->carry)))
 		return 0;
-	/* Those behind the first new one are written again. */
+	/* The items from the first new entry on are written again. */
 	return ITEM_BLOCKS + 2 * ((c->bad.n - c->bad.first_new) / per_item(c) + 1);
 }
 
@@ -248,7 +248,7 @@ static bool write_seal(struct conversion *c, struct transaction *tx, const struc
 	uint32_t len;
 	bool found;
 
-	/* It may have been damaged, and gone. */
+	/* The seal item may have been damaged or removed. */
 	if (!tree_open(c->volume, ROOT_TREE_ID, &tree, err) || !tree_find(&tree, &key, &iter, &found, err))
 		return false;
 	if (!found || iter.item.left != sizeof(*disk))
@@ -259,7 +259,7 @@ static bool write_seal(struct conversion *c, struct transaction *tx, const struc
 	return true;
 }
 
-/* While a decryption is under way the seal vouches for units and bad blocks, and an abort leaves it so. */
+/* During a decryption the seal covers the units and bad blocks, and an abort leaves them that way. */
 static bool put_seal(struct conversion *c, struct transaction *tx, struct error *err)
 {
 	const struct crypt_seal *index;
@@ -313,7 +313,7 @@ bool csum_spoil(struct conversion *c, struct transaction *tx, uint64_t address, 
 
 	if (!csum_get(c, address, stored, &has, err) || !volume_chunk(volume, address, &chunk, err))
 		return false;
-	/* Turning one bit could only make it match another mirror by chance: it is asked again. */
+	/* A flipped bit could make the checksum match another mirror by chance, so start over after each flip. */
 	for (unsigned mirror = 0; has && mirror < chunk_n_mirrors(chunk); mirror++) {
 		struct error why;
 
@@ -324,8 +324,8 @@ bool csum_spoil(struct conversion *c, struct transaction *tx, uint64_t address, 
 			stored[0] ^= turned ? 2 : 1;
 		} else {
 			/*
-			 * What cannot be read now, and may be later, is most likely what the checksum is of.  It gets a value of its own, and no
-			 * turned bit, which turned once more would be right again.
+			 * An unreadable mirror may become readable later, and then it most likely matches the stored checksum. So store a
+			 * new value of its own: a flipped bit would be right again once it is flipped back.
 			 */
 			if (unread)
 				continue;
@@ -333,7 +333,7 @@ bool csum_spoil(struct conversion *c, struct transaction *tx, uint64_t address, 
 			memset(stored, 0xff, size);
 		}
 		turned = true;
-		mirror = UINT_MAX;	/* from the first again: 0 is next */
+		mirror = UINT_MAX;	/* start over: the next one is 0 */
 	}
 	secret_wipe(bytes, sizeof(bytes));
 	return !turned || csum_put(c, tx, address, stored, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Collecting units into one record, and reading plain text that can be trusted. */
+/* Collects units into one record, and reads plain text that can be trusted. */
 #include "common/convert/batch.h"
 
 #include <inttypes.h>
@@ -16,7 +16,7 @@ bool batch_open(struct conversion *c, struct batch *batch, struct error *err)
 {
 	const size_t wanted = c->ui ? c->ui->batch_bytes / CRYPT_BLOCK : 0;
 	const size_t data = c->scan->data_bytes / CRYPT_BLOCK;
-	const size_t most = data < BATCH_BLOCKS ? data : BATCH_BLOCKS;	/* there is no more */
+	const size_t most = data < BATCH_BLOCKS ? data : BATCH_BLOCKS;	/* no more are needed */
 	const size_t max = wanted && wanted < most ? wanted : most;
 	const size_t room = max > CRYPT_UNIT_BLOCKS_MAX ? max : CRYPT_UNIT_BLOCKS_MAX;
 
@@ -52,7 +52,7 @@ void batch_close(struct batch *batch)
 bool batch_has_room(const struct batch *batch, uint32_t n_blocks)
 {
 	const struct superblock *super = &batch->c->volume->super;
-	/* The unit's own leaf, and the csum leaves: at least half full, one more at each edge. */
+	/* The unit's own leaf and the csum leaves, which are at least half full, plus one at each edge. */
 	const size_t n_leaves = 3 + (size_t)n_blocks * csum_type_size(super->csum_type) / (super->node_size / 2);
 
 	return (batch->n_tags == 0 || batch->n_tags + n_blocks <= batch->max_blocks) &&
@@ -89,7 +89,7 @@ bool csum_delta(struct conversion *c, uint64_t address, const uint8_t *bytes, ui
 	return true;
 }
 
-/* What is carried over differs from its checksum afterwards by what it differed by before. */
+/* The new checksum of a carried-over block is as far off as the old one was. */
 static bool carry_csum(struct batch *batch, uint64_t address, const uint8_t delta[CSUM_SIZE], struct error *err)
 {
 	uint8_t value[CSUM_SIZE];
@@ -101,7 +101,7 @@ static bool carry_csum(struct batch *batch, uint64_t address, const uint8_t delt
 	return !has || csum_put(batch->c, batch->tx, address, value, err);
 }
 
-/* Blocks from i on that are treated alike: kept as they are, or not. */
+/* The number of blocks from i on that are treated alike: all kept, or all not. */
 static uint32_t alike(const bool *keep, uint32_t i, uint32_t n_blocks)
 {
 	uint32_t n = 1;
@@ -185,7 +185,7 @@ struct stored {
 	uint64_t logical;
 	uint32_t sector_size;
 	unsigned csum_size;
-	const uint8_t *csum[CRYPT_UNIT_BLOCKS_MAX];	/* into values; NULL: none stored */
+	const uint8_t *csum[CRYPT_UNIT_BLOCKS_MAX];	/* points into values; NULL: none stored */
 	uint8_t values[CRYPT_UNIT_BLOCKS_MAX * CSUM_SIZE];
 };
 
@@ -212,7 +212,7 @@ static bool sector_matches(const struct volume *volume, const uint8_t *bytes, co
 	return memcmp(computed, csum, csum_size) == 0;
 }
 
-/* All of it from mirror 1; what cannot be read there is zeros. */
+/* Reads everything from mirror 1. Bytes that cannot be read there become zeros. */
 static void read_first_mirror(struct volume *volume, uint64_t address, uint8_t *bytes, size_t len, bool *unread)
 {
 	const uint32_t sector_size = volume->super.sector_size;
@@ -231,7 +231,7 @@ static bool is_right(const struct volume *volume, const struct stored *stored, s
 	return !stored->csum[i] || sector_matches(volume, sector, stored->csum[i], stored->csum_size);
 }
 
-/* Sector i from the first mirror behind the first that is right; where none is, it stays that of the lowest that reads. */
+/* Reads sector i from the first mirror after mirror 1 that is right. If none is, keeps the bytes of the lowest readable mirror. */
 static bool other_mirrors(struct volume *volume, const struct stored *stored, size_t i, unsigned n_mirrors, uint8_t *sector, bool *unread)
 {
 	uint8_t other[CRYPT_BLOCK];

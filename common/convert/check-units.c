@@ -12,9 +12,9 @@
 struct checking {
 	struct conversion *c;
 	const struct scan_extent *extent;
-	uint8_t *bytes;		/* a unit as mirror 1 has it */
-	bool tells, adds;	/* what is skipped; adds: while sealing, when blocks may be written */
-	bool is_as_read;	/* the block looked at last is that of mirror 1 */
+	uint8_t *bytes;		/* a unit as read from mirror 1 */
+	bool tells, adds;	/* tells: report what is skipped; adds: while sealing, when blocks may be written */
+	bool is_as_read;	/* the last block looked at is the one from mirror 1 */
 	struct unit_hints hints;
 };
 
@@ -31,8 +31,8 @@ static bool bad_part(void *context, const struct extent_part *part, struct error
 	error_set(err, ERROR_CORRUPT, "%.300s: bytes %" PRIu64 " to %" PRIu64 "%s fail authentication on every mirror%s", label, part->first,
 		  part->last, part->unused ? " of an extent" : "", also);
 	free(label);
-	return error_hint(err, "%s--skip-damaged leaves what is damaged as it is, and goes on with everything else",
-			  checking->adds ? "" : "nothing was changed; `btrfs-crypt verify` lists all that fails; ");
+	return error_hint(err, "%s--skip-damaged leaves the damaged blocks as they are and converts everything else",
+			  checking->adds ? "" : "nothing was changed; `btrfs-crypt verify` lists everything that fails; ");
 }
 
 static bool bad_block(const struct checking *checking, const struct crypt_unit *unit, uint32_t i, struct error *err)
@@ -48,7 +48,7 @@ static bool bad_block(const struct checking *checking, const struct crypt_unit *
 	return !checking->tells || bad_block_tell(c, unit->unit_id, BAD_SKIPPED, at, err);
 }
 
-/* A write that was lost leaves the plain text, or a mixture: the tag tells, and the block is finished from what is there. */
+/* A lost write leaves plain text or a mixture. The tag tells which, and the block is completed from there. */
 static bool finish_block(const struct checking *checking, struct unit_cipher *cipher, const struct crypt_unit *unit, uint32_t i,
 			 uint8_t *block, bool *found, struct error *err)
 {
@@ -96,7 +96,7 @@ static bool check_unit(void *context, const struct crypt_unit *unit, uint64_t pl
 
 	(void)place, (void)go;
 	if (!unit->sealed)
-		return error_set(err, ERROR_CORRUPT, "the data sealed at %#" PRIx64 " were never sealed", unit->unit_id);
+		return error_set(err, ERROR_CORRUPT, "the data recorded at %#" PRIx64 " were never sealed", unit->unit_id);
 	if (!unit_cipher_new(c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err))
 		return false;
 	is_read = volume_read(c->volume, address, checking->bytes, (size_t)unit->blocks * CRYPT_BLOCK, 0, &unread);
@@ -120,7 +120,7 @@ static bool check_extent(struct checking *checking, struct error *err)
 
 #define MAKE_ANEW "`btrfs check --init-csum-tree` makes checksums anew"
 
-/* Always false, with what is missing. */
+/* Always false; err says what is missing. */
 static bool absent(const struct conversion *c, const struct tree *subvolume, uint64_t inode, const struct extent_part *part, uint64_t logical,
 		   struct error *err)
 {
@@ -128,7 +128,8 @@ static bool absent(const struct conversion *c, const struct tree *subvolume, uin
 
 	if (!label)
 		return error_memory(err);
-	error_set(err, ERROR_CORRUPT, "%.300s: bytes %" PRIu64 " to %" PRIu64 " have no checksum, which the csum tree should have (data at %" PRIu64 ")",
+	error_set(err, ERROR_CORRUPT, "%.300s: bytes %" PRIu64 " to %" PRIu64 " have no checksum in the csum tree, but should have one "
+		"(data at %" PRIu64 ")",
 		  label, part->first, part->last, logical);
 	free(label);
 	return false;
@@ -141,7 +142,7 @@ static bool refuse_absent(void *context, const struct tree *subvolume, uint64_t 
 	       error_hint(err, "nothing was changed; a kernel cannot read them; " MAKE_ANEW);
 }
 
-/* Tags tell what is sealed, and nothing more is lost by going on; once all is converted, that is all there is to do. */
+/* The tags tell what is sealed, so going on loses nothing more. Once all is converted, this is the only damage left. */
 static bool absent_later(void *context, const struct tree *subvolume, uint64_t inode, const struct extent_part *part, uint64_t logical,
 			 struct error *err)
 {

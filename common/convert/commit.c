@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One step of a conversion: record, header, position; and stopping between two of them. */
+/* One step of a conversion (record, header, position), and stopping between two steps. */
 #include "common/convert/bad-blocks.h"
 #include "common/convert/lost-record.h"
 
@@ -11,7 +11,7 @@
 #include "common/fs/domain-mac.h"
 #include "common/volume/still-ours.h"
 
-/* Tree blocks that the two header copies may take in a record. */
+/* The most tree blocks that the two header copies take in a record. */
 #define HEADER_BLOCKS 2u
 
 void conversion_close(struct conversion *c)
@@ -71,7 +71,7 @@ void conversion_note(const struct conversion *c, const char *format, ...)
 	c->ui->note(c->ui->context, text);
 }
 
-/* A copy that is missing or of another size was warned of when the domain was opened. */
+/* Opening the domain has already warned of a copy that is missing or has another size. */
 static bool has_header(struct conversion *c, const struct key *key, bool *has, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
@@ -84,7 +84,7 @@ static bool has_header(struct conversion *c, const struct key *key, bool *has, s
 	return true;
 }
 
-/* Both copies of the header item say what c->header says. */
+/* Writes c->header to both copies of the header item. */
 static bool write_header(struct conversion *c, struct transaction *tx, struct error *err)
 {
 	const struct key keys[] = { crypt_key(c->header.domain, CRYPT_HEADER, 0), crypt_second_header_key(c->header.domain) };
@@ -114,7 +114,7 @@ static bool write_header(struct conversion *c, struct transaction *tx, struct er
 static bool commit(struct conversion *c, struct transaction *tx, struct journal_point *point, const struct journal_range *ranges,
 		   size_t n_ranges, struct error *err)
 {
-	/* With the crypt items the header goes, and with it the epoch's second home. */
+	/* The header goes with the crypt items, and with it the second record of the epoch. */
 	const bool has_header = !conversion_is_cut(c->direction, point->phase, point->cursor);
 
 	c->header.epoch++;
@@ -153,8 +153,8 @@ static bool first_durable(void *context, struct error *err)
 	if (state_claim(c, err))
 		return true;
 	if (err->kind == ERROR_BUSY)
-		error_hint(err, "only the superblocks were changed; once nobody else uses the image, `btrfs-crypt convert --status` says "
-			   "whether a conversion is still noted there, and --abort undoes it");
+		error_hint(err, "only the superblocks were changed; once nobody else uses the image, `btrfs-crypt convert --status` "
+			"says whether they still record a conversion, and --abort undoes it");
 	return false;
 }
 

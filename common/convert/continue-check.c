@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What must still be as it was when a conversion is gone on with: state, header, members, units. */
+/* Checks that state, header, members and units are still as they were before a conversion goes on. */
 #include "common/convert/continue.h"
 
 #include <inttypes.h>
@@ -22,19 +22,20 @@ bool continue_check_state(const struct conversion *c, struct error *err)
 	if (!authentic)
 		return state_error("the state of the unfinished conversion fails authentication");
 	if (memcmp(c->state.fsid, super->fsid, FSID_SIZE) != 0)
-		return state_error("the state of the unfinished conversion is of another filesystem");
+		return state_error("the state of the unfinished conversion belongs to another filesystem");
 	if (le64(c->state.generation) != super->generation)
-		return state_error("the filesystem has generation %" PRIu64 ", the unfinished conversion began at %" PRIu64, super->generation,
+		return state_error("the filesystem has generation %" PRIu64 ", but the unfinished conversion began at %" PRIu64,
+			super->generation,
 				   le64(c->state.generation));
 	if (le32(c->state.sector_size) != super->sector_size || le32(c->state.node_size) != super->node_size ||
 	    le16(c->state.csum_type) != super->csum_type || le64(c->state.n_devices) != super->n_devices)
-		return state_error("the state of the unfinished conversion does not fit the superblock");
+		return state_error("the state of the unfinished conversion does not match the superblock");
 	if (memcmp(c->state.kcv, c->header.kcv, CRYPT_MAC_SIZE) != 0 || le16(c->state.domain) != c->header.domain)
-		return state_error("the state of the unfinished conversion is of another sealing");
+		return state_error("the state of the unfinished conversion belongs to another sealing");
 	return true;
 }
 
-/* Where a lost record's is in place, and no valid record has it: it says the same, but when, and in which direction. */
+/* The header in place may be that of a lost record, which no valid record has. It differs only in its epoch and its direction. */
 static void take_back_header(const struct conversion *c, struct crypt_header *header)
 {
 	if (!c->lost.is_lost || header->epoch != c->header.epoch + 1)
@@ -43,7 +44,7 @@ static void take_back_header(const struct conversion *c, struct crypt_header *he
 	header->state = c->direction == CRYPT_TO_SEALED ? CRYPT_STATE_SEALING : CRYPT_STATE_UNSEALING;
 }
 
-/* The header in the root tree, and everything it vouches for, with the key that is open already. */
+/* Reads the header from the root tree and everything it vouches for, with the key that is already open. */
 static bool read_domain(struct conversion *c, struct domain **domain, struct error *err)
 {
 	uint8_t mac[CRYPT_MAC_SIZE];
@@ -67,10 +68,10 @@ static bool read_domain(struct conversion *c, struct domain **domain, struct err
 		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u fails authentication", c->header.domain);
 	if (memcmp((*domain)->header.domain_uuid, c->header.domain_uuid, CRYPT_UUID_SIZE) != 0 ||
 	    memcmp((*domain)->header.op_id, c->state.op_id, CRYPT_UUID_SIZE) != 0)
-		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u is of another conversion", c->header.domain);
+		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u belongs to another conversion", c->header.domain);
 	take_back_header(c, &(*domain)->header);
 	if ((*domain)->header.epoch != c->header.epoch)
-		return state_error("the header of sealing %u is of epoch %" PRIu64 ", the conversion of %" PRIu64, c->header.domain,
+		return state_error("the header of sealing %u has epoch %" PRIu64 ", but the conversion has %" PRIu64, c->header.domain,
 				   (*domain)->header.epoch, c->header.epoch);
 	if (!domain_items_mac(c->volume, c->header.domain, c->schedule, mac, err))
 		return false;
@@ -78,7 +79,7 @@ static bool read_domain(struct conversion *c, struct domain **domain, struct err
 	       error_set(err, ERROR_KEY_HEADER, "the header of sealing %u does not vouch for its key slots and subvolumes", c->header.domain);
 }
 
-/* Units at places before it are ciphertext.  UNIT_PLACE_END would say that nothing is being converted. */
+/* Units before this place are ciphertext. UNIT_PLACE_END would mean that nothing is being converted. */
 uint64_t conversion_boundary(const struct conversion *c)
 {
 	if (c->phase == CRYPT_PHASE_DATA)
@@ -99,26 +100,27 @@ static bool unit_fits_cursor(void *context, const struct crypt_unit *unit, uint6
 
 	(void)go;
 	if (place < boundary && !unit->sealed)
-		return state_error("the data sealed at %#" PRIx64 " should be sealed by now and are not", unit->unit_id);
+		return state_error("the data recorded at %#" PRIx64 " should be sealed by now, but are not", unit->unit_id);
 	if (place >= boundary && unit->sealed && state->placed_only && !c->lost.is_lost)
-		return state_error("the data at %#" PRIx64 " are sealed, the conversion has not come to them", unit->unit_id) ||
+		return state_error("the data at %#" PRIx64 " are sealed, but the conversion has not reached them", unit->unit_id) ||
 		       lost_record_is_sought(c, err);
 	return true;
 }
 
-/* An encryption: the units lie over the extents exactly as they were laid out, and are sealed up to the cursor. */
+/* For an encryption: the units lie over the extents exactly as they were laid out, and are sealed up to the cursor. */
 static bool check_units(struct conversion *c, struct error *err)
 {
 	struct unit_state state = { c, c->direction == CRYPT_TO_SEALED };
 
-	/* The stored address is a hint, and nothing has moved. */
+	/* The stored address is only a hint, but nothing has moved. */
 	if (!unit_map_read(c->volume, c->header.domain, &c->units, err) || !unit_map_join_placed(c->units, c->scan, err)) {
 		if (err->kind == ERROR_CORRUPT)
 			err->kind = ERROR_STATE;
 		return false;
 	}
 	if (c->units->n_items != c->header.n_unit_items)
-		return state_error("there are %" PRIu64 " items of tags, the header says %" PRIu64, c->units->n_items, c->header.n_unit_items);
+		return state_error("there are %" PRIu64 " items of tags, but the header says %" PRIu64, c->units->n_items,
+			c->header.n_unit_items);
 	return unit_map_visit_all(c->units, unit_fits_cursor, &state, err);
 }
 
@@ -150,7 +152,7 @@ static bool inline_fits_cursor(void *context, const struct crypt_inline_unit *un
 
 	(void)place;
 	if (before != unit->sealed && (before || walk->state->c->direction == CRYPT_TO_SEALED))
-		return state_error("the inline data of inode %" PRIu64 " are %s, the conversion %s come to them", unit->inode,
+		return state_error("the inline data of inode %" PRIu64 " are %s, but the conversion %s reached them", unit->inode,
 				   unit->sealed ? "sealed" : "not sealed", before ? "has" : "has not");
 	return true;
 }
@@ -164,7 +166,7 @@ static bool check_inlines(struct conversion *c, struct error *err)
 	    !inline_visit_all(c->volume, c->header.domain, inline_fits_cursor, &walk, err))
 		return false;
 	if (walk.ordinal != state.n || state.n != c->header.n_inline_units)
-		return state_error("there are tags of %" PRIu64 " inline items, the subvolumes have %" PRIu64, walk.ordinal, state.n);
+		return state_error("there are tags for %" PRIu64 " inline items, but the subvolumes have %" PRIu64, walk.ordinal, state.n);
 	return c->direction == CRYPT_TO_SEALED || inline_map_read(c->volume, c->header.domain, &c->inlines, err);
 }
 
@@ -191,11 +193,14 @@ static bool take_members(struct conversion *c, struct domain *domain, struct err
 	domain->n_members = domain->n_inode_flags = 0;
 	if (!mac_new(c->schedule, "nonce", NULL, 0, &c->nonce_mac, err))
 		return false;
-	/* While items are still being placed they say nothing that could be wrong. */
+	/* While items are still being placed, there is nothing in them to check. */
 	return c->phase == CRYPT_PHASE_STRUCTURE || (check_units(c, err) && check_inlines(c, err));
 }
 
-/* A decryption changes no unit: until the crypt items go they are what was sealed.  It has no need of the index, which may be damaged. */
+/*
+ * A decryption changes no unit: until the crypt items are removed, they are what was sealed. It does not need the index, which may be
+ * damaged.
+ */
 static bool check_seal(struct conversion *c, const struct domain *domain, struct error *err)
 {
 	const struct crypt_seal *index;
@@ -205,7 +210,7 @@ static bool check_seal(struct conversion *c, const struct domain *domain, struct
 	    !seal_compute(c->volume, c->schedule, &domain->header, domain->members, domain->n_members, index, &now, err))
 		return false;
 	return secret_same(now.seal, domain->header.seal, sizeof(now.seal)) ||
-	       state_error("the tags of sealing %u are not those that were sealed", c->header.domain);
+	       state_error("the tags of sealing %u do not match its seal", c->header.domain);
 }
 
 static bool take_sealed(struct conversion *c, struct domain *domain, struct error *err)
@@ -228,7 +233,7 @@ static bool take_sealed(struct conversion *c, struct domain *domain, struct erro
 	return true;
 }
 
-/* Everything about the members that the records do not say themselves. */
+/* Takes over everything about the members that is not in the records. */
 bool continue_take(struct conversion *c, struct error *err)
 {
 	cleanup_domain struct domain *domain = NULL;
@@ -242,7 +247,7 @@ bool continue_take(struct conversion *c, struct error *err)
 	if (!conversion_begin_digest(c, digest, err))
 		return false;
 	return secret_same(digest, c->state.begin_digest, sizeof(digest)) ||
-	       state_error("the subvolumes are not what they were when the conversion began");
+	       state_error("the subvolumes have changed since the conversion began");
 }
 
 /* --- extents ------------------------------------------------------------------------------------ */
@@ -253,7 +258,7 @@ struct counting {
 	uint64_t bytes;
 };
 
-/* Half overwritten, an extent may be unrecognisable: its record says what it is. */
+/* A half overwritten extent may be unrecognisable, but its record says what it is. */
 static bool count_range(void *context, const struct journal_range *range, struct error *err)
 {
 	struct counting *counting = context;
@@ -274,10 +279,10 @@ bool continue_check_extents(struct conversion *c, const struct replay *replay, s
 	struct counting counting = { .units = c->units };
 	bool ok = true;
 
-	/* What is damaged beyond recognition is where its units say that it was sealed. */
+	/* An extent damaged beyond recognition is where its units say it was sealed. */
 	if (c->state.operation == CRYPT_OP_DECRYPT && c->units && (damage_skips(c) || c->bad.n > 0))
 		unit_map_join_expected(c->units);
-	/* At the end of a decryption everything is plain text, and no tag is needed any more. */
+	/* At the end of a decryption everything is plain text and no tag is needed any more. */
 	if (c->state.operation != CRYPT_OP_DECRYPT || !c->units || (c->phase == CRYPT_PHASE_STRUCTURE && c->direction == CRYPT_TO_PLAIN))
 		return true;
 	counting.bytes = unit_map_joined_bytes(c->units);
@@ -285,16 +290,16 @@ bool continue_check_extents(struct conversion *c, const struct replay *replay, s
 		ok = journal_record_visit(&c->journal, &replay->record[i], &(struct journal_visitor){ .on_range = count_range }, &counting, err);
 	set64_free(&counting.groups);
 	if (ok && counting.bytes != le64(c->state.total)) {
-		ok = state_error("extents of %" PRIu64 " bytes are recognised by their tags, %" PRIu64 " bytes when the conversion began",
+		ok = state_error("the tags recognise extents of %" PRIu64 " bytes, but the conversion began with %" PRIu64 " bytes",
 				 counting.bytes, le64(c->state.total));
-		error_hint(err, "where files are damaged, --skip-damaged leaves them as they are");
+		error_hint(err, "if files are damaged, --skip-damaged leaves them as they are");
 	}
 	return ok;
 }
 
 /* --- the end ---------------------------------------------------------------------------------------- */
 
-/* The subvolumes of the domain, whose leaves are read back. */
+/* Scans the subvolumes of the domain, whose leaves are read back. */
 static bool scan_domain(struct conversion *c, const struct domain *domain, struct error *err)
 {
 	uint64_t *ids;
@@ -312,7 +317,7 @@ static bool scan_domain(struct conversion *c, const struct domain *domain, struc
 	return ok;
 }
 
-/* Everything is sealed: the header, for the seal that people are shown, and what has to be read back. */
+/* Everything is sealed: takes the header, for the seal that is shown to people, and what has to be read back. */
 bool continue_take_finished(struct conversion *c, struct error *err)
 {
 	cleanup_domain struct domain *domain = NULL;

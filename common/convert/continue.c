@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Going on with an unfinished conversion: everything that must hold is checked before the first write. */
+/* Continues an unfinished conversion. Everything that must hold is checked before the first write. */
 #include "common/convert/continue.h"
 
 #include <inttypes.h>
@@ -24,21 +24,24 @@ static bool check_goal(const struct conversion *c, enum convert_goal goal, struc
 
 	if (goal == CONVERT_ABORT) {
 		if (aborting)
-			return true;	/* goes on aborting */
+			return true;	/* continue the abort */
 		if (c->phase >= CRYPT_PHASE_FINISH || conversion_is_cut(c->direction, c->phase, c->cursor)) {
-			error_set(err, ERROR_REFUSED, "nothing is left to undo: everything is %s, only cleaning up is left",
+			error_set(err, ERROR_REFUSED, "there is nothing to undo: everything is %s, only the cleanup is left",
 				  encrypting ? "sealed" : "plain text");
 			return error_hint(err, encrypting ? "`convert --resume` finishes it" : "`convert --decrypt --resume` finishes it");
 		}
 		if (!encrypting && le32(c->state.flags) & CRYPT_STATE_ACCEPTED) {
-			error_set(err, ERROR_REFUSED, "the decryption accepted changes; sealing them again would not restore what was there");
+			error_set(err, ERROR_REFUSED, "the unsealing accepted changes; sealing again would not restore what was sealed "
+				"before");
 			return error_hint(err, "`convert --decrypt --resume` finishes it");
 		}
 		return true;
 	}
 	if (aborting) {
-		error_set(err, ERROR_REFUSED, "the unfinished conversion is an abort of %s: it can only be finished", encrypting ? "an encryption" : "a decryption");
-		return error_hint(err, "`convert --abort`");
+		error_set(err, ERROR_REFUSED, "the unfinished conversion is an abort of %s: it can only be finished", encrypting ? 
+			"a sealing" : 
+			"an unsealing");
+		return error_hint(err, "`convert --abort` finishes it");
 	}
 	if (c->direction == CRYPT_TO_PLAIN && goal != CONVERT_RESUME_DECRYPT) {
 		char when[32] = "?";
@@ -47,11 +50,11 @@ static bool check_goal(const struct conversion *c, enum convert_goal goal, struc
 
 		if (gmtime_r(&start, &tm))
 			strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &tm);
-		error_set(err, ERROR_REFUSED, "the unfinished decryption, begun %s, leads to plain text: that must be asked for by name", when);
-		return error_hint(err, "`convert --decrypt --resume`");
+		error_set(err, ERROR_REFUSED, "the unfinished unsealing, begun %s, ends in plain text and must be confirmed", when);
+		return error_hint(err, "`convert --decrypt --resume` confirms it");
 	}
 	if (c->direction == CRYPT_TO_SEALED && goal == CONVERT_RESUME_DECRYPT) {
-		error_set(err, ERROR_REFUSED, "the unfinished conversion leads to ciphertext, not to plain text");
+		error_set(err, ERROR_REFUSED, "the unfinished conversion ends in sealed data, not in plain text");
 		return error_hint(err, "`convert --resume` goes on, `convert --abort` undoes it");
 	}
 	return true;
@@ -75,8 +78,8 @@ static bool reserve_places(struct conversion *c, struct error *err)
 }
 
 /*
- * Once the crypt items are cut off there is no header whose epoch would tell that a record is missing which is in place already.  That could only
- * free blocks, and what the block groups say counts.
+ * Once the crypt items are cut off, no header is left whose epoch would show that a missing record is already in place. Such a record could
+ * only free blocks, so the number in the block groups counts.
  */
 static void take_bytes_used(struct conversion *c)
 {
@@ -89,7 +92,7 @@ static void take_bytes_used(struct conversion *c)
 	super->disk.bytes_used = to_le64(used);
 }
 
-/* What the last records were overwriting when the power went could not be recognised by its tags; now it can. */
+/* What the last records were overwriting when the power failed could not be recognised by its tags. Now it can. */
 static bool join_again(struct conversion *c, struct error *err)
 {
 	if (c->state.operation != CRYPT_OP_DECRYPT || !c->units)
@@ -100,13 +103,13 @@ static bool join_again(struct conversion *c, struct error *err)
 	       unit_map_join(c->units, c->scan, c->schedule, conversion_boundary(c), err) && continue_check_extents(c, NULL, err);
 }
 
-/* It is to be undone, and is not being undone yet. */
+/* Is it to be undone, but has not turned round yet? */
 static bool turns_round(const struct conversion *c, enum convert_goal goal)
 {
 	return goal == CONVERT_ABORT && (c->state.operation == CRYPT_OP_ENCRYPT) == (c->direction == CRYPT_TO_SEALED);
 }
 
-/* Turns round: one record that says so, and the superblocks. */
+/* Turns round: writes one record that says so, and the superblocks. */
 static bool turn(struct conversion *c, struct error *err)
 {
 	struct transaction *tx;
@@ -141,8 +144,8 @@ static bool take(struct conversion *c, struct error *err)
 }
 
 /*
- * After the cut nothing says which subvolumes were unsealed, so all of them are looked at.  Their blocks were compared before it, and what went bad since
- * nobody can undo: the conversion finishes, and it is said.
+ * After the cut nothing says which subvolumes were unsealed, so all of them are checked. Their blocks were compared before the cut, and
+ * what went bad since then cannot be undone: the conversion finishes and reports it.
  */
 static bool look_for_unread(struct conversion *c, struct error *err)
 {
@@ -160,12 +163,12 @@ static bool look_for_unread(struct conversion *c, struct error *err)
 	} else if (ok && c->list.n_lost > 0) {
 		error_set(&c->not_whole, ERROR_CORRUPT, "subvolume %" PRIu64 ": %s", c->list.lost[0].id, c->list.lost[0].what);
 	}
-	error_hint(&c->not_whole, "`btrfs check` lists all that is damaged; export gives everything else");
+	error_hint(&c->not_whole, "`btrfs check` lists all damage; `btrfs-crypt export` saves everything else");
 	free(ids);
 	return ok;
 }
 
-/* If one that is being converted is among what is damaged, the begin digest says so. */
+/* If a subvolume that is being converted is among the damaged ones, the begin digest tells. */
 static bool read_list(struct conversion *c, struct error *err)
 {
 	if (!subvolume_list_read_over(c->volume, &c->list, err))
@@ -202,7 +205,7 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 	return (!turns_round(c, goal) || (lost_record_finish(c, err) && turn(c, err))) && conversion_run(c, err);
 }
 
-/* Only cleaning up is left; the journal may be wiped already. */
+/* Only cleaning up is left. The journal may be wiped already. */
 static bool continue_finish(struct conversion *c, enum convert_goal goal, struct error *err)
 {
 	c->direction = c->state.direction;
@@ -211,7 +214,7 @@ static bool continue_finish(struct conversion *c, enum convert_goal goal, struct
 	c->header.epoch = le64(c->state.epoch);
 	c->journal.sequence = le64(c->state.sequence);
 	memcpy(c->journal.last_mac, c->state.journal_mac, sizeof(c->journal.last_mac));
-	/* An old state put back would name places that may be in use by now: what is wiped must be free. */
+	/* An old state that was put back would name places that may be in use by now. What is wiped must be free. */
 	note_undone(c, goal);
 	return check_goal(c, goal, err) && lost_record_number_fits(c, err) && reserve_places(c, err) &&
 	       read_list(c, err) && (c->direction == CRYPT_TO_PLAIN ? look_for_unread(c, err) : take(c, err) && csums_kept(c, err)) &&
@@ -242,7 +245,7 @@ static bool go_on(struct conversion *c, enum convert_goal goal, const struct con
 	c->state = tail.disk;
 	if (!continue_check_state(c, err))
 		return false;
-	/* From the next state on. */
+	/* This takes effect with the next state that is written. */
 	if (c->ui && c->ui->read_back)
 		c->state.flags = to_le32(le32(c->state.flags) | CRYPT_STATE_READ_BACK);
 	if (!(tail.phase >= CRYPT_PHASE_FINISH ? continue_finish(c, goal, err) : continue_replayed(c, goal, err)))
@@ -257,21 +260,21 @@ static bool restore_primary(struct volume *volume, const struct convert_ui *ui, 
 	const struct conversion c = { .ui = ui };
 	const struct disk_superblock disk = volume->super.disk;
 
-	conversion_note(&c, "the primary superblock is written again from copy %u", volume->super_used);
+	conversion_note(&c, "rewriting the primary superblock from copy %u", volume->super_used);
 	return volume_still_ours(volume, err) && volume_write_supers(volume, &disk, err);
 }
 
-/* Nothing is unfinished: a mirror said so, and the key proved that it is not true. */
+/* Nothing is unfinished: a mirror said so, but the key proved it wrong. */
 static bool drop_state(struct volume *volume, const struct convert_ui *ui, struct error *err)
 {
 	const struct conversion c = { .ui = ui };
 	const struct disk_superblock disk = volume->copy[0].super.disk;
 
-	conversion_note(&c, "nothing is unfinished: what a copy of the superblock says of it is false; all copies are written again from copy 0");
+	conversion_note(&c, "no conversion is unfinished: a copy of the superblock wrongly says so; all copies are rewritten from copy 0");
 	return volume_still_ours(volume, err) && volume_write_supers(volume, &disk, err);
 }
 
-/* A decryption that only the superblocks still tell of. */
+/* A decryption that only the superblocks still record. */
 static bool clear_without_key(struct volume *volume, const struct crypt_state_tail *tail, unsigned copy, enum convert_goal goal,
 			      bool *cleared, struct error *err)
 {

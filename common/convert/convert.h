@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The conversion of whole subvolumes in place: what commands ask for.  How it works, which bytes are durable at
- * each step and what a crash there leaves: format/README.md, "The conversion".
+ * Converts whole subvolumes in place: the interface for commands. format/README.md, "The conversion", says how it works, which bytes are
+ * durable at each step and what a crash leaves.
  */
 #ifndef COMMON_CONVERT_CONVERT_H
 #define COMMON_CONVERT_CONVERT_H
@@ -17,38 +17,38 @@ struct convert_progress {
 	uint64_t done, total;	/* bytes of the phase */
 };
 
-/* What to do about damage; by default a conversion stops in front of it. */
+/* What to do about damage. By default a conversion stops before it. */
 struct convert_damage {
-	bool carry;		/* seal what has no copy that matches its checksum so that it is as bad afterwards */
-	bool skip;		/* leave what no tag opens as it is found */
-	uint64_t n_skip;	/* of what a lost journal record was converting, exactly so many blocks; 0: none */
+	bool carry;		/* seal blocks without a copy that matches its checksum, so that the checksum is as wrong afterwards */
+	bool skip;		/* leave blocks that no tag opens as they were found */
+	uint64_t n_skip;	/* exactly this many blocks of what a lost journal record was converting; 0: none */
 };
 
-/* A block that is not converted as the others, and a part of the file that it belongs to. */
+/* A block that is not converted like the others, and the part of a file that it belongs to. */
 struct convert_bad_block {
-	bool is_carried;	/* sealed as it was, so that its checksum is as wrong afterwards; else left as it was found */
+	bool is_carried;	/* sealed with a checksum that is as wrong afterwards as before; else left as it was found */
 	bool is_lost;		/* nothing tells what it is: it counts for n_skip, and nothing was changed yet */
 	bool has_csum;
-	const char *path;	/* from the top level, escaped; NULL: it is not known whose block it is, and what follows is not set */
+	const char *path;	/* from the top level, escaped; NULL: the owner is unknown, and the fields below are not set */
 	uint64_t subvolume, inode;
-	uint64_t first, last;	/* bytes of the file, both included; where unused: of the extent */
+	uint64_t first, last;	/* bytes of the file, both included; if unused: of the extent */
 	bool unused;		/* the file does not use this part of its extent */
-	uint64_t logical;	/* of the block; always set */
-	const char *also;	/* who else has it, as extent-also.h says; NULL: nobody was asked */
+	uint64_t logical;	/* address of the block; always set */
+	const char *also;	/* who else has it, see extent-also.h; NULL: nobody asked */
 };
 
-/* What people see and may stop; every pointer may be NULL. */
+/* What people see and may stop. Every pointer may be NULL. */
 struct convert_ui {
 	void *context;
 	void (*progress)(void *context, const struct convert_progress *progress);
 	void (*note)(void *context, const char *text);		/* one line for stderr */
 	void (*bad_block)(void *context, const struct convert_bad_block *block);
 	bool (*stop)(void *context);				/* asked between batches: SIGINT, SIGTERM */
-	bool (*confirm)(void *context, const char *question);	/* NULL: yes was implied (batch mode) */
-	/* Nothing more is derived from the secrets that were given: their owner wipes them now, not when all is done. */
+	bool (*confirm)(void *context, const char *question);	/* NULL: yes is implied (batch mode) */
+	/* Nothing more is derived from the given secrets: their owner wipes them now, not at the end. */
 	void (*forget_secrets)(void *context);
-	bool read_back;		/* read all data back from the device before the end; once begun so, a conversion also goes on so */
-	/* Most bytes of data in a batch, and of a record; 0: as many as fit.  Tests of what a crash leaves take many small steps. */
+	bool read_back;		/* read all data back from the device before the end; a conversion begun this way also continues this way */
+	/* Limits for the data in a batch and for a record; 0: as many as fit. Crash tests use them to take many small steps. */
 	uint32_t batch_bytes, record_bytes;
 	struct convert_damage damage;
 };
@@ -57,12 +57,12 @@ struct convert_encrypt_options {
 	enum crypt_cipher cipher;
 	enum convert_shared shared;
 	bool recursive;
-	bool dry_run;			/* plan only; device may be read only */
+	bool dry_run;			/* plan only; the device may be read only */
 	struct secret *secret;		/* for slot 0; NULL: none (volume key only) */
 	enum crypt_slot_type slot_type;
 	struct kdf_cost cost;		/* zeros: calibrate to about 1 s */
 	unsigned kdf_milliseconds;	/* 0: 1000 */
-	struct secret *volume_key;	/* NULL: random.  Stays the caller's */
+	struct secret *volume_key;	/* NULL: random; stays with the caller */
 };
 
 /* One subvolume of a plan. */
@@ -76,29 +76,29 @@ enum convert_undone { UNDONE_NOTHING, UNDONE_SEALING, UNDONE_UNSEALING };
 /* What --dry-run prints, and what a finished run reports. */
 struct convert_plan {
 	struct convert_plan_member *member;
-	size_t n_members;		/* 0: only cleaning up was left to do; nothing was counted */
+	size_t n_members;		/* 0: only the cleanup was left and nothing was counted */
 	uint64_t n_extents, data_bytes, n_inline_units, n_leaves, n_unit_items;
 	uint64_t metadata_needed, metadata_available;	/* bytes */
-	uint64_t metadata_missing;	/* what new metadata chunks must hold; 0: no chunk is added */
+	uint64_t metadata_missing;	/* the room that new metadata chunks must have; 0: no chunk is added */
 	uint64_t n_new_chunks, new_chunk_bytes;
 	uint64_t journal_bytes;
-	uint64_t unwiped_free_bytes;	/* free data space left as it is */
-	uint64_t n_carried, n_skipped;	/* damaged blocks, each told as bad_block() */
+	uint64_t unwiped_free_bytes;	/* free data space that is left as it is */
+	uint64_t n_carried, n_skipped;	/* damaged blocks, each reported through bad_block() */
 	enum convert_undone undone;	/* it was not finished but undone, */
-	bool undone_here;		/* and turned round in this run, */
-	unsigned undone_percent;	/* when so much was done */
+	bool undone_here;		/* turned round in this run, */
+	unsigned undone_percent;	/* when this much was done */
 	uint8_t seal_fingerprint[16];	/* of a finished sealing */
 	char key_tag[48];		/* "aes-256-gcm@btrfs:75197c8e" of a finished sealing */
 };
 void convert_plan_free(struct convert_plan *plan);
 
 /*
- * Before anybody is asked for a key: ERROR_REFUSED where one of these was sealed already and hides it, as far as that shows without its key.
- * convert_encrypt() asks again, of all that it would seal.
+ * Called before anybody is asked for a key. ERROR_REFUSED if one of these was already sealed without saying so, as far as that shows
+ * without its key. convert_encrypt() checks again, for everything it would seal.
  */
 bool convert_check_sealed_before(struct volume *volume, const char *const *names, bool recursive, struct error *err) must_use;
 
-/* names: SUBVOL arguments, at least one.  The volume must be freshly opened (writable unless dry_run). */
+/* names: at least one SUBVOL argument. The volume must be freshly opened (writable unless dry_run). */
 bool convert_encrypt(struct volume *volume, const char *const *names, const struct convert_encrypt_options *options,
 		     const struct convert_ui *ui, struct convert_plan *plan, struct error *err) must_use;
 
@@ -111,7 +111,7 @@ struct convert_key {
 struct convert_decrypt_options {
 	struct convert_key key;
 	bool accept_changes, accept_unsealed, dry_run;
-	const uint8_t *expect_seal;	/* CONVERT_FINGERPRINT bytes, which the seal must begin with; NULL: whatever it is */
+	const uint8_t *expect_seal;	/* CONVERT_FINGERPRINT bytes that the seal must begin with; NULL: any */
 };
 #define CONVERT_FINGERPRINT 16u
 
@@ -124,7 +124,7 @@ enum convert_goal {
 	CONVERT_ABORT,
 };
 
-/* Goes on with an unfinished conversion.  The volume must have been opened with options.unfinished. */
+/* Continues an unfinished conversion. The volume must have been opened with options.unfinished. */
 bool convert_continue(struct volume *volume, enum convert_goal goal, const struct convert_key *key,
 		      const struct convert_ui *ui, struct convert_plan *plan, struct error *err) must_use;
 
@@ -132,12 +132,12 @@ bool convert_continue(struct volume *volume, enum convert_goal goal, const struc
 struct convert_status {
 	bool unfinished;
 	bool damaged_primary;		/* the primary superblock is invalid beside a valid mirror */
-	struct crypt_state_tail state;	/* where unfinished; not authenticated unless authenticated */
+	struct crypt_state_tail state;	/* if unfinished; only trustworthy if authenticated */
 	bool authenticated;
 	unsigned percent;
-	bool carries;			/* it is to be sealed, and bad blocks were carried over already: --on-error=continue was given */
-	bool running;			/* another process has it locked: it is going on right now */
-	pid_t process;			/* 0: which one cannot be seen */
+	bool carries;			/* it is being sealed and bad blocks were carried over already: --on-error=continue was given */
+	bool running;			/* another process has it locked: it is running right now */
+	pid_t process;			/* 0: unknown */
 };
 bool convert_status(struct volume *volume, const struct convert_key *key_or_null, struct convert_status *status,
 		    struct error *err) must_use;

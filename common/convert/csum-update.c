@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Stored checksums of data that changes in place: values are replaced, none is added or taken away. */
+/* The stored checksums of data that changes in place. Values are replaced; none is added or removed. */
 #include <inttypes.h>
 
 #include "common/convert/conversion.h"
 #include "common/fs/file-data.h"
 
-/* The part of one csum item that covers [logical, end): new values into the leaf, those of bytes, or, where value is not NULL, that. */
+/*
+ * Writes new values into the leaf, for the part of one csum item that covers [logical, end): the checksums of bytes, or value if it is not
+ * NULL.
+ */
 static bool update_item(struct conversion *c, struct transaction *tx, struct tree_iter *iter, uint64_t logical, uint64_t end,
 			const uint8_t *bytes, const uint8_t *value, struct error *err)
 {
@@ -49,7 +52,7 @@ static bool update(struct conversion *c, struct transaction *tx, uint64_t logica
 
 	if (!tree_open(c->volume, CSUM_TREE_ID, &tree, err) || !tree_seek_last(&tree, &key, &iter, err))
 		return false;
-	/* Where the first item lies behind logical there is none before it. */
+	/* If the first item lies behind logical, there is none before it. */
 	if (!iter.valid || iter.key.objectid != EXTENT_CSUM_ID || iter.key.type != KEY_EXTENT_CSUM) {
 		tree_iter_close(&iter);
 		if (!tree_seek(&tree, &key, &iter, err))
@@ -146,6 +149,6 @@ bool csum_gaps_clear(struct conversion *c, struct error *err)
 			transaction_drop(clearing.tx);
 		return false;
 	}
-	/* Settling clears the gaps. */
+	/* Settling the transaction clears the gaps. */
 	return conversion_commit(c, clearing.tx, c->phase, c->cursor, NULL, 0, err);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * All data are read back in one pass, while their units and tags are still there.  A block that is not what was written is on its old side, or torn: the
- * tag tells, and it is finished from what is there.
+ * Reads all data back in one pass, while their units and tags still exist. A block that is not what was written is on its old side, or
+ * torn. The tag tells which, and the block is completed from what is there.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,20 +11,20 @@
 #include "common/convert/torn.h"
 #include "common/volume/warn.h"
 
-#define STOP_BYTES (64u << 20)	/* between two questions whether to stop */
+#define STOP_BYTES (64u << 20)	/* how often to ask whether to stop */
 #define UNIT_BYTES ((size_t)CRYPT_UNIT_BLOCKS_MAX * CRYPT_BLOCK)
 
 struct reading_back {
 	struct conversion *c;
-	uint8_t *bytes;		/* a unit as it must be */
+	uint8_t *bytes;		/* a unit as it should be */
 	uint8_t *other;		/* as another mirror has it */
 	uint64_t done, asked;
-	/* Block by block: */
-	bool wanted[CRYPT_UNIT_BLOCKS_MAX];	/* does some mirror have another? */
-	bool skipped[CRYPT_UNIT_BLOCKS_MAX];	/* it was left as it was found, and has no tag */
+	/* For each block: */
+	bool wanted[CRYPT_UNIT_BLOCKS_MAX];	/* some mirror has something else */
+	bool skipped[CRYPT_UNIT_BLOCKS_MAX];	/* it was left as found and has no tag */
 };
 
-/* Is this the block, on the side where the conversion leaves it? */
+/* Is this block on the side where the conversion leaves it? */
 static bool is_right(const struct reading_back *r, struct unit_cipher *cipher, const struct crypt_unit *unit, uint32_t i, const uint8_t *block,
 		     bool *right, struct error *err)
 {
@@ -42,7 +42,7 @@ static bool is_right(const struct reading_back *r, struct unit_cipher *cipher, c
 	return ok;
 }
 
-/* Block i as it must be, from whichever mirror has it, or has what becomes of it. */
+/* Gets block i as it should be, from any mirror that has it or has what it can be made from. */
 static bool find_block(struct reading_back *r, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, uint32_t i,
 		       unsigned n_mirrors, struct error *err)
 {
@@ -65,10 +65,10 @@ static bool find_block(struct reading_back *r, struct unit_cipher *cipher, const
 	}
 	error_set(err, ERROR_CORRUPT, "no mirror has what was written to the block at %#" PRIx64, address + (uint64_t)i * CRYPT_BLOCK);
 	name_file(r->c, unit, err);
-	return error_hint(err, "going on, or undoing it, with --skip-damaged leaves what is damaged as it is");
+	return error_hint(err, "--resume or --abort with --skip-damaged leaves the damaged blocks as they are");
 }
 
-/* The first mirror, made right where it is not. */
+/* Reads the first mirror and corrects it where it is wrong. */
 static bool read_right(struct reading_back *r, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, unsigned n_mirrors,
 		       struct error *err)
 {
@@ -122,7 +122,7 @@ static bool read_unit(struct reading_back *r, const struct crypt_unit *unit, uin
 	return true;
 }
 
-/* One that was never sealed was never written, so what is wrong with a mirror of it was so before, and is left so: but it is said. */
+/* A unit that was never sealed was never written. A mirror of it that is wrong was wrong before: it is left as it is, but reported. */
 static bool look_at_unsealed(struct reading_back *r, const struct crypt_unit *unit, uint64_t address, struct error *err)
 {
 	struct volume *volume = r->c->volume;
@@ -164,7 +164,7 @@ static bool visit_unit(void *context, const struct crypt_unit *unit, uint64_t pl
 	bool stops;
 
 	(void)place, (void)go;
-	/* One without an extent is someone else's place. */
+	/* If no extent has the unit any more, its place belongs to someone else. */
 	if (!unit_map_of(c->units, unit->unit_id, &group) || group.address == 0)
 		return true;
 	if (!(unit->sealed ? read_unit : look_at_unsealed)(r, unit, group.address + unit->offset_in_extent, err))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Phase DATA: units, batch by batch, forward into ciphertext or back into plain text. */
+/* Phase DATA: converts units batch by batch, forward into ciphertext or back into plain text. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -7,7 +7,7 @@
 #include "common/convert/lost-record.h"
 #include "common/convert/torn.h"
 
-/* What one unit needs done; address is where it is now. */
+/* Does what one unit needs. address: where it is now. */
 typedef bool unit_convert(struct batch *batch, const struct crypt_unit *unit, uint64_t place, uint64_t address, struct error *err);
 
 static uint8_t *unit_in_item(struct batch *batch, uint64_t place, const struct crypt_unit *unit, struct error *err)
@@ -21,7 +21,7 @@ static uint8_t *unit_in_item(struct batch *batch, uint64_t place, const struct c
 	return data + unit->at;
 }
 
-/* Block i stays as it is found, for good. */
+/* Leaves block i as it was found, for good. */
 static bool skip_block(struct batch *batch, const struct crypt_unit *unit, uint64_t address, uint32_t i, struct error *err)
 {
 	batch->block[i].keep = true;
@@ -39,11 +39,12 @@ static bool may_seal(struct batch *batch, const struct plain *plain, struct erro
 	batch->damaged = true;
 	if (plain->n_unread > 0) {
 		error_set(err, ERROR_IO, "the data at %#" PRIx64 " cannot be read from any copy, and so cannot be sealed", plain->first_unread);
-		return error_hint(err, "--on-error=continue seals what can be read only; --abort undoes, `btrfs-crypt convert --resume --skip-damaged` "
-				  "leaves such blocks as they are");
+		return error_hint(err, "--on-error=continue seals only what can be read; `btrfs-crypt convert --resume --skip-damaged` "
+			"leaves such blocks as they are, --abort undoes the conversion");
 	}
 	error_set(err, ERROR_CORRUPT, "no copy of the data at %#" PRIx64 " matches its checksum", plain->first_bad);
-	return error_hint(err, "`btrfs-crypt convert --resume --on-error=continue` seals them all the same, and they stay as bad as they are");
+	return error_hint(err, "`btrfs-crypt convert --resume --on-error=continue` seals them anyway; their checksums stay as wrong as "
+		"they are");
 }
 
 static bool seal_block(struct batch *batch, struct unit_cipher *cipher, const struct crypt_unit *unit, const struct plain *plain, uint64_t place,
@@ -74,10 +75,10 @@ struct turning {
 	struct unit_cipher *cipher;
 	uint64_t address;
 	bool to_sealed;
-	bool is_read;	/* its bytes are in the batch, from some mirror */
+	bool is_read;	/* its data were read into the batch, from some mirror */
 };
 
-/* Is what was read of block i the other side, so that it turns out right?  It is changed either way. */
+/* Was block i read on its other side, so that it turns out right? The block is changed in any case. */
 static bool turn_block(const struct turning *t, uint32_t i, uint8_t *block, bool *right, struct error *err)
 {
 	const uint8_t *tag = t->unit->tags + (size_t)i * CRYPT_TAG_SIZE;
@@ -92,7 +93,8 @@ static bool turn_block(const struct turning *t, uint32_t i, uint8_t *block, bool
 }
 
 /*
- * From whichever mirror has either side or a mixture: a record that went bad, or a write that never arrived, may have left it behind on any.
+ * Completes the block from any mirror that has either side or a mixture. A record that went bad, or a write that never arrived, may have
+ * left it on any of them.
  */
 static bool complete_block(const struct turning *t, uint32_t i, uint8_t *block, struct error *err)
 {
@@ -110,10 +112,10 @@ static bool complete_block(const struct turning *t, uint32_t i, uint8_t *block, 
 	batch->damaged = true;
 	error_set(err, ERROR_CORRUPT, t->to_sealed ? "the data at %#" PRIx64 " are not what was sealed" :
 						     "the block at %#" PRIx64 " fails authentication on every mirror", at);
-	return error_hint(err, "--skip-damaged leaves what is damaged as it is, and goes on with everything else");
+	return error_hint(err, "--skip-damaged leaves the damaged blocks as they are and converts everything else");
 }
 
-/* The checksum of what was bad before sealing: it keeps its distance from that of the bytes. */
+/* The checksum of a block that was bad before sealing stays as far off as it was. */
 static bool carry_block(const struct turning *t, uint32_t i, const uint8_t *block, struct error *err)
 {
 	struct batch_block *at = &t->batch->block[i];
@@ -132,8 +134,8 @@ static bool carry_block(const struct turning *t, uint32_t i, const uint8_t *bloc
 }
 
 /*
- * What a lost record had begun: is the stored checksum, which may be of before or of after it, that of neither side?  Then the block was bad before
- * it was sealed, and stays so.
+ * For what a lost record had begun: does the stored checksum, from before or after that record, match neither side? Then the block was bad
+ * before it was sealed, and stays bad.
  */
 static bool was_bad(const struct turning *t, uint32_t i, const uint8_t *ciphertext, bool *was, struct error *err)
 {
@@ -190,19 +192,19 @@ static bool turn_unit(struct batch *batch, const struct crypt_unit *unit, uint64
 	if (!unit_cipher_new(batch->c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err))
 		return false;
 	t.cipher = cipher;
-	/* What cannot be read at once may be read block by block. */
+	/* If the unit cannot be read at once, read it block by block. */
 	t.is_read = volume_read(batch->c->volume, address, batch_data(batch), (size_t)unit->blocks * CRYPT_BLOCK, 0, &unread);
 	return turn_blocks(&t, err);
 }
 
-/* Plain text becomes the ciphertext it was before: same nonce, same tags. */
+/* Plain text becomes the ciphertext it was before, with the same nonce and tags. */
 static bool reseal_unit(struct batch *batch, const struct crypt_unit *unit, uint64_t place, uint64_t address, struct error *err)
 {
 	(void)place;
 	return turn_unit(batch, unit, address, true, err) && batch_add(batch, address, &unit->u, unit->blocks, err);
 }
 
-/* Plain text becomes ciphertext under a nonce drawn here and now; what a lost record had begun keeps the one that it has. */
+/* Plain text becomes ciphertext under a nonce drawn here and now. A unit that a lost record had begun keeps its nonce. */
 static bool seal_unit(struct batch *batch, const struct crypt_unit *unit, uint64_t place, uint64_t address, struct error *err)
 {
 	struct conversion *c = batch->c;
@@ -236,10 +238,10 @@ static bool seal_unit(struct batch *batch, const struct crypt_unit *unit, uint64
 static bool unseal_unit(struct batch *batch, const struct crypt_unit *unit, uint64_t place, uint64_t address, struct error *err)
 {
 	if (!unit->sealed)
-		return error_set(err, ERROR_CORRUPT, "the data sealed at %#" PRIx64 " were never sealed", unit->unit_id);
+		return error_set(err, ERROR_CORRUPT, "the data recorded at %#" PRIx64 " were never sealed", unit->unit_id);
 	if (!turn_unit(batch, unit, address, false, err))
 		return false;
-	/* A moved unit cannot be recognised by its ciphertext once it is plain: its address must be written down. */
+	/* A moved unit cannot be recognised by its ciphertext once it is plain, so record its address. */
 	if (unit->address + unit->offset_in_extent != address) {
 		uint8_t *item = unit_in_item(batch, place, unit, err);
 		const struct le64 extent = to_le64(address - unit->offset_in_extent);
@@ -253,7 +255,7 @@ static bool unseal_unit(struct batch *batch, const struct crypt_unit *unit, uint
 
 /* --- walking ------------------------------------------------------------------------------------------- */
 
-/* Units of the item that holds (forward) the first unit at or after place, or (back) the last one before it. */
+/* Loads the units of the item that holds (forward) the first unit at or behind place, or (back) the last one before it. */
 static bool load_item(struct batch *batch, uint64_t place, bool forward, struct crypt_unit **units, unsigned *n_units,
 		      uint64_t *index, struct error *err)
 {
@@ -271,7 +273,7 @@ static bool load_item(struct batch *batch, uint64_t place, bool forward, struct 
 	    !(forward ? tree_seek(&tree, &key, &iter, err) : tree_seek_last(&tree, &key, &iter, err)))
 		return false;
 	if (!iter.valid || !crypt_place_of_key(&iter.key, &at) || at.domain != c->header.domain || at.kind != CRYPT_UNITS)
-		return true;	/* no further one */
+		return true;	/* there are no more */
 
 	const size_t size = iter.item.left;
 	struct cursor item = { batch->item, size, iter.item.offset };
@@ -298,11 +300,11 @@ struct walk {
 	struct batch batch;
 	bool forward;
 	unit_convert *convert;
-	uint64_t place;		/* forward: of the next unit; back: one after the next unit */
+	uint64_t place;		/* forward: of the next unit; back: one behind the next unit */
 	uint64_t done;
 };
 
-/* Commits what is there; where a unit could not be converted, the end. */
+/* Commits the batch. If a unit could not be converted, this is the end. */
 static bool flush_batch(struct walk *walk, bool last, struct error *err)
 {
 	bool stops;
@@ -326,7 +328,7 @@ static bool one_unit(struct walk *walk, const struct crypt_unit *unit, uint64_t 
 	struct unit_group group;
 	const uint64_t after = walk->forward ? place + 1 : place;
 
-	/* No extent has it any more: its bytes are someone else's, or free. */
+	/* No extent has this unit any more: its bytes are someone else's, or free. */
 	if (!unit_map_of(walk->c->units, unit->unit_id, &group) || group.address == 0) {
 		walk->place = after;
 		return true;
@@ -338,7 +340,7 @@ static bool one_unit(struct walk *walk, const struct crypt_unit *unit, uint64_t 
 	if (!walk->convert(&walk->batch, unit, place, group.address + unit->offset_in_extent, err)) {
 		if (!walk->batch.damaged)
 			return false;
-		/* What was collected before it is converted all the same. */
+		/* The units collected before it are converted all the same. */
 		name_file(walk->c, unit, err);
 		walk->batch.error = *err;
 		return flush_batch(walk, false, err);
@@ -348,7 +350,7 @@ static bool one_unit(struct walk *walk, const struct crypt_unit *unit, uint64_t 
 	return true;
 }
 
-/* About how many bytes lie behind where a resumed walk begins: the items hold much the same numbers of units. */
+/* Estimates how many bytes are already done when a walk is resumed. The items hold much the same number of units. */
 static uint64_t bytes_behind(const struct conversion *c, bool forward)
 {
 	const uint64_t n_items = c->header.n_unit_items, at = c->cursor >> 16 < n_items ? c->cursor >> 16 : n_items;
@@ -356,7 +358,7 @@ static uint64_t bytes_behind(const struct conversion *c, bool forward)
 	return n_items ? (double)le64(c->state.total) * (forward ? at : n_items - at) / n_items : 0;
 }
 
-/* end: forward, the units before it only. */
+/* end: forward only, stop before this place. */
 static bool walk_units(struct conversion *c, bool forward, uint64_t end, unit_convert *convert, struct error *err)
 {
 	struct walk walk = { .c = c, .forward = forward, .convert = convert, .place = c->cursor, .done = bytes_behind(c, forward) };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Beginning a decryption: open the domain, check it, the first record. */
+/* Begins a decryption: opens the domain, checks it, writes the first record. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "common/util/plural.h"
 #include "common/util/set64.h"
 
-/* What the view found becomes the conversion's. */
+/* Takes over what the view found. */
 static bool take_view(struct conversion *c, struct domain_view *view, struct error *err)
 {
 	struct domain *domain = view->domain;
@@ -28,7 +28,7 @@ static bool take_view(struct conversion *c, struct domain_view *view, struct err
 	view->units = NULL;
 	view->inlines = NULL;
 	view->source = NULL;
-	/* No member has records of it; but its number may be that of one that is gone, and has. */
+	/* The records know no such member, but its number may be that of a lost member that they do know. */
 	for (size_t i = 0; i < view->n_ids; i++) {
 		if (c->flags_member[i] == 0 && !domain_member(domain, view->ids[i]))
 			c->flags_member[i] = view->ids[i];
@@ -57,7 +57,7 @@ bool conversion_take_domain(struct conversion *c, struct domain *domain, uint64_
 	if (!domain_view_open(domain, &c->list, NULL, boundary, &view, err))
 		return false;
 	c->has_every_extent = view.units->n_joined == view.units->n_groups && view.units->damage.kind == ERROR_NONE;
-	/* What is damaged beyond recognition is where its units say that it was sealed. */
+	/* An extent damaged beyond recognition is where its units say it was sealed. */
 	if (damage_skips(c) || c->bad.n > 0)
 		unit_map_join_expected(view.units);
 	if (!check && (view.units->damage.kind != ERROR_NONE || view.inlines->damage.kind != ERROR_NONE))
@@ -84,7 +84,7 @@ static bool refuse_sharers(struct conversion *c, struct error *err)
 	return ok;
 }
 
-/* --- what cannot be read outside ------------------------------------------------------------------------------------ */
+/* --- what cannot be read outside the sealed subvolumes ---------------------------------------------------------------- */
 
 struct finding_inlines {
 	const struct conversion *c;
@@ -102,7 +102,7 @@ static bool find_inline(void *context, const struct scan_block *leaf, const stru
 	       (!found || set64_add(&finding->found, unit.place, NULL, err));
 }
 
-/* Is everything that was sealed in what is to be unsealed?  Then nothing of it is elsewhere alone. */
+/* Is everything that was sealed in the subvolumes to be unsealed? Then no other subvolume holds the only copy of any of it. */
 static bool is_all_here(const struct conversion *c, bool *all, struct error *err)
 {
 	struct finding_inlines finding = { .c = c };
@@ -143,11 +143,13 @@ static bool lose(struct outside *outside, uint64_t id, const char *what, struct 
 		return true;
 	}
 	if (outside->accept) {
-		conversion_note(c, "subvolume %s, which is not unsealed: %s; data that were sealed here and are in it alone are lost", name, what);
+		conversion_note(c, "subvolume %s, which is not unsealed: %s; data that were sealed here and exist only in it are lost", name,
+			what);
 		return true;
 	}
 	error_set(err, ERROR_CORRUPT, "subvolume %s, which is not to be unsealed: %s; nothing was changed", name, what);
-	return error_hint(err, "some of what was sealed here was not found, and may be in there, lost without the keys; --accept-changes goes on all the same");
+	return error_hint(err, "some of the data sealed here were not found: they may be in there, and are lost once the keys are "
+		"removed; --accept-changes goes on anyway");
 }
 
 static bool lose_outside(void *context, const struct subvolume *subvolume, const char *what, struct error *err)
@@ -166,7 +168,7 @@ static bool lose_roots(struct outside *outside, struct error *err)
 	return true;
 }
 
-/* What is to be unsealed is not to be had without its root item; of all others it is told what is damaged. */
+/* A subvolume that is to be unsealed needs its root item. For all others, say what is damaged. */
 static bool check_lost(const struct conversion *c, const struct domain *domain, struct error *err)
 {
 	for (size_t i = 0; i < c->list.n_lost; i++) {
@@ -180,7 +182,7 @@ static bool check_lost(const struct conversion *c, const struct domain *domain, 
 	return true;
 }
 
-/* --- what belongs to nothing ------------------------------------------------------------------------------------------- */
+/* --- strays: sealed data that belong to no member ------------------------------------------------------------------------ */
 
 static bool refuse_stray(void *context, const struct subvolume *subvolume, const char *what, struct error *err)
 {
@@ -192,7 +194,7 @@ static bool refuse_stray(void *context, const struct subvolume *subvolume, const
 	return error_hint(err, "unsealing removes the keys, and without them what is sealed there would be lost");
 }
 
-/* What was sealed here and cannot be told for it any more keeps the keys, which are cut at the end. */
+/* Sealed data that cannot be assigned any more still need the keys, which are removed at the end. */
 static bool refuse_strays(struct conversion *c, bool accept, struct error *err)
 {
 	const struct domain domain = { .volume = c->volume, .header = c->header, .schedule = c->schedule };
@@ -221,7 +223,7 @@ static bool note_taken(void *context, const struct place_finding *finding, const
 	return true;
 }
 
-/* Nothing is unsealed of those that are gone: what stands in their place, or has their number, stays as it is. */
+/* Nothing is unsealed for members that are gone. Whatever stands in their place or has their number stays as it is. */
 static bool note_gone(struct conversion *c, struct error *err)
 {
 	cleanup_member_places struct member_places places = { 0 };
@@ -234,7 +236,7 @@ static bool note_gone(struct conversion *c, struct error *err)
 		if (subvolume && subvolume_has_uuid(subvolume, member->uuid))
 			continue;
 		escape_text(member->path, member->path_len, path, sizeof(path));
-		conversion_note(c, "subvolume %" PRIu64 " (%s), which was sealed, does not exist any more", member->id, path);
+		conversion_note(c, "sealed subvolume %" PRIu64 " (%s) no longer exists", member->id, path);
 	}
 	if (!member_places_read(&c->list, &places, err))
 		return false;
@@ -267,13 +269,13 @@ static bool begin(struct conversion *c, const struct domain *domain, bool accept
 	return ok;
 }
 
-/* An older copy of the image, put back, is as authentic as this one: only who knows the seal can tell.  The header is authentic. */
+/* An older copy of the image, put back, is as authentic as this one. Only someone who knows the seal can tell. The header is authentic. */
 static bool seal_expected(const struct domain *domain, const uint8_t *expect, struct error *err)
 {
 	if (!expect || secret_same(domain->header.seal, expect, CONVERT_FINGERPRINT))
 		return true;
 	error_set(err, ERROR_CORRUPT, "the seal fingerprint is not the expected one; nothing was changed");
-	return error_hint(err, "it is another sealing: perhaps an older copy of the image");
+	return error_hint(err, "this is another sealing, perhaps in an older copy of the image");
 }
 
 static bool decrypt(struct conversion *c, const char *name, const struct convert_decrypt_options *options, struct error *err)
@@ -307,7 +309,8 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 	    !domain_view_check_named(domain, &c->list, subvolume, err) || !domain_check_all_replaced(domain, &c->list, err))
 		return false;
 	if (!conversion_take_domain(c, domain, UNIT_PLACE_END, true, &check, &changed, err))
-		return err->kind == ERROR_CORRUPT && err->hint[0] == '\0' ? error_hint(err, "nothing was changed; `btrfs-crypt export` gives what can be read") : false;
+		return err->kind == ERROR_CORRUPT && err->hint[0] == '\0' ? error_hint(err, "nothing was changed; `btrfs-crypt "
+			"export` saves what can be read") : false;
 	if (!note_gone(c, err) || !refuse_strays(c, options->accept_changes, err) ||
 	    !preflight_trees(c->volume, err) || !csums_complete(c, err) || !bad_blocks_tell(c, err) || !units_check(c, options->dry_run, err) || !plan_fill(c, err) ||
 	    !allocator_open(c->volume, &c->allocator, err) ||

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How far the records have come in place. */
+/* How far the records have been carried out in place. */
 #include "common/convert/disk-epoch.h"
 
 #include <stdlib.h>

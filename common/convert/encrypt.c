@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Beginning an encryption: plan, keys, the first record. */
+/* Begins an encryption: plan, keys, the first record. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,14 +40,15 @@ static bool confirm_members(struct conversion *c, struct error *err)
 		const uint64_t id = c->members[i].id;
 
 		if (id == c->list.default_id && id != FS_TREE_ID) {
-			if (!confirm(c, "is the default subvolume: sealed, it cannot be used when the filesystem is mounted", id, err))
+			if (!confirm(c, "is the default subvolume: once sealed, it cannot be used when the filesystem is mounted", id, err))
 				return false;
 		} else if (looks_like_root(c, id)) {
-			if (!confirm(c, "looks like a root filesystem: sealed, it will not boot", id, err))
+			if (!confirm(c, "looks like a root filesystem: once sealed, it will not boot", id, err))
 				return false;
 		}
 		if (id == FS_TREE_ID)
-			conversion_note(c, "the top level is sealed: anything created or removed in it later needs --accept-changes");
+			conversion_note(c, "the top level is sealed: if anything is created or removed in it later, unsealing needs "
+				"--accept-changes");
 	}
 	return true;
 }
@@ -70,10 +71,10 @@ static bool free_domain_number(struct volume *volume, uint16_t *number, struct e
 			used = used || numbers[i] == *number;
 	} while (used && *number < UINT16_MAX);
 	free(numbers);
-	return !used || error_set(err, ERROR_REFUSED, "no number for another sealing is free");
+	return !used || error_set(err, ERROR_REFUSED, "the image has no free number for another sealing");
 }
 
-/* Was the feature bit there before the first of the domains was sealed?  A domain that cannot be read: nobody knows, so it stays. */
+/* Was the feature bit set before the first of the domains was sealed? If a domain cannot be read, nobody knows, so the bit stays. */
 static bool had_verity(struct volume *volume, bool *had, struct error *err)
 {
 	uint16_t *numbers;
@@ -95,7 +96,7 @@ static bool had_verity(struct volume *volume, bool *had, struct error *err)
 	return true;
 }
 
-/* Volume key and domain uuid, so that the key check value's first bytes, the displayed tag, are not 0. */
+/* Makes volume key and domain uuid such that the first bytes of the key check value, the displayed tag, are not 0. */
 static bool make_keys(struct conversion *c, const struct secret *given, struct secret **volume_key, struct error *err)
 {
 	static const uint8_t zeros[4];
@@ -145,12 +146,12 @@ bool keys_area_write(struct conversion *c, const struct crypt_range *keys, const
 
 	if (!crypt_header_seal(c->schedule, &c->header, err) || !domain_keys_encode(&c->header, slots, n_slots, &bytes, &len, err))
 		return false;
-	/* After the cut there is nothing else that the key could be checked by: twice, so that one bad sector does not lose it. */
+	/* After the cut the key can be checked by nothing else. Write it twice, so that one bad sector does not lose it. */
 	ok = len <= second ? volume_still_ours(c->volume, err) && volume_write(c->volume, keys->logical, bytes, len, err) &&
 				     volume_write(c->volume, keys->logical + second, bytes, len, err) && volume_flush(c->volume, err) &&
 				     volume_read_back(c->volume, keys->logical, bytes, len, err) &&
 				     volume_read_back(c->volume, keys->logical + second, bytes, len, err) :
-			     error_set(err, ERROR_NO_SPACE, "the key slots take %zu bytes, there is room for %" PRIu64, len, second);
+			     error_set(err, ERROR_NO_SPACE, "the key slots take %zu bytes, but there is room for only %" PRIu64, len, second);
 	free(bytes);
 	return ok;
 }

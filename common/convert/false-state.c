@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A state that a mirror of the superblock has and the primary has not, and that the key proves to be none of an unfinished conversion. */
+/* A state in a mirror of the superblock, but not in the primary, that the key proves to be false. */
 #include "common/convert/conversion.h"
 #include "common/volume/tolerance.h"
 
@@ -8,7 +8,7 @@ static bool says_so(const struct super_copy *copy)
 	return copy->exists && copy->valid && superblock_is_unfinished(&copy->super);
 }
 
-/* Made without the key, or before the header became what it is: which says that everything is sealed. */
+/* It was made without the key, or it is not newer than the header, which says that everything is sealed. */
 static bool contradicted(const struct domain *domain, const struct super_copy *copy, bool *is_false, struct error *err)
 {
 	struct crypt_state_tail tail;
@@ -32,8 +32,8 @@ void state_hint(struct volume *volume, struct error *err)
 	if ((err->kind != ERROR_STATE && err->kind != ERROR_KEY_HEADER) || err->hint[0] || !volume->copy[0].valid || says_so(&volume->copy[0]) ||
 	    !domain_check_finished(volume, NULL, &why))
 		return;
-	error_hint(err, "copy 0 of the superblock says nothing of a conversion: if nobody changed it, nothing else was changed yet; keep a copy of the "
-		   "image, then mount it, create and remove a file, unmount it: that drops what the others say");
+	error_hint(err, "copy 0 of the superblock records no conversion; if nobody altered it, nothing else was changed yet: keep a "
+		"copy of the image, then mount it, create and remove a file, and unmount it, which clears the other copies");
 }
 
 bool state_is_false(struct volume *volume, uint16_t number, const struct convert_key *key, bool *is_false, struct error *err)
@@ -42,7 +42,7 @@ bool state_is_false(struct volume *volume, uint16_t number, const struct convert
 	struct error why = { 0 };
 
 	*is_false = false;
-	/* Before anything is changed in place the primary has the state, and it is cleared there last. */
+	/* The primary gets the state before anything is changed in place, and is the last to be cleared. */
 	if (!volume->copy[0].valid || says_so(&volume->copy[0]))
 		return true;
 	if (!volume_use_copy(volume, 0, err))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Phase FINISH: what was written is read back, what was freed is wiped, the superblocks are cleared. */
+/* Phase FINISH: reads back what was written, wipes what was freed, clears the superblocks. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -11,8 +11,9 @@
 /* --- reading back -------------------------------------------------------------------------------- */
 
 /*
- * Every mirror has a block as the pointer to it, and the first mirror that fits, say.  One that is not valid, or is of an older generation, is written
- * again, as a scrub would; two that are both as good nobody but its last record could tell apart: they stay as they are, and it is said.
+ * Checks that every mirror has the block that the pointer to it and the first mirror that fits say. A mirror that is invalid or of an older
+ * generation is written again, as a scrub would. If two mirrors are equally good, only the last record could tell them apart: they stay as
+ * they are, and this is reported.
  */
 static bool check_block(struct conversion *c, const struct block *right, struct error *err)
 {
@@ -49,7 +50,7 @@ static bool check_visit(void *context, struct block *block, bool *descend, struc
 	return check_block(context, block, err);
 }
 
-/* All trees that a conversion writes to. */
+/* Reads back all trees that a conversion writes to. */
 static bool read_back(struct conversion *c, struct error *err)
 {
 	struct volume *volume = c->volume;
@@ -70,16 +71,16 @@ static bool read_back(struct conversion *c, struct error *err)
 
 /* --- wiping ------------------------------------------------------------------------------------------ */
 
-#define PIECES 64u	/* written between two flushes, at most */
+#define PIECES 64u	/* the most pieces between two flushes */
 
 struct wiper {
 	struct conversion *c;
 	const uint8_t *zeros;	/* WIPE_PIECE */
-	struct { uint64_t at; size_t len; } piece[PIECES];	/* on the device */
+	struct { uint64_t at; size_t len; } piece[PIECES];	/* addresses on the device */
 	unsigned n;
 };
 
-/* What was written so far is on the medium; only then is its room given back, or a power cut could leave what was there. */
+/* The discarded room is given back only once everything before is on the medium. Otherwise a power cut could bring back the old bytes. */
 static bool settle(struct wiper *wiper, struct error *err)
 {
 	struct conversion *c = wiper->c;
@@ -94,7 +95,8 @@ static bool settle(struct wiper *wiper, struct error *err)
 		    !device_read_back(device, wiper->zeros, wiper->piece[i].len, wiper->piece[i].at, &again, err))
 			return false;
 		if (again)
-			volume_warn(c->volume, "%s: zeros written at %#" PRIx64 " had not reached the device: they were written again", device->name,
+			volume_warn(c->volume, "%s: zeros written at %#" PRIx64 " had not reached the device and were written again",
+				device->name,
 				    wiper->piece[i].at);
 		if (device->ops->punch)
 			device->ops->punch(device->self, wiper->piece[i].at, wiper->piece[i].len);
@@ -113,8 +115,8 @@ static bool wipe_piece(struct wiper *wiper, uint64_t at, size_t len, struct erro
 }
 
 /*
- * Zeros on every mirror, whatever reads as zeros already: after a failed flush the page cache shows zeros that the medium has not.  Only where a sparse
- * file has nothing at all there is nothing to overwrite.
+ * Writes zeros to every mirror, even where it reads as zeros: after a failed flush the page cache may show zeros that the medium does not
+ * have. Only holes of a sparse file need no overwriting.
  */
 static bool wipe_range(struct wiper *wiper, uint64_t logical, uint64_t len, struct error *err)
 {
@@ -145,7 +147,7 @@ static bool wipe_range(struct wiper *wiper, uint64_t logical, uint64_t len, stru
 	return true;
 }
 
-/* The same without the stripes that hold superblock copies. */
+/* The same, but leaves out the stripes that hold superblock copies. */
 static bool wipe_free(struct wiper *wiper, uint64_t logical, uint64_t len, struct error *err)
 {
 	if (!volume_range_is_reserved(wiper->c->volume, logical, len))
@@ -212,7 +214,7 @@ out:
 	return ok;
 }
 
-/* The feature bit stays where this domain was not the one that set it, or another one needs it. */
+/* The feature bit stays if this domain did not set it, or if another one needs it. */
 static bool verity_stays(struct conversion *c, bool *stays, struct error *err)
 {
 	uint16_t *numbers = NULL;
@@ -231,12 +233,13 @@ static bool verity_stays(struct conversion *c, bool *stays, struct error *err)
 bool finish_tell(const struct conversion *c, struct error *err)
 {
 	if (c->not_whole.kind != ERROR_NONE) {
-		error_set(err, ERROR_CORRUPT, "the conversion has finished; but not everything is whole: %s", c->not_whole.text);
+		error_set(err, ERROR_CORRUPT, "the conversion has finished, but not everything is intact: %s", c->not_whole.text);
 		return error_hint(err, "%s", c->not_whole.hint);
 	}
 	return c->n_undecided == 0 ||
-	       error_set(err, ERROR_CORRUPT, "the conversion has finished; but the mirrors of tree block %" PRIu64 " (and %zu others) differ, all of them "
-			 "are valid, and nothing tells which are right: they were left as they are", c->undecided, c->n_undecided - 1);
+	       error_set(err, ERROR_CORRUPT, "the conversion has finished, but the mirrors of tree block %" PRIu64
+	       	" (and %zu others) differ; all of them are valid and nothing tells which is right, so they were left as they are",
+	       	c->undecided, c->n_undecided - 1);
 }
 
 bool finish_run(struct conversion *c, struct error *err)

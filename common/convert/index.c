@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Phase INDEX: an entry for each version of each inode, in items that are inserted in key order.  Entries draw nothing: at a resume they are computed
- * again, and what is there already must be the same.
+ * Phase INDEX: writes an entry for each version of each inode, in items that are inserted in key order. Entries contain nothing random: a
+ * resume computes them again, and what is there already must be the same.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -15,8 +15,8 @@ unsigned index_entries_per_item(uint32_t node_size)
 }
 
 /*
- * The units, confirmed by their tags.  Nothing has moved, so an extent of which none confirms is where its units were placed, and damaged: its blocks
- * are known to be bad, or may be skipped now, or that is an error with its file's name.
+ * Joins the units, confirmed by their tags. Nothing has moved, so an extent that no tag confirms is where its units were placed, and
+ * damaged: its blocks are known to be bad, or may be skipped now, or this is an error with the file's name.
  */
 static bool join_sealed(struct conversion *c, struct error *err)
 {
@@ -46,7 +46,7 @@ static bool join_sealed(struct conversion *c, struct error *err)
 	return ok;
 }
 
-/* Where the units of what is sealed now are. */
+/* Finds where the units of the sealed data are now. */
 static bool take_units(struct conversion *c, struct error *err)
 {
 	inline_map_free(c->inlines);
@@ -60,9 +60,9 @@ struct filling {
 	uint8_t *item;
 	unsigned n, per_item;	/* entries in item */
 	uint64_t index;		/* of item */
-	uint64_t start;		/* items below it are there */
+	uint64_t start;		/* items below it exist */
 	uint64_t n_entries;
-	uint64_t inode, highest;	/* the one that was added last, and the last there is: for the progress */
+	uint64_t inode, highest;	/* the last inode added and the highest one, for the progress */
 };
 
 static bool highest_inode(const struct scan *scan, uint64_t *highest, struct error *err)
@@ -81,7 +81,7 @@ static bool highest_inode(const struct scan *scan, uint64_t *highest, struct err
 	return true;
 }
 
-/* An item from before the resume. */
+/* Checks an item that was written before the resume. */
 static bool check_item(const struct filling *f, size_t len, struct error *err)
 {
 	const struct key key = crypt_key(f->c->header.domain, CRYPT_INDEX, f->index);
@@ -92,7 +92,7 @@ static bool check_item(const struct filling *f, size_t len, struct error *err)
 	if (!tree_open(f->c->volume, ROOT_TREE_ID, &tree, err) || !tree_find(&tree, &key, &iter, &found, err))
 		return false;
 	return (found && iter.item.left == len && memcmp(iter.item.at, f->item, len) == 0) ||
-	       error_set(err, ERROR_STATE, "index item %" PRIu64 " is not what the subvolumes give", f->index);
+	       error_set(err, ERROR_STATE, "index item %" PRIu64 " does not match the subvolumes", f->index);
 }
 
 static bool insert_item(struct filling *f, size_t len, struct error *err)

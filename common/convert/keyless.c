@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A state that is left over where there is no domain any more that could vouch for it. */
+/* A leftover state without a domain that could vouch for it. */
 #include <stdlib.h>
 
 #include "common/convert/conversion.h"
 
-/* A domain in the root tree that is half converted, or that nobody can read. */
+/* Is there a domain in the root tree that is half converted or unreadable? */
 static bool any_unfinished(struct volume *volume, bool *any, struct error *err)
 {
 	uint16_t *numbers = NULL;
@@ -24,9 +24,9 @@ static bool any_unfinished(struct volume *volume, bool *any, struct error *err)
 }
 
 /*
- * A decryption that had wiped the copies of its key slots, and not yet cleared the superblocks: no key can be checked, but where the
- * domain has no crypt items any more there is nothing left that could be undone or lost.  Nobody vouches for this tail: one that
- * contradicts another copy, or the domains there are, is not believed.
+ * A decryption that had wiped the copies of its key slots, but not yet cleared the superblocks. No key can be checked, but if the domain
+ * has no crypt items any more, nothing is left that could be undone or lost. This tail is not authenticated, so it is rejected if it
+ * contradicts another copy or the existing domains.
  */
 bool state_needs_no_key(struct volume *volume, const struct crypt_state_tail *tail, unsigned copy, bool *yes, struct error *err)
 {
@@ -43,7 +43,7 @@ bool state_needs_no_key(struct volume *volume, const struct crypt_state_tail *ta
 		domain_free(domain);
 		return true;
 	}
-	/* Items that cannot be read are items all the same. */
+	/* Items that cannot be read still exist. */
 	if (why.kind != ERROR_NOT_FOUND)
 		return true;
 	if (!any_unfinished(volume, &unfinished, err))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Phase LEAVES: marks, inode flags and inline payloads of the members' leaves, whole leaves at a time. */
+/* Phase LEAVES: converts marks, inode flags and inline payloads of the members' leaves, whole leaves at a time. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -7,16 +7,16 @@
 #include "common/convert/conversion.h"
 
 #define SEAL_FLAGS (INODE_RO_VERITY | INODE_IMMUTABLE)
-#define SHORT_PAYLOAD 8u	/* bytes; from this length on no two ciphertexts are the same */
-#define DRAWS_MAX 1024u		/* of a nonce */
+#define SHORT_PAYLOAD 8u	/* bytes; longer ciphertexts never collide */
+#define DRAWS_MAX 1024u		/* attempts for a nonce */
 
 struct leaves {
 	struct conversion *c;
 	struct transaction *tx;
 	struct mode_memory mode;
-	uint64_t ordinal;	/* sealing for the first time: of the next inline unit */
+	uint64_t ordinal;	/* sealing for the first time: the next inline unit */
 	bool fresh;		/* sealing for the first time */
-	uint64_t start;		/* the cursor when the phase was entered */
+	uint64_t start;		/* the cursor at the beginning of the phase */
 };
 
 /* --- one payload -------------------------------------------------------------------------------- */
@@ -40,8 +40,8 @@ static uint8_t *inline_in_item(struct leaves *leaves, uint64_t ordinal, struct e
 }
 
 /*
- * A tag says which ciphertext is its unit's, and short ones are often the same: two files of one byte, with one inode number in two
- * members, would be taken for each other.
+ * A tag tells which ciphertext belongs to its unit, but short ciphertexts often collide: two one-byte files with the same inode number in
+ * two members would be mistaken for each other.
  */
 static bool is_ambiguous(const struct conversion *c, const struct inline_payload *payload, const uint8_t *ciphertext, bool *ambiguous,
 			 struct error *err)
@@ -54,7 +54,7 @@ static bool is_ambiguous(const struct conversion *c, const struct inline_payload
 	return inline_map_find(c->inlines, c->schedule, &sealed, true, &unit, NULL, ambiguous, err);
 }
 
-/* A new nonce into i, ciphertext and tag; another nonce where the ciphertext of a short payload is that of another unit. */
+/* Draws a new nonce into i and makes ciphertext and tag. Draws again if the ciphertext of a short payload equals that of another unit. */
 static bool draw(struct conversion *c, const struct inline_payload *payload, struct disk_crypt_inline_unit *unit, uint8_t *ciphertext,
 		 struct error *err)
 {
@@ -63,7 +63,7 @@ static bool draw(struct conversion *c, const struct inline_payload *payload, str
 	uint8_t csum[4];
 
 	csum_compute(CSUM_CRC32C, payload->bytes.at, len, csum);
-	/* More members than there are values of a byte cannot all differ: their roots tell them apart, as long as their leaves stay. */
+	/* With more members than a byte has values, not all can differ. Their roots tell them apart as long as their leaves stay. */
 	for (unsigned tries = 0; tries < DRAWS_MAX && (tries == 0 || ambiguous); tries++) {
 		cleanup_unit_cipher struct unit_cipher *cipher = NULL;
 
@@ -76,7 +76,7 @@ static bool draw(struct conversion *c, const struct inline_payload *payload, str
 	return true;
 }
 
-/* Ciphertext into the leaf, nonce and tag into the unit's place. */
+/* Writes the ciphertext to the leaf, and nonce and tag to the unit's place. */
 static bool seal_fresh(struct leaves *leaves, const struct inline_payload *payload, uint8_t *bytes, struct error *err)
 {
 	struct conversion *c = leaves->c;
@@ -90,7 +90,8 @@ static bool seal_fresh(struct leaves *leaves, const struct inline_payload *paylo
 	memcpy(&unit, place, sizeof(unit));
 	if (unit.i.kind != payload->kind || le64(unit.i.inode) != payload->inode || le64(unit.i.offset) != payload->offset ||
 	    le32(unit.i.length) != payload->bytes.left)
-		return error_set(err, ERROR_CORRUPT, "the tag of inline item %" PRIu64 " is not that of inode %" PRIu64, leaves->ordinal, payload->inode);
+		return error_set(err, ERROR_CORRUPT, "the tag of inline item %" PRIu64 " does not belong to inode %" PRIu64, leaves->ordinal,
+			payload->inode);
 	ciphertext = malloc(payload->bytes.left);
 	if (!ciphertext)
 		return error_memory(err);
@@ -104,7 +105,7 @@ static bool seal_fresh(struct leaves *leaves, const struct inline_payload *paylo
 	return ok;
 }
 
-/* The other side of a payload that has its unit already. */
+/* Turns a payload that already has its unit to the other side. */
 static bool turn_known(struct leaves *leaves, const struct scan_block *at, struct inline_payload *payload, uint8_t *bytes,
 		       struct error *err)
 {
@@ -116,15 +117,18 @@ static bool turn_known(struct leaves *leaves, const struct scan_block *at, struc
 
 	if (!other)
 		return error_memory(err);
-	/* A plain payload says nothing of its unit: its own leaf's it must be again, not that of a snapshot's copy of the leaf. */
+	/*
+	 * A plain payload does not say which unit it has. It must be the unit of its own leaf again, not that of a snapshot's copy of the
+	 * leaf.
+	 */
 	payload->root = c->flags_member ? c->flags_member[at->member] : c->scan->member[at->member];
 	if (!inline_map_find(c->inlines, c->schedule, payload, sealed, &unit, other, &found, err) ||
 	    (!found && (!inline_map_has(c->inlines, payload, &had, err) ||
 			!payload_is_left_out(c->scan, at, payload, &left_out, err))))
 		goto out;
 	/*
-	 * Unsealing: no unit means data written later, which stay, if that was accepted at the beginning; else the unit was changed since.  In either
-	 * direction what the next mount deletes stays as it is: nobody vouched for it.
+	 * When unsealing, a payload without a unit was written later and stays, if that was accepted at the beginning. Otherwise the unit
+	 * was changed since. In both directions, what the next mount will delete stays as it is: nothing vouched for it.
 	 */
 	if (found)
 		memcpy(bytes, other, payload->bytes.left);
@@ -207,7 +211,7 @@ static bool convert_item(struct leaves *leaves, const struct scan_block *at, str
 	return leaves->fresh ? seal_fresh(leaves, &payload, bytes, err) : turn_known(leaves, at, &payload, bytes, err);
 }
 
-/* Is nothing left over between the items of this leaf? */
+/* Is there nothing left over between the items of this leaf? */
 static bool gap_is_clear(const struct block *block)
 {
 	uint32_t at, len = node_gap(&block->node, &at);
@@ -219,7 +223,7 @@ static bool gap_is_clear(const struct block *block)
 	return true;
 }
 
-/* Is there nothing in this leaf that the conversion changes? */
+/* Does this leaf have nothing that the conversion changes? */
 static bool leaf_is_untouched(const struct block *block)
 {
 	if (!gap_is_clear(block))
@@ -270,24 +274,24 @@ static bool payload_holds(const struct leaves *leaves, const struct scan_block *
 		return *holds;
 	if (!leaves->fresh && !payload_is_left_out(c->scan, at, payload, &left_out, err))
 		return false;
-	/* Stepped over, and so on neither side. */
+	/* It was skipped, so it is on neither side. */
 	if (left_out && !inline_map_find(c->inlines, c->schedule, payload, !sealed, &unit, NULL, &other_side, err))
 		return false;
 	*holds = left_out && !other_side;
 	if (*holds || sealed)
 		return true;
-	/* One that an encryption had not come to, or that was written later, and accepted, stays as it was. */
+	/* A payload that an encryption had not reached, or that was written later and accepted, stays as it was. */
 	if (!inline_map_has(c->inlines, payload, &had, err))
 		return false;
 	*holds = !had && (c->state.operation == CRYPT_OP_ENCRYPT || le32(c->state.flags) & CRYPT_STATE_ACCEPTED);
 	return true;
 }
 
-/* An encryption that is undone may not have come to this leaf: then it is as it was. */
+/* An encryption that is undone may not have reached this leaf. Then the leaf is as it was. */
 static bool gap_holds(const struct conversion *c, const struct block *block, struct error *err)
 {
 	return (c->direction == CRYPT_TO_PLAIN && c->state.operation == CRYPT_OP_ENCRYPT) || gap_is_clear(block) ||
-	       error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 ": what was left over between its items is there again: what was written there is lost",
+	       error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 ": old bytes between its items are back: a write to it was lost",
 			 block->logical);
 }
 
@@ -341,7 +345,8 @@ bool leaves_hold(struct conversion *c, struct error *err)
 			if (!item_holds(&leaves, at, block, slot, &holds, err))
 				return false;
 			if (!holds)
-				return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 ": item %" PRIu32 " is not %s: what was written there is lost",
+				return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 ": item %" PRIu32 " is not %s: a write to it "
+					"was lost",
 						 at->logical, slot, c->direction == CRYPT_TO_SEALED ? "sealed" : "plain text");
 		}
 	}
@@ -377,7 +382,7 @@ static bool next_leaf(struct leaves *leaves, const struct scan_block *at, struct
 	if (leaves->fresh &&
 	    !payloads_of_leaf(c->scan, at, block, &leaves->mode, count_payload, &n_payloads, err))
 		return false;
-	/* Converted before the resume: only its payloads count. */
+	/* It was converted before the resume: only count its payloads. */
 	if (leaves->fresh && at->logical < leaves->start) {
 		leaves->ordinal += n_payloads;
 		return true;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reading while a conversion is unfinished: its last records over the trees, in memory only; what it converts, with its key. */
+/*
+ * Reading during an unfinished conversion: lays its last records over the trees, in memory only, and reads what it converts with its key.
+ */
 #include "common/convert/look.h"
 
 #include <inttypes.h>
@@ -15,7 +17,7 @@
 
 /* --- without a key ------------------------------------------------------------------------------------------------ */
 
-/* The records as far as nobody vouches for them: chained to the state, every block a tree block. */
+/* Applies the records without a key: they must be chained to the state, and every block must be a tree block. */
 static bool replay_without_key(struct volume *volume, const struct crypt_state_tail *tail, struct error *err)
 {
 	struct conversion c = {
@@ -35,7 +37,7 @@ static bool replay_without_key(struct volume *volume, const struct crypt_state_t
 	if (tail->phase < CRYPT_PHASE_FINISH)
 		ok = conversion_open_journal(&c, tail->slot, err) && replay_load(&c, &replay, err);
 	replay_free(&replay);
-	/* Which subvolumes are being converted must be known before anything is called plain text. */
+	/* Before anything is called plain text, it must be known which subvolumes are being converted. */
 	ok = ok && (conversion_is_cut(c.direction, c.phase, c.cursor) || domain_read(volume, tail->domain, &domain, err));
 	conversion_close(&c);
 	return ok;
@@ -59,7 +61,7 @@ bool convert_replay_in_memory(struct volume *volume, struct error *err)
 /* --- with its key --------------------------------------------------------------------------------------------------- */
 
 struct convert_look {
-	struct extent_source source;	/* first: how it finds the rest */
+	struct extent_source source;	/* must be first: the container is found through it */
 	struct conversion c;
 	struct mode_memory mode;
 	bool accept_unsealed;
@@ -70,14 +72,14 @@ bool convert_look_vouches(const struct convert_look *look)
 	return look->c.state.operation != CRYPT_OP_DECRYPT || !(le32(look->c.state.flags) & CRYPT_STATE_ACCEPTED);
 }
 
-/* What is wanted of an extent, for the walk over its units. */
+/* The part of an extent that is wanted, for the walk over its units. */
 struct request {
 	struct convert_look *look;
 	const struct tree *subvolume;
 	uint64_t inode, file_offset;
 	const struct file_extent *extent;
-	uint64_t at, end;	/* in the extent: what is still wanted */
-	uint8_t *out;		/* for the byte at `at` */
+	uint64_t at, end;	/* in the extent: what is still missing */
+	uint8_t *out;		/* where the byte at `at` goes */
 };
 
 static bool bad_bytes(const struct request *r, uint64_t end, const char *what, struct error *err)
@@ -100,7 +102,7 @@ static bool bad_block(const struct request *r, const char *why, struct error *er
 	return bad_bytes(r, r->at + CRYPT_BLOCK, why, err);
 }
 
-/* Where nobody vouches for them, data that no unit has are named, and given only where that was asked for. */
+/* If nothing vouches for data without a unit, they are reported, and returned only if the caller asked for them. */
 static bool check_unsealed(const struct request *r, struct error *err)
 {
 	struct volume_doubt doubt = { .inode = r->inode, .text = "not sealed: written later, and not authenticated" };
@@ -109,7 +111,8 @@ static bool check_unsealed(const struct request *r, struct error *err)
 	if (convert_look_vouches(r->look))
 		return true;
 	if (!r->look->accept_unsealed)
-		return bad_bytes(r, r->end, "are not sealed: written later", err) || error_hint(err, "--accept-unsealed takes them as they are");
+		return bad_bytes(r, r->end, "are not sealed: they were written later", err) || error_hint(err,
+			"--accept-unsealed takes them as they are");
 	if (extent_part_of(r->extent, r->file_offset, r->at, r->end, &part)) {
 		doubt.first = part.first;
 		doubt.end = part.last + 1;
@@ -118,7 +121,7 @@ static bool check_unsealed(const struct request *r, struct error *err)
 	return true;
 }
 
-/* What the unit has of it: by its tags where it has some, whatever side each block is on. */
+/* Reads what the unit has of it. If it has tags, they tell which side each block is on. */
 static bool read_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
 {
 	struct request *r = context;
@@ -159,7 +162,7 @@ static bool look_read(struct extent_source *source, const struct tree *subvolume
 	struct request r = { look, subvolume, inode, file_offset, e, offset, offset + len, bytes };
 	struct unit_group group;
 
-	/* Where the units are still being placed nothing is sealed; data that no unit has were written after sealing, and stay. */
+	/* While the units are still being placed, nothing is sealed. Data without a unit were written after sealing and stay. */
 	if (!look->c.units || !unit_map_at(look->c.units, e->disk_bytenr, &group))
 		return check_unsealed(&r, err) && plain_source.read(&plain_source, subvolume, inode, e, file_offset, offset, bytes, len, err);
 	if (offset % CRYPT_BLOCK != 0 || len % CRYPT_BLOCK != 0 || offset > group.extent_len || len > group.extent_len - offset)
@@ -200,14 +203,15 @@ static bool look_read_inline(struct extent_source *source, const struct tree *su
 		const struct volume_doubt doubt = { .inode = inode, .end = e->ram_bytes, .text = "not sealed: written later, and not authenticated" };
 
 		if (!look->accept_unsealed)
-			return error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": its %zu bytes in the tree are not sealed: written later", inode,
+			return error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": its %zu bytes in the tree are not sealed: they "
+				"were written later", inode,
 					 payload.bytes.left) || error_hint(err, "--accept-unsealed takes them as they are");
 		volume_tell_doubt(subvolume->volume, &doubt);
 	}
 	return plain_source.read_inline(&plain_source, subvolume, inode, file_offset, e, out, err);
 }
 
-/* Units and inline units, where continue_take() did not need them. */
+/* Takes units and inline units if continue_take() did not need them. */
 static bool take_rest(struct conversion *c, struct error *err)
 {
 	if (c->phase == CRYPT_PHASE_STRUCTURE && c->direction == CRYPT_TO_SEALED)
@@ -218,7 +222,7 @@ static bool take_rest(struct conversion *c, struct error *err)
 	return c->inlines || inline_map_read(c->volume, c->header.domain, &c->inlines, err);
 }
 
-/* State, records and what the conversion began with, as a resume checks them; but nothing is written. */
+/* Checks state, records and what the conversion began with, as a resume does, but writes nothing. */
 static bool take(struct conversion *c, struct error *err)
 {
 	struct crypt_range slot[CRYPT_JOURNAL_SLOTS];
@@ -271,7 +275,7 @@ bool convert_look_open(struct volume *volume, const struct convert_key *key, boo
 		return true;
 	}
 	convert_look_close(look);
-	/* For what is not being converted: everything above may have been dropped. */
+	/* For subvolumes that are not being converted, as everything above may have been dropped. */
 	(void)!convert_replay_in_memory(volume, &ignored);
 	return false;
 }

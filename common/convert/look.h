@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reading an image while a conversion of it is unfinished.  Nothing is ever written. */
+/* Reading an image during an unfinished conversion. Nothing is ever written. */
 #ifndef COMMON_CONVERT_LOOK_H
 #define COMMON_CONVERT_LOOK_H
 
@@ -7,22 +7,23 @@
 #include "common/fs/file-data.h"
 
 /*
- * Lays the last records over the trees of the volume, in memory, so that every subvolume that is not being converted reads as it is.  No key vouches
- * for them: each block is checked like any other.  ERROR_UNFINISHED where they cannot be read; the volume is then as it is on disk.
+ * Lays the last records over the trees of the volume, in memory, so that every subvolume that is not being converted reads correctly. No
+ * key vouches for the records, so each block is checked like any other. ERROR_UNFINISHED if they cannot be read; the volume is then as it
+ * is on disk.
  */
 bool convert_replay_in_memory(struct volume *volume, struct error *err) must_use;
 
 /*
- * The subvolumes that are being converted, with the key: state, records and members are checked as a resume checks them (ERROR_STATE), then each
- * block is completed by its tag in memory.  Nobody may hold blocks of the volume.  After a failure the volume is as after
- * convert_replay_in_memory().
+ * Opens the subvolumes that are being converted, with the key. State, records and members are checked as a resume checks them
+ * (ERROR_STATE). Then each block is completed by its tag in memory. Nobody may hold blocks of the volume. After a failure the volume is as
+ * after convert_replay_in_memory().
  */
 struct convert_look;
 bool convert_look_open(struct volume *volume, const struct convert_key *key, bool accept_unsealed, struct convert_look **look,
 		       struct extent_source **source, struct error *err) must_use;
 /*
- * Does the conversion vouch for what the subvolumes hold?  Not where it is a decryption that was begun with changes or unsealed data accepted: what
- * it found then is not what was sealed.  Data that no unit covers are ERROR_CORRUPT there when they are read, unless accepted.
+ * Does the conversion vouch for what the subvolumes hold? Not if it is a decryption that was begun with changes or unsealed data accepted:
+ * what it found then is not what was sealed. In that case reading data without a unit is ERROR_CORRUPT, unless accepted.
  */
 bool convert_look_vouches(const struct convert_look *look);
 void convert_look_close(struct convert_look *look);	/* NULL is fine */

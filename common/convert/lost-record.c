@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a lost journal record has left in place: units' tags, and the blocks that they tell of. */
+/* What a lost journal record has left in place: tags of units, and the blocks that these tags describe. */
 #include "common/convert/lost-record.h"
 
 #include <inttypes.h>
@@ -14,8 +14,8 @@ bool lost_record_is_sought(struct conversion *c, struct error *err)
 	if (c->phase != CRYPT_PHASE_DATA || !c->ui)
 		return false;
 	if (!damage_skips(c)) {
-		error_hint(err, "if the last record of the journal was destroyed, --skip-damaged takes what it did from what is in place, and says "
-			   "how much of it is lost");
+		error_hint(err, "if the last journal record was destroyed, --skip-damaged works out what it did from the image, and "
+			"reports how much of it is lost");
 		return false;
 	}
 	c->lost.is_lost = true;
@@ -50,8 +50,8 @@ static bool check_tagged(struct conversion *c, struct lost_unit *unit, struct er
 }
 
 /*
- * Ciphertext has each byte about as often as every other: chi-square is 255 then, with a standard deviation of 23.  Where this is true it is no
- * ciphertext; where not, it may be.
+ * In ciphertext all bytes are about equally frequent: chi-square is then 255, with a standard deviation of 23. True means that the block
+ * cannot be ciphertext, false that it may be.
  */
 static bool cannot_be_ciphertext(const uint8_t block[CRYPT_BLOCK])
 {
@@ -68,12 +68,12 @@ static bool cannot_be_ciphertext(const uint8_t block[CRYPT_BLOCK])
 struct checking {
 	struct conversion *c;
 	const struct replay *replay;
-	bool mistrusts;		/* the lost record had the unit: a checksum may be one that it wrote, of ciphertext */
+	bool mistrusts;		/* the lost record had the unit, so a checksum may be the one it wrote, of ciphertext */
 	uint64_t n_untold;	/* blocks without a checksum */
-	uint8_t *bytes;		/* of a unit */
+	uint8_t *bytes;		/* a unit's bytes */
 };
 
-/* Is the stored checksum of this sector, if it has one, that of a valid record? */
+/* Is this sector's stored checksum, if it has one, in a valid record? */
 static bool csum_is_known(const struct checking *checking, uint64_t address, bool *is, struct error *err)
 {
 	const struct key key = { EXTENT_CSUM_ID, KEY_EXTENT_CSUM, address };
@@ -88,7 +88,7 @@ static bool csum_is_known(const struct checking *checking, uint64_t address, boo
 	return true;
 }
 
-/* No tag tells: plain text is what matches its checksum, where that is one of before. */
+/* No tag tells, so a block is plain text if it matches its checksum and that checksum is from before. */
 static bool check_plain(struct checking *checking, struct lost_unit *unit, struct error *err)
 {
 	struct conversion *c = checking->c;
@@ -111,7 +111,10 @@ static bool check_plain(struct checking *checking, struct lost_unit *unit, struc
 	return true;
 }
 
-/* A record has all units from the cursor up to the last that it has: those before one with tags, and where none has any, who knows. */
+/*
+ * A record has all units from the cursor to its last one, so the lost one had those before a unit with tags. If none has tags, nobody
+ * knows.
+ */
 static size_t n_mistrusted(const struct conversion *c)
 {
 	size_t i = c->lost.n;
@@ -136,8 +139,8 @@ static bool check_units(struct conversion *c, const struct replay *replay, struc
 	}
 	wiped_free(checking.bytes, (size_t)CRYPT_UNIT_BLOCKS_MAX * CRYPT_BLOCK);
 	if (ok && checking.n_untold > 0 && c->lost.is_lost)
-		conversion_note(c, "%" PRIu64 " blocks without checksums are where the lost record may have been at work: nothing tells, and they are "
-				"taken for plain text", checking.n_untold);
+		conversion_note(c, "%" PRIu64 " blocks without checksums may have been changed by the lost record; nothing can tell, so "
+			"they are taken for plain text", checking.n_untold);
 	return ok;
 }
 
@@ -150,20 +153,21 @@ bool lost_record_number_fits(const struct conversion *c, struct error *err)
 	if (is_given ? damage->n_skip == n : n == 0)
 		return true;
 	if (is_given)
-		error_set(err, ERROR_REFUSED, "--skip-damaged=%" PRIu64 ": of a record of the journal that is lost there are %" PRIu64
-			  " such blocks; nothing was changed", damage->n_skip, n);
+		error_set(err, ERROR_REFUSED, "--skip-damaged=%" PRIu64 ": the lost journal record has %" PRIu64 " such blocks; nothing "
+			"was changed", damage->n_skip, n);
 	else
-		error_set(err, ERROR_CORRUPT, "a record of the journal %s, and of what it was converting %" PRIu64 " blocks, listed above, cannot "
-			  "be told; nothing was changed", c->lost.is_lost ? "is lost" : "may be lost", n);
-	return n > 0 ? error_hint(err, "`--skip-damaged=%" PRIu64 "` leaves them as they are, and goes on with everything else", n) :
-		       error_hint(err, "--skip-damaged without a number");
+		error_set(err, ERROR_CORRUPT, "a journal record %s, and nothing tells what became of %" PRIu64 " blocks, listed above, "
+			"that it was converting; nothing was changed", c->lost.is_lost ? "is lost" : "may be lost", n);
+	return n > 0 ? error_hint(err, "`--skip-damaged=%" PRIu64 "` leaves them as they are and converts everything else", n) :
+		       error_hint(err, "use --skip-damaged without a number");
 }
 
-/* Tags that no record has are there because one is lost. */
+/* Tags that are in no record come from a lost one. */
 static bool check_tags(struct conversion *c, struct error *err)
 {
 	for (size_t i = 0; !c->lost.is_lost && i < c->lost.n; i++) {
-		if (c->lost.unit[i].tags && !error_set(err, ERROR_STATE, "the data at %#" PRIx64 " are sealed, the conversion has not come to them",
+		if (c->lost.unit[i].tags && !error_set(err, ERROR_STATE, "the data at %#" PRIx64 " are sealed, but the conversion has not "
+			"reached them",
 						       le64(c->lost.unit[i].u.unit_id)) && !lost_record_is_sought(c, err))
 			return false;
 	}
@@ -172,7 +176,7 @@ static bool check_tags(struct conversion *c, struct error *err)
 
 bool lost_record_look(struct conversion *c, const struct replay *replay, bool turns, struct error *err)
 {
-	/* One that is not whole was never committed, or is lost; whoever goes on comes upon what it did. */
+	/* A broken record was never committed, or is lost. Whoever continues meets what it did. */
 	const bool may_be = c->journal.next_is_broken && (turns || (damage_skips(c) && lost_is_first_time(c)));
 
 	if (c->phase != CRYPT_PHASE_DATA || !c->units || (!c->lost.is_lost && !may_be && !lost_is_first_time(c)))
@@ -232,7 +236,7 @@ bool lost_record_take(struct conversion *c, struct error *err)
 
 	if (!c->lost.is_lost)
 		return true;
-	/* The next record has the number of the one that is lost, and another MAC. */
+	/* The next record has the number of the lost one, but another MAC. */
 	if (le64(c->state.sequence) > c->journal.sequence && !state_write(c, err))
 		return false;
 	if (!lost_is_first_time(c))
@@ -258,7 +262,7 @@ bool lost_record_finish(struct conversion *c, struct error *err)
 {
 	if (lost_is_first_time(c))
 		return !c->lost.is_lost || data_seal_until(c, c->lost.until, err);
-	/* All of it has tags, whatever side it is on: so it counts as plain text that is to be sealed again. */
+	/* All of it has tags, whatever side it is on, so it counts as plain text that will be sealed again. */
 	if (c->phase == CRYPT_PHASE_DATA && c->lost.n > 0)
 		c->cursor = c->lost.until;
 	return true;

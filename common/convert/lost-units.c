@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Finding the units that a lost journal record can have converted, and what it left of their tags. */
+/* Finds the units that a lost journal record may have converted, and what it left of their tags. */
 #include "common/convert/lost-units.h"
 
 #include <stdlib.h>
@@ -7,14 +7,14 @@
 #include "common/convert/torn.h"
 #include "common/util/lower-bound.h"
 
-#define WINDOW_BLOCKS (BATCH_BYTES / CRYPT_BLOCK)	/* no record has more, but for a single unit */
+#define WINDOW_BLOCKS (BATCH_BYTES / CRYPT_BLOCK)	/* no record has more, except with a single unit */
 
 /* --- which units -------------------------------------------------------------------------------------------------------- */
 
 struct window {
 	struct conversion *c;
-	uint64_t before;	/* blocks of units before the cursor */
-	uint64_t passed;	/* blocks of those walked over */
+	uint64_t before;	/* blocks of the units before the cursor */
+	uint64_t passed;	/* blocks of the units walked over */
 };
 
 static bool where_is(const struct conversion *c, const struct crypt_unit *unit, uint64_t *address)
@@ -126,7 +126,7 @@ bool lost_block_complete(const struct conversion *c, const struct lost_unit *uni
 	return true;
 }
 
-/* Do the tags tell of what is on the disk, plain text or ciphertext?  Where they tell of no block they are forgotten: then they prove nothing. */
+/* Do the tags fit what is on the disk, plain text or ciphertext? If they fit no block they prove nothing, and are dropped. */
 static bool confirm(struct conversion *c, struct lost_unit *unit, struct error *err)
 {
 	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
@@ -145,7 +145,7 @@ static bool confirm(struct conversion *c, struct lost_unit *unit, struct error *
 	return true;
 }
 
-/* The units of an item as one mirror has it, which need not be what the tree has. */
+/* Takes the units of an item as one mirror has it, which may differ from the tree. */
 static bool take_item(struct conversion *c, uint64_t leaf, uint64_t index, struct cursor item, struct error *err)
 {
 	const size_t size = item.left;

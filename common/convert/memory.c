@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Memory for the whole conversion, held before its first write: where there is not enough, nothing has happened yet.
+ * Reserves the memory for the whole conversion before its first write: if there is not enough, nothing has happened yet.
  *
- * It is not handed out piece by piece.  What follows the first write allocates as everywhere else, and so do the libraries; here is the sum of
- * what all of it has in use at one time, at most, which malloc() is made to keep (memory_hold()).  So code that comes later in a conversion keeps
- * to three rules: what it takes is bounded by a number that is known before the first write; it has a term below, unless it fits into
- * MEMORY_SPARE with the rest; and it takes it from malloc(), not from mmap() (a struct secret is mapped: none is made after the first write).
- * tests/image/memory.sh runs conversions that may not grow any more from their first write on.
+ * The memory is not handed out piece by piece. Code after the first write allocates as usual, and so do the libraries. This file sums up
+ * the most that all of it has in use at one time, and malloc() is made to keep that much (memory_hold()). So code that runs later in a
+ * conversion keeps three rules: what it allocates is bounded by a number known before the first write; it has a term below, unless it fits
+ * into MEMORY_SPARE with the rest; and it uses malloc(), not mmap() (a struct secret is mapped, so none is made after the first write).
+ * tests/image/memory.sh runs conversions that may not grow after their first write.
  */
 #include <inttypes.h>
 
@@ -15,8 +15,8 @@
 #include "common/util/held-memory.h"
 #include "common/volume/block-cache.h"
 
-#define MEMORY_SPARE (16u << 20)	/* contexts of libraries, stdio, one node or unit here and there */
-#define GROWN 3u			/* an array that doubles, with the copy that it is moved from */
+#define MEMORY_SPARE (16u << 20)	/* contexts of libraries, stdio, a node or unit here and there */
+#define GROWN 3u			/* an array that doubles, plus the copy it is moved from */
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -28,14 +28,14 @@ static uint64_t most(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* The buffers of which only one is there at a time. */
+/* The buffers that never exist at the same time. */
 static bool work_bytes(const struct conversion *c, uint64_t *bytes, struct error *err)
 {
 	const uint64_t data = c->scan ? c->scan->data_bytes : 0;
 	/* Phase DATA: a batch, its tags, and a range for each block. */
 	const uint64_t batch = most(least(data, BATCH_BYTES), (uint64_t)CRYPT_UNIT_BLOCKS_MAX * CRYPT_BLOCK) / CRYPT_BLOCK *
 			       (CRYPT_BLOCK + CRYPT_TAG_SIZE + sizeof(struct journal_range));
-	/* Joining units that moved, and sorting by address (unit-join.c). */
+	/* Joining moved units, and sorting by address (unit-join.c). */
 	const uint64_t hints = least(c->header.n_units * 32, 64u << 20);
 	uint64_t index = 0;	/* phase INDEX: one pass over a range of inode numbers */
 
@@ -45,7 +45,7 @@ static bool work_bytes(const struct conversion *c, uint64_t *bytes, struct error
 	return true;
 }
 
-/* The trees' blocks: those of the record in work, and those that are cached. */
+/* The trees' blocks: those of the current record and those in the cache. */
 static uint64_t block_bytes(const struct conversion *c)
 {
 	const uint64_t record = journal_capacity(&c->journal);
@@ -59,7 +59,7 @@ static uint64_t block_bytes(const struct conversion *c)
 	return (record + least(BLOCK_CACHE_IDLE_MAX, used + record)) / 16 * 17;
 }
 
-/* What grows with the filesystem: tables that are made anew, and lists. */
+/* What grows with the filesystem: tables that are rebuilt, and lists. */
 static uint64_t table_bytes(const struct conversion *c)
 {
 	const uint64_t extents = c->scan ? c->scan->n_extents : 0, blocks = c->scan ? c->scan->n_blocks : 0;
@@ -70,11 +70,11 @@ static uint64_t table_bytes(const struct conversion *c)
 	for (size_t i = 0; i < allocator_n_groups(c->allocator); i++)
 		free_ranges += allocator_group(c->allocator, i)->n_free;
 	return groups * sizeof(struct unit_group_kept) * GROWN + extents * sizeof(uint32_t) + items * sizeof(uint32_t) * GROWN +
-	       c->header.n_inline_units * sizeof(struct inline_entry) * (GROWN + 1) +	/* + 1: sorted */
+	       c->header.n_inline_units * sizeof(struct inline_entry) * (GROWN + 1) +	/* + 1: for sorting */
 	       blocks * sizeof(struct digest_sum) +
-	       /* The crypt items' blocks, once cut off: a list of them, and a set of those that stay. */
+	       /* The blocks of the crypt items, once cut off: a list of them and a set of those that stay. */
 	       items * 16 * GROWN + items * sizeof(uint64_t) * 4 * GROWN +
-	       /* The allocator's free ranges, twice: in FINISH they are read again. */
+	       /* The allocator's free ranges, twice: FINISH reads them again. */
 	       (free_ranges + items) * sizeof(struct free_range) * GROWN * 2;
 }
 
@@ -84,9 +84,9 @@ bool conversion_hold_memory(struct conversion *c, struct error *err)
 
 	if (!work_bytes(c, &bytes, err))
 		return false;
-	block_cache_drop(c->volume, false);	/* what is idle is counted in full */
+	block_cache_drop(c->volume, false);	/* idle blocks are counted in full */
 	bytes += block_bytes(c) + table_bytes(c) + MEMORY_SPARE;
 	if (bytes <= SIZE_MAX && memory_hold(bytes, err))
 		return true;
-	return error_set(err, ERROR_MEMORY, "out of memory: the conversion takes %" PRIu64 " MiB more", (bytes >> 20) + 1);
+	return error_set(err, ERROR_MEMORY, "out of memory: the conversion needs %" PRIu64 " MiB more", (bytes >> 20) + 1);
 }

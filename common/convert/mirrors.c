@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Before the crypt items go and before the seal: the members' tree blocks as the device has them, each mirror by itself.  A write that was lost left an
- * older block of the same generation with a valid checksum: only the digest and what the conversion does to a leaf tell which one is right.
+ * Before the crypt items are removed, and before the seal: checks the members' tree blocks on the device, each mirror by itself. A lost
+ * write leaves an older block of the same generation with a valid checksum. Only the digest, and what the conversion does to a leaf, tell
+ * which mirror is right.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,10 +14,10 @@
 struct mirrors {
 	struct conversion *c;
 	uint8_t *bytes;		/* a node for each mirror */
-	unsigned n;		/* most that a block has */
+	unsigned n;		/* the most that a block has */
 	size_t n_undecided;
 	uint64_t undecided;	/* the first of them */
-	unsigned right;		/* the mirror that counts where two differ */
+	unsigned right;		/* the mirror to use when two differ */
 };
 
 static uint8_t *bytes_of(const struct mirrors *mirrors, unsigned mirror)
@@ -25,8 +26,8 @@ static uint8_t *bytes_of(const struct mirrors *mirrors, unsigned mirror)
 }
 
 /*
- * Every mirror of a block; *best: one that is valid and of the newest generation.  The pointer to it says which generation that is, so an older one is no
- * more than an invalid one.  equal[]: has a mirror the same bytes, is another one as good (undecided), or neither?
+ * Reads every mirror of a block. *best: a valid one of the newest generation. The pointer to the block says which generation it has, so an
+ * older one counts as invalid. Each mirror either has the same bytes, is equally good (undecided), or is bad.
  */
 enum mirror_state { MIRROR_BAD, MIRROR_SAME, MIRROR_OTHER };
 
@@ -93,7 +94,7 @@ static bool visit_blocks(struct mirrors *mirrors, mirrors_visit *visit, struct e
 	return true;
 }
 
-/* A bad one beside a good one is written again, as a scrub would; two good ones are left to the digest. */
+/* A bad mirror beside a good one is written again, as a scrub would. Two good ones are left to the digest. */
 static bool mend_bad(struct mirrors *mirrors, uint64_t logical, unsigned n, unsigned best, const enum mirror_state *state, struct error *err)
 {
 	bool is_bad = false;
@@ -129,10 +130,10 @@ static bool members_hold(struct conversion *c, struct error *err)
 	if ((conversion_has_touched(c) && !leaves_hold(c, err)) || !conversion_begin_digest(c, digest, err))
 		return false;
 	return memcmp(digest, c->state.begin_digest, sizeof(digest)) == 0 ||
-	       error_set(err, ERROR_CORRUPT, "the files' metadata are no longer what they were when the conversion began");
+	       error_set(err, ERROR_CORRUPT, "the metadata of the files has changed since the conversion began");
 }
 
-/* With each mirror first in turn: the one with which the members hold, if that is one only. */
+/* Tries each mirror first in turn, and picks the one with which the members hold, if it is the only one. */
 static bool decide(struct mirrors *mirrors, struct error *err)
 {
 	struct volume *volume = mirrors->c->volume;
@@ -153,7 +154,8 @@ static bool decide(struct mirrors *mirrors, struct error *err)
 		return false;
 	if (n_right == 1)
 		return true;
-	error_set(err, ERROR_CORRUPT, "the mirrors of tree block %" PRIu64 " (and %zu others) differ, all of them are valid, and nothing tells which are right",
+	error_set(err, ERROR_CORRUPT, "the mirrors of tree block %" PRIu64 " (and %zu others) differ; all of them are valid and nothing "
+		"tells which is right",
 		  mirrors->undecided, mirrors->n_undecided - 1);
 	return error_hint(err, "the device loses writes: copy the image to another one before going on");
 }

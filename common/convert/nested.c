@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The subvolumes inside directories of other subvolumes, all the way down. */
+/* Finds the subvolumes inside directories of other subvolumes, all the way down. */
 #include "common/convert/sharing.h"
 
 #include <inttypes.h>
@@ -8,8 +8,8 @@
 enum state { UNKNOWN, ON_THE_WAY, INSIDE, OUTSIDE };
 
 /*
- * Goes up from subvolume i until someone knows, then tells everyone on the way, so that each is
- * asked once.  A ring of parents, which a damaged image may have, is outside.
+ * Goes up from subvolume i until one is known, then marks all on the way, so that each is looked at once. A ring of parents, possible in a
+ * damaged image, counts as outside.
  */
 static void settle(const struct subvolume_list *list, enum state *state, size_t i)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How units and inline units are laid into items: so that items fill leaves, the same way every time. */
+/* Packs units and inline units into items that fill leaves, the same way every time. */
 #include "common/convert/conversion.h"
 
-/* A unit shorter than this is worth no place at the end of an item. */
+/* A shorter unit is not worth the room at the end of an item. */
 #define UNIT_BLOCKS_WORTH 16u
 
 uint32_t crypt_item_max(uint32_t node_size)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Making the plan of an encryption. */
+/* Plans an encryption. */
 #include "common/convert/plan.h"
 
 #include <inttypes.h>
@@ -35,7 +35,7 @@ static int compare_ids(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Sorted and each once. */
+/* Sorts ids and removes duplicates. */
 static size_t unique(uint64_t *ids, size_t n)
 {
 	size_t kept = 0;
@@ -98,9 +98,9 @@ static bool refuse_sharers(const struct conversion *c, const struct sharer *shar
 				sharers[i].n_blocks, sharers[i].n_extents);
 	subvolume_name(&c->list, sharers[0].id, name);
 	if (n == 1)
-		error_set(err, ERROR_REFUSED, "%s shares blocks with what is to be sealed, and was not named", name);
+		error_set(err, ERROR_REFUSED, "%s shares blocks with the subvolumes to be sealed, but was not named", name);
 	else
-		error_set(err, ERROR_REFUSED, "%s and %zu more share blocks with what is to be sealed, and were not named", name, n - 1);
+		error_set(err, ERROR_REFUSED, "%s and %zu more share blocks with the subvolumes to be sealed, but were not named", name, n - 1);
 	return error_hint(err, "--shared=include converts them too");
 }
 
@@ -148,7 +148,8 @@ static bool check_member(struct conversion *c, uint64_t id, struct error *err)
 	char name[160];
 
 	if (!subvolume)
-		return error_set(err, ERROR_CORRUPT, "tree %" PRIu64 " shares blocks with what is to be sealed, but is no subvolume", id);
+		return error_set(err, ERROR_CORRUPT, "tree %" PRIu64 " shares blocks with the subvolumes to be sealed, but is not a "
+			"subvolume", id);
 	subvolume_name(&c->list, id, name);
 	if (subvolume->root.algorithm[0] == 0 && !domain_find(c->volume, &c->list, subvolume, &domain, err))
 		return error_prefix(err, "subvolume %s", name);
@@ -206,7 +207,7 @@ static bool note_place(void *context, const struct place_finding *finding, const
 	return true;
 }
 
-/* People should know that it is not what was sealed there before. */
+/* People should know that this is not what was sealed there before. */
 static bool note_places(struct conversion *c, struct error *err)
 {
 	cleanup_member_places struct member_places places = { 0 };
@@ -317,7 +318,7 @@ static uint64_t blocks_for(uint64_t bytes, uint64_t per_block)
 	return (bytes + per_block - 1) / per_block;
 }
 
-/* Each block takes an extent item, and may part a free range: leaves that are half full at worst, and so on upward. */
+/* Each block takes an extent item and may split a free range: at worst in half full leaves, and so on upward. */
 static uint64_t blocks_with_extents(uint64_t n_blocks, uint64_t leaf)
 {
 	const uint64_t item = 2 * sizeof(struct disk_item) + sizeof(struct disk_extent_item) + 9;
@@ -343,7 +344,7 @@ uint64_t plan_blocks_needed(const struct conversion *c, const struct encrypt_pla
 	n_items += blocks_for(plan->survey.n_inline_units, inline_units_per_item(node_size)) +
 		   blocks_for(plan->survey.n_index_most, index_entries_per_item(node_size)) +
 		   (damage_carries(c) ? bad_block_items(c, c->scan->data_bytes / CRYPT_BLOCK) : 0);
-	/* Leaves, and the small items; then the nodes above them. */
+	/* Leaves and the small items, then the nodes above them. */
 	n_blocks = blocks_for(n_items, items_per_leaf) +
 		   blocks_for((c->n_members + CRYPT_SLOTS_MAX + 4) * (CRYPT_MEMBER_MAX + sizeof(struct disk_item)) +
 			      c->n_flags * sizeof(struct disk_crypt_inode_flags), leaf / 2) + 4;
@@ -352,7 +353,7 @@ uint64_t plan_blocks_needed(const struct conversion *c, const struct encrypt_pla
 	return blocks_with_extents(n_blocks, leaf) + 16;
 }
 
-/* So many bytes more than the block groups have: from new chunks. */
+/* Plans new chunks for the bytes that the block groups lack. */
 static bool plan_chunks(struct conversion *c, uint64_t bytes, uint64_t *usable, struct error *err)
 {
 	cleanup_chunk_plan struct chunk_plan chunks = { 0 };
@@ -389,7 +390,8 @@ bool plan_check_space(struct conversion *c, const struct encrypt_plan *plan, str
 		  " are the kernel's reserve), new chunks could hold %" PRIu64 " of the %" PRIu64 " that are missing", needed,
 		  c->plan->metadata_available, free_bytes, reserve, more, needed + reserve - free_bytes);
 	return error_hint(err, "mount it and make room: delete files, or `btrfs balance start -dusage=50`%s",
-			  damage_carries(c) ? "; without --on-error=continue less is needed, for then no damaged block has to be noted" : "");
+			  damage_carries(c) ? "; without --on-error=continue less is needed, because no damaged blocks have to be "
+			  	"recorded" : "");
 }
 
 bool plan_check_bad_blocks(struct conversion *c, uint64_t n_more, struct error *err)
@@ -397,7 +399,7 @@ bool plan_check_bad_blocks(struct conversion *c, uint64_t n_more, struct error *
 	const uint32_t node_size = c->volume->super.node_size;
 	const uint64_t leaf = node_size - sizeof(struct disk_header), n_free = allocator_n_free_blocks(c->allocator);
 	const uint64_t n_items = bad_block_items(c, c->bad.n_stored + n_more) - bad_block_items(c, c->bad.n_stored);
-	uint64_t n_blocks = 2 * n_items + 2 * LEVEL_MAX, more;	/* leaves that are half full, and splits on the way there */
+	uint64_t n_blocks = 2 * n_items + 2 * LEVEL_MAX, more;	/* half full leaves, and splits on the way there */
 
 	if (n_more == 0)
 		return true;

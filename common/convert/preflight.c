@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What must hold before anything is changed: no unfinished business of others, and room for ours. */
+/* What must hold before anything is changed: nobody else's unfinished business, and room for ours. */
 #include <inttypes.h>
 
 #include "common/convert/conversion.h"
 
 #define COMPAT_RO_KNOWN \
 	(COMPAT_RO_FREE_SPACE_TREE | COMPAT_RO_FREE_SPACE_TREE_VALID | COMPAT_RO_VERITY | COMPAT_RO_BLOCK_GROUP_TREE)
-#define SUPER_FLAGS_HARMLESS 3ull	/* WRITTEN, RELOC: header flags that say nothing here */
-#define JOURNAL_BLOCKS_LEAST 64u	/* tree blocks that a record must hold at least */
+#define SUPER_FLAGS_HARMLESS 3ull	/* WRITTEN, RELOC: header flags without a meaning here */
+#define JOURNAL_BLOCKS_LEAST 64u	/* the fewest tree blocks that a record must hold */
 
 #define refuse(...) error_set(err, ERROR_REFUSED, __VA_ARGS__)
 
-/* A kernel writes a log tree into the primary alone, and the state of our own conversions there last. */
+/* A kernel writes a log tree to the primary alone, and our own conversions write their state there last. */
 static bool check_primary(const struct volume *volume, struct error *err)
 {
 	if (volume->copy[0].valid)
@@ -58,7 +58,7 @@ static bool check_super(const struct volume *volume, struct error *err)
 	return true;
 }
 
-/* Is there an item with first <= key of this objectid and type in the tree? */
+/* Does the tree have an item of this objectid and type? Sets *found to the key of the first. */
 static bool has_item(const struct tree *tree, uint64_t objectid, uint8_t type, bool *has, struct key *found, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
@@ -96,7 +96,7 @@ static bool check_root_tree(struct volume *volume, struct error *err)
 	return !has || refuse("a relocation has not finished");
 }
 
-/* The kernel's tree for relocating data holds nothing but its root directory. */
+/* The kernel's data relocation tree must hold nothing but its root directory. */
 static bool check_data_reloc(struct volume *volume, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
@@ -135,7 +135,7 @@ static bool check_replace(struct volume *volume, struct error *err)
 	return (le64(state) != STARTED && le64(state) != SUSPENDED) || refuse("a device replace has not finished");
 }
 
-/* RAID0 and its like may have one stripe, and be all on one device. */
+/* RAID0 and the like may have a single stripe and be all on one device. */
 static bool check_profiles(const struct volume *volume, struct error *err)
 {
 	char text[64];
@@ -190,7 +190,7 @@ static bool nothing_to_see(void *context, struct block *block, bool *descend, st
 bool preflight_trees(struct volume *volume, struct error *err)
 {
 	return conversion_trees_walk(volume, nothing_to_see, NULL, err) ||
-	       error_hint(err, "nothing was changed; what does not need this block can still be read: export gives it");
+	       error_hint(err, "nothing was changed; `btrfs-crypt export` saves everything that does not need this block");
 }
 
 /* --- room -------------------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* After a crash: the last records over the trees, in memory first, on the disk when all of it is known to be right. */
+/* After a crash: applies the last records to the trees, first in memory, and on the disk once everything is known to be right. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -29,7 +29,7 @@ struct loading {
 	struct replay *replay;
 };
 
-/* Places that no record may name. */
+/* Rejects places that no record may name. */
 static bool check_target(const struct conversion *c, uint64_t logical, uint64_t len, uint64_t type, struct error *err)
 {
 	const struct volume *volume = c->volume;
@@ -61,7 +61,7 @@ static struct block *block_of(const struct replay *replay, uint64_t logical)
 	return NULL;
 }
 
-/* A block as a record has it, into the cache, and to be written to all mirrors.  type: of the chunks it may be in. */
+/* Loads a block of a record into the cache, to be written to all mirrors. type: of the chunks it may be in. */
 static bool load_block(struct loading *loading, const struct journal_changed *changed, uint64_t type, struct error *err)
 {
 	struct conversion *c = loading->c;
@@ -101,7 +101,7 @@ static bool load_changed(void *context, const struct journal_changed *changed, s
 	return load_block(context, changed, GROUP_METADATA, err);
 }
 
-/* A tree block of this filesystem, on some mirror. */
+/* Is there a tree block of this filesystem on some mirror? */
 static bool is_tree_block(struct volume *volume, uint64_t logical, uint8_t *bytes, bool *is, struct error *err)
 {
 	const struct chunk *chunk;
@@ -119,8 +119,8 @@ static bool is_tree_block(struct volume *volume, uint64_t logical, uint8_t *byte
 }
 
 /*
- * Not as the newest record says, although that was durable: a later one, which is lost, has changed it.  It stays as it is in place, where those who
- * read it compare it with what leads to it.
+ * The block is not what the newest record says, although it was durable: a later record, now lost, has changed it. It stays as it is in
+ * place, and its readers compare it with the pointer to it.
  */
 static bool leave_new(struct loading *loading, uint64_t logical, uint8_t *bytes, struct error *err)
 {
@@ -134,7 +134,10 @@ static bool leave_new(struct loading *loading, uint64_t logical, uint8_t *bytes,
 	return disk_epoch_look(loading->c, logical, loading->replay, err);
 }
 
-/* A power cut may have left it on one mirror only, and nobody else writes the others.  The chunk tree has no changed blocks, but new ones. */
+/*
+ * A power cut may have left the block on one mirror only, and nobody else writes the others. Records never change blocks of the chunk tree,
+ * but may add new ones.
+ */
 static bool load_new(void *context, const struct journal_new *new_block, struct error *err)
 {
 	struct loading *loading = context;
@@ -156,7 +159,8 @@ static bool check_sequence(struct conversion *c, const struct replay *replay, st
 	const struct journal_record *newest = &replay->record[replay->n - 1];
 	const uint64_t known = le64(c->state.sequence), epoch = newest->header.epoch;
 
-	if (newest->header.sequence < known && !error_set(err, ERROR_STATE, "the newest journal record is %" PRIu64 ", the state knows of %" PRIu64,
+	if (newest->header.sequence < known && !error_set(err, ERROR_STATE, "the newest journal record is %" PRIu64
+		", but the state knows of %" PRIu64,
 							  newest->header.sequence, known) && !lost_record_is_sought(c, err))
 		return false;
 	for (unsigned i = 0; i < replay->n; i++) {
@@ -170,19 +174,19 @@ static bool check_sequence(struct conversion *c, const struct replay *replay, st
 														     CRYPT_STATE_SEALING);
 	/* One record, one epoch. */
 	if (epoch + (newest->header.sequence < known) < le64(c->state.epoch))
-		return error_set(err, ERROR_STATE, "the newest journal record is of epoch %" PRIu64 ", the state of %" PRIu64, epoch,
+		return error_set(err, ERROR_STATE, "the newest journal record has epoch %" PRIu64 ", but the state has %" PRIu64, epoch,
 				 le64(c->state.epoch));
 	if (replay->disk_epoch > epoch || (replay->disk_epoch != 0 && replay->disk_epoch + EPOCHS_BEHIND < epoch))
-		return error_set(err, ERROR_STATE, "the header of what is sealed is of epoch %" PRIu64 ", the journal of %" PRIu64,
+		return error_set(err, ERROR_STATE, "the header of the sealing has epoch %" PRIu64 ", but the journal has %" PRIu64,
 				 replay->disk_epoch, epoch) || (replay->disk_epoch == epoch + 1 && lost_record_is_sought(c, err));
 	return replay->changed_later == 0 || c->lost.is_lost ||
-	       error_set(err, ERROR_STATE, "the tree block %" PRIu64 " is not as journal record %" PRIu64 ", the newest, has made it",
+	       error_set(err, ERROR_STATE, "tree block %" PRIu64 " is not as journal record %" PRIu64 ", the newest, wrote it",
 			 replay->changed_later, newest->header.sequence) || lost_record_is_sought(c, err);
 }
 
 /*
- * Where the conversion stands once the records are in place.  A new phase is written to the state alone; and the one of a record that is lost, which
- * the state knows of, is that of the state, or where that has only begun, the one before it.
+ * Where the conversion stands once the records are in place. A new phase is written to the state alone. If a record is lost that the state
+ * knows of, its phase is that of the state, or the one before if that has only begun.
  */
 static void take_point(struct conversion *c, const struct journal_header *newest)
 {
@@ -216,14 +220,14 @@ bool replay_load(struct conversion *c, struct replay *replay, struct error *err)
 	*replay = (struct replay){ 0 };
 	const uint64_t known = le64(c->state.sequence);
 
-	/* One less: whether the one that is lost matters is told below. */
+	/* One less: below it is decided whether the lost one matters. */
 	if (!journal_find(&c->journal, known > 0 ? known - 1 : 0, &(struct journal_proof){ disk_epoch_proves, c }, replay->record, &replay->n, err))
 		return false;
 	if (replay->n == 0)
 		return error_set(err, ERROR_STATE, "there is no journal record");
 	block_cache_drop(c->volume, true);
 	for (unsigned i = 0; i < replay->n; i++) {
-		/* New blocks of the older record were durable before the newest was begun, which may have changed or freed them. */
+		/* The new blocks of the older record were durable before the newest was begun, which may have changed or freed them. */
 		const struct journal_visitor visitor = { .on_changed = load_changed, .on_new = i + 1 == replay->n ? load_new : NULL };
 
 		if (!journal_record_visit(&c->journal, &replay->record[i], &visitor, &loading, err))
@@ -249,7 +253,7 @@ struct finishing {
 	uint8_t *bytes;		/* one block */
 };
 
-/* One block, completed, into out: from the first mirror that has one of what it may be. */
+/* Completes one block into out, from the first mirror that has one of its possible forms. */
 static bool complete_block(const struct finishing *finishing, struct unit_cipher *cipher, const struct journal_range *range, uint32_t i,
 			   uint8_t *out, struct error *err)
 {
@@ -263,7 +267,7 @@ static bool complete_block(const struct finishing *finishing, struct unit_cipher
 		return true;
 	error_set(err, ERROR_CORRUPT, "the block at %#" PRIx64 " is neither plain text nor the ciphertext of what was sealed at %#" PRIx64
 		  ", nor a mixture of both", address, le64(range->u.unit_id));
-	return error_hint(err, "--skip-damaged leaves what is damaged as it is, and goes on with everything else");
+	return error_hint(err, "--skip-damaged leaves the damaged blocks as they are and converts everything else");
 }
 
 static bool name_range(struct conversion *c, const struct journal_range *range, struct error *err)
@@ -283,7 +287,7 @@ static bool name_range(struct conversion *c, const struct journal_range *range, 
 	return false;
 }
 
-/* One that is damaged is left as it is, where it is known or may be skipped: the first look, before anything is written, makes it known. */
+/* A damaged block is left as it is if it is known or may be skipped. The first pass, before anything is written, makes it known. */
 static bool finish_block(const struct finishing *finishing, struct unit_cipher *cipher, const struct journal_range *range, uint32_t i,
 			 struct error *err)
 {
@@ -375,7 +379,7 @@ bool replay_check(struct conversion *c, const struct replay *replay, struct erro
 	return finish_ranges(c, replay, false, err);
 }
 
-/* Those of the root tree, or all others. */
+/* Writes the blocks of the root tree, or all others. */
 static bool write_blocks(struct conversion *c, const struct replay *replay, bool of_root_tree, struct error *err)
 {
 	for (size_t i = 0; i < replay->n_blocks; i++) {
@@ -392,7 +396,10 @@ bool replay_write(struct conversion *c, struct replay *replay, struct error *err
 {
 	const struct journal_record *newest = &replay->record[replay->n - 1];
 
-	/* A power cut may have left it on one mirror: once anything of it is in place, one that goes bad must not make it look uncommitted. */
+	/*
+	 * A power cut may have left the record on one mirror. Once anything of it is in place, a mirror that goes bad must not make it look
+	 * uncommitted.
+	 */
 	if (!volume_write(c->volume, newest->header.place, newest->bytes, newest->len, err) || !volume_flush(c->volume, err) ||
 	    !volume_read_back(c->volume, newest->header.place, newest->bytes, newest->len, err))
 		return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The turning points of a conversion, one record each: root items and seal, or root items back and crypt items out. */
+/* The turning points of a conversion, one record each: root items and seal written, or root items restored and crypt items removed. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -9,7 +9,7 @@
 #include "common/util/set64.h"
 #include "format/extent-item.h"
 
-/* Tree blocks that freeing one block may change at most, beside its own. */
+/* The most tree blocks that freeing one block may change, besides its own. */
 #define FREE_BLOCKS 16u
 
 /* --- root items --------------------------------------------------------------------------------------- */
@@ -23,7 +23,7 @@ static const struct crypt_member *member_of(const struct conversion *c, uint64_t
 	return NULL;
 }
 
-/* The member that the subvolume is: another one may have the id of one that is gone. */
+/* The member that this subvolume is. Another subvolume may have the id of a member that is gone. */
 static const struct crypt_member *member_is(const struct conversion *c, uint64_t id)
 {
 	const struct crypt_member *const member = member_of(c, id);
@@ -32,7 +32,7 @@ static const struct crypt_member *member_is(const struct conversion *c, uint64_t
 	return member && subvolume && subvolume_has_uuid(subvolume, member->uuid) ? member : NULL;
 }
 
-/* The bytes of a root item, for editing. */
+/* Gets the bytes of a root item for editing. */
 static struct disk_root_item *edit_root(struct conversion *c, struct transaction *tx, uint64_t id, struct error *err)
 {
 	const struct subvolume *subvolume = subvolume_by_id(&c->list, id);
@@ -49,7 +49,7 @@ static struct disk_root_item *edit_root(struct conversion *c, struct transaction
 		error_set(err, ERROR_REFUSED, "the root item of subvolume %" PRIu64 " has %" PRIu32 " bytes, an older format", id, len);
 		return NULL;
 	}
-	return (struct disk_root_item *)data;	/* of bytes only: no alignment */
+	return (struct disk_root_item *)data;	/* consists of bytes only: no alignment */
 }
 
 static bool tag_roots(struct conversion *c, struct transaction *tx, struct error *err)
@@ -71,7 +71,7 @@ static bool tag_roots(struct conversion *c, struct transaction *tx, struct error
 	return true;
 }
 
-/* Every root that carries the tag: as it was before; a snapshot made since keeps its read-only flag as found. */
+/* Restores every root that carries the tag. A snapshot made since keeps its read-only flag. */
 static bool untag_roots(struct conversion *c, struct transaction *tx, struct error *err)
 {
 	for (size_t i = 0; i < c->scan->n_members; i++) {
@@ -85,7 +85,7 @@ static bool untag_roots(struct conversion *c, struct transaction *tx, struct err
 			return false;
 		memcpy(&tag, root->reserved, sizeof(tag));
 		if (!member && tag.algorithm[0] == 0)
-			continue;	/* no tag, and not known what was there */
+			continue;	/* no tag, and its earlier state is unknown */
 		if (source)
 			memcpy(root->reserved, source->reserved, sizeof(root->reserved));
 		else
@@ -100,7 +100,7 @@ static bool untag_roots(struct conversion *c, struct transaction *tx, struct err
 
 /* --- sealed ----------------------------------------------------------------------------------------------- */
 
-/* The members' digests as sealed, into c->members.  The units are where phase INDEX found them. */
+/* Computes the members' digests as sealed, into c->members. Phase INDEX has found where the units are. */
 static bool digest_now(struct conversion *c, struct error *err)
 {
 	struct digest_input input = { .kind = DIGEST_SEALED, .scan = c->scan, .schedule = c->schedule };
@@ -210,7 +210,9 @@ static bool is_of_root_tree(struct cursor refs, bool *is, struct error *err)
 	return true;
 }
 
-/* Blocks of the root tree, as the extent tree says, that the root tree does not reach: what the cut left. */
+/*
+ * Finds blocks that belong to the root tree according to the extent tree, but that the root tree does not reach: what the cut left behind.
+ */
 static bool find_leaks(struct volume *volume, struct leaks *leaks, struct error *err)
 {
 	cleanup_set64 struct set64 reached = { 0 };
@@ -291,7 +293,7 @@ bool structure_cut(struct conversion *c, struct error *err)
 	const struct key last = crypt_second_header_key(c->header.domain);
 	struct transaction *tx;
 
-	/* Cursor 0: the cut is made, and with it everything is plain; what is left are blocks to free. */
+	/* Cursor 0: the cut is made and everything is plain. Only freeing blocks is left. */
 	if (c->cursor != 0) {
 		if (!transaction_begin(c->volume, c->allocator, &tx, err))
 			return false;

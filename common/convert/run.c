@@ -2,7 +2,7 @@
 /* The order of the phases, in both directions. */
 #include "common/convert/bad-blocks.h"
 
-/* The next phase begins: said in the superblocks, so that a resume need not look further back. */
+/* Enters the next phase and records it in the superblocks, so that a resume need not look further back. */
 static bool enter(struct conversion *c, enum crypt_phase phase, uint64_t cursor, struct error *err)
 {
 	bool stops;
@@ -12,10 +12,10 @@ static bool enter(struct conversion *c, enum crypt_phase phase, uint64_t cursor,
 	return state_write(c, err) && (phase == CRYPT_PHASE_FINISH || conversion_stops(c, &stops, err));
 }
 
-/* What the device has is what was written there: while units, tags and digests are there that tell. */
+/* Checks that the device has what was written, while there are units, tags and digests to tell. */
 static bool check_device(struct conversion *c, struct error *err)
 {
-	/* An encryption that is undone before it came to the data wrote none, and its units are not all there. */
+	/* An encryption that is undone before it reached the data wrote none, and its units are incomplete. */
 	const bool reads_data = le32(c->state.flags) & CRYPT_STATE_READ_BACK && conversion_has_touched(c);
 
 	return (!reads_data || (data_read_back(c, err) && bad_blocks_keep(c, err))) && mirrors_check(c, err);
@@ -46,13 +46,13 @@ static bool run_to_sealed(struct conversion *c, struct error *err)
 	}
 	if (c->phase == CRYPT_PHASE_INDEX && !(check_device(c, err) && index_fill(c, err) && roots_seal(c, err)))
 		return false;
-	/* Also where the last record made it to the disk and this did not. */
+	/* Also if the last record reached the disk and this state did not. */
 	return enter(c, CRYPT_PHASE_FINISH, 0, err);
 }
 
 static bool run_to_plain(struct conversion *c, struct error *err)
 {
-	/* The cut takes the index with the rest. */
+	/* The cut removes the index with the rest. */
 	if (c->phase == CRYPT_PHASE_INDEX && !enter(c, CRYPT_PHASE_LEAVES, UINT64_MAX, err))
 		return false;
 	if (c->phase == CRYPT_PHASE_LEAVES) {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Compares what is to be sealed with what the units of other domains say of themselves: one pass over those, and one over the first bytes of its data. */
+/*
+ * Compares the data to be sealed with what the units of other domains record: one pass over the units, and one over the first bytes of the
+ * data.
+ */
 #include "common/convert/sealed-before.h"
 
 #include <inttypes.h>
@@ -12,7 +15,7 @@
 #include "common/util/lower-bound.h"
 #include "common/volume/tolerance.h"
 
-#define MIRRORS 2u	/* of what can be converted */
+#define MIRRORS 2u	/* of chunks that can be converted */
 
 struct looking {
 	const struct subvolume_list *list;
@@ -21,10 +24,10 @@ struct looking {
 	uint8_t *domain;	/* for each number: OF_* */
 };
 #define OF_SOME 1u		/* its member items can be read */
-#define OF_GONE 2u		/* one of them is gone */
+#define OF_GONE 2u		/* one of its members is gone */
 #define N_DOMAINS ((size_t)UINT16_MAX + 1)
 
-/* --- the domains that something is gone of ------------------------------------------------------------------------ */
+/* --- the domains with a missing member ------------------------------------------------------------------------ */
 
 static bool is_gone(const struct subvolume_list *list, const struct member_place *place)
 {
@@ -33,7 +36,7 @@ static bool is_gone(const struct subvolume_list *list, const struct member_place
 	return !subvolume || subvolume->deleted || !subvolume_has_uuid(subvolume, place->uuid);
 }
 
-/* One without any member item that can be read is as one that has lost them. */
+/* A domain without any readable member item counts as one that has lost its members. */
 static bool find_domains(struct looking *looking, bool *any, struct error *err)
 {
 	uint16_t *numbers = NULL;
@@ -73,7 +76,7 @@ bool sealed_before_is_possible(const struct subvolume_list *list, bool *possible
 
 /* --- extents -------------------------------------------------------------------------------------------------------- */
 
-struct beginning {		/* of an extent on one mirror */
+struct beginning {		/* of an extent, on one mirror */
 	uint64_t first, length;
 	size_t extent;
 };
@@ -82,7 +85,7 @@ struct beginnings {		/* ascending */
 	struct beginning *at;
 	size_t n;
 	const struct scan_extent *found;
-	bool *lies;		/* for each extent of the scan: where one of its file, offset and length was sealed */
+	bool *lies;		/* for each extent of the scan: one of the same file, offset and length was sealed */
 };
 
 static int compare_beginnings(const void *a, const void *b)
@@ -94,7 +97,7 @@ static int compare_beginnings(const void *a, const void *b)
 	return x->length != y->length ? (x->length < y->length ? -1 : 1) : 0;
 }
 
-/* A mirror that cannot be read is as good as another one. */
+/* An unreadable mirror is skipped: another one will do. */
 static bool read_beginnings(const struct scan *scan, struct beginnings *all, struct error *err)
 {
 	all->scan = scan;
@@ -128,7 +131,7 @@ static bool is_first(struct volume *volume, uint64_t logical, const struct crypt
 	return false;
 }
 
-/* What lies where the extent of the unit was sealed, or seen last. */
+/* The extent that lies where the unit's extent was sealed, or was last seen. */
 static const struct scan_extent *extent_in_place(const struct scan *scan, const struct crypt_unit *unit)
 {
 	const uint64_t places[] = { unit->address, unit->unit_id - unit->offset_in_extent };
@@ -142,7 +145,7 @@ static const struct scan_extent *extent_in_place(const struct scan *scan, const 
 	return NULL;
 }
 
-/* The first of an extent tells it wherever it is, the others where it was. */
+/* The first unit of an extent identifies it anywhere, the others only where it was. */
 static bool match_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
 {
 	struct beginnings *all = context;
@@ -187,7 +190,7 @@ static bool check_extents(const struct looking *looking, uint16_t domain, struct
 	if (!all->found)
 		return true;
 	refuse(looking, all->found->member, domain, "it has data of", err);
-	return error_hint(err, "the key of that sealing opens them; sealed once more they could be lost");
+	return error_hint(err, "the key of that sealing opens them; sealing them again could lose them");
 }
 
 /* --- files in leaves ---------------------------------------------------------------------------------------------- */
@@ -195,7 +198,7 @@ static bool check_extents(const struct looking *looking, uint16_t domain, struct
 struct small {
 	uint64_t inode, offset_kind;
 	uint32_t length, member;
-	bool matched;		/* of several that are the same, the first one */
+	bool matched;		/* of several equal ones, the first */
 };
 struct smalls {		/* ascending */
 	struct small *at;
@@ -251,12 +254,12 @@ static bool refuse_asked(const struct looking *looking, size_t member, uint16_t 
 {
 	char why[160];
 
-	snprintf(why, sizeof(why), "it is in the place, or has the number, of a missing subvolume, and its %s, of", what);
+	snprintf(why, sizeof(why), "it has the place or the number of a missing subvolume, and its %s", what);
 	refuse(looking, member, domain, why, err);
 	return error_hint(err, "if it is a new subvolume, make a snapshot of it with another name, delete it, and seal the snapshot");
 }
 
-/* Ciphertext of which the beginnings were changed. */
+/* Ciphertext whose beginnings were changed. */
 static bool judge_extents(const struct looking *looking, const bool *is_asked, const bool *lies, uint16_t domain, size_t (*counts)[2], struct error *err)
 {
 	const struct scan *scan = looking->scan;
@@ -267,13 +270,13 @@ static bool judge_extents(const struct looking *looking, const bool *is_asked, c
 	}
 	for (size_t m = 0; m < scan->n_members; m++) {
 		if (is_asked[m] && counts[m][1] > 0 && 2 * counts[m][1] >= counts[m][0])
-			return refuse_asked(looking, m, domain, "data have the places and lengths of those", err);
+			return refuse_asked(looking, m, domain, "data have the offsets and lengths of data in", err);
 		counts[m][0] = counts[m][1] = 0;
 	}
 	return true;
 }
 
-/* counts: for each member of the scan, of its files in leaves all and those that match. */
+/* counts: for each member of the scan, its files in leaves: all of them, and those that match. */
 static bool judge(const struct looking *looking, const struct smalls *all, uint16_t domain, size_t (*counts)[2], struct error *err)
 {
 	const struct small *first = all->at;
@@ -287,12 +290,12 @@ static bool judge(const struct looking *looking, const struct smalls *all, uint1
 	for (size_t m = 0; m < looking->scan->n_members; m++) {
 		if (counts[m][1] == 0 || 2 * counts[m][1] < counts[m][0])
 			continue;
-		return refuse_asked(looking, m, domain, "small files have the lengths of those", err);
+		return refuse_asked(looking, m, domain, "small files have the lengths of files in", err);
 	}
 	return true;
 }
 
-/* Those in the place, or with the number, of one that is gone. */
+/* Finds the members that have the place or the number of a missing member. */
 static bool find_asked(const struct looking *looking, uint16_t domain, bool *is_asked)
 {
 	const struct scan *scan = looking->scan;

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Was it sealed already, although nothing in its root item or its extents says so any more?  Sealed once more, ciphertext would be taken for what is to
- * be kept, and unsealing the first sealing would take the key of it away.
+ * Was a subvolume sealed already, although its root item and its extents no longer say so? Sealing it again would take ciphertext for the
+ * data to keep, and unsealing the first sealing would remove its key.
  */
 #ifndef COMMON_CONVERT_SEALED_BEFORE_H
 #define COMMON_CONVERT_SEALED_BEFORE_H
 
 #include "common/fs/scan.h"
 
-/* Is there a sealing of which a member is gone?  What is hidden is of one of those: the others still have all that was sealed with them. */
+/*
+ * Is there a sealing with a missing member? Only such a member can be what is hidden: the other sealings still have all that was sealed
+ * with them.
+ */
 bool sealed_before_is_possible(const struct subvolume_list *list, bool *possible, struct error *err) must_use;
 
 /*
- * Asks for the members of the scan, without a key: ERROR_REFUSED.  Extents are known by their length and the first 8 bytes of their ciphertext, wherever
- * they are, and by those of each further unit where they were sealed or seen last.  Of others nothing is known but inode, offset and length, and
- * where they were: where a subvolume stands in the place, or has the number, of a member that is gone, at least half of its extents, or of its files in
- * leaves, are as those that were sealed with that.
+ * Checks the members of the scan, without a key: ERROR_REFUSED. An extent is recognised by its length and the first 8 bytes of its
+ * ciphertext, wherever it is, and by those of each further unit where it was sealed or last seen. Of small files only inode, offset, length
+ * and place are known. So if a subvolume has the place or the number of a missing member, it is refused when at least half of its extents,
+ * or of its files in leaves, match those that were sealed with that member.
  */
 bool sealed_before_check(const struct subvolume_list *list, const struct scan *scan, struct error *err) must_use;
 

@@ -9,7 +9,7 @@
 #include "common/util/lower-bound.h"
 #include "format/extent-item.h"
 
-/* A root outside the set.  stamp: the last thing of the set that was counted for it. */
+/* A root outside the set. stamp: the last block or extent of the set that was counted for it. */
 struct outsider {
 	uint64_t id;
 	uint64_t stamp;
@@ -17,8 +17,8 @@ struct outsider {
 };
 
 /*
- * A tree block outside the set that refers to something inside.  Its edges are who refers to it: roots, or blocks one
- * level higher, so that going up takes LEVEL_MAX steps at most.
+ * A tree block outside the set that refers to something inside. Its edges lead to what refers to it: roots, or blocks one level higher, so
+ * that going up takes at most LEVEL_MAX steps.
  */
 struct parent {
 	uint64_t logical;
@@ -27,7 +27,7 @@ struct parent {
 	uint8_t level;
 };
 
-#define EDGE_ROOT	0x80000000u	/* the rest: index of an outsider, else of a parent */
+#define EDGE_ROOT	0x80000000u	/* the rest: index of an outsider, otherwise of a parent */
 
 struct search {
 	const struct scan *scan;
@@ -41,7 +41,7 @@ struct search {
 	uint64_t stamp;
 	uint64_t logical;
 	const char *what;		/* "tree block", "data extent" */
-	uint8_t parent_level;		/* of blocks that may refer to it */
+	uint8_t parent_level;		/* level of the blocks that may refer to it */
 	bool is_block;
 };
 
@@ -54,7 +54,7 @@ static bool is_extent_key(const struct key *key)
 	return key->type == KEY_EXTENT_ITEM || key->type == KEY_METADATA_ITEM;
 }
 
-/* Only a block is referred to as a block, only data as data. */
+/* Only a tree block may be referred to as a tree block, only data as data. */
 static bool visit_checked(struct search *s, const struct extent_ref *ref, uint64_t logical, bool is_block, ref_visit *visit,
 			  struct error *err)
 {
@@ -63,14 +63,14 @@ static bool visit_checked(struct search *s, const struct extent_ref *ref, uint64
 				     ref->type == KEY_EXTENT_OWNER_REF;
 
 	if (!fits)
-		return error_set(err, ERROR_CORRUPT, "extent tree: a reference of type %u to the %s at %" PRIu64, ref->type,
+		return error_set(err, ERROR_CORRUPT, "extent tree: a reference of type %u does not fit the %s at %" PRIu64, ref->type,
 				 is_block ? "tree block" : "data extent", logical);
 	return ref->type == KEY_EXTENT_OWNER_REF || visit(s, ref, err);
 }
 
 /*
- * Visits the references of the extent that iter stands on, inline and keyed, and leaves iter behind them.  Their counts must
- * add up: one that is missing could be anybody's.
+ * Visits the references of the extent at iter, inline and keyed, and leaves iter behind them. Their counts must add up, because a missing
+ * one could be anybody's.
  */
 static bool visit_refs(struct search *s, struct tree_iter *iter, struct extent_item *extent, ref_visit *visit, struct error *err)
 {
@@ -111,7 +111,7 @@ static bool is_member(const struct scan *scan, uint64_t id)
 	return i < scan->n_members && scan->member[i] == id;
 }
 
-/* Nothing can be done about a sharer that is no living subvolume, but the kernel can. */
+/* We can do nothing about a sharer that is not a living subvolume, but the kernel can. */
 static bool check_outsider(const struct search *s, uint64_t id, struct error *err)
 {
 	struct tree tree;
@@ -165,7 +165,7 @@ static struct parent *parent_at(const struct search *s, size_t index)
 	return (struct parent *)s->parents.record + index;
 }
 
-/* Index of the parent at an address; its edges may be still to load. */
+/* Index of the parent at an address. Its edges may still have to be loaded. */
 static bool parent_of(struct search *s, uint64_t logical, uint8_t level, uint32_t *index, struct error *err)
 {
 	void *record = record_table_find(&s->parents, logical);
@@ -201,7 +201,7 @@ static bool add_edge(struct search *s, uint32_t edge, struct error *err)
 	return true;
 }
 
-/* A reference to the parent being loaded.  From inside it cannot come: then the parent would be inside as well. */
+/* A reference to the parent that is being loaded. It cannot come from inside the set, or the parent would be inside too. */
 static bool visit_ref_to_parent(struct search *s, const struct extent_ref *ref, struct error *err)
 {
 	struct parent *const parent = parent_at(s, s->n_loaded);
@@ -209,8 +209,8 @@ static bool visit_ref_to_parent(struct search *s, const struct extent_ref *ref, 
 	uint32_t index;
 
 	if (ref->type == KEY_TREE_BLOCK_REF ? is_member(s->scan, ref->root) : scan_block_at(s->scan, ref->parent) != NULL)
-		return error_set(err, ERROR_CORRUPT, "extent tree: %s %" PRIu64 " refers to tree block %" PRIu64
-				 ", but it does not", ref->type == KEY_TREE_BLOCK_REF ? "root" : "tree block",
+		return error_set(err, ERROR_CORRUPT, "extent tree: %s %" PRIu64 " should refer to tree block %" PRIu64 ", but does not",
+			ref->type == KEY_TREE_BLOCK_REF ? "root" : "tree block",
 				 ref->type == KEY_TREE_BLOCK_REF ? ref->root : ref->parent, logical);
 	parent->n_edges++;
 	if (ref->type == KEY_TREE_BLOCK_REF)
@@ -239,7 +239,7 @@ static bool load_parent(struct search *s, struct error *err)
 	return visit_refs(s, &iter, &extent, visit_ref_to_parent, err);
 }
 
-/* Counts every root above a parent.  As deep as trees are. */
+/* Counts every root above a parent. Recurses as deep as trees are. */
 static void count_parent(struct search *s, uint32_t index)
 {
 	struct parent *const parent = parent_at(s, index);
@@ -259,7 +259,7 @@ static void count_parent(struct search *s, uint32_t index)
 
 /* --- the pass ---------------------------------------------------------------------------- */
 
-/* A reference to something of the set. */
+/* A reference to something in the set. */
 static bool visit_ref(struct search *s, const struct extent_ref *ref, struct error *err)
 {
 	uint32_t index;
@@ -284,7 +284,7 @@ static bool visit_ref(struct search *s, const struct extent_ref *ref, struct err
 	return true;
 }
 
-/* The next thing of the set by address; false where there is none left. */
+/* Finds the next block or extent of the set, by address. Returns false at the end. */
 static bool next_wanted(struct search *s)
 {
 	const struct scan *const scan = s->scan;
@@ -298,7 +298,7 @@ static bool next_wanted(struct search *s)
 	return true;
 }
 
-/* iter stands on the item of what is wanted. */
+/* iter is at the item of the wanted block or extent. */
 static bool examine(struct search *s, struct tree_iter *iter, struct error *err)
 {
 	const struct scan *const scan = s->scan;
@@ -331,7 +331,7 @@ static bool pass(struct search *s, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	const struct key first = { 0 };
-	uint64_t end = 0;	/* of the extent before */
+	uint64_t end = 0;	/* of the previous extent */
 
 	if (!tree_seek(&s->tree, &first, &iter, err))
 		return false;
@@ -343,8 +343,8 @@ static bool pass(struct search *s, struct error *err)
 		if (!iter.valid || iter.key.objectid > s->logical)
 			return error_set(err, ERROR_CORRUPT, "extent tree: no item for the %s at %" PRIu64, s->what, s->logical);
 		if (iter.key.objectid < end)
-			return error_set(err, ERROR_CORRUPT, "extent tree: the extent at %" PRIu64
-					 " begins before the one in front ends", iter.key.objectid);
+			return error_set(err, ERROR_CORRUPT, "extent tree: the extent at %" PRIu64 " begins before the previous one ends",
+				iter.key.objectid);
 		end = iter.key.objectid + (iter.key.type == KEY_EXTENT_ITEM ? iter.key.offset : s->scan->volume->super.node_size);
 		if (iter.key.objectid == s->logical ? !examine(s, &iter, err) : !tree_next(&iter, err))
 			return false;

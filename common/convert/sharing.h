@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who outside a set of subvolumes shares tree blocks or data extents with it: such things cannot be changed in place. */
+/* Finds who outside a set of subvolumes shares tree blocks or data extents with it. Shared things cannot be changed in place. */
 #ifndef COMMON_CONVERT_SHARING_H
 #define COMMON_CONVERT_SHARING_H
 
@@ -12,15 +12,15 @@ struct sharer {
 };
 
 /*
- * One pass over the extent tree beside the sorted scan: references of every block and extent of the set (inline and keyed) that do
- * not come from inside.  A SHARED_* reference whose parent is outside is resolved upward to root ids, each parent once.  Also checks
- * that every block and extent of the scan has an extent item of the right kind and length: ERROR_CORRUPT.  sharers: by ascending id, malloced.
+ * Makes one pass over the extent tree beside the sorted scan, and collects the references to every block and extent of the set (inline and
+ * keyed) that come from outside. A SHARED_* reference with a parent outside is resolved upward to root ids, each parent once. Also checks
+ * that every block and extent of the scan has an extent item of the right kind and length: ERROR_CORRUPT. sharers: sorted by id, malloced.
  */
 bool sharing_find(const struct scan *scan, struct sharer **sharers, size_t *n, struct error *err) must_use;
 
 /*
- * Nested subvolumes: ids of all subvolumes below the given ones (directories inside them), for --recursive; malloced, ascending,
- * including the given ones.
+ * The ids of all subvolumes nested below the given ones (in directories inside them), for --recursive. Malloced, ascending, including the
+ * given ones.
  */
 bool sharing_nested(const struct subvolume_list *list, const uint64_t *ids, size_t n, uint64_t **all, size_t *n_all,
 		    struct error *err) must_use;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The state of an unfinished conversion in the superblock copies: set, moved on, cleared. */
+/* The state of an unfinished conversion in the superblock copies: setting, updating, clearing it. */
 #include "common/convert/conversion.h"
 
 #include <inttypes.h>
@@ -82,7 +82,7 @@ bool state_is_authentic(const struct key_schedule *schedule, const struct disk_c
 	return true;
 }
 
-/* All four backup roots name the current roots: an older one would mount, with what it says in plain text. */
+/* Points all four backup roots at the current roots. An older one would mount and show its contents in plain text. */
 static bool set_backup_roots(struct volume *volume, struct disk_superblock *disk, struct error *err)
 {
 	struct disk_root_backup backup = {
@@ -142,7 +142,7 @@ bool state_write(struct conversion *c, struct error *err)
 							le64(disk.compat_ro_flags) | COMPAT_RO_VERITY);
 	disk.bytes_used = to_le64(super->bytes_used);
 	disk.root_level = super->root_level;
-	/* A v1 space cache describes the free space before: the next mount builds it again. */
+	/* A v1 space cache describes the old free space. This makes the next mount rebuild it. */
 	if (!(super->compat_ro & COMPAT_RO_FREE_SPACE_TREE) && le64(disk.cache_generation) == super->generation)
 		disk.cache_generation = to_le64(super->generation - 1);
 	return set_backup_roots(c->volume, &disk, err) && conversion_flush(c, err) &&
@@ -165,7 +165,7 @@ bool state_claim(struct conversion *c, struct error *err)
 	struct volume *volume = c->volume;
 	const struct disk_superblock disk = volume->super.disk;
 
-	/* A crash may have left the primary without: until it has the bit, a kernel can mount what is about to be changed. */
+	/* A crash may have left the primary without the bit. Until it has the bit, a kernel can mount what is about to be changed. */
 	if (!is_marked(volume) && (!volume_still_ours(volume, err) || !volume_write_supers(volume, &disk, err)))
 		return false;
 	if (!volume_still_ours(volume, err))
@@ -181,7 +181,7 @@ bool state_clear(struct conversion *c, bool verity, struct error *err)
 	uint8_t *zeros;
 	bool ok;
 
-	/* From here on nothing but the state itself may be left to clear: after a crash there may be no key to ask for. */
+	/* From here on only the state itself may be left to clear: after a crash there may be no key to ask for. */
 	c->phase = CRYPT_PHASE_FINISHED;
 	c->drop_verity = !verity;
 	if (!state_write(c, err))
@@ -202,7 +202,7 @@ bool state_clear(struct conversion *c, bool verity, struct error *err)
 	return volume_write_supers(volume, &disk, err);
 }
 
-/* Is the tail of this copy, byte for byte, that of one whose bit in tried is set? */
+/* Does one of the copies whose bit in tried is set have the same tail as this copy, byte for byte? */
 static bool is_tried(const struct volume *volume, unsigned copy, unsigned tried)
 {
 	for (unsigned i = 0; i < SUPER_COPIES; i++) {
@@ -280,8 +280,9 @@ bool state_is_unanimous(const struct volume *volume, const struct crypt_state_ta
 }
 
 /*
- * The domain of the tail in use: from the copies beside the trees; where those are wiped or damaged, or the tail leads elsewhere, from the
- * root tree, or from what is left of them.  One that opens is right: its key check value and the MACs of header and state agree.
+ * Opens the domain of the current tail: from the copies beside the trees or, if those are wiped or damaged, or if the tail points
+ * elsewhere, from the root tree, or from what is left of them. A domain that opens is right: its key check value and the MACs of header and
+ * state agree.
  */
 static bool open_domain(struct volume *volume, const struct crypt_state_tail *tail, const struct convert_key *key,
 			struct domain **domain, struct error *err)
@@ -297,7 +298,7 @@ static bool open_domain(struct volume *volume, const struct crypt_state_tail *ta
 			continue;
 		if (domain_open(*domain, key->secret, key->volume_key, key->slot, &why))
 			return true;
-		/* Of the tree, whose slots are all there, it tells whether the key is wrong. */
+		/* The tree has all the slots, so its error says whether the key is wrong. */
 		if (i == 0)
 			opening = why;
 		domain_free(*domain);
@@ -336,8 +337,8 @@ bool state_open(struct volume *volume, const struct convert_key *key, struct cry
 		error = (struct error){ 0 };
 		if (try_copy(volume, n, tail, key, domain, &error)) {
 			if (!state_is_unanimous(volume, tail))
-				volume_warn(volume, "the state of the unfinished conversion is damaged or older in one copy of the superblock: "
-					    "that in copy %u is used", n);
+				volume_warn(volume, "one copy of the superblock has a damaged or older state of the unfinished "
+					"conversion; the one in copy %u is used", n);
 			return true;
 		}
 		if (first.kind == ERROR_NONE)

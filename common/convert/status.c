@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What an unfinished conversion says of itself; without a key nobody vouches for it. */
+/* What an unfinished conversion says about itself. Without a key it is not authenticated. */
 #include "common/convert/conversion.h"
 
 static void look_at_record(struct volume *volume, uint64_t slot, unsigned mirror, struct crypt_state_tail *state)
@@ -19,7 +19,7 @@ static void look_at_record(struct volume *volume, uint64_t slot, unsigned mirror
 	state->cursor = header.cursor;
 }
 
-/* The newest record by its header alone: further than the superblock's state may say. */
+/* Looks at the header of the newest record, which may be further than the superblock's state says. */
 static void look_at_journal(struct volume *volume, struct crypt_state_tail *state)
 {
 	if (state->phase >= CRYPT_PHASE_FINISH)
@@ -62,7 +62,7 @@ unsigned state_percent(const struct crypt_state_tail *state)
 	return state->direction == CRYPT_TO_SEALED ? sealed : 98 - sealed;
 }
 
-/* As the header in the trees says, which nobody vouches for: only a hint how to go on. */
+/* According to the header in the trees, which is not authenticated: only a hint how to go on. */
 static bool carries(struct volume *volume, const struct crypt_state_tail *state)
 {
 	cleanup_domain struct domain *domain = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Phase STRUCTURE, forward: every crypt item gets its place in the root tree before any data change. */
+/* Phase STRUCTURE, forward: puts every crypt item into the root tree before any data change. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -7,10 +7,7 @@
 #include "common/fs/domain-mac.h"
 #include "common/tree/chunk-alloc.h"
 
-/*
- * The cursor of this phase: 0 nothing, 1 the first record, then one more for each units item and each inline
- * units item, in this order.
- */
+/* The cursor of this phase: 0 nothing, 1 the first record, then one more for each units item and each inline units item, in this order. */
 #define CURSOR_FIRST 1u
 
 bool conversion_insert(struct conversion *c, struct transaction *tx, enum crypt_kind kind, uint64_t index, const void *data, size_t len,
@@ -76,7 +73,7 @@ out:
 	return ok;
 }
 
-/* How many items there will be of each kind: the header says so from the beginning. */
+/* How many items of each kind there will be. The header says so from the beginning. */
 void structure_count(struct conversion *c, size_t n_slots)
 {
 	const uint32_t node_size = c->volume->super.node_size;
@@ -127,7 +124,7 @@ drop:
 struct building {
 	struct conversion *c;
 	struct transaction *tx;
-	uint64_t next;		/* cursor value of the item to insert next */
+	uint64_t next;		/* cursor value of the next item to insert */
 	uint64_t start;		/* items below it exist */
 	uint8_t *item;
 	unsigned n_inline;	/* inline units in item */

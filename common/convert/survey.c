@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the leaves of the members hold: payloads that become inline units, files, flags to remember. */
+/* What the leaves of the members hold: payloads that become inline units, files, and flags to remember. */
 #include "common/convert/conversion.h"
 
 #include <inttypes.h>
@@ -90,8 +90,8 @@ static bool record_leaf(struct recording *r, const struct node *leaf, struct err
 }
 
 /*
- * A shared leaf belongs to several members, so each member's tree is walked, but only to where there are such inodes: what is read
- * is about as much as what is recorded.  At most LEVEL_MAX deep.
+ * A shared leaf belongs to several members, so each member's tree is walked, but only down to such inodes: about as much is read as is
+ * recorded. At most LEVEL_MAX deep.
  */
 static bool record_below(struct recording *r, uint64_t logical, const struct block_expect *expect, uint8_t *found, struct error *err)
 {
@@ -100,7 +100,7 @@ static bool record_below(struct recording *r, uint64_t logical, const struct blo
 	uint8_t *verdict;
 
 	if (!at)
-		return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 " was not there before", logical);
+		return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 " was not seen before", logical);
 	verdict = &r->verdict[at - r->scan->block];
 	*found = *verdict;
 	if (*verdict == NONE)

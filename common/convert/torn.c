@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Completing torn blocks by their tags. */
+/* Completes torn blocks with the help of their tags. */
 #include "common/convert/torn.h"
 
 #define PART (CRYPT_BLOCK / TORN_PARTS)
 
-/* The ciphertext if the parts in mask are plain text. */
+/* Makes the ciphertext, assuming that the parts in mask are plain text. */
 static void assume(const uint8_t *found, const uint8_t *stream, unsigned mask, uint8_t *ciphertext)
 {
 	for (unsigned part = 0; part < TORN_PARTS; part++) {
@@ -21,7 +21,7 @@ bool torn_complete(struct unit_cipher *cipher, uint32_t index, const uint8_t tag
 
 	*found = false;
 	for (unsigned i = 0; ok && !*found && i < 1u << TORN_PARTS; i++) {
-		/* All ciphertext, all plain text, then the mixtures. */
+		/* Try all ciphertext, all plain text, then the mixtures. */
 		const unsigned mask = i == 1 ? (1u << TORN_PARTS) - 1 : i == (1u << TORN_PARTS) - 1 ? 1 : i;
 
 		assume(bytes, stream, mask, ciphertext);
@@ -31,7 +31,7 @@ bool torn_complete(struct unit_cipher *cipher, uint32_t index, const uint8_t tag
 		memcpy(bytes, want_sealed ? ciphertext : plain, CRYPT_BLOCK);
 	secret_wipe(stream, sizeof(stream));
 	secret_wipe(plain, sizeof(plain));
-	secret_wipe(ciphertext, sizeof(ciphertext));	/* what was assumed to be one may be plain text */
+	secret_wipe(ciphertext, sizeof(ciphertext));	/* what was taken for ciphertext may be plain text */
 	return ok;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A block of 4 KiB whose overwriting was cut off: each of its eight parts of 512 bytes is plain text or ciphertext.  The two
- * differ by a key stream, so the assignment whose completed ciphertext has the right tag is the truth.
+ * A block of 4 KiB whose overwriting was cut off: each of its eight parts of 512 bytes is plain text or ciphertext. The two differ by a key
+ * stream, so the right assignment is the one whose completed ciphertext has the right tag.
  */
 #ifndef COMMON_CONVERT_TORN_H
 #define COMMON_CONVERT_TORN_H
@@ -12,15 +12,15 @@
 #define TORN_PARTS 8u
 
 /*
- * bytes: the block as found; becomes the whole plain text, or the whole ciphertext (want_sealed).  *found false where no
- * assignment verifies; bytes are unchanged then.
+ * bytes: the block as found. Becomes the whole plain text, or the whole ciphertext (want_sealed). *found is false if no assignment
+ * verifies; bytes are then unchanged.
  */
 bool torn_complete(struct unit_cipher *cipher, uint32_t index, const uint8_t tag[CRYPT_TAG_SIZE], bool want_sealed,
 		   uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err) must_use;
 
 /*
- * The same for the block at address, from the first mirror where it is one or the other or a mixture.  *found false: on none; bytes are
- * those of no mirror in particular then.  False (ERROR_IO) where a mirror that cannot be read could have been the one.
+ * The same for the block at address, from the first mirror that has one or the other or a mixture. *found is false if no mirror has; the
+ * contents of bytes are then unspecified. Returns false (ERROR_IO) if a mirror that cannot be read could have been the one.
  */
 bool torn_read(struct volume *volume, struct unit_cipher *cipher, uint32_t index, const uint8_t tag[CRYPT_TAG_SIZE], bool want_sealed,
 	       uint64_t address, uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err) must_use;

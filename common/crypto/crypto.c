@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Everything that OpenSSL computes for us: the only file that knows it. */
+/* Everything that OpenSSL computes for us. No other file uses OpenSSL. */
 #include "common/crypto/crypto.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 #define AEAD_NONCE_SIZE 12
 
-/* The library does not always say it when it could not get memory, but calls what follows from it an internal error. */
+/* When it runs out of memory, the library sometimes reports an internal error that results from it. */
 static bool out_of_memory;
 
 static void *note_none(void *bytes, size_t size)
@@ -47,13 +47,13 @@ static void give_memory(void *bytes, const char *file, int line)
 	free(bytes);
 }
 
-/* Where somebody used the library before, it goes on as it did. */
+/* If somebody used the library before, it keeps its allocator. */
 void crypto_init(void)
 {
 	CRYPTO_set_mem_functions(take_memory, move_memory, give_memory);
 }
 
-/* The queue is drained: its first entry goes into the text. */
+/* Drains the error queue and puts its first entry into the text. */
 static bool library_error(const char *what, struct error *err)
 {
 	const unsigned long code = ERR_get_error();
@@ -154,7 +154,7 @@ bool hash_finish(struct hash *hash, uint8_t out[HASH_SIZE], struct error *err)
 }
 
 /* --- key derivation ------------------------------------------------------------------ */
-static char *const sha512_name = (char *)"SHA512";	/* OSSL_PARAM wants it without const, and does not write */
+static char *const sha512_name = (char *)"SHA512";	/* OSSL_PARAM wants it without const, but does not write to it */
 
 static bool hkdf(int mode, const void *salt, size_t salt_len, const uint8_t *key, size_t key_len, const void *info,
 		 size_t info_len, uint8_t *out, size_t len, struct error *err)
@@ -199,7 +199,7 @@ bool pbkdf2_sha512(const uint8_t *secret, size_t len, const uint8_t salt[16], ui
 
 /* --- MAC ------------------------------------------------------------------------------ */
 struct mac {
-	EVP_MAC_CTX *ctx;	/* keyed once; a start without a key copies the prepared inner state */
+	EVP_MAC_CTX *ctx;	/* keyed once; starting without a key copies the prepared inner state */
 	bool failed;
 };
 
@@ -256,7 +256,7 @@ bool mac_finish(struct mac *mac, uint8_t out[CRYPT_MAC_SIZE], struct error *err)
 
 /* --- AEAD ------------------------------------------------------------------------------ */
 struct unit_cipher {
-	EVP_CIPHER_CTX *ctx;	/* keyed once; a block sets its nonce only */
+	EVP_CIPHER_CTX *ctx;	/* keyed once; each block only sets its nonce */
 };
 
 bool unit_cipher_new_keyed(const uint8_t key[CRYPT_KEY_SIZE], enum crypt_cipher cipher, struct unit_cipher **unit,
@@ -342,7 +342,7 @@ bool unit_cipher_open(struct unit_cipher *unit, uint32_t index, const void *in, 
 	return block_open(unit, index, NULL, 0, in, len, plain, tag, authentic, err);
 }
 
-/* Both ciphers xor a key stream that does not depend on the data: it is the ciphertext of zeros. */
+/* Both ciphers xor a key stream that does not depend on the data. It is the ciphertext of zeros. */
 bool unit_cipher_key_stream(struct unit_cipher *unit, uint32_t index, size_t len, uint8_t *out, struct error *err)
 {
 	uint8_t tag[CRYPT_TAG_SIZE];

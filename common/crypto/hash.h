@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SHA-256 of bytes that come in pieces. */
+/* SHA-256 of bytes that arrive in pieces. */
 #ifndef COMMON_CRYPTO_HASH_H
 #define COMMON_CRYPTO_HASH_H
 
@@ -13,7 +13,7 @@
 struct hash;
 bool hash_new(struct hash **hash, struct error *err) must_use;
 void hash_free(struct hash *hash);	/* NULL is fine */
-/* Library failures are sticky and come out of hash_finish(). */
+/* Library failures are sticky and are reported by hash_finish(). */
 void hash_start(struct hash *hash);
 void hash_update(struct hash *hash, const void *bytes, size_t len);
 bool hash_finish(struct hash *hash, uint8_t out[HASH_SIZE], struct error *err) must_use;

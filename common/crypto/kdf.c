@@ -11,7 +11,7 @@
 
 #define MEASURED_MEMORY_KIB_MAX	(128u << 10)
 
-/* Half of MemAvailable in KiB; where the kernel does not say, the bound alone counts. */
+/* Half of MemAvailable in KiB. If the kernel does not tell, only the fixed bound counts. */
 static uint64_t half_of_available_kib(void)
 {
 	FILE *file = fopen("/proc/meminfo", "re");
@@ -32,14 +32,14 @@ static bool argon2id_check(const struct kdf_cost *cost, struct error *err)
 	const uint64_t half = half_of_available_kib();
 
 	if (cost->memory_kib < ARGON2ID_MEMORY_KIB_MIN || cost->memory_kib > KDF_MEMORY_KIB_MAX)
-		return error_set(err, ERROR_REFUSED, "Argon2id with %" PRIu32 " KiB of memory, not %u to %u",
+		return error_set(err, ERROR_REFUSED, "Argon2id has %" PRIu32 " KiB of memory, not %u to %u",
 				 cost->memory_kib, ARGON2ID_MEMORY_KIB_MIN, KDF_MEMORY_KIB_MAX);
 	if (cost->passes == 0 || cost->passes > KDF_PASSES_MAX)
-		return error_set(err, ERROR_REFUSED, "Argon2id with %" PRIu32 " passes, not 1 to %u", cost->passes,
+		return error_set(err, ERROR_REFUSED, "Argon2id has %" PRIu32 " passes, not 1 to %u", cost->passes,
 				 KDF_PASSES_MAX);
 	if (work > KDF_WORK_KIB_MAX)
-		return error_set(err, ERROR_REFUSED, "Argon2id with %" PRIu32 " KiB of memory and %" PRIu32
-				 " passes, their product is not 8 to %u", cost->memory_kib, cost->passes, KDF_WORK_KIB_MAX);
+		return error_set(err, ERROR_REFUSED, "Argon2id has %" PRIu32 " KiB of memory and %" PRIu32 " passes; their product is "
+			"not 8 to %u", cost->memory_kib, cost->passes, KDF_WORK_KIB_MAX);
 	if (cost->memory_kib > half)
 		return error_set(err, ERROR_REFUSED, "Argon2id needs %" PRIu32 " KiB of memory; only %" PRIu64
 				 " KiB, half of the available memory, may be used", cost->memory_kib, half);
@@ -53,7 +53,7 @@ bool kdf_check(const struct kdf_cost *cost, struct error *err)
 		return argon2id_check(cost, err);
 	case KDF_PBKDF2_SHA512:
 		if (cost->iterations == 0 || cost->iterations > KDF_ITERATIONS_MAX)
-			return error_set(err, ERROR_REFUSED, "PBKDF2 with %" PRIu32 " iterations, not 1 to %u",
+			return error_set(err, ERROR_REFUSED, "PBKDF2 has %" PRIu32 " iterations, not 1 to %u",
 					 cost->iterations, KDF_ITERATIONS_MAX);
 		return true;
 	case KDF_NONE:
@@ -85,7 +85,7 @@ bool kdf_derive(const struct kdf_cost *cost, const struct secret *secret, const 
 
 /* --- calibration ----------------------------------------------------------------- */
 
-/* Milliseconds of processor time, at least a little more than 0: other processes do not make our keys cheaper. */
+/* Measures processor time in milliseconds, always a little more than 0, so that other processes do not make our keys cheaper. */
 static bool measure(const struct kdf_cost *cost, double *milliseconds, struct error *err)
 {
 	static const uint8_t salt[KDF_SALT_SIZE];
@@ -107,7 +107,7 @@ static uint32_t clamp(double value, uint32_t least, uint32_t most)
 	return value <= least ? least : value >= most ? most : (uint32_t)value;
 }
 
-/* More memory first, as far as it goes, then more passes. */
+/* First more memory as far as possible, then more passes. */
 static bool calibrate_argon2id(struct kdf_cost *cost, unsigned milliseconds, struct error *err)
 {
 	const uint64_t half = half_of_available_kib();
@@ -116,16 +116,16 @@ static bool calibrate_argon2id(struct kdf_cost *cost, unsigned milliseconds, str
 	struct kdf_cost probe = {
 		.kdf = KDF_ARGON2ID,
 		.memory_kib = cost->memory_kib ? cost->memory_kib : least,
-		.passes = KDF_PASSES_NEW_MIN,	/* one alone would be mostly the kernel's clearing of pages */
+		.passes = KDF_PASSES_NEW_MIN,	/* a single pass would mostly measure the kernel clearing pages */
 	};
-	double one_pass;	/* of probe.memory_kib */
+	double one_pass;	/* with probe.memory_kib */
 
-	/* Nobody seals with a slot that can be guessed at, by mistake or not. */
+	/* Nobody seals with a slot that can be guessed, by mistake or on purpose. */
 	if (cost->memory_kib && cost->memory_kib < least)
-		return error_set(err, ERROR_REFUSED, "Argon2id with %" PRIu32 " KiB of memory, a new slot has at least %" PRIu32,
+		return error_set(err, ERROR_REFUSED, "Argon2id has %" PRIu32 " KiB of memory, but a new slot needs at least %" PRIu32,
 				 cost->memory_kib, least);
 	if (cost->passes && cost->passes < KDF_PASSES_NEW_MIN)
-		return error_set(err, ERROR_REFUSED, "Argon2id with %" PRIu32 " passes, a new slot has at least %u", cost->passes,
+		return error_set(err, ERROR_REFUSED, "Argon2id has %" PRIu32 " passes, but a new slot needs at least %u", cost->passes,
 				 KDF_PASSES_NEW_MIN);
 	if (cost->memory_kib && cost->passes)
 		return kdf_check(cost, err);
@@ -159,7 +159,7 @@ static bool calibrate_pbkdf2(struct kdf_cost *cost, unsigned milliseconds, struc
 					 KDF_ITERATIONS_MAX);
 	}
 	if (cost->iterations < KDF_ITERATIONS_NEW_MIN)
-		return error_set(err, ERROR_REFUSED, "PBKDF2 with %" PRIu32 " iterations, a new slot has at least %u",
+		return error_set(err, ERROR_REFUSED, "PBKDF2 has %" PRIu32 " iterations, but a new slot needs at least %u",
 				 cost->iterations, KDF_ITERATIONS_NEW_MIN);
 	return kdf_check(cost, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The key schedule: one extraction per domain, everything else expanded from it by label and context. */
+/* The key schedule: one extraction per domain; everything else is expanded from it by label and context. */
 #include "common/crypto/key-schedule.h"
 
 #include <stdlib.h>

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * From the volume key to everything derived from it: format/README.md, "Key schedule".
- * In our terms, so that only crypto.c knows the library.
- */
+/* Derives everything from the volume key, see format/README.md, "Key schedule". In our terms, so that only crypto.c knows the library. */
 #ifndef COMMON_CRYPTO_KEY_SCHEDULE_H
 #define COMMON_CRYPTO_KEY_SCHEDULE_H
 
 #include "common/crypto/secret.h"
 #include "format/crypt.h"
 
-/* Random bytes of the kernel. */
+/* Random bytes from the kernel. */
 bool crypto_random(void *out, size_t len, struct error *err) must_use;
 bool crypto_sha256(const void *bytes, size_t len, uint8_t out[32], struct error *err) must_use;
 bool crypto_sha512(const void *bytes, size_t len, uint8_t out[64], struct error *err) must_use;
 
-/* PRK of a domain, in locked memory. */
+/* The PRK of a domain, in locked memory. */
 struct key_schedule;
 bool key_schedule_new(const struct secret *volume_key, const uint8_t domain_uuid[CRYPT_UUID_SIZE],
 		      struct key_schedule **schedule, struct error *err) must_use;
@@ -23,38 +20,38 @@ void key_schedule_free(struct key_schedule *schedule);
 /* D("key-check", "", 32). */
 bool key_schedule_kcv(const struct key_schedule *schedule, uint8_t kcv[CRYPT_MAC_SIZE], struct error *err) must_use;
 
-/* A MAC key D(label, context, 32) and its running state: HMAC-SHA-512 truncated to 32 bytes; any number of messages. */
+/* A MAC key D(label, context, 32) and its running state: HMAC-SHA-512 truncated to 32 bytes, for any number of messages. */
 struct mac;
 bool mac_new(const struct key_schedule *schedule, const char *label, const void *context, size_t context_len,
 	     struct mac **mac, struct error *err) must_use;
 void mac_free(struct mac *mac);
-/* Library failures are sticky and come out of mac_finish(), so that updates need no check. */
+/* Library failures are sticky and are reported by mac_finish(), so that updates need no check. */
 void mac_start(struct mac *mac);
 void mac_update(struct mac *mac, const void *bytes, size_t len);
 bool mac_finish(struct mac *mac, uint8_t out[CRYPT_MAC_SIZE], struct error *err) must_use;
 
 /*
- * A new nonce of a unit, never all zeros: the first bytes of MAC(random[32] | id | csums) under mac_new(schedule, "nonce", "", 0).
+ * A new nonce for a unit, never all zeros: the first bytes of MAC(random[32] | id | csums) under mac_new(schedule, "nonce", "", 0).
  * id: the unit id (le64), or I with its nonce zero; csums: of the plain text.
  */
 bool crypto_nonce(struct mac *nonce_mac, const void *id, size_t id_len, const void *csums, size_t csums_len,
 		  uint8_t nonce[CRYPT_NONCE_SIZE], struct error *err) must_use;
 
-/* AEAD under D(label, context, 32), context being U (label "unit") or I (label "inline"). */
+/* AEAD under D(label, context, 32). The context is U (label "unit") or I (label "inline"). */
 struct unit_cipher;
 bool unit_cipher_new(const struct key_schedule *schedule, enum crypt_cipher cipher, const char *label,
 		     const void *context, size_t context_len, struct unit_cipher **unit, struct error *err) must_use;
 void unit_cipher_free(struct unit_cipher *unit);
 
 /*
- * index: the block in the unit (nonce 0^8 | be32(index)); 0 for inline units.  len: CRYPT_BLOCK, or that of the inline payload.
- * in == out is fine.  open: *authentic says whether the tag is right; out is zeroed where it is not.
+ * index: the block in the unit (nonce 0^8 | be32(index)); 0 for inline units. len: CRYPT_BLOCK, or the length of the inline payload. in ==
+ * out is fine. open: *authentic says whether the tag is right; if not, out is zeroed.
  */
 bool unit_cipher_seal(struct unit_cipher *unit, uint32_t index, const void *plain, size_t len, void *out,
 		      uint8_t tag[CRYPT_TAG_SIZE], struct error *err) must_use;
 bool unit_cipher_open(struct unit_cipher *unit, uint32_t index, const void *in, size_t len, void *plain,
 		      const uint8_t tag[CRYPT_TAG_SIZE], bool *authentic, struct error *err) must_use;
-/* The key stream of a block: plain = ciphertext xor key stream.  No authentication: only for recovering torn blocks. */
+/* The key stream of a block: plain = ciphertext xor key stream. Not authenticated: only for recovering torn blocks. */
 bool unit_cipher_key_stream(struct unit_cipher *unit, uint32_t index, size_t len, uint8_t *out, struct error *err) must_use;
 
 static inline void key_schedule_cleanup(struct key_schedule **p) { key_schedule_free(*p); }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Key slots: a commitment to the secret, and the volume key wrapped under it, both bound to every byte of the slot header. */
+/* Key slots: a commitment to the secret, and the volume key wrapped under it. Both are bound to every byte of the slot header. */
 #include "common/crypto/key-slot.h"
 
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 
 #define SALT_LABEL "btrfs-crypt-slot/1"
 
-/* The two keys of a slot: what is compared, and what wraps. */
+/* The two keys of a slot: the one to compare, and the one that wraps. */
 struct slot_keys {
 	uint8_t commit[32];
 	uint8_t kek[CRYPT_KEY_SIZE];
@@ -27,7 +27,7 @@ static bool expand(const struct secret *prk, const char *label, const uint8_t h[
 	return hkdf_expand(secret_view(prk), info, label_len + 64, out, 32, err);
 }
 
-/* P and both expansions, from S. */
+/* Derives P from S, and both expansions from P. */
 static bool derive_from(const struct disk_crypt_slot_header *header, const struct secret *s, struct slot_keys *keys,
 			struct error *err)
 {
@@ -61,7 +61,7 @@ static bool header_fill(struct disk_crypt_slot_header *header, const struct kdf_
 	const size_t label_len = label ? strlen(label) : 0;
 
 	if (label_len > CRYPT_LABEL_MAX)
-		return error_set(err, ERROR_USAGE, "the label has %zu bytes, at most %u", label_len, CRYPT_LABEL_MAX);
+		return error_set(err, ERROR_USAGE, "the label has %zu bytes, but at most %u are allowed", label_len, CRYPT_LABEL_MAX);
 	if (label_len > 0 && !utf8_is_valid(label, label_len))
 		return error_set(err, ERROR_USAGE, "the label is not UTF-8");
 	crypt_head_write(&header->head, CRYPT_SLOT, 1);
@@ -112,7 +112,7 @@ static bool cost_of(const struct crypt_slot *slot, struct kdf_cost *cost, struct
 	*cost = (struct kdf_cost){ .kdf = slot->kdf };
 	if (slot->kdf == KDF_ARGON2ID) {
 		if (slot->p3 != 1)
-			return error_set(err, ERROR_REFUSED, "Argon2id with %" PRIu32 " lanes, not 1", slot->p3);
+			return error_set(err, ERROR_REFUSED, "Argon2id has %" PRIu32 " lanes, not 1", slot->p3);
 		cost->memory_kib = slot->p1;
 		cost->passes = slot->p2;
 	} else if (slot->kdf == KDF_PBKDF2_SHA512) {
@@ -121,7 +121,7 @@ static bool cost_of(const struct crypt_slot *slot, struct kdf_cost *cost, struct
 	return true;
 }
 
-/* The commitment first: only a secret that made this slot gets as far as the wrapped key. */
+/* The commitment comes first: only the secret that made this slot gets as far as the wrapped key. */
 static bool unwrap(const struct crypt_slot *slot, const struct slot_keys *keys, struct secret **volume_key,
 		   struct error *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Asking for a passphrase on the terminal, which gets its echo back whatever happens. */
+/* Asks for a passphrase on the terminal. The terminal gets its echo back in any case. */
 #include "common/crypto/secret.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ static void remember_signal(int number)
 	last_signal = number;
 }
 
-/* What asking changes, to be put back. */
+/* What asking changes and must restore. */
 struct asking {
 	int tty;
 	struct termios terminal;
@@ -37,7 +37,7 @@ static void asking_stop(struct asking *asking)
 	sigprocmask(SIG_SETMASK, &asking->mask, NULL);
 }
 
-/* The signals stay blocked except while waiting for the line, so that none can come between looking and waiting. */
+/* Signals stay blocked except while waiting for the line, so that none can arrive between checking and waiting. */
 static bool asking_start(struct asking *asking, struct error *err)
 {
 	const struct sigaction remember = { .sa_handler = remember_signal };
@@ -83,7 +83,7 @@ static bool put(int fd, const char *text, struct error *err)
 	return true;
 }
 
-/* One line without its newline; *len stays 0 where a signal came first. */
+/* Reads one line without its newline. *len stays 0 if a signal came first. */
 static bool read_line(const struct asking *asking, struct secret *line, size_t *len, struct error *err)
 {
 	struct pollfd wait = { .fd = asking->tty, .events = POLLIN };
@@ -119,7 +119,7 @@ static bool read_line(const struct asking *asking, struct secret *line, size_t *
 	return true;
 }
 
-/* Asks once; after a stop and a continue, again. */
+/* Asks once, and again after a stop and a continue. */
 static bool ask_once(int tty, const char *prompt, struct secret **secret, struct error *err)
 {
 	cleanup_secret struct secret *line = NULL;
@@ -140,7 +140,7 @@ static bool ask_once(int tty, const char *prompt, struct secret **secret, struct
 		if (!ok)
 			return false;
 		if (last_signal != 0)
-			raise(last_signal);	/* as it was before: usually the end of the process */
+			raise(last_signal);	/* with the old handler: usually ends the process */
 	} while (last_signal == SIGTSTP);
 	if (len == 0)
 		return error_set(err, ERROR_KEY, "no passphrase was given: interrupted");
@@ -173,7 +173,7 @@ bool secret_ask(const char *prompt, bool verify, struct secret **secret, struct 
 	bool ok;
 
 	if (!isatty(STDIN_FILENO)) {
-		error_set(err, ERROR_KEY, "a key is needed, and standard input is not a terminal to ask on");
+		error_set(err, ERROR_KEY, "a key is needed, but standard input is not a terminal to ask on");
 		return error_hint(err, "give --key-file, --passphrase-file or --passphrase-fd");
 	}
 	tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Secret bytes, and where they come from: random, a file, a descriptor. */
+/* Secret bytes and their sources: random, a file, a descriptor. */
 #include "common/crypto/secret.h"
 
 #include <assert.h>
@@ -30,7 +30,7 @@ bool secret_init(struct error *err)
 	crypto_init();
 	if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &no_core) < 0)
 		return error_system(err, "turning core dumps off");
-	/* As far as allowed: where that is not enough, the allocation that cannot be locked says so. */
+	/* As far as allowed. If that is not enough, the allocation that cannot be locked reports it. */
 	if (getrlimit(RLIMIT_MEMLOCK, &lock) == 0 && lock.rlim_cur != lock.rlim_max) {
 		lock.rlim_cur = lock.rlim_max;
 		setrlimit(RLIMIT_MEMLOCK, &lock);
@@ -107,7 +107,7 @@ struct source {
 	const char *name;	/* for messages */
 };
 
-/* Up to len bytes, fewer only at the end of the file. */
+/* Reads up to len bytes; fewer only at the end of the file. */
 static bool read_some(const struct source *source, uint8_t *out, size_t len, size_t *got, struct error *err)
 {
 	*got = 0;
@@ -125,7 +125,7 @@ static bool read_some(const struct source *source, uint8_t *out, size_t len, siz
 	return true;
 }
 
-/* Seeks where that is possible; else reads past, into locked memory, for it may be part of the key. */
+/* Seeks if possible. Otherwise reads the bytes into locked memory, because they may be part of the key. */
 static bool skip_bytes(const struct source *source, uint64_t skip, struct error *err)
 {
 	cleanup_secret struct secret *scratch = NULL;
@@ -135,7 +135,7 @@ static bool skip_bytes(const struct source *source, uint64_t skip, struct error 
 		return error_system(err, "%s", source->name);
 	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) {
 		if (skip > INT64_MAX || lseek(source->fd, skip, SEEK_CUR) < 0)
-			return error_set(err, ERROR_KEY, "%s cannot be read from byte %llu on", source->name,
+			return error_set(err, ERROR_KEY, "%s cannot be read from byte %llu onwards", source->name,
 					 (unsigned long long)skip);
 		return true;
 	}
@@ -148,13 +148,13 @@ static bool skip_bytes(const struct source *source, uint64_t skip, struct error 
 		if (!read_some(source, scratch->bytes, want, &got, err))
 			return false;
 		if (got < want)
-			return error_set(err, ERROR_KEY, "%s ends before the bytes of the key", source->name);
+			return error_set(err, ERROR_KEY, "%s ends before the key begins", source->name);
 		skip -= got;
 	}
 	return true;
 }
 
-/* Up to the end of the file, and no more than most bytes. */
+/* Reads to the end of the file, but at most `most` bytes. */
 static bool read_up_to(const struct source *source, size_t most, struct secret **secret, struct error *err)
 {
 	cleanup_secret struct secret *have = NULL;
@@ -220,11 +220,12 @@ static bool read_key_bytes(const struct source *source, uint64_t skip, size_t ma
 		return false;
 	if (!read_up_to(source, max ? max : SECRET_FILE_MAX + 1, &new, err))
 		return err->kind != ERROR_KEY || skip == 0 ? false :
-		       error_set(err, ERROR_KEY, "%s has no byte at the offset %" PRIu64 " of the key: it ends there, or before", source->name, skip);
+		       error_set(err, ERROR_KEY, "%s has no byte at the offset %" PRIu64 " of the key: it ends there or earlier",
+		       	source->name, skip);
 	if (new->len > SECRET_FILE_MAX) {
 		error_set(err, ERROR_KEY, "%s has more than the %u bytes that a key may have", source->name,
 			  SECRET_FILE_MAX);
-		return error_hint(err, "--keyfile-size says how many of them are the key");
+		return error_hint(err, "--keyfile-size says how many bytes are the key");
 	}
 	*secret = new;
 	new = NULL;
@@ -237,7 +238,7 @@ bool secret_read_file(const char *path, uint64_t skip, size_t max, struct secret
 	bool ok;
 
 	if (max > SECRET_FILE_MAX)
-		return error_set(err, ERROR_USAGE, "a key of %zu bytes is too long, at most %u", max, SECRET_FILE_MAX);
+		return error_set(err, ERROR_USAGE, "a key of %zu bytes is too long; at most %u are allowed", max, SECRET_FILE_MAX);
 	if (!source_open(path, &source, err))
 		return false;
 	ok = read_key_bytes(&source, skip, max, secret, err);
@@ -249,7 +250,7 @@ static bool read_passphrase(const struct source *source, struct secret **secret,
 {
 	cleanup_secret struct secret *new = NULL;
 
-	/* Room for the newline, and for one byte more to see that it is too long. */
+	/* Room for the newline, and for one more byte to notice that it is too long. */
 	if (!read_up_to(source, SECRET_PASSPHRASE_MAX + 2, &new, err))
 		return false;
 	if (new->bytes[new->len - 1] == '\n')

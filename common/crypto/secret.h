@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Secret bytes: locked memory, one owner, no copy function, wiped by secret_free().
- * Everything that holds a passphrase, a key file or a volume key is one of these.
+ * Secret bytes: locked memory, one owner, no copy function, wiped by secret_free(). Everything that holds a passphrase, a key file or a
+ * volume key is one of these.
  */
 #ifndef COMMON_CRYPTO_SECRET_H
 #define COMMON_CRYPTO_SECRET_H
@@ -13,10 +13,10 @@
 
 struct secret;
 
-/* Call once, first thing in main(): initialises the libraries, turns core dumps off. */
+/* Call once, first thing in main(): initialises the libraries and turns core dumps off. */
 bool secret_init(struct error *err) must_use;
 
-/* Zeroed; len > 0. */
+/* Zeroed. len > 0. */
 bool secret_new(size_t len, struct secret **secret, struct error *err) must_use;
 bool secret_random(size_t len, struct secret **secret, struct error *err) must_use;
 uint8_t *secret_bytes(struct secret *secret);
@@ -34,19 +34,19 @@ static inline void secret_cleanup(struct secret **secret)
 #define SECRET_FILE_MAX (8u << 20)
 #define SECRET_PASSPHRASE_MAX 4096u
 
-/* Exact bytes of a file ("-": stdin), from skip on, at most max of them (0: all, up to SECRET_FILE_MAX).  Empty is ERROR_KEY. */
+/* The exact bytes of a file ("-": stdin) from skip on, at most max of them (0: all, up to SECRET_FILE_MAX). Empty is ERROR_KEY. */
 bool secret_read_file(const char *path, uint64_t skip, size_t max, struct secret **secret, struct error *err) must_use;
 
-/* A passphrase from a file ("-": stdin) or descriptor: strips exactly one trailing newline, refuses NUL and empty. */
+/* A passphrase from a file ("-": stdin) or a descriptor. Strips exactly one trailing newline, refuses NUL and empty. */
 bool secret_read_passphrase_file(const char *path, struct secret **secret, struct error *err) must_use;
 bool secret_read_passphrase_fd(int fd, struct secret **secret, struct error *err) must_use;
 
-/* Asks on the terminal without echo; with verify, twice.  ERROR_KEY with a hint when stdin is not a terminal. */
+/* Asks on the terminal without echo; twice with verify. ERROR_KEY with a hint if stdin is not a terminal. */
 bool secret_ask(const char *prompt, bool verify, struct secret **secret, struct error *err) must_use;
 
-/* Memory that is not a struct secret. */
+/* For memory that is not a struct secret. */
 void secret_wipe(void *bytes, size_t len);
-void wiped_free(void *bytes, size_t len);	/* what was malloced and may hold plain text of something sealed; NULL is fine */
+void wiped_free(void *bytes, size_t len);	/* malloced memory that may hold plain text of something sealed; NULL is fine */
 bool secret_same(const void *a, const void *b, size_t len);	/* constant time */
 
 #endif /* COMMON_CRYPTO_SECRET_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Locked memory and Argon2id of libsodium: the only file of this room that knows it. */
+/* Locked memory and Argon2id from libsodium. No other file of this room uses libsodium. */
 #include "common/crypto/sodium.h"
 
 #include <assert.h>
@@ -13,7 +13,7 @@ static_assert(crypto_pwhash_argon2id_MEMLIMIT_MIN == ARGON2ID_MEMORY_KIB_MIN * 1
 bool locked_memory_init(struct error *err)
 {
 	if (sodium_init() < 0)
-		return error_set(err, ERROR_IO, "libsodium does not start");
+		return error_set(err, ERROR_IO, "libsodium failed to start");
 	return true;
 }
 

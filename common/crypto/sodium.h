@@ -10,12 +10,12 @@
 
 bool locked_memory_init(struct error *err) must_use;
 
-/* Zeroed, locked, left out of core dumps, between guard pages.  Fails where it cannot be locked. */
+/* Zeroed, locked, left out of core dumps, between guard pages. Fails if it cannot be locked. */
 bool locked_memory_new(size_t len, uint8_t **bytes, struct error *err) must_use;
-/* Wipes it first; NULL is fine. */
+/* Wipes the memory first. NULL is fine. */
 void locked_memory_free(uint8_t *bytes);
 
-/* One lane.  The caller has checked the costs; the memory is freed before this returns. */
+/* One lane. The caller has checked the costs. The memory is freed before this returns. */
 #define ARGON2ID_MEMORY_KIB_MIN 8u
 bool argon2id(const uint8_t *secret, size_t len, const uint8_t salt[16], uint32_t memory_kib, uint32_t passes,
 	      uint8_t out[32], struct error *err) must_use;

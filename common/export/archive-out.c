@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An archive as the place of exported files: the only file that knows libarchive. */
+/* Writes exported files to an archive. No other file uses libarchive for writing. */
 #include "common/export/out.h"
 
 #include <archive.h>
@@ -14,11 +14,11 @@
 #include "common/export/out-file.h"
 #include "common/util/escape.h"
 
-#define BLOCK (256u << 10)		/* bytes of one write */
-#define ZEROS (1u << 30)		/* address space, not memory: holes are long, and what leaves them out does not look at them */
+#define BLOCK (256u << 10)		/* bytes per write */
+#define ZEROS (1u << 30)		/* address space, not memory: holes are long, and a format that leaves them out does not look at them */
 
 struct archive_out {
-	struct out out;		/* first */
+	struct out out;		/* must be first */
 	enum out_format format;
 	struct archive *archive;
 	struct archive_entry *entry;
@@ -27,7 +27,7 @@ struct archive_out {
 	int write_errno;
 	bool is_given_up;
 	uint64_t at, size;	/* in the file being written */
-	locale_t names, before;	/* names from images are UTF-8, whatever the user's language is */
+	locale_t names, before;	/* names from images are UTF-8, whatever the user's language */
 };
 
 static ssize_t write_block(struct archive *archive, void *context, const void *bytes, size_t len)
@@ -62,11 +62,11 @@ static bool failed(struct archive_out *a, struct error *err)
 	return error_set(err, ERROR_IO, "the archive: %s", text ? text : "no reason given");
 }
 
-/* --- what an entry is -------------------------------------------------------------------------------------------- */
+/* --- describing an entry -------------------------------------------------------------------------------------------- */
 
 /*
- * libarchive prints the two numbers of a time before 1970 side by side, "-5.1" for 5 seconds before and 0.1 after: so it gets those of the
- * decimal number that is meant, -4.9.  *exact false: for the last second of 1969 there are none.
+ * libarchive prints the two numbers of a time before 1970 side by side: "-5.1" for 5 seconds before and 0.1 after. So give it the numbers
+ * of the decimal that is meant, -4.9. *exact false: the last second of 1969 cannot be expressed.
  */
 static struct inode_time as_decimal(const struct archive_out *a, struct inode_time time, bool *exact)
 {
@@ -107,14 +107,14 @@ static int library_tag(uint16_t tag)
 	}
 }
 
-/* False: it is none, and is kept as the xattr that it is. */
+/* Returns false if it is not an ACL; it is then kept as an ordinary xattr. */
 static bool add_acl(struct archive_entry *entry, int type, const struct out_xattr *xattr)
 {
 	struct cursor value = { xattr->value, xattr->len, 0 };
 	struct acl_entry acl;
 	struct error ignored;
 
-	for (int pass = 0; pass < 2; pass++) {	/* all of it is checked before any of it is taken */
+	for (int pass = 0; pass < 2; pass++) {	/* check all of it before using any of it */
 		value = (struct cursor){ xattr->value, xattr->len, 0 };
 		if (!acl_begin(&value, &ignored))
 			return false;
@@ -128,7 +128,7 @@ static bool add_acl(struct archive_entry *entry, int type, const struct out_xatt
 	return true;
 }
 
-/* libarchive writes other bytes of a name as %XX, and GNU tar reads %25 and %3D only. */
+/* libarchive writes other bytes of a name as %XX, but GNU tar only reads %25 and %3D. */
 static bool is_kept(const char *name)
 {
 	for (; *name; name++) {
@@ -182,7 +182,7 @@ static void set_entry(struct archive_out *a, const struct out_entry *from)
 	a->size = 0;
 	archive_entry_set_size(entry, 0);
 	if (from->link_to) {
-		/* A cpio archive tells links by their number; the bytes are with the first. */
+		/* A cpio archive marks links by their number. The bytes are with the first one. */
 		if (a->format != OUT_CPIO)
 			archive_entry_copy_hardlink(entry, from->link_to);
 	} else if (S_ISREG(inode->mode)) {
@@ -199,7 +199,7 @@ static void set_entry(struct archive_out *a, const struct out_entry *from)
 		add_xattrs(a, from);
 }
 
-/* --- the functions of an out --------------------------------------------------------------------------------------- */
+/* --- the operations of an out --------------------------------------------------------------------------------------- */
 
 static bool format_has(struct archive_out *a, const struct out_entry *from)
 {
@@ -222,7 +222,7 @@ static bool is_all_utf8(const struct out_entry *from)
 	       (!from->link_to || utf8_is_valid(from->link_to, strlen(from->link_to)));
 }
 
-/* A zip archive says of each name whether it is UTF-8; libarchive takes that from the language alone. */
+/* A zip archive records for each name whether it is UTF-8. libarchive derives that from the locale alone. */
 static int write_header(struct archive_out *a, const char *path)
 {
 	const bool is_other = a->format == OUT_ZIP && a->names && !utf8_is_valid(path, strlen(path));
@@ -248,11 +248,11 @@ static bool archive_begin(struct out *out, const struct out_entry *from, bool *t
 	if (rc == ARCHIVE_FATAL)
 		return failed(a, err);
 	if (rc == ARCHIVE_FAILED) {
-		error_set(refused, ERROR_REFUSED, "the archive cannot hold it: %s",
+		error_set(refused, ERROR_REFUSED, "the archive format cannot store it: %s",
 			  archive_error_string(a->archive) ? archive_error_string(a->archive) : "no reason given");
 		return true;
 	}
-	/* pax keeps the bytes of names that are not UTF-8 and says so in the archive: that is no loss. */
+	/* pax keeps the bytes of names that are not UTF-8, and says so in the archive: no loss. */
 	if (rc == ARCHIVE_WARN && (a->format != OUT_TAR || is_all_utf8(from)))
 		out->loss(out->loss_context, OUT_LOSS_NAME, from->path);
 	*taken = true;
@@ -313,7 +313,7 @@ static void archive_close(struct out *out)
 {
 	struct archive_out *a = (struct archive_out *)out;
 
-	/* libarchive frees all it has only when it may end the archive; what it writes then goes nowhere. */
+	/* libarchive only frees everything if it may finish the archive. What it writes then goes nowhere. */
 	a->is_given_up = !a->file.finished;
 	archive_entry_free(a->entry);
 	archive_write_free(a->archive);
@@ -351,7 +351,7 @@ static int set_format(struct archive_out *a, enum out_compression compression)
 
 	if (rc == ARCHIVE_OK)
 		rc = filters[compression](a->archive);
-	/* The same input gives the same bytes; what GNU tar reads is there once. */
+	/* The same input gives the same bytes. The option is needed only once for what GNU tar reads. */
 	if (rc == ARCHIVE_OK && compression == OUT_GZIP)
 		rc = archive_write_set_filter_option(a->archive, "gzip", "timestamp", NULL);
 	if (rc == ARCHIVE_OK && a->format == OUT_TAR)
@@ -377,9 +377,9 @@ bool archive_out_open(const char *path, enum out_format format, enum out_compres
 		.ops = &archive_ops,
 		.keeps_attributes = true,
 		.copies_links = format == OUT_ZIP || format == OUT_MTREE,
-		.copies_special_links = format == OUT_CPIO,	/* told to be one by their number */
+		.copies_special_links = format == OUT_CPIO,	/* links are recognised by their number */
 		.loses_links = format == OUT_ZIP,
-		.holes_max = format == OUT_TAR ? 1ull << 50 : 1ull << 40,	/* tar notes them, but libarchive counts them down */
+		.holes_max = format == OUT_TAR ? 1ull << 50 : 1ull << 40,	/* tar records holes, but libarchive counts through them */
 	};
 	a->format = format;
 	a->file.fd = -1;

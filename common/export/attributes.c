@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Gathers extended attributes; memory is kept from one inode to the next. */
+/* Gathers extended attributes. Memory is reused from one inode to the next. */
 #include "common/export/attributes.h"
 
 #include <inttypes.h>
@@ -42,7 +42,7 @@ static bool add(void *context, const struct dir_entry *xattr, struct error *err)
 
 	if (memchr(xattr->name.at, '\0', name_len)) {
 		escape_text(xattr->name.at, name_len, text, sizeof(text));
-		return error_set(err, ERROR_CORRUPT, "xattr \"%.300s\": a name holds no NUL", text);
+		return error_set(err, ERROR_CORRUPT, "xattr \"%.300s\": the name contains a NUL", text);
 	}
 	if (name_len + 1 + len > ATTRIBUTES_BYTES_MAX - a->used)
 		return error_set(err, ERROR_CORRUPT, "its xattrs take more than %u bytes", ATTRIBUTES_BYTES_MAX);
@@ -51,7 +51,7 @@ static bool add(void *context, const struct dir_entry *xattr, struct error *err)
 	memcpy(a->bytes + a->used, xattr->name.at, name_len);
 	a->bytes[a->used + name_len] = '\0';
 	memcpy(a->bytes + a->used + name_len + 1, xattr->data.at, len);
-	/* The bytes may still move: where they are is filled in at the end. */
+	/* The bytes may still move, so their addresses are filled in at the end. */
 	a->at[a->n++] = (struct out_xattr){ .len = len };
 	a->used += name_len + 1 + len;
 	return true;

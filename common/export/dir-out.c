@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A directory as the place of exported files.  Everything is made relative to an open directory, no symbolic link is followed on the way,
- * nothing that is there is opened: names from an image cannot lead out of it.
+ * Writes exported files to a directory. Everything is created relative to an open directory, no symbolic link on the way is followed, and
+ * no existing file is opened, so names from an image cannot lead outside.
  */
 #include "common/export/out.h"
 
@@ -18,17 +18,17 @@
 #include "common/util/escape.h"
 
 struct dir_out {
-	struct out out;		/* first */
+	struct out out;		/* must be first */
 	int root;
-	char *parent;		/* path of the directory that parent_fd is; NULL: none */
+	char *parent;		/* path of the directory open as parent_fd; NULL: none */
 	int parent_fd;
 	int file;		/* being written */
-	struct out_entry entry;	/* what it is */
+	struct out_entry entry;	/* its entry */
 };
 
 #define DIRECTORY_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
-/* What concerns this file alone; the rest ends the export. */
+/* Does the error concern this file alone? Any other error ends the export. */
 static bool concerns_one(int error)
 {
 	switch (error) {
@@ -39,7 +39,7 @@ static bool concerns_one(int error)
 	}
 }
 
-/* Sorts errno into refused (true) or err (false). */
+/* Puts errno into refused (true) or err (false). */
 static bool cannot(const char *what, struct error *refused, struct error *err)
 {
 	if (!concerns_one(errno))
@@ -60,7 +60,7 @@ static bool is_plain_name(const char *name, size_t len)
 	return len > 0 && len <= NAME_MAX_BYTES && !(len == 1 && name[0] == '.') && !(len == 2 && name[0] == '.' && name[1] == '.');
 }
 
-/* One component further; closes fd unless it is the root.  Directories above an operand may not be there yet. */
+/* Opens the next component. Closes fd unless it is the root. Directories above an operand may not exist yet. */
 static int step_into(struct dir_out *d, int fd, const char *name, size_t len)
 {
 	char component[NAME_MAX_BYTES + 1];
@@ -80,7 +80,7 @@ static int step_into(struct dir_out *d, int fd, const char *name, size_t len)
 	return next;
 }
 
-/* The directory at the first len bytes of path; d->root itself for none. */
+/* Opens the directory at the first len bytes of path; d->root itself for none. */
 static int open_directory(struct dir_out *d, const char *path, size_t len)
 {
 	int fd = d->root;
@@ -103,7 +103,7 @@ static void forget_parent(struct dir_out *d)
 	d->parent = NULL;
 }
 
-/* The directory that path is in, kept open for the next one, and the name in it; -1: errno. */
+/* Opens the directory that contains path, and keeps it open for the next call. *name: the last component. -1: see errno. */
 static int parent_of(struct dir_out *d, const char *path, const char **name)
 {
 	const char *const slash = strrchr(path, '/');
@@ -144,7 +144,7 @@ static enum out_loss loss_of(const char *xattr)
 	return strncmp(xattr, "system.posix_acl_", 17) == 0 ? OUT_LOSS_ACL : OUT_LOSS_XATTR;
 }
 
-/* Of an open file or directory, after its bytes: writing clears capabilities, and owners come before modes. */
+/* For an open file or directory, after its bytes: writing clears capabilities, and owners come before modes. */
 static void set_all(struct dir_out *d, int fd, const struct out_entry *entry)
 {
 	const struct inode *inode = entry->inode;
@@ -163,7 +163,7 @@ static void set_all(struct dir_out *d, int fd, const struct out_entry *entry)
 		lose(d, OUT_LOSS_TIMES, entry->path);
 }
 
-/* Of what is not opened: links and special files. */
+/* For what is not opened: links and special files. */
 static void set_at(struct dir_out *d, int parent, const char *name, const struct out_entry *entry)
 {
 	const struct inode *inode = entry->inode;
@@ -189,7 +189,7 @@ static void set_at(struct dir_out *d, int parent, const char *name, const struct
 static bool make_directory(int parent, const char *name, bool *taken, struct error *refused, struct error *err)
 {
 	if (mkdirat(parent, name, 0700) != 0) {
-		/* Already there for an operand inside it, or for two entries of one name; never through a link. */
+		/* It exists for an operand inside it, or for two entries with one name. Never follow a link. */
 		const int fd = errno == EEXIST ? openat(parent, name, DIRECTORY_FLAGS) : -1;
 
 		if (fd < 0)
@@ -253,7 +253,7 @@ static bool make_file(struct dir_out *d, const struct out_entry *entry, int pare
 	d->file = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (d->file < 0)
 		return cannot("open", refused, err);
-	/* Not every place can have a file of every size. */
+	/* Not every filesystem can have files of every size. */
 	if (ftruncate(d->file, (off_t)entry->inode->size) != 0) {
 		const int error = errno;
 
@@ -275,7 +275,7 @@ static bool dir_begin(struct out *out, const struct out_entry *entry, bool *take
 	const char *name;
 	int parent;
 
-	*taken = entry->path[0] == '\0';	/* the directory itself is there */
+	*taken = entry->path[0] == '\0';	/* the directory itself exists */
 	if (*taken)
 		return true;
 	parent = parent_of(d, entry->path, &name);
@@ -292,7 +292,7 @@ static bool dir_begin(struct out *out, const struct out_entry *entry, bool *take
 	return make_special(d, entry, parent, name, taken, refused, err);
 }
 
-/* errno says why its bytes could not be written. */
+/* errno says why the file's bytes could not be written. */
 static bool no_room(const struct out_entry *entry, struct error *err)
 {
 	const int error = errno;
@@ -300,7 +300,7 @@ static bool no_room(const struct out_entry *entry, struct error *err)
 
 	escape_text(entry->path, strlen(entry->path), name, sizeof(name));
 	errno = error;
-	return error_system(err, "%s: could not be written whole", name);
+	return error_system(err, "%s: could not be written completely", name);
 }
 
 static bool dir_data(struct out *out, uint64_t offset, const void *bytes, size_t len, struct error *err)

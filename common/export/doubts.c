@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Gathers doubts about neighbouring bytes. */
+/* Gathers doubts about adjacent bytes. */
 #include "common/export/doubts.h"
 
 #include <stdio.h>

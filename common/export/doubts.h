@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Bytes of a file that may be wrong: a file is read in pieces, and a piece perhaps twice; neighbours are told as one, each byte once. */
+/*
+ * Bytes of a file that may be wrong. A file is read in pieces, and some pieces twice, so adjacent bytes are reported as one range and each
+ * byte once.
+ */
 #ifndef COMMON_EXPORT_DOUBTS_H
 #define COMMON_EXPORT_DOUBTS_H
 
 #include "common/volume/volume.h"
 
 struct doubts {
-	uint64_t size;		/* of the file, or where what is wanted of it ends */
-	uint64_t first, end;	/* not yet told; equal: none */
-	uint64_t told;		/* what is before was told */
+	uint64_t size;		/* of the file, or the end of the wanted part */
+	uint64_t first, end;	/* not reported yet; equal: none */
+	uint64_t told;		/* everything before it was reported */
 	bool any;		/* of this file */
 	char text[sizeof(((struct error *)0)->text)];
 	void (*tell)(void *context, uint64_t first, uint64_t end, const char *text);
@@ -17,6 +20,6 @@ struct doubts {
 
 void doubts_begin(struct doubts *doubts, uint64_t first, uint64_t size);
 void doubts_add(void *doubts, const struct volume_doubt *doubt);	/* for volume->doubt */
-void doubts_end(struct doubts *doubts);		/* of a file: tells what is left */
+void doubts_end(struct doubts *doubts);		/* end of the file: reports the rest */
 
 #endif /* COMMON_EXPORT_DOUBTS_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The bytes of one file on their way to what is written, and to its hash. */
+/* Moves the bytes of one file to the output and to its hash. */
 #include <stdlib.h>
 #include <string.h>
 

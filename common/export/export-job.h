@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files of this room share about an export that is under way. */
+/* What the files of this room share about a running export. */
 #ifndef COMMON_EXPORT_EXPORT_JOB_H
 #define COMMON_EXPORT_EXPORT_JOB_H
 
@@ -12,7 +12,7 @@
 #include "common/fs/symlink.h"
 #include "common/fs/walk.h"
 
-/* Kept with an inode of several names. */
+/* Remembered for an inode with several names. */
 struct export_kept {
 	uint64_t number;
 	bool taken, has_hash;
@@ -26,14 +26,14 @@ struct export_job {
 	const struct export_options *options;
 	struct export_summary *summary;
 	struct file_reader *reader;
-	struct hash *hash;		/* NULL: nobody wants it */
+	struct hash *hash;		/* NULL: not wanted */
 	uint8_t *zeros;			/* FILE_ZEROS, for the hash of holes */
 	struct attributes attributes;
 	struct file_map map;
 	struct links_out links;
 	uint64_t last_number;
-	bool skips_leave;		/* of the directory that was just refused */
-	bool is_neutral[PATH_BYTES_MAX / 2 + 2];	/* for each directory that the walk is in: its own attributes are not proven, and left out */
+	bool skips_leave;		/* for the directory that was just refused */
+	bool is_neutral[PATH_BYTES_MAX / 2 + 2];	/* for each directory on the walk's path: its own attributes are not proven and are left out */
 	const char *prefix;
 	size_t prefix_len;
 	char path[2 * PATH_BYTES_MAX + 2];
@@ -46,16 +46,19 @@ struct export_job {
 	struct doubts doubts;
 };
 
-/* A finding of what the walk is at, counted. */
+/* Reports a finding about the current entry and counts it. */
 void export_find(struct export_job *job, enum export_finding_kind kind, const char *text);
 
-/* Is the entry as it was sealed?  What is not is told; *skip: it is to be left out, with what is below. */
+/* Is the entry as it was sealed? Differences are reported. *skip: leave it out, with everything below. */
 bool export_prove(struct export_job *job, const struct walk_entry *entry, bool *skip, struct error *err) must_use;
 
 bool export_bytes_init(struct export_job *job, struct error *err) must_use;
 void export_bytes_free(struct export_job *job);
 
-/* Writes what a file holds to the out, told which ranges are lost or doubtful; where hashes are wanted, tells that of the whole, and keeps it. */
+/*
+ * Writes a file's bytes to the out, and reports the ranges that are lost or doubtful. If hashes are wanted, reports the hash of the whole
+ * file and remembers it.
+ */
 bool export_bytes(struct export_job *job, const struct walk_entry *entry, struct extent_source *source, bool ciphertext, struct export_kept *kept,
 		  struct error *err) must_use;
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What of a sealed subvolume is left out, or told, because it is not as it was sealed. */
+/* Leaves out, or reports, what is not as it was sealed in a sealed subvolume. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include "common/export/export-job.h"
 
-/* With the range of bytes that it is about: whatever is in the file then may be another's. */
+/* With the range of bytes concerned: the file may then contain another file's data. */
 static void find_unproven(struct export_job *job, const struct walk_entry *entry, const char *text)
 {
 	const struct export_options *options = job->options;
@@ -30,7 +30,7 @@ static void tell(struct export_job *job, const struct walk_entry *entry, enum ex
 		export_find(job, kind, text);
 }
 
-/* text says what differs; where that cannot be read, which damage it is instead. */
+/* text says what differs. If that cannot be read, the damage is reported instead. */
 static void tell_differs(struct export_job *job, const struct walk_entry *entry, enum export_finding_kind kind, const struct export_proven *proven,
 			 const char *text, const char *left_out)
 {
@@ -55,11 +55,12 @@ static bool prove_directory(struct export_job *job, const struct walk_entry *ent
 	}
 	if (proven->differs & EXPORT_INODE_DIFFERS) {
 		job->is_neutral[entry->depth] = !accepts;
-		tell_differs(job, entry, EXPORT_DAMAGED, proven, "its mode, owner, times or attributes are not as they were sealed", accepts ? "" :
+		tell_differs(job, entry, EXPORT_DAMAGED, proven, "its mode, owner, times or attributes are not as they were when it was "
+			"sealed", accepts ? "" :
 			     proven->unread.kind != ERROR_NONE ? ": its mode, owner, times and attributes are left out" : ", and are left out");
 	}
 	if (proven->differs & EXPORT_LISTING_DIFFERS)
-		tell_differs(job, entry, EXPORT_DAMAGED, proven, "names were added to it or taken from it since it was sealed",
+		tell_differs(job, entry, EXPORT_DAMAGED, proven, "names were added or removed since it was sealed",
 			     proven->unread.kind != ERROR_NONE ? ": names in it may be missing" : "");
 	return true;
 }
@@ -73,8 +74,8 @@ static void tell_tree(struct export_job *job, const struct walk_entry *entry, co
 		tell(job, entry, EXPORT_DAMAGED, text);
 	}
 	if (proven->differs & EXPORT_TREE_DIFFERS)
-		tell(job, entry, EXPORT_DAMAGED, "the subvolume is not as it was sealed: what is exported is proven file by file; others may be missing, "
-		     "or be of another of the subvolumes sealed together");
+		tell(job, entry, EXPORT_DAMAGED, "the subvolume is not as it was sealed: what is exported is proven file by file; other "
+			"files may be missing, or may come from another of the subvolumes sealed together");
 }
 
 bool export_prove(struct export_job *job, const struct walk_entry *entry, bool *skip, struct error *err)
@@ -89,7 +90,8 @@ bool export_prove(struct export_job *job, const struct walk_entry *entry, bool *
 	if (!job->options->proof(job->options->context, entry, &proven, err))
 		return false;
 	if (proven.differs & EXPORT_NOT_VOUCHED) {
-		tell(job, entry, EXPORT_FAILED, "its decryption was begun with changes accepted, and is unfinished: nothing tells whether this is as it was sealed");
+		tell(job, entry, EXPORT_FAILED, "its unsealing was begun with changes accepted and is unfinished: nothing tells whether "
+			"this is as it was sealed");
 		*skip = !job->options->accepts_unproven;
 		return true;
 	}
@@ -100,7 +102,7 @@ bool export_prove(struct export_job *job, const struct walk_entry *entry, bool *
 		*skip = !prove_directory(job, entry, &proven);
 	} else if (proven.differs & (EXPORT_NAME_DIFFERS | EXPORT_INODE_DIFFERS)) {
 		tell_differs(job, entry, EXPORT_FAILED, &proven, proven.differs & EXPORT_INODE_DIFFERS ?
-			     "it is not the file that was sealed: changed or added since, or its data are those of another" :
+			     "it is not the file that was sealed: it was changed or added since, or its data belong to another file" :
 			     "it was not sealed under this name here", "");
 		*skip = !job->options->accepts_unproven;
 	}

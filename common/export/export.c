@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The walk over an image, written down entry by entry. */
+/* Walks an image and writes it out entry by entry. */
 #include "common/export/export.h"
 
 #include <inttypes.h>
@@ -12,10 +12,13 @@
 
 #define SEALED_FLAGS (INODE_RO_VERITY | INODE_IMMUTABLE)	/* what sealing sets on a regular file */
 
-/* What chattr sets and nothing that is made can say.  How data are stored (compressed, without checksums) is no property of the file. */
+/*
+ * Flags set with chattr that no output format can express. How data are stored (compressed, without checksums) is not a property of the
+ * file.
+ */
 #define LOST_FLAGS (INODE_SYNC | INODE_IMMUTABLE | INODE_APPEND | INODE_NODUMP | INODE_NOATIME | INODE_DIRSYNC)
 
-#define HASHED_HOLES_MAX (1ull << 40)	/* of one file: more are not gone through byte by byte */
+#define HASHED_HOLES_MAX (1ull << 40)	/* of one file: longer ones are not hashed byte by byte */
 
 /* --- telling --------------------------------------------------------------------------------------------------------- */
 
@@ -50,7 +53,7 @@ static void find_loss(void *context, enum out_loss loss, const char *path)
 	job->options->finding(job->options->context, &finding);
 }
 
-/* Into path: what the walk calls path, below the prefix. */
+/* Writes to path what the walk calls `walked`, below the prefix. */
 static void set_path(const struct export_job *job, char *path, const uint8_t *walked, size_t len)
 {
 	memcpy(path, job->prefix, job->prefix_len);
@@ -80,7 +83,7 @@ static bool read_attributes(struct export_job *job, const struct walk_entry *ent
 	return true;
 }
 
-/* Those that sealing set are none of the file's own. */
+/* Flags that sealing set are not the file's own. */
 static uint64_t lost_flags(const struct inode *inode)
 {
 	const bool is_sealed = S_ISREG(inode->mode) && (inode->flags & SEALED_FLAGS) == SEALED_FLAGS;
@@ -88,7 +91,7 @@ static uint64_t lost_flags(const struct inode *inode)
 	return inode->flags & LOST_FLAGS & ~(is_sealed ? SEALED_FLAGS : 0);
 }
 
-/* That of the entry, or of a directory of which only its name is proven. */
+/* The inode of the entry, or a neutral one for a directory of which only the name is proven. */
 static const struct inode *inode_of(const struct export_job *job, const struct walk_entry *entry)
 {
 	static const struct inode neutral = { .n_links = 1, .mode = S_IFDIR | 0755 };
@@ -96,7 +99,7 @@ static const struct inode *inode_of(const struct export_job *job, const struct w
 	return S_ISDIR(entry->inode.mode) && job->is_neutral[entry->depth] ? &neutral : &entry->inode;
 }
 
-/* Hands it to the out; *taken false: told why. */
+/* Hands the entry to the out. *taken false: the reason was reported. */
 static bool begin(struct export_job *job, const struct walk_entry *entry, struct out_entry *out, bool *taken, struct error *err)
 {
 	struct export_kept *kept = kept_of(entry);
@@ -120,21 +123,21 @@ static bool begin(struct export_job *job, const struct walk_entry *entry, struct
 	return true;
 }
 
-/* Restored by btrfs-image: nobody expects data in it. */
+/* Was the image restored by btrfs-image? Then nobody expects data in it. */
 static bool is_dump(const struct export_job *job)
 {
 	return job->volume->super.flags & SUPER_FLAG_METADUMP_V2;
 }
 
-/* A file of a sealed subvolume, by what it says of itself. */
+/* Is this a file of a sealed subvolume, according to its own metadata? */
 static bool looks_sealed(const struct export_job *job, const struct walk_entry *entry)
 {
 	return job->map.has_sealed || (job->map.has_inline && (entry->inode.flags & SEALED_FLAGS) == SEALED_FLAGS);
 }
 
 /*
- * What no key opens is given where that was asked for, with a finding; *given false: told that it is left out.  An empty file is none of it, nor is
- * a hole: that there was nothing in it when it was sealed only the key can say.
+ * Data that no key opens are given out with a finding, if that was asked for. *given false: reported as left out. This does not apply to an
+ * empty file or a hole; only the key can say whether it was empty when it was sealed.
  */
 static void give_closed(struct export_job *job, bool looks_sealed, const char *what, bool *given)
 {
@@ -142,7 +145,7 @@ static void give_closed(struct export_job *job, bool looks_sealed, const char *w
 	export_find(job, job->options->raw ? EXPORT_CIPHERTEXT : *given ? EXPORT_UNPROVEN : EXPORT_SEALED, what);
 }
 
-/* False, and told: they are longer than the place takes. */
+/* Returns false and reports it if the holes are longer than the output can take. */
 static bool take_holes(struct export_job *job, uint64_t size)
 {
 	const uint64_t holes = size - job->map.bytes;
@@ -150,7 +153,7 @@ static bool take_holes(struct export_job *job, uint64_t size)
 
 	job->is_hashed = job->hash && holes <= HASHED_HOLES_MAX;
 	if (holes > job->out->holes_max) {
-		snprintf(text, sizeof(text), "its holes of %" PRIu64 " bytes are longer than this kind of archive takes", holes);
+		snprintf(text, sizeof(text), "its holes of %" PRIu64 " bytes are too long for this kind of archive", holes);
 		export_find(job, EXPORT_REFUSED, text);
 		return false;
 	}
@@ -166,13 +169,13 @@ static bool export_file(struct export_job *job, const struct walk_entry *entry, 
 	bool taken, given, ciphertext = false;
 
 	if (entry->inode.size > INT64_MAX) {
-		export_find(job, EXPORT_FAILED, "its size is past 2^63");
+		export_find(job, EXPORT_FAILED, "its size exceeds 2^63");
 		return true;
 	}
 	if (!job->options->source(job->options->context, entry->tree->id, &source, err) ||
 	    !file_map_read(entry->tree, entry->number, entry->inode.size, &job->map, err))
 		return false;
-	/* A marked extent outside of what a key opens is sealed too. */
+	/* A marked extent that the key does not open is sealed as well. */
 	if (!source || (source == &plain_source && job->map.has_sealed)) {
 		give_closed(job, looks_sealed(job, entry), NULL, &given);
 		if (!given)
@@ -214,7 +217,7 @@ static bool export_symlink(struct export_job *job, const struct walk_entry *entr
 	if (!symlink_read(job->reader, source ? source : &plain_source, entry->tree, entry->number, entry->inode.size, job->target, &what)) {
 		if (!error_is_damage(&what) && what.kind != ERROR_REFUSED)
 			return (*err = what, false);
-		/* Ciphertext that no target can be. */
+		/* Ciphertext cannot be the target of a link. */
 		if (!source) {
 			export_find(job, EXPORT_SEALED, "a symbolic link");
 			return true;
@@ -298,7 +301,7 @@ static bool on_entry(void *context, const struct walk_entry *entry, bool *descen
 	if (job->options->progress)
 		job->options->progress(job->options->context, job->summary);
 	if (links_out_has(&job->links, job->path, entry->depth == 0)) {
-		export_find(job, EXPORT_FAILED, "a symbolic link has this name, too, and was exported");
+		export_find(job, EXPORT_FAILED, "a symbolic link has the same name and was exported");
 		*descend = false;
 		job->skips_leave = S_ISDIR(mode);
 		return true;

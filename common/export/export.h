@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From an image to an archive or a directory: everything that can be read, and the name of what cannot. */
+/* Exports an image to an archive or a directory: everything that can be read, and the names of what cannot. */
 #ifndef COMMON_EXPORT_EXPORT_H
 #define COMMON_EXPORT_EXPORT_H
 
@@ -7,80 +7,85 @@
 #include "common/export/out.h"
 
 enum export_finding_kind {
-	EXPORT_LOST,		/* bytes of a file, zeros in what was exported */
-	EXPORT_DOUBTFUL,	/* bytes of a file that nobody can show to be right */
-	EXPORT_DAMAGED,		/* something else of the file or directory */
+	EXPORT_LOST,		/* bytes of a file; zeros in the export */
+	EXPORT_DOUBTFUL,	/* bytes of a file that nothing shows to be right */
+	EXPORT_DAMAGED,		/* something else about the file or directory */
 	EXPORT_FAILED,		/* it was not exported */
-	EXPORT_SEALED,		/* it was not exported: sealed or not authenticated, and no key */
-	EXPORT_REFUSED,		/* it was not exported: the format or the place cannot have it */
+	EXPORT_SEALED,		/* it was not exported: sealed or not authenticated, and there is no key */
+	EXPORT_REFUSED,		/* it was not exported: the format or the target cannot store it */
 	EXPORT_NESTED,		/* a nested subvolume, exported as an empty directory */
 	EXPORT_CIPHERTEXT,	/* exported as it is on disk */
-	EXPORT_UNPROVEN,	/* exported, though nobody knows that it is as it was sealed: that was accepted */
-	EXPORT_LOSS,		/* exported, but for what `loss` says; sockets and their like: left out */
+	EXPORT_UNPROVEN,	/* exported without proof that it is as it was sealed, which was accepted */
+	EXPORT_LOSS,		/* exported except for `loss`; sockets and the like are left out */
 };
 
 struct export_finding {
 	enum export_finding_kind kind;
 	const char *path;	/* as exported, any bytes */
-	uint64_t first, end;	/* EXPORT_LOST, EXPORT_DOUBTFUL, EXPORT_UNPROVEN: [first, end); EXPORT_UNPROVEN of no bytes: 0, 0 */
+	uint64_t first, end;	/* EXPORT_LOST, EXPORT_DOUBTFUL, EXPORT_UNPROVEN: [first, end); EXPORT_UNPROVEN without bytes: 0, 0 */
 	enum out_loss loss;	/* EXPORT_LOSS */
-	const char *text;	/* why, for people; NULL: nothing to add */
+	const char *text;	/* the reason, for people; NULL: nothing to add */
 };
 
 struct export_summary {
 	uint64_t n_files, n_directories, n_symlinks, n_special;	/* exported */
-	uint64_t n_links;	/* further names of files, among the files */
+	uint64_t n_links;	/* further names of files; included in the files */
 	uint64_t bytes;		/* of data: without holes */
-	uint64_t n_incomplete;	/* files with lost bytes, among the files */
+	uint64_t n_incomplete;	/* files with lost bytes; included in the files */
 	uint64_t lost_bytes;
-	uint64_t n_doubtful;	/* files with bytes that may be wrong, among the files */
+	uint64_t n_doubtful;	/* files with bytes that may be wrong; included in the files */
 	uint64_t doubtful_bytes;
 	uint64_t n_unproven;	/* files, links and directories */
 	uint64_t n_damaged, n_failed, n_sealed, n_refused, n_ciphertext, n_nested;
-	uint64_t n_without_data;	/* of the refused: the image is the dump of another, without data */
+	uint64_t n_without_data;	/* of the refused ones: the image is a dump of another one, without data */
 	uint64_t losses[OUT_LOSSES];
 };
 
-/* What of an entry is not as it was sealed. */
+/* What about an entry is not as it was sealed. */
 enum export_proof {
 	EXPORT_TREE_DIFFERS = 1,	/* something in the subvolume that begins here */
 	EXPORT_NAME_DIFFERS = 2,	/* it was not sealed under this name in this place */
-	EXPORT_INODE_DIFFERS = 4,	/* of a directory mode, owner, times and attributes; else all of it, the places of its data included */
+	EXPORT_INODE_DIFFERS = 4,	/* of a directory: mode, owner, times and attributes; otherwise all of it, including the places of its data */
 	EXPORT_LISTING_DIFFERS = 8,	/* the names in a directory */
-	EXPORT_NOT_VOUCHED = 16,	/* nobody can say, of this or of anything below it in the subvolume */
+	EXPORT_NOT_VOUCHED = 16,	/* nothing vouches for this, or for anything below it in the subvolume */
 };
 
 struct export_proven {
 	unsigned differs;		/* bits of export_proof */
-	struct error tree_unread;	/* the damage that keeps the subvolume that begins here from being checked as a whole; ERROR_NONE: none does */
-	const char *lost;		/* of a nested subvolume: why it cannot be reached as it was sealed, borrowed; NULL: it can */
-	struct error unread;		/* the damage for which what differs cannot be read; ERROR_NONE: it is there, and another */
+	struct error tree_unread;	/* the damage that keeps the subvolume beginning here from being checked as a whole; ERROR_NONE: none */
+	const char *lost;		/* for a nested subvolume: why it cannot be reached as it was sealed, borrowed; NULL: it can */
+	struct error unread;		/* the damage that keeps the difference from being read; ERROR_NONE: it can be read and differs */
 };
 
 struct walk_entry;
 
 struct export_options {
-	bool recursive;		/* what is in nested subvolumes too */
-	bool raw;		/* what is sealed and has no key, as it is on disk */
-	bool accept_unsealed;	/* what is in a sealed subvolume without a key, but says that it is not sealed */
-	uint64_t first, end;	/* of each file, only these bytes, which have to be for the out to place; end 0: all */
-	/* Where the bytes of a subvolume come from; *source NULL: it is sealed and there is no key, so that nothing in it is plain because it says so. */
+	bool recursive;		/* also the contents of nested subvolumes */
+	bool raw;		/* sealed data without a key, as it is on disk */
+	bool accept_unsealed;	/* what a sealed subvolume without a key claims is not sealed */
+	uint64_t first, end;	/* only these bytes of each file, which the out must expect too; end 0: all */
+	/*
+	 * Where the bytes of a subvolume come from. *source NULL: it is sealed and there is no key, so nothing in it counts as plain just
+	 * because it says so.
+	 */
 	bool (*source)(void *context, uint64_t subvolume, struct extent_source **source, struct error *err);
-	/* *proven is empty before; NULL: nobody asks.  Without accepts_unproven what is not proven is left out, and told. */
+	/*
+	 * *proven is empty before the call; NULL: no proof wanted. Without accepts_unproven, what is not proven is left out and reported.
+	 */
 	bool (*proof)(void *context, const struct walk_entry *entry, struct export_proven *proven, struct error *err);
 	bool accepts_unproven;
-	/* Of a symbolic link whose source is NULL, for accept_unsealed: is its target ciphertext?  NULL: all are. */
+	/* For a symbolic link whose source is NULL, with accept_unsealed: is its target ciphertext? NULL: all are. */
 	bool (*link_is_sealed)(void *context, const struct walk_entry *entry, bool *sealed, struct error *err);
 	void (*finding)(void *context, const struct export_finding *finding);
-	void (*progress)(void *context, const struct export_summary *so_far);	/* often; may be NULL */
-	/* The hash of what was written for each regular file; may be NULL. */
+	void (*progress)(void *context, const struct export_summary *so_far);	/* called often; may be NULL */
+	/* Gets the hash of what was written for each regular file. May be NULL. */
 	bool (*hashed)(void *context, const char *path, const uint8_t hash[HASH_SIZE], struct error *err);
 	void *context;
 };
 
 /*
- * One place of the image, and everything below it.  prefix: what its path becomes, "" for the top of what is exported (a directory).
- * False: it could not go on; damage is a finding.  The summary is added to.
+ * Exports one place of the image and everything below it. prefix: the path it gets; "" for the top of the export (a directory).
+ * False: it could not continue; damage is only a finding. Adds to the summary.
  */
 struct export_job;
 bool export_begin(struct volume *volume, struct out *out, const struct export_options *options, struct export_summary *summary,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A number for each link. */
+/* A hash for each link. */
 #include "common/export/links-out.h"
 
 #define HASH_BASIS 0xcbf29ce484222325u	/* FNV-1a */

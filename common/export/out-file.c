@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The file has no name until it is whole; where the filesystem cannot do that, another one. */
+/* The file has no name until it is complete; if the filesystem cannot do that, it has a temporary name. */
 #include "common/export/out-file.h"
 
 #include <fcntl.h>
@@ -26,7 +26,7 @@ static int create(struct out_file *file, const char *path)
 	return fd;
 }
 
-/* Never over another file.  Not every filesystem knows how to rename like that. */
+/* Never replaces another file. Not every filesystem supports such a rename. */
 static bool give_name(struct out_file *file, struct error *err)
 {
 	char from[64];
@@ -49,8 +49,8 @@ static bool is_stream(const struct stat *st)
 
 static bool exists(const char *path, struct error *err)
 {
-	error_set(err, ERROR_REFUSED, "%s exists, and is not overwritten", path);
-	return error_hint(err, "give another name, or take it away first");
+	error_set(err, ERROR_REFUSED, "%s exists and is not overwritten", path);
+	return error_hint(err, "give another name, or move it away first");
 }
 
 bool out_file_open(struct out_file *file, const char *path, struct error *err)
@@ -68,13 +68,13 @@ bool out_file_open(struct out_file *file, const char *path, struct error *err)
 		file->fd = create(file, path);
 		return file->fd >= 0 || error_system(err, "%s", path);
 	}
-	/* Into a pipe or to /dev/null, yes; over a file or a disk, no. */
+	/* A pipe or /dev/null is fine, a file or a disk is not. */
 	if (!is_stream(&st))
 		return exists(path, err);
 	file->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	if (file->fd < 0)
 		return error_system(err, "%s", path);
-	/* Something else may have taken the name meanwhile. */
+	/* Something else may have taken the name in the meantime. */
 	return (fstat(file->fd, &st) == 0 && is_stream(&st)) || exists(path, err);
 }
 
@@ -84,7 +84,7 @@ bool out_file_finish(struct out_file *file, struct error *err)
 
 	if (file->path && !give_name(file, err))
 		return false;
-	if (fd != STDOUT_FILENO) {	/* some filesystems tell only now that they are full */
+	if (fd != STDOUT_FILENO) {	/* some filesystems only report now that they are full */
 		file->fd = -1;
 		if (close(fd) != 0) {
 			error_system(err, "%s", file->path ? file->path : "the output");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The bytes of one file, as they are, on standard output. */
+/* Writes the bytes of one file, as they are, to standard output. */
 #include "common/export/out.h"
 
 #include <errno.h>
@@ -9,9 +9,9 @@
 #define ZEROS (64u << 10)
 
 struct stream_out {
-	struct out out;		/* first */
-	uint64_t at;		/* written so far, as a place in the file */
-	uint64_t end;		/* of what is wanted, then of the file */
+	struct out out;		/* must be first */
+	uint64_t at;		/* written so far, as a position in the file */
+	uint64_t end;		/* of the wanted part, then of the file */
 	bool to_terminal;
 	uint8_t zeros[ZEROS];
 };
@@ -28,7 +28,7 @@ static bool is_for_terminals(const uint8_t *bytes, size_t len)
 static bool put(struct stream_out *s, const uint8_t *bytes, size_t len, struct error *err)
 {
 	if (s->to_terminal && !is_for_terminals(bytes, len)) {
-		error_set(err, ERROR_REFUSED, "binary data does not go to a terminal");
+		error_set(err, ERROR_REFUSED, "binary data is not written to a terminal");
 		return error_hint(err, "redirect the output to a file, or pipe it through od -c");
 	}
 	while (len > 0) {

@@ -93,7 +93,7 @@ static bool tell_missing(struct comparing *c, struct error *err)
 	if (c->n_found > 0)
 		return tell_inode(c, c->member, "one of its versions that were sealed is in no subvolume any more", err);
 	snprintf(label, sizeof(label), "inode %" PRIu64, c->inode);
-	return c->tell(c->context, label, c->any_gone ? "is missing, or was in a subvolume that does not exist any more" :
+	return c->tell(c->context, label, c->any_gone ? "is missing, or was in a subvolume that no longer exists" :
 		       "is missing: it was sealed, and is in no subvolume any more", err);
 }
 

@@ -135,7 +135,7 @@ static bool absent_csum(void *context, const struct tree *subvolume, uint64_t in
 {
 	char what[160];
 
-	snprintf(what, sizeof(what), "bytes %" PRIu64 " to %" PRIu64 " have no checksum, which the csum tree should have (data at %" PRIu64 ")",
+	snprintf(what, sizeof(what), "bytes %" PRIu64 " to %" PRIu64 " have no checksum in the csum tree, but should have one (data at %" PRIu64 ")",
 		 part->first, part->last, logical);
 	return verify_bad_in(context, subvolume, inode, what, NULL, err);
 }
@@ -283,7 +283,7 @@ static void note_absent(const struct verify *v)
 		if (is_in_view(view, member->id) && subvolume && domain_claims(view->domain, view->list, subvolume) >= DOMAIN_REPLACED)
 			continue;
 		escape_text(member->path, member->path_len, path, sizeof(path));
-		note(v, "subvolume %" PRIu64 " (%s), which was sealed, does not exist any more", member->id, path);
+		note(v, "sealed subvolume %" PRIu64 " (%s) no longer exists", member->id, path);
 	}
 
 	const size_t n_gone = view->units->n_groups - view->units->n_joined - view->units->n_guessed;

@@ -198,7 +198,7 @@ static bool tell_absent(struct check *check, uint64_t from, uint64_t to, struct 
 		return true;
 	file_range(check, from, to, &doubt.first, &last);
 	doubt.end = last + 1;
-	snprintf(text, sizeof(text), "data at %" PRIu64 " have no checksum, which the csum tree should have", from);
+	snprintf(text, sizeof(text), "data at %" PRIu64 " have no checksum in the csum tree, but should have one", from);
 	doubt.text = text;
 	volume_tell_doubt(check->volume, &doubt);
 	return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reads block groups and extents: what nobody takes is free. */
+/* Reads block groups and extents. Whatever no extent takes is free. */
 #include "common/tree/allocator-state.h"
 
 #include <inttypes.h>
@@ -7,15 +7,15 @@
 
 #include "format/extent-item.h"
 
-#define DATA_RANGES_MAX 64u	/* of one data group: the largest */
+#define DATA_RANGES_MAX 64u	/* the largest ranges of a data group */
 
-/* Chunks do not wrap: the chunk map was checked. */
+/* Cannot wrap: the chunk map was checked. */
 static uint64_t group_end(const struct group *group)
 {
 	return group->logical + group->length;
 }
 
-/* Each chunk has its block group: the chunk map says where to look. */
+/* Each chunk has its block group, so the chunk map says where to look. */
 static bool read_groups(struct allocator *allocator, struct error *err)
 {
 	struct volume *volume = allocator->volume;
@@ -43,8 +43,8 @@ static bool read_groups(struct allocator *allocator, struct error *err)
 		if (!block_group_read(&iter.item, &key, &item, err))
 			return false;
 		if (item.flags != chunk->type)
-			return error_set(err, ERROR_CORRUPT, "block group %" PRIu64 ": flags are %#" PRIx64
-					 ", the chunk's type is %#" PRIx64, chunk->logical, item.flags, chunk->type);
+			return error_set(err, ERROR_CORRUPT, "block group %" PRIu64 ": flags are %#" PRIx64 ", but the chunk's type is %#" PRIx64,
+					 chunk->logical, item.flags, chunk->type);
 		allocator->group[allocator->n_groups++].view = (struct group){
 			.logical = chunk->logical,
 			.length = chunk->length,
@@ -78,7 +78,7 @@ static bool note_gap(struct own_group *group, uint64_t from, uint64_t to, struct
 	return true;
 }
 
-/* Where the walk through the extent tree stands. */
+/* The position of the walk through the extent tree. */
 struct walk {
 	size_t i;		/* the group */
 	uint64_t at;		/* everything before it is known */
@@ -93,7 +93,7 @@ static bool finish_group(struct allocator *allocator, struct walk *walk, struct 
 		return false;
 	group_show_free(group);
 	if (group->view.used != walk->used)
-		return error_set(err, ERROR_CORRUPT, "block group %" PRIu64 ": %" PRIu64 " bytes used, its extents take %" PRIu64,
+		return error_set(err, ERROR_CORRUPT, "block group %" PRIu64 ": %" PRIu64 " bytes used, but its extents take %" PRIu64,
 				 group->view.logical, group->view.used, walk->used);
 	if (++walk->i < allocator->n_groups)
 		walk->at = allocator->group[walk->i].view.logical;
@@ -156,7 +156,7 @@ static bool read_extents(struct allocator *allocator, struct error *err)
 	return true;
 }
 
-/* The places for tree blocks in one free range. */
+/* Adds the places for tree blocks in one free range. */
 static bool note_usable(struct allocator *allocator, const struct free_range *range, struct ranges *set, struct error *err)
 {
 	const uint32_t size = allocator->volume->super.node_size;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The inside of an allocator, for the two files that make it up; everyone else includes allocator.h. */
+/* The inside of an allocator, for the files that implement it. Everyone else includes allocator.h. */
 #ifndef COMMON_TREE_ALLOCATOR_STATE_H
 #define COMMON_TREE_ALLOCATOR_STATE_H
 
@@ -14,11 +14,11 @@ struct allocator {
 	struct volume *volume;
 	struct own_group *group;	/* by address */
 	size_t n_groups;
-	struct ranges usable;		/* where tree blocks can be put: multiples of the node size, nothing reserved */
-	struct ranges system;		/* the same in system groups */
+	struct ranges usable;		/* where tree blocks can go: multiples of the node size, not reserved */
+	struct ranges system;		/* the same for system groups */
 	struct ranges reserved;		/* by allocator_reserve() */
 	struct ranges freed;		/* tree blocks freed since the allocator was opened */
-	uint64_t next;			/* tree blocks are put side by side, as long as there is room */
+	uint64_t next;			/* tree blocks are placed side by side while there is room */
 };
 
 static inline uint64_t round_up(uint64_t x, uint64_t to)
@@ -37,13 +37,13 @@ static inline bool group_holds_metadata(const struct group *group)
 	return group->flags & GROUP_METADATA;
 }
 
-/* Where tree blocks of the group are taken from; NULL: it has none. */
+/* The ranges from which tree blocks of this group are taken. NULL: none. */
 static inline struct ranges *usable_in(struct allocator *allocator, const struct group *group)
 {
 	return group_holds_metadata(group) ? &allocator->usable : group->flags & GROUP_SYSTEM ? &allocator->system : NULL;
 }
 
-/* The groups, what is free in them and what of it is usable, as the trees say; the rest of the allocator is zero. */
+/* Reads the groups, their free space and its usable part from the trees. The rest of the allocator is zero. */
 bool allocator_scan(struct allocator *allocator, struct error *err) must_use;
 
 #endif /* COMMON_TREE_ALLOCATOR_STATE_H */

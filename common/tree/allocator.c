@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Free space as the extent tree says, and what of it may be taken. */
+/* Free space according to the extent tree, and what part of it may be taken. */
 #include "common/tree/allocator-state.h"
 #include "common/util/lower-bound.h"
 
@@ -10,7 +10,7 @@
 
 static struct own_group *group_at(const struct allocator *allocator, uint64_t logical)
 {
-	/* The one behind that which begins at or before it */
+	/* the last group that begins at or before logical */
 	const size_t i = LOWER_BOUND(at, allocator->n_groups, allocator->group[at].view.logical <= logical);
 	struct own_group *group = i > 0 ? &allocator->group[i - 1] : NULL;
 
@@ -102,7 +102,7 @@ bool allocator_reserve(struct allocator *allocator, uint64_t logical, uint64_t l
 	       ranges_add(&allocator->reserved, logical, length, err);
 }
 
-/* Moves *at behind whatever of the set lies in [*at, +length). */
+/* Moves *at past any range of the set that overlaps [*at, +length). */
 static bool step_over(const struct ranges *set, uint64_t *at, uint64_t length)
 {
 	const size_t i = ranges_find(set, *at);
@@ -148,7 +148,7 @@ static bool find_in_groups(const struct allocator *allocator, uint64_t type, uin
 	return false;
 }
 
-/* n ranges of this length, or none: those found first are out of the way of the next ones meanwhile. */
+/* Finds n ranges of this length, or none. The ones already found are kept out of the way meanwhile. */
 static bool find_all(struct allocator *allocator, unsigned n, uint64_t length, struct free_range *range, bool *all, struct error *err)
 {
 	unsigned n_found = 0;
@@ -244,7 +244,7 @@ bool allocator_take_system_block(struct allocator *allocator, uint64_t *logical,
 	return take(allocator, &allocator->system, *logical, err);
 }
 
-/* Where memory is short, the place is merely not used. */
+/* If memory is short, the place simply stays unused. */
 void allocator_give_back(struct allocator *allocator, uint64_t logical)
 {
 	const uint32_t size = allocator->volume->super.node_size;
@@ -264,7 +264,7 @@ void allocator_truncate_groups(struct allocator *allocator, size_t n)
 	while (allocator->n_groups > n) {
 		struct own_group *group = &allocator->group[--allocator->n_groups];
 		struct error ignored;
-		/* At the end of the set: needs no memory. */
+		/* At the end of the set this needs no memory. */
 		const bool gone = ranges_subtract(&allocator->usable, group->view.logical, group->view.length, &ignored);
 
 		assert(gone && group->view.used == 0);

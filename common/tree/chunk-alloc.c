@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the trees say about new chunks: chunk tree, device tree, block groups, free space. */
+/* Records new chunks in the trees: chunk tree, device tree, block groups, free space. */
 #include "common/tree/chunk-alloc.h"
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 
 /* --- the chunk tree, in new blocks ------------------------------------------------------------ */
 
-/* The whole of source in a new block that takes its place. */
+/* Copies source to a new block that replaces it. */
 static bool copy_block(struct transaction *tx, struct block *source, struct block **out, struct error *err)
 {
 	const size_t header = sizeof(struct disk_header);
@@ -26,7 +26,7 @@ static bool copy_block(struct transaction *tx, struct block *source, struct bloc
 	return block_refresh(copy, err) && transaction_lose_block(tx, source, CHUNK_TREE_ID, err);
 }
 
-/* Whoever points to the block at level of the path points to its copy. */
+/* Makes the pointer to the block at this level of the path point to its copy. */
 static bool point_to(struct tree_path *path, unsigned level, const struct block *copy, struct error *err)
 {
 	struct superblock *super = &path->tx->volume->super;
@@ -46,7 +46,7 @@ static bool point_to(struct tree_path *path, unsigned level, const struct block 
 	return block_refresh(path->block[level + 1], err);
 }
 
-/* From the root to the leaf of key: blocks of this transaction, which may be edited. */
+/* Copies the path from the root to the leaf of key into blocks of this transaction, which may be edited. */
 static bool copy_path(struct transaction *tx, const struct key *key, struct error *err)
 {
 	cleanup_tree_path struct tree_path path = { 0 };
@@ -108,7 +108,8 @@ static bool count_on_device(struct transaction *tx, uint64_t bytes, struct error
 	const uint64_t used = le64(disk->bytes_used), total = le64(disk->total_bytes);
 
 	if (used > total || bytes > total - used)
-		return error_set(err, ERROR_CORRUPT, "device %" PRIu64 ": %" PRIu64 " of %" PRIu64 " bytes used, and %" PRIu64 " are free",
+		return error_set(err, ERROR_CORRUPT, "device %" PRIu64 ": %" PRIu64 " of %" PRIu64 " bytes are used, but %" PRIu64
+			" are free",
 				 key.offset, used, total, bytes);
 	disk->bytes_used = to_le64(used + bytes);
 	tx->volume->super.disk.dev_item.bytes_used = disk->bytes_used;
@@ -156,7 +157,7 @@ static bool insert_group(struct transaction *tx, const struct chunk *chunk, stru
 	return tree_edit_insert(tx, own_tree ? BLOCK_GROUP_TREE_ID : EXTENT_TREE_ID, &key, &disk, sizeof(disk), err);
 }
 
-/* All of it is free, superblock copies too: that is how the kernel writes it. */
+/* All of it is free, superblock copies included: that is how the kernel writes it. */
 static bool insert_free_space(struct transaction *tx, const struct chunk *chunk, struct error *err)
 {
 	const struct key info = { chunk->logical, KEY_FREE_SPACE_INFO, chunk->length };
@@ -169,7 +170,7 @@ static bool insert_free_space(struct transaction *tx, const struct chunk *chunk,
 	       tree_edit_insert(tx, FREE_SPACE_TREE_ID, &all, NULL, 0, err);
 }
 
-/* --- both ------------------------------------------------------------------------------------------ */
+/* --- all trees ------------------------------------------------------------------------------------------ */
 
 static bool add_chunk(struct transaction *tx, const struct chunk *chunk, struct error *err)
 {
@@ -181,12 +182,12 @@ bool chunk_alloc_check(struct volume *volume, const struct allocator *allocator,
 {
 	const uint64_t levels = volume->super.chunk_root_level + 1u;
 	const uint64_t per_leaf = (volume->super.node_size - sizeof(struct disk_header)) / (CHUNK_BYTES_MAX + sizeof(struct disk_item));
-	/* Two paths, the leaves that are added, and a split of each level, the root too. */
+	/* Two paths, the added leaves, and a split of each level including the root. */
 	const uint64_t most = 2 * levels + plan->n / per_leaf + 2 + levels, n_free = allocator_n_free_system_blocks(allocator);
 
 	return n_free >= most ||
-	       error_set(err, ERROR_NO_SPACE, "the system block groups have room for %" PRIu64 " tree blocks, %" PRIu64
-			 " may be needed for a new metadata chunk", n_free, most);
+	       error_set(err, ERROR_NO_SPACE, "the system block groups have room for %" PRIu64 " tree blocks, but a new metadata chunk "
+	       	"may need %" PRIu64, n_free, most);
 }
 
 bool chunk_alloc(struct transaction *tx, uint64_t bytes, struct error *err)
@@ -196,9 +197,10 @@ bool chunk_alloc(struct transaction *tx, uint64_t bytes, struct error *err)
 	if (!chunk_plan_make(tx->volume, tx->allocator, bytes, &plan, err))
 		return false;
 	if (plan.usable < bytes)
-		return error_set(err, ERROR_NO_SPACE, "the device has room for %" PRIu64 " bytes of metadata, %" PRIu64 " are needed", plan.usable,
+		return error_set(err, ERROR_NO_SPACE, "the device has room for %" PRIu64 " bytes of metadata, but %" PRIu64 " are needed",
+			plan.usable,
 				 bytes);
-	/* The trees may put their own blocks into the chunks from the first insert on. */
+	/* From the first insert on, the trees may put their own blocks into the new chunks. */
 	for (size_t i = 0; i < plan.n; i++) {
 		if (!chunk_map_add(tx->volume, &plan.chunk[i], err) || !allocator_add_group(tx->allocator, &plan.chunk[i], err))
 			return false;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Gaps between device extents, and the largest chunks that fit into them. */
+/* Finds gaps between device extents, and the largest chunks that fit into them. */
 #include "common/tree/chunk-room.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 #define STRIPE_LEN	(64u << 10)
-#define STEP		(1ull << 20)	/* lengths of new chunks are multiples of it */
-#define LENGTH_LEAST	(8ull << 20)	/* where there is so much */
+#define STEP		(1ull << 20)	/* the lengths of new chunks are multiples of this */
+#define LENGTH_LEAST	(8ull << 20)	/* if there is that much */
 #define LENGTH_MOST	(1ull << 30)
-#define LOGICAL_MOST	(1ull << 62)	/* no chunk begins behind it: sums do not wrap */
+#define LOGICAL_MOST	(1ull << 62)	/* no chunk begins beyond this, so that sums do not wrap */
 
 void chunk_plan_free(struct chunk_plan *plan)
 {
@@ -25,7 +25,7 @@ static uint64_t round_to(uint64_t x, uint64_t to)
 
 /* --- what is free ---------------------------------------------------------------------- */
 
-/* One device extent: it must be a stripe of the chunk that it names. */
+/* Checks one device extent: it must be a stripe of the chunk that it names. */
 static bool check_extent(const struct volume *volume, uint64_t physical, struct cursor *item, uint64_t *length, struct error *err)
 {
 	struct disk_dev_extent disk;
@@ -65,18 +65,18 @@ static bool find_gaps(struct volume *volume, struct ranges *gaps, struct error *
 		const uint64_t physical = iter.key.offset;
 		uint64_t length = 0;
 
-		/* A stripe that the chunk map knows, so it lies inside the device. */
+		/* The chunk map knows this stripe, so it lies inside the device. */
 		if (!check_extent(volume, physical, &iter.item, &length, err) || !ranges_subtract(gaps, physical, length, err) ||
 		    !tree_next(&iter, err))
 			return false;
 	}
 	return n == n_stripes ||
-	       error_set(err, ERROR_CORRUPT, "device %" PRIu64 " has %zu extents, its chunks have %zu stripes", super->devid, n, n_stripes);
+	       error_set(err, ERROR_CORRUPT, "device %" PRIu64 " has %zu extents, but its chunks have %zu stripes", super->devid, n, n_stripes);
 }
 
 /* --- what fits ------------------------------------------------------------------------- */
 
-/* What chunks may take of a gap. */
+/* The part of a gap that chunks may use. */
 static uint64_t gap_start(const struct free_range *gap)
 {
 	return round_to(gap->logical, STRIPE_LEN);
@@ -89,7 +89,7 @@ static uint64_t gap_length(const struct free_range *gap)
 	return start < end ? end - start : 0;
 }
 
-/* The longest chunk with so many stripes, one or two. */
+/* The longest chunk with this many stripes, one or two. */
 static uint64_t longest(const struct ranges *gaps, unsigned n_stripes)
 {
 	uint64_t first = 0, second = 0;
@@ -109,7 +109,7 @@ static uint64_t longest(const struct ranges *gaps, unsigned n_stripes)
 	return (first / 2 > second ? first / 2 : second) / STEP * STEP;
 }
 
-/* In the first gap where it fits. */
+/* Puts a stripe into the first gap where it fits. */
 static bool place_stripe(struct ranges *gaps, uint64_t length, uint64_t *physical, struct error *err)
 {
 	size_t i = 0;
@@ -122,7 +122,7 @@ static bool place_stripe(struct ranges *gaps, uint64_t length, uint64_t *physica
 	return ranges_subtract(gaps, *physical, length, err);
 }
 
-/* Bytes of a chunk that tree blocks cannot have, at most: those that touch a superblock copy on any mirror. */
+/* The most bytes of a chunk that tree blocks cannot use, because they touch a superblock copy on some mirror. */
 static uint64_t n_reserved(const struct volume *volume, const struct chunk *chunk)
 {
 	uint64_t n = 0;
@@ -142,7 +142,7 @@ static uint64_t n_reserved(const struct volume *volume, const struct chunk *chun
 
 /* --- the plan --------------------------------------------------------------------------- */
 
-/* As the metadata that there is: of several profiles the one that keeps most copies. */
+/* The profile of the existing metadata; of several, the one with the most copies. */
 static uint64_t metadata_type(const struct allocator *allocator)
 {
 	uint64_t type = GROUP_METADATA;
@@ -156,7 +156,7 @@ static uint64_t metadata_type(const struct allocator *allocator)
 	return type;
 }
 
-/* Behind the last chunk there is. */
+/* The address behind the last existing or planned chunk. */
 static uint64_t logical_end(const struct volume *volume, const struct chunk_plan *plan)
 {
 	const struct chunk *last = plan->n > 0 ? &plan->chunk[plan->n - 1] :

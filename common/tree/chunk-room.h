@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where a device has room for new chunks: what no device extent takes, and how chunks are laid into it. */
+/* Finds where a device has room for new chunks (what no device extent takes), and lays chunks into it. */
 #ifndef COMMON_TREE_CHUNK_ROOM_H
 #define COMMON_TREE_CHUNK_ROOM_H
 
 #include "common/tree/allocator.h"
 
-#define CHUNKS_NEW_MAX 64u	/* 64 GiB of metadata, which seal 15 TiB of data */
+#define CHUNKS_NEW_MAX 64u	/* 64 GiB of metadata, enough to seal 15 TiB of data */
 
 struct chunk_plan {
-	struct chunk *chunk;	/* by address, behind all that there are */
+	struct chunk *chunk;	/* by address, behind all existing chunks */
 	struct chunk_stripe (*stripe)[2];	/* of each */
 	size_t n;
-	uint64_t length;	/* bytes of all */
-	uint64_t usable;	/* of them for tree blocks, at least */
+	uint64_t length;	/* bytes of all chunks */
+	uint64_t usable;	/* of these, at least this much for tree blocks */
 };
 
 /*
- * Chunks of the type and profile of the metadata chunks, so that tree blocks get `bytes` more; as long as there is room, less where
- * there is not: plan->usable says how much.  Device extents and chunks that do not fit each other: ERROR_CORRUPT.
- * chunk_plan_free() it, also after a failure.
+ * Plans chunks of the type and profile of the metadata chunks, so that tree blocks get `bytes` more, or less if there is not enough room:
+ * plan->usable says how much. ERROR_CORRUPT if device extents and chunks do not match. Call chunk_plan_free() also after a failure.
  */
 bool chunk_plan_make(struct volume *volume, const struct allocator *allocator, uint64_t bytes, struct chunk_plan *plan,
 		     struct error *err) must_use;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Questions to the extent tree as it is now, and what the kernel wants to keep free. */
+/* Queries to the current extent tree, and how much the kernel wants to keep free. */
 #include <inttypes.h>
 
 #include "common/tree/allocator.h"
@@ -8,7 +8,7 @@
 #define GLOBAL_RESERVE_MIN	(1ull << 20)
 #define GLOBAL_RESERVE_MAX	(512ull << 20)
 
-/* Is this the item of an extent of that length and kind? */
+/* Is this the item of an extent of this length and kind? */
 static bool item_matches(struct tree_iter *iter, uint64_t length, bool tree_block, bool *found, struct error *err)
 {
 	struct extent_item extent;
@@ -37,7 +37,7 @@ bool extent_is_allocated(struct volume *volume, uint64_t logical, uint64_t lengt
 	return item_matches(&iter, length, tree_block, found, err);
 }
 
-/* The leaves need not be read to be counted. */
+/* Leaves can be counted without being read. */
 static bool count_block(void *context, struct block *block, bool *descend, struct error *err)
 {
 	uint64_t *n = context;
@@ -48,7 +48,7 @@ static bool count_block(void *context, struct block *block, bool *descend, struc
 	return true;
 }
 
-/* A root item says how much its tree uses; the root tree has none. */
+/* A root item says how much its tree uses. The root tree has none. */
 static bool add_used(struct volume *volume, uint64_t id, uint64_t *bytes, struct error *err)
 {
 	struct tree tree;

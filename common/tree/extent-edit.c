@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Extent items of tree blocks, in both of their forms, and the sums over them. */
+/* Extent items of tree blocks, in both of their forms, and the totals over them. */
 #include "common/tree/extent-edit.h"
 
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 #define corrupt(format, ...) \
 	error_set(err, ERROR_CORRUPT, "extent item of tree block %" PRIu64 ": " format, logical, __VA_ARGS__)
 
-/* One inline reference, of a tree. */
+/* One inline reference, from a tree. */
 struct disk_block_extent {
 	struct disk_extent_item item;
 	struct disk_extent_inline_ref ref;
@@ -55,7 +55,7 @@ bool extent_edit_add(struct transaction *tx, const struct block *block, uint8_t 
 		return tree_edit_insert(tx, EXTENT_TREE_ID, &key, &extent, sizeof(extent), err);
 	}
 
-	/* Emptied and lost again in this transaction: any key will do until the item is removed. */
+	/* It was emptied and is freed again in this transaction, so any key will do until the item is removed. */
 	const struct key first = block->node.n_items > 0 ? node_key(&block->node, 0) : (struct key){ 0 };
 	const struct disk_block_extent_with_info extent = { item, { key_to_disk(&first), level }, ref };
 	const struct key key = full_key(tx, block->logical);
@@ -63,7 +63,7 @@ bool extent_edit_add(struct transaction *tx, const struct block *block, uint8_t 
 	return tree_edit_insert(tx, EXTENT_TREE_ID, &key, &extent, sizeof(extent), err);
 }
 
-/* A filesystem that became skinny later has items of both forms. */
+/* A filesystem that switched to skinny extents later has items of both forms. */
 static bool find_extent(struct transaction *tx, uint64_t logical, uint8_t level, struct key *key, struct extent_item *extent,
 			struct error *err)
 {
@@ -102,11 +102,11 @@ static bool check_only_reference(const struct extent_item *extent, uint64_t logi
 	if (extent->refs != 1)
 		return corrupt("refs is %" PRIu64 ", not 1", extent->refs);
 	if (refs.left == 0)
-		return corrupt("%s", "its reference is not in the item");
+		return corrupt("%s", "it does not contain its reference");
 	if (!extent_ref_next(&refs, &ref, err))
 		return error_prefix(err, "extent item of tree block %" PRIu64, logical);
 	if (ref.type != KEY_TREE_BLOCK_REF || refs.left > 0)
-		return corrupt("has a reference of type %u, not one of a tree alone", ref.type);
+		return corrupt("has a reference of type %u, not a single one from a tree", ref.type);
 	if (*owner != 0 && ref.root != *owner)
 		return corrupt("refers to tree %" PRIu64 ", not %" PRIu64, ref.root, *owner);
 	*owner = ref.root;
@@ -142,14 +142,14 @@ bool extent_edit_set_level(struct transaction *tx, uint64_t logical, uint8_t old
 	return true;
 }
 
-/* --- sums --------------------------------------------------------------------- */
+/* --- totals --------------------------------------------------------------------- */
 
 static bool add_to(struct le64 *sum, const char *what, uint64_t where, uint32_t size, bool more, struct error *err)
 {
 	const uint64_t have = le64(*sum);
 
 	if (!more && have < size)
-		return error_set(err, ERROR_CORRUPT, "%s %" PRIu64 ": %" PRIu64 " bytes used, %u of them are given back", what, where,
+		return error_set(err, ERROR_CORRUPT, "%s %" PRIu64 ": %" PRIu64 " bytes are used, but %u of them are freed", what, where,
 				 have, size);
 	*sum = to_le64(more ? have + size : have - size);
 	return true;
@@ -185,7 +185,7 @@ static bool count_in_super(struct transaction *tx, bool more, struct error *err)
 	return true;
 }
 
-/* The trees of the superblock have no root item. */
+/* The trees that the superblock points to have no root item. */
 static bool count_in_root(struct transaction *tx, uint64_t owner, bool more, struct error *err)
 {
 	struct known_root *root;
@@ -196,7 +196,7 @@ static bool count_in_root(struct transaction *tx, uint64_t owner, bool more, str
 	if (!transaction_root(tx, owner, &root, err) || !tree_edit_payload(tx, ROOT_TREE_ID, &root->item, 0, &data, err))
 		return false;
 
-	struct disk_root_item *disk = (struct disk_root_item *)data;	/* only the beginning, which short ones have too */
+	struct disk_root_item *disk = (struct disk_root_item *)data;	/* only the beginning, which short items also have */
 
 	return add_to(&disk->bytes_used, "root item of tree", owner, tx->volume->super.node_size, more, err);
 }

@@ -7,7 +7,7 @@
 #include "common/tree/tree-edit.h"
 #include "format/extent-item.h"
 
-/* One change: where, in which block group. */
+/* One change: where, and in which block group. */
 struct change {
 	struct transaction *tx;
 	const struct group *group;
@@ -27,9 +27,9 @@ static struct key extent_key(uint64_t start, uint64_t end)
 	return (struct key){ start, KEY_FREE_SPACE_EXTENT, end - start };
 }
 
-/* --- one item for each free run ------------------------------------------------- */
+/* --- one item per free run ------------------------------------------------- */
 
-/* The item of the run that begins at or before `at`, if it is in the block group. */
+/* Finds the item of the run that begins at or before `at`, if it is in the block group. */
 static bool run_before(const struct change *change, uint64_t at, bool *found, struct key *key, struct error *err)
 {
 	const struct key limit = { at, KEY_FREE_SPACE_EXTENT, UINT64_MAX };
@@ -98,7 +98,7 @@ static bool give_to_runs(const struct change *change, int *n_more, struct error 
 
 /* --- bitmaps --------------------------------------------------------------------- */
 
-/* The bitmap of `at`: where it begins, and its sectors. */
+/* The bitmap that covers `at`: where it begins, and its sectors. */
 struct bitmap {
 	struct key key;
 	uint64_t end;
@@ -149,7 +149,7 @@ static bool is_free(const struct change *change, uint64_t at, bool *free, struct
 	return true;
 }
 
-/* The part of the change that lies in the bitmap of `at`. */
+/* Changes the bits of the part that lies in the bitmap of `at`. */
 static bool flip_bits(const struct change *change, uint64_t at, uint64_t *next, struct error *err)
 {
 	const uint32_t sector = change->tx->volume->super.sector_size;
@@ -198,7 +198,7 @@ static bool read_info(const struct change *change, const struct key *key, struct
 	if (!tree_edit_find(change->tx, FREE_SPACE_TREE_ID, key, &data, &len, err))
 		return false;
 	if (!data)
-		return error_set(err, ERROR_CORRUPT, "free space tree: nothing about block group %" PRIu64, key->objectid);
+		return error_set(err, ERROR_CORRUPT, "free space tree: it has no entry for block group %" PRIu64, key->objectid);
 
 	struct cursor item = { data, len, key->objectid };
 
@@ -213,7 +213,7 @@ static bool count_runs(const struct change *change, const struct key *key, uint3
 	if (n_more == 0)
 		return true;
 	if (n_more < 0 && have == 0)
-		return error_set(err, ERROR_CORRUPT, "free space tree: block group %" PRIu64 " has more free runs than 0",
+		return error_set(err, ERROR_CORRUPT, "free space tree: block group %" PRIu64 " has free runs, but counts 0",
 				 key->objectid);
 	if (!tree_edit_payload(change->tx, FREE_SPACE_TREE_ID, key, sizeof(*disk), &data, err))
 		return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The free space tree, kept exact: for each block group a count of its free runs, and either one item for each run or
- * bitmaps with one bit for each sector.  The form is the kernel's choice and stays as it is.
+ * Keeps the free space tree exact. For each block group it has a count of the free runs, and either one item per run or bitmaps with one
+ * bit per sector. The kernel chose the form, and it stays as it is.
  */
 #ifndef COMMON_TREE_FREE_SPACE_H
 #define COMMON_TREE_FREE_SPACE_H
@@ -9,8 +9,8 @@
 #include "common/tree/transaction-state.h"
 
 /*
- * [logical, +length), inside one block group, is not free any more / is free from now on.  ERROR_CORRUPT where the tree says
- * otherwise.  Nothing happens on a filesystem without a free space tree.
+ * Marks [logical, +length), inside one block group, as used / as free. ERROR_CORRUPT if the tree contradicts that. Does nothing on a
+ * filesystem without a free space tree.
  */
 bool free_space_remove(struct transaction *tx, uint64_t logical, uint64_t length, struct error *err) must_use;
 bool free_space_add(struct transaction *tx, uint64_t logical, uint64_t length, struct error *err) must_use;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Writes that never reached the device: what was written and flushed is compared with what is there. */
+/* Finds writes that never reached the device: compares what was written and flushed with what is there. */
 #include "common/tree/journal.h"
 
 static bool read_back_changed(void *context, const struct journal_changed *changed, struct error *err)

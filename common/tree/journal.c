@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Making transactions durable; finding and reading back what was made durable. */
+/* Makes transactions durable, and finds and reads back what was made durable. */
 #include "common/tree/journal.h"
 
 #include <inttypes.h>
@@ -53,7 +53,7 @@ static uint8_t *put(uint8_t *at, const void *bytes, size_t len)
 	return at + len;
 }
 
-/* The record into its buffer, whose size was checked; its length, or 0 on failure. */
+/* Writes the record to its buffer, whose size was checked. Returns its length, or 0 on failure. */
 static size_t encode(struct journal *journal, const struct transaction *tx, const struct journal_point *point,
 		     const struct journal_range *ranges, size_t n_ranges, struct error *err)
 {
@@ -116,7 +116,7 @@ static bool write_block(struct volume *volume, const struct block *block, struct
 	return volume_write(volume, block->logical, block->bytes, volume->super.node_size, err);
 }
 
-/* Those of the root tree, or all others. */
+/* Writes the changed blocks of the root tree, or all others. */
 static bool write_changed(struct volume *volume, const struct transaction *tx, bool of_root_tree, struct error *err)
 {
 	for (size_t i = 0; i < transaction_n_changed(tx); i++) {
@@ -142,7 +142,7 @@ static bool commit(struct journal *journal, struct transaction *tx, const struct
 	const size_t size = journal_record_size(journal, transaction_n_changed(tx), transaction_n_new(tx), n_ranges, n_tags);
 
 	if (size > journal_capacity(journal))
-		return error_set(err, ERROR_NO_SPACE, "a journal record takes %zu bytes, a journal slot has %zu", size,
+		return error_set(err, ERROR_NO_SPACE, "a journal record takes %zu bytes, but a journal slot has %zu", size,
 				 journal_capacity(journal));
 	if (size > journal->buffer_used)
 		journal->buffer_used = size;
@@ -166,7 +166,10 @@ static bool commit(struct journal *journal, struct transaction *tx, const struct
 	if (point->durable && !point->durable(point->context, err))
 		return false;
 
-	/* Where data change, also those in leaves, what tells of it, tags and the header's epoch, is durable first: should the record be lost, it is still known. */
+	/*
+	 * If data change, also those in leaves, first make durable what records it (the tags and the header's epoch). Then it is known even
+	 * if the record is lost.
+	 */
 	const bool changes_data = n_ranges > 0 || point->phase == CRYPT_PHASE_LEAVES;
 
 	if (!write_changed(volume, tx, true, err) || (changes_data && !volume_flush(volume, err)) || !write_changed(volume, tx, false, err))
@@ -194,7 +197,7 @@ void journal_record_free(struct journal_record *record)
 	*record = (struct journal_record){ 0 };
 }
 
-/* What cannot be read now may be right: called invalid, a committed record would be undone in half. */
+/* What cannot be read now may be right. Calling it invalid would undo half of a committed record. */
 static bool is_unread(const struct error *err)
 {
 	return error_is_machine(err);
@@ -208,7 +211,10 @@ static bool is_tree_block(void *context, const struct journal_changed *changed, 
 	       error_set(err, ERROR_CORRUPT, "a journal record's block for %#" PRIx64 " has a wrong checksum", changed->logical);
 }
 
-/* Is it right, mac being what stands at its end?  Without a key that is all that can be asked, beside its blocks' own checksums. */
+/*
+ * Is the record right? mac: its MAC. Without a key, only its form and the checksums of its blocks can be checked, and mac is what the
+ * record says.
+ */
 static bool vouched_for(const struct journal *journal, const struct journal_record *record, uint8_t mac[CRYPT_MAC_SIZE], bool *is_right,
 			struct error *err)
 {
@@ -230,7 +236,7 @@ static bool vouched_for(const struct journal *journal, const struct journal_reco
 	return true;
 }
 
-/* The record of one mirror of a slot.  record->bytes NULL: there is no valid one; false: nobody can tell. */
+/* Reads the record from one mirror of a slot. record->bytes NULL: there is no valid one. False: it cannot be decided. */
 static bool read_mirror(struct journal *journal, const struct crypt_range *slot, unsigned mirror, struct journal_record *record,
 			struct error *err)
 {
@@ -256,7 +262,7 @@ static bool read_mirror(struct journal *journal, const struct crypt_range *slot,
 		journal_record_free(&found);
 		return !is_unread(err);
 	}
-	/* The bytes that were authenticated are the ones that count, should the two reads differ. */
+	/* If the two reads differ, the authenticated bytes count. */
 	cursor = (struct cursor){ found.bytes, found.len, slot->logical };
 	if (!journal_header_read(&cursor, &found.header, &ignored) || found.header.length != found.len) {
 		journal_record_free(&found);
@@ -276,8 +282,8 @@ static bool read_mirror(struct journal *journal, const struct crypt_range *slot,
 }
 
 /*
- * The newest valid record of a slot: a power cut may have left the one that was there before on one mirror.  record->bytes NULL: none.
- * Beside a valid one a mirror that cannot be read is no matter: of what is in place the record is on every mirror.
+ * The newest valid record of a slot: a power cut may have left the previous one on one mirror. record->bytes NULL: none. An unreadable
+ * mirror is harmless beside a valid one: if anything of a record is in place, the record is on every mirror.
  */
 static bool read_slot(struct journal *journal, unsigned i, struct journal_record *record, struct error *err)
 {
@@ -307,8 +313,8 @@ static bool read_slot(struct journal *journal, unsigned i, struct journal_record
 	*err = unread;
 	error_prefix(err, "journal slot %u", i);
 	if (err->kind == ERROR_IO)
-		error_hint(err, "go on with a copy of the whole device, made with ddrescue: it has zeros where nothing can be read, and those count as "
-				"a damaged journal record");
+		error_hint(err, "continue with a copy of the whole device, made with ddrescue: it has zeros where nothing can be read, "
+			"which counts as a damaged journal record");
 	return false;
 }
 
@@ -356,7 +362,7 @@ static bool look_for_new(void *context, const struct journal_new *new_block, str
 	return true;
 }
 
-/* Are the new blocks of a record where it says, on some mirror?  Where not, it was never committed. */
+/* Are the new blocks of a record where it says, on some mirror? If not, it was never committed. */
 static bool new_blocks_present(const struct journal *journal, const struct journal_record *record, bool *present, struct error *err)
 {
 	const struct journal_visitor visitor = { .on_new = look_for_new };
@@ -376,8 +382,8 @@ static bool new_blocks_present(const struct journal *journal, const struct journ
 }
 
 /*
- * The slot of the record behind the newest, which has sequence.  While that was never begun the slot has the one that was there before, or, until each
- * slot was used once, nothing of this journal.
+ * The slot of the record after the newest. Until that record was begun, the slot has its previous record or, if it was never used, nothing
+ * of this journal.
  */
 static bool may_be_broken(const struct journal *journal, uint64_t sequence, const struct journal_record *found)
 {
@@ -426,7 +432,7 @@ bool journal_find(struct journal *journal, uint64_t least, const struct journal_
 		}
 	}
 	if ((newest ? newest->header.sequence : 0) < least) {
-		error_set(err, ERROR_STATE, "the newest journal record is %" PRIu64 ", the state knows of %" PRIu64,
+		error_set(err, ERROR_STATE, "the newest journal record is %" PRIu64 ", but the state knows of %" PRIu64,
 			  newest ? newest->header.sequence : 0, least);
 		goto out;
 	}

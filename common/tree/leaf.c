@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Edits of the bytes of one tree block: the payloads of a leaf grow from its end, the headers from its beginning. */
+/* Edits the bytes of one tree block: the payloads of a leaf grow from its end, the headers from its beginning. */
 #include "common/tree/leaf.h"
 
 static uint8_t *entries(struct leaf_bytes block)
@@ -40,13 +40,13 @@ static void item_put(struct leaf_bytes leaf, uint32_t slot, const struct disk_it
 	memcpy(entries(leaf) + slot * sizeof(*item), item, sizeof(*item));
 }
 
-/* Where the payload of a slot ends, counted from the end of the header; for slot n_items: where free space ends. */
+/* Where the payload of a slot ends, counted from the end of the header. For slot n_items: where free space ends. */
 static uint32_t data_end(struct leaf_bytes leaf, uint32_t slot)
 {
 	return slot == 0 ? leaf.size - sizeof(struct disk_header) : le32(item_get(leaf, slot - 1).offset);
 }
 
-/* Moves the payloads of slots first..n-1 by so many bytes towards the end (negative: the beginning) of the leaf. */
+/* Moves the payloads of slots first..n-1 by this many bytes towards the end (negative: the beginning) of the leaf. */
 static void shift_data(struct leaf_bytes leaf, uint32_t first, uint32_t n, int32_t by)
 {
 	if (first == n)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Overlays of trees: a skip list of items for each. */
+/* Overlays of trees: a skip list of items for each tree. */
 #include "common/tree/overlay.h"
 
 #include <stdlib.h>
 
 #include "common/util/lower-bound.h"
 
-#define LANES 20	/* of a skip list: enough for 2^20 items and more */
+#define LANES 20	/* of a skip list; enough for 2^20 items and more */
 
 struct overlay {
 	uint64_t tree;
@@ -21,7 +21,7 @@ struct overlays {
 	uint64_t random;
 };
 
-/* --- those of a volume ------------------------------------------------------------------------------------- */
+/* --- the overlays of a volume ------------------------------------------------------------------------------------- */
 
 static void overlays_free(struct overlays *all)
 {
@@ -39,7 +39,7 @@ static void overlays_free(struct overlays *all)
 	free(all);
 }
 
-/* Where tree is, or would be. */
+/* The index where tree is, or would be. */
 static size_t place_of(const struct overlays *all, uint64_t tree)
 {
 	return LOWER_BOUND(i, all->n, all->at[i]->tree < tree);
@@ -67,7 +67,7 @@ struct overlay *overlay_after(const struct volume *volume, uint64_t *tree)
 static bool charge(struct overlays *all, size_t more, struct error *err)
 {
 	if (more > OVERLAY_MAX - all->bytes)
-		return error_set(err, ERROR_REFUSED, "the items to be shown beside those on disk take more than %u MiB", OVERLAY_MAX >> 20);
+		return error_set(err, ERROR_REFUSED, "the items shown in addition to those on disk take more than %u MiB", OVERLAY_MAX >> 20);
 	all->bytes += more;
 	return true;
 }
@@ -109,7 +109,7 @@ bool overlay_make(struct volume *volume, uint64_t tree, struct overlay **overlay
 
 /* --- items ------------------------------------------------------------------------------------------------- */
 
-/* In each lane, the link to the first item with a key >= key; *before: the item before it, NULL where there is none. */
+/* For each lane: the link to the first item with a key >= key. *before: the item before it; NULL: none. */
 static void find_links(struct overlay *overlay, const struct key *key, struct overlay_item **links[LANES],
 		       struct overlay_item **before)
 {
@@ -125,7 +125,7 @@ static void find_links(struct overlay *overlay, const struct key *key, struct ov
 	}
 }
 
-/* The item of that key, made where there is none. */
+/* Gets the item with this key, or creates it. */
 static bool get_item(struct overlay *overlay, const struct key *key, struct overlay_item **item, struct error *err)
 {
 	struct overlays *all = overlay->all;
@@ -188,7 +188,7 @@ bool overlay_remove(struct overlay *overlay, const struct key *key, struct error
 	return true;
 }
 
-/* Looking changes nothing. */
+/* Lookup only: changes nothing. */
 static struct overlay_item *look(const struct overlay *overlay, const struct key *key, struct overlay_item **before)
 {
 	struct overlay_item **links[LANES];

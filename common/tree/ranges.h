@@ -19,20 +19,20 @@ struct ranges {
 	size_t n, room;
 };
 
-/* Adds [logical, +length), which must not overlap what is there; joins it to its neighbours. */
+/* Adds [logical, +length), which must not overlap existing ranges, and joins it to its neighbours. */
 bool ranges_add(struct ranges *set, uint64_t logical, uint64_t length, struct error *err) must_use;
 
-/* Takes away whatever of [logical, +length) is there. */
+/* Removes whatever part of [logical, +length) is there. */
 bool ranges_subtract(struct ranges *set, uint64_t logical, uint64_t length, struct error *err) must_use;
 
-/* The first range that ends after logical; set->n where there is none. */
+/* The first range that ends after logical; set->n if there is none. */
 size_t ranges_find(const struct ranges *set, uint64_t logical);
 
 /* Is any / all of [logical, +length) there? */
 bool ranges_touch(const struct ranges *set, uint64_t logical, uint64_t length);
 bool ranges_contain(const struct ranges *set, uint64_t logical, uint64_t length);
 
-/* Room for n more ranges, so that so many calls of the two above cannot fail. */
+/* Makes room for n more ranges, so that this many calls of ranges_add() and ranges_subtract() cannot fail. */
 bool ranges_make_room(struct ranges *set, size_t n, struct error *err) must_use;
 
 void ranges_free(struct ranges *set);

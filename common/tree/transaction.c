@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The set of changed, new and freed tree blocks, and how the trees that count them follow. */
+/* The set of changed, new and freed tree blocks, and the updates to the trees that count them. */
 #include "common/tree/transaction-state.h"
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 
 /* --- growing arrays ------------------------------------------------------------ */
 
-/* Room for one more element of this size. */
+/* Makes room for one more element of this size. */
 static bool make_room(void *array, size_t n, size_t *room, size_t size, struct error *err)
 {
 	void *elements;
@@ -28,9 +28,9 @@ static bool make_room(void *array, size_t n, size_t *room, size_t size, struct e
 	return true;
 }
 
-#define ROOM(array, n, room) make_room(&(array), n, &(room), sizeof(*(array)), err)	/* of pointer variables */
+#define ROOM(array, n, room) make_room(&(array), n, &(room), sizeof(*(array)), err)	/* for pointer variables */
 
-/* The list holds the block. */
+/* Adds the block to the list, which holds it. */
 static bool list_add(struct block_list *list, struct block *block, struct error *err)
 {
 	if (!ROOM(list->block, list->n, list->room))
@@ -39,7 +39,7 @@ static bool list_add(struct block_list *list, struct block *block, struct error 
 	return true;
 }
 
-/* Takes a block out of the list, with its hold; NULL where it is not there. */
+/* Takes a block out of the list, with its hold. NULL: it is not there. */
 static struct block *list_take(struct block_list *list, uint64_t logical)
 {
 	for (size_t i = list->n; i-- > 0;) {
@@ -137,7 +137,7 @@ void transaction_end(struct transaction *tx)
 	finish(tx, false);
 }
 
-/* --- blocks come and go ------------------------------------------------------------ */
+/* --- adding and removing blocks ------------------------------------------------------------ */
 
 bool transaction_edit(struct transaction *tx, struct block *block, struct error *err)
 {
@@ -145,7 +145,7 @@ bool transaction_edit(struct transaction *tx, struct block *block, struct error 
 	if (block->changed)
 		return true;
 	if (block->node.owner == CHUNK_TREE_ID)
-		return error_set(err, ERROR_REFUSED, "tree block %" PRIu64 " is of the chunk tree, which does not change in place",
+		return error_set(err, ERROR_REFUSED, "tree block %" PRIu64 " belongs to the chunk tree, which does not change in place",
 				 block->logical);
 	if (!list_add(&tx->changed, block, err))
 		return false;
@@ -153,7 +153,7 @@ bool transaction_edit(struct transaction *tx, struct block *block, struct error 
 	return true;
 }
 
-/* What a block says of itself, in its header, it says after its source. */
+/* Copies the header fields of source. */
 static void copy_header(struct block *to, const struct block *source, uint8_t level)
 {
 	struct disk_header header;
@@ -235,7 +235,7 @@ bool transaction_check_tree(uint64_t id, struct error *err)
 	case BLOCK_GROUP_TREE_ID:
 		return true;
 	default:
-		return error_set(err, ERROR_REFUSED, "tree %" PRIu64 " may share blocks with other trees: its shape stays",
+		return error_set(err, ERROR_REFUSED, "tree %" PRIu64 " may share blocks with other trees: its shape must not change",
 				 id);
 	}
 }
@@ -294,7 +294,7 @@ bool transaction_set_root_level(struct transaction *tx, uint64_t id, uint8_t old
 	return add_pending(tx, (struct pending){ PENDING_LEVEL, logical, id, NULL, old_level, level }, err);
 }
 
-/* --- what follows from it --------------------------------------------------------------- */
+/* --- pending changes --------------------------------------------------------------- */
 
 static bool carry_one(struct transaction *tx, const struct pending *pending, struct error *err)
 {
@@ -316,8 +316,8 @@ static bool carry_one(struct transaction *tx, const struct pending *pending, str
 }
 
 /*
- * Each step may take and lose blocks of the trees it edits, which is pending then.  It ends: a block that is split leaves
- * room for many more items.
+ * Each step may take and free blocks of the trees it edits, which then become pending. This ends, because a block that is split leaves room
+ * for many more items.
  */
 bool transaction_carry(struct transaction *tx, struct error *err)
 {
@@ -338,7 +338,7 @@ static int by_address(const void *a, const void *b)
 	return (*x)->logical < (*y)->logical ? -1 : (*x)->logical > (*y)->logical;
 }
 
-/* What is about to be written must read back. */
+/* What is about to be written must be readable as a node. */
 static bool seal_blocks(struct transaction *tx, struct block_list *list, struct error *err)
 {
 	for (size_t i = 0; i < list->n; i++) {
@@ -372,7 +372,7 @@ bool transaction_settle(struct transaction *tx, struct error *err)
 	return true;
 }
 
-/* --- what there is --------------------------------------------------------------------------- */
+/* --- what it contains --------------------------------------------------------------------------- */
 
 size_t transaction_n_blocks(const struct transaction *tx)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A set of changed, new and freed tree blocks that reach the disk together.  Nothing is written here: the journal
- * (journal.h) makes a transaction durable and then writes it in place.
+ * A set of changed, new and freed tree blocks that reach the disk together. Nothing is written here: the journal (journal.h) makes a
+ * transaction durable and then writes it in place.
  *
- * Root nodes never move: a tree grows by giving the content of its root to a new block and shrinks by taking it
- * back, so that no pointer outside the tree but the level changes.
+ * Root nodes never move. A tree grows by moving the content of its root to a new block, and shrinks by taking it back, so that no pointer
+ * outside the tree changes, only the level.
  */
 #ifndef COMMON_TREE_TRANSACTION_H
 #define COMMON_TREE_TRANSACTION_H
@@ -14,63 +14,63 @@
 
 struct transaction;
 
-/* One may be open per volume.  The allocator outlives the transactions. */
+/* Only one may be open per volume. The allocator outlives the transactions. */
 bool transaction_begin(struct volume *volume, struct allocator *allocator, struct transaction **tx, struct error *err) must_use;
 /*
- * Forgets everything: changed blocks are dropped from the cache (nobody else may hold one), allocations of this transaction and the
- * superblock's numbers are as before.
+ * Forgets everything: drops changed blocks from the cache (nobody else may hold one), and restores the allocations and the superblock's
+ * numbers.
  */
 void transaction_drop(struct transaction *tx);
 
 /*
- * Says that block->bytes is about to be edited; the transaction holds the block.  Call again at will.  A failure of this or any call
- * below leaves the transaction good for transaction_drop() only.
+ * Announces that block->bytes is about to be edited; the transaction holds the block. May be called repeatedly. After a failure of this or
+ * any call below, the transaction can only be dropped.
  */
 bool transaction_edit(struct transaction *tx, struct block *block, struct error *err) must_use;
 
 /*
- * By now all allocations and frees of this transaction are in the extent tree, block group items, free space tree, root items and superblock
- * numbers (volume->super.bytes_used and .disk).  Reads every changed block once more as a node, zeroes its gap and
- * computes its checksum.  After it: no further edit.
+ * Puts all allocations and frees of this transaction into the extent tree, block group items, free space tree, root items and superblock
+ * numbers (volume->super.bytes_used and .disk). Reads every changed block once more as a node, zeroes its gap and computes its checksum. No
+ * edits are allowed afterwards.
  */
 bool transaction_settle(struct transaction *tx, struct error *err) must_use;
 
 /*
- * Blocks changed and new so far.  Every call below carries its own allocations and frees at once, so that settling adds none: the
- * number after the last edit is the number that settling ends with.
+ * The number of blocks changed and new so far. Every call below includes its own allocations and frees at once, so that settling adds none:
+ * the number after the last edit is final.
  */
 size_t transaction_n_blocks(const struct transaction *tx);
 
-/* After settle: block i < n of the changed (first) and the new ones, by ascending address. */
+/* After settling: block i < n of the changed and of the new ones, by ascending address. */
 size_t transaction_n_changed(const struct transaction *tx);
 struct block *transaction_changed(const struct transaction *tx, size_t i);
 size_t transaction_n_new(const struct transaction *tx);
 struct block *transaction_new(const struct transaction *tx, size_t i);
 
-/* Everything is on disk: marks blocks clean, ends the transaction.  tx is gone. */
+/* Everything is on disk: marks blocks clean and ends the transaction. tx is freed. */
 void transaction_end(struct transaction *tx);
 
 /* --- editing trees (tree-edit.c) ------------------------------------------------------------------------- */
 
-/* Adds an item; ERROR_CORRUPT where the key exists.  data NULL: zeros.  Ascending inserts fill leaves; others split them evenly. */
+/* Adds an item. ERROR_CORRUPT if the key exists. data NULL: zeros. Ascending inserts fill leaves, others split them evenly. */
 bool tree_insert(struct transaction *tx, uint64_t tree_id, const struct key *key, const void *data, uint32_t len,
 		 struct error *err) must_use;
 
-/* The payload of an item, for editing in place (same length), valid until the next call on this transaction. */
+/* The payload of an item, for editing in place (same length). Valid until the next call on this transaction. */
 bool tree_edit_item(struct transaction *tx, uint64_t tree_id, const struct key *key, uint8_t **data, uint32_t *len,
 		    struct error *err) must_use;
 
-/* Removes one item; empty blocks are freed, a root with one child takes it in. */
+/* Removes one item. Empty blocks are freed, and a root with one child takes over its content. */
 bool tree_remove(struct transaction *tx, uint64_t tree_id, const struct key *key, struct error *err) must_use;
 
 /*
- * Removes every item with first <= key <= last, touching only the two edges: the blocks between are cut off and NOT freed.
- * Someone must free them later: transaction_free_block().
+ * Removes every item with first <= key <= last, touching only the two edges: the blocks between them are cut off but NOT freed. They must
+ * be freed later, with transaction_free_block().
  */
 bool tree_cut(struct transaction *tx, uint64_t tree_id, const struct key *first, const struct key *last,
 	      struct error *err) must_use;
 
-/* Frees a tree block that nothing refers to any more (extent item, free space, block group); the allocator will not give it out again. */
+/* Frees a tree block that nothing refers to any more (extent item, free space, block group). The allocator will not hand it out again. */
 bool transaction_free_block(struct transaction *tx, uint64_t logical, uint8_t level, struct error *err) must_use;
 
 #endif /* COMMON_TREE_TRANSACTION_H */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Removing a range of keys by its two edges: what lies between is cut off, unread. */
+/* Removes a range of keys by editing its two edges. What lies between is cut off unread. */
 #include "common/tree/transaction-state.h"
 #include "common/tree/tree-path.h"
 
-/* How many slots, from the first, of the leaf and the nodes above it lie before the right edge. */
+/* How many slots of the leaf and the nodes above it lie before the right edge. */
 static uint32_t n_before(const struct tree_path *right, unsigned level, bool last_is_there)
 {
 	return right->slot[level] + (level == 0 && last_is_there ? 1 : 0);
@@ -24,7 +24,7 @@ static bool cut_slots(struct tree_path *path, unsigned level, uint32_t first, ui
 	return (level > 0 && leaf_n_items(bytes) == 0) || block_refresh(path->block[level], err);
 }
 
-/* The range ends in another leaf than it begins: everything between the two paths goes. */
+/* The range ends in another leaf than it begins in: everything between the two paths is removed. */
 static bool cut_between(struct tree_path *left, struct tree_path *right, bool last_is_there, struct error *err)
 {
 	unsigned level = 0;
@@ -40,7 +40,7 @@ static bool cut_between(struct tree_path *left, struct tree_path *right, bool la
 		right->slot[level] = 0;
 		first_moved |= n > 0;
 	}
-	/* Here the paths part: the root at the latest. */
+	/* The paths part here, at the root at the latest. */
 	if (!cut_slots(left, level, left->slot[level] + 1, right->slot[level] - left->slot[level] - 1, err))
 		return false;
 	right->slot[level] = left->slot[level] + 1;

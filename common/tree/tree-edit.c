@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Items come and go: inserting with splits, editing in place, removing. */
+/* Adds, edits and removes items: inserting with splits, editing in place, removing. */
 #include "common/tree/tree-edit.h"
 
 #include <inttypes.h>
@@ -16,13 +16,13 @@ static bool item_error(uint64_t id, const struct key *key, const char *what, str
 
 /* --- room for an item ------------------------------------------------------- */
 
-/* Where a full leaf is cut, and on which side of the cut the new item goes. */
+/* Where to cut a full leaf, and on which side of the cut the new item goes. */
 struct cut {
 	uint32_t slot;
 	bool on_right;
 };
 
-/* The cut with the smallest larger half, among those where the new item fits; false where there is none. */
+/* The most even cut among those where the new item fits. False if there is none. */
 static bool best_cut(struct leaf_bytes leaf, uint32_t slot, uint32_t need, struct cut *best)
 {
 	const uint32_t n = leaf_n_items(leaf), room = leaf.size - sizeof(struct disk_header);
@@ -46,7 +46,7 @@ static bool best_cut(struct leaf_bytes leaf, uint32_t slot, uint32_t need, struc
 	return smallest != UINT32_MAX;
 }
 
-/* Ascending items: everything before them stays, so that leaves get full. */
+/* For ascending items: everything before the new item stays, so that leaves fill up. */
 static bool ascending_cut(struct leaf_bytes leaf, uint32_t slot, uint32_t need, struct cut *cut)
 {
 	const uint32_t n = leaf_n_items(leaf), room = leaf.size - sizeof(struct disk_header);
@@ -65,7 +65,7 @@ static bool continues_ascent(const struct tree_path *path)
 	return key_compare(&before, &path->root->last) == 0;
 }
 
-/* To the beginning of the leaf on the right, if it has the same parent and room. */
+/* Moves to the beginning of the leaf on the right, if it has the same parent and enough room. */
 static bool go_to_right_leaf(struct tree_path *path, uint32_t need, bool *gone, struct error *err)
 {
 	const struct block *parent = path->block[1];
@@ -88,7 +88,7 @@ static bool go_to_right_leaf(struct tree_path *path, uint32_t need, bool *gone, 
 	return true;
 }
 
-/* An empty leaf behind the path's, reached by a pointer with this key; the path moves to it if `follow`. */
+/* Adds an empty leaf behind the path's leaf, with a pointer of this key. The path moves to it if `follow`. */
 static bool add_leaf(struct tree_path *path, const struct key *key, struct block *right, bool follow, struct error *err)
 {
 	if (!tree_path_add_pointer(path, 1, key, right, err))
@@ -123,7 +123,7 @@ static bool split_leaf(struct tree_path *path, struct cut cut, const struct key 
 	return true;
 }
 
-/* Changes the tree until the path ends at a leaf with need bytes of room, where the item belongs. */
+/* Changes the tree until the path ends at a leaf where the item belongs and has need bytes of room. */
 static bool make_room(struct tree_path *path, const struct key *key, uint32_t need, struct error *err)
 {
 	struct cut cut;
@@ -146,7 +146,7 @@ static bool make_room(struct tree_path *path, const struct key *key, uint32_t ne
 	if (continues_ascent(path) ? ascending_cut(leaf, slot, need, &cut) : best_cut(leaf, slot, need, &cut))
 		return split_leaf(path, cut, key, err);
 
-	/* Large items on both sides: the new one gets a leaf of its own between them. */
+	/* There are large items on both sides, so the new one gets a leaf of its own between them. */
 	return split_leaf(path, (struct cut){ slot, false }, key, err) &&
 	       split_leaf(path, (struct cut){ slot, true }, key, err);
 }
@@ -177,7 +177,7 @@ bool tree_edit_insert(struct transaction *tx, uint64_t id, const struct key *key
 	return true;
 }
 
-/* --- items that are there --------------------------------------------------- */
+/* --- existing items --------------------------------------------------- */
 
 static bool search_item(struct transaction *tx, uint64_t id, const struct key *key, struct tree_path *path, struct error *err)
 {
@@ -272,7 +272,7 @@ bool tree_edit_last(struct transaction *tx, uint64_t id, const struct key *limit
 	return true;
 }
 
-/* --- for everyone ----------------------------------------------------------- */
+/* --- public functions ----------------------------------------------------------- */
 
 bool tree_insert(struct transaction *tx, uint64_t tree_id, const struct key *key, const void *data, uint32_t len,
 		 struct error *err)

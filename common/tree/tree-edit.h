@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Edits of one tree that leave the news about its own blocks pending: what the functions of transaction.h and the
- * bookkeeping of the extent and free space trees are made of.
+ * Edits one tree, and leaves the changes to its own blocks pending. The functions of transaction.h and the bookkeeping of the extent and
+ * free space trees build on this.
  */
 #ifndef COMMON_TREE_TREE_EDIT_H
 #define COMMON_TREE_TREE_EDIT_H
 
 #include "common/tree/transaction-state.h"
 
-/* ERROR_CORRUPT where the key exists; data NULL: zeros. */
+/* ERROR_CORRUPT if the key exists. data NULL: zeros. */
 bool tree_edit_insert(struct transaction *tx, uint64_t id, const struct key *key, const void *data, uint32_t len,
 		      struct error *err) must_use;
 
-/* The payload for reading, until the next call; *data NULL where there is no such item. */
+/* Gets the payload for reading, until the next call. *data NULL: there is no such item. */
 bool tree_edit_find(struct transaction *tx, uint64_t id, const struct key *key, uint8_t **data, uint32_t *len,
 		    struct error *err) must_use;
 
-/* As tree_edit_find(), and the payload will be edited: ERROR_CORRUPT where it is not of len bytes (0: any) or missing. */
+/* Like tree_edit_find(), but the payload will be edited. ERROR_CORRUPT if it is missing or does not have len bytes (0: any). */
 bool tree_edit_payload(struct transaction *tx, uint64_t id, const struct key *key, uint32_t len, uint8_t **data,
 		       struct error *err) must_use;
 
-/* ERROR_CORRUPT where the key does not exist. */
+/* ERROR_CORRUPT if the key does not exist. */
 bool tree_edit_remove(struct transaction *tx, uint64_t id, const struct key *key, struct error *err) must_use;
 
-/* Gives an item another key that stands in the same place among its neighbours. */
+/* Gives an item another key that sorts at the same position. */
 bool tree_edit_rename(struct transaction *tx, uint64_t id, const struct key *from, const struct key *to,
 		      struct error *err) must_use;
 

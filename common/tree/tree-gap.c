@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reading on behind what cannot be read: the pointers of readable nodes say where the next part begins. */
+/* Continues reading after a part of a tree that cannot be read. The pointers in readable nodes say where the next part begins. */
 #include "common/tree/tree-gap.h"
 
-/* Where the part after the deepest readable one around key begins; *any false: there is none. */
+/* Where the part after the deepest readable one around key begins. *any false: there is none. */
 static bool key_behind(const struct tree *tree, const struct key *key, struct key *behind, bool *any, struct error *err)
 {
 	const struct block_expect expect = { .level = tree->level, .generation = tree->generation };
@@ -31,18 +31,18 @@ static bool key_behind(const struct tree *tree, const struct key *key, struct ke
 bool tree_seek_over(const struct tree *tree, const struct key *first, struct tree_iter *iter, tree_gap *gap, void *context,
 		    struct error *err)
 {
-	const struct tree own = *tree;	/* it may be the iterator's */
+	const struct tree own = *tree;	/* it may belong to the iterator */
 	struct error what = { 0 }, told = { 0 };
 	struct key at = *first;
 	bool any;
 
-	/* Ends: each part begins behind the one before it. */
+	/* This ends: each part begins behind the one before it. */
 	while (!tree_seek_exact(&own, &at, iter, &what)) {
 		if (!error_is_damage(&what)) {
 			*err = what;
 			return false;
 		}
-		/* Met from the item before it and again from its own first key: told once. */
+		/* Reached from the item before it and again from its own first key: report it once. */
 		if (gap && strcmp(what.text, told.text) != 0 && !gap(context, &what, err))
 			return false;
 		told = what;
@@ -89,7 +89,7 @@ static bool lose_block(const struct walk *walk, const struct error *what, struct
 	return error_is_damage(what) && walk->gap(walk->context, what, err);
 }
 
-/* As deep as the tree: levels fall. */
+/* As deep as the tree: levels decrease. */
 static bool walk_block(const struct walk *walk, struct block *block, const struct key *below, struct error *err)
 {
 	bool go_down = true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Paths from root to leaf, and how the inner nodes on them change their shape. */
+/* Paths from root to leaf, and how the inner nodes on them change. */
 #include "common/tree/tree-path.h"
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@ void tree_path_release(struct tree_path *path)
 	}
 }
 
-/* An edit in place must not reach a block of another tree. */
+/* An edit in place must not touch a block of another tree. */
 static bool check_owner(const struct block *block, uint64_t id, struct error *err)
 {
 	return block->node.owner == id ||
@@ -89,7 +89,7 @@ bool tree_path_fix_first(struct tree_path *path, unsigned level, struct error *e
 	return true;
 }
 
-/* Everything behind the header, and how many entries and of what kind these are. */
+/* Copies everything after the header, and the number and kind of entries. */
 static void copy_content(struct block *to, const struct block *from)
 {
 	const size_t header = sizeof(struct disk_header);
@@ -122,7 +122,7 @@ bool tree_path_grow(struct tree_path *path, struct error *err)
 	       transaction_set_root_level(path->tx, path->id, level, level + 1, err);
 }
 
-/* Splits the full node at level; the path then goes through the half that has its pointer. */
+/* Splits the full node at level. The path then goes through the half that has its pointer. */
 static bool split_inner(struct tree_path *path, unsigned level, struct error *err)
 {
 	struct block *right;
@@ -133,7 +133,7 @@ static bool split_inner(struct tree_path *path, unsigned level, struct error *er
 
 	struct block *left = path->block[level];
 	const uint32_t n = left->node.n_items, slot = path->slot[level];
-	/* Near the end pointers are likely to go on ascending. */
+	/* Near the end, pointers will probably continue to ascend. */
 	const uint32_t cut = slot >= n - n / 4 ? slot : n / 2;
 	const struct key first = node_key(&left->node, cut);
 
@@ -166,7 +166,7 @@ bool tree_path_add_pointer(struct tree_path *path, unsigned level, const struct 
 	return block_refresh(path->block[level], err);
 }
 
-/* Nothing is left: the root becomes an empty leaf. */
+/* Nothing is left, so the root becomes an empty leaf. */
 static bool empty_root(struct tree_path *path, struct error *err)
 {
 	const uint8_t level = path->top;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reading trees: from a root to items, forwards. */
+/* Reads trees: from a root to items, forwards. */
 #include "common/tree/tree.h"
 
 #include <inttypes.h>
@@ -13,7 +13,7 @@ static bool not_found(uint64_t id, struct error *err)
 	return error_set(err, ERROR_NOT_FOUND, "tree %" PRIu64 " not found", id);
 }
 
-/* The trees that the superblock points to.  The log tree's generation is that of a commit which did not happen. */
+/* The trees that the superblock points to. The log tree has the generation of a commit that did not happen. */
 static bool tree_of_super(struct volume *volume, uint64_t id, struct tree *tree)
 {
 	const struct superblock *super = &volume->super;
@@ -119,7 +119,7 @@ void tree_iter_close(struct tree_iter *iter)
 	iter->item = (struct cursor){ 0 };
 }
 
-/* What the keys under the slot at level are below; NULL: any. */
+/* The upper bound for keys below the slot at level. NULL: none. */
 static const struct key *path_bound(const struct tree_iter *iter, unsigned level, struct key *bound)
 {
 	const struct key *below = NULL;
@@ -137,10 +137,10 @@ static bool get_child(struct tree_iter *iter, unsigned level, struct error *err)
 			   err);
 }
 
-/* From the root to the leaf where key is or would be; slot[0] is as node_search() says. */
+/* Goes from the root to the leaf where key is or would be. slot[0] is as node_search() says. */
 static bool descend(const struct tree *tree, const struct key *key, struct tree_iter *iter, struct error *err)
 {
-	const struct tree own = *tree;	/* it may be the iterator's */
+	const struct tree own = *tree;	/* it may belong to the iterator */
 	struct block *root;
 
 	tree_iter_close(iter);
@@ -163,7 +163,7 @@ static bool on_disk(struct tree_iter *iter, bool is_there)
 	return true;
 }
 
-/* To the first item of the leaf after this one. */
+/* Goes to the first item of the next leaf. */
 static bool next_leaf(struct tree_iter *iter, struct error *err)
 {
 	unsigned level = 1;
@@ -211,13 +211,13 @@ static bool seek_last_on_disk(const struct tree *tree, const struct key *last, s
 		if (key_compare(&key, last) == 0)
 			slot++;
 	}
-	if (slot == 0)	/* only where the whole tree is beyond last: every other leaf begins with its pointer's key */
+	if (slot == 0)	/* only if the whole tree is beyond last: every other leaf begins with its pointer's key */
 		return on_disk(iter, false);
 	iter->slot[0] = slot - 1;
 	return on_disk(iter, true);
 }
 
-/* The order of the items that disk and overlay are at: < 0 where the disk's comes first; at least one is there. */
+/* Compares the current items of disk and overlay: < 0 if the disk's comes first. At least one exists. */
 static int order(const struct tree_iter *iter)
 {
 	if (!iter->over || !iter->on_disk)
@@ -236,7 +236,7 @@ static bool show(struct tree_iter *iter, const struct key *key, const struct cur
 	return true;
 }
 
-/* The first of the items from where disk and overlay are; where both have it, the overlay's. */
+/* Shows the first of the current items of disk and overlay. If both have it, the overlay's counts. */
 static bool show_first(struct tree_iter *iter, struct error *err)
 {
 	iter->valid = false;
@@ -267,7 +267,7 @@ static bool fail(struct tree_iter *iter, struct error *err)
 bool tree_seek_exact(const struct tree *tree, const struct key *first, struct tree_iter *iter, struct error *err)
 {
 	const struct overlay *overlay = tree->as_on_disk ? NULL : overlay_of(tree->volume, tree->id);
-	const struct key from = *first;	/* it may be the iterator's */
+	const struct key from = *first;	/* it may belong to the iterator */
 
 	if (!seek_on_disk(tree, &from, iter, err))
 		return fail(iter, err);
@@ -313,7 +313,7 @@ bool tree_next(struct tree_iter *iter, struct error *err)
 
 bool tree_find(const struct tree *tree, const struct key *key, struct tree_iter *iter, bool *found, struct error *err)
 {
-	const struct key want = *key;	/* it may be the iterator's */
+	const struct key want = *key;	/* it may belong to the iterator */
 
 	*found = false;
 	if (!tree_seek(tree, &want, iter, err))
@@ -334,7 +334,7 @@ static bool key_before(struct key *key)
 bool tree_seek_last(const struct tree *tree, const struct key *last, struct tree_iter *iter, struct error *err)
 {
 	const struct overlay *overlay = tree->as_on_disk ? NULL : overlay_of(tree->volume, tree->id);
-	const struct tree own = *tree;	/* it may be the iterator's */
+	const struct tree own = *tree;	/* it may belong to the iterator */
 	struct key at = *last;
 
 	do {
@@ -342,13 +342,13 @@ bool tree_seek_last(const struct tree *tree, const struct key *last, struct tree
 
 		if (!seek_last_on_disk(&own, &at, iter, err)) {
 			fail(iter, err);
-			return volume_tolerates(own.volume, err);	/* none that one could know of */
+			return volume_tolerates(own.volume, err);	/* no item that one could know of */
 		}
 		iter->over = over;
 		if (!overlay || (!over && !iter->on_disk))
 			return show_first(iter, err) || fail(iter, err);
 
-		/* Both, from where the later of the two is: what the overlay has behind an item of the disk belongs to it, too. */
+		/* Start both from the later of the two: what the overlay has after an item of the disk belongs to the result too. */
 		const bool is_of_disk = !over || (order(iter) > 0 && iter->on_disk);
 
 		at = is_of_disk ? node_key(&iter->path[0]->node, iter->slot[0]) : over->key;
@@ -367,7 +367,7 @@ struct walk {
 	void *context;
 };
 
-/* As deep as the tree: levels fall. */
+/* As deep as the tree: levels decrease. */
 static bool walk_block(const struct walk *walk, struct block *block, const struct key *below, struct error *err)
 {
 	bool go_down = true;

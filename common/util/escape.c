@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Names from an image, for people. */
+/* Escapes names from an image for people. */
 #include "common/util/escape.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Characters that are valid but not shown as themselves, by ascending range. */
+/* Characters that are valid but must not be shown as they are, by ascending range. */
 static const struct {
 	uint32_t first, last;
 } hidden[] = {
-	{ 0x0000, 0x001f }, { 0x007f, 0x009f },		/* controls */
+	{ 0x0000, 0x001f }, { 0x007f, 0x009f },		/* control characters */
 	{ 0x00ad, 0x00ad }, { 0x061c, 0x061c }, { 0x180e, 0x180e },
 	{ 0x200b, 0x200f }, { 0x2028, 0x202e },		/* no width, marks, separators, direction */
 	{ 0x2060, 0x206f }, { 0xd800, 0xf8ff },		/* format controls; surrogates and private use */
@@ -25,10 +25,10 @@ static bool is_hidden(uint32_t c)
 		if (c >= hidden[i].first && c <= hidden[i].last)
 			return true;
 	}
-	return (c & 0xfffe) == 0xfffe;	/* the last two of every plane are no characters */
+	return (c & 0xfffe) == 0xfffe;	/* the last two of every plane are not characters */
 }
 
-/* Length of the character at the beginning of bytes, 0 where it is not well-formed UTF-8 in its shortest form. */
+/* Length of the character at the beginning of bytes; 0 unless it is well-formed UTF-8 in its shortest form. */
 static size_t utf8_char(const uint8_t *bytes, size_t left, uint32_t *c)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -71,7 +71,7 @@ size_t escape_text(const void *bytes, size_t len, char *text, size_t size)
 		size_t n;
 
 		if (taken == 0 || is_hidden(c)) {
-			taken = 1;	/* the following bytes of a hidden character are invalid alone, so they follow */
+			taken = 1;	/* the continuation bytes of a hidden character are invalid alone, so they are escaped next */
 			n = 4;
 			memcpy(piece, (char[]){ '\\', 'x', digit[at[0] >> 4], digit[at[0] & 15] }, n);
 		} else if (c == '\\') {
@@ -105,7 +105,7 @@ char *escape_new(const void *bytes, size_t len)
 	return text;
 }
 
-/* Undoes the escapes that there are; whatever else is no escaped text does not come out the same again. */
+/* Undoes escapes. Text that is not the result of escaping does not become the same text when escaped again. */
 char *escape_undo(const char *text)
 {
 	char *bytes = strdup(text), *again = NULL, *to = bytes;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Holding memory: one allocation of all of it, given back to malloc(), which gives nothing back to the system any more.  What is allocated
- * later, here or in a library, comes out of it; no allocation has to know.
+ * Holds memory: allocates all of it at once and gives it back to malloc(), which no longer returns anything to the system. Later
+ * allocations, here or in a library, are served from it and need not know.
  */
 #include "common/util/held-memory.h"
 
@@ -14,7 +14,7 @@
 #define STACK_HELD (1u << 20)
 #define PAGE 4096u
 
-/* The stack grows page by page when it is touched, and where it cannot the process is killed. */
+/* The stack grows page by page when touched. If it cannot grow, the process is killed. */
 static __attribute__((noinline)) void touch_stack(void)
 {
 	volatile uint8_t room[STACK_HELD];
@@ -24,7 +24,7 @@ static __attribute__((noinline)) void touch_stack(void)
 	(void)room;
 }
 
-/* Only where so much can be had: asked for elsewhere, because that can be refused. */
+/* Asked for elsewhere first, because only there can it be refused. */
 static bool hold_stack(struct error *err)
 {
 	struct rlimit limit;
@@ -45,14 +45,14 @@ bool memory_hold(size_t bytes, struct error *err)
 	void *all;
 
 #ifdef __GLIBC__
-	/* Large pieces, too, come out of the one heap, and it never shrinks. */
+	/* Large pieces also come from the one heap, which never shrinks. */
 	mallopt(M_MMAP_MAX, 0);
 	mallopt(M_TRIM_THRESHOLD, -1);
 #endif
 	all = hold_stack(err) ? malloc(bytes) : NULL;
 	if (!all)
 		return error_memory(err);
-	/* The compiler must not take the pair for nothing. */
+	/* Keeps the compiler from removing the malloc and free pair. */
 	__asm__ volatile("" : : "r"(all) : "memory");
 	free(all);
 	return true;

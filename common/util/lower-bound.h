@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Binary search in what is sorted. */
+/* Binary search in sorted data. */
 #ifndef COMMON_UTIL_LOWER_BOUND_H
 #define COMMON_UTIL_LOWER_BOUND_H
 
 #include <stddef.h>
 
 /*
- * The lowest i of 0 to n for which is_before, an expression of i, is false; n where it is true of all.  It has to be true of everything before the
- * first of which it is false, and is asked of i < n only.
+ * The lowest i from 0 to n for which is_before, an expression of i, is false; n if it is true for all. is_before must be true for
+ * everything before the first i for which it is false. It is evaluated for i < n only.
  */
 #define LOWER_BOUND(i, n, is_before)						\
 	__extension__({								\

@@ -5,13 +5,13 @@
 
 #include <stdint.h>
 
-/* Behind a noun. */
+/* Goes after a noun. */
 static inline const char *plural(uint64_t n)
 {
 	return n == 1 ? "" : "s";
 }
 
-/* Behind a noun and a verb: "%s is", "%ss are". */
+/* Goes after a noun and includes the verb: "%s is", "%ss are". */
 static inline const char *plural_is(uint64_t n)
 {
 	return n == 1 ? " is" : "s are";

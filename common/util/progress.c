@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How far a long run has come. */
+/* Progress of a long run. */
 #include "common/util/progress.h"
 
 #include <assert.h>
@@ -32,7 +32,7 @@ static void print_bar(struct progress *progress, uint64_t done, uint64_t total, 
 
 	char size[64] = "", rate[64] = "";
 
-	/* Short parts count something else, and the speed is not known at first. */
+	/* Short parts count something else, and at first the speed is unknown. */
 	if (total >= MIB)
 		snprintf(size, sizeof(size), "  %.0f MiB of %.0f", (double)done / MIB, (double)total / MIB);
 	if (total >= MIB && speed > 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How far a long run has come: a bar for people, lines of JSON for machines, at a bounded rate. */
+/* Progress of a long run: a bar for people, lines of JSON for machines, at a bounded rate. */
 #ifndef COMMON_UTIL_PROGRESS_H
 #define COMMON_UTIL_PROGRESS_H
 
@@ -13,18 +13,18 @@ struct progress {
 	enum progress_mode mode;
 	FILE *out;
 	double every;		/* seconds between two reports */
-	const char *what;	/* the part of the run that is under way; NULL before the first */
-	double began, reported;	/* seconds: of this part, of its last report */
-	uint64_t first;		/* done when this part began, so that a resumed run tells its own speed */
-	bool on_line;		/* a bar stands on the current line */
+	const char *what;	/* the current part of the run; NULL before the first */
+	double began, reported;	/* seconds: when this part began, and its last report */
+	uint64_t first;		/* value of done when this part began, so that a resumed run shows its own speed */
+	bool on_line;		/* a bar is on the current line */
 };
 
 void progress_init(struct progress *progress, enum progress_mode mode, FILE *out, double every);
 
-/* what: one of a few constant words.  done and total in bytes where they are a MiB or more.  Call as often as you like. */
+/* what: one of a few constant words. done and total are bytes if they are a MiB or more. May be called as often as you like. */
 void progress_update(struct progress *progress, const char *what, uint64_t done, uint64_t total);
 
-/* Takes the bar away, so that something else can be printed. */
+/* Removes the bar so that something else can be printed. */
 void progress_clear(struct progress *progress);
 
 #endif /* COMMON_UTIL_PROGRESS_H */

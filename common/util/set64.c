@@ -9,7 +9,7 @@
 
 #define FIRST_SLOTS 64
 
-/* The slot that holds number, or the empty one where it belongs. */
+/* The slot that holds number, or the empty one for it. */
 static size_t find(const struct set64 *set, uint64_t number)
 {
 	const size_t mask = set->n_slots - 1;
@@ -24,7 +24,7 @@ static bool grow(struct set64 *set, struct error *err)
 {
 	struct set64 larger = { .n_slots = set->n_slots ? 2 * set->n_slots : FIRST_SLOTS, .seed = set->seed };
 
-	/* A seed of zeros would still be right, only slower on numbers chosen to collide. */
+	/* A zero seed is still correct, only slower for numbers chosen to collide. */
 	if (set->n_slots == 0 && getrandom(&larger.seed, sizeof(larger.seed), GRND_NONBLOCK) != sizeof(larger.seed))
 		larger.seed = 0;
 	larger.slot = calloc(larger.n_slots, sizeof(*larger.slot));

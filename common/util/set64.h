@@ -13,15 +13,15 @@ struct set64 {
 	uint64_t *slot;		/* 0: empty */
 	size_t n_slots;		/* a power of two */
 	size_t n_used;
-	uint64_t seed;		/* so that nobody can choose numbers that collide */
+	uint64_t seed;		/* so that nobody can choose colliding numbers */
 	bool has_zero;
 };
 
-/* *added says whether it was not there before; added may be NULL. */
+/* *added: it was not there before. added may be NULL. */
 bool set64_add(struct set64 *set, uint64_t number, bool *added, struct error *err) must_use;
 bool set64_has(const struct set64 *set, uint64_t number);
 size_t set64_count(const struct set64 *set);
-void set64_free(struct set64 *set);	/* empty again, and may be used again */
+void set64_free(struct set64 *set);	/* empties it; it may be used again */
 #define cleanup_set64 __attribute__((cleanup(set64_free)))
 
 #endif /* COMMON_UTIL_SET64_H */

@@ -35,8 +35,8 @@ expect 0 cat --format json disk.img vault empty --report json.report <<'END'
 END
 cmp -s json.report err || { bad "the report's summary is another one"; cat json.report err; }
 expect 9 cat disk.img vault empty --report json.report <<'END'
-! btrfs-crypt cat: json.report exists, and is not overwritten
-! btrfs-crypt cat: hint: give another name, or take it away first
+! btrfs-crypt cat: json.report exists and is not overwritten
+! btrfs-crypt cat: hint: give another name, or move it away first
 END
 expect 1 export disk.img vault -o - --report - <<'END'
 ! btrfs-crypt export: --report: the name of a file; standard output is for what is read

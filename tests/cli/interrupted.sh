@@ -211,7 +211,7 @@ looks encrypt "back to plain text" "--abort"
 # It can only be finished, and as everybody says.
 for way in --resume "--encrypt --resume" "--decrypt --resume"; do
 	refuses 9 convert $way disk.img --key-file key
-	grep -q 'is an abort of an encryption: it can only be finished' err || { bad "$way of an abort"; cat err; }
+	grep -q 'is an abort of a sealing: it can only be finished' err || { bad "$way of an abort"; cat err; }
 	hints '`convert --abort`'
 done
 btrfs-crypt convert --abort --format json disk.img --key-file key > out 2> err || { bad "undoing: status $?"; cat err; }
@@ -222,7 +222,7 @@ quiet btrfs-crypt convert --encrypt disk.img / $how
 interrupt TERM convert --decrypt disk.img / --key-file key
 looks decrypt "to plain text" "--decrypt --resume"
 refuses 9 convert --resume disk.img --key-file key
-grep -qE ', begun 20[-0-9]+ [0-9:]{8} UTC, leads to plain text' err || { bad "no time in UTC"; cat err; }
+grep -qE ', begun 20[-0-9]+ [0-9:]{8} UTC, ends in plain text' err || { bad "no time in UTC"; cat err; }
 # The tail of one copy says something else, or claims to be newer: the other one counts.  Of both: nobody does.
 primary=0x10000 mirror=0x4000000 digest=0xedb sequence=0xe3c
 for copy in $primary $mirror; do

@@ -37,10 +37,10 @@ refused 2 "the volume key file does not have exactly 32 bytes" --volume-key-file
 head -c 33 /dev/zero > long
 refused 2 "the volume key file does not have exactly 32 bytes" --volume-key-file long
 refused 2 "the key file has 4 bytes there, --keyfile-size asks for 5" --key-file key --keyfile-offset 2 --keyfile-size 5
-refused 2 "key has no byte at the offset 100 of the key: it ends there, or before" --key-file key --keyfile-offset 100
-refused 2 "key has no byte at the offset 6 of the key: it ends there, or before" --key-file key --keyfile-offset 6
+refused 2 "key has no byte at the offset 100 of the key: it ends there or earlier" --key-file key --keyfile-offset 100
+refused 2 "key has no byte at the offset 6 of the key: it ends there or earlier" --key-file key --keyfile-offset 6
 expect 2 verify-key disk.img public <<'END'
-! btrfs-crypt verify-key: a key is needed, and standard input is not a terminal to ask on
+! btrfs-crypt verify-key: a key is needed, but standard input is not a terminal to ask on
 ! btrfs-crypt verify-key: hint: give --key-file, --passphrase-file or --passphrase-fd
 END
 

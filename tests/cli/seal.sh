@@ -132,7 +132,7 @@ END
 btrfs-crypt convert --encrypt disk.img shared --key-file key $cheap > out 2> err < /dev/null
 [ $? -eq 9 ] && grep -q 261 out err || { bad "a shared subvolume is not refused with its sharer"; cat err; }
 expect 2 convert --encrypt disk.img vault <<'END'
-! btrfs-crypt convert: a key is needed, and standard input is not a terminal to ask on
+! btrfs-crypt convert: a key is needed, but standard input is not a terminal to ask on
 ! btrfs-crypt convert: hint: give --key-file, --passphrase-file or --passphrase-fd
 END
 quiet btrfs-crypt convert --encrypt --dry-run disk.img vault

@@ -42,6 +42,6 @@ on_terminal -- btrfs-crypt export disk.img vault -o x.tar
 on_terminal "Passphrase: " "open sesame" -- btrfs-crypt cat --passphrase-file - disk.img vault secret.txt || bad "cat: status $?"
 grep -q '^the combination is 17-4-36$' shown || { bad "no text on the terminal"; cat shown; }
 on_terminal "Passphrase: " "open sesame" -- btrfs-crypt cat --passphrase-file - disk.img vault size-4097
-[ $? -eq 9 ] && grep -q 'does not go to a terminal' shown || bad "binary went to the terminal"
+[ $? -eq 9 ] && grep -q 'is not written to a terminal' shown || bad "binary went to the terminal"
 on_terminal "Passphrase: " "open sesame" -- btrfs-crypt convert --decrypt disk.img vault || { bad "decrypt: status $?"; cat shown; }
 finish

@@ -100,7 +100,7 @@ refused 9 'not sealed' crypt verify "${KEY[@]}" "$image" new
 refused 9 'not sealed' crypt convert --decrypt -q "${KEY[@]}" "$image" new
 for subvolume in sv sv/a/nested old; do
 	expect_unchanged 0 "$image" crypt verify --strict-names "${KEY[@]}" "$image" "$subvolume"
-	expect_text "$tmp/err" "subvolume $LAST \\(last\\), which was sealed, does not exist any more"
+	expect_text "$tmp/err" "sealed subvolume $LAST \\(last\\) no longer exists"
 	expect_text "$tmp/err" "$(number new)"
 done
 expect_unchanged 0 "$image" crypt cat "${KEY[@]}" "$image" sv a/nested/words
@@ -117,7 +117,7 @@ fresh "$tmp/new.img"
 before=$(attack peek 1 "$LAST" $ROOT_ITEM 0 0 439)
 expect_unchanged 0 "$image" crypt convert --decrypt --dry-run "${KEY[@]}" "$image" sv
 gone() {
-	expect_text "$tmp/err" "subvolume $LAST \\(last\\), which was sealed, does not exist any more"
+	expect_text "$tmp/err" "sealed subvolume $LAST \\(last\\) no longer exists"
 	expect_text "$tmp/err" "$(number new)"
 	if grep 'stands where' "$tmp/err"; then fail "a warning without a reason"; fi
 }
@@ -150,7 +150,7 @@ fresh
 last_again btrfs -q subvolume snapshot sv new
 told new "newer words" "$(number new)" number-reused "${KEY[@]}"
 expect_unchanged 0 "$image" crypt verify "${KEY[@]}" "$image" new
-expect_text "$tmp/err" "subvolume $LAST \\(last\\), which was sealed, does not exist any more"
+expect_text "$tmp/err" "sealed subvolume $LAST \\(last\\) no longer exists"
 expect_status 0 crypt convert --decrypt -q "${KEY[@]}" "$image" new
 check_clean "$image"
 at=$("$tmp/attack" "$image" keys 1 "$LAST" | awk '$1 == 132 { print $2 }')
@@ -303,7 +303,7 @@ stays 'it has data that were sealed here'
 sealed_before 'it has data of sealing 1'
 attack drop "$LAST" "$LAST_EXTENT" 108 0
 stays 'it has files that were sealed here'
-sealed_before 'it is in the place, or has the number, of a missing subvolume, and its small files have the lengths of those, of sealing 1'
+sealed_before 'it has the place or the number of a missing subvolume, and its small files have the lengths of files in sealing 1'
 expect_text "$tmp/err" 'hint: if it is a new subvolume, make a snapshot of it with another name'
 say "with each of the first 16 blocks damaged, of data that are where they were, and of data that a kernel moved"
 address() { attack peek "$LAST" "$LAST_EXTENT" 108 0 21 8 | fold -w 2 | tac | tr -d '\n' | sed 's/^/0x/'; }
@@ -330,7 +330,7 @@ sealed_before 'it has data of sealing 1'
 say "with each block damaged: it lies where it was"
 only_data
 spoil_data 600
-sealed_before 'it is in the place, or has the number, of a missing subvolume, and its data have the places and lengths of those, of sealing 1'
+sealed_before 'it has the place or the number of a missing subvolume, and its data have the offsets and lengths of data in sealing 1'
 expect_text "$tmp/err" 'hint: if it is a new subvolume, make a snapshot of it with another name'
 fresh
 by_kernel btrfs -q balance start --full-balance .
@@ -345,7 +345,7 @@ stays 'it has data that were sealed here'
 say "a new subvolume that only looks like one that was deleted can be sealed once it has another number and another name"
 fresh
 last_again bash -c 'btrfs -q subvolume create last && echo "the news one" >last/words'
-sealed_before 'it is in the place'
+sealed_before 'it has the place'
 by_kernel bash -c 'btrfs -q subvolume snapshot last copy && btrfs -q subvolume delete last && btrfs subvolume sync . >/dev/null'
 expect_status 0 crypt convert --encrypt -q --volume-key-file "$tmp/vk2" "$image" copy
 [ "$(crypt cat --volume-key-file "$tmp/vk2" "$image" copy words)" = "the news one" ] || fail "copy: wrong words"

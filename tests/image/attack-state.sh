@@ -139,7 +139,7 @@ for operation in encrypt decrypt; do
 	for at in 0 24 128 $((length / 2)) $((length - 1)); do
 		again
 		damage_record "$newest" "$at"
-		stuck 12 'newest journal record is [0-9]+, the state knows of [0-9]+'
+		stuck 12 'newest journal record is [0-9]+, but the state knows of [0-9]+'
 	done
 
 	say "$operation: older state and journal put back: 12"
@@ -160,7 +160,7 @@ for operation in encrypt decrypt; do
 	say "$operation: the older journal alone: 12; the older state alone is that of a crash"
 	fresh "$tmp/later.img"
 	for i in 1 2 3; do attack raw-put "$(cat "$tmp/old-slot-$i.at")" "$tmp/old-slot-$i"; done
-	stuck 12 'newest journal record is [0-9]+, the state knows of [0-9]+'
+	stuck 12 'newest journal record is [0-9]+, but the state knows of [0-9]+'
 	fresh "$tmp/later.img"
 	attack super-put all "$tmp/old-super"
 	goes_on
@@ -170,7 +170,7 @@ for operation in encrypt decrypt; do
 		again
 		# shellcheck disable=SC2086
 		attack poke $change
-		stuck 12 'not what they were when the conversion began'
+		stuck 12 'the subvolumes have changed since the conversion began'
 	done
 	# Items 1 and 2 of the units have one unit each, and no record that is replayed has their leaves.
 	say "$operation: units taken away, said of another place, with another nonce, meanwhile: 12; what are no units: 6 or 12"
@@ -206,11 +206,11 @@ for operation in encrypt decrypt; do
 		address=$(sed -E 's/.* address=([0-9]+) .*/\1/' <<<"$line")
 		again
 		attack poke $(item $UNITS 0) $((tags + 88)) "$(printf '00%.0s' $(seq 256))"
-		stuck 12 'recognised by their tags'
+		stuck 12 'the tags recognise extents of'
 		again
 		head -c 65536 /dev/urandom >"$tmp/noise"
 		attack data-put "$address" "$tmp/noise"
-		stuck 12 'recognised by their tags'
+		stuck 12 'the tags recognise extents of'
 		again
 		attack xor $(item $UNITS 0) $((tags + 88 + 16)) 1
 		expect_status 6 do_decrypt_resume

@@ -106,7 +106,7 @@ done
 
 say "copy 1 has bit and state that fit: an unfinished conversion, until the key proves that it is none"
 STATE_MAC=$((TAIL + 368)) STATE_UUID=$((TAIL + 32))
-NOT_TRUE='nothing is unfinished: .* all copies are written again from copy 0'
+NOT_TRUE='no conversion is unfinished: .* all copies are rewritten from copy 0'
 # dropped: only with the right key, by resume or abort
 dropped() {
 	refused 7 'unfinished conversion' crypt convert --encrypt -q --volume-key-file "$tmp/vk2" "$image" plain
@@ -153,7 +153,7 @@ attack super-put 1 "$tmp/unsealing-super"
 attack super-poke 1 $STATE_UUID "$(printf '5a%.0s' $(seq 16))"
 for one in resume decrypt_resume abort; do
 	refused 12 'state|copies of the keys' do_$one
-	expect_text "$tmp/err" 'hint: copy 0 of the superblock says nothing of a conversion: .* mount it, create and remove a file'
+	expect_text "$tmp/err" 'hint: copy 0 of the superblock records no conversion; .* mount it, create and remove a file'
 done
 kernel_writes
 copies_equal 1

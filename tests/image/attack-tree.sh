@@ -142,7 +142,7 @@ done
 say "the mode of a directory"
 fresh
 attack poke $(inode_item dir) $I_MODE "$(le 4 $((040777)))"
-directory_differs 'dir: its mode, owner, times or attributes are not as they were sealed' crypt stat "${KEY[@]}" "$image" target dir
+directory_differs 'dir: its mode, owner, times or attributes are not as they were when it was sealed' crypt stat "${KEY[@]}" "$image" target dir
 expect_unchanged 0 "$image" crypt ls "${KEY[@]}" "$image" target dir	# the names in it are
 expect_unchanged 6 "$image" crypt ls -l "${KEY[@]}" "$image" target
 expect_text "$tmp/err" 'dir: its mode, owner'
@@ -201,11 +201,11 @@ index=$(number_of "$index")
 attack poke $TARGET 256 96 "$index" 30 "$(printf 'pair-c' | od -An -tx1 | tr -d ' \n')"
 attack poke $TARGET "$(inode pair-b)" 12 256 10 "$(printf 'pair-c' | od -An -tx1 | tr -d ' \n')"
 differs pair-b	# by its DIR_ITEM, which was left as it was
-refused 6 'the names in it are not as they were sealed' crypt ls "${KEY[@]}" "$image" target
+refused 6 'the names in it are not as they were when it was sealed' crypt ls "${KEY[@]}" "$image" target
 say "only in the index of the directory"
 fresh
 attack poke $TARGET 256 96 "$index" 30 "$(printf 'pair-c' | od -An -tx1 | tr -d ' \n')"
-directory_differs 'the names in it are not as they were sealed' crypt ls "${KEY[@]}" "$image" target
+directory_differs 'the names in it are not as they were when it was sealed' crypt ls "${KEY[@]}" "$image" target
 cats_right pair-b	# its own name, and all that is in it, are as they were
 say "only in the reference back"
 fresh
@@ -215,7 +215,7 @@ expect_unchanged 0 "$image" crypt ls "${KEY[@]}" "$image" target
 say "a directory entry removed"
 fresh
 attack drop $TARGET 256 96 "$index"
-directory_differs 'the names in it are not as they were sealed' crypt ls "${KEY[@]}" "$image" target
+directory_differs 'the names in it are not as they were when it was sealed' crypt ls "${KEY[@]}" "$image" target
 say "a file removed altogether"
 fresh
 for key in $("$tmp/attack" "$image" keys $TARGET "$(inode noted)" | awk '{ print $1 ":" $2 }'); do
@@ -246,7 +246,7 @@ say "a file planted"
 by_kernel cp "$tmp/files/pair-a" planted
 differs planted
 cats_right pair-a
-refused 6 'the names in it are not as they were sealed' crypt ls "${KEY[@]}" "$image" target
+refused 6 'the names in it are not as they were when it was sealed' crypt ls "${KEY[@]}" "$image" target
 OPTIONS=(--accept-changes)
 refused 6 'planted: bytes 0 to 65535 are lost: .* are not sealed' do_cat planted
 refused 6 'target/planted: bytes 0 to 65535 are not sealed' do_decrypt
@@ -289,7 +289,7 @@ by_kernel setfattr -n user.new -v x dir
 directory_differs 'dir: its mode, owner, times' crypt stat "${KEY[@]}" "$image" target dir
 accepted pair-a
 by_kernel rm link
-directory_differs 'the names in it are not as they were sealed' crypt ls "${KEY[@]}" "$image" target
+directory_differs 'the names in it are not as they were when it was sealed' crypt ls "${KEY[@]}" "$image" target
 accepted pair-a small
 say "reading through the mount is not a change"
 by_kernel find . -ls >/dev/null

@@ -151,7 +151,7 @@ for n in $(seq 100); do
 		expect_status 6 do_decrypt
 		only_bad big 12288 16383
 	else
-		expect_text "$tmp/err" 'nothing is left to undo'
+		expect_text "$tmp/err" 'there is nothing to undo'
 	fi
 	OPTIONS=()
 done

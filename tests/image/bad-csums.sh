@@ -11,7 +11,7 @@ fresh
 second=$(attack units 1 | sed -nE "s/.* inode=$(inode two) offset=65536 .* address=([0-9]+) .*/\1/p")
 attack keys 7 18446744073709551606 >"$tmp/items"
 expect_text "$tmp/items" "^128 $second "
-TEXT='target/two: bytes 65536 to 131071 have no checksum, which the csum tree should have \(data at [0-9]+\)'
+TEXT='target/two: bytes 65536 to 131071 have no checksum in the csum tree, but should have one \(data at [0-9]+\)'
 
 # The csum item of the second half of `two` is gone, on every mirror, from a leaf whose checksum is right.
 lose_csums() {
@@ -57,7 +57,7 @@ for operation in encrypt decrypt; do
 					met[finished]=1
 				fi
 				expect_text "$tmp/err" "note: $TEXT"
-				expect_text "$tmp/err" "convert: the conversion has finished; but not everything is whole: $TEXT"
+				expect_text "$tmp/err" "convert: the conversion has finished, but not everything is intact: $TEXT"
 				expect_status 0 crypt convert --status "$image"
 				for name in "${FILES[@]}"; do
 					if [ $end = sealed ]; then do_cat "$name" >"$tmp/out"; else crypt cat "$image" target "$name" >"$tmp/out" 2>"$tmp/err" || true; fi
@@ -67,7 +67,7 @@ for operation in encrypt decrypt; do
 				expect_status 0 do_"$way"
 				ended "$end"
 				;;
-			9)	expect_text "$tmp/err" "nothing is left to undo" ;;
+			9)	expect_text "$tmp/err" "there is nothing to undo" ;;
 			*)
 				cat "$tmp/err"
 				fail "$operation $n, phase $phase, $way: $have"

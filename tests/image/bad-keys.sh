@@ -21,7 +21,7 @@ goes() {
 	have=0
 	do_"$1" >"$tmp/out" 2>"$tmp/err" || have=$?
 	if [ $have = 9 ]; then
-		expect_text "$tmp/err" "nothing is left to undo|there is no unfinished conversion"
+		expect_text "$tmp/err" "there is nothing to undo|there is no unfinished conversion"
 		return
 	fi
 	[ $have = 0 ] || { cat "$tmp/err"; fail "$operation $n, phase $phase, $1: $have"; }

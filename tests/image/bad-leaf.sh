@@ -34,11 +34,11 @@ for operation in encrypt decrypt; do
 			if [ $have = 0 ]; then
 				end_of "$way"
 				met[again]=1
-			elif [ $have = 9 ]; then	# nothing is left to undo
-				expect_text "$tmp/err" "nothing is left to undo"
+			elif [ $have = 9 ]; then	# there is nothing to undo
+				expect_text "$tmp/err" "there is nothing to undo"
 			elif [ $have = 6 ]; then
 				expect_text "$tmp/err" "convert: .*subvolume $TARGET: .*tree block at $(printf '%#x' "$leaf"): the crc32c checksum does not match"
-				if grep -q 'the conversion has finished; but' "$tmp/err"; then
+				if grep -q 'the conversion has finished, but' "$tmp/err"; then
 					[ "$operation.$way" = decrypt.decrypt_resume ] || fail "$operation $n $way finished without a leaf"
 					expect_status 0 crypt convert --status "$image"
 					met[finished]=1

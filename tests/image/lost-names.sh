@@ -73,7 +73,7 @@ crypt export "$image" / -o "$tmp/small/" >"$tmp/out" 2>"$tmp/err" || status=$?
 umount "$tmp/small"
 [ $status = 11 ] || fail "status $status on a full disk"
 expect_text "$tmp/err" '^exported before the early end: '
-expect_text "$tmp/err" 'export: dir/name-[0-9]+: could not be written whole: No space left on device'
+expect_text "$tmp/err" 'export: dir/name-[0-9]+: could not be written completely: No space left on device'
 
 say "a leaf of the index: all names are in other items too"
 lose names >"$tmp/lost"

@@ -82,10 +82,10 @@ for operation in encrypt decrypt; do
 			cp --sparse=always "$image" "$tmp/lost.img"
 			for goal in $RESUME abort; do
 				fresh "$tmp/lost.img"
-				refused 12 'state knows of|of epoch' do_$goal
+				refused 12 'state knows of|has epoch' do_$goal
 				expect_text "$tmp/err" 'hint: .*--skip-damaged'
 				OPTIONS=(--skip-damaged=1)
-				refused 9 'there are 0 such blocks' do_$goal
+				refused 9 'has 0 such blocks' do_$goal
 				OPTIONS=(--skip-damaged)
 				expect_status 0 do_$goal
 				OPTIONS=()
@@ -113,14 +113,14 @@ for operation in encrypt decrypt; do
 		for goal in $RESUME abort; do
 			if [ $goal = abort ]; then end=$BACK; else end=$TO; fi
 			fresh "$tmp/lost.img"
-			refused 12 'of epoch|state knows of' do_$goal
+			refused 12 'has epoch|state knows of' do_$goal
 			OPTIONS=(--skip-damaged)
 			refused 6 'is lost.* 1 blocks' do_$goal
 			expect_text "$tmp/err" 'target/big: bytes [0-9]+ to [0-9]+ are lost or in doubt'
 			expect_text "$tmp/err" 'hint: .*--skip-damaged=1'
 			first=$(sed -nE 's/.*target\/big: bytes ([0-9]+) to ([0-9]+) are lost or in doubt.*/\1/p' "$tmp/err")
 			OPTIONS=(--skip-damaged=2)
-			refused 9 'there are 1 such blocks' do_$goal
+			refused 9 'has 1 such blocks' do_$goal
 			OPTIONS=(--skip-damaged=1)
 			expect_status 6 do_$goal
 			expect_text "$tmp/err" "target/big: bytes $first to $((first + 4095)) are damaged: left as they were found"
@@ -145,7 +145,7 @@ for point in $(ls -d "$tmp"/encrypt.die.* | sed -n '1p;3p'); do
 	cp --sparse=always "$image" "$tmp/lost.img"
 	for goal in resume abort; do
 		fresh "$tmp/lost.img"
-		refused 12 'are sealed, the conversion has not come to them|state knows of' do_$goal
+		refused 12 'are sealed, but the conversion has not reached them|state knows of' do_$goal
 		expect_text "$tmp/err" 'hint: .*--skip-damaged'
 		OPTIONS=(--skip-damaged)
 		expect_status 0 do_$goal
@@ -168,7 +168,7 @@ for point in "$tmp/encrypt.die".*; do
 	for goal in resume abort; do
 		if [ $goal = abort ]; then end=plain; else end=sealed; fi
 		fresh "$tmp/lost.img"
-		refused 12 'of epoch|state knows of' do_$goal
+		refused 12 'has epoch|state knows of' do_$goal
 		OPTIONS=(--skip-damaged)
 		refused 6 'is lost' do_$goal
 		n=$(sed -nE 's/.*hint: `--skip-damaged=([0-9]+)`.*/\1/p' "$tmp/err")

@@ -68,7 +68,7 @@ say "and of what is to be unsealed: all of it is needed, and can be exported but
 fresh
 spoil "$(number_of "$("$tmp/attack" "$image" peek 1 "$TWO" $ROOT_ITEM "$("$tmp/attack" "$image" keys 1 "$TWO" | awk '$1 == 132 { print $2 }')" 176 8)")"
 refused 6 "subvolume $TWO: .*tree block at 0x" crypt convert --decrypt -q "${VK[@]}" "$image" one
-expect_text "$tmp/err" 'hint: nothing was changed; .btrfs-crypt export. gives what can be read'
+expect_text "$tmp/err" 'hint: nothing was changed; .btrfs-crypt export. saves what can be read'
 expect_status 0 crypt export -q "${VK[@]}" "$image" one -o "$tmp/one.tar"
 tar -xOf "$tmp/one.tar" small 2>/dev/null | cmp - "$tmp/want/one/small" || fail "small is not as it was"
 
@@ -128,7 +128,7 @@ for operation in encrypt decrypt; do
 		attack xor 1 "$OUTSIDE" $ROOT_ITEM 0 238 200
 		if [ $operation = decrypt ]; then
 			expect_status 6 crypt convert --decrypt --resume -q "${VK[@]}" "$image"
-			expect_text "$tmp/err" "the conversion has finished; but .*subvolume $OUTSIDE: root item"
+			expect_text "$tmp/err" "the conversion has finished, but .*subvolume $OUTSIDE: root item"
 		else
 			expect_status 0 crypt convert --resume -q "${VK[@]}" "$image"
 			expect_text "$tmp/err" "note: subvolume $OUTSIDE: root item"
@@ -192,8 +192,8 @@ for gone in two tiny; do
 	spoil "$leaf"
 	refused 6 "subvolume plain \\(id $OUTSIDE\\), which is not to be unsealed: .*tree block at 0x.*; nothing was changed" \
 		crypt convert --decrypt -q "${VK[@]}" "$image" one
-	expect_text "$tmp/err" 'hint: some of what was sealed here was not found.*--accept-changes'
+	expect_text "$tmp/err" 'hint: some of the data sealed here were not found.*--accept-changes'
 	expect_status 0 crypt convert --decrypt -q --accept-changes "${VK[@]}" "$image" one
-	expect_text "$tmp/err" "$note.*; data that were sealed here and are in it alone are lost"
+	expect_text "$tmp/err" "$note.*; data that were sealed here and exist only in it are lost"
 	plain_now one
 done

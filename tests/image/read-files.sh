@@ -95,7 +95,7 @@ expect_status 9 crypt cat --key-file "$tmp/key" "$image" one sizes/1
 expect_status 0 crypt ls "$image" snap nested
 [ ! -s "$tmp/out" ] || fail "the empty place of a nested subvolume has entries"
 
-say "binary data does not go to a terminal"
+say "binary data is not written to a terminal"
 # on_terminal FILE: what cat of it shows there, and its status
 on_terminal() {
 	script -qec "'$BTRFS_CRYPT' cat '$image' one '$1'; echo status=\$?" /dev/null </dev/null | tr -d '\r' >"$tmp/out"
@@ -105,7 +105,7 @@ expect_text "$tmp/out" '^two	words, √$'
 expect_text "$tmp/out" '^status=0$'
 for file in escape nul; do
 	on_terminal "$file"
-	expect_text "$tmp/out" 'binary data does not go to a terminal'
+	expect_text "$tmp/out" 'binary data is not written to a terminal'
 	expect_text "$tmp/out" '^status=9$'
 	grep -q begin "$tmp/out" && fail "$file was printed"
 	expect_status 0 crypt cat "$image" one "$file"

@@ -115,7 +115,7 @@ fresh
 attack poke "$SV" 256 84 "$(entry 256 small)" 0 "$(le 8 "$(inode $SAME_A)")"
 not_given 'small: it was not sealed under this name here' sv small
 words one sv $SAME_A
-refused 6 'the names in it are not as they were sealed' crypt ls "${KEY[@]}" "$image" sv
+refused 6 'the names in it are not as they were when it was sealed' crypt ls "${KEY[@]}" "$image" sv
 
 say "two directories exchanged in the one above"
 fresh
@@ -193,7 +193,7 @@ for what in sv sv:a; do
 	[ "$(stat -c %a "$top/b/c")" = 755 ] || fail "a mode that is not authentic was exported"
 	expect_text "$tmp/report" '"finding":"failed","path":"(a/)?b/planted"'
 	expect_text "$tmp/report" '"finding":"damaged","path":"(a/)?b/c","text":"its mode, owner, times or attributes'
-	expect_text "$tmp/report" '"finding":"damaged","path":"(a/)?b","text":"names were added to it or taken from it'
+	expect_text "$tmp/report" '"finding":"damaged","path":"(a/)?b","text":"names were added or removed'
 done
 crypt export "${KEY[@]}" -o "$tmp/again/" "$image" sv >"$tmp/out" 2>"$tmp/err" && fail "exit 0"
 expect_text "$tmp/err" 'away: not exported: it was not sealed under this name here, and is left out with all that is in it'
@@ -213,7 +213,7 @@ for name in a/link a/b/c/file; do gives "$tmp/file" last "$name"; done
 words "other words" last small
 not_given 'it is not the file that was sealed' last planted
 expect_unchanged 0 "$image" crypt ls "${KEY[@]}" "$image" last a/b
-refused 6 'the names in it are not as they were sealed' crypt ls "${KEY[@]}" "$image" last
+refused 6 'the names in it are not as they were when it was sealed' crypt ls "${KEY[@]}" "$image" last
 
 say "moved, and a bad byte in the first block of an extent: that block is lost, and nothing else"
 logical=$(number_of "$("$tmp/attack" "$image" peek "$SV" "$(inode a/b/c/file)" 108 0 21 8)")
@@ -259,7 +259,7 @@ say "names planted in a root directory that is made one to be deleted, of which 
 fresh
 attack poke "$SV" 256 1 0 40 00000000
 attack put "$SV" $ORPHANS 48 256 ""
-refused 6 'the names in it are not as they were sealed' crypt ls "${KEY[@]}" "$image" sv
+refused 6 'the names in it are not as they were when it was sealed' crypt ls "${KEY[@]}" "$image" sv
 expect_unchanged 6 "$image" crypt verify "${KEY[@]}" "$image" sv
 expect_unchanged 6 "$image" crypt export "${KEY[@]}" -o "$tmp/orphan/" "$image" sv
 
@@ -281,7 +281,7 @@ done
 not_given "$text" sv a/nested/words
 expect_unchanged 6 "$image" crypt verify "${KEY[@]}" "$image" sv
 expect_text "$tmp/out" "^sv/a/nested: $text"
-if grep -q 'exist any more' "$tmp/err"; then fail "what is there is said to be gone"; fi
+if grep -q 'no longer exist' "$tmp/err"; then fail "what is there is said to be gone"; fi
 for key in "${KEY[*]}" ""; do
 	rm -rf "$tmp/whole"
 	# shellcheck disable=SC2086

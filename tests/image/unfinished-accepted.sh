@@ -39,7 +39,7 @@ names() {
 	refused 9 'is not sealed' crypt stat "${VK2[@]}" "$image" plain pair-b
 }
 
-WHY='its decryption was begun with changes accepted, and is unfinished: nothing tells whether this is as it was sealed'
+WHY='its unsealing was begun with changes accepted and is unfinished: nothing tells whether this is as it was sealed'
 inside() {
 	local name
 	for name in added added-small pair-a small; do
@@ -51,7 +51,7 @@ inside() {
 	done
 	for name in added added-small; do
 		expect_unchanged 6 "$image" crypt cat --accept-changes "${VK[@]}" "$image" target $name
-		expect_text "$tmp/err" 'are not sealed: written later'
+		expect_text "$tmp/err" 'are not sealed: they were written later'
 		only_zeros || fail "--accept-changes printed $name"
 	done
 	rm -rf "$tmp/exported"

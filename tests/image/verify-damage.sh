@@ -211,8 +211,8 @@ fails 'checksum tree: .*; no checksum of data that depends on it is compared' 'c
 say "checksums that are not there: a kernel would refuse to read the files"
 fresh
 damage lose-csums "$(at dir/big 0)"
-fails "home/dir/big: bytes 0 to 6000639 have no checksum, which the csum tree should have \(data at $(at dir/big 0)\)"
-stays_sealed '^btrfs-crypt convert: home/dir/big: bytes 0 to 6000639 have no checksum, which the csum tree should have'
+fails "home/dir/big: bytes 0 to 6000639 have no checksum in the csum tree, but should have one \(data at $(at dir/big 0)\)"
+stays_sealed '^btrfs-crypt convert: home/dir/big: bytes 0 to 6000639 have no checksum in the csum tree, but should have one'
 expect_text "$tmp/err" 'btrfs check --init-csum-tree'
 reads_all_but nothing
 

@@ -395,7 +395,7 @@ static void refuses_lies(void **state)
 	expect_refused(&key, &item, sizeof(item), text);
 
 	key = (struct key){ end - 4096, KEY_METADATA_ITEM, 0 };
-	snprintf(text, sizeof(text), "block group %llu: %llu bytes used, its extents take %llu", (unsigned long long)group->logical,
+	snprintf(text, sizeof(text), "block group %llu: %llu bytes used, but its extents take %llu", (unsigned long long)group->logical,
 		 (unsigned long long)group->used, (unsigned long long)group->used + 4096);
 	expect_refused(&key, &item, sizeof(item), text);
 
@@ -439,7 +439,7 @@ static void wants_every_block_group(void **state)
 	ok(tree_edit_item(tx, EXTENT_TREE_ID, &key, &data, &len, &err));
 	((struct disk_block_group *)data)->flags = to_le64(GROUP_METADATA | GROUP_RAID1);
 	assert_false(allocator_open(volume, &second, &err));
-	snprintf(text, sizeof(text), "block group %llu: flags are 0x14, the chunk's type is %#llx", (unsigned long long)group->logical,
+	snprintf(text, sizeof(text), "block group %llu: flags are 0x14, but the chunk's type is %#llx", (unsigned long long)group->logical,
 		 (unsigned long long)group->flags);
 	assert_string_equal(err.text, text);
 	ok(tree_remove(tx, EXTENT_TREE_ID, &key, &err));

@@ -204,7 +204,7 @@ static void no_room_for_the_chunk_tree(void **state)
 	while (allocator_n_free_system_blocks(allocator) > 4)
 		ok(allocator_take_system_block(allocator, &logical, &err));
 	expect_error(chunk_alloc_check(volume, allocator, &plan, &err), ERROR_NO_SPACE,
-		     "the system block groups have room for 4 tree blocks, 5 may be needed for a new metadata chunk");
+		     "the system block groups have room for 4 tree blocks, but a new metadata chunk may need 5");
 	while (allocator_n_free_system_blocks(allocator) > 0)
 		ok(allocator_take_system_block(allocator, &logical, &err));
 	begin();
@@ -223,7 +223,7 @@ static void never_in_place(void **state)
 	(void)state;
 	open_image(200 * MIB, "-n 4096 -m single", AS_MADE);
 	device = (struct key){ DEV_ITEMS_ID, KEY_DEV_ITEM, volume->super.devid };
-	snprintf(text, sizeof(text), "tree block %llu is of the chunk tree, which does not change in place",
+	snprintf(text, sizeof(text), "tree block %llu belongs to the chunk tree, which does not change in place",
 		 (unsigned long long)volume->super.chunk_root);
 	begin();
 	expect_error(tree_insert(tx, CHUNK_TREE_ID, &key, NULL, 80, &err), ERROR_REFUSED, text);
@@ -264,7 +264,7 @@ static void lying_device_trees(void **state)
 	expect_error(chunk_plan_make(volume, allocator, 1, &plan, &err), ERROR_CORRUPT, text);
 	chunk_plan_free(&plan);
 	ok(tree_remove(tx, DEV_TREE_ID, &key, &err));
-	snprintf(text, sizeof(text), "device 1 has %zu extents, its chunks have %zu stripes", volume->n_chunks - 1, volume->n_chunks);
+	snprintf(text, sizeof(text), "device 1 has %zu extents, but its chunks have %zu stripes", volume->n_chunks - 1, volume->n_chunks);
 	expect_error(chunk_plan_make(volume, allocator, 1, &plan, &err), ERROR_CORRUPT, text);
 	chunk_plan_free(&plan);
 	ok(tree_insert(tx, DEV_TREE_ID, &key, NULL, sizeof(*disk) - 1, &err));

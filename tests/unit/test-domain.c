@@ -105,7 +105,7 @@ static void names_a_slot_that_costs_too_much_once(void **state)
 	domain->slots[0].p1 = UINT32_MAX;
 	assert_false(domain_open(domain, sealed.alpha, NULL, 0, &error));
 	assert_int_equal(error.kind, ERROR_REFUSED);
-	assert_string_equal(error.text, "key slot 0: PBKDF2 with 4294967295 iterations, not 1 to 100000000");
+	assert_string_equal(error.text, "key slot 0: PBKDF2 has 4294967295 iterations, not 1 to 100000000");
 }
 
 /* --- damage ------------------------------------------------------------------------------ */

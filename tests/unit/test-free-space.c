@@ -227,7 +227,7 @@ static void wants_what_belongs_to_the_group(void **state)
 	assert_string_equal(err.text, text);
 	ok(tree_remove(tx, FREE_SPACE_TREE_ID, &info, &err));
 	assert_false(free_space_remove(tx, group->logical, SECTOR, &err));
-	snprintf(text, sizeof(text), "free space tree: nothing about block group %llu", (unsigned long long)group->logical);
+	snprintf(text, sizeof(text), "free space tree: it has no entry for block group %llu", (unsigned long long)group->logical);
 	assert_string_equal(err.text, text);
 }
 

@@ -244,7 +244,7 @@ static void what_is_there_must_be_the_same(void **state)
 	change_item(0);
 	assert_false(go_on(CONVERT_RESUME, 0, &why));
 	assert_int_equal(why.kind, ERROR_STATE);
-	assert_string_equal(why.text, "index item 0 is not what the subvolumes give");
+	assert_string_equal(why.text, "index item 0 does not match the subvolumes");
 	change_item(0);
 	must_go_on(CONVERT_RESUME);
 	must_be_sealed();

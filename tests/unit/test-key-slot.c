@@ -202,18 +202,18 @@ static void refuses_to_create(void **state)
 static void refuses_hostile_costs_before_taking_memory(void **state)
 {
 	static const struct { enum crypt_kdf kdf; uint32_t p1, p2, p3; const char *text; } row[] = {
-		{ KDF_ARGON2ID, 0xffffffff, 1, 1, "key slot 0: Argon2id with 4294967295 KiB of memory, not 8 to 1048576" },
-		{ KDF_ARGON2ID, (1 << 20) + 1, 1, 1, "key slot 0: Argon2id with 1048577 KiB of memory, not 8 to 1048576" },
-		{ KDF_ARGON2ID, 7, 1, 1, "key slot 0: Argon2id with 7 KiB of memory, not 8 to 1048576" },
-		{ KDF_ARGON2ID, 0, 1, 1, "key slot 0: Argon2id with 0 KiB of memory, not 8 to 1048576" },
-		{ KDF_ARGON2ID, 64, 0, 1, "key slot 0: Argon2id with 0 passes, not 1 to 64" },
-		{ KDF_ARGON2ID, 64, 65, 1, "key slot 0: Argon2id with 65 passes, not 1 to 64" },
+		{ KDF_ARGON2ID, 0xffffffff, 1, 1, "key slot 0: Argon2id has 4294967295 KiB of memory, not 8 to 1048576" },
+		{ KDF_ARGON2ID, (1 << 20) + 1, 1, 1, "key slot 0: Argon2id has 1048577 KiB of memory, not 8 to 1048576" },
+		{ KDF_ARGON2ID, 7, 1, 1, "key slot 0: Argon2id has 7 KiB of memory, not 8 to 1048576" },
+		{ KDF_ARGON2ID, 0, 1, 1, "key slot 0: Argon2id has 0 KiB of memory, not 8 to 1048576" },
+		{ KDF_ARGON2ID, 64, 0, 1, "key slot 0: Argon2id has 0 passes, not 1 to 64" },
+		{ KDF_ARGON2ID, 64, 65, 1, "key slot 0: Argon2id has 65 passes, not 1 to 64" },
 		{ KDF_ARGON2ID, 1 << 20, 17, 1,
-		  "key slot 0: Argon2id with 1048576 KiB of memory and 17 passes, their product is not 8 to 16777216" },
-		{ KDF_ARGON2ID, 64, 3, 0, "key slot 0: Argon2id with 0 lanes, not 1" },
-		{ KDF_ARGON2ID, 64, 3, 2, "key slot 0: Argon2id with 2 lanes, not 1" },
-		{ KDF_PBKDF2_SHA512, 0, 0, 0, "key slot 0: PBKDF2 with 0 iterations, not 1 to 100000000" },
-		{ KDF_PBKDF2_SHA512, 100000001, 0, 0, "key slot 0: PBKDF2 with 100000001 iterations, not 1 to 100000000" },
+		  "key slot 0: Argon2id has 1048576 KiB of memory and 17 passes; their product is not 8 to 16777216" },
+		{ KDF_ARGON2ID, 64, 3, 0, "key slot 0: Argon2id has 0 lanes, not 1" },
+		{ KDF_ARGON2ID, 64, 3, 2, "key slot 0: Argon2id has 2 lanes, not 1" },
+		{ KDF_PBKDF2_SHA512, 0, 0, 0, "key slot 0: PBKDF2 has 0 iterations, not 1 to 100000000" },
+		{ KDF_PBKDF2_SHA512, 100000001, 0, 0, "key slot 0: PBKDF2 has 100000001 iterations, not 1 to 100000000" },
 	};
 	cleanup_secret struct secret *secret = secret_of("abc", 3);
 	struct rusage before, after;

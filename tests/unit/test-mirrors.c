@@ -58,7 +58,7 @@ static void an_old_leaf_on_one_mirror_is_told_by_the_digest(void **state)
 			} else {
 				assert_false(way_go_on(way, &disk, &failure));
 				assert_int_equal(failure.kind, ERROR_CORRUPT);
-				assert_non_null(strstr(failure.text, "what was written there is lost"));
+				assert_non_null(strstr(failure.text, "a write to it was lost"));
 			}
 			disk_free(&disk);
 		}
@@ -78,7 +78,7 @@ static void two_that_nothing_decides_are_left_as_they_are(void **state)
 		disk_clone(&disk, &before);
 		assert_false(way_go_on(way, &disk, &failure));
 		assert_int_equal(failure.kind, ERROR_CORRUPT);
-		assert_non_null(strstr(failure.text, "nothing tells which are right"));
+		assert_non_null(strstr(failure.text, "nothing tells which is right"));
 		for (uint64_t at = 1 << 20; at < disk.size; at += DISK_PAGE) {
 			uint8_t is[DISK_PAGE], was[DISK_PAGE];
 
@@ -120,7 +120,7 @@ static void other_blocks_that_nothing_decides_are_told(void **state)
 
 	assert_false(way_run(UNSEALING, &disk, &failure));
 	assert_int_equal(failure.kind, ERROR_CORRUPT);
-	assert_non_null(strstr(failure.text, "the conversion has finished; but the mirrors of tree block"));
+	assert_non_null(strstr(failure.text, "the conversion has finished, but the mirrors of tree block"));
 	disk_read(&disk, chunk_physical(chunk, tree.logical, 1), left, sizeof(left));
 	assert_memory_equal(left, bytes, sizeof(left));
 	disk_read(&disk, chunk_physical(chunk, tree.logical, 0), left, sizeof(left));

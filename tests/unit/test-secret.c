@@ -262,7 +262,7 @@ static void refuses_files_without_a_key(void **state)
 	dup2(saved, STDIN_FILENO);
 	close(saved);
 	assert_false(ok);
-	assert_string_equal(err.text, "standard input ends before the bytes of the key");
+	assert_string_equal(err.text, "standard input ends before the key begins");
 	unlink(path);
 	assert_false(secret_read_file(path, 0, 0, &secret, &err));
 	assert_int_equal(err.kind, ERROR_NOT_FOUND);

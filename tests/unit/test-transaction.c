@@ -66,7 +66,7 @@ static void frees_only_what_is_lone(void **state)
 	ok(tree_open(volume, FS_TREE_ID, &tree, &err));
 	begin();
 	expect_error(transaction_free_block(tx, tree.logical, tree.level, &err), ERROR_REFUSED,
-		     "tree 5 may share blocks with other trees: its shape stays");
+		     "tree 5 may share blocks with other trees: its shape must not change");
 	transaction_drop(tx);
 	tx = NULL;
 	begin();

@@ -230,9 +230,9 @@ static void says_what_is_wrong(void **state)
 	expect_error(tree_remove(tx, ROOT_TREE_ID, &two, &err), ERROR_CORRUPT,
 		     "tree 1: item (18446744073709551416 PERSISTENT_ITEM 2) is missing");
 	expect_error(tree_insert(tx, FS_TREE_ID, &two, NULL, 10, &err), ERROR_REFUSED,
-		     "tree 5 may share blocks with other trees: its shape stays");
+		     "tree 5 may share blocks with other trees: its shape must not change");
 	expect_error(tree_cut(tx, 256, &one, &two, &err), ERROR_REFUSED,
-		     "tree 256 may share blocks with other trees: its shape stays");
+		     "tree 256 may share blocks with other trees: its shape must not change");
 	ok(tree_cut(tx, ROOT_TREE_ID, &two, &one, &err));	/* an empty range */
 	ok(tree_remove(tx, ROOT_TREE_ID, &one, &err));
 }
