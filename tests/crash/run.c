@@ -11,6 +11,7 @@
 #define RECORD_BLOCKS 40u
 
 const char *set_name = "target";
+unsigned run_n_asked;
 
 void keys_new(struct keys *keys)
 {
@@ -54,11 +55,15 @@ static bool asked_often_enough(void *context)
 {
 	struct stopping *stopping = context;
 
-	return stopping->disk->n_writes > 0 && stopping->left != NEVER && stopping->left-- == 0;
+	if (stopping->disk->n_writes == 0)
+		return false;
+	run_n_asked++;
+	return stopping->left != NEVER && stopping->left-- == 0;
 }
 
 static struct convert_ui ui_for(const struct volume *volume, const struct keys *keys, struct stopping *stopping)
 {
+	run_n_asked = 0;
 	return (struct convert_ui){
 		.context = stopping,
 		.stop = asked_often_enough,

@@ -21,6 +21,7 @@ void keys_free(struct keys *keys);
 extern const char *set_name;
 
 #define NEVER (~0u)	/* stop */
+extern unsigned run_n_asked;	/* how often the last run asked whether to, after its first write */
 
 /* stop: at the how-manieth question whether to, of those after the first write; then the outcome is ERROR_STOPPED.  members may be NULL; they are those of the plan. */
 bool run_encrypt(struct disk *disk, const struct keys *keys, unsigned stop, struct members *members, struct error *err);

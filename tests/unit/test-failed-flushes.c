@@ -55,13 +55,13 @@ static void try_failures(enum fault_kind kind, unsigned step)
 static void what_a_failed_flush_lost_is_written_again(void **state)
 {
 	(void)state;
-	try_failures(FAULT_FLUSH_FAILS, EVERY(16));
+	try_failures(FAULT_FLUSH_FAILS, EVERY(36));
 }
 
 static void a_failed_write_is_written_again(void **state)
 {
 	(void)state;
-	try_failures(FAULT_WRITE_FAILS, EVERY(600));
+	try_failures(FAULT_WRITE_FAILS, EVERY(1200));
 }
 
 int main(void)

@@ -48,13 +48,13 @@ static void try_bad_writes(enum fault_kind kind, bool data, unsigned step)
 static void no_lost_tree_block_stays_lost(void **state)
 {
 	(void)state;
-	try_bad_writes(FAULT_LOST, false, EVERY(240));
+	try_bad_writes(FAULT_LOST, false, EVERY(600));
 }
 
 static void no_changed_tree_block_stays_changed(void **state)
 {
 	(void)state;
-	try_bad_writes(FAULT_CHANGED, false, EVERY(240));
+	try_bad_writes(FAULT_CHANGED, false, EVERY(600));
 }
 
 /* Also where there is one copy only: what was lost is the other side of what is there. */
@@ -62,7 +62,7 @@ static void reading_data_back_finds_what_was_lost(void **state)
 {
 	(void)state;
 	keys.read_back = true;
-	try_bad_writes(FAULT_LOST, true, EVERY(16));
+	try_bad_writes(FAULT_LOST, true, EVERY(36));
 	keys.read_back = false;
 }
 
@@ -81,7 +81,7 @@ static void a_resume_writes_an_extent_that_was_lost(void **state)
 		uint8_t *before;
 
 		/* The journal lies among the data. */
-		if (write_is_wiping(write) || !write_is_data(&disk_plain, write->at) || write->len % CRYPT_BLOCK != 0 || n++ % EVERY(60) != 0)
+		if (write_is_wiping(write) || !write_is_data(&disk_plain, write->at) || write->len % CRYPT_BLOCK != 0 || n++ % EVERY(120) != 0)
 			continue;
 		before = malloc(write->len);
 		assert_non_null(before);

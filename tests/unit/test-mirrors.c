@@ -2,19 +2,6 @@
 /* Mirrors that differ when a conversion comes to its end. */
 #include "tests/unit/ways.h"
 
-/* To the last point where it can be stopped: in front of the cut, or of the seal. */
-static void run_to_end(enum way way, struct disk *disk)
-{
-	unsigned n = 0;
-
-	while (way_run_some(way, n, disk)) {
-		disk_free(disk);
-		n++;
-	}
-	disk_free(disk);
-	assert_true(way_run_some(way, n - 1, disk));
-}
-
 /* The i-th leaf whose first inode was changed: on this mirror as it was before. */
 static void put_old_leaf(enum way way, struct disk *disk, unsigned i, unsigned mirror)
 {
@@ -49,7 +36,7 @@ static void an_old_leaf_on_one_mirror_is_told_by_the_digest(void **state)
 			struct error failure = { 0 };
 			struct disk disk;
 
-			run_to_end(way, &disk);
+			way_stopped(way, 0, &disk);	/* in front of the cut, or of the seal */
 			put_old_leaf(way, &disk, 3, mirror);
 			put_old_leaf(way, &disk, 8, mirror);
 			if (n_mirrors > 1) {
@@ -72,7 +59,7 @@ static void two_that_nothing_decides_are_left_as_they_are(void **state)
 		struct error failure = { 0 };
 		struct disk disk, before;
 
-		run_to_end(way, &disk);
+		way_stopped(way, 0, &disk);
 		put_old_leaf(way, &disk, 3, 0);
 		put_old_leaf(way, &disk, 8, 1);
 		disk_clone(&disk, &before);

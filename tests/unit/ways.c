@@ -16,6 +16,9 @@ struct content plain_content;
 static struct content sealed_content;
 static struct leaks *leaks;
 unsigned n_mirrors;
+/* Runs that were stopped, for way_stopped(): cloned from then on. */
+#define STOPPED 2
+static struct disk stopped[UNSEALING + 1][STOPPED];
 
 /* --- what is done, and what must come of it --------------------------------------------------------------------- */
 
@@ -31,34 +34,39 @@ const struct disk *way_start(enum way way)
 	return way == SEALING || way == UNDOING_SEALING ? &disk_plain : &disk_sealed;
 }
 
-/* False where there are not that many points to stop at. */
-bool way_run_some(enum way way, unsigned stop, struct disk *disk)
+static void run_until(enum way way, unsigned stop, struct disk *disk)
 {
 	struct error err = { 0 };
 
 	disk_clone(way_start(way), disk);
-	if (way == SEALING || way == UNDOING_SEALING ? run_encrypt(disk, &keys, stop, NULL, &err) : run_decrypt(disk, &keys, stop, &err))
-		return false;
+	assert_false(way == SEALING ? run_encrypt(disk, &keys, stop, NULL, &err) : run_decrypt(disk, &keys, stop, &err));
 	assert_int_equal(err.kind, ERROR_STOPPED);
-	return true;
+}
+
+void way_stopped(enum way way, unsigned before_last, struct disk *disk)
+{
+	assert_true(way <= UNSEALING && before_last < STOPPED);
+
+	struct disk *kept = &stopped[way][before_last];
+
+	if (!kept->page) {
+		/* As often as it asks when it is never told to. */
+		disk_clone(way_start(way), disk);
+		ok(way_run(way, disk, err));
+		disk_free(disk);
+		assert_true(run_n_asked > 3);
+		run_until(way, run_n_asked - 1 - before_last, kept);
+	}
+	disk_clone(kept, disk);
 }
 
 /* Undoing: much of it is done on a good disk before. */
 void way_prepare(enum way way, struct disk *disk)
 {
-	unsigned n = 0;
-
-	if (way == SEALING || way == UNSEALING) {
+	if (way == SEALING || way == UNSEALING)
 		disk_clone(way_start(way), disk);
-		return;
-	}
-	while (way_run_some(way, n, disk)) {
-		disk_free(disk);
-		n++;
-	}
-	disk_free(disk);
-	assert_true(n > 3);
-	assert_true(way_run_some(way, n - 2, disk));
+	else
+		way_stopped(way == UNDOING_SEALING ? SEALING : UNSEALING, 1, disk);
 }
 
 bool way_run(enum way way, struct disk *disk, struct error *err)
@@ -235,6 +243,8 @@ static int make_single(void **state)
 static int unmake(void **state)
 {
 	(void)state;
+	for (unsigned i = 0; i < (UNSEALING + 1) * STOPPED; i++)
+		disk_free(&stopped[i / STOPPED][i % STOPPED]);
 	leaks_free(leaks);
 	keys_free(&keys);
 	disk_free(&disk_sealed);
@@ -245,5 +255,6 @@ static int unmake(void **state)
 
 int ways_run_tests(const struct CMUnitTest *tests, size_t n)
 {
-	return _cmocka_run_group_tests("DUP", tests, n, make_dup, unmake) + _cmocka_run_group_tests("single", tests, n, make_single, unmake);
+	return _cmocka_run_group_tests("DUP", tests, n, make_dup, unmake) +
+	       (IS_SANITIZED ? 0 : _cmocka_run_group_tests("single", tests, n, make_single, unmake));
 }
