@@ -17,17 +17,17 @@
 static struct {
 	char *offset, *length;	/* numbers, as given */
 	char *report;
-	int raw, quiet;
+	int ciphertext, quiet;
 } opt;
 
 static const struct poptOption options[] = {
 	{ "offset", 0, POPT_ARG_STRING, &opt.offset, 0, "begin at this byte of the file", "BYTES" },
 	{ "length", 0, POPT_ARG_STRING, &opt.length, 0, "print at most so many bytes", "BYTES" },
-	{ "raw", 0, POPT_ARG_NONE, &opt.raw, 0, "print what is sealed without the key: as it is on the disk", NULL },
+	{ "ciphertext", 0, POPT_ARG_NONE, &opt.ciphertext, 0, "give what is sealed without the key: as it is on the disk", NULL },
 	{ "report", 0, POPT_ARG_STRING, &opt.report, 0, "write every finding and the summary to FILE, as JSON", "FILE" },
 	{ "quiet", 'q', POPT_ARG_NONE, &opt.quiet, 0, "no summary at the end", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_source, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image_of_file, 0, NULL, NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
 };
@@ -168,7 +168,7 @@ static void on_invalid(void *context, const char *text)
 static bool print_file(struct run *run, struct error *err)
 {
 	const struct export_options export = {
-		.raw = opt.raw,
+		.raw = opt.ciphertext,
 		.accept_unsealed = source_accepts_unsealed(),
 		.first = run->first,
 		.end = run->end,

@@ -34,20 +34,27 @@ bool format_check(struct error *err)
 	return error_set(err, ERROR_USAGE, "--format: text or json");
 }
 
-static bool table_has(const struct poptOption *table, const char *name)
+const struct poptOption *option_find(const struct poptOption *table, const char *name, char letter)
 {
-	for (; table->longName || table->arg; table++) {
+	for (; table && (table->longName || table->shortName || table->arg); table++) {
 		const bool is_table = (table->argInfo & POPT_ARG_MASK) == POPT_ARG_INCLUDE_TABLE;
+		const struct poptOption *found = is_table ? option_find(table->arg, name, letter) : table;
 
-		if (is_table ? table_has(table->arg, name) : table->longName && strcmp(table->longName, name) == 0)
-			return true;
+		if (found && (is_table || (name && found->longName && strcmp(found->longName, name) == 0) ||
+			      (letter && found->shortName == letter)))
+			return found;
 	}
-	return false;
+	return NULL;
 }
 
 bool command_has_option(const char *name)
 {
-	return command_options && table_has(command_options, name);
+	return option_find(command_options, name, 0);
+}
+
+bool command_has_letter(char letter)
+{
+	return option_find(command_options, NULL, letter);
 }
 
 bool option_number(const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *number, struct error *err)

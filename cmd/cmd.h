@@ -22,10 +22,10 @@ extern const struct command cmd_convert, cmd_verify_key, cmd_verify, cmd_dump_tr
 	cmd_cat, cmd_export, cmd_stat, cmd_resolve, cmd_df, cmd_tree_stats, cmd_timeline;
 
 /* Options that several commands share: include with POPT_ARG_INCLUDE_TABLE. */
-extern struct poptOption options_key[];		/* common/cmd key sources: see cmd/key-options.h */
+extern struct poptOption options_key[];		/* where the key comes from: see cmd/key-options.h */
+extern struct poptOption options_key_long[];	/* the same without letters, where those of options_key mean something else */
 extern struct poptOption options_format[];	/* --format text|json */
-extern struct poptOption options_image[];	/* --device, --offset, --super, --backup-root, --tolerant, --with-log: for every command that only reads files */
-extern struct poptOption options_image_of_file[];	/* the same, but --image-offset: --offset is of the file */
+extern struct poptOption options_image[];	/* --device, --image-offset, --super, --backup-root, --tolerant, --with-log: for every command that only reads files */
 extern struct poptOption options_blocks[];	/* without --with-log: for those that show trees block by block */
 extern struct poptOption options_device[];	/* those of them that are about devices and superblocks alone */
 bool format_is_json(void);
@@ -42,6 +42,9 @@ extern int command_status;
 
 extern const char *command_name;	/* of the row that runs; NULL before */
 extern const struct poptOption *command_options;	/* the same */
+/* The option of this name, or else of this letter (0: none), in a table and those that it includes; NULL where there is none. */
+const struct poptOption *option_find(const struct poptOption *table, const char *name, char letter);
+bool command_has_letter(char letter);
 bool command_has_option(const char *name);	/* "with-log": a hint must not name what the command does not know */
 
 /* One line on stderr (JSON with --format json): for the warn and note members of the rooms below. */

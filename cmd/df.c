@@ -15,11 +15,12 @@
 #include "format/extent-item.h"
 
 static struct {
-	int raw;
+	int bytes;
 } opt;
 
 static const struct poptOption options[] = {
-	{ "raw", 'b', POPT_ARG_NONE, &opt.raw, 0, "print bytes, not KiB, MiB, GiB", NULL },
+	{ "bytes", 'b', POPT_ARG_VAL, &opt.bytes, 1, "print bytes, not KiB, MiB, GiB", NULL },
+	{ "human-readable", 'h', POPT_ARG_VAL, &opt.bytes, 0, "print KiB, MiB, GiB (default)", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_blocks, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
@@ -46,7 +47,7 @@ static void print_size(const char *before, uint64_t bytes)
 {
 	char text[SIZE_TEXT_SIZE];
 
-	if (opt.raw)
+	if (opt.bytes)
 		printf("%s%" PRIu64, before, bytes);
 	else
 		printf("%s%s", before, size_text(bytes, text));

@@ -148,7 +148,7 @@ static void print_pointers(const struct dump_printer *printer, const struct node
 static void print_item(struct dump_printer *printer, const struct node *node, uint32_t slot, const struct salvaged_item *found)
 {
 	const struct key key = node_key(node, slot);
-	struct dump dump = { .indent = 2, .names = printer->names, .csums = printer->data_csums };
+	struct dump dump = { .indent = 2, .names = printer->names, .csums = printer->data_csums, .tags = printer->tags };
 	struct json_object *line = NULL;
 	bool reads = found->inside;
 	char text[KEY_TEXT_SIZE];
@@ -182,6 +182,8 @@ static void print_item(struct dump_printer *printer, const struct node *node, ui
 static bool is_wanted(const struct dump_printer *printer, const struct key *key, const struct salvaged_item *item)
 {
 	if ((printer->first && key_compare(key, printer->first) < 0) || (printer->last && key_compare(key, printer->last) > 0))
+		return false;
+	if (printer->type >= 0 && key->type != printer->type)
 		return false;
 	return !printer->crypt_only || (item->inside && item_is_about_encryption(key, item->item, printer->super->sector_size));
 }

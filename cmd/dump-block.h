@@ -16,9 +16,10 @@ struct dump_printer {
 	const struct key *root_key;	/* NULL: the superblock says where the tree is */
 	enum dump_names names;
 	bool short_title;		/* without the blank at its end that other dumps have */
-	bool header_csums, data_csums;
+	bool header_csums, data_csums, tags;
 	bool crypt_only;		/* items that concern encryption */
 	const struct key *first, *last;	/* NULL: all items */
+	int type;			/* of the items; -1: all */
 	bool titled;
 	bool damaged;			/* something did not read, or is wrong */
 };

@@ -152,6 +152,8 @@ static bool dump_unit(struct dump *dump, struct cursor *item, size_t item_size, 
 	dump_u64(dump, "address", unit.address);
 	LINE(dump_hex(dump, "first", unit.first, sizeof(unit.first)));
 	LINE(dump_hex(dump, "nonce", unit.u.nonce, sizeof(unit.u.nonce)));
+	if (!dump->tags)
+		return true;
 	if (dump->object) {
 		dump_hex(dump, "tags", unit.tags, (size_t)unit.blocks * CRYPT_TAG_SIZE);	/* one after the other */
 		return true;
@@ -182,7 +184,8 @@ static bool dump_inline_unit(struct dump *dump, struct cursor *item, struct erro
 	dump_text(dump, "cipher", crypt_cipher_name(unit.cipher));
 	LINE(dump_text(dump, "state", unit.sealed ? "sealed" : "plain"));
 	LINE(dump_hex(dump, "nonce", unit.disk.i.nonce, sizeof(unit.disk.i.nonce)));
-	LINE(dump_hex(dump, "tag", unit.disk.tag, sizeof(unit.disk.tag)));
+	if (dump->tags)
+		LINE(dump_hex(dump, "tag", unit.disk.tag, sizeof(unit.disk.tag)));
 	return true;
 }
 

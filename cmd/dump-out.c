@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <uuid/uuid.h>
 
 #include "cmd/inode-text.h"
 #include "cmd/json.h"
+#include "cmd/time-text.h"
 #include "common/util/escape.h"
 #include "common/util/hex.h"
 
@@ -210,15 +210,13 @@ void dump_key(struct dump *dump, const char *label, const struct key *key)
 
 void dump_time(struct dump *dump, const char *label, const struct inode_time *at)
 {
-	const time_t sec = at->sec;
-	char when[64];
-	struct tm tm;
+	char when[DATE_TEXT_SIZE];
 
 	if (dump->object) {
 		json_time(dump->object, json_label(label).text, at);
 		return;
 	}
-	if (!localtime_r(&sec, &tm) || strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm) == 0)
+	if (!date_text(at->sec, when))
 		snprintf(when, sizeof(when), "no date");
 	begin_word(dump);
 	/* As btrfs-progs has it: seconds without a sign, nanoseconds without leading zeros. */

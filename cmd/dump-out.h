@@ -26,6 +26,7 @@ struct dump {
 	bool in_line;
 	enum dump_names names;
 	bool csums;		/* checksums of data too, where the text leaves them out */
+	bool tags;		/* of sealed data too: one for every 4 KiB */
 };
 
 /* Fields: "label value", beside each other until the line ends. */

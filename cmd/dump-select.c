@@ -142,11 +142,22 @@ static bool is_object(const char *word, uint64_t id, uint8_t type)
 	return is_same(word, text + 1);
 }
 
+/* A number, or one that is counted from the end. */
+static bool signed_number(const char *word, uint64_t *value)
+{
+	if (word[0] != '-')
+		return number(word, UINT64_MAX, value);
+	if (!number(word + 1, INT64_MAX, value))
+		return false;
+	*value = -*value;
+	return true;
+}
+
 static bool object_of(const char *word, uint64_t *id)
 {
 	static const uint8_t types[] = { 1, KEY_DEV_ITEM, KEY_PERSISTENT_ITEM, KEY_CHUNK_ITEM };
 
-	if (number(word, UINT64_MAX, id))
+	if (signed_number(word, id))
 		return true;
 	for (int i = -16; i <= 16; i++)
 		for (size_t t = 0; t < sizeof(types); t++)
@@ -155,7 +166,7 @@ static bool object_of(const char *word, uint64_t *id)
 	return is_object(word, *id = -255ull, 1) || is_object(word, *id = FIRST_CHUNK_TREE_ID, KEY_CHUNK_ITEM);
 }
 
-bool select_key(const char *word, struct key *first, struct key *last, struct error *err)
+bool select_key(const char *option, const char *word, struct key *first, struct key *last, int *type, struct error *err)
 {
 	const char *want = "no key: OBJECTID,TYPE,OFFSET";
 	char text[128], *part[4] = { NULL }, *rest = text;
@@ -163,15 +174,18 @@ bool select_key(const char *word, struct key *first, struct key *last, struct er
 	unsigned n = 0;
 
 	if (snprintf(text, sizeof(text), "%s", word) >= (int)sizeof(text))
-		return usage(err, "--key", word, want);
+		return usage(err, option, word, want);
 	for (char *at = strtok_r(text, " ,()", &rest); at && n < 4; at = strtok_r(NULL, " ,()", &rest))
 		part[n++] = at;
-	if (n == 0 || n > 3 || !object_of(part[0], &value[0]) || (n > 1 && !type_of(part[1], &value[1])))
-		return usage(err, "--key", word, want);
-	if (n > 2 && is_same(part[2], "-1"))
-		value[2] = UINT64_MAX;
-	else if (n > 2 && !number(part[2], UINT64_MAX, &value[2]))
-		return usage(err, "--key", word, want);
+	if (type && n == 1 && !object_of(part[0], &value[0]) && type_of(part[0], &value[1])) {
+		*first = (struct key){ 0, 0, 0 };
+		*last = (struct key){ UINT64_MAX, UINT8_MAX, UINT64_MAX };
+		*type = (int)value[1];
+		return true;
+	}
+	if (n == 0 || n > 3 || !object_of(part[0], &value[0]) || (n > 1 && !type_of(part[1], &value[1])) ||
+	    (n > 2 && !signed_number(part[2], &value[2])))
+		return usage(err, option, word, want);
 	*first = (struct key){ value[0], (uint8_t)value[1], value[2] };
 	*last = (struct key){ value[0], n > 1 ? (uint8_t)value[1] : UINT8_MAX, n > 2 ? value[2] : UINT64_MAX };
 	return true;

@@ -10,6 +10,7 @@
 #include "cmd/dump-items.h"
 #include "cmd/json.h"
 #include "cmd/super-fields.h"
+#include "cmd/time-text.h"
 #include "common/util/escape.h"
 #include "common/volume/super-copies.h"
 
@@ -17,6 +18,7 @@
 
 static const struct poptOption options[] = {
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_device, 0, NULL, NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_time, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* btrfs-crypt dump-tree: the trees of an image as they are, every encryption item decoded. */
+/* btrfs-crypt dump-tree: the trees of an image as they are, everything about sealing decoded. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 #include "cmd/dump-roots.h"
 #include "cmd/dump-select.h"
 #include "cmd/json.h"
+#include "cmd/time-text.h"
 #include "common/util/set64.h"
 
 static struct {
@@ -20,7 +21,7 @@ static struct {
 	int follow, depth_first, level_order;
 	int extents, device, uuid, roots, backups;
 	int hide_names, raw_names, header_csums, data_csums;
-	int crypt;
+	int crypt, tags;
 } opt;
 
 static const struct poptOption options[] = {
@@ -29,11 +30,12 @@ static const struct poptOption options[] = {
 	  "number", "TREE" },
 	{ "block", 'b', POPT_ARG_ARGV, &opt.blocks, 0, "only the block at this address; may be given several times", "ADDRESS" },
 	{ "follow", 0, POPT_ARG_NONE, &opt.follow, 0, "with --block: also every block below it", NULL },
-	{ "key", 0, POPT_ARG_STRING, &opt.key, 0, "only items with this key, as far as it is given: 257 or 257,EXTENT_DATA",
-	  "OBJECTID[,TYPE[,OFFSET]]" },
+	{ "key", 0, POPT_ARG_STRING, &opt.key, 0, "only items with this key, as far as it is given: 257; -200,PERSISTENT_ITEM; or EXTENT_DATA, "
+	  "of whatever object", "OBJECTID[,TYPE[,OFFSET]]" },
 	{ "min-key", 0, POPT_ARG_STRING, &opt.min_key, 0, "only items from this key on", "KEY" },
 	{ "max-key", 0, POPT_ARG_STRING, &opt.max_key, 0, "only items up to this key", "KEY" },
-	{ "crypt", 0, POPT_ARG_NONE, &opt.crypt, 0, "only what concerns encryption", NULL },
+	{ "crypt", 0, POPT_ARG_NONE, &opt.crypt, 0, "only what concerns sealing, or fscrypt", NULL },
+	{ "tags", 0, POPT_ARG_NONE, &opt.tags, 0, "also the tags of sealed data, one for every 4 KiB", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_blocks, 0, NULL, NULL },
 	{ "extents", 'e', POPT_ARG_NONE, &opt.extents, 0, "only the leaves of the extent and device trees", NULL },
 	{ "device-trees", 'd', POPT_ARG_NONE, &opt.device, 0, "only the root, chunk and device trees", NULL },
@@ -46,6 +48,7 @@ static const struct poptOption options[] = {
 	{ "csum-items", 0, POPT_ARG_NONE, &opt.data_csums, 0, "also the checksums of data", NULL },
 	{ "hide-names", 0, POPT_ARG_NONE, &opt.hide_names, 0, "no names, no contents of xattrs and of inline files", NULL },
 	{ "raw-names", 0, POPT_ARG_NONE, &opt.raw_names, 0, "names byte for byte, not escaped", NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_time, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
 };
@@ -57,6 +60,7 @@ struct dumping {
 	uint64_t *blocks;
 	size_t n_blocks;
 	struct key first, last;
+	int type;			/* of the items of the range, -1: any */
 	bool has_range;
 	bool damaged;
 };
@@ -83,9 +87,11 @@ static bool print_tree(struct dumping *dumping, struct dump_printer *printer, co
 	printer->short_title = opt.extents;
 	printer->header_csums = opt.header_csums;
 	printer->data_csums = opt.data_csums;
+	printer->tags = opt.tags;
 	printer->crypt_only = opt.crypt;
 	printer->first = walk.first;
 	printer->last = walk.last;
+	printer->type = dumping->has_range ? dumping->type : -1;
 
 	const bool ok = dump_walk(&walk, start, follow, err);
 
@@ -301,9 +307,10 @@ static bool read_range(struct dumping *dumping, struct error *err)
 	dumping->has_range = opt.key || opt.min_key || opt.max_key;
 	if (opt.key && (opt.min_key || opt.max_key))
 		return error_set(err, ERROR_USAGE, "--key: not together with --min-key and --max-key");
-	return (!opt.key || select_key(opt.key, &dumping->first, &dumping->last, err)) &&
-	       (!opt.min_key || select_key(opt.min_key, &dumping->first, &ignored, err)) &&
-	       (!opt.max_key || select_key(opt.max_key, &ignored, &dumping->last, err));
+	dumping->type = -1;
+	return (!opt.key || select_key("--key", opt.key, &dumping->first, &dumping->last, &dumping->type, err)) &&
+	       (!opt.min_key || select_key("--min-key", opt.min_key, &dumping->first, &ignored, NULL, err)) &&
+	       (!opt.max_key || select_key("--max-key", opt.max_key, &ignored, &dumping->last, NULL, err));
 }
 
 static bool read_options(struct dumping *dumping, struct error *err)
@@ -360,7 +367,7 @@ static bool run(const char *const *operand, struct error *err)
 const struct command cmd_dump_tree = {
 	.name = "dump-tree",
 	.operands = "IMAGE",
-	.summary = "print the trees of an image, with every encryption item decoded",
+	.summary = "print the trees of an image, with everything about sealing decoded",
 	.options = options,
 	.run = run,
 };

@@ -19,16 +19,16 @@
 static struct {
 	char *output, *archive, *compress, *manifest, *report, *progress;
 	double frequency;
-	int recursive, snapshots, raw, quiet;
+	int recursive, snapshots, ciphertext, quiet;
 } opt = { .frequency = 1 };
 
 static const struct poptOption options[] = {
 	{ "output", 'o', POPT_ARG_STRING, &opt.output, 0, "the archive or directory to be made; - is standard output", "OUT" },
 	{ "archive", 0, POPT_ARG_STRING, &opt.archive, 0, "what to make (default: what the name of OUT says, or tar)", "tar|zip|cpio|mtree|dir" },
 	{ "compress", 0, POPT_ARG_STRING, &opt.compress, 0, "compress the archive", "zstd|gzip|xz" },
-	{ "recursive", 'r', POPT_ARG_NONE, &opt.recursive, 0, "export what is in nested subvolumes too", NULL },
+	{ "recursive", 'R', POPT_ARG_NONE, &opt.recursive, 0, "export what is in nested subvolumes too", NULL },
 	{ "snapshots", 0, POPT_ARG_NONE, &opt.snapshots, 0, "export all snapshots of each SUBVOL, and what it is a snapshot of, too", NULL },
-	{ "raw", 0, POPT_ARG_NONE, &opt.raw, 0, "export what is sealed without the key: as it is on the disk", NULL },
+	{ "ciphertext", 0, POPT_ARG_NONE, &opt.ciphertext, 0, "give what is sealed without the key: as it is on the disk", NULL },
 	{ "manifest", 0, POPT_ARG_STRING, &opt.manifest, 0, "write the SHA-256 of every file and of the image to FILE", "FILE" },
 	{ "report", 0, POPT_ARG_STRING, &opt.report, 0, "write every finding and the summary to FILE, as JSON", "FILE" },
 	{ "quiet", 'q', POPT_ARG_NONE, &opt.quiet, 0, "no summary at the end", NULL },
@@ -149,7 +149,7 @@ static bool write_out(struct run *run, struct out *out, struct error *err)
 {
 	const struct export_options export = {
 		.recursive = opt.recursive,
-		.raw = opt.raw,
+		.raw = opt.ciphertext,
 		.accept_unsealed = source_accepts_unsealed(),
 		.source = on_source,
 		.proof = on_proof,

@@ -53,12 +53,6 @@ static struct poptOption options_further[] = {
 	POPT_TABLEEND
 };
 
-static struct poptOption options_which[] = {
-	{ "member", 0, POPT_ARG_STRING, &opt.member, 0, "IMAGE is an archive, and this is the image in it", "NAME" },
-	{ "super", 0, POPT_ARG_STRING, &opt.super, 's', "only this copy of the superblock, 0 to 2", "N" },
-	POPT_TABLEEND
-};
-
 static struct poptOption options_root[] = {
 	{ "backup-root", 0, POPT_ARG_STRING, &opt.backup_root, 0, "read the trees of this backup root of the superblock, 0 to 3", "N" },
 	{ "tolerant", 0, POPT_ARG_NONE, &opt.tolerant, 0, "go on at what is invalid: use what is there, and say what is wrong with it", NULL },
@@ -71,13 +65,13 @@ static struct poptOption options_log[] = {
 };
 
 #define INCLUDE(table) { NULL, 0, POPT_ARG_INCLUDE_TABLE, table, 0, NULL, NULL }
-#define OFFSET_OPTION(name) { name, 0, POPT_ARG_STRING, &opt.offset, 'o', "the filesystem begins at this byte of IMAGE", "BYTES" }
 
 struct poptOption options_device[] = {
-	INCLUDE(options_further), OFFSET_OPTION("offset"),
-	/* As cat has to call it, so that one word does for every command. */
-	{ "image-offset", 0, POPT_ARG_STRING | POPT_ARGFLAG_DOC_HIDDEN, &opt.offset, 'o', NULL, NULL },
-	INCLUDE(options_which), POPT_TABLEEND
+	INCLUDE(options_further),
+	{ "image-offset", 0, POPT_ARG_STRING, &opt.offset, 0, "the filesystem begins at this byte of IMAGE", "BYTES" },
+	{ "member", 0, POPT_ARG_STRING, &opt.member, 0, "IMAGE is an archive, and this is the image in it", "NAME" },
+	{ "super", 0, POPT_ARG_STRING, &opt.super, 0, "only this copy of the superblock, 0 to 2", "N" },
+	POPT_TABLEEND
 };
 
 struct poptOption options_blocks[] = {
@@ -88,18 +82,13 @@ struct poptOption options_image[] = {
 	INCLUDE(options_blocks), INCLUDE(options_log), POPT_TABLEEND
 };
 
-struct poptOption options_image_of_file[] = {
-	INCLUDE(options_further), OFFSET_OPTION("image-offset"), INCLUDE(options_which), INCLUDE(options_root), INCLUDE(options_log),
-	POPT_TABLEEND
-};
-
 bool image_options_none(struct error *err)
 {
 	const struct {
 		const char *option;
 		bool is_given;
 	} all[] = {
-		{ "--device", opt.n_devices > 0 || opt.no_memory }, { "--offset", opt.offset }, { "--member", opt.member }, { "--super", opt.super },
+		{ "--device", opt.n_devices > 0 || opt.no_memory }, { "--image-offset", opt.offset }, { "--member", opt.member }, { "--super", opt.super },
 		{ "--backup-root", opt.backup_root }, { "--tolerant", opt.tolerant }, { "--with-log", opt.with_log },
 	};
 
@@ -129,7 +118,7 @@ static bool several(const char *path, const struct partition *partition, size_t 
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%spartition %d at %" PRIu64, i ? ", " : "", partition[i].number,
 					 partition[i].offset);
 	error_set(err, ERROR_USAGE, "%s: btrfs is in %s", path, text);
-	return error_hint(err, "choose one with --%soffset", command_name && strcmp(command_name, "cat") == 0 ? "image-" : "");
+	return error_hint(err, "choose one with --image-offset");
 }
 
 /* What else is to be known of the table that led to a partition. */
@@ -203,7 +192,7 @@ bool image_device_open(const char *path, size_t i, struct device **device, struc
 	uint64_t offset = 0;
 
 	path = image_device_name(path, i);
-	if (!option_number("--offset", opt.offset, 0, INT64_MAX, &offset, err) || !device_open(path, false, &disk, err))
+	if (!option_number("--image-offset", opt.offset, 0, INT64_MAX, &offset, err) || !device_open(path, false, &disk, err))
 		return false;
 	warn_if_mounted(path);
 	if (!unpacked_open(&path, i == 0 ? opt.member : NULL, disk, &disk, err))

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Types, modes, flags, times and device numbers of inodes, as people read them. */
 #include "cmd/inode-text.h"
+#include "cmd/time-text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -117,13 +117,12 @@ const char *inode_attributes_text(uint64_t flags, char text[ATTRIBUTES_TEXT_SIZE
 
 const char *inode_time_text(const struct inode_time *at, char text[TIME_TEXT_SIZE])
 {
-	const time_t sec = at->sec;
-	struct tm tm;
-	size_t len;
+	char date[DATE_TEXT_SIZE], zone[ZONE_TEXT_SIZE];
 
-	if (!gmtime_r(&sec, &tm) || (len = strftime(text, TIME_TEXT_SIZE - 16, "%Y-%m-%d %H:%M:%S", &tm)) == 0)
-		len = (size_t)snprintf(text, TIME_TEXT_SIZE, "@%" PRId64, at->sec);
-	snprintf(text + len, TIME_TEXT_SIZE - len, ".%09" PRIu32, at->nsec);
+	if (date_text(at->sec, date))
+		snprintf(text, TIME_TEXT_SIZE, "%s.%09" PRIu32 " %s", date, at->nsec, zone_text(at->sec, zone));
+	else
+		snprintf(text, TIME_TEXT_SIZE, "@%" PRId64 ".%09" PRIu32, at->sec, at->nsec);
 	return text;
 }
 

@@ -22,8 +22,8 @@ const char *inode_flags_text(uint64_t flags, char text[INODE_FLAGS_TEXT_SIZE]);
 #define ATTRIBUTES_TEXT_SIZE 23
 const char *inode_attributes_text(uint64_t flags, char text[ATTRIBUTES_TEXT_SIZE]);
 
-/* "2026-11-23 10:00:00.000000001", UTC; "@SECONDS" for a year that the C library does not know. */
-#define TIME_TEXT_SIZE 64
+/* "2026-11-23 10:00:00.000000001 +0000" (time-text.h); "@SECONDS.NANOSECONDS" for a year that no date can say. */
+#define TIME_TEXT_SIZE 96
 const char *inode_time_text(const struct inode_time *at, char text[TIME_TEXT_SIZE]);
 void json_time(struct json_object *object, const char *name, const struct inode_time *at);	/* "SECONDS.NANOSECONDS", one decimal number */
 

@@ -22,17 +22,23 @@ static struct {
 
 static bool was_read;	/* what is wrong with the key, if anything, is not said by its file */
 
-struct poptOption options_key[] = {
-	{ "key-file", 'd', POPT_ARG_STRING, &opt.key_file, 0, "the exact bytes of FILE (-: standard input) are the secret", "FILE" },
+#define KEY_FILE(letter) { "key-file", letter, POPT_ARG_STRING, &opt.key_file, 0, "the exact bytes of FILE (-: standard input) are the secret", "FILE" }
+#define KEY_SLOT(letter) { "key-slot", letter, POPT_ARG_STRING, &opt.slot, 0, "try only this key slot", "N" }
+
+static struct poptOption options_others[] = {
 	{ "keyfile-size", 0, POPT_ARG_STRING, &opt.size, 0, "use only this many bytes of the key file", "BYTES" },
 	{ "keyfile-offset", 0, POPT_ARG_STRING, &opt.offset, 0, "skip this many bytes of the key file", "BYTES" },
 	{ "passphrase-file", 0, POPT_ARG_STRING, &opt.passphrase_file, 0,
 	  "the passphrase is in FILE (-: standard input); one newline at its end is left out", "FILE" },
 	{ "passphrase-fd", 0, POPT_ARG_STRING, &opt.fd, 0, "the same, from an open file descriptor", "N" },
 	{ "volume-key-file", 0, POPT_ARG_STRING, &opt.volume_key_file, 0, "the volume key itself, 32 bytes", "FILE" },
-	{ "key-slot", 'S', POPT_ARG_STRING, &opt.slot, 0, "try only this key slot", "N" },
 	POPT_TABLEEND
 };
+
+#define OTHERS { NULL, 0, POPT_ARG_INCLUDE_TABLE, options_others, 0, NULL, NULL }
+
+struct poptOption options_key[] = { KEY_FILE('d'), OTHERS, KEY_SLOT('S'), POPT_TABLEEND };
+struct poptOption options_key_long[] = { KEY_FILE(0), OTHERS, KEY_SLOT(0), POPT_TABLEEND };
 
 bool key_input_given(void)
 {

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <uuid/uuid.h>
 
 #include "cmd/cmd.h"
@@ -12,6 +11,7 @@
 #include "cmd/mounted.h"
 #include "cmd/source.h"
 #include "cmd/subvolume-json.h"
+#include "cmd/time-text.h"
 #include "cmd/unfinished.h"
 #include "common/util/escape.h"
 
@@ -61,6 +61,7 @@ static const struct poptOption options[] = {
 	{ "created", 'C', POPT_ARG_STRING, NULL, 'C', "the same of the generation at creation", "RANGE" },
 	{ "sort", 0, POPT_ARG_STRING, &opt.sort, 0, "by rootid (default), gen, ogen or path; - before one: downwards", "KEY,..." },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_time, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
 };
@@ -92,10 +93,8 @@ static void received_uuid_cell(const struct subvolume *at, char text[CELL_SIZE])
 
 static void time_cell(const struct subvolume *at, char text[CELL_SIZE])
 {
-	const time_t sec = at->root.otime.sec;
-	struct tm tm;
-
-	if (sec == 0 || !localtime_r(&sec, &tm) || strftime(text, CELL_SIZE, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+	static_assert(CELL_SIZE >= DATE_TEXT_SIZE, "a date is a cell");
+	if (at->root.otime.sec == 0 || !date_text(at->root.otime.sec, text))
 		strcpy(text, "-");
 }
 

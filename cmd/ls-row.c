@@ -6,19 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cmd/inode-text.h"
 #include "cmd/json.h"
+#include "cmd/size-text.h"
+#include "cmd/time-text.h"
 #include "common/crypto/secret.h"
 #include "common/util/escape.h"
 
-static void print_detail(const struct ls_row *row)
+static void print_detail(const struct ls_row *row, bool human)
 {
 	const struct inode *inode = &row->inode;
-	const time_t sec = inode->mtime.sec;
-	char mode[11], size[32], when[64];
-	struct tm tm;
+	char mode[11], size[SIZE_TEXT_SIZE], when[DATE_TEXT_SIZE];
 
 	if (!row->has_inode) {
 		printf("%s   -     -     -          - %19s ", row->is_lost ? "?---------" : "d---------", "-");
@@ -27,21 +26,23 @@ static void print_detail(const struct ls_row *row)
 	inode_mode_text(inode->mode, mode);
 	if (inode_is_device(inode->mode))
 		snprintf(size, sizeof(size), "%u, %u", rdev_major(inode->rdev), rdev_minor(inode->rdev));
+	else if (human)
+		size_text(inode->size, size);
 	else
 		snprintf(size, sizeof(size), "%" PRIu64, inode->size);
-	if (!gmtime_r(&sec, &tm) || strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm) == 0)
+	if (!date_text(inode->mtime.sec, when))
 		snprintf(when, sizeof(when), "@%" PRId64, inode->mtime.sec);
 	printf("%s %3" PRIu32 " %5" PRIu32 " %5" PRIu32 " %10s %s ", mode, inode->n_links, inode->uid, inode->gid, size, when);
 }
 
-void ls_row_print(const struct ls_row *row, bool inode, bool detail)
+void ls_row_print(const struct ls_row *row, bool inode, bool detail, bool human)
 {
 	char name[ESCAPED_SIZE(NAME_MAX_BYTES)];
 
 	if (inode)
 		printf("%10" PRIu64 " ", row->file.inode);
 	if (detail)
-		print_detail(row);
+		print_detail(row, human);
 	escape_text(row->name, row->name_len, name, sizeof(name));
 	fputs(name, stdout);
 	if (detail && row->target) {

@@ -23,8 +23,8 @@ struct ls_row {
 	const struct unfinished *conversion;	/* NULL: its subvolume is not being converted */
 };
 
-/* Text: the name; inode: its number before it; detail: as ls -l. */
-void ls_row_print(const struct ls_row *row, bool inode, bool detail);
+/* Text: the name; inode: its number before it; detail: as ls -l; human: and as ls -lh. */
+void ls_row_print(const struct ls_row *row, bool inode, bool detail, bool human);
 /* Everything, as a line of JSON. */
 void ls_row_json(const struct ls_row *row);
 

@@ -11,6 +11,7 @@
 #include "cmd/link-target.h"
 #include "cmd/ls-row.h"
 #include "cmd/ls-sort.h"
+#include "cmd/time-text.h"
 #include "common/crypto/secret.h"
 #include "common/fs/lost-names.h"
 #include "common/fs/walk.h"
@@ -19,19 +20,24 @@
 #include "common/volume/tolerance.h"
 
 static struct {
-	int detail, recursive, inode, reverse;
+	int detail, human, recursive, directory, inode, reverse, by_size, by_time;
 	char *sort;
 	enum ls_order order;
 } opt;
 
 static const struct poptOption options[] = {
 	{ "long", 'l', POPT_ARG_NONE, &opt.detail, 0, "print type, mode, links, owner, size and time as well", NULL },
+	{ "human-readable", 'h', POPT_ARG_NONE, &opt.human, 0, "with --long: sizes in KiB, MiB, GiB", NULL },
 	{ "inode", 'i', POPT_ARG_NONE, &opt.inode, 0, "print inode numbers as well", NULL },
 	{ "recursive", 'R', POPT_ARG_NONE, &opt.recursive, 0, "what is in directories and nested subvolumes as well", NULL },
+	{ "directory", 'd', POPT_ARG_NONE, &opt.directory, 0, "a directory itself, not what is in it", NULL },
 	{ "sort", 0, POPT_ARG_STRING, &opt.sort, 0, "none (default: as the index has them), name, size or time", "ORDER" },
+	{ NULL, 'S', POPT_ARG_NONE, &opt.by_size, 0, "the same as --sort=size", NULL },
+	{ NULL, 't', POPT_ARG_NONE, &opt.by_time, 0, "the same as --sort=time", NULL },
 	{ "reverse", 'r', POPT_ARG_NONE, &opt.reverse, 0, "the other way round, with --sort", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_source, 0, NULL, NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_source_long, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_time, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
 };
@@ -157,7 +163,7 @@ static bool print_row(struct listing *listing, struct ls_row *row, struct error 
 	if (format_is_json())
 		ls_row_json(row);
 	else
-		ls_row_print(row, opt.inode, opt.detail);
+		ls_row_print(row, opt.inode, opt.detail, opt.human);
 	wiped_free(row->target, row->target_len);
 	return true;
 }
@@ -361,7 +367,7 @@ static bool print_below(struct listing *listing, const struct file_id *file, con
 	return ok;
 }
 
-/* A path that is no directory is listed by itself. */
+/* A path that is no directory is listed by itself, and with --directory one that is. */
 static bool print_file(struct listing *listing, const char *path, struct error *err)
 {
 	const char *end = path + strlen(path);
@@ -372,7 +378,8 @@ static bool print_file(struct listing *listing, const char *path, struct error *
 	name = memrchr(path, '/', end - path);
 	name = name ? name + 1 : path;
 
-	struct ls_row row = { .name = name, .name_len = end - name, .file = { listing->tree.id, listing->dir } };
+	const bool is_root = end == name;
+	struct ls_row row = { .name = is_root ? "." : name, .name_len = is_root ? 1 : end - name, .file = { listing->tree.id, listing->dir } };
 
 	return print_row(listing, &row, err);
 }
@@ -405,7 +412,7 @@ static bool print_listing(const struct subvolume_list *list, uint64_t subvolume,
 	listing.has_gap = why.kind != ERROR_NONE;
 	if (listing.has_gap && !opt.recursive)
 		tell(&listing, NULL, 0, &why);
-	if (!S_ISDIR(inode.mode))
+	if (!S_ISDIR(inode.mode) || opt.directory)
 		ok = print_file(&listing, path, err);
 	else
 		ok = opt.recursive ? print_below(&listing, file, path, err) : print_directory(&listing, err);
@@ -420,10 +427,14 @@ static bool check_sort(struct error *err)
 {
 	static const char *const names[] = { [LS_UNSORTED] = "none", [LS_BY_NAME] = "name", [LS_BY_SIZE] = "size", [LS_BY_TIME] = "time" };
 
+	if ((opt.sort != NULL) + opt.by_size + opt.by_time > 1)
+		return error_set(err, ERROR_USAGE, "only one of --sort, -S and -t");
+	if (opt.by_size || opt.by_time)
+		opt.sort = (char *)names[opt.by_size ? LS_BY_SIZE : LS_BY_TIME];
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!opt.sort || strcmp(opt.sort, names[i]) == 0) {
 			opt.order = (enum ls_order)i;
-			return !opt.reverse || i != LS_UNSORTED || error_set(err, ERROR_USAGE, "--reverse is for --sort=name, size or time");
+			return !opt.reverse || i != LS_UNSORTED || error_set(err, ERROR_USAGE, "--reverse is for --sort=name, size or time, -S and -t");
 		}
 	}
 	return error_set(err, ERROR_USAGE, "--sort: none, name, size or time");

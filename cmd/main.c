@@ -106,24 +106,14 @@ static void print_version(void)
 	printf("btrfs-crypt %s\n", BTRFS_CRYPT_VERSION);
 }
 
-/* Is this an option of the table whose argument may be left out? */
-static bool is_optional(const struct poptOption *table, const char *name)
-{
-	for (; table->longName || table->shortName || table->arg; table++) {
-		if ((table->argInfo & POPT_ARG_MASK) == POPT_ARG_INCLUDE_TABLE ? is_optional(table->arg, name) :
-		    table->argInfo & POPT_ARGFLAG_OPTIONAL && table->longName && strcmp(table->longName, name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* popt would take the word behind it for its argument: that is there behind an = only. */
 static bool close_optional(const struct command *command, int argc, const char **argv, struct error *err)
 {
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		const struct poptOption *option = strncmp(argv[i], "--", 2) == 0 ? option_find(command->options, argv[i] + 2, 0) : NULL;
 		char *closed;
 
-		if (strncmp(argv[i], "--", 2) != 0 || !is_optional(command->options, argv[i] + 2))
+		if (!option || !(option->argInfo & POPT_ARGFLAG_OPTIONAL))
 			continue;
 		if (asprintf(&closed, "%s=", argv[i]) < 0)
 			return error_memory(err);
@@ -139,7 +129,8 @@ static int run_command(const struct command *command, int argc, const char **arg
 	char called[64];
 	const struct poptOption table[] = {
 		{ NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)command->options, 0, NULL, NULL },
-		{ "help", 'h', POPT_ARG_NONE, &help, 0, "show this help", NULL },
+		/* Where -h is taken, sizes for people are what fingers mean by it. */
+		{ "help", command_has_letter('h') ? 0 : 'h', POPT_ARG_NONE, &help, 0, "show this help", NULL },
 		{ NULL, '?', POPT_ARG_NONE | POPT_ARGFLAG_DOC_HIDDEN, &help, 0, NULL, NULL },
 		{ "version", 'V', POPT_ARG_NONE, &version, 0, "show the version", NULL },
 		POPT_TABLEEND
@@ -188,6 +179,33 @@ static int run_command(const struct command *command, int argc, const char **arg
 	return status;
 }
 
+/* One line each: command, letter, name, what its argument is called, explanation; what is not there is a -. */
+static void print_options(const char *command, const struct poptOption *table)
+{
+	for (; table->longName || table->shortName || table->arg; table++) {
+		const char letter[3] = { '-', table->shortName };
+		const unsigned kind = table->argInfo & POPT_ARG_MASK;
+
+		if (kind == POPT_ARG_INCLUDE_TABLE)
+			print_options(command, table->arg);
+		else if (kind != POPT_ARG_CALLBACK && !(table->argInfo & POPT_ARGFLAG_DOC_HIDDEN))
+			printf("%s\t%s\t%s%s\t%s%s\t%s\n", command, letter, table->longName ? "--" : "-", table->longName ? table->longName : "",
+			       table->argInfo & POPT_ARGFLAG_OPTIONAL ? "=" : "", table->argDescrip ? table->argDescrip : "-", table->descrip);
+	}
+}
+
+static void print_all_options(void)
+{
+	const char *none = "-";
+
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		const char *help = option_find(commands[i]->options, NULL, 'h') ? none : "-h";
+
+		print_options(commands[i]->name, commands[i]->options);
+		printf("%s\t%s\t--help\t-\tshow this help\n%s\t-V\t--version\t-\tshow the version\n", commands[i]->name, help, commands[i]->name);
+	}
+}
+
 static void print_overview(void)
 {
 	printf("btrfs-crypt: seals subvolumes of unmounted btrfs images, in place\n"
@@ -197,6 +215,7 @@ static void print_overview(void)
 	printf("\n  -h, --help       show this help; btrfs-crypt help COMMAND, or COMMAND --help, shows that of a command\n"
 	       "  -V, --version    show the version\n"
 	       "  --list-commands  the commands, their operands and what they do, separated by tabs\n"
+	       "  --list-options   the options of each command: letter, name, argument, what it does, separated by tabs\n"
 	       "\nManual: man btrfs-crypt\n");
 }
 
@@ -229,6 +248,11 @@ static int dispatch(int argc, const char **argv)
 	if (strcmp(first, "--list-commands") == 0) {
 		for (size_t i = 0; i < N_COMMANDS; i++)
 			printf("%s\t%s\t%s\n", commands[i]->name, commands[i]->operands, commands[i]->summary);
+		return 0;
+	}
+
+	if (strcmp(first, "--list-options") == 0) {
+		print_all_options();
 		return 0;
 	}
 

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <uuid/uuid.h>
 
 #include "cmd/cmd.h"
@@ -12,12 +11,14 @@
 #include "cmd/show-quota.h"
 #include "cmd/source.h"
 #include "cmd/subvolume-json.h"
+#include "cmd/time-text.h"
 #include "cmd/unfinished.h"
 #include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
 
 static const struct poptOption options[] = {
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_time, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
 };
@@ -42,13 +43,13 @@ static const char *uuid_text(const uint8_t *uuid, char text[UUID_STR_LEN])
 	return uuid_is_null(uuid) ? "-" : text;
 }
 
-static const char *time_text(const struct inode_time *at, char text[64])
+static const char *time_text(const struct inode_time *at, char text[96])
 {
-	const time_t sec = at->sec;
-	struct tm tm;
+	char date[DATE_TEXT_SIZE], zone[ZONE_TEXT_SIZE];
 
-	if (at->sec == 0 || !localtime_r(&sec, &tm) || strftime(text, 64, "%Y-%m-%d %H:%M:%S %z", &tm) == 0)
+	if (at->sec == 0 || !date_text(at->sec, date))
 		return "-";
+	snprintf(text, 96, "%s %s", date, zone_text(at->sec, zone));
 	return text;
 }
 
@@ -62,7 +63,7 @@ static void print_text(const struct facts *facts)
 {
 	const struct subvolume *at = facts->subvolume;
 	const struct root *root = &at->root;
-	char text[64];
+	char text[96];
 
 	printf("%s\n", at->id == FS_TREE_ID ? "/" : facts->path);
 	printf("\tName: \t\t\t%s\n", facts->name);

@@ -18,13 +18,17 @@ static struct {
 	int accept_changes, accept_unsealed;
 } opt;
 
-struct poptOption options_source[] = {
+static struct poptOption options_accept[] = {
 	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0,
 	  "also read what is not as it was sealed, and name it", NULL },
 	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "also read data that was written after sealing, and name it; without a key: what claims to be", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_key, 0, NULL, NULL },
 	POPT_TABLEEND
 };
+
+#define INCLUDE(table) { NULL, 0, POPT_ARG_INCLUDE_TABLE, table, 0, NULL, NULL }
+
+struct poptOption options_source[] = { INCLUDE(options_accept), INCLUDE(options_key), POPT_TABLEEND };
+struct poptOption options_source_long[] = { INCLUDE(options_accept), INCLUDE(options_key_long), POPT_TABLEEND };
 
 bool source_accepts_unsealed(void)
 {

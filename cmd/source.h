@@ -11,6 +11,7 @@
 
 /* --accept-changes, --accept-unsealed and the key options, for POPT_ARG_INCLUDE_TABLE. */
 extern struct poptOption options_source[];
+extern struct poptOption options_source_long[];	/* of the key options, no letters */
 
 /*
  * Where the bytes of a subvolume come from, decided here for every command: the disk as it is, or, *extents NULL, its domain, which is_sealed says that it

@@ -11,6 +11,7 @@
 #include "cmd/key-options.h"
 #include "cmd/link-target.h"
 #include "cmd/stat-items.h"
+#include "cmd/time-text.h"
 #include "cmd/unfinished.h"
 #include "common/crypto/secret.h"
 #include "common/util/escape.h"
@@ -23,6 +24,7 @@ static const struct poptOption options[] = {
 	{ "extents", 'e', POPT_ARG_NONE, &opt.extents, 0, "print every file extent as well", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_source, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_time, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
 };
@@ -96,10 +98,10 @@ static void print_text(const struct subject *at, uint32_t sector_size)
 		printf("  device:      %u:%u\n", rdev_major(inode->rdev), rdev_minor(inode->rdev));
 	printf("  flags:       0x%" PRIx64 " %s\n", inode->flags, inode_flags_text(inode->flags, flags));
 	printf("  attributes:  %s\n", inode_attributes_text(inode->flags, attributes));
-	printf("  accessed:    %s UTC\n", inode_time_text(&inode->atime, when));
-	printf("  modified:    %s UTC\n", inode_time_text(&inode->mtime, when));
-	printf("  changed:     %s UTC\n", inode_time_text(&inode->ctime, when));
-	printf("  created:     %s UTC\n", inode_time_text(&inode->otime, when));
+	printf("  accessed:    %s\n", inode_time_text(&inode->atime, when));
+	printf("  modified:    %s\n", inode_time_text(&inode->mtime, when));
+	printf("  changed:     %s\n", inode_time_text(&inode->ctime, when));
+	printf("  created:     %s\n", inode_time_text(&inode->otime, when));
 	if (at->target) {
 		char *target = escape_new(at->target, at->target_len);
 

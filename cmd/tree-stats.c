@@ -14,12 +14,12 @@
 
 static struct {
 	char *tree;
-	int raw;
+	int bytes;
 } opt;
 
 static const struct poptOption options[] = {
 	{ "tree", 't', POPT_ARG_STRING, &opt.tree, 0, "only this tree: root, extent, chunk, dev, fs, csum, uuid..., or its number", "TREE" },
-	{ "raw", 'b', POPT_ARG_NONE, &opt.raw, 0, "print bytes, not KiB, MiB, GiB", NULL },
+	{ "bytes", 'b', POPT_ARG_NONE, &opt.bytes, 0, "print bytes, not KiB, MiB, GiB", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_blocks, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
@@ -151,7 +151,7 @@ static void print_size(const char *before, uint64_t bytes)
 {
 	char text[SIZE_TEXT_SIZE];
 
-	if (opt.raw)
+	if (opt.bytes)
 		printf("%s%" PRIu64 "\n", before, bytes);
 	else
 		printf("%s%s\n", before, size_text(bytes, text));

@@ -39,8 +39,8 @@ while IFS=$'\t' read -r command operands summary; do
 	grep -qxF "btrfs-crypt $command: $summary" "$work/help" || bad "$command --help: no summary"
 	grep -qxF "Usage: $want" "$work/help" || bad "$command --help: no '$want'"
 	# "-d, --key-file=FILE": with its argument, without its explanation.
-	grep -oE '^  (-.,|   ) --[a-z-]+(\[?=[^ ]+)?' "$work/help" | sed 's/^ *//' | sort > "$work/options-help"
-	section OPTIONS < "$work/page" | grep -oE '^     (-., )?--[a-z-]+(\[?=[^ ]+)?' | sed 's/^ *//' | sort > "$work/options-page"
+	grep -oE '^  (-.,|   ) --[a-z-]+(\[?=[^ ]+)?|^  -. ' "$work/help" | sed 's/^ *//; s/ *$//' | sort > "$work/options-help"
+	section OPTIONS < "$work/page" | grep -oE '^     (-., )?--[a-z-]+(\[?=[^ ]+)?|^     -.( |$)' | sed 's/^ *//; s/ *$//' | sort > "$work/options-page"
 	diff -u "$work/options-help" "$work/options-page" > "$work/diff" ||
 		bad "$file: OPTIONS (+) differ from --help (-):
 $(grep '^[-+][^-+]\|^[-+]-' "$work/diff" | grep -v '^\(---\|+++\) /')"

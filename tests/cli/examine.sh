@@ -18,10 +18,10 @@ link
   nbytes:      10 (8 blocks)
   flags:       0x0 none
   attributes:  ----------------------
-  accessed:    2026-11-23 07:54:26.877916789 UTC
-  modified:    2026-11-23 07:54:26.877916789 UTC
-  changed:     2026-11-23 07:54:26.877916789 UTC
-  created:     2026-11-23 07:54:26.877916789 UTC
+  accessed:    2026-11-23 07:54:26.877916789 +0000
+  modified:    2026-11-23 07:54:26.877916789 +0000
+  changed:     2026-11-23 07:54:26.877916789 +0000
+  created:     2026-11-23 07:54:26.877916789 +0000
   target:      secret.txt
   extent:      offset 0 length 10 inline
 hole
@@ -35,10 +35,10 @@ hole
   nbytes:      12288 (24 blocks)
   flags:       0x0 none
   attributes:  ----------------------
-  accessed:    2026-11-23 07:54:26.901916790 UTC
-  modified:    2026-11-23 07:54:26.933916791 UTC
-  changed:     2026-11-23 07:54:26.933916791 UTC
-  created:     2026-11-23 07:54:26.901916790 UTC
+  accessed:    2026-11-23 07:54:26.901916790 +0000
+  modified:    2026-11-23 07:54:26.933916791 +0000
+  changed:     2026-11-23 07:54:26.933916791 +0000
+  created:     2026-11-23 07:54:26.901916790 +0000
   extents:     1
   extent:      offset 98304 length 12288 regular disk 5783552 length 12288 from 0
 character
@@ -53,10 +53,10 @@ character
   device:      1:3
   flags:       0x0 none
   attributes:  ----------------------
-  accessed:    2026-11-23 07:54:27.273916803 UTC
-  modified:    2026-11-23 07:54:27.273916803 UTC
-  changed:     2026-11-23 07:54:27.273916803 UTC
-  created:     2026-11-23 07:54:27.273916803 UTC
+  accessed:    2026-11-23 07:54:27.273916803 +0000
+  modified:    2026-11-23 07:54:27.273916803 +0000
+  changed:     2026-11-23 07:54:27.273916803 +0000
+  created:     2026-11-23 07:54:27.273916803 +0000
 secret.txt
   inode:       257 of subvolume 257
   generation:  7, last changed in 11
@@ -68,10 +68,10 @@ secret.txt
   nbytes:      27 (8 blocks)
   flags:       0x0 none
   attributes:  ----------------------
-  accessed:    2026-11-23 07:54:26.685916782 UTC
-  modified:    2026-11-23 07:54:26.689544746 UTC
-  changed:     2026-11-23 07:54:27.673916818 UTC
-  created:     2026-11-23 07:54:26.685916782 UTC
+  accessed:    2026-11-23 07:54:26.685916782 +0000
+  modified:    2026-11-23 07:54:26.689544746 +0000
+  changed:     2026-11-23 07:54:27.673916818 +0000
+  created:     2026-11-23 07:54:26.685916782 +0000
   extents:     1 (1 inline)
   xattr:       user.empty (0 bytes)
   xattr:       user.colour (4 bytes)
@@ -89,10 +89,10 @@ link
   nbytes:      10 (8 blocks)
   flags:       0x0 none
   attributes:  ----------------------
-  accessed:    2026-11-23 07:54:26.877916789 UTC
-  modified:    2026-11-23 07:54:26.877916789 UTC
-  changed:     2026-11-23 07:54:26.877916789 UTC
-  created:     2026-11-23 07:54:26.877916789 UTC
+  accessed:    2026-11-23 07:54:26.877916789 +0000
+  modified:    2026-11-23 07:54:26.877916789 +0000
+  changed:     2026-11-23 07:54:26.877916789 +0000
+  created:     2026-11-23 07:54:26.877916789 +0000
   target:      (sealed)
   seal:        not authenticated: no key was given
   extent:      offset 0 length 10 inline sealed in 257 (sealing 1)
@@ -107,10 +107,10 @@ ledger.zstd
   nbytes:      81920 (160 blocks)
   flags:       0x100000840 IMMUTABLE|COMPRESS|VERITY
   attributes:  ----i---c-----------V-
-  accessed:    2026-11-23 07:54:26.851814924 UTC
-  modified:    2026-11-23 07:54:26.858033059 UTC
-  changed:     2026-11-23 07:54:26.858033059 UTC
-  created:     2026-11-23 07:54:26.851814924 UTC
+  accessed:    2026-11-23 07:54:26.851814924 +0000
+  modified:    2026-11-23 07:54:26.858033059 +0000
+  changed:     2026-11-23 07:54:26.858033059 +0000
+  created:     2026-11-23 07:54:26.851814924 +0000
   seal:        not authenticated: no key was given
   extents:     1 (1 zstd, 1 sealed)
   xattr:       btrfs.compression (4 bytes)
@@ -232,10 +232,10 @@ secret.txt
   nbytes:      27 (8 blocks)
   flags:       0x0 none
   attributes:  ----------------------
-  accessed:    2026-11-23 07:54:26.685916782 UTC
-  modified:    2026-11-23 07:54:26.689544746 UTC
-  changed:     2026-11-23 07:54:27.673916818 UTC
-  created:     2026-11-23 07:54:26.685916782 UTC
+  accessed:    2026-11-23 07:54:26.685916782 +0000
+  modified:    2026-11-23 07:54:26.689544746 +0000
+  changed:     2026-11-23 07:54:27.673916818 +0000
+  created:     2026-11-23 07:54:26.685916782 +0000
   extents:     1 (1 inline)
   xattr:       user.empty (0 bytes)
   xattr:       user.colour (4 bytes)

@@ -48,15 +48,15 @@ expect 2 cat sealed.img vault secret.txt --report sealed.report <<'END'
 ! btrfs-crypt cat: note: secret.txt: sealed or not authenticated, left out without the key
 ! printed: 0 bytes of data; read from another mirror: 0; lost: 0 bytes, doubtful: 0 bytes
 ! btrfs-crypt cat: secret.txt: sealed or not authenticated, and no key was given
-! btrfs-crypt cat: hint: give the key, or --raw for what is on the disk
+! btrfs-crypt cat: hint: give the key, or --ciphertext for what is on the disk
 END
 grep -q '^{"finding":"sealed","path":"secret.txt"}$' sealed.report && grep -q '"status":2,"error":"wrong-key","text":"secret.txt: sealed or not authenticated, and no key' sealed.report ||
 	{ bad "the report of a sealed file"; cat sealed.report; }
-btrfs-crypt cat --raw sealed.img vault size-30001 > raw 2> err || bad "--raw: status $?"
+btrfs-crypt cat --ciphertext sealed.img vault size-30001 > raw 2> err || bad "--ciphertext: status $?"
 grep -q 'note: size-30001: sealed or not authenticated, printed as it is on the disk' err || bad "ciphertext is not called that"
 [ "$(stat -c %s raw)" = 30001 ] && ! cmp -s raw <(btrfs-crypt cat --quiet disk.img vault size-30001) || bad "that is no ciphertext"
-quiet btrfs-crypt export --raw sealed.img vault:size-30001 -o raw.tar
-tar -xOf raw.tar 2> log | cmp -s - raw || bad "export --raw and cat --raw differ"
+quiet btrfs-crypt export --ciphertext sealed.img vault:size-30001 -o raw.tar
+tar -xOf raw.tar 2> log | cmp -s - raw || bad "export --ciphertext and cat --ciphertext differ"
 expect 2 cat --quiet sealed.img vault secret.txt --key-file disk.img.sum --report wrong.report <<'END'
 ! btrfs-crypt cat: wrong key or passphrase
 ! btrfs-crypt cat: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file leaves out

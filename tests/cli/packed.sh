@@ -35,7 +35,7 @@ python3 -c 'import zipfile; zipfile.ZipFile("one.zip", "w", zipfile.ZIP_DEFLATED
 # Trailing zeros of a member are not in the blocks that the archive has, but are in the image.
 { head -c 1048576 /dev/zero; cat disk.img; } > disk
 gzip -1 < disk > disk.gz
-same disk.gz --offset=1048576
+same disk.gz --image-offset=1048576
 same disk.gz --image-offset=1048576
 rm disk
 [ "$(btrfs-crypt dump-super disk.zstd | sha256sum)" = "$(btrfs-crypt dump-super disk.img | sed 's/disk\.img/disk.zstd/' | sha256sum)" ] ||

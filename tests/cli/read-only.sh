@@ -14,7 +14,7 @@ look() {
 	btrfs-crypt cat disk.img vault secret.txt --key-file wrong
 	rm -f manifest
 	btrfs-crypt export disk.img vault -o - --manifest manifest --key-file key | cat
-	btrfs-crypt export disk.img / -o - --recursive --raw | cat
+	btrfs-crypt export disk.img / -o - --recursive --ciphertext | cat
 	btrfs-crypt dump-super disk.img
 	btrfs-crypt dump-tree disk.img
 	btrfs-crypt verify-key disk.img vault --key-file key

@@ -63,7 +63,7 @@ END
 	expect 2 cat --quiet disk.img vault secret.txt <<'END'
 ! btrfs-crypt cat: note: secret.txt: sealed or not authenticated, left out without the key
 ! btrfs-crypt cat: secret.txt: sealed or not authenticated, and no key was given
-! btrfs-crypt cat: hint: give the key, or --raw for what is on the disk
+! btrfs-crypt cat: hint: give the key, or --ciphertext for what is on the disk
 END
 	expect 9 cat disk.img public ledger.txt --key-file key <<< "! btrfs-crypt cat: a key was given, but subvolume 256 is not sealed"
 	expect 1 cat disk.img vault nested --key-file key <<'END'

@@ -202,7 +202,7 @@ hidden() {
 		expect_text "$tmp/err" "warning: $text"
 		rm -rf "$tmp/exported" "$tmp/report"
 		# shellcheck disable=SC2086
-		expect_unchanged 6 "$image" crypt export -r $key -o "$tmp/exported/" --report "$tmp/report" "$image" sv
+		expect_unchanged 6 "$image" crypt export -R $key -o "$tmp/exported/" --report "$tmp/report" "$image" sv
 		expect_text "$tmp/report" "\"finding\":\"damaged\",\"path\":\"a/nested\",\"text\":\"${text#*: }"
 		rm -rf "$tmp/exported"
 		# shellcheck disable=SC2086
@@ -265,7 +265,7 @@ text="sv/a/nested: subvolume $NESTED was sealed here, and the directory still sa
 expect_unchanged 6 "$image" crypt ls -R "${KEY[@]}" "$image" sv
 expect_text "$tmp/err" "$text"
 rm -rf "$tmp/exported"
-expect_unchanged 6 "$image" crypt export -r "${KEY[@]}" -o "$tmp/exported/" "$image" sv
+expect_unchanged 6 "$image" crypt export -R "${KEY[@]}" -o "$tmp/exported/" "$image" sv
 expect_text "$tmp/err" "a/nested: damaged: ${text#*: }"
 expect_unchanged 6 "$image" crypt verify "${KEY[@]}" "$image" sv
 expect_text "$tmp/out" "^$text"
@@ -397,7 +397,7 @@ expect_text "$tmp/report" '"finding":"path-cut"'
 rm -f "$tmp/report"
 expect_unchanged 0 "$image" crypt verify --strict-names "${KEY[@]}" "$image" sv
 expect_text "$tmp/err" "$text"
-expect_unchanged 0 "$image" crypt export -r "${KEY[@]}" -o "$tmp/cut/" "$image" sv
+expect_unchanged 0 "$image" crypt export -R "${KEY[@]}" -o "$tmp/cut/" "$image" sv
 [ "$(cat "$tmp/cut/right/$rest/twin/words")" = "right twin" ] || fail "export: the wrong words"
 # exchange SIDE NAME SIDE NAME: two of them, in the directories, of which none has both, and in the root tree
 exchange() {
@@ -424,11 +424,11 @@ exchange left deep right deep
 refused 6 'left/d+.*: the subvolume was not here when it was sealed' crypt cat "${KEY[@]}" "$image" sv "left/$rest/deep/words"
 only_zeros || fail "cat printed something"
 rm -rf "$tmp/cut"
-expect_unchanged 6 "$image" crypt export -r "${KEY[@]}" -o "$tmp/cut/" "$image" sv
+expect_unchanged 6 "$image" crypt export -R "${KEY[@]}" -o "$tmp/cut/" "$image" sv
 expect_text "$tmp/err" 'deep: not exported: it was not sealed under this name here, and is left out with all that is in it'
 [ ! -e "$tmp/cut/left/$rest/deep" ] && [ "$(cat "$tmp/cut/left/$rest/twin/words")" = "left twin" ] || fail "export: the wrong ones were left out"
 rm -rf "$tmp/cut"
-expect_unchanged 6 "$image" crypt export -r --accept-changes "${KEY[@]}" -o "$tmp/cut/" "$image" sv
+expect_unchanged 6 "$image" crypt export -R --accept-changes "${KEY[@]}" -o "$tmp/cut/" "$image" sv
 [ "$(cat "$tmp/cut/left/$rest/deep/words")" = "right deep" ] || fail "export: what was accepted is missing"
 expect_unchanged 6 "$image" crypt verify "${KEY[@]}" "$image" sv
 
@@ -452,5 +452,5 @@ refused 6 'a/new: it was not sealed under this name here' crypt export "${KEY[@]
 rm -rf "$tmp/empty"
 expect_unchanged 6 "$image" crypt export --accept-changes "${KEY[@]}" -o "$tmp/empty/" "$image" snap2
 [ -d "$tmp/empty/a/new" ] || fail "what was accepted is missing"
-expect_unchanged 6 "$image" crypt export -r "${KEY[@]}" -o "$tmp/nested/" "$image" snap
+expect_unchanged 6 "$image" crypt export -R "${KEY[@]}" -o "$tmp/nested/" "$image" snap
 [ ! -e "$tmp/nested/a/new" ] || fail "a nested subvolume under a name that is not proven was exported"

@@ -39,7 +39,7 @@ unsealed() {
 }
 # raw FILE: as it is on the disk, with a finding
 raw() {
-	expect_unchanged 0 "$image" crypt cat --raw "$image" target "$1"
+	expect_unchanged 0 "$image" crypt cat --ciphertext "$image" target "$1"
 	expect_text "$tmp/err" "note: $1: $CLOSED, printed as it is on the disk"
 }
 
@@ -108,12 +108,12 @@ for name in planted planted-small planted-packed planted-empty; do
 	case $name in planted) want=pair-a ;; *) want=${name#planted-} ;; esac
 	[ $want = empty ] || cmp "$tmp/given" "$tmp/files/$want" || fail "$name is not as it was written"
 	raw $name
-	[ $want = empty ] || cmp "$tmp/out" "$tmp/files/$want" || fail "--raw $name is not as it was written"
+	[ $want = empty ] || cmp "$tmp/out" "$tmp/files/$want" || fail "--ciphertext $name is not as it was written"
 done
 [ "$(readlink "$tmp/exported/planted-link")" = /etc/passwd ] || fail "--accept-unsealed did not give the link"
 rm -rf "$tmp/exported"
-crypt export --raw -o "$tmp/exported/" "$image" target >"$tmp/out" 2>"$tmp/err" || true
-[ "$(readlink "$tmp/exported/planted-link")" = /etc/passwd ] || fail "--raw did not give the link"
+crypt export --ciphertext -o "$tmp/exported/" "$image" target >"$tmp/out" 2>"$tmp/err" || true
+[ "$(readlink "$tmp/exported/planted-link")" = /etc/passwd ] || fail "--ciphertext did not give the link"
 
 say "a link that was sealed has no target without the key: it is left out, and named"
 rm -rf "$tmp/exported"

@@ -65,7 +65,7 @@ expect_status 4 crypt show "$mnt" none
 ! grep -q Quota "$tmp/show.mounted" || fail "a quota group without quotas"
 expect_status 4 crypt list "$tmp"
 expect_text "$tmp/err" 'not a directory of a btrfs filesystem$'
-for option in --device=x --offset=0 --member=x --super=1 --backup-root=0 --tolerant --with-log; do
+for option in --device=x --image-offset=0 --member=x --super=1 --backup-root=0 --tolerant --with-log; do
 	for command in "list $option $mnt" "show $option $mnt one"; do
 		expect_status 1 crypt $command
 		expect_text "$tmp/err" ": ${option%%=*}: only for an image$"

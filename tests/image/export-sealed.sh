@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Exporting sealed subvolumes: with the key everything as the kernel showed it before sealing; without it, or with another, no byte of plain text; damage
-# is named; --raw gives ciphertext.
+# is named; --ciphertext gives ciphertext.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt
@@ -44,7 +44,7 @@ expect_status 2 crypt export "$image" / --recursive -o "$tmp/none/" --report "$t
 [ -z "$(find "$tmp/none/one" -type f)" ] || fail "a file of a sealed subvolume came out, empty or not"
 [ -z "$(find "$tmp/none/one" -type l)" ] || fail "a sealed symbolic link came out"
 expect_text "$tmp/err" 'one/sizes/1: sealed or not authenticated, left out without the key$'
-expect_text "$tmp/err" 'hint: give the key, or --raw'
+expect_text "$tmp/err" 'hint: give the key, or --ciphertext'
 n=$(sed -n 's/.*skipped: \([0-9]*\) sealed.*/\1/p' "$tmp/err")
 [ "$n" -gt 100 ] && [ "$(grep -c '"finding":"sealed"' "$tmp/report")" = "$n" ] || fail "$n files are said to be sealed"
 expect_status 2 crypt export "$image" one -o "$tmp/x.tar" --passphrase-file "$tmp/wrong"
@@ -53,16 +53,16 @@ expect_status 9 crypt export "$image" /:plain -o "$tmp/x.tar" --passphrase-file 
 
 say "as ciphertext"
 status=0
-crypt export "$image" one -o "$tmp/raw/" --raw >"$tmp/out" 2>"$tmp/err" || status=$?
+crypt export "$image" one -o "$tmp/raw/" --ciphertext >"$tmp/out" 2>"$tmp/err" || status=$?
 # Ciphertext may hold NUL, which no target of a symbolic link can: then it is left out.
 left=$(sed -n 's/.*skipped: \([0-9]*\) sealed.*/\1/p' "$tmp/err")
-[ $((left + $(find "$tmp/raw" -type l | wc -l))) = 9 ] && [ $status = $((left ? 2 : 0)) ] || fail "--raw: status $status, $left symbolic links left out"
-[ "$(stat -c %s "$tmp/raw/noise")" = 200000 ] && ! cmp -s "$tmp/raw/noise" "$tmp/noise" || fail "--raw gave plain text, or another length"
+[ $((left + $(find "$tmp/raw" -type l | wc -l))) = 9 ] && [ $status = $((left ? 2 : 0)) ] || fail "--ciphertext: status $status, $left symbolic links left out"
+[ "$(stat -c %s "$tmp/raw/noise")" = 200000 ] && ! cmp -s "$tmp/raw/noise" "$tmp/noise" || fail "--ciphertext gave plain text, or another length"
 read -r _ address length _ < <(damage "$image" extents 256 "$noise")
 [ "$length" -ge 131072 ] || fail "the extent has $length bytes only"
 # One chunk of one device: its data lie as far from their logical addresses as the first byte does.
 physical=$(btrfs-map-logical -l "$address" "$image" | sed -n 's/^mirror 1 .* physical \([0-9]*\) .*/\1/p' | head -1)
-cmp -n 131072 "$tmp/raw/noise" <(tail -c +$((physical + 1)) "$image" 2>/dev/null) || fail "--raw is not what is on the disk"
+cmp -n 131072 "$tmp/raw/noise" <(tail -c +$((physical + 1)) "$image" 2>/dev/null) || fail "--ciphertext is not what is on the disk"
 [ "$before" = "$(sha256sum <"$image")" ] || fail "exporting changed the image"
 
 say "damaged"
@@ -75,4 +75,4 @@ expect_text "$tmp/err" 'incomplete: 1 file \(12288 bytes lost\)'
 dd if=/dev/zero of="$tmp/noise" bs=4096 seek=1 count=2 conv=notrunc status=none
 dd if=/dev/zero of="$tmp/noise" bs=4096 seek=16 count=1 conv=notrunc status=none
 cmp "$tmp/bad/noise" "$tmp/noise" || fail "what is lost is not zeros, or more is lost"
-expect_status 6 crypt export "$image" / --recursive --raw -o "$tmp/x.tar"
+expect_status 6 crypt export "$image" / --recursive --ciphertext -o "$tmp/x.tar"

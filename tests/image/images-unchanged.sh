@@ -35,8 +35,8 @@ df -b --format json IMAGE
 tree-stats IMAGE
 tree-stats --format json -b IMAGE
 export -o - IMAGE SUB
-export -r -o OUT --manifest OUT.sums --report OUT.report IMAGE /
-export -r --raw -o OUT.zip IMAGE /
+export -R -o OUT --manifest OUT.sums --report OUT.report IMAGE /
+export -R --ciphertext -o OUT.zip IMAGE /
 export --archive dir -o OUT IMAGE SUB
 export KEY -o OUT.mtree IMAGE SUB
 export --with-log --compress zstd -o OUT.cpio IMAGE SUB
@@ -44,7 +44,7 @@ dump-super IMAGE
 dump-super --format json IMAGE
 dump-tree IMAGE
 dump-tree --tolerant --format json IMAGE
-dump-tree --crypt IMAGE
+dump-tree --crypt --tags IMAGE
 dump-tree -t chunk IMAGE
 dump-tree -R IMAGE
 verify-key KEY IMAGE SUB

@@ -104,11 +104,11 @@ for table in gpt mbr; do
 	disk "$table" "$tmp/fs.img" "$tmp/nothing" "$tmp/second.img"
 	expect_status 1 crypt list "$tmp/disk.img"
 	expect_text "$tmp/err" "disk.img: btrfs is in partition 1 at 1048576, partition 3 at $((130 << 20))\$"
-	expect_text "$tmp/err" 'hint: .*--offset'
+	expect_text "$tmp/err" 'hint: .*--image-offset'
 	expect_status 1 crypt cat "$tmp/disk.img" / 3
 	expect_text "$tmp/err" 'hint: .*--image-offset'
 	expect_status 0 crypt cat --image-offset 1048576 "$tmp/disk.img" / 3
-	expect_status 0 crypt list --offset $((130 << 20)) "$tmp/disk.img"
+	expect_status 0 crypt list --image-offset $((130 << 20)) "$tmp/disk.img"
 
 	say "$table: none, one that is cut, and one that is not converted"
 	disk "$table" "$tmp/nothing"
@@ -117,7 +117,7 @@ for table in gpt mbr; do
 	expect_unchanged 4 "$tmp/disk.img" crypt convert --encrypt -q --volume-key-file /dev/null "$tmp/disk.img" /
 	truncate -s 70M "$tmp/disk.img"
 	expect_status 6 crypt list "$tmp/disk.img"
-	expect_status 6 crypt list --offset 1048576 "$tmp/disk.img"
+	expect_status 6 crypt list --image-offset 1048576 "$tmp/disk.img"
 	expect_text "$tmp/err" 'the device has [0-9]+ bytes, the filesystem on it [0-9]+'
 done
 rm "$tmp/disk.img"

@@ -285,7 +285,7 @@ if grep -q 'no longer exist' "$tmp/err"; then fail "what is there is said to be 
 for key in "${KEY[*]}" ""; do
 	rm -rf "$tmp/whole"
 	# shellcheck disable=SC2086
-	expect_unchanged 6 "$image" crypt export -r $key -o "$tmp/whole/" "$image" sv
+	expect_unchanged 6 "$image" crypt export -R $key -o "$tmp/whole/" "$image" sv
 	said "$text"
 	[ ! -e "$tmp/whole/a/nested/words" ] || fail "planted text was exported"
 done

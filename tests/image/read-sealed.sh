@@ -67,7 +67,9 @@ expect_status 0 crypt ls -l "$image" open symlinks
 grep -q sealed "$tmp/out" && fail "a plain link is called sealed"
 
 say "dump-tree --crypt: every mark, flag, unit and tag"
-crypt dump-tree --crypt "$image" >"$tmp/dump"
+crypt dump-tree --crypt "$image" >"$tmp/few"
+crypt dump-tree --crypt --tags "$image" >"$tmp/dump"
+grep -vE '^		tag [0-9]+ [0-9a-f]{32}$|^		tag [0-9a-f]{32}$' "$tmp/dump" | cmp - "$tmp/few" || fail "--tags does more than show tags, or they show without it"
 for want in 'crypt item domain 1 kind header index 0' 'crypt item domain 1 kind header copy second' 'kind slot index 0' 'kind member index 2' \
 	'kind inode-flags index 0' 'kind units index 0' 'kind inline-units index 0' 'kind seal index 0' 'wrapped: 48 bytes' 'state sealed epoch'; do
 	expect_text "$tmp/dump" "$want"
@@ -81,7 +83,7 @@ extents=$(awk -v trees="$sealed_trees" '/ tree( key|$)/ { on = $0 ~ trees } on &
 files=$(awk -v trees="$sealed_trees" '/ tree( key|$)/ { on = $0 ~ trees } on && /mode 10[0-7][0-7][0-7][0-7] links/ { n++ } END { print n }' "$tmp/plain.dump")
 flagged=$(awk -v trees="$sealed_trees" '/ tree( key|$)/ { on = $0 ~ trees } on && /flags 0x[0-9a-f]*\(.*IMMUTABLE.*VERITY\)/ { n++ } END { print n }' "$tmp/dump")
 [ "$files" = "$flagged" ] || fail "$flagged flagged inodes, $files files"
-crypt dump-tree --crypt --format json "$image" | python3 -c 'import json, sys
+crypt dump-tree --crypt --tags --format json "$image" | python3 -c 'import json, sys
 units = tags = 0
 header = None
 for line in sys.stdin:
@@ -95,5 +97,11 @@ for line in sys.stdin:
 			assert len(unit["tags"]) == 32 * unit["blocks"] and len(unit["nonce"]) == 32 and unit["state"] == "sealed", unit
 assert header["n_units"] == str(units) and units > 100, (header, units)
 print(tags)' >"$tmp/tags"
+crypt dump-tree --crypt --format json "$image" | grep '"tags\?":' && fail "tags in JSON that nobody asked for"
 [ "$(cat "$tmp/tags")" = "$(grep -cE '^		tag [0-9]+ [0-9a-f]{32}$' "$tmp/dump")" ] || fail "JSON has another number of tags"
+for key in PERSISTENT_ITEM persistent-item -200,PERSISTENT_ITEM; do
+	crypt dump-tree -t root --key "$key" --tags "$image" | grep -v '^leaf\|uuid \|^root tree' >"$tmp/by.key"
+	[ "$(grep -c '^	item' "$tmp/by.key")" = "$(grep -cE '^	item [0-9]+ key \(18446744073709551416 PERSISTENT_ITEM ' "$tmp/dump")" ] || fail "--key $key"
+done
+[ "$(crypt dump-tree --key EXTENT_DATA "$image" | grep -c '^	item')" = "$(crypt dump-tree "$image" | grep -cE '^	item [0-9]+ key \([0-9]+ EXTENT_DATA ')" ] || fail "--key EXTENT_DATA"
 [ "$before" = "$(sha256sum <"$image")" ] || fail "reading changed the image"

@@ -19,7 +19,7 @@ static bool print(const struct key *key, const void *bytes, size_t len, bool as_
 {
 	uint8_t *copy = malloc(len ? len : 1);
 	struct cursor item = { copy, len, TEST_OFFSET };
-	struct dump dump = { .object = as_json ? json_line() : NULL, .indent = 0 };
+	struct dump dump = { .object = as_json ? json_line() : NULL, .tags = true };
 	FILE *file = tmpfile();
 	const int saved = dup(STDOUT_FILENO);
 

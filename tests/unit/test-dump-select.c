@@ -51,39 +51,62 @@ static void is(const struct key *key, uint64_t objectid, uint8_t type, uint64_t 
 static void takes_keys(void **state)
 {
 	struct key first, last;
+	int type = -1;
 	struct error err = { 0 };
 
 	(void)state;
-	assert_true(select_key("257", &first, &last, &err));
+	assert_true(select_key("--key", "257", &first, &last, &type, &err));
 	is(&first, 257, 0, 0);
 	is(&last, 257, UINT8_MAX, UINT64_MAX);
-	assert_true(select_key("257,extent_data", &first, &last, &err));
+	assert_true(select_key("--key", "257,extent_data", &first, &last, &type, &err));
 	is(&first, 257, KEY_EXTENT_DATA, 0);
 	is(&last, 257, KEY_EXTENT_DATA, UINT64_MAX);
-	assert_true(select_key("(FREE_SPACE UNTYPED 4096)", &first, &last, &err));
+	assert_true(select_key("--key", "(FREE_SPACE UNTYPED 4096)", &first, &last, &type, &err));
 	is(&first, FREE_SPACE_ID, 0, 4096);
 	is(&last, FREE_SPACE_ID, 0, 4096);
-	assert_true(select_key("ROOT_TREE_DIR 84 -1", &first, &last, &err));
+	assert_true(select_key("--key", "ROOT_TREE_DIR 84 -1", &first, &last, &type, &err));
 	is(&first, 6, KEY_DIR_ITEM, UINT64_MAX);
-	assert_true(select_key("DEV_STATS PERSISTENT_ITEM 1", &first, &last, &err));
+	assert_true(select_key("--key", "DEV_STATS PERSISTENT_ITEM 1", &first, &last, &type, &err));
 	is(&first, 0, KEY_PERSISTENT_ITEM, 1);
-	assert_true(select_key("FIRST_CHUNK_TREE", &first, &last, &err));
+	assert_true(select_key("--key", "FIRST_CHUNK_TREE", &first, &last, &type, &err));
 	is(&first, 256, 0, 0);
-	assert_true(select_key("0xfffffffffffffff7,ROOT_ITEM", &first, &last, &err));
+	assert_true(select_key("--key", "0xfffffffffffffff7,ROOT_ITEM", &first, &last, &type, &err));
 	is(&first, DATA_RELOC_TREE_ID, KEY_ROOT_ITEM, 0);
+	assert_true(select_key("--key", "-200,PERSISTENT_ITEM,-2", &first, &last, &type, &err));
+	is(&first, CRYPT_ID, KEY_PERSISTENT_ITEM, -2ull);
+	is(&last, CRYPT_ID, KEY_PERSISTENT_ITEM, -2ull);
+	assert_true(select_key("--key", "-9", &first, &last, &type, &err));
+	is(&first, DATA_RELOC_TREE_ID, 0, 0);
+	/* The name of an object is not taken for that of a type. */
+	assert_true(select_key("--key", "EXTENT_CSUM", &first, &last, &type, &err));
+	is(&first, EXTENT_CSUM_ID, 0, 0);
+	assert_int_equal(type, -1);
+}
+
+static void takes_a_type_of_any_object(void **state)
+{
+	struct key first, last;
+	struct error err = { 0 };
+	int type = -1;
+
+	(void)state;
+	assert_true(select_key("--key", "persistent-item", &first, &last, &type, &err));
+	assert_int_equal(type, KEY_PERSISTENT_ITEM);
+	is(&first, 0, 0, 0);
+	is(&last, UINT64_MAX, UINT8_MAX, UINT64_MAX);
 }
 
 static void refuses_other_keys(void **state)
 {
-	static const char *const words[] = { "", ",", "x", "256,257", "256,NOTHING", "1,2,3,4", "1,2,x", "1,2,-2", "()" };
+	static const char *const words[] = { "", ",", "x", "256,257", "256,NOTHING", "1,2,3,4", "1,2,x", "1,2,-x", "-", "EXTENT_DATA", "EXTENT_DATA,1", "()" };
 	struct key first, last;
 	struct error err = { 0 };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (select_key(words[i], &first, &last, &err))
+		if (select_key("--min-key", words[i], &first, &last, NULL, &err))
 			fail_msg("\"%s\" is accepted", words[i]);
-	assert_string_equal(err.text, "--key: \"()\" is no key: OBJECTID,TYPE,OFFSET");
+	assert_string_equal(err.text, "--min-key: \"()\" is no key: OBJECTID,TYPE,OFFSET");
 }
 
 int main(void)
@@ -92,6 +115,7 @@ int main(void)
 		cmocka_unit_test(takes_names_of_trees),
 		cmocka_unit_test(refuses_other_words),
 		cmocka_unit_test(takes_keys),
+		cmocka_unit_test(takes_a_type_of_any_object),
 		cmocka_unit_test(refuses_other_keys),
 	};
 
