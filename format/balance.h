@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The TEMPORARY_ITEM of a balance that has not finished: what it was asked to move, for each kind of chunk. */
+/* The TEMPORARY_ITEM of an unfinished balance: what it was asked to move, for each kind of chunk. */
 #ifndef FORMAT_BALANCE_H
 #define FORMAT_BALANCE_H
 

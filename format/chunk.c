@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Checks chunks: what a logical range is made of. */
+/* Checks chunks: where a logical range is stored. */
 #include "format/chunk.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#define STRIPE_LEN 65536u	/* the only one that btrfs has */
+#define STRIPE_LEN 65536u	/* the only length that btrfs has */
 
 #define corrupt(format, ...) \
 	error_set(err, ERROR_CORRUPT, "chunk at %#" PRIx64 ": " format, where, __VA_ARGS__)
 
-/* What a profile asks of the number of stripes. */
+/* What a profile requires of the number of stripes. */
 static const struct profile {
 	uint64_t bit;		/* 0: single */
 	const char *name;
@@ -70,7 +70,7 @@ static bool check_range(const struct chunk *chunk, uint32_t sector_size, uint64_
 	if (chunk->length == 0 || chunk->length % sector_size != 0)
 		return corrupt("length is %#" PRIx64 ", not a nonzero multiple of %u", chunk->length, sector_size);
 	if (chunk->length > length_max)
-		return corrupt("length is %#" PRIx64 ", at most %#" PRIx64, chunk->length, length_max);
+		return corrupt("length is %#" PRIx64 ", but at most %#" PRIx64 " is possible", chunk->length, length_max);
 	if (chunk->length > UINT64_MAX - chunk->logical)
 		return corrupt("length is %#" PRIx64 ", past the end of addresses from %#" PRIx64, chunk->length,
 			       chunk->logical);
@@ -116,7 +116,7 @@ static void read_stripes(struct cursor *item, struct chunk *chunk)
 		struct disk_stripe disk;
 
 		if (!cursor_read(item, &disk, sizeof(disk)))
-			return;		/* it was looked whether they are there */
+			return;		/* their presence was checked */
 		chunk->stripe[i] = (struct chunk_stripe){
 			.devid = le64(disk.devid),
 			.physical = le64(disk.offset),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the readers of crypt items share; only format/crypt*.c include it. */
+/* Shared by the readers of crypt items; only format/crypt*.c include it. */
 #ifndef FORMAT_CRYPT_CHECK_H
 #define FORMAT_CRYPT_CHECK_H
 
@@ -27,7 +27,7 @@ static inline bool all_zero(const void *bytes, size_t len)
 	return any == 0;
 }
 
-/* Was it made by the version that was never released?  Then it is refused by name. */
+/* Was it made by the version that was never released? Then it is refused with a message that says so. */
 static inline bool is_unreleased(uint64_t version, struct place place, struct error *err)
 {
 	if (version != CRYPT_VERSION_UNRELEASED)

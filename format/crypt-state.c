@@ -90,7 +90,7 @@ bool crypt_state_read(const uint8_t *bytes, struct crypt_state_tail *state, stru
 	return true;
 }
 
-/* Towards plain text the phases are gone through backwards, up to where only cleaning up is left. */
+/* Towards plain text the phases run backwards, down to the one where only cleaning up is left. */
 static unsigned way_gone(const struct crypt_state_tail *state)
 {
 	return state->direction == CRYPT_TO_PLAIN && state->phase < CRYPT_PHASE_FINISH ? CRYPT_PHASE_FINISH - state->phase : state->phase;

@@ -22,7 +22,7 @@ bool crypt_inode_flags_next(struct cursor *item, struct crypt_inode_flags *flags
 	return true;
 }
 
-/* U: cipher and reserved fields, then the place in the extent; sums are never formed before they cannot wrap. */
+/* Checks U: cipher and reserved fields, then the place in the extent. No sum is formed that could wrap. */
 static bool u_check(const struct disk_crypt_u *u, struct place place, struct error *err)
 {
 	const uint64_t unit_id = le64(u->unit_id);

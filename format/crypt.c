@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The items of a sealed domain: every field checked once, in the order of the bytes, and written back the same. */
+/* The items of a sealed domain: every field is checked once, in the order of the bytes, and written back unchanged. */
 #include "format/crypt-check.h"
 
 /* --- keys --------------------------------------------------------------------- */
@@ -180,7 +180,7 @@ bool crypt_header_read(struct cursor *item, struct crypt_header *header, struct 
 	struct disk_crypt_head head;
 	struct cursor peek = *item;
 
-	/* The unreleased version's was shorter: its own fault is the one to name. */
+	/* A header of the unreleased version is shorter: report the version, not the size. */
 	if (cursor_read(&peek, &head, sizeof(head)) && head.kind == CRYPT_HEADER && is_unreleased(head.version, place, err))
 		return false;
 	if (!read_whole(item, &disk, sizeof(disk), place, err) || !header_check(&disk, place, err))

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The sealed format: the items of a domain in the root tree, byte for byte and
- * native.  What parses re-encodes identically.  Specified in format/README.md,
- * "The sealed format".  Nothing here is authenticated: common/crypto does that.
+ * The sealed format: the items of a domain in the root tree, byte for byte and native. What parses re-encodes identically. Specified in
+ * format/README.md, "The sealed format". Nothing is authenticated here: common/crypto does that.
  */
 #ifndef FORMAT_CRYPT_H
 #define FORMAT_CRYPT_H
@@ -22,7 +21,7 @@
 #define CRYPT_LABEL_MAX		64u
 #define CRYPT_HEADER_MAGIC	"BTRCRYPT"
 #define CRYPT_VERSION		2u
-#define CRYPT_VERSION_UNRELEASED 1u	/* refused by name */
+#define CRYPT_VERSION_UNRELEASED 1u	/* refused with a message that names it */
 #define CRYPT_JOURNAL_SLOTS	3u
 
 /* Key of an item: (CRYPT_ID, PERSISTENT_ITEM, domain u16 << 48 | kind u4 << 44 | index u44). */
@@ -50,7 +49,7 @@ struct crypt_place {
 
 struct key crypt_key(uint16_t domain, enum crypt_kind kind, uint64_t index);
 struct key crypt_second_header_key(uint16_t domain);
-/* False (no error text) where key is no crypt key at all or its kind is unknown. */
+/* Returns false (without error text) if key is not a crypt key or its kind is unknown. */
 bool crypt_place_of_key(const struct key *key, struct crypt_place *place);
 
 enum crypt_cipher {
@@ -58,20 +57,20 @@ enum crypt_cipher {
 	CIPHER_CHACHA20_POLY1305 = 2,
 };
 const char *crypt_kind_name(enum crypt_kind kind);	/* "crypt units" */
-const char *crypt_cipher_name(enum crypt_cipher cipher);	/* on-disk and displayed: "aes-256-gcm", "chacha-poly1305" */
+const char *crypt_cipher_name(enum crypt_cipher cipher);	/* on disk and displayed: "aes-256-gcm", "chacha-poly1305" */
 
 /* Every payload begins with this. */
 struct disk_crypt_head {
 	uint8_t kind;
 	uint8_t version;	/* 2 */
-	struct le16 n_entries;	/* of a list: how many follow; else 1 */
+	struct le16 n_entries;	/* of a list: the number of entries that follow; otherwise 1 */
 	struct le32 zero;
 };
 static_assert(sizeof(struct disk_crypt_head) == 8, "crypt head");
 
 /*
- * Lists (inode flags, units, inline units, index, bad blocks): read the head, then n_entries (at least 1) times _next(), then
- * crypt_item_end(), which fails where bytes are left.
+ * Lists (inode flags, units, inline units, index, bad blocks): read the head, then call _next() n_entries times (at least once), then
+ * crypt_item_end(), which fails if bytes are left.
  */
 bool crypt_head_read(struct cursor *item, enum crypt_kind kind, unsigned *n_entries, struct error *err) must_use;
 bool crypt_item_end(const struct cursor *item, enum crypt_kind kind, struct error *err) must_use;
@@ -122,8 +121,8 @@ struct crypt_header {
 };
 
 /*
- * Layout and ranges only; ERROR_KEY_HEADER where magic, version, size or a field is wrong, ERROR_REFUSED where a version that was never released
- * made it.
+ * Checks layout and ranges only. ERROR_KEY_HEADER if magic, version, size or a field is wrong, ERROR_REFUSED if a version that was never
+ * released made it.
  */
 bool crypt_header_read(struct cursor *item, struct crypt_header *header, struct error *err) must_use;
 void crypt_header_write(const struct crypt_header *header, struct disk_crypt_header *disk);
@@ -132,7 +131,7 @@ void crypt_header_write(const struct crypt_header *header, struct disk_crypt_hea
 enum crypt_kdf {
 	KDF_ARGON2ID = 1,	/* p1: memory in KiB, p2: passes, p3: lanes (1) */
 	KDF_PBKDF2_SHA512 = 2,	/* p1: iterations */
-	KDF_NONE = 3,		/* recovery key: HKDF input is the secret itself */
+	KDF_NONE = 3,		/* recovery key: the secret itself is the HKDF input */
 };
 enum crypt_slot_type {
 	SLOT_PASSPHRASE = 1,
@@ -143,7 +142,7 @@ enum crypt_slot_type {
 #define CRYPT_SLOT_MAGIC	"BTRCSLOT"
 #define CRYPT_RECOVERY_SIZE	20u	/* bytes of a recovery key */
 
-struct disk_crypt_slot_header {		/* the AAD, and what h = SHA-512() is over */
+struct disk_crypt_slot_header {		/* the AAD, and the input of h = SHA-512() */
 	struct disk_crypt_head head;
 	uint8_t magic[8];		/* CRYPT_SLOT_MAGIC */
 	struct le32 version;
@@ -167,7 +166,7 @@ struct disk_crypt_slot {
 static_assert(sizeof(struct disk_crypt_slot) == 220, "crypt slot");
 
 struct crypt_slot {
-	struct disk_crypt_slot disk;	/* kept: it is what the MACs are over */
+	struct disk_crypt_slot disk;	/* kept: the MACs cover it */
 	uint8_t domain_uuid[CRYPT_UUID_SIZE];
 	uint16_t number;
 	enum crypt_slot_type type;
@@ -176,7 +175,7 @@ struct crypt_slot {
 	uint64_t time;
 	char label[CRYPT_LABEL_MAX + 1];
 };
-/* Layout, known kdf and type, number < CRYPT_SLOTS_MAX; cost bounds are the KDF's business.  ERROR_KEY_HEADER, or ERROR_REFUSED as above. */
+/* Checks layout, known kdf and type, number < CRYPT_SLOTS_MAX. The KDF checks cost bounds. ERROR_KEY_HEADER, or ERROR_REFUSED as above. */
 bool crypt_slot_read(struct cursor *item, struct crypt_slot *slot, struct error *err) must_use;
 
 /* --- member ------------------------------------------------------------------ */
@@ -202,7 +201,7 @@ struct crypt_member {
 	uint8_t path[CRYPT_PATH_MAX];
 };
 bool crypt_member_read(struct cursor *item, struct crypt_member *member, struct error *err) must_use;
-/* Returns the bytes written to out, at most CRYPT_MEMBER_MAX. */
+/* Returns the number of bytes written to out, at most CRYPT_MEMBER_MAX. */
 #define CRYPT_MEMBER_MAX (sizeof(struct disk_crypt_member) + CRYPT_PATH_MAX)
 size_t crypt_member_write(const struct crypt_member *member, uint8_t out[CRYPT_MEMBER_MAX]);
 
@@ -233,9 +232,9 @@ static_assert(sizeof(struct disk_crypt_u) == 48, "U");
 
 struct disk_crypt_unit {	/* followed by blocks tags of 16 bytes */
 	struct disk_crypt_u u;
-	/* hints: not authenticated, and wrong ones must do no harm */
-	struct le64 root, inode, file_offset;	/* locator: one reference */
-	struct le64 address;			/* where its extent was last seen: the same in all units of the extent */
+	/* hints: not authenticated; wrong ones must do no harm */
+	struct le64 root, inode, file_offset;	/* locator: one of its references */
+	struct le64 address;			/* where its extent was last seen; the same in all units of the extent */
 	uint8_t first[8];			/* first bytes of its ciphertext */
 };
 static_assert(sizeof(struct disk_crypt_unit) == 88, "crypt unit");
@@ -253,11 +252,11 @@ struct crypt_unit {
 	bool sealed;			/* the nonce is not zero */
 	uint64_t root, inode, file_offset, address;
 	uint8_t first[8];
-	size_t at;			/* of the unit's bytes in its item, for those who edit it in place */
+	size_t at;			/* position of the unit's bytes in its item, for editing in place */
 	const uint8_t *tags;		/* blocks * CRYPT_TAG_SIZE, borrowed from the item */
 };
 /*
- * Next unit of a CRYPT_UNITS item, after crypt_head_read(); item_size is the size of the whole item.  Checks 1 <= blocks <=
+ * Reads the next unit of a CRYPT_UNITS item, after crypt_head_read(). item_size is the size of the whole item. Checks 1 <= blocks <=
  * CRYPT_UNIT_BLOCKS_MAX, extent_len a nonzero multiple of 4096, unit inside its extent, unit_id aligned and not wrapping.
  */
 bool crypt_unit_next(struct cursor *item, size_t item_size, struct crypt_unit *unit, struct error *err) must_use;
@@ -295,11 +294,11 @@ struct crypt_inline_unit {
 	uint64_t root, inode, offset;
 	uint32_t length;
 	bool sealed;
-	uint64_t place;		/* index of its item << 16 | number in it: for those who looked it up; else 0 */
+	uint64_t place;		/* index of its item << 16 | number in it, if it was looked up; else 0 */
 };
 bool crypt_inline_unit_next(struct cursor *item, struct crypt_inline_unit *unit, struct error *err) must_use;
 
-/* --- index: each version of each inode vouched for by itself -------------------------- */
+/* --- index: vouches for each version of each inode separately -------------------------- */
 #define CRYPT_ENTRY_MAC_SIZE 16u
 
 struct disk_crypt_index_entry {		/* entries, sorted by (inode, mac) over all items */
@@ -317,7 +316,7 @@ void crypt_index_write(const struct crypt_index_entry *entry, struct disk_crypt_
 
 /* --- bad blocks ------------------------------------------------------------------------ */
 enum crypt_bad {
-	BAD_CARRIED = 1,	/* was bad before sealing, and is as bad afterwards */
+	BAD_CARRIED = 1,	/* was bad before sealing and is equally bad afterwards */
 	BAD_SKIPPED = 2,	/* left as it was found: no tag opens it */
 };
 
@@ -345,7 +344,7 @@ struct disk_crypt_seal {
 	struct le64 n_index_entries;
 	uint8_t index_sum[CRYPT_MAC_SIZE];
 	struct le64 n_bad_blocks;
-	uint8_t bad_sha256[32];			/* of the payloads of the bad-block items, one after the other */
+	uint8_t bad_sha256[32];			/* of the payloads of the bad-block items, concatenated */
 	uint8_t seal[CRYPT_MAC_SIZE];		/* its first 16 bytes: the seal fingerprint */
 };
 static_assert(sizeof(struct disk_crypt_seal) == 200, "crypt seal");
@@ -366,7 +365,7 @@ enum crypt_phase {
 	CRYPT_PHASE_DATA = 2,		/* data extents */
 	CRYPT_PHASE_LEAVES = 3,		/* leaves of the members */
 	CRYPT_PHASE_INDEX = 4,		/* the index is filled; only towards sealed */
-	CRYPT_PHASE_FINISH = 5,		/* root items are converted; checking and wiping */
+	CRYPT_PHASE_FINISH = 5,		/* root items are converted; what is left is checking and wiping */
 	CRYPT_PHASE_FINISHED = 6,	/* only the bit and this tail are left to clear */
 };
 
@@ -375,8 +374,8 @@ struct disk_crypt_range {	/* logical, contiguous, inside one chunk */
 	struct le64 length;
 };
 
-#define CRYPT_STATE_READ_BACK 2u	/* in its flags: all data are read back before the conversion ends */
-#define CRYPT_STATE_ACCEPTED 1u	/* in its flags: changes or unsealed data were accepted at the beginning */
+#define CRYPT_STATE_READ_BACK 2u	/* in state flags: all data are read back before the conversion ends */
+#define CRYPT_STATE_ACCEPTED 1u	/* in state flags: changes or unsealed data were accepted at the beginning */
 
 struct disk_crypt_state {
 	uint8_t magic[8];
@@ -392,8 +391,8 @@ struct disk_crypt_state {
 	struct le64 generation;
 	struct le64 n_devices;
 	struct le32 sector_size, node_size;
-	struct le64 cursor;		/* DATA: unit item << 16 | unit in it; LEAVES: address; INDEX: next item; what is before it is sealed */
-	struct le64 sequence;		/* of the last journal record durable when this was written */
+	struct le64 cursor;		/* DATA: unit item << 16 | unit in it; LEAVES: address; INDEX: next item; everything before it is sealed */
+	struct le64 sequence;		/* of the last journal record that was durable when this was written */
 	struct disk_crypt_range keys;	/* copies of header and slots */
 	struct disk_crypt_range slot[CRYPT_JOURNAL_SLOTS];	/* the journal: record n is in slot n mod 3 */
 	uint8_t kcv[CRYPT_MAC_SIZE];
@@ -413,7 +412,7 @@ struct crypt_range {
 };
 
 struct crypt_state_tail {
-	struct disk_crypt_state disk;	/* kept: it is what the MAC is over */
+	struct disk_crypt_state disk;	/* kept: the MAC covers it */
 	enum crypt_operation operation;
 	enum crypt_direction direction;
 	enum crypt_phase phase;
@@ -422,9 +421,12 @@ struct crypt_state_tail {
 	uint64_t epoch, generation, cursor, sequence, start_time, total, n_unit_items;
 	struct crypt_range keys, slot[CRYPT_JOURNAL_SLOTS];
 };
-/* bytes: the SUPER_TAIL_SIZE bytes of a superblock.  Not authenticated.  ERROR_STATE where malformed, ERROR_REFUSED as above. */
+/* bytes: the SUPER_TAIL_SIZE bytes of a superblock. Not authenticated. ERROR_STATE if malformed, ERROR_REFUSED as above. */
 bool crypt_state_read(const uint8_t *bytes, struct crypt_state_tail *state, struct error *err) must_use;
-/* Of two of the same conversion a was written after b, by sequence, epoch and how far the phase is on its way (section 7 of README.md). */
+/*
+ * For two states of the same conversion: was a written after b, judged by sequence, epoch and how far its phase is (section 7 of
+ * README.md)?
+ */
 bool crypt_state_is_later(const struct crypt_state_tail *a, const struct crypt_state_tail *b);
 
 #endif /* FORMAT_CRYPT_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A window on bytes of an image: the only code that moves along them. */
+/* A window on bytes of an image. Only this code moves along such bytes. */
 #ifndef FORMAT_CURSOR_H
 #define FORMAT_CURSOR_H
 
@@ -9,7 +9,7 @@
 
 #include "format/error.h"
 
-/* Knows where it is and never leaves it.  Borrowed: the bytes belong to someone else. */
+/* Knows its position and never leaves its window. The bytes are borrowed. */
 struct cursor {
 	const uint8_t *at;
 	size_t left;

@@ -58,7 +58,7 @@ bool device_stats_read(struct cursor *item, struct device_stats *out, struct err
 	while (stats.n < DEVICE_STATS_KNOWN && cursor_read(item, &value, sizeof(value)))
 		stats.value[stats.n++] = le64(value);
 	if (!cursor_take(item, item->left, &stats.more))
-		return false;	/* cannot be: what is left can be taken */
+		return false;	/* cannot happen: what is left can be taken */
 	*out = stats;
 	return true;
 }

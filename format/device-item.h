@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the trees say of devices: device items, what of a device is in use, error counters, a replacement, stripes of data. */
+/* Items about devices: device items, allocated extents of a device, error counters, a replacement, stripes of data. */
 #ifndef FORMAT_DEVICE_ITEM_H
 #define FORMAT_DEVICE_ITEM_H
 
@@ -12,7 +12,7 @@ struct device_item {
 	uint8_t seek_speed, bandwidth;
 	uint8_t uuid[UUID_SIZE], fsid[FSID_SIZE];
 };
-/* Exactly one struct disk_dev_item, whatever it says: what uses a device checks that. */
+/* Exactly one struct disk_dev_item with any content; users of a device check it. */
 bool device_item_read(struct cursor *item, struct device_item *device, struct error *err) must_use;
 
 struct device_extent {
@@ -23,7 +23,7 @@ bool device_extent_read(struct cursor *item, struct device_extent *extent, struc
 
 #define DEVICE_STATS_KNOWN 5u	/* write, read, flush, corruption, generation */
 struct device_stats {
-	unsigned n;			/* how many of value[] the item has: older kernels wrote fewer */
+	unsigned n;			/* how many of value[] the item has; older kernels wrote fewer */
 	uint64_t value[DEVICE_STATS_KNOWN];
 	struct cursor more;		/* counters of later kernels */
 };
@@ -46,7 +46,7 @@ struct device_replace {
 };
 bool device_replace_read(struct cursor *item, struct device_replace *replace, struct error *err) must_use;
 
-/* A RAID_STRIPE item: where each copy or stripe of a range of data is.  Kernels before 6.13 put 8 bytes before the list. */
+/* A RAID_STRIPE item: where each copy or stripe of a range of data is. Kernels before 6.13 put 8 bytes before the list. */
 struct disk_stripe_head {
 	uint8_t encoding;
 	uint8_t reserved[7];
@@ -60,7 +60,7 @@ static_assert(sizeof(struct disk_stripe_place) == 16, "btrfs_raid_stride");
 struct stripe_copy {
 	uint64_t devid, physical;
 };
-/* Takes the older head off, where the size says that there is one (*has_head, *encoding); the rest is a list of at least one. */
+/* Removes the older head if the size says that there is one (*has_head, *encoding). What is left is a list with at least one entry. */
 bool stripe_extent_begin(struct cursor *item, bool *has_head, uint8_t *encoding, struct error *err) must_use;
 /* Loop while item->left > 0. */
 bool stripe_extent_next(struct cursor *item, struct stripe_copy *copy, struct error *err) must_use;

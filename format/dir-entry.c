@@ -12,7 +12,7 @@
 
 uint64_t dir_entry_name_hash(const void *name, size_t len)
 {
-	/* The library takes the bytes as not const, and does not change them. */
+	/* The library's parameter is not const, but it does not change the bytes. */
 	return crc32_iscsi((unsigned char *)name, (int)len, ~1u);
 }
 

@@ -25,18 +25,18 @@ struct dir_entry {
 	struct cursor data;	/* xattr value; empty for directory entries */
 };
 
-/* The next entry of a DIR_ITEM or DIR_INDEX item: loop while item->left > 0. */
+/* Reads the next entry of a DIR_ITEM or DIR_INDEX item. Loop while item->left > 0. */
 bool dir_entry_next(struct cursor *item, struct dir_entry *entry, struct error *err) must_use;
 
-/* The next xattr of an XATTR_ITEM. */
+/* Reads the next xattr of an XATTR_ITEM. */
 bool xattr_next(struct cursor *item, struct dir_entry *entry, struct error *err) must_use;
 
-/* FT_* of a file of that mode; 0: of none. */
+/* FT_* of a file with that mode; 0: not a file type. */
 uint8_t dir_entry_type(uint32_t mode);
-/* Can no file have it, for it would lead elsewhere? */
+/* Is this a name that no file can have, because it would lead elsewhere? */
 bool dir_entry_name_is_bad(const struct dir_entry *entry);
 
-/* Key offset of the DIR_ITEM or XATTR_ITEM of a name: crc32c with seed ~1. */
+/* Key offset of the DIR_ITEM or XATTR_ITEM for a name: crc32c with seed ~1. */
 uint64_t dir_entry_name_hash(const void *name, size_t len);
 
 #endif /* FORMAT_DIR_ENTRY_H */

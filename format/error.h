@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One error, owned by main().  A function that can fail takes it as its last
- * argument, fills it once and returns false.  Only cmd/main.c prints it.
+ * One error, owned by main(). A function that can fail takes it as its last argument, fills it once and returns false. Only cmd/main.c
+ * prints it.
  */
 #ifndef FORMAT_ERROR_H
 #define FORMAT_ERROR_H
@@ -31,23 +31,23 @@ enum error_kind {
 
 struct error {
 	enum error_kind kind;
-	char text[512];		/* lower case, no full stop, no name unescaped */
-	char hint[256];		/* the cure, where one is known */
+	char text[512];		/* lower case, no full stop, names escaped */
+	char hint[256];		/* the cure, if one is known */
 };
 
 /* Always false, so that a failed check reads: return error_set(err, ...); */
 bool error_set(struct error *err, enum error_kind kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* As error_set(), followed by ": " and the text of errno (kind: ERROR_IO, or ERROR_MEMORY for ENOMEM). */
+/* Like error_set(), followed by ": " and the text of errno (kind: ERROR_IO, or ERROR_MEMORY for ENOMEM). */
 bool error_system(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 bool error_memory(struct error *err);
 
-/* Puts "what: " before the text that is already there.  Always false. */
+/* Prefixes the existing text with "what: ". Always false. */
 bool error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Sets the hint.  Always false. */
+/* Sets the hint. Always false. */
 bool error_hint(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The name of a kind in JSON errors, for example "wrong-key". */

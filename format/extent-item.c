@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Checks what the extent tree, the block group tree and the free space tree say. */
+/* Checks items of the extent tree, the block group tree and the free space tree. */
 #include "format/extent-item.h"
 
 #include <inttypes.h>
@@ -7,7 +7,7 @@
 #define corrupt_at(kind, format, ...) \
 	error_set(err, ERROR_CORRUPT, kind " at %#" PRIx64 ": " format, where, __VA_ARGS__)
 
-/* Addresses are multiples of the sector, which is at least this. */
+/* Addresses are multiples of the sector size, which is at least this. */
 static bool is_address(uint64_t logical)
 {
 	return logical != 0 && logical % NODE_SIZE_MIN == 0;

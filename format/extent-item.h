@@ -11,10 +11,10 @@ struct extent_item {
 	bool has_block_info;			/* EXTENT_ITEM of a tree block, not skinny */
 	struct key first_key;
 	uint8_t level;				/* of a tree block, skinny or not */
-	struct cursor inline_refs;		/* rest of the item: feed to extent_ref_next() */
+	struct cursor inline_refs;		/* rest of the item, for extent_ref_next() */
 };
 
-/* key: EXTENT_ITEM or METADATA_ITEM.  A METADATA_ITEM's level is key->offset, < LEVEL_MAX. */
+/* key: EXTENT_ITEM or METADATA_ITEM. The level of a METADATA_ITEM is key->offset, < LEVEL_MAX. */
 bool extent_item_read(struct cursor *item, const struct key *key, struct extent_item *extent, struct error *err) must_use;
 
 struct extent_ref {
@@ -26,10 +26,10 @@ struct extent_ref {
 	uint32_t count;		/* data refs; 1 for blocks, 0 for owner refs */
 };
 
-/* The next inline ref: loop while refs->left > 0. */
+/* Reads the next inline ref. Loop while refs->left > 0. */
 bool extent_ref_next(struct cursor *refs, struct extent_ref *ref, struct error *err) must_use;
 
-/* A ref that is an item of its own (key types 172..184). */
+/* Reads a ref that is an item of its own (key types 172..184). */
 bool extent_ref_read(struct cursor *item, const struct key *key, struct extent_ref *ref, struct error *err) must_use;
 
 struct block_group {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Checks file extents: after it no offset and no length can lead out of an extent. */
+/* Checks file extents, so that afterwards no offset or length leads out of an extent. */
 #include "format/file-extent.h"
 
 #include <inttypes.h>
@@ -27,7 +27,7 @@ static bool check_aligned(const char *name, uint64_t value, uint32_t sector_size
 
 static bool check_disk(const struct file_extent *extent, uint64_t where, struct error *err)
 {
-	/* Old kernels left a wrong ram_bytes in extents that are not compressed; nothing reads it there. */
+	/* Old kernels left a wrong ram_bytes in extents that are not compressed. Nothing reads it there. */
 	const bool compressed = extent->compression != COMPRESS_NONE;
 	const uint64_t decoded = compressed ? extent->ram_bytes : extent->disk_num_bytes;
 

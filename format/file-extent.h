@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* EXTENT_DATA items: which bytes of a file are where. */
+/* EXTENT_DATA items: where the bytes of a file are. */
 #ifndef FORMAT_FILE_EXTENT_H
 #define FORMAT_FILE_EXTENT_H
 
@@ -23,11 +23,11 @@ struct file_extent {
 };
 
 /*
- * Reads the payload of an EXTENT_DATA item with key offset file_offset.  REG and PREALLOC: exactly 53 bytes,
- * everything a multiple of sector_size, nothing wraps, num_bytes > 0, compression <= 3, type <= 2.  With a disk address:
- * compressed, offset + num_bytes <= ram_bytes, and neither ram_bytes nor disk_num_bytes above FILE_EXTENT_COMPRESSED_MAX;
- * not compressed, offset + num_bytes <= disk_num_bytes, and ram_bytes says nothing.  INLINE: file_offset 0, uncompressed
- * payload length == ram_bytes, compressed ram_bytes bounded as above.
+ * Reads the payload of an EXTENT_DATA item with key offset file_offset. REG and PREALLOC: exactly 53 bytes, everything a multiple of
+ * sector_size, nothing wraps, num_bytes > 0, compression <= 3, type <= 2. With a disk address, if compressed: offset + num_bytes <=
+ * ram_bytes, and neither ram_bytes nor disk_num_bytes exceeds FILE_EXTENT_COMPRESSED_MAX; if not compressed: offset + num_bytes <=
+ * disk_num_bytes, and ram_bytes is ignored. INLINE: file_offset 0, uncompressed payload length == ram_bytes, compressed ram_bytes bounded
+ * as above.
  */
 bool file_extent_read(struct cursor *item, uint64_t file_offset, uint32_t sector_size, struct file_extent *extent,
 		      struct error *err) must_use;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The contexts of the upstream fscrypt proposal: which key and modes an inode has, which nonce an extent.  The proposal is not frozen;
- * this is its seventh version.  Older ones had no item for extents.
+ * The contexts of the upstream fscrypt proposal: the key and modes of an inode, and the nonce of an extent. The proposal is not frozen;
+ * this is its seventh version. Older ones had no item for extents.
  */
 #ifndef FORMAT_FSCRYPT_H
 #define FORMAT_FSCRYPT_H
@@ -36,11 +36,11 @@ struct disk_fscrypt_extent_context {	/* key (inode, 42, offset of the EXTENT_DAT
 };
 static_assert(sizeof(struct disk_fscrypt_extent_context) == 34, "fscrypt_extent_context_v1");
 
-/* Bytes and single-byte numbers only, so native as they are.  ERROR_CORRUPT where version or size is another. */
+/* They contain only bytes and single-byte numbers, so they are native as they are. ERROR_CORRUPT for any other version or size. */
 bool fscrypt_inode_context_read(struct cursor *item, struct disk_fscrypt_inode_context *context, struct error *err) must_use;
 bool fscrypt_extent_context_read(struct cursor *item, struct disk_fscrypt_extent_context *context, struct error *err) must_use;
 
-/* "AES-256-XTS", or NULL where the number is not known. */
+/* "AES-256-XTS"; NULL for an unknown number. */
 const char *fscrypt_mode_name(uint8_t mode);
 
 #endif /* FORMAT_FSCRYPT_H */

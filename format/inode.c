@@ -100,6 +100,6 @@ bool inode_extref_next(struct cursor *item, struct inode_ref *ref, struct error 
 
 uint64_t inode_extref_hash(uint64_t parent, const void *name, size_t len)
 {
-	/* The library takes the bytes as not const, and does not change them. */
+	/* The library's parameter is not const, but it does not change the bytes. */
 	return crc32_iscsi((unsigned char *)name, (int)len, (unsigned)parent);
 }

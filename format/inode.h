@@ -17,7 +17,7 @@ struct inode {
 	struct inode_time atime, ctime, mtime, otime;
 };
 
-/* Exactly sizeof(struct disk_inode_item) bytes; mode must have a file type, nsec < 10^9. */
+/* Exactly sizeof(struct disk_inode_item) bytes; mode must have a file type; nsec < 10^9. */
 bool inode_read(struct cursor *item, struct inode *inode, struct error *err) must_use;
 
 struct inode_ref {
@@ -26,11 +26,11 @@ struct inode_ref {
 	struct cursor name;	/* borrowed from the leaf */
 };
 
-/* The next name of an INODE_REF item (key.offset: the parent) / of an INODE_EXTREF item. */
+/* Reads the next name of an INODE_REF item (key.offset: the parent) / of an INODE_EXTREF item. */
 bool inode_ref_next(struct cursor *item, uint64_t parent, struct inode_ref *ref, struct error *err) must_use;
 bool inode_extref_next(struct cursor *item, struct inode_ref *ref, struct error *err) must_use;
 
-/* Key offset of the INODE_EXTREF item of a name: crc32c with the directory as seed. */
+/* Key offset of the INODE_EXTREF item for a name: crc32c with the directory as seed. */
 uint64_t inode_extref_hash(uint64_t parent, const void *name, size_t len);
 
 #endif /* FORMAT_INODE_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reading journal records. */
+/* Reads journal records. */
 #include "format/journal.h"
 
 #include <inttypes.h>
@@ -28,7 +28,7 @@ bool journal_header_read(struct cursor *record, struct journal_header *header, s
 	if (disk.root_level >= LEVEL_MAX)
 		return bad("root_level is %u, not below %u", disk.root_level, LEVEL_MAX);
 	if (le64(disk.length) < sizeof(disk) + CRYPT_MAC_SIZE)
-		return bad("length is %" PRIu64 ", not even a header and a MAC", le64(disk.length));
+		return bad("length is %" PRIu64 ", less than a header and a MAC", le64(disk.length));
 	if (le64(disk.sequence) == 0)
 		return bad("sequence is %u", 0u);
 

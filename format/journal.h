@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Journal records, byte for byte: what one transaction of a conversion changes.  Specified in
- * format/README.md, "The journal".  Nothing here is authenticated: common/tree/journal.c does that.
+ * Journal records, byte for byte: what one transaction of a conversion changes. Specified in format/README.md, "The journal". Nothing is
+ * authenticated here: common/tree/journal.c does that.
  */
 #ifndef FORMAT_JOURNAL_H
 #define FORMAT_JOURNAL_H
@@ -33,7 +33,7 @@ struct disk_journal_changed {	/* followed by the node size of bytes */
 	struct le64 logical;
 };
 
-struct disk_journal_new {	/* is at its place already */
+struct disk_journal_new {	/* already at its place */
 	struct le64 logical;
 	uint8_t sha256[32];
 };
@@ -71,10 +71,10 @@ struct journal_header {
 	uint8_t op_id[CRYPT_UUID_SIZE], previous[CRYPT_MAC_SIZE];
 };
 
-/* The header alone: magic, version, known direction and phase, length >= header + MAC.  ERROR_STATE. */
+/* Reads the header alone: magic, version, known direction and phase, length >= header + MAC. ERROR_STATE. */
 bool journal_header_read(struct cursor *record, struct journal_header *header, struct error *err) must_use;
 
-/* Then, in this order, exactly as many times as the header says. */
+/* Then call these, in this order, exactly as many times as the header says. */
 bool journal_changed_next(struct cursor *record, uint32_t node_size, struct journal_changed *changed, struct error *err) must_use;
 bool journal_new_next(struct cursor *record, struct journal_new *new_block, struct error *err) must_use;
 bool journal_range_next(struct cursor *record, struct journal_range *range, struct error *err) must_use;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The words that btrfs-progs prints for keys. */
+/* The names that btrfs-progs prints for keys. */
 #include "format/key.h"
 
 #include <inttypes.h>
@@ -41,7 +41,7 @@ static void object_text(uint64_t id, uint8_t type, char text[OBJECT_TEXT_SIZE])
 	};
 	const char *name = NULL;
 
-	/* The same number means different things in different trees: the type tells. */
+	/* The same number means different things in different trees; the type tells which. */
 	switch (type) {
 	case KEY_PERSISTENT_ITEM:
 		name = id == 0 ? "DEV_STATS" : NULL;
@@ -85,7 +85,7 @@ static void offset_text(const struct key *key, char text[OBJECT_TEXT_SIZE])
 		object_text(key->offset, key->type, text);
 		break;
 	case KEY_ROOT_ITEM:
-		/* The tree being moved; of every other root it is a generation. */
+		/* The id of the tree being moved. For every other root the offset is a generation. */
 		if (key->objectid == TREE_RELOC_ID)
 			object_text(key->offset, key->type, text);
 		else
@@ -157,7 +157,7 @@ const char *key_text(const struct key *key, char text[KEY_TEXT_SIZE])
 	const char *name = key_type_name(key->type);
 	char object[OBJECT_TEXT_SIZE], offset[OBJECT_TEXT_SIZE];
 
-	/* The v1 space cache has items without a type. */
+	/* The items of the v1 space cache have no type. */
 	if (key->type == 0 && key->objectid == FREE_SPACE_ID)
 		name = "UNTYPED";
 	object_text(key->objectid, key->type, object);

@@ -21,7 +21,7 @@ static inline struct disk_key key_to_disk(const struct key *key)
 	return (struct disk_key){ to_le64(key->objectid), key->type, to_le64(key->offset) };
 }
 
-/* <0, 0, >0, in the order of the trees. */
+/* <0, 0, >0, in tree order. */
 static inline int key_compare(const struct key *a, const struct key *b)
 {
 	if (a->objectid != b->objectid)
@@ -33,11 +33,11 @@ static inline int key_compare(const struct key *a, const struct key *b)
 	return 0;
 }
 
-/* "(256 EXTENT_DATA 0)", names as btrfs-progs prints them; the caller's buffer. */
+/* "(256 EXTENT_DATA 0)" with names as btrfs-progs prints them, in the caller's buffer. */
 #define KEY_TEXT_SIZE 96
 const char *key_text(const struct key *key, char text[KEY_TEXT_SIZE]);
 
-/* "EXTENT_DATA", or NULL where the type is not known. */
+/* "EXTENT_DATA"; NULL for an unknown type. */
 const char *key_type_name(uint8_t type);
 
 #endif /* FORMAT_KEY_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What of a damaged tree block can be shown without leaving it. */
+/* Salvages what can be shown of a damaged tree block without reading outside it. */
 #include "format/node-salvage.h"
 
 #include <stdlib.h>
@@ -59,8 +59,8 @@ static bool can_be_used(const struct node *node, uint32_t slot, const struct nod
 }
 
 /*
- * The longest ascending run of keys: one that is far off takes out itself, and not all behind it.  best[n]: the slot that ends the best run of n + 1;
- * before[slot]: the one before it in its run.  Returns how long it is, and its slots in best[].
+ * The longest ascending run of keys: a key that is far off removes only itself, not everything after it. best[n]: the slot that ends the
+ * best run of n + 1; before[slot]: the previous slot in its run. Returns the length of the run, and its slots in best[].
  */
 static uint32_t longest_run(const struct node *node, const struct node_limits *limits, uint32_t *best, uint32_t *before)
 {
@@ -111,12 +111,12 @@ bool node_rebuild(uint8_t *bytes, uint32_t size, uint64_t logical, const struct 
 
 	const uint32_t n = longest_run(&node, limits, room, room + most);
 
-	/* Forwards: each goes where it is, or to what has been taken. */
+	/* Moves forwards: each entry stays, or goes to a place already copied. */
 	for (uint32_t i = 0; i < n; i++)
 		memmove(entries + i * entry, entries + room[i] * entry, entry);
 	free(room);
 	if (n == 0)
-		return error_set(err, ERROR_CORRUPT, "nothing of it can be used");
+		return error_set(err, ERROR_CORRUPT, "nothing in it can be used");
 	node.n_items = n;
 	*out = node;
 	return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Checks a tree block whole, once, so that the accessors can trust it. */
+/* Checks a whole tree block once, so that the accessors can trust it. */
 #include "format/node.h"
 
 #include <inttypes.h>
@@ -35,7 +35,7 @@ static struct disk_key_ptr pointer_of(const struct node *node, uint32_t slot)
 
 struct key node_key(const struct node *node, uint32_t slot)
 {
-	struct disk_key disk;	/* both kinds of entries begin with it */
+	struct disk_key disk;	/* both kinds of entries begin with a key */
 
 	memcpy(&disk, entry_at(node, slot), sizeof(disk));
 	return key_from_disk(&disk);
@@ -120,7 +120,7 @@ static bool check_keys(const struct node *node, struct error *err)
 	return true;
 }
 
-/* Item data fill a leaf from its end, one item after the other, down to the item headers at most. */
+/* Item data fill a leaf from its end, one item after the other, at most down to the item headers. */
 static bool check_items(const struct node *node, struct error *err)
 {
 	const uint32_t headers_end = node->n_items * sizeof(struct disk_item);

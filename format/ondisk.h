@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The structs of the btrfs disk format that this program reads or writes, byte
- * for byte, and their constants.  Alignment is 1 and every number is a struct of
- * its own, so that no one can compute with bytes of the disk by accident.
- * Specified in format/README.md.
+ * The structs of the btrfs disk format that this program reads or writes, byte for byte, and their constants. Alignment is 1 and every
+ * number is a struct of its own, so that nobody computes with disk bytes by accident. Specified in format/README.md.
  */
 #ifndef FORMAT_ONDISK_H
 #define FORMAT_ONDISK_H
@@ -76,8 +74,8 @@ static inline struct le64 to_le64(uint64_t x)
 #define SUPER_OFFSET_2		(256ull << 30)
 #define SUPER_BACKUPS		4u
 #define SUPER_COPIES		3
-#define SUPER_STRIPE		(64u << 10)	/* free space trees call these stripes free: never touch them */
-#define DEVICE_RESERVED		(1u << 20)	/* the first MiB of every device is nobody's */
+#define SUPER_STRIPE		(64u << 10)	/* free space trees call these stripes free; never touch them */
+#define DEVICE_RESERVED		(1u << 20)	/* the first MiB of every device is reserved */
 #define SUPER_MAGIC		"_BHRfS_M"
 #define SUPER_TAIL_OFFSET	0xdcbu		/* unused bytes of the superblock: 0xdcb..0xfff */
 #define SUPER_TAIL_SIZE		(SUPER_SIZE - SUPER_TAIL_OFFSET)
@@ -129,7 +127,7 @@ static inline struct le64 to_le64(uint64_t x)
 #define KEY_DIR_ITEM		84u
 #define KEY_DIR_INDEX		96u
 #define KEY_EXTENT_DATA		108u
-#define KEY_CSUM_ITEM		120u	/* of before 2009 */
+#define KEY_CSUM_ITEM		120u	/* before 2009 */
 #define KEY_EXTENT_CSUM		128u
 #define KEY_ROOT_ITEM		132u
 #define KEY_ROOT_BACKREF	144u
@@ -139,7 +137,7 @@ static inline struct le64 to_le64(uint64_t x)
 #define KEY_EXTENT_OWNER_REF	172u
 #define KEY_TREE_BLOCK_REF	176u
 #define KEY_EXTENT_DATA_REF	178u
-#define KEY_EXTENT_REF_V0	180u	/* of before 2009 */
+#define KEY_EXTENT_REF_V0	180u	/* before 2009 */
 #define KEY_SHARED_BLOCK_REF	182u
 #define KEY_SHARED_DATA_REF	184u
 #define KEY_BLOCK_GROUP_ITEM	192u
@@ -184,7 +182,7 @@ static inline struct le64 to_le64(uint64_t x)
 #define INCOMPAT_ENCRYPT		(1ull << 15)	/* the upstream fscrypt proposal */
 #define INCOMPAT_SIMPLE_QUOTA		(1ull << 16)
 #define INCOMPAT_REMAP_TREE		(1ull << 17)
-#define INCOMPAT_CRYPT_UNFINISHED	(1ull << 63)	/* ours: a conversion has not finished */
+#define INCOMPAT_CRYPT_UNFINISHED	(1ull << 63)	/* ours: a conversion is unfinished */
 #define SUPER_FLAG_ERROR		(1ull << 2)
 #define SUPER_FLAG_SEEDING		(1ull << 32)
 #define SUPER_FLAG_METADUMP		(1ull << 33)
@@ -429,7 +427,7 @@ struct disk_root_item {
 	struct disk_key drop_progress;
 	uint8_t drop_level;
 	uint8_t level;
-	/* from here on only where generation_v2 == generation */
+	/* from here on only valid if generation_v2 == generation */
 	struct le64 generation_v2;
 	uint8_t uuid[UUID_SIZE];
 	uint8_t parent_uuid[UUID_SIZE];
@@ -441,7 +439,7 @@ struct disk_root_item {
 static_assert(sizeof(struct disk_root_item) == 439, "btrfs_root_item");
 static_assert(offsetof(struct disk_root_item, reserved) == 375, "btrfs_root_item.reserved");
 
-/* In the reserved bytes of a root item: the tag of an encrypted subvolume, with the layout of 2016. */
+/* The tag of an encrypted subvolume, in the reserved bytes of its root item, with the layout of 2016. */
 struct disk_crypt_tag {
 	uint8_t algorithm[16];	/* NUL padded */
 	struct le32 key_len;	/* bytes */
@@ -485,7 +483,7 @@ struct disk_tree_block_info {
 };
 static_assert(sizeof(struct disk_tree_block_info) == 18, "btrfs_tree_block_info");
 
-struct disk_extent_inline_ref {	/* type, then what it says */
+struct disk_extent_inline_ref {	/* type, then the data it implies */
 	uint8_t type;
 	struct le64 offset;
 };

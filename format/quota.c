@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Checks the items of the quota tree: sizes; every value of a field is a value that a kernel may have written. */
+/* Checks the items of the quota tree: only their sizes, because a kernel may have written any field value. */
 #include "format/quota.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Items of the quota tree.  A QGROUP_RELATION has no payload: its key says all. */
+/* Items of the quota tree. A QGROUP_RELATION has no payload: its key says everything. */
 #ifndef FORMAT_QUOTA_H
 #define FORMAT_QUOTA_H
 
@@ -16,7 +16,7 @@ struct disk_qgroup_status {
 	struct le64 generation;
 	struct le64 flags;
 	struct le64 rescan;
-	struct le64 enable_gen;		/* only where the flags say SIMPLE, or a later kernel wrote it */
+	struct le64 enable_gen;		/* only if the flags say SIMPLE, or a later kernel wrote it */
 };
 static_assert(offsetof(struct disk_qgroup_status, enable_gen) == 32, "btrfs_qgroup_status_item of older kernels");
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Checks the items that say where a tree is, and what a subvolume is called. */
+/* Checks the items that say where a tree is and what a subvolume is called. */
 #include "format/root.h"
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@ static struct inode_time time_of(const struct disk_timespec *disk)
 	return (struct inode_time){ (int64_t)le64(disk->sec), le32(disk->nsec) };
 }
 
-/* The name is for people and for comparing: a byte that does not print becomes a question mark. */
+/* The name is only for people and for comparing: a byte that does not print becomes a question mark. */
 static void read_tag(const uint8_t reserved[64], struct root *root)
 {
 	struct disk_crypt_tag tag;
@@ -29,7 +29,7 @@ static void read_tag(const uint8_t reserved[64], struct root *root)
 	root->key_hash = le32(tag.key_hash);
 }
 
-/* What items of 439 bytes have more than those of 239. */
+/* Reads the fields that items of 439 bytes have, but items of 239 bytes do not. */
 static void read_rest(const struct disk_root_item *disk, struct root *root)
 {
 	root->has_v2 = le64(disk->generation_v2) == le64(disk->generation);
@@ -80,7 +80,7 @@ bool root_read(struct cursor *item, struct root *out, struct error *err)
 		return corrupt_at("root item", "level is %u, not 0 to %u", root.level, LEVEL_MAX - 1);
 	if (!is_short)
 		read_rest(&disk, &root);
-	*item = (struct cursor){ rest.at + rest.left, 0, rest.offset + rest.left };	/* longer ones are of later versions */
+	*item = (struct cursor){ rest.at + rest.left, 0, rest.offset + rest.left };	/* longer items come from later versions */
 	*out = root;
 	return true;
 }

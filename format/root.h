@@ -9,7 +9,7 @@
 struct root {
 	uint64_t generation, bytenr, bytes_used, last_snapshot, flags, dirid;
 	uint32_t refs;
-	struct key drop_progress;	/* of a deleted subvolume: what is before it is gone; all 0: nothing is */
+	struct key drop_progress;	/* for a deleted subvolume: everything before it is gone; all 0: nothing is gone */
 	uint8_t level;
 	bool is_short;		/* written before 439-byte items: nothing below is valid */
 	bool has_v2;		/* generation_v2 == generation: uuids and times are valid */
@@ -17,7 +17,7 @@ struct root {
 	uint64_t ctransid, otransid, stransid, rtransid;
 	struct inode_time ctime, otime, stime, rtime;
 	uint8_t reserved[64];	/* struct disk_crypt_tag and zeros */
-	/* the tag, decoded: algorithm[0] == 0 where there is none */
+	/* the decoded tag; algorithm[0] == 0: there is none */
 	char algorithm[17];	/* printable, always NUL terminated */
 	uint32_t key_len, key_hash;
 };

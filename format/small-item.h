@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Items of one or two numbers: ids of a uuid, ranges of a log, the header of a v1 space cache. */
+/* Items of one or two numbers: ids for a uuid, ranges of a log, the header of a v1 space cache. */
 #ifndef FORMAT_SMALL_ITEM_H
 #define FORMAT_SMALL_ITEM_H
 
 #include "format/cursor.h"
 #include "format/key.h"
 
-/* The next subvolume id of a UUID_KEY_* item: loop while item->left > 0. */
+/* Reads the next subvolume id of a UUID_KEY_* item. Loop while item->left > 0. */
 bool uuid_item_next(struct cursor *item, uint64_t *subvolume, struct error *err) must_use;
 
-/* DIR_LOG_ITEM and DIR_LOG_INDEX of a log tree: what is logged of a directory begins at the key's offset and ends here. */
+/* DIR_LOG_ITEM and DIR_LOG_INDEX of a log tree: the logged part of a directory begins at the key's offset and ends here. */
 bool dir_log_read(struct cursor *item, uint64_t *end, struct error *err) must_use;
 
 struct disk_space_cache {
@@ -20,7 +20,7 @@ struct disk_space_cache {
 };
 static_assert(sizeof(struct disk_space_cache) == 41, "btrfs_free_space_header");
 
-/* (FREE_SPACE, untyped, address of a block group) in the root tree: which file of it holds the cache. */
+/* (FREE_SPACE, untyped, address of a block group) in the root tree: which file of that tree holds the cache. */
 struct space_cache {
 	struct key location;
 	uint64_t generation, n_entries, n_bitmaps;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The superblock: checked fields, and the raw bytes for those who write it back. */
+/* The superblock: checked fields, and the raw bytes for writing it back. */
 #ifndef FORMAT_SUPERBLOCK_H
 #define FORMAT_SUPERBLOCK_H
 
@@ -29,17 +29,17 @@ struct superblock {
 	uint64_t devid;
 	uint8_t dev_uuid[UUID_SIZE];
 	uint64_t dev_total_bytes;
-	struct cursor sys_chunks;	/* borrowed from .disk of this very struct: do not copy the struct without fixing it */
+	struct cursor sys_chunks;	/* borrowed from .disk of this struct: do not copy the struct without fixing it */
 };
 
 /*
- * Reads SUPER_SIZE bytes found at physical address where.  Magic missing: ERROR_NOT_FOUND.
- * Checks sizes (powers of two, sector 4096..65536, node sector..65536), csum type, levels, root addresses
- * aligned, sys_chunk_array_size <= 2048, bytenr == where, n_devices >= 1: ERROR_CORRUPT.
+ * Reads SUPER_SIZE bytes found at physical address where. ERROR_NOT_FOUND if the magic is missing. Checks sizes (powers of two, sector
+ * 4096..65536, node sector..65536), csum type, levels, root addresses aligned, sys_chunk_array_size <= 2048, bytenr == where, n_devices >=
+ * 1: ERROR_CORRUPT.
  */
 bool superblock_read(const uint8_t bytes[SUPER_SIZE], uint64_t where, struct superblock *super, struct error *err) must_use;
 
-/* Does it say that a conversion has not finished: by our incompat bit, or by a state in the bytes behind its fields? */
+/* Does it say that a conversion is unfinished: by our incompat bit, or by a state in the bytes after its fields? */
 bool superblock_is_unfinished(const struct superblock *super);
 
 /* Physical address of copy n (0..2) on a device. */

@@ -6,7 +6,7 @@
 #include "format/cursor.h"
 #include "format/ondisk.h"
 
-struct disk_verity_size {	/* (inode, VERITY_DESC_ITEM, 0); the descriptor itself is at offset 1 and on */
+struct disk_verity_size {	/* (inode, VERITY_DESC_ITEM, 0); the descriptor itself begins at offset 1 */
 	struct le64 size;
 	uint8_t reserved[16];
 	uint8_t encryption;
@@ -39,7 +39,7 @@ struct verity_descriptor {
 	uint64_t data_size;
 	uint8_t root_hash[64], salt[32];
 };
-/* Version 1, salt_size at most 32; what follows it is left in item. */
+/* Version 1, salt_size at most 32. What follows it is left in item. */
 bool verity_descriptor_read(struct cursor *item, struct verity_descriptor *descriptor, struct error *err) must_use;
 
 #endif /* FORMAT_VERITY_H */

@@ -100,7 +100,7 @@ static void refuses_one_wrong_byte(void **state)
 	static const struct wrong wrong[] = {
 		{ 1, 1, AT "length is 0x800100, not a nonzero multiple of 4096" },
 		{ 2, 0, AT "length is 0, not a nonzero multiple of 4096" },
-		{ 6, 1, AT "length is 0x1000000800000, at most 0xffffffff0000" },
+		{ 6, 1, AT "length is 0x1000000800000, but at most 0xffffffff0000 is possible" },
 		{ 18, 2, AT "stripe_len is 131072, not 65536" },
 		{ 18, 0, AT "stripe_len is 0, not 65536" },
 		{ 24, GROUP_DUP, AT "type is 0x20, neither data, system nor metadata" },

@@ -107,7 +107,7 @@ static void refuses_one_wrong_byte(void **state)
 		{ 13, 6, "journal record at 0x4000: phase is 6, not 1 to 5" },
 		{ 13, 0, "journal record at 0x4000: phase is 0, not 1 to 5" },
 		{ 14, 8, "journal record at 0x4000: root_level is 8, not below 8" },
-		{ 17, 0, "journal record at 0x4000: length is 116, not even a header and a MAC" },
+		{ 17, 0, "journal record at 0x4000: length is 116, less than a header and a MAC" },
 		{ 24, 0, "journal record at 0x4000: sequence is 0" },
 		{ 192, 1, "journal record at 0x40c0: address is 0x200001, not a multiple of 4096" },
 		{ 212, 0, "journal record at 0x40c0: blocks is 0, not 1 to 500" },
