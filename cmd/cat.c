@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs-crypt cat: the bytes of one file, or a part of them, decrypted where its subvolume is sealed and a key is given. */
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -201,7 +200,7 @@ static bool run_cat(const char *const *operand, struct error *err)
 
 	run.report.is_one_file = true;
 
-	signal(SIGPIPE, SIG_IGN);	/* a reader that went away is an error like others, with a summary */
+	pipe_watch();	/* a report is finished first */
 
 	bool ok = output_names_check(NULL, opt.report, NULL, operand[0], err) && export_report_open(&run.report, opt.report, NULL, err);
 

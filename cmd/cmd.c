@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,40 @@ bool format_check(struct error *err)
 	if (!format || format_is_json() || strcmp(format, "text") == 0)
 		return true;
 	return error_set(err, ERROR_USAGE, "--format: text or json");
+}
+
+bool stdout_flush(struct error *err)
+{
+	static int first;	/* the stream itself only knows that there was one */
+
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	first = first ? first : errno;
+	errno = first;
+	return errno ? error_system(err, "standard output") : error_set(err, ERROR_IO, "standard output: not all of it could be written");
+}
+
+static volatile sig_atomic_t has_no_reader;
+
+static void on_pipe(int number)
+{
+	(void)number;
+	has_no_reader = 1;
+}
+
+void pipe_watch(void)
+{
+	const struct sigaction action = { .sa_handler = on_pipe };
+	struct sigaction before;
+
+	if (sigaction(SIGPIPE, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+		sigaction(SIGPIPE, &action, NULL);
+}
+
+bool pipe_is_gone(void)
+{
+	return has_no_reader;
 }
 
 const struct poptOption *option_find(const struct poptOption *table, const char *name, char letter)
@@ -76,7 +111,9 @@ bool option_number(const char *option, const char *text, uint64_t least, uint64_
 
 static void print_line(const char *kind, const char *text)
 {
-	fflush(stdout);
+	struct error ignored;	/* the end of main() tells */
+
+	(void)!stdout_flush(&ignored);
 	if (format_is_json()) {
 		struct json_object *line = json_line();
 

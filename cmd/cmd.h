@@ -47,6 +47,16 @@ const struct poptOption *option_find(const struct poptOption *table, const char 
 bool command_has_letter(char letter);
 bool command_has_option(const char *name);	/* "with-log": a hint must not name what the command does not know */
 
+/* False, as an error of the system, where something could not be written, now or before. */
+bool stdout_flush(struct error *err) must_use;
+
+/*
+ * Whoever reads what is written to a pipe may go away, as head does: the program then ends as every other does, with nothing said; but for those that call
+ * pipe_watch(), only after what they have to finish.  Where SIGPIPE is ignored by whoever called, it is an error as any other.
+ */
+void pipe_watch(void);
+bool pipe_is_gone(void);
+
 /* One line on stderr (JSON with --format json): for the warn and note members of the rooms below. */
 void print_warning(void *context, const char *text);
 void print_note(void *context, const char *text);

@@ -132,8 +132,10 @@ static void print_plan(FILE *out, const char *what, const struct convert_plan *p
 /* Nobody can ask for the result, and the seal fingerprint in it, again. */
 void convert_print_plan(const char *what, const struct convert_plan *plan, bool planned_only)
 {
+	struct error ignored;	/* the end of main() tells */
+
 	print_plan(stdout, what, plan, planned_only);
-	if (fflush(stdout) != 0 || ferror(stdout))
+	if (!stdout_flush(&ignored))
 		print_plan(stderr, what, plan, planned_only);
 }
 
@@ -225,6 +227,7 @@ static void print_bad_block_json(const struct convert_bad_block *block, FILE *ou
 
 void convert_print_bad_block(const struct convert_bad_block *block)
 {
+	struct error ignored;
 	char text[1024];
 
 	if (!format_is_json()) {
@@ -233,7 +236,7 @@ void convert_print_bad_block(const struct convert_bad_block *block)
 		return;
 	}
 	print_bad_block_json(block, stdout);
-	if (fflush(stdout) != 0 || ferror(stdout))
+	if (!stdout_flush(&ignored))
 		print_bad_block_json(block, stderr);
 }
 

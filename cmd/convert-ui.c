@@ -4,13 +4,12 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/convert-print.h"
-#include "common/util/escape.h"
+#include "cmd/progress-options.h"
 
 static volatile sig_atomic_t stop_asked;
 
@@ -95,51 +94,14 @@ bool convert_is_interactive(bool batch)
 	return !batch && isatty(STDIN_FILENO);
 }
 
-static bool read_mode(const char *how, enum progress_mode *mode, struct error *err)
+bool convert_ui_init(bool batch, struct convert_talk *talk, struct convert_ui *ui, struct error *err)
 {
-	if (!how || strcmp(how, "auto") == 0)
-		*mode = isatty(STDERR_FILENO) && !format_is_json() ? PROGRESS_BAR : PROGRESS_NONE;
-	else if (strcmp(how, "none") == 0)
-		*mode = PROGRESS_NONE;
-	else if (strcmp(how, "bar") == 0)
-		*mode = PROGRESS_BAR;
-	else if (strcmp(how, "json") == 0)
-		*mode = PROGRESS_JSON;
-	else
-		return error_set(err, ERROR_USAGE, "--progress: auto, none, bar or json");
-	return true;
-}
-
-#define SECONDS_MAX 86400
-
-/* Digits, and a fraction at most: what else strtod() takes is no number of seconds. */
-static bool read_seconds(const char *text, double *seconds, struct error *err)
-{
-	char given[64], *end;
-
-	*seconds = 1;
-	if (!text)
-		return true;
-	*seconds = strtod(text, &end);
-	if (text[0] && strspn(text, "0123456789.") == strlen(text) && !*end && *seconds <= SECONDS_MAX)
-		return true;
-	escape_text(text, strlen(text), given, sizeof(given));
-	return error_set(err, ERROR_USAGE, "--progress-frequency: \"%s\" is not a number from 0 to %d", given, SECONDS_MAX);
-}
-
-bool convert_ui_init(const char *how, const char *frequency, bool batch, struct convert_talk *talk, struct convert_ui *ui,
-		     struct error *err)
-{
-	enum progress_mode mode = PROGRESS_NONE;
-	double seconds;
-
-	if (!read_mode(how, &mode, err) || !read_seconds(frequency, &seconds, err))
-		return false;
 	*talk = (struct convert_talk){ 0 };
-	progress_init(&talk->progress, mode, stderr, seconds);
+	if (!progress_choose(&talk->progress, err))
+		return false;
 	*ui = (struct convert_ui){
 		.context = talk,
-		.progress = mode == PROGRESS_NONE ? NULL : ui_progress,
+		.progress = talk->progress.mode == PROGRESS_NONE ? NULL : ui_progress,
 		.note = ui_note,
 		.bad_block = ui_bad_block,
 		.stop = ui_stop,

@@ -16,9 +16,7 @@ struct convert_talk {
 	struct key_input key;	/* wiped as soon as nothing more is derived from it */
 };
 
-/* how and frequency: of --progress and --progress-frequency, NULL where they are not given. */
-bool convert_ui_init(const char *how, const char *frequency, bool batch, struct convert_talk *talk, struct convert_ui *ui,
-		     struct error *err) must_use;
+bool convert_ui_init(bool batch, struct convert_talk *talk, struct convert_ui *ui, struct error *err) must_use;
 
 /* From here on SIGINT, SIGTERM and SIGHUP stop the conversion at the next safe point, and nobody who stops reading or a limit kills it. */
 void convert_catch_signals(void);

@@ -9,6 +9,7 @@
 #include "cmd/convert-print.h"
 #include "cmd/convert-ui.h"
 #include "cmd/key-options.h"
+#include "cmd/progress-options.h"
 #include "common/convert/convert.h"
 #include "common/fs/domain.h"
 #include "common/util/hex.h"
@@ -17,8 +18,8 @@
 static struct {
 	int encrypt, decrypt, rekey, resume, abort, status;
 	int recursive, dry_run, accept_changes, accept_unsealed, mounted_copy, skip, no_memory, read_back, batch;
-	char *cipher, *shared, *on_error, *pbkdf, *progress, *expect, *n_skip;
-	char *memory, *iterations, *milliseconds, *frequency;	/* numbers, as given */
+	char *cipher, *shared, *on_error, *pbkdf, *expect, *n_skip;
+	char *memory, *iterations, *milliseconds;	/* numbers, as given */
 } opt;
 
 static struct poptOption options_what[] = {
@@ -64,8 +65,7 @@ static struct poptOption options_how[] = {
 	{ "pbkdf-memory", 0, POPT_ARG_STRING, &opt.memory, 0, "memory of argon2id", "KIB" },
 	{ "pbkdf-force-iterations", 0, POPT_ARG_STRING, &opt.iterations, 0, "passes of argon2id, iterations of pbkdf2", "N" },
 	{ "iter-time", 'i', POPT_ARG_STRING, &opt.milliseconds, 0, "time that opening the key slot takes here (default 1000)", "MS" },
-	{ "progress", 0, POPT_ARG_STRING, &opt.progress, 0, "how to show progress on standard error", "auto|none|bar|json" },
-	{ "progress-frequency", 0, POPT_ARG_STRING, &opt.frequency, 0, "seconds between two reports (default 1)", "SECONDS" },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_progress, 0, NULL, NULL },
 	{ "batch-mode", 'q', POPT_ARG_NONE, &opt.batch, 0, "ask no questions, take them as answered with yes", NULL },
 	POPT_TABLEEND
 };
@@ -379,7 +379,7 @@ static bool run(const char *const *operand, struct error *err)
 	struct convert_ui ui;
 	bool ok;
 
-	if (!check_action(operand, err) || !convert_ui_init(opt.progress, opt.frequency, opt.batch, &talk, &ui, err) ||
+	if (!check_action(operand, err) || !convert_ui_init(opt.batch, &talk, &ui, err) ||
 	    !read_damage(&ui.damage, err))
 		return false;
 	ui.read_back = opt.read_back;

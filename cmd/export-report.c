@@ -148,11 +148,14 @@ static void finding_text(const struct export_report *report, const struct export
 static bool is_told(struct export_report *report, const struct export_finding *f)
 {
 	switch (f->kind) {
+	case EXPORT_SEALED:
+		/* Of one file the verdict says it. */
+		return !report->is_one_file && ++report->n_notes[f->kind] <= NOTES_MAX;
 	case EXPORT_LOSS:
 		if (report->loss_told[f->loss])
 			return false;
 		return report->loss_told[f->loss] = true;
-	case EXPORT_SEALED: case EXPORT_CIPHERTEXT: case EXPORT_NESTED: case EXPORT_REFUSED:
+	case EXPORT_CIPHERTEXT: case EXPORT_NESTED: case EXPORT_REFUSED:
 		return ++report->n_notes[f->kind] <= NOTES_MAX;
 	default:
 		return true;
@@ -321,7 +324,7 @@ bool export_report_end(struct export_report *report, const struct export_summary
 			print_warning(NULL, unwritten.text);
 		ok = false;
 	}
-	if (quiet)
+	if (quiet || pipe_is_gone())
 		return ok;
 	fflush(stdout);
 	if (format_is_json())

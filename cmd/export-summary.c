@@ -180,9 +180,11 @@ static void print_all(const struct export_told *told, const struct export_summar
 	print_losses(s);
 }
 
-/* One file has no names and no kinds to be counted. */
+/* One file has no names and no kinds to be counted, and of one that was printed as it is, or not at all, there is nothing to be said. */
 static void print_file(const struct export_told *told, const struct export_summary *s)
 {
+	if (told->n_mirror + s->lost_bytes + s->doubtful_bytes == 0 && (!told->is_cut || s->bytes == 0))
+		return;
 	fprintf(stderr, "%s: ", told->done);
 	put(s->bytes, "byte", "bytes", " of data; ");
 	fprintf(stderr, "read from another mirror: %" PRIu64 "; lost: ", told->n_mirror);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs-crypt export: subvolumes and parts of them as an archive or a directory. */
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -12,15 +11,14 @@
 #include "cmd/export-report.h"
 #include "cmd/export-shape.h"
 #include "cmd/output-names.h"
+#include "cmd/progress-options.h"
 #include "cmd/source.h"
-#include "cmd/unpacked.h"
 #include "common/fs/walk.h"
 
 static struct {
-	char *output, *archive, *compress, *manifest, *report, *progress;
-	double frequency;
+	char *output, *archive, *compress, *manifest, *report;
 	int recursive, snapshots, ciphertext, quiet;
-} opt = { .frequency = 1 };
+} opt;
 
 static const struct poptOption options[] = {
 	{ "output", 'o', POPT_ARG_STRING, &opt.output, 0, "the archive or directory to be made; - is standard output", "OUT" },
@@ -32,8 +30,7 @@ static const struct poptOption options[] = {
 	{ "manifest", 0, POPT_ARG_STRING, &opt.manifest, 0, "write the SHA-256 of every file and of the image to FILE", "FILE" },
 	{ "report", 0, POPT_ARG_STRING, &opt.report, 0, "write every finding and the summary to FILE, as JSON", "FILE" },
 	{ "quiet", 'q', POPT_ARG_NONE, &opt.quiet, 0, "no summary at the end", NULL },
-	{ "progress", 0, POPT_ARG_STRING, &opt.progress, 0, "how to show progress on standard error", "auto|none|bar|json" },
-	{ "progress-frequency", 0, POPT_ARG_DOUBLE, &opt.frequency, 0, "seconds between two reports (default 1)", "SECONDS" },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_progress, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_source, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
@@ -50,28 +47,6 @@ struct run {
 	struct export_summary summary;
 	bool is_started;	/* something may have been made */
 };
-
-static bool init_progress(struct progress *progress, struct error *err)
-{
-	const char *how = opt.progress ? opt.progress : "auto";
-	enum progress_mode mode;
-
-	if (strcmp(how, "auto") == 0)
-		mode = isatty(STDERR_FILENO) && !format_is_json() ? PROGRESS_BAR : PROGRESS_NONE;
-	else if (strcmp(how, "none") == 0)
-		mode = PROGRESS_NONE;
-	else if (strcmp(how, "bar") == 0)
-		mode = PROGRESS_BAR;
-	else if (strcmp(how, "json") == 0)
-		mode = PROGRESS_JSON;
-	else
-		return error_set(err, ERROR_USAGE, "--progress: auto, none, bar or json");
-	if (!(opt.frequency >= 0))
-		return error_set(err, ERROR_USAGE, "--progress-frequency: a number of seconds");
-	progress_init(progress, mode, stderr, opt.frequency);
-	unpacked_progress(mode, opt.frequency);
-	return true;
-}
 
 /* --- what the export calls -------------------------------------------------------------------------------------------------- */
 
@@ -240,14 +215,14 @@ static bool run_export(const char *const *operand, struct error *err)
 	const struct export_shape_options wanted = { .output = opt.output, .archive = opt.archive, .compress = opt.compress };
 	struct export_shape shape = { 0 };
 
-	signal(SIGPIPE, SIG_IGN);	/* a reader that went away is an error like others, with a summary */
+	pipe_watch();	/* a report is finished first */
 
 	bool ok = output_names_check(opt.output, opt.report, opt.manifest, operand[0], err) &&
 		  export_report_open(&run.report, opt.report, opt.manifest, err);
 
 	if (ok) {
 		image_hear_invalid(on_invalid, &run);
-		ok = export_shape_choose(&wanted, &shape, err) && init_progress(&run.report.progress, err) && find_places(&run, operand, err) &&
+		ok = export_shape_choose(&wanted, &shape, err) && progress_choose(&run.report.progress, err) && find_places(&run, operand, err) &&
 		     export(&run, operand, &shape, err);
 		ok = export_report_end(&run.report, &run.summary, operand[0], ok, opt.quiet || !export_report_counts(ok, run.is_started, err), err);
 	}

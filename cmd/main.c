@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The table of commands, their dispatch, their help, and the only printer of errors. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,8 @@ static bool has_failed;
 static int fail(struct error *err)
 {
 	has_failed = true;
+	if (pipe_is_gone())
+		return err->kind;
 	if (err->kind == ERROR_USAGE && !err->hint[0])
 		error_hint(err, command_name ? "see btrfs-crypt %s --help" : "see btrfs-crypt --help", command_name);
 	const char *space = command_name ? " " : "";
@@ -283,6 +286,13 @@ static bool open_standard_files(void)
 	return true;
 }
 
+/* As the signal would have done. */
+static void end_without_reader(void)
+{
+	signal(SIGPIPE, SIG_DFL);
+	raise(SIGPIPE);
+}
+
 int main(int argc, const char **argv)
 {
 	struct error err = { 0 };
@@ -295,10 +305,11 @@ int main(int argc, const char **argv)
 	const int status = dispatch(argc, argv);
 
 	/* What was asked for went to stdout: a full disk there is a failure, though what was found out may be in the status as well. */
-	if ((fflush(stdout) != 0 || ferror(stdout)) && !has_failed) {
-		error_set(&err, ERROR_IO, "standard output cannot be written");
+	if (!has_failed && !stdout_flush(&err)) {
 		fail(&err);
 		return status != 0 ? status : ERROR_IO;
 	}
+	if (pipe_is_gone())
+		end_without_reader();
 	return status;
 }

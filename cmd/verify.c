@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
 #include "cmd/key-options.h"
+#include "cmd/progress-options.h"
 #include "cmd/subvolume-json.h"
 #include "common/fs/domain-names.h"
 #include "common/fs/subvolume-label.h"
@@ -35,6 +35,7 @@ static struct poptOption options_what[] = {
 
 static const struct poptOption options[] = {
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_what, 0, "What to check:", NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_progress, 0, "Progress:", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_key, 0, "Key:", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, "Image:", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, "Output:", NULL },
@@ -197,19 +198,19 @@ static bool check_names(const struct domain *domain, const struct subvolume_list
 
 static bool verify(struct domain *domain, const struct subvolume_list *list, const uint8_t *expect, struct error *err)
 {
-	const bool bar = isatty(STDERR_FILENO) && !format_is_json();
 	struct progress progress;
 	const struct domain_reader_options reading = {
 		.accept_changes = opt.accept_changes,
 		.accept_unsealed = opt.accept_unsealed,
 		.note = show_note,
-		.progress = bar ? show_progress : NULL,
+		.progress = show_progress,
 		.context = &progress,
 	};
 	struct verify_result result = { 0 };
 	bool ok;
 
-	progress_init(&progress, bar ? PROGRESS_BAR : PROGRESS_NONE, stderr, 1);
+	if (!progress_choose(&progress, err))
+		return false;
 	ok = domain_verify(domain, list, &reading, print_bad, &progress, &result, err);
 	progress_clear(&progress);
 	if (!ok || !check_names(domain, list, &result, &progress, err))

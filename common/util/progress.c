@@ -5,9 +5,12 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
+#define COLUMNS 80		/* of what is no terminal */
 #define BAR_WIDTH 30
+#define BAR_LEAST 10
 #define MIB 1048576
 
 static double now(void)
@@ -23,22 +26,46 @@ void progress_init(struct progress *progress, enum progress_mode mode, FILE *out
 	*progress = (struct progress){ .mode = mode, .out = out, .every = every };
 }
 
+/* Of the terminal as it is now: its window may have been made smaller meanwhile. */
+static size_t columns(FILE *out)
+{
+	struct winsize size;
+	const int fd = fileno(out);
+
+	return fd >= 0 && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : COLUMNS;
+}
+
+/* What does not fit is left out: the speed first, then how much there is, then the bar. */
 static void print_bar(struct progress *progress, uint64_t done, uint64_t total, double speed, double left)
 {
 	static const char full[] = "##############################";
 	static_assert(sizeof(full) == BAR_WIDTH + 1, "the bar");
-	const int width = total ? (int)((double)done / total * BAR_WIDTH) : BAR_WIDTH;
+	const size_t room = columns(progress->out) - 1, fixed = strlen("leaves     [] 100%");
 	const unsigned seconds = left > 0 && left < 1e8 ? left : 0;
-
-	char size[64] = "", rate[64] = "";
+	char size[64] = "", rate[40] = "", time[40] = "";
+	size_t bar;
 
 	/* Short parts count something else, and at first the speed is unknown. */
 	if (total >= MIB)
 		snprintf(size, sizeof(size), "  %.0f MiB of %.0f", (double)done / MIB, (double)total / MIB);
-	if (total >= MIB && speed > 0)
-		snprintf(rate, sizeof(rate), ", %.0f MiB/s, %u:%02u left", speed / MIB, seconds / 60, seconds % 60);
-	fprintf(progress->out, "\r%-10s [%-*.*s] %3.0f%%%s%s \033[K", progress->what, BAR_WIDTH, width, full,
-		total ? 100.0 * done / total : 100.0, size, rate);
+	if (total >= MIB && speed > 0) {
+		snprintf(rate, sizeof(rate), ", %.0f MiB/s", speed / MIB);
+		snprintf(time, sizeof(time), ", %u:%02u left", seconds / 60, seconds % 60);
+	}
+	if (fixed + BAR_LEAST + strlen(size) + strlen(rate) + strlen(time) > room)
+		rate[0] = 0;
+	if (fixed + BAR_LEAST + strlen(size) + strlen(time) > room)
+		size[0] = 0;
+	bar = room > fixed + strlen(size) + strlen(rate) + strlen(time) ? room - fixed - strlen(size) - strlen(rate) - strlen(time) : 0;
+	bar = bar < BAR_WIDTH ? bar : BAR_WIDTH;
+
+	const int percent = total ? (int)(100.0 * done / total) : 100;
+	const int width = total ? (int)((double)done / total * bar) : (int)bar;
+
+	if (bar >= BAR_LEAST)
+		fprintf(progress->out, "\r%-10s [%-*.*s] %3d%%%s%s%s\033[K", progress->what, (int)bar, width, full, percent, size, rate, time);
+	else
+		fprintf(progress->out, "\r%.*s %d%%\033[K", room > 5 ? (int)room - 5 : 0, progress->what, percent);
 	progress->on_line = true;
 }
 

@@ -19,7 +19,7 @@ where=(">&-")
 for out in "${where[@]}"; do
 	bundled_image
 	run 11 "$out" convert --encrypt disk.img vault --key-file key $cheap
-	said 'btrfs-crypt convert: standard output cannot be written'
+	said 'btrfs-crypt convert: standard output: (Bad file descriptor|No space left on device)'
 	said 'sealed: 1 subvolume, .*'
 	seal=$(sed -nE 's/^seal fingerprint: ([0-9a-f]{32})$/\1/p' err)
 	[ -n "$seal" ] || bad "no fingerprint"
@@ -40,6 +40,6 @@ for out in "${where[@]}"; do
 	# The answer is in the status as well.
 	dd if=/dev/zero of=disk.img bs=4096 seek=16 count=1 conv=notrunc status=none
 	run 7 "$out" convert --status disk.img
-	said 'btrfs-crypt convert: standard output cannot be written'
+	said 'btrfs-crypt convert: standard output: (Bad file descriptor|No space left on device)'
 done
 finish

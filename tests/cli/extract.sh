@@ -28,7 +28,6 @@ END
 # --- the summary, in text and JSON, on stderr and in the report -----------------------------------------------------------------------
 expect 0 cat --offset 19 --length 100 --report text.report disk.img vault secret.txt <<END
 17-4-36
-! printed: 8 bytes of data; read from another mirror: 0; lost: 0 bytes, doubtful: 0 bytes
 END
 expect 0 cat --format json disk.img vault empty --report json.report <<'END'
 ! {"summary":{"files":"1","further_names":"0","directories":"0","symlinks":"0","special":"0","bytes":"0","other_mirror":"0","sealed":"0","ciphertext":"0","nested":"0","refused":"0","incomplete":"0","lost_bytes":"0","doubtful":"0","doubtful_bytes":"0","not_authenticated":"0","damaged":"0","failed":"0","not_kept":{}},"status":0}
@@ -45,8 +44,6 @@ END
 
 # --- sealed, and no key: nothing, or as ciphertext -------------------------------------------------------------------------------------
 expect 2 cat sealed.img vault secret.txt --report sealed.report <<'END'
-! btrfs-crypt cat: note: secret.txt: sealed or not authenticated, left out without the key
-! printed: 0 bytes of data; read from another mirror: 0; lost: 0 bytes, doubtful: 0 bytes
 ! btrfs-crypt cat: secret.txt: sealed or not authenticated, and no key was given
 ! btrfs-crypt cat: hint: give the key, or --ciphertext for what is on the disk
 END
@@ -107,7 +104,6 @@ btrfs-crypt export --tolerant tolerated.img vault:secret.txt -o made.tar --repor
 # --- what is written cannot be written: the summary comes all the same, the report says why ----------------------------------------------
 if [ -e /dev/full ]; then
 	transcript 11 bash -c 'btrfs-crypt cat disk.img vault size-30001 --report full.report > /dev/full' <<END
-! printed: 0 bytes of data; read from another mirror: 0; lost: 0 bytes, doubtful: 0 bytes
 ! btrfs-crypt cat: standard output: No space left on device
 END
 	grep -q '"status":11,"error":"io-error","text":"standard output: No space left on device"}$' full.report || { bad "the report of a full disk"; cat full.report; }
@@ -116,11 +112,18 @@ END
 	grep -q '"summary":.*"status":11,"error":"io-error","text":".*No space left on device"}$' full2.report && [ ! -e full.sums ] || bad "report or manifest of a full disk"
 	# The report itself has no room.
 	btrfs-crypt cat disk.img vault secret.txt --report /dev/full > out 2> err
-	[ $? -eq 11 ] && grep -q '^printed: ' err && grep -q '/dev/full: No space' err || { bad "a report without room"; cat err; }
+	[ $? -eq 11 ] && grep -q '/dev/full: No space' err || { bad "a report without room"; cat err; }
 fi
+# A reader that goes away: nothing is said, as of every other program, and the report is finished; where whoever called ignores the signal, it is an error.
 for command in "cat disk.img vault hole-only" "export disk.img vault -o -"; do
-	(btrfs-crypt $command 2> err; echo $? > status) | head -c 10 > out
-	[ "$(cat status)" = 11 ] && grep -qE '^(printed|exported before the early end): ' err && grep -q 'Broken pipe' err || { bad "$command: a reader that goes away: $(cat status)"; cat err; }
+	for report in "" "--report gone.report"; do
+		rm -f gone.report
+		(btrfs-crypt $command $report 2> err; echo $? > status) | head -c 10 > out
+		[ "$(cat status)" = 141 ] && ! grep -qv ' note: ' err || { bad "$command $report: a reader that goes away: $(cat status)"; cat err; }
+		[ -z "$report" ] || tail -n 1 gone.report | grep -q '"status":11,"error":"io-error","text":".*Broken pipe"}$' || { bad "$command: the report"; cat gone.report; }
+	done
+	(trap '' PIPE; btrfs-crypt $command 2> err; echo $? > status) | head -c 10 > out
+	[ "$(cat status)" = 11 ] && grep -q 'Broken pipe$' err || { bad "$command: a signal that is ignored: $(cat status)"; cat err; }
 done
 # A report half written has no name: files are limited to 1 KiB.
 (ulimit -f 1; trap '' XFSZ; btrfs-crypt export sealed.img vault -o - --report limited.report) 2>&1 > /dev/null | cat > err
@@ -133,6 +136,8 @@ btrfs-crypt export --progress=json --progress-frequency=0 disk.gz vault:secret.t
 grep -c '^{"progress":"unpack","done":"[0-9]*","total":"[0-9]*"' err > n
 [ "$(cat n)" -ge 2 ] && grep -q '^{"progress":"unpack","done":"\([0-9]*\)","total":"\1"' err || { bad "unpacking is not told"; head -3 err; }
 grep -q '^{"progress":"export"' err || bad "the export is not told"
+btrfs-crypt verify --progress=json --progress-frequency=0 sealed.img vault --passphrase-file "$key" > out 2> err || bad "verify: status $?"
+grep -q '^{"progress":"verify","done":"\([0-9]*\)","total":"\1"' err || { bad "verifying is not told"; cat err; }
 btrfs-crypt export --progress=none disk.gz vault:secret.txt -o y.tar 2> err
 grep -q progress err && bad "progress, although none was wanted"
 unchanged disk.img

@@ -61,7 +61,6 @@ END
 ! btrfs-crypt cat: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file leaves out
 END
 	expect 2 cat --quiet disk.img vault secret.txt <<'END'
-! btrfs-crypt cat: note: secret.txt: sealed or not authenticated, left out without the key
 ! btrfs-crypt cat: secret.txt: sealed or not authenticated, and no key was given
 ! btrfs-crypt cat: hint: give the key, or --ciphertext for what is on the disk
 END

@@ -29,7 +29,7 @@ zeros() { dd if=/dev/zero of="$1" bs=1 seek="$2" count=$(($3 - $2)) conv=notrunc
 part() {
 	expect_unchanged "$1" "$image" crypt cat --offset "$3" --length "$4" "$image" / "$2"
 	cmp <(tail -c +$(($3 + 1)) "$tmp/$2.want" | head -c "$4") "$tmp/out" || fail "$2: other bytes from $3 on, $4 of them"
-	expect_text "$tmp/err" '^printed: '
+	[ "$1" = 0 ] || expect_text "$tmp/err" '^printed: '
 }
 
 say "ranges of data"
