@@ -89,6 +89,11 @@ size_t image_n_devices(void);
 const char *image_device_name(const char *path, size_t i);
 bool image_super_copy(unsigned *copy, struct error *err) must_use;	/* n + 1, or CHOOSE_BY_ITSELF */
 bool image_device_open(const char *path, size_t i, struct device **device, struct error *err) must_use;
+/*
+ * The image as a word of a shell in a command that converts it: where a partition of it was read, or what begins at an offset, that makes a device of
+ * it.  Malloced; NULL: no memory.
+ */
+char *image_word(const char *path);
 /* Not only the part of it that the filesystem is in. */
 bool image_device_open_whole(const char *path, size_t i, struct device **device, struct error *err) must_use;
 

@@ -8,7 +8,6 @@
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
-#include "cmd/shell-word.h"
 #include "cmd/unfinished.h"
 #include "common/util/hex.h"
 #include "common/util/plural.h"
@@ -180,7 +179,7 @@ static void print_status_text(const char *image, const struct convert_status *st
 		return;
 	}
 
-	char *word = shell_word(image);
+	char *word = image_word(image);
 	const char *name = word ? word : "IMAGE";
 
 	printf("to finish:  btrfs-crypt convert %s%s %s\n", words.resume, status->carries ? " --on-error=continue" : "", name);

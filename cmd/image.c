@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "cmd/foreign.h"
+#include "cmd/shell-word.h"
 #include "cmd/unfinished.h"
 #include "cmd/unpacked.h"
 #include "common/convert/look.h"
@@ -28,6 +30,7 @@ static struct {
 static void (*invalid_heard)(void *context, const char *text) = print_invalid;
 static void *invalid_context;
 static const char *looked_at;	/* the image that was opened for reading; NULL: none */
+static struct image_part seen;	/* the part of it that was read; without a device */
 static bool is_quiet;		/* it is opened once more, only for a hint */
 
 /* An option that may be given several times is more than popt keeps by itself. */
@@ -118,6 +121,8 @@ static bool several(const char *path, const struct partition *partition, size_t 
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%spartition %d at %" PRIu64, i ? ", " : "", partition[i].number,
 					 partition[i].offset);
 	error_set(err, ERROR_USAGE, "%s: btrfs is in %s", path, text);
+	if (!command_has_option("image-offset"))
+		return error_hint(err, "give the device of one; `losetup --find --show --partscan IMAGE` makes devices of them");
 	return error_hint(err, "choose one with --image-offset");
 }
 
@@ -137,29 +142,31 @@ static void note_table(const struct partition_table *table, uint64_t size)
 	}
 }
 
-/* Where it is not btrfs itself, a disk with btrfs in one partition is that partition.  Takes the disk. */
-static bool find_partition(const char *path, struct device *disk, struct device **device, struct error *err)
+/* Where it is not btrfs itself, a disk with btrfs in one partition is that partition. */
+static bool find_partition(struct image_part *part, struct error *err)
 {
 	struct partition partition[PARTITIONS_MAX];
 	struct partition_table table;
 	char text[128];
 	size_t n = 0;
 
-	if (!partition_is_btrfs(disk, 0, disk->size) && (!partitions_find(path, disk, partition, PARTITIONS_MAX, &n, &table, err) ||
-							 (n > 1 && !several(path, partition, n, err)))) {
-		device_close(disk);
+	if (!foreign_check_container(part, err))
 		return false;
-	}
-	if (n == 0) {
-		*device = disk;
+	if (partition_is_btrfs(part->device, 0, part->size))
 		return true;
-	}
+	if (!partitions_find(part->opened, part->device, partition_has_btrfs, partition, PARTITIONS_MAX, &n, &table, err) ||
+	    (n > 1 && !several(part->path, partition, n, err)))
+		return false;
+	if (n == 0)
+		return foreign_check_content(part, err);
+	part->offset = partition[0].offset;
+	part->length = partition[0].length;
 	snprintf(text, sizeof(text), "partition %d is read, at byte %" PRIu64 " of the image", partition[0].number, partition[0].offset);
 	if (!is_quiet) {
 		print_note(NULL, text);
-		note_table(&table, disk->size);
+		note_table(&table, part->size);
 	}
-	return device_window(disk, partition[0].offset, partition[0].length, device, err);
+	return true;
 }
 
 const char *image_device_name(const char *path, size_t i)
@@ -186,20 +193,54 @@ bool image_device_open_whole(const char *path, size_t i, struct device **device,
 	return device_open(image_device_name(path, i), false, device, err);
 }
 
+/* The part of it that has the filesystem, from the option or by looking.  Takes the whole. */
+static bool open_part(struct image_part *part, bool has_offset, struct device **device, struct error *err)
+{
+	const uint64_t size = part->size;
+	const bool ok = has_offset ? part->offset >= size || partition_is_btrfs(part->device, part->offset, part->length) ||
+					     foreign_check_content(part, err) :
+				     find_partition(part, err);
+
+	if (!ok) {
+		device_close(part->device);
+		return false;
+	}
+	if (!has_offset && part->offset == 0) {
+		*device = part->device;
+		return true;
+	}
+	return device_window(part->device, part->offset, part->length, device, err);
+}
+
 bool image_device_open(const char *path, size_t i, struct device **device, struct error *err)
 {
+	const bool has_offset = i == 0 && opt.offset;
+	struct image_part part;
 	struct device *disk;
 	uint64_t offset = 0;
 
 	path = image_device_name(path, i);
+	part = (struct image_part){ .path = path, .opened = path };
 	if (!option_number("--image-offset", opt.offset, 0, INT64_MAX, &offset, err) || !device_open(path, false, &disk, err))
 		return false;
 	warn_if_mounted(path);
-	if (!unpacked_open(&path, i == 0 ? opt.member : NULL, disk, &disk, err))
+	if (!unpacked_open(&part.opened, i == 0 ? opt.member : NULL, disk, &part.device, err))
 		return false;
-	if (i > 0 || !opt.offset)
-		return find_partition(path, disk, device, err);
-	return device_window(disk, offset, offset < disk->size ? disk->size - offset : 1, device, err);
+	part.size = part.device->size;
+	part.offset = has_offset ? offset : 0;
+	part.length = part.offset < part.size ? part.size - part.offset : 1;
+	if (!open_part(&part, has_offset, device, err))
+		return false;
+	if (i == 0) {
+		seen = part;
+		seen.device = NULL;
+	}
+	return true;
+}
+
+char *image_word(const char *path)
+{
+	return seen.path && strcmp(seen.path, path) == 0 ? image_part_word(&seen) : shell_word(path);
 }
 
 bool image_super_copy(unsigned *copy, struct error *err)
@@ -222,6 +263,52 @@ static bool read_choices(struct volume_options *options, struct error *err)
 	return true;
 }
 
+/* There is no btrfs at its beginning: is it in a partition, and how can that be converted?  Always false. */
+static bool nothing_to_convert(struct image_part *part, struct error *err)
+{
+	struct partition partition[PARTITIONS_MAX];
+	struct partition_table table;
+	char *word;
+	size_t n = 0;
+
+	if (!partitions_find(part->path, part->device, partition_has_btrfs, partition, PARTITIONS_MAX, &n, &table, err))
+		return false;
+	if (n > 1)
+		return several(part->path, partition, n, err);
+	if (n == 0)
+		return foreign_check_content(part, err) && error_set(err, ERROR_NOT_FOUND, "%s: not a btrfs filesystem", part->path);
+	part->offset = partition[0].offset;
+	part->length = partition[0].length;
+	error_set(err, ERROR_NOT_FOUND, "%s: btrfs is in partition %d, at byte %" PRIu64 "; only a whole file or device can be converted",
+		  part->path, partition[0].number, part->offset);
+	word = image_part_word(part);
+	if (word)
+		error_hint(err, "give %s instead", word);
+	free(word);
+	return false;
+}
+
+/* Whole files and devices only: what is in a part of one, or packed, is named, and how it can be converted. */
+static bool open_to_convert(const char *path, bool writable, struct device **device, struct error *err)
+{
+	if (!device_open(path, writable, device, err) || is_packed(*device, err))
+		return false;
+
+	struct image_part part = { .path = path, .opened = path, .device = *device, .size = (*device)->size, .length = (*device)->size };
+
+	if (!foreign_check_container(&part, err))
+		return false;
+	if (partition_is_btrfs(*device, 0, part.size) || part.size < SUPER_OFFSET_0 + SUPER_SIZE)
+		return true;
+	/* libblkid opens it once more, which whoever has it open for writing may not. */
+	device_close(*device);
+	*device = NULL;
+	if (!device_open(path, false, device, err))
+		return false;
+	part.device = *device;
+	return nothing_to_convert(&part, err);
+}
+
 typedef bool open_function(struct device *device, const struct volume_options *options, struct volume **volume, struct error *err);
 
 /* The devices belong to whoever opens the volume, from the moment that all of them are open. */
@@ -233,8 +320,7 @@ static bool open_all(const char *path, bool writable, struct volume_options *opt
 	bool ok = ((device && !opt.no_memory) || error_memory(err)) && read_choices(options, err);
 
 	for (size_t i = 0; ok && i < n; i++)
-		ok = i == 0 && options->to_convert ? device_open(path, writable, &device[0], err) && !is_packed(device[0], err) :
-						     image_device_open(path, i, &device[i], err);
+		ok = i == 0 && options->to_convert ? open_to_convert(path, writable, &device[0], err) : image_device_open(path, i, &device[i], err);
 	if (ok) {
 		options->others = device + 1;
 		options->n_others = n - 1;
@@ -243,6 +329,8 @@ static bool open_all(const char *path, bool writable, struct volume_options *opt
 		for (size_t i = 0; i < n; i++)
 			device_close(device[i]);
 	}
+	if (!ok && (err->kind == ERROR_CORRUPT || err->kind == ERROR_NOT_FOUND) && !err->hint[0])
+		foreign_hint_split(path, err);
 	free(device);
 	return ok;
 }

@@ -10,7 +10,6 @@
 #include "cmd/cmd.h"
 #include "cmd/inode-text.h"
 #include "cmd/json.h"
-#include "cmd/shell-word.h"
 #include "common/util/escape.h"
 
 struct unfinished_words unfinished_words(const struct crypt_state_tail *state)
@@ -71,8 +70,14 @@ bool unfinished_error(const struct volume *volume, const char *image, struct err
 		running_text(process, running, sizeof(running));
 		return error_hint(err, "it is %s", running);
 	}
-	return error_hint(err, "btrfs-crypt convert %s finishes it, %s--status says more", words.resume,
-			  words.can_undo ? "--abort undoes it, " : "");
+
+	char *word = image_word(image);
+	const bool is_part = word && strncmp(word, "\"$(", 3) == 0;
+
+	error_hint(err, "btrfs-crypt convert %s finishes it, %s--status says more%s%s", words.resume, words.can_undo ? "--abort undoes it, " : "",
+		   is_part ? "; give it " : "", is_part ? word : "");
+	free(word);
+	return false;
 }
 
 bool unfinished_read(struct volume *volume, struct unfinished *unfinished, struct error *err)
@@ -120,7 +125,7 @@ void unfinished_warn(const struct unfinished *unfinished, const char *image)
 		free(text);
 		return;
 	}
-	word = shell_word(image);
+	word = image_word(image);
 	if (asprintf(&text, "an unfinished conversion is present: %s, %s, %u%% done, started %s; `btrfs-crypt convert %s %s` finishes it%s%s%s",
 		     words->operation, words->direction, unfinished->status.percent, words->started, words->resume, word ? word : "IMAGE",
 		     words->can_undo ? ", `btrfs-crypt convert --abort " : "", words->can_undo ? word ? word : "IMAGE" : "",

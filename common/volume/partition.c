@@ -35,10 +35,19 @@ bool partition_is_btrfs(struct device *device, uint64_t offset, uint64_t length)
 	return length >= SUPER_SIZE && has_magic(device, offset);
 }
 
-static void look_at(blkid_partition from, struct device *device, struct partition *partition, size_t n_max, size_t *n)
+/* What is looked for, and where. */
+struct search {
+	const char *path;
+	struct device *device;
+	partition_wanted *wanted;
+	struct partition *partition;
+	size_t n_max, *n;
+};
+
+static void look_at(const struct search *search, blkid_partition from)
 {
 	const uint64_t start = (uint64_t)blkid_partition_get_start(from), size = (uint64_t)blkid_partition_get_size(from);
-	const uint64_t sectors = device->size / BLKID_SECTOR;
+	const uint64_t sectors = search->device->size / BLKID_SECTOR;
 
 	if (start >= sectors)
 		return;
@@ -49,22 +58,22 @@ static void look_at(blkid_partition from, struct device *device, struct partitio
 		.length = (size < sectors - start ? size : sectors - start) * BLKID_SECTOR,	/* of an image that was cut */
 	};
 
-	if (!partition_is_btrfs(device, found.offset, found.length))
+	if (!search->wanted(search->path, search->device, found.offset, found.length))
 		return;
-	if (*n < n_max)
-		partition[*n] = found;
-	(*n)++;
+	if (*search->n < search->n_max)
+		search->partition[*search->n] = found;
+	(*search->n)++;
 }
 
 /* The partitions of the table in fd, which counts in sectors of this size. */
-static bool look_through(int fd, unsigned sector_size, struct device *device, struct partition *partition, size_t n_max, size_t *n)
+static bool look_through(const struct search *search, int fd, unsigned sector_size)
 {
 	blkid_probe probe = blkid_new_probe();
 	const bool ok = probe && blkid_probe_set_device(probe, fd, 0, 0) == 0 && blkid_probe_set_sectorsize(probe, sector_size) == 0;
 	blkid_partlist list = ok ? blkid_probe_get_partitions(probe) : NULL;
 
 	for (int i = 0; list && i < blkid_partlist_numof_partitions(list); i++)
-		look_at(blkid_partlist_get_partition(list, i), device, partition, n_max, n);
+		look_at(search, blkid_partlist_get_partition(list, i));
 	blkid_free_probe(probe);
 	return ok;
 }
@@ -92,8 +101,9 @@ static uint64_t size_before_cut(struct device *device, unsigned sector_size)
 }
 
 /* libblkid takes no GPT that leads behind the end of the file: it is shown the beginning of one that is as large as the disk was. */
-static bool look_at_beginning(struct device *device, unsigned sector_size, uint64_t size, struct partition *partition, size_t n_max, size_t *n)
+static bool look_at_beginning(const struct search *search, unsigned sector_size, uint64_t size)
 {
+	struct device *const device = search->device;
 	const size_t len = device->size < BEGINNING ? device->size : BEGINNING;
 	const int fd = memfd_create("beginning", MFD_CLOEXEC);
 	uint8_t *bytes = malloc(BEGINNING);
@@ -101,29 +111,36 @@ static bool look_at_beginning(struct device *device, unsigned sector_size, uint6
 	bool ok = fd >= 0 && bytes && ftruncate(fd, (off_t)size) == 0 && device_read(device, bytes, len, 0, &unread) &&
 		  pwrite(fd, bytes, len, 0) == (ssize_t)len;
 
-	ok = ok && look_through(fd, sector_size, device, partition, n_max, n);
+	ok = ok && look_through(search, fd, sector_size);
 	free(bytes);
 	if (fd >= 0)
 		close(fd);
 	return ok;
 }
 
-bool partitions_find(const char *path, struct device *device, struct partition *partition, size_t n_max, size_t *n,
+bool partition_has_btrfs(const char *path, struct device *device, uint64_t offset, uint64_t length)
+{
+	(void)path;
+	return partition_is_btrfs(device, offset, length);
+}
+
+bool partitions_find(const char *path, struct device *device, partition_wanted *wanted, struct partition *partition, size_t n_max, size_t *n,
 		     struct partition_table *table, struct error *err)
 {
 	static const unsigned sector_sizes[] = { 512, 4096 };
+	const struct search search = { path, device, wanted, partition, n_max, n };
 	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	bool ok = fd >= 0;
 
 	*n = 0;
 	for (size_t i = 0; ok && *n == 0 && i < sizeof(sector_sizes) / sizeof(sector_sizes[0]); i++) {
 		*table = (struct partition_table){ .sector_size = sector_sizes[i] };
-		ok = look_through(fd, table->sector_size, device, partition, n_max, n);
+		ok = look_through(&search, fd, table->sector_size);
 		if (*n > 0)
 			break;
 		table->size_before_cut = size_before_cut(device, table->sector_size);
 		if (table->size_before_cut > 0)
-			(void)!look_at_beginning(device, table->sector_size, table->size_before_cut, partition, n_max, n);
+			(void)!look_at_beginning(&search, table->sector_size, table->size_before_cut);
 	}
 	if (fd >= 0)
 		close(fd);

@@ -49,6 +49,87 @@ on directory "4 9 11"
 for image in empty noise zeros cut-before-super cut-after-super cut-late; do unchanged $image; done
 [ ! -e missing ] || bad "missing was made"
 
+# What it is instead has a name, and there is a way to what is in it.  Sparse VMDK: what looks like a superblock is a grain of it.
+named() {	# named FILE WHAT [HINT]
+	local command
+	unchanged "$1"
+	for command in "list $1" "dump-super $1" "convert --status $1" "convert --encrypt --dry-run $1 vault"; do
+		{
+			printf '! btrfs-crypt %s: %s: not a btrfs filesystem, but %s\n' "${command%% *}" "$1" "$2"
+			[ -z "${3:-}" ] || printf '! btrfs-crypt %s: hint: %s\n' "${command%% *}" "$3"
+		} | expect 4 $command
+	done
+	unchanged "$1"
+}
+# begins FILE BYTES: a file of 200 KiB that begins with them, in the form of printf
+begins() { printf "$2" > "$1"; truncate -s 200K "$1"; }
+begins disk.qcow2 'QFI\373\0\0\0\3'
+named disk.qcow2 'a qcow2 disk image' '`qemu-img convert -O raw disk.qcow2 disk.qcow2.raw` makes an image that can be read'
+cp disk.img "my disk.vmdk"
+truncate -s 66M "my disk.vmdk"
+printf 'KDMV\1\0\0\0' | dd of="my disk.vmdk" conv=notrunc status=none
+named_vmdk=$(btrfs-crypt list "my disk.vmdk" 2>&1)
+[ "$named_vmdk" = "btrfs-crypt list: my disk.vmdk: not a btrfs filesystem, but a sparse VMDK disk image
+btrfs-crypt list: hint: \`qemu-img convert -O raw 'my disk.vmdk' 'my disk.vmdk.raw'\` makes an image that can be read" ] || bad "VMDK: $named_vmdk"
+btrfs-crypt list --image-offset 0 "my disk.vmdk" > out 2> err
+[ $? = 6 ] || bad "asked for by its offset, it is what is there"
+begins text.vmdk '# Disk DescriptorFile\nversion=1\n'
+named text.vmdk 'the descriptor of a VMDK disk image' '`qemu-img convert -O raw text.vmdk text.vmdk.raw` makes an image that can be read'
+begins disk.vhd 'conectix'
+named disk.vhd 'a dynamic VHD disk image' '`qemu-img convert -O raw disk.vhd disk.vhd.raw` makes an image that can be read'
+begins disk.vhdx 'vhdxfile'
+named disk.vhdx 'a VHDX disk image' '`qemu-img convert -O raw disk.vhdx disk.vhdx.raw` makes an image that can be read'
+begins disk.vdi '<<< Oracle VM VirtualBox Disk Image >>>\n'
+printf '\177\020\332\276' | dd of=disk.vdi bs=1 seek=64 conv=notrunc status=none
+named disk.vdi 'a VDI disk image' '`qemu-img convert -O raw disk.vdi disk.vdi.raw` makes an image that can be read'
+begins disk.E01 'EVF\t\r\n\377\0'
+named disk.E01 'an E01 (EWF) image' '`ewfmount disk.E01 DIRECTORY` shows the image as DIRECTORY/ewf1'
+begins stream 'btrfs-stream\0\1\0\0\0'
+named stream 'a stream of `btrfs send`' '`btrfs receive -f stream DIRECTORY` makes subvolumes of it, in a mounted btrfs'
+btrfs-image disk.img disk.dump
+named disk.dump 'a dump of `btrfs-image`' '`btrfs-image -r disk.dump disk.dump.raw` makes an image of the metadata in it'
+truncate -s 20M disk.ext4 disk.swap
+mkfs.ext4 -q disk.ext4
+mkswap -q disk.swap > log
+named disk.ext4 ext4 '`mount -o ro disk.ext4 DIRECTORY` reads it'
+named disk.swap 'swap space'
+# The first sector of a physical volume: its label
+python3 - <<'END'
+import binascii, struct
+body = struct.pack("<I8s", 32, b"LVM2 001") + b"a" * 32 + struct.pack("<QQQQQQQ", 20 << 20, 1 << 20, 0, 0, 0, 0, 0)
+body = body.ljust(512 - 20, b"\0")
+crc = 0xf597a6cf
+table = [0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344,
+         0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c]
+for byte in body:
+    crc ^= byte
+    crc = crc >> 4 ^ table[crc & 15]
+    crc = crc >> 4 ^ table[crc & 15]
+with open("disk.lvm", "wb") as f:
+    f.seek(512)
+    f.write(b"LABELONE" + struct.pack("<QI", 1, crc) + body)
+    f.truncate(20 << 20)
+END
+named disk.lvm 'a physical volume of LVM' '`losetup --find disk.lvm` and `vgchange -a y` make devices of the logical volumes, and `lvs` lists them'
+gzip -k disk.qcow2 disk.ext4
+FILTER='s/^! ([^:]*): .*\.gz: /! \1: /' expect 4 list disk.qcow2.gz <<'END'
+! btrfs-crypt list: not a btrfs filesystem, but a qcow2 disk image
+! btrfs-crypt list: hint: unpack it first; `qemu-img convert -O raw UNPACKED UNPACKED.raw` makes an image that can be read
+END
+FILTER='s/^! ([^:]*): .*\.gz: /! \1: /' expect 4 list disk.ext4.gz <<'END'
+! btrfs-crypt list: not a btrfs filesystem, but ext4
+! btrfs-crypt list: hint: unpack it first; `mount -o ro UNPACKED DIRECTORY` reads it
+END
+split -n 3 -d -a 3 disk.img parts.
+for part in 0 1 2; do
+	btrfs-crypt list parts.00$part > out 2> err
+	grep -qxF 'btrfs-crypt list: hint: it is one part of several: `cat parts.[0-9][0-9][0-9] > WHOLE` joins them' err || bad "part $part: $(cat err)"
+done
+mv parts.002 last
+mkdir alone
+mv parts.001 alone
+btrfs-crypt list alone/parts.001 2>&1 | grep hint && bad "it is alone"
+
 for command in "list" "stat" "convert --status"; do
 	transcript 1 btrfs-crypt $command "" $([ "$command" != stat ] || echo vault secret.txt) <<END
 ! btrfs-crypt ${command%% *}: the name of the image, or of a device, is empty

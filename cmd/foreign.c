@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Names and ways out for what is not btrfs. */
+#include "cmd/foreign.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/shell-word.h"
+#include "common/volume/foreign.h"
+#include "common/volume/partition.h"
+
+#define PARTITIONS_MAX 8	/* named */
+#define WORD_MAX 56u		/* what a hint has room for */
+#define COMMAND_MAX (WORD_MAX + 136)
+
+static bool is_packed_part(const struct image_part *part)
+{
+	return strcmp(part->path, part->opened) != 0;
+}
+
+static bool is_whole(const struct image_part *part)
+{
+	return part->offset == 0 && part->length >= part->size;
+}
+
+static bool is_block(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
+}
+
+/* The image in a command: its name, quoted for a shell; UNPACKED where what is meant is no file yet, IMAGE where the name is too long for a hint. */
+static void name_word(const struct image_part *part, const char *after, char word[WORD_MAX + 8])
+{
+	char *path = NULL, *quoted = NULL;
+
+	if (is_packed_part(part))
+		snprintf(word, WORD_MAX, "UNPACKED%s", after);
+	else if (asprintf(&path, "%s%s", part->path, after) >= 0 && (quoted = shell_word(path)) && strlen(quoted) < WORD_MAX)
+		snprintf(word, WORD_MAX, "%s", quoted);
+	else
+		snprintf(word, WORD_MAX, "IMAGE%s", after);
+	free(quoted);
+	free(path);
+}
+
+static const char *unpack_first(const struct image_part *part)
+{
+	return is_packed_part(part) ? "unpack it first; " : "";
+}
+
+/* What makes a device of a part. */
+static void attach_command(const struct image_part *part, const char *options, char *text, size_t size)
+{
+	char word[WORD_MAX + 8];
+
+	name_word(part, "", word);
+	snprintf(text, size, "losetup --find %s--offset %" PRIu64 " --sizelimit %" PRIu64 " %s", options, part->offset, part->length, word);
+}
+
+/* For commands that want a device, from its beginning to its end. */
+static void device_word(const struct image_part *part, const char *options, char *text, size_t size)
+{
+	char command[COMMAND_MAX];
+
+	if (is_whole(part)) {
+		name_word(part, "", text);
+		return;
+	}
+	if (is_block(part->opened)) {		/* its partitions are devices already */
+		snprintf(text, size, "PARTITION");
+		return;
+	}
+	attach_command(part, options, command, sizeof(command));
+	snprintf(text, size, "\"$(%s)\"", command);
+}
+
+char *image_part_word(const struct image_part *part)
+{
+	char text[COMMAND_MAX + 8];
+
+	if (is_whole(part) && !is_packed_part(part))
+		return shell_word(part->path);
+	device_word(part, "--show ", text, sizeof(text));
+	return strdup(text);
+}
+
+static void mount_hint(const struct image_part *part, struct error *err)
+{
+	char word[WORD_MAX + 8];
+
+	name_word(part, "", word);
+	if (is_whole(part))
+		error_hint(err, "%s`mount -o ro %s DIRECTORY` reads it", unpack_first(part), word);
+	else
+		error_hint(err, "%s`mount -o ro,loop,offset=%" PRIu64 ",sizelimit=%" PRIu64 " %s DIRECTORY` reads it", unpack_first(part),
+			   part->offset, part->length, word);
+}
+
+static void way_out(const struct image_part *part, const struct foreign *foreign, struct error *err)
+{
+	char word[WORD_MAX + 8], raw[WORD_MAX + 8], device[COMMAND_MAX + 8];
+	const char *first = unpack_first(part);
+
+	name_word(part, "", word);
+	name_word(part, ".raw", raw);
+	device_word(part, "--show --read-only ", device, sizeof(device));
+	switch (foreign->way) {
+	case FOREIGN_VIRTUAL_DISK:
+		error_hint(err, "%s`qemu-img convert -O raw %s %s` makes an image that can be read", first, word, raw);
+		return;
+	case FOREIGN_EVIDENCE:
+		error_hint(err, "%s`ewfmount %s DIRECTORY` shows the image as DIRECTORY/ewf1", first, word);
+		return;
+	case FOREIGN_STREAM:
+		error_hint(err, "%s`btrfs receive -f %s DIRECTORY` makes subvolumes of it, in a mounted btrfs", first, word);
+		return;
+	case FOREIGN_DUMP:
+		error_hint(err, "%s`btrfs-image -r %s %s` makes an image of the metadata in it", first, word, raw);
+		return;
+	case FOREIGN_LUKS:
+		error_hint(err, "%s`cryptsetup open --readonly %s NAME` opens it: then give /dev/mapper/NAME", first, device);
+		return;
+	case FOREIGN_LVM:
+		attach_command(part, "", device, sizeof(device));
+		if (is_block(part->opened))
+			error_hint(err, "`vgchange -a y` makes devices of the logical volumes, and `lvs` lists them");
+		else
+			error_hint(err, "%s`%s` and `vgchange -a y` make devices of the logical volumes, and `lvs` lists them", first, device);
+		return;
+	case FOREIGN_FILESYSTEM:
+		mount_hint(part, err);
+		return;
+	case FOREIGN_OTHER:
+	case FOREIGN_UNKNOWN:
+		return;
+	}
+}
+
+static bool not_btrfs(const struct image_part *part, const struct foreign *foreign, struct error *err)
+{
+	if (foreign->way == FOREIGN_UNKNOWN)
+		return true;
+	error_set(err, ERROR_NOT_FOUND, "%s: not a btrfs filesystem, but %s", part->path, foreign->name);
+	if (!is_whole(part))
+		error_set(err, ERROR_NOT_FOUND, "%s: at byte %" PRIu64 " is no btrfs filesystem, but %s", part->path, part->offset, foreign->name);
+	way_out(part, foreign, err);
+	return false;
+}
+
+bool foreign_check_container(const struct image_part *part, struct error *err)
+{
+	const struct foreign found = foreign_container(part->device);
+
+	return not_btrfs(part, &found, err);
+}
+
+/* A disk: which of its partitions have what, and how the first of them is read. */
+static bool check_partitions(const struct image_part *part, struct error *err)
+{
+	struct partition partition[PARTITIONS_MAX];
+	struct partition_table table;
+	struct error unread;
+	char text[384] = "";
+	size_t n = 0, used = 0;
+
+	if (!partitions_find(part->opened, part->device, foreign_is_known, partition, PARTITIONS_MAX, &n, &table, &unread))
+		return true;
+	for (size_t i = 0; i < n && i < PARTITIONS_MAX && used < sizeof(text); i++) {
+		const struct foreign found = foreign_content(part->opened, partition[i].offset, partition[i].length);
+		const struct image_part there = {
+			.path = part->path, .opened = part->opened, .device = part->device, .size = part->size,
+			.offset = partition[i].offset, .length = partition[i].length,
+		};
+
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%spartition %d at %" PRIu64 " is %s", i ? ", " : "",
+					 partition[i].number, partition[i].offset, found.name);
+		if (!err->hint[0])
+			way_out(&there, &found, err);
+	}
+	if (n == 0)
+		return true;
+
+	char hint[sizeof(err->hint)];
+
+	strcpy(hint, err->hint);
+	error_set(err, ERROR_NOT_FOUND, "%s: a disk without btrfs in its partitions: %s", part->path, text);
+	return hint[0] && error_hint(err, "%s", hint);
+}
+
+bool foreign_check_content(const struct image_part *part, struct error *err)
+{
+	const struct foreign found = foreign_content(part->opened, part->offset, part->length);
+
+	err->hint[0] = '\0';
+	return not_btrfs(part, &found, err) && (!is_whole(part) || check_partitions(part, err));
+}
+
+/* --- parts of one image ------------------------------------------------------------------------------------------------ */
+
+/* The number that the last n characters are, in digits or letters, moved on by one; false where there is none. */
+static bool count_on(char *at, size_t n, int by)
+{
+	const bool is_digit = isdigit((unsigned char)at[0]);
+	const char low = is_digit ? '0' : 'a', high = is_digit ? '9' : 'z';
+
+	for (size_t i = n; i-- > 0;) {
+		if (at[i] != (by > 0 ? high : low)) {
+			at[i] = (char)(at[i] + by);
+			return true;
+		}
+		at[i] = by > 0 ? low : high;
+	}
+	return false;
+}
+
+static bool has_neighbour(const char *path, size_t n, int by)
+{
+	char *other = strdup(path);
+	const bool has = other && count_on(other + strlen(other) - n, n, by) && access(other, F_OK) == 0;
+
+	free(other);
+	return has;
+}
+
+/* Those of split(1) begin with 0 or a, those of imaging tools with 1. */
+static bool has_first(const char *path, size_t n)
+{
+	char *first = strdup(path);
+	bool has = false;
+
+	if (first) {
+		char *const at = first + strlen(first) - n;
+		const bool is_digit = isdigit((unsigned char)at[0]);
+
+		memset(at, is_digit ? '0' : 'a', n);
+		has = access(first, F_OK) == 0 || (is_digit && count_on(at, n, 1) && access(first, F_OK) == 0);
+	}
+	free(first);
+	return has;
+}
+
+/* How many characters at the end count the parts of an image, as split(1) and imaging tools do; 0: none. */
+static size_t counted(const char *path)
+{
+	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	const size_t len = strlen(base);
+	size_t digits = 0, letters = 0;
+
+	while (digits < len && isdigit((unsigned char)base[len - 1 - digits]))
+		digits++;
+	while (letters < len && islower((unsigned char)base[len - 1 - letters]))
+		letters++;
+	if (digits >= 2 && digits < len)
+		return digits;
+	/* Two letters are what split(1) counts by, behind any name. */
+	return digits == 0 && letters >= 2 && len > 2 ? 2 : 0;
+}
+
+void foreign_hint_split(const char *path, struct error *err)
+{
+	const size_t n = counted(path);
+	char pattern[64] = "", *stem = NULL, *word = NULL;
+
+	if (n == 0 || n > 4 || is_block(path) || !has_first(path, n) || !(has_neighbour(path, n, 1) || has_neighbour(path, n, -1)))
+		return;
+	stem = strndup(path, strlen(path) - n);
+	word = stem ? shell_word(stem) : NULL;
+	for (size_t i = 0; i < n; i++)
+		strcat(pattern, isdigit((unsigned char)path[strlen(path) - 1]) ? "[0-9]" : "[a-z]");
+	if (word && strlen(word) < WORD_MAX)
+		error_hint(err, "it is one part of several: `cat %s%s > WHOLE` joins them", word, pattern);
+	free(word);
+	free(stem);
+}

@@ -1,0 +1,111 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What is not btrfs itself: the advice that is printed works as it is printed.
+. "$(dirname "$0")/lib.sh"
+. "$IMAGE_TESTS/attack-lib.sh"
+need_root
+need_crypt
+# detach: what the advice has attached
+detach() {
+	local loop
+	for loop in $(losetup --noheadings --output NAME,BACK-FILE | awk -v dir="$tmp/" 'index($2, dir) == 1 { print $1 }'); do losetup -d "$loop"; done
+}
+trap 'status=$?; detach; (exit $status); on_exit' EXIT
+cd "$tmp"
+
+# disk FILE PARTITION: a disk image with it in its only partition, at 1 MiB (MBR)
+disk() {
+	local sectors
+	rm -f "$1"
+	sectors=$(($(stat -c %s "$2") / 512))
+	truncate -s $(((sectors + 4096) * 512)) "$1"
+	dd if="$2" of="$1" bs=1M seek=1 conv=sparse,notrunc status=none
+	python3 -c 'import struct, sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(446); f.write(struct.pack("<B3sB3sII", 0, b"\0\2\0", 0x83, b"\xfe\xff\xff", 2048, int(sys.argv[2])))
+    f.seek(510); f.write(b"\x55\xaa")' "$1" "$sectors"
+}
+
+# advice [N]: the command that the hint has in its N-th pair of backquotes
+advice() { sed -nE 's/^btrfs-crypt [^:]*: hint: (.*)$/\1/p' err | cut -d '`' -f $((2 * ${1:-1})); }
+# follow DIRECTORY [NAME]: runs it, with these for the words in it that stand for others
+follow() {
+	local command
+	command=$(advice | sed "s|DIRECTORY|$1|; s|NAME|${2:-}|")
+	[ -n "$command" ] || { cat err; fail "no advice"; }
+	eval "$command"
+}
+mkdir mnt
+
+say "ext4, as the whole and in a partition"
+mkdir files
+echo "in ext4" >files/file
+truncate -s 20M ext4.img
+mkfs.ext4 -q -d files ext4.img
+disk disk.img ext4.img
+for image in ext4.img disk.img; do
+	expect_unchanged 4 $image crypt list $image
+	take_lock
+	mounts+=("mnt -")
+	follow mnt
+	cmp mnt/file files/file
+	image_umount
+done
+expect_text err 'disk.img: a disk without btrfs in its partitions: partition 1 at 1048576 is ext4$'
+
+say "LUKS, likewise"
+printf 'secret' >key
+truncate -s 20M luks.img
+cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file key luks.img
+disk disk.img luks.img
+# Without the device mapper: is it the right device?
+cryptsetup() {
+	[ "$1 $2" = "open --readonly" ] && [ $# = 4 ] || fail "cryptsetup $*"
+	command cryptsetup isLuks "$3"
+	[ "$(command cryptsetup luksUUID "$3")" = "$(command cryptsetup luksUUID luks.img)" ] || fail "$3 is another device"
+}
+for image in luks.img disk.img; do
+	expect_unchanged 4 $image crypt list $image
+	expect_text err 'LUKS, encrypted$'
+	expect_text err 'then give /dev/mapper/NAME$'
+	follow mnt name
+	detach
+done
+
+say "an unfinished conversion, in a partition and behind an offset: it can be undone"
+image_make plain.img 110M
+image_mount plain.img mnt
+btrfs -q subvolume create mnt/vault
+head -c 3M /dev/urandom >mnt/vault/file
+sum=$(sha256sum <mnt/vault/file)
+image_umount
+head -c 32 /dev/urandom >vk
+build_attack
+expect_status 8 ./attack plain.img convert encrypt stop:3 vk vault
+disk disk.img plain.img
+{ head -c 4096 /dev/zero; cat plain.img; } >shifted.img
+for image in disk.img "--image-offset 4096 shifted.img"; do
+	# shellcheck disable=SC2086
+	expect_status 0 crypt list $image
+	command=$(grep -o '`btrfs-crypt convert --abort [^`]*`' err | tr -d '`' | sed "s|^btrfs-crypt|$BTRFS_CRYPT|")
+	[ -n "$command" ] || { cat err; fail "how to undo it is not said"; }
+	eval "$command --volume-key-file vk" >out 2>err || { cat err; fail "$command"; }
+	detach
+	# shellcheck disable=SC2086
+	[ "$(crypt cat $image vault file 2>err | sha256sum)" = "$sum" ] || fail "$image: not as it was"
+done
+expect_status 4 crypt convert --encrypt -q --volume-key-file vk disk.img vault
+expect_text err 'btrfs is in partition 1, at byte 1048576; only a whole file or device can be converted'
+word=$(sed -nE 's/.*hint: give (.*) instead$/\1/p' err)
+eval "crypt convert --encrypt -q --volume-key-file vk $word vault" >out 2>err || { cat err; fail "as it was advised"; }
+detach
+expect_status 0 crypt verify --volume-key-file vk disk.img vault
+
+say "the parts of an image"
+split -n 3 plain.img 'part of.'
+for part in 'part of.aa' 'part of.ab'; do
+	crypt list "$part" >out 2>err && fail "it is only a part"
+	command=$(advice | sed 's/WHOLE/whole.img/')
+	eval "$command"
+	cmp whole.img plain.img
+done
