@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "cmd/export-report.h"
 #include "cmd/export-sources.h"
+#include "cmd/operands.h"
 #include "cmd/output-names.h"
 #include "cmd/source.h"
 #include "common/fs/walk.h"
@@ -52,8 +53,8 @@ static bool choose_range(struct run *run, struct error *err)
 {
 	uint64_t length = INT64_MAX;
 
-	if (!option_number("--offset", opt.offset, 0, INT64_MAX, &run->first, err) ||
-	    !option_number("--length", opt.length, 1, INT64_MAX, &length, err))
+	if (!option_bytes("--offset", opt.offset, 0, INT64_MAX, &run->first, err) ||
+	    !option_bytes("--length", opt.length, 1, INT64_MAX, &length, err))
 		return false;
 	run->end = length > INT64_MAX - run->first ? INT64_MAX : run->first + length;
 	return true;
@@ -114,10 +115,11 @@ static bool open_source(struct run *run, struct error *err)
 static bool find_file(struct run *run, const char *const *operand, struct error *err)
 {
 	const struct subvolume *subvolume;
+	const char *given;
 
 	if (!image_open(operand[0], false, false, &run->volume, err) ||
-	    !subvolume_list_read(run->volume, &run->list, err) || !subvolume_find(&run->list, operand[1], &subvolume, err) ||
-	    !path_operand(&run->list, subvolume->id, operand[2], &run->path, &run->file, err))
+	    !subvolume_list_read(run->volume, &run->list, err) || !place_operands(&run->list, operand + 1, &subvolume, &given, err) ||
+	    !path_operand(&run->list, subvolume->id, given, &run->path, &run->file, err))
 		return false;
 	run->subvolume = subvolume->id;
 	escape_text(run->path, strlen(run->path), run->name, sizeof(run->name));
@@ -202,7 +204,7 @@ static bool run_cat(const char *const *operand, struct error *err)
 
 	pipe_watch();	/* a report is finished first */
 
-	bool ok = output_names_check(NULL, opt.report, NULL, operand[0], err) && export_report_open(&run.report, opt.report, NULL, err);
+	bool ok = check_has_path(operand, err) && output_names_check(NULL, opt.report, NULL, operand[0], err) && export_report_open(&run.report, opt.report, NULL, err);
 
 	if (ok) {
 		image_hear_invalid(on_invalid, &run);
@@ -220,7 +222,7 @@ static bool run_cat(const char *const *operand, struct error *err)
 
 const struct command cmd_cat = {
 	.name = "cat",
-	.operands = "IMAGE SUBVOL PATH",
+	.operands = "IMAGE SUBVOL[:PATH] [PATH]",
 	.summary = "print the bytes of a file, decrypted where a key is given",
 	.options = options,
 	.run = run_cat,

@@ -11,6 +11,7 @@
 
 #include "cmd/json.h"
 #include "common/util/escape.h"
+#include "common/util/number.h"
 
 const char *command_name;
 const struct poptOption *command_options;
@@ -22,6 +23,11 @@ struct poptOption options_format[] = {
 	{ "format", 0, POPT_ARG_STRING, &format, 0, "how to print: text (default) or json, one object per line", "text|json" },
 	POPT_TABLEEND
 };
+
+void format_before_command(const char *how)
+{
+	format = strdup(how);
+}
 
 bool format_is_json(void)
 {
@@ -107,6 +113,25 @@ bool option_number(const char *option, const char *text, uint64_t least, uint64_
 	}
 	escape_text(text, strlen(text), given, sizeof(given));
 	return error_set(err, ERROR_USAGE, "%s: \"%s\" is not a number from %" PRIu64 " to %" PRIu64, option, given, least, most);
+}
+
+bool option_bytes(const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *number, struct error *err)
+{
+	uint64_t value;
+	char given[64];
+
+	if (!text)
+		return true;
+
+	const bool is_number = bytes_parse(text, &value);
+
+	if (is_number && value >= least && value <= most) {
+		*number = value;
+		return true;
+	}
+	escape_text(text, strlen(text), given, sizeof(given));
+	error_set(err, ERROR_USAGE, "%s: \"%s\" is not a number from %" PRIu64 " to %" PRIu64, option, given, least, most);
+	return !is_number && error_hint(err, "4096, 0x1000, 4K and 4KiB are the same; M, G, T, P and E are understood as well");
 }
 
 static void print_line(const char *kind, const char *text)

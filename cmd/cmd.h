@@ -27,8 +27,9 @@ extern struct poptOption options_key_long[];	/* the same without letters, where 
 extern struct poptOption options_format[];	/* --format text|json */
 extern struct poptOption options_image[];	/* --device, --image-offset, --super, --backup-root, --tolerant, --with-log: for every command that only reads files */
 extern struct poptOption options_blocks[];	/* without --with-log: for those that show trees block by block */
-extern struct poptOption options_device[];	/* those of them that are about devices and superblocks alone */
+extern struct poptOption options_copies[];	/* those of them that are about devices and superblocks alone, --super with the letter that dump-super has */
 bool format_is_json(void);
+void format_before_command(const char *how);	/* --format that was given before the command; one behind it counts more */
 bool format_check(struct error *err) must_use;	/* main() calls it, after the options are parsed */
 
 /*
@@ -36,6 +37,9 @@ bool format_check(struct error *err) must_use;	/* main() calls it, after the opt
  * Such an option is a POPT_ARG_STRING: popt does not say which one it dislikes.
  */
 bool option_number(const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *number, struct error *err) must_use;
+
+/* The same of an address, an offset or a size: also hexadecimal, and with a unit (common/util/number.h). */
+bool option_bytes(const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *number, struct error *err) must_use;
 
 /* One exit status that is not an error: convert --status gives 7 while unfinished, verify-key 2.  main() returns it when run() was true. */
 extern int command_status;
@@ -84,6 +88,8 @@ bool image_open_to_convert(const char *path, bool writable, bool unfinished, boo
 /* ERROR_USAGE where one of options_image was given: for what is mounted they mean nothing. */
 bool image_options_none(struct error *err) must_use;
 bool image_is_tolerant(void);	/* --tolerant, of options_blocks and options_image */
+/* More devices, as operands: they are the same as --device.  NULL terminated. */
+void image_add_devices(const char *const *operand);
 /* Device i of the command line, 0 being path, for those who look at devices one by one. */
 size_t image_n_devices(void);
 const char *image_device_name(const char *path, size_t i);

@@ -9,6 +9,7 @@
 #include "cmd/convert-print.h"
 #include "cmd/convert-ui.h"
 #include "cmd/key-options.h"
+#include "cmd/operands.h"
 #include "cmd/progress-options.h"
 #include "common/convert/convert.h"
 #include "common/fs/domain.h"
@@ -252,7 +253,7 @@ static bool check_names(struct volume *volume, const char *const *names, struct 
 		cleanup_domain struct domain *domain = NULL;
 		const struct subvolume *subvolume;
 
-		if (!subvolume_find(&list, names[i], &subvolume, err))
+		if (!subvolume_operand(&list, names[i], &subvolume, err))
 			return false;
 		if (opt.encrypt && (subvolume->root.algorithm[0] || subvolume->root.flags & ROOT_ENCRYPT_2016))
 			return sealed_already(names[i], err);

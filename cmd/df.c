@@ -185,6 +185,7 @@ static bool run(const char *const *operand, struct error *err)
 	cleanup_unfinished struct unfinished unfinished = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 
+	image_add_devices(operand + 1);
 	if (!image_open(operand[0], false, true, &volume, err) || !unfinished_read(volume, &unfinished, err) || !print_profiles(volume, err))
 		return false;
 	if (unfinished.is_there && format_is_json()) {
@@ -203,7 +204,7 @@ static bool run(const char *const *operand, struct error *err)
 
 const struct command cmd_df = {
 	.name = "df",
-	.operands = "IMAGE",
+	.operands = "IMAGE [DEVICE...]",
 	.summary = "show how much space is allocated and used, by profile and device",
 	.options = options,
 	.run = run,

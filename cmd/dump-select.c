@@ -11,6 +11,7 @@
 
 #include "cmd/dump-out.h"
 #include "common/util/escape.h"
+#include "common/util/number.h"
 
 #define ROOT_TREE_DIR_ID 6ull
 #define TREE_LOG_FIXUP_ID (-7ull)
@@ -110,7 +111,7 @@ bool select_tree(const char *word, uint64_t *id, struct error *err)
 
 bool select_block(const char *word, uint64_t *logical, struct error *err)
 {
-	return number(word, UINT64_MAX, logical) || usage(err, "--block", word, "no address");
+	return bytes_parse(word, logical) || usage(err, "--block", word, "no address");
 }
 
 /* --- keys --------------------------------------------------------------------------------------------------------- */

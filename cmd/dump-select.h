@@ -12,7 +12,7 @@
  */
 bool select_tree(const char *word, uint64_t *id, struct error *err) must_use;
 
-/* An address, decimal or hexadecimal. */
+/* An address (common/util/number.h). */
 bool select_block(const char *word, uint64_t *logical, struct error *err) must_use;
 
 /*

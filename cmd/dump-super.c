@@ -16,8 +16,12 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+static int ignored;
+
 static const struct poptOption options[] = {
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_device, 0, NULL, NULL },
+	{ "full", 'f', POPT_ARG_NONE, &ignored, 0, "print all fields, as it does anyway", NULL },
+	{ "all", 'a', POPT_ARG_NONE, &ignored, 0, "print all copies, as it does without --super", NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_copies, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_time, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
@@ -285,6 +289,8 @@ static bool run(const char *const *operand, struct error *err)
 	struct copies *all = malloc(sizeof(*all));
 	struct together together = { 0 };
 	unsigned wanted;
+	image_add_devices(operand + 1);
+
 	bool ok = (all || error_memory(err)) && image_super_copy(&wanted, err);
 
 	for (size_t i = 0; ok && i < image_n_devices(); i++)
@@ -295,7 +301,7 @@ static bool run(const char *const *operand, struct error *err)
 
 const struct command cmd_dump_super = {
 	.name = "dump-super",
-	.operands = "IMAGE",
+	.operands = "IMAGE [DEVICE...]",
 	.summary = "print every copy of the superblock, and the state of an unfinished conversion",
 	.options = options,
 	.run = run,

@@ -13,7 +13,7 @@
 #include "cmd/dump-select.h"
 #include "cmd/json.h"
 #include "cmd/time-text.h"
-#include "common/util/set64.h"
+#include "common/fs/backref.h"
 
 static struct {
 	char *tree, *key, *min_key, *max_key;
@@ -21,7 +21,7 @@ static struct {
 	int follow, depth_first, level_order;
 	int extents, device, uuid, roots, backups;
 	int hide_names, raw_names, header_csums, data_csums;
-	int crypt, tags;
+	int crypt, tags, noscan;
 } opt;
 
 static const struct poptOption options[] = {
@@ -37,6 +37,7 @@ static const struct poptOption options[] = {
 	{ "crypt", 0, POPT_ARG_NONE, &opt.crypt, 0, "only what concerns sealing, or fscrypt", NULL },
 	{ "tags", 0, POPT_ARG_NONE, &opt.tags, 0, "also the tags of sealed data, one for every 4 KiB", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_blocks, 0, NULL, NULL },
+	{ "noscan", 0, POPT_ARG_NONE, &opt.noscan, 0, "look for no device that was not named, as it never does", NULL },
 	{ "extents", 'e', POPT_ARG_NONE, &opt.extents, 0, "only the leaves of the extent and device trees", NULL },
 	{ "device-trees", 'd', POPT_ARG_NONE, &opt.device, 0, "only the root, chunk and device trees", NULL },
 	{ "uuid", 'u', POPT_ARG_NONE, &opt.uuid, 0, "only the uuid tree", NULL },
@@ -234,6 +235,23 @@ static bool print_trees(struct dumping *dumping, struct error *err)
 	return true;
 }
 
+/* What does not read because there is no tree block is no damage, but a wrong address. */
+static bool tell_wrong_address(const struct dumping *dumping, uint64_t logical, struct error *err)
+{
+	struct backref_extent extent;
+	struct error why = { 0 };
+
+	if (err->kind != ERROR_CORRUPT)
+		return false;
+	if (!backref_extent_at(dumping->volume, logical, &extent, &why))
+		return why.kind == ERROR_NOT_FOUND &&
+		       error_set(err, ERROR_USAGE, "--block: no tree block of the filesystem is at %" PRIu64 ": the extent tree has nothing there", logical);
+	if (extent.is_data)
+		return error_set(err, ERROR_USAGE, "--block: data are at %" PRIu64 ", and no tree block", logical);
+	return extent.logical != logical &&
+	       error_set(err, ERROR_USAGE, "--block: %" PRIu64 " is inside the tree block at %" PRIu64, logical, extent.logical);
+}
+
 static bool print_blocks(struct dumping *dumping, struct error *err)
 {
 	for (size_t i = 0; i < dumping->n_blocks; i++) {
@@ -241,7 +259,7 @@ static bool print_blocks(struct dumping *dumping, struct error *err)
 		struct dump_printer printer = { 0 };
 
 		if (!print_tree(dumping, &printer, &start, opt.follow, err))
-			return false;
+			return tell_wrong_address(dumping, start.logical, err);
 	}
 	return true;
 }
@@ -338,7 +356,9 @@ static bool check_blocks(const struct dumping *dumping, struct error *err)
 			return error_set(err, ERROR_USAGE, "--block: %" PRIu64 " is no address of a tree block, which is a multiple of %" PRIu32, logical,
 					 volume->super.sector_size);
 		if (!volume_chunk(volume, logical, &chunk, err))
-			return error_set(err, ERROR_NOT_FOUND, "--block: the filesystem has nothing at %" PRIu64 ": it is in no chunk", logical);
+			return error_set(err, ERROR_USAGE, "--block: the filesystem has nothing at %" PRIu64 ": it is in no chunk", logical);
+		if (!(chunk->type & (GROUP_METADATA | GROUP_SYSTEM)))
+			return error_set(err, ERROR_USAGE, "--block: %" PRIu64 " is in a chunk of data, and no tree block", logical);
 	}
 	return true;
 }
@@ -347,6 +367,9 @@ static bool run(const char *const *operand, struct error *err)
 {
 	cleanup_volume struct volume *volume = NULL;
 	struct dumping dumping = { 0 };
+
+	image_add_devices(operand + 1);
+
 	bool ok = read_options(&dumping, err) && image_open_blocks(operand[0], &volume, err);
 
 	if (ok) {
@@ -366,7 +389,7 @@ static bool run(const char *const *operand, struct error *err)
 
 const struct command cmd_dump_tree = {
 	.name = "dump-tree",
-	.operands = "IMAGE",
+	.operands = "IMAGE [DEVICE...]",
 	.summary = "print the trees of an image, with everything about sealing decoded",
 	.options = options,
 	.run = run,

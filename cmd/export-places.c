@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "cmd/cmd.h"
+#include "cmd/operands.h"
 #include "cmd/source.h"
 #include "common/fs/lost-names.h"
 #include "common/fs/snapshot-chain.h"
@@ -21,32 +22,6 @@ struct taking {
 	struct export_places *places;
 	bool alone;	/* this place and no other */
 };
-
-/* "SUBVOL:PATH": the longest SUBVOL there is, for names may hold a colon. */
-static bool find_place(const struct subvolume_list *list, const char *operand, const struct subvolume **subvolume, const char **path,
-		       struct error *err)
-{
-	const bool has_kind = strncmp(operand, "id:", 3) == 0 || strncmp(operand, "uuid:", 5) == 0;
-	const char *const first = has_kind ? strchr(operand, ':') + 1 : operand;
-	char *name = strdup(operand);
-	bool found = false;
-
-	if (!name)
-		return error_memory(err);
-	*path = "";
-	for (;;) {
-		char *const colon = strrchr(name + (first - operand), ':');
-
-		*err = (struct error){ 0 };
-		found = subvolume_find(list, name, subvolume, err);
-		if (found || !colon)
-			break;
-		*path = operand + (colon - name) + 1;
-		*colon = '\0';
-	}
-	free(name);
-	return found;
-}
 
 /* Appends the components of path; what could lead elsewhere is called bad-name. */
 static void join(char *prefix, const uint8_t *path, size_t len)
@@ -177,7 +152,7 @@ bool export_places_take(const struct subvolume_list *list, struct export_sources
 	bool ok = !with_snapshots || snapshot_chains(list, &chain, err);
 
 	for (size_t i = 0; ok && operand[i]; i++) {
-		ok = find_place(list, operand[i], &subvolume, &given, err) && take_place(&taking, subvolume, given, err) &&
+		ok = place_operand(list, operand[i], &subvolume, &given, err) && take_place(&taking, subvolume, given, err) &&
 		     (!with_snapshots || take_snapshots(&taking, chain, subvolume, given, err));
 	}
 	free(chain);

@@ -7,6 +7,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/foreign.h"
+#include "cmd/image-options.h"
 #include "cmd/shell-word.h"
 #include "cmd/unfinished.h"
 #include "cmd/unpacked.h"
@@ -19,98 +20,11 @@
 
 #define PARTITIONS_MAX 16	/* named, where there are several to choose from */
 
-static struct {
-	char **devices;
-	size_t n_devices;
-	bool no_memory;
-	char *offset, *super, *backup_root, *member;
-	int with_log, tolerant;
-} opt;
-
 static void (*invalid_heard)(void *context, const char *text) = print_invalid;
 static void *invalid_context;
 static const char *looked_at;	/* the image that was opened for reading; NULL: none */
 static struct image_part seen;	/* the part of it that was read; without a device */
 static bool is_quiet;		/* it is opened once more, only for a hint */
-
-/* An option that may be given several times is more than popt keeps by itself. */
-static void add_device(poptContext context, enum poptCallbackReason reason, const struct poptOption *option, const char *path,
-		       const void *data)
-{
-	char **more;
-
-	(void)context, (void)reason, (void)data;
-	if (option->val != 'D')
-		return;
-	more = reallocarray(opt.devices, opt.n_devices + 1, sizeof(*more));
-	opt.devices = more ? more : opt.devices;
-	if (more && (more[opt.n_devices] = strdup(path)))
-		opt.n_devices++;
-	else
-		opt.no_memory = true;
-}
-
-static struct poptOption options_further[] = {
-	{ NULL, 0, POPT_ARG_CALLBACK, (void *)add_device, 0, NULL, NULL },
-	{ "device", 0, POPT_ARG_STRING, NULL, 'D', "a further device of the filesystem, in any order; repeatable", "PATH" },
-	POPT_TABLEEND
-};
-
-static struct poptOption options_root[] = {
-	{ "backup-root", 0, POPT_ARG_STRING, &opt.backup_root, 0, "read the trees of this backup root of the superblock, 0 to 3", "N" },
-	{ "tolerant", 0, POPT_ARG_NONE, &opt.tolerant, 0, "go on at what is invalid: use what is there, and say what is wrong with it", NULL },
-	POPT_TABLEEND
-};
-
-static struct poptOption options_log[] = {
-	{ "with-log", 0, POPT_ARG_NONE, &opt.with_log, 0, "show what was fsynced last, from the log tree", NULL },
-	POPT_TABLEEND
-};
-
-#define INCLUDE(table) { NULL, 0, POPT_ARG_INCLUDE_TABLE, table, 0, NULL, NULL }
-
-struct poptOption options_device[] = {
-	INCLUDE(options_further),
-	{ "image-offset", 0, POPT_ARG_STRING, &opt.offset, 0, "the filesystem begins at this byte of IMAGE", "BYTES" },
-	{ "member", 0, POPT_ARG_STRING, &opt.member, 0, "IMAGE is an archive, and this is the image in it", "NAME" },
-	{ "super", 0, POPT_ARG_STRING, &opt.super, 0, "only this copy of the superblock, 0 to 2", "N" },
-	POPT_TABLEEND
-};
-
-struct poptOption options_blocks[] = {
-	INCLUDE(options_device), INCLUDE(options_root), POPT_TABLEEND
-};
-
-struct poptOption options_image[] = {
-	INCLUDE(options_blocks), INCLUDE(options_log), POPT_TABLEEND
-};
-
-bool image_options_none(struct error *err)
-{
-	const struct {
-		const char *option;
-		bool is_given;
-	} all[] = {
-		{ "--device", opt.n_devices > 0 || opt.no_memory }, { "--image-offset", opt.offset }, { "--member", opt.member }, { "--super", opt.super },
-		{ "--backup-root", opt.backup_root }, { "--tolerant", opt.tolerant }, { "--with-log", opt.with_log },
-	};
-
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if (all[i].is_given)
-			return error_set(err, ERROR_USAGE, "%s: only for an image", all[i].option);
-	}
-	return true;
-}
-
-bool image_is_tolerant(void)
-{
-	return opt.tolerant;
-}
-
-size_t image_n_devices(void)
-{
-	return opt.n_devices + 1;
-}
 
 static bool several(const char *path, const struct partition *partition, size_t n, struct error *err)
 {
@@ -169,10 +83,6 @@ static bool find_partition(struct image_part *part, struct error *err)
 	return true;
 }
 
-const char *image_device_name(const char *path, size_t i)
-{
-	return i == 0 ? path : opt.devices[i - 1];
-}
 
 /* What a kernel writes to changes while it is read. */
 static void warn_if_mounted(const char *path)
@@ -214,17 +124,17 @@ static bool open_part(struct image_part *part, bool has_offset, struct device **
 
 bool image_device_open(const char *path, size_t i, struct device **device, struct error *err)
 {
-	const bool has_offset = i == 0 && opt.offset;
+	const bool has_offset = i == 0 && image_options.offset;
 	struct image_part part;
 	struct device *disk;
 	uint64_t offset = 0;
 
 	path = image_device_name(path, i);
 	part = (struct image_part){ .path = path, .opened = path };
-	if (!option_number("--image-offset", opt.offset, 0, INT64_MAX, &offset, err) || !device_open(path, false, &disk, err))
+	if (!option_bytes("--image-offset", image_options.offset, 0, INT64_MAX, &offset, err) || !device_open(path, false, &disk, err))
 		return false;
 	warn_if_mounted(path);
-	if (!unpacked_open(&part.opened, i == 0 ? opt.member : NULL, disk, &part.device, err))
+	if (!unpacked_open(&part.opened, i == 0 ? image_options.member : NULL, disk, &part.device, err))
 		return false;
 	part.size = part.device->size;
 	part.offset = has_offset ? offset : 0;
@@ -241,26 +151,6 @@ bool image_device_open(const char *path, size_t i, struct device **device, struc
 char *image_word(const char *path)
 {
 	return seen.path && strcmp(seen.path, path) == 0 ? image_part_word(&seen) : shell_word(path);
-}
-
-bool image_super_copy(unsigned *copy, struct error *err)
-{
-	uint64_t n = 0;
-
-	if (!option_number("--super", opt.super, 0, SUPER_COPIES - 1, &n, err))
-		return false;
-	*copy = opt.super ? (unsigned)n + 1 : CHOOSE_BY_ITSELF;
-	return true;
-}
-
-static bool read_choices(struct volume_options *options, struct error *err)
-{
-	uint64_t n = 0;
-
-	if (!image_super_copy(&options->super_copy, err) || !option_number("--backup-root", opt.backup_root, 0, SUPER_BACKUPS - 1, &n, err))
-		return false;
-	options->backup_root = opt.backup_root ? (unsigned)n + 1 : CHOOSE_BY_ITSELF;
-	return true;
 }
 
 /* There is no btrfs at its beginning: is it in a partition, and how can that be converted?  Always false. */
@@ -317,7 +207,7 @@ static bool open_all(const char *path, bool writable, struct volume_options *opt
 {
 	const size_t n = image_n_devices();
 	struct device **device = calloc(n, sizeof(*device));
-	bool ok = ((device && !opt.no_memory) || error_memory(err)) && read_choices(options, err);
+	bool ok = ((device && !image_options.no_memory) || error_memory(err)) && image_options_read(options, err);
 
 	for (size_t i = 0; ok && i < n; i++)
 		ok = i == 0 && options->to_convert ? open_to_convert(path, writable, &device[0], err) : image_device_open(path, i, &device[i], err);
@@ -342,17 +232,17 @@ static bool trees_read(const char *path, unsigned backup_root, bool tolerant, ui
 	struct volume_options quiet = { .unfinished = true, .tolerant = tolerant };
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
 	cleanup_volume struct volume *volume = NULL;
-	char number[16], *const given = opt.backup_root;
+	char number[16], *const given = image_options.backup_root;
 	struct error ignored = { 0 };
 
 	snprintf(number, sizeof(number), "%u", backup_root - 1);
-	opt.backup_root = backup_root == CHOOSE_BY_ITSELF ? given : number;
+	image_options.backup_root = backup_root == CHOOSE_BY_ITSELF ? given : number;
 	is_quiet = true;
 
 	const bool ok = open_all(path, false, &quiet, volume_open, &volume, &ignored) && subvolume_list_read(volume, &list, &ignored);
 
 	is_quiet = false;
-	opt.backup_root = given;
+	image_options.backup_root = given;
 	if (ok && backup_root != CHOOSE_BY_ITSELF)
 		*generation = le64(volume->super.disk.backup[backup_root - 1].tree_root_gen);
 	return ok;
@@ -363,10 +253,10 @@ void image_hint_damage(struct error *err)
 	uint64_t best = 0, generation;
 	unsigned which = 0;
 
-	if (err->kind != ERROR_CORRUPT || err->hint[0] || !looked_at || opt.tolerant || !command_has_option("tolerant") ||
+	if (err->kind != ERROR_CORRUPT || err->hint[0] || !looked_at || image_options.tolerant || !command_has_option("tolerant") ||
 	    trees_read(looked_at, CHOOSE_BY_ITSELF, false, &generation) || !trees_read(looked_at, CHOOSE_BY_ITSELF, true, &generation))
 		return;
-	for (unsigned n = 1; n <= SUPER_BACKUPS && !opt.backup_root; n++) {
+	for (unsigned n = 1; n <= SUPER_BACKUPS && !image_options.backup_root; n++) {
 		if (trees_read(looked_at, n, false, &generation) && generation > best) {
 			best = generation;
 			which = n;
@@ -398,7 +288,7 @@ static bool see_to_log(struct volume *volume, const char *path, struct error *er
 {
 	if (!log_is_there(volume))
 		return true;
-	if (opt.with_log)
+	if (image_options.with_log)
 		return log_replay(volume, err) || error_prefix(err, "%s", path) || volume_tolerates(volume, err);
 	print_warning(NULL, command_has_option("with-log") ?
 		      "the filesystem was not unmounted: what was fsynced last is in its log tree only, and shown only with --with-log" :
@@ -437,7 +327,7 @@ void image_hear_invalid(void (*invalid)(void *context, const char *text), void *
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)
 {
 	struct volume_options options = {
-		.unfinished = true, .warn = print_warning, .warn_context = invalid_context, .tolerant = opt.tolerant, .invalid = invalid_heard,
+		.unfinished = true, .warn = print_warning, .warn_context = invalid_context, .tolerant = image_options.tolerant, .invalid = invalid_heard,
 	};
 
 	looked_at = path;
@@ -448,7 +338,7 @@ bool image_open(const char *path, bool writable, bool unfinished, struct volume 
 bool image_open_blocks(const char *path, struct volume **volume, struct error *err)
 {
 	struct volume_options options = {
-		.unfinished = true, .warn = print_warning, .tolerant = opt.tolerant, .open_only = true, .invalid = print_invalid,
+		.unfinished = true, .warn = print_warning, .tolerant = image_options.tolerant, .open_only = true, .invalid = print_invalid,
 	};
 
 	looked_at = path;

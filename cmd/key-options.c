@@ -54,8 +54,8 @@ bool key_options_check(struct error *err)
 {
 	const int n_kinds = (opt.key_file != NULL) + (opt.passphrase_file != NULL) + (opt.fd != NULL);
 
-	if (!option_number("--keyfile-size", opt.size, 1, SECRET_FILE_MAX, &number.size, err) ||
-	    !option_number("--keyfile-offset", opt.offset, 0, INT64_MAX, &number.offset, err) ||
+	if (!option_bytes("--keyfile-size", opt.size, 1, SECRET_FILE_MAX, &number.size, err) ||
+	    !option_bytes("--keyfile-offset", opt.offset, 0, INT64_MAX, &number.offset, err) ||
 	    !option_number("--passphrase-fd", opt.fd, 0, INT_MAX, &number.fd, err) ||
 	    !option_number("--key-slot", opt.slot, 0, CRYPT_SLOTS_MAX - 1, &number.slot, err))
 		return false;

@@ -9,6 +9,7 @@
 #include "cmd/cmd.h"
 #include "cmd/list-rows.h"
 #include "cmd/mounted.h"
+#include "cmd/operands.h"
 #include "cmd/source.h"
 #include "cmd/subvolume-json.h"
 #include "cmd/time-text.h"
@@ -209,7 +210,7 @@ static bool find_base(const char *const *operand, const struct subvolume_list *l
 	*base = FS_TREE_ID;
 	if (!operand[1])
 		return !is_mounted || mounted_subvolume(operand[0], base, err);
-	if (!subvolume_find(list, operand[1], &subvolume, err))
+	if (!subvolume_operand(list, operand[1], &subvolume, err))
 		return false;
 	*base = subvolume->id;
 	return true;

@@ -11,6 +11,7 @@
 #include "cmd/link-target.h"
 #include "cmd/ls-row.h"
 #include "cmd/ls-sort.h"
+#include "cmd/operands.h"
 #include "cmd/time-text.h"
 #include "common/crypto/secret.h"
 #include "common/fs/lost-names.h"
@@ -445,13 +446,14 @@ static bool run(const char *const *operand, struct error *err)
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 	const struct subvolume *subvolume;
+	const char *given = "";
 	struct file_id file;
 	char *path = NULL;
 
 	const bool ok = check_sort(err) && image_open(operand[0], false, !key_input_given(), &volume, err) &&
 			subvolume_list_read(volume, &list, err) &&
-			subvolume_find(&list, operand[1], &subvolume, err) &&
-			path_operand(&list, subvolume->id, operand[2] ? operand[2] : "", &path, &file, err) &&
+			place_operands(&list, operand + 1, &subvolume, &given, err) &&
+			path_operand(&list, subvolume->id, given, &path, &file, err) &&
 			print_listing(&list, subvolume->id, &file, path, err);
 
 	free(path);
@@ -460,7 +462,7 @@ static bool run(const char *const *operand, struct error *err)
 
 const struct command cmd_ls = {
 	.name = "ls",
-	.operands = "IMAGE SUBVOL [PATH]",
+	.operands = "IMAGE SUBVOL[:PATH] [PATH]",
 	.summary = "list a directory of a subvolume",
 	.options = options,
 	.run = run,

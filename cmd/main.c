@@ -8,9 +8,13 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/did-you-mean.h"
 #include "cmd/json.h"
 #include "cmd/key-options.h"
+#include "cmd/operands.h"
 #include "common/crypto/secret.h"
+#include "common/util/escape.h"
+#include "common/util/near.h"
 
 static const struct command *const commands[] = {
 	&cmd_convert, &cmd_verify_key, &cmd_verify, &cmd_list, &cmd_show, &cmd_ls, &cmd_cat, &cmd_export, &cmd_stat, &cmd_timeline, &cmd_resolve,
@@ -86,8 +90,12 @@ static bool check_operands(const struct command *command, const char *const *ope
 	while (operand[n])
 		n++;
 	count_operands(command->operands, &least, &most);
-	if (n < least)
-		return error_set(err, ERROR_USAGE, "operand missing: %s", command->operands);
+	if (n < least) {
+		error_set(err, ERROR_USAGE, "operand missing: %s", command->operands);
+		if (n == 1 && least == 2 && strstr(command->operands, "SUBVOL"))
+			error_hint(err, "SUBVOL is / for the top level, or what btrfs-crypt list shows; see btrfs-crypt %s --help", command->name);
+		return false;
+	}
 	if (most >= 0 && n > most)
 		return error_set(err, ERROR_USAGE, "too many operands: %s", command->operands);
 	return true;
@@ -162,6 +170,8 @@ static int run_command(const struct command *command, int argc, const char **arg
 		operand = none;
 	if (rc < -1) {
 		error_set(&err, ERROR_USAGE, "%s: %s", poptBadOption(context, 0), poptStrerror(rc));
+		if (rc == POPT_ERROR_BADOPT)
+			hint_option(command->name, command->options, poptBadOption(context, 0), &err);
 		status = fail(&err);
 	} else if (help) {
 		print_help(command, context);
@@ -173,6 +183,7 @@ static int run_command(const struct command *command, int argc, const char **arg
 		status = fail(&err);
 	} else if (!command->run(operand, &err)) {
 		image_hint_damage(&err);
+		hint_directory(operand[0], &err);
 		key_hint_rejected(&err);
 		status = fail(&err);
 	} else {
@@ -228,11 +239,32 @@ static bool is_word(const char *word, const char *one, const char *two)
 	return strcmp(word, one) == 0 || strcmp(word, two) == 0;
 }
 
+/* --format before the command is the same as behind it. */
+static bool take_format(int *argc, const char ***argv, struct error *err)
+{
+	while (*argc > 1 && strncmp((*argv)[1], "--format", 8) == 0 && ((*argv)[1][8] == '\0' || (*argv)[1][8] == '=')) {
+		const bool is_alone = (*argv)[1][8] == '\0';
+		const char *const how = is_alone ? (*argv)[2] : (*argv)[1] + 9;
+
+		if (!how)
+			return error_set(err, ERROR_USAGE, "--format: missing argument");
+		format_before_command(how);
+		(*argv)[1 + is_alone] = (*argv)[0];
+		*argv += 1 + is_alone;
+		*argc -= 1 + is_alone;
+	}
+	return true;
+}
+
 static int dispatch(int argc, const char **argv)
 {
+	struct error err = { 0 };
+
+	if (!take_format(&argc, &argv, &err))
+		return fail(&err);
+
 	const char *first = argc > 1 ? argv[1] : "";
 	const char *help[] = { argv[0], argc > 2 ? argv[2] : NULL, "--help", NULL };
-	struct error err = { 0 };
 
 	/* "help COMMAND" is "COMMAND --help". */
 	if (strcmp(first, "help") == 0 && argc > 2) {
@@ -266,10 +298,17 @@ static int dispatch(int argc, const char **argv)
 		command_options = command->options;
 		return run_command(command, argc - 1, argv + 1);
 	}
-	if (argc < 2)
+	if (argc < 2) {
 		error_set(&err, ERROR_USAGE, "command missing");
-	else
-		error_set(&err, ERROR_USAGE, "%s: unknown %s", first, first[0] == '-' ? "option" : "command");
+		return fail(&err);
+	}
+
+	char name[ESCAPED_SIZE(NEAR_WORD_MAX)];
+
+	escape_text(first, strlen(first), name, sizeof(name));
+	error_set(&err, ERROR_USAGE, "%s: unknown %s", name, first[0] == '-' ? "option" : "command");
+	if (first[0] != '-')
+		hint_command(commands, N_COMMANDS, argc - 1, argv + 1, &err);
 	return fail(&err);
 }
 

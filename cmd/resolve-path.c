@@ -2,7 +2,6 @@
 /* Tells for each extent of a file, or for one byte of it, the logical address and every place on the devices. */
 #include "cmd/resolve-path.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include "cmd/places.h"
 #include "cmd/source.h"
 #include "common/util/escape.h"
+#include "common/util/number.h"
 #include "format/file-extent.h"
 
 /* A part of the file, as it is printed. */
@@ -174,18 +174,14 @@ static bool find(const struct subvolume_list *list, uint64_t subvolume, const ch
 {
 	const char *sign = strrchr(operand, '@');
 	struct error again = { 0 };
-	char *path, *front, *end;
+	char *path, *front;
 
 	*has_offset = false;
 	if (path_operand(list, subvolume, operand, &path, file, err)) {
 		free(path);
 		return true;
 	}
-	if (err->kind != ERROR_NOT_FOUND || !sign || sign[1] < '0' || sign[1] > '9')
-		return false;
-	errno = 0;
-	*offset = strtoull(sign + 1, &end, 10);
-	if (*end || errno)
+	if (err->kind != ERROR_NOT_FOUND || !sign || !bytes_parse(sign + 1, offset))
 		return false;
 	front = strndup(operand, (size_t)(sign - operand));
 	if (!front)

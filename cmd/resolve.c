@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "cmd/cmd.h"
+#include "cmd/operands.h"
 #include "cmd/resolve-logical.h"
 #include "cmd/resolve-names.h"
 #include "cmd/resolve-path.h"
@@ -88,9 +89,9 @@ static bool check_usage(const char *const *operand, struct error *err)
 		return error_set(err, ERROR_USAGE, "--logical takes no SUBVOL: an address is the same in all");
 	if (opt.inode && (!has_subvolume || has_path))
 		return error_set(err, ERROR_USAGE, "--inode takes SUBVOL and no PATH");
-	if (!opt.inode && !opt.logical && !has_path)
+	if (!opt.inode && !opt.logical && !has_subvolume)
 		return error_set(err, ERROR_USAGE, "--logical, or SUBVOL with --inode or a PATH, is missing");
-	return true;
+	return opt.inode || opt.logical || check_has_path(operand, err);
 }
 
 static bool run(const char *const *operand, struct error *err)
@@ -98,24 +99,25 @@ static bool run(const char *const *operand, struct error *err)
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 	const struct subvolume *subvolume;
+	const char *given;
 	uint64_t number = 0;
 
 	if (!check_usage(operand, err) ||
 	    !option_number("--inode", opt.inode, 1, UINT64_MAX, &number, err) ||
-	    !option_number("--logical", opt.logical, 0, UINT64_MAX, &number, err) ||
+	    !option_bytes("--logical", opt.logical, 0, UINT64_MAX, &number, err) ||
 	    !image_open(operand[0], false, true, &volume, err) ||
 	    !subvolume_list_read(volume, &list, err))
 		return false;
 	if (opt.logical)
 		return resolve_logical(&list, number, opt.ignore_offset, opt.scan, err);
-	if (!subvolume_find(&list, operand[1], &subvolume, err))
-		return false;
-	return opt.inode ? resolve_inode(&list, subvolume, number, err) : resolve_path(&list, subvolume->id, operand[2], err);
+	if (opt.inode)
+		return subvolume_operand(&list, operand[1], &subvolume, err) && resolve_inode(&list, subvolume, number, err);
+	return place_operands(&list, operand + 1, &subvolume, &given, err) && resolve_path(&list, subvolume->id, given, err);
 }
 
 const struct command cmd_resolve = {
 	.name = "resolve",
-	.operands = "IMAGE [SUBVOL] [PATH]",
+	.operands = "IMAGE [SUBVOL[:PATH]] [PATH]",
 	.summary = "find the paths of an inode or address, or the addresses of a path",
 	.options = options,
 	.run = run,

@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "cmd/json.h"
 #include "cmd/mounted.h"
+#include "cmd/operands.h"
 #include "cmd/show-quota.h"
 #include "cmd/source.h"
 #include "cmd/subvolume-json.h"
@@ -134,6 +135,19 @@ static void print_cautions(const struct facts *facts)
 			      "reading and unsealing need --accept-changes");
 }
 
+/* SUBVOL; else the subvolume of a mounted directory, or the top level of an image. */
+static bool choose(const char *const *operand, const struct subvolume_list *list, bool is_mounted, const struct subvolume **found, struct error *err)
+{
+	uint64_t id = FS_TREE_ID;
+
+	if (operand[1])
+		return subvolume_operand(list, operand[1], found, err);
+	if (is_mounted && !mounted_subvolume(operand[0], &id, err))
+		return false;
+	*found = subvolume_by_id(list, id);
+	return *found || error_set(err, ERROR_NOT_FOUND, "subvolume id %" PRIu64 " not found", id);
+}
+
 static bool run(const char *const *operand, struct error *err)
 {
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
@@ -141,7 +155,7 @@ static bool run(const char *const *operand, struct error *err)
 	struct facts facts = { .list = &list };
 
 	if (!subvolumes_open(operand[0], &volume, &list, err) ||
-	    !subvolume_find(&list, operand[1], &facts.subvolume, err) ||
+	    !choose(operand, &list, !volume, &facts.subvolume, err) ||
 	    !show_quota_read(operand[0], volume, facts.subvolume->id, &facts.quota, err) || !unfinished_read(volume, &facts.unfinished, err) || !seals_read(&list, &facts.seals, err))
 		return false;
 
@@ -179,7 +193,7 @@ static bool run(const char *const *operand, struct error *err)
 
 const struct command cmd_show = {
 	.name = "show",
-	.operands = "IMAGE SUBVOL",
+	.operands = "IMAGE [SUBVOL]",
 	.summary = "show everything about one subvolume",
 	.options = options,
 	.run = run,

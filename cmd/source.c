@@ -9,6 +9,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/key-options.h"
+#include "cmd/operands.h"
 #include "common/fs/domain-names.h"
 #include "common/util/escape.h"
 #include "common/util/plural.h"
@@ -276,6 +277,7 @@ static bool find_operand(struct volume *volume, uint64_t subvolume, const char *
 	}
 	free(*path);
 	*path = NULL;
+	hint_near_path(volume, subvolume, operand, err);
 	return false;
 }
 

@@ -10,6 +10,7 @@
 #include "cmd/inode-text.h"
 #include "cmd/key-options.h"
 #include "cmd/link-target.h"
+#include "cmd/operands.h"
 #include "cmd/stat-items.h"
 #include "cmd/time-text.h"
 #include "cmd/unfinished.h"
@@ -266,18 +267,24 @@ static bool run(const char *const *operand, struct error *err)
 	cleanup_volume struct volume *volume = NULL;
 	struct looking looking = { .list = &list };
 	const struct subvolume *subvolume;
+	const char *given;
 	bool ok;
 
-	if (!image_open(operand[0], false, !key_input_given(), &volume, err) ||
+	if (!check_has_path(operand, err) || !image_open(operand[0], false, !key_input_given(), &volume, err) ||
 	    !subvolume_list_read(volume, &list, err) ||
-	    !subvolume_find(&list, operand[1], &subvolume, err) ||
+	    !place_operand(&list, operand[1], &subvolume, &given, err) ||
 	    !unfinished_read(volume, &looking.unfinished, err) || !member_places_read(&list, &looking.places, err))
 		return false;
+	const bool are_places = given[0];	/* SUBVOL:PATH, all of them */
+
 	ok = true;
-	for (size_t i = 2; operand[i]; i++) {
+	for (size_t i = are_places ? 1 : 2; operand[i]; i++) {
 		struct error what = { 0 };
 
-		if (print_path(&looking, subvolume->id, operand[i], &what) || volume_tolerates(volume, &what))
+		given = operand[i];
+		if ((!are_places || place_operand(&list, operand[i], &subvolume, &given, &what)) && print_path(&looking, subvolume->id, given, &what))
+			continue;
+		if (volume_tolerates(volume, &what))
 			continue;
 		/* The others are printed all the same; the first is the one that main() tells. */
 		if (ok)
@@ -298,7 +305,7 @@ static bool run(const char *const *operand, struct error *err)
 
 const struct command cmd_stat = {
 	.name = "stat",
-	.operands = "IMAGE SUBVOL PATH...",
+	.operands = "IMAGE SUBVOL[:PATH] [PATH...]",
 	.summary = "show everything about files of a subvolume",
 	.options = options,
 	.run = run,

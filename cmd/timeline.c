@@ -6,6 +6,7 @@
 #include <uuid/uuid.h>
 
 #include "cmd/cmd.h"
+#include "cmd/operands.h"
 #include "cmd/timeline-print.h"
 #include "common/fs/inode-compare.h"
 #include "common/fs/inode-names.h"
@@ -225,10 +226,10 @@ static bool run(const char *const *operand, struct error *err)
 	if (opt.since && opt.recursive)
 		return error_set(err, ERROR_USAGE, "--changed-since and --recursive exclude each other: snapshots do not hold nested subvolumes");
 	if (!image_open(operand[0], false, true, &volume, err) || !subvolume_list_read(volume, &list, err) ||
-	    (opt.since && !subvolume_find(&list, opt.since, &since, err)))
+	    (opt.since && !subvolume_operand(&list, opt.since, &since, err)))
 		return false;
 	for (size_t i = 1; operand[i]; i++) {
-		if (!subvolume_find(&list, operand[i], &subvolume, err) ||
+		if (!subvolume_operand(&list, operand[i], &subvolume, err) ||
 		    (since && !check_origin(&list, since, subvolume, err)) || !(since ? tell_changes(&list, since, subvolume, err) : tell_all(&list, subvolume, err)))
 			return false;
 	}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "cmd/dump-select.h"
 #include "cmd/json.h"
 #include "cmd/seek-histogram.h"
 #include "cmd/size-text.h"
@@ -254,7 +255,7 @@ static bool print_tree(struct volume *volume, uint64_t id, const char *name, str
 	return ok;
 }
 
-/* A name of the table, or a number. */
+/* A name of the table, or whatever dump-tree understands. */
 static bool find_tree(const char *text, uint64_t *id, const char **name, struct error *err)
 {
 	for (size_t i = 0; i < N_NAMES; i++) {
@@ -264,13 +265,7 @@ static bool find_tree(const char *text, uint64_t *id, const char **name, struct 
 			return true;
 		}
 	}
-	if (text[0] < '0' || text[0] > '9') {
-		char given[64];
-
-		escape_text(text, strlen(text), given, sizeof(given));
-		return error_set(err, ERROR_USAGE, "--tree: \"%s\" is neither a number nor a known name", given);
-	}
-	return option_number("--tree", text, 1, UINT64_MAX, id, err);
+	return select_tree(text, id, err);
 }
 
 static bool run(const char *const *operand, struct error *err)
@@ -281,6 +276,7 @@ static bool run(const char *const *operand, struct error *err)
 
 	if (opt.tree && !find_tree(opt.tree, &id, &name, err))
 		return false;
+	image_add_devices(operand + 1);
 	if (!image_open(operand[0], false, true, &volume, err))
 		return false;
 	if (opt.tree)
@@ -294,7 +290,7 @@ static bool run(const char *const *operand, struct error *err)
 
 const struct command cmd_tree_stats = {
 	.name = "tree-stats",
-	.operands = "IMAGE",
+	.operands = "IMAGE [DEVICE...]",
 	.summary = "show how large trees are and how they are spread over the disk",
 	.options = options,
 	.run = run,

@@ -5,6 +5,7 @@
 #include "cmd/cmd.h"
 #include "cmd/json.h"
 #include "cmd/key-options.h"
+#include "cmd/operands.h"
 #include "common/fs/domain.h"
 
 static const struct poptOption options[] = {
@@ -45,7 +46,7 @@ static bool run(const char *const *operand, struct error *err)
 
 	if (!image_open(operand[0], false, true, &volume, err) ||
 	    !subvolume_list_read(volume, &list, err) ||
-	    !subvolume_find(&list, operand[1], &subvolume, err) ||
+	    !subvolume_operand(&list, operand[1], &subvolume, err) ||
 	    !domain_find(volume, &list, subvolume, &domain, err))
 		return false;
 	if (!domain)

@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "cmd/json.h"
 #include "cmd/key-options.h"
+#include "cmd/operands.h"
 #include "cmd/progress-options.h"
 #include "cmd/subvolume-json.h"
 #include "common/fs/domain-names.h"
@@ -245,7 +246,7 @@ static bool run(const char *const *operand, struct error *err)
 		return error_set(err, ERROR_USAGE, "--expect-seal: %zu hexadecimal digits", 2 * sizeof(expect));
 	if (!image_open(operand[0], false, false, &volume, err) ||
 	    !subvolume_list_read_over(volume, &list, err) ||
-	    !subvolume_find(&list, operand[1], &subvolume, err) ||
+	    !subvolume_operand(&list, operand[1], &subvolume, err) ||
 	    !domain_find(volume, &list, subvolume, &domain, err))
 		return false;
 	if (!domain)

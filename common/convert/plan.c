@@ -154,7 +154,7 @@ static bool check_member(struct conversion *c, uint64_t id, struct error *err)
 	if (subvolume->root.algorithm[0] == 0 && !domain_find(c->volume, &c->list, subvolume, &domain, err))
 		return error_prefix(err, "subvolume %s", name);
 	if (domain || subvolume->root.algorithm[0] != 0 || subvolume->root.flags & ROOT_ENCRYPT_2016)
-		return error_set(err, ERROR_REFUSED, "subvolume %s is encrypted already", name);
+		return error_set(err, ERROR_REFUSED, "subvolume %s is sealed already", name);
 	if (subvolume->root.is_short)
 		return error_set(err, ERROR_REFUSED, "subvolume %s has a root item of an older format, without room for the tag", name);
 	for (size_t i = 0; i < sizeof(subvolume->root.reserved); i++) {

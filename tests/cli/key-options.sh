@@ -13,7 +13,10 @@ refused() {
 	shift 2
 	{
 		echo "! btrfs-crypt verify-key: $text"
-		[ "$status" != 1 ] || echo "! btrfs-crypt verify-key: hint: see btrfs-crypt verify-key --help"
+		case $status:$text in
+		1:*'"5x"'* | 1:--keyfile-offset:*) echo "! btrfs-crypt verify-key: hint: 4096, 0x1000, 4K and 4KiB are the same; M, G, T, P and E are understood as well" ;;
+		1:*) echo "! btrfs-crypt verify-key: hint: see btrfs-crypt verify-key --help" ;;
+		esac
 		[ -z "${hint:-}" ] || echo "! btrfs-crypt verify-key: hint: $hint"
 	} > text
 	transcript "$status" btrfs-crypt verify-key disk.img public "$@" < text
@@ -25,7 +28,7 @@ refused 1 "standard input can be only one secret" --key-file - --volume-key-file
 refused 1 "--keyfile-size and --keyfile-offset need --key-file" --keyfile-size 5 --passphrase-file key
 refused 1 '--keyfile-size: "0" is not a number from 1 to 8388608' --key-file key --keyfile-size 0
 refused 1 '--keyfile-size: "8388609" is not a number from 1 to 8388608' --key-file key --keyfile-size 8388609
-refused 1 '--keyfile-size: "5k" is not a number from 1 to 8388608' --key-file key --keyfile-size 5k
+refused 1 '--keyfile-size: "5x" is not a number from 1 to 8388608' --key-file key --keyfile-size 5x
 refused 1 '--key-slot: "32" is not a number from 0 to 31' --key-file key --key-slot 32
 refused 1 '--key-slot: "-1" is not a number from 0 to 31' --key-file key -S -1
 refused 1 '--passphrase-fd: "-1" is not a number from 0 to 2147483647' --passphrase-fd=-1

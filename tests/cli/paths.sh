@@ -42,8 +42,12 @@ list "" 1
 [ $n -eq 8 ] || bad "$n files, not 8"
 for path in 'tab\x9here' 'tab\x0a' 'two\x0' 'tab\tthere' 'plain\x20name' 'dir\x01/in\x0Aside' 'two\' 'dir\x01\x2fin\x0aside'; do
 	shown=${path//\\/\\\\}
-	transcript 4 btrfs-crypt cat --quiet disk.img / "$path" <<< "! btrfs-crypt cat: \"${shown%%/*}\" not found"
+	FILTER='/hint: did you mean/d' transcript 4 btrfs-crypt cat --quiet disk.img / "$path" <<< "! btrfs-crypt cat: \"${shown%%/*}\" not found"
 done
+# What may have been meant is shown as it can be given.
+btrfs-crypt cat --quiet disk.img / 'tab\x09her' 2> err
+meant=$(sed -n 's/.*did you mean "\(.*\)"?/\1/p' err)
+[ -n "$meant" ] && btrfs-crypt cat --quiet disk.img / "$meant" > out || bad "what may have been meant is not there: $(cat err)"
 # How far a path leads
 zstd -dqf "$TOP/images/good-plain.img.zst" -o plain.img
 for command in cat ls export; do

@@ -24,11 +24,11 @@ expect 1 ls --format <<'END'
 ! btrfs-crypt ls: hint: see btrfs-crypt ls --help
 END
 expect 1 ls <<'END'
-! btrfs-crypt ls: operand missing: IMAGE SUBVOL [PATH]
+! btrfs-crypt ls: operand missing: IMAGE SUBVOL[:PATH] [PATH]
 ! btrfs-crypt ls: hint: see btrfs-crypt ls --help
 END
 expect 1 ls disk.img / a b <<'END'
-! btrfs-crypt ls: too many operands: IMAGE SUBVOL [PATH]
+! btrfs-crypt ls: too many operands: IMAGE SUBVOL[:PATH] [PATH]
 ! btrfs-crypt ls: hint: see btrfs-crypt ls --help
 END
 expect 1 list --format xml disk.img <<'END'

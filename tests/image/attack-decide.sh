@@ -106,7 +106,7 @@ root_at=$((439 - 64))
 attack poke 1 "$id" 132 0 $root_at "$(zeros 24)"
 refused 9 'is sealed already' crypt convert --encrypt -q "${KEY[@]}" "$image" inlines
 refused 9 'is sealed already' crypt convert --encrypt -q "${KEY[@]}" "$image" target inlines
-refused 9 'encrypted already' crypt convert --encrypt -q --recursive "${KEY[@]}" "$image" /
+refused 9 'is sealed already' crypt convert --encrypt -q --recursive "${KEY[@]}" "$image" /
 refused 2 'sealed' crypt cat "$image" inlines inline1
 [ ! -s "$tmp/out" ] || fail "ciphertext was printed"
 expect_status 2 crypt export --archive dir -o "$tmp/out.dir" "$image" inlines

@@ -37,7 +37,9 @@ static void refuses_other_words(void **state)
 		assert_int_equal(err.kind, ERROR_USAGE);
 	}
 	assert_string_equal(err.text, "--tree: \"btrfs_\" is no name of a tree, and not a number from 1 to 18446744073709551615");
-	assert_false(select_block("1k", &id, &err));
+	assert_false(select_block("1q", &id, &err));
+	assert_true(select_block("1k", &id, &err));
+	assert_true(id == 1024);
 	assert_true(select_block("0", &id, &err));
 }
 

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Hints for commands and options that there are not. */
+#include "cmd/did-you-mean.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <stdlib.h>
+
+#include "cmd/shell-word.h"
+#include "common/util/near.h"
+
+/* What people call what is done, and how it is asked for. */
+static const struct {
+	const char *word, *instead, *operands;
+} verbs[] = {
+	{ "encrypt", "convert --encrypt", "IMAGE SUBVOL" }, { "seal", "convert --encrypt", "IMAGE SUBVOL" },
+	{ "decrypt", "convert --decrypt", "IMAGE SUBVOL" }, { "unseal", "convert --decrypt", "IMAGE SUBVOL" },
+	{ "resume", "convert --resume", "IMAGE" }, { "abort", "convert --abort", "IMAGE" }, { "status", "convert --status", "IMAGE" },
+	{ "restore", "export -o OUT", "IMAGE SUBVOL" }, { "extract", "export -o OUT", "IMAGE SUBVOL" }, { "check", "verify", "IMAGE SUBVOL" },
+};
+#define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+/* As it was given, quoted where a shell needs it; false where it does not fit. */
+static bool add_word(char *text, size_t size, const char *word)
+{
+	const size_t used = strlen(text);
+	/* An option stays one. */
+	const char *const value = word[0] == '-' ? strchr(word, '=') : NULL;
+	const bool is_plain = word[0] == '-' && !value;
+	char *quoted = shell_word(value ? value + 1 : word);
+	const int n = !quoted ? -1 : is_plain ? snprintf(text + used, size - used, " %s", quoted + 2 * (strncmp(quoted, "./", 2) == 0)) :
+		      snprintf(text + used, size - used, " %.*s%s", value ? (int)(value + 1 - word) : 0, word, quoted);
+
+	free(quoted);
+	return n > 0 && (size_t)n < size - used;
+}
+
+static void hint_verb(size_t verb, int n_words, const char *const *word, struct error *err)
+{
+	char text[sizeof(err->hint) - 16];
+	bool fits = n_words > 1;
+
+	snprintf(text, sizeof(text), "btrfs-crypt %s", verbs[verb].instead);
+	for (int i = 1; i < n_words && fits; i++)
+		fits = add_word(text, sizeof(text), word[i]);
+	if (!fits)
+		snprintf(text, sizeof(text), "btrfs-crypt %s %s", verbs[verb].instead, verbs[verb].operands);
+	error_hint(err, "it is `%s`", text);
+}
+
+void hint_command(const struct command *const *commands, size_t n, int n_words, const char *const *word, struct error *err)
+{
+	struct near near = NEAR(word[0]);
+
+	for (size_t i = 0; i < N_VERBS; i++) {
+		if (strcmp(word[0], verbs[i].word) == 0) {
+			hint_verb(i, n_words, word, err);
+			return;
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		near_offer(&near, commands[i]->name, strlen(commands[i]->name), commands[i]->name, strlen(commands[i]->name));
+	for (size_t i = 0; i < N_VERBS; i++)
+		near_offer(&near, verbs[i].word, strlen(verbs[i].word), verbs[i].instead, strlen(verbs[i].instead));
+	if (near_found(&near))
+		error_hint(err, "did you mean `btrfs-crypt %s`? see btrfs-crypt --help", near.name);
+}
+
+/* --- options ------------------------------------------------------------------------------------------------------ */
+
+/* What other tools call an option of ours. */
+static const struct {
+	const char *typed, *meant;
+} others[] = {
+	{ "raw", "ciphertext" }, { "raw", "bytes" }, { "offset", "image-offset" }, { "keyfile", "key-file" }, { "passphrase", "passphrase-file" },
+	{ "password", "passphrase-file" }, { "json", "format" }, { "utc", "local-time" }, { "master-key-file", "volume-key-file" },
+	{ "force-password", "batch-mode" }, { "yes", "batch-mode" }, { "human", "human-readable" }, { "time", "local-time" },
+};
+#define N_OTHERS (sizeof(others) / sizeof(others[0]))
+
+static void offer_options(struct near *near, const struct poptOption *table)
+{
+	for (; table->longName || table->shortName || table->arg; table++) {
+		if ((table->argInfo & POPT_ARG_MASK) == POPT_ARG_INCLUDE_TABLE)
+			offer_options(near, table->arg);
+		else if (table->longName && !(table->argInfo & POPT_ARGFLAG_DOC_HIDDEN))
+			near_offer(near, table->longName, strlen(table->longName), table->longName, strlen(table->longName));
+	}
+}
+
+void hint_option(const char *command, const struct poptOption *table, const char *given, struct error *err)
+{
+	char word[NEAR_WORD_MAX + 1];
+	struct near near;
+
+	if (strncmp(given, "--", 2) != 0 || strcspn(given + 2, "=") >= sizeof(word))
+		return;
+	snprintf(word, sizeof(word), "%.*s", (int)strcspn(given + 2, "="), given + 2);
+	for (size_t i = 0; i < N_OTHERS; i++) {
+		if (strcmp(word, others[i].typed) == 0 && option_find(table, others[i].meant, 0)) {
+			error_hint(err, "did you mean --%s? see btrfs-crypt %s --help", others[i].meant, command);
+			return;
+		}
+	}
+	near = (struct near)NEAR(word);
+	offer_options(&near, table);
+	if (near_found(&near))
+		error_hint(err, "did you mean --%s? see btrfs-crypt %s --help", near.name, command);
+}

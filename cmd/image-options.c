@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The options that say how an image is read. */
+#include "cmd/image-options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "common/util/number.h"
+
+struct image_options image_options;
+
+static void add_device(const char *path)
+{
+	char **more;
+
+	more = reallocarray(image_options.devices, image_options.n_devices + 1, sizeof(*more));
+	image_options.devices = more ? more : image_options.devices;
+	if (more && (more[image_options.n_devices] = strdup(path)))
+		image_options.n_devices++;
+	else
+		image_options.no_memory = true;
+}
+
+/* An option that may be given several times is more than popt keeps by itself. */
+static void hear_device(poptContext context, enum poptCallbackReason reason, const struct poptOption *option, const char *path, const void *data)
+{
+	(void)context, (void)reason, (void)data;
+	if (option->val == 'D')
+		add_device(path);
+}
+
+void image_add_devices(const char *const *operand)
+{
+	while (*operand)
+		add_device(*operand++);
+}
+
+static struct poptOption options_further[] = {
+	{ NULL, 0, POPT_ARG_CALLBACK, (void *)hear_device, 0, NULL, NULL },
+	{ "device", 0, POPT_ARG_STRING, NULL, 'D', "a further device of the filesystem, in any order; repeatable", "PATH" },
+	POPT_TABLEEND
+};
+
+static struct poptOption options_root[] = {
+	{ "backup-root", 0, POPT_ARG_STRING, &image_options.backup_root, 0, "read the trees of this backup root of the superblock, 0 to 3", "N" },
+	{ "tolerant", 0, POPT_ARG_NONE, &image_options.tolerant, 0, "go on at what is invalid: use what is there, and say what is wrong with it", NULL },
+	POPT_TABLEEND
+};
+
+static struct poptOption options_log[] = {
+	{ "with-log", 0, POPT_ARG_NONE, &image_options.with_log, 0, "show what was fsynced last, from the log tree", NULL },
+	POPT_TABLEEND
+};
+
+#define INCLUDE(table) { NULL, 0, POPT_ARG_INCLUDE_TABLE, table, 0, NULL, NULL }
+
+static struct poptOption options_where[] = {
+	{ "image-offset", 0, POPT_ARG_STRING, &image_options.offset, 0, "the filesystem begins at this byte of IMAGE", "BYTES" },
+	{ "member", 0, POPT_ARG_STRING, &image_options.member, 0, "IMAGE is an archive, and this is the image in it", "NAME" },
+	POPT_TABLEEND
+};
+
+#define SUPER_OPTION(letter) { "super", letter, POPT_ARG_STRING, &image_options.super, 0, "only this copy of the superblock, 0 to 2", "N" }
+
+static struct poptOption options_device[] = { INCLUDE(options_further), INCLUDE(options_where), SUPER_OPTION(0), POPT_TABLEEND };
+struct poptOption options_copies[] = { INCLUDE(options_further), INCLUDE(options_where), SUPER_OPTION('s'), POPT_TABLEEND };
+
+struct poptOption options_blocks[] = {
+	INCLUDE(options_device), INCLUDE(options_root), POPT_TABLEEND
+};
+
+struct poptOption options_image[] = {
+	INCLUDE(options_blocks), INCLUDE(options_log), POPT_TABLEEND
+};
+
+bool image_options_none(struct error *err)
+{
+	const struct {
+		const char *option;
+		bool is_given;
+	} all[] = {
+		{ "--device", image_options.n_devices > 0 || image_options.no_memory }, { "--image-offset", image_options.offset }, { "--member", image_options.member }, { "--super", image_options.super },
+		{ "--backup-root", image_options.backup_root }, { "--tolerant", image_options.tolerant }, { "--with-log", image_options.with_log },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (all[i].is_given)
+			return error_set(err, ERROR_USAGE, "%s: only for an image", all[i].option);
+	}
+	return true;
+}
+
+bool image_is_tolerant(void)
+{
+	return image_options.tolerant;
+}
+
+size_t image_n_devices(void)
+{
+	return image_options.n_devices + 1;
+}
+
+const char *image_device_name(const char *path, size_t i)
+{
+	return i == 0 ? path : image_options.devices[i - 1];
+}
+
+bool image_super_copy(unsigned *copy, struct error *err)
+{
+	uint64_t n = 0, at;
+
+	/* Its address names a copy as well. */
+	for (unsigned i = 0; image_options.super && bytes_parse(image_options.super, &at) && i < SUPER_COPIES; i++) {
+		if (at == superblock_offset(i)) {
+			*copy = i + 1;
+			return true;
+		}
+	}
+	if (!option_number("--super", image_options.super, 0, SUPER_COPIES - 1, &n, err))
+		return false;
+	*copy = image_options.super ? (unsigned)n + 1 : CHOOSE_BY_ITSELF;
+	return true;
+}
+
+bool image_options_read(struct volume_options *options, struct error *err)
+{
+	uint64_t n = 0;
+
+	if (!image_super_copy(&options->super_copy, err) || !option_number("--backup-root", image_options.backup_root, 0, SUPER_BACKUPS - 1, &n, err))
+		return false;
+	options->backup_root = image_options.backup_root ? (unsigned)n + 1 : CHOOSE_BY_ITSELF;
+	return true;
+}

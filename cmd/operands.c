@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What SUBVOL and PATH operands name. */
+#include "cmd/operands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <linux/magic.h>
+
+#include "cmd/cmd.h"
+#include "cmd/shell-word.h"
+#include "common/util/escape.h"
+#include "common/util/near.h"
+
+/* What follows the last slash, which people leave the rest out for. */
+static void offer_subvolume(struct near *near, const struct subvolume *at)
+{
+	const uint8_t *const slash = memrchr(at->path, '/', at->path_len);
+
+	near_offer(near, at->path, at->path_len, at->path, at->path_len);
+	if (slash)
+		near_offer(near, slash + 1, (size_t)(at->path + at->path_len - slash - 1), at->path, at->path_len);
+}
+
+static void hint_near_subvolume(const struct subvolume_list *list, const char *operand, struct error *err)
+{
+	struct near near = NEAR(operand + strspn(operand, "/"));
+	char name[ESCAPED_SIZE(40)];
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->at[i].path_len > 0)
+			offer_subvolume(&near, &list->at[i]);
+	}
+	if (!near_found(&near))
+		return;
+	escape_text(near.name, near.best_len, name, sizeof(name));
+	error_hint(err, "did you mean \"%s\"? btrfs-crypt list shows the subvolumes", name);
+}
+
+bool subvolume_operand(const struct subvolume_list *list, const char *operand, const struct subvolume **found, struct error *err)
+{
+	struct file_id ignored_file;
+	struct error ignored;
+
+	if (subvolume_find(list, operand, found, err))
+		return true;
+	if (err->kind != ERROR_NOT_FOUND || strncmp(operand, "id:", 3) == 0 || strncmp(operand, "uuid:", 5) == 0)
+		return false;
+	if (!list->volume || !path_find(list->volume, FS_TREE_ID, operand, &ignored_file, &ignored))
+		hint_near_subvolume(list, operand, err);
+	return false;
+}
+
+bool place_operand(const struct subvolume_list *list, const char *operand, const struct subvolume **found, const char **path, struct error *err)
+{
+	const bool has_kind = strncmp(operand, "id:", 3) == 0 || strncmp(operand, "uuid:", 5) == 0;
+	const char *const first = has_kind ? strchr(operand, ':') + 1 : operand;
+	char *name = strdup(operand);
+	bool is_found = false;
+
+	if (!name)
+		return error_memory(err);
+	*path = "";
+	for (;;) {
+		char *const colon = strrchr(name + (first - operand), ':');
+
+		*err = (struct error){ 0 };
+		is_found = colon ? subvolume_find(list, name, found, err) : subvolume_operand(list, name, found, err);
+		if (is_found || !colon)
+			break;
+		*path = operand + (colon - name) + 1;
+		*colon = '\0';
+	}
+	free(name);
+	return is_found;
+}
+
+bool place_operands(const struct subvolume_list *list, const char *const *operand, const struct subvolume **found, const char **path,
+		    struct error *err)
+{
+	if (!operand[1])
+		return place_operand(list, operand[0], found, path, err);
+	*path = operand[1];
+	return subvolume_operand(list, operand[0], found, err);
+}
+
+bool check_has_path(const char *const *operand, struct error *err)
+{
+	char *image, *path;
+
+	if (operand[2] || strchr(operand[1], ':'))
+		return true;
+	error_set(err, ERROR_USAGE, "operand missing: PATH");
+	image = shell_word(operand[0]);
+	path = shell_word(operand[1]);
+	error_hint(err, "SUBVOL comes before PATH, and / is the top level: btrfs-crypt %s %s / %s", command_name,
+		   image && strlen(image) < 64 ? image : "IMAGE", path && strlen(path) < 64 ? path : "PATH");
+	free(image);
+	free(path);
+	return false;
+}
+
+/* --- paths -------------------------------------------------------------------------------------------------------- */
+
+struct following {
+	struct file_id at;
+	const char *rest;	/* of the path, behind what was found */
+	struct near near;
+};
+
+static bool follow_step(void *context, const struct path_step *step, struct error *err)
+{
+	struct following *following = context;
+
+	(void)err;
+	following->at = step->found;
+	following->rest = step->name + step->len;
+	return true;
+}
+
+static bool offer_entry(void *context, const struct dir_entry *entry, struct error *err)
+{
+	struct following *following = context;
+
+	(void)err;
+	near_offer(&following->near, entry->name.at, entry->name.left, entry->name.at, entry->name.left);
+	return following->near.n_offered < NEAR_OFFERS_MAX;
+}
+
+void hint_near_path(struct volume *volume, uint64_t subvolume, const char *path, struct error *err)
+{
+	struct following following = { .at = { subvolume, FIRST_FREE_ID }, .rest = path };
+	char front[ESCAPED_SIZE(24)], name[ESCAPED_SIZE(24)], word[NEAR_WORD_MAX + 1];
+	struct error ignored = { 0 };
+	struct file_id found;
+	struct tree tree;
+
+	if (err->kind != ERROR_NOT_FOUND || err->hint[0] || path_follow(volume, subvolume, path, follow_step, &following, &found, &ignored) ||
+	    ignored.kind != ERROR_NOT_FOUND || following.at.inode == EMPTY_SUBVOLUME_INODE)
+		return;
+	following.rest += strspn(following.rest, "/");
+	if (strcspn(following.rest, "/") >= sizeof(word))
+		return;
+	snprintf(word, sizeof(word), "%.*s", (int)strcspn(following.rest, "/"), following.rest);
+	following.near = (struct near)NEAR(word);
+	ignored = (struct error){ 0 };
+	/* A part of the directory is better than nothing: what cannot be read is no matter here. */
+	if (!tree_open(volume, following.at.subvolume, &tree, &ignored) ||
+	    (!dir_read_over(&tree, following.at.inode, offer_entry, NULL, &following, &ignored) && !near_found(&following.near)))
+		return;
+	if (!near_found(&following.near))
+		return;
+	if (escape_text(path, (size_t)(following.rest - path), front, sizeof(front)) >= sizeof(front))
+		front[0] = '\0';
+	escape_text(following.near.name, following.near.best_len, name, sizeof(name));
+	error_hint(err, "did you mean \"%s%s\"?", front, name);
+}
+
+/* --- what is no image --------------------------------------------------------------------------------------------- */
+
+/* What is mounted on the directory, from the kernel's table; false where nothing is. */
+static bool find_source(const struct stat *directory, char *source, size_t size)
+{
+	unsigned major, minor;
+	char *line = NULL, *dash;
+	size_t room = 0;
+	FILE *table = fopen("/proc/self/mountinfo", "re");
+	bool found = false;
+	struct stat st;
+	char point[4096];
+
+	while (table && !found && getline(&line, &room, table) > 0) {
+		if (sscanf(line, "%*u %*u %u:%u %*s %4095s", &major, &minor, point) != 3 || stat(point, &st) != 0 || st.st_dev != directory->st_dev)
+			continue;
+		dash = strstr(line, " - ");
+		found = dash && sscanf(dash, " - %*s %4095s", point) == 1;
+		if (found)
+			snprintf(source, size, "%s", point);
+	}
+	free(line);
+	if (table)
+		fclose(table);
+	return found;
+}
+
+void hint_directory(const char *image, struct error *err)
+{
+	char source[4096], name[ESCAPED_SIZE(24)];
+	struct statfs fs;
+	struct stat st;
+
+	if (err->hint[0] || stat(image, &st) != 0 || !S_ISDIR(st.st_mode))
+		return;
+	if (statfs(image, &fs) != 0 || fs.f_type != BTRFS_SUPER_MAGIC) {
+		error_hint(err, "it is a directory: IMAGE is a file or block device that has a btrfs filesystem");
+		return;
+	}
+	if (!find_source(&st, source, sizeof(source)) || escape_text(source, strlen(source), name, sizeof(name)) >= sizeof(name))
+		strcpy(name, "the device or image file of it");
+	error_hint(err, "it is mounted btrfs, which ls, cat and stat of the system read; btrfs-crypt reads it where it is not mounted: name %s", name);
+}

@@ -1,0 +1,139 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What people type who know other tools, or mistype: it is understood, or a hint says what works.
+. "$(dirname "$0")/../expect.sh"
+bundled_image
+unchanged disk.img
+
+# hinted HINT WORD...: a usage error, or that something is not there, with this hint
+hinted() {
+	local hint=$1 status
+	shift
+	btrfs-crypt "$@" > out 2> err < /dev/null
+	status=$?
+	[[ $status = [14] ]] && [ ! -s out ] || bad "$*: status $status"
+	grep -qxE "btrfs-crypt[a-z -]*: hint: .*" err && grep -qF "hint: $hint" err || { bad "$*: not '$hint'"; cat err; }
+}
+
+# Verbs are what convert is asked by, with what was given, quoted.
+hinted 'it is `btrfs-crypt convert --encrypt IMAGE SUBVOL`' encrypt
+hinted 'it is `btrfs-crypt convert --encrypt disk.img vault`' seal disk.img vault
+hinted "it is \`btrfs-crypt convert --decrypt 'my disk.img' vault --key-file='a key' -q\`" unseal "my disk.img" vault --key-file="a key" -q
+hinted "it is \`btrfs-crypt convert --decrypt \$'\\x1b[2J'\`" decrypt $'\e[2J'
+hinted 'it is `btrfs-crypt convert --resume disk.img`' resume disk.img
+hinted 'it is `btrfs-crypt convert --encrypt IMAGE SUBVOL`' encrypt "$(printf '%300s' x)"
+hint=$(btrfs-crypt encrypt disk.img vault --volume-key-file 'the key' --dry-run 2>&1 | sed -n 's/.*`\(.*\)`/\1/p')
+head -c 32 /dev/zero > 'the key'
+eval "$hint" > out 2> err || bad "what the hint says does not work: $hint: $(cat err)"
+grep -q 'would be sealed' out || { bad "the hint leads elsewhere"; cat out; }
+
+# Commands, options, subvolumes, paths.
+hinted 'did you mean `btrfs-crypt list`?' lits disk.img
+hinted 'did you mean `btrfs-crypt convert --encrypt`?' encrpyt disk.img
+hinted 'see btrfs-crypt --help' mount disk.img
+expect 1 $'l\e[2Jst' << 'END'
+! btrfs-crypt: l\x1b[2Jst: unknown command
+! btrfs-crypt: hint: see btrfs-crypt --help
+END
+hinted 'did you mean --image-offset? see btrfs-crypt list --help' list --image-ofset=3 disk.img
+hinted 'did you mean --image-offset? see btrfs-crypt list --help' list --offset 3 disk.img
+hinted 'did you mean --ciphertext?' cat --raw disk.img vault secret.txt
+hinted 'did you mean --bytes?' df --raw disk.img
+hinted 'see btrfs-crypt df --help' df --image disk.img
+hinted 'did you mean "vault"?' ls disk.img Vault
+hinted 'did you mean "vault/nested"?' show disk.img nested
+hinted 'did you mean "vault"?' convert --encrypt disk.img vautl
+hinted 'btrfs-crypt list shows the subvolumes' ls disk.img nothing
+hinted 'did you mean "secret.txt"?' cat --quiet disk.img vault Secret.txt
+hinted 'did you mean "vault/secret.txt"?' stat disk.img / vault/secrettxt
+hinted 'did you mean "vault"?' cat --quiet disk.img / vaults/secret.txt
+
+# SUBVOL:PATH, and PATH alone.
+hinted 'SUBVOL comes before PATH, and / is the top level: btrfs-crypt cat disk.img / vault/secret.txt' cat disk.img vault/secret.txt
+hinted "SUBVOL comes before PATH, and / is the top level: btrfs-crypt stat disk.img / 'a b'" stat disk.img "a b"
+hinted 'SUBVOL is / for the top level' ls disk.img
+for command in "cat --quiet" stat "ls -l" resolve "stat -e"; do
+	btrfs-crypt $command disk.img vault secret.txt > apart || bad "$command: status $?"
+	btrfs-crypt $command disk.img vault:secret.txt > out && cmp out apart || bad "$command SUBVOL:PATH"
+	btrfs-crypt $command disk.img id:257:secret.txt > out && cmp out apart || bad "$command id:N:PATH"
+	btrfs-crypt $command disk.img /:vault/secret.txt 2> err | sed 's|^vault/||' | cmp - apart || bad "$command /:PATH"
+done
+btrfs-crypt stat disk.img vault secret.txt size-30001 > apart
+btrfs-crypt stat disk.img vault:secret.txt vault:size-30001 | cmp - apart || bad "stat SUBVOL:PATH..."
+btrfs-crypt ls disk.img vault: | cmp - <(btrfs-crypt ls disk.img vault) || bad "ls SUBVOL:"
+
+# Options of btrfs-progs.
+btrfs-crypt dump-super disk.img > all
+btrfs-crypt dump-super -f -a disk.img | cmp - all || bad "dump-super -fa"
+btrfs-crypt dump-super --super 1 disk.img > one
+for n in 1 67108864 64M 0x4000000; do btrfs-crypt dump-super -f -s $n disk.img | cmp - one || bad "dump-super -s $n"; done
+hinted 'see btrfs-crypt dump-super --help' dump-super -s 3 disk.img
+btrfs-crypt dump-tree -t root disk.img > root
+for words in "-t ROOT" "-t root_tree" "--noscan -t 1" "-t BTRFS_ROOT_TREE_OBJECTID"; do btrfs-crypt dump-tree $words disk.img | cmp - root || bad "dump-tree $words"; done
+btrfs-crypt tree-stats -t checksum disk.img | grep -q 'Total nodes' || bad "tree-stats -t checksum"
+cp disk.img twin.img
+for command in dump-tree df tree-stats; do
+	for words in "--device twin.img disk.img" "disk.img twin.img"; do
+		btrfs-crypt $command $words > out 2> err
+		[ $? != 0 ] && grep -q 'twin.img' err || bad "$command $words: $(cat err)"
+	done
+done
+btrfs-crypt dump-super disk.img twin.img > out
+[ "$(cat all <(echo) <(sed s/disk.img/twin.img/ all))" = "$(cat out)" ] || bad "dump-super of two"
+btrfs-crypt --format json list disk.img > out && cmp out <(btrfs-crypt list --format=json disk.img) || bad "--format before the command"
+btrfs-crypt --format=json list --format text disk.img | cmp - <(btrfs-crypt list disk.img) || bad "the --format behind the command"
+expect 1 --format json lst << 'END'
+! {"error":"usage","status":1,"text":"lst: unknown command","hint":"did you mean `btrfs-crypt list`? see btrfs-crypt --help"}
+END
+expect 1 --format << 'END'
+! btrfs-crypt: --format: missing argument
+! btrfs-crypt: hint: see btrfs-crypt --help
+END
+expect 1 --format xml list disk.img << 'END'
+! btrfs-crypt list: --format: text or json
+! btrfs-crypt list: hint: see btrfs-crypt list --help
+END
+
+# A directory is no image.
+mkdir directory
+for command in "ls directory /" "cat directory / x" "stat directory / x" "df directory" "verify-key directory /" "list directory" "show directory"; do
+	btrfs-crypt $command > out 2> err
+	[ $? != 0 ] && grep -q 'hint: it is a directory: IMAGE is a file or block device' err || bad "$command: $(cat err)"
+done
+
+# Numbers.
+btrfs-crypt cat --quiet disk.img vault size-30001 --offset 4096 --length 8192 > part
+btrfs-crypt cat --quiet disk.img vault size-30001 --offset 0x1000 --length 8KiB | cmp - part || bad "--offset 0x1000 --length 8KiB"
+btrfs-crypt list --image-offset 0x0 disk.img | cmp - <(btrfs-crypt list disk.img) || bad "--image-offset 0x0"
+at=$(btrfs-crypt resolve disk.img vault size-30001 | sed -n '1s/.* logical \([0-9]*\) .*/\1/p')
+btrfs-crypt resolve --logical "$at" disk.img > part
+btrfs-crypt resolve --logical "$(printf 0x%x "$at")" disk.img | cmp - part || bad "--logical in hexadecimal"
+btrfs-crypt resolve disk.img vault size-30001@4096 | cmp - <(btrfs-crypt resolve disk.img vault size-30001@4K) || bad "PATH@4K"
+hinted '4096, 0x1000, 4K and 4KiB are the same' cat --offset 4Q disk.img vault secret.txt
+
+# An address that is none is a mistake of the command line, and damage is damage.
+root=$(btrfs-crypt dump-tree -r disk.img | sed -n 's/^root tree: \([0-9]*\) .*/\1/p')
+btrfs-crypt dump-tree -b "$root" disk.img | grep -q "owner ROOT_TREE" || bad "dump-tree -b"
+btrfs-crypt dump-tree -b "$(printf 0x%x "$root")" disk.img | grep -q "owner ROOT_TREE" || bad "dump-tree -b 0x..."
+expect 1 dump-tree -b "$at" disk.img << END
+! btrfs-crypt dump-tree: --block: data are at $at, and no tree block
+! btrfs-crypt dump-tree: hint: see btrfs-crypt dump-tree --help
+END
+free=$(btrfs-crypt dump-tree -t free-space disk.img | sed -n 's/.*key (\([0-9]*\) FREE_SPACE_EXTENT \([0-9]*\)).*/\1 \2/p' | sort -n -k 2 | awk 'END { print $1 + $2 - 4096 }')
+expect 1 dump-tree -b "$free" disk.img << END
+! btrfs-crypt dump-tree: --block: no tree block of the filesystem is at $free: the extent tree has nothing there
+! btrfs-crypt dump-tree: hint: see btrfs-crypt dump-tree --help
+END
+expect 1 dump-tree -b 1E disk.img << END
+! btrfs-crypt dump-tree: --block: the filesystem has nothing at 1152921504606846976: it is in no chunk
+! btrfs-crypt dump-tree: hint: see btrfs-crypt dump-tree --help
+END
+unchanged disk.img
+vault=$(btrfs-crypt dump-tree -r disk.img | sed -n 's/^file tree key (257 ROOT_ITEM [0-9]*) \([0-9]*\) .*/\1/p')
+physical=$(btrfs-crypt resolve --logical "$vault" disk.img | sed -n 's/.*physical \([0-9]*\).*/\1/p' | head -n 1)
+cp disk.img twin.img
+printf x | dd of=twin.img bs=1 seek=$((physical + 200)) conv=notrunc status=none
+for copy in $(btrfs-crypt resolve --logical "$vault" disk.img | sed -n 's/.*physical \([0-9]*\).*/\1/p'); do printf x | dd of=twin.img bs=1 seek=$((copy + 200)) conv=notrunc status=none; done
+btrfs-crypt dump-tree -b "$vault" twin.img > out 2> err
+[ $? = 6 ] || bad "a damaged tree block is no damage: $(cat err)"
+finish
