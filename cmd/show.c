@@ -77,6 +77,8 @@ static void print_text(const struct facts *facts)
 	printf("\tGen at creation: \t%" PRIu64 "\n", root->otransid);
 	printf("\tParent ID: \t\t%" PRIu64 "\n", at->parent_id);
 	printf("\tTop level ID: \t\t%" PRIu64 "\n", at->parent_id);
+	if (at->deleted)
+		printf("\tState: \t\t\tdeleted, not cleaned up yet\n");
 	printf("\tFlags: \t\t\t%s\n", root->flags & ROOT_RDONLY ? "readonly" : "-");
 	if (facts->tagged)
 		printf("\tEncryption: \t\t%s%s\n", facts->tag, facts->is_2016 ? " (format of 2016)" : "");

@@ -152,10 +152,13 @@ static bool look_for_unread(struct conversion *c, struct error *err)
 	uint64_t *ids = reallocarray(NULL, c->list.n + 1, sizeof(*ids));
 	cleanup_scan struct scan *scan = NULL;
 	bool ok = ids || error_memory(err);
+	size_t n = 0;
 
+	/* A dead subvolume was not among them, and may be dropped by half. */
 	for (size_t i = 0; ok && i < c->list.n; i++)
-		ids[i] = c->list.at[i].id;
-	if (ok && !scan_run_over(c->volume, ids, c->list.n, &scan, &c->not_whole)) {
+		if (!c->list.at[i].deleted)
+			ids[n++] = c->list.at[i].id;
+	if (ok && !scan_run_over(c->volume, ids, n, &scan, &c->not_whole)) {
 		ok = error_is_damage(&c->not_whole);
 		*err = c->not_whole;
 	} else if (ok && scan_has_lost(scan)) {

@@ -267,7 +267,9 @@ bool csum_get(struct conversion *c, uint64_t logical, uint8_t *value, bool *has,
 bool csum_put(struct conversion *c, struct transaction *tx, uint64_t logical, const uint8_t *value, struct error *err) must_use;
 
 /* --- preflight.c --- */
-bool preflight_features(struct volume *volume, const struct subvolume_list *list, struct error *err) must_use;
+bool preflight_features(struct volume *volume, struct error *err) must_use;
+/* Always false: of a subvolume that is deleted, in a filesystem without orphan items of subvolumes; why: what is wanted of it, " and ...", or "". */
+bool refuse_dead(uint64_t id, const char *why, struct error *err);
 /* Visits every block of the trees that a conversion writes to, from any mirror. */
 bool conversion_trees_walk(struct volume *volume, tree_visit *visit, void *context, struct error *err) must_use;
 /* Can these trees be read? With one block missing, the conversion could neither be finished nor undone. */

@@ -278,6 +278,18 @@ static bool seal_expected(const struct domain *domain, const uint8_t *expect, st
 	return error_hint(err, "this is another sealing, perhaps in an older copy of the image");
 }
 
+/* What is left of one that a kernel has begun to delete cannot be unsealed, and is found damaged. */
+static bool check_living(const struct conversion *c, const struct domain *domain, struct error *err)
+{
+	for (size_t i = 0; i < c->list.n; i++) {
+		const struct subvolume *at = &c->list.at[i];
+
+		if (at->deleted && (domain_member_of(domain, at) || domain_has_tag(domain, &at->root)))
+			return refuse_dead(at->id, ", and is sealed with it", err);
+	}
+	return true;
+}
+
 static bool decrypt(struct conversion *c, const char *name, const struct convert_decrypt_options *options, struct error *err)
 {
 	const struct domain_view_options check = {
@@ -292,7 +304,7 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 	char text[160];
 	bool changed;
 
-	if (!subvolume_list_read_over(c->volume, &c->list, err) || !preflight_features(c->volume, &c->list, err) ||
+	if (!subvolume_list_read_over(c->volume, &c->list, err) || !preflight_features(c->volume, err) ||
 	    !subvolume_find(&c->list, name, &subvolume, err) || !domain_find(c->volume, &c->list, subvolume, &domain, err))
 		return false;
 	if (!domain) {
@@ -305,7 +317,7 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 	if (domain->header.state != CRYPT_STATE_SEALED)
 		return domain_is_unfinished_error(domain, err);
 	c->header = domain->header;
-	if (!check_lost(c, domain, err) || !seal_expected(domain, options->expect_seal, err) || !domain_check_finished(c->volume, domain, err) || !bad_blocks_read(c, err) ||
+	if (!check_living(c, domain, err) || !check_lost(c, domain, err) || !seal_expected(domain, options->expect_seal, err) || !domain_check_finished(c->volume, domain, err) || !bad_blocks_read(c, err) ||
 	    !domain_view_check_named(domain, &c->list, subvolume, err) || !domain_check_all_replaced(domain, &c->list, err))
 		return false;
 	if (!conversion_take_domain(c, domain, UNIT_PLACE_END, true, &check, &changed, err))

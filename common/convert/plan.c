@@ -151,6 +151,8 @@ static bool check_member(struct conversion *c, uint64_t id, struct error *err)
 		return error_set(err, ERROR_CORRUPT, "tree %" PRIu64 " shares blocks with the subvolumes to be sealed, but is not a "
 			"subvolume", id);
 	subvolume_name(&c->list, id, name);
+	if (subvolume->deleted)
+		return refuse_dead(id, "", err);
 	if (subvolume->root.algorithm[0] == 0 && !domain_find(c->volume, &c->list, subvolume, &domain, err))
 		return error_prefix(err, "subvolume %s", name);
 	if (domain || subvolume->root.algorithm[0] != 0 || subvolume->root.flags & ROOT_ENCRYPT_2016)

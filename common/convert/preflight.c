@@ -150,18 +150,17 @@ static bool check_profiles(const struct volume *volume, struct error *err)
 	return true;
 }
 
-bool preflight_features(struct volume *volume, const struct subvolume_list *list, struct error *err)
+bool preflight_features(struct volume *volume, struct error *err)
 {
-	if (!check_primary(volume, err) || !check_super(volume, err) || !check_profiles(volume, err) || !check_root_tree(volume, err) ||
-	    !check_data_reloc(volume, err) || !check_replace(volume, err))
-		return false;
-	for (size_t i = 0; i < list->n; i++) {
-		if (list->at[i].deleted) {
-			refuse("subvolume %" PRIu64 " was deleted and is not cleaned up yet", list->at[i].id);
-			return error_hint(err, "mount it, `btrfs subvolume sync`, unmount");
-		}
-	}
-	return true;
+	return check_primary(volume, err) && check_super(volume, err) && check_profiles(volume, err) && check_root_tree(volume, err) &&
+	       check_data_reloc(volume, err) && check_replace(volume, err);
+}
+
+bool refuse_dead(uint64_t id, const char *why, struct error *err)
+{
+	refuse("subvolume %" PRIu64 " was deleted%s; no kernel cleans it up, for it has no orphan item", id, why);
+	return error_hint(err, "`btrfs check --repair` of btrfs-progs 6.18 or later adds that item; then mount the filesystem, run "
+			  "`btrfs subvolume sync`, and unmount");
 }
 
 bool conversion_trees_walk(struct volume *volume, tree_visit *visit, void *context, struct error *err)

@@ -3,8 +3,10 @@
 #include "common/convert/sharing.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "common/convert/conversion.h"
 #include "common/fs/record-table.h"
 #include "common/util/lower-bound.h"
 #include "format/extent-item.h"
@@ -126,8 +128,12 @@ static bool check_outsider(const struct search *s, uint64_t id, struct error *er
 		return error_set(err, ERROR_CORRUPT, "extent tree: root %" PRIu64 ", which is no subvolume, refers to the %s at %"
 				 PRIu64, id, s->what, s->logical);
 	if (tree_open_root(s->scan->volume, id, &tree, &root, &key, err)) {
+		char why[96];
+
 		if (root.refs > 0)
 			return true;
+		snprintf(why, sizeof(why), ", but refers to the %s at %" PRIu64, s->what, s->logical);
+		return refuse_dead(id, why, err);
 	} else if (err->kind != ERROR_NOT_FOUND) {
 		return false;
 	}

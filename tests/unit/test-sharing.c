@@ -203,7 +203,7 @@ static void refuses_deleted_subvolumes(void **state)
 	add_ref(&a, KEY_TREE_BLOCK_REF, 300);
 	expect_error(ERROR_REFUSED, "subvolume 300, which is deleted");
 	add_root(300, 0);
-	expect_error(ERROR_REFUSED, "subvolume 300, which is deleted");
+	expect_error(ERROR_REFUSED, "subvolume 300 was deleted, but refers to the tree block at ");
 }
 
 static void refuses_an_unfinished_balance(void **state)
