@@ -259,7 +259,7 @@ static void compare_filesystem(const char *path, const struct copies *all, struc
 	} else if (memcmp(together->fsid, fsid, FSID_SIZE) != 0) {
 		uuid_unparse_lower(fsid, have);
 		uuid_unparse_lower(together->fsid, want);
-		snprintf(text, sizeof(text), "%s: is of the filesystem %s, %s is of %s", name, have, together->name, want);
+		snprintf(text, sizeof(text), "%s: belongs to the filesystem %s, but %s to %s", name, have, together->name, want);
 		print_warning(NULL, text);
 	}
 }

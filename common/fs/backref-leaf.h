@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which file extent items have an address: in a leaf, and in what a log tree adds or takes away. */
+/* Finds the file extent items that have an address: in a leaf, and among those that a log tree adds or removes. */
 #ifndef COMMON_FS_BACKREF_LEAF_H
 #define COMMON_FS_BACKREF_LEAF_H
 
@@ -9,19 +9,19 @@
 struct backref_query {
 	struct volume *volume;
 	uint64_t logical;	/* the byte */
-	bool whole;		/* also items that show only other bytes of the extent */
-	bool lenient;		/* passes over items that are damaged */
+	bool whole;		/* also items that only show other bytes of the extent */
+	bool lenient;		/* skips damaged items */
 	backref_visit *visit;
 	void *context;
 };
 
-/* Does the item refer to the extent that the byte is in? */
+/* Does the item refer to the extent that contains the byte? */
 bool backref_item_has(const struct backref_query *query, const struct file_extent *e);
 
-/* Every item of the leaf that has the byte, once for each of the trees; not where the overlay of a tree has that item instead. */
+/* Visits every item of the leaf that has the byte, once for each tree. Leaves out items that a tree's overlay replaces. */
 bool backref_leaf(const struct backref_query *query, const struct block *leaf, const struct root_ids *roots, struct error *err) must_use;
 
-/* Those of all overlays. */
+/* Visits the items of all overlays. */
 bool backref_logged(const struct backref_query *query, struct error *err) must_use;
 
 #endif /* COMMON_FS_BACKREF_LEAF_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who refers to an address: from the extent tree's back references to trees, inodes and offsets. */
+/* Finds who refers to an address: follows the extent tree's back references to trees, inodes and offsets. */
 #ifndef COMMON_FS_BACKREF_H
 #define COMMON_FS_BACKREF_H
 
@@ -10,15 +10,15 @@ struct backref_extent {
 	bool is_data;		/* false: a tree block */
 	uint8_t level;		/* of a tree block */
 	uint64_t refs, generation;
-	bool is_logged;		/* only a log tree has it: refs and generation are not known */
+	bool is_logged;		/* only a log tree has it: refs and generation are unknown */
 };
 
-/* Tree blocks that one search may look at: 64 GiB of metadata with nodes of 16 KiB. */
+/* The most tree blocks that one search may look at: 64 GiB of metadata with nodes of 16 KiB. */
 #define BACKREF_BLOCKS_MAX (1u << 22)
 
-/* The extent that holds logical; ERROR_NOT_FOUND where nothing is allocated there. */
+/* The extent that contains logical. ERROR_NOT_FOUND if nothing is allocated there. */
 bool backref_extent_at(struct volume *volume, uint64_t logical, struct backref_extent *extent, struct error *err) must_use;
-/* The data extent there that the overlay of some tree has, for where the extent tree has none. */
+/* The data extent there according to the overlay of some tree, for when the extent tree has none. */
 bool backref_logged_extent_at(struct volume *volume, uint64_t logical, struct backref_extent *extent, bool *found, struct error *err) must_use;
 
 /* The trees that a block belongs to, each once. */
@@ -28,20 +28,20 @@ struct root_ids {
 };
 
 /*
- * *n_stale grows by the references that lead nowhere: a tree that is gone or is being deleted.  Goes up from block to block, each once; memory: the
- * blocks above.  free(roots->id), also after a failure.
+ * *n_stale grows by the number of references that lead nowhere, to a tree that is gone or being deleted. Goes up from block to block,
+ * visiting each once. Memory: the blocks above. free(roots->id), also after a failure.
  */
 bool backref_roots(struct volume *volume, uint64_t logical, struct root_ids *roots, uint64_t *n_stale, struct error *err) must_use;
 
 /* One file extent item as one tree sees it. */
 struct backref_file {
 	uint64_t root, inode;
-	uint64_t offset;	/* in the file; of the byte asked for where it can be told, else of the item */
+	uint64_t offset;	/* in the file: of the requested byte if it can be determined, otherwise of the item */
 };
 
 /*
- * Every file that has byte `at` of a data extent, or any byte of it (whole), in the order of leaves, then those that only overlays have.  In a compressed
- * extent any item that refers to it counts.
+ * Visits every file that has byte `at` of a data extent, or any byte of it (whole), in the order of leaves, then those that only overlays
+ * have. In a compressed extent every item that refers to it counts.
  */
 typedef bool backref_visit(void *context, const struct backref_file *file, struct error *err);
 bool backref_files(struct volume *volume, const struct backref_extent *extent, uint64_t at, bool whole, backref_visit *visit,

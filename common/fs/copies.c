@@ -221,8 +221,8 @@ static void tell_part(const struct part *part, size_t first, size_t end, unsigne
 	struct copies_finding finding = { .from = part->logical + first, .to = part->logical + end, .is_known = reason < UNKNOWN };
 	char text[1024], near[128], place[2][MIRROR_TEXT_SIZE];
 	const char *why[] = {
-		[CURRENT] = "the device of the other was missing when the filesystem was last written to", [MOST] = "most copies are alike",
-		[NEAR] = near, [UNKNOWN] = "which is right cannot be told",
+		[CURRENT] = "the device of the other was missing when the filesystem was last written to", [MOST] = "most copies agree",
+		[NEAR] = near, [UNKNOWN] = "nothing tells which is right",
 	};
 	unsigned other = chosen;
 
@@ -230,7 +230,7 @@ static void tell_part(const struct part *part, size_t first, size_t end, unsigne
 		if (i != chosen && memcmp(part->copy[i].bytes + first, part->copy[chosen].bytes + first, end - first) != 0)
 			other = i;
 	}
-	snprintf(near, sizeof(near), "of %u sectors near it that have checksums all are right in one and none in the other",
+	snprintf(near, sizeof(near), "all of the %u sectors with checksums near it are right in one and wrong in the other",
 		 part->n_samples);
 
 	const unsigned a = part->copy[chosen < other ? chosen : other].mirror, b = part->copy[chosen < other ? other : chosen].mirror;

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Data without checksums that have several copies: whether these agree and, where they do not, which one to believe. */
+/* Compares the copies of data without checksums and, if they differ, decides which one to believe. */
 #ifndef COMMON_FS_COPIES_H
 #define COMMON_FS_COPIES_H
 
 #include "common/volume/volume.h"
 
-/* Sectors [from, to), logical, that are not the same in all copies. */
+/* Sectors [from, to), logical, that differ between copies. */
 struct copies_finding {
 	uint64_t from, to;
-	bool is_known;		/* which copy is right */
+	bool is_known;		/* it is known which copy is right */
 	const char *text;	/* "have no checksum, and mirrors 1 and 2 differ (...): ..." */
 };
 typedef void copies_tell(void *context, const struct copies_finding *finding);
 
 /*
- * bytes are what volume_read_any() gave of a range in one chunk, len whole sectors of it; what is to be believed takes their place.  Each sector is
- * known to be right in the copies of devices that missed no commit beside those that did; in more than half of the copies, where these are the
- * same; in the copies that no sector near it speaks against, where all others are bad in every sector near them that has a checksum.
- * Else the one with the fewest bad sectors near it is taken, and is_known false.  What parity says is a copy, too: one of RAID5, two of
- * RAID6; old if it is computed from a device that missed commits.  Of one copy it is only said whether it may be old.
+ * bytes: what volume_read_any() returned for a range in one chunk, len whole sectors. They are replaced by what is to be believed. A sector
+ * is known to be right in the copies of devices that missed no commit, if others did; in more than half of the copies, if these agree; or
+ * in the copies that no nearby sector contradicts, if all others are bad in every nearby sector that has a checksum. Otherwise the copy
+ * with the fewest bad sectors nearby is taken, and is_known is false. What parity yields is a copy too: one for RAID5, two for RAID6; it is
+ * old if it is computed from a device that missed commits. For a single copy, only its possible age is reported.
  */
 bool copies_compare(struct volume *volume, const struct chunk *chunk, uint64_t logical, uint8_t *bytes, size_t len, copies_tell *tell,
 		    void *context, struct error *err) must_use;

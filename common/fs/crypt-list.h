@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The items of a domain that are lists, one after the other: units, inline units, index, bad blocks. */
+/* Walks the items of a domain that are lists: units, inline units, index, bad blocks. */
 #ifndef COMMON_FS_CRYPT_LIST_H
 #define COMMON_FS_CRYPT_LIST_H
 
 #include "common/tree/tree-gap.h"
 #include "format/crypt.h"
 
-/* An item whose head was read: n entries in entries.  *go = false ends the walk. */
+/* An item whose head was read; entries holds its n entries. *go = false ends the walk. */
 struct crypt_list_item {
 	uint64_t index;
 	unsigned n;
-	struct cursor entries;	/* the visitor moves it behind the last entry */
-	struct cursor whole;	/* head included */
+	struct cursor entries;	/* the visitor moves it past the last entry */
+	struct cursor whole;	/* including the head */
 };
 typedef bool crypt_list_visit(void *context, struct crypt_list_item *item, bool *go, struct error *err);
 
 /*
- * The items of this kind from index first on.  That one is missing, or that bytes are left behind the last entry, is ERROR_CORRUPT; so is
- * whatever visit says.  The leaf of an item is held while it is visited.
+ * Walks the items of this kind from index first on. A missing item, or bytes left after the last entry, is ERROR_CORRUPT; so is any error
+ * from visit. The leaf of an item is held while it is visited.
  */
 bool crypt_list_walk(struct volume *volume, uint16_t domain, enum crypt_kind kind, uint64_t first, crypt_list_visit *visit, void *context,
 		     struct error *err) must_use;
 
-/* The same, past items that are missing or damaged, which are told to gap; what visit says of an item is damage of it. */
+/* The same, but skips items that are missing or damaged and reports them to gap. An error from visit counts as damage of that item. */
 bool crypt_list_walk_over(struct volume *volume, uint16_t domain, enum crypt_kind kind, uint64_t first, crypt_list_visit *visit, tree_gap *gap,
 			  void *context, struct error *err) must_use;
 
-/* Every bad block of the domain, in ascending order; one out of order is ERROR_CORRUPT. */
+/* Visits every bad block of the domain, in ascending order. One out of order is ERROR_CORRUPT. */
 typedef bool bad_block_visit(void *context, const struct crypt_bad_block *bad, struct error *err);
 bool bad_blocks_visit(struct volume *volume, uint16_t domain, bad_block_visit *visit, void *context, struct error *err) must_use;
 

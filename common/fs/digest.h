@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The digest of a member's tree: a keyed sum over its items, independent of how they are spread over leaves.
- * format/README.md, "The tree digest", says which bytes of which item count.
+ * The digest of a member's tree: a keyed sum over its items, independent of how they are spread over leaves. format/README.md, "The tree
+ * digest", says which bytes of which item count.
  */
 #ifndef COMMON_FS_DIGEST_H
 #define COMMON_FS_DIGEST_H
@@ -16,14 +16,14 @@ struct digest_input {
 	const struct key_schedule *schedule;
 	const struct unit_map *units;		/* DIGEST_SEALED: joined */
 	const struct inline_map *inlines;	/* DIGEST_SEALED */
-	bool over;				/* the scan went over damage: sums that differ are of more use than none */
+	bool over;				/* the scan skipped damage: sums that differ are more useful than none */
 	/* DIGEST_FOUND: the two flags that inodes had before sealing, sorted by (member, inode); clear for all others */
 	const struct crypt_inode_flags *flags;
 	size_t n_flags;
 	const uint64_t *flags_member;		/* for each member of the scan: the id to look up in flags; NULL: its own */
 };
 
-/* The sum of each member of the scan, without what orphan.h leaves out; sums: scan->n_members of them. */
+/* The sum of each member of the scan, without what orphan.h leaves out. sums has scan->n_members elements. */
 bool digest_members(const struct digest_input *input, struct digest_sum *sums, struct error *err) must_use;
 
 /* MAC(K_seal, "tree" | n_items le64 | sum[32]). */

@@ -11,7 +11,7 @@
 #include "common/fs/index-scan.h"
 #include "common/fs/scan-bad.h"
 
-#define UNTOLD "files are missing, or exchanged with another subvolume that was sealed with it; which ones cannot be told"
+#define UNTOLD "files are missing, or exchanged with another subvolume that was sealed with it; nothing tells which ones"
 
 /* Of changed inodes, so that a second subvolume that shares them can be told from one that lacks something. */
 #define REMEMBERED_MAX 4096u
@@ -91,10 +91,10 @@ static bool tell_missing(struct comparing *c, struct error *err)
 	char label[64];
 
 	if (c->n_found > 0)
-		return tell_inode(c, c->member, "one of its versions that were sealed is in no subvolume any more", err);
+		return tell_inode(c, c->member, "one of its sealed versions is no longer in any subvolume", err);
 	snprintf(label, sizeof(label), "inode %" PRIu64, c->inode);
 	return c->tell(c->context, label, c->any_gone ? "is missing, or was in a subvolume that no longer exists" :
-		       "is missing: it was sealed, and is in no subvolume any more", err);
+		       "is missing: it was sealed, but is no longer in any subvolume", err);
 }
 
 /* All is known of the inode. */
@@ -221,7 +221,7 @@ static bool tell_rest(struct comparing *c, struct error *err)
 		label = file_label(c->view->list, &c->view->scan->tree[m], 0);
 		if (!label)
 			return error_memory(err);
-		ok = c->tell(c->context, label, shares ? "has what was changed in another subvolume, which it shares" :
+		ok = c->tell(c->context, label, shares ? "shares a change that was made in another subvolume" :
 			     c->accepts ? UNTOLD ", so that all of it is accepted as it is" : UNTOLD, err);
 		free(label);
 		if (!ok)

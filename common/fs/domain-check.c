@@ -80,10 +80,10 @@ static bool index_differs(const struct checking *checking, const char *name, con
 	if (!is_rest_right)
 		return error_is_damage(why) ? differs(options, false, name, err, "%s", why->text) : (*err = *why, false);
 	if (options->accept_index) {
-		volume_warn(domain->volume, "the index of what was sealed is damaged: %s; what is read is proven by all of the subvolume instead", why->text);
+		volume_warn(domain->volume, "the index of the sealing is damaged: %s; the whole subvolume is checked instead", why->text);
 		return true;
 	}
-	return differs(options, options->accept_changes, name, err, "its index, by which single files are proven, is damaged: %s", why->text);
+	return differs(options, options->accept_changes, name, err, "its index, which proves single files, is damaged: %s", why->text);
 }
 
 /* All that was sealed is there: the header, which has two copies, vouches for the same as the item that is damaged. */
@@ -93,10 +93,10 @@ static bool item_differs(const struct checking *checking, const char *name, bool
 	const char *what = found ? "its seal item is damaged" : SEAL_MISSING;
 
 	if (options->accept_index) {
-		volume_warn(checking->view->domain->volume, "%s: %s; its header has the same seal, and all of it matches that", name, what);
+		volume_warn(checking->view->domain->volume, "%s: %s; its header has the same seal, and everything matches it", name, what);
 		return true;
 	}
-	return differs(options, options->accept_changes, name, err, "%s; its header has the same seal, and all of it matches that", what);
+	return differs(options, options->accept_changes, name, err, "%s; its header has the same seal, and everything matches it", what);
 }
 
 static bool check_seal(const struct checking *checking, struct error *err)
@@ -116,8 +116,8 @@ static bool check_seal(const struct checking *checking, struct error *err)
 	if (view->units->n_units != header->n_units || view->units->n_items != header->n_unit_items ||
 	    view->inlines->n != header->n_inline_units)
 		return differs(checking->options, false, name, err,
-			       "it has %" PRIu64 " runs of tags in %" PRIu64 " items and %zu single tags, its header says %" PRIu64 ", %" PRIu64
-			       " and %" PRIu64, view->units->n_units, view->units->n_items, view->inlines->n, header->n_units,
+			       "it has %" PRIu64 " runs of tags in %" PRIu64 " items and %zu single tags, but its header says %" PRIu64
+			       ", %" PRIu64 " and %" PRIu64, view->units->n_units, view->units->n_items, view->inlines->n, header->n_units,
 			       header->n_unit_items, header->n_inline_units);
 	if (!seal_read(domain->volume, header->domain, &stored, &found, &why)) {
 		if (!error_is_damage(&why))
@@ -134,7 +134,8 @@ static bool check_seal(const struct checking *checking, struct error *err)
 	if (!found)
 		return differs(checking->options, false, name, err, SEAL_MISSING);
 	if (now.n_index_entries != header->n_index_entries || now.n_bad_blocks != header->n_bad_blocks)
-		error_set(&why, ERROR_CORRUPT, "it has %" PRIu64 " index entries and %" PRIu64 " bad blocks, its header says %" PRIu64 " and %" PRIu64,
+		error_set(&why, ERROR_CORRUPT, "it has %" PRIu64 " index entries and %" PRIu64 " bad blocks, but its header says %" PRIu64
+			" and %" PRIu64,
 			  now.n_index_entries, now.n_bad_blocks, header->n_index_entries, header->n_bad_blocks);
 	else
 		error_set(&why, ERROR_CORRUPT, "the seal does not match its tags, index and subvolumes");
@@ -188,10 +189,11 @@ static bool tree_differs(const struct checking *checking, size_t i, struct error
 	if (!label)
 		return error_memory(err);
 	ok = differs(options, options->accept_changes, label, err,
-		     "its tree is not as it was sealed: %" PRIu64 " items, %" PRIu64 " at sealing", view->sums[i].n_items,
+		     "its tree has changed since it was sealed: %" PRIu64 " items now, %" PRIu64 " then", view->sums[i].n_items,
 		     member ? member->n_items : 0);
 	free(label);
-	return ok || error_hint(err, "files were added, removed, renamed or edited since; --accept-changes (for new data with --accept-unsealed) goes on all the same");
+	return ok || error_hint(err, "files were added, removed, renamed or edited since; --accept-changes (with --accept-unsealed for "
+		"new data) goes on anyway");
 }
 
 static bool tell_change(void *context, const char *path, const char *what, struct error *err)
@@ -302,7 +304,8 @@ static bool check_followed(const struct checking *checking, struct error *err)
 	if (!tell_damage(checking, &checking->view->units->damage, err) || !tell_damage(checking, &checking->view->inlines->damage, err))
 		return false;
 	return !is_error || scan->n_bad == 0 || tell_bad(checking, &scan->bad[0], true, err) ||
-	       error_hint(err, "nothing was changed; what this item leads to would be lost with the keys. export gives everything else");
+	       error_hint(err, "nothing was changed; what this item leads to would be lost with the keys; `btrfs-crypt export` saves "
+	       	"everything else");
 }
 
 bool domain_view_check_trees(struct domain_view *view, const struct domain_view_options *options, bool *changed, struct error *err)
@@ -327,7 +330,7 @@ bool domain_view_check_nested(struct domain_view *view, const struct domain_view
 			continue;
 		*changed = true;
 		if (!differs(options, options->accept_changes, lost->path, err, "%s", lost->text))
-			return error_hint(err, "the root tree was changed or is damaged; --accept-changes goes on all the same");
+			return error_hint(err, "the root tree was changed or is damaged; --accept-changes goes on anyway");
 	}
 	return true;
 }

@@ -221,9 +221,9 @@ static bool hint_older(const struct volume *volume, struct error *err)
 		const struct super_copy *copy = &volume->copy[n];
 
 		if (copy->exists && copy->valid && copy->super.generation < volume->super.generation && superblock_is_unfinished(&copy->super))
-			return error_hint(err, "copy %u of the superblock, of generation %" PRIu64 ", says so, but not copy %u, of generation %" PRIu64
-					  ", which is used: it was changed, or something wrote to the filesystem halfway: keep the image, and go back to a "
-					  "backup", n, copy->super.generation, volume->super_used, volume->super.generation);
+			return error_hint(err, "copy %u of the superblock (generation %" PRIu64 ") says so, but copy %u (generation %" PRIu64
+				"), which is used, does not: it was altered, or something wrote to the filesystem in between; keep the "
+				"image and restore a backup", n, copy->super.generation, volume->super_used, volume->super.generation);
 	}
 	return false;
 }
@@ -231,7 +231,7 @@ static bool hint_older(const struct volume *volume, struct error *err)
 bool domain_is_unfinished_error(const struct domain *domain, struct error *err)
 {
 	error_set(err, ERROR_STATE, "the header of sealing %u says that its conversion has not finished%s", domain->number,
-		  volume_is_unfinished(domain->volume) ? "" : ", and no superblock does");
+		  volume_is_unfinished(domain->volume) ? "" : ", but no superblock does");
 	return hint_older(domain->volume, err);
 }
 
@@ -284,8 +284,8 @@ bool domain_check_may_seal(struct volume *volume, struct error *err)
 	if (n == 0)
 		return true;
 	error_set(err, ERROR_STATE, "copy %u of the superblock says that a conversion is unfinished, copy 0 does not, and something is sealed", which);
-	return error_hint(err, "verify what is sealed, with its key; where nothing is wrong, mount the image, create and remove a file outside of it, and "
-			  "unmount it: that writes all copies of the superblock again");
+	return error_hint(err, "verify the sealed subvolumes with their key; if nothing is wrong, mount the image, create and remove a "
+		"file outside them, and unmount it: that rewrites all copies of the superblock");
 }
 
 struct search {

@@ -51,7 +51,8 @@ static bool check_hash(const uint8_t *bytes, size_t len, uint64_t where, bool da
 	const size_t covered = KEYS_MIN - HASH_SIZE + *n_slots * sizeof(struct disk_crypt_slot);
 
 	if (covered + HASH_SIZE > len)
-		return error_set(err, ERROR_KEY_HEADER, "copies of the keys at %" PRIu64 ": %" PRIu32 " key slots take %zu bytes, there are %zu",
+		return error_set(err, ERROR_KEY_HEADER, "copies of the keys at %" PRIu64 ": %" PRIu32 " key slots take %zu bytes, but "
+			"there are only %zu",
 				 where, *n_slots, covered + HASH_SIZE, len);
 	if (!crypto_sha256(bytes, covered, hash, err))
 		return false;
@@ -79,7 +80,8 @@ static bool decode(struct domain *d, const uint8_t *bytes, size_t len, uint64_t 
 		bool is_right = cursor_take(&keys, sizeof(struct disk_crypt_slot), &part) && crypt_slot_read(&part, slot, err);
 
 		if (is_right && memcmp(slot->domain_uuid, d->copy[0].domain_uuid, CRYPT_UUID_SIZE) != 0)
-			is_right = error_set(err, ERROR_KEY_HEADER, "copies of the keys at %" PRIu64 ": key slot %u is of another sealing", where,
+			is_right = error_set(err, ERROR_KEY_HEADER, "copies of the keys at %" PRIu64 ": key slot %u belongs to "
+				"another sealing", where,
 					     slot->number);
 		if (!is_right && !damaged)
 			return false;
@@ -146,7 +148,7 @@ static bool read_unfinished(struct volume *volume, bool damaged, struct domain *
 		return false;
 	d->number = d->header.domain;
 	if (state.domain != d->header.domain || memcmp(state.disk.domain_uuid, d->header.domain_uuid, CRYPT_UUID_SIZE) != 0)
-		return error_set(err, ERROR_STATE, "conversion state in the superblock: its keys are those of another sealing");
+		return error_set(err, ERROR_STATE, "conversion state in the superblock: its keys belong to another sealing");
 	*domain = d;
 	d = NULL;
 	return true;

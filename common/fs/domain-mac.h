@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The two MACs of a domain's header, made and checked by one code.  Both under K_hdr: format/README.md, "What each MAC covers". */
+/*
+ * The two MACs of a domain's header, computed and checked by the same code. Both use K_hdr, see format/README.md, "What each MAC covers".
+ */
 #ifndef COMMON_FS_DOMAIN_MAC_H
 #define COMMON_FS_DOMAIN_MAC_H
 
@@ -7,13 +9,13 @@
 #include "common/volume/volume.h"
 
 /*
- * MAC("items" | for each slot, member, inode-flags and bad-block item of the domain, in key order: key offset le64 | SHA-256 of the payload), of
- * the root tree as it is now, changes of a running transaction included.
+ * MAC("items" | for each slot, member, inode-flags and bad-block item of the domain, in key order: key offset le64 | SHA-256 of the
+ * payload), from the current root tree, including changes of a running transaction.
  */
 bool domain_items_mac(struct volume *volume, uint16_t domain, const struct key_schedule *schedule, uint8_t out[CRYPT_MAC_SIZE],
 		      struct error *err) must_use;
 
-/* Fills header->mac: over the bytes of the header on disk before it. */
+/* Fills in header->mac, over the bytes of the on-disk header before it. */
 bool crypt_header_seal(const struct key_schedule *schedule, struct crypt_header *header, struct error *err) must_use;
 
 /* *authentic: header->mac is what crypt_header_seal() would fill in. */

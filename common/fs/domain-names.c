@@ -20,7 +20,7 @@ char *seal_tag_text(const struct subvolume *subvolume, const char *tag)
 
 	if (!root_tag_text(&subvolume->root, own))
 		strcpy(own, "missing");
-	if (!name || asprintf(&text, "subvolume %s: the tag in its root item is %s; it is sealed as %s, whatever that says", name, own, tag) < 0)
+	if (!name || asprintf(&text, "subvolume %s: the tag in its root item is %s, but it is sealed as %s", name, own, tag) < 0)
 		text = NULL;
 	free(name);
 	return text;

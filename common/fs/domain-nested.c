@@ -100,8 +100,8 @@ bool domain_check_replaced(const struct domain *domain, const struct subvolume_l
 		return true;
 	escape_text(member->path_len ? member->path : (const uint8_t *)"/", member->path_len ? member->path_len : 1, path, sizeof(path));
 	error_set(err, ERROR_CORRUPT, "the root item of the sealed subvolume %" PRIu64 " (%s) has another uuid", member->id, path);
-	return error_hint(err, "it was replaced; or the subvolume was deleted, and a kernel gave its id to a new one of the same name: a snapshot of that has "
-			       "an id of its own, delete it then");
+	return error_hint(err, "it was replaced, or it was deleted and a kernel gave its id to a new subvolume of the same name: then "
+		"make a snapshot of that, which gets an id of its own, and delete it");
 }
 
 bool domain_check_all_replaced(const struct domain *domain, const struct subvolume_list *list, struct error *err)

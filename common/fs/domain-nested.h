@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Subvolumes that were sealed inside of others sealed with them: what the directory entries there say, which the digests of those vouch for.
- * Anyone can change root items and the references between them; nobody these entries.
+ * Subvolumes that were sealed inside others of the same domain. Anyone can change root items and the references between them, but not the
+ * directory entries of those others, because their digests cover them.
  */
 #ifndef COMMON_FS_DOMAIN_NESTED_H
 #define COMMON_FS_DOMAIN_NESTED_H
@@ -9,22 +9,22 @@
 #include "common/fs/domain.h"
 
 /*
- * Does the entry at the path rest in subvolume above lead to subvolume id, wherever the root tree says that it is?  False (and *leads false) where
- * there is no such entry; false with err for what cannot be read.
+ * Does the entry at path rest in subvolume above lead to subvolume id, wherever the root tree says that subvolume is? *leads is false if
+ * there is no such entry. Returns false with err if something cannot be read.
  */
-struct path_memory;	/* of those that were asked before; path.h */
+struct path_memory;	/* remembers earlier queries; path.h */
 bool nested_entry_leads(struct path_memory *memory, struct volume *volume, uint64_t above, const uint8_t *rest, size_t rest_len, uint64_t id,
 			bool *leads, struct error *err) must_use;
 
 /*
- * What keeps a subvolume, which exists, from being where it is said to be: a text for people, NULL where its ROOT_BACKREF and the ROOT_REF of the
- * subvolume above agree.
+ * Why an existing subvolume is not where it is said to be: a text for people. NULL if its ROOT_BACKREF and the ROOT_REF of the subvolume
+ * above agree.
  */
 bool nested_refs_wrong(const struct subvolume_list *list, const struct subvolume *subvolume, const char **wrong, struct error *err) must_use;
 
 /*
- * Has the subvolume the id of a member, is another one, and does a directory of another member, whose digest vouches for that, still lead to it?
- * Where that cannot be read it does: it is not taken for an ordinary one.
+ * Does the subvolume have the id of a member without being that member, while a directory of another member, covered by its digest, still
+ * leads to it? If that cannot be read, the answer is yes, so that it is not taken for an ordinary subvolume.
  */
 bool domain_is_replaced(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume);
 

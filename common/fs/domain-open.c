@@ -45,7 +45,7 @@ static bool open_slot(struct domain *d, const struct secret *secret, int wanted,
 		return error_set(err, ERROR_KEY, "key slot %d is not in use", wanted);
 	rejected(err);
 	if (!any)
-		error_hint(err, "there is no key slot, only the volume key opens it");
+		error_hint(err, "it has no key slot; only the volume key opens it");
 	return false;
 }
 
@@ -106,7 +106,7 @@ static bool authenticate(struct domain *d, const struct secret *volume_key, stru
 	}
 	*err = first;
 	if (first.kind == ERROR_KEY && any_own)
-		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u is not that of the volume key in key slot %d", d->number,
+		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u does not belong to the volume key in key slot %d", d->number,
 				 d->slot_used);
 	return false;
 }

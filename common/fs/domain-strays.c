@@ -91,7 +91,7 @@ bool strays_by_tag(const struct strays *strays, stray_tell *tell, void *context,
 
 		if (!root_has_our_tag(root) || !root_tag_text(root, tag) || has_id(strays->foreign, strays->n_foreign, strays->at[i]->id))
 			continue;
-		snprintf(what, sizeof(what), "its root item has the tag %s, but it belongs to nothing that is sealed", tag);
+		snprintf(what, sizeof(what), "its root item has the tag %s, but it belongs to no sealing", tag);
 		if (!tell(context, strays->at[i], what, err))
 			return false;
 	}
@@ -132,7 +132,8 @@ static bool tell_bad(struct contents *contents, struct error *err)
 		const struct scan_bad *bad = &contents->scan->bad[i];
 
 		if (bad->inode != 0 && bad->marked && !is_foreign(contents, bad->member) &&
-		    !tell_of(contents, bad->member, "it has an extent with the mark of sealing that cannot be followed, but belongs to nothing that is sealed",
+		    !tell_of(contents, bad->member, "it has an extent with the mark of sealing that cannot be followed, but belongs to "
+		    	"no sealing",
 			     err))
 			return false;
 	}
@@ -145,7 +146,7 @@ static bool tell_extents(struct contents *contents, struct error *err)
 		const struct scan_extent *extent = &contents->scan->extent[i];
 
 		if (extent->marked && !is_foreign(contents, extent->member) &&
-		    !tell_of(contents, extent->member, "it has extents with the mark of sealing, but belongs to nothing that is sealed", err))
+		    !tell_of(contents, extent->member, "it has extents with the mark of sealing, but belongs to no sealing", err))
 			return false;
 	}
 	return true;
@@ -164,7 +165,7 @@ static bool tell_opened(struct contents *contents, struct error *err)
 		bool found, confirmed;
 
 		if (!unit_find(contents->key->seeker, &wanted, UNIT_BY_ANY_TAG, &group, &found, &confirmed, err) ||
-		    (confirmed && !tell_of(contents, extent->member, "it has data that were sealed here, but belongs to nothing that is sealed", err)))
+		    (confirmed && !tell_of(contents, extent->member, "it has data that were sealed here, but belongs to no sealing", err)))
 			return false;
 	}
 	return true;
@@ -182,7 +183,7 @@ static bool tell_payload(void *context, const struct scan_block *leaf, const str
 	if (payload->bytes.left < TELLING_BYTES)
 		return true;
 	return inline_map_find(contents->key->inlines, contents->key->schedule, payload, true, &unit, NULL, &found, err) &&
-	       (!found || tell_of(contents, leaf->member, "it has files that were sealed here, but belongs to nothing that is sealed", err));
+	       (!found || tell_of(contents, leaf->member, "it has files that were sealed here, but belongs to no sealing", err));
 }
 
 /* What is damaged there is no matter of this one. */

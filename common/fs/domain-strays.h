@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Subvolumes that look as if they were sealed, and belong to nothing that is: whoever unseals the rest takes their key away with it. */
+/* Finds subvolumes that look sealed, but belong to no sealing. Unsealing the rest would remove their key. */
 #ifndef COMMON_FS_DOMAIN_STRAYS_H
 #define COMMON_FS_DOMAIN_STRAYS_H
 
@@ -7,7 +7,7 @@
 #include "common/fs/inline-map.h"
 #include "common/fs/unit-find.h"
 
-/* ids: of the subvolumes of the domain, ascending; they are none.  The list must outlive it. */
+/* ids: the subvolumes of the domain, ascending; these are not strays. The list must outlive it. */
 struct strays;
 bool strays_open(const struct subvolume_list *list, uint16_t domain, const uint64_t *ids, size_t n, struct strays **strays, struct error *err) must_use;
 void strays_close(struct strays *strays);	/* NULL is fine */
@@ -16,23 +16,24 @@ static inline void strays_cleanup(struct strays **p) { strays_close(*p); }
 
 typedef bool stray_tell(void *context, const struct subvolume *subvolume, const char *what, struct error *err);
 /*
- * Those with one of our algorithm names in their root item, and not the tag of another domain, be it one that cannot be read as a whole.  No tree is
- * read.
+ * Finds those with one of our algorithm names in their root item, but not with the tag of another domain (even one that cannot be read as a
+ * whole). No tree is read.
  */
 bool strays_by_tag(const struct strays *strays, stray_tell *tell, void *context, struct error *err) must_use;
-/* Each block of the other subvolumes' trees that cannot be read: what is in there is not known. */
+/* Reports each block of the other subvolumes' trees that cannot be read: its contents are unknown. */
 bool strays_lost(const struct strays *strays, stray_tell *lost, void *context, struct error *err) must_use;
 
 /* What the key of the domain opens. */
 struct stray_key {
-	struct unit_seeker *seeker;	/* NULL: a tag says of every extent that was sealed here that it is in the domain */
+	struct unit_seeker *seeker;	/* NULL: a tag confirms for every extent sealed here that it is in the domain */
 	const struct key_schedule *schedule;
 	const struct inline_map *inlines;
 };
 /*
- * lost is told first what strays_lost() tells.  Then tell: those that have extents with the mark, or data that the key opens, whatever their root items
- * say, and wherever a kernel has moved them: two passes over the trees of all subvolumes that are not sealed, one over the units, and one over such data
- * as lie, or are of a file, where something of that length was sealed.  A tag of another domain explains a mark, but nothing that the key opens.
+ * First reports to lost what strays_lost() reports. Then reports to tell those that have extents with the mark, or data that the key opens,
+ * whatever their root items say and wherever a kernel has moved them. This takes two passes over the trees of all subvolumes that are not
+ * sealed, one over the units, and one over the data that are, or belong to a file, where something of that length was sealed. A tag of
+ * another domain explains a mark, but not data that the key opens.
  */
 bool strays_by_content(const struct strays *strays, const struct stray_key *key, stray_tell *tell, stray_tell *lost, void *context,
 		       struct error *err) must_use;

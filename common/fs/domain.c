@@ -42,7 +42,7 @@ static bool read_slot(struct domain *d, const struct crypt_place *place, struct 
 	if (!crypt_slot_read(item, &slot, err))
 		return false;
 	if (slot.number != place->index)
-		return error_set(err, ERROR_KEY_HEADER, "key slot %" PRIu64 ": its record is that of slot %u", place->index, slot.number);
+		return error_set(err, ERROR_KEY_HEADER, "key slot %" PRIu64 ": its record belongs to slot %u", place->index, slot.number);
 	d->slots[d->n_slots++] = slot;
 	return true;
 }
@@ -169,7 +169,7 @@ static bool read_copy(struct domain *d, const struct tree *tree, unsigned i, str
 	} else if (crypt_header_read(&iter.item, &d->copy[i], &error)) {
 		d->copy_valid[i] = d->copy[i].domain == d->number;
 		if (!d->copy_valid[i])
-			error_set(&error, ERROR_KEY_HEADER, "copy %u of the header of sealing %u is that of sealing %u", i, d->number,
+			error_set(&error, ERROR_KEY_HEADER, "copy %u of the header of sealing %u belongs to sealing %u", i, d->number,
 				  d->copy[i].domain);
 	}
 	if (error_is_machine(&error)) {
@@ -195,7 +195,8 @@ static bool header_fits(const struct domain *d, const struct crypt_header *heade
 
 	for (size_t i = 0; i < sizeof(count) / sizeof(count[0]); i++) {
 		if (count[i].said != count[i].found)
-			return error_set(why, ERROR_KEY_HEADER, "the header of sealing %u says %" PRIu64 " %s, there are %" PRIu64, d->number,
+			return error_set(why, ERROR_KEY_HEADER, "the header of sealing %u says %" PRIu64 " %s, but there are %" PRIu64,
+				d->number,
 					 count[i].said, count[i].what, count[i].found);
 	}
 	for (size_t i = 0; i < d->n_slots; i++) {

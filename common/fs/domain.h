@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A sealed domain as its items in the root tree describe it: header, slots, members; which subvolumes belong to it;
- * opening it with a key.  format/README.md, "The sealed format".
+ * A sealed domain as its items in the root tree describe it: header, slots, members; which subvolumes belong to it; opening it with a key.
+ * See format/README.md, "The sealed format".
  */
 #ifndef COMMON_FS_DOMAIN_H
 #define COMMON_FS_DOMAIN_H
@@ -10,23 +10,23 @@
 #include "common/crypto/key-slot.h"
 #include "common/fs/subvolume.h"
 
-#define DOMAIN_INODE_FLAGS_MAX (8u << 20)	/* what one domain may cost in memory */
+#define DOMAIN_INODE_FLAGS_MAX (8u << 20)	/* the most memory that one domain may cost */
 
 struct domain {
 	struct volume *volume;
 	uint16_t number;
-	struct crypt_header header;	/* the newest copy that fits the items; after domain_open() the newest authentic one */
+	struct crypt_header header;	/* the newest copy that fits the items; after domain_open(), the newest authentic one */
 	struct crypt_header copy[2];
 	bool copy_valid[2];		/* by layout */
-	bool one_header_bad;		/* one copy is missing, bad or older: a warning */
+	bool one_header_bad;		/* one copy is missing, bad or older: only a warning */
 	bool unfinished;		/* from domain_read_unfinished() */
 	struct crypt_slot *slots;
 	size_t n_slots;
 	struct crypt_member *members;	/* by ascending id */
 	size_t n_members;
-	uint32_t *member_by_uuid;	/* their indexes, by ascending uuid, then id */
-	uint32_t *member_above;		/* of each the index of the one nearest above where it was sealed; PATH_ABOVE_NONE: none */
-	struct crypt_inode_flags *inode_flags;	/* by ascending (member, inode) */
+	uint32_t *member_by_uuid;	/* their indexes, sorted by uuid, then id */
+	uint32_t *member_above;		/* for each: index of the nearest member above it where it was sealed; PATH_ABOVE_NONE: none */
+	struct crypt_inode_flags *inode_flags;	/* sorted by (member, inode) */
 	size_t n_inode_flags;
 	/* after domain_open() */
 	struct key_schedule *schedule;
@@ -37,66 +37,68 @@ struct domain {
 #define DOMAIN_TAG_TEXT_SIZE 32
 void domain_tag_text(const struct domain *domain, char text[DOMAIN_TAG_TEXT_SIZE]);
 
-/* Some of it is plain text: it comes from domain_read_unfinished(), or its header says so and nobody can tell more. */
+/* Is some of it plain text? True if it comes from domain_read_unfinished(), or if its header says so and nothing tells more. */
 static inline bool domain_is_being_converted(const struct domain *domain)
 {
 	return domain->unfinished || (domain->header.state != CRYPT_STATE_SEALED && volume_is_unfinished(domain->volume));
 }
 
-/* How a subvolume comes to be part of a domain; the higher ones decide. */
+/* How a subvolume comes to be part of a domain; the higher values win. */
 enum domain_claim {
 	DOMAIN_NONE,
-	DOMAIN_TAG,		/* its root item has the domain's tag, which anyone can write there: nothing more is known without the key */
+	DOMAIN_TAG,		/* its root item has the domain's tag, which anyone can write: without the key nothing more is known */
 	DOMAIN_SNAPSHOT,	/* and its chain of parent uuids reaches a member */
-	DOMAIN_REPLACED,	/* a member item has its id, but another uuid, and a directory of another member still leads to it: damage */
+	DOMAIN_REPLACED,	/* a member item has its id but another uuid, and a directory of another member still leads to it: damage */
 	DOMAIN_MEMBER,		/* a member item has its id and uuid, whatever its tag says */
 };
 enum domain_claim domain_claims(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume);
 
 /*
- * The domain that a subvolume is sealed in, the one place that decides it; *domain NULL (and true) where it is not sealed.  Reads items, checks
- * layout, not MACs.  A member item wins over every tag; where its domain cannot be read that is the error, never "not sealed".  One that has only the
- * id of the subvolume is of another one, which is gone; but ERROR_CORRUPT where the subvolume was put in the place of a nested member (DOMAIN_REPLACED), and no
- * other domain has both.  A tagged root that no domain has, though one has its tag (the snapshot between it and its source was deleted), gets that one: what it really is shows when
- * its data are opened.  A tag of ours without any domain: ERROR_CORRUPT.  While a conversion is unfinished, its own domain comes from
- * domain_read_unfinished(), for the subvolumes that have its tag or are in its member items.
+ * Decides, for all callers, in which domain a subvolume is sealed. *domain is NULL (with true) if it is not sealed. Reads items and checks
+ * their layout, but no MACs. A member item wins over every tag; if its domain cannot be read, that is the error, never "not sealed". A
+ * member item with only the id of the subvolume belongs to another subvolume, which is gone. But it is ERROR_CORRUPT if the subvolume was
+ * put in the place of a nested member (DOMAIN_REPLACED) and no other domain has both. A tagged root that no domain has, although one has
+ * its tag (the snapshot between it and its source was deleted), gets that domain; what it really is shows when its data are opened. Our tag
+ * without any domain is ERROR_CORRUPT. During an unfinished conversion, its own domain comes from domain_read_unfinished(), for the
+ * subvolumes that have its tag or are in its member items.
  */
 bool domain_find(struct volume *volume, const struct subvolume_list *list, const struct subvolume *subvolume,
 		 struct domain **domain, struct error *err) must_use;
 /*
- * The same of all subvolumes of a list, at the cost of reading every domain once.  malloced, as list->at; claim DOMAIN_NONE: it is not sealed.
- * must_ask: domain_find() says what it is, or what is wrong: of what is being converted, of what cannot be read, of what has no domain.
+ * The same for all subvolumes of a list, reading every domain once. malloced, parallel to list->at. claim DOMAIN_NONE: it is not sealed.
+ * must_ask: call domain_find() to learn what it is or what is wrong: for what is being converted, cannot be read, or has no domain.
  */
 struct domain_found {
 	enum domain_claim claim;
 	uint16_t number;
 	bool must_ask;
-	bool is_of_unread;	/* a member item of a domain that cannot be read names it */
+	bool is_of_unread;	/* it is named by a member item of a domain that cannot be read */
 };
 bool domain_find_all(const struct subvolume_list *list, struct domain_found **found, struct error *err) must_use;
 /*
- * For those who are about to rely on what superblocks say: does the header of a domain say that its conversion has not finished, although
- * volume_is_unfinished() is false?  ERROR_STATE.  Headers that cannot be read say nothing.  but: one that was opened, and is known; or NULL.
+ * For callers about to rely on the superblocks: does the header of a domain say that its conversion has not finished, although
+ * volume_is_unfinished() is false? ERROR_STATE. Headers that cannot be read do not count. but: a domain that was opened and is known; or
+ * NULL.
  */
 bool domain_check_finished(struct volume *volume, const struct domain *but, struct error *err) must_use;
-/* Of a domain whose header says so: always false. */
+/* The error for a domain whose header says so. Always false. */
 bool domain_is_unfinished_error(const struct domain *domain, struct error *err);
-/* The same, for those who are about to seal: moreover, beside a copy of the superblock that is_doubted nothing may be sealed yet; ERROR_STATE. */
+/* The same, for callers about to seal. In addition, nothing may be sealed yet if a copy of the superblock is_doubted: ERROR_STATE. */
 bool domain_check_may_seal(struct volume *volume, struct error *err) must_use;
 /* All domain numbers of the filesystem, malloced. */
 bool domain_numbers(struct volume *volume, uint16_t **numbers, size_t *n, struct error *err) must_use;
-/* ERROR_NOT_FOUND where there are no such items; ERROR_KEY_HEADER where no copy of the header fits the items. */
+/* ERROR_NOT_FOUND if there are no such items; ERROR_KEY_HEADER if no copy of the header fits the items. */
 bool domain_read(struct volume *volume, uint16_t number, struct domain **domain, struct error *err) must_use;
 /*
- * Header and slots from the copies that an unfinished conversion keeps outside the root tree; no members.  Tries every mirror.  ERROR_STATE
- * where the state in the superblock does not lead there, ERROR_KEY_HEADER where no mirror is whole.
+ * Reads header and slots from the copies that an unfinished conversion keeps outside the root tree; no members. Tries every mirror.
+ * ERROR_STATE if the state in the superblock does not lead there, ERROR_KEY_HEADER if no mirror is intact.
  */
 bool domain_read_unfinished(struct volume *volume, struct domain **domain, struct error *err) must_use;
-/* The same where no copy is whole: the first header that can be read, and the slots beside it that can.  What opens, with MACs that are right, is right. */
+/* The same if no copy is intact: reads the first readable header and the readable slots beside it. What opens with right MACs is right. */
 bool domain_read_damaged_keys(struct volume *volume, struct domain **domain, struct error *err) must_use;
-/* There are two of them, the second one from the middle of the place on. */
+/* There are two copies; the second one begins in the middle of the place. */
 static inline uint64_t domain_keys_second(uint64_t length) { return length / 2; }
-/* One of them, malloced: header | n_slots le32 | slots | SHA-256 of all before. */
+/* One copy, malloced: header | n_slots le32 | slots | SHA-256 of everything before. */
 #define DOMAIN_KEYS_MAX (sizeof(struct disk_crypt_header) + 4 + CRYPT_SLOTS_MAX * sizeof(struct disk_crypt_slot) + 32)
 bool domain_keys_encode(const struct crypt_header *header, const struct disk_crypt_slot *slots, size_t n_slots, uint8_t **bytes,
 			size_t *len, struct error *err) must_use;
@@ -105,41 +107,41 @@ static inline void domain_cleanup(struct domain **p) { domain_free(*p); }
 #define cleanup_domain __attribute__((cleanup(domain_cleanup)))
 
 /*
- * Opens it: takes volume_key, or where it is NULL tries the slots with secret (only slot `slot` where it is not -1); checks the key check value and
- * the header's MACs (not that of the items where unfinished).  ERROR_KEY: no slot opens, or another volume key.  ERROR_KEY_HEADER: header or
- * items not authentic.  The newest authentic copy of the header wins.
+ * Opens the domain: uses volume_key or, if that is NULL, tries the slots with secret (only slot `slot` unless it is -1). Checks the key
+ * check value and the header's MACs (but not the items' MAC while unfinished). ERROR_KEY: no slot opens, or another volume key.
+ * ERROR_KEY_HEADER: header or items are not authentic. The newest authentic copy of the header is used.
  */
 bool domain_open(struct domain *domain, const struct secret *secret, const struct secret *volume_key, int slot,
 		 struct error *err) must_use;
 
-/* Is it more than a tag that claims the subvolume? */
+/* Does more than a tag claim the subvolume? */
 bool domain_has(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume);
 /*
- * The same of all at once: for each subvolume of the list the id of the member that it is, or that its chain reaches first; 0 where
- * domain_has() is false.  malloced.
+ * The same for all at once: for each subvolume of the list, the id of the member that it is, or that its chain reaches first; 0 if
+ * domain_has() is false. malloced.
  */
 bool domain_sources(const struct domain *domain, const struct subvolume_list *list, uint64_t **sources, struct error *err) must_use;
 
-/* domain_claims() of all at once, malloced. */
+/* domain_claims() for all at once, malloced. */
 bool domain_all_claims(const struct domain *domain, const struct subvolume_list *list, enum domain_claim **claims, struct error *err) must_use;
 
-/* Does the root item carry this domain's tag: algorithm and key hash?  Anyone can write that there. */
+/* Does the root item carry this domain's tag (algorithm and key hash)? Anyone can write that. */
 bool domain_has_tag(const struct domain *domain, const struct root *root);
-/* The same of a domain of which one header can be read, whatever else of it cannot. */
+/* The same for a domain of which one header can be read, even if nothing else can. */
 bool domain_header_has_tag(struct volume *volume, uint16_t number, const struct root *root, bool *has, struct error *err) must_use;
-/* Has it the name of one of our ciphers, whatever the hash? */
+/* Does it have the name of one of our ciphers, whatever the hash? */
 bool root_has_our_tag(const struct root *root);
 /* The member item of a subvolume id; NULL: none. */
 const struct crypt_member *domain_member(const struct domain *domain, uint64_t id);
-/* The member that a subvolume is, by id and uuid: a kernel may give the id of one that is gone again.  NULL: none. */
+/* The member that a subvolume is, by id and uuid: a kernel may reuse the id of a subvolume that is gone. NULL: none. */
 const struct crypt_member *domain_member_of(const struct domain *domain, const struct subvolume *subvolume);
-/* Of the other members, the nearest above where this one was sealed; NULL: none. */
+/* The nearest other member above the place where this one was sealed. NULL: none. */
 const struct crypt_member *domain_member_above(const struct domain *domain, const struct crypt_member *member);
 /* ERROR_CORRUPT: it is DOMAIN_REPLACED. */
 bool domain_check_replaced(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume,
 			   struct error *err) must_use;
-bool domain_check_all_replaced(const struct domain *domain, const struct subvolume_list *list, struct error *err) must_use;	/* the first that is */
-/* Of a domain that cannot be read as a whole, the member items that can. */
+bool domain_check_all_replaced(const struct domain *domain, const struct subvolume_list *list, struct error *err) must_use;	/* the first one that was replaced */
+/* Visits the readable member items of a domain that cannot be read as a whole. */
 bool domain_visit_members(struct volume *volume, uint16_t number, void (*visit)(void *context, const struct crypt_member *member),
 			  void *context, struct error *err) must_use;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who else has the data of an extent of which one file was named: snapshots, reflinks, deduplicated files. */
+/* Who else has the data of an extent when one file was named: snapshots, reflinks, deduplicated files. */
 #ifndef COMMON_FS_EXTENT_ALSO_H
 #define COMMON_FS_EXTENT_ALSO_H
 
@@ -8,8 +8,8 @@
 #define EXTENT_ALSO_SIZE 512
 
 /*
- * "; the same data are in snap/a, home/b and 3 more files" for the extent at logical, without the inode that was named; empty where no other one refers
- * to it, or where that cannot be found out: it is said beside what is wrong, and is no error itself.
+ * "; the same data are in snap/a, home/b and 3 more files" for the extent at logical, without the inode that was named. Empty if no other
+ * file refers to it, or if that cannot be determined: this only adds to a message and is not an error itself.
  */
 void extent_also_in(const struct subvolume_list *list, uint64_t logical, uint64_t subvolume, uint64_t inode, char text[EXTENT_ALSO_SIZE]);
 

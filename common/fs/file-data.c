@@ -126,7 +126,7 @@ static bool check_readable(const struct reading *r, uint64_t file_offset, const 
 			   struct error *err)
 {
 	if (file_offset < end)
-		return error_set(err, ERROR_CORRUPT, "begins before the end of the item before it, %" PRIu64, end);
+		return error_set(err, ERROR_CORRUPT, "begins before the previous item ends, at %" PRIu64, end);
 	if (e->encryption != 0)
 		return error_set(err, ERROR_REFUSED, "encryption is %u, which this version cannot read", e->encryption);
 	if (e->type == FILE_EXTENT_REG && e->other_encoding == SEAL_MARK && r->source == &plain_source)

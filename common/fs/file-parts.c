@@ -278,7 +278,7 @@ static bool give_item(struct file_reader *r, uint64_t offset, struct cursor *ite
 	struct file_extent e;
 
 	if (offset < r->end) {
-		error_set(&what, ERROR_CORRUPT, "inode %" PRIu64 " extent item at %" PRIu64 ": begins before the end of the item before it, %" PRIu64,
+		error_set(&what, ERROR_CORRUPT, "inode %" PRIu64 " extent item at %" PRIu64 ": begins before the previous item ends, at %" PRIu64,
 			  r->inode, offset, r->end);
 		return lose(r, offset, r->end, &what, err) && open_gap(r, &what, err);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The entries of the index, one after the other, for those who walk something else beside them. */
+/* Iterates over the entries of the index, for callers that walk something else beside it. */
 #ifndef COMMON_FS_INDEX_ITER_H
 #define COMMON_FS_INDEX_ITER_H
 
@@ -9,14 +9,14 @@
 struct index_iter {
 	bool valid;		/* false: past the last one */
 	struct crypt_index_entry entry;
-	/* its own: */
+	/* private: */
 	struct tree_iter items;
 	struct cursor entries;
 	unsigned left;
 	uint16_t domain;
 };
 
-/* At the first entry; close it, also after a failure.  An entry out of order is ERROR_CORRUPT. */
+/* Goes to the first entry. Close it also after a failure. An entry out of order is ERROR_CORRUPT. */
 bool index_iter_begin(struct index_iter *iter, struct volume *volume, uint16_t domain, struct error *err) must_use;
 bool index_iter_next(struct index_iter *iter, struct error *err) must_use;
 void index_iter_close(struct index_iter *iter);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One inline unit, without reading all of a domain's: where the entries of the inode in the index say that its units are. */
+/* Finds one inline unit without reading all of a domain's, by the place that the inode's index entries give. */
 #ifndef COMMON_FS_INLINE_HINT_H
 #define COMMON_FS_INLINE_HINT_H
 
@@ -7,8 +7,8 @@
 #include "common/fs/inline-map.h"
 
 /*
- * As inline_map_find() of a sealed payload; schedule NULL: as inline_map_lists(), and out is not used.  Hints are not authenticated: *found false
- * where they lead nowhere says nothing.
+ * Like inline_map_find() for a sealed payload. schedule NULL: like inline_map_lists(), and out is not used. Hints are not authenticated:
+ * *found false means nothing if they lead nowhere.
  */
 bool inline_by_hint(const struct domain *domain, const struct key_schedule *schedule, const struct inline_payload *payload,
 		    struct crypt_inline_unit *unit, uint8_t *out, bool *found, struct error *err) must_use;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Inodes that have several names: which was the first one met. */
+/* Inodes with several names, and which name was met first. */
 #ifndef COMMON_FS_LINK_TABLE_H
 #define COMMON_FS_LINK_TABLE_H
 
@@ -10,10 +10,10 @@
 
 struct link {
 	struct file_id file;
-	uint32_t n_left;	/* names not yet met */
+	uint32_t n_left;	/* names not met yet */
 	size_t path_len;
-	uint8_t *path;		/* the first one, NUL after it */
-	uint8_t user[48];	/* whoever walks keeps here what it wants to know again; zeros at first */
+	uint8_t *path;		/* the first name, followed by a NUL */
+	uint8_t user[48];	/* for the user of the walk; zeros at first */
 	struct link *next;
 };
 

@@ -182,7 +182,7 @@ bool log_replay_extent(struct replay *r, const struct key *key, const struct cur
 	if (!log_inode_get(&r->fs, key->objectid, &inode, &found, err))
 		return false;
 	if (!found)
-		return error_set(err, ERROR_CORRUPT, "extents of inode %" PRIu64 ", which there is not", key->objectid);
+		return error_set(err, ERROR_CORRUPT, "extents of inode %" PRIu64 ", which does not exist", key->objectid);
 	if (e.type != FILE_EXTENT_INLINE && !is_same(&r->fs, key, item, &same, err))
 		return false;
 	if (e.type != FILE_EXTENT_INLINE && same)

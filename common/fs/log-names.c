@@ -59,7 +59,7 @@ bool log_replay_entries(struct replay *r, const struct key *key, struct cursor i
 	if (!log_inode_get(&r->fs, key->objectid, &disk, &found, err))
 		return false;
 	if (!found)
-		return error_set(err, ERROR_CORRUPT, "entries of directory %" PRIu64 ", which there is not", key->objectid);
+		return error_set(err, ERROR_CORRUPT, "entries of directory %" PRIu64 ", which does not exist", key->objectid);
 	while (item.left > 0) {
 		if (!dir_entry_next(&item, &entry, err))
 			return false;
@@ -172,7 +172,7 @@ bool log_replay_refs(struct replay *r, const struct key *key, const struct curso
 	if (!log_inode_get(&r->fs, key->objectid, &disk, &found, err))
 		return false;
 	if (!found)
-		return error_set(err, ERROR_CORRUPT, "references of inode %" PRIu64 ", which there is not", key->objectid);
+		return error_set(err, ERROR_CORRUPT, "references of inode %" PRIu64 ", which does not exist", key->objectid);
 	while (item.left > 0) {
 		if (!next_ref(&item, key, &ref, err))
 			return false;

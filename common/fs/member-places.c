@@ -296,8 +296,8 @@ static char *finding_text(const struct place_finding *finding)
 {
 	static const char *const texts[] = {
 		[PLACE_NUMBER] = "it has the number of a sealed subvolume that is gone, but another uuid: it is not that one",
-		[PLACE_TAKEN] = "it stands where another subvolume was sealed, and is not that one",
-		[PLACE_CUT] = "its path is longer than what is kept of it: where it is, is proven only as far as that",
+		[PLACE_TAKEN] = "it is where another subvolume was sealed, but is not that one",
+		[PLACE_CUT] = "its path is longer than the recorded part: its place is only proven that far",
 	};
 	const struct member_place *place = finding->place;
 	char *name = subvolume_label_escaped(finding->subvolume, finding->subvolume->id), *text = NULL;
@@ -308,7 +308,8 @@ static char *finding_text(const struct place_finding *finding)
 		text = NULL;
 	else if (finding->doubt != PLACE_MOVED && asprintf(&text, "subvolume %s: %s", now, texts[finding->doubt]) < 0)
 		text = NULL;
-	else if (finding->doubt == PLACE_MOVED && asprintf(&text, "subvolume %s: sealed as %s%s: it was renamed or moved since, or put in the place of another",
+	else if (finding->doubt == PLACE_MOVED && asprintf(&text, "subvolume %s was sealed as %s%s: it was renamed or moved since, or "
+		"put in the place of another",
 							   now, then, place->path_cut ? "..." : "") < 0)
 		text = NULL;
 	free(name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the next mount of a subvolume deletes by itself: orphan items, and what they stand for.  No MAC covers it, so that a mount changes none.
- * format/README.md, "The tree digest", has the rule.
+ * What the next mount of a subvolume deletes by itself: orphan items and what they stand for. No MAC covers it, so that a mount does not
+ * break any. format/README.md, "The tree digest", has the rule.
  */
 #ifndef COMMON_FS_ORPHAN_H
 #define COMMON_FS_ORPHAN_H
@@ -10,26 +10,26 @@
 
 enum orphan_part {
 	ORPHAN_NOTHING,
-	ORPHAN_VERITY,		/* a name leads to it: items of types 36 and 37 */
+	ORPHAN_VERITY,		/* it still has a name: items of types 36 and 37 */
 	ORPHAN_WHOLE,		/* link count 0: every item */
 };
 
 bool key_is_orphan_item(const struct key *key);
-/* Is an item of an inode with so much to lose left out? */
+/* Is an item left out for an inode that loses this part? */
 bool orphan_part_has(enum orphan_part part, const struct key *key);
 
-/* The answers for one inode of one subvolume are remembered; begin with { 0 }, and forget them when the tree is edited. */
+/* Remembers the answers for one inode of one subvolume. Begin with { 0 }; reset it when the tree is edited. */
 struct orphan_memory {
 	uint64_t tree_id, inode;
 	enum orphan_part part;
 	bool tree_has_none, known;
-	bool over_damage;	/* what cannot be read tells of no orphan, rather than being an error */
+	bool over_damage;	/* what cannot be read means no orphan, and is not an error */
 };
-/* Does a mount of this subvolume, and of no other, delete the item? */
+/* Does mounting this subvolume (not another one) delete the item? */
 bool orphan_leaves_out(struct orphan_memory *memory, const struct tree *subvolume, const struct key *key, bool *out,
 		       struct error *err) must_use;
 
-/* Every item that an inode of the subvolume loses, orphan items aside. */
+/* Visits every item that an inode of the subvolume loses, except orphan items. */
 typedef bool orphan_visit(void *context, const struct tree *subvolume, const struct key *key, struct cursor item, struct error *err);
 bool orphan_visit_items(const struct tree *subvolume, orphan_visit *visit, void *context, struct error *err) must_use;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A growing array of records, each found by the 64-bit number it begins with: millions of addresses at
- * about 8 bytes each beside the records themselves.
+ * A growing array of records, each found by the 64-bit number at its beginning. For millions of addresses, with about 8 bytes each in
+ * addition to the records.
  */
 #ifndef COMMON_FS_RECORD_TABLE_H
 #define COMMON_FS_RECORD_TABLE_H
@@ -18,16 +18,16 @@ struct record_table {
 	size_t n, capacity;
 	uint32_t *slot;		/* position + 1 of a record; 0: empty */
 	size_t n_slots;
-	uint64_t seed;		/* so that nobody can choose numbers that collide */
+	uint64_t seed;		/* so that nobody can choose colliding numbers */
 };
 
-/* The record of a number, valid until the next add; NULL where there is none. */
+/* The record with this number, valid until the next add. NULL: there is none. */
 void *record_table_find(const struct record_table *table, uint64_t number);
 
-/* Appends a record, zeroed but for its number, which must not be there yet. */
+/* Appends a record, zeroed except for its number, which must be new. */
 bool record_table_add(struct record_table *table, uint64_t number, void **record, struct error *err) must_use;
 
-/* Hands the records over (free() them), sorted by their numbers; the table is empty afterwards. */
+/* Hands over the records (free() them), sorted by their numbers. The table is then empty. */
 void *record_table_take_sorted(struct record_table *table);
 
 void record_table_free(struct record_table *table);

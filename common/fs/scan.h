@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Everything a set of subvolumes consists of: each tree block and each data extent once, however
- * often it is shared.  At most 48 bytes for each.
+ * Everything that a set of subvolumes consists of: each tree block and each data extent once, however often it is shared. At most 48 bytes
+ * each.
  */
 #ifndef COMMON_FS_SCAN_H
 #define COMMON_FS_SCAN_H
@@ -11,13 +11,13 @@
 
 struct scan_block {
 	uint64_t logical;
-	uint64_t pointer;	/* hash of what the last pointer that was found right says */
+	uint64_t pointer;	/* hash of the last pointer to it that was found right */
 	uint32_t member;	/* index of the lowest member whose tree holds the block */
 	uint8_t level;
 	bool is_lost;		/* while scanning: it cannot be read */
 };
 
-/* Packed, because there may be millions: with the join of unit-map.h 48 bytes for each. */
+/* Packed, because there may be millions: 48 bytes each, with the join of unit-map.h. */
 struct scan_extent {		/* one data extent on disk, with one of its references */
 	uint64_t logical;
 	uint64_t inode;
@@ -28,15 +28,15 @@ struct scan_extent {		/* one data extent on disk, with one of its references */
 	uint64_t unmarked : 1;	/* a REG item without the mark refers to it */
 	uint64_t foreign_mark : 1;	/* other_encoding that is neither 0 nor SEAL_MARK */
 };
-/* No kernel makes an extent of more than 256 MiB. */
+/* Kernels never make extents larger than 256 MiB. */
 #define SCAN_LENGTH_MAX ((UINT64_C(1) << 40) - 1)
 #define SCAN_MEMBERS_MAX (UINT64_C(1) << 21)
 
-/* An item that cannot be followed, or a tree block that cannot be read: what they stand for is not in the scan. */
+/* An item that cannot be followed, or a tree block that cannot be read. What they stand for is not in the scan. */
 struct scan_bad {
 	uint64_t inode;		/* 0: a tree block */
 	uint32_t member;	/* index */
-	bool marked;		/* it has SEAL_MARK, for all that can be told */
+	bool marked;		/* it has SEAL_MARK, as far as can be told */
 	char *what;
 };
 
@@ -49,30 +49,30 @@ struct scan {
 	size_t n_blocks, n_leaves;
 	struct scan_extent *extent;	/* by ascending address */
 	size_t n_extents;
-	uint64_t data_bytes;		/* sum of the extents' lengths */
-	uint64_t n_regular_files;	/* INODE_ITEMs of regular files, each leaf once */
-	struct scan_bad *bad;		/* scan_run_over(): by ascending inode, then member */
+	uint64_t data_bytes;		/* total length of the extents */
+	uint64_t n_regular_files;	/* INODE_ITEMs of regular files, counting each leaf once */
+	struct scan_bad *bad;		/* scan_run_over(): sorted by inode, then member */
 	size_t n_bad;
 };
 
 /*
- * Walks the trees of the subvolumes ids (any order, no duplicates) in ascending order, each block once.  Checks that every pointer to a block, of
- * however many, says of it what is true, that two items that refer to one extent agree on its length, that extents do not overlap, lie in data
- * or mixed block groups and inside one chunk: ERROR_CORRUPT.
+ * Walks the trees of the subvolumes ids (any order, no duplicates) in ascending order, each block once. Checks that every pointer to a
+ * block describes it correctly, that items referring to the same extent agree on its length, and that extents do not overlap and lie in
+ * data or mixed block groups, inside one chunk: ERROR_CORRUPT.
  * ERROR_REFUSED: more than SCAN_MEMBERS_MAX.
  */
 bool scan_run(struct volume *volume, const uint64_t *ids, size_t n, struct scan **scan, struct error *err) must_use;
-/* The same, but what is wrong with an item, or with a block below a root, costs that alone, and is listed: for those who look, and do not change. */
+/* The same, but a bad item, or a bad block below a root, is listed and costs only itself. For callers that read and change nothing. */
 bool scan_run_over(struct volume *volume, const uint64_t *ids, size_t n, struct scan **scan, struct error *err) must_use;
 void scan_free(struct scan *scan);
 static inline void scan_cleanup(struct scan **p) { scan_free(*p); }
 #define cleanup_scan __attribute__((cleanup(scan_cleanup)))
 
-/* NULL where there is none. */
+/* NULL if there is none. */
 const struct scan_block *scan_block_at(const struct scan *scan, uint64_t logical);
 const struct scan_extent *scan_extent_at(const struct scan *scan, uint64_t logical);
 
-/* Reads a block of the scan; an error names its subvolume.  block_put() it. */
+/* Reads a block of the scan. An error names its subvolume. Release it with block_put(). */
 bool scan_block_get(const struct scan *scan, const struct scan_block *at, struct block **block, struct error *err) must_use;
 
 #endif /* COMMON_FS_SCAN_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a subvolume is called where its path would stand. */
+/* What to call a subvolume where its path would be. */
 #ifndef COMMON_FS_SUBVOLUME_LABEL_H
 #define COMMON_FS_SUBVOLUME_LABEL_H
 
@@ -8,10 +8,10 @@
 #define SUBVOLUME_LABEL_SIZE 40
 
 /*
- * Its path, raw bytes, "" for the top level; of one that has none, because it is deleted or in nothing, "subvolume-257", made in own.
- * subvolume NULL: not known, only its id is.
+ * Its path as raw bytes, "" for the top level. If it has none, because it is deleted or in no directory: "subvolume-257", written to own.
+ * subvolume NULL: only its id is known.
  */
 const uint8_t *subvolume_label(const struct subvolume *subvolume, uint64_t id, char own[SUBVOLUME_LABEL_SIZE], size_t *len);
-char *subvolume_label_escaped(const struct subvolume *subvolume, uint64_t id);	/* malloced; NULL: no memory */
+char *subvolume_label_escaped(const struct subvolume *subvolume, uint64_t id);	/* malloced; NULL: out of memory */
 
 #endif /* COMMON_FS_SUBVOLUME_LABEL_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The subvolumes of a filesystem, with their paths, and how people name them. */
+/* The subvolumes of a filesystem, their paths, and the ways people name them. */
 #ifndef COMMON_FS_SUBVOLUME_H
 #define COMMON_FS_SUBVOLUME_H
 
@@ -16,7 +16,7 @@ struct subvolume {
 	bool deleted;		/* refs 0: not cleaned up yet */
 };
 
-/* What is damaged of one, which costs it alone: its root item, and it is not in the list (or as an older item says), or its path. */
+/* Damage of one subvolume, which affects only that one: its root item (then it is not in the list, or as in an older item), or its path. */
 struct subvolume_lost {
 	uint64_t id;
 	bool is_path;
@@ -27,7 +27,7 @@ struct subvolume_list {
 	struct volume *volume;
 	struct subvolume *at;	/* by ascending id; id 5 first */
 	size_t n;
-	uint32_t *by_uuid;	/* indexes of those that have one, by ascending uuid, then id; NULL: not made, every search looks at all */
+	uint32_t *by_uuid;	/* indexes of those that have a uuid, sorted by uuid, then id; NULL: not made, so every search looks at all */
 	size_t n_by_uuid;
 	uint64_t default_id;
 	struct subvolume_lost *lost;	/* subvolume_list_read_over() */
@@ -35,20 +35,22 @@ struct subvolume_list {
 };
 
 bool subvolume_list_read(struct volume *volume, struct subvolume_list *list, struct error *err) must_use;
-/* The same, past damaged root items and what leads to paths, which are listed: for those who know of each subvolume whether they can do without it. */
+/*
+ * The same, but skips damaged root items, and damage on the way to paths, and lists them. For callers that know which subvolumes they need.
+ */
 bool subvolume_list_read_over(struct volume *volume, struct subvolume_list *list, struct error *err) must_use;
-/* Makes by_uuid, as reading does: for a list made otherwise. */
+/* Makes by_uuid, which reading does too. For a list made in another way. */
 bool subvolume_list_index(struct subvolume_list *list, struct error *err) must_use;
 void subvolume_list_free(struct subvolume_list *list);
 
-/* NULL where there is none. */
+/* NULL if there is none. */
 const struct subvolume *subvolume_by_id(const struct subvolume_list *list, uint64_t id);
 const struct subvolume *subvolume_by_uuid(const struct subvolume_list *list, const uint8_t uuid[UUID_SIZE]);
 
-/* A root item without one has that of zeros. */
+/* A root item without a uuid has one of zeros. */
 bool subvolume_has_uuid(const struct subvolume *subvolume, const uint8_t uuid[UUID_SIZE]);
 
-/* "aes-256-gcm@btrfs:75197c8e" from the tag in a root item; false where there is none. */
+/* "aes-256-gcm@btrfs:75197c8e" from the tag in a root item. False: it has none. */
 #define ROOT_TAG_TEXT_SIZE 48
 bool root_tag_text(const struct root *root, char text[ROOT_TAG_TEXT_SIZE]);
 
@@ -57,7 +59,7 @@ static inline void subvolume_list_cleanup(struct subvolume_list *list) { subvolu
 
 /*
  * A SUBVOL argument: a path as `btrfs subvolume list` prints it (leading "/" and "<FS_TREE>/" allowed, "/" is the top level), "id:256", or
- * "uuid:...".  ERROR_NOT_FOUND, with a hint where a directory of that name is no subvolume; ERROR_USAGE for a malformed id or uuid.
+ * "uuid:...". ERROR_NOT_FOUND, with a hint if a directory of that name is not a subvolume. ERROR_USAGE for a malformed id or uuid.
  */
 bool subvolume_find(const struct subvolume_list *list, const char *name, const struct subvolume **found,
 		    struct error *err) must_use;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where a symbolic link leads. */
+/* The target of a symbolic link. */
 #ifndef COMMON_FS_SYMLINK_H
 #define COMMON_FS_SYMLINK_H
 
@@ -7,7 +7,10 @@
 
 #define SYMLINK_TARGET_MAX 65536u
 
-/* The target, NUL after it and none in it, of a link of size bytes (i_size).  ERROR_CORRUPT where some of it is lost, or it is none. */
+/*
+ * Reads the target, which contains no NUL and is followed by one, of a link of size bytes (i_size). ERROR_CORRUPT if part of it is lost, or
+ * it is not a valid target.
+ */
 bool symlink_read(struct file_reader *reader, struct extent_source *source, const struct tree *subvolume, uint64_t inode, uint64_t size,
 		  char target[SYMLINK_TARGET_MAX + 1], struct error *err) must_use;
 

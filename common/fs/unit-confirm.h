@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Is it what was sealed with these units?  Only a tag says so. */
+/* Is this what was sealed with these units? Only a tag can tell. */
 #ifndef COMMON_FS_UNIT_CONFIRM_H
 #define COMMON_FS_UNIT_CONFIRM_H
 
@@ -12,8 +12,8 @@ enum effort {
 };
 
 /*
- * Does one of the blocks at this address, which are of an extent as long as the group's, have its tag, on whichever mirror?  boundary: as for
- * unit_map_join().  Of the map this needs what unit_map_visit() needs.
+ * Does one of the blocks at this address, of an extent as long as the group's, have its tag on some mirror? boundary: as for
+ * unit_map_join(). Needs of the map only what unit_map_visit() needs.
  */
 bool unit_group_confirm(const struct unit_map *map, const struct unit_group *group, const struct key_schedule *schedule, uint64_t boundary,
 			uint64_t address, enum effort effort, bool *confirmed, struct error *err) must_use;

@@ -57,7 +57,7 @@ bool unit_hints_check(struct unit_hints *hints, const struct scan *scan, const s
 void unit_hints_tell(const struct unit_hints *hints, const struct volume *volume)
 {
 	if (hints->n_wrong > 0)
-		volume_warn(volume, "what is kept of where %zu sealed extent%s, the last one the data at %" PRIu64
-			    ", is wrong: damaged or changed. Nothing vouches for it, and it was not needed", hints->n_wrong,
+		volume_warn(volume, "the recorded place of %zu sealed extent%s wrong (last: the data at %" PRIu64
+			    "): damaged or changed; it is not authenticated and was not needed", hints->n_wrong,
 			    hints->n_wrong == 1 ? " is" : "s are", hints->logical);
 }

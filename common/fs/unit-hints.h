@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What units say of where they are and of what, which nothing vouches for: wrong ones do no harm, and are told. */
+/* What units say about their place and file. Nothing vouches for it: wrong hints do no harm and are reported. */
 #ifndef COMMON_FS_UNIT_HINTS_H
 #define COMMON_FS_UNIT_HINTS_H
 
@@ -8,12 +8,12 @@
 
 struct unit_hints {		/* begins with { 0 } */
 	size_t n_wrong;		/* extents */
-	uint64_t logical;	/* of the last of them */
+	uint64_t logical;	/* of the last one */
 };
 
 /*
- * The hints of a unit of this extent.  first: the 8 bytes that its ciphertext begins with, where they are known to be right; else NULL.  An extent that
- * a kernel has moved is not where it was seen last, and a subvolume that is gone has no files: neither is wrong.
+ * Checks the hints of a unit of this extent. first: the first 8 bytes of its ciphertext if they are known to be right, otherwise NULL.
+ * Hints are not wrong if a kernel has moved the extent since it was last seen, or if their subvolume is gone.
  */
 bool unit_hints_check(struct unit_hints *hints, const struct scan *scan, const struct scan_extent *extent, const struct crypt_unit *unit,
 		      const uint8_t *first, struct error *err) must_use;

@@ -368,7 +368,8 @@ bool unit_map_guess(struct unit_map *map, struct error *err)
 bool unit_map_join_placed(struct unit_map *map, const struct scan *scan, struct error *err)
 {
 	if (map->n_groups != scan->n_extents)
-		return error_set(err, ERROR_CORRUPT, "there are tags for %zu extents, the subvolumes have %zu", map->n_groups, scan->n_extents);
+		return error_set(err, ERROR_CORRUPT, "there are tags for %zu extents, but the subvolumes have %zu", map->n_groups,
+			scan->n_extents);
 	if (!begin(map, scan, err))
 		return false;
 	for (size_t i = 0; i < scan->n_extents; i++) {

@@ -299,7 +299,7 @@ static bool look_at_csums(struct look *look, struct error *err)
 	if (strcmp(why.text, d->csum_gap) == 0)
 		return true;
 	snprintf(d->csum_gap, sizeof(d->csum_gap), "%s", why.text);
-	verify_bad(d->v, "checksum tree", "%s; no checksum of data that depends on it is compared", why.text);
+	verify_bad(d->v, "checksum tree", "%s; data checksums that depend on it are not compared", why.text);
 	return true;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* verify: every block of every unit, and every stored checksum, on every mirror. */
+/* verify: checks every block of every unit, and every stored checksum, on every mirror. */
 #ifndef COMMON_FS_VERIFY_DATA_H
 #define COMMON_FS_VERIFY_DATA_H
 
@@ -14,9 +14,9 @@ struct verify {
 	struct verify_result *result;
 };
 
-/* A finding: counted and told. */
+/* Counts and reports a finding. */
 void verify_bad(struct verify *v, const char *path, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* In the file or (inode 0) subvolume.  range: NULL where it is no data. */
+/* In the file, or (inode 0) in the subvolume. range: NULL if it is not about data. */
 bool verify_bad_in(struct verify *v, const struct tree *subvolume, uint64_t inode, const char *what, const struct verify_range *range,
 		   struct error *err) must_use;
 

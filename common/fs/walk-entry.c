@@ -91,13 +91,13 @@ static bool is_new(struct walk *w, struct place *place, const struct walk_entry 
 		if (!set64_add(&w->subvolumes, entry->tree->id, fresh, err))
 			return false;
 		if (!*fresh)
-			error_set(&what, ERROR_CORRUPT, "subvolume %" PRIu64 " is met a second time", entry->tree->id);
+			error_set(&what, ERROR_CORRUPT, "subvolume %" PRIu64 " appears a second time", entry->tree->id);
 		return *fresh || walk_tell(w, &what, err);
 	}
 	if (!set64_add(&place->directories, entry->number, fresh, err))
 		return false;
 	if (!*fresh)
-		error_set(&what, ERROR_CORRUPT, "tree %" PRIu64 ": directory %" PRIu64 " is met a second time", entry->tree->id,
+		error_set(&what, ERROR_CORRUPT, "tree %" PRIu64 ": directory %" PRIu64 " appears a second time", entry->tree->id,
 			  entry->number);
 	return *fresh || walk_tell(w, &what, err);
 }
@@ -161,7 +161,7 @@ static bool extend_path(struct walk *w, const struct dir_entry *entry, uint64_t 
 	}
 	*fits = len + 1 <= PATH_BYTES_MAX - w->path_len;
 	if (!*fits) {
-		error_set(&what, ERROR_CORRUPT, "what is in it has paths longer than %u bytes", PATH_BYTES_MAX);
+		error_set(&what, ERROR_CORRUPT, "its contents have paths longer than %u bytes", PATH_BYTES_MAX);
 		return walk_tell(w, &what, err);
 	}
 	if (w->path_len > 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the two files of the walk share. */
+/* Shared by the two files of the walk. */
 #ifndef COMMON_FS_WALK_JOB_H
 #define COMMON_FS_WALK_JOB_H
 
@@ -10,11 +10,11 @@
 /* A subvolume that the walk is in. */
 struct place {
 	struct tree tree;
-	struct set64 directories;	/* inodes: one name each, so that none is entered twice */
+	struct set64 directories;	/* inodes; each has one name, so that none is entered twice */
 	bool has_gap;			/* a part of some directory cannot be read */
-	struct inode_parents parents;	/* read where that is so */
-	size_t next_parent;		/* whose directory is to be looked at, if it was not entered */
-	bool takes_named;		/* also one that has a name, which no directory has */
+	struct inode_parents parents;	/* read if there is a gap */
+	size_t next_parent;		/* the next parent whose directory must be visited unless it was entered */
+	bool takes_named;		/* also a directory with a name that no directory has */
 };
 
 /* A directory that the walk is in. */
@@ -27,8 +27,8 @@ struct frame {
 	uint64_t next_index;
 	bool at_end;		/* no index is higher */
 	bool is_made_up;	/* the inode */
-	bool has_gap;		/* of it: there may be names that the index has lost */
-	bool is_searched;	/* for these */
+	bool has_gap;		/* there may be names that the index has lost */
+	bool is_searched;	/* these were searched for */
 	struct lost_names lost;
 	size_t next_lost;
 	size_t path_len;
@@ -42,21 +42,21 @@ struct walk {
 	size_t n_frames, n_allocated;
 	struct set64 subvolumes;
 	struct link_table links;
-	struct tree_iter iter;	/* in the directory of the last frame; not valid: to be sought */
+	struct tree_iter iter;	/* in the directory of the last frame; not valid: must be sought */
 	bool is_sought;
 	uint8_t path[PATH_BYTES_MAX + 1];
 	size_t path_len;
 };
 
-/* The path stands; false ends the walk. */
+/* Reports a problem at the current path. False ends the walk. */
 bool walk_tell(struct walk *w, const struct error *what, struct error *err) must_use;
 
 void walk_pop(struct walk *w);
-/* Hands out the entry, whose path stands; goes into it where it is a directory.  place NULL: the start of a subvolume. */
+/* Passes on the entry at the current path, and enters it if it is a directory. place NULL: the start of a subvolume. */
 bool walk_visit(struct walk *w, struct place *place, struct walk_entry *entry, struct error *err) must_use;
-/* inode_get_or_directory(), told.  False with what is wrong. */
+/* Like inode_get_or_directory(), with a report. False with what is wrong. */
 bool walk_inode(struct walk *w, struct walk_entry *entry, bool is_directory, struct error *what) must_use;
-/* One entry of the directory of the last frame. */
+/* Handles one entry of the directory of the last frame. */
 bool walk_take(struct walk *w, const struct dir_entry *dir_entry, uint64_t index, struct error *err) must_use;
 
 #endif /* COMMON_FS_WALK_JOB_H */

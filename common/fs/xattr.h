@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The extended attributes of an inode, POSIX ACLs and capabilities among them. */
+/* The extended attributes of an inode, including POSIX ACLs and capabilities. */
 #ifndef COMMON_FS_XATTR_H
 #define COMMON_FS_XATTR_H
 
 #include "common/tree/tree.h"
 #include "format/dir-entry.h"
 
-/* In the order of their hashes; name and data are borrowed for the call.  A name may hold any byte. */
+/* Called in the order of their hashes. name and data are borrowed for the call. A name may contain any byte. */
 typedef bool xattr_visit(void *context, const struct dir_entry *xattr, struct error *err);
 bool xattr_read(const struct tree *subvolume, uint64_t inode, xattr_visit *visit, void *context, struct error *err) must_use;
 
@@ -23,7 +23,7 @@ struct acl_entry {
 #define ACL_TAG_MASK 0x10
 #define ACL_TAG_OTHER 0x20
 
-/* The next entry of an ACL whose header acl_begin() took: loop while value->left > 0. */
+/* acl_begin() takes the header of an ACL, acl_next() its next entry. Loop while value->left > 0. */
 bool acl_begin(struct cursor *value, struct error *err) must_use;
 bool acl_next(struct cursor *value, struct acl_entry *entry, struct error *err) must_use;
 

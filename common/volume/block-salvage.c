@@ -28,7 +28,7 @@ static bool rebuild(struct block *block, unsigned mirror, const struct block_exp
 	if (!volume_read(volume, block->logical, block->bytes, volume->super.node_size, mirror, err))
 		return false;
 	if (!is_plausible(block, level))
-		return error_set(err, ERROR_CORRUPT, "it is no block of this tree");
+		return error_set(err, ERROR_CORRUPT, "it is not a block of this tree");
 
 	const struct node_limits limits = {
 		.level = level < 0 ? block->bytes[offsetof(struct disk_header, level)] : (uint8_t)level,
@@ -67,9 +67,9 @@ bool block_salvage(struct block *block, const struct block_expect *expect, struc
 		return false;
 	block->is_salvaged = true;
 	if (n_claimed == n_best)
-		volume_invalid(volume, "%s; it is used all the same", err->text);
+		volume_invalid(volume, "%s; it is used anyway", err->text);
 	else
-		volume_invalid(volume, "%s; %" PRIu32 " of %" PRIu32 " %s in it are used all the same", err->text, n_best, n_claimed,
+		volume_invalid(volume, "%s; %" PRIu32 " of %" PRIu32 " %s in it are used anyway", err->text, n_best, n_claimed,
 			       node_is_leaf(&block->node) ? "items" : "pointers");
 	*err = (struct error){ 0 };
 	return true;

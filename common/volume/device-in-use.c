@@ -72,7 +72,7 @@ static bool mount_visit(bool (*visit)(void *context, const struct mount_line *mo
 	FILE *table = fopen(path, "re");
 
 	if (!table)
-		return error_set(err, ERROR_BUSY, "/proc/self/mountinfo cannot be read: it cannot be told what is mounted");
+		return error_set(err, ERROR_BUSY, "/proc/self/mountinfo cannot be read: nothing tells what is mounted");
 	while (ok && getline(&line, &room, table) > 0)
 		ok = !split_mount(line, &mount) || visit(context, &mount, err);
 	free(line);
@@ -146,7 +146,7 @@ static bool not_beneath(dev_t rdev, struct error *err)
 		if (!is_loop)
 			return true;
 		if (!loop_backing(own, &lower))
-			return error_set(err, ERROR_BUSY, "it cannot be told what the loop device /dev/%s shows", own);
+			return error_set(err, ERROR_BUSY, "nothing tells what the loop device /dev/%s shows", own);
 		if (!not_in_a_loop(&lower, own, err))
 			return false;
 		if (!lower.is_device)
@@ -161,7 +161,7 @@ static bool not_beneath(dev_t rdev, struct error *err)
 			close(fd);
 		rdev = lower.rdev;
 	}
-	return error_set(err, ERROR_BUSY, "more than %d loop devices stand on each other", LOOP_DEPTH_MAX);
+	return error_set(err, ERROR_BUSY, "more than %d loop devices are stacked on each other", LOOP_DEPTH_MAX);
 }
 
 bool device_not_in_use(const struct stat *st, struct error *err)
@@ -229,7 +229,7 @@ struct wanted {
 static bool same_uuid_error(const struct wanted *wanted, const char *how, struct error *err)
 {
 	error_set(err, ERROR_BUSY, "a filesystem with its uuid %s is mounted%s", wanted->fsid_text, how);
-	return error_hint(err, "unmount it; --allow-mounted-copy is for those who know that it is another copy of this image");
+	return error_hint(err, "unmount it; use --allow-mounted-copy only if you know that it is another copy of this image");
 }
 
 /* The kernel gives another uuid to the second of two copies that it mounts; where the first was is in this file. */
@@ -283,7 +283,7 @@ static bool is_of_another_uuid(void *context, const struct mount_line *mount, st
 	if (fd >= 0)
 		close(fd);
 	if (!known)
-		return error_set(err, ERROR_BUSY, "without /sys it cannot be told which btrfs filesystem is mounted at %s", mount->point);
+		return error_set(err, ERROR_BUSY, "without /sys nothing tells which btrfs filesystem is mounted at %s", mount->point);
 	if (memcmp(disk.fsid, wanted->fsid, FSID_SIZE) != 0 && memcmp(disk.fsid, wanted->metadata_fsid, FSID_SIZE) != 0)
 		return true;
 	snprintf(at, sizeof(at), ", at %s", mount->point);

@@ -68,7 +68,7 @@ static bool file_write(void *self, const void *bytes, size_t len, uint64_t at, s
 			return is_full && error_hint(err, "make room on the filesystem that holds the image");
 		}
 		if (n == 0)
-			return error_set(err, ERROR_IO, "cannot write %zu bytes at %#" PRIx64 ": nothing was taken", len, at);
+			return error_set(err, ERROR_IO, "cannot write %zu bytes at %#" PRIx64 ": nothing was written", len, at);
 		from += n;
 		len -= (size_t)n;
 		at += (uint64_t)n;
@@ -193,7 +193,7 @@ static bool file_still_ours(void *self, struct error *err)
 	if (!device_lease_hold(&file->lock, file->fd, &file->st, err))
 		return error_prefix(err, "%s", file->path);
 	if (stat(file->path, &st) < 0 || (file->is_block ? st.st_rdev != file->st.st_rdev : st.st_dev != file->st.st_dev || st.st_ino != file->st.st_ino))
-		return error_set(err, ERROR_BUSY, "%s: another file has this name since it was opened, or none", file->path);
+		return error_set(err, ERROR_BUSY, "%s: the file was replaced or removed since it was opened", file->path);
 	return device_not_in_use(&file->st, err) || error_prefix(err, "%s", file->path);
 }
 
@@ -443,7 +443,8 @@ bool device_read_back(struct device *device, const void *bytes, size_t len, uint
 		return true;
 	if (!device_write(device, bytes, len, at, err) || !device_flush(device, err) || !is_on_medium(device, bytes, len, at, &is, err))
 		return false;
-	return is || error_set(err, ERROR_IO, "%s: %zu bytes at %#" PRIx64 " were written twice, and are not what was written", device->name, len,
+	return is || error_set(err, ERROR_IO, "%s: %zu bytes at %#" PRIx64 " were written twice and still differ from what was written",
+		device->name, len,
 			       at);
 }
 

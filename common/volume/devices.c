@@ -51,7 +51,7 @@ static bool check_together(const struct candidate *c, const struct candidate *ma
 		return true;
 	uuid_unparse_lower(super_of(c)->fsid, have);
 	uuid_unparse_lower(super_of(main)->fsid, want);
-	return error_set(err, ERROR_REFUSED, "%s: is of the filesystem %s, %s is of %s", c->device->name, have, main->device->name, want);
+	return error_set(err, ERROR_REFUSED, "%s: belongs to the filesystem %s, but %s to %s", c->device->name, have, main->device->name, want);
 }
 
 static bool check_twice(const struct candidate *a, const struct candidate *b, struct error *err)
@@ -83,7 +83,7 @@ static void use_invalid(struct volume *volume, const struct device *device, stru
 {
 	if (copy->valid)
 		return;
-	volume_invalid(volume, "%s: %s; it is used all the same", device->name, copy->error.text);
+	volume_invalid(volume, "%s: %s; it is used anyway", device->name, copy->error.text);
 	copy->valid = true;
 }
 

@@ -124,7 +124,8 @@ static bool scan_system_chunks(struct volume *volume, struct error *err)
 		}
 		if (!is_chunk_leaf(volume, found[i].logical, &block))
 			continue;
-		volume_invalid(volume, "a leaf of the chunk tree of generation %" PRIu64 " found at %#" PRIx64 " is used", found[i].generation,
+		volume_invalid(volume, "a leaf of the chunk tree, of generation %" PRIu64 ", found at %#" PRIx64 ", is used",
+			found[i].generation,
 			       found[i].logical);
 		ok = chunk_leaf_read(volume, &block->node, err);
 		block_put(block);

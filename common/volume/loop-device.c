@@ -114,13 +114,13 @@ static bool name_by_ioctl(dev_t rdev, char name[static NAME_MAX], bool *is_loop,
 
 	*is_loop = major(rdev) == LOOP_MAJOR;
 	if (major(rdev) == BLOCK_EXT_MAJOR)
-		return error_set(err, ERROR_BUSY, "without /sys it cannot be told of which disk this is a partition, and who uses that");
+		return error_set(err, ERROR_BUSY, "without /sys nothing tells of which disk this is a partition, and who uses that disk");
 	if (!*is_loop)
 		return true;
 	snprintf(name, NAME_MAX, "loop%u", minor(rdev));
 	system_path(path, "/dev/%s", name);
 	return (stat(path, &st) == 0 && st.st_rdev == rdev) ||
-	       error_set(err, ERROR_BUSY, "without /sys it cannot be told which loop device this is, and what it shows");
+	       error_set(err, ERROR_BUSY, "without /sys nothing tells which loop device this is, and what it shows");
 }
 
 bool loop_name(dev_t rdev, char name[static NAME_MAX], bool *is_loop, struct error *err)
@@ -173,7 +173,8 @@ bool loop_visit(bool (*visit)(void *context, const char *loop, const struct back
 		dir = opendir(path);
 	}
 	if (!dir)
-		return error_set(err, ERROR_BUSY, "neither /sys nor /dev can be read: it cannot be told whether it is attached to a loop device");
+		return error_set(err, ERROR_BUSY, "neither /sys nor /dev can be read: nothing tells whether it is attached to a loop "
+			"device");
 	while (ok && (entry = readdir(dir))) {
 		if (!is_loop_name(entry->d_name))
 			continue;
@@ -181,7 +182,7 @@ bool loop_visit(bool (*visit)(void *context, const char *loop, const struct back
 		if (loop_backing(entry->d_name, &backing))
 			ok = visit(context, entry->d_name, &backing, err);
 		else if (!has_sys && ask(path, &info) < 0)
-			ok = error_set(err, ERROR_BUSY, "without /sys it cannot be told what loop device /dev/%s shows", entry->d_name);
+			ok = error_set(err, ERROR_BUSY, "without /sys nothing tells what loop device /dev/%s shows", entry->d_name);
 	}
 	closedir(dir);
 	return ok;

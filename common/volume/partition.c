@@ -144,7 +144,7 @@ bool partitions_find(const char *path, struct device *device, partition_wanted *
 	}
 	if (fd >= 0)
 		close(fd);
-	return ok || error_set(err, ERROR_IO, "%s: cannot be looked at for partitions", path);
+	return ok || error_set(err, ERROR_IO, "%s: cannot be searched for partitions", path);
 }
 
 /* --- windows ------------------------------------------------------------------------------------------- */
@@ -200,7 +200,7 @@ bool device_window(struct device *device, uint64_t offset, uint64_t length, stru
 	bool ok;
 
 	if (offset > device->size || length > device->size - offset) {
-		error_set(err, ERROR_NOT_FOUND, "%s: offset %" PRIu64 " is behind the end at %" PRIu64, device->name, offset, device->size);
+		error_set(err, ERROR_NOT_FOUND, "%s: offset %" PRIu64 " is beyond the end at %" PRIu64, device->name, offset, device->size);
 		device_close(device);
 		free(window);
 		return false;

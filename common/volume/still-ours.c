@@ -41,7 +41,7 @@ static bool same_supers(const struct volume *volume, struct error *err)
 			*err = copy[n].error;
 		else
 			error_set(err, ERROR_BUSY, "%s: somebody else has written to it since it was opened: the superblock at %#" PRIx64
-				  " is another", volume->device->name, volume->copy[n].where);
+				" has changed", volume->device->name, volume->copy[n].where);
 	}
 	free(copy);
 	return ok;

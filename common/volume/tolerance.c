@@ -25,7 +25,7 @@ static void tell(struct tolerance *tolerance, const char *text)
 		return;
 	if (!set64_add(&tolerance->told, text_hash(text), &is_new, &ignored) || !is_new)
 		return;
-	tolerance->invalid(tolerance->context, set64_count(&tolerance->told) <= TOLERATED_MAX ? text : "more is invalid than is told");
+	tolerance->invalid(tolerance->context, set64_count(&tolerance->told) <= TOLERATED_MAX ? text : "more is invalid than is listed");
 }
 
 bool volume_tolerates(struct volume *volume, struct error *err)

@@ -235,7 +235,7 @@ static bool choose_format(struct unpacking *u, struct error *err)
 		return false;
 	rc = archive_read_next_header(u->archive, &entry);
 	if (rc == ARCHIVE_EOF)
-		return error_set(err, ERROR_NOT_FOUND, "%s: there is nothing in it", u->path);
+		return error_set(err, ERROR_NOT_FOUND, "%s: it is empty", u->path);
 	if (rc < ARCHIVE_WARN || archive_read_data(u->archive, head, sizeof(head)) < 0)
 		return damaged(u, err);
 
@@ -243,9 +243,9 @@ static bool choose_format(struct unpacking *u, struct error *err)
 
 	(void)kind_of(head, &is_archive);
 	if (!is_archive && u->member)
-		return error_set(err, ERROR_USAGE, "%s: is no archive, and has no member %s", u->path, u->member);
+		return error_set(err, ERROR_USAGE, "%s: is not an archive and has no member %s", u->path, u->member);
 	if (!is_archive && !is_packed)
-		return error_set(err, ERROR_NOT_FOUND, "%s: neither compressed nor an archive, in a way that is known", u->path);
+		return error_set(err, ERROR_NOT_FOUND, "%s: is not in a known compression or archive format", u->path);
 	return open_archive(u, !is_archive, err);
 }
 

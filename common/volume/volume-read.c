@@ -203,7 +203,7 @@ const char *volume_mirror_text(const struct volume *volume, uint64_t logical, un
 	if (volume_place(volume, chunk, logical, mirror, &place, &unused))
 		snprintf(text, MIRROR_TEXT_SIZE, "devid %" PRIu64 ", physical %" PRIu64, chunk->stripe[place.stripe].devid, place.physical);
 	else
-		snprintf(text, MIRROR_TEXT_SIZE, "devid %" PRIu64 ", at no known place", chunk->stripe[place.stripe].devid);
+		snprintf(text, MIRROR_TEXT_SIZE, "devid %" PRIu64 ", at an unknown place", chunk->stripe[place.stripe].devid);
 	return text;
 }
 
@@ -260,7 +260,8 @@ bool volume_read_back(struct volume *volume, uint64_t logical, const void *bytes
 		    !device_read_back(device, bytes, len, physical, &again, err))
 			return false;
 		if (again)
-			volume_warn(volume, "%s: what was written at %#" PRIx64 " had not reached the device, or was changed: it was written again",
+			volume_warn(volume, "%s: what was written at %#" PRIx64 " had not reached the device, or was changed, and was "
+				"written again",
 				    device->name, physical);
 	}
 	return true;

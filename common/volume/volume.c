@@ -103,14 +103,15 @@ static bool check_sizes(struct volume *volume, struct error *err)
 		if (!device->device || device->device->size >= device->size)
 			continue;
 		if (volume->super.n_devices == 1) {
-			error_set(err, ERROR_CORRUPT, "the device has %" PRIu64 " bytes, the filesystem on it %" PRIu64, device->device->size,
+			error_set(err, ERROR_CORRUPT, "the device has %" PRIu64 " bytes, but the filesystem on it has %" PRIu64,
+				device->device->size,
 				  device->size);
 			if (!volume_tolerates(volume, err))
 				return false;
 			continue;
 		}
-		volume_warn(volume, "%s: has %" PRIu64 " bytes, the filesystem says that devid %" PRIu64 " has %" PRIu64
-			    "; what was there is read from other devices where it can", device->device->name, device->device->size,
+		volume_warn(volume, "%s: has %" PRIu64 " bytes, but the filesystem says that devid %" PRIu64 " has %" PRIu64
+			"; the missing part is read from other devices where possible", device->device->name, device->device->size,
 			    device->devid, device->size);
 	}
 	return true;
@@ -183,7 +184,7 @@ static bool read_backup_chunks(struct volume *volume, unsigned n, struct error *
 	super->chunk_root_level = backup->chunk_root_level;
 	if (super->chunk_root != 0 && super->chunk_root_level < LEVEL_MAX && chunk_tree_read(volume, err))
 		return true;
-	volume_warn(volume, "the chunk tree of backup root %u does not read; the superblock's is used", n);
+	volume_warn(volume, "the chunk tree of backup root %u cannot be read; the superblock's is used", n);
 	block_cache_drop(volume, true);
 	chunk_map_truncate(volume, 0);
 	super->chunk_root = root;

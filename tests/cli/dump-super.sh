@@ -41,7 +41,7 @@ expect 4 dump-super --super 1 small.img <<'END'
 END
 
 btrfs-crypt dump-super --super 0 --device other.img disk.img > out 2> err || bad "two filesystems: status $?"
-grep -qx "btrfs-crypt dump-super: warning: other.img: is of the filesystem $(fsid other.img), disk.img is of $(fsid disk.img)" err ||
+grep -qx "btrfs-crypt dump-super: warning: other.img: belongs to the filesystem $(fsid other.img), but disk.img to $(fsid disk.img)" err ||
 	{ bad "another filesystem is not named"; cat err; }
 [ "$(grep '^superblock: ' out | sed 's/.*device=//' | tr '\n' ' ')" = "disk.img other.img " ] || bad "not both were printed"
 btrfs-crypt dump-super --super 0 --format json --device other.img disk.img 2> err | grep -o '"device":"[a-z.]*"' | tr '\n' ' ' > out

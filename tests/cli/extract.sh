@@ -91,7 +91,7 @@ for copy in 65536 67108864; do
 done
 expect 6 cat tolerated.img vault secret.txt --tolerant --quiet --report tolerant.report <<'END'
 the combination is 17-4-36
-! btrfs-crypt cat: invalid: tolerated.img: superblock at 0x10000: the crc32c checksum does not match; it is used all the same
+! btrfs-crypt cat: invalid: tolerated.img: superblock at 0x10000: the crc32c checksum does not match; it is used anyway
 ! btrfs-crypt cat: warning: superblock at 0x4000000: the crc32c checksum does not match; copy 0 of the superblock is used
 ! btrfs-crypt cat: secret.txt: damaged: 1 part of the image is damaged
 END

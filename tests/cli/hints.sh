@@ -37,11 +37,11 @@ btrfs-crypt ls whole.img vault nothing 2>&1 | grep hint && bad "a hint for a nam
 
 head -c 40M whole.img > disk.img
 expect 6 ls disk.img vault <<'END'
-! btrfs-crypt ls: disk.img: the device has 41943040 bytes, the filesystem on it 71303168
+! btrfs-crypt ls: disk.img: the device has 41943040 bytes, but the filesystem on it has 71303168
 ! btrfs-crypt ls: hint: --tolerant reads what is left
 END
 expect 6 dump-tree disk.img <<'END'
-! btrfs-crypt dump-tree: disk.img: the device has 41943040 bytes, the filesystem on it 71303168
+! btrfs-crypt dump-tree: disk.img: the device has 41943040 bytes, but the filesystem on it has 71303168
 ! btrfs-crypt dump-tree: hint: --tolerant reads what is left
 END
 finish

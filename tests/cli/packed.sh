@@ -50,7 +50,7 @@ expect 4 ls two.tar.gz --member=b.img vault <<'END'
 ! btrfs-crypt ls: hint: choose one with --member
 END
 expect 1 ls disk.zstd --member=b.img vault <<'END'
-! btrfs-crypt ls: disk.zstd: is no archive, and has no member b.img
+! btrfs-crypt ls: disk.zstd: is not an archive and has no member b.img
 ! btrfs-crypt ls: hint: see btrfs-crypt ls --help
 END
 expect 4 ls --member=readme two.tar.gz vault <<'END'

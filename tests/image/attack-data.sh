@@ -46,7 +46,7 @@ fresh
 get A 65536 "$tmp/a" && get B 65536 "$tmp/b"
 attack data-put "$A" "$tmp/b"
 attack data-put "$B" "$tmp/a"
-readers_refuse 6 'target: its tree is not as it was sealed' pair-a 'pair-a: bytes 0 to 65535 are lost'
+readers_refuse 6 'target: its tree has changed since it was sealed' pair-a 'pair-a: bytes 0 to 65535 are lost'
 OPTIONS=(--accept-changes)
 refused 6 'pair-a: bytes 0 to 65535 are lost' do_cat pair-a	# its items are those of its own units: nothing else is accepted in their place
 only_zeros || fail "the other one's bytes came out"

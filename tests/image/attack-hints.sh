@@ -65,7 +65,7 @@ expect_unchanged 6 "$image" do_verify
 said 'pair-a: bytes 0 to 65535 fail authentication'
 refused 6 'pair-a: .*fail authentication|are marked as sealed' do_decrypt
 
-warning='warning: what is kept of where 2 sealed extents are, the last one the data at [0-9]*, is wrong'
+warning='warning: the recorded place of 2 sealed extents are wrong \(last: the data at [0-9]*\)'
 for part in "$LOCATOR $TAGS" "$LOCATOR $ADDRESS" "$ADDRESS $FIRST" "$FIRST $TAGS"; do
 	say "only what says where they are, bytes $part"
 	# shellcheck disable=SC2086

@@ -86,7 +86,7 @@ done
 # The header has the same seal: what was sealed can be unsealed all the same, once that is asked for.
 seal_item_damaged() {
 	local name
-	whole_refused 6 "sealing 1: $1; its header has the same seal, and all of it matches that"
+	whole_refused 6 "sealing 1: $1; its header has the same seal, and everything matches it"
 	cats_right pair-a	# its entry in the index says enough
 	expect_status 0 crypt convert --decrypt -q --accept-changes "${VK[@]}" "$image" target
 	expect_text "$tmp/err" "sealing 1: $1"

@@ -86,7 +86,7 @@ fresh
 uuid=$(header | cut -c $((2 * 56 + 1))-$((2 * 72)))
 attack poke $(item $SLOT 0) 0 "$(attack forge-slot 0 "$tmp/wrong-passphrase" "$uuid")"
 KEY=("${WRONG[@]}")
-for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'header of sealing 1 is not that of the volume key in key slot 0' $one; done
+for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'header of sealing 1 does not belong to the volume key in key slot 0' $one; done
 KEY=(--passphrase-file "$tmp/passphrase")
 for one in do_cat do_verify do_verify_key do_decrypt; do refused 2 'wrong key or passphrase' $one; done
 KEY=("${VK[@]}")
@@ -131,7 +131,7 @@ say "the header of another domain: 13"
 fresh
 attack poke $(item $HEADER 0) 0 "$(header 2)"
 attack poke $(second_header) 0 "$(header 2)"
-for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'header of sealing 1 is that of sealing 2' $one; done
+for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'header of sealing 1 belongs to sealing 2' $one; done
 say "with the number changed to fit: 13"
 attack poke $(item $HEADER 0) 28 "$(le 2 1)"
 attack poke $(second_header) 28 "$(le 2 1)"

@@ -61,7 +61,7 @@ last_again() {
 	grep -q "^ID $LAST " <<<"$subvolumes_of_image" || fail "the kernel did not give the number $LAST again"
 }
 number() { echo "subvolume $1: it has the number of a sealed subvolume that is gone, but another uuid: it is not that one\$"; }
-place() { echo "subvolume $1: it stands where another subvolume was sealed, and is not that one\$"; }
+place() { echo "subvolume $1: it is where another subvolume was sealed, but is not that one\$"; }
 
 # told SUBVOL WORDS REGEX FINDING KEY-OPTION...: every command that reads the subvolume warns of it, and prints what is in it
 told() {
@@ -109,7 +109,7 @@ say "sealed itself, and unsealed again"
 expect_status 0 crypt convert --encrypt -q --volume-key-file "$tmp/vk2" "$image" new
 expect_text "$tmp/err" "$(number new)"
 expect_unchanged 0 "$image" crypt verify --strict-names --volume-key-file "$tmp/vk2" "$image" new
-if grep -E 'number of|stands where' "$tmp/err"; then fail "a warning without a reason"; fi
+if grep -E 'number of|is where another' "$tmp/err"; then fail "a warning without a reason"; fi
 expect_unchanged 0 "$image" crypt verify "${KEY[@]}" "$image" sv
 expect_status 0 crypt convert --decrypt -q --volume-key-file "$tmp/vk2" "$image" new
 say "unsealing the others leaves it alone"
@@ -119,7 +119,7 @@ expect_unchanged 0 "$image" crypt convert --decrypt --dry-run "${KEY[@]}" "$imag
 gone() {
 	expect_text "$tmp/err" "sealed subvolume $LAST \\(last\\) no longer exists"
 	expect_text "$tmp/err" "$(number new)"
-	if grep 'stands where' "$tmp/err"; then fail "a warning without a reason"; fi
+	if grep 'is where another' "$tmp/err"; then fail "a warning without a reason"; fi
 }
 gone
 expect_status 0 crypt convert --decrypt -q "${KEY[@]}" "$image" sv
@@ -285,7 +285,7 @@ stays() {	# stays REGEX
 	expect_text "$tmp/err" "$(number last)"
 	for more in "" --accept-changes; do
 		# shellcheck disable=SC2086
-		refused 6 "subvolume last \\(id $LAST\\): $1, but belongs to nothing that is sealed; nothing was changed" \
+		refused 6 "subvolume last \\(id $LAST\\): $1, but belongs to no sealing; nothing was changed" \
 			crypt convert --decrypt -q $more "${KEY[@]}" "$image" sv
 	done
 }
@@ -388,7 +388,7 @@ image_umount
 SV=256
 expect_status 0 crypt convert --encrypt -q "${KEY[@]}" --recursive "$image" sv
 cp --sparse=always "$image" "$tmp/cut.img"
-text='warning: subvolume sv/left/d+/.*/deep: its path is longer than what is kept of it: where it is, is proven only as far as that$'
+text='warning: subvolume sv/left/d+/.*/deep: its path is longer than the recorded part: its place is only proven that far$'
 rm -rf "$tmp/report" "$tmp/exported"
 expect_unchanged 0 "$image" crypt cat --report "$tmp/report" "${KEY[@]}" "$image" sv "left/$rest/deep/words"
 [ "$(cat "$tmp/out")" = "left deep" ] || fail "the wrong words"

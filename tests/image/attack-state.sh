@@ -246,7 +246,7 @@ for operation in encrypt decrypt; do
 	{ head -c 288 "$tmp/keys"; printf '\1\0\0\0'; cat "$tmp/slot"; } >"$tmp/changed"
 	put_keys
 	KEY=("${WRONG[@]}")
-	stuck 13 'header of sealing 1 is not that of the volume key in key slot 0'
+	stuck 13 'header of sealing 1 does not belong to the volume key in key slot 0'
 	KEY=(--passphrase-file "$tmp/passphrase")
 	stuck 2 'wrong key or passphrase'
 	KEY=("${VK[@]}")

@@ -183,11 +183,11 @@ fresh "$tmp/unsealing.img"
 attack super-put 0 "$tmp/super.before"
 kernel_writes
 attack super-put 1 "$tmp/unsealing-super"
-HALF='header of sealing 1 says that its conversion has not finished, and no superblock does'
+HALF='header of sealing 1 says that its conversion has not finished, but no superblock does'
 for one in do_cat do_verify do_decrypt "crypt convert --status $image" "crypt convert --encrypt -q --volume-key-file $tmp/vk2 $image plain"; do
 	# shellcheck disable=SC2086
 	refused 12 "$HALF" $one
-	expect_text "$tmp/err" 'hint: copy 1 of the superblock, of generation [0-9]+, says so, but not copy 0, of generation [0-9]+, which is used: '
+	expect_text "$tmp/err" 'hint: copy 1 of the superblock .generation [0-9]+. says so, but copy 0 .generation [0-9]+., which is used, does not: '
 done
 
 say "a disk that was copied while in use: copy 1 of the superblock is newer than the trees, and everybody takes copy 0, as the kernel does"

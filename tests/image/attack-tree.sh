@@ -12,9 +12,9 @@ whole_differs() {
 	local before
 	before=$(fingerprint "$image")
 	expect_status 6 do_verify
-	said "${1:-target: its tree is not as it was sealed}"
+	said "${1:-target: its tree has changed since it was sealed}"
 	expect_status 6 do_decrypt
-	expect_text "$tmp/err" "${1:-target: its tree is not as it was sealed}"
+	expect_text "$tmp/err" "${1:-target: its tree has changed since it was sealed}"
 	[ "$before" = "$(fingerprint "$image")" ] || fail "the image was changed"
 }
 # differs FILE...: exit 6 for these and for the whole, before a byte of them comes out; another file is what it was
@@ -70,7 +70,7 @@ accepted() {
 		cmp "$tmp/out" "$tmp/files/$name" || fail "cat $name: wrong content"
 	done
 	expect_status 0 do_decrypt
-	expect_text "$tmp/err" 'target: its tree is not as it was sealed'
+	expect_text "$tmp/err" 'target: its tree has changed since it was sealed'
 	OPTIONS=()
 	check_clean "$image"
 	for name in "$@"; do
@@ -252,7 +252,7 @@ refused 6 'planted: bytes 0 to 65535 are lost: .* are not sealed' do_cat planted
 refused 6 'target/planted: bytes 0 to 65535 are not sealed' do_decrypt
 OPTIONS=(--accept-unsealed)
 refused 6 'planted: it is not the file that was sealed' do_cat planted
-refused 6 'target: its tree is not as it was sealed' do_decrypt
+refused 6 'target: its tree has changed since it was sealed' do_decrypt
 named planted
 cmp "$tmp/out" "$tmp/files/pair-a" || fail "the planted file is not as it was written"
 expect_text "$tmp/err" 'planted: bytes 0 to 65535 may be wrong: not sealed: written later'

@@ -140,7 +140,7 @@ begin "$img"
 cp --sparse=always "$tmp/plain.img" "$tmp/other.img"
 mv "$tmp/other.img" "$img"
 end 5
-expect_text "$tmp/convert.err" 'another file has this name'
+expect_text "$tmp/convert.err" 'the file was replaced or removed'
 kept first
 
 # --- by another name ---------------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ without /sys 5 --encrypt "${cheap[@]}" "$img" vault
 expect_text "$tmp/err" "a filesystem with its uuid .* is mounted, at $mnt"
 without /sys 0 --encrypt "${cheap[@]}" "$tmp/alone.img" /
 without "/sys /proc" 5 --decrypt "$tmp/alone.img" /
-expect_text "$tmp/err" 'it cannot be told what is mounted'
+expect_text "$tmp/err" 'nothing tells what is mounted'
 say "without /sys and /proc"
 # The second copy that a kernel mounts gets another uuid, where it can do that, and keeps it when the first is gone.
 mkdir "$tmp/second"

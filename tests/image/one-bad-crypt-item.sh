@@ -82,11 +82,11 @@ for at in 0:0x40 8:0x40 20:1 40:0x40; do
 	fresh
 	hit "$(item $INDEX 0)" "${at%:*}" "${at#*:}"
 	come_out 0
-	expect_text "$tmp/export-err" 'warning: the index of what was sealed is damaged: '
+	expect_text "$tmp/export-err" 'warning: the index of the sealing is damaged:  '
 	expect_status 0 crypt ls "${KEY[@]}" "$image" target
-	verified_but 'sealing 1: its index, by which single files are proven, is damaged: '
+	verified_but 'sealing 1: its index, which proves single files, is damaged: '
 	expect_text "$tmp/out" ' 1 failure$'
-	refused 6 'sealing 1: its index, by which single files are proven, is damaged' do_decrypt
+	refused 6 'sealing 1: its index, which proves single files, is damaged' do_decrypt
 	OPTIONS=(--accept-changes)
 	expect_status 0 do_decrypt
 	OPTIONS=()
@@ -102,7 +102,7 @@ for goal in decrypt_resume abort; do
 	expect_status 8 until_stop_accepting stop:2
 	expect_status 0 do_$goal
 	if [ $goal = abort ]; then
-		verified_but 'sealing 1: its index, by which single files are proven, is damaged: '
+		verified_but 'sealing 1: its index, which proves single files, is damaged: '
 	else
 		expect_files_plain >/dev/null 2>&1
 	fi

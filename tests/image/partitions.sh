@@ -97,7 +97,7 @@ for table in gpt mbr; do
 	expect_text "$tmp/out" "^superblock: bytenr=67108864, device=.*disk.img@$offset\$"
 	expect_status 4 crypt cat --image-offset $((offset + 4096)) "$tmp/disk.img" / 3
 	expect_status 4 crypt cat --image-offset $((1 << 40)) "$tmp/disk.img" / 3
-	expect_text "$tmp/err" 'offset 1099511627776 is behind the end at'
+	expect_text "$tmp/err" 'offset 1099511627776 is beyond the end at'
 	expect_status 1 crypt cat --image-offset x "$tmp/disk.img" / 3
 
 	say "$table: two have it"
@@ -118,7 +118,7 @@ for table in gpt mbr; do
 	truncate -s 70M "$tmp/disk.img"
 	expect_status 6 crypt list "$tmp/disk.img"
 	expect_status 6 crypt list --image-offset 1048576 "$tmp/disk.img"
-	expect_text "$tmp/err" 'the device has [0-9]+ bytes, the filesystem on it [0-9]+'
+	expect_text "$tmp/err" 'the device has [0-9]+ bytes, but the filesystem on it has [0-9]+'
 done
 rm "$tmp/disk.img"
 

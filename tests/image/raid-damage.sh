@@ -134,7 +134,7 @@ expect_status 9 crypt list "${others[@]}" --device "$tmp/r.2" "$image"
 expect_text "$tmp/err" 'r\.2: is devid 2 of the filesystem, and so is .*r\.2'
 devices_make other 2 160M -d raid1 -m raid1
 expect_status 9 crypt list --device "$tmp/other.1" "$image"
-expect_text "$tmp/err" 'other\.1: is of the filesystem [0-9a-f-]{36}, .*r\.1 is of [0-9a-f-]{36}'
+expect_text "$tmp/err" 'other\.1: belongs to the filesystem [0-9a-f-]{36}, but .*r\.1 to [0-9a-f-]{36}'
 expect_status 4 crypt list --device "$tmp/large" "$image"
 expect_status 4 crypt list --device "$tmp/none" "$image"
 expect_status 0 crypt dump-super "${others[@]}" "$image"

@@ -153,7 +153,7 @@ for key in "1 0" "108 0"; do
 done
 words "first words" sv small
 expect_unchanged 6 "$image" crypt verify "${KEY[@]}" "$image" sv
-said 'sv: its tree is not as it was sealed'
+said 'sv: its tree has changed since it was sealed'
 expect_unchanged 6 "$image" crypt export "${KEY[@]}" -o "$tmp/whole/" --report "$tmp/report" "$image" sv
 expect_text "$tmp/err" 'the subvolume is not as it was sealed: what is exported is proven file by file'
 expect_text "$tmp/report" '"finding":"damaged","path":"",'

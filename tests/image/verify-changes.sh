@@ -37,7 +37,7 @@ expect_text "$tmp/second" 'index entries: 2[0-9]{3};'
 # fails LINE...: these are the failures of verify, whatever the order, beside the lines of whole subvolumes; nothing is changed
 fails() {
 	expect_unchanged 6 "$image" crypt verify "${KEY[@]}" "$image" target
-	grep -vE '^(failed|seal fingerprint): |its tree is not as it was sealed: ' "$tmp/out" | sort >"$tmp/have"
+	grep -vE '^(failed|seal fingerprint): |its tree has changed since it was sealed: ' "$tmp/out" | sort >"$tmp/have"
 	printf '%s\n' "$@" | sort | diff - "$tmp/have" >"$tmp/diff" || { cat "$tmp/diff"; fail "other failures"; }
 }
 # lists LINE...: convert --decrypt refuses and says the same; it goes on with --accept-changes, and says the same
@@ -67,14 +67,14 @@ all=("target/few/changed: $FILE" "target/many/moved: $FILE" "target/added: was a
 	"target/many: was changed since it was sealed: its mode, owner, times or attributes; what it lists"
 	"older/few: was changed since it was sealed: its mode, owner, times or attributes; what it lists"
 	"same/few: was changed since it was sealed: its mode, owner, times or attributes; what it lists"
-	"inode $removed: is missing: it was sealed, and is in no subvolume any more")
+	"inode $removed: is missing: it was sealed, but is no longer in any subvolume")
 fails "${all[@]}"
 lists "${all[@]}"
 
 say "one block that two share: named once, and the other said to have it"
 fresh
 attack poke "$target_id" "$changed" 1 0 52 b611
-fails "target/few/changed: $FILE" "same: has what was changed in another subvolume, which it shares"
+fails "target/few/changed: $FILE" "same: shares a change that was made in another subvolume"
 
 say "two subvolumes exchanged, each file in them authentic: that cannot be told"
 fresh
@@ -85,7 +85,7 @@ attack poke 1 "$older_id" 132 "$older_at" 160 "$one"
 level=$(attack peek 1 "$target_id" 132 0 238 9) other=$(attack peek 1 "$older_id" 132 "$older_at" 238 9)	# level, generation_v2
 attack poke 1 "$target_id" 132 0 238 "$other"
 attack poke 1 "$older_id" 132 "$older_at" 238 "$level"
-untold="files are missing, or exchanged with another subvolume that was sealed with it; which ones cannot be told"
+untold="files are missing, or exchanged with another subvolume that was sealed with it; nothing tells which ones"
 fails "target: $untold" "older: $untold"
 expect_unchanged 6 "$image" crypt convert --decrypt -q "${KEY[@]}" "$image" target
 expect_text "$tmp/err" "note: older: $untold"
@@ -101,5 +101,5 @@ for one in target same; do
 done
 image_umount
 expect_unchanged 6 "$image" crypt verify "${KEY[@]}" "$image" target
-expect_text "$tmp/out" "^inode $newer: is missing: it was sealed, and is in no subvolume any more$"
+expect_text "$tmp/out" "^inode $newer: is missing: it was sealed, but is no longer in any subvolume$"
 expect_text "$tmp/out" "^target/few: was changed since it was sealed: .*what it lists$"

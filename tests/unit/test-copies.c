@@ -136,7 +136,7 @@ static void two_alone_are_not_known(void **state)
 	spoil(1, FIRST + 1, 1);
 	have_copies(GROUP_RAID1, 2);
 	takes(0, FIRST + 1, FIRST + 2, false, "have no checksum, and mirrors 1 and 2 differ (devid 1, physical ");
-	assert_non_null(strstr(found_text, ": which is right cannot be told, mirror 1 is used"));
+	assert_non_null(strstr(found_text, ": nothing tells which is right, mirror 1 is used"));
 }
 
 static void bad_neighbours_speak_against_it(void **state)
@@ -145,7 +145,7 @@ static void bad_neighbours_speak_against_it(void **state)
 	add_csums(16);
 	spoil(0, 0, N);
 	have_copies(GROUP_DUP, 2);
-	takes(1, FIRST, FIRST + TWO, true, "of 32 sectors near it that have checksums all are right in one and none in the other, mirror 2 is used");
+	takes(1, FIRST, FIRST + TWO, true, "all of the 32 sectors with checksums near it are right in one and wrong in the other, mirror 2 is used");
 }
 
 static void one_good_neighbour_leaves_it_open(void **state)
@@ -155,7 +155,7 @@ static void one_good_neighbour_leaves_it_open(void **state)
 	spoil(0, 0, N);
 	spoil(0, FIRST - 3, 1);		/* good again */
 	have_copies(GROUP_DUP, 2);
-	takes(1, FIRST, FIRST + TWO, false, "which is right cannot be told, mirror 2 is used");
+	takes(1, FIRST, FIRST + TWO, false, "nothing tells which is right, mirror 2 is used");
 }
 
 static void bad_neighbours_on_both_sides_leave_it_open(void **state)
@@ -165,7 +165,7 @@ static void bad_neighbours_on_both_sides_leave_it_open(void **state)
 	spoil(0, FIRST, N - FIRST);
 	spoil(1, 0, FIRST);
 	have_copies(GROUP_RAID1, 2);
-	takes(0, FIRST, FIRST + TWO, false, "which is right cannot be told, mirror 1 is used");
+	takes(0, FIRST, FIRST + TWO, false, "nothing tells which is right, mirror 1 is used");
 }
 
 static void few_neighbours_say_nothing(void **state)
@@ -174,7 +174,7 @@ static void few_neighbours_say_nothing(void **state)
 	add_csums(3);
 	spoil(0, 0, N);
 	have_copies(GROUP_RAID1, 2);
-	takes(1, FIRST, FIRST + TWO, false, "which is right cannot be told");
+	takes(1, FIRST, FIRST + TWO, false, "nothing tells which is right");
 }
 
 static void most_of_three_are_right(void **state)
@@ -182,7 +182,7 @@ static void most_of_three_are_right(void **state)
 	(void)state;
 	spoil(0, FIRST, 1);
 	have_copies(GROUP_RAID1C3, 3);
-	takes(1, FIRST, FIRST + 1, true, "most copies are alike, mirror 2 is used");
+	takes(1, FIRST, FIRST + 1, true, "most copies agree, mirror 2 is used");
 }
 
 static void two_against_two_are_not_known(void **state)
@@ -191,7 +191,7 @@ static void two_against_two_are_not_known(void **state)
 	spoil(2, FIRST, 1);
 	memcpy(disk[3], disk[2], sizeof(disk[3]));
 	have_copies(GROUP_RAID1C4, 4);
-	takes(0, FIRST, FIRST + 1, false, "which is right cannot be told");
+	takes(0, FIRST, FIRST + 1, false, "nothing tells which is right");
 }
 
 static void a_device_that_was_missing_is_not_asked(void **state)
@@ -273,14 +273,14 @@ static void what_differs_from_one_parity_is_not_known(void **state)
 {
 	(void)state;
 	have_parity(GROUP_RAID5);
-	takes_stripe(1, false, "computed from parity, without devid 1): which is right cannot be told, mirror 1 is used");
+	takes_stripe(1, false, "computed from parity, without devid 1): nothing tells which is right, mirror 1 is used");
 }
 
 static void what_differs_from_two_parities_is_bad(void **state)
 {
 	(void)state;
 	have_parity(GROUP_RAID6);
-	takes_stripe(0, true, "most copies are alike, mirror 2 is used");
+	takes_stripe(0, true, "most copies agree, mirror 2 is used");
 }
 
 static void one_of_two_parities_may_be_bad(void **state)
@@ -290,7 +290,7 @@ static void one_of_two_parities_may_be_bad(void **state)
 	spoil(1, FIRST - 16, TWO);		/* good again */
 	spoil(2, FIRST - 16, TWO);
 	have_copies(GROUP_RAID6, 4);
-	takes_stripe(0, true, "most copies are alike, mirror 1 is used");
+	takes_stripe(0, true, "most copies agree, mirror 1 is used");
 }
 
 #define copies_test(f) cmocka_unit_test_setup_teardown(f, open_it, close_it)

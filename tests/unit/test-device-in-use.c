@@ -122,7 +122,7 @@ static void without_sys_it_is_looked_for_on_what_is_mounted(void **state)
 	mount_one((const uint8_t *)"it is none of it");
 	is_free();
 	in_root("rm device");
-	is_busy("it cannot be told which btrfs filesystem is mounted at /mnt/some where");
+	is_busy("nothing tells which btrfs filesystem is mounted at /mnt/some where");
 }
 
 static void what_loop_devices_show_must_be_known(void **state)
@@ -142,7 +142,7 @@ static void what_loop_devices_show_must_be_known(void **state)
 	in_root("touch dev/loop7");		/* which does not answer */
 	assert_false(device_not_in_use(&st, &err));
 	assert_int_equal(err.kind, ERROR_BUSY);
-	assert_string_equal(err.text, "without /sys it cannot be told what loop device /dev/loop7 shows");
+	assert_string_equal(err.text, "without /sys nothing tells what loop device /dev/loop7 shows");
 
 	/* With /sys its path is known, where it cannot be asked. */
 	in_root("mkdir -p sys/block/loop7/loop && echo /nonexistent > sys/block/loop7/loop/backing_file");

@@ -130,7 +130,7 @@ static void a_header_that_says_unfinished_is_believed(void **state)
 	sealed_put_header(1, &header);
 	assert_false(domain_check_finished(sealed.volume, NULL, &error));
 	assert_int_equal(error.kind, ERROR_STATE);
-	assert_string_equal(error.text, "the header of sealing 7 says that its conversion has not finished, and no superblock does");
+	assert_string_equal(error.text, "the header of sealing 7 says that its conversion has not finished, but no superblock does");
 }
 
 #define N_CHAIN 40000u

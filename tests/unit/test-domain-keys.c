@@ -144,7 +144,7 @@ static void as_many_slots_as_there_may_be_and_none(void **state)
 	write_keys(0, 1, 0);
 	assert_int_equal(try_read(), ERROR_NONE);
 	set_state(place, 0x1000, DOMAIN);	/* shorter than what is there */
-	refuses(ERROR_KEY_HEADER, "32 key slots take 7364 bytes, there are 4096");
+	refuses(ERROR_KEY_HEADER, "32 key slots take 7364 bytes, but there are only 4096");
 	encode(0);
 	assert_int_equal(try_read(), ERROR_NONE);
 }

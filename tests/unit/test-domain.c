@@ -193,10 +193,10 @@ static void misses_items_and_notices_more(void **state)
 
 	(void)state;
 	sealed_remove_item(&slot_3);
-	refuses_to_read("says 2 key slots, there are 1");
+	refuses_to_read("says 2 key slots, but there are 1");
 	/* The same record at another place, and as another number */
 	sealed_insert_at(DOMAIN, CRYPT_SLOT, 4, &sealed.slot[1], sizeof(sealed.slot[1]));
-	refuses_to_read("key slot 4: its record is that of slot 3");
+	refuses_to_read("key slot 4: its record belongs to slot 3");
 	sealed_insert(&slot_3, &sealed.slot[1], sizeof(sealed.slot[1]));
 	assert_int_equal(open_by_key(NULL), ERROR_KEY_HEADER);
 	sealed_remove_item(&(struct key){ CRYPT_ID, KEY_PERSISTENT_ITEM, slot_3.offset + 1 });
@@ -208,7 +208,7 @@ static void misses_items_and_notices_more(void **state)
 	sealed_remove_item(&slot_3);
 	sealed_insert(&slot_3, &sealed.slot[1], sizeof(sealed.slot[1]));
 	sealed_remove_item(&flags);
-	refuses_to_read("says 1 inode flags items, there are 0");
+	refuses_to_read("says 1 inode flags items, but there are 0");
 }
 
 static void the_header_of_another_domain_is_none(void **state)
@@ -226,7 +226,7 @@ static void the_header_of_another_domain_is_none(void **state)
 	sealed_ok(domain_open(domain, NULL, sealed.volume_key, -1, err));
 	assert_int_equal(domain->header.domain, DOMAIN);
 	sealed_put_header(1, &other);
-	refuses_to_read("copy 0 of the header of sealing 7 is that of sealing 8");
+	refuses_to_read("copy 0 of the header of sealing 7 belongs to sealing 8");
 }
 
 static void the_newest_authentic_header_wins(void **state)

@@ -286,7 +286,7 @@ static void refuses_what_it_cannot_read(void **state)
 	add_inode(8 * SECTOR);
 	add_extent(&(struct extent){ .at = 0, .type = 1, .sector = 0, .n_sectors = 2, .length = 2 * SECTOR });
 	add_extent(&(struct extent){ .at = SECTOR, .type = 1, .sector = 2, .n_sectors = 1, .length = SECTOR });
-	fails(ERROR_CORRUPT, "inode 100000 extent item at 4096: begins before the end of the item before it, 8192");
+	fails(ERROR_CORRUPT, "inode 100000 extent item at 4096: begins before the previous item ends, at 8192");
 	insert(FS_TREE_ID, FREE_INODE + 1, KEY_INODE_ITEM, 0, &huge, sizeof(huge));
 
 	struct error err = { 0 };

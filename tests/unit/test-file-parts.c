@@ -155,7 +155,7 @@ static void survives_items_that_cannot_be(void **state)
 	add_csums(0);
 	log = log_of(6 * SECTOR);
 	assert_string_equal(log.text, "+0-8192 !4096-16384 +16384-20480 ");
-	assert_non_null(strstr(log.why, "extent item at 4096: begins before the end of the item before it, 8192"));
+	assert_non_null(strstr(log.why, "extent item at 4096: begins before the previous item ends, at 8192"));
 }
 
 /* An item that shows the middle of an extent; ram 0: it is not compressed. */

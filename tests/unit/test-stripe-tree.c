@@ -202,7 +202,7 @@ static void places_are_those_of_the_items(void **state)
 		assert_int_equal(bytes[0], tag(0, 2 * MIB));
 	}
 	assert_string_equal(volume_mirror_text(&volume, MIRRORED + 20 * KIB, 1, text), "devid 2, physical 2105344");
-	assert_string_equal(volume_mirror_text(&volume, MIRRORED, 1, text), "devid 2, at no known place");
+	assert_string_equal(volume_mirror_text(&volume, MIRRORED, 1, text), "devid 2, at an unknown place");
 }
 
 /* However many sectors: the leaf is held, not searched again. */

@@ -201,7 +201,7 @@ static void refuses_units_that_do_not_fit(void **state)
 	sealed_ok(unit_map_read(sealed.volume, NUMBER, &again, err));
 	assert_false(unit_map_join_placed(again, &scan, &error));
 	scan.n_extents++;
-	assert_non_null(strstr(error.text, "there are tags for 20000 extents, the subvolumes have 19999"));
+	assert_non_null(strstr(error.text, "there are tags for 20000 extents, but the subvolumes have 19999"));
 }
 
 /* Each by its address, in an order that no memory of the last one helps with. */

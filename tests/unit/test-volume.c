@@ -370,7 +370,7 @@ static void says_why_no_copy_is_good(void **state)
 	image.size = 65536 + 4095;
 	refused(false, ERROR_NOT_FOUND, "disk.img: not a btrfs filesystem: the device has only 69631 bytes");
 	image.size = 64 * MIB + 4096;
-	refused(false, ERROR_CORRUPT, "disk.img: the device has 67112960 bytes, the filesystem on it 134217728");
+	refused(false, ERROR_CORRUPT, "disk.img: the device has 67112960 bytes, but the filesystem on it has 134217728");
 	image.size = 128 * MIB;
 }
 

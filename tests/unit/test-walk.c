@@ -102,9 +102,9 @@ static void enters_no_directory_twice(void **state)
 	seen = walk_top();
 	assert_int_equal(seen->n_entries, whole->n_entries);
 	assert_int_equal(seen->n_bad, 3);
-	snprintf(line, sizeof(line), "%s/top: tree 5: directory 256 is met a second time\n", directory);
+	snprintf(line, sizeof(line), "%s/top: tree 5: directory 256 appears a second time\n", directory);
 	has_line(seen->bad, line);
-	snprintf(line, sizeof(line), "again: tree 5: directory %u is met a second time\n", (unsigned)dirid);
+	snprintf(line, sizeof(line), "again: tree 5: directory %u appears a second time\n", (unsigned)dirid);
 	has_line(seen->bad, line);
 	free(whole);
 	free(seen);
@@ -123,7 +123,7 @@ static void enters_no_subvolume_twice(void **state)
 	insert(ROOT_TREE_ID, 300, KEY_ROOT_REF, 300, "\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\3\0sub", 21);
 	seen = walk_top();
 	assert_true(seen->n_entries > whole->n_entries);
-	has_line(seen->bad, "sub/sub: tree 300: directory 256 is met a second time\n");
+	has_line(seen->bad, "sub/sub: tree 300: directory 256 appears a second time\n");
 	assert_true(seen->n_entries <= 2 * whole->n_entries + 2);
 	free(whole);
 	free(seen);
