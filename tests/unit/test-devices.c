@@ -162,7 +162,7 @@ static void the_newest_counts(void **state)
 static void strangers_are_refused(void **state)
 {
 	(void)state;
-	refused("abd", ERROR_REFUSED, "a: is of the filesystem f0f0f0f0-f0f0-f0f0-f0f0-f0f0f0f0f0f0, d is of f1f1f1f1-f1f1-f1f1-f1f1-f1f1f1f1f1f1");
+	refused("abd", ERROR_REFUSED, "a: belongs to the filesystem f0f0f0f0-f0f0-f0f0-f0f0-f0f0f0f0f0f0, but d to f1f1f1f1-f1f1-f1f1-f1f1-f1f1f1f1f1f1");
 	refused("aba", ERROR_REFUSED, "a: is devid 1 of the filesystem, and so is a");
 	made[2].devid = 2;	/* another uuid: replaced, perhaps */
 	opens("abc", "a");
