@@ -190,5 +190,6 @@ bool sealed_already(const char *subvolume, struct error *err)
 	char name[256];
 
 	escape_text(subvolume, strlen(subvolume), name, sizeof(name));
-	return error_set(err, ERROR_REFUSED, "%s is sealed already", name);
+	error_set(err, ERROR_REFUSED, "%s is sealed already", name);
+	return error_named(err, ERROR_NAME_ALREADY_SEALED);
 }

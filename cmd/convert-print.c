@@ -8,6 +8,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
+#include "cmd/size-text.h"
 #include "cmd/unfinished.h"
 #include "common/util/hex.h"
 #include "common/util/plural.h"
@@ -26,18 +27,25 @@ static const char *shown_path(const struct convert_plan_member *member)
 	return member->path && member->path[0] ? member->path : "/";
 }
 
-static void print_counts_json(struct json_object *line, const struct convert_plan *plan)
+static struct json_object *members_json(const struct convert_plan_member *at, size_t n)
 {
 	struct json_object *members = json_array();
 
-	for (size_t i = 0; i < plan->n_members; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct json_object *member = json_line();
 
-		json_u64(member, "id", plan->member[i].id);
-		json_escaped_name(member, "path", shown_path(&plan->member[i]));
+		json_u64(member, "id", at[i].id);
+		json_escaped_name(member, "path", shown_path(&at[i]));
 		json_append(members, member);
 	}
-	json_member(line, "members", members);
+	return members;
+}
+
+static void print_counts_json(struct json_object *line, const struct convert_plan *plan)
+{
+	json_member(line, "members", members_json(plan->member, plan->n_members));
+	if (plan->n_plain)
+		json_member(line, "not_sealed", members_json(plan->plain, plan->n_plain));
 	json_u64(line, "extents", plan->n_extents);
 	json_u64(line, "data_bytes", plan->data_bytes);
 	json_u64(line, "inline_items", plan->n_inline_units);
@@ -74,35 +82,64 @@ static void print_plan_json(FILE *out, const char *what, const struct convert_pl
 	json_print(line, out);
 }
 
+/* Of what was undone only so much had been done; tree blocks count as well, so that the bytes are about right. */
+static void print_undone_text(FILE *out, const char *what, const struct convert_plan *plan)
+{
+	char done[SIZE_WITH_BYTES], all[SIZE_WITH_BYTES];
+
+	fprintf(out, "%s: %zu subvolume%s, %u%% of which had been %s: about %s of %s of data\n", what, plan->n_members, plural(plan->n_members),
+		plan->undone_percent, plan->undone == UNDONE_SEALING ? "sealed" : "unsealed",
+		size_with_bytes((uint64_t)((double)plan->data_bytes * plan->undone_percent / 100), done), size_with_bytes(plan->data_bytes, all));
+}
+
 static void print_counts_text(FILE *out, const char *what, const struct convert_plan *plan)
 {
-	fprintf(out, "%s: %zu subvolume%s, %" PRIu64 " extent%s, %" PRIu64 " bytes of data, %" PRIu64 " inline item%s\n", what,
-		plan->n_members, plural(plan->n_members), plan->n_extents, plural(plan->n_extents), plan->data_bytes,
-		plan->n_inline_units, plural(plan->n_inline_units));
-	for (size_t i = 0; i < plan->n_members; i++) {
+	char size[SIZE_WITH_BYTES];
+
+	if (plan->undone_here)
+		print_undone_text(out, what, plan);
+	else
+		fprintf(out, "%s: %zu subvolume%s, %" PRIu64 " extent%s, %s of data, %" PRIu64 " inline item%s\n", what, plan->n_members,
+			plural(plan->n_members), plan->n_extents, plural(plan->n_extents), size_with_bytes(plan->data_bytes, size), plan->n_inline_units,
+			plural(plan->n_inline_units));
+	for (size_t i = 0; i < plan->n_members; i++)
 		fprintf(out, "  %" PRIu64 " %s\n", plan->member[i].id, shown_path(&plan->member[i]));
-	}
+}
+
+#define PLAIN_SHOWN 10
+
+/* Who seals a subvolume may take what is nested in it to be sealed as well. */
+static void print_plain_text(FILE *out, const struct convert_plan *plan)
+{
+	if (plan->n_plain == 0)
+		return;
+	fprintf(out, "not sealed: %zu nested subvolume%s (--recursive seals %s too)\n", plan->n_plain, plural(plan->n_plain), plan->n_plain == 1 ? "it" : "them");
+	for (size_t i = 0; i < plan->n_plain && i < PLAIN_SHOWN; i++)
+		fprintf(out, "  %" PRIu64 " %s\n", plan->plain[i].id, shown_path(&plan->plain[i]));
+	if (plan->n_plain > PLAIN_SHOWN)
+		fprintf(out, "  and %zu more\n", plan->n_plain - PLAIN_SHOWN);
 }
 
 static void print_plan_text(FILE *out, const char *what, const struct convert_plan *plan, bool planned_only)
 {
+	char size[SIZE_WITH_BYTES], there[SIZE_WITH_BYTES];
+
 	if (plan->n_members)
 		print_counts_text(out, what, plan);
 	else
 		fprintf(out, "%s\n", what);
+	print_plain_text(out, plan);
 	if (planned_only) {
 		fprintf(out, "leaves to change: %" PRIu64 "\n", plan->n_leaves);
 		if (plan->metadata_needed)
-			fprintf(out, "metadata needed: %" PRIu64 " bytes, available: %" PRIu64 "\n", plan->metadata_needed,
-				plan->metadata_available);
+			fprintf(out, "metadata needed: %s, available: %s\n", size_with_bytes(plan->metadata_needed, size),
+				size_with_bytes(plan->metadata_available, there));
 		if (plan->journal_bytes)
-			fprintf(out, "journal: %" PRIu64 " bytes of free space, given back at the end\n", plan->journal_bytes);
+			fprintf(out, "journal: %s of free space, given back at the end\n", size_with_bytes(plan->journal_bytes, size));
 	}
 	if (plan->n_new_chunks)
-		fprintf(out, "new metadata chunk%s: %" PRIu64 ", %" PRIu64 " bytes\n", plural(plan->n_new_chunks), plan->n_new_chunks,
-			plan->new_chunk_bytes);
-	if (plan->undone_here)
-		fprintf(out, "it had been done to %u%%\n", plan->undone_percent);
+		fprintf(out, "new metadata chunk%s: %" PRIu64 ", %s\n", plural(plan->n_new_chunks), plan->n_new_chunks,
+			size_with_bytes(plan->new_chunk_bytes, size));
 	if (plan->n_carried)
 		fprintf(out, "blocks that were bad before and stay so: %" PRIu64 "\n", plan->n_carried);
 	if (plan->n_skipped)
@@ -117,7 +154,7 @@ static void print_plan_text(FILE *out, const char *what, const struct convert_pl
 	}
 	/* After unsealing it tells nothing that the files do not. */
 	if (plan->unwiped_free_bytes && plan->key_tag[0])
-		fprintf(out, "free data space not wiped: %" PRIu64 " bytes, which may hold old plain text\n", plan->unwiped_free_bytes);
+		fprintf(out, "free data space not wiped: %s, which may hold old plain text\n", size_with_bytes(plan->unwiped_free_bytes, size));
 }
 
 static void print_plan(FILE *out, const char *what, const struct convert_plan *plan, bool planned_only)
@@ -155,6 +192,7 @@ static void print_status_json(const struct convert_status *status)
 static void print_status_text(const char *image, const struct convert_status *status)
 {
 	const struct unfinished_words words = unfinished_words(&status->state);
+	char size[SIZE_WITH_BYTES];
 
 	if (status->damaged_primary)
 		printf("`convert --resume` writes copy 0 of the superblock again from another copy\n");
@@ -169,7 +207,7 @@ static void print_status_text(const char *image, const struct convert_status *st
 	printf("operation:  %s\n", words.operation);
 	printf("direction:  %s\n", words.direction);
 	printf("started:    %s\n", words.started);
-	printf("done:       %u%%\n", status->percent);
+	printf("done:       %u%% of %s of data\n", status->percent, size_with_bytes(status->state.total, size));
 
 	if (status->running) {
 		char running[64];

@@ -299,7 +299,7 @@ static bool run_decrypt(const char *image, const char *const *names, struct key_
 	uint8_t expect[CONVERT_FINGERPRINT];
 
 	if (opt.expect && !hex_read(opt.expect, expect, sizeof(expect)))
-		return error_set(err, ERROR_USAGE, "--expect-seal: %zu hexadecimal digits", 2 * sizeof(expect));
+		return error_set(err, ERROR_USAGE, "--expect-seal takes %zu hexadecimal digits", 2 * sizeof(expect));
 	if (!open_image(image, &volume, err) || !check_names(volume, names, err) ||
 	    !key_input_read(true, false, "Passphrase: ", key, err))
 		return false;
@@ -398,7 +398,7 @@ static bool run(const char *const *operand, struct error *err)
 		command_status = ERROR_CORRUPT;
 	if (ok)
 		convert_print_plan(result_word(&plan), &plan, opt.dry_run);
-	else if (!opt.dry_run && (err->kind == ERROR_IO || err->kind == ERROR_MEMORY || err->kind == ERROR_CORRUPT))
+	else if (!opt.dry_run && (err->kind == ERROR_IO || err->kind == ERROR_MEMORY || err->kind == ERROR_CORRUPT || err->kind == ERROR_STOPPED))
 		image_hint_unfinished(operand[0], err);
 	convert_plan_free(&plan);
 	return ok;

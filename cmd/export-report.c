@@ -107,9 +107,21 @@ static void report_finding(const struct export_report *report, const struct expo
 	json_print(line, report->report.stream);
 }
 
+/* The text of a range begins with inode and range where others read it, too: here the path and the range are said already. */
+static const char *without_range(const struct export_finding *f)
+{
+	uint64_t inode, first, last;
+	int n = 0;
+
+	if (f->text && f->end > 0 && sscanf(f->text, "inode %" SCNu64 " bytes %" SCNu64 " to %" SCNu64 ": %n", &inode, &first, &last, &n) == 3 && n > 0 &&
+	    first == f->first && last == f->end - 1)
+		return f->text + n;
+	return f->text;
+}
+
 static void finding_text(const struct export_report *report, const struct export_finding *f, const char *path, char *text, size_t size)
 {
-	const char *const colon = f->text ? ": " : "", *const why = f->text ? f->text : "";
+	const char *const text_of = without_range(f), *const colon = text_of ? ": " : "", *const why = text_of ? text_of : "";
 
 	switch (f->kind) {
 	case EXPORT_LOST:

@@ -40,7 +40,7 @@ static bool is_damaged(const struct export_told *told, const struct export_summa
 	char text[256] = "";
 
 	if (told->is_one_file && s->n_incomplete > 0)
-		return error_set(err, ERROR_CORRUPT, "damaged: %" PRIu64 " bytes of it could not be read", s->lost_bytes);
+		return error_set(err, ERROR_CORRUPT, "damaged: %" PRIu64 " byte%s of it could not be read", s->lost_bytes, plural(s->lost_bytes));
 	if (told->is_one_file && s->n_failed > 0)
 		return error_set(err, ERROR_CORRUPT, "damaged: it was not %s", told->done);
 	add_damage(text, sizeof(text), s->n_incomplete, "file is incomplete", "files are incomplete");
@@ -73,7 +73,7 @@ bool export_verdict(const struct export_told *told, const struct export_summary 
 	if (s->n_failed + s->n_damaged + s->n_incomplete > 0)
 		return is_damaged(told, s, err);
 	if (s->n_doubtful > 0 && told->is_one_file)
-		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " bytes of it may be wrong", s->doubtful_bytes);
+		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " byte%s of it may be wrong", s->doubtful_bytes, plural(s->doubtful_bytes));
 	if (s->n_doubtful > 0)
 		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " %s bytes that may be wrong", s->n_doubtful, s->n_doubtful == 1 ? "file has" : "files have");
 	if (s->n_unproven > 0 && told->is_one_file)
@@ -125,7 +125,7 @@ void export_summary_json(const struct export_told *told, const struct export_sum
 	json_member(line, "summary", counts(told, s));
 	json_number(line, "status", err ? err->kind : ERROR_NONE);
 	if (err) {
-		json_text(line, "error", error_kind_name(err->kind));
+		json_text(line, "error", error_name(err));
 		json_text(line, "text", err->text);
 	}
 	if (err && err->hint[0])

@@ -354,6 +354,8 @@ bool image_open_to_convert(const char *path, bool writable, bool unfinished, boo
 	return open_image(path, writable, &options, volume, err);
 }
 
+#define HINT_NAME_MAX 60
+
 void image_hint_unfinished(const char *path, struct error *err)
 {
 	struct volume_options quiet = { .unfinished = true, .to_convert = true };
@@ -367,9 +369,18 @@ void image_hint_unfinished(const char *path, struct error *err)
 
 	const struct unfinished_words words = unfinished_words(&state);
 
-	char first[sizeof(err->hint)];
+	/* As a command that can be run; where the name is too long for that, whoever reads it knows it. */
+	char *const word = shell_word(path);
+	const char *const name = word && strlen(word) <= HINT_NAME_MAX ? word : "IMAGE";
+	char first[sizeof(err->hint)], undo[HINT_NAME_MAX + 64] = "";
 
 	strcpy(first, err->hint);
-	error_hint(err, "%s%sthe conversion is unfinished: `btrfs-crypt convert %s` tries to go on%s", first, first[0] ? ", then: " : "", words.resume,
-		   words.can_undo ? ", `--abort` undoes" : "");
+	if (words.can_undo)
+		snprintf(undo, sizeof(undo), ", `btrfs-crypt convert --abort %s` undoes it", name);
+	if (err->kind == ERROR_STOPPED)
+		error_hint(err, "`btrfs-crypt convert %s %s` goes on%s", words.resume, name, undo);
+	else
+		error_hint(err, "%s%sthe conversion is unfinished: `btrfs-crypt convert %s %s` tries to go on%s", first, first[0] ? ", then: " : "", words.resume,
+			   name, undo);
+	free(word);
 }

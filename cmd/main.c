@@ -35,7 +35,7 @@ static void print_error_json(const struct error *err)
 {
 	struct json_object *line = json_line();
 
-	json_text(line, "error", error_kind_name(err->kind));
+	json_text(line, "error", error_name(err));
 	json_number(line, "status", err->kind);
 	if (command_name)
 		json_text(line, "command", command_name);

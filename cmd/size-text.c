@@ -2,7 +2,10 @@
 /* Sizes for people. */
 #include "cmd/size-text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+
+#include "common/util/plural.h"
 
 const char *size_text(uint64_t bytes, char text[SIZE_TEXT_SIZE])
 {
@@ -16,5 +19,16 @@ const char *size_text(uint64_t bytes, char text[SIZE_TEXT_SIZE])
 		snprintf(text, SIZE_TEXT_SIZE, "%.2f%s", (double)bytes / 1024, unit[i + 1]);
 	else
 		snprintf(text, SIZE_TEXT_SIZE, "%.2f%s", (double)bytes, unit[i]);
+	return text;
+}
+
+const char *size_with_bytes(uint64_t bytes, char text[SIZE_WITH_BYTES])
+{
+	char readable[SIZE_TEXT_SIZE];
+
+	if (bytes < 1024)
+		snprintf(text, SIZE_WITH_BYTES, "%" PRIu64 " byte%s", bytes, plural(bytes));
+	else
+		snprintf(text, SIZE_WITH_BYTES, "%s (%" PRIu64 " bytes)", size_text(bytes, readable), bytes);
 	return text;
 }

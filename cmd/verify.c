@@ -83,7 +83,7 @@ static void show_progress(void *context, uint64_t done, uint64_t total)
 static void print_result(const struct domain *domain, const struct verify_result *result, bool replaced)
 {
 	const bool passed = result->n_bad + result->n_accepted == 0 && !replaced;
-	char tag[48], accepted[40] = "", seal[2 * FINGERPRINT_SIZE + 1];
+	char tag[48], accepted[40] = "", together[64] = "", seal[2 * FINGERPRINT_SIZE + 1];
 
 	domain_tag_text(domain, tag);
 	hex_text(result->seal_fingerprint, FINGERPRINT_SIZE, seal);
@@ -94,6 +94,7 @@ static void print_result(const struct domain *domain, const struct verify_result
 		json_flag(line, "passed", passed);
 		json_text(line, "encryption", tag);
 		json_text(line, "seal_fingerprint", seal);
+		json_u64(line, "subvolumes", result->n_subvolumes);
 		json_u64(line, "files", result->n_files);
 		json_u64(line, "blocks", result->n_blocks);
 		json_u64(line, "unsealed", result->n_unsealed);
@@ -106,10 +107,12 @@ static void print_result(const struct domain *domain, const struct verify_result
 	}
 	if (result->n_accepted > 0)
 		snprintf(accepted, sizeof(accepted), ", %" PRIu64 " accepted", result->n_accepted);
-	printf("%s: %s: %" PRIu64 " file%s, %" PRIu64 " block%s, %" PRIu64 " not sealed%s, %" PRIu64 " failure%s%s\n",
-	       passed ? "verified" : "failed", tag, result->n_files, plural(result->n_files),
+	if (result->n_subvolumes > 1)
+		snprintf(together, sizeof(together), " in %" PRIu64 " subvolumes of this sealing", result->n_subvolumes);
+	printf("%s: %s: %" PRIu64 " file%s%s, %" PRIu64 " block%s, %" PRIu64 " not sealed%s, %" PRIu64 " failure%s%s\n",
+	       passed ? "verified" : replaced && result->n_bad == 0 ? "not the expected seal" : "failed", tag, result->n_files, plural(result->n_files), together,
 	       result->n_blocks, plural(result->n_blocks), result->n_unsealed, accepted, result->n_bad, plural(result->n_bad),
-	       replaced ? ", not the expected seal" : "");
+	       replaced && result->n_bad > 0 ? ", and not the expected seal" : "");
 	printf("seal fingerprint: %s\n", seal);
 }
 
@@ -243,7 +246,7 @@ static bool run(const char *const *operand, struct error *err)
 	const struct subvolume *subvolume;
 
 	if (opt.expect && !hex_read(opt.expect, expect, sizeof(expect)))
-		return error_set(err, ERROR_USAGE, "--expect-seal: %zu hexadecimal digits", 2 * sizeof(expect));
+		return error_set(err, ERROR_USAGE, "--expect-seal takes %zu hexadecimal digits", 2 * sizeof(expect));
 	if (!image_open(operand[0], false, false, &volume, err) ||
 	    !subvolume_list_read_over(volume, &list, err) ||
 	    !subvolume_operand(&list, operand[1], &subvolume, err) ||

@@ -13,6 +13,7 @@ bool error_set(struct error *err, enum error_kind kind, const char *format, ...)
 
 	err->kind = kind;
 	err->hint[0] = '\0';
+	err->name = NULL;
 	va_start(args, format);
 	vsnprintf(err->text, sizeof(err->text), format, args);
 	va_end(args);
@@ -27,6 +28,7 @@ bool error_system(struct error *err, const char *format, ...)
 
 	err->kind = number == ENOMEM ? ERROR_MEMORY : ERROR_IO;
 	err->hint[0] = '\0';
+	err->name = NULL;
 	va_start(args, format);
 	vsnprintf(err->text, sizeof(err->text), format, args);
 	va_end(args);
@@ -71,6 +73,17 @@ bool error_hint(struct error *err, const char *format, ...)
 	vsnprintf(err->hint, sizeof(err->hint), format, args);
 	va_end(args);
 	return false;
+}
+
+bool error_named(struct error *err, const char *name)
+{
+	err->name = name;
+	return false;
+}
+
+const char *error_name(const struct error *err)
+{
+	return err->name ? err->name : error_kind_name(err->kind);
 }
 
 const char *error_kind_name(enum error_kind kind)

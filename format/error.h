@@ -33,6 +33,7 @@ struct error {
 	enum error_kind kind;
 	char text[512];		/* lower case, no full stop, names escaped */
 	char hint[256];		/* the cure, if one is known */
+	const char *name;	/* for JSON, more exact than that of the kind; NULL: that one */
 };
 
 /* Always false, so that a failed check reads: return error_set(err, ...); */
@@ -50,7 +51,12 @@ bool error_prefix(struct error *err, const char *format, ...) __attribute__((for
 /* Sets the hint. Always false. */
 bool error_hint(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The name of a kind in JSON errors, for example "wrong-key". */
+/* Sets the name, one of those below. Always false. */
+bool error_named(struct error *err, const char *name);
+#define ERROR_NAME_ALREADY_SEALED "already-sealed"
+
+/* The name in JSON errors, for example "wrong-key". */
+const char *error_name(const struct error *err);
 const char *error_kind_name(enum error_kind kind);
 
 #endif /* FORMAT_ERROR_H */

@@ -76,6 +76,8 @@ enum convert_undone { UNDONE_NOTHING, UNDONE_SEALING, UNDONE_UNSEALING };
 /* What --dry-run prints, and what a finished run reports. */
 struct convert_plan {
 	struct convert_plan_member *member;
+	struct convert_plan_member *plain;	/* of a sealing: nested in these, and not sealed with them nor before */
+	size_t n_plain;
 	size_t n_members;		/* 0: only the cleanup was left and nothing was counted */
 	uint64_t n_extents, data_bytes, n_inline_units, n_leaves, n_unit_items;
 	uint64_t metadata_needed, metadata_available;	/* bytes */

@@ -12,6 +12,7 @@
 #include "common/fs/member-places.h"
 #include "common/tree/chunk-alloc.h"
 #include "common/util/escape.h"
+#include "common/util/lower-bound.h"
 
 void encrypt_plan_free(struct encrypt_plan *plan)
 {
@@ -20,11 +21,17 @@ void encrypt_plan_free(struct encrypt_plan *plan)
 	*plan = (struct encrypt_plan){ 0 };
 }
 
+static void members_free(struct convert_plan_member *member, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(member[i].path);
+	free(member);
+}
+
 void convert_plan_free(struct convert_plan *plan)
 {
-	for (size_t i = 0; i < plan->n_members; i++)
-		free(plan->member[i].path);
-	free(plan->member);
+	members_free(plan->member, plan->n_members);
+	members_free(plan->plain, plan->n_plain);
 	*plan = (struct convert_plan){ 0 };
 }
 
@@ -155,8 +162,10 @@ static bool check_member(struct conversion *c, uint64_t id, struct error *err)
 		return refuse_dead(id, "", err);
 	if (subvolume->root.algorithm[0] == 0 && !domain_find(c->volume, &c->list, subvolume, &domain, err))
 		return error_prefix(err, "subvolume %s", name);
-	if (domain || subvolume->root.algorithm[0] != 0 || subvolume->root.flags & ROOT_ENCRYPT_2016)
-		return error_set(err, ERROR_REFUSED, "subvolume %s is sealed already", name);
+	if (domain || subvolume->root.algorithm[0] != 0 || subvolume->root.flags & ROOT_ENCRYPT_2016) {
+		error_set(err, ERROR_REFUSED, "subvolume %s is sealed already", name);
+		return error_named(err, ERROR_NAME_ALREADY_SEALED);
+	}
 	if (subvolume->root.is_short)
 		return error_set(err, ERROR_REFUSED, "subvolume %s has a root item of an older format, without room for the tag", name);
 	for (size_t i = 0; i < sizeof(subvolume->root.reserved); i++) {
@@ -199,6 +208,37 @@ static bool add_member(struct conversion *c, size_t i, uint64_t id, struct error
 	c->plan->member[i] = (struct convert_plan_member){ .id = id, .path = escape_new(subvolume->path, len) };
 	c->plan->n_members = i + 1;
 	return c->plan->member[i].path || error_memory(err);
+}
+
+static bool add_plain(struct convert_plan *plan, const struct subvolume *subvolume, struct error *err)
+{
+	struct convert_plan_member *at = &plan->plain[plan->n_plain];
+
+	*at = (struct convert_plan_member){ .id = subvolume->id, .path = escape_new(subvolume->path, subvolume->path_len) };
+	plan->n_plain++;
+	return at->path || error_memory(err);
+}
+
+/* What is nested in the members and stays as it is. */
+static bool find_plain(struct conversion *c, const struct encrypt_plan *plan, struct error *err)
+{
+	uint64_t *all;
+	size_t n_all;
+	bool ok = true;
+
+	if (!sharing_nested(&c->list, plan->ids, plan->n_ids, &all, &n_all, err))
+		return false;
+	c->plan->plain = calloc(n_all ? n_all : 1, sizeof(*c->plan->plain));
+	ok = c->plan->plain || error_memory(err);
+	for (size_t i = 0; ok && i < n_all; i++) {
+		const struct subvolume *subvolume = subvolume_by_id(&c->list, all[i]);
+		const size_t at = LOWER_BOUND(k, plan->n_ids, plan->ids[k] < all[i]);
+
+		if (subvolume && !subvolume->deleted && subvolume->path_len && !subvolume->root.algorithm[0] && (at == plan->n_ids || plan->ids[at] != all[i]))
+			ok = add_plain(c->plan, subvolume, err);
+	}
+	free(all);
+	return ok;
 }
 
 static bool note_place(void *context, const struct place_finding *finding, const char *text, struct error *err)
@@ -245,7 +285,7 @@ bool plan_members(struct conversion *c, const char *const *names, const struct c
 		if (!check_member(c, plan->ids[i], err) || !add_member(c, i, plan->ids[i], err))
 			return false;
 	}
-	if (!note_places(c, err) || !check_extents(c, err) || !sealed_before_check(&c->list, c->scan, err) ||
+	if (!find_plain(c, plan, err) || !note_places(c, err) || !check_extents(c, err) || !sealed_before_check(&c->list, c->scan, err) ||
 	    !survey_run(c->scan, &plan->survey, err))
 		return false;
 	c->flags = plan->survey.flags;

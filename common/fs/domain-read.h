@@ -67,6 +67,7 @@ struct verify_range {
  * false only if it could not continue.
  */
 struct verify_result {
+	uint64_t n_subvolumes;	/* that are there of those that were sealed together, snapshots made since included */
 	uint64_t n_files, n_blocks, n_bad, n_unsealed;
 	uint64_t n_accepted;	/* accepted differences, each reported to options->note */
 	bool changed;	/* a tree has changed since it was sealed, accepted or not */

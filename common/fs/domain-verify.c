@@ -321,6 +321,7 @@ static bool verify_all(struct verify *v, struct error *err)
 	note_copies(v);
 	note_absent(v);
 	check_replaced(v);
+	v->result->n_subvolumes = v->view.n_ids;
 	v->result->n_files = v->view.scan->n_regular_files;
 	if (!note_left_out(v, err) || !note_outside(v, err))
 		return false;

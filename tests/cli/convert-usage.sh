@@ -76,7 +76,7 @@ for way in --resume "--decrypt --resume" "--encrypt --resume"; do
 done
 refused 1 "--expect-seal goes with --decrypt" --encrypt --expect-seal 00112233445566778899aabbccddeeff disk.img home
 refused 1 "--expect-seal goes with --decrypt" --abort --expect-seal 00112233445566778899aabbccddeeff disk.img
-refused 1 "--expect-seal: 32 hexadecimal digits" --decrypt --expect-seal 0011 disk.img public
+refused 1 "--expect-seal takes 32 hexadecimal digits" --decrypt --expect-seal 0011 disk.img public
 refused 1 "--accept-unsealed goes with --decrypt" --encrypt --accept-unsealed disk.img home
 refused 1 "--dry-run goes with --encrypt or --decrypt" --abort --dry-run disk.img
 refused 1 "--on-error goes with --encrypt or --resume" --decrypt --on-error=continue disk.img home

@@ -101,6 +101,14 @@ quiet test ! -e made.tar
 btrfs-crypt export --tolerant tolerated.img vault:secret.txt -o made.tar --report tolerant2.report > out 2> err
 [ $? -eq 6 ] && grep -q 'damaged: 1 part of the image is damaged$' err && grep -q '"finding":"invalid"' tolerant2.report || { bad "export --tolerant"; cat err tolerant2.report; }
 
+# A damaged file is named once, and so are its bytes.
+cp disk.img spoiled.img
+at=$(btrfs-crypt resolve disk.img vault size-30001 | sed -nE 's/.* physical ([0-9]+)$/\1/p' | head -n 1)
+printf 'spoiled' | dd of=spoiled.img bs=1 seek=$((at + 5000)) conv=notrunc status=none
+btrfs-crypt export spoiled.img vault:size-30001 -o spoiled.tar > out 2> err
+[ $? -eq 6 ] && grep -qE '^btrfs-crypt export: warning: size-30001: bytes 4096 to 8191 are lost: data at [0-9]+: ' err && [ "$(grep -c size-30001 err)" = 1 ] ||
+	{ bad "a damaged file"; cat err; }
+
 # --- what is written cannot be written: the summary comes all the same, the report says why ----------------------------------------------
 if [ -e /dev/full ]; then
 	transcript 11 bash -c 'btrfs-crypt cat disk.img vault size-30001 --report full.report > /dev/full' <<END

@@ -18,9 +18,9 @@ eat() { "$eat_metadata" "$1" "$2" >"$tmp/eat" 2>&1 || { cat "$tmp/eat"; fail "ea
 # needed [OPTION]: bytes of metadata, as the plan has it; $available
 needed() {
 	crypt convert --encrypt --dry-run "$@" "$image" target >"$tmp/plan"
-	sed -nE 's/^metadata needed: ([0-9]+) bytes.*/\1/p' "$tmp/plan"
+	sed -nE 's/^metadata needed: ([^ ,]+ \()?([0-9]+) bytes?\)?, .*/\2/p' "$tmp/plan"
 }
-available() { crypt convert --encrypt --dry-run "$image" target | sed -nE 's/^metadata needed.*available: ([0-9]+)$/\1/p'; }
+available() { crypt convert --encrypt --dry-run "$image" target | sed -nE 's/^metadata needed.*available: ([^ ,]+ \()?([0-9]+) bytes?\)?$/\2/p'; }
 
 # rot_all: every block of the file, one byte each
 rot_all() {

@@ -92,8 +92,8 @@ while IFS='|' read -r name size mount options; do
 
 	starve "$image"
 	expect_unchanged 0 "$image" crypt convert --encrypt --dry-run --recursive "$image" "${SET[@]}"
-	expect_text "$tmp/out" '^metadata needed: [0-9]+ bytes, available: [0-9]+$'
-	expect_text "$tmp/out" '^new metadata chunk: 1, [0-9]+ bytes$'
+	expect_text "$tmp/out" '^metadata needed: .*bytes\)?, available: .*bytes\)?$'
+	expect_text "$tmp/out" '^new metadata chunk: 1, [0-9.]+MiB \([0-9]+ bytes\)$'
 	expect_unchanged 0 "$image" crypt convert --encrypt --dry-run --format json --recursive "$image" "${SET[@]}"
 	expect_text "$tmp/out" '"new_metadata_chunks":"1","new_metadata_bytes":"[0-9]+"'
 
@@ -104,7 +104,7 @@ while IFS='|' read -r name size mount options; do
 	n_before=$(n_chunks "$image")
 	target_state before
 	crypt convert --encrypt -q "${key[@]}" --recursive "$image" "${SET[@]}" >"$tmp/sealing"
-	expect_text "$tmp/sealing" '^new metadata chunk: 1, [0-9]+ bytes$'
+	expect_text "$tmp/sealing" '^new metadata chunk: 1, [0-9.]+MiB \([0-9]+ bytes\)$'
 	expect_one_more "$image"
 	cp --sparse=always "$image" "$tmp/copy.img"
 	use_image "$tmp/copy.img"

@@ -33,7 +33,7 @@ for room in 0 64 512 768 1024; do
 	fi
 	unfinished=$((unfinished + 1))
 	say "it stopped halfway"
-	expect_text "$tmp/err" 'hint: make room on the filesystem that holds the image, then: the conversion is unfinished: .btrfs-crypt convert --resume. tries to go on'
+	expect_text "$tmp/err" 'hint: make room on the filesystem that holds the image, then: the conversion is unfinished: .btrfs-crypt convert --resume .*. tries to go on'
 	mount -o remount,size=400M "$tmp/host"
 	expect_status 0 crypt convert --resume -q --volume-key-file "$tmp/vk" "$image"
 	crypt cat --volume-key-file "$tmp/vk" "$image" target big | cmp - "$tmp/big"
