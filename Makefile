@@ -8,6 +8,9 @@ B        ?= build$(if $(SAN),-san)
 PREFIX   ?= /usr/local
 SBINDIR  ?= $(PREFIX)/sbin
 MANDIR   ?= $(PREFIX)/share/man
+BASHDIR  ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR   ?= $(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
+FISHDIR  ?= $(PREFIX)/share/fish/vendor_completions.d
 CFLAGS   ?= -O2 -g
 FUZZ_SECONDS ?= 60
 CRASH_STATES ?= 10000
@@ -38,8 +41,9 @@ HELPERS  := $(B)/tests/helpers.a
 FUZZ     := $(patsubst tests/fuzz/fuzz-%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
 REPLAY   := $(FUZZ:%=$(B)/tests/fuzz/replay-%)
 MAN      := $(wildcard man/*.8)
+COMPLETION := $(B)/completion/btrfs-crypt.bash $(B)/completion/_btrfs-crypt $(B)/completion/btrfs-crypt.fish
 
-all: $(B)/btrfs-crypt	## the program (default)
+all: $(B)/btrfs-crypt $(COMPLETION)	## the program, and what completes its command line in shells (default)
 
 objects: $(OBJECTS) $(SUPPORT)	## every object file
 
@@ -87,13 +91,17 @@ fuzz:	## libFuzzer on every reader, FUZZ_SECONDS (60) each
 
 fuzz-targets: $(FUZZ:%=$(B)/tests/fuzz/fuzz-%)
 
-install: all	## to DESTDIR$(PREFIX)
+install: all	## to DESTDIR$(PREFIX): the program, the manual, completion
 	install -D -m 755 $(B)/btrfs-crypt $(DESTDIR)$(SBINDIR)/btrfs-crypt
 	install -d $(DESTDIR)$(MANDIR)/man8
 	install -m 644 $(MAN) $(DESTDIR)$(MANDIR)/man8
+	install -D -m 644 $(B)/completion/btrfs-crypt.bash $(DESTDIR)$(BASHDIR)/btrfs-crypt
+	install -D -m 644 $(B)/completion/_btrfs-crypt $(DESTDIR)$(ZSHDIR)/_btrfs-crypt
+	install -D -m 644 $(B)/completion/btrfs-crypt.fish $(DESTDIR)$(FISHDIR)/btrfs-crypt.fish
 
 uninstall:	## takes away what install put there
-	rm -f $(DESTDIR)$(SBINDIR)/btrfs-crypt $(MAN:man/%=$(DESTDIR)$(MANDIR)/man8/%)
+	rm -f $(DESTDIR)$(SBINDIR)/btrfs-crypt $(MAN:man/%=$(DESTDIR)$(MANDIR)/man8/%) \
+		$(DESTDIR)$(BASHDIR)/btrfs-crypt $(DESTDIR)$(ZSHDIR)/_btrfs-crypt $(DESTDIR)$(FISHDIR)/btrfs-crypt.fish
 
 clean:	## takes away what was built
 	rm -rf build build-san build-fuzz $(B)
@@ -122,6 +130,14 @@ link = @echo "  LINK  $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@.new $(filter %.o %.a
 
 $(B)/btrfs-crypt: $(B)/cmd/main.o $(ARCHIVE)
 	$(call link,$(LIBS))
+
+# From the tables of options in the program.
+$(B)/completion/btrfs-crypt.bash: SHELL_NAME = bash
+$(B)/completion/_btrfs-crypt: SHELL_NAME = zsh
+$(B)/completion/btrfs-crypt.fish: SHELL_NAME = fish
+$(COMPLETION): $(B)/btrfs-crypt scripts/completion scripts/completion.bash scripts/completion.zsh scripts/completion.fish
+	@mkdir -p $(@D)
+	@scripts/completion $(SHELL_NAME) $(B)/btrfs-crypt > $@.new && mv $@.new $@
 
 $(UNIT) $(TOOLS): %: %.o $(HELPERS) $(ARCHIVE)
 	$(call link,-lcmocka $(LIBS))

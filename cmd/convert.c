@@ -47,7 +47,7 @@ static void take_skip(poptContext context, enum poptCallbackReason reason, const
 
 static struct poptOption options_how[] = {
 	{ NULL, 0, POPT_ARG_CALLBACK, (void *)take_skip, 0, NULL, NULL },
-	{ "cipher", 'c', POPT_ARG_STRING, &opt.cipher, 0, "aes-256-gcm (default) or chacha20-poly1305", "CIPHER" },
+	{ "cipher", 'c', POPT_ARG_STRING, &opt.cipher, 0, "how to encrypt (default: aes-256-gcm)", "aes-256-gcm|chacha20-poly1305" },
 	{ "shared", 0, POPT_ARG_STRING, &opt.shared, 0,
 	  "what to do about blocks shared with other subvolumes: refuse (default), or include those subvolumes", "refuse|include" },
 	{ "recursive", 0, POPT_ARG_NONE, &opt.recursive, 0, "seal the subvolumes nested in these as well", NULL },
@@ -62,7 +62,7 @@ static struct poptOption options_how[] = {
 	  "at data of which no copy matches its checksum: stop (default), or seal them so that they are as bad afterwards", "stop|continue" },
 	{ "skip-damaged", 0, POPT_ARG_STRING | POPT_ARGFLAG_OPTIONAL, NULL, 'k',
 	  "leave damaged blocks as they are, and convert everything else; N, where it was asked for: of a lost record of the journal, so many", "N" },
-	{ "pbkdf", 0, POPT_ARG_STRING, &opt.pbkdf, 0, "how the key slot is made expensive: argon2id (default) or pbkdf2", "KDF" },
+	{ "pbkdf", 0, POPT_ARG_STRING, &opt.pbkdf, 0, "how the key slot is made expensive (default: argon2id)", "argon2id|pbkdf2" },
 	{ "pbkdf-memory", 0, POPT_ARG_STRING, &opt.memory, 0, "memory of argon2id", "KIB" },
 	{ "pbkdf-force-iterations", 0, POPT_ARG_STRING, &opt.iterations, 0, "passes of argon2id, iterations of pbkdf2", "N" },
 	{ "iter-time", 'i', POPT_ARG_STRING, &opt.milliseconds, 0, "time that opening the key slot takes here (default 1000)", "MS" },

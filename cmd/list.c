@@ -18,7 +18,7 @@
 
 static struct {
 	int parent, created, uuid, parent_uuid, received_uuid;
-	int table;
+	int table, paths;
 	int snapshots, readonly, deleted;
 	int generation_column, all, only_inside;
 	struct ranges { char **at; size_t n; } generation, created_range;
@@ -53,6 +53,7 @@ static const struct poptOption options[] = {
 	{ "parent-uuid", 'q', POPT_ARG_NONE, &opt.parent_uuid, 0, "print the uuid of what each is a snapshot of", NULL },
 	{ "received-uuid", 'R', POPT_ARG_NONE, &opt.received_uuid, 0, "print the uuid of what was sent, where it was received", NULL },
 	{ "table", 't', POPT_ARG_NONE, &opt.table, 0, "print a table with a heading", NULL },
+	{ "paths", 0, POPT_ARG_NONE, &opt.paths, 0, "print the path of each, escaped, and nothing else", NULL },
 	{ "snapshots", 's', POPT_ARG_NONE, &opt.snapshots, 0, "only snapshots, with generation and time of creation", NULL },
 	{ "readonly", 'r', POPT_ARG_NONE, &opt.readonly, 0, "only those that are read only", NULL },
 	{ "deleted", 'd', POPT_ARG_NONE, &opt.deleted, 0, "only those that are deleted and not yet cleaned up", NULL },
@@ -145,6 +146,11 @@ static void print_text(const struct list_row *row, const struct seal *seal, bool
 	char *path = escape_new(row->path, row->path_len);
 	char cell[CELL_SIZE], tag[ROOT_TAG_TEXT_SIZE];
 
+	if (opt.paths) {
+		puts(subvolume->id == FS_TREE_ID ? "/" : path ? path : "?");
+		free(path);
+		return;
+	}
 	for (size_t i = 0; i < N_COLUMNS; i++) {
 		if (!is_wanted(&columns[i]))
 			continue;
@@ -185,7 +191,7 @@ static void print_json(const struct list_row *row, const struct seal *seal, bool
 static bool print_rows(const struct subvolume_list *list, const struct list_rows *rows, const struct seals *seals,
 		       const struct unfinished *unfinished, struct error *err)
 {
-	if (opt.table && !format_is_json())
+	if (opt.table && !opt.paths && !format_is_json())
 		print_heading();
 	for (size_t i = 0; i < rows->n; i++) {
 		const struct subvolume *at = rows->at[i].at;

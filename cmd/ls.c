@@ -32,7 +32,7 @@ static const struct poptOption options[] = {
 	{ "inode", 'i', POPT_ARG_NONE, &opt.inode, 0, "print inode numbers as well", NULL },
 	{ "recursive", 'R', POPT_ARG_NONE, &opt.recursive, 0, "what is in directories and nested subvolumes as well", NULL },
 	{ "directory", 'd', POPT_ARG_NONE, &opt.directory, 0, "a directory itself, not what is in it", NULL },
-	{ "sort", 0, POPT_ARG_STRING, &opt.sort, 0, "none (default: as the index has them), name, size or time", "ORDER" },
+	{ "sort", 0, POPT_ARG_STRING, &opt.sort, 0, "in which order (default: none, as the index has them)", "none|name|size|time" },
 	{ NULL, 'S', POPT_ARG_NONE, &opt.by_size, 0, "the same as --sort=size", NULL },
 	{ NULL, 't', POPT_ARG_NONE, &opt.by_time, 0, "the same as --sort=time", NULL },
 	{ "reverse", 'r', POPT_ARG_NONE, &opt.reverse, 0, "the other way round, with --sort", NULL },

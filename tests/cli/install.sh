@@ -9,6 +9,9 @@ unset MAKEFLAGS MAKELEVEL
 quiet make -C "$TOP" -o "$build/btrfs-crypt" install B="$build" DESTDIR="$own/root" PREFIX=/usr
 [ -x root/usr/sbin/btrfs-crypt ] || bad "the program is not installed"
 [ "$(find root -name '*.8' | wc -l)" = "$(ls "$TOP"/man/*.8 | wc -l)" ] || bad "not every page is installed"
+for file in bash-completion/completions/btrfs-crypt zsh/vendor-completions/_btrfs-crypt fish/vendor_completions.d/btrfs-crypt.fish; do
+	grep -q 'verify-key' "root/usr/share/$file" || bad "$file is not installed, or is empty"
+done
 root/usr/sbin/btrfs-crypt --version > /dev/null || bad "the installed program does not run"
 quiet make -C "$TOP" uninstall B="$build" DESTDIR="$own/root" PREFIX=/usr
 [ -z "$(find root -type f)" ] || bad "uninstall leaves $(find root -type f)"
