@@ -62,6 +62,15 @@ cp "$tmp/out" "$tmp/show.mounted"
 btrfs subvolume show "$mnt/with space/snap" | grep -v 'Send time' >"$tmp/show.want"
 grep -v 'Send time' "$tmp/out" | diff "$tmp/show.want" - || fail "show differs from btrfs subvolume show"
 expect_status 4 crypt show "$mnt" none
+# A mount point alone is a subvolume to show, and no image for the others, which say what they would read instead.
+crypt show "$mnt/with space/snap" >"$tmp/own" || fail "show of a directory: status $?"
+diff "$tmp/show.mounted" "$tmp/own" || fail "show of a directory is not its subvolume"
+source=$(findmnt -n -o SOURCE "$mnt" | sed 's/\[.*//')
+for command in "ls $mnt /" "cat $mnt / one" "stat $mnt / one" "df $mnt" "dump-tree $mnt" "timeline $mnt /" "convert --encrypt $mnt /"; do
+	"$BTRFS_CRYPT" $command >"$tmp/out" 2>"$tmp/err" && fail "$command: succeeds"
+	expect_text "$tmp/err" "hint: it is mounted btrfs, which ls, cat and stat of the system read; btrfs-crypt reads it where it is not mounted: name $source\$"
+	[ ! -s "$tmp/out" ] || fail "$command prints"
+done
 ! grep -q Quota "$tmp/show.mounted" || fail "a quota group without quotas"
 expect_status 4 crypt list "$tmp"
 expect_text "$tmp/err" 'not a directory of a btrfs filesystem$'
