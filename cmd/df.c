@@ -160,7 +160,7 @@ static void print_device(const struct volume *volume, const struct volume_device
 		json_text(line, "record", "device");
 		json_u64(line, "devid", at->devid);
 		if (name)
-			json_name(line, "name", name, strlen(name));
+			json_name(line, "device", name, strlen(name));
 		json_flag(line, "missing", !name);
 		json_flag(line, "seed", at->is_seed);
 		json_u64(line, "size", at->size);

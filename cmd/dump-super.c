@@ -38,6 +38,17 @@ static const struct backup_field {
 #undef FIELD
 };
 
+static void put_backup_json(struct json_object *member, const char *tree, uint64_t address, uint64_t generation, unsigned level)
+{
+	char name[40];
+
+	json_u64(member, tree, address);
+	snprintf(name, sizeof(name), "%s_generation", tree);
+	json_u64(member, name, generation);
+	snprintf(name, sizeof(name), "%s_level", tree);
+	json_number(member, name, level);
+}
+
 static struct json_object *put_backup(bool as_json, const struct disk_root_backup *backup)
 {
 	struct json_object *member = as_json ? json_line() : NULL;
@@ -50,8 +61,7 @@ static struct json_object *put_backup(bool as_json, const struct disk_root_backu
 		memcpy(&address, bytes + field->at, sizeof(address));
 		memcpy(&generation, bytes + field->at + sizeof(address), sizeof(generation));
 		if (member)
-			json_format(member, field->member, "%" PRIu64 " gen %" PRIu64 " level %u", le64(address), le64(generation),
-				    bytes[field->level_at]);
+			put_backup_json(member, field->member, le64(address), le64(generation), bytes[field->level_at]);
 		else
 			printf("\t\t%s%" PRIu64 "\tgen: %" PRIu64 "\tlevel: %u\n", field->label, le64(address), le64(generation),
 			       bytes[field->level_at]);

@@ -23,6 +23,12 @@ for file in man/*.8; do
 	lint=$(mandoc -T lint -W warning "$file") || bad "$lint"
 done
 
+version=$(sed -n 's/^#define BTRFS_CRYPT_VERSION "\(.*\)"/\1/p' cmd/cmd.h)
+for file in man/*.8; do
+	grep -qxF ".Os btrfs-crypt $version" "$file" || bad "$file: its footer has not name and version, btrfs-crypt $version"
+	[ "$(page "$file" | section EXAMPLES | grep -c '[a-z]')" -ge 2 ] || bad "$file: no EXAMPLES"
+done
+
 n=0
 while IFS=$'\t' read -r command operands summary; do
 	file=man/btrfs-crypt-$command.8

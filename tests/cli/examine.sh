@@ -163,7 +163,7 @@ EOF
 expect 0 df --format json disk.img <<'EOF'
 {"record":"profile","type":"System","profile":"single","block_groups":"1","total":"4194304","used":"4096","allocated":"4194304"}
 {"record":"profile","type":"Data+Metadata","profile":"single","block_groups":"1","total":"7077888","used":"782336","allocated":"7077888"}
-{"record":"device","devid":"1","name":"disk.img","missing":false,"seed":false,"size":"71303168","allocated":"11272192","unallocated":"60030976"}
+{"record":"device","devid":"1","device":"disk.img","missing":false,"seed":false,"size":"71303168","allocated":"11272192","unallocated":"60030976"}
 EOF
 expect 0 tree-stats -b -t 257 disk.img <<'EOF'
 Calculating size of tree 257

@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Each member of each JSON line that is printed is in the table of the manual, under its command and record, and nothing is in it that no source has.
+. "$(dirname "$0")/../expect.sh"
+bundled_image
+bundled_image spoiled.img
+zstd -dqf "$TOP/images/good-sealed.img.zst" -o sealed.img
+key=$TOP/images/good-sealed.passphrase
+at=$(btrfs-crypt resolve disk.img vault size-30001 | sed -nE 's/.* physical ([0-9]+)$/\1/p' | head -n 1)
+printf 'spoiled' | dd of=spoiled.img bs=1 seek=$((at + 5000)) conv=notrunc status=none
+printf 'secret' > passphrase
+cheap="--pbkdf pbkdf2 --pbkdf-force-iterations 1000"
+cp spoiled.img carried.img
+
+# tell COMMAND WORD...: what it prints, each line behind the name of the command
+tell() {
+	echo "$*" >> told
+	btrfs-crypt "$1" --format json "${@:2}" 2>&1 | grep -a '^{' | sed "s/^/$1 /" >> lines
+}
+tell list sealed.img
+tell list disk.img
+tell show sealed.img vault
+tell show disk.img shared
+tell ls -l disk.img vault
+tell ls -l sealed.img vault
+tell ls -R disk.img /
+tell stat --extents disk.img vault secret.txt link hole ledger.zlib
+tell stat --extents sealed.img vault secret.txt size-30001
+tell timeline disk.img vault
+tell timeline --changed-since shared-snapshot disk.img shared
+tell resolve disk.img vault ledger.txt
+tell resolve --logical "$at" disk.img
+tell resolve --logical "$(btrfs-crypt dump-super disk.img | sed -n 's/^root\t\t*\([0-9]*\)$/\1/p' | head -n 1)" disk.img
+tell df disk.img
+tell tree-stats disk.img
+tell dump-super --full disk.img
+tell verify-key sealed.img vault --passphrase-file "$key"
+tell verify sealed.img vault --passphrase-file "$key" --expect-seal 00000000000000000000000000000000 --progress=json
+tell convert --status disk.img
+tell convert --encrypt --dry-run disk.img vault
+tell convert --encrypt --on-error=continue carried.img vault --key-file passphrase $cheap --progress=json
+tell verify carried.img vault --key-file passphrase
+tell convert --decrypt carried.img vault --key-file passphrase
+tell cat spoiled.img vault size-30001 --report cat.report
+tell export spoiled.img vault -o made.tar --report export.report
+tell cat sealed.img vault secret.txt
+sed 's/^/report /' cat.report export.report >> lines
+
+python3 "$TOP/tests/cli/json-members.py" "$TOP" lines || bad "manual and program do not agree"
+finish
