@@ -210,7 +210,7 @@ static bool run_cat(const char *const *operand, struct error *err)
 		image_hear_invalid(on_invalid, &run);
 		ok = choose_range(&run, err) && find_file(&run, operand, err) && export_sources_init(&run.sources, &run.list, err) &&
 		     open_source(&run, err) && print_file(&run, err);
-		ok = export_report_end(&run.report, &run.summary, run.name, ok, opt.quiet || !export_report_counts(ok, run.is_started, err), err);
+		ok = export_report_end(&run.report, &run.summary, operand[0], run.volume, run.name, ok, opt.quiet || !export_report_counts(ok, run.is_started, err), err);
 	}
 	export_report_free(&run.report);
 	export_sources_free(&run.sources);

@@ -100,6 +100,8 @@ bool image_device_open(const char *path, size_t i, struct device **device, struc
  * it.  Malloced; NULL: no memory.
  */
 char *image_word(const char *path);
+/* Where the filesystem begins in the first device that was opened. */
+uint64_t image_filesystem_offset(void);
 /* Not only the part of it that the filesystem is in. */
 bool image_device_open_whole(const char *path, size_t i, struct device **device, struct error *err) must_use;
 

@@ -4,11 +4,13 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/export-summary.h"
 #include "cmd/json.h"
+#include "cmd/report-run.h"
 #include "cmd/subvolume-json.h"
 #include "common/util/escape.h"
 #include "common/util/hex.h"
@@ -54,6 +56,7 @@ static bool create(const char *name, const char *option, struct export_text *tex
 
 bool export_report_open(struct export_report *report, const char *report_name, const char *manifest_name, struct error *err)
 {
+	clock_gettime(CLOCK_REALTIME, &report->begin);
 	return create(report_name, "--report", &report->report, err) && create(manifest_name, "--manifest", &report->manifest, err);
 }
 
@@ -82,6 +85,7 @@ void export_report_free(struct export_report *report)
 {
 	drop(&report->report);
 	drop(&report->manifest);
+	free(report->damaged);
 	set64_free(&report->mirrors);
 }
 
@@ -174,6 +178,15 @@ static bool is_told(struct export_report *report, const struct export_finding *f
 	}
 }
 
+/* For the manifest; without memory the report has it all the same. */
+static void note_damaged(struct export_report *report, const struct export_finding *f)
+{
+	if (!report->manifest.stream || (f->kind != EXPORT_LOST && f->kind != EXPORT_DOUBTFUL && f->kind != EXPORT_UNPROVEN))
+		return;
+	free(report->damaged);
+	report->damaged = strdup(f->path);
+}
+
 void export_report_finding(struct export_report *report, const struct export_finding *f)
 {
 	const bool is_damage = f->kind == EXPORT_LOST || f->kind == EXPORT_DOUBTFUL || f->kind == EXPORT_DAMAGED || f->kind == EXPORT_FAILED ||
@@ -181,6 +194,7 @@ void export_report_finding(struct export_report *report, const struct export_fin
 	char *path, text[2048];
 
 	report_finding(report, f);
+	note_damaged(report, f);
 	if (!is_told(report, f))
 		return;
 	path = escape_new(f->path[0] ? f->path : ".", f->path[0] ? strlen(f->path) : 1);
@@ -251,23 +265,34 @@ void export_report_invalid(struct export_report *report, struct export_summary *
 
 /* --- the manifest ----------------------------------------------------------------------------------------------------------- */
 
+static void put_path(FILE *out, const char *path)
+{
+	for (const char *at = path; *at; at++) {
+		switch (*at) {
+		case '\\': fputs("\\\\", out); break;
+		case '\n': fputs("\\n", out); break;
+		case '\r': fputs("\\r", out); break;
+		default: fputc(*at, out);
+		}
+	}
+}
+
 /* As sha256sum prints it, so that sha256sum -c reads it. */
 bool export_report_hash(struct export_report *report, const char *path, const uint8_t hash[HASH_SIZE], struct error *err)
 {
 	char text[2 * HASH_SIZE + 1];
 
 	hex_text(hash, HASH_SIZE, text);
+	/* A comment to sha256sum: the hash is that of what was written. */
+	if (report->damaged && strcmp(report->damaged, path) == 0) {
+		fputs("# not as it was, see the warnings: ", report->manifest.stream);
+		put_path(report->manifest.stream, path);
+		fputc('\n', report->manifest.stream);
+	}
 	if (strpbrk(path, "\\\n\r"))
 		fputc('\\', report->manifest.stream);
 	fprintf(report->manifest.stream, "%s  ", text);
-	for (const char *at = path; *at; at++) {
-		switch (*at) {
-		case '\\': fputs("\\\\", report->manifest.stream); break;
-		case '\n': fputs("\\n", report->manifest.stream); break;
-		case '\r': fputs("\\r", report->manifest.stream); break;
-		default: fputc(*at, report->manifest.stream);
-		}
-	}
+	put_path(report->manifest.stream, path);
 	fputc('\n', report->manifest.stream);
 	return !ferror(report->manifest.stream) || error_system(err, "%s", report->manifest.name);
 }
@@ -293,6 +318,14 @@ static bool hash_device(struct export_report *report, struct device *device, str
 	hex_text(result, sizeof(result), text);
 	escape_text(device->name, strlen(device->name), name, sizeof(name));
 	fprintf(report->manifest.stream, "# image %s  %s  %" PRIu64 " bytes\n", text, name, device->size);
+	if (report->report.stream) {
+		struct json_object *line = json_line();
+
+		json_name(line, "image", device->name, strlen(device->name));
+		json_u64(line, "size", device->size);
+		json_text(line, "sha256", text);
+		json_print(line, report->report.stream);
+	}
 	return true;
 }
 
@@ -319,16 +352,18 @@ bool export_report_counts(bool ok, bool is_started, const struct error *err)
 	return ok || is_started || format_is_json() || error_is_damage(err);
 }
 
-bool export_report_end(struct export_report *report, const struct export_summary *s, const char *what, bool ok, bool quiet,
-		       struct error *err)
+bool export_report_end(struct export_report *report, const struct export_summary *s, const char *image, const struct volume *volume, const char *what,
+		       bool ok, bool quiet, struct error *err)
 {
 	const struct export_told told = { .done = report->done, .is_one_file = report->is_one_file, .is_cut = !ok, .n_mirror = set64_count(&report->mirrors) };
 	struct error unwritten = { 0 };
 
 	progress_clear(&report->progress);
 	ok = ok && finish(&report->manifest, err) && (export_verdict(&told, s, err) || error_prefix(err, "%s", what));
-	if (report->report.stream)
+	if (report->report.stream) {
+		report_run_print(image, volume, &report->begin, report->report.stream);
 		export_summary_json(&told, s, ok ? NULL : err, report->report.stream);
+	}
 	if (!finish(&report->report, &unwritten)) {
 		if (ok)
 			*err = unwritten;

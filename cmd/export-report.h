@@ -4,6 +4,7 @@
 #define CMD_EXPORT_REPORT_H
 
 #include <stdio.h>
+#include <time.h>
 
 #include "common/export/export.h"
 #include "common/export/out-file.h"
@@ -25,6 +26,8 @@ struct export_report {
 	struct export_text report, manifest;
 	struct progress progress;
 	uint64_t progress_total;
+	struct timespec begin;
+	char *damaged;		/* the path of the last finding about bytes that are not right; its file's hash comes next */
 	unsigned n_notes[EXPORT_LOSS + 1];	/* printed so far */
 	bool loss_told[OUT_LOSSES];
 	struct set64 mirrors;		/* hashes of the warnings: one sector may be read twice */
@@ -48,8 +51,8 @@ bool export_report_device(struct export_report *report, struct device *device, s
  * The end, however it came: the summary, unless quiet, and the report whole; the manifest where everything was gone through.  ok: it was, and the
  * verdict on `what` is that of the summary; else err says why not.  False and why where not every byte was right, or something could not be written.
  */
-bool export_report_end(struct export_report *report, const struct export_summary *summary, const char *what, bool ok, bool quiet,
-		       struct error *err) must_use;
+bool export_report_end(struct export_report *report, const struct export_summary *summary, const char *image, const struct volume *volume,
+		       const char *what, bool ok, bool quiet, struct error *err) must_use;
 /*
  * Is there something to be counted for people?  A mistake of who called it, or a wrong key, is no finding; the report and JSON have the summary all the
  * same.

@@ -224,7 +224,7 @@ static bool run_export(const char *const *operand, struct error *err)
 		image_hear_invalid(on_invalid, &run);
 		ok = export_shape_choose(&wanted, &shape, err) && progress_choose(&run.report.progress, err) && find_places(&run, operand, err) &&
 		     export(&run, operand, &shape, err);
-		ok = export_report_end(&run.report, &run.summary, operand[0], ok, opt.quiet || !export_report_counts(ok, run.is_started, err), err);
+		ok = export_report_end(&run.report, &run.summary, operand[0], run.volume, operand[0], ok, opt.quiet || !export_report_counts(ok, run.is_started, err), err);
 	}
 
 	free_run(&run);

@@ -103,6 +103,16 @@ bool image_device_open_whole(const char *path, size_t i, struct device **device,
 	return device_open(image_device_name(path, i), false, device, err);
 }
 
+static struct {
+	bool is_known;
+	uint64_t at;
+} first_offset;
+
+uint64_t image_filesystem_offset(void)
+{
+	return first_offset.at;
+}
+
 /* The part of it that has the filesystem, from the option or by looking.  Takes the whole. */
 static bool open_part(struct image_part *part, bool has_offset, struct device **device, struct error *err)
 {
@@ -114,6 +124,10 @@ static bool open_part(struct image_part *part, bool has_offset, struct device **
 	if (!ok) {
 		device_close(part->device);
 		return false;
+	}
+	if (!first_offset.is_known) {
+		first_offset.is_known = true;
+		first_offset.at = part->offset;
 	}
 	if (!has_offset && part->offset == 0) {
 		*device = part->device;

@@ -34,6 +34,8 @@ for line in open(lines):
         row = "warning"
     elif command == "report" and "summary" in value:
         row = "cat"
+    elif command == "report" and "run" in value:
+        row = "report run"
     else:
         row = command + (" " + same.get(record, record) if record else "")
     seen.setdefault(row, set()).update(members(value, set()))

@@ -98,7 +98,7 @@ for started in status["started"], inode["conversion"]["started"]:
     assert re.fullmatch(r"[0-9]{10}\.0{9}", started), started
 assert status["record"] == "status" and status["authenticated"] and "percent" in status
 
-[ended] = read("cat")
+[run, ended] = read("cat")
 assert ended["status"] == 7 and ended["error"] == "unfinished-conversion" and ended["text"], ended
 
 [carried, summary] = read("carried")

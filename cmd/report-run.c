@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The line of a report about the run itself. */
+#include "cmd/report-run.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uuid.h>
+
+#include "cmd/cmd.h"
+#include "cmd/inode-text.h"
+#include "cmd/json.h"
+
+#define ARGUMENTS_MAX 65536
+
+/* As the system has it, so that nothing that was read from it since can differ. */
+static void put_arguments(struct json_object *line)
+{
+	struct json_object *words = json_array();
+	char *text = calloc(1, ARGUMENTS_MAX + 1);
+	FILE *file = fopen("/proc/self/cmdline", "re");
+	const size_t n = text && file ? fread(text, 1, ARGUMENTS_MAX, file) : 0;
+
+	for (size_t at = 0; at < n; at += strlen(text + at) + 1)
+		json_append_text(words, text + at);
+	if (file)
+		fclose(file);
+	free(text);
+	json_member(line, "command_line", words);
+}
+
+static void put_time(struct json_object *line, const char *name, const struct timespec *at)
+{
+	const struct inode_time time = { .sec = at->tv_sec, .nsec = (uint32_t)at->tv_nsec };
+
+	json_time(line, name, &time);
+}
+
+void report_run_print(const char *image, const struct volume *volume, const struct timespec *begin, FILE *out)
+{
+	struct json_object *line = json_line();
+	struct timespec end = { 0 };
+	char fsid[37];
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	json_text(line, "run", command_name);
+	json_text(line, "tool", "btrfs-crypt");
+	json_text(line, "version", BTRFS_CRYPT_VERSION);
+	put_arguments(line);
+	put_time(line, "begin", begin);
+	put_time(line, "end", &end);
+	json_name(line, "device", image, strlen(image));
+	if (volume) {
+		const struct disk_superblock *disk = &volume->super.disk;
+
+		uuid_unparse_lower(volume->super.fsid, fsid);
+		json_u64(line, "filesystem_offset", image_filesystem_offset());
+		json_text(line, "fsid", fsid);
+		json_name(line, "label", disk->label, strnlen((const char *)disk->label, sizeof(disk->label)));
+	}
+	json_print(line, out);
+}
