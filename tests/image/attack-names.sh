@@ -19,7 +19,7 @@ quiet() { if grep -E 'sealed as|root item' "$tmp/err" "$tmp/out"; then fail "a w
 moved() {
 	local now=$1 then=$2 id=$3 file=$4 text
 	shift 4
-	text="warning: subvolume $now: sealed as $then: it was renamed or moved since, or put in the place of another\$"
+	text="warning: subvolume $now was sealed as $then: it was renamed or moved since, or put in the place of another\$"
 	expect_unchanged 0 "$image" crypt cat --report "$tmp/report" "$@" "$image" "id:$id" "$file"
 	expect_text "$tmp/err" "$text"
 	grep -qF "{\"finding\":\"moved\",\"subvolume\":\"$id\",\"path\":\"$now\",\"sealed_as\":\"$then\"}" "$tmp/report" || fail "the report of cat"
@@ -48,7 +48,7 @@ moved() {
 	expect_text "$tmp/err" "$text"
 	expect_text "$tmp/out" ', 0 failures$'
 	expect_unchanged 6 "$image" crypt verify --strict-names "$@" "$image" "id:$id"
-	expect_text "$tmp/out" "^$now: subvolume $now: sealed as $then"
+	expect_text "$tmp/out" "^$now: subvolume $now was sealed as $then"
 	expect_text "$tmp/out" ', 1 failure$'
 	expect_unchanged 6 "$image" crypt verify --strict-names --format json "$@" "$image" "id:$id"
 	expect_text "$tmp/out" "\"record\":\"moved\",\"subvolume\":\"$id\",\"path\":\"$now\",\"sealed_as\":\"$then\""
@@ -74,13 +74,13 @@ moved other target $TARGET pair-a "${VK[@]}"
 moved target other $OTHER pair-a --volume-key-file "$tmp/vk2"
 # By name: the other's bytes, and it is said
 expect_unchanged 0 "$image" crypt cat --volume-key-file "$tmp/vk2" "$image" target pair-a
-expect_text "$tmp/err" 'subvolume target: sealed as other'
+expect_text "$tmp/err" 'subvolume target was sealed as other'
 
 say "renamed, to a name that is escaped"
 fresh
 by_kernel mv target $'new\nname'
 expect_unchanged 0 "$image" crypt cat "${VK[@]}" "$image" id:$TARGET pair-a
-expect_text "$tmp/err" 'subvolume new\\x0aname: sealed as target:'
+expect_text "$tmp/err" 'subvolume new\\x0aname was sealed as target:'
 expect_unchanged 6 "$image" crypt verify --strict-names "${VK[@]}" "$image" id:$TARGET
 
 say "moved below another subvolume, and a directory above renamed"
@@ -89,9 +89,9 @@ by_kernel bash -c 'btrfs property set -ts target ro false && mv target plain/tar
 moved plain/target target $TARGET pair-a "${VK[@]}"
 # As part of what is exported with it
 expect_unchanged 0 "$image" crypt export --recursive -o "$tmp/all.tar" "${VK[@]}" "$image" plain
-expect_text "$tmp/err" 'subvolume plain/target: sealed as target:'
+expect_text "$tmp/err" 'subvolume plain/target was sealed as target:'
 expect_unchanged 0 "$image" crypt ls -R "$image" plain
-expect_text "$tmp/err" 'subvolume plain/target: sealed as target:'
+expect_text "$tmp/err" 'subvolume plain/target was sealed as target:'
 
 say "unsealed, and told: the name is whatever it is now"
 expect_status 0 crypt convert --decrypt -q "${VK[@]}" "$image" plain/target
@@ -122,7 +122,7 @@ quiet
 cp --sparse=always "$image" "$tmp/three.img"
 by_kernel bash -c 'mv first x && mv second first && mv x second'
 [ "$(crypt cat -q "${VK[@]}" "$image" first f 2>"$tmp/err")" = two ] || fail "the wrong file"
-expect_text "$tmp/err" 'subvolume first: sealed as second:'
+expect_text "$tmp/err" 'subvolume first was sealed as second:'
 expect_unchanged 6 "$image" crypt verify --strict-names "${VK[@]}" "$image" "id:$deep"
 expect_text "$tmp/out" ', 2 failures$'
 say "behind the first 1024 bytes of a path nothing is compared; before them it is"

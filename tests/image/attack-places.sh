@@ -161,7 +161,7 @@ say "an ordinary subvolume put where a sealed one was that is elsewhere now"
 fresh
 by_kernel bash -c 'mv sv away && mv plain sv'
 told sv "plain words" "$(place sv)" in-place-of
-told away "newer words" 'subvolume away: sealed as sv:' moved "${KEY[@]}"
+told away "newer words" 'subvolume away was sealed as sv:' moved "${KEY[@]}"
 refused 9 'is not sealed' crypt cat "${KEY[@]}" "$image" sv words
 expect_unchanged 6 "$image" crypt verify --strict-names "${KEY[@]}" "$image" old
 expect_text "$tmp/out" "^sv: $(place sv)"
@@ -169,9 +169,9 @@ expect_text "$tmp/out" "^sv: $(place sv)"
 say "an older version, sealed as well, put where a newer one was"
 fresh
 by_kernel bash -c 'mv sv away && mv old sv'
-told sv "older words" 'subvolume sv: sealed as old:' moved "${KEY[@]}"
+told sv "older words" 'subvolume sv was sealed as old:' moved "${KEY[@]}"
 expect_unchanged 0 "$image" crypt verify "${KEY[@]}" "$image" sv
-expect_text "$tmp/err" 'warning: subvolume sv: sealed as old:'
+expect_text "$tmp/err" 'warning: subvolume sv was sealed as old:'
 expect_unchanged 6 "$image" crypt verify --strict-names "${KEY[@]}" "$image" sv
 say "and a snapshot of it that a kernel made since"
 fresh
@@ -187,7 +187,7 @@ expect_status 0 crypt convert --decrypt -q "${KEY[@]}" "$image" sv
 by_kernel bash -c 'mkdir one two && mv sv one/sv && mv old two/sv'
 expect_status 0 crypt convert --encrypt -q "${KEY[@]}" --recursive "$image" one/sv two/sv
 by_kernel bash -c 'mv one x && mv two one && mv x two'
-told one/sv "older words" 'subvolume one/sv: sealed as two/sv:' moved "${KEY[@]}"
+told one/sv "older words" 'subvolume one/sv was sealed as two/sv:' moved "${KEY[@]}"
 expect_unchanged 6 "$image" crypt verify --strict-names "${KEY[@]}" "$image" one/sv
 
 # hidden REGEX STATUS-OF-CAT: the nested subvolume cannot be reached, and everyone who should says so
@@ -210,7 +210,7 @@ hidden() {
 		expect_text "$tmp/err" "nested: damaged: ${text#*: }"
 	done
 	rm -rf "$tmp/exported" "$tmp/report"
-	expect_unchanged 6 "$image" crypt export --accept-changes -r "${KEY[@]}" -o "$tmp/exported/" --report "$tmp/report" "$image" sv
+	expect_unchanged 6 "$image" crypt export --accept-changes -R "${KEY[@]}" -o "$tmp/exported/" --report "$tmp/report" "$image" sv
 	expect_text "$tmp/report" "\"finding\":\"not-authenticated\",\"path\":\"a/nested\",\"text\":\"${text#*: }"
 	for command in list "show" ; do
 		expect_unchanged 0 "$image" crypt $command "$image" sv
