@@ -114,14 +114,45 @@ done < <(sed -nE 's/^\t\t\[ERROR_.*\] = "(.*)",/\1/p' format/error.c | grep -v '
 version=$(sed -n 's/^#define BTRFS_CRYPT_VERSION "\(.*\)"/\1/p' cmd/cmd.h)
 [ "$("$program" --version)" = "btrfs-crypt $version" ] || bad "--version is not $version"
 
+# Every function that writes to an image is in the list of tests/README.md, and no other.
+awk 'FNR == 1 { name = "" }
+/^[a-z].*\(/ && !/;$/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name) }
+/^[ \t].*[^a-z_](device_write|volume_write|volume_write_mirror|volume_write_supers|volume_read_back|pwritev?|fallocate|ftruncate)\(/ {
+	print FILENAME ": " name }' common/convert/*.c common/crypto/*.c common/fs/*.c common/tree/*.c common/util/*.c common/volume/*.c | sort -u > "$work/writes"
+sed -nE 's/^\| `(common\/[^`]*)`.*/\1/p' tests/README.md | sort -u > "$work/listed"
+diff "$work/writes" "$work/listed" > "$work/diff" || bad "tests/README.md: places that write (<) and the list of them (>) differ:
+$(cat "$work/diff")"
+[ "$(wc -l < "$work/writes")" -ge 20 ] || bad "only $(wc -l < "$work/writes") places that write"
+
+# What is refused before a conversion, and when one is gone on with, is asked for in its own words by some test.
+python3 - << 'END' > "$work/refusals" || bad "no test asks for the words of:
+$(cat "$work/refusals")"
+import glob, re, sys
+tests = "".join(open(name, encoding="utf-8", errors="replace").read() for name in glob.glob("tests/*/*") if name.endswith((".sh", ".c")))
+missing = n = 0
+for name in ["common/convert/preflight.c", "common/convert/continue.c", "common/convert/continue-check.c", "common/convert/replay.c"]:
+    source = open(name, encoding="utf-8").read()
+    for call in re.finditer(r'(?:\berror_set\([^"]*?ERROR_\w+,|\bstate_error\(|\brefuse\()\s*((?:"(?:[^"\\]|\\.)*"|PRI\w+|\s)+)', source):
+        text = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', re.sub(r"PRI\w+", "", call[1])))
+        for words in re.split(r"%#?(?:zu|[dsu])?", text):
+            words = words.strip(" ,:;+")
+            if len(words) < 16:
+                continue
+            n += 1
+            if words not in tests:
+                missing += 1
+                print(f"{name}: {words}")
+sys.exit(missing > 0 or n < 40)
+END
+
 # What tests/README.md names is there.
 n=0
 while IFS=': ' read -r test row; do
 	n=$((n + 1))
 	case $test in
-	unit/*) grep -q "^static void $row(void \*\*state)$" "tests/$test.c" || bad "tests/README.md: $test has no case $row" ;;
+	unit/*) [ -z "$row" ] && [ -e "tests/$test.c" ] || grep -q "^static void $row(void \*\*state)$" "tests/$test.c" || bad "tests/README.md: $test has no case $row" ;;
 	*) [ -e "tests/$test.sh" ] || bad "tests/README.md: there is no $test" ;;
 	esac
-done < <(grep '^|' tests/README.md | grep -oE '`(unit|cli|image)/[^`]*`' | tr -d '`')
+done < <(grep '^|' tests/README.md | grep -oE '`(unit|cli|image|crash)/[^`]*`' | tr -d '`')
 [ "$n" -ge 20 ] || bad "tests/README.md names only $n tests"
 exit $status
