@@ -122,10 +122,10 @@ $(ARCHIVE): $(filter-out $(B)/cmd/main.o,$(OBJECTS))
 $(HELPERS): $(SUPPORT)
 $(ARCHIVE) $(HELPERS):
 	@mkdir -p $(@D)
-	@rm -f $@
-	@ar qcs $@ $^
+	@rm -f $@.new
+	@ar qcs $@.new $^ && mv $@.new $@
 
-# Whoever runs the program meanwhile, tests in another window say, always finds a whole one.
+# Whoever runs the program meanwhile, tests in another window say, always finds a whole one; so does who links with the archives.
 link = @echo "  LINK  $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@.new $(filter %.o %.a,$^) $(1) && mv $@.new $@
 
 $(B)/btrfs-crypt: $(B)/cmd/main.o $(ARCHIVE)

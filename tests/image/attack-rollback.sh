@@ -46,7 +46,7 @@ for operation in encrypt decrypt; do
 	say "$operation: the power goes after a record is durable, and the record is damaged: as if it had never been"
 	rm -f "$tmp/results"
 	n=0
-	for flush in $(seq 4 40); do
+	for flush in $(seq 4 "$(every 2)" 40); do
 		fresh "$from"
 		expect_status 0 "$tmp/attack" "$image" convert $operation flush:"$flush" "$tmp/vk" target
 		"$tmp/attack" "$image" state >/dev/null 2>&1 || continue		# not begun, or finished
@@ -56,7 +56,7 @@ for operation in encrypt decrypt; do
 		right_or_refused
 	done
 	# After a flush that a change of phase makes it is in place already: 12.
-	[ "$(grep -cx 0 "$tmp/results")" -ge 4 ] || fail "of $n states: $(sort "$tmp/results" | uniq -c)"
+	[ "$(grep -cx 0 "$tmp/results")" -ge 2 ] || fail "of $n states: $(sort "$tmp/results" | uniq -c)"
 	if grep -qx 6 "$tmp/results"; then fail "exit status 6"; fi
 	say "$operation: $n states; or later, when it is in place: right, or refused"
 	rm -f "$tmp/results"
@@ -144,7 +144,7 @@ expect_unchanged 0 "$image" do_verify
 cats_right pair-a
 
 say "an image cut short: an error, whatever is asked of it"
-for size in 0 65536 69632 1M 8M 64M 67112960 80M 159M; do
+for size in 0 69632 8M 67112960 159M ${TORTURE:+65536 1M 64M 80M}; do
 	for from in base unfinished; do
 		fresh "$tmp/$from.img"
 		truncate -s $size "$image"
@@ -179,7 +179,7 @@ for name in pair-a big small two packed dir; do
 	"$tmp/attack" "$image" keys $TARGET "$number" | sed "s/^/$TARGET $number /"
 done >>"$tmp/keys"
 mapfile -t keys <"$tmp/keys"
-for ((i = 0; i < ${n:-60}; i++)); do
+for ((i = 0; i < ${n:-30}; i++)); do
 	fresh
 	where=()
 	for ((j = 0; j <= RANDOM % 3; j++)); do

@@ -42,13 +42,29 @@ stuck() {
 # Resumed or aborted, it ends as it should, with a warning where one is given
 goes_on() {
 	cp --sparse=always "$image" "$tmp/again.img"
-	expect_status 0 "do_$RESUME"
-	[ -z "${1:-}" ] || expect_text "$tmp/err" "$1"
-	ended "$TO"
+	goes resume "$@"
 	cp --sparse=always "$tmp/again.img" "$image"
-	expect_status 0 do_abort
-	[ -z "${1:-}" ] || expect_text "$tmp/err" "$1"
-	ended "$BACK"
+	goes abort "$@"
+}
+goes() {	# goes resume|abort [WARNING]
+	local end=$TO
+	if [ "$1" = abort ]; then
+		end=$BACK
+		expect_status 0 do_abort
+	else
+		expect_status 0 "do_$RESUME"
+	fi
+	[ -z "${2:-}" ] || expect_text "$tmp/err" "$2"
+	ended "$end"
+}
+# goes_by_turns [WARNING]: one of both, the other the next time; with TORTURE both
+goes_by_turns() {
+	if [ -n "${TORTURE:-}" ]; then
+		goes_on "$@"
+	else
+		if [ "${turn:-abort}" = abort ]; then turn=resume; else turn=abort; fi
+		goes $turn "$@"
+	fi
 }
 ended() {
 	if [ "$1" = sealed ]; then
@@ -110,13 +126,13 @@ for operation in encrypt decrypt; do
 		again
 		# shellcheck disable=SC2086
 		xor_tail $change
-		goes_on 'superblock'
+		goes_by_turns 'superblock'
 	done
 	for copy in 0 1; do
 		say "$operation: copy $copy says that it is newer"
 		again
 		xor_tail $copy sequence 64
-		goes_on 'superblock'
+		goes_by_turns 'superblock'
 	done
 	say "$operation: a wrong key meanwhile: 2"
 	again

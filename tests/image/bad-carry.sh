@@ -86,7 +86,7 @@ carried
 
 carries=0
 for operation in encrypt+carry decrypt; do
-	for n in $(seq 100); do
+	for n in $(seq 1 "$(every 3)" 100); do
 		fresh "$tmp/$([ $operation = decrypt ] && echo carried || echo start).img"
 		"$tmp/attack" "$image" convert $operation "die:$n" "$tmp/vk" target
 		crypt convert --status "$image" >"$tmp/out" && break
@@ -113,7 +113,7 @@ for operation in encrypt+carry decrypt; do
 		do_abort >"$tmp/out" 2>"$tmp/err" || [ $? = 6 ] || fail "abort: $(cat "$tmp/err")"
 		as_before
 	done
-	say "$operation: $((n - 1)) power cuts, gone on with and undone"
+	say "$operation: until $n: power cuts, gone on with and undone"
 done
 
 [ $carries -gt 0 ] || fail "--status never says that --on-error=continue was given"
@@ -138,7 +138,7 @@ say "power cuts while a damaged block is left out"
 fresh
 rot "$(unit_of big 3)"
 cp --sparse=always "$image" "$tmp/rotten.img"
-for n in $(seq 100); do
+for n in $(seq 1 "$(every 4)" 100); do
 	fresh "$tmp/rotten.img"
 	"$tmp/attack" "$image" convert decrypt+skip "flush:$n" "$tmp/vk" target
 	[ "$(attack super-get 0 | od -An -tu1 -j $((0xbc + 7)) -N 1)" -ge 128 ] || { [ "$n" -gt 6 ] && break; continue; }
@@ -155,7 +155,7 @@ for n in $(seq 100); do
 	fi
 	OPTIONS=()
 done
-say "$((n - 1)) flushes, gone on with and undone"
+say "until flush $n: gone on with and undone"
 
 say "one mirror: no matter"
 fresh

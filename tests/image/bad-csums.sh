@@ -21,7 +21,7 @@ lose_csums() {
 
 for operation in encrypt decrypt; do
 	declare -A met=()
-	for n in $(seq 5 3 200); do
+	for n in $(seq 5 "$((3 * $(every 2)))" 200); do
 		begins_with $operation
 		"$tmp/attack" "$image" convert $operation "flush:$n" "$tmp/vk" target
 		crypt convert --status "$image" >"$tmp/out" && { [ "$n" -lt 10 ] && continue || break; }

@@ -32,7 +32,7 @@ goes() {
 
 for operation in encrypt decrypt; do
 	KEY=("${VK[@]}")
-	for n in $(seq 2 4 200); do
+	for n in $(seq 2 "$((4 * $(every 3)))" 200); do
 		if [ $operation = encrypt ]; then fresh "$tmp/plain.img" && RESUME=resume TO=sealed BACK=plain; else fresh && RESUME=decrypt_resume TO=plain BACK=sealed; fi
 		"$tmp/attack" "$image" convert $operation "flush:$n" "$tmp/vk" target
 		crypt convert --status "$image" >"$tmp/out" 2>&1 && { [ "$n" -lt 10 ] && continue || break; }

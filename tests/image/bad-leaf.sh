@@ -17,7 +17,7 @@ end_of() { if [ "$1" = abort ]; then ended "$BACK"; else ended "$TO"; fi; }
 
 for operation in encrypt decrypt; do
 	declare -A met=()
-	for n in $(seq 3 2 200); do
+	for n in $(seq 3 "$((2 * $(every 4)))" 200); do
 		begins_with $operation
 		"$tmp/attack" "$image" convert $operation "flush:$n" "$tmp/vk" target
 		crypt convert --status "$image" >"$tmp/out" && { [ "$n" -lt 10 ] && continue || break; }

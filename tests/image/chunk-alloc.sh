@@ -24,7 +24,6 @@ eat_metadata=${BUILD:-$PROJECT/build}/tests/image/eat-metadata
 # starve IMAGE: almost no tree block is left
 starve() {
 	"$eat_metadata" "$1" $((1 << 18)) >"$tmp/eat" 2>&1 || { cat "$tmp/eat"; fail "eat-metadata"; }
-	check_clean "$1"
 }
 
 # make_small IMAGE: less than make_content, where the whole cycle is not gone through
@@ -91,6 +90,7 @@ while IFS='|' read -r name size mount options; do
 	say "$name: refused on a full device"
 
 	starve "$image"
+	check_clean "$image"
 	expect_unchanged 0 "$image" crypt convert --encrypt --dry-run --recursive "$image" "${SET[@]}"
 	expect_text "$tmp/out" '^metadata needed: .*bytes\)?, available: .*bytes\)?$'
 	expect_text "$tmp/out" '^new metadata chunk: 1, [0-9.]+MiB \([0-9]+ bytes\)$'
@@ -110,11 +110,11 @@ while IFS='|' read -r name size mount options; do
 	use_image "$tmp/copy.img"
 	expect_unchanged 0 "$tmp/copy.img" crypt verify "${key[@]}" "$tmp/copy.img" target
 	rm "$tmp/copy.img"
-	# the chunk stays, and a kernel can live with it
+	# the chunk stays, and a kernel can live with it, as it could before
 	crypt convert --decrypt -q "${key[@]}" "$image" target >"$tmp/opening"
 	expect_one_more "$image"
 	target_state after
 	diff "$tmp/before.manifest" "$tmp/after.manifest" >"$tmp/state.diff" || { head -20 "$tmp/state.diff"; fail "target is not as before"; }
-	use_image "$image"
+	[ -z "${TORTURE:-}" ] || use_image "$image"
 	say "$name: sealed, used, opened"
 done <<<"$rows"

@@ -61,6 +61,9 @@ tool() {
 		-o "$tmp/$name" ${sources[$name]})
 }
 
+# every N: of what is much the same, each N-th is tried; with TORTURE (`make torture`) all of it
+every() { if [ -n "${TORTURE:-}" ]; then echo 1; else echo "$1"; fi; }
+
 # --- images and mounts ---------------------------------------------------------------------------------------------
 
 # image_make FILE SIZE [MKFS-OPTION...]

@@ -76,7 +76,7 @@ for operation in encrypt decrypt; do
 	for stop in die stop; do
 		points $operation $stop
 		count=0
-		for point in $(ls -d "$tmp/$operation.$stop".* | sed -n '1p;3p;$p'); do
+		for point in $(ls -d "$tmp/$operation.$stop".* | sed -n '1p;$p'); do
 			fresh "$point"
 			destroy
 			cp --sparse=always "$image" "$tmp/lost.img"
@@ -195,7 +195,7 @@ for operation in encrypt decrypt; do
 	way_of $operation
 	point=$(find "$tmp" -maxdepth 1 -name "$operation.stop.*" | sort | tail -n 2 | head -n 1)
 	for goal in $RESUME abort; do
-		for n in $(seq 2 6 90); do
+		for n in $(seq 2 "$((6 * $(every 3)))" 90); do
 			fresh "$point"
 			destroy
 			"$tmp/attack" "$image" convert "$(tr _ - <<<"$goal")+skip" "flush:$n" "$tmp/vk" target >"$tmp/out" 2>"$tmp/err" || fail "flush $n: $(cat "$tmp/err")"

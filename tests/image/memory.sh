@@ -95,7 +95,7 @@ no_growth() {
 	say "$name: it does not grow after the first write"
 }
 
-make_image files 1G 20000 6000 8
+make_image files 600M 8000 2000 8
 no_growth files 30
 rm "$tmp"/files.*
 make_image nodes 512M 4000 2000 4 --nodesize 4096
@@ -131,17 +131,17 @@ steps() {
 	for ((low = 512; ; low += 512)); do
 		bash -c '"$@"; exit $?' - prlimit "--$limit=$((low * 1024))" "$BTRFS_CRYPT" --version >/dev/null 2>&1 && break
 	done
-	for ((kib = low; ; kib += 1024 + kib / 16)); do
+	for ((kib = low; ; kib += $(every 4) * (1024 + kib / 16))); do
 		n=$((n + 1))
 		if at "$limit" "$kib" "$@"; then high=$kib; break; fi
 		low=$kib
 	done
-	while [ $((high - low)) -gt 64 ]; do
+	while [ $((high - low)) -gt 256 ]; do
 		middle=$(((low + high) / 2 / 4 * 4))
 		n=$((n + 1))
 		if at "$limit" "$middle" "$@"; then high=$middle; else low=$middle; fi
 	done
-	for ((kib = high - 192; kib <= high + 192; kib += 96)); do
+	for ((kib = high - 192; kib <= high + 192; kib += 192)); do
 		n=$((n + 1))
 		at "$limit" "$kib" "$@" || true		# where the heap lies differs from run to run, and by some KiB what fits
 	done

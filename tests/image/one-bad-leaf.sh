@@ -27,14 +27,12 @@ fresh() { cp --sparse=always "$tmp/base.img" "$image"; }
 
 # n_right SUBVOL: files that were exported as they were; what was not is zeros, or not there
 n_right() {
-	local i n=0
-	for ((i = 0; i < N; i++)); do
-		if cmp -s "$tmp/$1/f$i" "$tmp/exported/f$i"; then
-			n=$((n + 1))
-		elif [ -e "$tmp/exported/f$i" ] && [ "$(tr -d '\0' <"$tmp/exported/f$i" | wc -c)" != 0 ]; then
-			fail "$1/f$i is something else"
-		fi
-	done
+	local name n=$N
+	{ diff -rq "$tmp/$1" "$tmp/exported" || true; } >"$tmp/differ"
+	while read -r name; do
+		n=$((n - 1))
+		[ ! -e "$tmp/exported/$name" ] || [ "$(tr -d '\0' <"$tmp/exported/$name" | wc -c)" = 0 ] || fail "$1/$name is something else"
+	done < <(sed -nE 's/^Files .*\/(f[0-9]+) differ$/\1/p; s/^Only in .*: //p' "$tmp/differ")
 	echo "$n"
 }
 exports() {	# exports STATUS SUBVOL AT-LEAST [KEY...]
