@@ -22,8 +22,8 @@ static struct {
 
 static const struct poptOption options[] = {
 	{ "offset", 0, POPT_ARG_STRING, &opt.offset, 0, "begin at this byte of the file", "BYTES" },
-	{ "length", 0, POPT_ARG_STRING, &opt.length, 0, "print at most so many bytes", "BYTES" },
-	{ "ciphertext", 0, POPT_ARG_NONE, &opt.ciphertext, 0, "give what is sealed without the key: as it is on the disk", NULL },
+	{ "length", 0, POPT_ARG_STRING, &opt.length, 0, "print at most this many bytes", "BYTES" },
+	{ "ciphertext", 0, POPT_ARG_NONE, &opt.ciphertext, 0, "print sealed data without the key, as they are on the disk", NULL },
 	{ "report", 0, POPT_ARG_STRING, &opt.report, 0, "write every finding and the summary to FILE, as JSON", "FILE" },
 	{ "quiet", 'q', POPT_ARG_NONE, &opt.quiet, 0, "no summary at the end", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_source, 0, NULL, NULL },
@@ -82,7 +82,7 @@ static bool check_file(struct run *run, struct error *err)
 	if (S_ISDIR(inode.mode))
 		return is_directory(err);
 	if (!S_ISREG(inode.mode))
-		return error_set(err, ERROR_USAGE, "is no regular file");
+		return error_set(err, ERROR_USAGE, "is not a regular file");
 	return inode.size <= INT64_MAX || error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": size is %" PRIu64 ", at most %" PRId64 " is possible",
 						    run->file.inode, inode.size, INT64_MAX);
 }
@@ -223,7 +223,7 @@ static bool run_cat(const char *const *operand, struct error *err)
 const struct command cmd_cat = {
 	.name = "cat",
 	.operands = "IMAGE SUBVOL[:PATH] [PATH]",
-	.summary = "print the bytes of a file, decrypted where a key is given",
+	.summary = "print the bytes of a file, decrypted if a key is given",
 	.options = options,
 	.run = run_cat,
 };

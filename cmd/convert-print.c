@@ -236,10 +236,10 @@ void convert_print_status(const char *image, const struct convert_status *status
 
 static void bad_block_text(const struct convert_bad_block *block, char *text, size_t size)
 {
-	const char *how = block->is_lost ? "are lost or in doubt: they fit neither a tag nor a checksum of before" :
+	const char *how = block->is_lost ? "are lost or in doubt: they match neither a tag nor an earlier checksum" :
 			  block->is_carried ? "did not match their checksum before, and do not now" :
 			  block->has_csum ? "are damaged: left as they were found" :
-			  "are damaged: left as they were found; they have no checksum, so that nothing will show it later";
+			  "are damaged: left as they were found; they have no checksum, so nothing will show the damage later";
 
 	if (block->path)
 		snprintf(text, size, "%.300s: bytes %" PRIu64 " to %" PRIu64 "%s %s%s", block->path, block->first, block->last,

@@ -28,7 +28,7 @@ static struct poptOption options_what[] = {
 	{ "decrypt", 0, POPT_ARG_NONE, &opt.decrypt, 0, "unseal the subvolume and all that were sealed with it", NULL },
 	{ "resume", 0, POPT_ARG_NONE, &opt.resume, 0, "go on with an unfinished conversion (to plain text: --decrypt --resume)", NULL },
 	{ "abort", 0, POPT_ARG_NONE, &opt.abort, 0, "undo an unfinished conversion", NULL },
-	{ "status", 0, POPT_ARG_NONE, &opt.status, 0, "say what is unfinished; exit status 7 where something is", NULL },
+	{ "status", 0, POPT_ARG_NONE, &opt.status, 0, "say what is unfinished; exit status 7 if something is", NULL },
 	{ "rekey", 0, POPT_ARG_NONE | POPT_ARGFLAG_DOC_HIDDEN, &opt.rekey, 0, NULL, NULL },
 	POPT_TABLEEND
 };
@@ -53,21 +53,23 @@ static struct poptOption options_how[] = {
 	{ "recursive", 0, POPT_ARG_NONE, &opt.recursive, 0, "seal the subvolumes nested in these as well", NULL },
 	{ "dry-run", 0, POPT_ARG_NONE, &opt.dry_run, 0, "print what would be done, change nothing", NULL },
 	{ "expect-seal", 0, POPT_ARG_STRING, &opt.expect, 0,
-	  "do not unseal where this is not the seal fingerprint that sealing printed: an older copy of the image was put back", "HEX" },
+	  "unseal only if this is the seal fingerprint that sealing printed; otherwise an older copy of the image was put back", "HEX" },
 	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0, "unseal although names, sizes or modes were changed since", NULL },
 	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "unseal although data were written since", NULL },
 	{ "allow-mounted-copy", 0, POPT_ARG_NONE, &opt.mounted_copy, 0, "go on although another copy of this image is mounted", NULL },
 	{ "read-back", 0, POPT_ARG_NONE, &opt.read_back, 0, "read all data back from the device before the end", NULL },
 	{ "on-error", 0, POPT_ARG_STRING, &opt.on_error, 0,
-	  "at data of which no copy matches its checksum: stop (default), or seal them so that they are as bad afterwards", "stop|continue" },
+	  "if no copy of some data matches its checksum: stop (default), or seal the data so that the checksum stays as wrong",
+	  "stop|continue" },
 	{ "skip-damaged", 0, POPT_ARG_STRING | POPT_ARGFLAG_OPTIONAL, NULL, 'k',
-	  "leave damaged blocks as they are, and convert everything else; N, where it was asked for: of a lost record of the journal, so many", "N" },
+	  "leave damaged blocks as they are and convert everything else; N, if asked for: exactly this many blocks of a lost "
+	  "journal record", "N" },
 	{ "pbkdf", 0, POPT_ARG_STRING, &opt.pbkdf, 0, "how the key slot is made expensive (default: argon2id)", "argon2id|pbkdf2" },
 	{ "pbkdf-memory", 0, POPT_ARG_STRING, &opt.memory, 0, "memory of argon2id", "KIB" },
 	{ "pbkdf-force-iterations", 0, POPT_ARG_STRING, &opt.iterations, 0, "passes of argon2id, iterations of pbkdf2", "N" },
 	{ "iter-time", 'i', POPT_ARG_STRING, &opt.milliseconds, 0, "time that opening the key slot takes here (default 1000)", "MS" },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_progress, 0, NULL, NULL },
-	{ "batch-mode", 'q', POPT_ARG_NONE, &opt.batch, 0, "ask no questions, take them as answered with yes", NULL },
+	{ "batch-mode", 'q', POPT_ARG_NONE, &opt.batch, 0, "ask no questions, assume yes", NULL },
 	POPT_TABLEEND
 };
 

@@ -93,7 +93,7 @@ bool select_tree(const char *word, uint64_t *id, struct error *err)
 	char name[64];
 
 	if (number(word, UINT64_MAX, id))
-		return *id != 0 || usage(err, "--tree", word, "no name of a tree, and not a number from 1 to 18446744073709551615");
+		return *id != 0 || usage(err, "--tree", word, "neither the name of a tree nor a number from 1 to 18446744073709551615");
 	snprintf(name, sizeof(name), "%s", strncasecmp(word, "btrfs_", 6) == 0 ? word + 6 : word);
 	cut_end(name, "-objectid");
 	for (unsigned i = 0; i < 2; i++) {
@@ -105,13 +105,13 @@ bool select_tree(const char *word, uint64_t *id, struct error *err)
 		}
 		cut_end(name, "-tree");
 	}
-	usage(err, "--tree", word, "no name of a tree, and not a number from 1 to 18446744073709551615");
+	usage(err, "--tree", word, "neither the name of a tree nor a number from 1 to 18446744073709551615");
 	return error_hint(err, "see btrfs-crypt dump-tree --help");
 }
 
 bool select_block(const char *word, uint64_t *logical, struct error *err)
 {
-	return bytes_parse(word, logical) || usage(err, "--block", word, "no address");
+	return bytes_parse(word, logical) || usage(err, "--block", word, "not an address");
 }
 
 /* --- keys --------------------------------------------------------------------------------------------------------- */
@@ -169,7 +169,7 @@ static bool object_of(const char *word, uint64_t *id)
 
 bool select_key(const char *option, const char *word, struct key *first, struct key *last, int *type, struct error *err)
 {
-	const char *want = "no key: OBJECTID,TYPE,OFFSET";
+	const char *want = "not a key: OBJECTID,TYPE,OFFSET";
 	char text[128], *part[4] = { NULL }, *rest = text;
 	uint64_t value[3] = { 0, 0, 0 };
 	unsigned n = 0;

@@ -214,7 +214,7 @@ static bool check_any(const char *path, unsigned wanted, const struct copies *al
 			return true;
 	}
 	if (wanted == CHOOSE_BY_ITSELF)
-		return error_set(err, ERROR_NOT_FOUND, "%s: no btrfs filesystem: no superblock has the magic", path);
+		return error_set(err, ERROR_NOT_FOUND, "%s: not a btrfs filesystem: no superblock has the magic", path);
 	if (all->copy[wanted - 1].exists)
 		return error_set(err, ERROR_NOT_FOUND, "%s: copy %u of the superblock, at %" PRIu64 ": no btrfs magic", path, wanted - 1,
 				 all->copy[wanted - 1].where);

@@ -353,7 +353,8 @@ static bool check_blocks(const struct dumping *dumping, struct error *err)
 		const struct chunk *chunk;
 
 		if (logical % volume->super.sector_size != 0)
-			return error_set(err, ERROR_USAGE, "--block: %" PRIu64 " is no address of a tree block, which is a multiple of %" PRIu32, logical,
+			return error_set(err, ERROR_USAGE, "--block: %" PRIu64 " is not the address of a tree block, which is a "
+				"multiple of %" PRIu32, logical,
 					 volume->super.sector_size);
 		if (!volume_chunk(volume, logical, &chunk, err))
 			return error_set(err, ERROR_USAGE, "--block: the filesystem has nothing at %" PRIu64 ": it is in no chunk", logical);
@@ -383,7 +384,7 @@ static bool run(const char *const *operand, struct error *err)
 	}
 	free(dumping.blocks);
 	if (ok && dumping.damaged)
-		return error_set(err, ERROR_CORRUPT, "some blocks or items do not read: see \"invalid\" and \"not decoded\"");
+		return error_set(err, ERROR_CORRUPT, "some blocks or items cannot be read: see \"invalid\" and \"not decoded\"");
 	return ok;
 }
 

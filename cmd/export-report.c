@@ -39,7 +39,7 @@ static bool create(const char *name, const char *option, struct export_text *tex
 	if (!name)
 		return true;
 	if (strcmp(name, "-") == 0)
-		return error_set(err, ERROR_USAGE, "%s: the name of a file; standard output is for what is read", option);
+		return error_set(err, ERROR_USAGE, "%s: needs the name of a file; standard output is for the data", option);
 	if (!out_file_open(&text->file, name, err))
 		return false;
 
@@ -203,7 +203,7 @@ void export_report_finding(struct export_report *report, const struct export_fin
 	progress_clear(&report->progress);
 	(is_damage ? print_warning : print_note)(NULL, text);
 	if (f->kind != EXPORT_LOSS && report->n_notes[f->kind] == NOTES_MAX)
-		print_note(NULL, "more of these are counted, and listed by --report");
+		print_note(NULL, "further ones are counted, and listed by --report");
 }
 
 void export_report_place(struct export_report *report, const struct place_finding *finding, const char *text)
@@ -246,7 +246,7 @@ void export_report_warning(struct export_report *report, const char *text)
 	progress_clear(&report->progress);
 	print_warning(NULL, text);
 	if (set64_count(&report->mirrors) == NOTES_MAX)
-		print_note(NULL, "more of these are counted, and listed by --report");
+		print_note(NULL, "further ones are counted, and listed by --report");
 }
 
 void export_report_invalid(struct export_report *report, struct export_summary *summary, const char *text)

@@ -63,7 +63,7 @@ static bool is_refused(const struct export_summary *s, struct error *err)
 {
 	const bool is_one = s->n_refused == 1, has_no_data = s->n_without_data > 0 && s->n_without_data == s->n_refused;
 	const char *why = has_no_data ? "the image was restored from a btrfs-image dump, which has no data" :
-			  is_one ? "what was to be made cannot hold it" : "what was to be made cannot hold them";
+			  is_one ? "the output cannot store it" : "the output cannot store them";
 
 	return error_set(err, ERROR_REFUSED, "%" PRIu64 " %s left out: %s", s->n_refused, is_one ? "entry was" : "entries were", why);
 }
@@ -77,7 +77,7 @@ bool export_verdict(const struct export_told *told, const struct export_summary 
 	if (s->n_doubtful > 0)
 		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " %s bytes that may be wrong", s->n_doubtful, s->n_doubtful == 1 ? "file has" : "files have");
 	if (s->n_unproven > 0 && told->is_one_file)
-		return error_set(err, ERROR_CORRUPT, "not authenticated: that was accepted, and is no proof of anything");
+		return error_set(err, ERROR_CORRUPT, "not authenticated: this was accepted, but proves nothing");
 	if (s->n_unproven > 0)
 		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " thing%s not authenticated, which was accepted", s->n_unproven,
 				 plural_is(s->n_unproven));

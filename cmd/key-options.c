@@ -29,7 +29,7 @@ static struct poptOption options_others[] = {
 	{ "keyfile-size", 0, POPT_ARG_STRING, &opt.size, 0, "use only this many bytes of the key file", "BYTES" },
 	{ "keyfile-offset", 0, POPT_ARG_STRING, &opt.offset, 0, "skip this many bytes of the key file", "BYTES" },
 	{ "passphrase-file", 0, POPT_ARG_STRING, &opt.passphrase_file, 0,
-	  "the passphrase is in FILE (-: standard input); one newline at its end is left out", "FILE" },
+	  "the passphrase is in FILE (-: standard input); one newline at its end is removed", "FILE" },
 	{ "passphrase-fd", 0, POPT_ARG_STRING, &opt.fd, 0, "the same, from an open file descriptor", "N" },
 	{ "volume-key-file", 0, POPT_ARG_STRING, &opt.volume_key_file, 0, "the volume key itself, 32 bytes", "FILE" },
 	POPT_TABLEEND
@@ -92,7 +92,7 @@ static bool read_volume_key(struct secret **key, struct error *err)
 static bool ask_as_told(const char *prompt, bool verify, struct key_input *input, struct error *err)
 {
 	if (format_is_json())
-		return error_set(err, ERROR_USAGE, "with --format json no passphrase is asked for, and standard input is a terminal");
+		return error_set(err, ERROR_USAGE, "with --format json no passphrase is asked for, but standard input is a terminal");
 	return secret_ask(prompt, verify, &input->secret, err);
 }
 
@@ -132,9 +132,9 @@ void key_hint_rejected(struct error *err)
 	if (opt.slot)
 		error_hint(err, "only slot %s was tried; without --key-slot all are", opt.slot);
 	else if (opt.key_file)
-		error_hint(err, "--key-file takes every byte, also a newline at the end, which --passphrase-file leaves out");
+		error_hint(err, "--key-file takes every byte, also a newline at the end, which --passphrase-file removes");
 	else if (opt.passphrase_file || opt.fd)
-		error_hint(err, "exactly one newline at the end is left out; --key-file takes every byte");
+		error_hint(err, "exactly one newline at the end is removed; --key-file takes every byte");
 }
 
 void key_input_free(struct key_input *input)

@@ -60,7 +60,7 @@ static const struct poptOption options[] = {
 	{ "below", 'o', POPT_ARG_NONE, &opt.only_inside, 0, "only those directly in SUBVOL", NULL },
 	{ "all", 'a', POPT_ARG_NONE, &opt.all, 0, "mark the paths of those not directly in SUBVOL with <FS_TREE>/", NULL },
 	{ "generation", 'G', POPT_ARG_STRING, NULL, 'G', "only generation N, or from N on (+N), or up to N (-N); repeatable", "RANGE" },
-	{ "created", 'C', POPT_ARG_STRING, NULL, 'C', "the same of the generation at creation", "RANGE" },
+	{ "created", 'C', POPT_ARG_STRING, NULL, 'C', "the same for the generation at creation", "RANGE" },
 	{ "sort", 0, POPT_ARG_STRING, &opt.sort, 0, "by rootid (default), gen, ogen or path; - before one: downwards", "KEY,..." },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_time, 0, NULL, NULL },

@@ -229,10 +229,10 @@ bool resolve_logical(const struct subvolume_list *list, uint64_t logical, bool w
 	}
 	*err = (struct error){ 0 };
 	print_warning(NULL, what.text);
-	print_warning(NULL, "the back references cannot be followed: looking through all trees for the address");
+	print_warning(NULL, "the back references cannot be followed: searching all trees for the address");
 	if (!by_scan(&telling, err))
 		return false;
 	*err = what;
 	err->kind = ERROR_CORRUPT;
-	return error_prefix(err, "found by looking through all trees, for the back references are damaged");
+	return error_prefix(err, "found by searching all trees, because the back references are damaged");
 }

@@ -21,8 +21,9 @@ static struct {
 
 static struct poptOption options_accept[] = {
 	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0,
-	  "also read what is not as it was sealed, and name it", NULL },
-	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "also read data that was written after sealing, and name it; without a key: what claims to be", NULL },
+	  "also read what has changed since it was sealed, and name it", NULL },
+	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "also read data that was written after sealing, and name "
+		"it; without a key: what claims to be such data", NULL },
 	POPT_TABLEEND
 };
 
@@ -162,7 +163,7 @@ static bool differs_from_sealed(const struct error *why, struct error *err)
 
 	if (!opt.accept_changes) {
 		*err = *why;
-		return error_hint(err, "it was changed, damaged, added or exchanged since; --accept-changes%s goes on all the same, and names it",
+		return error_hint(err, "it was changed, damaged, added or exchanged since; --accept-changes%s goes on anyway, and names it",
 				  opt.accept_unsealed ? "" : " (for new data with --accept-unsealed)");
 	}
 	snprintf(text, sizeof(text), "not authenticated: %s", why->text);

@@ -208,7 +208,8 @@ static bool check_origin(const struct subvolume_list *list, const struct subvolu
 
 		if (of_a != of_b && !was_received(list, chain, of_a, of_b) && !was_received(list, chain, of_b, of_a) &&
 		    (uuid_is_null(a->root.received_uuid) || uuid_compare(a->root.received_uuid, b->root.received_uuid) != 0)) {
-			ok = error_set(err, ERROR_REFUSED, "subvolumes %" PRIu64 " and %" PRIu64 " have no common origin: the same numbers are other files",
+			ok = error_set(err, ERROR_REFUSED, "subvolumes %" PRIu64 " and %" PRIu64 " have no common origin: the same "
+				"numbers mean different files",
 				       a->id, b->id);
 			error_hint(err, "btrfs-crypt list -u -q -R shows what is a snapshot of what");
 		}

@@ -27,10 +27,11 @@ static struct {
 
 static struct poptOption options_what[] = {
 	{ "expect-seal", 0, POPT_ARG_STRING, &opt.expect, 0,
-	  "fail where this is not the seal fingerprint that sealing printed: an older copy of the image was put back", "HEX" },
+	  "fail unless this is the seal fingerprint that sealing printed; otherwise an older copy of the image was put back", "HEX" },
 	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0, "names, sizes or modes changed since are noted, and not counted as failures", NULL },
 	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "data written since are noted, and not counted as failures", NULL },
-	{ "strict-names", 0, POPT_ARG_NONE, &opt.strict_names, 0, "fail where a subvolume is not where it was sealed, or another one is", NULL },
+	{ "strict-names", 0, POPT_ARG_NONE, &opt.strict_names, 0, "fail if a subvolume is not where it was sealed, or another "
+		"one is there", NULL },
 	POPT_TABLEEND
 };
 
@@ -231,7 +232,7 @@ static bool verify(struct domain *domain, const struct subvolume_list *list, con
 				  result.n_accepted > 0 ? "all but what was accepted" : "everything");
 	}
 	if (result.n_accepted > 0)
-		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " difference%s accepted: all else is authentic", result.n_accepted,
+		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " difference%s accepted: everything else is authentic", result.n_accepted,
 				 result.n_accepted == 1 ? " was" : "s were");
 	return true;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Is a file, a block device or a filesystem in use by the kernel?  For those who want to write to it, and for those who read what may change
- * meanwhile.  What cannot be found out counts as in use: without /sys loop devices and mounts are asked for in other ways, and where those fail
- * as well, the answer is ERROR_BUSY with the reason.
+ * Does the kernel use a file, a block device or a filesystem? For callers that want to write to it, or that read what may change meanwhile.
+ * If this cannot be determined, it counts as in use: without /sys, loop devices and mounts are queried in other ways, and if those fail
+ * too, the result is ERROR_BUSY with the reason.
  */
 #ifndef COMMON_VOLUME_DEVICE_IN_USE_H
 #define COMMON_VOLUME_DEVICE_IN_USE_H
@@ -15,18 +15,18 @@
 #include "format/ondisk.h"
 
 /*
- * ERROR_BUSY, saying by whom, where st is mounted as a device or is the backing file or device of a loop device that is
- * attached read-write or itself in use.  Of a loop device, the same holds for what it shows.
+ * ERROR_BUSY, naming the user, if st is mounted as a device, or if it is the backing file or device of a loop device that is attached
+ * read-write or in use itself. For a loop device, the same applies to what it shows.
  */
 bool device_not_in_use(const struct stat *st, struct error *err) must_use;
 
 /*
- * ERROR_BUSY where a filesystem of this uuid is mounted, from whatever device, also under a uuid of the kernel's own choice: then the one that
- * is asked for may be reached by a way that no table shows (through FUSE, an overlay, another machine).
+ * ERROR_BUSY if a filesystem with this uuid is mounted, from any device, or under a temporary uuid that the kernel chose: the one asked for
+ * may then be in use in a way that no table shows (FUSE, an overlay, another machine).
  */
 bool filesystem_not_mounted(const uint8_t fsid[FSID_SIZE], const uint8_t metadata_fsid[FSID_SIZE], struct error *err) must_use;
 
-/* Is it, or a loop device that shows it, mounted for writing?  where is the mount point. */
+/* Is it, or a loop device that shows it, mounted for writing? where: the mount point. */
 bool device_is_mounted(const struct stat *st, char *where, size_t size) must_use;
 
 #endif /* COMMON_VOLUME_DEVICE_IN_USE_H */

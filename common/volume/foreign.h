@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is not btrfs: what it is called, and in which way one gets at what is in it. */
+/* Identifies what is not btrfs: its name, and how to get at its contents. */
 #ifndef COMMON_VOLUME_FOREIGN_H
 #define COMMON_VOLUME_FOREIGN_H
 
@@ -8,7 +8,7 @@
 enum foreign_way {
 	FOREIGN_UNKNOWN = 0,
 	FOREIGN_VIRTUAL_DISK,	/* its bytes are not where they are on the disk */
-	FOREIGN_EVIDENCE,	/* likewise, of an examiner's tools */
+	FOREIGN_EVIDENCE,	/* the same, from an examiner's tools */
 	FOREIGN_STREAM,		/* of btrfs send */
 	FOREIGN_DUMP,		/* of btrfs-image */
 	FOREIGN_LUKS,
@@ -22,13 +22,13 @@ struct foreign {
 	char name[48];
 };
 
-/* A container at the beginning of the device, in which a superblock of btrfs would mean nothing. */
+/* A container at the beginning of the device, in which a btrfs superblock would mean nothing. */
 struct foreign foreign_container(struct device *device);
 
-/* What libblkid knows to be in [offset, +length) of the device, which is also at path. */
+/* What libblkid recognises in [offset, +length) of the device, which is also at path. */
 struct foreign foreign_content(const char *path, uint64_t offset, uint64_t length);
 
-/* The same for those who look through partitions. */
+/* The same for callers that look through partitions. */
 bool foreign_is_known(const char *path, struct device *device, uint64_t offset, uint64_t length);
 
 #endif /* COMMON_VOLUME_FOREIGN_H */

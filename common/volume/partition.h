@@ -10,26 +10,27 @@ struct partition {
 	uint64_t offset, length;	/* bytes */
 };
 
-/* Has the device the magic of btrfs where [offset, +length) would have a copy of the superblock? */
+/* Does the device have the magic of btrfs where [offset, +length) would have a copy of the superblock? */
 bool partition_is_btrfs(struct device *device, uint64_t offset, uint64_t length);
 
 struct partition_table {
-	unsigned sector_size;		/* that it counts in */
-	uint64_t size_before_cut;	/* of the disk, as a GPT says whose end is not in the image; else 0 */
+	unsigned sector_size;		/* the sector size of its numbers */
+	uint64_t size_before_cut;	/* of the disk, according to a GPT whose end is not in the image; otherwise 0 */
 };
 
-/* Is a partition one that is looked for? */
+/* Is the caller looking for such a partition? */
 typedef bool partition_wanted(const char *path, struct device *device, uint64_t offset, uint64_t length);
 bool partition_has_btrfs(const char *path, struct device *device, uint64_t offset, uint64_t length);
 
 /*
- * The first n_max partitions of the disk at path, which device has open, that are wanted; *n is how many there are, which may be more.  No partition
- * table: none.  The sectors of a disk may have 512 or 4096 bytes, and an image does not say which: where none is wanted with the one, the other is tried.
+ * Finds the first n_max wanted partitions of the disk at path, which is open as device; *n is their total number, which may be larger.
+ * Without a partition table: none. The sectors of a disk may have 512 or 4096 bytes, and an image does not say which: if none is wanted
+ * with one size, the other is tried.
  */
 bool partitions_find(const char *path, struct device *device, partition_wanted *wanted, struct partition *partition, size_t n_max, size_t *n,
 		     struct partition_table *table, struct error *err) must_use;
 
-/* A part of a device that looks like a device, for reading only.  Takes the device, also when it fails. */
+/* A part of a device that looks like a device, for reading only. Takes the device, even on failure. */
 bool device_window(struct device *device, uint64_t offset, uint64_t length, struct device **window, struct error *err) must_use;
 
 #endif /* COMMON_VOLUME_PARTITION_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which process has a file open, as /proc tells it.  Only for messages: who may not look everywhere finds less. */
+/* Which process has a file open, according to /proc. Only for messages: a user without full permissions finds less. */
 #ifndef COMMON_VOLUME_PROCESS_OF_FILE_H
 #define COMMON_VOLUME_PROCESS_OF_FILE_H
 
@@ -12,7 +12,7 @@
 enum open_how {
 	OPEN_ANYHOW,
 	OPEN_LOCKED,	/* with a lock or a lease that keeps others from writing */
-	OPEN_FLOCKED,	/* with one of flock() */
+	OPEN_FLOCKED,	/* with one from flock() */
 };
 
 #define PROCESS_NAME_SIZE 64
@@ -22,7 +22,7 @@ struct process {
 	char name[PROCESS_NAME_SIZE];	/* escaped */
 };
 
-/* The first one, other processes before this one; own_fd of this one does not count. */
+/* The first such process; others come before this process, in which own_fd does not count. */
 bool process_of_file(const struct stat *st, enum open_how how, int own_fd, struct process *process) must_use;
 
 #endif /* COMMON_VOLUME_PROCESS_OF_FILE_H */

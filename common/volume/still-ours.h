@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A filesystem that is open for writing: does nobody else have it?  Between opening it and the first write may lie minutes, in which a
- * passphrase is typed.  What is durable at each moment at which this is asked: format/README.md, section 8.
+ * Checks that nobody else uses a filesystem that is open for writing. Minutes may pass between opening it and the first write, while a
+ * passphrase is typed. format/README.md, section 8, says what is durable at each check.
  */
 #ifndef COMMON_VOLUME_STILL_OURS_H
 #define COMMON_VOLUME_STILL_OURS_H
@@ -9,15 +9,15 @@
 #include "common/volume/volume.h"
 
 /*
- * ERROR_BUSY where a filesystem of its uuid is mounted, unless the options said that this is another copy.  A device without files below it, as tests
- * have, is mounted by nobody.
+ * ERROR_BUSY if a filesystem with its uuid is mounted, unless the options said that this is another copy. A device without files below it,
+ * as in tests, is not mounted by anybody.
  */
 bool volume_not_mounted(const struct volume *volume, struct error *err) must_use;
 
 /*
- * Does it still belong to this process alone, and is it what it was when it was opened?  Asked before the first write, before the superblocks are marked,
- * and before the first change in place.  ERROR_BUSY where the device is no longer ours (device.h), the filesystem is mounted, or a copy of the
- * superblock, read again from the device, is not the one that was read or written last.
+ * Does it still belong to this process alone, and is it the same as when it was opened? Asked before the first write, before the
+ * superblocks are marked, and before the first change in place. ERROR_BUSY if the device is no longer ours (device.h), the filesystem is
+ * mounted, or a superblock copy read again from the device differs from what was last read or written.
  */
 bool volume_still_ours(struct volume *volume, struct error *err) must_use;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where the bytes of a chunk are: the arithmetic of the profiles, without any device.  A "mirror" is a way to read: a copy where the
- * profile has copies; with parity, 0 is the data where they are, and the others are computed from the other stripes of the row.
+ * Where the bytes of a chunk are: the arithmetic of the profiles, without any device. A "mirror" is a way to read: one of the copies, if
+ * the profile has copies. With parity, mirror 0 is the data themselves, and the others are computed from the other stripes of the row.
  */
 #ifndef COMMON_VOLUME_STRIPE_H
 #define COMMON_VOLUME_STRIPE_H
@@ -9,23 +9,23 @@
 #include "common/volume/volume.h"
 
 struct stripe_place {
-	unsigned stripe;	/* which of chunk->stripe[] */
+	unsigned stripe;	/* index into chunk->stripe[] */
 	uint64_t physical;	/* on the device of that stripe */
-	uint64_t len;		/* how many bytes from there on follow each other, up to the end of the chunk */
+	uint64_t len;		/* how many contiguous bytes follow, up to the end of the chunk */
 };
 
-/* logical lies in the chunk.  mirror < chunk_n_mirrors(); with parity it does not matter here. */
+/* logical must be in the chunk. mirror < chunk_n_mirrors(); with parity it does not matter here. */
 struct stripe_place stripe_place(const struct chunk *chunk, uint64_t logical, unsigned mirror);
 
-/* Bytes of each device that the chunk takes. */
+/* The bytes that the chunk takes on each device. */
 uint64_t stripe_length(const struct chunk *chunk);
 
-/* Is this way to read a computation? */
+/* Does this way to read need a computation? */
 bool stripe_is_computed(const struct chunk *chunk, unsigned mirror);
 
 /*
- * What a computed mirror is: the sum over all k < n of factor[k] times the bytes of stripe[k] at the same place of the row, in GF(2^8) with the polynomial
- * 0x11d.  place.len of stripe_place() holds for all of them.
+ * A computed mirror is the sum over all k < n of factor[k] times the bytes of stripe[k] at the same place of the row, in GF(2^8) with the
+ * polynomial 0x11d. place.len of stripe_place() applies to all of them.
  */
 struct stripe_sum {
 	unsigned n;

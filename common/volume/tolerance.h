@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What becomes of what is invalid.  Strict, the default: it is an error where it is met.  Tolerant: it is told, once, and what can be used of it is used; what
- * cannot is left out.  The rooms that read ask here; those above them go on as if nothing were.
+ * How invalid data are handled. Strict, the default: an error where they are met. Tolerant: they are reported once, usable parts are used,
+ * and the rest is left out. The rooms that read ask here; those above do not notice.
  */
 #ifndef COMMON_VOLUME_TOLERANCE_H
 #define COMMON_VOLUME_TOLERANCE_H
@@ -9,7 +9,7 @@
 #include "common/util/set64.h"
 #include "format/error.h"
 
-#define TOLERATED_MAX 10000u	/* told; more are not, for an image decides how many there are */
+#define TOLERATED_MAX 10000u	/* reports; further ones are dropped, because an image decides how many there are */
 
 struct volume;
 
@@ -20,22 +20,22 @@ struct tolerance {
 	struct set64 told;	/* hashes of the texts */
 };
 
-/* Is this the image's fault, so that others of its bytes may still be read? */
+/* Is it the image's fault, so that other bytes of it may still be readable? */
 static inline bool error_is_damage(const struct error *err)
 {
 	return err->kind == ERROR_CORRUPT || err->kind == ERROR_IO || err->kind == ERROR_NOT_FOUND;
 }
 
-/* Is it the machine's, so that it says nothing of what is in the image? */
+/* Is it the machine's fault, so that it says nothing about the image? */
 static inline bool error_is_machine(const struct error *err)
 {
 	return err->kind == ERROR_MEMORY || err->kind == ERROR_IO;
 }
 
-/* True, told and cleared: it is damage and the volume is read tolerantly.  False: it stays the error that it is. */
+/* True: it was damage on a volume that is read tolerantly, and was reported and cleared. False: it stays an error. */
 bool volume_tolerates(struct volume *volume, struct error *err) must_use;
 
-/* The same of what is still used, by the text alone. */
+/* The same for something that is still used, with just a text. */
 void volume_invalid(struct volume *volume, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif /* COMMON_VOLUME_TOLERANCE_H */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Things survived, told to whoever opened the volume. */
+/* Reports survived problems to whoever opened the volume. */
 #ifndef COMMON_VOLUME_WARN_H
 #define COMMON_VOLUME_WARN_H
 
 #include "common/volume/volume.h"
 
 void volume_warn(const struct volume *volume, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Counts it. */
+/* Counts the doubt. */
 void volume_tell_doubt(struct volume *volume, const struct volume_doubt *doubt);
 
 #endif /* COMMON_VOLUME_WARN_H */

@@ -31,7 +31,7 @@ END
 # What cannot be shown at all leaves nothing on stdout.
 wipe wiped.img 67108864
 expect 4 dump-super wiped.img <<'END'
-! btrfs-crypt dump-super: wiped.img: no btrfs filesystem: no superblock has the magic
+! btrfs-crypt dump-super: wiped.img: not a btrfs filesystem: no superblock has the magic
 END
 expect 4 dump-super --super 2 disk.img <<'END'
 ! btrfs-crypt dump-super: disk.img: too small for copy 2 of the superblock

@@ -191,7 +191,7 @@ EOF
 expect 0 timeline --changed-since shared disk.img shared-snapshot <<'EOF'
 EOF
 expect 9 timeline --changed-since vault disk.img shared-snapshot <<'EOF'
-! btrfs-crypt timeline: subvolumes 257 and 261 have no common origin: the same numbers are other files
+! btrfs-crypt timeline: subvolumes 257 and 261 have no common origin: the same numbers mean different files
 ! btrfs-crypt timeline: hint: btrfs-crypt list -u -q -R shows what is a snapshot of what
 EOF
 expect 0 ls -R -i -l --sort=size disk.img shared <<'EOF'

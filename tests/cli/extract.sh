@@ -38,7 +38,7 @@ expect 9 cat disk.img vault empty --report json.report <<'END'
 ! btrfs-crypt cat: hint: give another name, or move it away first
 END
 expect 1 export disk.img vault -o - --report - <<'END'
-! btrfs-crypt export: --report: the name of a file; standard output is for what is read
+! btrfs-crypt export: --report: needs the name of a file; standard output is for the data
 ! btrfs-crypt export: hint: see btrfs-crypt export --help
 END
 
@@ -56,7 +56,7 @@ quiet btrfs-crypt export --ciphertext sealed.img vault:size-30001 -o raw.tar
 tar -xOf raw.tar 2> log | cmp -s - raw || bad "export --ciphertext and cat --ciphertext differ"
 expect 2 cat --quiet sealed.img vault secret.txt --key-file disk.img.sum --report wrong.report <<'END'
 ! btrfs-crypt cat: wrong key or passphrase
-! btrfs-crypt cat: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file leaves out
+! btrfs-crypt cat: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file removes
 END
 
 # ends STATUS NAME TEXT COMMAND...: nothing could be read; the report and, in JSON, standard error say how it ended, and nothing is counted in text

@@ -62,9 +62,9 @@ transcript 0 bash -c 'btrfs-crypt verify-key disk.img public --passphrase-fd 7 7
 transcript 0 bash -c 'btrfs-crypt verify-key disk.img public --passphrase-file - < line' <<< "key matches: aes-256-gcm@btrfs:TAG (slot 0)"
 transcript 0 bash -c 'btrfs-crypt verify-key disk.img public --key-file - < key' <<< "key matches: aes-256-gcm@btrfs:TAG (slot 0)"
 printf 'secret\n\n' > two
-hint="exactly one newline at the end is left out; --key-file takes every byte"
+hint="exactly one newline at the end is removed; --key-file takes every byte"
 refused 2 "wrong key or passphrase" --passphrase-file two
-hint="--key-file takes every byte, also a newline at the end, which --passphrase-file leaves out"
+hint="--key-file takes every byte, also a newline at the end, which --passphrase-file removes"
 refused 2 "wrong key or passphrase" --key-file line
 hint="only slot 1 was tried; without --key-slot all are"
 refused 2 "wrong key or passphrase" --key-file key --key-slot 1
@@ -74,7 +74,7 @@ while read -r command; do
 	btrfs-crypt $command --key-file line > out 2> err
 	[ $? = 2 ] || bad "$command: status $?"
 	grep -qxE "btrfs-crypt ${command%% *}: (link: )?wrong key or passphrase" err || { bad "$command: no error"; cat err; }
-	grep -qxF "btrfs-crypt ${command%% *}: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file leaves out" err ||
+	grep -qxF "btrfs-crypt ${command%% *}: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file removes" err ||
 		{ bad "$command: no hint"; cat err; }
 done << 'END'
 verify-key disk.img public

@@ -50,7 +50,7 @@ expect 1 ls --format json --key-slot many disk.img / <<'END'
 END
 for number in -1 99999999999999999999 256x no-such-tree; do
 	transcript 1 btrfs-crypt dump-tree --tree=$number disk.img <<END
-! btrfs-crypt dump-tree: --tree: "$number" is no name of a tree, and not a number from 1 to 18446744073709551615
+! btrfs-crypt dump-tree: --tree: "$number" is neither the name of a tree nor a number from 1 to 18446744073709551615
 ! btrfs-crypt dump-tree: hint: see btrfs-crypt dump-tree --help
 END
 done

@@ -31,7 +31,7 @@ damaged() {
 	for order in --bfs --dfs; do
 		expect_unchanged 6 "$image" timeout 60 "$BTRFS_CRYPT" dump-tree --tolerant $order "$image"
 		expect_text "$tmp/out" "^invalid: $text|^		invalid: $text"
-		expect_text "$tmp/err" 'some blocks or items do not read'
+		expect_text "$tmp/err" 'some blocks or items cannot be read'
 		n=$(grep -ac '^	item ' "$tmp/out")
 		[ "$n" -ge "$fewest" ] && [ "$n" -le "$n_items" ] || fail "$name: $n items are shown of $n_items, fewer than $fewest"
 		tail -1 "$tmp/out" | grep -q '^uuid ' || fail "$name: the dump does not go to its end"

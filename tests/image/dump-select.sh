@@ -73,7 +73,7 @@ expect_status 0 crypt dump-tree --format json -b "$root" "$image"
 if grep -q '"tree"' "$tmp/out"; then fail "a block alone is said to be of a tree"; fi
 for at in 1 $((root + 512)); do
 	expect_status 1 crypt dump-tree -b "$at" "$image"
-	expect_text "$tmp/err" "--block: $at is no address of a tree block, which is a multiple of 4096\$"
+	expect_text "$tmp/err" "--block: $at is not the address of a tree block, which is a multiple of 4096\$"
 done
 for at in 12288 $((root + 4096 * 1000000)); do
 	expect_status 1 crypt dump-tree -b "$root" -b "$at" "$image"

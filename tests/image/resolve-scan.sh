@@ -100,7 +100,7 @@ found "$image" >"$tmp/by-references"
 want=6 found "$tmp/damaged.img" >"$tmp/by-scan"
 diff "$tmp/by-references" "$tmp/by-scan" >"$tmp/diff" || { head -30 "$tmp/diff"; fail "with a damaged extent tree it finds something else"; }
 expect_text "$tmp/said" 'warning: .*block .*checksum'
-expect_text "$tmp/said" 'warning: .*looking through all trees'
+expect_text "$tmp/said" 'warning: .*searching all trees'
 expect_unchanged 6 "$tmp/damaged.img" crypt resolve --logical "$(awk 'NR == 3' "$tmp/blocks")" "$tmp/damaged.img"
 expect_status 4 crypt resolve --scan --logical 4096 "$image"
 

@@ -53,7 +53,7 @@ expect_text "$tmp/out" '^\{"record":"failure","path":"/",'
 expect_text "$tmp/err" '"hint":"files .* --accept-changes notes'
 expect_unchanged 6 "$tmp/disk.img" crypt convert --decrypt -q "${KEY[@]}" "$tmp/disk.img" /
 expect_unchanged 6 "$tmp/disk.img" crypt verify --accept-changes "${KEY[@]}" "$tmp/disk.img" /	# noted, and no proof
-expect_text "$tmp/err" 'accepted: all else is authentic'
+expect_text "$tmp/err" 'accepted: everything else is authentic'
 expect_text "$tmp/out" ', 0 failures$'
 expect_unchanged 6 "$tmp/disk.img" crypt verify --accept-changes --expect-seal 00000000000000000000000000000000 "${KEY[@]}" "$tmp/disk.img" /
 ! grep -q accept-changes "$tmp/err" || fail "the hint is to an option that was given"

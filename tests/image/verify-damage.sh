@@ -184,7 +184,7 @@ damage item "$id" "${inode[tiny]} INODE_ITEM 0" 52		# st_mode
 fails "home: its tree has changed since it was sealed: .*" "home/tiny: was changed since it was sealed: .*"
 expect_unchanged 6 "$image" crypt verify --accept-changes "${KEY[@]}" "$image" home
 expect_text "$tmp/err" 'note: home: its tree has changed since it was sealed'
-expect_text "$tmp/err" 'differences? (was|were) accepted: all else is authentic'
+expect_text "$tmp/err" 'differences? (was|were) accepted: everything else is authentic'
 expect_text "$tmp/out" '^failed: .*, [1-9] accepted, 0 failures$'
 
 say "the mark of an extent"

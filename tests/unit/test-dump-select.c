@@ -36,7 +36,7 @@ static void refuses_other_words(void **state)
 			fail_msg("\"%s\" is accepted", words[i]);
 		assert_int_equal(err.kind, ERROR_USAGE);
 	}
-	assert_string_equal(err.text, "--tree: \"btrfs_\" is no name of a tree, and not a number from 1 to 18446744073709551615");
+	assert_string_equal(err.text, "--tree: \"btrfs_\" is neither the name of a tree nor a number from 1 to 18446744073709551615");
 	assert_false(select_block("1q", &id, &err));
 	assert_true(select_block("1k", &id, &err));
 	assert_true(id == 1024);
@@ -108,7 +108,7 @@ static void refuses_other_keys(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (select_key("--min-key", words[i], &first, &last, NULL, &err))
 			fail_msg("\"%s\" is accepted", words[i]);
-	assert_string_equal(err.text, "--min-key: \"()\" is no key: OBJECTID,TYPE,OFFSET");
+	assert_string_equal(err.text, "--min-key: \"()\" is not a key: OBJECTID,TYPE,OFFSET");
 }
 
 int main(void)
