@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What `convert` tells people and machines: plan, summary, status, progress. */
+/* What `convert` prints for people and machines: plan, summary, status, progress. */
 #ifndef CMD_CONVERT_PRINT_H
 #define CMD_CONVERT_PRINT_H
 
 #include "common/convert/convert.h"
 #include "common/util/progress.h"
 
-/* what: "sealed", "unsealed", "would be sealed", ...  On standard error where standard output cannot be written. */
+/* what: "sealed", "unsealed", "would be sealed", ... Goes to standard error if standard output cannot be written. */
 void convert_print_plan(const char *what, const struct convert_plan *plan, bool planned_only);
 
-/* The way out of an unfinished conversion is part of it: image is the operand. */
+/* Includes the way out of an unfinished conversion. image: the operand. */
 void convert_print_status(const char *image, const struct convert_status *status);
 
 /* A note, and a record in JSON. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What `convert` asks and tells while it runs. */
+/* What `convert` asks and prints while it runs. */
 #ifndef CMD_CONVERT_UI_H
 #define CMD_CONVERT_UI_H
 
@@ -10,7 +10,7 @@
 /* Is there somebody who can answer? */
 bool convert_is_interactive(bool batch);
 
-/* What the functions of a struct convert_ui work on: as long as that lives. */
+/* What the functions of a struct convert_ui use; must live as long as that struct. */
 struct convert_talk {
 	struct progress progress;
 	struct key_input key;	/* wiped as soon as nothing more is derived from it */
@@ -18,7 +18,7 @@ struct convert_talk {
 
 bool convert_ui_init(bool batch, struct convert_talk *talk, struct convert_ui *ui, struct error *err) must_use;
 
-/* From here on SIGINT, SIGTERM and SIGHUP stop the conversion at the next safe point, and nobody who stops reading or a limit kills it. */
+/* From here on SIGINT, SIGTERM and SIGHUP stop the conversion at the next safe point, and neither a closed pipe nor a limit kills it. */
 void convert_catch_signals(void);
 
 #endif /* CMD_CONVERT_UI_H */

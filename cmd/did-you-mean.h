@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Hints for commands and options that there are not. */
+/* Hints for unknown commands and options. */
 #ifndef CMD_DID_YOU_MEAN_H
 #define CMD_DID_YOU_MEAN_H
 
 #include "cmd/cmd.h"
 
-/* word[0] is no command: the one that is near, or the one that does what it says, with the other words as they were given. */
+/* word[0] is not a command: suggests a similar one, or the one that does what it says, with the other words as they were given. */
 void hint_command(const struct command *const *commands, size_t n, int n_words, const char *const *word, struct error *err);
 
-/* given, "--name" or "--name=...", is no option of the table of a command. */
+/* given, "--name" or "--name=...", is not in the option table of a command. */
 void hint_option(const char *command, const struct poptOption *table, const char *given, struct error *err);
 
 #endif /* CMD_DID_YOU_MEAN_H */

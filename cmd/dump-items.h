@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Decoders of tree items for the dump commands, one for each kind; dump-item.c chooses by key type. */
+/* Decoders of tree items for the dump commands, one for each kind. dump-item.c chooses by key type. */
 #ifndef CMD_DUMP_ITEMS_H
 #define CMD_DUMP_ITEMS_H
 
@@ -8,8 +8,8 @@
 #include "format/superblock.h"
 
 /*
- * Prints the fields of one item and consumes it.  False where it does not read: what was printed by then stays, and the caller
- * adds the bytes.  super may be NULL for dump_chunk().
+ * Prints the fields of one item and consumes it. False if it cannot be read: what was already printed stays, and the caller adds the bytes.
+ * super may be NULL for dump_chunk().
  */
 typedef bool dump_item(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
 	       struct error *err);
@@ -33,18 +33,18 @@ extern dump_item dump_fscrypt_inode_context, dump_fscrypt_extent_context, dump_v
 /* dump-crypt.c: key must be that of a crypt item */
 extern dump_item dump_crypt;
 
-/* What an inode item says, also that within a root item, which means little. */
+/* The fields of an inode item, also those inside a root item, which mean little. */
 void dump_inode_fields(struct dump *dump, const struct disk_inode_item *disk);
 
 /* The tail of a superblock while a conversion is unfinished. */
 bool dump_crypt_state(struct dump *dump, const uint8_t tail[SUPER_TAIL_SIZE], struct error *err) must_use;
 
-/* Does the item concern encryption: a crypt item, or marks, flags and tags of a sealed subvolume? */
+/* Is the item about encryption: a crypt item, or marks, flags and tags of a sealed subvolume? */
 bool item_is_about_encryption(const struct key *key, struct cursor item, uint32_t sector_size);
 
 /*
- * One item, by the decoder of its kind.  *reads: whether it read; where not, the reason and its bytes are printed.  Items of kinds that
- * nobody knows read, and are printed as bytes.
+ * Prints one item with the decoder of its kind. *reads: it could be read; otherwise the reason and its bytes are printed. Items of unknown
+ * kinds count as readable and are printed as bytes.
  */
 void dump_one_item(struct dump *dump, const struct key *key, struct cursor item, const struct superblock *super, bool *reads);
 

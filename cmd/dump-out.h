@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the dump commands print: one decoding of an item gives lines of text as btrfs-progs has them, or members of a JSON object.
- * A label is the words of the text; in JSON its spaces are underscores.
+ * Output of the dump commands: decoding an item once gives lines of text as in btrfs-progs, or members of a JSON object. A label is the
+ * words of the text; in JSON its spaces become underscores.
  */
 #ifndef CMD_DUMP_OUT_H
 #define CMD_DUMP_OUT_H
@@ -15,7 +15,7 @@
 
 struct json_object;
 
-/* Names of an image in text are escaped; or as they are, for a machine to compare; or not shown at all. */
+/* Names from an image, in text: escaped, or raw for a machine to compare, or hidden. */
 enum dump_names { NAMES_ESCAPED, NAMES_RAW, NAMES_HIDDEN };
 
 /* Initialise with .object = json_line() for JSON, or NULL for text; indent: tabs before each line. */
@@ -25,11 +25,11 @@ struct dump {
 	unsigned indent;
 	bool in_line;
 	enum dump_names names;
-	bool csums;		/* checksums of data too, where the text leaves them out */
-	bool tags;		/* of sealed data too: one for every 4 KiB */
+	bool csums;		/* also checksums of data, which the text leaves out */
+	bool tags;		/* also tags of sealed data, one for every 4 KiB */
 };
 
-/* Fields: "label value", beside each other until the line ends. */
+/* Fields: "label value", side by side until the line ends. */
 void dump_u64(struct dump *dump, const char *label, uint64_t value);	/* may pass 2^53 */
 void dump_number(struct dump *dump, const char *label, uint32_t value);
 void dump_octal(struct dump *dump, const char *label, uint32_t value);
@@ -37,19 +37,19 @@ void dump_bits(struct dump *dump, const char *label, uint64_t value, const char 
 void dump_text(struct dump *dump, const char *label, const char *text);
 void dump_signed(struct dump *dump, const char *label, uint64_t value);	/* as btrfs-progs prints limits */
 void dump_name(struct dump *dump, const char *label, const void *bytes, size_t len);	/* bytes of an image */
-void dump_value(struct dump *dump, const char *label, const void *bytes, size_t len);	/* the same, but the text has 255 bytes of it */
+void dump_value(struct dump *dump, const char *label, const void *bytes, size_t len);	/* the same, but the text contains at most 255 bytes of it */
 void dump_hex(struct dump *dump, const char *label, const void *bytes, size_t len);
 void dump_uuid(struct dump *dump, const char *label, const uint8_t uuid[UUID_SIZE]);
 void dump_key(struct dump *dump, const char *label, const struct key *key);	/* "label key (...)" */
 void dump_time(struct dump *dump, const char *label, const struct inode_time *at);
 
-/* A member that only JSON has. */
+/* Members that only JSON has. */
 void dump_json_u64(struct dump *dump, const char *name, uint64_t value);
 void dump_json_hex(struct dump *dump, const char *name, const void *bytes, size_t len);
 /* Contents of files and of links: hidden together with names. */
 void dump_json_content(struct dump *dump, const char *name, const void *bytes, size_t len);
 
-/* Words that only the text has; JSON has them in its member names. */
+/* Words that only the text has; in JSON the member names say it. */
 void dump_words(struct dump *dump, const char *words);
 void dump_end_line(struct dump *dump);
 
@@ -61,20 +61,20 @@ void dump_list(struct dump *dump, const char *label);
 void dump_element(struct dump *dump);
 void dump_list_end(struct dump *dump);
 
-/* Fields that belong together: an object of their own in JSON.  Not inside each other. */
+/* Fields that belong together: an object of their own in JSON. Cannot be nested. */
 void dump_group(struct dump *dump, const char *label);
 void dump_group_end(struct dump *dump);
 
-/* "A|B" from bits that have names, then "0x8000" for the rest; "none" where there are none. */
+/* "A|B" from named bits, then "0x8000" for the rest; "none" if no bit is set. */
 struct bit_name {
 	uint64_t bit;
 	const char *name;
 };
 const char *bits_text(uint64_t bits, const struct bit_name *names, size_t n, char *text, size_t size);
-/* The same as btrfs-progs prints them: only bits that have names, and where there is none, none as the text says. */
+/* The same as btrfs-progs prints them: only named bits; if there are none, the text none. */
 const char *known_bits_text(uint64_t bits, const struct bit_name *names, size_t n, const char *none, char *text, size_t size);
 
-/* The name that keys have for a tree or object id, or its number. */
+/* The name of a tree or object id as in keys, or its number. */
 #define OBJECT_TEXT_SIZE KEY_TEXT_SIZE
 const char *object_text(uint64_t id, char text[OBJECT_TEXT_SIZE]);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where trees begin: the superblock's pointers, and the root items of the root tree or of the tree of logs. */
+/* Where trees begin: the superblock's pointers, and the root items of the root tree or the tree of logs. */
 #ifndef CMD_DUMP_ROOTS_H
 #define CMD_DUMP_ROOTS_H
 
@@ -17,15 +17,15 @@ struct dump_roots {
 	bool damaged;		/* tolerant: a block or a root item was left out */
 };
 
-/* ROOT_TREE_ID, CHUNK_TREE_ID or TREE_LOG_ID; logical 0 where the filesystem has none. */
+/* ROOT_TREE_ID, CHUNK_TREE_ID or TREE_LOG_ID; logical is 0 if the filesystem has none. */
 void dump_start_of_super(const struct superblock *super, uint64_t id, struct dump_start *start);
 
-/* Every root item of the tree, in its order. */
+/* Reads every root item of the tree, in its order. */
 bool dump_roots_read(struct volume *volume, uint64_t id, bool tolerant, struct dump_roots *roots, struct error *err) must_use;
 void dump_roots_free(struct dump_roots *roots);
 #define cleanup_dump_roots __attribute__((cleanup(dump_roots_free)))
 
-/* The backup roots as dump-tree has them: text, or an object for each. */
+/* Prints the backup roots as dump-tree does: text, or an object for each. */
 void dump_backup_roots(const struct disk_superblock *disk);
 
 #endif /* CMD_DUMP_ROOTS_H */

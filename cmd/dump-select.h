@@ -16,13 +16,13 @@ bool select_tree(const char *word, uint64_t *id, struct error *err) must_use;
 bool select_block(const char *word, uint64_t *logical, struct error *err) must_use;
 
 /*
- * OBJECTID[,TYPE[,OFFSET]], each a number (-200: counted from the end, as btrfs has them) or, for the first two, a name as in a dump; blanks and one pair
- * of brackets are fine too, "(256 EXTENT_DATA 0)".  What is left out is 0 in first and the largest there is in last.  A type alone, where type is not
- * NULL, is that type of whatever object.
+ * OBJECTID[,TYPE[,OFFSET]], each a number (-200: counted from the end, as btrfs does) or, for the first two, a name as in a dump; blanks
+ * and one pair of brackets are allowed too, "(256 EXTENT_DATA 0)". Parts left out are 0 in first and the largest possible in last. If type
+ * is not NULL, a type alone means that type for any object.
  */
 bool select_key(const char *option, const char *word, struct key *first, struct key *last, int *type, struct error *err) must_use;
 
-/* "root tree", "file tree"...: how btrfs-progs titles the tree of a root item. */
+/* "root tree", "file tree"...: the title that btrfs-progs prints for the tree of a root item. */
 const char *tree_title(uint64_t id);
 
 #endif /* CMD_DUMP_SELECT_H */

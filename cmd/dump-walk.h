@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which blocks a dump shows, in which order, and what becomes of a damaged one: an error, or where the dump is tolerant, the block as far as
- * it can be shown, with everything that is wrong with it.
+ * Which blocks a dump shows, in which order, and how it handles damaged ones: as an error or, in a tolerant dump, by showing as much of the
+ * block as possible, with everything that is wrong with it.
  */
 #ifndef CMD_DUMP_WALK_H
 #define CMD_DUMP_WALK_H
@@ -19,17 +19,17 @@ struct dump_problems {
 struct dump_walk {
 	struct volume *volume;
 	bool tolerant;
-	bool depth_first;		/* else level by level */
+	bool depth_first;		/* otherwise level by level */
 	bool leaves_only;
-	const struct key *first, *last;	/* NULL: every key; else leaves that may have keys from first to last, and no inner nodes */
-	/* Where problems->n > 0, items of a leaf must be looked at with node_salvage_item(). */
+	const struct key *first, *last;	/* NULL: every key; otherwise leaves that may have keys from first to last, and no inner nodes */
+	/* If problems->n > 0, items of a leaf must be read with node_salvage_item(). */
 	bool (*show)(void *context, const struct node *node, const struct dump_problems *problems, struct error *err);
-	/* Tolerant: a block of which there is nothing to show. */
+	/* Tolerant: a block of which nothing can be shown. */
 	void (*lost)(void *context, uint64_t logical, const char *why);
 	void *context;
 };
 
-/* Where a tree begins; level -1, generation 0: whatever is there. */
+/* Where a tree begins. level -1, generation 0: anything. */
 struct dump_start {
 	uint64_t logical, generation;
 	int level;

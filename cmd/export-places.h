@@ -9,16 +9,16 @@
 struct export_places {
 	struct export_place {
 		struct file_id start;
-		bool name_differs;	/* its path is not as it was sealed; that was accepted */
-		char *prefix;	/* of its names in what is exported; "" for the top */
+		bool name_differs;	/* its path is not as it was sealed, which was accepted */
+		char *prefix;	/* prefix of its names in the export; "" for the top */
 	} *at;
 	size_t n, capacity;
 };
 
 /*
- * Each operand is SUBVOL or SUBVOL:PATH.  with_snapshots: the same place in every subvolume of its chain of snapshots too, where it is there;
- * where it is not, a note says so.  Opens the sources of all: a wrong key is to be known before anything is made.
- * Initialise with { 0 }, free also after a failure.
+ * Each operand is SUBVOL or SUBVOL:PATH. with_snapshots: also the same place in every subvolume of its chain of snapshots that has it; a
+ * note names the others. Opens the sources of all of them, so that a wrong key is noticed before anything is made. Initialise with { 0 }.
+ * Free also after a failure.
  */
 bool export_places_take(const struct subvolume_list *list, struct export_sources *sources, const char *const *operand, bool with_snapshots,
 			struct export_places *places, struct error *err) must_use;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What an export, or cat, tells: findings and the summary on standard error, the report and the manifest in files. */
+/* What an export, or cat, reports: findings and the summary on standard error, the report and the manifest in files. */
 #ifndef CMD_EXPORT_REPORT_H
 #define CMD_EXPORT_REPORT_H
 
@@ -12,7 +12,7 @@
 #include "common/util/progress.h"
 #include "common/util/set64.h"
 
-/* A file that appears when it is whole. */
+/* A file that appears when it is complete. */
 struct export_text {
 	FILE *stream;		/* NULL: not wanted */
 	const char *name;
@@ -21,7 +21,7 @@ struct export_text {
 
 /* Initialise with EXPORT_REPORT_NONE. */
 struct export_report {
-	bool is_one_file;	/* and not whatever is below a place: a shorter summary */
+	bool is_one_file;	/* just one file, not everything below a place: a shorter summary */
 	const char *done;	/* "exported": what was done to files, for people */
 	struct export_text report, manifest;
 	struct progress progress;
@@ -30,35 +30,35 @@ struct export_report {
 	char *damaged;		/* the path of the last finding about bytes that are not right; its file's hash comes next */
 	unsigned n_notes[EXPORT_LOSS + 1];	/* printed so far */
 	bool loss_told[OUT_LOSSES];
-	struct set64 mirrors;		/* hashes of the warnings: one sector may be read twice */
+	struct set64 mirrors;		/* hashes of the warnings, because a sector may be read twice */
 };
 #define EXPORT_REPORT_NONE(what_is_done) \
 	{ .done = (what_is_done), .report.file.fd = -1, .manifest.file.fd = -1 }
 
-/* NULL names: not wanted.  The files must not be there yet. */
+/* NULL names: not wanted. The files must not exist yet. */
 bool export_report_open(struct export_report *report, const char *report_name, const char *manifest_name, struct error *err) must_use;
 void export_report_finding(struct export_report *report, const struct export_finding *finding);
 /* A subvolume that is not where it was sealed: both paths. */
 void export_report_place(struct export_report *report, const struct place_finding *finding, const char *text);
-/* A warning of the volume: bytes taken from another mirror, among others. */
+/* A warning from the volume, for example about bytes taken from another mirror. */
 void export_report_warning(struct export_report *report, const char *text);
-/* What the volume, read tolerantly, found to be invalid: counted as damaged. */
+/* Something that the volume, read tolerantly, found to be invalid: counted as damage. */
 void export_report_invalid(struct export_report *report, struct export_summary *summary, const char *text);
 bool export_report_hash(struct export_report *report, const char *path, const uint8_t hash[HASH_SIZE], struct error *err) must_use;
-/* The images that were read, whole; in the manifest. */
+/* The images that were read, as a whole; for the manifest. */
 bool export_report_device(struct export_report *report, struct device *device, struct error *err) must_use;
 /*
- * The end, however it came: the summary, unless quiet, and the report whole; the manifest where everything was gone through.  ok: it was, and the
- * verdict on `what` is that of the summary; else err says why not.  False and why where not every byte was right, or something could not be written.
+ * Ends the report in any case: the summary unless quiet, the complete report, and the manifest if everything was visited. ok: everything
+ * was visited, and the summary decides the result for `what`; otherwise err says why not. Returns false with the reason if not every byte
+ * was right, or if something could not be written.
  */
 bool export_report_end(struct export_report *report, const struct export_summary *summary, const char *image, const struct volume *volume,
 		       const char *what, bool ok, bool quiet, struct error *err) must_use;
 /*
- * Is there something to be counted for people?  A mistake of who called it, or a wrong key, is no finding; the report and JSON have the summary all the
- * same.
+ * Is there something to count for people? A usage error or a wrong key is not a finding; the report and JSON have the summary in any case.
  */
 bool export_report_counts(bool ok, bool is_started, const struct error *err);
-/* Takes away what has not come to its end. */
+/* Removes what was not completed. */
 void export_report_free(struct export_report *report);
 
 #endif /* CMD_EXPORT_REPORT_H */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What an export makes: a directory, or an archive of which format and compression. */
+/* What an export makes: a directory, or an archive with its format and compression. */
 #ifndef CMD_EXPORT_SHAPE_H
 #define CMD_EXPORT_SHAPE_H
 
 #include "common/export/out.h"
 
-/* As given on the command line; NULL where an option was not. */
+/* As given on the command line; NULL if an option was not given. */
 struct export_shape_options {
 	const char *output, *archive, *compress;
 };
@@ -16,7 +16,7 @@ struct export_shape {
 	enum out_compression compression;
 };
 
-/* ERROR_USAGE where the options contradict each other or the name, ERROR_REFUSED for an archive that would go to a terminal. */
+/* ERROR_USAGE if the options contradict each other or the name, ERROR_REFUSED for an archive to a terminal. */
 bool export_shape_choose(const struct export_shape_options *opt, struct export_shape *shape, struct error *err) must_use;
 
 #endif /* CMD_EXPORT_SHAPE_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The sources of many subvolumes under one key, each opened once. */
+/* The sources of many subvolumes with one key, each opened once. */
 #ifndef CMD_EXPORT_SOURCES_H
 #define CMD_EXPORT_SOURCES_H
 
@@ -13,7 +13,7 @@
 /* Initialise with { .list = ... }. */
 struct export_sources {
 	const struct subvolume_list *list;
-	place_tell *place;	/* told once of each subvolume that is read, what is to be said of where it is; NULL: nobody */
+	place_tell *place;	/* called once for each subvolume that is read, with what there is to say about its place; may be NULL */
 	void *context;
 	struct key_input key;
 	struct export_source {
@@ -24,43 +24,41 @@ struct export_sources {
 	size_t n;
 	struct export_domain {
 		uint16_t number;
-		struct domain *domain;	/* NULL: the key does not open it, and why is in error */
+		struct domain *domain;	/* NULL: the key does not open it; error says why */
 		struct error error;
-	} *domain;			/* those that the key was tried on */
+	} *domain;			/* those on which the key was tried */
 	size_t n_domains;
 	bool is_key_gone;
-	struct domain_found *found;	/* as list->at; NULL: domain_find() is asked for each */
+	struct domain_found *found;	/* parallel to list->at; NULL: domain_find() is called for each */
 	struct member_places places;
-	struct stat_seal closed;	/* of the subvolume whose links were asked about last */
-	/* What is being converted while it is unfinished; NULL: no key was given, or, as look_error says, it did not open. */
+	struct stat_seal closed;	/* of the last subvolume whose links were asked about */
+	/* What is being converted, while unfinished. NULL: no key was given, or it did not open (see look_error). */
 	struct convert_look *look;
 	struct extent_source *look_source;
 	struct error look_error;
 };
 
 /*
- * Reads the key where one was given, and opens what is being converted with it: nobody may hold blocks of the volume.  Asks for a passphrase only where that is
- * what was given.
+ * Reads the key if one was given, and opens what is being converted with it: nobody may hold blocks of the volume. Asks for a passphrase
+ * only if the options say so.
  */
 bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, struct error *err) must_use;	/* before place is set */
-/*
- * *extents NULL: sealed, and no key was given; or, where must_open is false, not this one.  must_open: another key is ERROR_KEY.
- */
+/* *extents NULL: sealed, and no key was given or, if must_open is false, the key does not open it. must_open: another key is ERROR_KEY. */
 bool export_sources_get(struct export_sources *sources, uint64_t subvolume, bool must_open, struct extent_source **extents,
 			struct error *err) must_use;
 /*
- * The key is wiped: domains that it was not tried on by now stay closed.  below: first it is tried on those of all subvolumes that lie below those
- * whose sources are open.
+ * Wipes the key: domains on which it was not tried stay closed. below: first tries it on those of all subvolumes below the ones whose
+ * sources are open.
  */
 bool export_sources_end_key(struct export_sources *sources, bool below, struct error *err) must_use;
-/* Its reader, once it was got; NULL: it is not sealed, or no key opens it. */
+/* Its reader, after export_sources_get(). NULL: it is not sealed, or no key opens it. */
 struct domain_reader *export_sources_reader(const struct export_sources *sources, uint64_t subvolume);
-/* For export_options.proof: of a subvolume that begins at the entry, the whole is checked. */
+/* For export_options.proof: if a subvolume begins at the entry, all of it is checked. */
 bool export_sources_prove(struct export_sources *sources, const struct walk_entry *entry, struct export_proven *proven,
 			  struct error *err) must_use;
-/* Without the key, by what the crypt items say: is the target of the symbolic link ciphertext?  What cannot be told from it is. */
+/* Without the key, according to the crypt items: is the target of the symbolic link ciphertext? If they do not tell, the answer is yes. */
 bool export_sources_has_sealed_target(struct export_sources *sources, const struct walk_entry *entry, bool *sealed, struct error *err) must_use;
-/* Was the key of use to anyone?  ERROR_REFUSED where one was given and nothing is sealed. */
+/* Was the key of any use? ERROR_REFUSED if one was given and nothing is sealed. */
 bool export_sources_check_key(const struct export_sources *sources, struct error *err) must_use;
 void export_sources_free(struct export_sources *sources);
 #define cleanup_export_sources __attribute__((cleanup(export_sources_free)))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How an export, or cat, ended: in text, as JSON, and as the verdict that is its exit status. */
+/* How an export, or cat, ended: as text, as JSON, and as the verdict that is its exit status. */
 #ifndef CMD_EXPORT_SUMMARY_H
 #define CMD_EXPORT_SUMMARY_H
 
@@ -9,16 +9,16 @@
 
 struct export_told {
 	const char *done;	/* "exported": what was done to files, for people */
-	bool is_one_file;	/* and not whatever is below a place: a shorter summary */
-	bool is_cut;		/* it came to an early end */
-	uint64_t n_mirror;	/* warnings of bytes that came from another mirror */
+	bool is_one_file;	/* just one file, not everything below a place: a shorter summary */
+	bool is_cut;		/* it ended early */
+	uint64_t n_mirror;	/* warnings about bytes that came from another mirror */
 };
 
 extern const struct export_loss { const char *name, *text; } export_losses[OUT_LOSSES];
 
-/* False and why where not everything was right. */
+/* False with the reason if not everything was right. */
 bool export_verdict(const struct export_told *told, const struct export_summary *summary, struct error *err) must_use;
-/* One line, with the exit status; err is NULL where nothing went wrong. */
+/* One line, with the exit status. err is NULL if nothing went wrong. */
 void export_summary_json(const struct export_told *told, const struct export_summary *summary, const struct error *err, FILE *out);
 void export_summary_print(const struct export_told *told, const struct export_summary *summary);	/* on stderr */
 

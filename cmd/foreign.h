@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is said of an image that is not btrfs, and how what is in it can be read all the same. */
+/* Says what an image is that is not btrfs, and how its contents can be read. */
 #ifndef CMD_FOREIGN_H
 #define CMD_FOREIGN_H
 
 #include "common/volume/device.h"
 
-/* An image as it was given, and the part of it that is looked at. */
+/* An image as it was given, and the part of it to look at. */
 struct image_part {
 	const char *path;	/* as it was given, for people */
-	const char *opened;	/* where its bytes are: another path, if it was packed */
+	const char *opened;	/* the path with its bytes; differs if it was packed */
 	struct device *device;	/* the whole, opened there */
 	uint64_t size;		/* of the whole */
 	uint64_t offset, length;
 };
 
-/* A container of another kind, named by ERROR_NOT_FOUND; true where there is none. */
+/* ERROR_NOT_FOUND names a container of another kind. True if there is none. */
 bool foreign_check_container(const struct image_part *part, struct error *err) must_use;
 
-/* There is no btrfs in the part: named by ERROR_NOT_FOUND; true where nobody knows what is in there. */
+/* There is no btrfs in the part: ERROR_NOT_FOUND names what is there. True if it is unknown. */
 bool foreign_check_content(const struct image_part *part, struct error *err) must_use;
 
-/* Of what is lost or missing, because this is only one of several files: sets the hint. */
+/* Adds a hint to an error about missing data: this is only one of several files. */
 void foreign_hint_split(const char *path, struct error *err);
 
 /*
- * Words of a shell that stand for the image in a command that changes it: its name, or for a part of it the device that a command makes of it.
- * Malloced; NULL: no memory.
+ * Shell words for the image in a command that changes it: its name or, for a part of it, a device that a command makes of it. Malloced;
+ * NULL: out of memory.
  */
 char *image_part_word(const struct image_part *part);
 

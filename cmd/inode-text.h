@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What inodes say, as people read it. */
+/* The contents of inodes as text. */
 #ifndef CMD_INODE_TEXT_H
 #define CMD_INODE_TEXT_H
 
@@ -22,14 +22,14 @@ const char *inode_flags_text(uint64_t flags, char text[INODE_FLAGS_TEXT_SIZE]);
 #define ATTRIBUTES_TEXT_SIZE 23
 const char *inode_attributes_text(uint64_t flags, char text[ATTRIBUTES_TEXT_SIZE]);
 
-/* "2026-11-23 10:00:00.000000001 +0000" (time-text.h); "@SECONDS.NANOSECONDS" for a year that no date can say. */
+/* "2026-11-23 10:00:00.000000001 +0000" (time-text.h); "@SECONDS.NANOSECONDS" for a year that a date cannot express. */
 #define TIME_TEXT_SIZE 96
 const char *inode_time_text(const struct inode_time *at, char text[TIME_TEXT_SIZE]);
 void json_time(struct json_object *object, const char *name, const struct inode_time *at);	/* "SECONDS.NANOSECONDS", one decimal number */
 
 const char *compression_name(uint8_t compression);	/* "none", "zlib", "lzo", "zstd", "unknown" */
 
-/* Reads of a kernel's stat(2): 512-byte blocks, for whole sectors. */
+/* Like a kernel's stat(2): 512-byte blocks, in whole sectors. */
 uint64_t inode_blocks(const struct inode *inode, uint32_t sector_size);
 
 #endif /* CMD_INODE_TEXT_H */

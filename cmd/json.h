@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * JSON output: one object per line.  Numbers that may pass 2^53 (addresses, sizes, ids, generations) are strings of
- * decimal digits, always, so that a member's type never depends on its value.
+ * JSON output: one object per line. Numbers that may pass 2^53 (addresses, sizes, ids, generations) are always strings of decimal digits,
+ * so that a member's type never depends on its value.
  */
 #ifndef CMD_JSON_H
 #define CMD_JSON_H
@@ -13,7 +13,7 @@
 
 struct json_object;
 
-/* A new object.  Running out of memory while building one ends the program with status 3: there is nothing to save. */
+/* A new object. If memory runs out while building one, the program ends with status 3: there is nothing to save. */
 struct json_object *json_line(void);
 struct json_object *json_array(void);
 
@@ -21,28 +21,26 @@ struct json_object *json_array(void);
 void json_text(struct json_object *object, const char *name, const char *text);
 void json_number(struct json_object *object, const char *name, int64_t number);	/* never past 2^53 */
 void json_u64(struct json_object *object, const char *name, uint64_t number);	/* a string */
-/* The bytes first to last of a file; of_extent: of an extent of it, a part that the file does not show. */
+/* The bytes first to last of a file. of_extent: of one of its extents, in a part that the file does not use. */
 void json_file_part(struct json_object *object, uint64_t subvolume, uint64_t inode, bool of_extent, uint64_t first, uint64_t last);
 void json_flag(struct json_object *object, const char *name, bool value);
 void json_hex(struct json_object *object, const char *name, const void *bytes, size_t len);
-/* "256/EXTENT_DATA" style free text with a format. */
+/* Formatted text, for example "256/EXTENT_DATA". */
 void json_format(struct json_object *object, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/*
- * A name from an image.  Valid UTF-8: as it is.  Else: escaped for people, with its exact bytes as NAME_hex beside.
- */
+/* A name from an image. Valid UTF-8 stays as it is. Anything else is escaped for people, with its exact bytes in NAME_hex. */
 void json_name(struct json_object *object, const char *name, const void *bytes, size_t len);
 
-/* The same of text that has been escaped for people. */
+/* The same for text that was already escaped for people. */
 void json_escaped_name(struct json_object *object, const char *name, const char *escaped);
 
-/* The path of a subvolume, as "path": "/" for the top level, "subvolume-257" for one without, as in the text that people get. */
+/* The path of a subvolume, as "path": "/" for the top level, "subvolume-257" for one without a path, as in the text for people. */
 struct subvolume;
 void json_subvolume_path(struct json_object *object, const struct subvolume *subvolume);
-/* The same of the subvolume that something is in, as "subvolume_path"; NULL: not known any more.  "subvolume_deleted" where it is. */
+/* The same for the subvolume that contains something, as "subvolume_path". NULL: no longer known. Adds "subvolume_deleted" if it is. */
 void json_in_subvolume(struct json_object *object, const struct subvolume *subvolume, uint64_t id);
 
-/* Takes member. */
+/* Takes ownership of member. */
 void json_member(struct json_object *object, const char *name, struct json_object *member);
 void json_append(struct json_object *array, struct json_object *member);
 

@@ -6,7 +6,7 @@
 #include "common/crypto/secret.h"
 
 struct key_input {
-	struct secret *secret;		/* passphrase or key file bytes; NULL where none was given */
+	struct secret *secret;		/* passphrase or key file bytes; NULL if none was given */
 	bool is_key_file;		/* for the label of a new slot */
 	struct secret *volume_key;	/* --volume-key-file, exactly 32 bytes */
 	int slot;			/* --key-slot, -1: any */
@@ -15,17 +15,20 @@ struct key_input {
 /* Was any key option given? */
 bool key_input_given(void);
 
-/* Do they go together, are the numbers numbers?  ERROR_USAGE.  main() calls it, after the options are parsed. */
+/* Are the options compatible, and are the numbers valid? ERROR_USAGE. main() calls it after the options are parsed. */
 bool key_options_check(struct error *err) must_use;
 
 /*
- * Reads what --key-file, --keyfile-size, --keyfile-offset, --passphrase-file, --passphrase-fd, --volume-key-file say.  Nothing given: asks on the terminal (twice with verify) where ask is true.  So does --passphrase-file -
- * where standard input is a terminal.
+ * Reads what --key-file, --keyfile-size, --keyfile-offset, --passphrase-file, --passphrase-fd, --volume-key-file say. If none is given and
+ * ask is true, asks on the terminal (twice with verify). --passphrase-file - does the same if standard input is a terminal.
  */
 bool key_input_read(bool ask, bool verify, const char *prompt, struct key_input *input, struct error *err) must_use;
-/* Gives "wrong key or passphrase" the hint what is often wrong with such a key; all from the command line, so that nothing is learned from it. */
+/*
+ * Adds a hint to "wrong key or passphrase" about common mistakes with this kind of key. It only depends on the command line, so it reveals
+ * nothing.
+ */
 void key_hint_rejected(struct error *err);
-void key_input_free(struct key_input *input);	/* wipes; what is all zeros or freed before is fine */
+void key_input_free(struct key_input *input);	/* wipes it; all zeros, or freed before, is fine */
 #define cleanup_key_input __attribute__((cleanup(key_input_free)))	/* initialise with { 0 } */
 
 #endif /* CMD_KEY_OPTIONS_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One line that ls prints: a name, and what is behind it. */
+/* One line that ls prints: a name and what it leads to. */
 #ifndef CMD_LS_ROW_H
 #define CMD_LS_ROW_H
 
@@ -8,22 +8,22 @@
 
 /* One line of output. */
 struct ls_row {
-	const void *directory;	/* with --recursive: the path of where it is */
+	const void *directory;	/* with --recursive: the path of its directory */
 	size_t directory_len;
 	const void *name;
 	size_t name_len;
 	struct file_id file;
 	bool has_inode;		/* false: the empty place of a nested subvolume in a snapshot */
-	bool is_lost;		/* nor that: it cannot be read */
+	bool is_lost;		/* not even that: it cannot be read */
 	struct inode inode;
 	uint8_t *target;	/* of a symbolic link; NULL: sealed, or none */
 	size_t target_len;
 	bool is_sealed_link;
-	bool is_not_authenticated;	/* its subvolume is sealed and was not opened, or it is not as it was sealed, which was accepted */
+	bool is_not_authenticated;	/* its subvolume is sealed and was not opened, or it has changed since it was sealed, which was accepted */
 	const struct unfinished *conversion;	/* NULL: its subvolume is not being converted */
 };
 
-/* Text: the name; inode: its number before it; detail: as ls -l; human: and as ls -lh. */
+/* Text: the name. inode: its number first; detail: as ls -l; human: as ls -lh. */
 void ls_row_print(const struct ls_row *row, bool inode, bool detail, bool human);
 /* Everything, as a line of JSON. */
 void ls_row_json(const struct ls_row *row);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The entries of a directory in the order in which people want them. */
+/* Sorts the entries of a directory as people want them. */
 #ifndef CMD_LS_SORT_H
 #define CMD_LS_SORT_H
 
@@ -22,11 +22,11 @@ struct ls_entries {
 	size_t bytes;		/* of memory */
 };
 
-/* More memory than this a directory must not take; it can be listed unsorted. */
+/* The most memory that a directory may take; a larger one can be listed unsorted. */
 #define LS_SORT_MAX (256u << 20)
 
 bool ls_entries_add(struct ls_entries *entries, const struct ls_entry *entry, struct error *err) must_use;	/* copies the name */
-/* The largest and the newest first; the same ones, and all by name, in the order of their bytes. */
+/* The largest or the newest first; equal ones, and names, in the order of their bytes. */
 void ls_entries_sort(struct ls_entries *entries, enum ls_order order, bool reverse);
 void ls_entries_free(struct ls_entries *entries);
 

@@ -5,11 +5,12 @@
 
 #include "common/fs/path.h"
 
-/* subvolume_find(); where there is none of the name, the hint says what may have been meant. */
+/* Like subvolume_find(); if no subvolume has that name, a hint says what may have been meant. */
 bool subvolume_operand(const struct subvolume_list *list, const char *operand, const struct subvolume **found, struct error *err) must_use;
 
 /*
- * "SUBVOL:PATH", or SUBVOL alone: *path is "".  The longest SUBVOL there is, for names may hold a colon.  *path is borrowed from operand.
+ * "SUBVOL:PATH", or SUBVOL alone: *path is "". Takes the longest existing SUBVOL, because names may contain a colon. *path is borrowed from
+ * operand.
  */
 bool place_operand(const struct subvolume_list *list, const char *operand, const struct subvolume **found, const char **path, struct error *err) must_use;
 
@@ -17,13 +18,13 @@ bool place_operand(const struct subvolume_list *list, const char *operand, const
 bool place_operands(const struct subvolume_list *list, const char *const *operand, const struct subvolume **found, const char **path,
 		    struct error *err) must_use;
 
-/* ERROR_USAGE where a PATH is needed behind IMAGE and SUBVOL, and there is none: IMAGE PATH is what people type. */
+/* ERROR_USAGE if a PATH is needed after IMAGE and SUBVOL but missing: people type IMAGE PATH. */
 bool check_has_path(const char *const *operand, struct error *err) must_use;
 
-/* Gives ERROR_NOT_FOUND of a path in a subvolume the hint which name is near the one that is not there. */
+/* Adds a hint to ERROR_NOT_FOUND for a path in a subvolume: which name is similar to the missing one. */
 void hint_near_path(struct volume *volume, uint64_t subvolume, const char *path, struct error *err);
 
-/* Gives an error about something that is no image, because it is a directory, the hint what to do instead. */
+/* Adds a hint to an error about an operand that is a directory, not an image: what to do instead. */
 void hint_directory(const char *image, struct error *err);
 
 #endif /* CMD_OPERANDS_H */

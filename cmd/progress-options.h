@@ -11,7 +11,7 @@
 
 extern struct poptOption options_progress[];
 
-/* On standard error, as the options say; the unpacking of a packed image shows like that, too. */
+/* On standard error, as the options say; also for unpacking a packed image. */
 bool progress_choose(struct progress *progress, struct error *err) must_use;
 
 #endif /* CMD_PROGRESS_OPTIONS_H */

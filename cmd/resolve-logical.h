@@ -6,8 +6,8 @@
 #include "common/fs/subvolume.h"
 
 /*
- * whole: also files that have only other bytes of the extent.  scan: looks through all trees, as it does by itself, and then fails with what is wrong,
- * where the extent tree is damaged.
+ * whole: also files that have only other bytes of the extent. scan: searches all trees. This also happens, with an error at the end, if the
+ * extent tree is damaged.
  */
 bool resolve_logical(const struct subvolume_list *list, uint64_t logical, bool whole, bool scan, struct error *err) must_use;
 

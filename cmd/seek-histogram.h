@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How far the seeks of a tree go: counted by distance, told in groups. */
+/* How far the seeks of a tree go: counted by distance, printed in groups. */
 #ifndef CMD_SEEK_HISTOGRAM_H
 #define CMD_SEEK_HISTOGRAM_H
 
@@ -9,7 +9,7 @@
 
 #include "format/error.h"
 
-#define SEEK_DISTANCES_MAX (1u << 22)	/* 64 MiB: where there are more different ones, there is no histogram */
+#define SEEK_DISTANCES_MAX (1u << 22)	/* 64 MiB; with more different distances there is no histogram */
 
 /* Initialise with { 0 }. */
 struct seek_histogram {
@@ -23,8 +23,8 @@ bool seek_histogram_add(struct seek_histogram *histogram, uint64_t distance, str
 void seek_histogram_free(struct seek_histogram *histogram);
 
 /*
- * Rare distances are told together, until they are more than a tenth of all.  as_btrfs: as btrfs inspect-internal tree-stats counts, which leaves out
- * the distance that comes after such a group, and has no histogram of fewer than 20 seeks.
+ * Rare distances are combined until they are more than a tenth of all. as_btrfs: as btrfs inspect-internal tree-stats counts, which leaves
+ * out the distance after such a group, and has no histogram for fewer than 20 seeks.
  */
 typedef void seek_group(void *context, uint64_t first, uint64_t last, uint64_t n);
 void seek_histogram_groups(struct seek_histogram *histogram, bool as_btrfs, seek_group *tell, void *context);

@@ -4,8 +4,8 @@
 #define CMD_SHELL_WORD_H
 
 /*
- * A file name as a shell takes it back, for printing: quoted where it must be, in the way of $'...' where it has to be escaped as well, for there
- * \\ and \xNN mean the same.  Malloced; NULL: no memory.
+ * A file name in a form that a shell reads back, for printing: quoted if necessary, as $'...' if it also needs escaping, because \\ and
+ * \xNN mean the same there. Malloced; NULL: out of memory.
  */
 char *shell_word(const char *path);
 

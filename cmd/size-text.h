@@ -9,7 +9,7 @@
 #define SIZE_TEXT_SIZE 32
 const char *size_text(uint64_t bytes, char text[SIZE_TEXT_SIZE]);
 
-/* "544.00KiB (557056 bytes)", or only the bytes where these are few. */
+/* "544.00KiB (557056 bytes)", or only the bytes if they are few. */
 #define SIZE_WITH_BYTES 64
 const char *size_with_bytes(uint64_t bytes, char text[SIZE_WITH_BYTES]);
 

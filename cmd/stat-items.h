@@ -14,12 +14,12 @@ struct stat_file {
 /* Name and size of each extended attribute. */
 bool stat_xattrs(const struct stat_file *file, struct error *err) must_use;
 
-/* Of all extents of a file. */
+/* Totals over all extents of a file. */
 struct extent_totals {
 	uint64_t n;		/* items */
 	uint64_t n_inline, n_prealloc, n_holes, n_sealed;
-	uint64_t n_compressed[256];	/* by the compression that the item names, 0 being none */
-	uint64_t n_encrypted;	/* encryption other than 0, of another design than the seal */
+	uint64_t n_compressed[256];	/* by the compression in the item; 0 is none */
+	uint64_t n_encrypted;	/* encryption other than 0, from another program than this one */
 };
 
 /* print: one line for each extent as well.  mode: of the inode. */

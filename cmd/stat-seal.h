@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the crypt items say of a subvolume's extents, without a key: nobody vouches for it. */
+/* What the crypt items say about a subvolume's extents, without a key: not authenticated. */
 #ifndef CMD_STAT_SEAL_H
 #define CMD_STAT_SEAL_H
 
@@ -7,15 +7,15 @@
 #include "common/fs/inline-map.h"
 
 struct stat_seal {
-	uint64_t subvolume;		/* that the rest is about */
+	uint64_t subvolume;		/* the subvolume described */
 	uint16_t domain;		/* 0: sealed in none */
-	bool is_sealed;			/* in that, or in one that cannot be read */
-	uint64_t member;		/* that it is, or descends from; 0: not known */
-	struct domain *crypt;		/* NULL: not known, as while a conversion is unfinished */
+	bool is_sealed;			/* in that domain, or in one that cannot be read */
+	uint64_t member;		/* the member that it is or descends from; 0: unknown */
+	struct domain *crypt;		/* NULL: unknown, for example while a conversion is unfinished */
 	struct inline_map *inlines;	/* NULL: not needed yet */
 };
 
-/* Does nothing where *seal is about that subvolume already.  Crypt items that cannot be read are a warning. */
+/* Does nothing if *seal already describes that subvolume. Crypt items that cannot be read are a warning. */
 bool stat_seal_read(const struct subvolume_list *list, uint64_t subvolume, struct stat_seal *seal, struct error *err) must_use;
 void stat_seal_free(struct stat_seal *seal);
 #define cleanup_stat_seal __attribute__((cleanup(stat_seal_free)))	/* initialise with { 0 } */
