@@ -96,7 +96,7 @@ KEY=(--passphrase-file "$tmp/passphrase")
 say "one more slot beside the right one: 13"
 fresh
 attack put $(item $SLOT 1) "$(attack forge-slot 1 "$tmp/wrong-passphrase" "$uuid")"
-for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 '2 key slots|says 1 key slots, there are 2' $one; done
+for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 '2 key slots|says 1 key slots, but there are 2' $one; done
 say "and the header's number of slots changed with it: 13"
 attack poke $(item $HEADER 0) 104 "$(le 8 2)"
 attack poke $(second_header) 104 "$(le 8 2)"
@@ -104,7 +104,7 @@ for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'header of s
 say "the slot taken away: 13"
 fresh
 attack drop $(item $SLOT 0)
-for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'says 1 key slots, there are 0' $one; done
+for one in do_cat do_verify do_verify_key do_decrypt; do refused 13 'says 1 key slots, but there are 0' $one; done
 
 say "each byte of a slot: 2 where it does not open, 13 where it is no slot any more, 9 where it would cost too much"
 for at in 0 4 8 16 20 36 38 39 40 44 52 68 76 140 172 219; do

@@ -82,7 +82,7 @@ for at in 0:0x40 8:0x40 20:1 40:0x40; do
 	fresh
 	hit "$(item $INDEX 0)" "${at%:*}" "${at#*:}"
 	come_out 0
-	expect_text "$tmp/export-err" 'warning: the index of the sealing is damaged:  '
+	expect_text "$tmp/export-err" 'warning: the index of the sealing is damaged: '
 	expect_status 0 crypt ls "${KEY[@]}" "$image" target
 	verified_but 'sealing 1: its index, which proves single files, is damaged: '
 	expect_text "$tmp/out" ' 1 failure$'
