@@ -23,7 +23,7 @@ static struct {
 static const struct poptOption options[] = {
 	{ "offset", 0, POPT_ARG_STRING, &opt.offset, 0, "begin at this byte of the file", "BYTES" },
 	{ "length", 0, POPT_ARG_STRING, &opt.length, 0, "print at most this many bytes", "BYTES" },
-	{ "ciphertext", 0, POPT_ARG_NONE, &opt.ciphertext, 0, "print sealed data without the key, as they are on the disk", NULL },
+	{ "ciphertext", 0, POPT_ARG_NONE, &opt.ciphertext, 0, "give out sealed data without the key, as they are on the disk", NULL },
 	{ "report", 0, POPT_ARG_STRING, &opt.report, 0, "write every finding and the summary to FILE, as JSON", "FILE" },
 	{ "quiet", 'q', POPT_ARG_NONE, &opt.quiet, 0, "no summary at the end", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_source, 0, NULL, NULL },
