@@ -282,6 +282,7 @@ static bool run_encrypt(const char *image, const char *const *names, struct key_
 		return false;
 	if (!key_input_read(!opt.dry_run, true, "New passphrase: ", key, err) || !confirm_volume_key(ui, key, err))
 		return false;
+	key_warn_carriage_return(key);
 	how.secret = key->secret;
 	how.slot_type = key->is_key_file ? SLOT_KEY_FILE : SLOT_PASSPHRASE;
 	how.volume_key = key->volume_key;

@@ -125,6 +125,14 @@ bool key_input_read(bool ask, bool verify, const char *prompt, struct key_input 
 	return false;
 }
 
+void key_warn_carriage_return(const struct key_input *input)
+{
+	const struct secret *const secret = input->is_key_file ? NULL : input->secret;
+
+	if (secret && secret_view(secret)[secret_len(secret) - 1] == '\r')
+		print_warning(NULL, "the passphrase ends with a carriage return, as lines of Windows do: that byte is part of it");
+}
+
 void key_hint_rejected(struct error *err)
 {
 	if (err->kind != ERROR_KEY || err->hint[0] || !was_read)

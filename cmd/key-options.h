@@ -23,6 +23,8 @@ bool key_options_check(struct error *err) must_use;
  * ask is true, asks on the terminal (twice with verify). --passphrase-file - does the same if standard input is a terminal.
  */
 bool key_input_read(bool ask, bool verify, const char *prompt, struct key_input *input, struct error *err) must_use;
+/* For a new passphrase: warns if it ends with a carriage return, which nobody sees, and which belongs to it. */
+void key_warn_carriage_return(const struct key_input *input);
 /*
  * Adds a hint to "wrong key or passphrase" about common mistakes with this kind of key. It only depends on the command line, so it reveals
  * nothing.

@@ -188,7 +188,11 @@ static inline struct le64 to_le64(uint64_t x)
 #define SUPER_FLAG_METADUMP		(1ull << 33)
 #define SUPER_FLAG_METADUMP_V2		(1ull << 34)
 #define SUPER_FLAG_CHANGING_FSID	(1ull << 35)
-#define SUPER_FLAG_CHANGING_FSID_V2	(1ull << 36)
+#define SUPER_FLAG_CHANGING_FSID_V2	(1ull << 36)	/* in btrfs-progs 6.3 to 6.6 also of data checksums */
+#define SUPER_FLAG_CHANGING_META_CSUM_OLD (1ull << 37)	/* in those alone */
+#define SUPER_FLAG_CHANGING_BG_TREE	(1ull << 38)
+#define SUPER_FLAG_CHANGING_DATA_CSUM	(1ull << 39)
+#define SUPER_FLAG_CHANGING_META_CSUM	(1ull << 40)
 
 /* Block groups, chunks, profiles */
 #define GROUP_DATA		(1ull << 0)

@@ -39,8 +39,10 @@ static bool check_super(const struct volume *volume, struct error *err)
 		return refuse("this is a seed device");
 	if (super->flags & (SUPER_FLAG_METADUMP | SUPER_FLAG_METADUMP_V2))
 		return refuse("this is a btrfs-image dump");
-	if (super->flags & (SUPER_FLAG_CHANGING_FSID | SUPER_FLAG_CHANGING_FSID_V2))
-		return refuse("a change of the filesystem's uuid has not finished");
+	if (volume_interrupted_change(volume)) {
+		refuse("btrfstune was interrupted at %s", volume_interrupted_change(volume));
+		return error_hint(err, "the same command finishes it");
+	}
 	if (super->flags & ~SUPER_FLAGS_HARMLESS)
 		return refuse("superblock flags %#" PRIx64 " are not known", (uint64_t)(super->flags & ~SUPER_FLAGS_HARMLESS));
 	if (super->compat_ro & ~COMPAT_RO_KNOWN)

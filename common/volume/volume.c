@@ -63,6 +63,22 @@ bool volume_is_unfinished(const struct volume *volume)
 	return volume_unfinished_super(volume);
 }
 
+const char *volume_interrupted_change(const struct volume *volume)
+{
+	static const struct { uint64_t bits; const char *what; } changes[] = {
+		{ SUPER_FLAG_CHANGING_FSID, "a change of the filesystem's uuid (`btrfstune -u`, or -U)" },
+		{ SUPER_FLAG_CHANGING_FSID_V2, "a change of the filesystem's uuid (`btrfstune -m`, or -M) or of its checksums (`btrfstune --csum`)" },
+		{ SUPER_FLAG_CHANGING_BG_TREE, "a move of block groups to or from their own tree (`btrfstune --convert-to-block-group-tree`)" },
+		{ SUPER_FLAG_CHANGING_DATA_CSUM | SUPER_FLAG_CHANGING_META_CSUM | SUPER_FLAG_CHANGING_META_CSUM_OLD,
+		  "a change of the checksums (`btrfstune --csum`)" },
+	};
+
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+		if (volume->super.flags & changes[i].bits)
+			return changes[i].what;
+	return NULL;
+}
+
 static bool check_features(const struct volume *volume, const struct volume_options *options, struct error *err)
 {
 	const struct superblock *super = &volume->super;
@@ -72,6 +88,7 @@ static bool check_features(const struct volume *volume, const struct volume_opti
 		{ INCOMPAT_RAID_STRIPE_TREE, "raid-stripe-tree", true },
 		{ INCOMPAT_REMAP_TREE, "remap-tree", false },
 	};
+	const bool only_asked = options->unfinished && !volume->device->writable;	/* whether a conversion is unfinished */
 	uint64_t unknown = super->incompat & ~INCOMPAT_KNOWN;
 
 	for (size_t i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++) {
@@ -82,7 +99,7 @@ static bool check_features(const struct volume *volume, const struct volume_opti
 	}
 	if (unknown)
 		return error_set(err, ERROR_REFUSED, "the filesystem has unknown incompat bits %#" PRIx64, unknown);
-	if (super->flags & SUPER_FLAG_METADUMP || (super->flags & SUPER_FLAG_METADUMP_V2 && options->to_convert))
+	if (super->flags & SUPER_FLAG_METADUMP || (super->flags & SUPER_FLAG_METADUMP_V2 && options->to_convert && !only_asked))
 		return error_set(err, ERROR_REFUSED, "a btrfs-image dump: its metadata are rewritten and its data are missing");
 	if (super->n_devices != 1 && options->to_convert)
 		return error_set(err, ERROR_REFUSED, "the filesystem has %" PRIu64 " devices; only one with a single device can be converted",
@@ -95,7 +112,7 @@ static bool check_features(const struct volume *volume, const struct volume_opti
 }
 
 /* One device is all there is; of several, another may have what is cut off. */
-static bool check_sizes(struct volume *volume, struct error *err)
+static bool check_sizes(struct volume *volume, const struct volume_options *options, struct error *err)
 {
 	for (size_t i = 0; i < volume->n_devices; i++) {
 		const struct volume_device *device = &volume->devices[i];
@@ -106,6 +123,9 @@ static bool check_sizes(struct volume *volume, struct error *err)
 			error_set(err, ERROR_CORRUPT, "the device has %" PRIu64 " bytes, but the filesystem on it has %" PRIu64,
 				device->device->size,
 				  device->size);
+			if (options->to_convert)
+				return error_hint(err, "the end of the image is missing: put back what was cut off, so that it has %" PRIu64
+						  " bytes again", device->size);
 			if (!volume_tolerates(volume, err))
 				return false;
 			continue;
@@ -200,10 +220,13 @@ static bool read_filesystem(struct volume *volume, const struct volume_options *
 	const bool from_backup = options->backup_root != CHOOSE_BY_ITSELF;
 	const unsigned n = options->backup_root - 1;
 
-	if (!check_features(volume, options, err) || !check_sizes(volume, err) || (from_backup && !use_backup(volume, n, err)))
+	if (!check_features(volume, options, err) || !check_sizes(volume, options, err) || (from_backup && !use_backup(volume, n, err)))
 		return error_prefix(err, "%s", volume->device->name);
 	if (volume->super.flags & SUPER_FLAG_METADUMP_V2)
 		volume_warn(volume, "the image was restored from a btrfs-image dump: its metadata are here, its data are not");
+	if (volume_interrupted_change(volume))
+		volume_warn(volume, "btrfstune was interrupted at %s, and must finish it: not all may be read until then",
+			    volume_interrupted_change(volume));
 	if ((volume->super.incompat & INCOMPAT_RAID_STRIPE_TREE) && !volume->stripe_tree && !stripe_tree_new(volume, err))
 		return false;
 

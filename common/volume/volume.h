@@ -119,6 +119,9 @@ bool volume_is_unfinished(const struct volume *volume);
 /* The copy that says so, the one in use first. NULL: none. */
 const struct superblock *volume_unfinished_super(const struct volume *volume);
 
+/* What btrfstune was interrupted at, in words, as the superblock in use says. NULL: nothing. */
+const char *volume_interrupted_change(const struct volume *volume);
+
 /* The chunk of a logical address. ERROR_CORRUPT if there is none. */
 bool volume_chunk(const struct volume *volume, uint64_t logical, const struct chunk **chunk, struct error *err) must_use;
 

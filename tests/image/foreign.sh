@@ -82,6 +82,12 @@ image_umount
 head -c 32 /dev/urandom >vk
 build_attack
 expect_status 8 ./attack plain.img convert encrypt stop:3 vk vault
+cp --sparse=always plain.img short.img
+truncate -s 100M short.img
+for option in --resume --abort; do
+	expect_unchanged 6 short.img crypt convert $option -q --volume-key-file vk short.img
+	expect_text err 'hint: the end of the image is missing: put back what was cut off, so that it has 115343360 bytes again$'
+done
 disk disk.img plain.img
 { head -c 4096 /dev/zero; cat plain.img; } >shifted.img
 for image in disk.img "--image-offset 4096 shifted.img"; do

@@ -39,6 +39,8 @@ expect_text "$tmp/err" '[0-9]+ entries were left out: the image was restored fro
 [ "$(grep -c '"finding":"refused"' "$tmp/report")" -gt 10 ] || fail "the report has no list"
 tar -tf "$tmp/out.tar" | grep -x 'holes/only' >/dev/null || fail "a file of one hole needs no data"
 ! tar -tf "$tmp/out.tar" | grep -x 'sizes/512' >/dev/null || fail "an inline file was exported"
+expect_unchanged 0 "$image" crypt convert --status "$image"
+expect_text "$tmp/out" '^no unfinished conversion$'
 head -c 32 /dev/urandom >"$tmp/vk"
 expect_unchanged 9 "$image" crypt convert --encrypt -q --volume-key-file "$tmp/vk" "$image" /
 expect_text "$tmp/err" 'a btrfs-image dump: its metadata are rewritten and its data are missing'

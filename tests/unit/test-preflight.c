@@ -65,8 +65,13 @@ static void each_superblock_field_has_its_words(void **state)
 		FIELD(flags, 64, SUPER_FLAG_SEEDING, "this is a seed device"),
 		FIELD(flags, 64, SUPER_FLAG_METADUMP, "this is a btrfs-image dump"),
 		FIELD(flags, 64, SUPER_FLAG_METADUMP_V2, "this is a btrfs-image dump"),
-		FIELD(flags, 64, SUPER_FLAG_CHANGING_FSID, "a change of the filesystem's uuid has not finished"),
-		FIELD(flags, 64, SUPER_FLAG_CHANGING_FSID_V2, "a change of the filesystem's uuid has not finished"),
+		FIELD(flags, 64, SUPER_FLAG_CHANGING_FSID, "btrfstune was interrupted at a change of the filesystem's uuid (`btrfstune -u`, or -U)"),
+		FIELD(flags, 64, SUPER_FLAG_CHANGING_FSID_V2, "btrfstune was interrupted at a change of the filesystem's uuid (`btrfstune -m`, or -M) "
+		      "or of its checksums (`btrfstune --csum`)"),
+		FIELD(flags, 64, SUPER_FLAG_CHANGING_BG_TREE, "btrfstune was interrupted at a move of block groups to or from their own tree "
+		      "(`btrfstune --convert-to-block-group-tree`)"),
+		FIELD(flags, 64, SUPER_FLAG_CHANGING_DATA_CSUM, "btrfstune was interrupted at a change of the checksums (`btrfstune --csum`)"),
+		FIELD(flags, 64, SUPER_FLAG_CHANGING_META_CSUM, "btrfstune was interrupted at a change of the checksums (`btrfstune --csum`)"),
 		FIELD(flags, 64, 1ull << 50, "superblock flags 0x4000000000000 are not known"),
 		FIELD(compat_ro, 64, 1ull << 40, "compat_ro features 0x10000000000 are not known"),
 		FIELD(compat_ro, 64, COMPAT_RO_FREE_SPACE_TREE_VALID, "the free space tree is not valid"),
