@@ -9,6 +9,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/did-you-mean.h"
+#include "cmd/help-fit.h"
 #include "cmd/json.h"
 #include "cmd/key-options.h"
 #include "cmd/operands.h"
@@ -104,12 +105,15 @@ static bool check_operands(const struct command *command, const char *const *ope
 static void print_help(const struct command *command, poptContext context)
 {
 	char operands[128];
+	struct help help;
 
 	snprintf(operands, sizeof(operands), "[OPTION...] %s", command->operands);
 	poptSetOtherOptionHelp(context, operands);
-	printf("btrfs-crypt %s: %s\n", command->name, command->summary);
-	poptPrintHelp(context, stdout, 0);
-	printf("\nManual: man btrfs-crypt-%s\n", command->name);
+	help_begin(&help);
+	fprintf(help.out, "btrfs-crypt %s: %s\n", command->name, command->summary);
+	poptPrintHelp(context, help.out, 0);
+	fprintf(help.out, "\nManual: man btrfs-crypt-%s\n", command->name);
+	help_end(&help);
 }
 
 static void print_version(void)
@@ -222,15 +226,19 @@ static void print_all_options(void)
 
 static void print_overview(void)
 {
-	printf("btrfs-crypt: seals subvolumes of unmounted btrfs images, in place\n"
-	       "Usage: btrfs-crypt COMMAND [OPTION...] IMAGE [...]\n\n");
+	struct help help;
+
+	help_begin(&help);
+	fprintf(help.out, "btrfs-crypt: seals subvolumes of unmounted btrfs images, in place\n"
+		"Usage: btrfs-crypt COMMAND [OPTION...] IMAGE [...]\n\n");
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		printf("  %-12s%s\n", commands[i]->name, commands[i]->summary);
-	printf("\n  -h, --help       show this help; btrfs-crypt help COMMAND, or COMMAND --help, shows that of a command\n"
-	       "  -V, --version    show the version\n"
-	       "  --list-commands  the commands, their operands and what they do, separated by tabs\n"
-	       "  --list-options   the options of each command: letter, name, argument, what it does, separated by tabs\n"
-	       "\nManual: man btrfs-crypt\n");
+		fprintf(help.out, "  %-12s%s\n", commands[i]->name, commands[i]->summary);
+	fprintf(help.out, "\n  -h, --help       show this help; btrfs-crypt help COMMAND, or COMMAND --help, shows that of a command\n"
+		"  -V, --version    show the version\n"
+		"  --list-commands  the commands, their operands and what they do, separated by tabs\n"
+		"  --list-options   the options of each command: letter, name, argument, what it does, separated by tabs\n"
+		"\nManual: man btrfs-crypt\n");
+	help_end(&help);
 }
 
 /* Is word one of the two? */

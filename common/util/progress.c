@@ -5,8 +5,9 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
+
+#include "common/util/terminal.h"
 
 #define COLUMNS 80		/* of what is no terminal */
 #define BAR_WIDTH 30
@@ -26,13 +27,11 @@ void progress_init(struct progress *progress, enum progress_mode mode, FILE *out
 	*progress = (struct progress){ .mode = mode, .out = out, .every = every };
 }
 
-/* Of the terminal as it is now: its window may have been made smaller meanwhile. */
 static size_t columns(FILE *out)
 {
-	struct winsize size;
-	const int fd = fileno(out);
+	const size_t n = terminal_columns(out);
 
-	return fd >= 0 && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : COLUMNS;
+	return n > 0 ? n : COLUMNS;
 }
 
 /* What does not fit is left out: the speed first, then how much there is, then the bar. */

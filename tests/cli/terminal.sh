@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# On a terminal: the passphrase is asked for, twice where it is new, and never shown; questions can be answered with no; binary does not come out.
+# On a terminal: the passphrase is asked for, twice where it is new, and never shown; questions can be answered with no; binary does not come out; help
+# fits.
 . "$(dirname "$0")/../expect.sh"
 python3 -c 'import pty' 2> /dev/null || { echo "needs python3"; exit 77; }
 bundled_image
@@ -44,4 +45,15 @@ grep -q '^the combination is 17-4-36$' shown || { bad "no text on the terminal";
 on_terminal "Passphrase: " "open sesame" -- btrfs-crypt cat --passphrase-file - disk.img vault size-4097
 [ $? -eq 9 ] && grep -q 'is not written to a terminal' shown || bad "binary went to the terminal"
 on_terminal "Passphrase: " "open sesame" -- btrfs-crypt convert --decrypt disk.img vault || { bad "decrypt: status $?"; cat shown; }
+
+# Help is as wide as the terminal, with the same words in the same order.
+words() { tr -s ' \r\n' '\n' < "$1"; }
+for columns in 60 80 120; do
+	for command in "" $(btrfs-crypt --list-commands | cut -f 1); do
+		on_terminal -- sh -c "stty cols $columns && exec btrfs-crypt $command --help"
+		btrfs-crypt $command --help > all
+		cmp -s <(words shown) <(words all) || bad "$command --help: other words on a terminal of $columns columns"
+		awk -v most=$columns '{ sub("\r", "") } length > most { exit 1 }' shown || bad "$command --help: too wide for $columns columns"
+	done
+done
 finish
