@@ -5,8 +5,10 @@
 build=$(dirname "$BTRFS_CRYPT")
 unset MAKEFLAGS MAKELEVEL
 
-# -o: the program is installed as it was built, whatever flags it was built with.
-quiet make -C "$TOP" -o "$build/btrfs-crypt" install B="$build" DESTDIR="$own/root" PREFIX=/usr
+# -o: what is installed is what was built, whatever flags it was built with.
+built=(-o "$build/btrfs-crypt")
+for file in "$build"/completion/*; do built+=(-o "$file"); done
+quiet make -C "$TOP" "${built[@]}" install B="$build" DESTDIR="$own/root" PREFIX=/usr
 [ -x root/usr/sbin/btrfs-crypt ] || bad "the program is not installed"
 [ "$(find root -name '*.8' | wc -l)" = "$(ls "$TOP"/man/*.8 | wc -l)" ] || bad "not every page is installed"
 for file in bash-completion/completions/btrfs-crypt zsh/vendor-completions/_btrfs-crypt fish/vendor_completions.d/btrfs-crypt.fish; do
