@@ -38,7 +38,7 @@ bool format_check(struct error *err)
 {
 	if (!format || format_is_json() || strcmp(format, "text") == 0)
 		return true;
-	return error_set(err, ERROR_USAGE, "--format: text or json");
+	return error_set(err, ERROR_USAGE, "--format takes text or json");
 }
 
 bool stdout_flush(struct error *err)

@@ -119,7 +119,7 @@ static bool read_cost(struct kdf_cost *cost, unsigned *milliseconds, struct erro
 	uint64_t time = 0;
 
 	if (!argon2id && strcmp(pbkdf, "pbkdf2") != 0)
-		return error_set(err, ERROR_USAGE, "--pbkdf: argon2id or pbkdf2");
+		return error_set(err, ERROR_USAGE, "--pbkdf takes argon2id or pbkdf2");
 	if (opt.iterations && opt.milliseconds)
 		return error_set(err, ERROR_USAGE, "only one of --iter-time and --pbkdf-force-iterations");
 	if (!option_number("--iter-time", opt.milliseconds, 1, KDF_MILLISECONDS_MAX, &time, err))
@@ -139,12 +139,12 @@ static bool read_encrypt_options(struct convert_encrypt_options *out, struct err
 	else if (strcmp(cipher, "chacha20-poly1305") == 0 || strcmp(cipher, "chacha-poly1305") == 0)
 		out->cipher = CIPHER_CHACHA20_POLY1305;
 	else
-		return error_set(err, ERROR_USAGE, "--cipher: aes-256-gcm or chacha20-poly1305");
+		return error_set(err, ERROR_USAGE, "--cipher takes aes-256-gcm or chacha20-poly1305");
 
 	if (strcmp(shared, "copy") == 0)
 		return error_set(err, ERROR_REFUSED, "--shared=copy is not supported by this version");
 	if (strcmp(shared, "refuse") != 0 && strcmp(shared, "include") != 0)
-		return error_set(err, ERROR_USAGE, "--shared: refuse or include");
+		return error_set(err, ERROR_USAGE, "--shared takes refuse or include");
 	out->shared = strcmp(shared, "include") == 0 ? SHARED_INCLUDE : SHARED_REFUSE;
 
 	return read_cost(&out->cost, &out->kdf_milliseconds, err);
@@ -212,7 +212,7 @@ static bool read_damage(struct convert_damage *damage, struct error *err)
 	const char *on_error = opt.on_error ? opt.on_error : "stop";
 
 	if (strcmp(on_error, "stop") != 0 && strcmp(on_error, "continue") != 0)
-		return error_set(err, ERROR_USAGE, "--on-error: stop or continue");
+		return error_set(err, ERROR_USAGE, "--on-error takes stop or continue");
 	*damage = (struct convert_damage){ .carry = strcmp(on_error, "continue") == 0, .skip = opt.skip };
 	return opt.no_memory ? error_memory(err) : option_number("--skip-damaged", opt.n_skip, 1, UINT32_MAX, &damage->n_skip, err);
 }

@@ -324,7 +324,7 @@ static bool read_range(struct dumping *dumping, struct error *err)
 	dumping->last = (struct key){ UINT64_MAX, UINT8_MAX, UINT64_MAX };
 	dumping->has_range = opt.key || opt.min_key || opt.max_key;
 	if (opt.key && (opt.min_key || opt.max_key))
-		return error_set(err, ERROR_USAGE, "--key: not together with --min-key and --max-key");
+		return error_set(err, ERROR_USAGE, "--key does not go with --min-key and --max-key");
 	dumping->type = -1;
 	return (!opt.key || select_key("--key", opt.key, &dumping->first, &dumping->last, &dumping->type, err)) &&
 	       (!opt.min_key || select_key("--min-key", opt.min_key, &dumping->first, &ignored, NULL, err)) &&
@@ -337,9 +337,9 @@ static bool read_options(struct dumping *dumping, struct error *err)
 	if ((opt.tree != NULL) + (opt.blocks != NULL) + opt.extents + opt.device + opt.uuid + (opt.roots != 0) > 1)
 		return error_set(err, ERROR_USAGE, "only one of --tree, --block, --extents, --device-trees, --uuid, --roots and --backups");
 	if (opt.hide_names && opt.raw_names)
-		return error_set(err, ERROR_USAGE, "--hide-names: not together with --raw-names");
+		return error_set(err, ERROR_USAGE, "--hide-names does not go with --raw-names");
 	if (opt.follow && !opt.blocks)
-		return error_set(err, ERROR_USAGE, "--follow: goes with --block");
+		return error_set(err, ERROR_USAGE, "--follow goes with --block");
 	return (!opt.tree || select_tree(opt.tree, &dumping->tree, err)) && read_blocks(dumping, err) && read_range(dumping, err);
 }
 

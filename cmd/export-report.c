@@ -56,7 +56,7 @@ static bool create(const char *name, const char *option, struct export_text *tex
 
 bool export_report_open(struct export_report *report, const char *report_name, const char *manifest_name, struct error *err)
 {
-	clock_gettime(CLOCK_REALTIME, &report->begin);
+	report->begin = time(NULL);
 	return create(report_name, "--report", &report->report, err) && create(manifest_name, "--manifest", &report->manifest, err);
 }
 
@@ -361,7 +361,7 @@ bool export_report_end(struct export_report *report, const struct export_summary
 	progress_clear(&report->progress);
 	ok = ok && finish(&report->manifest, err) && (export_verdict(&told, s, err) || error_prefix(err, "%s", what));
 	if (report->report.stream) {
-		report_run_print(image, volume, &report->begin, report->report.stream);
+		report_run_print(image, volume, report->begin, report->report.stream);
 		export_summary_json(&told, s, ok ? NULL : err, report->report.stream);
 	}
 	if (!finish(&report->report, &unwritten)) {

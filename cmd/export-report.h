@@ -26,7 +26,7 @@ struct export_report {
 	struct export_text report, manifest;
 	struct progress progress;
 	uint64_t progress_total;
-	struct timespec begin;
+	time_t begin;
 	char *damaged;		/* the path of the last finding about bytes that are not right; its file's hash comes next */
 	unsigned n_notes[EXPORT_LOSS + 1];	/* printed so far */
 	bool loss_told[OUT_LOSSES];

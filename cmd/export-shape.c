@@ -48,7 +48,7 @@ static bool choose_archive(const struct export_shape_options *opt, int format, i
 	const int given_compression = opt->compress ? find_name(opt->compress, compression_name, N(compression_name)) : -1;
 
 	if (opt->compress && given_compression <= OUT_PLAIN)
-		return error_set(err, ERROR_USAGE, "--compress: zstd, gzip or xz");
+		return error_set(err, ERROR_USAGE, "--compress takes zstd, gzip or xz");
 	if (given >= 0 && format >= 0 && given != format)
 		return error_set(err, ERROR_USAGE, "the name %s says %s, not %s", opt->output, archive_name[format], archive_name[given]);
 	if (given_compression >= 0 && compression >= 0 && given_compression != compression)
@@ -73,7 +73,7 @@ bool export_shape_choose(const struct export_shape_options *opt, struct export_s
 	if (opt->archive && strcmp(opt->archive, "dir") != 0) {
 		given = find_name(opt->archive, archive_name, N(archive_name));
 		if (given < 0)
-			return error_set(err, ERROR_USAGE, "--archive: tar, zip, cpio, mtree or dir");
+			return error_set(err, ERROR_USAGE, "--archive takes tar, zip, cpio, mtree or dir");
 	}
 	len = strlen(opt->output);
 	shape->is_directory = opt->archive ? given < 0 : len > 0 && (opt->output[len - 1] == '/' ||

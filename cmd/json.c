@@ -70,6 +70,12 @@ void json_number(struct json_object *object, const char *name, int64_t number)
 	json_member(object, name, json_object_new_int64(number));
 }
 
+void json_moment(struct json_object *object, const char *name, uint64_t seconds)
+{
+	if (seconds <= UINT64_C(1) << 53)
+		json_number(object, name, (int64_t)seconds);
+}
+
 void json_u64(struct json_object *object, const char *name, uint64_t number)
 {
 	json_format(object, name, "%" PRIu64, number);

@@ -438,7 +438,7 @@ static bool check_sort(struct error *err)
 			return !opt.reverse || i != LS_UNSORTED || error_set(err, ERROR_USAGE, "--reverse is for --sort=name, size or time, -S and -t");
 		}
 	}
-	return error_set(err, ERROR_USAGE, "--sort: none, name, size or time");
+	return error_set(err, ERROR_USAGE, "--sort takes none, name, size or time");
 }
 
 static bool run(const char *const *operand, struct error *err)

@@ -35,7 +35,7 @@ static bool read_mode(enum progress_mode *mode, struct error *err)
 	else if (strcmp(how, "json") == 0)
 		*mode = PROGRESS_JSON;
 	else
-		return error_set(err, ERROR_USAGE, "--progress: auto, none, bar or json");
+		return error_set(err, ERROR_USAGE, "--progress takes auto, none, bar or json");
 	return true;
 }
 

@@ -7,7 +7,6 @@
 #include <uuid.h>
 
 #include "cmd/cmd.h"
-#include "cmd/inode-text.h"
 #include "cmd/json.h"
 
 #define ARGUMENTS_MAX 65536
@@ -28,26 +27,17 @@ static void put_arguments(struct json_object *line)
 	json_member(line, "command_line", words);
 }
 
-static void put_time(struct json_object *line, const char *name, const struct timespec *at)
-{
-	const struct inode_time time = { .sec = at->tv_sec, .nsec = (uint32_t)at->tv_nsec };
-
-	json_time(line, name, &time);
-}
-
-void report_run_print(const char *image, const struct volume *volume, const struct timespec *begin, FILE *out)
+void report_run_print(const char *image, const struct volume *volume, time_t begin, FILE *out)
 {
 	struct json_object *line = json_line();
-	struct timespec end = { 0 };
 	char fsid[37];
 
-	clock_gettime(CLOCK_REALTIME, &end);
 	json_text(line, "run", command_name);
 	json_text(line, "tool", "btrfs-crypt");
 	json_text(line, "version", BTRFS_CRYPT_VERSION);
 	put_arguments(line);
-	put_time(line, "begin", begin);
-	put_time(line, "end", &end);
+	json_moment(line, "begin", (uint64_t)begin);
+	json_moment(line, "end", (uint64_t)time(NULL));
 	json_name(line, "device", image, strlen(image));
 	if (volume) {
 		const struct disk_superblock *disk = &volume->super.disk;

@@ -12,6 +12,6 @@
  * One line: tool, version and command line (which never has a secret), begin and end, the image and where the filesystem begins in it, fsid and label.
  * volume NULL: it could not be opened.
  */
-void report_run_print(const char *image, const struct volume *volume, const struct timespec *begin, FILE *out);
+void report_run_print(const char *image, const struct volume *volume, time_t begin, FILE *out);
 
 #endif /* CMD_REPORT_RUN_H */

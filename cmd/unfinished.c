@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "cmd/cmd.h"
-#include "cmd/inode-text.h"
 #include "cmd/json.h"
 #include "common/util/escape.h"
 
@@ -144,11 +143,10 @@ bool unfinished_has(const struct unfinished *unfinished, const struct subvolume_
 void unfinished_status_json(const struct convert_status *status, struct json_object *line)
 {
 	const struct unfinished_words words = unfinished_words(&status->state);
-	const struct inode_time started = { .sec = (int64_t)status->state.start_time };
 
 	json_text(line, "operation", words.operation);
 	json_text(line, "direction", words.direction);
-	json_time(line, "started", &started);
+	json_moment(line, "started", status->state.start_time);
 	json_number(line, "percent", status->percent);
 	json_flag(line, "running", status->running);
 	if (!status->running)

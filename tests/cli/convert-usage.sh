@@ -28,13 +28,13 @@ refused 1 "--decrypt takes one SUBVOL, and unseals all that were sealed with it"
 for way in "--resume" "--abort" "--status" "--decrypt --resume" "--encrypt --resume"; do
 	refused 1 "--resume, --abort and --status take no SUBVOL; they act on the conversion recorded in the image" $way disk.img home
 done
-refused 1 "--cipher: aes-256-gcm or chacha20-poly1305" --encrypt --cipher rot13 disk.img home
-refused 1 "--shared: refuse or include" --encrypt --shared maybe disk.img home
-refused 1 "--pbkdf: argon2id or pbkdf2" --encrypt --pbkdf scrypt disk.img home
+refused 1 "--cipher takes aes-256-gcm or chacha20-poly1305" --encrypt --cipher rot13 disk.img home
+refused 1 "--shared takes refuse or include" --encrypt --shared maybe disk.img home
+refused 1 "--pbkdf takes argon2id or pbkdf2" --encrypt --pbkdf scrypt disk.img home
 refused 1 "--pbkdf-memory goes with --pbkdf argon2id" --encrypt --pbkdf pbkdf2 --pbkdf-memory 65536 disk.img home
 refused 1 "only one of --iter-time and --pbkdf-force-iterations" --encrypt -i 100 --pbkdf-force-iterations 4 disk.img home
-refused 1 "--progress: auto, none, bar or json" --encrypt --progress loud disk.img home
-refused 1 "--on-error: stop or continue" --encrypt --on-error pray disk.img home
+refused 1 "--progress takes auto, none, bar or json" --encrypt --progress loud disk.img home
+refused 1 "--on-error takes stop or continue" --encrypt --on-error pray disk.img home
 # A number that is none, or is too small or too large: the option, what was given, and what may be; the limits themselves pass.
 # number OPTION LEAST MOST OTHER...: OTHER are options to go with it
 number() {

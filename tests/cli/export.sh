@@ -11,11 +11,11 @@ expect 1 export disk.img vault <<'END'
 ! btrfs-crypt export: hint: see btrfs-crypt export --help
 END
 expect 1 export disk.img vault -o x --archive rar <<'END'
-! btrfs-crypt export: --archive: tar, zip, cpio, mtree or dir
+! btrfs-crypt export: --archive takes tar, zip, cpio, mtree or dir
 ! btrfs-crypt export: hint: see btrfs-crypt export --help
 END
 expect 1 export disk.img vault -o x --compress lzma <<'END'
-! btrfs-crypt export: --compress: zstd, gzip or xz
+! btrfs-crypt export: --compress takes zstd, gzip or xz
 ! btrfs-crypt export: hint: see btrfs-crypt export --help
 END
 expect 1 export disk.img vault -o x.zip --archive tar <<'END'

@@ -79,7 +79,7 @@ for command in "cat sealed.img vault secret.txt" "export sealed.img vault -o mad
 done
 ends 1 usage 'nested: is a directory' btrfs-crypt cat disk.img vault nested
 ends 1 usage '--length: ' btrfs-crypt cat disk.img vault secret.txt --length 0
-ends 1 usage '--archive: ' btrfs-crypt export disk.img vault -o made.tar --archive rar
+ends 1 usage '--archive takes ' btrfs-crypt export disk.img vault -o made.tar --archive rar
 ends 4 not-found 'missing.img: ' btrfs-crypt cat missing.img vault secret.txt
 ends 9 refused 'a key was given, but ' btrfs-crypt cat disk.img public ledger.txt --key-file disk.img.sum
 ends 9 refused 'a key was given, but ' btrfs-crypt export disk.img public -o made.tar --key-file disk.img.sum
@@ -114,7 +114,7 @@ btrfs-crypt export spoiled.img vault:size-30001 -o marked/ --report run.report -
 [ $? -eq 6 ] || bad "export of a damaged file: status $?"
 grep -qx '# not as it was, see the warnings: size-30001' marked.sums && (cd marked && sha256sum --quiet -c ../marked.sums) || { bad "the manifest"; cat marked.sums; }
 grep -q "^{\"image\":\"spoiled.img\",\"size\":\"$(stat -c %s spoiled.img)\",\"sha256\":\"$(sha256sum < spoiled.img | cut -d ' ' -f 1)\"}$" run.report || { bad "the image in the report"; cat run.report; }
-grep -qE '^\{"run":"export","tool":"btrfs-crypt","version":"[0-9.]+","command_line":\["btrfs-crypt","export","spoiled.img","vault:size-30001","-o","marked/","--report","run.report","--manifest","marked.sums"\],"begin":"[0-9]+\.[0-9]{9}","end":"[0-9]+\.[0-9]{9}","device":"spoiled.img","filesystem_offset":"0","fsid":"3b9c6a52-66d4-4c7e-9c4b-2f1d10c0ffee","label":"good-plain"\}$' run.report ||
+grep -qE '^\{"run":"export","tool":"btrfs-crypt","version":"[0-9.]+","command_line":\["btrfs-crypt","export","spoiled.img","vault:size-30001","-o","marked/","--report","run.report","--manifest","marked.sums"\],"begin":[0-9]+,"end":[0-9]+,"device":"spoiled.img","filesystem_offset":"0","fsid":"3b9c6a52-66d4-4c7e-9c4b-2f1d10c0ffee","label":"good-plain"\}$' run.report ||
 	{ bad "the run in the report"; cat run.report; }
 
 # --- what is written cannot be written: the summary comes all the same, the report says why ----------------------------------------------

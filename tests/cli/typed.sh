@@ -90,7 +90,7 @@ expect 1 --format << 'END'
 ! btrfs-crypt: hint: see btrfs-crypt --help
 END
 expect 1 --format xml list disk.img << 'END'
-! btrfs-crypt list: --format: text or json
+! btrfs-crypt list: --format takes text or json
 ! btrfs-crypt list: hint: see btrfs-crypt list --help
 END
 

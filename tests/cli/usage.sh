@@ -32,9 +32,17 @@ expect 1 ls disk.img / a b <<'END'
 ! btrfs-crypt ls: hint: see btrfs-crypt ls --help
 END
 expect 1 list --format xml disk.img <<'END'
-! btrfs-crypt list: --format: text or json
+! btrfs-crypt list: --format takes text or json
 ! btrfs-crypt list: hint: see btrfs-crypt list --help
 END
+for misuse in "ls --sort=age disk.img /|--sort takes none, name, size or time" "dump-tree --follow disk.img|--follow goes with --block" \
+	"dump-tree --hide-names --raw-names disk.img|--hide-names does not go with --raw-names" \
+	"dump-tree --key 1 --min-key 1 disk.img|--key does not go with --min-key and --max-key"; do
+	transcript 1 btrfs-crypt ${misuse%|*} <<END
+! btrfs-crypt ${misuse%% *}: ${misuse#*|}
+! btrfs-crypt ${misuse%% *}: hint: see btrfs-crypt ${misuse%% *} --help
+END
+done
 expect 1 list --format json <<'END'
 ! {"error":"usage","status":1,"command":"list","text":"operand missing: IMAGE [SUBVOL]","hint":"see btrfs-crypt list --help"}
 END
