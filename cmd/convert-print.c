@@ -12,6 +12,7 @@
 #include "cmd/unfinished.h"
 #include "common/util/hex.h"
 #include "common/util/plural.h"
+#include "format/crypt.h"
 
 static bool is_zero(const uint8_t *bytes, size_t len)
 {
@@ -41,13 +42,21 @@ static struct json_object *members_json(const struct convert_plan_member *at, si
 	return members;
 }
 
+/* What was left as it was found was neither sealed nor unsealed. */
+static uint64_t data_bytes(const struct convert_plan *plan)
+{
+	const uint64_t skipped = plan->n_skipped * CRYPT_BLOCK;
+
+	return skipped < plan->data_bytes ? plan->data_bytes - skipped : 0;
+}
+
 static void print_counts_json(struct json_object *line, const struct convert_plan *plan)
 {
 	json_member(line, "members", members_json(plan->member, plan->n_members));
 	if (plan->n_plain)
 		json_member(line, "not_sealed", members_json(plan->plain, plan->n_plain));
 	json_u64(line, "extents", plan->n_extents);
-	json_u64(line, "data_bytes", plan->data_bytes);
+	json_u64(line, "data_bytes", data_bytes(plan));
 	json_u64(line, "inline_items", plan->n_inline_units);
 	json_u64(line, "leaves", plan->n_leaves);
 	json_u64(line, "tag_items", plan->n_unit_items);
@@ -100,7 +109,7 @@ static void print_counts_text(FILE *out, const char *what, const struct convert_
 		print_undone_text(out, what, plan);
 	else
 		fprintf(out, "%s: %zu subvolume%s, %" PRIu64 " extent%s, %s of data, %" PRIu64 " inline item%s\n", what, plan->n_members,
-			plural(plan->n_members), plan->n_extents, plural(plan->n_extents), size_with_bytes(plan->data_bytes, size), plan->n_inline_units,
+			plural(plan->n_members), plan->n_extents, plural(plan->n_extents), size_with_bytes(data_bytes(plan), size), plan->n_inline_units,
 			plural(plan->n_inline_units));
 	for (size_t i = 0; i < plan->n_members; i++)
 		fprintf(out, "  %" PRIu64 " %s\n", plan->member[i].id, shown_path(&plan->member[i]));

@@ -73,6 +73,10 @@ json convert --resume --on-error=continue --progress=json damaged.img > carried.
 [ $? -eq 6 ] || bad "a block was carried over: status $?"
 json verify damaged.img vault > verify.json 2> verify-err.json && bad "verify"
 spoil size-30001 8192
+cp damaged.img again.img
+json convert --decrypt --skip-damaged --dry-run damaged.img vault > planned.json 2> planned-err.json
+btrfs-crypt convert --decrypt --skip-damaged -q --key-file key again.img vault > skipped.text 2> err
+[ $? -eq 6 ] || bad "a block was left as it was, in text: status $?"
 json convert --decrypt --skip-damaged damaged.img vault > skipped.json 2> skipped-err.json
 [ $? -eq 6 ] || bad "a block was left as it was: status $?"
 python3 - "$TOP/man/btrfs-crypt.8" <<'END' || bad "JSON of a conversion"
@@ -102,6 +106,7 @@ assert status["record"] == "status" and status["authenticated"] and "percent" in
 assert ended["status"] == 7 and ended["error"] == "unfinished-conversion" and ended["text"], ended
 
 [carried, summary] = read("carried")
+summary_sealed = summary
 assert summary["record"] == "summary" and summary["result"] == "sealed" and summary["carried_blocks"] == "1", summary
 assert carried["record"] == "carried" and carried["path"] == "vault/ledger.txt" and carried["has_checksum"] is True, carried
 assert (carried["offset"], carried["length"]) == ("4096", "4096") and carried["inode"].isdigit() and carried["subvolume"] == "257", carried
@@ -119,5 +124,9 @@ assert sorted(line["record"] for line in records) == ["carried", "skipped", "sum
 skipped = next(line for line in records if line["record"] == "skipped")
 assert skipped["path"] == "vault/size-30001" and (skipped["offset"], skipped["length"]) == ("8192", "4096"), skipped
 assert records[-1]["skipped_blocks"] == "1"
+# What did not come back is not counted as if it had.
+came_back = int(summary_sealed["data_bytes"]) - 4096
+assert int(records[-1]["data_bytes"]) == int(read("planned")[-1]["data_bytes"]) == came_back, (records, came_back)
+assert f"({came_back} bytes) of data, " in open("skipped.text").read(), open("skipped.text").read()
 END
 finish
