@@ -38,9 +38,8 @@ static bool check_goal(const struct conversion *c, enum convert_goal goal, struc
 		return true;
 	}
 	if (aborting) {
-		error_set(err, ERROR_REFUSED, "the unfinished conversion is an abort of %s: it can only be finished", encrypting ? 
-			"a sealing" : 
-			"an unsealing");
+		error_set(err, ERROR_REFUSED, "the unfinished conversion is an abort of %s: it can only be finished",
+			  encrypting ? "a sealing" : "an unsealing");
 		return error_hint(err, "`convert --abort` finishes it");
 	}
 	if (c->direction == CRYPT_TO_PLAIN && goal != CONVERT_RESUME_DECRYPT) {

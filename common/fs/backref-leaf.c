@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Looks at file extent items one by one: those of a leaf, and those of overlays. */
+/* Checks file extent items one by one: those of a leaf, and those of overlays. */
 #include "common/fs/backref-leaf.h"
 
 #include <inttypes.h>
@@ -9,7 +9,7 @@ bool backref_item_has(const struct backref_query *query, const struct file_exten
 	return file_extent_has_disk(e) && query->logical >= e->disk_bytenr && query->logical - e->disk_bytenr < e->disk_num_bytes;
 }
 
-/* *offset: of the byte that is asked for, in the file; of the item where the byte cannot be told or does not matter. */
+/* Sets *offset to the file offset of the byte that is wanted, or of the item if that byte is unknown or does not matter. */
 static bool item_shows(const struct backref_query *query, const struct file_extent *e, uint64_t file_offset, uint64_t *offset)
 {
 	if (!backref_item_has(query, e))
@@ -77,7 +77,7 @@ static bool each_logged(const struct volume *volume, logged_visit *visit, void *
 			struct cursor item = at->item;
 			struct file_extent e;
 
-			/* Checksums are in an overlay, too: of a tree without files. */
+			/* An overlay may hold checksums, too. Their tree has no files. */
 			if (at->is_gone || at->key.type != KEY_EXTENT_DATA || root == CSUM_TREE_ID)
 				continue;
 			if (!file_extent_read(&item, at->key.offset, volume->super.sector_size, &e, err))

@@ -27,7 +27,7 @@ static bool inline_refs(struct tree_iter *iter, ref_visit *visit, void *context,
 	return true;
 }
 
-/* Those in the extent item and those that are items of their own. */
+/* Visits the references in the extent item and those that are items of their own. */
 static bool each_ref(struct volume *volume, uint64_t logical, ref_visit *visit, void *context, struct error *err)
 {
 	const struct key first = { logical, KEY_EXTENT_ITEM, 0 };
@@ -59,7 +59,7 @@ bool backref_extent_at(struct volume *volume, uint64_t logical, struct backref_e
 
 	if (!tree_open(volume, EXTENT_TREE_ID, &extents, err) || !tree_seek_last(&extents, &last, &iter, err))
 		return false;
-	/* The item before it may be a reference or a block group: back to its extent. */
+	/* The item before may be a reference or a block group. Go back to its extent. */
 	while (iter.valid && iter.key.type != KEY_EXTENT_ITEM && iter.key.type != KEY_METADATA_ITEM) {
 		if (iter.key.type > KEY_METADATA_ITEM)
 			last = (struct key){ iter.key.objectid, KEY_METADATA_ITEM, UINT64_MAX };
@@ -118,7 +118,7 @@ static bool list_add(struct list64 *list, uint64_t number, struct error *err)
 
 struct climb {
 	struct volume *volume;
-	const struct block *block;	/* whose references are being looked at */
+	const struct block *block;	/* its references are being visited */
 	struct set64 seen;		/* blocks */
 	struct list64 todo;
 	struct set64 known;		/* roots */
@@ -153,7 +153,7 @@ static bool points_to(const struct node *node, uint64_t child)
 	return false;
 }
 
-/* The parent is named. */
+/* The reference names the parent. */
 static bool climb_shared(struct climb *climb, uint64_t parent, struct error *err)
 {
 	const struct block_expect expect = { .level = climb->block->node.level + 1 };
@@ -168,7 +168,7 @@ static bool climb_shared(struct climb *climb, uint64_t parent, struct error *err
 	return add_block(climb, parent, err);
 }
 
-/* The parent is where the block's keys are in that tree. */
+/* The parent is found by searching that tree for the keys of the block. */
 static bool climb_tree(struct climb *climb, uint64_t id, struct error *err)
 {
 	const struct block *block = climb->block;
@@ -193,7 +193,7 @@ static bool climb_tree(struct climb *climb, uint64_t id, struct error *err)
 		const struct key first = node_key(&block->node, 0);
 
 		if (!tree_seek(&tree, &first, &iter, &what)) {
-			/* Of a subvolume that is being deleted blocks may be gone. */
+			/* A subvolume that is being deleted may lack blocks. */
 			if (root.refs == 0 && id >= FIRST_FREE_ID && what.kind == ERROR_CORRUPT) {
 				++*climb->n_stale;
 				return true;
@@ -278,12 +278,15 @@ static bool add_leaf(struct search *search, uint64_t logical, struct error *err)
 	return !fresh || list_add(&search->leaves, logical, err);
 }
 
-/* The items of one inode whose offset less what they leave out of the extent is ref->offset: these leaves, whoever owns them. */
+/*
+ * Finds the leaves with items of the inode whose file offset, minus the bytes of the extent that they
+ * skip, is ref->offset, whoever owns the leaves.
+ */
 static bool find_leaves(struct search *search, const struct extent_ref *ref, struct error *err)
 {
 	const uint64_t decoded = search->extent->length > FILE_EXTENT_COMPRESSED_MAX ? search->extent->length : FILE_EXTENT_COMPRESSED_MAX;
 	struct volume *const volume = search->query.volume;
-	const bool is_negative = ref->offset > INT64_MAX;	/* the file has no room for the first bytes of the extent */
+	const bool is_negative = ref->offset > INT64_MAX;	/* the extent begins before byte 0 of the file */
 	const struct key first = { ref->objectid, KEY_EXTENT_DATA, is_negative ? 0 : ref->offset };
 	const uint64_t end = ref->offset + decoded;
 	cleanup_tree_iter struct tree_iter iter = { 0 };
@@ -294,7 +297,7 @@ static bool find_leaves(struct search *search, const struct extent_ref *ref, str
 
 	if (!tree_open_root(volume, ref->root, &tree, &root, NULL, &what))
 		goto gone;
-	tree.as_on_disk = true;	/* its leaves may be others' too */
+	tree.as_on_disk = true;	/* other trees may share its leaves */
 	if (!tree_seek(&tree, &first, &iter, &what))
 		goto gone;
 	while (iter.valid && iter.key.objectid == ref->objectid && iter.key.type == KEY_EXTENT_DATA && iter.key.offset < end) {
@@ -365,7 +368,7 @@ bool backref_files(struct volume *volume, const struct backref_extent *extent, u
 		.extent = extent,
 		.n_stale = n_stale,
 	};
-	/* Of what only a log tree has the extent tree knows nothing. */
+	/* The extent tree does not know an extent that only a log tree has. */
 	bool ok = extent->is_logged || each_ref(volume, extent->logical, data_ref, &search, err);
 
 	if (ok && search.leaves.n > 0)

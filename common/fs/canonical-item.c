@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What of an item goes into its MAC. */
+/* Selects what goes into the MAC of an item. */
 #include "common/fs/canonical-item.h"
 
 #include <stdlib.h>
@@ -69,12 +69,12 @@ static bool list_units(struct canonical *c, const struct tree *tree, const struc
 
 	if (finder)
 		return finder->extent(finder->context, tree, key, extent, list_unit, c, found, err);
-	/* One damaged file is not a changed tree: guesses count. */
+	/* Guesses count: one damaged file does not make a changed tree. */
 	*found = unit_map_at(c->input.units, extent->disk_bytenr, &group);
 	return !*found || unit_map_visit(c->input.units, &group, list_unit, c, err);
 }
 
-/* The nonce of the unit of an inline payload; where there is none: 16 bytes of 0xff and the payload itself. */
+/* Returns the nonce of the unit of an inline payload. If there is no unit, 16 bytes of 0xff and the payload itself take its place. */
 static bool inline_nonce(struct canonical *c, const struct inline_payload *payload, struct error *err)
 {
 	struct crypt_inline_unit unit;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Finding the blocks that were bad before they were sealed. */
+/* Finds the blocks that were bad before they were sealed. */
 #include "common/fs/carried.h"
 
 #include <stdlib.h>

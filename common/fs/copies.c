@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Copies are compared sector by sector; what speaks for one of them is looked for only where they differ. */
+/* Compares copies sector by sector. Only where they differ is there a search for evidence in favour of one of them. */
 #include "common/fs/copies.h"
 
 #include <inttypes.h>
@@ -11,22 +11,22 @@
 #include "common/volume/stripe.h"
 
 #define COPIES_MAX 4			/* RAID1C4 */
-#define PARITY_COPIES_MAX 3u		/* where the data are, what P says, what Q says: with more, one bad stripe would outvote the others */
-#define SAMPLES 16u			/* sectors that have checksums, on each side */
-#define SAMPLES_MIN 8u			/* fewer say nothing */
-#define WINDOW ((uint64_t)32 << 20)	/* how far away they may be */
+#define PARITY_COPIES_MAX 3u		/* the data, what P gives, what Q gives; with more, one bad stripe would outvote the others */
+#define SAMPLES 16u			/* sectors with checksums, on each side */
+#define SAMPLES_MIN 8u			/* fewer prove nothing */
+#define WINDOW ((uint64_t)32 << 20)	/* how far away the samples may be */
 
 struct copy {
 	unsigned mirror;
 	bool is_stale;		/* its device missed commits */
-	unsigned n_good, n_bad;	/* of the samples */
+	unsigned n_good, n_bad;	/* samples */
 	uint8_t *bytes;
 };
 
-/* How a sector was decided; the last counts for a range. */
+/* Tells how a sector was decided. The last sector decides for a range. */
 enum reason { SAME, CURRENT, MOST, NEAR, UNKNOWN };
 
-/* A part of one stripe, so that each copy is on one device. */
+/* A part of one stripe, so each copy is on a single device. */
 struct part {
 	struct volume *volume;
 	const struct chunk *chunk;
@@ -91,7 +91,7 @@ static void judge_sample(struct part *part, const struct sample *sample, uint8_t
 	}
 }
 
-/* What cannot be read of the csum tree says nothing. */
+/* Parts of the csum tree that cannot be read give no samples. */
 static bool take_samples(struct part *part, uint64_t from, uint64_t to, bool keeps_last, uint8_t *sector, struct error *err)
 {
 	struct samples *s = calloc(1, sizeof(*s));
@@ -166,7 +166,7 @@ static bool most_same(const struct part *part, unsigned among, size_t at, unsign
 	return false;
 }
 
-/* Those that no sample speaks against, if all others are bad in every sample. */
+/* Returns the copies that no sample speaks against, provided that all others are bad in every sample. */
 static unsigned near_ones(const struct part *part, unsigned among)
 {
 	unsigned good = 0, bad = 0;
@@ -252,7 +252,7 @@ static void tell_old(const struct part *part, copies_tell *tell, void *context)
 	tell(context, &finding);
 }
 
-/* Sectors that follow each other, or nearly, and were decided in one way are told as one. */
+/* Reports sectors that are adjacent, or nearly so, as one range if they were decided in the same way. */
 static bool decide_part(struct part *part, uint8_t *bytes, copies_tell *tell, void *context, struct error *err)
 {
 	const uint32_t sector_size = part->volume->super.sector_size;
@@ -286,7 +286,7 @@ static bool is_on_stale(const struct volume *volume, const struct chunk_stripe *
 	return device && device->is_stale;
 }
 
-/* What is computed from a stripe that missed commits is as old as that. */
+/* A copy that is computed from a stripe which missed commits is as old as that stripe. */
 static bool is_stale(const struct part *part, unsigned mirror)
 {
 	const struct chunk *chunk = part->chunk;
@@ -321,7 +321,7 @@ static bool compare_part(struct part *part, uint8_t *bytes, uint8_t *room, copie
 		struct error unread = { 0 };
 
 		*copy = (struct copy){ .mirror = mirror, .is_stale = is_stale(part, mirror), .bytes = room + part->n * part->len };
-		/* What is old only serves to say what differs, and once is enough. */
+		/* A stale copy only serves to show that there is a difference, and one is enough for that. */
 		if (has_parity && copy->is_stale && part->n > 0)
 			continue;
 		if (!volume_read(part->volume, part->logical, copy->bytes, part->len, mirror, &unread))
@@ -344,7 +344,7 @@ bool copies_compare(struct volume *volume, const struct chunk *chunk, uint64_t l
 	uint8_t *room;
 	bool ok = true;
 
-	/* Without a second copy it only matters whether the one is old. */
+	/* Without a second copy, it only matters whether this one is stale. */
 	if (len == 0 || (n_mirrors == 1 && !has_stale(volume, chunk)))
 		return true;
 	room = malloc(len * (n_mirrors < COPIES_MAX ? n_mirrors : COPIES_MAX));

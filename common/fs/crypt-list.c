@@ -11,7 +11,7 @@ struct walk {
 	uint16_t domain;
 	enum crypt_kind kind;
 	crypt_list_visit *visit;
-	tree_gap *gap;		/* NULL: what is wrong is an error */
+	tree_gap *gap;		/* NULL: damage is an error */
 	void *context;
 	uint64_t expected;	/* index of the next item */
 };
@@ -30,7 +30,7 @@ static bool visit_item(const struct walk *walk, struct cursor bytes, uint64_t in
 	       (!*go || crypt_item_end(&item.entries, walk->kind, err));
 }
 
-/* *go false: there is no further one. */
+/* Sets *go to false if there are no more items. */
 static bool one_item(struct walk *walk, const struct tree_iter *iter, bool *go, struct error *err)
 {
 	struct error what = { 0 };

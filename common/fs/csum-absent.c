@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* First which extents lack checksums, in the order of the csum tree; where any do, which files have to have them. */
+/* First finds the extents that lack checksums, in the order of the csum tree. If there are any, finds the files that must have them. */
 #include "common/fs/csum-absent.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 typedef bool gap_visit(void *context, uint64_t from, uint64_t to, struct error *err);
 
 struct gaps {
-	uint64_t next;		/* before it everything has been seen */
+	uint64_t next;		/* everything before it has been seen */
 	uint32_t sector_size;
 	gap_visit *visit;
 	void *context;
@@ -33,7 +33,7 @@ static bool has_csums(void *context, uint64_t logical, size_t n_sectors, const u
 	return true;
 }
 
-/* Each run of sectors of [logical, +len) without checksums. */
+/* Visits each run of sectors of [logical, +len) that has no checksums. */
 static bool visit_gaps(struct volume *volume, uint64_t logical, uint64_t len, gap_visit *visit, void *context, struct error *err)
 {
 	struct gaps gaps = { .next = logical, .sector_size = volume->super.sector_size, .visit = visit, .context = context };
@@ -52,13 +52,13 @@ struct absent {
 	csum_absent_visit *visit;
 	void *context;
 	bool over;
-	uint8_t *lacks;			/* a bit for each extent of the scan */
+	uint8_t *lacks;			/* one bit per extent of the scan */
 	bool any;
-	/* the item that is being looked at */
+	/* The item being checked. */
 	const struct tree *subvolume;
 	const struct file_extent *item;
 	uint64_t inode, file_offset;
-	/* an inode asked for before, and what was found last */
+	/* The inode that was looked up last, and the result. */
 	const struct tree *asked_in;
 	uint64_t asked;
 	bool needs_csums;
@@ -107,7 +107,10 @@ static bool ask_inode(struct absent *a, struct error *err)
 	return true;
 }
 
-/* Nothing is asked of what the item does not refer to: an extent may be cut into thousands of items.  A compressed one, which is small, is one piece. */
+/*
+ * Checks only the part that the item refers to, because an extent may be cut into thousands of items. A
+ * compressed extent is small and is checked as a whole.
+ */
 static bool gaps_of_item(struct absent *a, const struct file_extent *item, struct error *err)
 {
 	const bool whole = item->compression != COMPRESS_NONE;

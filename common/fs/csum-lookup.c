@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The checksums of data, from the csum tree. */
+/* Looks up the checksums of data in the csum tree. */
 #include "common/fs/file-data.h"
 
 #include <inttypes.h>
 
-/* One item: the csums of a run of sectors that begins at its key's offset. */
+/* Visits one item: the checksums of a run of sectors that begins at its key's offset. */
 static bool visit_item(const struct volume *volume, const struct key *key, const struct cursor *item, uint64_t *from,
 		       uint64_t end, csum_visit *visit, void *context, struct error *err)
 {
@@ -44,7 +44,7 @@ bool csum_lookup_in(const struct tree *tree, uint64_t logical, uint64_t len, csu
 
 	const uint64_t end = logical + len;
 
-	/* The run may begin in an item whose address is lower. */
+	/* The run may begin in an item with a lower address. */
 	if (!tree_seek_last(tree, &first, &iter, err))
 		return false;
 	if (!iter.valid || iter.key.objectid != EXTENT_CSUM_ID || iter.key.type != KEY_EXTENT_CSUM) {
@@ -57,7 +57,7 @@ bool csum_lookup_in(const struct tree *tree, uint64_t logical, uint64_t len, csu
 	       iter.key.offset < end) {
 		if (!visit_item(volume, &iter.key, &iter.item, &from, end, visit, context, err))
 			return false;
-		/* What is behind the last that is wanted may be damaged. */
+		/* Items behind the last wanted one may be damaged, so do not read them. */
 		if (from < end && !tree_next(&iter, err))
 			return false;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Compressed extents: zlib, LZO in btrfs' framing, zstd.  Input is hostile; output is bounded by the caller. */
+/* Decodes compressed extents: zlib, LZO in the framing of btrfs, zstd. The input is hostile; the caller bounds the output. */
 #include "common/fs/file-data.h"
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 
 #include "common/crypto/secret.h"
 
-/* What an extent of at most 1 MiB decoded bytes can ask for; the kernel's own limit is 17. */
+/* An extent of at most 1 MiB decoded bytes needs no more. The kernel's own limit is 17. */
 #define ZSTD_WINDOW_LOG_MAX 20
 
 #define LZO_LENGTH_SIZE 4u
@@ -44,7 +44,7 @@ static void give_back(void *opaque, void *bytes)
 		wiped_free(taken, sizeof(*taken) + taken->len);
 }
 
-/* zlib's own bounds keep the product small. */
+/* The bounds of zlib itself keep the product small. */
 static void *take_array(void *opaque, unsigned n, unsigned size)
 {
 	return take_bytes(opaque, (size_t)n * size);
@@ -66,12 +66,12 @@ static bool inflate_zlib(const uint8_t *in, size_t in_len, uint8_t *out, size_t 
 
 	if (inflateInit(&stream) != Z_OK)
 		return error_memory(err);
-	/* One call decides: all the input and all the room are there. */
+	/* One call decides, because it gets all the input and all the room. */
 	status = inflate(&stream, Z_FINISH);
 	*done = stream.total_out;
 	const size_t used = stream.total_in;
 	inflateEnd(&stream);
-	/* A full output is enough: what is padded up to a sector may decode to more than the file has. */
+	/* A full output is enough: the padding up to a sector may decode to more bytes than the file has. */
 	if (status == Z_STREAM_END || *done == out_len)
 		return true;
 	if (status == Z_MEM_ERROR)
@@ -92,7 +92,7 @@ static bool inflate_zstd(const uint8_t *in, size_t in_len, uint8_t *out, size_t 
 	if (!context)
 		return error_memory(err);
 	ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX);
-	/* Ends with the first frame: what follows is padding up to the sector. */
+	/* Stops at the end of the first frame: padding up to the sector follows. */
 	do {
 		const size_t had_in = from.pos, had_out = to.pos;
 
@@ -118,8 +118,8 @@ static uint32_t lzo_length(const uint8_t *at)
 }
 
 /*
- * Four bytes with the length of everything, then segments: four bytes of length, then that much LZO1X, which
- * decodes to at most one sector.  A segment's length never crosses a sector edge: fewer than four bytes before it are padding.
+ * The format is four bytes with the total length, then segments. A segment is four bytes of length, then that many bytes of LZO1X, which decode
+ * to at most one sector. The length of a segment never crosses a sector edge: if fewer than four bytes are left before it, they are padding.
  */
 static bool inflate_lzo_segments(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len, uint32_t sector_size,
 				 uint8_t *sector, size_t *done, struct error *err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Numbers of 256 bits, added. */
+/* Adds numbers of 256 bits. */
 #include "common/fs/digest-sum.h"
 
 static void add(uint64_t to[4], const uint64_t word[4])
@@ -33,7 +33,7 @@ void digest_add(struct digest_sum *sum, const uint8_t mac[CRYPT_MAC_SIZE])
 	sum->n_items++;
 }
 
-/* By adding 2^256 less it. */
+/* Subtracts by adding 2^256 minus the number. */
 void digest_take_away(struct digest_sum *sum, const uint8_t mac[CRYPT_MAC_SIZE])
 {
 	static const uint64_t one[4] = { 1 };

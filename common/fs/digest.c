@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Sums over the items of members, each tree block once. */
+/* Sums up the items of members. Each tree block is summed once. */
 #include "common/fs/digest.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 struct digester {
 	const struct digest_input *input;
-	struct digest_sum *block;	/* one for each block of the scan: of all items below it but orphan items */
+	struct digest_sum *block;	/* one per block of the scan: the sum of all items below it except orphan items */
 	struct canonical canonical;
 };
 
@@ -71,7 +71,10 @@ static bool leave_out(void *context, const struct tree *subvolume, const struct 
 	return true;
 }
 
-/* A block has one sum, whoever shares it; what one of those loses at its next mount is taken out of that one's sum. */
+/*
+ * A block has one sum for all members that share it. The items that one member loses at its next mount are
+ * subtracted from the sum of that member alone.
+ */
 static bool sum_member(struct digester *d, uint32_t member, struct digest_sum *sum, struct error *err)
 {
 	const struct scan *scan = d->input->scan;
@@ -79,7 +82,7 @@ static bool sum_member(struct digester *d, uint32_t member, struct digest_sum *s
 	struct leaving_out leaving_out = { d, member, sum };
 
 	*sum = d->block[scan_block_at(scan, tree->logical) - scan->block];
-	/* Where a block is lost the sum is that of nothing that was sealed, whatever is taken out. */
+	/* If a block is lost, the sum matches nothing that was sealed, whatever is subtracted. */
 	return orphan_visit_items(tree, leave_out, &leaving_out, err) || (d->input->over && scan_has_lost(scan) && error_is_damage(err));
 }
 
@@ -106,7 +109,7 @@ bool digest_members(const struct digest_input *input, struct digest_sum *sums, s
 	}
 	if (!canonical_open(&items, &d.canonical, err))
 		goto out;
-	/* Children before parents; leaves in the order of the disk. */
+	/* Sums children before parents, and leaves in disk order. */
 	for (unsigned level = 0; level < LEVEL_MAX; level++) {
 		for (size_t i = 0; i < scan->n_blocks; i++) {
 			if (scan->block[i].level == level && !sum_block(&d, i, err))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Compares the versions of inodes that there are with those that were sealed. */
+/* Compares the versions of inodes that exist with those that were sealed. */
 #include "common/fs/domain-changes.h"
 
 #include <inttypes.h>
@@ -13,7 +13,7 @@
 
 #define UNTOLD "files are missing, or exchanged with another subvolume that was sealed with it; nothing tells which ones"
 
-/* Of changed inodes, so that a second subvolume that shares them can be told from one that lacks something. */
+/* Changed inodes are remembered, so that a second subvolume that shares them can be told from one that lacks something. */
 #define REMEMBERED_MAX 4096u
 
 struct unknown {
@@ -30,16 +30,16 @@ struct comparing {
 	struct canonical *canonical;
 	struct index_iter sealed;
 	bool all_in_view;
-	bool any_gone;		/* a subvolume that was sealed does not exist any more */
-	bool *told;		/* of each subvolume: something of it */
+	bool any_gone;		/* a subvolume that was sealed no longer exists */
+	bool *told;		/* per subvolume: something was reported of it */
 
-	/* The inode that is being compared. */
+	/* The inode being compared. */
 	bool any;
 	uint64_t inode;
-	uint32_t member;	/* the lowest with what was found of it */
-	struct unknown *unknown;	/* what no entry is for, in each subvolume that is the lowest to have it */
+	uint32_t member;	/* the lowest member in which this inode was found */
+	struct unknown *unknown;	/* versions without an entry, in each subvolume that is the lowest to have them */
 	size_t n_unknown, unknown_room;
-	uint64_t n_sealed, n_missing, n_found;	/* entries of it; those that nothing matches; versions that there are */
+	uint64_t n_sealed, n_missing, n_found;	/* its entries; those of them that nothing matches; its versions that exist */
 
 	struct crypt_index_entry remembered[REMEMBERED_MAX];
 	size_t n_remembered;
@@ -69,7 +69,7 @@ static bool tell_unknown(struct comparing *c, const struct unknown *unknown, str
 	char what[160];
 	size_t len;
 
-	/* Of what cannot be followed it was told what is wrong. */
+	/* An inode that cannot be followed was already reported with its damage. */
 	if (scan_is_bad(c->view->scan, c->inode)) {
 		c->told[unknown->member] = true;
 		return true;
@@ -97,7 +97,7 @@ static bool tell_missing(struct comparing *c, struct error *err)
 		       "is missing: it was sealed, but is no longer in any subvolume", err);
 }
 
-/* All is known of the inode. */
+/* Reports the inode: everything about it is known. */
 static bool finish_inode(struct comparing *c, struct error *err)
 {
 	if (!c->any)
@@ -123,7 +123,7 @@ static bool begin_inode(struct comparing *c, uint64_t inode, struct error *err)
 	return true;
 }
 
-/* Entries below what was found next: nothing matches them. */
+/* Counts the entries before the version that was found next. Nothing matches them. */
 static bool pass_missing(struct comparing *c, const struct crypt_index_entry *until, struct error *err)
 {
 	while (c->sealed.valid && (!until || index_entry_compare(&c->sealed.entry, until) < 0)) {
@@ -178,7 +178,7 @@ static bool compare(void *context, const struct index_found *found, struct error
 	return true;
 }
 
-/* Has it a version that was told of another one, which shares it? */
+/* Sets *shares if the member has a version that was already reported for another subvolume, which shares it. */
 static bool shares_changes(struct comparing *c, uint32_t member, bool *shares, struct error *err)
 {
 	const struct tree *tree = &c->view->scan->tree[member];
@@ -230,7 +230,7 @@ static bool tell_rest(struct comparing *c, struct error *err)
 	return true;
 }
 
-/* Members and their snapshots that exist: are those all that there are? */
+/* Checks whether the members and their existing snapshots are all the subvolumes that there are. */
 static bool look_around(struct comparing *c, struct error *err)
 {
 	const struct domain_view *view = c->view;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Checking a domain against its seal: units, members, trees, and what has a unit and what has none. */
+/* Checks a domain against its seal: units, members, trees, what has a unit and what has none. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,13 +18,13 @@ struct checking {
 	const struct domain_view_options *options;
 };
 
-/* Something is not as it was sealed: accepted, told, or the error. */
+/* Handles a difference from what was sealed: accepts it, reports it, or makes it the error. */
 static bool differs(const struct domain_view_options *options, bool accepted, const char *path, struct error *err,
 		    const char *format, ...) __attribute__((format(printf, 5, 6)));
 static bool differs(const struct domain_view_options *options, bool accepted, const char *path, struct error *err,
 		    const char *format, ...)
 {
-	const int most = 300;	/* of a path, so that it does not push out what is wrong */
+	const int most = 300;	/* limit for the path, so that the message has room for the fault */
 	const char *cut = strlen(path) > (size_t)most ? "..." : "";
 	char what[192], text[512];
 	va_list args;
@@ -65,8 +65,8 @@ static void domain_name(const struct domain *domain, char name[32])
 }
 
 /*
- * Is everything but the index as it was sealed?  The seal is computed with what it says of the index.  The index proves single files; the digest of
- * a tree proves all of them.
+ * Checks whether everything except the index is as it was sealed, by computing the seal with the stored values of the index. The index only
+ * proves single files; the digest of a tree proves all of them.
  */
 static bool index_differs(const struct checking *checking, const char *name, const struct crypt_seal *stored, const struct error *why, struct error *err)
 {
@@ -86,7 +86,7 @@ static bool index_differs(const struct checking *checking, const char *name, con
 	return differs(options, options->accept_changes, name, err, "its index, which proves single files, is damaged: %s", why->text);
 }
 
-/* All that was sealed is there: the header, which has two copies, vouches for the same as the item that is damaged. */
+/* Everything that was sealed is there: the header, which has two copies, vouches for the same facts as the damaged item. */
 static bool item_differs(const struct checking *checking, const char *name, bool found, struct error *err)
 {
 	const struct domain_view_options *options = checking->options;
@@ -110,7 +110,7 @@ static bool check_seal(const struct checking *checking, struct error *err)
 	bool found;
 
 	domain_name(domain, name);
-	/* It was told, and nothing that is computed of the rest can be right. */
+	/* This damage was already reported, and no value that is computed from the rest can be right. */
 	if (view->units->damage.kind != ERROR_NONE || view->inlines->damage.kind != ERROR_NONE)
 		return true;
 	if (view->units->n_units != header->n_units || view->units->n_items != header->n_unit_items ||
@@ -151,7 +151,7 @@ static int compare_digests(const void *a, const void *b)
 	return memcmp((*x)->digest, (*y)->digest, CRYPT_MAC_SIZE);
 }
 
-/* The members by their digests, which are no secret: they stand in the image. */
+/* Sorts the members by digest. Digests are no secret: the image holds them. */
 static const struct crypt_member **sort_by_digest(const struct domain *domain)
 {
 	const struct crypt_member **sorted = reallocarray(NULL, domain->n_members + 1, sizeof(const struct crypt_member *));
@@ -163,7 +163,7 @@ static const struct crypt_member **sort_by_digest(const struct domain *domain)
 	return sorted;
 }
 
-/* A member has its own digest; a snapshot made since may be of any member, or of a snapshot of it. */
+/* A member must have its own digest. A snapshot that was made since may have the digest of any member: it may be a snapshot of a snapshot. */
 static bool digest_is_known(const struct domain_view *view, const struct crypt_member **sorted, size_t i,
 			    const uint8_t digest[CRYPT_MAC_SIZE])
 {
@@ -201,11 +201,11 @@ static bool tell_change(void *context, const char *path, const char *what, struc
 	const struct checking *checking = context;
 	const struct domain_view_options *options = checking->options;
 
-	/* Where the first difference is the error, all of them are at least said before. */
+	/* If the first difference becomes the error, report all of them before. */
 	return differs(options, options->accept_changes || !options->bad, path, err, "%s", what);
 }
 
-/* Each subvolume that is not as it was sealed, and each inode that the index can name. */
+/* Reports each subvolume that is not as it was sealed, and each changed inode that the index can name. */
 static bool tell_changes(const struct checking *checking, const bool *is_changed, struct error *err)
 {
 	const struct domain_view *view = checking->view;
@@ -280,7 +280,7 @@ static bool tell_bad(const struct checking *checking, const struct scan_bad *bad
 	return ok;
 }
 
-/* What is not in the items of the domain any more: their files are told by what they lack. */
+/* Reports damage to the items of the domain. Files are reported through what they lack. */
 static bool tell_damage(const struct checking *checking, const struct error *damage, struct error *err)
 {
 	char name[32];
@@ -291,7 +291,10 @@ static bool tell_damage(const struct checking *checking, const struct error *dam
 	return differs(checking->options, false, name, err, "%s", damage->text);
 }
 
-/* Never accepted: what lies behind it would stay as it is, and no key would be left for it.  Where the first is the error, all are told before. */
+/*
+ * Damage that cannot be followed is never accepted: the data behind it would stay as they are, and no key for them would be left. If the first
+ * damage becomes the error, all of it is reported before.
+ */
 static bool check_followed(const struct checking *checking, struct error *err)
 {
 	const struct scan *scan = checking->view->scan;
@@ -316,7 +319,7 @@ bool domain_view_check_trees(struct domain_view *view, const struct domain_view_
 	return check_followed(&checking, err) && check_seal(&checking, err) && check_digests(&checking, changed, err);
 }
 
-/* Of the domain, those that cannot be reached any more, though the trees that lead there are as they were. */
+/* Reports members of the domain that can no longer be reached, although the trees that lead to them are unchanged. */
 bool domain_view_check_nested(struct domain_view *view, const struct domain_view_options *options, bool *changed, struct error *err)
 {
 	cleanup_member_places struct member_places places = { 0 };
@@ -352,7 +355,7 @@ static bool unsealed(const struct checking *checking, const struct tree *tree, u
 	return ok || error_hint(err, "--accept-unsealed takes them as they are");
 }
 
-/* No tag failure is ever accepted. */
+/* A tag failure is never accepted. */
 static bool damaged_payload(const struct checking *checking, const struct tree *tree, uint64_t inode, uint64_t first, uint64_t last,
 			    struct error *err)
 {
@@ -393,7 +396,7 @@ static bool check_payload(void *context, const struct scan_block *leaf, const st
 struct extent_check {
 	const struct checking *checking;
 	const struct scan_extent *extent;
-	bool damaged;		/* it is known what it was, and nothing of it is as it was sealed */
+	bool damaged;		/* it is known which unit the extent had, but no block of it is as it was sealed */
 };
 
 static bool part_without_unit(void *context, const struct extent_part *part, struct error *err)
@@ -419,7 +422,7 @@ static bool part_without_unit(void *context, const struct extent_part *part, str
 	return ok;
 }
 
-/* strict: damaged so that it cannot be told from another extent is wrong as well. */
+/* strict: an extent so damaged that it was only matched by a guess is also wrong. */
 static bool check_extents(const struct checking *checking, bool strict, struct error *err)
 {
 	const struct domain_view *view = checking->view;
@@ -442,7 +445,7 @@ bool domain_view_check_unsealed(struct domain_view *view, const struct domain_vi
 {
 	struct checking checking = { view, options };
 
-	/* An unchanged tree has no payload without a unit: the digest says so. */
+	/* An unchanged tree has no payload without a unit: the digest proves it. */
 	return check_extents(&checking, false, err) &&
 	       (!changed || payloads_visit(view->scan, check_payload, &checking, err));
 }
@@ -451,7 +454,7 @@ bool domain_view_check(struct domain_view *view, const struct domain_view_option
 {
 	struct checking checking = { view, options };
 
-	/* Payloads always: of what no digest covers they are all that is known. */
+	/* Always check payloads: nothing else is known about those that no digest covers. */
 	return domain_view_check_trees(view, options, changed, err) && domain_view_check_nested(view, options, changed, err) && check_extents(&checking, true, err) &&
 	       payloads_visit(view->scan, check_payload, &checking, err);
 }

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which subvolumes hold something that was sealed in a domain. */
+/* Finds the subvolumes that hold something that was sealed in a domain. */
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "common/fs/domain-view.h"
 #include "common/fs/payloads.h"
 
-enum verdict { UNKNOWN, HOLLOW, NOTHING, VERIFIES };	/* HOLLOW: there is nothing that could verify; the larger one counts */
+enum verdict { UNKNOWN, HOLLOW, NOTHING, VERIFIES };	/* HOLLOW: it holds nothing that could verify; the larger value wins */
 
 struct looking {
 	const struct scan *scan;	/* of all candidates */
 	const struct unit_map *units;
 	const struct inline_map *inlines;
 	const struct key_schedule *schedule;
-	uint8_t *verdict;		/* of each block of the scan, with all below it */
+	uint8_t *verdict;		/* one per block of the scan, with everything below it */
 	struct mode_memory mode;
 	bool converting;		/* payloads may be plain text */
-	enum verdict found;		/* in the leaf being looked at */
+	enum verdict found;		/* in the current leaf */
 };
 
 static bool look_at_payload(void *context, const struct scan_block *leaf, const struct inline_payload *payload, struct error *err)
@@ -35,7 +35,7 @@ static bool look_at_payload(void *context, const struct scan_block *leaf, const 
 	return true;
 }
 
-/* Extents that have units were confirmed by a tag. */
+/* A tag has confirmed each extent that has units. */
 static bool look_at_extents(struct looking *looking, const struct node *leaf, struct error *err)
 {
 	for (uint32_t i = 0; i < leaf->n_items && looking->found != VERIFIES; i++) {
@@ -61,7 +61,7 @@ static bool look_at_leaf(struct looking *looking, const struct scan_block *at, s
 	       (looking->found == VERIFIES || payloads_of_leaf(looking->scan, at, block, &looking->mode, look_at_payload, looking, err));
 }
 
-/* At most LEVEL_MAX deep, each block once: where it is shared, its verdict is. */
+/* Goes at most LEVEL_MAX deep and visits each block once. The verdict of a shared block is shared as well. */
 static bool look_below(struct looking *looking, uint64_t logical, const struct block_expect *expect, enum verdict *found, struct error *err)
 {
 	const struct scan_block *at = scan_block_at(looking->scan, logical);

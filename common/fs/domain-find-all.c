@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What domain_find() finds for each subvolume of a list: every domain is read once, one at a time, not all of them for each. */
+/*
+ * Finds what domain_find() finds, for each subvolume of a list. It reads every domain once, one at a
+ * time, instead of all of them for each subvolume.
+ */
 #include "common/fs/domain.h"
 
 #include <stdlib.h>
 
 struct search_all {
 	const struct subvolume_list *list;
-	struct domain_found *found;	/* as list->at */
+	struct domain_found *found;	/* same order as list->at */
 	uint32_t unfinished;		/* the number of the domain that is being converted; UINT32_MAX: none, or unknown */
 };
 
-/* Of equal claims the first decides. */
+/* Among equal claims the first one wins. */
 static bool take(struct search_all *s, const struct domain *domain, enum domain_claim least, struct error *err)
 {
 	enum domain_claim *claims;
@@ -39,7 +42,7 @@ static void take_unread(void *context, const struct crypt_member *member)
 		s->found[subvolume - s->list->at].is_of_unread = true;
 }
 
-/* Of a domain that cannot be read: only its members, where at least these can, have to be asked for. */
+/* The domain cannot be read. If its members can, only they must be asked for later; otherwise all subvolumes must. */
 static bool pass_unread(struct search_all *s, uint16_t number, const struct error *why, struct error *err)
 {
 	struct error unread = { 0 };
@@ -61,7 +64,7 @@ static bool take_number(struct search_all *s, uint16_t number, enum domain_claim
 	return domain_read(s->list->volume, number, &domain, &why) ? take(s, domain, least, err) : pass_unread(s, number, &why, err);
 }
 
-/* Of what is being converted the member items are in the root tree, and its tag outside. */
+/* Of a domain that is being converted, the root tree has the member items, but its tag is outside. */
 static bool take_unfinished(struct search_all *s, struct error *err)
 {
 	struct volume *volume = s->list->volume;

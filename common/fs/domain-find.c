@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which domain a subvolume belongs to: by its member item, or by its tag and its ancestors. */
+/* Finds the domain that a subvolume belongs to, by its member item or by its tag and ancestors. */
 #include "common/fs/domain.h"
 
 #include <inttypes.h>
@@ -54,7 +54,7 @@ const struct crypt_member *domain_member_of(const struct domain *domain, const s
 	return member && subvolume_has_uuid(subvolume, member->uuid) ? member : NULL;
 }
 
-/* The lowest member with this uuid; NULL: none. */
+/* Returns the lowest member with this uuid, or NULL. */
 static const struct crypt_member *member_of_uuid(const struct domain *domain, const uint8_t uuid[UUID_SIZE])
 {
 	const uint32_t *index = domain->member_by_uuid;
@@ -63,7 +63,7 @@ static const struct crypt_member *member_of_uuid(const struct domain *domain, co
 	return i < domain->n_members && memcmp(domain->members[index[i]].uuid, uuid, UUID_SIZE) == 0 ? &domain->members[index[i]] : NULL;
 }
 
-/* One step up: to a member, or to another subvolume, or to neither. */
+/* Goes one step up: to a member, to another subvolume, or to neither. */
 static const struct crypt_member *step_up(const struct domain *domain, const struct subvolume_list *list, const struct subvolume **subvolume)
 {
 	const struct root *root = &(*subvolume)->root;
@@ -86,7 +86,7 @@ enum domain_claim domain_claims(const struct domain *domain, const struct subvol
 		return DOMAIN_REPLACED;
 	if (!domain_has_tag(domain, &subvolume->root))
 		return DOMAIN_NONE;
-	/* A ring of parents, which a damaged image may have, is as long as the list at most. */
+	/* A damaged image may have a ring of parents. It is no longer than the list. */
 	for (size_t steps = 0; subvolume && steps <= list->n; steps++) {
 		if (step_up(domain, list, &subvolume))
 			return DOMAIN_SNAPSHOT;
@@ -99,11 +99,14 @@ bool domain_has(const struct domain *domain, const struct subvolume_list *list, 
 	return domain_claims(domain, list, subvolume) >= DOMAIN_SNAPSHOT;
 }
 
-/* Of chains that are not known yet, and that are being walked: no subvolume has such an id. */
+/* Marks chains that are not known yet, or being walked. No subvolume has such an id. */
 #define CHAIN_UNKNOWN UINT64_MAX
 #define CHAIN_WALKED (UINT64_MAX - 1)
 
-/* Goes up from subvolume i until someone knows, then tells everyone on the way: each is asked once.  In a ring nobody knows anything. */
+/*
+ * Goes up from subvolume i until the answer is known, then records it for everyone on the way, so that
+ * each is asked once. In a ring there is no answer.
+ */
 static void walk_chain(const struct domain *domain, const struct subvolume_list *list, uint64_t *reached, uint32_t *way, size_t i)
 {
 	const struct subvolume *subvolume = &list->at[i];
@@ -185,7 +188,7 @@ bool domain_numbers(struct volume *volume, uint16_t **numbers, size_t *n, struct
 	struct tree tree;
 	bool ok = tree_open(volume, ROOT_TREE_ID, &tree, err);
 
-	/* From domain to domain: what is in one may be a million items. */
+	/* Jumps from domain to domain, because one of them may have a million items. */
 	while (ok) {
 		cleanup_tree_iter struct tree_iter iter = { 0 };
 
@@ -214,7 +217,7 @@ bool domain_numbers(struct volume *volume, uint16_t **numbers, size_t *n, struct
 	return true;
 }
 
-/* A copy that tells of a conversion of the past, as the one in use sees it: that one may be what is wrong. */
+/* Adds a hint if an older copy of the superblock records an unfinished conversion: the copy in use may be the wrong one. */
 static bool hint_older(const struct volume *volume, struct error *err)
 {
 	for (unsigned n = 0; n < SUPER_COPIES; n++) {
@@ -267,7 +270,7 @@ static bool any_is_doubted(const struct volume *volume, unsigned *which)
 	return false;
 }
 
-/* Without its key a header's state is hearsay: beside a superblock that says otherwise it is not enough. */
+/* Without the key, the state in a header is only a claim. It is not enough if a superblock contradicts it. */
 bool domain_check_may_seal(struct volume *volume, struct error *err)
 {
 	uint16_t *numbers = NULL;
@@ -291,11 +294,11 @@ bool domain_check_may_seal(struct volume *volume, struct error *err)
 struct search {
 	const struct subvolume_list *list;
 	const struct subvolume *subvolume;
-	struct domain *found;		/* of all domains the one with the best claim, of equal ones the first */
+	struct domain *found;		/* the domain with the best claim; the first one of equal claims */
 	enum domain_claim claim;
-	bool is_of_unread;		/* a member item of a domain that cannot be read names it */
-	bool is_named;			/* by one of that being looked at */
-	struct error why;		/* why that cannot be read, or another domain */
+	bool is_of_unread;		/* a member item of a domain that cannot be read names the subvolume */
+	bool is_named;			/* same, for the domain that is being considered */
+	struct error why;		/* why a domain cannot be read */
 };
 
 static void consider(struct search *s, struct domain *domain, enum domain_claim claim)
@@ -351,7 +354,7 @@ static bool note_unread(struct search *s, struct volume *volume, uint16_t number
 	return true;
 }
 
-/* One damaged domain must not keep people from the others, but from what it has. */
+/* A damaged domain must not keep people from the others, only from its own data. */
 static bool consider_number(struct search *s, struct volume *volume, uint16_t number, struct error *err)
 {
 	struct domain *domain;
@@ -368,7 +371,7 @@ static bool consider_number(struct search *s, struct volume *volume, uint16_t nu
 	return note_unread(s, volume, number, &why, err);
 }
 
-/* Member items are in the root tree as soon as there is any, and stay until the end. */
+/* The member items are in the root tree from the time when the first one exists, and stay there until the end. */
 static enum domain_claim claim_of_items(const struct search *s, struct volume *volume, uint16_t number)
 {
 	cleanup_domain struct domain *items = NULL;
@@ -377,7 +380,10 @@ static enum domain_claim claim_of_items(const struct search *s, struct volume *v
 	return domain_read(volume, number, &items, &why) ? domain_claims(items, s->list, s->subvolume) : DOMAIN_NONE;
 }
 
-/* What is being converted is only whole outside the root tree.  *number is left out there; UINT32_MAX: none. */
+/*
+ * The domain that is being converted is only complete outside the root tree. *number: that domain, which the search
+ * in the root tree leaves out; UINT32_MAX: none.
+ */
 static bool consider_unfinished(struct search *s, struct volume *volume, uint32_t *number, struct error *err)
 {
 	struct crypt_state_tail state;
@@ -402,7 +408,7 @@ static bool consider_unfinished(struct search *s, struct volume *volume, uint32_
 	return *number == UINT32_MAX ? (s->why = why, true) : note_unread(s, volume, (uint16_t)*number, &why, err);
 }
 
-/* Tags of the format of 2016 are none of ours. */
+/* Tags of the format of 2016 are not ours. */
 bool root_has_our_tag(const struct root *root)
 {
 	return !root->is_short && (strcmp(root->algorithm, crypt_cipher_name(CIPHER_AES_256_GCM)) == 0 ||

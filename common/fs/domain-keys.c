@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Header and slots as an unfinished conversion keeps them outside the root tree, where they are whole at every moment. */
+/* Reads the header and slots that an unfinished conversion keeps outside the root tree, where they are complete at every moment. */
 #include "common/fs/domain.h"
 
 #include <inttypes.h>
@@ -36,7 +36,7 @@ bool domain_keys_encode(const struct crypt_header *header, const struct disk_cry
 	return true;
 }
 
-/* Splits off the part that the hash at its end covers.  damaged: it need not be right. */
+/* Splits off the part that the hash at its end covers. damaged: the hash may be wrong. */
 static bool check_hash(const uint8_t *bytes, size_t len, uint64_t where, bool damaged, struct cursor *keys, uint32_t *n_slots, struct error *err)
 {
 	uint8_t hash[HASH_SIZE];
@@ -62,7 +62,7 @@ static bool check_hash(const uint8_t *bytes, size_t len, uint64_t where, bool da
 	return true;
 }
 
-/* damaged: what of it can be read; a slot is proven by opening, and the header by its MAC. */
+/* damaged: reads as much as possible. Opening proves a slot, and the MAC proves the header. */
 static bool decode(struct domain *d, const uint8_t *bytes, size_t len, uint64_t where, bool damaged, struct error *err)
 {
 	struct cursor keys = { 0 }, part;
@@ -92,7 +92,7 @@ static bool decode(struct domain *d, const uint8_t *bytes, size_t len, uint64_t 
 	return true;
 }
 
-/* The first copy that is whole, on any mirror; of several bad ones, the first one's fault. */
+/* Reads the first intact copy, from any mirror. If all are bad, the error is that of the first one. */
 static bool read_mirrors(struct domain *d, const struct crypt_range *range, bool damaged, struct error *err)
 {
 	const struct chunk *chunk;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Computes the MACs of a domain's header and of the items that it vouches for. */
+/* Computes the MACs of the header of a domain and of the items that it vouches for. */
 #include "common/fs/domain-mac.h"
 
 #include "common/tree/tree.h"
@@ -23,7 +23,7 @@ static bool add_item(struct mac *mac, const struct tree_iter *iter, struct error
 	return true;
 }
 
-/* All items between the two keys. */
+/* Adds all items between the two keys. */
 static bool add_items(struct mac *mac, const struct tree *tree, const struct key *first, const struct key *last, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Compares members with the subvolumes that they are now. */
+/* Compares members with the subvolumes as they are now. */
 #include "common/fs/domain-names.h"
 
 #include <inttypes.h>
@@ -82,7 +82,7 @@ static void take_unread(void *context, const struct crypt_member *member)
 	}
 }
 
-/* Damage is told; only the machine's failures are errors. */
+/* Damage is reported; only failures of the machine are errors. */
 static bool survive(const struct volume *volume, const struct error *why, struct error *err)
 {
 	if (error_is_machine(why))

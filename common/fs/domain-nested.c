@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From a directory of one subvolume to another one, by what stands in the directory alone. */
+/* Goes from a directory of one subvolume to another subvolume, using only what the directory holds. */
 #include "common/fs/domain-nested.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Opens a domain: from a passphrase, key file or volume key to a key schedule that its header vouches for. */
+/* Opens a domain: gets from a passphrase, key file or volume key to a key schedule that its header vouches for. */
 #include "common/fs/domain.h"
 
 #include "common/fs/domain-mac.h"
@@ -11,8 +11,8 @@ static bool rejected(struct error *err)
 }
 
 /*
- * Tries the slots; nobody learns from the outside in which way a secret is wrong.  A slot that costs more than this machine
- * should spend is no reason not to try the others.
+ * Tries the slots. From the outside nobody learns in which way a secret is wrong. A slot that costs more than this machine should
+ * spend does not keep the others from being tried.
  */
 static bool open_slot(struct domain *d, const struct secret *secret, int wanted, struct secret **volume_key, struct error *err)
 {
@@ -49,7 +49,7 @@ static bool open_slot(struct domain *d, const struct secret *secret, int wanted,
 	return false;
 }
 
-/* One copy of the header.  *own: the volume key is the one this copy was made with. */
+/* Checks one copy of the header. *own: this copy was made with the volume key. */
 static bool check_copy(const struct domain *d, const struct crypt_header *header, const struct secret *volume_key, bool *own,
 		       struct key_schedule **schedule, struct error *err)
 {
@@ -75,7 +75,7 @@ static bool check_copy(const struct domain *d, const struct crypt_header *header
 	return true;
 }
 
-/* The newest copy that is authentic.  A key out of a slot is right, so that then nothing but the header can be wrong. */
+/* Takes the newest authentic copy. A key from a slot is right, so then only the header can be wrong. */
 static bool authenticate(struct domain *d, const struct secret *volume_key, struct error *err)
 {
 	const unsigned newer = d->copy_valid[1] && (!d->copy_valid[0] || d->copy[1].epoch > d->copy[0].epoch);

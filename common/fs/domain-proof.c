@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is proven of a sealed subvolume: all of it by its digest, or inodes and the names that lead to them, each by itself. */
+/* Proves a sealed subvolume: all of it by its digest, or single inodes and the names that lead to them. */
 #include "common/fs/domain-read.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "common/volume/tolerance.h"
 #include "common/util/escape.h"
 
-/* Where the digest differs it may be that extents changed places, which a look at their data tells. */
+/* If the digest differs, extents may have changed places. A look at their data tells. by_place: without that look. */
 static bool check_view(struct domain_reader *reader, const struct subvolume *subvolume, bool by_place, struct error *err)
 {
 	static const struct domain_view_options check = { .accept_index = true };
@@ -56,15 +56,15 @@ static bool is_of_domain(const struct domain_reader *reader, uint64_t id)
 	return subvolume && (domain_has(reader->domain, reader->list, subvolume) || domain_has_tag(reader->domain, &subvolume->root));
 }
 
-/* Is anything to be proven there, and not yet by the whole? */
+/* Is there anything to prove that the digest of the whole has not proven yet? */
 static bool needs_proof(const struct domain_reader *reader, uint64_t id)
 {
 	return id == reader->subvolume ? !reader->is_whole : is_of_domain(reader, id);
 }
 
 /*
- * What its entry did not prove (ok: *proven says so; else damage kept it from that, as *err says) the whole may prove: the entry is what is damaged
- * then.  Only what is going to be refused comes to this, and it is looked at once.
+ * Asks the digest of the whole about an inode that its entry did not prove (ok: see *proven; otherwise damage prevented the proof, see *err).
+ * If the digest proves it, the entry is what is damaged. Only an inode that would be refused gets here, and the whole is checked once.
  */
 static bool ask_whole(struct domain_reader *reader, const struct tree *tree, bool ok, bool *proven, struct error *err)
 {
@@ -103,7 +103,7 @@ struct proving_path {
 	struct error *why;
 };
 
-/* Of paths that were cut, as far as they are kept: what lies behind is proven by nobody, and said of whoever has such a path. */
+/* Compares cut paths as far as they are kept. Nobody proves the part that was cut off; every member with such a path matches. */
 static bool is_below(const struct crypt_member *member, const struct crypt_member *above, const uint8_t *rest, size_t len)
 {
 	const size_t before = above->path_len ? above->path_len + 1u : 0;
@@ -127,8 +127,8 @@ static const struct crypt_member *member_at(const struct domain_reader *reader, 
 }
 
 /*
- * Into a subvolume nested in another: by where the two were when they were sealed.  What was no member then, a snapshot made since above all, was
- * not there.
+ * Proves the step into a nested subvolume by where the two were when they were sealed. A subvolume that was not a member
+ * then, above all a later snapshot, was not there.
  */
 bool domain_reader_proves_nested(struct domain_reader *reader, const struct path_step *step, bool *proven, struct error *err)
 {
@@ -158,7 +158,7 @@ bool domain_reader_proves_nested(struct domain_reader *reader, const struct path
 	return path || error_memory(err);
 }
 
-/* Into an inode of the same subvolume: *what says what is wrong, NULL: nothing. */
+/* Proves the step into an inode of the same subvolume. *what: what is wrong; NULL: nothing. */
 static bool prove_inode(const struct proving_path *proving, const struct path_step *step, const char **what, struct error *err)
 {
 	struct domain_reader *reader = proving->reader;
@@ -179,7 +179,7 @@ static bool prove_inode(const struct proving_path *proving, const struct path_st
 	return true;
 }
 
-/* The empty place of a nested subvolume has nothing but its name, in the list of its directory. */
+/* The empty directory in place of a nested subvolume has only its name, which the list of its directory proves. */
 static bool prove_empty(const struct proving_path *proving, const struct path_step *step, const char **what, struct error *err)
 {
 	struct tree tree;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The extent source of a sealed subvolume: every block is authenticated before a byte of it is handed out. */
+/* The extent source of a sealed subvolume. It authenticates every block before it hands out a byte of it. */
 #include "common/fs/domain-read.h"
 
 #include <inttypes.h>
@@ -10,22 +10,22 @@
 #include "common/fs/extent-part.h"
 #include "common/volume/warn.h"
 
-/* What is being read, for messages and for the walk over units. */
+/* The current request, for messages and for the walk over units. */
 struct request {
 	struct domain_reader *reader;
 	const struct tree *subvolume;
 	uint64_t inode, file_offset;
 	const struct file_extent *extent;
 	uint64_t address;		/* of the extent */
-	uint64_t at, end;		/* in the extent: what is still wanted */
-	uint8_t *out;			/* for the byte at `at` */
+	uint64_t at, end;		/* in the extent: the bytes still wanted */
+	uint8_t *out;			/* receives the byte at `at` */
 	bool is_sealed;
-	struct unit_group group;	/* where it is sealed */
+	struct unit_group group;	/* the units that seal it */
 };
 
 /* --- messages ----------------------------------------------------------------------------------------------- */
 
-/* The file and its bytes that [from, to) of the extent are; always false. */
+/* Names the file and the bytes of it that [from, to) of the extent are. Always returns false. */
 static bool bad_bytes(const struct request *r, uint64_t from, uint64_t to, const char *why, struct error *err)
 {
 	struct extent_part part;
@@ -41,7 +41,7 @@ static bool bad_bytes(const struct request *r, uint64_t from, uint64_t to, const
 	return false;
 }
 
-/* damaged: it was sealed, and its tag fails; that is never accepted. */
+/* damaged: it was sealed and its tag fails, which is never accepted. */
 static bool bad_inline(const struct domain_reader *reader, const struct tree *subvolume, uint64_t inode, const struct file_extent *e,
 		       bool damaged, struct error *err)
 {
@@ -80,7 +80,7 @@ static bool take_at_hand(struct request *r, const struct crypt_unit *unit, uint6
 	return true;
 }
 
-/* Once for an extent: a device that was away is wrong in each of its blocks. */
+/* Warns once per extent: a device that was away is wrong in each of its blocks. */
 static bool tell_mirror(struct request *r, unsigned good, struct error *err)
 {
 	struct volume *volume = r->subvolume->volume;
@@ -95,7 +95,10 @@ static bool tell_mirror(struct request *r, unsigned good, struct error *err)
 	return true;
 }
 
-/* Block i of the unit at hand, whose ciphertext of the first mirror that reads is at r->out; then from the other mirrors. */
+/*
+ * Opens block i of the current unit. Its ciphertext, from the first mirror that could be read, is at
+ * r->out. If it fails, tries the other mirrors.
+ */
 static bool open_block(struct request *r, uint32_t i, bool is_read, struct error *err)
 {
 	struct unit_at_hand *at_hand = &r->reader->at_hand;
@@ -117,7 +120,7 @@ static bool open_block(struct request *r, uint32_t i, bool is_read, struct error
 	return mirror == 0 || tell_mirror(r, mirror, err);
 }
 
-/* Right by its tag, but bad before it was sealed: as bad as plain text whose checksum is wrong. */
+/* The tag is right, but the block was bad before it was sealed: that is as bad as plain text with a wrong checksum. */
 static bool check_carried(struct request *r, uint32_t i, struct error *err)
 {
 	struct volume *volume = r->subvolume->volume;
@@ -139,7 +142,7 @@ static bool check_carried(struct request *r, uint32_t i, struct error *err)
 	return true;
 }
 
-/* What is wanted of the unit at hand. */
+/* Reads what is wanted of the current unit. */
 static bool read_at_hand(struct request *r, struct error *err)
 {
 	const struct crypt_unit *unit = &r->reader->at_hand.unit;
@@ -157,7 +160,7 @@ static bool read_at_hand(struct request *r, struct error *err)
 	return true;
 }
 
-/* Is it a unit of the extent that is read from? */
+/* Does the unit belong to the extent that is being read? */
 static bool is_of_group(const struct request *r)
 {
 	const struct unit_at_hand *at_hand = &r->reader->at_hand;
@@ -178,7 +181,7 @@ static bool read_unit(void *context, const struct crypt_unit *unit, uint64_t pla
 	struct request *r = context;
 
 	if (r->at - unit->offset_in_extent >= (uint64_t)unit->blocks * CRYPT_BLOCK)
-		return true;	/* before what is wanted */
+		return true;	/* ends before what is wanted */
 	if (!take_at_hand(r, unit, place, err) || !read_at_hand(r, err))
 		return false;
 	*go = r->at < r->end;
@@ -201,7 +204,7 @@ static bool read_sealed(struct request *r, struct error *err)
 	return r->at == r->end || bad_bytes(r, r->at, r->end, "have no tag", err);
 }
 
-/* What was accepted is named all the same. */
+/* Names data that were accepted although they are not sealed. */
 static void tell_unsealed(const struct request *r)
 {
 	struct extent_part part;
@@ -216,7 +219,7 @@ static void tell_unsealed(const struct request *r)
 
 /* --- the source ------------------------------------------------------------------------------------------------- */
 
-/* The digest of the whole, where it is right, says the same of all extents at once. */
+/* If the digest of the whole is right, it proves the units of all extents at once. */
 static bool find_group(struct request *r, struct error *err)
 {
 	struct domain_reader *reader = r->reader;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Looks at what no domain claims for signs of sealing: tags and marks. */
+/* Searches everything that no domain claims for signs of sealing: tags and marks. */
 #include "common/fs/domain-strays.h"
 
 #include <inttypes.h>
@@ -15,7 +15,8 @@ struct strays {
 	const struct subvolume_list *list;
 	const struct subvolume **at;
 	size_t n;
-	uint64_t *foreign;	/* those of them that have the tag of another domain, ascending: with it go marks, and what is in them this key must tell */
+	/* Those with the tag of another domain, ascending. Marks are normal there; only the key can tell whose the data are. */
+	uint64_t *foreign;
 	size_t n_foreign;
 };
 
@@ -35,7 +36,7 @@ static bool has_id(const uint64_t *ids, size_t n, uint64_t id)
 	return i < n && ids[i] == id;
 }
 
-/* Of a domain that cannot be read a header is enough to know its tag. */
+/* The header alone shows the tag of a domain that cannot be read. */
 static bool has_foreign_tag(struct volume *volume, uint16_t domain, const struct root *root, bool *has, struct error *err)
 {
 	uint16_t *numbers = NULL;
@@ -63,7 +64,7 @@ static bool take_outside(struct strays *strays, const struct subvolume *subvolum
 	return true;
 }
 
-/* What another domain has is no stray; nor what a member item of a damaged one names. */
+/* What another domain has is not a stray. Neither is a subvolume that a member item of a damaged domain names. */
 bool strays_open(const struct subvolume_list *list, uint16_t domain, const uint64_t *ids, size_t n, struct strays **strays, struct error *err)
 {
 	cleanup_seals struct seals seals = { 0 };
@@ -104,8 +105,8 @@ struct contents {
 	const struct stray_key *key;
 	stray_tell *tell;
 	void *context;
-	uint64_t told;		/* the last one */
-	bool is_over;		/* who was told wants no more */
+	uint64_t told;		/* last one reported */
+	bool is_over;		/* the caller wants no more */
 };
 
 static bool tell_of(struct contents *contents, size_t member, const char *what, struct error *err)
@@ -125,7 +126,7 @@ static bool is_foreign(const struct contents *contents, size_t member)
 	return has_id(contents->strays->foreign, contents->strays->n_foreign, contents->scan->member[member]);
 }
 
-/* What cannot be followed may be part of it. */
+/* An extent that cannot be followed may belong to it. */
 static bool tell_bad(struct contents *contents, struct error *err)
 {
 	for (size_t i = 0; i < contents->scan->n_bad; i++) {
@@ -152,7 +153,7 @@ static bool tell_extents(struct contents *contents, struct error *err)
 	return true;
 }
 
-/* May be anywhere: a kernel moves what is not sealed to it, too. */
+/* The data may be at any address, because a kernel also moves what does not belong to the sealing. */
 static bool tell_opened(struct contents *contents, struct error *err)
 {
 	for (size_t i = 0; contents->key->seeker && i < contents->scan->n_extents; i++) {
@@ -179,14 +180,14 @@ static bool tell_payload(void *context, const struct scan_block *leaf, const str
 	struct crypt_inline_unit unit;
 	bool found;
 
-	/* What is shorter may by chance be just the ciphertext of another file of the same number: of one byte, once in 256 times. */
+	/* A short payload may equal the ciphertext of another file with the same number by chance: with one byte, once in 256 times. */
 	if (payload->bytes.left < TELLING_BYTES)
 		return true;
 	return inline_map_find(contents->key->inlines, contents->key->schedule, payload, true, &unit, NULL, &found, err) &&
 	       (!found || tell_of(contents, leaf->member, "it has files that were sealed here, but belongs to no sealing", err));
 }
 
-/* What is damaged there is no matter of this one. */
+/* Other damage in these subvolumes does not matter here. */
 static bool tell_payloads(struct contents *contents, struct error *err)
 {
 	struct mode_memory memory = { 0 };
@@ -210,7 +211,7 @@ static bool tell_payloads(struct contents *contents, struct error *err)
 
 /* --- what cannot be read ------------------------------------------------------------------------------------------ */
 
-/* Those whose root can be read: others: as many ids. */
+/* Finds the subvolumes whose root can be read. others has room for all ids. */
 static bool find_readable(const struct strays *strays, uint64_t *others, size_t *n, stray_tell *lost, void *context, struct error *err)
 {
 	struct volume *volume = strays->list->volume;
@@ -249,7 +250,7 @@ static bool tell_lost(const struct strays *strays, const struct scan *scan, stra
 	return true;
 }
 
-/* *scan NULL: there are none. */
+/* Sets *scan to NULL if there are none. */
 static bool scan_outside(const struct strays *strays, stray_tell *lost, void *context, struct scan **scan, struct error *err)
 {
 	uint64_t *others = reallocarray(NULL, strays->n + 1, sizeof(*others));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Verifying a whole domain: seal, trees, data, and every tree block that leads there, on every mirror. */
+/* Verifies a whole domain: seal, trees, data, and every tree block that leads there, on every mirror. */
 #include "common/fs/domain-read.h"
 
 #include <inttypes.h>
@@ -33,7 +33,7 @@ static void note(const struct verify *v, const char *format, ...)
 	v->options->note(v->options->context, text);
 }
 
-/* Damage is a finding, anything else ends the run. */
+/* Damage is a finding. Anything else ends the run. */
 static bool is_damage(const struct error *error)
 {
 	return error->kind == ERROR_CORRUPT || error->kind == ERROR_IO;
@@ -77,7 +77,7 @@ static bool lose_tree_block(void *context, const struct error *what, struct erro
 	return true;
 }
 
-/* The trees that the sealed data depend on. */
+/* Checks the trees that the sealed data depend on. */
 static bool check_trees(struct verify *v, struct error *err)
 {
 	static const struct {
@@ -101,7 +101,7 @@ static bool check_trees(struct verify *v, struct error *err)
 		    tree_walk_over(&tree, check_tree_block, lose_tree_block, &check, &error))
 			continue;
 		if (error.kind == ERROR_NOT_FOUND)
-			continue;	/* the filesystem does without it */
+			continue;	/* the filesystem works without it */
 		if (!is_damage(&error)) {
 			*err = error;
 			return false;
@@ -161,7 +161,7 @@ static void note_copies(const struct verify *v)
 	}
 }
 
-/* Of what stands in the place of a nested member, whoever it is: its tree is compared with the member's as well. */
+/* Reports subvolumes that stand in the place of a nested member. Their trees are compared with that of the member as well. */
 static void check_replaced(struct verify *v)
 {
 	const struct domain_view *view = &v->view;
@@ -216,7 +216,7 @@ static void note_lost_roots(struct verify *v)
 	}
 }
 
-/* Those that are not sealed with it: nothing of it fails for them, but unsealing looks there as well. */
+/* Notes subvolumes that are not sealed with the domain. They cannot fail its verification, but unsealing looks there as well. */
 static bool note_outside(struct verify *v, struct error *err)
 {
 	const struct domain_view *view = &v->view;
@@ -229,10 +229,10 @@ static bool note_outside(struct verify *v, struct error *err)
 
 struct left_out {
 	const struct verify *v;
-	uint64_t deleted, told;		/* inodes: the last one that is left out as a whole, and that was told */
+	uint64_t deleted, told;		/* inodes: the last one that is left out as a whole, and the last one reported */
 };
 
-/* Of a file that a name leads to; of what has none, nobody reads anything. */
+/* Notes a file that a name leads to. Nobody reads a file without a name. */
 static bool note_left_out_item(void *context, const struct tree *subvolume, const struct key *key, struct cursor item, struct error *err)
 {
 	struct left_out *left_out = context;
@@ -264,7 +264,7 @@ static bool note_left_out(const struct verify *v, struct error *err)
 		if (orphan_visit_items(&scan->tree[i], note_left_out_item, &left_out, &unread))
 			continue;
 		*err = unread;
-		/* Of a lost block it is told that it cannot be read. */
+		/* A lost block is reported as unreadable elsewhere. */
 		if (!scan_has_lost(scan) || !error_is_damage(&unread))
 			return false;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Looking at a domain as it is now. */
+/* Looks at a domain as it is now. */
 #include "common/fs/domain-view.h"
 
 #include <inttypes.h>
@@ -16,7 +16,10 @@ bool domain_view_check_named(const struct domain *domain, const struct subvolume
 				    subvolume->id, domain->number);
 }
 
-/* Of those with the tag that no chain leads to, the ones whose content verifies; if there is one member only, they come from it. */
+/*
+ * Chooses, among the subvolumes with the tag that no chain leads to, those whose content verifies.
+ * If there is only one member, they come from it.
+ */
 static bool ask_content(const struct domain_view *view, const struct subvolume *only, uint64_t boundary, bool *belongs, struct error *err)
 {
 	const struct subvolume_list *list = view->list;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reads the items of a domain from the root tree: both headers, slots, members, inode flags.  Layout only, no MAC. */
+/* Reads the items of a domain from the root tree: both headers, slots, members, inode flags. It checks the layout only, no MAC. */
 #include "common/fs/domain.h"
 
 #include <inttypes.h>
@@ -9,12 +9,12 @@
 #include "common/fs/paths-above.h"
 #include "common/volume/tolerance.h"
 
-/* What one domain may cost in memory: members have their paths with them. */
+/* Bounds the memory that one domain may take: members have their paths with them. */
 #define MEMBERS_MAX	65536u
 
 /* --- items ----------------------------------------------------------------------- */
 
-/* The array with room for one more: it is full where n is 0 or a power of two.  NULL: error. */
+/* Returns the array with room for one more. It is full when n is 0 or a power of two. NULL: error. */
 static void *grow(void *array, size_t n, size_t size, size_t most, const char *what, struct error *err)
 {
 	void *more;
@@ -154,7 +154,7 @@ static bool nest_members(struct domain *d, struct error *err)
 
 /* --- headers --------------------------------------------------------------------- */
 
-/* A copy that cannot be read is the other one's business: false only where the machine failed. */
+/* The other copy makes up for one that cannot be read, so this is false only if the machine failed. */
 static bool read_copy(struct domain *d, const struct tree *tree, unsigned i, struct error *why, struct error *err)
 {
 	const struct key key = i == 0 ? crypt_key(d->number, CRYPT_HEADER, 0) : crypt_second_header_key(d->number);
@@ -163,7 +163,7 @@ static bool read_copy(struct domain *d, const struct tree *tree, unsigned i, str
 	bool found;
 
 	if (!tree_find(tree, &key, &iter, &found, &error)) {
-		/* the leaf is bad: nothing more is known of this copy */
+		/* the leaf is bad, so nothing more is known about this copy */
 	} else if (!found) {
 		error_set(&error, ERROR_NOT_FOUND, "copy %u of the header of sealing %u is missing", i, d->number);
 	} else if (crypt_header_read(&iter.item, &d->copy[i], &error)) {
@@ -181,7 +181,7 @@ static bool read_copy(struct domain *d, const struct tree *tree, unsigned i, str
 	return true;
 }
 
-/* Whatever a header says of the other items must be so; MACs are domain_open()'s business. */
+/* Checks everything a header says about the other items. MACs are left to domain_open(). */
 static bool header_fits(const struct domain *d, const struct crypt_header *header, uint64_t n_flags_items, struct error *why)
 {
 	const struct {
