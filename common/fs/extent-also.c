@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Names from back references, a few of them, the others counted as far as that is cheap. */
+/* Finds names from back references: a few of them, and a count of the others as far as that is cheap. */
 #include "common/fs/extent-also.h"
 
 #include <inttypes.h>
@@ -17,10 +17,10 @@
 
 struct also {
 	const struct subvolume_list *list;
-	uint64_t subvolume, inode;	/* named already */
+	uint64_t subvolume, inode;	/* already named */
 	char *label[NAMED_MAX];
 	unsigned n_labels;
-	struct set64 files;		/* counted */
+	struct set64 files;		/* already counted */
 };
 
 static bool take_file(void *context, const struct backref_file *file, struct error *err)
@@ -31,7 +31,7 @@ static bool take_file(void *context, const struct backref_file *file, struct err
 
 	if (file->root == also->subvolume && file->inode == also->inode)
 		return true;
-	/* A failure ends the search, and says that there are more. */
+	/* A failure ends the search and reports that there are more. */
 	if (set64_count(&also->files) == COUNTED_MAX)
 		return error_set(err, ERROR_REFUSED, "more than %u files", COUNTED_MAX);
 	if (!set64_add(&also->files, mix64(file->root) ^ file->inode, &added, err))

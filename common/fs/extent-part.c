@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From a part of an extent on disk to bytes of a file, and to the name of that file. */
+/* Goes from a part of an extent on disk to bytes of a file, and to the name of that file. */
 #include "common/fs/extent-part.h"
 
 #include <inttypes.h>
@@ -40,7 +40,10 @@ bool extent_parts(const struct scan *scan, const struct scan_extent *extent, uin
 
 	if (!tree_seek_over(tree, &first, &iter, NULL, NULL, err))
 		return false;
-	/* What cannot be read of it is told by who looks at its items.  The file was cut up where parts were written anew: what is left of the extent lies as far apart as it is long, decoded. */
+	/*
+	 * Whoever reads the items reports those that cannot be read. A file is cut up where parts of it were rewritten, so the remains of an
+	 * extent lie no farther apart than its decoded length.
+	 */
 	for (uint64_t end = UINT64_MAX; iter.valid && iter.key.objectid == extent->inode && iter.key.type == KEY_EXTENT_DATA &&
 	     iter.key.offset < end;) {
 		const uint64_t file_offset = iter.key.offset;
@@ -60,7 +63,7 @@ bool extent_parts(const struct scan *scan, const struct scan_extent *extent, uin
 					return false;
 			}
 		} else if (end == UINT64_MAX) {
-			break;	/* the locator's own item is the first one */
+			break;	/* the item of the locator itself comes first */
 		}
 		if (!tree_next_over(&iter, NULL, NULL, err))
 			return false;
@@ -71,7 +74,7 @@ bool extent_parts(const struct scan *scan, const struct scan_extent *extent, uin
 	return visit(context, &part, err);
 }
 
-/* A path that cannot be found out is no reason to say nothing. */
+/* Returns some name even if the path cannot be found. */
 static char *path_in(const struct tree *subvolume, uint64_t inode)
 {
 	struct error ignored = { 0 };

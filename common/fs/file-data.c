@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A file from its first byte to its last: items in order, holes as zeros, compressed extents decoded. */
+/* Reads a file from its first byte to its last: items in order, holes as zeros, compressed extents decoded. */
 #include "common/fs/file-data.h"
 
 #include <inttypes.h>
@@ -15,16 +15,16 @@ struct reading {
 	struct extent_source *source;
 	const struct tree *subvolume;
 	uint64_t inode;
-	uint64_t size;		/* i_size: nothing past it comes out */
+	uint64_t size;		/* i_size: no byte behind it is handed out */
 	uint64_t at;		/* bytes handed out so far */
 	file_write *write;
 	void *context;
 	uint8_t *piece;		/* PIECE bytes */
-	uint8_t *packed, *decoded;	/* FILE_EXTENT_COMPRESSED_MAX each, taken at the first compressed extent */
-	struct file_extent last;	/* what decoded holds: many items may refer to one compressed extent */
+	uint8_t *packed, *decoded;	/* FILE_EXTENT_COMPRESSED_MAX each, allocated at the first compressed extent */
+	struct file_extent last;	/* the extent in decoded: many items may refer to one compressed extent */
 };
 
-/* Says which item the error is about. */
+/* Adds to the error which item it is about. */
 static bool name_extent(const struct reading *r, uint64_t file_offset, struct error *err)
 {
 	return error_prefix(err, "inode %" PRIu64 " extent item at %" PRIu64, r->inode, file_offset);
@@ -104,7 +104,7 @@ static bool give_compressed(struct reading *r, uint64_t file_offset, const struc
 	return hand_out(r, r->decoded + e->offset, e->num_bytes, err);
 }
 
-/* Whole sectors, but none that is past the end of the file: nobody asked whether it is good. */
+/* Reads whole sectors, but none behind the end of the file: nobody needs to know whether those are good. */
 static bool give_plain(struct reading *r, uint64_t file_offset, const struct file_extent *e, struct error *err)
 {
 	const uint64_t sector = r->subvolume->volume->super.sector_size;
@@ -134,7 +134,7 @@ static bool check_readable(const struct reading *r, uint64_t file_offset, const 
 	return true;
 }
 
-/* One item; *end is where it ends in the file. */
+/* Hands out one item. *end: where it ends in the file. */
 static bool give_extent(struct reading *r, uint64_t file_offset, struct cursor *item, uint64_t *end, struct error *err)
 {
 	struct file_extent e;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reads a file as far as it can be read: a part that fails is halved down to sectors, and what stays is named. */
+/* Reads a file as far as possible: halves a part that fails, down to single sectors, and names what stays unreadable. */
 #include "common/fs/file-parts.h"
 
 #include <inttypes.h>
@@ -85,18 +85,18 @@ void file_map_free(struct file_map *map)
 struct file_reader {
 	uint8_t piece[PIECE];
 	uint8_t packed[FILE_EXTENT_COMPRESSED_MAX], decoded[FILE_EXTENT_COMPRESSED_MAX];
-	struct file_extent last;	/* what decoded holds: many items may refer to one compressed extent */
-	/* of the file being read: */
+	struct file_extent last;	/* the extent in decoded: many items may refer to one compressed extent */
+	/* About the current file: */
 	struct extent_source *source;
 	const struct tree *subvolume;
 	uint64_t inode;
-	uint64_t first, size;		/* what is wanted: nothing before first, nothing from size on */
+	uint64_t first, size;		/* the wanted range: nothing before first, nothing from size on */
 	bool ciphertext;
 	const struct file_sink *sink;
-	uint64_t end;			/* of what was looked at */
-	bool is_gap;			/* items may be missing behind it: why */
+	uint64_t end;			/* the end of what was read so far */
+	bool is_gap;			/* items may be missing behind it; error says why */
 	struct error gap;
-	uint64_t lost_first, lost_end;	/* not yet told */
+	uint64_t lost_first, lost_end;	/* bytes not reported yet */
 	struct error lost_why;
 };
 static_assert(PIECE >= NODE_SIZE_MAX, "an inline extent is one piece");
@@ -109,7 +109,7 @@ static bool tell_lost(struct file_reader *r, struct error *err)
 	return first == end || r->sink->lost(r->sink->context, first, end, &r->lost_why, err);
 }
 
-/* Neighbours are told as one. */
+/* Reports adjacent lost ranges as one. */
 static bool lose(struct file_reader *r, uint64_t first, uint64_t end, const struct error *what, struct error *err)
 {
 	if (end > r->size)
@@ -153,7 +153,7 @@ static bool give(struct file_reader *r, uint64_t offset, const uint8_t *bytes, u
 	return true;
 }
 
-/* Damage of [first, end) is survived, everything else is not. */
+/* Survives damage of [first, end) and nothing else. */
 static bool survive(struct file_reader *r, uint64_t first, uint64_t end, const struct error *what, struct error *err)
 {
 	if (error_is_damage(what) || what->kind == ERROR_REFUSED)
@@ -162,7 +162,7 @@ static bool survive(struct file_reader *r, uint64_t first, uint64_t end, const s
 	return false;
 }
 
-/* len bytes at `at` of the extent, which are those at offset of the file. */
+/* Hands out len bytes at `at` of the extent, which are those at `offset` of the file. */
 static bool give_range(struct file_reader *r, uint64_t item_offset, const struct file_extent *e, uint64_t at, uint64_t offset, size_t len,
 		       struct error *err)
 {
@@ -176,7 +176,7 @@ static bool give_range(struct file_reader *r, uint64_t item_offset, const struct
 
 	const size_t half = len / 2 / sector * sector > 0 ? len / 2 / sector * sector : sector;
 
-	/* As deep as there are halves in a piece. */
+	/* The recursion is as deep as a piece can be halved. */
 	return give_range(r, item_offset, e, at, offset, half, err) &&
 	       give_range(r, item_offset, e, at + half, offset + half, len - half, err);
 }
@@ -252,7 +252,7 @@ static bool give_inline(struct file_reader *r, uint64_t item_offset, const struc
 	return give(r, item_offset, r->decoded, e->ram_bytes, err);
 }
 
-/* Between what was looked at last and offset: a hole, unless items are missing there. */
+/* Fills the gap between what was read last and offset. It is a hole, unless items are missing there. */
 static bool close_gap(struct file_reader *r, uint64_t offset, struct error *err)
 {
 	if (!r->is_gap)
@@ -331,7 +331,7 @@ static bool give_file(struct file_reader *r, struct error *err)
 bool file_parts_read(struct file_reader *r, struct extent_source *source, const struct tree *subvolume, uint64_t inode,
 		     uint64_t size, bool ciphertext, const struct file_sink *sink, struct error *err)
 {
-	/* What was decoded for one subvolume is not for another: their sources differ. */
+	/* What was decoded for one subvolume is not valid for another, because their sources differ. */
 	if (r->source != source || r->ciphertext != ciphertext)
 		r->last = (struct file_extent){ 0 };
 	r->source = source;
@@ -352,7 +352,7 @@ bool file_reader_new(struct file_reader **reader, struct error *err)
 	return *reader || error_memory(err);
 }
 
-/* What was in it may have been sealed. */
+/* The buffers may hold plain text of sealed data. */
 void file_reader_free(struct file_reader *reader)
 {
 	wiped_free(reader, sizeof(*reader));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Versions of inodes, put together upwards from the leaves. */
+/* Puts versions of inodes together, from the leaves upwards. */
 #include "common/fs/index-edges.h"
 
 #include <inttypes.h>
@@ -8,11 +8,11 @@
 #include "common/fs/scan-bad.h"
 
 struct index_block {
-	uint32_t block;			/* of the scan */
-	uint64_t end;			/* keys below it are of no inode above this one */
+	uint32_t block;			/* number of the block in the scan */
+	uint64_t end;			/* no key in the block or below it is of an inode above this one */
 	bool has_left, has_right;
-	bool single;			/* left reaches from edge to edge; there is no right */
-	struct inode_version left, right;	/* of the range, at the block's edges */
+	bool single;			/* left reaches from edge to edge, and there is no right */
+	struct inode_version left, right;	/* inodes of the range, at the edges of the block */
 };
 
 static_assert(sizeof(struct index_block) <= INDEX_BLOCK_BYTES, "what a block costs");
@@ -83,7 +83,7 @@ static bool read_block(const struct index_pass *pass, const struct scan_block *a
 	return block_get(pass->scan->volume, at->logical, &expect, block, err);
 }
 
-/* *child NULL: it cannot be read, and the scan went over it. */
+/* Sets *child to NULL if the child cannot be read and the scan went on without it. */
 static bool child_of(const struct index_pass *pass, const struct scan_block *at, const struct block *block, uint32_t slot,
 		     const struct scan_block **child, struct error *err)
 {
@@ -93,7 +93,7 @@ static bool child_of(const struct index_pass *pass, const struct scan_block *at,
 	return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 ": slot %" PRIu32 " points to no block of the subvolume", at->logical, slot);
 }
 
-/* Those below a wanted node that may have items of the range. */
+/* Marks the children of a wanted node that may have items of the range. */
 static bool want_children(struct index_pass *pass, size_t i, struct error *err)
 {
 	const struct scan_block *at = &pass->scan->block[pass->block[i].block];
@@ -116,7 +116,7 @@ static bool want_children(struct index_pass *pass, size_t i, struct error *err)
 	return true;
 }
 
-/* Level by level, so that each is looked at when all its parents have been. */
+/* Goes level by level, so that each block is visited after all its parents. */
 static bool want_blocks(struct index_pass *pass, struct error *err)
 {
 	const struct scan *scan = pass->scan;
@@ -142,7 +142,7 @@ static bool is_of_pass(const struct index_pass *pass, const struct key *key)
 	       !(pass->n_apart && bsearch(&key->objectid, pass->apart, pass->n_apart, sizeof(*pass->apart), index_compare_inodes));
 }
 
-/* The inode whose items begin at slot; *slot moves behind them. */
+/* Adds up the inode whose items begin at slot, and moves *slot behind them. */
 static bool leaf_inode(struct index_pass *pass, const struct scan_block *at, const struct block *block, uint32_t *slot,
 		       struct inode_version *version, struct error *err)
 {
@@ -198,11 +198,11 @@ static bool sum_leaf(struct index_pass *pass, struct index_block *sums, const st
 /* The inode at the right edge of the children seen so far. */
 struct open_inode {
 	bool is_open;
-	bool from_left;		/* it reaches to the left edge of the node */
+	bool from_left;		/* reaches to the left edge of the node */
 	struct inode_version version;
 };
 
-/* Nothing more comes of it in this node. */
+/* The node holds nothing more of this inode. */
 static bool close_inode(struct index_pass *pass, struct index_block *sums, const struct scan_block *at, struct open_inode *open,
 			struct error *err)
 {
@@ -285,7 +285,7 @@ static int compare_blocks(const void *a, const void *b)
 	return x->block < y->block ? -1 : x->block > y->block;
 }
 
-/* At a root's edges nothing goes on; roots are of one member each, or of members that are equal. */
+/* No inode continues beyond the edges of a root. A root belongs to one member, or to members that are equal. */
 static bool emit_roots(struct index_pass *pass, struct error *err)
 {
 	const struct scan *scan = pass->scan;
@@ -318,7 +318,7 @@ bool index_pass_run(struct index_pass *pass, struct error *err)
 {
 	bool ok = want_blocks(pass, err);
 
-	/* In the order of the disk. */
+	/* Sort in disk order. */
 	if (ok)
 		qsort(pass->block, pass->n_blocks, sizeof(*pass->block), compare_blocks);
 	for (size_t i = 0; ok && i < pass->n_blocks; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From entry to entry, and from item to item. */
+/* Goes from entry to entry, and from item to item. */
 #include "common/fs/index-iter.h"
 
 #include <inttypes.h>
@@ -11,7 +11,7 @@ int index_entry_compare(const struct crypt_index_entry *a, const struct crypt_in
 	return memcmp(a->mac, b->mac, sizeof(a->mac));
 }
 
-/* The item that items is at, if it is one of the index. */
+/* Enters the item under the iterator `items`, if it is an item of the index. */
 static bool enter_item(struct index_iter *iter, struct error *err)
 {
 	struct crypt_place at;

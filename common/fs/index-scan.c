@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Walks inodes in ranges, and versions through the blocks that hold them. */
+/* Walks inodes range by range, and their versions through the blocks that hold them. */
 #include "common/fs/index-scan.h"
 
 #include <stdlib.h>
@@ -23,7 +23,7 @@ uint64_t index_entries_most(const struct node *leaf)
 
 		if (slot > 0 && node_key(leaf, slot - 1).objectid == key.objectid)
 			continue;
-		/* What began in an earlier leaf may be a directory. */
+		/* An inode that began in an earlier leaf may be a directory. */
 		n += key.type == KEY_INODE_ITEM && inode_read(&item, &inode, &ignored) && !S_ISDIR(inode.mode) ? 1 : INODE_ENTRIES_MAX;
 	}
 	return n;
@@ -31,7 +31,7 @@ uint64_t index_entries_most(const struct node *leaf)
 
 /* --- the ranges -------------------------------------------------------------------------------------------- */
 
-/* Bytes that a leaf may cost in a pass: its entries, in an array that grows by doubling, and its edges. */
+/* Returns the bytes that a leaf may cost in a pass: its entries, in an array that grows by doubling, and its edges. */
 static size_t leaf_cost(uint32_t node_size)
 {
 	const size_t smallest = 2 * sizeof(struct disk_item) + sizeof(struct disk_inode_item);
@@ -44,7 +44,7 @@ static size_t leaves_per_pass(const struct scan *scan, size_t pass_bytes)
 	return pass_bytes / leaf_cost(scan->volume->super.node_size) + 1;
 }
 
-/* The first leaf of the pass after the one that begins with leaf at: one inode has all its leaves in one pass. */
+/* Returns the first leaf of the pass after the one that begins with leaf `at`. All leaves of an inode are in one pass. */
 static size_t next_pass(const uint64_t *first, size_t n, size_t at, size_t per_pass)
 {
 	const uint64_t low = at == 0 ? 0 : first[at];
@@ -55,7 +55,7 @@ static size_t next_pass(const uint64_t *first, size_t n, size_t at, size_t per_p
 	return at;
 }
 
-/* The lowest inode number that leads to each leaf, sorted: malloced. */
+/* Finds the lowest inode number that leads to each leaf, sorted. The caller frees the result. */
 static bool first_inodes(const struct scan *scan, uint64_t **result, size_t *n, struct error *err)
 {
 	uint64_t *first = malloc((scan->n_blocks ? scan->n_blocks : 1) * sizeof(*first));
@@ -94,7 +94,7 @@ static bool first_inodes(const struct scan *scan, uint64_t **result, size_t *n, 
 	return true;
 }
 
-/* Entries of all leaves at most. */
+/* Returns an upper bound for the number of entries in all leaves. */
 static bool entries_most(const struct scan *scan, uint64_t *n, struct error *err)
 {
 	*n = 0;
@@ -124,14 +124,14 @@ bool index_scan_bytes(const struct scan *scan, size_t pass_bytes, uint64_t *byte
 		most = next - at > most ? next - at : most;
 	}
 	free(first);
-	found = most * cost;	/* arrays of twice the size that is in use */
-	/* Where one inode fills many leaves, few others have room in them. */
+	found = most * cost;	/* arrays are up to twice the size in use */
+	/* If one inode fills many leaves, those leaves have little room for others. */
 	if (most > 2 * per_pass) {
 		if (!entries_most(scan, &found, err))
 			return false;
 		found *= 2 * sizeof(struct index_found);
 	}
-	/* Half as much again while an array moves; of blocks, those above the leaves and one at the edge for each member as well. */
+	/* An array takes half as much again while it moves. The blocks are those above the leaves, and one at the edge for each member. */
 	*bytes = found / 2 * 3 + (most + scan->n_blocks - scan->n_leaves + scan->n_members) * 3 * INDEX_BLOCK_BYTES +
 		 scan->n_blocks * (sizeof(*first) + sizeof(uint32_t));
 	return true;
@@ -160,7 +160,7 @@ static bool direct_versions(struct index_pass *pass, struct error *err)
 	return true;
 }
 
-/* Sorted, each once: malloced. */
+/* Finds them sorted and without duplicates. The caller frees the result. */
 static bool find_apart(const struct scan *scan, uint64_t **apart, size_t *n, struct error *err)
 {
 	uint64_t *found = NULL;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The units of an inode follow each other, most often, from the one that its entry names. */
+/* The units of an inode usually follow each other, starting with the one that its entry names. */
 #include "common/fs/inline-hint.h"
 
 #include <stdlib.h>
 
 #include "common/fs/inode-index.h"
 
-#define HINTS_MAX 64u	/* of versions of one inode */
+#define HINTS_MAX 64u	/* versions of one inode */
 
 struct search {
 	const struct domain *domain;
-	const struct key_schedule *schedule;	/* NULL: no tag is asked */
+	const struct key_schedule *schedule;	/* NULL: compare without a tag */
 	const struct inline_payload *payload;
 	struct crypt_inline_unit *unit;
 	uint8_t *out;
@@ -28,7 +28,7 @@ static bool try_unit(struct search *search, struct error *err)
 	       inline_unit_matches(search->unit, search->schedule, search->payload, true, search->out, &search->found, err);
 }
 
-/* The units of one item from number first on; *go: those of the inode reach its end. */
+/* Tries the units of one item, starting with number first. *go: the units of the inode reach the end of the item. */
 static bool look_in_item(struct search *search, struct cursor item, uint64_t index, uint64_t first, bool *go, struct error *err)
 {
 	unsigned n_entries;
@@ -49,7 +49,7 @@ static bool look_in_item(struct search *search, struct cursor item, uint64_t ind
 	return true;
 }
 
-/* A place where there is no item is no error. */
+/* A place without an item is not an error. */
 static bool look_from(struct search *search, uint64_t place, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
@@ -74,7 +74,7 @@ static bool look_from(struct search *search, uint64_t place, struct error *err)
 	return true;
 }
 
-/* Each version of the inode has an entry, and a hint. */
+/* Each version of the inode has its own entry, with a hint. */
 static bool try_hint(void *context, const struct crypt_index_entry *entry, bool *go, struct error *err)
 {
 	struct search *search = context;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Index of inline units, and matching payloads with them. */
+/* Indexes inline units, and matches payloads with them. */
 #include "common/fs/inline-map.h"
 
 #include <inttypes.h>
@@ -20,7 +20,7 @@ void inline_map_free(struct inline_map *map)
 struct inline_walk {
 	inline_visit *visit;
 	void *context;
-	struct error *damage;	/* takes the first, where items that have some are gone over */
+	struct error *damage;	/* the first damage, if damaged items are skipped */
 };
 
 static bool inline_item(void *context, struct crypt_list_item *item, bool *go, struct error *err)
@@ -150,7 +150,7 @@ bool inline_payload_of(const struct key *key, struct cursor item, uint32_t mode,
 	return item.left > 0;
 }
 
-/* The unit at a place, from its item. */
+/* Reads the unit at a place from its item. */
 static bool unit_at(const struct inline_map *map, uint64_t place, struct crypt_inline_unit *unit, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
@@ -190,7 +190,7 @@ bool inline_unit_matches(const struct crypt_inline_unit *unit, const struct key_
 	return true;
 }
 
-/* The first entry that may be of the payload. */
+/* Returns the first entry that may belong to the payload. */
 static size_t first_entry(const struct inline_map *map, const struct inline_payload *payload)
 {
 	const uint64_t wanted = offset_kind(payload->offset, payload->kind);
@@ -211,7 +211,7 @@ bool inline_unit_is_of(const struct crypt_inline_unit *unit, const struct inline
 	       unit->length == payload->bytes.left && (root == 0 || unit->root == root);
 }
 
-/* The first unit from entry low on that is right for the payload. */
+/* Finds the first unit, from entry low on, that fits the payload. */
 static bool find_from(const struct inline_map *map, size_t low, uint64_t root, const struct key_schedule *schedule,
 		      const struct inline_payload *payload, bool is_sealed, struct crypt_inline_unit *unit, uint8_t *out, bool *found,
 		      struct error *err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Walks two trees at the same pace. */
+/* Walks two trees in step. */
 #include "common/fs/inode-compare.h"
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@ struct side {
 	struct inode inode;
 };
 
-/* To the first inode item at or after number. */
+/* Advances to the first inode item at or after number. */
 static bool advance(struct side *side, uint64_t number, struct error *err)
 {
 	for (;;) {
@@ -25,7 +25,7 @@ static bool advance(struct side *side, uint64_t number, struct error *err)
 			return true;
 		if (side->iter.key.type == KEY_INODE_ITEM)
 			break;
-		number = side->iter.key.objectid + 1;	/* what is left of an inode whose item is missing */
+		number = side->iter.key.objectid + 1;	/* the rest of an inode whose item is missing */
 	}
 	side->number = side->iter.key.objectid;
 	return inode_read(&side->iter.item, &side->inode, err) ||

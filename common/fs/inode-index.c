@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Looking up entries of the index, and walking it. */
+/* Looks up entries of the index, and walks it. */
 #include "common/fs/inode-index.h"
 
 #include <inttypes.h>
@@ -52,7 +52,7 @@ struct first_entry {
 	bool found;
 };
 
-/* What was gone over is told where nothing else was found. */
+/* Ignores damage here: it is reported if nothing else is found. */
 static bool pass_by(void *context, const struct error *what, struct error *err)
 {
 	(void)context, (void)what, (void)err;
@@ -71,10 +71,10 @@ static bool take_first(void *context, struct crypt_list_item *item, bool *go, st
 	return true;
 }
 
-/* The last item whose first entry is of a lower inode: entries of this one begin in it, or in the next. */
+/* Finds the last item whose first entry has a lower inode. Entries of this inode begin in it or in the next one. */
 static bool item_before(struct volume *volume, uint16_t domain, uint64_t n_items, uint64_t inode, uint64_t *index, struct error *err)
 {
-	uint64_t low = 0, high = n_items;	/* items below low begin lower, those from high on do not */
+	uint64_t low = 0, high = n_items;	/* items before low begin with a lower inode, those from high on do not */
 
 	while (low < high) {
 		const uint64_t middle = low + (high - low) / 2;
@@ -82,7 +82,7 @@ static bool item_before(struct volume *volume, uint16_t domain, uint64_t n_items
 
 		if (!crypt_list_walk_over(volume, domain, CRYPT_INDEX, middle, take_first, pass_by, &first, err))
 			return false;
-		/* Between middle and that one nothing can be read. */
+		/* No item between middle and the one found can be read. */
 		if (first.found && first.item < high && first.inode < inode)
 			low = first.item + 1;
 		else
@@ -96,8 +96,8 @@ struct versions {
 	uint64_t inode;
 	inode_index_versions *visit;
 	void *context;
-	bool ended;		/* by visit: it has what it wants */
-	struct error damage;	/* of what was gone over, which may have had it */
+	bool ended;		/* visit has what it wants */
+	struct error damage;	/* damage that was skipped; the entry may be in it */
 };
 
 static bool note_damage(void *context, const struct error *what, struct error *err)
@@ -146,7 +146,7 @@ bool inode_index_visit_inode(struct volume *volume, uint16_t domain, uint64_t n_
 }
 
 struct lookup {
-	const uint8_t *mac;	/* NULL: any */
+	const uint8_t *mac;	/* NULL: any entry */
 	bool found;
 	uint64_t hint;
 };

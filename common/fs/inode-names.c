@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From an inode to every path that leads to it. */
+/* Goes from an inode to every path that leads to it. */
 #include "common/fs/inode-names.h"
 
 #include <stdlib.h>
@@ -60,7 +60,7 @@ bool inode_names(const struct tree *subvolume, uint64_t inode, inode_name_visit 
 	return true;
 }
 
-/* One item; with extended references the directory is in each. */
+/* Checks one item. Each reference in an INODE_EXTREF item names its own directory. */
 static bool item_has_ref(struct cursor item, const struct key *key, uint64_t directory, const void *name, size_t len, bool *has,
 			 struct error *err)
 {

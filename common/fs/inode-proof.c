@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The MAC of an inode's items is computed and looked up; where it is not there, once more with every unit confirmed by a tag. */
+/* Computes the MAC of the items of an inode and looks it up. If the index lacks it, tries once more with every unit confirmed by a tag. */
 #include "common/fs/inode-proof.h"
 
 #include <inttypes.h>
@@ -11,9 +11,9 @@
 #include "common/volume/tolerance.h"
 #include "common/fs/proof-memory.h"
 
-#define OPEN_MAX 64u	/* extents of one inode of which only its entry can say whose units they are */
+#define OPEN_MAX 64u	/* extents of one inode whose units only its entry can tell */
 
-/* An extent that no tag speaks for. */
+/* An extent whose units no tag has confirmed. */
 struct open_extent {
 	struct unit_wanted wanted;
 	struct unit_group guesses[UNIT_GUESSES_MAX];
@@ -23,23 +23,23 @@ struct open_extent {
 struct inode_prover {
 	const struct domain *domain;
 	struct unit_seeker *seeker;
-	struct unit_map items;		/* of which only volume and domain are set */
+	struct unit_map items;		/* only volume and domain are set */
 	struct inline_map *inlines;	/* NULL: not needed yet */
 	struct orphan_memory orphans;
 	unsigned n_inline_passes;
 	struct proof_memory known;
 	uint64_t n_proofs;
-	/* The inode that was looked at last: */
+	/* About the inode that was checked last: */
 	const struct tree *tree;
 	uint64_t tree_id, inode;
 	enum unit_trust trust;
 	struct open_extent *open;	/* UNIT_BY_TAG; NULL: none */
 	size_t n_open;
-	bool has_choice;		/* its entry holds with what was chosen for them */
-	/* What was proven last. */
+	bool has_choice;		/* its entry matches with the groups chosen for these extents */
+	/* The last proof. */
 	enum inode_entry_kind kind;
 	bool is_known, proven;
-	struct error gap;		/* damage on the way to it */
+	struct error gap;		/* damage found during the proof */
 };
 
 bool inode_prover_new(const struct domain *domain, struct inode_prover **result, struct error *err)
@@ -49,7 +49,7 @@ bool inode_prover_new(const struct domain *domain, struct inode_prover **result,
 	if (!prover)
 		return error_memory(err);
 	prover->domain = domain;
-	prover->orphans.over_damage = true;	/* that of which the entry is not found is not proven */
+	prover->orphans.over_damage = true;	/* an inode whose entry is not found is not proven */
 	prover->items.volume = domain->volume;
 	prover->items.domain = domain->header.domain;
 	if (!unit_seeker_new(domain, &prover->seeker, err)) {
@@ -86,7 +86,7 @@ bool inode_prover_visit(const struct inode_prover *prover, const struct unit_gro
 	return unit_map_visit(&prover->items, group, visit, context, err);
 }
 
-/* What was found out of another inode says nothing of this one. */
+/* Forgets the previous inode: what was found out about it says nothing about this one. */
 static void begin(struct inode_prover *prover, const struct tree *tree, uint64_t inode)
 {
 	if (prover->tree_id == tree->id && prover->inode == inode)
@@ -115,7 +115,7 @@ static struct open_extent *open_at(struct inode_prover *prover, uint64_t address
 	return NULL;
 }
 
-/* Keeps the extent, with what its units could be; more than a few are not found this way. */
+/* Keeps the extent with the units that may be its own. Only a few can be resolved this way. */
 static bool note_open(struct inode_prover *prover, const struct unit_wanted *wanted, struct error *err)
 {
 	struct open_extent *open;
@@ -190,7 +190,7 @@ bool inode_prover_inline(struct inode_prover *prover, const struct inline_payloa
 		return false;
 	if (*found || prover->inlines->damage.kind == ERROR_NONE)
 		return true;
-	*err = prover->inlines->damage;	/* rather than that it was never sealed */
+	*err = prover->inlines->damage;	/* better than the error that it was never sealed */
 	return false;
 }
 
@@ -227,7 +227,7 @@ static unsigned parts_of(enum inode_entry_kind kind)
 	}
 }
 
-/* With the units as they are taken now. */
+/* Checks the entry with the units chosen so far. */
 static bool holds(struct inode_prover *prover, enum inode_entry_kind kind, bool *has, struct error *err)
 {
 	const struct domain *domain = prover->domain;
@@ -244,7 +244,10 @@ static bool holds(struct inode_prover *prover, enum inode_entry_kind kind, bool 
 
 	*has = false;
 	prover->n_proofs++;
-	/* What is reached is not what a mount deletes; and with everything left out, the entry of something empty would hold. */
+	/*
+	 * An inode that a name leads to is not one that a mount deletes. And if everything were left
+	 * out, the entry of an empty inode would match.
+	 */
 	if (!orphan_leaves_out(&prover->orphans, prover->tree, &inode_item, &deleted, err))
 		return false;
 	if (deleted)
@@ -255,7 +258,7 @@ static bool holds(struct inode_prover *prover, enum inode_entry_kind kind, bool 
 	       inode_index_has(domain->volume, domain->header.domain, domain->header.n_index_items, prover->inode, entry.mac, has, NULL, err);
 }
 
-/* The likeliest guesses of all, then each one's others, so that what a hostile image costs has a limit. */
+/* Tries the likeliest guesses of all extents first, then the other guesses of each one in turn. So the cost of a hostile image has a limit. */
 static bool try_guesses(struct inode_prover *prover, enum inode_entry_kind kind, struct error *err)
 {
 	size_t left = UNIT_GUESSES_MAX;
@@ -278,7 +281,7 @@ static bool try_guesses(struct inode_prover *prover, enum inode_entry_kind kind,
 	return true;
 }
 
-/* Goes through the items, and makes it the inode that was looked at last. */
+/* Goes through the items of the inode, which becomes the one that was checked last. */
 static bool prove(struct inode_prover *prover, const struct tree *tree, uint64_t inode, enum inode_entry_kind kind, struct error *err)
 {
 	begin(prover, tree, inode);
@@ -308,7 +311,7 @@ bool inode_prove(struct inode_prover *prover, const struct tree *tree, uint64_t 
 {
 	const struct proof_memo *known = is_last(prover, tree, inode, kind) ? NULL : proof_memory_find(&prover->known, tree->id, inode, kind);
 
-	/* The one that was looked at last stays that: its extents may be read next. */
+	/* Do not replace the inode that was checked last: its extents may be read next. */
 	if (known) {
 		*proven = known->proven;
 		if (known->gap)
@@ -320,7 +323,7 @@ bool inode_prove(struct inode_prover *prover, const struct tree *tree, uint64_t 
 	*proven = prover->proven;
 	if (*proven || prover->gap.kind == ERROR_NONE)
 		return true;
-	*err = prover->gap;	/* rather than that it was changed */
+	*err = prover->gap;	/* better than the error that it was changed */
 	return false;
 }
 
@@ -342,7 +345,7 @@ bool inode_prover_units(struct inode_prover *prover, const struct tree *tree, ui
 	const struct proof_memo *known = is_last(prover, tree, inode, INODE_ENTRY_FILE) ? NULL :
 					 proof_memory_find(&prover->known, tree->id, inode, INODE_ENTRY_FILE);
 
-	/* Its proof is known, but not any more with which units it holds. */
+	/* The inode is known to be proven, but the units that prove it were forgotten. */
 	if (known && known->proven && !prove(prover, tree, inode, INODE_ENTRY_FILE, err))
 		return false;
 	begin(prover, tree, inode);

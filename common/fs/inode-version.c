@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Adding up the items of an inode. */
+/* Adds up the items of an inode. */
 #include "common/fs/inode-version.h"
 
 #include <sys/stat.h>
@@ -46,7 +46,7 @@ void inode_version_join(struct inode_version *version, const struct inode_versio
 	digest_add_sum(&version->rest, &next->rest);
 }
 
-/* The next key of the inode behind one that is not wanted; false: there is none. */
+/* Moves *key to the next wanted type of item of the inode. False: there is none. */
 static bool skip_to(unsigned parts, struct key *key)
 {
 	for (unsigned type = key->type + 1u; type <= UINT8_MAX; type++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Replaying a log tree: inodes and their links. */
+/* Replays a log tree: inodes and their links. */
 #include "common/fs/log-edit.h"
 
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 
 struct name name_copy(const struct cursor *name)
 {
-	struct name copy = { .len = (uint8_t)name->left };	/* readers give no longer ones */
+	struct name copy = { .len = (uint8_t)name->left };	/* the readers allow no longer names */
 
 	memcpy(copy.bytes, name->at, copy.len);
 	return copy;
@@ -74,7 +74,7 @@ bool log_count_later(struct replay *r, uint64_t inode, struct error *err)
 		return false;
 	if (!added)
 		return true;
-	if ((r->n_to_count & (r->n_to_count + 1)) == 0) {	/* full whenever it is one less than a power of two */
+	if ((r->n_to_count & (r->n_to_count + 1)) == 0) {	/* it is full when one less than a power of two */
 		more = reallocarray(r->counting, 2 * (r->n_to_count + 1), sizeof(*more));
 		if (!more)
 			return error_memory(err);
@@ -86,7 +86,7 @@ bool log_count_later(struct replay *r, uint64_t inode, struct error *err)
 
 /* --- items that are lists of names ------------------------------------------------------------------------- */
 
-/* An item without the part from `from` to `to` of it; none where nothing is left. */
+/* Writes an item without its part between `from` and `to`, or deletes it if nothing is left. */
 static bool cut_item(struct replay *r, const struct key *key, const struct cursor *item, const uint8_t *from, const uint8_t *to,
 		     struct error *err)
 {
@@ -100,7 +100,7 @@ static bool cut_item(struct replay *r, const struct key *key, const struct curso
 	return overlay_put(r->overlay, key, &rest, err);
 }
 
-/* An item with a header and a name at its end; *fits false, and nothing done: a leaf has no room for it. */
+/* Adds a header and a name at the end of an item. Sets *fits to false and does nothing if a leaf has no room for that. */
 static bool grow_item(struct replay *r, const struct key *key, const void *header, size_t header_len, const struct name *name,
 		      bool *fits, struct error *err)
 {
@@ -245,7 +245,7 @@ static uint8_t entry_type(uint32_t mode)
 		[S_IFIFO >> 12] = FT_FIFO, [S_IFSOCK >> 12] = FT_SOCK, [S_IFLNK >> 12] = FT_SYMLINK,
 	};
 
-	return type[(mode & S_IFMT) >> 12];	/* which inode_read() has found to be one of these */
+	return type[(mode & S_IFMT) >> 12];	/* inode_read() has checked that it is one of these */
 }
 
 static bool add_entry(struct replay *r, const struct key *key, const struct disk_dir_item *disk, const struct name *name,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Replaying a log tree: extents of files, and the checksums of their data. */
+/* Replays a log tree: extents of files, and the checksums of their data. */
 #include "common/fs/log-edit.h"
 
 #include <inttypes.h>
@@ -13,7 +13,7 @@ static uint64_t round_up(const struct replay *r, uint64_t n)
 	return n > UINT64_MAX - sector ? UINT64_MAX / sector * sector : (n + sector - 1) / sector * sector;
 }
 
-/* Where an item ends in the file. */
+/* Returns where an item ends in the file. */
 static uint64_t extent_end(const struct replay *r, uint64_t start, const struct file_extent *e)
 {
 	return e->type == FILE_EXTENT_INLINE ? round_up(r, start + e->ram_bytes) : start + e->num_bytes;
@@ -21,7 +21,7 @@ static uint64_t extent_end(const struct replay *r, uint64_t start, const struct 
 
 /* --- file extents ------------------------------------------------------------------------------------------ */
 
-/* A part of the extent of an item: from `from` to `to` in the file. */
+/* Writes the part of an extent item between `from` and `to` in the file. */
 static bool put_part(struct replay *r, uint64_t inode, const struct disk_file_extent *disk, uint64_t start, uint64_t from, uint64_t to,
 		     struct error *err)
 {
@@ -51,7 +51,7 @@ static bool drop_one(struct replay *r, const struct key *key, struct cursor item
 		return true;
 	if (!overlay_remove(r->overlay, key, err))
 		return false;
-	if (e.type == FILE_EXTENT_INLINE) {	/* whole, always */
+	if (e.type == FILE_EXTENT_INLINE) {	/* always goes as a whole */
 		*n_bytes += have_end - key->offset;
 		return true;
 	}
@@ -102,7 +102,7 @@ static bool put_csums(const struct csums *c, uint64_t start, const uint8_t *byte
 	return len == 0 || overlay_put(c->overlay, &key, &item, err);
 }
 
-/* What an item has of [start, end) is taken out of it. */
+/* Removes from an item what it has of [start, end). */
 static bool cut_csums(const struct csums *c, const struct key *key, const struct cursor *item, uint64_t start, uint64_t end,
 		      struct error *err)
 {
@@ -116,7 +116,7 @@ static bool cut_csums(const struct csums *c, const struct key *key, const struct
 	       (n_until >= n || put_csums(c, end, c->r->item + n_until * c->size, (n - n_until) * c->size, err));
 }
 
-/* A run of checksums takes the place of what the csum tree has of it. */
+/* Replaces what the csum tree has of a range by a run of checksums. */
 static bool replace_csums(void *context, uint64_t start, uint64_t n, const uint8_t *bytes, struct error *err)
 {
 	const struct csums *c = context;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Replaying a log tree: directory entries, and the references of inodes that they belong to. */
+/* Replays a log tree: directory entries, and the references of inodes that belong to them. */
 #include "common/fs/log-edit.h"
 
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 
 /* --- entries ----------------------------------------------------------------------------------------------- */
 
-/* An entry where the logged one belongs: the same, or in its way.  One whose inode does not exist takes nobody's place. */
+/* Clears the place of a logged entry. Sets *same if it already holds that entry. A logged entry whose inode is missing displaces no other. */
 static bool clear_place(struct replay *r, const struct key *key, const struct dir_entry *logged, const struct name *name, bool exists,
 			bool *same, struct error *err)
 {
@@ -34,14 +34,14 @@ static bool replay_entry(struct replay *r, const struct key *key, const struct d
 	bool exists, same_name, same_index, has_ref, has_extref;
 	uint64_t index;
 
-	if (logged->location.type != KEY_INODE_ITEM)	/* subvolumes come and go with commits, never by a log */
+	if (logged->location.type != KEY_INODE_ITEM)	/* subvolumes come and go with commits, never through a log */
 		return true;
 	if (!log_inode_get(&r->fs, inode, &disk, &exists, err) ||
 	    !clear_place(r, &by_name, logged, name, exists, &same_name, err) || !clear_place(r, key, logged, name, exists, &same_index, err))
 		return false;
 	if (!exists || (same_name && same_index))
 		return true;
-	/* With its reference in the log, it comes with that. */
+	/* If its reference is in the log, the entry comes with that. */
 	if (!log_ref_find(&r->log, &ref_key, dir, name, &index, &has_ref, err) ||
 	    !log_ref_find(&r->log, &extref_key, dir, name, &index, &has_extref, err))
 		return false;
@@ -79,7 +79,7 @@ static bool next_ref(struct cursor *item, const struct key *key, struct inode_re
 	return key->type == KEY_INODE_REF ? inode_ref_next(item, key->offset, ref, err) : inode_extref_next(item, ref, err);
 }
 
-/* Names in the item of that key that the log's item lacks are links that are gone.  `only`: of that directory; 0: any. */
+/* Removes names that are in the item of that key but not in the log's item: those links are gone. `only`: of that directory; 0: of any. */
 static bool remove_old_names(struct replay *r, const struct key *key, uint64_t only, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
@@ -115,7 +115,7 @@ static bool remove_old_names(struct replay *r, const struct key *key, uint64_t o
 	return ok;
 }
 
-/* Does an entry lead to the inode? */
+/* Finds out whether an entry leads to the inode. */
 static bool leads_to(struct replay *r, const struct key *key, const struct name *name, uint64_t inode, bool *yes, struct error *err)
 {
 	struct dir_entry entry;
@@ -141,7 +141,7 @@ static bool replay_name(struct replay *r, uint64_t inode, uint64_t dir, uint64_t
 	struct disk_inode_item disk;
 	bool is_there, named, indexed;
 
-	/* Not all directories above an inode are logged: the count of links takes care of the rest. */
+	/* Not all directories above an inode are logged. The count of links makes up for it. */
 	if (!log_inode_get(&r->fs, dir, &disk, &is_there, err))
 		return false;
 	if (!is_there)
@@ -161,10 +161,10 @@ bool log_replay_refs(struct replay *r, const struct key *key, const struct curso
 	struct inode_ref ref;
 	bool found = true;
 
-	/* The root directory is its own "..", which is no entry of it. */
+	/* The root directory is its own "..", but has no entry for it. */
 	if (key->type == KEY_INODE_REF && key->objectid == key->offset)
 		return true;
-	/* References to a directory that was not logged are of no use. */
+	/* References to a directory that was not logged are useless. */
 	if (key->type == KEY_INODE_REF && !log_inode_get(&r->fs, key->offset, &disk, &found, err))
 		return false;
 	if (!found)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Replaying log trees: there is one for each subvolume of which something was fsynced, with copies of the items that count.  Three passes over
- * it: inodes, what was removed from directories and xattrs; directory entries; everything else.  Links are counted at last.
+ * Replays log trees. There is one for each subvolume in which something was fsynced, with copies of the changed items. Three passes go over it:
+ * inodes, what was removed from directories, and xattrs; directory entries; everything else. Links are counted at the end.
  */
 #include "common/fs/log-replay.h"
 
@@ -21,7 +21,7 @@ static uint32_t mode_of(const struct disk_inode_item *disk)
 	return le32(disk->mode) & S_IFMT;
 }
 
-/* Generation 0: logged only so that it exists.  Sizes of directories and the bytes that files take follow what is replayed. */
+/* Generation 0: the inode was logged only to make it exist. Sizes of directories and the bytes that files take follow what is replayed. */
 static bool replay_inode_item(struct replay *r, uint64_t inode, const struct disk_inode_item *logged, struct error *err)
 {
 	struct disk_inode_item disk, made = *logged;
@@ -43,7 +43,7 @@ static bool replay_inode_item(struct replay *r, uint64_t inode, const struct dis
 	return log_inode_put(r, inode, &made, err);
 }
 
-/* A log has all xattrs of its inodes: items that it lacks are gone.  (Of those that it has, its copy will come.) */
+/* A log has all xattrs of its inodes, so items that it lacks are gone. (The log's copy of the others is replayed later.) */
 static bool remove_xattrs(struct replay *r, uint64_t inode, struct error *err)
 {
 	struct key key = { inode, KEY_XATTR_ITEM, 0 };
@@ -64,7 +64,7 @@ static bool remove_xattrs(struct replay *r, uint64_t inode, struct error *err)
 	}
 }
 
-/* Entries of one DIR_INDEX item that the log lacks, or all. */
+/* Removes the entries of one DIR_INDEX item that the log lacks, or all of them. */
 static bool remove_absent(struct replay *r, const struct tree_iter *at, bool all, struct error *err)
 {
 	const struct key key = at->key;
@@ -92,7 +92,7 @@ static bool remove_absent(struct replay *r, const struct tree_iter *at, bool all
 	return ok;
 }
 
-/* [from, last] of the indexes of a directory. */
+/* Removes entries whose index is in [from, last] of the directory. */
 static bool remove_entries(struct replay *r, uint64_t dir, uint64_t from, uint64_t last, bool all, struct error *err)
 {
 	struct key key = { dir, KEY_DIR_INDEX, from };
@@ -112,7 +112,7 @@ static bool remove_entries(struct replay *r, uint64_t dir, uint64_t from, uint64
 	}
 }
 
-/* DIR_LOG_INDEX items say of which ranges of indexes the log has all entries that there are. */
+/* DIR_LOG_INDEX items tell for which ranges of indexes the log has all existing entries. */
 static bool remove_logged_entries(struct replay *r, uint64_t dir, struct error *err)
 {
 	const struct key first = { dir, KEY_DIR_LOG_INDEX, 0 };
@@ -150,7 +150,7 @@ static bool replay_inode(struct replay *r, uint64_t inode, const struct disk_ino
 	if (!log_inode_get(&r->fs, inode, &disk, &found, err) || (found && !remove_xattrs(r, inode, err)) ||
 	    (found && mode_of(logged) == S_IFDIR && !remove_logged_entries(r, inode, err)) || !replay_inode_item(r, inode, logged, err))
 		return false;
-	/* What is behind the end of the file is in the log again where it is still there. */
+	/* Items behind the end of the file are in the log again if they still exist. */
 	if (mode_of(logged) == S_IFREG) {
 		const uint64_t sector = r->volume->super.sector_size;
 
@@ -178,13 +178,13 @@ static bool replay_item(struct replay *r, enum pass pass, const struct key *key,
 	if (key->type == KEY_INODE_ITEM) {
 		if (!log_inode_get(&r->log, key->objectid, &logged, &found, err))
 			return false;
-		/* Without a link when it was logged: never linked, or removed. */
+		/* An inode without a link when it was logged was never linked, or was removed. */
 		r->ignores = !found || le32(logged.nlink) == 0;
 		return r->ignores || pass != PASS_INODES || replay_inode(r, key->objectid, &logged, err);
 	}
 	if (r->ignores)
 		return true;
-	/* Kernels before 5.16 logged entries by the hash of their names, with DIR_LOG_ITEM, besides: all of them are here as well. */
+	/* Kernels before 5.16 also logged entries by the hash of their names, with DIR_LOG_ITEM. All those entries are here as well. */
 	if (pass == PASS_ENTRIES && key->type == KEY_DIR_INDEX)
 		return log_replay_entries(r, key, *item, err);
 	if (pass != PASS_REST)
@@ -220,7 +220,7 @@ static bool replay_pass(struct replay *r, enum pass pass, struct error *err)
 	return true;
 }
 
-/* Without a link it is an orphan, and so is what is in it. */
+/* An inode without a link is an orphan, and so is everything in it. */
 static bool count_links(struct replay *r, uint64_t inode, struct error *err)
 {
 	const struct key orphan = { ORPHAN_ID, KEY_ORPHAN_ITEM, inode };
@@ -239,7 +239,7 @@ static bool count_links(struct replay *r, uint64_t inode, struct error *err)
 			  (mode_of(&disk) != S_IFDIR || remove_entries(r, inode, 0, UINT64_MAX, true, err))));
 }
 
-/* Emptying a directory makes more to count. */
+/* Emptying a directory adds more inodes to count. */
 static bool count_all_links(struct replay *r, struct error *err)
 {
 	bool ok = true;
@@ -268,7 +268,7 @@ static bool replay_subvolume(struct volume *volume, uint64_t id, const struct tr
 	if (!tree_open(volume, id, &r.fs, err)) {
 		if (err->kind != ERROR_NOT_FOUND)
 			return false;
-		*err = (struct error){ 0 };	/* the subvolume is deleted, and with it what was logged */
+		*err = (struct error){ 0 };	/* the subvolume is deleted, and so is what was logged of it */
 		return true;
 	}
 	r.item = malloc(NODE_SIZE_MAX);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Each name of a file is in three items, far from each other; the index alone is what directories are read by. */
+/* Each name of a file is in three items, which are far from each other. Directories are read by the index alone. */
 #include "common/fs/lost-names.h"
 
 #include <stdlib.h>
@@ -28,7 +28,7 @@ static bool add_parent(struct inode_parents *parents, uint64_t parent, uint64_t 
 	return true;
 }
 
-/* The next name that an INODE_REF or INODE_EXTREF has. */
+/* Reads the next name of an INODE_REF or INODE_EXTREF. */
 static bool next_ref(const struct key *key, struct cursor *item, struct inode_ref *ref)
 {
 	struct error ignored = { 0 };
@@ -79,7 +79,7 @@ bool inode_parents_read(struct inode_parents *parents, const struct tree *subvol
 		struct cursor item = iter.item;
 		struct inode_ref ref;
 
-		/* The root directory names itself. */
+		/* Skip the root directory, which names itself. */
 		while (is_ref(&iter.key) && next_ref(&iter.key, &item, &ref)) {
 			if (ref.parent != iter.key.objectid && !add_parent(parents, ref.parent, iter.key.objectid, err))
 				return false;
@@ -116,7 +116,7 @@ struct finding {
 	const struct tree *tree;
 	uint64_t directory;
 	struct set64 seen;	/* hashes of names */
-	uint64_t seed;		/* of them: so that nobody can choose a name that hides another */
+	uint64_t seed;		/* seed of the hashes, so that nobody can choose a name that hides another */
 	struct lost_names *found;
 };
 
@@ -162,7 +162,7 @@ static bool add(struct finding *f, const struct dir_entry *entry, uint64_t numbe
 	return true;
 }
 
-/* What the index has was handed out already. */
+/* The index was already handed out. */
 static bool skip_index(struct finding *f, struct error *err)
 {
 	const struct key first = { f->directory, KEY_DIR_INDEX, 0 };
@@ -205,7 +205,7 @@ static bool find_items(struct finding *f, struct error *err)
 	return true;
 }
 
-/* Subvolumes have no inode here; the root tree says where they hang. */
+/* Subvolumes have no inode here. The root tree tells where they hang. */
 static bool find_subvolumes(struct finding *f, struct error *err)
 {
 	const struct key first = { f->tree->id, KEY_ROOT_REF, 0 };
@@ -243,7 +243,7 @@ static uint8_t type_of(const struct finding *f, uint64_t number, const struct in
 	return dir_entry_type(inode.mode);
 }
 
-/* The names that one inode has in the directory. */
+/* Finds the names that one inode has in the directory. */
 static bool find_refs(struct finding *f, uint64_t number, const struct inode_parents *parents, struct error *err)
 {
 	const struct key first = { number, KEY_INODE_REF, 0 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reads the member items of all domains, and compares them with the list of subvolumes. */
+/* Reads the member items of all domains and compares them with the list of subvolumes. */
 #include "common/fs/member-places.h"
 
 #include <inttypes.h>
@@ -101,13 +101,16 @@ static bool is_before_path(const struct member_place *at, const uint8_t *path, s
 	return order < 0 || (order == 0 && at->domain < domain);
 }
 
-/* The first in by_path with this path, in this domain or one with a higher number, or what would follow it. */
+/*
+ * Returns the index in by_path of the first entry with this path, in this domain or one with a higher
+ * number, or of the entry that would follow it.
+ */
 static size_t first_of_path(const struct member_places *places, const uint8_t *path, size_t len, uint16_t domain)
 {
 	return LOWER_BOUND(i, places->n, is_before_path(&places->at[places->by_path[i]], path, len, domain));
 }
 
-/* The i-th of those with this path; NULL: there are no more. */
+/* Returns the i-th entry if it has this path, or NULL if there are no more. */
 static const struct member_place *of_path(const struct member_places *places, size_t i, const uint8_t *path, size_t len)
 {
 	const struct member_place *at = i < places->n ? &places->at[places->by_path[i]] : NULL;
@@ -125,7 +128,7 @@ static bool is_place_of(const struct member_place *place, const struct subvolume
 	return place->id == subvolume->id && subvolume_has_uuid(subvolume, place->uuid);
 }
 
-/* The member as it is now; NULL: it is gone. */
+/* Returns the member as it is now, or NULL if it is gone. */
 static const struct subvolume *now(const struct member_places *places, const struct member_place *place)
 {
 	const struct subvolume *subvolume = subvolume_by_id(places->list, place->id);
@@ -149,7 +152,7 @@ static bool find_above(struct member_places *places, struct error *err)
 	return ok;
 }
 
-/* Of its own domain, the member nearest above where this one was sealed. */
+/* Returns the member of the same domain that was nearest above when this one was sealed. */
 static const struct member_place *above(const struct member_places *places, const struct member_place *place)
 {
 	const uint32_t at = places->above[place - places->at];
@@ -165,7 +168,7 @@ static bool is_where_sealed(const struct subvolume *subvolume, const struct memb
 
 /* --- what cannot be reached ------------------------------------------------------------------------------------------ */
 
-/* *wrong NULL: it is where it was sealed, or elsewhere by right, or gone by right. */
+/* Sets *wrong to NULL if the member is where it was sealed, or if it was properly moved or deleted. */
 static bool why_lost(const struct member_places *places, const struct member_place *place, const struct member_place *top, struct path_memory *memory,
 		     const char **wrong, struct error *err)
 {
@@ -181,7 +184,7 @@ static bool why_lost(const struct member_places *places, const struct member_pla
 	if (subvolume && !subvolume->deleted && !nested_refs_wrong(places->list, subvolume, wrong, err))
 		return false;
 	rest = path_below(place->path, place->path_len, top->path, top->path_len, &rest_len);
-	/* A kernel that moves the one above moves what is in it. */
+	/* A kernel that moves the subvolume above moves everything in it as well. */
 	if (own && !*wrong && own->path_len >= rest_len && memcmp(own->path + own->path_len - rest_len, rest, rest_len) == 0 &&
 	    own->parent_id == holder->id)
 		return true;
@@ -193,7 +196,7 @@ static bool why_lost(const struct member_places *places, const struct member_pla
 		*wrong = subvolume ? "its root item says that it was deleted" : "its root item is missing";
 	else if (own && !*wrong && !place->path_cut)
 		*wrong = "its ROOT_REF and ROOT_BACKREF say that it is elsewhere";
-	/* Another one in its place, that can be reached, is told as replaced. */
+	/* If another subvolume in its place can be reached, that is reported as replaced. */
 	return true;
 }
 
@@ -219,7 +222,7 @@ static bool add_lost(struct member_places *places, const struct member_place *pl
 	return (lost->path && lost->text) || error_memory(err);
 }
 
-/* Those below the same one together, and of these what begins alike. */
+/* Sorts members below the same one together, and those among them whose paths begin alike. */
 static int compare_below(const void *a, const void *b, void *context)
 {
 	const struct member_places *places = context;
@@ -247,13 +250,16 @@ static bool find_one_lost(struct member_places *places, const struct member_plac
 	if (!why_lost(places, place, top, memory, &wrong, err)) {
 		if (!error_is_damage(err))
 			return false;
-		*err = (struct error){ 0 };	/* told where it is read */
+		*err = (struct error){ 0 };	/* whoever reads the item reports it */
 		return true;
 	}
 	return !wrong || add_lost(places, place, top, wrong, err);
 }
 
-/* Whoever plants member items decides how many there are, and how long their paths: what these have in common is followed once. */
+/*
+ * An attacker who plants member items decides how many there are and how long their paths are, so
+ * the common part of their paths is followed once.
+ */
 static bool find_lost(struct member_places *places, struct error *err)
 {
 	uint32_t *const order = reallocarray(NULL, places->n + 1, sizeof(*order));
@@ -328,7 +334,7 @@ static bool tell_one(enum place_doubt doubt, const struct subvolume *subvolume, 
 	return ok;
 }
 
-/* One that a directory which was sealed still leads to was replaced, which is damage, and told as that. */
+/* If a sealed directory still leads to the member, the member was replaced. That is damage and reported as such. */
 static bool has_number(const struct member_places *places, const struct member_place *place, bool *has, struct error *err)
 {
 	const struct member_place *top = above(places, place);
@@ -350,12 +356,12 @@ static bool has_number(const struct member_places *places, const struct member_p
 	return true;
 }
 
-/* The member that was sealed where the subvolume is, and that it is not; NULL: there is none. */
+/* Returns another member that was sealed where the subvolume is now, or NULL if there is none. */
 static const struct member_place *taken(const struct member_places *places, const struct subvolume *subvolume)
 {
 	const struct member_place *at;
 
-	if (subvolume->path_len == 0 && subvolume->id != FS_TREE_ID)	/* without a path it is nowhere */
+	if (subvolume->path_len == 0 && subvolume->id != FS_TREE_ID)	/* it has no path, so it is nowhere */
 		return NULL;
 	for (size_t i = first_of_path(places, subvolume->path, subvolume->path_len, 0);; i++) {
 		at = of_path(places, i, subvolume->path, subvolume->path_len);
@@ -377,7 +383,7 @@ bool member_places_tell(const struct member_places *places, const struct subvolu
 	is_moved = own && !is_where_sealed(subvolume, own);
 	if (number && !own && !has_number(places, number, &has_it, err))
 		return false;
-	/* Of two that were exchanged it is said that they were moved; of one that is where it was sealed, nothing. */
+	/* Two subvolumes that were exchanged are reported as moved. A subvolume that is where it was sealed is not reported. */
 	other = own && !is_moved ? NULL : taken(places, subvolume);
 	if (other && is_moved && now(places, other))
 		other = NULL;
@@ -389,7 +395,7 @@ bool member_places_tell(const struct member_places *places, const struct subvolu
 
 /* --- all ------------------------------------------------------------------------------------------------------------------- */
 
-/* Damage is told by those who read the domain. */
+/* Whoever reads the domain reports its damage. */
 static bool survive(struct error *err)
 {
 	if (!error_is_damage(err))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Finding what a mount would delete. */
+/* Finds what a mount would delete. */
 #include "common/fs/orphan.h"
 
 #include "format/inode.h"
@@ -17,8 +17,8 @@ bool orphan_part_has(enum orphan_part part, const struct key *key)
 }
 
 /*
- * Of an inode that has an orphan item.  Without an inode item the kernel finds nothing to delete; with one that cannot be read nothing is left out,
- * and the inode is not what it was.
+ * Finds which part of an inode that has an orphan item a mount would delete. Without an inode item, the kernel finds nothing to delete. If the
+ * inode item cannot be read, nothing is left out, and the inode is not what it was.
  */
 static bool part_of(const struct tree *subvolume, uint64_t inode, bool over_damage, enum orphan_part *part, struct error *err)
 {
@@ -54,7 +54,7 @@ static bool look_up(struct orphan_memory *memory, const struct tree *subvolume, 
 		part_of(subvolume, inode, memory->over_damage, &memory->part, err));
 }
 
-/* Most subvolumes have no orphan: one look tells. */
+/* Most subvolumes have no orphan, and one look is enough for them. */
 static bool look_at_tree(struct orphan_memory *memory, const struct tree *subvolume, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* First marks the blocks that lead to the address, each block once; then goes down the marked ones of each tree. */
+/* First marks the blocks that lead to the address, visiting each block once. Then goes down the marked blocks of each tree. */
 #include "common/fs/owner-scan.h"
 
 #include <inttypes.h>
@@ -14,8 +14,8 @@ struct look {
 	struct set64 seen, marked;
 	struct backref_extent extent;
 	bool found;
-	uint64_t tree;			/* that is looked at */
-	bool is_leaving;		/* it is being deleted: parts of it may be gone */
+	uint64_t tree;			/* the current tree */
+	bool is_leaving;		/* the tree is being deleted, so parts of it may be gone */
 };
 
 static bool has_files(uint64_t tree)
@@ -90,7 +90,7 @@ static bool is_fresh(struct look *look, uint64_t logical, bool *fresh, struct er
 	       error_set(err, ERROR_REFUSED, "the trees have more than %u blocks", BACKREF_BLOCKS_MAX);
 }
 
-/* As deep as the tree: levels fall. */
+/* The recursion is as deep as the tree, because levels fall. */
 static bool look_at(struct look *look, const struct block *block, const struct key *below, struct error *err)
 {
 	const struct node *node = &block->node;
@@ -111,7 +111,7 @@ static bool look_at(struct look *look, const struct block *block, const struct k
 			if (!mark(look, at, err))
 				return false;
 		}
-		/* Leaves that hold nothing to be looked at need not be read. */
+		/* Leaves that hold nothing of interest need not be read. */
 		if (fresh && (look->for_data || node->level > 1)) {
 			if (!block_child(block, slot, below, &child, &what)) {
 				if (!bad(look, &what, err))
@@ -221,7 +221,7 @@ static bool step_root(struct look *look, tree_step *step, const struct tree_iter
 	return look->is_leaving != leaving || step(look, &tree, err);
 }
 
-/* leaving: those that are being deleted, or all others. */
+/* leaving: visits the trees that are being deleted, otherwise all others. */
 static bool step_roots(struct look *look, tree_step *step, bool leaving, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
@@ -239,7 +239,7 @@ static bool step_roots(struct look *look, tree_step *step, bool leaving, struct 
 	return true;
 }
 
-/* Those that are being deleted come last: what cannot be read of them only is no damage. */
+/* Visits trees that are being deleted last: unreadable parts that only they have are not damage. */
 static bool each_tree(struct look *look, tree_step *step, struct error *err)
 {
 	static const uint64_t of_super[] = { CHUNK_TREE_ID, ROOT_TREE_ID };
@@ -255,7 +255,7 @@ static bool each_tree(struct look *look, tree_step *step, struct error *err)
 	return step_roots(look, step, false, err) && step_roots(look, step, true, err);
 }
 
-/* What only a log tree has comes last. */
+/* Searches log trees last. */
 static bool run(struct look *look, struct error *err)
 {
 	struct volume *volume = look->query.volume;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Directories: from names to inodes, and from inodes back to names. */
+/* Directories: goes from names to inodes, and from inodes back to names. */
 #include "common/fs/path.h"
 
 #include <inttypes.h>
@@ -24,7 +24,7 @@ bool inode_get(const struct tree *subvolume, uint64_t number, struct inode *inod
 
 /* --- down: names to inodes -------------------------------------------------------------------------------- */
 
-/* Does the root tree say that the entry (dir, name) is where the subvolume child hangs? */
+/* Does the root tree confirm that the entry (dir, name) is where the subvolume child hangs? */
 static bool is_place_of(struct volume *volume, uint64_t parent, uint64_t child, uint64_t dir, const struct cursor *name,
 			bool *is_place, struct error *err)
 {
@@ -72,7 +72,7 @@ static bool has_name(const struct dir_entry *entry, const char *name, size_t len
 	return entry->name.left == len && memcmp(entry->name.at, name, len) == 0;
 }
 
-/* By the other of the two items that each entry has, for where the first is lost. */
+/* Searches the other of the two items that each entry has, in case the first is lost. */
 static bool find_by_index(const struct tree *subvolume, uint64_t dir, const char *name, size_t len, struct tree_iter *iter,
 			  struct dir_entry *entry, bool *found, struct error *err)
 {
@@ -84,14 +84,14 @@ static bool find_by_index(const struct tree *subvolume, uint64_t dir, const char
 		*found = dir_entry_next(&iter->item, entry, err) && has_name(entry, name, len);
 		if (*found)
 			return true;
-		*err = (struct error){ 0 };	/* one that does not read is told by who lists the directory */
+		*err = (struct error){ 0 };	/* whoever lists the directory reports an entry that cannot be read */
 		if (!tree_next(iter, err))
 			return false;
 	}
 	return true;
 }
 
-/* The entry of that name; its cursors are borrowed from iter. */
+/* Finds the entry of that name. Its cursors are borrowed from iter. */
 static bool find_entry(const struct tree *subvolume, uint64_t dir, const char *name, size_t len, struct tree_iter *iter,
 		       struct dir_entry *entry, bool *found, struct error *err)
 {
@@ -136,11 +136,11 @@ bool dir_entry_location(const struct tree *subvolume, uint64_t dir, const char *
 	return true;
 }
 
-/* path: the whole, that name is a component of. */
+/* path: the whole path, of which name is a component. */
 static bool step(struct volume *volume, struct file_id *at, uint64_t *empty_of, const char *path, const char *name, size_t len, bool is_last,
 		 struct error *err)
 {
-	/* How far the path leads, in errors; of a long one its component alone. */
+	/* Errors show the path up to this component, or the component alone if that is too long. */
 	const bool is_long = (size_t)(name - path) + len > NAME_MAX_BYTES;
 	const char *const shown = is_long ? name : path;
 	const size_t shown_len = is_long ? len : (size_t)(name - path) + len;
@@ -200,7 +200,7 @@ void path_memory_free(struct path_memory *memory)
 	*memory = (struct path_memory){ 0 };
 }
 
-/* How many components of the last path this one begins with, too. */
+/* Returns how many components of the last path this one also begins with. */
 static size_t count_same(const struct path_memory *memory, const char *path)
 {
 	size_t same = 0, n = 0;
@@ -267,7 +267,7 @@ bool path_find(struct volume *volume, uint64_t subvolume, const char *path, stru
 	return path_follow(volume, subvolume, path, NULL, NULL, found, err);
 }
 
-/* Every name of one item; what follows one that does not read is lost. */
+/* Visits every name of one item. What follows an unreadable name is lost. */
 static bool visit_names(const struct tree *subvolume, struct cursor item, dir_visit *visit, tree_gap *gap, void *context, struct error *err)
 {
 	struct error what = { 0 };
@@ -303,7 +303,7 @@ bool dir_read_over(const struct tree *subvolume, uint64_t inode, dir_visit *visi
 
 /* --- up: inodes to names ---------------------------------------------------------------------------------- */
 
-/* The first name of an inode; borrowed from iter. */
+/* Finds the first name of an inode, borrowed from iter. */
 static bool first_name(const struct tree *subvolume, uint64_t inode, struct tree_iter *iter, struct inode_ref *ref, bool *found,
 		       struct error *err)
 {
@@ -320,12 +320,12 @@ static bool first_name(const struct tree *subvolume, uint64_t inode, struct tree
 					       : inode_extref_next(&iter->item, ref, err);
 }
 
-/* Fills bytes from the end; *at is where the path begins. */
+/* Fills bytes from the end. *at: where the path begins. */
 static bool climb(const struct tree *subvolume, uint64_t inode, uint8_t bytes[PATH_BYTES_MAX], size_t *at, bool *named,
 		  struct error *err)
 {
 	const uint64_t start = inode;
-	uint64_t checkpoint = inode;	/* of a loop: met again within the next n_left steps (Brent) */
+	uint64_t checkpoint = inode;	/* a loop meets it again within the next n_left steps (Brent) */
 	unsigned n_left = 1, lap = 1;
 
 	*at = PATH_BYTES_MAX;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* In the order in which everything below a path follows it at once, the paths above the one that is looked at are a stack. */
+/* Sorts paths so that everything below a path follows it at once. Then the paths above the current one form a stack. */
 #include "common/fs/paths-above.h"
 
 #include <stdlib.h>
@@ -15,13 +15,13 @@ const uint8_t *path_below(const uint8_t *path, size_t len, const uint8_t *above,
 	return path + skip;
 }
 
-/* '/' before every other byte: else "a-b" would stand between "a" and "a/b". */
+/* Sorts '/' before every other byte, or else "a-b" would stand between "a" and "a/b". */
 static unsigned rank(uint8_t byte)
 {
 	return byte == '/' ? 0 : byte + 1u;
 }
 
-/* How many bytes are the same, eight by eight: paths of one directory differ at their ends. */
+/* Counts equal bytes, eight at a time: paths of one directory differ only near their ends. */
 static size_t common_length(const uint8_t *a, const uint8_t *b, size_t n)
 {
 	size_t i = 0;
@@ -48,20 +48,20 @@ static int compare_paths(const void *a, const void *b, void *context)
 		return rank(x->at[same]) < rank(y->at[same]) ? -1 : 1;
 	if (x->len != y->len)
 		return x->len < y->len ? -1 : 1;
-	/* Nothing is below one that is cut: it does not come between an equal one and what is below that. */
+	/* Nothing is below a cut path, so it must not come between an equal path and what is below that. */
 	if (x->is_cut != y->is_cut)
 		return x->is_cut ? -1 : 1;
 	return i < j ? -1 : i > j;
 }
 
-/* Does path begin with above and a slash?  One that ends there lies not below it, but what does may follow. */
+/* Does path begin with `above` and a slash? A path that ends there is not below it, but a path that is may follow. */
 static bool begins_with(const struct place_path *path, const struct place_path *above)
 {
 	return path->group == above->group && path->len > above->len && memcmp(path->at, above->at, above->len) == 0 &&
 	       (above->len == 0 || path->at[above->len] == '/');
 }
 
-/* under: of each on the stack, the one under it. */
+/* under: for each path on the stack, the one under it. */
 static void go_through(const struct place_path *paths, size_t n, const uint32_t *order, uint32_t *under, uint32_t *above)
 {
 	uint32_t top = PATH_ABOVE_NONE;

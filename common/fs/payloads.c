@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Payloads in leaves that are inline units, or become some. */
+/* Finds payloads in leaves that are inline units, or will become some. */
 #include "common/fs/payloads.h"
 
 #include "common/fs/orphan.h"
@@ -18,7 +18,7 @@ bool payloads_of_leaf(const struct scan *scan, const struct scan_block *at, stru
 		if (key.type == KEY_EXTENT_DATA) {
 			if (!inode_mode(memory, &scan->tree[at->member], key.objectid, &mode, err)) {
 				if (scan->n_bad > 0 && error_is_damage(err))
-					continue;	/* of the inode, or of the block it was in, it was said what is wrong */
+					continue;	/* the damage of the inode, or of its block, was already reported */
 				return false;
 			}
 			(void)inline_payload_of(&key, leaf_item(&block->node, slot), mode, &payload);
@@ -50,7 +50,7 @@ static uint8_t type_of(enum crypt_inline_kind kind)
 	return kind == INLINE_VERITY_DESC ? KEY_VERITY_DESC : kind == INLINE_VERITY_MERKLE ? KEY_VERITY_MERKLE : KEY_EXTENT_DATA;
 }
 
-/* Nothing is remembered from one tree to the next: hardly any payload is asked for. */
+/* Nothing is remembered from one tree to the next, because hardly any payload gets here. */
 static bool is_left_out_of(const struct tree *tree, const struct key *key, bool *left_out, struct error *err)
 {
 	struct orphan_memory memory = { .over_damage = true };
@@ -65,7 +65,7 @@ bool payload_is_left_out(const struct scan *scan, const struct scan_block *leaf,
 
 	if (!is_left_out_of(&scan->tree[leaf->member], &key, left_out, err))
 		return false;
-	/* Members are ascending, and it is the lowest one that has the leaf. */
+	/* Members are ascending, and leaf->member is the lowest that has the leaf. */
 	for (size_t m = leaf->member + (size_t)1; *left_out && m < scan->n_members; m++) {
 		cleanup_tree_iter struct tree_iter iter = { 0 };
 		bool found;

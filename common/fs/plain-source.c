@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Extents as they are on disk: every stored checksum checked, the next mirror where one does not match; copies without checksums compared. */
+/* Extents as they are on disk: checks every stored checksum, takes the next mirror if one does not match, and compares copies without checksums. */
 #include "common/fs/copies.h"
 #include "common/fs/file-data.h"
 
@@ -12,10 +12,10 @@
 #include "common/volume/stripe-tree.h"
 #include "common/volume/warn.h"
 
-/* Sectors that follow each other on a bad mirror, replaced from the same good one: one warning. */
+/* Adjacent sectors of a bad mirror that the same good mirror replaced. They get one warning. */
 struct repair {
-	uint64_t from, to;	/* logical; equal: none */
-	uint64_t bad_end;	/* physical, of the bad one */
+	uint64_t from, to;	/* logical; equal if there are none */
+	uint64_t bad_end;	/* physical, on the bad mirror */
 	unsigned bad, good;
 };
 
@@ -24,17 +24,17 @@ struct check {
 	const struct tree *subvolume;
 	uint64_t inode, file_offset;
 	const struct file_extent *extent;
-	uint64_t logical;	/* of bytes[0] */
+	uint64_t logical;	/* address of bytes[0] */
 	uint8_t *bytes;
-	uint8_t *spare;		/* one sector, taken at the first mismatch */
+	uint8_t *spare;		/* one sector, allocated at the first mismatch */
 	const struct chunk *chunk;
 	unsigned n_mirrors;
-	uint64_t checked;	/* logical: what is before was compared with its checksum, or between mirrors */
-	bool lacks_csums;	/* what is being compared between mirrors should have some */
+	uint64_t checked;	/* logical: everything before it was compared with its checksum or between mirrors */
+	bool lacks_csums;	/* the range being compared between mirrors should have checksums */
 	struct repair repair;
 };
 
-/* The bytes of the file that [from, to) of the extent stand for. */
+/* Finds the bytes of the file that [from, to) of the extent holds. */
 static void file_range(const struct check *check, uint64_t from, uint64_t to, uint64_t *first, uint64_t *last)
 {
 	const struct file_extent *e = check->extent;
@@ -48,7 +48,7 @@ static void file_range(const struct check *check, uint64_t from, uint64_t to, ui
 	}
 }
 
-/* An image that btrfs-image restored has zeros, or what was there before, where a file has data: not damage. */
+/* An image that btrfs-image restored has zeros or old bytes instead of file data. That is not damage. */
 static bool is_dump(const struct check *check)
 {
 	return check->volume->super.flags & SUPER_FLAG_METADUMP_V2;
@@ -102,7 +102,7 @@ static void note_repair(struct check *check, uint64_t logical, unsigned bad, uns
 	struct stripe_place place;
 	struct error unknown;
 
-	/* It was just read from there. */
+	/* This cannot fail: the sector was just read from there. */
 	(void)!volume_place(check->volume, check->chunk, logical, bad, &place, &unknown);
 
 	const uint64_t physical = place.physical;
@@ -115,7 +115,7 @@ static void note_repair(struct check *check, uint64_t logical, unsigned bad, uns
 	r->bad_end = physical + sector_size;
 }
 
-/* Read tolerantly, bytes are handed out as they are, and it is said of them what is wrong.  False: an error as it was. */
+/* A tolerant read hands out the bytes as they are and reports what is wrong. False: keeps the error. */
 static bool give_invalid(const struct check *check, uint64_t from, uint64_t to, struct error *err)
 {
 	const struct error what = *err;
@@ -131,7 +131,7 @@ static bool give_invalid(const struct check *check, uint64_t from, uint64_t to, 
 	return true;
 }
 
-/* Puts the first mirror's sector that matches in the place of one that does not, and names the one that it should have been. */
+/* Replaces a sector that does not match by the first mirror's that does, and records which mirror was bad. */
 static bool repair_sector(struct check *check, uint64_t logical, uint8_t *sector, const uint8_t *want, struct error *err)
 {
 	const struct superblock *super = &check->volume->super;
@@ -178,7 +178,7 @@ static void tell_copies(void *context, const struct copies_finding *finding)
 		volume_tell_doubt(check->volume, &doubt);
 }
 
-/* A kernel takes what the csum tree lacks for damage, but for inodes that say that they have none. */
+/* A kernel takes checksums missing from the csum tree for damage, except for inodes that are flagged to have none. */
 static bool tell_absent(struct check *check, uint64_t from, uint64_t to, struct error *err)
 {
 	struct volume_doubt doubt = { .inode = check->inode };
@@ -190,7 +190,7 @@ static bool tell_absent(struct check *check, uint64_t from, uint64_t to, struct 
 	check->lacks_csums = false;
 	if (!inode_get(check->subvolume, check->inode, &inode, &unknown)) {
 		if (error_is_damage(&unknown) || unknown.kind == ERROR_NOT_FOUND)
-			return true;	/* that its item is lost, others say */
+			return true;	/* a lost inode item is reported elsewhere */
 		return *err = unknown, false;
 	}
 	check->lacks_csums = !(inode.flags & INODE_NODATASUM);
@@ -204,7 +204,7 @@ static bool tell_absent(struct check *check, uint64_t from, uint64_t to, struct 
 	return true;
 }
 
-/* What has no checksum, up to logical. */
+/* Compares copies of data without checksums, up to logical. */
 static bool compare_copies(struct check *check, uint64_t logical, struct error *err)
 {
 	const uint64_t from = check->checked;

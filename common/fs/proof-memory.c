@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A table of fixed size; which row a number is in, nobody can know who makes an image. */
+/* A table of fixed size. Whoever makes an image cannot know which row a number goes to. */
 #include "common/fs/proof-memory.h"
 
 #include <stdlib.h>
@@ -34,7 +34,7 @@ const struct proof_memo *proof_memory_find(struct proof_memory *memory, uint64_t
 
 static bool make_room(struct proof_memory *memory)
 {
-	/* A seed of zeros would still be right, only slower on numbers chosen to fall together. */
+	/* A seed of zeros would still be correct, only slower with numbers chosen to collide. */
 	if (!memory->row && getrandom(&memory->seed, sizeof(memory->seed), GRND_NONBLOCK) != sizeof(memory->seed))
 		memory->seed = 0;
 	if (!memory->row)
@@ -57,7 +57,7 @@ void proof_memory_add(struct proof_memory *memory, uint64_t tree, uint64_t inode
 	row = row_of(memory, tree, inode);
 	if (!memo) {
 		memo = row;
-		/* The age: the counter may run over. */
+		/* Compare ages, because the counter may wrap around. */
 		for (unsigned i = 1; i < PROOF_MEMORY_WAYS && memo->kind != 0; i++) {
 			if (row[i].kind == 0 || memory->now - row[i].used > memory->now - memo->used)
 				memo = &row[i];

@@ -23,7 +23,7 @@ static uint64_t number_at(const struct record_table *table, size_t i)
 	return number;
 }
 
-/* The slot where a number belongs: n_slots need not be a power of two, so that the index can grow by half only. */
+/* Returns the slot where a number belongs. n_slots need not be a power of two, so the index can grow by only half. */
 static size_t first_slot(const struct record_table *table, uint64_t number)
 {
 	return (size_t)(((unsigned __int128)mix64(number ^ table->seed) * table->n_slots) >> 64);
@@ -48,12 +48,12 @@ void *record_table_find(const struct record_table *table, uint64_t number)
 	return position ? record_at(table, position - 1) : NULL;
 }
 
-/* The records say everything, so the old index goes before the new one comes: there are never two. */
+/* The records hold everything, so the old index is freed before the new one is made. There are never two. */
 static bool grow_index(struct record_table *table, struct error *err)
 {
 	const size_t n_slots = table->n_slots ? table->n_slots + table->n_slots / 2 : FIRST_CAPACITY;
 
-	/* A seed of zeros would still be right, only slower on numbers chosen to collide. */
+	/* A seed of zeros would still be correct, only slower with numbers chosen to collide. */
 	if (table->n_slots == 0 && getrandom(&table->seed, sizeof(table->seed), GRND_NONBLOCK) != sizeof(table->seed))
 		table->seed = 0;
 	free(table->slot);
@@ -67,7 +67,7 @@ static bool grow_index(struct record_table *table, struct error *err)
 	return true;
 }
 
-/* Doubling costs address space only: pages never written to are not there. */
+/* Doubling only costs address space: pages that were never written to take no memory. */
 static bool grow_records(struct record_table *table, struct error *err)
 {
 	const size_t capacity = table->capacity ? 2 * table->capacity : FIRST_CAPACITY;
@@ -111,7 +111,7 @@ static void swap(const struct record_table *table, size_t a, size_t b)
 	}
 }
 
-/* Lets record `root` of the heap of the first n sink to where both below it are smaller. */
+/* Sinks record `root` in the heap of the first n records to where both records below it are smaller. */
 static void sink(const struct record_table *table, size_t root, size_t n)
 {
 	for (size_t child = 2 * root + 1; child < n; child = 2 * root + 1) {
@@ -124,7 +124,7 @@ static void sink(const struct record_table *table, size_t root, size_t n)
 	}
 }
 
-/* A heap sort, because qsort() takes half as much memory again. */
+/* Uses a heap sort, because qsort() takes half as much memory again. */
 void *record_table_take_sorted(struct record_table *table)
 {
 	void *record;
@@ -138,7 +138,7 @@ void *record_table_take_sorted(struct record_table *table)
 		swap(table, 0, n - 1);
 		sink(table, 0, n - 1);
 	}
-	/* What was room for more goes back; where it cannot, it stays. */
+	/* Give back unused room. If that fails, keep it. */
 	record = table->n ? reallocarray(table->record, table->n, table->record_size) : NULL;
 	if (!record)
 		record = table->record;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The list of what a scan went over. */
+/* Lists the damage that a scan skipped. */
 #include "common/fs/scan-bad.h"
 
 #include <stdlib.h>
@@ -17,7 +17,7 @@ bool scan_bad_add(struct scan *scan, uint64_t inode, uint32_t member, const stru
 		*err = *what;
 		return error_prefix(err, "more than %u items and tree blocks are damaged; the last one", SCAN_BAD_MAX);
 	}
-	if ((scan->n_bad & (scan->n_bad - 1)) == 0) {	/* a power of two: full */
+	if ((scan->n_bad & (scan->n_bad - 1)) == 0) {	/* full when it is a power of two */
 		struct scan_bad *grown = reallocarray(scan->bad, scan->n_bad ? 2 * scan->n_bad : 1, sizeof(*grown));
 
 		if (!grown)
@@ -31,7 +31,7 @@ bool scan_bad_add(struct scan *scan, uint64_t inode, uint32_t member, const stru
 	return true;
 }
 
-/* With the path, where it can be found out. */
+/* Adds the path to the error if it can be found. */
 static bool name_inode(const struct scan *scan, uint32_t member, uint64_t inode, struct error *err)
 {
 	struct error ignored = { 0 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the things that a scan found must be to each other. */
+/* Checks that the things a scan found fit together. */
 #include <inttypes.h>
 
 #include "common/fs/scan-bad.h"
@@ -22,8 +22,8 @@ static bool is_known(const struct scan *scan, const struct scan_extent *e)
 }
 
 /*
- * Extents are the unit of conversion: two that overlap would be changed twice, one outside a data chunk would hit a tree.  Of two that overlap the
- * one that the extent tree has not is the one that is wrong.
+ * Extents are the unit of conversion: two that overlap would be changed twice, and one outside a data chunk would hit a tree. If two overlap,
+ * the one that the extent tree does not know is wrong.
  */
 static bool check_extents(struct scan *scan, bool over, struct error *err)
 {
@@ -56,7 +56,7 @@ static bool check_extents(struct scan *scan, bool over, struct error *err)
 	return true;
 }
 
-/* In mixed groups both kinds live side by side, so that only this shows two things of the set on one place. */
+/* In mixed block groups data and metadata are side by side, so only this check finds two things of the set in one place. */
 static bool check_blocks(struct scan *scan, bool over, struct error *err)
 {
 	const uint32_t node_size = scan->volume->super.node_size;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Walks the trees of a set of subvolumes, each block once, and gathers what they consist of. */
+/* Walks the trees of a set of subvolumes, visiting each block once, and collects what they consist of. */
 #include "common/fs/scan.h"
 
 #include <inttypes.h>
@@ -13,14 +13,14 @@
 
 struct builder {
 	struct scan *scan;
-	bool over;		/* damage is listed */
-	uint32_t member;	/* being walked */
+	bool over;		/* list damage instead of failing */
+	uint32_t member;	/* the current one */
 	struct record_table blocks, extents;
 };
 
 /* --- what a leaf says ------------------------------------------------------- */
 
-/* The one that the extent tree has not is the one that is wrong; the last, where it says nothing of either. */
+/* The length that the extent tree does not know is the wrong one. If it knows neither, the last one is. */
 static bool two_lengths(struct builder *b, const struct key *key, const struct file_extent *item, uint64_t where, struct scan_extent *extent,
 			struct error *err)
 {
@@ -40,7 +40,7 @@ static bool two_lengths(struct builder *b, const struct key *key, const struct f
 	return scan_survive(b->scan, b->over, first.inode, first.member, &what, err);
 }
 
-/* Several items refer to one extent, from several members: the first one names it, every one has its say on the mark. */
+/* Several items, from several members, may refer to one extent. The first one names it; each one counts for the mark. */
 static bool note_extent(struct builder *b, const struct key *key, const struct file_extent *item, uint64_t where, struct error *err)
 {
 	struct scan_extent *extent = record_table_find(&b->extents, item->disk_bytenr);
@@ -70,13 +70,13 @@ static bool note_extent(struct builder *b, const struct key *key, const struct f
 		extent->marked |= item->other_encoding == SEAL_MARK;
 		extent->unmarked |= item->other_encoding != SEAL_MARK;
 	}
-	/* Nobody of ours marks a prealloc item: btrfs check takes that for damage. */
+	/* This program never marks a prealloc item, because btrfs check takes that for damage. */
 	extent->foreign_mark |= item->other_encoding != 0 &&
 				(item->other_encoding != SEAL_MARK || item->type != FILE_EXTENT_REG);
 	return true;
 }
 
-/* An extent item of which not everything is right. */
+/* Lists an extent item that is partly wrong. */
 static bool bad_extent(struct builder *b, const struct key *key, struct cursor item, const struct error *what, struct error *err)
 {
 	struct disk_file_extent disk = { 0 };
@@ -126,7 +126,10 @@ static bool scan_leaf(struct builder *b, const struct node *leaf, struct error *
 
 /* --- the trees ---------------------------------------------------------------- */
 
-/* What a pointer to a block says of it, and where its keys must end (NULL: anywhere); first: NULL for a root.  A hash, so that it is small. */
+/*
+ * Returns a hash, which is small, of what a pointer says about its block, and of where the keys below must end
+ * (below NULL: anywhere). first: NULL for a root.
+ */
 static uint64_t pointer_says(uint64_t generation, const struct key *first, const struct key *below)
 {
 	static const struct key any;
@@ -149,7 +152,7 @@ static uint64_t pointer_says(uint64_t generation, const struct key *first, const
 	return said;
 }
 
-/* *seen: some member's tree led here before; *block: until the next one is noted. */
+/* Sets *seen if the tree of some member led here before. *block is valid until the next block is noted. */
 static bool note_block(struct builder *b, uint64_t logical, uint8_t level, struct scan_block **block, bool *seen, struct error *err)
 {
 	void *record;
@@ -169,7 +172,7 @@ static bool note_block(struct builder *b, uint64_t logical, uint8_t level, struc
 	return true;
 }
 
-/* A pointer that leads to nothing, and, where nothing else did, the block (NULL: something else). */
+/* Lists a pointer that leads to nothing. noted: the block, which is lost too, as no other pointer led to it (NULL: not so). */
 static bool lose_block(struct builder *b, struct scan_block *noted, const struct error *what, struct error *err)
 {
 	if (!b->over || !error_is_damage(what)) {
@@ -183,7 +186,7 @@ static bool lose_block(struct builder *b, struct scan_block *noted, const struct
 
 static bool walk_children(struct builder *b, const struct block *block, const struct key *below, struct error *err);
 
-/* seen: everything below is known, but not that it lies in the bounds that this pointer sets. */
+/* seen: everything below is known, but not that it lies within the bounds of this pointer. */
 static bool walk_block(struct builder *b, const struct block *block, const struct key *below, bool seen, struct error *err)
 {
 	if (!node_is_leaf(&block->node))
@@ -192,8 +195,8 @@ static bool walk_block(struct builder *b, const struct block *block, const struc
 }
 
 /*
- * At most LEVEL_MAX deep: the block layer refuses a child whose level is not one less.  A shared block is not read again where a pointer to it
- * says what another one, found right, said.
+ * Goes at most LEVEL_MAX deep: the block layer refuses a child whose level is not one less. A shared block is not read again if the pointer to
+ * it says the same as an earlier one that proved right.
  */
 static bool walk_children(struct builder *b, const struct block *block, const struct key *below, struct error *err)
 {
@@ -279,7 +282,7 @@ static bool open_members(struct scan *scan, const uint64_t *ids, size_t n, struc
 	return true;
 }
 
-/* The tables give their records to the scan, sorted. */
+/* Moves the sorted records of the tables to the scan. */
 static void take_records(struct builder *b)
 {
 	struct scan *const scan = b->scan;

@@ -6,8 +6,8 @@
 #include "common/fs/inode-index.h"
 
 struct summing {
-	struct mac *mac;	/* K_item */
-	struct hash *hash;	/* of the bad-block items */
+	struct mac *mac;	/* made with K_item */
+	struct hash *hash;	/* hash of the bad-block items */
 	struct digest_sum units, inlines, index;
 	uint64_t n_bad_blocks;
 };
@@ -73,7 +73,7 @@ static bool hash_bad(void *context, struct crypt_list_item *item, bool *go, stru
 
 	(void)go, (void)err;
 	hash_update(summing->hash, item->whole.at, item->whole.left);
-	item->entries.left = 0;	/* looked at one by one by count_bad() */
+	item->entries.left = 0;	/* count_bad() goes through them one by one */
 	return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A subvolume has its own uuid and that of its source.  Whoever shares one of these with another is in one chain with it: sorted by uuid,
- * those stand beside each other.  Sets are trees of indexes, halved at every search, so that rings and long chains cost no more.
+ * A subvolume has its own uuid and that of its source. Subvolumes that share one of these are in one chain: sorted by uuid, they are
+ * neighbours. Sets are trees of indexes whose paths are halved by every search, so rings and long chains cost no more.
  */
 #include "common/fs/snapshot-chain.h"
 
@@ -40,7 +40,7 @@ static size_t collect(const struct subvolume_list *list, struct mention *mention
 
 		for (size_t u = 0; u < 2; u++) {
 			if (!root->has_v2 || root->is_short || uuid_is_null(uuids[u]))
-				continue;	/* an old kernel's item holds none */
+				continue;	/* items of old kernels have no uuid */
 			memcpy(mention[n].uuid, uuids[u], UUID_SIZE);
 			mention[n++].by = i;
 		}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One name for a subvolume without a path, wherever it is told of: an empty path is that of the top level. */
+/* Gives a subvolume without a path a name, the same in all messages. An empty path means the top level. */
 #include "common/fs/subvolume-label.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The subvolumes of a filesystem: their root items, where they hang, and how people name them. */
+/* The subvolumes of a filesystem: their root items, their places, and how people name them. */
 #include "common/fs/subvolume.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "common/util/lower-bound.h"
 #include "common/volume/tolerance.h"
 
-/* While paths are made: where a subvolume's own directory entry is, until it is known. */
+/* While paths are made: the directory entry of a subvolume, until its path is known. */
 struct place {
 	uint8_t *name;
 	size_t name_len;
@@ -24,9 +24,9 @@ struct place {
 struct reading {
 	struct volume *volume;
 	struct subvolume_list *list;
-	struct place *place;	/* beside list->at */
+	struct place *place;	/* one per entry of list->at */
 	size_t n_room;
-	bool over;	/* damage is listed */
+	bool over;	/* list damage instead of failing */
 };
 
 static bool is_subvolume_id(uint64_t id)
@@ -34,7 +34,7 @@ static bool is_subvolume_id(uint64_t id)
 	return id == FS_TREE_ID || (id >= FIRST_FREE_ID && id <= LAST_FREE_ID);
 }
 
-/* Of subvolume id: is there a way to go on?  Without the root item of the top level there is none: superblocks name its tree. */
+/* Can reading go on without subvolume id? Not without the root item of the top level: superblocks name its tree. */
 static bool survive(struct reading *r, uint64_t id, bool is_path, struct error *err)
 {
 	struct subvolume_list *list = r->list;
@@ -47,7 +47,7 @@ static bool survive(struct reading *r, uint64_t id, bool is_path, struct error *
 	if (!more)
 		return error_memory(err);
 	list->lost = more;
-	/* Whoever tells it says whose it is. */
+	/* Drop the name: whoever reports the error adds it. */
 	snprintf(who, sizeof(who), "subvolume %" PRIu64 ": ", id);
 	more[list->n_lost] = (struct subvolume_lost){
 		.id = id, .is_path = is_path, .what = strdup(err->text + (strncmp(err->text, who, strlen(who)) == 0 ? strlen(who) : 0)),
@@ -87,7 +87,7 @@ static bool add_root_item(struct reading *r, const struct key *key, struct curso
 
 	if (!root_read(item, &root, err))
 		return error_prefix(err, "root item %s", key_text(key, text));
-	/* Of several items of one id the last counts: keys ascend. */
+	/* Several items of one id: the last one counts, as keys ascend. */
 	if (last && last->id == key->objectid) {
 		last->root_key = *key;
 		last->root = root;
@@ -107,10 +107,10 @@ static bool add_root_item(struct reading *r, const struct key *key, struct curso
 	return true;
 }
 
-/* (child, ROOT_BACKREF, parent): keys sort it behind the ROOT_ITEM of the child. */
+/* (child, ROOT_BACKREF, parent): its key follows the ROOT_ITEM of the child. */
 static bool add_backref(struct reading *r, const struct key *key, struct cursor *item, struct error *err)
 {
-	const size_t i = r->list->n - 1;	/* looked at where there is one */
+	const size_t i = r->list->n - 1;	/* only used if list->n > 0 */
 	char text[KEY_TEXT_SIZE];
 	struct root_ref ref;
 
@@ -150,7 +150,7 @@ static bool read_items(struct reading *r, const struct tree *roots, struct error
 	return true;
 }
 
-/* The entry "default" of the directory that only the root tree has. */
+/* Reads the entry "default" of the directory that only the root tree has. */
 static bool read_default(struct volume *volume, const struct tree *roots, uint64_t *id, struct error *err)
 {
 	const struct key key = { le64(volume->super.disk.root_dir_objectid), KEY_DIR_ITEM, dir_entry_name_hash("default", 7) };
@@ -172,7 +172,7 @@ static bool read_default(struct volume *volume, const struct tree *roots, uint64
 
 /* --- paths ------------------------------------------------------------------------------------------------ */
 
-/* path of the parent / path of the directory inside it / name, where a part may be empty. */
+/* Joins the path of the parent, the path of the directory inside it, and the name. A part may be empty. */
 static bool join_path(const struct subvolume *parent, const uint8_t *dir, size_t dir_len, const struct place *place,
 		      struct subvolume *child, struct error *err)
 {
@@ -222,10 +222,7 @@ static bool leave_without_path(struct subvolume *subvolume, struct error *err)
 	return subvolume->path || error_memory(err);
 }
 
-/*
- * Paths of everything from subvolume i up to the next one whose path is known, from the top down.
- * chain has room for all.
- */
+/* Makes the paths of all subvolumes from i up to the next one whose path is known, starting at the top. chain has room for all. */
 static bool make_path(struct reading *r, size_t i, size_t *chain, struct error *err)
 {
 	struct subvolume *at = r->list->at;
@@ -238,7 +235,7 @@ static bool make_path(struct reading *r, size_t i, size_t *chain, struct error *
 		const struct subvolume *parent = r->place[i].name ? subvolume_by_id(r->list, at[i].parent_id) : NULL;
 
 		if (!parent || at[i].deleted || at[i].id == FS_TREE_ID) {
-			/* Deleted ones, and what hangs in nothing, have no path; nor has what is below them. */
+			/* Deleted subvolumes and those that hang nowhere have no path. Neither has anything below them. */
 			if (!leave_without_path(&at[i], err))
 				return false;
 			r->place[i].state = PATH_KNOWN;
@@ -257,7 +254,7 @@ static bool make_path(struct reading *r, size_t i, size_t *chain, struct error *
 		const size_t child = chain[--n];
 		const struct subvolume *parent = subvolume_by_id(r->list, at[child].parent_id);
 
-		if (r->place[child].state == PATH_KNOWN)	/* the one that the loop was cut at */
+		if (r->place[child].state == PATH_KNOWN)	/* the loop was cut at this subvolume */
 			continue;
 		if (parent->path_len == 0 && parent->id != FS_TREE_ID) {
 			if (!leave_without_path(&at[child], err))
@@ -436,7 +433,7 @@ static const struct subvolume *by_path(const struct subvolume_list *list, const 
 		if (at->path_len == len && memcmp(at->path, name, len) == 0 && (len > 0 || at->id == FS_TREE_ID))
 			return at;
 	}
-	/* As this program prints it. */
+	/* Compare with the path as this program prints it. */
 	for (size_t i = 0; i < list->n; i++) {
 		if (list->at[i].path_len > 0 && list->at[i].path_len != len && has_escaped_path(&list->at[i], name))
 			return &list->at[i];
@@ -446,7 +443,7 @@ static const struct subvolume *by_path(const struct subvolume_list *list, const 
 
 static bool find(const struct subvolume_list *list, const char *name, const struct subvolume **found, struct error *err)
 {
-	/* An unset variable of a script must not become the top level. */
+	/* An unset variable in a script must not stand for the top level. */
 	if (!name[0]) {
 		error_set(err, ERROR_USAGE, "SUBVOL is empty");
 		return error_hint(err, "the top level is /");
@@ -474,14 +471,14 @@ static bool find(const struct subvolume_list *list, const char *name, const stru
 	error_set(err, ERROR_NOT_FOUND, "subvolume \"%s\" not found", text);
 	const bool is_there = list->volume && path_find(list->volume, FS_TREE_ID, path, &file, &ignored);
 
-	if (is_there && file.inode == FIRST_FREE_ID)	/* its root directory, by a path with // in it */
+	if (is_there && file.inode == FIRST_FREE_ID)	/* the root directory of a subvolume, named by a path with // in it */
 		return error_hint(err, "it is subvolume id:%" PRIu64 " in another spelling; btrfs-crypt list shows the subvolumes", file.subvolume);
 	if (is_there)
 		return error_hint(err, "it is a file or directory of subvolume id:%" PRIu64 ", not a subvolume", file.subvolume);
 	return error_hint(err, "btrfs-crypt list shows the subvolumes");
 }
 
-/* It may be one of those that are lost, or have lost their path. */
+/* If it is not found, it may be one of those that are lost or have lost their path. */
 bool subvolume_find(const struct subvolume_list *list, const char *name, const struct subvolume **found, struct error *err)
 {
 	if (find(list, name, found, err))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The target of a symbolic link: a small file, whole or not at all. */
+/* Reads the target of a symbolic link: a small file, complete or not at all. */
 #include "common/fs/symlink.h"
 
 #include <inttypes.h>
@@ -14,7 +14,7 @@ static bool take(void *context, uint64_t offset, const void *bytes, size_t len, 
 	struct target *target = context;
 
 	(void)err;
-	memcpy(target->at + offset, bytes, len);	/* offset + len is at most the size that was asked for */
+	memcpy(target->at + offset, bytes, len);	/* offset + len is at most the requested size */
 	target->len += len;
 	return true;
 }

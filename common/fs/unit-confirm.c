@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Trying tags on what lies somewhere. */
+/* Tries tags on data at an address. */
 #include "common/fs/unit-confirm.h"
 
-/* How many blocks of an extent may be damaged before it is no longer recognised by address or first bytes. */
+/* An extent with this many damaged blocks is still recognised by its address or first bytes, but with no more. */
 #define CONFIRM_BLOCKS 16u
-/* Of those that only have the right length, at most so many blocks are tried, spread over the extent. */
+/* If only the length fits, at most this many blocks are tried, spread over the extent. */
 #define CONFIRM_SPREAD 1024u
 
-/* Is what lies at address the plain text of block i? */
+/* Is the data at address the plain text of block i? */
 static bool block_is_plain(struct volume *volume, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address,
 			   uint32_t i, bool *is, struct error *err)
 {
@@ -32,15 +32,15 @@ struct confirming {
 	struct volume *volume;
 	const struct key_schedule *schedule;
 	uint64_t boundary;
-	uint64_t address;	/* of the extent */
-	uint64_t step, left;	/* every step-th block is tried, while there are some left to try */
+	uint64_t address;	/* address of the extent */
+	uint64_t step, left;	/* tries every step-th block, at most left of them */
 	bool confirmed;
 };
 
 static bool confirm_block(struct confirming *c, struct unit_cipher *cipher, const struct crypt_unit *unit, uint32_t i, struct error *err)
 {
 	const uint64_t address = c->address + unit->offset_in_extent;
-	/* What a boundary says is where the records have come to; what the last one overwrites may be on either side. */
+	/* The boundary tells how far the records have come. What the last one overwrites may be on either side. */
 	const bool unfinished = c->boundary != UNIT_PLACE_END;
 	uint8_t plain[CRYPT_BLOCK];
 	unsigned mirror, n_mirrors;
@@ -65,7 +65,7 @@ static bool confirm_unit(void *context, const struct crypt_unit *unit, uint64_t 
 	(void)place;
 	if (unit->sealed && !unit_cipher_new(c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err))
 		return false;
-	/* The first block of the unit that is a multiple of step in the extent */
+	/* Start with the first block of the unit that is a multiple of step in the extent. */
 	for (uint64_t i = (c->step - before % c->step) % c->step; i < unit->blocks && c->left > 0 && !c->confirmed; i += c->step) {
 		c->left--;
 		if (unit->sealed && !confirm_block(c, cipher, unit, (uint32_t)i, err))

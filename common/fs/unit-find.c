@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Units found by binary search, and what was moved by tables of what the units say of themselves. */
+/* Finds units by binary search, and moved ones in tables of what units say about themselves. */
 #include "common/fs/unit-find.h"
 
 #include <inttypes.h>
@@ -9,20 +9,20 @@
 #include "common/util/lower-bound.h"
 #include "common/volume/tolerance.h"
 
-/* Of units that say the same: those of a real domain hardly ever do, those of a hostile one could all. */
+/* Limits units with the same hint. In a real domain there are hardly any; in a hostile one all could be the same. */
 #define HINT_TRIES 64u
 
 enum hint_kind {
-	HINT_ADDRESS,	/* where it was seen since it moved */
+	HINT_ADDRESS,	/* the address where it was seen since it moved */
 	HINT_CONTENT,	/* the first bytes of its ciphertext */
-	HINT_LOCATOR,	/* a file that it is of */
-	HINT_LENGTH,	/* of the extent */
+	HINT_LOCATOR,	/* a file that it belongs to */
+	HINT_LENGTH,	/* the length of the extent */
 	HINT_KINDS,
 };
 
 struct hint {
 	uint64_t value;
-	uint64_t place;		/* of the extent's first unit */
+	uint64_t place;		/* place of the extent's first unit */
 };
 
 struct hints {		/* ascending by value, then place */
@@ -32,12 +32,12 @@ struct hints {		/* ascending by value, then place */
 
 struct unit_seeker {
 	const struct domain *domain;
-	enum effort effort;		/* of the search that is made, but for guesses */
-	struct unit_map items;		/* of which only volume and domain are set */
+	enum effort effort;		/* effort of the current search, except for guesses */
+	struct unit_map items;		/* only volume and domain are set */
 	struct hints hints[HINT_KINDS];
-	bool has_moved, has_guesses;	/* the first two kinds were read; the others */
+	bool has_moved, has_guesses;	/* the first two kinds were read; the others were read */
 	unsigned n_passes;
-	struct error damage;		/* of items that were gone over: what is not found may be in them */
+	struct error damage;		/* in skipped items, which may hold what is not found */
 	/* The item found last has the units from `first` up to but not including `end`. */
 	bool has_last;
 	uint64_t last, last_first, last_end;
@@ -99,14 +99,14 @@ static bool pass_first(void *context, const struct error *what, struct error *er
 	return true;
 }
 
-/* unit_id of the first unit from an item on that can be read; its item is UINT64_MAX where there is none. */
+/* Finds the first readable unit from an item on: its unit_id and item. The item is UINT64_MAX if there is none. */
 static bool first_from(struct unit_seeker *seeker, uint64_t index, struct first *first, struct error *err)
 {
 	*first = (struct first){ .seeker = seeker, .item = UINT64_MAX };
 	return unit_map_visit_over(&seeker->items, UNIT_PLACE(index, 0), take_first, pass_first, first, err);
 }
 
-/* The item that a unit of this address would be in; *found false: it would be before the first. */
+/* Finds the item that a unit with this address would be in. Sets *found to false if that is before the first item. */
 static bool find_item(struct unit_seeker *seeker, uint64_t address, bool *found, struct error *err)
 {
 	uint64_t low = 0, high = seeker->domain->header.n_unit_items;
@@ -115,14 +115,14 @@ static bool find_item(struct unit_seeker *seeker, uint64_t address, bool *found,
 	*found = seeker->has_last && address >= seeker->last_first && address < seeker->last_end;
 	if (*found)
 		return true;
-	/* low, where it is known, begins at or before the address, high behind it. */
+	/* As far as known, the items before low begin at or before the address, those from high on behind it. */
 	while (low < high) {
 		const uint64_t middle = low + (high - low) / 2;
 		struct first at;
 
 		if (!first_from(seeker, middle, &at, err))
 			return false;
-		/* Between middle and that one nothing can be read. */
+		/* No item between middle and the one found can be read. */
 		if (at.item >= high) {
 			high = middle;
 		} else if (at.id > address) {
@@ -176,7 +176,7 @@ static bool pass_looking(void *context, const struct error *what, struct error *
 	return true;
 }
 
-/* What was sealed at this address, in this length. */
+/* Finds what was sealed at this address with this length. */
 static bool find_in_place(struct unit_seeker *seeker, struct looking *looking, struct error *err)
 {
 	bool found;
@@ -202,7 +202,7 @@ static bool add_hint(struct hints *hints, uint64_t value, uint64_t place, struct
 	return true;
 }
 
-/* Those of others, which it may meet, are told apart by a tag. */
+/* Different files may have the same value. A tag tells them apart. */
 static uint64_t locator_value(uint64_t inode, uint64_t file_offset)
 {
 	return inode * UINT64_C(0x9e3779b97f4a7c15) ^ file_offset;
@@ -244,14 +244,14 @@ static bool pass_gathering(void *context, const struct error *what, struct error
 	return true;
 }
 
-/* One pass over the unit items, when it is first needed. */
+/* Reads the hints in one pass over the unit items, when they are first needed. */
 static bool gather(struct unit_seeker *seeker, bool *is_done, unit_visit *visit, struct error *err)
 {
 	if (*is_done)
 		return true;
 	for (unsigned i = 0; i < HINT_KINDS; i++) {
 		if (visit == gather_moved ? i <= HINT_CONTENT : i > HINT_CONTENT)
-			seeker->hints[i].n = 0;		/* of a pass that failed */
+			seeker->hints[i].n = 0;		/* drop the hints of a failed pass */
 	}
 	seeker->n_passes++;
 	if (!unit_map_visit_over(&seeker->items, 0, visit, pass_gathering, seeker, err))
@@ -264,7 +264,7 @@ static bool gather(struct unit_seeker *seeker, bool *is_done, unit_visit *visit,
 	return true;
 }
 
-/* The first hint with this value or a larger one. */
+/* Returns the first hint with this value or a larger one. */
 static size_t first_hint(const struct hints *hints, uint64_t value)
 {
 	return LOWER_BOUND(i, hints->n, hints->at[i].value < value);
@@ -280,7 +280,7 @@ static bool take_unit(void *context, const struct crypt_unit *unit, uint64_t pla
 	return true;
 }
 
-/* unit_group_confirm(); with units that cannot be read nothing is. */
+/* Like unit_group_confirm(), but confirms nothing if units cannot be read. */
 static bool confirm(struct unit_seeker *seeker, const struct unit_group *group, uint64_t address, enum effort effort, bool *confirmed, struct error *err)
 {
 	if (unit_group_confirm(&seeker->items, group, seeker->domain->schedule, UNIT_PLACE_END, address, effort, confirmed, err))
@@ -290,7 +290,7 @@ static bool confirm(struct unit_seeker *seeker, const struct unit_group *group, 
 	return error_is_damage(err);
 }
 
-/* Is what lies at the address sealed with the group whose first unit is at this place? */
+/* Are the data at the address sealed with the group whose first unit is at this place? */
 static bool try_place(struct unit_seeker *seeker, uint64_t place, const struct unit_wanted *wanted, struct unit_group *group, bool *found,
 		      struct error *err)
 {
@@ -362,7 +362,7 @@ bool unit_guess(struct unit_seeker *seeker, const struct unit_wanted *wanted, st
 	return true;
 }
 
-/* The last step, for what is too damaged to be known by its first bytes.  Those of the same length are tried for marked ones only. */
+/* Last step, for an extent too damaged to be recognised by its first bytes. Units that only have the same length are tried only if it is marked. */
 static bool find_guessed(struct unit_seeker *seeker, const struct unit_wanted *wanted, struct unit_group *group, bool *found, struct error *err)
 {
 	struct unit_group guesses[UNIT_GUESSES_MAX];
@@ -402,6 +402,6 @@ bool unit_find(struct unit_seeker *seeker, const struct unit_wanted *wanted, enu
 	group->address = *found ? wanted->address : 0;
 	if (*found || seeker->damage.kind == ERROR_NONE)
 		return true;
-	*err = seeker->damage;	/* rather than that it was never sealed */
+	*err = seeker->damage;	/* better than the error that it was never sealed */
 	return false;
 }

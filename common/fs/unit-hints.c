@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Compares the hints of units with what they are hints of. */
+/* Compares the hints of units with what they point to. */
 #include "common/fs/unit-hints.h"
 
 #include <inttypes.h>
@@ -15,7 +15,7 @@ static int compare_ids(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Does the file that it names refer to the extent?  Where that subvolume is not looked at, nobody can say. */
+/* Does the file that the unit names refer to the extent? This is unknown if its subvolume is not part of the scan. */
 static bool check_locator(const struct scan *scan, const struct scan_extent *extent, const struct crypt_unit *unit, bool *right, struct error *err)
 {
 	const struct key key = { unit->inode, KEY_EXTENT_DATA, unit->file_offset };

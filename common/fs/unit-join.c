@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Joining the units of a domain to the extents on disk: by address, by content, by what else the units say, confirmed by a tag. */
+/* Joins the units of a domain to the extents on disk: by address, by content, or by other things that the units say, confirmed by a tag. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "common/fs/unit-confirm.h"
 #include "common/util/lower-bound.h"
 
-/* Of units with one hint: the hints of a real domain hardly ever meet, those of a hostile one could all be the same. */
+/* Limits units with the same hint. In a real domain there are hardly any; in a hostile one all could be the same. */
 #define HINT_TRIES 64u
 
 struct joining {
@@ -32,7 +32,7 @@ static void guess(struct unit_map *map, size_t number, size_t extent)
 	map->n_guessed++;
 }
 
-/* Joins them where the units are those of what lies there now. */
+/* Joins the group and the extent if the units belong to the data that lie there now. */
 static bool try_group(const struct joining *joining, size_t number, size_t extent, enum effort effort, struct error *err)
 {
 	struct unit_map *map = joining->map;
@@ -51,7 +51,7 @@ static bool try_group(const struct joining *joining, size_t number, size_t exten
 
 /* --- by address ----------------------------------------------------------------------------------- */
 
-/* May the extent be taken for what was sealed at its address, until something else speaks against it? */
+/* May the extent be taken for what was sealed at its address, until something else contradicts that? */
 static bool is_taken(const struct unit_map *map, size_t number, size_t extent)
 {
 	const struct scan_extent *at = &map->scan->extent[extent];
@@ -60,7 +60,7 @@ static bool is_taken(const struct unit_map *map, size_t number, size_t extent)
 	       unit_map_group(map, number).extent_len == at->length;
 }
 
-/* Extents that are where they were sealed. */
+/* Joins extents that are where they were sealed. */
 static bool join_in_place(const struct joining *joining, struct error *err)
 {
 	const struct scan *scan = joining->map->scan;
@@ -80,21 +80,21 @@ static bool join_in_place(const struct joining *joining, struct error *err)
 
 /* --- by what their units say ----------------------------------------------------------------------- */
 
-/* How many units are looked for at once: with the sorting 64 MiB. */
+/* How many units are searched for at once. With the sorting, that takes 64 MiB. */
 #define HINTS_AT_ONCE (2u << 20)
 
 struct hint {
 	uint64_t value;
 	uint32_t group;
-	uint32_t next;		/* where to look on once the group is joined */
+	uint32_t next;		/* where to continue once the group is joined */
 };
 
 enum hint_kind {
-	HINT_ADDRESS,	/* stored since the extent moved */
+	HINT_ADDRESS,	/* the address stored since the extent moved */
 	HINT_CONTENT,	/* its first bytes */
 	HINT_REFERENCE,	/* subvolume, inode and file offset of one reference */
-	HINT_FILE,	/* inode and file offset: the subvolume may be gone, and a snapshot have it */
-	HINT_LENGTH,	/* nothing else */
+	HINT_FILE,	/* inode and file offset: a snapshot may have the file although the subvolume is gone */
+	HINT_LENGTH,	/* only the length */
 };
 
 struct hints {
@@ -103,11 +103,11 @@ struct hints {
 	bool guess;		/* takes the first that fits, without a tag */
 	struct hint *at;
 	size_t n, room;
-	size_t next;	/* group to go on with */
-	size_t near;	/* behind what was found last: a balance moves neighbours together */
+	size_t next;	/* the group to continue with */
+	size_t near;	/* behind the last match: a balance moves neighbours together */
 };
 
-/* Numbers that differ give values that differ, but for those made to meet, which the tags tell apart. */
+/* Different numbers give different values, except those made to collide, which the tags tell apart. */
 static uint64_t mix(uint64_t value, uint64_t number)
 {
 	value = (value ^ number) * UINT64_C(0x9e3779b97f4a7c15);
@@ -141,7 +141,7 @@ static uint64_t unit_value(enum hint_kind kind, const struct crypt_unit *unit)
 	return unit->extent_len;
 }
 
-/* HINT_CONTENT: depends on the mirror. */
+/* The value for HINT_CONTENT depends on the mirror. */
 static uint64_t extent_value(enum hint_kind kind, const struct scan *scan, const struct scan_extent *extent)
 {
 	const uint64_t length = extent->length;
@@ -168,7 +168,7 @@ static bool gather_unit(void *context, const struct crypt_unit *unit, uint64_t p
 
 	(void)place, (void)err;
 	if (unit->unit_id != group.unit_id)
-		return true;	/* before the first one, or a further unit of the same extent */
+		return true;	/* before the first unit, or a later unit of the same extent */
 	if (!kept->joined && (hints->kind != HINT_ADDRESS || kept->elsewhere))
 		hints->at[hints->n++] = (struct hint){ .value = unit_value(hints->kind, unit), .group = (uint32_t)hints->next };
 	hints->next++;
@@ -185,13 +185,13 @@ static int compare_hints(const void *a, const void *b)
 	return x->group < y->group ? -1 : x->group > y->group;
 }
 
-/* The first hint with this value or a larger one. */
+/* Returns the first hint with this value or a larger one. */
 static size_t find_hint(const struct hints *hints, uint64_t value)
 {
 	return LOWER_BOUND(i, hints->n, hints->at[i].value < value);
 }
 
-/* The first from i on whose group has no extent yet; what was walked over is not walked over again. */
+/* Returns the first hint from i on whose group has no extent yet. Hints that were passed once are not passed again. */
 static size_t next_free(struct hints *hints, size_t i)
 {
 	size_t end = i;
@@ -215,7 +215,7 @@ static const enum effort effort_of[] = {
 	[HINT_LENGTH] = EFFORT_SPREAD,
 };
 
-/* Tries the groups with this value from place i up to but not including end, at most *tries of them. */
+/* Tries the groups with this value from place i up to but not including end, and at most *tries of them. */
 static bool try_range(const struct joining *joining, struct hints *hints, size_t i, size_t end, uint64_t value, size_t extent,
 		      unsigned *tries, struct error *err)
 {
@@ -262,7 +262,7 @@ static bool try_content(const struct joining *joining, struct hints *hints, size
 	return true;
 }
 
-/* While a conversion is unfinished, marks do not say what is sealed. */
+/* While a conversion is unfinished, marks do not tell what is sealed. */
 static bool is_wanted(const struct joining *joining, enum hint_kind kind, size_t extent)
 {
 	return joining->map->of_extent[extent] == UNIT_GROUP_NONE &&
@@ -291,7 +291,7 @@ static bool try_hints(const struct joining *joining, struct hints *hints, struct
 	return true;
 }
 
-/* Piece by piece, so that it takes no more memory however many there are. */
+/* Works piece by piece, so that memory does not depend on the number of units. */
 static bool join_by(const struct joining *joining, enum hint_kind kind, bool guess, struct error *err)
 {
 	const struct unit_map *map = joining->map;
@@ -347,7 +347,7 @@ bool unit_map_join(struct unit_map *map, const struct scan *scan, const struct k
 	       join_by(&joining, HINT_FILE, false, err) && join_by(&joining, HINT_LENGTH, false, err);
 }
 
-/* Marked extents of which no block is as it was sealed. */
+/* Joins marked extents that have no block as it was sealed. */
 bool unit_map_guess(struct unit_map *map, struct error *err)
 {
 	const struct joining joining = { .map = map, .boundary = UNIT_PLACE_END };

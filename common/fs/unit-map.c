@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reading the units of a domain, and finding them by address. */
+/* Reads the units of a domain and finds them by address. */
 #include "common/fs/unit-map.h"
 
 #include <inttypes.h>
@@ -29,7 +29,7 @@ struct units_walk {
 	void *context;
 };
 
-/* The leaf that is held has the bytes that a unit borrows. */
+/* The held leaf has the bytes that a unit borrows. */
 static bool units_item(void *context, struct crypt_list_item *item, bool *go, struct error *err)
 {
 	const struct units_walk *walk = context;
@@ -73,7 +73,7 @@ bool unit_map_visit_all(const struct unit_map *map, unit_visit *visit, void *con
 
 struct group_walk {
 	const struct unit_group *group;
-	bool is_met;		/* one of its units */
+	bool is_met;		/* one of its units was met */
 	unit_visit *visit;
 	void *context;
 };
@@ -85,7 +85,7 @@ static bool in_group(void *context, const struct crypt_unit *unit, uint64_t plac
 
 	const bool is_of_it = unit->unit_id - unit->offset_in_extent == walk->group->unit_id && unit->extent_len == walk->group->extent_len;
 
-	/* Before it in its item there are others, maybe out of order. */
+	/* The item holds other units before those of the group, maybe out of order. */
 	if (!is_of_it && !walk->is_met && (unit->unit_id < walk->group->unit_id || place >> 16 == walk->group->place >> 16))
 		return true;
 	walk->is_met = true;
@@ -112,8 +112,8 @@ struct reading {
 	struct unit_map *map;
 	bool over;
 	size_t group_room, item_room;
-	uint64_t last_id, last_len;	/* the last group's; length 0: none yet */
-	uint64_t expect_offset;		/* in its extent; its length: complete */
+	uint64_t last_id, last_len;	/* of the last group; length 0: there is none yet */
+	uint64_t expect_offset;		/* offset in its extent; equal to its length: complete */
 };
 
 static uint64_t unit_id_of(const struct unit_group_kept *group)
@@ -121,7 +121,7 @@ static uint64_t unit_id_of(const struct unit_group_kept *group)
 	return ((uint64_t)group->block_high << 32 | group->block_low) * CRYPT_BLOCK;
 }
 
-/* The last item before which no more groups begin is the one that this group begins in. */
+/* Returns the item that a group begins in: the last item before which no more groups begin. */
 static uint64_t item_of(const struct unit_map *map, size_t number)
 {
 	size_t low = 0, high = map->n_items;
@@ -137,7 +137,7 @@ static uint64_t item_of(const struct unit_map *map, size_t number)
 	return low;
 }
 
-/* Room for one more: doubling costs address space only, pages never written to are not there. */
+/* Makes room for one more. Doubling only costs address space: pages that were never written to take no memory. */
 static bool grow(void *array, size_t n, size_t *room, size_t size, struct error *err)
 {
 	void **at = array;
@@ -156,7 +156,7 @@ static bool grow(void *array, size_t n, size_t *room, size_t size, struct error 
 	return true;
 }
 
-/* Every item that begins up to this place, with what was there before it. */
+/* Notes every item up to this place, with the number of groups before it. */
 static bool note_items(struct reading *reading, uint64_t place, struct error *err)
 {
 	struct unit_map *map = reading->map;
@@ -190,7 +190,7 @@ static bool add_group(struct reading *reading, const struct crypt_unit *unit, st
 	return true;
 }
 
-/* Damage is gone over, where that is wanted. */
+/* Survives damage if that is wanted. */
 static bool survive(const struct reading *reading, const struct error *err)
 {
 	if (!reading->over || !error_is_damage(err))
@@ -200,7 +200,7 @@ static bool survive(const struct reading *reading, const struct error *err)
 	return true;
 }
 
-/* The last group is taken for one that was never there. */
+/* Drops the last group as if it had never been there. */
 static void drop_group(struct reading *reading)
 {
 	struct unit_map *map = reading->map;
@@ -230,7 +230,10 @@ static bool is_behind(const struct reading *reading, const struct crypt_unit *un
 	return reading->map->n_groups == 0 || unit->unit_id >= reading->last_id + reading->last_len;
 }
 
-/* The first unit of an extent.  Of two that are out of order the one is wrong that is not where it says that it was sealed; else the first. */
+/*
+ * Begins with the first unit of an extent. If two are out of order, the wrong one is the one that is not where it
+ * says it was sealed; otherwise it is the first.
+ */
 static bool begin_group(struct reading *reading, const struct crypt_unit *unit, struct error *err)
 {
 	struct unit_map *map = reading->map;
@@ -283,7 +286,7 @@ static bool pass_by(void *context, const struct error *what, struct error *err)
 	return survive(context, what);
 }
 
-/* What was room for more goes back; where it cannot, it stays. */
+/* Gives back unused room. If that fails, it is kept. */
 static void shrink(void *array, size_t n, size_t size)
 {
 	void **at = array;
@@ -350,7 +353,7 @@ struct unit_group unit_map_group(const struct unit_map *map, size_t number)
 
 bool unit_map_of(const struct unit_map *map, uint64_t unit_id, struct unit_group *group)
 {
-	/* The one behind that which begins at or before it */
+	/* The group behind the one that begins at or before unit_id. */
 	const size_t i = LOWER_BOUND(at, map->n_groups, unit_id_of(&map->group[at]) <= unit_id);
 
 	if (i == 0 || unit_id - unit_id_of(&map->group[i - 1]) >= extent_len_of(map, &map->group[i - 1]))

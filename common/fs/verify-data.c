@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Reads the extents in the order of the disk, unit by unit, mirror by mirror.  Failures are gathered into ranges of a file
- * before they are told.
- */
+/* Reads the extents in disk order, unit by unit, mirror by mirror. Failures are collected into ranges of a file before they are reported. */
 #include "common/fs/verify-data.h"
 
 #include <inttypes.h>
@@ -16,20 +13,20 @@
 #include "common/fs/unit-hints.h"
 #include "common/volume/tolerance.h"
 
-/* What is wrong with a block: one bit for each mirror. */
+/* What is wrong with a block, one bit per mirror. */
 struct marks {
 	uint32_t unread, tag, csum, unsealed, carried;
 };
 
 #define MIRRORS_MAX 31u
 
-/* Blocks of an extent with the same marks. */
+/* Adjacent blocks of an extent with the same marks. */
 struct run {
-	uint64_t from, to;	/* in the extent; equal: none */
+	uint64_t from, to;	/* in the extent; equal: there are none */
 	struct marks marks;
 };
 
-/* The part of a file that was found bad last; the next one may go on where it ends. */
+/* The part of a file that was found bad last. The next part may continue it. */
 struct finding {
 	bool any;
 	uint32_t member;
@@ -37,8 +34,8 @@ struct finding {
 	struct extent_part part;
 	struct marks marks;
 	unsigned n_mirrors;
-	uint64_t logical;	/* where it begins */
-	uint64_t extent;	/* the first one that it is in */
+	uint64_t logical;	/* address where it begins */
+	uint64_t extent;	/* the first extent that it is in */
 };
 
 struct data_verify {
@@ -46,31 +43,31 @@ struct data_verify {
 	struct volume *volume;
 	uint32_t sector_size;
 	size_t csum_size;
-	char csum_gap[sizeof(((struct error *)0)->text)];	/* what of the csum tree could not be read last: told once */
-	uint8_t *bytes;			/* of a unit on one mirror, and of the sectors that it begins and ends in */
+	char csum_gap[sizeof(((struct error *)0)->text)];	/* what could not be read of the csum tree last, reported once */
+	uint8_t *bytes;			/* a unit on one mirror, with the sectors that it begins and ends in */
 	const struct scan_extent *extent;
-	unsigned n_mirrors;		/* of its chunk */
+	unsigned n_mirrors;		/* mirrors of its chunk */
 	bool has_parity;
 	struct run run;
 	struct finding finding;
-	uint64_t also_of;		/* the extent of which it was asked who else has it, */
+	uint64_t also_of;		/* the last extent whose other owners were searched for, */
 	char also[EXTENT_ALSO_SIZE];	/* and the answer */
 	struct carried carried;
 	struct unit_hints hints;
-	uint8_t first[sizeof(((struct crypt_unit *)0)->first)];	/* of the unit, on its last mirror whose first block is right */
+	uint8_t first[sizeof(((struct crypt_unit *)0)->first)];	/* first bytes of the unit, on its last mirror with a right first block */
 	bool has_first;
 	struct marks mark[CRYPT_UNIT_BLOCKS_MAX];
-	uint32_t absent[CRYPT_UNIT_BLOCKS_MAX];		/* of those unread: on missing devices */
+	uint32_t absent[CRYPT_UNIT_BLOCKS_MAX];		/* unread blocks on missing devices */
 };
 
-/* The unit that is being looked at, on one mirror. */
+/* The current unit on one mirror. */
 struct look {
 	struct data_verify *d;
 	const struct crypt_unit *unit;
 	uint32_t bit;
 	uint64_t base;			/* logical address of d->bytes */
-	uint64_t begin;			/* of the unit itself */
-	size_t len;			/* of d->bytes */
+	uint64_t begin;			/* address of the unit itself */
+	size_t len;			/* size of d->bytes */
 };
 
 /* --- findings ----------------------------------------------------------------------------------------------- */
@@ -105,7 +102,7 @@ static bool same_marks(const struct marks *a, const struct marks *b)
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-/* "fail authentication on mirror 2 of 2", after what is there already. */
+/* Appends "fail authentication on mirror 2 of 2" to the text. */
 static void append_marks(char *text, size_t size, const char *what, uint32_t mirrors, unsigned n_mirrors)
 {
 	size_t n = strlen(text);
@@ -142,7 +139,7 @@ static bool tell_finding(struct data_verify *d, struct error *err)
 
 	const struct tree *subvolume = &d->v->view.scan->tree[f->member];
 
-	/* Of the extent that has many bad parts it is asked once. */
+	/* Search for the other owners of an extent once, even if it has many bad parts. */
 	if (d->also_of != f->extent || d->also_of == 0)
 		extent_also_in(d->v->view.list, f->extent, subvolume->id, f->inode, d->also);
 	d->also_of = f->extent;
@@ -161,7 +158,7 @@ static bool tell_finding(struct data_verify *d, struct error *err)
 	return verify_bad_in(d->v, subvolume, f->inode, what, &range, err);
 }
 
-/* One part of the file that a run stands for. */
+/* Adds one part of the file that a run stands for. */
 static bool add_part(void *context, const struct extent_part *part, struct error *err)
 {
 	struct data_verify *d = context;
@@ -200,7 +197,7 @@ static bool end_run(struct data_verify *d, struct error *err)
 	return true;
 }
 
-/* A block at offset in the extent, in ascending order. */
+/* Adds a block at offset in the extent. Offsets ascend. */
 static bool add_block(struct data_verify *d, uint64_t offset, const struct marks *marks, struct error *err)
 {
 	static const struct marks good;
@@ -218,7 +215,7 @@ static bool add_block(struct data_verify *d, uint64_t offset, const struct marks
 
 /* --- one unit on one mirror ------------------------------------------------------------------------------------ */
 
-/* Where the whole cannot be read, block by block: what cannot be is zeros and marked. */
+/* Reads the unit at once, or block by block if that fails. Unreadable blocks are zeros and marked. */
 static void read_mirror(struct look *look, unsigned mirror)
 {
 	struct data_verify *d = look->d;
@@ -263,7 +260,7 @@ static bool check_tags(struct look *look, struct unit_cipher *cipher, struct err
 	return ok;
 }
 
-/* A sector may be longer than a block, so that a unit may begin or end in the middle of one. */
+/* A sector may be longer than a block, so a unit may begin or end in the middle of one. */
 static bool check_csums(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)
 {
 	struct look *look = context;
@@ -325,7 +322,7 @@ static bool look_at_mirrors(struct look *look, struct error *err)
 	if (!unit_cipher_new(d->v->view.domain->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err))
 		return false;
 	for (unsigned mirror = 0; mirror < d->n_mirrors; mirror++) {
-		/* Everything that is there has been looked at by then. */
+		/* By then everything that exists has been checked. */
 		if (mirror >= 3 && d->has_parity && all_have_good_mirrors(look, mirror))
 			break;
 		look->bit = 1u << mirror;
@@ -333,7 +330,7 @@ static bool look_at_mirrors(struct look *look, struct error *err)
 		if (!check_tags(look, cipher, err) || !look_at_csums(look, err))
 			return false;
 	}
-	/* A copy that is not there is not a bad one, as long as there is another. */
+	/* A missing copy is not a bad one as long as there is another. */
 	for (uint32_t i = 0; i < unit->blocks; i++)
 		if (has_good_mirror(&d->mark[i], d->n_mirrors))
 			d->mark[i].unread &= ~d->absent[i];

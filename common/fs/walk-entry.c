@@ -13,7 +13,7 @@ bool walk_tell(struct walk *w, const struct error *what, struct error *err)
 	return !w->visitor->bad || w->visitor->bad(w->context, w->path, w->path_len, what, err);
 }
 
-/* An entry of which nothing but the name is there is told, what is no damage ends the walk. */
+/* Reports an entry that only has a name left. Anything but damage ends the walk. */
 static bool lose(struct walk *w, const struct error *what, struct error *err)
 {
 	if (!error_is_damage(what)) {
@@ -44,7 +44,7 @@ void walk_pop(struct walk *w)
 	w->path[w->path_len] = '\0';
 }
 
-/* place NULL: a new one, for tree. */
+/* place: NULL makes a new one, for tree. */
 static bool push(struct walk *w, struct place *place, const struct walk_entry *entry, struct error *err)
 {
 	struct frame frame = {
@@ -82,7 +82,7 @@ static bool push(struct walk *w, struct place *place, const struct walk_entry *e
 	return true;
 }
 
-/* Is it entered for the first time? */
+/* Sets *fresh if the directory is entered for the first time. */
 static bool is_new(struct walk *w, struct place *place, const struct walk_entry *entry, bool *fresh, struct error *err)
 {
 	struct error what = { 0 };
@@ -142,7 +142,7 @@ bool walk_visit(struct walk *w, struct place *place, struct walk_entry *entry, s
 	return true;
 }
 
-/* Puts the name behind the path; *fits false, and told, where it is too long. */
+/* Appends the name to the path. If the path gets too long, reports that and sets *fits to false. */
 static bool extend_path(struct walk *w, const struct dir_entry *entry, uint64_t index, bool *fits, struct error *err)
 {
 	const bool is_bad = dir_entry_name_is_bad(entry);
@@ -185,7 +185,7 @@ bool walk_inode(struct walk *w, struct walk_entry *entry, bool is_directory, str
 	return false;
 }
 
-/* The inode that the entry leads to; false with what is wrong. */
+/* Finds the inode that the entry leads to. False: err says what is wrong. */
 static bool find_inode(struct walk *w, const struct frame *frame, const struct dir_entry *entry, struct tree *nested,
 		       struct walk_entry *out, struct error *what)
 {
@@ -242,7 +242,7 @@ bool walk_take(struct walk *w, const struct dir_entry *dir_entry, uint64_t index
 		}
 		ok = ok && walk_visit(w, entry.is_subvolume ? NULL : frame.place, &entry, err);
 	}
-	if (w->n_frames == n_frames) {	/* not gone into */
+	if (w->n_frames == n_frames) {	/* it was not entered */
 		w->path_len = above;
 		w->path[above] = '\0';
 	}

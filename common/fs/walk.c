@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Everything below a directory, without recursion: a path may have tens of thousands of components. */
+/* Walks everything below a directory without recursion, because a path may have tens of thousands of components. */
 #include "common/fs/walk.h"
 
 #include <inttypes.h>
@@ -53,7 +53,7 @@ static bool leave(struct walk *w, struct error *err)
 	return true;
 }
 
-/* The item that the iterator is at: one entry, as the index is that of one name. */
+/* Takes the item at the iterator: one entry, because an index belongs to one name. */
 static bool take_item(struct walk *w, struct error *err)
 {
 	struct frame *frame = &w->frame[w->n_frames - 1];
@@ -75,13 +75,16 @@ static bool take_item(struct walk *w, struct error *err)
 	return walk_take(w, &entry, index, err);
 }
 
-/* A directory that was not entered, for what named it is lost; in the root directory, by a name that is made up.  *number 0: there is none. */
+/*
+ * Finds a directory that was not entered because its name is lost. It appears in the root directory, under a
+ * made-up name. Sets *number to 0 if there is none.
+ */
 static bool next_stray(struct place *place, uint64_t *number, struct error *err)
 {
 	*number = 0;
 	if (!inode_parents_read(&place->parents, &place->tree, err))
 		return false;
-	/* First those of which nothing says where they were: others may be in them. */
+	/* Directories whose place is completely unknown come first, because others may be in them. */
 	while (place->next_parent < place->parents.n || !place->takes_named) {
 		if (place->next_parent == place->parents.n) {
 			place->next_parent = 0;
@@ -112,7 +115,7 @@ static bool take_stray(struct walk *w, uint64_t number, struct error *err)
 	return walk_tell(w, &what, err) && walk_take(w, &entry, number, err);
 }
 
-/* Behind the last index: what else there is to find where a part cannot be read. */
+/* Behind the last index: takes what else can be found if a part cannot be read. */
 static bool take_behind(struct walk *w, struct error *err)
 {
 	struct frame *frame = &w->frame[w->n_frames - 1];

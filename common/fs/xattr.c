@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Extended attributes, and what is in those that are access control lists. */
+/* Reads extended attributes, and access control lists in them. */
 #include "common/fs/xattr.h"
 
 #include <inttypes.h>
