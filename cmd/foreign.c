@@ -129,6 +129,8 @@ static void way_out(const struct image_part *part, const struct foreign *foreign
 		return;
 	case FOREIGN_LVM:
 		attach_command(part, "", device, sizeof(device));
+		if (is_whole(part))
+			snprintf(device, sizeof(device), "losetup --find %s", word);
 		if (is_block(part->opened))
 			error_hint(err, "`vgchange -a y` makes devices of the logical volumes, and `lvs` lists them");
 		else
