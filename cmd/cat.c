@@ -10,6 +10,7 @@
 #include "cmd/export-sources.h"
 #include "cmd/operands.h"
 #include "cmd/output-names.h"
+#include "cmd/progress-options.h"
 #include "cmd/source.h"
 #include "common/fs/walk.h"
 #include "common/util/escape.h"
@@ -208,7 +209,7 @@ static bool run_cat(const char *const *operand, struct error *err)
 
 	if (ok) {
 		image_hear_invalid(on_invalid, &run);
-		ok = choose_range(&run, err) && find_file(&run, operand, err) && export_sources_init(&run.sources, &run.list, err) &&
+		ok = progress_choose(&run.report.progress, err) && choose_range(&run, err) && find_file(&run, operand, err) && export_sources_init(&run.sources, &run.list, err) &&
 		     open_source(&run, err) && print_file(&run, err);
 		ok = export_report_end(&run.report, &run.summary, operand[0], run.volume, run.name, ok, opt.quiet || !export_report_counts(ok, run.is_started, err), err);
 	}

@@ -102,8 +102,6 @@ bool image_device_open(const char *path, size_t i, struct device **device, struc
  * a device of that. Malloced; NULL: out of memory.
  */
 char *image_word(const char *path);
-/* Where the filesystem begins in the first device that was opened. */
-uint64_t image_filesystem_offset(void);
 /* The whole of it, not only the part with the filesystem. */
 bool image_device_open_whole(const char *path, size_t i, struct device **device, struct error *err) must_use;
 

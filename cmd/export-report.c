@@ -10,13 +10,13 @@
 #include "cmd/cmd.h"
 #include "cmd/export-summary.h"
 #include "cmd/json.h"
+#include "cmd/report-image.h"
 #include "cmd/report-run.h"
 #include "cmd/subvolume-json.h"
 #include "common/util/escape.h"
 #include "common/util/hex.h"
 
 #define NOTES_MAX 10		/* of a kind on standard error; the report has them all */
-#define DEVICE_PIECE (1u << 20)
 
 static const char *const kind_name[] = {
 	[EXPORT_LOST] = "lost",
@@ -297,54 +297,6 @@ bool export_report_hash(struct export_report *report, const char *path, const ui
 	return !ferror(report->manifest.stream) || error_system(err, "%s", report->manifest.name);
 }
 
-static bool hash_device(struct export_report *report, struct device *device, struct hash *hash, uint8_t *piece, struct error *err)
-{
-	uint8_t result[HASH_SIZE];
-	char text[2 * HASH_SIZE + 1], name[1024];
-
-	hash_start(hash);
-	for (uint64_t at = 0; at < device->size; ) {
-		const size_t n = device->size - at < DEVICE_PIECE ? device->size - at : DEVICE_PIECE;
-
-		if (!device_read(device, piece, n, at, err))
-			return false;
-		hash_update(hash, piece, n);
-		at += n;
-		progress_update(&report->progress, "hash image", at, device->size);
-	}
-	progress_clear(&report->progress);
-	if (!hash_finish(hash, result, err))
-		return false;
-	hex_text(result, sizeof(result), text);
-	escape_text(device->name, strlen(device->name), name, sizeof(name));
-	fprintf(report->manifest.stream, "# image %s  %s  %" PRIu64 " bytes\n", text, name, device->size);
-	if (report->report.stream) {
-		struct json_object *line = json_line();
-
-		json_name(line, "image", device->name, strlen(device->name));
-		json_u64(line, "size", device->size);
-		json_text(line, "sha256", text);
-		json_print(line, report->report.stream);
-	}
-	return true;
-}
-
-bool export_report_device(struct export_report *report, struct device *device, struct error *err)
-{
-	struct hash *hash = NULL;
-	uint8_t *piece;
-	bool ok;
-
-	if (!report->manifest.stream)
-		return true;
-	piece = malloc(DEVICE_PIECE);
-	ok = piece ? hash_new(&hash, err) : error_memory(err);
-	ok = ok && hash_device(report, device, hash, piece, err);
-	hash_free(hash);
-	free(piece);
-	return ok;
-}
-
 /* --- the end ----------------------------------------------------------------------------------------------------------------- */
 
 bool export_report_counts(bool ok, bool is_started, const struct error *err)
@@ -359,6 +311,8 @@ bool export_report_end(struct export_report *report, const struct export_summary
 	struct error unwritten = { 0 };
 
 	progress_clear(&report->progress);
+	if (volume)
+		ok = report_images(report, image, ok, ok ? err : &unwritten) && ok;
 	ok = ok && finish(&report->manifest, err) && (export_verdict(&told, s, err) || error_prefix(err, "%s", what));
 	if (report->report.stream) {
 		report_run_print(image, volume, report->begin, report->report.stream);

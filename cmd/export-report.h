@@ -45,10 +45,8 @@ void export_report_warning(struct export_report *report, const char *text);
 /* Something that the volume, read tolerantly, found to be invalid: counted as damage. */
 void export_report_invalid(struct export_report *report, struct export_summary *summary, const char *text);
 bool export_report_hash(struct export_report *report, const char *path, const uint8_t hash[HASH_SIZE], struct error *err) must_use;
-/* The images that were read, as a whole; for the manifest. */
-bool export_report_device(struct export_report *report, struct device *device, struct error *err) must_use;
 /*
- * Ends the report in any case: the summary unless quiet, the complete report, and the manifest if everything was visited. ok: everything
+ * Ends the report in any case: the images, the summary unless quiet, the complete report, and the manifest if everything was visited. ok: everything
  * was visited, and the summary decides the result for `what`; otherwise err says why not. Returns false with the reason if not every byte
  * was right, or if something could not be written.
  */

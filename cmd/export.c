@@ -149,24 +149,6 @@ static bool write_out(struct run *run, struct out *out, struct error *err)
 	return ok;
 }
 
-/* For evidence: the files or devices as they are, with whatever else they hold. */
-static bool report_devices(struct export_report *report, const char *path, struct error *err)
-{
-	for (size_t i = 0; i < image_n_devices(); i++) {
-		struct device *device;
-
-		if (!image_device_open_whole(path, i, &device, err))
-			return false;
-
-		const bool ok = export_report_device(report, device, err);
-
-		device_close(device);
-		if (!ok)
-			return false;
-	}
-	return true;
-}
-
 /* Everything that has to be found before something is made. */
 static bool find_places(struct run *run, const char *const *operand, struct error *err)
 {
@@ -185,7 +167,7 @@ static bool find_places(struct run *run, const char *const *operand, struct erro
 	return true;
 }
 
-static bool export(struct run *run, const char *const *operand, const struct export_shape *shape, struct error *err)
+static bool export(struct run *run, const struct export_shape *shape, struct error *err)
 {
 	struct out *out = NULL;
 	bool ok;
@@ -197,7 +179,7 @@ static bool export(struct run *run, const char *const *operand, const struct exp
 	ok = write_out(run, out, err);
 	progress_clear(&run->report.progress);
 	out->ops->close(out);
-	return ok && report_devices(&run->report, operand[0], err);
+	return ok;
 }
 
 static void free_run(struct run *run)
@@ -223,7 +205,7 @@ static bool run_export(const char *const *operand, struct error *err)
 	if (ok) {
 		image_hear_invalid(on_invalid, &run);
 		ok = export_shape_choose(&wanted, &shape, err) && progress_choose(&run.report.progress, err) && find_places(&run, operand, err) &&
-		     export(&run, operand, &shape, err);
+		     export(&run, &shape, err);
 		ok = export_report_end(&run.report, &run.summary, operand[0], run.volume, operand[0], ok, opt.quiet || !export_report_counts(ok, run.is_started, err), err);
 	}
 

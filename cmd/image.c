@@ -7,6 +7,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/foreign.h"
+#include "cmd/image-found.h"
 #include "cmd/image-options.h"
 #include "cmd/shell-word.h"
 #include "cmd/unfinished.h"
@@ -103,18 +104,8 @@ bool image_device_open_whole(const char *path, size_t i, struct device **device,
 	return device_open(image_device_name(path, i), false, device, err);
 }
 
-static struct {
-	bool is_known;
-	uint64_t at;
-} first_offset;
-
-uint64_t image_filesystem_offset(void)
-{
-	return first_offset.at;
-}
-
 /* The part of it that has the filesystem, from the option or by looking.  Takes the whole. */
-static bool open_part(struct image_part *part, bool has_offset, struct device **device, struct error *err)
+static bool open_part(struct image_part *part, size_t i, bool has_offset, struct device **device, struct error *err)
 {
 	const uint64_t size = part->size;
 	const bool ok = has_offset ? part->offset >= size || partition_is_btrfs(part->device, part->offset, part->length) ||
@@ -125,10 +116,8 @@ static bool open_part(struct image_part *part, bool has_offset, struct device **
 		device_close(part->device);
 		return false;
 	}
-	if (!first_offset.is_known) {
-		first_offset.is_known = true;
-		first_offset.at = part->offset;
-	}
+	if (command_has_option("report"))
+		image_found_set(i, part);
 	if (!has_offset && part->offset == 0) {
 		*device = part->device;
 		return true;
@@ -153,7 +142,7 @@ bool image_device_open(const char *path, size_t i, struct device **device, struc
 	part.size = part.device->size;
 	part.offset = has_offset ? offset : 0;
 	part.length = part.offset < part.size ? part.size - part.offset : 1;
-	if (!open_part(&part, has_offset, device, err))
+	if (!open_part(&part, i, has_offset, device, err))
 		return false;
 	if (i == 0) {
 		seen = part;

@@ -7,6 +7,7 @@
 #include <uuid.h>
 
 #include "cmd/cmd.h"
+#include "cmd/image-found.h"
 #include "cmd/json.h"
 
 #define ARGUMENTS_MAX 65536
@@ -40,10 +41,12 @@ void report_run_print(const char *image, const struct volume *volume, time_t beg
 	json_moment(line, "end", (uint64_t)time(NULL));
 	json_name(line, "device", image, strlen(image));
 	if (volume) {
+		const struct image_found *found = image_found(0);
 		const struct disk_superblock *disk = &volume->super.disk;
 
 		uuid_unparse_lower(volume->super.fsid, fsid);
-		json_u64(line, "filesystem_offset", image_filesystem_offset());
+		if (found)
+			json_u64(line, "filesystem_offset", found->offset);
 		json_text(line, "fsid", fsid);
 		json_name(line, "label", disk->label, strnlen((const char *)disk->label, sizeof(disk->label)));
 	}

@@ -44,6 +44,18 @@ struct search {
 	size_t n_max, *n;
 };
 
+static void take_type(blkid_partition from, struct partition *partition)
+{
+	blkid_parttable table = blkid_partition_get_table(from);
+	const char *const kind = table ? blkid_parttable_get_type(table) : NULL, *const type = blkid_partition_get_type_string(from);
+
+	snprintf(partition->table, sizeof(partition->table), "%s", kind ? kind : "");
+	if (type)
+		snprintf(partition->type, sizeof(partition->type), "%s", type);
+	else
+		snprintf(partition->type, sizeof(partition->type), "0x%02x", (unsigned)blkid_partition_get_type(from));
+}
+
 static void look_at(const struct search *search, blkid_partition from)
 {
 	const uint64_t start = (uint64_t)blkid_partition_get_start(from), size = (uint64_t)blkid_partition_get_size(from);
@@ -52,12 +64,13 @@ static void look_at(const struct search *search, blkid_partition from)
 	if (start >= sectors)
 		return;
 
-	const struct partition found = {
+	struct partition found = {
 		.number = blkid_partition_get_partno(from),
 		.offset = start * BLKID_SECTOR,
 		.length = (size < sectors - start ? size : sectors - start) * BLKID_SECTOR,	/* of an image that was cut */
 	};
 
+	take_type(from, &found);
 	if (!search->wanted(search->path, search->device, found.offset, found.length))
 		return;
 	if (*search->n < search->n_max)

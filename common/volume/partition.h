@@ -8,6 +8,8 @@
 struct partition {
 	int number;
 	uint64_t offset, length;	/* bytes */
+	char table[8];			/* "gpt", "dos" */
+	char type[37];			/* what the table says is in it: a uuid, or a number in hexadecimal */
 };
 
 /* Does the device have the magic of btrfs where [offset, +length) would have a copy of the superblock? */

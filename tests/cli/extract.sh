@@ -113,9 +113,19 @@ btrfs-crypt export spoiled.img vault:size-30001 -o spoiled.tar > out 2> err
 btrfs-crypt export spoiled.img vault:size-30001 -o marked/ --report run.report --manifest marked.sums > out 2> err
 [ $? -eq 6 ] || bad "export of a damaged file: status $?"
 grep -qx '# not as it was, see the warnings: size-30001' marked.sums && (cd marked && sha256sum --quiet -c ../marked.sums) || { bad "the manifest"; cat marked.sums; }
-grep -q "^{\"image\":\"spoiled.img\",\"size\":\"$(stat -c %s spoiled.img)\",\"sha256\":\"$(sha256sum < spoiled.img | cut -d ' ' -f 1)\"}$" run.report || { bad "the image in the report"; cat run.report; }
+grep -q "^{\"image\":\"spoiled.img\",\"size\":\"$(stat -c %s spoiled.img)\",\"sha256\":\"$(sha256sum < spoiled.img | cut -d ' ' -f 1)\",\"filesystem_offset\":\"0\"}$" run.report || { bad "the image in the report"; cat run.report; }
 grep -qE '^\{"run":"export","tool":"btrfs-crypt","version":"[0-9.]+","command_line":\["btrfs-crypt","export","spoiled.img","vault:size-30001","-o","marked/","--report","run.report","--manifest","marked.sums"\],"begin":[0-9]+,"end":[0-9]+,"device":"spoiled.img","filesystem_offset":"0","fsid":"3b9c6a52-66d4-4c7e-9c4b-2f1d10c0ffee","label":"good-plain"\}$' run.report ||
 	{ bad "the run in the report"; cat run.report; }
+
+# The image is in every report, as it is, also where it is packed or nothing was found wrong; and without a hash where the run ended early.
+gzip -1 < disk.img > packed.gz
+has_image() { grep -q "^{\"image\":\"$1\",\"size\":\"$(stat -c %s "$1")\",\"sha256\":\"$(sha256sum < "$1" | cut -d ' ' -f 1)\"$2}$" "$3" || { bad "$1 in $3"; cat "$3"; }; }
+quiet btrfs-crypt cat disk.img vault secret.txt --report cat-image.report
+has_image disk.img ',"filesystem_offset":"0"' cat-image.report
+quiet btrfs-crypt export packed.gz vault:secret.txt -o packed.tar --report packed.report
+has_image packed.gz ",\"unpacked_size\":\"$(stat -c %s disk.img)\",\"filesystem_offset\":\"0\"" packed.report
+btrfs-crypt cat disk.img vault no-such-file --report early.report > out 2> err
+[ $? -eq 4 ] && grep -qx "{\"image\":\"disk.img\",\"size\":\"$(stat -c %s disk.img)\",\"filesystem_offset\":\"0\"}" early.report || { bad "the image after an early end"; cat early.report; }
 
 # --- what is written cannot be written: the summary comes all the same, the report says why ----------------------------------------------
 if [ -e /dev/full ]; then

@@ -102,7 +102,8 @@ for started in status["started"], inode["conversion"]["started"]:
     assert type(started) is int and 0 <= time.time() - started < 86400, started
 assert status["record"] == "status" and status["authenticated"] and "percent" in status
 
-[run, ended] = read("cat")
+[image, run, ended] = read("cat")
+assert image["image"] == "damaged.img" and "sha256" not in image, image
 assert ended["status"] == 7 and ended["error"] == "unfinished-conversion" and ended["text"], ended
 
 [carried, summary] = read("carried")

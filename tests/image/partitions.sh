@@ -100,6 +100,16 @@ for table in gpt mbr; do
 	expect_text "$tmp/err" 'offset 1099511627776 is beyond the end at'
 	expect_status 1 crypt cat --image-offset x "$tmp/disk.img" / 3
 
+	say "$table: a report names the partition, found or by its offset"
+	type=0x83 kind=dos
+	[ $table = mbr ] || type=0fc63daf-8483-4772-8e79-3d69d8477de4 kind=gpt
+	hash=$(sha256sum <"$tmp/disk.img")
+	for by in "" "--image-offset $offset"; do
+		rm -f "$tmp/run.report"
+		expect_status 0 crypt cat $by --report "$tmp/run.report" "$tmp/disk.img" / 3
+		expect_text "$tmp/run.report" "^\\{\"image\":\".*disk.img\",\"size\":\"$(stat -c %s "$tmp/disk.img")\",\"sha256\":\"${hash%% *}\",\"filesystem_offset\":\"$offset\",\"partition\":\\{\"number\":2,\"table\":\"$kind\",\"type\":\"$type\",\"start\":\"$offset\",\"length\":\"$((120 << 20))\"\\}\\}\$"
+	done
+
 	say "$table: two have it"
 	disk "$table" "$tmp/fs.img" "$tmp/nothing" "$tmp/second.img"
 	expect_status 1 crypt list "$tmp/disk.img"
