@@ -64,7 +64,7 @@ static bool take_number(struct search_all *s, uint16_t number, enum domain_claim
 	return domain_read(s->list->volume, number, &domain, &why) ? take(s, domain, least, err) : pass_unread(s, number, &why, err);
 }
 
-/* Of a domain that is being converted, the root tree has the member items, but its tag is outside. */
+/* A domain that is being converted has its member items in the root tree, but its tag outside. */
 static bool take_unfinished(struct search_all *s, struct error *err)
 {
 	struct volume *volume = s->list->volume;

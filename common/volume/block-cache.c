@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The cache of tree blocks.  A block is on the list of idle ones exactly while it is clean and nobody holds it. */
+/* The cache of tree blocks. A block is on the idle list exactly while it is clean and nobody holds it. */
 #include "common/volume/block-cache.h"
 
 #include <assert.h>
@@ -52,7 +52,10 @@ struct block *block_alloc(struct volume *volume, uint64_t logical)
 	return block;
 }
 
-/* Leaves of a sealed subvolume hold plain text on the way between sealed and plain: nobody asks which, all are wiped. */
+/*
+ * Leaves of a sealed subvolume hold plain text while they change between sealed and plain. All blocks are
+ * wiped, so nobody has to know which ones hold it.
+ */
 void block_free(struct block *block)
 {
 	if (block)
@@ -60,7 +63,7 @@ void block_free(struct block *block)
 	free(block);
 }
 
-/* The multiplier spreads addresses that differ only in few bits over all buckets. */
+/* The multiplier spreads addresses that differ in only a few bits over all buckets. */
 static size_t bucket_of(uint64_t logical)
 {
 	return (size_t)((logical >> 12) * 0x9e3779b97f4a7c15u >> (64 - 14));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tree blocks of which no mirror is right, where they are wanted all the same. */
+/* Salvages tree blocks that are wanted although no mirror is right. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -7,7 +7,7 @@
 #include "common/volume/devices.h"
 #include "format/node-salvage.h"
 
-/* A block of this filesystem by its address or fsid; and where it is whole, one of the level that is wanted. */
+/* Is this a block of this filesystem, by its address or fsid? If it is intact, it must also have the wanted level. */
 static bool is_plausible(const struct block *block, int level)
 {
 	const struct superblock *super = &block->volume->super;
@@ -19,7 +19,7 @@ static bool is_plausible(const struct block *block, int level)
 	return level < 0 || header.level == level || !csum_block_matches(super->csum_type, block->bytes, super->node_size);
 }
 
-/* One mirror into block; *n_claimed: the items that it says that it has. */
+/* Rebuilds the block from one mirror. *n_claimed: the number of items that it claims to have. */
 static bool rebuild(struct block *block, unsigned mirror, const struct block_expect *expect, uint32_t *n_claimed, struct error *err)
 {
 	struct volume *volume = block->volume;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tree blocks: from the mirrors on the device to checked nodes. */
+/* Reads tree blocks: from the mirrors on the device to checked nodes. */
 #include "common/volume/block.h"
 
 #include <inttypes.h>
@@ -21,7 +21,7 @@ const struct key *node_bound(const struct node *node, uint32_t slot, const struc
 	return bound;
 }
 
-/* The bytes of one mirror are the block of this filesystem that belongs at logical. */
+/* Checks that the bytes of one mirror are the block of this filesystem that belongs at logical. */
 static bool check_bytes(const struct volume *volume, const uint8_t *bytes, uint64_t logical, struct node *node,
 			struct error *err)
 {
@@ -60,7 +60,7 @@ static bool check_expected(const struct node *node, const struct block_expect *e
 	return true;
 }
 
-/* One mirror into block. */
+/* Reads one mirror into block. */
 static bool read_mirror(struct block *block, unsigned mirror, const struct block_expect *expect, struct error *err)
 {
 	struct volume *volume = block->volume;
@@ -72,8 +72,8 @@ static bool read_mirror(struct block *block, unsigned mirror, const struct block
 }
 
 /*
- * The first mirror that is right.  A failure is that of the first mirror that there is: the others are rarely wrong in another way.  That a device is
- * missing was said when the volume was opened.
+ * Reads the first mirror that is right. If none is, the error is that of the first mirror that exists: the others are rarely wrong in another
+ * way. A missing device was already reported when the volume was opened.
  */
 static bool read_any_mirror(struct block *block, const struct block_expect *expect, struct error *err)
 {
@@ -110,7 +110,7 @@ static bool read_any_mirror(struct block *block, const struct block_expect *expe
 			error_prefix(err, "mirror %u of %u (%s)", mirror + 1, n_mirrors,
 				     volume_mirror_text(volume, block->logical, mirror, place));
 	}
-	/* Over two stripes, each may be on another mirror. */
+	/* If the block spans two stripes, each may come from another mirror. */
 	if (volume_read_any(volume, block->logical, block->bytes, volume->super.node_size, &bad) &&
 	    check_bytes(volume, block->bytes, block->logical, &block->node, &bad) && check_expected(&block->node, expect, &bad))
 		return true;
@@ -211,7 +211,7 @@ bool block_verify_mirrors(struct volume *volume, uint64_t logical, struct error 
 
 		if (!volume_has_mirror(volume, logical, size, mirror))
 			continue;
-		/* From the third way on, parity says nothing new. */
+		/* From the fourth way on, parity adds nothing new. */
 		if (first && mirror >= 3 && chunk->type & GROUP_RAID6)
 			break;
 		ok = block_mirror_read(volume, logical, mirror, to, &node, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From logical addresses to physical ones. */
+/* Maps logical addresses to physical ones. */
 #include "common/volume/chunk-map.h"
 
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 #include "common/volume/devices.h"
 #include "common/volume/stripe.h"
 
-/* Index of the first chunk that ends behind logical; n_chunks where there is none. */
+/* Returns the index of the first chunk that ends behind logical, or n_chunks if there is none. */
 static size_t first_ending_after(const struct volume *volume, uint64_t logical)
 {
 	const struct chunk *chunk = volume->chunks;
@@ -28,7 +28,7 @@ static bool same_chunk(const struct chunk *a, const struct chunk *b)
 	return true;
 }
 
-/* One that is missing has no bounds to check, and is remembered. */
+/* Checks that the stripes lie inside their devices. A missing device has no bounds to check and is remembered. */
 static bool check_stripes(struct volume *volume, const struct chunk *chunk, struct error *err)
 {
 	const uint64_t length = stripe_length(chunk);
@@ -50,7 +50,7 @@ static bool check_stripes(struct volume *volume, const struct chunk *chunk, stru
 	return true;
 }
 
-/* Room for one more; doubles, so that n_chunks alone tells how much there is. */
+/* Makes room for one more chunk. The arrays double, so n_chunks alone tells how much room there is. */
 static bool make_room(struct volume *volume, unsigned n_stripes, struct error *err)
 {
 	const size_t n = volume->n_chunks;
@@ -178,7 +178,7 @@ static bool is_inside(const struct chunk *chunk, uint64_t logical, uint64_t len)
 	return len <= chunk->length - (logical - chunk->logical);
 }
 
-/* The end of the reserved part of the device that [physical, +len) touches last, 0 where it touches none. */
+/* Returns the end of the last reserved part of the device that [physical, +len) touches, or 0 if it touches none. */
 static uint64_t reserved_end(uint64_t physical, uint64_t len)
 {
 	static const struct { uint64_t at, len; } reserved[] = {
@@ -193,7 +193,7 @@ static uint64_t reserved_end(uint64_t physical, uint64_t len)
 	return 0;
 }
 
-/* How far to go so that no mirror of [logical, +len), inside chunk, is reserved; 0: it is fine where it is. */
+/* Returns how far to move so that no mirror of [logical, +len), inside chunk, is reserved. 0: it is fine where it is. */
 static uint64_t reserved_step(const struct chunk *chunk, uint64_t logical, uint64_t len)
 {
 	uint64_t step = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The chunks that the superblock has, and those of the chunk tree. */
+/* Reads the chunks in the superblock and those in the chunk tree. */
 #include "common/volume/chunk-tree.h"
 
 #include <inttypes.h>
@@ -53,7 +53,7 @@ bool chunk_leaf_read(struct volume *volume, const struct node *leaf, struct erro
 	return true;
 }
 
-/* As deep as the tree: levels fall. */
+/* The recursion is as deep as the tree, because levels fall. */
 static bool read_chunk_node(struct volume *volume, const struct block *block, const struct key *below, struct error *err)
 {
 	if (node_is_leaf(&block->node))

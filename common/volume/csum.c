@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The four checksums of btrfs, as it stores them. */
+/* The four checksums of btrfs, in the form in which it stores them. */
 #include "common/volume/volume.h"
 
 #include <isa-l/crc.h>
@@ -8,7 +8,7 @@
 
 #include "common/crypto/key-schedule.h"
 
-/* The library takes an int, and a pointer to what it does not change. */
+/* The library takes the length as an int, and a pointer to bytes that it does not change. */
 static uint32_t crc32c(const uint8_t *bytes, size_t len)
 {
 	const size_t step_max = 1u << 30;
@@ -28,13 +28,13 @@ static void blake2b_256(const void *bytes, size_t len, uint8_t out[32])
 {
 	static bool ready;
 
-	/* Not needed for the result: it makes the library choose code for this processor. */
+	/* The result does not depend on this. It lets the library choose code for this processor. */
 	if (!ready)
 		ready = sodium_init() >= 0;
 	crypto_generichash_blake2b(out, 32, bytes, len, NULL, 0);
 }
 
-/* libcrypto has the instructions of this processor for it, which is worth a factor of five; libsodium cannot fail. */
+/* libcrypto uses the processor's own instructions, which makes it five times as fast. The fallback, libsodium, cannot fail. */
 static void sha256(const void *bytes, size_t len, uint8_t out[32])
 {
 	struct error unused;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who else uses a device: the table of mounts, the loop devices, and the filesystems that the kernel has. */
+/* Finds out who else uses a device: looks at the mount table, the loop devices, and the filesystems that the kernel has open. */
 #include "common/volume/device-in-use.h"
 
 #include <ctype.h>
@@ -15,7 +15,7 @@
 #include "common/volume/loop-device.h"
 #include "format/superblock.h"
 
-/* Paths in the mount table have blank, tab, newline and backslash as \ooo. */
+/* The mount table writes blank, tab, newline and backslash in paths as \ooo. */
 static void unescape(char *text)
 {
 	char *to = text;
@@ -32,12 +32,12 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
-/* Of a line of mountinfo. */
+/* The fields of a line of mountinfo. */
 struct mount_line {
-	char *point, *type, *source, *options;	/* the last are those of the superblock */
+	char *point, *type, *source, *options;	/* options: those of the superblock */
 };
 
-/* The fifth field, and the three after " - "; cuts the line. */
+/* Splits off the fifth field and the three after " - ". Changes the line. */
 static bool split_mount(char *line, struct mount_line *mount)
 {
 	char *tail = strstr(line, " - ");
@@ -60,7 +60,7 @@ static bool split_mount(char *line, struct mount_line *mount)
 	return true;
 }
 
-/* Each mount that this process can see, until visit is false. */
+/* Visits each mount that this process can see, until visit returns false. */
 static bool mount_visit(bool (*visit)(void *context, const struct mount_line *mount, struct error *err), void *context, struct error *err)
 {
 	char path[PATH_MAX], *line = NULL;
@@ -80,7 +80,7 @@ static bool mount_visit(bool (*visit)(void *context, const struct mount_line *mo
 	return ok;
 }
 
-/* What is mounted is a device: which. */
+/* Finds the device that is mounted. False: what is mounted is not a device. */
 static bool is_of_device(const struct mount_line *mount, dev_t *rdev)
 {
 	struct stat st;
@@ -113,7 +113,7 @@ static bool same_bytes(const struct backing *a, const struct backing *b)
 
 struct seeking {
 	const struct backing *bytes;
-	const char *own;	/* the loop device through which they are looked at already, or "" */
+	const char *own;	/* the loop device that already shows them to us, or "" */
 };
 
 static bool is_elsewhere(void *context, const char *loop, const struct backing *other, struct error *err)
@@ -125,7 +125,7 @@ static bool is_elsewhere(void *context, const char *loop, const struct backing *
 	return loop_in_use_error(loop, seeking->own[0] ? "what it shows is also " : "", err);
 }
 
-/* Loop devices that show what is at bytes. */
+/* Refuses bytes that a loop device shows. */
 static bool not_in_a_loop(const struct backing *bytes, const char *own, struct error *err)
 {
 	struct seeking seeking = { bytes, own };
@@ -133,7 +133,7 @@ static bool not_in_a_loop(const struct backing *bytes, const char *own, struct e
 	return loop_visit(is_elsewhere, &seeking, err);
 }
 
-/* The kernel claims a device that it mounts, but not what a loop device stands on: that can be shown, and mounted, a second time. */
+/* The kernel claims a device that it mounts, but not what is below a loop device: that can be shown and mounted a second time. */
 static bool not_beneath(dev_t rdev, struct error *err)
 {
 	char own[NAME_MAX];
@@ -179,7 +179,7 @@ bool device_not_in_use(const struct stat *st, struct error *err)
 	return not_in_a_loop(&bytes, "", err) && (!bytes.is_device || not_beneath(bytes.rdev, err));
 }
 
-/* A block device, or the file that a loop device, or the loop device of a partition, shows. */
+/* Is `mounted` the block device st, or a loop device (or a partition of one) that shows the file st? */
 static bool shows(dev_t mounted, const struct stat *st)
 {
 	struct backing backing;
@@ -232,7 +232,7 @@ static bool same_uuid_error(const struct wanted *wanted, const char *how, struct
 	return error_hint(err, "unmount it; use --allow-mounted-copy only if you know that it is another copy of this image");
 }
 
-/* The kernel gives another uuid to the second of two copies that it mounts; where the first was is in this file. */
+/* When two copies are mounted, the kernel gives the second one a new uuid. This file keeps the old one. */
 static bool says_so(const char *name, const struct wanted *wanted)
 {
 	char path[PATH_MAX], text[UUID_STR_LEN] = "";
@@ -250,7 +250,7 @@ static bool says_so(const char *name, const struct wanted *wanted)
 	return strcmp(text, wanted->fsid_text) == 0 || strcmp(text, wanted->metadata_text) == 0;
 }
 
-/* On which device, where that can be told. */
+/* Names the device if it is known. */
 static void say_device(const char *name, char *text, size_t size)
 {
 	const struct dirent *entry;
@@ -267,7 +267,7 @@ static void say_device(const char *name, char *text, size_t size)
 		closedir(dir);
 }
 
-/* Without /sys: what is on each mounted device? */
+/* Without /sys, reads what is on each mounted device. */
 static bool is_of_another_uuid(void *context, const struct mount_line *mount, struct error *err)
 {
 	const struct wanted *wanted = context;
@@ -303,7 +303,7 @@ bool filesystem_not_mounted(const uint8_t fsid[FSID_SIZE], const uint8_t metadat
 	DIR *dir = opendir(path);
 
 	if (!dir) {
-		/* A kernel without btrfs has /sys, but not this. */
+		/* If the kernel lacks btrfs, /sys exists but this directory does not. */
 		system_path(path, "/sys/fs");
 		return (errno == ENOENT && access(path, F_OK) == 0) || mount_visit(is_of_another_uuid, &wanted, err);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* flock(), open file description locks and leases. */
+/* Takes flock() locks, open file description locks and leases. */
 #include "common/volume/device-lock.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include "common/volume/process-of-file.h"
 
 #define POLL_MS 50
-#define ASKING_MS 200	/* so long may somebody hold a lock who only asks for it */
+#define ASKING_MS 200	/* a process that only tests for a lock may hold it this long */
 
 #ifndef CEPH_SUPER_MAGIC
 #define CEPH_SUPER_MAGIC 0x00c36400
@@ -46,7 +46,7 @@ static void pause_briefly(void)
 	nanosleep(&piece, NULL);
 }
 
-/* False once it is later than end. */
+/* Waits briefly. Returns false once it is later than end. */
 static bool wait_until(uint64_t end)
 {
 	if (now_ms() >= end)
@@ -55,7 +55,7 @@ static bool wait_until(uint64_t end)
 	return true;
 }
 
-/* "text (process 12, name)" */
+/* Sets the error "text (process 12, name)". */
 static bool busy(const char *text, const struct stat *st, enum open_how how, int own_fd, struct error *err)
 {
 	struct process process;
@@ -67,7 +67,7 @@ static bool busy(const char *text, const struct stat *st, enum open_how how, int
 
 /* --- locks --------------------------------------------------------------------------------------------------- */
 
-/* flock() is what other tools of block devices take, the OFD lock what virtual machines take on their images. */
+/* Other tools for block devices take flock(); virtual machines take the OFD lock on their images. */
 static bool lock_one(int fd, const struct stat *st, struct error *err)
 {
 	const uint64_t end = now_ms() + ASKING_MS;
@@ -81,14 +81,14 @@ static bool lock_one(int fd, const struct stat *st, struct error *err)
 		if (!wait_until(end))
 			return busy("another process holds a lock on it", st, OPEN_FLOCKED, fd, err);
 	}
-	/* A descriptor for reading cannot have it, only ask who has. */
+	/* A read-only descriptor cannot take this lock, but can ask who has it. */
 	rc = fcntl(fd, writable ? F_OFD_SETLK : F_OFD_GETLK, &whole);
 	if (rc < 0 ? errno == EAGAIN || errno == EACCES : !writable && whole.l_type != F_UNLCK)
 		return busy("another process holds a lock on a part of it (a virtual machine?)", st, OPEN_LOCKED, fd, err);
 	return true;
 }
 
-/* Opens what a loop device shows, by its path, which must lead to what the kernel says that it shows. */
+/* Opens what a loop device shows, by its path. The path must lead to the file that the kernel names. */
 static bool open_below(const char *loop, const struct backing *backing, bool writable, int *fd, struct stat *st, struct error *err)
 {
 	const int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
@@ -111,7 +111,7 @@ static bool open_below(const char *loop, const struct backing *backing, bool wri
 	return error_hint(err, "attach it again from a file that this process can see, or give that file itself");
 }
 
-/* Each layer below st, from the top.  Opened for writing, where that can be, it stays open, and is visit's. */
+/* Visits each layer below st, from the top. A layer is opened for writing if possible; then it stays open and belongs to visit. */
 static bool below_visit(const struct stat *st, bool writable, bool (*visit)(void *context, int fd, const struct stat *st, struct error *err), void *context,
 			struct error *err)
 {
@@ -168,7 +168,7 @@ static bool ask_one(int fd, const struct stat *st, struct error *err)
 	bool is_free;
 
 	if (fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK) {
-		/* Over all of it: one that converts, who has both. */
+		/* A lock on everything is that of a conversion, which takes both. */
 		return whole.l_start == 0 && whole.l_len == 0 && whole.l_type == F_WRLCK ?
 			busy("another process holds a lock on it", st, OPEN_LOCKED, fd, err) :
 			busy("another process holds a lock on a part of it (a virtual machine?)", st, OPEN_LOCKED, fd, err);
@@ -222,7 +222,7 @@ bool device_lock_holder(int fd, const struct stat *st, pid_t *process)
 
 /* --- leases -------------------------------------------------------------------------------------------------- */
 
-/* There a refused lease says nothing of other users. */
+/* On a network, a refused lease says nothing about other users. */
 static bool is_on_network(int fd)
 {
 	struct statfs fs;
@@ -250,14 +250,14 @@ static bool is_whole(int fd)
 	return fcntl(fd, F_GETLEASE) == F_WRLCK;
 }
 
-/* Asked for is whether it is whole, so the signal says nothing; unhandled, it would end the process. */
+/* The caller asks whether the lease is intact, so the signal is not needed. Without a handler it would end the process. */
 static int set_lease(int fd, int type)
 {
 	signal(SIGIO, SIG_IGN);
 	return fcntl(fd, F_SETLEASE, type);
 }
 
-/* *taken: there is one now.  False: somebody has the file open, as long as patience. */
+/* Sets *taken if the lease was taken. False: somebody had the file open for the whole time of patience. */
 static bool try_lease(int fd, unsigned patience, bool *taken, struct error *err)
 {
 	const uint64_t end = now_ms() + patience;
@@ -266,7 +266,7 @@ static bool try_lease(int fd, unsigned patience, bool *taken, struct error *err)
 		*taken = set_lease(fd, F_WRLCK) == 0;
 		if (*taken && is_whole(fd))
 			return true;
-		if (*taken)	/* whoever waits is let in, and is gone soon or stays */
+		if (*taken)	/* let in whoever waits: they are gone soon, or they stay */
 			set_lease(fd, F_UNLCK);
 		else if (errno == EINVAL || errno == EOPNOTSUPP || errno == EACCES)
 			return true;
@@ -284,7 +284,7 @@ static bool shows_another(void *context, const char *loop, const struct backing 
 	return backing->is_device || backing->dev != st->st_dev || backing->inode != st->st_ino || loop_in_use_error(loop, "", err);
 }
 
-/* A loop device has its file open, but no process does. */
+/* The user may be a loop device, which has its file open although no process does. */
 static bool who_has_it(int fd, const struct stat *st, struct error *err)
 {
 	struct stat wanted = *st;
@@ -306,7 +306,7 @@ bool device_lease_hold(struct device_lock *lock, int fd, const struct stat *st, 
 		return true;
 	if (again) {
 		device_lease_end(lock, fd);
-		pause_briefly();	/* whoever waits comes in, and is found now rather than later */
+		pause_briefly();	/* whoever waits gets in now, and is found now rather than later */
 	}
 	return try_lease(fd, device_lock_patience, &lock->is_leased, err) || (err->kind == ERROR_BUSY && who_has_it(fd, st, err));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Files and block devices as a table of functions, and the bounds in front of every table. */
+/* Files and block devices as a table of functions, with a check of bounds in front of every call. */
 #include "common/volume/device.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include "common/volume/device-in-use.h"
 #include "common/volume/device-lock.h"
 
-/* For reading past the cache: what that must be aligned to on any device, and how much at a time. */
+/* Reads that bypass the cache: an alignment that any device accepts, and the bytes per read. */
 #define DIRECT_ALIGN 4096u
 #define DIRECT_SIZE (1u << 20)
 
@@ -24,7 +24,7 @@ struct file {
 	int fd;
 	bool is_block;
 	uint64_t size;
-	uint8_t *direct;	/* DIRECT_SIZE bytes where the file is writable, so that there is room for them when they are needed */
+	uint8_t *direct;	/* DIRECT_SIZE bytes if the file is writable, so that they are there when needed */
 	char *path;
 	struct stat st;
 	struct device_lock lock;
@@ -62,7 +62,7 @@ static bool file_write(void *self, const void *bytes, size_t len, uint64_t at, s
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
-			const bool is_full = errno == ENOSPC || errno == EDQUOT;	/* under a hole of the image */
+			const bool is_full = errno == ENOSPC || errno == EDQUOT;	/* the write filled a hole of the image */
 
 			error_system(err, "cannot write %zu bytes at %#" PRIx64, len, at);
 			return is_full && error_hint(err, "make room on the filesystem that holds the image");
@@ -86,13 +86,13 @@ static bool file_flush(void *self, struct error *err)
 	return true;
 }
 
-/* pread() that leaves out the page cache where the file system can; 0 and less as pread(). */
+/* Like pread(), but bypasses the page cache if the file system can. Returns 0 or less as pread() does. */
 static ssize_t read_direct(const struct file *file, size_t len, uint64_t at)
 {
 	const int flags = fcntl(file->fd, F_GETFL);
 	ssize_t n = -1;
 
-	/* Also where O_DIRECT works, so that later reads through the cache show the same. */
+	/* Done even if O_DIRECT works, so that later reads through the cache return the same. */
 	(void)!posix_fadvise(file->fd, (off_t)at, (off_t)len, POSIX_FADV_DONTNEED);
 	errno = EINVAL;
 	if (flags >= 0 && fcntl(file->fd, F_SETFL, flags | O_DIRECT) == 0) {
@@ -146,7 +146,7 @@ static bool file_forget(void *self, struct error *err)
 	return true;
 }
 
-/* Where lseek() finds it; other: where it cannot tell. */
+/* Returns what lseek() finds, or `other` if it cannot tell. */
 static uint64_t file_seek(const struct file *file, uint64_t at, int whence, uint64_t other)
 {
 	if (at >= file->size)
@@ -175,7 +175,7 @@ static void file_punch(void *self, uint64_t at, uint64_t len)
 {
 	const struct file *file = self;
 
-	/* Only gives room back: what was to be zero has been written as zeros. */
+	/* This only gives back room: the bytes that must be zero were written as zeros. */
 	(void)!fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)len);
 }
 
@@ -204,7 +204,7 @@ static void file_share(void *self)
 	device_lease_end(&file->lock, file->fd);
 }
 
-/* As for one who opens it for writing; what cannot be had is the claim of a block device. */
+/* Asks the same as opening for writing, except for the claim of a block device, which it cannot have. */
 static bool file_check_free(void *self, struct error *err)
 {
 	const struct file *file = self;
@@ -285,7 +285,7 @@ static bool open_error(bool writable, struct error *err)
 	}
 }
 
-/* For writing: refuses what others use, and keeps them away. */
+/* If opened for writing, refuses files that others use, and keeps others away. */
 static bool open_file(const char *path, bool writable, struct file *file, struct error *err)
 {
 	struct stat st;
@@ -306,7 +306,7 @@ static bool open_file(const char *path, bool writable, struct file *file, struct
 		return open_error(writable, err);
 	if (S_ISBLK(st.st_mode) != file->is_block || (!file->is_block && !S_ISREG(st.st_mode)))
 		return error_set(err, ERROR_BUSY, "was replaced by something else while it was opened");
-	/* The kernel opens such a device for writing, and refuses the first write. */
+	/* The kernel opens such a device for writing and only refuses the first write. */
 	if (writable && file->is_block && ioctl(file->fd, BLKROGET, &read_only) == 0 && read_only) {
 		errno = EROFS;
 		return error_system(err, "cannot open for writing");
@@ -416,7 +416,7 @@ bool device_read_medium(struct device *device, void *bytes, size_t len, uint64_t
 	return device->ops->read_medium(device->self, bytes, len, at, err) || error_prefix(err, "%s", device->name);
 }
 
-/* Piece by piece on the stack: there must be room for it when a conversion has begun. */
+/* Compares piece by piece on the stack: a conversion that has begun must not need more memory. */
 static bool is_on_medium(struct device *device, const uint8_t *bytes, size_t len, uint64_t at, bool *is, struct error *err)
 {
 	uint8_t piece[64u << 10];
@@ -437,7 +437,7 @@ bool device_read_back(struct device *device, const void *bytes, size_t len, uint
 	struct error unread;
 	bool is;
 
-	/* What cannot be read can often be written, and then be read again. */
+	/* Bytes that cannot be read can often be written and then read again. */
 	*again = !is_on_medium(device, bytes, len, at, &is, &unread) || !is;
 	if (!*again)
 		return true;

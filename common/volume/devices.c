@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which devices make up a filesystem. */
+/* Finds out which devices make up a filesystem. */
 #include "common/volume/devices.h"
 
 #include <inttypes.h>
@@ -10,10 +10,10 @@
 #include "common/volume/super-copies.h"
 #include "common/volume/warn.h"
 
-/* Missing ones too, which an image may name in any number. */
+/* including missing ones, of which an image may name any number */
 #define DEVICES_MAX 4096
 
-/* One that was given, with what its superblocks say. */
+/* A device that was given, with its superblocks. */
 struct candidate {
 	struct device *device;
 	struct super_copy copy[SUPER_COPIES];
@@ -30,7 +30,7 @@ static bool is_seed(const struct candidate *c)
 	return super_of(c)->flags & SUPER_FLAG_SEEDING;
 }
 
-/* A seed never changes, whatever its number: what grew from it is the filesystem. */
+/* Chooses the newest device. A seed never changes, so its generation does not count: the filesystem is the one that grew from it. */
 static size_t newest(const struct candidate *c, size_t n)
 {
 	size_t best = 0;
@@ -78,7 +78,7 @@ static bool check_all(const struct volume *volume, const struct candidate *c, si
 	return true;
 }
 
-/* Only where the choice was tolerant. */
+/* An invalid copy was only chosen if the choice was tolerant. */
 static void use_invalid(struct volume *volume, const struct device *device, struct super_copy *copy)
 {
 	if (copy->valid)

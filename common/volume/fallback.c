@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Other places where the chunk tree and the tree of roots may be. */
+/* Finds other places where the chunk tree and the root tree may be. */
 #include "common/volume/fallback.h"
 
 #include <inttypes.h>
@@ -11,8 +11,8 @@
 #include "common/volume/devices.h"
 
 #define PLACES_MAX (SUPER_COPIES * (SUPER_BACKUPS + 1))
-#define SCANNED_MAX (64u << 20)		/* of system chunks: one is 32 MiB at most */
-#define FOUND_CHUNKS_MAX (1u << 15)	/* they come in any order, and each takes its place among those that are there */
+#define SCANNED_MAX (64u << 20)		/* bytes of system chunks; one is at most 32 MiB */
+#define FOUND_CHUNKS_MAX (1u << 15)	/* limited, as they come in any order and each is inserted among the others */
 
 struct place {
 	uint64_t logical, generation;
@@ -24,7 +24,7 @@ struct places {
 	size_t n;
 };
 
-/* The newest first; what is no place is left out. */
+/* Adds a place, newest first. Impossible places are left out. */
 static void add_place(const struct volume *volume, struct places *places, uint64_t logical, uint64_t generation, uint8_t level)
 {
 	size_t i = places->n;
@@ -90,7 +90,10 @@ static int compare_places(const void *a, const void *b)
 	return x->generation < y->generation ? 1 : x->generation > y->generation ? -1 : x->logical < y->logical ? -1 : x->logical > y->logical;
 }
 
-/* Trees are copied when they change: old leaves stay until something takes their place.  The newest are read first, the others fill what they leave. */
+/*
+ * Trees are copied when they change, so old leaves stay until something overwrites them. The newest leaves
+ * are read first, and older ones fill the gaps.
+ */
 static bool scan_system_chunks(struct volume *volume, struct error *err)
 {
 	const uint32_t node_size = volume->super.node_size;
@@ -152,7 +155,7 @@ static bool read_chunks(struct volume *volume, const struct places *places, stru
 	const struct place first = { super->chunk_root, super->chunk_root_generation, super->chunk_root_level };
 	struct error what = { 0 };
 
-	/* Whatever is right is better than something else that is newer and is not. */
+	/* Anything right is better than something newer that is wrong. */
 	volume->tolerance.is_tolerant = false;
 
 	bool ok = chunk_tree_read(volume, &what);
@@ -213,7 +216,7 @@ static bool choose_root(struct volume *volume, const struct places *places, stru
 		super->root_level = place->level;
 		super->log_root = 0;
 	}
-	/* Where none is right, what can be used of the first is. */
+	/* If none is right, the first one is used as far as possible. */
 	return ok || error_is_damage(&what) || (*err = what, false);
 }
 

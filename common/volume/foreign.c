@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Containers by their first bytes; filesystems and the like are libblkid's work. */
+/* Recognises containers by their first bytes. Filesystems and the like are left to libblkid. */
 #include "common/volume/foreign.h"
 
 #include <fcntl.h>
@@ -48,7 +48,7 @@ struct foreign foreign_container(struct device *device)
 	return found;
 }
 
-/* What libblkid calls it; other names are those of filesystems. */
+/* Translates the name that libblkid gives. Names that are not listed are those of filesystems. */
 static struct foreign named(const char *type)
 {
 	static const struct {
@@ -85,7 +85,7 @@ struct foreign foreign_content(const char *path, uint64_t offset, uint64_t lengt
 	blkid_probe probe = fd >= 0 ? blkid_new_probe() : NULL;
 	const char *type = NULL;
 
-	/* To libblkid 0 bytes are all. */
+	/* For libblkid, 0 bytes means everything. */
 	if (probe && length > 0 && blkid_probe_set_device(probe, fd, (blkid_loff_t)offset, (blkid_loff_t)length) == 0 &&
 	    blkid_probe_enable_superblocks(probe, 1) == 0 && blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE) == 0 &&
 	    blkid_do_probe(probe) == 0 && blkid_probe_lookup_value(probe, "TYPE", &type, NULL) == 0 && strcmp(type, "btrfs") != 0)

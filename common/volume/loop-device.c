@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the kernel says of its loop devices: in /sys, and, where that is not there, by ioctl. */
+/* Reads what the kernel says about its loop devices: from /sys, or by ioctl if that is not there. */
 #include "common/volume/loop-device.h"
 
 #include <ctype.h>
@@ -16,7 +16,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* Partitions of every kind of disk have this major number, where the disk's own numbers do not suffice. */
+/* Partitions of every kind of disk have this major number once the disk's own numbers run out. */
 #define BLOCK_EXT_MAJOR 259
 
 const char *system_root = "";
@@ -37,7 +37,7 @@ static dev_t decode_dev(uint64_t dev)
 	return makedev((dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00));
 }
 
-/* 1: it shows something; 0: nothing; -1: it cannot be asked. */
+/* Returns 1 if it shows something, 0 if it shows nothing, -1 if it cannot be asked. */
 static int ask(const char *path, struct loop_info64 *info)
 {
 	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -50,7 +50,7 @@ static int ask(const char *path, struct loop_info64 *info)
 	return known;
 }
 
-/* The kernel's own numbers of the backing file hold in every mount namespace; its path is for those who may not open the device. */
+/* The kernel's own numbers of the backing file are valid in every mount namespace. The path is for users who may not open the device. */
 bool loop_backing(const char *loop, struct backing *out)
 {
 	char path[PATH_MAX];
@@ -106,7 +106,7 @@ bool loop_is_idle(const char *loop)
 	return read_only;
 }
 
-/* Without /sys: a loop device says its number itself, and of other disks it is known that they are none. */
+/* Without /sys, a loop device tells its own number. Other disks are known not to be loop devices. */
 static bool name_by_ioctl(dev_t rdev, char name[static NAME_MAX], bool *is_loop, struct error *err)
 {
 	char path[PATH_MAX];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Finding partitions is libblkid's work; what is in them is looked at here. */
+/* libblkid finds the partitions. This file looks at what is in them. */
 #include "common/volume/partition.h"
 
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "format/superblock.h"
 
 #define BLKID_SECTOR 512u
-#define BEGINNING (1u << 20)	/* of a disk; its partition table is in there */
+#define BEGINNING (1u << 20)	/* bytes of a disk that hold its partition table */
 
 static bool has_magic(struct device *device, uint64_t at)
 {
@@ -26,7 +26,7 @@ static bool has_magic(struct device *device, uint64_t at)
 	       memcmp(magic, SUPER_MAGIC, sizeof(magic)) == 0;
 }
 
-/* The log of a zoned device is at its beginning. */
+/* The magic may also be at the beginning, where a zoned device has its log. */
 bool partition_is_btrfs(struct device *device, uint64_t offset, uint64_t length)
 {
 	for (unsigned n = 0; n < superblock_n_copies(length); n++)
@@ -35,7 +35,7 @@ bool partition_is_btrfs(struct device *device, uint64_t offset, uint64_t length)
 	return length >= SUPER_SIZE && has_magic(device, offset);
 }
 
-/* What is looked for, and where. */
+/* What is searched for, and where. */
 struct search {
 	const char *path;
 	struct device *device;
@@ -67,7 +67,7 @@ static void look_at(const struct search *search, blkid_partition from)
 	struct partition found = {
 		.number = blkid_partition_get_partno(from),
 		.offset = start * BLKID_SECTOR,
-		.length = (size < sectors - start ? size : sectors - start) * BLKID_SECTOR,	/* of an image that was cut */
+		.length = (size < sectors - start ? size : sectors - start) * BLKID_SECTOR,	/* the image may be cut off */
 	};
 
 	take_type(from, &found);
@@ -78,7 +78,7 @@ static void look_at(const struct search *search, blkid_partition from)
 	(*search->n)++;
 }
 
-/* The partitions of the table in fd, which counts in sectors of this size. */
+/* Goes through the partitions of the table in fd. sector_size: the unit of its addresses. */
 static bool look_through(const struct search *search, int fd, unsigned sector_size)
 {
 	blkid_probe probe = blkid_new_probe();
@@ -91,7 +91,7 @@ static bool look_through(const struct search *search, int fd, unsigned sector_si
 	return ok;
 }
 
-/* As far as it is looked at: the disk ends with the second one. */
+/* The fields of a GPT header that are used. The disk ends with the second header. */
 struct gpt_header {
 	uint8_t signature[8];
 	struct le32 revision, size, crc32, reserved;
@@ -99,7 +99,7 @@ struct gpt_header {
 };
 static_assert(offsetof(struct gpt_header, place_of_second) == 32, "AlternateLBA");
 
-/* How large the disk was, as the first header of its GPT says; 0 where there is none, or the image is as large. */
+/* Returns the size that the disk had according to its first GPT header, or 0 if there is none or the image is not smaller. */
 static uint64_t size_before_cut(struct device *device, unsigned sector_size)
 {
 	struct gpt_header header;
@@ -113,7 +113,7 @@ static uint64_t size_before_cut(struct device *device, unsigned sector_size)
 	return last >= INT64_MAX / sector_size || (last + 1) * sector_size <= device->size ? 0 : (last + 1) * sector_size;
 }
 
-/* libblkid takes no GPT that leads behind the end of the file: it is shown the beginning of one that is as large as the disk was. */
+/* libblkid rejects a GPT that extends behind the end of the file. It gets the beginning in a file as large as the disk was. */
 static bool look_at_beginning(const struct search *search, unsigned sector_size, uint64_t size)
 {
 	struct device *const device = search->device;

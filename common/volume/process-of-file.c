@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Looks through the open files of all processes. */
+/* Goes through the open files of all processes. */
 #include "common/volume/process-of-file.h"
 
 #include <dirent.h>
@@ -13,7 +13,7 @@
 #include "common/util/escape.h"
 #include "common/volume/loop-device.h"
 
-/* Without asking a server, which may be gone. */
+/* Does not ask a server, because that may be gone. */
 static bool is_file(const char *path, const struct stat *st)
 {
 	struct statx x;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whether a filesystem is what it was when it was opened. */
+/* Checks that a filesystem is still what it was when it was opened. */
 #include "common/volume/still-ours.h"
 
 #include <inttypes.h>
@@ -15,7 +15,7 @@ bool volume_not_mounted(const struct volume *volume, struct error *err)
 	       filesystem_not_mounted(volume->super.fsid, volume->super.metadata_fsid, err) || error_prefix(err, "%s", volume->device->name);
 }
 
-/* A damaged copy, or one of another filesystem, may change: nobody uses it. */
+/* A copy that is damaged or belongs to another filesystem may change, because nobody uses it. */
 static bool is_same(const struct volume *volume, const struct super_copy *was, const struct super_copy *is)
 {
 	if (was->valid || was->is_doubted)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The raid stripe tree: one search for each of its items, not for each sector. */
+/* Reads the raid stripe tree, with one search for each of its items instead of one for each sector. */
 #include "common/volume/stripe-tree.h"
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 #define corrupt(logical, format, ...) \
 	error_set(err, ERROR_CORRUPT, "raid stripe tree: item of %" PRIu64 ": " format, logical, __VA_ARGS__)
 
-/* A tree by its root node. */
+/* A tree, named by its root node. */
 struct root_node {
 	uint64_t logical, generation;
 	uint8_t level;
@@ -20,19 +20,19 @@ struct root_node {
 
 /* A place in a leaf. */
 struct found {
-	struct block *leaf;	/* held */
+	struct block *leaf;	/* held by this struct */
 	uint32_t slot;
 	bool has_next;
-	struct key next;	/* of the item behind it, in whatever leaf */
+	struct key next;	/* key of the item behind it, in the same leaf or the next */
 };
 
 struct stripe_tree {
 	struct volume *volume;
 	bool has_root;
 	struct root_node root;
-	bool is_searched;	/* right now: for the blocks on the way nothing can be looked up in it */
-	struct found found;	/* the item used last */
-	uint64_t start, end;	/* which logical addresses it is of; equal: none */
+	bool is_searched;	/* a search is running: blocks on its way cannot be looked up in the tree */
+	struct found found;	/* the item that was used last */
+	uint64_t start, end;	/* the logical addresses it covers; equal: none */
 };
 
 /* --- searching ------------------------------------------------------------------------------------------------- */
@@ -64,7 +64,7 @@ static bool descend(struct volume *volume, const struct root_node *root, const s
 	return true;
 }
 
-/* The last item whose key is not behind key; found->leaf NULL where there is none. */
+/* Finds the last item whose key is not behind key. Sets found->leaf to NULL if there is none. */
 static bool search_last(struct volume *volume, const struct root_node *root, const struct key *key, struct found *found, struct error *err)
 {
 	if (!descend(volume, root, key, found, err))
@@ -121,7 +121,7 @@ static bool find_root(struct stripe_tree *tree, struct error *err)
 
 /* --- items ----------------------------------------------------------------------------------------------------- */
 
-/* What an item is of, by its key and that of the next one. */
+/* Checks the range that an item covers, by its key and that of the next item. */
 static bool check_range(const struct stripe_tree *tree, const struct found *found, const struct key *key, struct error *err)
 {
 	const uint32_t sector_size = tree->volume->super.sector_size;
@@ -136,7 +136,7 @@ static bool check_range(const struct stripe_tree *tree, const struct found *foun
 	return true;
 }
 
-/* Data are mostly read forwards: the next item of the leaf is tried before a search. */
+/* Data are mostly read forwards, so the next item of the leaf is tried before a search. */
 static bool step(struct stripe_tree *tree, uint64_t logical)
 {
 	struct found *found = &tree->found;
@@ -155,7 +155,7 @@ static bool step(struct stripe_tree *tree, uint64_t logical)
 	return true;
 }
 
-/* Tree blocks are where the profile puts them; chunks that say otherwise would have each block ask where it is itself. */
+/* Tree blocks are where the profile puts them. If a chunk says otherwise, each block would have to look up where it is itself. */
 static bool search(struct stripe_tree *tree, const struct key *key, struct found *found, struct error *err)
 {
 	if (tree->is_searched)
@@ -196,7 +196,7 @@ static bool find_item(struct stripe_tree *tree, uint64_t logical, struct error *
 	return error_set(err, ERROR_CORRUPT, "raid stripe tree: it has no item of logical address %" PRIu64, logical);
 }
 
-/* Where the item that was found has the bytes of one mirror. */
+/* Finds where the current item has the bytes of one mirror. */
 static bool read_item(const struct stripe_tree *tree, const struct chunk *chunk, uint64_t logical, unsigned mirror, struct stripe_place *place,
 		      struct error *err)
 {
@@ -212,7 +212,7 @@ static bool read_item(const struct stripe_tree *tree, const struct chunk *chunk,
 	for (unsigned i = 0; item.left > 0; i++) {
 		if (!stripe_extent_next(&item, &copy, err))
 			return false;
-		/* Both copies of DUP are on one device: their order tells them apart. */
+		/* Both copies of DUP are on one device. Their order tells them apart. */
 		if (copy.devid != devid || ((chunk->type & GROUP_DUP) && i != mirror))
 			continue;
 		if (copy.physical % sector_size != 0 || copy.physical > UINT64_MAX - (tree->end - tree->start))
@@ -224,9 +224,9 @@ static bool read_item(const struct stripe_tree *tree, const struct chunk *chunk,
 	return corrupt(tree->start, "it has no stripe %s%" PRIu64, chunk->type & GROUP_DUP ? "for this copy on devid " : "on devid ", devid);
 }
 
-/* --- for those who read ---------------------------------------------------------------------------------------- */
+/* --- for readers ---------------------------------------------------------------------------------------------- */
 
-/* Parity is where the profile puts it, and so are metadata, mixed groups and what has one copy. */
+/* The profile alone places parity, metadata, mixed groups and chunks with one copy. */
 static bool is_in_tree(const struct volume *volume, const struct chunk *chunk)
 {
 	return volume->stripe_tree && (chunk->type & GROUP_TYPE_MASK) == GROUP_DATA &&

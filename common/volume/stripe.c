@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The arithmetic of the profiles. */
+/* Computes where the RAID profiles put data. */
 #include "common/volume/stripe.h"
 
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 
 #define STRIPED (GROUP_RAID0 | GROUP_RAID10 | GROUP_RAID5 | GROUP_RAID6)
 
-/* The ways that RAID6 has before those which leave a second data stripe out. */
+/* The ways to read a stripe of RAID6 before those that leave out a second data stripe. */
 enum { DIRECT, FROM_P, FROM_Q, FROM_BOTH };
 
 static unsigned n_parity(const struct chunk *chunk)
@@ -18,7 +18,7 @@ static unsigned n_parity(const struct chunk *chunk)
 	return chunk->type & GROUP_RAID6 ? 2 : chunk->type & GROUP_RAID5 ? 1 : 0;
 }
 
-/* Stripes that hold different data. */
+/* Returns the number of stripes that hold different data. */
 static unsigned n_data(const struct chunk *chunk)
 {
 	if (!(chunk->type & STRIPED))
@@ -62,8 +62,8 @@ bool stripe_is_computed(const struct chunk *chunk, unsigned mirror)
 /* A place in the rows of a striped chunk. */
 struct row {
 	uint64_t number;
-	unsigned data;		/* which of the row's data stripes */
-	uint64_t within;	/* bytes of that stripe before */
+	unsigned data;		/* index among the data stripes of the row */
+	uint64_t within;	/* offset in that stripe */
 };
 
 static struct row row_of(const struct chunk *chunk, uint64_t logical)
@@ -73,7 +73,7 @@ static struct row row_of(const struct chunk *chunk, uint64_t logical)
 	return (struct row){ stripe / n_data(chunk), (unsigned)(stripe % n_data(chunk)), offset % chunk->stripe_len };
 }
 
-/* Parity moves by one stripe in each row: what would be stripe i is another. */
+/* Parity moves by one stripe in each row. Returns the stripe that takes the part of stripe i. */
 static unsigned rotated(const struct chunk *chunk, const struct row *row, unsigned i)
 {
 	return (unsigned)((row->number + i) % chunk->n_stripes);
@@ -103,7 +103,7 @@ uint64_t chunk_physical(const struct chunk *chunk, uint64_t logical, unsigned mi
 	return stripe_place(chunk, logical, mirror).physical;
 }
 
-/* What data stripe i counts in Q: 2 to the power of i. */
+/* The weight of data stripe i in Q: 2 to the power of i. */
 static uint8_t weight(unsigned i)
 {
 	uint8_t w = 1;
@@ -113,7 +113,7 @@ static uint8_t weight(unsigned i)
 	return w;
 }
 
-/* The second data stripe that a mirror of RAID6 leaves out. */
+/* Returns the second data stripe that a mirror of RAID6 leaves out. */
 static unsigned left_out(const struct row *row, unsigned mirror)
 {
 	const unsigned i = mirror - FROM_BOTH;

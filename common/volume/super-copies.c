@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The copies of the superblock: choosing one, writing all. */
+/* The copies of the superblock: chooses one of them, writes all of them. */
 #include "common/volume/super-copies.h"
 
 #include <inttypes.h>
@@ -19,7 +19,7 @@ void superblock_copy(struct superblock *to, const struct superblock *from)
 	to->sys_chunks.at = (const uint8_t *)&to->disk + at;
 }
 
-/* At the places where they can be overwritten. */
+/* Reads the copies at the fixed offsets, where they can be overwritten. */
 static void read_fixed(struct device *device, struct super_copy copy[SUPER_COPIES])
 {
 	for (unsigned n = 0; n < SUPER_COPIES; n++) {
@@ -30,8 +30,8 @@ static void read_fixed(struct device *device, struct super_copy copy[SUPER_COPIE
 }
 
 /*
- * On a zoned device the places of the others are inside its log, or in somebody's data: only what is in the logs counts.  A zoned filesystem on
- * another device has its superblocks where all have them.
+ * On a zoned device, the offsets of the other copies are inside the log or in somebody's data, so only the logs count. A zoned filesystem on
+ * another device has its superblocks at the usual offsets.
  */
 static bool read_logs(struct device *device, struct super_copy copy[SUPER_COPIES])
 {
@@ -71,7 +71,7 @@ static bool is_behind_end(const struct super_copy *copy, const struct superblock
 	return copy->where + SUPER_SIZE > super->dev_total_bytes;
 }
 
-/* NULL: a state as a conversion writes it, also where somebody cleared the bit; else what is wrong with them. */
+/* Returns NULL if the state is one that a conversion writes, even if somebody cleared the bit. Otherwise returns what is wrong. */
 static const char *wrong_with_marks(const struct superblock *super)
 {
 	struct crypt_state_tail state;
@@ -91,8 +91,8 @@ static bool is_marked(const struct super_copy copy[SUPER_COPIES], unsigned n)
 }
 
 /*
- * Nothing is changed in place before copy 0 has bit and state, and they are cleared there last: where copy 0 has neither, and one of the others alone
- * has something that no conversion writes, that copy is damaged, or somebody's work.
+ * A conversion changes nothing in place before copy 0 has the bit and the state, and clears them in copy 0 last. So if copy 0 has neither, and
+ * just one other copy has something that no conversion writes, that copy is damaged or somebody made it.
  */
 static void doubt_marks(struct super_copy copy[SUPER_COPIES], unsigned chosen)
 {
@@ -117,8 +117,8 @@ static void doubt_marks(struct super_copy copy[SUPER_COPIES], unsigned chosen)
 }
 
 /*
- * Of equally new ones, one that tells of an unfinished conversion: it is written to all of them, and a crash, or somebody's hand, may
- * have left only one that still tells of it.
+ * Among equally new copies, prefers one that records an unfinished conversion. The record is written to all of them, but a crash or somebody's
+ * hand may have left only one that still has it.
  */
 static unsigned prefer_unfinished(const struct super_copy copy[SUPER_COPIES], unsigned used)
 {
@@ -135,8 +135,8 @@ static unsigned prefer_unfinished(const struct super_copy copy[SUPER_COPIES], un
 }
 
 /*
- * The number of the copy to use; SUPER_COPIES where none is valid.  A kernel reads nothing but the primary, and what it points to is whole: of a disk
- * that was copied while in use another copy may be newer than the trees.
+ * Returns the number of the copy to use, or SUPER_COPIES if none is valid. A kernel only reads the primary, and everything it points to is
+ * intact. If a disk was copied while in use, another copy may be newer than the trees.
  */
 static unsigned primary_or_newest(const struct super_copy copy[SUPER_COPIES])
 {
@@ -150,7 +150,7 @@ static unsigned primary_or_newest(const struct super_copy copy[SUPER_COPIES])
 	return best;
 }
 
-/* What is wrong, when no copy is right: a damaged one says more than one that is not there. */
+/* Reports the error if no copy is valid. A damaged copy says more than a missing one. */
 static bool none_is_valid(const struct device *device, const struct super_copy copy[SUPER_COPIES], struct error *err)
 {
 	if (!copy[0].exists)
@@ -218,7 +218,7 @@ static void judge_other_copy(const struct volume *volume, const char *label, con
 
 	label = label ? label : "";
 	if (n > 0 && is_behind_end(other, super)) {
-		other->exists = other->valid = false;	/* behind the end of the filesystem: nobody's */
+		other->exists = other->valid = false;	/* behind the end of the filesystem, so it does not belong to it */
 		return;
 	}
 	if (other->valid && !same_filesystem(other, &copy[used])) {
@@ -266,7 +266,7 @@ static bool write_copy(struct volume *volume, unsigned n, struct disk_superblock
 	return true;
 }
 
-/* Written copies that have been flushed: a lost write would leave a filesystem that others may change, or nobody may mount. */
+/* Reads back a copy that was written and flushed. A lost write would leave a filesystem that others may change or that nobody may mount. */
 static bool read_back(struct volume *volume, unsigned n, struct error *err)
 {
 	const struct super_copy *copy = &volume->copy[n];
@@ -279,7 +279,10 @@ static bool read_back(struct volume *volume, unsigned n, struct error *err)
 	return true;
 }
 
-/* Where the primary is damaged, a power cut while a mirror is written could leave no copy at all: so it first becomes what the copy in use is. */
+/*
+ * If the primary is damaged, a power cut while a mirror is written could leave no copy at all. So the
+ * primary is first overwritten with the copy in use.
+ */
 static bool restore_primary(struct volume *volume, struct error *err)
 {
 	struct disk_superblock own = volume->copy[volume->super_used].super.disk;

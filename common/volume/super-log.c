@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Finds the end of a log of superblocks by halving: what was written of a zone is at its beginning. */
+/* Finds the end of a superblock log by halving, because the written part of a zone is at its beginning. */
 #include "common/volume/super-log.h"
 
 #include <inttypes.h>
@@ -7,20 +7,20 @@
 #include "common/volume/stripe.h"
 #include "common/volume/super-copies.h"
 
-/* How far behind the newest one is looked for one that is right. */
+/* The number of superblocks, from the newest back, among which a right one is searched for. */
 #define BACK_MAX 64u
 
 static const uint64_t log_at[SUPER_COPIES] = { 0, 512ull << 30, 4096ull << 30 };
 
-/* A zone that has superblocks. */
+/* A zone that holds superblocks. */
 struct zone {
 	uint64_t start;
-	uint64_t n;		/* how many: 0: none */
-	uint64_t generation;	/* of its first one: what has less was there before the zone was written */
+	uint64_t n;		/* number of superblocks; 0: none */
+	uint64_t generation;	/* of its first one; lower ones were there before the zone was written */
 	uint8_t fsid[FSID_SIZE];
 };
 
-/* What says of itself to be copy n on a zoned device; neither checksum nor other fields are looked at. */
+/* Reads a superblock that claims to be copy n on a zoned device. Checks neither checksum nor other fields. */
 static bool read_head(struct device *device, unsigned n, uint64_t at, uint64_t *generation, uint8_t fsid[FSID_SIZE])
 {
 	struct disk_superblock disk;
@@ -35,7 +35,7 @@ static bool read_head(struct device *device, unsigned n, uint64_t at, uint64_t *
 	return true;
 }
 
-/* One damaged superblock is not the end. */
+/* A zone may begin with one damaged superblock. */
 static bool begins_at(struct device *device, unsigned n, uint64_t start, struct zone *zone)
 {
 	*zone = (struct zone){ .start = start };
@@ -87,7 +87,7 @@ bool super_copy_read(struct device *device, unsigned n, uint64_t where, struct s
 					csum_type_name(copy->super.csum_type));
 }
 
-/* The last one of the zone that is right. */
+/* Reads the last right superblock of the zone. */
 static bool read_last(struct device *device, unsigned n, const struct zone *zone, struct super_copy *copy)
 {
 	for (unsigned back = 0; back < BACK_MAX && back < zone->n; back++) {
@@ -100,7 +100,7 @@ static bool read_last(struct device *device, unsigned n, const struct zone *zone
 	return false;
 }
 
-/* What the system chunk takes of a device. */
+/* Returns the bytes that the system chunk takes on a device. */
 static uint64_t zone_size(const struct superblock *super)
 {
 	struct cursor array = super->sys_chunks;
@@ -112,8 +112,8 @@ static uint64_t zone_size(const struct superblock *super)
 }
 
 /*
- * A zone behind the first one.  Of what size a superblock itself must say: what is at the other places may be somebody's file that looks like
- * one.  size: 0 where the first zone has none to say it.
+ * Reads a zone behind the first one. Its superblock itself must name the size of the zone: at the other places there may be a file that looks
+ * like a superblock. size: 0 if no superblock of the first zone tells it.
  */
 static bool read_second(struct device *device, unsigned n, uint64_t size, struct zone *second, struct super_copy *copy)
 {
@@ -131,7 +131,7 @@ static bool read_second(struct device *device, unsigned n, uint64_t size, struct
 	return false;
 }
 
-/* Of equal generations that of the zone in use, which is not full. */
+/* Among equal generations, chooses the zone in use, which is not full. */
 static bool second_is_newer(const struct super_copy *one, const struct zone *first, const struct super_copy *other, const struct zone *second)
 {
 	if (memcmp(one->super.fsid, other->super.fsid, FSID_SIZE) != 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Each invalid thing is told once, however often it is met. */
+/* Reports each invalid thing once, however often it is met. */
 #include "common/volume/tolerance.h"
 
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Unpacking is libarchive's work; which member, and how it is written down, is decided here. */
+/* libarchive unpacks. This file chooses the member and how it is written. */
 #include "common/volume/unpack.h"
 
 #include <archive.h>
@@ -15,12 +15,12 @@
 #include "common/util/escape.h"
 
 #define READ_SIZE (1u << 20)
-#define HOLE_SIZE 4096u		/* zeros of this many bytes are left out */
-#define NAMES_MAX 8u		/* of members, in a message */
+#define HOLE_SIZE 4096u		/* runs of this many zeros are not written */
+#define NAMES_MAX 8u		/* names of members in a message */
 
 #define HEAD_SIZE 512u
 
-/* What the first bytes of a file say that it is. */
+/* Names the kind of a file by its first bytes. */
 static const char *kind_of(const char head[HEAD_SIZE], bool *is_archive)
 {
 	static const struct {
@@ -70,7 +70,7 @@ static bool make_file(int *fd, struct error *err)
 	*fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (*fd >= 0)
 		return true;
-	/* Not every filesystem can do that. */
+	/* Not every filesystem supports O_TMPFILE. */
 	if (asprintf(&name, "%s/btrfs-crypt.XXXXXX", directory) < 0)
 		return error_memory(err);
 	*fd = mkostemp(name, O_CLOEXEC);
@@ -98,7 +98,7 @@ static bool write_at(int fd, const uint8_t *bytes, size_t len, uint64_t at, stru
 	return true;
 }
 
-/* Leaves zeros out: the file is empty where nothing was written. */
+/* Leaves out zeros: parts of the file that were not written read as zeros. */
 static bool write_sparse(int fd, const uint8_t *bytes, size_t len, uint64_t at, struct error *err)
 {
 	static const uint8_t zeros[HOLE_SIZE];
@@ -151,11 +151,11 @@ static bool unpack_data(const struct unpacking *u, struct archive_entry *entry, 
 			u->progress(u->context, (uint64_t)archive_filter_bytes(u->archive, -1));
 	}
 	if (archive_entry_size_is_set(entry) && archive_entry_size(entry) > 0 && (uint64_t)archive_entry_size(entry) > size)
-		size = (uint64_t)archive_entry_size(entry);	/* it ends with a hole */
+		size = (uint64_t)archive_entry_size(entry);	/* the member ends with a hole */
 	return ftruncate(u->fd, (off_t)size) == 0 || error_system(err, "the temporary file");
 }
 
-/* As it was given to whoever made the archive, or as people see it. */
+/* Returns the name in the bytes of the archive, or in readable form if there are none. */
 static const char *name_of(struct archive_entry *entry)
 {
 	const char *name = archive_entry_pathname(entry);
@@ -209,7 +209,7 @@ static bool unpack_members(const struct unpacking *u, struct error *err)
 	return error_hint(err, "choose one with --member");
 }
 
-/* For libarchive zeros are a tar without members, and so any image that was compressed: which it is, is asked of the first bytes. */
+/* libarchive takes zeros for a tar without members, and so any compressed image that begins with them. The first bytes tell which one it is. */
 static bool open_archive(struct unpacking *u, bool raw, struct error *err)
 {
 	archive_read_free(u->archive);
@@ -239,7 +239,7 @@ static bool choose_format(struct unpacking *u, struct error *err)
 	if (rc < ARCHIVE_WARN || archive_read_data(u->archive, head, sizeof(head)) < 0)
 		return damaged(u, err);
 
-	const bool is_packed = archive_filter_count(u->archive) > 1;	/* one is the file itself */
+	const bool is_packed = archive_filter_count(u->archive) > 1;	/* the first filter is the file itself */
 
 	(void)kind_of(head, &is_archive);
 	if (!is_archive && u->member)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From logical addresses to bytes: mirrors, stripes, and stripes that are computed from others; and writing, where it is simple. */
+/*
+ * Reads the bytes at logical addresses: from mirrors, from stripes, and from stripes that are computed
+ * from others. Also writes, where that is simple.
+ */
 #include "common/volume/volume.h"
 
 #include <inttypes.h>
@@ -12,7 +15,7 @@
 #include "common/volume/stripe-tree.h"
 #include "common/volume/warn.h"
 
-/* The chunk of a whole range that has this mirror. */
+/* Finds the chunk that holds the whole range and has this mirror. */
 static bool find_range(const struct volume *volume, uint64_t logical, uint64_t len, unsigned mirror, const struct chunk **chunk,
 		       struct error *err)
 {
@@ -60,7 +63,7 @@ static bool make_row(struct volume *volume, size_t size, struct error *err)
 	return true;
 }
 
-/* At most a stripe, at one place of its row. */
+/* Computes at most one stripe, at one place of its row. */
 static bool compute(struct volume *volume, const struct chunk *chunk, uint64_t logical, uint8_t *bytes, size_t len, unsigned mirror,
 		    struct error *err)
 {
@@ -82,7 +85,7 @@ static bool compute(struct volume *volume, const struct chunk *chunk, uint64_t l
 	return true;
 }
 
-/* What one stripe has of a range, which is not empty, at one place. */
+/* Returns how much of a range, which is not empty, lies together in one stripe. */
 static size_t part_len(const struct volume *volume, const struct chunk *chunk, uint64_t logical, size_t len)
 {
 	struct stripe_place place;
@@ -129,7 +132,7 @@ bool volume_read_medium(struct volume *volume, uint64_t logical, void *bytes, si
 	return ok;
 }
 
-/* The first mirror of a part that can be read. */
+/* Reads the first mirror of a part that can be read. */
 static bool read_first(struct volume *volume, const struct chunk *chunk, uint64_t logical, uint8_t *bytes, size_t len,
 		       struct error *err)
 {
@@ -156,7 +159,7 @@ bool volume_read_any(struct volume *volume, uint64_t logical, void *bytes, size_
 		n = part_len(volume, chunk, logical, len);
 		if (read_first(volume, chunk, logical, to, n, err))
 			continue;
-		/* Two copies may be bad in different places.  Without a second one, no sector reads better alone. */
+		/* Two copies may be bad in different places, so read sector by sector. With a single copy that would not help. */
 		if (n <= sector_size || chunk_n_mirrors(chunk) == 1)
 			return false;
 		n = sector_size;
@@ -207,7 +210,7 @@ const char *volume_mirror_text(const struct volume *volume, uint64_t logical, un
 	return text;
 }
 
-/* Where a write to this mirror goes. */
+/* Finds where a write to this mirror goes. */
 static bool find_writable(const struct volume *volume, uint64_t logical, uint64_t len, unsigned mirror, struct device **device,
 			  uint64_t *physical, struct error *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Opening a filesystem: superblock, features, chunk tree. */
+/* Opens a filesystem: superblock, features, chunk tree. */
 #include "common/volume/volume.h"
 
 #include <inttypes.h>
@@ -17,7 +17,7 @@
 #include "common/volume/super-copies.h"
 #include "common/volume/warn.h"
 
-/* What a reader must know of.  RAID bits may outlive the last RAID chunk: chunks are looked at, not these. */
+/* The features a reader must know. RAID bits may outlive the last RAID chunk, so chunks are checked instead of these. */
 #define INCOMPAT_KNOWN (INCOMPAT_MIXED_BACKREF | INCOMPAT_DEFAULT_SUBVOL | INCOMPAT_MIXED_GROUPS | INCOMPAT_COMPRESS_LZO | \
 			INCOMPAT_COMPRESS_ZSTD | INCOMPAT_BIG_METADATA | INCOMPAT_EXTENDED_IREF | INCOMPAT_RAID56 | \
 			INCOMPAT_SKINNY_METADATA | INCOMPAT_NO_HOLES | INCOMPAT_METADATA_UUID | INCOMPAT_RAID1C34 | \
@@ -88,7 +88,7 @@ static bool check_features(const struct volume *volume, const struct volume_opti
 		{ INCOMPAT_RAID_STRIPE_TREE, "raid-stripe-tree", true },
 		{ INCOMPAT_REMAP_TREE, "remap-tree", false },
 	};
-	const bool only_asked = options->unfinished && !volume->device->writable;	/* whether a conversion is unfinished */
+	const bool only_asked = options->unfinished && !volume->device->writable;	/* the caller only asks whether a conversion is unfinished */
 	uint64_t unknown = super->incompat & ~INCOMPAT_KNOWN;
 
 	for (size_t i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++) {
@@ -111,7 +111,7 @@ static bool check_features(const struct volume *volume, const struct volume_opti
 	return true;
 }
 
-/* One device is all there is; of several, another may have what is cut off. */
+/* A single device must be complete. If there are several, another may have what was cut off. */
 static bool check_sizes(struct volume *volume, const struct volume_options *options, struct error *err)
 {
 	for (size_t i = 0; i < volume->n_devices; i++) {
@@ -153,7 +153,7 @@ bool volume_open_super(struct device *device, const struct volume_options *optio
 	made->warn = options->warn;
 	made->warn_context = options->warn_context;
 	made->mounted_copy_allowed = options->mounted_copy_allowed;
-	/* Whoever was interrupted may have been so by a flush that failed. */
+	/* The previous run may have been interrupted by a flush that failed. */
 	if (options->unfinished && options->to_convert && device->writable && !device_forget(device, err)) {
 		volume_close(made);
 		device_close(device);
@@ -170,7 +170,7 @@ bool volume_open_super(struct device *device, const struct volume_options *optio
 	return true;
 }
 
-/* The trees as they were some commits ago, as far as nothing has been written over them. */
+/* Takes the trees as they were some commits ago, as far as nothing has overwritten them. */
 static bool use_backup(struct volume *volume, unsigned n, struct error *err)
 {
 	struct superblock *super = &volume->super;
@@ -191,7 +191,7 @@ static bool use_backup(struct volume *volume, unsigned n, struct error *err)
 	return true;
 }
 
-/* Chunks seldom change: where the backup's tree of them is gone, that of today may do. */
+/* Chunks seldom change, so if the backup's chunk tree is gone, today's may do. */
 static bool read_backup_chunks(struct volume *volume, unsigned n, struct error *err)
 {
 	struct superblock *super = &volume->super;
@@ -214,7 +214,7 @@ static bool read_backup_chunks(struct volume *volume, unsigned n, struct error *
 	return chunk_tree_read(volume, err);
 }
 
-/* Everything beside the superblock that reading depends on. */
+/* Reads everything except the superblock that reading depends on. */
 static bool read_filesystem(struct volume *volume, const struct volume_options *options, struct error *err)
 {
 	const bool from_backup = options->backup_root != CHOOSE_BY_ITSELF;
