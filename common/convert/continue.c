@@ -191,11 +191,13 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 	if (!conversion_open_journal(c, slot, err))
 		return false;
 	ok = replay_load(c, &replay, err) && check_goal(c, goal, err) && read_list(c, err) &&
-	     reserve_places(c, err) && (conversion_is_cut(c->direction, c->phase, c->cursor) ? look_for_unread(c, err) : take(c, err) && csums_kept(c, err)) &&
+	     reserve_places(c, err) &&
+	     (conversion_is_cut(c->direction, c->phase, c->cursor) ? look_for_unread(c, err) : take(c, err) && csums_kept(c, err)) &&
 	     continue_check_extents(c, &replay, err) && replay_check(c, &replay, err) &&
 	     lost_record_look(c, &replay, turns_round(c, goal), err) &&
 	     plan_check_bad_blocks(c, c->bad.n - c->bad.n_stored + c->lost.n_damaged, err) && conversion_hold_memory(c, err) &&
-	     conversion_may_begin(c, err) && state_claim(c, err) && replay_write(c, &replay, err) && join_again(c, err) && lost_record_take(c, err) && bad_blocks_keep(c, err);
+	     conversion_may_begin(c, err) && state_claim(c, err) && replay_write(c, &replay, err) && join_again(c, err) &&
+	     lost_record_take(c, err) && bad_blocks_keep(c, err);
 	replay_free(&replay);
 	if (!ok)
 		return false;

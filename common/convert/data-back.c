@@ -98,7 +98,8 @@ static void compare_mirror(struct reading_back *r, const struct crypt_unit *unit
 	const bool is_read = volume_read_medium(r->c->volume, address, r->other, (size_t)unit->blocks * CRYPT_BLOCK, mirror, &unread);
 
 	for (uint32_t i = 0; i < unit->blocks; i++)
-		r->wanted[i] |= !r->skipped[i] && (!is_read || memcmp(r->bytes + (size_t)i * CRYPT_BLOCK, r->other + (size_t)i * CRYPT_BLOCK, CRYPT_BLOCK) != 0);
+		r->wanted[i] |= !r->skipped[i] &&
+				(!is_read || memcmp(r->bytes + (size_t)i * CRYPT_BLOCK, r->other + (size_t)i * CRYPT_BLOCK, CRYPT_BLOCK) != 0);
 }
 
 static bool read_unit(struct reading_back *r, const struct crypt_unit *unit, uint64_t address, struct error *err)

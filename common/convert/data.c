@@ -174,7 +174,8 @@ static bool turn_blocks(const struct turning *t, struct error *err)
 		if (batch->block[i].keep)
 			continue;
 		if (was_lost && !bad && (!was_bad(t, i, block, &carries, err) ||
-					 (carries && !bad_block_add(batch->c, t->unit->unit_id, i, BAD_CARRIED, t->address + (uint64_t)i * CRYPT_BLOCK, err))))
+					 (carries && !bad_block_add(batch->c, t->unit->unit_id, i, BAD_CARRIED,
+								     t->address + (uint64_t)i * CRYPT_BLOCK, err))))
 			return false;
 		if (carries && !carry_block(t, i, block, err))
 			return false;

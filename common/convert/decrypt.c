@@ -317,14 +317,16 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 	if (domain->header.state != CRYPT_STATE_SEALED)
 		return domain_is_unfinished_error(domain, err);
 	c->header = domain->header;
-	if (!check_living(c, domain, err) || !check_lost(c, domain, err) || !seal_expected(domain, options->expect_seal, err) || !domain_check_finished(c->volume, domain, err) || !bad_blocks_read(c, err) ||
+	if (!check_living(c, domain, err) || !check_lost(c, domain, err) || !seal_expected(domain, options->expect_seal, err) ||
+	    !domain_check_finished(c->volume, domain, err) || !bad_blocks_read(c, err) ||
 	    !domain_view_check_named(domain, &c->list, subvolume, err) || !domain_check_all_replaced(domain, &c->list, err))
 		return false;
 	if (!conversion_take_domain(c, domain, UNIT_PLACE_END, true, &check, &changed, err))
 		return err->kind == ERROR_CORRUPT && err->hint[0] == '\0' ? error_hint(err, "nothing was changed; `btrfs-crypt "
 			"export` saves what can be read") : false;
 	if (!note_gone(c, err) || !refuse_strays(c, options->accept_changes, err) ||
-	    !preflight_trees(c->volume, err) || !csums_complete(c, err) || !bad_blocks_tell(c, err) || !units_check(c, options->dry_run, err) || !plan_fill(c, err) ||
+	    !preflight_trees(c->volume, err) || !csums_complete(c, err) || !bad_blocks_tell(c, err) ||
+	    !units_check(c, options->dry_run, err) || !plan_fill(c, err) ||
 	    !allocator_open(c->volume, &c->allocator, err) ||
 	    !preflight_places(c->allocator, c->scan, &keys, slot, err) || !plan_check_bad_blocks(c, c->bad.n_found, err))
 		return false;

@@ -200,7 +200,8 @@ static bool encrypt(struct conversion *c, const char *const *names, const struct
 	if (!options->dry_run && !options->secret && !options->volume_key)
 		return error_set(err, ERROR_KEY, "no passphrase, key file or volume key was given");
 	if (!subvolume_list_read(c->volume, &c->list, err) || !preflight_features(c->volume, err) ||
-	    !domain_check_may_seal(c->volume, err) || !plan_members(c, names, options, plan, err) || !preflight_trees(c->volume, err) || !csums_complete(c, err) ||
+	    !domain_check_may_seal(c->volume, err) || !plan_members(c, names, options, plan, err) ||
+	    !preflight_trees(c->volume, err) || !csums_complete(c, err) ||
 	    !allocator_open(c->volume, &c->allocator, err) ||
 	    !preflight_places(c->allocator, c->scan, &keys, slot, err))
 		return false;

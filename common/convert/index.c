@@ -153,7 +153,8 @@ static bool fill(struct filling *f, struct error *err)
 	};
 	cleanup_canonical struct canonical canonical = { 0 };
 
-	return highest_inode(c->scan, &f->highest, err) && canonical_open(&input, &canonical, err) && transaction_begin(c->volume, c->allocator, &f->tx, err) &&
+	return highest_inode(c->scan, &f->highest, err) && canonical_open(&input, &canonical, err) &&
+	       transaction_begin(c->volume, c->allocator, &f->tx, err) &&
 	       index_scan_visit(c->scan, &canonical, INDEX_PASS_BYTES, add_entry, f, err) && flush_item(f, err);
 }
 

@@ -234,7 +234,8 @@ static bool find_plain(struct conversion *c, const struct encrypt_plan *plan, st
 		const struct subvolume *subvolume = subvolume_by_id(&c->list, all[i]);
 		const size_t at = LOWER_BOUND(k, plan->n_ids, plan->ids[k] < all[i]);
 
-		if (subvolume && !subvolume->deleted && subvolume->path_len && !subvolume->root.algorithm[0] && (at == plan->n_ids || plan->ids[at] != all[i]))
+		if (subvolume && !subvolume->deleted && subvolume->path_len && !subvolume->root.algorithm[0] &&
+		    (at == plan->n_ids || plan->ids[at] != all[i]))
 			ok = add_plain(c->plan, subvolume, err);
 	}
 	free(all);

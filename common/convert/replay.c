@@ -370,7 +370,8 @@ bool replay_check(struct conversion *c, const struct replay *replay, struct erro
 		if (allocated)
 			continue;
 		/* The newest record may have freed a block of the one before it. */
-		if (!journal_record_visit(&c->journal, &replay->record[replay->n - 1], &(struct journal_visitor){ .on_changed = names_block }, &naming, err))
+		if (!journal_record_visit(&c->journal, &replay->record[replay->n - 1],
+					  &(struct journal_visitor){ .on_changed = names_block }, &naming, err))
 			return false;
 		if (naming.named)
 			return error_set(err, ERROR_STATE, "a journal record names the tree block %#" PRIx64 ", which is not allocated",

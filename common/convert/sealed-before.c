@@ -233,7 +233,8 @@ static bool add_small(void *context, const struct scan_block *leaf, const struct
 		all->room = room;
 	}
 	all->at[all->n++] = (struct small){
-		.inode = payload->inode, .offset_kind = payload->offset * 8 + payload->kind, .length = (uint32_t)payload->bytes.left, .member = leaf->member,
+		.inode = payload->inode, .offset_kind = payload->offset * 8 + payload->kind, .length = (uint32_t)payload->bytes.left,
+		.member = leaf->member,
 	};
 	return true;
 }

@@ -40,7 +40,8 @@ static bool one_item(struct walk *walk, const struct tree_iter *iter, bool *go, 
 	if (!*go)
 		return true;
 	if (at.index != walk->expected) {
-		error_set(&what, ERROR_CORRUPT, "%s item %" PRIu64 " of sealing %u is missing", crypt_kind_name(walk->kind), walk->expected, walk->domain);
+		error_set(&what, ERROR_CORRUPT, "%s item %" PRIu64 " of sealing %u is missing", crypt_kind_name(walk->kind), walk->expected,
+			  walk->domain);
 		if (!survive(walk, &what, err))
 			return false;
 	}

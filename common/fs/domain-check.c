@@ -455,6 +455,7 @@ bool domain_view_check(struct domain_view *view, const struct domain_view_option
 	struct checking checking = { view, options };
 
 	/* Always check payloads: nothing else is known about those that no digest covers. */
-	return domain_view_check_trees(view, options, changed, err) && domain_view_check_nested(view, options, changed, err) && check_extents(&checking, true, err) &&
+	return domain_view_check_trees(view, options, changed, err) && domain_view_check_nested(view, options, changed, err) &&
+	       check_extents(&checking, true, err) &&
 	       payloads_visit(view->scan, check_payload, &checking, err);
 }

@@ -212,7 +212,8 @@ static void tell_unsealed(const struct request *r)
 	if (!extent_part_of(r->extent, r->file_offset, r->at, r->end, &part))
 		return;
 
-	const struct volume_doubt doubt = { .inode = r->inode, .first = part.first, .end = part.last + 1, .text = "not sealed: written later, and not authenticated" };
+	const struct volume_doubt doubt = { .inode = r->inode, .first = part.first, .end = part.last + 1,
+					    .text = "not sealed: written later, and not authenticated" };
 
 	volume_tell_doubt(r->subvolume->volume, &doubt);
 }
@@ -313,7 +314,8 @@ static bool reader_read_inline(struct extent_source *source, const struct tree *
 	if (had || !reader->accept_unsealed)
 		return bad_inline(reader, subvolume, inode, e, had, err);
 
-	const struct volume_doubt doubt = { .inode = inode, .first = 0, .end = e->ram_bytes, .text = "not sealed: written later, and not authenticated" };
+	const struct volume_doubt doubt = { .inode = inode, .first = 0, .end = e->ram_bytes,
+					    .text = "not sealed: written later, and not authenticated" };
 
 	volume_tell_doubt(subvolume->volume, &doubt);
 	return plain_source.read_inline(&plain_source, subvolume, inode, file_offset, e, out, err);

@@ -60,7 +60,8 @@ void extent_also_in(const struct subvolume_list *list, uint64_t logical, uint64_
 	const size_t n_files = set64_count(&also.files), n_more = n_files - also.n_labels;
 
 	for (unsigned i = 0; i < also.n_labels; i++) {
-		n += (size_t)snprintf(text + n, EXTENT_ALSO_SIZE - n, "%s%.120s", i == 0 ? "; the same data are in " : n_more == 0 && i + 1 == also.n_labels ? " and " : ", ",
+		n += (size_t)snprintf(text + n, EXTENT_ALSO_SIZE - n, "%s%.120s",
+				      i == 0 ? "; the same data are in " : n_more == 0 && i + 1 == also.n_labels ? " and " : ", ",
 				      also.label[i]);
 		free(also.label[i]);
 	}

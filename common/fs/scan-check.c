@@ -44,7 +44,8 @@ static bool check_extents(struct scan *scan, bool over, struct error *err)
 
 			error_set(&what, ERROR_CORRUPT, "data extent at %" PRIu64 " begins before the one at %" PRIu64 " ends", e.logical,
 				  before.logical);
-			if (!(is_later ? scan_survive(scan, over, e.inode, e.member, &what, err) : scan_survive(scan, over, before.inode, before.member, &what, err)))
+			if (!(is_later ? scan_survive(scan, over, e.inode, e.member, &what, err) :
+					 scan_survive(scan, over, before.inode, before.member, &what, err)))
 				return false;
 			if (is_later)
 				continue;

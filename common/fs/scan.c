@@ -51,7 +51,8 @@ static bool note_extent(struct builder *b, const struct key *key, const struct f
 		if (item->disk_num_bytes > SCAN_LENGTH_MAX) {
 			struct error what = { 0 };
 
-			error_set(&what, ERROR_CORRUPT, "file extent at %#" PRIx64 ": disk_num_bytes is %" PRIu64 ", at most %" PRIu64, where, item->disk_num_bytes, SCAN_LENGTH_MAX);
+			error_set(&what, ERROR_CORRUPT, "file extent at %#" PRIx64 ": disk_num_bytes is %" PRIu64 ", at most %" PRIu64, where,
+				  item->disk_num_bytes, SCAN_LENGTH_MAX);
 			return scan_survive(b->scan, b->over, key->objectid, b->member, &what, err);
 		}
 		if (!record_table_add(&b->extents, item->disk_bytenr, &record, err))

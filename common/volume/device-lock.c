@@ -112,8 +112,8 @@ static bool open_below(const char *loop, const struct backing *backing, bool wri
 }
 
 /* Visits each layer below st, from the top. A layer is opened for writing if possible; then it stays open and belongs to visit. */
-static bool below_visit(const struct stat *st, bool writable, bool (*visit)(void *context, int fd, const struct stat *st, struct error *err), void *context,
-			struct error *err)
+static bool below_visit(const struct stat *st, bool writable, bool (*visit)(void *context, int fd, const struct stat *st, struct error *err),
+			void *context, struct error *err)
 {
 	struct stat layer = *st;
 
