@@ -2,8 +2,8 @@
 /* Mirrors that differ when a conversion comes to its end. */
 #include "tests/unit/ways.h"
 
-/* The i-th leaf whose first inode was changed: on this mirror as it was before. */
-static void put_old_leaf(enum way way, struct disk *disk, unsigned i, unsigned mirror)
+/* Where the i-th leaf that was changed is on this mirror, and its bytes before. */
+static uint64_t find_leaf(enum way way, struct disk *disk, unsigned i, unsigned mirror, uint8_t before[NODE_SIZE])
 {
 	const struct volume_options options = { .unfinished = true };
 	cleanup_volume struct volume *volume = NULL;
@@ -13,19 +13,59 @@ static void put_old_leaf(enum way way, struct disk *disk, unsigned i, unsigned m
 	ok(volume_open(disk_device(disk, false), &options, &volume, err));
 	ok(scan_run(volume, members.id, members.n, &scan, err));
 	for (size_t at = 0; at < scan->n_blocks; at++) {
-		uint8_t before[NODE_SIZE], now[NODE_SIZE];
+		uint8_t now[NODE_SIZE];
 		uint64_t physical;
 
 		ok(volume_chunk(volume, scan->block[at].logical, &chunk, err));
 		physical = chunk_physical(chunk, scan->block[at].logical, mirror);
-		disk_read(way_start(way), physical, before, sizeof(before));
+		disk_read(way_start(way), physical, before, NODE_SIZE);
 		disk_read(disk, physical, now, sizeof(now));
 		if (scan->block[at].level > 0 || memcmp(before, now, sizeof(now)) == 0 || i-- > 0)
 			continue;
-		disk_write(disk, physical, before, sizeof(before));
-		return;
+		return physical;
 	}
 	fail();
+	return 0;
+}
+
+static void put_old_leaf(enum way way, struct disk *disk, unsigned i, unsigned mirror)
+{
+	uint8_t before[NODE_SIZE];
+	const uint64_t physical = find_leaf(way, disk, i, mirror, before);
+
+	disk_write(disk, physical, before, sizeof(before));
+}
+
+/* Written again from the good one before the state says that it is the end, when the tags that tell which is right are gone. */
+static void a_damaged_leaf_on_one_mirror_is_written_again(void **state)
+{
+	(void)state;
+	for (enum way way = SEALING; way <= UNSEALING && n_mirrors > 1; way++) {
+		for (unsigned mirror = 0; mirror < n_mirrors; mirror++) {
+			uint8_t good[NODE_SIZE], damaged[NODE_SIZE];
+			struct disk_log log = { 0 };
+			struct disk disk;
+			bool is_written = false;
+
+			way_stopped(way, 0, &disk);
+
+			const uint64_t physical = find_leaf(way, &disk, 3, mirror, damaged);
+
+			disk_read(&disk, physical, good, sizeof(good));
+			memcpy(damaged, good, sizeof(damaged));
+			damaged[NODE_SIZE - 1] ^= 1;
+			disk_write(&disk, physical, damaged, sizeof(damaged));
+			disk.log = &log;
+			ok(way_go_on(way, &disk, err));
+			disk.log = NULL;
+			for (size_t i = 0; i < log.n && log.write[i].at != superblock_offset(1); i++)
+				is_written = is_written || (log.write[i].at == physical && memcmp(log.write[i].bytes, good, sizeof(good)) == 0);
+			assert_true(is_written);
+			ok(way_is_right(way, &disk, err));
+			disk_log_free(&log);
+			disk_free(&disk);
+		}
+	}
 }
 
 static void an_old_leaf_on_one_mirror_is_told_by_the_digest(void **state)
@@ -120,6 +160,7 @@ static void other_blocks_that_nothing_decides_are_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_damaged_leaf_on_one_mirror_is_written_again),
 		cmocka_unit_test(an_old_leaf_on_one_mirror_is_told_by_the_digest),
 		cmocka_unit_test(two_that_nothing_decides_are_left_as_they_are),
 		cmocka_unit_test(other_blocks_that_nothing_decides_are_told),
