@@ -8,7 +8,7 @@
 /* Units at places below this are ciphertext now. */
 uint64_t conversion_boundary(const struct conversion *c);
 
-/* Checks that c->state is authentic and matches the superblock and the domain. Otherwise ERROR_STATE. */
+/* Checks that c->state, which is authentic, matches the superblock and the domain. Otherwise ERROR_STATE. */
 bool continue_check_state(const struct conversion *c, struct error *err) must_use;
 
 /*

@@ -5,6 +5,8 @@
  */
 #include "tests/unit/forging.h"
 
+#include <stdio.h>
+
 #include "common/fs/domain-mac.h"
 #include "tests/unit/image.h"
 
@@ -27,6 +29,8 @@ static void of_other_form(struct forging *f) { add(&f->tail.disk.n_devices, 1); 
 static void of_other_sealing(struct forging *f) { f->tail.disk.kcv[0] ^= 1; }
 static void accepted(struct forging *f) { f->tail.disk.flags = to_le32(CRYPT_STATE_ACCEPTED); }
 static void of_other_total(struct forging *f) { add(&f->tail.disk.total, 4096); }
+static void of_other_files(struct forging *f) { f->tail.disk.begin_digest[0] ^= 1; }
+static void keys_among_data(struct forging *f) { f->tail.disk.keys.logical = record_range(f)->address; }
 static void cursor_at_begin(struct forging *f) { f->tail.disk.cursor = to_le64(0); }
 static void cursor_at_end(struct forging *f) { f->tail.disk.cursor = to_le64(UNIT_PLACE_END); }
 static void knows_more(struct forging *f) { add(&f->tail.disk.sequence, 1); }
@@ -131,6 +135,7 @@ static void move_block(struct forging *f, uint64_t to)
 }
 
 static void names_data(struct forging *f) { move_block(f, find_place(f, GROUP_DATA, is_any)); }
+static void names_no_chunk(struct forging *f) { move_block(f, (uint64_t)1 << 60); }
 static void names_free_block(struct forging *f) { move_block(f, find_place(f, GROUP_METADATA, is_free)); }
 
 static void names_superblock(struct forging *f)
@@ -170,6 +175,15 @@ static void new_block_changed(struct forging *f)
 	ok(volume_write(f->volume, logical, bytes, sizeof(bytes), err));
 }
 
+static void new_block_destroyed(struct forging *f)
+{
+	uint8_t noise[NODE_SIZE];
+
+	assert_true(f->header.n_new > 0);
+	memset(noise, 0x5a, sizeof(noise));
+	ok(volume_write(f->volume, le64(record_new(f)->logical), noise, sizeof(noise), err));
+}
+
 static void data_destroyed(struct forging *f)
 {
 	uint8_t noise[CRYPT_BLOCK];
@@ -180,8 +194,10 @@ static void data_destroyed(struct forging *f)
 
 /* --- tests ----------------------------------------------------------------------------------------------------------- */
 
+#define WORDS 4
+
 static const struct row {
-	const char *words[2];
+	const char *words[WORDS];				/* of text and hint, in this order */
 	void (*forge)(struct forging *forging);		/* NULL: it is as it was left */
 	enum error_kind kind;
 	enum begun begun;
@@ -196,38 +212,49 @@ static const struct row {
 	STATE_ROW(of_other_generation, SEALING, DATA, "the filesystem has generation ", ", but the unfinished conversion began at "),
 	STATE_ROW(of_other_form, SEALING, DATA, "the state of the unfinished conversion does not match the superblock"),
 	STATE_ROW(of_other_sealing, SEALING, DATA, "the state of the unfinished conversion belongs to another sealing"),
-	STATE_ROW(of_other_total, UNSEALING, DATA, " bytes, but the conversion began with "),
+	STATE_ROW(of_other_files, SEALING, DATA, "the subvolumes have changed since the conversion began"),
+	STATE_ROW(of_other_files, UNSEALING, DATA, "the subvolumes have changed since the conversion began"),
+	STATE_ROW(keys_among_data, SEALING, DATA, "range ", " of 65536 bytes is not free"),
+	STATE_ROW(of_other_total, UNSEALING, DATA, "the tags recognise extents of ", " bytes, but the conversion began with ",
+		  " bytes; if files are damaged, --skip-damaged leaves them as they are"),
 	STATE_ROW(cursor_at_end, SEALING, DATA, "the data recorded at ", " should be sealed by now, but are not"),
-	STATE_ROW(cursor_at_begin, SEALING, DATA, " are sealed, but the conversion has not reached them"),
-	STATE_ROW(cursor_at_begin, SEALING, LEAVES, "the inline data of inode "),
-	STATE_ROW(knows_more, SEALING, DATA, "the newest journal record is "),
-	STATE_ROW(knows_another, SEALING, DATA, " is not the one that the state knows of"),
+	STATE_ROW(cursor_at_begin, SEALING, DATA, "the data at ", " are sealed, but the conversion has not reached them"),
+	STATE_ROW(cursor_at_begin, SEALING, LEAVES, "the inline data of inode ", " are sealed, but the conversion has not reached them"),
+	STATE_ROW(cursor_at_end, SEALING, LEAVES, "the inline data of inode ", " are not sealed, but the conversion has reached them"),
+	STATE_ROW(knows_more, SEALING, DATA, "the newest journal record is ", ", but the state knows of "),
+	STATE_ROW(knows_another, SEALING, DATA, "journal record ", " is not the one that the state knows of"),
 	STATE_ROW(knows_later_epoch, SEALING, DATA, "the newest journal record has epoch ", ", but the state has "),
 	STATE_ROW(without_records, SEALING, DATA, "there is no journal record"),
 	STATE_ROW(no_items, SEALING, DATA, "the crypt items of the unfinished conversion are missing"),
-	STATE_ROW(other_epoch, SEALING, DATA, "the header of sealing 1 has epoch "),
-	STATE_ROW(other_unit_items, SEALING, DATA, " items of tags, but the header says "),
-	STATE_ROW(other_inlines, SEALING, DATA, " inline items, but the subvolumes have "),
-	STATE_ROW(other_seal, UNSEALING, DATA, "the tags of sealing ", " do not match its seal"),
-	STATE_ROW(names_data, SEALING, DATA, ", which is no place for it"),
-	STATE_ROW(names_superblock, SEALING, DATA, ", where a superblock is"),
-	STATE_ROW(names_journal, SEALING, DATA, ", where the journal is"),
+	STATE_ROW(other_epoch, SEALING, DATA, "the header of sealing 1 has epoch ", ", but the conversion has "),
+	STATE_ROW(other_unit_items, SEALING, DATA, "there are ", " items of tags, but the header says "),
+	STATE_ROW(other_inlines, SEALING, DATA, "there are tags for ", " inline items, but the subvolumes have "),
+	STATE_ROW(other_seal, UNSEALING, DATA, "the tags of sealing 1 do not match its seal"),
+	STATE_ROW(names_data, SEALING, DATA, "a journal record names ", ", which is no place for it"),
+	STATE_ROW(names_no_chunk, SEALING, DATA, "logical address 1152921504606846976 is in no chunk"),
+	STATE_ROW(names_superblock, SEALING, DATA, "a journal record names ", ", where a superblock is"),
+	STATE_ROW(names_journal, SEALING, DATA, "a journal record names ", ", where the journal is"),
 	STATE_ROW(names_free_block, SEALING, DATA, "a journal record names the tree block ", ", which is not allocated"),
 	STATE_ROW(names_no_extent, SEALING, DATA, "a journal record names the extent ", ", which is not allocated"),
 	STATE_ROW(block_of_other_filesystem, SEALING, DATA, "a journal record's block for ", " is no tree block of this filesystem"),
 	STATE_ROW(epoch_behind, SEALING, DATA, "the header of the sealing has epoch ", ", but the journal has "),
-	{ { " is not as journal record ", ", the newest, wrote it" }, new_block_changed, ERROR_STATE, SEALING, CRYPT_PHASE_STRUCTURE, CONVERT_RESUME, true },
+	{ { "tree block ", " is not as journal record ", ", the newest, wrote it" }, new_block_changed, ERROR_STATE, SEALING, CRYPT_PHASE_STRUCTURE,
+	  CONVERT_RESUME, true },
+	{ { "the new tree block ", " of a journal record is not there" }, new_block_destroyed, ERROR_STATE, SEALING, CRYPT_PHASE_STRUCTURE, CONVERT_RESUME, true },
 #undef STATE_ROW
-	{ { " is neither plain text nor the ciphertext of what was sealed at ", ", nor a mixture of both" }, data_destroyed, ERROR_CORRUPT, SEALING, CRYPT_PHASE_DATA,
+	{ { "the block at ", " is neither plain text nor the ciphertext of what was sealed at ", ", nor a mixture of both",
+	    "; --skip-damaged leaves the damaged blocks as they are and converts everything else" }, data_destroyed, ERROR_CORRUPT, SEALING, CRYPT_PHASE_DATA,
 	  CONVERT_RESUME, false },
 	{ { "the header of sealing 1 fails authentication" }, spoilt_header, ERROR_KEY_HEADER, SEALING, CRYPT_PHASE_DATA, CONVERT_RESUME, false },
 	{ { "the header of sealing 1 belongs to another conversion" }, other_op, ERROR_KEY_HEADER, SEALING, CRYPT_PHASE_DATA, CONVERT_RESUME, false },
-	{ { " does not vouch for its key slots and subvolumes" }, other_items, ERROR_KEY_HEADER, SEALING, CRYPT_PHASE_DATA, CONVERT_RESUME, false },
-	{ { "the unsealing accepted changes; sealing again would not restore what was sealed before" }, accepted, ERROR_REFUSED, UNSEALING,
-	  CRYPT_PHASE_DATA, CONVERT_ABORT, false },
-	{ { "the unfinished unsealing, begun ", " ends in plain text and must be confirmed" }, NULL, ERROR_REFUSED, UNSEALING, CRYPT_PHASE_DATA, CONVERT_RESUME, false },
-	{ { "the unfinished conversion ends in sealed data, not in plain text" }, NULL, ERROR_REFUSED, SEALING, CRYPT_PHASE_DATA,
-	  CONVERT_RESUME_DECRYPT, false },
+	{ { "the header of sealing 1 does not vouch for its key slots and subvolumes" }, other_items, ERROR_KEY_HEADER, SEALING, CRYPT_PHASE_DATA,
+	  CONVERT_RESUME, false },
+	{ { "the unsealing accepted changes; sealing again would not restore what was sealed before; `convert --decrypt --resume` finishes it" },
+	  accepted, ERROR_REFUSED, UNSEALING, CRYPT_PHASE_DATA, CONVERT_ABORT, false },
+	{ { "the unfinished unsealing, begun ", " ends in plain text and must be confirmed; `convert --decrypt --resume` confirms it" },
+	  NULL, ERROR_REFUSED, UNSEALING, CRYPT_PHASE_DATA, CONVERT_RESUME, false },
+	{ { "the unfinished conversion ends in sealed data, not in plain text; `convert --resume` goes on, `convert --abort` undoes it" },
+	  NULL, ERROR_REFUSED, SEALING, CRYPT_PHASE_DATA, CONVERT_RESUME_DECRYPT, false },
 };
 
 /* The last point in that phase whose newest record has what the row is about. */
@@ -248,6 +275,22 @@ static void stopped_in(const struct row *row, struct disk *disk)
 		disk_free(disk);
 	}
 	fail_msg("no such point for \"%s\"", row->words[0]);
+}
+
+/* As they are printed, one behind the other. */
+static bool says(const struct error *err, const char *const words[WORDS])
+{
+	char text[sizeof(err->text) + sizeof(err->hint) + 2];
+	const char *at = text;
+
+	snprintf(text, sizeof(text), "%s%s%s", err->text, err->hint[0] ? "; " : "", err->hint);
+	for (size_t i = 0; i < WORDS && words[i]; i++) {
+		at = strstr(at, words[i]);
+		if (!at)
+			return false;
+		at += strlen(words[i]);
+	}
+	return true;
 }
 
 static void each_has_its_words(void **state)
@@ -271,8 +314,8 @@ static void each_has_its_words(void **state)
 
 		if (run_continue(&disk, row->goal, &keys, false, NEVER, &err))
 			fail_msg("not refused: \"%s\"", row->words[0]);
-		if (err.kind != row->kind || !strstr(err.text, row->words[0]) || (row->words[1] && !strstr(err.text, row->words[1])))
-			fail_msg("\"%s\" (%d), not \"%s...%s\"", err.text, err.kind, row->words[0], row->words[1] ? row->words[1] : "");
+		if (err.kind != row->kind || !says(&err, row->words))
+			fail_msg("\"%s; %s\" (%d), not \"%s...%s\"", err.text, err.hint, err.kind, row->words[0], row->words[1] ? row->words[1] : "");
 		if (disk.n_writes != 0)	/* since it was opened last */
 			fail_msg("something was written, and then: %s", err.text);
 		disk_free(&disk);
@@ -300,9 +343,9 @@ static void a_record_signed_again_is_right(void **state)
 
 static void an_abort_is_only_finished(void **state)
 {
-	static const struct { enum begun begun; const char *text; } way[] = {
-		{ SEALING, "the unfinished conversion is an abort of a sealing: " },
-		{ UNSEALING, "the unfinished conversion is an abort of an unsealing: " },
+	static const struct { enum begun begun; const char *const text[WORDS]; } way[] = {
+		{ SEALING, { "the unfinished conversion is an abort of a sealing: it can only be finished; `convert --abort` finishes it" } },
+		{ UNSEALING, { "the unfinished conversion is an abort of an unsealing: it can only be finished; `convert --abort` finishes it" } },
 	};
 
 	(void)state;
@@ -318,8 +361,8 @@ static void an_abort_is_only_finished(void **state)
 			err = (struct error){ 0 };
 			assert_false(run_continue(&disk, goal, &keys, false, NEVER, &err));
 			assert_int_equal(err.kind, ERROR_REFUSED);
-			if (!strstr(err.text, way[i].text))
-				fail_msg("%s", err.text);
+			if (!says(&err, way[i].text))
+				fail_msg("%s; %s", err.text, err.hint);
 		}
 		disk_free(&disk);
 	}
@@ -327,8 +370,10 @@ static void an_abort_is_only_finished(void **state)
 
 static void at_the_end_nothing_is_undone(void **state)
 {
-	static const char *const text[] = { "there is nothing to undo: everything is sealed, only the cleanup is left",
-					  "there is nothing to undo: everything is plain text, only the cleanup is left" };
+	static const char *const text[][WORDS] = {
+		{ "there is nothing to undo: everything is sealed, only the cleanup is left; `convert --resume` finishes it" },
+		{ "there is nothing to undo: everything is plain text, only the cleanup is left; `convert --decrypt --resume` finishes it" },
+	};
 
 	(void)state;
 	for (enum begun begun = SEALING; begun <= UNSEALING; begun++) {
@@ -348,8 +393,8 @@ static void at_the_end_nothing_is_undone(void **state)
 			assert_false(run_continue(&disk, CONVERT_ABORT, &keys, false, NEVER, &err));
 		}
 		assert_int_equal(err.kind, ERROR_REFUSED);
-		if (!strstr(err.text, text[begun]))
-			fail_msg("\"%s\", not \"%s\"", err.text, text[begun]);
+		if (!says(&err, text[begun]))
+			fail_msg("\"%s; %s\", not \"%s\"", err.text, err.hint, text[begun][0]);
 		disk_free(&disk);
 	}
 }
