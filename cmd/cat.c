@@ -109,7 +109,7 @@ static bool open_source(struct run *run, struct error *err)
 	if (!export_sources_end_key(&run->sources, false, err))
 		return false;
 	if (source == &plain_source && key_input_given())
-		return error_set(err, ERROR_REFUSED, "a key was given, but subvolume %" PRIu64 " is not sealed", run->file.subvolume);
+		return source_refuse_key(&run->list, run->file.subvolume, err);
 	return reader_prove_path(export_sources_reader(&run->sources, run->file.subvolume), run->subvolume, run->path, &run->name_differs, err);
 }
 
@@ -202,6 +202,7 @@ static bool run_cat(const char *const *operand, struct error *err)
 	struct run run = { .report = EXPORT_REPORT_NONE("printed") };
 
 	run.report.is_one_file = true;
+	run.report.is_raw = opt.ciphertext;
 
 	pipe_watch();	/* a report is finished first */
 

@@ -307,7 +307,7 @@ bool export_report_counts(bool ok, bool is_started, const struct error *err)
 bool export_report_end(struct export_report *report, const struct export_summary *s, const char *image, const struct volume *volume, const char *what,
 		       bool ok, bool quiet, struct error *err)
 {
-	const struct export_told told = { .done = report->done, .is_one_file = report->is_one_file, .is_cut = !ok, .n_mirror = set64_count(&report->mirrors) };
+	const struct export_told told = { .done = report->done, .is_one_file = report->is_one_file, .is_cut = !ok, .is_raw = report->is_raw, .n_mirror = set64_count(&report->mirrors) };
 	struct error unwritten = { 0 };
 
 	progress_clear(&report->progress);

@@ -22,6 +22,7 @@ struct export_text {
 /* Initialise with EXPORT_REPORT_NONE. */
 struct export_report {
 	bool is_one_file;	/* just one file, not everything below a place: a shorter summary */
+	bool is_raw;		/* sealed data are given out as they are */
 	const char *done;	/* "exported": what was done to files, for people */
 	struct export_text report, manifest;
 	struct progress progress;

@@ -41,8 +41,8 @@ static bool take_look(const struct export_sources *sources, struct export_source
 		*err = sources->look_error;
 		return false;
 	}
-	error_set(err, ERROR_UNFINISHED, "is being converted");
-	return error_hint(err, "with its key it can be read; `btrfs-crypt convert --status` says what finishes the conversion");
+	error_set(err, ERROR_UNFINISHED, "it is being converted");
+	return error_hint(err, "with its key it can be read; `convert --status` says what finishes the conversion");
 }
 
 static struct export_domain *tried(const struct export_sources *sources, uint16_t number)
@@ -130,6 +130,7 @@ bool export_sources_get(struct export_sources *sources, uint64_t id, bool must_o
 {
 	const struct subvolume *subvolume;
 	struct export_source source = { .subvolume = id }, *more;
+	char name[160];
 
 	for (size_t i = 0; i < sources->n; i++) {
 		if (sources->at[i].subvolume == id) {
@@ -141,7 +142,7 @@ bool export_sources_get(struct export_sources *sources, uint64_t id, bool must_o
 	if (!subvolume)
 		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has no root item", id);
 	if (!open_source(sources, subvolume, must_open, &source, err))
-		return err->kind == ERROR_KEY ? false : error_prefix(err, "subvolume %" PRIu64, id);	/* it is said of the key, not of this one */
+		return err->kind == ERROR_KEY ? false : error_prefix(err, "subvolume %s", subvolume_name(sources->list, id, name));	/* it is said of the key, not of this one */
 	more = realloc(sources->at, (sources->n + 1) * sizeof(*more));
 	if (!more) {
 		domain_reader_close(source.reader);
@@ -380,7 +381,8 @@ bool export_sources_check_key(const struct export_sources *sources, struct error
 		if (sources->domain[i].domain)
 			return true;
 	}
-	return error_set(err, ERROR_REFUSED, "a key was given, but no subvolume to be exported is sealed");
+	error_set(err, ERROR_REFUSED, "a key was given, but no subvolume to be exported is sealed");
+	return error_hint(err, "leave out the key: they are exported without one");
 }
 
 void export_sources_free(struct export_sources *sources)

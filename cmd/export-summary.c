@@ -56,7 +56,7 @@ static bool is_sealed(const struct export_told *told, const struct export_summar
 	else
 		error_set(err, ERROR_KEY, "%" PRIu64 " file%s sealed or not authenticated, and left out: no key was given", s->n_sealed,
 			  s->n_sealed == 1 ? " or link is" : "s and links are");
-	return error_hint(err, "give the key, or --ciphertext for what is on the disk");
+	return error_hint(err, told->is_raw ? "give the key" : "give the key, or --ciphertext for what is on the disk");
 }
 
 static bool is_refused(const struct export_summary *s, struct error *err)

@@ -11,6 +11,7 @@ struct export_told {
 	const char *done;	/* "exported": what was done to files, for people */
 	bool is_one_file;	/* just one file, not everything below a place: a shorter summary */
 	bool is_cut;		/* it ended early */
+	bool is_raw;		/* sealed data were given out as they are */
 	uint64_t n_mirror;	/* warnings about bytes that came from another mirror */
 };
 

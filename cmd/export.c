@@ -197,6 +197,7 @@ static bool run_export(const char *const *operand, struct error *err)
 	const struct export_shape_options wanted = { .output = opt.output, .archive = opt.archive, .compress = opt.compress };
 	struct export_shape shape = { 0 };
 
+	run.report.is_raw = opt.ciphertext;
 	pipe_watch();	/* a report is finished first */
 
 	bool ok = output_names_check(opt.output, opt.report, opt.manifest, operand[0], err) &&

@@ -21,13 +21,14 @@
 #include "common/volume/tolerance.h"
 
 static struct {
-	int detail, human, recursive, directory, inode, reverse, by_size, by_time;
+	int detail, human, ignored, recursive, directory, inode, reverse, by_size, by_time;
 	char *sort;
 	enum ls_order order;
 } opt;
 
 static const struct poptOption options[] = {
 	{ "long", 'l', POPT_ARG_NONE, &opt.detail, 0, "print type, mode, links, owner, size and time as well", NULL },
+	{ NULL, 'a', POPT_ARG_NONE, &opt.ignored, 0, "print names that begin with a dot too, as it does anyway", NULL },
 	{ "human-readable", 'h', POPT_ARG_NONE, &opt.human, 0, "with --long: sizes in KiB, MiB, GiB", NULL },
 	{ "inode", 'i', POPT_ARG_NONE, &opt.inode, 0, "print inode numbers as well", NULL },
 	{ "recursive", 'R', POPT_ARG_NONE, &opt.recursive, 0, "list the contents of directories and nested subvolumes as well", NULL },

@@ -188,6 +188,7 @@ static int run_command(const struct command *command, int argc, const char **arg
 	} else if (!command->run(operand, &err)) {
 		image_hint_damage(&err);
 		hint_directory(operand[0], &err);
+		hint_commands(operand[0], &err);
 		key_hint_rejected(&err);
 		status = fail(&err);
 	} else {

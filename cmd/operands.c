@@ -88,6 +88,7 @@ bool place_operands(const struct subvolume_list *list, const char *const *operan
 
 bool check_has_path(const char *const *operand, struct error *err)
 {
+	const char *image_shown, *path_shown;
 	char *image, *path;
 
 	if (operand[2] || strchr(operand[1], ':'))
@@ -95,8 +96,10 @@ bool check_has_path(const char *const *operand, struct error *err)
 	error_set(err, ERROR_USAGE, "operand missing: PATH");
 	image = shell_word(operand[0]);
 	path = shell_word(operand[1]);
-	error_hint(err, "SUBVOL comes before PATH, and / is the top level: btrfs-crypt %s %s / %s", command_name,
-		   image && strlen(image) < 64 ? image : "IMAGE", path && strlen(path) < 64 ? path : "PATH");
+	image_shown = image && strlen(image) < 40 ? image : "IMAGE";
+	path_shown = path && strlen(path) < 40 ? path : "SUBVOL";
+	error_hint(err, "if it is a subvolume: btrfs-crypt %s %s %s PATH; if it is a path of the top level: btrfs-crypt %s %s / %s", command_name,
+		   image_shown, path_shown, command_name, image_shown, path == path_shown ? path : "PATH");
 	free(image);
 	free(path);
 	return false;
@@ -150,12 +153,40 @@ void hint_near_path(struct volume *volume, uint64_t subvolume, const char *path,
 	if (!tree_open(volume, following.at.subvolume, &tree, &ignored) ||
 	    (!dir_read_over(&tree, following.at.inode, offer_entry, NULL, &following, &ignored) && !near_found(&following.near)))
 		return;
-	if (!near_found(&following.near))
+	/* What was typed is there: another thing is wrong with it. */
+	if (!near_found(&following.near) || (following.near.best_len == strlen(word) && memcmp(following.near.name, word, strlen(word)) == 0))
 		return;
 	if (escape_text(path, (size_t)(following.rest - path), front, sizeof(front)) >= sizeof(front))
 		front[0] = '\0';
 	escape_text(following.near.name, following.near.best_len, name, sizeof(name));
 	error_hint(err, "did you mean \"%s%s\"?", front, name);
+}
+
+/* --- commands in hints -------------------------------------------------------------------------------------------- */
+
+/* False where it does not fit. */
+static bool complete_commands(const char *hint, const char *image, char *out, size_t size)
+{
+	static const char begin[] = "`convert ";
+	const char *at, *end;
+	size_t used = 0;
+
+	while ((at = strstr(hint, begin)) && (end = strchr(at + 1, '`'))) {
+		used += (size_t)snprintf(out + used, size - used, "%.*s`btrfs-crypt %.*s %s", (int)(at - hint), hint, (int)(end - at - 1), at + 1, image);
+		if (used >= size)
+			return false;
+		hint = end;
+	}
+	return used + (size_t)snprintf(out + used, size - used, "%s", hint) < size;
+}
+
+void hint_commands(const char *image, struct error *err)
+{
+	char *word = image_word(image), hint[sizeof(err->hint)];
+
+	if ((word && complete_commands(err->hint, word, hint, sizeof(hint))) || complete_commands(err->hint, "IMAGE", hint, sizeof(hint)))
+		strcpy(err->hint, hint);
+	free(word);
 }
 
 /* --- what is no image --------------------------------------------------------------------------------------------- */

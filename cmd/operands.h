@@ -24,6 +24,9 @@ bool check_has_path(const char *const *operand, struct error *err) must_use;
 /* Adds a hint to ERROR_NOT_FOUND for a path in a subvolume: which name is similar to the missing one. */
 void hint_near_path(struct volume *volume, uint64_t subvolume, const char *path, struct error *err);
 
+/* Commands in a hint, which begin "`convert ", become what can be typed: the program goes before them, the image behind them. */
+void hint_commands(const char *image, struct error *err);
+
 /* Adds a hint to an error about an operand that is a directory, not an image: what to do instead. */
 void hint_directory(const char *image, struct error *err);
 

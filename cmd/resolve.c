@@ -58,9 +58,14 @@ static bool resolve_inode(const struct subvolume_list *list, const struct subvol
 	struct inode inode;
 	struct tree tree;
 	uint64_t n_names, n_more;
+	char name[160];
 
-	if (!tree_open(list->volume, subvolume->id, &tree, err) || !inode_get(&tree, number, &inode, err) ||
-	    !print_names(list, &naming, &n_names, err))
+	if (!tree_open(list->volume, subvolume->id, &tree, err))
+		return false;
+	if (!inode_get(&tree, number, &inode, err))
+		return err->kind == ERROR_NOT_FOUND && error_set(err, ERROR_NOT_FOUND, "subvolume %s has no inode %" PRIu64,
+								 subvolume_name(list, subvolume->id, name), number);
+	if (!print_names(list, &naming, &n_names, err))
 		return false;
 	for (size_t i = 0; opt.snapshots && i < list->n; i++) {
 		if (list->at[i].id == subvolume->id || list->at[i].deleted)
@@ -69,8 +74,8 @@ static bool resolve_inode(const struct subvolume_list *list, const struct subvol
 			return false;
 		n_names += n_more;
 	}
-	return n_names > 0 || error_set(err, ERROR_NOT_FOUND, "inode %" PRIu64 " of subvolume %" PRIu64 " has no name: it was deleted while open",
-					number, subvolume->id);
+	return n_names > 0 || error_set(err, ERROR_NOT_FOUND, "inode %" PRIu64 " of subvolume %s has no name: it was deleted while open", number,
+					subvolume_name(list, subvolume->id, name));
 }
 
 static bool check_usage(const char *const *operand, struct error *err)

@@ -90,6 +90,14 @@ static bool survive_without_key(struct error *err)
 	return true;
 }
 
+bool source_refuse_key(const struct subvolume_list *list, uint64_t subvolume, struct error *err)
+{
+	char name[160];
+
+	error_set(err, ERROR_REFUSED, "a key was given, but subvolume %s is not sealed", subvolume_name(list, subvolume, name));
+	return error_hint(err, "leave out the key: the subvolume is read without one");
+}
+
 bool source_choose(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source, struct error *err)
 {
 	struct error refused = { 0 };
@@ -105,7 +113,7 @@ bool source_choose(const struct subvolume_list *list, const struct subvolume *su
 		*err = key_input_given() ? refused : *err;
 		return !key_input_given();
 	}
-	return !key_input_given() || error_set(err, ERROR_REFUSED, "a key was given, but subvolume %" PRIu64 " is not sealed", subvolume->id);
+	return !key_input_given() || source_refuse_key(list, subvolume->id, err);
 }
 
 void source_note_closed(const struct subvolume *subvolume)

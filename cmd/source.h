@@ -39,6 +39,8 @@ struct source {
  */
 bool source_choose(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source,
 		   struct error *err) must_use;
+/* ERROR_REFUSED: a key was given for a subvolume that is not sealed. Always false. */
+bool source_refuse_key(const struct subvolume_list *list, uint64_t subvolume, struct error *err);
 /* It is sealed and was not opened, so nothing in it is authenticated. */
 static inline bool source_is_closed(const struct source *source)
 {

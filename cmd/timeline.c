@@ -197,6 +197,7 @@ static bool was_received(const struct subvolume_list *list, const uint32_t *chai
 /* Numbers of inodes mean the same files only in snapshots of each other, and in what was sent and received from there. */
 static bool check_origin(const struct subvolume_list *list, const struct subvolume *a, const struct subvolume *b, struct error *err)
 {
+	char name_a[160], name_b[160];
 	uint32_t *chain = NULL;
 	bool ok;
 
@@ -208,9 +209,8 @@ static bool check_origin(const struct subvolume_list *list, const struct subvolu
 
 		if (of_a != of_b && !was_received(list, chain, of_a, of_b) && !was_received(list, chain, of_b, of_a) &&
 		    (uuid_is_null(a->root.received_uuid) || uuid_compare(a->root.received_uuid, b->root.received_uuid) != 0)) {
-			ok = error_set(err, ERROR_REFUSED, "subvolumes %" PRIu64 " and %" PRIu64 " have no common origin: the same "
-				"numbers mean different files",
-				       a->id, b->id);
+			ok = error_set(err, ERROR_REFUSED, "subvolumes %s and %s have no common origin: the same inode numbers mean different files",
+				       subvolume_name(list, a->id, name_a), subvolume_name(list, b->id, name_b));
 			error_hint(err, "btrfs-crypt list -u -q -R shows what is a snapshot of what");
 		}
 	}

@@ -9,6 +9,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
+#include "cmd/operands.h"
 #include "common/util/escape.h"
 
 struct unfinished_words unfinished_words(const struct crypt_state_tail *state)
@@ -70,12 +71,8 @@ bool unfinished_error(const struct volume *volume, const char *image, struct err
 		return error_hint(err, "it is %s", running);
 	}
 
-	char *word = image_word(image);
-	const bool is_part = word && strncmp(word, "\"$(", 3) == 0;
-
-	error_hint(err, "btrfs-crypt convert %s finishes it, %s--status says more%s%s", words.resume, words.can_undo ? "--abort undoes it, " : "",
-		   is_part ? "; give it " : "", is_part ? word : "");
-	free(word);
+	error_hint(err, "`convert %s` finishes it, %s`convert --status` says more", words.resume, words.can_undo ? "`convert --abort` undoes it, " : "");
+	hint_commands(image, err);
 	return false;
 }
 

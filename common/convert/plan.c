@@ -86,16 +86,6 @@ static bool resolve(struct conversion *c, const char *const *names, bool recursi
 	return true;
 }
 
-const char *subvolume_name(const struct subvolume_list *list, uint64_t id, char name[160])
-{
-	const struct subvolume *subvolume = subvolume_by_id(list, id);
-	char *path = subvolume ? escape_new(subvolume->path, subvolume->path_len) : NULL;
-
-	snprintf(name, 160, "%s (id %" PRIu64 ")", path ? (path[0] ? path : "/") : "?", id);
-	free(path);
-	return name;
-}
-
 static bool refuse_sharers(const struct conversion *c, const struct sharer *sharers, size_t n, struct error *err)
 {
 	char name[160];

@@ -19,9 +19,6 @@ void encrypt_plan_free(struct encrypt_plan *plan);
 bool plan_members(struct conversion *c, const char *const *names, const struct convert_encrypt_options *options,
 		  struct encrypt_plan *plan, struct error *err) must_use;
 
-/* Writes "path (id N)" of a subvolume, for people, into the caller's buffer. */
-const char *subvolume_name(const struct subvolume_list *list, uint64_t id, char name[160]);
-
 /*
  * The tree blocks that the crypt items of this plan take, with what the extent and free space trees need to count them. If damage is
  * carried over, this includes as many bad-block items as there can be, because nobody knows beforehand how much damage there is.

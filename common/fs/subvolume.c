@@ -485,3 +485,13 @@ bool subvolume_find(const struct subvolume_list *list, const char *name, const s
 		return true;
 	return err->kind == ERROR_NOT_FOUND && list->n_lost > 0 ? error_set(err, ERROR_CORRUPT, "%s", list->lost[0].what) : false;
 }
+
+const char *subvolume_name(const struct subvolume_list *list, uint64_t id, char name[160])
+{
+	const struct subvolume *subvolume = subvolume_by_id(list, id);
+	char *path = subvolume ? escape_new(subvolume->path, subvolume->path_len) : NULL;
+
+	snprintf(name, 160, "%s (id %" PRIu64 ")", path ? (path[0] ? path : "/") : "?", id);
+	free(path);
+	return name;
+}

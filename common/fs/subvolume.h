@@ -64,4 +64,7 @@ static inline void subvolume_list_cleanup(struct subvolume_list *list) { subvolu
 bool subvolume_find(const struct subvolume_list *list, const char *name, const struct subvolume **found,
 		    struct error *err) must_use;
 
+/* Writes "path (id N)" of a subvolume, for people, into the caller's buffer. */
+const char *subvolume_name(const struct subvolume_list *list, uint64_t id, char name[160]);
+
 #endif /* COMMON_FS_SUBVOLUME_H */

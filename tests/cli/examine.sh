@@ -191,7 +191,7 @@ EOF
 expect 0 timeline --changed-since shared disk.img shared-snapshot <<'EOF'
 EOF
 expect 9 timeline --changed-since vault disk.img shared-snapshot <<'EOF'
-! btrfs-crypt timeline: subvolumes 257 and 261 have no common origin: the same numbers mean different files
+! btrfs-crypt timeline: subvolumes vault (id 257) and shared-snapshot (id 261) have no common origin: the same inode numbers mean different files
 ! btrfs-crypt timeline: hint: btrfs-crypt list -u -q -R shows what is a snapshot of what
 EOF
 expect 0 ls -R -i -l --sort=size disk.img shared <<'EOF'
@@ -218,7 +218,7 @@ expect 4 resolve --logical 1 disk.img <<'EOF'
 ! btrfs-crypt resolve: nothing is allocated at logical address 1
 EOF
 expect 4 resolve -i 9999 disk.img vault <<'EOF'
-! btrfs-crypt resolve: tree 257 has no inode 9999
+! btrfs-crypt resolve: subvolume vault (id 257) has no inode 9999
 EOF
 expect 4 stat disk.img vault secret.txt nothing <<'EOF'
 secret.txt

@@ -36,6 +36,7 @@ expect 4 export disk.img vault:none -o x.tar <<'END'
 END
 expect 9 export disk.img vault -o x.tar --passphrase-file "$key" <<'END'
 ! btrfs-crypt export: a key was given, but no subvolume to be exported is sealed
+! btrfs-crypt export: hint: leave out the key: they are exported without one
 END
 [ ! -e x ] && [ ! -e x.tar ] && [ ! -e x.zip ] || bad "something was made"
 

@@ -53,6 +53,8 @@ btrfs-crypt cat --ciphertext sealed.img vault size-30001 > raw 2> err || bad "--
 grep -q 'note: size-30001: sealed or not authenticated, printed as it is on the disk' err || bad "ciphertext is not called that"
 [ "$(stat -c %s raw)" = 30001 ] && ! cmp -s raw <(btrfs-crypt cat --quiet disk.img vault size-30001) || bad "that is no ciphertext"
 quiet btrfs-crypt export --ciphertext sealed.img vault:size-30001 -o raw.tar
+btrfs-crypt export --ciphertext sealed.img vault:link-long -o link.tar 2> err
+[ $? = 2 ] && grep -qx 'btrfs-crypt export: hint: give the key' err || { bad "the hint is --ciphertext, which was given"; cat err; }
 tar -xOf raw.tar 2> log | cmp -s - raw || bad "export --ciphertext and cat --ciphertext differ"
 expect 2 cat --quiet sealed.img vault secret.txt --key-file disk.img.sum --report wrong.report <<'END'
 ! btrfs-crypt cat: wrong key or passphrase

@@ -64,6 +64,7 @@ END
 		btrfs-crypt $command > out 2> err
 		status=$?
 		[ $status = 7 ] && [ ! -s out ] && grep -q "disk.img: an unfinished conversion is present: $1, $2, started 20" err || { bad "$command: status $status while unfinished"; cat err; }
+		hints "\`btrfs-crypt convert $3 disk.img\` finishes it, $([[ $2 = back* ]] || echo '`btrfs-crypt convert --abort disk.img` undoes it, ')\`btrfs-crypt convert --status disk.img\` says more"
 	done
 	btrfs-crypt cat disk.img / small > out 2> err
 	[ $? -eq 7 ] && [ ! -s out ] && grep -q 'is being converted' err || { bad "cat without a key while unfinished"; cat err; }
@@ -203,7 +204,7 @@ looks encrypt "back to plain text" "--abort"
 for way in --resume "--encrypt --resume" "--decrypt --resume"; do
 	refuses 9 convert $way disk.img --key-file key
 	grep -q 'is an abort of a sealing: it can only be finished' err || { bad "$way of an abort"; cat err; }
-	hints '`convert --abort`'
+	hints '`btrfs-crypt convert --abort disk.img` finishes it'
 done
 btrfs-crypt convert --abort --format json disk.img --key-file key > out 2> err || { bad "undoing: status $?"; cat err; }
 grep -q '"result":"sealing undone"' out && ! grep -q undone_percent out || { bad "what undoing says, gone on with"; cat out; }
@@ -214,6 +215,7 @@ interrupt TERM convert --decrypt disk.img / --key-file key
 looks decrypt "to plain text" "--decrypt --resume"
 refuses 9 convert --resume disk.img --key-file key
 grep -qE ', begun 20[-0-9]+ [0-9:]{8} UTC, ends in plain text' err || { bad "no time in UTC"; cat err; }
+hints '`btrfs-crypt convert --decrypt --resume disk.img` confirms it'
 # The tail of one copy says something else, or claims to be newer: the other one counts.  Of both: nobody does.
 primary=0x10000 mirror=0x4000000 digest=0xedb sequence=0xe3c
 for copy in $primary $mirror; do

@@ -13,7 +13,7 @@ btrfs filesystem df	df	b=bytes h=human-readable	H k m g t
 btrfs inspect-internal tree-stats	tree-stats	b=bytes t=tree	-
 btrfs inspect-internal dump-super	dump-super	a=all f=full s=super	F
 btrfs inspect-internal dump-tree	dump-tree	e=extents d=device-trees r=roots R=backups u=uuid b=block t=tree	-
-ls	ls	d=directory h=human-readable i=inode l=long r=reverse R=recursive S=- t=-	a A b B c C D f F g G H I k L m n N o p q Q s T u U v w x X Z
+ls	ls	d=directory h=human-readable i=inode l=long r=reverse R=recursive S=- t=- a=-	A b B c C D f F g G H I k L m n N o p q Q s T u U v w x X Z
 cat	cat	-	A b e E n s t T u v
 stat	stat	-	L f c t
 -	export timeline	-	-

@@ -67,7 +67,10 @@ END
 ! btrfs-crypt cat: secret.txt: sealed or not authenticated, and no key was given
 ! btrfs-crypt cat: hint: give the key, or --ciphertext for what is on the disk
 END
-	expect 9 cat disk.img public ledger.txt --key-file key <<< "! btrfs-crypt cat: a key was given, but subvolume 256 is not sealed"
+	expect 9 cat disk.img public ledger.txt --key-file key <<'END'
+! btrfs-crypt cat: a key was given, but subvolume public (id 256) is not sealed
+! btrfs-crypt cat: hint: leave out the key: the subvolume is read without one
+END
 	expect 1 cat disk.img vault nested --key-file key <<'END'
 ! btrfs-crypt cat: nested: is a directory
 ! btrfs-crypt cat: hint: btrfs-crypt ls lists it

@@ -47,10 +47,14 @@ hinted 'btrfs-crypt list shows the subvolumes' ls disk.img nothing
 hinted 'did you mean "secret.txt"?' cat --quiet disk.img vault Secret.txt
 hinted 'did you mean "vault/secret.txt"?' stat disk.img / vault/secrettxt
 hinted 'did you mean "vault"?' cat --quiet disk.img / vaults/secret.txt
+expect 4 ls disk.img vault secret.txt/x <<< '! btrfs-crypt ls: "secret.txt" is not a directory'
 
 # SUBVOL:PATH, and PATH alone.
-hinted 'SUBVOL comes before PATH, and / is the top level: btrfs-crypt cat disk.img / vault/secret.txt' cat disk.img vault/secret.txt
-hinted "SUBVOL comes before PATH, and / is the top level: btrfs-crypt stat disk.img / 'a b'" stat disk.img "a b"
+way() { echo "if it is a subvolume: btrfs-crypt $1 disk.img $2 PATH; if it is a path of the top level: btrfs-crypt $1 disk.img / $2"; }
+hinted "$(way cat vault/secret.txt)" cat disk.img vault/secret.txt
+hinted "$(way cat vault)" cat disk.img vault
+hinted "$(way resolve vault)" resolve disk.img vault
+hinted "$(way stat "'a b'")" stat disk.img "a b"
 hinted 'SUBVOL is / for the top level' ls disk.img
 for command in "cat --quiet" stat "ls -l" resolve "stat -e"; do
 	btrfs-crypt $command disk.img vault secret.txt > apart || bad "$command: status $?"
@@ -62,7 +66,8 @@ btrfs-crypt stat disk.img vault secret.txt size-30001 > apart
 btrfs-crypt stat disk.img vault:secret.txt vault:size-30001 | cmp - apart || bad "stat SUBVOL:PATH..."
 btrfs-crypt ls disk.img vault: | cmp - <(btrfs-crypt ls disk.img vault) || bad "ls SUBVOL:"
 
-# Options of btrfs-progs.
+# Options of btrfs-progs, and of ls.
+btrfs-crypt ls -la disk.img vault | cmp - <(btrfs-crypt ls -l disk.img vault) || bad "ls -la"
 btrfs-crypt dump-super disk.img > all
 btrfs-crypt dump-super -f -a disk.img | cmp - all || bad "dump-super -fa"
 btrfs-crypt dump-super --super 1 disk.img > one

@@ -95,7 +95,7 @@ last_again bash -c 'btrfs -q subvolume create new && echo "new words" >new/words
 told new "new words" "$(number new)" number-reused
 expect_unchanged 0 "$image" crypt show --format json "$image" new
 expect_text "$tmp/out" '"encrypted":false,"number_reused":true'
-refused 9 'a key was given, but subvolume [0-9]+ is not sealed' crypt cat "${KEY[@]}" "$image" new words
+refused 9 'a key was given, but subvolume new \(id [0-9]+\) is not sealed' crypt cat "${KEY[@]}" "$image" new words
 refused 9 'not sealed' crypt verify "${KEY[@]}" "$image" new
 refused 9 'not sealed' crypt convert --decrypt -q "${KEY[@]}" "$image" new
 for subvolume in sv sv/a/nested old; do
