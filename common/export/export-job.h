@@ -33,7 +33,7 @@ struct export_job {
 	struct links_out links;
 	uint64_t last_number;
 	bool skips_leave;		/* for the directory that was just refused */
-	bool is_neutral[PATH_BYTES_MAX / 2 + 2];	/* for each directory on the walk's path: its own attributes are not proven and are left out */
+	bool is_neutral[PATH_BYTES_MAX / 2 + 2];	/* per directory on the path of the walk: unproven attributes are left out */
 	const char *prefix;
 	size_t prefix_len;
 	char path[2 * PATH_BYTES_MAX + 2];

@@ -74,7 +74,7 @@ static bool list_units(struct canonical *c, const struct tree *tree, const struc
 	return !*found || unit_map_visit(c->input.units, &group, list_unit, c, err);
 }
 
-/* Returns the nonce of the unit of an inline payload. If there is no unit, 16 bytes of 0xff and the payload itself take its place. */
+/* Adds the nonce of the unit of an inline payload. If there is no unit, adds 16 bytes of 0xff and the payload itself. */
 static bool inline_nonce(struct canonical *c, const struct inline_payload *payload, struct error *err)
 {
 	struct crypt_inline_unit unit;

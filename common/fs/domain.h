@@ -140,7 +140,8 @@ const struct crypt_member *domain_member_above(const struct domain *domain, cons
 /* ERROR_CORRUPT: it is DOMAIN_REPLACED. */
 bool domain_check_replaced(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume,
 			   struct error *err) must_use;
-bool domain_check_all_replaced(const struct domain *domain, const struct subvolume_list *list, struct error *err) must_use;	/* the first one that was replaced */
+/* Checks all members. The error names the first one that was replaced. */
+bool domain_check_all_replaced(const struct domain *domain, const struct subvolume_list *list, struct error *err) must_use;
 /* Visits the readable member items of a domain that cannot be read as a whole. */
 bool domain_visit_members(struct volume *volume, uint16_t number, void (*visit)(void *context, const struct crypt_member *member),
 			  void *context, struct error *err) must_use;

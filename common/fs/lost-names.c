@@ -162,7 +162,7 @@ static bool add(struct finding *f, const struct dir_entry *entry, uint64_t numbe
 	return true;
 }
 
-/* The index was already handed out. */
+/* Marks the names in the index as seen: they were already handed out. */
 static bool skip_index(struct finding *f, struct error *err)
 {
 	const struct key first = { f->directory, KEY_DIR_INDEX, 0 };

@@ -20,7 +20,8 @@ struct unit_wanted {
 enum unit_trust {
 	UNIT_BY_PLACE,	/* a marked extent that lies where one of this length was sealed is taken for that one */
 	UNIT_BY_TAG,	/* only what a tag confirms or, for a marked extent, what nothing contradicts */
-	UNIT_BY_ANY_TAG,	/* the same, but any block's tag counts, and locators are used for unmarked extents too: for callers that must not miss one */
+	/* The same, but the tag of any block counts, and locators are also used for unmarked extents: for callers that must not miss one. */
+	UNIT_BY_ANY_TAG,
 };
 
 struct unit_seeker;

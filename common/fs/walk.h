@@ -13,7 +13,7 @@
 struct walk_entry {
 	const struct tree *tree;	/* the subvolume that the inode is in */
 	uint64_t number;		/* of the inode */
-	uint64_t directory;		/* inode of the directory that has the name, in this subvolume or, for a nested one, in the one above; 0: the start */
+	uint64_t directory;		/* inode of the directory with the name, here or, for a nested subvolume, in the one above; 0: the start */
 	struct inode inode;
 	bool is_subvolume;		/* the root directory of a nested subvolume: clear *descend to leave out its contents */
 	bool is_made_up;		/* a directory whose inode item is lost, as reported to bad() */
