@@ -155,7 +155,14 @@ static void on_warning(void *context, const char *text)
 {
 	struct run *run = context;
 
-	export_report_warning(&run->report, text);
+	export_report_warning(&run->report, 0, 0, text);
+}
+
+static void on_warning_at(void *context, uint64_t logical, uint64_t disk_length, const char *text)
+{
+	struct run *run = context;
+
+	export_report_warning(&run->report, logical, disk_length, text);
 }
 
 static void on_invalid(void *context, const char *text)
@@ -185,6 +192,7 @@ static bool print_file(struct run *run, struct error *err)
 
 	run->is_started = true;
 	run->volume->warn = on_warning;
+	run->volume->warn_at = on_warning_at;
 	run->volume->warn_context = run;
 
 	const bool ok = stream_out_open(run->first, run->end, &out, err) &&

@@ -91,6 +91,14 @@ void export_report_free(struct export_report *report)
 
 /* --- findings ------------------------------------------------------------------------------------------------------------ */
 
+static void put_place(struct json_object *line, uint64_t logical, uint64_t disk_length)
+{
+	if (disk_length == 0)
+		return;
+	json_u64(line, "logical", logical);
+	json_u64(line, "disk_length", disk_length);
+}
+
 static void report_finding(const struct export_report *report, const struct export_finding *f)
 {
 	struct json_object *line;
@@ -108,6 +116,11 @@ static void report_finding(const struct export_report *report, const struct expo
 		json_text(line, "what", export_losses[f->loss].name);
 	if (f->text)
 		json_text(line, "text", f->text);
+	if (f->inode) {
+		json_u64(line, "subvolume", f->subvolume);
+		json_u64(line, "inode", f->inode);
+	}
+	put_place(line, f->logical, f->disk_length);
 	json_print(line, report->report.stream);
 }
 
@@ -227,7 +240,7 @@ static uint64_t text_hash(const char *text)
 	return hash;
 }
 
-void export_report_warning(struct export_report *report, const char *text)
+void export_report_warning(struct export_report *report, uint64_t logical, uint64_t disk_length, const char *text)
 {
 	struct error ignored = { 0 };
 	bool added = true;
@@ -239,6 +252,7 @@ void export_report_warning(struct export_report *report, const char *text)
 
 		json_text(line, "finding", "other-mirror");
 		json_text(line, "text", text);
+		put_place(line, logical, disk_length);
 		json_print(line, report->report.stream);
 	}
 	if (set64_count(&report->mirrors) > NOTES_MAX)

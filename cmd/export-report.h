@@ -41,8 +41,8 @@ bool export_report_open(struct export_report *report, const char *report_name, c
 void export_report_finding(struct export_report *report, const struct export_finding *finding);
 /* A subvolume that is not where it was sealed: both paths. */
 void export_report_place(struct export_report *report, const struct place_finding *finding, const char *text);
-/* A warning from the volume, for example about bytes taken from another mirror. */
-void export_report_warning(struct export_report *report, const char *text);
+/* A warning from the volume, for example about bytes taken from another mirror. disk_length 0: not about bytes. */
+void export_report_warning(struct export_report *report, uint64_t logical, uint64_t disk_length, const char *text);
 /* Something that the volume, read tolerantly, found to be invalid: counted as damage. */
 void export_report_invalid(struct export_report *report, struct export_summary *summary, const char *text);
 bool export_report_hash(struct export_report *report, const char *path, const uint8_t hash[HASH_SIZE], struct error *err) must_use;

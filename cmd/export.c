@@ -108,7 +108,14 @@ static void on_warning(void *context, const char *text)
 {
 	struct run *run = context;
 
-	export_report_warning(&run->report, text);
+	export_report_warning(&run->report, 0, 0, text);
+}
+
+static void on_warning_at(void *context, uint64_t logical, uint64_t disk_length, const char *text)
+{
+	struct run *run = context;
+
+	export_report_warning(&run->report, logical, disk_length, text);
 }
 
 static void on_invalid(void *context, const char *text)
@@ -163,6 +170,7 @@ static bool find_places(struct run *run, const char *const *operand, struct erro
 		return false;
 	run->report.progress_total = run->volume->super.bytes_used > 0 ? run->volume->super.bytes_used : 1;
 	run->volume->warn = on_warning;
+	run->volume->warn_at = on_warning_at;
 	run->volume->warn_context = run;
 	return true;
 }

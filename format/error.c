@@ -14,6 +14,7 @@ bool error_set(struct error *err, enum error_kind kind, const char *format, ...)
 	err->kind = kind;
 	err->hint[0] = '\0';
 	err->name = NULL;
+	err->logical = err->disk_length = 0;
 	va_start(args, format);
 	vsnprintf(err->text, sizeof(err->text), format, args);
 	va_end(args);
@@ -29,6 +30,7 @@ bool error_system(struct error *err, const char *format, ...)
 	err->kind = number == ENOMEM ? ERROR_MEMORY : ERROR_IO;
 	err->hint[0] = '\0';
 	err->name = NULL;
+	err->logical = err->disk_length = 0;
 	va_start(args, format);
 	vsnprintf(err->text, sizeof(err->text), format, args);
 	va_end(args);
@@ -72,6 +74,13 @@ bool error_hint(struct error *err, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(err->hint, sizeof(err->hint), format, args);
 	va_end(args);
+	return false;
+}
+
+bool error_at(struct error *err, uint64_t logical, uint64_t disk_length)
+{
+	err->logical = logical;
+	err->disk_length = disk_length;
 	return false;
 }
 

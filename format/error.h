@@ -7,6 +7,7 @@
 #define FORMAT_ERROR_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define must_use __attribute__((warn_unused_result))
 
@@ -34,6 +35,7 @@ struct error {
 	char text[512];		/* lower case, no full stop, names escaped */
 	char hint[256];		/* the cure, if one is known */
 	const char *name;	/* for JSON, more exact than that of the kind; NULL: that one */
+	uint64_t logical, disk_length;	/* the bytes that it is about; disk_length 0: unknown, or none */
 };
 
 /* Always false, so that a failed check reads: return error_set(err, ...); */
@@ -50,6 +52,9 @@ bool error_prefix(struct error *err, const char *format, ...) __attribute__((for
 
 /* Sets the hint. Always false. */
 bool error_hint(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Sets the place on disk. Always false. */
+bool error_at(struct error *err, uint64_t logical, uint64_t disk_length);
 
 /* Sets the name, one of those below. Always false. */
 bool error_named(struct error *err, const char *name);

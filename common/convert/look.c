@@ -94,7 +94,7 @@ static bool bad_bytes(const struct request *r, uint64_t end, const char *what, s
 	error_set(err, ERROR_CORRUPT, "%.300s: bytes %" PRIu64 " to %" PRIu64 " %s (data at %" PRIu64 ")", label, part.first, part.last, what,
 		  r->extent->disk_bytenr + r->at);
 	free(label);
-	return false;
+	return error_at(err, r->extent->disk_bytenr + r->at, end - r->at);
 }
 
 static bool bad_block(const struct request *r, const char *why, struct error *err)
@@ -105,7 +105,8 @@ static bool bad_block(const struct request *r, const char *why, struct error *er
 /* If nothing vouches for data without a unit, they are reported, and returned only if the caller asked for them. */
 static bool check_unsealed(const struct request *r, struct error *err)
 {
-	struct volume_doubt doubt = { .inode = r->inode, .text = "not sealed: written later, and not authenticated" };
+	struct volume_doubt doubt = { .inode = r->inode, .logical = r->extent->disk_bytenr + r->at, .disk_length = r->end - r->at,
+				      .text = "not sealed: written later, and not authenticated" };
 	struct extent_part part;
 
 	if (convert_look_vouches(r->look))

@@ -15,8 +15,26 @@ void doubts_end(struct doubts *doubts)
 {
 	if (doubts->first == doubts->end)
 		return;
-	doubts->tell(doubts->context, doubts->first, doubts->end, doubts->text);
+
+	const struct volume_doubt doubt = { .first = doubts->first, .end = doubts->end, .logical = doubts->logical, .disk_length = doubts->disk_length,
+					    .text = doubts->text };
+
+	doubts->tell(doubts->context, &doubt);
 	doubts->told = doubts->first = doubts->end;
+}
+
+/* Of what was told already, only the rest is left, unless it is compressed. */
+static void take_place(struct doubts *doubts, const struct volume_doubt *doubt, uint64_t first, bool is_first)
+{
+	const uint64_t told = doubt->disk_length == doubt->end - doubt->first ? first - doubt->first : 0;
+	const uint64_t logical = doubt->logical + told, length = doubt->disk_length - told;
+
+	if (is_first) {
+		doubts->logical = logical;
+		doubts->disk_length = length;
+	} else if (doubts->disk_length > 0 && logical == doubts->logical + doubts->disk_length) {
+		doubts->disk_length += length;
+	}
 }
 
 void doubts_add(void *context, const struct volume_doubt *doubt)
@@ -34,5 +52,6 @@ void doubts_add(void *context, const struct volume_doubt *doubt)
 		doubts->first = first;
 		snprintf(doubts->text, sizeof(doubts->text), "%s", doubt->text);
 	}
+	take_place(doubts, doubt, first, doubts->first == first);
 	doubts->end = end;
 }

@@ -13,8 +13,9 @@ struct doubts {
 	uint64_t first, end;	/* not reported yet; equal: none */
 	uint64_t told;		/* everything before it was reported */
 	bool any;		/* of this file */
+	uint64_t logical, disk_length;	/* where they begin on disk, and how many follow each other there */
 	char text[sizeof(((struct error *)0)->text)];
-	void (*tell)(void *context, uint64_t first, uint64_t end, const char *text);
+	void (*tell)(void *context, const struct volume_doubt *doubt);
 	void *context;
 };
 

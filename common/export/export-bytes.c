@@ -37,7 +37,10 @@ static bool take_bytes(void *context, uint64_t offset, const void *bytes, size_t
 static bool take_lost(void *context, uint64_t first, uint64_t end, const struct error *what, struct error *err)
 {
 	struct export_job *job = context;
-	const struct export_finding finding = { .kind = EXPORT_LOST, .path = job->path, .first = first, .end = end, .text = what->text };
+	const struct export_finding finding = {
+		.kind = EXPORT_LOST, .path = job->path, .subvolume = job->subvolume, .inode = job->inode, .first = first, .end = end,
+		.logical = what->logical, .disk_length = what->disk_length, .text = what->text,
+	};
 
 	(void)err;
 	job->is_incomplete = true;
@@ -46,12 +49,15 @@ static bool take_lost(void *context, uint64_t first, uint64_t end, const struct 
 	return true;
 }
 
-static void take_doubt(void *context, uint64_t first, uint64_t end, const char *text)
+static void take_doubt(void *context, const struct volume_doubt *doubt)
 {
 	struct export_job *job = context;
-	const struct export_finding finding = { .kind = EXPORT_DOUBTFUL, .path = job->path, .first = first, .end = end, .text = text };
+	const struct export_finding finding = {
+		.kind = EXPORT_DOUBTFUL, .path = job->path, .subvolume = job->subvolume, .inode = job->inode, .first = doubt->first, .end = doubt->end,
+		.logical = doubt->logical, .disk_length = doubt->disk_length, .text = doubt->text,
+	};
 
-	job->summary->doubtful_bytes += end - first;
+	job->summary->doubtful_bytes += doubt->end - doubt->first;
 	job->options->finding(job->options->context, &finding);
 }
 

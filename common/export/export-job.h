@@ -37,6 +37,7 @@ struct export_job {
 	const char *prefix;
 	size_t prefix_len;
 	char path[2 * PATH_BYTES_MAX + 2];
+	uint64_t subvolume, inode;	/* of what has the path; inode 0: unknown */
 	char link_path[2 * PATH_BYTES_MAX + 2];
 	char target[SYMLINK_TARGET_MAX + 1];
 	/* of the file being written: */
@@ -48,6 +49,7 @@ struct export_job {
 
 /* Reports a finding about the current entry and counts it. */
 void export_find(struct export_job *job, enum export_finding_kind kind, const char *text);
+void export_find_error(struct export_job *job, enum export_finding_kind kind, const struct error *what);	/* with its place on disk */
 
 /* Is the entry as it was sealed? Differences are reported. *skip: leave it out, with everything below. */
 bool export_prove(struct export_job *job, const struct walk_entry *entry, bool *skip, struct error *err) must_use;

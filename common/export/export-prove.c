@@ -12,7 +12,7 @@ static void find_unproven(struct export_job *job, const struct walk_entry *entry
 	const struct export_options *options = job->options;
 	const uint64_t size = S_ISREG(entry->inode.mode) ? entry->inode.size : 0;
 	const uint64_t end = options->end != 0 && options->end < size ? options->end : size;
-	struct export_finding finding = { .kind = EXPORT_UNPROVEN, .path = job->path, .text = text };
+	struct export_finding finding = { .kind = EXPORT_UNPROVEN, .path = job->path, .subvolume = job->subvolume, .inode = job->inode, .text = text };
 
 	if (options->first < end) {
 		finding.first = options->first;

@@ -22,9 +22,12 @@
 
 /* --- telling --------------------------------------------------------------------------------------------------------- */
 
-void export_find(struct export_job *job, enum export_finding_kind kind, const char *text)
+static void find(struct export_job *job, enum export_finding_kind kind, const char *text, uint64_t logical, uint64_t disk_length)
 {
-	const struct export_finding finding = { .kind = kind, .path = job->path, .text = text };
+	const struct export_finding finding = {
+		.kind = kind, .path = job->path, .subvolume = job->subvolume, .inode = job->inode, .logical = logical, .disk_length = disk_length,
+		.text = text,
+	};
 
 	switch (kind) {
 	case EXPORT_DAMAGED: job->summary->n_damaged++; break;
@@ -39,9 +42,19 @@ void export_find(struct export_job *job, enum export_finding_kind kind, const ch
 	job->options->finding(job->options->context, &finding);
 }
 
+void export_find(struct export_job *job, enum export_finding_kind kind, const char *text)
+{
+	find(job, kind, text, 0, 0);
+}
+
+void export_find_error(struct export_job *job, enum export_finding_kind kind, const struct error *what)
+{
+	find(job, kind, what->text, what->logical, what->disk_length);
+}
+
 static void find_damage(void *context, const struct error *what)
 {
-	export_find(context, EXPORT_DAMAGED, what->text);
+	export_find_error(context, EXPORT_DAMAGED, what);
 }
 
 static void find_loss(void *context, enum out_loss loss, const char *path)
@@ -62,6 +75,13 @@ static void set_path(const struct export_job *job, char *path, const uint8_t *wa
 		*path++ = '/';
 	memcpy(path, walked, len);
 	path[len] = '\0';
+}
+
+static void take_path(struct export_job *job, const struct walk_entry *entry)
+{
+	set_path(job, job->path, entry->path, entry->path_len);
+	job->subvolume = entry->is_stub ? 0 : entry->tree->id;
+	job->inode = entry->is_stub ? 0 : entry->number;
 }
 
 static struct export_kept *kept_of(const struct walk_entry *entry)
@@ -222,7 +242,7 @@ static bool export_symlink(struct export_job *job, const struct walk_entry *entr
 			export_find(job, EXPORT_SEALED, "a symbolic link");
 			return true;
 		}
-		export_find(job, is_dump(job) ? EXPORT_REFUSED : EXPORT_FAILED, what.text);
+		export_find_error(job, is_dump(job) ? EXPORT_REFUSED : EXPORT_FAILED, &what);
 		job->summary->n_without_data += is_dump(job);
 		return true;
 	}
@@ -297,7 +317,7 @@ static bool on_entry(void *context, const struct walk_entry *entry, bool *descen
 	const struct export_kept *kept = kept_of(entry);
 	bool skip;
 
-	set_path(job, job->path, entry->path, entry->path_len);
+	take_path(job, entry);
 	if (job->options->progress)
 		job->options->progress(job->options->context, job->summary);
 	if (links_out_has(&job->links, job->path, entry->depth == 0)) {
@@ -335,7 +355,7 @@ static bool on_leave(void *context, const struct walk_entry *entry, struct error
 	job->skips_leave = false;
 	if (!job->out->is_directory || skips)
 		return true;
-	set_path(job, job->path, entry->path, entry->path_len);
+	take_path(job, entry);
 	return read_attributes(job, entry, true, &out, err) && job->out->ops->leave(job->out, &out, err);
 }
 
@@ -344,8 +364,9 @@ static bool on_bad(void *context, const uint8_t *path, size_t path_len, const st
 	struct export_job *job = context;
 
 	(void)err;
+	job->inode = 0;
 	set_path(job, job->path, path, path_len);
-	export_find(job, EXPORT_DAMAGED, what->text);
+	export_find_error(job, EXPORT_DAMAGED, what);
 	return true;
 }
 
@@ -354,8 +375,9 @@ static bool on_lost(void *context, const uint8_t *path, size_t path_len, const s
 	struct export_job *job = context;
 
 	(void)err;
+	job->inode = 0;
 	set_path(job, job->path, path, path_len);
-	export_find(job, EXPORT_FAILED, what->text);
+	export_find_error(job, EXPORT_FAILED, what);
 	return true;
 }
 

@@ -23,6 +23,8 @@ struct export_finding {
 	enum export_finding_kind kind;
 	const char *path;	/* as exported, any bytes */
 	uint64_t first, end;	/* EXPORT_LOST, EXPORT_DOUBTFUL, EXPORT_UNPROVEN: [first, end); EXPORT_UNPROVEN without bytes: 0, 0 */
+	uint64_t subvolume, inode;	/* inode 0: unknown */
+	uint64_t logical, disk_length;	/* the bytes on disk that are to blame, or the first of them; disk_length 0: unknown, or none */
 	enum out_loss loss;	/* EXPORT_LOSS */
 	const char *text;	/* the reason, for people; NULL: nothing to add */
 };

@@ -38,7 +38,7 @@ static bool bad_bytes(const struct request *r, uint64_t from, uint64_t to, const
 	error_set(err, ERROR_CORRUPT, "%.300s: bytes %" PRIu64 " to %" PRIu64 " %s (data at %" PRIu64 ")", label, part.first, part.last, why,
 		  r->address + from);
 	free(label);
-	return false;
+	return error_at(err, r->address + from, to - from);
 }
 
 /* damaged: it was sealed and its tag fails, which is never accepted. */
@@ -90,8 +90,9 @@ static bool tell_mirror(struct request *r, unsigned good, struct error *err)
 	if (!set64_add(&r->reader->told, r->address, &is_new, err))
 		return false;
 	if (is_new)
-		volume_warn(volume, "data at %" PRIu64 ": mirror 1 fails authentication, mirror %u is right and is used (%s); said once for this extent",
-			    r->address + r->at, good + 1, volume_mirror_text(volume, r->address + r->at, 0, place));
+		volume_warn_at(volume, r->address + r->at, CRYPT_BLOCK,
+			       "data at %" PRIu64 ": mirror 1 fails authentication, mirror %u is right and is used (%s); said once for this extent",
+			       r->address + r->at, good + 1, volume_mirror_text(volume, r->address + r->at, 0, place));
 	return true;
 }
 
@@ -124,7 +125,7 @@ static bool open_block(struct request *r, uint32_t i, bool is_read, struct error
 static bool check_carried(struct request *r, uint32_t i, struct error *err)
 {
 	struct volume *volume = r->subvolume->volume;
-	struct volume_doubt doubt = { .inode = r->inode, .text = CARRIED_TEXT };
+	struct volume_doubt doubt = { .inode = r->inode, .logical = r->address + r->at, .disk_length = CRYPT_BLOCK, .text = CARRIED_TEXT };
 	struct extent_part part;
 	bool carried;
 
@@ -212,8 +213,8 @@ static void tell_unsealed(const struct request *r)
 	if (!extent_part_of(r->extent, r->file_offset, r->at, r->end, &part))
 		return;
 
-	const struct volume_doubt doubt = { .inode = r->inode, .first = part.first, .end = part.last + 1,
-					    .text = "not sealed: written later, and not authenticated" };
+	const struct volume_doubt doubt = { .inode = r->inode, .first = part.first, .end = part.last + 1, .logical = r->address + r->at,
+					    .disk_length = r->end - r->at, .text = "not sealed: written later, and not authenticated" };
 
 	volume_tell_doubt(r->subvolume->volume, &doubt);
 }

@@ -120,6 +120,8 @@ static bool lose(struct file_reader *r, uint64_t first, uint64_t end, const stru
 		return true;
 	if (r->lost_end == first && r->lost_end != 0) {
 		r->lost_end = end;
+		if (r->lost_why.disk_length > 0 && what->logical == r->lost_why.logical + r->lost_why.disk_length)
+			r->lost_why.disk_length += what->disk_length;
 		return true;
 	}
 	if (!tell_lost(r, err))

@@ -75,10 +75,11 @@ static bool mismatch(const struct check *check, uint64_t logical, const uint8_t 
 	file_range(check, logical, logical + super->sector_size, &first, &last);
 	hex_text(have, csum_size, have_text);
 	hex_text(want, csum_size, want_text);
-	return error_set(err, ERROR_CORRUPT,
-			 "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": data at %" PRIu64 ": %s is %s, the csum tree has %s%s",
-			 check->inode, first, last, logical, csum_type_name(super->csum_type), have_text, want_text,
-			 check->n_mirrors > 1 ? ", and no mirror matches" : "");
+	error_set(err, ERROR_CORRUPT,
+		  "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": data at %" PRIu64 ": %s is %s, the csum tree has %s%s",
+		  check->inode, first, last, logical, csum_type_name(super->csum_type), have_text, want_text,
+		  check->n_mirrors > 1 ? ", and no mirror matches" : "");
+	return error_at(err, logical, super->sector_size);
 }
 
 static void tell_repair(struct check *check)
@@ -90,8 +91,8 @@ static void tell_repair(struct check *check)
 		return;
 	if (r->to - r->from > check->volume->super.sector_size)
 		snprintf(to, sizeof(to), " to %" PRIu64, r->to - 1);
-	volume_warn(check->volume, "data at %" PRIu64 "%s: mirror %u does not match its checksum, mirror %u does (%s)", r->from, to, r->bad + 1,
-		    r->good + 1, volume_mirror_text(check->volume, r->from, r->bad, place));
+	volume_warn_at(check->volume, r->from, r->to - r->from, "data at %" PRIu64 "%s: mirror %u does not match its checksum, mirror %u does (%s)",
+		       r->from, to, r->bad + 1, r->good + 1, volume_mirror_text(check->volume, r->from, r->bad, place));
 	r->from = r->to;
 }
 
@@ -119,7 +120,7 @@ static void note_repair(struct check *check, uint64_t logical, unsigned bad, uns
 static bool give_invalid(const struct check *check, uint64_t from, uint64_t to, struct error *err)
 {
 	const struct error what = *err;
-	struct volume_doubt doubt = { .inode = check->inode, .text = what.text };
+	struct volume_doubt doubt = { .inode = check->inode, .logical = from, .disk_length = to - from, .text = what.text };
 	uint64_t last;
 
 	if (!check->volume->tolerance.is_tolerant || !error_is_damage(err))
@@ -164,7 +165,7 @@ static bool repair_sector(struct check *check, uint64_t logical, uint8_t *sector
 static void tell_copies(void *context, const struct copies_finding *finding)
 {
 	const struct check *check = context;
-	struct volume_doubt doubt = { .inode = check->inode };
+	struct volume_doubt doubt = { .inode = check->inode, .logical = finding->from, .disk_length = finding->to - finding->from };
 	uint64_t last;
 	char text[1100];
 
@@ -173,7 +174,8 @@ static void tell_copies(void *context, const struct copies_finding *finding)
 	snprintf(text, sizeof(text), "data at %" PRIu64 " %s", finding->from, finding->text);
 	doubt.text = text;
 	if (finding->is_known || check->lacks_csums)
-		volume_warn(check->volume, "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": %s", doubt.inode, doubt.first, last, text);
+		volume_warn_at(check->volume, doubt.logical, doubt.disk_length, "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": %s", doubt.inode,
+			       doubt.first, last, text);
 	else
 		volume_tell_doubt(check->volume, &doubt);
 }
@@ -181,7 +183,7 @@ static void tell_copies(void *context, const struct copies_finding *finding)
 /* A kernel takes checksums missing from the csum tree for damage, except for inodes that are flagged to have none. */
 static bool tell_absent(struct check *check, uint64_t from, uint64_t to, struct error *err)
 {
-	struct volume_doubt doubt = { .inode = check->inode };
+	struct volume_doubt doubt = { .inode = check->inode, .logical = from, .disk_length = to - from };
 	struct error unknown = { 0 };
 	struct inode inode;
 	uint64_t last;
@@ -265,7 +267,7 @@ static bool plain_read(struct extent_source *source, const struct tree *subvolum
 		return error_prefix(err, "inode %" PRIu64 " extent item at %" PRIu64, inode, file_offset);
 	check.n_mirrors = chunk_n_mirrors(check.chunk);
 	if (!volume_read_any(volume, check.logical, bytes, len, err))
-		return error_prefix(err, "inode %" PRIu64 " extent item at %" PRIu64, inode, file_offset);
+		return error_at(err, check.logical, len) || error_prefix(err, "inode %" PRIu64 " extent item at %" PRIu64, inode, file_offset);
 	ok = csum_lookup(volume, check.logical, len, check_run, &check, err) && compare_copies(&check, check.logical + len, err);
 	ok = ok || give_invalid(&check, check.logical, check.logical + len, err);
 	tell_repair(&check);

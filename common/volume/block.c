@@ -94,7 +94,8 @@ static bool read_any_mirror(struct block *block, const struct block_expect *expe
 
 		if (read_mirror(block, mirror, expect, &bad)) {
 			if (is_there)
-				volume_warn(volume, "%s; mirror %u is right and is used", err->text, mirror + 1);
+				volume_warn_at(volume, block->logical, volume->super.node_size, "%s; mirror %u is right and is used", err->text,
+					       mirror + 1);
 			return true;
 		}
 
@@ -114,6 +115,7 @@ static bool read_any_mirror(struct block *block, const struct block_expect *expe
 	if (volume_read_any(volume, block->logical, block->bytes, volume->super.node_size, &bad) &&
 	    check_bytes(volume, block->bytes, block->logical, &block->node, &bad) && check_expected(&block->node, expect, &bad))
 		return true;
+	error_at(err, block->logical, volume->super.node_size);
 	return n_bad > 1 && error_prefix(err, "none of %u mirrors is right", n_bad);
 }
 

@@ -36,6 +36,22 @@ void volume_warn(const struct volume *volume, const char *format, ...)
 	volume->warn(volume->warn_context, text);
 }
 
+void volume_warn_at(const struct volume *volume, uint64_t logical, uint64_t disk_length, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	if (!volume->warn && !volume->warn_at)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (volume->warn_at)
+		volume->warn_at(volume->warn_context, logical, disk_length, text);
+	else
+		volume->warn(volume->warn_context, text);
+}
+
 void volume_tell_doubt(struct volume *volume, const struct volume_doubt *doubt)
 {
 	if (volume->doubt)

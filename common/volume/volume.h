@@ -42,6 +42,7 @@ struct volume_device {
 /* Bytes [first, end) of a file that were returned, although nobody can show that they are right. */
 struct volume_doubt {
 	uint64_t inode, first, end;
+	uint64_t logical, disk_length;	/* their place on disk; disk_length 0: in a tree */
 	const char *text;	/* why */
 };
 
@@ -64,6 +65,8 @@ struct volume {
 	struct overlays *overlays;	/* items shown in addition to those on disk; NULL: none. Freed with the volume by overlays_free() */
 	void (*overlays_free)(struct overlays *overlays);
 	void (*warn)(void *context, const char *text);	/* bad mirrors and other things survived; may be NULL */
+	/* Those about bytes with a place on disk. NULL: warn gets them. */
+	void (*warn_at)(void *context, uint64_t logical, uint64_t disk_length, const char *text);
 	void *warn_context;
 	void (*doubt)(void *context, const struct volume_doubt *doubt);	/* NULL: these become warnings */
 	void *doubt_context;

@@ -6,6 +6,9 @@
 #include "common/volume/volume.h"
 
 void volume_warn(const struct volume *volume, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* About bytes of that place on disk. */
+void volume_warn_at(const struct volume *volume, uint64_t logical, uint64_t disk_length, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 /* Counts the doubt. */
 void volume_tell_doubt(struct volume *volume, const struct volume_doubt *doubt);
 

@@ -47,7 +47,7 @@ expect 2 cat sealed.img vault secret.txt --report sealed.report <<'END'
 ! btrfs-crypt cat: secret.txt: sealed or not authenticated, and no key was given
 ! btrfs-crypt cat: hint: give the key, or --ciphertext for what is on the disk
 END
-grep -q '^{"finding":"sealed","path":"secret.txt"}$' sealed.report && grep -q '"status":2,"error":"wrong-key","text":"secret.txt: sealed or not authenticated, and no key' sealed.report ||
+grep -q '^{"finding":"sealed","path":"secret.txt","subvolume":"257","inode":"257"}$' sealed.report && grep -q '"status":2,"error":"wrong-key","text":"secret.txt: sealed or not authenticated, and no key' sealed.report ||
 	{ bad "the report of a sealed file"; cat sealed.report; }
 btrfs-crypt cat --ciphertext sealed.img vault size-30001 > raw 2> err || bad "--ciphertext: status $?"
 grep -q 'note: size-30001: sealed or not authenticated, printed as it is on the disk' err || bad "ciphertext is not called that"
@@ -118,6 +118,27 @@ grep -qx '# not as it was, see the warnings: size-30001' marked.sums && (cd mark
 grep -q "^{\"image\":\"spoiled.img\",\"size\":\"$(stat -c %s spoiled.img)\",\"sha256\":\"$(sha256sum < spoiled.img | cut -d ' ' -f 1)\",\"filesystem_offset\":\"0\"}$" run.report || { bad "the image in the report"; cat run.report; }
 grep -qE '^\{"run":"export","tool":"btrfs-crypt","version":"[0-9.]+","command_line":\["btrfs-crypt","export","spoiled.img","vault:size-30001","-o","marked/","--report","run.report","--manifest","marked.sums"\],"begin":[0-9]+,"end":[0-9]+,"device":"spoiled.img","filesystem_offset":"0","fsid":"3b9c6a52-66d4-4c7e-9c4b-2f1d10c0ffee","label":"good-plain"\}$' run.report ||
 	{ bad "the run in the report"; cat run.report; }
+
+# Each address is a member of its own: that of the sectors that are lost, or may be wrong, or came from another mirror, and of tree blocks.
+printf 'spoiled' | dd of=spoiled.img bs=1 seek=$((at + 9000)) conv=notrunc status=none
+logical=$(btrfs-crypt resolve disk.img vault size-30001 | sed -nE 's/.* logical ([0-9]+) .*/\1/p' | head -n 1)
+where="\"subvolume\":\"257\",\"inode\":\"270\",\"logical\":\"$((logical + 4096))\",\"disk_length\":\"8192\"}\$"
+for kind in lost doubtful; do
+	btrfs-crypt cat spoiled.img vault size-30001 --report "$kind.report" $([ $kind = lost ] || echo --tolerant) > out 2> err
+	[ $? -eq 6 ] && grep -q "^{\"finding\":\"$kind\",\"path\":\"size-30001\",\"first\":\"4096\",\"last\":\"12287\",\"text\":\".*\",$where" "$kind.report" || { bad "$kind: where"; cat "$kind.report"; }
+done
+cp sealed.img spoiled-sealed.img
+at=$(btrfs-crypt resolve sealed.img vault size-30001 | sed -nE 's/.* physical ([0-9]+)$/\1/p' | head -n 1)
+logical=$(btrfs-crypt resolve sealed.img vault size-30001 | sed -nE 's/.* logical ([0-9]+) .*/\1/p' | head -n 1)
+printf 'spoiled' | dd of=spoiled-sealed.img bs=1 seek=$((at + 5000)) conv=notrunc status=none
+btrfs-crypt export spoiled-sealed.img vault:size-30001 -o sealed.tar --passphrase-file "$key" --report where-sealed.report > out 2> err
+[ $? -eq 6 ] && grep -q "^{\"finding\":\"lost\".*\"inode\":\"270\",\"logical\":\"$((logical + 4096))\",\"disk_length\":\"4096\"}\$" where-sealed.report || { bad "sealed: where"; cat where-sealed.report err; }
+
+leaf=$(btrfs-crypt dump-tree --tree=257 disk.img | sed -nE '/^leaf/s/^leaf ([0-9]+).*/\1/p' | head -n 1)
+cp disk.img leaf.img
+printf x | dd of=leaf.img bs=1 seek=$(($(btrfs-crypt resolve --logical "$leaf" disk.img | sed -nE 's/.* physical ([0-9]+).*/\1/p' | head -n 1) + 500)) conv=notrunc status=none
+btrfs-crypt export leaf.img vault -o leaf.tar --report leaf.report > out 2> err
+[ $? -eq 6 ] && grep -q "^{\"finding\":\"damaged\",.*,\"logical\":\"$leaf\",\"disk_length\":\"4096\"}\$" leaf.report || { bad "a tree block: where"; cat leaf.report err; }
 
 # The image is in every report, as it is, also where it is packed or nothing was found wrong; and without a hash where the run ended early.
 gzip -1 < disk.img > packed.gz

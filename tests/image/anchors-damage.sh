@@ -20,7 +20,10 @@ for i in 1 2; do
 	row "raid1, every block of device $i damaged" $FILES good.want 0 --report "$tmp/report"
 	grep '"finding":"other-mirror".* have no checksum, and mirrors 1 and 2 differ .* all of the 32 sectors with checksums near it are right in one' \
 		"$tmp/report" >/dev/null || fail "nothing is said of copies without checksums"
+	grep -E '"text":".*(tree block|data) at ' "$tmp/report" >>"$tmp/places"
 done
+for what in 'tree block at ' '"data at ' 'have no checksum'; do expect_text "$tmp/places" "$what"; done
+if grep -vE '"logical":"[0-9]+","disk_length":"[1-9][0-9]*"\}$' "$tmp/places"; then fail "findings without their address"; fi
 
 rm "$tmp/report"
 anchors_make one 1 260M compress=no -m dup -d dup
