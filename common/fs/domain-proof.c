@@ -127,9 +127,21 @@ static const struct crypt_member *member_at(const struct domain_reader *reader, 
 }
 
 /*
- * Proves the step into a nested subvolume by where the two were when they were sealed. A subvolume that was not a member
- * then, above all a later snapshot, was not there.
+ * Proves a step into a subvolume that stayed plain, by the list of the directory: it has the name and the id. A snapshot made since is in no
+ * list that was sealed. What has the id of a member, or a tag of the domain, was put in the place of something sealed.
  */
+static bool proves_plain(struct domain_reader *reader, const struct path_step *step, bool *proven, struct error *err)
+{
+	struct tree tree;
+
+	*proven = false;
+	if (domain_member(reader->domain, step->found.subvolume) || is_of_domain(reader, step->found.subvolume))
+		return true;
+	return tree_open(reader->domain->volume, step->directory.subvolume, &tree, err) &&
+	       domain_reader_proves(reader, &tree, step->directory.inode, INODE_ENTRY_LISTING, proven, err);
+}
+
+/* Proves a step into a nested subvolume: a sealed one by the paths where the two were sealed. */
 bool domain_reader_proves_nested(struct domain_reader *reader, const struct path_step *step, bool *proven, struct error *err)
 {
 	const struct domain *domain = reader->domain;
@@ -139,8 +151,10 @@ bool domain_reader_proves_nested(struct domain_reader *reader, const struct path
 	struct tree tree;
 	size_t len;
 
-	*proven = above ? member != NULL : !is_of_domain(reader, step->directory.subvolume);
-	if (!above || !*proven)
+	if (above && !member)
+		return proves_plain(reader, step, proven, err);
+	*proven = above || !is_of_domain(reader, step->directory.subvolume);
+	if (!above)
 		return true;
 	if (!tree_open(domain->volume, step->directory.subvolume, &tree, err) ||
 	    !inode_path_bytes(&tree, step->directory.inode, &directory, &len, err))

@@ -106,6 +106,14 @@ attack() { "$tmp/attack" "$image" "$@" || fail "attack $*"; }
 # state NAME: of an unfinished conversion
 state() { attack state | sed -nE "1s/.*\b$1=([0-9]+).*/\1/p"; }
 
+entry() {	# entry DIRECTORY NAME: key offset of the DIR_ITEM in subvolume $SV
+	local at size
+	"$tmp/attack" "$image" keys "$SV" "$1" | awk '$1 == 84 { print $2, $3 }' | while read -r at size; do
+		if "$tmp/attack" "$image" peek "$SV" "$1" 84 "$at" 0 "$size" | grep -q "$(hex "$2")\$"; then echo "$at"; fi
+	done
+}
+hex() { printf '%s' "$1" | od -An -v -tx1 | tr -d ' \n'; }
+
 # item KIND INDEX [DOMAIN]: the key of a crypt item, as the tool takes it
 item() { echo "1 $CRYPT_ID 249 $(((${3:-1} << 48) | ($1 << 44) | $2))"; }
 second_header() { echo "1 $CRYPT_ID 249 $(((${1:-1} << 48) | ((1 << 48) - 1)))"; }

@@ -65,13 +65,6 @@ not_given() {	# not_given REGEX SUBVOL PATH
 	refused 6 "$1" crypt cat "${KEY[@]}" "$image" "$2" "$3"
 	only_zeros || fail "cat printed something"
 }
-entry() {	# entry DIRECTORY NAME: key offset of the DIR_ITEM
-	local at size
-	"$tmp/attack" "$image" keys "$SV" "$1" | awk '$1 == 84 { print $2, $3 }' | while read -r at size; do
-		if "$tmp/attack" "$image" peek "$SV" "$1" 84 "$at" 0 "$size" | grep -q "$(hex "$2")\$"; then echo "$at"; fi
-	done
-}
-hex() { printf '%s' "$1" | od -An -v -tx1 | tr -d ' \n'; }
 
 say "every name of a file is its own"
 for name in a/b/c/file a/link far/link a/b/other; do gives "$tmp/file" sv "$name"; done

@@ -1,0 +1,47 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A nested subvolume that stayed plain when the one above was sealed: it is exported as it is. One that was put in its place is not.
+. "$(dirname "$0")/lib.sh"
+. "$IMAGE_TESTS/attack-lib.sh"
+need_root
+need_crypt
+build_attack
+image=$tmp/disk.img
+head -c 32 /dev/urandom >"$tmp/vk"
+KEY=(--volume-key-file "$tmp/vk")
+
+image_make "$tmp/base.img" 120M -m single -d single
+image_mount "$tmp/base.img" "$tmp/mnt"
+btrfs -q subvolume create "$tmp/mnt/sv"
+mkdir "$tmp/mnt/sv/dir"
+head -c 70000 /dev/urandom >"$tmp/mnt/sv/dir/file"
+for name in sv/dir/open sv/other elsewhere; do
+	btrfs -q subvolume create "$tmp/mnt/$name"
+	echo "in $name" >"$tmp/mnt/$name/words"
+	head -c 50000 /dev/urandom >"$tmp/mnt/$name/random"
+done
+dir=$(stat -c %i "$tmp/mnt/sv/dir")
+subvolumes "$tmp/mnt" >"$tmp/list"
+id_of() { awk -v path="$1" '$1 == "ID" && $NF == path { print $2 }' "$tmp/list"; }
+SV=$(id_of sv) ELSEWHERE=$(id_of elsewhere)
+image_umount
+expect_status 0 crypt export "$tmp/base.img" sv -o "$tmp/plain.tar"
+expect_status 0 crypt export "$tmp/base.img" sv --recursive -o "$tmp/plain-all.tar"
+expect_status 0 crypt convert --encrypt -q "${KEY[@]}" "$tmp/base.img" sv
+expect_text "$tmp/out" '2 nested subvolumes'
+fresh
+
+say "as it is"
+expect_unchanged 0 "$image" crypt export "${KEY[@]}" "$image" sv -o "$tmp/sealed.tar"
+cmp "$tmp/plain.tar" "$tmp/sealed.tar" || fail "the archive differs from that of the plain image"
+expect_unchanged 0 "$image" crypt export "${KEY[@]}" "$image" sv --recursive -o "$tmp/sealed-all.tar"
+cmp "$tmp/plain-all.tar" "$tmp/sealed-all.tar" || fail "the archive with nested subvolumes differs from that of the plain image"
+expect_unchanged 0 "$image" crypt verify "${KEY[@]}" --strict-names "$image" sv
+
+say "another in its place"
+# The entry of "open" leads to a subvolume that was elsewhere: the list of the directory is not what was sealed.
+attack poke "$SV" "$dir" 84 "$(entry "$dir" open)" 0 "$(le 8 "$ELSEWHERE")"
+expect_unchanged 6 "$image" crypt export "${KEY[@]}" "$image" sv --recursive -o "$tmp/other/"
+expect_text "$tmp/err" 'dir/open: not exported: it was not sealed under this name here'
+[ ! -e "$tmp/other/dir/open/words" ] && [ -e "$tmp/other/other/words" ] || fail "what was put there was exported, or what was there was not"
+cmp -s "$tmp/other/dir/file" <(crypt cat "${KEY[@]}" "$image" sv dir/file) || fail "the file beside it is missing"
