@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* btrfs-crypt cat: the bytes of one file, or a part of them, decrypted where its subvolume is sealed and a key is given. */
+/* btrfs-crypt cat: the bytes of one file, or a part of them, decrypted if its subvolume is sealed and a key is given. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +38,7 @@ struct run {
 	struct subvolume_list list;
 	struct export_sources sources;
 	struct file_id file;
-	uint64_t subvolume;		/* that the path begins in */
+	uint64_t subvolume;		/* in which the path begins */
 	bool name_differs;		/* from what was sealed; it was accepted */
 	char *path;			/* as it is in the image */
 	char name[256];			/* for people */
@@ -97,7 +97,7 @@ static bool on_place(void *context, const struct place_finding *finding, const c
 	return true;
 }
 
-/* A key for what is not sealed is a mistake, and a wrong one is known before anything comes out. */
+/* A key for something that is not sealed is a mistake. A wrong key is noticed before anything is printed. */
 static bool open_source(struct run *run, struct error *err)
 {
 	struct extent_source *source;
@@ -127,7 +127,7 @@ static bool find_file(struct run *run, const char *const *operand, struct error 
 	return check_file(run, err) || error_prefix(err, "%s", run->name);
 }
 
-/* --- what is told on the way ------------------------------------------------------------------------------------------ */
+/* --- what is reported on the way -------------------------------------------------------------------------------------- */
 
 static bool on_source(void *context, uint64_t subvolume, struct extent_source **source, struct error *err)
 {

@@ -42,7 +42,7 @@ static struct json_object *members_json(const struct convert_plan_member *at, si
 	return members;
 }
 
-/* What was left as it was found was neither sealed nor unsealed. */
+/* Blocks that were left as they were found were neither sealed nor unsealed. */
 static uint64_t data_bytes(const struct convert_plan *plan)
 {
 	const uint64_t skipped = plan->n_skipped * CRYPT_BLOCK;
@@ -75,7 +75,7 @@ static void print_plan_json(FILE *out, const char *what, const struct convert_pl
 	json_text(line, "result", what);
 	if (plan->n_members)
 		print_counts_json(line, plan);
-	/* Known when all is done. */
+	/* Known once everything is done. */
 	if (!planned_only)
 		json_u64(line, "unwiped_free_bytes", plan->unwiped_free_bytes);
 	if (plan->undone_here)
@@ -91,7 +91,7 @@ static void print_plan_json(FILE *out, const char *what, const struct convert_pl
 	json_print(line, out);
 }
 
-/* Of what was undone only so much had been done; tree blocks count as well, so that the bytes are about right. */
+/* Only this much of what was undone had been done. Tree blocks count as well, so that the bytes are about right. */
 static void print_undone_text(FILE *out, const char *what, const struct convert_plan *plan)
 {
 	char done[SIZE_WITH_BYTES], all[SIZE_WITH_BYTES];
@@ -117,7 +117,7 @@ static void print_counts_text(FILE *out, const char *what, const struct convert_
 
 #define PLAIN_SHOWN 10
 
-/* Who seals a subvolume may take what is nested in it to be sealed as well. */
+/* Someone who seals a subvolume may think that subvolumes nested in it are sealed as well. */
 static void print_plain_text(FILE *out, const struct convert_plan *plan)
 {
 	if (plan->n_plain == 0)
@@ -161,7 +161,7 @@ static void print_plan_text(FILE *out, const char *what, const struct convert_pl
 		hex_text(plan->seal_fingerprint, sizeof(plan->seal_fingerprint), text);
 		fprintf(out, "seal fingerprint: %s\n", text);
 	}
-	/* After unsealing it tells nothing that the files do not. */
+	/* After unsealing it says nothing that the files do not say. */
 	if (plan->unwiped_free_bytes && plan->key_tag[0])
 		fprintf(out, "free data space not wiped: %s, which may hold old plain text\n", size_with_bytes(plan->unwiped_free_bytes, size));
 }
@@ -174,7 +174,7 @@ static void print_plan(FILE *out, const char *what, const struct convert_plan *p
 		print_plan_text(out, what, plan, planned_only);
 }
 
-/* Nobody can ask for the result, and the seal fingerprint in it, again. */
+/* Nobody can ask again for the result and the seal fingerprint in it. */
 void convert_print_plan(const char *what, const struct convert_plan *plan, bool planned_only)
 {
 	struct error ignored;	/* the end of main() tells */

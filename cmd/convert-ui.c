@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What `convert` asks and tells while it runs. */
+/* What `convert` asks and reports while it runs. */
 #include "cmd/convert-ui.h"
 
 #include <poll.h>
@@ -28,7 +28,7 @@ void convert_catch_signals(void)
 	sigaction(SIGHUP, NULL, &before);
 	if (before.sa_handler != SIG_IGN)	/* nohup */
 		sigaction(SIGHUP, &action, NULL);
-	/* What cannot be written is an error as any other, and no reason to stop at an unsafe point. */
+	/* A failed write is an error like any other, and no reason to stop at an unsafe point. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 }
@@ -62,7 +62,7 @@ static void ui_bad_block(void *context, const struct convert_bad_block *block)
 	convert_print_bad_block(block);
 }
 
-/* Waits with poll(), which a signal ends, so that control-C is an answer too. */
+/* Waits with poll(), which a signal interrupts, so that control-C is an answer too. */
 static bool ui_confirm(void *context, const char *question)
 {
 	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* convert: seals and unseals subvolumes in place, goes on with or undoes what was interrupted. */
+/* convert: seals and unseals subvolumes in place, continues or undoes an interrupted conversion. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ static struct poptOption options_what[] = {
 	POPT_TABLEEND
 };
 
-/* Its argument may be left out, and nothing is stored then. */
+/* Its argument may be left out; then nothing is stored. */
 static void take_skip(poptContext context, enum poptCallbackReason reason, const struct poptOption *option, const char *number, const void *data)
 {
 	(void)context, (void)reason, (void)data;
@@ -111,7 +111,7 @@ static bool read_pbkdf2_cost(struct kdf_cost *cost, struct error *err)
 	return true;
 }
 
-/* What is not given is 0, and measured. */
+/* A value that is not given is 0, and is measured. */
 static bool read_cost(struct kdf_cost *cost, unsigned *milliseconds, struct error *err)
 {
 	const char *pbkdf = opt.pbkdf ? opt.pbkdf : "argon2id";
@@ -229,7 +229,7 @@ static bool confirm_volume_key(const struct convert_ui *ui, const struct key_inp
 	return error_set(err, ERROR_USAGE, "not confirmed; nothing was changed");
 }
 
-/* A plan can be made for an image in use as well, but not be carried out. */
+/* A plan can also be made for an image in use, but not carried out. */
 static bool open_image(const char *image, struct volume **volume, struct error *err)
 {
 	char text[sizeof(err->text) + 64];
@@ -244,7 +244,7 @@ static bool open_image(const char *image, struct volume **volume, struct error *
 	return true;
 }
 
-/* Nobody shall type a passphrase for a name that is misspelled, or for a subvolume that is sealed (or not sealed) already. */
+/* Nobody should type a passphrase for a misspelled name, or for a subvolume that is sealed (or not sealed) already. */
 static bool check_names(struct volume *volume, const char *const *names, struct error *err)
 {
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
@@ -320,8 +320,8 @@ static bool run_decrypt(const char *image, const char *const *names, struct key_
 }
 
 /*
- * None is asked for where only the primary superblock is damaged, or nothing is unfinished.  A conversion that is finished but for clearing
- * the superblocks may have no key slots any more, so that a missing key is no error yet.
+ * No key is asked for if only the primary superblock is damaged, or nothing is unfinished. A conversion that is finished except for clearing
+ * the superblocks may have no key slots any more, so a missing key is not an error yet.
  */
 static bool needs_key(const struct convert_status *status)
 {

@@ -26,7 +26,7 @@ static const struct poptOption options[] = {
 	POPT_TABLEEND
 };
 
-/* In the order in which the kernel tells them. */
+/* In the order in which the kernel reports them. */
 static const struct {
 	uint64_t flags;
 	const char *name;

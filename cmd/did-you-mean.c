@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Hints for commands and options that there are not. */
+/* Hints for commands and options that do not exist. */
 #include "cmd/did-you-mean.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "cmd/shell-word.h"
 #include "common/util/near.h"
 
-/* What people call what is done, and how it is asked for. */
+/* What people call an action, and how to ask for it. */
 static const struct {
 	const char *word, *instead, *operands;
 } verbs[] = {
@@ -20,11 +20,11 @@ static const struct {
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
-/* As it was given, quoted where a shell needs it; false where it does not fit. */
+/* As it was given, quoted if a shell needs that. False if it does not fit. */
 static bool add_word(char *text, size_t size, const char *word)
 {
 	const size_t used = strlen(text);
-	/* An option stays one. */
+	/* An option stays an option. */
 	const char *const value = word[0] == '-' ? strchr(word, '=') : NULL;
 	const bool is_plain = word[0] == '-' && !value;
 	char *quoted = shell_word(value ? value + 1 : word);

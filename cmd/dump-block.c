@@ -34,14 +34,14 @@ static void print_title(struct dump_printer *printer)
 		return;
 	printer->titled = true;
 	printf("%s", printer->title);
-	if (printer->root_key)	/* so does btrfs-progs end the line */
+	if (printer->root_key)	/* btrfs-progs ends the line in the same way */
 		printf(" key %s%s", key_text(printer->root_key, text), printer->short_title ? "" : " ");
 	putchar('\n');
 }
 
 /* --- headers ------------------------------------------------------------------------------------------------ */
 
-/* Of an inner node btrfs-progs counts pointers.  In a damaged leaf the last item can be anywhere. */
+/* For an inner node btrfs-progs counts pointers.  In a damaged leaf the last item can be anywhere. */
 static int64_t free_room(const struct node *node)
 {
 	const uint32_t room = node->size - (uint32_t)sizeof(struct disk_header);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Dumps of what says where space is: chunks, block groups, free space, a balance of them. */
+/* Dumps of items that say where space is: chunks, block groups, free space, and a balance of them. */
 #include "cmd/dump-items.h"
 
 #include <inttypes.h>
@@ -19,7 +19,7 @@ static void dump_group_bits(struct dump *dump, const char *label, uint64_t bits)
 		dump_text(dump, label, chunk_type_text(bits, text));
 }
 
-/* Fields as they are: a chunk that chunk_read() refuses is one that people want to see. */
+/* Fields as they are, because people also want to see a chunk that chunk_read() refuses. */
 bool dump_chunk(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
 		struct error *err)
 {
@@ -100,7 +100,7 @@ bool dump_free_space(struct dump *dump, const struct key *key, struct cursor *it
 		break;
 	}
 	dump_end_line(dump);
-	/* A bitmap is one bit per sector: its bytes say nothing to people. */
+	/* A bitmap has one bit per sector. Its bytes mean nothing to people. */
 	if (dump->object && key->type == KEY_FREE_SPACE_BITMAP)
 		dump_bytes(dump, item->at, item->left);
 	return true;

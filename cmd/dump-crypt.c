@@ -74,7 +74,7 @@ static void dump_cost(struct dump *dump, const struct crypt_slot *slot)
 	dump_end_line(dump);
 }
 
-/* Neither the wrapped key nor what its secret could be guessed against. */
+/* Prints neither the wrapped key nor anything against which its secret could be guessed. */
 static bool dump_slot(struct dump *dump, struct cursor *item, struct error *err)
 {
 	static const char *const types[] = { [SLOT_PASSPHRASE] = "passphrase", [SLOT_KEY_FILE] = "key-file", [SLOT_RECOVERY] = "recovery" };

@@ -111,7 +111,7 @@ bool dump_extent_ref(struct dump *dump, const struct key *key, struct cursor *it
 		dump_ref(dump, &ref);
 		return true;
 	}
-	/* What the key says btrfs-progs does not repeat. */
+	/* btrfs-progs does not repeat what the key says. */
 	switch (ref.type) {
 	case KEY_TREE_BLOCK_REF:
 		dump_words(dump, "tree block backref");
@@ -130,7 +130,7 @@ bool dump_extent_ref(struct dump *dump, const struct key *key, struct cursor *it
 	return true;
 }
 
-/* As many in a line as fit one of the longest. */
+/* As many in a line as fit if each is of the longest kind. */
 static void dump_csum_values(struct dump *dump, const struct key *key, const struct cursor *item, size_t size, uint32_t sector_size)
 {
 	const size_t n_in_line = CSUM_SIZE / size / 2 > 0 ? CSUM_SIZE / size / 2 : 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Dumps of what other ways of protecting files leave in a tree: contexts of the fscrypt proposal, fs-verity. */
+/* Dumps of items that other ways of protecting files leave in a tree: contexts of the fscrypt proposal, fs-verity. */
 #include "cmd/dump-items.h"
 
 #include <stdio.h>
@@ -22,7 +22,7 @@ static void dump_mode(struct dump *dump, const char *label, uint8_t mode)
 	dump_text(dump, label, text);
 }
 
-/* As btrfs-progs 7.1 prints them, and then what they mean. */
+/* As btrfs-progs 7.1 prints them, followed by what they mean. */
 static void dump_whole(struct dump *dump, const struct cursor *item)
 {
 	dump_hex(dump, "value:", item->at, item->left);
@@ -79,7 +79,7 @@ static size_t digest_size(uint8_t algorithm)
 	return algorithm == 1 ? 32 : 64;
 }
 
-/* A sealed file's descriptor is ciphertext: whatever does not read as one is shown as bytes, and is no damage. */
+/* The descriptor of a sealed file is ciphertext. So bytes that are not a valid descriptor are shown as they are, and are not damage. */
 static void dump_descriptor(struct dump *dump, struct cursor *item)
 {
 	struct verity_descriptor descriptor;

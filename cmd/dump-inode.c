@@ -169,7 +169,7 @@ static void dump_compression(struct dump *dump, uint8_t compression)
 			 compression == COMPRESS_LZO ? "(lzo)" : "(zstd)");
 }
 
-/* What no stock tool prints: what says that the extent is ciphertext. */
+/* The mark that says that the extent is ciphertext. No stock tool prints it. */
 static void dump_marks(struct dump *dump, const struct file_extent *e)
 {
 	if (e->encryption || dump->object) {

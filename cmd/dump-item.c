@@ -76,7 +76,7 @@ void dump_one_item(struct dump *dump, const struct key *key, struct cursor item,
 		dump_text(dump, "not decoded:", err.text);
 		dump_end_line(dump);
 	}
-	/* Nobody knows what of an item that does not read is a name. */
+	/* If an item cannot be read, nobody knows which part of it is a name. */
 	if (dump->names == NAMES_HIDDEN)
 		dump_text(dump, "bytes", "HIDDEN");
 	else

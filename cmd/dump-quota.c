@@ -73,7 +73,7 @@ bool dump_qgroup_limit(struct dump *dump, const struct key *key, struct cursor *
 	return true;
 }
 
-/* The key says all: one of the two groups is in the other, and each is written once from either side. */
+/* The key says everything: one of the two groups is in the other. Each relation is written twice, once from either side. */
 bool dump_qgroup_relation(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
 			  struct error *err)
 {

@@ -68,7 +68,7 @@ static bool number(const char *word, uint64_t max, uint64_t *value)
 	return !*end && errno == 0 && *value <= max;
 }
 
-/* Two words that differ in case, and in - and _, at most. */
+/* Do the two words differ at most in case, and in - and _? */
 static bool is_same(const char *a, const char *b)
 {
 	for (; *a && *b; a++, b++) {
@@ -132,7 +132,7 @@ static bool type_of(const char *word, uint64_t *type)
 	return is_same(word, "UNTYPED");
 }
 
-/* An object as keys of the type show it. */
+/* An object as it is shown in keys of this type. */
 static bool is_object(const char *word, uint64_t id, uint8_t type)
 {
 	const struct key key = { id, type, 0 };
@@ -143,7 +143,7 @@ static bool is_object(const char *word, uint64_t id, uint8_t type)
 	return is_same(word, text + 1);
 }
 
-/* A number, or one that is counted from the end. */
+/* A number, possibly counted from the end. */
 static bool signed_number(const char *word, uint64_t *value)
 {
 	if (word[0] != '-')

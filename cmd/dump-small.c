@@ -39,7 +39,7 @@ bool dump_string(struct dump *dump, const struct key *key, struct cursor *item, 
 	return true;
 }
 
-/* Kinds of which only old filesystems have any. */
+/* Kinds that only old filesystems have. */
 bool dump_obsolete(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
 		   struct error *err)
 {
@@ -55,7 +55,7 @@ static bool dump_unknown(struct dump *dump, const char *words, const char *unkno
 
 	dump_words(dump, words);
 	if (!dump->object) {
-		if (key->type == KEY_PERSISTENT_ITEM)	/* numbers of their own, that no tree has */
+		if (key->type == KEY_PERSISTENT_ITEM)	/* numbers of their own, which no tree has */
 			dump_u64(dump, "objectid", key->objectid);
 		else
 			dump_text(dump, "objectid", object_text(key->objectid, text));

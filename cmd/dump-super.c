@@ -97,7 +97,7 @@ static void put_backups(struct json_object *line, const struct disk_superblock *
 		json_member(line, "backup_roots", array);
 }
 
-/* Up to the first entry that does not read. */
+/* Up to the first entry that cannot be read. */
 static void put_chunks(struct json_object *line, const struct disk_superblock *disk)
 {
 	const size_t size = le32(disk->sys_chunk_array_size);
@@ -178,7 +178,7 @@ static void print_copy(const char *path, unsigned copy, uint64_t where, const ui
 	}
 	if (!valid)
 		super_text(line, "error", err.text);
-	if (has_magic(bytes)) {		/* else it is something else, of which no field would mean anything */
+	if (has_magic(bytes)) {		/* otherwise it is something else, and no field would mean anything */
 		super_fields(line, &disk);
 		put_chunks(line, &disk);
 		put_backups(line, &disk);
@@ -188,7 +188,7 @@ static void print_copy(const char *path, unsigned copy, uint64_t where, const ui
 		json_print(line, stdout);
 }
 
-/* The copies that are asked for, as they are on one device. */
+/* The requested copies, as they are on one device. */
 struct copies {
 	struct super_copy copy[SUPER_COPIES];
 	bool wanted[SUPER_COPIES];
@@ -206,7 +206,7 @@ static bool read_copies(struct device *device, unsigned wanted, struct copies *a
 	return true;
 }
 
-/* Zeros are no damaged superblock, and neither is a device of something else: where there is nothing but that, it is an error. */
+/* Zeros are not a damaged superblock, nor is a device of something else. If there is nothing but that, it is an error. */
 static bool check_any(const char *path, unsigned wanted, const struct copies *all, struct error *err)
 {
 	for (unsigned i = 0; i < SUPER_COPIES; i++) {
@@ -241,14 +241,14 @@ static void print_copies(const char *path, const struct copies *all)
 	}
 }
 
-/* The filesystem that the devices before this one are of. */
+/* The filesystem to which the devices before this one belong. */
 struct together {
 	bool known;
 	uint8_t fsid[FSID_SIZE];
 	char name[256];		/* of the device that said so */
 };
 
-/* A seed is of another filesystem than what grew from it. */
+/* A seed belongs to another filesystem than the one that grew from it. */
 static void compare_filesystem(const char *path, const struct copies *all, struct together *together)
 {
 	char have[UUID_STR_LEN], want[UUID_STR_LEN], name[256], text[sizeof(name) + sizeof(together->name) + 2 * UUID_STR_LEN + 64];
@@ -293,7 +293,7 @@ static bool show_device(const char *image, size_t i, unsigned wanted, struct cop
 	return ok;
 }
 
-/* Without a volume: a superblock that nothing else can be read by is what people ask this command about. */
+/* Opens no volume: people use this command for a superblock with which nothing else can be read. */
 static bool run(const char *const *operand, struct error *err)
 {
 	struct copies *all = malloc(sizeof(*all));

@@ -112,7 +112,7 @@ static bool print_super_tree(struct dumping *dumping, uint64_t id, struct error 
 
 static bool print_root(struct dumping *dumping, const struct dump_root *root, struct error *err)
 {
-	/* Asked for this tree, btrfs-progs takes it for one that no root item points to. */
+	/* If asked for this tree, btrfs-progs takes it for one to which no root item points. */
 	const bool is_quirk = dumping->tree == BLOCK_GROUP_TREE_ID;
 	struct dump_printer printer = {
 		.tree = root->key.objectid,
@@ -235,7 +235,7 @@ static bool print_trees(struct dumping *dumping, struct error *err)
 	return true;
 }
 
-/* What does not read because there is no tree block is no damage, but a wrong address. */
+/* If something cannot be read because there is no tree block, the address is wrong; it is not damage. */
 static bool tell_wrong_address(const struct dumping *dumping, uint64_t logical, struct error *err)
 {
 	struct backref_extent extent;
@@ -343,7 +343,7 @@ static bool read_options(struct dumping *dumping, struct error *err)
 	return (!opt.tree || select_tree(opt.tree, &dumping->tree, err)) && read_blocks(dumping, err) && read_range(dumping, err);
 }
 
-/* What was asked for can be no tree block: that is no damage. */
+/* The address asked for may not be that of a tree block; that is not damage. */
 static bool check_blocks(const struct dumping *dumping, struct error *err)
 {
 	const struct volume *volume = dumping->volume;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Walks trees for the dumps, level by level or depth first, past damage where that is asked for. */
+/* Walks trees for the dumps, level by level or depth first, past damage if asked to. */
 #include "cmd/dump-walk.h"
 
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 #include "common/util/set64.h"
 #include "format/node-salvage.h"
 
-/* A block that is held for showing: from the cache, or bytes of its own where it is damaged. */
+/* A block that is held to be shown: from the cache, or in bytes of its own if it is damaged. */
 struct held {
 	struct block *block;
 	uint8_t *bytes;
@@ -40,7 +40,7 @@ static void add_problem(struct held *held, const char *format, ...)
 
 /* --- damaged blocks ----------------------------------------------------------------------------------------------- */
 
-/* Each thing by itself, where the block layer names the first. */
+/* Names each problem, while the block layer names only the first. */
 static void find_problems(struct held *held, const struct volume *volume, uint64_t logical, const struct block_expect *expect)
 {
 	const struct superblock *super = &volume->super;
@@ -70,7 +70,7 @@ static void find_problems(struct held *held, const struct volume *volume, uint64
 	}
 }
 
-/* The first mirror that can be read at all; why is what the block layer said of the block. */
+/* The first mirror that can be read at all. why: what the block layer said about the block. */
 static bool salvage(const struct dump_walk *walk, uint64_t logical, const struct block_expect *expect, struct held *held,
 		    struct error *err)
 {
@@ -92,7 +92,7 @@ static bool salvage(const struct dump_walk *walk, uint64_t logical, const struct
 	if (!is_read)
 		return false;
 	find_problems(held, volume, logical, expect);
-	if (held->problems.n == 0)	/* only its neighbours say so */
+	if (held->problems.n == 0)	/* only its neighbors say so */
 		add_problem(held, "%s", why.text);
 	return true;
 }
@@ -131,7 +131,7 @@ static bool get_child(const struct dump_walk *walk, const struct held *parent, u
 
 /* --- walking ------------------------------------------------------------------------------------------------------------- */
 
-/* One way through a tree: every block of one level, or of all. */
+/* One walk through a tree: every block of one level, or of all levels. */
 struct pass {
 	const struct dump_walk *walk;
 	int level;		/* -1: all */
@@ -149,7 +149,7 @@ static bool show(const struct pass *pass, const struct held *held, int level, st
 	return walk->show(walk->context, &held->node, &held->problems, err);
 }
 
-/* May there be a key of the range under this slot?  Damaged nodes need not be sorted: under them, there may. */
+/* Can a key of the range be under this slot? Damaged nodes need not be sorted, so under them it can. */
 static bool in_range(const struct dump_walk *walk, const struct held *held, uint32_t slot)
 {
 	if (held->problems.n > 0)
@@ -177,7 +177,7 @@ static bool lost(const struct pass *pass, int level, uint64_t logical, const cha
 
 static bool walk_children(struct pass *pass, const struct held *held, const struct key *below, struct error *err);
 
-/* As deep as the tree: level is where the block stands, whatever it says of itself. */
+/* Recurses as deep as the tree. level: where the block is, whatever its header says. */
 static bool walk_child(struct pass *pass, const struct held *parent, uint32_t slot, const struct key *below, struct error *err)
 {
 	const uint64_t logical = node_child(&parent->node, slot);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Operands are found by their names; their snapshots by the chain that they are in. */
+/* Finds operands by their names, and their snapshots by the chain to which they belong. */
 #include "cmd/export-places.h"
 
 #include <inttypes.h>
@@ -23,7 +23,7 @@ struct taking {
 	bool alone;	/* this place and no other */
 };
 
-/* Appends the components of path; what could lead elsewhere is called bad-name. */
+/* Appends the components of path. A component that could lead elsewhere becomes bad-name. */
 static void join(char *prefix, const uint8_t *path, size_t len)
 {
 	while (len > 0) {
@@ -41,7 +41,7 @@ static void join(char *prefix, const uint8_t *path, size_t len)
 	}
 }
 
-/* Alone, a directory is the top of what is exported; among others, each is where it is in the image. */
+/* A single directory is the top of what is exported. Of several, each is at its place in the image. */
 static bool make_prefix(struct export_place *place, const struct subvolume *subvolume, const char *path, bool alone, bool is_directory,
 			struct error *err)
 {
@@ -123,7 +123,7 @@ static void note_absent(const struct subvolume *subvolume, const char *given)
 	free(path);
 }
 
-/* The same place in all others of the chain. */
+/* The same place in all other subvolumes of the chain. */
 static bool take_snapshots(struct taking *taking, const uint32_t *chain, const struct subvolume *of, const char *given, struct error *err)
 {
 	const uint32_t wanted = chain[of - taking->list->at];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One finding is one line: of text for people, and of JSON in the report. */
+/* Each finding is one line: of text for people, and of JSON in the report. */
 #include "cmd/export-report.h"
 
 #include <inttypes.h>
@@ -16,7 +16,7 @@
 #include "common/util/escape.h"
 #include "common/util/hex.h"
 
-#define NOTES_MAX 10		/* of a kind on standard error; the report has them all */
+#define NOTES_MAX 10		/* of one kind on standard error; the report has them all */
 
 static const char *const kind_name[] = {
 	[EXPORT_LOST] = "lost",
@@ -124,7 +124,7 @@ static void report_finding(const struct export_report *report, const struct expo
 	json_print(line, report->report.stream);
 }
 
-/* The text of a range begins with inode and range where others read it, too: here the path and the range are said already. */
+/* The text of a range begins with inode and range, for other readers. Here the path and the range were given already. */
 static const char *without_range(const struct export_finding *f)
 {
 	uint64_t inode, first, last;
@@ -173,12 +173,12 @@ static void finding_text(const struct export_report *report, const struct export
 	}
 }
 
-/* Damage is always told; notes of one kind only so often. */
+/* Damage is always reported, notes of one kind only a limited number of times. */
 static bool is_told(struct export_report *report, const struct export_finding *f)
 {
 	switch (f->kind) {
 	case EXPORT_SEALED:
-		/* Of one file the verdict says it. */
+		/* For a single file the verdict says it. */
 		return !report->is_one_file && ++report->n_notes[f->kind] <= NOTES_MAX;
 	case EXPORT_LOSS:
 		if (report->loss_told[f->loss])
@@ -191,7 +191,7 @@ static bool is_told(struct export_report *report, const struct export_finding *f
 	}
 }
 
-/* For the manifest; without memory the report has it all the same. */
+/* For the manifest. If memory runs out, the report still has it. */
 static void note_damaged(struct export_report *report, const struct export_finding *f)
 {
 	if (!report->manifest.stream || (f->kind != EXPORT_LOST && f->kind != EXPORT_DOUBTFUL && f->kind != EXPORT_UNPROVEN))

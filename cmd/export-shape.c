@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An archive goes by --archive and --compress, and by the suffixes of its name; they must not contradict each other. */
+/* --archive, --compress and the suffixes of its name say what an archive is. They must not contradict each other. */
 #include "cmd/export-shape.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@ static const struct { const char *suffix; int format, compression; } suffixes[] 
 	{ ".gz", -1, OUT_GZIP }, { ".zst", -1, OUT_ZSTD }, { ".xz", -1, OUT_XZ },
 };
 
-/* What the last suffix of the first *len bytes says is put in and left out; -1: nothing. */
+/* Stores what the last suffix of the first *len bytes says, and takes it off. -1: it says nothing. */
 static void take_suffix(const char *name, size_t *len, int *format, int *compression)
 {
 	for (size_t i = 0; i < N(suffixes); i++) {

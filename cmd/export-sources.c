@@ -25,7 +25,7 @@ bool export_sources_init(struct export_sources *sources, const struct subvolume_
 
 	const struct convert_key key = { sources->key.secret, sources->key.volume_key, sources->key.slot };
 
-	/* Another key may be that of something else. */
+	/* Another key may belong to something else. */
 	return !volume_is_unfinished(volume) ||
 	       convert_look_open(volume, &key, source_accepts_unsealed(), &sources->look, &sources->look_source, &sources->look_error) ||
 	       sources->look_error.kind != ERROR_MEMORY || error_memory(err);
@@ -54,7 +54,7 @@ static struct export_domain *tried(const struct export_sources *sources, uint16_
 	return NULL;
 }
 
-/* Tries the key, once; takes the domain, which is read where *domain is NULL, where it opens it. */
+/* Tries the key once. Takes the domain (reads it if *domain is NULL) if the key opens it. */
 static bool try_domain(struct export_sources *sources, uint16_t number, struct domain **domain, struct export_domain **out, struct error *err)
 {
 	struct export_domain *more;
@@ -79,7 +79,7 @@ static bool try_domain(struct export_sources *sources, uint16_t number, struct d
 	return true;
 }
 
-/* *found NULL: what is known of all is enough, and nothing was read. */
+/* *found NULL: what is known about all is enough, and nothing was read. */
 static bool find_number(const struct export_sources *sources, const struct subvolume *subvolume, bool *is_sealed, uint16_t *number,
 			struct domain **found, struct error *err)
 {
@@ -142,7 +142,7 @@ bool export_sources_get(struct export_sources *sources, uint64_t id, bool must_o
 	if (!subvolume)
 		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has no root item", id);
 	if (!open_source(sources, subvolume, must_open, &source, err))
-		return err->kind == ERROR_KEY ? false : error_prefix(err, "subvolume %s", subvolume_name(sources->list, id, name));	/* it is said of the key, not of this one */
+		return err->kind == ERROR_KEY ? false : error_prefix(err, "subvolume %s", subvolume_name(sources->list, id, name));	/* about the key, not about this one */
 	more = realloc(sources->at, (sources->n + 1) * sizeof(*more));
 	if (!more) {
 		domain_reader_close(source.reader);
@@ -165,7 +165,7 @@ static bool has_source(const struct export_sources *sources, uint64_t id)
 
 enum below { BELOW_UNKNOWN, BELOW_ASKED, BELOW_NO, BELOW_YES };
 
-/* Does the subvolume lie below one whose source is open?  Each on the way up is asked once; a chain that leads round ends, too. */
+/* Is the subvolume below one whose source is open? Visits each one on the way up once, so a circular chain ends, too. */
 static enum below ask_below(const struct export_sources *sources, enum below *below, size_t *way, size_t i)
 {
 	const struct subvolume *subvolume = &sources->list->at[i];
@@ -192,7 +192,7 @@ static enum below ask_below(const struct export_sources *sources, enum below *be
 	return answer;
 }
 
-/* What is wrong with one is said where the export comes to it; what is being converted has been tried. */
+/* A problem with one is reported when the export reaches it. What is being converted was tried already. */
 static bool try_below(struct export_sources *sources, enum below *below, size_t *way, struct error *err)
 {
 	for (size_t i = 0; i < sources->list->n; i++) {
@@ -234,7 +234,7 @@ struct domain_reader *export_sources_reader(const struct export_sources *sources
 	return NULL;
 }
 
-/* What was asked of the reader: what cannot be read for damage is not proven. */
+/* Asks the reader. What cannot be read because of damage is not proven. */
 static bool take_proof(bool asked, bool holds, enum export_proof what, struct export_proven *proven, struct error *err)
 {
 	if (!asked && !error_is_damage(err))
@@ -266,7 +266,7 @@ static bool prove_inode(struct domain_reader *reader, const struct walk_entry *e
 	return take_proof(asked, holds, what, proven, err);
 }
 
-/* Into another subvolume: by where the two were sealed; of an empty place the list of the directory has the name. */
+/* A step into another subvolume is proven by where the two were sealed. The name of an empty place is in the list of its directory. */
 static bool prove_nested(struct export_sources *sources, const struct walk_entry *entry, struct export_proven *proven, struct error *err)
 {
 	struct domain_reader *reader = export_sources_reader(sources, entry->holder);
@@ -283,7 +283,7 @@ static bool prove_nested(struct export_sources *sources, const struct walk_entry
 	return take_proof(asked, holds, EXPORT_NAME_DIFFERS, proven, err);
 }
 
-/* Is it a place from which a sealed subvolume is gone that should be there, or that subvolume? */
+/* Is it the place of a sealed subvolume that should be there and is gone, or is it that subvolume? */
 static void find_lost(const struct export_sources *sources, const struct walk_entry *entry, struct export_proven *proven)
 {
 	const uint64_t id = entry->is_stub ? entry->stub_of : entry->number == FIRST_FREE_ID ? entry->tree->id : 0;
@@ -365,7 +365,7 @@ bool export_sources_has_sealed_target(struct export_sources *sources, const stru
 	     inline_payload_of(&iter.key, iter.item, entry->inode.mode, &payload) &&
 	     stat_seal_has_inline(&sources->closed, &iter.key, &iter.item, entry->inode.mode, sealed, &what)))
 		return true;
-	/* What is damaged there is left out. */
+	/* Leaves out what is damaged there. */
 	*sealed = true;
 	if (what.kind == ERROR_NONE || error_is_damage(&what))
 		return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is counted, and what it comes to. */
+/* Counts, and the verdict that follows from them. */
 #include "cmd/export-summary.h"
 
 #include <inttypes.h>
@@ -26,7 +26,7 @@ const struct export_loss export_losses[OUT_LOSSES] = {
 
 /* --- the verdict --------------------------------------------------------------------------------------------------------- */
 
-/* One of the things that are wrong, after those that are there already. */
+/* Appends one more thing that is wrong. */
 static void add_damage(char *text, size_t size, uint64_t n, const char *one, const char *many)
 {
 	const size_t used = strlen(text);
@@ -157,7 +157,7 @@ static void print_losses(const struct export_summary *s)
 
 static void print_all(const struct export_told *told, const struct export_summary *s)
 {
-	/* What was handed over need not have arrived. */
+	/* What was handed over may not have arrived. */
 	fprintf(stderr, "%s%s: ", told->done, told->is_cut ? " before the early end" : "");
 	put(s->n_files, "file", "files", " (");
 	put(s->n_links, "further name", "further names", "), ");
@@ -180,7 +180,7 @@ static void print_all(const struct export_told *told, const struct export_summar
 	print_losses(s);
 }
 
-/* One file has no names and no kinds to be counted, and of one that was printed as it is, or not at all, there is nothing to be said. */
+/* A single file has no names and no kinds to count. If it was printed as it is, or not at all, there is nothing to say. */
 static void print_file(const struct export_told *told, const struct export_summary *s)
 {
 	if (told->n_mirror + s->lost_bytes + s->doubtful_bytes == 0 && (!told->is_cut || s->bytes == 0))

@@ -41,11 +41,11 @@ struct run {
 	struct volume *volume;
 	struct subvolume_list list;
 	struct export_places places;
-	const struct export_place *place;	/* that is being exported */
+	const struct export_place *place;	/* which is being exported */
 	struct export_sources sources;
 	struct export_report report;
 	struct export_summary summary;
-	bool is_started;	/* something may have been made */
+	bool is_started;	/* something may have been created */
 };
 
 /* --- what the export calls -------------------------------------------------------------------------------------------------- */
@@ -84,7 +84,7 @@ static void on_progress(void *context, const struct export_summary *so_far)
 	struct run *run = context;
 	const uint64_t total = run->report.progress_total;
 
-	/* What is compressed or shared on disk comes out larger: the end is told once, when it is there. */
+	/* What is compressed or shared on disk comes out larger, so the end is reported only once it is reached. */
 	progress_update(&run->report.progress, "export", so_far->bytes < total ? so_far->bytes : total - 1, total);
 }
 
@@ -156,7 +156,7 @@ static bool write_out(struct run *run, struct out *out, struct error *err)
 	return ok;
 }
 
-/* Everything that has to be found before something is made. */
+/* Finds everything that must be found before anything is created. */
 static bool find_places(struct run *run, const char *const *operand, struct error *err)
 {
 	if (!image_open(operand[0], false, false, &run->volume, err) || !subvolume_list_read(run->volume, &run->list, err) ||

@@ -15,7 +15,7 @@
 #include "common/volume/partition.h"
 
 #define PARTITIONS_MAX 8	/* named */
-#define WORD_MAX 56u		/* what a hint has room for */
+#define WORD_MAX 56u		/* as many as a hint has room for */
 #define COMMAND_MAX (WORD_MAX + 136)
 
 static bool is_packed_part(const struct image_part *part)
@@ -35,7 +35,7 @@ static bool is_block(const char *path)
 	return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
 }
 
-/* The image in a command: its name, quoted for a shell; UNPACKED where what is meant is no file yet, IMAGE where the name is too long for a hint. */
+/* The image in a command: its name, quoted for a shell. UNPACKED: the file does not exist yet; IMAGE: the name is too long for a hint. */
 static void name_word(const struct image_part *part, const char *after, char word[WORD_MAX + 8])
 {
 	char *path = NULL, *quoted = NULL;
@@ -55,7 +55,7 @@ static const char *unpack_first(const struct image_part *part)
 	return is_packed_part(part) ? "unpack it first; " : "";
 }
 
-/* What makes a device of a part. */
+/* The command that makes a device of a part of an image. */
 static void attach_command(const struct image_part *part, const char *options, char *text, size_t size)
 {
 	char word[WORD_MAX + 8];
@@ -73,7 +73,7 @@ static void device_word(const struct image_part *part, const char *options, char
 		name_word(part, "", text);
 		return;
 	}
-	if (is_block(part->opened)) {		/* its partitions are devices already */
+	if (is_block(part->opened)) {		/* its partitions are already devices */
 		snprintf(text, size, "PARTITION");
 		return;
 	}
@@ -163,7 +163,7 @@ bool foreign_check_container(const struct image_part *part, struct error *err)
 	return not_btrfs(part, &found, err);
 }
 
-/* A disk: which of its partitions have what, and how the first of them is read. */
+/* A disk: what its partitions contain, and how to read the first of them. */
 static bool check_partitions(const struct image_part *part, struct error *err)
 {
 	struct partition partition[PARTITIONS_MAX];
@@ -206,7 +206,7 @@ bool foreign_check_content(const struct image_part *part, struct error *err)
 
 /* --- parts of one image ------------------------------------------------------------------------------------------------ */
 
-/* The number that the last n characters are, in digits or letters, moved on by one; false where there is none. */
+/* Adds one to the number that the last n characters are, in digits or letters. False if they are no number. */
 static bool count_on(char *at, size_t n, int by)
 {
 	const bool is_digit = isdigit((unsigned char)at[0]);
@@ -231,7 +231,7 @@ static bool has_neighbour(const char *path, size_t n, int by)
 	return has;
 }
 
-/* Those of split(1) begin with 0 or a, those of imaging tools with 1. */
+/* Parts made by split(1) begin with 0 or a, those of imaging tools with 1. */
 static bool has_first(const char *path, size_t n)
 {
 	char *first = strdup(path);
@@ -261,7 +261,7 @@ static size_t counted(const char *path)
 		letters++;
 	if (digits >= 2 && digits < len)
 		return digits;
-	/* Two letters are what split(1) counts by, behind any name. */
+	/* split(1) counts with two letters, after any name. */
 	return digits == 0 && letters >= 2 && len > 2 ? 2 : 0;
 }
 

@@ -63,7 +63,7 @@ static size_t find_column(const char *text)
 struct fit {
 	FILE *out;
 	size_t columns, indent;
-	size_t at;	/* the column that the next character is printed to */
+	size_t at;	/* the column in which the next character is printed */
 };
 
 static void pad(struct fit *fit, size_t column)
@@ -78,7 +78,7 @@ static void end_line(struct fit *fit)
 	fit->at = 0;
 }
 
-/* Prints words from where the line is, and goes on at the indent of the next where they do not fit. */
+/* Prints words from the current column on, and continues at the indent of the next line if they do not fit. */
 static void print_words(struct fit *fit, const char *text, size_t len)
 {
 	for (size_t i = n_spaces(text, len); i < len; i += n_spaces(text + i, len - i)) {
@@ -95,13 +95,13 @@ static void print_words(struct fit *fit, const char *text, size_t len)
 	}
 }
 
-/* Does the line go on with the second column of the row before? */
+/* Does the line continue the second column of the row before? */
 static bool continues(struct line line, size_t column)
 {
 	return line.len > column && n_spaces(line.text, line.len) == column;
 }
 
-/* Prints a row, and returns what is behind it. */
+/* Prints a row, and returns what follows it. */
 static const char *print_row(struct fit *fit, struct line line, size_t column)
 {
 	const size_t second = second_column(line);

@@ -22,7 +22,7 @@ static void add_device(const char *path)
 		image_options.no_memory = true;
 }
 
-/* An option that may be given several times is more than popt keeps by itself. */
+/* popt itself does not keep the values of an option that is given several times. */
 static void hear_device(poptContext context, enum poptCallbackReason reason, const struct poptOption *option, const char *path, const void *data)
 {
 	(void)context, (void)reason, (void)data;

@@ -19,7 +19,7 @@
 #include "common/volume/device-in-use.h"
 #include "common/volume/partition.h"
 
-#define PARTITIONS_MAX 16	/* named, where there are several to choose from */
+#define PARTITIONS_MAX 16	/* named, if there are several to choose from */
 
 static void (*invalid_heard)(void *context, const char *text) = print_invalid;
 static void *invalid_context;
@@ -41,7 +41,7 @@ static bool several(const char *path, const struct partition *partition, size_t 
 	return error_hint(err, "choose one with --image-offset");
 }
 
-/* What else is to be known of the table that led to a partition. */
+/* What else people should know about the table that led to a partition. */
 static void note_table(const struct partition_table *table, uint64_t size)
 {
 	char text[192];
@@ -57,7 +57,7 @@ static void note_table(const struct partition_table *table, uint64_t size)
 	}
 }
 
-/* Where it is not btrfs itself, a disk with btrfs in one partition is that partition. */
+/* If it is not btrfs itself, a disk with btrfs in one partition is that partition. */
 static bool find_partition(struct image_part *part, struct error *err)
 {
 	struct partition partition[PARTITIONS_MAX];
@@ -85,7 +85,7 @@ static bool find_partition(struct image_part *part, struct error *err)
 }
 
 
-/* What a kernel writes to changes while it is read. */
+/* If a kernel writes to it, it changes while it is read. */
 static void warn_if_mounted(const char *path)
 {
 	char text[3 * 256], name[256], point[256], where[256];
@@ -104,7 +104,7 @@ bool image_device_open_whole(const char *path, size_t i, struct device **device,
 	return device_open(image_device_name(path, i), false, device, err);
 }
 
-/* The part of it that has the filesystem, from the option or by looking.  Takes the whole. */
+/* The part of it that has the filesystem: from the option, or by searching. Takes the whole. */
 static bool open_part(struct image_part *part, size_t i, bool has_offset, struct device **device, struct error *err)
 {
 	const uint64_t size = part->size;
@@ -156,7 +156,7 @@ char *image_word(const char *path)
 	return seen.path && strcmp(seen.path, path) == 0 ? image_part_word(&seen) : shell_word(path);
 }
 
-/* There is no btrfs at its beginning: is it in a partition, and how can that be converted?  Always false. */
+/* There is no btrfs at its beginning. Says if it is in a partition, and how that can be converted. Always returns false. */
 static bool nothing_to_convert(struct image_part *part, struct error *err)
 {
 	struct partition partition[PARTITIONS_MAX];
@@ -181,7 +181,7 @@ static bool nothing_to_convert(struct image_part *part, struct error *err)
 	return false;
 }
 
-/* Whole files and devices only: what is in a part of one, or packed, is named, and how it can be converted. */
+/* Accepts whole files and devices only. For a part of one, or a packed one, says what it is and how it can be converted. */
 static bool open_to_convert(const char *path, bool writable, struct device **device, struct error *err)
 {
 	if (!device_open(path, writable, device, err) || is_packed(*device, err))
@@ -193,7 +193,7 @@ static bool open_to_convert(const char *path, bool writable, struct device **dev
 		return false;
 	if (partition_is_btrfs(*device, 0, part.size) || part.size < SUPER_OFFSET_0 + SUPER_SIZE)
 		return true;
-	/* libblkid opens it once more, which whoever has it open for writing may not. */
+	/* libblkid opens it once more, which is not allowed while it is open for writing. */
 	device_close(*device);
 	*device = NULL;
 	if (!device_open(path, false, device, err))
@@ -204,7 +204,7 @@ static bool open_to_convert(const char *path, bool writable, struct device **dev
 
 typedef bool open_function(struct device *device, const struct volume_options *options, struct volume **volume, struct error *err);
 
-/* The devices belong to whoever opens the volume, from the moment that all of them are open. */
+/* Once all devices are open, they belong to whoever opens the volume. */
 static bool open_all(const char *path, bool writable, struct volume_options *options, open_function *open_it, struct volume **volume,
 		     struct error *err)
 {
@@ -229,7 +229,7 @@ static bool open_all(const char *path, bool writable, struct volume_options *opt
 }
 
 /* The texts of both rooms below begin with the path. */
-/* Can the trees be got at, with this backup root, or tolerantly? */
+/* Can the trees be reached, with this backup root, or tolerantly? */
 static bool trees_read(const char *path, unsigned backup_root, bool tolerant, uint64_t *generation)
 {
 	struct volume_options quiet = { .unfinished = true, .tolerant = tolerant };
@@ -280,13 +280,13 @@ static bool open_image(const char *path, bool writable, struct volume_options *o
 
 	if (open_all(path, writable, options, volume_open, volume, err))
 		return true;
-	/* Looked at once more, quietly: whoever is refused wants to know by what. */
+	/* Looks once more, quietly: a user who is refused wants to know why. */
 	if (err->kind == ERROR_UNFINISHED && open_all(path, false, &quiet, volume_open_super, &superblocks, &ignored))
 		unfinished_error(superblocks, path, err);
 	return false;
 }
 
-/* What is in a log tree is in no other: that it is not shown must be said. */
+/* No other tree has what is in a log tree, so a message must say that it is not shown. */
 static bool see_to_log(struct volume *volume, const char *path, struct error *err)
 {
 	if (!log_is_there(volume))
@@ -299,7 +299,7 @@ static bool see_to_log(struct volume *volume, const char *path, struct error *er
 	return true;
 }
 
-/* must_replay: what the last records say of the trees is needed.  Without it they are shown as they are on disk. */
+/* must_replay: what the last records say about the trees is needed. Otherwise the trees are shown as they are on disk. */
 static bool see_to_unfinished(struct volume *volume, const char *path, bool must_replay, struct error *err)
 {
 	cleanup_unfinished struct unfinished unfinished = { 0 };
@@ -372,7 +372,7 @@ void image_hint_unfinished(const char *path, struct error *err)
 
 	const struct unfinished_words words = unfinished_words(&state);
 
-	/* As a command that can be run; where the name is too long for that, whoever reads it knows it. */
+	/* As a command that can be run. If the name is too long for that, the reader knows it. */
 	char *const word = shell_word(path);
 	const char *const name = word && strlen(word) <= HINT_NAME_MAX ? word : "IMAGE";
 	char first[sizeof(err->hint)], undo[HINT_NAME_MAX + 64] = "";

@@ -67,7 +67,7 @@ unsigned rdev_minor(uint64_t rdev)
 	return rdev & 0xfffff;
 }
 
-/* The bit of an inode's flags, what btrfs calls it, and where lsattr has a letter for it. */
+/* The bit in an inode's flags, its name in btrfs, and its letter in lsattr, if it has one. */
 static const struct flag {
 	uint64_t bit;
 	const char *name;
@@ -109,7 +109,7 @@ const char *inode_attributes_text(uint64_t flags, char text[ATTRIBUTES_TEXT_SIZE
 		if (flag->letter && flags & flag->bit)
 			text[strchr(order, flag->letter) - order] = flag->letter;
 	}
-	/* The kernel tells only the stronger one. */
+	/* The kernel reports only the stronger one. */
 	if (flags & 1ull << 3)
 		text[strchr(order, 'c') - order] = '-';
 	return text;
@@ -131,7 +131,7 @@ void json_time(struct json_object *object, const char *name, const struct inode_
 	const bool is_before = at->sec < 0 && at->nsec > 0 && at->nsec < 1000000000;
 	const int64_t sec = is_before ? at->sec + 1 : at->sec;
 
-	/* On disk nanoseconds count forward, also before 1970: as one number, they are taken from a second that is one later. */
+	/* On disk, nanoseconds count forward even before 1970. As one number, they are subtracted from the next second. */
 	json_format(object, name, "%s%" PRId64 ".%09" PRIu32, is_before && sec == 0 ? "-" : "", sec, is_before ? 1000000000 - at->nsec : at->nsec);
 }
 

@@ -42,7 +42,7 @@ void json_append(struct json_object *array, struct json_object *member)
 	need(json_object_array_add(array, need(member)) == 0 ? array : NULL);
 }
 
-/* An error text may hold a piece of the command line, which need not be UTF-8; JSON has to be. */
+/* An error text may contain a piece of the command line, which need not be UTF-8. JSON must be. */
 static struct json_object *new_text(const char *text)
 {
 	if (utf8_is_valid(text, strlen(text)))
@@ -169,7 +169,7 @@ void json_in_subvolume(struct json_object *object, const struct subvolume *subvo
 		json_flag(object, "subvolume_deleted", true);
 }
 
-/* A character that must not reach a terminal, as JSON may write every one: two escapes where it takes two UTF-16 units. */
+/* Escapes a character that must not reach a terminal, as JSON allows for any: with two escapes if it takes two UTF-16 units. */
 static void put_escape(uint32_t c, FILE *out)
 {
 	if (c >= 0x10000) {
@@ -179,7 +179,7 @@ static void put_escape(uint32_t c, FILE *out)
 	fprintf(out, "\\u%04" PRIx32, c);
 }
 
-/* json-c escapes what JSON wants escaped; the controls above 0x7e, and what hides or turns text round, it lets through. */
+/* json-c escapes what JSON requires. It lets through the controls above 0x7e, and characters that hide text or reverse it. */
 void json_print(struct json_object *line, FILE *out)
 {
 	const char *text = need((void *)json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));

@@ -20,7 +20,7 @@ static struct {
 	uint64_t size, offset, fd, slot;
 } number;
 
-static bool was_read;	/* what is wrong with the key, if anything, is not said by its file */
+static bool was_read;	/* an error about the key is then not about reading it */
 
 #define KEY_FILE(letter) { "key-file", letter, POPT_ARG_STRING, &opt.key_file, 0, "the exact bytes of FILE (-: standard input) are the secret", "FILE" }
 #define KEY_SLOT(letter) { "key-slot", letter, POPT_ARG_STRING, &opt.slot, 0, "try only this key slot", "N" }
@@ -80,7 +80,7 @@ static bool read_key_file(struct secret **secret, struct error *err)
 
 static bool read_volume_key(struct secret **key, struct error *err)
 {
-	/* One byte more than a key has, so that a longer file shows. */
+	/* Reads one byte more than a key has, so that a longer file is noticed. */
 	if (!secret_read_file(opt.volume_key_file, 0, CRYPT_KEY_SIZE + 1, key, err))
 		return false;
 	if (secret_len(*key) != CRYPT_KEY_SIZE)
@@ -88,7 +88,7 @@ static bool read_volume_key(struct secret **key, struct error *err)
 	return true;
 }
 
-/* --passphrase-file - on a terminal.  JSON is for machines, and they are not asked. */
+/* --passphrase-file - on a terminal. JSON is for machines, which are not asked. */
 static bool ask_as_told(const char *prompt, bool verify, struct key_input *input, struct error *err)
 {
 	if (format_is_json())

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reads the targets of symbolic links, where that is possible. */
+/* Reads the targets of symbolic links, if possible. */
 #include "cmd/link-target.h"
 
 #include <inttypes.h>
@@ -40,7 +40,7 @@ bool link_target_read(struct extent_source *extents, const struct tree *tree, ui
 {
 	struct target target = { 0 };
 
-	/* btrfs-image takes what files have in trees out of them. */
+	/* btrfs-image removes the contents of files from the trees. */
 	if (tree->volume->super.flags & SUPER_FLAG_METADUMP_V2)
 		return true;
 	if (!file_read(extents, tree, inode, take_target, &target, err)) {

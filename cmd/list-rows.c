@@ -20,7 +20,7 @@ static bool usage(const char *option, const char *given, const char *what, struc
 	return error_set(err, ERROR_USAGE, "%s: \"%s\" is not %s", option, text, what);
 }
 
-/* *fits: the number is what each of the texts asks for. */
+/* *fits: does the number satisfy each of the texts? */
 static bool fits_all(const char *option, char **texts, uint64_t number, bool *fits, struct error *err)
 {
 	for (size_t i = 0; texts && texts[i]; i++) {
@@ -49,7 +49,7 @@ static bool is_wanted(const struct subvolume *at, const struct list_choice *choi
 
 /* --- paths -------------------------------------------------------------------------------------------------------- */
 
-/* The subvolume above at, as far up as there are any, that has the id; NULL: none. */
+/* The subvolume with this id above at, at any distance. NULL: none. */
 static const struct subvolume *above(const struct subvolume_list *list, const struct subvolume *at, uint64_t id)
 {
 	for (size_t i = 0; at && i <= list->n; i++) {

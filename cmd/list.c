@@ -26,7 +26,7 @@ static struct {
 	char *sort;
 } opt;
 
-/* An option that may be given several times is more than popt keeps by itself. */
+/* popt itself does not keep the values of an option that is given several times. */
 static void add_range(poptContext context, enum poptCallbackReason reason, const struct poptOption *option, const char *text, const void *data)
 {
 	struct ranges *ranges = option->val == 'G' ? &opt.generation : &opt.created_range;
@@ -104,7 +104,7 @@ static const int always = 1;
 
 static const struct column {
 	const char *name;
-	const int *wanted, *also;	/* printed where one of them is set */
+	const int *wanted, *also;	/* printed if one of them is set */
 	void (*cell)(const struct subvolume *at, char text[CELL_SIZE]);
 	const char *table_gap;
 } columns[] = {
@@ -161,7 +161,7 @@ static void print_text(const struct list_row *row, const struct seal *seal, bool
 			printf("%s %s ", columns[i].name, cell);
 	}
 	printf("%s%s", opt.table ? "" : "path ", subvolume->id == FS_TREE_ID ? "/" : path ? path : "?");
-	/* Tabs, for no escaped path has one. */
+	/* Tabs, because no escaped path contains one. */
 	if (root->flags & ROOT_RDONLY)
 		printf("\treadonly");
 	if (is_default && subvolume->id != FS_TREE_ID)
@@ -208,7 +208,7 @@ static bool print_rows(const struct subvolume_list *list, const struct list_rows
 	return true;
 }
 
-/* Where it is asked from: SUBVOL; else the subvolume of a mounted directory; else the top level. */
+/* The subvolume from which to list: SUBVOL, else the subvolume of a mounted directory, else the top level. */
 static bool find_base(const char *const *operand, const struct subvolume_list *list, bool is_mounted, uint64_t *base, struct error *err)
 {
 	const struct subvolume *subvolume;
@@ -248,7 +248,7 @@ static bool run(const char *const *operand, struct error *err)
 	if (!subvolumes_open(operand[0], &volume, &list, err) || !unfinished_read(volume, &unfinished, err) ||
 	    !seals_read(&list, &seals, err) || !find_base(operand, &list, !volume, &choice.base, err))
 		return false;
-	/* The top level is in no other subvolume; it is listed where it is sealed, or about to be. */
+	/* The top level is in no other subvolume. It is listed if it is sealed, or about to be. */
 	top = subvolume_by_id(&list, FS_TREE_ID);
 	ok = list_rows_choose(&list, &choice, top && (subvolume_encryption(top, seal_of(&seals, top), tag) || unfinished_has(&unfinished, &list, top)),
 			      &rows, err) && print_rows(&list, &rows, &seals, &unfinished, err);

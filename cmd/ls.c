@@ -50,17 +50,17 @@ struct listing {
 	const struct member_places *places;
 	struct tree tree;	/* of the directory */
 	uint64_t dir;
-	const struct source *source;	/* that was chosen for what was asked for */
+	const struct source *source;	/* chosen for the path asked for */
 	struct extent_source *extents;	/* of its subvolume; NULL: sealed, and no key was given */
-	bool is_closed;			/* and so nothing of it is authenticated */
+	bool is_closed;			/* so nothing in it is authenticated */
 	bool path_differs;		/* from what was sealed, which was accepted */
-	bool names_differ;		/* of the directory: the same of what is in it */
+	bool names_differ;		/* for the directory: the same for its contents */
 	/* With --recursive: */
-	uint64_t start;			/* the subvolume that source was chosen for */
+	uint64_t start;			/* the subvolume for which source was chosen */
 	struct extent_source *start_extents;
 	bool start_is_closed;
-	uint64_t chosen;		/* the subvolume that extents is of now */
-	const char *above;		/* what was asked for: before every path */
+	uint64_t chosen;		/* the subvolume to which extents belongs now */
+	const char *above;		/* the path asked for, which precedes every path */
 	const void *path;		/* of the directory */
 	size_t path_len;
 	bool any;
@@ -86,7 +86,7 @@ static void tell(struct listing *listing, const uint8_t *path, size_t len, const
 	print_damage(path, len, ".", what);
 }
 
-/* With --recursive: from what was asked for. */
+/* With --recursive: relative to the path asked for. */
 static bool row_path(const struct listing *listing, const struct ls_row *row, uint8_t **path, size_t *len, struct error *err)
 {
 	const size_t above = listing->path_len ? listing->path_len + 1 : 0;
@@ -103,7 +103,7 @@ static bool row_path(const struct listing *listing, const struct ls_row *row, ui
 	return true;
 }
 
-/* What is damaged is told, with the entry that it is about, and the listing goes on. */
+/* Reports damage with the entry concerned, and the listing continues. */
 static bool survive(struct listing *listing, const struct ls_row *row, struct error *what, struct error *err)
 {
 	uint8_t *path;
@@ -120,7 +120,7 @@ static bool survive(struct listing *listing, const struct ls_row *row, struct er
 	return true;
 }
 
-/* With --recursive the walk, which meets it as well, tells it. */
+/* With --recursive, the walk meets it as well and reports it. */
 static bool tell_gap(void *context, const struct error *what, struct error *err)
 {
 	struct listing *listing = context;
@@ -217,7 +217,7 @@ static bool collect_entry(void *context, const struct dir_entry *dir_entry, stru
 		    inode_get(&tree, entry.file.inode, &inode, &what)) {
 			entry.size = inode.size;
 			entry.mtime = inode.mtime;
-		} else if (!error_is_damage(&what)) {	/* told when its line is printed */
+		} else if (!error_is_damage(&what)) {	/* reported when its line is printed */
 			return *err = what, false;
 		}
 	}
@@ -252,7 +252,7 @@ static bool print_directory(struct listing *listing, struct error *err)
 	return ok;
 }
 
-/* --- with all that is below ----------------------------------------------------------------------------------- */
+/* --- with everything below ------------------------------------------------------------------------------------ */
 
 /* "./deep/er:", an empty line before it. */
 static void print_heading(struct listing *listing, const struct walk_entry *entry)
@@ -273,13 +273,13 @@ static bool walk_bad(void *context, const uint8_t *path, size_t len, const struc
 	return true;
 }
 
-/* With --long its own line tells it. */
+/* With --long its own line says it. */
 static bool walk_lost(void *context, const uint8_t *path, size_t len, const struct error *what, struct error *err)
 {
 	return opt.detail || format_is_json() || walk_bad(context, path, len, what, err);
 }
 
-/* With all that is below, what is lost there is missing in the listing. */
+/* With everything below, the listing lacks what is lost there. */
 static bool warn_place(struct listing *listing, const struct subvolume *subvolume, struct error *err)
 {
 	const struct lost_member *lost = NULL;
@@ -289,7 +289,7 @@ static bool warn_place(struct listing *listing, const struct subvolume *subvolum
 	return source_warn_place(listing->places, subvolume, err);
 }
 
-/* In a nested subvolume that is sealed as well links stay closed: the key was for the one that was asked for. */
+/* Links in a nested subvolume that is sealed as well stay closed: the key was for the subvolume asked for. */
 static bool choose_nested(struct listing *listing, uint64_t id, struct error *err)
 {
 	const struct subvolume *subvolume = subvolume_by_id(listing->list, id);
@@ -313,7 +313,7 @@ static bool choose_nested(struct listing *listing, uint64_t id, struct error *er
 		*err = (struct error){ 0 };
 		listing->is_closed = true;
 	} else {
-		/* Of the format of 2016 the names can be listed all the same. */
+		/* Names in the format of 2016 can still be listed. */
 		listing->is_closed = source_decide(subvolume, domain != NULL, &listing->extents, &refused) && domain;
 	}
 	if (listing->is_closed)
@@ -341,7 +341,7 @@ static bool walk_entry(void *context, const struct walk_entry *entry, bool *desc
 		return false;
 	if (print_directory(listing, &what))
 		return true;
-	/* What is damaged in a directory must not hide the others. */
+	/* Damage in one directory must not hide the others. */
 	if (what.kind == ERROR_CORRUPT)
 		return walk_bad(listing, entry->path, entry->path_len, &what, err);
 	*err = what;
@@ -369,7 +369,7 @@ static bool print_below(struct listing *listing, const struct file_id *file, con
 	return ok;
 }
 
-/* A path that is no directory is listed by itself, and with --directory one that is. */
+/* A path that is not a directory is listed by itself. With --directory, so is a directory. */
 static bool print_file(struct listing *listing, const char *path, struct error *err)
 {
 	const char *end = path + strlen(path);

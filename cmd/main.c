@@ -70,7 +70,7 @@ static int fail(struct error *err)
 	return err->kind;
 }
 
-/* "IMAGE [SUBVOL...]": every word one operand, in brackets an optional one, with dots any number more. */
+/* "IMAGE [SUBVOL...]": each word is one operand, optional if in brackets, repeatable if it ends with dots. */
 static void count_operands(const char *operands, int *least, int *most)
 {
 	const size_t len = strlen(operands);
@@ -121,7 +121,7 @@ static void print_version(void)
 	printf("btrfs-crypt %s\n", BTRFS_CRYPT_VERSION);
 }
 
-/* popt would take the word behind it for its argument: that is there behind an = only. */
+/* popt would take the next word as its argument, but the argument can only follow an =. */
 static bool close_optional(const struct command *command, int argc, const char **argv, struct error *err)
 {
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
@@ -132,7 +132,7 @@ static bool close_optional(const struct command *command, int argc, const char *
 			continue;
 		if (asprintf(&closed, "%s=", argv[i]) < 0)
 			return error_memory(err);
-		argv[i] = closed;	/* for as long as argv is there */
+		argv[i] = closed;	/* as long as argv exists */
 	}
 	return true;
 }
@@ -144,7 +144,7 @@ static int run_command(const struct command *command, int argc, const char **arg
 	char called[64];
 	const struct poptOption table[] = {
 		{ NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)command->options, 0, NULL, NULL },
-		/* Where -h is taken, sizes for people are what fingers mean by it. */
+		/* If -h is not help, people mean readable sizes by it. */
 		{ "help", command_has_letter('h') ? 0 : 'h', POPT_ARG_NONE, &help, 0, "show this help", NULL },
 		{ NULL, '?', POPT_ARG_NONE | POPT_ARGFLAG_DOC_HIDDEN, &help, 0, NULL, NULL },
 		{ "version", 'V', POPT_ARG_NONE, &version, 0, "show the version", NULL },
@@ -198,7 +198,7 @@ static int run_command(const struct command *command, int argc, const char **arg
 	return status;
 }
 
-/* One line each: command, letter, name, what its argument is called, explanation; what is not there is a -. */
+/* One line each: command, letter, name, name of its argument, explanation. A - stands for what is missing. */
 static void print_options(const char *command, const struct poptOption *table)
 {
 	for (; table->longName || table->shortName || table->arg; table++) {
@@ -248,7 +248,7 @@ static bool is_word(const char *word, const char *one, const char *two)
 	return strcmp(word, one) == 0 || strcmp(word, two) == 0;
 }
 
-/* --format before the command is the same as behind it. */
+/* --format means the same before the command as after it. */
 static bool take_format(int *argc, const char ***argv, struct error *err)
 {
 	while (*argc > 1 && strncmp((*argv)[1], "--format", 8) == 0 && ((*argv)[1][8] == '\0' || (*argv)[1][8] == '=')) {
@@ -322,8 +322,8 @@ static int dispatch(int argc, const char **argv)
 }
 
 /*
- * An image must never be opened as descriptor 2, where error texts go.  What stands in for a closed stdout refuses to be written to: nobody gets what
- * was asked for, and that has to be an error.
+ * An image must never be opened as descriptor 2, where error texts go. The substitute for a closed stdout cannot be written to: nobody gets the
+ * output, and that must be an error.
  */
 static bool open_standard_files(void)
 {
@@ -334,7 +334,7 @@ static bool open_standard_files(void)
 	return true;
 }
 
-/* As the signal would have done. */
+/* As the signal would have ended it. */
 static void end_without_reader(void)
 {
 	signal(SIGPIPE, SIG_DFL);
@@ -352,7 +352,7 @@ int main(int argc, const char **argv)
 
 	const int status = dispatch(argc, argv);
 
-	/* What was asked for went to stdout: a full disk there is a failure, though what was found out may be in the status as well. */
+	/* The output went to stdout, so a full disk there is a failure, although the status may also say what was found. */
 	if (!has_failed && !stdout_flush(&err)) {
 		fail(&err);
 		return status != 0 ? status : ERROR_IO;

@@ -17,7 +17,7 @@
 #include "cmd/cmd.h"
 #include "common/util/escape.h"
 
-/* What errno says of a question to the kernel. */
+/* What errno says about a request to the kernel. */
 static bool ask_error(const char *what, struct error *err)
 {
 	if (errno == EPERM)
@@ -104,7 +104,7 @@ static bool add_deleted(int fd, struct subvolume_list *list, struct error *err)
 	for (size_t i = 0; ok && i < n; i++) {
 		gone = (struct error){ 0 };
 		ok = add(fd, list, ids[i], 0, 0, strdup(""), &gone);
-		if (!ok && gone.kind == ERROR_NOT_FOUND) {	/* cleaned up meanwhile */
+		if (!ok && gone.kind == ERROR_NOT_FOUND) {	/* removed in the meantime */
 			free(list->at[--list->n].path);
 			ok = true;
 		} else if (!ok) {

@@ -14,7 +14,7 @@
 #include "common/util/escape.h"
 #include "common/util/near.h"
 
-/* What follows the last slash, which people leave the rest out for. */
+/* What follows the last slash. People leave out the rest. */
 static void offer_subvolume(struct near *near, const struct subvolume *at)
 {
 	const uint8_t *const slash = memrchr(at->path, '/', at->path_len);
@@ -109,7 +109,7 @@ bool check_has_path(const char *const *operand, struct error *err)
 
 struct following {
 	struct file_id at;
-	const char *rest;	/* of the path, behind what was found */
+	const char *rest;	/* of the path, after what was found */
 	struct near near;
 };
 
@@ -149,7 +149,7 @@ void hint_near_path(struct volume *volume, uint64_t subvolume, const char *path,
 	snprintf(word, sizeof(word), "%.*s", (int)strcspn(following.rest, "/"), following.rest);
 	following.near = (struct near)NEAR(word);
 	ignored = (struct error){ 0 };
-	/* A part of the directory is better than nothing: what cannot be read is no matter here. */
+	/* A part of the directory is better than nothing, so what cannot be read does not matter here. */
 	if (!tree_open(volume, following.at.subvolume, &tree, &ignored) ||
 	    (!dir_read_over(&tree, following.at.inode, offer_entry, NULL, &following, &ignored) && !near_found(&following.near)))
 		return;
@@ -164,7 +164,7 @@ void hint_near_path(struct volume *volume, uint64_t subvolume, const char *path,
 
 /* --- commands in hints -------------------------------------------------------------------------------------------- */
 
-/* False where it does not fit. */
+/* False if it does not fit. */
 static bool complete_commands(const char *hint, const char *image, char *out, size_t size)
 {
 	static const char begin[] = "`convert ";
@@ -189,9 +189,9 @@ void hint_commands(const char *image, struct error *err)
 	free(word);
 }
 
-/* --- what is no image --------------------------------------------------------------------------------------------- */
+/* --- what is not an image ----------------------------------------------------------------------------------------- */
 
-/* What is mounted on the directory, from the kernel's table; false where nothing is. */
+/* What is mounted on the directory, from the kernel's table. False if nothing is. */
 static bool find_source(const struct stat *directory, char *source, size_t size)
 {
 	unsigned major, minor;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A file that is there is known by its device and inode; one that is not, by its name and those of its directory. */
+/* An existing file is identified by its device and inode, any other by its name and the device and inode of its directory. */
 #include "cmd/output-names.h"
 
 #include <stdlib.h>
@@ -11,8 +11,8 @@
 struct place {
 	const char *option, *name;
 	dev_t device;
-	ino_t inode;		/* of the file, or of the directory that it is to be in */
-	const char *last;	/* NULL: the file is there */
+	ino_t inode;		/* of the file, or of the directory in which it will be */
+	const char *last;	/* NULL: the file exists */
 	size_t last_len;
 	bool is_known;
 };
@@ -43,7 +43,7 @@ static void locate(struct place *place)
 	while (end > place->name + 1 && end[-1] == '/')
 		end--;
 	if (stat(place->name, &st) == 0)
-		/* Two pipes or /dev/null twice are no mistake. */
+		/* Two pipes, or /dev/null twice, are not a mistake. */
 		place->is_known = !S_ISCHR(st.st_mode);
 	else
 		place->is_known = locate_parent(place, end, &st);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Goes through a logical range and tells the places of its bytes. */
+/* Walks through a logical range and reports the places of its bytes. */
 #include "cmd/places.h"
 
 #include "common/volume/stripe-tree.h"
@@ -16,7 +16,7 @@ bool places(const struct volume *volume, uint64_t logical, uint64_t len, place_v
 		const uint64_t n = len < at.len ? len : at.len;
 
 		for (unsigned copy = 0; copy < chunk_n_mirrors(chunk); copy++) {
-			/* What parity gives back is nowhere by itself. */
+			/* Bytes that are rebuilt from parity have no place of their own. */
 			if (stripe_is_computed(chunk, copy))
 				break;
 			if (!volume_place(volume, chunk, logical, copy, &at, err))

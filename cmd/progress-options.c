@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How progress shows. */
+/* How progress is shown. */
 #include "cmd/progress-options.h"
 
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static bool read_mode(enum progress_mode *mode, struct error *err)
 	return true;
 }
 
-/* Digits, and a fraction at most: what else strtod() takes is no number of seconds. */
+/* Digits, with a fraction at most. Anything else that strtod() accepts is not a number of seconds. */
 static bool read_seconds(double *seconds, struct error *err)
 {
 	const char *text = opt.frequency;

@@ -12,7 +12,7 @@
 
 #define ARGUMENTS_MAX 65536
 
-/* As the system has it, so that nothing that was read from it since can differ. */
+/* As the system gives it, so that what was read from it since cannot differ. */
 static void put_arguments(struct json_object *line)
 {
 	struct json_object *words = json_array();

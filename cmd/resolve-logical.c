@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tells what is at an address: by back references, or without the extent tree. */
+/* Finds what is at an address: by back references, or without the extent tree. */
 #include "cmd/resolve-logical.h"
 
 #include <inttypes.h>
@@ -21,7 +21,7 @@ struct telling {
 	const struct subvolume_list *list;
 	uint64_t logical;
 	bool whole;
-	bool scans;		/* names that cannot be read are warned about, and counted */
+	bool scans;		/* names that cannot be read cause a warning, and are counted */
 	uint64_t n_bad;
 };
 
@@ -70,7 +70,7 @@ static bool print_copy(void *context, const struct place *place, struct error *e
 	return true;
 }
 
-/* The numbers of the extent item where there is one: a file's item does not say how often the extent is referred to, nor since when. */
+/* The numbers of the extent item, if there is one: a file's item does not say how often the extent is referenced, nor since when. */
 static void print_extent(const struct backref_extent *extent, bool has_item)
 {
 	const char *kind = extent->is_data ? "data" : "tree-block";
@@ -140,7 +140,7 @@ static bool say_nothing(void *context, const struct backref_file *file, struct e
 	return true;
 }
 
-/* All that is to be told of the extent, or nothing: where the references cannot be followed to their ends, it fails before the first line. */
+/* Prints everything about the extent, or nothing: if the references cannot be followed to their ends, it fails before the first line. */
 static bool by_references(struct telling *telling, struct error *err)
 {
 	struct volume *volume = telling->list->volume;
@@ -200,7 +200,7 @@ static bool by_scan(struct telling *telling, struct error *err)
 			 plural(telling->n_bad));
 }
 
-/* The extent tree, or the way from it, is not there. */
+/* The extent tree, or the way from it, is missing. */
 static bool is_lost(const struct volume *volume, const struct error *what)
 {
 	struct error ignored = { 0 };

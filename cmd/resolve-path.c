@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tells for each extent of a file, or for one byte of it, the logical address and every place on the devices. */
+/* Prints the logical address and every place on the devices of each extent of a file, or of one byte. */
 #include "cmd/resolve-path.h"
 
 #include <inttypes.h>
@@ -15,7 +15,7 @@
 #include "common/util/number.h"
 #include "format/file-extent.h"
 
-/* A part of the file, as it is printed. */
+/* A part of the file, as printed. */
 struct part {
 	uint64_t offset, len;	/* in the file */
 	const char *kind;	/* "regular", "inline", "prealloc", "hole" */
@@ -27,7 +27,7 @@ static bool print_place(void *context, const struct place *place, struct error *
 {
 	const struct part *part = context;
 	const bool compressed = part->compression != COMPRESS_NONE;
-	/* In the file; all pieces of a compressed extent stand for all of it. */
+	/* In the file. Every piece of a compressed extent stands for all of it. */
 	const uint64_t offset = compressed ? part->offset : part->offset + (place->logical - part->logical);
 	const uint64_t len = compressed ? part->len : place->len;
 
@@ -168,7 +168,7 @@ static bool print_at(const struct tree *tree, uint64_t inode, uint64_t size, uin
 	return print_part(tree->volume, &part, err);
 }
 
-/* "PATH@OFFSET" where that is no path itself. */
+/* "PATH@OFFSET", if that is not itself a path. */
 static bool find(const struct subvolume_list *list, uint64_t subvolume, const char *operand, struct file_id *file, bool *has_offset,
 		 uint64_t *offset, struct error *err)
 {

@@ -26,7 +26,7 @@ static const struct poptOption options[] = {
 	POPT_TABLEEND
 };
 
-/* Snapshots keep the number; other subvolumes have it for something else, made at another time. */
+/* Snapshots keep the inode number. In other subvolumes it belongs to something else, made at another time. */
 static bool is_same_inode(const struct inode *a, const struct inode *b)
 {
 	return a->generation == b->generation && a->otime.sec == b->otime.sec && a->otime.nsec == b->otime.nsec;

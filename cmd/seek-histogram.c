@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Distances with their numbers, sorted and put together whenever the room is used up. */
+/* Distances with their numbers, sorted and merged whenever the room is used up. */
 #include "cmd/seek-histogram.h"
 
 #include <inttypes.h>
@@ -35,7 +35,7 @@ static bool make_room(struct seek_histogram *histogram, struct error *err)
 	if (histogram->n < histogram->n_room)
 		return true;
 	sort(histogram);
-	/* Sorting again at once would find nothing to put together. */
+	/* Sorting again at once would find nothing to merge. */
 	if (histogram->n <= histogram->n_room / 2 && histogram->n_room > 0)
 		return true;
 	if (histogram->n >= SEEK_DISTANCES_MAX) {
@@ -76,7 +76,7 @@ void seek_histogram_free(struct seek_histogram *histogram)
 }
 
 #define TICKS 20	/* one stands for a twentieth of all seeks */
-#define TICKS_RARE 2	/* up to this many, a distance is told together with others */
+#define TICKS_RARE 2	/* a distance with up to this many is printed together with others */
 
 void seek_histogram_groups(struct seek_histogram *histogram, bool as_btrfs, seek_group *tell, void *context)
 {

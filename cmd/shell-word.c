@@ -22,7 +22,7 @@ char *shell_word(const char *path)
 		free(shown);
 		return NULL;
 	}
-	if (path[0] == '-')	/* no option */
+	if (path[0] == '-')	/* not an option */
 		fputs("./", out);
 	if (path[0] && path[strspn(path, plain)] == '\0') {
 		fputs(path, out);

@@ -126,7 +126,7 @@ static void print_json(const struct facts *facts)
 	json_print(line, stdout);
 }
 
-/* What people must know before they go on using a sealed subvolume. */
+/* What people must know before they continue to use a sealed subvolume. */
 static void print_cautions(const struct facts *facts)
 {
 	if (!facts->tagged || facts->is_2016)

@@ -80,7 +80,7 @@ static bool open_sealed(const struct subvolume_list *list, const struct subvolum
 	return source_open_reader(source->domain, list, subvolume, &source->reader, &source->extents, err);
 }
 
-/* Crypt items that cannot be read: what they may be about stays closed. */
+/* Some crypt items cannot be read. Whatever they may concern stays closed. */
 static bool survive_without_key(struct error *err)
 {
 	if (key_input_given() || error_is_machine(err))
@@ -160,7 +160,7 @@ void source_close(struct source *source)
 	*source = (struct source){ 0 };
 }
 
-/* --- what is not as it was sealed -------------------------------------------------------------------------------------- */
+/* --- what differs from what was sealed --------------------------------------------------------------------------------- */
 
 static uint64_t n_accepted;	/* each was named */
 
@@ -256,7 +256,7 @@ static bool pass_step(void *context, const struct path_step *step, struct error 
 	return true;
 }
 
-/* A path that ends, or is lost, in what looks like the empty place of a nested subvolume: should that be there? */
+/* The path ends, or is lost, in what looks like the empty place of a nested subvolume. Should that subvolume be there? */
 static bool check_not_lost(const struct subvolume_list *list, uint64_t subvolume, const char *path, struct error *err)
 {
 	cleanup_member_places struct member_places places = { 0 };

@@ -12,7 +12,7 @@
 #include "format/dir-entry.h"
 #include "format/file-extent.h"
 
-/* Each line says of which file it is: several may be asked for. */
+/* Each line names its file, because several may be asked for. */
 static void begin_record(struct json_object *line, const char *record, const struct stat_file *file)
 {
 	json_text(line, "record", record);
@@ -68,7 +68,7 @@ static const char *extent_kind(const struct file_extent *e)
 	}
 }
 
-/* With the mark, or listed where there is no room for one. */
+/* With the mark, or listed if there is no room for a mark. */
 static bool is_sealed(struct stat_seal *seal, const struct tree_iter *iter, uint32_t mode, const struct file_extent *e, bool *sealed,
 		      struct error *err)
 {

@@ -50,7 +50,7 @@ struct looking {
 	struct unfinished unfinished;
 	struct stat_seal seal;
 	struct member_places places;
-	uint64_t chosen;	/* the subvolume that source is of; 0: none yet */
+	uint64_t chosen;	/* the subvolume to which source belongs; 0: none yet */
 	struct source source;
 };
 
@@ -197,7 +197,7 @@ static bool choose_source(struct looking *looking, uint64_t subvolume, struct er
 	return true;
 }
 
-/* from: the subvolume that the path begins in. */
+/* from: the subvolume in which the path begins. */
 static bool read_subject(struct looking *looking, uint64_t from, struct subject *at, struct error *err)
 {
 	const struct subvolume_list *list = looking->list;
@@ -286,7 +286,7 @@ static bool run(const char *const *operand, struct error *err)
 			continue;
 		if (volume_tolerates(volume, &what))
 			continue;
-		/* The others are printed all the same; the first is the one that main() tells. */
+		/* The others are still printed. main() prints the first one. */
 		if (ok)
 			*err = what;
 		else

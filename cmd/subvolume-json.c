@@ -9,7 +9,7 @@
 #include "cmd/cmd.h"
 #include "cmd/inode-text.h"
 
-/* Absent where there is none. */
+/* Absent if there is none. */
 static void json_uuid(struct json_object *line, const char *name, const uint8_t *bytes)
 {
 	char text[UUID_STR_LEN];

@@ -40,7 +40,7 @@ static const struct bit_name incompat_flags[] = {
 	{ INCOMPAT_CRYPT_UNFINISHED, "CRYPT_UNFINISHED" },
 };
 
-/* A field is a member of line, or where that is NULL a line of text. */
+/* A field is a member of line or, if that is NULL, a line of text. */
 
 static void print_label(const char *label)
 {

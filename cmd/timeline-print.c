@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a timeline tells of a name, for mactime and for programs that read JSON. */
+/* What a timeline says about a name, for mactime and for programs that read JSON. */
 #include "cmd/timeline-print.h"
 
 #include <inttypes.h>
@@ -41,7 +41,7 @@ bool inode_differs(const struct inode *a, const struct inode *b)
 	return differences(a, b) != 0;
 }
 
-/* Escaped, and the bar that separates the fields of a line with it. */
+/* Escaped, together with the bar that separates the fields of a line. */
 static void put_name(const void *bytes, size_t len)
 {
 	char *text = escape_new(bytes, len);
@@ -73,7 +73,7 @@ static void put_path(const struct moment *moment)
 	}
 }
 
-/* The letter of the Sleuth Kit, which calls a file r. */
+/* The letter that the Sleuth Kit uses; it calls a file r. */
 static char type_letter(const char mode[11])
 {
 	return mode[0] == '-' ? 'r' : mode[0];

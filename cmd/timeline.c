@@ -33,7 +33,7 @@ static const struct poptOption options[] = {
 struct telling {
 	const struct subvolume_list *list;
 	uint64_t n_bad;
-	size_t *skip;		/* how much of a path is that of the nested subvolumes above; one for each of n_nested */
+	size_t *skip;		/* how much of a path belongs to the nested subvolumes above: one for each of n_nested */
 	size_t n_nested, n_room;
 };
 
@@ -63,7 +63,7 @@ static bool tell_entry(void *context, const struct walk_entry *entry, bool *desc
 		*descend = false;
 		return true;
 	}
-	/* Everything in a subvolume is told by its path there. */
+	/* Everything in a subvolume is named by its path there. */
 	if (is_nested && !enter(telling, entry->path_len, err))
 		return false;
 	if (entry->is_made_up)	/* its times are lost */
@@ -120,7 +120,7 @@ static bool tell_all(const struct subvolume_list *list, const struct subvolume *
 			 telling.n_bad, plural_is(telling.n_bad));
 }
 
-/* --- what is different ---------------------------------------------------------------------------------------- */
+/* --- differences ---------------------------------------------------------------------------------------------- */
 
 struct comparing {
 	const struct subvolume *before_subvolume, *after_subvolume;
@@ -142,7 +142,7 @@ static bool tell_pair(void *context, uint64_t number, const struct inode *before
 {
 	const struct comparing *comparing = context;
 
-	/* Without a link it is only there until whoever has it open, or the next mount, is done with it: a deleted file has the names it had. */
+	/* A file without a link only lives until it is closed, or until the next mount: a deleted file keeps the names it had. */
 	if (before && after && before->n_links > 0 && after->n_links == 0)
 		after = NULL;
 
@@ -179,7 +179,7 @@ static bool has_uuids(const struct subvolume *subvolume)
 	return subvolume->root.has_v2 && !subvolume->root.is_short;
 }
 
-/* Was anything of the chain that from is in received from one of the chain to? */
+/* Was any subvolume in the chain of from received from one in the chain of to? */
 static bool was_received(const struct subvolume_list *list, const uint32_t *chain, uint32_t from, uint32_t to)
 {
 	for (size_t i = 0; i < list->n; i++) {
@@ -194,14 +194,14 @@ static bool was_received(const struct subvolume_list *list, const uint32_t *chai
 	return false;
 }
 
-/* Numbers of inodes mean the same files only in snapshots of each other, and in what was sent and received from there. */
+/* Inode numbers mean the same files only in snapshots of each other, and in what was sent and received from them. */
 static bool check_origin(const struct subvolume_list *list, const struct subvolume *a, const struct subvolume *b, struct error *err)
 {
 	char name_a[160], name_b[160];
 	uint32_t *chain = NULL;
 	bool ok;
 
-	if (!has_uuids(a) || !has_uuids(b))	/* of a kernel that gave none: nobody knows */
+	if (!has_uuids(a) || !has_uuids(b))	/* from a kernel that gave none: nobody knows */
 		return true;
 	ok = snapshot_chains(list, &chain, err);
 	if (ok) {

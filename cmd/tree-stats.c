@@ -30,14 +30,14 @@ static const struct {
 	const char *name;
 	uint64_t id;
 } names[] = {
-	{ "root", ROOT_TREE_ID }, { "extent", EXTENT_TREE_ID }, { "csum", CSUM_TREE_ID }, { "fs", FS_TREE_ID },	/* told where no tree is asked for */
+	{ "root", ROOT_TREE_ID }, { "extent", EXTENT_TREE_ID }, { "csum", CSUM_TREE_ID }, { "fs", FS_TREE_ID },	/* the default */
 	{ "chunk", CHUNK_TREE_ID }, { "dev", DEV_TREE_ID }, { "quota", QUOTA_TREE_ID }, { "uuid", UUID_TREE_ID },
 	{ "free-space", FREE_SPACE_TREE_ID }, { "block-group", BLOCK_GROUP_TREE_ID }, { "data-reloc", DATA_RELOC_TREE_ID },
 };
 #define N_NAMES (sizeof(names) / sizeof(names[0]))
 #define N_USUAL 4
 
-/* Terms as btrfs inspect-internal tree-stats has them; a cluster is a run of children that follow each other. */
+/* The terms of btrfs inspect-internal tree-stats. A cluster is a run of children that follow each other. */
 struct stats {
 	struct volume *volume;
 	uint32_t node_size, sector_size;
@@ -76,7 +76,7 @@ static void end_cluster(struct stats *stats, uint64_t bytes)
 		stats->max_cluster = bytes;
 }
 
-/* The children of an inner node, in the order of their keys: how far one would have to go from each to the next. */
+/* The children of an inner node, in the order of their keys: how far a reader has to seek from each to the next. */
 static bool count_children(struct stats *stats, const struct node *node, struct error *err)
 {
 	uint64_t last = node->logical, cluster = stats->node_size;
@@ -140,7 +140,7 @@ static bool count_block(void *context, struct block *block, bool *descend, struc
 		return !stats->has_files || count_inline(stats, node, err);
 	if (!count_children(stats, node, err))
 		return false;
-	/* Of leaves without files the number is enough. */
+	/* For leaves without files the number is enough. */
 	if (node->level == 1 && !stats->has_files) {
 		stats->n_nodes[0] += node->n_items;
 		*descend = false;

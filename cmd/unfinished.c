@@ -19,9 +19,9 @@ struct unfinished_words unfinished_words(const struct crypt_state_tail *state)
 	struct unfinished_words words = {
 		.operation = state->operation == CRYPT_OP_ENCRYPT ? "encrypt" : "decrypt",
 		.direction = to_plain ? (forward ? "to plain text" : "back to plain text") : (forward ? "to sealed" : "back to sealed"),
-		/* What leads to plain text has to be asked for by name; an abort cannot be undone. */
+		/* An action that leads to plain text must be asked for by name. An abort cannot be undone. */
 		.resume = !forward ? "--abort" : to_plain ? "--decrypt --resume" : "--resume",
-		/* Of a decryption the crypt items may be gone already; where changes were accepted, nothing could put them back. */
+		/* The crypt items of a decryption may be gone already. If changes were accepted, nothing could put them back. */
 		.can_undo = forward && state->phase < CRYPT_PHASE_FINISH && !(to_plain && state->phase == CRYPT_PHASE_STRUCTURE && state->cursor == 0) &&
 			    !(to_plain && le32(state->disk.flags) & CRYPT_STATE_ACCEPTED),
 	};
@@ -51,10 +51,10 @@ bool unfinished_error(const struct volume *volume, const char *image, struct err
 
 	if (!super)
 		return false;
-	/* Nobody can go on with it from the superblock in use. */
+	/* Nobody can continue it from the superblock in use. */
 	if (super->generation > volume->super.generation)
 		return false;
-	/* A state that does not read leaves the text as it was: that a conversion is unfinished. */
+	/* If the state cannot be read, the text stays as it was: that a conversion is unfinished. */
 	if (!crypt_state_read(super->disk.tail, &state, &unread)) {
 		if (unread.kind == ERROR_REFUSED)
 			*err = unread;

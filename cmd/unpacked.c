@@ -14,7 +14,7 @@
 struct unpacked {
 	char *path;		/* of the packed one */
 	char *member;		/* "": the only one */
-	char at[32];		/* the path of the unpacked one, which has no name */
+	char at[32];		/* the path of the unpacked image, which has no name */
 	struct unpacked *next;
 };
 

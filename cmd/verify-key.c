@@ -54,7 +54,7 @@ static bool run(const char *const *operand, struct error *err)
 	if (!key_input_read(true, false, "Passphrase: ", &key, err))
 		return false;
 	if (!domain_open(domain, key.secret, key.volume_key, key.slot, err)) {
-		/* One text, whatever did not match: nothing is to be learned from it. */
+		/* The same text whatever did not match, so that nobody learns anything from it. */
 		if (err->kind == ERROR_KEY)
 			error_set(err, ERROR_KEY, "wrong key or passphrase");
 		return false;

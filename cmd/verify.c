@@ -117,7 +117,7 @@ static void print_result(const struct domain *domain, const struct verify_result
 	printf("seal fingerprint: %s\n", seal);
 }
 
-/* Failures that may be no more than what was done after sealing: people should know how to ask for what is left without them. */
+/* Failures that may only be changes made after sealing: people should know how to see the rest without them. */
 static bool failed(const struct verify_result *result, struct error *err)
 {
 	const bool changed = result->changed && !opt.accept_changes;
@@ -146,7 +146,7 @@ struct naming {
 	struct progress *progress;
 };
 
-/* A warning, or a failure: of the subvolumes that are verified, and of what stands in their places. */
+/* A warning or a failure, about the subvolumes that are verified and about what stands in their places. */
 static bool tell_place(void *context, const struct place_finding *finding, const char *text, struct error *err)
 {
 	const struct naming *naming = context;
@@ -183,7 +183,7 @@ static bool check_tag(const struct domain *domain, const struct subvolume *subvo
 	return text || error_memory(err);
 }
 
-/* Where subvolumes are now, and what their root items say, is authenticated by nothing else than being compared. */
+/* Only this comparison authenticates where subvolumes are now, and what their root items say. */
 static bool check_names(const struct domain *domain, const struct subvolume_list *list, struct verify_result *result,
 			struct progress *progress, struct error *err)
 {
@@ -255,7 +255,7 @@ static bool run(const char *const *operand, struct error *err)
 		return false;
 	if (!domain)
 		return not_sealed(operand[1], err);
-	/* There is no seal yet, or no more. */
+	/* There is no seal yet, or no seal any more. */
 	if (domain_is_being_converted(domain))
 		return error_set(err, ERROR_UNFINISHED, "is being converted") || unfinished_error(volume, operand[0], err);
 	if (!key_input_read(true, false, "Passphrase: ", &key, err))

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Of an image that somebody else uses a plan can be made, with a warning; converting it is refused.  One that may not be written: the text says so.
+# A plan can be made for an image that somebody else uses, with a warning; converting it is refused. If an image may not be written, the text says so.
 . "$(dirname "$0")/../expect.sh"
 bundled_image
 printf 'secret' > key

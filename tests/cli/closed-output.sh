@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Standard output closed or full: a conversion says its result, the seal fingerprint with it, on standard error, and the status is that of what failed.
+# Standard output closed or full: a conversion prints its result, including the seal fingerprint, on standard error, and the status is that of the
+# failure.
 . "$(dirname "$0")/../expect.sh"
 printf 'secret' > key
 cheap="--pbkdf argon2id --pbkdf-memory 65536 --pbkdf-force-iterations 3"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Completion in bash, zsh and fish: what is offered is what the tables of the program say, and the subvolumes of the image; nothing of a line or of an
-# image is carried out.
+# Completion in bash, zsh and fish: it offers what the tables of the program say, and the subvolumes of the image. Nothing in a line or an image is
+# executed.
 . "$(dirname "$0")/../expect.sh"
 scripts=$(dirname "$BTRFS_CRYPT")/completion
 # However slow the machine is, a shell waits for the program here.

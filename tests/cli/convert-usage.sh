@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# convert: which options go together, what this version does not support.  The image does not even have to exist.
+# convert: which options go together, and what this version does not support. The image does not even have to exist.
 . "$(dirname "$0")/../expect.sh"
 
 # refused STATUS TEXT OPTION...

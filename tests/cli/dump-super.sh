@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Copies of the superblock that are no superblock, or not there, and devices of different filesystems: each is said, and which device an object is of.
+# Copies that are not a superblock, or not there, and devices of different filesystems: each is reported, with the device to which an object belongs.
 . "$(dirname "$0")/../expect.sh"
 bundled_image
 zstd -dqf "$TOP/images/good-log.img.zst" -o other.img || exit 1

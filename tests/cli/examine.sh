@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# stat, resolve, df, tree-stats, timeline, ls and list of the bundled images: every line; and of images that are cut off or damaged, a status of ours.
+# stat, resolve, df, tree-stats, timeline, ls and list of the bundled images: every line. For images that are cut off or damaged: one of our exit
+# statuses.
 . "$(dirname "$0")/../expect.sh"
 bundled_image
 zstd -dqf "$TOP/images/good-sealed.img.zst" -o sealed.img

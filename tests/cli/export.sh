@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Exporting the bundled images, plain and sealed: what is said, what the exit status is, and that two runs make the same bytes.  Needs no root.
+# Exporting the bundled images, plain and sealed: what is printed, the exit status, and that two runs make the same bytes. Needs no root.
 . "$(dirname "$0")/../expect.sh"
 bundled_image
 zstd -dqf "$TOP/images/good-sealed.img.zst" -o sealed.img

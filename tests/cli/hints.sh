@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# An image whose trees cannot be got at: a hint says which option gets further, and it does.
+# An image whose trees cannot be reached: a hint says which option gets further, and it does.
 . "$(dirname "$0")/../expect.sh"
 bundled_image whole.img
 root=$(btrfs-crypt dump-super --super 0 whole.img | sed -n 's/^root\t\t*\([0-9]*\)$/\1/p')

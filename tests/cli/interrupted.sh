@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# SIGINT, SIGTERM and SIGHUP stop at a safe point with status 8; what each command then says; resume and abort; no command goes the wrong way.
+# SIGINT, SIGTERM and SIGHUP stop at a safe point with status 8. What each command then says; resume and abort; no command goes in the wrong
+# direction.
 . "$(dirname "$0")/../expect.sh"
 PATH=$PATH:/usr/sbin:/sbin
 export TZ=Asia/Kolkata	# all times that are printed are in UTC

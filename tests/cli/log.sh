@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# An image with a log tree: what is in it is shown with --with-log, and otherwise said to be there.
+# An image with a log tree: --with-log shows what is in it; otherwise commands say that it exists.
 . "$(dirname "$0")/../expect.sh"
 zstd -dqf "$TOP/images/good-log.img.zst" -o disk.img || exit 1
 unchanged disk.img

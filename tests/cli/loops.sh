@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What a loop device shows may be shown, and mounted, through another one: such an image is in use, whichever name it is given by.
+# The contents of a loop device may be shown, and mounted, through another one. Such an image is in use, under whichever name it is given.
 . "$(dirname "$0")/../expect.sh"
 PATH=$PATH:/usr/sbin:/sbin
 [ "$(id -u)" -eq 0 ] && losetup -f > /dev/null 2>&1 || { echo "needs root and loop devices"; exit 77; }

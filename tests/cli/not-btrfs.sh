@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Every command on what is no btrfs image, or only a part of one: a status and a sentence, never a crash, and nothing is written.
+# Every command on something that is not a btrfs image, or only a part of one: a status and a sentence, never a crash, and nothing is written.
 . "$(dirname "$0")/../expect.sh"
 bundled_image
 printf 'secret' > key

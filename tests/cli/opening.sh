@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What btrfstune was interrupted at is said by name, when an image is opened and by dump-super; a new passphrase with a carriage return is warned of.
+# Opening an image and dump-super name what btrfstune was doing when it was interrupted. A new passphrase with a carriage return causes a warning.
 . "$(dirname "$0")/../expect.sh"
 bundled_image whole.img
 

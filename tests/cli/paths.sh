@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A path that was printed can be given back; one that is there as it was given comes first.  The top level is "/" everywhere.
+# A printed path can be given back. A path that exists as given comes first. The top level is "/" everywhere.
 . "$(dirname "$0")/../expect.sh"
 PATH=$PATH:/usr/sbin:/sbin
 command -v mkfs.btrfs > /dev/null || { echo "needs mkfs.btrfs"; exit 77; }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Commands that read never write a byte, plain or sealed, right or wrong key: not even the time of last change differs.
+# Commands that read never write a byte, plain or sealed, right or wrong key: not even the time of the last change differs.
 . "$(dirname "$0")/../expect.sh"
 bundled_image
 printf 'secret' > key

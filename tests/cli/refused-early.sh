@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What the image alone says is said before a passphrase is asked for or its file is read.
+# A refusal that the image alone decides comes before a passphrase is asked for or its file is read.
 . "$(dirname "$0")/../expect.sh"
 python3 -c 'import pty' 2> /dev/null || { echo "needs python3"; exit 77; }
 bundled_image

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Sealing, looking, unsealing: what each step prints, in text and JSON; the image is afterwards what it was.
+# Sealing, looking, unsealing: what each step prints, in text and JSON. Afterwards the image is what it was.
 . "$(dirname "$0")/../expect.sh"
 printf 'secret' > key
 printf 'wrong' > wrong

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# On a terminal: the passphrase is asked for, twice where it is new, and never shown; questions can be answered with no; binary does not come out; help
-# fits.
+# On a terminal: the passphrase is asked for, twice if it is new, and never shown; questions can be answered with no; binary data are not printed;
+# help fits.
 . "$(dirname "$0")/../expect.sh"
 python3 -c 'import pty' 2> /dev/null || { echo "needs python3"; exit 77; }
 bundled_image

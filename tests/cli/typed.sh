@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What people type who know other tools, or mistype: it is understood, or a hint says what works.
+# Input from people who know other tools, or mistype: it is understood, or a hint says what works.
 . "$(dirname "$0")/../expect.sh"
 bundled_image
 unchanged disk.img

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Misuse is one line and where help is, on stderr, status 1; help that was asked for is on stdout, status 0.
+# Misuse prints one line and where help is, on stderr, with status 1. Requested help is on stdout, with status 0.
 . "$(dirname "$0")/../expect.sh"
 
 expect 1 <<'END'

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Data that should have checksums and have none are an error to the kernel: they are given, and are said to be doubtful.
+# Data that should have checksums and have none are an error to the kernel. Here they are read, and reported as doubtful.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

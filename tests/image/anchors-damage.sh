@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# One tree in damaged filesystems: where one copy of every block is bad, all comes from the other, or is named if nobody can know which that is; a block
-# without a second copy is lost, and named.  And in one that was not unmounted: what was fsynced last is in the log tree only.
+# One tree in damaged filesystems. If one copy of every block is bad, everything comes from the other copy, or is named if nobody can know which copy
+# is good. A block without a second copy is lost, and named. Also one tree in a filesystem that was not unmounted: only the log tree has what was
+# fsynced last.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/devices-lib.sh"
 . "$IMAGE_TESTS/anchors-lib.sh"

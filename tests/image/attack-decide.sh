@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What is sealed, or half converted, is known by member items, by the header and by every copy of the superblock: not by what one of them leaves out.
+# Member items, the header and every copy of the superblock say what is sealed, or half converted. One of them that says nothing decides nothing.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 sealed_base

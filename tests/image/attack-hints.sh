@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Units exchanged between two extents of the same length, in part or as a whole: unsealing finds it before it writes anything.  Only what says where
-# an extent was seen last, and in which file: everything goes on, with a warning.  What a kernel moved is no such thing.
+# Units exchanged between two extents of the same length, in part or as a whole: unsealing finds it before it writes anything. If only the hints are
+# exchanged (where an extent was seen last, and in which file), everything continues, with a warning. An extent that a kernel moved is not such a
+# case.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 sealed_base

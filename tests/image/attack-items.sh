@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Bytes of crypt items changed, every checksum of btrfs valid: what is authenticated is refused with nothing changed, hints and one of
-# two copies are survived.
+# Bytes of crypt items changed, every checksum of btrfs valid: a change of authenticated bytes is refused and nothing is changed; changes of hints, or
+# of one of two copies, do no harm.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 sealed_base

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Wrong keys, keys for what is not sealed, slots and headers that were put in the place of others, slots that would cost too much.
+# Wrong keys, keys for things that are not sealed, slots and headers put in the place of others, slots that would cost too much.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 sealed_base

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Sealed subvolumes exchanged, renamed, moved below another, by a kernel that knows nothing of it, and tags that say something else: told wherever
-# they are read, and nothing is decided by it.
+# A kernel that knows nothing of sealing exchanges, renames and moves sealed subvolumes, and tags say something else. Everything that reads them
+# reports it, and nothing is decided by it.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 sealed_base

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What stands where something sealed was, or has its number: innocent new subvolumes, to which a kernel gave the number of one that was deleted; others put
-# in the place of a sealed one; and sealed subvolumes that a wrong byte in the root tree hides, though the directory above still leads to them.
+# Subvolumes in the place of a sealed one, or with its number: innocent new ones, to which a kernel gave the number of a deleted one, and others put
+# there on purpose. Also sealed subvolumes that a wrong byte in the root tree hides although the directory above still leads to them.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 need_root

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Without a key nothing of a sealed subvolume is plain because it says so: marks and flags cleared, items removed, files planted.
+# Without a key, nothing in a sealed subvolume counts as plain because it says so: marks and flags cleared, items removed, files planted.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 sealed_base

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Records that nobody knows of yet and are damaged, conversions that are made to look finished, older images put back, images cut short, and
-# bytes changed at random: whatever comes of it, never wrong content.
+# Damaged records that nobody knows of yet, conversions made to look finished, older images put back, images cut short, and bytes changed at random.
+# Whatever the result, content is never wrong.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 sealed_base

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Attacks on an unfinished conversion: its state in the superblocks, its journal, what it finds when it goes on; older states put back.
+# Attacks on an unfinished conversion: its state in the superblocks, its journal, what it finds when it continues; older states put back.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 sealed_base

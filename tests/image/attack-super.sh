@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# One redundant copy of the superblock says that a conversion is unfinished, as no conversion says it: who does it locks nobody out, and fools nobody.
+# One redundant copy of the superblock says that a conversion is unfinished, in a way that no conversion writes. This locks nobody out, and fools
+# nobody.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 sealed_base

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The tree of a sealed subvolume edited with valid checksums, offline or by a stock kernel after RDONLY was cleared: noticed before the first
-# byte comes out, and gone on with only where that was asked for.
+# The tree of a sealed subvolume edited with valid checksums, offline, or by a stock kernel after RDONLY was cleared. This is noticed before the first
+# byte comes out, and accepted only if the user asked for that.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 sealed_base

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Data that the device has written wrongly, found when all data are read back: going on and undoing stop there, and with --skip-damaged leave them out.
+# Reading all data back finds data that the device wrote wrongly. Resume and abort stop there; with --skip-damaged they leave these data out.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 . "$IMAGE_TESTS/bad-lib.sh"

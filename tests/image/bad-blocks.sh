@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Blocks that go bad, or were never written, while a conversion is unfinished: what can be completed is, in both directions.
+# Blocks that go bad, or were never written, while a conversion is unfinished. Blocks that can be completed are completed, in both directions.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 . "$IMAGE_TESTS/bad-lib.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Damage before a conversion: data of which no copy matches its checksum are sealed and come back exactly as they were; a sealed subvolume with a
-# damaged block is unsealed without it; one bad mirror is no matter; tree blocks are never left out.
+# Damage before a conversion: data without a copy that matches its checksum are sealed and come back exactly as they were; a sealed subvolume with a
+# damaged block is unsealed without it; one bad mirror does not matter; tree blocks are never left out.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 . "$IMAGE_TESTS/bad-lib.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Checksums that go missing while a conversion is unfinished: whoever goes on with it is told before anything is changed, unless the journal still has them; with
-# --skip-damaged it goes on without them, nothing is lost, and it is said at the end.
+# Checksums that go missing while a conversion is unfinished. Resume and abort report it before anything is changed, unless the journal still has
+# them. With --skip-damaged they continue without them, nothing is lost, and the end of the run says so.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 . "$IMAGE_TESTS/bad-lib.sh"

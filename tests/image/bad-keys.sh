@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# One bit of the copies of header and key slots that an unfinished conversion keeps beside the trees, at every moment of it: another copy is used. Where the
-# slots of both are damaged, the volume key still goes on.
+# One bit of the copies of header and key slots that an unfinished conversion keeps beside the trees is flipped at every moment of it. Another copy
+# is used. If the slots of both are damaged, the volume key still works.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 . "$IMAGE_TESTS/bad-lib.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A tree block of a subvolume that no mirror has any more when its conversion is gone on with, wherever that was: it is written again from the journal, or it
-# is named and nothing is changed, and with the block back it goes on.  Never is it passed over.
+# No mirror has a tree block of a subvolume any more when its conversion is continued, at whatever point. The block is written again from the journal,
+# or it is named and nothing is changed; once the block is back, the conversion continues. The block is never skipped.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 . "$IMAGE_TESTS/bad-lib.sh"

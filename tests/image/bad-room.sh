@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Every damaged block that a conversion goes on without is noted in the metadata: whether there is room for that is known before anything is changed.
+# A conversion notes in the metadata every damaged block that it leaves out. It checks that there is room for that before anything is changed.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 need_root

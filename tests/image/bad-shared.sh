@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A damaged extent that several files have: all of them are named, the first few, and how many more there are.
+# A damaged extent that several files share. The message names the first few files, and says how many more there are.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

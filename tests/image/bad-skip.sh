@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A block that went bad while a conversion is unfinished, in each phase and direction: it stops there, and with --skip-damaged goes on without it.
+# A block went bad while a conversion is unfinished, in each phase and direction. The conversion stops there; with --skip-damaged it continues without
+# the block.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 . "$IMAGE_TESTS/bad-lib.sh"

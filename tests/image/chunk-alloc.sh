@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Sealing where the metadata block groups are full: a chunk is added where the device has room, and nothing is changed where it has
-# none.  The full cycle with stock kernels on each form of filesystem.
+# Sealing with full metadata block groups: a chunk is added if the device has room, and nothing is changed if it has none. The full cycle with stock
+# kernels on each form of filesystem.
 # chunk-alloc.sh [PART-OF-A-ROW]...: only these rows
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/seal-lib.sh"

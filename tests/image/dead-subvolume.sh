@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Subvolumes that are deleted and not cleaned up: with their orphan item, half dropped, and without that item, as old kernels left some, which no kernel
-# cleans up.  They are read, and only what shares blocks with them is not converted.
+# Subvolumes that are deleted and not cleaned up: with their orphan item, half dropped, and without that item, as some old kernels left them, which no
+# kernel cleans up. They are read, and only subvolumes that share blocks with them are not converted.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 need_root

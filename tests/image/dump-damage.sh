@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dump-tree on damaged trees: stops with the place and the reason; with --tolerant, shows what is there, says what is wrong, and always ends.
+# dump-tree on damaged trees stops with the place and the reason. With --tolerant it shows what is there, says what is wrong, and always ends.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dump-tree shows what was asked for: keys, blocks; items of the fscrypt proposal and of simple quotas, which btrfs-progs 6.2 knows nothing of.
+# dump-tree shows what was asked for: keys, blocks; items of the fscrypt proposal and of simple quotas, which btrfs-progs 6.2 does not know.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What is said of single files is what the kernel says of them: stat with extents, flags, xattrs and all times,
-# timeline, ls.  Nothing is written to the image.
+# Commands say the same about single files as the kernel: stat with extents, flags, xattrs and all times, timeline, ls.  Nothing is written to the
+# image.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

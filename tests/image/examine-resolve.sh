@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# resolve: who has an address is what the kernel says (logical-resolve), an inode has the paths that a mount shows, and the bytes of a file are
-# where it says that they are; with snapshots that share leaves, reflinks, back references of every kind, and two copies of everything.
+# resolve names the same files at an address as the kernel (logical-resolve), and the same paths of an inode as a mount shows; the bytes of a file are
+# where it says they are; with snapshots that share leaves, reflinks, back references of every kind, and two copies of everything.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

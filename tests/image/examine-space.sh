@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# df says what a mount says of block groups and devices, for several profiles and feature sets; tree-stats says what btrfs-progs say, but for
-# the time that reading took.
+# df says what a mount says of block groups and devices, for several profiles and feature sets; tree-stats says what btrfs-progs say, except for the
+# time that reading took.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/devices-lib.sh"
 need_root

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What is exported equals what the kernel shows, and what cp -a makes of its mount: as an archive that GNU tar unpacks, and as a directory; names, times,
-# owners, modes, xattrs, ACLs, capabilities, hard links, holes and the room that they leave, device nodes.  As far as they go, so do zip, cpio and mtree,
-# as unzip, cpio and mtree see them.  Nothing is written to the image.
+# An export equals what the kernel shows, and what cp -a makes of its mount: as an archive that GNU tar unpacks, and as a directory; names, times,
+# owners, modes, xattrs, ACLs, capabilities, hard links, holes and the room that they leave, device nodes.  As far as they go, so do zip, cpio and
+# mtree, as unzip, cpio and mtree see them.  Nothing is written to the image.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

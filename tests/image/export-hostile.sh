@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Exporting images that were made to harm, and damaged ones: no name and no link leads out of the output directory; loops end; what is lost is named
-# byte by byte, is zeros in what comes out, and everything else is there; the exit status is 6.
+# Exporting images that were made to harm, and damaged ones: no name and no link leads out of the output directory; loops end; lost bytes are named
+# one by one and are zeros in the output, and everything else is there; the exit status is 6.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A tree block of a sealed subvolume that is bad on every mirror: what has nothing in it comes out byte for byte, each file proven by itself; what
-# is in it is named, and the exit status is 6.
+# A tree block of a sealed subvolume is bad on every mirror. Files with nothing in it come out byte for byte, each proven by itself. Files in it are
+# named, and the exit status is 6.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

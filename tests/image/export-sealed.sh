@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Exporting sealed subvolumes: with the key everything as the kernel showed it before sealing; without it, or with another, no byte of plain text; damage
-# is named; --ciphertext gives ciphertext.
+# Exporting sealed subvolumes gives, with the key, everything as the kernel showed it before sealing; without it, or with another key, no byte of
+# plain text. Damage is named. --ciphertext gives ciphertext.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# cat of damaged files: every range that is lost is named and zeros, all else is there, the exit status is 6; what is outside of the range that was asked
-# for does not matter; a leaf that is lost takes its extents with it, and a sealed file on a bad mirror is told once.
+# cat of damaged files: every lost range is named and comes out as zeros, everything else is there, and the exit status is 6. Damage outside the
+# requested range does not matter. A lost leaf takes its extents with it, and a sealed file on a bad mirror is reported once.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A sparse image on a filesystem that is full: the hint says where room is needed, and how the conversion goes on.
+# A sparse image on a full filesystem: the hint says where room is needed, and how to continue the conversion.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

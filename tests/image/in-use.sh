@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# An image that somebody else uses, by whatever name and from whatever moment on, is not converted, and what the other one writes is not lost.
+# An image that somebody else uses, under whatever name and from whatever moment on, is not converted, and what the other user writes is not lost.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A filesystem that was not unmounted: what is in its log tree is said to be there, and is shown with --with-log as a kernel shows it that replays it.
+# A filesystem that was not unmounted. Commands say that there is something in its log tree, and with --with-log show it as a kernel does after
+# replaying it.
 # One change of each kind, then random ones.  Nothing is written to the image.
 . "$(dirname "$0")/lib.sh"
 need_root

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# One leaf of a subvolume lost: every file whose bytes can be read is listed, exported and in the timeline, whichever of its items are in that leaf; of
-# every other one the name is told, and that it was not exported.
+# One leaf of a subvolume is lost. Every file whose bytes can be read is listed, exported and in the timeline, whichever of its items are in that
+# leaf. Every other file is named, and reported as not exported.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The newest journal record of a conversion is destroyed on every mirror after it was carried out: nothing is guessed, what its tags tell comes back, and
-# what nothing tells is left out only where the same number of blocks was asked for.
+# The newest journal record of a conversion is destroyed on every mirror after it was carried out: nothing is guessed, blocks that tags identify come
+# back, and blocks that nothing identifies are left out only if the user gave the same number of blocks.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 . "$IMAGE_TESTS/bad-lib.sh"

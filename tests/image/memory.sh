@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Memory does not run out in the middle of a conversion: all of it is taken before the first write.  At whatever limit, a conversion ends, or it
-# fails with 3 and has not written a byte; and where it may not grow any more from its first write on, it does not notice.
+# Memory does not run out in the middle of a conversion: all of it is taken before the first write. At any limit, a conversion either ends, or fails
+# with 3 without having written a byte. If it may not grow any more from its first write on, it does not notice.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

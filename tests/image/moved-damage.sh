@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# One bad byte costs one block: extents that a stock kernel moved are recognised though their first bytes are damaged, though the hints of all
-# units are gone, and both; the tree counts as it was sealed, the message names the file, and every other file reads.
+# One bad byte costs one block: extents that a stock kernel moved are recognised although their first bytes are damaged, or the hints of all units are
+# gone, or both. The tree counts as it was sealed, the message names the file, and every other file can be read.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 need_root

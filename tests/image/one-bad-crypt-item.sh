@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# One item of what sealing keeps that is damaged, in a leaf whose checksum is right: units that are in other items are found, whatever is on the way
-# there; of inline units as well; the index is not needed where the whole subvolume is as it was sealed; verify goes on, unsealing changes nothing.
+# One damaged crypt item, in a leaf whose checksum is right. Units and inline units in other items are found, whatever is on the way there. The index
+# is not needed if the whole subvolume is as it was sealed. verify continues, unsealing changes nothing.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 sealed_base

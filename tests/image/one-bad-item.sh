@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# One item that is wrong, in a leaf whose checksum is right, costs one file: all others are printed and exported as they were, verify names the file
-# and the field and goes on, and unsealing names every such file before it writes anything.
+# One wrong item, in a leaf whose checksum is right, costs one file. All others are printed and exported as they were, verify names the file and the
+# field and continues, and unsealing names every such file before it writes anything.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/attack-lib.sh"
 sealed_base

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Damaged data: a mirror that matches its checksum is used, with a warning; where none does, the file and its bytes are named, and nothing past them
-# comes out; a damaged tree block beside a good copy, a missing superblock and a cut image are survived or reported.
+# Damaged data: a mirror that matches its checksum is used, with a warning. If none does, the file and its bytes are named, and nothing past them
+# comes out. A damaged tree block beside a good copy, a missing superblock and a cut image are tolerated or reported.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dump-tree and dump-super beside what dump-parity.sh compares: JSON of the superblocks, what concerns encryption of an image that is not sealed, what
-# is refused, a damaged superblock.
+# dump-tree and dump-super beside what dump-parity.sh compares: JSON of the superblocks, what an image that is not sealed has about encryption,
+# refusals, a damaged superblock.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

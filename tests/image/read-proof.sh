@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What single files, directories and paths of sealed subvolumes prove, and what only the whole does: hard links in several directories, names by the
+# What single files, directories and paths of sealed subvolumes prove, and what only the whole proves: hard links in several directories, names by the
 # hundred, two of one hash, subvolumes in subvolumes, snapshots before and after; older versions put back, things renamed and planted.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"

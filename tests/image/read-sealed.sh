@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Sealed subvolumes as an examiner meets them: every file reads with the key as the kernel showed it before sealing, and nothing without; the list, show
-# and the dumps say what is sealed, mark by mark; no byte of the image changes.
+# Sealed subvolumes as an examiner meets them: with the key, every file reads as the kernel showed it before sealing; without it, nothing does. list,
+# show and the dumps say what is sealed, mark by mark. No byte of the image changes.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

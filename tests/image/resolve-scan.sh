@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# resolve where back references do not do: what only a log tree has is what a kernel says after it has replayed the log; and without the extent tree,
-# looking through all trees finds what the references tell, with snapshots, reflinks, compressed extents and tree blocks.
+# resolve without usable back references: for what only a log tree has, it says what a kernel says after replaying the log; without the extent tree, a
+# search through all trees finds what the references say, with snapshots, reflinks, compressed extents and tree blocks.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# An image that btrfs-image restored has metadata and no data: names and inodes are as they were; data, those in trees and the targets of links too, are said not
-# to be there, and nothing is called damaged.
+# An image that btrfs-image restored has metadata and no data. Names and inodes are as they were. Data, including those in trees and the targets of
+# links, are reported as absent, and nothing is called damaged.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

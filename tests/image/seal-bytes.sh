@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Sealing and decrypting with no mount between: every byte of data and every item of the members is as before,
-# nothing else was ever touched,
-# also with the options of `convert` that only look.
+# Sealing and decrypting without a mount in between: every byte of data and every item of the members is as before, and nothing else was ever touched.
+# The same with the options of `convert` that only look.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/seal-lib.sh"
 need_root

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Without a free space tree: a v1 space cache that is valid is made to be built again; where none was ever written, the superblock goes on saying so.
+# Without a free space tree: a valid v1 space cache is invalidated, so that it is built again; if none was ever written, the superblock still says so.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Files deleted while open: what a mount will delete is no part of what was sealed, in its own subvolume only.  A snapshot that has the file
-# is as authentic as any other, and every command says the same before and after a kernel has cleaned up.
+# Files deleted while open: what a mount will delete is not part of what was sealed, but only in its own subvolume. A snapshot that has the file is as
+# authentic as any other, and every command says the same before and after a kernel has cleaned up.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 need_root

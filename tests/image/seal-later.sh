@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What is written into a sealed subvolume later, after its read-only flag was cleared, is plain text: reported,
-# and decrypted around only when asked for by name.
+# What is written into a sealed subvolume later, after its read-only flag was cleared, is plain text. It is reported, and the rest is decrypted only
+# if the user asks for that by name.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/seal-lib.sh"
 need_root

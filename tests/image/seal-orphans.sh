@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Snapshots of snapshots of sealed subvolumes, where the one between was deleted: no chain of uuids leads to a member, and
-# what they hold decides.
+# Snapshots of snapshots of sealed subvolumes after the one in between was deleted: no chain of uuids leads to a member, and their contents decide.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/seal-lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"

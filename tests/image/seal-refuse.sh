@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What is refused, with which exit status, and that the image is not changed by it.
+# What sealing refuses, with which exit status, and that a refusal does not change the image.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/seal-lib.sh"
 need_root

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The top-level subvolume as a member: it stays writable for names, its files are closed; what was created in it
-# later must be accepted by name.
+# The top-level subvolume as a member: names in it can still be written, its files are closed; the user must accept by name what was created in it
+# later.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/seal-lib.sh"
 need_root

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Once the volume key is open, neither the secret that opened it nor anything on the way is in memory: looked for in all memory of a process that
-# was stopped while it worked on data.  And nothing that was sealed is in memory that is given back.
+# Once the volume key is open, neither the secret that opened it nor anything derived on the way is in memory. The test searches all memory of a
+# process that was stopped while it worked on data. Freed memory contains nothing that was sealed.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Scans of subvolumes and who shares with them, compared with what dump-tree prints: snapshots, reflinks, sources changed or
-# deleted afterwards, balance, nested subvolumes; what an unfinished deletion shares is refused.
+# Scans of subvolumes and of what shares with them, compared with what dump-tree prints: snapshots, reflinks, sources changed or deleted afterwards,
+# balance, nested subvolumes. What an unfinished deletion shares is refused.
 . "$(dirname "$0")/lib.sh"
 need_root
 show=${BUILD:-$PROJECT/build}/tests/image/show-sharing

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# show prints the quota group, its limits and usage as btrfs subvolume show does, of an image and of what is mounted.
+# show prints the quota group, its limits and usage as btrfs subvolume show does, for an image and for a mount.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# --tolerant: what is invalid is told and used as far as it goes, everything else is as it was, the exit status is 6; strictly it is an error, or what is
-# lost is named.  Superblocks, chunk tree, tree of roots, leaves, inner nodes, data, a cut image.
+# --tolerant reports what is invalid and uses it as far as possible, everything else is as it was, and the exit status is 6. Without it, this is an
+# error, or what is lost is named. Superblocks, chunk tree, tree of roots, leaves, inner nodes, data, a cut image.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Thousands of items in the root tree of real images, put there and taken out block by block in place: btrfs check and the kernel judge.
+# Thousands of items in the root tree of real images, inserted and removed block by block in place. btrfs check and the kernel judge.
 . "$(dirname "$0")/lib.sh"
 need_root
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Reading while a decryption is unfinished that was begun with changes accepted: nothing in it passes for what was sealed.  Names, with the key, while
-# any conversion is unfinished: proven outside of it, refused inside.
+# Reading while a decryption that was begun with changes accepted is unfinished: nothing in it passes for what was sealed. Names, with the key, while
+# any conversion is unfinished: proven outside it, refused inside.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 . "$IMAGE_TESTS/bad-lib.sh"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Reading while a conversion is unfinished, from every safe point of it: what is not converted without a key, what is with its key; nothing is written.
+# Reading while a conversion is unfinished, at every safe point of it: what is not being converted, without a key; what is, with its key. Nothing is
+# written.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 . "$IMAGE_TESTS/bad-lib.sh"

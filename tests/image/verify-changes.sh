@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Where a sealed subvolume is not as it was, verify and convert --decrypt name each file that was changed, added or lost, and say so where that cannot
-# be told; --accept-changes lists the same.  With an index of many items, and an independent reader that computes it.
+# If a sealed subvolume is not as it was, verify and convert --decrypt name each file that was changed, added or lost, and say so if they cannot tell;
+# --accept-changes lists the same. With an index of many items, and an independent reader that computes it.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/attack-lib.sh"
 need_root

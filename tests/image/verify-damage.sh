@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# verify looks at every mirror of everything and names the file and its bytes; cat reads around what a mirror has lost, and everything that is not
-# damaged; decrypting what is damaged changes nothing.
+# verify checks every mirror of everything and names the file and its bytes. cat reads around what one mirror has lost, and reads everything that is
+# not damaged. Decrypting damaged data changes nothing.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt
