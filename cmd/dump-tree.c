@@ -30,8 +30,8 @@ static const struct poptOption options[] = {
 	  "number", "TREE" },
 	{ "block", 'b', POPT_ARG_ARGV, &opt.blocks, 0, "only the block at this address; may be given several times", "ADDRESS" },
 	{ "follow", 0, POPT_ARG_NONE, &opt.follow, 0, "with --block: also every block below it", NULL },
-	{ "key", 0, POPT_ARG_STRING, &opt.key, 0, "only items with this key, as far as it is given: 257; -200,PERSISTENT_ITEM; or EXTENT_DATA, "
-	  "of whatever object", "OBJECTID[,TYPE[,OFFSET]]" },
+	{ "key", 0, POPT_ARG_STRING, &opt.key, 0, "only items with this key, as far as it is given: 257; -200,PERSISTENT_ITEM; or EXTENT_DATA "
+	  "for every object", "OBJECTID[,TYPE[,OFFSET]]" },
 	{ "min-key", 0, POPT_ARG_STRING, &opt.min_key, 0, "only items from this key on", "KEY" },
 	{ "max-key", 0, POPT_ARG_STRING, &opt.max_key, 0, "only items up to this key", "KEY" },
 	{ "crypt", 0, POPT_ARG_NONE, &opt.crypt, 0, "only what concerns sealing, or fscrypt", NULL },

@@ -51,7 +51,7 @@ static const struct poptOption options[] = {
 	{ "gen", 'g', POPT_ARG_NONE, &opt.generation_column, 0, "print the generation, which is printed anyway", NULL },
 	{ "uuid", 'u', POPT_ARG_NONE, &opt.uuid, 0, "print the uuid of each subvolume", NULL },
 	{ "parent-uuid", 'q', POPT_ARG_NONE, &opt.parent_uuid, 0, "print the uuid of what each is a snapshot of", NULL },
-	{ "received-uuid", 'R', POPT_ARG_NONE, &opt.received_uuid, 0, "print the uuid of what was sent, where it was received", NULL },
+	{ "received-uuid", 'R', POPT_ARG_NONE, &opt.received_uuid, 0, "print the uuid of the subvolume that each was received from", NULL },
 	{ "table", 't', POPT_ARG_NONE, &opt.table, 0, "print a table with a heading", NULL },
 	{ "paths", 0, POPT_ARG_NONE, &opt.paths, 0, "print the path of each, escaped, and nothing else", NULL },
 	{ "snapshots", 's', POPT_ARG_NONE, &opt.snapshots, 0, "only snapshots, with generation and time of creation", NULL },

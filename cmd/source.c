@@ -23,7 +23,7 @@ static struct poptOption options_accept[] = {
 	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0,
 	  "also read what has changed since it was sealed, and name it", NULL },
 	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "also read data that was written after sealing, and name "
-		"it; without a key: what claims to be such data", NULL },
+		"it; without a key, data that is marked as written after sealing", NULL },
 	POPT_TABLEEND
 };
 

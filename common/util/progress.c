@@ -46,7 +46,7 @@ static void print_bar(struct progress *progress, uint64_t done, uint64_t total, 
 
 	/* Short parts count something else, and at first the speed is unknown. */
 	if (total >= MIB)
-		snprintf(size, sizeof(size), "  %.0f MiB of %.0f", (double)done / MIB, (double)total / MIB);
+		snprintf(size, sizeof(size), "  %.0f MiB of %.0f MiB", (double)done / MIB, (double)total / MIB);
 	if (total >= MIB && speed > 0) {
 		snprintf(rate, sizeof(rate), ", %.0f MiB/s", speed / MIB);
 		snprintf(time, sizeof(time), ", %u:%02u left", seconds / 60, seconds % 60);

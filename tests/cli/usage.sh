@@ -23,6 +23,8 @@ expect 1 ls --format <<'END'
 ! btrfs-crypt ls: --format: missing argument
 ! btrfs-crypt ls: hint: see btrfs-crypt ls --help
 END
+# The runner of the tests prints its head.
+"$TOP/tests/run" --help > out 2> err && grep -q '^run \[--build DIR\]' out && [ ! -s err ] || bad "tests/run --help"
 expect 1 ls <<'END'
 ! btrfs-crypt ls: operand missing: IMAGE SUBVOL[:PATH] [PATH]
 ! btrfs-crypt ls: hint: see btrfs-crypt ls --help

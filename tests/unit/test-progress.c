@@ -76,7 +76,7 @@ static void the_bar_stays_on_its_line(void **state)
 	(void)state;
 	assert_null(strchr(text, '\n'));
 	assert_non_null(strstr(text, "\rdata       [#"));
-	assert_non_null(strstr(text, "]  50%  500 MiB of 1000"));
+	assert_non_null(strstr(text, "]  50%  500 MiB of 1000 MiB"));
 	assert_non_null(strstr(text, "\rleaves     [##############################] 100%\033[K"));
 	assert_string_equal(text + strlen(text) - 4, "\r\033[K");
 	free(text);
