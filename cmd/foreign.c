@@ -91,16 +91,25 @@ char *image_part_word(const struct image_part *part)
 	return strdup(text);
 }
 
-static void mount_hint(const struct image_part *part, struct error *err)
+/* Even a mount that is read-only replays a journal, which changes the disk: these options keep kernels from it. */
+static const char *without_journal(const char *filesystem)
 {
+	if (strncmp(filesystem, "ext", 3) == 0)
+		return ",noload";
+	return strcmp(filesystem, "xfs") == 0 || strcmp(filesystem, "f2fs") == 0 ? ",norecovery" : "";
+}
+
+static void mount_hint(const struct image_part *part, const char *filesystem, struct error *err)
+{
+	const char *journal = without_journal(filesystem);
 	char word[WORD_MAX + 8];
 
 	name_word(part, "", word);
 	if (is_whole(part))
-		error_hint(err, "%s`mount -o ro %s DIRECTORY` reads it", unpack_first(part), word);
+		error_hint(err, "%s`mount -o ro%s %s DIRECTORY` reads it", unpack_first(part), journal, word);
 	else
-		error_hint(err, "%s`mount -o ro,loop,offset=%" PRIu64 ",sizelimit=%" PRIu64 " %s DIRECTORY` reads it", unpack_first(part),
-			   part->offset, part->length, word);
+		error_hint(err, "%s`mount -o ro,loop%s,offset=%" PRIu64 ",sizelimit=%" PRIu64 " %s DIRECTORY` reads it", unpack_first(part),
+			   journal, part->offset, part->length, word);
 }
 
 static void way_out(const struct image_part *part, const struct foreign *foreign, struct error *err)
@@ -137,7 +146,7 @@ static void way_out(const struct image_part *part, const struct foreign *foreign
 			error_hint(err, "%s`%s` and `vgchange -a y` make devices of the logical volumes, and `lvs` lists them", first, device);
 		return;
 	case FOREIGN_FILESYSTEM:
-		mount_hint(part, err);
+		mount_hint(part, foreign->name, err);
 		return;
 	case FOREIGN_OTHER:
 	case FOREIGN_UNKNOWN:

@@ -94,7 +94,7 @@ mkfs.ext4 -q made.ext4
 # Without what mkfs has only reserved: where that is data, and where a hole, changes by itself.
 cat made.ext4 > disk.ext4
 mkswap -q disk.swap > log
-named disk.ext4 ext4 '`mount -o ro disk.ext4 DIRECTORY` reads it'
+named disk.ext4 ext4 '`mount -o ro,noload disk.ext4 DIRECTORY` reads it'
 named disk.swap 'swap space'
 # The first sector of a physical volume: its label
 python3 - <<'END'
@@ -121,7 +121,7 @@ FILTER='s/^! ([^:]*): .*\.gz: /! \1: /' expect 4 list disk.qcow2.gz <<'END'
 END
 FILTER='s/^! ([^:]*): .*\.gz: /! \1: /' expect 4 list disk.ext4.gz <<'END'
 ! btrfs-crypt list: not a btrfs filesystem, but ext4
-! btrfs-crypt list: hint: unpack it first; `mount -o ro UNPACKED DIRECTORY` reads it
+! btrfs-crypt list: hint: unpack it first; `mount -o ro,noload UNPACKED DIRECTORY` reads it
 END
 split -n 3 -d -a 3 disk.img parts.
 for part in 0 1 2; do
