@@ -113,6 +113,16 @@ static bool is_member(const struct scan *scan, uint64_t id)
 	return i < scan->n_members && scan->member[i] == id;
 }
 
+/* Has a deleted subvolume an orphan item, which the next mount that writes goes by? */
+static bool kernel_cleans_up(const struct search *s, uint64_t id, bool *is_cleaned_up, struct error *err)
+{
+	const struct key key = { ORPHAN_ID, KEY_ORPHAN_ITEM, id };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct tree root;
+
+	return tree_open(s->scan->volume, ROOT_TREE_ID, &root, err) && tree_find(&root, &key, &iter, is_cleaned_up, err);
+}
+
 /* We can do nothing about a sharer that is not a living subvolume, but the kernel can. */
 static bool check_outsider(const struct search *s, uint64_t id, struct error *err)
 {
@@ -128,12 +138,17 @@ static bool check_outsider(const struct search *s, uint64_t id, struct error *er
 		return error_set(err, ERROR_CORRUPT, "extent tree: root %" PRIu64 ", which is no subvolume, refers to the %s at %"
 				 PRIu64, id, s->what, s->logical);
 	if (tree_open_root(s->scan->volume, id, &tree, &root, &key, err)) {
+		bool is_cleaned_up;
 		char why[96];
 
 		if (root.refs > 0)
 			return true;
-		snprintf(why, sizeof(why), ", but refers to the %s at %" PRIu64, s->what, s->logical);
-		return refuse_dead(id, why, err);
+		if (!kernel_cleans_up(s, id, &is_cleaned_up, err))
+			return false;
+		if (!is_cleaned_up) {
+			snprintf(why, sizeof(why), ", but refers to the %s at %" PRIu64, s->what, s->logical);
+			return refuse_dead(id, why, err);
+		}
 	} else if (err->kind != ERROR_NOT_FOUND) {
 		return false;
 	}
