@@ -3,6 +3,7 @@
 #ifndef CMD_FOREIGN_H
 #define CMD_FOREIGN_H
 
+#include "common/volume/partition.h"
 #include "common/volume/device.h"
 
 /* An image as it was given, and the part of it to look at. */
@@ -12,6 +13,7 @@ struct image_part {
 	struct device *device;	/* the whole, opened there */
 	uint64_t size;		/* of the whole */
 	uint64_t offset, length;
+	struct partition partition;	/* that the filesystem was found in; number 0: nobody looked, or there is none */
 };
 
 /* ERROR_NOT_FOUND names a container of another kind. True if there is none. */

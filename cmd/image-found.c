@@ -39,8 +39,9 @@ void image_found_set(size_t i, const struct image_part *part)
 		n_found = i + 1;
 	}
 	at = &found[i];
-	*at = (struct image_found){ .is_known = true, .offset = part->offset, .unpacked_size = part->opened == part->path ? 0 : part->size };
-	if (part->offset > 0)
+	*at = (struct image_found){ .is_known = true, .offset = part->offset, .unpacked_size = part->opened == part->path ? 0 : part->size,
+				  .partition = part->partition };
+	if (part->offset > 0 && part->partition.number == 0)
 		look_for_partition(part, &at->partition);
 }
 

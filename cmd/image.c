@@ -74,6 +74,7 @@ static bool find_partition(struct image_part *part, struct error *err)
 		return false;
 	if (n == 0)
 		return foreign_check_content(part, err);
+	part->partition = partition[0];
 	part->offset = partition[0].offset;
 	part->length = partition[0].length;
 	snprintf(text, sizeof(text), "partition %d is read, at byte %" PRIu64 " of the image", partition[0].number, partition[0].offset);
@@ -83,7 +84,6 @@ static bool find_partition(struct image_part *part, struct error *err)
 	}
 	return true;
 }
-
 
 /* If a kernel writes to it, it changes while it is read. */
 static void warn_if_mounted(const char *path)

@@ -46,7 +46,7 @@ bool subvolume_operand(const struct subvolume_list *list, const char *operand, c
 
 	if (subvolume_find(list, operand, found, err))
 		return true;
-	if (err->kind != ERROR_NOT_FOUND || strncmp(operand, "id:", 3) == 0 || strncmp(operand, "uuid:", 5) == 0)
+	if (err->kind != ERROR_NOT_FOUND || subvolume_prefix(operand) > 0)
 		return false;
 	if (!list->volume || !path_find(list->volume, FS_TREE_ID, operand, &ignored_file, &ignored))
 		hint_near_subvolume(list, operand, err);
@@ -55,8 +55,7 @@ bool subvolume_operand(const struct subvolume_list *list, const char *operand, c
 
 bool place_operand(const struct subvolume_list *list, const char *operand, const struct subvolume **found, const char **path, struct error *err)
 {
-	const bool has_kind = strncmp(operand, "id:", 3) == 0 || strncmp(operand, "uuid:", 5) == 0;
-	const char *const first = has_kind ? strchr(operand, ':') + 1 : operand;
+	const size_t prefix = subvolume_prefix(operand);
 	char *name = strdup(operand);
 	bool is_found = false;
 
@@ -64,7 +63,7 @@ bool place_operand(const struct subvolume_list *list, const char *operand, const
 		return error_memory(err);
 	*path = "";
 	for (;;) {
-		char *const colon = strrchr(name + (first - operand), ':');
+		char *const colon = strrchr(name + prefix, ':');
 
 		*err = (struct error){ 0 };
 		is_found = colon ? subvolume_find(list, name, found, err) : subvolume_operand(list, name, found, err);

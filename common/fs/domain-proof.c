@@ -126,19 +126,24 @@ static const struct crypt_member *member_at(const struct domain_reader *reader, 
 	return subvolume ? domain_member_of(reader->domain, subvolume) : NULL;
 }
 
+/* Is the list of the directory as it was sealed? It proves the names in it and what they lead to. */
+static bool proves_list(struct domain_reader *reader, const struct file_id *directory, bool *proven, struct error *err)
+{
+	struct tree tree;
+
+	return tree_open(reader->domain->volume, directory->subvolume, &tree, err) &&
+	       domain_reader_proves(reader, &tree, directory->inode, INODE_ENTRY_LISTING, proven, err);
+}
+
 /*
  * Proves a step into a subvolume that stayed plain, by the list of the directory: it has the name and the id. A snapshot made since is in no
  * list that was sealed. What has the id of a member, or a tag of the domain, was put in the place of something sealed.
  */
 static bool proves_plain(struct domain_reader *reader, const struct path_step *step, bool *proven, struct error *err)
 {
-	struct tree tree;
-
 	*proven = false;
-	if (domain_member(reader->domain, step->found.subvolume) || is_of_domain(reader, step->found.subvolume))
-		return true;
-	return tree_open(reader->domain->volume, step->directory.subvolume, &tree, err) &&
-	       domain_reader_proves(reader, &tree, step->directory.inode, INODE_ENTRY_LISTING, proven, err);
+	return domain_member(reader->domain, step->found.subvolume) || is_of_domain(reader, step->found.subvolume) ||
+	       proves_list(reader, &step->directory, proven, err);
 }
 
 /* Proves a step into a nested subvolume: a sealed one by the paths where the two were sealed. */
@@ -196,11 +201,9 @@ static bool prove_inode(const struct proving_path *proving, const struct path_st
 /* The empty directory in place of a nested subvolume has only its name, which the list of its directory proves. */
 static bool prove_empty(const struct proving_path *proving, const struct path_step *step, const char **what, struct error *err)
 {
-	struct tree tree;
 	bool proven;
 
-	if (!tree_open(proving->reader->domain->volume, step->directory.subvolume, &tree, err) ||
-	    !domain_reader_proves(proving->reader, &tree, step->directory.inode, INODE_ENTRY_LISTING, &proven, err))
+	if (!proves_list(proving->reader, &step->directory, &proven, err))
 		return false;
 	if (!proven)
 		*what = "it was not sealed under this name here";

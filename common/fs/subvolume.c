@@ -443,15 +443,15 @@ static const struct subvolume *by_path(const struct subvolume_list *list, const 
 
 static bool find(const struct subvolume_list *list, const char *name, const struct subvolume **found, struct error *err)
 {
+	const size_t prefix = subvolume_prefix(name);
+
 	/* An unset variable in a script must not stand for the top level. */
 	if (!name[0]) {
 		error_set(err, ERROR_USAGE, "SUBVOL is empty");
 		return error_hint(err, "the top level is /");
 	}
-	if (strncmp(name, "id:", 3) == 0)
-		return find_id(list, name + 3, found, err);
-	if (strncmp(name, "uuid:", 5) == 0)
-		return find_uuid(list, name + 5, found, err);
+	if (prefix > 0)
+		return (prefix == strlen("id:") ? find_id : find_uuid)(list, name + prefix, found, err);
 
 	const char *path = strncmp(name, "<FS_TREE>", 9) == 0 && (name[9] == '/' || name[9] == '\0') ? name + 9 : name;
 	struct error ignored;

@@ -3,6 +3,8 @@
 #ifndef COMMON_FS_SUBVOLUME_H
 #define COMMON_FS_SUBVOLUME_H
 
+#include <string.h>
+
 #include "common/tree/tree.h"
 
 struct subvolume {
@@ -56,6 +58,12 @@ bool root_tag_text(const struct root *root, char text[ROOT_TAG_TEXT_SIZE]);
 
 static inline void subvolume_list_cleanup(struct subvolume_list *list) { subvolume_list_free(list); }
 #define cleanup_subvolume_list __attribute__((cleanup(subvolume_list_cleanup)))	/* initialise with { 0 } */
+
+/* Length of the prefix of a SUBVOL argument that is no path, "id:" or "uuid:"; 0: it is a path. */
+static inline size_t subvolume_prefix(const char *name)
+{
+	return strncmp(name, "id:", 3) == 0 ? 3 : strncmp(name, "uuid:", 5) == 0 ? 5 : 0;
+}
 
 /*
  * A SUBVOL argument: a path as `btrfs subvolume list` prints it (leading "/" and "<FS_TREE>/" allowed, "/" is the top level), "id:256", or
