@@ -12,7 +12,7 @@
 #include "cmd/operands.h"
 #include "cmd/progress-options.h"
 #include "common/convert/convert.h"
-#include "common/fs/domain.h"
+#include "common/sealed/domain.h"
 #include "common/util/hex.h"
 #include "common/volume/still-ours.h"
 

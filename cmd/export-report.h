@@ -8,7 +8,7 @@
 
 #include "common/export/export.h"
 #include "common/export/out-file.h"
-#include "common/fs/domain-names.h"
+#include "common/sealed/domain-names.h"
 #include "common/util/progress.h"
 #include "common/util/set64.h"
 

@@ -8,8 +8,8 @@
 
 #include "cmd/cmd.h"
 #include "cmd/source.h"
-#include "common/fs/inline-map.h"
 #include "common/fs/walk.h"
+#include "common/sealed/inline-map.h"
 
 bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, struct error *err)
 {

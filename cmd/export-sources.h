@@ -7,8 +7,8 @@
 #include "cmd/stat-seal.h"
 #include "common/convert/look.h"
 #include "common/export/export.h"
-#include "common/fs/domain-read.h"
-#include "common/fs/member-places.h"
+#include "common/sealed/domain-read.h"
+#include "common/sealed/member-places.h"
 
 /* Initialise with { .list = ... }. */
 struct export_sources {

@@ -10,7 +10,7 @@
 #include "cmd/cmd.h"
 #include "cmd/key-options.h"
 #include "cmd/operands.h"
-#include "common/fs/domain-names.h"
+#include "common/sealed/domain-names.h"
 #include "common/util/escape.h"
 #include "common/util/plural.h"
 #include "common/volume/tolerance.h"

@@ -5,9 +5,9 @@
 
 #include <popt.h>
 
-#include "common/fs/domain-read.h"
-#include "common/fs/member-places.h"
 #include "common/fs/path.h"
+#include "common/sealed/domain-read.h"
+#include "common/sealed/member-places.h"
 
 /* --accept-changes, --accept-unsealed and the key options, for POPT_ARG_INCLUDE_TABLE. */
 extern struct poptOption options_source[];

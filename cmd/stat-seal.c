@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "cmd/cmd.h"
-#include "common/fs/inline-hint.h"
+#include "common/sealed/inline-hint.h"
 
 static bool find_member(const struct subvolume_list *list, const struct subvolume *subvolume, const struct domain *domain, uint64_t *member,
 			struct error *err)

@@ -3,8 +3,8 @@
 #ifndef CMD_STAT_SEAL_H
 #define CMD_STAT_SEAL_H
 
-#include "common/fs/domain.h"
-#include "common/fs/inline-map.h"
+#include "common/sealed/domain.h"
+#include "common/sealed/inline-map.h"
 
 struct stat_seal {
 	uint64_t subvolume;		/* the subvolume described */

@@ -4,7 +4,7 @@
 #define CMD_SUBVOLUME_JSON_H
 
 #include "cmd/json.h"
-#include "common/fs/domain-names.h"
+#include "common/sealed/domain-names.h"
 
 void json_subvolume(struct json_object *line, const struct subvolume *subvolume, const struct seal *seal, bool is_default);
 

@@ -4,7 +4,7 @@
 #define CMD_UNFINISHED_H
 
 #include "common/convert/convert.h"
-#include "common/fs/domain.h"
+#include "common/sealed/domain.h"
 
 struct unfinished_words {
 	const char *operation;	/* "encrypt" or "decrypt" */

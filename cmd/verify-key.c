@@ -6,7 +6,7 @@
 #include "cmd/json.h"
 #include "cmd/key-options.h"
 #include "cmd/operands.h"
-#include "common/fs/domain.h"
+#include "common/sealed/domain.h"
 
 static const struct poptOption options[] = {
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_key, 0, "Key:", NULL },

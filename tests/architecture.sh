@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Include directions: format <- util <- crypto, volume <- tree <- fs <- convert <- cmd; one file for each delicate library.
+# Include directions: format <- util <- crypto, volume <- tree <- fs <- sealed <- convert <- cmd; one file for each delicate library.
 cd "${TOP:-.}" || exit 1
 shopt -s nullglob
 awk '
@@ -33,6 +33,7 @@ BEGIN {
 	may("common/volume", below); below = below " common/volume"
 	may("common/tree", below); below = below " common/tree"
 	may("common/fs", below); below = below " common/fs"
+	may("common/sealed", below); below = below " common/sealed"
 	may("common/convert", below)
 	may("common/export", below)
 	may("cmd", below " common/convert common/export")

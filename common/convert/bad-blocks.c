@@ -6,11 +6,11 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#include "common/fs/crypt-list.h"
-#include "common/fs/domain-mac.h"
-#include "common/fs/domain-view.h"
-#include "common/fs/extent-also.h"
-#include "common/fs/extent-part.h"
+#include "common/sealed/crypt-list.h"
+#include "common/sealed/domain-mac.h"
+#include "common/sealed/domain-view.h"
+#include "common/sealed/extent-also.h"
+#include "common/sealed/extent-part.h"
 #include "common/util/lower-bound.h"
 
 /* Tree blocks that inserting one item may change: the path with its splits, and what settling adds. */

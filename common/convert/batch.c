@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/fs/extent-also.h"
 #include "common/fs/file-data.h"
 #include "common/fs/path.h"
+#include "common/sealed/extent-also.h"
 
 #define BATCH_BLOCKS (BATCH_BYTES / CRYPT_BLOCK)
 

@@ -5,9 +5,9 @@
 
 #include "common/convert/bad-blocks.h"
 #include "common/convert/torn.h"
-#include "common/fs/csum-absent.h"
-#include "common/fs/extent-also.h"
-#include "common/fs/unit-hints.h"
+#include "common/sealed/csum-absent.h"
+#include "common/sealed/extent-also.h"
+#include "common/sealed/unit-hints.h"
 
 struct checking {
 	struct conversion *c;

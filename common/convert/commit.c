@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/fs/domain-mac.h"
+#include "common/sealed/domain-mac.h"
 #include "common/volume/still-ours.h"
 
 /* The most tree blocks that the two header copies take in a record. */

@@ -7,7 +7,7 @@
 
 #include "common/convert/bad-blocks.h"
 #include "common/convert/lost-record.h"
-#include "common/fs/domain-mac.h"
+#include "common/sealed/domain-mac.h"
 #include "common/util/set64.h"
 
 #define state_error(...) error_set(err, ERROR_STATE, __VA_ARGS__)

@@ -9,7 +9,7 @@
 #include "common/convert/bad-blocks.h"
 #include "common/convert/lost-record.h"
 #include "common/convert/plan.h"
-#include "common/fs/scan-bad.h"
+#include "common/sealed/scan-bad.h"
 #include "common/volume/still-ours.h"
 #include "common/volume/tolerance.h"
 

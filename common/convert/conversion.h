@@ -8,9 +8,9 @@
 #define COMMON_CONVERT_CONVERSION_H
 
 #include "common/convert/convert.h"
-#include "common/fs/digest.h"
-#include "common/fs/domain-view.h"
-#include "common/fs/payloads.h"
+#include "common/sealed/digest.h"
+#include "common/sealed/domain-view.h"
+#include "common/sealed/payloads.h"
 #include "common/tree/journal.h"
 
 #define BATCH_BYTES (64u << 20)		/* the most data in one record */

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "common/fs/domain-mac.h"
+#include "common/sealed/domain-mac.h"
 
 bool disk_epoch_look(const struct conversion *c, uint64_t logical, struct replay *replay, struct error *err)
 {

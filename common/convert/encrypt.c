@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "common/convert/plan.h"
-#include "common/fs/domain-mac.h"
 #include "common/fs/path.h"
+#include "common/sealed/domain-mac.h"
 #include "common/volume/still-ours.h"
 
 /* --- warnings ------------------------------------------------------------------------------------- */

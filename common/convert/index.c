@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "common/convert/conversion.h"
-#include "common/fs/index-scan.h"
+#include "common/sealed/index-scan.h"
 
 unsigned index_entries_per_item(uint32_t node_size)
 {

@@ -11,8 +11,8 @@
 #include "common/convert/bad-blocks.h"
 #include "common/convert/continue.h"
 #include "common/convert/torn.h"
-#include "common/fs/carried.h"
-#include "common/fs/extent-part.h"
+#include "common/sealed/carried.h"
+#include "common/sealed/extent-part.h"
 #include "common/volume/warn.h"
 
 /* --- without a key ------------------------------------------------------------------------------------------------ */

@@ -11,7 +11,7 @@
 #include <inttypes.h>
 
 #include "common/convert/conversion.h"
-#include "common/fs/index-scan.h"
+#include "common/sealed/index-scan.h"
 #include "common/util/held-memory.h"
 #include "common/volume/block-cache.h"
 

@@ -9,7 +9,7 @@
 #include "common/convert/bad-blocks.h"
 #include "common/convert/sealed-before.h"
 #include "common/convert/sharing.h"
-#include "common/fs/member-places.h"
+#include "common/sealed/member-places.h"
 #include "common/tree/chunk-alloc.h"
 #include "common/util/escape.h"
 #include "common/util/lower-bound.h"

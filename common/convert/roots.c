@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "common/convert/bad-blocks.h"
-#include "common/fs/domain-mac.h"
-#include "common/fs/domain-view.h"
+#include "common/sealed/domain-mac.h"
+#include "common/sealed/domain-view.h"
 #include "common/util/set64.h"
 #include "format/extent-item.h"
 

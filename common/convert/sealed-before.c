@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "common/convert/plan.h"
-#include "common/fs/member-places.h"
+#include "common/sealed/member-places.h"
 #include "common/util/lower-bound.h"
 #include "common/volume/tolerance.h"
 

@@ -6,7 +6,7 @@
 #ifndef COMMON_CONVERT_SEALED_BEFORE_H
 #define COMMON_CONVERT_SEALED_BEFORE_H
 
-#include "common/fs/scan.h"
+#include "common/sealed/scan.h"
 
 /*
  * Is there a sealing with a missing member? Only such a member can be what is hidden: the other sealings still have all that was sealed

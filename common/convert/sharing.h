@@ -3,7 +3,7 @@
 #ifndef COMMON_CONVERT_SHARING_H
 #define COMMON_CONVERT_SHARING_H
 
-#include "common/fs/scan.h"
+#include "common/sealed/scan.h"
 
 struct sharer {
 	uint64_t id;		/* root outside the set */

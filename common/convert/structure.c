@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "common/convert/conversion.h"
-#include "common/fs/domain-mac.h"
+#include "common/sealed/domain-mac.h"
 #include "common/tree/chunk-alloc.h"
 
 /* The cursor of this phase: 0 nothing, 1 the first record, then one more for each units item and each inline units item, in this order. */

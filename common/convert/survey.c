@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "common/fs/index-scan.h"
+#include "common/sealed/index-scan.h"
 
 static bool count_payload(void *context, const struct scan_block *leaf, const struct inline_payload *payload, struct error *err)
 {

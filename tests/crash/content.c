@@ -7,7 +7,7 @@
 #include <xxhash.h>
 
 #include "common/fs/file-data.h"
-#include "common/fs/scan.h"
+#include "common/sealed/scan.h"
 #include "common/tree/tree.h"
 #include "format/crypt.h"
 #include "tests/support/tree-check.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "common/fs/payloads.h"
+#include "common/sealed/payloads.h"
 #include "common/tree/allocator.h"
 
 enum { GROUP = 16, TELLING = 5 };

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-#include "common/fs/domain.h"
 #include "common/fs/file-data.h"
-#include "common/fs/inline-map.h"
-#include "common/fs/unit-map.h"
+#include "common/sealed/domain.h"
+#include "common/sealed/inline-map.h"
+#include "common/sealed/unit-map.h"
 #include "format/journal.h"
 #include "tests/crash/cut.h"
 #include "tests/crash/oracle.h"

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "common/fs/domain.h"
+#include "common/sealed/domain.h"
 #include "format/journal.h"
 
 /* --- superblocks ------------------------------------------------------------------------------------ */

@@ -2,7 +2,7 @@
 /* Signing again what was changed. */
 #include "tests/unit/forging.h"
 
-#include "common/fs/domain-mac.h"
+#include "common/sealed/domain-mac.h"
 
 struct disk_journal_header *record_header(const struct forging *forging)
 {

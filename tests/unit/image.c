@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "common/fs/path.h"
-#include "common/fs/scan.h"
+#include "common/sealed/scan.h"
 #include "common/tree/tree-edit.h"
 #include "tests/support/edit.h"
 

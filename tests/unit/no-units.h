@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_NO_UNITS_H
 #define TESTS_UNIT_NO_UNITS_H
 
-#include "common/fs/canonical-item.h"
+#include "common/sealed/canonical-item.h"
 
 static bool no_extent(void *context, const struct tree *tree, const struct key *key, const struct file_extent *extent, unit_visit *visit,
 		      void *visit_context, bool *found, struct error *err)

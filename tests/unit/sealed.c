@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/fs/domain-mac.h"
+#include "common/sealed/domain-mac.h"
 
 #define MIB (1ull << 20)
 

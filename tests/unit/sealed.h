@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_SEALED_H
 #define TESTS_UNIT_SEALED_H
 
-#include "common/fs/domain.h"
+#include "common/sealed/domain.h"
 #include "common/tree/transaction.h"
 #include "tests/unit/image.h"
 

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "common/convert/convert.h"
-#include "common/fs/scan.h"
+#include "common/sealed/scan.h"
 #include "format/journal.h"
 #include "tests/unit/image.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Items that refer to parts of one extent, every second sector of which has no checksum: each is asked for its own part. */
-#include "common/fs/csum-absent.h"
+#include "common/sealed/csum-absent.h"
 
 #include <sys/stat.h>
 

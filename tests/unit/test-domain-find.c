@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which domain a subvolume belongs to. */
-#include "common/fs/domain.h"
+#include "common/sealed/domain.h"
 
 #include <dlfcn.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The keys of an unfinished conversion: written somewhere in a metadata chunk, found through the superblock, damaged on each mirror. */
-#include "common/fs/domain.h"
+#include "common/sealed/domain.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/fs/domain-mac.h"
+#include "common/sealed/domain-mac.h"
 #include "tests/unit/sealed.h"
 
 static uint64_t place;		/* logical, free, in a chunk with two mirrors */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A sealed filesystem on a device that cannot read everywhere: what the reader reads around, and what verify says of it. */
-#include "common/fs/domain-read.h"
+#include "common/sealed/domain-read.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 
 #include "common/convert/convert.h"
 #include "common/fs/path.h"
-#include "common/fs/scan.h"
+#include "common/sealed/scan.h"
 #include "tests/unit/image.h"
 
 #define N_FILES 40u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A domain read, opened with every key, and damaged byte by byte. */
-#include "common/fs/domain.h"
+#include "common/sealed/domain.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/fs/domain-mac.h"
+#include "common/sealed/domain-mac.h"
 #include "common/util/hex.h"
 #include "tests/unit/sealed.h"
 

@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "common/convert/conversion.h"
-#include "common/fs/domain-read.h"
-#include "common/fs/inode-index.h"
+#include "common/sealed/domain-read.h"
+#include "common/sealed/inode-index.h"
 #include "tests/unit/image.h"
 
 #define ok(call) do { \

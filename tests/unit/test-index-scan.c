@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Entries of the index: those that the blocks of a tree give, edge by edge, are those that each inode gives by itself. */
-#include "common/fs/index-scan.h"
+#include "common/sealed/index-scan.h"
 
 #include <stdio.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Entries of the index and bad blocks: looked up, walked, and refused where they are out of order. */
-#include "common/fs/inode-index.h"
+#include "common/sealed/inode-index.h"
 
-#include "common/fs/crypt-list.h"
+#include "common/sealed/crypt-list.h"
 #include "tests/unit/sealed.h"
 #include "tests/unit/test.h"
 

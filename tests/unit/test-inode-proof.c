@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Proofs of inodes whose names take turns: each inode is gone through once, not once for each name. */
-#include "common/fs/inode-proof.h"
+#include "common/sealed/inode-proof.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "common/fs/inode-version.h"
-#include "common/fs/proof-memory.h"
+#include "common/sealed/inode-version.h"
+#include "common/sealed/proof-memory.h"
 #include "format/ondisk.h"
 #include "tests/unit/no-units.h"
 #include "tests/unit/sealed.h"

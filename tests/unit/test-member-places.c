@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Where members were sealed: how often directories are looked up for it, however many member items there are. */
-#include "common/fs/member-places.h"
+#include "common/sealed/member-places.h"
 
 #include <stdio.h>
 

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "common/fs/domain-mac.h"
+#include "common/sealed/domain-mac.h"
 #include "tests/unit/image.h"
 
 #define STOPS_MAX 64u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A scan of a real tree, with file extents added in memory: shared, marked, and such that cannot be. */
-#include "common/fs/scan.h"
+#include "common/sealed/scan.h"
 
 #include <inttypes.h>
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "common/fs/record-table.h"
-#include "common/fs/scan-bad.h"
+#include "common/sealed/scan-bad.h"
 #include "common/tree/tree-edit.h"
 #include "tests/unit/image.h"
 

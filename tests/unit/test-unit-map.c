@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Units of many extents: found by number, by address and by unit, and what each extent costs in memory. */
-#include "common/fs/unit-map.h"
-#include "common/fs/unit-find.h"
+#include "common/sealed/unit-find.h"
+#include "common/sealed/unit-map.h"
 
 #include <malloc.h>
 #include <setjmp.h>

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "common/fs/scan.h"
+#include "common/sealed/scan.h"
 #include "tests/crash/faults.h"
 #include "tests/crash/run.h"
 

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Finds the blocks that were bad before they were sealed. */
+#include "common/sealed/carried.h"
+
+#include <stdlib.h>
+
+#include "common/sealed/crypt-list.h"
+
+static bool add(void *context, const struct crypt_bad_block *bad, struct error *err)
+{
+	struct carried *carried = context;
+
+	if (bad->what != BAD_CARRIED)
+		return true;
+	if (carried->n == carried->room) {
+		const size_t room = carried->room ? carried->room * 2 : 64;
+		struct crypt_bad_block *grown = reallocarray(carried->at, room, sizeof(*grown));
+
+		if (!grown)
+			return error_memory(err);
+		carried->at = grown;
+		carried->room = room;
+	}
+	carried->at[carried->n++] = *bad;
+	return true;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct crypt_bad_block *x = a, *y = b;
+
+	if (x->unit_id != y->unit_id)
+		return x->unit_id < y->unit_id ? -1 : 1;
+	return x->block < y->block ? -1 : x->block > y->block;
+}
+
+bool carried_has(struct carried *carried, const struct domain *domain, uint64_t unit_id, uint32_t block, bool *has, struct error *err)
+{
+	const struct crypt_bad_block wanted = { .unit_id = unit_id, .block = block };
+
+	*has = false;
+	if (domain->header.n_bad_blocks == 0)
+		return true;
+	if (!carried->is_read) {
+		carried->n = 0;
+		if (!bad_blocks_visit(domain->volume, domain->header.domain, add, carried, err))
+			return false;
+		carried->is_read = true;
+	}
+	*has = carried->n > 0 && bsearch(&wanted, carried->at, carried->n, sizeof(wanted), compare);
+	return true;
+}
+
+void carried_free(struct carried *carried)
+{
+	free(carried->at);
+	*carried = (struct carried){ 0 };
+}

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Finds the domain that a subvolume belongs to, by its member item or by its tag and ancestors. */
+#include "common/sealed/domain.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/fs/paths-above.h"
+#include "common/sealed/domain-nested.h"
+#include "common/util/lower-bound.h"
+#include "common/volume/tolerance.h"
+
+/* --- one domain --------------------------------------------------------------------- */
+
+bool domain_has_tag(const struct domain *domain, const struct root *root)
+{
+	struct le32 hash;
+
+	memcpy(&hash, domain->header.kcv, sizeof(hash));
+	return !root->is_short && root->key_hash == le32(hash) &&
+	       strcmp(root->algorithm, crypt_cipher_name(domain->header.cipher)) == 0;
+}
+
+const struct crypt_member *domain_member(const struct domain *domain, uint64_t id)
+{
+	const size_t i = LOWER_BOUND(at, domain->n_members, domain->members[at].id < id);
+
+	return i < domain->n_members && domain->members[i].id == id ? &domain->members[i] : NULL;
+}
+
+const struct crypt_member *domain_member_above(const struct domain *domain, const struct crypt_member *member)
+{
+	const uint32_t above = domain->member_above[member - domain->members];
+
+	return above == PATH_ABOVE_NONE ? NULL : &domain->members[above];
+}
+
+static bool is_none(const uint8_t uuid[UUID_SIZE])
+{
+	static const uint8_t none[UUID_SIZE];
+
+	return memcmp(uuid, none, UUID_SIZE) == 0;
+}
+
+static bool has_uuid(const struct root *root)
+{
+	return root->has_v2 && !root->is_short;
+}
+
+const struct crypt_member *domain_member_of(const struct domain *domain, const struct subvolume *subvolume)
+{
+	const struct crypt_member *const member = domain_member(domain, subvolume->id);
+
+	return member && subvolume_has_uuid(subvolume, member->uuid) ? member : NULL;
+}
+
+/* Returns the lowest member with this uuid, or NULL. */
+static const struct crypt_member *member_of_uuid(const struct domain *domain, const uint8_t uuid[UUID_SIZE])
+{
+	const uint32_t *index = domain->member_by_uuid;
+	const size_t i = LOWER_BOUND(at, domain->n_members, memcmp(domain->members[index[at]].uuid, uuid, UUID_SIZE) < 0);
+
+	return i < domain->n_members && memcmp(domain->members[index[i]].uuid, uuid, UUID_SIZE) == 0 ? &domain->members[index[i]] : NULL;
+}
+
+/* Goes one step up: to a member, to another subvolume, or to neither. */
+static const struct crypt_member *step_up(const struct domain *domain, const struct subvolume_list *list, const struct subvolume **subvolume)
+{
+	const struct root *root = &(*subvolume)->root;
+	const struct crypt_member *member;
+
+	if (!has_uuid(root) || is_none(root->parent_uuid)) {
+		*subvolume = NULL;
+		return NULL;
+	}
+	member = member_of_uuid(domain, root->parent_uuid);
+	*subvolume = member ? NULL : subvolume_by_uuid(list, root->parent_uuid);
+	return member;
+}
+
+enum domain_claim domain_claims(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume)
+{
+	if (domain_member_of(domain, subvolume))
+		return DOMAIN_MEMBER;
+	if (domain_is_replaced(domain, list, subvolume))
+		return DOMAIN_REPLACED;
+	if (!domain_has_tag(domain, &subvolume->root))
+		return DOMAIN_NONE;
+	/* A damaged image may have a ring of parents. It is no longer than the list. */
+	for (size_t steps = 0; subvolume && steps <= list->n; steps++) {
+		if (step_up(domain, list, &subvolume))
+			return DOMAIN_SNAPSHOT;
+	}
+	return DOMAIN_TAG;
+}
+
+bool domain_has(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume)
+{
+	return domain_claims(domain, list, subvolume) >= DOMAIN_SNAPSHOT;
+}
+
+/* Marks chains that are not known yet, or being walked. No subvolume has such an id. */
+#define CHAIN_UNKNOWN UINT64_MAX
+#define CHAIN_WALKED (UINT64_MAX - 1)
+
+/*
+ * Goes up from subvolume i until the answer is known, then records it for everyone on the way, so that
+ * each is asked once. In a ring there is no answer.
+ */
+static void walk_chain(const struct domain *domain, const struct subvolume_list *list, uint64_t *reached, uint32_t *way, size_t i)
+{
+	const struct subvolume *subvolume = &list->at[i];
+	uint64_t found = 0;
+	size_t n = 0;
+
+	while (subvolume) {
+		const size_t at = (size_t)(subvolume - list->at);
+		const struct crypt_member *member;
+
+		if (reached[at] != CHAIN_UNKNOWN) {
+			found = reached[at] == CHAIN_WALKED ? 0 : reached[at];
+			break;
+		}
+		reached[at] = CHAIN_WALKED;
+		way[n++] = (uint32_t)at;
+		member = step_up(domain, list, &subvolume);
+		if (member)
+			found = member->id;
+	}
+	while (n > 0)
+		reached[way[--n]] = found;
+}
+
+bool domain_sources(const struct domain *domain, const struct subvolume_list *list, uint64_t **sources, struct error *err)
+{
+	uint64_t *const reached = reallocarray(NULL, list->n ? list->n : 1, sizeof(*reached));
+	uint32_t *const way = reallocarray(NULL, list->n ? list->n : 1, sizeof(*way));
+
+	if (!reached || !way) {
+		free(reached);
+		free(way);
+		return error_memory(err);
+	}
+	for (size_t i = 0; i < list->n; i++)
+		reached[i] = CHAIN_UNKNOWN;
+	for (size_t i = 0; i < list->n; i++)
+		walk_chain(domain, list, reached, way, i);
+	free(way);
+	for (size_t i = 0; i < list->n; i++) {
+		if (domain_member_of(domain, &list->at[i]) || domain_is_replaced(domain, list, &list->at[i]))
+			reached[i] = list->at[i].id;
+		else if (!domain_has_tag(domain, &list->at[i].root))
+			reached[i] = 0;
+	}
+	*sources = reached;
+	return true;
+}
+
+bool domain_all_claims(const struct domain *domain, const struct subvolume_list *list, enum domain_claim **claims, struct error *err)
+{
+	uint64_t *sources;
+
+	*claims = calloc(list->n + 1, sizeof(**claims));
+	if (!*claims)
+		return error_memory(err);
+	if (!domain_sources(domain, list, &sources, err)) {
+		free(*claims);
+		return false;
+	}
+	for (size_t i = 0; i < list->n; i++) {
+		const struct subvolume *at = &list->at[i];
+
+		(*claims)[i] = sources[i] == at->id ? domain_claims(domain, list, at) : sources[i] ? DOMAIN_SNAPSHOT :
+			       domain_has_tag(domain, &at->root) ? DOMAIN_TAG : DOMAIN_NONE;
+	}
+	free(sources);
+	return true;
+}
+
+/* --- all domains ----------------------------------------------------------------------- */
+
+bool domain_numbers(struct volume *volume, uint16_t **numbers, size_t *n, struct error *err)
+{
+	const struct key last = crypt_second_header_key(UINT16_MAX);
+	struct key first = crypt_key(0, CRYPT_HEADER, 0);
+	uint16_t *found = NULL;
+	size_t n_found = 0;
+	struct tree tree;
+	bool ok = tree_open(volume, ROOT_TREE_ID, &tree, err);
+
+	/* Jumps from domain to domain, because one of them may have a million items. */
+	while (ok) {
+		cleanup_tree_iter struct tree_iter iter = { 0 };
+
+		ok = tree_seek(&tree, &first, &iter, err);
+		if (!ok || !iter.valid || key_compare(&iter.key, &last) > 0)
+			break;
+
+		const uint16_t number = (uint16_t)(iter.key.offset >> 48);
+		uint16_t *const more = reallocarray(found, n_found + 1, sizeof(*more));
+
+		ok = more || error_memory(err);
+		if (!more)
+			break;
+		found = more;
+		found[n_found++] = number;
+		if (number == UINT16_MAX)
+			break;
+		first = crypt_key(number + 1, CRYPT_HEADER, 0);
+	}
+	if (!ok) {
+		free(found);
+		return false;
+	}
+	*numbers = found;
+	*n = n_found;
+	return true;
+}
+
+/* Adds a hint if an older copy of the superblock records an unfinished conversion: the copy in use may be the wrong one. */
+static bool hint_older(const struct volume *volume, struct error *err)
+{
+	for (unsigned n = 0; n < SUPER_COPIES; n++) {
+		const struct super_copy *copy = &volume->copy[n];
+
+		if (copy->exists && copy->valid && copy->super.generation < volume->super.generation && superblock_is_unfinished(&copy->super))
+			return error_hint(err, "copy %u of the superblock (generation %" PRIu64 ") says so, but copy %u (generation %" PRIu64
+				"), which is used, does not: it was altered, or something wrote to the filesystem in between; keep the "
+				"image and restore a backup", n, copy->super.generation, volume->super_used, volume->super.generation);
+	}
+	return false;
+}
+
+bool domain_is_unfinished_error(const struct domain *domain, struct error *err)
+{
+	error_set(err, ERROR_STATE, "the header of sealing %u says that its conversion has not finished%s", domain->number,
+		  volume_is_unfinished(domain->volume) ? "" : ", but no superblock does");
+	return hint_older(domain->volume, err);
+}
+
+bool domain_check_finished(struct volume *volume, const struct domain *but, struct error *err)
+{
+	uint16_t *numbers = NULL;
+	size_t n = 0;
+	bool ok = domain_numbers(volume, &numbers, &n, err);
+
+	for (size_t i = 0; ok && i < n; i++) {
+		cleanup_domain struct domain *domain = NULL;
+		struct error why = { 0 };
+
+		if (but && but->number == numbers[i])
+			continue;
+		if (domain_read(volume, numbers[i], &domain, &why)) {
+			if (domain->header.state != CRYPT_STATE_SEALED)
+				ok = domain_is_unfinished_error(domain, err);
+		} else if (error_is_machine(&why)) {
+			*err = why;
+			ok = false;
+		}
+	}
+	free(numbers);
+	return ok;
+}
+
+static bool any_is_doubted(const struct volume *volume, unsigned *which)
+{
+	for (*which = 0; *which < SUPER_COPIES; ++*which)
+		if (volume->copy[*which].is_doubted)
+			return true;
+	return false;
+}
+
+/* Without the key, the state in a header is only a claim. It is not enough if a superblock contradicts it. */
+bool domain_check_may_seal(struct volume *volume, struct error *err)
+{
+	uint16_t *numbers = NULL;
+	unsigned which;
+	size_t n = 0;
+
+	if (!domain_check_finished(volume, NULL, err))
+		return false;
+	if (!any_is_doubted(volume, &which))
+		return true;
+	if (!domain_numbers(volume, &numbers, &n, err))
+		return false;
+	free(numbers);
+	if (n == 0)
+		return true;
+	error_set(err, ERROR_STATE, "copy %u of the superblock says that a conversion is unfinished, copy 0 does not, and something is sealed", which);
+	return error_hint(err, "verify the sealed subvolumes with their key; if nothing is wrong, mount the image, create and remove a "
+		"file outside them, and unmount it: that rewrites all copies of the superblock");
+}
+
+struct search {
+	const struct subvolume_list *list;
+	const struct subvolume *subvolume;
+	struct domain *found;		/* the domain with the best claim; the first one of equal claims */
+	enum domain_claim claim;
+	bool is_of_unread;		/* a member item of a domain that cannot be read names the subvolume */
+	bool is_named;			/* same, for the domain that is being considered */
+	struct error why;		/* why a domain cannot be read */
+};
+
+static void consider(struct search *s, struct domain *domain, enum domain_claim claim)
+{
+	if (claim <= s->claim) {
+		domain_free(domain);
+		return;
+	}
+	domain_free(s->found);
+	s->found = domain;
+	s->claim = claim;
+}
+
+bool domain_visit_members(struct volume *volume, uint16_t number, void (*visit)(void *context, const struct crypt_member *member),
+			  void *context, struct error *err)
+{
+	const struct key first = crypt_key(number, CRYPT_MEMBER, 0), last = crypt_key(number, CRYPT_MEMBER, CRYPT_INDEX_LAST);
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct tree tree;
+
+	if (!tree_open(volume, ROOT_TREE_ID, &tree, err) || !tree_seek(&tree, &first, &iter, err))
+		return false;
+	while (iter.valid && key_compare(&iter.key, &last) <= 0) {
+		struct error unread = { 0 };
+		struct crypt_member member;
+
+		if (crypt_member_read(&iter.item, &member, &unread))
+			visit(context, &member);
+		if (!tree_next(&iter, err))
+			return false;
+	}
+	return true;
+}
+
+static void look_for_subvolume(void *context, const struct crypt_member *member)
+{
+	struct search *s = context;
+
+	s->is_named = s->is_named || (member->id == s->subvolume->id && subvolume_has_uuid(s->subvolume, member->uuid));
+}
+
+static bool note_unread(struct search *s, struct volume *volume, uint16_t number, const struct error *why, struct error *err)
+{
+	s->is_named = false;
+	if (!domain_visit_members(volume, number, look_for_subvolume, s, err)) {
+		if (!error_is_damage(err))
+			return false;
+		*err = (struct error){ 0 };
+	}
+	if (s->why.kind == ERROR_NONE || (s->is_named && !s->is_of_unread))
+		s->why = *why;
+	s->is_of_unread |= s->is_named;
+	return true;
+}
+
+/* A damaged domain must not keep people from the others, only from its own data. */
+static bool consider_number(struct search *s, struct volume *volume, uint16_t number, struct error *err)
+{
+	struct domain *domain;
+	struct error why = { 0 };
+
+	if (domain_read(volume, number, &domain, &why)) {
+		consider(s, domain, domain_claims(domain, s->list, s->subvolume));
+		return true;
+	}
+	if (error_is_machine(&why)) {
+		*err = why;
+		return false;
+	}
+	return note_unread(s, volume, number, &why, err);
+}
+
+/* The member items are in the root tree from the time when the first one exists, and stay there until the end. */
+static enum domain_claim claim_of_items(const struct search *s, struct volume *volume, uint16_t number)
+{
+	cleanup_domain struct domain *items = NULL;
+	struct error why = { 0 };
+
+	return domain_read(volume, number, &items, &why) ? domain_claims(items, s->list, s->subvolume) : DOMAIN_NONE;
+}
+
+/*
+ * The domain that is being converted is only complete outside the root tree. *number: that domain, which the search
+ * in the root tree leaves out; UINT32_MAX: none.
+ */
+static bool consider_unfinished(struct search *s, struct volume *volume, uint32_t *number, struct error *err)
+{
+	struct crypt_state_tail state;
+	struct domain *domain;
+	struct error why = { 0 };
+
+	*number = UINT32_MAX;
+	if (!volume_is_unfinished(volume))
+		return true;
+	if (crypt_state_read(volume_unfinished_super(volume)->disk.tail, &state, &why))
+		*number = state.domain;
+	if (domain_read_unfinished(volume, &domain, &why)) {
+		const enum domain_claim claim = claim_of_items(s, volume, domain->number);
+
+		consider(s, domain, claim > DOMAIN_TAG ? claim : domain_claims(domain, s->list, s->subvolume));
+		return true;
+	}
+	if (error_is_machine(&why)) {
+		*err = why;
+		return false;
+	}
+	return *number == UINT32_MAX ? (s->why = why, true) : note_unread(s, volume, (uint16_t)*number, &why, err);
+}
+
+/* Tags of the format of 2016 are not ours. */
+bool root_has_our_tag(const struct root *root)
+{
+	return !root->is_short && (strcmp(root->algorithm, crypt_cipher_name(CIPHER_AES_256_GCM)) == 0 ||
+				   strcmp(root->algorithm, crypt_cipher_name(CIPHER_CHACHA20_POLY1305)) == 0);
+}
+
+bool domain_find(struct volume *volume, const struct subvolume_list *list, const struct subvolume *subvolume,
+		 struct domain **domain, struct error *err)
+{
+	struct search s = { .list = list, .subvolume = subvolume };
+	uint16_t *numbers = NULL;
+	uint32_t unfinished;
+	size_t n = 0;
+	bool ok = consider_unfinished(&s, volume, &unfinished, err) && domain_numbers(volume, &numbers, &n, err);
+
+	for (size_t i = 0; ok && i < n && s.claim < DOMAIN_MEMBER; i++)
+		ok = numbers[i] == unfinished || consider_number(&s, volume, numbers[i], err);
+	free(numbers);
+
+	char tag[ROOT_TAG_TEXT_SIZE];
+
+	if (ok && s.is_of_unread && s.claim < DOMAIN_MEMBER) {
+		*err = s.why;
+		ok = false;
+	} else if (ok && !s.found && root_has_our_tag(&subvolume->root) && root_tag_text(&subvolume->root, tag)) {
+		if (s.why.kind != ERROR_NONE)
+			*err = s.why;
+		else
+			error_set(err, ERROR_CORRUPT, "its root item has the tag %s, but nothing was sealed under that tag", tag);
+		ok = false;
+	} else if (ok && s.claim == DOMAIN_REPLACED) {
+		ok = domain_check_replaced(s.found, list, subvolume, err);
+	}
+	if (!ok) {
+		domain_free(s.found);
+		return false;
+	}
+	*domain = s.found;
+	return true;
+}

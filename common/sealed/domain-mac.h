@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The two MACs of a domain's header, computed and checked by the same code. Both use K_hdr, see format/README.md, "What each MAC covers".
+ */
+#ifndef COMMON_SEALED_DOMAIN_MAC_H
+#define COMMON_SEALED_DOMAIN_MAC_H
+
+#include "common/crypto/key-schedule.h"
+#include "common/volume/volume.h"
+
+/*
+ * MAC("items" | for each slot, member, inode-flags and bad-block item of the domain, in key order: key offset le64 | SHA-256 of the
+ * payload), from the current root tree, including changes of a running transaction.
+ */
+bool domain_items_mac(struct volume *volume, uint16_t domain, const struct key_schedule *schedule, uint8_t out[CRYPT_MAC_SIZE],
+		      struct error *err) must_use;
+
+/* Fills in header->mac, over the bytes of the on-disk header before it. */
+bool crypt_header_seal(const struct key_schedule *schedule, struct crypt_header *header, struct error *err) must_use;
+
+/* *authentic: header->mac is what crypt_header_seal() would fill in. */
+bool crypt_header_check(const struct key_schedule *schedule, const struct crypt_header *header, bool *authentic,
+			struct error *err) must_use;
+
+#endif /* COMMON_SEALED_DOMAIN_MAC_H */

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Opens a domain: gets from a passphrase, key file or volume key to a key schedule that its header vouches for. */
+#include "common/sealed/domain.h"
+
+#include "common/sealed/domain-mac.h"
+#include "common/volume/warn.h"
+
+static bool rejected(struct error *err)
+{
+	return error_set(err, ERROR_KEY, "wrong key or passphrase");
+}
+
+/*
+ * Tries the slots. From the outside nobody learns in which way a secret is wrong. A slot that costs more than this machine should
+ * spend does not keep the others from being tried.
+ */
+static bool open_slot(struct domain *d, const struct secret *secret, int wanted, struct secret **volume_key, struct error *err)
+{
+	struct error refused = { 0 };
+	bool any = false;
+
+	for (size_t i = 0; i < d->n_slots; i++) {
+		const unsigned number = d->slots[i].number;
+		struct error error = { 0 };
+
+		if (wanted >= 0 && number != (unsigned)wanted)
+			continue;
+		any = true;
+		if (!key_slot_open(&d->slots[i], secret, volume_key, &error)) {
+			if (error.kind != ERROR_REFUSED) {
+				*err = error;
+				return false;
+			}
+			refused = error;
+		} else if (*volume_key) {
+			d->slot_used = (int)number;
+			return true;
+		}
+	}
+	if (refused.kind != ERROR_NONE) {
+		*err = refused;
+		return false;
+	}
+	if (!any && wanted >= 0)
+		return error_set(err, ERROR_KEY, "key slot %d is not in use", wanted);
+	rejected(err);
+	if (!any)
+		error_hint(err, "it has no key slot; only the volume key opens it");
+	return false;
+}
+
+/* Checks one copy of the header. *own: this copy was made with the volume key. */
+static bool check_copy(const struct domain *d, const struct crypt_header *header, const struct secret *volume_key, bool *own,
+		       struct key_schedule **schedule, struct error *err)
+{
+	uint8_t mac[CRYPT_MAC_SIZE];
+	bool authentic;
+
+	*own = false;
+	if (!key_schedule_new(volume_key, header->domain_uuid, schedule, err) || !key_schedule_kcv(*schedule, mac, err))
+		return false;
+	*own = secret_same(mac, header->kcv, sizeof(mac));
+	if (!*own)
+		return rejected(err);
+	if (!crypt_header_check(*schedule, header, &authentic, err))
+		return false;
+	if (!authentic)
+		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u fails authentication", d->number);
+	if (d->unfinished)
+		return true;
+	if (!domain_items_mac(d->volume, d->number, *schedule, mac, err))
+		return false;
+	if (!secret_same(mac, header->items_mac, sizeof(mac)))
+		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u does not vouch for its key slots and subvolumes", d->number);
+	return true;
+}
+
+/* Takes the newest authentic copy. A key from a slot is right, so then only the header can be wrong. */
+static bool authenticate(struct domain *d, const struct secret *volume_key, struct error *err)
+{
+	const unsigned newer = d->copy_valid[1] && (!d->copy_valid[0] || d->copy[1].epoch > d->copy[0].epoch);
+	struct error first = { 0 };
+	bool any_own = d->slot_used >= 0;
+
+	for (unsigned n = 0; n < 2; n++) {
+		const unsigned i = n == 0 ? newer : !newer;
+		cleanup_key_schedule struct key_schedule *schedule = NULL;
+		struct error error = { 0 };
+		bool own;
+
+		if (!d->copy_valid[i])
+			continue;
+		if (check_copy(d, &d->copy[i], volume_key, &own, &schedule, &error)) {
+			d->header = d->copy[i];
+			key_schedule_free(d->schedule);
+			d->schedule = schedule;
+			schedule = NULL;
+			if (d->one_header_bad)
+				volume_warn(d->volume, "one of the two copies of the header of sealing %u is missing, damaged or older: the other one "
+					    "is used", d->number);
+			return true;
+		}
+		any_own |= own;
+		if (first.kind == ERROR_NONE || first.kind == ERROR_KEY)
+			first = error;
+	}
+	*err = first;
+	if (first.kind == ERROR_KEY && any_own)
+		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u does not belong to the volume key in key slot %d", d->number,
+				 d->slot_used);
+	return false;
+}
+
+bool domain_open(struct domain *domain, const struct secret *secret, const struct secret *volume_key, int slot,
+		 struct error *err)
+{
+	cleanup_secret struct secret *from_slot = NULL;
+
+	domain->slot_used = -1;
+	if (volume_key)
+		return authenticate(domain, volume_key, err);
+	if (!secret)
+		return error_set(err, ERROR_KEY, "a key is needed");
+	return open_slot(domain, secret, slot, &from_slot, err) && authenticate(domain, from_slot, err);
+}
