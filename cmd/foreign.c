@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "cmd/shell-word.h"
-#include "common/volume/foreign.h"
-#include "common/volume/partition.h"
+#include "common/device/foreign.h"
+#include "common/device/partition.h"
 
 #define PARTITIONS_MAX 8	/* named */
 #define WORD_MAX 56u		/* as many as a hint has room for */

@@ -3,8 +3,8 @@
 #ifndef CMD_FOREIGN_H
 #define CMD_FOREIGN_H
 
-#include "common/volume/partition.h"
-#include "common/volume/device.h"
+#include "common/device/device.h"
+#include "common/device/partition.h"
 
 /* An image as it was given, and the part of it to look at. */
 struct image_part {

@@ -4,7 +4,7 @@
 #define CMD_IMAGE_FOUND_H
 
 #include "cmd/foreign.h"
-#include "common/volume/partition.h"
+#include "common/device/partition.h"
 
 struct image_found {
 	bool is_known;

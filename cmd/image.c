@@ -13,11 +13,11 @@
 #include "cmd/unfinished.h"
 #include "cmd/unpacked.h"
 #include "common/convert/look.h"
+#include "common/device/device-in-use.h"
+#include "common/device/partition.h"
 #include "common/fs/log-replay.h"
 #include "common/fs/subvolume.h"
 #include "common/util/escape.h"
-#include "common/volume/device-in-use.h"
-#include "common/volume/partition.h"
 
 #define PARTITIONS_MAX 16	/* named, if there are several to choose from */
 

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "common/volume/partition.h"
-#include "common/volume/unpack.h"
+#include "common/device/partition.h"
+#include "common/device/unpack.h"
 
 struct unpacked {
 	char *path;		/* of the packed one */

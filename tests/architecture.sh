@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Include directions: format <- util <- crypto, volume <- tree <- fs <- sealed <- convert <- cmd; one file for each delicate library.
+# Include directions: format <- util <- crypto <- device <- volume <- tree <- fs <- sealed <- convert <- cmd; one file for each delicate library.
 cd "${TOP:-.}" || exit 1
 shopt -s nullglob
 awk '
@@ -30,6 +30,7 @@ BEGIN {
 	may("format", "")
 	may("common/util", "format")
 	may("common/crypto", below); below = below " common/crypto"
+	may("common/device", below); below = below " common/device"
 	may("common/volume", below); below = below " common/volume"
 	may("common/tree", below); below = below " common/tree"
 	may("common/fs", below); below = below " common/fs"
@@ -63,7 +64,7 @@ file ~ /^tests\// { next }
 	only("^[ \t]*# *include *<openssl/", "common/crypto/crypto[.]c", "OpenSSL")
 	only("^[ \t]*# *include *<sodium[.]h>", "common/crypto/[a-z0-9-]*[.]c|common/volume/csum[.]c", "libsodium")
 	only("^[ \t]*# *include *<json-c/", "cmd/json[.]c", "json-c")
-	only("^[ \t]*# *include *<(archive|archive_entry)[.]h>", "common/export/archive-out[.]c|common/volume/unpack[.]c", "libarchive")
+	only("^[ \t]*# *include *<(archive|archive_entry)[.]h>", "common/export/archive-out[.]c|common/device/unpack[.]c", "libarchive")
 	only("^[ \t]*# *include *<btrfsutil[.]h>", "cmd/mounted[.]c", "libbtrfsutil")
 	only("^[ \t]*# *include *<popt[.]h>", "cmd/[a-z0-9-]*[.][ch]", "popt")
 	only("[^a-z_](printf|puts|putchar|perror) *[(]", "cmd/[a-z0-9-]*[.][ch]", "printing")

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/volume/device-in-use.h"
+#include "common/device/device-in-use.h"
 #include "common/volume/super-copies.h"
 
 bool volume_not_mounted(const struct volume *volume, struct error *err)

@@ -6,7 +6,7 @@
 #ifndef COMMON_VOLUME_VOLUME_H
 #define COMMON_VOLUME_VOLUME_H
 
-#include "common/volume/device.h"
+#include "common/device/device.h"
 #include "common/volume/tolerance.h"
 #include "format/chunk.h"
 #include "format/superblock.h"

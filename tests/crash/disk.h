@@ -6,7 +6,7 @@
 #ifndef TESTS_CRASH_DISK_H
 #define TESTS_CRASH_DISK_H
 
-#include "common/volume/device.h"
+#include "common/device/device.h"
 
 #define DISK_PAGE 4096u
 #define DISK_SECTOR 512u	/* what a power cut leaves whole */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What /sys, /proc and /dev say of who uses a filesystem, and what counts where they say nothing. */
-#include "common/volume/device-in-use.h"
+#include "common/device/device-in-use.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "common/volume/loop-device.h"
+#include "common/device/loop-device.h"
 #include "format/superblock.h"
 
 static char root[128], command[1024];

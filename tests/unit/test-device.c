@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Devices: bounds, locks, holes, and what is refused because someone else uses it. */
-#include "common/volume/device.h"
-#include "common/volume/device-lock.h"
+#include "common/device/device-lock.h"
+#include "common/device/device.h"
 
 #include <errno.h>
 #include <fcntl.h>

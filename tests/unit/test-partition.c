@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A part of a device as a device, and whether btrfs is in it.  Partition tables are made by tests/image/partitions.sh. */
-#include "common/volume/partition.h"
+#include "common/device/partition.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

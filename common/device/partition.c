@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* libblkid finds the partitions. This file looks at what is in them. */
-#include "common/volume/partition.h"
+#include "common/device/partition.h"
 
 #include <fcntl.h>
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* libarchive unpacks. This file chooses the member and how it is written. */
-#include "common/volume/unpack.h"
+#include "common/device/unpack.h"
 
 #include <archive.h>
 #include <archive_entry.h>

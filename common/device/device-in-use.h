@@ -4,8 +4,8 @@
  * If this cannot be determined, it counts as in use: without /sys, loop devices and mounts are queried in other ways, and if those fail
  * too, the result is ERROR_BUSY with the reason.
  */
-#ifndef COMMON_VOLUME_DEVICE_IN_USE_H
-#define COMMON_VOLUME_DEVICE_IN_USE_H
+#ifndef COMMON_DEVICE_DEVICE_IN_USE_H
+#define COMMON_DEVICE_DEVICE_IN_USE_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -29,4 +29,4 @@ bool filesystem_not_mounted(const uint8_t fsid[FSID_SIZE], const uint8_t metadat
 /* Is it, or a loop device that shows it, mounted for writing? where: the mount point. */
 bool device_is_mounted(const struct stat *st, char *where, size_t size) must_use;
 
-#endif /* COMMON_VOLUME_DEVICE_IN_USE_H */
+#endif /* COMMON_DEVICE_DEVICE_IN_USE_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Files and block devices as a table of functions, with a check of bounds in front of every call. */
-#include "common/volume/device.h"
+#include "common/device/device.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "common/crypto/secret.h"
-#include "common/volume/device-in-use.h"
-#include "common/volume/device-lock.h"
+#include "common/device/device-in-use.h"
+#include "common/device/device-lock.h"
 
 /* Reads that bypass the cache: an alignment that any device accepts, and the bytes per read. */
 #define DIRECT_ALIGN 4096u

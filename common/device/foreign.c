@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Recognises containers by their first bytes. Filesystems and the like are left to libblkid. */
-#include "common/volume/foreign.h"
+#include "common/device/foreign.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Takes flock() locks, open file description locks and leases. */
-#include "common/volume/device-lock.h"
+#include "common/device/device-lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/volume/process-of-file.h"
+#include "common/device/process-of-file.h"
 
 #define POLL_MS 50
 #define ASKING_MS 200	/* a process that only tests for a lock may hold it this long */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Identifies what is not btrfs: its name, and how to get at its contents. */
-#ifndef COMMON_VOLUME_FOREIGN_H
-#define COMMON_VOLUME_FOREIGN_H
+#ifndef COMMON_DEVICE_FOREIGN_H
+#define COMMON_DEVICE_FOREIGN_H
 
-#include "common/volume/device.h"
+#include "common/device/device.h"
 
 enum foreign_way {
 	FOREIGN_UNKNOWN = 0,
@@ -31,4 +31,4 @@ struct foreign foreign_content(const char *path, uint64_t offset, uint64_t lengt
 /* The same for callers that look through partitions. */
 bool foreign_is_known(const char *path, struct device *device, uint64_t offset, uint64_t length);
 
-#endif /* COMMON_VOLUME_FOREIGN_H */
+#endif /* COMMON_DEVICE_FOREIGN_H */

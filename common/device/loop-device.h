@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Loop devices: which exist, and what they show. */
-#ifndef COMMON_VOLUME_LOOP_DEVICE_H
-#define COMMON_VOLUME_LOOP_DEVICE_H
+#ifndef COMMON_DEVICE_LOOP_DEVICE_H
+#define COMMON_DEVICE_LOOP_DEVICE_H
 
 #include <limits.h>
 #include <stdbool.h>
@@ -44,4 +44,4 @@ bool loop_in_use_error(const char *loop, const char *what, struct error *err);
 /* A path of the system, below system_root. */
 void system_path(char path[static PATH_MAX], const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-#endif /* COMMON_VOLUME_LOOP_DEVICE_H */
+#endif /* COMMON_DEVICE_LOOP_DEVICE_H */

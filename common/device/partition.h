@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A filesystem that is only a part of an image: partitions of a disk, and windows on a device. */
-#ifndef COMMON_VOLUME_PARTITION_H
-#define COMMON_VOLUME_PARTITION_H
+#ifndef COMMON_DEVICE_PARTITION_H
+#define COMMON_DEVICE_PARTITION_H
 
-#include "common/volume/device.h"
+#include "common/device/device.h"
 
 struct partition {
 	int number;
@@ -35,4 +35,4 @@ bool partitions_find(const char *path, struct device *device, partition_wanted *
 /* A part of a device that looks like a device, for reading only. Takes the device, even on failure. */
 bool device_window(struct device *device, uint64_t offset, uint64_t length, struct device **window, struct error *err) must_use;
 
-#endif /* COMMON_VOLUME_PARTITION_H */
+#endif /* COMMON_DEVICE_PARTITION_H */

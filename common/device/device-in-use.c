@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Finds out who else uses a device: looks at the mount table, the loop devices, and the filesystems that the kernel has open. */
-#include "common/volume/device-in-use.h"
+#include "common/device/device-in-use.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <uuid/uuid.h>
 
-#include "common/volume/loop-device.h"
+#include "common/device/loop-device.h"
 #include "format/superblock.h"
 
 /* The mount table writes blank, tab, newline and backslash in paths as \ooo. */

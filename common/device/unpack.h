@@ -3,10 +3,10 @@
  * Images that are compressed or in an archive: unpacks them to a temporary file without a name, which disappears with the program however
  * it ends.
  */
-#ifndef COMMON_VOLUME_UNPACK_H
-#define COMMON_VOLUME_UNPACK_H
+#ifndef COMMON_DEVICE_UNPACK_H
+#define COMMON_DEVICE_UNPACK_H
 
-#include "common/volume/device.h"
+#include "common/device/device.h"
 
 /* The format in which the device is packed, according to its first bytes, for example "zstd". NULL: no known format. */
 const char *packed_as(struct device *device);
@@ -20,4 +20,4 @@ typedef void unpack_progress(void *context, uint64_t done);
  */
 bool unpack_image(const char *path, const char *member, unpack_progress *progress, void *context, int *fd, struct error *err) must_use;
 
-#endif /* COMMON_VOLUME_UNPACK_H */
+#endif /* COMMON_DEVICE_UNPACK_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Goes through the open files of all processes. */
-#include "common/volume/process-of-file.h"
+#include "common/device/process-of-file.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -10,8 +10,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "common/device/loop-device.h"
 #include "common/util/escape.h"
-#include "common/volume/loop-device.h"
 
 /* Does not ask a server, because that may be gone. */
 static bool is_file(const char *path, const struct stat *st)

@@ -9,13 +9,13 @@
  * no lease is possible (file systems without leases, files of other users, network file systems, loop and block devices), the other ways of
  * detecting users must suffice.
  */
-#ifndef COMMON_VOLUME_DEVICE_LOCK_H
-#define COMMON_VOLUME_DEVICE_LOCK_H
+#ifndef COMMON_DEVICE_DEVICE_LOCK_H
+#define COMMON_DEVICE_DEVICE_LOCK_H
 
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#include "common/volume/loop-device.h"
+#include "common/device/loop-device.h"
 
 struct device_lock {
 	int below[LOOP_DEPTH_MAX];	/* open files that the loop devices show */
@@ -52,4 +52,4 @@ int device_open_leased(const char *path, int flags, bool exclusive, struct error
 /* How long to wait for others, in milliseconds: 5000. Changed by tests. */
 extern unsigned device_lock_patience;
 
-#endif /* COMMON_VOLUME_DEVICE_LOCK_H */
+#endif /* COMMON_DEVICE_DEVICE_LOCK_H */

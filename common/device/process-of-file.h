@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which process has a file open, according to /proc. Only for messages: a user without full permissions finds less. */
-#ifndef COMMON_VOLUME_PROCESS_OF_FILE_H
-#define COMMON_VOLUME_PROCESS_OF_FILE_H
+#ifndef COMMON_DEVICE_PROCESS_OF_FILE_H
+#define COMMON_DEVICE_PROCESS_OF_FILE_H
 
 #include <stdbool.h>
 #include <sys/stat.h>
@@ -25,4 +25,4 @@ struct process {
 /* The first such process; others come before this process, in which own_fd does not count. */
 bool process_of_file(const struct stat *st, enum open_how how, int own_fd, struct process *process) must_use;
 
-#endif /* COMMON_VOLUME_PROCESS_OF_FILE_H */
+#endif /* COMMON_DEVICE_PROCESS_OF_FILE_H */

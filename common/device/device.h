@@ -3,8 +3,8 @@
  * One image file or block device: bytes at physical addresses. What is below is a table of functions, so that tests can put a recorder or
  * memory there.
  */
-#ifndef COMMON_VOLUME_DEVICE_H
-#define COMMON_VOLUME_DEVICE_H
+#ifndef COMMON_DEVICE_DEVICE_H
+#define COMMON_DEVICE_DEVICE_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -87,4 +87,4 @@ bool device_read_back(struct device *device, const void *bytes, size_t len, uint
  */
 bool device_forget(struct device *device, struct error *err) must_use;
 
-#endif /* COMMON_VOLUME_DEVICE_H */
+#endif /* COMMON_DEVICE_DEVICE_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Reads what the kernel says about its loop devices: from /sys, or by ioctl if that is not there. */
-#include "common/volume/loop-device.h"
+#include "common/device/loop-device.h"
 
 #include <ctype.h>
 #include <dirent.h>
