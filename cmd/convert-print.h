@@ -3,8 +3,8 @@
 #ifndef CMD_CONVERT_PRINT_H
 #define CMD_CONVERT_PRINT_H
 
+#include "cmd/progress.h"
 #include "common/convert/convert.h"
-#include "common/util/progress.h"
 
 /* what: "sealed", "unsealed", "would be sealed", ... Goes to standard error if standard output cannot be written. */
 void convert_print_plan(const char *what, const struct convert_plan *plan, bool planned_only);

@@ -4,8 +4,8 @@
 #define CMD_CONVERT_UI_H
 
 #include "cmd/key-options.h"
+#include "cmd/progress.h"
 #include "common/convert/convert.h"
-#include "common/util/progress.h"
 
 /* Is there somebody who can answer? */
 bool convert_is_interactive(bool batch);

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "cmd/progress.h"
 #include "common/export/export.h"
 #include "common/export/out-file.h"
 #include "common/sealed/domain-names.h"
-#include "common/util/progress.h"
 #include "common/util/set64.h"
 
 /* A file that appears when it is complete. */

@@ -6,7 +6,7 @@
 #include <popt.h>
 #include <stdbool.h>
 
-#include "common/util/progress.h"
+#include "cmd/progress.h"
 #include "format/error.h"
 
 extern struct poptOption options_progress[];

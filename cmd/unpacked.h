@@ -3,8 +3,8 @@
 #ifndef CMD_UNPACKED_H
 #define CMD_UNPACKED_H
 
+#include "cmd/progress.h"
 #include "common/device/device.h"
-#include "common/util/progress.h"
 
 /*
  * The device to be read where the one at path is packed, is to be because a member is named, or was unpacked already; else the same.  Takes the device, also

@@ -10,6 +10,7 @@
 #include "cmd/key-options.h"
 #include "cmd/operands.h"
 #include "cmd/progress-options.h"
+#include "cmd/progress.h"
 #include "cmd/subvolume-json.h"
 #include "cmd/unfinished.h"
 #include "common/fs/subvolume-label.h"
@@ -18,7 +19,6 @@
 #include "common/sealed/domain-view.h"
 #include "common/util/hex.h"
 #include "common/util/plural.h"
-#include "common/util/progress.h"
 
 static struct {
 	char *expect;

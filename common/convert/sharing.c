@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "common/convert/conversion.h"
-#include "common/fs/record-table.h"
 #include "common/util/lower-bound.h"
+#include "common/util/record-table.h"
 #include "format/extent-item.h"
 
 /* A root outside the set. stamp: the last block or extent of the set that was counted for it. */

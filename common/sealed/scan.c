@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "common/fs/record-table.h"
 #include "common/sealed/scan-bad.h"
+#include "common/util/record-table.h"
 #include "common/volume/tolerance.h"
 #include "format/inode.h"
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "common/util/progress.h"
+#include "cmd/progress.h"
 
 /* Runs 1000 steps of two parts and hands out what was printed. */
 static char *run(enum progress_mode mode, double every)

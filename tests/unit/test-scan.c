@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "common/fs/record-table.h"
 #include "common/sealed/scan-bad.h"
 #include "common/tree/tree-edit.h"
+#include "common/util/record-table.h"
 #include "tests/unit/image.h"
 
 #define MIB (1ull << 20)

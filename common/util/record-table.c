@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A growing array of records with an index of positions: open addressing, at most four fifths full. */
-#include "common/fs/record-table.h"
+#include "common/util/record-table.h"
 
 #include <stdlib.h>
 #include <string.h>

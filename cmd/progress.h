@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Progress of a long run: a bar for people, lines of JSON for machines, at a bounded rate. */
-#ifndef COMMON_UTIL_PROGRESS_H
-#define COMMON_UTIL_PROGRESS_H
+#ifndef CMD_PROGRESS_H
+#define CMD_PROGRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,4 +27,4 @@ void progress_update(struct progress *progress, const char *what, uint64_t done,
 /* Removes the bar so that something else can be printed. */
 void progress_clear(struct progress *progress);
 
-#endif /* COMMON_UTIL_PROGRESS_H */
+#endif /* CMD_PROGRESS_H */

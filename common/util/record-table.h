@@ -3,8 +3,8 @@
  * A growing array of records, each found by the 64-bit number at its beginning. For millions of addresses, with about 8 bytes each in
  * addition to the records.
  */
-#ifndef COMMON_FS_RECORD_TABLE_H
-#define COMMON_FS_RECORD_TABLE_H
+#ifndef COMMON_UTIL_RECORD_TABLE_H
+#define COMMON_UTIL_RECORD_TABLE_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -33,4 +33,4 @@ void *record_table_take_sorted(struct record_table *table);
 void record_table_free(struct record_table *table);
 #define cleanup_record_table __attribute__((cleanup(record_table_free)))
 
-#endif /* COMMON_FS_RECORD_TABLE_H */
+#endif /* COMMON_UTIL_RECORD_TABLE_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Progress of a long run. */
-#include "common/util/progress.h"
+#include "cmd/progress.h"
 
 #include <assert.h>
 #include <inttypes.h>
