@@ -30,7 +30,7 @@ override LDFLAGS  += -Wl,--as-needed
 
 # Everything but main() is in one archive, so that a test takes from it only what it needs.  Files of the test
 # directories that are no programs of their own are in another.
-SOURCES  := $(wildcard format/*.c common/*/*.c cmd/*.c)
+SOURCES  := $(wildcard format/*.c common/*/*.c cmd/*.c cmd/*/*.c)
 OBJECTS  := $(SOURCES:%.c=$(B)/%.o)
 ARCHIVE  := $(B)/libbtrfs-crypt.a
 UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test-*.c))

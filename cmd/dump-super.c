@@ -7,9 +7,9 @@
 #include <uuid/uuid.h>
 
 #include "cmd/cmd.h"
-#include "cmd/dump-items.h"
+#include "cmd/dump/items.h"
+#include "cmd/dump/super-fields.h"
 #include "cmd/json.h"
-#include "cmd/super-fields.h"
 #include "cmd/time-text.h"
 #include "common/util/escape.h"
 #include "common/volume/super-copies.h"

@@ -7,10 +7,10 @@
 #include <uuid/uuid.h>
 
 #include "cmd/cmd.h"
-#include "cmd/dump-block.h"
-#include "cmd/dump-items.h"
-#include "cmd/dump-roots.h"
-#include "cmd/dump-select.h"
+#include "cmd/dump/block.h"
+#include "cmd/dump/items.h"
+#include "cmd/dump/roots.h"
+#include "cmd/dump/select.h"
 #include "cmd/json.h"
 #include "cmd/time-text.h"
 #include "common/fs/backref.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
-#include "cmd/dump-select.h"
+#include "cmd/dump/select.h"
 #include "cmd/json.h"
 #include "cmd/seek-histogram.h"
 #include "cmd/size-text.h"

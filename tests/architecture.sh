@@ -37,7 +37,8 @@ BEGIN {
 	may("common/sealed", below); below = below " common/sealed"
 	may("common/convert", below)
 	may("common/export", below)
-	may("cmd", below " common/convert common/export")
+	may("cmd", below " common/convert common/export cmd/dump")
+	may("cmd/dump", below " cmd")
 }
 
 FNR == 1 { end_of_file(); file = FILENAME; licence = lines = 0; room = room_of(file) }
@@ -66,8 +67,8 @@ file ~ /^tests\// { next }
 	only("^[ \t]*# *include *<json-c/", "cmd/json[.]c", "json-c")
 	only("^[ \t]*# *include *<(archive|archive_entry)[.]h>", "common/export/archive-out[.]c|common/device/unpack[.]c", "libarchive")
 	only("^[ \t]*# *include *<btrfsutil[.]h>", "cmd/mounted[.]c", "libbtrfsutil")
-	only("^[ \t]*# *include *<popt[.]h>", "cmd/[a-z0-9-]*[.][ch]", "popt")
-	only("[^a-z_](printf|puts|putchar|perror) *[(]", "cmd/[a-z0-9-]*[.][ch]", "printing")
+	only("^[ \t]*# *include *<popt[.]h>", "cmd/[a-z0-9/-]*[.][ch]", "popt")
+	only("[^a-z_](printf|puts|putchar|perror) *[(]", "cmd/[a-z0-9/-]*[.][ch]", "printing")
 }
 
 END {
@@ -82,4 +83,4 @@ END {
 	if (n <= 50)
 		bad("only " n " includes looked at")
 	exit status
-}' format/*.[ch] common/*/*.[ch] cmd/*.[ch] tests/*/*.[ch] tests/*/*.sh
+}' format/*.[ch] common/*/*.[ch] cmd/*.[ch] cmd/*/*.[ch] tests/*/*.[ch] tests/*/*.sh

@@ -44,7 +44,7 @@ for row, found in sorted(seen.items()):
         bad.append(f"no row {row}: {sorted(found)}")
     elif found - table[row]:
         bad.append(f"row {row} lacks {sorted(found - table[row])}")
-sources = "".join(open(name).read() for name in glob.glob(top + "/cmd/*.c") + [top + "/common/util/progress.c"])
+sources = "".join(open(name).read() for name in glob.glob(top + "/cmd/**/*.c", recursive=True))
 for row, names in sorted(table.items()):
     unknown = [name for name in names - seen.get(row, set()) if not re.search(rf'"{re.sub("_hex$", "", name)}\\?"', sources)]
     if unknown:

@@ -5,7 +5,7 @@
 
 #include "tests/unit/test.h"
 
-#include "cmd/dump-items.h"
+#include "cmd/dump/items.h"
 #include "cmd/json.h"
 #include "format/crypt.h"
 

@@ -2,7 +2,7 @@
 /* Names of trees and keys on the command line. */
 #include "tests/unit/test.h"
 
-#include "cmd/dump-select.h"
+#include "cmd/dump/select.h"
 
 static void takes_names_of_trees(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Dumps of items about devices: what they are, which parts are in use, their errors, a replacement, places of stripes. */
-#include "cmd/dump-items.h"
+#include "cmd/dump/items.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Finds the roots of all trees. */
-#include "cmd/dump-roots.h"
+#include "cmd/dump/roots.h"
 
 #include <inttypes.h>
 #include <stdio.h>

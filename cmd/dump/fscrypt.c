@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Dumps of items that other ways of protecting files leave in a tree: contexts of the fscrypt proposal, fs-verity. */
-#include "cmd/dump-items.h"
+#include "cmd/dump/items.h"
 
 #include <stdio.h>
 

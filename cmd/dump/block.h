@@ -3,8 +3,8 @@
 #ifndef CMD_DUMP_BLOCK_H
 #define CMD_DUMP_BLOCK_H
 
-#include "cmd/dump-out.h"
-#include "cmd/dump-walk.h"
+#include "cmd/dump/out.h"
+#include "cmd/dump/walk.h"
 #include "format/superblock.h"
 
 /* One tree being printed. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Dumps of subvolume trees: inodes, names, xattrs, file extents with their seal mark. */
-#include "cmd/dump-items.h"
+#include "cmd/dump/items.h"
 
 #include <inttypes.h>
 

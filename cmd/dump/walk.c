@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Walks trees for the dumps, level by level or depth first, past damage if asked to. */
-#include "cmd/dump-walk.h"
+#include "cmd/dump/walk.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

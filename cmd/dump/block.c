@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Tree blocks in text as btrfs-progs prints them, or as JSON: an object for each header, pointer and item. */
-#include "cmd/dump-block.h"
+#include "cmd/dump/block.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <uuid/uuid.h>
 
 #include "cmd/cmd.h"
-#include "cmd/dump-items.h"
+#include "cmd/dump/items.h"
 #include "cmd/json.h"
 #include "common/util/hex.h"
 #include "format/node-salvage.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Fields of a dump, as text or as JSON. */
-#include "cmd/dump-out.h"
+#include "cmd/dump/out.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #ifndef CMD_DUMP_ITEMS_H
 #define CMD_DUMP_ITEMS_H
 
-#include "cmd/dump-out.h"
+#include "cmd/dump/out.h"
 #include "format/cursor.h"
 #include "format/superblock.h"
 

@@ -3,7 +3,7 @@
 #ifndef CMD_DUMP_ROOTS_H
 #define CMD_DUMP_ROOTS_H
 
-#include "cmd/dump-walk.h"
+#include "cmd/dump/walk.h"
 
 struct dump_root {
 	struct key key;

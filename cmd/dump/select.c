@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Names of trees and keys, from words of the command line. */
-#include "cmd/dump-select.h"
+#include "cmd/dump/select.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "cmd/dump-out.h"
+#include "cmd/dump/out.h"
 #include "common/util/escape.h"
 #include "common/util/number.h"
 

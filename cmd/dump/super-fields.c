@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The fields of one superblock, with the names and the layout of `btrfs inspect-internal dump-super`. */
-#include "cmd/super-fields.h"
+#include "cmd/dump/super-fields.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <uuid/uuid.h>
 
-#include "cmd/dump-out.h"
+#include "cmd/dump/out.h"
 #include "cmd/json.h"
 #include "common/util/escape.h"
 #include "common/util/hex.h"

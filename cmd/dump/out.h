@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "format/key.h"
 #include "format/inode.h"
+#include "format/key.h"
 
 struct json_object;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Dumps of items that say where space is: chunks, block groups, free space, and a balance of them. */
-#include "cmd/dump-items.h"
+#include "cmd/dump/items.h"
 
 #include <inttypes.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The fields of one superblock: members of line, or where it is NULL lines of text. */
-#ifndef CMD_SUPER_FIELDS_H
-#define CMD_SUPER_FIELDS_H
+#ifndef CMD_DUMP_SUPER_FIELDS_H
+#define CMD_DUMP_SUPER_FIELDS_H
 
 #include "format/ondisk.h"
 
@@ -12,4 +12,4 @@ void super_text(struct json_object *line, const char *label, const char *text);
 /* Everything but the chunk array, the backup roots and the tail. */
 void super_fields(struct json_object *line, const struct disk_superblock *disk);
 
-#endif /* CMD_SUPER_FIELDS_H */
+#endif /* CMD_DUMP_SUPER_FIELDS_H */

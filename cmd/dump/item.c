@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which decoder prints which kind of item. */
-#include "cmd/dump-items.h"
+#include "cmd/dump/items.h"
 
 static dump_item *const decoders[256] = {
 	[KEY_INODE_ITEM] = dump_inode,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Dumps of items that have little to say. */
-#include "cmd/dump-items.h"
+#include "cmd/dump/items.h"
 
 #include <inttypes.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Dumps of the root tree: root items with their encryption tag, references between subvolumes, uuids. */
-#include "cmd/dump-items.h"
+#include "cmd/dump/items.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Dumps of everything that concerns encryption: crypt items and the state of an unfinished conversion.  No wrapped key is printed. */
-#include "cmd/dump-items.h"
+#include "cmd/dump/items.h"
 
 #include <inttypes.h>
 #include <stdio.h>
