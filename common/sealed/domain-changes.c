@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/fs/path.h"
 #include "common/sealed/extent-part.h"
 #include "common/sealed/index-iter.h"
 #include "common/sealed/index-scan.h"
@@ -16,10 +17,22 @@
 /* Changed inodes are remembered, so that a second subvolume that shares them can be told from one that lacks something. */
 #define REMEMBERED_MAX 4096u
 
+#define WHOLE_INODE (1u << INODE_ENTRY_FILE | 1u << INODE_ENTRY_DIRECTORY)	/* the kinds that have the inode item */
+
 struct unknown {
 	uint32_t member;
 	unsigned kinds;		/* bits */
 };
+
+/* When the inode was made. No later change alters that, so it tells a version of a file from another file with the same number. */
+struct making {
+	uint32_t member;
+	bool is_read, is_known;
+	uint64_t generation;
+	struct inode_time otime;
+};
+
+enum origin { CHANGED, ADDED, CHANGED_OR_ADDED };
 
 struct comparing {
 	const struct domain_view *view;
@@ -39,6 +52,8 @@ struct comparing {
 	uint32_t member;	/* the lowest member in which this inode was found */
 	struct unknown *unknown;	/* versions without an entry, in each subvolume that is the lowest to have them */
 	size_t n_unknown, unknown_room;
+	struct making *intact;	/* subvolumes in which its inode item is as it was sealed: the lowest that has each version */
+	size_t n_intact, intact_room;
 	uint64_t n_sealed, n_missing, n_found;	/* its entries; those of them that nothing matches; its versions that exist */
 
 	struct crypt_index_entry remembered[REMEMBERED_MAX];
@@ -59,13 +74,60 @@ static bool tell_inode(struct comparing *c, uint32_t member, const char *what, s
 	return ok;
 }
 
+static void read_making(const struct comparing *c, struct making *making)
+{
+	struct error ignored = { 0 };
+	struct inode inode;
+
+	if (making->is_read)
+		return;
+	making->is_read = true;
+	making->is_known = inode_get(&c->view->scan->tree[making->member], c->inode, &inode, &ignored);
+	if (!making->is_known)
+		return;
+	making->generation = inode.generation;
+	making->otime = inode.otime;
+}
+
+static bool is_same_making(const struct making *a, const struct making *b)
+{
+	return a->is_known && b->is_known && a->generation == b->generation && a->otime.sec == b->otime.sec && a->otime.nsec == b->otime.nsec;
+}
+
+/*
+ * An entry does not say in which subvolume its inode was sealed, and each subvolume may have another file with the same number. So a version
+ * without an entry was not necessarily sealed, although the number was.
+ */
+static enum origin find_origin(struct comparing *c, const struct unknown *unknown)
+{
+	struct making making = { .member = unknown->member };
+
+	if (c->n_sealed == 0)
+		return ADDED;
+	/* Every subvolume had its root directory. If the inode item is as it was, the inode was sealed. */
+	if (c->view->domain->n_members == 1 || c->inode == FIRST_FREE_ID || !(unknown->kinds & WHOLE_INODE))
+		return CHANGED;
+	read_making(c, &making);
+	for (size_t i = 0; i < c->n_intact; i++) {
+		read_making(c, &c->intact[i]);
+		if (is_same_making(&making, &c->intact[i]))
+			return CHANGED;
+	}
+	/* It is none of the files that were sealed with this number if all of them are as they were. */
+	if (c->n_missing == 0)
+		return making.is_known ? ADDED : CHANGED_OR_ADDED;
+	return unknown->kinds & (1u << INODE_ENTRY_FILE | 1u << INODE_ENTRY_NAMES) ? CHANGED_OR_ADDED : CHANGED;
+}
+
 static bool tell_unknown(struct comparing *c, const struct unknown *unknown, struct error *err)
 {
 	static const struct { enum inode_entry_kind kind; const char *what; } part[] = {
+		{ INODE_ENTRY_FILE, "its names, mode, owner, times, attributes or contents" },
 		{ INODE_ENTRY_NAMES, "its name or place" },
 		{ INODE_ENTRY_DIRECTORY, "its mode, owner, times or attributes" },
 		{ INODE_ENTRY_LISTING, "what it lists" },
 	};
+	enum origin origin;
 	char what[160];
 	size_t len;
 
@@ -74,11 +136,10 @@ static bool tell_unknown(struct comparing *c, const struct unknown *unknown, str
 		c->told[unknown->member] = true;
 		return true;
 	}
-	if (c->n_sealed == 0)
+	origin = find_origin(c, unknown);
+	if (origin == ADDED)
 		return tell_inode(c, unknown->member, "was added since it was sealed", err);
-	if (unknown->kinds & 1u << INODE_ENTRY_FILE)
-		return tell_inode(c, unknown->member, "was changed since it was sealed: its names, mode, owner, times, attributes or contents", err);
-	len = (size_t)snprintf(what, sizeof(what), "was changed since it was sealed");
+	len = (size_t)snprintf(what, sizeof(what), "was changed %ssince it was sealed", origin == CHANGED ? "" : "or added ");
 	for (size_t i = 0, n = 0; i < sizeof(part) / sizeof(part[0]); i++) {
 		if (unknown->kinds & 1u << part[i].kind)
 			len += (size_t)snprintf(what + len, sizeof(what) - len, "%s%s", n++ ? "; " : ": ", part[i].what);
@@ -118,7 +179,7 @@ static bool begin_inode(struct comparing *c, uint64_t inode, struct error *err)
 		return false;
 	c->any = true;
 	c->inode = inode;
-	c->n_unknown = 0;
+	c->n_unknown = c->n_intact = 0;
 	c->n_sealed = c->n_missing = c->n_found = 0;
 	return true;
 }
@@ -158,6 +219,21 @@ static bool add_unknown(struct comparing *c, const struct index_found *found, st
 	return true;
 }
 
+static bool add_intact(struct comparing *c, uint32_t member, struct error *err)
+{
+	if (c->n_intact == c->intact_room) {
+		const size_t room = c->intact_room ? 2 * c->intact_room : 16;
+		struct making *grown = reallocarray(c->intact, room, sizeof(*grown));
+
+		if (!grown)
+			return error_memory(err);
+		c->intact = grown;
+		c->intact_room = room;
+	}
+	c->intact[c->n_intact++] = (struct making){ .member = member };
+	return true;
+}
+
 static bool compare(void *context, const struct index_found *found, struct error *err)
 {
 	struct comparing *c = context;
@@ -168,7 +244,7 @@ static bool compare(void *context, const struct index_found *found, struct error
 		if (c->n_found++ == 0)
 			c->member = found->member;
 		c->n_sealed++;
-		return index_iter_next(&c->sealed, err);
+		return (!(1u << found->kind & WHOLE_INODE) || add_intact(c, found->member, err)) && index_iter_next(&c->sealed, err);
 	}
 	c->n_found++;
 	if (!add_unknown(c, found, err))
@@ -279,6 +355,7 @@ bool domain_changes_tell(const struct domain_view *view, const bool *differs, bo
 	index_iter_close(&c->sealed);
 	free(c->told);
 	free(c->unknown);
+	free(c->intact);
 	free(c);
 	return ok;
 }

@@ -10,7 +10,7 @@ build_attack
 image=$tmp/disk.img
 make_keys
 
-say "three subvolumes that share most of what they have, and 2000 files"
+say "three subvolumes that share most of what they have, and 2000 files; one that shares nothing"
 image_make "$tmp/plain.img" 200M -d single -m dup -n 4096
 image_mount "$tmp/plain.img" "$tmp/mnt" rw,noatime
 btrfs -q subvolume create "$tmp/mnt/target"
@@ -21,12 +21,14 @@ btrfs -q subvolume snapshot -r "$tmp/mnt/target" "$tmp/mnt/older"
 mkfifo "$tmp/mnt/target/few/newer"
 echo "which a kernel does not change" >"$tmp/mnt/target/few/regular"
 btrfs -q subvolume snapshot -r "$tmp/mnt/target" "$tmp/mnt/same"
+btrfs -q subvolume create "$tmp/mnt/other"
+mkfifo "$tmp/mnt/other"/{fifo,fifo2}
 removed=$(stat -c %i "$tmp/mnt/target/few/removed") newer=$(stat -c %i "$tmp/mnt/target/few/newer")
 changed=$(stat -c %i "$tmp/mnt/target/few/changed")
 target_id=$(btrfs inspect-internal rootid "$tmp/mnt/target") older_id=$(btrfs inspect-internal rootid "$tmp/mnt/older")
 image_umount
 cp --sparse=always "$tmp/plain.img" "$tmp/base.img"
-expect_status 0 crypt convert --encrypt -q --passphrase-file "$tmp/passphrase" "${CHEAP[@]}" --shared=include "$tmp/base.img" target
+expect_status 0 crypt convert --encrypt -q --passphrase-file "$tmp/passphrase" "${CHEAP[@]}" --shared=include "$tmp/base.img" target other
 check_clean "$tmp/base.img"
 crypt dump-tree --crypt "$tmp/base.img" >"$tmp/dump"
 items=$(grep -c 'kind index index' "$tmp/dump")
@@ -103,3 +105,22 @@ image_umount
 expect_unchanged 6 "$image" crypt verify "${KEY[@]}" "$image" target
 expect_text "$tmp/out" "^inode $newer: is missing: it was sealed, but is no longer in any subvolume$"
 expect_text "$tmp/out" "^target/few: was changed since it was sealed: .*what it lists$"
+
+say "each subvolume has files of its own with the same numbers: what is new in one is not called changed because another has that number"
+fresh
+image_mount "$image" "$tmp/mnt" rw,noatime
+btrfs property set -ts "$tmp/mnt/other" ro false
+mkdir "$tmp/mnt/other/directory"
+mkfifo "$tmp/mnt/other/directory/new"
+chmod 600 "$tmp/mnt/other/fifo"
+for one in fifo directory directory/new; do
+	number=$(stat -c %i "$tmp/mnt/other/$one")
+	[ -n "$(find "$tmp/mnt/target" -inum "$number")" ] || fail "target has no inode $number"
+done
+image_umount
+# The sealed version of fifo is gone, and the index does not say which subvolume it was in.
+all=("other/: was changed since it was sealed: its mode, owner, times or attributes; what it lists"
+	"other/directory: was added since it was sealed" "other/directory/new: was added since it was sealed"
+	"other/fifo: ${FILE/changed/changed or added}")
+fails "${all[@]}"
+lists "${all[@]}"
