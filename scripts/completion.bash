@@ -2,11 +2,11 @@
 # Completes the command line of btrfs-crypt in bash.
 #TABLES
 
-# The words of $1 as a shell reads them, but nothing in them is carried out; the last is the one that the cursor is in.  broken: how much of that readline
-# does not replace, for it takes : and = for the end of a word.
+# The words of $1 as a shell reads them, but nothing in them is carried out; the last is the one that the cursor is in.  quote: in which it is.  broken: how
+# much of it readline does not replace, for it takes : and = for the end of a word.
 _btrfs_crypt_split() {
-	local line=$1 quote= word= inside= c i
-	words=() broken=0
+	local line=$1 word= inside= c i
+	words=() broken=0 quote=
 	for ((i = 0; i < ${#line}; i++)); do
 		c=${line:i:1}
 		if [[ $quote = "'" && $c != "'" ]] || [[ $quote = '"' && $c != [\"\\] ]]; then
@@ -38,8 +38,19 @@ _btrfs_crypt_subvolumes() {
 	timeout 3 "${program:-btrfs-crypt}" list --paths "$@" -- "$image" 2>/dev/null </dev/null
 }
 
+# $1 as it has to be typed behind $2, the quote that the word begins with.
+_btrfs_crypt_quoted() {
+	local text=$1 mark
+	case $2 in
+	'') printf -v text %q "$text" ;;
+	\') text=${text//\'/\'\\\'\'} ;;
+	\") for mark in \\ \" \$ \`; do text=${text//"$mark"/\\"$mark"}; done ;;
+	esac
+	printf '%s' "$text"
+}
+
 _btrfs_crypt() {
-	local words broken command= image= value= cur prefix= kind= n=0 i name program
+	local words broken quote command= image= value= cur prefix= kind= n=0 is_alone= is_quoted= slashes i name program
 	local -a kinds how=() candidates=()
 	COMPREPLY=()
 	_btrfs_crypt_split "${COMP_LINE:0:COMP_POINT}"
@@ -49,14 +60,16 @@ _btrfs_crypt() {
 	for ((i = 1; i < ${#words[@]} - 1; i++)); do
 		name=${words[i]}
 		if [[ ! $command && $name = --format ]]; then
-			((++i))
+			((++i == ${#words[@]} - 1)) && value=$name
 		elif [[ $name = -* && $name != - && ! $command ]]; then
 			:
 		elif [[ ! $command ]]; then
 			command=$name
 		elif [[ $name = --*=* ]]; then
+			[[ "$command ${name%%=*}" =~ $_btrfs_crypt_alone ]] && is_alone=1
 			[[ $name = --@(device|image-offset|member|super|backup-root)=* ]] && how+=("$name")
 		elif [[ ${_btrfs_crypt_values[$command $name]-} ]]; then
+			[[ "$command $name" =~ $_btrfs_crypt_alone ]] && is_alone=1
 			if ((++i == ${#words[@]} - 1)); then
 				value=$name
 			elif [[ $name = --@(device|image-offset|member|super|backup-root) ]]; then
@@ -64,17 +77,17 @@ _btrfs_crypt() {
 			fi
 		elif [[ $name != -* || $name = - ]]; then
 			((n++)) || image=$name
+		elif [[ "$command $name" =~ $_btrfs_crypt_alone ]]; then
+			is_alone=1
 		fi
 	done
-	if [[ ! $command ]]; then
-		if [[ $cur = -* ]]; then
-			candidates=(--help --version --list-commands --list-options --format=)
-		else
-			read -ra candidates <<< "$_btrfs_crypt_commands help"
-		fi
+	# The options before the command are those of the command "-" in the tables.
+	command=${command:--}
+	if [[ $command = - && ! $value && $cur != -* ]]; then
+		read -ra candidates <<< "$_btrfs_crypt_commands help"
 	elif [[ $command = help ]]; then
 		read -ra candidates <<< "$_btrfs_crypt_commands"
-	elif [[ ! ${_btrfs_crypt_operands[$command]-} ]]; then
+	elif [[ ! ${_btrfs_crypt_options[$command]-} ]]; then
 		return
 	else
 		if [[ $value ]]; then
@@ -97,16 +110,24 @@ _btrfs_crypt() {
 			[[ $cur != \~/* ]] || candidates=("${candidates[@]/#$HOME\//\~/}")
 			compopt -o filenames 2>/dev/null ;;
 		subvolume)
-			mapfile -t candidates < <(_btrfs_crypt_subvolumes "$image" "${how[@]}")
-			# readline quotes what a shell would take for something else.
-			compopt -o filenames 2>/dev/null ;;
+			[[ $is_alone && ! $value && ! $prefix ]] || mapfile -t candidates < <(_btrfs_crypt_subvolumes "$image" "${how[@]}")
+			# With any number of / before it a path is the same.
+			if [[ $cur = /* && ${#candidates[@]} -gt 0 ]]; then
+				slashes=${cur%%[!/]*}
+				candidates=("${candidates[@]/#/$slashes}")
+				candidates[0]=$slashes
+			fi
+			is_quoted=1 ;;
 		*) read -ra candidates <<< "$kind" ;;
 		esac
 	fi
 	for name in "${candidates[@]}"; do
 		[[ $name = "$cur"* ]] || continue
 		name=$prefix$name
-		COMPREPLY+=("${name:broken}")
+		name=${name:broken}
+		# readline does that itself for names of files, but puts a / behind each that is a directory here.
+		[[ ! $is_quoted ]] || name=$(_btrfs_crypt_quoted "$name" "$quote")
+		COMPREPLY+=("$name")
 	done
 	[[ ${#COMPREPLY[@]} = 1 && ${COMPREPLY[0]} = *= ]] && compopt -o nospace 2>/dev/null
 	return 0

@@ -2,16 +2,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Completes the command line of btrfs-crypt in zsh.
 
-# The subvolumes of the image, as the program takes them back; nothing is unpacked for it, and it does not take long.
+# The subvolumes of the image, as the program takes them back, with as many / before them as were typed; nothing is unpacked for it, and it does not
+# take long.
 _btrfs_crypt_subvolumes() {
-	local image=$1 name
+	local image=$1 name slashes
 	local -a names how
 	for name in --device --image-offset --member --super --backup-root; do
 		(( $+opt_args[$name] )) && how+=( $name=${(Q)^${(s.:.)opt_args[$name]}} )
 	done
 	[[ -f $image || -b $image ]] || return 1
 	[[ $image != *.(gz|xz|zst|zip|tar|tgz|7z) ]] || return 1
-	names=( / ${(f)"$(timeout 3 btrfs-crypt list --paths $how -- $image 2>/dev/null </dev/null)"} )
+	names=( ${(f)"$(timeout 3 btrfs-crypt list --paths $how -- $image 2>/dev/null </dev/null)"} )
+	slashes=${PREFIX%%[^/]*}
+	names=( ${slashes:-/} $slashes${^names} )
 	compadd -a names
 }
 
@@ -20,12 +23,15 @@ _btrfs_crypt() {
 	local -a line _btrfs_crypt_commands specs
 	local -A opt_args _btrfs_crypt_specs
 #TABLES
-	if (( CURRENT == 2 )); then
+	specs=( ${(Q)${(z)_btrfs_crypt_specs[-]}} )
+	_arguments -C $specs '1: :->command' '*:: :->operands' && ret=0
+	if [[ $state = command || $words[1] = help ]]; then
+		[[ $state != command ]] || _btrfs_crypt_commands+=( 'help:show this help, or that of a command' )
+		(( CURRENT > 2 )) && [[ $state != command ]] && return 1
 		_describe -t commands command _btrfs_crypt_commands
 		return
 	fi
-	shift words
-	(( CURRENT-- ))
+	[[ $state = operands ]] || return ret
 	specs=( ${(Q)${(z)_btrfs_crypt_specs[$words[1]]}} )
 	(( $#specs )) || return 1
 	_arguments -C -s $specs && ret=0

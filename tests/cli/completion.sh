@@ -42,6 +42,9 @@ offers "btrfs-crypt ver" verify-key verify
 offers "btrfs-crypt help df" df
 offers "btrfs-crypt --format json lis" list
 offers "btrfs-crypt --list-o" --list-options
+offers "btrfs-crypt --format " text json
+offers "btrfs-crypt --format=j" json
+offers "btrfs-crypt --f" --format=
 # Every option of every command, and no other.
 for command in $(btrfs-crypt --list-commands | cut -f 1); do
 	btrfs-crypt --list-options | awk -F '\t' -v command="$command" '$1 == command {
@@ -62,6 +65,12 @@ offers "btrfs-crypt convert -c " aes-256-gcm chacha20-poly1305
 offers "btrfs-crypt ls --sort=" none name size time
 offers "btrfs-crypt convert --progress=" auto none bar json
 lacks "btrfs-crypt convert --iter-time="
+trees="root chunk extent dev fs csum uuid free-space block-group quota raid-stripe tree-log data-reloc"
+offers "btrfs-crypt dump-tree -t " $trees
+offers "btrfs-crypt tree-stats --tree=f" fs free-space
+for tree in $trees; do
+	btrfs-crypt dump-tree -t $tree nothing.img 2>&1 | grep -q 'nothing.img: ' || bad "dump-tree does not know the tree $tree"
+done
 lacks "btrfs-crypt nothing "
 lacks "btrfs-crypt df --local-time"
 touch key1 key2
@@ -73,12 +82,14 @@ offers "btrfs-crypt df x --device=my" "my disk.img" "my disk.img.sum"
 
 # Subvolumes, whatever way the image is written in.
 all=(/ public vault vault/nested empty shared shared-snapshot)
+absolute=(/ "${all[@]/#//}")
+unset 'absolute[1]'
 for image in 'my\ disk.img' '"my disk.img"' "'my disk.img'" 'my" "disk.img' "$own/my\\ disk.img"; do
 	offers "btrfs-crypt ls $image " "${all[@]}"
 done
 offers "btrfs-crypt ls --key-file key1 -l my\\ disk.img va" vault vault/nested
 offers "btrfs-crypt ls my\\ disk.img 'va" vault vault/nested
-offers "btrfs-crypt verify --device=my\\ disk.img.sum my\\ disk.img /"  /
+offers "btrfs-crypt verify --device=my\\ disk.img.sum my\\ disk.img " /	# not a device of it
 offers "btrfs-crypt show --super 1 my\\ disk.img pub" public
 offers "btrfs-crypt convert --encrypt my\\ disk.img vault pu" public
 lacks "btrfs-crypt timeline --changed-since="	# the image is not known there
@@ -86,6 +97,17 @@ offers "btrfs-crypt timeline my\\ disk.img --changed-since=shared-" shared-snaps
 lacks "btrfs-crypt ls my\\ disk.img vault "
 lacks "btrfs-crypt ls nothing.img "
 lacks "btrfs-crypt ls / "
+# With / before it, a path is the same; a directory of this name that is here is another.
+mkdir pub public
+offers "btrfs-crypt ls my\\ disk.img /pu" /public
+offers "btrfs-crypt ls my\\ disk.img //va" //vault //vault/nested
+offers "btrfs-crypt ls my\\ disk.img /" "${absolute[@]}"
+# Where there is no SUBVOL
+for line in "convert --status" "convert --decrypt --resume" "convert --abort" "resolve --logical=1" "resolve --logical 1" "resolve -l 1"; do
+	lacks "btrfs-crypt $line my\\ disk.img "
+	offers "btrfs-crypt $line my" "my disk.img" "my disk.img.sum"
+done
+offers "btrfs-crypt ls -l my\\ disk.img pu" public
 offered "btrfs-crypt ls my\\ disk.img va --format" 28 | diff - <(printf '%s\n' "${all[@]}") || bad "in the middle of a line"
 gzip -k "my disk.img"
 lacks "btrfs-crypt ls my\\ disk.img.gz "	# which would have to be unpacked
@@ -99,36 +121,61 @@ END
 chmod +x fake
 printf '%s\n' 'a b' "it's" '$(touch made)' '`touch made`' '; touch made' 'new\x0aline' 'back\\slash' '*' '"' 'id:1' > names
 mapfile -t odd < names
-offers "./fake ls my\\ disk.img " / "${odd[@]}"
-offers "./fake ls my\\ disk.img it\\'" "it's"
+# Typed as they are offered, they are those names again.
+read_back() { while IFS= read -r word; do eval "printf '%s\n' $1$word$1"; done; }
+offered "./fake ls my\\ disk.img " | read_back '' | diff - <(printf '%s\n' / "${odd[@]}") || bad "names are not quoted"
+offered "./fake ls my\\ disk.img '" | read_back "'" | diff - <(printf '%s\n' / "${odd[@]}") || bad "names are not quoted behind '"
+offered "./fake ls my\\ disk.img \"" | read_back '"' | diff - <(printf '%s\n' / "${odd[@]}") || bad 'names are not quoted behind "'
+offers "./fake ls my\\ disk.img it\\'" "it\\'s"
 offers "./fake ls my\\ disk.img \"it'" "it's"
 offers "./fake ls my\\ disk.img id:" 1
-offers "./fake ls my\\ disk.img \\\$" '$(touch made)'
+offers "./fake ls my\\ disk.img \\\$" '\$\(touch\ made\)'
 for line in 'btrfs-crypt ls $(touch made) ' 'btrfs-crypt ls `touch made` ' 'btrfs-crypt ls "$(touch made)" ' 'btrfs-crypt ls my\ disk.img $(touch made)' '$(touch made) ls x ' \
 	'btrfs-crypt ls a[$(touch made)] ' 'btrfs-crypt a[$(touch made)] --x=' 'btrfs-crypt ls --a[$(touch made)] ' "btrfs-crypt ls 'unclosed "; do
 	lacks "$line"
 done
 [ ! -e made ] || bad "a line or a name was carried out"
 
-# The other shells read theirs; where they are there.
+# The same in the other shells, if they are there.
+ask() { asked+=("$1"); echo "$1"; shift; [ $# = 0 ] || printf '%s\n' "$@" | sort; }
+ask_others() {
+	"$1" "btrfs-crypt ver" verify-key verify
+	"$1" "btrfs-crypt help d" df dump-super dump-tree
+	"$1" "btrfs-crypt --format json li" list
+	"$1" "btrfs-crypt --format=json li" list
+	"$1" "btrfs-crypt --format " text json
+	"$1" "btrfs-crypt export --ciph" --ciphertext
+	"$1" "btrfs-crypt --list-" --list-commands --list-options
+	"$1" "btrfs-crypt dump-tree -t " $trees
+	"$1" "btrfs-crypt ls key" key1 key2
+	"$1" "btrfs-crypt ls --key-file key" key1 key2
+	"$1" "btrfs-crypt ls --key-file key1 my\\ disk.img va" vault vault/nested
+	"$1" "btrfs-crypt convert --encrypt my\\ disk.img vault pu" public
+	"$1" "btrfs-crypt --format json ls my\\ disk.img pu" public
+	"$1" "btrfs-crypt ls -l my\\ disk.img /" "${absolute[@]}"
+	"$1" "btrfs-crypt ls my\\ disk.img //va" //vault //vault/nested
+	"$1" "btrfs-crypt ls my\\ disk.img public pu"
+	"$1" "btrfs-crypt convert --status my\\ disk.img /"
+	"$1" "btrfs-crypt convert --status key" key1 key2
+	"$1" "btrfs-crypt resolve -l 1 my\\ disk.img v"
+}
 if command -v zsh > /dev/null; then
 	zsh -n "$scripts/_btrfs-crypt" || bad "zsh does not read it"
 	[ "$(head -n 1 "$scripts/_btrfs-crypt")" = '#compdef btrfs-crypt' ] || bad "zsh does not know what it completes"
+	asked=()
+	ask_others ask > want
+	ask "btrfs-crypt list --format=" text json >> want
+	zsh -f "$TOP/tests/cli/zsh-offers" "$scripts/_btrfs-crypt" "${asked[@]}" > have 2> err
+	diff want have > log || { bad zsh; cat log err; }
 fi
 if command -v fish > /dev/null; then
 	export HOME=$own
 	fish -n "$scripts/btrfs-crypt.fish" || bad "fish does not read it"
-	fish_offers() {
-		local line=$1
-		shift
-		printf '%s\n' "$@" | sort > want
-		fish --no-config -c "source '$scripts/btrfs-crypt.fish'; complete -C \$argv[1]" "$line" 2> err | cut -f 1 | sort > have
-		diff want have > log || { bad "fish: $line"; cat log err; }
-	}
-	fish_offers "btrfs-crypt ver" verify-key verify
-	fish_offers "btrfs-crypt list --format=" --format=json --format=text
-	fish_offers "btrfs-crypt ls --key-file key1 my\\ disk.img va" vault vault/nested
-	fish_offers "btrfs-crypt convert --encrypt my\\ disk.img vault pu" public
-	fish_offers "btrfs-crypt export --ciph" --ciphertext
+	asked=()
+	ask_others ask > want
+	ask "btrfs-crypt list --format=" --format=json --format=text >> want
+	fish --no-config -c "source '$scripts/btrfs-crypt.fish'
+		for line in \$argv; echo \$line; complete -C \$line | string replace -r '\t.*' '' | sort; end" "${asked[@]}" > have 2> err
+	diff want have > log || { bad fish; cat log err; }
 fi
 finish
