@@ -2,13 +2,16 @@
 /* Each name of a file is in three items, which are far from each other. Directories are read by the index alone. */
 #include "common/fs/lost-names.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "common/util/escape.h"
 #include "common/util/lower-bound.h"
 #include "common/util/set64.h"
+#include "common/volume/volume.h"
 #include "format/inode.h"
 
 /* --- who is in which directory ----------------------------------------------------------------------------------- */
@@ -131,7 +134,7 @@ static uint64_t hash(const struct finding *f, const struct cursor *name)
 	return (sum ^ name->left) * 0x9e3779b97f4a7c15u;
 }
 
-static bool add(struct finding *f, const struct dir_entry *entry, uint64_t number, struct error *err)
+static bool add(struct finding *f, const struct dir_entry *entry, uint64_t number, uint8_t found_by, struct error *err)
 {
 	struct lost_names *names = f->found;
 	uint8_t *name;
@@ -156,7 +159,7 @@ static bool add(struct finding *f, const struct dir_entry *entry, uint64_t numbe
 	if (!name)
 		return error_memory(err);
 	memcpy(name, entry->name.at, entry->name.left);
-	names->at[names->n] = (struct lost_name){ .entry = *entry, .number = number };
+	names->at[names->n] = (struct lost_name){ .entry = *entry, .number = number, .found_by = found_by };
 	names->at[names->n].entry.name = (struct cursor){ .at = name, .left = entry->name.left };
 	names->at[names->n++].entry.data = (struct cursor){ 0 };
 	return true;
@@ -196,7 +199,7 @@ static bool find_items(struct finding *f, struct error *err)
 		struct dir_entry entry;
 
 		while (item.left > 0 && dir_entry_next(&item, &entry, &ignored)) {
-			if (!add(f, &entry, iter.key.offset, err))
+			if (!add(f, &entry, iter.key.offset, KEY_DIR_ITEM, err))
 				return false;
 		}
 		if (!tree_next_over(&iter, NULL, NULL, err))
@@ -224,7 +227,7 @@ static bool find_subvolumes(struct finding *f, struct error *err)
 				.location = { iter.key.offset, KEY_ROOT_ITEM, UINT64_MAX }, .type = FT_DIR, .name = ref.name,
 			};
 
-			if (!add(f, &entry, ref.sequence, err))
+			if (!add(f, &entry, ref.sequence, KEY_ROOT_REF, err))
 				return false;
 		}
 		if (!tree_next_over(&iter, NULL, NULL, err))
@@ -261,7 +264,7 @@ static bool find_refs(struct finding *f, uint64_t number, const struct inode_par
 			if (ref.parent != f->directory || set64_has(&f->seen, hash(f, &ref.name)))
 				continue;
 			entry.type = type_of(f, number, parents);
-			if (!add(f, &entry, ref.index, err))
+			if (!add(f, &entry, ref.index, KEY_INODE_REF, err))
 				return false;
 		}
 		if (!tree_next_over(&iter, NULL, NULL, err))
@@ -293,6 +296,51 @@ void lost_names_free(struct lost_names *names)
 	*names = (struct lost_names){ 0 };
 }
 
+void lost_name_tell(const struct lost_name *name, uint64_t directory, struct error *what)
+{
+	const uint64_t leads_to = name->entry.location.objectid;
+	char text[120];
+
+	escape_text(name->entry.name.at, name->entry.name.left, text, sizeof(text));
+	switch (name->found_by) {
+	case KEY_INODE_REF:
+		error_set(what, ERROR_CORRUPT, "the entry \"%s\" of directory %" PRIu64 " is lost; the INODE_REF of inode %" PRIu64 " says where it was",
+			  text, directory, leads_to);
+		break;
+	case KEY_ROOT_REF:
+		error_set(what, ERROR_CORRUPT, "the entry \"%s\" of directory %" PRIu64 " is lost; the ROOT_REF of subvolume %" PRIu64 " says where it was",
+			  text, directory, leads_to);
+		break;
+	default:
+		error_set(what, ERROR_CORRUPT, "the DIR_INDEX of \"%s\" in directory %" PRIu64 " is lost; its DIR_ITEM is used", text, directory);
+	}
+}
+
+bool lost_name_find(const struct tree *subvolume, uint64_t directory, const char *name, size_t len, struct dir_entry *entry, bool *found,
+		    struct error *err)
+{
+	struct inode_parents parents = { 0 };
+	struct lost_names names = { 0 };
+	const bool ok = lost_names_find(subvolume, directory, &parents, &names, err);
+
+	*found = false;
+	for (size_t i = 0; ok && !*found && i < names.n; i++) {
+		const struct cursor have = names.at[i].entry.name;
+		struct error what = { 0 };
+
+		if (have.left != len || memcmp(have.at, name, len) != 0)
+			continue;
+		*found = true;
+		*entry = names.at[i].entry;
+		entry->name = (struct cursor){ .at = (const uint8_t *)name, .left = len };
+		lost_name_tell(&names.at[i], directory, &what);
+		volume_invalid(subvolume->volume, "tree %" PRIu64 ": %s", subvolume->id, what.text);
+	}
+	lost_names_free(&names);
+	inode_parents_free(&parents);
+	return ok;
+}
+
 /* --- a directory by itself --------------------------------------------------------------------------------------- */
 
 struct reading {
@@ -320,14 +368,19 @@ static bool note_gap(void *context, const struct error *what, struct error *err)
 bool dir_read_all(const struct tree *subvolume, uint64_t inode, bool has_gap, dir_visit *visit, tree_gap *gap, void *context,
 		  struct inode_parents *parents, struct error *err)
 {
-	struct reading reading = { visit, gap, context, has_gap };
+	const bool is_tolerant = subvolume->volume->tolerance.is_tolerant;
+	struct reading reading = { visit, gap, context, has_gap || is_tolerant };
 	struct lost_names lost = { 0 };
 	bool ok = dir_read_over(subvolume, inode, visit_entry, note_gap, &reading, err);
 
 	if (ok && reading.has_gap)
 		ok = lost_names_find(subvolume, inode, parents, &lost, err);
-	for (size_t i = 0; ok && i < lost.n; i++)
-		ok = visit(context, &lost.at[i].entry, err);
+	for (size_t i = 0; ok && i < lost.n; i++) {
+		struct error what = { 0 };
+
+		lost_name_tell(&lost.at[i], inode, &what);
+		ok = (!is_tolerant || gap(context, &what, err)) && visit(context, &lost.at[i].entry, err);
+	}
 	lost_names_free(&lost);
 	return ok;
 }

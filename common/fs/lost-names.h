@@ -28,6 +28,7 @@ void inode_parents_free(struct inode_parents *parents);
 struct lost_name {
 	struct dir_entry entry;		/* its name is in memory of its own */
 	uint64_t number;		/* its number in the directory, for made-up names */
+	uint8_t found_by;		/* type of the item that still has it */
 };
 struct lost_names {
 	struct lost_name *at;
@@ -43,7 +44,19 @@ bool lost_names_find(const struct tree *subvolume, uint64_t directory, struct in
 		     struct error *err) must_use;
 void lost_names_free(struct lost_names *names);
 
-/* Like dir_read_over(), followed by the names that its index has lost, if there was a gap or has_gap. */
+/* What there is to say about a name that was found. */
+void lost_name_tell(const struct lost_name *name, uint64_t directory, struct error *what);
+/*
+ * The same for one name. entry, whose name is the one that is given, leads to what it names. Reports it as invalid: only for volumes that
+ * are read tolerantly.
+ */
+bool lost_name_find(const struct tree *subvolume, uint64_t directory, const char *name, size_t len, struct dir_entry *entry, bool *found,
+		    struct error *err) must_use;
+
+/*
+ * Like dir_read_over(), followed by the names that its index has lost, if there was a gap or has_gap. On a volume that is read tolerantly
+ * always, and gap is told each such name: unreadable items are left out there without a gap.
+ */
 bool dir_read_all(const struct tree *subvolume, uint64_t inode, bool has_gap, dir_visit *visit, tree_gap *gap, void *context,
 		  struct inode_parents *parents, struct error *err) must_use;
 

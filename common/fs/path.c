@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fs/lost-names.h"
 #include "common/util/escape.h"
 
 bool inode_get(const struct tree *subvolume, uint64_t number, struct inode *inode, struct error *err)
@@ -24,17 +25,25 @@ bool inode_get(const struct tree *subvolume, uint64_t number, struct inode *inod
 
 /* --- down: names to inodes -------------------------------------------------------------------------------- */
 
+/* Finds the item of the root tree that has the place of a subvolume. Tolerantly, ROOT_BACKREF says it, too. */
+static bool find_place(const struct tree *roots, uint64_t parent, uint64_t child, struct tree_iter *iter, bool *found, struct error *err)
+{
+	const struct key down = { parent, KEY_ROOT_REF, child }, up = { child, KEY_ROOT_BACKREF, parent };
+
+	return tree_find(roots, &down, iter, found, err) &&
+	       (*found || !roots->volume->tolerance.is_tolerant || tree_find(roots, &up, iter, found, err));
+}
+
 /* Does the root tree confirm that the entry (dir, name) is where the subvolume child hangs? */
 static bool is_place_of(struct volume *volume, uint64_t parent, uint64_t child, uint64_t dir, const struct cursor *name,
 			bool *is_place, struct error *err)
 {
-	const struct key key = { parent, KEY_ROOT_REF, child };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	struct root_ref ref;
 	struct tree roots;
 	bool found;
 
-	if (!tree_open(volume, ROOT_TREE_ID, &roots, err) || !tree_find(&roots, &key, &iter, &found, err))
+	if (!tree_open(volume, ROOT_TREE_ID, &roots, err) || !find_place(&roots, parent, child, &iter, &found, err))
 		return false;
 	*is_place = false;
 	if (!found)
@@ -136,9 +145,9 @@ bool dir_entry_location(const struct tree *subvolume, uint64_t dir, const char *
 	return true;
 }
 
-/* path: the whole path, of which name is a component. */
+/* path: the whole path, of which name is a component. may_search: through the whole subvolume, for an entry that is lost. */
 static bool step(struct volume *volume, struct file_id *at, uint64_t *empty_of, const char *path, const char *name, size_t len, bool is_last,
-		 struct error *err)
+		 bool may_search, struct error *err)
 {
 	/* Errors show the path up to this component, or the component alone if that is too long. */
 	const bool is_long = (size_t)(name - path) + len > NAME_MAX_BYTES;
@@ -157,6 +166,8 @@ static bool step(struct volume *volume, struct file_id *at, uint64_t *empty_of, 
 		return name_not_found(shown, shown_len, "not found: the snapshot holds no copy of the nested subvolume", err);
 	if (!tree_open(volume, at->subvolume, &tree, err) ||
 	    !find_entry(&tree, at->inode, name, len, &iter, &entry, &found, err))
+		return false;
+	if (!found && may_search && volume->tolerance.is_tolerant && !lost_name_find(&tree, at->inode, name, len, &entry, &found, err))
 		return false;
 	if (!found)
 		return name_not_found(shown, shown_len, "not found", err);
@@ -181,7 +192,7 @@ bool path_follow(struct volume *volume, uint64_t subvolume, const char *path, pa
 		if (len > 0 && !(len == 1 && path[0] == '.')) {
 			struct path_step followed = { .directory = at, .name = path, .len = len };
 
-			if (!step(volume, &at, &followed.empty_of, whole, path, len, path[len] == '\0', err))
+			if (!step(volume, &at, &followed.empty_of, whole, path, len, path[len] == '\0', true, err))
 				return false;
 			followed.found = at;
 			if (visit && !visit(context, &followed, err))
@@ -252,7 +263,7 @@ bool path_find_again(struct path_memory *memory, struct volume *volume, uint64_t
 		uint64_t ignored;
 
 		memory->n_followed++;
-		if (!(len == 1 && name[0] == '.') && !step(volume, &at, &ignored, path, name, len, false, err))
+		if (!(len == 1 && name[0] == '.') && !step(volume, &at, &ignored, path, name, len, false, false, err))
 			return false;
 		if (!remember_step(memory, (size_t)(name - path) + len, &at, err))
 			return false;

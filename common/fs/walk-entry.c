@@ -35,6 +35,7 @@ void walk_pop(struct walk *w)
 	if (frame->owns_place) {
 		inode_parents_free(&frame->place->parents);
 		set64_free(&frame->place->directories);
+		set64_free(&frame->place->closed);
 		free(frame->place);
 	}
 	tree_iter_close(&w->iter);
@@ -137,6 +138,8 @@ bool walk_visit(struct walk *w, struct place *place, struct walk_entry *entry, s
 		link_table_remove(&w->links, entry->link);
 	if (descend && is_directory && !entry->is_stub)
 		return push(w, place, entry, err);
+	if (is_directory && place && !entry->is_stub && !set64_add(&place->closed, entry->number, NULL, err))
+		return false;
 	if (is_directory && w->visitor->leave)
 		return w->visitor->leave(w->context, entry, err);
 	return true;
@@ -229,7 +232,7 @@ bool walk_take(struct walk *w, const struct dir_entry *dir_entry, uint64_t index
 	if (!extend_path(w, dir_entry, index, &fits, err))
 		return false;
 	if (!fits)
-		return true;
+		return dir_entry->location.type != KEY_INODE_ITEM || set64_add(&frame.place->closed, dir_entry->location.objectid, NULL, err);
 	if (!find_inode(w, &frame, dir_entry, &nested, &entry, &what)) {
 		error_prefix(&what, "entry %" PRIu64 " of directory %" PRIu64, index, frame.inode_number);
 		ok = lose(w, &what, err);

@@ -11,6 +11,7 @@
 struct place {
 	struct tree tree;
 	struct set64 directories;	/* inodes; each has one name, so that none is entered twice */
+	struct set64 closed;		/* those of them that were not entered, and directories below them that were asked about */
 	bool has_gap;			/* a part of some directory cannot be read */
 	struct inode_parents parents;	/* read if there is a gap */
 	size_t next_parent;		/* the next parent whose directory must be visited unless it was entered */

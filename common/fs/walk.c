@@ -75,12 +75,46 @@ static bool take_item(struct walk *w, struct error *err)
 	return walk_take(w, &entry, index, err);
 }
 
+#define CLIMB_MAX (PATH_BYTES_MAX / 2)	/* directories above one that a path has room for */
+
+/* The directory that says it holds this one, by its INODE_REF. 0: there is none. */
+static uint64_t directory_above(const struct tree *tree, uint64_t number)
+{
+	const struct key first = { number, KEY_INODE_REF, 0 };
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct error ignored = { 0 };
+
+	return tree_seek_over(tree, &first, &iter, NULL, NULL, &ignored) && iter.valid && iter.key.objectid == number && iter.key.type == KEY_INODE_REF ?
+	       iter.key.offset : 0;
+}
+
+/* Is it below a directory that was visited, but not entered? Then its contents were left out on purpose. Each step is taken once. */
+static bool is_below_closed(struct place *place, uint64_t number, bool *is_below, struct error *err)
+{
+	uint64_t at = number;
+	unsigned n = 0;
+
+	*is_below = false;
+	if (set64_count(&place->closed) == 0)
+		return true;
+	while (at && !set64_has(&place->closed, at) && (at == number || !set64_has(&place->directories, at)) && n++ < CLIMB_MAX)
+		at = directory_above(&place->tree, at);
+	*is_below = at && set64_has(&place->closed, at);
+	for (uint64_t below = number; *is_below && below != at; below = directory_above(&place->tree, below)) {
+		if (!set64_add(&place->closed, below, NULL, err))
+			return false;
+	}
+	return true;
+}
+
 /*
  * Finds a directory that was not entered because its name is lost. It appears in the root directory, under a
  * made-up name. Sets *number to 0 if there is none.
  */
 static bool next_stray(struct place *place, uint64_t *number, struct error *err)
 {
+	bool is_below;
+
 	*number = 0;
 	if (!inode_parents_read(&place->parents, &place->tree, err))
 		return false;
@@ -94,7 +128,11 @@ static bool next_stray(struct place *place, uint64_t *number, struct error *err)
 
 		const uint64_t parent = place->parents.at[place->next_parent++].parent;
 
-		if (!set64_has(&place->directories, parent) && (place->takes_named || !inode_has_name(&place->tree, parent))) {
+		if (set64_has(&place->directories, parent) || (!place->takes_named && inode_has_name(&place->tree, parent)))
+			continue;
+		if (!is_below_closed(place, parent, &is_below, err))
+			return false;
+		if (!is_below) {
 			*number = parent;
 			return true;
 		}
@@ -122,16 +160,21 @@ static bool take_behind(struct walk *w, struct error *err)
 	struct place *place = frame->place;
 	uint64_t stray = 0;
 
-	if (frame->has_gap && !frame->is_searched &&
+	/* If unreadable items are left out quietly, what they held is searched for in every directory. */
+	const bool is_tolerant = w->volume->tolerance.is_tolerant;
+
+	if ((frame->has_gap || is_tolerant) && !frame->is_searched &&
 	    !lost_names_find(&place->tree, frame->inode_number, &place->parents, &frame->lost, err))
 		return false;
 	frame->is_searched = true;
 	if (frame->next_lost < frame->lost.n) {
 		const struct lost_name *lost = &frame->lost.at[frame->next_lost++];
+		struct error what = { 0 };
 
-		return walk_take(w, &lost->entry, lost->number, err);
+		lost_name_tell(lost, frame->inode_number, &what);
+		return (!is_tolerant || walk_tell(w, &what, err)) && walk_take(w, &lost->entry, lost->number, err);
 	}
-	if (place->has_gap && frame->owns_place && frame->inode_number == FIRST_FREE_ID && !next_stray(place, &stray, err))
+	if ((place->has_gap || is_tolerant) && frame->owns_place && frame->inode_number == FIRST_FREE_ID && !next_stray(place, &stray, err))
 		return false;
 	return stray ? take_stray(w, stray, err) : leave(w, err);
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # --tolerant reports what is invalid and uses it as far as possible, everything else is as it was, and the exit status is 6. Without it, this is an
-# error, or what is lost is named. Superblocks, chunk tree, tree of roots, leaves, inner nodes, data, a cut image.
+# error, or what is lost is named. Superblocks, chunk tree, tree of roots, leaves, inner nodes, data, a cut image, entries of directories.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt
@@ -30,7 +30,7 @@ edit() {
 	{ echo "import struct, sys; sys.path.insert(0, '$IMAGE_TESTS'); import damage; words = sys.argv[1:]; image = damage.Image('$image', None)"; cat; } >"$tmp/edit.py"
 	python3 "$tmp/edit.py" "$@"
 }
-fresh() { cp "$tmp/good.img" "$image"; }
+fresh() { cp --sparse=always "${1:-$tmp/good.img}" "$image"; }
 # tolerant REGEX COMMAND...: status 6, and a line that says what is invalid
 tolerant() {
 	local text=$1
@@ -205,10 +205,20 @@ say "the chunk tree that a backup root names"
 image_make "$image" 600M -m single -d single -n 4096
 image_mount "$image" "$tmp/mnt" rw
 echo kept >"$tmp/mnt/kept"
+btrfs -q subvolume create "$tmp/mnt/v"
+mkdir -p "$tmp/mnt/v/top/gone/deep"
+echo inside >"$tmp/mnt/v/top/gone/inner"
+echo deeper >"$tmp/mnt/v/top/gone/deep/file"
+echo alone >"$tmp/mnt/v/top/lone"
+ln "$tmp/mnt/v/top/lone" "$tmp/mnt/v/top/gone/hard"
+btrfs -q subvolume create "$tmp/mnt/v/top/nested"
+echo nested >"$tmp/mnt/v/top/nested/n"
+cp -a "$tmp/mnt/v" "$tmp/want.v"
 sync
 fallocate -l 200M "$tmp/mnt/more"	# a new chunk
 sync
 image_umount
+cp --sparse=always "$image" "$tmp/names.img"
 edit <<'END'
 at = image.leaves("chunk")[0][0]
 image.write(at, bytes(image.nodesize))
@@ -216,3 +226,104 @@ END
 expect_status 6 crypt cat "$image" / kept
 tolerant '.*chunk tree.*; the chunk tree of generation [0-9]+ at 0x[0-9a-f]+ is used' cat "$image" / kept
 [ "$(cat "$tmp/out")" = kept ] || fail "the file is not read"
+
+say "names of which no entry is left: what they led to is at its place all the same"
+# lose broken|dropped TREE TYPES NAME...: the items that have the name; broken: their headers lead nowhere, dropped: a right leaf without them
+lose() {
+	edit "$@" <<'END'
+at_name = {"DIR_ITEM": (27, 30), "DIR_INDEX": (27, 30), "ROOT_REF": (16, 18)}
+how, tree, types, names = words[0], words[1], words[2].split(","), [name.encode() for name in words[3:]]
+for at, items in image.leaves(tree):
+    data, kept = image.read(at, image.nodesize), []
+    for slot, (key, offset, size) in enumerate(items):
+        item, kind = data[damage.HEADER + offset:damage.HEADER + offset + size], key.split()[1]
+        if kind in types and item[at_name[kind][1]:][:struct.unpack_from("<H", item, at_name[kind][0])[0]] in names:
+            struct.pack_into("<I", data, damage.HEADER + 25 * slot + 17, 1 << 30)
+        else:
+            kept.append((data[damage.HEADER + 25 * slot:damage.HEADER + 25 * slot + 17], item))
+    if how == "dropped" and len(kept) < len(items):
+        end = len(data) - damage.HEADER
+        struct.pack_into("<I", data, 96, len(kept))
+        for slot, (key, item) in enumerate(kept):
+            end -= len(item)
+            data[damage.HEADER + 25 * slot:damage.HEADER + 25 * slot + 25] = key + struct.pack("<II", end, len(item))
+            data[damage.HEADER + end:damage.HEADER + end + len(item)] = item
+        data[:32] = struct.pack("<I", damage.crc32c(data[32:])).ljust(32, b"\0")
+    if len(kept) < len(items):
+        image.write(at, data)
+END
+}
+v=$(crypt list "$tmp/names.img" | sed -nE 's/^ID ([0-9]+) .* path v$/\1/p')
+n_dir=$(crypt stat "$tmp/names.img" v top | sed -nE 's/^ *inode: *([0-9]+) .*/\1/p')
+crypt ls -R "$tmp/names.img" v | sort >"$tmp/want.ls"
+crypt timeline -R "$tmp/names.img" v | sort >"$tmp/want.timeline"
+expect_status 0 crypt export --tolerant -R "$tmp/names.img" v -o "$tmp/whole/"
+expect_text "$tmp/err" 'failed: 0, damaged: 0,'
+for how in broken dropped; do
+	fresh "$tmp/names.img"
+	lose $how "$v" DIR_ITEM,DIR_INDEX gone lone nested
+	expect_unchanged 6 "$image" crypt ls --tolerant "$image" v top
+	diff <(sort "$tmp/out") <(printf 'gone\nlone\nnested\n') || fail "$how: ls"
+	for name in gone lone nested; do
+		expect_text "$tmp/err" "^btrfs-crypt ls: warning: .*the entry \"$name\" of directory $n_dir is lost; the (INODE|ROOT)_REF of (inode|subvolume) [0-9]+ says where it was\$"
+	done
+	expect_unchanged 6 "$image" crypt ls -R --tolerant "$image" v
+	diff <(sort "$tmp/out") "$tmp/want.ls" || fail "$how: ls -R"
+	expect_unchanged 6 "$image" crypt timeline -R --tolerant "$image" v
+	diff <(sort "$tmp/out") "$tmp/want.timeline" || fail "$how: timeline"
+	rm -rf "$tmp/names.d"
+	expect_unchanged 6 "$image" crypt export --tolerant -R "$image" v -o "$tmp/names.d/"
+	diff -r "$tmp/want.v" "$tmp/names.d" || fail "$how: export"
+	[ "$(stat -c %h "$tmp/names.d/top/lone")" = 2 ] || fail "$how: a hard link is lost"
+	expect_unchanged 6 "$image" crypt cat --tolerant "$image" v top/gone/inner
+	[ "$(cat "$tmp/out")" = inside ] || fail "$how: cat"
+	expect_text "$tmp/err" "invalid: tree $v: the entry \"gone\" of directory $n_dir is lost"
+done
+expect_status 4 crypt cat --tolerant "$image" v top/lone/absent
+fresh "$tmp/names.img"
+lose dropped root ROOT_REF nested
+expect_status 0 crypt ls -R "$image" v	# as a kernel shows it: empty
+! grep -q '^n$' "$tmp/out" || fail "a subvolume is shown that nothing leads to"
+expect_status 0 crypt ls -R --tolerant "$image" v
+diff <(sort "$tmp/out") "$tmp/want.ls" || fail "the ROOT_BACKREF is not used"
+
+say "the same, sealed: each name is proven by what was sealed, and a false one is not"
+head -c 32 /dev/urandom >"$tmp/vk"
+crypt convert --encrypt -q --volume-key-file "$tmp/vk" "$tmp/names.img" v >"$tmp/log"
+for name in inner INNER; do
+	fresh "$tmp/names.img"
+	lose dropped "$v" DIR_ITEM,DIR_INDEX gone inner
+	[ $name = inner ] || edit "$v" <<'END'
+def wanted(key, size):
+    return key.split()[1] == "INODE_REF" and size == 10 + 5
+def rename(item, key):
+    if item[10:] != b"inner":
+        raise SystemExit("another name")
+    item[10:] = b"INNER"
+image.edit_item(words[0], wanted, rename)
+END
+	rm -rf "$tmp/names.d"
+	expect_unchanged 6 "$image" crypt export --tolerant --volume-key-file "$tmp/vk" "$image" v -o "$tmp/names.d/"
+	[ "$(cat "$tmp/names.d/top/gone/deep/file")" = deeper ] || fail "what is below a lost name is not exported"
+	if [ $name = inner ]; then
+		[ "$(cat "$tmp/names.d/top/gone/inner")" = inside ] || fail "what is proven is not exported"
+	else
+		[ ! -e "$tmp/names.d/top/gone/INNER" ] || fail "a name that was not sealed is exported"
+		expect_text "$tmp/err" 'top/gone/INNER: not exported: it is not the file that was sealed'
+	fi
+done
+# A directory that is left out stays so: what is below it is not shown as lost.
+fresh "$tmp/names.img"
+edit "$v" <<'END'
+def wanted(key, size):
+    return key.split()[1] == "INODE_REF" and size == 10 + 4
+def rename(item, key):
+    if item[10:] != b"gone":
+        raise SystemExit("another name")
+    item[10:] = b"GONE"
+image.edit_item(words[0], wanted, rename)
+END
+rm -rf "$tmp/names.d"
+expect_unchanged 6 "$image" crypt export --tolerant --volume-key-file "$tmp/vk" "$image" v -o "$tmp/names.d/"
+expect_text "$tmp/err" 'top/gone: not exported: it was not sealed under this name here, and is left out with all that is in it'
+! grep lost-directory "$tmp/err" || fail "what is below it is shown as lost"
