@@ -151,27 +151,6 @@ static void on_finding(void *context, const struct export_finding *finding)
 	export_report_finding(&run->report, finding);
 }
 
-static void on_warning(void *context, const char *text)
-{
-	struct run *run = context;
-
-	export_report_warning(&run->report, 0, 0, text);
-}
-
-static void on_warning_at(void *context, uint64_t logical, uint64_t disk_length, const char *text)
-{
-	struct run *run = context;
-
-	export_report_warning(&run->report, logical, disk_length, text);
-}
-
-static void on_invalid(void *context, const char *text)
-{
-	struct run *run = context;
-
-	export_report_invalid(&run->report, &run->summary, text);
-}
-
 /* --- the run ---------------------------------------------------------------------------------------------------------- */
 
 static bool print_file(struct run *run, struct error *err)
@@ -191,9 +170,6 @@ static bool print_file(struct run *run, struct error *err)
 	struct out *out = NULL;
 
 	run->is_started = true;
-	run->volume->warn = on_warning;
-	run->volume->warn_at = on_warning_at;
-	run->volume->warn_context = run;
 
 	const bool ok = stream_out_open(run->first, run->end, &out, err) &&
 			export_begin(run->volume, out, &export, &run->summary, &job, err) &&
@@ -207,7 +183,7 @@ static bool print_file(struct run *run, struct error *err)
 
 static bool run_cat(const char *const *operand, struct error *err)
 {
-	struct run run = { .report = EXPORT_REPORT_NONE("printed") };
+	struct run run = { .report = EXPORT_REPORT_NONE("printed", &run.summary) };
 
 	run.report.is_one_file = true;
 	run.report.is_raw = opt.ciphertext;
@@ -217,10 +193,9 @@ static bool run_cat(const char *const *operand, struct error *err)
 	bool ok = check_has_path(operand, err) && output_names_check(NULL, opt.report, NULL, operand[0], err) && export_report_open(&run.report, opt.report, NULL, err);
 
 	if (ok) {
-		image_hear_invalid(on_invalid, &run);
 		ok = progress_choose(&run.report.progress, err) && choose_range(&run, err) && find_file(&run, operand, err) && export_sources_init(&run.sources, &run.list, err) &&
 		     open_source(&run, err) && print_file(&run, err);
-		ok = export_report_end(&run.report, &run.summary, operand[0], run.volume, run.name, ok, opt.quiet || !export_report_counts(ok, run.is_started, err), err);
+		ok = export_report_end(&run.report, operand[0], run.volume, run.name, ok, opt.quiet || !export_report_counts(ok, run.is_started, err), err);
 	}
 	export_report_free(&run.report);
 	export_sources_free(&run.sources);

@@ -134,10 +134,21 @@ bool option_bytes(const char *option, const char *text, uint64_t least, uint64_t
 	return !is_number && error_hint(err, "4096, 0x1000, 4K and 4KiB are the same; M, G, T, P and E are understood as well");
 }
 
+static void (*line_heard)(void *context, const char *kind, const char *text);
+static void *line_context;
+
+void print_hear(void (*heard)(void *context, const char *kind, const char *text), void *context)
+{
+	line_heard = heard;
+	line_context = context;
+}
+
 static void print_line(const char *kind, const char *text)
 {
 	struct error ignored;	/* the end of main() tells */
 
+	if (line_heard)
+		line_heard(line_context, kind, text);
 	(void)!stdout_flush(&ignored);
 	if (format_is_json()) {
 		struct json_object *line = json_line();

@@ -66,6 +66,8 @@ void print_warning(void *context, const char *text);
 void print_note(void *context, const char *text);
 /* The same for invalid data that were used or left out with --tolerant: the status becomes 6. */
 void print_invalid(void *context, const char *text);
+/* Each of these lines is given to heard as well, with its kind, "warning", "note" or "invalid": for a report. */
+void print_hear(void (*heard)(void *context, const char *kind, const char *text), void *context);
 /* A warning about what a walk could not read. path: as in the image; top: printed if path is empty. */
 void print_damage(const uint8_t *path, size_t len, const char *top, const struct error *what);
 
@@ -75,10 +77,14 @@ void print_damage(const uint8_t *path, size_t len, const char *top, const struct
  * is ERROR_UNFINISHED. image_open_to_convert() refuses several devices.
  */
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err) must_use;
-/*
- * Who gets reports of what image_open(), and later reading, finds to be invalid, instead of the default; for callers that write a report.
- */
-void image_hear_invalid(void (*invalid)(void *context, const char *text), void *context);
+/* Who gets what image_open(), and later reading, warns of or finds to be invalid, instead of the default; for callers that write a report. */
+struct image_ears {
+	void (*warn)(void *context, const char *text);
+	void (*warn_at)(void *context, uint64_t logical, uint64_t disk_length, const char *text);	/* NULL: warn gets them */
+	void (*invalid)(void *context, const char *text);
+	void *context;
+};
+void image_hear(const struct image_ears *ears);
 /* For commands that show trees block by block, with what is wrong with each: --tolerant only affects what is read to get there. */
 bool image_open_blocks(const char *path, struct volume **volume, struct error *err) must_use;
 /* If the trees cannot be read and the image is to blame, adds a hint which options may help. */

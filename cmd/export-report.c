@@ -9,6 +9,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/export-summary.h"
+#include "cmd/hints.h"
 #include "cmd/json.h"
 #include "cmd/report-image.h"
 #include "cmd/report-run.h"
@@ -54,12 +55,6 @@ static bool create(const char *name, const char *option, struct export_text *tex
 	return false;
 }
 
-bool export_report_open(struct export_report *report, const char *report_name, const char *manifest_name, struct error *err)
-{
-	report->begin = time(NULL);
-	return create(report_name, "--report", &report->report, err) && create(manifest_name, "--manifest", &report->manifest, err);
-}
-
 static bool finish(struct export_text *text, struct error *err)
 {
 	FILE *const closing = text->stream;
@@ -83,6 +78,7 @@ static void drop(struct export_text *text)
 
 void export_report_free(struct export_report *report)
 {
+	print_hear(NULL, NULL);
 	drop(&report->report);
 	drop(&report->manifest);
 	free(report->damaged);
@@ -200,6 +196,15 @@ static void note_damaged(struct export_report *report, const struct export_findi
 	report->damaged = strdup(f->path);
 }
 
+/* Prints what the report has as a finding already. */
+static void say(struct export_report *report, void (*print)(void *context, const char *text), const char *text)
+{
+	progress_clear(&report->progress);
+	report->is_saying = true;
+	print(NULL, text);
+	report->is_saying = false;
+}
+
 void export_report_finding(struct export_report *report, const struct export_finding *f)
 {
 	const bool is_damage = f->kind == EXPORT_LOST || f->kind == EXPORT_DOUBTFUL || f->kind == EXPORT_DAMAGED || f->kind == EXPORT_FAILED ||
@@ -213,10 +218,9 @@ void export_report_finding(struct export_report *report, const struct export_fin
 	path = escape_new(f->path[0] ? f->path : ".", f->path[0] ? strlen(f->path) : 1);
 	finding_text(report, f, path ? path : "?", text, sizeof(text));
 	free(path);
-	progress_clear(&report->progress);
-	(is_damage ? print_warning : print_note)(NULL, text);
+	say(report, is_damage ? print_warning : print_note, text);
 	if (f->kind != EXPORT_LOSS && report->n_notes[f->kind] == NOTES_MAX)
-		print_note(NULL, "further ones are counted, and listed by --report");
+		say(report, print_note, "further ones are counted, and listed by --report");
 }
 
 void export_report_place(struct export_report *report, const struct place_finding *finding, const char *text)
@@ -227,8 +231,20 @@ void export_report_place(struct export_report *report, const struct place_findin
 		json_place(line, "finding", finding);
 		json_print(line, report->report.stream);
 	}
-	progress_clear(&report->progress);
-	print_warning(NULL, text);
+	say(report, print_warning, text);
+}
+
+static void report_text(const struct export_report *report, const char *kind, const char *text, uint64_t logical, uint64_t disk_length)
+{
+	struct json_object *line;
+
+	if (!report->report.stream)
+		return;
+	line = json_line();
+	json_text(line, "finding", kind);
+	json_text(line, "text", text);
+	put_place(line, logical, disk_length);
+	json_print(line, report->report.stream);
 }
 
 static uint64_t text_hash(const char *text)
@@ -240,41 +256,58 @@ static uint64_t text_hash(const char *text)
 	return hash;
 }
 
-void export_report_warning(struct export_report *report, uint64_t logical, uint64_t disk_length, const char *text)
+static void hear_mirror(void *context, uint64_t logical, uint64_t disk_length, const char *text)
 {
+	struct export_report *report = context;
 	struct error ignored = { 0 };
 	bool added = true;
 
 	if (!set64_add(&report->mirrors, text_hash(text), &added, &ignored) || !added)
 		return;
-	if (report->report.stream) {
-		struct json_object *line = json_line();
-
-		json_text(line, "finding", "other-mirror");
-		json_text(line, "text", text);
-		put_place(line, logical, disk_length);
-		json_print(line, report->report.stream);
-	}
+	report_text(report, "other-mirror", text, logical, disk_length);
 	if (set64_count(&report->mirrors) > NOTES_MAX)
 		return;
-	progress_clear(&report->progress);
-	print_warning(NULL, text);
+	say(report, print_warning, text);
 	if (set64_count(&report->mirrors) == NOTES_MAX)
-		print_note(NULL, "further ones are counted, and listed by --report");
+		say(report, print_note, "further ones are counted, and listed by --report");
 }
 
-void export_report_invalid(struct export_report *report, struct export_summary *summary, const char *text)
+static void hear_warning(void *context, const char *text)
 {
-	summary->n_damaged++;
-	if (report->report.stream) {
-		struct json_object *line = json_line();
+	struct export_report *report = context;
 
-		json_text(line, "finding", "invalid");
-		json_text(line, "text", text);
-		json_print(line, report->report.stream);
-	}
 	progress_clear(&report->progress);
-	print_invalid(NULL, text);
+	print_warning(NULL, text);
+}
+
+static void hear_invalid(void *context, const char *text)
+{
+	struct export_report *report = context;
+
+	report->summary->n_damaged++;
+	report_text(report, "invalid", text, 0, 0);
+	say(report, print_invalid, text);
+}
+
+/* Whatever else is printed, by whomever. */
+static void hear_line(void *context, const char *kind, const char *text)
+{
+	struct export_report *report = context;
+
+	if (!report->is_saying)
+		report_text(report, kind, text, 0, 0);
+}
+
+bool export_report_open(struct export_report *report, const char *report_name, const char *manifest_name, struct error *err)
+{
+	const struct image_ears ears = { .warn = hear_warning, .warn_at = hear_mirror, .invalid = hear_invalid, .context = report };
+
+	report->begin = time(NULL);
+	if (!create(report_name, "--report", &report->report, err) || !create(manifest_name, "--manifest", &report->manifest, err))
+		return false;
+	image_hear(&ears);
+	print_hear(hear_line, report);
+	return true;
 }
 
 /* --- the manifest ----------------------------------------------------------------------------------------------------------- */
@@ -318,9 +351,10 @@ bool export_report_counts(bool ok, bool is_started, const struct error *err)
 	return ok || is_started || format_is_json() || error_is_damage(err);
 }
 
-bool export_report_end(struct export_report *report, const struct export_summary *s, const char *image, const struct volume *volume, const char *what,
-		       bool ok, bool quiet, struct error *err)
+bool export_report_end(struct export_report *report, const char *image, const struct volume *volume, const char *what, bool ok, bool quiet,
+		       struct error *err)
 {
+	const struct export_summary *const s = report->summary;
 	const struct export_told told = { .done = report->done, .is_one_file = report->is_one_file, .is_cut = !ok, .is_raw = report->is_raw, .n_mirror = set64_count(&report->mirrors) };
 	struct error unwritten = { 0 };
 
@@ -328,6 +362,8 @@ bool export_report_end(struct export_report *report, const struct export_summary
 	if (volume)
 		ok = report_images(report, image, ok, ok ? err : &unwritten) && ok;
 	ok = ok && finish(&report->manifest, err) && (export_verdict(&told, s, err) || error_prefix(err, "%s", what));
+	if (!ok)
+		hints_complete(image, err);
 	if (report->report.stream) {
 		report_run_print(image, volume, report->begin, report->report.stream);
 		export_summary_json(&told, s, ok ? NULL : err, report->report.stream);

@@ -25,34 +25,35 @@ struct export_report {
 	bool is_raw;		/* sealed data are given out as they are */
 	const char *done;	/* "exported": what was done to files, for people */
 	struct export_text report, manifest;
+	bool is_saying;		/* what is printed is a finding already */
+	struct export_summary *summary;
 	struct progress progress;
 	uint64_t progress_total;
 	time_t begin;
 	char *damaged;		/* the path of the last finding about bytes that are not right; its file's hash comes next */
 	unsigned n_notes[EXPORT_LOSS + 1];	/* printed so far */
 	bool loss_told[OUT_LOSSES];
-	struct set64 mirrors;		/* hashes of the warnings, because a sector may be read twice */
+	struct set64 mirrors;		/* hashes of the warnings about bytes from another mirror, because a sector may be read twice */
 };
-#define EXPORT_REPORT_NONE(what_is_done) \
-	{ .done = (what_is_done), .report.file.fd = -1, .manifest.file.fd = -1 }
+#define EXPORT_REPORT_NONE(what_is_done, its_summary) \
+	{ .done = (what_is_done), .summary = (its_summary), .report.file.fd = -1, .manifest.file.fd = -1 }
 
-/* NULL names: not wanted. The files must not exist yet. */
+/*
+ * NULL names: not wanted. The files must not exist yet. From then on, every warning and note that is printed is in the report, those of
+ * image_open() included; what is found to be invalid counts as damage.
+ */
 bool export_report_open(struct export_report *report, const char *report_name, const char *manifest_name, struct error *err) must_use;
 void export_report_finding(struct export_report *report, const struct export_finding *finding);
 /* A subvolume that is not where it was sealed: both paths. */
 void export_report_place(struct export_report *report, const struct place_finding *finding, const char *text);
-/* A warning from the volume, for example about bytes taken from another mirror. disk_length 0: not about bytes. */
-void export_report_warning(struct export_report *report, uint64_t logical, uint64_t disk_length, const char *text);
-/* Something that the volume, read tolerantly, found to be invalid: counted as damage. */
-void export_report_invalid(struct export_report *report, struct export_summary *summary, const char *text);
 bool export_report_hash(struct export_report *report, const char *path, const uint8_t hash[HASH_SIZE], struct error *err) must_use;
 /*
  * Ends the report in any case: the images, the summary unless quiet, the complete report, and the manifest if everything was visited. ok: everything
  * was visited, and the summary decides the result for `what`; otherwise err says why not. Returns false with the reason if not every byte
  * was right, or if something could not be written.
  */
-bool export_report_end(struct export_report *report, const struct export_summary *summary, const char *image, const struct volume *volume,
-		       const char *what, bool ok, bool quiet, struct error *err) must_use;
+bool export_report_end(struct export_report *report, const char *image, const struct volume *volume, const char *what, bool ok, bool quiet,
+		       struct error *err) must_use;
 /*
  * Is there something to count for people? A usage error or a wrong key is not a finding; the report and JSON have the summary in any case.
  */

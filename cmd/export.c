@@ -104,27 +104,6 @@ static bool on_place(void *context, const struct place_finding *finding, const c
 	return true;
 }
 
-static void on_warning(void *context, const char *text)
-{
-	struct run *run = context;
-
-	export_report_warning(&run->report, 0, 0, text);
-}
-
-static void on_warning_at(void *context, uint64_t logical, uint64_t disk_length, const char *text)
-{
-	struct run *run = context;
-
-	export_report_warning(&run->report, logical, disk_length, text);
-}
-
-static void on_invalid(void *context, const char *text)
-{
-	struct run *run = context;
-
-	export_report_invalid(&run->report, &run->summary, text);
-}
-
 /* --- the run -------------------------------------------------------------------------------------------------------------------- */
 
 static bool write_out(struct run *run, struct out *out, struct error *err)
@@ -169,9 +148,6 @@ static bool find_places(struct run *run, const char *const *operand, struct erro
 	    !export_sources_end_key(&run->sources, opt.recursive, err))
 		return false;
 	run->report.progress_total = run->volume->super.bytes_used > 0 ? run->volume->super.bytes_used : 1;
-	run->volume->warn = on_warning;
-	run->volume->warn_at = on_warning_at;
-	run->volume->warn_context = run;
 	return true;
 }
 
@@ -201,7 +177,7 @@ static void free_run(struct run *run)
 
 static bool run_export(const char *const *operand, struct error *err)
 {
-	struct run run = { .report = EXPORT_REPORT_NONE("exported") };
+	struct run run = { .report = EXPORT_REPORT_NONE("exported", &run.summary) };
 	const struct export_shape_options wanted = { .output = opt.output, .archive = opt.archive, .compress = opt.compress };
 	struct export_shape shape = { 0 };
 
@@ -212,10 +188,9 @@ static bool run_export(const char *const *operand, struct error *err)
 		  export_report_open(&run.report, opt.report, opt.manifest, err);
 
 	if (ok) {
-		image_hear_invalid(on_invalid, &run);
 		ok = export_shape_choose(&wanted, &shape, err) && progress_choose(&run.report.progress, err) && find_places(&run, operand, err) &&
 		     export(&run, &shape, err);
-		ok = export_report_end(&run.report, &run.summary, operand[0], run.volume, operand[0], ok, opt.quiet || !export_report_counts(ok, run.is_started, err), err);
+		ok = export_report_end(&run.report, operand[0], run.volume, operand[0], ok, opt.quiet || !export_report_counts(ok, run.is_started, err), err);
 	}
 
 	free_run(&run);

@@ -21,8 +21,7 @@
 
 #define PARTITIONS_MAX 16	/* named, if there are several to choose from */
 
-static void (*invalid_heard)(void *context, const char *text) = print_invalid;
-static void *invalid_context;
+static struct image_ears ears = { .warn = print_warning, .invalid = print_invalid };
 static const char *looked_at;	/* the image that was opened for reading; NULL: none */
 static struct image_part seen;	/* the part of it that was read; without a device */
 static bool is_quiet;		/* it is opened once more, only for a hint */
@@ -321,16 +320,16 @@ static bool see_to_unfinished(struct volume *volume, const char *path, bool must
 	return true;
 }
 
-void image_hear_invalid(void (*invalid)(void *context, const char *text), void *context)
+void image_hear(const struct image_ears *wanted)
 {
-	invalid_heard = invalid;
-	invalid_context = context;
+	ears = *wanted;
 }
 
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)
 {
 	struct volume_options options = {
-		.unfinished = true, .warn = print_warning, .warn_context = invalid_context, .tolerant = image_options.tolerant, .invalid = invalid_heard,
+		.unfinished = true, .warn = ears.warn, .warn_at = ears.warn_at, .warn_context = ears.context, .tolerant = image_options.tolerant,
+		.invalid = ears.invalid,
 	};
 
 	looked_at = path;

@@ -10,9 +10,9 @@
 #include "cmd/cmd.h"
 #include "cmd/did-you-mean.h"
 #include "cmd/help-fit.h"
+#include "cmd/hints.h"
 #include "cmd/json.h"
 #include "cmd/key-options.h"
-#include "cmd/operands.h"
 #include "common/crypto/secret.h"
 #include "common/util/escape.h"
 #include "common/util/near.h"
@@ -54,8 +54,7 @@ static int fail(struct error *err)
 	has_failed = true;
 	if (pipe_is_gone())
 		return err->kind;
-	if (err->kind == ERROR_USAGE && !err->hint[0])
-		error_hint(err, command_name ? "see btrfs-crypt %s --help" : "see btrfs-crypt --help", command_name);
+	hint_help(err);
 	const char *space = command_name ? " " : "";
 	const char *name = command_name ? command_name : "";
 
@@ -186,10 +185,7 @@ static int run_command(const struct command *command, int argc, const char **arg
 	} else if (!format_check(&err) || !key_options_check(&err) || !check_operands(command, operand, &err)) {
 		status = fail(&err);
 	} else if (!command->run(operand, &err)) {
-		image_hint_damage(&err);
-		hint_directory(operand[0], &err);
-		hint_commands(operand[0], &err);
-		key_hint_rejected(&err);
+		hints_complete(operand[0], &err);
 		status = fail(&err);
 	} else {
 		status = command_status;

@@ -8,7 +8,9 @@
 
 #include "cmd/cmd.h"
 #include "cmd/image-found.h"
+#include "cmd/image-options.h"
 #include "cmd/json.h"
+#include "common/fs/log-replay.h"
 
 #define ARGUMENTS_MAX 65536
 
@@ -26,6 +28,34 @@ static void put_arguments(struct json_object *line)
 		fclose(file);
 	free(text);
 	json_member(line, "command_line", words);
+}
+
+/* Which of several superblocks and commits was read, and from which devices. */
+static void put_chosen(struct json_object *line, const struct volume *volume)
+{
+	struct json_object *missing = NULL;
+	char uuid[37];
+
+	json_number(line, "superblock_copy", volume->super_used);
+	json_u64(line, "generation", volume->super.generation);
+	if (image_options.backup_root)
+		json_number(line, "backup_root", strtol(image_options.backup_root, NULL, 10));
+	if (log_is_there(volume))
+		json_text(line, "log_tree", image_options.with_log ? "shown" : "not-shown");
+	for (size_t i = 0; i < volume->n_devices; i++) {
+		struct json_object *device;
+
+		if (volume->devices[i].device)
+			continue;
+		device = json_line();
+		uuid_unparse_lower(volume->devices[i].uuid, uuid);
+		json_u64(device, "devid", volume->devices[i].devid);
+		json_text(device, "dev_uuid", uuid);
+		missing = missing ? missing : json_array();
+		json_append(missing, device);
+	}
+	if (missing)
+		json_member(line, "missing_devices", missing);
 }
 
 void report_run_print(const char *image, const struct volume *volume, time_t begin, FILE *out)
@@ -49,6 +79,7 @@ void report_run_print(const char *image, const struct volume *volume, time_t beg
 			json_u64(line, "filesystem_offset", found->offset);
 		json_text(line, "fsid", fsid);
 		json_name(line, "label", disk->label, strnlen((const char *)disk->label, sizeof(disk->label)));
+		put_chosen(line, volume);
 	}
 	json_print(line, out);
 }

@@ -167,6 +167,7 @@ bool volume_open_super(struct device *device, const struct volume_options *optio
 		return error_memory(err);
 	}
 	made->warn = options->warn;
+	made->warn_at = options->warn_at;
 	made->warn_context = options->warn_context;
 	made->mounted_copy_allowed = options->mounted_copy_allowed;
 	/* The previous run may have been interrupted by a flush that failed. */

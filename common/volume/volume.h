@@ -85,6 +85,7 @@ struct volume_options {
 	unsigned super_copy;	/* of each device; CHOOSE_BY_ITSELF: as super-copies.h says */
 	unsigned backup_root;	/* of the superblock in use; CHOOSE_BY_ITSELF: none */
 	void (*warn)(void *context, const char *text);
+	void (*warn_at)(void *context, uint64_t logical, uint64_t disk_length, const char *text);	/* as in the volume */
 	void *warn_context;
 	bool tolerant;		/* see below */
 	bool open_only;		/* tolerant only for superblocks and chunk tree; for callers that show damage themselves */

@@ -116,7 +116,7 @@ btrfs-crypt export spoiled.img vault:size-30001 -o marked/ --report run.report -
 [ $? -eq 6 ] || bad "export of a damaged file: status $?"
 grep -qx '# not as it was, see the warnings: size-30001' marked.sums && (cd marked && sha256sum --quiet -c ../marked.sums) || { bad "the manifest"; cat marked.sums; }
 grep -q "^{\"image\":\"spoiled.img\",\"size\":\"$(stat -c %s spoiled.img)\",\"sha256\":\"$(sha256sum < spoiled.img | cut -d ' ' -f 1)\",\"filesystem_offset\":\"0\"}$" run.report || { bad "the image in the report"; cat run.report; }
-grep -qE '^\{"run":"export","tool":"btrfs-crypt","version":"[0-9.]+","command_line":\["btrfs-crypt","export","spoiled.img","vault:size-30001","-o","marked/","--report","run.report","--manifest","marked.sums"\],"begin":[0-9]+,"end":[0-9]+,"device":"spoiled.img","filesystem_offset":"0","fsid":"3b9c6a52-66d4-4c7e-9c4b-2f1d10c0ffee","label":"good-plain"\}$' run.report ||
+grep -qE '^\{"run":"export","tool":"btrfs-crypt","version":"[0-9.]+","command_line":\["btrfs-crypt","export","spoiled.img","vault:size-30001","-o","marked/","--report","run.report","--manifest","marked.sums"\],"begin":[0-9]+,"end":[0-9]+,"device":"spoiled.img","filesystem_offset":"0","fsid":"3b9c6a52-66d4-4c7e-9c4b-2f1d10c0ffee","label":"good-plain","superblock_copy":0,"generation":"12"\}$' run.report ||
 	{ bad "the run in the report"; cat run.report; }
 
 # Each address is a member of its own: that of the sectors that are lost, or may be wrong, or came from another mirror, and of tree blocks.
@@ -149,6 +149,46 @@ quiet btrfs-crypt export packed.gz vault:secret.txt -o packed.tar --report packe
 has_image packed.gz ",\"unpacked_size\":\"$(stat -c %s disk.img)\",\"filesystem_offset\":\"0\"" packed.report
 btrfs-crypt cat disk.img vault no-such-file --report early.report > out 2> err
 [ $? -eq 4 ] && grep -qx "{\"image\":\"disk.img\",\"size\":\"$(stat -c %s disk.img)\",\"filesystem_offset\":\"0\"}" early.report || { bad "the image after an early end"; cat early.report; }
+
+# --- every warning and note that is printed is in the report, with what was chosen; and a hint is in its summary ----------------------------
+# told STATUS MEMBERS WORD...: MEMBERS are the last of the line about the run
+told() {
+	local want=$1 members=$2 status text
+	shift 2
+	rm -f told.report told.tar
+	btrfs-crypt "$@" --report told.report > out 2> err < /dev/null
+	status=$?
+	[ $status = "$want" ] && grep -q "^{\"run\":.*,$members}\$" told.report || { bad "$*: status $status, or other members than $members"; cat err told.report; }
+	grep -E '^btrfs-crypt [a-z]*: (warning|note|hint): ' err > told || bad "$*: nothing was told"
+	while IFS=: read -r _ kind text; do
+		text=${text# } text=${text//\"/\\\"}
+		[ "$kind" != " hint" ] || { tail -n 1 told.report | grep -qF ",\"hint\":\"$text\"}" || { bad "$*: the summary lacks the hint: $text"; cat told.report; }; continue; }
+		[ "$(grep -cF "\"text\":\"$text\"" told.report)" = 1 ] || { bad "$*: not once in the report: $text"; cat told.report; }
+	done < told
+}
+zstd -dqf "$TOP/images/good-log.img.zst" -o log.img
+told 0 '"superblock_copy":0,"generation":"8","log_tree":"not-shown"' cat log.img sub long
+grep -q '^{"finding":"warning","text":"the filesystem was not unmounted' told.report || { bad "the log tree is no warning"; cat told.report; }
+btrfs-crypt cat --quiet --with-log log.img sub new --report log.report > out 2> err
+grep -q '^{"run":.*,"generation":"8","log_tree":"shown"}$' log.report || { bad "a log tree that is shown"; cat log.report err; }
+told 0 '"superblock_copy":0,"generation":"11","backup_root":2' cat --backup-root 2 disk.img vault secret.txt
+told 4 '"superblock_copy":0,"generation":"12"' cat disk.img vault secret.tx
+told 2 '"superblock_copy":0,"generation":"12"' cat sealed.img vault secret.txt
+told 4 "\"device\":\"$TOP\"" cat "$TOP" sub name
+cp disk.img second.img
+printf x | dd of=second.img bs=1 seek=65900 conv=notrunc status=none
+told 0 '"superblock_copy":1,"generation":"12"' cat second.img vault secret.txt
+truncate -s -4096 second.img
+told 6 '"device":"second.img"' cat second.img vault secret.txt
+# The chunk tree is bad on one of two devices; then the other is all there is.
+truncate -s 128M one.img two.img
+mkfs.btrfs -q -m raid1 -d single one.img two.img > log 2>&1 || { bad "mkfs.btrfs"; cat log; }
+at=$(btrfs-crypt dump-super one.img | sed -nE 's/^chunk_root\t+([0-9]+)$/\1/p' | head -n 1)
+place=$(btrfs-crypt resolve --logical "$at" one.img --device two.img | sed -nE 's/.* devid 1 physical ([0-9]+).*/\1/p' | head -n 1)
+printf x | dd of=one.img bs=1 seek=$((place + 900)) conv=notrunc status=none
+told 0 '"superblock_copy":0,"generation":"[0-9]*"' export one.img --device two.img / -o told.tar
+grep -q '^{"finding":"other-mirror","text":".*","logical":"'"$at"'","disk_length":"16384"}$' told.report && grep -q '"other_mirror":"1"' told.report || { bad "a tree block from another mirror"; cat told.report; }
+told 0 '"superblock_copy":0,"generation":"[0-9]*","missing_devices":\[{"devid":"1","dev_uuid":"[0-9a-f-]*"}\]' export two.img / -o told.tar
 
 # --- what is written cannot be written: the summary comes all the same, the report says why ----------------------------------------------
 if [ -e /dev/full ]; then

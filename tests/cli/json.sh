@@ -102,7 +102,8 @@ for started in status["started"], inode["conversion"]["started"]:
     assert type(started) is int and 0 <= time.time() - started < 86400, started
 assert status["record"] == "status" and status["authenticated"] and "percent" in status
 
-[image, run, ended] = read("cat")
+[found, image, run, ended] = read("cat")
+assert found["finding"] == "warning" and "an unfinished conversion is present" in found["text"], found
 assert image["image"] == "damaged.img" and "sha256" not in image, image
 assert ended["status"] == 7 and ended["error"] == "unfinished-conversion" and ended["text"], ended
 
