@@ -65,9 +65,11 @@ check: deps
 	@tests/run --build $(B) --sanitized $(B)-san
 endif
 
-unit: $(UNIT)
-tools: $(TOOLS)
-replay: $(REPLAY)
+unit: $(UNIT)	## build the unit tests, for tests/run
+
+tools: $(TOOLS)	## build the programs that the other tests run
+
+replay: $(REPLAY)	## build the programs that read the fuzz corpora again
 
 crash: deps	## every power cut: at least 10,000 states
 	@$(MAKE) all tools
@@ -91,7 +93,7 @@ fuzz:	## libFuzzer on every reader, FUZZ_SECONDS (60) each
 
 fuzz-targets: $(FUZZ:%=$(B)/tests/fuzz/fuzz-%)
 
-install: all	## to DESTDIR$(PREFIX): the program, the manual, completion
+install: all	## to DESTDIR$(PREFIX): the program as it was built, the manual, completion
 	install -D -m 755 $(B)/btrfs-crypt $(DESTDIR)$(SBINDIR)/btrfs-crypt
 	install -d $(DESTDIR)$(MANDIR)/man8
 	install -m 644 $(MAN) $(DESTDIR)$(MANDIR)/man8
@@ -113,8 +115,10 @@ $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  CC    $@";) $(if $(V),set -x;) $(CC) $(CPPFLAGS) -MMD -MP $(CFLAGS) -c -o $@ $<
 
-# Rewritten only when the command line changes, so that then everything is compiled again.
-$(B)/flags: FORCE
+# Rewritten only when the command line changes, so that then everything is compiled again.  But what is installed is what was built, although root has
+# another CC.
+JUST_INSTALL := $(and $(filter install,$(MAKECMDGOALS)),$(if $(filter-out install,$(MAKECMDGOALS)),,yes),$(wildcard $(B)/flags))
+$(B)/flags: $(if $(JUST_INSTALL),,FORCE)
 	@mkdir -p $(@D)
 	@echo '$(CC) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS)' > $@
 

@@ -88,6 +88,11 @@ const struct poptOption *option_find(const struct poptOption *table, const char 
 	return NULL;
 }
 
+const char *option_argument(const struct poptOption *option)
+{
+	return option->argDescrip + (option->argDescrip[0] == '=');
+}
+
 bool command_has_option(const char *name)
 {
 	return option_find(command_options, name, 0);

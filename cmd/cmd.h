@@ -48,6 +48,7 @@ extern const char *command_name;	/* of the running row; NULL before */
 extern const struct poptOption *command_options;	/* the same */
 /* Finds the option with this name, or else with this letter (0: none), in a table and those it includes. NULL if there is none. */
 const struct poptOption *option_find(const struct poptOption *table, const char *name, char letter);
+const char *option_argument(const struct poptOption *option);	/* its name: FILE */
 bool command_has_letter(char letter);
 bool command_has_option(const char *name);	/* "with-log": a hint must not name an option that the command does not know */
 

@@ -28,7 +28,7 @@ static struct poptOption options_what[] = {
 	{ "decrypt", 0, POPT_ARG_NONE, &opt.decrypt, 0, "unseal the subvolume and all that were sealed with it", NULL },
 	{ "resume", 0, POPT_ARG_NONE, &opt.resume, 0, "go on with an unfinished conversion (to plain text: --decrypt --resume)", NULL },
 	{ "abort", 0, POPT_ARG_NONE, &opt.abort, 0, "undo an unfinished conversion", NULL },
-	{ "status", 0, POPT_ARG_NONE, &opt.status, 0, "say what is unfinished; exit status 7 if something is", NULL },
+	{ "status", 0, POPT_ARG_NONE, &opt.status, 0, "say whether a conversion is unfinished and what to run next; exit status 7 if one is", NULL },
 	{ "rekey", 0, POPT_ARG_NONE | POPT_ARGFLAG_DOC_HIDDEN, &opt.rekey, 0, NULL, NULL },
 	POPT_TABLEEND
 };

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cmd/shell-word.h"
+#include "common/util/escape.h"
 #include "common/util/near.h"
 
 /* What people call an action, and how to ask for it. */
@@ -106,4 +108,42 @@ void hint_option(const char *command, const struct poptOption *table, const char
 	offer_options(&near, table);
 	if (near_found(&near))
 		error_hint(err, "did you mean --%s? see btrfs-crypt %s --help", near.name, command);
+}
+
+/* Is the word an option, without =, whose argument is the next word? */
+static const struct poptOption *before_argument(const struct poptOption *table, const char *word)
+{
+	const bool is_long = strncmp(word, "--", 2) == 0;
+	const struct poptOption *option = is_long ? option_find(table, word + 2, 0) : word[0] == '-' && word[1] ? option_find(table, NULL, word[strlen(word) - 1]) : NULL;
+
+	return option && option->argDescrip && !(option->argInfo & POPT_ARGFLAG_OPTIONAL) ? option : NULL;
+}
+
+static bool names_a_file(const struct poptOption *option)
+{
+	static const char *const names[] = { "FILE", "PATH", "OUT" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(option_argument(option), names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+void hint_swallowed(const struct poptOption *table, const char *const *word, struct error *err)
+{
+	char value[ESCAPED_SIZE(NEAR_WORD_MAX)];
+
+	for (; word[0] && word[1] && strcmp(word[0], "--") != 0; word++) {
+		const struct poptOption *const option = before_argument(table, word[0]);
+
+		if (!option)
+			continue;
+		if (!names_a_file(option) && strlen(word[1]) <= NEAR_WORD_MAX && access(word[1], F_OK) == 0) {
+			escape_text(word[1], strlen(word[1]), value, sizeof(value));
+			error_hint(err, "\"%s\" was taken as %s, the argument of %s", value, option_argument(option), word[0]);
+			return;
+		}
+		word++;
+	}
 }

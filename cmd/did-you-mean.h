@@ -11,4 +11,7 @@ void hint_command(const struct command *const *commands, size_t n, int n_words, 
 /* given, "--name" or "--name=...", is not in the option table of a command. */
 void hint_option(const char *command, const struct poptOption *table, const char *given, struct error *err);
 
+/* An operand is missing: says so if an option before it has taken a file for its argument, which is no name of a file. word: the command line. */
+void hint_swallowed(const struct poptOption *table, const char *const *word, struct error *err);
+
 #endif /* CMD_DID_YOU_MEAN_H */

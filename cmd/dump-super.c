@@ -19,8 +19,8 @@
 static int ignored;
 
 static const struct poptOption options[] = {
-	{ "full", 'f', POPT_ARG_NONE, &ignored, 0, "print all fields, as it does anyway", NULL },
-	{ "all", 'a', POPT_ARG_NONE, &ignored, 0, "print all copies, as it does without --super", NULL },
+	{ "full", 'f', POPT_ARG_NONE, &ignored, 0, "no effect: all fields are always printed", NULL },
+	{ "all", 'a', POPT_ARG_NONE, &ignored, 0, "no effect: without --super all copies are printed", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_copies, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_time, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },

@@ -28,7 +28,7 @@ static const struct poptOption options[] = {
 	{ "tree", 't', POPT_ARG_STRING, &opt.tree, 0,
 	  "only this one: root, chunk, extent, dev, fs, csum, uuid, free-space, block-group, quota, raid-stripe, tree-log, data-reloc, or its "
 	  "number", "TREE" },
-	{ "block", 'b', POPT_ARG_ARGV, &opt.blocks, 0, "only the block at this address; may be given several times", "ADDRESS" },
+	{ "block", 'b', POPT_ARG_ARGV, &opt.blocks, 0, "only the block at this address; may be given several times", "=ADDRESS" },
 	{ "follow", 0, POPT_ARG_NONE, &opt.follow, 0, "with --block: also every block below it", NULL },
 	{ "key", 0, POPT_ARG_STRING, &opt.key, 0, "only items with this key, as far as it is given: 257; -200,PERSISTENT_ITEM; or EXTENT_DATA "
 	  "for every object", "OBJECTID[,TYPE[,OFFSET]]" },
@@ -37,7 +37,7 @@ static const struct poptOption options[] = {
 	{ "crypt", 0, POPT_ARG_NONE, &opt.crypt, 0, "only what concerns sealing, or fscrypt", NULL },
 	{ "tags", 0, POPT_ARG_NONE, &opt.tags, 0, "also the tags of sealed data, one for every 4 KiB", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_blocks, 0, NULL, NULL },
-	{ "noscan", 0, POPT_ARG_NONE, &opt.noscan, 0, "look for no device that was not named, as it never does", NULL },
+	{ "noscan", 0, POPT_ARG_NONE, &opt.noscan, 0, "no effect: a device that is not named is never looked for", NULL },
 	{ "extents", 'e', POPT_ARG_NONE, &opt.extents, 0, "only the leaves of the extent and device trees", NULL },
 	{ "device-trees", 'd', POPT_ARG_NONE, &opt.device, 0, "only the root, chunk and device trees", NULL },
 	{ "uuid", 'u', POPT_ARG_NONE, &opt.uuid, 0, "only the uuid tree", NULL },

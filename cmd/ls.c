@@ -28,7 +28,7 @@ static struct {
 
 static const struct poptOption options[] = {
 	{ "long", 'l', POPT_ARG_NONE, &opt.detail, 0, "print type, mode, links, owner, size and time as well", NULL },
-	{ NULL, 'a', POPT_ARG_NONE, &opt.ignored, 0, "print names that begin with a dot too, as it does anyway", NULL },
+	{ NULL, 'a', POPT_ARG_NONE, &opt.ignored, 0, "no effect: names that begin with a dot are always printed", NULL },
 	{ "human-readable", 'h', POPT_ARG_NONE, &opt.human, 0, "with --long: sizes in KiB, MiB, GiB", NULL },
 	{ "inode", 'i', POPT_ARG_NONE, &opt.inode, 0, "print inode numbers as well", NULL },
 	{ "recursive", 'R', POPT_ARG_NONE, &opt.recursive, 0, "list the contents of directories and nested subvolumes as well", NULL },

@@ -83,7 +83,7 @@ static void count_operands(const char *operands, int *least, int *most)
 		*most = -1;
 }
 
-static bool check_operands(const struct command *command, const char *const *operand, struct error *err)
+static bool check_operands(const struct command *command, const char *const *operand, const char *const *word, struct error *err)
 {
 	int least, most, n = 0;
 
@@ -94,6 +94,7 @@ static bool check_operands(const struct command *command, const char *const *ope
 		error_set(err, ERROR_USAGE, "operand missing: %s", command->operands);
 		if (n == 1 && least == 2 && strstr(command->operands, "SUBVOL"))
 			error_hint(err, "SUBVOL is / for the top level, or what btrfs-crypt list shows; see btrfs-crypt %s --help", command->name);
+		hint_swallowed(command->options, word, err);
 		return false;
 	}
 	if (most >= 0 && n > most)
@@ -182,7 +183,7 @@ static int run_command(const struct command *command, int argc, const char **arg
 	} else if (version) {
 		print_version();
 		status = 0;
-	} else if (!format_check(&err) || !key_options_check(&err) || !check_operands(command, operand, &err)) {
+	} else if (!format_check(&err) || !key_options_check(&err) || !check_operands(command, operand, argv + 1, &err)) {
 		status = fail(&err);
 	} else if (!command->run(operand, &err)) {
 		hints_complete(operand[0], &err);
@@ -205,7 +206,7 @@ static void print_options(const char *command, const struct poptOption *table)
 			print_options(command, table->arg);
 		else if (kind != POPT_ARG_CALLBACK && !(table->argInfo & POPT_ARGFLAG_DOC_HIDDEN))
 			printf("%s\t%s\t%s%s\t%s%s\t%s\n", command, letter, table->longName ? "--" : "-", table->longName ? table->longName : "",
-			       table->argInfo & POPT_ARGFLAG_OPTIONAL ? "=" : "", table->argDescrip ? table->argDescrip : "-", table->descrip);
+			       table->argInfo & POPT_ARGFLAG_OPTIONAL ? "=" : "", table->argDescrip ? option_argument(table) : "-", table->descrip);
 	}
 }
 

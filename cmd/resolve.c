@@ -16,11 +16,11 @@ static struct {
 
 static const struct poptOption options[] = {
 	{ "inode", 'i', POPT_ARG_STRING, &opt.inode, 0, "print every path of this inode of SUBVOL", "N" },
-	{ "logical", 'l', POPT_ARG_STRING, &opt.logical, 0, "print every file, or every tree, that has this logical address", "ADDRESS" },
+	{ "logical", 'l', POPT_ARG_STRING, &opt.logical, 0, "print every file or tree that uses this logical address", "ADDRESS" },
 	{ "ignore-offset", 'o', POPT_ARG_NONE, &opt.ignore_offset, 0,
-	  "with --logical: also files that have only other bytes of the extent", NULL },
-	{ "scan", 0, POPT_ARG_NONE, &opt.scan, 0, "with --logical: look through all trees, not at the extent tree", NULL },
-	{ "snapshots", 0, POPT_ARG_NONE, &opt.snapshots, 0, "with --inode: also its paths in snapshots, and in what SUBVOL is a snapshot of", NULL },
+	  "with --logical: also files that use only other bytes of the same extent", NULL },
+	{ "scan", 0, POPT_ARG_NONE, &opt.scan, 0, "with --logical: search all trees instead of using the extent tree", NULL },
+	{ "snapshots", 0, POPT_ARG_NONE, &opt.snapshots, 0, "with --inode: also its paths in snapshots of SUBVOL, and in the subvolume that SUBVOL is a snapshot of", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND
@@ -107,9 +107,9 @@ static bool run(const char *const *operand, struct error *err)
 	const char *given;
 	uint64_t number = 0;
 
-	if (!check_usage(operand, err) ||
-	    !option_number("--inode", opt.inode, 1, UINT64_MAX, &number, err) ||
+	if (!option_number("--inode", opt.inode, 1, UINT64_MAX, &number, err) ||
 	    !option_bytes("--logical", opt.logical, 0, UINT64_MAX, &number, err) ||
+	    !check_usage(operand, err) ||
 	    !image_open(operand[0], false, true, &volume, err) ||
 	    !subvolume_list_read(volume, &list, err))
 		return false;

@@ -30,8 +30,8 @@ static struct poptOption options_what[] = {
 	  "fail unless this is the seal fingerprint that sealing printed; otherwise an older copy of the image was put back", "HEX" },
 	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0, "names, sizes or modes changed since are noted, and not counted as failures", NULL },
 	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "data written since are noted, and not counted as failures", NULL },
-	{ "strict-names", 0, POPT_ARG_NONE, &opt.strict_names, 0, "fail if a subvolume is not where it was sealed, or another "
-		"one is there", NULL },
+	{ "strict-names", 0, POPT_ARG_NONE, &opt.strict_names, 0, "fail also if a sealed subvolume was moved or renamed, or "
+		"another one has its path", NULL },
 	POPT_TABLEEND
 };
 

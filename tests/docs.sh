@@ -19,6 +19,9 @@ page() { mandoc -T ascii -O width=400 "$1" | sed 's/.\x08//g'; }
 # section NAME < page
 section() { awk -v name="$1" '/^[A-Z]/ { on = $0 == name; next } on'; }
 
+# The EXAMPLES of the page, each command in one line.
+examples() { page "$1" | section EXAMPLES | sed -e ':more' -e '/\\$/{N;s/ *\\\n */ /;b more' -e '}'; }
+
 for file in man/*.8; do
 	lint=$(mandoc -T lint -W warning "$file") || bad "$lint"
 done
@@ -27,6 +30,8 @@ version=$(sed -n 's/^#define BTRFS_CRYPT_VERSION "\(.*\)"/\1/p' cmd/cmd.h)
 for file in man/*.8; do
 	grep -qxF ".Os btrfs-crypt $version" "$file" || bad "$file: its footer has not name and version, btrfs-crypt $version"
 	[ "$(page "$file" | section EXAMPLES | grep -c '[a-z]')" -ge 2 ] || bad "$file: no EXAMPLES"
+	mandoc -T ascii -O width=78 "$file" | sed 's/.\x08//g' | awk -v name="$file" 'length > 80 { print name ": wider than 80 columns:" $0 }' > "$work/wide"
+	[ ! -s "$work/wide" ] || bad "$(cat "$work/wide")"
 done
 
 n=0
@@ -65,7 +70,7 @@ done
 # Examples are commands that there are, with options that they have; what people did not find has one.
 n=0
 for file in man/btrfs-crypt-*.8; do
-	page "$file" | section EXAMPLES > "$work/examples"
+	examples "$file" > "$work/examples"
 	while read -r command words; do
 		n=$((n + 1))
 		"$program" "$command" --help > "$work/help" 2> "$work/log" || { bad "$file: EXAMPLES: there is no $command"; continue; }
@@ -76,7 +81,7 @@ for file in man/btrfs-crypt-*.8; do
 done
 [ "$n" -ge 10 ] || bad "only $n examples"
 while read -r command option; do
-	page "man/btrfs-crypt-$command.8" | section EXAMPLES | grep -qE -- "btrfs-crypt $command .*$option( |=)" || bad "man/btrfs-crypt-$command.8: no example of $option"
+	examples "man/btrfs-crypt-$command.8" | grep -qE -- "btrfs-crypt $command .*$option( |=|\$)" || bad "man/btrfs-crypt-$command.8: no example of $option"
 done << 'END'
 convert --on-error=continue
 convert --read-back

@@ -9,6 +9,13 @@ unset MAKEFLAGS MAKELEVEL
 built=(-o "$build/btrfs-crypt")
 for file in "$build"/completion/*; do built+=(-o "$file"); done
 quiet make -C "$TOP" "${built[@]}" install B="$build" DESTDIR="$own/root" PREFIX=/usr
+# So it is without -o: another compiler is no reason to compile again, but it is for all.
+mkdir b
+echo 'a compiler' > b/flags
+for goal in all install; do
+	make -C "$TOP" -n "$goal" CC=another B="$own/b" | grep -c 'cmp -s - .*/b/flags'
+done | paste -sd ' ' > have
+[ "$(cat have)" = "1 0" ] || bad "other flags are seen by all and by install: $(cat have), not 1 0"
 [ -x root/usr/sbin/btrfs-crypt ] || bad "the program is not installed"
 [ "$(find root -name '*.8' | wc -l)" = "$(ls "$TOP"/man/*.8 | wc -l)" ] || bad "not every page is installed"
 for file in bash-completion/completions/btrfs-crypt zsh/vendor-completions/_btrfs-crypt fish/vendor_completions.d/btrfs-crypt.fish; do
@@ -18,7 +25,7 @@ root/usr/sbin/btrfs-crypt --version > /dev/null || bad "the installed program do
 quiet make -C "$TOP" uninstall B="$build" DESTDIR="$own/root" PREFIX=/usr
 [ -z "$(find root -type f)" ] || bad "uninstall leaves $(find root -type f)"
 make -C "$TOP" help > out || bad "help: status $?"
-for target in all objects deps demo check crash torture matrix bench fuzz install uninstall help; do
+for target in all objects deps demo check unit tools replay crash torture matrix bench fuzz install uninstall help; do
 	grep -q "^$target  *[a-z]" out || bad "help does not explain $target"
 done
 if [ -d "$TOP/.git" ]; then

@@ -37,6 +37,13 @@ expect 1 $'l\e[2Jst' << 'END'
 END
 hinted 'did you mean --image-offset? see btrfs-crypt list --help' list --image-ofset=3 disk.img
 hinted 'did you mean --image-offset? see btrfs-crypt list --help' list --offset 3 disk.img
+hinted '"disk.img" was taken as ADDRESS, the argument of --logical' resolve --logical disk.img
+hinted '"disk.img" was taken as ADDRESS, the argument of -eb' dump-tree -eb disk.img
+hinted '"disk.img" was taken as none|name|size|time, the argument of --sort' ls --sort disk.img vault
+hinted '4096, 0x1000, 4K and 4KiB are the same' resolve --logical disk.img vault
+hinted 'see btrfs-crypt resolve --help' resolve --inode disk.img vault
+grep -q -- '--inode: "disk.img" is not a number' err || bad "--inode disk.img: $(cat err)"
+hinted 'see btrfs-crypt convert --help' convert --encrypt --key-file disk.img
 hinted 'did you mean --ciphertext?' cat --raw disk.img vault secret.txt
 hinted 'did you mean --bytes?' df --raw disk.img
 hinted 'see btrfs-crypt df --help' df --image disk.img
