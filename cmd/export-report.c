@@ -81,7 +81,6 @@ void export_report_free(struct export_report *report)
 	print_hear(NULL, NULL);
 	drop(&report->report);
 	drop(&report->manifest);
-	free(report->damaged);
 	set64_free(&report->mirrors);
 }
 
@@ -187,15 +186,6 @@ static bool is_told(struct export_report *report, const struct export_finding *f
 	}
 }
 
-/* For the manifest. If memory runs out, the report still has it. */
-static void note_damaged(struct export_report *report, const struct export_finding *f)
-{
-	if (!report->manifest.stream || (f->kind != EXPORT_LOST && f->kind != EXPORT_DOUBTFUL && f->kind != EXPORT_UNPROVEN))
-		return;
-	free(report->damaged);
-	report->damaged = strdup(f->path);
-}
-
 /* Prints what the report has as a finding already. */
 static void say(struct export_report *report, void (*print)(void *context, const char *text), const char *text)
 {
@@ -212,7 +202,6 @@ void export_report_finding(struct export_report *report, const struct export_fin
 	char *path, text[2048];
 
 	report_finding(report, f);
-	note_damaged(report, f);
 	if (!is_told(report, f))
 		return;
 	path = escape_new(f->path[0] ? f->path : ".", f->path[0] ? strlen(f->path) : 1);
@@ -324,18 +313,24 @@ static void put_path(FILE *out, const char *path)
 	}
 }
 
+/* A comment to sha256sum: the hash is that of what was written. */
+static void put_mark(FILE *out, const char *what, const char *path)
+{
+	fprintf(out, "# %s: ", what);
+	put_path(out, path);
+	fputc('\n', out);
+}
+
 /* As sha256sum prints it, so that sha256sum -c reads it. */
-bool export_report_hash(struct export_report *report, const char *path, const uint8_t hash[HASH_SIZE], struct error *err)
+bool export_report_hash(struct export_report *report, const char *path, const uint8_t hash[HASH_SIZE], unsigned marks, struct error *err)
 {
 	char text[2 * HASH_SIZE + 1];
 
 	hex_text(hash, HASH_SIZE, text);
-	/* A comment to sha256sum: the hash is that of what was written. */
-	if (report->damaged && strcmp(report->damaged, path) == 0) {
-		fputs("# not as it was, see the warnings: ", report->manifest.stream);
-		put_path(report->manifest.stream, path);
-		fputc('\n', report->manifest.stream);
-	}
+	if (marks & EXPORT_AS_ON_DISK)
+		put_mark(report->manifest.stream, "ciphertext, or not authenticated, as it is on the disk", path);
+	if (marks & EXPORT_NOT_AS_IT_WAS)
+		put_mark(report->manifest.stream, "not as it was, see the warnings", path);
 	if (strpbrk(path, "\\\n\r"))
 		fputc('\\', report->manifest.stream);
 	fprintf(report->manifest.stream, "%s  ", text);

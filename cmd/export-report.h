@@ -30,7 +30,6 @@ struct export_report {
 	struct progress progress;
 	uint64_t progress_total;
 	time_t begin;
-	char *damaged;		/* the path of the last finding about bytes that are not right; its file's hash comes next */
 	unsigned n_notes[EXPORT_LOSS + 1];	/* printed so far */
 	bool loss_told[OUT_LOSSES];
 	struct set64 mirrors;		/* hashes of the warnings about bytes from another mirror, because a sector may be read twice */
@@ -46,7 +45,8 @@ bool export_report_open(struct export_report *report, const char *report_name, c
 void export_report_finding(struct export_report *report, const struct export_finding *finding);
 /* A subvolume that is not where it was sealed: both paths. */
 void export_report_place(struct export_report *report, const struct place_finding *finding, const char *text);
-bool export_report_hash(struct export_report *report, const char *path, const uint8_t hash[HASH_SIZE], struct error *err) must_use;
+/* marks: bits of export_mark */
+bool export_report_hash(struct export_report *report, const char *path, const uint8_t hash[HASH_SIZE], unsigned marks, struct error *err) must_use;
 /*
  * Ends the report in any case: the images, the summary unless quiet, the complete report, and the manifest if everything was visited. ok: everything
  * was visited, and the summary decides the result for `what`; otherwise err says why not. Returns false with the reason if not every byte

@@ -88,11 +88,11 @@ static void on_progress(void *context, const struct export_summary *so_far)
 	progress_update(&run->report.progress, "export", so_far->bytes < total ? so_far->bytes : total - 1, total);
 }
 
-static bool on_hash(void *context, const char *path, const uint8_t hash[HASH_SIZE], struct error *err)
+static bool on_hash(void *context, const char *path, const uint8_t hash[HASH_SIZE], unsigned marks, struct error *err)
 {
 	struct run *run = context;
 
-	return export_report_hash(&run->report, path, hash, err);
+	return export_report_hash(&run->report, path, hash, marks, err);
 }
 
 static bool on_place(void *context, const struct place_finding *finding, const char *text, struct error *err)

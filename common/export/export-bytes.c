@@ -45,7 +45,7 @@ static bool take_lost(void *context, uint64_t first, uint64_t end, const struct 
 	(void)err;
 	job->is_incomplete = true;
 	job->summary->lost_bytes += end - first;
-	job->options->finding(job->options->context, &finding);
+	export_tell(job, &finding);
 	return true;
 }
 
@@ -58,7 +58,7 @@ static void take_doubt(void *context, const struct volume_doubt *doubt)
 	};
 
 	job->summary->doubtful_bytes += doubt->end - doubt->first;
-	job->options->finding(job->options->context, &finding);
+	export_tell(job, &finding);
 }
 
 static bool write_bytes(struct export_job *job, const struct walk_entry *entry, struct extent_source *source, bool ciphertext,
@@ -91,8 +91,9 @@ static bool tell_hash(struct export_job *job, struct export_kept *kept, struct e
 	if (kept) {
 		memcpy(kept->hash, hash, sizeof(hash));
 		kept->has_hash = true;
+		kept->marks = (uint8_t)job->marks;
 	}
-	return job->options->hashed(job->options->context, job->path, hash, err);
+	return job->options->hashed(job->options->context, job->path, hash, job->marks, err);
 }
 
 bool export_bytes(struct export_job *job, const struct walk_entry *entry, struct extent_source *source, bool ciphertext, struct export_kept *kept,

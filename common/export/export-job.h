@@ -16,6 +16,7 @@
 struct export_kept {
 	uint64_t number;
 	bool taken, has_hash;
+	uint8_t marks;
 	uint8_t hash[HASH_SIZE];
 };
 static_assert(sizeof(struct export_kept) <= sizeof(((struct link *)0)->user), "what is kept with a link");
@@ -44,8 +45,12 @@ struct export_job {
 	uint64_t at;			/* hashed so far */
 	bool is_incomplete;
 	bool is_hashed;
+	unsigned marks;			/* bits of export_mark */
 	struct doubts doubts;
 };
+
+/* Hands a finding about the current entry over. */
+void export_tell(struct export_job *job, const struct export_finding *finding);
 
 /* Reports a finding about the current entry and counts it. */
 void export_find(struct export_job *job, enum export_finding_kind kind, const char *text);

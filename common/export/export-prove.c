@@ -19,7 +19,7 @@ static void find_unproven(struct export_job *job, const struct walk_entry *entry
 		finding.end = end;
 	}
 	job->summary->n_unproven++;
-	options->finding(options->context, &finding);
+	export_tell(job, &finding);
 }
 
 static void tell(struct export_job *job, const struct walk_entry *entry, enum export_finding_kind kind, const char *text)

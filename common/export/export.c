@@ -22,6 +22,16 @@
 
 /* --- telling --------------------------------------------------------------------------------------------------------- */
 
+void export_tell(struct export_job *job, const struct export_finding *finding)
+{
+	switch (finding->kind) {
+	case EXPORT_LOST: case EXPORT_DOUBTFUL: case EXPORT_UNPROVEN: job->marks |= EXPORT_NOT_AS_IT_WAS; break;
+	case EXPORT_CIPHERTEXT: job->marks |= EXPORT_AS_ON_DISK; break;
+	default: break;
+	}
+	job->options->finding(job->options->context, finding);
+}
+
 static void find(struct export_job *job, enum export_finding_kind kind, const char *text, uint64_t logical, uint64_t disk_length)
 {
 	const struct export_finding finding = {
@@ -39,7 +49,7 @@ static void find(struct export_job *job, enum export_finding_kind kind, const ch
 	case EXPORT_UNPROVEN: job->summary->n_unproven++; break;
 	default: break;
 	}
-	job->options->finding(job->options->context, &finding);
+	export_tell(job, &finding);
 }
 
 void export_find(struct export_job *job, enum export_finding_kind kind, const char *text)
@@ -269,7 +279,7 @@ static bool export_link(struct export_job *job, const struct walk_entry *entry, 
 	job->summary->n_files++;
 	if (S_ISLNK(entry->inode.mode) && !links_out_add(&job->links, job->path, err))
 		return false;
-	return !kept->has_hash || job->options->hashed(job->options->context, job->path, kept->hash, err);
+	return !kept->has_hash || job->options->hashed(job->options->context, job->path, kept->hash, job->marks | kept->marks, err);
 }
 
 static bool export_directory(struct export_job *job, const struct walk_entry *entry, bool *descend, struct error *err)
@@ -318,6 +328,7 @@ static bool on_entry(void *context, const struct walk_entry *entry, bool *descen
 	bool skip;
 
 	take_path(job, entry);
+	job->marks = 0;
 	if (job->options->progress)
 		job->options->progress(job->options->context, job->summary);
 	if (links_out_has(&job->links, job->path, entry->depth == 0)) {

@@ -59,6 +59,12 @@ struct export_proven {
 	struct error unread;		/* the damage that keeps the difference from being read; ERROR_NONE: it can be read and differs */
 };
 
+/* What a hash does not say about the bytes of a file. */
+enum export_mark {
+	EXPORT_NOT_AS_IT_WAS = 1,	/* some are lost, may be wrong or are not authenticated */
+	EXPORT_AS_ON_DISK = 2,		/* ciphertext, or not authenticated */
+};
+
 struct walk_entry;
 
 struct export_options {
@@ -80,8 +86,8 @@ struct export_options {
 	bool (*link_is_sealed)(void *context, const struct walk_entry *entry, bool *sealed, struct error *err);
 	void (*finding)(void *context, const struct export_finding *finding);
 	void (*progress)(void *context, const struct export_summary *so_far);	/* called often; may be NULL */
-	/* Gets the hash of what was written for each regular file. May be NULL. */
-	bool (*hashed)(void *context, const char *path, const uint8_t hash[HASH_SIZE], struct error *err);
+	/* Gets the hash of what was written for each regular file, under each of its names. marks: bits of export_mark. May be NULL. */
+	bool (*hashed)(void *context, const char *path, const uint8_t hash[HASH_SIZE], unsigned marks, struct error *err);
 	void *context;
 };
 

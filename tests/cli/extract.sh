@@ -53,6 +53,12 @@ btrfs-crypt cat --ciphertext sealed.img vault size-30001 > raw 2> err || bad "--
 grep -q 'note: size-30001: sealed or not authenticated, printed as it is on the disk' err || bad "ciphertext is not called that"
 [ "$(stat -c %s raw)" = 30001 ] && ! cmp -s raw <(btrfs-crypt cat --quiet disk.img vault size-30001) || bad "that is no ciphertext"
 quiet btrfs-crypt export --ciphertext sealed.img vault:size-30001 -o raw.tar
+btrfs-crypt export --ciphertext sealed.img vault public -o raw.cpio --manifest raw.sums 2> err	# a link cannot be ciphertext
+[ $? = 2 ] || bad "export --ciphertext of all: $(cat err)"
+for name in size-30001 secret.txt directory/hard-link; do	# one of them under its second name
+	grep -qx "# ciphertext, or not authenticated, as it is on the disk: vault/$name" raw.sums || bad "$name is not marked in the manifest"
+done
+[ "$(grep -ac '^# ciphertext' raw.sums)" = "$(grep -ac '^[^#].* vault/' raw.sums)" ] && ! grep -aq '^# .*: public/' raw.sums || { bad "the marks of the manifest"; cat raw.sums; }
 btrfs-crypt export --ciphertext sealed.img vault:link-long -o link.tar 2> err
 [ $? = 2 ] && grep -qx 'btrfs-crypt export: hint: give the key' err || { bad "the hint is --ciphertext, which was given"; cat err; }
 tar -xOf raw.tar 2> log | cmp -s - raw || bad "export --ciphertext and cat --ciphertext differ"
