@@ -90,8 +90,8 @@ void image_hear(const struct image_ears *ears);
 bool image_open_blocks(const char *path, struct volume **volume, struct error *err) must_use;
 /* If the trees cannot be read and the image is to blame, adds a hint which options may help. */
 void image_hint_damage(struct error *err);
-/* If an error stopped a conversion and left the image unfinished, adds a hint how to go on. */
-void image_hint_unfinished(const char *path, struct error *err);
+/* If an error stopped a conversion and left the image unfinished, adds a hint how to go on. goes_on: it was unfinished before. */
+void image_hint_unfinished(const char *path, bool goes_on, struct error *err);
 /* mounted_copy: another filesystem with its uuid may be mounted. */
 bool image_open_to_convert(const char *path, bool writable, bool unfinished, bool mounted_copy, struct volume **volume, struct error *err) must_use;
 /* ERROR_USAGE if one of options_image was given: they mean nothing for a mounted filesystem. */

@@ -8,6 +8,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
+#include "cmd/key-options.h"
 #include "cmd/size-text.h"
 #include "cmd/unfinished.h"
 #include "common/util/hex.h"
@@ -198,40 +199,51 @@ static void print_status_json(const struct convert_status *status)
 	json_print(line, stdout);
 }
 
+/* How a command that needs the key is told it: as this one was or, if this one was not, what must be filled in. */
+static const char *key_words(const struct convert_status *status, const char *given)
+{
+	if (given && given[0])
+		return given;
+	if (key_input_given())	/* it cannot be read again */
+		return "";
+	return status->by_key_file ? "--key-file FILE " : status->by_volume_key ? "--volume-key-file FILE " : "";
+}
+
+static void print_commands(const struct convert_status *status, const struct unfinished_words *words, const char *image)
+{
+	char *const given = key_options_words();
+	const char *const key = key_words(status, given);
+
+	printf("to finish:  btrfs-crypt convert %s%s %s%s\n", words->resume, status->carries ? " --on-error=continue" : "", key, image);
+	if (words->can_undo)
+		printf("to undo:    btrfs-crypt convert --abort %s%s\n", key, image);
+	free(given);
+}
+
 static void print_status_text(const char *image, const struct convert_status *status)
 {
 	const struct unfinished_words words = unfinished_words(&status->state);
-	char size[SIZE_WITH_BYTES];
+	char *const word = image_word(image);
+	const char *const name = word ? word : "IMAGE";
+	char size[SIZE_WITH_BYTES], running[64];
 
 	if (status->damaged_primary)
-		printf("`convert --resume` writes copy 0 of the superblock again from another copy\n");
-	if (!status->unfinished) {
-		if (!status->damaged_primary)
-			printf("no unfinished conversion\n");
-		return;
+		printf("`btrfs-crypt convert --resume %s` writes copy 0 of the superblock again from another copy\n", name);
+	if (!status->unfinished && !status->damaged_primary)
+		printf("no unfinished conversion\n");
+	if (status->unfinished && status->state.operation != 0) {
+		printf("unfinished conversion%s\n", status->authenticated ? "" : " (not authenticated: no key was given)");
+		printf("operation:  %s\n", words.operation);
+		printf("direction:  %s\n", words.direction);
+		printf("started:    %s\n", words.started);
+		printf("done:       %u%% of %s of data\n", status->percent, size_with_bytes(status->state.total, size));
+		if (status->running) {
+			running_text(status->process, running, sizeof(running));
+			printf("%s\n", running);
+		} else {
+			print_commands(status, &words, name);
+		}
 	}
-	if (status->state.operation == 0)
-		return;
-	printf("unfinished conversion%s\n", status->authenticated ? "" : " (not authenticated: no key was given)");
-	printf("operation:  %s\n", words.operation);
-	printf("direction:  %s\n", words.direction);
-	printf("started:    %s\n", words.started);
-	printf("done:       %u%% of %s of data\n", status->percent, size_with_bytes(status->state.total, size));
-
-	if (status->running) {
-		char running[64];
-
-		running_text(status->process, running, sizeof(running));
-		printf("%s\n", running);
-		return;
-	}
-
-	char *word = image_word(image);
-	const char *name = word ? word : "IMAGE";
-
-	printf("to finish:  btrfs-crypt convert %s%s %s\n", words.resume, status->carries ? " --on-error=continue" : "", name);
-	if (words.can_undo)
-		printf("to undo:    btrfs-crypt convert --abort %s\n", name);
 	free(word);
 }
 

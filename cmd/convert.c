@@ -402,7 +402,7 @@ static bool run(const char *const *operand, struct error *err)
 	if (ok)
 		convert_print_plan(result_word(&plan), &plan, opt.dry_run);
 	else if (!opt.dry_run && (err->kind == ERROR_IO || err->kind == ERROR_MEMORY || err->kind == ERROR_CORRUPT || err->kind == ERROR_STOPPED))
-		image_hint_unfinished(operand[0], err);
+		image_hint_unfinished(operand[0], opt.resume || opt.abort, err);
 	convert_plan_free(&plan);
 	return ok;
 }

@@ -353,36 +353,33 @@ bool image_open_to_convert(const char *path, bool writable, bool unfinished, boo
 		.unfinished = unfinished, .to_convert = true, .mounted_copy_allowed = mounted_copy, .warn = print_warning,
 	};
 
-	return open_image(path, writable, &options, volume, err);
+	return open_image(path, writable, &options, volume, err) || (writable && convert_busy(err));
 }
 
-#define HINT_NAME_MAX 60
-
-void image_hint_unfinished(const char *path, struct error *err)
+void image_hint_unfinished(const char *path, bool goes_on, struct error *err)
 {
 	struct volume_options quiet = { .unfinished = true, .to_convert = true };
 	cleanup_volume struct volume *superblocks = NULL;
 	struct crypt_state_tail state;
 	struct error ignored;
 
-	if ((err->hint[0] && err->kind != ERROR_IO) || !open_all(path, false, &quiet, volume_open_super, &superblocks, &ignored) ||
-	    !volume_is_unfinished(superblocks) || !crypt_state_read(volume_unfinished_super(superblocks)->disk.tail, &state, &ignored))
+	/* Whoever goes on with a conversion knows that, and has a hint what to do else. */
+	if ((goes_on && err->hint[0] && err->kind != ERROR_IO) ||
+	    !open_all(path, false, &quiet, volume_open_super, &superblocks, &ignored) || !volume_is_unfinished(superblocks) ||
+	    !crypt_state_read(volume_unfinished_super(superblocks)->disk.tail, &state, &ignored))
 		return;
 
+	/* hint_commands() makes commands of it that can be run. */
 	const struct unfinished_words words = unfinished_words(&state);
-
-	/* As a command that can be run. If the name is too long for that, the reader knows it. */
-	char *const word = shell_word(path);
-	const char *const name = word && strlen(word) <= HINT_NAME_MAX ? word : "IMAGE";
-	char first[sizeof(err->hint)], undo[HINT_NAME_MAX + 64] = "";
+	const char *const undo = words.can_undo ? "`convert --abort` undoes it" : "";
+	char first[sizeof(err->hint)];
 
 	strcpy(first, err->hint);
-	if (words.can_undo)
-		snprintf(undo, sizeof(undo), ", `btrfs-crypt convert --abort %s` undoes it", name);
 	if (err->kind == ERROR_STOPPED)
-		error_hint(err, "`btrfs-crypt convert %s %s` goes on%s", words.resume, name, undo);
+		error_hint(err, "`convert %s` goes on%s%s", words.resume, undo[0] ? ", " : "", undo);
+	else if (strstr(first, "`convert "))
+		error_hint(err, "%s; the conversion is unfinished%s%s", first, undo[0] ? ": " : "", undo);
 	else
-		error_hint(err, "%s%sthe conversion is unfinished: `btrfs-crypt convert %s %s` tries to go on%s", first, first[0] ? ", then: " : "", words.resume,
-			   name, undo);
-	free(word);
+		error_hint(err, "%s%sthe conversion is unfinished: `convert %s` tries to go on%s%s", first, first[0] ? ", then: " : "", words.resume,
+			   undo[0] ? ", " : "", undo);
 }

@@ -4,10 +4,13 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/shell-word.h"
 #include "format/crypt.h"
 
 static struct {
@@ -45,9 +48,40 @@ bool key_input_given(void)
 	return opt.key_file || opt.passphrase_file || opt.fd || opt.volume_key_file;
 }
 
+static void put_word(FILE *out, const char *option, const char *value)
+{
+	char *word = value ? shell_word(value) : NULL;
+
+	if (word)
+		fprintf(out, "--%s %s ", option, word);
+	free(word);
+}
+
 static bool is_stdin(const char *path)
 {
 	return path && strcmp(path, "-") == 0;
+}
+
+char *key_options_words(void)
+{
+	char *words = NULL;
+	size_t size;
+	FILE *out = open_memstream(&words, &size);
+
+	if (!out)
+		return NULL;
+	put_word(out, "key-file", is_stdin(opt.key_file) ? NULL : opt.key_file);
+	if (is_stdin(opt.key_file))
+		fputs("--key-file - ", out);
+	put_word(out, "keyfile-size", opt.size);
+	put_word(out, "keyfile-offset", opt.offset);
+	put_word(out, "passphrase-file", is_stdin(opt.passphrase_file) ? NULL : opt.passphrase_file);
+	put_word(out, "volume-key-file", is_stdin(opt.volume_key_file) ? NULL : opt.volume_key_file);
+	put_word(out, "key-slot", opt.slot);
+	if (fclose(out) == 0)
+		return words;
+	free(words);
+	return NULL;
 }
 
 bool key_options_check(struct error *err)

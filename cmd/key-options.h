@@ -15,6 +15,12 @@ struct key_input {
 /* Was any key option given? */
 bool key_input_given(void);
 
+/*
+ * The options that give the same key again, each followed by a space, for a command that people are told to run: "" if it is asked for, or
+ * comes from where it cannot be read again. Malloced; NULL: out of memory.
+ */
+char *key_options_words(void);
+
 /* Are the options compatible, and are the numbers valid? ERROR_USAGE. main() calls it after the options are parsed. */
 bool key_options_check(struct error *err) must_use;
 

@@ -10,6 +10,7 @@
 #include <linux/magic.h>
 
 #include "cmd/cmd.h"
+#include "cmd/key-options.h"
 #include "cmd/shell-word.h"
 #include "common/util/escape.h"
 #include "common/util/near.h"
@@ -164,14 +165,17 @@ void hint_near_path(struct volume *volume, uint64_t subvolume, const char *path,
 /* --- commands in hints -------------------------------------------------------------------------------------------- */
 
 /* False if it does not fit. */
-static bool complete_commands(const char *hint, const char *image, char *out, size_t size)
+static bool complete_commands(const char *hint, const char *key, const char *image, char *out, size_t size)
 {
 	static const char begin[] = "`convert ";
 	const char *at, *end;
 	size_t used = 0;
 
 	while ((at = strstr(hint, begin)) && (end = strchr(at + 1, '`'))) {
-		used += (size_t)snprintf(out + used, size - used, "%.*s`btrfs-crypt %.*s %s", (int)(at - hint), hint, (int)(end - at - 1), at + 1, image);
+		const int len = (int)(end - at - 1);
+
+		used += (size_t)snprintf(out + used, size - used, "%.*s`btrfs-crypt %.*s %s%s", (int)(at - hint), hint, len, at + 1,
+					 memmem(at + 1, (size_t)len, "--status", 8) ? "" : key, image);
 		if (used >= size)
 			return false;
 		hint = end;
@@ -181,10 +185,16 @@ static bool complete_commands(const char *hint, const char *image, char *out, si
 
 void hint_commands(const char *image, struct error *err)
 {
-	char *word = image_word(image), hint[sizeof(err->hint)];
+	/* What another command was given may be the key of something else. */
+	char *const words = strcmp(command_name, "convert") == 0 ? key_options_words() : NULL;
+	char *const word = image_word(image);
+	const char *const key = words ? words : "", *const name = word ? word : "IMAGE";
+	char hint[sizeof(err->hint)];
 
-	if ((word && complete_commands(err->hint, word, hint, sizeof(hint))) || complete_commands(err->hint, "IMAGE", hint, sizeof(hint)))
+	if (complete_commands(err->hint, key, name, hint, sizeof(hint)) || complete_commands(err->hint, "", name, hint, sizeof(hint)) ||
+	    complete_commands(err->hint, "", "IMAGE", hint, sizeof(hint)))
 		strcpy(err->hint, hint);
+	free(words);
 	free(word);
 }
 

@@ -19,8 +19,7 @@ struct unfinished_words unfinished_words(const struct crypt_state_tail *state)
 	struct unfinished_words words = {
 		.operation = state->operation == CRYPT_OP_ENCRYPT ? "encrypt" : "decrypt",
 		.direction = to_plain ? (forward ? "to plain text" : "back to plain text") : (forward ? "to sealed" : "back to sealed"),
-		/* An action that leads to plain text must be asked for by name. An abort cannot be undone. */
-		.resume = !forward ? "--abort" : to_plain ? "--decrypt --resume" : "--resume",
+		.resume = convert_options_to_go_on(state->operation, state->direction),
 		/* The crypt items of a decryption may be gone already. If changes were accepted, nothing could put them back. */
 		.can_undo = forward && state->phase < CRYPT_PHASE_FINISH && !(to_plain && state->phase == CRYPT_PHASE_STRUCTURE && state->cursor == 0) &&
 			    !(to_plain && le32(state->disk.flags) & CRYPT_STATE_ACCEPTED),

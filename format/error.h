@@ -33,7 +33,7 @@ enum error_kind {
 struct error {
 	enum error_kind kind;
 	char text[512];		/* lower case, no full stop, names escaped */
-	char hint[256];		/* the cure, if one is known */
+	char hint[512];		/* the cure, if one is known */
 	const char *name;	/* for JSON, more exact than that of the kind; NULL: that one */
 	uint64_t logical, disk_length;	/* the bytes that it is about; disk_length 0: unknown, or none */
 };

@@ -144,11 +144,23 @@ bool conversion_flush(struct conversion *c, struct error *err)
 	return volume_flush(c->volume, err) && journal_read_back(&c->journal, err);
 }
 
+bool convert_busy(struct error *err)
+{
+	char first[sizeof(err->hint)];
+
+	if (err->kind != ERROR_BUSY)
+		return false;
+	strcpy(first, err->hint);
+	return error_hint(err, "%s%snothing was changed; run this again when nobody else uses the image", first, first[0] ? "; " : "");
+}
+
 static bool first_durable(void *context, struct error *err)
 {
 	struct conversion *c = context;
 
-	if (!volume_still_ours(c->volume, err) || !state_write(c, err))
+	if (!volume_still_ours(c->volume, err))
+		return convert_busy(err);
+	if (!state_write(c, err))
 		return false;
 	if (state_claim(c, err))
 		return true;

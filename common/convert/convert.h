@@ -130,6 +130,9 @@ enum convert_goal {
 bool convert_continue(struct volume *volume, enum convert_goal goal, const struct convert_key *key,
 		      const struct convert_ui *ui, struct convert_plan *plan, struct error *err) must_use;
 
+/* Before anything was changed: adds to ERROR_BUSY the hint to try again. Always false. */
+bool convert_busy(struct error *err);
+
 /* --status: needs no key. */
 struct convert_status {
 	bool unfinished;
@@ -138,9 +141,12 @@ struct convert_status {
 	bool authenticated;
 	unsigned percent;
 	bool carries;			/* it is being sealed and bad blocks were carried over already: --on-error=continue was given */
+	bool by_key_file, by_volume_key;	/* no passphrase opens it, as far as its key slots say: all are for key files, or there is none */
 	bool running;			/* another process has it locked: it is running right now */
 	pid_t process;			/* 0: unknown */
 };
+/* The options that go on with such a conversion. What leads to plain text must be asked for by name, and an abort cannot be undone. */
+const char *convert_options_to_go_on(enum crypt_operation operation, enum crypt_direction direction);
 bool convert_status(struct volume *volume, const struct convert_key *key_or_null, struct convert_status *status,
 		    struct error *err) must_use;
 

@@ -39,12 +39,11 @@ static bool may_seal(struct batch *batch, const struct plain *plain, struct erro
 	batch->damaged = true;
 	if (plain->n_unread > 0) {
 		error_set(err, ERROR_IO, "the data at %#" PRIx64 " cannot be read from any copy, and so cannot be sealed", plain->first_unread);
-		return error_hint(err, "--on-error=continue seals only what can be read; `btrfs-crypt convert --resume --skip-damaged` "
-			"leaves such blocks as they are, --abort undoes the conversion");
+		return error_hint(err, "--on-error=continue seals only what can be read; `convert --resume --skip-damaged` leaves such "
+			"blocks as they are");
 	}
 	error_set(err, ERROR_CORRUPT, "no copy of the data at %#" PRIx64 " matches its checksum", plain->first_bad);
-	return error_hint(err, "`btrfs-crypt convert --resume --on-error=continue` seals them anyway; their checksums stay as wrong as "
-		"they are");
+	return error_hint(err, "`convert --resume --on-error=continue` seals them anyway; their checksums stay as wrong as they are");
 }
 
 static bool seal_block(struct batch *batch, struct unit_cipher *cipher, const struct crypt_unit *unit, const struct plain *plain, uint64_t place,
@@ -112,7 +111,8 @@ static bool complete_block(const struct turning *t, uint32_t i, uint8_t *block, 
 	batch->damaged = true;
 	error_set(err, ERROR_CORRUPT, t->to_sealed ? "the data at %#" PRIx64 " are not what was sealed" :
 						     "the block at %#" PRIx64 " fails authentication on every mirror", at);
-	return error_hint(err, "--skip-damaged leaves the damaged blocks as they are and converts everything else");
+	return error_hint(err, "`convert %s --skip-damaged` leaves the damaged blocks as they are and converts everything else",
+			  convert_options_to_go_on(batch->c->state.operation, batch->c->direction));
 }
 
 /* The checksum of a block that was bad before sealing stays as far off as it was. */

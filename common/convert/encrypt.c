@@ -147,7 +147,7 @@ bool keys_area_write(struct conversion *c, const struct crypt_range *keys, const
 	if (!crypt_header_seal(c->schedule, &c->header, err) || !domain_keys_encode(&c->header, slots, n_slots, &bytes, &len, err))
 		return false;
 	/* After the cut the key can be checked by nothing else. Write it twice, so that one bad sector does not lose it. */
-	ok = len <= second ? volume_still_ours(c->volume, err) && volume_write(c->volume, keys->logical, bytes, len, err) &&
+	ok = len <= second ? (volume_still_ours(c->volume, err) || convert_busy(err)) && volume_write(c->volume, keys->logical, bytes, len, err) &&
 				     volume_write(c->volume, keys->logical + second, bytes, len, err) && volume_flush(c->volume, err) &&
 				     volume_read_back(c->volume, keys->logical, bytes, len, err) &&
 				     volume_read_back(c->volume, keys->logical + second, bytes, len, err) :

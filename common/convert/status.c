@@ -35,6 +35,13 @@ static void look_at_journal(struct volume *volume, struct crypt_state_tail *stat
 	}
 }
 
+const char *convert_options_to_go_on(enum crypt_operation operation, enum crypt_direction direction)
+{
+	if ((operation == CRYPT_OP_ENCRYPT) != (direction == CRYPT_TO_SEALED))
+		return "--abort";
+	return direction == CRYPT_TO_PLAIN ? "--decrypt --resume" : "--resume";
+}
+
 unsigned state_percent(const struct crypt_state_tail *state)
 {
 	const uint64_t total = state->n_unit_items ? state->n_unit_items : 1;
@@ -72,6 +79,20 @@ static bool carries(struct volume *volume, const struct crypt_state_tail *state)
 	       domain_read(volume, state->domain, &domain, &ignored) && domain->header.n_bad_blocks > 0;
 }
 
+/* Also only a hint: what a slot says it is for does not limit what opens it. */
+static void look_at_slots(struct volume *volume, struct convert_status *status)
+{
+	cleanup_domain struct domain *domain = NULL;
+	struct error ignored;
+
+	if (!domain_read_unfinished(volume, &domain, &ignored) && !domain_read(volume, status->state.domain, &domain, &ignored))
+		return;
+	status->by_volume_key = domain->n_slots == 0;
+	status->by_key_file = domain->n_slots > 0;
+	for (size_t i = 0; i < domain->n_slots; i++)
+		status->by_key_file &= domain->slots[i].type == SLOT_KEY_FILE;
+}
+
 bool convert_status(struct volume *volume, const struct convert_key *key, struct convert_status *status, struct error *err)
 {
 	cleanup_domain struct domain *domain = NULL;
@@ -92,5 +113,6 @@ bool convert_status(struct volume *volume, const struct convert_key *key, struct
 	look_at_journal(volume, &status->state);
 	status->percent = state_percent(&status->state);
 	status->carries = carries(volume, &status->state);
+	look_at_slots(volume, status);
 	return true;
 }

@@ -146,7 +146,7 @@ static bool not_beneath(dev_t rdev, struct error *err)
 		if (!is_loop)
 			return true;
 		if (!loop_backing(own, &lower))
-			return error_set(err, ERROR_BUSY, "nothing tells what the loop device /dev/%s shows", own);
+			return loop_unknown_error(own, err);
 		if (!not_in_a_loop(&lower, own, err))
 			return false;
 		if (!lower.is_device)

@@ -128,7 +128,7 @@ static bool below_visit(const struct stat *st, bool writable, bool (*visit)(void
 		if (!is_loop)
 			return true;
 		if (!loop_backing(loop, &backing))
-			return error_set(err, ERROR_BUSY, "nothing tells what the loop device /dev/%s shows", loop);
+			return loop_unknown_error(loop, err);
 		*err = (struct error){ 0 };
 		if (!open_below(loop, &backing, writable, &fd, &layer, err))
 			return false;

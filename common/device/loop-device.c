@@ -144,10 +144,38 @@ bool loop_name(dev_t rdev, char name[static NAME_MAX], bool *is_loop, struct err
 	return true;
 }
 
+/* Does the kernel detach it as soon as nobody uses it? `mount -o loop` makes it so. */
+static bool is_autoclear(const char *loop)
+{
+	char path[PATH_MAX];
+
+	system_path(path, "/sys/block/%s/loop/autoclear", loop);
+	FILE *attribute = fopen(path, "re");
+	const bool is = attribute && fgetc(attribute) == '1';
+
+	if (attribute)
+		fclose(attribute);
+	return is;
+}
+
 bool loop_in_use_error(const char *loop, const char *what, struct error *err)
 {
 	error_set(err, ERROR_BUSY, "%sattached to loop device /dev/%s", what, loop);
+	if (is_autoclear(loop))
+		return error_hint(err, "run `umount /dev/%s`; the kernel then detaches the loop device by itself", loop);
 	return error_hint(err, "unmount it and run `losetup --detach /dev/%s`", loop);
+}
+
+bool loop_unknown_error(const char *loop, struct error *err)
+{
+	char path[PATH_MAX];
+	struct loop_info64 info;
+
+	system_path(path, "/dev/%s", loop);
+	if (access(path, F_OK) != 0 || ask(path, &info) != 0)
+		return error_set(err, ERROR_BUSY, "nothing tells what the loop device /dev/%s shows", loop);
+	error_set(err, ERROR_NOT_FOUND, "no file is attached to the loop device /dev/%s", loop);
+	return error_hint(err, "`losetup --find --show FILE` attaches FILE and prints the name of its loop device");
 }
 
 static bool is_loop_name(const char *name)

@@ -41,6 +41,9 @@ bool loop_visit(bool (*visit)(void *context, const char *loop, const struct back
 /* "attached to loop device", with what before it. Always false. */
 bool loop_in_use_error(const char *loop, const char *what, struct error *err);
 
+/* A loop device whose contents are unknown: ERROR_NOT_FOUND if it shows nothing, ERROR_BUSY if that is unknown too. Always false. */
+bool loop_unknown_error(const char *loop, struct error *err);
+
 /* A path of the system, below system_root. */
 void system_path(char path[static PATH_MAX], const char *format, ...) __attribute__((format(printf, 2, 3)));
 

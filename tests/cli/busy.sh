@@ -18,7 +18,11 @@ plan() {
 }
 # refused STATUS TEXT COMMAND...
 refused() {
-	transcript "$1" "${@:3}" <<< "! btrfs-crypt convert: $2"
+	{
+		echo "! btrfs-crypt convert: $2"
+		[ "$1" != 5 ] || echo "! btrfs-crypt convert: hint: nothing was changed; run this again when nobody else uses the image"
+	} > text
+	transcript "$1" "${@:3}" < text
 }
 unchanged disk.img
 plan --encrypt disk.img vault

@@ -15,7 +15,7 @@ primary=$((65536 + 299)) copy=$(((64 << 20) + 299))
 
 damage $primary
 expect 7 convert --status disk.img <<'END'
-`convert --resume` writes copy 0 of the superblock again from another copy
+`btrfs-crypt convert --resume disk.img` writes copy 0 of the superblock again from another copy
 ! warning: 0x10000, 1 of the superblock is used, but a kernel uses only copy 0
 END
 btrfs-crypt list disk.img > out 2> err || bad "list beside a damaged primary: status $?"
@@ -31,7 +31,7 @@ for command in --dry-run "--pbkdf-force-iterations 1000 --pbkdf pbkdf2"; do
 	expect 7 convert --encrypt $command --passphrase-file passphrase disk.img vault <<'END'
 ! warning: 0x10000, 1 of the superblock is used, but a kernel uses only copy 0
 ! btrfs-crypt convert: copy 1 of the superblock may be older than copy 0 was, and is not converted
-! btrfs-crypt convert: hint: `btrfs-crypt convert --resume disk.img` writes copy 0 again from copy 1
+! btrfs-crypt convert: hint: `btrfs-crypt convert --resume --passphrase-file passphrase disk.img` writes copy 0 again from copy 1
 END
 done
 unchanged disk.img

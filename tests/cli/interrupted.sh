@@ -45,10 +45,10 @@ operation:  $1
 direction:  $2
 started:    TIME
 done:       N% of SIZE of data
-to finish:  btrfs-crypt convert $3 disk.img
+to finish:  btrfs-crypt convert $3 --key-file FILE disk.img
 END
 		# What is being undone already can only be finished.
-		[[ $2 = back* ]] || echo "to undo:    btrfs-crypt convert --abort disk.img"
+		[[ $2 = back* ]] || echo "to undo:    btrfs-crypt convert --abort --key-file FILE disk.img"
 	} > text
 	transcript 7 btrfs-crypt convert --status disk.img < text
 	expect 7 convert --status --format json disk.img <<END
@@ -56,6 +56,12 @@ END
 END
 	btrfs-crypt convert --status disk.img --key-file key > out
 	[ $? -eq 7 ] && grep -q '^unfinished conversion$' out || bad "the state is not authenticated with a key"
+	# With the key that was given, a command works as it is printed.
+	grep -qxF "to finish:  btrfs-crypt convert $3 --key-file key disk.img" out || { bad "the key is not in the command"; cat out; }
+	btrfs-crypt convert --status disk.img --key-file - < key > out
+	grep -qxF "to finish:  btrfs-crypt convert $3 --key-file - disk.img" out || { bad "a key from standard input"; cat out; }
+	btrfs-crypt convert --status disk.img --passphrase-file - < key > out
+	grep -qxF "to finish:  btrfs-crypt convert $3 disk.img" out || { bad "a passphrase from standard input"; cat out; }
 	btrfs-crypt convert --status disk.img --key-file wrong > out 2> err
 	grep -q '^unfinished conversion$' out && bad "the state is authenticated with a wrong key"
 	local command status
@@ -65,7 +71,9 @@ END
 		btrfs-crypt $command > out 2> err
 		status=$?
 		[ $status = 7 ] && [ ! -s out ] && grep -q "disk.img: an unfinished conversion is present: $1, $2, started 20" err || { bad "$command: status $status while unfinished"; cat err; }
-		hints "\`btrfs-crypt convert $3 disk.img\` finishes it, $([[ $2 = back* ]] || echo '`btrfs-crypt convert --abort disk.img` undoes it, ')\`btrfs-crypt convert --status disk.img\` says more"
+		local with=
+		[[ $command = verify* ]] || with='--key-file key '
+		hints "\`btrfs-crypt convert $3 ${with}disk.img\` finishes it, $([[ $2 = back* ]] || echo "\`btrfs-crypt convert --abort ${with}disk.img\` undoes it, ")\`btrfs-crypt convert --status disk.img\` says more"
 	done
 	btrfs-crypt cat disk.img / small > out 2> err
 	[ $? -eq 7 ] && [ ! -s out ] && grep -q 'is being converted' err || { bad "cat without a key while unfinished"; cat err; }
@@ -102,7 +110,7 @@ quoted() {
 	for name in plain-1_2.img 'two words' "it's" 'a;b' '$(touch hurt)' 'back\slash' $'line\nfeed' $'it\'s\t\xff' '*' '-q' 'grün' '~' '#'; do
 		ln -s disk.img "./$name"
 		btrfs-crypt convert --status "./$name" > out
-		sed -nE 's/^to (finish|undo): +btrfs-crypt convert (--[a-z]+ )+//p' out > words
+		sed -nE 's/^to (finish|undo): +btrfs-crypt convert (--key-file FILE |--[a-z]+ )+//p' out > words
 		[ "$(wc -l < words)" = 2 ] || { bad "$name: no two commands"; cat out; }
 		while IFS= read -r line; do
 			eval "words=($line)"
@@ -113,7 +121,7 @@ quoted() {
 	[ ! -e hurt ] || bad "a name was run as a command"
 	ln -s disk.img ./-q
 	btrfs-crypt convert --status -- -q > out
-	grep -q '^to undo:    btrfs-crypt convert --abort \./-q$' out || { bad "-q is printed as an option"; cat out; }
+	grep -q '^to undo:    btrfs-crypt convert --abort --key-file FILE \./-q$' out || { bad "-q is printed as an option"; cat out; }
 	rm ./-q
 }
 
@@ -162,7 +170,7 @@ btrfs-crypt convert --encrypt --dry-run --format json disk.img / > out
 grep -q '"journal_bytes":' out && ! grep -q unwiped out || { bad "the plan"; cat out; }
 
 interrupt INT convert --encrypt disk.img / $how
-hints '`btrfs-crypt convert --resume disk.img` goes on, `btrfs-crypt convert --abort disk.img` undoes it'
+hints '`btrfs-crypt convert --resume --key-file key disk.img` goes on, `btrfs-crypt convert --abort --key-file key disk.img` undoes it'
 looks encrypt "to sealed" "--resume"
 quoted
 # One that is locked is running: then nobody is told how to go on.
@@ -182,7 +190,7 @@ flock disk.img btrfs-crypt verify disk.img / --key-file key > out 2> err
 (ulimit -f 1000; btrfs-crypt convert --resume disk.img --key-file key > out 2> err)
 status=$?
 [ $status = 11 ] && grep -q 'cannot write .*File too large' err || { bad "a limit: status $status"; cat err; }
-hints 'the conversion is unfinished: `btrfs-crypt convert --resume disk.img` tries to go on, `btrfs-crypt convert --abort disk.img` undoes it'
+hints 'the conversion is unfinished: `btrfs-crypt convert --resume --key-file key disk.img` tries to go on, `btrfs-crypt convert --abort --key-file key disk.img` undoes it'
 # Nobody reads what it reports: it goes on.
 btrfs-crypt convert --resume disk.img --key-file key --progress=json --progress-frequency 0 2>&1 > out | head -n 1 > err
 [ "${PIPESTATUS[0]}" = 0 ] || bad "progress to a closed pipe stops the conversion"
@@ -199,13 +207,13 @@ same
 interrupt TERM convert --encrypt disk.img / $how
 interrupt HUP convert --resume disk.img --key-file key
 interrupt INT convert --abort disk.img --key-file key
-hints '`btrfs-crypt convert --abort disk.img` goes on'
+hints '`btrfs-crypt convert --abort --key-file key disk.img` goes on'
 looks encrypt "back to plain text" "--abort"
 # It can only be finished, and as everybody says.
 for way in --resume "--encrypt --resume" "--decrypt --resume"; do
 	refuses 9 convert $way disk.img --key-file key
 	grep -q 'is an abort of a sealing: it can only be finished' err || { bad "$way of an abort"; cat err; }
-	hints '`btrfs-crypt convert --abort disk.img` finishes it'
+	hints '`btrfs-crypt convert --abort --key-file key disk.img` finishes it'
 done
 btrfs-crypt convert --abort --format json disk.img --key-file key > out 2> err || { bad "undoing: status $?"; cat err; }
 grep -q '"result":"sealing undone"' out && ! grep -q undone_percent out || { bad "what undoing says, gone on with"; cat out; }
@@ -216,7 +224,7 @@ interrupt TERM convert --decrypt disk.img / --key-file key
 looks decrypt "to plain text" "--decrypt --resume"
 refuses 9 convert --resume disk.img --key-file key
 grep -qE ', begun 20[-0-9]+ [0-9:]{8} UTC, ends in plain text' err || { bad "no time in UTC"; cat err; }
-hints '`btrfs-crypt convert --decrypt --resume disk.img` confirms it'
+hints '`btrfs-crypt convert --decrypt --resume --key-file key disk.img` confirms it'
 # The tail of one copy says something else, or claims to be newer: the other one counts.  Of both: nobody does.
 primary=0x10000 mirror=0x4000000 digest=0xedb sequence=0xe3c
 for copy in $primary $mirror; do

@@ -26,7 +26,7 @@ detach() {
 busy() {
 	transcript 5 btrfs-crypt convert --encrypt "$1" vault $how <<END
 ! btrfs-crypt convert: $1: ${2}attached to loop device $3
-! btrfs-crypt convert: hint: unmount it and run \`losetup --detach $3\`
+! btrfs-crypt convert: hint: unmount it and run \`losetup --detach $3\`; nothing was changed; run this again when nobody else uses the image
 END
 }
 

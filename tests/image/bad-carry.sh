@@ -30,7 +30,7 @@ sums before
 say "a bad sector: sealing stops in front of it, and names the file"
 expect_status 6 crypt convert --encrypt -q "${VK[@]}" "$image" target
 expect_text "$tmp/err" 'subvolume 256: big: no copy of the data at .* matches its checksum'
-expect_text "$tmp/err" '--resume --on-error=continue'
+expect_text "$tmp/err" "hint: .btrfs-crypt convert --resume --on-error=continue ${VK[*]} $image. seals them anyway; .*; the conversion is unfinished: .btrfs-crypt convert --abort ${VK[*]} $image. undoes it\$"
 cp --sparse=always "$image" "$tmp/stopped.img"
 say "undone, it is as before"
 expect_status 0 do_abort

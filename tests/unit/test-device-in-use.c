@@ -150,6 +150,21 @@ static void what_loop_devices_show_must_be_known(void **state)
 	in_root("echo %s/file > sys/block/loop7/loop/backing_file", root);
 	assert_false(device_not_in_use(&st, &err));
 	assert_string_equal(err.text, "attached to loop device /dev/loop7");
+	assert_string_equal(err.hint, "unmount it and run `losetup --detach /dev/loop7`");
+	in_root("echo 1 > sys/block/loop7/loop/autoclear");	/* as mount -o loop makes it */
+	assert_false(device_not_in_use(&st, &err));
+	assert_string_equal(err.hint, "run `umount /dev/loop7`; the kernel then detaches the loop device by itself");
+
+	/* A node whose device does not answer, one whose device shows nothing (opening a socket is the same error), and none. */
+	loop_unknown_error("loop7", &err);
+	assert_int_equal(err.kind, ERROR_BUSY);
+	snprintf(command, sizeof(command), "%s/dev/loop8", root);
+	assert_int_equal(mknod(command, S_IFSOCK | 0600, 0), 0);
+	loop_unknown_error("loop8", &err);
+	assert_int_equal(err.kind, ERROR_NOT_FOUND);
+	assert_string_equal(err.text, "no file is attached to the loop device /dev/loop8");
+	loop_unknown_error("loop9", &err);
+	assert_int_equal(err.kind, ERROR_BUSY);
 }
 
 int main(void)
