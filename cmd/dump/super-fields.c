@@ -12,6 +12,7 @@
 #include "cmd/json.h"
 #include "common/util/escape.h"
 #include "common/util/hex.h"
+#include "common/volume/csum.h"
 #include "common/volume/volume.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

@@ -12,6 +12,7 @@
 #include "common/sealed/extent-also.h"
 #include "common/sealed/extent-part.h"
 #include "common/util/lower-bound.h"
+#include "common/volume/csum.h"
 
 /* Tree blocks that inserting one item may change: the path with its splits, and what settling adds. */
 #define ITEM_BLOCKS 24u

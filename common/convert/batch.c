@@ -9,6 +9,7 @@
 #include "common/fs/file-data.h"
 #include "common/fs/path.h"
 #include "common/sealed/extent-also.h"
+#include "common/volume/csum.h"
 
 #define BATCH_BLOCKS (BATCH_BYTES / CRYPT_BLOCK)
 

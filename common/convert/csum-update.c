@@ -4,6 +4,7 @@
 
 #include "common/convert/conversion.h"
 #include "common/fs/file-data.h"
+#include "common/volume/csum.h"
 
 /*
  * Writes new values into the leaf, for the part of one csum item that covers [logical, end): the checksums of bytes, or value if it is not

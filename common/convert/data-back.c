@@ -9,6 +9,7 @@
 #include "common/convert/bad-blocks.h"
 #include "common/convert/batch.h"
 #include "common/convert/torn.h"
+#include "common/volume/csum.h"
 #include "common/volume/warn.h"
 
 #define STOP_BYTES (64u << 20)	/* how often to ask whether to stop */

@@ -6,6 +6,7 @@
 #include "common/convert/batch.h"
 #include "common/convert/lost-record.h"
 #include "common/convert/torn.h"
+#include "common/volume/csum.h"
 
 /* Does what one unit needs. address: where it is now. */
 typedef bool unit_convert(struct batch *batch, const struct crypt_unit *unit, uint64_t place, uint64_t address, struct error *err);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/sealed/domain-mac.h"
+#include "common/volume/csum.h"
 
 bool disk_epoch_look(const struct conversion *c, uint64_t logical, struct replay *replay, struct error *err)
 {

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "common/convert/conversion.h"
+#include "common/volume/csum.h"
 
 #define SEAL_FLAGS (INODE_RO_VERITY | INODE_IMMUTABLE)
 #define SHORT_PAYLOAD 8u	/* bytes; longer ciphertexts never collide */

@@ -8,6 +8,7 @@
 #include "common/convert/lost-record.h"
 #include "common/convert/torn.h"
 #include "common/fs/path.h"
+#include "common/volume/csum.h"
 
 /* A crash may leave the header on disk this many records behind. */
 #define EPOCHS_BEHIND 2u

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/fs/file-data.h"
+#include "common/volume/csum.h"
 #include "common/volume/devices.h"
 #include "common/volume/stripe.h"
 

@@ -8,6 +8,7 @@
 
 #include "common/sealed/scan-bad.h"
 #include "common/util/record-table.h"
+#include "common/volume/csum.h"
 #include "common/volume/tolerance.h"
 #include "format/inode.h"
 

@@ -11,6 +11,7 @@
 #include "common/sealed/extent-also.h"
 #include "common/sealed/extent-part.h"
 #include "common/sealed/unit-hints.h"
+#include "common/volume/csum.h"
 #include "common/volume/tolerance.h"
 
 /* What is wrong with a block, one bit per mirror. */

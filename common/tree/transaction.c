@@ -9,6 +9,7 @@
 #include "common/tree/free-space.h"
 #include "common/tree/tree-edit.h"
 #include "common/volume/chunk-map.h"
+#include "common/volume/csum.h"
 
 /* --- growing arrays ------------------------------------------------------------ */
 

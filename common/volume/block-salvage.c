@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/volume/block-cache.h"
+#include "common/volume/csum.h"
 #include "common/volume/devices.h"
 #include "format/node-salvage.h"
 

@@ -7,6 +7,7 @@
 
 #include "common/crypto/secret.h"
 #include "common/volume/block-cache.h"
+#include "common/volume/csum.h"
 #include "common/volume/devices.h"
 #include "common/volume/warn.h"
 

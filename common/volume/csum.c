@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The four checksums of btrfs, in the form in which it stores them. */
-#include "common/volume/volume.h"
+#include "common/volume/csum.h"
 
 #include <isa-l/crc.h>
 #include <sodium.h>

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "common/volume/csum.h"
 #include "common/volume/super-log.h"
 #include "common/volume/warn.h"
 #include "format/crypt.h"

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "common/volume/csum.h"
 #include "common/volume/stripe.h"
 #include "common/volume/super-copies.h"
 

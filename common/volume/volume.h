@@ -183,10 +183,4 @@ uint64_t volume_skip_reserved(const struct volume *volume, uint64_t logical, uin
  */
 bool volume_write_supers(struct volume *volume, const struct disk_superblock *disk, struct error *err) must_use;
 
-/* Computes the checksum of len bytes with the filesystem's algorithm into out (csum_type_size() bytes; the rest is untouched). */
-void csum_compute(enum csum_type type, const void *bytes, size_t len, uint8_t *out);
-/* For a tree block or superblock: over everything after the first 32 bytes. */
-bool csum_block_matches(enum csum_type type, const uint8_t *block, size_t len);
-void csum_block_update(enum csum_type type, uint8_t *block, size_t len);	/* zeroes the unused rest of the field */
-
 #endif /* COMMON_VOLUME_VOLUME_H */

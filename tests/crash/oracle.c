@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/sealed/domain.h"
+#include "common/volume/csum.h"
 #include "format/journal.h"
 
 /* --- superblocks ------------------------------------------------------------------------------------ */

@@ -3,6 +3,7 @@
 #include "tests/unit/forging.h"
 
 #include "common/sealed/domain-mac.h"
+#include "common/volume/csum.h"
 
 struct disk_journal_header *record_header(const struct forging *forging)
 {

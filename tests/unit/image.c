@@ -15,6 +15,7 @@
 #include "common/fs/path.h"
 #include "common/sealed/scan.h"
 #include "common/tree/tree-edit.h"
+#include "common/volume/csum.h"
 #include "tests/support/edit.h"
 
 static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));

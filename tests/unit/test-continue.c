@@ -12,6 +12,7 @@
 
 #include "common/convert/convert.h"
 #include "common/sealed/scan.h"
+#include "common/volume/csum.h"
 #include "format/journal.h"
 #include "tests/unit/image.h"
 

@@ -6,6 +6,7 @@
 
 #include <isa-l/erasure_code.h>
 
+#include "common/volume/csum.h"
 #include "tests/unit/fs-image.h"
 
 #define SECTOR 4096u

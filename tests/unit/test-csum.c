@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Checksums against vectors of other implementations (RFC 3720, sha256sum, b2sum -l 256, xxhsum, python's hashlib). */
-#include "common/volume/volume.h"
+#include "common/volume/csum.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

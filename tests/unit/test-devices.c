@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/volume/chunk-map.h"
+#include "common/volume/csum.h"
 
 #define MIB (1ull << 20)
 #define SIZE (8 * MIB)

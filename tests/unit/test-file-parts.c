@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <zlib.h>
 
+#include "common/volume/csum.h"
 #include "tests/unit/fs-image.h"
 
 #define SECTOR 4096u

@@ -11,6 +11,7 @@
 #include "common/convert/conversion.h"
 #include "common/sealed/domain-read.h"
 #include "common/sealed/inode-index.h"
+#include "common/volume/csum.h"
 #include "tests/unit/image.h"
 
 #define ok(call) do { \

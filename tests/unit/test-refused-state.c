@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "common/sealed/domain-mac.h"
+#include "common/volume/csum.h"
 #include "tests/unit/image.h"
 
 #define STOPS_MAX 64u

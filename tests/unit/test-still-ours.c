@@ -12,6 +12,7 @@
 
 #include "common/convert/convert.h"
 #include "common/volume/block.h"
+#include "common/volume/csum.h"
 #include "tests/unit/image.h"
 
 #define ok(call) do { \

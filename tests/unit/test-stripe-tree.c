@@ -10,6 +10,7 @@
 
 #include "common/volume/block.h"
 #include "common/volume/chunk-map.h"
+#include "common/volume/csum.h"
 #include "common/volume/devices.h"
 #include "format/device-item.h"
 

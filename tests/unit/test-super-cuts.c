@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The power goes between the copies of the superblock, or in the middle of one. */
+#include "common/volume/csum.h"
 #include "tests/unit/ways.h"
 
 #define SUPERS_MAX 64u

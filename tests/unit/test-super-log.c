@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "common/volume/csum.h"
 #include "common/volume/super-copies.h"
 
 #define MIB (1ull << 20)

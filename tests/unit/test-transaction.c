@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Transactions: what settling makes of blocks, what dropping takes back, what may be freed. */
+#include "common/volume/csum.h"
 #include "tests/unit/edit-fixture.h"
 
 static void put(unsigned i, uint64_t number)

@@ -10,6 +10,7 @@
 
 #include "common/convert/conversion.h"
 #include "common/fs/file-data.h"
+#include "common/volume/csum.h"
 #include "tests/crash/disk.h"
 #include "tests/unit/image.h"
 

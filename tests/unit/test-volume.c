@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/volume/csum.h"
 #include "format/crypt.h"
 #include "tests/unit/volume-fixture.h"
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/volume/csum.h"
 #include "format/journal.h"
 #include "tests/image/attack/attack.h"
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/tree/leaf.h"
+#include "common/volume/csum.h"
 #include "tests/image/attack/attack.h"
 #include "tests/support/edit.h"
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "common/tree/leaf.h"
+#include "common/volume/csum.h"
 #include "format/crypt.h"
 #include "tests/image/attack/attack.h"
 
