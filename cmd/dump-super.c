@@ -12,7 +12,7 @@
 #include "cmd/json.h"
 #include "cmd/time-text.h"
 #include "common/util/escape.h"
-#include "common/volume/super-copies.h"
+#include "common/volume/supers.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 

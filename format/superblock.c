@@ -2,6 +2,7 @@
 /* Checks a superblock, and knows where its copies are. */
 #include "format/superblock.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 #include "format/crypt.h"
@@ -10,6 +11,42 @@
 	error_set(err, ERROR_CORRUPT, "superblock at %#" PRIx64 ": " format, where, __VA_ARGS__)
 
 static const uint64_t copy_offset[SUPER_COPIES] = { SUPER_OFFSET_0, SUPER_OFFSET_1, SUPER_OFFSET_2 };
+
+void superblock_set_root_level(struct superblock *super, uint8_t level)
+{
+	super->root_level = super->disk.root_level = level;
+}
+
+void superblock_set_chunk_root(struct superblock *super, uint64_t logical)
+{
+	super->chunk_root = logical;
+	super->disk.chunk_root = to_le64(logical);
+}
+
+void superblock_set_chunk_root_level(struct superblock *super, uint8_t level)
+{
+	super->chunk_root_level = super->disk.chunk_root_level = level;
+}
+
+void superblock_set_bytes_used(struct superblock *super, uint64_t bytes)
+{
+	super->bytes_used = bytes;
+	super->disk.bytes_used = to_le64(bytes);
+}
+
+void superblock_put_state(struct disk_superblock *disk, const void *state, size_t len)
+{
+	assert(len <= sizeof(disk->tail));
+	memset(disk->tail, 0, sizeof(disk->tail));
+	memcpy(disk->tail, state, len);
+	disk->incompat_flags = to_le64(le64(disk->incompat_flags) | INCOMPAT_CRYPT_UNFINISHED);
+}
+
+void superblock_clear_state(struct disk_superblock *disk)
+{
+	memset(disk->tail, 0, sizeof(disk->tail));
+	disk->incompat_flags = to_le64(le64(disk->incompat_flags) & ~INCOMPAT_CRYPT_UNFINISHED);
+}
 
 uint64_t superblock_offset(unsigned copy)
 {

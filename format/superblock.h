@@ -42,6 +42,16 @@ bool superblock_read(const uint8_t bytes[SUPER_SIZE], uint64_t where, struct sup
 /* Does it say that a conversion is unfinished: by our incompat bit, or by a state in the bytes after its fields? */
 bool superblock_is_unfinished(const struct superblock *super);
 
+/* Each sets a field in both forms: the native one, which is read, and the one that is written back. */
+void superblock_set_root_level(struct superblock *super, uint8_t level);
+void superblock_set_chunk_root(struct superblock *super, uint64_t logical);
+void superblock_set_chunk_root_level(struct superblock *super, uint8_t level);
+void superblock_set_bytes_used(struct superblock *super, uint64_t bytes);
+
+/* What a conversion leaves in the superblock while it is unfinished, in bytes that are about to be written: its state, and the bit that announces it. */
+void superblock_put_state(struct disk_superblock *disk, const void *state, size_t len);
+void superblock_clear_state(struct disk_superblock *disk);
+
 /* Physical address of copy n (0..2) on a device. */
 uint64_t superblock_offset(unsigned copy);
 

@@ -82,13 +82,11 @@ static bool reserve_places(struct conversion *c, struct error *err)
  */
 static void take_bytes_used(struct conversion *c)
 {
-	struct superblock *super = &c->volume->super;
 	uint64_t used = 0;
 
 	for (size_t i = 0; i < allocator_n_groups(c->allocator); i++)
 		used += allocator_group(c->allocator, i)->used;
-	super->bytes_used = used;
-	super->disk.bytes_used = to_le64(used);
+	superblock_set_bytes_used(&c->volume->super, used);
 }
 
 /* What the last records were overwriting when the power failed could not be recognised by its tags. Now it can. */
@@ -291,8 +289,7 @@ static bool clear_without_key(struct volume *volume, const struct crypt_state_ta
 
 	struct disk_superblock disk = volume->super.disk;
 
-	memset(disk.tail, 0, sizeof(disk.tail));
-	disk.incompat_flags = to_le64(le64(disk.incompat_flags) & ~INCOMPAT_CRYPT_UNFINISHED);
+	superblock_clear_state(&disk);
 
 	const bool ok = check_goal(&c, goal, err) && read_list(&c, err) && look_for_unread(&c, err) &&
 			volume_still_ours(volume, err) && volume_write_supers(volume, &disk, err) && finish_tell(&c, err);

@@ -238,10 +238,8 @@ bool replay_load(struct conversion *c, struct replay *replay, struct error *err)
 	take_point(c, newest);
 	if (!check_sequence(c, replay, err))
 		return false;
-	super->root_level = newest->root_level;
-	super->disk.root_level = newest->root_level;
-	super->bytes_used = newest->bytes_used;
-	super->disk.bytes_used = to_le64(newest->bytes_used);
+	superblock_set_root_level(super, newest->root_level);
+	superblock_set_bytes_used(super, newest->bytes_used);
 	return true;
 }
 

@@ -135,13 +135,9 @@ bool state_write(struct conversion *c, struct error *err)
 	if (!state_mac(c->schedule, &c->state, c->state.mac, err))
 		return false;
 
-	memset(disk.tail, 0, sizeof(disk.tail));
-	memcpy(disk.tail, &c->state, sizeof(c->state));
-	disk.incompat_flags = to_le64(le64(disk.incompat_flags) | INCOMPAT_CRYPT_UNFINISHED);
+	superblock_put_state(&disk, &c->state, sizeof(c->state));
 	disk.compat_ro_flags = to_le64(c->drop_verity ? le64(disk.compat_ro_flags) & ~COMPAT_RO_VERITY :
 							le64(disk.compat_ro_flags) | COMPAT_RO_VERITY);
-	disk.bytes_used = to_le64(super->bytes_used);
-	disk.root_level = super->root_level;
 	/* A v1 space cache describes the old free space. This makes the next mount rebuild it. */
 	if (!(super->compat_ro & COMPAT_RO_FREE_SPACE_TREE) && le64(disk.cache_generation) == super->generation)
 		disk.cache_generation = to_le64(super->generation - 1);
@@ -197,8 +193,7 @@ bool state_clear(struct conversion *c, bool verity, struct error *err)
 
 	struct disk_superblock disk = volume->super.disk;
 
-	memset(disk.tail, 0, sizeof(disk.tail));
-	disk.incompat_flags = to_le64(le64(disk.incompat_flags) & ~INCOMPAT_CRYPT_UNFINISHED);
+	superblock_clear_state(&disk);
 	return volume_write_supers(volume, &disk, err);
 }
 

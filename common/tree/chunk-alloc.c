@@ -29,12 +29,11 @@ static bool copy_block(struct transaction *tx, struct block *source, struct bloc
 /* Makes the pointer to the block at this level of the path point to its copy. */
 static bool point_to(struct tree_path *path, unsigned level, const struct block *copy, struct error *err)
 {
-	struct superblock *super = &path->tx->volume->super;
 	struct leaf_bytes parent;
 
 	if (level == path->top) {
-		path->root->logical = super->chunk_root = copy->logical;
-		super->disk.chunk_root = to_le64(copy->logical);
+		path->root->logical = copy->logical;
+		superblock_set_chunk_root(&path->tx->volume->super, copy->logical);
 		return true;
 	}
 	if (!tree_path_edit(path, level + 1, &parent, err))

@@ -180,8 +180,7 @@ static bool count_in_super(struct transaction *tx, bool more, struct error *err)
 
 	if (!add_to(&sum, "filesystem, superblock", super->bytenr, super->node_size, more, err))
 		return false;
-	super->bytes_used = le64(sum);
-	super->disk.bytes_used = sum;
+	superblock_set_bytes_used(super, le64(sum));
 	return true;
 }
 

@@ -114,12 +114,10 @@ void transaction_drop(struct transaction *tx)
 
 	struct superblock *super = &tx->volume->super;
 
-	super->bytes_used = tx->bytes_used;
-	super->root_level = super->disk.root_level = tx->root_level;
-	super->chunk_root_level = super->disk.chunk_root_level = tx->chunk_root_level;
-	super->disk.bytes_used = to_le64(tx->bytes_used);
-	super->chunk_root = tx->chunk_root;
-	super->disk.chunk_root = to_le64(tx->chunk_root);
+	superblock_set_bytes_used(super, tx->bytes_used);
+	superblock_set_root_level(super, tx->root_level);
+	superblock_set_chunk_root(super, tx->chunk_root);
+	superblock_set_chunk_root_level(super, tx->chunk_root_level);
 	super->disk.dev_item.bytes_used = tx->dev_bytes_used;
 	while (tx->n_taken > 0)
 		allocator_give_back(tx->allocator, tx->taken[--tx->n_taken]);
@@ -284,9 +282,9 @@ bool transaction_set_root_level(struct transaction *tx, uint64_t id, uint8_t old
 	const uint64_t logical = root->logical;
 
 	if (id == ROOT_TREE_ID) {
-		super->root_level = super->disk.root_level = level;
+		superblock_set_root_level(super, level);
 	} else if (id == CHUNK_TREE_ID) {
-		super->chunk_root_level = super->disk.chunk_root_level = level;
+		superblock_set_chunk_root_level(super, level);
 	} else {
 		if (!tree_edit_payload(tx, ROOT_TREE_ID, &root->item, 0, &data, err))
 			return false;

@@ -7,7 +7,7 @@
 
 #include <uuid/uuid.h>
 
-#include "common/volume/super-copies.h"
+#include "common/volume/supers.h"
 #include "common/volume/warn.h"
 
 /* including missing ones, of which an image may name any number */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/device/device-in-use.h"
-#include "common/volume/super-copies.h"
+#include "common/volume/supers.h"
 
 bool volume_not_mounted(const struct volume *volume, struct error *err)
 {

@@ -6,7 +6,7 @@
 
 #include "common/volume/csum.h"
 #include "common/volume/stripe.h"
-#include "common/volume/super-copies.h"
+#include "common/volume/supers.h"
 
 /* The number of superblocks, from the newest back, among which a right one is searched for. */
 #define BACK_MAX 64u

@@ -7,7 +7,7 @@
 #ifndef COMMON_VOLUME_SUPER_LOG_H
 #define COMMON_VOLUME_SUPER_LOG_H
 
-#include "common/volume/volume.h"
+#include "common/volume/supers.h"
 
 /* Btrfs zones have 4 MiB to 8 GiB, a power of two. */
 #define ZONE_SIZE_MIN (4ull << 20)

@@ -14,7 +14,7 @@
 #include "common/volume/fallback.h"
 #include "common/volume/still-ours.h"
 #include "common/volume/stripe-tree.h"
-#include "common/volume/super-copies.h"
+#include "common/volume/supers.h"
 #include "common/volume/warn.h"
 
 /* The features a reader must know. RAID bits may outlive the last RAID chunk, so chunks are checked instead of these. */

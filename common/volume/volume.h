@@ -7,6 +7,7 @@
 #define COMMON_VOLUME_VOLUME_H
 
 #include "common/device/device.h"
+#include "common/volume/supers.h"
 #include "common/volume/tolerance.h"
 #include "format/chunk.h"
 #include "format/superblock.h"
@@ -14,17 +15,6 @@
 struct block_cache;
 struct overlays;
 struct stripe_tree;
-
-struct super_copy {
-	bool exists;		/* the device is large enough */
-	bool valid;		/* magic, checksum and fields are right */
-	bool is_readable;	/* everything but the checksum is right */
-	bool is_doubted;	/* not valid, only because it claims an unfinished conversion and is not believed */
-	uint64_t where;		/* on the device */
-	unsigned n_damaged;	/* in a log: number of newer ones that are not valid */
-	struct superblock super;	/* if valid */
-	struct error error;	/* if not valid */
-};
 
 /* A device of the filesystem, given or missing. */
 struct volume_device {
@@ -74,15 +64,13 @@ struct volume {
 	bool mounted_copy_allowed;	/* still-ours.h */
 };
 
-#define CHOOSE_BY_ITSELF 0	/* in the fields below, n + 1 chooses n */
-
 struct volume_options {
 	bool unfinished;	/* open even if a conversion is unfinished; otherwise only for dump commands */
 	bool to_convert;	/* refuse several devices with a message that says so; for writing: still-ours.h */
 	bool mounted_copy_allowed;	/* another copy of it may be mounted meanwhile */
 	struct device **others;	/* further devices, in any order; taken over like the first */
 	size_t n_others;
-	unsigned super_copy;	/* of each device; CHOOSE_BY_ITSELF: as super-copies.h says */
+	unsigned super_copy;	/* of each device; CHOOSE_BY_ITSELF: as supers.h says */
 	unsigned backup_root;	/* of the superblock in use; CHOOSE_BY_ITSELF: none */
 	void (*warn)(void *context, const char *text);
 	void (*warn_at)(void *context, uint64_t logical, uint64_t disk_length, const char *text);	/* as in the volume */
@@ -93,7 +81,7 @@ struct volume_options {
 };
 
 /*
- * Takes over the device and the others (and closes them on failure too). Reads the superblock copies of each (super-copies.h says which one
+ * Takes over the device and the others (and closes them on failure too). Reads the superblock copies of each (supers.h says which one
  * is used; of the devices, the newest that is not a seed), checks that the devices belong together, checks features that reading depends on
  * (unknown incompat bits, extent-tree-v2, remap-tree; for converting also zoned, raid-stripe-tree: ERROR_REFUSED with the name), reads the
  * chunk tree, and warns of each missing device. ERROR_UNFINISHED if volume_is_unfinished() without options->unfinished. options may be
@@ -176,11 +164,5 @@ bool volume_range_is_reserved(const struct volume *volume, uint64_t logical, uin
  * there is none.
  */
 uint64_t volume_skip_reserved(const struct volume *volume, uint64_t logical, uint64_t len);
-
-/*
- * Writes disk to every existing copy, with bytenr and checksum filled in for each. Mirrors first, flush, the primary last, flush. But a
- * damaged primary is first replaced by the copy in use, and flushed. Updates volume->copy[] and volume->super.
- */
-bool volume_write_supers(struct volume *volume, const struct disk_superblock *disk, struct error *err) must_use;
 
 #endif /* COMMON_VOLUME_VOLUME_H */

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "common/volume/csum.h"
-#include "common/volume/super-copies.h"
+#include "common/volume/supers.h"
 
 #define MIB (1ull << 20)
 #define GIB (1ull << 30)

@@ -87,6 +87,41 @@ static void reads_a_superblock(void **state)
 	assert_int_equal(super.sys_chunks.offset, 0x10000 + 0x32b);
 }
 
+/* What is set is the same where it is read and where it is written back. */
+static void sets_both_forms(void **state)
+{
+	static const uint8_t our_state[] = "state";
+	struct error err = { 0 };
+	struct superblock super, again;
+
+	(void)state;
+	assert_true(superblock_read(sample, SUPER_OFFSET_0, &super, &err));
+	superblock_set_root_level(&super, 5);
+	superblock_set_chunk_root(&super, 0x1600000);
+	superblock_set_chunk_root_level(&super, 6);
+	superblock_set_bytes_used(&super, 212992);
+	superblock_put_state(&super.disk, our_state, sizeof(our_state));
+	assert_true(superblock_read((const uint8_t *)&super.disk, SUPER_OFFSET_0, &again, &err));
+	assert_int_equal(again.root_level, 5);
+	assert_int_equal(again.chunk_root, 0x1600000);
+	assert_int_equal(again.chunk_root_level, 6);
+	assert_int_equal(again.bytes_used, 212992);
+	assert_int_equal(super.root_level, again.root_level);
+	assert_int_equal(super.chunk_root, again.chunk_root);
+	assert_int_equal(super.chunk_root_level, again.chunk_root_level);
+	assert_int_equal(super.bytes_used, again.bytes_used);
+	assert_int_equal(again.incompat, super.incompat | INCOMPAT_CRYPT_UNFINISHED);
+	assert_memory_equal(again.disk.tail, our_state, sizeof(our_state));
+	/* What was behind the state is gone. */
+	assert_int_equal(sample[SUPER_SIZE - 1], 0xee);
+	assert_int_equal(again.disk.tail[sizeof(again.disk.tail) - 1], 0);
+	assert_true(superblock_is_unfinished(&again));
+	superblock_clear_state(&super.disk);
+	assert_true(superblock_read((const uint8_t *)&super.disk, SUPER_OFFSET_0, &again, &err));
+	assert_false(superblock_is_unfinished(&again));
+	assert_int_equal(again.incompat, 0x341);
+}
+
 static void tree_headers_carry_the_metadata_uuid(void **state)
 {
 	uint8_t bytes[SUPER_SIZE];
@@ -237,6 +272,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_a_superblock),
+		cmocka_unit_test(sets_both_forms),
 		cmocka_unit_test(tree_headers_carry_the_metadata_uuid),
 		cmocka_unit_test(accepts_every_size),
 		cmocka_unit_test(accepts_the_limits),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The copies of the superblock: chooses one of them, writes all of them. */
-#include "common/volume/super-copies.h"
+#include "common/volume/supers.h"
 
 #include <inttypes.h>
 

@@ -1,9 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The copies of the superblock on a device: reads all of them and chooses one. */
-#ifndef COMMON_VOLUME_SUPER_COPIES_H
-#define COMMON_VOLUME_SUPER_COPIES_H
+/* The copies of the superblock: reads all of them and chooses one, writes all of them. */
+#ifndef COMMON_VOLUME_SUPERS_H
+#define COMMON_VOLUME_SUPERS_H
 
-#include "common/volume/volume.h"
+#include "common/device/device.h"
+#include "format/superblock.h"
+
+struct volume;
+
+struct super_copy {
+	bool exists;		/* the device is large enough */
+	bool valid;		/* magic, checksum and fields are right */
+	bool is_readable;	/* everything but the checksum is right */
+	bool is_doubted;	/* not valid, only because it claims an unfinished conversion and is not believed */
+	uint64_t where;		/* on the device */
+	unsigned n_damaged;	/* in a log: number of newer ones that are not valid */
+	struct superblock super;	/* if valid */
+	struct error error;	/* if not valid */
+};
+
+#define CHOOSE_BY_ITSELF 0	/* in fields that choose: n + 1 chooses n */
 
 /* Reads all copies, at their fixed places or in the logs of a zoned device. */
 void super_copies_find(struct device *device, struct super_copy copy[SUPER_COPIES]);
@@ -31,7 +47,13 @@ bool super_copies_read(struct device *device, const struct super_choice *choice,
 void super_copies_judge(const struct volume *volume, const char *label, const struct super_choice *choice,
 			struct super_copy copy[SUPER_COPIES], unsigned used);
 
+/*
+ * Writes disk to every existing copy, with bytenr and checksum filled in for each. Mirrors first, flush, the primary last, flush. But a
+ * damaged primary is first replaced by the copy in use, and flushed. Updates volume->copy[] and volume->super.
+ */
+bool volume_write_supers(struct volume *volume, const struct disk_superblock *disk, struct error *err) must_use;
+
 /* *to = *from, with pointers into the struct adjusted. */
 void superblock_copy(struct superblock *to, const struct superblock *from);
 
-#endif /* COMMON_VOLUME_SUPER_COPIES_H */
+#endif /* COMMON_VOLUME_SUPERS_H */
