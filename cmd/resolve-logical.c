@@ -8,12 +8,12 @@
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
-#include "cmd/places.h"
 #include "cmd/resolve-names.h"
 #include "common/fs/owner-scan.h"
 #include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
 #include "common/util/plural.h"
+#include "common/volume/device-range.h"
 
 /* --- lines ------------------------------------------------------------------------------------------------------ */
 
@@ -52,20 +52,22 @@ static bool print_file(void *context, const struct backref_file *file, struct er
 	return n_names > 0 || print_path(&naming, NULL, 0, err);
 }
 
-static bool print_copy(void *context, const struct place *place, struct error *err)
+static bool print_copy(void *context, const struct device_range *range, struct error *err)
 {
 	(void)context, (void)err;
+	if (range->parity)
+		return true;
 	if (format_is_json()) {
 		struct json_object *line = json_line();
 
 		json_text(line, "record", "place");
-		json_u64(line, "logical", place->logical);
-		json_number(line, "copy", place->copy);
-		json_u64(line, "devid", place->devid);
-		json_u64(line, "physical", place->physical);
+		json_u64(line, "logical", range->logical);
+		json_number(line, "copy", range->mirror);
+		json_u64(line, "devid", range->devid);
+		json_u64(line, "physical", range->physical);
 		json_print(line, stdout);
 	} else {
-		printf("copy %u devid %" PRIu64 " physical %" PRIu64 "\n", place->copy, place->devid, place->physical);
+		printf("copy %u devid %" PRIu64 " physical %" PRIu64 "\n", range->mirror, range->devid, range->physical);
 	}
 	return true;
 }
@@ -106,7 +108,7 @@ static void print_extent(const struct backref_extent *extent, bool has_item)
 static bool print_where(const struct telling *telling, const struct backref_extent *extent, bool has_item, struct error *err)
 {
 	print_extent(extent, has_item);
-	return places(telling->list->volume, telling->logical, 1, print_copy, NULL, err);
+	return device_ranges(telling->list->volume, telling->logical, 1, print_copy, NULL, err);
 }
 
 static bool print_tree(void *context, uint64_t root, struct error *err)

@@ -9,10 +9,10 @@
 
 #include "cmd/cmd.h"
 #include "cmd/inode-text.h"
-#include "cmd/places.h"
 #include "cmd/source.h"
 #include "common/util/escape.h"
 #include "common/util/number.h"
+#include "common/volume/device-range.h"
 #include "format/file-extent.h"
 
 /* A part of the file, as printed. */
@@ -23,15 +23,17 @@ struct part {
 	uint8_t compression;
 };
 
-static bool print_place(void *context, const struct place *place, struct error *err)
+static bool print_place(void *context, const struct device_range *range, struct error *err)
 {
 	const struct part *part = context;
 	const bool compressed = part->compression != COMPRESS_NONE;
 	/* In the file. Every piece of a compressed extent stands for all of it. */
-	const uint64_t offset = compressed ? part->offset : part->offset + (place->logical - part->logical);
-	const uint64_t len = compressed ? part->len : place->len;
+	const uint64_t offset = compressed ? part->offset : part->offset + (range->logical - part->logical);
+	const uint64_t len = compressed ? part->len : range->len;
 
 	(void)err;
+	if (range->parity)
+		return true;
 	if (format_is_json()) {
 		struct json_object *line = json_line();
 
@@ -40,25 +42,25 @@ static bool print_place(void *context, const struct place *place, struct error *
 		json_u64(line, "length", len);
 		json_text(line, "type", part->kind);
 		json_text(line, "compression", compression_name(part->compression));
-		json_u64(line, "logical", place->logical);
-		json_u64(line, "disk_length", place->len);
-		json_number(line, "copy", place->copy);
-		json_u64(line, "devid", place->devid);
-		json_u64(line, "physical", place->physical);
+		json_u64(line, "logical", range->logical);
+		json_u64(line, "disk_length", range->len);
+		json_number(line, "copy", range->mirror);
+		json_u64(line, "devid", range->devid);
+		json_u64(line, "physical", range->physical);
 		json_print(line, stdout);
 		return true;
 	}
-	printf("offset %" PRIu64 " length %" PRIu64 " %s logical %" PRIu64, offset, len, part->kind, place->logical);
+	printf("offset %" PRIu64 " length %" PRIu64 " %s logical %" PRIu64, offset, len, part->kind, range->logical);
 	if (compressed)
-		printf(" disk length %" PRIu64 " compression %s", place->len, compression_name(part->compression));
-	printf(" copy %u devid %" PRIu64 " physical %" PRIu64 "\n", place->copy, place->devid, place->physical);
+		printf(" disk length %" PRIu64 " compression %s", range->len, compression_name(part->compression));
+	printf(" copy %u devid %" PRIu64 " physical %" PRIu64 "\n", range->mirror, range->devid, range->physical);
 	return true;
 }
 
 static bool print_part(const struct volume *volume, struct part *part, struct error *err)
 {
 	if (part->disk_len > 0)
-		return places(volume, part->logical, part->disk_len, print_place, part, err);
+		return device_ranges(volume, part->logical, part->disk_len, print_place, part, err);
 	if (format_is_json()) {
 		struct json_object *line = json_line();
 

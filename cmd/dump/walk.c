@@ -9,6 +9,7 @@
 
 #include "common/util/set64.h"
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 #include "format/node-salvage.h"
 
 /* A block that is held to be shown: from the cache, or in bytes of its own if it is damaged. */

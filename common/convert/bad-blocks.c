@@ -13,6 +13,7 @@
 #include "common/sealed/extent-part.h"
 #include "common/util/lower-bound.h"
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 
 /* Tree blocks that inserting one item may change: the path with its splits, and what settling adds. */
 #define ITEM_BLOCKS 24u
@@ -309,13 +310,13 @@ bool csum_spoil(struct conversion *c, struct transaction *tx, uint64_t address, 
 	const struct volume *volume = c->volume;
 	const unsigned size = csum_type_size(volume->super.csum_type);
 	uint8_t stored[CSUM_SIZE], bytes[CRYPT_BLOCK], computed[CSUM_SIZE];
-	const struct chunk *chunk;
+	unsigned n_mirrors;
 	bool has, turned = false, unread = false;
 
-	if (!csum_get(c, address, stored, &has, err) || !volume_chunk(volume, address, &chunk, err))
+	if (!csum_get(c, address, stored, &has, err) || !volume_n_mirrors(volume, address, &n_mirrors, err))
 		return false;
 	/* A flipped bit could make the checksum match another mirror by chance, so start over after each flip. */
-	for (unsigned mirror = 0; has && mirror < chunk_n_mirrors(chunk); mirror++) {
+	for (unsigned mirror = 0; has && mirror < n_mirrors; mirror++) {
 		struct error why;
 
 		if (volume_read(c->volume, address, bytes, sizeof(bytes), mirror, &why)) {

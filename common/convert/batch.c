@@ -10,6 +10,7 @@
 #include "common/fs/path.h"
 #include "common/sealed/extent-also.h"
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 
 #define BATCH_BLOCKS (BATCH_BYTES / CRYPT_BLOCK)
 
@@ -271,12 +272,12 @@ bool plain_read(struct volume *volume, uint64_t address, uint8_t *bytes, size_t 
 		.sector_size = sector_size,
 		.csum_size = csum_type_size(volume->super.csum_type),
 	};
-	const struct chunk *chunk;
+	unsigned n_mirrors;
 
 	plain->csums_len = plain->n_bad = plain->n_unread = 0;
 	if (sector_size > CRYPT_BLOCK)
 		return error_set(err, ERROR_REFUSED, "the sector size is %" PRIu32, sector_size);
-	if (!volume_chunk(volume, address, &chunk, err) || !csum_lookup(volume, address, len, keep_csums, &stored, err))
+	if (!volume_n_mirrors(volume, address, &n_mirrors, err) || !csum_lookup(volume, address, len, keep_csums, &stored, err))
 		return false;
 	read_first_mirror(volume, address, bytes, len, plain->unread);
 	for (size_t i = 0; i < len / sector_size; i++) {
@@ -284,7 +285,7 @@ bool plain_read(struct volume *volume, uint64_t address, uint8_t *bytes, size_t 
 		bool *unread = &plain->unread[i];
 
 		plain->bad[i] = (*unread || !is_right(volume, &stored, i, sector)) &&
-				!other_mirrors(volume, &stored, i, chunk_n_mirrors(chunk), sector, unread);
+				!other_mirrors(volume, &stored, i, n_mirrors, sector, unread);
 		if (plain->bad[i] && plain->n_bad++ == 0)
 			plain->first_bad = address + i * sector_size;
 		if (*unread && plain->n_unread++ == 0)

@@ -8,6 +8,7 @@
 #include "common/sealed/csum-absent.h"
 #include "common/sealed/extent-also.h"
 #include "common/sealed/unit-hints.h"
+#include "common/volume/mirror.h"
 
 struct checking {
 	struct conversion *c;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "common/sealed/domain-mac.h"
+#include "common/volume/mirror.h"
 #include "common/volume/still-ours.h"
 
 /* The most tree blocks that the two header copies take in a record. */

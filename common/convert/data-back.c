@@ -10,6 +10,7 @@
 #include "common/convert/batch.h"
 #include "common/convert/torn.h"
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 #include "common/volume/warn.h"
 
 #define STOP_BYTES (64u << 20)	/* how often to ask whether to stop */
@@ -107,13 +108,13 @@ static bool read_unit(struct reading_back *r, const struct crypt_unit *unit, uin
 {
 	struct volume *volume = r->c->volume;
 	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
-	const struct chunk *chunk;
+	unsigned n_mirrors;
 
-	if (!volume_chunk(volume, address, &chunk, err) ||
+	if (!volume_n_mirrors(volume, address, &n_mirrors, err) ||
 	    !unit_cipher_new(r->c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err) ||
-	    !read_right(r, cipher, unit, address, chunk_n_mirrors(chunk), err))
+	    !read_right(r, cipher, unit, address, n_mirrors, err))
 		return false;
-	for (unsigned mirror = 1; mirror < chunk_n_mirrors(chunk); mirror++)
+	for (unsigned mirror = 1; mirror < n_mirrors; mirror++)
 		compare_mirror(r, unit, address, mirror);
 	for (uint32_t i = 0; i < unit->blocks; i++) {
 		const size_t at = (size_t)i * CRYPT_BLOCK;
@@ -129,11 +130,11 @@ static bool look_at_unsealed(struct reading_back *r, const struct crypt_unit *un
 {
 	struct volume *volume = r->c->volume;
 	const unsigned type = volume->super.csum_type, size = csum_type_size(type);
-	const struct chunk *chunk;
+	unsigned n_mirrors;
 
-	if (!volume_chunk(volume, address, &chunk, err))
+	if (!volume_n_mirrors(volume, address, &n_mirrors, err))
 		return false;
-	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++) {
+	for (unsigned mirror = 0; mirror < n_mirrors; mirror++) {
 		uint64_t n_bad = 0, first = 0;
 		struct error unread;
 		const bool is_read = volume_read_medium(volume, address, r->other, (size_t)unit->blocks * CRYPT_BLOCK, mirror, &unread);

@@ -7,6 +7,7 @@
 #include "common/convert/lost-record.h"
 #include "common/convert/torn.h"
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 
 /* Does what one unit needs. address: where it is now. */
 typedef bool unit_convert(struct batch *batch, const struct crypt_unit *unit, uint64_t place, uint64_t address, struct error *err);

@@ -6,6 +6,7 @@
 
 #include "common/sealed/domain-mac.h"
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 
 bool disk_epoch_look(const struct conversion *c, uint64_t logical, struct replay *replay, struct error *err)
 {
@@ -13,10 +14,10 @@ bool disk_epoch_look(const struct conversion *c, uint64_t logical, struct replay
 	const uint32_t node_size = volume->super.node_size;
 	const struct key keys[] = { crypt_key(c->header.domain, CRYPT_HEADER, 0), crypt_second_header_key(c->header.domain) };
 	uint8_t *bytes = malloc(node_size);
-	const struct chunk *chunk;
-	bool ok = bytes ? volume_chunk(volume, logical, &chunk, err) : error_memory(err);
+	unsigned n_mirrors;
+	bool ok = bytes ? volume_n_mirrors(volume, logical, &n_mirrors, err) : error_memory(err);
 
-	for (unsigned mirror = 0; ok && mirror < chunk_n_mirrors(chunk); mirror++) {
+	for (unsigned mirror = 0; ok && mirror < n_mirrors; mirror++) {
 		struct error ignored;
 		struct node node;
 

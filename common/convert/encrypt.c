@@ -7,6 +7,7 @@
 #include "common/convert/plan.h"
 #include "common/fs/path.h"
 #include "common/sealed/domain-mac.h"
+#include "common/volume/mirror.h"
 #include "common/volume/still-ours.h"
 
 /* --- warnings ------------------------------------------------------------------------------------- */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "common/convert/conversion.h"
+#include "common/volume/device-range.h"
+#include "common/volume/mirror.h"
 #include "common/volume/warn.h"
 
 #define WIPE_PIECE (1u << 20)
@@ -20,16 +22,16 @@ static bool check_block(struct conversion *c, const struct block *right, struct 
 	struct volume *volume = c->volume;
 	const uint32_t size = volume->super.node_size;
 	uint8_t *bytes = malloc(size);
-	const struct chunk *chunk;
+	unsigned n_mirrors;
 	bool is_bad = false, differs = false;
 
 	if (!bytes)
 		return error_memory(err);
-	if (!volume_chunk(volume, right->logical, &chunk, err)) {
+	if (!volume_n_mirrors(volume, right->logical, &n_mirrors, err)) {
 		free(bytes);
 		return false;
 	}
-	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++) {
+	for (unsigned mirror = 0; mirror < n_mirrors; mirror++) {
 		struct error why;
 		struct node node;
 
@@ -76,7 +78,7 @@ static bool read_back(struct conversion *c, struct error *err)
 struct wiper {
 	struct conversion *c;
 	const uint8_t *zeros;	/* WIPE_PIECE */
-	struct { uint64_t at; size_t len; } piece[PIECES];	/* addresses on the device */
+	struct { struct device *device; uint64_t at; size_t len; } piece[PIECES];
 	unsigned n;
 };
 
@@ -84,67 +86,67 @@ struct wiper {
 static bool settle(struct wiper *wiper, struct error *err)
 {
 	struct conversion *c = wiper->c;
-	struct device *device = c->volume->device;
 
-	if (!device_flush(device, err))
+	if (!volume_flush(c->volume, err))
 		return false;
 	for (unsigned i = 0; i < wiper->n; i++) {
+		struct device *device = wiper->piece[i].device;
+		const uint64_t at = wiper->piece[i].at;
+		const size_t len = wiper->piece[i].len;
 		bool again = false;
 
-		if (le32(c->state.flags) & CRYPT_STATE_READ_BACK &&
-		    !device_read_back(device, wiper->zeros, wiper->piece[i].len, wiper->piece[i].at, &again, err))
+		if (le32(c->state.flags) & CRYPT_STATE_READ_BACK && !device_read_back(device, wiper->zeros, len, at, &again, err))
 			return false;
 		if (again)
 			volume_warn(c->volume, "%s: zeros written at %#" PRIx64 " had not reached the device and were written again",
-				device->name,
-				    wiper->piece[i].at);
+				    device->name, at);
 		if (device->ops->punch)
-			device->ops->punch(device->self, wiper->piece[i].at, wiper->piece[i].len);
+			device->ops->punch(device->self, at, len);
 	}
 	wiper->n = 0;
 	return true;
 }
 
-static bool wipe_piece(struct wiper *wiper, uint64_t at, size_t len, struct error *err)
+static bool wipe_piece(struct wiper *wiper, struct device *device, uint64_t at, size_t len, struct error *err)
 {
-	if (!device_write(wiper->c->volume->device, wiper->zeros, len, at, err))
+	if (!device_write(device, wiper->zeros, len, at, err))
 		return false;
+	wiper->piece[wiper->n].device = device;
 	wiper->piece[wiper->n].at = at;
 	wiper->piece[wiper->n].len = len;
 	return ++wiper->n < PIECES || settle(wiper, err);
 }
 
 /*
- * Writes zeros to every mirror, even where it reads as zeros: after a failed flush the page cache may show zeros that the medium does not
- * have. Only holes of a sparse file need no overwriting.
+ * Writes zeros even where it reads as zeros: after a failed flush the page cache may show zeros that the medium does not have. Only holes
+ * of a sparse file need no overwriting.
  */
-static bool wipe_range(struct wiper *wiper, uint64_t logical, uint64_t len, struct error *err)
+static bool wipe_device_range(void *context, const struct device_range *range, struct error *err)
 {
-	struct volume *volume = wiper->c->volume;
-	const struct device *device = volume->device;
-	const struct chunk *chunk;
+	const uint64_t end = range->physical + range->len;
+	struct device *const device = range->device;
 
-	if (!volume_chunk(volume, logical, &chunk, err))
-		return false;
-	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++) {
-		const uint64_t start = chunk_physical(chunk, logical, mirror), end = start + len;
+	for (uint64_t at = range->physical; at < end;) {
+		const uint64_t data = device->ops->next_data ? device->ops->next_data(device->self, at) : at;
 
-		for (uint64_t at = start; at < end;) {
-			const uint64_t data = device->ops->next_data ? device->ops->next_data(device->self, at) : at;
+		at = data < end ? data : end;
 
-			at = data < end ? data : end;
+		const uint64_t hole = device->ops->next_hole ? device->ops->next_hole(device->self, at) : end;
+		const uint64_t stop = hole < end ? hole : end;
 
-			const uint64_t hole = device->ops->next_hole ? device->ops->next_hole(device->self, at) : end;
-			const uint64_t stop = hole < end ? hole : end;
-
-			for (size_t n; at < stop; at += n) {
-				n = stop - at < WIPE_PIECE ? (size_t)(stop - at) : WIPE_PIECE;
-				if (!wipe_piece(wiper, at, n, err))
-					return false;
-			}
+		for (size_t n; at < stop; at += n) {
+			n = stop - at < WIPE_PIECE ? (size_t)(stop - at) : WIPE_PIECE;
+			if (!wipe_piece(context, device, at, n, err))
+				return false;
 		}
 	}
 	return true;
+}
+
+/* Wipes every mirror. A conversion is refused if a device is missing. */
+static bool wipe_range(struct wiper *wiper, uint64_t logical, uint64_t len, struct error *err)
+{
+	return device_ranges(wiper->c->volume, logical, len, wipe_device_range, wiper, err);
 }
 
 /* The same, but leaves out the stripes that hold superblock copies. */

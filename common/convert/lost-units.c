@@ -6,6 +6,7 @@
 
 #include "common/convert/torn.h"
 #include "common/util/lower-bound.h"
+#include "common/volume/mirror.h"
 
 #define WINDOW_BLOCKS (BATCH_BYTES / CRYPT_BLOCK)	/* no record has more, except with a single unit */
 
@@ -172,11 +173,11 @@ static bool take_item(struct conversion *c, uint64_t leaf, uint64_t index, struc
 
 static bool take_leaf(struct conversion *c, uint64_t leaf, uint8_t *bytes, struct error *err)
 {
-	const struct chunk *chunk;
+	unsigned n_mirrors;
 
-	if (!volume_chunk(c->volume, leaf, &chunk, err))
+	if (!volume_n_mirrors(c->volume, leaf, &n_mirrors, err))
 		return false;
-	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++) {
+	for (unsigned mirror = 0; mirror < n_mirrors; mirror++) {
 		struct error invalid;
 		struct node node;
 

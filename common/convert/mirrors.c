@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "common/convert/conversion.h"
+#include "common/volume/mirror.h"
 
 #define MIRRORS_MAX 8u	/* of a tree block */
 
@@ -75,14 +76,11 @@ static bool visit_blocks(struct mirrors *mirrors, mirrors_visit *visit, struct e
 	for (size_t i = 0; i < scan->n_blocks; i++) {
 		const uint64_t logical = scan->block[i].logical;
 		enum mirror_state state[MIRRORS_MAX];
-		const struct chunk *chunk;
+		unsigned n;
 		unsigned best = 0;
 
-		if (!volume_chunk(c->volume, logical, &chunk, err))
+		if (!volume_n_mirrors(c->volume, logical, &n, err))
 			return false;
-
-		const unsigned n = chunk_n_mirrors(chunk);
-
 		if (n > MIRRORS_MAX)
 			return error_set(err, ERROR_REFUSED, "tree block %" PRIu64 " has %u mirrors", logical, n);
 		mirrors->n = n > mirrors->n ? n : mirrors->n;

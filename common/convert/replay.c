@@ -9,6 +9,7 @@
 #include "common/convert/torn.h"
 #include "common/fs/path.h"
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 
 /* A crash may leave the header on disk this many records behind. */
 #define EPOCHS_BEHIND 2u
@@ -105,12 +106,12 @@ static bool load_changed(void *context, const struct journal_changed *changed, s
 /* Is there a tree block of this filesystem on some mirror? */
 static bool is_tree_block(struct volume *volume, uint64_t logical, uint8_t *bytes, bool *is, struct error *err)
 {
-	const struct chunk *chunk;
+	unsigned n_mirrors;
 
 	*is = false;
-	if (!volume_chunk(volume, logical, &chunk, err))
+	if (!volume_n_mirrors(volume, logical, &n_mirrors, err))
 		return false;
-	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk) && !*is; mirror++) {
+	for (unsigned mirror = 0; mirror < n_mirrors && !*is; mirror++) {
 		struct error ignored;
 		struct node node;
 

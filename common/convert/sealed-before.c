@@ -13,6 +13,7 @@
 #include "common/convert/plan.h"
 #include "common/sealed/member-places.h"
 #include "common/util/lower-bound.h"
+#include "common/volume/mirror.h"
 #include "common/volume/tolerance.h"
 
 #define MIRRORS 2u	/* of chunks that can be converted */
@@ -106,12 +107,12 @@ static bool read_beginnings(const struct scan *scan, struct beginnings *all, str
 	if (!all->at || !all->lies)
 		return error_memory(err);
 	for (size_t i = 0; i < scan->n_extents; i++) {
-		const struct chunk *chunk;
+		unsigned n_mirrors;
 		uint8_t first[8];
 
-		if (!volume_chunk(scan->volume, scan->extent[i].logical, &chunk, err))
+		if (!volume_n_mirrors(scan->volume, scan->extent[i].logical, &n_mirrors, err))
 			return false;
-		for (unsigned mirror = 0; mirror < MIRRORS && mirror < chunk_n_mirrors(chunk); mirror++) {
+		for (unsigned mirror = 0; mirror < MIRRORS && mirror < n_mirrors; mirror++) {
 			if (unit_mirror_read(scan->volume, scan->extent[i].logical, first, sizeof(first), mirror))
 				all->at[all->n++] = (struct beginning){ unit_first_value(first), scan->extent[i].length, i };
 		}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "common/volume/mirror.h"
 #include "common/volume/still-ours.h"
 #include "common/volume/warn.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What an unfinished conversion says about itself. Without a key it is not authenticated. */
 #include "common/convert/conversion.h"
+#include "common/volume/mirror.h"
 
 static void look_at_record(struct volume *volume, uint64_t slot, unsigned mirror, struct crypt_state_tail *state)
 {
@@ -25,12 +26,12 @@ static void look_at_journal(struct volume *volume, struct crypt_state_tail *stat
 	if (state->phase >= CRYPT_PHASE_FINISH)
 		return;
 	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++) {
-		const struct chunk *chunk;
+		unsigned n_mirrors;
 		struct error ignored;
 
-		if (!volume_chunk(volume, state->slot[i].logical, &chunk, &ignored))
+		if (!volume_n_mirrors(volume, state->slot[i].logical, &n_mirrors, &ignored))
 			continue;
-		for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++)
+		for (unsigned mirror = 0; mirror < n_mirrors; mirror++)
 			look_at_record(volume, state->slot[i].logical, mirror, state);
 	}
 }

@@ -2,6 +2,8 @@
 /* Completes torn blocks with the help of their tags. */
 #include "common/convert/torn.h"
 
+#include "common/volume/mirror.h"
+
 #define PART (CRYPT_BLOCK / TORN_PARTS)
 
 /* Makes the ciphertext, assuming that the parts in mask are plain text. */
@@ -38,13 +40,13 @@ bool torn_complete(struct unit_cipher *cipher, uint32_t index, const uint8_t tag
 bool torn_read(struct volume *volume, struct unit_cipher *cipher, uint32_t index, const uint8_t tag[CRYPT_TAG_SIZE], bool want_sealed,
 	       uint64_t address, uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err)
 {
-	const struct chunk *chunk;
+	unsigned n_mirrors;
 	struct error unread = { 0 };
 
 	*found = false;
-	if (!volume_chunk(volume, address, &chunk, err))
+	if (!volume_n_mirrors(volume, address, &n_mirrors, err))
 		return false;
-	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk) && !*found; mirror++) {
+	for (unsigned mirror = 0; mirror < n_mirrors && !*found; mirror++) {
 		if (volume_read(volume, address, bytes, CRYPT_BLOCK, mirror, &unread) &&
 		    !torn_complete(cipher, index, tag, want_sealed, bytes, found, err))
 			return false;

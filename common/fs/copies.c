@@ -9,6 +9,7 @@
 #include "common/fs/file-data.h"
 #include "common/volume/csum.h"
 #include "common/volume/devices.h"
+#include "common/volume/mirror.h"
 #include "common/volume/stripe.h"
 
 #define COPIES_MAX 4			/* RAID1C4 */

@@ -10,6 +10,7 @@
 #include "common/fs/path.h"
 #include "common/util/hex.h"
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 #include "common/volume/stripe-tree.h"
 #include "common/volume/warn.h"
 

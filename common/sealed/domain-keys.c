@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/volume/mirror.h"
 #include "common/volume/warn.h"
 
 #define KEYS_MIN (sizeof(struct disk_crypt_header) + sizeof(struct le32) + HASH_SIZE)

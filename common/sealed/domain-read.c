@@ -8,6 +8,7 @@
 
 #include "common/sealed/domain-reader.h"
 #include "common/sealed/extent-part.h"
+#include "common/volume/mirror.h"
 #include "common/volume/warn.h"
 
 /* The current request, for messages and for the walk over units. */

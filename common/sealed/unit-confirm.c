@@ -2,6 +2,8 @@
 /* Tries tags on data at an address. */
 #include "common/sealed/unit-confirm.h"
 
+#include "common/volume/mirror.h"
+
 /* An extent with this many damaged blocks is still recognised by its address or first bytes, but with no more. */
 #define CONFIRM_BLOCKS 16u
 /* If only the length fits, at most this many blocks are tried, spread over the extent. */
@@ -13,12 +15,12 @@ static bool block_is_plain(struct volume *volume, struct unit_cipher *cipher, co
 {
 	const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
 	uint8_t bytes[CRYPT_BLOCK], tag[CRYPT_TAG_SIZE];
-	const struct chunk *chunk;
+	unsigned n_mirrors;
 
 	*is = false;
-	if (!volume_chunk(volume, at, &chunk, err))
+	if (!volume_n_mirrors(volume, at, &n_mirrors, err))
 		return false;
-	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk) && !*is; mirror++) {
+	for (unsigned mirror = 0; mirror < n_mirrors && !*is; mirror++) {
 		if (!unit_mirror_read(volume, at, bytes, CRYPT_BLOCK, mirror))
 			continue;
 		if (!unit_cipher_seal(cipher, i, bytes, CRYPT_BLOCK, bytes, tag, err))

@@ -7,6 +7,7 @@
 
 #include "common/sealed/unit-confirm.h"
 #include "common/util/lower-bound.h"
+#include "common/volume/mirror.h"
 #include "common/volume/tolerance.h"
 
 /* Limits units with the same hint. In a real domain there are hardly any; in a hostile one all could be the same. */
@@ -318,15 +319,15 @@ static bool try_value(struct unit_seeker *seeker, enum hint_kind kind, uint64_t 
 static bool find_moved(struct unit_seeker *seeker, const struct unit_wanted *wanted, struct unit_group *group, bool *found, struct error *err)
 {
 	struct volume *volume = seeker->domain->volume;
-	const struct chunk *chunk;
+	unsigned n_mirrors;
 	uint8_t first[8];
 
 	*found = false;
 	if (!gather(seeker, &seeker->has_moved, gather_moved, err) ||
 	    !try_value(seeker, HINT_ADDRESS, wanted->address, wanted, group, found, err) ||
-	    (!*found && !volume_chunk(volume, wanted->address, &chunk, err)))
+	    (!*found && !volume_n_mirrors(volume, wanted->address, &n_mirrors, err)))
 		return false;
-	for (unsigned mirror = 0; !*found && mirror < chunk_n_mirrors(chunk); mirror++) {
+	for (unsigned mirror = 0; !*found && mirror < n_mirrors; mirror++) {
 		if (unit_mirror_read(volume, wanted->address, first, sizeof(first), mirror) &&
 		    !try_value(seeker, HINT_CONTENT, unit_first_value(first), wanted, group, found, err))
 			return false;

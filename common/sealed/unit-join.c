@@ -6,6 +6,7 @@
 
 #include "common/sealed/unit-confirm.h"
 #include "common/util/lower-bound.h"
+#include "common/volume/mirror.h"
 
 /* Limits units with the same hint. In a real domain there are hardly any; in a hostile one all could be the same. */
 #define HINT_TRIES 64u
@@ -249,12 +250,12 @@ static bool try_content(const struct joining *joining, struct hints *hints, size
 {
 	struct volume *volume = joining->map->volume;
 	const struct scan_extent *at = &joining->map->scan->extent[extent];
-	const struct chunk *chunk;
+	unsigned n_mirrors;
 	uint8_t first[8];
 
-	if (!volume_chunk(volume, at->logical, &chunk, err))
+	if (!volume_n_mirrors(volume, at->logical, &n_mirrors, err))
 		return false;
-	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk) && joining->map->of_extent[extent] == UNIT_GROUP_NONE; mirror++) {
+	for (unsigned mirror = 0; mirror < n_mirrors && joining->map->of_extent[extent] == UNIT_GROUP_NONE; mirror++) {
 		if (unit_mirror_read(volume, at->logical, first, sizeof(first), mirror) &&
 		    !try_value(joining, hints, first_value(first, at->length), extent, err))
 			return false;

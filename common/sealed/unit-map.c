@@ -7,6 +7,7 @@
 
 #include "common/sealed/crypt-list.h"
 #include "common/util/lower-bound.h"
+#include "common/volume/mirror.h"
 #include "common/volume/tolerance.h"
 #include "common/volume/warn.h"
 

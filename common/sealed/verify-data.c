@@ -12,6 +12,7 @@
 #include "common/sealed/extent-part.h"
 #include "common/sealed/unit-hints.h"
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 #include "common/volume/tolerance.h"
 
 /* What is wrong with a block, one bit per mirror. */

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/volume/mirror.h"
 #include "format/extent-item.h"
 
 #define DATA_RANGES_MAX 64u	/* the largest ranges of a data group */

@@ -2,6 +2,7 @@
 /* Free space according to the extent tree, and what part of it may be taken. */
 #include "common/tree/allocator-state.h"
 #include "common/util/lower-bound.h"
+#include "common/volume/mirror.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

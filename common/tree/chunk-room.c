@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/volume/mirror.h"
+
 #define STRIPE_LEN	(64u << 10)
 #define STEP		(1ull << 20)	/* the lengths of new chunks are multiples of this */
 #define LENGTH_LEAST	(8ull << 20)	/* if there is that much */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Finds writes that never reached the device: compares what was written and flushed with what is there. */
 #include "common/tree/journal.h"
+#include "common/volume/mirror.h"
 
 static bool read_back_changed(void *context, const struct journal_changed *changed, struct error *err)
 {

@@ -77,6 +77,7 @@ static inline uint8_t *journal_buffer(const struct journal *journal, uint64_t se
 	return journal->buffer[sequence % 2];
 }
 
+/* --- journal-find.c --- */
 /* An authentic record, as found. */
 struct journal_record {
 	uint8_t *bytes;

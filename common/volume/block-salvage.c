@@ -6,6 +6,7 @@
 #include "common/volume/block-cache.h"
 #include "common/volume/csum.h"
 #include "common/volume/devices.h"
+#include "common/volume/mirror.h"
 #include "format/node-salvage.h"
 
 /* Is this a block of this filesystem, by its address or fsid? If it is intact, it must also have the wanted level. */

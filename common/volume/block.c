@@ -9,6 +9,7 @@
 #include "common/volume/block-cache.h"
 #include "common/volume/csum.h"
 #include "common/volume/devices.h"
+#include "common/volume/mirror.h"
 #include "common/volume/warn.h"
 
 #define corrupt(where, format, ...) \

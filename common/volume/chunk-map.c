@@ -7,6 +7,7 @@
 
 #include "common/util/lower-bound.h"
 #include "common/volume/devices.h"
+#include "common/volume/mirror.h"
 #include "common/volume/stripe.h"
 
 /* Returns the index of the first chunk that ends behind logical, or n_chunks if there is none. */

@@ -7,13 +7,15 @@
 
 #include <isa-l/erasure_code.h>
 
+#include "common/volume/mirror.h"
+
 
 #define STRIPED (GROUP_RAID0 | GROUP_RAID10 | GROUP_RAID5 | GROUP_RAID6)
 
 /* The ways to read a stripe of RAID6 before those that leave out a second data stripe. */
 enum { DIRECT, FROM_P, FROM_Q, FROM_BOTH };
 
-static unsigned n_parity(const struct chunk *chunk)
+unsigned stripe_n_parity(const struct chunk *chunk)
 {
 	return chunk->type & GROUP_RAID6 ? 2 : chunk->type & GROUP_RAID5 ? 1 : 0;
 }
@@ -25,7 +27,7 @@ static unsigned n_data(const struct chunk *chunk)
 		return 1;
 	if (chunk->type & GROUP_RAID10)
 		return chunk->n_stripes / chunk->sub_stripes;
-	return chunk->n_stripes - n_parity(chunk);
+	return chunk->n_stripes - stripe_n_parity(chunk);
 }
 
 unsigned chunk_n_mirrors(const struct chunk *chunk)
@@ -56,7 +58,7 @@ uint64_t stripe_length(const struct chunk *chunk)
 
 bool stripe_is_computed(const struct chunk *chunk, unsigned mirror)
 {
-	return n_parity(chunk) > 0 && mirror > DIRECT;
+	return stripe_n_parity(chunk) > 0 && mirror > DIRECT;
 }
 
 /* A place in the rows of a striped chunk. */
@@ -89,12 +91,24 @@ struct stripe_place stripe_place(const struct chunk *chunk, uint64_t logical, un
 	const struct row row = row_of(chunk, logical);
 	const uint64_t in_stripe = chunk->stripe_len - row.within;
 	const unsigned stripe = chunk->type & GROUP_RAID10 ? row.data * chunk->sub_stripes + mirror :
-				n_parity(chunk) > 0 ? rotated(chunk, &row, row.data) : row.data;
+				stripe_n_parity(chunk) > 0 ? rotated(chunk, &row, row.data) : row.data;
 
 	return (struct stripe_place){
 		.stripe = stripe,
 		.physical = chunk->stripe[stripe].physical + row.number * chunk->stripe_len + row.within,
 		.len = in_stripe < left ? in_stripe : left,
+	};
+}
+
+struct stripe_place stripe_parity(const struct chunk *chunk, uint64_t logical, unsigned parity)
+{
+	const struct row row = row_of(chunk, logical);
+	const unsigned stripe = rotated(chunk, &row, n_data(chunk) + parity - 1);
+
+	return (struct stripe_place){
+		.stripe = stripe,
+		.physical = chunk->stripe[stripe].physical + row.number * chunk->stripe_len + row.within,
+		.len = chunk->stripe_len - row.within,
 	};
 }
 
@@ -170,7 +184,7 @@ const char *stripe_text(const struct chunk *chunk, uint64_t logical, unsigned mi
 		snprintf(text, MIRROR_TEXT_SIZE, "devid %" PRIu64 ", physical %" PRIu64, devid, place.physical);
 	} else if (mirror < FROM_BOTH) {
 		snprintf(text, MIRROR_TEXT_SIZE, "computed from %s, without devid %" PRIu64,
-			 n_parity(chunk) == 1 ? "parity" : mirror == FROM_P ? "parity P" : "parity Q", devid);
+			 stripe_n_parity(chunk) == 1 ? "parity" : mirror == FROM_P ? "parity P" : "parity Q", devid);
 	} else {
 		const struct row row = row_of(chunk, logical);
 		const unsigned x = rotated(chunk, &row, left_out(&row, mirror));

@@ -6,6 +6,7 @@
 #ifndef COMMON_VOLUME_STRIPE_H
 #define COMMON_VOLUME_STRIPE_H
 
+#include "common/volume/mirror.h"
 #include "common/volume/volume.h"
 
 struct stripe_place {
@@ -19,6 +20,11 @@ struct stripe_place stripe_place(const struct chunk *chunk, uint64_t logical, un
 
 /* The bytes that the chunk takes on each device. */
 uint64_t stripe_length(const struct chunk *chunk);
+
+/* 0; 1 with RAID5, 2 with RAID6. */
+unsigned stripe_n_parity(const struct chunk *chunk);
+/* Where parity 1 (P) or 2 (Q) of the row of logical is: of the bytes at the same place of each of its stripes. */
+struct stripe_place stripe_parity(const struct chunk *chunk, uint64_t logical, unsigned parity);
 
 /* Does this way to read need a computation? */
 bool stripe_is_computed(const struct chunk *chunk, unsigned mirror);

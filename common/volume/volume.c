@@ -12,6 +12,7 @@
 #include "common/volume/chunk-tree.h"
 #include "common/volume/devices.h"
 #include "common/volume/fallback.h"
+#include "common/volume/mirror.h"
 #include "common/volume/still-ours.h"
 #include "common/volume/stripe-tree.h"
 #include "common/volume/supers.h"

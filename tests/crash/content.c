@@ -9,6 +9,7 @@
 #include "common/fs/file-data.h"
 #include "common/sealed/scan.h"
 #include "common/tree/tree.h"
+#include "common/volume/mirror.h"
 #include "format/crypt.h"
 #include "tests/support/tree-check.h"
 

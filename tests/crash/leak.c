@@ -8,6 +8,7 @@
 
 #include "common/sealed/payloads.h"
 #include "common/tree/allocator.h"
+#include "common/volume/mirror.h"
 
 enum { GROUP = 16, TELLING = 5 };
 

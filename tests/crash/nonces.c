@@ -12,6 +12,7 @@
 #include "common/sealed/domain.h"
 #include "common/sealed/inline-map.h"
 #include "common/sealed/unit-map.h"
+#include "common/volume/mirror.h"
 #include "format/journal.h"
 #include "tests/crash/cut.h"
 #include "tests/crash/oracle.h"

@@ -6,6 +6,7 @@
 
 #include "common/sealed/domain.h"
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 #include "format/journal.h"
 
 /* --- superblocks ------------------------------------------------------------------------------------ */

@@ -22,6 +22,7 @@ int btrfs_crypt_main(int argc, const char **argv);
 #define main btrfs_crypt_main
 #include "cmd/main.c"
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 #undef main
 
 #define BLOCKS_MAX 2048u

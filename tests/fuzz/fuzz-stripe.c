@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "common/volume/mirror.h"
 #include "common/volume/stripe.h"
 
 #define LOGICAL 0x1500000ull

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/util/set64.h"
+#include "common/volume/mirror.h"
 #include "format/extent-item.h"
 
 static bool write_block(struct volume *volume, const struct block *block, struct error *err)

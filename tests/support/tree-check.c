@@ -9,6 +9,7 @@
 
 #include "common/tree/allocator.h"
 #include "common/util/set64.h"
+#include "common/volume/mirror.h"
 #include "format/extent-item.h"
 
 #define wrong(...) error_set(err, ERROR_CORRUPT, __VA_ARGS__)

@@ -4,6 +4,7 @@
 
 #include "common/sealed/domain-mac.h"
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 
 struct disk_journal_header *record_header(const struct forging *forging)
 {

@@ -16,6 +16,7 @@
 #include "common/sealed/scan.h"
 #include "common/tree/tree-edit.h"
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 #include "tests/support/edit.h"
 
 static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));

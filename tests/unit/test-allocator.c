@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "common/volume/mirror.h"
 #include "tests/support/edit.h"
 #include "tests/support/tree-check.h"
 #include "tests/unit/image.h"

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/volume/block-cache.h"
+#include "common/volume/mirror.h"
 #include "tests/unit/image.h"
 
 #define MIB (1ull << 20)

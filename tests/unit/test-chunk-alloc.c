@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "common/volume/mirror.h"
 #include "tests/unit/edit-fixture.h"
 
 #define GIB (1ull << 30)

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "common/volume/devices.h"
+#include "common/volume/mirror.h"
 
 #define MIB (1ull << 20)
 #define DEVICE_SIZE (300ull << 30)

@@ -7,6 +7,7 @@
 #include <isa-l/erasure_code.h>
 
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 #include "tests/unit/fs-image.h"
 
 #define SECTOR 4096u

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "common/sealed/domain-mac.h"
+#include "common/volume/mirror.h"
 #include "tests/unit/sealed.h"
 
 static uint64_t place;		/* logical, free, in a chunk with two mirrors */

@@ -13,6 +13,7 @@
 #include "common/convert/convert.h"
 #include "common/fs/path.h"
 #include "common/sealed/scan.h"
+#include "common/volume/mirror.h"
 #include "tests/unit/image.h"
 
 #define N_FILES 40u

@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 #include "tests/unit/fs-image.h"
 
 #define SECTOR 4096u

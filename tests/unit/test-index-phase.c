@@ -12,6 +12,7 @@
 #include "common/sealed/domain-read.h"
 #include "common/sealed/inode-index.h"
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 #include "tests/unit/image.h"
 
 #define ok(call) do { \

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "common/convert/conversion.h"
+#include "common/volume/mirror.h"
 #include "tests/crash/cut.h"
 #include "tests/unit/ways.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Mirrors that differ when a conversion comes to its end. */
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 #include "tests/unit/ways.h"
 
 /* Where the i-th leaf that was changed is on this mirror, and its bytes before. */

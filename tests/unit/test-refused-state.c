@@ -9,6 +9,7 @@
 
 #include "common/sealed/domain-mac.h"
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 #include "tests/unit/image.h"
 
 #define STOPS_MAX 64u

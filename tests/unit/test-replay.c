@@ -9,6 +9,7 @@
 
 #include "common/convert/convert.h"
 #include "common/sealed/scan.h"
+#include "common/volume/mirror.h"
 #include "format/journal.h"
 #include "tests/unit/image.h"
 

@@ -12,6 +12,7 @@
 #include "common/volume/chunk-map.h"
 #include "common/volume/csum.h"
 #include "common/volume/devices.h"
+#include "common/volume/mirror.h"
 #include "format/device-item.h"
 
 #define KIB 1024ull

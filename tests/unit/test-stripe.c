@@ -9,7 +9,9 @@
 #include <cmocka.h>
 
 #include "common/volume/chunk-map.h"
+#include "common/volume/device-range.h"
 #include "common/volume/devices.h"
+#include "common/volume/mirror.h"
 
 #define KIB 1024ull
 #define MIB (1024 * KIB)
@@ -387,6 +389,54 @@ static void raid10_takes_each_part_where_it_is(void **state)
 	close_devices();
 }
 
+struct seen { unsigned n_data; uint64_t next; unsigned n_parity, n_ranges; };
+
+static bool see_range(void *context, const struct device_range *range, struct error *err)
+{
+	struct seen *seen = context;
+	const uint64_t offset = range->logical - LOGICAL, row = offset / (64 * KIB) / seen->n_data, within = offset % (64 * KIB);
+	const uint8_t *bytes = memory[range->devid - 1].bytes + range->physical;
+
+	(void)err;
+	seen->n_ranges++;
+	assert_ptr_equal(range->device->self, &memory[range->devid - 1]);
+	assert_in_range(range->len, 1, 64 * KIB - within);
+	if (!range->parity) {
+		assert_int_equal(offset, seen->next);
+		assert_true(is_tagged(bytes, offset, range->len));
+		seen->next += range->len;
+		seen->n_parity = 0;
+		return true;
+	}
+	assert_int_equal(range->parity, ++seen->n_parity);
+	for (uint64_t at = 0; at < range->len; at++) {
+		uint8_t sum = 0, w = 1;
+
+		for (unsigned i = 0; i < seen->n_data; i++, w = times(w, 2))
+			sum ^= times(range->parity == 1 ? 1 : w, tag((row * seen->n_data + i) * 64 * KIB + within + at));
+		assert_int_equal(bytes[at], sum);
+	}
+	return true;
+}
+
+/* Each piece of a range, and after it the parity that changes with it. */
+static void ranges_name_their_parity(void **state)
+{
+	(void)state;
+	for (unsigned n_parity = 1; n_parity <= 2; n_parity++) {
+		const struct chunk chunk = make(n_parity == 1 ? GROUP_RAID5 : GROUP_RAID6, 5, 5 - n_parity, ROWS);
+		struct seen seen = { .n_data = 5 - n_parity, .next = 40 * KIB };
+		struct error err;
+
+		open_devices(&chunk);
+		fill(&chunk, n_parity);
+		assert_true(device_ranges(&volume, LOGICAL + 40 * KIB, 400 * KIB, see_range, &seen, &err));
+		assert_int_equal(seen.next, 440 * KIB);
+		assert_int_equal(seen.n_ranges, 7 * (1 + n_parity));
+		close_devices();
+	}
+}
+
 static void is_not_written(void **state)
 {
 	const struct chunk chunk = make(GROUP_RAID5, 3, 2, ROWS);
@@ -413,6 +463,7 @@ int main(void)
 		cmocka_unit_test(every_mirror_of_every_width),
 		cmocka_unit_test(raid6_survives_any_two),
 		cmocka_unit_test(raid10_takes_each_part_where_it_is),
+		cmocka_unit_test(ranges_name_their_parity),
 		cmocka_unit_test(is_not_written),
 	};
 

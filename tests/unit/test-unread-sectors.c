@@ -11,6 +11,7 @@
 #include "common/convert/conversion.h"
 #include "common/fs/file-data.h"
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 #include "tests/crash/disk.h"
 #include "tests/unit/image.h"
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "common/volume/block.h"
+#include "common/volume/mirror.h"
 #include "tests/unit/fs-image.h"
 
 struct seen {

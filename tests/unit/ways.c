@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "common/tree/allocator.h"
+#include "common/volume/mirror.h"
 #include "tests/crash/leak.h"
 #include "tests/unit/image.h"
 

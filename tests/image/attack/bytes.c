@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 #include "format/journal.h"
 #include "tests/image/attack/attack.h"
 

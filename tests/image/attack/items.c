@@ -6,6 +6,7 @@
 
 #include "common/tree/leaf.h"
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 #include "tests/image/attack/attack.h"
 #include "tests/support/edit.h"
 

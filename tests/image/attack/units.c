@@ -5,6 +5,7 @@
 
 #include "common/tree/leaf.h"
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 #include "format/crypt.h"
 #include "tests/image/attack/attack.h"
 

@@ -3,14 +3,16 @@
  * Reads the bytes at logical addresses: from mirrors, from stripes, and from stripes that are computed
  * from others. Also writes, where that is simple.
  */
-#include "common/volume/volume.h"
+#include "common/volume/mirror.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <isa-l/erasure_code.h>
 
+#include "common/volume/device-range.h"
 #include "common/volume/devices.h"
 #include "common/volume/stripe-tree.h"
 #include "common/volume/warn.h"
@@ -210,62 +212,99 @@ const char *volume_mirror_text(const struct volume *volume, uint64_t logical, un
 	return text;
 }
 
-/* Finds where a write to this mirror goes. */
-static bool find_writable(const struct volume *volume, uint64_t logical, uint64_t len, unsigned mirror, struct device **device,
-			  uint64_t *physical, struct error *err)
+bool volume_n_mirrors(const struct volume *volume, uint64_t logical, unsigned *n, struct error *err)
+{
+	const struct chunk *chunk;
+
+	*n = 0;
+	if (!volume_chunk(volume, logical, &chunk, err))
+		return false;
+	*n = chunk_n_mirrors(chunk);
+	return true;
+}
+
+#define EVERY_MIRROR UINT_MAX
+
+struct writing {
+	struct volume *volume;
+	uint64_t logical;
+	const uint8_t *bytes;	/* of logical */
+	unsigned mirror;
+};
+
+static bool check_writable(const struct volume *volume, uint64_t logical, uint64_t len, unsigned mirror, struct error *err)
 {
 	const struct chunk *chunk;
 	char text[64];
 
-	if (!find_range(volume, logical, len, mirror, &chunk, err))
+	if (!find_range(volume, logical, len, mirror == EVERY_MIRROR ? 0 : mirror, &chunk, err))
 		return false;
 	if (chunk->type & GROUP_PROFILE_MASK & ~GROUP_DUP)
 		return error_set(err, ERROR_REFUSED, "chunk %" PRIu64 " has profile %s; single and DUP can be written", chunk->logical,
 				 chunk_type_text(chunk->type & GROUP_PROFILE_MASK, text));
-	*device = device_of(volume, &chunk->stripe[mirror]);
-	*physical = chunk_physical(chunk, logical, mirror);
-	return *device || error_set(err, ERROR_REFUSED, "devid %" PRIu64 " is missing", chunk->stripe[mirror].devid);
+	return true;
+}
+
+/* Visits the places that a write goes to. */
+static bool visit_writable(struct writing *writing, size_t len, device_range_visit *visit, struct error *err)
+{
+	return check_writable(writing->volume, writing->logical, len, writing->mirror, err) &&
+	       device_ranges(writing->volume, writing->logical, len, visit, writing, err);
+}
+
+static bool is_wanted(const struct writing *writing, const struct device_range *range)
+{
+	return writing->mirror == EVERY_MIRROR || writing->mirror == range->mirror;
+}
+
+static bool is_missing(const struct device_range *range, struct error *err)
+{
+	return error_set(err, ERROR_REFUSED, "devid %" PRIu64 " is missing", range->devid);
+}
+
+static bool write_range(void *context, const struct device_range *range, struct error *err)
+{
+	const struct writing *writing = context;
+
+	if (!is_wanted(writing, range))
+		return true;
+	return range->device ? device_write(range->device, writing->bytes + (range->logical - writing->logical), range->len, range->physical, err) :
+			       is_missing(range, err);
 }
 
 bool volume_write_mirror(struct volume *volume, uint64_t logical, const void *bytes, size_t len, unsigned mirror,
 			 struct error *err)
 {
-	struct device *device;
-	uint64_t physical;
+	struct writing writing = { volume, logical, bytes, mirror };
 
-	return find_writable(volume, logical, len, mirror, &device, &physical, err) && device_write(device, bytes, len, physical, err);
+	return visit_writable(&writing, len, write_range, err);
 }
 
 bool volume_write(struct volume *volume, uint64_t logical, const void *bytes, size_t len, struct error *err)
 {
-	const struct chunk *chunk;
+	struct writing writing = { volume, logical, bytes, EVERY_MIRROR };
 
-	if (!volume_chunk(volume, logical, &chunk, err))
+	return visit_writable(&writing, len, write_range, err);
+}
+
+static bool read_back_range(void *context, const struct device_range *range, struct error *err)
+{
+	const struct writing *writing = context;
+	bool again;
+
+	if (!range->device)
+		return is_missing(range, err);
+	if (!device_read_back(range->device, writing->bytes + (range->logical - writing->logical), range->len, range->physical, &again, err))
 		return false;
-	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++)
-		if (!volume_write_mirror(volume, logical, bytes, len, mirror, err))
-			return false;
+	if (again)
+		volume_warn(writing->volume, "%s: what was written at %#" PRIx64 " had not reached the device, or was changed, and was "
+			    "written again", range->device->name, range->physical);
 	return true;
 }
 
 bool volume_read_back(struct volume *volume, uint64_t logical, const void *bytes, size_t len, struct error *err)
 {
-	const struct chunk *chunk;
+	struct writing writing = { volume, logical, bytes, EVERY_MIRROR };
 
-	if (!volume_chunk(volume, logical, &chunk, err))
-		return false;
-	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++) {
-		struct device *device;
-		uint64_t physical;
-		bool again;
-
-		if (!find_writable(volume, logical, len, mirror, &device, &physical, err) ||
-		    !device_read_back(device, bytes, len, physical, &again, err))
-			return false;
-		if (again)
-			volume_warn(volume, "%s: what was written at %#" PRIx64 " had not reached the device, or was changed, and was "
-				"written again",
-				    device->name, physical);
-	}
-	return true;
+	return visit_writable(&writing, len, read_back_range, err);
 }
