@@ -119,7 +119,7 @@ static bool find_file(struct run *run, const char *const *operand, struct error 
 	const char *given;
 
 	if (!image_open(operand[0], false, false, &run->volume, err) ||
-	    !subvolume_list_read(run->volume, &run->list, err) || !place_operands(&run->list, operand + 1, &subvolume, &given, err) ||
+	    !subvolumes_read(run->volume, &run->list, err) || !place_operands(&run->list, operand + 1, &subvolume, &given, err) ||
 	    !path_operand(&run->list, subvolume->id, given, &run->path, &run->file, err))
 		return false;
 	run->subvolume = subvolume->id;

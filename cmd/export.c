@@ -10,6 +10,7 @@
 #include "cmd/export-places.h"
 #include "cmd/export-report.h"
 #include "cmd/export-shape.h"
+#include "cmd/operands.h"
 #include "cmd/output-names.h"
 #include "cmd/progress-options.h"
 #include "cmd/source.h"
@@ -106,6 +107,23 @@ static bool on_place(void *context, const struct place_finding *finding, const c
 
 /* --- the run -------------------------------------------------------------------------------------------------------------------- */
 
+/* They might be snapshots that were asked for. */
+static void find_lost_snapshots(struct run *run)
+{
+	char path[40];
+
+	for (size_t i = 0; opt.snapshots && i < run->list.n_lost; i++) {
+		const struct subvolume_lost *lost = &run->list.lost[i];
+		const struct export_finding finding = { .kind = EXPORT_FAILED, .path = path, .text = lost->what };
+
+		if (lost->is_path)
+			continue;
+		snprintf(path, sizeof(path), "subvolume-%" PRIu64, lost->id);
+		run->summary.n_failed++;
+		on_finding(run, &finding);
+	}
+}
+
 static bool write_out(struct run *run, struct out *out, struct error *err)
 {
 	const struct export_options export = {
@@ -124,6 +142,7 @@ static bool write_out(struct run *run, struct out *out, struct error *err)
 	struct export_job *job = NULL;
 	bool ok = export_begin(run->volume, out, &export, &run->summary, &job, err);
 
+	find_lost_snapshots(run);
 	for (size_t i = 0; ok && i < run->places.n; i++) {
 		run->place = &run->places.at[i];
 		ok = export_tree(job, &run->place->start, run->place->prefix, err);
@@ -138,7 +157,7 @@ static bool write_out(struct run *run, struct out *out, struct error *err)
 /* Finds everything that must be found before anything is created. */
 static bool find_places(struct run *run, const char *const *operand, struct error *err)
 {
-	if (!image_open(operand[0], false, false, &run->volume, err) || !subvolume_list_read(run->volume, &run->list, err) ||
+	if (!image_open(operand[0], false, false, &run->volume, err) || !subvolumes_read(run->volume, &run->list, err) ||
 	    !export_sources_init(&run->sources, &run->list, err))
 		return false;
 	run->sources.place = on_place;

@@ -15,6 +15,7 @@
 #include "cmd/time-text.h"
 #include "cmd/unfinished.h"
 #include "common/util/escape.h"
+#include "common/util/plural.h"
 
 static struct {
 	int parent, created, uuid, parent_uuid, received_uuid;
@@ -253,7 +254,8 @@ static bool run(const char *const *operand, struct error *err)
 	ok = list_rows_choose(&list, &choice, top && (subvolume_encryption(top, seal_of(&seals, top), tag) || unfinished_has(&unfinished, &list, top)),
 			      &rows, err) && print_rows(&list, &rows, &seals, &unfinished, err);
 	list_rows_free(&rows);
-	return ok;
+	return ok && (list.n_lost == 0 ||
+			error_set(err, ERROR_CORRUPT, "%zu subvolume%s damaged, the list is not complete", list.n_lost, plural_is(list.n_lost)));
 }
 
 const struct command cmd_list = {

@@ -452,7 +452,7 @@ static bool run(const char *const *operand, struct error *err)
 	char *path = NULL;
 
 	const bool ok = check_sort(err) && image_open(operand[0], false, !key_input_given(), &volume, err) &&
-			subvolume_list_read(volume, &list, err) &&
+			subvolumes_read(volume, &list, err) &&
 			place_operands(&list, operand + 1, &subvolume, &given, err) &&
 			path_operand(&list, subvolume->id, given, &path, &file, err) &&
 			print_listing(&list, subvolume->id, &file, path, err);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/operands.h"
 #include "common/util/escape.h"
 
 /* What errno says about a request to the kernel. */
@@ -146,7 +147,7 @@ bool subvolumes_open(const char *operand, struct volume **volume, struct subvolu
 	char name[256];
 
 	if (stat(operand, &st) != 0 || !S_ISDIR(st.st_mode))
-		return image_open(operand, false, true, volume, err) && subvolume_list_read(*volume, list, err);
+		return image_open(operand, false, true, volume, err) && subvolumes_read(*volume, list, err);
 
 	const int fd = open(operand, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool ok;

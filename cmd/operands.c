@@ -2,6 +2,7 @@
 /* What SUBVOL and PATH operands name. */
 #include "cmd/operands.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,22 @@
 #include "cmd/shell-word.h"
 #include "common/util/escape.h"
 #include "common/util/near.h"
+
+bool subvolumes_read(struct volume *volume, struct subvolume_list *list, struct error *err)
+{
+	char text[800];
+
+	if (!(image_is_tolerant() ? subvolume_list_read : subvolume_list_read_over)(volume, list, err))
+		return false;
+	for (size_t i = 0; i < list->n_lost; i++) {
+		const struct subvolume_lost *lost = &list->lost[i];
+
+		snprintf(text, sizeof(text), lost->is_path ? "the path of subvolume %" PRIu64 " is not known: %s" : "subvolume %" PRIu64 " cannot be read: %s",
+			 lost->id, lost->what);
+		print_warning(NULL, text);
+	}
+	return true;
+}
 
 /* What follows the last slash. People leave out the rest. */
 static void offer_subvolume(struct near *near, const struct subvolume *at)

@@ -5,6 +5,12 @@
 
 #include "common/fs/path.h"
 
+/*
+ * For commands that read. What is damaged in the root items of some subvolumes, or on the way to their paths, is printed as warnings, and
+ * the list is without them; with --tolerant it is invalid. A caller that needs all of them asks list->n_lost.
+ */
+bool subvolumes_read(struct volume *volume, struct subvolume_list *list, struct error *err) must_use;
+
 /* Like subvolume_find(); if no subvolume has that name, a hint says what may have been meant. */
 bool subvolume_operand(const struct subvolume_list *list, const char *operand, const struct subvolume **found, struct error *err) must_use;
 

@@ -111,8 +111,11 @@ static bool run(const char *const *operand, struct error *err)
 	    !option_bytes("--logical", opt.logical, 0, UINT64_MAX, &number, err) ||
 	    !check_usage(operand, err) ||
 	    !image_open(operand[0], false, true, &volume, err) ||
-	    !subvolume_list_read(volume, &list, err))
+	    !subvolumes_read(volume, &list, err))
 		return false;
+	/* The answer is about all subvolumes. */
+	if ((opt.logical || opt.snapshots) && list.n_lost > 0)
+		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 ": %s", list.lost[0].id, list.lost[0].what);
 	if (opt.logical)
 		return resolve_logical(&list, number, opt.ignore_offset, opt.scan, err);
 	if (opt.inode)

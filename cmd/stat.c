@@ -271,7 +271,7 @@ static bool run(const char *const *operand, struct error *err)
 	bool ok;
 
 	if (!check_has_path(operand, err) || !image_open(operand[0], false, !key_input_given(), &volume, err) ||
-	    !subvolume_list_read(volume, &list, err) ||
+	    !subvolumes_read(volume, &list, err) ||
 	    !place_operand(&list, operand[1], &subvolume, &given, err) ||
 	    !unfinished_read(volume, &looking.unfinished, err) || !member_places_read(&list, &looking.places, err))
 		return false;

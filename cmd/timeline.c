@@ -226,7 +226,7 @@ static bool run(const char *const *operand, struct error *err)
 
 	if (opt.since && opt.recursive)
 		return error_set(err, ERROR_USAGE, "--changed-since and --recursive exclude each other: snapshots do not hold nested subvolumes");
-	if (!image_open(operand[0], false, true, &volume, err) || !subvolume_list_read(volume, &list, err) ||
+	if (!image_open(operand[0], false, true, &volume, err) || !subvolumes_read(volume, &list, err) ||
 	    (opt.since && !subvolume_operand(&list, opt.since, &since, err)))
 		return false;
 	for (size_t i = 1; operand[i]; i++) {

@@ -45,7 +45,7 @@ static bool run(const char *const *operand, struct error *err)
 	const struct subvolume *subvolume;
 
 	if (!image_open(operand[0], false, true, &volume, err) ||
-	    !subvolume_list_read(volume, &list, err) ||
+	    !subvolumes_read(volume, &list, err) ||
 	    !subvolume_operand(&list, operand[1], &subvolume, err) ||
 	    !domain_find(volume, &list, subvolume, &domain, err))
 		return false;

@@ -45,6 +45,9 @@ bool subvolume_list_read_over(struct volume *volume, struct subvolume_list *list
 bool subvolume_list_index(struct subvolume_list *list, struct error *err) must_use;
 void subvolume_list_free(struct subvolume_list *list);
 
+/* Damage of its root item, if the list was read over it. NULL if there is none. */
+const struct subvolume_lost *subvolume_lost_root(const struct subvolume_list *list, uint64_t id);
+
 /* NULL if there is none. */
 const struct subvolume *subvolume_by_id(const struct subvolume_list *list, uint64_t id);
 const struct subvolume *subvolume_by_uuid(const struct subvolume_list *list, const uint8_t uuid[UUID_SIZE]);
@@ -68,6 +71,7 @@ static inline size_t subvolume_prefix(const char *name)
 /*
  * A SUBVOL argument: a path as `btrfs subvolume list` prints it (leading "/" and "<FS_TREE>/" allowed, "/" is the top level), "id:256", or
  * "uuid:...". ERROR_NOT_FOUND, with a hint if a directory of that name is not a subvolume. ERROR_USAGE for a malformed id or uuid.
+ * ERROR_CORRUPT if its root item is damaged, or if it may be one that has lost its root item or path.
  */
 bool subvolume_find(const struct subvolume_list *list, const char *name, const struct subvolume **found,
 		    struct error *err) must_use;

@@ -193,7 +193,8 @@ static bool why_lost(const struct member_places *places, const struct member_pla
 	if (!leads || (place->path_cut && !own))
 		*wrong = NULL;
 	else if (!subvolume || subvolume->deleted)
-		*wrong = subvolume ? "its root item says that it was deleted" : "its root item is missing";
+		*wrong = subvolume_lost_root(places->list, place->id) ? "its root item cannot be read" :
+			 subvolume ? "its root item says that it was deleted" : "its root item is missing";
 	else if (own && !*wrong && !place->path_cut)
 		*wrong = "its ROOT_REF and ROOT_BACKREF say that it is elsewhere";
 	/* If another subvolume in its place can be reached, that is reported as replaced. */

@@ -106,8 +106,15 @@ undo_mount() {
 	local directory=${1% *} loop=${1##* }
 	mountpoint -q "$directory" && { umount "$directory" || { sleep 1; umount "$directory"; }; }
 	[ "$loop" != - ] || return 0
+	local file n at="/sys/block/${loop#/dev/}/loop/backing_file"
+	file=$(cat "$at")
 	losetup -d "$loop"
 	udevadm settle 2>/dev/null || true
+	# It is detached only when nobody has it open any more.
+	for ((n = 0; n < 100; n++)); do
+		[ "$(cat "$at" 2>/dev/null)" = "$file" ] || break
+		sleep 0.1
+	done
 	btrfs device scan --forget "$loop" >/dev/null 2>&1 || btrfs device scan --forget >/dev/null 2>&1 || true
 }
 

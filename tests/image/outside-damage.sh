@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Unsealing needs nothing of the subvolumes that it does not unseal: what is damaged there costs a note, as long as everything that was sealed is known
-# to be elsewhere; else it is refused, and the option that goes on is named.
+# to be elsewhere; else it is refused, and the option that goes on is named. Reading another subvolume costs a warning.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/attack-lib.sh"
 need_root
@@ -9,7 +9,7 @@ need_crypt
 build_attack
 make_keys
 image=$tmp/disk.img
-ROOT_ITEM=132
+ROOT_ITEM=132 ROOT_BACKREF=144
 
 image_make "$tmp/base.img" 200M -n 4096 -m single -d single
 image_mount "$tmp/base.img" "$tmp/mnt" rw,noatime
@@ -41,12 +41,6 @@ plain_now() {	# plain_now SUBVOL...: readable without a key, as they were
 	local name file
 	for name; do
 		for file in big small; do crypt cat "$image" "$name" "$file" 2>/dev/null | cmp - "$tmp/want/$name/$file" || fail "$name/$file is not as it was"; done
-	done
-}
-plain_now_by_number() {	# other commands read nothing beside a damaged root item
-	local file
-	for file in big small; do
-		{ crypt cat --tolerant "$image" "id:$ONE" "$file" 2>/dev/null || true; } | cmp - "$tmp/want/one/$file" || fail "$file is not as it was"
 	done
 }
 note="subvolume plain \\(id $OUTSIDE\\), which is not unsealed: .*tree block at 0x"
@@ -98,7 +92,7 @@ for one in "$OUTSIDE" "$SECOND"; do
 	cp --sparse=always "$image" "$tmp/root.img"
 	expect_status 0 crypt convert --decrypt -q "${VK[@]}" "$image" one
 	expect_text "$tmp/err" "note: ${text/\%s/unsealed}.*nothing that was sealed here can be lost in it"
-	plain_now_by_number
+	plain_now one
 	for how in "--decrypt --resume" --abort; do
 		fresh "$tmp/root.img"
 		"$tmp/attack" "$image" convert decrypt stop:2 "$tmp/vk" one >"$tmp/out" 2>&1 || true
@@ -109,10 +103,55 @@ for one in "$OUTSIDE" "$SECOND"; do
 		if [ "$how" = --abort ]; then
 			expect_status 0 crypt verify "${VK[@]}" "$image" one
 		else
-			plain_now_by_number
+			plain_now one
 		fi
 	done
 done
+say "who reads another subvolume goes on beside it, and says so"
+# reads TEXT: files of one, with its key, in every way
+reads() {
+	local words
+	for words in "cat KEY IMAGE one small" "ls KEY IMAGE one" "ls -lR KEY IMAGE one" "stat KEY IMAGE one small" "export KEY IMAGE one -o $tmp/read/" \
+		"verify-key KEY IMAGE one" "show IMAGE one" "timeline IMAGE one" "resolve IMAGE one small"; do
+		words=${words/KEY/${VK[*]}}
+		rm -rf "$tmp/read"
+		# shellcheck disable=SC2086
+		expect_unchanged 0 "$image" crypt ${words/IMAGE/"$image"}
+		expect_text "$tmp/err" "warning: $1"
+	done
+	expect_status 0 crypt export "${VK[@]}" "$image" one -o "$tmp/read/"
+	diff -r "$tmp/want/one" "$tmp/read" || fail "one is not exported as it was"
+}
+for one in "$OUTSIDE" "$SECOND" "$TWO"; do	# TWO was sealed with ONE
+	fresh
+	at=$("$tmp/attack" "$image" keys 1 "$one" | awk '$1 == 132 { print $2 }')
+	attack xor 1 "$one" $ROOT_ITEM "$at" 238 200
+	text="subvolume $one cannot be read: root item \\($one ROOT_ITEM $at\\): .* level is 20[01]"
+	reads "$text"
+	expect_unchanged 6 "$image" crypt list "$image"
+	[ "$(grep -c ' path ' "$tmp/out")" = 4 ] || fail "list does not show the others"
+	expect_text "$tmp/err" '1 subvolume is damaged, the list is not complete'
+	expect_status 6 crypt cat "$image" "id:$one" small
+	expect_text "$tmp/err" "^btrfs-crypt cat: subvolume $one: root item"
+	expect_status 6 crypt resolve --logical 30408704 "$image"	# its data, perhaps
+	rm -rf "$tmp/read"
+	expect_status 6 crypt export --snapshots "${VK[@]}" "$image" one -o "$tmp/read/"
+	expect_text "$tmp/err" "subvolume-$one: not exported: root item"
+	cmp "$tmp/read/one/big" "$tmp/want/one/big" || fail "one is not exported"
+	refused 6 "root item .* level is 20[01]" crypt convert --encrypt -q "${VK[@]}" "$image" plain
+done
+fresh
+attack xor 1 "$OUTSIDE" $ROOT_BACKREF 5 16 255		# the length of its name
+reads "the path of subvolume $OUTSIDE is not known: root backref \\($OUTSIDE ROOT_BACKREF 5\\): .*"
+expect_status 6 crypt list "$image"
+for words in "id:$OUTSIDE small" "/ plain/small"; do
+	# shellcheck disable=SC2086
+	expect_status 0 crypt cat "$image" $words
+	cmp "$tmp/out" "$tmp/want/plain/small" || fail "small is not as it was"
+done
+expect_status 6 crypt cat "$image" plain small
+refused 6 "root backref" crypt convert --encrypt -q "${VK[@]}" "$image" "id:$OUTSIDE"
+
 say "a root item, where only cleaning up is left: it is not known any more whose it is"
 for operation in encrypt decrypt; do
 	phases=
