@@ -13,6 +13,7 @@ const struct export_loss export_losses[OUT_LOSSES] = {
 	[OUT_LOSS_OWNER] = { "owner", "its owner is not kept" },
 	[OUT_LOSS_MODE] = { "mode", "its mode is not kept" },
 	[OUT_LOSS_TIMES] = { "times", "its times are not kept whole" },
+	[OUT_LOSS_TIME_RANGE] = { "time-range", "a time of it is too early or too late for where it goes: the nearest possible one is kept" },
 	[OUT_LOSS_XATTR] = { "xattr", "its extended attributes are not kept" },
 	[OUT_LOSS_ACL] = { "acl", "its access control list is not kept" },
 	[OUT_LOSS_LINK] = { "hard-link", "another name of a file becomes a copy" },

@@ -7,10 +7,13 @@
 #include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "common/export/archive-times.h"
 #include "common/export/out-file.h"
 #include "common/util/escape.h"
 
@@ -28,6 +31,8 @@ struct archive_out {
 	bool is_given_up;
 	uint64_t at, size;	/* in the file being written */
 	locale_t names, before;	/* names from images are UTF-8, whatever the user's language */
+	bool has_zone;		/* the time zone was set */
+	char *zone_before;	/* NULL: none */
 };
 
 static ssize_t write_block(struct archive *archive, void *context, const void *bytes, size_t len)
@@ -64,35 +69,17 @@ static bool failed(struct archive_out *a, struct error *err)
 
 /* --- describing an entry -------------------------------------------------------------------------------------------- */
 
-/*
- * libarchive prints the two numbers of a time before 1970 side by side: "-5.1" for 5 seconds before and 0.1 after. So give it the numbers
- * of the decimal that is meant, -4.9. *exact false: the last second of 1969 cannot be expressed.
- */
-static struct inode_time as_decimal(const struct archive_out *a, struct inode_time time, bool *exact)
-{
-	if (a->format != OUT_TAR || time.sec >= 0 || time.nsec == 0)
-		return time;
-	if (time.sec == -1) {
-		*exact = false;
-		return (struct inode_time){ -1, 0 };
-	}
-	return (struct inode_time){ time.sec + 1, 1000000000 - time.nsec };
-}
-
 static void set_times(struct archive_out *a, const struct out_entry *from)
 {
-	const struct inode *inode = from->inode;
-	bool exact = (a->format != OUT_ZIP && a->format != OUT_CPIO) || inode->mtime.nsec == 0;
-	const struct inode_time mtime = as_decimal(a, inode->mtime, &exact), atime = as_decimal(a, inode->atime, &exact),
-		ctime = as_decimal(a, inode->ctime, &exact), otime = as_decimal(a, inode->otime, &exact);
+	const struct archive_times times = archive_times(a->format, from->inode);
 
-	archive_entry_set_mtime(a->entry, mtime.sec, mtime.nsec);
-	archive_entry_set_atime(a->entry, atime.sec, atime.nsec);
-	archive_entry_set_ctime(a->entry, ctime.sec, ctime.nsec);
-	if (otime.sec != 0 || otime.nsec != 0)
-		archive_entry_set_birthtime(a->entry, otime.sec, otime.nsec);
-	if (!exact)
-		a->out.loss(a->out.loss_context, OUT_LOSS_TIMES, from->path);
+	archive_entry_set_mtime(a->entry, times.mtime.sec, times.mtime.nsec);
+	archive_entry_set_atime(a->entry, times.atime.sec, times.atime.nsec);
+	archive_entry_set_ctime(a->entry, times.ctime.sec, times.ctime.nsec);
+	if (times.otime.sec != 0 || times.otime.nsec != 0)
+		archive_entry_set_birthtime(a->entry, times.otime.sec, times.otime.nsec);
+	if (times.loss != OUT_LOSSES)
+		a->out.loss(a->out.loss_context, times.loss, from->path);
 }
 
 static int library_tag(uint16_t tag)
@@ -309,6 +296,27 @@ static bool archive_finish(struct out *out, struct error *err)
 	return (archive_write_close(a->archive) == ARCHIVE_OK || failed(a, err)) && out_file_finish(&a->file, err);
 }
 
+/* A zip archive also has times as the clock on the wall shows them. It is that of UTC, so that the same image gives the same bytes. */
+static bool set_zone(struct archive_out *a, struct error *err)
+{
+	const char *const zone = getenv("TZ");
+
+	a->zone_before = zone ? strdup(zone) : NULL;
+	a->has_zone = (a->zone_before || !zone) && setenv("TZ", "UTC0", 1) == 0;
+	tzset();
+	return a->has_zone || error_memory(err);
+}
+
+static void set_zone_back(struct archive_out *a)
+{
+	if (a->has_zone && a->zone_before)
+		setenv("TZ", a->zone_before, 1);
+	else if (a->has_zone)
+		unsetenv("TZ");
+	tzset();
+	free(a->zone_before);
+}
+
 static void archive_close(struct out *out)
 {
 	struct archive_out *a = (struct archive_out *)out;
@@ -322,6 +330,7 @@ static void archive_close(struct out *out)
 		uselocale(a->before);
 		freelocale(a->names);
 	}
+	set_zone_back(a);
 	if (a->zeros != MAP_FAILED)
 		munmap(a->zeros, ZEROS);
 	free(a);
@@ -390,6 +399,7 @@ bool archive_out_open(const char *path, enum out_format format, enum out_compres
 	a->entry = archive_entry_new();
 	a->zeros = mmap(NULL, ZEROS, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	ok = (a->archive && a->entry && a->zeros != MAP_FAILED) || error_memory(err);
+	ok = ok && (format != OUT_ZIP || set_zone(a, err));
 	ok = ok && out_file_open(&a->file, path, err);
 	ok = ok && (set_format(a, compression) == ARCHIVE_OK || failed(a, err));
 	ok = ok && (archive_write_open2(a->archive, a, NULL, write_block, NULL, NULL) == ARCHIVE_OK || failed(a, err));

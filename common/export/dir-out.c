@@ -139,6 +139,15 @@ static void times_of(const struct inode *inode, struct timespec times[2])
 	times[1] = (struct timespec){ inode->mtime.sec, inode->mtime.nsec };
 }
 
+/* A kernel silently takes the nearest time that the filesystem has. */
+static void check_times(struct dir_out *d, const struct stat *st, const struct timespec times[2], const char *path)
+{
+	if (st->st_atim.tv_sec != times[0].tv_sec || st->st_mtim.tv_sec != times[1].tv_sec)
+		lose(d, OUT_LOSS_TIME_RANGE, path);
+	else if (st->st_atim.tv_nsec != times[0].tv_nsec || st->st_mtim.tv_nsec != times[1].tv_nsec)
+		lose(d, OUT_LOSS_TIMES, path);
+}
+
 static enum out_loss loss_of(const char *xattr)
 {
 	return strncmp(xattr, "system.posix_acl_", 17) == 0 ? OUT_LOSS_ACL : OUT_LOSS_XATTR;
@@ -149,6 +158,7 @@ static void set_all(struct dir_out *d, int fd, const struct out_entry *entry)
 {
 	const struct inode *inode = entry->inode;
 	struct timespec times[2];
+	struct stat st;
 
 	times_of(inode, times);
 	if (fchown(fd, inode->uid, inode->gid) != 0)
@@ -161,6 +171,8 @@ static void set_all(struct dir_out *d, int fd, const struct out_entry *entry)
 		lose(d, OUT_LOSS_MODE, entry->path);
 	if (futimens(fd, times) != 0)
 		lose(d, OUT_LOSS_TIMES, entry->path);
+	else if (fstat(fd, &st) == 0)
+		check_times(d, &st, times, entry->path);
 }
 
 /* For what is not opened: links and special files. */
@@ -168,6 +180,7 @@ static void set_at(struct dir_out *d, int parent, const char *name, const struct
 {
 	const struct inode *inode = entry->inode;
 	struct timespec times[2];
+	struct stat st;
 	char path[64 + NAME_MAX_BYTES];
 
 	times_of(inode, times);
@@ -182,6 +195,8 @@ static void set_at(struct dir_out *d, int parent, const char *name, const struct
 		lose(d, OUT_LOSS_MODE, entry->path);
 	if (utimensat(parent, name, times, AT_SYMLINK_NOFOLLOW) != 0)
 		lose(d, OUT_LOSS_TIMES, entry->path);
+	else if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		check_times(d, &st, times, entry->path);
 }
 
 /* --- making --------------------------------------------------------------------------------------------------------- */

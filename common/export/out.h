@@ -12,6 +12,7 @@ enum out_loss {
 	OUT_LOSS_OWNER,
 	OUT_LOSS_MODE,
 	OUT_LOSS_TIMES,
+	OUT_LOSS_TIME_RANGE,	/* the format has not so many years: the nearest time is kept */
 	OUT_LOSS_XATTR,
 	OUT_LOSS_ACL,
 	OUT_LOSS_LINK,		/* exported as a copy */

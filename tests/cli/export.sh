@@ -63,6 +63,24 @@ grep -q '^btrfs-crypt export: note: secret.txt: sealed or not authenticated, lef
 tar tf closed.tar 2> log | grep -qx secret.txt && bad "secret.txt came out"
 tar -xOf plain.tar secret.txt 2> log | grep -qx 'the combination is 17-4-36' || bad "secret.txt has another content"
 
+# Where and in which language it runs changes no byte. A time of 1931, which is too early for two of the formats, becomes the nearest they have, and that is said.
+for name in there.tar there.zip there.cpio there.mtree; do
+	TZ=America/New_York LC_ALL=C btrfs-crypt export disk.img vault -o "$name" > out 2> err || bad "$name: $(cat err)"
+	TZ=Asia/Tokyo quiet btrfs-crypt export disk.img vault -o "here.${name#*.}" --report "$name.report"
+	cmp "$name" "here.${name#*.}" || bad "$name depends on the time zone or the language"
+	early=$(case $name in *.zip | *.cpio) echo 1 ;; *) echo 0 ;; esac)
+	[ "$(grep -c '^{"finding":"not-kept","path":"size-17","what":"time-range"' "$name.report")" = "$early" ] && [ "$(grep -c '^not kept: .*time-range (1)' err)" = "$early" ] ||
+		{ bad "$name: a time that is too early"; cat err; grep size-17 "$name.report"; }
+done
+python3 - here.zip here.cpio <<'END' || bad "a time that is too early is another one in zip or cpio"
+import re, sys, zipfile
+of = {entry.filename: (entry.extra, entry.date_time) for entry in zipfile.ZipFile(sys.argv[1]).infolist()}
+assert of["size-17"][0][5:9] == bytes(4) and of["size-17"][1] == (1980, 1, 1, 0, 0, 0), of["size-17"]
+assert of["secret.txt"][1] == (2026, 11, 23, 7, 54, 26), of["secret.txt"]
+header = re.search(rb"070701([0-9A-Fa-f]{104})size-17\0", open(sys.argv[2], "rb").read())[1]
+assert header[40:48] == b"00000000", header
+END
+
 # A chain of snapshots: each goes where it is in the image, and what one lacks is said.
 expect 0 export disk.img shared-snapshot --snapshots -o chain.tar <<'END'
 ! exported: 4 files (0 further names), 2 directories, 0 symbolic links, 0 special files, 215710 bytes of data

@@ -140,8 +140,9 @@ rm "$tmp/chain.tar" "$tmp/part.tar"
 
 say "zip, cpio, mtree"
 expect_status 0 crypt export "$image" one -o "$tmp/one.zip"
-expect_text "$tmp/err" '^not kept: .*xattr .*acl .*hard-link .*device .*socket .*fifo'
+expect_text "$tmp/err" '^not kept: .*time-range \(3\).*xattr .*acl .*hard-link .*device .*socket .*fifo'
 expect_status 0 crypt export "$image" one -o "$tmp/one.cpio"
+expect_text "$tmp/err" '^not kept: .*time-range \(3\)'
 expect_status 0 crypt export "$image" one -o "$tmp/one.mtree"
 python3 - "$tmp/one.zip" "$tmp/one.cpio" "$tmp/one.mtree" "$tmp/sums" >"$tmp/python.out" 2>&1 <<'END' || { tail -5 "$tmp/python.out"; fail "an archive differs"; }
 import hashlib, re, sys, zipfile
@@ -222,6 +223,19 @@ grep -vF './names/* ' "$tmp/one.mtree" >"$tmp/some.mtree"
 printf 'extra: %s\n' nested/sizes nested/inline nested/symlinks nested/links 'names/*' special/socket | sort >"$tmp/want"
 sort "$tmp/mtree.out" | diff "$tmp/want" - || fail "mtree finds other differences"
 rm -rf "$tmp/to/zip" "$tmp/to/cpio"
+
+say "a filesystem that has only the years 1901 to 2038"
+if command -v mke2fs >/dev/null; then
+	truncate -s 8M "$tmp/old.img"
+	mke2fs -q -t ext4 -I 128 -O ^has_journal "$tmp/old.img" 2>/dev/null
+	loop=$(losetup --find --show "$tmp/old.img")
+	mounts+=("$tmp/old $loop")
+	mkdir "$tmp/old"
+	mount -t ext4 "$loop" "$tmp/old"
+	expect_status 0 crypt export "$image" one:times -o "$tmp/old/times/"
+	expect_text "$tmp/err" '^not kept: .*time-range \(3\)'
+	image_umount
+fi
 
 say "progress"
 expect_status 0 crypt export "$image" one -o /dev/null --progress json --progress-frequency 60 --format json
