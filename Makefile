@@ -35,6 +35,9 @@ OBJECTS  := $(SOURCES:%.c=$(B)/%.o)
 ARCHIVE  := $(B)/libbtrfs-crypt.a
 UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test-*.c))
 TOOLS    := $(patsubst %.c,$(B)/%,$(shell grep -ls '^int main' tests/image/*.c tests/crash/*.c tests/bench/*.c))
+# These are made of all files of their directory.
+FILL     := $(B)/tests/image/filler/fill
+ATTACK   := $(B)/tests/image/attack/attack
 HELPERS  := $(filter-out $(UNIT) $(TOOLS),$(patsubst %.c,$(B)/%,$(wildcard tests/unit/*.c tests/support/*.c tests/crash/*.c tests/bench/*.c)))
 SUPPORT  := $(HELPERS:%=%.o)
 HELPERS  := $(B)/tests/helpers.a
@@ -67,7 +70,7 @@ endif
 
 unit: $(UNIT)	## build the unit tests, for tests/run
 
-tools: $(TOOLS)	## build the programs that the other tests run
+tools: $(TOOLS) $(FILL) $(ATTACK)	## build the programs that the other tests run
 
 replay: $(REPLAY)	## build the programs that read the fuzz corpora again
 
@@ -130,7 +133,7 @@ $(ARCHIVE) $(HELPERS):
 	@ar qcs $@.new $^ && mv $@.new $@
 
 # Whoever runs the program meanwhile, tests in another window say, always finds a whole one; so does who links with the archives.
-link = @echo "  LINK  $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@.new $(filter %.o %.a,$^) $(1) && mv $@.new $@
+link = @echo "  LINK  $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@.new $(filter %.o,$^) $(filter %.a,$^) $(1) && mv $@.new $@
 
 $(B)/btrfs-crypt: $(B)/cmd/main.o $(ARCHIVE)
 	$(call link,$(LIBS))
@@ -145,6 +148,11 @@ $(COMPLETION): $(B)/btrfs-crypt scripts/completion scripts/completion.bash scrip
 
 $(UNIT) $(TOOLS): %: %.o $(HELPERS) $(ARCHIVE)
 	$(call link,-lcmocka $(LIBS))
+
+$(FILL): $(patsubst %.c,$(B)/%.o,$(wildcard tests/image/filler/*.c))
+$(ATTACK): $(patsubst %.c,$(B)/%.o,$(wildcard tests/image/attack/*.c))
+$(FILL) $(ATTACK): $(HELPERS) $(ARCHIVE)
+	$(call link,$(LIBS))
 
 $(REPLAY): $(B)/tests/fuzz/replay-%: $(B)/tests/fuzz/fuzz-%.o $(B)/tests/fuzz/replay.o $(ARCHIVE)
 	$(call link,$(LIBS))

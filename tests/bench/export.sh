@@ -52,7 +52,6 @@ run_kernel() {
 }
 
 cat "$tmp/image" > /dev/null
-take_lock
 for _ in $(seq "$rounds"); do
 	for what in export restore kernel; do
 		"run_$what"

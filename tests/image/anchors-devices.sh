@@ -33,7 +33,6 @@ one raid6 4 1 3
 anchors_make seed 1 200M compress=no
 btrfstune -S 1 "$tmp/seed.1" 2>/dev/null
 truncate -s 200M "$tmp/new"
-take_lock
 loop=$(losetup --find --show "$tmp/new")
 mounts+=("$tmp/no-mount $loop")
 devices_mount seed "$tmp/mnt" ro

@@ -7,15 +7,6 @@ CRYPT_ID=18446744073709551416
 HEADER=0 SLOT=1 MEMBER=2 INODE_FLAGS=3 UNITS=4 INLINE=5 SEAL=6 INDEX=7 BAD=8		# kinds of crypt items
 TARGET=256 OTHER=257 PLAIN=258		# subvolumes: domain 1, domain 2, not sealed
 
-build_attack() {
-	local build=${BUILD:-$PROJECT/build}
-	[ -e "$build/libbtrfs-crypt.a" ] || fail "$build/libbtrfs-crypt.a does not exist: run make"
-	# shellcheck disable=SC2046
-	(cd "$PROJECT" && ${CC:-gcc} -std=c11 -O1 -g -Wall -Wextra -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -o "$tmp/attack" tests/image/attack/*.c \
-		tests/support/edit.c "$build/libbtrfs-crypt.a" \
-		$(pkg-config --cflags --libs libcrypto popt libsodium zlib libzstd libxxhash libisal uuid json-c) -llzo2)
-}
-
 # Everything that an attack is aimed at, in `target` and `other`; `plain` stays as it is.
 fill_target() {
 	local at=$1 name
@@ -79,7 +70,7 @@ seal() {		# seal IMAGE SUBVOL NUMBER-OF-KEYS
 sealed_base() {
 	need_root
 	need_crypt
-	build_attack
+	tool attack
 	image=$tmp/disk.img
 	make_keys
 	if [ -n "${ATTACK_BASE:-}" ] && [ -e "$ATTACK_BASE/base.img" ]; then	# while working on a test

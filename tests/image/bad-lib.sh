@@ -8,7 +8,7 @@ FILES=(pair-a pair-b big small packed nosum frozen noted two tiny)
 bad_base() {
 	need_root
 	need_crypt
-	build_attack
+	tool attack
 	image=$tmp/disk.img
 	make_keys
 	KEY=("${VK[@]}")

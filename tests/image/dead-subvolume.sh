@@ -6,7 +6,7 @@
 . "$IMAGE_TESTS/attack-lib.sh"
 need_root
 need_crypt
-build_attack
+tool attack
 make_keys
 KEY=("${VK[@]}")
 image=$tmp/disk.img

@@ -17,7 +17,6 @@ devices_make() {
 # devices_mount NAME DIRECTORY [OPTIONS]: all of them; devices_umount undoes it
 devices_mount() {
 	local name=$1 directory=$2 options=${3:-rw} file loop
-	take_lock
 	mkdir -p "$directory"
 	n_attached=0
 	for file in "$tmp/$name".[0-9]*; do

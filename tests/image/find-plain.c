@@ -14,7 +14,7 @@
 
 #include "tests/image/tag.h"
 
-enum { MAX_SHOWN = 20, MAX_SEEDS = 8 };
+enum { MAX_SHOWN = 20, MAX_SEEDS = 8, FILTER_BITS = 23 };
 
 struct map {
 	const uint8_t *bytes;
@@ -45,6 +45,7 @@ static unsigned n_seeds;
 static struct {
 	struct map plain;
 	uint32_t *slot;		/* group number + 1, 0: free */
+	uint8_t *filter;	/* a bit for each short hash of a group: it fits a cache, and few others pass */
 	uint64_t n_slots, n_groups;
 } known;
 
@@ -56,20 +57,34 @@ static uint64_t group_hash(const uint8_t *group)
 	return tag_mix(half[0] ^ tag_mix(half[1] + 0x9e3779b97f4a7c15));
 }
 
+static uint32_t short_hash(const uint8_t *group)
+{
+	uint64_t half[2];
+
+	memcpy(half, group, TAG_BYTES);
+	return (half[0] ^ half[1] << 7) * 0x9e3779b97f4a7c15 >> (64 - FILTER_BITS);
+}
+
 /* Tags are found without this, and groups that any file may hold (fewer than five different bytes) say nothing. */
 static bool group_is_telling(const uint8_t *group)
 {
-	uint8_t seen[TAG_BYTES];
+	uint64_t seen[4] = { 0 };	/* a bit per value of a byte */
+	static const uint8_t zeros[TAG_BYTES];
 	uint32_t file, number;
 	unsigned n = 0;
 
+	if (memcmp(group, zeros, TAG_BYTES) == 0)
+		return false;
+	for (unsigned i = 0; i < TAG_BYTES; i++)
+		seen[group[i] / 64] |= 1ull << group[i] % 64;
+	for (unsigned i = 0; i < 4; i++)
+		n += (unsigned)__builtin_popcountll(seen[i]);
+	if (n < 5)
+		return false;
 	for (unsigned s = 0; s < n_seeds; s++)
 		if (memcmp(group, &seeds[s].magic, sizeof(seeds[s].magic)) == 0 || tag_read_scrambled(&seeds[s], group, &file, &number))
 			return false;
-	for (unsigned i = 0; i < TAG_BYTES && n < 5; i++)
-		if (!memchr(seen, group[i], n))
-			seen[n++] = group[i];
-	return n == 5;
+	return true;
 }
 
 static const uint8_t *known_group(uint32_t number)
@@ -97,12 +112,12 @@ static void known_read(const char *plain, const char *ranges)
 		exit(2);
 	}
 	while (fscanf(file, "%" SCNu64 " %" SCNu64, &at, &length) == 2)
-		for (uint64_t end = at + length; at < end && at + TAG_BYTES <= known.plain.size; at += TAG_BYTES)
-			total += group_is_telling(known.plain.bytes + at);
+		total += length / TAG_BYTES;
 	for (known.n_slots = 1024; known.n_slots < total * 2; known.n_slots *= 2)
 		;
 	known.slot = calloc(known.n_slots, sizeof(*known.slot));
-	if (!known.slot || known.plain.size / TAG_BYTES >= UINT32_MAX) {
+	known.filter = calloc((1u << FILTER_BITS) / 8, 1);
+	if (!known.slot || !known.filter || known.plain.size / TAG_BYTES >= UINT32_MAX) {
 		fprintf(stderr, "find-plain: %s: too large\n", plain);
 		exit(2);
 	}
@@ -114,6 +129,7 @@ static void known_read(const char *plain, const char *ranges)
 
 				known.n_groups += !known.slot[i];
 				known.slot[i] = at / TAG_BYTES + 1;
+				known.filter[short_hash(known.plain.bytes + at) / 8] |= 1u << short_hash(known.plain.bytes + at) % 8;
 			}
 	fclose(file);
 }
@@ -154,7 +170,7 @@ static void search_aligned(const uint8_t *bytes, uint64_t length, uint64_t at)
 		for (unsigned s = 0; s < n_seeds; s++)
 			if (tag_read_scrambled(&seeds[s], bytes + i, &file, &group))
 				found(at + i, bytes + i, "scrambled tag, file and byte", file, (uint64_t)group * TAG_BYTES);
-		if (known.n_groups) {
+		if (known.n_groups && known.filter[short_hash(bytes + i) / 8] & 1u << short_hash(bytes + i) % 8) {
 			const uint32_t number = known.slot[known_slot(bytes + i)];
 
 			if (number)

@@ -45,7 +45,6 @@ mkfs.ext4 -q -d files ext4.img
 disk disk.img ext4.img
 for image in ext4.img disk.img; do
 	expect_unchanged 4 $image crypt list $image
-	take_lock
 	mounts+=("mnt -")
 	follow mnt
 	cmp mnt/file files/file
@@ -80,7 +79,7 @@ head -c 3M /dev/urandom >mnt/vault/file
 sum=$(sha256sum <mnt/vault/file)
 image_umount
 head -c 32 /dev/urandom >vk
-build_attack
+tool attack
 expect_status 8 ./attack plain.img convert encrypt stop:3 vk vault
 cp --sparse=always plain.img short.img
 truncate -s 100M short.img

@@ -140,7 +140,6 @@ one damaged "0 2 4 6 9" vault secret.txt "$media/damaged.1" "$media/damaged.2"
 
 image_umount
 say "read-only loop devices"
-take_lock
 loops=()
 for each in damaged.1 damaged.2; do
 	loops+=("$(losetup --find --show --read-only "$media/$each")")

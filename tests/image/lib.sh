@@ -17,7 +17,6 @@ export LC_ALL=C
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/btrfs-crypt-$TEST.XXXXXX")
 mounts=()		# "directory loop-device" (-: none), in the order they were made
-lock_fd=		# open while something is mounted
 
 say() { printf '%s: %4ds  %s\n' "$TEST" "$SECONDS" "$*"; }
 fail() { printf '%s: FAILED: %s\n' "$TEST" "$*" >&2; exit 1; }
@@ -29,7 +28,6 @@ on_exit() {
 	for ((entry = ${#mounts[@]} - 1; entry >= 0; entry--)); do
 		undo_mount "${mounts[entry]}"
 	done
-	[ -n "$lock_fd" ] && exec {lock_fd}>&-
 	rm -rf "$tmp"
 	case $status in
 	0) say passed ;;
@@ -53,12 +51,15 @@ need_root() {
 
 need_crypt() { [ -x "$BTRFS_CRYPT" ] || fail "$BTRFS_CRYPT does not exist: run make, or set BTRFS_CRYPT"; }
 
-# Compiles a helper of this directory once per test: tool fill
+# tool NAME...: programs of `make tools`, as $tmp/NAME
 tool() {
-	local name=$1
-	local -A sources=([fill]="filler/*.c" [find-plain]=find-plain.c)
-	[ -x "$tmp/$name" ] || (cd "$IMAGE_TESTS" && ${CC:-cc} -std=c11 -O2 -Wall -Wextra -I"$PROJECT" -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
-		-o "$tmp/$name" ${sources[$name]})
+	local name program
+	local -A of=([fill]=filler/fill [attack]=attack/attack)
+	for name; do
+		program=${BUILD:-$PROJECT/build}/tests/image/${of[$name]:-$name}
+		[ -x "$program" ] || fail "$program does not exist: run make tools"
+		ln -sf "$program" "$tmp/$name"
+	done
 }
 
 # every N: of what is much the same, each N-th is tried; with TORTURE (`make torture`) all of it
@@ -75,17 +76,10 @@ image_make() {
 	mkfs.btrfs -q "$@" "$file" >"$tmp/mkfs.out" 2>&1 || { cat "$tmp/mkfs.out"; fail "mkfs.btrfs $*"; }
 }
 
-# Copies of an image share its fsid, and the kernel knows devices by that: only one test mounts at a time.
-take_lock() {
-	[ -n "$lock_fd" ] && return
-	exec {lock_fd}>"${BTRFS_MOUNT_LOCK:-/tmp/btrfs-mount.lock}"
-	flock "$lock_fd"
-}
-
-# image_mount FILE DIRECTORY [OPTIONS]
+# image_mount FILE DIRECTORY [OPTIONS].  The kernel knows filesystems by their fsid: each test mounts only those that it made itself, so that what others
+# mount at the same time is nothing to it.
 image_mount() {
 	local file=$1 directory=$2 options=${3:-rw} loop
-	take_lock
 	mkdir -p "$directory"
 	loop=$(losetup --find --show "$file")
 	mounts+=("$directory $loop")
@@ -106,16 +100,17 @@ undo_mount() {
 	local directory=${1% *} loop=${1##* }
 	mountpoint -q "$directory" && { umount "$directory" || { sleep 1; umount "$directory"; }; }
 	[ "$loop" != - ] || return 0
+	# Before it is detached: then it may be another test's.
+	udevadm settle 2>/dev/null || true
+	btrfs device scan --forget "$loop" >/dev/null 2>&1 || true
 	local file n at="/sys/block/${loop#/dev/}/loop/backing_file"
 	file=$(cat "$at")
 	losetup -d "$loop"
-	udevadm settle 2>/dev/null || true
 	# It is detached only when nobody has it open any more.
 	for ((n = 0; n < 100; n++)); do
 		[ "$(cat "$at" 2>/dev/null)" = "$file" ] || break
 		sleep 0.1
 	done
-	btrfs device scan --forget "$loop" >/dev/null 2>&1 || btrfs device scan --forget >/dev/null 2>&1 || true
 }
 
 # image_umount: the one mounted last
@@ -123,10 +118,6 @@ image_umount() {
 	local last=$((${#mounts[@]} - 1))
 	undo_mount "${mounts[last]}"
 	unset "mounts[last]"
-	if [ "${#mounts[@]}" = 0 ] && [ -n "$lock_fd" ]; then
-		exec {lock_fd}>&-
-		lock_fd=
-	fi
 }
 
 # deleted_are_gone DIRECTORY: deleted subvolumes are cleaned up; by itself the kernel begins with that after up to 30 s
@@ -146,7 +137,6 @@ mount_read_only() {
 # The kernel refuses to mount it, in both ways.
 expect_no_mount() {
 	local options loop
-	take_lock
 	mkdir -p "$tmp/refused"
 	loop=$(losetup --find --show "$1")
 	mounts+=("$tmp/refused $loop")

@@ -7,7 +7,7 @@
 need_root
 need_crypt
 command -v strace >/dev/null || skip "needs strace"
-build_attack
+tool attack
 make_keys
 image=$tmp/disk.img
 SV=256

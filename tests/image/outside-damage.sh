@@ -6,7 +6,7 @@
 . "$(dirname "$0")/attack-lib.sh"
 need_root
 need_crypt
-build_attack
+tool attack
 make_keys
 image=$tmp/disk.img
 ROOT_ITEM=132 ROOT_BACKREF=144

@@ -27,7 +27,6 @@ spread() {
 	local n=$1 profile=$2 i loops=()
 	rm -f "$tmp"/r.*
 	cp --sparse=always "$tmp/plain.img" "$tmp/r.1"
-	take_lock
 	for ((i = 2; i <= n; i++)); do
 		truncate -s 200M "$tmp/r.$i"
 		loops+=("$(losetup --find --show "$tmp/r.$i")")

@@ -6,7 +6,7 @@
 . "$IMAGE_TESTS/attack-lib.sh"
 need_root
 need_crypt
-build_attack
+tool attack
 image=$tmp/disk.img
 head -c 32 /dev/urandom >"$tmp/vk"
 KEY=(--volume-key-file "$tmp/vk")

@@ -6,7 +6,7 @@
 . "$IMAGE_TESTS/attack-lib.sh"
 need_root
 need_crypt
-build_attack
+tool attack
 make_keys
 image=$tmp/disk.img
 ORPHAN_ID=18446744073709551611 SV=256 SNAP=257

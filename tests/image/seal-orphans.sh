@@ -47,7 +47,7 @@ expect_unchanged 0 "$image" crypt verify "${KEY[@]}" "$image" hollow-2
 [ "$(crypt list "$image" | grep -c 'aes-256-gcm@btrfs')" = 36 ] || fail "not 36 subvolumes with a tag"
 
 say "decrypting interrupted, and gone on with"
-build_attack
+tool attack
 cp --sparse=always "$image" "$tmp/sealed.img"
 for flush in 6 7 8 9 10 12; do
 	cp --sparse=always "$tmp/sealed.img" "$tmp/cut.img"

@@ -20,7 +20,6 @@ some_files() { (cd "$tmp/mnt" && sha256sum -- $(ls | grep -v ' ')) >"$tmp/record
 tune() {
 	local name=$1 file loops=()
 	shift
-	take_lock
 	for file in "$tmp/$name".[0-9]*; do
 		loops+=("$(losetup --find --show "$file")")
 		mounts+=("$tmp/no-mount ${loops[-1]}")
@@ -73,7 +72,6 @@ expect_files "$tmp/record"
 grow() {
 	local name=$1 n=$2 loop
 	truncate -s 200M "$tmp/new"
-	take_lock
 	loop=$(losetup --find --show "$tmp/new")
 	mounts+=("$tmp/no-mount $loop")
 	devices_mount "$name" "$tmp/mnt" ro
