@@ -4,7 +4,7 @@
 
 layout.py classes IMAGE --member ID...            bytes per class
 layout.py ranges IMAGE CLASS... --member ID...    physical "offset length" lines of these classes
-layout.py garbage IMAGE                           overwrites free space of data-only block groups with noise
+layout.py garbage IMAGE [some]                    overwrites free space of data-only block groups with noise, or some of it
 layout.py diff BEFORE AFTER --member ID...        changed 4 KiB blocks per class; exit 1 where one changed that must not
 layout.py inodes IMAGE START END                   "tree inode" of the data extents in these physical bytes
 layout.py same BEFORE AFTER CLASS... --member ID... exit 1 where bytes of these classes of BEFORE differ in AFTER
@@ -182,7 +182,7 @@ def changed_blocks(before, after):
     a, b = open_map(before), open_map(after)
     if len(a) != len(b):
         sys.exit("layout: the sizes differ: %d, %d" % (len(a), len(b)))
-    step, places = 1 << 20, set()
+    step, places = 64 << 10, set()
     for path in (before, after):
         for start, end in data_ranges(path):
             places.update(range(start // step, (end + step - 1) // step))
@@ -245,13 +245,20 @@ def inodes(image, start, end):
         print(tree, inode)
 
 
-def garbage(image):
+def garbage(image, some):
+    """Some: the first 4 MiB of each free range, and 64 KiB of each 2 MiB after it.  What is a hole costs nothing later."""
     layout = Layout(image, ())
-    target = open_map(image, write=True)
-    for at, length, name, _ in layout.spans:
-        if name == "data-free":
-            target[at:at + length] = os.urandom(length)
-    target.flush()
+    noise = os.urandom(4 << 20)
+    with open(image, "r+b") as target:
+        for at, length, name, _ in layout.spans:
+            if name != "data-free":
+                continue
+            done = 0
+            while done < length:
+                piece = min(len(noise) if done == 0 or not some else 64 << 10, length - done)
+                target.seek(at + done)
+                target.write(noise[-piece:] if done else noise[:piece])
+                done += piece if done == 0 or not some else 2 << 20
 
 
 def main():
@@ -268,7 +275,7 @@ def main():
     if args.command == "same":
         sys.exit(not same(args.image, args.rest[0], args.rest[1:], args.member))
     if args.command == "garbage":
-        return garbage(args.image)
+        return garbage(args.image, args.rest == ["some"])
     layout = Layout(args.image, args.member)
     if args.command == "ranges":
         for at, length, name, _ in layout.spans:
