@@ -18,6 +18,8 @@ static const struct {
 	{ "encrypt", "convert --encrypt", "IMAGE SUBVOL" }, { "seal", "convert --encrypt", "IMAGE SUBVOL" },
 	{ "decrypt", "convert --decrypt", "IMAGE SUBVOL" }, { "unseal", "convert --decrypt", "IMAGE SUBVOL" },
 	{ "resume", "convert --resume", "IMAGE" }, { "abort", "convert --abort", "IMAGE" }, { "status", "convert --status", "IMAGE" },
+	{ "dump-crypt", "dump-tree --crypt", "IMAGE" }, { "map", "resolve --logical=ADDRESS", "IMAGE" },
+	{ "logical-resolve", "resolve --logical=ADDRESS", "IMAGE" }, { "inode-resolve", "resolve --inode=N", "IMAGE SUBVOL" },
 	{ "restore", "export -o OUT", "IMAGE SUBVOL" }, { "extract", "export -o OUT", "IMAGE SUBVOL" }, { "check", "verify", "IMAGE SUBVOL" },
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
@@ -37,26 +39,49 @@ static bool add_word(char *text, size_t size, const char *word)
 	return n > 0 && (size_t)n < size - used;
 }
 
-static void hint_verb(size_t verb, int n_words, const char *const *word, struct error *err)
+/* The words behind word[0] follow what is to be typed instead of it; if there are none, or too many, the operands do. */
+static void hint_instead(const char *instead, const char *operands, int n_words, const char *const *word, struct error *err)
 {
 	char text[sizeof(err->hint) - 16];
 	bool fits = n_words > 1;
 
-	snprintf(text, sizeof(text), "btrfs-crypt %s", verbs[verb].instead);
+	snprintf(text, sizeof(text), "btrfs-crypt %s", instead);
 	for (int i = 1; i < n_words && fits; i++)
 		fits = add_word(text, sizeof(text), word[i]);
 	if (!fits)
-		snprintf(text, sizeof(text), "btrfs-crypt %s %s", verbs[verb].instead, verbs[verb].operands);
+		snprintf(text, sizeof(text), "btrfs-crypt %s %s", instead, operands);
 	error_hint(err, "it is `%s`", text);
+}
+
+/* btrfs(8) has its commands in groups: "inspect-internal dump-tree". */
+static bool is_group(const char *word)
+{
+	static const char *const groups[] = { "inspect-internal", "inspect", "subvolume", "sub", "filesystem", "fi" };
+
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		if (strcmp(word, groups[i]) == 0)
+			return true;
+	}
+	return false;
 }
 
 void hint_command(const struct command *const *commands, size_t n, int n_words, const char *const *word, struct error *err)
 {
 	struct near near = NEAR(word[0]);
 
+	if (is_group(word[0]) && n_words > 1) {
+		for (size_t i = 0; i < n; i++) {
+			if (strcmp(word[1], commands[i]->name) == 0) {
+				hint_instead(word[1], commands[i]->operands, n_words - 1, word + 1, err);
+				return;
+			}
+		}
+		hint_command(commands, n, n_words - 1, word + 1, err);
+		return;
+	}
 	for (size_t i = 0; i < N_VERBS; i++) {
 		if (strcmp(word[0], verbs[i].word) == 0) {
-			hint_verb(i, n_words, word, err);
+			hint_instead(verbs[i].instead, verbs[i].operands, n_words, word, err);
 			return;
 		}
 	}
@@ -74,7 +99,8 @@ void hint_command(const struct command *const *commands, size_t n, int n_words, 
 static const struct {
 	const char *typed, *meant;
 } others[] = {
-	{ "raw", "ciphertext" }, { "raw", "bytes" }, { "offset", "image-offset" }, { "keyfile", "key-file" }, { "passphrase", "passphrase-file" },
+	{ "bytenr", "super" }, { "raw", "ciphertext" }, { "raw", "bytes" }, { "offset", "image-offset" }, { "keyfile", "key-file" },
+	{ "passphrase", "passphrase-file" },
 	{ "password", "passphrase-file" }, { "json", "format" }, { "utc", "local-time" }, { "master-key-file", "volume-key-file" },
 	{ "force-password", "batch-mode" }, { "yes", "batch-mode" }, { "human", "human-readable" }, { "time", "local-time" },
 };

@@ -16,11 +16,12 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-static int ignored;
+static int ignored, force;
 
 static const struct poptOption options[] = {
 	{ "full", 'f', POPT_ARG_NONE, &ignored, 0, "no effect: all fields are always printed", NULL },
 	{ "all", 'a', POPT_ARG_NONE, &ignored, 0, "no effect: without --super all copies are printed", NULL },
+	{ "force", 'F', POPT_ARG_NONE, &force, 0, "also print the fields of a superblock without the magic of btrfs", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_copies, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_time, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
@@ -178,7 +179,7 @@ static void print_copy(const char *path, unsigned copy, uint64_t where, const ui
 	}
 	if (!valid)
 		super_text(line, "error", err.text);
-	if (has_magic(bytes)) {		/* otherwise it is something else, and no field would mean anything */
+	if (has_magic(bytes) || force) {		/* otherwise it is something else, and no field would mean anything */
 		super_fields(line, &disk);
 		put_chunks(line, &disk);
 		put_backups(line, &disk);
@@ -210,7 +211,7 @@ static bool read_copies(struct device *device, unsigned wanted, struct copies *a
 static bool check_any(const char *path, unsigned wanted, const struct copies *all, struct error *err)
 {
 	for (unsigned i = 0; i < SUPER_COPIES; i++) {
-		if (all->wanted[i] && all->copy[i].exists && has_magic(all->bytes[i]))
+		if (all->wanted[i] && all->copy[i].exists && (force || has_magic(all->bytes[i])))
 			return true;
 	}
 	if (wanted == CHOOSE_BY_ITSELF)

@@ -2,6 +2,7 @@
 /* What SUBVOL and PATH operands name. */
 #include "cmd/operands.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +43,7 @@ static void offer_subvolume(struct near *near, const struct subvolume *at)
 		near_offer(near, slash + 1, (size_t)(at->path + at->path_len - slash - 1), at->path, at->path_len);
 }
 
-static void hint_near_subvolume(const struct subvolume_list *list, const char *operand, struct error *err)
+static bool hint_near_subvolume(const struct subvolume_list *list, const char *operand, struct error *err)
 {
 	struct near near = NEAR(operand + strspn(operand, "/"));
 	char name[ESCAPED_SIZE(40)];
@@ -52,9 +53,26 @@ static void hint_near_subvolume(const struct subvolume_list *list, const char *o
 			offer_subvolume(&near, &list->at[i]);
 	}
 	if (!near_found(&near))
-		return;
+		return false;
 	escape_text(near.name, near.best_len, name, sizeof(name));
 	error_hint(err, "did you mean \"%s\"? btrfs-crypt list shows the subvolumes", name);
+	return true;
+}
+
+/* People write the ID that list prints, or a further device as btrfs-progs and some commands take it. */
+static void hint_subvolume(const struct subvolume_list *list, const char *operand, struct error *err)
+{
+	char name[ESCAPED_SIZE(160)];
+	struct stat status;
+	uint64_t id;
+
+	if (isdigit((unsigned char)operand[0]) && option_number("", operand, 1, UINT64_MAX, &id, &(struct error){ 0 }) && subvolume_by_id(list, id)) {
+		error_hint(err, "it is the ID of a subvolume: id:%" PRIu64, id);
+	} else if (!hint_near_subvolume(list, operand, err) && command_has_option("device") && strlen(operand) <= 160 &&
+		   stat(operand, &status) == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode))) {
+		escape_text(operand, strlen(operand), name, sizeof(name));
+		error_hint(err, "if it is a further device of the filesystem: --device=%s", name);
+	}
 }
 
 bool subvolume_operand(const struct subvolume_list *list, const char *operand, const struct subvolume **found, struct error *err)
@@ -67,7 +85,7 @@ bool subvolume_operand(const struct subvolume_list *list, const char *operand, c
 	if (err->kind != ERROR_NOT_FOUND || subvolume_prefix(operand) > 0)
 		return false;
 	if (!list->volume || !path_find(list->volume, FS_TREE_ID, operand, &ignored_file, &ignored))
-		hint_near_subvolume(list, operand, err);
+		hint_subvolume(list, operand, err);
 	return false;
 }
 

@@ -11,6 +11,7 @@
 
 #include "cmd/dump/out.h"
 #include "common/util/escape.h"
+#include "common/util/near.h"
 #include "common/util/number.h"
 
 #define ROOT_TREE_DIR_ID 6ull
@@ -106,7 +107,7 @@ bool select_tree(const char *word, uint64_t *id, struct error *err)
 		cut_end(name, "-tree");
 	}
 	usage(err, "--tree", word, "neither the name of a tree nor a number from 1 to 18446744073709551615");
-	return error_hint(err, "see btrfs-crypt dump-tree --help");
+	return isalpha((unsigned char)word[0]) && error_hint(err, "if it is a subvolume: its number is the ID that btrfs-crypt list shows");
 }
 
 bool select_block(const char *word, uint64_t *logical, struct error *err)
@@ -130,6 +131,19 @@ static bool type_of(const char *word, uint64_t *type)
 	}
 	*type = 0;
 	return is_same(word, "UNTYPED");
+}
+
+static bool hint_type(const char *word, struct error *err)
+{
+	struct near near = NEAR(word);
+
+	for (unsigned i = 0; i <= UINT8_MAX; i++) {
+		const char *name = key_type_name((uint8_t)i);
+
+		if (name)
+			near_offer(&near, name, strlen(name), name, strlen(name));
+	}
+	return near_found(&near) && error_hint(err, "did you mean %s?", near.name);
 }
 
 /* An object as it is shown in keys of this type. */
@@ -169,7 +183,7 @@ static bool object_of(const char *word, uint64_t *id)
 
 bool select_key(const char *option, const char *word, struct key *first, struct key *last, int *type, struct error *err)
 {
-	const char *want = "not a key: OBJECTID,TYPE,OFFSET";
+	const char *want = "not a key: OBJECTID[,TYPE[,OFFSET]]";
 	char text[128], *part[4] = { NULL }, *rest = text;
 	uint64_t value[3] = { 0, 0, 0 };
 	unsigned n = 0;
@@ -184,9 +198,15 @@ bool select_key(const char *option, const char *word, struct key *first, struct 
 		*type = (int)value[1];
 		return true;
 	}
-	if (n == 0 || n > 3 || !object_of(part[0], &value[0]) || (n > 1 && !type_of(part[1], &value[1])) ||
-	    (n > 2 && !signed_number(part[2], &value[2])))
+	if (n == 0 || n > 3)
 		return usage(err, option, word, want);
+	if (!object_of(part[0], &value[0]))
+		return usage(err, option, part[0], type ? "neither a number, nor the name of an object or item type" :
+			     "neither a number nor the name of an object") || hint_type(part[0], err);
+	if (n > 1 && !type_of(part[1], &value[1]))
+		return usage(err, option, part[1], "neither the name of an item type nor a number from 0 to 255") || hint_type(part[1], err);
+	if (n > 2 && !signed_number(part[2], &value[2]))
+		return usage(err, option, part[2], "not a number");
 	*first = (struct key){ value[0], (uint8_t)value[1], value[2] };
 	*last = (struct key){ value[0], n > 1 ? (uint8_t)value[1] : UINT8_MAX, n > 2 ? value[2] : UINT64_MAX };
 	return true;

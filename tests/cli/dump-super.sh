@@ -40,6 +40,12 @@ expect 4 dump-super --super 1 small.img <<'END'
 ! btrfs-crypt dump-super: small.img: too small for copy 1 of the superblock
 END
 
+# --force shows the fields of whatever is there.
+btrfs-crypt dump-super --force wiped.img > out 2> err || bad "--force: status $?"
+btrfs-crypt dump-super disk.img | sed "s/disk\.img/wiped.img/; s/^\(magic\t*\).*/\1......../" | diff - <(sed -E '/^error/d; s/^(magic\t*).*/\1......../; s/DON.T MATCH/match/' out) > log ||
+	{ bad "--force: not the fields that are there"; cat log; }
+[ "$(grep -c 'warning: superblock copy at [0-9]*: no btrfs magic' err)" = 2 ] || { bad "--force: no warning"; cat err; }
+
 btrfs-crypt dump-super --super 0 --device other.img disk.img > out 2> err || bad "two filesystems: status $?"
 grep -qx "btrfs-crypt dump-super: warning: other.img: belongs to the filesystem $(fsid other.img), but disk.img to $(fsid disk.img)" err ||
 	{ bad "another filesystem is not named"; cat err; }

@@ -11,7 +11,7 @@ btrfs subvolume show	show	-	r u
 btrfs inspect-internal logical-resolve	resolve	o=ignore-offset	P s v
 btrfs filesystem df	df	b=bytes h=human-readable	H k m g t
 btrfs inspect-internal tree-stats	tree-stats	b=bytes t=tree	-
-btrfs inspect-internal dump-super	dump-super	a=all f=full s=super	F
+btrfs inspect-internal dump-super	dump-super	a=all f=full s=super F=force	-
 btrfs inspect-internal dump-tree	dump-tree	e=extents d=device-trees r=roots R=backups u=uuid b=block t=tree	-
 ls	ls	d=directory h=human-readable i=inode l=long r=reverse R=recursive S=- t=- a=-	A b B c C D f F g G H I k L m n N o p q Q s T u U v w x X Z
 cat	cat	-	A b e E n s t T u v

@@ -28,6 +28,18 @@ eval "$hint" > out 2> err || bad "what the hint says does not work: $hint: $(cat
 grep -q 'would be sealed' out || { bad "the hint leads elsewhere"; cat out; }
 
 # Commands, options, subvolumes, paths.
+hinted 'it is `btrfs-crypt dump-tree --crypt disk.img`' dump-crypt disk.img
+hinted 'it is `btrfs-crypt dump-tree -t fs disk.img`' inspect-internal dump-tree -t fs disk.img
+hinted 'it is `btrfs-crypt list IMAGE [SUBVOL]`' subvolume list
+hinted 'it is `btrfs-crypt resolve --inode=N IMAGE SUBVOL`' inspect-internal inode-resolve
+hinted 'see btrfs-crypt --help' inspect-internal
+hinted 'did you mean --super?' dump-super --bytenr 65536 disk.img
+hinted 'did you mean EXTENT_DATA?' dump-tree --key 257,EXTENT_DAT disk.img
+hinted 'see btrfs-crypt tree-stats --help' tree-stats -t 0 disk.img
+hinted 'if it is a subvolume: its number is the ID that btrfs-crypt list shows' tree-stats -t vault disk.img
+hinted 'it is the ID of a subvolume: id:257' show disk.img 257
+hinted 'btrfs-crypt list shows the subvolumes' show disk.img 999
+hinted 'if it is a further device of the filesystem: --device=disk.img.sum' list disk.img disk.img.sum
 hinted 'did you mean `btrfs-crypt list`?' lits disk.img
 hinted 'did you mean `btrfs-crypt convert --encrypt`?' encrpyt disk.img
 hinted 'see btrfs-crypt --help' mount disk.img

@@ -101,6 +101,7 @@ static void takes_a_type_of_any_object(void **state)
 static void refuses_other_keys(void **state)
 {
 	static const char *const words[] = { "", ",", "x", "256,257", "256,NOTHING", "1,2,3,4", "1,2,x", "1,2,-x", "-", "EXTENT_DATA", "EXTENT_DATA,1", "()" };
+	int type = -1;
 	struct key first, last;
 	struct error err = { 0 };
 
@@ -108,7 +109,19 @@ static void refuses_other_keys(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (select_key("--min-key", words[i], &first, &last, NULL, &err))
 			fail_msg("\"%s\" is accepted", words[i]);
-	assert_string_equal(err.text, "--min-key: \"()\" is not a key: OBJECTID,TYPE,OFFSET");
+	assert_string_equal(err.text, "--min-key: \"()\" is not a key: OBJECTID[,TYPE[,OFFSET]]");
+	assert_false(select_key("--key", "257,INODE_ITEMS", &first, &last, &type, &err));
+	assert_string_equal(err.text, "--key: \"INODE_ITEMS\" is neither the name of an item type nor a number from 0 to 255");
+	assert_string_equal(err.hint, "did you mean INODE_ITEM?");
+	err = (struct error){ 0 };
+	assert_false(select_key("--key", "257,INODE_ITEM,x", &first, &last, &type, &err));
+	assert_string_equal(err.text, "--key: \"x\" is not a number");
+	assert_string_equal(err.hint, "");
+	assert_false(select_key("--key", "EXTENT_DATE", &first, &last, &type, &err));
+	assert_string_equal(err.text, "--key: \"EXTENT_DATE\" is neither a number, nor the name of an object or item type");
+	assert_string_equal(err.hint, "did you mean EXTENT_DATA?");
+	assert_false(select_key("--min-key", "vault", &first, &last, NULL, &err));
+	assert_string_equal(err.text, "--min-key: \"vault\" is neither a number nor the name of an object");
 }
 
 int main(void)
