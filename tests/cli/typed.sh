@@ -21,7 +21,7 @@ hinted 'it is `btrfs-crypt convert --encrypt disk.img vault`' seal disk.img vaul
 hinted "it is \`btrfs-crypt convert --decrypt 'my disk.img' vault --key-file='a key' -q\`" unseal "my disk.img" vault --key-file="a key" -q
 hinted "it is \`btrfs-crypt convert --decrypt \$'\\x1b[2J'\`" decrypt $'\e[2J'
 hinted 'it is `btrfs-crypt convert --resume disk.img`' resume disk.img
-hinted 'it is `btrfs-crypt convert --encrypt IMAGE SUBVOL`' encrypt "$(printf '%300s' x)"
+hinted 'it is `btrfs-crypt convert --encrypt IMAGE SUBVOL`' encrypt "$(printf '%600s' x)"
 hint=$(btrfs-crypt encrypt disk.img vault --volume-key-file 'the key' --dry-run 2>&1 | sed -n 's/.*`\(.*\)`/\1/p')
 head -c 32 /dev/zero > 'the key'
 eval "$hint" > out 2> err || bad "what the hint says does not work: $hint: $(cat err)"
