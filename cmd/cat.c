@@ -108,7 +108,7 @@ static bool open_source(struct run *run, struct error *err)
 		return false;
 	if (!export_sources_end_key(&run->sources, false, err))
 		return false;
-	if (source == &plain_source && key_input_given())
+	if (source == &plain_source && key_options_given())
 		return source_refuse_key(&run->list, run->file.subvolume, err);
 	return reader_prove_path(export_sources_reader(&run->sources, run->file.subvolume), run->subvolume, run->path, &run->name_differs, err);
 }

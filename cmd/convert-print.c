@@ -204,7 +204,7 @@ static const char *key_words(const struct convert_status *status, const char *gi
 {
 	if (given && given[0])
 		return given;
-	if (key_input_given())	/* it cannot be read again */
+	if (key_options_given())	/* it cannot be read again */
 		return "";
 	return status->by_key_file ? "--key-file FILE " : status->by_volume_key ? "--volume-key-file FILE " : "";
 }

@@ -86,7 +86,7 @@ static void ui_forget_secrets(void *context)
 {
 	struct convert_talk *talk = context;
 
-	key_input_free(&talk->key);
+	key_source_free(&talk->key);
 }
 
 bool convert_is_interactive(bool batch)

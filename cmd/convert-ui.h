@@ -13,7 +13,7 @@ bool convert_is_interactive(bool batch);
 /* What the functions of a struct convert_ui use; must live as long as that struct. */
 struct convert_talk {
 	struct progress progress;
-	struct key_input key;	/* wiped as soon as nothing more is derived from it */
+	struct key_source key;	/* wiped as soon as nothing more is derived from it */
 };
 
 bool convert_ui_init(bool batch, struct convert_talk *talk, struct convert_ui *ui, struct error *err) must_use;

@@ -219,7 +219,7 @@ static bool read_damage(struct convert_damage *damage, struct error *err)
 
 /* --- the actions -------------------------------------------------------------------------------------------------- */
 
-static bool confirm_volume_key(const struct convert_ui *ui, const struct key_input *key, struct error *err)
+static bool confirm_volume_key(const struct convert_ui *ui, const struct key_source *key, struct error *err)
 {
 	if (!key->volume_key || !ui->confirm)
 		return true;
@@ -269,7 +269,7 @@ static bool check_names(struct volume *volume, const char *const *names, struct 
 	return !opt.encrypt || convert_check_sealed_before(volume, names, opt.recursive, err);
 }
 
-static bool run_encrypt(const char *image, const char *const *names, struct key_input *key, const struct convert_ui *ui,
+static bool run_encrypt(const char *image, const char *const *names, struct key_source *key, const struct convert_ui *ui,
 			struct convert_plan *plan, struct error *err)
 {
 	cleanup_volume struct volume *volume = NULL;
@@ -280,22 +280,15 @@ static bool run_encrypt(const char *image, const char *const *names, struct key_
 	/* Opened before asking, so that nobody types a new passphrase twice for an image that is refused. */
 	if (!open_image(image, &volume, err) || !check_names(volume, names, err))
 		return false;
-	if (!key_input_read(!opt.dry_run, true, "New passphrase: ", key, err) || !confirm_volume_key(ui, key, err))
+	if (!key_options_read(!opt.dry_run, true, "New passphrase: ", key, err) || !confirm_volume_key(ui, key, err))
 		return false;
 	key_warn_carriage_return(key);
-	how.secret = key->secret;
-	how.slot_type = key->is_key_file ? SLOT_KEY_FILE : SLOT_PASSPHRASE;
-	how.volume_key = key->volume_key;
+	how.key = key;
 	convert_catch_signals();
 	return convert_encrypt(volume, names, &how, ui, plan, err);
 }
 
-static struct convert_key convert_key_of(const struct key_input *key)
-{
-	return (struct convert_key){ .secret = key->secret, .volume_key = key->volume_key, .slot = key->slot };
-}
-
-static bool run_decrypt(const char *image, const char *const *names, struct key_input *key, const struct convert_ui *ui,
+static bool run_decrypt(const char *image, const char *const *names, struct key_source *key, const struct convert_ui *ui,
 			struct convert_plan *plan, struct error *err)
 {
 	cleanup_volume struct volume *volume = NULL;
@@ -304,11 +297,11 @@ static bool run_decrypt(const char *image, const char *const *names, struct key_
 	if (opt.expect && !hex_read(opt.expect, expect, sizeof(expect)))
 		return error_set(err, ERROR_USAGE, "--expect-seal takes %zu hexadecimal digits", 2 * sizeof(expect));
 	if (!open_image(image, &volume, err) || !check_names(volume, names, err) ||
-	    !key_input_read(true, false, "Passphrase: ", key, err))
+	    !key_options_read(true, false, "Passphrase: ", key, err))
 		return false;
 
 	const struct convert_decrypt_options how = {
-		.key = convert_key_of(key),
+		.key = key,
 		.accept_changes = opt.accept_changes,
 		.accept_unsealed = opt.accept_unsealed,
 		.dry_run = opt.dry_run,
@@ -328,7 +321,7 @@ static bool needs_key(const struct convert_status *status)
 	return status->state.operation != 0 && (status->state.phase != CRYPT_PHASE_FINISHED || convert_is_interactive(opt.batch));
 }
 
-static bool run_continue(const char *image, struct key_input *key, const struct convert_ui *ui, struct convert_plan *plan,
+static bool run_continue(const char *image, struct key_source *key, const struct convert_ui *ui, struct convert_plan *plan,
 			 struct error *err)
 {
 	const enum convert_goal goal = opt.abort ? CONVERT_ABORT : opt.decrypt ? CONVERT_RESUME_DECRYPT : CONVERT_RESUME;
@@ -336,27 +329,25 @@ static bool run_continue(const char *image, struct key_input *key, const struct 
 	struct convert_status status;
 
 	if (!image_open_to_convert(image, true, true, opt.mounted_copy, &volume, err) || !convert_status(volume, NULL, &status, err) ||
-	    !key_input_read(needs_key(&status), false, "Passphrase: ", key, err))
+	    !key_options_read(needs_key(&status), false, "Passphrase: ", key, err))
 		return false;
 
-	const struct convert_key convert_key = convert_key_of(key);
 
 	convert_catch_signals();
-	return convert_continue(volume, goal, &convert_key, ui, plan, err);
+	return convert_continue(volume, goal, key, ui, plan, err);
 }
 
 static bool run_status(const char *image, struct error *err)
 {
-	cleanup_key_input struct key_input key = { 0 };
+	cleanup_key_source struct key_source key = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 	struct convert_status status = { 0 };
 
-	if (!image_open_to_convert(image, false, true, false, &volume, err) || !key_input_read(false, false, NULL, &key, err))
+	if (!image_open_to_convert(image, false, true, false, &volume, err) || !key_options_read(false, false, NULL, &key, err))
 		return false;
 
-	const struct convert_key convert_key = convert_key_of(&key);
 
-	if (!convert_status(volume, key_input_given() ? &convert_key : NULL, &status, err))
+	if (!convert_status(volume, key_options_given() ? &key : NULL, &status, err))
 		return false;
 	convert_print_status(image, &status);
 	if (status.unfinished || status.damaged_primary)
@@ -395,7 +386,7 @@ static bool run(const char *const *operand, struct error *err)
 		ok = run_encrypt(operand[0], operand + 1, &talk.key, &ui, &plan, err);
 	else
 		ok = run_decrypt(operand[0], operand + 1, &talk.key, &ui, &plan, err);
-	key_input_free(&talk.key);
+	key_source_free(&talk.key);
 	progress_clear(&talk.progress);
 	if (ok && (plan.n_carried || plan.n_skipped))
 		command_status = ERROR_CORRUPT;

@@ -18,16 +18,14 @@ bool export_sources_init(struct export_sources *sources, const struct subvolume_
 	*sources = (struct export_sources){ .list = list };
 	if (!member_places_read(list, &sources->places, err))
 		return false;
-	if (!key_input_given())
+	if (!key_options_given())
 		return true;
-	if (!key_input_read(false, false, "Passphrase: ", &sources->key, err))
+	if (!key_options_read(false, false, "Passphrase: ", &sources->key, err))
 		return false;
-
-	const struct convert_key key = { sources->key.secret, sources->key.volume_key, sources->key.slot };
 
 	/* Another key may belong to something else. */
 	return !volume_is_unfinished(volume) ||
-	       convert_look_open(volume, &key, source_accepts_unsealed(), &sources->look, &sources->look_source, &sources->look_error) ||
+	       convert_look_open(volume, &sources->key, source_accepts_unsealed(), &sources->look, &sources->look_source, &sources->look_error) ||
 	       sources->look_error.kind != ERROR_MEMORY || error_memory(err);
 }
 
@@ -72,7 +70,7 @@ static bool try_domain(struct export_sources *sources, uint16_t number, struct d
 	**out = (struct export_domain){ .number = number };
 	if (sources->is_key_gone) {
 		error_set(&(*out)->error, ERROR_KEY, "the key was not tried on it");
-	} else if (domain_open(*domain, sources->key.secret, sources->key.volume_key, sources->key.slot, &(*out)->error)) {
+	} else if (domain_open(*domain, &sources->key, &(*out)->error)) {
 		(*out)->domain = *domain;
 		*domain = NULL;
 	}
@@ -113,7 +111,7 @@ static bool open_source(struct export_sources *sources, const struct subvolume *
 		return true;
 	if (found && domain_is_being_converted(found))
 		return take_look(sources, source, err);
-	if (!key_input_given())
+	if (!key_options_given())
 		return true;
 	if (!try_domain(sources, number, &found, &domain, err))
 		return false;
@@ -213,14 +211,14 @@ bool export_sources_end_key(struct export_sources *sources, bool below, struct e
 	enum below *const answers = calloc(n, sizeof(*answers));
 	size_t *const way = calloc(n, sizeof(*way));
 	const bool ok = answers && way ? !below || (domain_find_all(sources->list, &sources->found, err) &&
-						    (!key_input_given() || try_below(sources, answers, way, err)))
+						    (!key_options_given() || try_below(sources, answers, way, err)))
 				       : error_memory(err);
 
 	free(answers);
 	free(way);
 	if (!ok)
 		return false;
-	key_input_free(&sources->key);
+	key_source_free(&sources->key);
 	sources->is_key_gone = true;
 	return true;
 }
@@ -375,7 +373,7 @@ bool export_sources_has_sealed_target(struct export_sources *sources, const stru
 
 bool export_sources_check_key(const struct export_sources *sources, struct error *err)
 {
-	if (!key_input_given() || sources->look)
+	if (!key_options_given() || sources->look)
 		return true;
 	for (size_t i = 0; i < sources->n_domains; i++) {
 		if (sources->domain[i].domain)
@@ -394,7 +392,7 @@ void export_sources_free(struct export_sources *sources)
 	convert_look_close(sources->look);
 	stat_seal_free(&sources->closed);
 	member_places_free(&sources->places);
-	key_input_free(&sources->key);
+	key_source_free(&sources->key);
 	free(sources->at);
 	free(sources->domain);
 	free(sources->found);

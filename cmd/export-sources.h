@@ -15,7 +15,7 @@ struct export_sources {
 	const struct subvolume_list *list;
 	place_tell *place;	/* called once for each subvolume that is read, with what there is to say about its place; may be NULL */
 	void *context;
-	struct key_input key;
+	struct key_source key;
 	struct export_source {
 		uint64_t subvolume;
 		struct extent_source *extents;	/* NULL: sealed, no key */

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/shell-word.h"
@@ -43,7 +42,7 @@ static struct poptOption options_others[] = {
 struct poptOption options_key[] = { KEY_FILE('d'), OTHERS, KEY_SLOT('S'), POPT_TABLEEND };
 struct poptOption options_key_long[] = { KEY_FILE(0), OTHERS, KEY_SLOT(0), POPT_TABLEEND };
 
-bool key_input_given(void)
+bool key_options_given(void)
 {
 	return opt.key_file || opt.passphrase_file || opt.fd || opt.volume_key_file;
 }
@@ -102,66 +101,37 @@ bool key_options_check(struct error *err)
 	return true;
 }
 
-static bool read_key_file(struct secret **secret, struct error *err)
+/* What the options say; the strings are theirs. */
+static struct key_wanted wanted_by_options(void)
 {
-	if (!secret_read_file(opt.key_file, number.offset, number.size, secret, err))
-		return false;
-	if (secret_len(*secret) < number.size)
-		return error_set(err, ERROR_KEY, "the key file has %zu bytes there, --keyfile-size asks for %" PRIu64,
-				 secret_len(*secret), number.size);
-	return true;
+	return (struct key_wanted){
+		.key_file = opt.key_file,
+		.key_file_skip = number.offset,
+		.key_file_size = number.size,
+		.passphrase_file = opt.passphrase_file,
+		.passphrase_fd = opt.fd ? (int)number.fd : -1,
+		.volume_key_file = opt.volume_key_file,
+		.slot = opt.slot ? (int)number.slot : KEY_SLOT_ANY,
+		.has_no_person = format_is_json(),
+	};
 }
 
-static bool read_volume_key(struct secret **key, struct error *err)
+bool key_options_read(bool ask, bool verify, const char *prompt, struct key_source *key, struct error *err)
 {
-	/* Reads one byte more than a key has, so that a longer file is noticed. */
-	if (!secret_read_file(opt.volume_key_file, 0, CRYPT_KEY_SIZE + 1, key, err))
-		return false;
-	if (secret_len(*key) != CRYPT_KEY_SIZE)
-		return error_set(err, ERROR_KEY, "the volume key file does not have exactly %u bytes", CRYPT_KEY_SIZE);
-	return true;
-}
+	struct key_wanted wanted = wanted_by_options();
 
-/* --passphrase-file - on a terminal. JSON is for machines, which are not asked. */
-static bool ask_as_told(const char *prompt, bool verify, struct key_input *input, struct error *err)
-{
-	if (format_is_json())
-		return error_set(err, ERROR_USAGE, "with --format json no passphrase is asked for, but standard input is a terminal");
-	return secret_ask(prompt, verify, &input->secret, err);
-}
-
-static bool read_all(bool ask, bool verify, const char *prompt, struct key_input *input, struct error *err)
-{
-	if (opt.volume_key_file && !read_volume_key(&input->volume_key, err))
-		return false;
-	if (opt.key_file)
-		return read_key_file(&input->secret, err);
-	if (is_stdin(opt.passphrase_file) && isatty(STDIN_FILENO))
-		return ask_as_told(prompt, verify, input, err);
-	if (opt.passphrase_file)
-		return secret_read_passphrase_file(opt.passphrase_file, &input->secret, err);
-	if (opt.fd)
-		return secret_read_passphrase_fd((int)number.fd, &input->secret, err);
-	if (ask && !opt.volume_key_file)
-		return secret_ask(prompt, verify, &input->secret, err);
-	return true;
-}
-
-bool key_input_read(bool ask, bool verify, const char *prompt, struct key_input *input, struct error *err)
-{
-	*input = (struct key_input){ .is_key_file = opt.key_file != NULL, .slot = opt.slot ? (int)number.slot : -1 };
+	wanted.asks = ask;
+	wanted.asks_twice = verify;
+	wanted.prompt = prompt;
 	if (verify && opt.slot)
 		return error_set(err, ERROR_USAGE, "--key-slot chooses among slots that exist already: not with --encrypt");
-	was_read = read_all(ask, verify, prompt, input, err);
-	if (was_read)
-		return true;
-	key_input_free(input);
-	return false;
+	was_read = key_source_read(&wanted, key, err);
+	return was_read;
 }
 
-void key_warn_carriage_return(const struct key_input *input)
+void key_warn_carriage_return(const struct key_source *key)
 {
-	const struct secret *const secret = input->is_key_file ? NULL : input->secret;
+	const struct secret *const secret = key->is_key_file ? NULL : key->secret;
 
 	if (secret && secret_view(secret)[secret_len(secret) - 1] == '\r')
 		print_warning(NULL, "the passphrase ends with a carriage return, as lines of Windows do: that byte is part of it");
@@ -169,19 +139,8 @@ void key_warn_carriage_return(const struct key_input *input)
 
 void key_hint_rejected(struct error *err)
 {
-	if (err->kind != ERROR_KEY || err->hint[0] || !was_read)
-		return;
-	if (opt.slot)
-		error_hint(err, "only slot %s was tried; without --key-slot all are", opt.slot);
-	else if (opt.key_file)
-		error_hint(err, "--key-file takes every byte, also a newline at the end, which --passphrase-file removes");
-	else if (opt.passphrase_file || opt.fd)
-		error_hint(err, "exactly one newline at the end is removed; --key-file takes every byte");
-}
+	const struct key_wanted wanted = wanted_by_options();
 
-void key_input_free(struct key_input *input)
-{
-	secret_free(input->secret);
-	secret_free(input->volume_key);
-	*input = (struct key_input){ .slot = -1 };
+	if (was_read)
+		key_source_hint(&wanted, err);
 }

@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where the secret comes from: the options that every command with a key shares. */
+/* The options that say where the key comes from: every command with a key shares them. */
 #ifndef CMD_KEY_OPTIONS_H
 #define CMD_KEY_OPTIONS_H
 
-#include "common/crypto/secret.h"
-
-struct key_input {
-	struct secret *secret;		/* passphrase or key file bytes; NULL if none was given */
-	bool is_key_file;		/* for the label of a new slot */
-	struct secret *volume_key;	/* --volume-key-file, exactly 32 bytes */
-	int slot;			/* --key-slot, -1: any */
-};
+#include "common/crypto/key-source.h"
 
 /* Was any key option given? */
-bool key_input_given(void);
+bool key_options_given(void);
 
 /*
  * The options that give the same key again, each followed by a space, for a command that people are told to run: "" if it is asked for, or
@@ -28,15 +21,13 @@ bool key_options_check(struct error *err) must_use;
  * Reads what --key-file, --keyfile-size, --keyfile-offset, --passphrase-file, --passphrase-fd, --volume-key-file say. If none is given and
  * ask is true, asks on the terminal (twice with verify). --passphrase-file - does the same if standard input is a terminal.
  */
-bool key_input_read(bool ask, bool verify, const char *prompt, struct key_input *input, struct error *err) must_use;
+bool key_options_read(bool ask, bool verify, const char *prompt, struct key_source *key, struct error *err) must_use;
 /* For a new passphrase: warns if it ends with a carriage return, which nobody sees, and which belongs to it. */
-void key_warn_carriage_return(const struct key_input *input);
+void key_warn_carriage_return(const struct key_source *key);
 /*
  * Adds a hint to "wrong key or passphrase" about common mistakes with this kind of key. It only depends on the command line, so it reveals
  * nothing.
  */
 void key_hint_rejected(struct error *err);
-void key_input_free(struct key_input *input);	/* wipes it; all zeros, or freed before, is fine */
-#define cleanup_key_input __attribute__((cleanup(key_input_free)))	/* initialise with { 0 } */
 
 #endif /* CMD_KEY_OPTIONS_H */

@@ -58,7 +58,7 @@ bool link_source_choose(const struct subvolume_list *list, uint64_t id, struct s
 
 	if (!subvolume)
 		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has no root item", id);
-	if (volume_is_unfinished(list->volume) && !key_input_given())
+	if (volume_is_unfinished(list->volume) && !key_options_given())
 		return true;
 	return source_choose(list, subvolume, source, err);
 }

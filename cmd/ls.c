@@ -451,7 +451,7 @@ static bool run(const char *const *operand, struct error *err)
 	struct file_id file;
 	char *path = NULL;
 
-	const bool ok = check_sort(err) && image_open(operand[0], false, !key_input_given(), &volume, err) &&
+	const bool ok = check_sort(err) && image_open(operand[0], false, !key_options_given(), &volume, err) &&
 			subvolumes_read(volume, &list, err) &&
 			place_operands(&list, operand + 1, &subvolume, &given, err) &&
 			path_operand(&list, subvolume->id, given, &path, &file, err) &&

@@ -68,12 +68,12 @@ bool source_open_reader(struct domain *domain, const struct subvolume_list *list
 static bool open_sealed(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source,
 			struct error *err)
 {
-	cleanup_key_input struct key_input key = { 0 };
+	cleanup_key_source struct key_source key = { 0 };
 
-	if (!key_input_read(false, false, "Passphrase: ", &key, err) ||
-	    !domain_open(source->domain, key.secret, key.volume_key, key.slot, err))
+	if (!key_options_read(false, false, "Passphrase: ", &key, err) ||
+	    !domain_open(source->domain, &key, err))
 		return false;
-	key_input_free(&key);
+	key_source_free(&key);
 	if (domain_is_being_converted(source->domain))
 		return error_set(err, ERROR_UNFINISHED, "names cannot be proven while a conversion is unfinished; leave out the key, or finish the "
 				 "conversion first");
@@ -83,7 +83,7 @@ static bool open_sealed(const struct subvolume_list *list, const struct subvolum
 /* Some crypt items cannot be read. Whatever they may concern stays closed. */
 static bool survive_without_key(struct error *err)
 {
-	if (key_input_given() || error_is_machine(err))
+	if (key_options_given() || error_is_machine(err))
 		return false;
 	print_warning(NULL, err->text);
 	*err = (struct error){ 0 };
@@ -107,13 +107,13 @@ bool source_choose(const struct subvolume_list *list, const struct subvolume *su
 		return survive_without_key(err);
 	source->is_sealed = source->domain;
 	if (source->domain)
-		return !key_input_given() || open_sealed(list, subvolume, source, err);
+		return !key_options_given() || open_sealed(list, subvolume, source, err);
 	/* Without a key the rest of it can be listed. */
 	if (!source_decide(subvolume, false, &source->extents, &refused)) {
-		*err = key_input_given() ? refused : *err;
-		return !key_input_given();
+		*err = key_options_given() ? refused : *err;
+		return !key_options_given();
 	}
-	return !key_input_given() || source_refuse_key(list, subvolume->id, err);
+	return !key_options_given() || source_refuse_key(list, subvolume->id, err);
 }
 
 void source_note_closed(const struct subvolume *subvolume)

@@ -211,7 +211,7 @@ static bool read_subject(struct looking *looking, uint64_t from, struct subject 
 			  at->path, strlen(at->path), &at->differs, err))
 		return false;
 	at->differs |= path_differs;
-	at->is_not_authenticated = looking->seal.is_sealed && !key_input_given();
+	at->is_not_authenticated = looking->seal.is_sealed && !key_options_given();
 	if (S_ISREG(at->inode.mode))
 		return stat_extents(&file, at->inode.mode, &looking->seal, false, &at->extents, err) ||
 		       volume_tolerates(list->volume, err);
@@ -270,7 +270,7 @@ static bool run(const char *const *operand, struct error *err)
 	const char *given;
 	bool ok;
 
-	if (!check_has_path(operand, err) || !image_open(operand[0], false, !key_input_given(), &volume, err) ||
+	if (!check_has_path(operand, err) || !image_open(operand[0], false, !key_options_given(), &volume, err) ||
 	    !subvolumes_read(volume, &list, err) ||
 	    !place_operand(&list, operand[1], &subvolume, &given, err) ||
 	    !unfinished_read(volume, &looking.unfinished, err) || !member_places_read(&list, &looking.places, err))

@@ -38,7 +38,7 @@ static void print_match(const struct domain *domain)
 
 static bool run(const char *const *operand, struct error *err)
 {
-	cleanup_key_input struct key_input key = { 0 };
+	cleanup_key_source struct key_source key = { 0 };
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 	cleanup_domain struct domain *domain = NULL;
@@ -51,9 +51,9 @@ static bool run(const char *const *operand, struct error *err)
 		return false;
 	if (!domain)
 		return not_sealed(operand[1], err);
-	if (!key_input_read(true, false, "Passphrase: ", &key, err))
+	if (!key_options_read(true, false, "Passphrase: ", &key, err))
 		return false;
-	if (!domain_open(domain, key.secret, key.volume_key, key.slot, err)) {
+	if (!domain_open(domain, &key, err)) {
 		/* The same text whatever did not match, so that nobody learns anything from it. */
 		if (err->kind == ERROR_KEY)
 			error_set(err, ERROR_KEY, "wrong key or passphrase");

@@ -239,7 +239,7 @@ static bool verify(struct domain *domain, const struct subvolume_list *list, con
 
 static bool run(const char *const *operand, struct error *err)
 {
-	cleanup_key_input struct key_input key = { 0 };
+	cleanup_key_source struct key_source key = { 0 };
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 	cleanup_domain struct domain *domain = NULL;
@@ -258,11 +258,11 @@ static bool run(const char *const *operand, struct error *err)
 	/* There is no seal yet, or no seal any more. */
 	if (domain_is_being_converted(domain))
 		return error_set(err, ERROR_UNFINISHED, "is being converted") || unfinished_error(volume, operand[0], err);
-	if (!key_input_read(true, false, "Passphrase: ", &key, err))
+	if (!key_options_read(true, false, "Passphrase: ", &key, err))
 		return false;
-	if (!domain_open(domain, key.secret, key.volume_key, key.slot, err))
+	if (!domain_open(domain, &key, err))
 		return false;
-	key_input_free(&key);
+	key_source_free(&key);
 	return domain_view_check_named(domain, &list, subvolume, err) && verify(domain, &list, opt.expect ? expect : NULL, err);
 }
 

@@ -233,7 +233,7 @@ static void report(struct conversion *c)
 	memcpy(c->plan->seal_fingerprint, c->header.seal, sizeof(c->plan->seal_fingerprint));
 }
 
-static bool go_on(struct conversion *c, enum convert_goal goal, const struct convert_key *key, struct error *err)
+static bool go_on(struct conversion *c, enum convert_goal goal, const struct key_source *key, struct error *err)
 {
 	cleanup_domain struct domain *domain = NULL;
 	struct crypt_state_tail tail;
@@ -298,7 +298,7 @@ static bool clear_without_key(struct volume *volume, const struct crypt_state_ta
 	return ok;
 }
 
-bool convert_continue(struct volume *volume, enum convert_goal goal, const struct convert_key *key, const struct convert_ui *ui,
+bool convert_continue(struct volume *volume, enum convert_goal goal, const struct key_source *key, const struct convert_ui *ui,
 		      struct convert_plan *plan, struct error *err)
 {
 	struct conversion c = { .volume = volume, .ui = ui, .plan = plan };

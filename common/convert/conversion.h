@@ -114,14 +114,14 @@ bool state_needs_no_key(struct volume *volume, const struct crypt_state_tail *ta
  * everything is sealed and contradicts every copy that records a conversion: the MAC of its state is wrong, or it is not newer than the
  * header. The volume uses the primary from then on.
  */
-bool state_is_false(struct volume *volume, uint16_t number, const struct convert_key *key, bool *is_false, struct error *err) must_use;
+bool state_is_false(struct volume *volume, uint16_t number, const struct key_source *key, bool *is_false, struct error *err) must_use;
 /* Hints what to do if this cannot be decided and the primary and all headers record no conversion. */
 void state_hint(struct volume *volume, struct error *err);
 /*
  * Finds the newest tail that the key vouches for, so that an altered copy does not get in the way of a good one. Opens the domain from the
  * copies beside the trees or, if those are wiped, from the root tree. Afterwards volume->super is the copy that carries the tail.
  */
-bool state_open(struct volume *volume, const struct convert_key *key, struct crypt_state_tail *tail, struct domain **domain,
+bool state_open(struct volume *volume, const struct key_source *key, struct crypt_state_tail *tail, struct domain **domain,
 		struct error *err) must_use;
 
 /* --- commit.c: records and batches --- */

@@ -7,6 +7,7 @@
 #define COMMON_CONVERT_CONVERT_H
 
 #include "common/crypto/key-slot.h"
+#include "common/crypto/key-source.h"
 #include "common/fs/subvolume.h"
 
 enum convert_shared { SHARED_REFUSE, SHARED_INCLUDE };
@@ -58,11 +59,10 @@ struct convert_encrypt_options {
 	enum convert_shared shared;
 	bool recursive;
 	bool dry_run;			/* plan only; the device may be read only */
-	struct secret *secret;		/* for slot 0; NULL: none (volume key only) */
-	enum crypt_slot_type slot_type;
-	struct kdf_cost cost;		/* zeros: calibrate to about 1 s */
-	unsigned kdf_milliseconds;	/* 0: 1000 */
-	struct secret *volume_key;	/* NULL: random; stays with the caller */
+	/* Its secret is for slot 0; no secret: no slot. Without a volume key in it a random one is made. Stays with the caller. */
+	const struct key_source *key;
+	struct kdf_cost cost;		/* zeros: calibrate */
+	unsigned kdf_milliseconds;	/* 0: KDF_MILLISECONDS */
 };
 
 /* One subvolume of a plan. */
@@ -104,14 +104,8 @@ bool convert_check_sealed_before(struct volume *volume, const char *const *names
 bool convert_encrypt(struct volume *volume, const char *const *names, const struct convert_encrypt_options *options,
 		     const struct convert_ui *ui, struct convert_plan *plan, struct error *err) must_use;
 
-struct convert_key {
-	struct secret *secret;		/* passphrase or key file; or */
-	struct secret *volume_key;
-	int slot;			/* only this slot; -1: any */
-};
-
 struct convert_decrypt_options {
-	struct convert_key key;
+	const struct key_source *key;
 	bool accept_changes, accept_unsealed, dry_run;
 	const uint8_t *expect_seal;	/* CONVERT_FINGERPRINT bytes that the seal must begin with; NULL: any */
 };
@@ -127,7 +121,7 @@ enum convert_goal {
 };
 
 /* Continues an unfinished conversion. The volume must have been opened with options.unfinished. */
-bool convert_continue(struct volume *volume, enum convert_goal goal, const struct convert_key *key,
+bool convert_continue(struct volume *volume, enum convert_goal goal, const struct key_source *key,
 		      const struct convert_ui *ui, struct convert_plan *plan, struct error *err) must_use;
 
 /* Before anything was changed: adds to ERROR_BUSY the hint to try again. Always false. */
@@ -147,7 +141,7 @@ struct convert_status {
 };
 /* The options that go on with such a conversion. What leads to plain text must be asked for by name, and an abort cannot be undone. */
 const char *convert_options_to_go_on(enum crypt_operation operation, enum crypt_direction direction);
-bool convert_status(struct volume *volume, const struct convert_key *key_or_null, struct convert_status *status,
+bool convert_status(struct volume *volume, const struct key_source *key_or_null, struct convert_status *status,
 		    struct error *err) must_use;
 
 #endif /* COMMON_CONVERT_CONVERT_H */

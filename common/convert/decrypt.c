@@ -311,7 +311,7 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 		subvolume_name(&c->list, subvolume->id, text);
 		return error_set(err, ERROR_REFUSED, "subvolume %s is not sealed", text);
 	}
-	if (!domain_open(domain, options->key.secret, options->key.volume_key, options->key.slot, err))
+	if (!domain_open(domain, options->key, err))
 		return false;
 	conversion_forget_secrets(c);
 	if (domain->header.state != CRYPT_STATE_SEALED)

@@ -126,13 +126,11 @@ static bool make_keys(struct conversion *c, const struct secret *given, struct s
 static bool make_slot(const struct conversion *c, const struct convert_encrypt_options *options, const struct secret *volume_key,
 		      struct disk_crypt_slot *slot, struct error *err)
 {
+	const enum crypt_slot_type type = options->key->is_key_file ? SLOT_KEY_FILE : SLOT_PASSPHRASE;
 	struct kdf_cost cost = options->cost;
 
-	if (cost.kdf == 0)
-		cost.kdf = KDF_ARGON2ID;
-	return conversion_may_begin(c, err) && kdf_calibrate(&cost, options->kdf_milliseconds ? options->kdf_milliseconds : 1000, err) &&
-	       conversion_may_begin(c, err) &&
-	       key_slot_create(options->secret, &cost, c->header.domain_uuid, 0, options->slot_type, NULL, volume_key, slot, err);
+	return conversion_may_begin(c, err) && kdf_calibrate(&cost, options->kdf_milliseconds, err) && conversion_may_begin(c, err) &&
+	       key_slot_create(options->key->secret, &cost, c->header.domain_uuid, 0, type, NULL, volume_key, slot, err);
 }
 
 /* --- the beginning ---------------------------------------------------------------------------------------- */
@@ -177,10 +175,10 @@ static bool begin(struct conversion *c, const struct convert_encrypt_options *op
 	c->header.unit_max = CRYPT_UNIT_BLOCKS_MAX;
 	c->direction = CRYPT_TO_SEALED;
 	if (!had_verity(c->volume, &c->header.had_verity, err) || !free_domain_number(c->volume, &c->header.domain, err) ||
-	    !make_keys(c, options->volume_key, &volume_key, err))
+	    !make_keys(c, options->key->volume_key, &volume_key, err))
 		return false;
-	if (options->secret) {
-		if (!make_slot(c, options, options->volume_key ? options->volume_key : volume_key, &slots[0], err))
+	if (options->key->secret) {
+		if (!make_slot(c, options, options->key->volume_key ? options->key->volume_key : volume_key, &slots[0], err))
 			return false;
 		n_slots = 1;
 	}
@@ -198,7 +196,7 @@ static bool encrypt(struct conversion *c, const char *const *names, const struct
 {
 	struct crypt_range keys, slot[CRYPT_JOURNAL_SLOTS];
 
-	if (!options->dry_run && !options->secret && !options->volume_key)
+	if (!options->dry_run && !options->key->secret && !options->key->volume_key)
 		return error_set(err, ERROR_KEY, "no passphrase, key file or volume key was given");
 	if (!subvolume_list_read(c->volume, &c->list, err) || !preflight_features(c->volume, err) ||
 	    !domain_check_may_seal(c->volume, err) || !plan_members(c, names, options, plan, err) ||

@@ -36,7 +36,7 @@ void state_hint(struct volume *volume, struct error *err)
 		"copy of the image, then mount it, create and remove a file, and unmount it, which clears the other copies");
 }
 
-bool state_is_false(struct volume *volume, uint16_t number, const struct convert_key *key, bool *is_false, struct error *err)
+bool state_is_false(struct volume *volume, uint16_t number, const struct key_source *key, bool *is_false, struct error *err)
 {
 	cleanup_domain struct domain *domain = NULL;
 	struct error why = { 0 };
@@ -47,7 +47,7 @@ bool state_is_false(struct volume *volume, uint16_t number, const struct convert
 		return true;
 	if (!volume_use_copy(volume, 0, err))
 		return false;
-	if (!domain_read(volume, number, &domain, &why) || !domain_open(domain, key->secret, key->volume_key, key->slot, &why) ||
+	if (!domain_read(volume, number, &domain, &why) || !domain_open(domain, key, &why) ||
 	    domain->header.state != CRYPT_STATE_SEALED || !domain_check_finished(volume, domain, &why)) {
 		*err = error_is_machine(&why) ? why : *err;
 		return !error_is_machine(&why);

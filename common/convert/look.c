@@ -248,7 +248,7 @@ static bool take(struct conversion *c, struct error *err)
 	return ok;
 }
 
-bool convert_look_open(struct volume *volume, const struct convert_key *key, bool accept_unsealed, struct convert_look **result,
+bool convert_look_open(struct volume *volume, const struct key_source *key, bool accept_unsealed, struct convert_look **result,
 		       struct extent_source **source, struct error *err)
 {
 	cleanup_domain struct domain *domain = NULL;

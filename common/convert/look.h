@@ -19,7 +19,7 @@ bool convert_replay_in_memory(struct volume *volume, struct error *err) must_use
  * after convert_replay_in_memory().
  */
 struct convert_look;
-bool convert_look_open(struct volume *volume, const struct convert_key *key, bool accept_unsealed, struct convert_look **look,
+bool convert_look_open(struct volume *volume, const struct key_source *key, bool accept_unsealed, struct convert_look **look,
 		       struct extent_source **source, struct error *err) must_use;
 /*
  * Does the conversion vouch for what the subvolumes hold? Not if it is a decryption that was begun with changes or unsealed data accepted:

@@ -280,19 +280,19 @@ bool state_is_unanimous(const struct volume *volume, const struct crypt_state_ta
  * elsewhere, from the root tree, or from what is left of them. A domain that opens is right: its key check value and the MACs of header and
  * state agree.
  */
-static bool open_domain(struct volume *volume, const struct crypt_state_tail *tail, const struct convert_key *key,
+static bool open_domain(struct volume *volume, const struct crypt_state_tail *tail, const struct key_source *key,
 			struct domain **domain, struct error *err)
 {
 	struct error why = { 0 }, opening = { 0 };
 
 	if (domain_read_unfinished(volume, domain, err))
-		return domain_open(*domain, key->secret, key->volume_key, key->slot, err);
+		return domain_open(*domain, key, err);
 	if (err->kind != ERROR_KEY_HEADER && err->kind != ERROR_STATE && err->kind != ERROR_IO)
 		return false;
 	for (unsigned i = 0; i < 2; i++) {
 		if (!(i == 0 ? domain_read(volume, tail->domain, domain, &why) : domain_read_damaged_keys(volume, domain, &why)))
 			continue;
-		if (domain_open(*domain, key->secret, key->volume_key, key->slot, &why))
+		if (domain_open(*domain, key, &why))
 			return true;
 		/* The tree has all the slots, so its error says whether the key is wrong. */
 		if (i == 0)
@@ -304,7 +304,7 @@ static bool open_domain(struct volume *volume, const struct crypt_state_tail *ta
 	return false;
 }
 
-static bool try_copy(struct volume *volume, unsigned copy, const struct crypt_state_tail *tail, const struct convert_key *key,
+static bool try_copy(struct volume *volume, unsigned copy, const struct crypt_state_tail *tail, const struct key_source *key,
 		     struct domain **domain, struct error *err)
 {
 	bool authentic = false;
@@ -320,7 +320,7 @@ static bool try_copy(struct volume *volume, unsigned copy, const struct crypt_st
 	return authentic;
 }
 
-bool state_open(struct volume *volume, const struct convert_key *key, struct crypt_state_tail *tail, struct domain **domain,
+bool state_open(struct volume *volume, const struct key_source *key, struct crypt_state_tail *tail, struct domain **domain,
 		struct error *err)
 {
 	struct error first = { 0 }, error = { 0 };

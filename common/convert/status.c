@@ -94,7 +94,7 @@ static void look_at_slots(struct volume *volume, struct convert_status *status)
 		status->by_key_file &= domain->slots[i].type == SLOT_KEY_FILE;
 }
 
-bool convert_status(struct volume *volume, const struct convert_key *key, struct convert_status *status, struct error *err)
+bool convert_status(struct volume *volume, const struct key_source *key, struct convert_status *status, struct error *err)
 {
 	cleanup_domain struct domain *domain = NULL;
 	struct error unread = { 0 };	/* a tail beside a good one */

@@ -171,7 +171,7 @@ bool kdf_calibrate(struct kdf_cost *cost, unsigned milliseconds, struct error *e
 	if (filled.kdf == 0)
 		filled.kdf = KDF_ARGON2ID;
 	if (milliseconds == 0)
-		milliseconds = 1000;
+		milliseconds = KDF_MILLISECONDS;
 	if (filled.kdf == KDF_ARGON2ID ? !calibrate_argon2id(&filled, milliseconds, err)
 				       : filled.kdf == KDF_PBKDF2_SHA512 && !calibrate_pbkdf2(&filled, milliseconds, err))
 		return false;

@@ -17,6 +17,7 @@
 /* For new slots. */
 #define KDF_MEMORY_KIB_NEW_MIN	(64u << 10)	/* if that much is available */
 #define KDF_PASSES_NEW_MIN	3u
+#define KDF_MILLISECONDS	1000u	/* what opening a new slot takes on the machine that makes it, unless told otherwise */
 #define KDF_ITERATIONS_NEW_MIN	1000u
 
 struct kdf_cost {

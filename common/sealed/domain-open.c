@@ -111,15 +111,14 @@ static bool authenticate(struct domain *d, const struct secret *volume_key, stru
 	return false;
 }
 
-bool domain_open(struct domain *domain, const struct secret *secret, const struct secret *volume_key, int slot,
-		 struct error *err)
+bool domain_open(struct domain *domain, const struct key_source *key, struct error *err)
 {
 	cleanup_secret struct secret *from_slot = NULL;
 
 	domain->slot_used = -1;
-	if (volume_key)
-		return authenticate(domain, volume_key, err);
-	if (!secret)
+	if (key->volume_key)
+		return authenticate(domain, key->volume_key, err);
+	if (!key->secret)
 		return error_set(err, ERROR_KEY, "a key is needed");
-	return open_slot(domain, secret, slot, &from_slot, err) && authenticate(domain, from_slot, err);
+	return open_slot(domain, key->secret, key->slot, &from_slot, err) && authenticate(domain, from_slot, err);
 }

@@ -8,6 +8,7 @@
 
 #include "common/crypto/key-schedule.h"
 #include "common/crypto/key-slot.h"
+#include "common/crypto/key-source.h"
 #include "common/fs/subvolume.h"
 
 #define DOMAIN_INODE_FLAGS_MAX (8u << 20)	/* the most memory that one domain may cost */
@@ -107,12 +108,11 @@ static inline void domain_cleanup(struct domain **p) { domain_free(*p); }
 #define cleanup_domain __attribute__((cleanup(domain_cleanup)))
 
 /*
- * Opens the domain: uses volume_key or, if that is NULL, tries the slots with secret (only slot `slot` unless it is -1). Checks the key
- * check value and the header's MACs (but not the items' MAC while unfinished). ERROR_KEY: no slot opens, or another volume key.
+ * Opens the domain: uses the volume key or, if there is none, tries the slots with the secret (unless KEY_SLOT_ANY, only that slot). Checks
+ * the key check value and the header's MACs (but not the items' MAC while unfinished). ERROR_KEY: no slot opens, or another volume key.
  * ERROR_KEY_HEADER: header or items are not authentic. The newest authentic copy of the header is used.
  */
-bool domain_open(struct domain *domain, const struct secret *secret, const struct secret *volume_key, int slot,
-		 struct error *err) must_use;
+bool domain_open(struct domain *domain, const struct key_source *key, struct error *err) must_use;
 
 /* Does more than a tag claim the subvolume? */
 bool domain_has(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume);

@@ -184,8 +184,7 @@ bool oracle_judge(struct disk *disk, const struct keys *keys, struct verdict *ve
 	}
 	if (tail.phase < CRYPT_PHASE_FINISH) {
 		if (!domain_read_unfinished(volume, &domain, err) ||
-		    !domain_open(domain, keys->by_passphrase ? keys->passphrase : NULL, keys->by_passphrase ? NULL : keys->volume_key, -1,
-				 err) ||
+		    !domain_open(domain, &(const struct key_source){ .secret = keys->by_passphrase ? keys->passphrase : NULL, .volume_key = keys->by_passphrase ? NULL : keys->volume_key, .slot = KEY_SLOT_ANY }, err) ||
 		    !mac_new(domain->schedule, "journal", tail.disk.op_id, CRYPT_UUID_SIZE, &mac, err) ||
 		    !judge_records(volume, &tail, mac, verdict, err))
 			return false;

@@ -34,9 +34,9 @@ void keys_free(struct keys *keys)
 	secret_free(keys->wrong_passphrase);
 }
 
-static struct convert_key key_of(const struct keys *keys, bool wrong)
+static struct key_source key_of(const struct keys *keys, bool wrong)
 {
-	struct convert_key key = { .slot = -1 };
+	struct key_source key = { .slot = KEY_SLOT_ANY };
 
 	if (keys->by_passphrase)
 		key.secret = wrong ? keys->wrong_passphrase : keys->passphrase;
@@ -95,13 +95,12 @@ bool run_encrypt(struct disk *disk, const struct keys *keys, unsigned stop, stru
 {
 	const char *const names[] = { set_name, NULL };
 	cleanup_volume struct volume *volume = open_disk(disk, true, false, err);
+	const struct key_source key = key_of(keys, false);
 	const struct convert_encrypt_options options = {
 		.cipher = CIPHER_AES_256_GCM,
 		.shared = SHARED_INCLUDE,
 		.recursive = true,
-		.volume_key = keys->by_passphrase ? NULL : keys->volume_key,
-		.secret = keys->by_passphrase ? keys->passphrase : NULL,
-		.slot_type = SLOT_PASSPHRASE,
+		.key = &key,
 		/* The least that is accepted. */
 		.cost = { .kdf = KDF_ARGON2ID, .memory_kib = 64 << 10, .passes = 3 },
 	};
@@ -123,7 +122,8 @@ bool run_encrypt(struct disk *disk, const struct keys *keys, unsigned stop, stru
 bool run_decrypt(struct disk *disk, const struct keys *keys, unsigned stop, struct error *err)
 {
 	cleanup_volume struct volume *volume = open_disk(disk, true, false, err);
-	const struct convert_decrypt_options options = { .key = key_of(keys, false) };
+	const struct key_source key = key_of(keys, false);
+	const struct convert_decrypt_options options = { .key = &key };
 	struct stopping stopping = { disk, stop };
 	struct convert_plan plan = { 0 };
 
@@ -140,7 +140,7 @@ bool run_decrypt(struct disk *disk, const struct keys *keys, unsigned stop, stru
 bool run_continue(struct disk *disk, enum convert_goal goal, const struct keys *keys, bool wrong_key, unsigned stop, struct error *err)
 {
 	cleanup_volume struct volume *volume = open_disk(disk, true, true, err);
-	const struct convert_key key = key_of(keys, wrong_key);
+	const struct key_source key = key_of(keys, wrong_key);
 	struct stopping stopping = { disk, stop };
 	struct convert_plan plan = { 0 };
 
@@ -157,7 +157,7 @@ bool run_continue(struct disk *disk, enum convert_goal goal, const struct keys *
 bool run_status(struct disk *disk, const struct keys *keys, bool verified, struct convert_status *status, struct error *err)
 {
 	cleanup_volume struct volume *volume = open_disk(disk, false, true, err);
-	const struct convert_key key = key_of(keys, false);
+	const struct key_source key = key_of(keys, false);
 
 	return volume && convert_status(volume, verified ? &key : NULL, status, err);
 }
@@ -177,7 +177,7 @@ bool run_verify(struct disk *disk, const struct keys *keys, struct error *err)
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
 	cleanup_domain struct domain *domain = NULL;
 	const struct domain_reader_options options = { 0 };
-	const struct convert_key key = key_of(keys, false);
+	const struct key_source key = key_of(keys, false);
 	const struct subvolume *subvolume;
 	struct verify_result result = { 0 };
 	struct error first = { 0 };
@@ -187,7 +187,7 @@ bool run_verify(struct disk *disk, const struct keys *keys, struct error *err)
 		return false;
 	if (!domain)
 		return error_set(err, ERROR_REFUSED, "%s is not sealed", set_name);
-	if (!domain_open(domain, key.secret, key.volume_key, -1, err) ||
+	if (!domain_open(domain, &key, err) ||
 	    !domain_verify(domain, &list, &options, keep_first, &first, &result, err))
 		return false;
 	if (first.kind == ERROR_NONE && result.n_bad == 0 && result.n_unsealed == 0)

@@ -143,7 +143,7 @@ static enum crypt_phase phase(void)
 
 static void go_on(enum convert_goal goal, struct convert_plan *plan)
 {
-	const struct convert_key with = { .volume_key = key, .slot = -1 };
+	const struct key_source with = { .volume_key = key, .slot = KEY_SLOT_ANY };
 	cleanup_volume struct volume *volume = open_volume();
 
 	ok(convert_continue(volume, goal, &with, NULL, plan, err));
@@ -152,7 +152,7 @@ static void go_on(enum convert_goal goal, struct convert_plan *plan)
 /* To the end of the phase that it is in, or of a batch. */
 static void resume_until_stop(void)
 {
-	const struct convert_key with = { .volume_key = key, .slot = -1 };
+	const struct key_source with = { .volume_key = key, .slot = KEY_SLOT_ANY };
 	const struct convert_ui ui = { .stop = stop };
 	cleanup_volume struct volume *volume = open_volume();
 	struct convert_plan plan = { 0 };
@@ -168,7 +168,7 @@ static void resume_until_stop(void)
 static void encrypt_until_broken(void)
 {
 	const char *const names[] = { "/", NULL };
-	const struct convert_encrypt_options options = { .cipher = CIPHER_CHACHA20_POLY1305, .volume_key = key };
+	const struct convert_encrypt_options options = { .cipher = CIPHER_CHACHA20_POLY1305, .key = &(const struct key_source){ .volume_key = key } };
 	const struct convert_ui ui = { .progress = breaks_at_new ? NULL : break_at_finish };
 	cleanup_volume struct volume *volume = open_volume();
 	struct convert_plan plan = { 0 };
@@ -181,7 +181,7 @@ static void encrypt_until_broken(void)
 
 static void decrypt(unsigned stops)
 {
-	const struct convert_decrypt_options options = { .key = { .volume_key = key, .slot = -1 } };
+	const struct convert_decrypt_options options = { .key = &(const struct key_source){ .volume_key = key, .slot = KEY_SLOT_ANY } };
 	const struct convert_ui ui = { .stop = stop, .batch_bytes = 4 * CRYPT_BLOCK };	/* a unit each */
 	cleanup_volume struct volume *volume = open_volume();
 	struct convert_plan plan = { 0 };
@@ -196,7 +196,7 @@ static void decrypt(unsigned stops)
 /* To where the superblocks say that it has begun. */
 static void decrypt_until_begun(void)
 {
-	const struct convert_decrypt_options options = { .key = { .volume_key = key, .slot = -1 } };
+	const struct convert_decrypt_options options = { .key = &(const struct key_source){ .volume_key = key, .slot = KEY_SLOT_ANY } };
 	cleanup_volume struct volume *volume = open_volume();
 	struct convert_plan plan = { 0 };
 	struct error err = { 0 };
@@ -384,7 +384,7 @@ static void damage_payload(void)
 
 static void a_resume_takes_no_damaged_payload(void **state)
 {
-	const struct convert_key with = { .volume_key = key, .slot = -1 };
+	const struct key_source with = { .volume_key = key, .slot = KEY_SLOT_ANY };
 	struct convert_plan plan = { 0 };
 	struct error err = { 0 };
 

@@ -109,11 +109,11 @@ static void reads_and_opens_the_copies(void **state)
 	assert_int_equal(domain->n_slots, 2);
 	assert_int_equal(domain->slots[1].number, 3);
 	assert_int_equal(domain->n_members, 0);
-	sealed_ok(domain_open(domain, sealed.beta, NULL, -1, err));
+	sealed_ok(domain_open(domain, &(const struct key_source){ .secret = sealed.beta, .slot = KEY_SLOT_ANY }, err));
 	assert_int_equal(domain->slot_used, 3);
-	assert_false(domain_open(domain, sealed.wrong, NULL, -1, &error));
+	assert_false(domain_open(domain, &(const struct key_source){ .secret = sealed.wrong, .slot = KEY_SLOT_ANY }, &error));
 	assert_int_equal(error.kind, ERROR_KEY);
-	assert_false(domain_open(domain, NULL, sealed.wrong, -1, &error));
+	assert_false(domain_open(domain, &(const struct key_source){ .volume_key = sealed.wrong, .slot = KEY_SLOT_ANY }, &error));
 	assert_int_equal(error.kind, ERROR_KEY);
 }
 
@@ -126,7 +126,7 @@ static void a_header_that_is_not_authentic_does_not_open(void **state)
 	sealed.header.epoch++;
 	encode(2);
 	sealed_ok(domain_read_unfinished(sealed.volume, &domain, err));
-	assert_false(domain_open(domain, sealed.alpha, NULL, -1, &error));
+	assert_false(domain_open(domain, &(const struct key_source){ .secret = sealed.alpha, .slot = KEY_SLOT_ANY }, &error));
 	assert_int_equal(error.kind, ERROR_KEY_HEADER);
 }
 
@@ -195,12 +195,14 @@ static void the_second_copy_is_enough(void **state)
 }
 
 /* Where no copy is whole, what opens is taken; nothing is that does not agree with the header. */
-static enum error_kind open_damaged(const struct secret *secret, const struct secret *volume_key)
+static enum error_kind open_damaged(struct secret *secret, struct secret *volume_key)
 {
 	cleanup_domain struct domain *domain = NULL;
 	struct error err = { 0 };
 
-	return domain_read_damaged_keys(sealed.volume, &domain, &err) && domain_open(domain, secret, volume_key, -1, &err) ? ERROR_NONE : err.kind;
+	const struct key_source with = { .secret = secret, .volume_key = volume_key, .slot = KEY_SLOT_ANY };
+
+	return domain_read_damaged_keys(sealed.volume, &domain, &err) && domain_open(domain, &with, &err) ? ERROR_NONE : err.kind;
 }
 
 static void what_is_left_of_them_opens(void **state)

@@ -70,7 +70,7 @@ static int seal(void **state)
 	image_make(&image, 300u << 20, "-d dup -m dup", N_FILES);
 	ok(secret_init(err));
 	ok(secret_random(CRYPT_KEY_SIZE, &key, err));
-	options.volume_key = key;
+	options.key = &(const struct key_source){ .volume_key = key };
 	image_let_go(&image);
 	ok(device_open(image.path, true, &device, err));
 	ok(volume_open(device, NULL, &volume, err));
@@ -149,7 +149,7 @@ static void open_domain(struct volume *volume, struct subvolume_list *list, stru
 	ok(subvolume_list_read(volume, list, err));
 	ok(domain_find(volume, list, subvolume_by_id(list, FS_TREE_ID), domain, err));
 	assert_non_null(*domain);
-	ok(domain_open(*domain, NULL, key, -1, err));
+	ok(domain_open(*domain, &(const struct key_source){ .volume_key = key, .slot = KEY_SLOT_ANY }, err));
 }
 
 static struct verify_result verify(struct volume *volume, struct findings *findings)

@@ -13,12 +13,14 @@
 #include "tests/unit/sealed.h"
 
 /* Reads and opens it; ERROR_NONE where that succeeds. */
-static enum error_kind try_open(const struct secret *secret, const struct secret *key, int number, int *slot_used, bool *one_bad)
+static enum error_kind try_open(struct secret *secret, struct secret *key, int number, int *slot_used, bool *one_bad)
 {
 	cleanup_domain struct domain *domain = NULL;
 	struct error err = { 0 };
 
-	if (!domain_read(sealed.volume, DOMAIN, &domain, &err) || !domain_open(domain, secret, key, number, &err)) {
+	const struct key_source with = { .secret = secret, .volume_key = key, .slot = number };
+
+	if (!domain_read(sealed.volume, DOMAIN, &domain, &err) || !domain_open(domain, &with, &err)) {
 		assert_true(err.kind != ERROR_NONE && err.text[0]);
 		return err.kind;
 	}
@@ -88,7 +90,7 @@ static void rejects_other_keys(void **state)
 	assert_int_equal(try_open(NULL, sealed.wrong, -1, NULL, NULL), ERROR_KEY);
 	assert_int_equal(try_open(NULL, NULL, -1, NULL, NULL), ERROR_KEY);
 	sealed_ok(domain_read(sealed.volume, DOMAIN, &domain, err));
-	assert_false(domain_open(domain, sealed.wrong, NULL, -1, &error));
+	assert_false(domain_open(domain, &(const struct key_source){ .secret = sealed.wrong, .slot = KEY_SLOT_ANY }, &error));
 	assert_int_equal(error.kind, ERROR_KEY);
 	assert_string_equal(error.text, "wrong key or passphrase");
 	assert_null(domain->schedule);
@@ -103,7 +105,7 @@ static void names_a_slot_that_costs_too_much_once(void **state)
 	sealed_ok(domain_read(sealed.volume, DOMAIN, &domain, err));
 	domain->slots[0].kdf = KDF_PBKDF2_SHA512;
 	domain->slots[0].p1 = UINT32_MAX;
-	assert_false(domain_open(domain, sealed.alpha, NULL, 0, &error));
+	assert_false(domain_open(domain, &(const struct key_source){ .secret = sealed.alpha, .slot = 0 }, &error));
 	assert_int_equal(error.kind, ERROR_REFUSED);
 	assert_string_equal(error.text, "key slot 0: PBKDF2 has 4294967295 iterations, not 1 to 100000000");
 }
@@ -223,7 +225,7 @@ static void the_header_of_another_domain_is_none(void **state)
 	sealed_put_header(0, &other);
 	sealed_ok(domain_read(sealed.volume, DOMAIN, &domain, err));
 	assert_true(domain->one_header_bad);
-	sealed_ok(domain_open(domain, NULL, sealed.volume_key, -1, err));
+	sealed_ok(domain_open(domain, &(const struct key_source){ .volume_key = sealed.volume_key, .slot = KEY_SLOT_ANY }, err));
 	assert_int_equal(domain->header.domain, DOMAIN);
 	sealed_put_header(1, &other);
 	refuses_to_read("copy 0 of the header of sealing 7 belongs to sealing 8");
@@ -239,7 +241,7 @@ static void the_newest_authentic_header_wins(void **state)
 	sealed_put_header(1, &newer);		/* the MAC is that of epoch 3 */
 	sealed_ok(domain_read(sealed.volume, DOMAIN, &domain, err));
 	assert_int_equal(domain->header.epoch, 4);
-	sealed_ok(domain_open(domain, NULL, sealed.volume_key, -1, err));
+	sealed_ok(domain_open(domain, &(const struct key_source){ .volume_key = sealed.volume_key, .slot = KEY_SLOT_ANY }, err));
 	assert_int_equal(domain->header.epoch, 3);
 	assert_true(domain->one_header_bad);
 	sealed_ok(crypt_header_seal(sealed.schedule, &newer, err));
@@ -249,7 +251,7 @@ static void the_newest_authentic_header_wins(void **state)
 		domain_free(domain);
 		domain = NULL;
 		sealed_ok(domain_read(sealed.volume, DOMAIN, &domain, err));
-		sealed_ok(domain_open(domain, NULL, sealed.volume_key, -1, err));
+		sealed_ok(domain_open(domain, &(const struct key_source){ .volume_key = sealed.volume_key, .slot = KEY_SLOT_ANY }, err));
 		assert_int_equal(domain->header.epoch, 4);
 		assert_true(domain->one_header_bad);
 	}

@@ -60,7 +60,7 @@ static struct crypt_state_tail state_now(void)
 
 static bool go_on(enum convert_goal goal, unsigned stops, struct error *why)
 {
-	const struct convert_key with = { .volume_key = key, .slot = -1 };
+	const struct key_source with = { .volume_key = key, .slot = KEY_SLOT_ANY };
 	cleanup_volume struct volume *volume = open_volume();
 	struct convert_plan plan = { 0 };
 	bool done;
@@ -84,7 +84,7 @@ static void must_go_on(enum convert_goal goal)
 static uint64_t stop_in_the_index(void)
 {
 	const char *const names[] = { "/", NULL };
-	const struct convert_encrypt_options options = { .cipher = CIPHER_AES_256_GCM, .volume_key = key };
+	const struct convert_encrypt_options options = { .cipher = CIPHER_AES_256_GCM, .key = &(const struct key_source){ .volume_key = key } };
 	struct volume *volume = open_volume();
 	struct convert_plan plan = { 0 };
 	struct error why = { 0 };
@@ -161,7 +161,7 @@ static void must_be_sealed(void)
 	assert_false(volume->super.incompat & INCOMPAT_CRYPT_UNFINISHED);
 	ok(subvolume_list_read(volume, &list, err));
 	ok(domain_read(volume, 1, &domain, err));
-	ok(domain_open(domain, NULL, key, -1, err));
+	ok(domain_open(domain, &(const struct key_source){ .volume_key = key, .slot = KEY_SLOT_ANY }, err));
 	ok(inode_index_visit_all(volume, 1, count_entry, &n, err));
 	assert_int_equal(n, domain->header.n_index_entries);
 	assert_true(n > N_FILES);
@@ -172,7 +172,7 @@ static void must_be_sealed(void)
 
 static void decrypt(void)
 {
-	const struct convert_decrypt_options options = { .key = { .volume_key = key, .slot = -1 } };
+	const struct convert_decrypt_options options = { .key = &(const struct key_source){ .volume_key = key, .slot = KEY_SLOT_ANY } };
 	cleanup_volume struct volume *volume = open_volume();
 	struct convert_plan plan = { 0 };
 

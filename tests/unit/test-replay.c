@@ -122,7 +122,7 @@ static bool stop(void *context)
 static void encrypt_until_power_cut(unsigned records)
 {
 	const char *const names[] = { "/", NULL };
-	const struct convert_encrypt_options options = { .cipher = CIPHER_CHACHA20_POLY1305, .volume_key = key };
+	const struct convert_encrypt_options options = { .cipher = CIPHER_CHACHA20_POLY1305, .key = &(const struct key_source){ .volume_key = key } };
 	const struct convert_ui ui = { .batch_bytes = 4 * CRYPT_BLOCK };
 	cleanup_volume struct volume *volume = open_volume();
 	struct convert_plan plan = { 0 };
@@ -140,7 +140,7 @@ static void encrypt_until_power_cut(unsigned records)
 /* What it ends with. */
 static enum error_kind go_on(const struct convert_ui *ui)
 {
-	const struct convert_key with = { .volume_key = key, .slot = -1 };
+	const struct key_source with = { .volume_key = key, .slot = KEY_SLOT_ANY };
 	cleanup_volume struct volume *volume = open_volume();
 	struct convert_plan plan = { 0 };
 	struct error err = { 0 };
@@ -153,7 +153,7 @@ static enum error_kind go_on(const struct convert_ui *ui)
 
 static void decrypt(void)
 {
-	const struct convert_decrypt_options options = { .key = { .volume_key = key, .slot = -1 } };
+	const struct convert_decrypt_options options = { .key = &(const struct key_source){ .volume_key = key, .slot = KEY_SLOT_ANY } };
 	cleanup_volume struct volume *volume = open_volume();
 	struct convert_plan plan = { 0 };
 

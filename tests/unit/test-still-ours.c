@@ -124,7 +124,7 @@ static const char *const names[] = { "/", NULL };
 
 static bool seal(struct error *err)
 {
-	const struct convert_encrypt_options options = { .cipher = CIPHER_CHACHA20_POLY1305, .volume_key = key };
+	const struct convert_encrypt_options options = { .cipher = CIPHER_CHACHA20_POLY1305, .key = &(const struct key_source){ .volume_key = key } };
 	cleanup_volume struct volume *volume = open_volume();
 	struct convert_plan plan = { 0 };
 	const bool done = convert_encrypt(volume, names, &options, NULL, &plan, err);
@@ -135,7 +135,7 @@ static bool seal(struct error *err)
 
 static bool unseal(struct error *err)
 {
-	const struct convert_decrypt_options options = { .key = { .volume_key = key, .slot = -1 } };
+	const struct convert_decrypt_options options = { .key = &(const struct key_source){ .volume_key = key, .slot = KEY_SLOT_ANY } };
 	cleanup_volume struct volume *volume = open_volume();
 	struct convert_plan plan = { 0 };
 	const bool done = convert_decrypt(volume, names[0], &options, NULL, &plan, err);
@@ -146,7 +146,7 @@ static bool unseal(struct error *err)
 
 static bool go_on(enum convert_goal goal, struct error *err)
 {
-	const struct convert_key with = { .volume_key = key, .slot = -1 };
+	const struct key_source with = { .volume_key = key, .slot = KEY_SLOT_ANY };
 	cleanup_volume struct volume *volume = open_volume();
 	struct convert_plan plan = { 0 };
 	const bool done = convert_continue(volume, goal, &with, NULL, &plan, err);

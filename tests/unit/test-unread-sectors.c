@@ -154,7 +154,7 @@ static void tell(void *context, const struct convert_bad_block *block)
 static bool seal(bool carry, struct error *err)
 {
 	static const char *const names[] = { "/", NULL };
-	const struct convert_encrypt_options options = { .cipher = CIPHER_AES_256_GCM, .volume_key = key };
+	const struct convert_encrypt_options options = { .cipher = CIPHER_AES_256_GCM, .key = &(const struct key_source){ .volume_key = key } };
 	const struct convert_ui ui = { .damage.carry = carry, .bad_block = tell };
 	cleanup_volume struct volume *volume = open_disk(false);
 	struct convert_plan plan = { 0 };
@@ -167,7 +167,7 @@ static bool seal(bool carry, struct error *err)
 static bool go_on(enum convert_goal goal, struct convert_damage damage, struct error *err)
 {
 	const struct convert_ui ui = { .damage = damage, .bad_block = tell };
-	const struct convert_key with = { .volume_key = key, .slot = -1 };
+	const struct key_source with = { .volume_key = key, .slot = KEY_SLOT_ANY };
 	cleanup_volume struct volume *volume = open_disk(true);
 	struct convert_plan plan = { 0 };
 	const bool done = convert_continue(volume, goal, &with, &ui, &plan, err);
@@ -178,7 +178,7 @@ static bool go_on(enum convert_goal goal, struct convert_damage damage, struct e
 
 static bool unseal_with(bool skip, struct error *err)
 {
-	const struct convert_decrypt_options options = { .key = { .volume_key = key, .slot = -1 } };
+	const struct convert_decrypt_options options = { .key = &(const struct key_source){ .volume_key = key, .slot = KEY_SLOT_ANY } };
 	const struct convert_ui ui = { .damage.skip = skip, .bad_block = tell };
 	cleanup_volume struct volume *volume = open_disk(false);
 	struct convert_plan plan = { 0 };
