@@ -13,6 +13,7 @@
 #include "cmd/source.h"
 #include "common/fs/lost-names.h"
 #include "common/fs/snapshot-chain.h"
+#include "common/util/array.h"
 #include "common/util/escape.h"
 
 /* What the steps below share. */
@@ -68,15 +69,8 @@ static bool make_prefix(struct export_place *place, const struct subvolume *subv
 
 static bool add_place(struct export_places *places, struct export_place **place, struct error *err)
 {
-	if (places->n == places->capacity) {
-		const size_t capacity = places->capacity ? 2 * places->capacity : 8;
-		struct export_place *const at = reallocarray(places->at, capacity, sizeof(*at));
-
-		if (!at)
-			return error_memory(err);
-		places->at = at;
-		places->capacity = capacity;
-	}
+	if (!ARRAY_ROOM(places->at, places->n, places->capacity, err))
+		return false;
 	*place = &places->at[places->n++];
 	**place = (struct export_place){ 0 };
 	return true;

@@ -10,6 +10,7 @@
 #include "cmd/source.h"
 #include "common/fs/walk.h"
 #include "common/sealed/inline-map.h"
+#include "common/util/array.h"
 
 bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, struct error *err)
 {
@@ -55,18 +56,14 @@ static struct export_domain *tried(const struct export_sources *sources, uint16_
 /* Tries the key once. Takes the domain (reads it if *domain is NULL) if the key opens it. */
 static bool try_domain(struct export_sources *sources, uint16_t number, struct domain **domain, struct export_domain **out, struct error *err)
 {
-	struct export_domain *more;
-
 	*out = tried(sources, number);
 	if (*out)
 		return true;
 	if (!*domain && !domain_read(sources->list->volume, number, domain, err))
 		return false;
-	more = realloc(sources->domain, (sources->n_domains + 1) * sizeof(*more));
-	if (!more)
-		return error_memory(err);
-	sources->domain = more;
-	*out = &more[sources->n_domains++];
+	if (!ARRAY_ROOM(sources->domain, sources->n_domains, sources->domain_room, err))
+		return false;
+	*out = &sources->domain[sources->n_domains++];
 	**out = (struct export_domain){ .number = number };
 	if (sources->is_key_gone) {
 		error_set(&(*out)->error, ERROR_KEY, "the key was not tried on it");
@@ -127,7 +124,7 @@ static bool open_source(struct export_sources *sources, const struct subvolume *
 bool export_sources_get(struct export_sources *sources, uint64_t id, bool must_open, struct extent_source **extents, struct error *err)
 {
 	const struct subvolume *subvolume;
-	struct export_source source = { .subvolume = id }, *more;
+	struct export_source source = { .subvolume = id };
 	char name[160];
 
 	for (size_t i = 0; i < sources->n; i++) {
@@ -141,12 +138,10 @@ bool export_sources_get(struct export_sources *sources, uint64_t id, bool must_o
 		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has no root item", id);
 	if (!open_source(sources, subvolume, must_open, &source, err))
 		return err->kind == ERROR_KEY ? false : error_prefix(err, "subvolume %s", subvolume_name(sources->list, id, name));	/* about the key, not about this one */
-	more = realloc(sources->at, (sources->n + 1) * sizeof(*more));
-	if (!more) {
+	if (!ARRAY_ROOM(sources->at, sources->n, sources->room, err)) {
 		domain_reader_close(source.reader);
-		return error_memory(err);
+		return false;
 	}
-	sources->at = more;
 	sources->at[sources->n++] = source;
 	*extents = source.extents;
 	return true;

@@ -21,13 +21,13 @@ struct export_sources {
 		struct extent_source *extents;	/* NULL: sealed, no key */
 		struct domain_reader *reader;
 	} *at;
-	size_t n;
+	size_t n, room;
 	struct export_domain {
 		uint16_t number;
 		struct domain *domain;	/* NULL: the key does not open it; error says why */
 		struct error error;
 	} *domain;			/* those on which the key was tried */
-	size_t n_domains;
+	size_t n_domains, domain_room;
 	bool is_key_gone;
 	struct domain_found *found;	/* parallel to list->at; NULL: domain_find() is called for each */
 	struct member_places places;

@@ -4,29 +4,26 @@
 
 #include <stdlib.h>
 
+#include "common/util/array.h"
+
 bool ls_entries_add(struct ls_entries *entries, const struct ls_entry *entry, struct error *err)
 {
-	struct ls_entry *more = entries->at;
+	struct ls_entry *added;
 
 	entries->bytes += sizeof(*entry) * 2 + entry->name_len + 32;	/* 32: of the allocator; twice: while the list grows */
 	if (entries->bytes > LS_SORT_MAX) {
 		error_set(err, ERROR_REFUSED, "the directory has more entries than can be sorted in %u MiB", LS_SORT_MAX >> 20);
 		return error_hint(err, "--sort=none lists it in the order of its index");
 	}
-	if (entries->n == entries->n_room) {
-		const size_t n = entries->n_room ? 2 * entries->n_room : 64;
-
-		more = reallocarray(entries->at, n, sizeof(*more));
-		if (!more)
-			return error_memory(err);
-		entries->at = more;
-		entries->n_room = n;
-	}
-	more[entries->n] = *entry;
-	more[entries->n].name = malloc(entry->name_len + 1);
-	if (!more[entries->n].name)
+	if (!ARRAY_ROOM(entries->at, entries->n, entries->n_room, err))
+		return false;
+	added = &entries->at[entries->n];
+	*added = *entry;
+	added->name = malloc(entry->name_len + 1);
+	if (!added->name)
 		return error_memory(err);
-	memcpy(more[entries->n++].name, entry->name, entry->name_len);
+	memcpy(added->name, entry->name, entry->name_len);
+	entries->n++;
 	return true;
 }
 

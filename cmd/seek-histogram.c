@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/util/array.h"
+
 static int by_distance(const void *a, const void *b)
 {
 	const uint64_t x = ((const struct seek_count *)a)->distance, y = ((const struct seek_count *)b)->distance;
@@ -44,14 +46,10 @@ static bool make_room(struct seek_histogram *histogram, struct error *err)
 		return true;
 	}
 
-	const size_t room = histogram->n_room ? 2 * histogram->n_room : 256;
-	struct seek_count *more = reallocarray(histogram->at, room, sizeof(*more));
+	struct seek_count *more = array_grown(histogram->at, &histogram->n_room, sizeof(*more), err);
 
-	if (!more)
-		return error_memory(err);
-	histogram->at = more;
-	histogram->n_room = room;
-	return true;
+	histogram->at = more ? more : histogram->at;
+	return more;
 }
 
 bool seek_histogram_add(struct seek_histogram *histogram, uint64_t distance, struct error *err)

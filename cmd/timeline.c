@@ -12,6 +12,7 @@
 #include "common/fs/inode-names.h"
 #include "common/fs/snapshot-chain.h"
 #include "common/fs/walk.h"
+#include "common/util/array.h"
 #include "common/util/escape.h"
 #include "common/util/plural.h"
 
@@ -39,15 +40,8 @@ struct telling {
 
 static bool enter(struct telling *telling, size_t skip, struct error *err)
 {
-	if (telling->n_nested == telling->n_room) {
-		const size_t n = telling->n_room ? 2 * telling->n_room : 8;
-		size_t *more = reallocarray(telling->skip, n, sizeof(*more));
-
-		if (!more)
-			return error_memory(err);
-		telling->skip = more;
-		telling->n_room = n;
-	}
+	if (!ARRAY_ROOM(telling->skip, telling->n_nested, telling->n_room, err))
+		return false;
 	telling->skip[telling->n_nested++] = skip;
 	return true;
 }

@@ -8,6 +8,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
+#include "common/util/array.h"
 #include "format/node-salvage.h"
 #include "format/root.h"
 
@@ -28,15 +29,8 @@ void dump_start_of_super(const struct superblock *super, uint64_t id, struct dum
 
 static bool add(struct dump_roots *roots, const struct key *key, const struct root *root, struct error *err)
 {
-	if (roots->n == roots->n_max) {
-		const size_t n_max = roots->n_max ? 2 * roots->n_max : 32;
-		struct dump_root *grown = realloc(roots->root, n_max * sizeof(*grown));
-
-		if (!grown)
-			return error_memory(err);
-		roots->root = grown;
-		roots->n_max = n_max;
-	}
+	if (!ARRAY_ROOM(roots->root, roots->n, roots->n_max, err))
+		return false;
 	roots->root[roots->n++] = (struct dump_root){ *key, { root->bytenr, root->generation, root->level } };
 	return true;
 }

@@ -11,6 +11,7 @@
 #include "common/sealed/domain-view.h"
 #include "common/sealed/extent-also.h"
 #include "common/sealed/extent-part.h"
+#include "common/util/array.h"
 #include "common/util/lower-bound.h"
 #include "common/volume/csum.h"
 #include "common/volume/mirror.h"
@@ -32,15 +33,8 @@ static bool insert(struct conversion *c, size_t at, const struct crypt_bad_block
 {
 	struct conversion_bad *all = &c->bad;
 
-	if (all->n == all->room) {
-		const size_t room = all->room ? all->room * 2 : 64;
-		struct crypt_bad_block *grown = reallocarray(all->at, room, sizeof(*grown));
-
-		if (!grown)
-			return error_memory(err);
-		all->at = grown;
-		all->room = room;
-	}
+	if (!ARRAY_ROOM(all->at, all->n, all->room, err))
+		return false;
 	memmove(all->at + at + 1, all->at + at, (all->n - at) * sizeof(*all->at));
 	all->at[at] = *bad;
 	all->n++;
@@ -165,15 +159,8 @@ bool bad_block_spoil_later(struct conversion *c, uint64_t address, struct error 
 {
 	struct conversion_bad *bad = &c->bad;
 
-	if (bad->n_spoil == bad->spoil_room) {
-		const size_t room = bad->spoil_room ? bad->spoil_room * 2 : 64;
-		uint64_t *grown = reallocarray(bad->spoil, room, sizeof(*grown));
-
-		if (!grown)
-			return error_memory(err);
-		bad->spoil = grown;
-		bad->spoil_room = room;
-	}
+	if (!ARRAY_ROOM(bad->spoil, bad->n_spoil, bad->spoil_room, err))
+		return false;
 	bad->spoil[bad->n_spoil++] = address;
 	return true;
 }

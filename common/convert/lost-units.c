@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/convert/torn.h"
+#include "common/util/array.h"
 #include "common/util/lower-bound.h"
 #include "common/volume/mirror.h"
 
@@ -58,15 +59,8 @@ static bool add_unit(struct conversion *c, const struct crypt_unit *unit, uint64
 	struct conversion_lost *lost = &c->lost;
 	struct lost_unit *added;
 
-	if (lost->n == lost->room) {
-		const size_t room = lost->room ? lost->room * 2 : 64;
-		struct lost_unit *grown = reallocarray(lost->unit, room, sizeof(*grown));
-
-		if (!grown)
-			return error_memory(err);
-		lost->unit = grown;
-		lost->room = room;
-	}
+	if (!ARRAY_ROOM(lost->unit, lost->n, lost->room, err))
+		return false;
 	added = &lost->unit[lost->n++];
 	if (c->direction == CRYPT_TO_PLAIN && lost->n == 1)
 		lost->until = place;

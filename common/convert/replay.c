@@ -8,6 +8,7 @@
 #include "common/convert/lost-record.h"
 #include "common/convert/torn.h"
 #include "common/fs/path.h"
+#include "common/util/array.h"
 #include "common/volume/csum.h"
 #include "common/volume/mirror.h"
 
@@ -74,15 +75,8 @@ static bool load_block(struct loading *loading, const struct journal_changed *ch
 	if (!check_target(c, changed->logical, node_size, type, err))
 		return false;
 	if (!block) {
-		if (replay->n_blocks == replay->room) {
-			const size_t room = replay->room ? replay->room * 2 : 64;
-			struct block **grown = reallocarray(replay->block, room, sizeof(*grown));
-
-			if (!grown)
-				return error_memory(err);
-			replay->block = grown;
-			replay->room = room;
-		}
+		if (!ARRAY_ROOM(replay->block, replay->n_blocks, replay->room, err))
+			return false;
 		if (!block_new(c->volume, changed->logical, &block, err))
 			return false;
 		block->is_new = false;

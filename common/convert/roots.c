@@ -6,6 +6,7 @@
 #include "common/convert/bad-blocks.h"
 #include "common/sealed/domain-mac.h"
 #include "common/sealed/domain-view.h"
+#include "common/util/array.h"
 #include "common/util/set64.h"
 #include "format/extent-item.h"
 
@@ -242,15 +243,8 @@ static bool find_leaks(struct volume *volume, struct leaks *leaks, struct error 
 			return false;
 		if (!ours)
 			continue;
-		if (leaks->n == leaks->room) {
-			const size_t room = leaks->room ? leaks->room * 2 : 64;
-			struct leak *grown = reallocarray(leaks->at, room, sizeof(*grown));
-
-			if (!grown)
-				return error_memory(err);
-			leaks->at = grown;
-			leaks->room = room;
-		}
+		if (!ARRAY_ROOM(leaks->at, leaks->n, leaks->room, err))
+			return false;
 		leaks->at[leaks->n++] = (struct leak){ iter.key.objectid, extent.level };
 	}
 }

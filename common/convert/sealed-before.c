@@ -12,6 +12,7 @@
 
 #include "common/convert/plan.h"
 #include "common/sealed/member-places.h"
+#include "common/util/array.h"
 #include "common/util/lower-bound.h"
 #include "common/volume/mirror.h"
 #include "common/volume/tolerance.h"
@@ -224,15 +225,8 @@ static bool add_small(void *context, const struct scan_block *leaf, const struct
 
 	if (!all->is_asked[leaf->member])
 		return true;
-	if (all->n == all->room) {
-		const size_t room = all->room ? 2 * all->room : 64;
-		struct small *const more = reallocarray(all->at, room, sizeof(*more));
-
-		if (!more)
-			return error_memory(err);
-		all->at = more;
-		all->room = room;
-	}
+	if (!ARRAY_ROOM(all->at, all->n, all->room, err))
+		return false;
 	all->at[all->n++] = (struct small){
 		.inode = payload->inode, .offset_kind = payload->offset * 8 + payload->kind, .length = (uint32_t)payload->bytes.left,
 		.member = leaf->member,

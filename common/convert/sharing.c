@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/convert/conversion.h"
+#include "common/util/array.h"
 #include "common/util/lower-bound.h"
 #include "common/util/record-table.h"
 #include "format/extent-item.h"
@@ -209,15 +210,8 @@ static bool add_edge(struct search *s, uint32_t edge, struct error *err)
 {
 	if (s->n_edges == UINT32_MAX)
 		return error_set(err, ERROR_MEMORY, "more than %u references from other subvolumes", UINT32_MAX);
-	if (s->n_edges == s->capacity) {
-		const size_t capacity = s->capacity ? 2 * s->capacity : 64;
-		uint32_t *const more = reallocarray(s->edge, capacity, sizeof(*more));
-
-		if (!more)
-			return error_memory(err);
-		s->edge = more;
-		s->capacity = capacity;
-	}
+	if (!ARRAY_ROOM(s->edge, s->n_edges, s->capacity, err))
+		return false;
 	s->edge[s->n_edges++] = edge;
 	return true;
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "common/sealed/index-scan.h"
+#include "common/util/array.h"
 
 static bool count_payload(void *context, const struct scan_block *leaf, const struct inline_payload *payload, struct error *err)
 {
@@ -21,15 +22,8 @@ static bool add_flags(struct survey *survey, size_t *room, uint64_t member, uint
 {
 	if (survey->n_flags == DOMAIN_INODE_FLAGS_MAX)
 		return error_set(err, ERROR_REFUSED, "more than %u inodes with flags", DOMAIN_INODE_FLAGS_MAX);
-	if (survey->n_flags == *room) {
-		const size_t more = *room ? *room * 2 : 16;
-		struct crypt_inode_flags *grown = reallocarray(survey->flags, more, sizeof(*grown));
-
-		if (!grown)
-			return error_memory(err);
-		survey->flags = grown;
-		*room = more;
-	}
+	if (!ARRAY_ROOM(survey->flags, survey->n_flags, *room, err))
+		return false;
 	survey->flags[survey->n_flags++] = (struct crypt_inode_flags){ member, inode, flags };
 	return true;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/tree/tree-gap.h"
+#include "common/util/array.h"
 #include "common/util/escape.h"
 
 static bool reserve(struct attributes *a, size_t more, struct error *err)
@@ -22,15 +23,8 @@ static bool reserve(struct attributes *a, size_t more, struct error *err)
 		a->bytes = bytes;
 		a->size = size;
 	}
-	if (a->n == a->n_allocated) {
-		const size_t n = a->n_allocated ? 2 * a->n_allocated : 16;
-		struct out_xattr *at = realloc(a->at, n * sizeof(*at));
-
-		if (!at)
-			return error_memory(err);
-		a->at = at;
-		a->n_allocated = n;
-	}
+	if (!ARRAY_ROOM(a->at, a->n, a->n_allocated, err))
+		return false;
 	return true;
 }
 

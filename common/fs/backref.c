@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/fs/backref-leaf.h"
+#include "common/util/array.h"
 #include "common/util/set64.h"
 #include "format/extent-item.h"
 
@@ -101,15 +102,8 @@ struct list64 {
 
 static bool list_add(struct list64 *list, uint64_t number, struct error *err)
 {
-	if (list->n == list->n_room) {
-		const size_t n = list->n_room ? 2 * list->n_room : 16;
-		uint64_t *more = reallocarray(list->at, n, sizeof(*more));
-
-		if (!more)
-			return error_memory(err);
-		list->at = more;
-		list->n_room = n;
-	}
+	if (!ARRAY_ROOM(list->at, list->n, list->n_room, err))
+		return false;
 	list->at[list->n++] = number;
 	return true;
 }

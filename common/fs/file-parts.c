@@ -7,6 +7,7 @@
 
 #include "common/crypto/secret.h"
 #include "common/tree/tree-gap.h"
+#include "common/util/array.h"
 
 #define PIECE (1u << 20)
 
@@ -21,15 +22,8 @@ static bool add_range(struct file_map *map, uint64_t offset, uint64_t len, struc
 		last->len = offset + len - last->offset;
 		return true;
 	}
-	if (map->n == map->n_allocated) {
-		const size_t n = map->n_allocated ? 2 * map->n_allocated : 16;
-		struct file_range *more = realloc(map->at, n * sizeof(*more));
-
-		if (!more)
-			return error_memory(err);
-		map->at = more;
-		map->n_allocated = n;
-	}
+	if (!ARRAY_ROOM(map->at, map->n, map->n_allocated, err))
+		return false;
 	map->at[map->n++] = (struct file_range){ offset, len };
 	map->bytes += len;
 	return true;

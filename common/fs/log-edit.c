@@ -3,9 +3,9 @@
 #include "common/fs/log-edit.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
+#include "common/util/array.h"
 #include "format/inode.h"
 
 struct name name_copy(const struct cursor *name)
@@ -67,19 +67,14 @@ static bool resize_dir(struct replay *r, uint64_t dir, bool grows, const struct 
 
 bool log_count_later(struct replay *r, uint64_t inode, struct error *err)
 {
-	uint64_t *more;
 	bool added;
 
 	if (!set64_add(&r->to_count, inode, &added, err))
 		return false;
 	if (!added)
 		return true;
-	if ((r->n_to_count & (r->n_to_count + 1)) == 0) {	/* it is full when one less than a power of two */
-		more = reallocarray(r->counting, 2 * (r->n_to_count + 1), sizeof(*more));
-		if (!more)
-			return error_memory(err);
-		r->counting = more;
-	}
+	if (!ARRAY_ROOM(r->counting, r->n_to_count, r->counting_room, err))
+		return false;
 	r->counting[r->n_to_count++] = inode;
 	return true;
 }

@@ -18,7 +18,7 @@ struct replay {
 	/* inodes whose links are to be counted */
 	struct set64 to_count;
 	uint64_t *counting;
-	size_t n_to_count;
+	size_t n_to_count, counting_room;
 };
 
 /* A copy of a name, because the items that names come from change. */

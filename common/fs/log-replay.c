@@ -249,7 +249,7 @@ static bool count_all_links(struct replay *r, struct error *err)
 		const size_t n = r->n_to_count;
 
 		r->counting = NULL;
-		r->n_to_count = 0;
+		r->n_to_count = r->counting_room = 0;
 		set64_free(&r->to_count);
 		for (size_t i = 0; ok && i < n; i++)
 			ok = count_links(r, now[i], err);

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "common/util/array.h"
 #include "common/util/escape.h"
 #include "common/util/lower-bound.h"
 #include "common/util/set64.h"
@@ -18,15 +19,8 @@
 
 static bool add_parent(struct inode_parents *parents, uint64_t parent, uint64_t inode, struct error *err)
 {
-	if (parents->n == parents->n_allocated) {
-		const size_t n = parents->n_allocated ? 2 * parents->n_allocated : 256;
-		struct inode_parent *more = reallocarray(parents->at, n, sizeof(*more));
-
-		if (!more)
-			return error_memory(err);
-		parents->at = more;
-		parents->n_allocated = n;
-	}
+	if (!ARRAY_ROOM(parents->at, parents->n, parents->n_allocated, err))
+		return false;
 	parents->at[parents->n++] = (struct inode_parent){ parent, inode };
 	return true;
 }
@@ -146,15 +140,8 @@ static bool add(struct finding *f, const struct dir_entry *entry, uint64_t numbe
 		return false;
 	if (!fresh)
 		return true;
-	if (names->n == names->n_allocated) {
-		const size_t n = names->n_allocated ? 2 * names->n_allocated : 16;
-		struct lost_name *more = reallocarray(names->at, n, sizeof(*more));
-
-		if (!more)
-			return error_memory(err);
-		names->at = more;
-		names->n_allocated = n;
-	}
+	if (!ARRAY_ROOM(names->at, names->n, names->n_allocated, err))
+		return false;
 	name = malloc(entry->name.left);
 	if (!name)
 		return error_memory(err);

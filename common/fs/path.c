@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/fs/lost-names.h"
+#include "common/util/array.h"
 #include "common/util/escape.h"
 
 bool inode_get(const struct tree *subvolume, uint64_t number, struct inode *inode, struct error *err)
@@ -229,15 +230,8 @@ static size_t count_same(const struct path_memory *memory, const char *path)
 
 static bool remember_step(struct path_memory *memory, size_t end, const struct file_id *at, struct error *err)
 {
-	if (memory->n == memory->room) {
-		const size_t room = memory->room ? 2 * memory->room : 64;
-		struct path_memory_step *more = reallocarray(memory->step, room, sizeof(*more));
-
-		if (!more)
-			return error_memory(err);
-		memory->step = more;
-		memory->room = room;
-	}
+	if (!ARRAY_ROOM(memory->step, memory->n, memory->room, err))
+		return false;
 	memory->step[memory->n++] = (struct path_memory_step){ end, *at };
 	return true;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/fs/path.h"
+#include "common/util/array.h"
 #include "common/util/escape.h"
 #include "common/util/lower-bound.h"
 #include "common/volume/tolerance.h"
@@ -23,7 +24,7 @@ struct reading {
 	struct volume *volume;
 	struct subvolume_list *list;
 	struct place *place;	/* one per entry of list->at */
-	size_t n_room;
+	size_t n_room, place_room;
 	bool over;	/* list damage instead of failing */
 };
 
@@ -36,45 +37,25 @@ static bool is_subvolume_id(uint64_t id)
 static bool survive(struct reading *r, uint64_t id, bool is_path, struct error *err)
 {
 	struct subvolume_list *list = r->list;
-	struct subvolume_lost *more;
+	struct subvolume_lost *lost;
 	char who[40];
 
 	if (!r->over || !error_is_damage(err) || (id == FS_TREE_ID && !is_path))
 		return volume_tolerates(r->volume, err);
-	more = reallocarray(list->lost, list->n_lost + 1, sizeof(*more));
-	if (!more)
-		return error_memory(err);
-	list->lost = more;
+	if (!ARRAY_ROOM(list->lost, list->n_lost, list->lost_room, err))
+		return false;
+	lost = &list->lost[list->n_lost];
 	/* Drop the name: whoever reports the error adds it. */
 	snprintf(who, sizeof(who), "subvolume %" PRIu64 ": ", id);
-	more[list->n_lost] = (struct subvolume_lost){
+	*lost = (struct subvolume_lost){
 		.id = id, .is_path = is_path, .what = strdup(err->text + (strncmp(err->text, who, strlen(who)) == 0 ? strlen(who) : 0)),
 	};
 	*err = (struct error){ 0 };
-	return more[list->n_lost++].what || error_memory(err);
+	list->n_lost++;
+	return lost->what || error_memory(err);
 }
 
 /* --- the items -------------------------------------------------------------------------------------------- */
-
-static bool make_room(struct reading *r, struct error *err)
-{
-	if (r->list->n < r->n_room)
-		return true;
-
-	const size_t n = r->n_room ? 2 * r->n_room : 16;
-	struct subvolume *at = reallocarray(r->list->at, n, sizeof(*at));
-	struct place *place;
-
-	if (!at)
-		return error_memory(err);
-	r->list->at = at;
-	place = reallocarray(r->place, n, sizeof(*place));
-	if (!place)
-		return error_memory(err);
-	r->place = place;
-	r->n_room = n;
-	return true;
-}
 
 static bool add_root_item(struct reading *r, const struct key *key, struct cursor *item, struct error *err)
 {
@@ -92,7 +73,7 @@ static bool add_root_item(struct reading *r, const struct key *key, struct curso
 		last->deleted = root.refs == 0;
 		return true;
 	}
-	if (!make_room(r, err))
+	if (!ARRAY_ROOM(list->at, list->n, r->n_room, err) || !ARRAY_ROOM(r->place, list->n, r->place_room, err))
 		return false;
 	list->at[list->n] = (struct subvolume){
 		.id = key->objectid,

@@ -33,7 +33,7 @@ struct subvolume_list {
 	size_t n_by_uuid;
 	uint64_t default_id;
 	struct subvolume_lost *lost;	/* subvolume_list_read_over() */
-	size_t n_lost;
+	size_t n_lost, lost_room;
 };
 
 bool subvolume_list_read(struct volume *volume, struct subvolume_list *list, struct error *err) must_use;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "common/fs/walk-job.h"
+#include "common/util/array.h"
 #include "common/util/escape.h"
 
 bool walk_tell(struct walk *w, const struct error *what, struct error *err)
@@ -59,15 +60,8 @@ static bool push(struct walk *w, struct place *place, const struct walk_entry *e
 		.is_made_up = entry->is_made_up,
 	};
 
-	if (w->n_frames == w->n_allocated) {
-		const size_t n = w->n_allocated ? 2 * w->n_allocated : 32;
-		struct frame *more = realloc(w->frame, n * sizeof(*more));
-
-		if (!more)
-			return error_memory(err);
-		w->frame = more;
-		w->n_allocated = n;
-	}
+	if (!ARRAY_ROOM(w->frame, w->n_frames, w->n_allocated, err))
+		return false;
 	if (!place) {
 		frame.place = calloc(1, sizeof(*frame.place));
 		if (!frame.place)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/sealed/crypt-list.h"
+#include "common/util/array.h"
 
 static bool add(void *context, const struct crypt_bad_block *bad, struct error *err)
 {
@@ -12,15 +13,8 @@ static bool add(void *context, const struct crypt_bad_block *bad, struct error *
 
 	if (bad->what != BAD_CARRIED)
 		return true;
-	if (carried->n == carried->room) {
-		const size_t room = carried->room ? carried->room * 2 : 64;
-		struct crypt_bad_block *grown = reallocarray(carried->at, room, sizeof(*grown));
-
-		if (!grown)
-			return error_memory(err);
-		carried->at = grown;
-		carried->room = room;
-	}
+	if (!ARRAY_ROOM(carried->at, carried->n, carried->room, err))
+		return false;
 	carried->at[carried->n++] = *bad;
 	return true;
 }

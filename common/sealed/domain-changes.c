@@ -11,6 +11,7 @@
 #include "common/sealed/index-iter.h"
 #include "common/sealed/index-scan.h"
 #include "common/sealed/scan-bad.h"
+#include "common/util/array.h"
 
 #define UNTOLD "files are missing, or exchanged with another subvolume that was sealed with it; nothing tells which ones"
 
@@ -206,30 +207,16 @@ static bool add_unknown(struct comparing *c, const struct index_found *found, st
 			return true;
 		}
 	}
-	if (c->n_unknown == c->unknown_room) {
-		const size_t room = c->unknown_room ? 2 * c->unknown_room : 16;
-		struct unknown *grown = reallocarray(c->unknown, room, sizeof(*grown));
-
-		if (!grown)
-			return error_memory(err);
-		c->unknown = grown;
-		c->unknown_room = room;
-	}
+	if (!ARRAY_ROOM(c->unknown, c->n_unknown, c->unknown_room, err))
+		return false;
 	c->unknown[c->n_unknown++] = (struct unknown){ found->member, 1u << found->kind };
 	return true;
 }
 
 static bool add_intact(struct comparing *c, uint32_t member, struct error *err)
 {
-	if (c->n_intact == c->intact_room) {
-		const size_t room = c->intact_room ? 2 * c->intact_room : 16;
-		struct making *grown = reallocarray(c->intact, room, sizeof(*grown));
-
-		if (!grown)
-			return error_memory(err);
-		c->intact = grown;
-		c->intact_room = room;
-	}
+	if (!ARRAY_ROOM(c->intact, c->n_intact, c->intact_room, err))
+		return false;
 	c->intact[c->n_intact++] = (struct making){ .member = member };
 	return true;
 }

@@ -7,6 +7,7 @@
 
 #include "common/fs/paths-above.h"
 #include "common/sealed/domain-nested.h"
+#include "common/util/array.h"
 #include "common/util/lower-bound.h"
 #include "common/volume/tolerance.h"
 
@@ -184,7 +185,7 @@ bool domain_numbers(struct volume *volume, uint16_t **numbers, size_t *n, struct
 	const struct key last = crypt_second_header_key(UINT16_MAX);
 	struct key first = crypt_key(0, CRYPT_HEADER, 0);
 	uint16_t *found = NULL;
-	size_t n_found = 0;
+	size_t n_found = 0, room = 0;
 	struct tree tree;
 	bool ok = tree_open(volume, ROOT_TREE_ID, &tree, err);
 
@@ -197,12 +198,10 @@ bool domain_numbers(struct volume *volume, uint16_t **numbers, size_t *n, struct
 			break;
 
 		const uint16_t number = (uint16_t)(iter.key.offset >> 48);
-		uint16_t *const more = reallocarray(found, n_found + 1, sizeof(*more));
 
-		ok = more || error_memory(err);
-		if (!more)
+		ok = ARRAY_ROOM(found, n_found, room, err);
+		if (!ok)
 			break;
-		found = more;
 		found[n_found++] = number;
 		if (number == UINT16_MAX)
 			break;

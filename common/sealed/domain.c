@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/fs/paths-above.h"
+#include "common/util/array.h"
 #include "common/volume/tolerance.h"
 
 /* Bounds the memory that one domain may take: members have their paths with them. */
@@ -14,32 +15,22 @@
 
 /* --- items ----------------------------------------------------------------------- */
 
-/* Returns the array with room for one more. It is full when n is 0 or a power of two. NULL: error. */
-static void *grow(void *array, size_t n, size_t size, size_t most, const char *what, struct error *err)
-{
-	void *more;
+struct rooms {
+	size_t slots, members, inode_flags;
+};
 
-	if (n >= most) {
-		error_set(err, ERROR_REFUSED, "more than %zu %s", most, what);
-		return NULL;
-	}
-	if ((n & (n - 1)) != 0)
-		return array;
-	more = reallocarray(array, n ? 2 * n : 1, size);
-	if (!more)
-		error_memory(err);
-	return more;
+static bool too_many(size_t most, const char *what, struct error *err)
+{
+	return error_set(err, ERROR_REFUSED, "more than %zu %s", most, what);
 }
 
-static bool read_slot(struct domain *d, const struct crypt_place *place, struct cursor *item, struct error *err)
+static bool read_slot(struct domain *d, const struct crypt_place *place, struct cursor *item, struct rooms *room, struct error *err)
 {
-	struct crypt_slot *const slots = grow(d->slots, d->n_slots, sizeof(*slots), CRYPT_SLOTS_MAX, "key slots", err);
 	struct crypt_slot slot;
 
-	if (!slots)
-		return false;
-	d->slots = slots;
-	if (!crypt_slot_read(item, &slot, err))
+	if (d->n_slots >= CRYPT_SLOTS_MAX)
+		return too_many(CRYPT_SLOTS_MAX, "key slots", err);
+	if (!ARRAY_ROOM(d->slots, d->n_slots, room->slots, err) || !crypt_slot_read(item, &slot, err))
 		return false;
 	if (slot.number != place->index)
 		return error_set(err, ERROR_KEY_HEADER, "key slot %" PRIu64 ": its record belongs to slot %u", place->index, slot.number);
@@ -47,14 +38,11 @@ static bool read_slot(struct domain *d, const struct crypt_place *place, struct 
 	return true;
 }
 
-static bool read_member(struct domain *d, const struct crypt_place *place, struct cursor *item, struct error *err)
+static bool read_member(struct domain *d, const struct crypt_place *place, struct cursor *item, struct rooms *room, struct error *err)
 {
-	struct crypt_member *const members = grow(d->members, d->n_members, sizeof(*members), MEMBERS_MAX, "subvolumes sealed together", err);
-
-	if (!members)
-		return false;
-	d->members = members;
-	if (!crypt_member_read(item, &d->members[d->n_members], err))
+	if (d->n_members >= MEMBERS_MAX)
+		return too_many(MEMBERS_MAX, "subvolumes sealed together", err);
+	if (!ARRAY_ROOM(d->members, d->n_members, room->members, err) || !crypt_member_read(item, &d->members[d->n_members], err))
 		return false;
 
 	const uint64_t id = d->members[d->n_members].id;
@@ -73,7 +61,7 @@ static bool flags_ascend(const struct crypt_inode_flags *a, const struct crypt_i
 	return a->member != b->member ? a->member < b->member : a->inode < b->inode;
 }
 
-static bool read_inode_flags(struct domain *d, const struct crypt_place *place, struct cursor *item, struct error *err)
+static bool read_inode_flags(struct domain *d, const struct crypt_place *place, struct cursor *item, struct rooms *room, struct error *err)
 {
 	unsigned n;
 
@@ -81,12 +69,10 @@ static bool read_inode_flags(struct domain *d, const struct crypt_place *place, 
 		return false;
 	while (n-- > 0) {
 		const size_t i = d->n_inode_flags;
-		struct crypt_inode_flags *const flags = grow(d->inode_flags, i, sizeof(*flags), DOMAIN_INODE_FLAGS_MAX, "inodes with flags", err);
 
-		if (!flags)
-			return false;
-		d->inode_flags = flags;
-		if (!crypt_inode_flags_next(item, &d->inode_flags[i], err))
+		if (i >= DOMAIN_INODE_FLAGS_MAX)
+			return too_many(DOMAIN_INODE_FLAGS_MAX, "inodes with flags", err);
+		if (!ARRAY_ROOM(d->inode_flags, i, room->inode_flags, err) || !crypt_inode_flags_next(item, &d->inode_flags[i], err))
 			return false;
 		if (i > 0 && !flags_ascend(&d->inode_flags[i - 1], &d->inode_flags[i]))
 			return error_set(err, ERROR_CORRUPT, "inode flags item %" PRIu64 ": inode %" PRIu64 " of subvolume %" PRIu64
@@ -101,14 +87,15 @@ static bool read_items(struct domain *d, const struct tree *tree, uint64_t *n_fl
 	const struct key first = crypt_key(d->number, CRYPT_SLOT, 0);
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	struct crypt_place place;
+	struct rooms room = { 0 };
 
 	if (!tree_seek(tree, &first, &iter, err))
 		return false;
 	while (iter.valid && crypt_place_of_key(&iter.key, &place) && place.domain == d->number && place.kind <= CRYPT_INODE_FLAGS &&
 	       !place.second_header) {
-		const bool ok = place.kind == CRYPT_SLOT ? read_slot(d, &place, &iter.item, err)
-			      : place.kind == CRYPT_MEMBER ? read_member(d, &place, &iter.item, err)
-			      : read_inode_flags(d, &place, &iter.item, err);
+		const bool ok = place.kind == CRYPT_SLOT ? read_slot(d, &place, &iter.item, &room, err)
+			      : place.kind == CRYPT_MEMBER ? read_member(d, &place, &iter.item, &room, err)
+			      : read_inode_flags(d, &place, &iter.item, &room, err);
 
 		if (!ok)
 			return false;

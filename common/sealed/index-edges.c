@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/sealed/scan-bad.h"
+#include "common/util/array.h"
 
 struct index_block {
 	uint32_t block;			/* number of the block in the scan */
@@ -29,18 +30,12 @@ bool index_emit(struct index_pass *pass, const struct inode_version *version, ui
 	enum inode_entry_kind kinds[INODE_ENTRIES_MAX];
 	const unsigned n = inode_entry_kinds(version, kinds);
 
-	if (pass->n_found + n > pass->found_room) {
-		const size_t room = pass->found_room ? 2 * pass->found_room : 1024;
-		struct index_found *grown = reallocarray(pass->found, room, sizeof(*grown));
-
-		if (!grown)
-			return error_memory(err);
-		pass->found = grown;
-		pass->found_room = room;
-	}
 	for (unsigned i = 0; i < n; i++) {
-		struct index_found *found = &pass->found[pass->n_found];
+		struct index_found *found;
 
+		if (!ARRAY_ROOM(pass->found, pass->n_found, pass->found_room, err))
+			return false;
+		found = &pass->found[pass->n_found];
 		*found = (struct index_found){ .member = member, .kind = (uint8_t)kinds[i] };
 		if (!inode_version_entry(pass->canonical, version, kinds[i], &found->entry, err))
 			return false;
@@ -62,15 +57,8 @@ static bool want_block(struct index_pass *pass, const struct scan_block *at, uin
 			block->end = end;
 		return true;
 	}
-	if (pass->n_blocks == pass->block_room) {
-		const size_t room = pass->block_room ? 2 * pass->block_room : 256;
-		struct index_block *grown = reallocarray(pass->block, room, sizeof(*grown));
-
-		if (!grown)
-			return error_memory(err);
-		pass->block = grown;
-		pass->block_room = room;
-	}
+	if (!ARRAY_ROOM(pass->block, pass->n_blocks, pass->block_room, err))
+		return false;
 	pass->block[pass->n_blocks++] = (struct index_block){ .block = (uint32_t)(at - pass->scan->block), .end = end };
 	*number = (uint32_t)pass->n_blocks;
 	return true;

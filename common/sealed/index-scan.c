@@ -8,6 +8,7 @@
 #include "common/sealed/index-edges.h"
 #include "common/sealed/scan-bad.h"
 #include "common/tree/tree-gap.h"
+#include "common/util/array.h"
 
 /* --- how much there may be ------------------------------------------------------------------------------ */
 
@@ -173,16 +174,9 @@ static bool find_apart(const struct scan *scan, uint64_t **apart, size_t *n, str
 					      : tree_seek(&scan->tree[m], &first, &iter, err);
 
 		while (ok && iter.valid && key_is_orphan_item(&iter.key)) {
-			if (n_found == room) {
-				uint64_t *grown = reallocarray(found, room ? 2 * room : 16, sizeof(*found));
-
-				if (!grown) {
-					free(found);
-					return error_memory(err);
-				}
-				found = grown;
-				room = room ? 2 * room : 16;
-			}
+			ok = ARRAY_ROOM(found, n_found, room, err);
+			if (!ok)
+				break;
 			found[n_found++] = iter.key.offset;
 			ok = scan_has_lost(scan) ? tree_next_over(&iter, NULL, NULL, err) : tree_next(&iter, err);
 		}

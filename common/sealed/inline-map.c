@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "common/sealed/crypt-list.h"
+#include "common/util/array.h"
 #include "common/util/lower-bound.h"
 
 void inline_map_free(struct inline_map *map)
@@ -70,15 +71,8 @@ static bool read_entry(void *context, const struct crypt_inline_unit *unit, uint
 	struct reading *reading = context;
 	struct inline_map *map = reading->map;
 
-	if (map->n == reading->room) {
-		const size_t room = reading->room ? reading->room + reading->room / 2 : 64;
-		struct inline_entry *grown = reallocarray(map->entry, room, sizeof(*grown));
-
-		if (!grown)
-			return error_memory(err);
-		map->entry = grown;
-		reading->room = room;
-	}
+	if (!ARRAY_ROOM(map->entry, map->n, reading->room, err))
+		return false;
 	map->entry[map->n++] = (struct inline_entry){ unit->inode, offset_kind(unit->offset, unit->kind), place };
 	map->n_items = (place >> 16) + 1;
 	return true;

@@ -12,6 +12,7 @@
 #include "common/fs/subvolume-label.h"
 #include "common/sealed/domain-nested.h"
 #include "common/sealed/domain.h"
+#include "common/util/array.h"
 #include "common/util/escape.h"
 #include "common/util/lower-bound.h"
 
@@ -28,17 +29,11 @@ static void take_member(void *context, const struct crypt_member *member)
 	struct reading *reading = context;
 	struct member_places *places = reading->places;
 	struct member_place *place;
+	struct error no_memory;
 
-	if (places->n == places->n_room) {
-		const size_t room = places->n_room ? 2 * places->n_room : 16;
-		struct member_place *more = reallocarray(places->at, room, sizeof(*more));
-
-		reading->ok = reading->ok && more;
-		if (!more)
-			return;
-		places->at = more;
-		places->n_room = room;
-	}
+	reading->ok = reading->ok && ARRAY_ROOM(places->at, places->n, places->n_room, &no_memory);
+	if (!reading->ok)
+		return;
 	place = &places->at[places->n];
 	*place = (struct member_place){
 		.domain = reading->domain, .id = member->id, .path = malloc(member->path_len + 1u), .path_len = member->path_len,
@@ -206,15 +201,8 @@ static bool add_lost(struct member_places *places, const struct member_place *pl
 {
 	struct lost_member *lost;
 
-	if (places->n_lost == places->n_lost_room) {
-		const size_t room = places->n_lost_room ? 2 * places->n_lost_room : 8;
-		struct lost_member *more = reallocarray(places->lost, room, sizeof(*more));
-
-		if (!more)
-			return error_memory(err);
-		places->lost = more;
-		places->n_lost_room = room;
-	}
+	if (!ARRAY_ROOM(places->lost, places->n_lost, places->n_lost_room, err))
+		return false;
 	lost = &places->lost[places->n_lost];
 	*lost = (struct lost_member){ .place = place, .above = top->id, .path = escape_new(place->path, place->path_len) };
 	if (asprintf(&lost->text, "subvolume %" PRIu64 " was sealed here, and the directory still says that it is here, but %s", place->id, wrong) < 0)

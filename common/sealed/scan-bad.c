@@ -6,6 +6,7 @@
 
 #include "common/fs/path.h"
 #include "common/tree/allocator.h"
+#include "common/util/array.h"
 #include "common/util/lower-bound.h"
 #include "common/volume/tolerance.h"
 
@@ -17,13 +18,8 @@ bool scan_bad_add(struct scan *scan, uint64_t inode, uint32_t member, const stru
 		*err = *what;
 		return error_prefix(err, "more than %u items and tree blocks are damaged; the last one", SCAN_BAD_MAX);
 	}
-	if ((scan->n_bad & (scan->n_bad - 1)) == 0) {	/* full when it is a power of two */
-		struct scan_bad *grown = reallocarray(scan->bad, scan->n_bad ? 2 * scan->n_bad : 1, sizeof(*grown));
-
-		if (!grown)
-			return error_memory(err);
-		scan->bad = grown;
-	}
+	if (!ARRAY_ROOM(scan->bad, scan->n_bad, scan->bad_room, err))
+		return false;
 	text = strdup(what->text);
 	if (!text)
 		return error_memory(err);

@@ -52,7 +52,7 @@ struct scan {
 	uint64_t data_bytes;		/* total length of the extents */
 	uint64_t n_regular_files;	/* INODE_ITEMs of regular files, counting each leaf once */
 	struct scan_bad *bad;		/* scan_run_over(): sorted by inode, then member */
-	size_t n_bad;
+	size_t n_bad, bad_room;
 };
 
 /*

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/sealed/unit-confirm.h"
+#include "common/util/array.h"
 #include "common/util/lower-bound.h"
 #include "common/volume/mirror.h"
 #include "common/volume/tolerance.h"
@@ -190,15 +191,8 @@ static bool find_in_place(struct unit_seeker *seeker, struct looking *looking, s
 
 static bool add_hint(struct hints *hints, uint64_t value, uint64_t place, struct error *err)
 {
-	if (hints->n == hints->room) {
-		const size_t room = hints->room ? hints->room + hints->room / 2 : 256;
-		struct hint *const grown = reallocarray(hints->at, room, sizeof(*grown));
-
-		if (!grown)
-			return error_memory(err);
-		hints->at = grown;
-		hints->room = room;
-	}
+	if (!ARRAY_ROOM(hints->at, hints->n, hints->room, err))
+		return false;
 	hints->at[hints->n++] = (struct hint){ value, place };
 	return true;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/sealed/crypt-list.h"
+#include "common/util/array.h"
 #include "common/util/lower-bound.h"
 #include "common/volume/mirror.h"
 #include "common/volume/tolerance.h"
@@ -138,23 +139,9 @@ static uint64_t item_of(const struct unit_map *map, size_t number)
 	return low;
 }
 
-/* Makes room for one more. Doubling only costs address space: pages that were never written to take no memory. */
-static bool grow(void *array, size_t n, size_t *room, size_t size, struct error *err)
+static bool too_many(struct error *err)
 {
-	void **at = array;
-	const size_t more = *room ? 2 * *room : 64;
-	void *grown;
-
-	if (n < *room)
-		return true;
-	if (n >= UNIT_GROUP_NONE)
-		return error_set(err, ERROR_MEMORY, "more than %u extents or items of units", UNIT_GROUP_NONE);
-	grown = reallocarray(*at, more, size);
-	if (!grown)
-		return error_memory(err);
-	*at = grown;
-	*room = more;
-	return true;
+	return error_set(err, ERROR_MEMORY, "more than %u extents or items of units", UNIT_GROUP_NONE);
 }
 
 /* Notes every item up to this place, with the number of groups before it. */
@@ -163,7 +150,9 @@ static bool note_items(struct reading *reading, uint64_t place, struct error *er
 	struct unit_map *map = reading->map;
 
 	while (map->n_items <= place >> 16) {
-		if (!grow(&map->n_before, map->n_items, &reading->item_room, sizeof(*map->n_before), err))
+		if (map->n_items >= UNIT_GROUP_NONE)
+			return too_many(err);
+		if (!ARRAY_ROOM(map->n_before, map->n_items, reading->item_room, err))
 			return false;
 		map->n_before[map->n_items++] = (uint32_t)map->n_groups;
 	}
@@ -177,7 +166,9 @@ static bool add_group(struct reading *reading, const struct crypt_unit *unit, st
 
 	if (n_blocks > UINT32_MAX)
 		return error_set(err, ERROR_CORRUPT, "unit %#" PRIx64 ": extent_len is %" PRIu64, unit->unit_id, unit->extent_len);
-	if (!grow(&map->group, map->n_groups, &reading->group_room, sizeof(*map->group), err))
+	if (map->n_groups >= UNIT_GROUP_NONE)
+		return too_many(err);
+	if (!ARRAY_ROOM(map->group, map->n_groups, reading->group_room, err))
 		return false;
 	map->group[map->n_groups++] = (struct unit_group_kept){
 		.block_low = (uint32_t)block,

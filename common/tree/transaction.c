@@ -8,33 +8,14 @@
 #include "common/tree/extent-edit.h"
 #include "common/tree/free-space.h"
 #include "common/tree/tree-edit.h"
+#include "common/util/array.h"
 #include "common/volume/chunk-map.h"
 #include "common/volume/csum.h"
-
-/* --- growing arrays ------------------------------------------------------------ */
-
-/* Makes room for one more element of this size. */
-static bool make_room(void *array, size_t n, size_t *room, size_t size, struct error *err)
-{
-	void *elements;
-
-	if (n < *room)
-		return true;
-	memcpy(&elements, array, sizeof(elements));	/* a pointer to any type */
-	elements = reallocarray(elements, *room ? 2 * *room : 32, size);
-	if (!elements)
-		return error_memory(err);
-	memcpy(array, &elements, sizeof(elements));
-	*room = *room ? 2 * *room : 32;
-	return true;
-}
-
-#define ROOM(array, n, room) make_room(&(array), n, &(room), sizeof(*(array)), err)	/* for pointer variables */
 
 /* Adds the block to the list, which holds it. */
 static bool list_add(struct block_list *list, struct block *block, struct error *err)
 {
-	if (!ROOM(list->block, list->n, list->room))
+	if (!ARRAY_ROOM(list->block, list->n, list->room, err))
 		return false;
 	list->block[list->n++] = block_hold(block);
 	return true;
@@ -56,7 +37,7 @@ static struct block *list_take(struct block_list *list, uint64_t logical)
 
 static bool add_pending(struct transaction *tx, struct pending pending, struct error *err)
 {
-	if (!ROOM(tx->pending, tx->n_pending, tx->pending_room))
+	if (!ARRAY_ROOM(tx->pending, tx->n_pending, tx->pending_room, err))
 		return false;
 	tx->pending[tx->n_pending++] = pending;
 	return true;
@@ -182,7 +163,7 @@ bool transaction_new_block(struct transaction *tx, const struct block *source, u
 	uint64_t logical;
 
 	assert(!tx->settled);
-	if (!ROOM(tx->taken, tx->n_taken, tx->taken_room) || !ROOM(tx->fresh.block, tx->fresh.n, tx->fresh.room) ||
+	if (!ARRAY_ROOM(tx->taken, tx->n_taken, tx->taken_room, err) || !ARRAY_ROOM(tx->fresh.block, tx->fresh.n, tx->fresh.room, err) ||
 	    !take_block(tx, source->node.owner, &logical, err))
 		return false;
 	tx->taken[tx->n_taken++] = logical;
@@ -197,7 +178,7 @@ bool transaction_new_block(struct transaction *tx, const struct block *source, u
 static bool lose(struct transaction *tx, uint64_t logical, uint8_t level, uint64_t owner, struct error *err)
 {
 	assert(!tx->settled);
-	if (!ROOM(tx->freed, tx->n_freed, tx->freed_room) || !ROOM(tx->dead.block, tx->dead.n, tx->dead.room))
+	if (!ARRAY_ROOM(tx->freed, tx->n_freed, tx->freed_room, err) || !ARRAY_ROOM(tx->dead.block, tx->dead.n, tx->dead.room, err))
 		return false;
 
 	struct block *block = list_take(&tx->changed, logical);

@@ -6,9 +6,10 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "common/util/array.h"
 #include "common/util/mix64.h"
 
-#define FIRST_CAPACITY 64
+#define FIRST_SLOTS 64
 
 static uint8_t *record_at(const struct record_table *table, size_t i)
 {
@@ -51,7 +52,7 @@ void *record_table_find(const struct record_table *table, uint64_t number)
 /* The records hold everything, so the old index is freed before the new one is made. There are never two. */
 static bool grow_index(struct record_table *table, struct error *err)
 {
-	const size_t n_slots = table->n_slots ? table->n_slots + table->n_slots / 2 : FIRST_CAPACITY;
+	const size_t n_slots = table->n_slots ? table->n_slots + table->n_slots / 2 : FIRST_SLOTS;
 
 	/* A seed of zeros would still be correct, only slower with numbers chosen to collide. */
 	if (table->n_slots == 0 && getrandom(&table->seed, sizeof(table->seed), GRND_NONBLOCK) != sizeof(table->seed))
@@ -67,17 +68,12 @@ static bool grow_index(struct record_table *table, struct error *err)
 	return true;
 }
 
-/* Doubling only costs address space: pages that were never written to take no memory. */
 static bool grow_records(struct record_table *table, struct error *err)
 {
-	const size_t capacity = table->capacity ? 2 * table->capacity : FIRST_CAPACITY;
-	void *record = reallocarray(table->record, capacity, table->record_size);
+	void *record = array_grown(table->record, &table->capacity, table->record_size, err);
 
-	if (!record)
-		return error_memory(err);
-	table->record = record;
-	table->capacity = capacity;
-	return true;
+	table->record = record ? record : table->record;
+	return record;
 }
 
 bool record_table_add(struct record_table *table, uint64_t number, void **record, struct error *err)

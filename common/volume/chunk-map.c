@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/util/array.h"
 #include "common/util/lower-bound.h"
 #include "common/volume/devices.h"
 #include "common/volume/mirror.h"
@@ -51,24 +52,14 @@ static bool check_stripes(struct volume *volume, const struct chunk *chunk, stru
 	return true;
 }
 
-/* Makes room for one more chunk. The arrays double, so n_chunks alone tells how much room there is. */
+/* Makes room for one more chunk. */
 static bool make_room(struct volume *volume, unsigned n_stripes, struct error *err)
 {
-	const size_t n = volume->n_chunks;
-
-	if (n >= CHUNKS_MAX)
+	if (volume->n_chunks >= CHUNKS_MAX)
 		return error_set(err, ERROR_REFUSED, "the filesystem has more than %u chunks", CHUNKS_MAX);
 	if (n_stripes > CHUNK_MAP_STRIPES_MAX - volume->n_stripes)
 		return error_set(err, ERROR_REFUSED, "the chunks of the filesystem have more than %u stripes", CHUNK_MAP_STRIPES_MAX);
-	if (n > 0 && (n < 8 || (n & (n - 1)) != 0))
-		return true;
-
-	struct chunk *more = realloc(volume->chunks, (n < 8 ? 8 : 2 * n) * sizeof(*more));
-
-	if (!more)
-		return error_memory(err);
-	volume->chunks = more;
-	return true;
+	return ARRAY_ROOM(volume->chunks, volume->n_chunks, volume->chunk_room, err);
 }
 
 bool chunk_map_add(struct volume *volume, const struct chunk *chunk, struct error *err)
@@ -115,6 +106,7 @@ void chunk_map_free(struct volume *volume)
 	chunk_map_truncate(volume, 0);
 	free(volume->chunks);
 	volume->chunks = NULL;
+	volume->chunk_room = 0;
 }
 
 struct extent {

@@ -43,7 +43,7 @@ struct volume {
 	unsigned super_used;		/* which copy */
 	struct super_copy copy[SUPER_COPIES];
 	struct chunk *chunks;		/* sorted by logical address */
-	size_t n_chunks;
+	size_t n_chunks, chunk_room;
 	size_t n_stripes;		/* of all chunks together */
 	struct block_cache *cache;
 	uint8_t *row;			/* buffer of volume_read() for the stripes from which another one is computed */
