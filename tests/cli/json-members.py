@@ -44,6 +44,11 @@ for row, found in sorted(seen.items()):
         bad.append(f"no row {row}: {sorted(found)}")
     elif found - table[row]:
         bad.append(f"row {row} lacks {sorted(found - table[row])}")
+text = page[page.index(".Ss Members\n"):page.index(".Sh EXAMPLES\n")].replace("\\\n", "")
+explained = {name for names in re.findall(r"^\.It (.*)$", text, re.M) for name in re.split(r"[ ,]+", names)}
+for row, names in sorted(table.items()):	# those of dump-super have the names of the fields on disk
+    if row != "dump-super" and {re.sub("_hex$", "", name) for name in names} - explained:
+        bad.append(f"row {row}: nothing explains {sorted({re.sub('_hex$', '', name) for name in names} - explained)}")
 sources = "".join(open(name).read() for name in glob.glob(top + "/cmd/**/*.c", recursive=True))
 for row, names in sorted(table.items()):
     unknown = [name for name in names - seen.get(row, set()) if not re.search(rf'"{re.sub("_hex$", "", name)}\\?"', sources)]

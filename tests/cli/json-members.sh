@@ -31,13 +31,29 @@ tell timeline --changed-since shared-snapshot disk.img shared
 tell resolve disk.img vault ledger.txt
 tell resolve --logical "$at" disk.img
 tell resolve --logical "$(btrfs-crypt dump-super disk.img | sed -n 's/^root\t\t*\([0-9]*\)$/\1/p' | head -n 1)" disk.img
+# logical COMMAND...: the address of the first tree block that it prints
+logical() { "$@" | sed -nE 's/^(leaf|node) ([0-9]+) .*/\2/p' | head -n 1; }
+tell resolve --logical "$(logical btrfs-crypt dump-tree --tree=260 disk.img)" disk.img
+tell resolve --logical "$(btrfs-crypt resolve --format json disk.img shared ledger.txt | sed -nE '1s/.*"logical":"([0-9]+)".*/\1/p')" disk.img
+zstd -dqf "$TOP/images/good-log.img.zst" -o log.img
+tell resolve --logical "$(btrfs-crypt dump-super log.img | sed -nE 's/^log_root\t+([0-9]+)$/\1/p' | head -n 1)" log.img
 tell df disk.img
+for tree in root chunk extent 257; do tell tree-stats --tree=$tree disk.img; done
 tell tree-stats disk.img
 tell dump-super --full disk.img
 tell verify-key sealed.img vault --passphrase-file "$key"
 tell verify sealed.img vault --passphrase-file "$key" --expect-seal 00000000000000000000000000000000 --progress=json
 tell convert --status disk.img
 tell convert --encrypt --dry-run disk.img vault
+# Stopped by the bad block, and gone on with.
+cp spoiled.img stopped.img
+tell convert --encrypt stopped.img vault --key-file passphrase $cheap
+for command in "dump-super stopped.img" "dump-super --full stopped.img" "list stopped.img" "show stopped.img vault" "ls -l stopped.img vault" "df stopped.img" \
+	"stat stopped.img vault secret.txt" "resolve stopped.img vault ledger.txt" "tree-stats stopped.img" "verify-key stopped.img vault --key-file passphrase" \
+	"timeline stopped.img vault" "convert --status stopped.img" "convert --status stopped.img --key-file passphrase" \
+	"cat stopped.img vault secret.txt" "convert --abort stopped.img --key-file passphrase --progress=json"; do
+	tell $command
+done
 tell convert --encrypt --on-error=continue carried.img vault --key-file passphrase $cheap --progress=json
 tell verify carried.img vault --key-file passphrase
 tell convert --decrypt carried.img vault --key-file passphrase
