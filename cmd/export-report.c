@@ -102,7 +102,7 @@ static void report_finding(const struct export_report *report, const struct expo
 		return;
 	line = json_line();
 	json_text(line, "finding", kind_name[f->kind]);
-	json_name(line, "path", f->path, strlen(f->path));
+	json_path(line, f->path, strlen(f->path));
 	if (f->end > 0) {
 		json_u64(line, "first", f->first);
 		json_u64(line, "last", f->end - 1);

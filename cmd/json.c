@@ -133,6 +133,11 @@ void json_name(struct json_object *object, const char *name, const void *bytes, 
 	json_hex(object, hex_name, bytes, len);
 }
 
+void json_path(struct json_object *object, const void *bytes, size_t len)
+{
+	json_name(object, "path", len ? bytes : "/", len ? len : 1);
+}
+
 void json_escaped_name(struct json_object *object, const char *name, const char *escaped)
 {
 	char *bytes = escape_undo(escaped);

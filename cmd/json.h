@@ -33,7 +33,10 @@ void json_format(struct json_object *object, const char *name, const char *forma
 /* A name from an image. Valid UTF-8 stays as it is. Anything else is escaped for people, with its exact bytes in NAME_hex. */
 void json_name(struct json_object *object, const char *name, const void *bytes, size_t len);
 
-/* The same for text that was already escaped for people. */
+/* The path of a file in its subvolume, as "path": "/" for the root directory, as in the text for people. */
+void json_path(struct json_object *object, const void *bytes, size_t len);
+
+/* The same as json_name() for text that was already escaped for people. */
 void json_escaped_name(struct json_object *object, const char *name, const char *escaped);
 
 /* The path of a subvolume, as "path": "/" for the top level, "subvolume-257" for one without a path, as in the text for people. */

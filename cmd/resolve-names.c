@@ -45,7 +45,7 @@ bool print_path(void *context, const uint8_t *path, size_t len, struct error *er
 	json_u64(line, "subvolume", naming->root);
 	json_in_subvolume(line, naming->subvolume, naming->root);
 	if (path)
-		json_name(line, "path", path, len);
+		json_path(line, path, len);
 	json_print(line, stdout);
 	return true;
 }

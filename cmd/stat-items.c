@@ -16,7 +16,7 @@
 static void begin_record(struct json_object *line, const char *record, const struct stat_file *file)
 {
 	json_text(line, "record", record);
-	json_name(line, "path", file->path, strlen(file->path));
+	json_path(line, file->path, strlen(file->path));
 	json_u64(line, "subvolume", file->tree->id);
 	json_u64(line, "inode", file->inode);
 }

@@ -144,7 +144,7 @@ static void print_json(const struct subject *at, uint32_t sector_size)
 	char mode[11], flags[INODE_FLAGS_TEXT_SIZE], attributes[ATTRIBUTES_TEXT_SIZE];
 
 	json_text(line, "record", "inode");
-	json_name(line, "path", at->path, strlen(at->path));
+	json_path(line, at->path, strlen(at->path));
 	json_u64(line, "subvolume", at->file.subvolume);
 	json_u64(line, "inode", at->file.inode);
 	json_u64(line, "generation", inode->generation);

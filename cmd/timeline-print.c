@@ -141,7 +141,7 @@ static void print_json(const struct moment *moment)
 	json_u64(line, "subvolume", moment->root);
 	json_in_subvolume(line, moment->subvolume, moment->root);
 	if (moment->path)
-		json_name(line, "path", moment->path, moment->path_len);
+		json_path(line, moment->path, moment->path_len);
 	json_u64(line, "inode", moment->number);
 	if (moment->change != MOMENT_AS_IT_IS)
 		json_change(line, moment);

@@ -96,8 +96,10 @@ char *file_label(const struct subvolume_list *list, const struct tree *subvolume
 	if (!above)
 		n = path ? asprintf(&label, "subvolume %" PRIu64 ": %s", subvolume->id, path)
 			 : asprintf(&label, "subvolume %" PRIu64, subvolume->id);
+	else if (!above[0])	/* the top level, and its root directory */
+		n = asprintf(&label, "%s", path && path[0] ? path : "/");
 	else
-		n = asprintf(&label, "%s%s%s", above, above[0] && path ? "/" : "", path ? path : above[0] ? "" : "/");
+		n = asprintf(&label, "%s%s%s", above, path ? "/" : "", path ? path : "");
 	free(above);
 	free(path);
 	return n < 0 ? NULL : label;

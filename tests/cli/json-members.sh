@@ -30,6 +30,7 @@ tell timeline disk.img vault
 tell timeline --changed-since shared-snapshot disk.img shared
 tell resolve disk.img vault ledger.txt
 tell resolve --logical "$at" disk.img
+tell resolve --inode 256 disk.img vault
 tell resolve --logical "$(btrfs-crypt dump-super disk.img | sed -n 's/^root\t\t*\([0-9]*\)$/\1/p' | head -n 1)" disk.img
 # logical COMMAND...: the address of the first tree block that it prints
 logical() { "$@" | sed -nE 's/^(leaf|node) ([0-9]+) .*/\2/p' | head -n 1; }
@@ -62,5 +63,10 @@ tell export spoiled.img vault -o made.tar --report export.report
 tell cat sealed.img vault secret.txt
 sed 's/^/report /' cat.report export.report >> lines
 
+# A root directory is /, whichever command names it.
+grep '"path":""' lines && bad "an empty path"
+for row in 'timeline .*"path":"/","inode":"256"' 'resolve .*"inode":"256".*"path":"/"'; do
+	grep -q "^$row" lines || bad "no line $row"
+done
 python3 "$TOP/tests/cli/json-members.py" "$TOP" lines || bad "manual and program do not agree"
 finish

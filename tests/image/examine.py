@@ -116,6 +116,12 @@ def name_bytes(row, member):
     return bytes.fromhex(hexed) if hexed else row[member].encode()
 
 
+def path_of(row):
+    """The root directory is / there, and empty in a manifest."""
+    path = name_bytes(row, "path")
+    return b"" if path == b"/" else path
+
+
 def nanoseconds(text):
     return int(text.replace(".", ""))    # nine decimals
 
@@ -211,7 +217,7 @@ def wanted_fields(want):
 
 
 def compare_timeline(program, image, subvolume, wanted):
-    have = {name_bytes(r, "path").hex(): fields_of(r) | {"otime": r["otime"]} for r in run_json(program, "timeline", "--format", "json", image, subvolume)}
+    have = {path_of(r).hex(): fields_of(r) | {"otime": r["otime"]} for r in run_json(program, "timeline", "--format", "json", image, subvolume)}
     dates = seconds_of(wanted)
     want = {}
     for w in wanted:
@@ -249,7 +255,7 @@ def compare_changes(program, image, subvolume, after, snapshot, before):
             want.add(("changed", w["path"]))
     want |= {("deleted", w["path"]) for w in before if identity(w) not in now}
     rows = run_json(program, "timeline", "--changed-since", snapshot, "--format", "json", image, subvolume)
-    have = {(r["change"], name_bytes(r, "path").hex()) for r in rows}
+    have = {(r["change"], path_of(r).hex()) for r in rows}
     for row in rows:
         if row["change"] == "changed":
             old, new = was[[k for k in was if k[0] == int(row["inode"])][0]], now[[k for k in now if k[0] == int(row["inode"])][0]]

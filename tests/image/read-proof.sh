@@ -149,7 +149,7 @@ expect_unchanged 6 "$image" crypt verify "${KEY[@]}" "$image" sv
 said 'sv: its tree has changed since it was sealed'
 expect_unchanged 6 "$image" crypt export "${KEY[@]}" -o "$tmp/whole/" --report "$tmp/report" "$image" sv
 expect_text "$tmp/err" 'the subvolume is not as it was sealed: what is exported is proven file by file'
-expect_text "$tmp/report" '"finding":"damaged","path":"",'
+expect_text "$tmp/report" '"finding":"damaged","path":"/",'
 cmp "$tmp/whole/a/b/c/file" "$tmp/file" || fail "what is authentic was not exported"
 [ "$(cat "$tmp/whole/small")" = "first words" ] || fail "a file that is proven was not exported"
 

@@ -48,10 +48,13 @@ btrfs balance start --full-balance "$tmp/mnt" >"$tmp/out"
 image_umount
 expect_unchanged 6 "$tmp/disk.img" crypt verify "${KEY[@]}" "$tmp/disk.img" /
 expect_text "$tmp/err" 'hint: files were added, removed, renamed or edited since; --accept-changes notes that'
+expect_text "$tmp/out" '^/: was changed since it was sealed: '	# its root directory
 expect_unchanged 6 "$tmp/disk.img" crypt verify --format json "${KEY[@]}" "$tmp/disk.img" /
 expect_text "$tmp/out" '^\{"record":"failure","path":"/",'
+! grep -q '"path":""' "$tmp/out" || fail "an empty path"
 expect_text "$tmp/err" '"hint":"files .* --accept-changes notes'
 expect_unchanged 6 "$tmp/disk.img" crypt convert --decrypt -q "${KEY[@]}" "$tmp/disk.img" /
+expect_text "$tmp/err" 'note: /: was changed since it was sealed: '
 expect_unchanged 6 "$tmp/disk.img" crypt verify --accept-changes "${KEY[@]}" "$tmp/disk.img" /	# noted, and no proof
 expect_text "$tmp/err" 'accepted: everything else is authentic'
 expect_text "$tmp/out" ', 0 failures$'
