@@ -11,12 +11,11 @@
 #include "cmd/convert-print.h"
 #include "cmd/progress-options.h"
 
-static volatile sig_atomic_t stop_asked;
+static volatile sig_atomic_t stop_asked;	/* the number of the signal */
 
 static void on_signal(int number)
 {
-	(void)number;
-	stop_asked = 1;
+	stop_asked = number;
 }
 
 void convert_catch_signals(void)
@@ -62,7 +61,15 @@ static void ui_bad_block(void *context, const struct convert_bad_block *block)
 	convert_print_bad_block(block);
 }
 
-/* Waits with poll(), which a signal interrupts, so that control-C is an answer too. */
+/* Nothing was changed yet, so a signal ends the program, as it does while a passphrase is asked for. */
+static void end_by_signal(struct convert_talk *talk)
+{
+	key_input_free(&talk->key);
+	signal(stop_asked, SIG_DFL);
+	raise(stop_asked);
+}
+
+/* Waits with poll(), which a signal interrupts. */
 static bool ui_confirm(void *context, const char *question)
 {
 	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
@@ -72,8 +79,10 @@ static bool ui_confirm(void *context, const char *question)
 	progress_clear(&talk->progress);
 	fprintf(stderr, "%s  Go on? [y/N] ", question);
 	fflush(stderr);
-	if (poll(&input, 1, -1) != 1) {
+	if (stop_asked || poll(&input, 1, -1) != 1) {
 		fputc('\n', stderr);
+		if (stop_asked)
+			end_by_signal(talk);
 		return false;
 	}
 

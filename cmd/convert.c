@@ -226,7 +226,7 @@ static bool confirm_volume_key(const struct convert_ui *ui, const struct key_sou
 	if (ui->confirm(ui->context, key->secret ? "The volume key comes from a file: whoever has that file can always read what is sealed."
 						 : "No key slot will be written: without the volume key file nothing that is sealed can ever be read again."))
 		return true;
-	return error_set(err, ERROR_USAGE, "not confirmed; nothing was changed");
+	return error_set(err, ERROR_REFUSED, "not confirmed; nothing was changed");
 }
 
 /* A plan can also be made for an image in use, but not carried out. */

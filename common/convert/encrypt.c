@@ -22,29 +22,30 @@ static bool looks_like_root(struct conversion *c, uint64_t id)
 	       (path_find(c->volume, id, "sbin/init", &found, &ignored) || path_find(c->volume, id, "usr", &found, &ignored));
 }
 
-static bool confirm(struct conversion *c, const char *text, uint64_t id, struct error *err)
+/* Tells people; asks: and they may still say no. */
+static bool confirm(struct conversion *c, bool asks, const char *text, uint64_t id, struct error *err)
 {
 	char name[160], question[320];
 
 	subvolume_name(&c->list, id, name);
 	snprintf(question, sizeof(question), "subvolume %s %s", name, text);
-	if (!c->ui || !c->ui->confirm)
+	if (!asks || !c->ui || !c->ui->confirm)
 		conversion_note(c, "%s", question);
 	else if (!c->ui->confirm(c->ui->context, question))
 		return error_set(err, ERROR_REFUSED, "not confirmed; nothing was changed");
 	return true;
 }
 
-static bool confirm_members(struct conversion *c, struct error *err)
+static bool confirm_members(struct conversion *c, bool asks, struct error *err)
 {
 	for (size_t i = 0; i < c->n_members; i++) {
 		const uint64_t id = c->members[i].id;
 
 		if (id == c->list.default_id && id != FS_TREE_ID) {
-			if (!confirm(c, "is the default subvolume: once sealed, it cannot be used when the filesystem is mounted", id, err))
+			if (!confirm(c, asks, "is the default subvolume: once sealed, it cannot be used when the filesystem is mounted", id, err))
 				return false;
 		} else if (looks_like_root(c, id)) {
-			if (!confirm(c, "looks like a root filesystem: once sealed, it will not boot", id, err))
+			if (!confirm(c, asks, "looks like a root filesystem: once sealed, it will not boot", id, err))
 				return false;
 		}
 		if (id == FS_TREE_ID)
@@ -208,9 +209,11 @@ static bool encrypt(struct conversion *c, const char *const *names, const struct
 		c->plan->journal_bytes += slot[i].length;
 	if (!plan_check_space(c, plan, err))
 		return false;
+	if (!confirm_members(c, !options->dry_run, err))
+		return false;
 	if (options->dry_run)
 		return true;
-	if (!confirm_members(c, err) || !begin(c, options, &keys, slot, err) || !conversion_run(c, err))
+	if (!begin(c, options, &keys, slot, err) || !conversion_run(c, err))
 		return false;
 	report(c);
 	return true;

@@ -21,8 +21,30 @@ done
 on_terminal "New passphrase: " "^C" -- btrfs-crypt convert --encrypt disk.img vault $cheap
 [ $? -eq 130 ] || { bad "control-C at the prompt"; cat shown; }
 on_terminal "Go on? [y/N] " "n" -- btrfs-crypt convert --encrypt disk.img vault --volume-key-file volume-key
-[ $? -ne 0 ] && grep -q 'not confirmed' shown || { bad "not confirmed"; cat shown; }
+[ $? -eq 9 ] && grep -q 'not confirmed' shown || { bad "not confirmed"; cat shown; }
 unchanged disk.img
+
+# Whatever is asked, and however far it is: no is 9, and control-C ends it. A plan says what will be asked, and asks nothing.
+mkdir -p tree/etc tree/usr
+: > tree/etc/fstab
+truncate -s 112M root.img
+quiet mkfs.btrfs --rootdir tree root.img
+unchanged root.img
+question="subvolume / (id 5) looks like a root filesystem: once sealed, it will not boot"
+transcript 0 btrfs-crypt convert --encrypt --dry-run root.img / < <(
+	btrfs-crypt convert --encrypt --dry-run root.img / 2> /dev/null
+	echo "! btrfs-crypt convert: note: $question"
+	echo "! btrfs-crypt convert: note: the top level is sealed: if anything is created or removed in it later, unsealing needs --accept-changes")
+on_terminal -- btrfs-crypt convert --encrypt --dry-run root.img / || { bad "a plan on a terminal: status $?"; cat shown; }
+on_terminal "New passphrase: " x "again: " x "$question  Go on? [y/N] " n -- btrfs-crypt convert --encrypt root.img / $cheap
+[ $? -eq 9 ] && grep -q 'not confirmed' shown || { bad "a root filesystem: not confirmed"; cat shown; }
+on_terminal "New passphrase: " x "again: " x "Go on? [y/N] " ^C -- btrfs-crypt convert --encrypt root.img / $cheap
+[ $? -eq 130 ] || { bad "control-C at a question, after the passphrase: status $?"; cat shown; }
+on_terminal "Go on? [y/N] " ^C -- btrfs-crypt convert --encrypt disk.img vault --volume-key-file volume-key
+[ $? -eq 130 ] || { bad "control-C at the first question"; cat shown; }
+on_terminal "New passphrase: " x "again: " ^C -- btrfs-crypt convert --encrypt disk.img vault $cheap
+[ $? -eq 130 ] || { bad "control-C at the second prompt"; cat shown; }
+unchanged root.img
 
 on_terminal "New passphrase: " "open sesame" "The same again: " "open sesame" -- btrfs-crypt convert --encrypt disk.img vault $cheap ||
 	{ bad "encrypt: status $?"; cat shown; }
