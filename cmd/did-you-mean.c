@@ -3,8 +3,9 @@
 #include "cmd/did-you-mean.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "cmd/shell-word.h"
@@ -20,9 +21,25 @@ static const struct {
 	{ "resume", "convert --resume", "IMAGE" }, { "abort", "convert --abort", "IMAGE" }, { "status", "convert --status", "IMAGE" },
 	{ "dump-crypt", "dump-tree --crypt", "IMAGE" }, { "map", "resolve --logical=ADDRESS", "IMAGE" },
 	{ "logical-resolve", "resolve --logical=ADDRESS", "IMAGE" }, { "inode-resolve", "resolve --inode=N", "IMAGE SUBVOL" },
-	{ "restore", "export -o OUT", "IMAGE SUBVOL" }, { "extract", "export -o OUT", "IMAGE SUBVOL" }, { "check", "verify", "IMAGE SUBVOL" },
+	{ "restore", "export -o OUT", "IMAGE SUBVOL" }, { "extract", "export -o OUT", "IMAGE SUBVOL" },
+	{ "usage", "df", "IMAGE" },
+	/* cryptsetup */
+	{ "luksFormat", "convert --encrypt", "IMAGE SUBVOL" }, { "reencrypt", "convert --encrypt", "IMAGE SUBVOL" },
+	{ "luksDump", "dump-tree --crypt", "IMAGE" },
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+/* What other tools do and this one does not, and what to do instead. */
+#define ONE_SLOT "a key slot cannot be changed: unseal the subvolume, and seal it again with the other passphrase or key file"
+#define NO_OPENING "nothing has to be opened: cat, export and verify take the key"
+static const struct {
+	const char *word, *text;
+} sayings[] = {
+	{ "luksAddKey", ONE_SLOT }, { "luksChangeKey", ONE_SLOT }, { "luksRemoveKey", ONE_SLOT }, { "luksKillSlot", ONE_SLOT },
+	{ "open", NO_OPENING }, { "luksOpen", NO_OPENING },
+	{ "check", "`btrfs check` checks a filesystem; btrfs-crypt verify authenticates a sealed subvolume, with its key" },
+	{ "scrub", "`btrfs scrub` checks a mounted filesystem; btrfs-crypt verify authenticates a sealed subvolume, with its key" },
+};
 
 /* As it was given, quoted if a shell needs that. False if it does not fit. */
 static bool add_word(char *text, size_t size, const char *word)
@@ -80,8 +97,14 @@ void hint_command(const struct command *const *commands, size_t n, int n_words, 
 		return;
 	}
 	for (size_t i = 0; i < N_VERBS; i++) {
-		if (strcmp(word[0], verbs[i].word) == 0) {
+		if (strcasecmp(word[0], verbs[i].word) == 0) {
 			hint_instead(verbs[i].instead, verbs[i].operands, n_words, word, err);
+			return;
+		}
+	}
+	for (size_t i = 0; i < sizeof(sayings) / sizeof(sayings[0]); i++) {
+		if (strcasecmp(word[0], sayings[i].word) == 0) {
+			error_hint(err, "%s", sayings[i].text);
 			return;
 		}
 	}
@@ -102,7 +125,7 @@ static const struct {
 	{ "bytenr", "super" }, { "raw", "ciphertext" }, { "raw", "bytes" }, { "offset", "image-offset" }, { "keyfile", "key-file" },
 	{ "passphrase", "passphrase-file" },
 	{ "password", "passphrase-file" }, { "json", "format" }, { "utc", "local-time" }, { "master-key-file", "volume-key-file" },
-	{ "force-password", "batch-mode" }, { "yes", "batch-mode" }, { "human", "human-readable" }, { "time", "local-time" },
+	{ "yes", "batch-mode" }, { "human", "human-readable" }, { "time", "local-time" },
 };
 #define N_OTHERS (sizeof(others) / sizeof(others[0]))
 
@@ -124,6 +147,10 @@ void hint_option(const char *command, const struct poptOption *table, const char
 	if (strncmp(given, "--", 2) != 0 || strcspn(given + 2, "=") >= sizeof(word))
 		return;
 	snprintf(word, sizeof(word), "%.*s", (int)strcspn(given + 2, "="), given + 2);
+	if (strcmp(word, "force-password") == 0) {
+		error_hint(err, "leave it out: no passphrase is refused for being weak");
+		return;
+	}
 	for (size_t i = 0; i < N_OTHERS; i++) {
 		if (strcmp(word, others[i].typed) == 0 && option_find(table, others[i].meant, 0)) {
 			error_hint(err, "did you mean --%s? see btrfs-crypt %s --help", others[i].meant, command);

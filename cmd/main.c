@@ -83,15 +83,30 @@ static void count_operands(const char *operands, int *least, int *most)
 		*most = -1;
 }
 
+/* What is missing of "IMAGE SUBVOL [PATH]" after the first n words: "SUBVOL". What may be left out is not missing. */
+static void missing_operands(const char *operands, int n, char *text, size_t size)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (const char *word = operands; *word; word += strcspn(word, " "), word += strspn(word, " ")) {
+		if (n-- > 0 || *word == '[')
+			continue;
+		used += (size_t)snprintf(text + used, size - used, "%s%.*s", used ? " " : "", (int)strcspn(word, " "), word);
+	}
+}
+
 static bool check_operands(const struct command *command, const char *const *operand, const char *const *word, struct error *err)
 {
 	int least, most, n = 0;
+	char missing[128];
 
 	while (operand[n])
 		n++;
 	count_operands(command->operands, &least, &most);
 	if (n < least) {
-		error_set(err, ERROR_USAGE, "operand missing: %s", command->operands);
+		missing_operands(command->operands, n, missing, sizeof(missing));
+		error_set(err, ERROR_USAGE, "operand missing: %s", missing);
 		if (n == 1 && least == 2 && strstr(command->operands, "SUBVOL"))
 			error_hint(err, "SUBVOL is / for the top level, or what btrfs-crypt list shows; see btrfs-crypt %s --help", command->name);
 		hint_swallowed(command->options, word, err);

@@ -13,6 +13,9 @@
 #include "common/sealed/payloads.h"
 #include "common/tree/journal.h"
 
+/* The cure where a filesystem has too little room. */
+#define MAKE_ROOM "mount it and make room: delete files, or `btrfs balance start -dusage=50`"
+
 #define BATCH_BYTES (64u << 20)		/* the most data in one record */
 #define JOURNAL_SLOT_WANTED (32u << 20)
 #define JOURNAL_SLOT_LEAST (1u << 20)

@@ -422,7 +422,7 @@ bool plan_check_space(struct conversion *c, const struct encrypt_plan *plan, str
 	error_set(err, ERROR_NO_SPACE, "metadata: %" PRIu64 " bytes needed, %" PRIu64 " available (%" PRIu64 " free, %" PRIu64
 		  " are the kernel's reserve), new chunks could hold %" PRIu64 " of the %" PRIu64 " that are missing", needed,
 		  c->plan->metadata_available, free_bytes, reserve, more, needed + reserve - free_bytes);
-	return error_hint(err, "mount it and make room: delete files, or `btrfs balance start -dusage=50`%s",
+	return error_hint(err, MAKE_ROOM "%s",
 			  damage_carries(c) ? "; without --on-error=continue less is needed, because no damaged blocks have to be "
 			  	"recorded" : "");
 }
@@ -441,6 +441,7 @@ bool plan_check_bad_blocks(struct conversion *c, uint64_t n_more, struct error *
 	n_blocks = blocks_with_extents(n_blocks, leaf);
 	if (n_blocks <= n_free)
 		return true;
-	return error_set(err, ERROR_NO_SPACE, "metadata: up to %" PRIu64 " bytes needed to note %" PRIu64 " damaged blocks, %" PRIu64 " free",
-			 n_blocks * node_size, n_more, n_free * node_size);
+	error_set(err, ERROR_NO_SPACE, "metadata: up to %" PRIu64 " bytes needed to note %" PRIu64 " damaged blocks, %" PRIu64 " free",
+		  n_blocks * node_size, n_more, n_free * node_size);
+	return !volume_is_unfinished(c->volume) && error_hint(err, MAKE_ROOM);
 }

@@ -212,7 +212,7 @@ static bool take_places(struct allocator *allocator, unsigned n, uint64_t want, 
 	struct free_range range[CRYPT_JOURNAL_SLOTS];
 
 	if (!allocator_find_journals(allocator, n, want, least, range, err))
-		return error_prefix(err, "no room for the journal");
+		return err->kind == ERROR_NO_SPACE && error_hint(err, "%s", MAKE_ROOM);
 	for (unsigned i = 0; i < n; i++) {
 		if (!allocator_reserve(allocator, range[i].logical, range[i].length, err))
 			return error_prefix(err, "no room for the journal");

@@ -2,6 +2,7 @@
 /* Free space according to the extent tree, and what part of it may be taken. */
 #include "common/tree/allocator-state.h"
 #include "common/util/lower-bound.h"
+#include "common/util/plural.h"
 #include "common/volume/mirror.h"
 
 #include <inttypes.h>
@@ -192,9 +193,7 @@ bool allocator_find_journals(struct allocator *allocator, unsigned n, uint64_t w
 		if (length == least)
 			break;
 	}
-	if (n == 1)
-		return error_set(err, ERROR_NO_SPACE, "no free range of %" PRIu64 " bytes for the journal", least);
-	return error_set(err, ERROR_NO_SPACE, "no %u free ranges of %" PRIu64 " bytes for the journal", n, least);
+	return error_set(err, ERROR_NO_SPACE, "no room for the journal: it takes %u free range%s of %" PRIu64 " KiB", n, plural(n), least / 1024);
 }
 
 /* --- tree blocks ------------------------------------------------------------ */

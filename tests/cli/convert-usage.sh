@@ -15,7 +15,7 @@ refused() {
 }
 one_of="only one of --encrypt, --decrypt, --abort and --status, or --resume with one of the first two"
 
-refused 1 "operand missing: IMAGE [SUBVOL...]" --encrypt
+refused 1 "operand missing: IMAGE" --encrypt
 refused 1 "one of --encrypt, --decrypt, --resume, --abort and --status is needed" disk.img home
 refused 1 "$one_of" --encrypt --decrypt disk.img home
 refused 1 "$one_of" --resume --abort disk.img

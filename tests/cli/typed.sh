@@ -27,6 +27,21 @@ head -c 32 /dev/zero > 'the key'
 eval "$hint" > out 2> err || bad "what the hint says does not work: $hint: $(cat err)"
 grep -q 'would be sealed' out || { bad "the hint leads elsewhere"; cat out; }
 
+# Commands of cryptsetup and btrfs: ours, with what was given, or what to do instead.
+hinted 'it is `btrfs-crypt list disk.img`' subvolume list disk.img
+hinted 'it is `btrfs-crypt list -t disk.img`' sub list -t disk.img
+hinted 'it is `btrfs-crypt dump-tree -t 5 disk.img`' inspect-internal dump-tree -t 5 disk.img
+hinted 'it is `btrfs-crypt df disk.img`' fi usage disk.img
+hinted 'it is `btrfs-crypt convert --encrypt disk.img vault`' luksformat disk.img vault
+hinted 'it is `btrfs-crypt dump-tree --crypt disk.img`' luksDump disk.img
+hinted 'a key slot cannot be changed: unseal the subvolume, and seal it again' luksAddKey disk.img
+hinted 'nothing has to be opened: cat, export and verify take the key' luksOpen disk.img name
+hinted '`btrfs check` checks a filesystem; btrfs-crypt verify authenticates' check disk.img
+hinted 'see btrfs-crypt --help' subvolume snapshot disk.img
+hinted 'see btrfs-crypt --help' subvolume
+hinted 'leave it out: no passphrase is refused for being weak' convert --encrypt --force-password disk.img vault
+btrfs-crypt list -t disk.img > out 2> err && btrfs-crypt dump-tree -t 5 disk.img > out 2> err || bad "what a hint says does not work: $(cat err)"
+
 # Commands, options, subvolumes, paths.
 hinted 'it is `btrfs-crypt dump-tree --crypt disk.img`' dump-crypt disk.img
 hinted 'it is `btrfs-crypt dump-tree -t fs disk.img`' inspect-internal dump-tree -t fs disk.img
@@ -75,6 +90,9 @@ hinted "$(way cat vault)" cat disk.img vault
 hinted "$(way resolve vault)" resolve disk.img vault
 hinted "$(way stat "'a b'")" stat disk.img "a b"
 hinted 'SUBVOL is / for the top level' ls disk.img
+grep -qx 'btrfs-crypt ls: operand missing: SUBVOL\[:PATH\]' err || bad "what is there is not missing: $(cat err)"
+hinted 'see btrfs-crypt convert --help' convert --resume
+grep -qx 'btrfs-crypt convert: operand missing: IMAGE' err || bad "what is not taken is not missing: $(cat err)"
 for command in "cat --quiet" stat "ls -l" resolve "stat -e"; do
 	btrfs-crypt $command disk.img vault secret.txt > apart || bad "$command: status $?"
 	btrfs-crypt $command disk.img vault:secret.txt > out && cmp out apart || bad "$command SUBVOL:PATH"

@@ -26,7 +26,7 @@ END
 # The runner of the tests prints its head.
 "$TOP/tests/run" --help > out 2> err && grep -q '^run \[--build DIR\]' out && [ ! -s err ] || bad "tests/run --help"
 expect 1 ls <<'END'
-! btrfs-crypt ls: operand missing: IMAGE SUBVOL[:PATH] [PATH]
+! btrfs-crypt ls: operand missing: IMAGE SUBVOL[:PATH]
 ! btrfs-crypt ls: hint: see btrfs-crypt ls --help
 END
 expect 1 ls disk.img / a b <<'END'
@@ -46,7 +46,7 @@ for misuse in "ls --sort=age disk.img /|--sort takes none, name, size or time" "
 END
 done
 expect 1 list --format json <<'END'
-! {"error":"usage","status":1,"command":"list","text":"operand missing: IMAGE [SUBVOL]","hint":"see btrfs-crypt list --help"}
+! {"error":"usage","status":1,"command":"list","text":"operand missing: IMAGE","hint":"see btrfs-crypt list --help"}
 END
 expect 1 verify-key disk.img --key-slot many / <<'END'
 ! btrfs-crypt verify-key: --key-slot: "many" is not a number from 0 to 31

@@ -248,7 +248,7 @@ static void shrinks_a_journal(void **state)
 	}
 	assert_true(n > 5);
 	assert_int_equal(err.kind, ERROR_NO_SPACE);
-	assert_string_equal(err.text, "no free range of 1048576 bytes for the journal");
+	assert_string_equal(err.text, "no room for the journal: it takes 1 free range of 1024 KiB");
 	ok(allocator_find_journals(allocator, 1, MIB, 64 * KIB, &range, &err));
 	assert_true(range.length < MIB);
 }
@@ -268,7 +268,7 @@ static void finds_journals_of_one_length(void **state)
 	while (allocator_find_journals(allocator, 1, MIB, MIB, &more, &err))
 		ok(allocator_reserve(allocator, more.logical, more.length, &err));
 	assert_false(allocator_find_journals(allocator, 2, MIB, MIB, range, &err));
-	assert_string_equal(err.text, "no 2 free ranges of 1048576 bytes for the journal");
+	assert_string_equal(err.text, "no room for the journal: it takes 2 free ranges of 1024 KiB");
 	/* What could not be had together is free as before. */
 	ok(allocator_find_journals(allocator, 1, MIB, 64 * KIB, &more, &err));
 	ok(allocator_reserve(allocator, more.logical, more.length, &err));
