@@ -26,6 +26,20 @@ static const char *looked_at;	/* the image that was opened for reading; NULL: no
 static struct image_part seen;	/* the part of it that was read; without a device */
 static bool is_quiet;		/* it is opened once more, only for a hint */
 
+/* A disk has devices of its partitions already; an image file gets them. */
+static bool hint_devices(const char *path, struct error *err)
+{
+	char *const word = shell_word(path);
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISBLK(st.st_mode))
+		error_hint(err, "give the device of one; `lsblk %s` names them", word ? word : "IMAGE");
+	else
+		error_hint(err, "give the device of one; `losetup --find --show --partscan %s` makes devices of them", word ? word : "IMAGE");
+	free(word);
+	return false;
+}
+
 static bool several(const char *path, const struct partition *partition, size_t n, struct error *err)
 {
 	char text[512] = "";
@@ -36,7 +50,7 @@ static bool several(const char *path, const struct partition *partition, size_t 
 					 partition[i].offset);
 	error_set(err, ERROR_USAGE, "%s: btrfs is in %s", path, text);
 	if (!command_has_option("image-offset"))
-		return error_hint(err, "give the device of one; `losetup --find --show --partscan IMAGE` makes devices of them");
+		return hint_devices(path, err);
 	return error_hint(err, "choose one with --image-offset");
 }
 

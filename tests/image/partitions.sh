@@ -75,6 +75,8 @@ for SECTOR in 512 4096; do
 	truncate -s $((150 << 20)) "$tmp/disk.img"
 	expect_status 1 crypt list "$tmp/disk.img"
 	expect_text "$tmp/err" "btrfs is in partition 1 at $((1 << 20)), partition 2 at $((121 << 20))"
+	expect_status 1 crypt convert --status "$tmp/disk.img"
+	expect_text "$tmp/err" "hint: give the device of one; .losetup --find --show --partscan $tmp/disk.img. makes devices of them\$"
 	expect_status 0 crypt cat --image-offset $((1 << 20)) "$tmp/disk.img" / 3
 	say "a table that leads where no disk ends"
 	for last in ffffffffffffff7f ffffffffffffffff 0000000000000000 ffffffffffff0700; do
