@@ -34,7 +34,13 @@ static size_t columns(FILE *out)
 	return n > 0 ? n : COLUMNS;
 }
 
-/* What does not fit is left out: the speed first, then how much there is, then the bar. */
+/* All that may stand beside the bar, of less than 100 GiB, with less than 10 GiB/s and 1000 minutes left. */
+#define BESIDE_MOST strlen("  12345 MiB of 12345 MiB, 1234 MiB/s, 123:45 left")
+
+/*
+ * What does not fit is left out: the speed first, then how much there is, then the bar. The bar only depends on the terminal, so that it
+ * keeps its length, and what stands beside it keeps its place.
+ */
 static void print_bar(struct progress *progress, uint64_t done, uint64_t total, double speed, double left)
 {
 	static const char full[] = "##############################";
@@ -42,27 +48,34 @@ static void print_bar(struct progress *progress, uint64_t done, uint64_t total, 
 	const size_t room = columns(progress->out) - 1, fixed = strlen("leaves     [] 100%");
 	const unsigned seconds = left > 0 && left < 1e8 ? left : 0;
 	char size[64] = "", rate[40] = "", time[40] = "";
-	size_t bar;
+	size_t bar = room > fixed + BESIDE_MOST ? room - fixed - BESIDE_MOST : 0;
 
+	bar = bar < BAR_LEAST ? BAR_LEAST : bar > BAR_WIDTH ? BAR_WIDTH : bar;
 	/* Short parts count something else, and at first the speed is unknown. */
-	if (total >= MIB)
-		snprintf(size, sizeof(size), "  %.0f MiB of %.0f MiB", (double)done / MIB, (double)total / MIB);
-	if (total >= MIB && speed > 0) {
-		snprintf(rate, sizeof(rate), ", %.0f MiB/s", speed / MIB);
-		snprintf(time, sizeof(time), ", %u:%02u left", seconds / 60, seconds % 60);
+	if (total >= MIB) {
+		const int digits = snprintf(NULL, 0, "%.0f", (double)total / MIB);
+
+		snprintf(size, sizeof(size), "  %*.0f MiB of %.0f MiB", digits, (double)done / MIB, (double)total / MIB);
 	}
-	if (fixed + BAR_LEAST + strlen(size) + strlen(rate) + strlen(time) > room)
+	if (total >= MIB && speed > 0) {
+		snprintf(rate, sizeof(rate), ", %4.0f MiB/s", speed / MIB);
+		snprintf(time, sizeof(time), ", %3u:%02u left", seconds / 60, seconds % 60);
+	}
+	if (fixed + bar + strlen(size) + strlen(", 1234 MiB/s") + strlen(", 123:45 left") > room || fixed + bar + strlen(size) + strlen(rate) + strlen(time) > room)
 		rate[0] = 0;
-	if (fixed + BAR_LEAST + strlen(size) + strlen(time) > room)
+	if (fixed + bar + strlen(size) + strlen(", 123:45 left") > room || fixed + bar + strlen(size) + strlen(time) > room)
 		size[0] = 0;
-	bar = room > fixed + strlen(size) + strlen(rate) + strlen(time) ? room - fixed - strlen(size) - strlen(rate) - strlen(time) : 0;
-	bar = bar < BAR_WIDTH ? bar : BAR_WIDTH;
+
+	char beside[sizeof(size) + sizeof(rate) + sizeof(time)];
+
+	snprintf(beside, sizeof(beside), "%s%s%s", size, rate, time);
 
 	const int percent = total ? (int)(100.0 * done / total) : 100;
 	const int width = total ? (int)((double)done / total * bar) : (int)bar;
 
-	if (bar >= BAR_LEAST)
-		fprintf(progress->out, "\r%-10s [%-*.*s] %3d%%%s%s%s\033[K", progress->what, (int)bar, width, full, percent, size, rate, time);
+	if (fixed + bar <= room)
+		fprintf(progress->out, "\r%-10s [%-*.*s] %3d%%%.*s\033[K", progress->what, (int)bar, width, full, percent,
+			(int)(room - fixed - bar), beside);
 	else
 		fprintf(progress->out, "\r%.*s %d%%\033[K", room > 5 ? (int)room - 5 : 0, progress->what, percent);
 	progress->on_line = true;

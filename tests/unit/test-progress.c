@@ -76,9 +76,31 @@ static void the_bar_stays_on_its_line(void **state)
 	(void)state;
 	assert_null(strchr(text, '\n'));
 	assert_non_null(strstr(text, "\rdata       [#"));
-	assert_non_null(strstr(text, "]  50%  500 MiB of 1000 MiB"));
-	assert_non_null(strstr(text, "\rleaves     [##############################] 100%\033[K"));
+	assert_non_null(strstr(text, "]  50%   500 MiB of 1000 MiB"));
+	assert_non_null(strstr(text, "\rleaves     [############] 100%\033[K"));
 	assert_string_equal(text + strlen(text) - 4, "\r\033[K");
+	free(text);
+}
+
+/* Whatever grows beside it, and in parts that have nothing there. */
+static void the_bar_keeps_its_length(void **state)
+{
+	char *text = run(PROGRESS_BAR, 0);
+	size_t end = 0, beside = 0, n = 0;
+
+	(void)state;
+	for (char *line = strtok(text, "\r"); line; line = strtok(NULL, "\r")) {
+		const char *const close = strchr(line, ']'), *const of = strstr(line, " MiB of ");
+
+		if (!close)
+			continue;
+		n++;
+		assert_true(end == 0 || (size_t)(close - line) == end);
+		end = (size_t)(close - line);
+		assert_true(!of || beside == 0 || (size_t)(of - line) == beside);
+		beside = of ? (size_t)(of - line) : beside;
+	}
+	assert_true(n > 1000);
 	free(text);
 }
 
@@ -139,6 +161,7 @@ int main(void)
 		cmocka_unit_test(quiet_means_nothing),
 		cmocka_unit_test(lines_come_at_the_rate_asked_for),
 		cmocka_unit_test(the_bar_stays_on_its_line),
+		cmocka_unit_test(the_bar_keeps_its_length),
 		cmocka_unit_test(a_line_is_no_longer_than_the_terminal),
 	};
 
