@@ -172,7 +172,7 @@ static void print_text(const struct list_row *row, const struct seal *seal, bool
 	if (subvolume_encryption(subvolume, seal, tag))
 		printf("\tEncryption: %s (not authenticated)", tag);
 	if (conversion)
-		printf("\tunfinished conversion %s, %u%% done", conversion->words.direction, conversion->status.percent);
+		printf("\tunfinished conversion: %s, %u%% done", conversion->words.doing, conversion->status.percent);
 	putchar('\n');
 	free(path);
 }

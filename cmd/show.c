@@ -81,9 +81,9 @@ static void print_text(const struct facts *facts)
 		printf("\tState: \t\t\tdeleted, not cleaned up yet\n");
 	printf("\tFlags: \t\t\t%s\n", root->flags & ROOT_RDONLY ? "readonly" : "-");
 	if (facts->tagged)
-		printf("\tEncryption: \t\t%s%s\n", facts->tag, facts->is_2016 ? " (format of 2016)" : "");
+		printf("\tEncryption: \t\t%s%s\n", facts->tag, facts->is_2016 ? " (format of 2016)" : " (not authenticated)");
 	if (facts->is_converting)
-		printf("\tConversion: \t\tunfinished, %s, %u%% done\n", facts->unfinished.words.direction, facts->unfinished.status.percent);
+		printf("\tConversion: \t\tunfinished: %s, %u%% done\n", facts->unfinished.words.doing, facts->unfinished.status.percent);
 	printf("\tSend transid: \t\t%" PRIu64 "\n", root->stransid);
 	printf("\tSend time: \t\t%s\n", time_text(&root->stime, text));
 	printf("\tReceive transid: \t%" PRIu64 "\n", root->rtransid);

@@ -116,7 +116,7 @@ static void print_text(const struct subject *at, uint32_t sector_size)
 	else if (at->differs)
 		printf("  seal:        not authenticated: not as it was sealed, which was accepted\n");
 	if (at->conversion)
-		printf("  conversion:  unfinished, %s, %u%% done\n", at->conversion->words.direction, at->conversion->status.percent);
+		printf("  conversion:  unfinished: %s, %u%% done\n", at->conversion->words.doing, at->conversion->status.percent);
 	if (S_ISREG(inode->mode))
 		print_totals(&at->extents);
 }

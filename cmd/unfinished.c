@@ -19,6 +19,7 @@ struct unfinished_words unfinished_words(const struct crypt_state_tail *state)
 	struct unfinished_words words = {
 		.operation = state->operation == CRYPT_OP_ENCRYPT ? "encrypt" : "decrypt",
 		.direction = to_plain ? (forward ? "to plain text" : "back to plain text") : (forward ? "to sealed" : "back to sealed"),
+		.doing = forward ? (to_plain ? "unsealing" : "sealing") : to_plain ? "undoing a sealing" : "undoing an unsealing",
 		.resume = convert_options_to_go_on(state->operation, state->direction),
 		/* The crypt items of a decryption may be gone already. If changes were accepted, nothing could put them back. */
 		.can_undo = forward && state->phase < CRYPT_PHASE_FINISH && !(to_plain && state->phase == CRYPT_PHASE_STRUCTURE && state->cursor == 0) &&
@@ -63,8 +64,7 @@ bool unfinished_error(const struct volume *volume, const char *image, struct err
 	const struct unfinished_words words = unfinished_words(&state);
 
 	escape_text(image, strlen(image), name, sizeof(name));
-	error_set(err, ERROR_UNFINISHED, "%s: an unfinished conversion is present: %s, %s, started %s", name, words.operation,
-		  words.direction, words.started);
+	error_set(err, ERROR_UNFINISHED, "%s: an unfinished conversion is present: %s, started %s", name, words.doing, words.started);
 	if (device_locked_by(volume->device, &process)) {
 		running_text(process, running, sizeof(running));
 		return error_hint(err, "it is %s", running);
@@ -114,15 +114,15 @@ void unfinished_warn(const struct unfinished *unfinished, const char *image)
 	}
 	if (unfinished->status.running) {
 		running_text(unfinished->status.process, running, sizeof(running));
-		if (asprintf(&text, "an unfinished conversion is present: %s, %s, %u%% done, started %s; %s", words->operation, words->direction,
+		if (asprintf(&text, "an unfinished conversion is present: %s, %u%% done, started %s; %s", words->doing,
 			     unfinished->status.percent, words->started, running) >= 0)
 			print_warning(NULL, text);
 		free(text);
 		return;
 	}
 	word = image_word(image);
-	if (asprintf(&text, "an unfinished conversion is present: %s, %s, %u%% done, started %s; `btrfs-crypt convert %s %s` finishes it%s%s%s",
-		     words->operation, words->direction, unfinished->status.percent, words->started, words->resume, word ? word : "IMAGE",
+	if (asprintf(&text, "an unfinished conversion is present: %s, %u%% done, started %s; `btrfs-crypt convert %s %s` finishes it%s%s%s",
+		     words->doing, unfinished->status.percent, words->started, words->resume, word ? word : "IMAGE",
 		     words->can_undo ? ", `btrfs-crypt convert --abort " : "", words->can_undo ? word ? word : "IMAGE" : "",
 		     words->can_undo ? "` undoes it" : "") >= 0) {
 		print_warning(NULL, text);

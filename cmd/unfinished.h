@@ -9,6 +9,7 @@
 struct unfinished_words {
 	const char *operation;	/* "encrypt" or "decrypt" */
 	const char *direction;	/* "to sealed", "back to plain text", ... */
+	const char *doing;	/* both for people: "sealing", "undoing an unsealing", ... */
 	const char *resume;	/* options that finish it */
 	bool can_undo;		/* not where it is being undone already, or only cleaning up is left */
 	char started[32];

@@ -291,7 +291,7 @@ static char *finding_text(const struct place_finding *finding)
 {
 	static const char *const texts[] = {
 		[PLACE_NUMBER] = "it has the number of a sealed subvolume that is gone, but another uuid: it is not that one",
-		[PLACE_TAKEN] = "it is where another subvolume was sealed, but is not that one",
+		[PLACE_TAKEN] = "another subvolume was sealed under its path",
 		[PLACE_CUT] = "its path is longer than the recorded part: its place is only proven that far",
 	};
 	const struct member_place *place = finding->place;

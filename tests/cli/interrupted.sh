@@ -36,6 +36,12 @@ same() {
 
 # looks OPERATION DIRECTION RESUME: what every command says meanwhile; nothing is changed
 looks() {
+	local doing
+	case "$1, $2" in
+	"encrypt, to sealed") doing=sealing ;;
+	"encrypt, back to plain text") doing="undoing a sealing" ;;
+	"decrypt, to plain text") doing=unsealing ;;
+	esac
 	rm -f disk.img.sum
 	unchanged disk.img
 	{
@@ -70,7 +76,7 @@ END
 		"convert --decrypt disk.img / --key-file key"; do
 		btrfs-crypt $command > out 2> err
 		status=$?
-		[ $status = 7 ] && [ ! -s out ] && grep -q "disk.img: an unfinished conversion is present: $1, $2, started 20" err || { bad "$command: status $status while unfinished"; cat err; }
+		[ $status = 7 ] && [ ! -s out ] && grep -q "disk.img: an unfinished conversion is present: $doing, started 20" err || { bad "$command: status $status while unfinished"; cat err; }
 		local with=
 		[[ $command = verify* ]] || with='--key-file key '
 		hints "\`btrfs-crypt convert $3 ${with}disk.img\` finishes it, $([[ $2 = back* ]] || echo "\`btrfs-crypt convert --abort ${with}disk.img\` undoes it, ")\`btrfs-crypt convert --status disk.img\` says more"
@@ -87,10 +93,10 @@ END
 	[[ $2 = back* ]] || undo=', `btrfs-crypt convert --abort disk.img` undoes it'
 	for command in "list disk.img" "show disk.img /" "ls disk.img /" "stat disk.img / small" "df disk.img"; do
 		btrfs-crypt $command 2>&1 > out | sed -E "$FILTER" > err
-		grep -qxF "btrfs-crypt ${command%% *}: warning: an unfinished conversion is present: $1, $2, N% done, started TIME; \`btrfs-crypt convert $3 disk.img\` finishes it$undo" err ||
+		grep -qxF "btrfs-crypt ${command%% *}: warning: an unfinished conversion is present: $doing, N% done, started TIME; \`btrfs-crypt convert $3 disk.img\` finishes it$undo" err ||
 			{ bad "$command: what is unfinished"; cat err; }
 		case ${command%% *} in
-		list|show|stat) grep -qE "unfinished,? (conversion )?$2, [0-9]+% done" out || { bad "$command does not show the conversion"; cat out; } ;;
+		list|show|stat) grep -qE "unfinished( conversion)?: $doing, [0-9]+% done" out || { bad "$command does not show the conversion"; cat out; } ;;
 		esac
 		btrfs-crypt $command --format json 2> err | sed -E "$FILTER" > out
 		grep -qF '"conversion":{"operation":"'"$1"'","direction":"'"$2"'","started":TIME,"percent":N,"running":false,"next":"'"$3"'"}' out ||

@@ -61,7 +61,7 @@ last_again() {
 	grep -q "^ID $LAST " <<<"$subvolumes_of_image" || fail "the kernel did not give the number $LAST again"
 }
 number() { echo "subvolume $1: it has the number of a sealed subvolume that is gone, but another uuid: it is not that one\$"; }
-place() { echo "subvolume $1: it is where another subvolume was sealed, but is not that one\$"; }
+place() { echo "subvolume $1: another subvolume was sealed under its path\$"; }
 
 # told SUBVOL WORDS REGEX FINDING KEY-OPTION...: every command that reads the subvolume warns of it, and prints what is in it
 told() {
@@ -109,7 +109,7 @@ say "sealed itself, and unsealed again"
 expect_status 0 crypt convert --encrypt -q --volume-key-file "$tmp/vk2" "$image" new
 expect_text "$tmp/err" "$(number new)"
 expect_unchanged 0 "$image" crypt verify --strict-names --volume-key-file "$tmp/vk2" "$image" new
-if grep -E 'number of|is where another' "$tmp/err"; then fail "a warning without a reason"; fi
+if grep -E 'number of|was sealed under its path' "$tmp/err"; then fail "a warning without a reason"; fi
 expect_unchanged 0 "$image" crypt verify "${KEY[@]}" "$image" sv
 expect_status 0 crypt convert --decrypt -q --volume-key-file "$tmp/vk2" "$image" new
 say "unsealing the others leaves it alone"
@@ -119,7 +119,7 @@ expect_unchanged 0 "$image" crypt convert --decrypt --dry-run "${KEY[@]}" "$imag
 gone() {
 	expect_text "$tmp/err" "sealed subvolume $LAST \\(last\\) no longer exists"
 	expect_text "$tmp/err" "$(number new)"
-	if grep 'is where another' "$tmp/err"; then fail "a warning without a reason"; fi
+	if grep 'was sealed under its path' "$tmp/err"; then fail "a warning without a reason"; fi
 }
 gone
 expect_status 0 crypt convert --decrypt -q "${KEY[@]}" "$image" sv

@@ -55,7 +55,7 @@ expect_text "$tmp/out" 'path open$'
 expect_status 0 crypt list --format json "$image"
 expect_text "$tmp/out" "\"path\":\"one\".*\"encryption\":\"$tag\""
 expect_status 0 crypt show "$image" one
-expect_text "$tmp/out" "Encryption: .*$tag\$"
+expect_text "$tmp/out" "Encryption: .*$tag \(not authenticated\)\$"
 expect_text "$tmp/err" 'warning: btrfs send .* ciphertext'
 expect_status 0 crypt show "$image" open
 [ ! -s "$tmp/err" ] || fail "a warning about a plain subvolume"
