@@ -64,7 +64,7 @@ static void ui_bad_block(void *context, const struct convert_bad_block *block)
 /* Nothing was changed yet, so a signal ends the program, as it does while a passphrase is asked for. */
 static void end_by_signal(struct convert_talk *talk)
 {
-	key_input_free(&talk->key);
+	key_source_free(&talk->key);
 	signal(stop_asked, SIG_DFL);
 	raise(stop_asked);
 }
