@@ -151,6 +151,30 @@ for name in ["common/convert/preflight.c", "common/convert/continue.c", "common/
 sys.exit(missing > 0 or n < 40)
 END
 
+# A file that a comment or a document names is there.
+python3 - << 'END' > "$work/gone" || bad "files that are named and are not there:
+$(cat "$work/gone")"
+import glob, os, re, sys
+sources = [name for pattern in ["format", "common/*", "cmd", "cmd/*", "tests/*", "tests/*/*"] for name in glob.glob(pattern + "/*.[ch]")]
+scripts = glob.glob("tests/*/*.sh") + glob.glob("tests/*.sh")
+documents = ["CONTRIBUTING.md", "README.md", "tests/README.md", "format/README.md"]
+there = ["/" + name for name in sources + scripts + glob.glob("tests/**/*.py", recursive=True) + glob.glob("tests/**/*.awk", recursive=True)]
+base = {os.path.basename(name) for name in there}
+n = gone = 0
+for name in sources + scripts + documents:
+    text = open(name, encoding="utf-8", errors="replace").read()
+    if name.endswith((".c", ".h")):
+        text = "\n".join(re.findall(r"/\*.*?\*/", text, re.S))
+    elif name.endswith(".sh"):
+        text = "\n".join(re.findall(r"(?m)^\s*#.*$", text))
+    for word in re.findall(r"(?<![\w/.<$-])((?:[a-z0-9_-]+/)*[a-z0-9_-]+\.(?:c|h|sh|py))(?!\w)", text):
+        n += 1
+        if word not in base and not any(path.endswith("/" + word) for path in there):
+            gone += 1
+            print(f"{name}: {word}")
+sys.exit(gone > 0 or n < 100)
+END
+
 # What tests/README.md names is there.
 n=0
 while IFS=': ' read -r test row; do

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Decoders of tree items for the dump commands, one for each kind. dump-item.c chooses by key type. */
+/* Decoders of tree items for the dump commands, one for each kind. item.c chooses by key type. */
 #ifndef CMD_DUMP_ITEMS_H
 #define CMD_DUMP_ITEMS_H
 
@@ -14,23 +14,23 @@
 typedef bool dump_item(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
 	       struct error *err);
 
-/* dump-inode.c */
+/* inode.c */
 extern dump_item dump_inode, dump_inode_ref, dump_inode_extref, dump_dir_entries, dump_file_extent;
-/* dump-root.c */
+/* root.c */
 extern dump_item dump_root, dump_root_ref, dump_uuid_item;
-/* dump-extent.c */
+/* extent.c */
 extern dump_item dump_extent, dump_extent_ref, dump_csums;
-/* dump-chunk.c */
+/* chunk.c */
 extern dump_item dump_chunk, dump_block_group, dump_free_space, dump_space_cache, dump_balance;
-/* dump-device.c */
+/* device.c */
 extern dump_item dump_dev_item, dump_dev_extent, dump_dev_stats, dump_dev_replace, dump_stripe_extent;
-/* dump-quota.c */
+/* quota.c */
 extern dump_item dump_qgroup_status, dump_qgroup_info, dump_qgroup_limit, dump_qgroup_relation;
-/* dump-small.c */
+/* small.c */
 extern dump_item dump_orphan, dump_dir_log, dump_string, dump_obsolete, dump_unknown_persistent, dump_unknown_temporary;
-/* dump-fscrypt.c: contexts of the fscrypt proposal, and fs-verity */
+/* fscrypt.c: contexts of the fscrypt proposal, and fs-verity */
 extern dump_item dump_fscrypt_inode_context, dump_fscrypt_extent_context, dump_verity_descriptor, dump_verity_tree;
-/* dump-crypt.c: key must be that of a crypt item */
+/* crypt.c: key must be that of a crypt item */
 extern dump_item dump_crypt;
 
 /* The fields of an inode item, also those inside a root item, which mean little. */
