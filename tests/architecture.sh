@@ -61,6 +61,10 @@ file ~ /^tests\// { next }
 	else if (!((room, room_of(name)) in allowed))
 		bad(file ": includes " name ", which stands above or beside it")
 }
+# The lower floor of common/tree: see settle.c.
+file ~ /^common\/tree\/(transaction|tree-path|tree-edit|tree-cut)[.][ch]$/ && /include.*(extent-edit|free-space)[.]h|transaction_carry *\(/ {
+	bad(file ": changes to a tree know nothing of accounts")
+}
 {
 	only("^[ \t]*# *include *<openssl/", "common/crypto/crypto[.]c", "OpenSSL")
 	only("^[ \t]*# *include *<sodium[.]h>", "common/crypto/[a-z0-9-]*[.]c|common/volume/csum[.]c", "libsodium")

@@ -63,14 +63,17 @@ bool transaction_root(struct transaction *tx, uint64_t id, struct known_root **r
 bool transaction_new_block(struct transaction *tx, const struct block *source, uint8_t level, struct block **block,
 			   struct error *err) must_use;
 
+/* Marks a block as freed that belonged to the tree `owner`. 0: whose it was, its extent item says. */
+bool transaction_lose(struct transaction *tx, uint64_t logical, uint8_t level, uint64_t owner, struct error *err) must_use;
+
 /* Removes the block from the tree `owner`. */
 bool transaction_lose_block(struct transaction *tx, struct block *block, uint64_t owner, struct error *err) must_use;
 
-/* Changes the level of a tree's root node: in the superblock or root item now, in the extent tree later. */
+/* Changes the level of a tree's root node: in the superblock now, in root item and extent tree later. */
 bool transaction_set_root_level(struct transaction *tx, uint64_t id, uint8_t old_level, uint8_t level,
 				struct error *err) must_use;
 
-/* Applies everything pending to the extent tree and to everything that counts blocks, until nothing is pending. */
+/* --- settle.c: applies everything pending to the extent tree and to everything that counts blocks, until nothing is pending --- */
 bool transaction_carry(struct transaction *tx, struct error *err) must_use;
 
 /* Accepts only trees in which every block has exactly one parent: only their shape may change. */

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The set of changed, new and freed tree blocks, and the updates to the trees that count them. */
+/* The set of changed, new and freed tree blocks: edits mark here what settle.c then puts into the accounts. */
 #include "common/tree/transaction-state.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "common/tree/extent-edit.h"
-#include "common/tree/free-space.h"
-#include "common/tree/tree-edit.h"
 #include "common/util/array.h"
 #include "common/volume/chunk-map.h"
-#include "common/volume/csum.h"
 
 /* Adds the block to the list, which holds it. */
 static bool list_add(struct block_list *list, struct block *block, struct error *err)
@@ -175,7 +171,7 @@ bool transaction_new_block(struct transaction *tx, const struct block *source, u
 	return add_pending(tx, (struct pending){ PENDING_NEW, logical, source->node.owner, block, level, 0 }, err);
 }
 
-static bool lose(struct transaction *tx, uint64_t logical, uint8_t level, uint64_t owner, struct error *err)
+bool transaction_lose(struct transaction *tx, uint64_t logical, uint8_t level, uint64_t owner, struct error *err)
 {
 	assert(!tx->settled);
 	if (!ARRAY_ROOM(tx->freed, tx->n_freed, tx->freed_room, err) || !ARRAY_ROOM(tx->dead.block, tx->dead.n, tx->dead.room, err))
@@ -193,12 +189,7 @@ static bool lose(struct transaction *tx, uint64_t logical, uint8_t level, uint64
 
 bool transaction_lose_block(struct transaction *tx, struct block *block, uint64_t owner, struct error *err)
 {
-	return lose(tx, block->logical, block->node.level, owner, err);
-}
-
-bool transaction_free_block(struct transaction *tx, uint64_t logical, uint8_t level, struct error *err)
-{
-	return lose(tx, logical, level, 0, err) && transaction_carry(tx, err);
+	return transaction_lose(tx, block->logical, block->node.level, owner, err);
 }
 
 /* --- roots --------------------------------------------------------------------------- */
@@ -255,101 +246,14 @@ bool transaction_set_root_level(struct transaction *tx, uint64_t id, uint8_t old
 {
 	struct superblock *super = &tx->volume->super;
 	struct known_root *root;
-	uint8_t *data;
 
 	if (!transaction_root(tx, id, &root, err))
 		return false;
-
-	const uint64_t logical = root->logical;
-
-	if (id == ROOT_TREE_ID) {
+	if (id == ROOT_TREE_ID)
 		superblock_set_root_level(super, level);
-	} else if (id == CHUNK_TREE_ID) {
+	else if (id == CHUNK_TREE_ID)
 		superblock_set_chunk_root_level(super, level);
-	} else {
-		if (!tree_edit_payload(tx, ROOT_TREE_ID, &root->item, 0, &data, err))
-			return false;
-		data[offsetof(struct disk_root_item, level)] = level;
-	}
-	return add_pending(tx, (struct pending){ PENDING_LEVEL, logical, id, NULL, old_level, level }, err);
-}
-
-/* --- pending changes --------------------------------------------------------------- */
-
-static bool carry_one(struct transaction *tx, const struct pending *pending, struct error *err)
-{
-	const uint64_t logical = pending->logical;
-	const uint32_t size = tx->volume->super.node_size;
-	uint64_t owner = pending->owner;
-
-	switch (pending->kind) {
-	case PENDING_NEW:
-		return extent_edit_add(tx, pending->block, pending->level, owner, err) &&
-		       free_space_remove(tx, logical, size, err) && extent_edit_count(tx, logical, owner, true, err);
-	case PENDING_FREE:
-		return extent_edit_remove(tx, logical, pending->level, &owner, err) &&
-		       free_space_add(tx, logical, size, err) && extent_edit_count(tx, logical, owner, false, err);
-	case PENDING_LEVEL:
-		return extent_edit_set_level(tx, logical, pending->level, pending->new_level, err);
-	}
-	return true;
-}
-
-/*
- * Each step may take and free blocks of the trees it edits, which then become pending. This ends, because a block that is split leaves room
- * for many more items.
- */
-bool transaction_carry(struct transaction *tx, struct error *err)
-{
-	while (tx->next_pending < tx->n_pending) {
-		const struct pending pending = tx->pending[tx->next_pending++];
-
-		if (!carry_one(tx, &pending, err))
-			return false;
-	}
-	tx->next_pending = tx->n_pending = 0;
-	return true;
-}
-
-static int by_address(const void *a, const void *b)
-{
-	const struct block *const *x = a, *const *y = b;
-
-	return (*x)->logical < (*y)->logical ? -1 : (*x)->logical > (*y)->logical;
-}
-
-/* What is about to be written must be readable as a node. */
-static bool seal_blocks(struct transaction *tx, struct block_list *list, struct error *err)
-{
-	for (size_t i = 0; i < list->n; i++) {
-		struct block *block = list->block[i];
-		uint32_t gap_at;
-
-		if (!block_refresh(block, err))
-			return false;
-
-		const uint32_t gap = node_gap(&block->node, &gap_at);
-
-		memset(block->bytes + gap_at, 0, gap);
-		csum_block_update(tx->volume->super.csum_type, block->bytes, block->node.size);
-	}
-	if (list->n > 0)
-		qsort(list->block, list->n, sizeof(*list->block), by_address);
-	return true;
-}
-
-bool transaction_settle(struct transaction *tx, struct error *err)
-{
-	if (!transaction_carry(tx, err))
-		return false;
-	for (size_t i = 0; i < tx->n_freed; i++) {
-		if (!allocator_expect_freed(tx->allocator, tx->freed[i], tx->n_freed, err))
-			return false;
-	}
-	if (!seal_blocks(tx, &tx->changed, err) || !seal_blocks(tx, &tx->fresh, err))
-		return false;
-	tx->settled = true;
-	return true;
+	return add_pending(tx, (struct pending){ PENDING_LEVEL, root->logical, id, NULL, old_level, level }, err);
 }
 
 /* --- what it contains --------------------------------------------------------------------------- */

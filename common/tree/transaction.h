@@ -50,7 +50,7 @@ struct block *transaction_new(const struct transaction *tx, size_t i);
 /* Everything is on disk: marks blocks clean and ends the transaction. tx is freed. */
 void transaction_end(struct transaction *tx);
 
-/* --- editing trees (tree-edit.c) ------------------------------------------------------------------------- */
+/* --- editing trees (settle.c) ---------------------------------------------------------------------------- */
 
 /* Adds an item. ERROR_CORRUPT if the key exists. data NULL: zeros. Ascending inserts fill leaves, others split them evenly. */
 bool tree_insert(struct transaction *tx, uint64_t tree_id, const struct key *key, const void *data, uint32_t len,

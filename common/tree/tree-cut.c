@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Removes a range of keys by editing its two edges. What lies between is cut off unread. */
-#include "common/tree/transaction-state.h"
+#include "common/tree/tree-edit.h"
 #include "common/tree/tree-path.h"
 
 /* How many slots of the leaf and the nodes above it lie before the right edge. */
@@ -54,7 +54,7 @@ static bool cut_between(struct tree_path *left, struct tree_path *right, bool la
 	return leaf_n_items(bytes_of(left->block[0])) > 0 || tree_path_prune(left, 0, err);
 }
 
-static bool cut(struct transaction *tx, uint64_t id, const struct key *first, const struct key *last, struct error *err)
+bool tree_edit_cut(struct transaction *tx, uint64_t id, const struct key *first, const struct key *last, struct error *err)
 {
 	cleanup_tree_path struct tree_path left = { 0 }, right = { 0 };
 	bool first_is_there, last_is_there;
@@ -73,11 +73,4 @@ static bool cut(struct transaction *tx, uint64_t id, const struct key *first, co
 		return tree_path_prune(&left, 0, err) && tree_path_shrink(&left, err);
 	return cut_slots(&left, 0, left.slot[0], end - left.slot[0], err) &&
 	       (left.slot[0] > 0 || tree_path_fix_first(&left, 0, err));
-}
-
-bool tree_cut(struct transaction *tx, uint64_t tree_id, const struct key *first, const struct key *last, struct error *err)
-{
-	if (key_compare(first, last) > 0)
-		return true;
-	return transaction_check_tree(tree_id, err) && cut(tx, tree_id, first, last, err) && transaction_carry(tx, err);
 }

@@ -207,8 +207,8 @@ bool tree_edit_find(struct transaction *tx, uint64_t id, const struct key *key, 
 	return true;
 }
 
-static bool payload_of(struct transaction *tx, uint64_t id, const struct key *key, uint8_t **data, uint32_t *len,
-		       struct error *err)
+bool tree_edit_any_payload(struct transaction *tx, uint64_t id, const struct key *key, uint8_t **data, uint32_t *len,
+			   struct error *err)
 {
 	cleanup_tree_path struct tree_path path = { 0 };
 	struct leaf_bytes bytes;
@@ -226,7 +226,7 @@ bool tree_edit_payload(struct transaction *tx, uint64_t id, const struct key *ke
 	char text[KEY_TEXT_SIZE];
 	uint32_t have;
 
-	if (!payload_of(tx, id, key, data, &have, err))
+	if (!tree_edit_any_payload(tx, id, key, data, &have, err))
 		return false;
 	return len == 0 || have == len ||
 	       error_set(err, ERROR_CORRUPT, "tree %" PRIu64 ": item %s: size is %u, not %u", id, key_text(key, text), have, len);
@@ -270,24 +270,4 @@ bool tree_edit_last(struct transaction *tx, uint64_t id, const struct key *limit
 	if (*found)
 		*key = node_key(&path.block[0]->node, exact ? path.slot[0] : path.slot[0] - 1);
 	return true;
-}
-
-/* --- public functions ----------------------------------------------------------- */
-
-bool tree_insert(struct transaction *tx, uint64_t tree_id, const struct key *key, const void *data, uint32_t len,
-		 struct error *err)
-{
-	return transaction_check_tree(tree_id, err) && tree_edit_insert(tx, tree_id, key, data, len, err) &&
-	       transaction_carry(tx, err);
-}
-
-bool tree_edit_item(struct transaction *tx, uint64_t tree_id, const struct key *key, uint8_t **data, uint32_t *len,
-		    struct error *err)
-{
-	return payload_of(tx, tree_id, key, data, len, err);
-}
-
-bool tree_remove(struct transaction *tx, uint64_t tree_id, const struct key *key, struct error *err)
-{
-	return transaction_check_tree(tree_id, err) && tree_edit_remove(tx, tree_id, key, err) && transaction_carry(tx, err);
 }

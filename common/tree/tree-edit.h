@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Edits one tree, and leaves the changes to its own blocks pending. The functions of transaction.h and the bookkeeping of the extent and
- * free space trees build on this.
+ * Edits one tree, and leaves the changes to its own blocks pending. The accounts of the extent and free space trees are kept with this
+ * (extent-edit.h, free-space.h), and settle.c stands upon both.
  */
 #ifndef COMMON_TREE_TREE_EDIT_H
 #define COMMON_TREE_TREE_EDIT_H
@@ -20,6 +20,10 @@ bool tree_edit_find(struct transaction *tx, uint64_t id, const struct key *key, 
 bool tree_edit_payload(struct transaction *tx, uint64_t id, const struct key *key, uint32_t len, uint8_t **data,
 		       struct error *err) must_use;
 
+/* The same for any length. */
+bool tree_edit_any_payload(struct transaction *tx, uint64_t id, const struct key *key, uint8_t **data, uint32_t *len,
+			   struct error *err) must_use;
+
 /* ERROR_CORRUPT if the key does not exist. */
 bool tree_edit_remove(struct transaction *tx, uint64_t id, const struct key *key, struct error *err) must_use;
 
@@ -30,5 +34,8 @@ bool tree_edit_rename(struct transaction *tx, uint64_t id, const struct key *fro
 /* The last key <= limit. */
 bool tree_edit_last(struct transaction *tx, uint64_t id, const struct key *limit, bool *found, struct key *key,
 		    struct error *err) must_use;
+
+/* Removes the items first to last; blocks between the edges are cut off, not freed (tree-cut.c). */
+bool tree_edit_cut(struct transaction *tx, uint64_t id, const struct key *first, const struct key *last, struct error *err) must_use;
 
 #endif /* COMMON_TREE_TREE_EDIT_H */
