@@ -282,7 +282,7 @@ bool preflight_trees(struct volume *volume, struct error *err) must_use;
 bool preflight_places(struct allocator *allocator, const struct scan *scan, struct crypt_range *keys,
 		      struct crypt_range slot[CRYPT_JOURNAL_SLOTS], struct error *err) must_use;
 
-/* --- recover.c --- */
+/* --- continue.c --- */
 /*
  * Makes the image consistent after a crash: finds the last records, lays their blocks over the trees in memory, checks that everything they
  * touch fits and may be touched, and only then writes. c->schedule, c->state and the volume must be set. Sets c->phase, cursor, direction,
