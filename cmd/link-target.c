@@ -7,48 +7,30 @@
 
 #include "cmd/key-options.h"
 #include "common/crypto/secret.h"
-
-#define TARGET_MAX 65536u
-
-struct target {
-	uint8_t *bytes;
-	size_t len;
-};
-
-static bool take_target(void *context, const void *bytes, size_t len, struct error *err)
-{
-	struct target *target = context;
-
-	if (len > TARGET_MAX - target->len)
-		return error_set(err, ERROR_CORRUPT, "the target of a symbolic link is longer than %u bytes", TARGET_MAX);
-
-	uint8_t *more = malloc(target->len + len + 1);
-
-	if (!more)
-		return error_memory(err);
-	if (target->len > 0)
-		memcpy(more, target->bytes, target->len);
-	memcpy(more + target->len, bytes, len);
-	wiped_free(target->bytes, target->len);
-	target->bytes = more;
-	target->len += len;
-	return true;
-}
+#include "common/fs/symlink.h"
 
 bool link_target_read(struct extent_source *extents, const struct tree *tree, uint64_t inode, uint8_t **bytes, size_t *len,
 		      struct error *err)
 {
-	struct target target = { 0 };
+	struct file_reader *reader = NULL;
+	char *target = malloc(SYMLINK_TARGET_MAX + 1);
+	struct inode item = { 0 };
+	bool ok;
 
 	/* btrfs-image removes the contents of files from the trees. */
-	if (tree->volume->super.flags & SUPER_FLAG_METADUMP_V2)
+	if (tree->volume->super.flags & SUPER_FLAG_METADUMP_V2) {
+		free(target);
 		return true;
-	if (!file_read(extents, tree, inode, take_target, &target, err)) {
-		wiped_free(target.bytes, target.len);
+	}
+	ok = (target || error_memory(err)) && inode_get(tree, inode, &item, err) && file_reader_new(&reader, err) &&
+	     symlink_read(reader, extents, tree, inode, item.size, target, err);
+	file_reader_free(reader);
+	if (!ok) {
+		wiped_free(target, SYMLINK_TARGET_MAX + 1);
 		return false;
 	}
-	*bytes = target.bytes;
-	*len = target.len;
+	*bytes = (uint8_t *)target;
+	*len = item.size;
 	return true;
 }
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/fs/file-data.h"
+#include "common/fs/csum-lookup.h"
 #include "common/fs/path.h"
 #include "common/sealed/extent-also.h"
 #include "common/volume/csum.h"

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 
 #include "common/convert/conversion.h"
-#include "common/fs/file-data.h"
+#include "common/fs/csum-lookup.h"
 #include "common/volume/csum.h"
 
 /*

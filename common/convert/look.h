@@ -4,7 +4,7 @@
 #define COMMON_CONVERT_LOOK_H
 
 #include "common/convert/convert.h"
-#include "common/fs/file-data.h"
+#include "common/fs/source.h"
 
 /*
  * Lays the last records over the trees of the volume, in memory, so that every subvolume that is not being converted reads correctly. No

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/fs/file-data.h"
+#include "common/fs/csum-lookup.h"
 #include "common/volume/csum.h"
 #include "common/volume/devices.h"
 #include "common/volume/mirror.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Looks up the checksums of data in the csum tree. */
-#include "common/fs/file-data.h"
+#include "common/fs/csum-lookup.h"
 
 #include <inttypes.h>
 

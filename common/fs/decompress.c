@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Decodes compressed extents: zlib, LZO in the framing of btrfs, zstd. The input is hostile; the caller bounds the output. */
-#include "common/fs/file-data.h"
+#include "common/fs/decompress.h"
 
 #include <inttypes.h>
 #include <lzo/lzo1x.h>

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/crypto/secret.h"
+#include "common/fs/decompress.h"
 #include "common/tree/tree-gap.h"
 #include "common/util/array.h"
 

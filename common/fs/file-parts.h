@@ -3,7 +3,7 @@
 #ifndef COMMON_FS_FILE_PARTS_H
 #define COMMON_FS_FILE_PARTS_H
 
-#include "common/fs/file-data.h"
+#include "common/fs/source.h"
 
 struct file_range {
 	uint64_t offset, len;

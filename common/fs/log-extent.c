@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-#include "common/fs/file-data.h"
+#include "common/fs/csum-lookup.h"
 
 static uint64_t round_up(const struct replay *r, uint64_t n)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Extents as they are on disk: checks every stored checksum, takes the next mirror if one does not match, and compares copies without checksums. */
-#include "common/fs/copies.h"
-#include "common/fs/file-data.h"
+#include "common/fs/source.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/fs/copies.h"
+#include "common/fs/csum-lookup.h"
 #include "common/fs/path.h"
 #include "common/util/hex.h"
 #include "common/volume/csum.h"

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "common/fs/file-data.h"
+#include "common/fs/csum-lookup.h"
 #include "common/fs/path.h"
 #include "common/volume/tolerance.h"
 

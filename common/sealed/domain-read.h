@@ -3,7 +3,7 @@
 #ifndef COMMON_SEALED_DOMAIN_READ_H
 #define COMMON_SEALED_DOMAIN_READ_H
 
-#include "common/fs/file-data.h"
+#include "common/fs/source.h"
 #include "common/sealed/domain.h"
 #include "common/sealed/inode-proof.h"
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/fs/csum-lookup.h"
 #include "common/sealed/carried.h"
 #include "common/sealed/extent-also.h"
 #include "common/sealed/extent-part.h"

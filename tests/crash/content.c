@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-#include "common/fs/file-data.h"
+#include "common/fs/csum-lookup.h"
 #include "common/sealed/scan.h"
 #include "common/tree/tree.h"
 #include "common/volume/mirror.h"

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-#include "common/fs/file-data.h"
+#include "common/fs/csum-lookup.h"
 #include "common/sealed/domain.h"
 #include "common/sealed/inline-map.h"
 #include "common/sealed/unit-map.h"

@@ -4,7 +4,7 @@
 
 #include "tests/fuzz/fuzz.h"
 
-#include "common/fs/file-data.h"
+#include "common/fs/decompress.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {

@@ -4,7 +4,7 @@
 
 #include <sys/stat.h>
 
-#include "common/fs/file-data.h"
+#include "common/fs/csum-lookup.h"
 #include "tests/unit/fs-image.h"
 
 #define LOGICAL (1ull << 40)

@@ -11,7 +11,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "common/fs/file-data.h"
+#include "common/fs/decompress.h"
 
 #define SECTOR 4096u
 #define PLAIN (5 * SECTOR)

@@ -15,6 +15,7 @@
 #include "common/sealed/scan.h"
 #include "common/volume/mirror.h"
 #include "tests/unit/image.h"
+#include "tests/unit/whole-file.h"
 
 #define N_FILES 40u
 #define FILE_NAME "dir0/file00000"	/* four blocks */
@@ -242,17 +243,6 @@ struct content {
 	uint8_t bytes[1u << 16];
 };
 
-static bool take(void *context, const void *bytes, size_t len, struct error *err)
-{
-	struct content *content = context;
-
-	(void)err;
-	assert_true(len <= sizeof(content->bytes) - content->len);
-	memcpy(content->bytes + content->len, bytes, len);
-	content->len += len;
-	return true;
-}
-
 /* Through a reader. */
 static bool read_file(struct volume *volume, const char *name, struct content *content, struct error *err)
 {
@@ -263,14 +253,22 @@ static bool read_file(struct volume *volume, const char *name, struct content *c
 	struct extent_source *source;
 	struct file_id file;
 	struct tree tree;
+	uint8_t *bytes = NULL;
+	size_t len = 0;
 
 	content->len = 0;
 	open_domain(volume, &list, &domain);
 	const bool done = path_find(volume, FS_TREE_ID, name, &file, err) && tree_open(volume, FS_TREE_ID, &tree, err) &&
 			  domain_reader_open(domain, &list, subvolume_by_id(&list, FS_TREE_ID), &options, &reader, &source, err) &&
-			  file_read(source, &tree, file.inode, take, content, err);
+			  whole_file_read(source, &tree, file.inode, &bytes, &len, err);
 
 	domain_reader_close(reader);
+	if (done) {
+		assert_true(len <= sizeof(content->bytes));
+		memcpy(content->bytes, bytes, len);
+		content->len = len;
+	}
+	free(bytes);
 	return done;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Files: items of every kind in a row, checksums that match and do not, and extents that cannot be. */
-#include "common/fs/file-data.h"
+#include "common/fs/source.h"
 
 #include <stdio.h>
 #include <zlib.h>
@@ -8,6 +8,7 @@
 #include "common/volume/csum.h"
 #include "common/volume/mirror.h"
 #include "tests/unit/fs-image.h"
+#include "tests/unit/whole-file.h"
 
 #define SECTOR 4096u
 #define PLACE (1u << 20)	/* in the data chunk: the test's data are written from here */
@@ -95,23 +96,9 @@ struct bytes {
 	size_t len;
 };
 
-static bool take(void *context, const void *bytes, size_t len, struct error *err)
-{
-	struct bytes *all = context;
-
-	assert_true(len > 0 && len <= 1 << 20);
-	all->at = realloc(all->at, all->len + len);
-	if (!all->at)
-		return error_memory(err);
-	memcpy(all->at + all->len, bytes, len);
-	all->len += len;
-	return true;
-}
-
 static bool read_all(struct bytes *all, struct error *err)
 {
-	*all = (struct bytes){ 0 };
-	return file_read(&plain_source, &top, FREE_INODE, take, all, err);
+	return whole_file_read(&plain_source, &top, FREE_INODE, &all->at, &all->len, err);
 }
 
 static void reads(const uint8_t *want, size_t len)
@@ -276,7 +263,6 @@ static void refuses_what_it_cannot_read(void **state)
 		{ { .type = 1, .sector = 1u << 20, .n_sectors = 1, .length = SECTOR }, ERROR_CORRUPT, "inode 100000 extent item at 0" },
 		{ { .type = 1, .sector = 0, .n_sectors = 1, .offset = SECTOR, .length = SECTOR }, ERROR_CORRUPT, "inode 100000" },
 	};
-	const struct disk_inode_item huge = { .size = to_le64(UINT64_MAX), .mode = to_le32(0100644) };
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		add_inode(8 * SECTOR);
@@ -289,14 +275,6 @@ static void refuses_what_it_cannot_read(void **state)
 	add_extent(&(struct extent){ .at = 0, .type = 1, .sector = 0, .n_sectors = 2, .length = 2 * SECTOR });
 	add_extent(&(struct extent){ .at = SECTOR, .type = 1, .sector = 2, .n_sectors = 1, .length = SECTOR });
 	fails(ERROR_CORRUPT, "inode 100000 extent item at 4096: begins before the previous item ends, at 8192");
-	insert(FS_TREE_ID, FREE_INODE + 1, KEY_INODE_ITEM, 0, &huge, sizeof(huge));
-
-	struct error err = { 0 };
-
-	assert_false(file_read(&plain_source, &top, FREE_INODE + 1, take, NULL, &err));
-	assert_string_equal(err.text, "inode 100001: size is 18446744073709551615, at most 9223372036854775807 is possible");
-	assert_false(file_read(&plain_source, &top, FREE_INODE + 2, take, NULL, &err));
-	assert_int_equal(err.kind, ERROR_NOT_FOUND);
 }
 
 #define data_test(f) cmocka_unit_test_setup_teardown(f, open_with_data, fs_image_close)

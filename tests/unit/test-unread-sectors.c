@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "common/convert/conversion.h"
-#include "common/fs/file-data.h"
+#include "common/fs/csum-lookup.h"
 #include "common/volume/csum.h"
 #include "common/volume/mirror.h"
 #include "tests/crash/disk.h"

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where the bytes of extents come from: one source reads the disk, another decrypts. file-parts.h puts them together to files. */
+#ifndef COMMON_FS_SOURCE_H
+#define COMMON_FS_SOURCE_H
+
+#include "common/tree/tree.h"
+#include "format/file-extent.h"
+
+/*
+ * The plain source below reads the disk and checks checksums (tries the next mirror on a mismatch;
+ * ERROR_CORRUPT if no mirror is right). A sealed domain has a source of its own (domain-read.h).
+ */
+struct extent_source {
+	/*
+	 * Reads len bytes at offset in the on-disk extent of e, both multiples of the sector size. file_offset: of the item, for messages.
+	 */
+	bool (*read)(struct extent_source *source, const struct tree *subvolume, uint64_t inode, const struct file_extent *e,
+		     uint64_t file_offset, uint64_t offset, void *bytes, size_t len, struct error *err);
+	/* Reads the inline payload of e into out (e->payload.left bytes). */
+	bool (*read_inline)(struct extent_source *source, const struct tree *subvolume, uint64_t inode, uint64_t file_offset,
+			    const struct file_extent *e, uint8_t *out, struct error *err);
+};
+
+/* Reads from disk with checksums. Stateless. */
+extern struct extent_source plain_source;
+
+#endif /* COMMON_FS_SOURCE_H */
