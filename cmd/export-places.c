@@ -53,7 +53,8 @@ static bool make_prefix(struct export_place *place, const struct subvolume *subv
 		return error_memory(err);
 	if (alone && is_directory)
 		return true;
-	if (!alone && subvolume->deleted)
+	place->is_nowhere = subvolume->deleted || (subvolume->path_len == 0 && subvolume->id != FS_TREE_ID);
+	if (!alone && place->is_nowhere)
 		snprintf(whole, 64, "subvolume-%" PRIu64, subvolume->id);
 	else if (!alone)
 		join(whole, subvolume->path, subvolume->path_len);
@@ -76,6 +77,27 @@ static bool add_place(struct export_places *places, struct export_place **place,
 	return true;
 }
 
+/* The place taken last was taken before, perhaps by another name of its subvolume. */
+static bool is_taken(const struct export_places *places)
+{
+	const struct export_place *const last = &places->at[places->n - 1];
+
+	for (const struct export_place *at = places->at; at < last; at++) {
+		if (at->start.subvolume == last->start.subvolume && at->start.inode == last->start.inode && strcmp(at->prefix, last->prefix) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Beside others, a subvolume that is being converted is left out when its turn comes. */
+static bool is_left_out(const struct taking *taking, struct error *err)
+{
+	if (err->kind != ERROR_UNFINISHED || taking->alone)
+		return false;
+	*err = (struct error){ 0 };
+	return true;
+}
+
 static bool take_found(struct taking *taking, const struct subvolume *subvolume, const char *path, const struct file_id *start,
 		       struct error *err)
 {
@@ -88,12 +110,15 @@ static bool take_found(struct taking *taking, const struct subvolume *subvolume,
 	if (!add_place(taking->places, &place, err))
 		return false;
 	place->start = *start;
-	return tree_open(taking->list->volume, start->subvolume, &tree, err) &&
+	const bool ok = tree_open(taking->list->volume, start->subvolume, &tree, err) &&
 	       (start->inode == EMPTY_SUBVOLUME_INODE ||
 		inode_get_or_directory(&tree, start->inode, start->inode == FIRST_FREE_ID, &inode, &told_later, err)) &&
 	       make_prefix(place, subvolume, path, taking->alone, S_ISDIR(inode.mode), err) &&
-	       export_sources_get(taking->sources, start->subvolume, true, &source, err) &&
+	       (export_sources_get(taking->sources, start->subvolume, true, &source, err) || is_left_out(taking, err)) &&
 	       reader_prove_path(export_sources_reader(taking->sources, start->subvolume), subvolume->id, path, &place->name_differs, err);
+	if (ok && is_taken(taking->places))
+		free(taking->places->at[--taking->places->n].prefix);
+	return ok;
 }
 
 static bool take_place(struct taking *taking, const struct subvolume *subvolume, const char *given, struct error *err)
@@ -136,8 +161,51 @@ static bool take_snapshots(struct taking *taking, const uint32_t *chain, const s
 	return true;
 }
 
+static bool is_below(const char *path, const char *above)
+{
+	const size_t len = strlen(above);
+
+	return len == 0 ? path[0] : strncmp(path, above, len) == 0 && path[len] == '/';
+}
+
+/* Which places are inside another? A nested subvolume is entered if it is such a place itself. */
+static void find_within(struct export_places *places, bool recursive)
+{
+	for (size_t i = 0; i < places->n; i++) {
+		struct export_place *const at = &places->at[i];
+
+		for (size_t j = 0; j < places->n && !at->is_within && !at->is_nowhere; j++) {
+			const struct export_place *const above = &places->at[j];
+
+			at->is_within = !above->is_nowhere && is_below(at->prefix, above->prefix) &&
+					(recursive || at->start.subvolume == above->start.subvolume || at->start.inode == FIRST_FREE_ID);
+		}
+		places->n_within += at->is_within;
+	}
+}
+
+bool export_places_enters(const struct export_places *places, uint64_t subvolume)
+{
+	for (size_t i = 0; places->n_within > 0 && i < places->n; i++) {
+		const struct export_place *const at = &places->at[i];
+
+		if (at->is_within && at->start.inode == FIRST_FREE_ID && at->start.subvolume == subvolume)
+			return true;
+	}
+	return false;
+}
+
+void export_places_meet(const struct export_places *places, uint64_t subvolume, uint64_t inode)
+{
+	for (size_t i = 0; places->n_within > 0 && i < places->n; i++) {
+		struct export_place *const at = &places->at[i];
+
+		at->is_reached |= at->is_within && at->start.subvolume == subvolume && at->start.inode == inode;
+	}
+}
+
 bool export_places_take(const struct subvolume_list *list, struct export_sources *sources, const char *const *operand, bool with_snapshots,
-			struct export_places *places, struct error *err)
+			bool recursive, struct export_places *places, struct error *err)
 {
 	struct taking taking = { .list = list, .sources = sources, .places = places, .alone = !with_snapshots && !operand[1] };
 	const struct subvolume *subvolume;
@@ -150,6 +218,7 @@ bool export_places_take(const struct subvolume_list *list, struct export_sources
 		     (!with_snapshots || take_snapshots(&taking, chain, subvolume, given, err));
 	}
 	free(chain);
+	find_within(places, recursive);
 	return ok;
 }
 

@@ -11,17 +11,25 @@ struct export_places {
 		struct file_id start;
 		bool name_differs;	/* its path is not as it was sealed, which was accepted */
 		char *prefix;	/* prefix of its names in the export; "" for the top */
+		bool is_nowhere;	/* its subvolume has no path, so it is in no other place */
+		bool is_within;		/* another place has it */
+		bool is_reached;	/* it was met there */
 	} *at;
-	size_t n, capacity;
+	size_t n, n_within, capacity;
 };
 
 /*
  * Each operand is SUBVOL or SUBVOL:PATH. with_snapshots: also the same place in every subvolume of its chain of snapshots that has it; a
- * note names the others. Opens the sources of all of them, so that a wrong key is noticed before anything is made. Initialise with { 0 }.
- * Free also after a failure.
+ * note names the others. Opens the sources of all of them, so that a wrong key is noticed before anything is made. What was named twice is
+ * taken once; what is inside another one, through nested subvolumes only if recursive or if it is such a subvolume, is_within. Initialise
+ * with { 0 }. Free also after a failure.
  */
 bool export_places_take(const struct subvolume_list *list, struct export_sources *sources, const char *const *operand, bool with_snapshots,
-			struct export_places *places, struct error *err) must_use;
+			bool recursive, struct export_places *places, struct error *err) must_use;
+/* Is it a subvolume that is exported where another place meets it? */
+bool export_places_enters(const struct export_places *places, uint64_t subvolume);
+/* Notes that an entry was met. */
+void export_places_meet(const struct export_places *places, uint64_t subvolume, uint64_t inode);
 void export_places_free(struct export_places *places);
 
 #endif /* CMD_EXPORT_PLACES_H */

@@ -28,6 +28,7 @@ static const char *const kind_name[] = {
 	[EXPORT_REFUSED] = "refused",
 	[EXPORT_NESTED] = "nested-subvolume",
 	[EXPORT_CIPHERTEXT] = "ciphertext",
+	[EXPORT_CONVERTING] = "being-converted",
 	[EXPORT_UNPROVEN] = "not-authenticated",
 	[EXPORT_LOSS] = "not-kept",
 };
@@ -142,7 +143,7 @@ static void finding_text(const struct export_report *report, const struct export
 	case EXPORT_DOUBTFUL:
 		snprintf(text, size, "%s: bytes %" PRIu64 " to %" PRIu64 " may be wrong%s%s", path, f->first, f->end - 1, colon, why);
 		break;
-	case EXPORT_FAILED: case EXPORT_REFUSED:
+	case EXPORT_FAILED: case EXPORT_REFUSED: case EXPORT_CONVERTING:
 		snprintf(text, size, "%s: not %s%s%s", path, report->done, colon, why);
 		break;
 	case EXPORT_SEALED:
@@ -198,7 +199,7 @@ static void say(struct export_report *report, void (*print)(void *context, const
 void export_report_finding(struct export_report *report, const struct export_finding *f)
 {
 	const bool is_damage = f->kind == EXPORT_LOST || f->kind == EXPORT_DOUBTFUL || f->kind == EXPORT_DAMAGED || f->kind == EXPORT_FAILED ||
-			       f->kind == EXPORT_UNPROVEN;
+			       f->kind == EXPORT_UNPROVEN || f->kind == EXPORT_CONVERTING;
 	char *path, text[2048];
 
 	report_finding(report, f);

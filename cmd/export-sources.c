@@ -80,7 +80,8 @@ static bool find_number(const struct export_sources *sources, const struct subvo
 {
 	const struct domain_found *const known = sources->found ? &sources->found[subvolume - sources->list->at] : NULL;
 
-	if (known && !known->must_ask) {
+	/* That it is being converted is known for one by itself. */
+	if (known && !known->must_ask && !volume_is_unfinished(sources->list->volume)) {
 		*is_sealed = known->claim > DOMAIN_NONE;
 		*number = known->number;
 		return true;

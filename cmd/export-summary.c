@@ -82,6 +82,11 @@ bool export_verdict(const struct export_told *told, const struct export_summary 
 	if (s->n_unproven > 0)
 		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " thing%s not authenticated, which was accepted", s->n_unproven,
 				 plural_is(s->n_unproven));
+	if (s->n_converting > 0) {
+		error_set(err, ERROR_UNFINISHED, "%" PRIu64 " %s left out: being converted", s->n_converting,
+			  s->n_converting == 1 ? "entry was" : "entries were");
+		return error_hint(err, "with the key what is being converted can be read; `convert --status` says what finishes the conversion");
+	}
 	if (s->n_sealed > 0)
 		return is_sealed(told, s, err);
 	return s->n_refused == 0 || is_refused(s, err);
@@ -104,6 +109,7 @@ static struct json_object *counts(const struct export_told *told, const struct e
 	json_u64(line, "ciphertext", s->n_ciphertext);
 	json_u64(line, "nested", s->n_nested);
 	json_u64(line, "refused", s->n_refused);
+	json_u64(line, "being_converted", s->n_converting);
 	json_u64(line, "incomplete", s->n_incomplete);
 	json_u64(line, "lost_bytes", s->lost_bytes);
 	json_u64(line, "doubtful", s->n_doubtful);
@@ -177,6 +183,8 @@ static void print_all(const struct export_told *told, const struct export_summar
 	}
 	if (s->n_unproven > 0)
 		fprintf(stderr, ", not authenticated: %" PRIu64, s->n_unproven);
+	if (s->n_converting > 0)
+		fprintf(stderr, ", being converted: %" PRIu64, s->n_converting);
 	fputc('\n', stderr);
 	print_losses(s);
 }

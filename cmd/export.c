@@ -62,8 +62,16 @@ static bool on_proof(void *context, const struct walk_entry *entry, struct expor
 {
 	struct run *run = context;
 
+	export_places_meet(&run->places, entry->tree->id, entry->number);
 	proven->differs |= entry->directory == 0 && run->place->name_differs ? EXPORT_NAME_DIFFERS : 0;
 	return export_sources_prove(&run->sources, entry, proven, err);
+}
+
+static bool on_subvolume(void *context, uint64_t subvolume)
+{
+	struct run *run = context;
+
+	return export_places_enters(&run->places, subvolume);
 }
 
 static bool on_closed_link(void *context, const struct walk_entry *entry, bool *sealed, struct error *err)
@@ -128,6 +136,7 @@ static bool write_out(struct run *run, struct out *out, struct error *err)
 {
 	const struct export_options export = {
 		.recursive = opt.recursive,
+		.enters = on_subvolume,
 		.raw = opt.ciphertext,
 		.accept_unsealed = source_accepts_unsealed(),
 		.source = on_source,
@@ -143,9 +152,11 @@ static bool write_out(struct run *run, struct out *out, struct error *err)
 	bool ok = export_begin(run->volume, out, &export, &run->summary, &job, err);
 
 	find_lost_snapshots(run);
-	for (size_t i = 0; ok && i < run->places.n; i++) {
-		run->place = &run->places.at[i];
-		ok = export_tree(job, &run->place->start, run->place->prefix, err);
+	/* Last what should have been met in another place, and was not. */
+	for (size_t i = 0; ok && i < 2 * run->places.n; i++) {
+		run->place = &run->places.at[i % run->places.n];
+		if (i < run->places.n ? !run->place->is_within : run->place->is_within && !run->place->is_reached)
+			ok = export_tree(job, &run->place->start, run->place->prefix, err);
 	}
 	ok = ok && out->ops->finish(out, err);
 	if (ok)
@@ -162,7 +173,7 @@ static bool find_places(struct run *run, const char *const *operand, struct erro
 		return false;
 	run->sources.place = on_place;
 	run->sources.context = run;
-	if (!export_places_take(&run->list, &run->sources, operand + 1, opt.snapshots, &run->places, err) ||
+	if (!export_places_take(&run->list, &run->sources, operand + 1, opt.snapshots, opt.recursive, &run->places, err) ||
 	    (!opt.recursive && !export_sources_check_key(&run->sources, err)) ||
 	    !export_sources_end_key(&run->sources, opt.recursive, err))
 		return false;

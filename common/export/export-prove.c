@@ -87,8 +87,14 @@ bool export_prove(struct export_job *job, const struct walk_entry *entry, bool *
 		job->is_neutral[entry->depth] = false;
 	if (!job->options->proof)
 		return true;
-	if (!job->options->proof(job->options->context, entry, &proven, err))
-		return false;
+	if (!job->options->proof(job->options->context, entry, &proven, err)) {
+		if (err->kind != ERROR_UNFINISHED)
+			return false;
+		export_find(job, EXPORT_CONVERTING, err->text);
+		*err = (struct error){ 0 };
+		*skip = true;
+		return true;
+	}
 	if (proven.differs & EXPORT_NOT_VOUCHED) {
 		tell(job, entry, EXPORT_FAILED, "its unsealing was begun with changes accepted and is unfinished: nothing tells whether "
 			"this is as it was sealed");

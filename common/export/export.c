@@ -47,6 +47,7 @@ static void find(struct export_job *job, enum export_finding_kind kind, const ch
 	case EXPORT_NESTED: job->summary->n_nested++; break;
 	case EXPORT_CIPHERTEXT: job->summary->n_ciphertext++; break;
 	case EXPORT_UNPROVEN: job->summary->n_unproven++; break;
+	case EXPORT_CONVERTING: job->summary->n_converting++; break;
 	default: break;
 	}
 	export_tell(job, &finding);
@@ -295,7 +296,8 @@ static bool export_directory(struct export_job *job, const struct walk_entry *en
 		return true;
 	}
 	job->summary->n_directories++;
-	if (entry->is_subvolume && entry->depth > 0 && !job->options->recursive) {
+	if (entry->is_subvolume && entry->depth > 0 && !job->options->recursive &&
+	    !(job->options->enters && job->options->enters(job->options->context, entry->tree->id))) {
 		*descend = false;
 		export_find(job, EXPORT_NESTED, NULL);
 	}

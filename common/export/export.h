@@ -15,6 +15,7 @@ enum export_finding_kind {
 	EXPORT_REFUSED,		/* it was not exported: the format or the target cannot store it */
 	EXPORT_NESTED,		/* a nested subvolume, exported as an empty directory */
 	EXPORT_CIPHERTEXT,	/* exported as it is on disk */
+	EXPORT_CONVERTING,	/* it was not exported: its subvolume is being converted, and there is no key */
 	EXPORT_UNPROVEN,	/* exported without proof that it is as it was sealed, which was accepted */
 	EXPORT_LOSS,		/* exported except for `loss`; sockets and the like are left out */
 };
@@ -38,7 +39,7 @@ struct export_summary {
 	uint64_t n_doubtful;	/* files with bytes that may be wrong; included in the files */
 	uint64_t doubtful_bytes;
 	uint64_t n_unproven;	/* files, links and directories */
-	uint64_t n_damaged, n_failed, n_sealed, n_refused, n_ciphertext, n_nested;
+	uint64_t n_damaged, n_failed, n_sealed, n_refused, n_ciphertext, n_nested, n_converting;
 	uint64_t n_without_data;	/* of the refused ones: the image is a dump of another one, without data */
 	uint64_t losses[OUT_LOSSES];
 };
@@ -69,6 +70,7 @@ struct walk_entry;
 
 struct export_options {
 	bool recursive;		/* also the contents of nested subvolumes */
+	bool (*enters)(void *context, uint64_t subvolume);	/* else: of this one? NULL: of none */
 	bool raw;		/* sealed data without a key, as it is on disk */
 	bool accept_unsealed;	/* what a sealed subvolume without a key claims is not sealed */
 	uint64_t first, end;	/* only these bytes of each file, which the out must expect too; end 0: all */
@@ -78,7 +80,7 @@ struct export_options {
 	 */
 	bool (*source)(void *context, uint64_t subvolume, struct extent_source **source, struct error *err);
 	/*
-	 * *proven is empty before the call; NULL: no proof wanted. Without accepts_unproven, what is not proven is left out and reported.
+	 * *proven is empty before the call; NULL: no proof wanted. ERROR_UNFINISHED: the entry is left out, as being converted. Without accepts_unproven, what is not proven is left out and reported.
 	 */
 	bool (*proof)(void *context, const struct walk_entry *entry, struct export_proven *proven, struct error *err);
 	bool accepts_unproven;

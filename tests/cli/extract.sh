@@ -30,7 +30,7 @@ expect 0 cat --offset 19 --length 100 --report text.report disk.img vault secret
 17-4-36
 END
 expect 0 cat --format json disk.img vault empty --report json.report <<'END'
-! {"summary":{"files":"1","further_names":"0","directories":"0","symlinks":"0","special":"0","bytes":"0","other_mirror":"0","sealed":"0","ciphertext":"0","nested":"0","refused":"0","incomplete":"0","lost_bytes":"0","doubtful":"0","doubtful_bytes":"0","not_authenticated":"0","damaged":"0","failed":"0","not_kept":{}},"status":0}
+! {"summary":{"files":"1","further_names":"0","directories":"0","symlinks":"0","special":"0","bytes":"0","other_mirror":"0","sealed":"0","ciphertext":"0","nested":"0","refused":"0","being_converted":"0","incomplete":"0","lost_bytes":"0","doubtful":"0","doubtful_bytes":"0","not_authenticated":"0","damaged":"0","failed":"0","not_kept":{}},"status":0}
 END
 tail -n 1 json.report | cmp -s - err || { bad "the report's summary is another one"; cat json.report err; }
 expect 9 cat disk.img vault empty --report json.report <<'END'

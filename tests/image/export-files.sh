@@ -132,11 +132,14 @@ expect_status 4 crypt export "$image" none -o "$tmp/none.tar"
 say "a chain of snapshots"
 expect_unchanged 0 "$image" crypt export "$image" snap --snapshots -o "$tmp/chain.tar"
 tar tf "$tmp/chain.tar" 2>/dev/null | sed 's:/.*::' | sort -u | tr '\n' ' ' | grep -qx 'one snap ' || fail "not the whole chain of snap"
+mv "$tmp/chain.tar" "$tmp/chain.snap.tar"
+expect_unchanged 0 "$image" crypt export "$image" snap one --snapshots -o "$tmp/chain.tar"
+cmp "$tmp/chain.snap.tar" "$tmp/chain.tar" || fail "two of one family are not exported once each"
 # What the snapshot has of the nested subvolume is an empty directory.
 expect_unchanged 0 "$image" crypt export "$image" one:nested/inline --snapshots -o "$tmp/part.tar"
 expect_text "$tmp/err" 'note: snap \(id [0-9]+\): has no nested/inline$'
 tar tf "$tmp/part.tar" 2>/dev/null | grep -qv '^one/nested/inline/' && fail "more than the part that is there"
-rm "$tmp/chain.tar" "$tmp/part.tar"
+rm "$tmp"/chain*.tar "$tmp/part.tar"
 
 say "zip, cpio, mtree"
 expect_status 0 crypt export "$image" one -o "$tmp/one.zip"

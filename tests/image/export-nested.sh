@@ -38,6 +38,29 @@ expect_unchanged 0 "$image" crypt export "${KEY[@]}" "$image" sv --recursive -o 
 cmp "$tmp/plain-all.tar" "$tmp/sealed-all.tar" || fail "the archive with nested subvolumes differs from that of the plain image"
 expect_unchanged 0 "$image" crypt verify "${KEY[@]}" --strict-names "$image" sv
 
+say "named twice, and inside one another: once"
+plain_names=$(tar tf "$tmp/plain.tar" | sed 's:^\(\./\)*:sv/:' | sort)
+tar tf "$tmp/plain-all.tar" | sed 's:^\(\./\)*:sv/:' | sort >"$tmp/all.names"
+# The export takes the dir first or last, by path or by number; sv/other is entered because it is named.
+for words in "sv sv" "sv id:$SV sv:dir" "sv:dir sv" "-R sv sv/other sv/dir/open" "-R sv:dir sv sv/other:words" "sv/other sv sv/dir/open"; do
+	rm -rf "$tmp/once.tar" "$tmp/once"
+	# shellcheck disable=SC2086
+	expect_unchanged 0 "$image" crypt export "${KEY[@]}" "$image" $words -o "$tmp/once.tar"
+	case $words in
+	*other*) diff <(tar tf "$tmp/once.tar" | sort) "$tmp/all.names" ;;
+	*) diff <(tar tf "$tmp/once.tar" | sort) <(echo "$plain_names") ;;
+	esac || fail "export $words"
+	# shellcheck disable=SC2086
+	expect_status 0 crypt export "${KEY[@]}" "$image" $words -o "$tmp/once/"
+	expect_text "$tmp/err" '0 refused; failed: 0, damaged: 0'
+done
+# Where the way to the one inside is left out, it is exported by itself.
+attack poke "$SV" "$dir" 96 3 0 "$(le 8 "$ELSEWHERE")"
+rm -rf "$tmp/once"
+expect_status 6 crypt export -R "${KEY[@]}" "$image" sv "id:$(id_of sv/dir/open)" -o "$tmp/once/"
+[ "$(cat "$tmp/once/sv/dir/open/words")" = "in sv/dir/open" ] || fail "what is not met inside is not exported"
+fresh
+
 say "another in its place"
 # The entry of "open" leads to a subvolume that was elsewhere: the list of the directory is not what was sealed.
 attack poke "$SV" "$dir" 84 "$(entry "$dir" open)" 0 "$(le 8 "$ELSEWHERE")"

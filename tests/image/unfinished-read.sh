@@ -36,6 +36,7 @@ outside() {
 	grep -q pair-b "$tmp/out" || fail "ls shows no file"
 }
 
+beside=		# the operation during which others were exported beside what is being converted
 inside() {
 	local name
 	for name in "${FILES[@]}"; do reads "$name" crypt cat "${VK[@]}" "$image" target "$name"; done
@@ -48,6 +49,16 @@ inside() {
 	expect_status 7 crypt cat "$image" target pair-a
 	expect_text "$tmp/err" 'is being converted'
 	expect_status 7 crypt export --archive dir -o "$tmp/refused" "$image" target
+	[ "$beside" = "$operation" ] || for name in "target plain" "plain target:dir" "--recursive /"; do
+		rm -rf "$tmp/exported"
+		# shellcheck disable=SC2086
+		expect_status 7 crypt export --archive dir -o "$tmp/exported" --accept-unsealed "$image" $name
+		expect_text "$tmp/err" 'warning: target(/dir)?: not exported: subvolume target \(id [0-9]+\): it is being converted'
+		expect_text "$tmp/err" '1 entry was left out: being converted'
+		cmp "$tmp/exported/plain/pair-b" "$tmp/files/pair-b" || fail "export $name: what is not being converted"
+		[ ! -e "$tmp/exported/target/pair-a" ] || fail "export $name: what is being converted"
+	done
+	beside=$operation
 	expect_status 7 crypt verify "${VK[@]}" "$image" target
 }
 
