@@ -64,7 +64,7 @@ static bool is_refused(const struct export_summary *s, struct error *err)
 {
 	const bool is_one = s->n_refused == 1, has_no_data = s->n_without_data > 0 && s->n_without_data == s->n_refused;
 	const char *why = has_no_data ? "the image was restored from a btrfs-image dump, which has no data" :
-			  is_one ? "the output cannot store it" : "the output cannot store them";
+			  s->n_too_long == s->n_refused ? "paths are too long" : is_one ? "the output cannot store it" : "the output cannot store them";
 
 	return error_set(err, ERROR_REFUSED, "%" PRIu64 " %s left out: %s", s->n_refused, is_one ? "entry was" : "entries were", why);
 }

@@ -209,6 +209,17 @@ static bool print_rows(const struct subvolume_list *list, const struct list_rows
 	return true;
 }
 
+static bool is_complete(const struct subvolume_list *list, struct error *err)
+{
+	size_t n_damaged = 0;
+
+	for (size_t i = 0; i < list->n_lost; i++)
+		n_damaged += list->lost[i].kind != ERROR_REFUSED;
+	if (n_damaged > 0)
+		return error_set(err, ERROR_CORRUPT, "%zu subvolume%s damaged, the list is not complete", n_damaged, plural_is(n_damaged));
+	return list->n_lost == 0 || error_set(err, ERROR_REFUSED, "paths are too long, the list is not complete");
+}
+
 /* The subvolume from which to list: SUBVOL, else the subvolume of a mounted directory, else the top level. */
 static bool find_base(const char *const *operand, const struct subvolume_list *list, bool is_mounted, uint64_t *base, struct error *err)
 {
@@ -254,8 +265,7 @@ static bool run(const char *const *operand, struct error *err)
 	ok = list_rows_choose(&list, &choice, top && (subvolume_encryption(top, seal_of(&seals, top), tag) || unfinished_has(&unfinished, &list, top)),
 			      &rows, err) && print_rows(&list, &rows, &seals, &unfinished, err);
 	list_rows_free(&rows);
-	return ok && (list.n_lost == 0 ||
-			error_set(err, ERROR_CORRUPT, "%zu subvolume%s damaged, the list is not complete", list.n_lost, plural_is(list.n_lost)));
+	return ok && is_complete(&list, err);
 }
 
 const struct command cmd_list = {

@@ -64,7 +64,7 @@ struct listing {
 	const void *path;		/* of the directory */
 	size_t path_len;
 	bool any;
-	uint64_t n_bad;
+	uint64_t n_bad, n_too_long;	/* parts that are damaged, or have paths that are too long */
 	bool has_gap;			/* the inode of the directory is lost */
 	struct inode_parents parents;
 };
@@ -82,7 +82,8 @@ static bool read_link(const struct listing *listing, const struct tree *tree, st
 
 static void tell(struct listing *listing, const uint8_t *path, size_t len, const struct error *what)
 {
-	listing->n_bad++;
+	listing->n_bad += what->kind != ERROR_REFUSED;
+	listing->n_too_long += what->kind == ERROR_REFUSED;
 	print_damage(path, len, ".", what);
 }
 
@@ -419,6 +420,8 @@ static bool print_listing(const struct subvolume_list *list, uint64_t subvolume,
 	else
 		ok = opt.recursive ? print_below(&listing, file, path, err) : print_directory(&listing, err);
 	inode_parents_free(&listing.parents);
+	if (ok && listing.n_bad == 0 && listing.n_too_long > 0 && source_accepted_nothing(err))
+		return error_set(err, ERROR_REFUSED, "paths are too long, the listing is not complete");
 	if (!ok || listing.n_bad == 0)
 		return ok && source_accepted_nothing(err);
 	return error_set(err, ERROR_CORRUPT, "%" PRIu64 " part%s damaged, the listing is not complete", listing.n_bad,

@@ -115,7 +115,7 @@ static bool run(const char *const *operand, struct error *err)
 		return false;
 	/* The answer is about all subvolumes. */
 	if ((opt.logical || opt.snapshots) && list.n_lost > 0)
-		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 ": %s", list.lost[0].id, list.lost[0].what);
+		return error_set(err, list.lost[0].kind, "subvolume %" PRIu64 ": %s", list.lost[0].id, list.lost[0].what);
 	if (opt.logical)
 		return resolve_logical(&list, number, opt.ignore_offset, opt.scan, err);
 	if (opt.inode)

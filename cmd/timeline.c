@@ -33,7 +33,7 @@ static const struct poptOption options[] = {
 
 struct telling {
 	const struct subvolume_list *list;
-	uint64_t n_bad;
+	uint64_t n_bad, n_too_long;	/* parts that are damaged, or have paths that are too long */
 	size_t *skip;		/* how much of a path belongs to the nested subvolumes above: one for each of n_nested */
 	size_t n_nested, n_room;
 };
@@ -95,7 +95,8 @@ static bool tell_bad(void *context, const uint8_t *path, size_t len, const struc
 	struct telling *telling = context;
 
 	(void)err;
-	telling->n_bad++;
+	telling->n_bad += what->kind != ERROR_REFUSED;
+	telling->n_too_long += what->kind == ERROR_REFUSED;
 	print_damage(path, len, "/", what);
 	return true;
 }
@@ -108,6 +109,8 @@ static bool tell_all(const struct subvolume_list *list, const struct subvolume *
 	const bool ok = walk(list->volume, &start, &visitor, &telling, err);
 
 	free(telling.skip);
+	if (ok && telling.n_bad == 0 && telling.n_too_long > 0)
+		return error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 ": paths are too long, the timeline is not complete", subvolume->id);
 	if (!ok || telling.n_bad == 0)
 		return ok;
 	return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 ": %" PRIu64 " part%s damaged, the timeline is not complete", subvolume->id,

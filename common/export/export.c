@@ -379,7 +379,8 @@ static bool on_bad(void *context, const uint8_t *path, size_t path_len, const st
 	(void)err;
 	job->inode = 0;
 	set_path(job, job->path, path, path_len);
-	export_find_error(job, EXPORT_DAMAGED, what);
+	export_find_error(job, what->kind == ERROR_REFUSED ? EXPORT_REFUSED : EXPORT_DAMAGED, what);
+	job->summary->n_too_long += what->kind == ERROR_REFUSED;
 	return true;
 }
 

@@ -40,6 +40,7 @@ struct export_summary {
 	uint64_t doubtful_bytes;
 	uint64_t n_unproven;	/* files, links and directories */
 	uint64_t n_damaged, n_failed, n_sealed, n_refused, n_ciphertext, n_nested, n_converting;
+	uint64_t n_too_long;	/* of the refused ones: directories with paths that are too long in them */
 	uint64_t n_without_data;	/* of the refused ones: the image is a dump of another one, without data */
 	uint64_t losses[OUT_LOSSES];
 };

@@ -344,7 +344,7 @@ static bool climb(const struct tree *subvolume, uint64_t inode, uint8_t bytes[PA
 		if (!*named)
 			return true;
 		if (ref.name.left + 1 > *at)
-			return error_set(err, ERROR_CORRUPT, "tree %" PRIu64 " inode %" PRIu64 ": its path is longer than %u bytes",
+			return error_set(err, ERROR_REFUSED, "tree %" PRIu64 " inode %" PRIu64 ": its path is longer than %u bytes",
 					 subvolume->id, start, PATH_BYTES_MAX);
 		if (*at < PATH_BYTES_MAX)
 			bytes[--*at] = '/';

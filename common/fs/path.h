@@ -76,7 +76,8 @@ bool inode_path(const struct tree *subvolume, uint64_t inode, char **path, struc
 
 /*
  * The same path as raw bytes, components joined by '/', without a leading one; "" for the root directory. *path is NULL (with true) if the
- * inode, or a directory above it, has no name. At most PATH_BYTES_MAX. A loop of directories is ERROR_CORRUPT.
+ * inode, or a directory above it, has no name. A path longer than PATH_BYTES_MAX is ERROR_REFUSED, a loop of
+ * directories ERROR_CORRUPT.
  */
 #define PATH_BYTES_MAX (64u << 10)
 bool inode_path_bytes(const struct tree *subvolume, uint64_t inode, uint8_t **path, size_t *len, struct error *err) must_use;

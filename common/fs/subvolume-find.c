@@ -115,5 +115,5 @@ bool subvolume_find(const struct subvolume_list *list, const char *name, const s
 
 	if (!is_found && err->kind == ERROR_NOT_FOUND && list->n_lost > 0)
 		lost = strncmp(name, "id:", 3) == 0 ? subvolume_lost_root(list, strtoull(name + 3, NULL, 10)) : &list->lost[0];
-	return lost ? error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 ": %s", lost->id, lost->what) : is_found;
+	return lost ? error_set(err, lost->kind, "subvolume %" PRIu64 ": %s", lost->id, lost->what) : is_found;
 }

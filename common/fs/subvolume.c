@@ -33,14 +33,18 @@ static bool is_subvolume_id(uint64_t id)
 	return id == FS_TREE_ID || (id >= FIRST_FREE_ID && id <= LAST_FREE_ID);
 }
 
-/* Can reading go on without subvolume id? Not without the root item of the top level: superblocks name its tree. */
+/*
+ * Can reading go on without subvolume id? Not without the root item of the top level: superblocks name its tree. A path that is too long is
+ * no damage, and nothing is tolerated there.
+ */
 static bool survive(struct reading *r, uint64_t id, bool is_path, struct error *err)
 {
 	struct subvolume_list *list = r->list;
 	struct subvolume_lost *lost;
+	const bool is_limit = err->kind == ERROR_REFUSED;
 	char who[40];
 
-	if (!r->over || !error_is_damage(err) || (id == FS_TREE_ID && !is_path))
+	if (!(is_limit ? r->over || r->volume->tolerance.is_tolerant : r->over && error_is_damage(err)) || (id == FS_TREE_ID && !is_path))
 		return volume_tolerates(r->volume, err);
 	if (!ARRAY_ROOM(list->lost, list->n_lost, list->lost_room, err))
 		return false;
@@ -48,7 +52,10 @@ static bool survive(struct reading *r, uint64_t id, bool is_path, struct error *
 	/* Drop the name: whoever reports the error adds it. */
 	snprintf(who, sizeof(who), "subvolume %" PRIu64 ": ", id);
 	*lost = (struct subvolume_lost){
-		.id = id, .is_path = is_path, .what = strdup(err->text + (strncmp(err->text, who, strlen(who)) == 0 ? strlen(who) : 0)),
+		.id = id,
+		.is_path = is_path,
+		.kind = is_limit ? ERROR_REFUSED : ERROR_CORRUPT,
+		.what = strdup(err->text + (strncmp(err->text, who, strlen(who)) == 0 ? strlen(who) : 0)),
 	};
 	*err = (struct error){ 0 };
 	list->n_lost++;
@@ -158,7 +165,7 @@ static bool join_path(const struct subvolume *parent, const uint8_t *dir, size_t
 	const size_t room = parent->path_len + dir_len + place->name_len + 3;
 
 	if (room > PATH_BYTES_MAX)
-		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 ": its path is longer than %u bytes", child->id, PATH_BYTES_MAX);
+		return error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 ": its path is longer than %u bytes", child->id, PATH_BYTES_MAX);
 
 	uint8_t *at = child->path = malloc(room);
 
@@ -185,7 +192,7 @@ static bool find_path(struct reading *r, size_t child, const struct subvolume *p
 
 	if (!tree_open(r->volume, parent->id, &tree, err) ||
 	    !inode_path_bytes(&tree, r->list->at[child].dirid, &dir, &len, err))
-		return error_prefix(err, "path of subvolume %" PRIu64, r->list->at[child].id);
+		return error_prefix(err, "subvolume %" PRIu64, r->list->at[child].id);
 	if (!dir)
 		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 ": its directory %" PRIu64 " in tree %" PRIu64 " has no name",
 				 r->list->at[child].id, r->list->at[child].dirid, parent->id);

@@ -18,10 +18,14 @@ struct subvolume {
 	bool deleted;		/* refs 0: not cleaned up yet */
 };
 
-/* Damage of one subvolume, which affects only that one: its root item (then it is not in the list, or as in an older item), or its path. */
+/*
+ * Damage of one subvolume, which affects only that one: its root item (then it is not in the list, or as in an older item), or its path. A
+ * path that is too long is ERROR_REFUSED.
+ */
 struct subvolume_lost {
 	uint64_t id;
 	bool is_path;
+	enum error_kind kind;
 	char *what;
 };
 

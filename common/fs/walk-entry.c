@@ -158,7 +158,7 @@ static bool extend_path(struct walk *w, const struct dir_entry *entry, uint64_t 
 	}
 	*fits = len + 1 <= PATH_BYTES_MAX - w->path_len;
 	if (!*fits) {
-		error_set(&what, ERROR_CORRUPT, "its contents have paths longer than %u bytes", PATH_BYTES_MAX);
+		error_set(&what, ERROR_REFUSED, "its contents have paths longer than %u bytes", PATH_BYTES_MAX);
 		return walk_tell(w, &what, err);
 	}
 	if (w->path_len > 0)

@@ -37,7 +37,9 @@ struct walk_visitor {
 	bool (*entry)(void *context, const struct walk_entry *entry, bool *descend, struct error *err);
 	/* Called after everything in the directory. entry is the same as before, except for its name. */
 	bool (*leave)(void *context, const struct walk_entry *entry, struct error *err);
-	/* Reports what is wrong, with the path of the directory or file concerned. Not called for errors that end the walk. */
+	/*
+	 * Reports what is wrong, with the path of the directory or file concerned. ERROR_REFUSED: it is no damage, but
+	 * its contents have paths that are too long. Not called for errors that end the walk. */
 	bool (*bad)(void *context, const uint8_t *path, size_t path_len, const struct error *what, struct error *err);
 	/* An entry of which only the name is left. If NULL, bad is called. */
 	bool (*lost)(void *context, const uint8_t *path, size_t path_len, const struct error *what, struct error *err);

@@ -135,6 +135,45 @@ grep -q 'lost-directory-257$' "$tmp/out" && fail "times that are lost are in the
 expect_unchanged 6 "$image" crypt ls "$image" /
 grep -q '^other$' "$tmp/out" || fail "ls does not show what is left"
 
+say "paths that are longer than this program keeps: a limit, not damage"
+cp "$tmp/good.img" "$image"
+image_mount "$image" "$tmp/mnt" rw
+python3 - "$tmp/mnt" <<'END'
+import os, subprocess, sys
+os.chdir(sys.argv[1])
+for i in range(258):
+    os.mkdir("d" * 255)
+    os.chdir("d" * 255)
+subprocess.run(["btrfs", "-q", "subvolume", "create", "far"], check=True)
+END
+btrfs -q subvolume create "$tmp/mnt/near"
+echo near >"$tmp/mnt/near/file"
+image_umount
+# limit TEXT COMMAND...: status 9, and nothing is called damaged
+limit() {
+	expect_unchanged 9 "$image" crypt "${@:2}"
+	expect_text "$tmp/err" "$1"
+	! grep -E 'damaged: [^0]|(is|are) damaged' "$tmp/err" || fail "a limit is called damage"
+}
+for more in "" --tolerant; do
+	# shellcheck disable=SC2086
+	limit 'ls: paths are too long, the listing is not complete$' ls -R $more "$image" /
+	shown 400
+	# shellcheck disable=SC2086
+	limit 'timeline: subvolume 5: paths are too long, the timeline is not complete$' timeline $more "$image" /
+	# shellcheck disable=SC2086
+	limit 'left out: .*too long' export $more "$image" / -o "$tmp/limit$more.cpio"
+	# shellcheck disable=SC2086
+	limit 'list: paths are too long, the list is not complete$' list $more "$image"
+	expect_text "$tmp/err" 'warning: the path of subvolume [0-9]+ is not known: .*longer than 65536 bytes'
+	grep -q ' path near$' "$tmp/out" || fail "the other is not listed"
+	# shellcheck disable=SC2086
+	expect_unchanged 0 "$image" crypt cat $more "$image" near file
+	[ "$(cat "$tmp/out")" = near ] || fail "the other is not read"
+done
+head -c 32 /dev/urandom >"$tmp/vk"
+limit 'longer than 65536 bytes' convert --encrypt --dry-run --volume-key-file "$tmp/vk" "$image" near
+
 say "nothing can be opened: the summary and the report come all the same"
 # ended STATUS COMMAND...: with both
 ended() {

@@ -129,6 +129,7 @@ static void refuses_endless_paths(void **state)
 	free(path);
 	assert_false(inode_path(&top, FREE_INODE + 256, &path, &error));
 	assert_string_equal(error.text, "tree 5 inode 100256: its path is longer than 65536 bytes");
+	assert_int_equal(error.kind, ERROR_REFUSED);	/* a limit, not damage */
 }
 
 int main(void)
