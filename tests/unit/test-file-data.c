@@ -255,7 +255,7 @@ static void refuses_what_it_cannot_read(void **state)
 		const char *text;
 	} wrong[] = {
 		{ { .type = 1, .mark = SEAL_MARK, .sector = 0, .n_sectors = 1, .length = SECTOR }, ERROR_KEY,
-		  "inode 100000 extent item at 0: the extent is sealed and no key was given" },
+		  "inode 100000 extent item at 0: it is sealed and no key was given" },
 		{ { .type = 1, .encryption = 1, .sector = 0, .n_sectors = 1, .length = SECTOR }, ERROR_REFUSED,
 		  "inode 100000 extent item at 0: encryption is 1, which this version cannot read" },
 		{ { .type = 1, .compression = COMPRESS_LZO, .sector = 0, .n_sectors = 1, .ram = 2 * SECTOR, .length = 2 * SECTOR },
