@@ -61,6 +61,5 @@ bool export_sources_has_sealed_target(struct export_sources *sources, const stru
 /* Was the key of any use? ERROR_REFUSED if one was given and nothing is sealed. */
 bool export_sources_check_key(const struct export_sources *sources, struct error *err) must_use;
 void export_sources_free(struct export_sources *sources);
-#define cleanup_export_sources __attribute__((cleanup(export_sources_free)))
 
 #endif /* CMD_EXPORT_SOURCES_H */

@@ -8,7 +8,6 @@
 #include "common/util/terminal.h"
 
 #define LEAST_COLUMNS 20
-#define INDENT_OF_USAGE 8
 
 struct line {
 	const char *text;

@@ -18,7 +18,6 @@ struct stat_seal {
 /* Does nothing if *seal already describes that subvolume. Crypt items that cannot be read are a warning. */
 bool stat_seal_read(const struct subvolume_list *list, uint64_t subvolume, struct stat_seal *seal, struct error *err) must_use;
 void stat_seal_free(struct stat_seal *seal);
-#define cleanup_stat_seal __attribute__((cleanup(stat_seal_free)))	/* initialise with { 0 } */
 
 /* Is the payload of this inline extent (item: the whole item) ciphertext? */
 bool stat_seal_has_inline(struct stat_seal *seal, const struct key *key, const struct cursor *item, uint32_t mode, bool *has,

@@ -20,7 +20,6 @@ struct index_iter {
 bool index_iter_begin(struct index_iter *iter, struct volume *volume, uint16_t domain, struct error *err) must_use;
 bool index_iter_next(struct index_iter *iter, struct error *err) must_use;
 void index_iter_close(struct index_iter *iter);
-#define cleanup_index_iter __attribute__((cleanup(index_iter_close)))	/* initialise with { 0 } */
 
 /* <0, 0, >0: by inode, then MAC. */
 int index_entry_compare(const struct crypt_index_entry *a, const struct crypt_index_entry *b);

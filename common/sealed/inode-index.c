@@ -176,13 +176,3 @@ bool inode_index_has(struct volume *volume, uint16_t domain, uint64_t n_items, u
 		*hint = lookup.hint;
 	return true;
 }
-
-bool inode_index_knows(struct volume *volume, uint16_t domain, uint64_t n_items, uint64_t inode, bool *knows, struct error *err)
-{
-	struct lookup lookup = { 0 };
-
-	if (!inode_index_visit_inode(volume, domain, n_items, inode, look_up, &lookup, err))
-		return false;
-	*knows = lookup.found;
-	return true;
-}

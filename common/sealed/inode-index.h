@@ -31,7 +31,5 @@ bool inode_index_visit_inode(struct volume *volume, uint16_t domain, uint64_t n_
  */
 bool inode_index_has(struct volume *volume, uint16_t domain, uint64_t n_items, uint64_t inode, const uint8_t mac[CRYPT_ENTRY_MAC_SIZE],
 		     bool *has, uint64_t *hint, struct error *err) must_use;
-/* Does the inode have any entry at all? */
-bool inode_index_knows(struct volume *volume, uint16_t domain, uint64_t n_items, uint64_t inode, bool *knows, struct error *err) must_use;
 
 #endif /* COMMON_SEALED_INODE_INDEX_H */

@@ -26,7 +26,6 @@ struct inode_prover {
 	struct unit_map items;		/* only volume and domain are set */
 	struct inline_map *inlines;	/* NULL: not needed yet */
 	struct orphan_memory orphans;
-	unsigned n_inline_passes;
 	struct proof_memory known;
 	uint64_t n_proofs;
 	/* About the inode that was checked last: */
@@ -69,11 +68,6 @@ void inode_prover_free(struct inode_prover *prover)
 	proof_memory_free(&prover->known);
 	free(prover->open);
 	free(prover);
-}
-
-unsigned inode_prover_passes(const struct inode_prover *prover)
-{
-	return unit_seeker_passes(prover->seeker) + prover->n_inline_passes;
 }
 
 uint64_t inode_prover_proofs(const struct inode_prover *prover)
@@ -169,7 +163,6 @@ static bool search_inlines(struct inode_prover *prover, struct error *err)
 {
 	if (prover->inlines)
 		return true;
-	prover->n_inline_passes++;
 	return inline_map_read_over(prover->domain->volume, prover->domain->header.domain, &prover->inlines, err);
 }
 

@@ -44,7 +44,5 @@ bool inode_prover_had_inline(struct inode_prover *prover, const struct inline_pa
 
 /* How often the items of an inode were read for a proof. */
 uint64_t inode_prover_proofs(const struct inode_prover *prover);
-/* How often all unit items, or all inline units, were read. */
-unsigned inode_prover_passes(const struct inode_prover *prover);
 
 #endif /* COMMON_SEALED_INODE_PROOF_H */

@@ -31,6 +31,5 @@ bool record_table_add(struct record_table *table, uint64_t number, void **record
 void *record_table_take_sorted(struct record_table *table);
 
 void record_table_free(struct record_table *table);
-#define cleanup_record_table __attribute__((cleanup(record_table_free)))
 
 #endif /* COMMON_UTIL_RECORD_TABLE_H */

@@ -223,21 +223,18 @@ bool volume_n_mirrors(const struct volume *volume, uint64_t logical, unsigned *n
 	return true;
 }
 
-#define EVERY_MIRROR UINT_MAX
-
 struct writing {
 	struct volume *volume;
 	uint64_t logical;
 	const uint8_t *bytes;	/* of logical */
-	unsigned mirror;
 };
 
-static bool check_writable(const struct volume *volume, uint64_t logical, uint64_t len, unsigned mirror, struct error *err)
+static bool check_writable(const struct volume *volume, uint64_t logical, uint64_t len, struct error *err)
 {
 	const struct chunk *chunk;
 	char text[64];
 
-	if (!find_range(volume, logical, len, mirror == EVERY_MIRROR ? 0 : mirror, &chunk, err))
+	if (!find_range(volume, logical, len, 0, &chunk, err))
 		return false;
 	if (chunk->type & GROUP_PROFILE_MASK & ~GROUP_DUP)
 		return error_set(err, ERROR_REFUSED, "chunk %" PRIu64 " has profile %s; single and DUP can be written", chunk->logical,
@@ -248,13 +245,8 @@ static bool check_writable(const struct volume *volume, uint64_t logical, uint64
 /* Visits the places that a write goes to. */
 static bool visit_writable(struct writing *writing, size_t len, device_range_visit *visit, struct error *err)
 {
-	return check_writable(writing->volume, writing->logical, len, writing->mirror, err) &&
+	return check_writable(writing->volume, writing->logical, len, err) &&
 	       device_ranges(writing->volume, writing->logical, len, visit, writing, err);
-}
-
-static bool is_wanted(const struct writing *writing, const struct device_range *range)
-{
-	return writing->mirror == EVERY_MIRROR || writing->mirror == range->mirror;
 }
 
 static bool is_missing(const struct device_range *range, struct error *err)
@@ -266,23 +258,13 @@ static bool write_range(void *context, const struct device_range *range, struct 
 {
 	const struct writing *writing = context;
 
-	if (!is_wanted(writing, range))
-		return true;
 	return range->device ? device_write(range->device, writing->bytes + (range->logical - writing->logical), range->len, range->physical, err) :
 			       is_missing(range, err);
 }
 
-bool volume_write_mirror(struct volume *volume, uint64_t logical, const void *bytes, size_t len, unsigned mirror,
-			 struct error *err)
-{
-	struct writing writing = { volume, logical, bytes, mirror };
-
-	return visit_writable(&writing, len, write_range, err);
-}
-
 bool volume_write(struct volume *volume, uint64_t logical, const void *bytes, size_t len, struct error *err)
 {
-	struct writing writing = { volume, logical, bytes, EVERY_MIRROR };
+	struct writing writing = { volume, logical, bytes };
 
 	return visit_writable(&writing, len, write_range, err);
 }
@@ -304,7 +286,7 @@ static bool read_back_range(void *context, const struct device_range *range, str
 
 bool volume_read_back(struct volume *volume, uint64_t logical, const void *bytes, size_t len, struct error *err)
 {
-	struct writing writing = { volume, logical, bytes, EVERY_MIRROR };
+	struct writing writing = { volume, logical, bytes };
 
 	return visit_writable(&writing, len, read_back_range, err);
 }

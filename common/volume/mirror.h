@@ -32,9 +32,7 @@ bool volume_has_mirror(const struct volume *volume, uint64_t logical, size_t len
 #define MIRROR_TEXT_SIZE 128
 const char *volume_mirror_text(const struct volume *volume, uint64_t logical, unsigned mirror, char *text);
 
-/* Writes to one mirror / to every mirror. */
-bool volume_write_mirror(struct volume *volume, uint64_t logical, const void *bytes, size_t len, unsigned mirror,
-			 struct error *err) must_use;
+/* Writes to every mirror. */
 bool volume_write(struct volume *volume, uint64_t logical, const void *bytes, size_t len, struct error *err) must_use;
 bool volume_flush(struct volume *volume, struct error *err) must_use;
 

@@ -99,7 +99,7 @@ const char *volume_interrupted_change(const struct volume *volume)
 static bool check_features(const struct volume *volume, const struct volume_options *options, struct error *err)
 {
 	const struct superblock *super = &volume->super;
-	static const struct { uint64_t bit; const char *name; bool is_read; } unsupported[] = {
+	static const struct { uint64_t bit; const char *name; bool is_read; } features[] = {
 		{ INCOMPAT_ZONED, "zoned", true },
 		{ INCOMPAT_EXTENT_TREE_V2, "extent-tree-v2", false },
 		{ INCOMPAT_RAID_STRIPE_TREE, "raid-stripe-tree", true },
@@ -108,11 +108,11 @@ static bool check_features(const struct volume *volume, const struct volume_opti
 	const bool only_asked = options->unfinished && !volume->device->writable;	/* the caller only asks whether a conversion is unfinished */
 	uint64_t unknown = super->incompat & ~INCOMPAT_KNOWN;
 
-	for (size_t i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++) {
-		if ((super->incompat & unsupported[i].bit) && (options->to_convert || !unsupported[i].is_read))
+	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
+		if ((super->incompat & features[i].bit) && (options->to_convert || !features[i].is_read))
 			return error_set(err, ERROR_REFUSED, "the filesystem has the feature %s, which this version cannot %s",
-					 unsupported[i].name, unsupported[i].is_read ? "convert" : "read");
-		unknown &= ~unsupported[i].bit;
+					 features[i].name, features[i].is_read ? "convert" : "read");
+		unknown &= ~features[i].bit;
 	}
 	if (unknown)
 		return error_set(err, ERROR_REFUSED, "the filesystem has unknown incompat bits %#" PRIx64, unknown);

@@ -39,8 +39,9 @@ static bool find(struct volume *volume, const struct change *change, struct tree
 	return error_set(err, ERROR_NOT_FOUND, "directory %" PRIu64 " has no %s", change->directory, change->name);
 }
 
-static bool apply(struct transaction *tx, struct volume *volume, const struct change *change, struct error *err)
+static bool apply(struct transaction *tx, struct volume *volume, const void *context, struct error *err)
 {
+	const struct change *const change = context;
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	struct disk_dir_item disk;
 
@@ -59,26 +60,6 @@ static bool apply(struct transaction *tx, struct volume *volume, const struct ch
 	return true;
 }
 
-static bool edit(const char *path, const struct change *change, struct error *err)
-{
-	cleanup_volume struct volume *volume = NULL;
-	struct allocator *allocator = NULL;
-	struct transaction *tx = NULL;
-	struct device *device;
-	bool ok = device_open(path, true, &device, err) && volume_open(device, NULL, &volume, err) &&
-		  allocator_open(volume, &allocator, err) && transaction_begin(volume, allocator, &tx, err);
-
-	if (ok) {
-		ok = apply(tx, volume, change, err);
-		if (ok)
-			ok = edit_commit(volume, tx, err);
-		else
-			transaction_drop(tx);
-	}
-	allocator_close(allocator);
-	return ok;
-}
-
 int main(int argc, char **argv)
 {
 	struct error err = { 0 };
@@ -90,7 +71,7 @@ int main(int argc, char **argv)
 	}
 	change = (struct change){ strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0), argv[4],
 				  !strcmp(argv[5], "name") ? argv[6] : NULL, strtoull(argv[6], NULL, 0) };
-	if (edit(argv[1], &change, &err))
+	if (edit_image(argv[1], apply, &change, &err))
 		return 0;
 	fprintf(stderr, "edit-entry: %s\n", err.text);
 	return err.kind;

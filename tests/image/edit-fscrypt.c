@@ -25,7 +25,7 @@ static const struct disk_fscrypt_extent_context extent_context = {
 };
 
 struct what {
-	uint64_t directory, file;
+	uint64_t subvolume, directory, file;
 };
 
 static bool add(struct block *leaf, const struct key *key, const void *payload, uint32_t len, struct error *err)
@@ -72,13 +72,14 @@ static void change_item(const struct what *what, const struct key *key, uint8_t 
 	}
 }
 
-static bool change(struct transaction *tx, struct volume *volume, uint64_t subvolume, const struct what *what, struct error *err)
+static bool change(struct transaction *tx, struct volume *volume, const void *context, struct error *err)
 {
+	const struct what *const what = context;
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	const struct key first = { 0, 0, 0 };
 	struct tree tree;
 
-	if (!tree_open(volume, subvolume, &tree, err) || !tree_seek(&tree, &first, &iter, err))
+	if (!tree_open(volume, what->subvolume, &tree, err) || !tree_seek(&tree, &first, &iter, err))
 		return false;
 	if (tree.level != 0)
 		return error_set(err, ERROR_REFUSED, "the subvolume has more than one leaf");
@@ -92,30 +93,8 @@ static bool change(struct transaction *tx, struct volume *volume, uint64_t subvo
 
 		change_item(what, &key, leaf->bytes + leaf_item_at(&leaf->node, slot));
 	}
-	return true;
-}
-
-static bool edit(const char *path, uint64_t subvolume, const struct what *what, struct error *err)
-{
-	cleanup_volume struct volume *volume = NULL;
-	struct allocator *allocator = NULL;
-	struct transaction *tx = NULL;
-	struct device *device;
-	bool ok = false;
-
-	if (!device_open(path, true, &device, err) || !volume_open(device, NULL, &volume, err) ||
-	    !allocator_open(volume, &allocator, err) || !transaction_begin(volume, allocator, &tx, err))
-		goto out;
-	if (!change(tx, volume, subvolume, what, err))
-		goto out;
 	volume->super.disk.incompat_flags = to_le64(le64(volume->super.disk.incompat_flags) | INCOMPAT_ENCRYPT);
-	ok = edit_commit(volume, tx, err);
-	tx = NULL;
-out:
-	if (tx)
-		transaction_drop(tx);
-	allocator_close(allocator);
-	return ok;
+	return true;
 }
 
 int main(int argc, char **argv)
@@ -127,9 +106,9 @@ int main(int argc, char **argv)
 		return ERROR_USAGE;
 	}
 
-	const struct what what = { strtoull(argv[3], NULL, 0), strtoull(argv[4], NULL, 0) };
+	const struct what what = { strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0), strtoull(argv[4], NULL, 0) };
 
-	if (edit(argv[1], strtoull(argv[2], NULL, 0), &what, &err))
+	if (edit_image(argv[1], change, &what, &err))
 		return 0;
 	fprintf(stderr, "edit-fscrypt: %s\n", err.text);
 	return err.kind;

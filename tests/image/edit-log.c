@@ -100,12 +100,13 @@ static bool make_old(struct block *leaf, struct error *err)
 	return true;
 }
 
-static bool change(struct transaction *tx, struct volume *volume, struct error *err)
+static bool change(struct transaction *tx, struct volume *volume, const void *context, struct error *err)
 {
 	const struct key first = { TREE_LOG_ID, KEY_ROOT_ITEM, 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	struct tree roots;
 
+	(void)context;
 	if (!tree_open(volume, TREE_LOG_ID, &roots, err) || !tree_seek(&roots, &first, &iter, err))
 		return false;
 	while (iter.valid && iter.key.type == KEY_ROOT_ITEM) {
@@ -120,28 +121,6 @@ static bool change(struct transaction *tx, struct volume *volume, struct error *
 	return true;
 }
 
-static bool edit(const char *path, struct error *err)
-{
-	cleanup_volume struct volume *volume = NULL;
-	struct allocator *allocator = NULL;
-	struct transaction *tx = NULL;
-	struct device *device;
-	bool ok = false;
-
-	if (!device_open(path, true, &device, err) || !volume_open(device, NULL, &volume, err) ||
-	    !allocator_open(volume, &allocator, err) || !transaction_begin(volume, allocator, &tx, err))
-		goto out;
-	if (!change(tx, volume, err))
-		goto out;
-	ok = edit_commit(volume, tx, err);
-	tx = NULL;
-out:
-	if (tx)
-		transaction_drop(tx);
-	allocator_close(allocator);
-	return ok;
-}
-
 int main(int argc, char **argv)
 {
 	struct error err = { 0 };
@@ -151,7 +130,7 @@ int main(int argc, char **argv)
 		return ERROR_USAGE;
 	}
 	ghost = strtoull(argv[2], NULL, 0);
-	if (!edit(argv[1], &err)) {
+	if (!edit_image(argv[1], change, NULL, &err)) {
 		fprintf(stderr, "edit-log: %s\n", err.text);
 		return err.kind;
 	}

@@ -70,31 +70,20 @@ static bool set_flag(struct transaction *tx, struct volume *volume, uint64_t sub
 	return true;
 }
 
-static bool edit(const char *path, uint64_t subvolume, uint64_t inode, struct error *err)
-{
-	cleanup_volume struct volume *volume = NULL;
-	struct allocator *allocator = NULL;
-	struct transaction *tx = NULL;
-	struct device *device;
-	bool ok = false;
+struct file {
+	uint64_t subvolume, inode;
+};
 
-	if (!device_open(path, true, &device, err) || !volume_open(device, NULL, &volume, err) ||
-	    !allocator_open(volume, &allocator, err) || !transaction_begin(volume, allocator, &tx, err))
-		goto out;
+static bool change(struct transaction *tx, struct volume *volume, const void *context, struct error *err)
+{
+	const struct file *const file = context;
+
 	for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++) {
-		if (!insert(tx, volume, subvolume, inode, i, err))
-			goto out;
+		if (!insert(tx, volume, file->subvolume, file->inode, i, err))
+			return false;
 	}
-	if (!set_flag(tx, volume, subvolume, inode, err))
-		goto out;
 	volume->super.disk.compat_ro_flags = to_le64(le64(volume->super.disk.compat_ro_flags) | COMPAT_RO_VERITY);
-	ok = edit_commit(volume, tx, err);
-	tx = NULL;
-out:
-	if (tx)
-		transaction_drop(tx);
-	allocator_close(allocator);
-	return ok;
+	return set_flag(tx, volume, file->subvolume, file->inode, err);
 }
 
 int main(int argc, char **argv)
@@ -105,7 +94,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: edit-verity IMAGE SUBVOLUME-ID INODE\n");
 		return ERROR_USAGE;
 	}
-	if (edit(argv[1], strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0), &err))
+
+	const struct file file = { strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0) };
+
+	if (edit_image(argv[1], change, &file, &err))
 		return 0;
 	fprintf(stderr, "edit-verity: %s\n", err.text);
 	return err.kind;

@@ -46,6 +46,26 @@ bool edit_commit(struct volume *volume, struct transaction *tx, struct error *er
 	return ok;
 }
 
+bool edit_image(const char *path, edit_change *change, const void *context, struct error *err)
+{
+	cleanup_volume struct volume *volume = NULL;
+	struct allocator *allocator = NULL;
+	struct transaction *tx = NULL;
+	struct device *device;
+	bool ok = device_open(path, true, &device, err) && volume_open(device, NULL, &volume, err) && allocator_open(volume, &allocator, err) &&
+		  transaction_begin(volume, allocator, &tx, err);
+
+	if (ok) {
+		ok = change(tx, volume, context, err);
+		if (ok)
+			ok = edit_commit(volume, tx, err);
+		else
+			transaction_drop(tx);
+	}
+	allocator_close(allocator);
+	return ok;
+}
+
 /* --- what a cut leaves behind ------------------------------------------------------- */
 
 static bool note_block(void *context, struct block *block, bool *descend, struct error *err)

@@ -8,6 +8,10 @@
 /* Settles, writes all blocks and the superblocks, ends the transaction; drops it where that fails. */
 bool edit_commit(struct volume *volume, struct transaction *tx, struct error *err) must_use;
 
+/* Opens the image and writes what change() does to it in one transaction. */
+typedef bool edit_change(struct transaction *tx, struct volume *volume, const void *context, struct error *err);
+bool edit_image(const char *path, edit_change *change, const void *context, struct error *err) must_use;
+
 /* Blocks of a tree, per the extent tree, that are not in it any more: what cutting left behind. */
 struct edit_lost {
 	uint64_t logical;

@@ -9,6 +9,8 @@
 #include <cmocka.h>
 
 #include "common/sealed/domain-mac.h"
+#include "common/device/device.h"
+#include "common/volume/device-range.h"
 #include "common/volume/mirror.h"
 #include "tests/unit/sealed.h"
 
@@ -35,15 +37,24 @@ static void set_state(uint64_t logical, uint64_t length, uint16_t domain)
 	super->incompat |= INCOMPAT_CRYPT_UNFINISHED;
 }
 
+static bool write_mirror(void *context, const struct device_range *range, struct error *error)
+{
+	const unsigned *const mirror = context;
+
+	return range->mirror != *mirror || device_write(range->device, keys + (range->logical - place), range->len, range->physical, error);
+}
+
 /* Bits of byte at that are wrong on each mirror. */
 static void write_keys(size_t at, uint8_t wrong_0, uint8_t wrong_1)
 {
 	image_heal(&sealed.image);
-	keys[at] ^= wrong_0;
-	sealed_ok(volume_write_mirror(sealed.volume, place, keys, keys_len, 0, err));
-	keys[at] ^= wrong_0 ^ wrong_1;
-	sealed_ok(volume_write_mirror(sealed.volume, place, keys, keys_len, 1, err));
-	keys[at] ^= wrong_1;
+	for (unsigned mirror = 0; mirror < 2; mirror++) {
+		const uint8_t wrong = mirror == 0 ? wrong_0 : wrong_1;
+
+		keys[at] ^= wrong;
+		sealed_ok(device_ranges(sealed.volume, place, keys_len, write_mirror, &mirror, err));
+		keys[at] ^= wrong;
+	}
 }
 
 static void encode(size_t n_slots)
