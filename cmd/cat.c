@@ -190,12 +190,15 @@ static bool run_cat(const char *const *operand, struct error *err)
 
 	pipe_watch();	/* a report is finished first */
 
-	bool ok = check_has_path(operand, err) && output_names_check(NULL, opt.report, NULL, operand[0], err) && export_report_open(&run.report, opt.report, NULL, err);
+	bool ok = check_has_path(operand, err) && output_names_check(NULL, opt.report, NULL, operand[0], err) &&
+		  export_report_open(&run.report, opt.report, NULL, err);
 
 	if (ok) {
-		ok = progress_choose(&run.report.progress, err) && choose_range(&run, err) && find_file(&run, operand, err) && export_sources_init(&run.sources, &run.list, err) &&
+		ok = progress_choose(&run.report.progress, err) && choose_range(&run, err) && find_file(&run, operand, err) &&
+		     export_sources_init(&run.sources, &run.list, err) &&
 		     open_source(&run, err) && print_file(&run, err);
-		ok = export_report_end(&run.report, operand[0], run.volume, run.name, ok, opt.quiet || !export_report_counts(ok, run.is_started, err), err);
+		ok = export_report_end(&run.report, operand[0], run.volume, run.name, ok,
+				       opt.quiet || !export_report_counts(ok, run.is_started, err), err);
 	}
 	export_report_free(&run.report);
 	export_sources_free(&run.sources);

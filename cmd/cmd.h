@@ -25,7 +25,8 @@ extern const struct command cmd_convert, cmd_verify_key, cmd_verify, cmd_dump_tr
 extern struct poptOption options_key[];		/* where the key comes from: see cmd/key-options.h */
 extern struct poptOption options_key_long[];	/* the same without letters, for commands where the letters of options_key mean something else */
 extern struct poptOption options_format[];	/* --format text|json */
-extern struct poptOption options_image[];	/* --device, --image-offset, --super, --backup-root, --tolerant, --with-log: for commands that only read files */
+/* --device, --image-offset, --super, --backup-root, --tolerant, --with-log: for commands that only read files */
+extern struct poptOption options_image[];
 extern struct poptOption options_blocks[];	/* without --with-log: for commands that show trees block by block */
 extern struct poptOption options_copies[];	/* only those about devices and superblocks, with the letter that dump-super has for --super */
 bool format_is_json(void);

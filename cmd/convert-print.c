@@ -123,7 +123,8 @@ static void print_plain_text(FILE *out, const struct convert_plan *plan)
 {
 	if (plan->n_plain == 0)
 		return;
-	fprintf(out, "not sealed: %zu nested subvolume%s (--recursive seals %s too)\n", plan->n_plain, plural(plan->n_plain), plan->n_plain == 1 ? "it" : "them");
+	fprintf(out, "not sealed: %zu nested subvolume%s (--recursive seals %s too)\n", plan->n_plain, plural(plan->n_plain),
+			plan->n_plain == 1 ? "it" : "them");
 	for (size_t i = 0; i < plan->n_plain && i < PLAIN_SHOWN; i++)
 		fprintf(out, "  %" PRIu64 " %s\n", plan->plain[i].id, shown_path(&plan->plain[i]));
 	if (plan->n_plain > PLAIN_SHOWN)

@@ -167,7 +167,9 @@ void hint_option(const char *command, const struct poptOption *table, const char
 static const struct poptOption *before_argument(const struct poptOption *table, const char *word)
 {
 	const bool is_long = strncmp(word, "--", 2) == 0;
-	const struct poptOption *option = is_long ? option_find(table, word + 2, 0) : word[0] == '-' && word[1] ? option_find(table, NULL, word[strlen(word) - 1]) : NULL;
+	const bool is_letters = !is_long && word[0] == '-' && word[1];
+	const struct poptOption *option = is_long ? option_find(table, word + 2, 0) :
+					  is_letters ? option_find(table, NULL, word[strlen(word) - 1]) : NULL;
 
 	return option && option->argDescrip && !(option->argInfo & POPT_ARGFLAG_OPTIONAL) ? option : NULL;
 }

@@ -245,7 +245,8 @@ static bool tell_wrong_address(const struct dumping *dumping, uint64_t logical, 
 		return false;
 	if (!backref_extent_at(dumping->volume, logical, &extent, &why))
 		return why.kind == ERROR_NOT_FOUND &&
-		       error_set(err, ERROR_USAGE, "--block: no tree block of the filesystem is at %" PRIu64 ": the extent tree has nothing there", logical);
+		       error_set(err, ERROR_USAGE, "--block: no tree block of the filesystem is at %" PRIu64 ": the extent tree has nothing there",
+				 logical);
 	if (extent.is_data)
 		return error_set(err, ERROR_USAGE, "--block: data are at %" PRIu64 ", and no tree block", logical);
 	return extent.logical != logical &&

@@ -351,7 +351,8 @@ bool export_report_end(struct export_report *report, const char *image, const st
 		       struct error *err)
 {
 	const struct export_summary *const s = report->summary;
-	const struct export_told told = { .done = report->done, .is_one_file = report->is_one_file, .is_cut = !ok, .is_raw = report->is_raw, .n_mirror = set64_count(&report->mirrors) };
+	const struct export_told told = { .done = report->done, .is_one_file = report->is_one_file, .is_cut = !ok, .is_raw = report->is_raw,
+					   .n_mirror = set64_count(&report->mirrors) };
 	struct error unwritten = { 0 };
 
 	progress_clear(&report->progress);

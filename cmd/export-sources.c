@@ -138,7 +138,8 @@ bool export_sources_get(struct export_sources *sources, uint64_t id, bool must_o
 	if (!subvolume)
 		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has no root item", id);
 	if (!open_source(sources, subvolume, must_open, &source, err))
-		return err->kind == ERROR_KEY ? false : error_prefix(err, "subvolume %s", subvolume_name(sources->list, id, name));	/* about the key, not about this one */
+		/* An error of the key is not about this one. */
+		return err->kind == ERROR_KEY ? false : error_prefix(err, "subvolume %s", subvolume_name(sources->list, id, name));
 	if (!ARRAY_ROOM(sources->at, sources->n, sources->room, err)) {
 		domain_reader_close(source.reader);
 		return false;

@@ -76,7 +76,8 @@ bool export_verdict(const struct export_told *told, const struct export_summary 
 	if (s->n_doubtful > 0 && told->is_one_file)
 		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " byte%s of it may be wrong", s->doubtful_bytes, plural(s->doubtful_bytes));
 	if (s->n_doubtful > 0)
-		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " %s bytes that may be wrong", s->n_doubtful, s->n_doubtful == 1 ? "file has" : "files have");
+		return error_set(err, ERROR_CORRUPT, "%" PRIu64 " %s bytes that may be wrong", s->n_doubtful,
+				 s->n_doubtful == 1 ? "file has" : "files have");
 	if (s->n_unproven > 0 && told->is_one_file)
 		return error_set(err, ERROR_CORRUPT, "not authenticated: this was accepted, but proves nothing");
 	if (s->n_unproven > 0)

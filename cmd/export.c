@@ -26,7 +26,8 @@ static const struct poptOption options[] = {
 	{ "archive", 0, POPT_ARG_STRING, &opt.archive, 0, "what to make (default: what the name of OUT says, or tar)", "tar|zip|cpio|mtree|dir" },
 	{ "compress", 0, POPT_ARG_STRING, &opt.compress, 0, "compress the archive", "zstd|gzip|xz" },
 	{ "recursive", 'R', POPT_ARG_NONE, &opt.recursive, 0, "export what is in nested subvolumes too", NULL },
-	{ "snapshots", 0, POPT_ARG_NONE, &opt.snapshots, 0, "export also all snapshots of each SUBVOL, and the subvolume that it is a snapshot of", NULL },
+	{ "snapshots", 0, POPT_ARG_NONE, &opt.snapshots, 0,
+	  "export also all snapshots of each SUBVOL, and the subvolume that it is a snapshot of", NULL },
 	{ "ciphertext", 0, POPT_ARG_NONE, &opt.ciphertext, 0, "give out sealed data without the key, as they are on the disk", NULL },
 	{ "manifest", 0, POPT_ARG_STRING, &opt.manifest, 0, "write the SHA-256 of every file and of the image to FILE", "FILE" },
 	{ "report", 0, POPT_ARG_STRING, &opt.report, 0, "write every finding and the summary to FILE, as JSON", "FILE" },
@@ -220,7 +221,8 @@ static bool run_export(const char *const *operand, struct error *err)
 	if (ok) {
 		ok = export_shape_choose(&wanted, &shape, err) && progress_choose(&run.report.progress, err) && find_places(&run, operand, err) &&
 		     export(&run, &shape, err);
-		ok = export_report_end(&run.report, operand[0], run.volume, operand[0], ok, opt.quiet || !export_report_counts(ok, run.is_started, err), err);
+		ok = export_report_end(&run.report, operand[0], run.volume, operand[0], ok,
+				       opt.quiet || !export_report_counts(ok, run.is_started, err), err);
 	}
 
 	free_run(&run);

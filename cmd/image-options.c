@@ -80,7 +80,8 @@ bool image_options_none(struct error *err)
 		const char *option;
 		bool is_given;
 	} all[] = {
-		{ "--device", image_options.n_devices > 0 || image_options.no_memory }, { "--image-offset", image_options.offset }, { "--member", image_options.member }, { "--super", image_options.super },
+		{ "--device", image_options.n_devices > 0 || image_options.no_memory }, { "--image-offset", image_options.offset },
+		{ "--member", image_options.member }, { "--super", image_options.super },
 		{ "--backup-root", image_options.backup_root }, { "--tolerant", image_options.tolerant }, { "--with-log", image_options.with_log },
 	};
 

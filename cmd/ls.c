@@ -157,7 +157,8 @@ static bool print_row(struct listing *listing, struct ls_row *row, struct error 
 		row->has_inode = tree_open(listing->list->volume, row->file.subvolume, &tree, &what) &&
 				 inode_get(&tree, row->file.inode, &row->inode, &what);
 		row->is_lost = !row->has_inode;
-		if (!(row->has_inode && prove_row(listing, &tree, row, &what) && read_link(listing, &tree, row, &what)) && !survive(listing, row, &what, err))
+		if (!(row->has_inode && prove_row(listing, &tree, row, &what) && read_link(listing, &tree, row, &what)) &&
+		    !survive(listing, row, &what, err))
 			return false;
 	}
 	row->is_not_authenticated |= listing->is_closed || listing->path_differs || listing->names_differ;

@@ -26,7 +26,8 @@ bool subvolumes_read(struct volume *volume, struct subvolume_list *list, struct 
 	for (size_t i = 0; i < list->n_lost; i++) {
 		const struct subvolume_lost *lost = &list->lost[i];
 
-		snprintf(text, sizeof(text), lost->is_path ? "the path of subvolume %" PRIu64 " is not known: %s" : "subvolume %" PRIu64 " cannot be read: %s",
+		snprintf(text, sizeof(text), lost->is_path ? "the path of subvolume %" PRIu64 " is not known: %s" :
+			 "subvolume %" PRIu64 " cannot be read: %s",
 			 lost->id, lost->what);
 		print_warning(NULL, text);
 	}

@@ -20,7 +20,8 @@ static const struct poptOption options[] = {
 	{ "ignore-offset", 'o', POPT_ARG_NONE, &opt.ignore_offset, 0,
 	  "with --logical: also files that use only other bytes of the same extent", NULL },
 	{ "scan", 0, POPT_ARG_NONE, &opt.scan, 0, "with --logical: search all trees instead of using the extent tree", NULL },
-	{ "snapshots", 0, POPT_ARG_NONE, &opt.snapshots, 0, "with --inode: also its paths in snapshots of SUBVOL, and in the subvolume that SUBVOL is a snapshot of", NULL },
+	{ "snapshots", 0, POPT_ARG_NONE, &opt.snapshots, 0,
+	  "with --inode: also its paths in snapshots of SUBVOL, and in the subvolume that SUBVOL is a snapshot of", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
 	POPT_TABLEEND

@@ -158,7 +158,8 @@ static bool run(const char *const *operand, struct error *err)
 
 	if (!subvolumes_open(operand[0], &volume, &list, err) ||
 	    !choose(operand, &list, !volume, &facts.subvolume, err) ||
-	    !show_quota_read(operand[0], volume, facts.subvolume->id, &facts.quota, err) || !unfinished_read(volume, &facts.unfinished, err) || !seals_read(&list, &facts.seals, err))
+	    !show_quota_read(operand[0], volume, facts.subvolume->id, &facts.quota, err) ||
+	    !unfinished_read(volume, &facts.unfinished, err) || !seals_read(&list, &facts.seals, err))
 		return false;
 
 	const struct subvolume *at = facts.subvolume;

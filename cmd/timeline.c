@@ -228,7 +228,8 @@ static bool run(const char *const *operand, struct error *err)
 		return false;
 	for (size_t i = 1; operand[i]; i++) {
 		if (!subvolume_operand(&list, operand[i], &subvolume, err) ||
-		    (since && !check_origin(&list, since, subvolume, err)) || !(since ? tell_changes(&list, since, subvolume, err) : tell_all(&list, subvolume, err)))
+		    (since && !check_origin(&list, since, subvolume, err)) ||
+		    !(since ? tell_changes(&list, since, subvolume, err) : tell_all(&list, subvolume, err)))
 			return false;
 	}
 	return true;

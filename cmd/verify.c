@@ -111,7 +111,8 @@ static void print_result(const struct domain *domain, const struct verify_result
 	if (result->n_subvolumes > 1)
 		snprintf(together, sizeof(together), " in %" PRIu64 " subvolumes of this sealing", result->n_subvolumes);
 	printf("%s: %s: %" PRIu64 " file%s%s, %" PRIu64 " block%s, %" PRIu64 " not sealed%s, %" PRIu64 " failure%s%s\n",
-	       passed ? "verified" : result->n_bad > 0 ? "failed" : replaced ? "not the expected seal" : "changed, as accepted", tag, result->n_files, plural(result->n_files), together,
+	       passed ? "verified" : result->n_bad > 0 ? "failed" : replaced ? "not the expected seal" : "changed, as accepted",
+	       tag, result->n_files, plural(result->n_files), together,
 	       result->n_blocks, plural(result->n_blocks), result->n_unsealed, accepted, result->n_bad, plural(result->n_bad),
 	       replaced && result->n_bad > 0 ? ", and not the expected seal" : "");
 	printf("seal fingerprint: %s\n", seal);
