@@ -86,8 +86,6 @@ sealed_base() {
 	[ -z "${ATTACK_BASE:-}" ] || { mkdir -p "$ATTACK_BASE"; cp -r --sparse=always "$tmp"/{*.img,*vk*,*passphrase*,files,inodes,sealing} "$ATTACK_BASE"; }
 }
 
-# Instead of one for any image: where a small image holds nothing but holes need not be read.
-fingerprint() { "${BUILD:-$PROJECT/build}/tests/image/fingerprint" "$1"; }
 # Neither written to nor changed.  How many blocks a file has that was just copied changes by itself.
 written() { stat -c '%y %z' "$1" && fingerprint "$1"; }
 

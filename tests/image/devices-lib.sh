@@ -17,6 +17,7 @@ devices_make() {
 # devices_mount NAME DIRECTORY [OPTIONS]: all of them; devices_umount undoes it
 devices_mount() {
 	local name=$1 directory=$2 options=${3:-rw} file loop
+	[ -n "$lock_fd" ] || take_lock
 	mkdir -p "$directory"
 	n_attached=0
 	for file in "$tmp/$name".[0-9]*; do

@@ -55,6 +55,14 @@ begin() {
 	done
 	fail "the conversion does not wait: $(cat "$tmp/convert.err")"
 }
+# held PID: waits until it waits for the end of a lease, or asks for that again and again
+held() {
+	for ((i = 0; i < 200; i++)); do
+		[[ $(cat "/proc/$1/wchan" 2>/dev/null) != *@(break_lease|nanosleep) ]] || return 0
+		sleep 0.05
+	done
+	fail "process $1 does not wait for the end of the lease"
+}
 # end STATUS: gives it the passphrase
 end() {
 	local status=0
@@ -109,7 +117,7 @@ begin "$img"
 losetup --find --show "$img" >"$tmp/late" &
 late=$!
 children+=($late)
-sleep 1
+held $late
 [ ! -s "$tmp/late" ] || fail "a loop device was attached to a file with a lease"
 end 5
 wait $late
@@ -127,7 +135,8 @@ children+=($late)
 "$BTRFS_CRYPT" ls "$img" vault >"$tmp/late" 2>&1 &
 children+=($!)
 reader=$!
-sleep 0.3
+held $late
+held $reader
 end 0
 wait $late || fail "a backup fails"
 wait $reader || { cat "$tmp/late"; fail "a reader fails"; }
@@ -213,11 +222,13 @@ done
 refused 'is mounted' --decrypt "$img" vault
 expect_status 0 crypt convert --decrypt -q --key-file "$tmp/key" --allow-mounted-copy "$img" vault
 # Where /sys is missing it is looked for in the table of mounts; where that is missing too, nobody knows.  (A mount namespace of its own keeps what others
-# have mounted; while something is mounted here, that is nothing.)
+# have mounted: with the lock, that is nothing.)
 image_make "$tmp/alone.img" 120M
 without() {		# without "DIRECTORY..." STATUS CONVERT-WORD...
 	local status=0
+	take_lock -x
 	unshare --mount --propagation private bash -c 'for one in $1; do umount -l "$one"; done; shift && exec "$@"' - "$1" "$BTRFS_CRYPT" convert -q --key-file "$tmp/key" "${@:3}" >"$tmp/out" 2>"$tmp/err" </dev/null || status=$?
+	take_lock
 	[ $status = "$2" ] || { cat "$tmp/err"; fail "without $1: status $status, not $2"; }
 }
 without /sys 5 --encrypt "${cheap[@]}" "$img" vault

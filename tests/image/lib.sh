@@ -17,6 +17,7 @@ export LC_ALL=C
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/btrfs-crypt-$TEST.XXXXXX")
 mounts=()		# "directory loop-device" (-: none), in the order they were made
+lock_fd=		# open while something is mounted
 
 say() { printf '%s: %4ds  %s\n' "$TEST" "$SECONDS" "$*"; }
 fail() { printf '%s: FAILED: %s\n' "$TEST" "$*" >&2; exit 1; }
@@ -28,6 +29,7 @@ on_exit() {
 	for ((entry = ${#mounts[@]} - 1; entry >= 0; entry--)); do
 		undo_mount "${mounts[entry]}"
 	done
+	[ -n "$lock_fd" ] && exec {lock_fd}>&-
 	rm -rf "$tmp"
 	case $status in
 	0) say passed ;;
@@ -76,10 +78,17 @@ image_make() {
 	mkfs.btrfs -q "$@" "$file" >"$tmp/mkfs.out" 2>&1 || { cat "$tmp/mkfs.out"; fail "mkfs.btrfs $*"; }
 }
 
-# image_mount FILE DIRECTORY [OPTIONS].  The kernel knows filesystems by their fsid: each test mounts only those that it made itself, so that what others
-# mount at the same time is nothing to it.
+# The kernel knows filesystems by their fsid, and each test mounts only those that it made itself: several tests may mount at a time.  take_lock -x: now
+# nobody else has anything mounted, until take_lock again or the end of the last mount.
+take_lock() {
+	[ -n "$lock_fd" ] || exec {lock_fd}>"${BTRFS_MOUNT_LOCK:-/tmp/btrfs-mount.lock}"
+	flock "${1:--s}" "$lock_fd"
+}
+
+# image_mount FILE DIRECTORY [OPTIONS]
 image_mount() {
 	local file=$1 directory=$2 options=${3:-rw} loop
+	[ -n "$lock_fd" ] || take_lock
 	mkdir -p "$directory"
 	loop=$(losetup --find --show "$file")
 	mounts+=("$directory $loop")
@@ -118,6 +127,10 @@ image_umount() {
 	local last=$((${#mounts[@]} - 1))
 	undo_mount "${mounts[last]}"
 	unset "mounts[last]"
+	if [ "${#mounts[@]}" = 0 ] && [ -n "$lock_fd" ]; then
+		exec {lock_fd}>&-
+		lock_fd=
+	fi
 }
 
 # deleted_are_gone DIRECTORY: deleted subvolumes are cleaned up; by itself the kernel begins with that after up to 30 s
@@ -180,6 +193,9 @@ written() {
 	sync -d "$@"
 	stat -c '%y %z %b' "$@"
 }
+
+# Instead of a sum of all bytes: where a small image holds nothing but holes need not be read.
+fingerprint() { "${BUILD:-$PROJECT/build}/tests/image/fingerprint" "$1"; }
 
 # A command that must change no byte of the image: expect_unchanged N FILE COMMAND...
 expect_unchanged() {

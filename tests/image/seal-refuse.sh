@@ -33,10 +33,10 @@ done
 manifest "$tmp/mnt" | diff - "$tmp/mounted" || fail "a mounted image was changed"
 image_umount
 say "attached but not mounted is fine to look at; locked by another is 5"
-flock "$image" sleep 5 &
-sleep 0.3
-expect_unchanged 5 "$image" crypt convert --encrypt -q "${KEY[@]}" "$image" target
-wait
+exec {locked}<"$image"
+flock "$locked"
+expect_unchanged 5 "$image" crypt convert --encrypt -q "${KEY[@]}" "$image" target {locked}<&-
+exec {locked}<&-
 check_clean "$image"
 
 say "usage: 1"

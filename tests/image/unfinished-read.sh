@@ -37,9 +37,11 @@ outside() {
 }
 
 beside=		# the operation during which others were exported beside what is being converted
+# By command each file in the first state of a phase, later one by turns; export has them all, each time.
 inside() {
-	local name
-	for name in "${FILES[@]}"; do reads "$name" crypt cat "${VK[@]}" "$image" target "$name"; done
+	local name names=("${FILES[@]}")
+	[ -z "${seen[$(state phase)]:-}" ] || names=("${FILES[count % ${#FILES[@]}]}")
+	for name in "${names[@]}"; do reads "$name" crypt cat "${VK[@]}" "$image" target "$name"; done
 	reads small crypt cat "${VK[@]}" "$image" target dir/inner
 	rm -rf "$tmp/exported"
 	expect_status 0 crypt export --archive dir -o "$tmp/exported" "${VK[@]}" "$image" target
