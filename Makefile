@@ -11,7 +11,8 @@ MANDIR   ?= $(PREFIX)/share/man
 BASHDIR  ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR   ?= $(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
 FISHDIR  ?= $(PREFIX)/share/fish/vendor_completions.d
-CFLAGS   ?= -O2 -g
+# Of the sanitized programs only the lines are asked.
+CFLAGS   ?= -O2 $(if $(SAN),-g1,-g)
 FUZZ_SECONDS ?= 60
 CRASH_STATES ?= 10000
 
