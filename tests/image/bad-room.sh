@@ -11,7 +11,7 @@ KEY=("${VK[@]}")
 image=$tmp/disk.img
 eat_metadata=${BUILD:-$PROJECT/build}/tests/image/eat-metadata
 [ -x "$eat_metadata" ] || fail "$eat_metadata does not exist: run make tools"
-size=$((32 << 20))
+size=$((16 << 20))
 
 eat() { "$eat_metadata" "$1" "$2" >"$tmp/eat" 2>&1 || { cat "$tmp/eat"; fail "eat-metadata"; }; }
 

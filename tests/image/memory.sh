@@ -107,11 +107,13 @@ rm "$tmp"/data.*
 
 # --- limits ----------------------------------------------------------------------------------------------------------
 
+fresh=			# what the image is an unchanged copy of
 # at LIMIT KIB IMAGE ARGUMENTS...: 0 where it ends, 3 where there is not enough
 at() {
 	local limit=$1 kib=$2 from=$3 status=0 before
 	shift 3
-	copy "$from"
+	[ "$fresh" = "$from" ] || copy "$from"
+	fresh=
 	before=$(written "$tmp/image")
 	prlimit "--$limit=$((kib * 1024))" "$BTRFS_CRYPT" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null || status=$?
 	case $status in
@@ -120,6 +122,7 @@ at() {
 	*) fail "status $status at a limit of $kib KiB ($limit): $(cat "$tmp/err")" ;;
 	esac
 	[ "$before" = "$(written "$tmp/image")" ] || fail "at a limit of $kib KiB ($limit) it failed, and had written"
+	fresh=$from
 	return 3
 }
 
