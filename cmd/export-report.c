@@ -15,6 +15,7 @@
 #include "cmd/report-run.h"
 #include "cmd/subvolume-json.h"
 #include "common/util/escape.h"
+#include "common/util/hash64.h"
 #include "common/util/hex.h"
 
 #define NOTES_MAX 10		/* of one kind on standard error; the report has them all */
@@ -237,22 +238,13 @@ static void report_text(const struct export_report *report, const char *kind, co
 	json_print(line, report->report.stream);
 }
 
-static uint64_t text_hash(const char *text)
-{
-	uint64_t hash = 0xcbf29ce484222325u;	/* FNV-1a */
-
-	for (; *text; text++)
-		hash = (hash ^ (uint8_t)*text) * 0x100000001b3u;
-	return hash;
-}
-
 static void hear_mirror(void *context, uint64_t logical, uint64_t disk_length, const char *text)
 {
 	struct export_report *report = context;
 	struct error ignored = { 0 };
 	bool added = true;
 
-	if (!set64_add(&report->mirrors, text_hash(text), &added, &ignored) || !added)
+	if (!set64_add(&report->mirrors, hash64(text, strlen(text), 0), &added, &ignored) || !added)
 		return;
 	report_text(report, "other-mirror", text, logical, disk_length);
 	if (set64_count(&report->mirrors) > NOTES_MAX)

@@ -2,28 +2,22 @@
 /* A hash for each link. */
 #include "common/export/links-out.h"
 
-#define HASH_BASIS 0xcbf29ce484222325u	/* FNV-1a */
-#define HASH_PRIME 0x100000001b3u
+#include <string.h>
+
+#include "common/util/hash64.h"
 
 bool links_out_add(struct links_out *links, const char *path, struct error *err)
 {
-	uint64_t hash = HASH_BASIS;
-
-	for (; *path; path++)
-		hash = (hash ^ (uint8_t)*path) * HASH_PRIME;
-	return set64_add(&links->paths, hash, NULL, err);
+	return set64_add(&links->paths, hash64(path, strlen(path), 0), NULL, err);
 }
 
 bool links_out_has(const struct links_out *links, const char *path, bool with_above)
 {
-	uint64_t hash = HASH_BASIS;
-
-	for (; *path; path++) {
-		if (with_above && *path == '/' && set64_has(&links->paths, hash))
+	for (const char *end = path; with_above && (end = strchr(end, '/')); end++) {
+		if (set64_has(&links->paths, hash64(path, (size_t)(end - path), 0)))
 			return true;
-		hash = (hash ^ (uint8_t)*path) * HASH_PRIME;
 	}
-	return set64_has(&links->paths, hash);
+	return set64_has(&links->paths, hash64(path, strlen(path), 0));
 }
 
 void links_out_free(struct links_out *links)

@@ -10,6 +10,7 @@
 
 #include "common/util/array.h"
 #include "common/util/escape.h"
+#include "common/util/hash64.h"
 #include "common/util/lower-bound.h"
 #include "common/util/set64.h"
 #include "common/volume/volume.h"
@@ -119,13 +120,7 @@ struct finding {
 
 static uint64_t hash(const struct finding *f, const struct cursor *name)
 {
-	uint64_t sum = 0xcbf29ce484222325u ^ f->seed;
-
-	for (size_t i = 0; i < name->left; i++) {
-		sum = (sum ^ name->at[i]) * 0x100000001b3u;
-		sum ^= sum >> 29;
-	}
-	return (sum ^ name->left) * 0x9e3779b97f4a7c15u;
+	return hash64(name->at, name->left, f->seed);
 }
 
 static bool add(struct finding *f, const struct dir_entry *entry, uint64_t number, uint8_t found_by, struct error *err)

@@ -4,17 +4,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "common/util/hash64.h"
 #include "common/volume/volume.h"
-
-static uint64_t text_hash(const char *text)
-{
-	uint64_t hash = 0xcbf29ce484222325u;	/* FNV-1a */
-
-	for (; *text; text++)
-		hash = (hash ^ (uint8_t)*text) * 0x100000001b3u;
-	return hash;
-}
 
 static void tell(struct tolerance *tolerance, const char *text)
 {
@@ -23,7 +16,7 @@ static void tell(struct tolerance *tolerance, const char *text)
 
 	if (!tolerance->invalid || set64_count(&tolerance->told) > TOLERATED_MAX)
 		return;
-	if (!set64_add(&tolerance->told, text_hash(text), &is_new, &ignored) || !is_new)
+	if (!set64_add(&tolerance->told, hash64(text, strlen(text), 0), &is_new, &ignored) || !is_new)
 		return;
 	tolerance->invalid(tolerance->context, set64_count(&tolerance->told) <= TOLERATED_MAX ? text : "more is invalid than is listed");
 }
