@@ -14,6 +14,7 @@
 #include "cmd/json.h"
 #include "cmd/time-text.h"
 #include "common/fs/backref.h"
+#include "common/util/sorted64.h"
 
 static struct {
 	char *tree, *key, *min_key, *max_key;
@@ -289,13 +290,6 @@ static void print_unfinished(const struct superblock *super)
 
 /* --- the command line --------------------------------------------------------------------------------------------- */
 
-static int compare_u64(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* In ascending order, each once, as btrfs-progs shows them. */
 static bool read_blocks(struct dumping *dumping, struct error *err)
 {
@@ -311,10 +305,7 @@ static bool read_blocks(struct dumping *dumping, struct error *err)
 	for (size_t i = 0; i < n; i++)
 		if (!select_block(opt.blocks[i], &dumping->blocks[i], err))
 			return false;
-	qsort(dumping->blocks, n, sizeof(*dumping->blocks), compare_u64);
-	for (size_t i = 0; i < n; i++)
-		if (i == 0 || dumping->blocks[i] != dumping->blocks[i - 1])
-			dumping->blocks[dumping->n_blocks++] = dumping->blocks[i];
+	dumping->n_blocks = sort64_unique(dumping->blocks, n);
 	return true;
 }
 

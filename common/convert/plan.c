@@ -12,7 +12,7 @@
 #include "common/sealed/member-places.h"
 #include "common/tree/chunk-alloc.h"
 #include "common/util/escape.h"
-#include "common/util/lower-bound.h"
+#include "common/util/sorted64.h"
 
 void encrypt_plan_free(struct encrypt_plan *plan)
 {
@@ -35,26 +35,6 @@ void convert_plan_free(struct convert_plan *plan)
 	*plan = (struct convert_plan){ 0 };
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Sorts ids and removes duplicates. */
-static size_t unique(uint64_t *ids, size_t n)
-{
-	size_t kept = 0;
-
-	qsort(ids, n, sizeof(*ids), compare_ids);
-	for (size_t i = 0; i < n; i++) {
-		if (kept == 0 || ids[kept - 1] != ids[i])
-			ids[kept++] = ids[i];
-	}
-	return kept;
-}
-
 static bool resolve(struct conversion *c, const char *const *names, bool recursive, struct encrypt_plan *plan, struct error *err)
 {
 	size_t n = 0;
@@ -71,7 +51,7 @@ static bool resolve(struct conversion *c, const char *const *names, bool recursi
 			return false;
 		plan->ids[i] = found->id;
 	}
-	plan->n_ids = unique(plan->ids, n);
+	plan->n_ids = sort64_unique(plan->ids, n);
 	if (!recursive)
 		return true;
 
@@ -110,7 +90,7 @@ static bool add_sharers(struct encrypt_plan *plan, const struct sharer *sharers,
 	plan->ids = grown;
 	for (size_t i = 0; i < n; i++)
 		plan->ids[plan->n_ids + i] = sharers[i].id;
-	plan->n_ids = unique(plan->ids, plan->n_ids + n);
+	plan->n_ids = sort64_unique(plan->ids, plan->n_ids + n);
 	return true;
 }
 
@@ -222,10 +202,9 @@ static bool find_plain(struct conversion *c, const struct encrypt_plan *plan, st
 	ok = c->plan->plain || error_memory(err);
 	for (size_t i = 0; ok && i < n_all; i++) {
 		const struct subvolume *subvolume = subvolume_by_id(&c->list, all[i]);
-		const size_t at = LOWER_BOUND(k, plan->n_ids, plan->ids[k] < all[i]);
 
 		if (subvolume && !subvolume->deleted && subvolume->path_len && !subvolume->root.algorithm[0] &&
-		    (at == plan->n_ids || plan->ids[at] != all[i]))
+		    !sorted64_find(plan->ids, plan->n_ids, all[i]))
 			ok = add_plain(c->plan, subvolume, err);
 	}
 	free(all);

@@ -8,8 +8,8 @@
 
 #include "common/convert/conversion.h"
 #include "common/util/array.h"
-#include "common/util/lower-bound.h"
 #include "common/util/record-table.h"
+#include "common/util/sorted64.h"
 #include "format/extent-item.h"
 
 /* A root outside the set. stamp: the last block or extent of the set that was counted for it. */
@@ -109,9 +109,7 @@ static bool visit_refs(struct search *s, struct tree_iter *iter, struct extent_i
 
 static bool is_member(const struct scan *scan, uint64_t id)
 {
-	const size_t i = LOWER_BOUND(at, scan->n_members, scan->member[at] < id);
-
-	return i < scan->n_members && scan->member[i] == id;
+	return sorted64_find(scan->member, scan->n_members, id);
 }
 
 /* Has a deleted subvolume an orphan item, which the next mount that writes goes by? */

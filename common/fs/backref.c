@@ -8,6 +8,7 @@
 #include "common/fs/backref-leaf.h"
 #include "common/util/array.h"
 #include "common/util/set64.h"
+#include "common/util/sorted64.h"
 #include "format/extent-item.h"
 
 /* --- references -------------------------------------------------------------------------------------------- */
@@ -230,13 +231,6 @@ static bool climb_all(struct climb *climb, struct error *err)
 	return true;
 }
 
-static int by_number(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 bool backref_roots(struct volume *volume, uint64_t logical, struct root_ids *roots, uint64_t *n_stale, struct error *err)
 {
 	struct climb climb = { .volume = volume, .n_stale = n_stale };
@@ -245,8 +239,7 @@ bool backref_roots(struct volume *volume, uint64_t logical, struct root_ids *roo
 	set64_free(&climb.seen);
 	set64_free(&climb.known);
 	free(climb.todo.at);
-	if (climb.roots.n > 0)
-		qsort(climb.roots.at, climb.roots.n, sizeof(uint64_t), by_number);
+	sort64(climb.roots.at, climb.roots.n);
 	*roots = (struct root_ids){ climb.roots.at, climb.roots.n };
 	return ok;
 }
@@ -336,7 +329,7 @@ static bool tell_leaves(struct search *search, struct error *err)
 {
 	const struct block_expect expect = { .level = 0 };
 
-	qsort(search->leaves.at, search->leaves.n, sizeof(uint64_t), by_number);
+	sort64(search->leaves.at, search->leaves.n);
 	for (size_t i = 0; i < search->leaves.n; i++) {
 		cleanup_block struct block *leaf = NULL;
 		struct root_ids roots = { 0 };

@@ -8,7 +8,7 @@
 
 #include "common/sealed/domain-names.h"
 #include "common/sealed/payloads.h"
-#include "common/util/lower-bound.h"
+#include "common/util/sorted64.h"
 #include "common/volume/tolerance.h"
 
 struct strays {
@@ -27,13 +27,6 @@ void strays_close(struct strays *strays)
 	free(strays->at);
 	free(strays->foreign);
 	free(strays);
-}
-
-static bool has_id(const uint64_t *ids, size_t n, uint64_t id)
-{
-	const size_t i = LOWER_BOUND(at, n, ids[at] < id);
-
-	return i < n && ids[i] == id;
 }
 
 /* The header alone shows the tag of a domain that cannot be read. */
@@ -76,7 +69,7 @@ bool strays_open(const struct subvolume_list *list, uint16_t domain, const uint6
 	*s = (struct strays){ .list = list, .at = calloc(list->n + 1, sizeof(*s->at)), .foreign = calloc(list->n + 1, sizeof(*s->foreign)) };
 	ok = s->at && s->foreign ? seals_read(list, &seals, err) : error_memory(err);
 	for (size_t i = 0; ok && i < list->n; i++)
-		ok = has_id(ids, n, list->at[i].id) || take_outside(s, &list->at[i], seal_of(&seals, &list->at[i]), domain, err);
+		ok = sorted64_find(ids, n, list->at[i].id) || take_outside(s, &list->at[i], seal_of(&seals, &list->at[i]), domain, err);
 	if (ok)
 		*strays = s;
 	else
@@ -90,7 +83,7 @@ bool strays_by_tag(const struct strays *strays, stray_tell *tell, void *context,
 		const struct root *root = &strays->at[i]->root;
 		char tag[ROOT_TAG_TEXT_SIZE], what[160];
 
-		if (!root_has_our_tag(root) || !root_tag_text(root, tag) || has_id(strays->foreign, strays->n_foreign, strays->at[i]->id))
+		if (!root_has_our_tag(root) || !root_tag_text(root, tag) || sorted64_find(strays->foreign, strays->n_foreign, strays->at[i]->id))
 			continue;
 		snprintf(what, sizeof(what), "its root item has the tag %s, but it belongs to no sealing", tag);
 		if (!tell(context, strays->at[i], what, err))
@@ -123,7 +116,7 @@ static bool tell_of(struct contents *contents, size_t member, const char *what, 
 
 static bool is_foreign(const struct contents *contents, size_t member)
 {
-	return has_id(contents->strays->foreign, contents->strays->n_foreign, contents->scan->member[member]);
+	return sorted64_find(contents->strays->foreign, contents->strays->n_foreign, contents->scan->member[member]);
 }
 
 /* An extent that cannot be followed may belong to it. */

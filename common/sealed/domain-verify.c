@@ -15,8 +15,8 @@
 #include "common/sealed/verify-data.h"
 #include "common/tree/tree-gap.h"
 #include "common/util/escape.h"
-#include "common/util/lower-bound.h"
 #include "common/util/plural.h"
+#include "common/util/sorted64.h"
 #include "common/volume/tolerance.h"
 
 static void note(const struct verify *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -144,9 +144,7 @@ static bool absent_csum(void *context, const struct tree *subvolume, uint64_t in
 
 static bool is_in_view(const struct domain_view *view, uint64_t id)
 {
-	const size_t i = LOWER_BOUND(at, view->n_ids, view->ids[at] < id);
-
-	return i < view->n_ids && view->ids[i] == id;
+	return sorted64_find(view->ids, view->n_ids, id);
 }
 
 static void note_copies(const struct verify *v)

@@ -7,6 +7,7 @@
 
 #include "common/sealed/scan-bad.h"
 #include "common/util/array.h"
+#include "common/util/sorted64.h"
 
 struct index_block {
 	uint32_t block;			/* number of the block in the scan */
@@ -17,13 +18,6 @@ struct index_block {
 };
 
 static_assert(sizeof(struct index_block) <= INDEX_BLOCK_BYTES, "what a block costs");
-
-int index_compare_inodes(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
 
 bool index_emit(struct index_pass *pass, const struct inode_version *version, uint32_t member, struct error *err)
 {
@@ -127,7 +121,7 @@ static bool want_blocks(struct index_pass *pass, struct error *err)
 static bool is_of_pass(const struct index_pass *pass, const struct key *key)
 {
 	return key->objectid >= pass->low && key->objectid <= pass->last && !key_is_orphan_item(key) &&
-	       !(pass->n_apart && bsearch(&key->objectid, pass->apart, pass->n_apart, sizeof(*pass->apart), index_compare_inodes));
+	       !sorted64_find(pass->apart, pass->n_apart, key->objectid);
 }
 
 /* Adds up the inode whose items begin at slot, and moves *slot behind them. */

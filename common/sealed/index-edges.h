@@ -33,6 +33,4 @@ bool index_pass_run(struct index_pass *pass, struct error *err) must_use;
 /* Adds the entries of a version to pass->found. */
 bool index_emit(struct index_pass *pass, const struct inode_version *version, uint32_t member, struct error *err) must_use;
 
-int index_compare_inodes(const void *a, const void *b);
-
 #endif /* COMMON_SEALED_INDEX_EDGES_H */

@@ -9,6 +9,7 @@
 #include "common/sealed/scan-bad.h"
 #include "common/tree/tree-gap.h"
 #include "common/util/array.h"
+#include "common/util/sorted64.h"
 
 /* --- how much there may be ------------------------------------------------------------------------------ */
 
@@ -90,7 +91,7 @@ static bool first_inodes(const struct scan *scan, uint64_t **result, size_t *n, 
 		if (scan->block[i].level == 0)
 			first[(*n)++] = first[i];
 	}
-	qsort(first, *n, sizeof(*first), index_compare_inodes);
+	sort64(first, *n);
 	*result = first;
 	return true;
 }
@@ -185,13 +186,7 @@ static bool find_apart(const struct scan *scan, uint64_t **apart, size_t *n, str
 			return false;
 		}
 	}
-	if (n_found > 0)
-		qsort(found, n_found, sizeof(*found), index_compare_inodes);
-	*n = 0;
-	for (size_t i = 0; i < n_found; i++) {
-		if (i == 0 || found[i] != found[i - 1])
-			found[(*n)++] = found[i];
-	}
+	*n = sort64_unique(found, n_found);
 	*apart = found;
 	return true;
 }

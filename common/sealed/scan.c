@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 
 #include "common/sealed/scan-bad.h"
+#include "common/util/lower-bound.h"
 #include "common/util/record-table.h"
+#include "common/util/sorted64.h"
 #include "common/volume/csum.h"
 #include "common/volume/tolerance.h"
 #include "format/inode.h"
@@ -259,13 +261,6 @@ static bool walk_members(struct builder *b, struct error *err)
 	return true;
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static bool open_members(struct scan *scan, const uint64_t *ids, size_t n, struct error *err)
 {
 	if (n > SCAN_MEMBERS_MAX)
@@ -275,7 +270,7 @@ static bool open_members(struct scan *scan, const uint64_t *ids, size_t n, struc
 	if (!scan->member || !scan->tree)
 		return error_memory(err);
 	memcpy(scan->member, ids, n * sizeof(*ids));
-	qsort(scan->member, n, sizeof(*scan->member), compare_ids);
+	sort64(scan->member, n);
 	scan->n_members = n;
 	for (size_t i = 0; i < n; i++) {
 		if (!tree_open(scan->volume, scan->member[i], &scan->tree[i], err))
@@ -313,12 +308,16 @@ void scan_free(struct scan *scan)
 
 const struct scan_block *scan_block_at(const struct scan *scan, uint64_t logical)
 {
-	return scan->n_blocks ? bsearch(&logical, scan->block, scan->n_blocks, sizeof(*scan->block), compare_ids) : NULL;
+	const size_t i = LOWER_BOUND(at, scan->n_blocks, scan->block[at].logical < logical);
+
+	return i < scan->n_blocks && scan->block[i].logical == logical ? &scan->block[i] : NULL;
 }
 
 const struct scan_extent *scan_extent_at(const struct scan *scan, uint64_t logical)
 {
-	return scan->n_extents ? bsearch(&logical, scan->extent, scan->n_extents, sizeof(*scan->extent), compare_ids) : NULL;
+	const size_t i = LOWER_BOUND(at, scan->n_extents, scan->extent[at].logical < logical);
+
+	return i < scan->n_extents && scan->extent[i].logical == logical ? &scan->extent[i] : NULL;
 }
 
 bool scan_block_get(const struct scan *scan, const struct scan_block *at, struct block **block, struct error *err)

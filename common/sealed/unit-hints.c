@@ -3,17 +3,10 @@
 #include "common/sealed/unit-hints.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "common/tree/tree-gap.h"
+#include "common/util/sorted64.h"
 #include "common/volume/warn.h"
-
-static int compare_ids(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
 
 /* Does the file that the unit names refer to the extent? This is unknown if its subvolume is not part of the scan. */
 static bool check_locator(const struct scan *scan, const struct scan_extent *extent, const struct crypt_unit *unit, bool *right, struct error *err)
@@ -26,7 +19,7 @@ static bool check_locator(const struct scan *scan, const struct scan_extent *ext
 
 	if (unit->root == scan->member[extent->member] && unit->inode == extent->inode && unit->file_offset == extent->file_offset)
 		return true;
-	member = bsearch(&unit->root, scan->member, scan->n_members, sizeof(*member), compare_ids);
+	member = sorted64_find(scan->member, scan->n_members, unit->root);
 	if (!member)
 		return true;
 	if (!tree_seek_over(&scan->tree[member - scan->member], &key, &iter, NULL, NULL, err))

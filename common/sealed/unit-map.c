@@ -126,17 +126,9 @@ static uint64_t unit_id_of(const struct unit_group_kept *group)
 /* Returns the item that a group begins in: the last item before which no more groups begin. */
 static uint64_t item_of(const struct unit_map *map, size_t number)
 {
-	size_t low = 0, high = map->n_items;
+	const size_t behind = LOWER_BOUND(i, map->n_items, map->n_before[i] <= number);
 
-	while (high - low > 1) {
-		const size_t middle = low + (high - low) / 2;
-
-		if (map->n_before[middle] <= number)
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
+	return behind > 0 ? behind - 1 : 0;
 }
 
 static bool too_many(struct error *err)
