@@ -11,6 +11,7 @@
 #include "common/fs/walk.h"
 #include "common/sealed/inline-map.h"
 #include "common/util/array.h"
+#include "common/util/take.h"
 
 bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, struct error *err)
 {
@@ -68,8 +69,7 @@ static bool try_domain(struct export_sources *sources, uint16_t number, struct d
 	if (sources->is_key_gone) {
 		error_set(&(*out)->error, ERROR_KEY, "the key was not tried on it");
 	} else if (domain_open(*domain, &sources->key, &(*out)->error)) {
-		(*out)->domain = *domain;
-		*domain = NULL;
+		(*out)->domain = TAKE(*domain);
 	}
 	return true;
 }

@@ -7,6 +7,7 @@
 
 #include "cmd/cmd.h"
 #include "common/sealed/inline-hint.h"
+#include "common/util/take.h"
 
 static bool find_member(const struct subvolume_list *list, const struct subvolume *subvolume, const struct domain *domain, uint64_t *member,
 			struct error *err)
@@ -33,8 +34,7 @@ static bool read_seal(const struct subvolume_list *list, const struct subvolume 
 	if (!find_member(list, subvolume, domain, &seal->member, err))
 		return false;
 	if (!domain->unfinished) {
-		seal->crypt = domain;
-		domain = NULL;
+		seal->crypt = TAKE(domain);
 	}
 	return true;
 }

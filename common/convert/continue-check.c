@@ -9,6 +9,7 @@
 #include "common/convert/lost-record.h"
 #include "common/sealed/domain-mac.h"
 #include "common/util/set64.h"
+#include "common/util/take.h"
 
 #define state_error(...) error_set(err, ERROR_STATE, __VA_ARGS__)
 
@@ -216,12 +217,10 @@ static bool take_sealed(struct conversion *c, struct domain *domain, struct erro
 
 	if (!check_seal(c, domain, err))
 		return false;
-	domain->schedule = c->schedule;
-	c->schedule = NULL;
+	domain->schedule = TAKE(c->schedule);
 	if (!conversion_take_domain(c, domain, boundary, false, &none, &changed, err)) {
 		if (!c->schedule) {
-			c->schedule = domain->schedule;
-			domain->schedule = NULL;
+			c->schedule = TAKE(domain->schedule);
 		}
 		return false;
 	}

@@ -10,6 +10,7 @@
 #include "common/convert/lost-record.h"
 #include "common/convert/plan.h"
 #include "common/sealed/scan-bad.h"
+#include "common/util/take.h"
 #include "common/volume/still-ours.h"
 #include "common/volume/tolerance.h"
 
@@ -242,8 +243,7 @@ static bool go_on(struct conversion *c, enum convert_goal goal, const struct key
 		return false;
 	conversion_forget_secrets(c);
 	c->header = domain->header;
-	c->schedule = domain->schedule;
-	domain->schedule = NULL;
+	c->schedule = TAKE(domain->schedule);
 	c->state = tail.disk;
 	if (!continue_check_state(c, err))
 		return false;

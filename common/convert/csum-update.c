@@ -4,6 +4,7 @@
 
 #include "common/convert/conversion.h"
 #include "common/fs/csum-lookup.h"
+#include "common/util/take.h"
 #include "common/volume/csum.h"
 
 /*
@@ -128,10 +129,7 @@ static bool clear_gap(void *context, struct block *block, bool *descend, struct 
 	if (!node_is_leaf(&block->node) || gap_is_clear(block))
 		return true;
 	if (!conversion_has_room(c, clearing->tx, 1, 0, 0)) {
-		struct transaction *tx = clearing->tx;
-
-		clearing->tx = NULL;
-		if (!conversion_commit(c, tx, c->phase, c->cursor, NULL, 0, err) ||
+		if (!conversion_commit(c, TAKE(clearing->tx), c->phase, c->cursor, NULL, 0, err) ||
 		    !transaction_begin(c->volume, c->allocator, &clearing->tx, err))
 			return false;
 	}

@@ -14,6 +14,7 @@
 #include "common/util/escape.h"
 #include "common/util/plural.h"
 #include "common/util/set64.h"
+#include "common/util/take.h"
 
 /* Takes over what the view found. */
 static bool take_view(struct conversion *c, struct domain_view *view, struct error *err)
@@ -34,8 +35,7 @@ static bool take_view(struct conversion *c, struct domain_view *view, struct err
 			c->flags_member[i] = view->ids[i];
 	}
 	c->header = domain->header;
-	c->schedule = domain->schedule;
-	domain->schedule = NULL;
+	c->schedule = TAKE(domain->schedule);
 	c->flags = domain->inode_flags;
 	c->n_flags = domain->n_inode_flags;
 	domain->inode_flags = NULL;

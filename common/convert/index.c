@@ -8,6 +8,7 @@
 
 #include "common/convert/conversion.h"
 #include "common/sealed/index-scan.h"
+#include "common/util/take.h"
 
 unsigned index_entries_per_item(uint32_t node_size)
 {
@@ -101,10 +102,7 @@ static bool insert_item(struct filling *f, size_t len, struct error *err)
 	bool stops;
 
 	if (!conversion_has_room(c, f->tx, CRYPT_INSERT_BLOCKS, 0, 0)) {
-		struct transaction *tx = f->tx;
-
-		f->tx = NULL;
-		if (!conversion_commit(c, tx, CRYPT_PHASE_INDEX, f->index, NULL, 0, err) || !conversion_stops(c, &stops, err) ||
+		if (!conversion_commit(c, TAKE(f->tx), CRYPT_PHASE_INDEX, f->index, NULL, 0, err) || !conversion_stops(c, &stops, err) ||
 		    !transaction_begin(c->volume, c->allocator, &f->tx, err))
 			return false;
 		conversion_progress(c, f->inode < f->highest ? f->inode : f->highest, f->highest);
@@ -164,12 +162,8 @@ bool index_fill(struct conversion *c, struct error *err)
 	struct filling f = { .c = c, .item = malloc(node_size), .per_item = index_entries_per_item(node_size), .start = c->cursor };
 	bool ok = f.item ? take_units(c, err) && fill(&f, err) : error_memory(err);
 
-	if (ok) {
-		struct transaction *tx = f.tx;
-
-		f.tx = NULL;
-		ok = conversion_commit(c, tx, CRYPT_PHASE_INDEX, f.index, NULL, 0, err);
-	}
+	if (ok)
+		ok = conversion_commit(c, TAKE(f.tx), CRYPT_PHASE_INDEX, f.index, NULL, 0, err);
 	if (f.tx)
 		transaction_drop(f.tx);
 	free(f.item);

@@ -13,6 +13,7 @@
 #include "common/convert/torn.h"
 #include "common/sealed/carried.h"
 #include "common/sealed/extent-part.h"
+#include "common/util/take.h"
 #include "common/volume/warn.h"
 
 /* --- without a key ------------------------------------------------------------------------------------------------ */
@@ -265,8 +266,7 @@ bool convert_look_open(struct volume *volume, const struct key_source *key, bool
 	ok = state_open(volume, key, &tail, &domain, err);
 	if (ok) {
 		look->c.header = domain->header;
-		look->c.schedule = domain->schedule;
-		domain->schedule = NULL;
+		look->c.schedule = TAKE(domain->schedule);
 		look->c.state = tail.disk;
 		ok = take(&look->c, err);
 	}

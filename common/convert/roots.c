@@ -8,6 +8,7 @@
 #include "common/sealed/domain-view.h"
 #include "common/util/array.h"
 #include "common/util/set64.h"
+#include "common/util/take.h"
 #include "format/extent-item.h"
 
 /* The most tree blocks that freeing one block may change, besides its own. */
@@ -259,10 +260,7 @@ static bool free_leaks(struct conversion *c, struct error *err)
 		goto out;
 	for (size_t i = 0; i < leaks.n; i++) {
 		if (!conversion_has_room(c, tx, FREE_BLOCKS, 0, 0)) {
-			struct transaction *full = tx;
-
-			tx = NULL;
-			if (!conversion_commit(c, full, CRYPT_PHASE_STRUCTURE, 0, NULL, 0, err) ||
+			if (!conversion_commit(c, TAKE(tx), CRYPT_PHASE_STRUCTURE, 0, NULL, 0, err) ||
 			    !transaction_begin(c->volume, c->allocator, &tx, err))
 				goto out;
 		}
@@ -270,10 +268,7 @@ static bool free_leaks(struct conversion *c, struct error *err)
 			goto out;
 	}
 
-	struct transaction *last = tx;
-
-	tx = NULL;
-	ok = conversion_commit(c, last, CRYPT_PHASE_STRUCTURE, 0, NULL, 0, err);
+	ok = conversion_commit(c, TAKE(tx), CRYPT_PHASE_STRUCTURE, 0, NULL, 0, err);
 out:
 	if (tx)
 		transaction_drop(tx);

@@ -6,6 +6,7 @@
 #include "common/convert/conversion.h"
 #include "common/sealed/domain-mac.h"
 #include "common/tree/chunk-alloc.h"
+#include "common/util/take.h"
 
 /* The cursor of this phase: 0 nothing, 1 the first record, then one more for each units item and each inline units item, in this order. */
 #define CURSOR_FIRST 1u
@@ -140,10 +141,7 @@ static bool insert_next(struct building *b, enum crypt_kind kind, uint64_t index
 	if (b->next++ < b->start)
 		return true;
 	if (!conversion_has_room(c, b->tx, CRYPT_INSERT_BLOCKS, 0, 0)) {
-		struct transaction *tx = b->tx;
-
-		b->tx = NULL;
-		if (!conversion_commit(c, tx, CRYPT_PHASE_STRUCTURE, b->next - 1, NULL, 0, err) || !conversion_stops(c, &stops, err) ||
+		if (!conversion_commit(c, TAKE(b->tx), CRYPT_PHASE_STRUCTURE, b->next - 1, NULL, 0, err) || !conversion_stops(c, &stops, err) ||
 		    !transaction_begin(c->volume, c->allocator, &b->tx, err))
 			return false;
 		conversion_progress(c, b->next, CURSOR_FIRST + c->header.n_unit_items + c->header.n_inline_items);
@@ -218,10 +216,7 @@ bool structure_continue(struct conversion *c, struct error *err)
 	    !payloads_visit(c->scan, place_inline, &b, err) || !flush_inline(&b, err))
 		goto out;
 
-	struct transaction *tx = b.tx;
-
-	b.tx = NULL;
-	ok = conversion_commit(c, tx, CRYPT_PHASE_STRUCTURE, b.next, NULL, 0, err);
+	ok = conversion_commit(c, TAKE(b.tx), CRYPT_PHASE_STRUCTURE, b.next, NULL, 0, err);
 out:
 	if (b.tx)
 		transaction_drop(b.tx);

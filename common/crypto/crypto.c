@@ -14,6 +14,7 @@
 #include <sys/random.h>
 
 #include "common/crypto/hash.h"
+#include "common/util/take.h"
 
 #define AEAD_NONCE_SIZE 12
 
@@ -219,8 +220,7 @@ bool mac_new_keyed(const uint8_t key[CRYPT_KEY_SIZE], struct mac **mac, struct e
 	EVP_MAC_free(hmac);
 	if (!new->ctx || !EVP_MAC_init(new->ctx, key, CRYPT_KEY_SIZE, params))
 		return library_error("HMAC", err);
-	*mac = new;
-	new = NULL;
+	*mac = TAKE(new);
 	return true;
 }
 
@@ -273,8 +273,7 @@ bool unit_cipher_new_keyed(const uint8_t key[CRYPT_KEY_SIZE], enum crypt_cipher 
 	new->ctx = EVP_CIPHER_CTX_new();
 	if (!new->ctx || !EVP_EncryptInit_ex(new->ctx, type, NULL, key, NULL))
 		return library_error(crypt_cipher_name(cipher), err);
-	*unit = new;
-	new = NULL;
+	*unit = TAKE(new);
 	return true;
 }
 

@@ -8,6 +8,7 @@
 
 #include "common/crypto/crypto.h"
 #include "common/crypto/sodium.h"
+#include "common/util/take.h"
 
 #define MEASURED_MEMORY_KIB_MAX	(128u << 10)
 
@@ -78,8 +79,7 @@ bool kdf_derive(const struct kdf_cost *cost, const struct secret *secret, const 
 				   secret_bytes(new), err);
 	if (!ok)
 		return false;
-	*out = new;
-	new = NULL;
+	*out = TAKE(new);
 	return true;
 }
 

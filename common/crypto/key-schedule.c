@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/crypto/crypto.h"
+#include "common/util/take.h"
 
 #define SALT_LABEL "btrfs-crypt/1"
 #define LABEL_MAX 16u
@@ -31,8 +32,7 @@ bool key_schedule_new(const struct secret *volume_key, const uint8_t domain_uuid
 	if (!secret_new(PRK_SIZE, &new->prk, err) ||
 	    !hkdf_extract(salt, sizeof(salt), secret_view(volume_key), CRYPT_KEY_SIZE, secret_bytes(new->prk), err))
 		return false;
-	*schedule = new;
-	new = NULL;
+	*schedule = TAKE(new);
 	return true;
 }
 

@@ -7,6 +7,7 @@
 
 #include "common/crypto/crypto.h"
 #include "common/util/escape.h"
+#include "common/util/take.h"
 
 #define SALT_LABEL "btrfs-crypt-slot/1"
 
@@ -136,8 +137,7 @@ static bool unwrap(const struct crypt_slot *slot, const struct slot_keys *keys, 
 			&authentic, err))
 		return false;
 	if (authentic) {
-		*volume_key = new;
-		new = NULL;
+		*volume_key = TAKE(new);
 	}
 	return true;
 }

@@ -10,6 +10,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "common/util/take.h"
+
 static const int caught[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP };
 #define N_CAUGHT (sizeof(caught) / sizeof(caught[0]))
 
@@ -162,8 +164,7 @@ static bool ask_on(int tty, const char *prompt, bool verify, struct secret **sec
 		if (!secret_equal(first, second))
 			return error_set(err, ERROR_KEY, "the two passphrases differ");
 	}
-	*secret = first;
-	first = NULL;
+	*secret = TAKE(first);
 	return true;
 }
 

@@ -16,6 +16,7 @@
 
 #include "common/crypto/crypto.h"
 #include "common/crypto/sodium.h"
+#include "common/util/take.h"
 
 struct secret {
 	uint8_t *bytes;		/* locked */
@@ -61,8 +62,7 @@ bool secret_random(size_t len, struct secret **secret, struct error *err)
 
 	if (!secret_new(len, &new, err) || !crypto_random(new->bytes, len, err))
 		return false;
-	*secret = new;
-	new = NULL;
+	*secret = TAKE(new);
 	return true;
 }
 
@@ -182,8 +182,7 @@ static bool read_up_to(const struct source *source, size_t most, struct secret *
 	if (used == 0)
 		return error_set(err, ERROR_KEY, "%s is empty", source->name);
 	have->len = used;
-	*secret = have;
-	have = NULL;
+	*secret = TAKE(have);
 	return true;
 }
 
@@ -227,8 +226,7 @@ static bool read_key_bytes(const struct source *source, uint64_t skip, size_t ma
 			  SECRET_FILE_MAX);
 		return error_hint(err, "--keyfile-size says how many bytes are the key");
 	}
-	*secret = new;
-	new = NULL;
+	*secret = TAKE(new);
 	return true;
 }
 
@@ -264,8 +262,7 @@ static bool read_passphrase(const struct source *source, struct secret **secret,
 		error_set(err, ERROR_KEY, "the passphrase in %s has a NUL byte", source->name);
 		return error_hint(err, "--key-file takes exact bytes");
 	}
-	*secret = new;
-	new = NULL;
+	*secret = TAKE(new);
 	return true;
 }
 

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/util/take.h"
 #include "common/volume/mirror.h"
 #include "common/volume/warn.h"
 
@@ -150,8 +151,7 @@ static bool read_unfinished(struct volume *volume, bool damaged, struct domain *
 	d->number = d->header.domain;
 	if (state.domain != d->header.domain || memcmp(state.disk.domain_uuid, d->header.domain_uuid, CRYPT_UUID_SIZE) != 0)
 		return error_set(err, ERROR_STATE, "conversion state in the superblock: its keys belong to another sealing");
-	*domain = d;
-	d = NULL;
+	*domain = TAKE(d);
 	return true;
 }
 

@@ -3,6 +3,7 @@
 #include "common/sealed/domain.h"
 
 #include "common/sealed/domain-mac.h"
+#include "common/util/take.h"
 #include "common/volume/warn.h"
 
 static bool rejected(struct error *err)
@@ -93,8 +94,7 @@ static bool authenticate(struct domain *d, const struct secret *volume_key, stru
 		if (check_copy(d, &d->copy[i], volume_key, &own, &schedule, &error)) {
 			d->header = d->copy[i];
 			key_schedule_free(d->schedule);
-			d->schedule = schedule;
-			schedule = NULL;
+			d->schedule = TAKE(schedule);
 			if (d->one_header_bad)
 				volume_warn(d->volume, "one of the two copies of the header of sealing %u is missing, damaged or older: the other one "
 					    "is used", d->number);

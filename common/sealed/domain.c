@@ -8,6 +8,7 @@
 
 #include "common/fs/paths-above.h"
 #include "common/util/array.h"
+#include "common/util/take.h"
 #include "common/volume/tolerance.h"
 
 /* Bounds the memory that one domain may take: members have their paths with them. */
@@ -282,7 +283,6 @@ bool domain_read(struct volume *volume, uint16_t number, struct domain **domain,
 		return error_set(err, ERROR_NOT_FOUND, "sealing %u not found", number);
 	if (!choose_header(d, n_flags_items, &why, err))
 		return false;
-	*domain = d;
-	d = NULL;
+	*domain = TAKE(d);
 	return true;
 }

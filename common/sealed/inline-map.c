@@ -9,6 +9,7 @@
 #include "common/sealed/crypt-list.h"
 #include "common/util/array.h"
 #include "common/util/lower-bound.h"
+#include "common/util/take.h"
 
 void inline_map_free(struct inline_map *map)
 {
@@ -104,8 +105,7 @@ static bool read_map(struct volume *volume, uint16_t domain, bool over, struct i
 		return false;
 	if (map->n)
 		qsort(map->entry, map->n, sizeof(*map->entry), compare_entries);
-	*result = map;
-	map = NULL;
+	*result = TAKE(map);
 	return true;
 }
 

@@ -8,6 +8,7 @@
 #include "common/sealed/crypt-list.h"
 #include "common/util/array.h"
 #include "common/util/lower-bound.h"
+#include "common/util/take.h"
 #include "common/volume/mirror.h"
 #include "common/volume/tolerance.h"
 #include "common/volume/warn.h"
@@ -299,8 +300,7 @@ static bool read_map(struct volume *volume, uint16_t domain, bool over, struct u
 	}
 	shrink(&map->group, map->n_groups, sizeof(*map->group));
 	shrink(&map->n_before, map->n_items, sizeof(*map->n_before));
-	*result = map;
-	map = NULL;
+	*result = TAKE(map);
 	return true;
 }
 
