@@ -6,6 +6,9 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "common/convert/commit.h"
+#include "common/convert/csum-update.h"
+#include "common/convert/pack.h"
 #include "common/sealed/crypt-list.h"
 #include "common/sealed/domain-mac.h"
 #include "common/sealed/domain-view.h"

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/convert/bad-blocks.h"
+#include "common/convert/commit.h"
+#include "common/convert/csum-update.h"
 #include "common/fs/csum-lookup.h"
 #include "common/fs/path.h"
 #include "common/sealed/extent-also.h"

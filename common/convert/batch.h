@@ -3,7 +3,7 @@
 #ifndef COMMON_CONVERT_BATCH_H
 #define COMMON_CONVERT_BATCH_H
 
-#include "common/convert/bad-blocks.h"
+#include "common/convert/conversion.h"
 
 /* A damaged block of the current unit. All zero: an ordinary block. */
 struct batch_block {

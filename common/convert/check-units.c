@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Before a decryption changes anything: is every block that it will open authentic on some mirror? */
+#include "common/convert/check-units.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "common/convert/bad-blocks.h"
+#include "common/convert/conversion.h"
 #include "common/convert/torn.h"
 #include "common/sealed/csum-absent.h"
 #include "common/sealed/extent-also.h"

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Checks that state, header, members and units are still as they were before a conversion goes on. */
-#include "common/convert/continue.h"
+#include "common/convert/continue-check.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "common/convert/bad-blocks.h"
 #include "common/convert/lost-record.h"
+#include "common/convert/replay.h"
+#include "common/convert/state.h"
+#include "common/convert/take-domain.h"
 #include "common/sealed/domain-mac.h"
 #include "common/util/set64.h"
 #include "common/util/take.h"

@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Continues an unfinished conversion. Everything that must hold is checked before the first write. */
-#include "common/convert/continue.h"
-
 #include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "common/convert/bad-blocks.h"
+#include "common/convert/check-units.h"
+#include "common/convert/commit.h"
+#include "common/convert/continue-check.h"
+#include "common/convert/conversion.h"
+#include "common/convert/false-state.h"
+#include "common/convert/finish.h"
+#include "common/convert/keyless.h"
 #include "common/convert/lost-record.h"
+#include "common/convert/memory.h"
 #include "common/convert/plan.h"
+#include "common/convert/replay.h"
+#include "common/convert/run.h"
+#include "common/convert/state.h"
+#include "common/convert/status.h"
 #include "common/sealed/scan-bad.h"
 #include "common/util/take.h"
 #include "common/volume/still-ours.h"
@@ -179,6 +189,24 @@ static bool read_list(struct conversion *c, struct error *err)
 	return true;
 }
 
+/* With the last records laid over the trees in memory: everything that must hold before the first write, and what is known of the damage. */
+static bool check_all(struct conversion *c, struct replay *replay, enum convert_goal goal, struct error *err)
+{
+	if (!replay_load(c, replay, err) || !check_goal(c, goal, err) || !read_list(c, err) || !reserve_places(c, err))
+		return false;
+	if (conversion_is_cut(c->direction, c->phase, c->cursor) ? !look_for_unread(c, err) : !take(c, err) || !csums_kept(c, err))
+		return false;
+	return continue_check_extents(c, replay, err) && replay_check(c, replay, err) &&
+	       lost_record_look(c, replay, turns_round(c, goal), err) &&
+	       plan_check_bad_blocks(c, c->bad.n - c->bad.n_stored + c->lost.n_damaged, err);
+}
+
+/* The first writes: the last records, what was found of a lost one, and the damage that was found on the way. */
+static bool catch_up(struct conversion *c, struct replay *replay, struct error *err)
+{
+	return state_claim(c, err) && replay_write(c, replay, err) && join_again(c, err) && lost_record_take(c, err) && bad_blocks_keep(c, err);
+}
+
 static bool continue_replayed(struct conversion *c, enum convert_goal goal, struct error *err)
 {
 	struct crypt_range slot[CRYPT_JOURNAL_SLOTS];
@@ -189,14 +217,7 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 		slot[i] = (struct crypt_range){ le64(c->state.slot[i].logical), le64(c->state.slot[i].length) };
 	if (!conversion_open_journal(c, slot, err))
 		return false;
-	ok = replay_load(c, &replay, err) && check_goal(c, goal, err) && read_list(c, err) &&
-	     reserve_places(c, err) &&
-	     (conversion_is_cut(c->direction, c->phase, c->cursor) ? look_for_unread(c, err) : take(c, err) && csums_kept(c, err)) &&
-	     continue_check_extents(c, &replay, err) && replay_check(c, &replay, err) &&
-	     lost_record_look(c, &replay, turns_round(c, goal), err) &&
-	     plan_check_bad_blocks(c, c->bad.n - c->bad.n_stored + c->lost.n_damaged, err) && conversion_hold_memory(c, err) &&
-	     conversion_may_begin(c, err) && state_claim(c, err) && replay_write(c, &replay, err) && join_again(c, err) &&
-	     lost_record_take(c, err) && bad_blocks_keep(c, err);
+	ok = check_all(c, &replay, goal, err) && conversion_hold_memory(c, err) && conversion_may_begin(c, err) && catch_up(c, &replay, err);
 	replay_free(&replay);
 	if (!ok)
 		return false;
@@ -205,7 +226,9 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 	if (c->scan && !plan_fill(c, err))
 		return false;
 	note_undone(c, goal);
-	return (!turns_round(c, goal) || (lost_record_finish(c, err) && turn(c, err))) && conversion_run(c, err);
+	if (turns_round(c, goal) && (!lost_record_finish(c, err) || !turn(c, err)))
+		return false;
+	return conversion_run(c, err);
 }
 
 /* Only cleaning up is left. The journal may be wiped already. */
@@ -217,11 +240,13 @@ static bool continue_finish(struct conversion *c, enum convert_goal goal, struct
 	c->header.epoch = le64(c->state.epoch);
 	c->journal.sequence = le64(c->state.sequence);
 	memcpy(c->journal.last_mac, c->state.journal_mac, sizeof(c->journal.last_mac));
-	/* An old state that was put back would name places that may be in use by now. What is wiped must be free. */
 	note_undone(c, goal);
-	return check_goal(c, goal, err) && lost_record_number_fits(c, err) && reserve_places(c, err) &&
-	       read_list(c, err) && (c->direction == CRYPT_TO_PLAIN ? look_for_unread(c, err) : take(c, err) && csums_kept(c, err)) &&
-	       conversion_hold_memory(c, err) && conversion_may_begin(c, err) && state_claim(c, err) && finish_run(c, err);
+	/* An old state that was put back would name places that may be in use by now. What is wiped must be free. */
+	if (!check_goal(c, goal, err) || !lost_record_number_fits(c, err) || !reserve_places(c, err) || !read_list(c, err))
+		return false;
+	if (c->direction == CRYPT_TO_PLAIN ? !look_for_unread(c, err) : !take(c, err) || !csums_kept(c, err))
+		return false;
+	return conversion_hold_memory(c, err) && conversion_may_begin(c, err) && state_claim(c, err) && finish_run(c, err);
 }
 
 static void report(struct conversion *c)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The stored checksums of data that changes in place. Values are replaced; none is added or removed. */
+#include "common/convert/csum-update.h"
+
 #include <inttypes.h>
 
-#include "common/convert/conversion.h"
+#include "common/convert/commit.h"
 #include "common/fs/csum-lookup.h"
 #include "common/util/take.h"
 #include "common/volume/csum.h"

@@ -3,11 +3,16 @@
  * Reads all data back in one pass, while their units and tags still exist. A block that is not what was written is on its old side, or
  * torn. The tag tells which, and the block is completed from what is there.
  */
+#include "common/convert/data-back.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "common/convert/bad-blocks.h"
 #include "common/convert/batch.h"
+#include "common/convert/commit.h"
+#include "common/convert/conversion.h"
+#include "common/convert/csum-update.h"
 #include "common/convert/torn.h"
 #include "common/volume/csum.h"
 #include "common/volume/mirror.h"
@@ -164,7 +169,6 @@ static bool visit_unit(void *context, const struct crypt_unit *unit, uint64_t pl
 	struct reading_back *r = context;
 	struct conversion *c = r->c;
 	struct unit_group group;
-	bool stops;
 
 	(void)place, (void)go;
 	/* If no extent has the unit any more, its place belongs to someone else. */
@@ -177,7 +181,7 @@ static bool visit_unit(void *context, const struct crypt_unit *unit, uint64_t pl
 		return true;
 	r->asked = r->done;
 	conversion_progress(c, r->done, le64(c->state.total));
-	return conversion_stops(c, &stops, err);
+	return conversion_may_go_on(c, err);
 }
 
 bool data_read_back(struct conversion *c, struct error *err)

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Phase DATA: converts units batch by batch, forward into ciphertext or back into plain text. */
+#include "common/convert/data.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/convert/bad-blocks.h"
 #include "common/convert/batch.h"
+#include "common/convert/commit.h"
+#include "common/convert/conversion.h"
+#include "common/convert/csum-update.h"
 #include "common/convert/lost-record.h"
+#include "common/convert/state.h"
 #include "common/convert/torn.h"
 #include "common/volume/csum.h"
 #include "common/volume/mirror.h"
@@ -310,8 +317,6 @@ struct walk {
 /* Commits the batch. If a unit could not be converted, this is the end. */
 static bool flush_batch(struct walk *walk, bool last, struct error *err)
 {
-	bool stops;
-
 	if (walk->batch.n_ranges || last) {
 		if (!batch_commit(&walk->batch, walk->place, err))
 			return false;
@@ -323,7 +328,7 @@ static bool flush_batch(struct walk *walk, bool last, struct error *err)
 		*err = walk->batch.error;
 		return false;
 	}
-	return last || conversion_stops(walk->c, &stops, err);
+	return last || conversion_may_go_on(walk->c, err);
 }
 
 static bool one_unit(struct walk *walk, const struct crypt_unit *unit, uint64_t place, struct error *err)

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "common/convert/replay.h"
 #include "common/sealed/domain-mac.h"
 #include "common/volume/csum.h"
 #include "common/volume/mirror.h"

@@ -3,7 +3,7 @@
 #ifndef COMMON_CONVERT_DISK_EPOCH_H
 #define COMMON_CONVERT_DISK_EPOCH_H
 
-#include "common/convert/conversion.h"
+#include "common/convert/replay.h"
 
 /*
  * Looks for an authentic header (without a key: any header) in this block of the disk, not of a record, on all mirrors. Raises

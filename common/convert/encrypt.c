@@ -4,7 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/convert/check-units.h"
+#include "common/convert/conversion.h"
+#include "common/convert/keys-area.h"
+#include "common/convert/memory.h"
 #include "common/convert/plan.h"
+#include "common/convert/preflight.h"
+#include "common/convert/run.h"
+#include "common/convert/state.h"
+#include "common/convert/structure.h"
 #include "common/fs/path.h"
 #include "common/sealed/domain-mac.h"
 #include "common/volume/mirror.h"
@@ -135,26 +143,6 @@ static bool make_slot(const struct conversion *c, const struct convert_encrypt_o
 }
 
 /* --- the beginning ---------------------------------------------------------------------------------------- */
-
-bool keys_area_write(struct conversion *c, const struct crypt_range *keys, const struct disk_crypt_slot *slots, size_t n_slots,
-		     struct error *err)
-{
-	const uint64_t second = domain_keys_second(keys->length);
-	uint8_t *bytes = NULL;
-	size_t len;
-	bool ok;
-
-	if (!crypt_header_seal(c->schedule, &c->header, err) || !domain_keys_encode(&c->header, slots, n_slots, &bytes, &len, err))
-		return false;
-	/* After the cut the key can be checked by nothing else. Write it twice, so that one bad sector does not lose it. */
-	ok = len <= second ? (volume_still_ours(c->volume, err) || convert_busy(err)) && volume_write(c->volume, keys->logical, bytes, len, err) &&
-				     volume_write(c->volume, keys->logical + second, bytes, len, err) && volume_flush(c->volume, err) &&
-				     volume_read_back(c->volume, keys->logical, bytes, len, err) &&
-				     volume_read_back(c->volume, keys->logical + second, bytes, len, err) :
-			     error_set(err, ERROR_NO_SPACE, "the key slots take %zu bytes, but there is room for only %" PRIu64, len, second);
-	free(bytes);
-	return ok;
-}
 
 static void report(struct conversion *c)
 {

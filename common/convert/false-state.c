@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A state in a mirror of the superblock, but not in the primary, that the key proves to be false. */
-#include "common/convert/conversion.h"
+#include "common/convert/false-state.h"
+
+#include "common/convert/state.h"
 #include "common/volume/tolerance.h"
 
 static bool says_so(const struct super_copy *copy)

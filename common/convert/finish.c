@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Phase FINISH: reads back what was written, wipes what was freed, clears the superblocks. */
+#include "common/convert/finish.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/convert/commit.h"
 #include "common/convert/conversion.h"
+#include "common/convert/preflight.h"
+#include "common/convert/state.h"
 #include "common/volume/device-range.h"
 #include "common/volume/mirror.h"
 #include "common/volume/warn.h"

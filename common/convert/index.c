@@ -3,10 +3,16 @@
  * Phase INDEX: writes an entry for each version of each inode, in items that are inserted in key order. Entries contain nothing random: a
  * resume computes them again, and what is there already must be the same.
  */
+#include "common/convert/index.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/convert/check-units.h"
+#include "common/convert/commit.h"
 #include "common/convert/conversion.h"
+#include "common/convert/pack.h"
+#include "common/convert/structure.h"
 #include "common/sealed/index-scan.h"
 #include "common/util/take.h"
 
@@ -99,10 +105,9 @@ static bool check_item(const struct filling *f, size_t len, struct error *err)
 static bool insert_item(struct filling *f, size_t len, struct error *err)
 {
 	struct conversion *c = f->c;
-	bool stops;
 
 	if (!conversion_has_room(c, f->tx, CRYPT_INSERT_BLOCKS, 0, 0)) {
-		if (!conversion_commit(c, TAKE(f->tx), CRYPT_PHASE_INDEX, f->index, NULL, 0, err) || !conversion_stops(c, &stops, err) ||
+		if (!conversion_commit(c, TAKE(f->tx), CRYPT_PHASE_INDEX, f->index, NULL, 0, err) || !conversion_may_go_on(c, err) ||
 		    !transaction_begin(c->volume, c->allocator, &f->tx, err))
 			return false;
 		conversion_progress(c, f->inode < f->highest ? f->inode : f->highest, f->highest);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A leftover state without a domain that could vouch for it. */
+#include "common/convert/keyless.h"
+
 #include <stdlib.h>
 
-#include "common/convert/conversion.h"
+#include "common/convert/state.h"
 
 /* Is there a domain in the root tree that is half converted or unreadable? */
 static bool any_unfinished(struct volume *volume, bool *any, struct error *err)

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Phase LEAVES: converts marks, inode flags and inline payloads of the members' leaves, whole leaves at a time. */
+#include "common/convert/leaves.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "common/convert/commit.h"
 #include "common/convert/conversion.h"
+#include "common/convert/pack.h"
 #include "common/volume/csum.h"
 
 #define SEAL_FLAGS (INODE_RO_VERITY | INODE_IMMUTABLE)
@@ -360,14 +364,13 @@ static bool flush_leaves(struct leaves *leaves, uint64_t cursor, bool last, stru
 {
 	struct conversion *c = leaves->c;
 	struct transaction *tx = leaves->tx;
-	bool stops;
 
 	leaves->tx = NULL;
 	if (!conversion_commit(c, tx, CRYPT_PHASE_LEAVES, cursor, NULL, 0, err))
 		return false;
 	if (last)
 		return true;
-	return conversion_stops(c, &stops, err) && transaction_begin(c->volume, c->allocator, &leaves->tx, err);
+	return conversion_may_go_on(c, err) && transaction_begin(c->volume, c->allocator, &leaves->tx, err);
 }
 
 static bool next_leaf(struct leaves *leaves, const struct scan_block *at, struct error *err)

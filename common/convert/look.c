@@ -9,7 +9,10 @@
 #include <sys/stat.h>
 
 #include "common/convert/bad-blocks.h"
-#include "common/convert/continue.h"
+#include "common/convert/continue-check.h"
+#include "common/convert/conversion.h"
+#include "common/convert/replay.h"
+#include "common/convert/state.h"
 #include "common/convert/torn.h"
 #include "common/sealed/carried.h"
 #include "common/sealed/extent-part.h"

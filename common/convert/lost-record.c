@@ -7,7 +7,13 @@
 
 #include "common/convert/bad-blocks.h"
 #include "common/convert/batch.h"
+#include "common/convert/commit.h"
+#include "common/convert/conversion.h"
+#include "common/convert/csum-update.h"
+#include "common/convert/data.h"
 #include "common/convert/lost-units.h"
+#include "common/convert/replay.h"
+#include "common/convert/state.h"
 
 bool lost_record_is_sought(struct conversion *c, struct error *err)
 {

@@ -6,7 +6,7 @@
 #ifndef COMMON_CONVERT_LOST_RECORD_H
 #define COMMON_CONVERT_LOST_RECORD_H
 
-#include "common/convert/conversion.h"
+#include "common/convert/replay.h"
 
 /*
  * Something is in place, as err says, that only a lost record can have put there. Returns true and clears err if a lost record may be

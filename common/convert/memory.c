@@ -8,9 +8,10 @@
  * into MEMORY_SPARE with the rest; and it uses malloc(), not mmap() (a struct secret is mapped, so none is made after the first write).
  * tests/image/memory.sh runs conversions that may not grow after their first write.
  */
+#include "common/convert/memory.h"
+
 #include <inttypes.h>
 
-#include "common/convert/conversion.h"
 #include "common/sealed/index-scan.h"
 #include "common/util/held-memory.h"
 #include "common/volume/block-cache.h"

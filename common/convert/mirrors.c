@@ -4,10 +4,15 @@
  * write leaves an older block of the same generation with a valid checksum. Only the digest, and what the conversion does to a leaf, tell
  * which mirror is right.
  */
+#include "common/convert/mirrors.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/convert/commit.h"
 #include "common/convert/conversion.h"
+#include "common/convert/leaves.h"
+#include "common/convert/state.h"
 #include "common/volume/mirror.h"
 
 #define MIRRORS_MAX 8u	/* of a tree block */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Finds the subvolumes inside directories of other subvolumes, all the way down. */
-#include "common/convert/sharing.h"
-
 #include <inttypes.h>
 #include <stdlib.h>
+
+#include "common/convert/sharing.h"
 
 enum state { UNKNOWN, ON_THE_WAY, INSIDE, OUTSIDE };
 

@@ -7,8 +7,14 @@
 #include <stdlib.h>
 
 #include "common/convert/bad-blocks.h"
+#include "common/convert/batch.h"
+#include "common/convert/conversion.h"
+#include "common/convert/index.h"
+#include "common/convert/pack.h"
+#include "common/convert/preflight.h"
 #include "common/convert/sealed-before.h"
 #include "common/convert/sharing.h"
+#include "common/convert/survey.h"
 #include "common/sealed/member-places.h"
 #include "common/tree/chunk-alloc.h"
 #include "common/util/escape.h"

@@ -4,6 +4,7 @@
 #define COMMON_CONVERT_PLAN_H
 
 #include "common/convert/conversion.h"
+#include "common/convert/survey.h"
 
 struct encrypt_plan {
 	uint64_t *ids;		/* ascending */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What must hold before anything is changed: nobody else's unfinished business, and room for ours. */
-#include <inttypes.h>
+#include "common/convert/preflight.h"
 
-#include "common/convert/conversion.h"
+#include <inttypes.h>
 
 #define COMPAT_RO_KNOWN \
 	(COMPAT_RO_FREE_SPACE_TREE | COMPAT_RO_FREE_SPACE_TREE_VALID | COMPAT_RO_VERITY | COMPAT_RO_BLOCK_GROUP_TREE)

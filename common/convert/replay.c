@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* After a crash: applies the last records to the trees, first in memory, and on the disk once everything is known to be right. */
+#include "common/convert/replay.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "common/convert/bad-blocks.h"
+#include "common/convert/batch.h"
 #include "common/convert/disk-epoch.h"
 #include "common/convert/lost-record.h"
 #include "common/convert/torn.h"

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The turning points of a conversion, one record each: root items and seal written, or root items restored and crypt items removed. */
+#include "common/convert/roots.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "common/convert/bad-blocks.h"
+#include "common/convert/commit.h"
 #include "common/sealed/domain-mac.h"
 #include "common/sealed/domain-view.h"
 #include "common/util/array.h"

@@ -1,15 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The order of the phases, in both directions. */
+#include "common/convert/run.h"
+
 #include "common/convert/bad-blocks.h"
+#include "common/convert/commit.h"
+#include "common/convert/conversion.h"
+#include "common/convert/csum-update.h"
+#include "common/convert/data-back.h"
+#include "common/convert/data.h"
+#include "common/convert/finish.h"
+#include "common/convert/index.h"
+#include "common/convert/leaves.h"
+#include "common/convert/mirrors.h"
+#include "common/convert/roots.h"
+#include "common/convert/state.h"
+#include "common/convert/structure.h"
 
 /* Enters the next phase and records it in the superblocks, so that a resume need not look further back. */
 static bool enter(struct conversion *c, enum crypt_phase phase, uint64_t cursor, struct error *err)
 {
-	bool stops;
-
 	c->phase = phase;
 	c->cursor = cursor;
-	return state_write(c, err) && (phase == CRYPT_PHASE_FINISH || conversion_stops(c, &stops, err));
+	return state_write(c, err) && (phase == CRYPT_PHASE_FINISH || conversion_may_go_on(c, err));
 }
 
 /* Checks that the device has what was written, while there are units, tags and digests to tell. */

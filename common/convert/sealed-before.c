@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/convert/plan.h"
+#include "common/sealed/domain-read.h"
 #include "common/sealed/member-places.h"
+#include "common/sealed/payloads.h"
+#include "common/sealed/unit-map.h"
 #include "common/util/array.h"
 #include "common/util/lower-bound.h"
 #include "common/volume/mirror.h"

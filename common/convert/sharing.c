@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/convert/conversion.h"
+#include "common/convert/preflight.h"
 #include "common/util/array.h"
 #include "common/util/record-table.h"
 #include "common/util/sorted64.h"

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The state of an unfinished conversion in the superblock copies: setting, updating, clearing it. */
-#include "common/convert/conversion.h"
+#include "common/convert/state.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "common/convert/commit.h"
 #include "common/volume/mirror.h"
 #include "common/volume/still-ours.h"
 #include "common/volume/warn.h"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What an unfinished conversion says about itself. Without a key it is not authenticated. */
-#include "common/convert/conversion.h"
+#include "common/convert/status.h"
+
+#include "common/convert/state.h"
 #include "common/volume/mirror.h"
 
 static void look_at_record(struct volume *volume, uint64_t slot, unsigned mirror, struct crypt_state_tail *state)

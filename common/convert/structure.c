@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Phase STRUCTURE, forward: puts every crypt item into the root tree before any data change. */
+#include "common/convert/structure.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/convert/commit.h"
 #include "common/convert/conversion.h"
+#include "common/convert/pack.h"
 #include "common/sealed/domain-mac.h"
 #include "common/tree/chunk-alloc.h"
 #include "common/util/take.h"
@@ -136,12 +140,11 @@ struct building {
 static bool insert_next(struct building *b, enum crypt_kind kind, uint64_t index, const uint8_t *bytes, size_t len, struct error *err)
 {
 	struct conversion *c = b->c;
-	bool stops;
 
 	if (b->next++ < b->start)
 		return true;
 	if (!conversion_has_room(c, b->tx, CRYPT_INSERT_BLOCKS, 0, 0)) {
-		if (!conversion_commit(c, TAKE(b->tx), CRYPT_PHASE_STRUCTURE, b->next - 1, NULL, 0, err) || !conversion_stops(c, &stops, err) ||
+		if (!conversion_commit(c, TAKE(b->tx), CRYPT_PHASE_STRUCTURE, b->next - 1, NULL, 0, err) || !conversion_may_go_on(c, err) ||
 		    !transaction_begin(c->volume, c->allocator, &b->tx, err))
 			return false;
 		conversion_progress(c, b->next, CURSOR_FIRST + c->header.n_unit_items + c->header.n_inline_items);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the leaves of the members hold: payloads that become inline units, files, and flags to remember. */
-#include "common/convert/conversion.h"
+#include "common/convert/survey.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "common/sealed/domain.h"
 #include "common/sealed/index-scan.h"
+#include "common/sealed/payloads.h"
 #include "common/util/array.h"
 
 static bool count_payload(void *context, const struct scan_block *leaf, const struct inline_payload *payload, struct error *err)

@@ -2,6 +2,7 @@
 /* Completes torn blocks with the help of their tags. */
 #include "common/convert/torn.h"
 
+#include "common/convert/batch.h"
 #include "common/volume/mirror.h"
 
 #define PART (CRYPT_BLOCK / TORN_PARTS)

@@ -2,6 +2,7 @@
 /* Signing again what was changed. */
 #include "tests/unit/forging.h"
 
+#include "common/convert/state.h"
 #include "common/sealed/domain-mac.h"
 #include "common/volume/csum.h"
 #include "common/volume/mirror.h"

@@ -2,7 +2,7 @@
 /* The newest journal record, of data, is destroyed after it was carried out, wholly or in part. */
 #include <stdio.h>
 
-#include "common/convert/conversion.h"
+#include "common/convert/state.h"
 #include "common/volume/mirror.h"
 #include "tests/crash/cut.h"
 #include "tests/unit/ways.h"

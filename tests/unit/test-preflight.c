@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "common/convert/conversion.h"
+#include "common/convert/preflight.h"
 #include "common/tree/transaction.h"
 #include "tests/unit/image.h"
 

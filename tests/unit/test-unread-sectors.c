@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/convert/conversion.h"
+#include "common/convert/state.h"
 #include "common/fs/csum-lookup.h"
 #include "common/volume/csum.h"
 #include "common/volume/mirror.h"

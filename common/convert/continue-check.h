@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The interface between continuing a conversion and the checks before its first write. */
-#ifndef COMMON_CONVERT_CONTINUE_H
-#define COMMON_CONVERT_CONTINUE_H
+#ifndef COMMON_CONVERT_CONTINUE_CHECK_H
+#define COMMON_CONVERT_CONTINUE_CHECK_H
 
-#include "common/convert/conversion.h"
+#include "common/convert/replay.h"
 
 /* Units at places below this are ciphertext now. */
 uint64_t conversion_boundary(const struct conversion *c);
@@ -26,4 +26,4 @@ bool continue_check_extents(struct conversion *c, const struct replay *replay, s
 /* Like continue_take(), when only cleaning up is left. */
 bool continue_take_finished(struct conversion *c, struct error *err) must_use;
 
-#endif /* COMMON_CONVERT_CONTINUE_H */
+#endif /* COMMON_CONVERT_CONTINUE_CHECK_H */
