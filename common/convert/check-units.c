@@ -59,7 +59,7 @@ static bool finish_block(const struct checking *checking, struct unit_cipher *ci
 	struct volume *volume = checking->c->volume;
 	const uint64_t at = checking->extent->logical + unit->offset_in_extent + (uint64_t)i * CRYPT_BLOCK;
 
-	return torn_read(volume, cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, true, at, block, found, err) &&
+	return torn_read(volume, cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &side_sealed, at, block, found, err) &&
 	       (!*found || volume_read_back(volume, at, block, CRYPT_BLOCK, err));
 }
 

@@ -40,7 +40,7 @@ static void take_back_header(const struct conversion *c, struct crypt_header *he
 	if (!c->lost.is_lost || header->epoch != c->header.epoch + 1)
 		return;
 	header->epoch = c->header.epoch;
-	header->state = c->direction == CRYPT_TO_SEALED ? CRYPT_STATE_SEALING : CRYPT_STATE_UNSEALING;
+	header->state = conversion_to(c)->state;
 }
 
 /* Reads the header from the root tree and everything it vouches for, with the key that is already open. */
@@ -109,7 +109,7 @@ static bool unit_fits_cursor(void *context, const struct crypt_unit *unit, uint6
 /* For an encryption: the units lie over the extents exactly as they were laid out, and are sealed up to the cursor. */
 static bool check_units(struct conversion *c, struct error *err)
 {
-	struct unit_state state = { c, c->direction == CRYPT_TO_SEALED };
+	struct unit_state state = { c, conversion_to(c)->is_sealed };
 
 	/* The stored address is only a hint, but nothing has moved. */
 	if (!unit_map_read(c->volume, c->header.domain, &c->units, err) || !unit_map_join_placed(c->units, c->scan, err)) {
@@ -150,7 +150,7 @@ static bool inline_fits_cursor(void *context, const struct crypt_inline_unit *un
 	const bool before = walk->ordinal++ < walk->state->n_before;
 
 	(void)place;
-	if (before != unit->sealed && (before || walk->state->c->direction == CRYPT_TO_SEALED))
+	if (before != unit->sealed && (before || conversion_to(walk->state->c)->is_sealed))
 		return state_error("the inline data of inode %" PRIu64 " are %s, but the conversion %s reached them", unit->inode,
 				   unit->sealed ? "sealed" : "not sealed", before ? "has" : "has not");
 	return true;
@@ -166,7 +166,7 @@ static bool check_inlines(struct conversion *c, struct error *err)
 		return false;
 	if (walk.ordinal != state.n || state.n != c->header.n_inline_units)
 		return state_error("there are tags for %" PRIu64 " inline items, but the subvolumes have %" PRIu64, walk.ordinal, state.n);
-	return c->direction == CRYPT_TO_SEALED || inline_map_read(c->volume, c->header.domain, &c->inlines, err);
+	return conversion_to(c)->is_sealed || inline_map_read(c->volume, c->header.domain, &c->inlines, err);
 }
 
 /* The members of an encryption are those it began with. */
@@ -280,7 +280,7 @@ bool continue_check_extents(struct conversion *c, const struct replay *replay, s
 	if (c->state.operation == CRYPT_OP_DECRYPT && c->units && (damage_skips(c) || c->bad.n > 0))
 		unit_map_join_expected(c->units);
 	/* At the end of a decryption everything is plain text and no tag is needed any more. */
-	if (c->state.operation != CRYPT_OP_DECRYPT || !c->units || (c->phase == CRYPT_PHASE_STRUCTURE && c->direction == CRYPT_TO_PLAIN))
+	if (c->state.operation != CRYPT_OP_DECRYPT || !c->units || (c->phase == CRYPT_PHASE_STRUCTURE && !conversion_to(c)->is_sealed))
 		return true;
 	counting.bytes = unit_map_joined_bytes(c->units);
 	for (unsigned i = 0; ok && replay && i < replay->n; i++)

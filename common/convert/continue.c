@@ -31,7 +31,7 @@
 static bool check_goal(const struct conversion *c, enum convert_goal goal, struct error *err)
 {
 	const bool encrypting = c->state.operation == CRYPT_OP_ENCRYPT;
-	const bool aborting = encrypting != (c->direction == CRYPT_TO_SEALED);
+	const bool aborting = encrypting != (conversion_to(c)->is_sealed);
 
 	if (goal == CONVERT_ABORT) {
 		if (aborting)
@@ -53,7 +53,7 @@ static bool check_goal(const struct conversion *c, enum convert_goal goal, struc
 			  encrypting ? "a sealing" : "an unsealing");
 		return error_hint(err, "`convert --abort` finishes it");
 	}
-	if (c->direction == CRYPT_TO_PLAIN && goal != CONVERT_RESUME_DECRYPT) {
+	if (!conversion_to(c)->is_sealed && goal != CONVERT_RESUME_DECRYPT) {
 		char when[32] = "?";
 		const time_t start = (time_t)le64(c->state.start_time);
 		struct tm tm;
@@ -63,7 +63,7 @@ static bool check_goal(const struct conversion *c, enum convert_goal goal, struc
 		error_set(err, ERROR_REFUSED, "the unfinished unsealing, begun %s, ends in plain text and must be confirmed", when);
 		return error_hint(err, "`convert --decrypt --resume` confirms it");
 	}
-	if (c->direction == CRYPT_TO_SEALED && goal == CONVERT_RESUME_DECRYPT) {
+	if (conversion_to(c)->is_sealed && goal == CONVERT_RESUME_DECRYPT) {
 		error_set(err, ERROR_REFUSED, "the unfinished conversion ends in sealed data, not in plain text");
 		return error_hint(err, "`convert --resume` goes on, `convert --abort` undoes it");
 	}
@@ -114,7 +114,7 @@ static bool join_again(struct conversion *c, struct error *err)
 /* Is it to be undone, but has not turned round yet? */
 static bool turns_round(const struct conversion *c, enum convert_goal goal)
 {
-	return goal == CONVERT_ABORT && (c->state.operation == CRYPT_OP_ENCRYPT) == (c->direction == CRYPT_TO_SEALED);
+	return goal == CONVERT_ABORT && (c->state.operation == CRYPT_OP_ENCRYPT) == (conversion_to(c)->is_sealed);
 }
 
 /* Turns round: writes one record that says so, and the superblocks. */
@@ -122,8 +122,8 @@ static bool turn(struct conversion *c, struct error *err)
 {
 	struct transaction *tx;
 
-	c->direction = c->direction == CRYPT_TO_SEALED ? CRYPT_TO_PLAIN : CRYPT_TO_SEALED;
-	c->header.state = c->direction == CRYPT_TO_SEALED ? CRYPT_STATE_SEALING : CRYPT_STATE_UNSEALING;
+	c->direction = side_other(conversion_to(c))->direction;
+	c->header.state = conversion_to(c)->state;
 	if (!c->inlines && c->phase > CRYPT_PHASE_STRUCTURE &&
 	    !inline_map_read(c->volume, c->header.domain, &c->inlines, err))
 		return false;
@@ -244,7 +244,7 @@ static bool continue_finish(struct conversion *c, enum convert_goal goal, struct
 	/* An old state that was put back would name places that may be in use by now. What is wiped must be free. */
 	if (!check_goal(c, goal, err) || !lost_record_number_fits(c, err) || !reserve_places(c, err) || !read_list(c, err))
 		return false;
-	if (c->direction == CRYPT_TO_PLAIN ? !look_for_unread(c, err) : !take(c, err) || !csums_kept(c, err))
+	if (!conversion_to(c)->is_sealed ? !look_for_unread(c, err) : !take(c, err) || !csums_kept(c, err))
 		return false;
 	return conversion_hold_memory(c, err) && conversion_may_begin(c, err) && state_claim(c, err) && finish_run(c, err);
 }
@@ -253,7 +253,7 @@ static void report(struct conversion *c)
 {
 	struct domain domain = { .header = c->header };
 
-	if (c->direction == CRYPT_TO_PLAIN)
+	if (!conversion_to(c)->is_sealed)
 		return;
 	domain_tag_text(&domain, c->plan->key_tag);
 	memcpy(c->plan->seal_fingerprint, c->header.seal, sizeof(c->plan->seal_fingerprint));

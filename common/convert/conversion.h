@@ -8,6 +8,7 @@
 #define COMMON_CONVERT_CONVERSION_H
 
 #include "common/convert/convert.h"
+#include "common/convert/side.h"
 #include "common/sealed/digest.h"
 #include "common/sealed/domain-view.h"
 #include "common/sealed/payloads.h"
@@ -78,6 +79,16 @@ struct conversion {
 
 void conversion_close(struct conversion *c);	/* a zeroed struct is fine */
 
+/* The side that it writes to; it reads from the other one. */
+static inline const struct side *conversion_to(const struct conversion *c)
+{
+	return side_to(c->direction);
+}
+/* Is it sealing for the first time? Then the tags of data are not known beforehand. Otherwise each unit has them. */
+static inline bool conversion_is_first_time(const struct conversion *c)
+{
+	return c->state.operation == CRYPT_OP_ENCRYPT && conversion_to(c)->is_sealed;
+}
 /* Have the crypt items left the root tree, so that everything is plain? */
 static inline bool conversion_is_cut(enum crypt_direction direction, enum crypt_phase phase, uint64_t cursor)
 {
@@ -88,7 +99,7 @@ static inline bool conversion_is_cut(enum crypt_direction direction, enum crypt_
  */
 static inline bool conversion_has_touched(const struct conversion *c)
 {
-	return c->direction == CRYPT_TO_SEALED || c->cursor == UINT64_MAX;
+	return conversion_to(c)->is_sealed || c->cursor == UINT64_MAX;
 }
 /* Opens the journal of c->state. */
 bool conversion_open_journal(struct conversion *c, const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], struct error *err) must_use;

@@ -36,15 +36,9 @@ static bool is_right(const struct reading_back *r, struct unit_cipher *cipher, c
 		     bool *right, struct error *err)
 {
 	const uint8_t *tag = unit->tags + (size_t)i * CRYPT_TAG_SIZE;
-	uint8_t scratch[CRYPT_BLOCK], made[CRYPT_TAG_SIZE];
-	bool ok;
+	uint8_t scratch[CRYPT_BLOCK];
+	const bool ok = conversion_to(r->c)->read(cipher, i, block, CRYPT_BLOCK, scratch, tag, right, err);
 
-	if (r->c->direction == CRYPT_TO_SEALED) {
-		ok = unit_cipher_open(cipher, i, block, CRYPT_BLOCK, scratch, tag, right, err);
-	} else {
-		ok = unit_cipher_seal(cipher, i, block, CRYPT_BLOCK, scratch, made, err);
-		*right = ok && secret_same(made, tag, sizeof(made));
-	}
 	secret_wipe(scratch, sizeof(scratch));
 	return ok;
 }
@@ -59,7 +53,7 @@ static bool find_block(struct reading_back *r, struct unit_cipher *cipher, const
 
 	for (unsigned mirror = 0; mirror < n_mirrors && !found; mirror++) {
 		if (volume_read_medium(r->c->volume, address + (uint64_t)i * CRYPT_BLOCK, block, CRYPT_BLOCK, mirror, &unread) &&
-		    !torn_complete(cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, r->c->direction == CRYPT_TO_SEALED, block, &found, err))
+		    !torn_complete(cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, conversion_to(r->c), block, &found, err))
 			return false;
 	}
 	if (found)

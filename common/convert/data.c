@@ -82,7 +82,7 @@ struct turning {
 	const struct crypt_unit *unit;
 	struct unit_cipher *cipher;
 	uint64_t address;
-	bool to_sealed;
+	const struct side *to;
 	bool is_read;	/* its data were read into the batch, from some mirror */
 };
 
@@ -90,14 +90,8 @@ struct turning {
 static bool turn_block(const struct turning *t, uint32_t i, uint8_t *block, bool *right, struct error *err)
 {
 	const uint8_t *tag = t->unit->tags + (size_t)i * CRYPT_TAG_SIZE;
-	uint8_t now[CRYPT_TAG_SIZE];
 
-	if (!t->to_sealed)
-		return unit_cipher_open(t->cipher, i, block, CRYPT_BLOCK, block, tag, right, err);
-	if (!unit_cipher_seal(t->cipher, i, block, CRYPT_BLOCK, block, now, err))
-		return false;
-	*right = secret_same(now, tag, CRYPT_TAG_SIZE);
-	return true;
+	return side_other(t->to)->read(t->cipher, i, block, CRYPT_BLOCK, block, tag, right, err);
 }
 
 /*
@@ -106,11 +100,12 @@ static bool turn_block(const struct turning *t, uint32_t i, uint8_t *block, bool
  */
 static bool complete_block(const struct turning *t, uint32_t i, uint8_t *block, struct error *err)
 {
+	const struct side *from = side_other(t->to);
 	struct batch *batch = t->batch;
 	const uint64_t at = t->address + (uint64_t)i * CRYPT_BLOCK;
 	bool found = false;
 
-	if (!torn_read(batch->c->volume, t->cipher, i, t->unit->tags + (size_t)i * CRYPT_TAG_SIZE, t->to_sealed, at, block, &found, err) &&
+	if (!torn_read(batch->c->volume, t->cipher, i, t->unit->tags + (size_t)i * CRYPT_TAG_SIZE, t->to, at, block, &found, err) &&
 	    (err->kind != ERROR_IO || !damage_skips(batch->c)))
 		return false;
 	if (found)
@@ -118,8 +113,7 @@ static bool complete_block(const struct turning *t, uint32_t i, uint8_t *block, 
 	if (damage_skips(batch->c))
 		return skip_block(batch, t->unit, t->address, i, err);
 	batch->damaged = true;
-	error_set(err, ERROR_CORRUPT, t->to_sealed ? "the data at %#" PRIx64 " are not what was sealed" :
-						     "the block at %#" PRIx64 " fails authentication on every mirror", at);
+	error_set(err, ERROR_CORRUPT, "the %s at %#" PRIx64 " %s", from->block, at, from->block_fails);
 	return error_hint(err, "`convert %s --skip-damaged` leaves the damaged blocks as they are and converts everything else",
 			  convert_options_to_go_on(batch->c->state.operation, batch->c->direction));
 }
@@ -132,11 +126,7 @@ static bool carry_block(const struct turning *t, uint32_t i, const uint8_t *bloc
 	bool right, ok;
 
 	at->carry = true;
-	memcpy(other, block, sizeof(other));
-
-	const struct turning back = { .unit = t->unit, .cipher = t->cipher, .to_sealed = !t->to_sealed };
-
-	ok = turn_block(&back, i, other, &right, err) &&
+	ok = t->to->read(t->cipher, i, block, CRYPT_BLOCK, other, t->unit->tags + (size_t)i * CRYPT_TAG_SIZE, &right, err) &&
 	     csum_delta(t->batch->c, t->address + (uint64_t)i * CRYPT_BLOCK, other, at->delta, err);
 	secret_wipe(other, sizeof(other));
 	return ok;
@@ -149,13 +139,12 @@ static bool carry_block(const struct turning *t, uint32_t i, const uint8_t *bloc
 static bool was_bad(const struct turning *t, uint32_t i, const uint8_t *ciphertext, bool *was, struct error *err)
 {
 	struct conversion *c = t->batch->c;
-	const struct turning back = { .unit = t->unit, .cipher = t->cipher };
 	const unsigned type = c->volume->super.csum_type, size = csum_type_size(type);
 	uint8_t stored[CSUM_SIZE], before[CSUM_SIZE], after[CSUM_SIZE], other[CRYPT_BLOCK];
 	bool has, right, ok;
 
-	memcpy(other, ciphertext, sizeof(other));
-	ok = turn_block(&back, i, other, &right, err) && csum_get(c, t->address + (uint64_t)i * CRYPT_BLOCK, stored, &has, err);
+	ok = side_sealed.read(t->cipher, i, ciphertext, CRYPT_BLOCK, other, t->unit->tags + (size_t)i * CRYPT_TAG_SIZE, &right, err) &&
+	     csum_get(c, t->address + (uint64_t)i * CRYPT_BLOCK, stored, &has, err);
 	if (ok) {
 		csum_compute(type, other, sizeof(other), before);
 		csum_compute(type, ciphertext, CRYPT_BLOCK, after);
@@ -167,7 +156,7 @@ static bool was_bad(const struct turning *t, uint32_t i, const uint8_t *cipherte
 
 static bool turn_blocks(const struct turning *t, struct error *err)
 {
-	const bool was_lost = t->to_sealed && t->batch->c->state.operation == CRYPT_OP_ENCRYPT;
+	const bool was_lost = conversion_is_first_time(t->batch->c);
 	struct batch *batch = t->batch;
 
 	for (uint32_t i = 0; i < t->unit->blocks; i++) {
@@ -193,10 +182,10 @@ static bool turn_blocks(const struct turning *t, struct error *err)
 	return true;
 }
 
-static bool turn_unit(struct batch *batch, const struct crypt_unit *unit, uint64_t address, bool to_sealed, struct error *err)
+static bool turn_unit(struct batch *batch, const struct crypt_unit *unit, uint64_t address, struct error *err)
 {
 	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
-	struct turning t = { .batch = batch, .unit = unit, .address = address, .to_sealed = to_sealed };
+	struct turning t = { .batch = batch, .unit = unit, .address = address, .to = conversion_to(batch->c) };
 	struct error unread;
 
 	if (!unit_cipher_new(batch->c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err))
@@ -211,7 +200,7 @@ static bool turn_unit(struct batch *batch, const struct crypt_unit *unit, uint64
 static bool reseal_unit(struct batch *batch, const struct crypt_unit *unit, uint64_t place, uint64_t address, struct error *err)
 {
 	(void)place;
-	return turn_unit(batch, unit, address, true, err) && batch_add(batch, address, &unit->u, unit->blocks, err);
+	return turn_unit(batch, unit, address, err) && batch_add(batch, address, &unit->u, unit->blocks, err);
 }
 
 /* Plain text becomes ciphertext under a nonce drawn here and now. A unit that a lost record had begun keeps its nonce. */
@@ -249,7 +238,7 @@ static bool unseal_unit(struct batch *batch, const struct crypt_unit *unit, uint
 {
 	if (!unit->sealed)
 		return error_set(err, ERROR_CORRUPT, "the data recorded at %#" PRIx64 " were never sealed", unit->unit_id);
-	if (!turn_unit(batch, unit, address, false, err))
+	if (!turn_unit(batch, unit, address, err))
 		return false;
 	/* A moved unit cannot be recognised by its ciphertext once it is plain, so record its address. */
 	if (unit->address + unit->offset_in_extent != address) {
@@ -367,8 +356,9 @@ static uint64_t bytes_behind(const struct conversion *c, bool forward)
 }
 
 /* end: forward only, stop before this place. */
-static bool walk_units(struct conversion *c, bool forward, uint64_t end, unit_convert *convert, struct error *err)
+static bool walk_units(struct conversion *c, uint64_t end, unit_convert *convert, struct error *err)
 {
+	const bool forward = conversion_to(c)->is_forward;
 	struct walk walk = { .c = c, .forward = forward, .convert = convert, .place = c->cursor, .done = bytes_behind(c, forward) };
 	struct crypt_unit *units = NULL;
 	bool ok = false;
@@ -414,15 +404,15 @@ bool data_seal(struct conversion *c, struct error *err)
 
 bool data_seal_until(struct conversion *c, uint64_t place, struct error *err)
 {
-	return walk_units(c, true, place, seal_unit, err);
+	return walk_units(c, place, seal_unit, err);
 }
 
 bool data_reseal(struct conversion *c, struct error *err)
 {
-	return walk_units(c, true, UNIT_PLACE_END, reseal_unit, err);
+	return walk_units(c, UNIT_PLACE_END, reseal_unit, err);
 }
 
 bool data_unseal(struct conversion *c, struct error *err)
 {
-	return walk_units(c, false, 0, unseal_unit, err);
+	return walk_units(c, 0, unseal_unit, err);
 }

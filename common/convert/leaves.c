@@ -11,7 +11,6 @@
 #include "common/convert/pack.h"
 #include "common/volume/csum.h"
 
-#define SEAL_FLAGS (INODE_RO_VERITY | INODE_IMMUTABLE)
 #define SHORT_PAYLOAD 8u	/* bytes; longer ciphertexts never collide */
 #define DRAWS_MAX 1024u		/* attempts for a nonce */
 
@@ -115,7 +114,7 @@ static bool turn_known(struct leaves *leaves, const struct scan_block *at, struc
 		       struct error *err)
 {
 	struct conversion *c = leaves->c;
-	const bool sealed = c->direction == CRYPT_TO_PLAIN;
+	const struct side *from = side_other(conversion_to(c));
 	struct crypt_inline_unit unit;
 	uint8_t *other = malloc(payload->bytes.left);
 	bool found, had = false, left_out = false, ok = false;
@@ -127,7 +126,7 @@ static bool turn_known(struct leaves *leaves, const struct scan_block *at, struc
 	 * leaf.
 	 */
 	payload->root = c->flags_member ? c->flags_member[at->member] : c->scan->member[at->member];
-	if (!inline_map_find(c->inlines, c->schedule, payload, sealed, &unit, other, &found, err) ||
+	if (!inline_map_find(c->inlines, c->schedule, payload, from->is_sealed, &unit, other, &found, err) ||
 	    (!found && (!inline_map_has(c->inlines, payload, &had, err) ||
 			!payload_is_left_out(c->scan, at, payload, &left_out, err))))
 		goto out;
@@ -137,9 +136,9 @@ static bool turn_known(struct leaves *leaves, const struct scan_block *at, struc
 	 */
 	if (found)
 		memcpy(bytes, other, payload->bytes.left);
-	ok = found || left_out || (sealed && !had && le32(c->state.flags) & CRYPT_STATE_ACCEPTED) ||
+	ok = found || left_out || (from->is_sealed && !had && le32(c->state.flags) & CRYPT_STATE_ACCEPTED) ||
 	     error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": an inline payload %s", payload->inode,
-		       sealed ? "fails authentication" : "is not what was sealed");
+		       from->payload_fails);
 out:
 	wiped_free(other, payload->bytes.left);
 	return ok;
@@ -151,23 +150,17 @@ static void convert_inode(const struct leaves *leaves, const struct scan_block *
 {
 	const struct conversion *c = leaves->c;
 	struct disk_inode_item disk;
-	uint64_t flags;
 
 	if (len != sizeof(disk))
 		return;
 	memcpy(&disk, bytes, sizeof(disk));
-	flags = le64(disk.flags);
 	if (!S_ISREG(le32(disk.mode)))
 		return;
-	if (c->direction == CRYPT_TO_SEALED) {
-		flags |= SEAL_FLAGS;
-	} else if (flags & INODE_RO_VERITY) {
-		const uint64_t member = c->flags_member ? c->flags_member[at->member] : c->scan->member[at->member];
-		const struct crypt_inode_flags *had = inode_flags_find(c->flags, c->n_flags, member, number);
 
-		flags = (flags & ~SEAL_FLAGS) | (had ? had->flags : 0);
-	}
-	disk.flags = to_le64(flags);
+	const uint64_t member = c->flags_member ? c->flags_member[at->member] : c->scan->member[at->member];
+	const struct crypt_inode_flags *had = inode_flags_find(c->flags, c->n_flags, member, number);
+
+	disk.flags = to_le64(conversion_to(c)->inode_flags(le64(disk.flags), had ? had->flags : 0));
 	memcpy(bytes, &disk, sizeof(disk));
 }
 
@@ -182,10 +175,8 @@ static void convert_mark(const struct leaves *leaves, uint8_t *bytes, size_t len
 	memcpy(&disk, bytes, sizeof(disk));
 	if (disk.type != FILE_EXTENT_REG || le64(disk.disk_bytenr) == 0)
 		return;
-	if (c->direction == CRYPT_TO_PLAIN && le16(disk.other_encoding) == SEAL_MARK)
-		disk.other_encoding = to_le16(0);
-	else if (c->direction == CRYPT_TO_SEALED && (leaves->fresh || unit_map_at(c->units, le64(disk.disk_bytenr), &group)))
-		disk.other_encoding = to_le16(SEAL_MARK);
+	disk.other_encoding = to_le16(conversion_to(c)->mark(le16(disk.other_encoding),
+							     leaves->fresh || unit_map_at(c->units, le64(disk.disk_bytenr), &group)));
 	memcpy(bytes, &disk, sizeof(disk));
 }
 
@@ -270,7 +261,7 @@ static bool convert_leaf(struct leaves *leaves, const struct scan_block *at, str
 static bool payload_holds(const struct leaves *leaves, const struct scan_block *at, struct inline_payload *payload, bool *holds, struct error *err)
 {
 	struct conversion *c = leaves->c;
-	const bool sealed = c->direction == CRYPT_TO_SEALED;
+	const bool sealed = conversion_to(c)->is_sealed;
 	struct crypt_inline_unit unit;
 	bool had = false, left_out = false, other_side = false;
 
@@ -295,7 +286,7 @@ static bool payload_holds(const struct leaves *leaves, const struct scan_block *
 /* An encryption that is undone may not have reached this leaf. Then the leaf is as it was. */
 static bool gap_holds(const struct conversion *c, const struct block *block, struct error *err)
 {
-	return (c->direction == CRYPT_TO_PLAIN && c->state.operation == CRYPT_OP_ENCRYPT) || gap_is_clear(block) ||
+	return (!conversion_to(c)->is_sealed && c->state.operation == CRYPT_OP_ENCRYPT) || gap_is_clear(block) ||
 	       error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 ": old bytes between its items are back: a write to it was lost",
 			 block->logical);
 }
@@ -332,7 +323,7 @@ static bool item_holds(struct leaves *leaves, const struct scan_block *at, const
 
 bool leaves_hold(struct conversion *c, struct error *err)
 {
-	struct leaves leaves = { .c = c, .fresh = c->direction == CRYPT_TO_SEALED && c->state.operation == CRYPT_OP_ENCRYPT };
+	struct leaves leaves = { .c = c, .fresh = conversion_is_first_time(c) };
 
 	if (!c->inlines && !inline_map_read(c->volume, c->header.domain, &c->inlines, err))
 		return false;
@@ -352,7 +343,7 @@ bool leaves_hold(struct conversion *c, struct error *err)
 			if (!holds)
 				return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 ": item %" PRIu32 " is not %s: a write to it "
 					"was lost",
-						 at->logical, slot, c->direction == CRYPT_TO_SEALED ? "sealed" : "plain text");
+						 at->logical, slot, conversion_to(c)->name);
 		}
 	}
 	return true;
@@ -377,7 +368,7 @@ static bool next_leaf(struct leaves *leaves, const struct scan_block *at, struct
 {
 	struct conversion *c = leaves->c;
 	const unsigned per_item = inline_units_per_item(c->volume->super.node_size);
-	const bool forward = c->direction == CRYPT_TO_SEALED;
+	const bool forward = conversion_to(c)->is_forward;
 	cleanup_block struct block *block = NULL;
 	uint64_t n_payloads = 0;
 
@@ -399,10 +390,10 @@ static bool next_leaf(struct leaves *leaves, const struct scan_block *at, struct
 
 bool leaves_convert(struct conversion *c, struct error *err)
 {
-	const bool forward = c->direction == CRYPT_TO_SEALED;
+	const bool forward = conversion_to(c)->is_forward;
 	struct leaves leaves = {
 		.c = c,
-		.fresh = forward && c->state.operation == CRYPT_OP_ENCRYPT,
+		.fresh = conversion_is_first_time(c),
 		.start = c->cursor,
 	};
 	size_t done = 0;

@@ -150,7 +150,7 @@ static bool read_unit(void *context, const struct crypt_unit *unit, uint64_t pla
 		const uint32_t i = (uint32_t)((r->at - unit->offset_in_extent) / CRYPT_BLOCK);
 		bool found;
 
-		if (!torn_read(c->volume, cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, false, r->extent->disk_bytenr + r->at, r->out, &found,
+		if (!torn_read(c->volume, cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &side_plain, r->extent->disk_bytenr + r->at, r->out, &found,
 			       err))
 			return false;
 		if (!found || bad_block_is(c, unit->unit_id, i, BAD_CARRIED))
@@ -219,7 +219,7 @@ static bool look_read_inline(struct extent_source *source, const struct tree *su
 /* Takes units and inline units if continue_take() did not need them. */
 static bool take_rest(struct conversion *c, struct error *err)
 {
-	if (c->phase == CRYPT_PHASE_STRUCTURE && c->direction == CRYPT_TO_SEALED)
+	if (c->phase == CRYPT_PHASE_STRUCTURE && conversion_to(c)->is_sealed)
 		return true;
 	if (!c->units && (!unit_map_read(c->volume, c->header.domain, &c->units, err) ||
 			  !unit_map_join(c->units, c->scan, c->schedule, conversion_boundary(c), err)))

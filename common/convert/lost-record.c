@@ -141,7 +141,7 @@ static bool check_units(struct conversion *c, const struct replay *replay, struc
 		struct lost_unit *unit = &c->lost.unit[i];
 
 		checking.mistrusts = i < n_mistrusted(c);
-		ok = unit->tags || !lost_is_first_time(c) ? check_tagged(c, unit, err) : check_plain(&checking, unit, err);
+		ok = unit->tags || !conversion_is_first_time(c) ? check_tagged(c, unit, err) : check_plain(&checking, unit, err);
 	}
 	wiped_free(checking.bytes, (size_t)CRYPT_UNIT_BLOCKS_MAX * CRYPT_BLOCK);
 	if (ok && checking.n_untold > 0 && c->lost.is_lost)
@@ -183,12 +183,12 @@ static bool check_tags(struct conversion *c, struct error *err)
 bool lost_record_look(struct conversion *c, const struct replay *replay, bool turns, struct error *err)
 {
 	/* A broken record was never committed, or is lost. Whoever continues meets what it did. */
-	const bool may_be = c->journal.next_is_broken && (turns || (damage_skips(c) && lost_is_first_time(c)));
+	const bool may_be = c->journal.next_is_broken && (turns || (damage_skips(c) && conversion_is_first_time(c)));
 
-	if (c->phase != CRYPT_PHASE_DATA || !c->units || (!c->lost.is_lost && !may_be && !lost_is_first_time(c)))
+	if (c->phase != CRYPT_PHASE_DATA || !c->units || (!c->lost.is_lost && !may_be && !conversion_is_first_time(c)))
 		return lost_record_number_fits(c, err);
-	if (!lost_units_gather(c, err) || (lost_is_first_time(c) && (!lost_units_find_tags(c, err) || !check_tags(c, err))) ||
-	    ((c->lost.is_lost || (may_be && lost_is_first_time(c))) && !check_units(c, replay, err)) || !lost_record_number_fits(c, err))
+	if (!lost_units_gather(c, err) || (conversion_is_first_time(c) && (!lost_units_find_tags(c, err) || !check_tags(c, err))) ||
+	    ((c->lost.is_lost || (may_be && conversion_is_first_time(c))) && !check_units(c, replay, err)) || !lost_record_number_fits(c, err))
 		return false;
 	c->lost.is_lost |= may_be && c->lost.n_damaged > 0;
 	return true;
@@ -207,7 +207,7 @@ bool lost_record_holds(const struct conversion *c, uint64_t leaf)
 
 bool lost_record_has_tags(const struct conversion *c, uint64_t place)
 {
-	const struct lost_unit *unit = lost_is_first_time(c) ? lost_unit_at(c, place) : NULL;
+	const struct lost_unit *unit = conversion_is_first_time(c) ? lost_unit_at(c, place) : NULL;
 
 	return unit && unit->tags;
 }
@@ -245,7 +245,7 @@ bool lost_record_take(struct conversion *c, struct error *err)
 	/* The next record has the number of the lost one, but another MAC. */
 	if (le64(c->state.sequence) > c->journal.sequence && !state_write(c, err))
 		return false;
-	if (!lost_is_first_time(c))
+	if (!conversion_is_first_time(c))
 		return true;
 	if (!transaction_begin(c->volume, c->allocator, &tx, err))
 		return false;
@@ -266,7 +266,7 @@ bool lost_record_take(struct conversion *c, struct error *err)
 
 bool lost_record_finish(struct conversion *c, struct error *err)
 {
-	if (lost_is_first_time(c))
+	if (conversion_is_first_time(c))
 		return !c->lost.is_lost || data_seal_until(c, c->lost.until, err);
 	/* All of it has tags, whatever side it is on, so it counts as plain text that will be sealed again. */
 	if (c->phase == CRYPT_PHASE_DATA && c->lost.n > 0)

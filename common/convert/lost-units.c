@@ -62,10 +62,10 @@ static bool add_unit(struct conversion *c, const struct crypt_unit *unit, uint64
 	if (!ARRAY_ROOM(lost->unit, lost->n, lost->room, err))
 		return false;
 	added = &lost->unit[lost->n++];
-	if (c->direction == CRYPT_TO_PLAIN && lost->n == 1)
+	if (!conversion_to(c)->is_forward && lost->n == 1)
 		lost->until = place;
 	*added = (struct lost_unit){ .place = place, .address = address, .at = unit->at, .u = unit->u };
-	if (unit->sealed || !lost_is_first_time(c))
+	if (unit->sealed || !conversion_is_first_time(c))
 		return keep_tags(added, unit, err);
 	return true;
 }
@@ -74,7 +74,7 @@ static bool gather_unit(void *context, const struct crypt_unit *unit, uint64_t p
 {
 	struct window *window = context;
 	struct conversion *c = window->c;
-	const bool forward = c->direction == CRYPT_TO_SEALED;
+	const bool forward = conversion_to(c)->is_forward;
 	uint64_t address;
 
 	*go = forward ? window->passed == 0 || window->passed + unit->blocks <= WINDOW_BLOCKS : place < c->cursor;
@@ -90,7 +90,7 @@ static bool gather_unit(void *context, const struct crypt_unit *unit, uint64_t p
 
 bool lost_units_gather(struct conversion *c, struct error *err)
 {
-	const bool forward = c->direction == CRYPT_TO_SEALED;
+	const bool forward = conversion_to(c)->is_forward;
 	struct window window = { .c = c };
 
 	c->lost.until = forward ? UNIT_PLACE_END : c->cursor;
@@ -111,7 +111,7 @@ struct lost_unit *lost_unit_at(const struct conversion *c, uint64_t place)
 bool lost_block_complete(const struct conversion *c, const struct lost_unit *unit, struct unit_cipher *cipher, uint32_t i,
 			 uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err)
 {
-	if (torn_read(c->volume, cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, c->direction == CRYPT_TO_SEALED,
+	if (torn_read(c->volume, cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, conversion_to(c),
 		      unit->address + (uint64_t)i * CRYPT_BLOCK, bytes, found, err))
 		return true;
 	*found = false;

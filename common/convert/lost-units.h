@@ -15,11 +15,6 @@ struct lost_unit {
 	bool *left;		/* for each block: it stays as it is; NULL: none does */
 };
 
-/* The tags of an encryption are not known beforehand. Everywhere else each unit has them. */
-static inline bool lost_is_first_time(const struct conversion *c)
-{
-	return c->state.operation == CRYPT_OP_ENCRYPT && c->direction == CRYPT_TO_SEALED;
-}
 static inline uint32_t lost_unit_blocks(const struct lost_unit *unit)
 {
 	return le32(unit->u.blocks);

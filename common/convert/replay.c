@@ -169,8 +169,7 @@ static bool check_sequence(struct conversion *c, const struct replay *replay, st
 		    (!secret_same(record->mac, c->state.journal_mac, CRYPT_MAC_SIZE) || record->header.epoch != le64(c->state.epoch)))
 			return error_set(err, ERROR_STATE, "journal record %" PRIu64 " is not the one that the state knows of", known);
 	}
-	c->lost.turned = replay->disk_epoch == epoch + 1 && replay->disk_state == (c->direction == CRYPT_TO_SEALED ? CRYPT_STATE_UNSEALING :
-														     CRYPT_STATE_SEALING);
+	c->lost.turned = replay->disk_epoch == epoch + 1 && replay->disk_state == side_other(conversion_to(c))->state;
 	/* One record, one epoch. */
 	if (epoch + (newest->header.sequence < known) < le64(c->state.epoch))
 		return error_set(err, ERROR_STATE, "the newest journal record has epoch %" PRIu64 ", but the state has %" PRIu64, epoch,
@@ -190,7 +189,7 @@ static bool check_sequence(struct conversion *c, const struct replay *replay, st
 static void take_point(struct conversion *c, const struct journal_header *newest)
 {
 	const uint64_t known = le64(c->state.sequence);
-	const bool forward = newest->direction == CRYPT_TO_SEALED;
+	const bool forward = side_to(newest->direction)->is_forward;
 	const uint64_t start = forward ? 0 : UINT64_MAX;
 	unsigned phase = c->state.phase;
 
@@ -246,7 +245,7 @@ bool replay_load(struct conversion *c, struct replay *replay, struct error *err)
 struct finishing {
 	struct conversion *c;
 	bool write;
-	bool want_sealed;
+	const struct side *to;
 	uint8_t *bytes;		/* one block */
 };
 
@@ -257,7 +256,7 @@ static bool complete_block(const struct finishing *finishing, struct unit_cipher
 	const uint64_t address = range->address + (uint64_t)i * CRYPT_BLOCK;
 	bool found;
 
-	if (!torn_read(finishing->c->volume, cipher, i, range->tags + (size_t)i * CRYPT_TAG_SIZE, finishing->want_sealed, address, out, &found,
+	if (!torn_read(finishing->c->volume, cipher, i, range->tags + (size_t)i * CRYPT_TAG_SIZE, finishing->to, address, out, &found,
 		       err))
 		return false;
 	if (found)
@@ -333,7 +332,7 @@ static bool finish_ranges(struct conversion *c, const struct replay *replay, boo
 	bool ok = finishing.bytes || error_memory(err);
 
 	for (unsigned i = 0; ok && i < replay->n; i++) {
-		finishing.want_sealed = replay->record[i].header.direction == CRYPT_TO_SEALED;
+		finishing.to = side_to(replay->record[i].header.direction);
 		ok = journal_record_visit(&c->journal, &replay->record[i], &(struct journal_visitor){ .on_range = finish_range }, &finishing, err);
 	}
 	wiped_free(finishing.bytes, CRYPT_BLOCK);

@@ -35,7 +35,7 @@ static bool check_device(struct conversion *c, struct error *err)
 
 static bool run_to_sealed(struct conversion *c, struct error *err)
 {
-	const bool first_time = c->state.operation == CRYPT_OP_ENCRYPT;
+	const bool first_time = conversion_is_first_time(c);
 
 	if (c->phase == CRYPT_PHASE_STRUCTURE) {
 		if (!structure_continue(c, err) || !enter(c, CRYPT_PHASE_DATA, 0, err))
@@ -84,5 +84,5 @@ static bool run_to_plain(struct conversion *c, struct error *err)
 
 bool conversion_run(struct conversion *c, struct error *err)
 {
-	return (c->direction == CRYPT_TO_SEALED ? run_to_sealed(c, err) : run_to_plain(c, err)) && finish_run(c, err);
+	return (conversion_to(c)->is_sealed ? run_to_sealed(c, err) : run_to_plain(c, err)) && finish_run(c, err);
 }

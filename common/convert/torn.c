@@ -16,7 +16,7 @@ static void assume(const uint8_t *found, const uint8_t *stream, unsigned mask, u
 	}
 }
 
-bool torn_complete(struct unit_cipher *cipher, uint32_t index, const uint8_t tag[CRYPT_TAG_SIZE], bool want_sealed,
+bool torn_complete(struct unit_cipher *cipher, uint32_t index, const uint8_t tag[CRYPT_TAG_SIZE], const struct side *to,
 		   uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err)
 {
 	uint8_t stream[CRYPT_BLOCK], ciphertext[CRYPT_BLOCK], plain[CRYPT_BLOCK];
@@ -31,14 +31,14 @@ bool torn_complete(struct unit_cipher *cipher, uint32_t index, const uint8_t tag
 		ok = unit_cipher_open(cipher, index, ciphertext, CRYPT_BLOCK, plain, tag, found, err);
 	}
 	if (ok && *found)
-		memcpy(bytes, want_sealed ? ciphertext : plain, CRYPT_BLOCK);
+		memcpy(bytes, to->is_sealed ? ciphertext : plain, CRYPT_BLOCK);
 	secret_wipe(stream, sizeof(stream));
 	secret_wipe(plain, sizeof(plain));
 	secret_wipe(ciphertext, sizeof(ciphertext));	/* what was taken for ciphertext may be plain text */
 	return ok;
 }
 
-bool torn_read(struct volume *volume, struct unit_cipher *cipher, uint32_t index, const uint8_t tag[CRYPT_TAG_SIZE], bool want_sealed,
+bool torn_read(struct volume *volume, struct unit_cipher *cipher, uint32_t index, const uint8_t tag[CRYPT_TAG_SIZE], const struct side *to,
 	       uint64_t address, uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err)
 {
 	unsigned n_mirrors;
@@ -49,7 +49,7 @@ bool torn_read(struct volume *volume, struct unit_cipher *cipher, uint32_t index
 		return false;
 	for (unsigned mirror = 0; mirror < n_mirrors && !*found; mirror++) {
 		if (volume_read(volume, address, bytes, CRYPT_BLOCK, mirror, &unread) &&
-		    !torn_complete(cipher, index, tag, want_sealed, bytes, found, err))
+		    !torn_complete(cipher, index, tag, to, bytes, found, err))
 			return false;
 	}
 	if (*found || unread.kind != ERROR_IO)

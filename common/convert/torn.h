@@ -6,23 +6,23 @@
 #ifndef COMMON_CONVERT_TORN_H
 #define COMMON_CONVERT_TORN_H
 
-#include "common/crypto/key-schedule.h"
+#include "common/convert/side.h"
 #include "common/volume/volume.h"
 
 #define TORN_PARTS 8u
 
 /*
- * bytes: the block as found. Becomes the whole plain text, or the whole ciphertext (want_sealed). *found is false if no assignment
+ * bytes: the block as found. Becomes the whole of it as it is on this side. *found is false if no assignment
  * verifies; bytes are then unchanged.
  */
-bool torn_complete(struct unit_cipher *cipher, uint32_t index, const uint8_t tag[CRYPT_TAG_SIZE], bool want_sealed,
+bool torn_complete(struct unit_cipher *cipher, uint32_t index, const uint8_t tag[CRYPT_TAG_SIZE], const struct side *to,
 		   uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err) must_use;
 
 /*
  * The same for the block at address, from the first mirror that has one or the other or a mixture. *found is false if no mirror has; the
  * contents of bytes are then unspecified. Returns false (ERROR_IO) if a mirror that cannot be read could have been the one.
  */
-bool torn_read(struct volume *volume, struct unit_cipher *cipher, uint32_t index, const uint8_t tag[CRYPT_TAG_SIZE], bool want_sealed,
+bool torn_read(struct volume *volume, struct unit_cipher *cipher, uint32_t index, const uint8_t tag[CRYPT_TAG_SIZE], const struct side *to,
 	       uint64_t address, uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err) must_use;
 
 #endif /* COMMON_CONVERT_TORN_H */

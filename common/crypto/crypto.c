@@ -341,6 +341,17 @@ bool unit_cipher_open(struct unit_cipher *unit, uint32_t index, const void *in, 
 	return block_open(unit, index, NULL, 0, in, len, plain, tag, authentic, err);
 }
 
+bool unit_cipher_reseal(struct unit_cipher *unit, uint32_t index, const void *plain, size_t len, void *out,
+			const uint8_t tag[CRYPT_TAG_SIZE], bool *same, struct error *err)
+{
+	uint8_t now[CRYPT_TAG_SIZE];
+
+	if (!unit_cipher_seal(unit, index, plain, len, out, now, err))
+		return false;
+	*same = secret_same(now, tag, sizeof(now));
+	return true;
+}
+
 /* Both ciphers xor a key stream that does not depend on the data. It is the ciphertext of zeros. */
 bool unit_cipher_key_stream(struct unit_cipher *unit, uint32_t index, size_t len, uint8_t *out, struct error *err)
 {

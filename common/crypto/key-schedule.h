@@ -51,6 +51,9 @@ bool unit_cipher_seal(struct unit_cipher *unit, uint32_t index, const void *plai
 		      uint8_t tag[CRYPT_TAG_SIZE], struct error *err) must_use;
 bool unit_cipher_open(struct unit_cipher *unit, uint32_t index, const void *in, size_t len, void *plain,
 		      const uint8_t tag[CRYPT_TAG_SIZE], bool *authentic, struct error *err) must_use;
+/* Seals again what was sealed with this tag. *same: it still has that tag. */
+bool unit_cipher_reseal(struct unit_cipher *unit, uint32_t index, const void *plain, size_t len, void *out,
+			const uint8_t tag[CRYPT_TAG_SIZE], bool *same, struct error *err) must_use;
 /* The key stream of a block: plain = ciphertext xor key stream. Not authenticated: only for recovering torn blocks. */
 bool unit_cipher_key_stream(struct unit_cipher *unit, uint32_t index, size_t len, uint8_t *out, struct error *err) must_use;
 

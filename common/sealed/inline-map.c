@@ -172,16 +172,10 @@ bool inline_unit_matches(const struct crypt_inline_unit *unit, const struct key_
 		    const struct inline_payload *payload, bool is_sealed, uint8_t *out, bool *yes, struct error *err)
 {
 	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
-	uint8_t tag[CRYPT_TAG_SIZE];
 
 	if (!unit_cipher_new(schedule, unit->cipher, "inline", &unit->disk.i, sizeof(unit->disk.i), &cipher, err))
 		return false;
-	if (is_sealed)
-		return unit_cipher_open(cipher, 0, payload->bytes.at, payload->bytes.left, out, unit->disk.tag, yes, err);
-	if (!unit_cipher_seal(cipher, 0, payload->bytes.at, payload->bytes.left, out, tag, err))
-		return false;
-	*yes = secret_same(tag, unit->disk.tag, sizeof(tag));
-	return true;
+	return (is_sealed ? unit_cipher_open : unit_cipher_reseal)(cipher, 0, payload->bytes.at, payload->bytes.left, out, unit->disk.tag, yes, err);
 }
 
 /* Returns the first entry that may belong to the payload. */

@@ -14,7 +14,7 @@ static bool block_is_plain(struct volume *volume, struct unit_cipher *cipher, co
 			   uint32_t i, bool *is, struct error *err)
 {
 	const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
-	uint8_t bytes[CRYPT_BLOCK], tag[CRYPT_TAG_SIZE];
+	uint8_t bytes[CRYPT_BLOCK];
 	unsigned n_mirrors;
 
 	*is = false;
@@ -23,9 +23,8 @@ static bool block_is_plain(struct volume *volume, struct unit_cipher *cipher, co
 	for (unsigned mirror = 0; mirror < n_mirrors && !*is; mirror++) {
 		if (!unit_mirror_read(volume, at, bytes, CRYPT_BLOCK, mirror))
 			continue;
-		if (!unit_cipher_seal(cipher, i, bytes, CRYPT_BLOCK, bytes, tag, err))
+		if (!unit_cipher_reseal(cipher, i, bytes, CRYPT_BLOCK, bytes, unit->tags + (size_t)i * CRYPT_TAG_SIZE, is, err))
 			return false;
-		*is = secret_same(tag, unit->tags + (size_t)i * CRYPT_TAG_SIZE, sizeof(tag));
 	}
 	return true;
 }
