@@ -290,7 +290,7 @@ bool bad_blocks_keep(struct conversion *c, struct error *err)
 	struct transaction *tx;
 
 	return !c->bad.changed ||
-	       (transaction_begin(c->volume, c->allocator, &tx, err) && conversion_commit(c, tx, c->phase, c->cursor, NULL, 0, err));
+	       (transaction_begin(c->volume, c->allocator, &tx, err) && conversion_commit(c, tx, c->phase, c->cursor, err));
 }
 
 /* --- checksums ---------------------------------------------------------------------------------------------------- */

@@ -150,36 +150,15 @@ bool batch_add(struct batch *batch, uint64_t address, const struct disk_crypt_u 
 	return true;
 }
 
-static bool write_range(struct batch *batch, const struct journal_range *range, const uint8_t *data, const bool *keep, struct error *err)
-{
-	for (uint32_t i = 0, n; i < range->n_blocks; i += n) {
-		const uint64_t at = (uint64_t)i * CRYPT_BLOCK;
-
-		n = alike(keep, i, range->n_blocks);
-		if (!keep[i] && !volume_write(batch->c->volume, range->address + at, data + at, (size_t)n * CRYPT_BLOCK, err))
-			return false;
-	}
-	return true;
-}
-
 bool batch_commit(struct batch *batch, uint64_t cursor, struct error *err)
 {
 	struct conversion *c = batch->c;
 	struct transaction *tx = batch->tx;
-	const uint8_t *data = batch->data;
-	const bool *keep = batch->keep;
+	const struct journal_data data = { batch->range, batch->n_ranges, batch->data, batch->keep };
 
 	batch->tx = NULL;
-	if (!conversion_commit(c, tx, c->phase, cursor, batch->range, batch->n_ranges, err))
+	if (!conversion_commit_data(c, tx, cursor, &data, err))
 		return false;
-	for (size_t i = 0; i < batch->n_ranges; i++) {
-		const uint32_t n_blocks = batch->range[i].n_blocks;
-
-		if (!write_range(batch, &batch->range[i], data, keep, err))
-			return false;
-		data += (size_t)n_blocks * CRYPT_BLOCK;
-		keep += n_blocks;
-	}
 	batch->n_ranges = batch->n_tags = 0;
 	return transaction_begin(c->volume, c->allocator, &batch->tx, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A batch of units: what one journal record converts, with the data writes after it. */
+/* A batch of units: what one journal record converts, and its data. */
 #ifndef COMMON_CONVERT_BATCH_H
 #define COMMON_CONVERT_BATCH_H
 
@@ -42,7 +42,7 @@ uint8_t *batch_tags(const struct batch *batch);
 /* Adds the unit at address, whose data and tags are in place, to the batch and updates its checksums. */
 bool batch_add(struct batch *batch, uint64_t address, const struct disk_crypt_u *u, uint32_t n_blocks, struct error *err) must_use;
 
-/* Writes the record, flushes, writes the data. The batch is then empty and has a new transaction. */
+/* Commits the record and its data. The batch is then empty and has a new transaction. */
 bool batch_commit(struct batch *batch, uint64_t cursor, struct error *err) must_use;
 
 struct plain {

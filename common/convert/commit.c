@@ -54,8 +54,8 @@ static bool write_header(struct conversion *c, struct transaction *tx, struct er
 	return n_copies > 0 || error_set(err, ERROR_KEY_HEADER, "both copies of the header of sealing %u are missing", c->header.domain);
 }
 
-static bool commit(struct conversion *c, struct transaction *tx, struct journal_point *point, const struct journal_range *ranges,
-		   size_t n_ranges, struct error *err)
+static bool commit(struct conversion *c, struct transaction *tx, struct journal_point *point, const struct journal_data *data,
+		   struct error *err)
 {
 	/* The header goes with the crypt items, and with it the second record of the epoch. */
 	const bool has_header = !conversion_is_cut(c->direction, point->phase, point->cursor);
@@ -67,19 +67,25 @@ static bool commit(struct conversion *c, struct transaction *tx, struct journal_
 	}
 	point->direction = c->direction;
 	point->epoch = c->header.epoch;
-	if (!journal_commit(&c->journal, tx, point, ranges, n_ranges, err))
+	if (!journal_commit(&c->journal, tx, point, data, err))
 		return false;
 	c->phase = point->phase;
 	c->cursor = point->cursor;
 	return true;
 }
 
-bool conversion_commit(struct conversion *c, struct transaction *tx, enum crypt_phase phase, uint64_t cursor,
-		       const struct journal_range *ranges, size_t n_ranges, struct error *err)
+bool conversion_commit(struct conversion *c, struct transaction *tx, enum crypt_phase phase, uint64_t cursor, struct error *err)
 {
 	struct journal_point point = { .phase = phase, .cursor = cursor };
 
-	return commit(c, tx, &point, ranges, n_ranges, err);
+	return commit(c, tx, &point, NULL, err);
+}
+
+bool conversion_commit_data(struct conversion *c, struct transaction *tx, uint64_t cursor, const struct journal_data *data, struct error *err)
+{
+	struct journal_point point = { .phase = c->phase, .cursor = cursor };
+
+	return commit(c, tx, &point, data, err);
 }
 
 bool conversion_flush(struct conversion *c, struct error *err)
@@ -119,7 +125,7 @@ bool conversion_commit_first(struct conversion *c, struct transaction *tx, enum 
 
 	c->phase = phase;
 	c->cursor = cursor;
-	return commit(c, tx, &point, NULL, 0, err);
+	return commit(c, tx, &point, NULL, err);
 }
 
 bool conversion_has_room(const struct conversion *c, const struct transaction *tx, size_t n_blocks, size_t n_ranges, size_t n_tags)

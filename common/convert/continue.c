@@ -127,7 +127,7 @@ static bool turn(struct conversion *c, struct error *err)
 	if (!c->inlines && c->phase > CRYPT_PHASE_STRUCTURE &&
 	    !inline_map_read(c->volume, c->header.domain, &c->inlines, err))
 		return false;
-	return transaction_begin(c->volume, c->allocator, &tx, err) && conversion_commit(c, tx, c->phase, c->cursor, NULL, 0, err) &&
+	return transaction_begin(c->volume, c->allocator, &tx, err) && conversion_commit(c, tx, c->phase, c->cursor, err) &&
 	       state_write(c, err);
 }
 

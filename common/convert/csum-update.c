@@ -131,7 +131,7 @@ static bool clear_gap(void *context, struct block *block, bool *descend, struct 
 	if (!node_is_leaf(&block->node) || gap_is_clear(block))
 		return true;
 	if (!conversion_has_room(c, clearing->tx, 1, 0, 0)) {
-		if (!conversion_commit(c, TAKE(clearing->tx), c->phase, c->cursor, NULL, 0, err) ||
+		if (!conversion_commit(c, TAKE(clearing->tx), c->phase, c->cursor, err) ||
 		    !transaction_begin(c->volume, c->allocator, &clearing->tx, err))
 			return false;
 	}
@@ -151,5 +151,5 @@ bool csum_gaps_clear(struct conversion *c, struct error *err)
 		return false;
 	}
 	/* Settling the transaction clears the gaps. */
-	return conversion_commit(c, clearing.tx, c->phase, c->cursor, NULL, 0, err);
+	return conversion_commit(c, clearing.tx, c->phase, c->cursor, err);
 }

@@ -107,7 +107,7 @@ static bool insert_item(struct filling *f, size_t len, struct error *err)
 	struct conversion *c = f->c;
 
 	if (!conversion_has_room(c, f->tx, CRYPT_INSERT_BLOCKS, 0, 0)) {
-		if (!conversion_commit(c, TAKE(f->tx), CRYPT_PHASE_INDEX, f->index, NULL, 0, err) || !conversion_may_go_on(c, err) ||
+		if (!conversion_commit(c, TAKE(f->tx), CRYPT_PHASE_INDEX, f->index, err) || !conversion_may_go_on(c, err) ||
 		    !transaction_begin(c->volume, c->allocator, &f->tx, err))
 			return false;
 		conversion_progress(c, f->inode < f->highest ? f->inode : f->highest, f->highest);
@@ -168,7 +168,7 @@ bool index_fill(struct conversion *c, struct error *err)
 	bool ok = f.item ? take_units(c, err) && fill(&f, err) : error_memory(err);
 
 	if (ok)
-		ok = conversion_commit(c, TAKE(f.tx), CRYPT_PHASE_INDEX, f.index, NULL, 0, err);
+		ok = conversion_commit(c, TAKE(f.tx), CRYPT_PHASE_INDEX, f.index, err);
 	if (f.tx)
 		transaction_drop(f.tx);
 	free(f.item);

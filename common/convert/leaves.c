@@ -357,7 +357,7 @@ static bool flush_leaves(struct leaves *leaves, uint64_t cursor, bool last, stru
 	struct transaction *tx = leaves->tx;
 
 	leaves->tx = NULL;
-	if (!conversion_commit(c, tx, CRYPT_PHASE_LEAVES, cursor, NULL, 0, err))
+	if (!conversion_commit(c, tx, CRYPT_PHASE_LEAVES, cursor, err))
 		return false;
 	if (last)
 		return true;

@@ -259,7 +259,7 @@ bool lost_record_take(struct conversion *c, struct error *err)
 		}
 	}
 	if (any)
-		return conversion_commit(c, tx, c->phase, c->cursor, NULL, 0, err);
+		return conversion_commit(c, tx, c->phase, c->cursor, err);
 	transaction_drop(tx);
 	return true;
 }

@@ -168,7 +168,7 @@ bool roots_seal(struct conversion *c, struct error *err)
 	c->header.n_index_items = c->n_index_items;
 	c->header.n_index_entries = c->n_index_entries;
 	c->header.state = CRYPT_STATE_SEALED;
-	return conversion_commit(c, tx, CRYPT_PHASE_FINISH, 0, NULL, 0, err);
+	return conversion_commit(c, tx, CRYPT_PHASE_FINISH, 0, err);
 drop:
 	transaction_drop(tx);
 	return false;
@@ -180,7 +180,7 @@ bool roots_reseal(struct conversion *c, struct error *err)
 
 	c->header.state = CRYPT_STATE_SEALED;
 	return transaction_begin(c->volume, c->allocator, &tx, err) &&
-	       conversion_commit(c, tx, CRYPT_PHASE_FINISH, 0, NULL, 0, err);
+	       conversion_commit(c, tx, CRYPT_PHASE_FINISH, 0, err);
 }
 
 /* --- plain -------------------------------------------------------------------------------------------------- */
@@ -263,7 +263,7 @@ static bool free_leaks(struct conversion *c, struct error *err)
 		goto out;
 	for (size_t i = 0; i < leaks.n; i++) {
 		if (!conversion_has_room(c, tx, FREE_BLOCKS, 0, 0)) {
-			if (!conversion_commit(c, TAKE(tx), CRYPT_PHASE_STRUCTURE, 0, NULL, 0, err) ||
+			if (!conversion_commit(c, TAKE(tx), CRYPT_PHASE_STRUCTURE, 0, err) ||
 			    !transaction_begin(c->volume, c->allocator, &tx, err))
 				goto out;
 		}
@@ -271,7 +271,7 @@ static bool free_leaks(struct conversion *c, struct error *err)
 			goto out;
 	}
 
-	ok = conversion_commit(c, TAKE(tx), CRYPT_PHASE_STRUCTURE, 0, NULL, 0, err);
+	ok = conversion_commit(c, TAKE(tx), CRYPT_PHASE_STRUCTURE, 0, err);
 out:
 	if (tx)
 		transaction_drop(tx);
@@ -293,7 +293,7 @@ bool structure_cut(struct conversion *c, struct error *err)
 			transaction_drop(tx);
 			return false;
 		}
-		if (!conversion_commit(c, tx, CRYPT_PHASE_STRUCTURE, 0, NULL, 0, err))
+		if (!conversion_commit(c, tx, CRYPT_PHASE_STRUCTURE, 0, err))
 			return false;
 	}
 	return free_leaks(c, err);

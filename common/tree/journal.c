@@ -56,7 +56,7 @@ static uint8_t *put(uint8_t *at, const void *bytes, size_t len)
 
 /* Writes the record to its buffer, whose size was checked. Returns its length, or 0 on failure. */
 static size_t encode(struct journal *journal, const struct transaction *tx, const struct journal_point *point,
-		     const struct journal_range *ranges, size_t n_ranges, struct error *err)
+		     const struct journal_data *data, struct error *err)
 {
 	const struct volume *volume = journal->volume;
 	const uint64_t sequence = journal->sequence + 1;
@@ -73,7 +73,7 @@ static size_t encode(struct journal *journal, const struct transaction *tx, cons
 		.bytes_used = to_le64(volume->super.bytes_used),
 		.n_changed = to_le32(n_changed),
 		.n_new = to_le32(n_new),
-		.n_ranges = to_le32(n_ranges),
+		.n_ranges = to_le32(data->n_ranges),
 	};
 	uint8_t *const buffer = journal_buffer(journal, sequence);
 	uint8_t *at = buffer + sizeof(header);
@@ -93,11 +93,12 @@ static size_t encode(struct journal *journal, const struct transaction *tx, cons
 			return 0;
 		at = put(at, &disk, sizeof(disk));
 	}
-	for (size_t i = 0; i < n_ranges; i++) {
-		const struct disk_journal_range range = { to_le64(ranges[i].address), ranges[i].u };
+	for (size_t i = 0; i < data->n_ranges; i++) {
+		const struct journal_range *range = &data->range[i];
+		const struct disk_journal_range disk = { to_le64(range->address), range->u };
 
-		at = put(at, &range, sizeof(range));
-		at = put(at, ranges[i].tags, (size_t)ranges[i].n_blocks * CRYPT_TAG_SIZE);
+		at = put(at, &disk, sizeof(disk));
+		at = put(at, range->tags, (size_t)range->n_blocks * CRYPT_TAG_SIZE);
 	}
 
 	const size_t len = (size_t)(at - buffer) + CRYPT_MAC_SIZE;
@@ -129,18 +130,47 @@ static bool write_changed(struct volume *volume, const struct transaction *tx, b
 	return true;
 }
 
-static bool commit(struct journal *journal, struct transaction *tx, const struct journal_point *point,
-		   const struct journal_range *ranges, size_t n_ranges, struct error *err)
+static bool write_range(struct volume *volume, const struct journal_range *range, const uint8_t *bytes, const bool *keep, struct error *err)
+{
+	for (uint32_t i = 0, n; i < range->n_blocks; i += n) {
+		const uint64_t at = (uint64_t)i * CRYPT_BLOCK;
+
+		for (n = 1; i + n < range->n_blocks && keep[i + n] == keep[i];)
+			n++;
+		if (!keep[i] && !volume_write(volume, range->address + at, bytes + at, (size_t)n * CRYPT_BLOCK, err))
+			return false;
+	}
+	return true;
+}
+
+static bool write_data(struct volume *volume, const struct journal_data *data, struct error *err)
+{
+	const uint8_t *bytes = data->bytes;
+	const bool *keep = data->keep;
+
+	for (size_t i = 0; i < data->n_ranges; i++) {
+		const struct journal_range *range = &data->range[i];
+
+		if (!write_range(volume, range, bytes, keep, err))
+			return false;
+		bytes += (size_t)range->n_blocks * CRYPT_BLOCK;
+		keep += range->n_blocks;
+	}
+	return true;
+}
+
+static bool commit(struct journal *journal, struct transaction *tx, const struct journal_point *point, const struct journal_data *data,
+		   struct error *err)
 {
 	struct volume *volume = journal->volume;
 	size_t n_tags = 0;
 
 	if (!transaction_settle(tx, err))
 		return false;
-	for (size_t i = 0; i < n_ranges; i++)
-		n_tags += ranges[i].n_blocks;
+	for (size_t i = 0; i < data->n_ranges; i++)
+		n_tags += data->range[i].n_blocks;
 
-	const size_t size = journal_record_size(journal, transaction_n_changed(tx), transaction_n_new(tx), n_ranges, n_tags);
+	const size_t size = journal_record_size(journal, transaction_n_changed(tx), transaction_n_new(tx), data->n_ranges, n_tags);
 
 	if (size > journal_capacity(journal))
 		return error_set(err, ERROR_NO_SPACE, "a journal record takes %zu bytes, but a journal slot has %zu", size,
@@ -148,7 +178,7 @@ static bool commit(struct journal *journal, struct transaction *tx, const struct
 	if (size > journal->buffer_used)
 		journal->buffer_used = size;
 
-	const size_t len = encode(journal, tx, point, ranges, n_ranges, err);
+	const size_t len = encode(journal, tx, point, data, err);
 	const struct crypt_range *slot = &journal->slot[(journal->sequence + 1) % CRYPT_JOURNAL_SLOTS];
 
 	if (len == 0)
@@ -171,18 +201,20 @@ static bool commit(struct journal *journal, struct transaction *tx, const struct
 	 * If data change, also those in leaves, first make durable what records it (the tags and the header's epoch). Then it is known even
 	 * if the record is lost.
 	 */
-	const bool changes_data = n_ranges > 0 || point->phase == CRYPT_PHASE_LEAVES;
+	const bool changes_data = data->n_ranges > 0 || point->phase == CRYPT_PHASE_LEAVES;
 
 	if (!write_changed(volume, tx, true, err) || (changes_data && !volume_flush(volume, err)) || !write_changed(volume, tx, false, err))
 		return false;
 	journal->unread = len;
-	return true;
+	return write_data(volume, data, err);
 }
 
-bool journal_commit(struct journal *journal, struct transaction *tx, const struct journal_point *point,
-		    const struct journal_range *ranges, size_t n_ranges, struct error *err)
+bool journal_commit(struct journal *journal, struct transaction *tx, const struct journal_point *point, const struct journal_data *data,
+		    struct error *err)
 {
-	if (!commit(journal, tx, point, ranges, n_ranges, err)) {
+	static const struct journal_data none;
+
+	if (!commit(journal, tx, point, data ? data : &none, err)) {
 		transaction_drop(tx);
 		return false;
 	}

@@ -7,7 +7,7 @@
  *   1. new blocks are written to their (free) places, the record to slot n mod 3;
  *   2. flush: from here on the record is durable, and so is everything that record n-1 wrote in place;
  *   3. record, new blocks and the blocks that record n-1 changed are read back from every mirror; what differs is written again;
- *   4. changed blocks and data ranges are written in place. Not flushed: record n+1 does that.
+ *   4. changed blocks and data are written in place. Not flushed: record n+1 does that.
  *
  * A crash before 2 leaves record n-1 as the newest valid one (or n, if all of it reached the disk; nothing of it is in place then). A later
  * crash leaves n. So replaying the newest valid record and the one before it is always enough, and the third slot keeps both intact while
@@ -54,12 +54,20 @@ struct journal_point {
 size_t journal_record_size(const struct journal *journal, size_t n_changed, size_t n_new, size_t n_ranges, size_t n_tags);
 size_t journal_capacity(const struct journal *journal);
 
+/* Data that a record has tags of: its ranges, and what is written to them. */
+struct journal_data {
+	const struct journal_range *range;
+	size_t n_ranges;
+	const uint8_t *bytes;	/* of all ranges, one behind the other */
+	const bool *keep;	/* for each block of them: it is not written */
+};
+
 /*
- * Does steps 1 to 3, then writes the changed blocks of step 4. The caller writes the data of the ranges afterwards. Settles and ends the
- * transaction, even on failure. ERROR_NO_SPACE if the record does not fit (nothing was written then).
+ * Does steps 1 to 4. data may be NULL. Settles and ends the transaction, even on failure. ERROR_NO_SPACE if the record does not fit
+ * (nothing was written then).
  */
-bool journal_commit(struct journal *journal, struct transaction *tx, const struct journal_point *point,
-		    const struct journal_range *ranges, size_t n_ranges, struct error *err) must_use;
+bool journal_commit(struct journal *journal, struct transaction *tx, const struct journal_point *point, const struct journal_data *data,
+		    struct error *err) must_use;
 
 /* --- journal-back.c --- */
 /*

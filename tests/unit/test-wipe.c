@@ -108,7 +108,7 @@ static void wipes_journal_records(void **state)
 		slot[i] = (struct crypt_range){ range[i].logical, range[i].length };
 	insert_needle();
 	sealed_ok(journal_open(sealed.volume, slot, op_id, sealed.schedule, &journal, err));
-	sealed_ok(journal_commit(&journal, sealed.tx, &point, NULL, 0, err));
+	sealed_ok(journal_commit(&journal, sealed.tx, &point, NULL, err));
 	sealed_ok(journal_open(sealed.volume, slot, op_id, sealed.schedule, &reading, err));
 	sealed_ok(journal_find(&reading, 0, NULL, record, &n, err));
 	assert_int_equal(n, 1);
