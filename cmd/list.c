@@ -97,7 +97,7 @@ static void received_uuid_cell(const struct subvolume *at, char text[CELL_SIZE])
 static void time_cell(const struct subvolume *at, char text[CELL_SIZE])
 {
 	static_assert(CELL_SIZE >= DATE_TEXT_SIZE, "a date is a cell");
-	if (at->root.otime.sec == 0 || !date_text(at->root.otime.sec, text))
+	if (at->root.otime.sec == 0 || !local_date_text(at->root.otime.sec, text))
 		strcpy(text, "-");
 }
 

@@ -30,7 +30,7 @@ static void print_detail(const struct ls_row *row, bool human)
 		size_text(inode->size, size);
 	else
 		snprintf(size, sizeof(size), "%" PRIu64, inode->size);
-	if (!date_text(inode->mtime.sec, when))
+	if (!local_date_text(inode->mtime.sec, when))
 		snprintf(when, sizeof(when), "@%" PRId64, inode->mtime.sec);
 	printf("%s %3" PRIu32 " %5" PRIu32 " %5" PRIu32 " %10s %s ", mode, inode->n_links, inode->uid, inode->gid, size, when);
 }

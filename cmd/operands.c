@@ -116,10 +116,18 @@ bool place_operand(const struct subvolume_list *list, const char *operand, const
 bool place_operands(const struct subvolume_list *list, const char *const *operand, const struct subvolume **found, const char **path,
 		    struct error *err)
 {
+	static char *joined;	/* borrowed by the caller */
+
+	if (!place_operand(list, operand[0], found, path, err))
+		return false;
 	if (!operand[1])
-		return place_operand(list, operand[0], found, path, err);
-	*path = operand[1];
-	return subvolume_operand(list, operand[0], found, err);
+		return true;
+	free(joined);
+	joined = NULL;
+	if (**path && asprintf(&joined, "%s/%s", *path, operand[1]) < 0)
+		return error_memory(err);
+	*path = joined ? joined : operand[1];
+	return true;
 }
 
 bool check_has_path(const char *const *operand, struct error *err)

@@ -20,7 +20,7 @@ bool subvolume_operand(const struct subvolume_list *list, const char *operand, c
  */
 bool place_operand(const struct subvolume_list *list, const char *operand, const struct subvolume **found, const char **path, struct error *err) must_use;
 
-/* operand[0] is SUBVOL:PATH, or SUBVOL and operand[1] PATH or NULL. */
+/* operand[0] is SUBVOL or SUBVOL:PATH, and operand[1] NULL or a PATH, in the first one if there are two. */
 bool place_operands(const struct subvolume_list *list, const char *const *operand, const struct subvolume **found, const char **path,
 		    struct error *err) must_use;
 

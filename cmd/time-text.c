@@ -3,6 +3,8 @@
 #include "cmd/time-text.h"
 
 #include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static int is_local;
@@ -32,5 +34,18 @@ const char *zone_text(int64_t sec, char text[ZONE_TEXT_SIZE])
 
 	if (!break_down(sec, &tm) || strftime(text, ZONE_TEXT_SIZE, "%z", &tm) == 0)
 		text[0] = '\0';
+	return text;
+}
+
+const char *local_date_text(int64_t sec, char text[DATE_TEXT_SIZE])
+{
+	char zone[ZONE_TEXT_SIZE];
+	size_t used;
+
+	if (!date_text(sec, text))
+		return NULL;
+	used = strlen(text);
+	if (is_local)
+		snprintf(text + used, DATE_TEXT_SIZE - used, " %s", zone_text(sec, zone));
 	return text;
 }

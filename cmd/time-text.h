@@ -18,4 +18,7 @@ const char *date_text(int64_t sec, char text[DATE_TEXT_SIZE]);
 #define ZONE_TEXT_SIZE 16
 const char *zone_text(int64_t sec, char text[ZONE_TEXT_SIZE]);
 
+/* For lists: the date, followed by the zone if that is not UTC because --local-time asked for it. */
+const char *local_date_text(int64_t sec, char text[DATE_TEXT_SIZE]);
+
 #endif /* CMD_TIME_TEXT_H */

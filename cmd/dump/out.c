@@ -216,7 +216,7 @@ void dump_time(struct dump *dump, const char *label, const struct inode_time *at
 		json_time(dump->object, json_label(label).text, at);
 		return;
 	}
-	if (!date_text(at->sec, when))
+	if (!local_date_text(at->sec, when))
 		snprintf(when, sizeof(when), "no date");
 	begin_word(dump);
 	/* As btrfs-progs has it: seconds without a sign, nanoseconds without leading zeros. */

@@ -15,6 +15,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "common/export/out-file.h"
 #include "common/util/escape.h"
 
 struct dir_out {
@@ -403,7 +404,7 @@ bool dir_out_open(const char *path, struct out **out, struct error *err)
 	struct dir_out *d;
 
 	if (mkdir(path, 0777) != 0 && errno != EEXIST)
-		return error_system(err, "%s", path);
+		return out_file_not_made(path, err);
 	if (!check_empty(path, err))
 		return false;
 	d = calloc(1, sizeof(*d));

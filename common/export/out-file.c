@@ -2,6 +2,7 @@
 /* The file has no name until it is complete; if the filesystem cannot do that, it has a temporary name. */
 #include "common/export/out-file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,14 @@ static bool exists(const char *path, struct error *err)
 	return error_hint(err, "give another name, or move it away first");
 }
 
+bool out_file_not_made(const char *path, struct error *err)
+{
+	const bool lacks_directory = errno == ENOENT;
+
+	error_system(err, "%s", path);
+	return lacks_directory && error_hint(err, "the directory that it is to be in does not exist: make it first");
+}
+
 bool out_file_open(struct out_file *file, const char *path, struct error *err)
 {
 	struct stat st;
@@ -66,7 +75,7 @@ bool out_file_open(struct out_file *file, const char *path, struct error *err)
 		if (!file->path)
 			return error_memory(err);
 		file->fd = create(file, path);
-		return file->fd >= 0 || error_system(err, "%s", path);
+		return file->fd >= 0 || out_file_not_made(path, err);
 	}
 	/* A pipe or /dev/null is fine, a file or a disk is not. */
 	if (!is_stream(&st))

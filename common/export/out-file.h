@@ -17,6 +17,8 @@ struct out_file {
 bool out_file_open(struct out_file *file, const char *path, struct error *err) must_use;
 /* Everything was written: gives the file its name and closes it. */
 bool out_file_finish(struct out_file *file, struct error *err) must_use;
+/* From errno, with a hint if the directory is missing. Always false. */
+bool out_file_not_made(const char *path, struct error *err);
 /* Removes an unfinished file. */
 void out_file_close(struct out_file *file);
 

@@ -38,6 +38,12 @@ expect 9 export disk.img vault -o x.tar --passphrase-file "$key" <<'END'
 ! btrfs-crypt export: a key was given, but no subvolume to be exported is sealed
 ! btrfs-crypt export: hint: leave out the key: they are exported without one
 END
+for name in no/x.tar no/x/ no/x.report; do
+	transcript 11 btrfs-crypt export -q disk.img vault $([ $name = no/x.report ] && echo -o x.tar --report "$name" || echo "-o $name") <<END
+! btrfs-crypt export: $name: No such file or directory
+! btrfs-crypt export: hint: the directory that it is to be in does not exist: make it first
+END
+done
 [ ! -e x ] && [ ! -e x.tar ] && [ ! -e x.zip ] || bad "something was made"
 
 expect 0 export disk.img public -o public.tar <<'END'

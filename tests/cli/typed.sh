@@ -101,6 +101,9 @@ for command in "cat --quiet" stat "ls -l" resolve "stat -e"; do
 done
 btrfs-crypt stat disk.img vault secret.txt size-30001 > apart
 btrfs-crypt stat disk.img vault:secret.txt vault:size-30001 | cmp - apart || bad "stat SUBVOL:PATH..."
+for command in cat ls resolve; do	# and a PATH in that one
+	btrfs-crypt $command disk.img vault:directory hard-link | cmp - <(btrfs-crypt $command disk.img vault directory/hard-link) || bad "$command SUBVOL:PATH PATH"
+done
 btrfs-crypt ls disk.img vault: | cmp - <(btrfs-crypt ls disk.img vault) || bad "ls SUBVOL:"
 
 # Options of btrfs-progs, and of ls.
