@@ -23,7 +23,6 @@
 #include "common/util/escape.h"
 #include "common/util/plural.h"
 #include "common/util/set64.h"
-#include "common/util/take.h"
 
 static bool refuse_sharers(struct conversion *c, struct error *err)
 {

@@ -6,28 +6,24 @@
 
 #include "common/convert/bad-blocks.h"
 #include "common/sealed/domain-view.h"
+#include "common/util/take.h"
 
 /* Takes over what the view found. */
 static bool take_view(struct conversion *c, struct domain_view *view, struct error *err)
 {
 	struct domain *domain = view->domain;
 
-	c->scan = view->scan;
-	c->units = view->units;
-	c->inlines = view->inlines;
-	c->flags_member = view->source;
-	view->scan = NULL;
-	view->units = NULL;
-	view->inlines = NULL;
-	view->source = NULL;
+	c->scan = TAKE(view->scan);
+	c->units = TAKE(view->units);
+	c->inlines = TAKE(view->inlines);
+	c->flags_member = TAKE(view->source);
 	/* The records know no such member, but its number may be that of a lost member that they do know. */
 	for (size_t i = 0; i < view->n_ids; i++) {
 		if (c->flags_member[i] == 0 && !domain_member(domain, view->ids[i]))
 			c->flags_member[i] = view->ids[i];
 	}
 	c->header = domain->header;
-	c->schedule = domain->schedule;
-	domain->schedule = NULL;
+	c->schedule = TAKE(domain->schedule);
 	c->flags = domain->inode_flags;
 	c->n_flags = domain->n_inode_flags;
 	domain->inode_flags = NULL;
