@@ -8,6 +8,7 @@
 #include "common/convert/conversion.h"
 #include "common/convert/state.h"
 #include "common/sealed/domain-mac.h"
+#include "common/util/take.h"
 #include "common/volume/mirror.h"
 #include "common/volume/still-ours.h"
 
@@ -86,6 +87,12 @@ bool conversion_commit_data(struct conversion *c, struct transaction *tx, uint64
 	struct journal_point point = { .phase = c->phase, .cursor = cursor };
 
 	return commit(c, tx, &point, data, err);
+}
+
+bool conversion_commit_step(struct conversion *c, struct transaction **tx, enum crypt_phase phase, uint64_t cursor, struct error *err)
+{
+	return conversion_commit(c, TAKE(*tx), phase, cursor, err) && conversion_may_go_on(c, err) &&
+	       transaction_begin(c->volume, c->allocator, tx, err);
 }
 
 bool conversion_flush(struct conversion *c, struct error *err)

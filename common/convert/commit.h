@@ -7,7 +7,9 @@
 
 /* Commits with the header's new epoch (and state) in the same record. Moves c->phase and c->cursor. */
 bool conversion_commit(struct conversion *c, struct transaction *tx, enum crypt_phase phase, uint64_t cursor, struct error *err) must_use;
-/* The same in the phase it is in, with data. */
+/* Commits *tx, asks whether to stop, and begins the next one. After a failure *tx is NULL. */
+bool conversion_commit_step(struct conversion *c, struct transaction **tx, enum crypt_phase phase, uint64_t cursor, struct error *err) must_use;
+/* Commits in the phase it is in, with data. */
 bool conversion_commit_data(struct conversion *c, struct transaction *tx, uint64_t cursor, const struct journal_data *data,
 			    struct error *err) must_use;
 /* The same for the very first record: the superblocks are set once it is durable. */

@@ -107,8 +107,7 @@ static bool insert_item(struct filling *f, size_t len, struct error *err)
 	struct conversion *c = f->c;
 
 	if (!conversion_has_room(c, f->tx, CRYPT_INSERT_BLOCKS, 0, 0)) {
-		if (!conversion_commit(c, TAKE(f->tx), CRYPT_PHASE_INDEX, f->index, err) || !conversion_may_go_on(c, err) ||
-		    !transaction_begin(c->volume, c->allocator, &f->tx, err))
+		if (!conversion_commit_step(c, &f->tx, CRYPT_PHASE_INDEX, f->index, err))
 			return false;
 		conversion_progress(c, f->inode < f->highest ? f->inode : f->highest, f->highest);
 	}

@@ -9,6 +9,7 @@
 #include "common/convert/commit.h"
 #include "common/convert/conversion.h"
 #include "common/convert/pack.h"
+#include "common/util/take.h"
 #include "common/volume/csum.h"
 
 #define SHORT_PAYLOAD 8u	/* bytes; longer ciphertexts never collide */
@@ -351,19 +352,6 @@ bool leaves_hold(struct conversion *c, struct error *err)
 
 /* --- all of them ---------------------------------------------------------------------------------------- */
 
-static bool flush_leaves(struct leaves *leaves, uint64_t cursor, bool last, struct error *err)
-{
-	struct conversion *c = leaves->c;
-	struct transaction *tx = leaves->tx;
-
-	leaves->tx = NULL;
-	if (!conversion_commit(c, tx, CRYPT_PHASE_LEAVES, cursor, err))
-		return false;
-	if (last)
-		return true;
-	return conversion_may_go_on(c, err) && transaction_begin(c->volume, c->allocator, &leaves->tx, err);
-}
-
 static bool next_leaf(struct leaves *leaves, const struct scan_block *at, struct error *err)
 {
 	struct conversion *c = leaves->c;
@@ -383,7 +371,7 @@ static bool next_leaf(struct leaves *leaves, const struct scan_block *at, struct
 		return true;
 	}
 	if (!conversion_has_room(c, leaves->tx, 1 + 2 + (size_t)n_payloads / per_item, 0, 0) &&
-	    !flush_leaves(leaves, forward ? at->logical : at->logical + 1, false, err))
+	    !conversion_commit_step(c, &leaves->tx, CRYPT_PHASE_LEAVES, forward ? at->logical : at->logical + 1, err))
 		return false;
 	return convert_leaf(leaves, at, block, err);
 }
@@ -415,7 +403,7 @@ bool leaves_convert(struct conversion *c, struct error *err)
 		if (++done % 256 == 0)
 			conversion_progress(c, done, c->scan->n_leaves);
 	}
-	ok = flush_leaves(&leaves, forward ? UINT64_MAX : 0, true, err);
+	ok = conversion_commit(c, TAKE(leaves.tx), CRYPT_PHASE_LEAVES, forward ? UINT64_MAX : 0, err);
 out:
 	if (leaves.tx)
 		transaction_drop(leaves.tx);

@@ -144,8 +144,7 @@ static bool insert_next(struct building *b, enum crypt_kind kind, uint64_t index
 	if (b->next++ < b->start)
 		return true;
 	if (!conversion_has_room(c, b->tx, CRYPT_INSERT_BLOCKS, 0, 0)) {
-		if (!conversion_commit(c, TAKE(b->tx), CRYPT_PHASE_STRUCTURE, b->next - 1, err) || !conversion_may_go_on(c, err) ||
-		    !transaction_begin(c->volume, c->allocator, &b->tx, err))
+		if (!conversion_commit_step(c, &b->tx, CRYPT_PHASE_STRUCTURE, b->next - 1, err))
 			return false;
 		conversion_progress(c, b->next, CURSOR_FIRST + c->header.n_unit_items + c->header.n_inline_items);
 	}
