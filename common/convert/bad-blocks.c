@@ -299,7 +299,7 @@ bool csum_spoil(struct conversion *c, struct transaction *tx, uint64_t address, 
 {
 	const struct volume *volume = c->volume;
 	const unsigned size = csum_type_size(volume->super.csum_type);
-	uint8_t stored[CSUM_SIZE], bytes[CRYPT_BLOCK], computed[CSUM_SIZE];
+	uint8_t stored[CSUM_SIZE], bytes[CRYPT_BLOCK];
 	unsigned n_mirrors;
 	bool has, turned = false, unread = false;
 
@@ -310,8 +310,7 @@ bool csum_spoil(struct conversion *c, struct transaction *tx, uint64_t address, 
 		struct error why;
 
 		if (volume_read(c->volume, address, bytes, sizeof(bytes), mirror, &why)) {
-			csum_compute(volume->super.csum_type, bytes, sizeof(bytes), computed);
-			if (memcmp(computed, stored, size) != 0)
+			if (!csum_matches(volume->super.csum_type, bytes, sizeof(bytes), stored))
 				continue;
 			stored[0] ^= turned ? 2 : 1;
 		} else {

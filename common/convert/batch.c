@@ -188,14 +188,6 @@ static bool keep_csums(void *context, uint64_t logical, size_t n_sectors, const 
 	return true;
 }
 
-static bool sector_matches(const struct volume *volume, const uint8_t *bytes, const uint8_t *csum, unsigned csum_size)
-{
-	uint8_t computed[CSUM_SIZE];
-
-	csum_compute(volume->super.csum_type, bytes, volume->super.sector_size, computed);
-	return memcmp(computed, csum, csum_size) == 0;
-}
-
 /* Reads everything from mirror 1. Bytes that cannot be read there become zeros. */
 static void read_first_mirror(struct volume *volume, uint64_t address, uint8_t *bytes, size_t len, bool *unread)
 {
@@ -212,7 +204,7 @@ static void read_first_mirror(struct volume *volume, uint64_t address, uint8_t *
 
 static bool is_right(const struct volume *volume, const struct stored *stored, size_t i, const uint8_t *sector)
 {
-	return !stored->csum[i] || sector_matches(volume, sector, stored->csum[i], stored->csum_size);
+	return !stored->csum[i] || csum_matches(volume->super.csum_type, sector, stored->sector_size, stored->csum[i]);
 }
 
 /* Reads sector i from the first mirror after mirror 1 that is right. If none is, keeps the bytes of the lowest readable mirror. */

@@ -58,8 +58,9 @@ static bool finish_block(const struct checking *checking, struct unit_cipher *ci
 {
 	struct volume *volume = checking->c->volume;
 	const uint64_t at = checking->extent->logical + unit->offset_in_extent + (uint64_t)i * CRYPT_BLOCK;
+	const struct torn_block torn = { cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &side_sealed };
 
-	return torn_read(volume, cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &side_sealed, at, block, found, err) &&
+	return torn_read(volume, &torn, at, block, found, err) &&
 	       (!*found || volume_read_back(volume, at, block, CRYPT_BLOCK, err));
 }
 

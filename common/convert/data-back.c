@@ -45,33 +45,29 @@ static bool is_right(const struct reading_back *r, struct unit_cipher *cipher, c
 
 /* Gets block i as it should be, from any mirror that has it or has what it can be made from. */
 static bool find_block(struct reading_back *r, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, uint32_t i,
-		       unsigned n_mirrors, struct error *err)
+		       struct error *err)
 {
-	uint8_t *block = r->bytes + (size_t)i * CRYPT_BLOCK;
-	bool found = false;
-	struct error unread;
+	const struct torn_block block = { cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, conversion_to(r->c) };
+	const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
+	bool found;
 
-	for (unsigned mirror = 0; mirror < n_mirrors && !found; mirror++) {
-		if (volume_read_medium(r->c->volume, address + (uint64_t)i * CRYPT_BLOCK, block, CRYPT_BLOCK, mirror, &unread) &&
-		    !torn_complete(cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, conversion_to(r->c), block, &found, err))
-			return false;
-	}
+	/* A mirror that cannot be read is as good as one that is wrong. */
+	if (!torn_read_medium(r->c->volume, &block, at, r->bytes + (size_t)i * CRYPT_BLOCK, &found, err) && err->kind != ERROR_IO)
+		return false;
 	if (found)
 		return true;
+	*err = (struct error){ 0 };
 	if (damage_skips(r->c)) {
-		const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
-
 		r->skipped[i] = true;
 		return bad_block_add(r->c, unit->unit_id, i, BAD_SKIPPED, at, err) && bad_block_spoil_later(r->c, at, err);
 	}
-	error_set(err, ERROR_CORRUPT, "no mirror has what was written to the block at %#" PRIx64, address + (uint64_t)i * CRYPT_BLOCK);
+	error_set(err, ERROR_CORRUPT, "no mirror has what was written to the block at %#" PRIx64, at);
 	name_file(r->c, unit, err);
 	return error_hint(err, "--resume or --abort with --skip-damaged leaves the damaged blocks as they are");
 }
 
 /* Reads the first mirror and corrects it where it is wrong. */
-static bool read_right(struct reading_back *r, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, unsigned n_mirrors,
-		       struct error *err)
+static bool read_right(struct reading_back *r, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, struct error *err)
 {
 	struct error unread;
 	const bool is_read = volume_read_medium(r->c->volume, address, r->bytes, (size_t)unit->blocks * CRYPT_BLOCK, 0, &unread);
@@ -86,7 +82,7 @@ static bool read_right(struct reading_back *r, struct unit_cipher *cipher, const
 			continue;
 		if (is_read && !is_right(r, cipher, unit, i, r->bytes + (size_t)i * CRYPT_BLOCK, &right, err))
 			return false;
-		if (!right && !find_block(r, cipher, unit, address, i, n_mirrors, err))
+		if (!right && !find_block(r, cipher, unit, address, i, err))
 			return false;
 		r->wanted[i] = !right && !r->skipped[i];
 	}
@@ -111,7 +107,7 @@ static bool read_unit(struct reading_back *r, const struct crypt_unit *unit, uin
 
 	if (!volume_n_mirrors(volume, address, &n_mirrors, err) ||
 	    !unit_cipher_new(r->c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err) ||
-	    !read_right(r, cipher, unit, address, n_mirrors, err))
+	    !read_right(r, cipher, unit, address, err))
 		return false;
 	for (unsigned mirror = 1; mirror < n_mirrors; mirror++)
 		compare_mirror(r, unit, address, mirror);
@@ -128,7 +124,6 @@ static bool read_unit(struct reading_back *r, const struct crypt_unit *unit, uin
 static bool look_at_unsealed(struct reading_back *r, const struct crypt_unit *unit, uint64_t address, struct error *err)
 {
 	struct volume *volume = r->c->volume;
-	const unsigned type = volume->super.csum_type, size = csum_type_size(type);
 	unsigned n_mirrors;
 
 	if (!volume_n_mirrors(volume, address, &n_mirrors, err))
@@ -140,13 +135,12 @@ static bool look_at_unsealed(struct reading_back *r, const struct crypt_unit *un
 
 		for (uint32_t i = 0; i < unit->blocks; i++) {
 			const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
-			uint8_t stored[CSUM_SIZE], computed[CSUM_SIZE];
+			uint8_t stored[CSUM_SIZE];
 			bool has;
 
 			if (!csum_get(r->c, at, stored, &has, err))
 				return false;
-			csum_compute(type, r->other + (size_t)i * CRYPT_BLOCK, CRYPT_BLOCK, computed);
-			if (is_read && (!has || memcmp(stored, computed, size) == 0))
+			if (is_read && (!has || csum_matches(volume->super.csum_type, r->other + (size_t)i * CRYPT_BLOCK, CRYPT_BLOCK, stored)))
 				continue;
 			if (n_bad++ == 0)
 				first = at;

@@ -103,9 +103,10 @@ static bool complete_block(const struct turning *t, uint32_t i, uint8_t *block, 
 	const struct side *from = side_other(t->to);
 	struct batch *batch = t->batch;
 	const uint64_t at = t->address + (uint64_t)i * CRYPT_BLOCK;
+	const struct torn_block torn = { t->cipher, i, t->unit->tags + (size_t)i * CRYPT_TAG_SIZE, t->to };
 	bool found = false;
 
-	if (!torn_read(batch->c->volume, t->cipher, i, t->unit->tags + (size_t)i * CRYPT_TAG_SIZE, t->to, at, block, &found, err) &&
+	if (!torn_read(batch->c->volume, &torn, at, block, &found, err) &&
 	    (err->kind != ERROR_IO || !damage_skips(batch->c)))
 		return false;
 	if (found)
@@ -139,17 +140,13 @@ static bool carry_block(const struct turning *t, uint32_t i, const uint8_t *bloc
 static bool was_bad(const struct turning *t, uint32_t i, const uint8_t *ciphertext, bool *was, struct error *err)
 {
 	struct conversion *c = t->batch->c;
-	const unsigned type = c->volume->super.csum_type, size = csum_type_size(type);
-	uint8_t stored[CSUM_SIZE], before[CSUM_SIZE], after[CSUM_SIZE], other[CRYPT_BLOCK];
+	const enum csum_type type = c->volume->super.csum_type;
+	uint8_t stored[CSUM_SIZE], other[CRYPT_BLOCK];
 	bool has, right, ok;
 
 	ok = side_sealed.read(t->cipher, i, ciphertext, CRYPT_BLOCK, other, t->unit->tags + (size_t)i * CRYPT_TAG_SIZE, &right, err) &&
 	     csum_get(c, t->address + (uint64_t)i * CRYPT_BLOCK, stored, &has, err);
-	if (ok) {
-		csum_compute(type, other, sizeof(other), before);
-		csum_compute(type, ciphertext, CRYPT_BLOCK, after);
-		*was = has && memcmp(stored, before, size) != 0 && memcmp(stored, after, size) != 0;
-	}
+	*was = ok && has && !csum_matches(type, other, sizeof(other), stored) && !csum_matches(type, ciphertext, CRYPT_BLOCK, stored);
 	secret_wipe(other, sizeof(other));
 	return ok;
 }

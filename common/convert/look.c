@@ -148,10 +148,10 @@ static bool read_unit(void *context, const struct crypt_unit *unit, uint64_t pla
 	}
 	for (; r->at < end; r->at += CRYPT_BLOCK, r->out += CRYPT_BLOCK) {
 		const uint32_t i = (uint32_t)((r->at - unit->offset_in_extent) / CRYPT_BLOCK);
+		const struct torn_block block = { cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &side_plain };
 		bool found;
 
-		if (!torn_read(c->volume, cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &side_plain, r->extent->disk_bytenr + r->at, r->out, &found,
-			       err))
+		if (!torn_read(c->volume, &block, r->extent->disk_bytenr + r->at, r->out, &found, err))
 			return false;
 		if (!found || bad_block_is(c, unit->unit_id, i, BAD_CARRIED))
 			return bad_block(r, found ? CARRIED_TEXT : "fail authentication", err);

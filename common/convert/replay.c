@@ -254,10 +254,10 @@ static bool complete_block(const struct finishing *finishing, struct unit_cipher
 			   uint8_t *out, struct error *err)
 {
 	const uint64_t address = range->address + (uint64_t)i * CRYPT_BLOCK;
+	const struct torn_block block = { cipher, i, range->tags + (size_t)i * CRYPT_TAG_SIZE, finishing->to };
 	bool found;
 
-	if (!torn_read(finishing->c->volume, cipher, i, range->tags + (size_t)i * CRYPT_TAG_SIZE, finishing->to, address, out, &found,
-		       err))
+	if (!torn_read(finishing->c->volume, &block, address, out, &found, err))
 		return false;
 	if (found)
 		return true;

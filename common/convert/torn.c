@@ -16,11 +16,10 @@ static void assume(const uint8_t *found, const uint8_t *stream, unsigned mask, u
 	}
 }
 
-bool torn_complete(struct unit_cipher *cipher, uint32_t index, const uint8_t tag[CRYPT_TAG_SIZE], const struct side *to,
-		   uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err)
+bool torn_complete(const struct torn_block *block, uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err)
 {
 	uint8_t stream[CRYPT_BLOCK], ciphertext[CRYPT_BLOCK], plain[CRYPT_BLOCK];
-	bool ok = unit_cipher_key_stream(cipher, index, sizeof(stream), stream, err);
+	bool ok = unit_cipher_key_stream(block->cipher, block->index, sizeof(stream), stream, err);
 
 	*found = false;
 	for (unsigned i = 0; ok && !*found && i < 1u << TORN_PARTS; i++) {
@@ -28,18 +27,20 @@ bool torn_complete(struct unit_cipher *cipher, uint32_t index, const uint8_t tag
 		const unsigned mask = i == 1 ? (1u << TORN_PARTS) - 1 : i == (1u << TORN_PARTS) - 1 ? 1 : i;
 
 		assume(bytes, stream, mask, ciphertext);
-		ok = unit_cipher_open(cipher, index, ciphertext, CRYPT_BLOCK, plain, tag, found, err);
+		ok = unit_cipher_open(block->cipher, block->index, ciphertext, CRYPT_BLOCK, plain, block->tag, found, err);
 	}
 	if (ok && *found)
-		memcpy(bytes, to->is_sealed ? ciphertext : plain, CRYPT_BLOCK);
+		memcpy(bytes, block->to->is_sealed ? ciphertext : plain, CRYPT_BLOCK);
 	secret_wipe(stream, sizeof(stream));
 	secret_wipe(plain, sizeof(plain));
 	secret_wipe(ciphertext, sizeof(ciphertext));	/* what was taken for ciphertext may be plain text */
 	return ok;
 }
 
-bool torn_read(struct volume *volume, struct unit_cipher *cipher, uint32_t index, const uint8_t tag[CRYPT_TAG_SIZE], const struct side *to,
-	       uint64_t address, uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err)
+typedef bool mirror_read(struct volume *volume, uint64_t logical, void *bytes, size_t len, unsigned mirror, struct error *err);
+
+static bool read_from(struct volume *volume, mirror_read *read, const struct torn_block *block, uint64_t address, uint8_t bytes[CRYPT_BLOCK],
+		      bool *found, struct error *err)
 {
 	unsigned n_mirrors;
 	struct error unread = { 0 };
@@ -48,12 +49,24 @@ bool torn_read(struct volume *volume, struct unit_cipher *cipher, uint32_t index
 	if (!volume_n_mirrors(volume, address, &n_mirrors, err))
 		return false;
 	for (unsigned mirror = 0; mirror < n_mirrors && !*found; mirror++) {
-		if (volume_read(volume, address, bytes, CRYPT_BLOCK, mirror, &unread) &&
-		    !torn_complete(cipher, index, tag, to, bytes, found, err))
+		if (read(volume, address, bytes, CRYPT_BLOCK, mirror, &unread) &&
+		    !torn_complete(block, bytes, found, err))
 			return false;
 	}
 	if (*found || unread.kind != ERROR_IO)
 		return true;
 	*err = unread;
 	return false;
+}
+
+bool torn_read(struct volume *volume, const struct torn_block *block, uint64_t address, uint8_t bytes[CRYPT_BLOCK], bool *found,
+	       struct error *err)
+{
+	return read_from(volume, volume_read, block, address, bytes, found, err);
+}
+
+bool torn_read_medium(struct volume *volume, const struct torn_block *block, uint64_t address, uint8_t bytes[CRYPT_BLOCK], bool *found,
+		      struct error *err)
+{
+	return read_from(volume, volume_read_medium, block, address, bytes, found, err);
 }

@@ -11,18 +11,28 @@
 
 #define TORN_PARTS 8u
 
+/* What a block is recognised by, and the side that it is completed to. */
+struct torn_block {
+	struct unit_cipher *cipher;
+	uint32_t index;		/* in its unit */
+	const uint8_t *tag;
+	const struct side *to;
+};
+
 /*
- * bytes: the block as found. Becomes the whole of it as it is on this side. *found is false if no assignment
- * verifies; bytes are then unchanged.
+ * bytes: the block as found. Becomes the whole of it as it is on that side. *found is false if no assignment verifies; bytes are then
+ * unchanged.
  */
-bool torn_complete(struct unit_cipher *cipher, uint32_t index, const uint8_t tag[CRYPT_TAG_SIZE], const struct side *to,
-		   uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err) must_use;
+bool torn_complete(const struct torn_block *block, uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err) must_use;
 
 /*
  * The same for the block at address, from the first mirror that has one or the other or a mixture. *found is false if no mirror has; the
  * contents of bytes are then unspecified. Returns false (ERROR_IO) if a mirror that cannot be read could have been the one.
  */
-bool torn_read(struct volume *volume, struct unit_cipher *cipher, uint32_t index, const uint8_t tag[CRYPT_TAG_SIZE], const struct side *to,
-	       uint64_t address, uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err) must_use;
+bool torn_read(struct volume *volume, const struct torn_block *block, uint64_t address, uint8_t bytes[CRYPT_BLOCK], bool *found,
+	       struct error *err) must_use;
+/* The same from the medium, bypassing all caches. */
+bool torn_read_medium(struct volume *volume, const struct torn_block *block, uint64_t address, uint8_t bytes[CRYPT_BLOCK], bool *found,
+		      struct error *err) must_use;
 
 #endif /* COMMON_CONVERT_TORN_H */

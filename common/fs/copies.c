@@ -78,15 +78,13 @@ static bool note_samples(void *context, uint64_t logical, size_t n_sectors, cons
 static void judge_sample(struct part *part, const struct sample *sample, uint8_t *sector)
 {
 	const struct superblock *super = &part->volume->super;
-	uint8_t have[CSUM_SIZE];
 
 	for (unsigned i = 0; i < part->n; i++) {
 		struct error unread = { 0 };
 
 		if (!volume_read(part->volume, sample->logical, sector, super->sector_size, part->copy[i].mirror, &unread))
 			continue;
-		csum_compute(super->csum_type, sector, super->sector_size, have);
-		if (memcmp(have, sample->csum, csum_type_size(super->csum_type)) == 0)
+		if (csum_matches(super->csum_type, sector, super->sector_size, sample->csum))
 			part->copy[i].n_good++;
 		else
 			part->copy[i].n_bad++;

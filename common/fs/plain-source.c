@@ -139,7 +139,6 @@ static bool give_invalid(const struct check *check, uint64_t from, uint64_t to, 
 static bool repair_sector(struct check *check, uint64_t logical, uint8_t *sector, const uint8_t *want, struct error *err)
 {
 	const struct superblock *super = &check->volume->super;
-	const size_t csum_size = csum_type_size(super->csum_type);
 	uint8_t have[CSUM_SIZE];
 	unsigned bad = check->n_mirrors;
 
@@ -150,8 +149,7 @@ static bool repair_sector(struct check *check, uint64_t logical, uint8_t *sector
 
 		if (!volume_read(check->volume, logical, check->spare, super->sector_size, mirror, &unread))
 			continue;
-		csum_compute(super->csum_type, check->spare, super->sector_size, have);
-		if (memcmp(have, want, csum_size) != 0) {
+		if (!csum_matches(super->csum_type, check->spare, super->sector_size, want)) {
 			bad = bad < check->n_mirrors ? bad : mirror;
 			continue;
 		}
@@ -229,13 +227,11 @@ static bool check_run(void *context, uint64_t logical, size_t n_sectors, const u
 	const struct superblock *super = &check->volume->super;
 	const size_t csum_size = csum_type_size(super->csum_type);
 	uint8_t *sector = check->bytes + (logical - check->logical);
-	uint8_t have[CSUM_SIZE];
 
 	if (!compare_copies(check, logical, err))
 		return false;
 	for (size_t i = 0; i < n_sectors; i++) {
-		csum_compute(super->csum_type, sector, super->sector_size, have);
-		if (memcmp(have, csums, csum_size) != 0 && !repair_sector(check, logical, sector, csums, err))
+		if (!csum_matches(super->csum_type, sector, super->sector_size, csums) && !repair_sector(check, logical, sector, csums, err))
 			return false;
 		logical += super->sector_size;
 		sector += super->sector_size;

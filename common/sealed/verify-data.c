@@ -268,12 +268,10 @@ static bool check_csums(void *context, uint64_t logical, size_t n_sectors, const
 {
 	struct look *look = context;
 	struct data_verify *d = look->d;
-	uint8_t have[CSUM_SIZE];
 
 	(void)err;
 	for (size_t i = 0; i < n_sectors; i++, logical += d->sector_size, csums += d->csum_size) {
-		csum_compute(d->volume->super.csum_type, d->bytes + (logical - look->base), d->sector_size, have);
-		if (memcmp(have, csums, d->csum_size) == 0)
+		if (csum_matches(d->volume->super.csum_type, d->bytes + (logical - look->base), d->sector_size, csums))
 			continue;
 		for (uint64_t at = logical; at < logical + d->sector_size; at += CRYPT_BLOCK) {
 			const uint64_t block = (at - look->begin) / CRYPT_BLOCK;

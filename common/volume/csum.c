@@ -66,6 +66,14 @@ void csum_compute(enum csum_type type, const void *bytes, size_t len, uint8_t *o
 	}
 }
 
+bool csum_matches(enum csum_type type, const void *bytes, size_t len, const uint8_t *csum)
+{
+	uint8_t computed[CSUM_SIZE];
+
+	csum_compute(type, bytes, len, computed);
+	return memcmp(computed, csum, csum_type_size(type)) == 0;
+}
+
 bool csum_block_matches(enum csum_type type, const uint8_t *block, size_t len)
 {
 	uint8_t want[CSUM_SIZE];

@@ -51,7 +51,7 @@ static void every_mixture(enum crypt_cipher kind)
 			bool found;
 
 			mix(&f, mask, bytes);
-			assert_true(torn_complete(f.cipher, 3, f.tag, want_sealed ? &side_sealed : &side_plain, bytes, &found, &err));
+			assert_true(torn_complete(&(struct torn_block){ f.cipher, 3, f.tag, want_sealed ? &side_sealed : &side_plain }, bytes, &found, &err));
 			assert_true(found);
 			assert_memory_equal(bytes, want_sealed ? f.sealed : f.plain, CRYPT_BLOCK);
 		}
@@ -92,7 +92,7 @@ static void leaves_alone_what_is_neither(void **state)
 		else
 			index = 4;
 		memcpy(before, bytes, sizeof(before));
-		assert_true(torn_complete(f.cipher, index, f.tag, &side_sealed, bytes, &found, &err));
+		assert_true(torn_complete(&(struct torn_block){ f.cipher, index, f.tag, &side_sealed }, bytes, &found, &err));
 		assert_false(found);
 		assert_memory_equal(bytes, before, sizeof(before));
 	}
