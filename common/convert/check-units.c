@@ -68,7 +68,7 @@ static bool check_block(struct checking *checking, struct unit_cipher *cipher, c
 			bool is_read, struct error *err)
 {
 	uint8_t *block = checking->bytes + (size_t)i * CRYPT_BLOCK;
-	unsigned mirror, n_mirrors;
+	unsigned mirror;
 	bool authentic = false;
 
 	checking->is_as_read = false;
@@ -79,10 +79,10 @@ static bool check_block(struct checking *checking, struct unit_cipher *cipher, c
 	checking->is_as_read = authentic;
 	if (authentic)
 		return true;
-	if (!unit_block_read(checking->c->volume, cipher, unit, checking->extent->logical + unit->offset_in_extent, i, block, &mirror,
-			     &n_mirrors, err))
+	if (!unit_block_read(checking->c->volume, unit_cipher_open, cipher, unit, checking->extent->logical + unit->offset_in_extent, i, block,
+			     &mirror, err))
 		return false;
-	if (mirror < n_mirrors)
+	if (mirror != BLOCK_NOWHERE)
 		return true;
 	if (checking->adds && (!finish_block(checking, cipher, unit, i, block, &authentic, err) || authentic))
 		return authentic;

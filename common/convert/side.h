@@ -15,9 +15,8 @@ struct side {
 	bool is_forward;		/* converting to it moves the cursor forward; otherwise back */
 	enum crypt_direction direction;	/* of a conversion to it */
 	enum crypt_state state;		/* of the header meanwhile */
-	/* Reads a block or payload that is on this side. *is: its tag says that it was. out: as it is on the other one; in == out is fine. */
-	bool (*read)(struct unit_cipher *unit, uint32_t index, const void *in, size_t len, void *out, const uint8_t tag[CRYPT_TAG_SIZE],
-		     bool *is, struct error *err);
+	/* Reads a block or payload that is on this side. *right: its tag says that it was. out: as it is on the other one. */
+	unit_cipher_read *read;
 	/* Of messages: that a block, and a payload, turned out not to be on this side. */
 	const char *block, *block_fails, *payload_fails;
 	/* The flags of a regular file on this side. flags: as they are; before: what they had before the file was sealed. */

@@ -54,6 +54,9 @@ bool unit_cipher_open(struct unit_cipher *unit, uint32_t index, const void *in, 
 /* Seals again what was sealed with this tag. *same: it still has that tag. */
 bool unit_cipher_reseal(struct unit_cipher *unit, uint32_t index, const void *plain, size_t len, void *out,
 			const uint8_t tag[CRYPT_TAG_SIZE], bool *same, struct error *err) must_use;
+/* Either of the two: reads what is in one form, gives the other one, and says whether the tag is right. */
+typedef bool unit_cipher_read(struct unit_cipher *unit, uint32_t index, const void *in, size_t len, void *out,
+			      const uint8_t tag[CRYPT_TAG_SIZE], bool *right, struct error *err);
 /* The key stream of a block: plain = ciphertext xor key stream. Not authenticated: only for recovering torn blocks. */
 bool unit_cipher_key_stream(struct unit_cipher *unit, uint32_t index, size_t len, uint8_t *out, struct error *err) must_use;
 

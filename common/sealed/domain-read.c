@@ -114,9 +114,10 @@ static bool open_block(struct request *r, uint32_t i, bool is_read, struct error
 		return false;
 	if (authentic)
 		return true;
-	if (!unit_block_read(volume, at_hand->cipher, unit, r->address + unit->offset_in_extent, i, r->out, &mirror, &n_mirrors, err))
+	if (!unit_block_read(volume, unit_cipher_open, at_hand->cipher, unit, r->address + unit->offset_in_extent, i, r->out, &mirror, err) ||
+	    !volume_n_mirrors(volume, r->address, &n_mirrors, err))
 		return false;
-	if (mirror == n_mirrors)
+	if (mirror == BLOCK_NOWHERE)
 		return bad_bytes(r, r->at, r->at + CRYPT_BLOCK, n_mirrors > 1 ? "fail authentication on every mirror" : "fail authentication",
 				 err);
 	return mirror == 0 || tell_mirror(r, mirror, err);

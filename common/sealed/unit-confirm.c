@@ -9,26 +9,6 @@
 /* If only the length fits, at most this many blocks are tried, spread over the extent. */
 #define CONFIRM_SPREAD 1024u
 
-/* Is the data at address the plain text of block i? */
-static bool block_is_plain(struct volume *volume, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address,
-			   uint32_t i, bool *is, struct error *err)
-{
-	const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
-	uint8_t bytes[CRYPT_BLOCK];
-	unsigned n_mirrors;
-
-	*is = false;
-	if (!volume_n_mirrors(volume, at, &n_mirrors, err))
-		return false;
-	for (unsigned mirror = 0; mirror < n_mirrors && !*is; mirror++) {
-		if (!unit_mirror_read(volume, at, bytes, CRYPT_BLOCK, mirror))
-			continue;
-		if (!unit_cipher_reseal(cipher, i, bytes, CRYPT_BLOCK, bytes, unit->tags + (size_t)i * CRYPT_TAG_SIZE, is, err))
-			return false;
-	}
-	return true;
-}
-
 struct confirming {
 	struct volume *volume;
 	const struct key_schedule *schedule;
@@ -43,18 +23,14 @@ static bool confirm_block(struct confirming *c, struct unit_cipher *cipher, cons
 	const uint64_t address = c->address + unit->offset_in_extent;
 	/* The boundary tells how far the records have come. What the last one overwrites may be on either side. */
 	const bool unfinished = c->boundary != UNIT_PLACE_END;
-	uint8_t plain[CRYPT_BLOCK];
-	unsigned mirror, n_mirrors;
+	uint8_t bytes[CRYPT_BLOCK];
+	unsigned mirror = BLOCK_NOWHERE;
+	const bool ok = (!unfinished || unit_block_read(c->volume, unit_cipher_reseal, cipher, unit, address, i, bytes, &mirror, err)) &&
+			(mirror != BLOCK_NOWHERE || unit_block_read(c->volume, unit_cipher_open, cipher, unit, address, i, bytes, &mirror, err));
 
-	if (unfinished && !block_is_plain(c->volume, cipher, unit, address, i, &c->confirmed, err))
-		return false;
-	if (c->confirmed)
-		return true;
-	if (!unit_block_read(c->volume, cipher, unit, address, i, plain, &mirror, &n_mirrors, err))
-		return false;
-	c->confirmed = mirror < n_mirrors;
-	secret_wipe(plain, sizeof(plain));
-	return true;
+	c->confirmed = ok && mirror != BLOCK_NOWHERE;
+	secret_wipe(bytes, sizeof(bytes));
+	return ok;
 }
 
 static bool confirm_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)

@@ -379,24 +379,24 @@ bool unit_mirror_read(struct volume *volume, uint64_t logical, void *bytes, size
 	return false;
 }
 
-bool unit_block_read(struct volume *volume, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, uint32_t i,
-		     uint8_t plain[CRYPT_BLOCK], unsigned *mirror, unsigned *n_mirrors, struct error *err)
+bool unit_block_read(struct volume *volume, unit_cipher_read *read, struct unit_cipher *cipher, const struct crypt_unit *unit,
+		     uint64_t address, uint32_t i, uint8_t out[CRYPT_BLOCK], unsigned *mirror, struct error *err)
 {
 	const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
-	const struct chunk *chunk;
+	unsigned n_mirrors;
 
-	if (!volume_chunk(volume, at, &chunk, err))
+	*mirror = BLOCK_NOWHERE;
+	if (!volume_n_mirrors(volume, at, &n_mirrors, err))
 		return false;
-	*n_mirrors = chunk_n_mirrors(chunk);
-	for (*mirror = 0; *mirror < *n_mirrors; (*mirror)++) {
-		bool authentic;
+	for (unsigned n = 0; n < n_mirrors && *mirror == BLOCK_NOWHERE; n++) {
+		bool right;
 
-		if (!unit_mirror_read(volume, at, plain, CRYPT_BLOCK, *mirror))
+		if (!unit_mirror_read(volume, at, out, CRYPT_BLOCK, n))
 			continue;
-		if (!unit_cipher_open(cipher, i, plain, CRYPT_BLOCK, plain, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &authentic, err))
+		if (!read(cipher, i, out, CRYPT_BLOCK, out, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &right, err))
 			return false;
-		if (authentic)
-			return true;
+		if (right)
+			*mirror = n;
 	}
 	return true;
 }

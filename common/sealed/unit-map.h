@@ -6,6 +6,8 @@
 #ifndef COMMON_SEALED_UNIT_MAP_H
 #define COMMON_SEALED_UNIT_MAP_H
 
+#include <limits.h>
+
 #include "common/crypto/key-schedule.h"
 #include "common/sealed/scan.h"
 #include "common/tree/tree-gap.h"
@@ -106,11 +108,13 @@ bool unit_map_visit_over(const struct unit_map *map, uint64_t place, unit_visit 
 bool unit_map_visit_all(const struct unit_map *map, unit_visit *visit, void *context, struct error *err) must_use;
 
 /*
- * Reads block i of a unit whose first block is now at address, and decrypts it from the first mirror whose tag is right. *mirror: which one
- * (n_mirrors: none). A wrong tag is not an error, nor is an unreadable mirror, which is only a warning.
+ * Reads block i of a unit whose first block is now at address, from the first mirror whose tag is right: ciphertext (unit_cipher_open), or
+ * what is plain text (unit_cipher_reseal). out: the other form of it. *mirror: which one; BLOCK_NOWHERE: none. A wrong tag is not an error,
+ * nor is an unreadable mirror, which is only a warning.
  */
-bool unit_block_read(struct volume *volume, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, uint32_t i,
-		     uint8_t plain[CRYPT_BLOCK], unsigned *mirror, unsigned *n_mirrors, struct error *err) must_use;
+#define BLOCK_NOWHERE UINT_MAX
+bool unit_block_read(struct volume *volume, unit_cipher_read *read, struct unit_cipher *cipher, const struct crypt_unit *unit,
+		     uint64_t address, uint32_t i, uint8_t out[CRYPT_BLOCK], unsigned *mirror, struct error *err) must_use;
 
 /* Reads one mirror. One that cannot be read is a warning, unless its device is missing, and counts like a wrong one. */
 bool unit_mirror_read(struct volume *volume, uint64_t logical, void *bytes, size_t len, unsigned mirror) must_use;
