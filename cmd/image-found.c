@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "cmd/unpacked.h"
+
 #define PARTITIONS_MAX 128	/* that are looked through */
 
 static struct image_found *found;
@@ -39,8 +41,11 @@ void image_found_set(size_t i, const struct image_part *part)
 		n_found = i + 1;
 	}
 	at = &found[i];
-	*at = (struct image_found){ .is_known = true, .offset = part->offset, .unpacked_size = part->opened == part->path ? 0 : part->size,
-				  .partition = part->partition };
+	*at = (struct image_found){ .is_known = true, .offset = part->offset, .partition = part->partition };
+	if (part->opened != part->path) {
+		at->unpacked = part->opened;
+		at->member = unpacked_member(part->opened);
+	}
 	if (part->offset > 0 && part->partition.number == 0)
 		look_for_partition(part, &at->partition);
 }

@@ -9,7 +9,8 @@
 struct image_found {
 	bool is_known;
 	uint64_t offset;		/* where the filesystem begins */
-	uint64_t unpacked_size;		/* 0: the image was not packed */
+	const char *unpacked;		/* the path with the unpacked image; NULL: it was not packed */
+	const char *member;		/* its name in an archive; NULL: in none */
 	struct partition partition;	/* number 0: in none */
 };
 

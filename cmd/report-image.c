@@ -15,6 +15,12 @@
 #define PIECE (1u << 20)
 #define HASH_TEXT_SIZE (2 * HASH_SIZE + 1)
 
+/* Size and hash of some bytes. */
+struct sum {
+	uint64_t size;
+	char hash[HASH_TEXT_SIZE];	/* "": it was not computed */
+};
+
 static bool hash_all(struct progress *progress, struct device *device, struct hash *hash, uint8_t *piece, char text[HASH_TEXT_SIZE],
 		     struct error *err)
 {
@@ -36,11 +42,11 @@ static bool hash_all(struct progress *progress, struct device *device, struct ha
 	return true;
 }
 
-static bool hash_device(struct progress *progress, struct device *device, char text[HASH_TEXT_SIZE], struct error *err)
+static bool hash_device(struct progress *progress, struct device *device, struct sum *sum, struct error *err)
 {
 	struct hash *hash = NULL;
 	uint8_t *piece = malloc(PIECE);
-	const bool ok = (piece || error_memory(err)) && hash_new(&hash, err) && hash_all(progress, device, hash, piece, text, err);
+	const bool ok = (piece || error_memory(err)) && hash_new(&hash, err) && hash_all(progress, device, hash, piece, sum->hash, err);
 
 	progress_clear(progress);
 	hash_free(hash);
@@ -48,12 +54,35 @@ static bool hash_device(struct progress *progress, struct device *device, char t
 	return ok;
 }
 
-static void put_part(struct json_object *line, const struct image_found *found)
+/* What was unpacked is in a file that is still open. */
+static bool sum_unpacked(struct progress *progress, const char *path, bool with_hash, struct sum *sum, struct error *err)
+{
+	struct device *device;
+	bool ok;
+
+	if (!device_open(path, false, &device, err))
+		return false;
+	sum->size = device->size;
+	ok = !with_hash || hash_device(progress, device, sum, err);
+	device_close(device);
+	return ok;
+}
+
+static void put_sum(struct json_object *line, const struct sum *sum, const char *size, const char *hash)
+{
+	json_u64(line, size, sum->size);
+	if (sum->hash[0])
+		json_text(line, hash, sum->hash);
+}
+
+static void put_part(struct json_object *line, const struct image_found *found, const struct sum *unpacked)
 {
 	struct json_object *partition;
 
-	if (found->unpacked_size > 0)
-		json_u64(line, "unpacked_size", found->unpacked_size);
+	if (found->member)
+		json_name(line, "member", found->member, strlen(found->member));
+	if (found->unpacked)
+		put_sum(line, unpacked, "unpacked_size", "unpacked_sha256");
 	json_u64(line, "filesystem_offset", found->offset);
 	if (found->partition.number == 0)
 		return;
@@ -66,31 +95,47 @@ static void put_part(struct json_object *line, const struct image_found *found)
 	json_member(line, "partition", partition);
 }
 
-/* hash NULL: it was not computed, and unread, if it has a text, says why. */
-static void put_image(struct export_report *report, const struct device *device, size_t i, const char *hash, const struct error *unread)
+/* unread, if it has a text, says why there is no hash. */
+static void put_image(struct export_report *report, const char *name, size_t i, const struct sum *whole, const struct sum *unpacked,
+		      const struct error *unread)
 {
 	const struct image_found *found = image_found(i);
 	struct json_object *line = json_line();
 
-	json_name(line, "image", device->name, strlen(device->name));
-	json_u64(line, "size", device->size);
-	if (hash)
-		json_text(line, "sha256", hash);
+	json_name(line, "image", name, strlen(name));
+	put_sum(line, whole, "size", "sha256");
 	if (unread->text[0])
 		json_text(line, "text", unread->text);
 	if (found)
-		put_part(line, found);
+		put_part(line, found, unpacked);
 	json_print(line, report->report.stream);
+}
+
+/* Comments to sha256sum. */
+static void put_manifest(FILE *out, const char *device, const struct image_found *found, const struct sum *whole, const struct sum *unpacked)
+{
+	char name[1024], member[1024] = "";
+
+	escape_text(device, strlen(device), name, sizeof(name));
+	fprintf(out, "# image %s  %s  %" PRIu64 " bytes\n", whole->hash, name, whole->size);
+	if (!found || !found->unpacked)
+		return;
+	if (found->member)
+		escape_text(found->member, strlen(found->member), member, sizeof(member));
+	fprintf(out, "# unpacked image %s  %s%s%s  %" PRIu64 " bytes\n", unpacked->hash, name, found->member ? ", member " : "", member,
+		unpacked->size);
 }
 
 static bool report_device(struct export_report *report, struct device *device, size_t i, bool with_hash, struct error *err)
 {
-	char hash[HASH_TEXT_SIZE], name[1024];
+	const struct image_found *found = image_found(i);
+	struct sum whole = { .size = device->size }, unpacked = { 0 };
 	struct error unread = { 0 };
-	const bool is_hashed = with_hash && hash_device(&report->progress, device, hash, &unread);
+	const bool is_hashed = (!with_hash || hash_device(&report->progress, device, &whole, &unread)) &&
+			       (!found || !found->unpacked || sum_unpacked(&report->progress, found->unpacked, with_hash, &unpacked, &unread));
 
 	if (report->report.stream)
-		put_image(report, device, i, is_hashed ? hash : NULL, &unread);
+		put_image(report, device->name, i, &whole, &unpacked, &unread);
 	if (!with_hash)
 		return true;
 	if (!is_hashed && (report->manifest.stream || unread.kind == ERROR_MEMORY))
@@ -100,10 +145,8 @@ static bool report_device(struct export_report *report, struct device *device, s
 		print_warning(NULL, unread.text);
 		return true;
 	}
-	if (report->manifest.stream) {
-		escape_text(device->name, strlen(device->name), name, sizeof(name));
-		fprintf(report->manifest.stream, "# image %s  %s  %" PRIu64 " bytes\n", hash, name, device->size);
-	}
+	if (report->manifest.stream)
+		put_manifest(report->manifest.stream, device->name, found, &whole, &unpacked);
 	return true;
 }
 

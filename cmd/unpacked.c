@@ -13,7 +13,8 @@
 
 struct unpacked {
 	char *path;		/* of the packed one */
-	char *member;		/* "": the only one */
+	char *asked;		/* the member that was asked for; "": the only one */
+	char *member;		/* its name; NULL: path is not an archive */
 	char at[32];		/* the path of the unpacked image, which has no name */
 	struct unpacked *next;
 };
@@ -62,23 +63,25 @@ static bool unpack(const char *path, const char *member, uint64_t size, struct u
 	const enum progress_mode mode = show.is_chosen ? show.mode : shows ? PROGRESS_BAR : PROGRESS_NONE;
 	struct report report = { .total = size };
 	struct unpacked *u = calloc(1, sizeof(*u));
+	char *name = NULL;
 	int fd = -1;
 
 	progress_init(&report.progress, mode, stderr, show.is_chosen ? show.every : 1);
 
 	bool ok = u || error_memory(err);
 
-	ok = ok && unpack_image(path, member, tell, &report, &fd, err);
+	ok = ok && unpack_image(path, member, tell, &report, &fd, &name, err);
 	if (ok)
 		tell(&report, size);
 	progress_clear(&report.progress);
 	if (ok) {
 		u->path = strdup(path);
-		u->member = strdup(member ? member : "");
+		u->asked = strdup(member ? member : "");
+		u->member = name;
 		snprintf(u->at, sizeof(u->at), "/proc/self/fd/%d", fd);
 		u->next = done;
 		done = *made = u;
-		return (u->path && u->member) || error_memory(err);
+		return (u->path && u->asked) || error_memory(err);
 	}
 	free(u);
 	return false;
@@ -87,8 +90,16 @@ static bool unpack(const char *path, const char *member, uint64_t size, struct u
 static struct unpacked *find(const char *path, const char *member)
 {
 	for (struct unpacked *u = done; u; u = u->next)
-		if (strcmp(u->path, path) == 0 && strcmp(u->member, member ? member : "") == 0)
+		if (strcmp(u->path, path) == 0 && strcmp(u->asked, member ? member : "") == 0)
 			return u;
+	return NULL;
+}
+
+const char *unpacked_member(const char *at)
+{
+	for (const struct unpacked *u = done; u; u = u->next)
+		if (strcmp(u->at, at) == 0)
+			return u->member;
 	return NULL;
 }
 

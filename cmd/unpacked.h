@@ -12,6 +12,9 @@
  */
 bool unpacked_open(const char **path, const char *member, struct device *packed, struct device **device, struct error *err) must_use;
 
+/* The name in its archive of what was unpacked to this path; NULL: it was in none, or nothing was unpacked to it. */
+const char *unpacked_member(const char *at);
+
 /* How the unpacking to come is shown, for commands that have options for that; else a bar on a terminal. */
 void unpacked_progress(enum progress_mode mode, double every);
 

@@ -118,6 +118,8 @@ struct unpacking {
 	const char *path;
 	const char *member;
 	struct archive *archive;
+	bool is_archive;
+	char *unpacked;		/* the name of the member that was unpacked */
 	unpack_progress *progress;
 	void *context;
 	int fd;
@@ -179,7 +181,18 @@ static void add_name(char *names, size_t size, unsigned n, const char *name)
 		snprintf(names + used, size - used, "%s%s", n ? ", " : "", text);
 }
 
-static bool unpack_members(const struct unpacking *u, struct error *err)
+/* A file that is only compressed has no name in it. */
+static bool unpack_member(struct unpacking *u, struct archive_entry *entry, struct error *err)
+{
+	if (u->is_archive) {
+		u->unpacked = strdup(name_of(entry));
+		if (!u->unpacked)
+			return error_memory(err);
+	}
+	return unpack_data(u, entry, err);
+}
+
+static bool unpack_members(struct unpacking *u, struct error *err)
 {
 	struct archive_entry *entry;
 	char names[600] = "";
@@ -192,9 +205,9 @@ static bool unpack_members(const struct unpacking *u, struct error *err)
 		if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry))
 			continue;
 		if (u->member && strcmp(name_of(entry), u->member) == 0)
-			return unpack_data(u, entry, err);
+			return unpack_member(u, entry, err);
 		add_name(names, sizeof(names), n, name_of(entry));
-		if (!u->member && n == 0 && !unpack_data(u, entry, err))
+		if (!u->member && n == 0 && !unpack_member(u, entry, err))
 			return false;
 		n++;
 	}
@@ -246,10 +259,11 @@ static bool choose_format(struct unpacking *u, struct error *err)
 		return error_set(err, ERROR_USAGE, "%s: is not an archive and has no member %s", u->path, u->member);
 	if (!is_archive && !is_packed)
 		return error_set(err, ERROR_NOT_FOUND, "%s: is not in a known compression or archive format", u->path);
+	u->is_archive = is_archive;
 	return open_archive(u, !is_archive, err);
 }
 
-bool unpack_image(const char *path, const char *member, unpack_progress *progress, void *context, int *fd, struct error *err)
+bool unpack_image(const char *path, const char *member, unpack_progress *progress, void *context, int *fd, char **name, struct error *err)
 {
 	struct unpacking u = { .path = path, .member = member, .progress = progress, .context = context, .fd = -1 };
 	bool ok = make_file(&u.fd, err);
@@ -259,6 +273,11 @@ bool unpack_image(const char *path, const char *member, unpack_progress *progres
 	archive_read_free(u.archive);
 	if (!ok && u.fd >= 0)
 		close(u.fd);
+	if (!ok) {
+		free(u.unpacked);
+		u.unpacked = NULL;
+	}
 	*fd = ok ? u.fd : -1;
+	*name = u.unpacked;
 	return ok;
 }

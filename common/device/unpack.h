@@ -16,8 +16,9 @@ typedef void unpack_progress(void *context, uint64_t done);
 
 /*
  * Unpacks the file at path or, from an archive, its only regular file or the one called member (NULL: the only one) to a sparse file in
- * $TMPDIR or /tmp. *fd is that file; the caller closes it.
+ * $TMPDIR or /tmp. *fd is that file; the caller closes it. *name is the name of the member, malloced; NULL: path is not an archive.
  */
-bool unpack_image(const char *path, const char *member, unpack_progress *progress, void *context, int *fd, struct error *err) must_use;
+bool unpack_image(const char *path, const char *member, unpack_progress *progress, void *context, int *fd, char **name,
+		  struct error *err) must_use;
 
 #endif /* COMMON_DEVICE_UNPACK_H */

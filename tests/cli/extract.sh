@@ -152,7 +152,21 @@ has_image() { grep -q "^{\"image\":\"$1\",\"size\":\"$(stat -c %s "$1")\",\"sha2
 quiet btrfs-crypt cat disk.img vault secret.txt --report cat-image.report
 has_image disk.img ',"filesystem_offset":"0"' cat-image.report
 quiet btrfs-crypt export packed.gz vault:secret.txt -o packed.tar --report packed.report
-has_image packed.gz ",\"unpacked_size\":\"$(stat -c %s disk.img)\",\"filesystem_offset\":\"0\"" packed.report
+inner="\"unpacked_size\":\"$(stat -c %s disk.img)\",\"unpacked_sha256\":\"$(sha256sum < disk.img | cut -d ' ' -f 1)\",\"filesystem_offset\":\"0\""
+has_image packed.gz ",$inner" packed.report
+# In an archive it has a name, asked for or not; the manifest has both hashes, too.
+tar -cf packed.tar disk.img key
+tar -czf alone.tgz ./disk.img
+for of in "packed.tar --member=disk.img" alone.tgz; do
+	rm -f member.tar member.report member.sums
+	quiet btrfs-crypt export $of vault:secret.txt -o member.tar --report member.report --manifest member.sums
+	has_image "${of% *}" ",\"member\":\"disk.img\",$inner" member.report
+	printf '# image %s  %s  %s bytes\n# unpacked image %s  %s, member disk.img  %s bytes\n' "$(sha256sum < "${of% *}" | cut -d ' ' -f 1)" "${of% *}" \
+		"$(stat -c %s "${of% *}")" "$(sha256sum < disk.img | cut -d ' ' -f 1)" "${of% *}" "$(stat -c %s disk.img)" > want.sums
+	grep '^# .*image' member.sums | cmp -s - want.sums || { bad "the hashes of $of in the manifest"; cat member.sums; }
+done
+btrfs-crypt cat alone.tgz vault no-such-file --report inner-early.report > out 2> err
+[ $? -eq 4 ] && grep -qx "{\"image\":\"alone.tgz\",\"size\":\"$(stat -c %s alone.tgz)\",\"member\":\"disk.img\",\"unpacked_size\":\"$(stat -c %s disk.img)\",\"filesystem_offset\":\"0\"}" inner-early.report || { bad "a member after an early end"; cat inner-early.report; }
 btrfs-crypt cat disk.img vault no-such-file --report early.report > out 2> err
 [ $? -eq 4 ] && grep -qx "{\"image\":\"disk.img\",\"size\":\"$(stat -c %s disk.img)\",\"filesystem_offset\":\"0\"}" early.report || { bad "the image after an early end"; cat early.report; }
 
