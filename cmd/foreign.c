@@ -14,7 +14,8 @@
 #include "common/device/foreign.h"
 #include "common/device/partition.h"
 
-#define PARTITIONS_MAX 8	/* named */
+#define PARTITIONS_MAX 128	/* that are looked through */
+#define KINDS_MAX 8		/* of which a way out is named */
 #define WORD_MAX 56u		/* as many as a hint has room for */
 #define COMMAND_MAX (WORD_MAX + 136)
 
@@ -172,37 +173,103 @@ bool foreign_check_container(const struct image_part *part, struct error *err)
 	return not_btrfs(part, &found, err);
 }
 
-/* A disk: what its partitions contain, and how to read the first of them. */
-static bool check_partitions(const struct image_part *part, struct error *err)
+/* --- partitions -------------------------------------------------------------------------------------------------------- */
+
+/* What the partitions of a disk contain. */
+struct contents {
+	size_t n;		/* partitions of which that is known */
+	uint64_t btrfs;		/* where the first with btrfs begins; 0: none has it */
+	char text[384];		/* ends with ... if it is_cut */
+	bool is_cut;
+	char hint[512];		/* how to read what is not btrfs, once for each kind */
+	char told[KINDS_MAX][48];
+	size_t n_told;
+};
+
+static bool is_told(const struct contents *contents, const char *name)
+{
+	for (size_t i = 0; i < contents->n_told; i++)
+		if (strcmp(contents->told[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Leaves out what there is no room for. */
+static void add_way_out(const struct image_part *there, const struct foreign *found, struct contents *contents)
+{
+	const size_t used = strlen(contents->hint);
+	struct error way = { 0 };
+
+	if (contents->n_told == KINDS_MAX || is_told(contents, found->name))
+		return;
+	way_out(there, found, &way);
+	if (!way.hint[0] || used + strlen(way.hint) + sizeof("partition 128: , ") > sizeof(contents->hint))
+		return;
+	snprintf(contents->hint + used, sizeof(contents->hint) - used, "%spartition %d: %s", used ? ", " : "", there->partition.number, way.hint);
+	strcpy(contents->told[contents->n_told++], found->name);
+}
+
+static bool is_known(const char *path, struct device *device, uint64_t offset, uint64_t length)
+{
+	return partition_is_btrfs(device, offset, length) || foreign_is_known(path, device, offset, length);
+}
+
+static void add_partition(const struct partition *partition, const char *name, struct contents *contents)
+{
+	static const char more[] = ", ...";
+	const size_t used = strlen(contents->text), room = sizeof(contents->text) - used;
+	char text[128];
+	const int n = snprintf(text, sizeof(text), "%spartition %d at %" PRIu64 " is %s", used ? ", " : "", partition->number, partition->offset,
+			       name);
+
+	if (contents->is_cut)
+		return;
+	contents->is_cut = (size_t)n + sizeof(more) > room;
+	snprintf(contents->text + used, room, "%s", contents->is_cut ? more : text);
+}
+
+static void read_contents(const struct image_part *part, struct contents *contents)
 {
 	struct partition partition[PARTITIONS_MAX];
 	struct partition_table table;
 	struct error unread;
-	char text[384] = "";
-	size_t n = 0, used = 0;
 
-	if (!partitions_find(part->opened, part->device, foreign_is_known, partition, PARTITIONS_MAX, &n, &table, &unread))
-		return true;
-	for (size_t i = 0; i < n && i < PARTITIONS_MAX && used < sizeof(text); i++) {
+	*contents = (struct contents){ 0 };
+	if (!partitions_find(part->opened, part->device, is_known, partition, PARTITIONS_MAX, &contents->n, &table, &unread))
+		return;
+	for (size_t i = 0; i < contents->n && i < PARTITIONS_MAX; i++) {
+		const bool is_btrfs = partition_is_btrfs(part->device, partition[i].offset, partition[i].length);
 		const struct foreign found = foreign_content(part->opened, partition[i].offset, partition[i].length);
 		const struct image_part there = {
 			.path = part->path, .opened = part->opened, .device = part->device, .size = part->size,
-			.offset = partition[i].offset, .length = partition[i].length,
+			.offset = partition[i].offset, .length = partition[i].length, .partition = partition[i],
 		};
 
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%spartition %d at %" PRIu64 " is %s", i ? ", " : "",
-					 partition[i].number, partition[i].offset, found.name);
-		if (!err->hint[0])
-			way_out(&there, &found, err);
+		add_partition(&partition[i], is_btrfs ? "btrfs" : found.name, contents);
+		if (is_btrfs && contents->btrfs == 0)
+			contents->btrfs = partition[i].offset;
+		if (!is_btrfs)
+			add_way_out(&there, &found, contents);
 	}
-	if (n == 0)
+}
+
+/* The number of the partition is said only if there are several ways. */
+static bool hint_ways(const struct contents *contents, struct error *err)
+{
+	const char *const first = strstr(contents->hint, ": ");
+
+	return first && error_hint(err, "%s", contents->n_told == 1 ? first + 2 : contents->hint);
+}
+
+static bool check_partitions(const struct image_part *part, struct error *err)
+{
+	struct contents contents;
+
+	read_contents(part, &contents);
+	if (contents.n == 0)
 		return true;
-
-	char hint[sizeof(err->hint)];
-
-	strcpy(hint, err->hint);
-	error_set(err, ERROR_NOT_FOUND, "%s: a disk without btrfs in its partitions: %s", part->path, text);
-	return hint[0] && error_hint(err, "%s", hint);
+	error_set(err, ERROR_NOT_FOUND, "%s: a disk without btrfs in its partitions: %s", part->path, contents.text);
+	return hint_ways(&contents, err);
 }
 
 bool foreign_check_content(const struct image_part *part, struct error *err)
@@ -211,6 +278,26 @@ bool foreign_check_content(const struct image_part *part, struct error *err)
 
 	err->hint[0] = '\0';
 	return not_btrfs(part, &found, err) && (!is_whole(part) || check_partitions(part, err));
+}
+
+bool foreign_check_offset(const struct image_part *part, struct error *err)
+{
+	const struct foreign found = part->offset < part->size ? foreign_content(part->opened, part->offset, part->length) :
+				     (struct foreign){ FOREIGN_UNKNOWN, "" };
+	struct contents contents;
+
+	read_contents(part, &contents);
+	if (contents.n == 0)
+		return not_btrfs(part, &found, err);
+	if (part->offset >= part->size)
+		error_set(err, ERROR_NOT_FOUND, "%s: offset %" PRIu64 " is beyond the end at %" PRIu64 "; %s", part->path, part->offset, part->size,
+			  contents.text);
+	else
+		error_set(err, ERROR_NOT_FOUND, "%s: at byte %" PRIu64 " is no btrfs filesystem%s%s; %s", part->path, part->offset,
+			  found.name[0] ? ", but " : "", found.name, contents.text);
+	if (contents.btrfs > 0)
+		return error_hint(err, "give --image-offset %" PRIu64, contents.btrfs);
+	return hint_ways(&contents, err);
 }
 
 /* --- parts of one image ------------------------------------------------------------------------------------------------ */

@@ -22,6 +22,9 @@ bool foreign_check_container(const struct image_part *part, struct error *err) m
 /* There is no btrfs in the part: ERROR_NOT_FOUND names what is there. True if it is unknown. */
 bool foreign_check_content(const struct image_part *part, struct error *err) must_use;
 
+/* There is no btrfs at the offset that was given: the same, and what is in the partitions of the disk. */
+bool foreign_check_offset(const struct image_part *part, struct error *err) must_use;
+
 /* Adds a hint to an error about missing data: this is only one of several files. */
 void foreign_hint_split(const char *path, struct error *err);
 

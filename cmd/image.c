@@ -120,9 +120,8 @@ bool image_device_open_whole(const char *path, size_t i, struct device **device,
 /* The part of it that has the filesystem: from the option, or by searching. Takes the whole. */
 static bool open_part(struct image_part *part, size_t i, bool has_offset, struct device **device, struct error *err)
 {
-	const uint64_t size = part->size;
-	const bool ok = has_offset ? part->offset >= size || partition_is_btrfs(part->device, part->offset, part->length) ||
-					     foreign_check_content(part, err) :
+	const bool ok = has_offset ? (part->offset < part->size && partition_is_btrfs(part->device, part->offset, part->length)) ||
+					     foreign_check_offset(part, err) :
 				     find_partition(part, err);
 
 	if (!ok) {

@@ -13,25 +13,33 @@ detach() {
 trap 'status=$?; detach; (exit $status); on_exit' EXIT
 cd "$tmp"
 
-# disk FILE PARTITION: a disk image with it in its only partition, at 1 MiB (MBR)
+# disk FILE PARTITION...: a disk image with each in a partition, of whole MiB, from 1 MiB on (MBR)
 disk() {
-	local sectors
-	rm -f "$1"
-	sectors=$(($(stat -c %s "$2") / 512))
-	truncate -s $(((sectors + 4096) * 512)) "$1"
-	dd if="$2" of="$1" bs=1M seek=1 conv=sparse,notrunc status=none
+	local file=$1 part mib=1 size=()
+	shift
+	rm -f "$file"
+	for part; do
+		dd if="$part" of="$file" bs=1M seek=$mib conv=sparse,notrunc status=none
+		size+=($(($(stat -c %s "$part") >> 20)))
+		mib=$((mib + size[-1]))
+	done
+	truncate -s $((mib + 1))M "$file"
 	python3 -c 'import struct, sys
 with open(sys.argv[1], "r+b") as f:
-    f.seek(446); f.write(struct.pack("<B3sB3sII", 0, b"\0\2\0", 0x83, b"\xfe\xff\xff", 2048, int(sys.argv[2])))
-    f.seek(510); f.write(b"\x55\xaa")' "$1" "$sectors"
+    f.seek(446)
+    at = 1
+    for size in map(int, sys.argv[2:]):
+        f.write(struct.pack("<B3sB3sII", 0, b"\0\2\0", 0x83, b"\xfe\xff\xff", at * 2048, size * 2048))
+        at += size
+    f.seek(510); f.write(b"\x55\xaa")' "$file" "${size[@]}"
 }
 
 # advice [N]: the command that the hint has in its N-th pair of backquotes
 advice() { sed -nE 's/^btrfs-crypt [^:]*: hint: (.*)$/\1/p' err | cut -d '`' -f $((2 * ${1:-1})); }
-# follow DIRECTORY [NAME]: runs it, with these for the words in it that stand for others
+# follow DIRECTORY [NAME [N]]: runs it, with these for the words in it that stand for others
 follow() {
 	local command
-	command=$(advice | sed "s|DIRECTORY|$1|; s|NAME|${2:-}|")
+	command=$(advice "${3:-1}" | sed "s|DIRECTORY|$1|; s|NAME|${2:-}|")
 	[ -n "$command" ] || { cat err; fail "no advice"; }
 	eval "$command"
 }
@@ -70,6 +78,17 @@ for image in luks.img disk.img; do
 	follow mnt name
 	detach
 done
+
+say "both on one disk: each has its own"
+disk disk.img ext4.img luks.img
+expect_unchanged 4 disk.img crypt list disk.img
+expect_text err 'partition 1 at 1048576 is ext4, partition 2 at 22020096 is LUKS, encrypted$'
+mounts+=("mnt -")
+follow mnt
+cmp mnt/file files/file
+image_umount
+follow mnt name 2
+detach
 
 say "an unfinished conversion, in a partition and behind an offset: it can be undone"
 image_make plain.img 110M

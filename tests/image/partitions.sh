@@ -56,6 +56,10 @@ END
 }
 
 truncate -s 9M "$tmp/nothing"
+truncate -s 5M "$tmp/ext4.img"
+mkfs.ext4 -q "$tmp/ext4.img"
+# The header of LUKS 1 is enough to be known by.
+{ printf 'LUKS\272\276\0\1'; head -c 1048568 /dev/zero; } >"$tmp/luks.img"
 CUT='note: the image is cut off: the disk of its partition table had [0-9]+ bytes, the image has [0-9]+$'
 for SECTOR in 512 4096; do
 	say "sectors of $SECTOR bytes"
@@ -97,9 +101,15 @@ for table in gpt mbr; do
 	[ "$(cat "$tmp/out")" = 3 ] && [ ! -s "$tmp/err" ] || fail "by its offset"
 	expect_status 0 crypt dump-super "$tmp/disk.img"
 	expect_text "$tmp/out" "^superblock: bytenr=67108864, device=.*disk.img@$offset\$"
-	expect_status 4 crypt cat --image-offset $((offset + 4096)) "$tmp/disk.img" / 3
+	say "$table: a wrong offset: what is in the partitions"
+	for wrong in 0 4096 $((1 << 20)) $((offset + 4096)); do
+		expect_status 4 crypt cat --image-offset $wrong "$tmp/disk.img" / 3
+		expect_text "$tmp/err" "disk.img: at byte $wrong is no btrfs filesystem; partition 2 at $offset is btrfs\$"
+		expect_text "$tmp/err" "hint: give --image-offset $offset\$"
+	done
 	expect_status 4 crypt cat --image-offset $((1 << 40)) "$tmp/disk.img" / 3
-	expect_text "$tmp/err" 'offset 1099511627776 is beyond the end at'
+	expect_text "$tmp/err" "offset 1099511627776 is beyond the end at $((131 << 20)); partition 2 at $offset is btrfs\$"
+	expect_text "$tmp/err" "hint: give --image-offset $offset\$"
 	expect_status 1 crypt cat --image-offset x "$tmp/disk.img" / 3
 
 	say "$table: a report names the partition, found or by its offset"
@@ -125,6 +135,17 @@ for table in gpt mbr; do
 	say "$table: none, one that is cut, and one that is not converted"
 	disk "$table" "$tmp/nothing"
 	expect_status 4 crypt list "$tmp/disk.img"
+	disk "$table" "$tmp/ext4.img" "$tmp/luks.img" "$tmp/ext4.img"
+	are="partition 1 at 1048576 is ext4, partition 2 at 6291456 is LUKS, encrypted, partition 3 at 7340032 is ext4\$"
+	ways="hint: partition 1: .mount .*offset=1048576,.*, partition 2: .cryptsetup open .*--offset 6291456 .* then give /dev/mapper/NAME\$"
+	expect_status 4 crypt list "$tmp/disk.img"
+	expect_text "$tmp/err" "disk.img: a disk without btrfs in its partitions: $are"
+	expect_text "$tmp/err" "$ways"
+	for wrong in 4096 6291456; do
+		expect_status 4 crypt list --image-offset $wrong "$tmp/disk.img"
+		expect_text "$tmp/err" "disk.img: at byte $wrong is no btrfs filesystem(, but LUKS, encrypted)?; $are"
+		expect_text "$tmp/err" "$ways"
+	done
 	disk "$table" "$tmp/fs.img"
 	expect_unchanged 4 "$tmp/disk.img" crypt convert --encrypt -q --volume-key-file /dev/null "$tmp/disk.img" /
 	truncate -s 70M "$tmp/disk.img"
