@@ -218,7 +218,8 @@ bool export_places_take(const struct subvolume_list *list, struct export_sources
 		     (!with_snapshots || take_snapshots(&taking, chain, subvolume, given, err));
 	}
 	free(chain);
-	find_within(places, recursive);
+	if (ok)
+		find_within(places, recursive);
 	return ok;
 }
 

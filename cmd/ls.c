@@ -396,13 +396,18 @@ static bool print_listing(const struct subvolume_list *list, uint64_t subvolume,
 	struct listing listing = { .list = list, .unfinished = &unfinished, .places = &places, .dir = file->inode };
 	struct inode inode;
 	struct error why;
+	char name[256];
 	bool ok;
 
 	if (file->inode == EMPTY_SUBVOLUME_INODE)
 		return true;
-	if (!tree_open(list->volume, file->subvolume, &listing.tree, err) ||
-	    !inode_get_or_directory(&listing.tree, file->inode, file->inode == FIRST_FREE_ID, &inode, &why, err) ||
-	    !unfinished_read(list->volume, &unfinished, err) ||
+	if (!tree_open(list->volume, file->subvolume, &listing.tree, err))
+		return false;
+	if (!inode_get_or_directory(&listing.tree, file->inode, file->inode == FIRST_FREE_ID, &inode, &why, err)) {
+		escape_text(path, strlen(path), name, sizeof(name));
+		return path[0] ? error_prefix(err, "%s", name) : false;
+	}
+	if (!unfinished_read(list->volume, &unfinished, err) ||
 	    !member_places_read(list, &places, err) ||
 	    !warn_place(&listing, subvolume_by_id(list, file->subvolume), err) ||
 	    !link_source_choose(list, file->subvolume, &source, err) ||

@@ -212,7 +212,7 @@ bool resolve_path(const struct subvolume_list *list, uint64_t subvolume, const c
 	if (file.inode == EMPTY_SUBVOLUME_INODE)
 		return error_set(err, ERROR_NOT_FOUND, "%s: the empty place of a nested subvolume has no inode", name);
 	if (!tree_open(volume, file.subvolume, &tree, err) || !inode_get(&tree, file.inode, &inode, err))
-		return false;
+		return error_prefix(err, "%s", name);
 	if (!S_ISREG(inode.mode) && !S_ISLNK(inode.mode))
 		return error_set(err, ERROR_USAGE, "%s is a %s, which has no extents", name, inode_type_name(inode.mode));
 	if (!(has_offset ? print_at(&tree, file.inode, inode.size, offset, err) : print_all(&tree, file.inode, err)))

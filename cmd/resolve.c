@@ -37,20 +37,13 @@ static bool resolve_in(const struct subvolume_list *list, uint64_t subvolume, ui
 		       struct error *err)
 {
 	struct naming naming = { .root = subvolume, .inode = number };
-	struct error what = { 0 };
 	struct inode inode;
 	struct tree tree;
+	bool found;
 
 	*n_names = 0;
-	if (!tree_open(list->volume, subvolume, &tree, err))
-		return false;
-	if (!inode_get(&tree, number, &inode, &what)) {
-		if (what.kind == ERROR_NOT_FOUND)
-			return true;
-		*err = what;
-		return false;
-	}
-	return !is_same_inode(&inode, same) || print_names(list, &naming, n_names, err);
+	return tree_open(list->volume, subvolume, &tree, err) && inode_find(&tree, number, &inode, &found, err) &&
+	       (!found || !is_same_inode(&inode, same) || print_names(list, &naming, n_names, err));
 }
 
 static bool resolve_inode(const struct subvolume_list *list, const struct subvolume *subvolume, uint64_t number, struct error *err)
@@ -60,12 +53,12 @@ static bool resolve_inode(const struct subvolume_list *list, const struct subvol
 	struct tree tree;
 	uint64_t n_names, n_more;
 	char name[160];
+	bool found;
 
-	if (!tree_open(list->volume, subvolume->id, &tree, err))
+	if (!tree_open(list->volume, subvolume->id, &tree, err) || !inode_find(&tree, number, &inode, &found, err))
 		return false;
-	if (!inode_get(&tree, number, &inode, err))
-		return err->kind == ERROR_NOT_FOUND && error_set(err, ERROR_NOT_FOUND, "subvolume %s has no inode %" PRIu64,
-								 subvolume_name(list, subvolume->id, name), number);
+	if (!found)
+		return error_set(err, ERROR_NOT_FOUND, "subvolume %s has no inode %" PRIu64, subvolume_name(list, subvolume->id, name), number);
 	if (!print_names(list, &naming, &n_names, err))
 		return false;
 	for (size_t i = 0; opt.snapshots && i < list->n; i++) {

@@ -11,17 +11,20 @@
 #include "common/util/array.h"
 #include "common/util/escape.h"
 
-bool inode_get(const struct tree *subvolume, uint64_t number, struct inode *inode, struct error *err)
+bool inode_find(const struct tree *subvolume, uint64_t number, struct inode *inode, bool *found, struct error *err)
 {
 	const struct key key = { number, KEY_INODE_ITEM, 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
+
+	return tree_find(subvolume, &key, &iter, found, err) && (!*found || inode_read(&iter.item, inode, err));
+}
+
+bool inode_get(const struct tree *subvolume, uint64_t number, struct inode *inode, struct error *err)
+{
 	bool found;
 
-	if (!tree_find(subvolume, &key, &iter, &found, err))
-		return false;
-	if (!found)
-		return error_set(err, ERROR_NOT_FOUND, "tree %" PRIu64 " has no inode %" PRIu64, subvolume->id, number);
-	return inode_read(&iter.item, inode, err);
+	return inode_find(subvolume, number, inode, &found, err) &&
+	       (found || error_set(err, ERROR_CORRUPT, "inode %" PRIu64 " is missing in subvolume id:%" PRIu64, number, subvolume->id));
 }
 
 /* --- down: names to inodes -------------------------------------------------------------------------------- */

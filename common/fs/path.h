@@ -13,6 +13,8 @@ struct file_id {
 	uint64_t inode;
 };
 
+bool inode_find(const struct tree *subvolume, uint64_t number, struct inode *inode, bool *found, struct error *err) must_use;
+/* For a number that the image itself names: if the inode is missing, that is damage. */
 bool inode_get(const struct tree *subvolume, uint64_t number, struct inode *inode, struct error *err) must_use;
 
 /*

@@ -192,7 +192,7 @@ static bool tell_absent(struct check *check, uint64_t from, uint64_t to, struct 
 
 	check->lacks_csums = false;
 	if (!inode_get(check->subvolume, check->inode, &inode, &unknown)) {
-		if (error_is_damage(&unknown) || unknown.kind == ERROR_NOT_FOUND)
+		if (error_is_damage(&unknown))
 			return true;	/* a lost inode item is reported elsewhere */
 		return *err = unknown, false;
 	}

@@ -221,7 +221,7 @@ fresh
 for key in $("$tmp/attack" "$image" keys $TARGET "$(inode noted)" | awk '{ print $1 ":" $2 }'); do
 	attack drop $TARGET "$(inode noted)" "${key%:*}" "${key#*:}"
 done
-refused 4 'has no inode' do_cat noted
+refused 6 'inode [0-9]+ is missing in subvolume id:[0-9]+' do_cat noted
 cats_right pair-a
 whole_differs
 

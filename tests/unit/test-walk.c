@@ -154,7 +154,7 @@ static void tells_names_that_cannot_be(void **state)
 	assert_int_equal(seen->n_entries, whole->n_entries + 4);
 	has_line(seen->paths, "bad-name-1000\nbad-name-1001\nbad-name-1002\nliar\n");
 	has_line(seen->bad, ": the name \"../../x\" cannot be that of a file; it is called bad-name-1001 here\n");
-	has_line(seen->bad, "gone: entry 1003 of directory 256: tree 5 has no inode 100000\n");
+	has_line(seen->bad, "gone: entry 1003 of directory 256: inode 100000 is missing in subvolume id:5\n");
 	has_line(seen->bad, "liar: entry 1004 of directory 256: type is 2, inode ");
 	free(whole);
 	free(seen);
