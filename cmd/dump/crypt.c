@@ -365,9 +365,8 @@ bool item_is_about_encryption(const struct key *key, struct cursor item, uint32_
 		return key->objectid == CRYPT_ID;
 	case KEY_ROOT_ITEM:
 		return root_read(&item, &root, &ignored) && ((!root.is_short && root.algorithm[0]) || root.flags & ROOT_ENCRYPT_2016);
-	case KEY_INODE_ITEM:
-		return inode_read(&item, &inode, &ignored) &&
-		       inode.flags & (INODE_IMMUTABLE | INODE_RO_VERITY | INODE_ENCRYPT);
+	case KEY_INODE_ITEM:	/* sealing sets VERITY as well; IMMUTABLE alone is of chattr */
+		return inode_read(&item, &inode, &ignored) && inode.flags & (INODE_RO_VERITY | INODE_ENCRYPT);
 	case KEY_EXTENT_DATA:
 		return file_extent_read(&item, key->offset, sector_size, &extent, &ignored) &&
 		       (extent.other_encoding || extent.encryption);

@@ -95,7 +95,8 @@ static bool find(const struct subvolume_list *list, const char *name, const stru
 	if (is_there && file.inode == FIRST_FREE_ID)	/* the root directory of a subvolume, named by a path with // in it */
 		return error_hint(err, "it is subvolume id:%" PRIu64 " in another spelling; btrfs-crypt list shows the subvolumes", file.subvolume);
 	if (is_there)
-		return error_hint(err, "it is a file or directory of subvolume id:%" PRIu64 ", not a subvolume", file.subvolume);
+		return error_hint(err, "it is a file or directory in the subvolume %s, not a subvolume itself",
+				  subvolume_name(list, file.subvolume, text));
 	return error_hint(err, "btrfs-crypt list shows the subvolumes");
 }
 

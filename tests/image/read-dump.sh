@@ -21,10 +21,11 @@ assert [copy["bytenr"] for copy in copies] == ["65536", "67108864"]'
 expect_status 0 crypt dump-tree -t data-reloc "$image"
 expect_text "$tmp/out" 'item 0 key .256 INODE_ITEM 0'
 
-say "only what concerns sealing, of an image that is not sealed: files with inode flags"
+say "only what concerns sealing, of an image that is not sealed: nothing, also where chattr made files immutable"
+crypt dump-tree "$image" >"$tmp/out"
+expect_text "$tmp/out" 'sequence .* flags 0x[0-9a-f]*\(.*IMMUTABLE'
 expect_status 0 crypt dump-tree --crypt "$image"
-expect_text "$tmp/out" 'flags 0x[0-9a-f]*\(.*IMMUTABLE'
-[ "$(grep -c '^	item' "$tmp/out")" = "$(crypt dump-tree "$image" | grep -c 'sequence .* flags .*\(IMMUTABLE\|VERITY\)')" ] || fail "too much is shown"
+[ ! -s "$tmp/out" ] || { head "$tmp/out"; fail "too much is shown"; }
 
 say "what is refused"
 expect_status 4 crypt dump-tree -t 9999 "$image"

@@ -163,7 +163,7 @@ static void finds_by_every_name(void **state)
 	struct error err = { 0 };
 
 	assert_false(subvolume_find(&list, directory, &found, &err));
-	assert_string_equal(err.hint, "it is a file or directory of subvolume id:5, not a subvolume");
+	assert_string_equal(err.hint, "it is a file or directory in the subvolume / (id 5), not a subvolume itself");
 }
 
 int main(void)
