@@ -243,6 +243,19 @@ static bool print_one(struct looking *looking, uint64_t from, const char *path, 
 		volume_tolerates(list->volume, err));
 }
 
+/* Does the error begin with the path already, or with a directory above that is to blame? */
+static bool is_named(const struct error *err, const char *path)
+{
+	size_t len = strlen(path);
+
+	while (len > 0 && !(strncmp(err->text, path, len) == 0 && strncmp(err->text + len, ": ", 2) == 0)) {
+		do
+			len--;
+		while (len > 0 && path[len] != '/');
+	}
+	return len > 0;
+}
+
 static bool print_path(struct looking *looking, uint64_t subvolume, const char *operand, struct error *err)
 {
 	struct file_id file;
@@ -257,8 +270,9 @@ static bool print_path(struct looking *looking, uint64_t subvolume, const char *
 		if (ok)
 			return true;
 	}
-	escape_text(operand, strlen(operand), name, sizeof(name));
-	return error_prefix(err, "%s", name);
+	operand += strspn(operand, "/");
+	escape_text(operand[0] ? operand : "/", operand[0] ? strlen(operand) : 1, name, sizeof(name));
+	return is_named(err, name) ? false : error_prefix(err, "%s", name);
 }
 
 static bool run(const char *const *operand, struct error *err)
@@ -284,7 +298,8 @@ static bool run(const char *const *operand, struct error *err)
 		given = operand[i];
 		if ((!are_places || place_operand(&list, operand[i], &subvolume, &given, &what)) && print_path(&looking, subvolume->id, given, &what))
 			continue;
-		if (volume_tolerates(volume, &what))
+		/* With --tolerant, a name that is not there is still an error. */
+		if (what.kind != ERROR_NOT_FOUND && volume_tolerates(volume, &what))
 			continue;
 		/* The others are still printed. main() prints the first one. */
 		if (ok)

@@ -24,6 +24,7 @@ differs() {
 		refused 6 "(^|[ /])$name: .*(it is not the file that was sealed|it was not sealed under this name)" do_cat "$name"
 		only_zeros || fail "cat printed something"
 		refused 6 'it is not the file that was sealed|it was not sealed under this name' crypt stat "${KEY[@]}" "$image" target "$name"
+		! grep -F "$name: $name" "$tmp/err" || fail "stat names the file twice"
 	done
 	cats_right frozen
 	whole_differs

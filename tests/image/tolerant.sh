@@ -138,6 +138,10 @@ for command in ls stat cat resolve; do
 	[ "$(grep -c "$lost" "$tmp/err")" = 1 ] || { cat "$tmp/err"; fail "$command says it more than once"; }
 done
 tolerant '.*' export "$image" "s:$lost" -o "$tmp/one.tar"
+for command in ls stat cat resolve; do
+	expect_unchanged 4 "$image" crypt $command --tolerant "$image" s not-there
+	expect_text "$tmp/err" "^btrfs-crypt $command: \"not-there\" not found$"
+done
 expect_status 6 crypt ls -R "$image" s		# strictly: all names of what is not in that leaf
 [ "$(grep -c file- "$tmp/out")" -gt 400 ] || fail "ls -R does not go on"
 
