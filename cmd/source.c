@@ -10,6 +10,7 @@
 #include "cmd/cmd.h"
 #include "cmd/key-options.h"
 #include "cmd/operands.h"
+#include "common/fs/subvolume-label.h"
 #include "common/sealed/domain-names.h"
 #include "common/util/escape.h"
 #include "common/util/plural.h"
@@ -118,11 +119,26 @@ bool source_choose(const struct subvolume_list *list, const struct subvolume *su
 
 void source_note_closed(const struct subvolume *subvolume)
 {
-	char path[256], text[400];
+	char own[SUBVOLUME_LABEL_SIZE], path[256], text[400];
+	size_t len;
+	const uint8_t *const label = subvolume_label(subvolume, subvolume->id, own, &len);
 
-	escape_text(subvolume->path_len ? subvolume->path : (const uint8_t *)"/", subvolume->path_len ? subvolume->path_len : 1, path, sizeof(path));
-	snprintf(text, sizeof(text), "subvolume %s is sealed, and was not opened: names, sizes, times and modes in it are not authenticated", path);
+	escape_text(len ? label : (const uint8_t *)"/", len ? len : 1, path, sizeof(path));
+	/* The label of one without a path begins with the word. */
+	snprintf(text, sizeof(text), "%s%s is sealed, and was not opened: names, sizes, times and modes in it are not authenticated",
+		 label == (const uint8_t *)own ? "" : "subvolume ", path);
 	print_note(NULL, text);
+}
+
+bool source_note_sealed(const struct subvolume_list *list, const struct subvolume *subvolume, struct error *err)
+{
+	cleanup_source struct source source = { 0 };
+
+	if (!source_choose(list, subvolume, &source, err))
+		return false;
+	if (source_is_closed(&source))
+		source_note_closed(subvolume);
+	return true;
 }
 
 static bool warn_place(void *context, const struct place_finding *finding, const char *text, struct error *err)

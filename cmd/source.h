@@ -47,6 +47,8 @@ static inline bool source_is_closed(const struct source *source)
 	return source->is_sealed && !source->reader;
 }
 void source_note_closed(const struct subvolume *subvolume);	/* prints a note about it */
+/* The same for commands that take no key: prints the note if the subvolume is sealed. */
+bool source_note_sealed(const struct subvolume_list *list, const struct subvolume *subvolume, struct error *err) must_use;
 void print_lost(const struct lost_member *lost);	/* as a warning */
 /* Warns if a subvolume is not where it was sealed, or is where another one was, and about those that are lost in it. */
 bool source_warn_place(const struct member_places *places, const struct subvolume *subvolume, struct error *err) must_use;

@@ -7,6 +7,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/operands.h"
+#include "cmd/source.h"
 #include "cmd/timeline-print.h"
 #include "common/fs/inode-compare.h"
 #include "common/fs/inode-names.h"
@@ -46,6 +47,13 @@ static bool enter(struct telling *telling, size_t skip, struct error *err)
 	return true;
 }
 
+static bool note_nested(const struct telling *telling, uint64_t id, struct error *err)
+{
+	const struct subvolume *subvolume = subvolume_by_id(telling->list, id);
+
+	return !subvolume || source_note_sealed(telling->list, subvolume, err);
+}
+
 static bool tell_entry(void *context, const struct walk_entry *entry, bool *descend, struct error *err)
 {
 	struct telling *telling = context;
@@ -58,7 +66,7 @@ static bool tell_entry(void *context, const struct walk_entry *entry, bool *desc
 		return true;
 	}
 	/* Everything in a subvolume is named by its path there. */
-	if (is_nested && !enter(telling, entry->path_len, err))
+	if (is_nested && (!enter(telling, entry->path_len, err) || !note_nested(telling, entry->tree->id, err)))
 		return false;
 	if (entry->is_made_up)	/* its times are lost */
 		return true;
@@ -224,11 +232,12 @@ static bool run(const char *const *operand, struct error *err)
 	if (opt.since && opt.recursive)
 		return error_set(err, ERROR_USAGE, "--changed-since and --recursive exclude each other: snapshots do not hold nested subvolumes");
 	if (!image_open(operand[0], false, true, &volume, err) || !subvolumes_read(volume, &list, err) ||
-	    (opt.since && !subvolume_operand(&list, opt.since, &since, err)))
+	    (opt.since && (!subvolume_operand(&list, opt.since, &since, err) || !source_note_sealed(&list, since, err))))
 		return false;
 	for (size_t i = 1; operand[i]; i++) {
 		if (!subvolume_operand(&list, operand[i], &subvolume, err) ||
 		    (since && !check_origin(&list, since, subvolume, err)) ||
+		    !source_note_sealed(&list, subvolume, err) ||
 		    !(since ? tell_changes(&list, since, subvolume, err) : tell_all(&list, subvolume, err)))
 			return false;
 	}

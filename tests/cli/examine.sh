@@ -191,6 +191,13 @@ expect 0 timeline disk.img shared <<'EOF'
 EOF
 expect 0 timeline --changed-since shared disk.img shared-snapshot <<'EOF'
 EOF
+# The times of a sealed subvolume are not authenticated: a note for each, also for what it is compared with and for nested ones.
+quiet btrfs-crypt timeline -R disk.img vault
+btrfs-crypt timeline -R sealed.img / > out 2> err || bad "timeline of sealed subvolumes: $(cat err)"
+btrfs-crypt list sealed.img | sed -nE 's/.* path (.*)\tEncryption: .*/\1/p' |
+	sed 's/\t.*//; s/^/btrfs-crypt timeline: note: subvolume /; s/$/ is sealed, and was not opened: names, sizes, times and modes in it are not authenticated/' |
+	sort > want.notes
+[ -s want.notes ] && sort err | cmp -s - want.notes || { bad "the notes of timeline"; cat err want.notes; }
 expect 9 timeline --changed-since vault disk.img shared-snapshot <<'EOF'
 ! btrfs-crypt timeline: subvolumes vault (id 257) and shared-snapshot (id 261) have no common origin: the same inode numbers mean different files
 ! btrfs-crypt timeline: hint: btrfs-crypt list -u -q -R shows what is a snapshot of what
