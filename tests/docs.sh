@@ -25,6 +25,12 @@ examples() { page "$1" | section EXAMPLES | sed -e ':more' -e '/\\$/{N;s/ *\\\n 
 for file in man/*.8; do
 	lint=$(mandoc -T lint -W warning "$file") || bad "$lint"
 done
+# groff divides words, those of names too, unless doc-hyphen-flags is 0: its macros undo .nh.
+if command -v groff > "$work/groff"; then
+	for file in man/*.8; do
+		! LC_ALL=C.UTF-8 groff -mdoc -Tutf8 -P-cbou -rLL=78n "$file" | grep '‐$' || bad "$file: words are hyphenated"
+	done
+fi
 
 version=$(sed -n 's/^#define BTRFS_CRYPT_VERSION "\(.*\)"/\1/p' cmd/cmd.h)
 for file in man/*.8; do
