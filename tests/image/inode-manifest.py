@@ -101,7 +101,7 @@ def add(names, name, facts):
 def of_image(program, options):
     names = {}
     for row in rows(program, ["timeline", "-R"], options):
-        name = os.path.join(text_bytes(row, "subvolume_path").strip(b"/"), text_bytes(row, "path")).rstrip(b"/")
+        name = os.path.join(text_bytes(row, "subvolume_path").strip(b"/"), text_bytes(row, "path").lstrip(b"/")).rstrip(b"/")
         add(names, name, facts_of(row) | {word: nanoseconds(row[word]) for word in TIMES})
     for row in rows(program, ["ls", "-R"], options):
         facts = facts_of(row)
