@@ -79,7 +79,10 @@ void print_damage(const uint8_t *path, size_t len, const char *top, const struct
  * is ERROR_UNFINISHED. image_open_to_convert() refuses several devices.
  */
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err) must_use;
-/* Who gets what image_open(), and later reading, warns of or finds to be invalid, instead of the default; for callers that write a report. */
+/*
+ * Who gets what image_open(), and later reading, warns of or finds to be invalid, instead of the default; for callers that write a report.
+ * image_hear(NULL) before context goes away.
+ */
 struct image_ears {
 	void (*warn)(void *context, const char *text);
 	void (*warn_at)(void *context, uint64_t logical, uint64_t disk_length, const char *text);	/* NULL: warn gets them */

@@ -80,6 +80,7 @@ static void drop(struct export_text *text)
 
 void export_report_free(struct export_report *report)
 {
+	image_hear(NULL);
 	print_hear(NULL, NULL);
 	drop(&report->report);
 	drop(&report->manifest);

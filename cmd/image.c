@@ -21,6 +21,7 @@
 
 #define PARTITIONS_MAX 16	/* named, if there are several to choose from */
 
+static const struct image_ears default_ears = { .warn = print_warning, .invalid = print_invalid };
 static struct image_ears ears = { .warn = print_warning, .invalid = print_invalid };
 static const char *looked_at;	/* the image that was opened for reading; NULL: none */
 static struct image_part seen;	/* the part of it that was read; without a device */
@@ -335,7 +336,7 @@ static bool see_to_unfinished(struct volume *volume, const char *path, bool must
 
 void image_hear(const struct image_ears *wanted)
 {
-	ears = *wanted;
+	ears = wanted ? *wanted : default_ears;
 }
 
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)

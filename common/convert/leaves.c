@@ -176,8 +176,11 @@ static void convert_mark(const struct leaves *leaves, uint8_t *bytes, size_t len
 	memcpy(&disk, bytes, sizeof(disk));
 	if (disk.type != FILE_EXTENT_REG || le64(disk.disk_bytenr) == 0)
 		return;
-	disk.other_encoding = to_le16(conversion_to(c)->mark(le16(disk.other_encoding),
-							     leaves->fresh || unit_map_at(c->units, le64(disk.disk_bytenr), &group)));
+
+	/* On the way to plain text the units may be gone already. */
+	const bool has_unit = leaves->fresh || (conversion_to(c)->is_sealed && unit_map_at(c->units, le64(disk.disk_bytenr), &group));
+
+	disk.other_encoding = to_le16(conversion_to(c)->mark(le16(disk.other_encoding), has_unit));
 	memcpy(bytes, &disk, sizeof(disk));
 }
 

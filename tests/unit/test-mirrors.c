@@ -4,8 +4,8 @@
 #include "common/volume/mirror.h"
 #include "tests/unit/ways.h"
 
-/* Where the i-th leaf that was changed is on this mirror, and its bytes before. */
-static uint64_t find_leaf(enum way way, struct disk *disk, unsigned i, unsigned mirror, uint8_t before[NODE_SIZE])
+/* Where the i-th leaf that was changed since `earlier` is on this mirror, and its bytes then. */
+static uint64_t find_leaf_since(const struct disk *earlier, struct disk *disk, unsigned i, unsigned mirror, uint8_t before[NODE_SIZE])
 {
 	const struct volume_options options = { .unfinished = true };
 	cleanup_volume struct volume *volume = NULL;
@@ -20,7 +20,7 @@ static uint64_t find_leaf(enum way way, struct disk *disk, unsigned i, unsigned 
 
 		ok(volume_chunk(volume, scan->block[at].logical, &chunk, err));
 		physical = chunk_physical(chunk, scan->block[at].logical, mirror);
-		disk_read(way_start(way), physical, before, NODE_SIZE);
+		disk_read(earlier, physical, before, NODE_SIZE);
 		disk_read(disk, physical, now, sizeof(now));
 		if (scan->block[at].level > 0 || memcmp(before, now, sizeof(now)) == 0 || i-- > 0)
 			continue;
@@ -28,6 +28,11 @@ static uint64_t find_leaf(enum way way, struct disk *disk, unsigned i, unsigned 
 	}
 	fail();
 	return 0;
+}
+
+static uint64_t find_leaf(enum way way, struct disk *disk, unsigned i, unsigned mirror, uint8_t before[NODE_SIZE])
+{
+	return find_leaf_since(way_start(way), disk, i, mirror, before);
 }
 
 static void put_old_leaf(enum way way, struct disk *disk, unsigned i, unsigned mirror)
@@ -91,6 +96,33 @@ static void an_old_leaf_on_one_mirror_is_told_by_the_digest(void **state)
 			}
 			disk_free(&disk);
 		}
+	}
+}
+
+/* The same while the sealing that is undone has no tags any more that could be asked. */
+static void an_old_leaf_is_told_by_the_digest_at_the_end_of_undoing(void **state)
+{
+	(void)state;
+	for (unsigned mirror = 0; mirror < n_mirrors && n_mirrors > 1; mirror++) {
+		struct error failure = { 0 };
+		uint8_t before[NODE_SIZE];
+		struct disk sealing, disk;
+
+		way_stopped(SEALING, 1, &sealing);
+		disk_clone(&sealing, &disk);
+		ok(run_continue(&disk, CONVERT_ABORT, &keys, false, NEVER, err));
+		disk_free(&disk);
+		disk_clone(&sealing, &disk);
+		assert_false(run_continue(&disk, CONVERT_ABORT, &keys, false, run_n_asked - 1, &failure));
+		assert_int_equal(failure.kind, ERROR_STOPPED);
+
+		const uint64_t physical = find_leaf_since(&sealing, &disk, 3, mirror, before);
+
+		disk_write(&disk, physical, before, sizeof(before));
+		ok(run_continue(&disk, CONVERT_ABORT, &keys, false, NEVER, err));
+		ok(way_is_right(UNDOING_SEALING, &disk, err));
+		disk_free(&disk);
+		disk_free(&sealing);
 	}
 }
 
@@ -164,6 +196,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_damaged_leaf_on_one_mirror_is_written_again),
 		cmocka_unit_test(an_old_leaf_on_one_mirror_is_told_by_the_digest),
+		cmocka_unit_test(an_old_leaf_is_told_by_the_digest_at_the_end_of_undoing),
 		cmocka_unit_test(two_that_nothing_decides_are_left_as_they_are),
 		cmocka_unit_test(other_blocks_that_nothing_decides_are_told),
 	};
