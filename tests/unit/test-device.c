@@ -348,6 +348,17 @@ static int attach_loop(bool read_only, char name[32])
 	return loop;
 }
 
+/* Somebody who looks at all loop devices may hold this one open a little longer. */
+static void close_loop(int loop, const char *name)
+{
+	char file[80];
+
+	close(loop);
+	snprintf(file, sizeof(file), "/sys/block/%s/loop/backing_file", name + strlen("/dev/"));
+	for (unsigned tries = 0; tries < 3000 && access(file, F_OK) == 0; tries++)
+		usleep(10000);
+}
+
 static void a_loop_device_on_it_is_in_the_way(void **state)
 {
 	char name[32];
@@ -360,7 +371,7 @@ static void a_loop_device_on_it_is_in_the_way(void **state)
 	}
 	expect_refusal(true, ERROR_BUSY, name);
 	device_close(open_it(false));
-	close(loop);
+	close_loop(loop, name);
 
 	loop = attach_loop(true, name);
 	assert_true(loop >= 0);
@@ -371,7 +382,7 @@ static void a_loop_device_on_it_is_in_the_way(void **state)
 	assert_true(user >= 0);
 	expect_refusal(true, ERROR_BUSY, name);
 	close(user);
-	close(loop);
+	close_loop(loop, name);
 }
 
 static void a_block_device_has_one_writer(void **state)
@@ -394,7 +405,7 @@ static void a_block_device_has_one_writer(void **state)
 	device_close(open_it(false));
 	device_close(device);
 	memcpy(path, file, sizeof(path));
-	close(loop);
+	close_loop(loop, name);
 }
 
 static unsigned n_closed;
