@@ -13,6 +13,7 @@
 #include "cmd/source.h"
 #include "common/fs/lost-names.h"
 #include "common/fs/snapshot-chain.h"
+#include "common/fs/walk.h"
 #include "common/util/array.h"
 #include "common/util/escape.h"
 
@@ -98,12 +99,22 @@ static bool is_left_out(const struct taking *taking, struct error *err)
 	return true;
 }
 
+static bool read_start(const struct tree *tree, uint64_t number, const char *path, struct inode *inode, struct error *err)
+{
+	struct error told_later;
+	char name[256];
+
+	if (number == EMPTY_SUBVOLUME_INODE || inode_get_or_directory(tree, number, number == FIRST_FREE_ID, inode, &told_later, err))
+		return true;
+	escape_text(path, strlen(path), name, sizeof(name));
+	return path[0] ? error_prefix(err, "%s", name) : false;
+}
+
 static bool take_found(struct taking *taking, const struct subvolume *subvolume, const char *path, const struct file_id *start,
 		       struct error *err)
 {
 	struct extent_source *source;
 	struct inode inode = { .mode = S_IFDIR };
-	struct error told_later;
 	struct export_place *place = NULL;
 	struct tree tree;
 
@@ -111,8 +122,7 @@ static bool take_found(struct taking *taking, const struct subvolume *subvolume,
 		return false;
 	place->start = *start;
 	const bool ok = tree_open(taking->list->volume, start->subvolume, &tree, err) &&
-	       (start->inode == EMPTY_SUBVOLUME_INODE ||
-		inode_get_or_directory(&tree, start->inode, start->inode == FIRST_FREE_ID, &inode, &told_later, err)) &&
+	       read_start(&tree, start->inode, path, &inode, err) &&
 	       make_prefix(place, subvolume, path, taking->alone, S_ISDIR(inode.mode), err) &&
 	       (export_sources_get(taking->sources, start->subvolume, true, &source, err) || is_left_out(taking, err)) &&
 	       reader_prove_path(export_sources_reader(taking->sources, start->subvolume), subvolume->id, path, &place->name_differs, err);
@@ -195,13 +205,37 @@ bool export_places_enters(const struct export_places *places, uint64_t subvolume
 	return false;
 }
 
-void export_places_meet(const struct export_places *places, uint64_t subvolume, uint64_t inode)
+/* Is path, below prefix, where the place is in the export? */
+static bool is_path_of(const struct export_place *at, const char *prefix, const char *path)
+{
+	const size_t len = strlen(prefix);
+
+	return is_below(at->prefix, prefix) && strcmp(at->prefix + len + (len > 0), path) == 0;
+}
+
+void export_places_meet(const struct export_places *places, const char *prefix, const struct walk_entry *entry)
 {
 	for (size_t i = 0; places->n_within > 0 && i < places->n; i++) {
 		struct export_place *const at = &places->at[i];
 
-		at->is_reached |= at->is_within && at->start.subvolume == subvolume && at->start.inode == inode;
+		at->is_reached |= at->is_within && at->start.subvolume == entry->tree->id && at->start.inode == entry->number &&
+				  is_path_of(at, prefix, (const char *)entry->path);
 	}
+}
+
+const struct export_place *export_places_next_unmet(const struct export_places *places)
+{
+	struct export_place *next = NULL;
+
+	for (size_t i = 0; places->n_within > 0 && i < places->n; i++) {
+		struct export_place *const at = &places->at[i];
+
+		if (at->is_within && !at->is_reached && (!next || strlen(at->prefix) < strlen(next->prefix)))
+			next = at;
+	}
+	if (next)
+		next->is_reached = true;
+	return next;
 }
 
 bool export_places_take(const struct subvolume_list *list, struct export_sources *sources, const char *const *operand, bool with_snapshots,

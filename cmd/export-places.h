@@ -28,8 +28,13 @@ bool export_places_take(const struct subvolume_list *list, struct export_sources
 			bool recursive, struct export_places *places, struct error *err) must_use;
 /* Is it a subvolume that is exported where another place meets it? */
 bool export_places_enters(const struct export_places *places, uint64_t subvolume);
-/* Notes that an entry was met. */
-void export_places_meet(const struct export_places *places, uint64_t subvolume, uint64_t inode);
+/*
+ * Notes that an entry was met in the place with that prefix. It is a place of its own only under that place's path: another name of the same
+ * inode is not what was named.
+ */
+void export_places_meet(const struct export_places *places, const char *prefix, const struct walk_entry *entry);
+/* After all that are in no other one: what should have been met and was not, the outer ones first, as others may be met in them. NULL: none. */
+const struct export_place *export_places_next_unmet(const struct export_places *places);
 void export_places_free(struct export_places *places);
 
 #endif /* CMD_EXPORT_PLACES_H */

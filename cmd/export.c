@@ -63,7 +63,7 @@ static bool on_proof(void *context, const struct walk_entry *entry, struct expor
 {
 	struct run *run = context;
 
-	export_places_meet(&run->places, entry->tree->id, entry->number);
+	export_places_meet(&run->places, run->place->prefix, entry);
 	proven->differs |= entry->directory == 0 && run->place->name_differs ? EXPORT_NAME_DIFFERS : 0;
 	return export_sources_prove(&run->sources, entry, proven, err);
 }
@@ -153,12 +153,13 @@ static bool write_out(struct run *run, struct out *out, struct error *err)
 	bool ok = export_begin(run->volume, out, &export, &run->summary, &job, err);
 
 	find_lost_snapshots(run);
-	/* Last what should have been met in another place, and was not. */
-	for (size_t i = 0; ok && i < 2 * run->places.n; i++) {
-		run->place = &run->places.at[i % run->places.n];
-		if (i < run->places.n ? !run->place->is_within : run->place->is_within && !run->place->is_reached)
+	for (size_t i = 0; ok && i < run->places.n; i++) {
+		run->place = &run->places.at[i];
+		if (!run->place->is_within)
 			ok = export_tree(job, &run->place->start, run->place->prefix, err);
 	}
+	while (ok && (run->place = export_places_next_unmet(&run->places)))
+		ok = export_tree(job, &run->place->start, run->place->prefix, err);
 	ok = ok && out->ops->finish(out, err);
 	if (ok)
 		progress_update(&run->report.progress, "export", run->report.progress_total, run->report.progress_total);

@@ -15,20 +15,58 @@ image_mount "$tmp/base.img" "$tmp/mnt"
 btrfs -q subvolume create "$tmp/mnt/sv"
 mkdir "$tmp/mnt/sv/dir"
 head -c 70000 /dev/urandom >"$tmp/mnt/sv/dir/file"
+ln "$tmp/mnt/sv/dir/file" "$tmp/mnt/sv/hard"
 for name in sv/dir/open sv/other elsewhere; do
 	btrfs -q subvolume create "$tmp/mnt/$name"
 	echo "in $name" >"$tmp/mnt/$name/words"
 	head -c 50000 /dev/urandom >"$tmp/mnt/$name/random"
 done
-dir=$(stat -c %i "$tmp/mnt/sv/dir")
+dir=$(stat -c %i "$tmp/mnt/sv/dir") file=$(stat -c %i "$tmp/mnt/sv/hard")
 subvolumes "$tmp/mnt" >"$tmp/list"
 id_of() { awk -v path="$1" '$1 == "ID" && $NF == path { print $2 }' "$tmp/list"; }
 SV=$(id_of sv) ELSEWHERE=$(id_of elsewhere)
 image_umount
 expect_status 0 crypt export "$tmp/base.img" sv -o "$tmp/plain.tar"
 expect_status 0 crypt export "$tmp/base.img" sv --recursive -o "$tmp/plain-all.tar"
+
+# once STATUS DROPPED OPERAND...: sv without the item DROPPED: each name is exported once, in an archive and in a directory
+once() {
+	local out
+	fresh
+	# shellcheck disable=SC2086
+	attack drop "$SV" $2
+	rm -rf "$tmp/once.tar" "$tmp/once"
+	for out in "$tmp/once.tar" "$tmp/once/"; do
+		expect_unchanged "$1" "$image" crypt export "${READ_KEY[@]}" "$image" "${@:3}" -o "$out"
+		expect_text "$tmp/err" '0 refused; failed: [01],'	# the nested one that is not sealed is left out of a changed directory
+	done
+	diff <(tar tf "$tmp/once.tar" | sed 's:/$::' | grep -vx sv/other | sort) "$tmp/once.names" || fail "drop $2: export ${*:3}"
+	diff -r -x other "$tmp/whole" "$tmp/once/sv" || fail "drop $2: export ${*:3}: not all of it"
+}
+tar tf "$tmp/plain.tar" | sed 's:^\(\./\)*:sv/:; s:/$::' | grep -vx sv/other | sort >"$tmp/once.names"
+# unlisted STATUS: a name that the directory's list has lost is exported because it is named, though another name of its inode is met
+unlisted() {
+	say "$2: what is named and not listed"
+	once "$1" "256 96 3" sv sv:hard
+	once "$1" "256 96 3" sv:hard sv sv:dir
+	once "$1" "256 96 2" sv sv:dir/file sv:dir	# the outer one first
+	say "$2: what is named has no inode"
+	fresh
+	attack drop "$SV" "$file" 1 0
+	for words in sv:hard "sv:hard sv" "sv sv:hard" "sv:dir sv:hard sv"; do
+		rm -f "$tmp/none.tar"
+		# shellcheck disable=SC2086
+		expect_unchanged 6 "$image" crypt export "${READ_KEY[@]}" "$image" $words -o "$tmp/none.tar"
+		expect_text "$tmp/err" "hard: inode $file is missing"
+	done
+}
+expect_status 0 crypt export "$tmp/base.img" sv -o "$tmp/whole/"
+READ_KEY=()
+unlisted 0 plain
 expect_status 0 crypt convert --encrypt -q "${KEY[@]}" "$tmp/base.img" sv
 expect_text "$tmp/out" '2 nested subvolumes'
+READ_KEY=("${KEY[@]}")
+unlisted 6 sealed
 fresh
 
 say "as it is"
