@@ -44,6 +44,7 @@ struct device {
 	bool from_medium;	/* device_read() acts as device_read_medium() */
 };
 
+/* --- file-device.c --- */
 /*
  * Opens path; a missing file is ERROR_NOT_FOUND. Read only: just O_RDONLY. Writable: takes the locks and the lease of device-lock.h, and
  * refuses (ERROR_BUSY) what is mounted as a device, attached to a loop device, locked, or open elsewhere. Both wait some seconds for a
@@ -51,6 +52,7 @@ struct device {
  */
 bool device_open(const char *path, bool writable, struct device **device, struct error *err) must_use;
 
+/* --- device.c --- */
 /*
  * For a device open for writing: has nobody else come in since? ERROR_BUSY if the lease was broken and cannot be taken again, if somebody
  * uses it, or if its name leads elsewhere.
