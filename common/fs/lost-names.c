@@ -255,8 +255,7 @@ static bool find_refs(struct finding *f, uint64_t number, const struct inode_par
 	return true;
 }
 
-bool lost_names_find(const struct tree *subvolume, uint64_t directory, struct inode_parents *parents, struct lost_names *found,
-		     struct error *err)
+static bool find_all(const struct tree *subvolume, uint64_t directory, struct inode_parents *parents, struct lost_names *found, struct error *err)
 {
 	struct finding f = { .tree = subvolume, .directory = directory, .found = found };
 	bool ok;
@@ -268,6 +267,15 @@ bool lost_names_find(const struct tree *subvolume, uint64_t directory, struct in
 		ok = find_refs(&f, parents->at[i].inode, parents, err);
 	set64_free(&f.seen);
 	return ok;
+}
+
+bool lost_names_find(const struct tree *subvolume, uint64_t directory, struct inode_parents *parents, struct lost_names *found,
+		     struct error *err)
+{
+	bool proven;
+
+	return volume_proves_list(subvolume->volume, subvolume->id, directory, &proven, err) &&
+	       (proven || find_all(subvolume, directory, parents, found, err));
 }
 
 void lost_names_free(struct lost_names *names)
@@ -303,7 +311,7 @@ bool lost_name_find(const struct tree *subvolume, uint64_t directory, const char
 {
 	struct inode_parents parents = { 0 };
 	struct lost_names names = { 0 };
-	const bool ok = lost_names_find(subvolume, directory, &parents, &names, err);
+	const bool ok = find_all(subvolume, directory, &parents, &names, err);
 
 	*found = false;
 	for (size_t i = 0; ok && !*found && i < names.n; i++) {

@@ -38,7 +38,7 @@ struct lost_names {
 /*
  * Finds the names missing from the readable DIR_INDEX items of the directory: in its DIR_ITEM items, in the subvolumes inside it, and in
  * the INODE_REF and INODE_EXTREF items of inodes. Reads parents if that was not done yet. Memory: a number for each name of the directory,
- * and what is found.
+ * and what is found. Finds nothing if the volume has a proof that the list of the directory is as it was sealed.
  */
 bool lost_names_find(const struct tree *subvolume, uint64_t directory, struct inode_parents *parents, struct lost_names *found,
 		     struct error *err) must_use;
@@ -48,7 +48,7 @@ void lost_names_free(struct lost_names *names);
 void lost_name_tell(const struct lost_name *name, uint64_t directory, struct error *what);
 /*
  * The same for one name. entry, whose name is the one that is given, leads to what it names. Reports it as invalid: only for volumes that
- * are read tolerantly.
+ * are read tolerantly. Whoever follows a path in a sealed subvolume proves each step, so this one asks for no proof.
  */
 bool lost_name_find(const struct tree *subvolume, uint64_t directory, const char *name, size_t len, struct dir_entry *entry, bool *found,
 		    struct error *err) must_use;

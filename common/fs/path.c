@@ -55,6 +55,8 @@ static bool is_place_of(struct volume *volume, uint64_t parent, uint64_t child, 
 	if (!root_ref_read(&iter.item, &ref, err))
 		return false;
 	*is_place = ref.dirid == dir && ref.name.left == name->left && memcmp(ref.name.at, name->at, name->left) == 0;
+	if (*is_place && iter.key.type == KEY_ROOT_BACKREF)
+		volume_invalid(volume, "tree %" PRIu64 ": the ROOT_REF of subvolume %" PRIu64 " is lost; its ROOT_BACKREF is used", parent, child);
 	return true;
 }
 

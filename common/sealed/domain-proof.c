@@ -2,6 +2,7 @@
 /* Proves a sealed subvolume: all of it by its digest, or single inodes and the names that lead to them. */
 #include "common/sealed/domain-read.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -135,15 +136,48 @@ static bool proves_list(struct domain_reader *reader, const struct file_id *dire
 	       domain_reader_proves(reader, &tree, directory->inode, INODE_ENTRY_LISTING, proven, err);
 }
 
+bool domain_reader_proves_list(struct list_proof *proof, uint64_t subvolume, uint64_t directory, bool *proven, struct error *err)
+{
+	struct domain_reader *reader = (struct domain_reader *)((uint8_t *)proof - offsetof(struct domain_reader, list_proof));
+	const struct file_id id = { subvolume, directory };
+
+	*proven = false;
+	if (!is_of_domain(reader, subvolume) || proves_list(reader, &id, proven, err))
+		return true;
+	*proven = false;
+	if (!error_is_damage(err))
+		return false;
+	*err = (struct error){ 0 };
+	return true;
+}
+
+/* Does an entry of the directory lead to the subvolume? What the tree of roots alone says is in no list. */
+static bool has_entry(struct domain_reader *reader, const struct path_step *step, bool *has, struct error *err)
+{
+	struct key location;
+	struct tree tree;
+
+	if (!tree_open(reader->domain->volume, step->directory.subvolume, &tree, err) ||
+	    !dir_entry_location(&tree, step->directory.inode, step->name, step->len, &location, has, err))
+		return false;
+	*has = *has && location.type == KEY_ROOT_ITEM && location.objectid == step->found.subvolume;
+	return true;
+}
+
 /*
  * Proves a step into a subvolume that stayed plain, by the list of the directory: it has the name and the id. A snapshot made since is in no
  * list that was sealed. What has the id of a member, or a tag of the domain, was put in the place of something sealed.
  */
 static bool proves_plain(struct domain_reader *reader, const struct path_step *step, bool *proven, struct error *err)
 {
+	bool has;
+
 	*proven = false;
-	return domain_member(reader->domain, step->found.subvolume) || is_of_domain(reader, step->found.subvolume) ||
-	       proves_list(reader, &step->directory, proven, err);
+	if (domain_member(reader->domain, step->found.subvolume) || is_of_domain(reader, step->found.subvolume))
+		return true;
+	if (!has_entry(reader, step, &has, err))
+		return false;
+	return !has || proves_list(reader, &step->directory, proven, err);
 }
 
 /* Proves a step into a nested subvolume: a sealed one by the paths where the two were sealed. */

@@ -330,6 +330,7 @@ void domain_reader_close(struct domain_reader *reader)
 {
 	if (!reader)
 		return;
+	volume_remove_proof(reader->domain->volume, &reader->list_proof);
 	drop_at_hand(&reader->at_hand);
 	carried_free(&reader->carried);
 	set64_free(&reader->told);
@@ -371,6 +372,8 @@ bool domain_reader_open(struct domain *domain, const struct subvolume_list *list
 		domain_reader_close(reader);
 		return false;
 	}
+	reader->list_proof.proves = domain_reader_proves_list;
+	volume_add_proof(domain->volume, &reader->list_proof);
 	*result = reader;
 	*source = &reader->source;
 	return true;

@@ -29,6 +29,7 @@ struct item_at_hand {
 
 struct domain_reader {
 	struct extent_source source;	/* must be first: the reader is found through it */
+	struct list_proof list_proof;	/* a part of the volume's tolerance while the reader is open */
 	struct domain *domain;
 	const struct subvolume_list *list;
 	uint64_t subvolume;
@@ -45,5 +46,8 @@ struct domain_reader {
 	struct carried carried;
 	struct set64 told;	/* extents whose bad mirror was already reported */
 };
+
+/* The proves() of list_proof. */
+bool domain_reader_proves_list(struct list_proof *proof, uint64_t subvolume, uint64_t directory, bool *proven, struct error *err) must_use;
 
 #endif /* COMMON_SEALED_DOMAIN_READER_H */

@@ -40,3 +40,29 @@ void volume_invalid(struct volume *volume, const char *format, ...)
 	va_end(args);
 	tell(&volume->tolerance, text);
 }
+
+void volume_add_proof(struct volume *volume, struct list_proof *proof)
+{
+	proof->next = volume->tolerance.proofs;
+	volume->tolerance.proofs = proof;
+}
+
+void volume_remove_proof(struct volume *volume, const struct list_proof *proof)
+{
+	struct list_proof **at = &volume->tolerance.proofs;
+
+	while (*at && *at != proof)
+		at = &(*at)->next;
+	if (*at)
+		*at = proof->next;
+}
+
+bool volume_proves_list(struct volume *volume, uint64_t subvolume, uint64_t directory, bool *proven, struct error *err)
+{
+	*proven = false;
+	for (struct list_proof *proof = volume->tolerance.proofs; proof && !*proven; proof = proof->next) {
+		if (!proof->proves(proof, subvolume, directory, proven, err))
+			return false;
+	}
+	return true;
+}

@@ -13,7 +13,17 @@
 
 struct volume;
 
+/*
+ * Whoever can tell that the names of a directory are those that were sealed. Then none is lost, and what claims to be one was put there later.
+ * *proven stays false for what it knows nothing of. It must be taken out again before it ends.
+ */
+struct list_proof {
+	bool (*proves)(struct list_proof *proof, uint64_t subvolume, uint64_t directory, bool *proven, struct error *err);
+	struct list_proof *next;
+};
+
 struct tolerance {
+	struct list_proof *proofs;
 	bool is_tolerant;
 	void (*invalid)(void *context, const char *text);	/* may be NULL */
 	void *context;
@@ -37,5 +47,10 @@ bool volume_tolerates(struct volume *volume, struct error *err) must_use;
 
 /* The same for something that is still used, with just a text. */
 void volume_invalid(struct volume *volume, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void volume_add_proof(struct volume *volume, struct list_proof *proof);
+void volume_remove_proof(struct volume *volume, const struct list_proof *proof);
+/* Does any of them prove the names of the directory? */
+bool volume_proves_list(struct volume *volume, uint64_t subvolume, uint64_t directory, bool *proven, struct error *err) must_use;
 
 #endif /* COMMON_VOLUME_TOLERANCE_H */

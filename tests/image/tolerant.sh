@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 need_root
 need_crypt
+tool attack
 damage() { python3 "$IMAGE_TESTS/damage.py" "$@"; }
 
 image=$tmp/a.img
@@ -225,6 +226,8 @@ ln "$tmp/mnt/v/top/lone" "$tmp/mnt/v/top/gone/hard"
 btrfs -q subvolume create "$tmp/mnt/v/top/nested"
 echo nested >"$tmp/mnt/v/top/nested/n"
 cp -a "$tmp/mnt/v" "$tmp/want.v"
+btrfs -q subvolume create "$tmp/mnt/elsewhere"
+echo strange >"$tmp/mnt/elsewhere/words"
 sync
 fallocate -l 200M "$tmp/mnt/more"	# a new chunk
 sync
@@ -265,6 +268,8 @@ for at, items in image.leaves(tree):
 END
 }
 v=$(crypt list "$tmp/names.img" | sed -nE 's/^ID ([0-9]+) .* path v$/\1/p')
+nested=$(crypt list "$tmp/names.img" | sed -nE 's/^ID ([0-9]+) .* path v.top.nested$/\1/p')
+elsewhere=$(crypt list "$tmp/names.img" | sed -nE 's/^ID ([0-9]+) .* path elsewhere$/\1/p')
 n_dir=$(crypt stat "$tmp/names.img" v top | sed -nE 's/^ *inode: *([0-9]+) .*/\1/p')
 crypt ls -R "$tmp/names.img" v | sort >"$tmp/want.ls"
 crypt timeline -R "$tmp/names.img" v | sort >"$tmp/want.timeline"
@@ -295,8 +300,24 @@ fresh "$tmp/names.img"
 lose dropped root ROOT_REF nested
 expect_status 0 crypt ls -R "$image" v	# as a kernel shows it: empty
 ! grep -q '^n$' "$tmp/out" || fail "a subvolume is shown that nothing leads to"
-expect_status 0 crypt ls -R --tolerant "$image" v
+expect_unchanged 6 "$image" crypt ls -R --tolerant "$image" v
 diff <(sort "$tmp/out") "$tmp/want.ls" || fail "the ROOT_BACKREF is not used"
+by_backref="invalid: tree $v: the ROOT_REF of subvolume $nested is lost; its ROOT_BACKREF is used"
+expect_text "$tmp/err" "$by_backref"
+expect_unchanged 6 "$image" crypt cat --tolerant "$image" v top/nested/n
+[ "$(cat "$tmp/out")" = nested ] || fail "cat by the ROOT_BACKREF"
+expect_text "$tmp/err" "$by_backref"
+expect_unchanged 6 "$image" crypt export --tolerant -R "$image" v -o "$tmp/backref/"
+expect_text "$tmp/err" "$by_backref"
+[ "$(cat "$tmp/backref/top/nested/n")" = nested ] || fail "export by the ROOT_BACKREF"
+fresh "$tmp/names.img"
+lose dropped root ROOT_REF elsewhere
+for words in "cat / elsewhere/words" "export / -R -o $tmp/backref.tar"; do
+	read -r command operands <<<"$words"
+	# shellcheck disable=SC2086
+	expect_unchanged 6 "$image" crypt "$command" --tolerant "$image" $operands
+	expect_text "$tmp/err" "invalid: tree 5: the ROOT_REF of subvolume $elsewhere is lost; its ROOT_BACKREF is used"
+done
 
 say "the same, sealed: each name is proven by what was sealed, and a false one is not"
 head -c 32 /dev/urandom >"$tmp/vk"
@@ -338,3 +359,37 @@ rm -rf "$tmp/names.d"
 expect_unchanged 6 "$image" crypt export --tolerant --volume-key-file "$tmp/vk" "$image" v -o "$tmp/names.d/"
 expect_text "$tmp/err" 'top/gone: not exported: it was not sealed under this name here, and is left out with all that is in it'
 ! grep lost-directory "$tmp/err" || fail "what is below it is shown as lost"
+
+say "sealed: what the tree of roots alone says to be in it"
+# of directory $1: as "evil", it holds the subvolume that is elsewhere
+put_evil() {
+	"$tmp/attack" "$image" put 1 "$v" 156 "$elsewhere" "$(python3 -c "import struct; print((struct.pack('<QQH', $1, 99, 4) + b'evil').hex())")"
+}
+KEY=(--volume-key-file "$tmp/vk")
+for directory in 256 "$n_dir"; do
+	fresh "$tmp/names.img"
+	put_evil "$directory"
+	expect_unchanged 6 "$image" crypt ls -R --tolerant "$image" v	# without the key, the tree of roots is believed
+	expect_text "$tmp/out" '^evil$'
+	path=evil
+	[ "$directory" = 256 ] || path=top/evil
+	rm -rf "$tmp/evil.d"
+	for words in "ls|v|${path%evil}" "ls|-R|v" "ls|-lR|v" "ls|--sort=name|-R|v" "ls|--format=json|-R|v" "export|v|-o|$tmp/evil.d/" \
+		     "export|-R|v|-o|$tmp/evil.d/" "export|-R|--archive=mtree|-o|-|v"; do
+		IFS='|' read -r -a words <<<"$words"
+		expect_unchanged 0 "$image" crypt "${words[0]}" --tolerant "${KEY[@]}" "$image" "${words[@]:1}"
+		! grep -q -e evil -e strange "$tmp/out" "$tmp/err" || fail "shown, although nobody sealed it: ${words[*]}"
+		rm -rf "$tmp/evil.d"
+	done
+	for command in cat stat ls; do
+		expect_unchanged 9 "$image" crypt "$command" --tolerant "${KEY[@]}" "$image" v "$path/words"
+		! grep -q strange "$tmp/out" || fail "$command by a path that nobody sealed"
+	done
+	# Where names of the directory are really lost, its list proves nothing, and so not this.
+	lose dropped "$v" DIR_ITEM,DIR_INDEX lone top
+	rm -rf "$tmp/evil.d"
+	expect_unchanged 6 "$image" crypt export -R --tolerant "${KEY[@]}" "$image" v -o "$tmp/evil.d/"
+	[ "$(cat "$tmp/evil.d/top/lone")" = alone ] || fail "a name that is proven is not exported"
+	[ ! -e "$tmp/evil.d/$path" ] || fail "exported beside a lost name, although nobody sealed it"
+	expect_text "$tmp/err" "$path: not exported: it was not sealed under this name here"
+done
