@@ -74,7 +74,7 @@ expect_status 0 crypt show "$image" one
 expect_text "$tmp/out" '^				snap$'
 expect_status 0 crypt ls "$image" 'plain dir/deep/new\x0aline'
 expect_status 4 crypt show "$image" one/sizes
-expect_text "$tmp/err" 'hint: .*id:256'
+expect_text "$tmp/err" 'hint: .*(id 256)'
 expect_status 4 crypt show "$image" none
 expect_status 4 crypt show "$image" id:299
 expect_status 1 crypt show "$image" id:5x
