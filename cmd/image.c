@@ -21,8 +21,8 @@
 
 #define PARTITIONS_MAX 16	/* named, if there are several to choose from */
 
-static const struct image_ears default_ears = { .warn = print_warning, .invalid = print_invalid };
-static struct image_ears ears = { .warn = print_warning, .invalid = print_invalid };
+#define DEFAULT_EARS { .warn = print_warning, .invalid = print_invalid }
+static struct image_ears ears = DEFAULT_EARS;
 static const char *looked_at;	/* the image that was opened for reading; NULL: none */
 static struct image_part seen;	/* the part of it that was read; without a device */
 static bool is_quiet;		/* it is opened once more, only for a hint */
@@ -336,7 +336,7 @@ static bool see_to_unfinished(struct volume *volume, const char *path, bool must
 
 void image_hear(const struct image_ears *wanted)
 {
-	ears = wanted ? *wanted : default_ears;
+	ears = wanted ? *wanted : (struct image_ears)DEFAULT_EARS;
 }
 
 bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)

@@ -71,12 +71,6 @@ bool tree_insert(struct transaction *tx, uint64_t tree_id, const struct key *key
 	       transaction_carry(tx, err);
 }
 
-bool tree_edit_item(struct transaction *tx, uint64_t tree_id, const struct key *key, uint8_t **data, uint32_t *len,
-		    struct error *err)
-{
-	return tree_edit_any_payload(tx, tree_id, key, data, len, err);
-}
-
 bool tree_remove(struct transaction *tx, uint64_t tree_id, const struct key *key, struct error *err)
 {
 	return transaction_check_tree(tree_id, err) && tree_edit_remove(tx, tree_id, key, err) && transaction_carry(tx, err);

@@ -207,8 +207,8 @@ bool tree_edit_find(struct transaction *tx, uint64_t id, const struct key *key, 
 	return true;
 }
 
-bool tree_edit_any_payload(struct transaction *tx, uint64_t id, const struct key *key, uint8_t **data, uint32_t *len,
-			   struct error *err)
+bool tree_edit_item(struct transaction *tx, uint64_t id, const struct key *key, uint8_t **data, uint32_t *len,
+		    struct error *err)
 {
 	cleanup_tree_path struct tree_path path = { 0 };
 	struct leaf_bytes bytes;
@@ -226,7 +226,7 @@ bool tree_edit_payload(struct transaction *tx, uint64_t id, const struct key *ke
 	char text[KEY_TEXT_SIZE];
 	uint32_t have;
 
-	if (!tree_edit_any_payload(tx, id, key, data, &have, err))
+	if (!tree_edit_item(tx, id, key, data, &have, err))
 		return false;
 	return len == 0 || have == len ||
 	       error_set(err, ERROR_CORRUPT, "tree %" PRIu64 ": item %s: size is %u, not %u", id, key_text(key, text), have, len);

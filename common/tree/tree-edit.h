@@ -20,10 +20,6 @@ bool tree_edit_find(struct transaction *tx, uint64_t id, const struct key *key, 
 bool tree_edit_payload(struct transaction *tx, uint64_t id, const struct key *key, uint32_t len, uint8_t **data,
 		       struct error *err) must_use;
 
-/* The same for any length. */
-bool tree_edit_any_payload(struct transaction *tx, uint64_t id, const struct key *key, uint8_t **data, uint32_t *len,
-			   struct error *err) must_use;
-
 /* ERROR_CORRUPT if the key does not exist. */
 bool tree_edit_remove(struct transaction *tx, uint64_t id, const struct key *key, struct error *err) must_use;
 

@@ -319,21 +319,26 @@ for words in "cat / elsewhere/words" "export / -R -o $tmp/backref.tar"; do
 	expect_text "$tmp/err" "invalid: tree 5: the ROOT_REF of subvolume $elsewhere is lost; its ROOT_BACKREF is used"
 done
 
+# rename_ref FROM TO: in the one INODE_REF of a name of this length
+rename_ref() {
+	edit "$v" "$1" "$2" <<'END'
+def wanted(key, size):
+    return key.split()[1] == "INODE_REF" and size == 10 + len(words[1])
+def rename(item, key):
+    if item[10:] != words[1].encode():
+        raise SystemExit("another name")
+    item[10:] = words[2].encode()
+image.edit_item(words[0], wanted, rename)
+END
+}
+
 say "the same, sealed: each name is proven by what was sealed, and a false one is not"
 head -c 32 /dev/urandom >"$tmp/vk"
 crypt convert --encrypt -q --volume-key-file "$tmp/vk" "$tmp/names.img" v >"$tmp/log"
 for name in inner INNER; do
 	fresh "$tmp/names.img"
 	lose dropped "$v" DIR_ITEM,DIR_INDEX gone inner
-	[ $name = inner ] || edit "$v" <<'END'
-def wanted(key, size):
-    return key.split()[1] == "INODE_REF" and size == 10 + 5
-def rename(item, key):
-    if item[10:] != b"inner":
-        raise SystemExit("another name")
-    item[10:] = b"INNER"
-image.edit_item(words[0], wanted, rename)
-END
+	[ $name = inner ] || rename_ref inner INNER
 	rm -rf "$tmp/names.d"
 	expect_unchanged 6 "$image" crypt export --tolerant --volume-key-file "$tmp/vk" "$image" v -o "$tmp/names.d/"
 	[ "$(cat "$tmp/names.d/top/gone/deep/file")" = deeper ] || fail "what is below a lost name is not exported"
@@ -346,15 +351,7 @@ END
 done
 # A directory that is left out stays so: what is below it is not shown as lost.
 fresh "$tmp/names.img"
-edit "$v" <<'END'
-def wanted(key, size):
-    return key.split()[1] == "INODE_REF" and size == 10 + 4
-def rename(item, key):
-    if item[10:] != b"gone":
-        raise SystemExit("another name")
-    item[10:] = b"GONE"
-image.edit_item(words[0], wanted, rename)
-END
+rename_ref gone GONE
 rm -rf "$tmp/names.d"
 expect_unchanged 6 "$image" crypt export --tolerant --volume-key-file "$tmp/vk" "$image" v -o "$tmp/names.d/"
 expect_text "$tmp/err" 'top/gone: not exported: it was not sealed under this name here, and is left out with all that is in it'
