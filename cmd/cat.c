@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/export-report.h"
 #include "cmd/export-sources.h"
 #include "cmd/operands.h"

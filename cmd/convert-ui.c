@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/convert-print.h"
 #include "cmd/progress-options.h"
 

@@ -3,7 +3,7 @@
 #ifndef CMD_DID_YOU_MEAN_H
 #define CMD_DID_YOU_MEAN_H
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 
 /* word[0] is not a command: suggests a similar one, or the one that does what it says, with the other words as they were given. */
 void hint_command(const struct command *const *commands, size_t n, int n_words, const char *const *word, struct error *err);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <uuid/uuid.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/dump/items.h"
 #include "cmd/dump/super-fields.h"
 #include "cmd/json.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <uuid/uuid.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/dump/block.h"
 #include "cmd/dump/items.h"
 #include "cmd/dump/roots.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/operands.h"
 #include "cmd/source.h"
 #include "common/fs/lost-names.h"

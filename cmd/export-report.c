@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/export-summary.h"
 #include "cmd/hints.h"
 #include "cmd/json.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/source.h"
 #include "common/fs/walk.h"
 #include "common/sealed/inline-map.h"

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/json.h"
 #include "common/util/plural.h"
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/export-places.h"
 #include "cmd/export-report.h"
 #include "cmd/export-shape.h"

@@ -2,7 +2,7 @@
 /* Asks everybody who knows a cure. */
 #include "cmd/hints.h"
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/key-options.h"
 #include "cmd/operands.h"
 

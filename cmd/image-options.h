@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The options for reading an image, as they were given. Their tables and the functions for commands are in cmd.h. */
+/* The options for reading an image, as they were given. Their tables and the functions for commands are in command.h. */
 #ifndef CMD_IMAGE_OPTIONS_H
 #define CMD_IMAGE_OPTIONS_H
 

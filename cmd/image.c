@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/foreign.h"
 #include "cmd/image-found.h"
 #include "cmd/image-options.h"

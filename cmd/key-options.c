@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/shell-word.h"
 #include "format/crypt.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <uuid/uuid.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/list-rows.h"
 #include "cmd/mounted.h"
 #include "cmd/operands.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/did-you-mean.h"
 #include "cmd/help-fit.h"
 #include "cmd/hints.h"

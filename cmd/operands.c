@@ -11,7 +11,7 @@
 #include <sys/statfs.h>
 #include <linux/magic.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/key-options.h"
 #include "cmd/shell-word.h"
 #include "common/util/escape.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/image-found.h"
 #include "cmd/json.h"
 #include "common/util/escape.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <uuid.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/image-found.h"
 #include "cmd/image-options.h"
 #include "cmd/json.h"

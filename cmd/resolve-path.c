@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/inode-text.h"
 #include "cmd/source.h"
 #include "common/util/escape.h"

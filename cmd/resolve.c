@@ -2,7 +2,7 @@
 /* btrfs-crypt resolve: from inodes and addresses to paths, and from paths to addresses. */
 #include <inttypes.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/operands.h"
 #include "cmd/resolve-logical.h"
 #include "cmd/resolve-names.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <uuid/uuid.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/json.h"
 #include "cmd/mounted.h"
 #include "cmd/operands.h"

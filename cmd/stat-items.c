@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/inode-text.h"
 #include "common/util/escape.h"
 #include "format/dir-entry.h"

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "common/sealed/inline-hint.h"
 #include "common/util/take.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/inode-text.h"
 #include "cmd/key-options.h"
 #include "cmd/link-target.h"

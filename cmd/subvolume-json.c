@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/inode-text.h"
 
 /* Absent if there is none. */

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/inode-text.h"
 #include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"

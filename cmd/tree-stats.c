@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/dump/select.h"
 #include "cmd/json.h"
 #include "cmd/seek-histogram.h"

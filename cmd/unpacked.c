@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "common/device/partition.h"
 #include "common/device/unpack.h"
 

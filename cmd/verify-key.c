@@ -2,7 +2,7 @@
 /* verify-key: does this passphrase, key file or volume key open the subvolume?  Changes nothing. */
 #include <stdio.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/json.h"
 #include "cmd/key-options.h"
 #include "cmd/operands.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/json.h"
 #include "cmd/key-options.h"
 #include "cmd/operands.h"

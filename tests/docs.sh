@@ -32,7 +32,7 @@ if command -v groff > "$work/groff"; then
 	done
 fi
 
-version=$(sed -n 's/^#define BTRFS_CRYPT_VERSION "\(.*\)"/\1/p' cmd/cmd.h)
+version=$(sed -n 's/^#define BTRFS_CRYPT_VERSION "\(.*\)"/\1/p' cmd/command.h)
 for file in man/*.8; do
 	grep -qxF ".Os btrfs-crypt $version" "$file" || bad "$file: its footer has not name and version, btrfs-crypt $version"
 	[ "$(page "$file" | section EXAMPLES | grep -c '[a-z]')" -ge 2 ] || bad "$file: no EXAMPLES"
@@ -123,7 +123,7 @@ done < <(sed -nE 's/^\t(ERROR_[A-Z_]+) = ([0-9]+),.*/\1 \2/p' format/error.h)
 while read -r name; do
 	section "EXIT STATUS" < "$work/page" | grep -qwF "$name" || bad "man/btrfs-crypt.8: error name $name is missing"
 done < <(sed -nE 's/^\t\t\[ERROR_.*\] = "(.*)",/\1/p' format/error.c | grep -v '^done$')
-version=$(sed -n 's/^#define BTRFS_CRYPT_VERSION "\(.*\)"/\1/p' cmd/cmd.h)
+version=$(sed -n 's/^#define BTRFS_CRYPT_VERSION "\(.*\)"/\1/p' cmd/command.h)
 [ "$("$program" --version)" = "btrfs-crypt $version" ] || bad "--version is not $version"
 
 # Every function that writes to an image is in the list of tests/README.md, and no other.

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <uuid/uuid.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/dump/items.h"
 #include "cmd/json.h"
 #include "common/util/hex.h"

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/json.h"
 #include "common/util/array.h"
 #include "format/node-salvage.h"

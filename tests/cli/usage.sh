@@ -68,7 +68,7 @@ expect 1 help frobnicate <<'END'
 ! btrfs-crypt: frobnicate: unknown command
 ! btrfs-crypt: hint: see btrfs-crypt --help
 END
-version="btrfs-crypt $(sed -n 's/^#define BTRFS_CRYPT_VERSION "\(.*\)"/\1/p' "$TOP/cmd/cmd.h")"
+version="btrfs-crypt $(sed -n 's/^#define BTRFS_CRYPT_VERSION "\(.*\)"/\1/p' "$TOP/cmd/command.h")"
 for option in --version -V; do
 	transcript 0 btrfs-crypt $option <<< "$version"
 	for command in $(btrfs-crypt --list-commands | cut -f 1); do

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A command: one row and one run function. Only main.c prints errors. */
-#ifndef CMD_CMD_H
-#define CMD_CMD_H
+#ifndef CMD_COMMAND_H
+#define CMD_COMMAND_H
 
 #include <popt.h>
 
@@ -120,4 +120,4 @@ bool image_device_open_whole(const char *path, size_t i, struct device **device,
 bool not_sealed(const char *subvolume, struct error *err);
 bool sealed_already(const char *subvolume, struct error *err);
 
-#endif /* CMD_CMD_H */
+#endif /* CMD_COMMAND_H */
