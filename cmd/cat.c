@@ -8,8 +8,12 @@
 #include "cmd/command.h"
 #include "cmd/export-report.h"
 #include "cmd/export-sources.h"
+#include "cmd/image-options.h"
+#include "cmd/image.h"
+#include "cmd/key-options.h"
 #include "cmd/operands.h"
 #include "cmd/output-names.h"
+#include "cmd/print.h"
 #include "cmd/progress-options.h"
 #include "cmd/source.h"
 #include "common/fs/walk.h"
@@ -118,7 +122,7 @@ static bool find_file(struct run *run, const char *const *operand, struct error 
 	const struct subvolume *subvolume;
 	const char *given;
 
-	if (!image_open(operand[0], false, false, &run->volume, err) ||
+	if (!image_open(operand[0], TREES_REPLAYED, &run->volume, err) ||
 	    !subvolumes_read(run->volume, &run->list, err) || !place_operands(&run->list, operand + 1, &subvolume, &given, err) ||
 	    !path_operand(&run->list, subvolume->id, given, &run->path, &run->file, err))
 		return false;

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/command.h"
+#include "cmd/image.h"
 #include "cmd/json.h"
 #include "cmd/key-options.h"
+#include "cmd/print.h"
 #include "cmd/size-text.h"
 #include "cmd/unfinished.h"
 #include "common/util/hex.h"

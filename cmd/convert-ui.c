@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "cmd/command.h"
 #include "cmd/convert-print.h"
+#include "cmd/print.h"
 #include "cmd/progress-options.h"
 
 static volatile sig_atomic_t stop_asked;	/* the number of the signal */

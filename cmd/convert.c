@@ -8,8 +8,10 @@
 #include "cmd/command.h"
 #include "cmd/convert-print.h"
 #include "cmd/convert-ui.h"
+#include "cmd/image.h"
 #include "cmd/key-options.h"
 #include "cmd/operands.h"
+#include "cmd/print.h"
 #include "cmd/progress-options.h"
 #include "common/convert/convert.h"
 #include "common/sealed/domain.h"
@@ -234,8 +236,9 @@ static bool open_image(const char *image, struct volume **volume, struct error *
 {
 	char text[sizeof(err->text) + 64];
 	struct error busy = { 0 };
+	const struct image_conversion how = { .writable = !opt.dry_run, .mounted_copy = opt.mounted_copy };
 
-	if (!image_open_to_convert(image, !opt.dry_run, false, opt.mounted_copy, volume, err))
+	if (!image_open_to_convert(image, how, volume, err))
 		return false;
 	if (opt.dry_run && (!device_check_free((*volume)->device, &busy) || !volume_not_mounted(*volume, &busy)) && busy.kind == ERROR_BUSY) {
 		snprintf(text, sizeof(text), "%s: while it is, the conversion itself is refused", busy.text);
@@ -280,7 +283,7 @@ static bool run_encrypt(const char *image, const char *const *names, struct key_
 	/* Opened before asking, so that nobody types a new passphrase twice for an image that is refused. */
 	if (!open_image(image, &volume, err) || !check_names(volume, names, err))
 		return false;
-	if (!key_options_read(!opt.dry_run, true, "New passphrase: ", key, err) || !confirm_volume_key(ui, key, err))
+	if (!key_options_read(opt.dry_run ? KEY_NEW : KEY_ASK | KEY_NEW, "New passphrase: ", key, err) || !confirm_volume_key(ui, key, err))
 		return false;
 	key_warn_carriage_return(key);
 	how.key = key;
@@ -297,7 +300,7 @@ static bool run_decrypt(const char *image, const char *const *names, struct key_
 	if (opt.expect && !hex_read(opt.expect, expect, sizeof(expect)))
 		return error_set(err, ERROR_USAGE, "--expect-seal takes %zu hexadecimal digits", 2 * sizeof(expect));
 	if (!open_image(image, &volume, err) || !check_names(volume, names, err) ||
-	    !key_options_read(true, false, "Passphrase: ", key, err))
+	    !key_options_read(KEY_ASK, "Passphrase: ", key, err))
 		return false;
 
 	const struct convert_decrypt_options how = {
@@ -326,10 +329,11 @@ static bool run_continue(const char *image, struct key_source *key, const struct
 {
 	const enum convert_goal goal = opt.abort ? CONVERT_ABORT : opt.decrypt ? CONVERT_RESUME_DECRYPT : CONVERT_RESUME;
 	cleanup_volume struct volume *volume = NULL;
+	const struct image_conversion found = { .writable = true, .unfinished = true, .mounted_copy = opt.mounted_copy };
 	struct convert_status status;
 
-	if (!image_open_to_convert(image, true, true, opt.mounted_copy, &volume, err) || !convert_status(volume, NULL, &status, err) ||
-	    !key_options_read(needs_key(&status), false, "Passphrase: ", key, err))
+	if (!image_open_to_convert(image, found, &volume, err) || !convert_status(volume, NULL, &status, err) ||
+	    !key_options_read(needs_key(&status) ? KEY_ASK : KEY_IF_GIVEN, "Passphrase: ", key, err))
 		return false;
 
 
@@ -343,7 +347,7 @@ static bool run_status(const char *image, struct error *err)
 	cleanup_volume struct volume *volume = NULL;
 	struct convert_status status = { 0 };
 
-	if (!image_open_to_convert(image, false, true, false, &volume, err) || !key_options_read(false, false, NULL, &key, err))
+	if (!image_open_to_convert(image, (struct image_conversion){ .unfinished = true }, &volume, err) || !key_options_read(KEY_IF_GIVEN, NULL, &key, err))
 		return false;
 
 

@@ -6,7 +6,10 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "cmd/image.h"
+#include "cmd/image-options.h"
 #include "cmd/json.h"
+#include "cmd/print.h"
 #include "cmd/size-text.h"
 #include "cmd/unfinished.h"
 #include "common/tree/tree.h"
@@ -186,7 +189,7 @@ static bool run(const char *const *operand, struct error *err)
 	cleanup_volume struct volume *volume = NULL;
 
 	image_add_devices(operand + 1);
-	if (!image_open(operand[0], false, true, &volume, err) || !unfinished_read(volume, &unfinished, err) || !print_profiles(volume, err))
+	if (!image_open(operand[0], TREES_ANYHOW, &volume, err) || !unfinished_read(volume, &unfinished, err) || !print_profiles(volume, err))
 		return false;
 	if (unfinished.is_there && format_is_json()) {
 		struct json_object *line = json_line();

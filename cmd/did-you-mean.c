@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "cmd/command.h"
 #include "cmd/shell-word.h"
 #include "common/util/escape.h"
 #include "common/util/near.h"

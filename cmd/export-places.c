@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cmd/command.h"
 #include "cmd/operands.h"
+#include "cmd/print.h"
 #include "cmd/source.h"
 #include "common/fs/lost-names.h"
 #include "common/fs/snapshot-chain.h"

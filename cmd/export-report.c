@@ -7,10 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/command.h"
 #include "cmd/export-summary.h"
 #include "cmd/hints.h"
+#include "cmd/image.h"
 #include "cmd/json.h"
+#include "cmd/print.h"
 #include "cmd/report-image.h"
 #include "cmd/report-run.h"
 #include "cmd/subvolume-json.h"

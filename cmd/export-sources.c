@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "cmd/command.h"
+#include "cmd/key-options.h"
 #include "cmd/source.h"
 #include "common/fs/walk.h"
 #include "common/sealed/inline-map.h"
@@ -22,7 +22,7 @@ bool export_sources_init(struct export_sources *sources, const struct subvolume_
 		return false;
 	if (!key_options_given())
 		return true;
-	if (!key_options_read(false, false, "Passphrase: ", &sources->key, err))
+	if (!key_options_read(KEY_IF_GIVEN, "Passphrase: ", &sources->key, err))
 		return false;
 
 	/* Another key may belong to something else. */

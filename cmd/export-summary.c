@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cmd/command.h"
 #include "cmd/json.h"
 #include "common/util/plural.h"
 

@@ -10,8 +10,11 @@
 #include "cmd/export-places.h"
 #include "cmd/export-report.h"
 #include "cmd/export-shape.h"
+#include "cmd/image-options.h"
+#include "cmd/image.h"
 #include "cmd/operands.h"
 #include "cmd/output-names.h"
+#include "cmd/print.h"
 #include "cmd/progress-options.h"
 #include "cmd/source.h"
 #include "common/fs/walk.h"
@@ -170,7 +173,7 @@ static bool write_out(struct run *run, struct out *out, struct error *err)
 /* Finds everything that must be found before anything is created. */
 static bool find_places(struct run *run, const char *const *operand, struct error *err)
 {
-	if (!image_open(operand[0], false, false, &run->volume, err) || !subvolumes_read(run->volume, &run->list, err) ||
+	if (!image_open(operand[0], TREES_REPLAYED, &run->volume, err) || !subvolumes_read(run->volume, &run->list, err) ||
 	    !export_sources_init(&run->sources, &run->list, err))
 		return false;
 	run->sources.place = on_place;

@@ -3,6 +3,7 @@
 #include "cmd/hints.h"
 
 #include "cmd/command.h"
+#include "cmd/image.h"
 #include "cmd/key-options.h"
 #include "cmd/operands.h"
 

@@ -7,6 +7,7 @@
 
 #include "cmd/command.h"
 #include "common/util/number.h"
+#include "common/volume/volume.h"
 
 struct image_options image_options;
 

@@ -1,10 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The options for reading an image, as they were given. Their tables and the functions for commands are in command.h. */
+/* The options for reading an image: their tables, and what was given. */
 #ifndef CMD_IMAGE_OPTIONS_H
 #define CMD_IMAGE_OPTIONS_H
 
-#include "common/volume/volume.h"
+#include <popt.h>
+#include <stddef.h>
 
+#include "format/error.h"
+
+struct volume_options;
+
+/*
+ * --device, --image-offset, --super, --backup-root, --tolerant, --with-log: for commands that only read files. Include with
+ * POPT_ARG_INCLUDE_TABLE.
+ */
+extern struct poptOption options_image[];
+extern struct poptOption options_blocks[];	/* without --with-log: for commands that show trees block by block */
+extern struct poptOption options_copies[];	/* only those about devices and superblocks, with the letter that dump-super has for --super */
+
+/* As they were given. */
 extern struct image_options {
 	char **devices;		/* further ones */
 	size_t n_devices;
@@ -13,6 +27,15 @@ extern struct image_options {
 	int with_log, tolerant;
 } image_options;
 
+/* ERROR_USAGE if one of options_image was given: they mean nothing for a mounted filesystem. */
+bool image_options_none(struct error *err) must_use;
+bool image_is_tolerant(void);	/* --tolerant, from options_blocks and options_image */
+/* Takes further devices from operands, like --device. NULL terminated. */
+void image_add_devices(const char *const *operand);
+/* The devices of the command line: 0 is path. */
+size_t image_n_devices(void);
+const char *image_device_name(const char *path, size_t i);
+bool image_super_copy(unsigned *copy, struct error *err) must_use;	/* n + 1, or CHOOSE_BY_ITSELF */
 /* --super and --backup-root */
 bool image_options_read(struct volume_options *options, struct error *err) must_use;
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Opening an image: which devices, which superblock. */
+#include "cmd/image.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +11,7 @@
 #include "cmd/foreign.h"
 #include "cmd/image-found.h"
 #include "cmd/image-options.h"
+#include "cmd/print.h"
 #include "cmd/shell-word.h"
 #include "cmd/unfinished.h"
 #include "cmd/unpacked.h"
@@ -312,15 +315,14 @@ static bool see_to_log(struct volume *volume, const char *path, struct error *er
 	return true;
 }
 
-/* must_replay: what the last records say about the trees is needed. Otherwise the trees are shown as they are on disk. */
-static bool see_to_unfinished(struct volume *volume, const char *path, bool must_replay, struct error *err)
+static bool see_to_unfinished(struct volume *volume, const char *path, enum image_trees trees, struct error *err)
 {
 	cleanup_unfinished struct unfinished unfinished = { 0 };
 	struct error why = { 0 };
 
 	if (!volume_is_unfinished(volume))
 		return true;
-	if (!convert_replay_in_memory(volume, &why) && (must_replay || why.kind == ERROR_MEMORY)) {
+	if (!convert_replay_in_memory(volume, &why) && (trees == TREES_REPLAYED || why.kind == ERROR_MEMORY)) {
 		*err = why;
 		if (why.kind == ERROR_UNFINISHED && !unfinished_error(volume, path, err) && strcmp(err->text, why.text) != 0)
 			snprintf(err->text + strlen(err->text), sizeof(err->text) - strlen(err->text), "; %s", why.text);
@@ -339,7 +341,7 @@ void image_hear(const struct image_ears *wanted)
 	ears = wanted ? *wanted : (struct image_ears)DEFAULT_EARS;
 }
 
-bool image_open(const char *path, bool writable, bool unfinished, struct volume **volume, struct error *err)
+bool image_open(const char *path, enum image_trees trees, struct volume **volume, struct error *err)
 {
 	struct volume_options options = {
 		.unfinished = true, .warn = ears.warn, .warn_at = ears.warn_at, .warn_context = ears.context, .tolerant = image_options.tolerant,
@@ -347,7 +349,7 @@ bool image_open(const char *path, bool writable, bool unfinished, struct volume 
 	};
 
 	looked_at = path;
-	return open_image(path, writable, &options, volume, err) && see_to_unfinished(*volume, path, !unfinished, err) &&
+	return open_image(path, false, &options, volume, err) && see_to_unfinished(*volume, path, trees, err) &&
 	       see_to_log(*volume, path, err);
 }
 
@@ -361,13 +363,13 @@ bool image_open_blocks(const char *path, struct volume **volume, struct error *e
 	return open_image(path, false, &options, volume, err) && see_to_log(*volume, path, err);
 }
 
-bool image_open_to_convert(const char *path, bool writable, bool unfinished, bool mounted_copy, struct volume **volume, struct error *err)
+bool image_open_to_convert(const char *path, struct image_conversion how, struct volume **volume, struct error *err)
 {
 	struct volume_options options = {
-		.unfinished = unfinished, .to_convert = true, .mounted_copy_allowed = mounted_copy, .warn = print_warning,
+		.unfinished = how.unfinished, .to_convert = true, .mounted_copy_allowed = how.mounted_copy, .warn = print_warning,
 	};
 
-	return open_image(path, writable, &options, volume, err) || (writable && convert_busy(err));
+	return open_image(path, how.writable, &options, volume, err) || (how.writable && convert_busy(err));
 }
 
 void image_hint_unfinished(const char *path, bool goes_on, struct error *err)

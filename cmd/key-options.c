@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "cmd/print.h"
 #include "cmd/shell-word.h"
 #include "format/crypt.h"
 
@@ -116,14 +117,14 @@ static struct key_wanted wanted_by_options(void)
 	};
 }
 
-bool key_options_read(bool ask, bool verify, const char *prompt, struct key_source *key, struct error *err)
+bool key_options_read(unsigned how, const char *prompt, struct key_source *key, struct error *err)
 {
 	struct key_wanted wanted = wanted_by_options();
 
-	wanted.asks = ask;
-	wanted.asks_twice = verify;
+	wanted.asks = how & KEY_ASK;
+	wanted.asks_twice = how & KEY_NEW;
 	wanted.prompt = prompt;
-	if (verify && opt.slot)
+	if (wanted.asks_twice && opt.slot)
 		return error_set(err, ERROR_USAGE, "--key-slot chooses among slots that exist already: not with --encrypt");
 	was_read = key_source_read(&wanted, key, err);
 	return was_read;

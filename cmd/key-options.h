@@ -3,7 +3,13 @@
 #ifndef CMD_KEY_OPTIONS_H
 #define CMD_KEY_OPTIONS_H
 
+#include <popt.h>
+
 #include "common/crypto/key-source.h"
+
+/* Include with POPT_ARG_INCLUDE_TABLE. */
+extern struct poptOption options_key[];
+extern struct poptOption options_key_long[];	/* without letters, for commands where the letters of options_key mean something else */
 
 /* Was any key option given? */
 bool key_options_given(void);
@@ -18,10 +24,15 @@ char *key_options_words(void);
 bool key_options_check(struct error *err) must_use;
 
 /*
- * Reads what --key-file, --keyfile-size, --keyfile-offset, --passphrase-file, --passphrase-fd, --volume-key-file say. If none is given and
- * ask is true, asks on the terminal (twice with verify). --passphrase-file - does the same if standard input is a terminal.
+ * Reads what --key-file, --keyfile-size, --keyfile-offset, --passphrase-file, --passphrase-fd, --volume-key-file say; how: some of the
+ * flags below. --passphrase-file - asks as well if standard input is a terminal.
  */
-bool key_options_read(bool ask, bool verify, const char *prompt, struct key_source *key, struct error *err) must_use;
+enum {
+	KEY_IF_GIVEN = 0,
+	KEY_ASK = 1,	/* if none is given, on the terminal */
+	KEY_NEW = 2,	/* it will seal something: asked for twice */
+};
+bool key_options_read(unsigned how, const char *prompt, struct key_source *key, struct error *err) must_use;
 /* For a new passphrase: warns if it ends with a carriage return, which nobody sees, and which belongs to it. */
 void key_warn_carriage_return(const struct key_source *key);
 /*

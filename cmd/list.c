@@ -7,9 +7,11 @@
 #include <uuid/uuid.h>
 
 #include "cmd/command.h"
+#include "cmd/image-options.h"
 #include "cmd/list-rows.h"
 #include "cmd/mounted.h"
 #include "cmd/operands.h"
+#include "cmd/print.h"
 #include "cmd/source.h"
 #include "cmd/subvolume-json.h"
 #include "cmd/time-text.h"

@@ -7,11 +7,14 @@
 #include <sys/stat.h>
 
 #include "cmd/command.h"
+#include "cmd/image.h"
+#include "cmd/image-options.h"
 #include "cmd/key-options.h"
 #include "cmd/link-target.h"
 #include "cmd/ls-row.h"
 #include "cmd/ls-sort.h"
 #include "cmd/operands.h"
+#include "cmd/print.h"
 #include "cmd/time-text.h"
 #include "common/crypto/secret.h"
 #include "common/fs/lost-names.h"
@@ -460,7 +463,7 @@ static bool run(const char *const *operand, struct error *err)
 	struct file_id file;
 	char *path = NULL;
 
-	const bool ok = check_sort(err) && image_open(operand[0], false, !key_options_given(), &volume, err) &&
+	const bool ok = check_sort(err) && image_open(operand[0], key_options_given() ? TREES_REPLAYED : TREES_ANYHOW, &volume, err) &&
 			subvolumes_read(volume, &list, err) &&
 			place_operands(&list, operand + 1, &subvolume, &given, err) &&
 			path_operand(&list, subvolume->id, given, &path, &file, err) &&

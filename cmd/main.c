@@ -13,6 +13,7 @@
 #include "cmd/hints.h"
 #include "cmd/json.h"
 #include "cmd/key-options.h"
+#include "cmd/print.h"
 #include "common/crypto/secret.h"
 #include "common/util/escape.h"
 #include "common/util/near.h"

@@ -14,7 +14,8 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
-#include "cmd/command.h"
+#include "cmd/image-options.h"
+#include "cmd/image.h"
 #include "cmd/operands.h"
 #include "common/util/escape.h"
 
@@ -147,7 +148,7 @@ bool subvolumes_open(const char *operand, struct volume **volume, struct subvolu
 	char name[256];
 
 	if (stat(operand, &st) != 0 || !S_ISDIR(st.st_mode))
-		return image_open(operand, false, true, volume, err) && subvolumes_read(*volume, list, err);
+		return image_open(operand, TREES_ANYHOW, volume, err) && subvolumes_read(*volume, list, err);
 
 	const int fd = open(operand, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool ok;

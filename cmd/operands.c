@@ -12,7 +12,10 @@
 #include <linux/magic.h>
 
 #include "cmd/command.h"
+#include "cmd/image-options.h"
+#include "cmd/image.h"
 #include "cmd/key-options.h"
+#include "cmd/print.h"
 #include "cmd/shell-word.h"
 #include "common/util/escape.h"
 #include "common/util/near.h"
@@ -284,4 +287,21 @@ void hint_directory(const char *image, struct error *err)
 	if (!find_source(&st, source, sizeof(source)) || escape_text(source, strlen(source), name, sizeof(name)) >= sizeof(name))
 		strcpy(name, "the device or image file of it");
 	error_hint(err, "it is mounted btrfs, which ls, cat and stat of the system read; btrfs-crypt reads it where it is not mounted: name %s", name);
+}
+
+bool not_sealed(const char *subvolume, struct error *err)
+{
+	char name[256];
+
+	escape_text(subvolume, strlen(subvolume), name, sizeof(name));
+	return error_set(err, ERROR_REFUSED, "%s is not sealed", name);
+}
+
+bool sealed_already(const char *subvolume, struct error *err)
+{
+	char name[256];
+
+	escape_text(subvolume, strlen(subvolume), name, sizeof(name));
+	error_set(err, ERROR_REFUSED, "%s is sealed already", name);
+	return error_named(err, ERROR_NAME_ALREADY_SEALED);
 }

@@ -36,4 +36,8 @@ void hint_commands(const char *image, struct error *err);
 /* Adds a hint to an error about an operand that is a directory, not an image: what to do instead. */
 void hint_directory(const char *image, struct error *err);
 
+/* ERROR_REFUSED: a command that needs a sealed subvolume was given an unsealed one, or the other way round. Always false. */
+bool not_sealed(const char *subvolume, struct error *err);
+bool sealed_already(const char *subvolume, struct error *err);
+
 #endif /* CMD_OPERANDS_H */

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cmd/command.h"
+#include "cmd/image-options.h"
 
 struct place {
 	const char *option, *name;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/command.h"
+#include "cmd/print.h"
 #include "cmd/unpacked.h"
 #include "common/util/escape.h"
 

@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/command.h"
 #include "cmd/image-found.h"
+#include "cmd/image-options.h"
+#include "cmd/image.h"
 #include "cmd/json.h"
+#include "cmd/print.h"
 #include "common/util/escape.h"
 #include "common/util/hex.h"
 

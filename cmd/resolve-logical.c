@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cmd/command.h"
 #include "cmd/json.h"
+#include "cmd/print.h"
 #include "cmd/resolve-names.h"
 #include "common/fs/owner-scan.h"
 #include "common/fs/subvolume-label.h"

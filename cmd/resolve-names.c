@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cmd/command.h"
 #include "cmd/json.h"
+#include "cmd/print.h"
 #include "common/fs/inode-names.h"
 #include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "cmd/command.h"
 #include "cmd/inode-text.h"
+#include "cmd/print.h"
 #include "cmd/source.h"
 #include "common/util/escape.h"
 #include "common/util/number.h"

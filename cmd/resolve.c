@@ -3,7 +3,10 @@
 #include <inttypes.h>
 
 #include "cmd/command.h"
+#include "cmd/image-options.h"
+#include "cmd/image.h"
 #include "cmd/operands.h"
+#include "cmd/print.h"
 #include "cmd/resolve-logical.h"
 #include "cmd/resolve-names.h"
 #include "cmd/resolve-path.h"
@@ -104,7 +107,7 @@ static bool run(const char *const *operand, struct error *err)
 	if (!option_number("--inode", opt.inode, 1, UINT64_MAX, &number, err) ||
 	    !option_bytes("--logical", opt.logical, 0, UINT64_MAX, &number, err) ||
 	    !check_usage(operand, err) ||
-	    !image_open(operand[0], false, true, &volume, err) ||
+	    !image_open(operand[0], TREES_ANYHOW, &volume, err) ||
 	    !subvolumes_read(volume, &list, err))
 		return false;
 	/* The answer is about all subvolumes. */

@@ -6,9 +6,11 @@
 #include <uuid/uuid.h>
 
 #include "cmd/command.h"
+#include "cmd/image-options.h"
 #include "cmd/json.h"
 #include "cmd/mounted.h"
 #include "cmd/operands.h"
+#include "cmd/print.h"
 #include "cmd/show-quota.h"
 #include "cmd/source.h"
 #include "cmd/subvolume-json.h"

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/command.h"
 #include "cmd/key-options.h"
 #include "cmd/operands.h"
+#include "cmd/print.h"
 #include "common/fs/subvolume-label.h"
 #include "common/sealed/domain-names.h"
 #include "common/util/escape.h"
@@ -71,7 +71,7 @@ static bool open_sealed(const struct subvolume_list *list, const struct subvolum
 {
 	cleanup_key_source struct key_source key = { 0 };
 
-	if (!key_options_read(false, false, "Passphrase: ", &key, err) ||
+	if (!key_options_read(KEY_IF_GIVEN, "Passphrase: ", &key, err) ||
 	    !domain_open(source->domain, &key, err))
 		return false;
 	key_source_free(&key);

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/command.h"
 #include "cmd/inode-text.h"
+#include "cmd/print.h"
 #include "common/util/escape.h"
 #include "format/dir-entry.h"
 #include "format/file-extent.h"

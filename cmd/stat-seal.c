@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "cmd/command.h"
+#include "cmd/print.h"
 #include "common/sealed/inline-hint.h"
 #include "common/util/take.h"
 

@@ -7,10 +7,13 @@
 #include <sys/stat.h>
 
 #include "cmd/command.h"
+#include "cmd/image.h"
+#include "cmd/image-options.h"
 #include "cmd/inode-text.h"
 #include "cmd/key-options.h"
 #include "cmd/link-target.h"
 #include "cmd/operands.h"
+#include "cmd/print.h"
 #include "cmd/stat-items.h"
 #include "cmd/time-text.h"
 #include "cmd/unfinished.h"
@@ -284,7 +287,7 @@ static bool run(const char *const *operand, struct error *err)
 	const char *given;
 	bool ok;
 
-	if (!check_has_path(operand, err) || !image_open(operand[0], false, !key_options_given(), &volume, err) ||
+	if (!check_has_path(operand, err) || !image_open(operand[0], key_options_given() ? TREES_REPLAYED : TREES_ANYHOW, &volume, err) ||
 	    !subvolumes_read(volume, &list, err) ||
 	    !place_operand(&list, operand[1], &subvolume, &given, err) ||
 	    !unfinished_read(volume, &looking.unfinished, err) || !member_places_read(&list, &looking.places, err))

@@ -6,7 +6,10 @@
 #include <uuid/uuid.h>
 
 #include "cmd/command.h"
+#include "cmd/image-options.h"
+#include "cmd/image.h"
 #include "cmd/operands.h"
+#include "cmd/print.h"
 #include "cmd/source.h"
 #include "cmd/timeline-print.h"
 #include "common/fs/inode-compare.h"
@@ -231,7 +234,7 @@ static bool run(const char *const *operand, struct error *err)
 
 	if (opt.since && opt.recursive)
 		return error_set(err, ERROR_USAGE, "--changed-since and --recursive exclude each other: snapshots do not hold nested subvolumes");
-	if (!image_open(operand[0], false, true, &volume, err) || !subvolumes_read(volume, &list, err) ||
+	if (!image_open(operand[0], TREES_ANYHOW, &volume, err) || !subvolumes_read(volume, &list, err) ||
 	    (opt.since && (!subvolume_operand(&list, opt.since, &since, err) || !source_note_sealed(&list, since, err))))
 		return false;
 	for (size_t i = 1; operand[i]; i++) {

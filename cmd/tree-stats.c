@@ -6,7 +6,10 @@
 
 #include "cmd/command.h"
 #include "cmd/dump/select.h"
+#include "cmd/image-options.h"
+#include "cmd/image.h"
 #include "cmd/json.h"
+#include "cmd/print.h"
 #include "cmd/seek-histogram.h"
 #include "cmd/size-text.h"
 #include "common/tree/tree.h"
@@ -278,7 +281,7 @@ static bool run(const char *const *operand, struct error *err)
 	if (opt.tree && !find_tree(opt.tree, &id, &name, err))
 		return false;
 	image_add_devices(operand + 1);
-	if (!image_open(operand[0], false, true, &volume, err))
+	if (!image_open(operand[0], TREES_ANYHOW, &volume, err))
 		return false;
 	if (opt.tree)
 		return print_tree(volume, id, name, err);

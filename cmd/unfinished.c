@@ -7,9 +7,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "cmd/command.h"
+#include "cmd/image.h"
 #include "cmd/json.h"
 #include "cmd/operands.h"
+#include "cmd/print.h"
 #include "common/util/escape.h"
 
 struct unfinished_words unfinished_words(const struct crypt_state_tail *state)

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/command.h"
+#include "cmd/print.h"
 #include "common/device/partition.h"
 #include "common/device/unpack.h"
 

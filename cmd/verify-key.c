@@ -3,9 +3,12 @@
 #include <stdio.h>
 
 #include "cmd/command.h"
+#include "cmd/image.h"
+#include "cmd/image-options.h"
 #include "cmd/json.h"
 #include "cmd/key-options.h"
 #include "cmd/operands.h"
+#include "cmd/print.h"
 #include "common/sealed/domain.h"
 
 static const struct poptOption options[] = {
@@ -44,14 +47,14 @@ static bool run(const char *const *operand, struct error *err)
 	cleanup_domain struct domain *domain = NULL;
 	const struct subvolume *subvolume;
 
-	if (!image_open(operand[0], false, true, &volume, err) ||
+	if (!image_open(operand[0], TREES_ANYHOW, &volume, err) ||
 	    !subvolumes_read(volume, &list, err) ||
 	    !subvolume_operand(&list, operand[1], &subvolume, err) ||
 	    !domain_find(volume, &list, subvolume, &domain, err))
 		return false;
 	if (!domain)
 		return not_sealed(operand[1], err);
-	if (!key_options_read(true, false, "Passphrase: ", &key, err))
+	if (!key_options_read(KEY_ASK, "Passphrase: ", &key, err))
 		return false;
 	if (!domain_open(domain, &key, err)) {
 		/* The same text whatever did not match, so that nobody learns anything from it. */

@@ -6,11 +6,14 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "cmd/image.h"
+#include "cmd/image-options.h"
 #include "cmd/json.h"
 #include "cmd/key-options.h"
 #include "cmd/operands.h"
-#include "cmd/progress-options.h"
+#include "cmd/print.h"
 #include "cmd/progress.h"
+#include "cmd/progress-options.h"
 #include "cmd/subvolume-json.h"
 #include "cmd/unfinished.h"
 #include "common/fs/subvolume-label.h"
@@ -249,7 +252,7 @@ static bool run(const char *const *operand, struct error *err)
 
 	if (opt.expect && !hex_read(opt.expect, expect, sizeof(expect)))
 		return error_set(err, ERROR_USAGE, "--expect-seal takes %zu hexadecimal digits", 2 * sizeof(expect));
-	if (!image_open(operand[0], false, false, &volume, err) ||
+	if (!image_open(operand[0], TREES_REPLAYED, &volume, err) ||
 	    !subvolume_list_read_over(volume, &list, err) ||
 	    !subvolume_operand(&list, operand[1], &subvolume, err) ||
 	    !domain_find(volume, &list, subvolume, &domain, err))
@@ -259,7 +262,7 @@ static bool run(const char *const *operand, struct error *err)
 	/* There is no seal yet, or no seal any more. */
 	if (domain_is_being_converted(domain))
 		return error_set(err, ERROR_UNFINISHED, "is being converted") || unfinished_error(volume, operand[0], err);
-	if (!key_options_read(true, false, "Passphrase: ", &key, err))
+	if (!key_options_read(KEY_ASK, "Passphrase: ", &key, err))
 		return false;
 	if (!domain_open(domain, &key, err))
 		return false;

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <uuid/uuid.h>
 
-#include "cmd/command.h"
 #include "cmd/dump/items.h"
 #include "cmd/json.h"
+#include "cmd/print.h"
 #include "common/util/hex.h"
 #include "format/node-salvage.h"
 

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How commands print: as text or JSON (json.h), warnings and notes beside it, and whether all of it could be written. */
+#ifndef CMD_PRINT_H
+#define CMD_PRINT_H
+
+#include <popt.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format/error.h"
+
+extern struct poptOption options_format[];	/* --format text|json: include with POPT_ARG_INCLUDE_TABLE */
+bool format_is_json(void);
+void format_before_command(const char *how);	/* --format given before the command; one given after it wins */
+bool format_check(struct error *err) must_use;	/* main() calls it after the options are parsed */
+
+/* Print one line on stderr (JSON with --format json): for the warn and note members of the rooms below. */
+void print_warning(void *context, const char *text);
+void print_note(void *context, const char *text);
+/* The same for invalid data that were used or left out with --tolerant: the status becomes 6. */
+void print_invalid(void *context, const char *text);
+/* Each of these lines is given to heard as well, with its kind, "warning", "note" or "invalid": for a report. */
+void print_hear(void (*heard)(void *context, const char *kind, const char *text), void *context);
+/* A warning about what a walk could not read. path: as in the image; top: printed if path is empty. */
+void print_damage(const uint8_t *path, size_t len, const char *top, const struct error *what);
+
+/* False, as a system error, if something could not be written, now or before. */
+bool stdout_flush(struct error *err) must_use;
+
+/*
+ * The reader of a pipe may go away, as head does. The program then ends silently like any other; but for callers of pipe_watch(), only
+ * after they have finished what they must. If the caller of the program ignores SIGPIPE, it is an error like any other.
+ */
+void pipe_watch(void);
+bool pipe_is_gone(void);
+
+#endif /* CMD_PRINT_H */
