@@ -240,37 +240,35 @@ static void report_text(const struct export_report *report, const char *kind, co
 	json_print(line, report->report.stream);
 }
 
-static void hear_mirror(void *context, uint64_t logical, uint64_t disk_length, const char *text)
+static void hear_mirror(struct export_report *report, const struct report *r)
 {
-	struct export_report *report = context;
 	struct error ignored = { 0 };
 	bool added = true;
 
-	if (!set64_add(&report->mirrors, hash64(text, strlen(text), 0), &added, &ignored) || !added)
+	if (!set64_add(&report->mirrors, hash64(r->text, strlen(r->text), 0), &added, &ignored) || !added)
 		return;
-	report_text(report, "other-mirror", text, logical, disk_length);
+	report_text(report, "other-mirror", r->text, r->logical, r->disk_length);
 	if (set64_count(&report->mirrors) > NOTES_MAX)
 		return;
-	say(report, print_warning, text);
+	say(report, print_warning, r->text);
 	if (set64_count(&report->mirrors) == NOTES_MAX)
 		say(report, print_note, "further ones are counted, and listed by --report");
 }
 
-static void hear_warning(void *context, const char *text)
+static void hear(void *context, const struct report *r)
 {
 	struct export_report *report = context;
 
+	if (r->kind == REPORT_MIRROR)
+		return hear_mirror(report, r);
 	progress_clear(&report->progress);
-	print_warning(NULL, text);
-}
-
-static void hear_invalid(void *context, const char *text)
-{
-	struct export_report *report = context;
-
-	report->summary->n_damaged++;
-	report_text(report, "invalid", text, 0, 0);
-	say(report, print_invalid, text);
+	if (r->kind == REPORT_INVALID) {
+		report->summary->n_damaged++;
+		report_text(report, "invalid", r->text, 0, 0);
+	}
+	report->is_saying = r->kind == REPORT_INVALID;
+	print_report(NULL, r);
+	report->is_saying = false;
 }
 
 /* Whatever else is printed, by whomever. */
@@ -284,12 +282,12 @@ static void hear_line(void *context, const char *kind, const char *text)
 
 bool export_report_open(struct export_report *report, const char *report_name, const char *manifest_name, struct error *err)
 {
-	const struct image_ears ears = { .warn = hear_warning, .warn_at = hear_mirror, .invalid = hear_invalid, .context = report };
+	const struct reporter reporter = { hear, report };
 
 	report->begin = time(NULL);
 	if (!create(report_name, "--report", &report->report, err) || !create(manifest_name, "--manifest", &report->manifest, err))
 		return false;
-	image_hear(&ears);
+	image_hear(&reporter);
 	print_hear(hear_line, report);
 	return true;
 }

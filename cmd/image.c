@@ -24,8 +24,8 @@
 
 #define PARTITIONS_MAX 16	/* named, if there are several to choose from */
 
-#define DEFAULT_EARS { .warn = print_warning, .invalid = print_invalid }
-static struct image_ears ears = DEFAULT_EARS;
+static const struct reporter printer = { .take = print_report };
+static struct reporter listener = { .take = print_report };
 static const char *looked_at;	/* the image that was opened for reading; NULL: none */
 static struct image_part seen;	/* the part of it that was read; without a device */
 static bool is_quiet;		/* it is opened once more, only for a hint */
@@ -336,16 +336,15 @@ static bool see_to_unfinished(struct volume *volume, const char *path, enum imag
 	return true;
 }
 
-void image_hear(const struct image_ears *wanted)
+void image_hear(const struct reporter *reporter)
 {
-	ears = wanted ? *wanted : (struct image_ears)DEFAULT_EARS;
+	listener = reporter ? *reporter : printer;
 }
 
 bool image_open(const char *path, enum image_trees trees, struct volume **volume, struct error *err)
 {
 	struct volume_options options = {
-		.unfinished = true, .warn = ears.warn, .warn_at = ears.warn_at, .warn_context = ears.context, .tolerant = image_options.tolerant,
-		.invalid = ears.invalid,
+		.unfinished = true, .reporter = listener, .tolerant = image_options.tolerant,
 	};
 
 	looked_at = path;
@@ -356,7 +355,7 @@ bool image_open(const char *path, enum image_trees trees, struct volume **volume
 bool image_open_blocks(const char *path, struct volume **volume, struct error *err)
 {
 	struct volume_options options = {
-		.unfinished = true, .warn = print_warning, .tolerant = image_options.tolerant, .open_only = true, .invalid = print_invalid,
+		.unfinished = true, .reporter = printer, .tolerant = image_options.tolerant, .open_only = true,
 	};
 
 	looked_at = path;
@@ -366,7 +365,7 @@ bool image_open_blocks(const char *path, struct volume **volume, struct error *e
 bool image_open_to_convert(const char *path, struct image_conversion how, struct volume **volume, struct error *err)
 {
 	struct volume_options options = {
-		.unfinished = how.unfinished, .to_convert = true, .mounted_copy_allowed = how.mounted_copy, .warn = print_warning,
+		.unfinished = how.unfinished, .to_convert = true, .mounted_copy_allowed = how.mounted_copy, .reporter = printer,
 	};
 
 	return open_image(path, how.writable, &options, volume, err) || (how.writable && convert_busy(err));

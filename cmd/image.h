@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/util/report.h"
 #include "format/error.h"
 
 struct device;
@@ -29,16 +30,10 @@ struct image_conversion {
 bool image_open_to_convert(const char *path, struct image_conversion how, struct volume **volume, struct error *err) must_use;
 
 /*
- * Who gets what image_open(), and later reading, warns of or finds to be invalid, instead of the default; for callers that write a report.
+ * Who gets what image_open(), and later reading, reports, instead of print_report(); for callers that write a report.
  * image_hear(NULL) before context goes away.
  */
-struct image_ears {
-	void (*warn)(void *context, const char *text);
-	void (*warn_at)(void *context, uint64_t logical, uint64_t disk_length, const char *text);	/* NULL: warn gets them */
-	void (*invalid)(void *context, const char *text);
-	void *context;
-};
-void image_hear(const struct image_ears *ears);
+void image_hear(const struct reporter *reporter);
 
 /* Device i of the command line (0 is path), for commands that look at devices one by one: the part of it with the filesystem, or the whole. */
 bool image_device_open(const char *path, size_t i, struct device **device, struct error *err) must_use;

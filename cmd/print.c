@@ -3,6 +3,7 @@
 #include "cmd/print.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -107,11 +108,23 @@ void print_note(void *context, const char *text)
 	print_line("note", text);
 }
 
-void print_invalid(void *context, const char *text)
+void print_report(void *context, const struct report *report)
 {
-	(void)context;
-	command_status = ERROR_CORRUPT;
-	print_line("invalid", text);
+	char text[1200];
+
+	switch (report->kind) {
+	case REPORT_INVALID:
+		command_status = ERROR_CORRUPT;
+		print_line("invalid", report->text);
+		break;
+	case REPORT_DOUBTFUL:
+		snprintf(text, sizeof(text), "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": %s", report->inode, report->first, report->end - 1,
+			 report->text);
+		print_warning(context, text);
+		break;
+	default:
+		print_warning(context, report->text);
+	}
 }
 
 void print_damage(const uint8_t *path, size_t len, const char *top, const struct error *what)

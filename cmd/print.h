@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/util/report.h"
 #include "format/error.h"
 
 extern struct poptOption options_format[];	/* --format text|json: include with POPT_ARG_INCLUDE_TABLE */
@@ -17,8 +18,8 @@ bool format_check(struct error *err) must_use;	/* main() calls it after the opti
 /* Print one line on stderr (JSON with --format json): for the warn and note members of the rooms below. */
 void print_warning(void *context, const char *text);
 void print_note(void *context, const char *text);
-/* The same for invalid data that were used or left out with --tolerant: the status becomes 6. */
-void print_invalid(void *context, const char *text);
+/* The same for what a volume reports. What was used or left out with --tolerant makes the status 6. */
+void print_report(void *context, const struct report *report);
 /* Each of these lines is given to heard as well, with its kind, "warning", "note" or "invalid": for a report. */
 void print_hear(void (*heard)(void *context, const char *kind, const char *text), void *context);
 /* A warning about what a walk could not read. path: as in the image; top: printed if path is empty. */

@@ -45,35 +45,35 @@ bool is_packed(struct device *device, struct error *err)
 	return true;
 }
 
-struct report {
+struct unpacking {
 	struct progress progress;
 	uint64_t total;
 };
 
 static void tell(void *context, uint64_t n)
 {
-	struct report *report = context;
+	struct unpacking *at = context;
 
-	progress_update(&report->progress, "unpack", n < report->total ? n : report->total, report->total);
+	progress_update(&at->progress, "unpack", n < at->total ? n : at->total, at->total);
 }
 
 static bool unpack(const char *path, const char *member, uint64_t size, struct unpacked **made, struct error *err)
 {
 	const bool shows = isatty(STDERR_FILENO) && !format_is_json();
 	const enum progress_mode mode = show.is_chosen ? show.mode : shows ? PROGRESS_BAR : PROGRESS_NONE;
-	struct report report = { .total = size };
+	struct unpacking at = { .total = size };
 	struct unpacked *u = calloc(1, sizeof(*u));
 	char *name = NULL;
 	int fd = -1;
 
-	progress_init(&report.progress, mode, stderr, show.is_chosen ? show.every : 1);
+	progress_init(&at.progress, mode, stderr, show.is_chosen ? show.every : 1);
 
 	bool ok = u || error_memory(err);
 
-	ok = ok && unpack_image(path, member, tell, &report, &fd, &name, err);
+	ok = ok && unpack_image(path, member, tell, &at, &fd, &name, err);
 	if (ok)
-		tell(&report, size);
-	progress_clear(&report.progress);
+		tell(&at, size);
+	progress_clear(&at.progress);
 	if (ok) {
 		u->path = strdup(path);
 		u->asked = strdup(member ? member : "");

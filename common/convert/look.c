@@ -109,20 +109,12 @@ static bool bad_block(const struct request *r, const char *why, struct error *er
 /* If nothing vouches for data without a unit, they are reported, and returned only if the caller asked for them. */
 static bool check_unsealed(const struct request *r, struct error *err)
 {
-	struct volume_doubt doubt = { .inode = r->inode, .logical = r->extent->disk_bytenr + r->at, .disk_length = r->end - r->at,
-				      .text = "not sealed: written later, and not authenticated" };
-	struct extent_part part;
-
 	if (convert_look_vouches(r->look))
 		return true;
 	if (!r->look->accept_unsealed)
 		return bad_bytes(r, r->end, "are not sealed: they were written later", err) || error_hint(err,
 			"--accept-unsealed takes them as they are");
-	if (extent_part_of(r->extent, r->file_offset, r->at, r->end, &part)) {
-		doubt.first = part.first;
-		doubt.end = part.last + 1;
-		volume_tell_doubt(r->subvolume->volume, &doubt);
-	}
+	extent_part_doubt(r->subvolume, r->inode, r->extent, r->file_offset, r->at, r->end, UNSEALED_TEXT);
 	return true;
 }
 
@@ -205,13 +197,13 @@ static bool look_read_inline(struct extent_source *source, const struct tree *su
 	if (has && !plain)
 		return error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": its %zu bytes in the tree fail authentication", inode, payload.bytes.left);
 	if (!plain && !convert_look_vouches(look)) {
-		const struct volume_doubt doubt = { .inode = inode, .end = e->ram_bytes, .text = "not sealed: written later, and not authenticated" };
+		const struct report doubt = { .kind = REPORT_DOUBTFUL, .inode = inode, .end = e->ram_bytes, .text = UNSEALED_TEXT };
 
 		if (!look->accept_unsealed)
 			return error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": its %zu bytes in the tree are not sealed: they "
 				"were written later", inode,
 					 payload.bytes.left) || error_hint(err, "--accept-unsealed takes them as they are");
-		volume_tell_doubt(subvolume->volume, &doubt);
+		report_to(&subvolume->volume->reporter, &doubt);
 	}
 	return plain_source.read_inline(&plain_source, subvolume, inode, file_offset, e, out, err);
 }

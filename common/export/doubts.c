@@ -15,16 +15,14 @@ void doubts_end(struct doubts *doubts)
 {
 	if (doubts->first == doubts->end)
 		return;
-
-	const struct volume_doubt doubt = { .first = doubts->first, .end = doubts->end, .logical = doubts->logical, .disk_length = doubts->disk_length,
-					    .text = doubts->text };
-
-	doubts->tell(doubts->context, &doubt);
+	report_to(&doubts->reporter, &(struct report){
+		.kind = REPORT_DOUBTFUL, .first = doubts->first, .end = doubts->end, .logical = doubts->logical, .disk_length = doubts->disk_length,
+		.text = doubts->text });
 	doubts->told = doubts->first = doubts->end;
 }
 
 /* Of what was told already, only the rest is left, unless it is compressed. */
-static void take_place(struct doubts *doubts, const struct volume_doubt *doubt, uint64_t first, bool is_first)
+static void take_place(struct doubts *doubts, const struct report *doubt, uint64_t first, bool is_first)
 {
 	const uint64_t told = doubt->disk_length == doubt->end - doubt->first ? first - doubt->first : 0;
 	const uint64_t logical = doubt->logical + told, length = doubt->disk_length - told;
@@ -37,9 +35,8 @@ static void take_place(struct doubts *doubts, const struct volume_doubt *doubt, 
 	}
 }
 
-void doubts_add(void *context, const struct volume_doubt *doubt)
+void doubts_add(struct doubts *doubts, const struct report *doubt)
 {
-	struct doubts *doubts = context;
 	const bool is_first = doubts->first == doubts->end;
 	const uint64_t done = is_first ? doubts->told : doubts->end;
 	const uint64_t first = doubt->first > done ? doubt->first : done, end = doubt->end < doubts->size ? doubt->end : doubts->size;

@@ -6,7 +6,8 @@
 #ifndef COMMON_EXPORT_DOUBTS_H
 #define COMMON_EXPORT_DOUBTS_H
 
-#include "common/volume/volume.h"
+#include "common/util/report.h"
+#include "format/error.h"
 
 struct doubts {
 	uint64_t size;		/* of the file, or the end of the wanted part */
@@ -15,12 +16,11 @@ struct doubts {
 	bool any;		/* of this file */
 	uint64_t logical, disk_length;	/* where they begin on disk, and how many follow each other there */
 	char text[sizeof(((struct error *)0)->text)];
-	void (*tell)(void *context, const struct volume_doubt *doubt);
-	void *context;
+	struct reporter reporter;	/* gets them */
 };
 
 void doubts_begin(struct doubts *doubts, uint64_t first, uint64_t size);
-void doubts_add(void *doubts, const struct volume_doubt *doubt);	/* for volume->doubt */
+void doubts_add(struct doubts *doubts, const struct report *doubt);
 void doubts_end(struct doubts *doubts);		/* end of the file: reports the rest */
 
 #endif /* COMMON_EXPORT_DOUBTS_H */

@@ -49,7 +49,18 @@ static bool take_lost(void *context, uint64_t first, uint64_t end, const struct 
 	return true;
 }
 
-static void take_doubt(void *context, const struct volume_doubt *doubt)
+/* What the volume reports about bytes of the file is gathered first. */
+static void hear_volume(void *context, const struct report *report)
+{
+	struct export_job *job = context;
+
+	if (report->kind == REPORT_DOUBTFUL)
+		doubts_add(&job->doubts, report);
+	else
+		report_to(&job->above, report);
+}
+
+static void take_doubt(void *context, const struct report *doubt)
 {
 	struct export_job *job = context;
 	const struct export_finding finding = {
@@ -104,10 +115,9 @@ bool export_bytes(struct export_job *job, const struct walk_entry *entry, struct
 
 bool export_bytes_init(struct export_job *job, struct error *err)
 {
-	job->doubts.tell = take_doubt;
-	job->doubts.context = job;
-	job->volume->doubt = doubts_add;
-	job->volume->doubt_context = &job->doubts;
+	job->doubts.reporter = (struct reporter){ take_doubt, job };
+	job->above = job->volume->reporter;
+	job->volume->reporter = (struct reporter){ hear_volume, job };
 	job->zeros = calloc(1, FILE_ZEROS);
 	return (job->zeros || error_memory(err)) && file_reader_new(&job->reader, err) &&
 	       (!job->options->hashed || hash_new(&job->hash, err));
@@ -115,7 +125,7 @@ bool export_bytes_init(struct export_job *job, struct error *err)
 
 void export_bytes_free(struct export_job *job)
 {
-	job->volume->doubt = NULL;
+	job->volume->reporter = job->above;
 	file_reader_free(job->reader);
 	hash_free(job->hash);
 	free(job->zeros);

@@ -47,6 +47,7 @@ struct export_job {
 	bool is_hashed;
 	unsigned marks;			/* bits of export_mark */
 	struct doubts doubts;
+	struct reporter above;		/* who heard the volume before */
 };
 
 /* Hands a finding about the current entry over. */

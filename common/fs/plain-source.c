@@ -119,18 +119,21 @@ static void note_repair(struct check *check, uint64_t logical, unsigned bad, uns
 	r->bad_end = physical + sector_size;
 }
 
+static void tell_doubt(const struct check *check, uint64_t from, uint64_t to, const char *text)
+{
+	struct report doubt = { .kind = REPORT_DOUBTFUL, .inode = check->inode, .logical = from, .disk_length = to - from, .text = text };
+
+	file_range(check, from, to, &doubt.first, &doubt.end);
+	doubt.end++;
+	report_to(&check->volume->reporter, &doubt);
+}
+
 /* A tolerant read hands out the bytes as they are and reports what is wrong. False: keeps the error. */
 static bool give_invalid(const struct check *check, uint64_t from, uint64_t to, struct error *err)
 {
-	const struct error what = *err;
-	struct volume_doubt doubt = { .inode = check->inode, .logical = from, .disk_length = to - from, .text = what.text };
-	uint64_t last;
-
 	if (!check->volume->tolerance.is_tolerant || !error_is_damage(err))
 		return false;
-	file_range(check, from, to, &doubt.first, &last);
-	doubt.end = last + 1;
-	volume_tell_doubt(check->volume, &doubt);
+	tell_doubt(check, from, to, err->text);
 	*err = (struct error){ 0 };
 	return true;
 }
@@ -166,28 +169,22 @@ static bool repair_sector(struct check *check, uint64_t logical, uint8_t *sector
 static void tell_copies(void *context, const struct copies_finding *finding)
 {
 	const struct check *check = context;
-	struct volume_doubt doubt = { .inode = check->inode, .logical = finding->from, .disk_length = finding->to - finding->from };
-	uint64_t last;
+	uint64_t first, last;
 	char text[1100];
 
-	file_range(check, finding->from, finding->to, &doubt.first, &last);
-	doubt.end = last + 1;
 	snprintf(text, sizeof(text), "data at %" PRIu64 " %s", finding->from, finding->text);
-	doubt.text = text;
-	if (finding->is_known || check->lacks_csums)
-		volume_warn_at(check->volume, doubt.logical, doubt.disk_length, "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": %s", doubt.inode,
-			       doubt.first, last, text);
-	else
-		volume_tell_doubt(check->volume, &doubt);
+	if (!finding->is_known && !check->lacks_csums)
+		return tell_doubt(check, finding->from, finding->to, text);
+	file_range(check, finding->from, finding->to, &first, &last);
+	volume_warn_at(check->volume, finding->from, finding->to - finding->from, "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": %s",
+		       check->inode, first, last, text);
 }
 
 /* A kernel takes checksums missing from the csum tree for damage, except for inodes that are flagged to have none. */
 static bool tell_absent(struct check *check, uint64_t from, uint64_t to, struct error *err)
 {
-	struct volume_doubt doubt = { .inode = check->inode, .logical = from, .disk_length = to - from };
 	struct error unknown = { 0 };
 	struct inode inode;
-	uint64_t last;
 	char text[128];
 
 	check->lacks_csums = false;
@@ -199,11 +196,8 @@ static bool tell_absent(struct check *check, uint64_t from, uint64_t to, struct 
 	check->lacks_csums = !(inode.flags & INODE_NODATASUM);
 	if (!check->lacks_csums)
 		return true;
-	file_range(check, from, to, &doubt.first, &last);
-	doubt.end = last + 1;
 	snprintf(text, sizeof(text), "data at %" PRIu64 " have no checksum in the csum tree, but should have one", from);
-	doubt.text = text;
-	volume_tell_doubt(check->volume, &doubt);
+	tell_doubt(check, from, to, text);
 	return true;
 }
 

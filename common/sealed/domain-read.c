@@ -126,22 +126,15 @@ static bool open_block(struct request *r, uint32_t i, bool is_read, struct error
 /* The tag is right, but the block was bad before it was sealed: that is as bad as plain text with a wrong checksum. */
 static bool check_carried(struct request *r, uint32_t i, struct error *err)
 {
-	struct volume *volume = r->subvolume->volume;
-	struct volume_doubt doubt = { .inode = r->inode, .logical = r->address + r->at, .disk_length = CRYPT_BLOCK, .text = CARRIED_TEXT };
-	struct extent_part part;
 	bool carried;
 
 	if (!carried_has(&r->reader->carried, r->reader->domain, r->reader->at_hand.unit.unit_id, i, &carried, err))
 		return false;
 	if (!carried)
 		return true;
-	if (!volume->tolerance.is_tolerant)
+	if (!r->subvolume->volume->tolerance.is_tolerant)
 		return bad_bytes(r, r->at, r->at + CRYPT_BLOCK, CARRIED_TEXT, err);
-	if (extent_part_of(r->extent, r->file_offset, r->at, r->at + CRYPT_BLOCK, &part)) {
-		doubt.first = part.first;
-		doubt.end = part.last + 1;
-		volume_tell_doubt(volume, &doubt);
-	}
+	extent_part_doubt(r->subvolume, r->inode, r->extent, r->file_offset, r->at, r->at + CRYPT_BLOCK, CARRIED_TEXT);
 	return true;
 }
 
@@ -207,20 +200,6 @@ static bool read_sealed(struct request *r, struct error *err)
 	return r->at == r->end || bad_bytes(r, r->at, r->end, "have no tag", err);
 }
 
-/* Names data that were accepted although they are not sealed. */
-static void tell_unsealed(const struct request *r)
-{
-	struct extent_part part;
-
-	if (!extent_part_of(r->extent, r->file_offset, r->at, r->end, &part))
-		return;
-
-	const struct volume_doubt doubt = { .inode = r->inode, .first = part.first, .end = part.last + 1, .logical = r->address + r->at,
-					    .disk_length = r->end - r->at, .text = "not sealed: written later, and not authenticated" };
-
-	volume_tell_doubt(r->subvolume->volume, &doubt);
-}
-
 /* --- the source ------------------------------------------------------------------------------------------------- */
 
 /* If the digest of the whole is right, it proves the units of all extents at once. */
@@ -271,7 +250,7 @@ static bool reader_read(struct extent_source *source, const struct tree *subvolu
 		return bad_bytes(&r, offset, offset + len, "are not sealed: written later", err) ||
 		       error_hint(err, "--accept-unsealed takes them as they are");
 	if (!r.is_sealed)
-		tell_unsealed(&r);
+		extent_part_doubt(subvolume, inode, e, file_offset, r.at, r.end, UNSEALED_TEXT);
 	if (!r.is_sealed)
 		return plain_source.read(&plain_source, subvolume, inode, e, file_offset, offset, bytes, len, err);
 	if (offset % CRYPT_BLOCK != 0 || len % CRYPT_BLOCK != 0 || offset > r.group.extent_len || len > r.group.extent_len - offset)
@@ -317,10 +296,9 @@ static bool reader_read_inline(struct extent_source *source, const struct tree *
 	if (had || !reader->accept_unsealed)
 		return bad_inline(reader, subvolume, inode, e, had, err);
 
-	const struct volume_doubt doubt = { .inode = inode, .first = 0, .end = e->ram_bytes,
-					    .text = "not sealed: written later, and not authenticated" };
+	const struct report doubt = { .kind = REPORT_DOUBTFUL, .inode = inode, .end = e->ram_bytes, .text = UNSEALED_TEXT };
 
-	volume_tell_doubt(subvolume->volume, &doubt);
+	report_to(&subvolume->volume->reporter, &doubt);
 	return plain_source.read_inline(&plain_source, subvolume, inode, file_offset, e, out, err);
 }
 

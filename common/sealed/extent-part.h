@@ -13,6 +13,11 @@ struct extent_part {
 /* The part [from, to) of an extent as one item shows it. A compressed extent is one piece. False: the item does not refer to any of it. */
 bool extent_part_of(const struct file_extent *item, uint64_t file_offset, uint64_t from, uint64_t to, struct extent_part *part);
 
+/* Reports [from, to) of the item's extent as doubtful, unless the item refers to none of it. */
+void extent_part_doubt(const struct tree *subvolume, uint64_t inode, const struct file_extent *item, uint64_t file_offset, uint64_t from,
+		       uint64_t to, const char *text);
+#define UNSEALED_TEXT "not sealed: written later, and not authenticated"
+
 /*
  * Visits each part of the file of extent->inode that lies in [from, to) of the extent. If there is none, visit is called once with .unused.
  * Other files and snapshots may share the extent.

@@ -9,23 +9,24 @@
 #include "common/util/hash64.h"
 #include "common/volume/volume.h"
 
-static void tell(struct tolerance *tolerance, const char *text)
+static void tell(struct volume *volume, const char *text)
 {
+	struct set64 *told = &volume->tolerance.told;
 	struct error ignored = { 0 };
 	bool is_new = true;
 
-	if (!tolerance->invalid || set64_count(&tolerance->told) > TOLERATED_MAX)
+	if (!volume->reporter.take || set64_count(told) > TOLERATED_MAX ||
+	    !set64_add(told, hash64(text, strlen(text), 0), &is_new, &ignored) || !is_new)
 		return;
-	if (!set64_add(&tolerance->told, hash64(text, strlen(text), 0), &is_new, &ignored) || !is_new)
-		return;
-	tolerance->invalid(tolerance->context, set64_count(&tolerance->told) <= TOLERATED_MAX ? text : "more is invalid than is listed");
+	report_to(&volume->reporter, &(struct report){
+		.kind = REPORT_INVALID, .text = set64_count(told) <= TOLERATED_MAX ? text : "more is invalid than is listed" });
 }
 
 bool volume_tolerates(struct volume *volume, struct error *err)
 {
 	if (!volume->tolerance.is_tolerant || !error_is_damage(err))
 		return false;
-	tell(&volume->tolerance, err->text);
+	tell(volume, err->text);
 	*err = (struct error){ 0 };
 	return true;
 }
@@ -38,7 +39,7 @@ void volume_invalid(struct volume *volume, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	tell(&volume->tolerance, text);
+	tell(volume, text);
 }
 
 void volume_add_proof(struct volume *volume, struct list_proof *proof)

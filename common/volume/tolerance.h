@@ -25,8 +25,6 @@ struct list_proof {
 struct tolerance {
 	struct list_proof *proofs;
 	bool is_tolerant;
-	void (*invalid)(void *context, const char *text);	/* may be NULL */
-	void *context;
 	struct set64 told;	/* hashes of the texts */
 };
 

@@ -24,42 +24,18 @@
 			INCOMPAT_SKINNY_METADATA | INCOMPAT_NO_HOLES | INCOMPAT_METADATA_UUID | INCOMPAT_RAID1C34 | \
 			INCOMPAT_ZONED | INCOMPAT_RAID_STRIPE_TREE | INCOMPAT_ENCRYPT | INCOMPAT_SIMPLE_QUOTA | INCOMPAT_CRYPT_UNFINISHED)
 
-void volume_warn(const struct volume *volume, const char *format, ...)
-{
-	char text[1024];
-	va_list args;
-
-	if (!volume->warn)
-		return;
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	volume->warn(volume->warn_context, text);
-}
-
 void volume_warn_at(const struct volume *volume, uint64_t logical, uint64_t disk_length, const char *format, ...)
 {
+	const enum report_kind kind = disk_length > 0 ? REPORT_MIRROR : REPORT_WARNING;
 	char text[1024];
 	va_list args;
 
-	if (!volume->warn && !volume->warn_at)
+	if (!volume->reporter.take)
 		return;
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	if (volume->warn_at)
-		volume->warn_at(volume->warn_context, logical, disk_length, text);
-	else
-		volume->warn(volume->warn_context, text);
-}
-
-void volume_tell_doubt(struct volume *volume, const struct volume_doubt *doubt)
-{
-	if (volume->doubt)
-		volume->doubt(volume->doubt_context, doubt);
-	else
-		volume_warn(volume, "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": %s", doubt->inode, doubt->first, doubt->end - 1,
-			    doubt->text);
+	report_to(&volume->reporter, &(struct report){ .kind = kind, .logical = logical, .disk_length = disk_length, .text = text });
 }
 
 const struct superblock *volume_unfinished_super(const struct volume *volume)
@@ -167,9 +143,8 @@ bool volume_open_super(struct device *device, const struct volume_options *optio
 			device_close(options->others[i]);
 		return error_memory(err);
 	}
-	made->warn = options->warn;
-	made->warn_at = options->warn_at;
-	made->warn_context = options->warn_context;
+	made->reporter = options->reporter;
+	made->tolerance.is_tolerant = options->tolerant;
 	made->mounted_copy_allowed = options->mounted_copy_allowed;
 	/* The previous run may have been interrupted by a flush that failed. */
 	if (options->unfinished && options->to_convert && device->writable && !device_forget(device, err)) {
@@ -179,7 +154,6 @@ bool volume_open_super(struct device *device, const struct volume_options *optio
 			device_close(options->others[i]);
 		return false;
 	}
-	made->tolerance = (struct tolerance){ .is_tolerant = options->tolerant, .invalid = options->invalid, .context = options->warn_context };
 	if (!volume_devices_open(made, device, options, err) || !block_cache_new(&made->cache, err)) {
 		volume_close(made);
 		return false;

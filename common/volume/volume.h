@@ -6,6 +6,7 @@
 #define COMMON_VOLUME_VOLUME_H
 
 #include "common/device/device.h"
+#include "common/util/report.h"
 #include "common/volume/supers.h"
 #include "common/volume/tolerance.h"
 #include "format/chunk.h"
@@ -28,13 +29,6 @@ struct volume_device {
 	bool is_named;			/* the chunk tree has an item for it */
 };
 
-/* Bytes [first, end) of a file that were returned, although nobody can show that they are right. */
-struct volume_doubt {
-	uint64_t inode, first, end;
-	uint64_t logical, disk_length;	/* their place on disk; disk_length 0: in a tree */
-	const char *text;	/* why */
-};
-
 struct volume {
 	struct device *device;		/* the one whose superblock is used; also in devices[] */
 	struct volume_device *devices;
@@ -53,12 +47,7 @@ struct volume {
 	struct stripe_tree *stripe_tree;	/* NULL: the filesystem has none */
 	struct overlays *overlays;	/* items shown in addition to those on disk; NULL: none. Freed with the volume by overlays_free() */
 	void (*overlays_free)(struct overlays *overlays);
-	void (*warn)(void *context, const char *text);	/* bad mirrors and other things survived; may be NULL */
-	/* Those about bytes with a place on disk. NULL: warn gets them. */
-	void (*warn_at)(void *context, uint64_t logical, uint64_t disk_length, const char *text);
-	void *warn_context;
-	void (*doubt)(void *context, const struct volume_doubt *doubt);	/* NULL: these become warnings */
-	void *doubt_context;
+	struct reporter reporter;	/* hears what was survived, here and in the rooms that read files */
 	struct tolerance tolerance;
 	bool mounted_copy_allowed;	/* still-ours.h */
 };
@@ -71,12 +60,9 @@ struct volume_options {
 	size_t n_others;
 	unsigned super_copy;	/* of each device; CHOOSE_BY_ITSELF: as supers.h says */
 	unsigned backup_root;	/* of the superblock in use; CHOOSE_BY_ITSELF: none */
-	void (*warn)(void *context, const char *text);
-	void (*warn_at)(void *context, uint64_t logical, uint64_t disk_length, const char *text);	/* as in the volume */
-	void *warn_context;
+	struct reporter reporter;	/* as in the volume */
 	bool tolerant;		/* see below */
 	bool open_only;		/* tolerant only for superblocks and chunk tree; for callers that show damage themselves */
-	void (*invalid)(void *context, const char *text);	/* called for everything invalid; may be NULL */
 };
 
 /*

@@ -5,11 +5,9 @@
 
 #include "common/volume/volume.h"
 
-void volume_warn(const struct volume *volume, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* About bytes of that place on disk. */
+/* About a copy of the bytes of that place on disk; disk_length 0: about anything else. */
 void volume_warn_at(const struct volume *volume, uint64_t logical, uint64_t disk_length, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
-/* Counts the doubt. */
-void volume_tell_doubt(struct volume *volume, const struct volume_doubt *doubt);
+#define volume_warn(volume, ...) volume_warn_at(volume, 0, 0, __VA_ARGS__)
 
 #endif /* COMMON_VOLUME_WARN_H */

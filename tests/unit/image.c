@@ -176,17 +176,17 @@ struct device *image_device(struct image *image)
 	return device;
 }
 
-static void warn(void *context, const char *text)
+static void hear(void *context, const struct report *report)
 {
 	struct image *image = context;
 
 	image->n_warnings++;
-	snprintf(image->warning, sizeof(image->warning), "%s", text);
+	snprintf(image->warning, sizeof(image->warning), "%s", report->text);
 }
 
 bool image_open(struct image *image, bool unfinished, struct volume **volume, struct error *err)
 {
-	const struct volume_options options = { .unfinished = unfinished, .warn = warn, .warn_context = image };
+	const struct volume_options options = { .unfinished = unfinished, .reporter = { hear, image } };
 
 	return volume_open(image_device(image), &options, volume, err);
 }

@@ -44,11 +44,11 @@ static void close_one(void *self)
 	n_open--;
 }
 
-static void warn(void *context, const char *text)
+static void hear(void *context, const struct report *report)
 {
 	(void)context;
 	n_warnings++;
-	snprintf(warning, sizeof(warning), "%s", text);
+	snprintf(warning, sizeof(warning), "%s", report->text);
 }
 
 static struct device *make(unsigned i)
@@ -88,7 +88,7 @@ static bool open_in_order(const char *order, struct error *err)
 
 	for (const char *at = order + 1; *at; at++)
 		others[options.n_others++] = make((unsigned)(*at - 'a'));
-	volume = (struct volume){ .warn = warn };
+	volume = (struct volume){ .reporter.take = hear };
 	n_warnings = 0;
 	return volume_devices_open(&volume, first, &options, err);
 }

@@ -9,9 +9,9 @@
 
 static unsigned n_warned;
 
-static void count_warning(void *context, const char *text)
+static void count_warning(void *context, const struct report *report)
 {
-	(void)context, (void)text;
+	(void)context, (void)report;
 	n_warned++;
 }
 
@@ -56,9 +56,9 @@ static void uses_a_mirror_when_the_primary_is_damaged(void **state)
 			    "copy 0");
 }
 
-static void keep_text(void *context, const char *text)
+static void keep_text(void *context, const struct report *report)
 {
-	snprintf(context, 256, "%s", text);
+	snprintf(context, 256, "%s", report->text);
 }
 
 /* Whoever reads and whoever converts take the same one. */
@@ -71,7 +71,7 @@ static void prefers_the_primary_to_a_newer_mirror(void **state)
 	image_edit_super(&image, 2, add_to_generation);
 	for (unsigned i = 0; i < 4; i++) {
 		struct device *device = image_device(&image);
-		struct volume_options options = { .to_convert = i / 2, .warn = keep_text, .warn_context = have };
+		struct volume_options options = { .to_convert = i / 2, .reporter = { keep_text, have } };
 		struct volume *volume;
 
 		device->writable = i % 2;
@@ -254,7 +254,7 @@ static void set_backup(struct disk_superblock *disk)
 
 static void backup_roots(void **state)
 {
-	const struct volume_options options = { .backup_root = 1 + 2, .warn = count_warning };
+	const struct volume_options options = { .backup_root = 1 + 2, .reporter.take = count_warning };
 	struct volume *volume;
 	struct error err = { 0 };
 
