@@ -115,15 +115,15 @@ static void put_chunks(struct json_object *line, const struct disk_superblock *d
 	if (!line)
 		printf("sys_chunk_array[%zu]:\n", sizeof(disk->sys_chunk_array));
 	for (unsigned i = 0; ok && array.left > 0 && cursor_read(&array, &disk_key, sizeof(disk_key)); i++) {
-		struct dump dump = { .object = line ? json_line() : NULL, .indent = 2 };
 		const struct key key = key_from_disk(&disk_key);
+		struct dump dump = { .key = &key, .object = line ? json_line() : NULL, .indent = 2 };
 		char text[KEY_TEXT_SIZE];
 
 		if (line)
 			json_text(dump.object, "key", key_text(&key, text));
 		else
 			printf("\titem %u key %s\n", i, key_text(&key, text));
-		ok = dump_chunk(&dump, &key, &array, NULL, &err);
+		ok = dump_chunk(&dump, &array, &err);
 		dump_end_line(&dump);
 		if (line)
 			json_append(chunks, dump.object);

@@ -148,9 +148,10 @@ static void print_pointers(const struct dump_printer *printer, const struct node
 static void print_item(struct dump_printer *printer, const struct node *node, uint32_t slot, const struct salvaged_item *found)
 {
 	const struct key key = node_key(node, slot);
-	struct dump dump = { .indent = 2, .names = printer->names, .csums = printer->data_csums, .tags = printer->tags };
+	struct dump dump = {
+		.key = &key, .super = printer->super, .indent = 2, .names = printer->names, .csums = printer->data_csums, .tags = printer->tags,
+	};
 	struct json_object *line = NULL;
-	bool reads = found->inside;
 	char text[KEY_TEXT_SIZE];
 
 	if (format_is_json()) {
@@ -167,12 +168,10 @@ static void print_item(struct dump_printer *printer, const struct node *node, ui
 		printf("\titem %" PRIu32 " key %s itemoff %" PRIu32 " itemsize %" PRIu32 "\n", slot, key_text(&key, text), found->offset,
 		       found->size);
 	}
-	if (found->inside)
-		dump_one_item(&dump, &key, found->item, printer->super, &reads);
-	else
+	if (!found->inside)
 		dump_text(&dump, "invalid:", "the item is not inside the block");
+	printer->damaged |= !found->inside || !dump_one_item(&dump, found->item);
 	dump_end_line(&dump);
-	printer->damaged |= !reads;
 	if (line) {
 		json_member(line, "item", dump.object);
 		json_print(line, stdout);

@@ -20,14 +20,12 @@ static void dump_group_bits(struct dump *dump, const char *label, uint64_t bits)
 }
 
 /* Fields as they are, because people also want to see a chunk that chunk_read() refuses. */
-bool dump_chunk(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		struct error *err)
+bool dump_chunk(struct dump *dump, struct cursor *item, struct error *err)
 {
 	struct disk_chunk chunk;
 
-	(void)super;
 	if (!cursor_read(item, &chunk, sizeof(chunk)))
-		return error_set(err, ERROR_CORRUPT, "chunk %" PRIu64 ": %zu bytes, not %zu", key->offset, item->left, sizeof(chunk));
+		return error_set(err, ERROR_CORRUPT, "chunk %" PRIu64 ": %zu bytes, not %zu", dump->key->offset, item->left, sizeof(chunk));
 	dump_u64(dump, "length", le64(chunk.length));
 	dump_u64(dump, "owner", le64(chunk.owner));
 	dump_u64(dump, "stripe_len", le64(chunk.stripe_len));
@@ -47,7 +45,7 @@ bool dump_chunk(struct dump *dump, const struct key *key, struct cursor *item, c
 		if (!cursor_read(item, &stripe, sizeof(stripe))) {
 			dump_list_end(dump);
 			dump->indent--;
-			return error_set(err, ERROR_CORRUPT, "chunk %" PRIu64 ": %zu bytes left, stripe %u takes %zu", key->offset,
+			return error_set(err, ERROR_CORRUPT, "chunk %" PRIu64 ": %zu bytes left, stripe %u takes %zu", dump->key->offset,
 					 item->left, i, sizeof(stripe));
 		}
 		dump_element(dump);
@@ -62,13 +60,11 @@ bool dump_chunk(struct dump *dump, const struct key *key, struct cursor *item, c
 	return true;
 }
 
-bool dump_block_group(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		      struct error *err)
+bool dump_block_group(struct dump *dump, struct cursor *item, struct error *err)
 {
 	struct block_group group;
 
-	(void)super;
-	if (!block_group_read(item, key, &group, err))
+	if (!block_group_read(item, dump->key, &group, err))
 		return false;
 	dump_words(dump, "block group");
 	dump_u64(dump, "used", group.used);
@@ -78,13 +74,11 @@ bool dump_block_group(struct dump *dump, const struct key *key, struct cursor *i
 	return true;
 }
 
-bool dump_free_space(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		     struct error *err)
+bool dump_free_space(struct dump *dump, struct cursor *item, struct error *err)
 {
 	struct free_space_info info;
 
-	(void)super;
-	switch (key->type) {
+	switch (dump->key->type) {
 	case KEY_FREE_SPACE_INFO:
 		if (!free_space_info_read(item, &info, err))
 			return false;
@@ -101,17 +95,15 @@ bool dump_free_space(struct dump *dump, const struct key *key, struct cursor *it
 	}
 	dump_end_line(dump);
 	/* A bitmap has one bit per sector. Its bytes mean nothing to people. */
-	if (dump->object && key->type == KEY_FREE_SPACE_BITMAP)
+	if (dump->object && dump->key->type == KEY_FREE_SPACE_BITMAP)
 		dump_bytes(dump, item->at, item->left);
 	return true;
 }
 
-bool dump_space_cache(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		      struct error *err)
+bool dump_space_cache(struct dump *dump, struct cursor *item, struct error *err)
 {
 	struct space_cache cache;
 
-	(void)super, (void)key;
 	if (!space_cache_read(item, &cache, err))
 		return false;
 	dump_key(dump, "location", &cache.location);
@@ -149,17 +141,15 @@ static void dump_balance_args(struct dump *dump, const char *kind, const char *m
 	dump_group_end(dump);
 }
 
-bool dump_balance(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		  struct error *err)
+bool dump_balance(struct dump *dump, struct cursor *item, struct error *err)
 {
 	struct balance balance;
 
-	(void)super;
 	if (!balance_read(item, &balance, err))
 		return false;
 	dump_words(dump, "temporary item objectid BALANCE");
 	if (!dump->object)
-		dump_u64(dump, "offset", key->offset);
+		dump_u64(dump, "offset", dump->key->offset);
 	dump_end_line(dump);
 	dump_words(dump, "balance status");
 	dump_u64(dump, "flags", balance.flags);

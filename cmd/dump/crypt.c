@@ -259,8 +259,7 @@ static bool dump_seal(struct dump *dump, struct cursor *item, struct error *err)
 	return true;
 }
 
-bool dump_crypt(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		struct error *err)
+bool dump_crypt(struct dump *dump, struct cursor *item, struct error *err)
 {
 	static const char *const kinds[] = {
 		[CRYPT_HEADER] = "header", [CRYPT_SLOT] = "slot", [CRYPT_MEMBER] = "member", [CRYPT_INODE_FLAGS] = "inode-flags",
@@ -269,8 +268,7 @@ bool dump_crypt(struct dump *dump, const struct key *key, struct cursor *item, c
 	};
 	struct crypt_place place;
 
-	(void)super;
-	if (!crypt_place_of_key(key, &place))
+	if (!crypt_place_of_key(dump->key, &place))
 		return error_set(err, ERROR_CORRUPT, "crypt item of an unknown kind");
 	dump_words(dump, "crypt item");
 	dump_number(dump, "domain", place.domain);

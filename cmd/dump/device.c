@@ -6,12 +6,10 @@
 
 #include "format/device-item.h"
 
-bool dump_dev_item(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		   struct error *err)
+bool dump_dev_item(struct dump *dump, struct cursor *item, struct error *err)
 {
 	struct device_item dev;
 
-	(void)super, (void)key;
 	if (!device_item_read(item, &dev, err))
 		return false;
 	dump_u64(dump, "devid", dev.devid);
@@ -36,12 +34,10 @@ bool dump_dev_item(struct dump *dump, const struct key *key, struct cursor *item
 	return true;
 }
 
-bool dump_dev_extent(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		     struct error *err)
+bool dump_dev_extent(struct dump *dump, struct cursor *item, struct error *err)
 {
 	struct device_extent extent;
 
-	(void)super, (void)key;
 	if (!device_extent_read(item, &extent, err))
 		return false;
 	dump_words(dump, "dev extent");
@@ -55,19 +51,17 @@ bool dump_dev_extent(struct dump *dump, const struct key *key, struct cursor *it
 	return true;
 }
 
-bool dump_dev_stats(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		    struct error *err)
+bool dump_dev_stats(struct dump *dump, struct cursor *item, struct error *err)
 {
 	static const char *const names[DEVICE_STATS_KNOWN] = { "write_errs", "read_errs", "flush_errs", "corruption_errs", "generation" };
 	struct device_stats stats;
 
-	(void)super;
 	if (!device_stats_read(item, &stats, err))
 		return false;
 	dump_words(dump, "persistent item objectid DEV_STATS");
 	if (!dump->object)
-		dump_u64(dump, "offset", key->offset);
-	dump_json_u64(dump, "devid", key->offset);
+		dump_u64(dump, "offset", dump->key->offset);
+	dump_json_u64(dump, "devid", dump->key->offset);
 	dump_end_line(dump);
 	dump_words(dump, "device stats");
 	dump_end_line(dump);
@@ -80,14 +74,12 @@ bool dump_dev_stats(struct dump *dump, const struct key *key, struct cursor *ite
 	return true;
 }
 
-bool dump_dev_replace(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		      struct error *err)
+bool dump_dev_replace(struct dump *dump, struct cursor *item, struct error *err)
 {
 	static const char *const states[] = { "never started", "started", "finished", "canceled", "suspended" };
 	struct device_replace replace;
 	char text[48];
 
-	(void)super, (void)key;
 	if (!device_replace_read(item, &replace, err))
 		return false;
 	dump_words(dump, "device replace");
@@ -113,14 +105,12 @@ bool dump_dev_replace(struct dump *dump, const struct key *key, struct cursor *i
 }
 
 /* As later btrfs-progs print it. */
-bool dump_stripe_extent(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-			struct error *err)
+bool dump_stripe_extent(struct dump *dump, struct cursor *item, struct error *err)
 {
 	struct stripe_copy place;
 	uint8_t encoding;
 	bool has_head;
 
-	(void)super, (void)key;
 	if (!stripe_extent_begin(item, &has_head, &encoding, err))
 		return false;
 	if (has_head)

@@ -59,15 +59,13 @@ static void dump_ref(struct dump *dump, const struct extent_ref *ref)
 	dump_end_line(dump);
 }
 
-bool dump_extent(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		 struct error *err)
+bool dump_extent(struct dump *dump, struct cursor *item, struct error *err)
 {
-	const bool is_skinny = key->type == KEY_METADATA_ITEM;
+	const bool is_skinny = dump->key->type == KEY_METADATA_ITEM;
 	struct extent_item extent;
 	char flags[64];
 
-	(void)super;
-	if (!extent_item_read(item, key, &extent, err))
+	if (!extent_item_read(item, dump->key, &extent, err))
 		return false;
 	dump_u64(dump, "refs", extent.refs);
 	dump_u64(dump, dump->object ? "generation" : "gen", extent.generation);
@@ -99,13 +97,11 @@ bool dump_extent(struct dump *dump, const struct key *key, struct cursor *item, 
 	return true;
 }
 
-bool dump_extent_ref(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		     struct error *err)
+bool dump_extent_ref(struct dump *dump, struct cursor *item, struct error *err)
 {
 	struct extent_ref ref;
 
-	(void)super;
-	if (!extent_ref_read(item, key, &ref, err))
+	if (!extent_ref_read(item, dump->key, &ref, err))
 		return false;
 	if (dump->object) {
 		dump_ref(dump, &ref);
@@ -131,7 +127,7 @@ bool dump_extent_ref(struct dump *dump, const struct key *key, struct cursor *it
 }
 
 /* As many in a line as fit if each is of the longest kind. */
-static void dump_csum_values(struct dump *dump, const struct key *key, const struct cursor *item, size_t size, uint32_t sector_size)
+static void dump_csum_values(struct dump *dump, const struct cursor *item, size_t size)
 {
 	const size_t n_in_line = CSUM_SIZE / size / 2 > 0 ? CSUM_SIZE / size / 2 : 1;
 	const size_t n = item->left / size;
@@ -141,28 +137,27 @@ static void dump_csum_values(struct dump *dump, const struct key *key, const str
 
 		if (i > 0 && i % (n_in_line) == 0)
 			dump_end_line(dump);
-		snprintf(label, sizeof(label), "[%" PRIu64 "]", key->offset + i * sector_size);
+		snprintf(label, sizeof(label), "[%" PRIu64 "]", dump->key->offset + i * dump->super->sector_size);
 		hex_text(item->at + i * size, size, value + 2);
 		dump_text(dump, label, value);
 	}
 }
 
-bool dump_csums(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		struct error *err)
+bool dump_csums(struct dump *dump, struct cursor *item, struct error *err)
 {
-	const size_t size = csum_type_size(super->csum_type);
-	const uint64_t length = item->left / size * super->sector_size;
+	const size_t size = csum_type_size(dump->super->csum_type);
+	const uint64_t length = item->left / size * dump->super->sector_size;
 
 	if (item->left % size != 0)
 		return error_set(err, ERROR_CORRUPT, "csum item: %zu bytes, not a multiple of %zu", item->left, size);
 	dump_words(dump, "range");
-	dump_u64(dump, "start", key->offset);
-	dump_u64(dump, "end", key->offset + length);
+	dump_u64(dump, "start", dump->key->offset);
+	dump_u64(dump, "end", dump->key->offset + length);
 	dump_u64(dump, "length", length);
 	dump_end_line(dump);
 	dump_json_u64(dump, "csum_size", size);
 	dump_json_hex(dump, "csums", item->at, item->left);
 	if (dump->csums && !dump->object)
-		dump_csum_values(dump, key, item, size, super->sector_size);
+		dump_csum_values(dump, item, size);
 	return true;
 }

@@ -29,13 +29,11 @@ static void dump_whole(struct dump *dump, const struct cursor *item)
 	dump_end_line(dump);
 }
 
-bool dump_fscrypt_inode_context(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-				struct error *err)
+bool dump_fscrypt_inode_context(struct dump *dump, struct cursor *item, struct error *err)
 {
 	const struct cursor whole = *item;
 	struct disk_fscrypt_inode_context context;
 
-	(void)super, (void)key;
 	if (!fscrypt_inode_context_read(item, &context, err))
 		return false;
 	dump_whole(dump, &whole);
@@ -53,13 +51,11 @@ bool dump_fscrypt_inode_context(struct dump *dump, const struct key *key, struct
 	return true;
 }
 
-bool dump_fscrypt_extent_context(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-				 struct error *err)
+bool dump_fscrypt_extent_context(struct dump *dump, struct cursor *item, struct error *err)
 {
 	const struct cursor whole = *item;
 	struct disk_fscrypt_extent_context context;
 
-	(void)super, (void)key;
 	if (!fscrypt_extent_context_read(item, &context, err))
 		return false;
 	dump_whole(dump, &whole);
@@ -105,17 +101,15 @@ static void dump_descriptor(struct dump *dump, struct cursor *item)
 		dump_hex(dump, "signature", item->at, item->left);
 }
 
-bool dump_verity_descriptor(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-			    struct error *err)
+bool dump_verity_descriptor(struct dump *dump, struct cursor *item, struct error *err)
 {
 	struct verity_size size;
 
-	(void)super;
-	if (key->offset == 1) {
+	if (dump->key->offset == 1) {
 		dump_descriptor(dump, item);
 		return true;
 	}
-	if (key->offset != 0) {		/* a descriptor with a signature that one item cannot hold */
+	if (dump->key->offset != 0) {		/* a descriptor with a signature that one item cannot hold */
 		dump_bytes(dump, item->at, item->left);
 		return true;
 	}
@@ -128,10 +122,9 @@ bool dump_verity_descriptor(struct dump *dump, const struct key *key, struct cur
 	return true;
 }
 
-bool dump_verity_tree(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		      struct error *err)
+bool dump_verity_tree(struct dump *dump, struct cursor *item, struct error *err)
 {
-	(void)super, (void)key, (void)err;
+	(void)err;
 	dump_bytes(dump, item->at, item->left);
 	return true;
 }

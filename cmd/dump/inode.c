@@ -56,13 +56,11 @@ void dump_inode_fields(struct dump *dump, const struct disk_inode_item *disk)
 	dump_json_hex(dump, "reserved", disk->reserved, sizeof(disk->reserved));
 }
 
-bool dump_inode(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		struct error *err)
+bool dump_inode(struct dump *dump, struct cursor *item, struct error *err)
 {
 	struct disk_inode_item disk = { 0 };
 	struct inode inode;
 
-	(void)super, (void)key;
 	memcpy(&disk, item->at, item->left < sizeof(disk) ? item->left : sizeof(disk));
 	if (!inode_read(item, &inode, err))
 		return false;
@@ -80,27 +78,23 @@ static void dump_inode_name(struct dump *dump, const struct inode_ref *ref, bool
 	dump_name(dump, "name:", ref->name.at, ref->name.left);
 }
 
-bool dump_inode_ref(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		    struct error *err)
+bool dump_inode_ref(struct dump *dump, struct cursor *item, struct error *err)
 {
 	struct inode_ref ref;
 	bool ok = true;
 
-	(void)super;
 	dump_list(dump, "names");
-	while (item->left > 0 && (ok = inode_ref_next(item, key->offset, &ref, err)))
+	while (item->left > 0 && (ok = inode_ref_next(item, dump->key->offset, &ref, err)))
 		dump_inode_name(dump, &ref, false);
 	dump_list_end(dump);
 	return ok;
 }
 
-bool dump_inode_extref(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		       struct error *err)
+bool dump_inode_extref(struct dump *dump, struct cursor *item, struct error *err)
 {
 	struct inode_ref ref;
 	bool ok = true;
 
-	(void)super, (void)key;
 	dump_list(dump, "names");
 	while (item->left > 0 && (ok = inode_extref_next(item, &ref, err)))
 		dump_inode_name(dump, &ref, true);
@@ -136,19 +130,17 @@ static void dump_entry(struct dump *dump, const struct dir_entry *entry, uint64_
 	}
 }
 
-bool dump_dir_entries(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		      struct error *err)
+bool dump_dir_entries(struct dump *dump, struct cursor *item, struct error *err)
 {
 	bool ok = true;
 
-	(void)super;
 	dump_list(dump, "entries");
 	while (ok && item->left > 0) {
 		struct disk_dir_item disk = { 0 };
 		struct dir_entry entry;
 
 		memcpy(&disk, item->at, item->left < sizeof(disk) ? item->left : sizeof(disk));
-		ok = key->type == KEY_XATTR_ITEM ? xattr_next(item, &entry, err) : dir_entry_next(item, &entry, err);
+		ok = dump->key->type == KEY_XATTR_ITEM ? xattr_next(item, &entry, err) : dir_entry_next(item, &entry, err);
 		if (ok)
 			dump_entry(dump, &entry, le64(disk.transid));
 	}
@@ -182,12 +174,11 @@ static void dump_marks(struct dump *dump, const struct file_extent *e)
 	}
 }
 
-bool dump_file_extent(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		      struct error *err)
+bool dump_file_extent(struct dump *dump, struct cursor *item, struct error *err)
 {
 	struct file_extent e;
 
-	if (!file_extent_read(item, key->offset, super->sector_size, &e, err))
+	if (!file_extent_read(item, dump->key->offset, dump->super->sector_size, &e, err))
 		return false;
 
 	const bool is_prealloc = e.type == FILE_EXTENT_PREALLOC;

@@ -62,16 +62,16 @@ static dump_item *decoder_of(const struct key *key)
 	}
 }
 
-void dump_one_item(struct dump *dump, const struct key *key, struct cursor item, const struct superblock *super, bool *reads)
+bool dump_one_item(struct dump *dump, struct cursor item)
 {
 	const struct cursor whole = item;
-	dump_item *decoder = decoder_of(key);
+	dump_item *decoder = decoder_of(dump->key);
 	struct error err = { 0 };
+	const bool reads = !decoder || decoder(dump, &item, &err);
 
-	*reads = !decoder || decoder(dump, key, &item, super, &err);
 	dump_end_line(dump);
-	if (decoder && *reads)
-		return;
+	if (decoder && reads)
+		return true;
 	if (decoder) {
 		dump_text(dump, "not decoded:", err.text);
 		dump_end_line(dump);
@@ -82,4 +82,5 @@ void dump_one_item(struct dump *dump, const struct key *key, struct cursor item,
 	else
 		dump_bytes(dump, whole.at, whole.left);
 	dump_end_line(dump);
+	return reads;
 }

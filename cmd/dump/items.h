@@ -5,14 +5,9 @@
 
 #include "cmd/dump/out.h"
 #include "format/cursor.h"
-#include "format/superblock.h"
 
-/*
- * Prints the fields of one item and consumes it. False if it cannot be read: what was already printed stays, and the caller adds the bytes.
- * super may be NULL for dump_chunk().
- */
-typedef bool dump_item(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-	       struct error *err);
+/* Prints the fields of the item with dump->key and consumes it. False if it cannot be read: what was already printed stays. */
+typedef bool dump_item(struct dump *dump, struct cursor *item, struct error *err);
 
 /* inode.c */
 extern dump_item dump_inode, dump_inode_ref, dump_inode_extref, dump_dir_entries, dump_file_extent;
@@ -30,7 +25,7 @@ extern dump_item dump_qgroup_status, dump_qgroup_info, dump_qgroup_limit, dump_q
 extern dump_item dump_orphan, dump_dir_log, dump_string, dump_obsolete, dump_unknown_persistent, dump_unknown_temporary;
 /* fscrypt.c: contexts of the fscrypt proposal, and fs-verity */
 extern dump_item dump_fscrypt_inode_context, dump_fscrypt_extent_context, dump_verity_descriptor, dump_verity_tree;
-/* crypt.c: key must be that of a crypt item */
+/* crypt.c: the key must be that of a crypt item */
 extern dump_item dump_crypt;
 
 /* The fields of an inode item, also those inside a root item, which mean little. */
@@ -43,9 +38,9 @@ bool dump_crypt_state(struct dump *dump, const uint8_t tail[SUPER_TAIL_SIZE], st
 bool item_is_about_encryption(const struct key *key, struct cursor item, uint32_t sector_size);
 
 /*
- * Prints one item with the decoder of its kind. *reads: it could be read; otherwise the reason and its bytes are printed. Items of unknown
- * kinds count as readable and are printed as bytes.
+ * Prints the item with dump->key, with the decoder of its kind. False if it cannot be read: the reason and its bytes are printed. Items of
+ * unknown kinds count as readable and are printed as bytes.
  */
-void dump_one_item(struct dump *dump, const struct key *key, struct cursor item, const struct superblock *super, bool *reads);
+bool dump_one_item(struct dump *dump, struct cursor item);
 
 #endif /* CMD_DUMP_ITEMS_H */

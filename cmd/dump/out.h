@@ -12,6 +12,7 @@
 
 #include "format/inode.h"
 #include "format/key.h"
+#include "format/superblock.h"
 
 struct json_object;
 
@@ -20,6 +21,8 @@ enum dump_names { NAMES_ESCAPED, NAMES_RAW, NAMES_HIDDEN };
 
 /* Initialise with .object = json_line() for JSON, or NULL for text; indent: tabs before each line. */
 struct dump {
+	const struct key *key;			/* of the item that is printed */
+	const struct superblock *super;		/* of its filesystem; dump_chunk() needs none */
 	struct json_object *object, *outer, *array, *group_outer;
 	const char *list, *group;
 	unsigned indent;

@@ -14,13 +14,11 @@ static const char *status_text(uint64_t flags, char text[64])
 	return text;
 }
 
-bool dump_qgroup_status(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-			struct error *err)
+bool dump_qgroup_status(struct dump *dump, struct cursor *item, struct error *err)
 {
 	struct qgroup_status status;
 	char text[64];
 
-	(void)super, (void)key;
 	if (!qgroup_status_read(item, &status, err))
 		return false;
 	dump_u64(dump, "version", status.version);
@@ -35,12 +33,10 @@ bool dump_qgroup_status(struct dump *dump, const struct key *key, struct cursor 
 	return true;
 }
 
-bool dump_qgroup_info(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		      struct error *err)
+bool dump_qgroup_info(struct dump *dump, struct cursor *item, struct error *err)
 {
 	struct qgroup_info info;
 
-	(void)super, (void)key;
 	if (!qgroup_info_read(item, &info, err))
 		return false;
 	dump_u64(dump, "generation", info.generation);
@@ -53,13 +49,11 @@ bool dump_qgroup_info(struct dump *dump, const struct key *key, struct cursor *i
 	return true;
 }
 
-bool dump_qgroup_limit(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		       struct error *err)
+bool dump_qgroup_limit(struct dump *dump, struct cursor *item, struct error *err)
 {
 	struct qgroup_limit limit;
 	char text[24];
 
-	(void)super, (void)key;
 	if (!qgroup_limit_read(item, &limit, err))
 		return false;
 	snprintf(text, sizeof(text), "%s%" PRIx64, dump->object ? "0x" : "", limit.flags);
@@ -74,13 +68,11 @@ bool dump_qgroup_limit(struct dump *dump, const struct key *key, struct cursor *
 }
 
 /* The key says everything: one of the two groups is in the other. Each relation is written twice, once from either side. */
-bool dump_qgroup_relation(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-			  struct error *err)
+bool dump_qgroup_relation(struct dump *dump, struct cursor *item, struct error *err)
 {
-	(void)super;
 	if (item->left != 0)
 		return error_set(err, ERROR_CORRUPT, "qgroup relation at %#" PRIx64 ": %zu bytes, not 0", item->offset, item->left);
-	dump_json_u64(dump, "member", key->objectid < key->offset ? key->objectid : key->offset);
-	dump_json_u64(dump, "parent", key->objectid < key->offset ? key->offset : key->objectid);
+	dump_json_u64(dump, "member", dump->key->objectid < dump->key->offset ? dump->key->objectid : dump->key->offset);
+	dump_json_u64(dump, "parent", dump->key->objectid < dump->key->offset ? dump->key->offset : dump->key->objectid);
 	return true;
 }

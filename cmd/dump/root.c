@@ -51,13 +51,11 @@ static void dump_tag(struct dump *dump, const struct root *root)
 	dump_end_line(dump);
 }
 
-bool dump_root(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-	       struct error *err)
+bool dump_root(struct dump *dump, struct cursor *item, struct error *err)
 {
 	struct disk_root_item disk = { 0 };
 	struct root root;
 
-	(void)super, (void)key;
 	memcpy(&disk, item->at, item->left < sizeof(disk) ? item->left : sizeof(disk));
 	if (!root_read(item, &root, err))
 		return false;
@@ -109,15 +107,13 @@ bool dump_root(struct dump *dump, const struct key *key, struct cursor *item, co
 	return true;
 }
 
-bool dump_root_ref(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		   struct error *err)
+bool dump_root_ref(struct dump *dump, struct cursor *item, struct error *err)
 {
 	struct root_ref ref;
 
-	(void)super;
 	if (!root_ref_read(item, &ref, err))
 		return false;
-	dump_words(dump, key->type == KEY_ROOT_REF ? "root ref key" : "root backref key");
+	dump_words(dump, dump->key->type == KEY_ROOT_REF ? "root ref key" : "root backref key");
 	dump_u64(dump, "dirid", ref.dirid);
 	dump_u64(dump, "sequence", ref.sequence);
 	dump_name(dump, "name", ref.name.at, ref.name.left);
@@ -125,12 +121,10 @@ bool dump_root_ref(struct dump *dump, const struct key *key, struct cursor *item
 	return true;
 }
 
-bool dump_uuid_item(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		    struct error *err)
+bool dump_uuid_item(struct dump *dump, struct cursor *item, struct error *err)
 {
 	bool ok = true;
 
-	(void)super, (void)key;
 	dump_list(dump, "subvolumes");
 	while (ok && item->left > 0) {
 		uint64_t id;

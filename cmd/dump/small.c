@@ -6,51 +6,46 @@
 
 #include "format/small-item.h"
 
-bool dump_orphan(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		 struct error *err)
+bool dump_orphan(struct dump *dump, struct cursor *item, struct error *err)
 {
-	(void)super;
 	if (item->left != 0)
 		return error_set(err, ERROR_CORRUPT, "orphan item at %#" PRIx64 ": %zu bytes, not 0", item->offset, item->left);
 	dump_words(dump, "orphan item");
-	dump_json_u64(dump, "orphan", key->offset);
+	dump_json_u64(dump, "orphan", dump->key->offset);
 	return true;
 }
 
-bool dump_dir_log(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		  struct error *err)
+bool dump_dir_log(struct dump *dump, struct cursor *item, struct error *err)
 {
 	uint64_t end;
 
-	(void)super;
 	if (!dir_log_read(item, &end, err))
 		return false;
-	dump_json_u64(dump, "begin", key->offset);
+	dump_json_u64(dump, "begin", dump->key->offset);
 	dump_words(dump, "dir log");
 	dump_u64(dump, "end", end);
 	return true;
 }
 
-bool dump_string(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		 struct error *err)
+bool dump_string(struct dump *dump, struct cursor *item, struct error *err)
 {
-	(void)super, (void)key, (void)err;
+	(void)err;
 	dump_name(dump, dump->object ? "data" : "item data", item->at, item->left);
 	return true;
 }
 
 /* Kinds that only old filesystems have. */
-bool dump_obsolete(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-		   struct error *err)
+bool dump_obsolete(struct dump *dump, struct cursor *item, struct error *err)
 {
-	(void)super, (void)err;
-	dump_words(dump, key->type == KEY_CSUM_ITEM ? "csum item" : "extent ref v0 (deprecated)");
+	(void)err;
+	dump_words(dump, dump->key->type == KEY_CSUM_ITEM ? "csum item" : "extent ref v0 (deprecated)");
 	dump_json_hex(dump, "bytes", item->at, item->left);
 	return true;
 }
 
-static bool dump_unknown(struct dump *dump, const char *words, const char *unknown, const struct key *key, const struct cursor *item)
+static bool dump_unknown(struct dump *dump, const char *words, const char *unknown, const struct cursor *item)
 {
+	const struct key *key = dump->key;
 	char text[OBJECT_TEXT_SIZE];
 
 	dump_words(dump, words);
@@ -68,16 +63,14 @@ static bool dump_unknown(struct dump *dump, const char *words, const char *unkno
 	return true;
 }
 
-bool dump_unknown_persistent(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-			     struct error *err)
+bool dump_unknown_persistent(struct dump *dump, struct cursor *item, struct error *err)
 {
-	(void)super, (void)err;
-	return dump_unknown(dump, "persistent item", "unknown persistent item", key, item);
+	(void)err;
+	return dump_unknown(dump, "persistent item", "unknown persistent item", item);
 }
 
-bool dump_unknown_temporary(struct dump *dump, const struct key *key, struct cursor *item, const struct superblock *super,
-			    struct error *err)
+bool dump_unknown_temporary(struct dump *dump, struct cursor *item, struct error *err)
 {
-	(void)super, (void)err;
-	return dump_unknown(dump, "temporary item", "unknown temporary item", key, item);
+	(void)err;
+	return dump_unknown(dump, "temporary item", "unknown temporary item", item);
 }

@@ -19,7 +19,7 @@ static bool print(const struct key *key, const void *bytes, size_t len, bool as_
 {
 	uint8_t *copy = malloc(len ? len : 1);
 	struct cursor item = { copy, len, TEST_OFFSET };
-	struct dump dump = { .object = as_json ? json_line() : NULL, .tags = true };
+	struct dump dump = { .key = key, .object = as_json ? json_line() : NULL, .tags = true };
 	FILE *file = tmpfile();
 	const int saved = dup(STDOUT_FILENO);
 
@@ -29,7 +29,7 @@ static bool print(const struct key *key, const void *bytes, size_t len, bool as_
 	fflush(stdout);
 	assert_true(dup2(fileno(file), STDOUT_FILENO) >= 0);
 
-	const bool ok = dump_crypt(&dump, key, &item, NULL, err);
+	const bool ok = dump_crypt(&dump, &item, err);
 
 	dump_end_line(&dump);
 	if (as_json)

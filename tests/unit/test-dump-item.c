@@ -14,17 +14,18 @@ static bool print(struct key key, const void *bytes, size_t len, bool as_json, e
 {
 	const struct superblock super = { .sector_size = 4096, .csum_type = CSUM_CRC32C };
 	uint8_t *copy = malloc(len ? len : 1);
-	struct dump dump = { .object = as_json ? json_line() : NULL, .names = names };
+	struct dump dump = { .key = &key, .super = &super, .object = as_json ? json_line() : NULL, .names = names };
 	FILE *file = tmpfile();
 	const int saved = dup(STDOUT_FILENO);
-	bool reads;
 
 	assert_non_null(copy);
 	assert_non_null(file);
 	memcpy(copy, bytes, len);
 	fflush(stdout);
 	assert_true(dup2(fileno(file), STDOUT_FILENO) >= 0);
-	dump_one_item(&dump, &key, (struct cursor){ copy, len, TEST_OFFSET }, &super, &reads);
+
+	const bool reads = dump_one_item(&dump, (struct cursor){ copy, len, TEST_OFFSET });
+
 	if (as_json)
 		json_print(dump.object, stdout);
 	fflush(stdout);
