@@ -26,17 +26,11 @@ bool dump_chunk(struct dump *dump, struct cursor *item, struct error *err)
 
 	if (!cursor_read(item, &chunk, sizeof(chunk)))
 		return error_set(err, ERROR_CORRUPT, "chunk %" PRIu64 ": %zu bytes, not %zu", dump->key->offset, item->left, sizeof(chunk));
-	dump_u64(dump, "length", le64(chunk.length));
-	dump_u64(dump, "owner", le64(chunk.owner));
-	dump_u64(dump, "stripe_len", le64(chunk.stripe_len));
+	VALUES(VALUE_OF(chunk, length), VALUE_OF(chunk, owner), VALUE_OF(chunk, stripe_len));
 	dump_group_bits(dump, "type", le64(chunk.type));
 	dump_end_line(dump);
-	dump_number(dump, "io_align", le32(chunk.io_align));
-	dump_number(dump, "io_width", le32(chunk.io_width));
-	dump_number(dump, "sector_size", le32(chunk.sector_size));
-	dump_end_line(dump);
-	dump_number(dump, "num_stripes", le16(chunk.num_stripes));
-	dump_number(dump, "sub_stripes", le16(chunk.sub_stripes));
+	LINE(VALUE_OF(chunk, io_align), VALUE_OF(chunk, io_width), VALUE_OF(chunk, sector_size));
+	VALUES(VALUE_OF(chunk, num_stripes), VALUE_OF(chunk, sub_stripes));
 	dump_list(dump, "stripes");
 	dump->indent++;
 	for (unsigned i = 0; i < le16(chunk.num_stripes); i++) {
@@ -49,11 +43,8 @@ bool dump_chunk(struct dump *dump, struct cursor *item, struct error *err)
 					 item->left, i, sizeof(stripe));
 		}
 		dump_element(dump);
-		dump_number(dump, "stripe", i);
-		dump_u64(dump, "devid", le64(stripe.devid));
-		dump_u64(dump, "offset", le64(stripe.offset));
-		dump_end_line(dump);
-		dump_uuid(dump, "dev_uuid", stripe.dev_uuid);
+		LINE(VALUE("stripe", i), VALUE_OF(stripe, devid), VALUE_OF(stripe, offset));
+		UUID_OF(stripe, dev_uuid);
 	}
 	dump_list_end(dump);
 	dump->indent--;
@@ -66,9 +57,7 @@ bool dump_block_group(struct dump *dump, struct cursor *item, struct error *err)
 
 	if (!block_group_read(item, dump->key, &group, err))
 		return false;
-	dump_words(dump, "block group");
-	dump_u64(dump, "used", group.used);
-	dump_u64(dump, "chunk_objectid", group.chunk_objectid);
+	VALUES(dump_words(dump, "block group"), VALUE_OF(group, used), VALUE_OF(group, chunk_objectid));
 	dump_group_bits(dump, "flags", group.flags);
 	dump_end_line(dump);
 	return true;
@@ -82,9 +71,7 @@ bool dump_free_space(struct dump *dump, struct cursor *item, struct error *err)
 	case KEY_FREE_SPACE_INFO:
 		if (!free_space_info_read(item, &info, err))
 			return false;
-		dump_words(dump, "free space info");
-		dump_number(dump, "extent count", info.extent_count);
-		dump_number(dump, "flags", info.flags);
+		VALUES(dump_words(dump, "free space info"), VALUE("extent count", info.extent_count), VALUE_OF(info, flags));
 		break;
 	case KEY_FREE_SPACE_EXTENT:
 		dump_words(dump, "free space extent");
@@ -106,38 +93,19 @@ bool dump_space_cache(struct dump *dump, struct cursor *item, struct error *err)
 
 	if (!space_cache_read(item, &cache, err))
 		return false;
-	dump_key(dump, "location", &cache.location);
-	dump_end_line(dump);
-	dump_words(dump, "cache");
-	dump_u64(dump, "generation", cache.generation);
-	dump_u64(dump, "entries", cache.n_entries);
-	dump_u64(dump, "bitmaps", cache.n_bitmaps);
+	LINE(dump_key(dump, "location", &cache.location));
+	LINE(dump_words(dump, "cache"), VALUE_OF(cache, generation), VALUE("entries", cache.n_entries), VALUE("bitmaps", cache.n_bitmaps));
 	return true;
 }
 
 static void dump_balance_args(struct dump *dump, const char *kind, const char *member, const struct balance_args *args)
 {
-	dump_words(dump, kind);
-	dump_end_line(dump);
+	LINE(dump_words(dump, kind));
 	dump_group(dump, member);
-	dump_u64(dump, "profiles", args->profiles);
-	dump_u64(dump, "devid", args->devid);
-	dump_u64(dump, "target", args->target);
-	dump_u64(dump, "flags", args->flags);
-	dump_end_line(dump);
-	dump_number(dump, "usage_min", args->usage_min);
-	dump_number(dump, "usage_max", args->usage_max);
-	dump_u64(dump, "pstart", args->pstart);
-	dump_u64(dump, "pend", args->pend);
-	dump_end_line(dump);
-	dump_u64(dump, "vstart", args->vstart);
-	dump_u64(dump, "vend", args->vend);
-	dump_number(dump, "limit_min", args->limit_min);
-	dump_number(dump, "limit_max", args->limit_max);
-	dump_end_line(dump);
-	dump_number(dump, "stripes_min", args->stripes_min);
-	dump_number(dump, "stripes_max", args->stripes_max);
-	dump_end_line(dump);
+	LINE(VALUE_OF(*args, profiles), VALUE_OF(*args, devid), VALUE_OF(*args, target), VALUE_OF(*args, flags));
+	LINE(VALUE_OF(*args, usage_min), VALUE_OF(*args, usage_max), VALUE_OF(*args, pstart), VALUE_OF(*args, pend));
+	LINE(VALUE_OF(*args, vstart), VALUE_OF(*args, vend), VALUE_OF(*args, limit_min), VALUE_OF(*args, limit_max));
+	LINE(VALUE_OF(*args, stripes_min), VALUE_OF(*args, stripes_max));
 	dump_group_end(dump);
 }
 
@@ -151,9 +119,7 @@ bool dump_balance(struct dump *dump, struct cursor *item, struct error *err)
 	if (!dump->object)
 		dump_u64(dump, "offset", dump->key->offset);
 	dump_end_line(dump);
-	dump_words(dump, "balance status");
-	dump_u64(dump, "flags", balance.flags);
-	dump_end_line(dump);
+	LINE(dump_words(dump, "balance status"), VALUE_OF(balance, flags));
 	dump_balance_args(dump, "DATA", "data", &balance.data);
 	dump_balance_args(dump, "METADATA", "metadata", &balance.metadata);
 	dump_balance_args(dump, "SYSTEM", "system", &balance.system);

@@ -11,9 +11,6 @@
 #include "format/fscrypt.h"
 #include "format/root.h"
 
-/* One field on a line of its own. */
-#define LINE(field) do { field; dump_end_line(dump); } while (0)
-
 static bool dump_header(struct dump *dump, struct cursor *item, struct error *err)
 {
 	static const char *const states[] = {
@@ -28,29 +25,18 @@ static bool dump_header(struct dump *dump, struct cursor *item, struct error *er
 	memcpy(&kcv, header.kcv, sizeof(kcv));
 	snprintf(tag, sizeof(tag), "%s@btrfs:%08" PRIx32, crypt_cipher_name(header.cipher), le32(kcv));
 	LINE(dump_text(dump, "Encryption:", tag));
-	dump_text(dump, "state", states[header.state]);
-	dump_u64(dump, "epoch", header.epoch);
-	dump_text(dump, "cipher", crypt_cipher_name(header.cipher));
-	dump_number(dump, "block_size", CRYPT_BLOCK);
-	LINE(dump_number(dump, "unit_max", header.unit_max));
-	LINE(dump_uuid(dump, "domain_uuid", header.domain_uuid));
-	LINE(dump_uuid(dump, "op_id", header.op_id));
-	LINE(dump_number(dump, "had_verity", header.had_verity));
-	dump_u64(dump, "n_slots", header.n_slots);
-	dump_u64(dump, "n_members", header.n_members);
-	LINE(dump_u64(dump, "n_inode_flags_items", header.n_inode_flags_items));
-	dump_u64(dump, "n_unit_items", header.n_unit_items);
-	dump_u64(dump, "n_units", header.n_units);
-	dump_u64(dump, "n_inline_items", header.n_inline_items);
-	LINE(dump_u64(dump, "n_inline_units", header.n_inline_units));
-	dump_u64(dump, "n_index_items", header.n_index_items);
-	dump_u64(dump, "n_index_entries", header.n_index_entries);
-	dump_u64(dump, "n_bad_items", header.n_bad_items);
-	LINE(dump_u64(dump, "n_bad_blocks", header.n_bad_blocks));
-	LINE(dump_hex(dump, "kcv", header.kcv, sizeof(header.kcv)));
-	LINE(dump_hex(dump, "seal", header.seal, sizeof(header.seal)));
-	LINE(dump_hex(dump, "items_mac", header.items_mac, sizeof(header.items_mac)));
-	LINE(dump_hex(dump, "mac", header.mac, sizeof(header.mac)));
+	LINE(dump_text(dump, "state", states[header.state]), VALUE_OF(header, epoch), dump_text(dump, "cipher", crypt_cipher_name(header.cipher)),
+	     VALUE("block_size", CRYPT_BLOCK), VALUE_OF(header, unit_max));
+	LINE(UUID_OF(header, domain_uuid));
+	LINE(UUID_OF(header, op_id));
+	LINE(VALUE_OF(header, had_verity));
+	LINE(VALUE_OF(header, n_slots), VALUE_OF(header, n_members), VALUE_OF(header, n_inode_flags_items));
+	LINE(VALUE_OF(header, n_unit_items), VALUE_OF(header, n_units), VALUE_OF(header, n_inline_items), VALUE_OF(header, n_inline_units));
+	LINE(VALUE_OF(header, n_index_items), VALUE_OF(header, n_index_entries), VALUE_OF(header, n_bad_items), VALUE_OF(header, n_bad_blocks));
+	LINE(HEX_OF(header, kcv));
+	LINE(HEX_OF(header, seal));
+	LINE(HEX_OF(header, items_mac));
+	LINE(HEX_OF(header, mac));
 	return true;
 }
 
@@ -58,14 +44,10 @@ static void dump_cost(struct dump *dump, const struct crypt_slot *slot)
 {
 	switch (slot->kdf) {
 	case KDF_ARGON2ID:
-		dump_text(dump, "kdf", "argon2id");
-		dump_number(dump, "memory_kib", slot->p1);
-		dump_number(dump, "passes", slot->p2);
-		dump_number(dump, "lanes", slot->p3);
+		VALUES(dump_text(dump, "kdf", "argon2id"), VALUE("memory_kib", slot->p1), VALUE("passes", slot->p2), VALUE("lanes", slot->p3));
 		break;
 	case KDF_PBKDF2_SHA512:
-		dump_text(dump, "kdf", "pbkdf2-sha512");
-		dump_number(dump, "iterations", slot->p1);
+		VALUES(dump_text(dump, "kdf", "pbkdf2-sha512"), VALUE("iterations", slot->p1));
 		break;
 	case KDF_NONE:
 		dump_text(dump, "kdf", "none");
@@ -85,13 +67,12 @@ static bool dump_slot(struct dump *dump, struct cursor *item, struct error *err)
 
 	const struct inode_time time = { .sec = slot.time };
 
-	dump_number(dump, "number", slot.number);
-	LINE(dump_text(dump, "type", types[slot.type]));
+	LINE(VALUE_OF(slot, number), dump_text(dump, "type", types[slot.type]));
 	LINE(dump_name(dump, "label", slot.label, strlen(slot.label)));
 	dump_cost(dump, &slot);
 	LINE(dump_time(dump, "time", &time));
-	LINE(dump_uuid(dump, "domain_uuid", slot.domain_uuid));
-	LINE(dump_hex(dump, "salt", slot.disk.header.salt, sizeof(slot.disk.header.salt)));
+	LINE(UUID_OF(slot, domain_uuid));
+	LINE(HEX_OF(slot.disk.header, salt));
 	LINE(dump_text(dump, "commit:", "32 bytes"));
 	LINE(dump_text(dump, "wrapped:", "48 bytes"));
 	return true;
@@ -106,13 +87,12 @@ static bool dump_member(struct dump *dump, struct cursor *item, struct error *er
 
 	const bool top = member.id == FS_TREE_ID && member.path_len == 0;
 
-	dump_u64(dump, "id", member.id);
-	LINE(dump_uuid(dump, "uuid", member.uuid));
+	LINE(VALUE_OF(member, id), UUID_OF(member, uuid));
 	LINE(dump_name(dump, member.path_cut ? "path_cut" : "path", top ? "/" : (const void *)member.path, top ? 1 : member.path_len));
 	LINE(dump_bits(dump, "root_flags", member.root_flags, member.root_flags & ROOT_RDONLY ? "RDONLY" : "none"));
-	LINE(dump_hex(dump, "reserved", member.reserved, sizeof(member.reserved)));
-	LINE(dump_u64(dump, "n_items", member.n_items));
-	LINE(dump_hex(dump, "digest", member.digest, sizeof(member.digest)));
+	LINE(HEX_OF(member, reserved));
+	LINE(VALUE_OF(member, n_items));
+	LINE(HEX_OF(member, digest));
 	return true;
 }
 
@@ -126,9 +106,8 @@ static bool dump_one_inode_flags(struct dump *dump, struct cursor *item, struct 
 	if (!crypt_inode_flags_next(item, &flags, err))
 		return false;
 	dump_element(dump);
-	dump_u64(dump, "member", flags.member);
-	dump_u64(dump, "inode", flags.inode);
-	dump_bits(dump, "flags", flags.flags, bits_text(flags.flags, recorded_flags, 2, text, sizeof(text)));
+	LINE(VALUE_OF(flags, member), VALUE_OF(flags, inode),
+	     dump_bits(dump, "flags", flags.flags, bits_text(flags.flags, recorded_flags, 2, text, sizeof(text))));
 	return true;
 }
 
@@ -140,18 +119,10 @@ static bool dump_unit(struct dump *dump, struct cursor *item, size_t item_size, 
 	if (!crypt_unit_next(item, item_size, &unit, err))
 		return false;
 	dump_element(dump);
-	dump_u64(dump, "unit", unit.unit_id);
-	dump_number(dump, "blocks", unit.blocks);
-	dump_u64(dump, "extent_len", unit.extent_len);
-	dump_u64(dump, "offset_in_extent", unit.offset_in_extent);
-	dump_text(dump, "cipher", crypt_cipher_name(unit.cipher));
-	LINE(dump_text(dump, "state", unit.sealed ? "sealed" : "plain"));
-	dump_u64(dump, "root", unit.root);
-	dump_u64(dump, "inode", unit.inode);
-	dump_u64(dump, "file_offset", unit.file_offset);
-	dump_u64(dump, "address", unit.address);
-	LINE(dump_hex(dump, "first", unit.first, sizeof(unit.first)));
-	LINE(dump_hex(dump, "nonce", unit.u.nonce, sizeof(unit.u.nonce)));
+	LINE(VALUE("unit", unit.unit_id), VALUE_OF(unit, blocks), VALUE_OF(unit, extent_len), VALUE_OF(unit, offset_in_extent),
+	     dump_text(dump, "cipher", crypt_cipher_name(unit.cipher)), dump_text(dump, "state", unit.sealed ? "sealed" : "plain"));
+	LINE(VALUE_OF(unit, root), VALUE_OF(unit, inode), VALUE_OF(unit, file_offset), VALUE_OF(unit, address), HEX_OF(unit, first));
+	LINE(HEX_OF(unit.u, nonce));
 	if (!dump->tags)
 		return true;
 	if (dump->object) {
@@ -176,14 +147,9 @@ static bool dump_inline_unit(struct dump *dump, struct cursor *item, struct erro
 	if (!crypt_inline_unit_next(item, &unit, err))
 		return false;
 	dump_element(dump);
-	dump_text(dump, "inline", kinds[unit.kind]);
-	dump_u64(dump, "root", unit.root);
-	dump_u64(dump, "inode", unit.inode);
-	dump_u64(dump, "offset", unit.offset);
-	dump_number(dump, "length", unit.length);
-	dump_text(dump, "cipher", crypt_cipher_name(unit.cipher));
-	LINE(dump_text(dump, "state", unit.sealed ? "sealed" : "plain"));
-	LINE(dump_hex(dump, "nonce", unit.disk.i.nonce, sizeof(unit.disk.i.nonce)));
+	LINE(dump_text(dump, "inline", kinds[unit.kind]), VALUE_OF(unit, root), VALUE_OF(unit, inode), VALUE_OF(unit, offset), VALUE_OF(unit, length),
+	     dump_text(dump, "cipher", crypt_cipher_name(unit.cipher)), dump_text(dump, "state", unit.sealed ? "sealed" : "plain"));
+	LINE(HEX_OF(unit.disk.i, nonce));
 	if (dump->tags)
 		LINE(dump_hex(dump, "tag", unit.disk.tag, sizeof(unit.disk.tag)));
 	return true;
@@ -196,9 +162,7 @@ static bool dump_index_entry(struct dump *dump, struct cursor *item, struct erro
 	if (!crypt_index_next(item, &entry, err))
 		return false;
 	dump_element(dump);
-	dump_u64(dump, "inode", entry.inode);
-	dump_hex(dump, "mac", entry.mac, sizeof(entry.mac));
-	LINE(dump_u64(dump, "hint", entry.hint));
+	LINE(VALUE_OF(entry, inode), HEX_OF(entry, mac), VALUE_OF(entry, hint));
 	return true;
 }
 
@@ -209,9 +173,7 @@ static bool dump_bad_block(struct dump *dump, struct cursor *item, struct error 
 	if (!crypt_bad_block_next(item, &bad, err))
 		return false;
 	dump_element(dump);
-	dump_u64(dump, "unit", bad.unit_id);
-	dump_number(dump, "block", bad.block);
-	LINE(dump_text(dump, "what", bad.what == BAD_CARRIED ? "carried-over" : "skipped"));
+	LINE(VALUE("unit", bad.unit_id), VALUE_OF(bad, block), dump_text(dump, "what", bad.what == BAD_CARRIED ? "carried-over" : "skipped"));
 	return true;
 }
 
@@ -223,7 +185,7 @@ static bool dump_entries(struct dump *dump, enum crypt_kind kind, struct cursor 
 
 	if (!crypt_head_read(item, kind, &n, err))
 		return false;
-	dump_number(dump, "n_entries", n);
+	VALUE("n_entries", n);
 	dump_list(dump, "entries");
 	for (unsigned i = 0; ok && i < n; i++) {
 		if (kind == CRYPT_UNITS)
@@ -247,15 +209,12 @@ static bool dump_seal(struct dump *dump, struct cursor *item, struct error *err)
 
 	if (!crypt_seal_read(item, &seal, err))
 		return false;
-	dump_u64(dump, "n_units", seal.n_units);
-	dump_u64(dump, "n_inline_units", seal.n_inline_units);
-	dump_u64(dump, "n_index_entries", seal.n_index_entries);
-	LINE(dump_u64(dump, "n_bad_blocks", seal.n_bad_blocks));
-	LINE(dump_hex(dump, "unit_sum", seal.unit_sum, sizeof(seal.unit_sum)));
-	LINE(dump_hex(dump, "inline_sum", seal.inline_sum, sizeof(seal.inline_sum)));
-	LINE(dump_hex(dump, "index_sum", seal.index_sum, sizeof(seal.index_sum)));
-	LINE(dump_hex(dump, "bad_sha256", seal.bad_sha256, sizeof(seal.bad_sha256)));
-	LINE(dump_hex(dump, "seal", seal.seal, sizeof(seal.seal)));
+	LINE(VALUE_OF(seal, n_units), VALUE_OF(seal, n_inline_units), VALUE_OF(seal, n_index_entries), VALUE_OF(seal, n_bad_blocks));
+	LINE(HEX_OF(seal, unit_sum));
+	LINE(HEX_OF(seal, inline_sum));
+	LINE(HEX_OF(seal, index_sum));
+	LINE(HEX_OF(seal, bad_sha256));
+	LINE(HEX_OF(seal, seal));
 	return true;
 }
 
@@ -270,9 +229,7 @@ bool dump_crypt(struct dump *dump, struct cursor *item, struct error *err)
 
 	if (!crypt_place_of_key(dump->key, &place))
 		return error_set(err, ERROR_CORRUPT, "crypt item of an unknown kind");
-	dump_words(dump, "crypt item");
-	dump_number(dump, "domain", place.domain);
-	dump_text(dump, "kind", kinds[place.kind]);
+	VALUES(dump_words(dump, "crypt item"), VALUE_OF(place, domain), dump_text(dump, "kind", kinds[place.kind]));
 	if (place.second_header)
 		dump_text(dump, "copy", "second");
 	else
@@ -316,26 +273,18 @@ bool dump_crypt_state(struct dump *dump, const uint8_t tail[SUPER_TAIL_SIZE], st
 
 	const struct inode_time start = { .sec = state.start_time };
 
-	dump_text(dump, "operation", state.operation == CRYPT_OP_ENCRYPT ? "encrypt" : "decrypt");
-	dump_text(dump, "direction", state.direction == CRYPT_TO_SEALED ? "to-sealed" : "to-plain");
-	dump_text(dump, "phase", phases[state.phase]);
-	LINE(dump_u64(dump, "cursor", state.cursor));
-	dump_text(dump, "cipher", crypt_cipher_name(state.cipher));
-	dump_number(dump, "domain", state.domain);
-	dump_u64(dump, "epoch", state.epoch);
-	LINE(dump_u64(dump, "sequence", state.sequence));
-	LINE(dump_uuid(dump, "op_id", state.disk.op_id));
-	LINE(dump_uuid(dump, "domain_uuid", state.disk.domain_uuid));
-	LINE(dump_uuid(dump, "fsid", state.disk.fsid));
-	dump_u64(dump, "generation", state.generation);
-	dump_u64(dump, "n_devices", le64(state.disk.n_devices));
-	dump_number(dump, "sector_size", le32(state.disk.sector_size));
-	dump_number(dump, "node_size", le32(state.disk.node_size));
-	LINE(dump_number(dump, "csum_type", le16(state.disk.csum_type)));
+	LINE(dump_text(dump, "operation", state.operation == CRYPT_OP_ENCRYPT ? "encrypt" : "decrypt"),
+	     dump_text(dump, "direction", state.direction == CRYPT_TO_SEALED ? "to-sealed" : "to-plain"),
+	     dump_text(dump, "phase", phases[state.phase]), VALUE_OF(state, cursor));
+	LINE(dump_text(dump, "cipher", crypt_cipher_name(state.cipher)), VALUE_OF(state, domain), VALUE_OF(state, epoch), VALUE_OF(state, sequence));
+	LINE(UUID_OF(state.disk, op_id));
+	LINE(UUID_OF(state.disk, domain_uuid));
+	LINE(UUID_OF(state.disk, fsid));
+	LINE(VALUE_OF(state, generation), VALUE_OF(state.disk, n_devices), VALUE_OF(state.disk, sector_size), VALUE_OF(state.disk, node_size),
+	     VALUE_OF(state.disk, csum_type));
 	LINE(dump_bits(dump, "flags", le32(state.disk.flags), le32(state.disk.flags) & 1 ? "ACCEPTED" : "none"));
 	LINE(dump_time(dump, "start_time", &start));
-	dump_u64(dump, "total", state.total);
-	LINE(dump_u64(dump, "n_unit_items", state.n_unit_items));
+	LINE(VALUE_OF(state, total), VALUE_OF(state, n_unit_items));
 	dump_range(dump, "keys", &state.keys);
 	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++) {
 		char label[24];
@@ -343,11 +292,11 @@ bool dump_crypt_state(struct dump *dump, const uint8_t tail[SUPER_TAIL_SIZE], st
 		snprintf(label, sizeof(label), "journal %u", i);
 		dump_range(dump, label, &state.slot[i]);
 	}
-	LINE(dump_hex(dump, "kcv", state.disk.kcv, sizeof(state.disk.kcv)));
-	LINE(dump_hex(dump, "kcv_old", state.disk.kcv_old, sizeof(state.disk.kcv_old)));
-	LINE(dump_hex(dump, "begin_digest", state.disk.begin_digest, sizeof(state.disk.begin_digest)));
-	LINE(dump_hex(dump, "journal_mac", state.disk.journal_mac, sizeof(state.disk.journal_mac)));
-	LINE(dump_hex(dump, "mac", state.disk.mac, sizeof(state.disk.mac)));
+	LINE(HEX_OF(state.disk, kcv));
+	LINE(HEX_OF(state.disk, kcv_old));
+	LINE(HEX_OF(state.disk, begin_digest));
+	LINE(HEX_OF(state.disk, journal_mac));
+	LINE(HEX_OF(state.disk, mac));
 	return true;
 }
 

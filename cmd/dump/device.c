@@ -12,25 +12,12 @@ bool dump_dev_item(struct dump *dump, struct cursor *item, struct error *err)
 
 	if (!device_item_read(item, &dev, err))
 		return false;
-	dump_u64(dump, "devid", dev.devid);
-	dump_u64(dump, "total_bytes", dev.total_bytes);
-	dump_u64(dump, "bytes_used", dev.bytes_used);
-	dump_end_line(dump);
-	dump_number(dump, "io_align", dev.io_align);
-	dump_number(dump, "io_width", dev.io_width);
-	dump_number(dump, "sector_size", dev.sector_size);
-	dump_u64(dump, "type", dev.type);
-	dump_end_line(dump);
-	dump_u64(dump, "generation", dev.generation);
-	dump_u64(dump, "start_offset", dev.start_offset);
-	dump_number(dump, "dev_group", dev.dev_group);
-	dump_end_line(dump);
-	dump_number(dump, "seek_speed", dev.seek_speed);
-	dump_number(dump, "bandwidth", dev.bandwidth);
-	dump_end_line(dump);
-	dump_uuid(dump, "uuid", dev.uuid);
-	dump_end_line(dump);
-	dump_uuid(dump, "fsid", dev.fsid);
+	LINE(VALUE_OF(dev, devid), VALUE_OF(dev, total_bytes), VALUE_OF(dev, bytes_used));
+	LINE(VALUE_OF(dev, io_align), VALUE_OF(dev, io_width), VALUE_OF(dev, sector_size), VALUE_OF(dev, type));
+	LINE(VALUE_OF(dev, generation), VALUE_OF(dev, start_offset), VALUE_OF(dev, dev_group));
+	LINE(VALUE_OF(dev, seek_speed), VALUE_OF(dev, bandwidth));
+	LINE(UUID_OF(dev, uuid));
+	LINE(UUID_OF(dev, fsid));
 	return true;
 }
 
@@ -40,14 +27,9 @@ bool dump_dev_extent(struct dump *dump, struct cursor *item, struct error *err)
 
 	if (!device_extent_read(item, &extent, err))
 		return false;
-	dump_words(dump, "dev extent");
-	dump_u64(dump, "chunk_tree", extent.chunk_tree);
-	dump_end_line(dump);
-	dump_u64(dump, "chunk_objectid", extent.chunk_objectid);
-	dump_u64(dump, "chunk_offset", extent.chunk_offset);
-	dump_u64(dump, "length", extent.length);
-	dump_end_line(dump);
-	dump_uuid(dump, "chunk_tree_uuid", extent.chunk_tree_uuid);
+	LINE(dump_words(dump, "dev extent"), VALUE_OF(extent, chunk_tree));
+	LINE(VALUE_OF(extent, chunk_objectid), VALUE_OF(extent, chunk_offset), VALUE_OF(extent, length));
+	LINE(UUID_OF(extent, chunk_tree_uuid));
 	return true;
 }
 
@@ -63,8 +45,7 @@ bool dump_dev_stats(struct dump *dump, struct cursor *item, struct error *err)
 		dump_u64(dump, "offset", dump->key->offset);
 	dump_json_u64(dump, "devid", dump->key->offset);
 	dump_end_line(dump);
-	dump_words(dump, "device stats");
-	dump_end_line(dump);
+	LINE(dump_words(dump, "device stats"));
 	for (unsigned i = 0; i < stats.n; i++)
 		dump_u64(dump, dump->object && i == 4 ? "generation_errs" : names[i], stats.value[i]);
 	if (stats.more.left > 0) {
@@ -82,25 +63,18 @@ bool dump_dev_replace(struct dump *dump, struct cursor *item, struct error *err)
 
 	if (!device_replace_read(item, &replace, err))
 		return false;
-	dump_words(dump, "device replace");
-	dump_u64(dump, "src_devid", replace.src_devid);
-	dump_u64(dump, "cursor_left", replace.cursor_left);
-	dump_u64(dump, "cursor_right", replace.cursor_right);
-	dump_end_line(dump);
-	dump_u64(dump, "cont_reading_from_srcdev_mode", replace.cont_reading_mode);
+	LINE(dump_words(dump, "device replace"), VALUE_OF(replace, src_devid), VALUE_OF(replace, cursor_left), VALUE_OF(replace, cursor_right));
+	VALUE("cont_reading_from_srcdev_mode", replace.cont_reading_mode);
 	if (dump->object) {
-		dump_u64(dump, "replace_state", replace.state);
+		VALUE("replace_state", replace.state);
 	} else {
 		snprintf(text, sizeof(text), "%llu (%s)", (unsigned long long)replace.state,
 			 replace.state < sizeof(states) / sizeof(states[0]) ? states[replace.state] : "unknown");
 		dump_text(dump, "replace_state", text);
 	}
 	dump_end_line(dump);
-	dump_u64(dump, "time_started", replace.time_started);
-	dump_u64(dump, "time_stopped", replace.time_stopped);
-	dump_end_line(dump);
-	dump_u64(dump, "num_write_errors", replace.n_write_errors);
-	dump_u64(dump, "num_uncorrectable_read_errors", replace.n_uncorrectable_read_errors);
+	LINE(VALUE_OF(replace, time_started), VALUE_OF(replace, time_stopped));
+	LINE(VALUE("num_write_errors", replace.n_write_errors), VALUE("num_uncorrectable_read_errors", replace.n_uncorrectable_read_errors));
 	return true;
 }
 
@@ -122,9 +96,7 @@ bool dump_stripe_extent(struct dump *dump, struct cursor *item, struct error *er
 			return false;
 		}
 		dump_element(dump);
-		dump_number(dump, "stripe", i);
-		dump_u64(dump, "devid", place.devid);
-		dump_u64(dump, "physical", place.physical);
+		VALUES(VALUE("stripe", i), VALUE_OF(place, devid), VALUE_OF(place, physical));
 	}
 	dump_list_end(dump);
 	return true;

@@ -19,8 +19,7 @@ static void dump_root_id(struct dump *dump, uint64_t id)
 	char text[OBJECT_TEXT_SIZE];
 
 	if (dump->object) {
-		dump_u64(dump, "root", id);
-		dump_text(dump, "root_name", object_text(id, text));
+		VALUES(VALUE("root", id), dump_text(dump, "root_name", object_text(id, text)));
 	} else {
 		dump_text(dump, "root", object_text(id, text));
 	}
@@ -34,20 +33,15 @@ static void dump_ref(struct dump *dump, const struct extent_ref *ref)
 		dump_root_id(dump, ref->root);
 		break;
 	case KEY_SHARED_BLOCK_REF:
-		dump_words(dump, "shared block backref");
-		dump_u64(dump, "parent", ref->parent);
+		VALUES(dump_words(dump, "shared block backref"), VALUE_OF(*ref, parent));
 		break;
 	case KEY_EXTENT_DATA_REF:
 		dump_words(dump, "extent data backref");
 		dump_root_id(dump, ref->root);
-		dump_u64(dump, "objectid", ref->objectid);
-		dump_u64(dump, "offset", ref->offset);
-		dump_number(dump, "count", ref->count);
+		VALUES(VALUE_OF(*ref, objectid), VALUE_OF(*ref, offset), VALUE_OF(*ref, count));
 		break;
 	case KEY_SHARED_DATA_REF:
-		dump_words(dump, "shared data backref");
-		dump_u64(dump, "parent", ref->parent);
-		dump_number(dump, "count", ref->count);
+		VALUES(dump_words(dump, "shared data backref"), VALUE_OF(*ref, parent), VALUE_OF(*ref, count));
 		break;
 	default:
 		dump_words(dump, "extent owner");
@@ -67,19 +61,16 @@ bool dump_extent(struct dump *dump, struct cursor *item, struct error *err)
 
 	if (!extent_item_read(item, dump->key, &extent, err))
 		return false;
-	dump_u64(dump, "refs", extent.refs);
-	dump_u64(dump, dump->object ? "generation" : "gen", extent.generation);
+	VALUES(VALUE_OF(extent, refs), dump_u64(dump, dump->object ? "generation" : "gen", extent.generation));
 	if (dump->object)
 		dump_bits(dump, "flags", extent.flags, bits_text(extent.flags, extent_flags, N_EXTENT_FLAGS, flags, sizeof(flags)));
 	else
 		dump_text(dump, "flags", known_bits_text(extent.flags, extent_flags, N_EXTENT_FLAGS, "", flags, sizeof(flags)));
 	dump_end_line(dump);
 	if (is_skinny) {
-		dump_words(dump, "tree block skinny");
-		dump_number(dump, "level", extent.level);
+		VALUES(dump_words(dump, "tree block skinny"), VALUE_OF(extent, level));
 	} else if (extent.has_block_info) {
-		dump_key(dump, "tree block", &extent.first_key);
-		dump_number(dump, "level", extent.level);
+		VALUES(dump_key(dump, "tree block", &extent.first_key), VALUE_OF(extent, level));
 	}
 	dump_end_line(dump);
 	dump_list(dump, "backrefs");
@@ -116,8 +107,7 @@ bool dump_extent_ref(struct dump *dump, struct cursor *item, struct error *err)
 		dump_words(dump, "shared block backref");
 		break;
 	case KEY_SHARED_DATA_REF:
-		dump_words(dump, "shared data backref");
-		dump_number(dump, "count", ref.count);
+		VALUES(dump_words(dump, "shared data backref"), VALUE_OF(ref, count));
 		break;
 	default:
 		dump_ref(dump, &ref);
@@ -150,11 +140,8 @@ bool dump_csums(struct dump *dump, struct cursor *item, struct error *err)
 
 	if (item->left % size != 0)
 		return error_set(err, ERROR_CORRUPT, "csum item: %zu bytes, not a multiple of %zu", item->left, size);
-	dump_words(dump, "range");
-	dump_u64(dump, "start", dump->key->offset);
-	dump_u64(dump, "end", dump->key->offset + length);
-	dump_u64(dump, "length", length);
-	dump_end_line(dump);
+	LINE(dump_words(dump, "range"), VALUE("start", dump->key->offset), dump_u64(dump, "end", dump->key->offset + length),
+	     VALUE("length", length));
 	dump_json_u64(dump, "csum_size", size);
 	dump_json_hex(dump, "csums", item->at, item->left);
 	if (dump->csums && !dump->object)

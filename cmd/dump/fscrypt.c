@@ -19,14 +19,13 @@ static void dump_mode(struct dump *dump, const char *label, uint8_t mode)
 		return;
 	}
 	snprintf(text, sizeof(text), "%u (%s)", mode, name ? name : "unknown");
-	dump_text(dump, label, text);
+	LINE(dump_text(dump, label, text));
 }
 
 /* As btrfs-progs 7.1 prints them, followed by what they mean. */
 static void dump_whole(struct dump *dump, const struct cursor *item)
 {
-	dump_hex(dump, "value:", item->at, item->left);
-	dump_end_line(dump);
+	LINE(dump_hex(dump, "value:", item->at, item->left));
 }
 
 bool dump_fscrypt_inode_context(struct dump *dump, struct cursor *item, struct error *err)
@@ -37,17 +36,14 @@ bool dump_fscrypt_inode_context(struct dump *dump, struct cursor *item, struct e
 	if (!fscrypt_inode_context_read(item, &context, err))
 		return false;
 	dump_whole(dump, &whole);
-	dump_number(dump, "version", context.version);
+	VALUE_OF(context, version);
 	dump_mode(dump, "contents_mode", context.contents_mode);
 	dump_mode(dump, "filenames_mode", context.filenames_mode);
-	dump_number(dump, "flags", context.flags);
-	dump_number(dump, "name_padding", 4u << (context.flags & 3));
-	dump_number(dump, "log2_data_unit_size", context.log2_data_unit_size);
+	VALUES(VALUE_OF(context, flags), dump_number(dump, "name_padding", 4u << (context.flags & 3)), VALUE_OF(context, log2_data_unit_size));
 	dump_json_hex(dump, "reserved", context.reserved, sizeof(context.reserved));
 	dump_end_line(dump);
-	dump_hex(dump, "master_key_identifier", context.master_key_identifier, sizeof(context.master_key_identifier));
-	dump_end_line(dump);
-	dump_hex(dump, "nonce", context.nonce, sizeof(context.nonce));
+	LINE(HEX_OF(context, master_key_identifier));
+	LINE(HEX_OF(context, nonce));
 	return true;
 }
 
@@ -59,12 +55,11 @@ bool dump_fscrypt_extent_context(struct dump *dump, struct cursor *item, struct 
 	if (!fscrypt_extent_context_read(item, &context, err))
 		return false;
 	dump_whole(dump, &whole);
-	dump_number(dump, "version", context.version);
+	VALUE_OF(context, version);
 	dump_mode(dump, "mode", context.mode);
 	dump_end_line(dump);
-	dump_hex(dump, "master_key_identifier", context.master_key_identifier, sizeof(context.master_key_identifier));
-	dump_end_line(dump);
-	dump_hex(dump, "nonce", context.nonce, sizeof(context.nonce));
+	LINE(HEX_OF(context, master_key_identifier));
+	LINE(HEX_OF(context, nonce));
 	return true;
 }
 
@@ -85,18 +80,12 @@ static void dump_descriptor(struct dump *dump, struct cursor *item)
 		dump_bytes(dump, item->at, item->left);
 		return;
 	}
-	dump_number(dump, "version", descriptor.version);
-	dump_number(dump, "hash_algorithm", descriptor.hash_algorithm);
-	dump_text(dump, "hash", descriptor.hash_algorithm == 1 ? "sha256" : descriptor.hash_algorithm == 2 ? "sha512" : "unknown");
-	dump_number(dump, "log_block_size", descriptor.log_block_size);
-	dump_u64(dump, "data_size", descriptor.data_size);
-	dump_end_line(dump);
-	dump_hex(dump, "root_hash", descriptor.root_hash, digest_size(descriptor.hash_algorithm));
-	dump_end_line(dump);
-	dump_number(dump, "salt_size", descriptor.salt_size);
-	dump_hex(dump, "salt", descriptor.salt, descriptor.salt_size);
-	dump_end_line(dump);
-	dump_number(dump, "sig_size", descriptor.sig_size);
+	LINE(VALUE_OF(descriptor, version), VALUE_OF(descriptor, hash_algorithm),
+	     dump_text(dump, "hash", descriptor.hash_algorithm == 1 ? "sha256" : descriptor.hash_algorithm == 2 ? "sha512" : "unknown"),
+	     VALUE_OF(descriptor, log_block_size), VALUE_OF(descriptor, data_size));
+	LINE(dump_hex(dump, "root_hash", descriptor.root_hash, digest_size(descriptor.hash_algorithm)));
+	LINE(VALUE_OF(descriptor, salt_size), dump_hex(dump, "salt", descriptor.salt, descriptor.salt_size));
+	VALUE_OF(descriptor, sig_size);
 	if (item->left > 0 || dump->object)
 		dump_hex(dump, "signature", item->at, item->left);
 }
@@ -116,9 +105,7 @@ bool dump_verity_descriptor(struct dump *dump, struct cursor *item, struct error
 
 	if (!verity_size_read(item, &size, err))
 		return false;
-	dump_u64(dump, dump->object ? "size" : "verity descriptor size", size.size);
-	dump_number(dump, "encryption", size.encryption);
-	dump_hex(dump, "reserved", size.reserved, sizeof(size.reserved));
+	LINE(dump_u64(dump, dump->object ? "size" : "verity descriptor size", size.size), VALUE_OF(size, encryption), HEX_OF(size, reserved));
 	return true;
 }
 

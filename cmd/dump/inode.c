@@ -18,41 +18,24 @@ static const struct bit_name inode_flags[] = {
 	{ INODE_RO_VERITY, "VERITY" }, { INODE_ROOT_ITEM_INIT, "ROOT_ITEM_INIT" },
 };
 
-static void dump_one_time(struct dump *dump, const char *label, const struct disk_timespec *disk)
-{
-	const struct inode_time at = { (int64_t)le64(disk->sec), le32(disk->nsec) };
-
-	dump_time(dump, label, &at);
-	dump_end_line(dump);
-}
-
 void dump_inode_fields(struct dump *dump, const struct disk_inode_item *disk)
 {
 	const uint64_t flags = le64(disk->flags);
 	char text[256];
 
-	dump_u64(dump, "generation", le64(disk->generation));
-	dump_u64(dump, "transid", le64(disk->transid));
-	dump_u64(dump, "size", le64(disk->size));
-	dump_u64(dump, "nbytes", le64(disk->nbytes));
-	dump_end_line(dump);
-	dump_u64(dump, "block group", le64(disk->block_group));
-	dump_octal(dump, "mode", le32(disk->mode));
-	dump_number(dump, "links", le32(disk->nlink));
-	dump_number(dump, "uid", le32(disk->uid));
-	dump_number(dump, "gid", le32(disk->gid));
-	dump_u64(dump, "rdev", le64(disk->rdev));
-	dump_end_line(dump);
-	dump_u64(dump, "sequence", le64(disk->sequence));
+	LINE(VALUE_OF(*disk, generation), VALUE_OF(*disk, transid), VALUE_OF(*disk, size), VALUE_OF(*disk, nbytes));
+	LINE(VALUE("block group", disk->block_group), dump_octal(dump, "mode", le32(disk->mode)), VALUE("links", disk->nlink), VALUE_OF(*disk, uid),
+	     VALUE_OF(*disk, gid), VALUE_OF(*disk, rdev));
+	VALUE_OF(*disk, sequence);
 	/* The last has no name in btrfs-progs, and says nothing. */
 	dump_bits(dump, "flags", flags, dump->object ?
 			  bits_text(flags, inode_flags, ARRAY_SIZE(inode_flags), text, sizeof(text)) :
 			  known_bits_text(flags, inode_flags, ARRAY_SIZE(inode_flags) - 1, "none", text, sizeof(text)));
 	dump_end_line(dump);
-	dump_one_time(dump, "atime", &disk->atime);
-	dump_one_time(dump, "ctime", &disk->ctime);
-	dump_one_time(dump, "mtime", &disk->mtime);
-	dump_one_time(dump, "otime", &disk->otime);
+	LINE(VALUE_OF(*disk, atime));
+	LINE(VALUE_OF(*disk, ctime));
+	LINE(VALUE_OF(*disk, mtime));
+	LINE(VALUE_OF(*disk, otime));
 	dump_json_hex(dump, "reserved", disk->reserved, sizeof(disk->reserved));
 }
 
@@ -71,11 +54,10 @@ bool dump_inode(struct dump *dump, struct cursor *item, struct error *err)
 static void dump_inode_name(struct dump *dump, const struct inode_ref *ref, bool with_parent)
 {
 	dump_element(dump);
-	dump_u64(dump, "index", ref->index);
+	VALUE_OF(*ref, index);
 	if (with_parent)
 		dump_u64(dump, "parent", ref->parent);
-	dump_number(dump, "namelen", ref->name.left);
-	dump_name(dump, "name:", ref->name.at, ref->name.left);
+	LINE(dump_number(dump, "namelen", ref->name.left), dump_name(dump, "name:", ref->name.at, ref->name.left));
 }
 
 bool dump_inode_ref(struct dump *dump, struct cursor *item, struct error *err)
@@ -112,13 +94,8 @@ static const char *entry_type_name(uint8_t type)
 static void dump_entry(struct dump *dump, const struct dir_entry *entry, uint64_t transid)
 {
 	dump_element(dump);
-	dump_key(dump, "location", &entry->location);
-	dump_text(dump, "type", entry_type_name(entry->type));
-	dump_end_line(dump);
-	dump_u64(dump, "transid", transid);
-	dump_number(dump, "data_len", entry->data.left);
-	dump_number(dump, "name_len", entry->name.left);
-	dump_end_line(dump);
+	LINE(dump_key(dump, "location", &entry->location), dump_text(dump, "type", entry_type_name(entry->type)));
+	LINE(VALUE("transid", transid), dump_number(dump, "data_len", entry->data.left), dump_number(dump, "name_len", entry->name.left));
 	dump_name(dump, "name:", entry->name.at, entry->name.left);
 	if (entry->encrypted) {
 		dump_end_line(dump);
@@ -156,7 +133,7 @@ static void dump_compression(struct dump *dump, uint8_t compression)
 		dump_text(dump, "compression", names[compression % ARRAY_SIZE(names)]);
 		return;
 	}
-	dump_number(dump, "compression", compression);
+	VALUE("compression", compression);
 	dump_words(dump, compression == COMPRESS_NONE ? "(none)" : compression == COMPRESS_ZLIB ? "(zlib)" :
 			 compression == COMPRESS_LZO ? "(lzo)" : "(zstd)");
 }
@@ -165,12 +142,10 @@ static void dump_compression(struct dump *dump, uint8_t compression)
 static void dump_marks(struct dump *dump, const struct file_extent *e)
 {
 	if (e->encryption || dump->object) {
-		dump_number(dump, dump->object ? "encryption" : "extent encryption", e->encryption);
-		dump_end_line(dump);
+		LINE(dump_number(dump, dump->object ? "encryption" : "extent encryption", e->encryption));
 	}
 	if (e->other_encoding || dump->object) {
-		dump_bits(dump, "other_encoding", e->other_encoding, e->other_encoding == SEAL_MARK ? "SEALED" : e->other_encoding ? "unknown" : "none");
-		dump_end_line(dump);
+		LINE(dump_bits(dump, "other_encoding", e->other_encoding, e->other_encoding == SEAL_MARK ? "SEALED" : e->other_encoding ? "unknown" : "none"));
 	}
 }
 
@@ -183,29 +158,24 @@ bool dump_file_extent(struct dump *dump, struct cursor *item, struct error *err)
 
 	const bool is_prealloc = e.type == FILE_EXTENT_PREALLOC;
 
-	dump_u64(dump, "generation", e.generation);
+	VALUE_OF(e, generation);
 	if (dump->object)
 		dump_text(dump, "type", e.type == FILE_EXTENT_INLINE ? "inline" : is_prealloc ? "prealloc" : "regular");
 	else
 		dump_words(dump, e.type == FILE_EXTENT_INLINE ? "type 0 (inline)" : is_prealloc ? "type 2 (prealloc)" : "type 1 (regular)");
 	dump_end_line(dump);
 	if (e.type == FILE_EXTENT_INLINE) {
-		dump_words(dump, "inline extent");
-		dump_u64(dump, "data size", e.payload.left);
-		dump_u64(dump, "ram_bytes", e.ram_bytes);
+		VALUES(dump_words(dump, "inline extent"), VALUE("data size", e.payload.left), VALUE_OF(e, ram_bytes));
 		dump_compression(dump, e.compression);
 		dump_end_line(dump);
 		dump_json_content(dump, "data_hex", e.payload.at, e.payload.left);
 		dump_marks(dump, &e);
 		return true;
 	}
-	dump_words(dump, is_prealloc ? "prealloc data" : "extent data");
-	dump_u64(dump, "disk byte", e.disk_bytenr);
-	dump_u64(dump, dump->object ? "disk_num_bytes" : "nr", e.disk_num_bytes);
-	dump_end_line(dump);
-	dump_words(dump, is_prealloc ? "prealloc data" : "extent data");
-	dump_u64(dump, "offset", e.offset);
-	dump_u64(dump, dump->object ? "num_bytes" : "nr", e.num_bytes);
+	LINE(dump_words(dump, is_prealloc ? "prealloc data" : "extent data"), VALUE("disk byte", e.disk_bytenr),
+	     dump_u64(dump, dump->object ? "disk_num_bytes" : "nr", e.disk_num_bytes));
+	VALUES(dump_words(dump, is_prealloc ? "prealloc data" : "extent data"), VALUE_OF(e, offset),
+	       dump_u64(dump, dump->object ? "num_bytes" : "nr", e.num_bytes));
 	if (!is_prealloc || dump->object)
 		dump_u64(dump, dump->object ? "ram_bytes" : "ram", e.ram_bytes);
 	dump_end_line(dump);

@@ -78,6 +78,10 @@ void dump_number(struct dump *dump, const char *label, uint32_t value)
 		dump_u64(dump, label, value);
 }
 
+void dump_le64(struct dump *dump, const char *label, struct le64 value) { dump_u64(dump, label, le64(value)); }
+void dump_le32(struct dump *dump, const char *label, struct le32 value) { dump_number(dump, label, le32(value)); }
+void dump_le16(struct dump *dump, const char *label, struct le16 value) { dump_number(dump, label, le16(value)); }
+
 void dump_signed(struct dump *dump, const char *label, uint64_t value)
 {
 	char text[24];
@@ -221,6 +225,20 @@ void dump_time(struct dump *dump, const char *label, const struct inode_time *at
 	begin_word(dump);
 	/* As btrfs-progs has it: seconds without a sign, nanoseconds without leading zeros. */
 	printf("%s %" PRIu64 ".%" PRIu32 " (%s)", label, (uint64_t)at->sec, at->nsec, when);
+}
+
+void dump_disk_key(struct dump *dump, const char *label, struct disk_key disk)
+{
+	const struct key key = key_from_disk(&disk);
+
+	dump_key(dump, label, &key);
+}
+
+void dump_disk_time(struct dump *dump, const char *label, struct disk_timespec disk)
+{
+	const struct inode_time at = { (int64_t)le64(disk.sec), le32(disk.nsec) };
+
+	dump_time(dump, label, &at);
 }
 
 void dump_words(struct dump *dump, const char *words)

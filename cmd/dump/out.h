@@ -46,6 +46,23 @@ void dump_uuid(struct dump *dump, const char *label, const uint8_t uuid[UUID_SIZ
 void dump_key(struct dump *dump, const char *label, const struct key *key);	/* "label key (...)" */
 void dump_time(struct dump *dump, const char *label, const struct inode_time *at);
 
+/*
+ * Shorter, for decoders, which call the dump `dump`: a line of source is a line of text. VALUE_OF(inode, uid) is inode.uid, native or as on
+ * disk, as field "uid".
+ */
+#define LINE(...) (__VA_ARGS__, dump_end_line(dump))
+#define VALUES(...) ((void)0, __VA_ARGS__)		/* the line goes on */
+#define VALUE(label, value) _Generic((value), uint64_t: dump_u64, struct le64: dump_le64, struct le32: dump_le32, struct le16: dump_le16, \
+	struct disk_key: dump_disk_key, struct disk_timespec: dump_disk_time, default: dump_number)(dump, label, value)
+#define VALUE_OF(of, member) VALUE(#member, (of).member)
+#define HEX_OF(of, member) dump_hex(dump, #member, (of).member, sizeof((of).member))
+#define UUID_OF(of, member) dump_uuid(dump, #member, (of).member)
+void dump_le64(struct dump *dump, const char *label, struct le64 value);
+void dump_le32(struct dump *dump, const char *label, struct le32 value);
+void dump_le16(struct dump *dump, const char *label, struct le16 value);
+void dump_disk_key(struct dump *dump, const char *label, struct disk_key key);
+void dump_disk_time(struct dump *dump, const char *label, struct disk_timespec at);
+
 /* Members that only JSON has. */
 void dump_json_u64(struct dump *dump, const char *name, uint64_t value);
 void dump_json_hex(struct dump *dump, const char *name, const void *bytes, size_t len);

@@ -21,13 +21,12 @@ bool dump_qgroup_status(struct dump *dump, struct cursor *item, struct error *er
 
 	if (!qgroup_status_read(item, &status, err))
 		return false;
-	dump_u64(dump, "version", status.version);
-	dump_u64(dump, "generation", status.generation);
+	VALUES(VALUE_OF(status, version), VALUE_OF(status, generation));
 	if (dump->object)
 		dump_bits(dump, "flags", status.flags, status_text(status.flags, text));
 	else
 		dump_text(dump, "flags", status_text(status.flags, text));
-	dump_u64(dump, "scan", status.rescan);
+	VALUE("scan", status.rescan);
 	if (status.has_enable_gen && (dump->object || status.flags & QGROUP_STATUS_SIMPLE))
 		dump_u64(dump, "enable_gen", status.enable_gen);
 	return true;
@@ -39,13 +38,9 @@ bool dump_qgroup_info(struct dump *dump, struct cursor *item, struct error *err)
 
 	if (!qgroup_info_read(item, &info, err))
 		return false;
-	dump_u64(dump, "generation", info.generation);
-	dump_end_line(dump);
-	dump_u64(dump, "referenced", info.referenced);
-	dump_u64(dump, "referenced_compressed", info.referenced_compressed);
-	dump_end_line(dump);
-	dump_u64(dump, "exclusive", info.exclusive);
-	dump_u64(dump, "exclusive_compressed", info.exclusive_compressed);
+	LINE(VALUE_OF(info, generation));
+	LINE(VALUE_OF(info, referenced), VALUE_OF(info, referenced_compressed));
+	LINE(VALUE_OF(info, exclusive), VALUE_OF(info, exclusive_compressed));
 	return true;
 }
 
@@ -57,13 +52,9 @@ bool dump_qgroup_limit(struct dump *dump, struct cursor *item, struct error *err
 	if (!qgroup_limit_read(item, &limit, err))
 		return false;
 	snprintf(text, sizeof(text), "%s%" PRIx64, dump->object ? "0x" : "", limit.flags);
-	dump_text(dump, "flags", text);
-	dump_end_line(dump);
-	dump_signed(dump, "max_referenced", limit.max_referenced);
-	dump_signed(dump, "max_exclusive", limit.max_exclusive);
-	dump_end_line(dump);
-	dump_signed(dump, "rsv_referenced", limit.rsv_referenced);
-	dump_signed(dump, "rsv_exclusive", limit.rsv_exclusive);
+	LINE(dump_text(dump, "flags", text));
+	LINE(dump_signed(dump, "max_referenced", limit.max_referenced), dump_signed(dump, "max_exclusive", limit.max_exclusive));
+	LINE(dump_signed(dump, "rsv_referenced", limit.rsv_referenced), dump_signed(dump, "rsv_exclusive", limit.rsv_exclusive));
 	return true;
 }
 

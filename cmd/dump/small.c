@@ -22,15 +22,14 @@ bool dump_dir_log(struct dump *dump, struct cursor *item, struct error *err)
 	if (!dir_log_read(item, &end, err))
 		return false;
 	dump_json_u64(dump, "begin", dump->key->offset);
-	dump_words(dump, "dir log");
-	dump_u64(dump, "end", end);
+	LINE(dump_words(dump, "dir log"), VALUE("end", end));
 	return true;
 }
 
 bool dump_string(struct dump *dump, struct cursor *item, struct error *err)
 {
 	(void)err;
-	dump_name(dump, dump->object ? "data" : "item data", item->at, item->left);
+	LINE(dump_name(dump, dump->object ? "data" : "item data", item->at, item->left));
 	return true;
 }
 
@@ -54,10 +53,8 @@ static bool dump_unknown(struct dump *dump, const char *words, const char *unkno
 			dump_u64(dump, "objectid", key->objectid);
 		else
 			dump_text(dump, "objectid", object_text(key->objectid, text));
-		dump_u64(dump, "offset", key->offset);
-		dump_end_line(dump);
-		dump_words(dump, unknown);
-		dump_u64(dump, "objectid", key->objectid);
+		LINE(VALUE_OF(*key, offset));
+		VALUES(dump_words(dump, unknown), VALUE_OF(*key, objectid));
 	}
 	dump_json_hex(dump, "bytes", item->at, item->left);
 	return true;
