@@ -148,13 +148,6 @@ static bool on_proof(void *context, const struct walk_entry *entry, struct expor
 	return export_sources_prove(&run->sources, entry, proven, err);
 }
 
-static void on_finding(void *context, const struct export_finding *finding)
-{
-	struct run *run = context;
-
-	export_report_finding(&run->report, finding);
-}
-
 /* --- the run ---------------------------------------------------------------------------------------------------------- */
 
 static bool print_file(struct run *run, struct error *err)
@@ -167,7 +160,6 @@ static bool print_file(struct run *run, struct error *err)
 		.source = on_source,
 		.proof = on_proof,
 		.accepts_unproven = source_accepts_changes(),
-		.finding = on_finding,
 		.context = run,
 	};
 	struct export_job *job = NULL;

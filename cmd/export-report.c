@@ -21,20 +21,6 @@
 
 #define NOTES_MAX 10		/* of one kind on standard error; the report has them all */
 
-static const char *const kind_name[] = {
-	[EXPORT_LOST] = "lost",
-	[EXPORT_DOUBTFUL] = "doubtful",
-	[EXPORT_DAMAGED] = "damaged",
-	[EXPORT_FAILED] = "failed",
-	[EXPORT_SEALED] = "sealed",
-	[EXPORT_REFUSED] = "refused",
-	[EXPORT_NESTED] = "nested-subvolume",
-	[EXPORT_CIPHERTEXT] = "ciphertext",
-	[EXPORT_CONVERTING] = "being-converted",
-	[EXPORT_UNPROVEN] = "not-authenticated",
-	[EXPORT_LOSS] = "not-kept",
-};
-
 /* --- the two files ---------------------------------------------------------------------------------------------------- */
 
 static bool create(const char *name, const char *option, struct export_text *text, struct error *err)
@@ -82,7 +68,7 @@ static void drop(struct export_text *text)
 void export_report_free(struct export_report *report)
 {
 	image_hear(NULL);
-	print_hear(NULL, NULL);
+	print_hear(NULL);
 	drop(&report->report);
 	drop(&report->manifest);
 	set64_free(&report->mirrors);
@@ -90,41 +76,38 @@ void export_report_free(struct export_report *report)
 
 /* --- findings ------------------------------------------------------------------------------------------------------------ */
 
-static void put_place(struct json_object *line, uint64_t logical, uint64_t disk_length)
-{
-	if (disk_length == 0)
-		return;
-	json_u64(line, "logical", logical);
-	json_u64(line, "disk_length", disk_length);
-}
-
-static void report_finding(const struct export_report *report, const struct export_finding *f)
+/* One line of the report. */
+static void put(const struct export_report *report, const struct report *r)
 {
 	struct json_object *line;
 
 	if (!report->report.stream)
 		return;
 	line = json_line();
-	json_text(line, "finding", kind_name[f->kind]);
-	json_path(line, f->path, strlen(f->path));
-	if (f->end > 0) {
-		json_u64(line, "first", f->first);
-		json_u64(line, "last", f->end - 1);
+	json_text(line, "finding", report_name(r->kind));
+	if (r->path)
+		json_path(line, r->path, r->path_len);
+	if (r->end > 0) {
+		json_u64(line, "first", r->first);
+		json_u64(line, "last", r->end - 1);
 	}
-	if (f->kind == EXPORT_LOSS)
-		json_text(line, "what", export_losses[f->loss].name);
-	if (f->text)
-		json_text(line, "text", f->text);
-	if (f->inode) {
-		json_u64(line, "subvolume", f->subvolume);
-		json_u64(line, "inode", f->inode);
+	if (r->kind == REPORT_NOT_KEPT)
+		json_text(line, "what", export_losses[r->loss].name);
+	if (r->text)
+		json_text(line, "text", r->text);
+	if (r->inode) {
+		json_u64(line, "subvolume", r->subvolume);
+		json_u64(line, "inode", r->inode);
 	}
-	put_place(line, f->logical, f->disk_length);
+	if (r->disk_length) {
+		json_u64(line, "logical", r->logical);
+		json_u64(line, "disk_length", r->disk_length);
+	}
 	json_print(line, report->report.stream);
 }
 
 /* The text of a range begins with inode and range, for other readers. Here the path and the range were given already. */
-static const char *without_range(const struct export_finding *f)
+static const char *without_range(const struct report *f)
 {
 	uint64_t inode, first, last;
 	int n = 0;
@@ -135,36 +118,36 @@ static const char *without_range(const struct export_finding *f)
 	return f->text;
 }
 
-static void finding_text(const struct export_report *report, const struct export_finding *f, const char *path, char *text, size_t size)
+static void finding_text(const struct export_report *report, const struct report *f, const char *path, char *text, size_t size)
 {
 	const char *const text_of = without_range(f), *const colon = text_of ? ": " : "", *const why = text_of ? text_of : "";
 
 	switch (f->kind) {
-	case EXPORT_LOST:
+	case REPORT_LOST:
 		snprintf(text, size, "%s: bytes %" PRIu64 " to %" PRIu64 " are lost%s%s", path, f->first, f->end - 1, colon, why);
 		break;
-	case EXPORT_DOUBTFUL:
+	case REPORT_DOUBTFUL:
 		snprintf(text, size, "%s: bytes %" PRIu64 " to %" PRIu64 " may be wrong%s%s", path, f->first, f->end - 1, colon, why);
 		break;
-	case EXPORT_FAILED: case EXPORT_REFUSED: case EXPORT_CONVERTING:
+	case REPORT_FAILED: case REPORT_REFUSED: case REPORT_CONVERTING:
 		snprintf(text, size, "%s: not %s%s%s", path, report->done, colon, why);
 		break;
-	case EXPORT_SEALED:
+	case REPORT_SEALED:
 		snprintf(text, size, "%s: sealed or not authenticated, left out without the key%s%s", path, colon, why);
 		break;
-	case EXPORT_NESTED:
+	case REPORT_NESTED:
 		snprintf(text, size, "%s: a nested subvolume, exported as an empty directory (--recursive takes what is in it)", path);
 		break;
-	case EXPORT_CIPHERTEXT:
+	case REPORT_CIPHERTEXT:
 		snprintf(text, size, "%s: sealed or not authenticated, %s as it is on the disk%s%s", path, report->done, colon, why);
 		break;
-	case EXPORT_UNPROVEN:
+	case REPORT_UNPROVEN:
 		if (f->end > 0)
 			snprintf(text, size, "%s: bytes %" PRIu64 " to %" PRIu64 " are not authenticated%s%s", path, f->first, f->end - 1, colon, why);
 		else
 			snprintf(text, size, "%s: not authenticated%s%s", path, colon, why);
 		break;
-	case EXPORT_LOSS:
+	case REPORT_NOT_KEPT:
 		snprintf(text, size, "%s: %s", path, export_losses[f->loss].text);
 		break;
 	default:
@@ -173,17 +156,17 @@ static void finding_text(const struct export_report *report, const struct export
 }
 
 /* Damage is always reported, notes of one kind only a limited number of times. */
-static bool is_told(struct export_report *report, const struct export_finding *f)
+static bool is_told(struct export_report *report, const struct report *f)
 {
 	switch (f->kind) {
-	case EXPORT_SEALED:
+	case REPORT_SEALED:
 		/* For a single file the verdict says it. */
 		return !report->is_one_file && ++report->n_notes[f->kind] <= NOTES_MAX;
-	case EXPORT_LOSS:
+	case REPORT_NOT_KEPT:
 		if (report->loss_told[f->loss])
 			return false;
 		return report->loss_told[f->loss] = true;
-	case EXPORT_CIPHERTEXT: case EXPORT_NESTED: case EXPORT_REFUSED:
+	case REPORT_CIPHERTEXT: case REPORT_NESTED: case REPORT_REFUSED:
 		return ++report->n_notes[f->kind] <= NOTES_MAX;
 	default:
 		return true;
@@ -199,23 +182,6 @@ static void say(struct export_report *report, void (*print)(void *context, const
 	report->is_saying = false;
 }
 
-void export_report_finding(struct export_report *report, const struct export_finding *f)
-{
-	const bool is_damage = f->kind == EXPORT_LOST || f->kind == EXPORT_DOUBTFUL || f->kind == EXPORT_DAMAGED || f->kind == EXPORT_FAILED ||
-			       f->kind == EXPORT_UNPROVEN || f->kind == EXPORT_CONVERTING;
-	char *path, text[2048];
-
-	report_finding(report, f);
-	if (!is_told(report, f))
-		return;
-	path = escape_new(f->path[0] ? f->path : ".", f->path[0] ? strlen(f->path) : 1);
-	finding_text(report, f, path ? path : "?", text, sizeof(text));
-	free(path);
-	say(report, is_damage ? print_warning : print_note, text);
-	if (f->kind != EXPORT_LOSS && report->n_notes[f->kind] == NOTES_MAX)
-		say(report, print_note, "further ones are counted, and listed by --report");
-}
-
 void export_report_place(struct export_report *report, const struct place_finding *finding, const char *text)
 {
 	if (report->report.stream) {
@@ -227,17 +193,21 @@ void export_report_place(struct export_report *report, const struct place_findin
 	say(report, print_warning, text);
 }
 
-static void report_text(const struct export_report *report, const char *kind, const char *text, uint64_t logical, uint64_t disk_length)
+static void hear_finding(struct export_report *report, const struct report *f)
 {
-	struct json_object *line;
+	const bool is_damage = f->kind == REPORT_LOST || f->kind == REPORT_DOUBTFUL || f->kind == REPORT_DAMAGED || f->kind == REPORT_FAILED ||
+			       f->kind == REPORT_UNPROVEN || f->kind == REPORT_CONVERTING;
+	char *path, text[2048];
 
-	if (!report->report.stream)
+	put(report, f);
+	if (!is_told(report, f))
 		return;
-	line = json_line();
-	json_text(line, "finding", kind);
-	json_text(line, "text", text);
-	put_place(line, logical, disk_length);
-	json_print(line, report->report.stream);
+	path = f->path_len ? escape_new(f->path, f->path_len) : escape_new(".", 1);
+	finding_text(report, f, path ? path : "?", text, sizeof(text));
+	free(path);
+	say(report, is_damage ? print_warning : print_note, text);
+	if (f->kind != REPORT_NOT_KEPT && report->n_notes[f->kind] == NOTES_MAX)
+		say(report, print_note, "further ones are counted, and listed by --report");
 }
 
 static void hear_mirror(struct export_report *report, const struct report *r)
@@ -247,7 +217,7 @@ static void hear_mirror(struct export_report *report, const struct report *r)
 
 	if (!set64_add(&report->mirrors, hash64(r->text, strlen(r->text), 0), &added, &ignored) || !added)
 		return;
-	report_text(report, "other-mirror", r->text, r->logical, r->disk_length);
+	put(report, r);
 	if (set64_count(&report->mirrors) > NOTES_MAX)
 		return;
 	say(report, print_warning, r->text);
@@ -259,12 +229,14 @@ static void hear(void *context, const struct report *r)
 {
 	struct export_report *report = context;
 
+	if (r->path)
+		return hear_finding(report, r);
 	if (r->kind == REPORT_MIRROR)
 		return hear_mirror(report, r);
 	progress_clear(&report->progress);
 	if (r->kind == REPORT_INVALID) {
 		report->summary->n_damaged++;
-		report_text(report, "invalid", r->text, 0, 0);
+		put(report, r);
 	}
 	report->is_saying = r->kind == REPORT_INVALID;
 	print_report(NULL, r);
@@ -272,23 +244,23 @@ static void hear(void *context, const struct report *r)
 }
 
 /* Whatever else is printed, by whomever. */
-static void hear_line(void *context, const char *kind, const char *text)
+static void hear_line(void *context, const struct report *r)
 {
 	struct export_report *report = context;
 
 	if (!report->is_saying)
-		report_text(report, kind, text, 0, 0);
+		put(report, r);
 }
 
 bool export_report_open(struct export_report *report, const char *report_name, const char *manifest_name, struct error *err)
 {
-	const struct reporter reporter = { hear, report };
+	const struct reporter reporter = { hear, report }, lines = { hear_line, report };
 
 	report->begin = time(NULL);
 	if (!create(report_name, "--report", &report->report, err) || !create(manifest_name, "--manifest", &report->manifest, err))
 		return false;
 	image_hear(&reporter);
-	print_hear(hear_line, report);
+	print_hear(&lines);
 	return true;
 }
 

@@ -30,7 +30,7 @@ struct export_report {
 	struct progress progress;
 	uint64_t progress_total;
 	time_t begin;
-	unsigned n_notes[EXPORT_LOSS + 1];	/* printed so far */
+	unsigned n_notes[REPORT_KINDS];	/* printed so far */
 	bool loss_told[OUT_LOSSES];
 	struct set64 mirrors;		/* hashes of the warnings about bytes from another mirror, because a sector may be read twice */
 };
@@ -38,11 +38,10 @@ struct export_report {
 	{ .done = (what_is_done), .summary = (its_summary), .report.file.fd = -1, .manifest.file.fd = -1 }
 
 /*
- * NULL names: not wanted. The files must not exist yet. From then on, every warning and note that is printed is in the report, those of
- * image_open() included; what is found to be invalid counts as damage.
+ * NULL names: not wanted. The files must not exist yet. From then on, everything that volumes opened by image_open() report is printed and is
+ * in the report, as is every other warning and note that is printed; what is found to be invalid counts as damage.
  */
 bool export_report_open(struct export_report *report, const char *report_name, const char *manifest_name, struct error *err) must_use;
-void export_report_finding(struct export_report *report, const struct export_finding *finding);
 /* A subvolume that is not where it was sealed: both paths. */
 void export_report_place(struct export_report *report, const struct place_finding *finding, const char *text);
 /* marks: bits of export_mark */

@@ -85,13 +85,6 @@ static bool on_closed_link(void *context, const struct walk_entry *entry, bool *
 	return export_sources_has_sealed_target(&run->sources, entry, sealed, err);
 }
 
-static void on_finding(void *context, const struct export_finding *finding)
-{
-	struct run *run = context;
-
-	export_report_finding(&run->report, finding);
-}
-
 static void on_progress(void *context, const struct export_summary *so_far)
 {
 	struct run *run = context;
@@ -123,16 +116,17 @@ static bool on_place(void *context, const struct place_finding *finding, const c
 static void find_lost_snapshots(struct run *run)
 {
 	char path[40];
+	struct report report = { .kind = REPORT_FAILED, .path = (const uint8_t *)path };
 
 	for (size_t i = 0; opt.snapshots && i < run->list.n_lost; i++) {
 		const struct subvolume_lost *lost = &run->list.lost[i];
-		const struct export_finding finding = { .kind = EXPORT_FAILED, .path = path, .text = lost->what };
 
 		if (lost->is_path)
 			continue;
-		snprintf(path, sizeof(path), "subvolume-%" PRIu64, lost->id);
+		report.path_len = (size_t)snprintf(path, sizeof(path), "subvolume-%" PRIu64, lost->id);
+		report.text = lost->what;
 		run->summary.n_failed++;
-		on_finding(run, &finding);
+		report_to(&run->volume->reporter, &report);
 	}
 }
 
@@ -147,7 +141,6 @@ static bool write_out(struct run *run, struct out *out, struct error *err)
 		.proof = on_proof,
 		.accepts_unproven = source_accepts_changes(),
 		.link_is_sealed = on_closed_link,
-		.finding = on_finding,
 		.progress = run->report.progress.mode == PROGRESS_NONE ? NULL : on_progress,
 		.hashed = opt.manifest ? on_hash : NULL,
 		.context = run,

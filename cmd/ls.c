@@ -83,11 +83,25 @@ static bool read_link(const struct listing *listing, const struct tree *tree, st
 	return link_target_read(listing->extents, tree, row->file.inode, &row->target, &row->target_len, err);
 }
 
+static void hear(void *context, const struct report *report)
+{
+	struct listing *listing = context;
+
+	/* With --long its own line says it. */
+	if (report->kind == REPORT_FAILED && (opt.detail || format_is_json()))
+		return;
+	listing->n_bad += report->kind != REPORT_REFUSED;
+	listing->n_too_long += report->kind == REPORT_REFUSED;
+	print_damage(report, ".");
+}
+
 static void tell(struct listing *listing, const uint8_t *path, size_t len, const struct error *what)
 {
-	listing->n_bad += what->kind != ERROR_REFUSED;
-	listing->n_too_long += what->kind == ERROR_REFUSED;
-	print_damage(path, len, ".", what);
+	struct report report = report_of(REPORT_DAMAGED, what);
+
+	report.path = path;
+	report.path_len = len;
+	hear(listing, &report);
 }
 
 /* With --recursive: relative to the path asked for. */
@@ -271,19 +285,6 @@ static void print_heading(struct listing *listing, const struct walk_entry *entr
 	free(path);
 }
 
-static bool walk_bad(void *context, const uint8_t *path, size_t len, const struct error *what, struct error *err)
-{
-	(void)err;
-	tell(context, path, len, what);
-	return true;
-}
-
-/* With --long its own line says it. */
-static bool walk_lost(void *context, const uint8_t *path, size_t len, const struct error *what, struct error *err)
-{
-	return opt.detail || format_is_json() || walk_bad(context, path, len, what, err);
-}
-
 /* With everything below, the listing lacks what is lost there. */
 static bool warn_place(struct listing *listing, const struct subvolume *subvolume, struct error *err)
 {
@@ -346,16 +347,16 @@ static bool walk_entry(void *context, const struct walk_entry *entry, bool *desc
 		return false;
 	if (print_directory(listing, &what))
 		return true;
+	if (what.kind != ERROR_CORRUPT)
+		return *err = what, false;
 	/* Damage in one directory must not hide the others. */
-	if (what.kind == ERROR_CORRUPT)
-		return walk_bad(listing, entry->path, entry->path_len, &what, err);
-	*err = what;
-	return false;
+	tell(listing, entry->path, entry->path_len, &what);
+	return true;
 }
 
 static bool print_below(struct listing *listing, const struct file_id *file, const char *path, struct error *err)
 {
-	static const struct walk_visitor visitor = { .entry = walk_entry, .bad = walk_bad, .lost = walk_lost };
+	static const struct walk_visitor visitor = { .entry = walk_entry, .report = hear };
 	size_t len = strlen(path);
 	char *above;
 	bool ok;

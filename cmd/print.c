@@ -70,42 +70,62 @@ bool pipe_is_gone(void)
 	return has_no_reader;
 }
 
-static void (*line_heard)(void *context, const char *kind, const char *text);
-static void *line_context;
+static struct reporter listener;
 
-void print_hear(void (*heard)(void *context, const char *kind, const char *text), void *context)
+void print_hear(const struct reporter *reporter)
 {
-	line_heard = heard;
-	line_context = context;
+	listener = reporter ? *reporter : (struct reporter){ 0 };
 }
 
-static void print_line(const char *kind, const char *text)
+const char *report_name(enum report_kind kind)
+{
+	static const char *const names[REPORT_KINDS] = {
+		[REPORT_NOTE] = "note",
+		[REPORT_WARNING] = "warning",
+		[REPORT_MIRROR] = "other-mirror",
+		[REPORT_INVALID] = "invalid",
+		[REPORT_DOUBTFUL] = "doubtful",
+		[REPORT_LOST] = "lost",
+		[REPORT_DAMAGED] = "damaged",
+		[REPORT_FAILED] = "failed",
+		[REPORT_REFUSED] = "refused",
+		[REPORT_SEALED] = "sealed",
+		[REPORT_NESTED] = "nested-subvolume",
+		[REPORT_CIPHERTEXT] = "ciphertext",
+		[REPORT_CONVERTING] = "being-converted",
+		[REPORT_UNPROVEN] = "not-authenticated",
+		[REPORT_NOT_KEPT] = "not-kept",
+	};
+
+	return names[kind];
+}
+
+static void print_line(enum report_kind kind, const char *text)
 {
 	struct error ignored;	/* the end of main() tells */
 
-	if (line_heard)
-		line_heard(line_context, kind, text);
+	report_to(&listener, &(struct report){ .kind = kind, .text = text });
 	(void)!stdout_flush(&ignored);
 	if (format_is_json()) {
 		struct json_object *line = json_line();
 
-		json_text(line, kind, text);
+		json_text(line, report_name(kind), text);
 		json_print(line, stderr);
 	} else {
-		fprintf(stderr, "btrfs-crypt %s: %s: %s\n", command_name ? command_name : "", kind, text);
+		fprintf(stderr, "btrfs-crypt %s: %s: %s\n", command_name ? command_name : "", report_name(kind), text);
 	}
 }
 
 void print_warning(void *context, const char *text)
 {
 	(void)context;
-	print_line("warning", text);
+	print_line(REPORT_WARNING, text);
 }
 
 void print_note(void *context, const char *text)
 {
 	(void)context;
-	print_line("note", text);
+	print_line(REPORT_NOTE, text);
 }
 
 void print_report(void *context, const struct report *report)
@@ -115,7 +135,7 @@ void print_report(void *context, const struct report *report)
 	switch (report->kind) {
 	case REPORT_INVALID:
 		command_status = ERROR_CORRUPT;
-		print_line("invalid", report->text);
+		print_line(REPORT_INVALID, report->text);
 		break;
 	case REPORT_DOUBTFUL:
 		snprintf(text, sizeof(text), "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": %s", report->inode, report->first, report->end - 1,
@@ -127,11 +147,11 @@ void print_report(void *context, const struct report *report)
 	}
 }
 
-void print_damage(const uint8_t *path, size_t len, const char *top, const struct error *what)
+void print_damage(const struct report *report, const char *top)
 {
-	char text[sizeof(what->text) + 300], name[256];
+	char text[sizeof(((struct error *)0)->text) + 300], name[256];
 
-	escape_text(path, len, name, sizeof(name));
-	snprintf(text, sizeof(text), "%s: %s", name[0] ? name : top, what->text);
+	escape_text(report->path, report->path_len, name, sizeof(name));
+	snprintf(text, sizeof(text), "%s: %s", name[0] ? name : top, report->text);
 	print_warning(NULL, text);
 }

@@ -20,10 +20,12 @@ void print_warning(void *context, const char *text);
 void print_note(void *context, const char *text);
 /* The same for what a volume reports. What was used or left out with --tolerant makes the status 6. */
 void print_report(void *context, const struct report *report);
-/* Each of these lines is given to heard as well, with its kind, "warning", "note" or "invalid": for a report. */
-void print_hear(void (*heard)(void *context, const char *kind, const char *text), void *context);
-/* A warning about what a walk could not read. path: as in the image; top: printed if path is empty. */
-void print_damage(const uint8_t *path, size_t len, const char *top, const struct error *what);
+/* Each of these lines goes to reporter as well, with its kind and text; NULL: to none. */
+void print_hear(const struct reporter *reporter);
+/* A warning about what a walk could not read. top: printed if its path is empty. */
+void print_damage(const struct report *report, const char *top);
+/* "invalid": before such a line, and in JSON. */
+const char *report_name(enum report_kind kind);
 
 /* False, as a system error, if something could not be written, now or before. */
 bool stdout_flush(struct error *err) must_use;

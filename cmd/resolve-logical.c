@@ -25,14 +25,12 @@ struct telling {
 	uint64_t n_bad;
 };
 
-static bool print_bad(void *context, const struct error *what, struct error *err)
+static void print_bad(void *context, const struct report *report)
 {
 	struct telling *telling = context;
 
-	(void)err;
 	telling->n_bad++;
-	print_warning(NULL, what->text);
-	return true;
+	print_report(NULL, report);
 }
 
 static bool print_file(void *context, const struct backref_file *file, struct error *err)
@@ -47,7 +45,9 @@ static bool print_file(void *context, const struct backref_file *file, struct er
 			*err = what;
 			return false;
 		}
-		return print_bad(telling, &what, err) && print_path(&naming, NULL, 0, err);
+		telling->n_bad++;
+		print_warning(NULL, what.text);
+		n_names = 0;
 	}
 	return n_names > 0 || print_path(&naming, NULL, 0, err);
 }
@@ -190,7 +190,7 @@ static bool print_found(void *context, const struct backref_extent *extent, stru
 
 static bool by_scan(struct telling *telling, struct error *err)
 {
-	static const struct owner_visitor visitor = { .extent = print_found, .file = print_file, .tree = print_tree, .bad = print_bad };
+	static const struct owner_visitor visitor = { .extent = print_found, .file = print_file, .tree = print_tree, .report = print_bad };
 
 	telling->scans = true;
 	if (!owner_scan(telling->list->volume, telling->logical, telling->whole, &visitor, telling, err))

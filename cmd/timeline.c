@@ -101,20 +101,18 @@ static bool tell_leave(void *context, const struct walk_entry *entry, struct err
 	return true;
 }
 
-static bool tell_bad(void *context, const uint8_t *path, size_t len, const struct error *what, struct error *err)
+static void tell_bad(void *context, const struct report *report)
 {
 	struct telling *telling = context;
 
-	(void)err;
-	telling->n_bad += what->kind != ERROR_REFUSED;
-	telling->n_too_long += what->kind == ERROR_REFUSED;
-	print_damage(path, len, "/", what);
-	return true;
+	telling->n_bad += report->kind != REPORT_REFUSED;
+	telling->n_too_long += report->kind == REPORT_REFUSED;
+	print_damage(report, "/");
 }
 
 static bool tell_all(const struct subvolume_list *list, const struct subvolume *subvolume, struct error *err)
 {
-	static const struct walk_visitor visitor = { .entry = tell_entry, .leave = tell_leave, .bad = tell_bad };
+	static const struct walk_visitor visitor = { .entry = tell_entry, .leave = tell_leave, .report = tell_bad };
 	const struct file_id start = { subvolume->id, FIRST_FREE_ID };
 	struct telling telling = { .list = list };
 	const bool ok = walk(list->volume, &start, &visitor, &telling, err);

@@ -79,7 +79,7 @@ static void set_times(struct archive_out *a, const struct out_entry *from)
 	if (times.otime.sec != 0 || times.otime.nsec != 0)
 		archive_entry_set_birthtime(a->entry, times.otime.sec, times.otime.nsec);
 	if (times.loss != OUT_LOSSES)
-		a->out.loss(a->out.loss_context, times.loss, from->path);
+		out_lose(&a->out, times.loss, from->path);
 }
 
 static int library_tag(uint16_t tag)
@@ -133,9 +133,9 @@ static void add_xattrs(struct archive_out *a, const struct out_entry *from)
 		const bool is_default = strcmp(xattr->name, "system.posix_acl_default") == 0;
 
 		if (a->format != OUT_TAR)
-			a->out.loss(a->out.loss_context, is_access || is_default ? OUT_LOSS_ACL : OUT_LOSS_XATTR, from->path);
+			out_lose(&a->out, is_access || is_default ? OUT_LOSS_ACL : OUT_LOSS_XATTR, from->path);
 		else if (!is_kept(xattr->name))
-			a->out.loss(a->out.loss_context, OUT_LOSS_NAME, from->path);
+			out_lose(&a->out, OUT_LOSS_NAME, from->path);
 		if (a->format == OUT_TAR && !(is_access && add_acl(a->entry, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, xattr)) &&
 		    !(is_default && add_acl(a->entry, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, xattr)))
 			archive_entry_xattr_add_entry(a->entry, xattr->name, xattr->value, xattr->len);
@@ -193,11 +193,11 @@ static bool format_has(struct archive_out *a, const struct out_entry *from)
 	const mode_t mode = from->inode->mode;
 
 	if (S_ISSOCK(mode))
-		a->out.loss(a->out.loss_context, OUT_LOSS_SOCKET, from->path);
+		out_lose(&a->out, OUT_LOSS_SOCKET, from->path);
 	else if (a->format == OUT_ZIP && S_ISFIFO(mode))
-		a->out.loss(a->out.loss_context, OUT_LOSS_FIFO, from->path);
+		out_lose(&a->out, OUT_LOSS_FIFO, from->path);
 	else if (a->format == OUT_ZIP && (S_ISCHR(mode) || S_ISBLK(mode)))
-		a->out.loss(a->out.loss_context, OUT_LOSS_DEVICE, from->path);
+		out_lose(&a->out, OUT_LOSS_DEVICE, from->path);
 	else
 		return true;
 	return false;
@@ -241,7 +241,7 @@ static bool archive_begin(struct out *out, const struct out_entry *from, bool *t
 	}
 	/* pax keeps the bytes of names that are not UTF-8, and says so in the archive: no loss. */
 	if (rc == ARCHIVE_WARN && (a->format != OUT_TAR || is_all_utf8(from)))
-		out->loss(out->loss_context, OUT_LOSS_NAME, from->path);
+		out_lose(out, OUT_LOSS_NAME, from->path);
 	*taken = true;
 	return true;
 }

@@ -52,19 +52,16 @@ static bool add(void *context, const struct dir_entry *xattr, struct error *err)
 }
 
 bool attributes_read(struct attributes *a, const struct tree *subvolume, uint64_t inode,
-		     void (*bad)(void *context, const struct error *what), void *context, struct error *err)
+		     struct error *damaged, struct error *err)
 {
-	struct error what = { 0 };
 	size_t at = 0;
 
 	a->n = a->used = 0;
-	if (!xattr_read(subvolume, inode, add, a, &what)) {
-		if (!error_is_damage(&what)) {
-			*err = what;
-			return false;
-		}
-		error_prefix(&what, "extended attributes of inode %" PRIu64, inode);
-		bad(context, &what);
+	*damaged = (struct error){ 0 };
+	if (!xattr_read(subvolume, inode, add, a, damaged)) {
+		if (!error_is_damage(damaged))
+			return *err = *damaged, false;
+		error_prefix(damaged, "extended attributes of inode %" PRIu64, inode);
 	}
 	for (size_t i = 0; i < a->n; i++) {
 		a->at[i].name = (const char *)a->bytes + at;

@@ -16,9 +16,9 @@ struct attributes {
 	size_t used, size;
 };
 
-/* Damage is reported to bad, which may be called several times. Everything else is returned. */
+/* *damaged says what cannot be read of them, if anything. The others are returned. */
 bool attributes_read(struct attributes *attributes, const struct tree *subvolume, uint64_t inode,
-		     void (*bad)(void *context, const struct error *what), void *context, struct error *err) must_use;
+		     struct error *damaged, struct error *err) must_use;
 void attributes_free(struct attributes *attributes);
 
 #endif /* COMMON_EXPORT_ATTRIBUTES_H */

@@ -49,11 +49,6 @@ static bool cannot(const char *what, struct error *refused, struct error *err)
 	return true;
 }
 
-static void lose(struct dir_out *d, enum out_loss loss, const char *path)
-{
-	d->out.loss(d->out.loss_context, loss, path);
-}
-
 /* --- from paths to open directories ------------------------------------------------------------------------------- */
 
 static bool is_plain_name(const char *name, size_t len)
@@ -144,9 +139,9 @@ static void times_of(const struct inode *inode, struct timespec times[2])
 static void check_times(struct dir_out *d, const struct stat *st, const struct timespec times[2], const char *path)
 {
 	if (st->st_atim.tv_sec != times[0].tv_sec || st->st_mtim.tv_sec != times[1].tv_sec)
-		lose(d, OUT_LOSS_TIME_RANGE, path);
+		out_lose(&d->out, OUT_LOSS_TIME_RANGE, path);
 	else if (st->st_atim.tv_nsec != times[0].tv_nsec || st->st_mtim.tv_nsec != times[1].tv_nsec)
-		lose(d, OUT_LOSS_TIMES, path);
+		out_lose(&d->out, OUT_LOSS_TIMES, path);
 }
 
 static enum out_loss loss_of(const char *xattr)
@@ -163,15 +158,15 @@ static void set_all(struct dir_out *d, int fd, const struct out_entry *entry)
 
 	times_of(inode, times);
 	if (fchown(fd, inode->uid, inode->gid) != 0)
-		lose(d, OUT_LOSS_OWNER, entry->path);
+		out_lose(&d->out, OUT_LOSS_OWNER, entry->path);
 	for (size_t i = 0; i < entry->n_xattrs; i++) {
 		if (fsetxattr(fd, entry->xattr[i].name, entry->xattr[i].value, entry->xattr[i].len, 0) != 0)
-			lose(d, loss_of(entry->xattr[i].name), entry->path);
+			out_lose(&d->out, loss_of(entry->xattr[i].name), entry->path);
 	}
 	if (fchmod(fd, inode->mode & 07777) != 0)
-		lose(d, OUT_LOSS_MODE, entry->path);
+		out_lose(&d->out, OUT_LOSS_MODE, entry->path);
 	if (futimens(fd, times) != 0)
-		lose(d, OUT_LOSS_TIMES, entry->path);
+		out_lose(&d->out, OUT_LOSS_TIMES, entry->path);
 	else if (fstat(fd, &st) == 0)
 		check_times(d, &st, times, entry->path);
 }
@@ -186,16 +181,16 @@ static void set_at(struct dir_out *d, int parent, const char *name, const struct
 
 	times_of(inode, times);
 	if (fchownat(parent, name, inode->uid, inode->gid, AT_SYMLINK_NOFOLLOW) != 0)
-		lose(d, OUT_LOSS_OWNER, entry->path);
+		out_lose(&d->out, OUT_LOSS_OWNER, entry->path);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", parent, name);
 	for (size_t i = 0; i < entry->n_xattrs; i++) {
 		if (lsetxattr(path, entry->xattr[i].name, entry->xattr[i].value, entry->xattr[i].len, 0) != 0)
-			lose(d, loss_of(entry->xattr[i].name), entry->path);
+			out_lose(&d->out, loss_of(entry->xattr[i].name), entry->path);
 	}
 	if (!S_ISLNK(inode->mode) && fchmodat(parent, name, inode->mode & 07777, 0) != 0)
-		lose(d, OUT_LOSS_MODE, entry->path);
+		out_lose(&d->out, OUT_LOSS_MODE, entry->path);
 	if (utimensat(parent, name, times, AT_SYMLINK_NOFOLLOW) != 0)
-		lose(d, OUT_LOSS_TIMES, entry->path);
+		out_lose(&d->out, OUT_LOSS_TIMES, entry->path);
 	else if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		check_times(d, &st, times, entry->path);
 }
@@ -245,7 +240,7 @@ static bool make_special(struct dir_out *d, const struct out_entry *entry, int p
 	if (mknodat(parent, name, (mode & S_IFMT) | 0600, device) != 0) {
 		if (errno != EPERM)
 			return cannot("mknod", refused, err);
-		lose(d, S_ISSOCK(mode) ? OUT_LOSS_SOCKET : S_ISFIFO(mode) ? OUT_LOSS_FIFO : OUT_LOSS_DEVICE, entry->path);
+		out_lose(&d->out, S_ISSOCK(mode) ? OUT_LOSS_SOCKET : S_ISFIFO(mode) ? OUT_LOSS_FIFO : OUT_LOSS_DEVICE, entry->path);
 		return true;
 	}
 	set_at(d, parent, name, entry);

@@ -37,15 +37,13 @@ static bool take_bytes(void *context, uint64_t offset, const void *bytes, size_t
 static bool take_lost(void *context, uint64_t first, uint64_t end, const struct error *what, struct error *err)
 {
 	struct export_job *job = context;
-	const struct export_finding finding = {
-		.kind = EXPORT_LOST, .path = job->path, .subvolume = job->subvolume, .inode = job->inode, .first = first, .end = end,
-		.logical = what->logical, .disk_length = what->disk_length, .text = what->text,
-	};
+	struct report report = report_of(REPORT_LOST, what);
 
 	(void)err;
 	job->is_incomplete = true;
-	job->summary->lost_bytes += end - first;
-	export_tell(job, &finding);
+	report.first = first;
+	report.end = end;
+	export_tell(job, report);
 	return true;
 }
 
@@ -60,16 +58,9 @@ static void hear_volume(void *context, const struct report *report)
 		report_to(&job->above, report);
 }
 
-static void take_doubt(void *context, const struct report *doubt)
+static void take_doubt(void *context, const struct report *report)
 {
-	struct export_job *job = context;
-	const struct export_finding finding = {
-		.kind = EXPORT_DOUBTFUL, .path = job->path, .subvolume = job->subvolume, .inode = job->inode, .first = doubt->first, .end = doubt->end,
-		.logical = doubt->logical, .disk_length = doubt->disk_length, .text = doubt->text,
-	};
-
-	job->summary->doubtful_bytes += doubt->end - doubt->first;
-	export_tell(job, &finding);
+	export_tell(context, *report);
 }
 
 static bool write_bytes(struct export_job *job, const struct walk_entry *entry, struct extent_source *source, bool ciphertext,

@@ -50,12 +50,9 @@ struct export_job {
 	struct reporter above;		/* who heard the volume before */
 };
 
-/* Hands a finding about the current entry over. */
-void export_tell(struct export_job *job, const struct export_finding *finding);
-
-/* Reports a finding about the current entry and counts it. */
-void export_find(struct export_job *job, enum export_finding_kind kind, const char *text);
-void export_find_error(struct export_job *job, enum export_finding_kind kind, const struct error *what);	/* with its place on disk */
+/* Reports something about the current entry and counts it. */
+void export_tell(struct export_job *job, struct report report);
+void export_find(struct export_job *job, enum report_kind kind, const char *text);
 
 /* Is the entry as it was sealed? Differences are reported. *skip: leave it out, with everything below. */
 bool export_prove(struct export_job *job, const struct walk_entry *entry, bool *skip, struct error *err) must_use;

@@ -22,59 +22,45 @@
 
 /* --- telling --------------------------------------------------------------------------------------------------------- */
 
-void export_tell(struct export_job *job, const struct export_finding *finding)
+void export_tell(struct export_job *job, struct report report)
 {
-	switch (finding->kind) {
-	case EXPORT_LOST: case EXPORT_DOUBTFUL: case EXPORT_UNPROVEN: job->marks |= EXPORT_NOT_AS_IT_WAS; break;
-	case EXPORT_CIPHERTEXT: job->marks |= EXPORT_AS_ON_DISK; break;
+	struct export_summary *s = job->summary;
+
+	switch (report.kind) {
+	case REPORT_LOST: s->lost_bytes += report.end - report.first; break;
+	case REPORT_DOUBTFUL: s->doubtful_bytes += report.end - report.first; break;
+	case REPORT_DAMAGED: s->n_damaged++; break;
+	case REPORT_FAILED: s->n_failed++; break;
+	case REPORT_REFUSED: s->n_refused++; break;
+	case REPORT_SEALED: s->n_sealed++; break;
+	case REPORT_NESTED: s->n_nested++; break;
+	case REPORT_CIPHERTEXT: s->n_ciphertext++; break;
+	case REPORT_CONVERTING: s->n_converting++; break;
+	case REPORT_UNPROVEN: s->n_unproven++; break;
 	default: break;
 	}
-	job->options->finding(job->options->context, finding);
+	if (report.kind == REPORT_LOST || report.kind == REPORT_DOUBTFUL || report.kind == REPORT_UNPROVEN)
+		job->marks |= EXPORT_NOT_AS_IT_WAS;
+	else if (report.kind == REPORT_CIPHERTEXT)
+		job->marks |= EXPORT_AS_ON_DISK;
+	report.path = (const uint8_t *)job->path;
+	report.path_len = strlen(job->path);
+	report.subvolume = job->subvolume;
+	report.inode = job->inode;
+	report_to(&job->above, &report);
 }
 
-static void find(struct export_job *job, enum export_finding_kind kind, const char *text, uint64_t logical, uint64_t disk_length)
+void export_find(struct export_job *job, enum report_kind kind, const char *text)
 {
-	const struct export_finding finding = {
-		.kind = kind, .path = job->path, .subvolume = job->subvolume, .inode = job->inode, .logical = logical, .disk_length = disk_length,
-		.text = text,
-	};
-
-	switch (kind) {
-	case EXPORT_DAMAGED: job->summary->n_damaged++; break;
-	case EXPORT_FAILED: job->summary->n_failed++; break;
-	case EXPORT_SEALED: job->summary->n_sealed++; break;
-	case EXPORT_REFUSED: job->summary->n_refused++; break;
-	case EXPORT_NESTED: job->summary->n_nested++; break;
-	case EXPORT_CIPHERTEXT: job->summary->n_ciphertext++; break;
-	case EXPORT_UNPROVEN: job->summary->n_unproven++; break;
-	case EXPORT_CONVERTING: job->summary->n_converting++; break;
-	default: break;
-	}
-	export_tell(job, &finding);
+	export_tell(job, (struct report){ .kind = kind, .text = text });
 }
 
-void export_find(struct export_job *job, enum export_finding_kind kind, const char *text)
-{
-	find(job, kind, text, 0, 0);
-}
-
-void export_find_error(struct export_job *job, enum export_finding_kind kind, const struct error *what)
-{
-	find(job, kind, what->text, what->logical, what->disk_length);
-}
-
-static void find_damage(void *context, const struct error *what)
-{
-	export_find_error(context, EXPORT_DAMAGED, what);
-}
-
-static void find_loss(void *context, enum out_loss loss, const char *path)
+static void take_loss(void *context, const struct report *report)
 {
 	struct export_job *job = context;
-	const struct export_finding finding = { .kind = EXPORT_LOSS, .path = path, .loss = loss };
 
-	job->summary->losses[loss]++;
-	job->options->finding(job->options->context, &finding);
+	job->summary->losses[report->loss]++;
+	report_to(&job->above, report);
 }
 
 /* Writes to path what the walk calls `walked`, below the prefix. */
@@ -105,10 +91,14 @@ static struct export_kept *kept_of(const struct walk_entry *entry)
 static bool read_attributes(struct export_job *job, const struct walk_entry *entry, bool leaving, struct out_entry *out,
 			    struct error *err)
 {
+	struct error damaged;
+
 	if (entry->is_stub || (S_ISDIR(entry->inode.mode) && ((job->out->is_directory && !leaving) || job->is_neutral[entry->depth])))
 		return true;
-	if (!attributes_read(&job->attributes, entry->tree, entry->number, find_damage, job, err))
+	if (!attributes_read(&job->attributes, entry->tree, entry->number, &damaged, err))
 		return false;
+	if (damaged.kind != ERROR_NONE)
+		export_tell(job, report_of(REPORT_DAMAGED, &damaged));
 	out->xattr = job->attributes.at;
 	out->n_xattrs = job->attributes.n;
 	return true;
@@ -144,9 +134,9 @@ static bool begin(struct export_job *job, const struct walk_entry *entry, struct
 	if (!job->out->ops->begin(job->out, out, taken, &refused, err))
 		return false;
 	if (!*taken && refused.kind != ERROR_NONE)
-		export_find(job, EXPORT_REFUSED, refused.text);
+		export_find(job, REPORT_REFUSED, refused.text);
 	if (*taken && !out->link_to && job->out->keeps_attributes && lost_flags(&entry->inode))
-		find_loss(job, OUT_LOSS_FLAGS, job->path);
+		out_lose(job->out, OUT_LOSS_FLAGS, job->path);
 	if (*taken && kept) {
 		kept->number = out->number;
 		kept->taken = true;
@@ -173,7 +163,7 @@ static bool looks_sealed(const struct export_job *job, const struct walk_entry *
 static void give_closed(struct export_job *job, bool looks_sealed, const char *what, bool *given)
 {
 	*given = job->options->raw || (job->options->accept_unsealed && !looks_sealed);
-	export_find(job, job->options->raw ? EXPORT_CIPHERTEXT : *given ? EXPORT_UNPROVEN : EXPORT_SEALED, what);
+	export_find(job, job->options->raw ? REPORT_CIPHERTEXT : *given ? REPORT_UNPROVEN : REPORT_SEALED, what);
 }
 
 /* Returns false and reports it if the holes are longer than the output can take. */
@@ -185,11 +175,11 @@ static bool take_holes(struct export_job *job, uint64_t size)
 	job->is_hashed = job->hash && holes <= HASHED_HOLES_MAX;
 	if (holes > job->out->holes_max) {
 		snprintf(text, sizeof(text), "its holes of %" PRIu64 " bytes are too long for this kind of archive", holes);
-		export_find(job, EXPORT_REFUSED, text);
+		export_find(job, REPORT_REFUSED, text);
 		return false;
 	}
 	if (job->hash && !job->is_hashed)
-		find_loss(job, OUT_LOSS_HASH, job->path);
+		out_lose(job->out, OUT_LOSS_HASH, job->path);
 	return true;
 }
 
@@ -200,7 +190,7 @@ static bool export_file(struct export_job *job, const struct walk_entry *entry, 
 	bool taken, given, ciphertext = false;
 
 	if (entry->inode.size > INT64_MAX) {
-		export_find(job, EXPORT_FAILED, "its size exceeds 2^63");
+		export_find(job, REPORT_FAILED, "its size exceeds 2^63");
 		return true;
 	}
 	if (!job->options->source(job->options->context, entry->tree->id, &source, err) ||
@@ -216,7 +206,7 @@ static bool export_file(struct export_job *job, const struct walk_entry *entry, 
 	if (!take_holes(job, entry->inode.size))
 		return true;
 	if (is_dump(job) && job->map.bytes > 0) {
-		export_find(job, EXPORT_REFUSED, "the image was restored from a btrfs-image dump, which has no data");
+		export_find(job, REPORT_REFUSED, "the image was restored from a btrfs-image dump, which has no data");
 		job->summary->n_without_data++;
 		return true;
 	}
@@ -242,7 +232,7 @@ static bool export_symlink(struct export_job *job, const struct walk_entry *entr
 	     !job->options->link_is_sealed(job->options->context, entry, &sealed, err)))
 		return false;
 	if (!source && !job->options->raw && sealed) {
-		export_find(job, EXPORT_SEALED, "a symbolic link");
+		export_find(job, REPORT_SEALED, "a symbolic link");
 		return true;
 	}
 	if (!symlink_read(job->reader, source ? source : &plain_source, entry->tree, entry->number, entry->inode.size, job->target, &what)) {
@@ -250,10 +240,10 @@ static bool export_symlink(struct export_job *job, const struct walk_entry *entr
 			return (*err = what, false);
 		/* Ciphertext cannot be the target of a link. */
 		if (!source) {
-			export_find(job, EXPORT_SEALED, "a symbolic link");
+			export_find(job, REPORT_SEALED, "a symbolic link");
 			return true;
 		}
-		export_find_error(job, is_dump(job) ? EXPORT_REFUSED : EXPORT_FAILED, &what);
+		export_tell(job, report_of(is_dump(job) ? REPORT_REFUSED : REPORT_FAILED, &what));
 		job->summary->n_without_data += is_dump(job);
 		return true;
 	}
@@ -299,7 +289,7 @@ static bool export_directory(struct export_job *job, const struct walk_entry *en
 	if (entry->is_subvolume && entry->depth > 0 && !job->options->recursive &&
 	    !(job->options->enters && job->options->enters(job->options->context, entry->tree->id))) {
 		*descend = false;
-		export_find(job, EXPORT_NESTED, NULL);
+		export_find(job, REPORT_NESTED, NULL);
 	}
 	return true;
 }
@@ -334,7 +324,7 @@ static bool on_entry(void *context, const struct walk_entry *entry, bool *descen
 	if (job->options->progress)
 		job->options->progress(job->options->context, job->summary);
 	if (links_out_has(&job->links, job->path, entry->depth == 0)) {
-		export_find(job, EXPORT_FAILED, "a symbolic link has the same name and was exported");
+		export_find(job, REPORT_FAILED, "a symbolic link has the same name and was exported");
 		*descend = false;
 		job->skips_leave = S_ISDIR(mode);
 		return true;
@@ -351,7 +341,7 @@ static bool on_entry(void *context, const struct walk_entry *entry, bool *descen
 	if (entry->is_later_link && kept->taken && !copies(job->out, mode))
 		return export_link(job, entry, err);
 	if (entry->is_later_link && kept->taken && job->out->loses_links)
-		find_loss(job, OUT_LOSS_LINK, job->path);
+		out_lose(job->out, OUT_LOSS_LINK, job->path);
 	if (S_ISREG(mode))
 		return export_file(job, entry, err);
 	if (S_ISLNK(mode))
@@ -372,32 +362,19 @@ static bool on_leave(void *context, const struct walk_entry *entry, struct error
 	return read_attributes(job, entry, true, &out, err) && job->out->ops->leave(job->out, &out, err);
 }
 
-static bool on_bad(void *context, const uint8_t *path, size_t path_len, const struct error *what, struct error *err)
+static void on_report(void *context, const struct report *report)
 {
 	struct export_job *job = context;
 
-	(void)err;
 	job->inode = 0;
-	set_path(job, job->path, path, path_len);
-	export_find_error(job, what->kind == ERROR_REFUSED ? EXPORT_REFUSED : EXPORT_DAMAGED, what);
-	job->summary->n_too_long += what->kind == ERROR_REFUSED;
-	return true;
-}
-
-static bool on_lost(void *context, const uint8_t *path, size_t path_len, const struct error *what, struct error *err)
-{
-	struct export_job *job = context;
-
-	(void)err;
-	job->inode = 0;
-	set_path(job, job->path, path, path_len);
-	export_find_error(job, EXPORT_FAILED, what);
-	return true;
+	set_path(job, job->path, report->path, report->path_len);
+	job->summary->n_too_long += report->kind == REPORT_REFUSED;
+	export_tell(job, *report);
 }
 
 bool export_tree(struct export_job *job, const struct file_id *start, const char *prefix, struct error *err)
 {
-	static const struct walk_visitor visitor = { .entry = on_entry, .leave = on_leave, .bad = on_bad, .lost = on_lost };
+	static const struct walk_visitor visitor = { .entry = on_entry, .leave = on_leave, .report = on_report };
 
 	job->prefix = prefix;
 	job->prefix_len = strlen(prefix);
@@ -428,8 +405,7 @@ bool export_begin(struct volume *volume, struct out *out, const struct export_op
 	job->out = out;
 	job->options = options;
 	job->summary = summary;
-	out->loss = find_loss;
-	out->loss_context = job;
+	out->reporter = (struct reporter){ take_loss, job };
 	if (!export_bytes_init(job, err)) {
 		export_end(job);
 		return false;

@@ -6,30 +6,6 @@
 #include "common/crypto/hash.h"
 #include "common/export/out.h"
 
-enum export_finding_kind {
-	EXPORT_LOST,		/* bytes of a file; zeros in the export */
-	EXPORT_DOUBTFUL,	/* bytes of a file that nothing shows to be right */
-	EXPORT_DAMAGED,		/* something else about the file or directory */
-	EXPORT_FAILED,		/* it was not exported */
-	EXPORT_SEALED,		/* it was not exported: sealed or not authenticated, and there is no key */
-	EXPORT_REFUSED,		/* it was not exported: the format or the target cannot store it */
-	EXPORT_NESTED,		/* a nested subvolume, exported as an empty directory */
-	EXPORT_CIPHERTEXT,	/* exported as it is on disk */
-	EXPORT_CONVERTING,	/* it was not exported: its subvolume is being converted, and there is no key */
-	EXPORT_UNPROVEN,	/* exported without proof that it is as it was sealed, which was accepted */
-	EXPORT_LOSS,		/* exported except for `loss`; sockets and the like are left out */
-};
-
-struct export_finding {
-	enum export_finding_kind kind;
-	const char *path;	/* as exported, any bytes */
-	uint64_t first, end;	/* EXPORT_LOST, EXPORT_DOUBTFUL, EXPORT_UNPROVEN: [first, end); EXPORT_UNPROVEN without bytes: 0, 0 */
-	uint64_t subvolume, inode;	/* inode 0: unknown */
-	uint64_t logical, disk_length;	/* the bytes on disk that are to blame, or the first of them; disk_length 0: unknown, or none */
-	enum out_loss loss;	/* EXPORT_LOSS */
-	const char *text;	/* the reason, for people; NULL: nothing to add */
-};
-
 struct export_summary {
 	uint64_t n_files, n_directories, n_symlinks, n_special;	/* exported */
 	uint64_t n_links;	/* further names of files; included in the files */
@@ -87,7 +63,6 @@ struct export_options {
 	bool accepts_unproven;
 	/* For a symbolic link whose source is NULL, with accept_unsealed: is its target ciphertext? NULL: all are. */
 	bool (*link_is_sealed)(void *context, const struct walk_entry *entry, bool *sealed, struct error *err);
-	void (*finding)(void *context, const struct export_finding *finding);
 	void (*progress)(void *context, const struct export_summary *so_far);	/* called often; may be NULL */
 	/* Gets the hash of what was written for each regular file, under each of its names. marks: bits of export_mark. May be NULL. */
 	bool (*hashed)(void *context, const char *path, const uint8_t hash[HASH_SIZE], unsigned marks, struct error *err);
@@ -96,7 +71,8 @@ struct export_options {
 
 /*
  * Exports one place of the image and everything below it. prefix: the path it gets; "" for the top of the export (a directory).
- * False: it could not continue; damage is only a finding. Adds to the summary.
+ * False: it could not continue. Everything else that is not exported as it is in the image is reported to whoever listens to the volume, with
+ * the path that it has in the export. Adds to the summary.
  */
 struct export_job;
 bool export_begin(struct volume *volume, struct out *out, const struct export_options *options, struct export_summary *summary,

@@ -3,9 +3,12 @@
 #ifndef COMMON_EXPORT_OUT_H
 #define COMMON_EXPORT_OUT_H
 
+#include <string.h>
+
 #include "common/fs/file-parts.h"
 #include "common/fs/path.h"
 #include "common/fs/xattr.h"
+#include "common/util/report.h"
 
 /* What a format, or the user running the program, cannot keep. The bytes of files are always kept. */
 enum out_loss {
@@ -59,8 +62,7 @@ struct out_ops {
 
 struct out {
 	const struct out_ops *ops;
-	void (*loss)(void *context, enum out_loss loss, const char *path);
-	void *loss_context;
+	struct reporter reporter;
 	bool copies_links;	/* begin() needs no link_to: a further name is like a first one */
 	bool copies_special_links;	/* the same, for anything but regular files */
 	bool loses_links;	/* and that counts as a loss */
@@ -68,6 +70,12 @@ struct out {
 	bool is_directory;
 	bool keeps_attributes;	/* keeps more of an inode than its bytes */
 };
+
+/* Reports what is not kept of the entry. */
+static inline void out_lose(const struct out *out, enum out_loss loss, const char *path)
+{
+	report_to(&out->reporter, &(struct report){ .kind = REPORT_NOT_KEPT, .path = (const uint8_t *)path, .path_len = strlen(path), .loss = loss });
+}
 
 enum out_format { OUT_TAR, OUT_ZIP, OUT_CPIO, OUT_MTREE };
 enum out_compression { OUT_PLAIN, OUT_ZSTD, OUT_GZIP, OUT_XZ };

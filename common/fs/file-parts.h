@@ -28,7 +28,7 @@ void file_map_free(struct file_map *map);
 /* Receives the bytes. Both are called in ascending order, never twice for a byte. Returning false ends the reading. */
 struct file_sink {
 	bool (*data)(void *context, uint64_t offset, const void *bytes, size_t len, struct error *err);
-	/* [first, end) is lost; what gives the first reason. */
+	/* [first, end) is lost; what gives the first reason. Not a report, for it decides: nothing is left of a symbolic link with a part lost. */
 	bool (*lost)(void *context, uint64_t first, uint64_t end, const struct error *what, struct error *err);
 	void *context;
 	uint64_t first, end;	/* only this range is wanted and read; end 0: everything */

@@ -35,7 +35,12 @@ static bool bad(struct look *look, struct error *what, struct error *err)
 		return false;
 	}
 	error_prefix(what, "tree %" PRIu64, look->tree);
-	return look->is_leaving || look->visitor->bad(look->query.context, what, err);
+
+	const struct report report = report_of(REPORT_DAMAGED, what);
+
+	if (!look->is_leaving)
+		look->visitor->report(look->query.context, &report);
+	return true;
 }
 
 static bool mark(struct look *look, uint64_t logical, struct error *err)

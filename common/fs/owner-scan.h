@@ -10,8 +10,8 @@ struct owner_visitor {
 	bool (*extent)(void *context, const struct backref_extent *extent, struct error *err);	/* for data: without refs and generation */
 	backref_visit *file;
 	bool (*tree)(void *context, uint64_t root, struct error *err);	/* for a tree block: it belongs to this tree */
-	/* Called for what cannot be read; what is below it is missing too. */
-	bool (*bad)(void *context, const struct error *what, struct error *err);
+	/* REPORT_DAMAGED: it cannot be read, and what is below it is missing too. */
+	void (*report)(void *context, const struct report *report);
 };
 
 /*

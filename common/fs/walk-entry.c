@@ -9,9 +9,19 @@
 #include "common/util/array.h"
 #include "common/util/escape.h"
 
-bool walk_tell(struct walk *w, const struct error *what, struct error *err)
+static void tell(struct walk *w, enum report_kind kind, const struct error *what)
 {
-	return !w->visitor->bad || w->visitor->bad(w->context, w->path, w->path_len, what, err);
+	struct report report = report_of(kind, what);
+
+	report.path = w->path;
+	report.path_len = w->path_len;
+	if (w->visitor->report)
+		w->visitor->report(w->context, &report);
+}
+
+void walk_tell(struct walk *w, const struct error *what)
+{
+	tell(w, what->kind == ERROR_REFUSED ? REPORT_REFUSED : REPORT_DAMAGED, what);
 }
 
 /* Reports an entry that only has a name left. Anything but damage ends the walk. */
@@ -21,9 +31,8 @@ static bool lose(struct walk *w, const struct error *what, struct error *err)
 		*err = *what;
 		return false;
 	}
-	if (w->visitor->lost)
-		return w->visitor->lost(w->context, w->path, w->path_len, what, err);
-	return walk_tell(w, what, err);
+	tell(w, REPORT_FAILED, what);
+	return true;
 }
 
 /* --- frames ----------------------------------------------------------------------------------------------------- */
@@ -82,19 +91,17 @@ static bool is_new(struct walk *w, struct place *place, const struct walk_entry 
 {
 	struct error what = { 0 };
 
-	if (!place) {
-		if (!set64_add(&w->subvolumes, entry->tree->id, fresh, err))
-			return false;
-		if (!*fresh)
-			error_set(&what, ERROR_CORRUPT, "subvolume %" PRIu64 " appears a second time", entry->tree->id);
-		return *fresh || walk_tell(w, &what, err);
-	}
-	if (!set64_add(&place->directories, entry->number, fresh, err))
+	if (!set64_add(place ? &place->directories : &w->subvolumes, place ? entry->number : entry->tree->id, fresh, err))
 		return false;
-	if (!*fresh)
+	if (*fresh)
+		return true;
+	if (place)
 		error_set(&what, ERROR_CORRUPT, "tree %" PRIu64 ": directory %" PRIu64 " appears a second time", entry->tree->id,
 			  entry->number);
-	return *fresh || walk_tell(w, &what, err);
+	else
+		error_set(&what, ERROR_CORRUPT, "subvolume %" PRIu64 " appears a second time", entry->tree->id);
+	walk_tell(w, &what);
+	return true;
 }
 
 /* --- one entry ---------------------------------------------------------------------------------------------------- */
@@ -139,8 +146,8 @@ bool walk_visit(struct walk *w, struct place *place, struct walk_entry *entry, s
 	return true;
 }
 
-/* Appends the name to the path. If the path gets too long, reports that and sets *fits to false. */
-static bool extend_path(struct walk *w, const struct dir_entry *entry, uint64_t index, bool *fits, struct error *err)
+/* Appends the name to the path. If the path gets too long, reports that and returns false. */
+static bool extend_path(struct walk *w, const struct dir_entry *entry, uint64_t index)
 {
 	const bool is_bad = dir_entry_name_is_bad(entry);
 	const uint8_t *name = entry->name.at;
@@ -153,13 +160,12 @@ static bool extend_path(struct walk *w, const struct dir_entry *entry, uint64_t 
 		len = (size_t)snprintf(made_up, sizeof(made_up), "bad-name-%" PRIu64, index);
 		name = (const uint8_t *)made_up;
 		error_set(&what, ERROR_CORRUPT, "the name \"%.300s\" cannot be that of a file; it is called %s here", text, made_up);
-		if (!walk_tell(w, &what, err))
-			return false;
+		walk_tell(w, &what);
 	}
-	*fits = len + 1 <= PATH_BYTES_MAX - w->path_len;
-	if (!*fits) {
+	if (len + 1 > PATH_BYTES_MAX - w->path_len) {
 		error_set(&what, ERROR_REFUSED, "its contents have paths longer than %u bytes", PATH_BYTES_MAX);
-		return walk_tell(w, &what, err);
+		walk_tell(w, &what);
+		return false;
 	}
 	if (w->path_len > 0)
 		w->path[w->path_len++] = '/';
@@ -171,15 +177,14 @@ static bool extend_path(struct walk *w, const struct dir_entry *entry, uint64_t 
 
 bool walk_inode(struct walk *w, struct walk_entry *entry, bool is_directory, struct error *what)
 {
-	struct error why, err = { 0 };
+	struct error why;
 
 	if (!inode_get_or_directory(entry->tree, entry->number, is_directory, &entry->inode, &why, what))
 		return false;
 	entry->is_made_up = why.kind != ERROR_NONE;
-	if (!entry->is_made_up || walk_tell(w, &why, &err))
-		return true;
-	*what = err;
-	return false;
+	if (entry->is_made_up)
+		walk_tell(w, &why);
+	return true;
 }
 
 /* Finds the inode that the entry leads to. False: err says what is wrong. */
@@ -221,23 +226,20 @@ bool walk_take(struct walk *w, const struct dir_entry *dir_entry, uint64_t index
 	};
 	struct error what = { 0 };
 	struct tree nested;
-	bool fits, ok;
+	bool ok = true;
 
-	if (!extend_path(w, dir_entry, index, &fits, err))
-		return false;
-	if (!fits)
+	if (!extend_path(w, dir_entry, index))
 		return dir_entry->location.type != KEY_INODE_ITEM || set64_add(&frame.place->closed, dir_entry->location.objectid, NULL, err);
 	if (!find_inode(w, &frame, dir_entry, &nested, &entry, &what)) {
 		error_prefix(&what, "entry %" PRIu64 " of directory %" PRIu64, index, frame.inode_number);
 		ok = lose(w, &what, err);
 	} else {
-		ok = true;
 		if (dir_entry->type != dir_entry_type(entry.inode.mode)) {
 			error_set(&what, ERROR_CORRUPT, "entry %" PRIu64 " of directory %" PRIu64 ": type is %u, inode %" PRIu64 " has mode %#o",
 				  index, frame.inode_number, dir_entry->type, entry.number, entry.inode.mode);
-			ok = walk_tell(w, &what, err);
+			walk_tell(w, &what);
 		}
-		ok = ok && walk_visit(w, entry.is_subvolume ? NULL : frame.place, &entry, err);
+		ok = walk_visit(w, entry.is_subvolume ? NULL : frame.place, &entry, err);
 	}
 	if (w->n_frames == n_frames) {	/* it was not entered */
 		w->path_len = above;

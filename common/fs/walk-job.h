@@ -49,8 +49,8 @@ struct walk {
 	size_t path_len;
 };
 
-/* Reports a problem at the current path. False ends the walk. */
-bool walk_tell(struct walk *w, const struct error *what, struct error *err) must_use;
+/* Reports a problem at the current path. */
+void walk_tell(struct walk *w, const struct error *what);
 
 void walk_pop(struct walk *w);
 /* Passes on the entry at the current path, and enters it if it is a directory. place NULL: the start of a subvolume. */

@@ -14,9 +14,11 @@ static bool tell_gap(void *context, const struct error *what, struct error *err)
 	struct walk *w = context;
 	struct frame *frame = &w->frame[w->n_frames - 1];
 
+	(void)err;
 	frame->has_gap = true;
 	frame->place->has_gap = true;
-	return walk_tell(w, what, err);
+	walk_tell(w, what);
+	return true;
 }
 
 /* --- the walk ------------------------------------------------------------------------------------------------------- */
@@ -69,8 +71,7 @@ static bool take_item(struct walk *w, struct error *err)
 	if (item.left > 0) {
 		error_set(&what, ERROR_CORRUPT, "entry %" PRIu64 " of directory %" PRIu64 ": %zu bytes follow its name", index,
 			  frame->inode_number, item.left);
-		if (!walk_tell(w, &what, err))
-			return false;
+		walk_tell(w, &what);
 	}
 	return walk_take(w, &entry, index, err);
 }
@@ -150,7 +151,8 @@ static bool take_stray(struct walk *w, uint64_t number, struct error *err)
 	struct error what = { 0 };
 
 	error_set(&what, ERROR_CORRUPT, "the name of directory %" PRIu64 " is lost; it is called %s here", number, name);
-	return walk_tell(w, &what, err) && walk_take(w, &entry, number, err);
+	walk_tell(w, &what);
+	return walk_take(w, &entry, number, err);
 }
 
 /* Behind the last index: takes what else can be found if a part cannot be read. */
@@ -172,7 +174,9 @@ static bool take_behind(struct walk *w, struct error *err)
 		struct error what = { 0 };
 
 		lost_name_tell(lost, frame->inode_number, &what);
-		return (!is_tolerant || walk_tell(w, &what, err)) && walk_take(w, &lost->entry, lost->number, err);
+		if (is_tolerant)
+			walk_tell(w, &what);
+		return walk_take(w, &lost->entry, lost->number, err);
 	}
 	if ((place->has_gap || is_tolerant) && frame->owns_place && frame->inode_number == FIRST_FREE_ID && !next_stray(place, &stray, err))
 		return false;

@@ -9,6 +9,7 @@
 #define COMMON_FS_WALK_H
 
 #include "common/fs/link-table.h"
+#include "common/util/report.h"
 
 struct walk_entry {
 	const struct tree *tree;	/* the subvolume that the inode is in */
@@ -16,7 +17,7 @@ struct walk_entry {
 	uint64_t directory;		/* inode of the directory with the name, here or, for a nested subvolume, in the one above; 0: the start */
 	struct inode inode;
 	bool is_subvolume;		/* the root directory of a nested subvolume: clear *descend to leave out its contents */
-	bool is_made_up;		/* a directory whose inode item is lost, as reported to bad() */
+	bool is_made_up;		/* a directory whose inode item is lost, as was reported */
 	bool is_stub;			/* the empty place of a nested subvolume in a snapshot; the inode is made up */
 	uint64_t stub_of;		/* the subvolume named by its entry; 0: it is the start */
 	uint64_t holder;		/* the subvolume of its directory; 0: the start */
@@ -30,7 +31,7 @@ struct walk_entry {
 };
 
 /*
- * Components of a path are never empty, "." or "..", and contain neither '/' nor NUL. A name that violates this is reported to bad() and
+ * Components of a path are never empty, "." or "..", and contain neither '/' nor NUL. A name that violates this is reported and
  * replaced by "bad-name-INDEX", with its index in the directory. All but entry may be NULL. Returning false ends the walk.
  */
 struct walk_visitor {
@@ -38,11 +39,10 @@ struct walk_visitor {
 	/* Called after everything in the directory. entry is the same as before, except for its name. */
 	bool (*leave)(void *context, const struct walk_entry *entry, struct error *err);
 	/*
-	 * Reports what is wrong, with the path of the directory or file concerned. ERROR_REFUSED: it is no damage, but
-	 * its contents have paths that are too long. Not called for errors that end the walk. */
-	bool (*bad)(void *context, const uint8_t *path, size_t path_len, const struct error *what, struct error *err);
-	/* An entry of which only the name is left. If NULL, bad is called. */
-	bool (*lost)(void *context, const uint8_t *path, size_t path_len, const struct error *what, struct error *err);
+	 * Of the directory or file that has the path. REPORT_DAMAGED; REPORT_FAILED: of an entry, only the name is left; REPORT_REFUSED: it
+	 * is no damage, but its contents have paths that are too long. Errors that end the walk are not reported.
+	 */
+	void (*report)(void *context, const struct report *report);
 };
 
 bool walk(struct volume *volume, const struct file_id *start, const struct walk_visitor *visitor, void *context,

@@ -37,11 +37,10 @@ static bool see_tree(void *context, uint64_t root, struct error *err)
 	return true;
 }
 
-static bool see_bad(void *context, const struct error *what, struct error *err)
+static void see_bad(void *context, const struct report *report)
 {
-	(void)context, (void)err;
-	must(what->kind != ERROR_NONE && what->text[0], "damage that says nothing");
-	return true;
+	(void)context;
+	must(report->kind == REPORT_DAMAGED && report->text[0], "damage that says nothing");
 }
 
 static bool see_name(void *context, const uint8_t *path, size_t len, struct error *err)

@@ -137,12 +137,10 @@ static bool scan_tree(void *context, uint64_t root, struct error *err)
 	return false;
 }
 
-static bool scan_bad(void *context, const struct error *what, struct error *err)
+static void scan_bad(void *context, const struct report *report)
 {
-	(void)err;
 	++*(unsigned *)context;
-	assert_int_equal(what->kind, ERROR_CORRUPT);
-	return true;
+	assert_int_equal(report->kind, REPORT_DAMAGED);
 }
 
 /* context is for scan_bad() and, unused, for note(). */

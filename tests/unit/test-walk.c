@@ -41,19 +41,17 @@ static bool note_leave(void *context, const struct walk_entry *entry, struct err
 	return true;
 }
 
-static bool note_bad(void *context, const uint8_t *path, size_t path_len, const struct error *what, struct error *err)
+static void note_bad(void *context, const struct report *report)
 {
 	struct seen *seen = context;
 	const size_t used = strlen(seen->bad);
 
-	(void)err;
-	assert_int_equal(strlen((const char *)path), path_len);
+	assert_int_equal(strlen((const char *)report->path), report->path_len);
 	seen->n_bad++;
-	snprintf(seen->bad + used, sizeof(seen->bad) - used, "%s: %s\n", path, what->text);
-	return true;
+	snprintf(seen->bad + used, sizeof(seen->bad) - used, "%s: %s\n", report->path, report->text);
 }
 
-static const struct walk_visitor visitor = { .entry = note_entry, .leave = note_leave, .bad = note_bad };
+static const struct walk_visitor visitor = { .entry = note_entry, .leave = note_leave, .report = note_bad };
 
 static struct seen *walk_top(void)
 {
