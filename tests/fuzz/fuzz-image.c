@@ -20,6 +20,7 @@
 
 int btrfs_crypt_main(int argc, const char **argv);
 #define main btrfs_crypt_main
+#include "cmd/image-options.h"
 #include "cmd/main.c"
 #include "common/volume/csum.h"
 #include "common/volume/mirror.h"
