@@ -83,7 +83,7 @@ static bool print_tree(struct dumping *dumping, struct dump_printer *printer, co
 		.first = dumping->has_range ? &dumping->first : NULL,
 		.last = dumping->has_range ? &dumping->last : NULL,
 		.show = dump_block_show,
-		.lost = dump_block_lost,
+		.report = dump_block_report,
 		.context = printer,
 	};
 

@@ -234,20 +234,20 @@ bool dump_block_show(void *context, const struct node *node, const struct dump_p
 	return true;
 }
 
-void dump_block_lost(void *context, uint64_t logical, const char *why)
+void dump_block_report(void *context, const struct report *report)
 {
 	struct dump_printer *printer = context;
 
 	printer->damaged = true;
 	print_title(printer);
 	if (format_is_json()) {
-		struct json_object *line = new_line(printer, logical);
+		struct json_object *line = new_line(printer, report->logical);
 		struct json_object *invalid = json_array();
 
-		json_append_text(invalid, why);
+		json_append_text(invalid, report->text);
 		json_member(line, "invalid", invalid);
 		json_print(line, stdout);
 	} else {
-		printf("block %" PRIu64 " not shown\ninvalid: %s\n", logical, why);
+		printf("block %" PRIu64 " not shown\ninvalid: %s\n", report->logical, report->text);
 	}
 }

@@ -26,6 +26,6 @@ struct dump_printer {
 
 /* The callbacks of a dump_walk, whose context is a dump_printer. */
 bool dump_block_show(void *context, const struct node *node, const struct dump_problems *problems, struct error *err);
-void dump_block_lost(void *context, uint64_t logical, const char *why);
+void dump_block_report(void *context, const struct report *report);
 
 #endif /* CMD_DUMP_BLOCK_H */

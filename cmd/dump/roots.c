@@ -64,11 +64,11 @@ static bool look(void *context, const struct node *node, const struct dump_probl
 	return true;
 }
 
-static void lose(void *context, uint64_t logical, const char *why)
+static void lose(void *context, const struct report *report)
 {
 	const struct finding *finding = context;
 
-	(void)logical, (void)why;	/* the dump of the tree says it */
+	(void)report;	/* the dump of the tree says it */
 	finding->roots->damaged = true;
 }
 
@@ -81,7 +81,7 @@ bool dump_roots_read(struct volume *volume, uint64_t id, bool tolerant, struct d
 		.depth_first = true,
 		.leaves_only = true,
 		.show = look,
-		.lost = lose,
+		.report = lose,
 		.context = &finding,
 	};
 	struct dump_start start;

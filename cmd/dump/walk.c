@@ -173,7 +173,7 @@ static bool in_range(const struct dump_walk *walk, const struct held *held, uint
 static bool lost(const struct pass *pass, int level, uint64_t logical, const char *why)
 {
 	if (pass->level < 0 || level == pass->level)
-		pass->walk->lost(pass->walk->context, logical, why);
+		pass->walk->report(pass->walk->context, &(struct report){ .kind = REPORT_LOST, .logical = logical, .text = why });
 	return true;
 }
 
@@ -230,8 +230,7 @@ bool dump_walk(const struct dump_walk *walk, const struct dump_start *start, boo
 	if (!get_start(walk, start, &root, err)) {
 		if (!walk->tolerant || err->kind == ERROR_MEMORY)
 			return false;
-		walk->lost(walk->context, start->logical, err->text);
-		return true;
+		return lost(&all, start->level, start->logical, err->text);
 	}
 	if (!show(&all, &root, root.node.level, err))
 		return false;

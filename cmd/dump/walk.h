@@ -24,8 +24,8 @@ struct dump_walk {
 	const struct key *first, *last;	/* NULL: every key; otherwise leaves that may have keys from first to last, and no inner nodes */
 	/* If problems->n > 0, items of a leaf must be read with node_salvage_item(). */
 	bool (*show)(void *context, const struct node *node, const struct dump_problems *problems, struct error *err);
-	/* Tolerant: a block of which nothing can be shown. */
-	void (*lost)(void *context, uint64_t logical, const char *why);
+	/* Tolerant. REPORT_LOST: a block of which nothing can be shown. */
+	void (*report)(void *context, const struct report *report);
 	void *context;
 };
 

@@ -18,7 +18,7 @@ enum report_kind {
 	REPORT_MIRROR,		/* another copy of these bytes was used */
 	REPORT_INVALID,		/* it was used all the same, or left out, because the reading is tolerant */
 	REPORT_DOUBTFUL,	/* bytes of a file that were returned, although nothing shows them to be right */
-	REPORT_LOST,		/* bytes of a file that cannot be read; zeros in an export */
+	REPORT_LOST,		/* bytes of a file that cannot be read (zeros in an export), or a block */
 	REPORT_DAMAGED,		/* something else about the file or directory, or about what is searched */
 	REPORT_FAILED,		/* the file or directory: at most its name is left */
 	REPORT_REFUSED,		/* the file, or what is in the directory, is beyond what can be done with it */
