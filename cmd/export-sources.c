@@ -281,10 +281,11 @@ static bool prove_nested(struct export_sources *sources, const struct walk_entry
 /* Is it the place of a sealed subvolume that should be there and is gone, or is it that subvolume? */
 static void find_lost(const struct export_sources *sources, const struct walk_entry *entry, struct export_proven *proven)
 {
-	const uint64_t id = entry->is_stub ? entry->stub_of : entry->number == FIRST_FREE_ID ? entry->tree->id : 0;
-	const struct lost_member *lost = id ? member_places_lost(&sources->places, id) : NULL;
+	const struct lost_place *lost = entry->number == FIRST_FREE_ID ? lost_places_of(&sources->places.lost, entry->tree->id) : NULL;
 
-	if (lost && (!entry->is_stub || lost->above == entry->holder))
+	if (entry->is_stub)
+		proven->lost = lost_places_empty_wrong(&sources->places.lost, entry->holder, entry->stub_of);
+	else if (lost)
 		proven->lost = lost->text;
 }
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "cmd/progress-options.h"
 #include "cmd/source.h"
 #include "common/fs/walk.h"
+#include "common/util/escape.h"
 
 static struct {
 	char *output, *archive, *compress, *manifest, *report;
@@ -62,11 +64,30 @@ static bool on_source(void *context, uint64_t subvolume, struct extent_source **
 	return export_sources_get(&run->sources, subvolume, false, source, err);
 }
 
+/* Those nested in a directory that does not list them, so that the walk does not meet them. */
+static void find_unlisted(struct run *run, const struct walk_entry *entry)
+{
+	const struct lost_places *const places = &run->sources.places.lost;
+	const struct lost_place *lost = NULL;
+
+	while ((lost = lost_places_unlisted(places, entry->tree->id, entry->number, lost))) {
+		char *const path = escape_undo(lost->path);
+		const struct report report = { .kind = REPORT_FAILED, .path = (const uint8_t *)path, .path_len = path ? strlen(path) : 0,
+					       .text = lost->text };
+
+		run->summary.n_failed++;
+		report_to(&run->volume->reporter, &report);
+		free(path);
+	}
+}
+
 static bool on_proof(void *context, const struct walk_entry *entry, struct export_proven *proven, struct error *err)
 {
 	struct run *run = context;
 
 	export_places_meet(&run->places, run->place->prefix, entry);
+	if (!entry->is_stub)
+		find_unlisted(run, entry);
 	proven->differs |= entry->directory == 0 && run->place->name_differs ? EXPORT_NAME_DIFFERS : 0;
 	return export_sources_prove(&run->sources, entry, proven, err);
 }

@@ -206,8 +206,8 @@ static bool print_rows(const struct subvolume_list *list, const struct list_rows
 		if (!subvolume_seal_warn(rows->at[i].at, seal_of(seals, rows->at[i].at), err))
 			return false;
 	}
-	for (size_t i = 0; i < seals->places.n_lost; i++)
-		print_lost(&seals->places.lost[i]);
+	for (size_t i = 0; i < seals->places.lost.n; i++)
+		print_lost(&seals->places.lost.at[i]);
 	return true;
 }
 

@@ -288,10 +288,8 @@ static void print_heading(struct listing *listing, const struct walk_entry *entr
 /* With everything below, the listing lacks what is lost there. */
 static bool warn_place(struct listing *listing, const struct subvolume *subvolume, struct error *err)
 {
-	const struct lost_member *lost = NULL;
-
-	while (opt.recursive && subvolume && (lost = member_places_lost_in(listing->places, subvolume->id, lost)))
-		listing->n_bad += lost->above == subvolume->id;
+	if (opt.recursive && subvolume)
+		listing->n_bad += lost_places_count(&listing->places->lost, subvolume->id);
 	return source_warn_place(listing->places, subvolume, err);
 }
 
@@ -336,8 +334,10 @@ static bool walk_entry(void *context, const struct walk_entry *entry, bool *desc
 	if (!S_ISDIR(entry->inode.mode))
 		return true;
 	print_heading(listing, entry);
-	if (entry->is_stub)
+	if (entry->is_stub) {
+		listing->n_bad += print_empty_wrong(&listing->places->lost, entry, ".");
 		return true;
+	}
 	listing->tree = *entry->tree;
 	listing->dir = entry->number;
 	listing->has_gap = entry->is_made_up;

@@ -184,9 +184,9 @@ static bool run(const char *const *operand, struct error *err)
 		error_memory(err);
 	}
 	const bool ok = facts.path && facts.name && subvolume_seal_warn(at, facts.seal, err);
-	const struct lost_member *lost = NULL;
+	const struct lost_place *lost = NULL;
 
-	while ((lost = member_places_lost_in(&facts.seals.places, at->id, lost)))
+	while ((lost = lost_places_in(&facts.seals.places.lost, at->id, lost)))
 		print_lost(lost);
 
 	seals_free(&facts.seals);

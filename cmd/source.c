@@ -11,6 +11,7 @@
 #include "cmd/operands.h"
 #include "cmd/print.h"
 #include "common/fs/subvolume-label.h"
+#include "common/fs/walk.h"
 #include "common/sealed/domain-names.h"
 #include "common/util/escape.h"
 #include "common/util/plural.h"
@@ -150,7 +151,7 @@ static bool warn_place(void *context, const struct place_finding *finding, const
 	return true;
 }
 
-void print_lost(const struct lost_member *lost)
+void print_lost(const struct lost_place *lost)
 {
 	char text[800];
 
@@ -158,13 +159,23 @@ void print_lost(const struct lost_member *lost)
 	print_warning(NULL, text);
 }
 
+bool print_empty_wrong(const struct lost_places *places, const struct walk_entry *entry, const char *top)
+{
+	const char *const wrong = lost_places_of(places, entry->stub_of) ? NULL : lost_places_empty_wrong(places, entry->holder, entry->stub_of);
+	const struct report report = { .kind = REPORT_DAMAGED, .path = entry->path, .path_len = entry->path_len, .text = wrong };
+
+	if (wrong)
+		print_damage(&report, top);
+	return wrong;
+}
+
 bool source_warn_place(const struct member_places *places, const struct subvolume *subvolume, struct error *err)
 {
-	const struct lost_member *lost = NULL;
+	const struct lost_place *lost = NULL;
 
 	if (!subvolume)
 		return true;
-	while ((lost = member_places_lost_in(places, subvolume->id, lost)))
+	while ((lost = lost_places_in(&places->lost, subvolume->id, lost)))
 		print_lost(lost);
 	return member_places_tell(places, subvolume, warn_place, NULL, err);
 }
@@ -257,34 +268,67 @@ bool source_prove_path(const struct source *source, uint64_t subvolume, const ch
 /* --- paths ------------------------------------------------------------------------------------------------------------ */
 
 struct passing {
-	const struct member_places *places;
-	const struct lost_member *lost;
+	const struct lost_places *places;
+	const char *path, *end;	/* as far as the last step */
+	uint64_t id;		/* of the nested subvolume whose empty place that is */
+	const char *wrong;	/* with it; NULL: nothing */
 };
 
 static bool pass_step(void *context, const struct path_step *step, struct error *err)
 {
 	struct passing *passing = context;
-	const struct lost_member *lost = step->found.inode == EMPTY_SUBVOLUME_INODE ? member_places_lost(passing->places, step->empty_of) : NULL;
 
 	(void)err;
-	if (lost && lost->above == step->directory.subvolume)
-		passing->lost = lost;
+	passing->end = step->name + step->len;
+	passing->id = step->empty_of;
+	passing->wrong = step->found.inode == EMPTY_SUBVOLUME_INODE ?
+			 lost_places_empty_wrong(passing->places, step->directory.subvolume, step->empty_of) : NULL;
 	return true;
+}
+
+/* Does a directory above, or the name itself, belong to a subvolume that has no entry there? */
+static bool check_not_unlisted(const struct lost_places *places, const struct subvolume *subvolume, const char *path, struct error *err)
+{
+	char *const above = subvolume ? escape_new(subvolume->path, subvolume->path_len) : NULL;
+	char *const below = escape_new((const uint8_t *)path, strlen(path));
+	char *whole = NULL;
+	bool ok = above && below && asprintf(&whole, "%s%s%s", above, above[0] ? "/" : "", below + strspn(below, "/")) >= 0;
+
+	if (!ok)
+		error_memory(err);
+	for (size_t i = 0; ok && i < places->n; i++) {
+		const struct lost_place *const at = &places->at[i];
+		const size_t len = strlen(at->path);
+
+		if (!at->has_no_parent && strncmp(whole, at->path, len) == 0 && (whole[len] == '/' || whole[len] == '\0'))
+			ok = error_set(err, ERROR_CORRUPT, "%.200s: %s", at->path, at->text);
+	}
+	free(whole);
+	free(below);
+	free(above);
+	return ok;
 }
 
 /* The path ends, or is lost, in what looks like the empty place of a nested subvolume. Should that subvolume be there? */
 static bool check_not_lost(const struct subvolume_list *list, uint64_t subvolume, const char *path, struct error *err)
 {
 	cleanup_member_places struct member_places places = { 0 };
-	struct passing passing = { .places = &places };
+	struct passing passing = { .places = &places.lost, .path = path };
+	const struct lost_place *lost;
 	struct error ignored = { 0 };
 	struct file_id found;
+	char name[200];
 
 	if (!member_places_read(list, &places, err))
 		return false;
-	if (places.n_lost > 0 && !path_follow(list->volume, subvolume, path, pass_step, &passing, &found, &ignored) && !error_is_damage(&ignored))
+	if (!path_follow(list->volume, subvolume, path, pass_step, &passing, &found, &ignored) && !error_is_damage(&ignored) &&
+	    ignored.kind != ERROR_NOT_FOUND)
 		return *err = ignored, false;
-	return !passing.lost || error_set(err, ERROR_CORRUPT, "%.200s: %s", passing.lost->path, passing.lost->text);
+	if (!passing.wrong)
+		return ignored.kind != ERROR_NOT_FOUND || check_not_unlisted(&places.lost, subvolume_by_id(list, subvolume), path, err);
+	lost = lost_places_of(&places.lost, passing.id);
+	escape_text(passing.path, (size_t)(passing.end - passing.path), name, sizeof(name));
+	return error_set(err, ERROR_CORRUPT, "%.200s: %s", lost ? lost->path : name, passing.wrong);
 }
 
 static bool find_operand(struct volume *volume, uint64_t subvolume, const char *operand, char **path, struct file_id *found, struct error *err)

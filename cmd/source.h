@@ -49,7 +49,10 @@ static inline bool source_is_closed(const struct source *source)
 void source_note_closed(const struct subvolume *subvolume);	/* prints a note about it */
 /* The same for commands that take no key: prints the note if the subvolume is sealed. */
 bool source_note_sealed(const struct subvolume_list *list, const struct subvolume *subvolume, struct error *err) must_use;
-void print_lost(const struct lost_member *lost);	/* as a warning */
+void print_lost(const struct lost_place *lost);	/* as a warning */
+/* The empty place of a nested subvolume should not be empty, and nothing was said of that subvolume: prints a warning, and returns true. */
+struct walk_entry;
+bool print_empty_wrong(const struct lost_places *places, const struct walk_entry *entry, const char *top);
 /* Warns if a subvolume is not where it was sealed, or is where another one was, and about those that are lost in it. */
 bool source_warn_place(const struct member_places *places, const struct subvolume *subvolume, struct error *err) must_use;
 void source_close(struct source *source);

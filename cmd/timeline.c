@@ -37,6 +37,7 @@ static const struct poptOption options[] = {
 
 struct telling {
 	const struct subvolume_list *list;
+	const struct member_places *places;
 	uint64_t n_bad, n_too_long;	/* parts that are damaged, or have paths that are too long */
 	size_t *skip;		/* how much of a path belongs to the nested subvolumes above: one for each of n_nested */
 	size_t n_nested, n_room;
@@ -50,11 +51,14 @@ static bool enter(struct telling *telling, size_t skip, struct error *err)
 	return true;
 }
 
-static bool note_nested(const struct telling *telling, uint64_t id, struct error *err)
+/* What is lost in a subvolume is missing only if nested ones are told as well. */
+static bool note_subvolume(struct telling *telling, const struct subvolume *subvolume, struct error *err)
 {
-	const struct subvolume *subvolume = subvolume_by_id(telling->list, id);
-
-	return !subvolume || source_note_sealed(telling->list, subvolume, err);
+	if (!subvolume)
+		return true;
+	if (opt.recursive)
+		telling->n_bad += lost_places_count(&telling->places->lost, subvolume->id);
+	return source_warn_place(telling->places, subvolume, err) && source_note_sealed(telling->list, subvolume, err);
 }
 
 static bool tell_entry(void *context, const struct walk_entry *entry, bool *descend, struct error *err)
@@ -62,14 +66,16 @@ static bool tell_entry(void *context, const struct walk_entry *entry, bool *desc
 	struct telling *telling = context;
 	const bool is_nested = entry->is_subvolume && entry->depth > 0;
 
-	if (entry->is_stub)	/* no inode: nothing has a time */
+	if (entry->is_stub) {	/* no inode: nothing has a time */
+		telling->n_bad += opt.recursive && print_empty_wrong(&telling->places->lost, entry, "/");
 		return true;
+	}
 	if (is_nested && !opt.recursive) {
 		*descend = false;
 		return true;
 	}
 	/* Everything in a subvolume is named by its path there. */
-	if (is_nested && (!enter(telling, entry->path_len, err) || !note_nested(telling, entry->tree->id, err)))
+	if (is_nested && (!enter(telling, entry->path_len, err) || !note_subvolume(telling, subvolume_by_id(telling->list, entry->tree->id), err)))
 		return false;
 	if (entry->is_made_up)	/* its times are lost */
 		return true;
@@ -110,12 +116,12 @@ static void tell_bad(void *context, const struct report *report)
 	print_damage(report, "/");
 }
 
-static bool tell_all(const struct subvolume_list *list, const struct subvolume *subvolume, struct error *err)
+static bool tell_all(const struct subvolume_list *list, const struct member_places *places, const struct subvolume *subvolume, struct error *err)
 {
 	static const struct walk_visitor visitor = { .entry = tell_entry, .leave = tell_leave, .report = tell_bad };
 	const struct file_id start = { subvolume->id, FIRST_FREE_ID };
-	struct telling telling = { .list = list };
-	const bool ok = walk(list->volume, &start, &visitor, &telling, err);
+	struct telling telling = { .list = list, .places = places };
+	const bool ok = note_subvolume(&telling, subvolume, err) && walk(list->volume, &start, &visitor, &telling, err);
 
 	free(telling.skip);
 	if (ok && telling.n_bad == 0 && telling.n_too_long > 0)
@@ -227,19 +233,20 @@ static bool check_origin(const struct subvolume_list *list, const struct subvolu
 static bool run(const char *const *operand, struct error *err)
 {
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
+	cleanup_member_places struct member_places places = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 	const struct subvolume *subvolume, *since = NULL;
 
 	if (opt.since && opt.recursive)
 		return error_set(err, ERROR_USAGE, "--changed-since and --recursive exclude each other: snapshots do not hold nested subvolumes");
-	if (!image_open(operand[0], TREES_ANYHOW, &volume, err) || !subvolumes_read(volume, &list, err) ||
+	if (!image_open(operand[0], TREES_ANYHOW, &volume, err) || !subvolumes_read(volume, &list, err) || !member_places_read(&list, &places, err) ||
 	    (opt.since && (!subvolume_operand(&list, opt.since, &since, err) || !source_note_sealed(&list, since, err))))
 		return false;
 	for (size_t i = 1; operand[i]; i++) {
 		if (!subvolume_operand(&list, operand[i], &subvolume, err) ||
 		    (since && !check_origin(&list, since, subvolume, err)) ||
-		    !source_note_sealed(&list, subvolume, err) ||
-		    !(since ? tell_changes(&list, since, subvolume, err) : tell_all(&list, subvolume, err)))
+		    !(since ? source_note_sealed(&list, subvolume, err) && tell_changes(&list, since, subvolume, err)
+			    : tell_all(&list, &places, subvolume, err)))
 			return false;
 	}
 	return true;

@@ -14,6 +14,7 @@
 #include "cmd/print.h"
 #include "cmd/progress.h"
 #include "cmd/progress-options.h"
+#include "cmd/source.h"
 #include "cmd/subvolume-json.h"
 #include "cmd/unfinished.h"
 #include "common/fs/subvolume-label.h"
@@ -174,6 +175,23 @@ static bool tell_place(void *context, const struct place_finding *finding, const
 	return name || error_memory(err);
 }
 
+/* The directory above and the root tree do not agree on where a sealed subvolume is. What is inside others counts as a failure anyway. */
+static void tell_lost(struct naming *naming, const struct lost_places *places)
+{
+	for (size_t i = 0; i < places->n; i++) {
+		const struct lost_place *const lost = &places->at[i];
+
+		if (lost->member || !domain_member(naming->domain, lost->id))
+			continue;
+		progress_clear(naming->progress);
+		if (opt.strict_names)
+			print_bad(naming->progress, lost->path, lost->text, NULL);
+		else
+			print_lost(lost);
+		naming->result->n_bad += opt.strict_names;
+	}
+}
+
 static bool check_tag(const struct domain *domain, const struct subvolume *subvolume, const char *tag, struct error *err)
 {
 	char *text;
@@ -202,6 +220,7 @@ static bool check_names(const struct domain *domain, const struct subvolume_list
 		if (!member_places_tell(&places, &list->at[i], tell_place, &naming, err) || !check_tag(domain, &list->at[i], tag, err))
 			return false;
 	}
+	tell_lost(&naming, &places.lost);
 	return true;
 }
 

@@ -26,6 +26,10 @@ struct reading {
 	struct place *place;	/* one per entry of list->at */
 	size_t n_room, place_room;
 	bool over;	/* list damage instead of failing */
+	struct subvolume_named {	/* the subvolumes to which a ROOT_REF or ROOT_BACKREF refers */
+		uint64_t id, parent_id;
+	} *named;
+	size_t n_named, named_room;
 };
 
 static bool is_subvolume_id(uint64_t id)
@@ -114,6 +118,52 @@ static bool add_backref(struct reading *r, const struct key *key, struct cursor 
 	return true;
 }
 
+static bool note_named(struct reading *r, const struct key *key, struct error *err)
+{
+	const bool is_up = key->type == KEY_ROOT_BACKREF;
+	const uint64_t id = is_up ? key->objectid : key->offset;
+
+	if ((!is_up && key->type != KEY_ROOT_REF) || !is_subvolume_id(id))
+		return true;
+	if (!ARRAY_ROOM(r->named, r->n_named, r->named_room, err))
+		return false;
+	r->named[r->n_named++] = (struct subvolume_named){ id, is_up ? key->offset : key->objectid };
+	return true;
+}
+
+static int compare_named(const void *a, const void *b)
+{
+	const struct subvolume_named *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* A kernel removes the references to a subvolume before its root item. What was lost until now is in the order of ids. */
+static bool find_missing(struct reading *r, struct error *err)
+{
+	const size_t n_lost = r->list->n_lost;
+	size_t lost = 0;
+
+	if (r->n_named > 0)
+		qsort(r->named, r->n_named, sizeof(*r->named), compare_named);
+	for (size_t i = 0; i < r->n_named; i++) {
+		const struct subvolume_named *named = &r->named[i];
+		const size_t n_before = r->list->n_lost;
+
+		while (lost < n_lost && r->list->lost[lost].id < named->id)
+			lost++;
+		if ((i > 0 && named[-1].id == named->id) || subvolume_by_id(r->list, named->id) ||
+		    (lost < n_lost && r->list->lost[lost].id == named->id))
+			continue;
+		error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 ": its root item is missing, but the root tree still refers to it", named->id);
+		if (!survive(r, named->id, false, err))
+			return false;
+		if (r->list->n_lost > n_before)
+			r->list->lost[n_before].parent_id = named->parent_id;
+	}
+	return true;
+}
+
 static bool read_items(struct reading *r, const struct tree *roots, struct error *err)
 {
 	const struct key first = { FS_TREE_ID, KEY_ROOT_ITEM, 0 };
@@ -130,10 +180,10 @@ static bool read_items(struct reading *r, const struct tree *roots, struct error
 		if (ours && iter.key.type == KEY_ROOT_BACKREF && !add_backref(r, &iter.key, &iter.item, err) &&
 		    !survive(r, iter.key.objectid, true, err))
 			return false;
-		if (!tree_next(&iter, err))
+		if ((ours && !note_named(r, &iter.key, err)) || !tree_next(&iter, err))
 			return false;
 	}
-	return true;
+	return find_missing(r, err);
 }
 
 /* Reads the entry "default" of the directory that only the root tree has. */
@@ -319,6 +369,7 @@ static bool read_list(struct volume *volume, bool over, struct subvolume_list *l
 	for (size_t i = 0; i < list->n; i++)
 		free(reading.place[i].name);
 	free(reading.place);
+	free(reading.named);
 	if (!ok)
 		subvolume_list_free(list);
 	return ok;

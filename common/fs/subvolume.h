@@ -20,10 +20,11 @@ struct subvolume {
 
 /*
  * Damage of one subvolume, which affects only that one: its root item (then it is not in the list, or as in an older item), or its path. A
- * path that is too long is ERROR_REFUSED.
+ * path that is too long is ERROR_REFUSED. A root item is missing if a ROOT_REF or ROOT_BACKREF still refers to it.
  */
 struct subvolume_lost {
 	uint64_t id;
+	uint64_t parent_id;	/* of the subvolume whose directory holds it; 0: not known. Only where the root item is missing */
 	bool is_path;
 	enum error_kind kind;
 	char *what;

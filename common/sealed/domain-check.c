@@ -326,10 +326,10 @@ bool domain_view_check_nested(struct domain_view *view, const struct domain_view
 
 	if (!member_places_read(view->list, &places, err))
 		return false;
-	for (size_t i = 0; i < places.n_lost; i++) {
-		const struct lost_member *lost = &places.lost[i];
+	for (size_t i = 0; i < places.lost.n; i++) {
+		const struct lost_place *lost = &places.lost.at[i];
 
-		if (lost->place->domain != view->domain->number)
+		if (!lost->member || lost->member->domain != view->domain->number)
 			continue;
 		*changed = true;
 		if (!differs(options, options->accept_changes, lost->path, err, "%s", lost->text))

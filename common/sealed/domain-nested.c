@@ -41,33 +41,6 @@ bool nested_entry_leads(struct path_memory *memory, struct volume *volume, uint6
 	return true;
 }
 
-bool nested_refs_wrong(const struct subvolume_list *list, const struct subvolume *subvolume, const char **wrong, struct error *err)
-{
-	const struct key key = { subvolume->parent_id, KEY_ROOT_REF, subvolume->id };
-	cleanup_tree_iter struct tree_iter iter = { 0 };
-	struct error damage = { 0 };
-	struct root_ref ref;
-	struct tree roots;
-	bool found;
-
-	*wrong = NULL;
-	if (subvolume->parent_id == 0) {
-		*wrong = "its ROOT_BACKREF is missing, or leads nowhere";
-		return true;
-	}
-	if (!tree_open(list->volume, ROOT_TREE_ID, &roots, err) || !tree_find(&roots, &key, &iter, &found, err))
-		return false;
-	if (found && !root_ref_read(&iter.item, &ref, &damage))
-		*wrong = "its ROOT_REF is damaged";
-	else if (!found)
-		*wrong = "the ROOT_REF that belongs to its ROOT_BACKREF is missing";
-	else if (ref.dirid != subvolume->dirid || ref.name.left > subvolume->path_len ||
-		 memcmp(ref.name.at, subvolume->path + subvolume->path_len - ref.name.left, ref.name.left) != 0 ||
-		 (ref.name.left < subvolume->path_len && subvolume->path[subvolume->path_len - ref.name.left - 1] != '/'))
-		*wrong = "its ROOT_REF and ROOT_BACKREF do not agree";
-	return true;
-}
-
 /* --- in the place of a member ------------------------------------------------------------------------------------------ */
 
 bool domain_is_replaced(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume)

@@ -17,12 +17,6 @@ bool nested_entry_leads(struct path_memory *memory, struct volume *volume, uint6
 			bool *leads, struct error *err) must_use;
 
 /*
- * Why an existing subvolume is not where it is said to be: a text for people. NULL if its ROOT_BACKREF and the ROOT_REF of the subvolume
- * above agree.
- */
-bool nested_refs_wrong(const struct subvolume_list *list, const struct subvolume *subvolume, const char **wrong, struct error *err) must_use;
-
-/*
  * Does the subvolume have the id of a member without being that member, while a directory of another member, covered by its digest, still
  * leads to it? If that cannot be read, the answer is yes, so that it is not taken for an ordinary subvolume.
  */

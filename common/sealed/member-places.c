@@ -10,6 +10,7 @@
 #include "common/fs/path.h"
 #include "common/fs/paths-above.h"
 #include "common/fs/subvolume-label.h"
+#include "common/fs/subvolume-place.h"
 #include "common/sealed/domain-nested.h"
 #include "common/sealed/domain.h"
 #include "common/util/array.h"
@@ -176,7 +177,7 @@ static bool why_lost(const struct member_places *places, const struct member_pla
 	*wrong = NULL;
 	if (!holder)
 		return true;
-	if (subvolume && !subvolume->deleted && !nested_refs_wrong(places->list, subvolume, wrong, err))
+	if (subvolume && !subvolume->deleted && !subvolume_refs_wrong(places->list, subvolume, wrong, err))
 		return false;
 	rest = path_below(place->path, place->path_len, top->path, top->path_len, &rest_len);
 	/* A kernel that moves the subvolume above moves everything in it as well. */
@@ -196,21 +197,6 @@ static bool why_lost(const struct member_places *places, const struct member_pla
 	return true;
 }
 
-static bool add_lost(struct member_places *places, const struct member_place *place, const struct member_place *top, const char *wrong,
-		     struct error *err)
-{
-	struct lost_member *lost;
-
-	if (!ARRAY_ROOM(places->lost, places->n_lost, places->n_lost_room, err))
-		return false;
-	lost = &places->lost[places->n_lost];
-	*lost = (struct lost_member){ .place = place, .above = top->id, .path = escape_new(place->path, place->path_len) };
-	if (asprintf(&lost->text, "subvolume %" PRIu64 " was sealed here, and the directory still says that it is here, but %s", place->id, wrong) < 0)
-		lost->text = NULL;
-	places->n_lost++;
-	return (lost->path && lost->text) || error_memory(err);
-}
-
 /* Sorts members below the same one together, and those among them whose paths begin alike. */
 static int compare_below(const void *a, const void *b, void *context)
 {
@@ -220,13 +206,6 @@ static int compare_below(const void *a, const void *b, void *context)
 	if (places->above[x] != places->above[y])
 		return places->above[x] < places->above[y] ? -1 : 1;
 	return compare_bytes(places->at[x].path, places->at[x].path_len, places->at[y].path, places->at[y].path_len);
-}
-
-static int compare_lost(const void *a, const void *b)
-{
-	const struct lost_member *x = a, *y = b;
-
-	return x->place < y->place ? -1 : x->place > y->place;
 }
 
 static bool find_one_lost(struct member_places *places, const struct member_place *place, struct path_memory *memory, struct error *err)
@@ -242,7 +221,12 @@ static bool find_one_lost(struct member_places *places, const struct member_plac
 		*err = (struct error){ 0 };	/* whoever reads the item reports it */
 		return true;
 	}
-	return !wrong || add_lost(places, place, top, wrong, err);
+	if (!wrong)
+		return true;
+
+	const struct lost_place lost = { .id = place->id, .member = place, .above = top->id, .path = escape_new(place->path, place->path_len) };
+
+	return lost_places_add(&places->lost, &lost, "was sealed here, and the directory still says that it is here", wrong, err);
 }
 
 /*
@@ -261,28 +245,10 @@ static bool find_lost(struct member_places *places, struct error *err)
 		qsort_r(order, places->n, sizeof(*order), compare_below, places);
 	for (size_t i = 0; ok && i < places->n; i++)
 		ok = find_one_lost(places, &places->at[order[i]], &memory, err);
-	if (places->n_lost > 0)
-		qsort(places->lost, places->n_lost, sizeof(*places->lost), compare_lost);
 	places->n_followed = memory.n_followed;
 	path_memory_free(&memory);
 	free(order);
 	return ok;
-}
-
-const struct lost_member *member_places_lost(const struct member_places *places, uint64_t id)
-{
-	const size_t i = LOWER_BOUND(at, places->n_lost, places->lost[at].place->id < id);
-
-	return i < places->n_lost && places->lost[i].place->id == id ? &places->lost[i] : NULL;
-}
-
-const struct lost_member *member_places_lost_in(const struct member_places *places, uint64_t id, const struct lost_member *last)
-{
-	for (const struct lost_member *at = last ? last + 1 : places->lost; at < places->lost + places->n_lost; at++) {
-		if (at->place->id == id || at->above == id)
-			return at;
-	}
-	return NULL;
 }
 
 /* --- one subvolume ----------------------------------------------------------------------------------------------------- */
@@ -399,7 +365,7 @@ bool member_places_read(const struct subvolume_list *list, struct member_places 
 	size_t n = 0;
 	bool ok = true;
 
-	*places = (struct member_places){ .list = list };
+	*places = (struct member_places){ .list = list, .lost = { .list = list } };
 	if (!list->volume)
 		return true;
 	if (!domain_numbers(list->volume, &numbers, &n, err) && !survive(err))
@@ -412,7 +378,7 @@ bool member_places_read(const struct subvolume_list *list, struct member_places 
 			ok = error_memory(err);
 	}
 	free(numbers);
-	ok = ok && sort(places, err) && find_above(places, err) && find_lost(places, err);
+	ok = ok && sort(places, err) && find_above(places, err) && find_lost(places, err) && lost_places_find(&places->lost, err);
 	if (!ok)
 		member_places_free(places);
 	return ok;
@@ -422,13 +388,9 @@ void member_places_free(struct member_places *places)
 {
 	for (size_t i = 0; i < places->n; i++)
 		free(places->at[i].path);
-	for (size_t i = 0; i < places->n_lost; i++) {
-		free(places->lost[i].path);
-		free(places->lost[i].text);
-	}
+	lost_places_free(&places->lost);
 	free(places->at);
 	free(places->by_path);
 	free(places->above);
-	free(places->lost);
 	*places = (struct member_places){ 0 };
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Compares where the members of all domains were sealed with the current subvolumes: numbers and places that others have taken, and sealed
+ * Compares where the members of all domains were sealed with the current subvolumes: numbers and places that others have taken, and
  * subvolumes that cannot be reached any more. Uses member items, without a key.
  */
 #ifndef COMMON_SEALED_MEMBER_PLACES_H
 #define COMMON_SEALED_MEMBER_PLACES_H
 
-#include "common/fs/subvolume.h"
+#include "common/sealed/lost-places.h"
 
 struct member_place {
 	uint16_t domain;
@@ -17,14 +17,6 @@ struct member_place {
 	bool path_cut;
 };
 
-/* A member that is missing, although its place in another member still says that it is there. */
-struct lost_member {
-	const struct member_place *place;
-	uint64_t above;		/* the member inside which it was sealed */
-	char *path;		/* where it was sealed, escaped */
-	char *text;		/* what is wrong, for people, without the path */
-};
-
 /* Initialise with { 0 }. */
 struct member_places {
 	const struct subvolume_list *list;
@@ -32,8 +24,7 @@ struct member_places {
 	size_t n, n_room;
 	uint32_t *by_path;		/* their indexes, sorted by path, then domain */
 	uint32_t *above;		/* for each: the index of the nearest one above it in its domain; PATH_ABOVE_NONE: none */
-	struct lost_member *lost;	/* by id */
-	size_t n_lost, n_lost_room;
+	struct lost_places lost;
 	uint64_t n_followed;	/* components of paths that were followed to find them */
 };
 
@@ -58,10 +49,5 @@ typedef bool place_tell(void *context, const struct place_finding *finding, cons
 /* Reports what there is to say about one subvolume. Snapshots made since have no place of their own. */
 bool member_places_tell(const struct member_places *places, const struct subvolume *subvolume, place_tell *tell, void *context,
 			struct error *err) must_use;
-
-/* The lost members that are, or are inside, this subvolume. Returns the one after last (NULL: the first); NULL: there are no more. */
-const struct lost_member *member_places_lost_in(const struct member_places *places, uint64_t id, const struct lost_member *last);
-/* The lost member that has or had this id; NULL: it is not lost. */
-const struct lost_member *member_places_lost(const struct member_places *places, uint64_t id);
 
 #endif /* COMMON_SEALED_MEMBER_PLACES_H */

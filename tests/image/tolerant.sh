@@ -298,7 +298,8 @@ done
 expect_status 4 crypt cat --tolerant "$image" v top/lone/absent
 fresh "$tmp/names.img"
 lose dropped root ROOT_REF nested
-expect_status 0 crypt ls -R "$image" v	# as a kernel shows it: empty
+expect_status 6 crypt ls -R "$image" v	# empty, as a kernel shows it, and it is said why
+expect_text "$tmp/err" 'warning: v/top/nested: subvolume [0-9]+ belongs here, but the ROOT_REF that belongs to its ROOT_BACKREF is missing'
 ! grep -q '^n$' "$tmp/out" || fail "a subvolume is shown that nothing leads to"
 expect_unchanged 6 "$image" crypt ls -R --tolerant "$image" v
 diff <(sort "$tmp/out") "$tmp/want.ls" || fail "the ROOT_BACKREF is not used"

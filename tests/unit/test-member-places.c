@@ -61,7 +61,7 @@ static void follows_what_paths_have_in_common_once(void **state)
 	ok(subvolume_list_read(volume, &list, err));
 	ok(member_places_read(&list, &places, err));
 	assert_int_equal(places.n, N_MEMBERS + 2);
-	assert_int_equal(places.n_lost, 0);
+	assert_int_equal(places.lost.n, 0);
 	/* Of "b", which is not there, each costs one. */
 	assert_in_range(places.n_followed, DEPTH, DEPTH + 2 * N_MEMBERS);
 }
