@@ -114,7 +114,7 @@ static bool open_source(struct run *run, struct error *err)
 		return false;
 	if (source == &plain_source && key_options_given())
 		return source_refuse_key(&run->list, run->file.subvolume, err);
-	return reader_prove_path(export_sources_reader(&run->sources, run->file.subvolume), run->subvolume, run->path, &run->name_differs, err);
+	return export_sources_prove_path(&run->sources, run->subvolume, run->path, run->file.subvolume, &run->name_differs, err);
 }
 
 static bool find_file(struct run *run, const char *const *operand, struct error *err)

@@ -130,6 +130,7 @@ bool export_sources_get(struct export_sources *sources, uint64_t id, bool must_o
 
 	for (size_t i = 0; i < sources->n; i++) {
 		if (sources->at[i].subvolume == id) {
+			sources->is_key_used |= must_open && sources->at[i].reader;
 			*extents = sources->at[i].extents;
 			return true;
 		}
@@ -145,6 +146,7 @@ bool export_sources_get(struct export_sources *sources, uint64_t id, bool must_o
 		return false;
 	}
 	sources->at[sources->n++] = source;
+	sources->is_key_used |= must_open && source.reader;
 	*extents = source.extents;
 	return true;
 }
@@ -227,6 +229,51 @@ struct domain_reader *export_sources_reader(const struct export_sources *sources
 			return sources->at[i].reader;
 	}
 	return NULL;
+}
+
+struct passing {
+	struct export_sources *sources;
+	uint64_t start, end;
+	const char *path;
+	uint64_t last;		/* the subvolume that was asked last */
+	bool *differs;
+};
+
+static bool ask_passed(struct passing *passing, uint64_t subvolume, struct error *err)
+{
+	struct extent_source *source;
+	bool differs = false;
+
+	if (passing->last == subvolume)
+		return true;
+	passing->last = subvolume;
+	if (!export_sources_get(passing->sources, subvolume, false, &source, err)) {
+		/* That was said of the end, or is when its turn comes. */
+		if (err->kind != ERROR_UNFINISHED || subvolume != passing->end)
+			return false;
+		*err = (struct error){ 0 };
+		return true;
+	}
+	if (!reader_prove_path(export_sources_reader(passing->sources, subvolume), passing->start, passing->path, &differs, err))
+		return false;
+	*passing->differs |= differs;
+	return true;
+}
+
+static bool pass_step(void *context, const struct path_step *step, struct error *err)
+{
+	return ask_passed(context, step->directory.subvolume, err);
+}
+
+bool export_sources_prove_path(struct export_sources *sources, uint64_t subvolume, const char *path, uint64_t end, bool *differs,
+			       struct error *err)
+{
+	struct passing passing = { .sources = sources, .start = subvolume, .end = end, .path = path, .differs = differs };
+	struct file_id found;
+
+	*differs = false;
+	return !key_options_given() || (path_follow(sources->list->volume, subvolume, path, pass_step, &passing, &found, err) &&
+					ask_passed(&passing, end, err));
 }
 
 /* Asks the reader. What cannot be read because of damage is not proven. */
@@ -371,12 +418,8 @@ bool export_sources_has_sealed_target(struct export_sources *sources, const stru
 
 bool export_sources_check_key(const struct export_sources *sources, struct error *err)
 {
-	if (!key_options_given() || sources->look)
+	if (!key_options_given() || sources->look || sources->is_key_used)
 		return true;
-	for (size_t i = 0; i < sources->n_domains; i++) {
-		if (sources->domain[i].domain)
-			return true;
-	}
 	error_set(err, ERROR_REFUSED, "a key was given, but no subvolume to be exported is sealed");
 	return error_hint(err, "leave out the key: they are exported without one");
 }

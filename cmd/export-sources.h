@@ -28,7 +28,7 @@ struct export_sources {
 		struct error error;
 	} *domain;			/* those on which the key was tried */
 	size_t n_domains, domain_room;
-	bool is_key_gone;
+	bool is_key_used, is_key_gone;	/* used: for what is to be read, and not only for the way to it */
 	struct domain_found *found;	/* parallel to list->at; NULL: domain_find() is called for each */
 	struct member_places places;
 	struct stat_seal closed;	/* of the last subvolume whose links were asked about */
@@ -53,6 +53,9 @@ bool export_sources_get(struct export_sources *sources, uint64_t subvolume, bool
 bool export_sources_end_key(struct export_sources *sources, bool below, struct error *err) must_use;
 /* Its reader, after export_sources_get(). NULL: it is not sealed, or no key opens it. */
 struct domain_reader *export_sources_reader(const struct export_sources *sources, uint64_t subvolume);
+/* Proves each step of the path, which ends in subvolume end, by every subvolume that it passes and that the key opens. */
+bool export_sources_prove_path(struct export_sources *sources, uint64_t subvolume, const char *path, uint64_t end, bool *differs,
+			       struct error *err) must_use;
 /* For export_options.proof: if a subvolume begins at the entry, all of it is checked. */
 bool export_sources_prove(struct export_sources *sources, const struct walk_entry *entry, struct export_proven *proven,
 			  struct error *err) must_use;

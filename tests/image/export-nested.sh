@@ -99,6 +99,44 @@ expect_status 6 crypt export -R "${KEY[@]}" "$image" sv "id:$(id_of sv/dir/open)
 [ "$(cat "$tmp/once/sv/dir/open/words")" = "in sv/dir/open" ] || fail "what is not met inside is not exported"
 fresh
 
+say "a path that leads through a changed directory into a subvolume that is not sealed: refused, whatever else is exported with it"
+hang_elsewhere() {
+	attack poke "$SV" "$dir" 84 "$(entry "$dir" open)" 0 "$(le 8 "$ELSEWHERE")"
+	ref=$(attack peek 1 "$SV" 156 "$(id_of sv/dir/open)" 0 22)
+	attack put 1 "$SV" 156 "$ELSEWHERE" "$ref"
+	attack put 1 "$ELSEWHERE" 144 "$SV" "$ref"
+}
+hang_elsewhere
+[ "$(crypt cat "$image" sv dir/open/words)" = "in elsewhere" ] || fail "the other one is not in its place"
+for how in "" --tolerant; do
+	for words in "-R sv:dir/open" "sv:dir/open/words sv:hard" "sv:hard sv:dir/open" "-R /:sv/dir/open"; do
+		rm -rf "$tmp/other"
+		# shellcheck disable=SC2086
+		expect_unchanged 6 "$image" crypt export $how "${KEY[@]}" "$image" $words -o "$tmp/other/"
+		expect_text "$tmp/err" 'dir/open: the subvolume was not here when it was sealed'
+		[ -z "$(find "$tmp/other" -name words 2>/dev/null)" ] || fail "export $words: it was exported"
+	done
+	for words in "cat sv dir/open/words" "ls sv dir/open" "stat sv dir/open/words" "export sv:dir/open"; do
+		rm -rf "$tmp/other"
+		# shellcheck disable=SC2086
+		set -- $words
+		command=$1
+		shift
+		[ "$command" != export ] || set -- "$@" -o "$tmp/other/"
+		# shellcheck disable=SC2086
+		expect_status "$([ "$command" = export ] && echo 6 || echo 9)" crypt "$command" $how "${KEY[@]}" "$image" "$@"
+	done
+done
+rm -rf "$tmp/other"
+expect_unchanged 6 "$image" crypt export -R --accept-changes "${KEY[@]}" "$image" sv:dir/open -o "$tmp/other/"
+[ "$(cat "$tmp/other/words")" = "in elsewhere" ] || fail "what was accepted is missing"
+expect_text "$tmp/err" 'not authenticated: it was not sealed under this name here'
+fresh
+rm -rf "$tmp/other"
+expect_unchanged 0 "$image" crypt export "${KEY[@]}" "$image" sv:dir/open sv:hard -o "$tmp/other/"
+[ "$(cat "$tmp/other/sv/dir/open/words")" = "in sv/dir/open" ] || fail "what stayed plain is missing"
+rm -rf "$tmp/other"
+
 say "another in its place"
 # The entry of "open" leads to a subvolume that was elsewhere: the list of the directory is not what was sealed.
 attack poke "$SV" "$dir" 84 "$(entry "$dir" open)" 0 "$(le 8 "$ELSEWHERE")"
