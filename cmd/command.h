@@ -5,6 +5,7 @@
 
 #include <popt.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "format/error.h"
 
@@ -15,11 +16,12 @@ struct command {
 	const char *operands;	/* "IMAGE SUBVOL...": words counted by main(); "[X]" optional, "..." repeats the last */
 	const char *summary;	/* one line, lower case */
 	const struct poptOption *options;
+	void (*more_help)(FILE *out);	/* printed behind the options; NULL: nothing */
 	bool (*run)(const char *const *operand, struct error *err);	/* NULL terminated */
 };
 
 extern const struct command cmd_convert, cmd_verify_key, cmd_verify, cmd_dump_tree, cmd_dump_super, cmd_list, cmd_show, cmd_ls,
-	cmd_cat, cmd_export, cmd_stat, cmd_resolve, cmd_df, cmd_tree_stats, cmd_timeline;
+	cmd_cat, cmd_export, cmd_stat, cmd_resolve, cmd_df, cmd_tree_stats, cmd_timeline, cmd_key;
 
 extern const char *command_name;	/* of the running row; NULL before */
 extern const struct poptOption *command_options;	/* the same */

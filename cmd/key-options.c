@@ -16,6 +16,7 @@
 static struct {
 	char *key_file, *passphrase_file, *volume_key_file;
 	char *size, *offset, *fd, *slot;	/* numbers, as given */
+	int no_keyring;
 } opt;
 
 /* The same, read by key_options_check(). */
@@ -35,6 +36,7 @@ static struct poptOption options_others[] = {
 	  "the passphrase is in FILE (-: standard input); one newline at its end is removed", "FILE" },
 	{ "passphrase-fd", 0, POPT_ARG_STRING, &opt.fd, 0, "the same, from an open file descriptor", "N" },
 	{ "volume-key-file", 0, POPT_ARG_STRING, &opt.volume_key_file, 0, "the volume key itself, 32 bytes", "FILE" },
+	{ "no-keyring", 0, POPT_ARG_NONE, &opt.no_keyring, 0, "use no key of the kernel's keyrings", NULL },
 	POPT_TABLEEND
 };
 
@@ -42,6 +44,11 @@ static struct poptOption options_others[] = {
 
 struct poptOption options_key[] = { KEY_FILE('d'), OTHERS, KEY_SLOT('S'), POPT_TABLEEND };
 struct poptOption options_key_long[] = { KEY_FILE(0), OTHERS, KEY_SLOT(0), POPT_TABLEEND };
+
+bool key_options_no_keyring(void)
+{
+	return opt.no_keyring;
+}
 
 bool key_options_given(void)
 {

@@ -13,6 +13,7 @@ extern struct poptOption options_key_long[];	/* without letters, for commands wh
 
 /* Was any key option given? */
 bool key_options_given(void);
+bool key_options_no_keyring(void);	/* --no-keyring */
 
 /*
  * The options that give the same key again, each followed by a space, for a command that people are told to run: "" if it is asked for, or

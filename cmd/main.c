@@ -19,7 +19,7 @@
 #include "common/util/near.h"
 
 static const struct command *const commands[] = {
-	&cmd_convert, &cmd_verify_key, &cmd_verify, &cmd_list, &cmd_show, &cmd_ls, &cmd_cat, &cmd_export, &cmd_stat, &cmd_timeline, &cmd_resolve,
+	&cmd_convert, &cmd_key, &cmd_verify_key, &cmd_verify, &cmd_list, &cmd_show, &cmd_ls, &cmd_cat, &cmd_export, &cmd_stat, &cmd_timeline, &cmd_resolve,
 	&cmd_df, &cmd_tree_stats, &cmd_dump_super, &cmd_dump_tree,
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -128,6 +128,8 @@ static void print_help(const struct command *command, poptContext context)
 	help_begin(&help);
 	fprintf(help.out, "btrfs-crypt %s: %s\n", command->name, command->summary);
 	poptPrintHelp(context, help.out, 0);
+	if (command->more_help)
+		command->more_help(help.out);
 	fprintf(help.out, "\nManual: man btrfs-crypt-%s\n", command->name);
 	help_end(&help);
 }

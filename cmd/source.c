@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cmd/key-options.h"
+#include "cmd/key/domain-key.h"
 #include "cmd/operands.h"
 #include "cmd/print.h"
 #include "common/fs/subvolume-label.h"
@@ -67,18 +68,20 @@ bool source_open_reader(struct domain *domain, const struct subvolume_list *list
 	return domain_reader_open(domain, list, subvolume, &options, reader, extents, err);
 }
 
+/* Without a key it stays closed. */
 static bool open_sealed(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source,
 			struct error *err)
 {
-	cleanup_key_source struct key_source key = { 0 };
+	const struct domain_key_ask ask = { .need = DOMAIN_KEY_IF_GIVEN };
+	bool opened;
 
-	if (!key_options_read(KEY_IF_GIVEN, "Passphrase: ", &key, err) ||
-	    !domain_open(source->domain, &key, err))
+	if (!domain_key_open(source->domain, &ask, &opened, NULL, err))
 		return false;
-	key_source_free(&key);
+	if (!opened)
+		return true;
 	if (domain_is_being_converted(source->domain))
-		return error_set(err, ERROR_UNFINISHED, "names cannot be proven while a conversion is unfinished; leave out the key, or finish the "
-				 "conversion first");
+		return !key_options_given() || error_set(err, ERROR_UNFINISHED, "names cannot be proven while a conversion is unfinished; leave out "
+							"the key, or finish the conversion first");
 	return source_open_reader(source->domain, list, subvolume, &source->reader, &source->extents, err);
 }
 
@@ -109,7 +112,7 @@ bool source_choose(const struct subvolume_list *list, const struct subvolume *su
 		return survive_without_key(err);
 	source->is_sealed = source->domain;
 	if (source->domain)
-		return !key_options_given() || open_sealed(list, subvolume, source, err);
+		return open_sealed(list, subvolume, source, err);
 	/* Without a key the rest of it can be listed. */
 	if (!source_decide(subvolume, false, &source->extents, &refused)) {
 		*err = key_options_given() ? refused : *err;

@@ -34,8 +34,8 @@ struct source {
 };
 
 /*
- * For commands that also list sealed subvolumes. Sealed: opened with the given key; nothing is asked, and without a key source->extents
- * stays NULL. Not sealed, but a key was given: ERROR_REFUSED, never a silent plain read.
+ * For commands that also list sealed subvolumes. Sealed: opened with the given key, or one in a keyring; nothing is asked, and without a key
+ * source->extents stays NULL. Not sealed, but a key was given: ERROR_REFUSED, never a silent plain read.
  */
 bool source_choose(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source,
 		   struct error *err) must_use;

@@ -214,7 +214,7 @@ static bool read_subject(struct looking *looking, uint64_t from, struct subject 
 			  at->path, strlen(at->path), &at->differs, err))
 		return false;
 	at->differs |= path_differs;
-	at->is_not_authenticated = looking->seal.is_sealed && !key_options_given();
+	at->is_not_authenticated = looking->seal.is_sealed && source_is_closed(&looking->source);
 	if (S_ISREG(at->inode.mode))
 		return stat_extents(&file, at->inode.mode, &looking->seal, false, &at->extents, err) ||
 		       volume_tolerates(list->volume, err);

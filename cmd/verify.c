@@ -10,6 +10,7 @@
 #include "cmd/image-options.h"
 #include "cmd/json.h"
 #include "cmd/key-options.h"
+#include "cmd/key/domain-key.h"
 #include "cmd/operands.h"
 #include "cmd/print.h"
 #include "cmd/progress.h"
@@ -262,10 +263,11 @@ static bool verify(struct domain *domain, const struct subvolume_list *list, con
 
 static bool run(const char *const *operand, struct error *err)
 {
-	cleanup_key_source struct key_source key = { 0 };
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 	cleanup_domain struct domain *domain = NULL;
+	char what[DOMAIN_KEY_WHAT_SIZE];
+	bool opened;
 	uint8_t expect[FINGERPRINT_SIZE];
 	const struct subvolume *subvolume;
 
@@ -281,11 +283,11 @@ static bool run(const char *const *operand, struct error *err)
 	/* There is no seal yet, or no seal any more. */
 	if (domain_is_being_converted(domain))
 		return error_set(err, ERROR_UNFINISHED, "is being converted") || unfinished_error(volume, operand[0], err);
-	if (!key_options_read(KEY_ASK, "Passphrase: ", &key, err))
+
+	const struct domain_key_ask ask = { .need = DOMAIN_KEY_NEEDED, .image = operand[0], .what = domain_key_what(subvolume, what) };
+
+	if (!domain_key_open(domain, &ask, &opened, NULL, err))
 		return false;
-	if (!domain_open(domain, &key, err))
-		return false;
-	key_source_free(&key);
 	return domain_view_check_named(domain, &list, subvolume, err) && verify(domain, &list, opt.expect ? expect : NULL, err);
 }
 

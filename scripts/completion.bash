@@ -76,7 +76,9 @@ _btrfs_crypt() {
 				how+=("$name=${words[i]}")
 			fi
 		elif [[ $name != -* || $name = - ]]; then
-			((n++)) || image=$name
+			read -ra kinds <<< "${_btrfs_crypt_operands[$command]-}"
+			[[ $image || ${kinds[n]-} != file ]] || image=$name
+			((++n))
 		elif [[ "$command $name" =~ $_btrfs_crypt_alone ]]; then
 			is_alone=1
 		fi
@@ -118,7 +120,7 @@ _btrfs_crypt() {
 				candidates[0]=$slashes
 			fi
 			is_quoted=1 ;;
-		*) read -ra candidates <<< "$kind" ;;
+		*) read -ra candidates <<< "${kind//,/ }" ;;
 		esac
 	fi
 	for name in "${candidates[@]}"; do

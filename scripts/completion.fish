@@ -57,6 +57,7 @@ end
 function __btrfs_crypt_subvolumes
     set -l words (__btrfs_crypt_words)
     set -l image $words[2]
+    test "$words[1]" = key; and set image $words[3]
     test -f "$image" -o -b "$image"; or return
     string match -qr '\.(gz|xz|zst|zip|tar|tgz|7z)$' -- $image; and return
     set -l slashes (string match -r '^/+' -- (commandline -ct))

@@ -19,7 +19,7 @@ _btrfs_crypt_subvolumes() {
 }
 
 _btrfs_crypt() {
-	local curcontext=$curcontext state ret=1
+	local curcontext=$curcontext state ret=1 image=1
 	local -a line _btrfs_crypt_commands specs
 	local -A opt_args _btrfs_crypt_specs
 #TABLES
@@ -32,10 +32,11 @@ _btrfs_crypt() {
 		return
 	fi
 	[[ $state = operands ]] || return ret
+	[[ $words[1] = key ]] && image=2
 	specs=( ${(Q)${(z)_btrfs_crypt_specs[$words[1]]}} )
 	(( $#specs )) || return 1
 	_arguments -C -s $specs && ret=0
-	[[ $state = subvolume ]] && _btrfs_crypt_subvolumes ${(Q)line[1]} && ret=0
+	[[ $state = subvolume ]] && _btrfs_crypt_subvolumes ${(Q)line[image]} && ret=0
 	return ret
 }
 

@@ -37,8 +37,9 @@ BEGIN {
 	may("common/sealed", below); below = below " common/sealed"
 	may("common/convert", below)
 	may("common/export", below)
-	may("cmd", below " common/convert common/export cmd/dump")
+	may("cmd", below " common/convert common/export cmd/dump cmd/key")
 	may("cmd/dump", below " cmd")
+	may("cmd/key", below " cmd")
 }
 
 FNR == 1 { end_of_file(); file = FILENAME; licence = lines = 0; room = room_of(file) }
@@ -73,6 +74,7 @@ file ~ /^common\/tree\/(transaction|tree-path|tree-edit|tree-cut)[.][ch]$/ && /i
 	only("^[ \t]*# *include *<(archive|archive_entry)[.]h>", "common/export/archive-out[.]c|common/device/unpack[.]c", "libarchive")
 	only("^[ \t]*# *include *<btrfsutil[.]h>", "cmd/mounted[.]c", "libbtrfsutil")
 	only("^[ \t]*# *include *<popt[.]h>", "cmd/[a-z0-9/-]*[.][ch]", "popt")
+	only("^[ \t]*# *include *<keyutils[.]h>", "common/crypto/keyring[.]c", "libkeyutils")
 	only("[^a-z_](printf|puts|putchar|perror) *[(]", "cmd/[a-z0-9/-]*[.][ch]", "printing")
 }
 

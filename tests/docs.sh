@@ -104,7 +104,7 @@ export --accept-unsealed
 END
 
 # Words of the code are not those of who reads: in the manual, in help, in what is said.
-words='\b(domains?|units?|inline units?|the set)\b|(match|checksum|is) on no mirror|Key was rejected|repaired from'
+words='\b(domains?|units?|inline units?|the set)\b|(match|checksum|is) on no mirror|repaired from'
 {
 	# The state of a conversion has the names of the structure on disk, also in dump-super's JSON.
 	for file in man/*.8; do page "$file" | sed "s|^|$file:|"; done | grep -v 'in units of 1024' | sed 's/, cipher, domain, n_devices, /, /'

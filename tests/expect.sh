@@ -67,6 +67,13 @@ with_signal() {
 	"$tools/signal-when" "$signal" "$condition" btrfs-crypt "$@" < /dev/null
 }
 
+# with_own_keyring: the test goes on in a session keyring of its own, so that no other test sees its keys
+with_own_keyring() {
+	[ -z "${HAS_OWN_KEYRING:-}" ] || return 0
+	rm -rf "$own"
+	cd "$TOP" && HAS_OWN_KEYRING=1 exec keyctl session - "$TOP/tests/cli/${0##*/}"
+}
+
 finish() {
 	[ "$failures" -eq 0 ] || echo "$failures failures"
 	exit $((failures != 0))

@@ -111,14 +111,36 @@ static bool authenticate(struct domain *d, const struct secret *volume_key, stru
 	return false;
 }
 
-bool domain_open(struct domain *domain, const struct key_source *key, struct error *err)
+bool domain_is_key(const struct domain *domain, const struct secret *volume_key, bool *is, struct error *err)
 {
-	cleanup_secret struct secret *from_slot = NULL;
+	cleanup_key_schedule struct key_schedule *schedule = NULL;
+	uint8_t kcv[CRYPT_MAC_SIZE];
+
+	if (!key_schedule_new(volume_key, domain->header.domain_uuid, &schedule, err) || !key_schedule_kcv(schedule, kcv, err))
+		return false;
+	*is = secret_same(kcv, domain->header.kcv, sizeof(kcv));
+	return true;
+}
+
+bool domain_open_key(struct domain *domain, const struct key_source *key, struct secret **from_slot, struct error *err)
+{
+	cleanup_secret struct secret *volume_key = NULL;
 
 	domain->slot_used = -1;
+	*from_slot = NULL;
 	if (key->volume_key)
 		return authenticate(domain, key->volume_key, err);
 	if (!key->secret)
 		return error_set(err, ERROR_KEY, "a key is needed");
-	return open_slot(domain, key->secret, key->slot, &from_slot, err) && authenticate(domain, from_slot, err);
+	if (!open_slot(domain, key->secret, key->slot, &volume_key, err) || !authenticate(domain, volume_key, err))
+		return false;
+	*from_slot = TAKE(volume_key);
+	return true;
+}
+
+bool domain_open(struct domain *domain, const struct key_source *key, struct error *err)
+{
+	cleanup_secret struct secret *from_slot = NULL;
+
+	return domain_open_key(domain, key, &from_slot, err);
 }

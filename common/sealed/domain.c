@@ -154,7 +154,7 @@ static bool read_copy(struct domain *d, const struct tree *tree, unsigned i, str
 		/* the leaf is bad, so nothing more is known about this copy */
 	} else if (!found) {
 		error_set(&error, ERROR_NOT_FOUND, "copy %u of the header of sealing %u is missing", i, d->number);
-	} else if (crypt_header_read(&iter.item, &d->copy[i], &error)) {
+	} else if (d->copy_block[i] = iter.path[0] ? iter.path[0]->logical : 0, crypt_header_read(&iter.item, &d->copy[i], &error)) {
 		d->copy_valid[i] = d->copy[i].domain == d->number;
 		if (!d->copy_valid[i])
 			error_set(&error, ERROR_KEY_HEADER, "copy %u of the header of sealing %u belongs to sealing %u", i, d->number,

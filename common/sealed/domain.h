@@ -19,6 +19,7 @@ struct domain {
 	struct crypt_header header;	/* the newest copy that fits the items; after domain_open(), the newest authentic one */
 	struct crypt_header copy[2];
 	bool copy_valid[2];		/* by layout */
+	uint64_t copy_block[2];		/* address of the tree block that has it; 0: not there */
 	bool one_header_bad;		/* one copy is missing, bad or older: only a warning */
 	bool unfinished;		/* from domain_read_unfinished() */
 	struct crypt_slot *slots;
@@ -113,6 +114,10 @@ static inline void domain_cleanup(struct domain **p) { domain_free(*p); }
  * ERROR_KEY_HEADER: header or items are not authentic. The newest authentic copy of the header is used.
  */
 bool domain_open(struct domain *domain, const struct key_source *key, struct error *err) must_use;
+/* The same for callers that need the volume key itself. *from_slot: the caller's; NULL if it is key->volume_key. */
+bool domain_open_key(struct domain *domain, const struct key_source *key, struct secret **from_slot, struct error *err) must_use;
+/* Is the key check value of the header right with this volume key? The header itself is not authenticated. */
+bool domain_is_key(const struct domain *domain, const struct secret *volume_key, bool *is, struct error *err) must_use;
 
 /* Does more than a tag claim the subvolume? */
 bool domain_has(const struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume);

@@ -40,6 +40,7 @@ offered "btrfs-crypt " | sort > have
 grep -q -- '-F _btrfs_crypt btrfs-crypt' registered || bad "not registered: $(cat registered)"
 offers "btrfs-crypt ver" verify-key verify
 offers "btrfs-crypt help df" df
+offers "btrfs-crypt key s" status
 offers "btrfs-crypt --format json lis" list
 offers "btrfs-crypt --list-o" --list-options
 offers "btrfs-crypt --format " text json
@@ -108,6 +109,7 @@ for line in "convert --status" "convert --decrypt --resume" "convert --abort" "r
 	offers "btrfs-crypt $line my" "my disk.img" "my disk.img.sum"
 done
 offers "btrfs-crypt ls -l my\\ disk.img pu" public
+offers "btrfs-crypt key list my\\ disk.img pu" public
 offered "btrfs-crypt ls my\\ disk.img va --format" 28 | diff - <(printf '%s\n' "${all[@]}") || bad "in the middle of a line"
 gzip -k "my disk.img"
 lacks "btrfs-crypt ls my\\ disk.img.gz "	# which would have to be unpacked
@@ -140,6 +142,8 @@ done
 ask() { asked+=("$1"); echo "$1"; shift; [ $# = 0 ] || printf '%s\n' "$@" | sort; }
 ask_others() {
 	"$1" "btrfs-crypt ver" verify-key verify
+	"$1" "btrfs-crypt key o" out
+	"$1" "btrfs-crypt key list my\\ disk.img pub" public
 	"$1" "btrfs-crypt help d" df dump-super dump-tree
 	"$1" "btrfs-crypt --format json li" list
 	"$1" "btrfs-crypt --format=json li" list

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Each member of each JSON line that is printed is in the table of the manual, under its command and record, and nothing is in it that no source has.
 . "$(dirname "$0")/../expect.sh"
+with_own_keyring
 bundled_image
 bundled_image spoiled.img
 zstd -dqf "$TOP/images/good-sealed.img.zst" -o sealed.img
@@ -43,6 +44,11 @@ for tree in root chunk extent 257; do tell tree-stats --tree=$tree disk.img; don
 tell tree-stats disk.img
 tell dump-super --full disk.img
 tell verify-key sealed.img vault --passphrase-file "$key"
+tell key list sealed.img vault
+tell key in sealed.img vault --passphrase-file "$key"
+tell key status sealed.img vault
+tell key out sealed.img vault --forget
+tell key export-volume-key sealed.img vault volume-key --passphrase-file "$key" --batch-mode
 tell verify sealed.img vault --passphrase-file "$key" --expect-seal 00000000000000000000000000000000 --progress=json
 tell convert --status disk.img
 tell convert --encrypt --dry-run disk.img vault

@@ -17,6 +17,7 @@ words() {
 	case $1 in
 	convert) echo "convert --encrypt $2 vault --key-file key --pbkdf pbkdf2 --pbkdf-force-iterations 1000" ;;
 	verify-key | verify) echo "$1 $2 vault --key-file key" ;;
+	key) echo "key list $2 vault" ;;
 	cat | stat | resolve) echo "$1 $2 vault secret.txt" ;;
 	export) echo "export $2 vault -o /dev/null" ;;
 	show | ls | timeline) echo "$1 $2 vault" ;;

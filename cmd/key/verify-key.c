@@ -3,16 +3,20 @@
 #include <stdio.h>
 
 #include "cmd/command.h"
-#include "cmd/image.h"
 #include "cmd/image-options.h"
 #include "cmd/json.h"
 #include "cmd/key-options.h"
-#include "cmd/operands.h"
+#include "cmd/key/domain-key.h"
+#include "cmd/key/target.h"
 #include "cmd/print.h"
-#include "common/sealed/domain.h"
+
+static struct {
+	char *keyring;
+} opt;
 
 static const struct poptOption options[] = {
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_key, 0, "Key:", NULL },
+	{ "keyring", 0, POPT_ARG_STRING, &opt.keyring, 0, "try the key in the session, user or persistent keyring, or in that number", "WHICH" },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, "Image:", NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, "Output:", NULL },
 	POPT_TABLEEND
@@ -41,28 +45,21 @@ static void print_match(const struct domain *domain)
 
 static bool run(const char *const *operand, struct error *err)
 {
-	cleanup_key_source struct key_source key = { 0 };
-	cleanup_subvolume_list struct subvolume_list list = { 0 };
-	cleanup_volume struct volume *volume = NULL;
-	cleanup_domain struct domain *domain = NULL;
-	const struct subvolume *subvolume;
+	cleanup_key_target struct key_target target = { 0 };
+	char path[DOMAIN_KEY_WHAT_SIZE];
+	bool opened;
+	struct domain_key_ask ask = {
+		.need = DOMAIN_KEY_NEEDED, .from = opt.keyring ? DOMAIN_KEY_ONE_KEYRING : DOMAIN_KEY_NO_KEYRING, .image = operand[0],
+		/* The same whatever did not match, so that nobody learns anything from it. */
+		.rejected = "wrong key or passphrase",
+	};
 
-	if (!image_open(operand[0], TREES_ANYHOW, &volume, err) ||
-	    !subvolumes_read(volume, &list, err) ||
-	    !subvolume_operand(&list, operand[1], &subvolume, err) ||
-	    !domain_find(volume, &list, subvolume, &domain, err))
+	if ((opt.keyring && !keyring_parse(opt.keyring, &ask.keyring, err)) || !key_target_open(operand, &target, err))
 		return false;
-	if (!domain)
-		return not_sealed(operand[1], err);
-	if (!key_options_read(KEY_ASK, "Passphrase: ", &key, err))
+	ask.what = domain_key_what(target.subvolume, path);
+	if (!domain_key_open(target.domain, &ask, &opened, NULL, err))
 		return false;
-	if (!domain_open(domain, &key, err)) {
-		/* The same text whatever did not match, so that nobody learns anything from it. */
-		if (err->kind == ERROR_KEY)
-			error_set(err, ERROR_KEY, "wrong key or passphrase");
-		return false;
-	}
-	print_match(domain);
+	print_match(target.domain);
 	return true;
 }
 

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/key/domain-key.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cmd/key-options.h"
+#include "cmd/print.h"
+#include "common/fs/subvolume-label.h"
+#include "common/sealed/domain-keyring.h"
+#include "common/util/escape.h"
+#include "common/util/take.h"
+
+#define TRIES 3
+
+const char *domain_key_what(const struct subvolume *subvolume, char text[DOMAIN_KEY_WHAT_SIZE])
+{
+	char own[SUBVOLUME_LABEL_SIZE];
+	size_t len;
+	const uint8_t *const label = subvolume_label(subvolume, subvolume->id, own, &len);
+
+	escape_text(len ? label : (const uint8_t *)"/", len ? len : 1, text, DOMAIN_KEY_WHAT_SIZE);
+	return text;
+}
+
+/* Will somebody be asked, if the key is nowhere else? */
+static bool will_ask(const struct domain_key_ask *ask)
+{
+	return ask->need != DOMAIN_KEY_IF_GIVEN && ask->from != DOMAIN_KEY_ONE_KEYRING && !key_options_given() && isatty(STDIN_FILENO) &&
+	       !format_is_json();
+}
+
+/* The key is of no use any more, or is not where it has to be. */
+static bool tell_gone(const struct domain_key_ask *ask, enum keyring_state state, struct error *err)
+{
+	static bool was_told;
+
+	if (ask->need == DOMAIN_KEY_NEEDED && !will_ask(ask))
+		return error_set(err, ERROR_KEY, "%s", keyring_state_text(state));
+	if (!was_told)
+		print_note(NULL, keyring_state_text(state));
+	was_told = true;
+	return true;
+}
+
+static bool read_keyring(const struct domain *domain, const struct domain_key_ask *ask, struct key_source *key, struct error *err)
+{
+	const bool one = ask->from == DOMAIN_KEY_ONE_KEYRING;
+	struct keyring_found found;
+
+	if (ask->from == DOMAIN_KEY_NO_KEYRING || (key_options_no_keyring() && !one))
+		return true;
+	if (!domain_keyring_find(domain, one ? &ask->keyring : NULL, &found, &key->volume_key, err))
+		return false;
+	if (found.state == KEYRING_PRESENT)
+		return true;
+	return (found.state != KEYRING_REVOKED && found.state != KEYRING_EXPIRED && !one) || tell_gone(ask, found.state, err);
+}
+
+bool domain_key_read(const struct domain *domain, const struct domain_key_ask *ask, struct key_source *key, struct error *err)
+{
+	char prompt[400];
+
+	*key = (struct key_source){ .slot = KEY_SLOT_ANY };
+	if (!key_options_given() && !read_keyring(domain, ask, key, err))
+		return false;
+	if (!key_source_is_empty(key))
+		return true;
+	snprintf(prompt, sizeof(prompt), "Passphrase for %.160s of %.200s: ", ask->what, ask->image);
+	return key_options_read(ask->need == DOMAIN_KEY_NEEDED || will_ask(ask) ? KEY_ASK : KEY_IF_GIVEN, prompt, key, err);
+}
+
+static bool open_once(struct domain *domain, const struct domain_key_ask *ask, const struct key_source *key, struct secret **from_slot,
+		      struct error *err)
+{
+	if (domain_open_key(domain, key, from_slot, err))
+		return true;
+	if (err->kind == ERROR_KEY && ask->rejected)
+		error_set(err, ERROR_KEY, "%s", ask->rejected);
+	return false;
+}
+
+bool domain_key_open(struct domain *domain, const struct domain_key_ask *ask, bool *opened, struct secret **volume_key, struct error *err)
+{
+	for (unsigned i = 1; ; i++) {
+		cleanup_key_source struct key_source key = { 0 };
+		cleanup_secret struct secret *from_slot = NULL;
+
+		*opened = false;
+		if (!domain_key_read(domain, ask, &key, err))
+			return false;
+		if (key_source_is_empty(&key))
+			return true;
+		*opened = open_once(domain, ask, &key, &from_slot, err);
+		if (*opened && volume_key)
+			*volume_key = from_slot ? TAKE(from_slot) : TAKE(key.volume_key);
+		if (*opened || err->kind != ERROR_KEY || !will_ask(ask) || i == TRIES)
+			return *opened;
+		print_note(NULL, err->text);
+		*err = (struct error){ 0 };
+	}
+}

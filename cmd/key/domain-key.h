@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How commands open what is sealed: with what the options give, with a key in the kernel's keyrings, or with what is asked for. */
+#ifndef CMD_KEY_DOMAIN_KEY_H
+#define CMD_KEY_DOMAIN_KEY_H
+
+#include "common/crypto/keyring.h"
+#include "common/sealed/domain.h"
+
+struct domain_key_ask {
+	enum {
+		DOMAIN_KEY_IF_GIVEN,	/* never asks */
+		DOMAIN_KEY_IF_PERSON,	/* asks where somebody is at the terminal; elsewhere there is none */
+		DOMAIN_KEY_NEEDED,	/* asks; ERROR_KEY where nobody is there */
+	} need;
+	enum {
+		DOMAIN_KEY_KEYRINGS,	/* takes it from a keyring, if it is not given */
+		DOMAIN_KEY_ONE_KEYRING,	/* from this one, or not at all */
+		DOMAIN_KEY_NO_KEYRING,
+	} from;
+	struct keyring keyring;
+	const char *image, *what;	/* for the prompt: IMAGE, and the subvolume */
+	const char *rejected;		/* the error for a wrong key; NULL: what domain_open() says */
+};
+
+/* The path of a subvolume for people, "/" for the top level, as what. */
+#define DOMAIN_KEY_WHAT_SIZE 160
+const char *domain_key_what(const struct subvolume *subvolume, char text[DOMAIN_KEY_WHAT_SIZE]);
+
+/*
+ * *key is empty (key_source_is_empty()) if there is none. That a key was revoked, or has expired, in a keyring is said once, or is the error
+ * where a key is needed and nobody can be asked.
+ */
+bool domain_key_read(const struct domain *domain, const struct domain_key_ask *ask, struct key_source *key, struct error *err) must_use;
+/*
+ * Reads it and opens the domain. What is asked for may be wrong twice. *opened false, with true: there is no key. volume_key: gets the
+ * volume key, the caller's; NULL: not needed.
+ */
+bool domain_key_open(struct domain *domain, const struct domain_key_ask *ask, bool *opened, struct secret **volume_key, struct error *err) must_use;
+
+#endif /* CMD_KEY_DOMAIN_KEY_H */

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* key: what opens a sealed subvolume, and where it is kept. */
+#include "cmd/key/verbs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/command.h"
+#include "cmd/image-options.h"
+#include "cmd/key-options.h"
+#include "cmd/print.h"
+#include "cmd/time-text.h"
+
+static const struct key_verb *const verbs[] = {
+	&key_verb_list, &key_verb_in, &key_verb_out, &key_verb_status, &key_verb_export_volume_key,
+};
+#define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+struct key_options key_options;
+
+static struct {
+	char *keyring, *timeout;
+	int forget, batch;
+} opt;
+
+static const struct poptOption options[] = {
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_key, 0, "Key:", NULL },
+	{ "keyring", 0, POPT_ARG_STRING, &opt.keyring, 0, "in, out, status: the session (default), user or persistent keyring, or its number", "WHICH" },
+	{ "timeout", 0, POPT_ARG_STRING, &opt.timeout, 0, "in: the kernel forgets the key after so many seconds", "SECONDS" },
+	{ "forget", 0, POPT_ARG_NONE, &opt.forget, 0, "out: remove every trace of the key from the keyring", NULL },
+	{ "batch-mode", 'q', POPT_ARG_NONE, &opt.batch, 0, "ask no questions, assume yes", NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, "Image:", NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_time, 0, NULL, NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, "Output:", NULL },
+	POPT_TABLEEND
+};
+
+static const struct key_verb *find_verb(const char *name, struct error *err)
+{
+	char all[160] = "";
+
+	for (size_t i = 0; i < N_VERBS; i++) {
+		if (strcmp(verbs[i]->name, name) == 0)
+			return verbs[i];
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? ", " : "", verbs[i]->name);
+	}
+	error_set(err, ERROR_USAGE, "%.40s: unknown verb", name);
+	error_hint(err, "VERB is one of %s", all);
+	return NULL;
+}
+
+static bool check_options(const struct key_verb *verb, struct error *err)
+{
+	const struct {
+		const char *name;
+		char letter;
+		bool given;
+	} some[] = {
+		{ "--keyring", 'k', opt.keyring }, { "--timeout", 't', opt.timeout }, { "--forget", 'f', opt.forget }, { "--batch-mode", 'q', opt.batch },
+	};
+
+	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++) {
+		if (some[i].given && !strchr(verb->options, some[i].letter))
+			return error_set(err, ERROR_USAGE, "key %s has no %s", verb->name, some[i].name);
+	}
+	return true;
+}
+
+static bool read_options(struct error *err)
+{
+	static struct keyring keyring;
+	uint64_t seconds = 0;
+
+	if (!option_number("--timeout", opt.timeout, 1, UINT32_MAX, &seconds, err))
+		return false;
+	if (opt.keyring && !keyring_parse(opt.keyring, &keyring, err))
+		return false;
+	key_options = (struct key_options){
+		.keyring = opt.keyring ? &keyring : NULL, .timeout = (uint32_t)seconds, .forget = opt.forget, .batch = opt.batch,
+	};
+	return true;
+}
+
+static bool run(const char *const *operand, struct error *err)
+{
+	const struct key_verb *verb = find_verb(operand[0], err);
+	size_t n = 0;
+
+	if (!verb || !check_options(verb, err) || !read_options(err))
+		return false;
+	while (operand[1 + n])
+		n++;
+	if (n != verb->n_operands)
+		return error_set(err, ERROR_USAGE, "key %s takes IMAGE SUBVOL%s", verb->name, verb->n_operands > 2 ? " FILE" : "");
+	return verb->run(operand + 1, err);
+}
+
+static void print_verbs(FILE *out)
+{
+	fprintf(out, "\nVerbs:\n");
+	for (size_t i = 0; i < N_VERBS; i++)
+		fprintf(out, "  %-19s%s\n", verbs[i]->name, verbs[i]->summary);
+}
+
+const struct command cmd_key = {
+	.name = "key",
+	.operands = "VERB IMAGE SUBVOL [FILE]",
+	.summary = "manage what opens a sealed subvolume",
+	.options = options,
+	.more_help = print_verbs,
+	.run = run,
+};

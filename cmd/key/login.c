@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* key in, key out, key status: the volume key in the kernel's keyrings. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cmd/json.h"
+#include "cmd/key/domain-key.h"
+#include "cmd/key/verbs.h"
+#include "cmd/key/target.h"
+#include "cmd/print.h"
+#include "common/sealed/domain-keyring.h"
+#include "common/util/plural.h"
+
+/* Who can read what is in this keyring, besides root. */
+static const char *who(const struct keyring *keyring)
+{
+	switch (keyring->kind) {
+	case KEYRING_SESSION:
+		return "every process of this login session can read it";
+	case KEYRING_USER:
+	case KEYRING_PERSISTENT:
+		return "every process of this user can read it";
+	default:
+		return "every process that has a link to this keyring can read it";
+	}
+}
+
+/* path and key, and where it is. */
+static struct json_object *line_of(const char *record, const struct key_target *target)
+{
+	struct json_object *line = json_line();
+	char path[DOMAIN_KEY_WHAT_SIZE], name[DOMAIN_KEY_NAME_SIZE];
+
+	domain_key_name(target->domain, name);
+	json_text(line, "record", record);
+	json_escaped_name(line, "path", domain_key_what(target->subvolume, path));
+	json_text(line, "key_tag", name);
+	return line;
+}
+
+static void print_login(const struct key_target *target, int32_t serial, const struct keyring *keyring)
+{
+	char where[32], path[DOMAIN_KEY_WHAT_SIZE], name[DOMAIN_KEY_NAME_SIZE];
+
+	if (format_is_json()) {
+		struct json_object *line = line_of("in", target);
+
+		json_number(line, "serial", serial);
+		json_text(line, "keyring", keyring_name(keyring, where));
+		json_print(line, stdout);
+		return;
+	}
+	domain_key_name(target->domain, name);
+	printf("key for '%s' has logged in with keytag '%s'\nserial %" PRId32 " in the %s: %s\n", domain_key_what(target->subvolume, path), name, serial,
+	       keyring_name(keyring, where), who(keyring));
+}
+
+static bool run_in(const char *const *operand, struct error *err)
+{
+	static const struct keyring session = { .kind = KEYRING_SESSION };
+	const struct keyring *const keyring = key_options.keyring ? key_options.keyring : &session;
+	cleanup_key_target struct key_target target = { 0 };
+	cleanup_secret struct secret *volume_key = NULL;
+	char path[DOMAIN_KEY_WHAT_SIZE], name[DOMAIN_KEY_NAME_SIZE];
+	int32_t serial;
+	bool opened;
+
+	if (!key_target_open(operand, &target, err))
+		return false;
+
+	const struct domain_key_ask ask = {
+		.need = DOMAIN_KEY_NEEDED, .from = DOMAIN_KEY_NO_KEYRING, .image = operand[0], .what = domain_key_what(target.subvolume, path),
+		.rejected = "Key was rejected by service",
+	};
+
+	domain_key_name(target.domain, name);
+	if (!domain_key_open(target.domain, &ask, &opened, &volume_key, err) ||
+	    !keyring_add(keyring, name, volume_key, key_options.timeout, &serial, err))
+		return false;
+	print_login(&target, serial, keyring);
+	return stdout_flush(err);
+}
+
+/* --- out ------------------------------------------------------------------------------------------------------------ */
+
+static const struct keyring everywhere[] = { { .kind = KEYRING_SESSION }, { .kind = KEYRING_USER }, { .kind = KEYRING_PERSISTENT } };
+
+static bool forget(const char *name, unsigned *n, struct error *err)
+{
+	struct error ignored = { 0 };
+
+	*n = 0;
+	if (key_options.keyring)
+		return keyring_forget(key_options.keyring, name, n, err);
+	for (size_t i = 0; i < sizeof(everywhere) / sizeof(everywhere[0]); i++) {
+		unsigned one;
+
+		/* A session may have no persistent keyring. */
+		if (keyring_forget(&everywhere[i], name, &one, &ignored))
+			*n += one;
+	}
+	return true;
+}
+
+static bool run_out(const char *const *operand, struct error *err)
+{
+	cleanup_key_target struct key_target target = { 0 };
+	cleanup_secret struct secret *volume_key = NULL;
+	char name[DOMAIN_KEY_NAME_SIZE];
+	struct keyring_found found;
+	unsigned n = 0;
+
+	if (!key_target_open(operand, &target, err) ||
+	    !domain_keyring_find(target.domain, key_options.keyring, &found, &volume_key, err))
+		return false;
+	domain_key_name(target.domain, name);
+	if (found.state == KEYRING_PRESENT && !keyring_revoke(found.serial, err))
+		return false;
+	if (key_options.forget && !forget(name, &n, err))
+		return false;
+	if (found.state != KEYRING_PRESENT && n == 0)
+		return error_set(err, ERROR_KEY, "%s", keyring_state_text(found.state));
+	if (format_is_json()) {
+		struct json_object *line = line_of("out", &target);
+
+		json_flag(line, "revoked", found.state == KEYRING_PRESENT);
+		json_number(line, "forgotten", n);
+		json_print(line, stdout);
+	} else {
+		printf("key '%s' has been %s\n", name, key_options.forget ? "forgotten" : "revoked");
+	}
+	return stdout_flush(err);
+}
+
+/* --- status --------------------------------------------------------------------------------------------------------- */
+
+static bool run_status(const char *const *operand, struct error *err)
+{
+	static const char *const states[] = {
+		[KEYRING_NO_KERNEL] = "no-keyrings", [KEYRING_ABSENT] = "absent", [KEYRING_OTHER] = "absent", [KEYRING_EXPIRED] = "expired",
+		[KEYRING_REVOKED] = "revoked", [KEYRING_PRESENT] = "present",
+	};
+	cleanup_key_target struct key_target target = { 0 };
+	cleanup_secret struct secret *volume_key = NULL;
+	char name[DOMAIN_KEY_NAME_SIZE], expiry[KEYRING_EXPIRY_SIZE] = "", where[32];
+	struct keyring_found found;
+	struct json_object *line;
+
+	if (!key_target_open(operand, &target, err) ||
+	    !domain_keyring_find(target.domain, key_options.keyring, &found, &volume_key, err))
+		return false;
+	domain_key_name(target.domain, name);
+	if (found.state == KEYRING_PRESENT)
+		keyring_expiry(found.serial, expiry);
+	if (format_is_json()) {
+		line = line_of("status", &target);
+		json_text(line, "state", states[found.state]);
+		if (found.state == KEYRING_PRESENT) {
+			json_number(line, "serial", found.serial);
+			json_text(line, "keyring", keyring_name(&found.keyring, where));
+			if (expiry[0])
+				json_text(line, "expires", expiry);
+		}
+		json_print(line, stdout);
+	} else if (found.state != KEYRING_PRESENT) {
+		printf("%s: %s (%s)\n", name, states[found.state], keyring_state_text(found.state));
+	} else {
+		printf("%s: present, serial %" PRId32 " in the %s%s%s\n", name, found.serial, keyring_name(&found.keyring, where),
+		       strcmp(expiry, "perm") == 0 || !expiry[0] ? "" : ", expires in ", strcmp(expiry, "perm") == 0 ? "" : expiry);
+	}
+	return stdout_flush(err);
+}
+
+const struct key_verb key_verb_in = {
+	.name = "in", .summary = "give the volume key to the kernel's keyring; other commands take it from there",
+	.options = "kt", .n_operands = 2, .run = run_in,
+};
+const struct key_verb key_verb_out = {
+	.name = "out", .summary = "revoke that key", .options = "kf", .n_operands = 2, .run = run_out,
+};
+const struct key_verb key_verb_status = {
+	.name = "status", .summary = "say whether a key is in a keyring", .options = "k", .n_operands = 2, .run = run_status,
+};

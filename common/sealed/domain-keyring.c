@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "common/sealed/domain-keyring.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+void domain_key_name(const struct domain *domain, char name[DOMAIN_KEY_NAME_SIZE])
+{
+	struct le32 hash;
+
+	memcpy(&hash, domain->header.kcv, sizeof(hash));
+	snprintf(name, DOMAIN_KEY_NAME_SIZE, "btrfs:%08" PRIx32, le32(hash));
+}
+
+static bool accept(void *context, const struct secret *payload, bool *right, struct error *err)
+{
+	return domain_is_key(context, payload, right, err);
+}
+
+bool domain_keyring_find(const struct domain *domain, const struct keyring *only, struct keyring_found *found, struct secret **volume_key,
+			 struct error *err)
+{
+	char name[DOMAIN_KEY_NAME_SIZE];
+
+	domain_key_name(domain, name);
+	return keyring_find(name, only, KEY_SOURCE_VOLUME_KEY_SIZE, accept, (void *)domain, found, volume_key, err);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The volume key of a domain in the kernel's keyrings. */
+#ifndef COMMON_SEALED_DOMAIN_KEYRING_H
+#define COMMON_SEALED_DOMAIN_KEYRING_H
+
+#include "common/crypto/keyring.h"
+#include "common/sealed/domain.h"
+
+/* What its key is called there: "btrfs:75197c8e". */
+#define DOMAIN_KEY_NAME_SIZE 16
+void domain_key_name(const struct domain *domain, char name[DOMAIN_KEY_NAME_SIZE]);
+
+/*
+ * keyring_find() for the key with which the key check value of the header is right, so the key of another domain with the same name does
+ * not count. Its MACs are left to domain_open().
+ */
+bool domain_keyring_find(const struct domain *domain, const struct keyring *only, struct keyring_found *found, struct secret **volume_key,
+			 struct error *err) must_use;
+
+#endif /* COMMON_SEALED_DOMAIN_KEYRING_H */
