@@ -10,12 +10,14 @@
 #include "cmd/convert-ui.h"
 #include "cmd/image.h"
 #include "cmd/key-options.h"
+#include "cmd/key/domain-key.h"
 #include "cmd/operands.h"
 #include "cmd/print.h"
 #include "cmd/progress-options.h"
 #include "common/convert/convert.h"
 #include "common/sealed/domain.h"
 #include "common/util/hex.h"
+#include "common/util/take.h"
 #include "common/volume/still-ours.h"
 
 static struct {
@@ -247,8 +249,11 @@ static bool open_image(const char *image, struct volume **volume, struct error *
 	return true;
 }
 
-/* Nobody should type a passphrase for a misspelled name, or for a subvolume that is sealed (or not sealed) already. */
-static bool check_names(struct volume *volume, const char *const *names, struct error *err)
+/*
+ * Nobody should type a passphrase for a misspelled name, or for a subvolume that is sealed (or not sealed) already. *sealed: with --decrypt,
+ * what the first of them is sealed with; the caller's.
+ */
+static bool check_names(struct volume *volume, const char *const *names, struct domain **sealed, struct error *err)
 {
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
 
@@ -268,6 +273,8 @@ static bool check_names(struct volume *volume, const char *const *names, struct 
 			return sealed_already(names[i], err);
 		if (opt.decrypt && !domain)
 			return not_sealed(names[i], err);
+		if (!*sealed)
+			*sealed = TAKE(domain);
 	}
 	return !opt.encrypt || convert_check_sealed_before(volume, names, opt.recursive, err);
 }
@@ -276,12 +283,13 @@ static bool run_encrypt(const char *image, const char *const *names, struct key_
 			struct convert_plan *plan, struct error *err)
 {
 	cleanup_volume struct volume *volume = NULL;
+	cleanup_domain struct domain *none = NULL;
 	struct convert_encrypt_options how;
 
 	if (!read_encrypt_options(&how, err))
 		return false;
 	/* Opened before asking, so that nobody types a new passphrase twice for an image that is refused. */
-	if (!open_image(image, &volume, err) || !check_names(volume, names, err))
+	if (!open_image(image, &volume, err) || !check_names(volume, names, &none, err))
 		return false;
 	if (!key_options_read(opt.dry_run ? KEY_NEW : KEY_ASK | KEY_NEW, "New passphrase: ", key, err) || !confirm_volume_key(ui, key, err))
 		return false;
@@ -294,13 +302,17 @@ static bool run_encrypt(const char *image, const char *const *names, struct key_
 static bool run_decrypt(const char *image, const char *const *names, struct key_source *key, const struct convert_ui *ui,
 			struct convert_plan *plan, struct error *err)
 {
+	const struct domain_key_ask ask = { .need = DOMAIN_KEY_NEEDED, .image = image, .what = names[0] };
 	cleanup_volume struct volume *volume = NULL;
+	cleanup_domain struct domain *domain = NULL;
 	uint8_t expect[CONVERT_FINGERPRINT];
+	bool opened;
 
+	*key = (struct key_source){ .slot = KEY_SLOT_ANY };
 	if (opt.expect && !hex_read(opt.expect, expect, sizeof(expect)))
 		return error_set(err, ERROR_USAGE, "--expect-seal takes %zu hexadecimal digits", 2 * sizeof(expect));
-	if (!open_image(image, &volume, err) || !check_names(volume, names, err) ||
-	    !key_options_read(KEY_ASK, "Passphrase: ", key, err))
+	if (!open_image(image, &volume, err) || !check_names(volume, names, &domain, err) ||
+	    !domain_key_open(domain, &ask, &opened, &key->volume_key, err))
 		return false;
 
 	const struct convert_decrypt_options how = {
@@ -324,6 +336,18 @@ static bool needs_key(const struct convert_status *status)
 	return status->state.operation != 0 && (status->state.phase != CRYPT_PHASE_FINISHED || convert_is_interactive(opt.batch));
 }
 
+/* Without the header that a key has to be right for, only a key that is given, or asked for, will do. */
+static bool read_key_of_unfinished(struct volume *volume, const char *image, bool needed, struct key_source *key, struct error *err)
+{
+	const struct domain_key_ask ask = { .need = needed ? DOMAIN_KEY_NEEDED : DOMAIN_KEY_IF_GIVEN, .image = image, .what = "the unfinished conversion" };
+	cleanup_domain struct domain *domain = NULL;
+	struct error ignored = { 0 };
+
+	if (domain_read_unfinished(volume, &domain, &ignored))
+		return domain_key_read(domain, &ask, key, err);
+	return key_options_read(needed ? KEY_ASK : KEY_IF_GIVEN, "Passphrase: ", key, err);
+}
+
 static bool run_continue(const char *image, struct key_source *key, const struct convert_ui *ui, struct convert_plan *plan,
 			 struct error *err)
 {
@@ -333,9 +357,8 @@ static bool run_continue(const char *image, struct key_source *key, const struct
 	struct convert_status status;
 
 	if (!image_open_to_convert(image, found, &volume, err) || !convert_status(volume, NULL, &status, err) ||
-	    !key_options_read(needs_key(&status) ? KEY_ASK : KEY_IF_GIVEN, "Passphrase: ", key, err))
+	    !read_key_of_unfinished(volume, image, needs_key(&status), key, err))
 		return false;
-
 
 	convert_catch_signals();
 	return convert_continue(volume, goal, key, ui, plan, err);

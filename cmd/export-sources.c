@@ -7,27 +7,41 @@
 #include <sys/stat.h>
 
 #include "cmd/key-options.h"
+#include "cmd/key/domain-key.h"
 #include "cmd/source.h"
 #include "common/fs/walk.h"
 #include "common/sealed/inline-map.h"
 #include "common/util/array.h"
 #include "common/util/take.h"
 
+/* That of what is being converted, if its header can be read. */
+static bool key_from_keyring(struct volume *volume, struct key_source *key, struct error *err)
+{
+	static const struct domain_key_ask ask = { .need = DOMAIN_KEY_IF_GIVEN };
+	cleanup_domain struct domain *domain = NULL;
+	struct error ignored = { 0 };
+
+	*key = (struct key_source){ .slot = KEY_SLOT_ANY };
+	return !domain_read_unfinished(volume, &domain, &ignored) || domain_key_read(domain, &ask, key, err);
+}
+
 bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, struct error *err)
 {
+	cleanup_key_source struct key_source from_keyring = { 0 };
 	struct volume *volume = list->volume;
 
 	*sources = (struct export_sources){ .list = list };
 	if (!member_places_read(list, &sources->places, err))
 		return false;
-	if (!key_options_given())
-		return true;
-	if (!key_options_read(KEY_IF_GIVEN, "Passphrase: ", &sources->key, err))
+	if (!key_options_read(KEY_IF_GIVEN, "Passphrase: ", &sources->key, err) ||
+	    (volume_is_unfinished(volume) && key_source_is_empty(&sources->key) && !key_from_keyring(volume, &from_keyring, err)))
 		return false;
 
+	const struct key_source *const key = key_source_is_empty(&sources->key) ? &from_keyring : &sources->key;
+
 	/* Another key may belong to something else. */
-	return !volume_is_unfinished(volume) ||
-	       convert_look_open(volume, &sources->key, source_accepts_unsealed(), &sources->look, &sources->look_source, &sources->look_error) ||
+	return !volume_is_unfinished(volume) || key_source_is_empty(key) ||
+	       convert_look_open(volume, key, source_accepts_unsealed(), &sources->look, &sources->look_source, &sources->look_error) ||
 	       sources->look_error.kind != ERROR_MEMORY || error_memory(err);
 }
 
@@ -54,9 +68,28 @@ static struct export_domain *tried(const struct export_sources *sources, uint16_
 	return NULL;
 }
 
-/* Tries the key once. Takes the domain (reads it if *domain is NULL) if the key opens it. */
-static bool try_domain(struct export_sources *sources, uint16_t number, struct domain **domain, struct export_domain **out, struct error *err)
+/* With the key that was given; otherwise with one in a keyring or, where must_open, with one that is asked for. */
+static bool open_domain(const struct export_sources *sources, const struct subvolume *subvolume, bool must_open, struct domain *domain, bool *opened,
+			struct error *err)
 {
+	char what[DOMAIN_KEY_WHAT_SIZE];
+	const struct domain_key_ask ask = {
+		.need = must_open ? DOMAIN_KEY_IF_PERSON : DOMAIN_KEY_IF_GIVEN,
+		.image = sources->list->volume->device->name, .what = domain_key_what(subvolume, what),
+	};
+
+	if (key_source_is_empty(&sources->key))
+		return domain_key_open(domain, &ask, opened, NULL, err);
+	*opened = domain_open(domain, &sources->key, err);
+	return *opened;
+}
+
+/* Tries the key once. Takes the domain (reads it if *domain is NULL) if the key opens it. */
+static bool try_domain(struct export_sources *sources, const struct subvolume *subvolume, uint16_t number, bool must_open, struct domain **domain,
+		       struct export_domain **out, struct error *err)
+{
+	bool opened;
+
 	*out = tried(sources, number);
 	if (*out)
 		return true;
@@ -68,10 +101,24 @@ static bool try_domain(struct export_sources *sources, uint16_t number, struct d
 	**out = (struct export_domain){ .number = number };
 	if (sources->is_key_gone) {
 		error_set(&(*out)->error, ERROR_KEY, "the key was not tried on it");
-	} else if (domain_open(*domain, &sources->key, &(*out)->error)) {
+	} else if (open_domain(sources, subvolume, must_open, *domain, &opened, &(*out)->error) && opened) {
 		(*out)->domain = TAKE(*domain);
 	}
 	return true;
+}
+
+/* The same, but where no key was given a sealed subvolume stays closed, whatever is wrong with its header: *out is NULL. */
+static bool try_or_leave(struct export_sources *sources, const struct subvolume *subvolume, uint16_t number, bool must_open, struct domain **domain,
+			 struct export_domain **out, struct error *err)
+{
+	struct error why = { 0 };
+
+	if (try_domain(sources, subvolume, number, must_open, domain, out, &why))
+		return true;
+	*out = NULL;
+	if (key_options_given() || error_is_machine(&why))
+		*err = why;
+	return err->kind == ERROR_NONE;
 }
 
 /* *found NULL: what is known about all is enough, and nothing was read. */
@@ -109,12 +156,10 @@ static bool open_source(struct export_sources *sources, const struct subvolume *
 		return true;
 	if (found && domain_is_being_converted(found))
 		return take_look(sources, source, err);
-	if (!key_options_given())
-		return true;
-	if (!try_domain(sources, number, &found, &domain, err))
+	if (!try_or_leave(sources, subvolume, number, must_open, &found, &domain, err))
 		return false;
-	if (!domain->domain) {
-		if (domain->error.kind == ERROR_KEY && !must_open)
+	if (!domain || !domain->domain) {
+		if (!domain || domain->error.kind == ERROR_NONE || (domain->error.kind == ERROR_KEY && !must_open))
 			return true;
 		*err = domain->error;
 		return false;
@@ -198,7 +243,7 @@ static bool try_below(struct export_sources *sources, enum below *below, size_t 
 		struct export_domain *ignored;
 
 		if (at->claim > DOMAIN_NONE && !at->must_ask && ask_below(sources, below, way, i) == BELOW_YES &&
-		    !try_domain(sources, at->number, &domain, &ignored, err))
+		    !try_or_leave(sources, &sources->list->at[i], at->number, false, &domain, &ignored, err))
 			return false;
 	}
 	return true;
@@ -210,7 +255,7 @@ bool export_sources_end_key(struct export_sources *sources, bool below, struct e
 	enum below *const answers = calloc(n, sizeof(*answers));
 	size_t *const way = calloc(n, sizeof(*way));
 	const bool ok = answers && way ? !below || (domain_find_all(sources->list, &sources->found, err) &&
-						    (!key_options_given() || try_below(sources, answers, way, err)))
+						    try_below(sources, answers, way, err))
 				       : error_memory(err);
 
 	free(answers);

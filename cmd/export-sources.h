@@ -24,7 +24,7 @@ struct export_sources {
 	size_t n, room;
 	struct export_domain {
 		uint16_t number;
-		struct domain *domain;	/* NULL: the key does not open it; error says why */
+		struct domain *domain;	/* NULL: no key opens it; error says why, or nothing where there is none */
 		struct error error;
 	} *domain;			/* those on which the key was tried */
 	size_t n_domains, domain_room;
@@ -39,8 +39,8 @@ struct export_sources {
 };
 
 /*
- * Reads the key if one was given, and opens what is being converted with it: nobody may hold blocks of the volume. Asks for a passphrase
- * only if the options say so.
+ * Reads the key if one was given, and opens what is being converted with it: nobody may hold blocks of the volume. Other keys come
+ * from keyrings, or are asked for at the terminal, when what they open is met.
  */
 bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, struct error *err) must_use;	/* before place is set */
 /* *extents NULL: sealed, and no key was given or, if must_open is false, the key does not open it. must_open: another key is ERROR_KEY. */

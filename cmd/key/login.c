@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "cmd/command.h"
 #include "cmd/json.h"
 #include "cmd/key/domain-key.h"
 #include "cmd/key/verbs.h"
@@ -152,6 +153,8 @@ static bool run_status(const char *const *operand, struct error *err)
 	domain_key_name(target.domain, name);
 	if (found.state == KEYRING_PRESENT)
 		keyring_expiry(found.serial, expiry);
+	else
+		command_status = ERROR_KEY;
 	if (format_is_json()) {
 		line = line_of("status", &target);
 		json_text(line, "state", states[found.state]);

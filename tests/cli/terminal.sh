@@ -50,23 +50,35 @@ on_terminal "New passphrase: " "open sesame" "The same again: " "open sesame" --
 	{ bad "encrypt: status $?"; cat shown; }
 grep -q '^Encryption: ' shown || { bad "no summary"; cat shown; }
 grep -q sesame shown && bad "the passphrase was shown"
-on_terminal "Passphrase: " "open sesame" -- btrfs-crypt verify-key disk.img vault || { bad "verify-key: status $?"; cat shown; }
+on_terminal "Passphrase for vault of disk.img: " "open sesame" -- btrfs-crypt verify-key disk.img vault || { bad "verify-key: status $?"; cat shown; }
 grep -q '^key matches: ' shown || { bad "no match"; cat shown; }
-on_terminal "Passphrase: " "wrong" -- btrfs-crypt verify-key disk.img vault
-[ $? -eq 2 ] && grep -q 'wrong key or passphrase' shown || { bad "wrong passphrase"; cat shown; }
+# Three tries.
+asks="Passphrase for vault of disk.img: "
+on_terminal "$asks" "wrong" "$asks" "" -- btrfs-crypt verify-key disk.img vault
+[ $? -eq 2 ] && grep -q 'the passphrase is empty' shown || { bad "an empty passphrase"; cat shown; }
+for command in "verify-key disk.img vault" "verify disk.img vault" "cat disk.img vault secret.txt" "export disk.img vault -o x.tar" "key in disk.img vault" \
+	"convert --decrypt disk.img vault"; do
+	on_terminal "$asks" "wrong" "$asks" "wronger" "$asks" "wrongest" -- btrfs-crypt $command
+	[ $? -eq 2 ] && [ "$(grep -cE 'wrong key or passphrase|Key was rejected by service' shown)" = 3 ] || { bad "$command: three wrong passphrases"; cat shown; }
+done
+[ ! -e x.tar ] || bad "export without a key"
+on_terminal "$asks" "wrong" "$asks" "open sesame" -- btrfs-crypt cat disk.img vault secret.txt
+[ $? -eq 0 ] && grep -q '^the combination is 17-4-36' shown || { bad "cat: status $?"; cat shown; }
+on_terminal "$asks" "open sesame" -- btrfs-crypt verify disk.img vault || { bad "verify: status $?"; cat shown; }
 printf 'open sesame\n' > passphrase
 quiet btrfs-crypt verify-key disk.img vault --passphrase-file passphrase
-on_terminal -- btrfs-crypt cat disk.img vault secret.txt
-[ $? -eq 2 ] && ! grep -q 'assphrase: ' shown || { bad "cat asks what nobody offered to answer"; cat shown; }
 on_terminal -- btrfs-crypt cat --format json --passphrase-file - disk.img vault secret.txt
 [ $? -eq 1 ] && ! grep -q 'assphrase: ' shown || { bad "cat asks a machine"; cat shown; }
-on_terminal -- btrfs-crypt export disk.img vault -o x.tar
-[ $? -eq 2 ] && ! grep -q 'assphrase: ' shown || { bad "export asks"; cat shown; }
+for command in "cat disk.img vault secret.txt" "export disk.img vault -o x.tar" "ls disk.img vault"; do
+	on_terminal -- btrfs-crypt $command --format json
+	grep -q 'assphrase' shown && { bad "$command asks a machine"; cat shown; }
+done
+rm -f x.tar
 on_terminal "Passphrase: " "open sesame" -- btrfs-crypt cat --passphrase-file - disk.img vault secret.txt || bad "cat: status $?"
 grep -q '^the combination is 17-4-36$' shown || { bad "no text on the terminal"; cat shown; }
 on_terminal "Passphrase: " "open sesame" -- btrfs-crypt cat --passphrase-file - disk.img vault size-4097
 [ $? -eq 9 ] && grep -q 'is not written to a terminal' shown || bad "binary went to the terminal"
-on_terminal "Passphrase: " "open sesame" -- btrfs-crypt convert --decrypt disk.img vault || { bad "decrypt: status $?"; cat shown; }
+on_terminal "$asks" "open sesame" -- btrfs-crypt convert --decrypt disk.img vault || { bad "decrypt: status $?"; cat shown; }
 
 # Help is as wide as the terminal, with the same words in the same order.
 words() { tr -s ' \r\n' '\n' < "$1"; }

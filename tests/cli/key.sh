@@ -1,0 +1,151 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# key: what it shows of slots and header without a key, and volume keys in the kernel's keyrings, by the kernel's own tool.
+. "$(dirname "$0")/../expect.sh"
+with_own_keyring
+bundled_image
+printf 'secret' > key
+printf 'wrong' > wrong
+head -c 32 /dev/urandom > volume-key
+cheap="--pbkdf argon2id --pbkdf-memory 65536 --pbkdf-force-iterations 3"
+FILTER='s/btrfs:[0-9a-f]{8}/btrfs:TAG/g; s/\b[0-9a-f]{8}-[0-9a-f-]{27}\b/UUID/g; s/[0-9]{4}-[0-9-]+ [0-9:]+ /TIME /; s/block [0-9]+/block N/; s/serial [0-9]+/serial N/;
+	s/"(tree_block|created|serial)":"?[0-9]+"?/"\1":N/g; s/in [0-9]+[smh]$/in SOON/'
+
+expect 9 key list disk.img vault <<< "! btrfs-crypt key: vault is not sealed"
+quiet btrfs-crypt convert --encrypt disk.img vault --key-file key $cheap
+quiet btrfs-crypt convert --encrypt disk.img public --key-file key --volume-key-file volume-key --batch-mode --pbkdf pbkdf2 --pbkdf-force-iterations 1000
+unchanged disk.img
+
+# --- list ------------------------------------------------------------------------------------------------------------
+expect 0 key list disk.img vault <<'END'
+Encryption: 	aes-256-gcm@btrfs:TAG
+Sealing: 	1
+UUID: 		UUID
+State: 		sealed
+Epoch: 		7
+Header copy 0: 	tree block N, agrees
+Header copy 1: 	tree block N, agrees
+Key slots: 	1
+  0: key-file
+	Label: 		-
+	Created: 	TIME +0000
+	KDF: 		argon2id, memory 65536 KiB, passes 3, lanes 1
+Subvolumes: 	1
+  ID 257 uuid UUID path vault
+! btrfs-crypt key: note: nothing here is authenticated: verify-key says whether a key opens it
+END
+expect 0 key list disk.img public --format json <<'END'
+{"record":"list","encryption":"aes-256-gcm@btrfs:TAG","cipher":"aes-256-gcm","key_tag":"btrfs:TAG","sealing":2,"uuid":"UUID","state":"sealed","epoch":"7","header_copies":[{"copy":0,"tree_block":N,"valid":true,"agrees":true},{"copy":1,"tree_block":N,"valid":true,"agrees":true}],"slots":[{"slot":0,"type":"key-file","created":N,"kdf":"pbkdf2-sha512","iterations":1000}],"subvolumes":[{"id":"256","uuid":"UUID","path":"public"}]}
+! {"note":"nothing here is authenticated: verify-key says whether a key opens it"}
+END
+# The blocks are those that have the headers.
+btrfs-crypt key list disk.img vault 2> err | sed -nE 's/^Header copy [01]: \ttree block ([0-9]+),.*/\1/p' > blocks
+[ "$(wc -l < blocks)" = 2 ] || bad "header copies: $(cat blocks)"
+while read -r block; do
+	btrfs inspect-internal dump-tree -b "$block" disk.img | grep -q 'PERSISTENT_ITEM\|TEMPORARY_ITEM\|UNKNOWN' || bad "tree block $block has no header"
+done < blocks
+
+# --- keyrings ----------------------------------------------------------------------------------------------------------
+tag=$(btrfs-crypt key list disk.img vault --format json 2> err | sed -E 's/.*"key_tag":"([^"]*)".*/\1/')
+serial() { keyctl search "${1:-@s}" user "$tag" 2> err; }
+expect 2 key status disk.img vault <<< "btrfs:TAG: absent (Required key not available)"
+expect 2 key in disk.img vault --key-file wrong <<'END'
+! btrfs-crypt key: Key was rejected by service
+! btrfs-crypt key: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file removes
+END
+serial && bad "a wrong key was added"
+expect 2 verify-key disk.img vault --keyring session <<< "! btrfs-crypt verify-key: Required key not available"
+expect 0 key in disk.img vault --key-file key <<'END'
+key for 'vault' has logged in with keytag 'btrfs:TAG'
+serial N in the session keyring: every process of this login session can read it
+END
+keyctl pipe "$(serial)" > from-kernel
+expect 0 key export-volume-key disk.img vault exported --key-file key --batch-mode <<< "the volume key of vault is in exported"
+cmp exported from-kernel || bad "the kernel has another key"
+[ "$(stat -c '%a %s' exported)" = "600 32" ] || bad "exported: $(stat -c '%a %s' exported)"
+expect 11 key export-volume-key disk.img vault exported --key-file key --batch-mode <<< "! btrfs-crypt key: exported: File exists"
+expect 9 key export-volume-key disk.img vault other --key-file key <<'END'
+! btrfs-crypt key: whoever has the volume key can always read what is sealed, and there is no terminal to ask on
+! btrfs-crypt key: hint: --batch-mode goes on without asking
+END
+expect 2 key export-volume-key disk.img vault other --batch-mode <<'END'
+! btrfs-crypt key: a key is needed, but standard input is not a terminal to ask on
+! btrfs-crypt key: hint: give --key-file, --passphrase-file or --passphrase-fd
+END
+[ ! -e other ] || bad "a volume key was exported without a key"
+expect 0 verify-key disk.img vault --keyring session <<< "key matches: aes-256-gcm@btrfs:TAG (volume key)"
+expect 2 verify-key disk.img vault --keyring user <<< "! btrfs-crypt verify-key: Required key not available"
+expect 2 verify-key disk.img vault <<'END'
+! btrfs-crypt verify-key: a key is needed, but standard input is not a terminal to ask on
+! btrfs-crypt verify-key: hint: give --key-file, --passphrase-file or --passphrase-fd
+END
+expect 0 cat disk.img vault secret.txt <<< "the combination is 17-4-36"
+expect 2 cat disk.img vault secret.txt --no-keyring <<'END'
+! btrfs-crypt cat: secret.txt: sealed or not authenticated, and no key was given
+! btrfs-crypt cat: hint: give the key, or --ciphertext for what is on the disk
+END
+btrfs-crypt export -R disk.img / -o all.tar > out 2> err < /dev/null
+tar -xOf all.tar vault/secret.txt 2> err | grep -qx 'the combination is 17-4-36' || bad "export of everything, with one key in a keyring"
+btrfs-crypt ls disk.img vault 2>&1 | grep -q 'not authenticated' && bad "ls with a key in a keyring"
+btrfs-crypt stat disk.img vault secret.txt 2>&1 | grep -q 'not authenticated' && bad "stat with a key in a keyring"
+quiet btrfs-crypt verify disk.img vault
+expect 2 verify disk.img public <<'END'
+! btrfs-crypt verify: a key is needed, but standard input is not a terminal to ask on
+! btrfs-crypt verify: hint: give --key-file, --passphrase-file or --passphrase-fd
+END
+# A key that is given wins.
+expect 2 verify disk.img vault --key-file wrong <<'END'
+! btrfs-crypt verify: wrong key or passphrase
+! btrfs-crypt verify: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file removes
+END
+
+expect 0 key out disk.img vault <<< "key 'btrfs:TAG' has been revoked"
+expect 2 key status disk.img vault <<< "btrfs:TAG: revoked (Key has been revoked)"
+expect 2 key out disk.img vault <<< "! btrfs-crypt key: Key has been revoked"
+expect 2 verify disk.img vault <<< "! btrfs-crypt verify: Key has been revoked"
+expect 2 convert --decrypt disk.img vault <<< "! btrfs-crypt convert: Key has been revoked"
+expect 2 cat disk.img vault secret.txt <<'END'
+! btrfs-crypt cat: note: Key has been revoked
+! btrfs-crypt cat: secret.txt: sealed or not authenticated, and no key was given
+! btrfs-crypt cat: hint: give the key, or --ciphertext for what is on the disk
+END
+expect 0 key out disk.img vault --forget <<< "key 'btrfs:TAG' has been forgotten"
+expect 2 key status disk.img vault <<< "btrfs:TAG: absent (Required key not available)"
+
+# The user keyring, to which this session has no link; a key of somebody else with the same name before it; a time limit.
+expect 0 key in disk.img vault --key-file key --keyring user --timeout 7200 <<'END'
+key for 'vault' has logged in with keytag 'btrfs:TAG'
+serial N in the user keyring: every process of this user can read it
+END
+serial && bad "the session keyring has it"
+keyctl add user "$tag" "$(head -c 24 /dev/urandom | base64 -w 0 | head -c 32)" @s > log
+expect 0 cat disk.img vault secret.txt <<< "the combination is 17-4-36"
+expect 0 key status disk.img vault <<< "btrfs:TAG: present, serial N in the user keyring, expires in SOON"
+expect 9 key in disk.img vault --key-file key <<< "! btrfs-crypt key: the session keyring has another key named btrfs:TAG already"
+expect 0 key out disk.img vault --forget --format json <<< '{"record":"out","path":"vault","key_tag":"btrfs:TAG","revoked":true,"forgotten":2}'
+
+# Where no keyring can be used
+keyctl new_session > log 2>&1
+expect 1 key in disk.img vault --key-file key --keyring nowhere <<'END'
+! btrfs-crypt key: a keyring is session, user, persistent or a serial number, not nowhere
+! btrfs-crypt key: hint: see btrfs-crypt key --help
+END
+expect 2 key status disk.img vault --keyring 2147483647 <<< "btrfs:TAG: absent (Required key not available)"
+expect 1 key frobnicate disk.img vault <<'END'
+! btrfs-crypt key: frobnicate: unknown verb
+! btrfs-crypt key: hint: VERB is one of list, in, out, status, export-volume-key
+END
+expect 1 key list disk.img vault --timeout 5 <<'END'
+! btrfs-crypt key: key list has no --timeout
+! btrfs-crypt key: hint: see btrfs-crypt key --help
+END
+unchanged disk.img
+
+# Unsealing with a key from a keyring
+quiet btrfs-crypt key in disk.img vault --key-file key
+expect 0 key status disk.img vault --format json <<'END'
+{"record":"status","path":"vault","key_tag":"btrfs:TAG","state":"present","serial":N,"keyring":"session keyring","expires":"perm"}
+END
+quiet btrfs-crypt convert --decrypt disk.img vault
+expect 0 cat disk.img vault secret.txt <<< "the combination is 17-4-36"
+finish
