@@ -84,6 +84,8 @@ static void print_plan_json(FILE *out, const char *what, const struct convert_pl
 		json_number(line, "undone_percent", plan->undone_percent);
 	if (plan->n_carried)
 		json_u64(line, "carried_blocks", plan->n_carried);
+	if (plan->n_chosen)
+		json_u64(line, "chosen_blocks", plan->n_chosen);
 	if (plan->n_skipped)
 		json_u64(line, "skipped_blocks", plan->n_skipped);
 	if (plan->key_tag[0])
@@ -154,6 +156,9 @@ static void print_plan_text(FILE *out, const char *what, const struct convert_pl
 			size_with_bytes(plan->new_chunk_bytes, size));
 	if (plan->n_carried)
 		fprintf(out, "blocks that were bad before and stay so: %" PRIu64 "\n", plan->n_carried);
+	if (plan->n_chosen)
+		fprintf(out, "blocks whose copies %s, of which one %s: %" PRIu64 "\n", planned_only ? "differ" : "differed",
+			planned_only ? "would be sealed" : "was sealed", plan->n_chosen);
 	if (plan->n_skipped)
 		fprintf(out, "damaged blocks left as they %s: %" PRIu64 "\n", planned_only ? "are" : "were", plan->n_skipped);
 	if (plan->key_tag[0])
@@ -257,9 +262,21 @@ void convert_print_status(const char *image, const struct convert_status *status
 		print_status_text(image, status);
 }
 
+/* Tells what is wrong with copies that differ. */
+static const char *differing_text(const struct convert_bad_block *block)
+{
+	if (block->is_lost)
+		return "have no checksum, and the copies differ: nothing tells which one is right";
+	if (!block->is_carried)
+		return "have no checksum, and the copies differ: left as they were found";
+	return block->mirror == 0 ? "have no checksum, and the copies differ: mirror 1 is sealed"
+				  : "have no checksum, and the copies differ: mirror 2 is sealed";
+}
+
 static void bad_block_text(const struct convert_bad_block *block, char *text, size_t size)
 {
-	const char *how = block->is_lost ? "are lost or in doubt: they match neither a tag nor an earlier checksum" :
+	const char *how = block->differs ? differing_text(block) :
+			  block->is_lost ? "are lost or in doubt: they match neither a tag nor an earlier checksum" :
 			  block->is_carried ? "did not match their checksum before, and do not now" :
 			  block->has_csum ? "are damaged: left as they were found" :
 			  "are damaged: left as they were found; they have no checksum, so nothing will show the damage later";
@@ -275,13 +292,15 @@ static void print_bad_block_json(const struct convert_bad_block *block, FILE *ou
 {
 	struct json_object *line = json_line();
 
-	json_text(line, "record", block->is_lost ? "doubtful" : block->is_carried ? "carried" : "skipped");
+	json_text(line, "record", block->is_lost ? "doubtful" : !block->is_carried ? "skipped" : block->differs ? "chosen" : "carried");
 	if (block->path) {
 		json_escaped_name(line, "path", block->path);
 		json_file_part(line, block->subvolume, block->inode, block->unused, block->first, block->last);
 	}
 	json_u64(line, "logical", block->logical);
 	json_flag(line, "has_checksum", block->has_csum);
+	if (block->differs && block->is_carried)
+		json_number(line, "mirror", block->mirror + 1);
 	json_print(line, out);
 }
 

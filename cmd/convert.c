@@ -63,7 +63,8 @@ static struct poptOption options_how[] = {
 	{ "allow-mounted-copy", 0, POPT_ARG_NONE, &opt.mounted_copy, 0, "go on although another copy of this image is mounted", NULL },
 	{ "read-back", 0, POPT_ARG_NONE, &opt.read_back, 0, "read all data back from the device before the end", NULL },
 	{ "on-error", 0, POPT_ARG_STRING, &opt.on_error, 0,
-	  "if no copy of some data matches its checksum: stop (default), or seal the data so that the checksum stays as wrong",
+	  "if no copy of some data matches its checksum, or copies without a checksum differ: stop (default), or seal the data so that the "
+	  "checksum stays as wrong, and the copy that cat prints",
 	  "stop|continue" },
 	{ "skip-damaged", 0, POPT_ARG_STRING | POPT_ARGFLAG_OPTIONAL, NULL, 'k',
 	  "leave damaged blocks as they are and convert everything else; N, if asked for: exactly this many blocks of a lost "
@@ -178,7 +179,7 @@ static bool check_options_fit(struct error *err)
 		{ opt.read_back, !opt.status, "--read-back does not go with --status" },
 		{ opt.on_error, encrypts || (opt.resume && !opt.decrypt), "--on-error goes with --encrypt or --resume" },
 		{ opt.n_skip, opt.resume || opt.abort, "--skip-damaged=N goes with --resume or --abort" },
-		{ opt.skip, decrypts || opt.resume || opt.abort, "--skip-damaged goes with --decrypt, --resume or --abort" },
+		{ opt.skip, !opt.status, "--skip-damaged does not go with --status" },
 		{ opt.dry_run, encrypts || decrypts, "--dry-run goes with --encrypt or --decrypt" },
 	};
 
@@ -415,7 +416,7 @@ static bool run(const char *const *operand, struct error *err)
 		ok = run_decrypt(operand[0], operand + 1, &talk.key, &ui, &plan, err);
 	key_source_free(&talk.key);
 	progress_clear(&talk.progress);
-	if (ok && (plan.n_carried || plan.n_skipped))
+	if (ok && (plan.n_carried || plan.n_skipped || plan.n_chosen))
 		command_status = ERROR_CORRUPT;
 	if (ok)
 		convert_print_plan(result_word(&plan), &plan, opt.dry_run);

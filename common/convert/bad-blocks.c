@@ -8,6 +8,7 @@
 
 #include "common/convert/commit.h"
 #include "common/convert/csum-update.h"
+#include "common/convert/differing.h"
 #include "common/convert/pack.h"
 #include "common/sealed/crypt-list.h"
 #include "common/sealed/domain-mac.h"
@@ -110,7 +111,9 @@ static bool tell_block(struct conversion *c, uint64_t unit_id, const struct conv
 	const uint64_t address = block->logical;
 	uint8_t csum[CSUM_SIZE];
 	struct unit_group group;
+	bool is_known;
 
+	telling.block.differs = !block->is_lost && differing_at(c, address, &telling.block.mirror, &is_known) && !is_known;
 	if (!csum_get(c, address, csum, &telling.block.has_csum, err))
 		return false;
 	if (c->units && c->scan && unit_map_of(c->units, unit_id, &group) && group.address != 0)
@@ -127,6 +130,15 @@ bool bad_block_tell_lost(struct conversion *c, uint64_t unit_id, uint64_t addres
 {
 	const struct convert_bad_block block = { .is_lost = true, .logical = address };
 
+	return tell_block(c, unit_id, &block, err);
+}
+
+bool bad_block_tell_chosen(struct conversion *c, uint64_t unit_id, uint64_t address, struct error *err)
+{
+	const struct convert_bad_block block = { .is_carried = true, .logical = address };
+
+	if (c->plan)
+		c->plan->n_chosen++;
 	return tell_block(c, unit_id, &block, err);
 }
 

@@ -38,6 +38,8 @@ bool bad_block_spoil_later(struct conversion *c, uint64_t address, struct error 
 bool bad_blocks_tell(struct conversion *c, struct error *err) must_use;
 /* Reports a block that nothing identifies, after a journal record was lost. */
 bool bad_block_tell_lost(struct conversion *c, uint64_t unit_id, uint64_t address, struct error *err) must_use;
+/* Reports and counts a block whose copies differ, and of which one is sealed. */
+bool bad_block_tell_chosen(struct conversion *c, uint64_t unit_id, uint64_t address, struct error *err) must_use;
 /* Reports and counts a block that was known before. */
 bool bad_block_tell(struct conversion *c, uint64_t unit_id, enum crypt_bad what, uint64_t address, struct error *err) must_use;
 

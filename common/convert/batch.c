@@ -9,6 +9,7 @@
 #include "common/convert/bad-blocks.h"
 #include "common/convert/commit.h"
 #include "common/convert/csum-update.h"
+#include "common/convert/differing.h"
 #include "common/fs/csum-lookup.h"
 #include "common/fs/path.h"
 #include "common/sealed/extent-also.h"
@@ -238,8 +239,29 @@ static void keep_for_nonce(struct plain *plain, const struct stored *stored, siz
 	plain->csums_len += stored->csum[i] ? stored->csum_size : csum_type_size(CSUM_CRC32C);
 }
 
-bool plain_read(struct volume *volume, uint64_t address, uint8_t *bytes, size_t len, struct plain *plain, struct error *err)
+/* Reads a sector without checksum from the copy that was decided on, if copies differ. */
+static void take_decided(const struct conversion *c, uint64_t address, uint8_t *sector, size_t i, struct plain *plain)
 {
+	const uint32_t sector_size = c->volume->super.sector_size;
+	struct error why = { 0 };
+	unsigned mirror;
+	bool is_known;
+
+	if (!differing_at(c, address, &mirror, &is_known))
+		return;
+	plain->differs[i] = !is_known;
+	if (!is_known && plain->n_differing++ == 0)
+		plain->first_differing = address;
+	if (mirror == 0)
+		return;
+	plain->unread[i] = !volume_read(c->volume, address, sector, sector_size, mirror, &why);
+	if (plain->unread[i])
+		memset(sector, 0, sector_size);
+}
+
+bool plain_read(const struct conversion *c, uint64_t address, uint8_t *bytes, size_t len, struct plain *plain, struct error *err)
+{
+	struct volume *volume = c->volume;
 	const uint32_t sector_size = volume->super.sector_size;
 	struct stored stored = {
 		.logical = address,
@@ -248,22 +270,26 @@ bool plain_read(struct volume *volume, uint64_t address, uint8_t *bytes, size_t 
 	};
 	unsigned n_mirrors;
 
-	plain->csums_len = plain->n_bad = plain->n_unread = 0;
+	plain->csums_len = plain->n_bad = plain->n_unread = plain->n_differing = 0;
 	if (sector_size > CRYPT_BLOCK)
 		return error_set(err, ERROR_REFUSED, "the sector size is %" PRIu32, sector_size);
 	if (!volume_n_mirrors(volume, address, &n_mirrors, err) || !csum_lookup(volume, address, len, keep_csums, &stored, err))
 		return false;
 	read_first_mirror(volume, address, bytes, len, plain->unread);
 	for (size_t i = 0; i < len / sector_size; i++) {
+		const uint64_t at = address + i * sector_size;
 		uint8_t *sector = bytes + i * sector_size;
 		bool *unread = &plain->unread[i];
 
+		plain->differs[i] = false;
+		if (!stored.csum[i])
+			take_decided(c, at, sector, i, plain);
 		plain->bad[i] = (*unread || !is_right(volume, &stored, i, sector)) &&
 				!other_mirrors(volume, &stored, i, n_mirrors, sector, unread);
 		if (plain->bad[i] && plain->n_bad++ == 0)
-			plain->first_bad = address + i * sector_size;
+			plain->first_bad = at;
 		if (*unread && plain->n_unread++ == 0)
-			plain->first_unread = address + i * sector_size;
+			plain->first_unread = at;
 		keep_for_nonce(plain, &stored, i, sector);
 	}
 	return true;

@@ -54,12 +54,16 @@ struct plain {
 	size_t n_unread;		/* those of them that no mirror can read (zeros in bytes): */
 	bool unread[CRYPT_UNIT_BLOCKS_MAX];
 	uint64_t first_unread;
+	size_t n_differing;		/* sectors without a checksum, whose copies differ without anybody knowing which is right: */
+	bool differs[CRYPT_UNIT_BLOCKS_MAX];
+	uint64_t first_differing;
 };
 /*
- * Reads the true plain text of [address, +len) into bytes. A sector with a checksum comes from a mirror that matches it. A sector without
- * one, or that matches on no mirror, comes from the lowest mirror that can be read.
+ * Reads the true plain text of [address, +len) into bytes. A sector with a checksum comes from a mirror that matches it. One without comes
+ * from the mirror that was decided on if copies differ (differing.h). A sector that matches on no mirror, or of which no file shows anything,
+ * comes from the lowest mirror that can be read.
  */
-bool plain_read(struct volume *volume, uint64_t address, uint8_t *bytes, size_t len, struct plain *plain, struct error *err) must_use;
+bool plain_read(const struct conversion *c, uint64_t address, uint8_t *bytes, size_t len, struct plain *plain, struct error *err) must_use;
 
 /* delta: the stored checksum of the sector at address xor the checksum of bytes, which does not match it. */
 bool csum_delta(struct conversion *c, uint64_t address, const uint8_t *bytes, uint8_t delta[CSUM_SIZE], struct error *err) must_use;

@@ -9,6 +9,7 @@
 #include "common/convert/commit.h"
 #include "common/convert/continue-check.h"
 #include "common/convert/conversion.h"
+#include "common/convert/differing.h"
 #include "common/convert/false-state.h"
 #include "common/convert/finish.h"
 #include "common/convert/keyless.h"
@@ -195,6 +196,9 @@ static bool check_all(struct conversion *c, struct replay *replay, enum convert_
 	if (!replay_load(c, replay, err) || !check_goal(c, goal, err) || !read_list(c, err) || !reserve_places(c, err))
 		return false;
 	if (conversion_is_cut(c->direction, c->phase, c->cursor) ? !look_for_unread(c, err) : !take(c, err) || !csums_kept(c, err))
+		return false;
+	/* The conversion stops before the first block of which nobody knows which copy is right, unless it was told what to do. */
+	if (conversion_is_first_time(c) && c->phase <= CRYPT_PHASE_DATA && !differing_find(c, err))
 		return false;
 	return continue_check_extents(c, replay, err) && replay_check(c, replay, err) &&
 	       lost_record_look(c, replay, turns_round(c, goal), err) &&

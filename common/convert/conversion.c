@@ -23,6 +23,7 @@ void conversion_close(struct conversion *c)
 	free(c->members);
 	free(c->bad.at);
 	free(c->bad.spoil);
+	free(c->differing.at);
 	lost_record_free(c);
 	*c = (struct conversion){ 0 };
 }

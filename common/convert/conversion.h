@@ -33,6 +33,11 @@ struct conversion_bad {		/* bad-block items, see bad-blocks.h */
 	size_t n_spoil, spoil_room;
 };
 
+struct conversion_differing {	/* blocks without checksums whose copies differ, see differing.h */
+	uint64_t *at;		/* address | whether the right copy is known | mirror, ascending */
+	size_t n, room;
+};
+
 struct conversion_lost {	/* a journal record that was durable and is gone, see lost-record.h */
 	bool is_lost;
 	bool turned;		/* all it did was to turn the conversion round */
@@ -71,6 +76,7 @@ struct conversion {
 	size_t n_members;
 	uint64_t n_index_items, n_index_entries;	/* from phase INDEX on; in the header from FINISH on */
 	struct conversion_bad bad;
+	struct conversion_differing differing;	/* when sealing for the first time */
 	struct conversion_lost lost;
 	size_t n_undecided;		/* tree blocks of no member with two valid mirrors that differ */
 	uint64_t undecided;		/* one of them */

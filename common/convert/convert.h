@@ -20,15 +20,21 @@ struct convert_progress {
 
 /* What to do about damage. By default a conversion stops before it. */
 struct convert_damage {
-	bool carry;		/* seal blocks without a copy that matches its checksum, so that the checksum is as wrong afterwards */
-	bool skip;		/* leave blocks that no tag opens as they were found */
+	/*
+	 * Seal blocks without a copy that matches its checksum, so that the checksum is as wrong afterwards; and of blocks without a
+	 * checksum whose copies differ, the copy that is read.
+	 */
+	bool carry;
+	bool skip;		/* leave blocks that no tag opens, and those that carry speaks of, as they were found */
 	uint64_t n_skip;	/* exactly this many blocks of what a lost journal record was converting; 0: none */
 };
 
 /* A block that is not converted like the others, and the part of a file that it belongs to. */
 struct convert_bad_block {
 	bool is_carried;	/* sealed with a checksum that is as wrong afterwards as before; else left as it was found */
-	bool is_lost;		/* nothing tells what it is: it counts for n_skip, and nothing was changed yet */
+	bool is_lost;		/* nothing tells what it is, and nothing was changed yet; without differs it counts for n_skip */
+	bool differs;		/* it has no checksum, its copies differ, and nobody knows which is right; is_carried: one of them is sealed, */
+	unsigned mirror;	/* this one */
 	bool has_csum;
 	const char *path;	/* from the top level, escaped; NULL: the owner is unknown, and the fields below are not set */
 	uint64_t subvolume, inode;
@@ -86,6 +92,7 @@ struct convert_plan {
 	uint64_t journal_bytes;
 	uint64_t unwiped_free_bytes;	/* free data space that is left as it is */
 	uint64_t n_carried, n_skipped;	/* damaged blocks, each reported through bad_block() */
+	uint64_t n_chosen;		/* blocks whose copies differed and of which one was sealed; reported likewise */
 	enum convert_undone undone;	/* it was not finished but undone, */
 	bool undone_here;		/* turned round in this run, */
 	unsigned undone_percent;	/* when this much was done */

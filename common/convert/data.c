@@ -43,13 +43,19 @@ static bool may_seal(struct batch *batch, const struct plain *plain, struct erro
 {
 	const struct convert_damage *damage = batch->c->ui ? &batch->c->ui->damage : NULL;
 
-	if (plain->n_bad == 0 || (damage && (damage->skip || (damage->carry && plain->n_unread == 0))))
+	if (plain->n_bad + plain->n_differing == 0 || (damage && (damage->skip || (damage->carry && plain->n_unread == 0))))
 		return true;
 	batch->damaged = true;
 	if (plain->n_unread > 0) {
 		error_set(err, ERROR_IO, "the data at %#" PRIx64 " cannot be read from any copy, and so cannot be sealed", plain->first_unread);
 		return error_hint(err, "--on-error=continue seals only what can be read; `convert --resume --skip-damaged` leaves such "
 			"blocks as they are");
+	}
+	if (plain->n_bad == 0) {
+		error_set(err, ERROR_CORRUPT, "the copies of the data at %#" PRIx64 ", which have no checksum, differ, and nothing tells which one is "
+			  "right", plain->first_differing);
+		return error_hint(err, "`convert --resume --on-error=continue` seals one and overwrites the other; `convert --resume "
+				  "--skip-damaged` leaves both as they are, not sealed");
 	}
 	error_set(err, ERROR_CORRUPT, "no copy of the data at %#" PRIx64 " matches its checksum", plain->first_bad);
 	return error_hint(err, "`convert --resume --on-error=continue` seals them anyway; their checksums stay as wrong as they are");
@@ -61,7 +67,7 @@ static bool seal_block(struct batch *batch, struct unit_cipher *cipher, const st
 	uint8_t *block = batch_data(batch) + (size_t)i * CRYPT_BLOCK, *tag = batch_tags(batch) + (size_t)i * CRYPT_TAG_SIZE;
 	const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
 
-	if (plain->unread[i] || lost_record_leaves(batch->c, place, i) || (plain->bad[i] && !batch->c->ui->damage.carry)) {
+	if (plain->unread[i] || lost_record_leaves(batch->c, place, i) || ((plain->bad[i] || plain->differs[i]) && !damage_carries(batch->c))) {
 		memset(tag, 0, CRYPT_TAG_SIZE);
 		return skip_block(batch, unit, address, i, err);
 	}
@@ -71,6 +77,8 @@ static bool seal_block(struct batch *batch, struct unit_cipher *cipher, const st
 		    !bad_block_add(batch->c, unit->unit_id, i, BAD_CARRIED, at, err))
 			return false;
 	}
+	if (plain->differs[i] && !bad_block_tell_chosen(batch->c, unit->unit_id, at, err))
+		return false;
 	return unit_cipher_seal(cipher, i, block, CRYPT_BLOCK, block, tag, err);
 }
 
@@ -211,7 +219,7 @@ static bool seal_unit(struct batch *batch, const struct crypt_unit *unit, uint64
 
 	if (lost_record_has_tags(c, place))
 		return reseal_unit(batch, unit, place, address, err);
-	if (!plain_read(c->volume, address, data, (size_t)unit->blocks * CRYPT_BLOCK, &plain, err) || !may_seal(batch, &plain, err) ||
+	if (!plain_read(c, address, data, (size_t)unit->blocks * CRYPT_BLOCK, &plain, err) || !may_seal(batch, &plain, err) ||
 	    !crypto_nonce(c->nonce_mac, &u.unit_id, sizeof(u.unit_id), plain.csums, plain.csums_len, u.nonce, err) ||
 	    !unit_cipher_new(c->schedule, unit->cipher, "unit", &u, sizeof(u), &cipher, err))
 		return false;

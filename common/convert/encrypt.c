@@ -6,6 +6,7 @@
 
 #include "common/convert/check-units.h"
 #include "common/convert/conversion.h"
+#include "common/convert/differing.h"
 #include "common/convert/keys-area.h"
 #include "common/convert/memory.h"
 #include "common/convert/plan.h"
@@ -190,7 +191,7 @@ static bool encrypt(struct conversion *c, const char *const *names, const struct
 	if (!subvolume_list_read(c->volume, &c->list, err) || !preflight_features(c->volume, err) ||
 	    !domain_check_may_seal(c->volume, err) || !plan_members(c, names, options, plan, err) ||
 	    !preflight_trees(c->volume, err) || !csums_complete(c, err) ||
-	    !allocator_open(c->volume, &c->allocator, err) ||
+	    !differing_check(c, options->dry_run, err) || !allocator_open(c->volume, &c->allocator, err) ||
 	    !preflight_places(c->allocator, c->scan, &keys, slot, err))
 		return false;
 	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++)

@@ -100,7 +100,7 @@ static bool check_plain(struct checking *checking, struct lost_unit *unit, struc
 	struct conversion *c = checking->c;
 	struct plain plain;
 
-	if (!plain_read(c->volume, unit->address, checking->bytes, (size_t)lost_unit_blocks(unit) * CRYPT_BLOCK, &plain, err))
+	if (!plain_read(c, unit->address, checking->bytes, (size_t)lost_unit_blocks(unit) * CRYPT_BLOCK, &plain, err))
 		return false;
 	for (uint32_t i = 0; i < lost_unit_blocks(unit); i++) {
 		const uint64_t address = unit->address + (uint64_t)i * CRYPT_BLOCK;

@@ -361,7 +361,7 @@ uint64_t plan_blocks_needed(const struct conversion *c, const struct encrypt_pla
 	c->plan->n_unit_items = n_items;
 	n_items += blocks_for(plan->survey.n_inline_units, inline_units_per_item(node_size)) +
 		   blocks_for(plan->survey.n_index_most, index_entries_per_item(node_size)) +
-		   (damage_carries(c) ? bad_block_items(c, c->scan->data_bytes / CRYPT_BLOCK) : 0);
+		   (damage_carries(c) || damage_skips(c) ? bad_block_items(c, c->scan->data_bytes / CRYPT_BLOCK) : 0);
 	/* Leaves and the small items, then the nodes above them. */
 	n_blocks = blocks_for(n_items, items_per_leaf) +
 		   blocks_for((c->n_members + CRYPT_SLOTS_MAX + 4) * (CRYPT_MEMBER_MAX + sizeof(struct disk_item)) +
@@ -408,8 +408,8 @@ bool plan_check_space(struct conversion *c, const struct encrypt_plan *plan, str
 		  " are the kernel's reserve), new chunks could hold %" PRIu64 " of the %" PRIu64 " that are missing", needed,
 		  c->plan->metadata_available, free_bytes, reserve, more, needed + reserve - free_bytes);
 	return error_hint(err, MAKE_ROOM "%s",
-			  damage_carries(c) ? "; without --on-error=continue less is needed, because no damaged blocks have to be "
-			  	"recorded" : "");
+			  damage_carries(c) || damage_skips(c) ? "; without --on-error=continue and --skip-damaged less is needed, because no "
+				"damaged blocks have to be recorded" : "");
 }
 
 bool plan_check_bad_blocks(struct conversion *c, uint64_t n_more, struct error *err)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/crypto/secret.h"
 #include "common/fs/csum-lookup.h"
 #include "common/volume/csum.h"
 #include "common/volume/devices.h"
@@ -30,12 +31,14 @@ enum reason { SAME, CURRENT, MOST, NEAR, UNKNOWN };
 
 /* A part of one stripe, so each copy is on a single device. */
 struct part {
+	const struct copies *copies;
 	struct volume *volume;
 	const struct chunk *chunk;
 	uint64_t logical;
 	size_t len;
 	struct copy copy[COPIES_MAX];
 	unsigned n;
+	bool has_unread;	/* in one of them some sector cannot be read, and perhaps others can */
 	bool is_sampled;
 	unsigned n_samples;
 };
@@ -216,9 +219,10 @@ static bool decide(struct part *part, size_t at, unsigned *chosen, enum reason *
 
 /* --- a part ------------------------------------------------------------------------------------------------------------ */
 
-static void tell_part(const struct part *part, size_t first, size_t end, unsigned chosen, enum reason reason, copies_tell *tell, void *context)
+static void tell_part(const struct part *part, size_t first, size_t end, unsigned chosen, enum reason reason)
 {
-	struct copies_finding finding = { .from = part->logical + first, .to = part->logical + end, .is_known = reason < UNKNOWN };
+	struct copies_finding finding = { .from = part->logical + first, .to = part->logical + end, .is_known = reason < UNKNOWN,
+					   .mirror = part->copy[chosen].mirror };
 	char text[1024], near[128], place[2][MIRROR_TEXT_SIZE];
 	const char *why[] = {
 		[CURRENT] = "the device of the other was missing when the filesystem was last written to", [MOST] = "most copies agree",
@@ -239,21 +243,21 @@ static void tell_part(const struct part *part, size_t first, size_t end, unsigne
 		 volume_mirror_text(part->volume, finding.from, a, place[0]), volume_mirror_text(part->volume, finding.from, b, place[1]),
 		 why[reason], part->copy[chosen].mirror + 1);
 	finding.text = text;
-	tell(context, &finding);
+	part->copies->tell(part->copies->context, &finding);
 }
 
-static void tell_old(const struct part *part, copies_tell *tell, void *context)
+static void tell_old(const struct part *part)
 {
 	char text[512], place[MIRROR_TEXT_SIZE];
 	const struct copies_finding finding = { .from = part->logical, .to = part->logical + part->len, .text = text };
 
 	snprintf(text, sizeof(text), "have no checksum, and are there only on a device that was missing when the filesystem was last written to (%s): "
 		 "they may be old", volume_mirror_text(part->volume, part->logical, part->copy[0].mirror, place));
-	tell(context, &finding);
+	part->copies->tell(part->copies->context, &finding);
 }
 
 /* Reports sectors that are adjacent, or nearly so, as one range if they were decided in the same way. */
-static bool decide_part(struct part *part, uint8_t *bytes, copies_tell *tell, void *context, struct error *err)
+static bool decide_part(struct part *part, uint8_t *bytes, struct error *err)
 {
 	const uint32_t sector_size = part->volume->super.sector_size;
 	size_t first = 0, end = 0;
@@ -264,10 +268,10 @@ static bool decide_part(struct part *part, uint8_t *bytes, copies_tell *tell, vo
 		if (!decide(part, at, &chosen, &reason, err))
 			return false;
 		memcpy(bytes + at, part->copy[chosen].bytes + at, sector_size);
-		if (reason == SAME)
+		if (reason == SAME && !part->copies->is_exact)
 			continue;
 		if (so_far != SAME && (so_far != reason || of != chosen))
-			tell_part(part, first, end, of, so_far, tell, context);
+			tell_part(part, first, end, of, so_far);
 		if (so_far != reason || of != chosen)
 			first = at;
 		so_far = reason;
@@ -275,7 +279,7 @@ static bool decide_part(struct part *part, uint8_t *bytes, copies_tell *tell, vo
 		end = at + sector_size;
 	}
 	if (so_far != SAME)
-		tell_part(part, first, end, of, so_far, tell, context);
+		tell_part(part, first, end, of, so_far);
 	return true;
 }
 
@@ -309,7 +313,7 @@ static bool has_stale(const struct volume *volume, const struct chunk *chunk)
 	return false;
 }
 
-static bool compare_part(struct part *part, uint8_t *bytes, uint8_t *room, copies_tell *tell, void *context, struct error *err)
+static bool compare_part(struct part *part, uint8_t *bytes, uint8_t *room, struct error *err)
 {
 	const unsigned n_mirrors = chunk_n_mirrors(part->chunk);
 	const bool has_parity = stripe_is_computed(part->chunk, 1);
@@ -324,41 +328,51 @@ static bool compare_part(struct part *part, uint8_t *bytes, uint8_t *room, copie
 		/* A stale copy only serves to show that there is a difference, and one is enough for that. */
 		if (has_parity && copy->is_stale && part->n > 0)
 			continue;
-		if (!volume_read(part->volume, part->logical, copy->bytes, part->len, mirror, &unread))
+		if (!volume_read(part->volume, part->logical, copy->bytes, part->len, mirror, &unread)) {
+			part->has_unread |= volume_has_mirror(part->volume, part->logical, part->len, mirror);
 			continue;
+		}
 		same = same && memcmp(copy->bytes, bytes, part->len) == 0;
 		old = old && copy->is_stale;
 		part->n++;
 	}
-	if (part->n == 0)
+	if (part->n == 0 || (part->has_unread && part->len > part->volume->super.sector_size))
 		return true;
 	if (old)
-		tell_old(part, tell, context);
-	return same || decide_part(part, bytes, tell, context, err);
+		tell_old(part);
+	return same || decide_part(part, bytes, err);
 }
 
-bool copies_compare(struct volume *volume, const struct chunk *chunk, uint64_t logical, uint8_t *bytes, size_t len, copies_tell *tell,
-		    void *context, struct error *err)
+bool copies_compare(const struct copies *copies, uint64_t logical, uint8_t *bytes, size_t len, struct error *err)
 {
+	const struct chunk *chunk = copies->chunk;
 	const unsigned n_mirrors = chunk_n_mirrors(chunk);
+	const size_t size = len * (n_mirrors < COPIES_MAX ? n_mirrors : COPIES_MAX);
+	uint64_t by_sector = 0;		/* up to there a copy has a sector that cannot be read */
 	uint8_t *room;
 	bool ok = true;
 
 	/* Without a second copy, it only matters whether this one is stale. */
-	if (len == 0 || (n_mirrors == 1 && !has_stale(volume, chunk)))
+	if (len == 0 || (n_mirrors == 1 && !has_stale(copies->volume, chunk)))
 		return true;
-	room = malloc(len * (n_mirrors < COPIES_MAX ? n_mirrors : COPIES_MAX));
+	room = malloc(size);
 	if (!room)
 		return error_memory(err);
 	while (ok && len > 0) {
-		const uint64_t most = stripe_place(chunk, logical, 0).len;
-		struct part part = { .volume = volume, .chunk = chunk, .logical = logical, .len = most < len ? (size_t)most : len };
+		const uint64_t most = logical < by_sector ? copies->volume->super.sector_size : stripe_place(chunk, logical, 0).len;
+		struct part part = {
+			.copies = copies, .volume = copies->volume, .chunk = chunk, .logical = logical, .len = most < len ? (size_t)most : len,
+		};
 
-		ok = compare_part(&part, bytes, room, tell, context, err);
+		ok = compare_part(&part, bytes, room, err);
+		if (part.has_unread && part.len > copies->volume->super.sector_size) {
+			by_sector = logical + part.len;
+			continue;
+		}
 		logical += part.len;
 		bytes += part.len;
 		len -= part.len;
 	}
-	free(room);
+	wiped_free(room, size);
 	return ok;
 }

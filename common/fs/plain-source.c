@@ -204,6 +204,7 @@ static bool tell_absent(struct check *check, uint64_t from, uint64_t to, struct 
 /* Compares copies of data without checksums, up to logical. */
 static bool compare_copies(struct check *check, uint64_t logical, struct error *err)
 {
+	const struct copies copies = { .volume = check->volume, .chunk = check->chunk, .tell = tell_copies, .context = check };
 	const uint64_t from = check->checked;
 
 	if (from == logical)
@@ -212,7 +213,7 @@ static bool compare_copies(struct check *check, uint64_t logical, struct error *
 		return not_in_dump(check, from, logical, err);
 	check->checked = logical;
 	return tell_absent(check, from, logical, err) &&
-	       copies_compare(check->volume, check->chunk, from, check->bytes + (from - check->logical), logical - from, tell_copies, check, err);
+	       copies_compare(&copies, from, check->bytes + (from - check->logical), logical - from, err);
 }
 
 static bool check_run(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)

@@ -82,8 +82,8 @@ refused 1 "--dry-run goes with --encrypt or --decrypt" --abort --dry-run disk.im
 refused 1 "--on-error goes with --encrypt or --resume" --decrypt --on-error=continue disk.img home
 refused 1 "--on-error goes with --encrypt or --resume" --decrypt --resume --on-error=continue disk.img
 refused 1 "--on-error goes with --encrypt or --resume" --abort --on-error=stop disk.img
-refused 1 "--skip-damaged goes with --decrypt, --resume or --abort" --encrypt --skip-damaged disk.img home
-refused 1 "--skip-damaged goes with --decrypt, --resume or --abort" --status --skip-damaged disk.img
+refused 1 "--skip-damaged=N goes with --resume or --abort" --encrypt --skip-damaged=1 disk.img home
+refused 1 "--skip-damaged does not go with --status" --status --skip-damaged disk.img
 refused 1 "--skip-damaged=N goes with --resume or --abort" --decrypt --skip-damaged=1 disk.img home
 refused 1 "--skip-damaged: \"0\" is not a number from 1 to 4294967295" --resume --skip-damaged=0 disk.img
 # its number is there behind an = only: what follows is an operand

@@ -110,7 +110,7 @@ static void takes(unsigned copy, unsigned from, unsigned to, bool is_known, cons
 	uint8_t bytes[TWO * SECTOR];
 
 	ok(volume_read_any(volume, data + FIRST * SECTOR, bytes, sizeof(bytes), err));
-	ok(copies_compare(volume, chunk, data + FIRST * SECTOR, bytes, sizeof(bytes), tell, NULL, err));
+	ok(copies_compare(&(struct copies){ .volume = volume, .chunk = chunk, .tell = tell }, data + FIRST * SECTOR, bytes, sizeof(bytes), err));
 	assert_memory_equal(bytes, disk[copy] + FIRST * SECTOR, sizeof(bytes));
 	assert_int_equal(n_found, 1);
 	assert_int_equal((found.from - data) / SECTOR, from);
@@ -128,7 +128,7 @@ static void nothing_is_said_of_equal_ones(void **state)
 	spoil(1, 0, FIRST);
 	have_copies(GROUP_RAID1, 2);
 	ok(volume_read_any(volume, data + FIRST * SECTOR, bytes, sizeof(bytes), err));
-	ok(copies_compare(volume, chunk, data + FIRST * SECTOR, bytes, sizeof(bytes), tell, NULL, err));
+	ok(copies_compare(&(struct copies){ .volume = volume, .chunk = chunk, .tell = tell }, data + FIRST * SECTOR, bytes, sizeof(bytes), err));
 	assert_int_equal(n_found, 0);
 }
 
@@ -139,6 +139,32 @@ static void two_alone_are_not_known(void **state)
 	have_copies(GROUP_RAID1, 2);
 	takes(0, FIRST + 1, FIRST + 2, false, "have no checksum, and mirrors 1 and 2 differ (devid 1, physical ");
 	assert_non_null(strstr(found_text, ": nothing tells which is right, mirror 1 is used"));
+}
+
+static const struct device_ops *whole;
+static uint64_t broken;		/* physical: a sector that cannot be read */
+
+static bool read_but_one(void *self, void *bytes, size_t len, uint64_t at, struct error *err)
+{
+	if (at < broken + SECTOR && broken < at + len)
+		return error_set(err, ERROR_IO, "disk: cannot read %zu bytes at %llu", len, (unsigned long long)at);
+	return whole->read(self, bytes, len, at, err);
+}
+
+static void a_sector_that_cannot_be_read_hides_no_other(void **state)
+{
+	struct device_ops ops;
+
+	(void)state;
+	spoil(1, FIRST + 1, 1);
+	have_copies(GROUP_RAID1, 2);
+	whole = volume->device->ops;
+	ops = *whole;
+	ops.read = read_but_one;
+	volume->device->ops = &ops;
+	broken = stripe[0].physical + FIRST * SECTOR;
+	takes(0, FIRST + 1, FIRST + 2, false, "have no checksum, and mirrors 1 and 2 differ (devid 1, physical ");
+	volume->device->ops = whole;
 }
 
 static void bad_neighbours_speak_against_it(void **state)
@@ -243,7 +269,7 @@ static void takes_stripe(unsigned of, bool is_known, const char *why)
 	uint8_t bytes[TWO * SECTOR];
 
 	ok(volume_read_any(volume, data + FIRST * SECTOR, bytes, sizeof(bytes), err));
-	ok(copies_compare(volume, chunk, data + FIRST * SECTOR, bytes, sizeof(bytes), tell, NULL, err));
+	ok(copies_compare(&(struct copies){ .volume = volume, .chunk = chunk, .tell = tell }, data + FIRST * SECTOR, bytes, sizeof(bytes), err));
 	assert_memory_equal(bytes, disk[of] + (FIRST - 16) * SECTOR, sizeof(bytes));
 	assert_int_equal(n_found, 1);
 	assert_int_equal(found.is_known, is_known);
@@ -300,7 +326,8 @@ static void one_of_two_parities_may_be_bad(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		copies_test(nothing_is_said_of_equal_ones), copies_test(two_alone_are_not_known), copies_test(bad_neighbours_speak_against_it),
+		copies_test(nothing_is_said_of_equal_ones), copies_test(two_alone_are_not_known), copies_test(a_sector_that_cannot_be_read_hides_no_other),
+		copies_test(bad_neighbours_speak_against_it),
 		copies_test(one_good_neighbour_leaves_it_open), copies_test(bad_neighbours_on_both_sides_leave_it_open),
 		copies_test(few_neighbours_say_nothing), copies_test(most_of_three_are_right), copies_test(two_against_two_are_not_known),
 		copies_test(a_device_that_was_missing_is_not_asked), copies_test(and_alone_it_may_be_old),
