@@ -61,8 +61,12 @@ make_base
 image_mount "$tmp/base.img" "$tmp/mnt" rw,noatime
 btrfs -q subvolume snapshot -r "$tmp/mnt/sub" "$tmp/mnt/snap"
 image_umount
-cp --sparse=always "$tmp/base.img" "$tmp/plain.img"
-live_copy "$tmp/plain.img" plain
+# A sync by anybody on this machine commits, and then there is none.
+for _ in 1 2 3; do
+	cp --sparse=always "$tmp/base.img" "$tmp/plain.img"
+	live_copy "$tmp/plain.img" plain
+	! has_log "$tmp/live.img" || break
+done
 has_log "$tmp/live.img" || fail "the image has no log tree"
 
 say "without --with-log a warning, and what was committed"
