@@ -70,6 +70,7 @@ struct listing {
 	uint64_t n_bad, n_too_long;	/* parts that are damaged, or have paths that are too long */
 	bool has_gap;			/* the inode of the directory is lost */
 	struct inode_parents parents;
+	struct ls_entries entries;	/* of the directory, if they are to be sorted */
 };
 
 static bool read_link(const struct listing *listing, const struct tree *tree, struct ls_row *row, struct error *err)
@@ -198,29 +199,10 @@ static bool print_named(struct listing *listing, const void *name, size_t len, c
 	return print_row(listing, &row, err);
 }
 
-static bool print_entry(void *context, const struct dir_entry *entry, struct error *err)
+/* Prints it or, if it is to be sorted, keeps it. */
+static bool take_entry(void *context, const struct dir_entry *dir_entry, struct error *err)
 {
 	struct listing *listing = context;
-	struct error what = { 0 };
-	struct file_id file;
-
-	if (!dir_entry_target(&listing->tree, listing->dir, entry, &file, &what)) {
-		const struct ls_row row = { .name = entry->name.at, .name_len = entry->name.left };
-
-		return survive(listing, &row, &what, err);
-	}
-	return print_named(listing, entry->name.at, entry->name.left, &file, err);
-}
-
-struct collecting {
-	struct listing *listing;
-	struct ls_entries entries;
-};
-
-static bool collect_entry(void *context, const struct dir_entry *dir_entry, struct error *err)
-{
-	struct collecting *collecting = context;
-	struct listing *listing = collecting->listing;
 	struct error what = { 0 };
 	struct ls_entry entry = { .name = (uint8_t *)dir_entry->name.at, .name_len = dir_entry->name.left };
 	struct inode inode;
@@ -231,6 +213,8 @@ static bool collect_entry(void *context, const struct dir_entry *dir_entry, stru
 
 		return survive(listing, &row, &what, err);
 	}
+	if (opt.order == LS_UNSORTED)
+		return print_named(listing, entry.name, entry.name_len, &entry.file, err);
 	if (opt.order >= LS_BY_SIZE && entry.file.inode != EMPTY_SUBVOLUME_INODE) {
 		if (tree_open(listing->list->volume, entry.file.subvolume, &tree, &what) &&
 		    inode_get(&tree, entry.file.inode, &inode, &what)) {
@@ -240,34 +224,24 @@ static bool collect_entry(void *context, const struct dir_entry *dir_entry, stru
 			return *err = what, false;
 		}
 	}
-	return ls_entries_add(&collecting->entries, &entry, err);
-}
-
-static bool tell_gap_of_collecting(void *context, const struct error *what, struct error *err)
-{
-	struct collecting *collecting = context;
-
-	return tell_gap(collecting->listing, what, err);
+	return ls_entries_add(&listing->entries, &entry, err);
 }
 
 static bool print_directory(struct listing *listing, struct error *err)
 {
-	struct collecting collecting = { .listing = listing };
-	bool ok;
+	struct ls_entries *entries = &listing->entries;
 
 	if (!source_prove(listing->source, &listing->tree, listing->dir, INODE_ENTRY_LISTING, listing->path, listing->path_len,
 			  &listing->names_differ, err))
 		return false;
-	if (opt.order == LS_UNSORTED)
-		return dir_read_all(&listing->tree, listing->dir, listing->has_gap, print_entry, tell_gap, listing, &listing->parents, err);
-	ok = dir_read_all(&listing->tree, listing->dir, listing->has_gap, collect_entry, tell_gap_of_collecting, &collecting, &listing->parents, err);
-	ls_entries_sort(&collecting.entries, opt.order, opt.reverse);
-	for (size_t i = 0; ok && i < collecting.entries.n; i++) {
-		const struct ls_entry *at = &collecting.entries.at[i];
 
-		ok = print_named(listing, at->name, at->name_len, &at->file, err);
-	}
-	ls_entries_free(&collecting.entries);
+	bool ok = dir_read_all(&listing->tree, listing->dir, listing->has_gap, take_entry, tell_gap, listing, &listing->parents, err);
+
+	if (ok)
+		ls_entries_sort(entries, opt.order, opt.reverse);
+	for (size_t i = 0; ok && i < entries->n; i++)
+		ok = print_named(listing, entries->at[i].name, entries->at[i].name_len, &entries->at[i].file, err);
+	ls_entries_free(entries);
 	return ok;
 }
 

@@ -98,6 +98,11 @@ bool inode_extref_next(struct cursor *item, struct inode_ref *ref, struct error 
 	return true;
 }
 
+bool inode_name_next(struct cursor *item, const struct key *key, struct inode_ref *ref, struct error *err)
+{
+	return key->type == KEY_INODE_REF ? inode_ref_next(item, key->offset, ref, err) : inode_extref_next(item, ref, err);
+}
+
 uint64_t inode_extref_hash(uint64_t parent, const void *name, size_t len)
 {
 	/* The library's parameter is not const, but it does not change the bytes. */

@@ -4,6 +4,7 @@
 #define FORMAT_INODE_H
 
 #include "format/cursor.h"
+#include "format/key.h"
 #include "format/ondisk.h"
 
 struct inode_time {
@@ -29,6 +30,8 @@ struct inode_ref {
 /* Reads the next name of an INODE_REF item (key.offset: the parent) / of an INODE_EXTREF item. */
 bool inode_ref_next(struct cursor *item, uint64_t parent, struct inode_ref *ref, struct error *err) must_use;
 bool inode_extref_next(struct cursor *item, struct inode_ref *ref, struct error *err) must_use;
+/* Of either, as its key says. */
+bool inode_name_next(struct cursor *item, const struct key *key, struct inode_ref *ref, struct error *err) must_use;
 
 /* Key offset of the INODE_EXTREF item for a name: crc32c with the directory as seed. */
 uint64_t inode_extref_hash(uint64_t parent, const void *name, size_t len);

@@ -109,6 +109,18 @@ static bool list_add(struct list64 *list, uint64_t number, struct error *err)
 	return true;
 }
 
+/* how: "lead to", for a message if there are too many. */
+static bool add_once(struct set64 *seen, struct list64 *list, uint64_t logical, const char *how, struct error *err)
+{
+	bool fresh;
+
+	if (!set64_add(seen, logical, &fresh, err))
+		return false;
+	if (fresh && set64_count(seen) > BACKREF_BLOCKS_MAX)
+		return error_set(err, ERROR_REFUSED, "more than %u tree blocks %s it", BACKREF_BLOCKS_MAX, how);
+	return !fresh || list_add(list, logical, err);
+}
+
 /* --- upwards: from a block to the roots -------------------------------------------------------------------------- */
 
 struct climb {
@@ -123,13 +135,7 @@ struct climb {
 
 static bool add_block(struct climb *climb, uint64_t logical, struct error *err)
 {
-	bool fresh;
-
-	if (!set64_add(&climb->seen, logical, &fresh, err))
-		return false;
-	if (fresh && set64_count(&climb->seen) > BACKREF_BLOCKS_MAX)
-		return error_set(err, ERROR_REFUSED, "more than %u tree blocks lead to it", BACKREF_BLOCKS_MAX);
-	return !fresh || list_add(&climb->todo, logical, err);
+	return add_once(&climb->seen, &climb->todo, logical, "lead to", err);
 }
 
 static bool add_root(struct climb *climb, uint64_t id, struct error *err)
@@ -256,13 +262,7 @@ struct search {
 
 static bool add_leaf(struct search *search, uint64_t logical, struct error *err)
 {
-	bool fresh;
-
-	if (!set64_add(&search->seen, logical, &fresh, err))
-		return false;
-	if (fresh && set64_count(&search->seen) > BACKREF_BLOCKS_MAX)
-		return error_set(err, ERROR_REFUSED, "more than %u tree blocks refer to it", BACKREF_BLOCKS_MAX);
-	return !fresh || list_add(&search->leaves, logical, err);
+	return add_once(&search->seen, &search->leaves, logical, "refer to", err);
 }
 
 /*

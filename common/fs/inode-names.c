@@ -48,9 +48,7 @@ bool inode_names(const struct tree *subvolume, uint64_t inode, inode_name_visit 
 		while (iter.item.left > 0) {
 			struct inode_ref ref;
 
-			if (!(iter.key.type == KEY_INODE_REF ? inode_ref_next(&iter.item, iter.key.offset, &ref, err)
-							     : inode_extref_next(&iter.item, &ref, err)) ||
-			    !tell(subvolume, &ref, visit, context, err))
+			if (!inode_name_next(&iter.item, &iter.key, &ref, err) || !tell(subvolume, &ref, visit, context, err))
 				return false;
 			++*n_names;
 		}
@@ -67,7 +65,7 @@ static bool item_has_ref(struct cursor item, const struct key *key, uint64_t dir
 	while (item.left > 0 && !*has) {
 		struct inode_ref ref;
 
-		if (!(key->type == KEY_INODE_REF ? inode_ref_next(&item, key->offset, &ref, err) : inode_extref_next(&item, &ref, err)))
+		if (!inode_name_next(&item, key, &ref, err))
 			return false;
 		*has = ref.parent == directory && ref.name.left == len && memcmp(ref.name.at, name, len) == 0;
 	}

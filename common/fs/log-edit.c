@@ -168,11 +168,6 @@ static bool remove_entry(struct replay *r, const struct key *key, const struct n
 	return true;
 }
 
-static bool next_ref(struct cursor *item, const struct key *key, struct inode_ref *ref, struct error *err)
-{
-	return key->type == KEY_INODE_REF ? inode_ref_next(item, key->offset, ref, err) : inode_extref_next(item, ref, err);
-}
-
 bool log_ref_find(const struct tree *tree, const struct key *key, uint64_t dir, const struct name *name, uint64_t *index, bool *found,
 		  struct error *err)
 {
@@ -184,7 +179,7 @@ bool log_ref_find(const struct tree *tree, const struct key *key, uint64_t dir, 
 	if (!tree_find(tree, key, &iter, &exists, err))
 		return false;
 	while (exists && !*found && iter.item.left > 0) {
-		if (!next_ref(&iter.item, key, &ref, err))
+		if (!inode_name_next(&iter.item, key, &ref, err))
 			return false;
 		*found = ref.parent == dir && is_named(&ref.name, name);
 		*index = ref.index;
@@ -205,7 +200,7 @@ static bool remove_ref(struct replay *r, const struct key *key, uint64_t dir, co
 	while (exists && iter.item.left > 0) {
 		const uint8_t *from = iter.item.at;
 
-		if (!next_ref(&iter.item, key, &ref, err))
+		if (!inode_name_next(&iter.item, key, &ref, err))
 			return false;
 		if (ref.parent == dir && is_named(&ref.name, name))
 			return cut_item(r, key, &item, from, iter.item.at, err);

@@ -74,11 +74,6 @@ bool log_replay_entries(struct replay *r, const struct key *key, struct cursor i
 
 /* --- references -------------------------------------------------------------------------------------------- */
 
-static bool next_ref(struct cursor *item, const struct key *key, struct inode_ref *ref, struct error *err)
-{
-	return key->type == KEY_INODE_REF ? inode_ref_next(item, key->offset, ref, err) : inode_extref_next(item, ref, err);
-}
-
 /* Removes names that are in the item of that key but not in the log's item: those links are gone. `only`: of that directory; 0: of any. */
 static bool remove_old_names(struct replay *r, const struct key *key, uint64_t only, struct error *err)
 {
@@ -102,7 +97,7 @@ static bool remove_old_names(struct replay *r, const struct key *key, uint64_t o
 		uint64_t index;
 		bool stays;
 
-		ok = next_ref(&item, key, &ref, err);
+		ok = inode_name_next(&item, key, &ref, err);
 		if (!ok || (only && ref.parent != only))
 			continue;
 
@@ -174,7 +169,7 @@ bool log_replay_refs(struct replay *r, const struct key *key, const struct curso
 	if (!found)
 		return error_set(err, ERROR_CORRUPT, "references of inode %" PRIu64 ", which does not exist", key->objectid);
 	while (item.left > 0) {
-		if (!next_ref(&item, key, &ref, err))
+		if (!inode_name_next(&item, key, &ref, err))
 			return false;
 
 		const struct name name = name_copy(&ref.name);
@@ -196,7 +191,7 @@ bool log_count_names(struct replay *r, uint64_t inode, uint32_t *n, struct error
 		return false;
 	while (iter.valid && iter.key.objectid == inode && (iter.key.type == KEY_INODE_REF || iter.key.type == KEY_INODE_EXTREF)) {
 		for (; iter.item.left > 0; ++*n)
-			if (!next_ref(&iter.item, &iter.key, &ref, err))
+			if (!inode_name_next(&iter.item, &iter.key, &ref, err))
 				return false;
 		if (!tree_next(&iter, err))
 			return false;

@@ -31,8 +31,7 @@ static bool next_ref(const struct key *key, struct cursor *item, struct inode_re
 {
 	struct error ignored = { 0 };
 
-	return item->left > 0 && (key->type == KEY_INODE_REF ? inode_ref_next(item, key->offset, ref, &ignored)
-							     : inode_extref_next(item, ref, &ignored));
+	return item->left > 0 && inode_name_next(item, key, ref, &ignored);
 }
 
 static bool is_ref(const struct key *key)

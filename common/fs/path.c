@@ -326,8 +326,7 @@ static bool first_name(const struct tree *subvolume, uint64_t inode, struct tree
 	    (iter->key.type != KEY_INODE_REF && iter->key.type != KEY_INODE_EXTREF))
 		return true;
 	*found = true;
-	return iter->key.type == KEY_INODE_REF ? inode_ref_next(&iter->item, iter->key.offset, ref, err)
-					       : inode_extref_next(&iter->item, ref, err);
+	return inode_name_next(&iter->item, &iter->key, ref, err);
 }
 
 /* Fills bytes from the end. *at: where the path begins. */
