@@ -11,7 +11,7 @@
 #include "common/convert/check-units.h"
 #include "common/convert/commit.h"
 #include "common/convert/conversion.h"
-#include "common/convert/pack.h"
+#include "common/sealed/pack.h"
 #include "common/convert/structure.h"
 #include "common/sealed/index-scan.h"
 #include "common/util/take.h"

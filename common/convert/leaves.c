@@ -8,7 +8,7 @@
 
 #include "common/convert/commit.h"
 #include "common/convert/conversion.h"
-#include "common/convert/pack.h"
+#include "common/sealed/pack.h"
 #include "common/util/take.h"
 #include "common/volume/csum.h"
 

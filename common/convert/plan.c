@@ -10,7 +10,7 @@
 #include "common/convert/batch.h"
 #include "common/convert/conversion.h"
 #include "common/convert/index.h"
-#include "common/convert/pack.h"
+#include "common/sealed/pack.h"
 #include "common/convert/preflight.h"
 #include "common/convert/sealed-before.h"
 #include "common/convert/sharing.h"

@@ -7,7 +7,7 @@
 
 #include "common/convert/commit.h"
 #include "common/convert/conversion.h"
-#include "common/convert/pack.h"
+#include "common/sealed/pack.h"
 #include "common/sealed/domain-mac.h"
 #include "common/tree/chunk-alloc.h"
 #include "common/util/take.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Packs units and inline units into items that fill leaves, the same way every time. */
-#include "common/convert/pack.h"
+#include "common/sealed/pack.h"
 
 /* A shorter unit is not worth the room at the end of an item. */
 #define UNIT_BLOCKS_WORTH 16u

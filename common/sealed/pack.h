@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* How units and inline units are packed into items. */
-#ifndef COMMON_CONVERT_PACK_H
-#define COMMON_CONVERT_PACK_H
+#ifndef COMMON_SEALED_PACK_H
+#define COMMON_SEALED_PACK_H
 
 #include "common/sealed/scan.h"
 #include "format/crypt.h"
@@ -17,4 +17,4 @@ unsigned inline_units_per_item(uint32_t node_size);
 /* Writes the next item to out (item_max bytes; NULL: only count). Returns false at the end. */
 bool unit_pack_next(struct unit_packer *packer, enum crypt_cipher cipher, uint8_t *out, uint32_t *len, unsigned *n_units);
 
-#endif /* COMMON_CONVERT_PACK_H */
+#endif /* COMMON_SEALED_PACK_H */
