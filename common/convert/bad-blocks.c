@@ -12,6 +12,7 @@
 #include "common/sealed/crypt-list.h"
 #include "common/sealed/domain-mac.h"
 #include "common/sealed/domain-view.h"
+#include "common/sealed/domain-write.h"
 #include "common/sealed/extent-also.h"
 #include "common/sealed/extent-part.h"
 #include "common/sealed/pack.h"
@@ -243,26 +244,6 @@ static bool put_items(struct conversion *c, struct transaction *tx, struct error
 	return ok;
 }
 
-static bool write_seal(struct conversion *c, struct transaction *tx, const struct disk_crypt_seal *disk, struct error *err)
-{
-	const struct key key = crypt_key(c->header.domain, CRYPT_SEAL, 0);
-	cleanup_tree_iter struct tree_iter iter = { 0 };
-	struct tree tree;
-	uint8_t *data;
-	uint32_t len;
-	bool found;
-
-	/* The seal item may have been damaged or removed. */
-	if (!tree_open(c->volume, ROOT_TREE_ID, &tree, err) || !tree_find(&tree, &key, &iter, &found, err))
-		return false;
-	if (!found || iter.item.left != sizeof(*disk))
-		return (!found || tree_remove(tx, ROOT_TREE_ID, &key, err)) && tree_insert(tx, ROOT_TREE_ID, &key, disk, sizeof(*disk), err);
-	if (!tree_edit_item(tx, ROOT_TREE_ID, &key, &data, &len, err))
-		return false;
-	memcpy(data, disk, sizeof(*disk));
-	return true;
-}
-
 /* During a decryption the seal covers the units and bad blocks, and an abort leaves them that way. */
 static bool put_seal(struct conversion *c, struct transaction *tx, struct error *err)
 {
@@ -275,14 +256,14 @@ static bool put_seal(struct conversion *c, struct transaction *tx, struct error 
 		return false;
 	crypt_seal_write(&seal, &disk);
 	memcpy(c->header.seal, seal.seal, sizeof(c->header.seal));
-	return write_seal(c, tx, &disk, err);
+	return domain_put(tx, c->volume, c->header.domain, CRYPT_SEAL, 0, &disk, sizeof(disk), err);	/* it may have been damaged or removed */
 }
 
 bool bad_blocks_store(struct conversion *c, struct transaction *tx, struct error *err)
 {
 	if (!c->bad.changed)
 		return true;
-	if (!put_items(c, tx, err) || (c->state.operation == CRYPT_OP_DECRYPT && !put_seal(c, tx, err)) ||
+	if (!put_items(c, tx, err) || (c->op.state.operation == CRYPT_OP_DECRYPT && !put_seal(c, tx, err)) ||
 	    !domain_items_mac(c->volume, c->header.domain, c->schedule, c->header.items_mac, err))
 		return false;
 	for (size_t i = 0; i < c->bad.n_spoil; i++) {

@@ -15,8 +15,8 @@ bool conversion_commit_data(struct conversion *c, struct transaction *tx, uint64
 /* The same for the very first record: the superblocks are set once it is durable. */
 bool conversion_commit_first(struct conversion *c, struct transaction *tx, enum crypt_phase phase, uint64_t cursor,
 			     struct error *err) must_use;
-/* Makes everything written so far durable and reads every tree block back. */
-bool conversion_flush(struct conversion *c, struct error *err) must_use;
+/* Writes where it stands into the superblocks. */
+bool conversion_write_state(struct conversion *c, struct error *err) must_use;
 /* Can this transaction take another step that changes up to n_blocks tree blocks, with n_ranges ranges and n_tags tags in all? */
 bool conversion_has_room(const struct conversion *c, const struct transaction *tx, size_t n_blocks, size_t n_ranges, size_t n_tags);
 /* Asked between two steps. False if the user asked to stop: everything is flushed, the state is written, and err says ERROR_STOPPED. */

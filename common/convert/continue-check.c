@@ -20,16 +20,16 @@ bool continue_check_state(const struct conversion *c, struct error *err)
 {
 	const struct superblock *super = &c->volume->super;
 
-	if (memcmp(c->state.fsid, super->fsid, FSID_SIZE) != 0)
+	if (memcmp(c->op.state.fsid, super->fsid, FSID_SIZE) != 0)
 		return state_error("the state of the unfinished conversion belongs to another filesystem");
-	if (le64(c->state.generation) != super->generation)
+	if (le64(c->op.state.generation) != super->generation)
 		return state_error("the filesystem has generation %" PRIu64 ", but the unfinished conversion began at %" PRIu64,
 			super->generation,
-				   le64(c->state.generation));
-	if (le32(c->state.sector_size) != super->sector_size || le32(c->state.node_size) != super->node_size ||
-	    le16(c->state.csum_type) != super->csum_type || le64(c->state.n_devices) != super->n_devices)
+				   le64(c->op.state.generation));
+	if (le32(c->op.state.sector_size) != super->sector_size || le32(c->op.state.node_size) != super->node_size ||
+	    le16(c->op.state.csum_type) != super->csum_type || le64(c->op.state.n_devices) != super->n_devices)
 		return state_error("the state of the unfinished conversion does not match the superblock");
-	if (memcmp(c->state.kcv, c->header.kcv, CRYPT_MAC_SIZE) != 0 || le16(c->state.domain) != c->header.domain)
+	if (memcmp(c->op.state.kcv, c->header.kcv, CRYPT_MAC_SIZE) != 0 || le16(c->op.state.domain) != c->header.domain)
 		return state_error("the state of the unfinished conversion belongs to another sealing");
 	return true;
 }
@@ -66,7 +66,7 @@ static bool read_domain(struct conversion *c, struct domain **domain, struct err
 	if (!authentic)
 		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u fails authentication", c->header.domain);
 	if (memcmp((*domain)->header.domain_uuid, c->header.domain_uuid, CRYPT_UUID_SIZE) != 0 ||
-	    memcmp((*domain)->header.op_id, c->state.op_id, CRYPT_UUID_SIZE) != 0)
+	    memcmp((*domain)->header.op_id, c->op.state.op_id, CRYPT_UUID_SIZE) != 0)
 		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u belongs to another conversion", c->header.domain);
 	take_back_header(c, &(*domain)->header);
 	if ((*domain)->header.epoch != c->header.epoch)
@@ -239,11 +239,11 @@ bool continue_take(struct conversion *c, struct error *err)
 	if (!read_domain(c, &domain, err))
 		return false;
 	c->header = domain->header;
-	if (!(c->state.operation == CRYPT_OP_ENCRYPT ? take_members(c, domain, err) : take_sealed(c, domain, err)))
+	if (!(c->op.state.operation == CRYPT_OP_ENCRYPT ? take_members(c, domain, err) : take_sealed(c, domain, err)))
 		return false;
 	if (!conversion_begin_digest(c, digest, err))
 		return false;
-	return secret_same(digest, c->state.begin_digest, sizeof(digest)) ||
+	return secret_same(digest, c->op.state.begin_digest, sizeof(digest)) ||
 	       state_error("the subvolumes have changed since the conversion began");
 }
 
@@ -277,18 +277,18 @@ bool continue_check_extents(struct conversion *c, const struct replay *replay, s
 	bool ok = true;
 
 	/* An extent damaged beyond recognition is where its units say it was sealed. */
-	if (c->state.operation == CRYPT_OP_DECRYPT && c->units && (damage_skips(c) || c->bad.n > 0))
+	if (c->op.state.operation == CRYPT_OP_DECRYPT && c->units && (damage_skips(c) || c->bad.n > 0))
 		unit_map_join_expected(c->units);
 	/* At the end of a decryption everything is plain text and no tag is needed any more. */
-	if (c->state.operation != CRYPT_OP_DECRYPT || !c->units || (c->phase == CRYPT_PHASE_STRUCTURE && !conversion_to(c)->is_sealed))
+	if (c->op.state.operation != CRYPT_OP_DECRYPT || !c->units || (c->phase == CRYPT_PHASE_STRUCTURE && !conversion_to(c)->is_sealed))
 		return true;
 	counting.bytes = unit_map_joined_bytes(c->units);
 	for (unsigned i = 0; ok && replay && i < replay->n; i++)
-		ok = journal_record_visit(&c->journal, &replay->record[i], &(struct journal_visitor){ .on_range = count_range }, &counting, err);
+		ok = journal_record_visit(&c->op.journal, &replay->record[i], &(struct journal_visitor){ .on_range = count_range }, &counting, err);
 	set64_free(&counting.groups);
-	if (ok && counting.bytes != le64(c->state.total)) {
+	if (ok && counting.bytes != le64(c->op.state.total)) {
 		ok = state_error("the tags recognise extents of %" PRIu64 " bytes, but the conversion began with %" PRIu64 " bytes",
-				 counting.bytes, le64(c->state.total));
+				 counting.bytes, le64(c->op.state.total));
 		error_hint(err, "if files are damaged, --skip-damaged leaves them as they are");
 	}
 	return ok;

@@ -3,12 +3,13 @@
 #ifndef COMMON_CONVERT_CONTINUE_CHECK_H
 #define COMMON_CONVERT_CONTINUE_CHECK_H
 
+#include "common/convert/conversion.h"
 #include "common/convert/replay.h"
 
 /* Units at places below this are ciphertext now. */
 uint64_t conversion_boundary(const struct conversion *c);
 
-/* Checks that c->state, which is authentic, matches the superblock and the domain. Otherwise ERROR_STATE. */
+/* Checks that c->op.state, which is authentic, matches the superblock and the domain. Otherwise ERROR_STATE. */
 bool continue_check_state(const struct conversion *c, struct error *err) must_use;
 
 /*

@@ -16,7 +16,7 @@
 #include "common/convert/lost-record.h"
 #include "common/convert/memory.h"
 #include "common/convert/plan.h"
-#include "common/convert/replay.h"
+#include "common/convert/replay-data.h"
 #include "common/convert/run.h"
 #include "common/convert/state.h"
 #include "common/convert/status.h"
@@ -31,7 +31,7 @@
 
 static bool check_goal(const struct conversion *c, enum convert_goal goal, struct error *err)
 {
-	const bool encrypting = c->state.operation == CRYPT_OP_ENCRYPT;
+	const bool encrypting = c->op.state.operation == CRYPT_OP_ENCRYPT;
 	const bool aborting = encrypting != (conversion_to(c)->is_sealed);
 
 	if (goal == CONVERT_ABORT) {
@@ -42,7 +42,7 @@ static bool check_goal(const struct conversion *c, enum convert_goal goal, struc
 				  encrypting ? "sealed" : "plain text");
 			return error_hint(err, encrypting ? "`convert --resume` finishes it" : "`convert --decrypt --resume` finishes it");
 		}
-		if (!encrypting && le32(c->state.flags) & CRYPT_STATE_ACCEPTED) {
+		if (!encrypting && le32(c->op.state.flags) & CRYPT_STATE_ACCEPTED) {
 			error_set(err, ERROR_REFUSED, "the unsealing accepted changes; sealing again would not restore what was sealed "
 				"before");
 			return error_hint(err, "`convert --decrypt --resume` finishes it");
@@ -56,7 +56,7 @@ static bool check_goal(const struct conversion *c, enum convert_goal goal, struc
 	}
 	if (!conversion_to(c)->is_sealed && goal != CONVERT_RESUME_DECRYPT) {
 		char when[32] = "?";
-		const time_t start = (time_t)le64(c->state.start_time);
+		const time_t start = (time_t)le64(c->op.state.start_time);
 		struct tm tm;
 
 		if (gmtime_r(&start, &tm))
@@ -78,7 +78,7 @@ static bool reserve_places(struct conversion *c, struct error *err)
 	if (!allocator_open(c->volume, &c->allocator, err))
 		return false;
 	for (unsigned i = 0; i <= CRYPT_JOURNAL_SLOTS; i++) {
-		const struct disk_crypt_range *range = i < CRYPT_JOURNAL_SLOTS ? &c->state.slot[i] : &c->state.keys;
+		const struct disk_crypt_range *range = i < CRYPT_JOURNAL_SLOTS ? &c->op.state.slot[i] : &c->op.state.keys;
 
 		if (!allocator_reserve(c->allocator, le64(range->logical), le64(range->length), err)) {
 			err->kind = ERROR_STATE;
@@ -104,7 +104,7 @@ static void take_bytes_used(struct conversion *c)
 /* What the last records were overwriting when the power failed could not be recognised by its tags. Now it can. */
 static bool join_again(struct conversion *c, struct error *err)
 {
-	if (c->state.operation != CRYPT_OP_DECRYPT || !c->units)
+	if (c->op.state.operation != CRYPT_OP_DECRYPT || !c->units)
 		return true;
 	unit_map_free(c->units);
 	c->units = NULL;
@@ -115,7 +115,7 @@ static bool join_again(struct conversion *c, struct error *err)
 /* Is it to be undone, but has not turned round yet? */
 static bool turns_round(const struct conversion *c, enum convert_goal goal)
 {
-	return goal == CONVERT_ABORT && (c->state.operation == CRYPT_OP_ENCRYPT) == (conversion_to(c)->is_sealed);
+	return goal == CONVERT_ABORT && (c->op.state.operation == CRYPT_OP_ENCRYPT) == (conversion_to(c)->is_sealed);
 }
 
 /* Turns round: writes one record that says so, and the superblocks. */
@@ -129,19 +129,19 @@ static bool turn(struct conversion *c, struct error *err)
 	    !inline_map_read(c->volume, c->header.domain, &c->inlines, err))
 		return false;
 	return transaction_begin(c->volume, c->allocator, &tx, err) && conversion_commit(c, tx, c->phase, c->cursor, err) &&
-	       state_write(c, err);
+	       conversion_write_state(c, err);
 }
 
 /* For the report: what an abort undoes, and where it turned round. */
 static void note_undone(struct conversion *c, enum convert_goal goal)
 {
 	const struct crypt_state_tail at = {
-		.direction = c->direction, .phase = c->phase, .cursor = c->cursor, .n_unit_items = le64(c->state.n_unit_items),
+		.direction = c->direction, .phase = c->phase, .cursor = c->cursor, .n_unit_items = le64(c->op.state.n_unit_items),
 	};
 
 	if (goal != CONVERT_ABORT)
 		return;
-	c->plan->undone = c->state.operation == CRYPT_OP_ENCRYPT ? UNDONE_SEALING : UNDONE_UNSEALING;
+	c->plan->undone = c->op.state.operation == CRYPT_OP_ENCRYPT ? UNDONE_SEALING : UNDONE_UNSEALING;
 	c->plan->undone_here = turns_round(c, goal);
 	c->plan->undone_percent = state_percent(&at);
 }
@@ -193,14 +193,14 @@ static bool read_list(struct conversion *c, struct error *err)
 /* With the last records laid over the trees in memory: everything that must hold before the first write, and what is known of the damage. */
 static bool check_all(struct conversion *c, struct replay *replay, enum convert_goal goal, struct error *err)
 {
-	if (!replay_load(c, replay, err) || !check_goal(c, goal, err) || !read_list(c, err) || !reserve_places(c, err))
+	if (!conversion_replay_load(c, replay, err) || !check_goal(c, goal, err) || !read_list(c, err) || !reserve_places(c, err))
 		return false;
 	if (conversion_is_cut(c->direction, c->phase, c->cursor) ? !look_for_unread(c, err) : !take(c, err) || !csums_kept(c, err))
 		return false;
 	/* The conversion stops before the first block of which nobody knows which copy is right, unless it was told what to do. */
 	if (conversion_is_first_time(c) && c->phase <= CRYPT_PHASE_DATA && !differing_find(c, err))
 		return false;
-	return continue_check_extents(c, replay, err) && replay_check(c, replay, err) &&
+	return continue_check_extents(c, replay, err) && replay_check(&c->op, replay, err) &&
 	       lost_record_look(c, replay, turns_round(c, goal), err) &&
 	       plan_check_bad_blocks(c, c->bad.n - c->bad.n_stored + c->lost.n_damaged, err);
 }
@@ -208,18 +208,15 @@ static bool check_all(struct conversion *c, struct replay *replay, enum convert_
 /* The first writes: the last records, what was found of a lost one, and the damage that was found on the way. */
 static bool catch_up(struct conversion *c, struct replay *replay, struct error *err)
 {
-	return state_claim(c, err) && replay_write(c, replay, err) && join_again(c, err) && lost_record_take(c, err) && bad_blocks_keep(c, err);
+	return operation_claim(&c->op, err) && replay_write(&c->op, replay, err) && join_again(c, err) && lost_record_take(c, err) && bad_blocks_keep(c, err);
 }
 
 static bool continue_replayed(struct conversion *c, enum convert_goal goal, struct error *err)
 {
-	struct crypt_range slot[CRYPT_JOURNAL_SLOTS];
 	struct replay replay = { 0 };
 	bool ok;
 
-	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++)
-		slot[i] = (struct crypt_range){ le64(c->state.slot[i].logical), le64(c->state.slot[i].length) };
-	if (!conversion_open_journal(c, slot, err))
+	if (!conversion_open_journal(c, err))
 		return false;
 	ok = check_all(c, &replay, goal, err) && conversion_hold_memory(c, err) && conversion_may_begin(c, err) && catch_up(c, &replay, err);
 	replay_free(&replay);
@@ -238,19 +235,19 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 /* Only cleaning up is left. The journal may be wiped already. */
 static bool continue_finish(struct conversion *c, enum convert_goal goal, struct error *err)
 {
-	c->direction = c->state.direction;
-	c->phase = c->state.phase;
-	c->cursor = le64(c->state.cursor);
-	c->header.epoch = le64(c->state.epoch);
-	c->journal.sequence = le64(c->state.sequence);
-	memcpy(c->journal.last_mac, c->state.journal_mac, sizeof(c->journal.last_mac));
+	c->direction = c->op.state.direction;
+	c->phase = c->op.state.phase;
+	c->cursor = le64(c->op.state.cursor);
+	c->header.epoch = le64(c->op.state.epoch);
+	c->op.journal.sequence = le64(c->op.state.sequence);
+	memcpy(c->op.journal.last_mac, c->op.state.journal_mac, sizeof(c->op.journal.last_mac));
 	note_undone(c, goal);
 	/* An old state that was put back would name places that may be in use by now. What is wiped must be free. */
 	if (!check_goal(c, goal, err) || !lost_record_number_fits(c, err) || !reserve_places(c, err) || !read_list(c, err))
 		return false;
 	if (!conversion_to(c)->is_sealed ? !look_for_unread(c, err) : !take(c, err) || !csums_kept(c, err))
 		return false;
-	return conversion_hold_memory(c, err) && conversion_may_begin(c, err) && state_claim(c, err) && finish_run(c, err);
+	return conversion_hold_memory(c, err) && conversion_may_begin(c, err) && operation_claim(&c->op, err) && finish_run(c, err);
 }
 
 static void report(struct conversion *c)
@@ -273,12 +270,12 @@ static bool go_on(struct conversion *c, enum convert_goal goal, const struct key
 	conversion_forget_secrets(c);
 	c->header = domain->header;
 	c->schedule = TAKE(domain->schedule);
-	c->state = tail.disk;
+	conversion_resume(c, &tail.disk);
 	if (!continue_check_state(c, err))
 		return false;
 	/* This takes effect with the next state that is written. */
 	if (c->ui && c->ui->read_back)
-		c->state.flags = to_le32(le32(c->state.flags) | CRYPT_STATE_READ_BACK);
+		c->op.state.flags = to_le32(le32(c->op.state.flags) | CRYPT_STATE_READ_BACK);
 	if (!(tail.phase >= CRYPT_PHASE_FINISH ? continue_finish(c, goal, err) : continue_replayed(c, goal, err)))
 		return false;
 	report(c);
@@ -309,7 +306,7 @@ static bool drop_state(struct volume *volume, const struct convert_ui *ui, struc
 static bool clear_without_key(struct volume *volume, const struct crypt_state_tail *tail, unsigned copy, enum convert_goal goal,
 			      bool *cleared, struct error *err)
 {
-	struct conversion c = { .volume = volume, .state = tail->disk, .direction = tail->direction, .phase = tail->phase };
+	struct conversion c = { .volume = volume, .op.state = tail->disk, .direction = tail->direction, .phase = tail->phase };
 
 	if (!state_needs_no_key(volume, tail, copy, cleared, err))
 		return false;

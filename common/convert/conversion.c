@@ -7,10 +7,11 @@
 #include <stdlib.h>
 
 #include "common/convert/lost-record.h"
+#include "common/convert/memory.h"
 
 void conversion_close(struct conversion *c)
 {
-	journal_close(&c->journal);
+	operation_close(&c->op);
 	allocator_close(c->allocator);
 	mac_free(c->nonce_mac);
 	key_schedule_free(c->schedule);
@@ -28,15 +29,47 @@ void conversion_close(struct conversion *c)
 	*c = (struct conversion){ 0 };
 }
 
-bool conversion_open_journal(struct conversion *c, const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], struct error *err)
+bool conversion_open_journal(struct conversion *c, struct error *err)
 {
-	struct journal *journal = &c->journal;
+	struct journal *journal = &c->op.journal;
 
-	if (!journal_open(c->volume, slot, c->state.op_id, c->schedule, journal, err))
+	if (!operation_open_journal(&c->op, err))
 		return false;
 	if (c->ui && c->ui->record_bytes && c->ui->record_bytes < journal->buffer_size)
 		journal->buffer_size = c->ui->record_bytes;
 	return true;
+}
+
+bool conversion_begin_digest(const struct conversion *c, uint8_t digest[CRYPT_MAC_SIZE], struct error *err)
+{
+	const struct digest_input input = {
+		.kind = DIGEST_FOUND,
+		.scan = c->scan,
+		.schedule = c->schedule,
+		.flags = c->flags,
+		.n_flags = c->n_flags,
+		.flags_member = c->flags_member,
+	};
+
+	return begin_digest(&input, c->op.state.op_id, digest, err);
+}
+
+bool conversion_begin(struct conversion *c, enum crypt_operation operation, const struct operation_places *places, bool accepted,
+		      const struct disk_crypt_slot *slots, size_t n_slots, struct error *err)
+{
+	struct disk_crypt_state *state = &c->op.state;
+
+	c->op = (struct operation){ .volume = c->volume, .header = &c->header, .schedule = c->schedule };
+	operation_begin(&c->op, operation, places);
+	state->flags = to_le32((accepted ? CRYPT_STATE_ACCEPTED : 0) | (c->ui && c->ui->read_back ? CRYPT_STATE_READ_BACK : 0));
+	state->total = to_le64(operation == CRYPT_OP_DECRYPT ? unit_map_joined_bytes(c->units) : c->scan->data_bytes);
+	return conversion_begin_digest(c, state->begin_digest, err) && conversion_open_journal(c, err) && conversion_hold_memory(c, err) &&
+	       conversion_may_begin(c, err) && operation_write_keys(&c->op, slots, n_slots, err);
+}
+
+void conversion_resume(struct conversion *c, const struct disk_crypt_state *state)
+{
+	c->op = (struct operation){ .volume = c->volume, .header = &c->header, .schedule = c->schedule, .state = *state };
 }
 
 void conversion_progress(const struct conversion *c, uint64_t done, uint64_t total)

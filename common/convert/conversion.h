@@ -8,11 +8,11 @@
 #define COMMON_CONVERT_CONVERSION_H
 
 #include "common/convert/convert.h"
+#include "common/convert/operation.h"
 #include "common/convert/side.h"
 #include "common/sealed/digest.h"
 #include "common/sealed/domain-view.h"
 #include "common/sealed/payloads.h"
-#include "common/tree/journal.h"
 
 /* The cure where a filesystem has too little room. */
 #define MAKE_ROOM "mount it and make room: delete files, or `btrfs balance start -dusage=50`"
@@ -53,16 +53,14 @@ struct conversion {
 	struct convert_plan *plan;
 
 	struct allocator *allocator;
-	struct journal journal;
 	struct key_schedule *schedule;
 	struct mac *nonce_mac;
 
-	struct disk_crypt_state state;	/* the tail; op_id, domain, begin digest... are fixed at the beginning */
+	struct operation op;		/* uses header and schedule */
 	struct crypt_header header;	/* of the domain, as last committed */
 	enum crypt_direction direction;
 	enum crypt_phase phase;
 	uint64_t cursor;
-	bool drop_verity;		/* the feature bit is cleared when the conversion ends */
 
 	struct subvolume_list list;
 	struct scan *scan;		/* of the members */
@@ -93,7 +91,7 @@ static inline const struct side *conversion_to(const struct conversion *c)
 /* Is it sealing for the first time? Then the tags of data are not known beforehand. Otherwise each unit has them. */
 static inline bool conversion_is_first_time(const struct conversion *c)
 {
-	return c->state.operation == CRYPT_OP_ENCRYPT && conversion_to(c)->is_sealed;
+	return c->op.state.operation == CRYPT_OP_ENCRYPT && conversion_to(c)->is_sealed;
 }
 /* Have the crypt items left the root tree, so that everything is plain? */
 static inline bool conversion_is_cut(enum crypt_direction direction, enum crypt_phase phase, uint64_t cursor)
@@ -107,8 +105,20 @@ static inline bool conversion_has_touched(const struct conversion *c)
 {
 	return conversion_to(c)->is_sealed || c->cursor == UINT64_MAX;
 }
-/* Opens the journal of c->state. */
-bool conversion_open_journal(struct conversion *c, const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], struct error *err) must_use;
+/*
+ * The digest of the members as they are now. A resume must get the same result as the beginning, from any state. c->scan, c->flags and
+ * c->op must be set.
+ */
+bool conversion_begin_digest(const struct conversion *c, uint8_t digest[CRYPT_MAC_SIZE], struct error *err) must_use;
+/*
+ * Before the first record: fills the state, opens the journal, holds the memory, and writes the copies of header and slots. c->schedule,
+ * c->header and what is to be converted must be known. accepted: it begins with changes accepted.
+ */
+bool conversion_begin(struct conversion *c, enum crypt_operation operation, const struct operation_places *places, bool accepted,
+		      const struct disk_crypt_slot *slots, size_t n_slots, struct error *err) must_use;
+/* Goes on with what this state says. */
+void conversion_resume(struct conversion *c, const struct disk_crypt_state *state);
+bool conversion_open_journal(struct conversion *c, struct error *err) must_use;
 /*
  * Called right before the first write, and earlier if that is far off. Returns false with ERROR_STOPPED if the user asked to stop. Nothing
  * was changed.

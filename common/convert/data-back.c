@@ -168,7 +168,7 @@ static bool visit_unit(void *context, const struct crypt_unit *unit, uint64_t pl
 	if (r->done - r->asked < STOP_BYTES)
 		return true;
 	r->asked = r->done;
-	conversion_progress(c, r->done, le64(c->state.total));
+	conversion_progress(c, r->done, le64(c->op.state.total));
 	return conversion_may_go_on(c, err);
 }
 

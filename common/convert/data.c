@@ -124,7 +124,7 @@ static bool complete_block(const struct turning *t, uint32_t i, uint8_t *block, 
 	batch->damaged = true;
 	error_set(err, ERROR_CORRUPT, "the %s at %#" PRIx64 " %s", from->block, at, from->block_fails);
 	return error_hint(err, "`convert %s --skip-damaged` leaves the damaged blocks as they are and converts everything else",
-			  convert_options_to_go_on(batch->c->state.operation, batch->c->direction));
+			  convert_options_to_go_on(batch->c->op.state.operation, batch->c->direction));
 }
 
 /* The checksum of a block that was bad before sealing stays as far off as it was. */
@@ -314,10 +314,10 @@ static bool flush_batch(struct walk *walk, bool last, struct error *err)
 	if (walk->batch.n_ranges || last) {
 		if (!batch_commit(&walk->batch, walk->place, err))
 			return false;
-		conversion_progress(walk->c, walk->done, le64(walk->c->state.total));
+		conversion_progress(walk->c, walk->done, le64(walk->c->op.state.total));
 	}
 	if (walk->batch.damaged) {
-		if (!state_write(walk->c, err))
+		if (!conversion_write_state(walk->c, err))
 			return false;
 		*err = walk->batch.error;
 		return false;
@@ -357,7 +357,7 @@ static uint64_t bytes_behind(const struct conversion *c, bool forward)
 {
 	const uint64_t n_items = c->header.n_unit_items, at = c->cursor >> 16 < n_items ? c->cursor >> 16 : n_items;
 
-	return n_items ? (double)le64(c->state.total) * (forward ? at : n_items - at) / n_items : 0;
+	return n_items ? (double)le64(c->op.state.total) * (forward ? at : n_items - at) / n_items : 0;
 }
 
 /* end: forward only, stop before this place. */

@@ -8,13 +8,10 @@
 #include "common/convert/check-units.h"
 #include "common/convert/commit.h"
 #include "common/convert/conversion.h"
-#include "common/convert/keys-area.h"
-#include "common/convert/memory.h"
 #include "common/convert/plan.h"
 #include "common/convert/preflight.h"
 #include "common/convert/run.h"
 #include "common/convert/sharing.h"
-#include "common/convert/state.h"
 #include "common/convert/take-domain.h"
 #include "common/sealed/domain-strays.h"
 #include "common/sealed/domain-view.h"
@@ -201,8 +198,8 @@ static bool note_gone(struct conversion *c, struct error *err)
 	return true;
 }
 
-static bool begin(struct conversion *c, const struct domain *domain, bool accepted, const struct crypt_range *keys,
-		  const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], struct error *err)
+static bool begin(struct conversion *c, const struct domain *domain, bool accepted, const struct operation_places *places,
+		  struct error *err)
 {
 	struct disk_crypt_slot *slots = calloc(domain->n_slots ? domain->n_slots : 1, sizeof(*slots));
 	struct transaction *tx;
@@ -215,9 +212,8 @@ static bool begin(struct conversion *c, const struct domain *domain, bool accept
 	c->direction = CRYPT_TO_PLAIN;
 	c->header.state = CRYPT_STATE_UNSEALING;
 	ok = crypto_random(c->header.op_id, sizeof(c->header.op_id), err) &&
-	     state_fill(c, CRYPT_OP_DECRYPT, keys, slot, accepted, err) &&
-	     conversion_open_journal(c, slot, err) && conversion_hold_memory(c, err) && conversion_may_begin(c, err) &&
-	     keys_area_write(c, keys, slots, domain->n_slots, err) && transaction_begin(c->volume, c->allocator, &tx, err) &&
+	     conversion_begin(c, CRYPT_OP_DECRYPT, places, accepted, slots, domain->n_slots, err) &&
+	     transaction_begin(c->volume, c->allocator, &tx, err) &&
 	     conversion_commit_first(c, tx, CRYPT_PHASE_LEAVES, UINT64_MAX, err);
 	free(slots);
 	return ok;
@@ -253,7 +249,7 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 		.context = c->ui ? c->ui->context : NULL,
 	};
 	cleanup_domain struct domain *domain = NULL;
-	struct crypt_range keys, slot[CRYPT_JOURNAL_SLOTS];
+	struct operation_places places;
 	const struct subvolume *subvolume;
 	char text[160];
 	bool changed;
@@ -282,9 +278,9 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 	    !preflight_trees(c->volume, err) || !csums_complete(c, err) || !bad_blocks_tell(c, err) ||
 	    !units_check(c, options->dry_run, err) || !plan_fill(c, err) ||
 	    !allocator_open(c->volume, &c->allocator, err) ||
-	    !preflight_places(c->allocator, c->scan, &keys, slot, err) || !plan_check_bad_blocks(c, c->bad.n_found, err))
+	    !preflight_places(c->allocator, c->scan, &places, err) || !plan_check_bad_blocks(c, c->bad.n_found, err))
 		return false;
-	return options->dry_run || (begin(c, domain, changed, &keys, slot, err) && conversion_run(c, err));
+	return options->dry_run || (begin(c, domain, changed, &places, err) && conversion_run(c, err));
 }
 
 bool convert_decrypt(struct volume *volume, const char *name, const struct convert_decrypt_options *options,

@@ -9,11 +9,11 @@
 #include "common/volume/csum.h"
 #include "common/volume/mirror.h"
 
-bool disk_epoch_look(const struct conversion *c, uint64_t logical, struct replay *replay, struct error *err)
+bool disk_epoch_look(const struct operation *op, uint64_t logical, struct replay *replay, struct error *err)
 {
-	const struct volume *volume = c->volume;
+	const struct volume *volume = op->volume;
 	const uint32_t node_size = volume->super.node_size;
-	const struct key keys[] = { crypt_key(c->header.domain, CRYPT_HEADER, 0), crypt_second_header_key(c->header.domain) };
+	const struct key keys[] = { crypt_key(op->header->domain, CRYPT_HEADER, 0), crypt_second_header_key(op->header->domain) };
 	uint8_t *bytes = malloc(node_size);
 	unsigned n_mirrors;
 	bool ok = bytes ? volume_n_mirrors(volume, logical, &n_mirrors, err) : error_memory(err);
@@ -22,7 +22,7 @@ bool disk_epoch_look(const struct conversion *c, uint64_t logical, struct replay
 		struct error ignored;
 		struct node node;
 
-		if (!volume_read(c->volume, logical, bytes, node_size, mirror, &ignored) ||
+		if (!volume_read(op->volume, logical, bytes, node_size, mirror, &ignored) ||
 		    !csum_block_matches(volume->super.csum_type, bytes, node_size) ||
 		    !node_read(bytes, node_size, logical, &node, &ignored) || !node_is_leaf(&node))
 			continue;
@@ -39,10 +39,10 @@ bool disk_epoch_look(const struct conversion *c, uint64_t logical, struct replay
 			item = leaf_item(&node, slot);
 			if (key_compare(&found, &keys[i]) != 0 || !crypt_header_read(&item, &header, &ignored))
 				continue;
-			authentic = !c->schedule;
-			ok = !c->schedule || crypt_header_check(c->schedule, &header, &authentic, err);
+			authentic = !op->schedule;
+			ok = !op->schedule || crypt_header_check(op->schedule, &header, &authentic, err);
 			if (!ok || !authentic || header.epoch <= replay->disk_epoch ||
-			    memcmp(header.domain_uuid, c->header.domain_uuid, CRYPT_UUID_SIZE) != 0)
+			    memcmp(header.domain_uuid, op->header->domain_uuid, CRYPT_UUID_SIZE) != 0)
 				continue;
 			replay->disk_epoch = header.epoch;
 			replay->disk_state = header.state;
@@ -53,7 +53,7 @@ bool disk_epoch_look(const struct conversion *c, uint64_t logical, struct replay
 }
 
 struct looking {
-	const struct conversion *c;
+	const struct operation *op;
 	struct replay seen;
 };
 
@@ -61,26 +61,26 @@ static bool look_at_changed(void *context, const struct journal_changed *changed
 {
 	struct looking *looking = context;
 
-	return disk_epoch_look(looking->c, changed->logical, &looking->seen, err);
+	return disk_epoch_look(looking->op, changed->logical, &looking->seen, err);
 }
 
 static bool look_at_new(void *context, const struct journal_new *new_block, struct error *err)
 {
 	struct looking *looking = context;
 
-	return disk_epoch_look(looking->c, new_block->logical, &looking->seen, err);
+	return disk_epoch_look(looking->op, new_block->logical, &looking->seen, err);
 }
 
 bool disk_epoch_proves(void *context, const struct journal_record *record, bool *was, struct error *err)
 {
 	static const struct journal_visitor visitor = { .on_changed = look_at_changed, .on_new = look_at_new };
-	const struct conversion *c = context;
-	struct looking looking = { .c = c };
+	const struct operation *op = context;
+	struct looking looking = { .op = op };
 
-	*was = record->header.sequence <= le64(c->state.sequence);
+	*was = record->header.sequence <= le64(op->state.sequence);
 	if (*was)
 		return true;
-	if (!journal_record_visit(&c->journal, record, &visitor, &looking, err))
+	if (!journal_record_visit(&op->journal, record, &visitor, &looking, err))
 		return false;
 	*was = looking.seen.disk_epoch >= record->header.epoch;
 	return true;

@@ -9,10 +9,10 @@
  * Looks for an authentic header (without a key: any header) in this block of the disk, not of a record, on all mirrors. Raises
  * replay->disk_epoch to its epoch.
  */
-bool disk_epoch_look(const struct conversion *c, uint64_t logical, struct replay *replay, struct error *err) must_use;
+bool disk_epoch_look(const struct operation *op, uint64_t logical, struct replay *replay, struct error *err) must_use;
 
 /*
- * For journal_find(), with the conversion as context: a record was durable if the state knows of it, or if a header in place has its epoch
+ * For journal_find(), with the operation as context: a record was durable if the state knows of it, or if a header in place has its epoch
  * or a later one, because nothing of a record is in place before the record is durable.
  */
 bool disk_epoch_proves(void *context, const struct journal_record *record, bool *was, struct error *err) must_use;

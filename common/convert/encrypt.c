@@ -7,12 +7,9 @@
 #include "common/convert/check-units.h"
 #include "common/convert/conversion.h"
 #include "common/convert/differing.h"
-#include "common/convert/keys-area.h"
-#include "common/convert/memory.h"
 #include "common/convert/plan.h"
 #include "common/convert/preflight.h"
 #include "common/convert/run.h"
-#include "common/convert/state.h"
 #include "common/convert/structure.h"
 #include "common/fs/path.h"
 #include "common/sealed/domain-mac.h"
@@ -153,8 +150,8 @@ static void report(struct conversion *c)
 	memcpy(c->plan->seal_fingerprint, c->header.seal, sizeof(c->plan->seal_fingerprint));
 }
 
-static bool begin(struct conversion *c, const struct convert_encrypt_options *options, const struct crypt_range *keys,
-		  const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], struct error *err)
+static bool begin(struct conversion *c, const struct convert_encrypt_options *options, const struct operation_places *places,
+		  struct error *err)
 {
 	cleanup_secret struct secret *volume_key = NULL;
 	struct disk_crypt_slot slots[1];
@@ -176,15 +173,13 @@ static bool begin(struct conversion *c, const struct convert_encrypt_options *op
 	volume_key = NULL;
 	conversion_forget_secrets(c);
 	structure_count(c, n_slots);
-	return state_fill(c, CRYPT_OP_ENCRYPT, keys, slot, false, err) &&
-	       conversion_open_journal(c, slot, err) && conversion_hold_memory(c, err) && conversion_may_begin(c, err) &&
-	       keys_area_write(c, keys, slots, n_slots, err) && structure_build(c, slots, n_slots, err);
+	return conversion_begin(c, CRYPT_OP_ENCRYPT, places, false, slots, n_slots, err) && structure_build(c, slots, n_slots, err);
 }
 
 static bool encrypt(struct conversion *c, const char *const *names, const struct convert_encrypt_options *options,
 		    struct encrypt_plan *plan, struct error *err)
 {
-	struct crypt_range keys, slot[CRYPT_JOURNAL_SLOTS];
+	struct operation_places places;
 
 	if (!options->dry_run && !options->key->secret && !options->key->volume_key)
 		return error_set(err, ERROR_KEY, "no passphrase, key file or volume key was given");
@@ -192,17 +187,17 @@ static bool encrypt(struct conversion *c, const char *const *names, const struct
 	    !domain_check_may_seal(c->volume, err) || !plan_members(c, names, options, plan, err) ||
 	    !preflight_trees(c->volume, err) || !csums_complete(c, err) ||
 	    !differing_check(c, options->dry_run, err) || !allocator_open(c->volume, &c->allocator, err) ||
-	    !preflight_places(c->allocator, c->scan, &keys, slot, err))
+	    !preflight_places(c->allocator, c->scan, &places, err))
 		return false;
 	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++)
-		c->plan->journal_bytes += slot[i].length;
+		c->plan->journal_bytes += places.slot[i].length;
 	if (!plan_check_space(c, plan, err))
 		return false;
 	if (!confirm_members(c, !options->dry_run, err))
 		return false;
 	if (options->dry_run)
 		return true;
-	if (!begin(c, options, &keys, slot, err) || !conversion_run(c, err))
+	if (!begin(c, options, &places, err) || !conversion_run(c, err))
 		return false;
 	report(c);
 	return true;

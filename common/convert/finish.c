@@ -8,7 +8,6 @@
 #include "common/convert/commit.h"
 #include "common/convert/conversion.h"
 #include "common/convert/preflight.h"
-#include "common/convert/state.h"
 #include "common/volume/device-range.h"
 #include "common/volume/mirror.h"
 #include "common/volume/warn.h"
@@ -62,7 +61,7 @@ static bool read_back(struct conversion *c, struct error *err)
 {
 	struct volume *volume = c->volume;
 
-	if (!conversion_flush(c, err))
+	if (!operation_flush(&c->op, err))
 		return false;
 	block_cache_drop(volume, false);
 	if (!conversion_trees_walk(volume, check_visit, c, err))
@@ -100,7 +99,7 @@ static bool settle(struct wiper *wiper, struct error *err)
 		const size_t len = wiper->piece[i].len;
 		bool again = false;
 
-		if (le32(c->state.flags) & CRYPT_STATE_READ_BACK && !device_read_back(device, wiper->zeros, len, at, &again, err))
+		if (le32(c->op.state.flags) & CRYPT_STATE_READ_BACK && !device_read_back(device, wiper->zeros, len, at, &again, err))
 			return false;
 		if (again)
 			volume_warn(c->volume, "%s: zeros written at %#" PRIx64 " had not reached the device and were written again",
@@ -194,7 +193,7 @@ static bool wipe(struct conversion *c, struct error *err)
 		}
 		for (size_t j = 0; j < group->n_free; j++) {
 			const struct free_range *range = &group->free[j];
-			const uint64_t keys = le64(c->state.keys.logical), keys_end = keys + le64(c->state.keys.length);
+			const uint64_t keys = le64(c->op.state.keys.logical), keys_end = keys + le64(c->op.state.keys.length);
 			const uint64_t end = range->logical + range->length;
 
 			/* The copies of the key slots are wiped last of all. */
@@ -209,7 +208,7 @@ static bool wipe(struct conversion *c, struct error *err)
 		conversion_progress(c, i + 1, allocator_n_groups(allocator));
 	}
 	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++) {
-		if (!wipe_range(&wiper, le64(c->state.slot[i].logical), le64(c->state.slot[i].length), err))
+		if (!wipe_range(&wiper, le64(c->op.state.slot[i].logical), le64(c->op.state.slot[i].length), err))
 			goto out;
 	}
 	if (c->plan)
@@ -251,7 +250,9 @@ bool finish_tell(const struct conversion *c, struct error *err)
 
 bool finish_run(struct conversion *c, struct error *err)
 {
+	const struct journal_point at = { .direction = c->direction, .phase = c->phase, .cursor = c->cursor };
 	bool verity;
 
-	return read_back(c, err) && wipe(c, err) && verity_stays(c, &verity, err) && state_clear(c, verity, err) && finish_tell(c, err);
+	return read_back(c, err) && wipe(c, err) && verity_stays(c, &verity, err) && operation_clear(&c->op, &at, verity, err) &&
+	       finish_tell(c, err);
 }

@@ -11,9 +11,10 @@
 #include "common/convert/check-units.h"
 #include "common/convert/commit.h"
 #include "common/convert/conversion.h"
-#include "common/sealed/pack.h"
 #include "common/convert/structure.h"
+#include "common/sealed/domain-write.h"
 #include "common/sealed/index-scan.h"
+#include "common/sealed/pack.h"
 #include "common/util/take.h"
 
 unsigned index_entries_per_item(uint32_t node_size)
@@ -111,7 +112,7 @@ static bool insert_item(struct filling *f, size_t len, struct error *err)
 			return false;
 		conversion_progress(c, f->inode < f->highest ? f->inode : f->highest, f->highest);
 	}
-	return conversion_insert(c, f->tx, CRYPT_INDEX, f->index, f->item, len, err);
+	return domain_insert(f->tx, c->header.domain, CRYPT_INDEX, f->index, f->item, len, err);
 }
 
 static bool flush_item(struct filling *f, struct error *err)

@@ -137,7 +137,7 @@ static bool turn_known(struct leaves *leaves, const struct scan_block *at, struc
 	 */
 	if (found)
 		memcpy(bytes, other, payload->bytes.left);
-	ok = found || left_out || (from->is_sealed && !had && le32(c->state.flags) & CRYPT_STATE_ACCEPTED) ||
+	ok = found || left_out || (from->is_sealed && !had && le32(c->op.state.flags) & CRYPT_STATE_ACCEPTED) ||
 	     error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": an inline payload %s", payload->inode,
 		       from->payload_fails);
 out:
@@ -283,14 +283,14 @@ static bool payload_holds(const struct leaves *leaves, const struct scan_block *
 	/* A payload that an encryption had not reached, or that was written later and accepted, stays as it was. */
 	if (!inline_map_has(c->inlines, payload, &had, err))
 		return false;
-	*holds = !had && (c->state.operation == CRYPT_OP_ENCRYPT || le32(c->state.flags) & CRYPT_STATE_ACCEPTED);
+	*holds = !had && (c->op.state.operation == CRYPT_OP_ENCRYPT || le32(c->op.state.flags) & CRYPT_STATE_ACCEPTED);
 	return true;
 }
 
 /* An encryption that is undone may not have reached this leaf. Then the leaf is as it was. */
 static bool gap_holds(const struct conversion *c, const struct block *block, struct error *err)
 {
-	return (!conversion_to(c)->is_sealed && c->state.operation == CRYPT_OP_ENCRYPT) || gap_is_clear(block) ||
+	return (!conversion_to(c)->is_sealed && c->op.state.operation == CRYPT_OP_ENCRYPT) || gap_is_clear(block) ||
 	       error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 ": old bytes between its items are back: a write to it was lost",
 			 block->logical);
 }

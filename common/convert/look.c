@@ -11,7 +11,7 @@
 #include "common/convert/bad-blocks.h"
 #include "common/convert/continue-check.h"
 #include "common/convert/conversion.h"
-#include "common/convert/replay.h"
+#include "common/convert/replay-data.h"
 #include "common/convert/state.h"
 #include "common/convert/torn.h"
 #include "common/sealed/carried.h"
@@ -26,7 +26,6 @@ static bool replay_without_key(struct volume *volume, const struct crypt_state_t
 {
 	struct conversion c = {
 		.volume = volume,
-		.state = tail->disk,
 		.direction = tail->direction,
 		.phase = tail->phase,
 		.cursor = tail->cursor,
@@ -36,10 +35,11 @@ static bool replay_without_key(struct volume *volume, const struct crypt_state_t
 	struct replay replay = { 0 };
 	bool ok = true;
 
+	conversion_resume(&c, &tail->disk);
 	memcpy(c.header.domain_uuid, tail->disk.domain_uuid, sizeof(c.header.domain_uuid));
 	/* From FINISH on everything is in place, and the journal may be wiped. */
 	if (tail->phase < CRYPT_PHASE_FINISH)
-		ok = conversion_open_journal(&c, tail->slot, err) && replay_load(&c, &replay, err);
+		ok = conversion_open_journal(&c, err) && conversion_replay_load(&c, &replay, err);
 	replay_free(&replay);
 	/* Before anything is called plain text, it must be known which subvolumes are being converted. */
 	ok = ok && (conversion_is_cut(c.direction, c.phase, c.cursor) || domain_read(volume, tail->domain, &domain, err));
@@ -73,7 +73,7 @@ struct convert_look {
 
 bool convert_look_vouches(const struct convert_look *look)
 {
-	return look->c.state.operation != CRYPT_OP_DECRYPT || !(le32(look->c.state.flags) & CRYPT_STATE_ACCEPTED);
+	return look->c.op.state.operation != CRYPT_OP_DECRYPT || !(le32(look->c.op.state.flags) & CRYPT_STATE_ACCEPTED);
 }
 
 /* The part of an extent that is wanted, for the walk over its units. */
@@ -222,22 +222,19 @@ static bool take_rest(struct conversion *c, struct error *err)
 /* Checks state, records and what the conversion began with, as a resume does, but writes nothing. */
 static bool take(struct conversion *c, struct error *err)
 {
-	struct crypt_range slot[CRYPT_JOURNAL_SLOTS];
 	struct replay replay = { 0 };
 	bool ok;
 
 	if (!continue_check_state(c, err))
 		return false;
-	if (c->state.phase >= CRYPT_PHASE_FINISH) {
-		c->direction = c->state.direction;
-		c->phase = c->state.phase;
-		c->header.epoch = le64(c->state.epoch);
+	if (c->op.state.phase >= CRYPT_PHASE_FINISH) {
+		c->direction = c->op.state.direction;
+		c->phase = c->op.state.phase;
+		c->header.epoch = le64(c->op.state.epoch);
 		return subvolume_list_read(c->volume, &c->list, err) && continue_take_finished(c, err) && bad_blocks_read(c, err) &&
 		       take_rest(c, err);
 	}
-	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++)
-		slot[i] = (struct crypt_range){ le64(c->state.slot[i].logical), le64(c->state.slot[i].length) };
-	ok = conversion_open_journal(c, slot, err) && replay_load(c, &replay, err) && subvolume_list_read(c->volume, &c->list, err) &&
+	ok = conversion_open_journal(c, err) && conversion_replay_load(c, &replay, err) && subvolume_list_read(c->volume, &c->list, err) &&
 	     (conversion_is_cut(c->direction, c->phase, c->cursor) ||
 	      (continue_take(c, err) && bad_blocks_read(c, err) && continue_check_extents(c, &replay, err) && take_rest(c, err)));
 	replay_free(&replay);
@@ -262,7 +259,7 @@ bool convert_look_open(struct volume *volume, const struct key_source *key, bool
 	if (ok) {
 		look->c.header = domain->header;
 		look->c.schedule = TAKE(domain->schedule);
-		look->c.state = tail.disk;
+		conversion_resume(&look->c, &tail.disk);
 		ok = take(&look->c, err);
 	}
 	if (ok) {

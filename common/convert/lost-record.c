@@ -183,7 +183,7 @@ static bool check_tags(struct conversion *c, struct error *err)
 bool lost_record_look(struct conversion *c, const struct replay *replay, bool turns, struct error *err)
 {
 	/* A broken record was never committed, or is lost. Whoever continues meets what it did. */
-	const bool may_be = c->journal.next_is_broken && (turns || (damage_skips(c) && conversion_is_first_time(c)));
+	const bool may_be = c->op.journal.next_is_broken && (turns || (damage_skips(c) && conversion_is_first_time(c)));
 
 	if (c->phase != CRYPT_PHASE_DATA || !c->units || (!c->lost.is_lost && !may_be && !conversion_is_first_time(c)))
 		return lost_record_number_fits(c, err);
@@ -243,7 +243,7 @@ bool lost_record_take(struct conversion *c, struct error *err)
 	if (!c->lost.is_lost)
 		return true;
 	/* The next record has the number of the lost one, but another MAC. */
-	if (le64(c->state.sequence) > c->journal.sequence && !state_write(c, err))
+	if (le64(c->op.state.sequence) > c->op.journal.sequence && !conversion_write_state(c, err))
 		return false;
 	if (!conversion_is_first_time(c))
 		return true;

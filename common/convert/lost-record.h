@@ -6,6 +6,7 @@
 #ifndef COMMON_CONVERT_LOST_RECORD_H
 #define COMMON_CONVERT_LOST_RECORD_H
 
+#include "common/convert/conversion.h"
 #include "common/convert/replay.h"
 
 /*

@@ -40,7 +40,7 @@ static bool work_bytes(const struct conversion *c, uint64_t *bytes, struct error
 	const uint64_t hints = least(c->header.n_units * 32, 64u << 20);
 	uint64_t index = 0;	/* phase INDEX: one pass over a range of inode numbers */
 
-	if (c->scan && c->state.operation == CRYPT_OP_ENCRYPT && !index_scan_bytes(c->scan, INDEX_PASS_BYTES, &index, err))
+	if (c->scan && c->op.state.operation == CRYPT_OP_ENCRYPT && !index_scan_bytes(c->scan, INDEX_PASS_BYTES, &index, err))
 		return false;
 	*bytes = most(most(batch, hints), index);
 	return true;
@@ -49,7 +49,7 @@ static bool work_bytes(const struct conversion *c, uint64_t *bytes, struct error
 /* The trees' blocks: those of the current record and those in the cache. */
 static uint64_t block_bytes(const struct conversion *c)
 {
-	const uint64_t record = journal_capacity(&c->journal);
+	const uint64_t record = journal_capacity(&c->op.journal);
 	uint64_t used = 0;
 
 	for (size_t i = 0; i < allocator_n_groups(c->allocator); i++) {

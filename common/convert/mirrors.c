@@ -132,7 +132,7 @@ static bool members_hold(struct conversion *c, struct error *err)
 	block_cache_drop(c->volume, false);
 	if ((conversion_has_touched(c) && !leaves_hold(c, err)) || !conversion_begin_digest(c, digest, err))
 		return false;
-	return memcmp(digest, c->state.begin_digest, sizeof(digest)) == 0 ||
+	return memcmp(digest, c->op.state.begin_digest, sizeof(digest)) == 0 ||
 	       error_set(err, ERROR_CORRUPT, "the metadata of the files has changed since the conversion began");
 }
 
@@ -171,7 +171,7 @@ bool mirrors_check(struct conversion *c, struct error *err)
 
 	if (!mirrors.bytes)
 		return error_memory(err);
-	ok = conversion_flush(c, err) && visit_blocks(&mirrors, mend_bad, err);
+	ok = operation_flush(&c->op, err) && visit_blocks(&mirrors, mend_bad, err);
 	if (ok && mirrors.n_undecided == 0)
 		ok = members_hold(c, err);
 	else if (ok)

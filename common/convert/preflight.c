@@ -221,13 +221,12 @@ static bool take_places(struct allocator *allocator, unsigned n, uint64_t want, 
 	return true;
 }
 
-bool preflight_places(struct allocator *allocator, const struct scan *scan, struct crypt_range *keys,
-		      struct crypt_range slot[CRYPT_JOURNAL_SLOTS], struct error *err)
+bool preflight_places(struct allocator *allocator, const struct scan *scan, struct operation_places *places, struct error *err)
 {
 	const uint64_t blocks = (uint64_t)JOURNAL_BLOCKS_LEAST * scan->volume->super.node_size;
 	const uint64_t least = blocks > JOURNAL_SLOT_LEAST ? blocks : JOURNAL_SLOT_LEAST;
 	const uint64_t want = journal_slot_wanted(scan, least);
 
-	return take_places(allocator, CRYPT_JOURNAL_SLOTS, want, least, slot, err) &&
-	       take_places(allocator, 1, KEYS_AREA_SIZE, KEYS_AREA_SIZE, keys, err);
+	return take_places(allocator, CRYPT_JOURNAL_SLOTS, want, least, places->slot, err) &&
+	       take_places(allocator, 1, KEYS_AREA_SIZE, KEYS_AREA_SIZE, &places->keys, err);
 }

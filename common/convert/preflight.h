@@ -13,7 +13,6 @@ bool conversion_trees_walk(struct volume *volume, tree_visit *visit, void *conte
 /* Can these trees be read? With one block missing, the conversion could neither be finished nor undone. */
 bool preflight_trees(struct volume *volume, struct error *err) must_use;
 /* Finds journal slots and key area in free space. Their sizes depend on the amount of data to convert. */
-bool preflight_places(struct allocator *allocator, const struct scan *scan, struct crypt_range *keys,
-		      struct crypt_range slot[CRYPT_JOURNAL_SLOTS], struct error *err) must_use;
+bool preflight_places(struct allocator *allocator, const struct scan *scan, struct operation_places *places, struct error *err) must_use;
 
 #endif /* COMMON_CONVERT_PREFLIGHT_H */

@@ -3,26 +3,47 @@
 #ifndef COMMON_CONVERT_REPLAY_H
 #define COMMON_CONVERT_REPLAY_H
 
-#include "common/convert/conversion.h"
+#include "common/convert/operation.h"
+#include "common/volume/block.h"
 
-/*
- * Makes the image consistent after a crash: finds the last records, lays their blocks over the trees in memory, checks that everything they
- * touch fits and may be touched, and only then writes. c->schedule, c->state and the volume must be set. Sets c->phase, cursor, direction,
- * header, journal. Nothing is checked until replay_check().
- */
+struct replay;
+
+/* What the records' owner adds, for data and for lost records. Each may be NULL: there are no ranges, no record is ever given up for lost. */
+struct replay_owner {
+	void *context;
+	/* Checks that the range may be written and is what its record says: old, new or torn; or writes it. */
+	bool (*range)(void *context, const struct journal_header *header, const struct journal_range *range, bool write, struct error *err);
+	/* err says what only a lost record can have put in place. Returns true and clears err if the owner finds out what that did. */
+	bool (*may_be_lost)(void *context, const struct replay *replay, struct error *err);
+	/* What is in place of this tree block is newer than the records, and stays. */
+	bool (*holds)(void *context, uint64_t logical);
+};
+
 struct replay {
+	struct replay_owner owner;
 	struct journal_record record[2];
 	unsigned n;
 	struct block **block;		/* of the records, held; the newer one if both records have it */
 	size_t n_blocks, room;
+	struct journal_point at;	/* where the operation stands once the records are in place */
 	uint64_t disk_epoch;		/* of the newest authentic header on disk; 0: none could be read */
 	enum crypt_state disk_state;	/* the state in that header */
 	uint64_t changed_later;		/* a new block of the newest record that a later record has changed since; 0: there is none */
 };
-bool replay_load(struct conversion *c, struct replay *replay, struct error *err) must_use;
-/* Checks that every block and range may be written and is what the records say: old, new or torn. */
-bool replay_check(struct conversion *c, const struct replay *replay, struct error *err) must_use;
-bool replay_write(struct conversion *c, struct replay *replay, struct error *err) must_use;
+
+/*
+ * Makes the image consistent after a crash: finds the last records, lays their blocks over the trees in memory, checks that everything they
+ * touch fits and may be touched, and only then writes. The journal must be open. Sets the header's epoch. Nothing is checked until
+ * replay_check().
+ */
+bool replay_load(struct operation *op, const struct replay_owner *owner, struct replay *replay, struct error *err) must_use;
+/* Checks that every block and range may be written. */
+bool replay_check(struct operation *op, const struct replay *replay, struct error *err) must_use;
+/* The newest record once more, flush; the blocks of the root tree, flush; the others and the ranges, flush; reads them back. */
+bool replay_write(struct operation *op, struct replay *replay, struct error *err) must_use;
 void replay_free(struct replay *replay);
+
+/* Is this a place that a record may name? Otherwise ERROR_STATE. type: of the chunks it may be in. */
+bool replay_target_fits(const struct operation *op, uint64_t logical, uint64_t len, uint64_t type, struct error *err) must_use;
 
 #endif /* COMMON_CONVERT_REPLAY_H */

@@ -7,8 +7,8 @@
 
 #include "common/convert/bad-blocks.h"
 #include "common/convert/commit.h"
-#include "common/sealed/domain-mac.h"
 #include "common/sealed/domain-view.h"
+#include "common/sealed/domain-write.h"
 #include "common/util/array.h"
 #include "common/util/set64.h"
 #include "common/util/take.h"
@@ -129,49 +129,25 @@ out:
 	return ok;
 }
 
-static bool put_item(struct conversion *c, struct transaction *tx, enum crypt_kind kind, uint64_t index, const void *bytes, size_t size,
-		     struct error *err)
-{
-	const struct key key = crypt_key(c->header.domain, kind, index);
-	uint8_t *data;
-	uint32_t len;
-
-	if (!tree_edit_item(tx, ROOT_TREE_ID, &key, &data, &len, err))
-		return false;
-	if (len != size)
-		return error_set(err, ERROR_CORRUPT, "crypt item %u/%" PRIu64 " has %" PRIu32 " bytes, not %zu", kind, index, len, size);
-	memcpy(data, bytes, size);
-	return true;
-}
-
 bool roots_seal(struct conversion *c, struct error *err)
 {
-	uint8_t bytes[CRYPT_MEMBER_MAX];
-	struct disk_crypt_seal disk;
 	struct crypt_seal seal;
+	const struct domain_items items = { .members = c->members, .n_members = c->n_members, .seal = &seal };
 	struct transaction *tx;
 
 	if (!digest_now(c, err) || !transaction_begin(c->volume, c->allocator, &tx, err))
 		return false;
 	if (!bad_blocks_store(c, tx, err) ||
-	    !seal_compute(c->volume, c->schedule, &c->header, c->members, c->n_members, NULL, &seal, err) || !tag_roots(c, tx, err))
-		goto drop;
-	for (size_t i = 0; i < c->n_members; i++) {
-		if (!put_item(c, tx, CRYPT_MEMBER, i, bytes, crypt_member_write(&c->members[i], bytes), err))
-			goto drop;
+	    !seal_compute(c->volume, c->schedule, &c->header, c->members, c->n_members, NULL, &seal, err) || !tag_roots(c, tx, err) ||
+	    !domain_write(tx, c->volume, c->schedule, &items, &c->header, err)) {
+		transaction_drop(tx);
+		return false;
 	}
-	crypt_seal_write(&seal, &disk);
-	if (!put_item(c, tx, CRYPT_SEAL, 0, &disk, sizeof(disk), err) ||
-	    !domain_items_mac(c->volume, c->header.domain, c->schedule, c->header.items_mac, err))
-		goto drop;
 	memcpy(c->header.seal, seal.seal, sizeof(c->header.seal));
 	c->header.n_index_items = c->n_index_items;
 	c->header.n_index_entries = c->n_index_entries;
 	c->header.state = CRYPT_STATE_SEALED;
 	return conversion_commit(c, tx, CRYPT_PHASE_FINISH, 0, err);
-drop:
-	transaction_drop(tx);
-	return false;
 }
 
 bool roots_reseal(struct conversion *c, struct error *err)

@@ -21,14 +21,14 @@ static bool enter(struct conversion *c, enum crypt_phase phase, uint64_t cursor,
 {
 	c->phase = phase;
 	c->cursor = cursor;
-	return state_write(c, err) && (phase == CRYPT_PHASE_FINISH || conversion_may_go_on(c, err));
+	return conversion_write_state(c, err) && (phase == CRYPT_PHASE_FINISH || conversion_may_go_on(c, err));
 }
 
 /* Checks that the device has what was written, while there are units, tags and digests to tell. */
 static bool check_device(struct conversion *c, struct error *err)
 {
 	/* An encryption that is undone before it reached the data wrote none, and its units are incomplete. */
-	const bool reads_data = le32(c->state.flags) & CRYPT_STATE_READ_BACK && conversion_has_touched(c);
+	const bool reads_data = le32(c->op.state.flags) & CRYPT_STATE_READ_BACK && conversion_has_touched(c);
 
 	return (!reads_data || (data_read_back(c, err) && bad_blocks_keep(c, err))) && mirrors_check(c, err);
 }

@@ -1,69 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The state of an unfinished conversion in the superblock copies: setting, updating, clearing it. */
+/* The state of an unfinished conversion in the superblock copies: finding and checking it. */
 #include "common/convert/state.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "common/convert/commit.h"
 #include "common/volume/mirror.h"
 #include "common/volume/still-ours.h"
 #include "common/volume/warn.h"
 
-static struct disk_crypt_range to_disk(const struct crypt_range *range)
-{
-	return (struct disk_crypt_range){ to_le64(range->logical), to_le64(range->length) };
-}
-
-bool conversion_begin_digest(const struct conversion *c, uint8_t digest[CRYPT_MAC_SIZE], struct error *err)
-{
-	const struct digest_input input = {
-		.kind = DIGEST_FOUND,
-		.scan = c->scan,
-		.schedule = c->schedule,
-		.flags = c->flags,
-		.n_flags = c->n_flags,
-		.flags_member = c->flags_member,
-	};
-
-	return begin_digest(&input, c->state.op_id, digest, err);
-}
-
-bool state_fill(struct conversion *c, enum crypt_operation operation, const struct crypt_range *keys,
-		const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], bool accepted, struct error *err)
-{
-	const struct superblock *super = &c->volume->super;
-
-	c->state = (struct disk_crypt_state){
-		.version = to_le32(CRYPT_VERSION),
-		.operation = operation,
-		.cipher = c->header.cipher,
-		.domain = to_le16(c->header.domain),
-		.csum_type = to_le16(super->csum_type),
-		.flags = to_le32((accepted ? CRYPT_STATE_ACCEPTED : 0) | (c->ui && c->ui->read_back ? CRYPT_STATE_READ_BACK : 0)),
-		.generation = to_le64(super->generation),
-		.n_devices = to_le64(super->n_devices),
-		.sector_size = to_le32(super->sector_size),
-		.node_size = to_le32(super->node_size),
-		.keys = to_disk(keys),
-		.start_time = to_le64((uint64_t)time(NULL)),
-		.total = to_le64(operation == CRYPT_OP_DECRYPT ? unit_map_joined_bytes(c->units) : c->scan->data_bytes),
-		.n_unit_items = to_le64(c->header.n_unit_items),
-	};
-	memcpy(c->state.magic, CRYPT_STATE_MAGIC, sizeof(c->state.magic));
-	memcpy(c->state.op_id, c->header.op_id, sizeof(c->state.op_id));
-	memcpy(c->state.domain_uuid, c->header.domain_uuid, sizeof(c->state.domain_uuid));
-	memcpy(c->state.fsid, super->fsid, sizeof(c->state.fsid));
-	memcpy(c->state.kcv, c->header.kcv, sizeof(c->state.kcv));
-	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++)
-		c->state.slot[i] = to_disk(&slot[i]);
-
-	return conversion_begin_digest(c, c->state.begin_digest, err);
-}
-
-static bool state_mac(const struct key_schedule *schedule, const struct disk_crypt_state *state, uint8_t out[CRYPT_MAC_SIZE],
-		      struct error *err)
+bool state_mac(const struct key_schedule *schedule, const struct disk_crypt_state *state, uint8_t out[CRYPT_MAC_SIZE], struct error *err)
 {
 	cleanup_mac struct mac *mac = NULL;
 
@@ -82,121 +28,6 @@ bool state_is_authentic(const struct key_schedule *schedule, const struct disk_c
 		return false;
 	*authentic = secret_same(mac, state->mac, sizeof(mac));
 	return true;
-}
-
-/* Points all four backup roots at the current roots. An older one would mount and show its contents in plain text. */
-static bool set_backup_roots(struct volume *volume, struct disk_superblock *disk, struct error *err)
-{
-	struct disk_root_backup backup = {
-		.tree_root = disk->root,
-		.tree_root_gen = disk->generation,
-		.tree_root_level = disk->root_level,
-		.chunk_root = disk->chunk_root,
-		.chunk_root_gen = disk->chunk_root_generation,
-		.chunk_root_level = disk->chunk_root_level,
-		.total_bytes = disk->total_bytes,
-		.bytes_used = disk->bytes_used,
-		.num_devices = disk->num_devices,
-	};
-	struct {
-		uint64_t id;
-		struct le64 *root, *generation;
-		uint8_t *level;
-	} trees[] = {
-		{ EXTENT_TREE_ID, &backup.extent_root, &backup.extent_root_gen, &backup.extent_root_level },
-		{ FS_TREE_ID, &backup.fs_root, &backup.fs_root_gen, &backup.fs_root_level },
-		{ DEV_TREE_ID, &backup.dev_root, &backup.dev_root_gen, &backup.dev_root_level },
-		{ CSUM_TREE_ID, &backup.csum_root, &backup.csum_root_gen, &backup.csum_root_level },
-	};
-
-	for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++) {
-		struct tree tree;
-
-		if (!tree_open(volume, trees[i].id, &tree, err))
-			return false;
-		*trees[i].root = to_le64(tree.logical);
-		*trees[i].generation = to_le64(tree.generation);
-		*trees[i].level = tree.level;
-	}
-	for (size_t i = 0; i < sizeof(disk->backup) / sizeof(disk->backup[0]); i++)
-		disk->backup[i] = backup;
-	return true;
-}
-
-bool state_write(struct conversion *c, struct error *err)
-{
-	struct superblock *super = &c->volume->super;
-	struct disk_superblock disk = super->disk;
-
-	c->state.direction = c->direction;
-	c->state.phase = c->phase;
-	c->state.cursor = to_le64(c->cursor);
-	c->state.epoch = to_le64(c->header.epoch);
-	c->state.sequence = to_le64(c->journal.sequence);
-	memcpy(c->state.journal_mac, c->journal.last_mac, sizeof(c->state.journal_mac));
-	if (!state_mac(c->schedule, &c->state, c->state.mac, err))
-		return false;
-
-	superblock_put_state(&disk, &c->state, sizeof(c->state));
-	disk.compat_ro_flags = to_le64(c->drop_verity ? le64(disk.compat_ro_flags) & ~COMPAT_RO_VERITY :
-							le64(disk.compat_ro_flags) | COMPAT_RO_VERITY);
-	/* A v1 space cache describes the old free space. This makes the next mount rebuild it. */
-	if (!(super->compat_ro & COMPAT_RO_FREE_SPACE_TREE) && le64(disk.cache_generation) == super->generation)
-		disk.cache_generation = to_le64(super->generation - 1);
-	return set_backup_roots(c->volume, &disk, err) && conversion_flush(c, err) &&
-	       volume_write_supers(c->volume, &disk, err);
-}
-
-static bool is_marked(const struct volume *volume)
-{
-	for (unsigned n = 0; n < SUPER_COPIES; n++) {
-		const struct super_copy *copy = &volume->copy[n];
-
-		if (copy->exists && !(copy->valid && copy->super.incompat & INCOMPAT_CRYPT_UNFINISHED))
-			return false;
-	}
-	return true;
-}
-
-bool state_claim(struct conversion *c, struct error *err)
-{
-	struct volume *volume = c->volume;
-	const struct disk_superblock disk = volume->super.disk;
-
-	/* A crash may have left the primary without the bit. Until it has the bit, a kernel can mount what is about to be changed. */
-	if (!is_marked(volume) && (!volume_still_ours(volume, err) || !volume_write_supers(volume, &disk, err)))
-		return false;
-	if (!volume_still_ours(volume, err))
-		return false;
-	device_share(volume->device);
-	return true;
-}
-
-bool state_clear(struct conversion *c, bool verity, struct error *err)
-{
-	struct volume *volume = c->volume;
-	const struct crypt_range keys = { le64(c->state.keys.logical), le64(c->state.keys.length) };
-	uint8_t *zeros;
-	bool ok;
-
-	/* From here on only the state itself may be left to clear: after a crash there may be no key to ask for. */
-	c->phase = CRYPT_PHASE_FINISHED;
-	c->drop_verity = !verity;
-	if (!state_write(c, err))
-		return false;
-
-	/* The copies of the key slots are needed until nothing is left to authenticate. */
-	zeros = calloc(1, keys.length);
-	ok = zeros ? volume_write(volume, keys.logical, zeros, keys.length, err) && volume_flush(volume, err) &&
-		     volume_read_back(volume, keys.logical, zeros, keys.length, err) : error_memory(err);
-	free(zeros);
-	if (!ok)
-		return false;
-
-	struct disk_superblock disk = volume->super.disk;
-
-	superblock_clear_state(&disk);
-	return volume_write_supers(volume, &disk, err);
 }
 
 /* Does one of the copies whose bit in tried is set have the same tail as this copy, byte for byte? */

@@ -7,76 +7,13 @@
 
 #include "common/convert/commit.h"
 #include "common/convert/conversion.h"
+#include "common/sealed/domain-write.h"
 #include "common/sealed/pack.h"
-#include "common/sealed/domain-mac.h"
 #include "common/tree/chunk-alloc.h"
 #include "common/util/take.h"
 
 /* The cursor of this phase: 0 nothing, 1 the first record, then one more for each units item and each inline units item, in this order. */
 #define CURSOR_FIRST 1u
-
-bool conversion_insert(struct conversion *c, struct transaction *tx, enum crypt_kind kind, uint64_t index, const void *data, size_t len,
-		   struct error *err)
-{
-	const struct key key = crypt_key(c->header.domain, kind, index);
-
-	return tree_insert(tx, ROOT_TREE_ID, &key, data, (uint32_t)len, err);
-}
-
-static bool insert_headers(struct conversion *c, struct transaction *tx, struct error *err)
-{
-	const struct key second = crypt_second_header_key(c->header.domain);
-	struct disk_crypt_header disk;
-
-	crypt_header_write(&c->header, &disk);
-	return conversion_insert(c, tx, CRYPT_HEADER, 0, &disk, sizeof(disk), err) &&
-	       tree_insert(tx, ROOT_TREE_ID, &second, &disk, sizeof(disk), err);
-}
-
-static bool insert_members(struct conversion *c, struct transaction *tx, struct error *err)
-{
-	uint8_t bytes[CRYPT_MEMBER_MAX];
-
-	for (size_t i = 0; i < c->n_members; i++) {
-		if (!conversion_insert(c, tx, CRYPT_MEMBER, i, bytes, crypt_member_write(&c->members[i], bytes), err))
-			return false;
-	}
-	return true;
-}
-
-static size_t flags_per_item(const struct conversion *c)
-{
-	return (crypt_item_max(c->volume->super.node_size) - sizeof(struct disk_crypt_head)) / sizeof(struct disk_crypt_inode_flags);
-}
-
-static bool insert_flags(struct conversion *c, struct transaction *tx, struct error *err)
-{
-	const size_t per_item = flags_per_item(c);
-	uint8_t *bytes = malloc(c->volume->super.node_size);
-	bool ok = false;
-
-	if (!bytes)
-		return error_memory(err);
-	for (size_t i = 0; i < c->n_flags; i += per_item) {
-		const size_t n = c->n_flags - i < per_item ? c->n_flags - i : per_item;
-		struct disk_crypt_head head;
-
-		crypt_head_write(&head, CRYPT_INODE_FLAGS, (unsigned)n);
-		memcpy(bytes, &head, sizeof(head));
-		for (size_t j = 0; j < n; j++) {
-			const struct crypt_inode_flags *flags = &c->flags[i + j];
-			const struct disk_crypt_inode_flags disk = { to_le64(flags->member), to_le64(flags->inode), to_le64(flags->flags) };
-
-			memcpy(bytes + sizeof(head) + j * sizeof(disk), &disk, sizeof(disk));
-		}
-		if (!conversion_insert(c, tx, CRYPT_INODE_FLAGS, i / per_item, bytes, sizeof(head) + n * sizeof(struct disk_crypt_inode_flags), err))
-			goto out;
-	}
-	ok = true;
-out:
-	free(bytes);
-	return ok;
-}
 
 /* How many items of each kind there will be. The header says so from the beginning. */
 void structure_count(struct conversion *c, size_t n_slots)
@@ -89,7 +26,7 @@ void structure_count(struct conversion *c, size_t n_slots)
 
 	c->header.n_slots = n_slots;
 	c->header.n_members = c->n_members;
-	c->header.n_inode_flags_items = (c->n_flags + flags_per_item(c) - 1) / flags_per_item(c);
+	c->header.n_inode_flags_items = domain_flags_items(node_size, c->n_flags);
 	c->header.n_unit_items = c->header.n_units = 0;
 	while (unit_pack_next(&packer, c->header.cipher, NULL, &len, &n_units)) {
 		c->header.n_unit_items++;
@@ -101,25 +38,23 @@ void structure_count(struct conversion *c, size_t n_slots)
 bool structure_build(struct conversion *c, const struct disk_crypt_slot *slots, size_t n_slots, struct error *err)
 {
 	const struct crypt_seal no_seal = { 0 };
-	struct disk_crypt_seal seal;
+	const struct domain_items items = {
+		.is_new = true,
+		.slots = slots,
+		.n_slots = n_slots,
+		.members = c->members,
+		.n_members = c->n_members,
+		.flags = c->flags,
+		.n_flags = c->n_flags,
+		.seal = &no_seal,
+	};
 	struct transaction *tx;
 
 	if (!transaction_begin(c->volume, c->allocator, &tx, err))
 		return false;
-	crypt_seal_write(&no_seal, &seal);
-	if (c->plan->metadata_missing > 0 && !chunk_alloc(tx, c->plan->metadata_missing, err))
-		goto drop;
-	if (!insert_headers(c, tx, err))
-		goto drop;
-	for (size_t i = 0; i < n_slots; i++) {
-		if (!conversion_insert(c, tx, CRYPT_SLOT, le16(slots[i].header.number), &slots[i], sizeof(slots[i]), err))
-			goto drop;
-	}
-	if (!insert_members(c, tx, err) || !insert_flags(c, tx, err) || !conversion_insert(c, tx, CRYPT_SEAL, 0, &seal, sizeof(seal), err) ||
-	    !domain_items_mac(c->volume, c->header.domain, c->schedule, c->header.items_mac, err))
-		goto drop;
-	return conversion_commit_first(c, tx, CRYPT_PHASE_STRUCTURE, CURSOR_FIRST, err);
-drop:
+	if ((c->plan->metadata_missing == 0 || chunk_alloc(tx, c->plan->metadata_missing, err)) &&
+	    domain_write(tx, c->volume, c->schedule, &items, &c->header, err))
+		return conversion_commit_first(c, tx, CRYPT_PHASE_STRUCTURE, CURSOR_FIRST, err);
 	transaction_drop(tx);
 	return false;
 }
@@ -148,7 +83,7 @@ static bool insert_next(struct building *b, enum crypt_kind kind, uint64_t index
 			return false;
 		conversion_progress(c, b->next, CURSOR_FIRST + c->header.n_unit_items + c->header.n_inline_items);
 	}
-	return conversion_insert(c, b->tx, kind, index, bytes, len, err);
+	return domain_insert(b->tx, c->header.domain, kind, index, bytes, len, err);
 }
 
 static bool place_units(struct building *b, struct error *err)

@@ -9,8 +9,6 @@
 void structure_count(struct conversion *c, size_t n_slots);
 /* The most tree blocks that inserting one item may change: the root tree path with its splits, and what settling adds. */
 #define CRYPT_INSERT_BLOCKS 24u
-bool conversion_insert(struct conversion *c, struct transaction *tx, enum crypt_kind kind, uint64_t index, const void *data, size_t len,
-		       struct error *err) must_use;
 bool structure_build(struct conversion *c, const struct disk_crypt_slot *slots, size_t n_slots, struct error *err) must_use;	/* the first record */
 bool structure_continue(struct conversion *c, struct error *err) must_use;
 

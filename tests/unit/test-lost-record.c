@@ -4,6 +4,7 @@
 
 #include "common/convert/state.h"
 #include "common/volume/mirror.h"
+#include "format/journal.h"
 #include "tests/crash/cut.h"
 #include "tests/unit/ways.h"
 

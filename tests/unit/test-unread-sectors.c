@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "common/convert/convert.h"
 #include "common/convert/state.h"
 #include "common/fs/csum-lookup.h"
 #include "common/volume/csum.h"
