@@ -34,17 +34,9 @@ static bool take_bytes(void *context, uint64_t offset, const void *bytes, size_t
 	return true;
 }
 
-static bool take_lost(void *context, uint64_t first, uint64_t end, const struct error *what, struct error *err)
+static void take_report(void *context, const struct report *report)
 {
-	struct export_job *job = context;
-	struct report report = report_of(REPORT_LOST, what);
-
-	(void)err;
-	job->is_incomplete = true;
-	report.first = first;
-	report.end = end;
-	export_tell(job, report);
-	return true;
+	export_tell(context, *report);
 }
 
 /* What the volume reports about bytes of the file is gathered first. */
@@ -58,15 +50,10 @@ static void hear_volume(void *context, const struct report *report)
 		report_to(&job->above, report);
 }
 
-static void take_doubt(void *context, const struct report *report)
-{
-	export_tell(context, *report);
-}
-
 static bool write_bytes(struct export_job *job, const struct walk_entry *entry, struct extent_source *source, bool ciphertext,
 			struct error *err)
 {
-	const struct file_sink sink = { take_bytes, take_lost, job, job->options->first, job->options->end };
+	const struct file_sink sink = { take_bytes, take_report, job, job->options->first, job->options->end };
 
 	job->at = 0;
 	job->is_incomplete = false;
@@ -106,7 +93,7 @@ bool export_bytes(struct export_job *job, const struct walk_entry *entry, struct
 
 bool export_bytes_init(struct export_job *job, struct error *err)
 {
-	job->doubts.reporter = (struct reporter){ take_doubt, job };
+	job->doubts.reporter = (struct reporter){ take_report, job };
 	job->above = job->volume->reporter;
 	job->volume->reporter = (struct reporter){ hear_volume, job };
 	job->zeros = calloc(1, FILE_ZEROS);

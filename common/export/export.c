@@ -27,7 +27,7 @@ void export_tell(struct export_job *job, struct report report)
 	struct export_summary *s = job->summary;
 
 	switch (report.kind) {
-	case REPORT_LOST: s->lost_bytes += report.end - report.first; break;
+	case REPORT_LOST: s->lost_bytes += report.end - report.first; job->is_incomplete = true; break;
 	case REPORT_DOUBTFUL: s->doubtful_bytes += report.end - report.first; break;
 	case REPORT_DAMAGED: s->n_damaged++; break;
 	case REPORT_FAILED: s->n_failed++; break;

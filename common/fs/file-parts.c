@@ -98,10 +98,18 @@ static_assert(PIECE >= NODE_SIZE_MAX, "an inline extent is one piece");
 
 static bool tell_lost(struct file_reader *r, struct error *err)
 {
-	const uint64_t first = r->lost_first, end = r->lost_end;
+	struct report report = report_of(REPORT_LOST, &r->lost_why);
 
+	if (r->lost_first == r->lost_end)
+		return true;
+	if (!r->sink->report)
+		return *err = r->lost_why, false;
+	report.inode = r->inode;
+	report.first = r->lost_first;
+	report.end = r->lost_end;
 	r->lost_first = r->lost_end = 0;
-	return first == end || r->sink->lost(r->sink->context, first, end, &r->lost_why, err);
+	r->sink->report(r->sink->context, &report);
+	return true;
 }
 
 /* Reports adjacent lost ranges as one. */

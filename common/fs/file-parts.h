@@ -25,11 +25,11 @@ struct file_map {
 bool file_map_read(const struct tree *subvolume, uint64_t inode, uint64_t size, struct file_map *map, struct error *err) must_use;
 void file_map_free(struct file_map *map);
 
-/* Receives the bytes. Both are called in ascending order, never twice for a byte. Returning false ends the reading. */
+/* Receives the bytes. Both are called in ascending order, never twice for a byte. */
 struct file_sink {
-	bool (*data)(void *context, uint64_t offset, const void *bytes, size_t len, struct error *err);
-	/* [first, end) is lost; what gives the first reason. Not a report, for it decides: nothing is left of a symbolic link with a part lost. */
-	bool (*lost)(void *context, uint64_t first, uint64_t end, const struct error *what, struct error *err);
+	bool (*data)(void *context, uint64_t offset, const void *bytes, size_t len, struct error *err);	/* false ends the reading */
+	/* REPORT_LOST, with the first reason. NULL: what is lost first is the error. */
+	void (*report)(void *context, const struct report *report);
 	void *context;
 	uint64_t first, end;	/* only this range is wanted and read; end 0: everything */
 };

@@ -19,18 +19,11 @@ static bool take(void *context, uint64_t offset, const void *bytes, size_t len, 
 	return true;
 }
 
-static bool lose(void *context, uint64_t first, uint64_t end, const struct error *what, struct error *err)
-{
-	(void)context, (void)first, (void)end;
-	*err = *what;
-	return false;
-}
-
 bool symlink_read(struct file_reader *reader, struct extent_source *source, const struct tree *subvolume, uint64_t inode, uint64_t size,
 		  char target[SYMLINK_TARGET_MAX + 1], struct error *err)
 {
 	struct target taken = { .at = target };
-	const struct file_sink sink = { .data = take, .lost = lose, .context = &taken };
+	const struct file_sink sink = { .data = take, .context = &taken };
 
 	if (size == 0 || size > SYMLINK_TARGET_MAX)
 		return error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": the target of a symbolic link takes %" PRIu64 " bytes, not 1 to %u", inode,

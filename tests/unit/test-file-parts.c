@@ -86,21 +86,20 @@ static bool take(void *context, uint64_t offset, const void *bytes, size_t len, 
 	return true;
 }
 
-static bool lose(void *context, uint64_t first, uint64_t end, const struct error *what, struct error *err)
+static void lose(void *context, const struct report *report)
 {
 	struct log *log = context;
 
-	(void)err;
+	assert_int_equal(report->kind, REPORT_LOST);
 	if (!log->why[0])
-		snprintf(log->why, sizeof(log->why), "%s", what->text);
-	note(log, '!', first, end);
-	return true;
+		snprintf(log->why, sizeof(log->why), "%s", report->text);
+	note(log, '!', report->first, report->end);
 }
 
 static struct log log_of(uint64_t size)
 {
 	struct log log = { 0 };
-	const struct file_sink sink = { .data = take, .lost = lose, .context = &log };
+	const struct file_sink sink = { .data = take, .report = lose, .context = &log };
 
 	ok(file_parts_read(reader, &plain_source, &top, FREE_INODE, size, false, &sink, err));
 	return log;

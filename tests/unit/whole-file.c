@@ -21,19 +21,12 @@ static bool take(void *context, uint64_t offset, const void *bytes, size_t len, 
 	return true;
 }
 
-static bool lose(void *context, uint64_t first, uint64_t end, const struct error *what, struct error *err)
-{
-	(void)context, (void)first, (void)end;
-	*err = *what;
-	return false;
-}
-
 bool whole_file_read(struct extent_source *source, const struct tree *subvolume, uint64_t inode, uint8_t **bytes, size_t *len,
 		     struct error *err)
 {
 	struct file_reader *reader = NULL;
 	struct whole whole = { 0 };
-	const struct file_sink sink = { .data = take, .lost = lose, .context = &whole };
+	const struct file_sink sink = { .data = take, .context = &whole };
 	struct inode item;
 	bool ok;
 
