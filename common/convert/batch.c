@@ -10,7 +10,7 @@
 #include "common/convert/commit.h"
 #include "common/convert/csum-update.h"
 #include "common/convert/differing.h"
-#include "common/fs/csum-lookup.h"
+#include "common/fs/data-check.h"
 #include "common/fs/path.h"
 #include "common/sealed/extent-also.h"
 #include "common/volume/csum.h"
@@ -166,133 +166,96 @@ bool batch_commit(struct batch *batch, uint64_t cursor, struct error *err)
 
 /* --- plain text -------------------------------------------------------------------------------- */
 
-struct stored {
-	uint64_t logical;
-	uint32_t sector_size;
-	unsigned csum_size;
-	const uint8_t *csum[CRYPT_UNIT_BLOCKS_MAX];	/* points into values; NULL: none stored */
-	uint8_t values[CRYPT_UNIT_BLOCKS_MAX * CSUM_SIZE];
-};
-
-static bool keep_csums(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)
+static void set_state(struct plain *plain, uint64_t address, enum plain_state state)
 {
-	struct stored *stored = context;
+	uint8_t *at = &plain->state[(address - plain->address) / plain->c->volume->super.sector_size];
 
-	(void)err;
-	for (size_t i = 0; i < n_sectors; i++) {
-		const size_t at = (logical - stored->logical) / stored->sector_size + i;
-		uint8_t *value = stored->values + at * CSUM_SIZE;
-
-		memcpy(value, csums + i * stored->csum_size, stored->csum_size);
-		stored->csum[at] = value;
-	}
-	return true;
+	if (state <= *at)
+		return;
+	*at = state;
+	if (state <= plain->worst)
+		return;
+	plain->worst = state;
+	plain->first = address;
 }
 
-/* Reads everything from mirror 1. Bytes that cannot be read there become zeros. */
-static void read_first_mirror(struct volume *volume, uint64_t address, uint8_t *bytes, size_t len, bool *unread)
+/* Reads each sector from some mirror. */
+static void read_some_mirror(struct plain *plain, size_t len)
 {
-	const uint32_t sector_size = volume->super.sector_size;
+	const uint32_t sector_size = plain->c->volume->super.sector_size;
 	struct error why = { 0 };
-	const bool is_read = volume_read(volume, address, bytes, len, 0, &why);
 
-	for (size_t i = 0; i < len / sector_size; i++) {
-		unread[i] = !is_read && !volume_read(volume, address + i * sector_size, bytes + i * sector_size, sector_size, 0, &why);
-		if (unread[i])
-			memset(bytes + i * sector_size, 0, sector_size);
-	}
-}
-
-static bool is_right(const struct volume *volume, const struct stored *stored, size_t i, const uint8_t *sector)
-{
-	return !stored->csum[i] || csum_matches(volume->super.csum_type, sector, stored->sector_size, stored->csum[i]);
-}
-
-/* Reads sector i from the first mirror after mirror 1 that is right. If none is, keeps the bytes of the lowest readable mirror. */
-static bool other_mirrors(struct volume *volume, const struct stored *stored, size_t i, unsigned n_mirrors, uint8_t *sector, bool *unread)
-{
-	uint8_t other[CRYPT_BLOCK];
-	bool right = false;
-
-	for (unsigned mirror = 1; mirror < n_mirrors && !right; mirror++) {
-		struct error why = { 0 };
-
-		if (!volume_read(volume, stored->logical + i * stored->sector_size, other, stored->sector_size, mirror, &why))
+	if (volume_read_any(plain->c->volume, plain->address, plain->bytes, len, &why))
+		return;
+	for (size_t at = 0; at < len; at += sector_size) {
+		if (volume_read_any(plain->c->volume, plain->address + at, plain->bytes + at, sector_size, &why))
 			continue;
-		right = is_right(volume, stored, i, other);
-		if (right || *unread)
-			memcpy(sector, other, stored->sector_size);
-		*unread = false;
+		memset(plain->bytes + at, 0, sector_size);
+		set_state(plain, plain->address + at, PLAIN_UNREAD);
 	}
-	secret_wipe(other, sizeof(other));
-	return right;
-}
-
-static void keep_for_nonce(struct plain *plain, const struct stored *stored, size_t i, const uint8_t *sector)
-{
-	uint8_t *at = plain->csums + plain->csums_len;
-
-	if (stored->csum[i])
-		memcpy(at, stored->csum[i], stored->csum_size);
-	else
-		csum_compute(CSUM_CRC32C, sector, stored->sector_size, at);
-	plain->csums_len += stored->csum[i] ? stored->csum_size : csum_type_size(CSUM_CRC32C);
 }
 
 /* Reads a sector without checksum from the copy that was decided on, if copies differ. */
-static void take_decided(const struct conversion *c, uint64_t address, uint8_t *sector, size_t i, struct plain *plain)
+static void take_decided(struct plain *plain, uint64_t address, uint8_t *sector)
 {
-	const uint32_t sector_size = c->volume->super.sector_size;
+	const uint32_t sector_size = plain->c->volume->super.sector_size;
 	struct error why = { 0 };
 	unsigned mirror;
 	bool is_known;
 
-	if (!differing_at(c, address, &mirror, &is_known))
+	if (!differing_at(plain->c, address, &mirror, &is_known))
 		return;
-	plain->differs[i] = !is_known;
-	if (!is_known && plain->n_differing++ == 0)
-		plain->first_differing = address;
-	if (mirror == 0)
-		return;
-	plain->unread[i] = !volume_read(c->volume, address, sector, sector_size, mirror, &why);
-	if (plain->unread[i])
+	if (!is_known)
+		set_state(plain, address, PLAIN_DIFFERS);
+	if (!volume_read(plain->c->volume, address, sector, sector_size, mirror, &why)) {
 		memset(sector, 0, sector_size);
+		set_state(plain, address, PLAIN_UNREAD);
+	}
+}
+
+static bool plain_run(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)
+{
+	struct plain *plain = context;
+	const struct superblock *super = &plain->c->volume->super;
+	const unsigned size = csum_type_size(csums ? super->csum_type : CSUM_CRC32C);
+	uint8_t *to = plain->csums + plain->csums_len, *sector = plain->bytes + (logical - plain->address);
+
+	(void)err;
+	plain->csums_len += n_sectors * size;
+	if (csums)
+		memcpy(to, csums, n_sectors * size);
+	for (; !csums && n_sectors > 0; n_sectors--, logical += super->sector_size, sector += super->sector_size, to += size) {
+		take_decided(plain, logical, sector);
+		csum_compute(CSUM_CRC32C, sector, super->sector_size, to);
+	}
+	return true;
+}
+
+static bool no_mirror_matches(void *context, uint64_t logical, const uint8_t *sector, const uint8_t *csum, struct error *err)
+{
+	(void)sector, (void)csum, (void)err;
+	set_state(context, logical, PLAIN_BAD);
+	return true;
 }
 
 bool plain_read(const struct conversion *c, uint64_t address, uint8_t *bytes, size_t len, struct plain *plain, struct error *err)
 {
-	struct volume *volume = c->volume;
-	const uint32_t sector_size = volume->super.sector_size;
-	struct stored stored = {
-		.logical = address,
-		.sector_size = sector_size,
-		.csum_size = csum_type_size(volume->super.csum_type),
+	struct data_check check = {
+		.volume = c->volume, .logical = address, .bytes = bytes, .len = len, .run = plain_run, .wrong = no_mirror_matches, .context = plain,
 	};
-	unsigned n_mirrors;
 
-	plain->csums_len = plain->n_bad = plain->n_unread = plain->n_differing = 0;
-	if (sector_size > CRYPT_BLOCK)
-		return error_set(err, ERROR_REFUSED, "the sector size is %" PRIu32, sector_size);
-	if (!volume_n_mirrors(volume, address, &n_mirrors, err) || !csum_lookup(volume, address, len, keep_csums, &stored, err))
+	plain->c = c;
+	plain->address = address;
+	plain->bytes = bytes;
+	plain->csums_len = 0;
+	plain->worst = PLAIN_RIGHT;
+	memset(plain->state, PLAIN_RIGHT, sizeof(plain->state));
+	if (c->volume->super.sector_size > CRYPT_BLOCK)
+		return error_set(err, ERROR_REFUSED, "the sector size is %" PRIu32, c->volume->super.sector_size);
+	if (!volume_n_mirrors(c->volume, address, &check.n_mirrors, err))
 		return false;
-	read_first_mirror(volume, address, bytes, len, plain->unread);
-	for (size_t i = 0; i < len / sector_size; i++) {
-		const uint64_t at = address + i * sector_size;
-		uint8_t *sector = bytes + i * sector_size;
-		bool *unread = &plain->unread[i];
-
-		plain->differs[i] = false;
-		if (!stored.csum[i])
-			take_decided(c, at, sector, i, plain);
-		plain->bad[i] = (*unread || !is_right(volume, &stored, i, sector)) &&
-				!other_mirrors(volume, &stored, i, n_mirrors, sector, unread);
-		if (plain->bad[i] && plain->n_bad++ == 0)
-			plain->first_bad = at;
-		if (*unread && plain->n_unread++ == 0)
-			plain->first_unread = at;
-		keep_for_nonce(plain, &stored, i, sector);
-	}
-	return true;
+	read_some_mirror(plain, len);
+	return data_check(&check, err);
 }
 
 bool name_file(struct conversion *c, const struct crypt_unit *unit, struct error *err)

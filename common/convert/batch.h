@@ -45,18 +45,21 @@ bool batch_add(struct batch *batch, uint64_t address, const struct disk_crypt_u 
 /* Commits the record and its data. The batch is then empty and has a new transaction. */
 bool batch_commit(struct batch *batch, uint64_t cursor, struct error *err) must_use;
 
+enum plain_state {
+	PLAIN_RIGHT,		/* as far as is known */
+	PLAIN_DIFFERS,		/* without a checksum; its copies differ, and nobody knows which is right */
+	PLAIN_BAD,		/* it matches on no mirror */
+	PLAIN_UNREAD,		/* no mirror can be read; zeros */
+};
 struct plain {
+	const struct conversion *c;
+	uint64_t address;
+	uint8_t *bytes;
 	uint8_t csums[CRYPT_UNIT_BLOCKS_MAX * CSUM_SIZE];	/* the stored checksums in order, for the nonce (crc32c where none is stored) */
 	size_t csums_len;
-	size_t n_bad;			/* sectors that match on no mirror: */
-	bool bad[CRYPT_UNIT_BLOCKS_MAX];
-	uint64_t first_bad;		/* the address of the first */
-	size_t n_unread;		/* those of them that no mirror can read (zeros in bytes): */
-	bool unread[CRYPT_UNIT_BLOCKS_MAX];
-	uint64_t first_unread;
-	size_t n_differing;		/* sectors without a checksum, whose copies differ without anybody knowing which is right: */
-	bool differs[CRYPT_UNIT_BLOCKS_MAX];
-	uint64_t first_differing;
+	uint8_t state[CRYPT_UNIT_BLOCKS_MAX];	/* of each sector */
+	enum plain_state worst;
+	uint64_t first;		/* the address of the first of the worst */
 };
 /*
  * Reads the true plain text of [address, +len) into bytes. A sector with a checksum comes from a mirror that matches it. One without comes

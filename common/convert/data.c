@@ -43,21 +43,21 @@ static bool may_seal(struct batch *batch, const struct plain *plain, struct erro
 {
 	const struct convert_damage *damage = batch->c->ui ? &batch->c->ui->damage : NULL;
 
-	if (plain->n_bad + plain->n_differing == 0 || (damage && (damage->skip || (damage->carry && plain->n_unread == 0))))
+	if (plain->worst == PLAIN_RIGHT || (damage && (damage->skip || (damage->carry && plain->worst != PLAIN_UNREAD))))
 		return true;
 	batch->damaged = true;
-	if (plain->n_unread > 0) {
-		error_set(err, ERROR_IO, "the data at %#" PRIx64 " cannot be read from any copy, and so cannot be sealed", plain->first_unread);
+	if (plain->worst == PLAIN_UNREAD) {
+		error_set(err, ERROR_IO, "the data at %#" PRIx64 " cannot be read from any copy, and so cannot be sealed", plain->first);
 		return error_hint(err, "--on-error=continue seals only what can be read; `convert --resume --skip-damaged` leaves such "
 			"blocks as they are");
 	}
-	if (plain->n_bad == 0) {
+	if (plain->worst == PLAIN_DIFFERS) {
 		error_set(err, ERROR_CORRUPT, "the copies of the data at %#" PRIx64 ", which have no checksum, differ, and nothing tells which one is "
-			  "right", plain->first_differing);
+			  "right", plain->first);
 		return error_hint(err, "`convert --resume --on-error=continue` seals one and overwrites the other; `convert --resume "
 				  "--skip-damaged` leaves both as they are, not sealed");
 	}
-	error_set(err, ERROR_CORRUPT, "no copy of the data at %#" PRIx64 " matches its checksum", plain->first_bad);
+	error_set(err, ERROR_CORRUPT, "no copy of the data at %#" PRIx64 " matches its checksum", plain->first);
 	return error_hint(err, "`convert --resume --on-error=continue` seals them anyway; their checksums stay as wrong as they are");
 }
 
@@ -67,17 +67,18 @@ static bool seal_block(struct batch *batch, struct unit_cipher *cipher, const st
 	uint8_t *block = batch_data(batch) + (size_t)i * CRYPT_BLOCK, *tag = batch_tags(batch) + (size_t)i * CRYPT_TAG_SIZE;
 	const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
 
-	if (plain->unread[i] || lost_record_leaves(batch->c, place, i) || ((plain->bad[i] || plain->differs[i]) && !damage_carries(batch->c))) {
+	if (plain->state[i] == PLAIN_UNREAD || lost_record_leaves(batch->c, place, i) ||
+	    (plain->state[i] != PLAIN_RIGHT && !damage_carries(batch->c))) {
 		memset(tag, 0, CRYPT_TAG_SIZE);
 		return skip_block(batch, unit, address, i, err);
 	}
-	if (plain->bad[i]) {
+	if (plain->state[i] == PLAIN_BAD) {
 		batch->block[i].carry = true;
 		if (!csum_delta(batch->c, at, block, batch->block[i].delta, err) ||
 		    !bad_block_add(batch->c, unit->unit_id, i, BAD_CARRIED, at, err))
 			return false;
 	}
-	if (plain->differs[i] && !bad_block_tell_chosen(batch->c, unit->unit_id, at, err))
+	if (plain->state[i] == PLAIN_DIFFERS && !bad_block_tell_chosen(batch->c, unit->unit_id, at, err))
 		return false;
 	return unit_cipher_seal(cipher, i, block, CRYPT_BLOCK, block, tag, err);
 }

@@ -110,7 +110,7 @@ static bool check_plain(struct checking *checking, struct lost_unit *unit, struc
 		if (!csum_get(c, address, csum, &has, err) ||
 		    (checking->mistrusts && !cannot_be_ciphertext(checking->bytes + (size_t)i * CRYPT_BLOCK) &&
 		     !csum_is_known(checking, address, &is_known, err)) ||
-		    ((plain.bad[i] || (has && !is_known)) && !remains(c, unit, i, err)))
+		    ((plain.state[i] >= PLAIN_BAD || (has && !is_known)) && !remains(c, unit, i, err)))
 			return false;
 		checking->n_untold += !has;
 	}

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "common/fs/copies.h"
-#include "common/fs/csum-lookup.h"
+#include "common/fs/data-check.h"
 #include "common/fs/path.h"
 #include "common/util/hex.h"
 #include "common/volume/csum.h"
@@ -29,10 +29,8 @@ struct check {
 	const struct file_extent *extent;
 	uint64_t logical;	/* address of bytes[0] */
 	uint8_t *bytes;
-	uint8_t *spare;		/* one sector, allocated at the first mismatch */
 	const struct chunk *chunk;
 	unsigned n_mirrors;
-	uint64_t checked;	/* logical: everything before it was compared with its checksum or between mirrors */
 	bool lacks_csums;	/* the range being compared between mirrors should have checksums */
 	struct repair repair;
 };
@@ -66,25 +64,6 @@ static bool not_in_dump(const struct check *check, uint64_t from, uint64_t to, s
 			 "which has no data", check->inode, first, last);
 }
 
-static bool mismatch(const struct check *check, uint64_t logical, const uint8_t *have, const uint8_t *want, struct error *err)
-{
-	const struct superblock *super = &check->volume->super;
-	const size_t csum_size = csum_type_size(super->csum_type);
-	char have_text[2 * CSUM_SIZE + 1], want_text[2 * CSUM_SIZE + 1];
-	uint64_t first, last;
-
-	if (is_dump(check))
-		return not_in_dump(check, logical, logical + super->sector_size, err);
-	file_range(check, logical, logical + super->sector_size, &first, &last);
-	hex_text(have, csum_size, have_text);
-	hex_text(want, csum_size, want_text);
-	error_set(err, ERROR_CORRUPT,
-		  "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": data at %" PRIu64 ": %s is %s, the csum tree has %s%s",
-		  check->inode, first, last, logical, csum_type_name(super->csum_type), have_text, want_text,
-		  check->n_mirrors > 1 ? ", and no mirror matches" : "");
-	return error_at(err, logical, super->sector_size);
-}
-
 static void tell_repair(struct check *check)
 {
 	struct repair *r = &check->repair;
@@ -99,8 +78,9 @@ static void tell_repair(struct check *check)
 	r->from = r->to;
 }
 
-static void note_repair(struct check *check, uint64_t logical, unsigned bad, unsigned good)
+static void note_repair(void *context, uint64_t logical, unsigned bad, unsigned good)
 {
+	struct check *check = context;
 	const uint32_t sector_size = check->volume->super.sector_size;
 	struct repair *r = &check->repair;
 	struct stripe_place place;
@@ -138,32 +118,26 @@ static bool give_invalid(const struct check *check, uint64_t from, uint64_t to, 
 	return true;
 }
 
-/* Replaces a sector that does not match by the first mirror's that does, and records which mirror was bad. */
-static bool repair_sector(struct check *check, uint64_t logical, uint8_t *sector, const uint8_t *want, struct error *err)
+static bool mismatch(void *context, uint64_t logical, const uint8_t *sector, const uint8_t *want, struct error *err)
 {
+	const struct check *check = context;
 	const struct superblock *super = &check->volume->super;
+	const size_t csum_size = csum_type_size(super->csum_type);
+	char have_text[2 * CSUM_SIZE + 1], want_text[2 * CSUM_SIZE + 1];
 	uint8_t have[CSUM_SIZE];
-	unsigned bad = check->n_mirrors;
+	uint64_t first, last;
 
-	if (!check->spare && !(check->spare = malloc(super->sector_size)))
-		return error_memory(err);
-	for (unsigned mirror = 0; mirror < check->n_mirrors; mirror++) {
-		struct error unread = { 0 };
-
-		if (!volume_read(check->volume, logical, check->spare, super->sector_size, mirror, &unread))
-			continue;
-		if (!csum_matches(super->csum_type, check->spare, super->sector_size, want)) {
-			bad = bad < check->n_mirrors ? bad : mirror;
-			continue;
-		}
-		memcpy(sector, check->spare, super->sector_size);
-		if (bad < check->n_mirrors)
-			note_repair(check, logical, bad, mirror);
-		return true;
-	}
+	if (is_dump(check))
+		return not_in_dump(check, logical, logical + super->sector_size, err);
+	file_range(check, logical, logical + super->sector_size, &first, &last);
 	csum_compute(super->csum_type, sector, super->sector_size, have);
-	mismatch(check, logical, have, want, err);
-	return give_invalid(check, logical, logical + super->sector_size, err);
+	hex_text(have, csum_size, have_text);
+	hex_text(want, csum_size, want_text);
+	error_set(err, ERROR_CORRUPT,
+		  "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": data at %" PRIu64 ": %s is %s, the csum tree has %s%s",
+		  check->inode, first, last, logical, csum_type_name(super->csum_type), have_text, want_text,
+		  check->n_mirrors > 1 ? ", and no mirror matches" : "");
+	return error_at(err, logical, super->sector_size) || give_invalid(check, logical, logical + super->sector_size, err);
 }
 
 static void tell_copies(void *context, const struct copies_finding *finding)
@@ -201,42 +175,22 @@ static bool tell_absent(struct check *check, uint64_t from, uint64_t to, struct 
 	return true;
 }
 
-/* Compares copies of data without checksums, up to logical. */
-static bool compare_copies(struct check *check, uint64_t logical, struct error *err)
-{
-	const struct copies copies = { .volume = check->volume, .chunk = check->chunk, .tell = tell_copies, .context = check };
-	const uint64_t from = check->checked;
-
-	if (from == logical)
-		return true;
-	if (is_dump(check))
-		return not_in_dump(check, from, logical, err);
-	check->checked = logical;
-	return tell_absent(check, from, logical, err) &&
-	       copies_compare(&copies, from, check->bytes + (from - check->logical), logical - from, err);
-}
-
-static bool check_run(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)
+/* Compares the copies of data without checksums. */
+static bool compare_copies(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)
 {
 	struct check *check = context;
-	const struct superblock *super = &check->volume->super;
-	const size_t csum_size = csum_type_size(super->csum_type);
-	uint8_t *sector = check->bytes + (logical - check->logical);
+	const struct copies copies = { .volume = check->volume, .chunk = check->chunk, .tell = tell_copies, .context = check };
+	const size_t len = n_sectors * check->volume->super.sector_size;
 
-	if (!compare_copies(check, logical, err))
-		return false;
-	for (size_t i = 0; i < n_sectors; i++) {
-		if (!csum_matches(super->csum_type, sector, super->sector_size, csums) && !repair_sector(check, logical, sector, csums, err))
-			return false;
-		logical += super->sector_size;
-		sector += super->sector_size;
-		csums += csum_size;
-	}
-	check->checked = logical;
-	return true;
+	if (csums)
+		return true;
+	if (is_dump(check))
+		return not_in_dump(check, logical, logical + len, err);
+	return tell_absent(check, logical, logical + len, err) &&
+	       copies_compare(&copies, logical, check->bytes + (logical - check->logical), len, err);
 }
 
-static bool plain_read(struct extent_source *source, const struct tree *subvolume, uint64_t inode, const struct file_extent *e,
+static bool read_data(struct extent_source *source, const struct tree *subvolume, uint64_t inode, const struct file_extent *e,
 		       uint64_t file_offset, uint64_t offset, void *bytes, size_t len, struct error *err)
 {
 	struct volume *volume = subvolume->volume;
@@ -247,7 +201,6 @@ static bool plain_read(struct extent_source *source, const struct tree *subvolum
 		.file_offset = file_offset,
 		.extent = e,
 		.logical = e->disk_bytenr + offset,
-		.checked = e->disk_bytenr + offset,
 		.bytes = bytes,
 	};
 	bool ok;
@@ -262,14 +215,18 @@ static bool plain_read(struct extent_source *source, const struct tree *subvolum
 	check.n_mirrors = chunk_n_mirrors(check.chunk);
 	if (!volume_read_any(volume, check.logical, bytes, len, err))
 		return error_at(err, check.logical, len) || error_prefix(err, "inode %" PRIu64 " extent item at %" PRIu64, inode, file_offset);
-	ok = csum_lookup(volume, check.logical, len, check_run, &check, err) && compare_copies(&check, check.logical + len, err);
-	ok = ok || give_invalid(&check, check.logical, check.logical + len, err);
+
+	const struct data_check data = {
+		.volume = volume, .n_mirrors = check.n_mirrors, .logical = check.logical, .bytes = bytes, .len = len,
+		.run = compare_copies, .other = note_repair, .wrong = mismatch, .context = &check,
+	};
+
+	ok = data_check(&data, err) || give_invalid(&check, check.logical, check.logical + len, err);
 	tell_repair(&check);
-	free(check.spare);
 	return ok;
 }
 
-static bool plain_read_inline(struct extent_source *source, const struct tree *subvolume, uint64_t inode, uint64_t file_offset,
+static bool read_inline(struct extent_source *source, const struct tree *subvolume, uint64_t inode, uint64_t file_offset,
 			      const struct file_extent *e, uint8_t *out, struct error *err)
 {
 	(void)source;
@@ -280,4 +237,4 @@ static bool plain_read_inline(struct extent_source *source, const struct tree *s
 	return true;
 }
 
-struct extent_source plain_source = { plain_read, plain_read_inline };
+struct extent_source plain_source = { read_data, read_inline };

@@ -4,38 +4,28 @@
 
 #include <stdlib.h>
 
-#include "common/fs/csum-lookup.h"
+#include "common/fs/data-check.h"
 #include "common/fs/path.h"
 #include "common/volume/tolerance.h"
 
 struct gaps {
-	uint64_t next;		/* everything before it has been seen */
-	uint32_t sector_size;
+	const struct volume *volume;
 	csum_gap_visit *visit;
 	void *context;
 };
 
-static bool end_gap(struct gaps *gaps, uint64_t to, struct error *err)
+static bool visit_gap(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)
 {
-	return gaps->next >= to || gaps->visit(gaps->context, gaps->next, to, NULL, err);
-}
+	const struct gaps *gaps = context;
 
-static bool has_csums(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)
-{
-	struct gaps *gaps = context;
-
-	(void)csums;
-	if (!end_gap(gaps, logical, err))
-		return false;
-	gaps->next = logical + (uint64_t)n_sectors * gaps->sector_size;
-	return true;
+	return csums || gaps->visit(gaps->context, logical, logical + (uint64_t)n_sectors * gaps->volume->super.sector_size, NULL, err);
 }
 
 bool csum_gaps_visit(struct volume *volume, uint64_t logical, uint64_t len, csum_gap_visit *visit, void *context, struct error *err)
 {
-	struct gaps gaps = { .next = logical, .sector_size = volume->super.sector_size, .visit = visit, .context = context };
+	struct gaps gaps = { volume, visit, context };
 
-	return csum_lookup(volume, logical, len, has_csums, &gaps, err) && end_gap(&gaps, logical + len, err);
+	return csum_runs(volume, logical, len, visit_gap, &gaps, err);
 }
 
 struct searching {

@@ -7,12 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/fs/csum-lookup.h"
+#include "common/fs/data-check.h"
 #include "common/sealed/carried.h"
 #include "common/sealed/extent-also.h"
 #include "common/sealed/extent-part.h"
 #include "common/sealed/unit-hints.h"
-#include "common/volume/csum.h"
 #include "common/volume/mirror.h"
 #include "common/volume/tolerance.h"
 
@@ -45,7 +44,6 @@ struct data_verify {
 	struct verify *v;
 	struct volume *volume;
 	uint32_t sector_size;
-	size_t csum_size;
 	char csum_gap[sizeof(((struct error *)0)->text)];	/* what could not be read of the csum tree last, reported once */
 	uint8_t *bytes;			/* a unit on one mirror, with the sectors that it begins and ends in */
 	const struct scan_extent *extent;
@@ -264,21 +262,17 @@ static bool check_tags(struct look *look, struct unit_cipher *cipher, struct err
 }
 
 /* A sector may be longer than a block, so a unit may begin or end in the middle of one. */
-static bool check_csums(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)
+static bool wrong_csum(void *context, uint64_t logical, const uint8_t *sector, const uint8_t *csum, struct error *err)
 {
 	struct look *look = context;
 	struct data_verify *d = look->d;
 
-	(void)err;
-	for (size_t i = 0; i < n_sectors; i++, logical += d->sector_size, csums += d->csum_size) {
-		if (csum_matches(d->volume->super.csum_type, d->bytes + (logical - look->base), d->sector_size, csums))
-			continue;
-		for (uint64_t at = logical; at < logical + d->sector_size; at += CRYPT_BLOCK) {
-			const uint64_t block = (at - look->begin) / CRYPT_BLOCK;
+	(void)sector, (void)csum, (void)err;
+	for (uint64_t at = logical; at < logical + d->sector_size; at += CRYPT_BLOCK) {
+		const uint64_t block = (at - look->begin) / CRYPT_BLOCK;
 
-			if (at >= look->begin && block < look->unit->blocks && !((d->mark[block].unread | d->mark[block].tag) & look->bit))
-				d->mark[block].csum |= look->bit;
-		}
+		if (at >= look->begin && block < look->unit->blocks && !((d->mark[block].unread | d->mark[block].tag) & look->bit))
+			d->mark[block].csum |= look->bit;
 	}
 	return true;
 }
@@ -286,9 +280,12 @@ static bool check_csums(void *context, uint64_t logical, size_t n_sectors, const
 static bool look_at_csums(struct look *look, struct error *err)
 {
 	struct data_verify *d = look->d;
+	const struct data_check check = {
+		.volume = d->volume, .logical = look->base, .bytes = d->bytes, .len = look->len, .wrong = wrong_csum, .context = look,
+	};
 	struct error why = { 0 };
 
-	if (csum_lookup(d->volume, look->base, look->len, check_csums, look, &why))
+	if (data_check(&check, &why))
 		return true;
 	if (!error_is_damage(&why)) {
 		*err = why;
@@ -422,7 +419,6 @@ bool verify_data(struct verify *v, struct error *err)
 		.v = v,
 		.volume = volume,
 		.sector_size = sector_size,
-		.csum_size = csum_type_size(volume->super.csum_type),
 		.bytes = malloc((size_t)CRYPT_UNIT_BLOCKS_MAX * CRYPT_BLOCK + 2 * (size_t)sector_size),
 	};
 	bool ok = d.bytes ? verify_extents(&d, err) : error_memory(err);
