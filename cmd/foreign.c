@@ -198,14 +198,16 @@ static bool is_told(const struct contents *contents, const char *name)
 static void add_way_out(const struct image_part *there, const struct foreign *found, struct contents *contents)
 {
 	const size_t used = strlen(contents->hint);
+	char text[sizeof(contents->hint)];
 	struct error way = { 0 };
 
 	if (contents->n_told == KINDS_MAX || is_told(contents, found->name))
 		return;
 	way_out(there, found, &way);
-	if (!way.hint[0] || used + strlen(way.hint) + sizeof("partition 128: , ") > sizeof(contents->hint))
+	if (!way.hint[0] ||
+	    snprintf(text, sizeof(text), "%spartition %d: %s", used ? ", " : "", there->partition.number, way.hint) >= (int)(sizeof(text) - used))
 		return;
-	snprintf(contents->hint + used, sizeof(contents->hint) - used, "%spartition %d: %s", used ? ", " : "", there->partition.number, way.hint);
+	strcpy(contents->hint + used, text);
 	strcpy(contents->told[contents->n_told++], found->name);
 }
 
