@@ -8,12 +8,10 @@
 #include "cmd/command.h"
 #include "cmd/image.h"
 #include "cmd/image-options.h"
-#include "cmd/json.h"
 #include "cmd/print.h"
-#include "cmd/size-text.h"
+#include "cmd/row.h"
 #include "cmd/unfinished.h"
 #include "common/tree/tree.h"
-#include "common/util/escape.h"
 #include "common/volume/stripe.h"
 #include "format/extent-item.h"
 
@@ -46,35 +44,18 @@ struct space {
 	uint64_t n_groups, total, used, allocated;	/* allocated: on all devices together */
 };
 
-static void print_size(const char *before, uint64_t bytes)
-{
-	char text[SIZE_TEXT_SIZE];
-
-	if (opt.bytes)
-		printf("%s%" PRIu64, before, bytes);
-	else
-		printf("%s%s", before, size_text(bytes, text));
-}
-
 static void print_space(size_t type, size_t profile, const struct space *space)
 {
-	if (format_is_json()) {
-		struct json_object *line = json_line();
+	struct row row = row_begin("profile");
 
-		json_text(line, "record", "profile");
-		json_text(line, "type", types[type].name);
-		json_text(line, "profile", profiles[profile].name);
-		json_u64(line, "block_groups", space->n_groups);
-		json_u64(line, "total", space->total);
-		json_u64(line, "used", space->used);
-		json_u64(line, "allocated", space->allocated);
-		json_print(line, stdout);
-		return;
-	}
-	printf("%s, %s:", types[type].name, profiles[profile].name);
-	print_size(" total=", space->total);
-	print_size(", used=", space->used);
-	putchar('\n');
+	row.in_bytes = opt.bytes;
+	row_text(&row, "type", "", types[type].name);
+	row_text(&row, "profile", ", ", profiles[profile].name);
+	row_u64(&row, "block_groups", NULL, space->n_groups);
+	row_size(&row, "total", ": total=", space->total);
+	row_size(&row, "used", ", used=", space->used);
+	row_u64(&row, "allocated", NULL, space->allocated);
+	row_end(&row);
 }
 
 /* *used of the block group of a chunk. */
@@ -157,30 +138,19 @@ static void print_device(const struct volume *volume, const struct volume_device
 	const uint64_t unallocated = at->size > allocated ? at->size - allocated : 0;
 	const char *name = at->device ? at->device->name : NULL;
 
-	if (format_is_json()) {
-		struct json_object *line = json_line();
+	struct row row = row_begin("device");
 
-		json_text(line, "record", "device");
-		json_u64(line, "devid", at->devid);
-		if (name)
-			json_name(line, "device", name, strlen(name));
-		json_flag(line, "missing", !name);
-		json_flag(line, "seed", at->is_seed);
-		json_u64(line, "size", at->size);
-		json_u64(line, "allocated", allocated);
-		json_u64(line, "unallocated", unallocated);
-		json_print(line, stdout);
-		return;
-	}
-
-	char *escaped = name ? escape_new(name, strlen(name)) : NULL;
-
-	printf("Device %" PRIu64 ", %s:", at->devid, escaped ? escaped : "missing");
-	free(escaped);
-	print_size(" size=", at->size);
-	print_size(", allocated=", allocated);
-	print_size(", unallocated=", unallocated);
-	printf("%s\n", at->is_seed ? ", seed" : "");
+	row.in_bytes = opt.bytes;
+	row_u64(&row, "devid", "Device ", at->devid);
+	if (name)
+		row_name(&row, "device", ", ", name, strlen(name));
+	row_flag(&row, "missing", ", missing", !name);
+	row_flag(&row, "seed", NULL, at->is_seed);
+	row_size(&row, "size", ": size=", at->size);
+	row_size(&row, "allocated", ", allocated=", allocated);
+	row_size(&row, "unallocated", ", unallocated=", unallocated);
+	row_flag(&row, NULL, ", seed", at->is_seed);
+	row_end(&row);
 }
 
 static bool run(const char *const *operand, struct error *err)

@@ -8,12 +8,10 @@
 #include "cmd/dump/select.h"
 #include "cmd/image-options.h"
 #include "cmd/image.h"
-#include "cmd/json.h"
 #include "cmd/print.h"
+#include "cmd/row.h"
 #include "cmd/seek-histogram.h"
-#include "cmd/size-text.h"
 #include "common/tree/tree.h"
-#include "common/util/escape.h"
 #include "format/file-extent.h"
 
 static struct {
@@ -152,44 +150,6 @@ static bool count_block(void *context, struct block *block, bool *descend, struc
 	return true;
 }
 
-static void print_size(const char *before, uint64_t bytes)
-{
-	char text[SIZE_TEXT_SIZE];
-
-	if (opt.bytes)
-		printf("%s%" PRIu64 "\n", before, bytes);
-	else
-		printf("%s%s\n", before, size_text(bytes, text));
-}
-
-static void print_text(const struct tree *tree, const char *name, struct stats *stats, uint64_t n_clusters)
-{
-	if (name)
-		printf("Calculating size of %s tree\n", name);
-	else
-		printf("Calculating size of tree %" PRIu64 "\n", tree->id);
-	print_size("\tTotal size: ", n_blocks(stats) * stats->node_size);
-	print_size("\t\tInline data: ", stats->inline_bytes);
-	printf("\tTotal seeks: %" PRIu64 "\n", n_seeks(stats));
-	printf("\t\tForward seeks: %" PRIu64 "\n", stats->n_forward);
-	printf("\t\tBackward seeks: %" PRIu64 "\n", stats->n_backward);
-	print_size("\t\tAvg seek len: ", n_seeks(stats) ? stats->seek_len / n_seeks(stats) : 0);
-	seek_histogram_print(&stats->seeks);
-	printf("\tTotal clusters: %" PRIu64 "\n", n_clusters);
-	print_size("\t\tAvg cluster size: ", stats->cluster_bytes / n_clusters);
-	print_size("\t\tMin cluster size: ", stats->n_clusters ? stats->min_cluster : 0);
-	print_size("\t\tMax cluster size: ", stats->max_cluster);
-	print_size("\tTotal disk spread: ", stats->highest - stats->lowest);
-	printf("\tLevels: %u\n", tree->level + 1u);
-	printf("\tTotal nodes: %" PRIu64 "\n", n_blocks(stats));
-	for (unsigned level = 0; level <= tree->level; level++) {
-		printf("\t\tOn level %u: %8" PRIu64, level, stats->n_nodes[level]);
-		if (level > 0 && stats->n_nodes[level] > 0)
-			printf("  (avg fanout %" PRIu64 ")", stats->n_nodes[level - 1] / stats->n_nodes[level]);
-		putchar('\n');
-	}
-}
-
 static void append_group(void *groups, uint64_t first, uint64_t last, uint64_t n)
 {
 	struct json_object *group = json_line();
@@ -200,37 +160,68 @@ static void append_group(void *groups, uint64_t first, uint64_t last, uint64_t n
 	json_append(groups, group);
 }
 
-static void print_json(const struct tree *tree, const char *name, struct stats *stats, uint64_t n_clusters)
+static void print_histogram(const struct row *row, struct seek_histogram *seeks)
 {
-	struct json_object *line = json_line(), *levels = json_array(), *groups = json_array();
+	struct json_object *groups;
 
-	json_u64(line, "tree", tree->id);
-	if (name)
-		json_text(line, "name", name);
-	json_u64(line, "total_size", n_blocks(stats) * stats->node_size);
-	json_u64(line, "inline_data", stats->inline_bytes);
-	json_u64(line, "seeks", n_seeks(stats));
-	json_u64(line, "forward_seeks", stats->n_forward);
-	json_u64(line, "backward_seeks", stats->n_backward);
-	json_u64(line, "seek_length", stats->seek_len);
-	json_u64(line, "longest_seek", stats->max_seek_len);
-	seek_histogram_groups(&stats->seeks, false, append_group, groups);
-	json_member(line, "seek_histogram", groups);
-	json_u64(line, "clusters", n_clusters);
-	json_u64(line, "cluster_size", stats->cluster_bytes);
-	json_u64(line, "smallest_cluster", stats->n_clusters ? stats->min_cluster : 0);
-	json_u64(line, "largest_cluster", stats->max_cluster);
-	json_u64(line, "disk_spread", stats->highest - stats->lowest);
-	json_u64(line, "nodes", n_blocks(stats));
-	for (unsigned level = 0; level <= tree->level; level++) {
-		struct json_object *member = json_line();
-
-		json_number(member, "level", level);
-		json_u64(member, "nodes", stats->n_nodes[level]);
-		json_append(levels, member);
+	if (!row->json) {
+		seek_histogram_print(seeks);
+		return;
 	}
-	json_member(line, "levels", levels);
-	json_print(line, stdout);
+	groups = json_array();
+	seek_histogram_groups(seeks, false, append_group, groups);
+	json_member(row->json, "seek_histogram", groups);
+}
+
+static void print_levels(const struct row *row, const struct tree *tree, const struct stats *stats)
+{
+	struct json_object *levels = row->json ? json_array() : NULL;
+
+	for (unsigned level = 0; level <= tree->level; level++) {
+		const struct row one = { .json = row->json ? json_line() : NULL };
+
+		row_number(&one, "level", "\n\t\tOn level ", level);
+		row_u64(&one, "nodes", NULL, stats->n_nodes[level]);
+		row_format(&one, ": %8" PRIu64, stats->n_nodes[level]);
+		if (level > 0 && stats->n_nodes[level] > 0)
+			row_format(&one, "  (avg fanout %" PRIu64 ")", stats->n_nodes[level - 1] / stats->n_nodes[level]);
+		if (levels)
+			json_append(levels, one.json);
+	}
+	if (levels)
+		json_member(row->json, "levels", levels);
+}
+
+static void print_stats(const struct tree *tree, const char *name, struct stats *stats)
+{
+	const uint64_t n_clusters = stats->n_clusters ? stats->n_clusters : 1;
+	struct row row = row_begin(NULL);
+
+	row.in_bytes = opt.bytes;
+	row_u64(&row, "tree", name ? NULL : "Calculating size of tree ", tree->id);
+	if (name)
+		row_text(&row, "name", "Calculating size of ", name);
+	row_words(&row, name ? " tree" : "");
+	row_size(&row, "total_size", "\n\tTotal size: ", n_blocks(stats) * stats->node_size);
+	row_size(&row, "inline_data", "\n\t\tInline data: ", stats->inline_bytes);
+	row_u64(&row, "seeks", "\n\tTotal seeks: ", n_seeks(stats));
+	row_u64(&row, "forward_seeks", "\n\t\tForward seeks: ", stats->n_forward);
+	row_u64(&row, "backward_seeks", "\n\t\tBackward seeks: ", stats->n_backward);
+	row_u64(&row, "seek_length", NULL, stats->seek_len);
+	row_size(&row, NULL, "\n\t\tAvg seek len: ", n_seeks(stats) ? stats->seek_len / n_seeks(stats) : 0);
+	row_u64(&row, "longest_seek", NULL, stats->max_seek_len);
+	row_words(&row, "\n");
+	print_histogram(&row, &stats->seeks);
+	row_u64(&row, "clusters", "\tTotal clusters: ", n_clusters);
+	row_u64(&row, "cluster_size", NULL, stats->cluster_bytes);
+	row_size(&row, NULL, "\n\t\tAvg cluster size: ", stats->cluster_bytes / n_clusters);
+	row_size(&row, "smallest_cluster", "\n\t\tMin cluster size: ", stats->n_clusters ? stats->min_cluster : 0);
+	row_size(&row, "largest_cluster", "\n\t\tMax cluster size: ", stats->max_cluster);
+	row_size(&row, "disk_spread", "\n\tTotal disk spread: ", stats->highest - stats->lowest);
+	row_number(&row, NULL, "\n\tLevels: ", tree->level + 1);
+	row_u64(&row, "nodes", "\n\tTotal nodes: ", n_blocks(stats));
+	print_levels(&row, tree, stats);
+	row_end(&row);
 }
 
 static bool print_tree(struct volume *volume, uint64_t id, const char *name, struct error *err)
@@ -252,7 +243,7 @@ static bool print_tree(struct volume *volume, uint64_t id, const char *name, str
 	const bool ok = tree_walk(&tree, count_block, &stats, err);
 
 	if (ok)
-		(format_is_json() ? print_json : print_text)(&tree, name, &stats, stats.n_clusters ? stats.n_clusters : 1);
+		print_stats(&tree, name, &stats);
 	if (stats.seeks.overflowed)
 		print_note(NULL, "there are too many different distances for a histogram of seeks");
 	seek_histogram_free(&stats.seeks);

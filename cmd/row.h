@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A record, described once: with --format json one object, otherwise text. A field is a member of the object, and in text what stands
+ * before its value, and the value. No name: text only; nothing before: JSON only.
+ */
+#ifndef CMD_ROW_H
+#define CMD_ROW_H
+
+#include "cmd/json.h"
+#include "format/inode.h"
+
+struct row {
+	struct json_object *json;	/* NULL: text */
+	bool in_bytes;			/* sizes are for a machine */
+};
+
+struct row row_begin(const char *record);	/* what kind of line it is, in JSON; NULL: the command has only one kind */
+void row_end(const struct row *row);		/* prints the object, or ends the line */
+
+void row_words(const struct row *row, const char *words);	/* in text */
+void row_text(const struct row *row, const char *name, const char *before, const char *text);
+void row_number(const struct row *row, const char *name, const char *before, int64_t number);	/* never past 2^53 */
+void row_u64(const struct row *row, const char *name, const char *before, uint64_t number);
+void row_size(const struct row *row, const char *name, const char *before, uint64_t bytes);	/* as size_text(), unless in_bytes */
+void row_name(const struct row *row, const char *name, const char *before, const void *bytes, size_t len);	/* escaped for people */
+void row_flag(const struct row *row, const char *name, const char *words, bool is_set);	/* in text the words, if it is set */
+void row_hex(const struct row *row, const char *name, const char *before, const void *bytes, size_t len);
+/* In text only, several values in a format. */
+void row_format(const struct row *row, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif /* CMD_ROW_H */
