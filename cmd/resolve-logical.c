@@ -6,12 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cmd/json.h"
 #include "cmd/print.h"
 #include "cmd/resolve-names.h"
+#include "cmd/row.h"
 #include "common/fs/owner-scan.h"
 #include "common/fs/subvolume-label.h"
-#include "common/util/escape.h"
 #include "common/util/plural.h"
 #include "common/volume/device-range.h"
 
@@ -54,55 +53,37 @@ static bool print_file(void *context, const struct backref_file *file, struct er
 
 static bool print_copy(void *context, const struct device_range *range, struct error *err)
 {
+	struct row row;
+
 	(void)context, (void)err;
 	if (range->parity)
 		return true;
-	if (format_is_json()) {
-		struct json_object *line = json_line();
-
-		json_text(line, "record", "place");
-		json_u64(line, "logical", range->logical);
-		json_number(line, "copy", range->mirror);
-		json_u64(line, "devid", range->devid);
-		json_u64(line, "physical", range->physical);
-		json_print(line, stdout);
-	} else {
-		printf("copy %u devid %" PRIu64 " physical %" PRIu64 "\n", range->mirror, range->devid, range->physical);
-	}
+	row = row_begin("place");
+	row_u64(&row, "logical", NULL, range->logical);
+	row_number(&row, "copy", "copy ", range->mirror);
+	row_u64(&row, "devid", " devid ", range->devid);
+	row_u64(&row, "physical", " physical ", range->physical);
+	row_end(&row);
 	return true;
 }
 
 /* The numbers of the extent item, if there is one: a file's item does not say how often the extent is referenced, nor since when. */
 static void print_extent(const struct backref_extent *extent, bool has_item)
 {
-	const char *kind = extent->is_data ? "data" : "tree-block";
+	const struct row row = row_begin("extent");
 
-	if (format_is_json()) {
-		struct json_object *line = json_line();
-
-		json_text(line, "record", "extent");
-		json_text(line, "type", kind);
-		json_u64(line, "logical", extent->logical);
-		json_u64(line, "length", extent->length);
-		if (has_item)
-			json_u64(line, "refs", extent->refs);
-		if (has_item || !extent->is_data)
-			json_u64(line, "generation", extent->generation);
-		if (!extent->is_data)
-			json_number(line, "level", extent->level);
-		if (extent->is_logged)
-			json_flag(line, "log", true);
-		json_print(line, stdout);
-		return;
-	}
-	printf("%s extent %" PRIu64 " length %" PRIu64, kind, extent->logical, extent->length);
+	row_text(&row, "type", "", extent->is_data ? "data" : "tree-block");
+	row_u64(&row, "logical", " extent ", extent->logical);
+	row_u64(&row, "length", " length ", extent->length);
 	if (has_item)
-		printf(" refs %" PRIu64, extent->refs);
+		row_u64(&row, "refs", " refs ", extent->refs);
 	if (has_item || !extent->is_data)
-		printf(" generation %" PRIu64, extent->generation);
+		row_u64(&row, "generation", " generation ", extent->generation);
 	if (!extent->is_data)
-		printf(" level %u", extent->level);
-	printf("%s\n", extent->is_logged ? " log" : "");
+		row_number(&row, "level", " level ", extent->level);
+	if (extent->is_logged)
+		row_flag(&row, "log", " log", true);
+	row_end(&row);
 }
 
 static bool print_where(const struct telling *telling, const struct backref_extent *extent, bool has_item, struct error *err)
@@ -115,22 +96,17 @@ static bool print_tree(void *context, uint64_t root, struct error *err)
 {
 	const struct telling *telling = context;
 	const struct subvolume *subvolume = subvolume_by_id(telling->list, root);
-	struct json_object *line;
+	const struct row row = row_begin("tree");
+	char *path = subvolume && !row.json ? subvolume_label_escaped(subvolume, root) : NULL;
 
 	(void)err;
-	if (!format_is_json()) {
-		char *path = subvolume ? subvolume_label_escaped(subvolume, root) : NULL;
-
-		printf("tree %" PRIu64 "%s%s\n", root, path ? " path " : "", path ? path[0] ? path : "/" : "");
-		free(path);
-		return true;
-	}
-	line = json_line();
-	json_text(line, "record", "tree");
-	json_u64(line, "tree", root);
-	if (subvolume)
-		json_subvolume_path(line, subvolume);
-	json_print(line, stdout);
+	row_u64(&row, "tree", "tree ", root);
+	if (path)
+		row_text(&row, NULL, " path ", path[0] ? path : "/");
+	else if (subvolume && row.json)
+		json_subvolume_path(row.json, subvolume);
+	row_end(&row);
+	free(path);
 	return true;
 }
 

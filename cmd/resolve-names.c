@@ -2,26 +2,22 @@
 /* Prints the paths of an inode, from the top level. */
 #include "cmd/resolve-names.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cmd/json.h"
-#include "cmd/print.h"
+#include "cmd/row.h"
 #include "common/fs/inode-names.h"
 #include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
 
-static void print_path_text(const struct naming *naming, const uint8_t *path, size_t len)
+static void put_path_text(const struct naming *naming, const uint8_t *path, size_t len)
 {
 	char *above = subvolume_label_escaped(naming->subvolume, naming->root);
 	char *inside = path ? escape_new(path, len) : NULL;
 
-	if (naming->has_offset)
-		printf("inode %" PRIu64 " offset %" PRIu64 " root %" PRIu64 " path ", naming->inode, naming->offset, naming->root);
 	if (above && above[0])
 		printf("%s%s", above, inside && inside[0] ? "/" : "");
-	printf("%s\n", !path ? "(no name)" : !inside ? "?" : inside[0] || (above && above[0]) ? inside : "/");
+	fputs(!path ? "(no name)" : !inside ? "?" : inside[0] || (above && above[0]) ? inside : "/", stdout);
 	free(above);
 	free(inside);
 }
@@ -29,24 +25,22 @@ static void print_path_text(const struct naming *naming, const uint8_t *path, si
 bool print_path(void *context, const uint8_t *path, size_t len, struct error *err)
 {
 	const struct naming *naming = context;
+	const struct row row = row_begin("file");
 
 	(void)err;
-	if (!format_is_json()) {
-		print_path_text(naming, path, len);
-		return true;
-	}
-
-	struct json_object *line = json_line();
-
-	json_text(line, "record", "file");
-	json_u64(line, "inode", naming->inode);
+	row_u64(&row, "inode", naming->has_offset ? "inode " : NULL, naming->inode);
 	if (naming->has_offset)
-		json_u64(line, "offset", naming->offset);
-	json_u64(line, "subvolume", naming->root);
-	json_in_subvolume(line, naming->subvolume, naming->root);
-	if (path)
-		json_path(line, path, len);
-	json_print(line, stdout);
+		row_u64(&row, "offset", " offset ", naming->offset);
+	row_u64(&row, "subvolume", naming->has_offset ? " root " : NULL, naming->root);
+	if (row.json) {
+		json_in_subvolume(row.json, naming->subvolume, naming->root);
+		if (path)
+			json_path(row.json, path, len);
+	} else {
+		row_words(&row, naming->has_offset ? " path " : "");
+		put_path_text(naming, path, len);
+	}
+	row_end(&row);
 	return true;
 }
 

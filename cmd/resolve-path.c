@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "cmd/inode-text.h"
+#include "cmd/row.h"
 #include "cmd/print.h"
 #include "cmd/source.h"
 #include "common/util/escape.h"
@@ -23,6 +24,16 @@ struct part {
 	uint8_t compression;
 };
 
+static struct row begin_part(const struct part *part, uint64_t offset, uint64_t len)
+{
+	const struct row row = row_begin("part");
+
+	row_u64(&row, "offset", "offset ", offset);
+	row_u64(&row, "length", " length ", len);
+	row_text(&row, "type", " ", part->kind);
+	return row;
+}
+
 static bool print_place(void *context, const struct device_range *range, struct error *err)
 {
 	const struct part *part = context;
@@ -30,30 +41,21 @@ static bool print_place(void *context, const struct device_range *range, struct 
 	/* In the file. Every piece of a compressed extent stands for all of it. */
 	const uint64_t offset = compressed ? part->offset : part->offset + (range->logical - part->logical);
 	const uint64_t len = compressed ? part->len : range->len;
+	struct row row;
 
 	(void)err;
 	if (range->parity)
 		return true;
-	if (format_is_json()) {
-		struct json_object *line = json_line();
-
-		json_text(line, "record", "part");
-		json_u64(line, "offset", offset);
-		json_u64(line, "length", len);
-		json_text(line, "type", part->kind);
-		json_text(line, "compression", compression_name(part->compression));
-		json_u64(line, "logical", range->logical);
-		json_u64(line, "disk_length", range->len);
-		json_number(line, "copy", range->mirror);
-		json_u64(line, "devid", range->devid);
-		json_u64(line, "physical", range->physical);
-		json_print(line, stdout);
-		return true;
-	}
-	printf("offset %" PRIu64 " length %" PRIu64 " %s logical %" PRIu64, offset, len, part->kind, range->logical);
+	row = begin_part(part, offset, len);
+	row_text(&row, "compression", NULL, compression_name(part->compression));
+	row_u64(&row, "logical", " logical ", range->logical);
+	row_u64(&row, "disk_length", compressed ? " disk length " : NULL, range->len);
 	if (compressed)
-		printf(" disk length %" PRIu64 " compression %s", range->len, compression_name(part->compression));
-	printf(" copy %u devid %" PRIu64 " physical %" PRIu64 "\n", range->mirror, range->devid, range->physical);
+		row_text(&row, NULL, " compression ", compression_name(part->compression));
+	row_number(&row, "copy", " copy ", range->mirror);
+	row_u64(&row, "devid", " devid ", range->devid);
+	row_u64(&row, "physical", " physical ", range->physical);
+	row_end(&row);
 	return true;
 }
 
@@ -61,17 +63,10 @@ static bool print_part(const struct volume *volume, struct part *part, struct er
 {
 	if (part->disk_len > 0)
 		return device_ranges(volume, part->logical, part->disk_len, print_place, part, err);
-	if (format_is_json()) {
-		struct json_object *line = json_line();
 
-		json_text(line, "record", "part");
-		json_u64(line, "offset", part->offset);
-		json_u64(line, "length", part->len);
-		json_text(line, "type", part->kind);
-		json_print(line, stdout);
-	} else {
-		printf("offset %" PRIu64 " length %" PRIu64 " %s\n", part->offset, part->len, part->kind);
-	}
+	const struct row row = begin_part(part, part->offset, part->len);
+
+	row_end(&row);
 	return true;
 }
 

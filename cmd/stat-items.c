@@ -3,39 +3,33 @@
 #include "cmd/stat-items.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "cmd/inode-text.h"
-#include "cmd/print.h"
-#include "common/util/escape.h"
+#include "cmd/row.h"
 #include "format/dir-entry.h"
 #include "format/file-extent.h"
 
 /* Each line names its file, because several may be asked for. */
-static void begin_record(struct json_object *line, const char *record, const struct stat_file *file)
+static struct row begin_record(const char *record, const struct stat_file *file)
 {
-	json_text(line, "record", record);
-	json_path(line, file->path, strlen(file->path));
-	json_u64(line, "subvolume", file->tree->id);
-	json_u64(line, "inode", file->inode);
+	const struct row row = row_begin(record);
+
+	if (row.json)
+		json_path(row.json, file->path, strlen(file->path));
+	row_u64(&row, "subvolume", NULL, file->tree->id);
+	row_u64(&row, "inode", NULL, file->inode);
+	return row;
 }
 
 static void print_xattr(const struct stat_file *file, const struct dir_entry *xattr)
 {
-	char name[ESCAPED_SIZE(NAME_MAX_BYTES)];
+	const struct row row = begin_record("xattr", file);
 
-	if (format_is_json()) {
-		struct json_object *line = json_line();
-
-		begin_record(line, "xattr", file);
-		json_name(line, "name", xattr->name.at, xattr->name.left);
-		json_number(line, "size", (int64_t)xattr->data.left);
-		json_print(line, stdout);
-		return;
-	}
-	escape_text(xattr->name.at, xattr->name.left, name, sizeof(name));
-	printf("  xattr:       %s (%zu bytes)\n", name, xattr->data.left);
+	row_name(&row, "name", "  xattr:       ", xattr->name.at, xattr->name.left);
+	row_number(&row, "size", " (", (int64_t)xattr->data.left);
+	row_words(&row, " bytes)");
+	row_end(&row);
 }
 
 bool stat_xattrs(const struct stat_file *file, struct error *err)
@@ -81,51 +75,33 @@ static uint64_t extent_len(const struct file_extent *e)
 	return e->type == FILE_EXTENT_INLINE ? e->ram_bytes : e->num_bytes;
 }
 
-static void print_extent_json(const struct stat_file *file, uint64_t file_offset, const struct file_extent *e, bool sealed, const struct stat_seal *seal)
-{
-	struct json_object *line = json_line();
-
-	begin_record(line, "extent", file);
-	json_text(line, "type", extent_kind(e));
-	json_u64(line, "offset", file_offset);
-	json_u64(line, "length", extent_len(e));
-	if (file_extent_has_disk(e)) {
-		json_u64(line, "logical", e->disk_bytenr);
-		json_u64(line, "disk_length", e->disk_num_bytes);
-		json_u64(line, "extent_offset", e->offset);
-	}
-	json_u64(line, "ram_bytes", e->ram_bytes);
-	json_u64(line, "generation", e->generation);
-	json_text(line, "compression", compression_name(e->compression));
-	json_number(line, "encryption", e->encryption);
-	json_flag(line, "sealed", sealed);
-	if (sealed && seal->domain)
-		json_number(line, "sealing", seal->domain);
-	if (sealed && seal->member)
-		json_u64(line, "sealed_in", seal->member);
-	json_print(line, stdout);
-}
-
 static void print_extent(const struct stat_file *file, uint64_t file_offset, const struct file_extent *e, bool sealed, const struct stat_seal *seal)
 {
-	if (format_is_json()) {
-		print_extent_json(file, file_offset, e, sealed, seal);
-		return;
+	const struct row row = begin_record("extent", file);
+
+	row_text(&row, "type", NULL, extent_kind(e));
+	row_u64(&row, "offset", "  extent:      offset ", file_offset);
+	row_u64(&row, "length", " length ", extent_len(e));
+	row_text(&row, NULL, " ", extent_kind(e));
+	if (file_extent_has_disk(e)) {
+		row_u64(&row, "logical", " disk ", e->disk_bytenr);
+		row_u64(&row, "disk_length", " length ", e->disk_num_bytes);
+		row_u64(&row, "extent_offset", " from ", e->offset);
 	}
-	printf("  extent:      offset %" PRIu64 " length %" PRIu64 " %s", file_offset, extent_len(e), extent_kind(e));
-	if (file_extent_has_disk(e))
-		printf(" disk %" PRIu64 " length %" PRIu64 " from %" PRIu64, e->disk_bytenr, e->disk_num_bytes, e->offset);
-	if (e->compression != COMPRESS_NONE)
-		printf(" compression %s", compression_name(e->compression));
-	if (e->encryption)
-		printf(" encryption %u", e->encryption);
-	if (sealed)
-		printf(" sealed");
+	row_u64(&row, "ram_bytes", NULL, e->ram_bytes);
+	row_u64(&row, "generation", NULL, e->generation);
+	row_text(&row, "compression", e->compression != COMPRESS_NONE ? " compression " : NULL, compression_name(e->compression));
+	row_number(&row, "encryption", e->encryption ? " encryption " : NULL, e->encryption);
+	row_flag(&row, "sealed", " sealed", sealed);
 	if (sealed && seal->member)
-		printf(" in %" PRIu64, seal->member);
-	if (sealed && seal->domain)
-		printf(" (sealing %u)", seal->domain);
-	putchar('\n');
+		row_u64(&row, NULL, " in ", seal->member);
+	if (sealed && seal->domain) {
+		row_number(&row, "sealing", " (sealing ", seal->domain);
+		row_words(&row, ")");
+	}
+	if (sealed && seal->member)
+		row_u64(&row, "sealed_in", NULL, seal->member);
+	row_end(&row);
 }
 
 static void count_extent(const struct file_extent *e, bool sealed, struct extent_totals *totals)

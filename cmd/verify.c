@@ -8,12 +8,12 @@
 #include "cmd/command.h"
 #include "cmd/image.h"
 #include "cmd/image-options.h"
-#include "cmd/json.h"
 #include "cmd/key-options.h"
 #include "cmd/key/domain-key.h"
 #include "cmd/operands.h"
 #include "cmd/print.h"
 #include "cmd/progress.h"
+#include "cmd/row.h"
 #include "cmd/progress-options.h"
 #include "cmd/source.h"
 #include "cmd/subvolume-json.h"
@@ -61,18 +61,16 @@ static void range_json(struct json_object *line, const struct verify_range *rang
 static void print_bad(void *context, const char *path, const char *what, const struct verify_range *range)
 {
 	progress_clear(context);
-	if (format_is_json()) {
-		struct json_object *line = json_line();
 
-		json_text(line, "record", "failure");
-		json_escaped_name(line, "path", path);
-		json_text(line, "bad", what);
-		if (range)
-			range_json(line, range);
-		json_print(line, stdout);
-	} else {
-		printf("%s: %s\n", path, what);
-	}
+	const struct row row = row_begin("failure");
+
+	if (row.json)
+		json_escaped_name(row.json, "path", path);
+	row_text(&row, NULL, "", path);
+	row_text(&row, "bad", ": ", what);
+	if (row.json && range)
+		range_json(row.json, range);
+	row_end(&row);
 }
 
 static void show_note(void *context, const char *text)
@@ -89,38 +87,32 @@ static void show_progress(void *context, uint64_t done, uint64_t total)
 static void print_result(const struct domain *domain, const struct verify_result *result, bool replaced)
 {
 	const bool passed = result->n_bad + result->n_accepted == 0 && !replaced;
-	char tag[48], accepted[40] = "", together[64] = "", seal[2 * FINGERPRINT_SIZE + 1];
+	const struct row row = row_begin("summary");
+	char tag[48];
 
 	domain_tag_text(domain, tag);
-	hex_text(result->seal_fingerprint, FINGERPRINT_SIZE, seal);
-	if (format_is_json()) {
-		struct json_object *line = json_line();
-
-		json_text(line, "record", "summary");
-		json_flag(line, "passed", passed);
-		json_text(line, "encryption", tag);
-		json_text(line, "seal_fingerprint", seal);
-		json_u64(line, "subvolumes", result->n_subvolumes);
-		json_u64(line, "files", result->n_files);
-		json_u64(line, "blocks", result->n_blocks);
-		json_u64(line, "unsealed", result->n_unsealed);
-		json_u64(line, "accepted", result->n_accepted);
-		json_u64(line, "failures", result->n_bad);
-		if (opt.expect)
-			json_flag(line, "seal_expected", !replaced);
-		json_print(line, stdout);
-		return;
-	}
-	if (result->n_accepted > 0)
-		snprintf(accepted, sizeof(accepted), ", %" PRIu64 " accepted", result->n_accepted);
+	row_flag(&row, "passed", "verified", passed);
+	if (!passed)
+		row_words(&row, result->n_bad > 0 ? "failed" : replaced ? "not the expected seal" : "changed, as accepted");
+	row_text(&row, "encryption", ": ", tag);
+	row_hex(&row, "seal_fingerprint", NULL, result->seal_fingerprint, FINGERPRINT_SIZE);
+	row_u64(&row, "subvolumes", NULL, result->n_subvolumes);
+	row_u64(&row, "files", ": ", result->n_files);
+	row_format(&row, " file%s", plural(result->n_files));
 	if (result->n_subvolumes > 1)
-		snprintf(together, sizeof(together), " in %" PRIu64 " subvolumes of this sealing", result->n_subvolumes);
-	printf("%s: %s: %" PRIu64 " file%s%s, %" PRIu64 " block%s, %" PRIu64 " not sealed%s, %" PRIu64 " failure%s%s\n",
-	       passed ? "verified" : result->n_bad > 0 ? "failed" : replaced ? "not the expected seal" : "changed, as accepted",
-	       tag, result->n_files, plural(result->n_files), together,
-	       result->n_blocks, plural(result->n_blocks), result->n_unsealed, accepted, result->n_bad, plural(result->n_bad),
-	       replaced && result->n_bad > 0 ? ", and not the expected seal" : "");
-	printf("seal fingerprint: %s\n", seal);
+		row_format(&row, " in %" PRIu64 " subvolumes of this sealing", result->n_subvolumes);
+	row_u64(&row, "blocks", ", ", result->n_blocks);
+	row_format(&row, " block%s", plural(result->n_blocks));
+	row_u64(&row, "unsealed", ", ", result->n_unsealed);
+	row_words(&row, " not sealed");
+	row_u64(&row, "accepted", result->n_accepted > 0 ? ", " : NULL, result->n_accepted);
+	row_words(&row, result->n_accepted > 0 ? " accepted" : "");
+	row_u64(&row, "failures", ", ", result->n_bad);
+	row_format(&row, " failure%s%s", plural(result->n_bad), replaced && result->n_bad > 0 ? ", and not the expected seal" : "");
+	if (opt.expect)
+		row_flag(&row, "seal_expected", NULL, !replaced);
+	row_hex(&row, NULL, "\nseal fingerprint: ", result->seal_fingerprint, FINGERPRINT_SIZE);
+	row_end(&row);
 }
 
 /* Failures that may only be changes made after sealing: people should know how to see the rest without them. */

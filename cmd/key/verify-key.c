@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* verify-key: does this passphrase, key file or volume key open the subvolume?  Changes nothing. */
-#include <stdio.h>
-
 #include "cmd/command.h"
 #include "cmd/image-options.h"
-#include "cmd/json.h"
 #include "cmd/key-options.h"
 #include "cmd/key/domain-key.h"
 #include "cmd/key/target.h"
 #include "cmd/print.h"
+#include "cmd/row.h"
 
 static struct {
 	char *keyring;
@@ -24,23 +22,17 @@ static const struct poptOption options[] = {
 
 static void print_match(const struct domain *domain)
 {
+	const struct row row = row_begin(NULL);
 	char tag[48];
 
 	domain_tag_text(domain, tag);
-	if (format_is_json()) {
-		struct json_object *line = json_line();
-
-		json_flag(line, "matches", true);
-		json_text(line, "encryption", tag);
-		if (domain->slot_used >= 0)
-			json_number(line, "slot", domain->slot_used);
-		json_flag(line, "volume_key", domain->slot_used < 0);
-		json_print(line, stdout);
-	} else if (domain->slot_used >= 0) {
-		printf("key matches: %s (slot %d)\n", tag, domain->slot_used);
-	} else {
-		printf("key matches: %s (volume key)\n", tag);
-	}
+	row_flag(&row, "matches", NULL, true);
+	row_text(&row, "encryption", "key matches: ", tag);
+	if (domain->slot_used >= 0)
+		row_number(&row, "slot", " (slot ", domain->slot_used);
+	row_flag(&row, "volume_key", " (volume key", domain->slot_used < 0);
+	row_words(&row, ")");
+	row_end(&row);
 }
 
 static bool run(const char *const *operand, struct error *err)
