@@ -11,8 +11,8 @@
 #include "cmd/dump/super-fields.h"
 #include "cmd/image-options.h"
 #include "cmd/image.h"
-#include "cmd/json.h"
 #include "cmd/print.h"
+#include "cmd/row.h"
 #include "cmd/time-text.h"
 #include "common/util/escape.h"
 #include "common/volume/supers.h"
@@ -32,30 +32,19 @@ static const struct poptOption options[] = {
 };
 
 static const struct backup_field {
-	const char *label, *member;
+	const char *before, *address, *generation, *level;
 	size_t at;		/* address, then generation */
 	size_t level_at;
 } backup_fields[] = {
-#define FIELD(label, name) { label, #name, offsetof(struct disk_root_backup, name), offsetof(struct disk_root_backup, name##_level) }
-	FIELD("backup_tree_root:\t", tree_root), FIELD("backup_chunk_root:\t", chunk_root), FIELD("backup_extent_root:\t", extent_root),
-	FIELD("backup_fs_root:\t\t", fs_root), FIELD("backup_dev_root:\t", dev_root), FIELD("csum_root:\t", csum_root),
-#undef FIELD
+#define ROOT(text, name) { "\t\t" text, #name, #name "_generation", #name "_level", offsetof(struct disk_root_backup, name), \
+			   offsetof(struct disk_root_backup, name##_level) }
+	ROOT("backup_tree_root:\t", tree_root), ROOT("backup_chunk_root:\t", chunk_root), ROOT("backup_extent_root:\t", extent_root),
+	ROOT("backup_fs_root:\t\t", fs_root), ROOT("backup_dev_root:\t", dev_root), ROOT("csum_root:\t", csum_root),
+#undef ROOT
 };
 
-static void put_backup_json(struct json_object *member, const char *tree, uint64_t address, uint64_t generation, unsigned level)
+static void put_backup(const struct row *row, const struct disk_root_backup *backup)
 {
-	char name[40];
-
-	json_u64(member, tree, address);
-	snprintf(name, sizeof(name), "%s_generation", tree);
-	json_u64(member, name, generation);
-	snprintf(name, sizeof(name), "%s_level", tree);
-	json_number(member, name, level);
-}
-
-static struct json_object *put_backup(bool as_json, const struct disk_root_backup *backup)
-{
-	struct json_object *member = as_json ? json_line() : NULL;
 	const uint8_t *bytes = (const uint8_t *)backup;
 
 	for (size_t i = 0; i < ARRAY_SIZE(backup_fields); i++) {
@@ -64,22 +53,15 @@ static struct json_object *put_backup(bool as_json, const struct disk_root_backu
 
 		memcpy(&address, bytes + field->at, sizeof(address));
 		memcpy(&generation, bytes + field->at + sizeof(address), sizeof(generation));
-		if (member)
-			put_backup_json(member, field->member, le64(address), le64(generation), bytes[field->level_at]);
-		else
-			printf("\t\t%s%" PRIu64 "\tgen: %" PRIu64 "\tlevel: %u\n", field->label, le64(address), le64(generation),
-			       bytes[field->level_at]);
+		row_u64(row, field->address, field->before, le64(address));
+		row_u64(row, field->generation, "\tgen: ", le64(generation));
+		row_number(row, field->level, "\tlevel: ", bytes[field->level_at]);
+		row_words(row, "\n");
 	}
-	if (member) {
-		json_u64(member, "total_bytes", le64(backup->total_bytes));
-		json_u64(member, "bytes_used", le64(backup->bytes_used));
-		json_u64(member, "num_devices", le64(backup->num_devices));
-	} else {
-		printf("\t\tbackup_total_bytes:\t%" PRIu64 "\n\t\tbackup_bytes_used:\t%" PRIu64 "\n"
-		       "\t\tbackup_num_devices:\t%" PRIu64 "\n\n",
-		       le64(backup->total_bytes), le64(backup->bytes_used), le64(backup->num_devices));
-	}
-	return member;
+	row_u64(row, "total_bytes", "\t\tbackup_total_bytes:\t", le64(backup->total_bytes));
+	row_u64(row, "bytes_used", "\n\t\tbackup_bytes_used:\t", le64(backup->bytes_used));
+	row_u64(row, "num_devices", "\n\t\tbackup_num_devices:\t", le64(backup->num_devices));
+	row_words(row, "\n\n");
 }
 
 static void put_backups(struct json_object *line, const struct disk_superblock *disk)
@@ -89,13 +71,12 @@ static void put_backups(struct json_object *line, const struct disk_superblock *
 	if (!line)
 		printf("backup_roots[4]:\n");
 	for (unsigned i = 0; i < ARRAY_SIZE(disk->backup); i++) {
-		if (!line)
-			printf("\tbackup %u:\n", i);
+		const struct row row = { .json = line ? json_line() : NULL };
 
-		struct json_object *member = put_backup(line, &disk->backup[i]);
-
+		row_format(&row, "\tbackup %u:\n", i);
+		put_backup(&row, &disk->backup[i]);
 		if (array)
-			json_append(array, member);
+			json_append(array, row.json);
 	}
 	if (line)
 		json_member(line, "backup_roots", array);
@@ -161,25 +142,20 @@ static bool has_magic(const uint8_t bytes[SUPER_SIZE])
 
 static void print_copy(const char *path, unsigned copy, uint64_t where, const uint8_t bytes[SUPER_SIZE])
 {
-	struct json_object *line = format_is_json() ? json_line() : NULL;
+	const struct row row = { .json = format_is_json() ? json_line() : NULL };
+	struct json_object *const line = row.json;
 	struct disk_superblock disk;
 	struct superblock super;
 	struct error err = { 0 };
 	const bool valid = superblock_read(bytes, superblock_offset(copy), &super, &err);
 
 	memcpy(&disk, bytes, sizeof(disk));
-	if (line) {
-		json_name(line, "device", path, strlen(path));
-		json_number(line, "copy", copy);
-		json_u64(line, "offset", where);
-		json_flag(line, "valid", valid);
-	} else {
-		char name[256];
-
-		escape_text(path, strlen(path), name, sizeof(name));
-		printf("superblock: bytenr=%" PRIu64 ", device=%s\n", where, name);
-		printf("---------------------------------------------------------\n");
-	}
+	row_u64(&row, NULL, "superblock: bytenr=", where);
+	row_name(&row, "device", ", device=", path, strlen(path));
+	row_words(&row, "\n---------------------------------------------------------\n");
+	row_number(&row, "copy", NULL, copy);
+	row_u64(&row, "offset", NULL, where);
+	row_flag(&row, "valid", NULL, valid);
 	if (!valid)
 		super_text(line, "error", err.text);
 	if (has_magic(bytes) || force) {		/* otherwise it is something else, and no field would mean anything */

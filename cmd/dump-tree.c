@@ -15,6 +15,7 @@
 #include "cmd/image-options.h"
 #include "cmd/json.h"
 #include "cmd/print.h"
+#include "cmd/row.h"
 #include "cmd/time-text.h"
 #include "common/fs/backref.h"
 #include "common/util/sorted64.h"
@@ -132,22 +133,16 @@ static bool print_root(struct dumping *dumping, const struct dump_root *root, st
 
 static void put_root(const char *title, uint64_t id, const struct key *key, const struct dump_start *start)
 {
+	const struct row row = row_begin(NULL);
 	char text[KEY_TEXT_SIZE];
 
-	if (format_is_json()) {
-		struct json_object *line = json_line();
-
-		json_u64(line, "tree", id);
-		if (key)
-			json_text(line, "key", key_text(key, text));
-		json_u64(line, "root", start->logical);
-		json_number(line, "level", start->level);
-		json_print(line, stdout);
-	} else if (key) {
-		printf("%s key %s %" PRIu64 " level %d\n", title, key_text(key, text), start->logical, start->level);
-	} else {
-		printf("%s: %" PRIu64 " level %d\n", title, start->logical, start->level);
-	}
+	row_u64(&row, "tree", NULL, id);
+	row_text(&row, NULL, "", title);
+	if (key)
+		row_text(&row, "key", " key ", key_text(key, text));
+	row_u64(&row, "root", key ? " " : ": ", start->logical);
+	row_number(&row, "level", " level ", start->level);
+	row_end(&row);
 }
 
 static void put_super_root(const struct superblock *super, uint64_t id)

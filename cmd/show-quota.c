@@ -10,7 +10,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "cmd/size-text.h"
 #include "common/tree/tree.h"
 #include "format/quota.h"
 
@@ -99,35 +98,25 @@ bool show_quota_read(const char *directory, struct volume *volume, uint64_t id, 
 	return volume ? read_image(volume, quota, err) : ask_mounted(directory, quota, err);
 }
 
-static void print_limit(const char *label, uint64_t limit)
+static void put_limit(const struct row *row, const char *name, const char *before, uint64_t limit)
 {
-	char text[SIZE_TEXT_SIZE];
-
-	printf("\t  Limit %s:\t%s\n", label, limit ? size_text(limit, text) : "-");
+	if (limit)
+		row_size(row, name, before, limit);
+	else
+		row_text(row, NULL, before, "-");
 }
 
-void show_quota_text(const struct show_quota *quota)
+void show_quota_print(const struct row *row, const struct show_quota *quota)
 {
-	char text[SIZE_TEXT_SIZE];
+	char group[32];
 
 	if (!quota->has)
 		return;
-	printf("\tQuota group:\t\t0/%" PRIu64 "\n", quota->id);
-	print_limit("referenced", quota->max_referenced);
-	print_limit("exclusive", quota->max_exclusive);
-	printf("\t  Usage referenced:\t%s\n", size_text(quota->referenced, text));
-	printf("\t  Usage exclusive:\t%s\n", size_text(quota->exclusive, text));
-}
-
-void show_quota_json(struct json_object *line, const struct show_quota *quota)
-{
-	if (!quota->has)
-		return;
-	json_format(line, "quota_group", "0/%" PRIu64, quota->id);
-	if (quota->max_referenced)
-		json_u64(line, "limit_referenced", quota->max_referenced);
-	if (quota->max_exclusive)
-		json_u64(line, "limit_exclusive", quota->max_exclusive);
-	json_u64(line, "usage_referenced", quota->referenced);
-	json_u64(line, "usage_exclusive", quota->exclusive);
+	snprintf(group, sizeof(group), "0/%" PRIu64, quota->id);
+	row_text(row, "quota_group", "\tQuota group:\t\t", group);
+	put_limit(row, "limit_referenced", "\n\t  Limit referenced:\t", quota->max_referenced);
+	put_limit(row, "limit_exclusive", "\n\t  Limit exclusive:\t", quota->max_exclusive);
+	row_size(row, "usage_referenced", "\n\t  Usage referenced:\t", quota->referenced);
+	row_size(row, "usage_exclusive", "\n\t  Usage exclusive:\t", quota->exclusive);
+	row_words(row, "\n");
 }

@@ -3,7 +3,7 @@
 #ifndef CMD_SHOW_QUOTA_H
 #define CMD_SHOW_QUOTA_H
 
-#include "cmd/json.h"
+#include "cmd/row.h"
 #include "common/volume/volume.h"
 
 struct show_quota {
@@ -16,8 +16,7 @@ struct show_quota {
 /* volume NULL: for the filesystem mounted at directory. */
 bool show_quota_read(const char *directory, struct volume *volume, uint64_t id, struct show_quota *quota, struct error *err) must_use;
 
-/* Prints nothing if it has none. */
-void show_quota_text(const struct show_quota *quota);
-void show_quota_json(struct json_object *line, const struct show_quota *quota);
+/* Whole lines, in text. Nothing if it has none. */
+void show_quota_print(const struct row *row, const struct show_quota *quota);
 
 #endif /* CMD_SHOW_QUOTA_H */

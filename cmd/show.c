@@ -101,7 +101,7 @@ static void print_text(const struct facts *facts)
 			free(path);
 		}
 	}
-	show_quota_text(&facts->quota);
+	show_quota_print(&(struct row){ .json = NULL }, &facts->quota);
 }
 
 static void print_json(const struct facts *facts)
@@ -124,7 +124,7 @@ static void print_json(const struct facts *facts)
 		}
 	}
 	json_member(line, "snapshots", snapshots);
-	show_quota_json(line, &facts->quota);
+	show_quota_print(&(struct row){ .json = line }, &facts->quota);
 	json_print(line, stdout);
 }
 

@@ -14,6 +14,7 @@
 #include "cmd/link-target.h"
 #include "cmd/operands.h"
 #include "cmd/print.h"
+#include "cmd/row.h"
 #include "cmd/stat-items.h"
 #include "cmd/time-text.h"
 #include "cmd/unfinished.h"
@@ -57,132 +58,116 @@ struct looking {
 	struct source source;
 };
 
-static void print_part(uint64_t n, const char *name, const char **before)
+static void put_part(const struct row *row, uint64_t n, const char *name, const char **before)
 {
 	if (n == 0)
 		return;
-	printf("%s%" PRIu64 " %s", *before, n, name);
+	row_format(row, "%s%" PRIu64 " %s", *before, n, name);
 	*before = ", ";
 }
 
 /* "4 (3 zstd, 1 inline)" */
-static void print_totals(const struct extent_totals *totals)
+static void put_totals(const struct row *row, const struct extent_totals *totals)
 {
+	const struct {
+		const char *name;
+		uint64_t n;
+		const char *text;
+	} kinds[] = {
+		{ "inline", totals->n_inline, "inline" }, { "prealloc", totals->n_prealloc, "prealloc" }, { "holes", totals->n_holes, "holes" },
+		{ "sealed", totals->n_sealed, "sealed" }, { "otherwise_encrypted", totals->n_encrypted, "encrypted in another way" },
+	};
+	struct json_object *object = row->json ? json_line() : NULL, *compression = row->json ? json_line() : NULL;
+	const struct row in = { .json = object }, by_compression = { .json = compression };
 	const char *before = " (";
 
-	printf("  extents:     %" PRIu64, totals->n);
-	for (unsigned i = COMPRESS_ZLIB; i <= COMPRESS_ZSTD; i++)
-		print_part(totals->n_compressed[i], compression_name((uint8_t)i), &before);
-	print_part(totals->n_inline, "inline", &before);
-	print_part(totals->n_prealloc, "prealloc", &before);
-	print_part(totals->n_holes, "holes", &before);
-	print_part(totals->n_sealed, "sealed", &before);
-	print_part(totals->n_encrypted, "encrypted in another way", &before);
-	printf("%s\n", before[0] == ',' ? ")" : "");
-}
-
-static void print_text(const struct subject *at, uint32_t sector_size)
-{
-	const struct inode *inode = &at->inode;
-	char mode[11], flags[INODE_FLAGS_TEXT_SIZE], attributes[ATTRIBUTES_TEXT_SIZE], when[TIME_TEXT_SIZE];
-	char *path = escape_new(at->path, strlen(at->path));
-
-	printf("%s\n", path && path[0] ? path : "/");
-	free(path);
-	printf("  inode:       %" PRIu64 " of subvolume %" PRIu64 "\n", at->file.inode, at->file.subvolume);
-	printf("  generation:  %" PRIu64 ", last changed in %" PRIu64 "\n", inode->generation, inode->transid);
-	printf("  type:        %s\n", inode_type_name(inode->mode));
-	inode_mode_text(inode->mode, mode);
-	printf("  mode:        %04" PRIo32 " %s\n", inode->mode & 07777, mode);
-	printf("  owner:       uid %" PRIu32 " gid %" PRIu32 "\n", inode->uid, inode->gid);
-	printf("  links:       %" PRIu32 "\n", inode->n_links);
-	printf("  size:        %" PRIu64 "\n", inode->size);
-	printf("  nbytes:      %" PRIu64 " (%" PRIu64 " blocks)\n", inode->nbytes, inode_blocks(inode, sector_size));
-	if (inode_is_device(inode->mode))
-		printf("  device:      %u:%u\n", rdev_major(inode->rdev), rdev_minor(inode->rdev));
-	printf("  flags:       0x%" PRIx64 " %s\n", inode->flags, inode_flags_text(inode->flags, flags));
-	printf("  attributes:  %s\n", inode_attributes_text(inode->flags, attributes));
-	printf("  accessed:    %s\n", inode_time_text(&inode->atime, when));
-	printf("  modified:    %s\n", inode_time_text(&inode->mtime, when));
-	printf("  changed:     %s\n", inode_time_text(&inode->ctime, when));
-	printf("  created:     %s\n", inode_time_text(&inode->otime, when));
-	if (at->target) {
-		char *target = escape_new(at->target, at->target_len);
-
-		printf("  target:      %s\n", target ? target : "?");
-		wiped_free(target, target ? strlen(target) : 0);
-	} else if (at->is_sealed_link) {
-		printf("  target:      (sealed)\n");
+	row_u64(&in, "items", "\n  extents:     ", totals->n);
+	for (unsigned i = COMPRESS_NONE; i <= COMPRESS_ZSTD; i++) {
+		row_u64(&by_compression, compression_name((uint8_t)i), NULL, totals->n_compressed[i]);
+		put_part(&in, i == COMPRESS_NONE ? 0 : totals->n_compressed[i], compression_name((uint8_t)i), &before);
 	}
-	if (at->is_not_authenticated)
-		printf("  seal:        not authenticated: no key was given\n");
-	else if (at->differs)
-		printf("  seal:        not authenticated: not as it was sealed, which was accepted\n");
-	if (at->conversion)
-		printf("  conversion:  unfinished: %s, %u%% done\n", at->conversion->words.doing, at->conversion->status.percent);
-	if (S_ISREG(inode->mode))
-		print_totals(&at->extents);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		row_u64(&in, kinds[i].name, NULL, kinds[i].n);
+		put_part(&in, kinds[i].n, kinds[i].text, &before);
+	}
+	row_words(&in, before[0] == ',' ? ")" : "");
+	if (object) {
+		json_member(object, "compression", compression);
+		json_member(row->json, "extents", object);
+	}
 }
 
-static void json_totals(struct json_object *line, const struct extent_totals *totals)
+static void put_time(const struct row *row, const char *name, const char *before, const struct inode_time *at)
 {
-	struct json_object *object = json_line(), *compression = json_line();
+	char text[TIME_TEXT_SIZE];
 
-	json_u64(object, "items", totals->n);
-	json_u64(object, "inline", totals->n_inline);
-	json_u64(object, "prealloc", totals->n_prealloc);
-	json_u64(object, "holes", totals->n_holes);
-	json_u64(object, "sealed", totals->n_sealed);
-	json_u64(object, "otherwise_encrypted", totals->n_encrypted);
-	for (unsigned i = COMPRESS_NONE; i <= COMPRESS_ZSTD; i++)
-		json_u64(compression, compression_name((uint8_t)i), totals->n_compressed[i]);
-	json_member(object, "compression", compression);
-	json_member(line, "extents", object);
+	if (row->json)
+		json_time(row->json, name, at);
+	else
+		row_text(row, NULL, before, inode_time_text(at, text));
 }
 
-static void print_json(const struct subject *at, uint32_t sector_size)
+static void put_inode(const struct row *row, const struct inode *inode, uint32_t sector_size)
 {
-	const struct inode *inode = &at->inode;
-	struct json_object *line = json_line();
-	char mode[11], flags[INODE_FLAGS_TEXT_SIZE], attributes[ATTRIBUTES_TEXT_SIZE];
+	char mode[11], text[INODE_FLAGS_TEXT_SIZE], attributes[ATTRIBUTES_TEXT_SIZE];
 
-	json_text(line, "record", "inode");
-	json_path(line, at->path, strlen(at->path));
-	json_u64(line, "subvolume", at->file.subvolume);
-	json_u64(line, "inode", at->file.inode);
-	json_u64(line, "generation", inode->generation);
-	json_u64(line, "transid", inode->transid);
-	json_u64(line, "sequence", inode->sequence);
-	json_text(line, "type", inode_type_name(inode->mode));
+	row_u64(row, "generation", "\n  generation:  ", inode->generation);
+	row_u64(row, "transid", ", last changed in ", inode->transid);
+	row_u64(row, "sequence", NULL, inode->sequence);
+	row_text(row, "type", "\n  type:        ", inode_type_name(inode->mode));
 	inode_mode_text(inode->mode, mode);
-	json_text(line, "mode", mode);
-	json_format(line, "mode_octal", "%04" PRIo32, inode->mode & 07777);
-	json_number(line, "uid", inode->uid);
-	json_number(line, "gid", inode->gid);
-	json_number(line, "links", inode->n_links);
-	json_u64(line, "size", inode->size);
-	json_u64(line, "nbytes", inode->nbytes);
-	json_u64(line, "blocks", inode_blocks(inode, sector_size));
-	if (inode_is_device(inode->mode))
-		json_format(line, "device", "%u:%u", rdev_major(inode->rdev), rdev_minor(inode->rdev));
-	json_format(line, "flags", "0x%" PRIx64, inode->flags);
-	json_text(line, "flags_names", inode_flags_text(inode->flags, flags));
-	json_text(line, "attributes", inode_attributes_text(inode->flags, attributes));
-	json_time(line, "atime", &inode->atime);
-	json_time(line, "mtime", &inode->mtime);
-	json_time(line, "ctime", &inode->ctime);
-	json_time(line, "otime", &inode->otime);
+	row_text(row, "mode", NULL, mode);
+	snprintf(text, sizeof(text), "%04" PRIo32, inode->mode & 07777);
+	row_text(row, "mode_octal", "\n  mode:        ", text);
+	row_text(row, NULL, " ", mode);
+	row_number(row, "uid", "\n  owner:       uid ", inode->uid);
+	row_number(row, "gid", " gid ", inode->gid);
+	row_number(row, "links", "\n  links:       ", inode->n_links);
+	row_u64(row, "size", "\n  size:        ", inode->size);
+	row_u64(row, "nbytes", "\n  nbytes:      ", inode->nbytes);
+	row_u64(row, "blocks", " (", inode_blocks(inode, sector_size));
+	row_words(row, " blocks)");
+	if (inode_is_device(inode->mode)) {
+		snprintf(text, sizeof(text), "%u:%u", rdev_major(inode->rdev), rdev_minor(inode->rdev));
+		row_text(row, "device", "\n  device:      ", text);
+	}
+	snprintf(text, sizeof(text), "0x%" PRIx64, inode->flags);
+	row_text(row, "flags", "\n  flags:       ", text);
+	row_text(row, "flags_names", " ", inode_flags_text(inode->flags, text));
+	row_text(row, "attributes", "\n  attributes:  ", inode_attributes_text(inode->flags, attributes));
+	put_time(row, "atime", "\n  accessed:    ", &inode->atime);
+	put_time(row, "mtime", "\n  modified:    ", &inode->mtime);
+	put_time(row, "ctime", "\n  changed:     ", &inode->ctime);
+	put_time(row, "otime", "\n  created:     ", &inode->otime);
+}
+
+static void print_subject(const struct subject *at, uint32_t sector_size)
+{
+	const struct row row = row_begin("inode");
+
+	if (row.json)
+		json_path(row.json, at->path, strlen(at->path));
+	row_name(&row, NULL, "", at->path[0] ? at->path : "/", at->path[0] ? strlen(at->path) : 1);
+	row_u64(&row, "subvolume", NULL, at->file.subvolume);
+	row_u64(&row, "inode", "\n  inode:       ", at->file.inode);
+	row_u64(&row, NULL, " of subvolume ", at->file.subvolume);
+	put_inode(&row, &at->inode, sector_size);
 	if (at->target)
-		json_name(line, "target", at->target, at->target_len);
+		row_name(&row, "target", "\n  target:      ", at->target, at->target_len);
 	if (at->is_sealed_link)
-		json_flag(line, "target_sealed", true);
+		row_flag(&row, "target_sealed", at->target ? NULL : "\n  target:      (sealed)", true);
 	if (at->is_not_authenticated || at->differs)
-		json_flag(line, "authenticated", false);
-	if (at->conversion)
-		unfinished_json(at->conversion, line);
-	if (S_ISREG(inode->mode))
-		json_totals(line, &at->extents);
-	json_print(line, stdout);
+		row_flag(&row, "authenticated", NULL, false);
+	row_flag(&row, NULL, "\n  seal:        not authenticated: no key was given", at->is_not_authenticated);
+	row_flag(&row, NULL, "\n  seal:        not authenticated: not as it was sealed, which was accepted", at->differs && !at->is_not_authenticated);
+	if (at->conversion) {
+		row_format(&row, "\n  conversion:  unfinished: %s, %u%% done", at->conversion->words.doing, at->conversion->status.percent);
+		if (row.json)
+			unfinished_json(at->conversion, row.json);
+	}
+	if (S_ISREG(at->inode.mode))
+		put_totals(&row, &at->extents);
+	row_end(&row);
 }
 
 /* The key is tried once for all paths of a subvolume. */
@@ -239,7 +224,7 @@ static bool print_one(struct looking *looking, uint64_t from, const char *path, 
 	const bool ok = read_subject(looking, from, &at, err);
 
 	if (ok)
-		(format_is_json() ? print_json : print_text)(&at, list->volume->super.sector_size);
+		print_subject(&at, list->volume->super.sector_size);
 	wiped_free(at.target, at.target_len);
 	return ok && (stat_xattrs(&subject, err) || volume_tolerates(list->volume, err)) &&
 	       (!opt.extents || stat_extents(&subject, at.inode.mode, &looking->seal, true, &at.extents, err) ||
