@@ -31,9 +31,7 @@ static const struct poptOption options[] = {
 	{ "ciphertext", 0, POPT_ARG_NONE, &opt.ciphertext, 0, "give out sealed data without the key, as they are on the disk", NULL },
 	{ "report", 0, POPT_ARG_STRING, &opt.report, 0, "write every finding and the summary to FILE, as JSON", "FILE" },
 	{ "quiet", 'q', POPT_ARG_NONE, &opt.quiet, 0, "no summary at the end", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_source, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
+	INCLUDE(options_source), INCLUDE(options_image), INCLUDE(options_format),
 	POPT_TABLEEND
 };
 

@@ -28,6 +28,10 @@ extern const struct poptOption *command_options;	/* the same */
 /* An exit status that is not an error: convert --status gives 7 while unfinished, verify-key 2. main() returns it if run() was true. */
 extern int command_status;
 
+/* Entries of an option table that stand for another table: without and with a heading in the help. */
+#define INCLUDE(table) { NULL, 0, POPT_ARG_INCLUDE_TABLE, table, 0, NULL, NULL }
+#define INCLUDE_AS(table, heading) { NULL, 0, POPT_ARG_INCLUDE_TABLE, table, 0, heading, NULL }
+
 /* Finds the option with this name, or else with this letter (0: none), in a table and those it includes. NULL if there is none. */
 const struct poptOption *option_find(const struct poptOption *table, const char *name, char letter);
 const char *option_argument(const struct poptOption *option);	/* its name: FILE */

@@ -73,16 +73,16 @@ static struct poptOption options_how[] = {
 	{ "pbkdf-memory", 0, POPT_ARG_STRING, &opt.memory, 0, "memory of argon2id", "KIB" },
 	{ "pbkdf-force-iterations", 0, POPT_ARG_STRING, &opt.iterations, 0, "passes of argon2id, iterations of pbkdf2", "N" },
 	{ "iter-time", 'i', POPT_ARG_STRING, &opt.milliseconds, 0, "time that opening the key slot takes here (default 1000)", "MS" },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_progress, 0, NULL, NULL },
+	INCLUDE(options_progress),
 	{ "batch-mode", 'q', POPT_ARG_NONE, &opt.batch, 0, "ask no questions, assume yes", NULL },
 	POPT_TABLEEND
 };
 
 static const struct poptOption options[] = {
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_what, 0, "What to do:", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_how, 0, "How:", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_key, 0, "Key:", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, "Output:", NULL },
+	INCLUDE_AS(options_what, "What to do:"),
+	INCLUDE_AS(options_how, "How:"),
+	INCLUDE_AS(options_key, "Key:"),
+	INCLUDE_AS(options_format, "Output:"),
 	POPT_TABLEEND
 };
 

@@ -22,8 +22,7 @@ static struct {
 static const struct poptOption options[] = {
 	{ "bytes", 'b', POPT_ARG_VAL, &opt.bytes, 1, "print bytes, not KiB, MiB, GiB", NULL },
 	{ "human-readable", 'h', POPT_ARG_VAL, &opt.bytes, 0, "print KiB, MiB, GiB (default)", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_blocks, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
+	INCLUDE(options_blocks), INCLUDE(options_format),
 	POPT_TABLEEND
 };
 

@@ -25,9 +25,7 @@ static const struct poptOption options[] = {
 	{ "full", 'f', POPT_ARG_NONE, &ignored, 0, "no effect: all fields are always printed", NULL },
 	{ "all", 'a', POPT_ARG_NONE, &ignored, 0, "no effect: without --super all copies are printed", NULL },
 	{ "force", 'F', POPT_ARG_NONE, &force, 0, "also print the fields of a superblock without the magic of btrfs", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_copies, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_time, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
+	INCLUDE(options_copies), INCLUDE(options_time), INCLUDE(options_format),
 	POPT_TABLEEND
 };
 

@@ -41,7 +41,7 @@ static const struct poptOption options[] = {
 	{ "max-key", 0, POPT_ARG_STRING, &opt.max_key, 0, "only items up to this key", "KEY" },
 	{ "crypt", 0, POPT_ARG_NONE, &opt.crypt, 0, "only what concerns sealing, or fscrypt", NULL },
 	{ "tags", 0, POPT_ARG_NONE, &opt.tags, 0, "also the tags of sealed data, one for every 4 KiB", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_blocks, 0, NULL, NULL },
+	INCLUDE(options_blocks),
 	{ "noscan", 0, POPT_ARG_NONE, &opt.noscan, 0, "no effect: a device that is not named is never looked for", NULL },
 	{ "extents", 'e', POPT_ARG_NONE, &opt.extents, 0, "only the leaves of the extent and device trees", NULL },
 	{ "device-trees", 'd', POPT_ARG_NONE, &opt.device, 0, "only the root, chunk and device trees", NULL },
@@ -54,8 +54,7 @@ static const struct poptOption options[] = {
 	{ "csum-items", 0, POPT_ARG_NONE, &opt.data_csums, 0, "also the checksums of data", NULL },
 	{ "hide-names", 0, POPT_ARG_NONE, &opt.hide_names, 0, "no names, no contents of xattrs and of inline files", NULL },
 	{ "raw-names", 0, POPT_ARG_NONE, &opt.raw_names, 0, "names byte for byte, not escaped", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_time, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
+	INCLUDE(options_time), INCLUDE(options_format),
 	POPT_TABLEEND
 };
 

@@ -54,8 +54,6 @@ static struct poptOption options_log[] = {
 	POPT_TABLEEND
 };
 
-#define INCLUDE(table) { NULL, 0, POPT_ARG_INCLUDE_TABLE, table, 0, NULL, NULL }
-
 static struct poptOption options_where[] = {
 	{ "image-offset", 0, POPT_ARG_STRING, &image_options.offset, 0, "the filesystem begins at this byte of IMAGE", "BYTES" },
 	{ "member", 0, POPT_ARG_STRING, &image_options.member, 0, "IMAGE is an archive, and this is the image in it", "NAME" },

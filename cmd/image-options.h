@@ -11,8 +11,7 @@
 struct volume_options;
 
 /*
- * --device, --image-offset, --super, --backup-root, --tolerant, --with-log: for commands that only read files. Include with
- * POPT_ARG_INCLUDE_TABLE.
+ * --device, --image-offset, --super, --backup-root, --tolerant, --with-log: for commands that only read files.
  */
 extern struct poptOption options_image[];
 extern struct poptOption options_blocks[];	/* without --with-log: for commands that show trees block by block */

@@ -40,10 +40,8 @@ static struct poptOption options_others[] = {
 	POPT_TABLEEND
 };
 
-#define OTHERS { NULL, 0, POPT_ARG_INCLUDE_TABLE, options_others, 0, NULL, NULL }
-
-struct poptOption options_key[] = { KEY_FILE('d'), OTHERS, KEY_SLOT('S'), POPT_TABLEEND };
-struct poptOption options_key_long[] = { KEY_FILE(0), OTHERS, KEY_SLOT(0), POPT_TABLEEND };
+struct poptOption options_key[] = { KEY_FILE('d'), INCLUDE(options_others), KEY_SLOT('S'), POPT_TABLEEND };
+struct poptOption options_key_long[] = { KEY_FILE(0), INCLUDE(options_others), KEY_SLOT(0), POPT_TABLEEND };
 
 bool key_options_no_keyring(void)
 {

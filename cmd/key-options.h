@@ -7,7 +7,7 @@
 
 #include "common/crypto/key-source.h"
 
-/* Include with POPT_ARG_INCLUDE_TABLE. */
+/* For option tables. */
 extern struct poptOption options_key[];
 extern struct poptOption options_key_long[];	/* without letters, for commands where the letters of options_key mean something else */
 

@@ -65,9 +65,7 @@ static const struct poptOption options[] = {
 	{ "generation", 'G', POPT_ARG_STRING, NULL, 'G', "only generation N, or from N on (+N), or up to N (-N); repeatable", "RANGE" },
 	{ "created", 'C', POPT_ARG_STRING, NULL, 'C', "the same for the generation at creation", "RANGE" },
 	{ "sort", 0, POPT_ARG_STRING, &opt.sort, 0, "by rootid (default), gen, ogen or path; a - before a key reverses it", "KEY,..." },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_time, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
+	INCLUDE(options_image), INCLUDE(options_time), INCLUDE(options_format),
 	POPT_TABLEEND
 };
 

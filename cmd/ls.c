@@ -40,10 +40,7 @@ static const struct poptOption options[] = {
 	{ NULL, 'S', POPT_ARG_NONE, &opt.by_size, 0, "the same as --sort=size", NULL },
 	{ NULL, 't', POPT_ARG_NONE, &opt.by_time, 0, "the same as --sort=time", NULL },
 	{ "reverse", 'r', POPT_ARG_NONE, &opt.reverse, 0, "reverse the order of --sort", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_source_long, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_time, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
+	INCLUDE(options_source_long), INCLUDE(options_image), INCLUDE(options_time), INCLUDE(options_format),
 	POPT_TABLEEND
 };
 

@@ -10,7 +10,7 @@
 #include "common/util/report.h"
 #include "format/error.h"
 
-extern struct poptOption options_format[];	/* --format text|json: include with POPT_ARG_INCLUDE_TABLE */
+extern struct poptOption options_format[];	/* --format text|json: for an option table */
 bool format_is_json(void);
 void format_before_command(const char *how);	/* --format given before the command; one given after it wins */
 bool format_check(struct error *err) must_use;	/* main() calls it after the options are parsed */

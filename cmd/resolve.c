@@ -25,8 +25,7 @@ static const struct poptOption options[] = {
 	{ "scan", 0, POPT_ARG_NONE, &opt.scan, 0, "with --logical: search all trees instead of using the extent tree", NULL },
 	{ "snapshots", 0, POPT_ARG_NONE, &opt.snapshots, 0,
 	  "with --inode: also its paths in snapshots of SUBVOL, and in the subvolume that SUBVOL is a snapshot of", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
+	INCLUDE(options_image), INCLUDE(options_format),
 	POPT_TABLEEND
 };
 

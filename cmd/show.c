@@ -20,9 +20,7 @@
 #include "common/util/escape.h"
 
 static const struct poptOption options[] = {
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_time, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
+	INCLUDE(options_image), INCLUDE(options_time), INCLUDE(options_format),
 	POPT_TABLEEND
 };
 

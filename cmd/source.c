@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/command.h"
 #include "cmd/key-options.h"
 #include "cmd/key/domain-key.h"
 #include "cmd/operands.h"
@@ -29,8 +30,6 @@ static struct poptOption options_accept[] = {
 		"it; without a key, data that is marked as written after sealing", NULL },
 	POPT_TABLEEND
 };
-
-#define INCLUDE(table) { NULL, 0, POPT_ARG_INCLUDE_TABLE, table, 0, NULL, NULL }
 
 struct poptOption options_source[] = { INCLUDE(options_accept), INCLUDE(options_key), POPT_TABLEEND };
 struct poptOption options_source_long[] = { INCLUDE(options_accept), INCLUDE(options_key_long), POPT_TABLEEND };

@@ -9,7 +9,7 @@
 #include "common/sealed/domain-read.h"
 #include "common/sealed/member-places.h"
 
-/* --accept-changes, --accept-unsealed and the key options, for POPT_ARG_INCLUDE_TABLE. */
+/* --accept-changes, --accept-unsealed and the key options. */
 extern struct poptOption options_source[];
 extern struct poptOption options_source_long[];	/* without the letters of the key options */
 

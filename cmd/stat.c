@@ -27,10 +27,7 @@ static struct {
 
 static const struct poptOption options[] = {
 	{ "extents", 'e', POPT_ARG_NONE, &opt.extents, 0, "print every file extent as well", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_source, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_time, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
+	INCLUDE(options_source), INCLUDE(options_image), INCLUDE(options_time), INCLUDE(options_format),
 	POPT_TABLEEND
 };
 

@@ -6,7 +6,7 @@
 #include <popt.h>
 #include <stdint.h>
 
-/* --local-time, for POPT_ARG_INCLUDE_TABLE, in every command that prints times as dates. */
+/* --local-time, in every command that prints times as dates. */
 extern struct poptOption options_time[];
 
 #define DATE_TEXT_SIZE 64

@@ -28,8 +28,7 @@ static struct {
 static const struct poptOption options[] = {
 	{ "recursive", 'R', POPT_ARG_NONE, &opt.recursive, 0, "nested subvolumes as well", NULL },
 	{ "changed-since", 'c', POPT_ARG_STRING, &opt.since, 0, "only what was created, changed or deleted since this snapshot", "SNAPSHOT" },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
+	INCLUDE(options_image), INCLUDE(options_format),
 	POPT_TABLEEND
 };
 

@@ -23,8 +23,7 @@ static const struct poptOption options[] = {
 	{ "tree", 't', POPT_ARG_STRING, &opt.tree, 0, 
 	  "only this one: root, chunk, extent, dev, fs, csum, uuid, free-space, block-group, quota, raid-stripe, data-reloc, or its number", "TREE" },
 	{ "bytes", 'b', POPT_ARG_NONE, &opt.bytes, 0, "print bytes, not KiB, MiB, GiB", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_blocks, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, NULL, NULL },
+	INCLUDE(options_blocks), INCLUDE(options_format),
 	POPT_TABLEEND
 };
 

@@ -41,11 +41,11 @@ static struct poptOption options_what[] = {
 };
 
 static const struct poptOption options[] = {
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_what, 0, "What to check:", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_progress, 0, "Progress:", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_key, 0, "Key:", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, "Image:", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, "Output:", NULL },
+	INCLUDE_AS(options_what, "What to check:"),
+	INCLUDE_AS(options_progress, "Progress:"),
+	INCLUDE_AS(options_key, "Key:"),
+	INCLUDE_AS(options_image, "Image:"),
+	INCLUDE_AS(options_format, "Output:"),
 	POPT_TABLEEND
 };
 

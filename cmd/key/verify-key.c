@@ -13,10 +13,10 @@ static struct {
 } opt;
 
 static const struct poptOption options[] = {
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_key, 0, "Key:", NULL },
+	INCLUDE_AS(options_key, "Key:"),
 	{ "keyring", 0, POPT_ARG_STRING, &opt.keyring, 0, "try the key in the session, user or persistent keyring, or in that number", "WHICH" },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, "Image:", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, "Output:", NULL },
+	INCLUDE_AS(options_image, "Image:"),
+	INCLUDE_AS(options_format, "Output:"),
 	POPT_TABLEEND
 };
 
