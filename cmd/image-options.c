@@ -11,35 +11,23 @@
 
 struct image_options image_options;
 
-static void add_device(const char *path)
-{
-	char **more;
-
-	more = reallocarray(image_options.devices, image_options.n_devices + 1, sizeof(*more));
-	image_options.devices = more ? more : image_options.devices;
-	if (more && (more[image_options.n_devices] = strdup(path)))
-		image_options.n_devices++;
-	else
-		image_options.no_memory = true;
-}
-
-/* popt itself does not keep the values of an option that is given several times. */
-static void hear_device(poptContext context, enum poptCallbackReason reason, const struct poptOption *option, const char *path, const void *data)
-{
-	(void)context, (void)reason, (void)data;
-	if (option->val == 'D')
-		add_device(path);
-}
-
 void image_add_devices(const char *const *operand)
 {
-	while (*operand)
-		add_device(*operand++);
+	const size_t n = image_n_devices() - 1;
+	size_t n_more = 0;
+	char **more;
+
+	while (operand[n_more])
+		n_more++;
+	more = n_more > 0 ? reallocarray(image_options.devices, n + n_more + 1, sizeof(*more)) : NULL;
+	image_options.no_memory = n_more > 0 && !more;
+	for (size_t i = 0; more && i <= n_more; i++)
+		more[n + i] = (char *)operand[i];
+	image_options.devices = more ? more : image_options.devices;
 }
 
 static struct poptOption options_further[] = {
-	{ NULL, 0, POPT_ARG_CALLBACK, (void *)hear_device, 0, NULL, NULL },
-	{ "device", 0, POPT_ARG_STRING, NULL, 'D', "a further device of the filesystem, in any order; repeatable", "PATH" },
+	{ "device", 0, POPT_ARG_ARGV, &image_options.devices, 0, "a further device of the filesystem, in any order; repeatable", "=PATH" },
 	POPT_TABLEEND
 };
 
@@ -79,7 +67,7 @@ bool image_options_none(struct error *err)
 		const char *option;
 		bool is_given;
 	} all[] = {
-		{ "--device", image_options.n_devices > 0 || image_options.no_memory }, { "--image-offset", image_options.offset },
+		{ "--device", image_options.devices }, { "--image-offset", image_options.offset },
 		{ "--member", image_options.member }, { "--super", image_options.super },
 		{ "--backup-root", image_options.backup_root }, { "--tolerant", image_options.tolerant }, { "--with-log", image_options.with_log },
 	};
@@ -98,7 +86,11 @@ bool image_is_tolerant(void)
 
 size_t image_n_devices(void)
 {
-	return image_options.n_devices + 1;
+	size_t n = 0;
+
+	while (image_options.devices && image_options.devices[n])
+		n++;
+	return n + 1;
 }
 
 const char *image_device_name(const char *path, size_t i)

@@ -19,9 +19,8 @@ extern struct poptOption options_copies[];	/* only those about devices and super
 
 /* As they were given. */
 extern struct image_options {
-	char **devices;		/* further ones */
-	size_t n_devices;
-	bool no_memory;		/* for one of them */
+	char **devices;		/* further ones, NULL terminated; NULL: none */
+	bool no_memory;		/* for them */
 	char *offset, *super, *backup_root, *member;
 	int with_log, tolerant;
 } image_options;

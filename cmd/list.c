@@ -24,31 +24,11 @@ static struct {
 	int table, paths;
 	int snapshots, readonly, deleted;
 	int generation_column, all, only_inside;
-	struct ranges { char **at; size_t n; } generation, created_range;
-	bool no_memory;
+	char **generation, **created_range;
 	char *sort;
 } opt;
 
-/* popt itself does not keep the values of an option that is given several times. */
-static void add_range(poptContext context, enum poptCallbackReason reason, const struct poptOption *option, const char *text, const void *data)
-{
-	struct ranges *ranges = option->val == 'G' ? &opt.generation : &opt.created_range;
-	char **more;
-
-	(void)context, (void)reason, (void)data;
-	if (option->val != 'G' && option->val != 'C')
-		return;
-	more = reallocarray(ranges->at, ranges->n + 2, sizeof(*more));
-	ranges->at = more ? more : ranges->at;
-	if (!more || !(more[ranges->n] = strdup(text))) {
-		opt.no_memory = true;
-		return;
-	}
-	more[++ranges->n] = NULL;
-}
-
 static const struct poptOption options[] = {
-	{ NULL, 0, POPT_ARG_CALLBACK, (void *)add_range, 0, NULL, NULL },
 	{ "parent", 'p', POPT_ARG_NONE, &opt.parent, 0, "print the id of the parent as well", NULL },
 	{ "cgen", 'c', POPT_ARG_NONE, &opt.created, 0, "print the generation at creation as well", NULL },
 	{ "gen", 'g', POPT_ARG_NONE, &opt.generation_column, 0, "no effect: the generation is always printed", NULL },
@@ -62,8 +42,8 @@ static const struct poptOption options[] = {
 	{ "deleted", 'd', POPT_ARG_NONE, &opt.deleted, 0, "only those that are deleted and not yet cleaned up", NULL },
 	{ "below", 'o', POPT_ARG_NONE, &opt.only_inside, 0, "only those directly in SUBVOL", NULL },
 	{ "all", 'a', POPT_ARG_NONE, &opt.all, 0, "mark the paths of those not directly in SUBVOL with <FS_TREE>/", NULL },
-	{ "generation", 'G', POPT_ARG_STRING, NULL, 'G', "only generation N, or from N on (+N), or up to N (-N); repeatable", "RANGE" },
-	{ "created", 'C', POPT_ARG_STRING, NULL, 'C', "the same for the generation at creation", "RANGE" },
+	{ "generation", 'G', POPT_ARG_ARGV, &opt.generation, 0, "only generation N, or from N on (+N), or up to N (-N); repeatable", "=RANGE" },
+	{ "created", 'C', POPT_ARG_ARGV, &opt.created_range, 0, "the same for the generation at creation", "=RANGE" },
 	{ "sort", 0, POPT_ARG_STRING, &opt.sort, 0, "by rootid (default), gen, ogen or path; a - before a key reverses it", "KEY,..." },
 	INCLUDE(options_image), INCLUDE(options_time), INCLUDE(options_format),
 	POPT_TABLEEND
@@ -73,57 +53,53 @@ static const struct poptOption options[] = {
 
 #define CELL_SIZE 64
 
-static void number_cell(uint64_t number, char text[CELL_SIZE])
-{
-	snprintf(text, CELL_SIZE, "%" PRIu64, number);
-}
+enum cell { CELL_NUMBER, CELL_UUID, CELL_TIME };
 
-static void uuid_cell(const uint8_t *uuid, char text[CELL_SIZE])
-{
-	char digits[UUID_STR_LEN];
-
-	uuid_unparse_lower(uuid, digits);
-	snprintf(text, CELL_SIZE, "%-36s", uuid_is_null(uuid) ? "-" : digits);
-}
-
-static void id_cell(const struct subvolume *at, char text[CELL_SIZE]) { number_cell(at->id, text); }
-static void generation_cell(const struct subvolume *at, char text[CELL_SIZE]) { number_cell(at->root.generation, text); }
-static void created_cell(const struct subvolume *at, char text[CELL_SIZE]) { number_cell(at->root.otransid, text); }
-static void parent_cell(const struct subvolume *at, char text[CELL_SIZE]) { number_cell(at->parent_id, text); }
-static void own_uuid_cell(const struct subvolume *at, char text[CELL_SIZE]) { uuid_cell(at->root.uuid, text); }
-static void parent_uuid_cell(const struct subvolume *at, char text[CELL_SIZE]) { uuid_cell(at->root.parent_uuid, text); }
-static void received_uuid_cell(const struct subvolume *at, char text[CELL_SIZE]) { uuid_cell(at->root.received_uuid, text); }
-
-static void time_cell(const struct subvolume *at, char text[CELL_SIZE])
+/* text: CELL_SIZE bytes. */
+static void make_cell(enum cell kind, const void *value, char *text)
 {
 	static_assert(CELL_SIZE >= DATE_TEXT_SIZE, "a date is a cell");
-	if (at->root.otime.sec == 0 || !local_date_text(at->root.otime.sec, text))
-		strcpy(text, "-");
+	char digits[UUID_STR_LEN];
+
+	switch (kind) {
+	case CELL_NUMBER:
+		snprintf(text, CELL_SIZE, "%" PRIu64, *(const uint64_t *)value);
+		break;
+	case CELL_UUID:
+		uuid_unparse_lower(value, digits);
+		snprintf(text, CELL_SIZE, "%-36s", uuid_is_null(value) ? "-" : digits);
+		break;
+	case CELL_TIME:
+		if (*(const int64_t *)value == 0 || !local_date_text(*(const int64_t *)value, text))
+			strcpy(text, "-");
+	}
 }
 
 static const int always = 1;
 
+#define OF(member) offsetof(struct subvolume, member)
 static const struct column {
 	const char *name;
 	const int *wanted, *also;	/* printed if one of them is set */
-	void (*cell)(const struct subvolume *at, char text[CELL_SIZE]);
+	enum cell kind;
+	size_t at;
 	const char *table_gap;
 } columns[] = {
-	{ "ID", &always, &always, id_cell, "" },
-	{ "gen", &always, &always, generation_cell, "" },
-	{ "cgen", &opt.created, &opt.snapshots, created_cell, "" },
-	{ "parent", &opt.parent, &opt.parent, parent_cell, "" },
-	{ "top level", &always, &always, parent_cell, "\t" },
-	{ "otime", &opt.snapshots, &opt.snapshots, time_cell, "" },
-	{ "parent_uuid", &opt.parent_uuid, &opt.parent_uuid, parent_uuid_cell, "" },
-	{ "received_uuid", &opt.received_uuid, &opt.received_uuid, received_uuid_cell, "" },
-	{ "uuid", &opt.uuid, &opt.uuid, own_uuid_cell, "" },
+	{ "ID", &always, &always, CELL_NUMBER, OF(id), "" },
+	{ "gen", &always, &always, CELL_NUMBER, OF(root.generation), "" },
+	{ "cgen", &opt.created, &opt.snapshots, CELL_NUMBER, OF(root.otransid), "" },
+	{ "parent", &opt.parent, &opt.parent, CELL_NUMBER, OF(parent_id), "" },
+	{ "top level", &always, &always, CELL_NUMBER, OF(parent_id), "\t" },
+	{ "otime", &opt.snapshots, &opt.snapshots, CELL_TIME, OF(root.otime.sec), "" },
+	{ "parent_uuid", &opt.parent_uuid, &opt.parent_uuid, CELL_UUID, OF(root.parent_uuid), "" },
+	{ "received_uuid", &opt.received_uuid, &opt.received_uuid, CELL_UUID, OF(root.received_uuid), "" },
+	{ "uuid", &opt.uuid, &opt.uuid, CELL_UUID, OF(root.uuid), "" },
 };
 #define N_COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
 static bool is_wanted(const struct column *column)
 {
-	return *column->wanted || *column->also || (column->cell == created_cell && opt.created_range.n > 0);
+	return *column->wanted || *column->also || (column->at == OF(root.otransid) && opt.created_range);
 }
 
 static void print_heading(void)
@@ -155,7 +131,7 @@ static void print_text(const struct list_row *row, const struct seal *seal, bool
 	for (size_t i = 0; i < N_COLUMNS; i++) {
 		if (!is_wanted(&columns[i]))
 			continue;
-		columns[i].cell(subvolume, cell);
+		make_cell(columns[i].kind, (const uint8_t *)subvolume + columns[i].at, cell);
 		if (opt.table)
 			printf("%s\t%s", cell, columns[i].table_gap);
 		else
@@ -242,8 +218,8 @@ static bool run(const char *const *operand, struct error *err)
 		.snapshots = opt.snapshots,
 		.readonly = opt.readonly,
 		.deleted = opt.deleted,
-		.generation = opt.generation.at,
-		.created = opt.created_range.at,
+		.generation = opt.generation,
+		.created = opt.created_range,
 		.sort = opt.sort,
 	};
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
@@ -255,8 +231,6 @@ static bool run(const char *const *operand, struct error *err)
 	char tag[ROOT_TAG_TEXT_SIZE];
 	bool ok;
 
-	if (opt.no_memory)
-		return error_memory(err);
 	if (!subvolumes_open(operand[0], &volume, &list, err) || !unfinished_read(volume, &unfinished, err) ||
 	    !seals_read(&list, &seals, err) || !find_base(operand, &list, !volume, &choice.base, err))
 		return false;
