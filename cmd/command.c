@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The running command, and the values of its options. */
+/* The running command, the values of its options, and its words in a shell. */
 #include "cmd/command.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,4 +77,39 @@ bool option_bytes(const char *option, const char *text, uint64_t least, uint64_t
 	escape_text(text, strlen(text), given, sizeof(given));
 	error_set(err, ERROR_USAGE, "%s: \"%s\" is not a number from %" PRIu64 " to %" PRIu64, option, given, least, most);
 	return !is_number && error_hint(err, "4096, 0x1000, 4K and 4KiB are the same; M, G, T, P and E are understood as well");
+}
+
+char *shell_word(const char *path)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:@_";
+	char *shown = escape_new(path, strlen(path));
+	const bool escaped = shown && strcmp(shown, path) != 0;
+	const char *quote = escaped ? "\\'" : "'\\''";
+	char *word = NULL;
+	size_t len;
+	FILE *out = shown ? open_memstream(&word, &len) : NULL;
+
+	if (!out) {
+		free(shown);
+		return NULL;
+	}
+	if (path[0] == '-')	/* not an option */
+		fputs("./", out);
+	if (path[0] && path[strspn(path, plain)] == '\0') {
+		fputs(path, out);
+	} else {
+		fputs(escaped ? "$'" : "'", out);
+		for (const char *at = shown; *at; at++) {
+			if (*at == '\'')
+				fputs(quote, out);
+			else
+				fputc(*at, out);
+		}
+		fputc('\'', out);
+	}
+	free(shown);
+	if (fclose(out) == 0)
+		return word;
+	free(word);
+	return NULL;
 }

@@ -47,4 +47,10 @@ bool option_number(const char *option, const char *text, uint64_t least, uint64_
 /* The same for an address, an offset or a size: also hexadecimal, and with a unit (common/util/number.h). */
 bool option_bytes(const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *number, struct error *err) must_use;
 
+/*
+ * A file name in a form that a shell reads back, for printing: quoted if necessary, as $'...' if it also needs escaping, because \\ and
+ * \xNN mean the same there. Malloced; NULL: out of memory.
+ */
+char *shell_word(const char *path);
+
 #endif /* CMD_COMMAND_H */

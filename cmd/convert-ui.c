@@ -9,7 +9,7 @@
 
 #include "cmd/convert-print.h"
 #include "cmd/print.h"
-#include "cmd/progress-options.h"
+#include "cmd/progress.h"
 
 static volatile sig_atomic_t stop_asked;	/* the number of the signal */
 

@@ -13,7 +13,7 @@
 #include "cmd/key/domain-key.h"
 #include "cmd/operands.h"
 #include "cmd/print.h"
-#include "cmd/progress-options.h"
+#include "cmd/progress.h"
 #include "common/convert/convert.h"
 #include "common/sealed/domain.h"
 #include "common/util/hex.h"

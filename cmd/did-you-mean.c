@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
-#include "cmd/shell-word.h"
 #include "common/util/escape.h"
 #include "common/util/near.h"
 

@@ -9,11 +9,11 @@
 #include "cmd/command.h"
 #include "cmd/dump/items.h"
 #include "cmd/dump/super-fields.h"
-#include "cmd/image-options.h"
 #include "cmd/image.h"
+#include "cmd/image-options.h"
 #include "cmd/print.h"
 #include "cmd/row.h"
-#include "cmd/time-text.h"
+#include "cmd/value-text.h"
 #include "common/util/escape.h"
 #include "common/volume/supers.h"
 

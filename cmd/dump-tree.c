@@ -16,7 +16,7 @@
 #include "cmd/json.h"
 #include "cmd/print.h"
 #include "cmd/row.h"
-#include "cmd/time-text.h"
+#include "cmd/value-text.h"
 #include "common/fs/backref.h"
 #include "common/util/sorted64.h"
 

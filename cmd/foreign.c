@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd/shell-word.h"
+#include "cmd/command.h"
 #include "common/device/foreign.h"
 #include "common/device/partition.h"
 

@@ -12,7 +12,6 @@
 #include "cmd/image-found.h"
 #include "cmd/image-options.h"
 #include "cmd/print.h"
-#include "cmd/shell-word.h"
 #include "cmd/unfinished.h"
 #include "cmd/unpacked.h"
 #include "common/convert/look.h"

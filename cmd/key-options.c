@@ -10,7 +10,6 @@
 
 #include "cmd/command.h"
 #include "cmd/print.h"
-#include "cmd/shell-word.h"
 #include "format/crypt.h"
 
 static struct {

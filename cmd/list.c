@@ -14,8 +14,8 @@
 #include "cmd/print.h"
 #include "cmd/source.h"
 #include "cmd/subvolume-json.h"
-#include "cmd/time-text.h"
 #include "cmd/unfinished.h"
+#include "cmd/value-text.h"
 #include "common/util/escape.h"
 #include "common/util/plural.h"
 

@@ -7,10 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/inode-text.h"
 #include "cmd/json.h"
-#include "cmd/size-text.h"
-#include "cmd/time-text.h"
+#include "cmd/value-text.h"
 #include "common/crypto/secret.h"
 #include "common/util/escape.h"
 

@@ -12,11 +12,10 @@
 #include <linux/magic.h>
 
 #include "cmd/command.h"
-#include "cmd/image-options.h"
 #include "cmd/image.h"
+#include "cmd/image-options.h"
 #include "cmd/key-options.h"
 #include "cmd/print.h"
-#include "cmd/shell-word.h"
 #include "common/util/escape.h"
 #include "common/util/near.h"
 

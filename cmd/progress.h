@@ -3,9 +3,12 @@
 #ifndef CMD_PROGRESS_H
 #define CMD_PROGRESS_H
 
+#include <popt.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+
+#include "format/error.h"
 
 enum progress_mode { PROGRESS_NONE, PROGRESS_BAR, PROGRESS_JSON };
 
@@ -26,5 +29,10 @@ void progress_update(struct progress *progress, const char *what, uint64_t done,
 
 /* Removes the bar so that something else can be printed. */
 void progress_clear(struct progress *progress);
+
+extern struct poptOption options_progress[];
+
+/* On standard error, as the options say; also for unpacking a packed image. */
+bool progress_choose(struct progress *progress, struct error *err) must_use;
 
 #endif /* CMD_PROGRESS_H */

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "cmd/inode-text.h"
-#include "cmd/row.h"
 #include "cmd/print.h"
+#include "cmd/row.h"
 #include "cmd/source.h"
+#include "cmd/value-text.h"
 #include "common/util/escape.h"
 #include "common/util/number.h"
 #include "common/volume/device-range.h"

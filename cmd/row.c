@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "cmd/print.h"
-#include "cmd/size-text.h"
+#include "cmd/value-text.h"
 #include "common/crypto/secret.h"
 #include "common/util/escape.h"
 #include "common/util/hex.h"

@@ -14,8 +14,8 @@
 #include "cmd/show-quota.h"
 #include "cmd/source.h"
 #include "cmd/subvolume-json.h"
-#include "cmd/time-text.h"
 #include "cmd/unfinished.h"
+#include "cmd/value-text.h"
 #include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
 

@@ -77,4 +77,14 @@ bool reader_prove_path(struct domain_reader *reader, uint64_t subvolume, const c
 bool path_operand(const struct subvolume_list *list, uint64_t subvolume, const char *operand, char **path, struct file_id *found,
 		  struct error *err) must_use;
 
+/*
+ * Like source_choose(). Without a key, while a conversion is unfinished, source->extents stays NULL for all, because nobody can say which
+ * links are sealed.
+ */
+bool link_source_choose(const struct subvolume_list *list, uint64_t id, struct source *source, struct error *err) must_use;
+
+/* Reads the target of a symbolic link into *target, malloced. */
+bool link_target_read(struct extent_source *extents, const struct tree *tree, uint64_t inode, uint8_t **target, size_t *len,
+		      struct error *err) must_use;
+
 #endif /* CMD_SOURCE_H */

@@ -5,8 +5,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cmd/inode-text.h"
 #include "cmd/row.h"
+#include "cmd/value-text.h"
 #include "format/dir-entry.h"
 #include "format/file-extent.h"
 

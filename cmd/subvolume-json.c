@@ -6,8 +6,8 @@
 
 #include <stdlib.h>
 
-#include "cmd/inode-text.h"
 #include "cmd/print.h"
+#include "cmd/value-text.h"
 
 /* Absent if there is none. */
 static void json_uuid(struct json_object *line, const char *name, const uint8_t *bytes)

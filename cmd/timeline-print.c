@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cmd/inode-text.h"
 #include "cmd/print.h"
+#include "cmd/value-text.h"
 #include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
 

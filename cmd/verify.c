@@ -14,7 +14,6 @@
 #include "cmd/print.h"
 #include "cmd/progress.h"
 #include "cmd/row.h"
-#include "cmd/progress-options.h"
 #include "cmd/source.h"
 #include "cmd/subvolume-json.h"
 #include "cmd/unfinished.h"

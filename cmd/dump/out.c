@@ -8,9 +8,8 @@
 #include <string.h>
 #include <uuid/uuid.h>
 
-#include "cmd/inode-text.h"
 #include "cmd/json.h"
-#include "cmd/time-text.h"
+#include "cmd/value-text.h"
 #include "common/util/escape.h"
 #include "common/util/hex.h"
 

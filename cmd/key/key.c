@@ -9,7 +9,7 @@
 #include "cmd/image-options.h"
 #include "cmd/key-options.h"
 #include "cmd/print.h"
-#include "cmd/time-text.h"
+#include "cmd/value-text.h"
 
 static const struct key_verb *const verbs[] = {
 	&key_verb_list, &key_verb_in, &key_verb_out, &key_verb_status, &key_verb_export_volume_key,

@@ -9,7 +9,7 @@
 #include "cmd/key/verbs.h"
 #include "cmd/key/target.h"
 #include "cmd/print.h"
-#include "cmd/time-text.h"
+#include "cmd/value-text.h"
 #include "common/sealed/domain-keyring.h"
 #include "common/util/escape.h"
 

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "cmd/inode-text.h"
 #include "cmd/json.h"
+#include "cmd/value-text.h"
 
 static void prints_as(struct json_object *line, const char *want)
 {

@@ -1,12 +1,84 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Types, modes, flags, times and device numbers of inodes, as people read them. */
-#include "cmd/inode-text.h"
-#include "cmd/time-text.h"
+/* Sizes, times, and what inodes hold, as people read them. */
+#include "cmd/value-text.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
+
+#include "common/util/plural.h"
+
+const char *size_text(uint64_t bytes, char text[SIZE_TEXT_SIZE])
+{
+	static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	unsigned i = 0;
+
+	/* Rounded from whole numbers of the next smaller unit, as btrfs-progs do. */
+	for (; bytes >= 1024 * 1024 && i + 2 < sizeof(unit) / sizeof(unit[0]); i++)
+		bytes /= 1024;
+	if (bytes >= 1024)
+		snprintf(text, SIZE_TEXT_SIZE, "%.2f%s", (double)bytes / 1024, unit[i + 1]);
+	else
+		snprintf(text, SIZE_TEXT_SIZE, "%.2f%s", (double)bytes, unit[i]);
+	return text;
+}
+
+const char *size_with_bytes(uint64_t bytes, char text[SIZE_WITH_BYTES])
+{
+	char readable[SIZE_TEXT_SIZE];
+
+	if (bytes < 1024)
+		snprintf(text, SIZE_WITH_BYTES, "%" PRIu64 " byte%s", bytes, plural(bytes));
+	else
+		snprintf(text, SIZE_WITH_BYTES, "%s (%" PRIu64 " bytes)", size_text(bytes, readable), bytes);
+	return text;
+}
+
+static int is_local;
+
+struct poptOption options_time[] = {
+	{ "local-time", 0, POPT_ARG_NONE, &is_local, 0, "print times in the time zone of this machine, not in UTC", NULL },
+	POPT_TABLEEND
+};
+
+static bool break_down(int64_t sec, struct tm *tm)
+{
+	const time_t at = sec;
+
+	return is_local ? localtime_r(&at, tm) : gmtime_r(&at, tm);
+}
+
+const char *date_text(int64_t sec, char text[DATE_TEXT_SIZE])
+{
+	struct tm tm;
+
+	return break_down(sec, &tm) && strftime(text, DATE_TEXT_SIZE, "%Y-%m-%d %H:%M:%S", &tm) > 0 ? text : NULL;
+}
+
+const char *zone_text(int64_t sec, char text[ZONE_TEXT_SIZE])
+{
+	struct tm tm;
+
+	if (!break_down(sec, &tm) || strftime(text, ZONE_TEXT_SIZE, "%z", &tm) == 0)
+		text[0] = '\0';
+	return text;
+}
+
+const char *local_date_text(int64_t sec, char text[DATE_TEXT_SIZE])
+{
+	char zone[ZONE_TEXT_SIZE];
+	size_t used;
+
+	if (!date_text(sec, text))
+		return NULL;
+	used = strlen(text);
+	if (is_local)
+		snprintf(text + used, DATE_TEXT_SIZE - used, " %s", zone_text(sec, zone));
+	return text;
+}
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
