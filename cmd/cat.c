@@ -106,7 +106,7 @@ static bool open_source(struct run *run, struct error *err)
 
 	run->sources.place = on_place;
 	run->sources.context = run;
-	if (!export_sources_get(&run->sources, run->file.subvolume, true, &source, err))
+	if (!export_sources_get(&run->sources, run->file.subvolume, MUST_OPEN, &source, err))
 		return false;
 	if (!export_sources_end_key(&run->sources, false, err))
 		return false;
@@ -135,7 +135,7 @@ static bool on_source(void *context, uint64_t subvolume, struct extent_source **
 {
 	struct run *run = context;
 
-	return export_sources_get(&run->sources, subvolume, false, source, err);
+	return export_sources_get(&run->sources, subvolume, OPEN_IF_KEY_FITS, source, err);
 }
 
 static bool on_proof(void *context, const struct walk_entry *entry, struct export_proven *proven, struct error *err)

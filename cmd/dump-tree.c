@@ -72,14 +72,14 @@ struct dumping {
 
 /* --- one tree -------------------------------------------------------------------------------------------------- */
 
-static bool print_tree(struct dumping *dumping, struct dump_printer *printer, const struct dump_start *start, bool follow,
-		       struct error *err)
+static bool print_tree(struct dumping *dumping, struct dump_printer *printer, const struct dump_start *start, struct error *err)
 {
 	const struct dump_walk walk = {
 		.volume = dumping->volume,
 		.tolerant = image_is_tolerant(),
 		.depth_first = (opt.depth_first && !opt.level_order) || opt.crypt,
 		.leaves_only = opt.extents,
+		.only_root = !printer->has_tree && !opt.follow,
 		.first = dumping->has_range ? &dumping->first : NULL,
 		.last = dumping->has_range ? &dumping->last : NULL,
 		.show = dump_block_show,
@@ -98,7 +98,7 @@ static bool print_tree(struct dumping *dumping, struct dump_printer *printer, co
 	printer->last = walk.last;
 	printer->type = dumping->has_range ? dumping->type : -1;
 
-	const bool ok = dump_walk(&walk, start, follow, err);
+	const bool ok = dump_walk(&walk, start, err);
 
 	dumping->damaged |= printer->damaged;
 	return ok || (printer->has_tree ? error_prefix(err, "tree %" PRIu64, printer->tree) : false);
@@ -111,7 +111,7 @@ static bool print_super_tree(struct dumping *dumping, uint64_t id, struct error 
 	struct dump_start start;
 
 	dump_start_of_super(&dumping->volume->super, id, &start);
-	return start.logical == 0 || print_tree(dumping, &printer, &start, true, err);
+	return start.logical == 0 || print_tree(dumping, &printer, &start, err);
 }
 
 static bool print_root(struct dumping *dumping, const struct dump_root *root, struct error *err)
@@ -125,7 +125,7 @@ static bool print_root(struct dumping *dumping, const struct dump_root *root, st
 		.root_key = is_quirk ? NULL : &root->key,
 	};
 
-	return print_tree(dumping, &printer, &root->start, true, err);
+	return print_tree(dumping, &printer, &root->start, err);
 }
 
 /* --- short lists of roots ----------------------------------------------------------------------------------- */
@@ -257,7 +257,7 @@ static bool print_blocks(struct dumping *dumping, struct error *err)
 		const struct dump_start start = { .logical = dumping->blocks[i], .level = -1 };
 		struct dump_printer printer = { 0 };
 
-		if (!print_tree(dumping, &printer, &start, opt.follow, err))
+		if (!print_tree(dumping, &printer, &start, err))
 			return tell_wrong_address(dumping, start.logical, err);
 	}
 	return true;

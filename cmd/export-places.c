@@ -124,7 +124,7 @@ static bool take_found(struct taking *taking, const struct subvolume *subvolume,
 	const bool ok = tree_open(taking->list->volume, start->subvolume, &tree, err) &&
 	       read_start(&tree, start->inode, path, &inode, err) &&
 	       make_prefix(place, subvolume, path, taking->alone, S_ISDIR(inode.mode), err) &&
-	       (export_sources_get(taking->sources, start->subvolume, true, &source, err) || is_left_out(taking, err)) &&
+	       (export_sources_get(taking->sources, start->subvolume, MUST_OPEN, &source, err) || is_left_out(taking, err)) &&
 	       export_sources_prove_path(taking->sources, subvolume->id, path, start->subvolume, &place->name_differs, err);
 	if (ok && is_taken(taking->places))
 		free(taking->places->at[--taking->places->n].prefix);

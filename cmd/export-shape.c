@@ -93,7 +93,7 @@ bool export_shape_choose(const struct export_shape_options *opt, struct export_s
 	return choose_archive(opt, format, compression, given, shape, err);
 }
 
-struct place {
+struct named_file {
 	const char *option, *name;
 	dev_t device;
 	ino_t inode;		/* of the file, or of the directory in which it will be */
@@ -102,41 +102,41 @@ struct place {
 	bool is_known;
 };
 
-static bool locate_parent(struct place *place, const char *end, struct stat *st)
+static bool locate_parent(struct named_file *file, const char *end, struct stat *st)
 {
 	const char *last = end;
 	char *directory;
 	bool ok;
 
-	while (last > place->name && last[-1] != '/')
+	while (last > file->name && last[-1] != '/')
 		last--;
-	directory = last > place->name ? strndup(place->name, (size_t)(last - place->name)) : strdup(".");
+	directory = last > file->name ? strndup(file->name, (size_t)(last - file->name)) : strdup(".");
 	ok = directory && stat(directory, st) == 0;
 	free(directory);
-	place->last = last;
-	place->last_len = (size_t)(end - last);
+	file->last = last;
+	file->last_len = (size_t)(end - last);
 	return ok;
 }
 
-static void locate(struct place *place)
+static void locate(struct named_file *file)
 {
-	const char *end = place->name ? place->name + strlen(place->name) : NULL;
+	const char *end = file->name ? file->name + strlen(file->name) : NULL;
 	struct stat st;
 
-	if (!place->name || strcmp(place->name, "-") == 0)
+	if (!file->name || strcmp(file->name, "-") == 0)
 		return;
-	while (end > place->name + 1 && end[-1] == '/')
+	while (end > file->name + 1 && end[-1] == '/')
 		end--;
-	if (stat(place->name, &st) == 0)
+	if (stat(file->name, &st) == 0)
 		/* Two pipes, or /dev/null twice, are not a mistake. */
-		place->is_known = !S_ISCHR(st.st_mode);
+		file->is_known = !S_ISCHR(st.st_mode);
 	else
-		place->is_known = locate_parent(place, end, &st);
-	place->device = st.st_dev;
-	place->inode = st.st_ino;
+		file->is_known = locate_parent(file, end, &st);
+	file->device = st.st_dev;
+	file->inode = st.st_ino;
 }
 
-static bool is_same(const struct place *a, const struct place *b)
+static bool is_same(const struct named_file *a, const struct named_file *b)
 {
 	return a->is_known && b->is_known && a->device == b->device && a->inode == b->inode && !a->last == !b->last &&
 	       (!a->last || (a->last_len == b->last_len && memcmp(a->last, b->last, a->last_len) == 0));
@@ -144,7 +144,7 @@ static bool is_same(const struct place *a, const struct place *b)
 
 bool output_names_check(const char *output, const char *report, const char *manifest, const char *image, struct error *err)
 {
-	struct place made[] = { { "--output", output, .is_known = false }, { "--report", report, .is_known = false },
+	struct named_file made[] = { { "--output", output, .is_known = false }, { "--report", report, .is_known = false },
 				{ "--manifest", manifest, .is_known = false } };
 
 	for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
@@ -154,7 +154,7 @@ bool output_names_check(const char *output, const char *report, const char *mani
 				return error_set(err, ERROR_USAGE, "%s and %s are the same file", made[k].option, made[i].option);
 		}
 		for (size_t k = 0; k < image_n_devices(); k++) {
-			struct place read = { .name = image_device_name(image, k) };
+			struct named_file read = { .name = image_device_name(image, k) };
 
 			locate(&read);
 			if (!read.last && is_same(&made[i], &read))

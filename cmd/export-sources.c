@@ -140,7 +140,7 @@ static bool find_number(const struct export_sources *sources, const struct subvo
 	return true;
 }
 
-static bool open_source(struct export_sources *sources, const struct subvolume *subvolume, bool must_open,
+static bool open_source(struct export_sources *sources, const struct subvolume *subvolume, enum export_opening opening,
 			struct export_source *source, struct error *err)
 {
 	cleanup_domain struct domain *found = NULL;
@@ -159,7 +159,7 @@ static bool open_source(struct export_sources *sources, const struct subvolume *
 	if (!try_or_leave(sources, subvolume, number, must_open, &found, &domain, err))
 		return false;
 	if (!domain || !domain->domain) {
-		if (!domain || domain->error.kind == ERROR_NONE || (domain->error.kind == ERROR_KEY && !must_open))
+		if (!domain || domain->error.kind == ERROR_NONE || (domain->error.kind == ERROR_KEY && opening != MUST_OPEN))
 			return true;
 		*err = domain->error;
 		return false;
@@ -167,7 +167,7 @@ static bool open_source(struct export_sources *sources, const struct subvolume *
 	return source_open_reader(domain->domain, sources->list, subvolume, &source->reader, &source->extents, err);
 }
 
-bool export_sources_get(struct export_sources *sources, uint64_t id, bool must_open, struct extent_source **extents, struct error *err)
+bool export_sources_get(struct export_sources *sources, uint64_t id, enum export_opening opening, struct extent_source **extents, struct error *err)
 {
 	const struct subvolume *subvolume;
 	struct export_source source = { .subvolume = id };
@@ -175,7 +175,7 @@ bool export_sources_get(struct export_sources *sources, uint64_t id, bool must_o
 
 	for (size_t i = 0; i < sources->n; i++) {
 		if (sources->at[i].subvolume == id) {
-			sources->is_key_used |= must_open && sources->at[i].reader;
+			sources->is_key_used |= opening == MUST_OPEN && sources->at[i].reader;
 			*extents = sources->at[i].extents;
 			return true;
 		}
@@ -183,7 +183,7 @@ bool export_sources_get(struct export_sources *sources, uint64_t id, bool must_o
 	subvolume = subvolume_by_id(sources->list, id);
 	if (!subvolume)
 		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has no root item", id);
-	if (!open_source(sources, subvolume, must_open, &source, err))
+	if (!open_source(sources, subvolume, opening, &source, err))
 		/* An error of the key is not about this one. */
 		return err->kind == ERROR_KEY ? false : error_prefix(err, "subvolume %s", subvolume_name(sources->list, id, name));
 	if (!ARRAY_ROOM(sources->at, sources->n, sources->room, err)) {
@@ -191,7 +191,7 @@ bool export_sources_get(struct export_sources *sources, uint64_t id, bool must_o
 		return false;
 	}
 	sources->at[sources->n++] = source;
-	sources->is_key_used |= must_open && source.reader;
+	sources->is_key_used |= opening == MUST_OPEN && source.reader;
 	*extents = source.extents;
 	return true;
 }
@@ -406,7 +406,7 @@ bool export_sources_prove(struct export_sources *sources, const struct walk_entr
 		return false;
 	if (entry->is_stub)
 		return true;
-	if (!export_sources_get(sources, entry->tree->id, false, &extents, err))
+	if (!export_sources_get(sources, entry->tree->id, OPEN_IF_KEY_FITS, &extents, err))
 		return false;
 	if (sources->look && extents == sources->look_source && !convert_look_vouches(sources->look))
 		proven->differs |= EXPORT_NOT_VOUCHED;

@@ -43,8 +43,9 @@ struct export_sources {
  * from keyrings, or are asked for at the terminal, when what they open is met.
  */
 bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, struct error *err) must_use;	/* before place is set */
-/* *extents NULL: sealed, and no key was given or, if must_open is false, the key does not open it. must_open: another key is ERROR_KEY. */
-bool export_sources_get(struct export_sources *sources, uint64_t subvolume, bool must_open, struct extent_source **extents,
+/* *extents NULL: sealed, and no key was given or, with OPEN_IF_KEY_FITS, the key does not open it. MUST_OPEN: another key is ERROR_KEY. */
+enum export_opening { OPEN_IF_KEY_FITS, MUST_OPEN };
+bool export_sources_get(struct export_sources *sources, uint64_t subvolume, enum export_opening opening, struct extent_source **extents,
 			struct error *err) must_use;
 /*
  * Wipes the key: domains on which it was not tried stay closed. below: first tries it on those of all subvolumes below the ones whose

@@ -57,7 +57,7 @@ static bool on_source(void *context, uint64_t subvolume, struct extent_source **
 {
 	struct run *run = context;
 
-	return export_sources_get(&run->sources, subvolume, false, source, err);
+	return export_sources_get(&run->sources, subvolume, OPEN_IF_KEY_FITS, source, err);
 }
 
 /* Those nested in a directory that does not list them, so that the walk does not meet them. */

@@ -243,7 +243,6 @@ static bool open_all(const char *path, bool writable, struct volume_options *opt
 	return ok;
 }
 
-/* The texts of both rooms below begin with the path. */
 /* Can the trees be reached, with this backup root, or tolerantly? */
 static bool trees_read(const char *path, unsigned backup_root, bool tolerant, uint64_t *generation)
 {

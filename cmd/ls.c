@@ -155,8 +155,8 @@ static bool prove_row(const struct listing *listing, const struct tree *tree, st
 	if (!row_path(listing, row, &path, &len, err))
 		return false;
 
-	const bool ok = source_prove(listing->source, tree, row->file.inode, S_ISDIR(row->inode.mode) ? INODE_ENTRY_DIRECTORY : INODE_ENTRY_FILE,
-				     path, len, &row->is_not_authenticated, err);
+	const enum inode_entry_kind kind = S_ISDIR(row->inode.mode) ? INODE_ENTRY_DIRECTORY : INODE_ENTRY_FILE;
+	const bool ok = source_prove(listing->source, tree, (struct to_prove){ row->file.inode, kind, path, len }, &row->is_not_authenticated, err);
 
 	free(path);
 	return ok;
@@ -226,10 +226,10 @@ static bool take_entry(void *context, const struct dir_entry *dir_entry, struct 
 
 static bool print_directory(struct listing *listing, struct error *err)
 {
+	const struct to_prove names = { listing->dir, INODE_ENTRY_LISTING, listing->path, listing->path_len };
 	struct ls_entries *entries = &listing->entries;
 
-	if (!source_prove(listing->source, &listing->tree, listing->dir, INODE_ENTRY_LISTING, listing->path, listing->path_len,
-			  &listing->names_differ, err))
+	if (!source_prove(listing->source, &listing->tree, names, &listing->names_differ, err))
 		return false;
 
 	bool ok = dir_read_all(&listing->tree, listing->dir, listing->has_gap, take_entry, tell_gap, listing, &listing->parents, err);

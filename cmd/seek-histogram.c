@@ -76,8 +76,9 @@ void seek_histogram_free(struct seek_histogram *histogram)
 #define TICKS 20	/* one stands for a twentieth of all seeks */
 #define TICKS_RARE 2	/* a distance with up to this many is printed together with others */
 
-void seek_histogram_groups(struct seek_histogram *histogram, bool as_btrfs, seek_group *tell, void *context)
+void seek_histogram_groups(struct seek_histogram *histogram, enum seek_groups which, seek_group *tell, void *context)
 {
+	const bool as_btrfs = which == SEEKS_AS_BTRFS;
 	const uint64_t tick = histogram->n_seeks < TICKS ? 1 : histogram->n_seeks / TICKS;
 	uint64_t first = 0, last = 0, n = 0;
 
@@ -129,5 +130,5 @@ void seek_histogram_print(struct seek_histogram *histogram)
 	if (printing.tick == 0)
 		return;
 	printf("\tSeek histogram\n");
-	seek_histogram_groups(histogram, true, print_group, &printing);
+	seek_histogram_groups(histogram, SEEKS_AS_BTRFS, print_group, &printing);
 }

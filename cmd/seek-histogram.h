@@ -23,11 +23,12 @@ bool seek_histogram_add(struct seek_histogram *histogram, uint64_t distance, str
 void seek_histogram_free(struct seek_histogram *histogram);
 
 /*
- * Rare distances are combined until they are more than a tenth of all. as_btrfs: as btrfs inspect-internal tree-stats counts, which leaves
+ * Rare distances are combined until they are more than a tenth of all. SEEKS_AS_BTRFS: as btrfs inspect-internal tree-stats counts, which leaves
  * out the distance after such a group, and has no histogram for fewer than 20 seeks.
  */
+enum seek_groups { SEEKS_ALL, SEEKS_AS_BTRFS };
 typedef void seek_group(void *context, uint64_t first, uint64_t last, uint64_t n);
-void seek_histogram_groups(struct seek_histogram *histogram, bool as_btrfs, seek_group *tell, void *context);
+void seek_histogram_groups(struct seek_histogram *histogram, enum seek_groups which, seek_group *tell, void *context);
 
 /* The lines of btrfs inspect-internal tree-stats. */
 void seek_histogram_print(struct seek_histogram *histogram);

@@ -221,10 +221,9 @@ bool source_accepted_nothing(struct error *err)
 					    plural_is(n_accepted));
 }
 
-bool source_prove(const struct source *source, const struct tree *tree, uint64_t inode, enum inode_entry_kind kind, const void *name,
-		  size_t len, bool *differs, struct error *err)
+bool source_prove(const struct source *source, const struct tree *tree, struct to_prove what, bool *differs, struct error *err)
 {
-	static const char *const what[] = {
+	static const char *const texts[] = {
 		[INODE_ENTRY_FILE] = "it is not the file that was sealed",
 		[INODE_ENTRY_NAMES] = "it was not sealed under this name",
 		[INODE_ENTRY_DIRECTORY] = "its mode, owner, times or attributes are not as they were when it was sealed",
@@ -234,13 +233,13 @@ bool source_prove(const struct source *source, const struct tree *tree, uint64_t
 	char text[300];
 	bool proven = true;
 
-	if (source->reader && !domain_reader_proves(source->reader, tree, inode, kind, &proven, err))
+	if (source->reader && !domain_reader_proves(source->reader, tree, what.inode, what.kind, &proven, err))
 		return false;
 	*differs = !proven;
 	if (proven)
 		return true;
-	escape_text(len ? name : "/", len ? len : 1, text, sizeof(text));
-	error_set(&why, ERROR_CORRUPT, "%s: %s", text, what[kind]);
+	escape_text(what.len ? what.name : "/", what.len ? what.len : 1, text, sizeof(text));
+	error_set(&why, ERROR_CORRUPT, "%s: %s", text, texts[what.kind]);
 	return differs_from_sealed(&why, err);
 }
 

@@ -60,10 +60,15 @@ void source_close(struct source *source);
 
 /*
  * Is the inode, or each step of the path, as it was sealed? ERROR_CORRUPT if not; with --accept-changes it is reported by name instead,
- * with *differs. Nothing is checked if no key was given or nothing is sealed. name: what to report, as in the image.
+ * with *differs. Nothing is checked if no key was given or nothing is sealed.
  */
-bool source_prove(const struct source *source, const struct tree *tree, uint64_t inode, enum inode_entry_kind kind, const void *name,
-		  size_t len, bool *differs, struct error *err) must_use;
+struct to_prove {
+	uint64_t inode;
+	enum inode_entry_kind kind;
+	const void *name;	/* what to report, as in the image */
+	size_t len;
+};
+bool source_prove(const struct source *source, const struct tree *tree, struct to_prove what, bool *differs, struct error *err) must_use;
 bool source_prove_path(const struct source *source, uint64_t subvolume, const char *path, bool *differs, struct error *err) must_use;
 /* At the end: ERROR_CORRUPT if anything was accepted, because then not everything is authentic. */
 bool source_accepted_nothing(struct error *err) must_use;

@@ -117,7 +117,7 @@ static void count_extent(const struct file_extent *e, bool sealed, struct extent
 	totals->n_compressed[e->compression] += !is_hole;
 }
 
-bool stat_extents(const struct stat_file *file, uint32_t mode, struct stat_seal *seal, bool print, struct extent_totals *totals,
+bool stat_extents(const struct stat_file *file, uint32_t mode, struct stat_seal *seal, enum extents_how how, struct extent_totals *totals,
 		  struct error *err)
 {
 	const struct key first = { file->inode, KEY_EXTENT_DATA, 0 };
@@ -136,7 +136,7 @@ bool stat_extents(const struct stat_file *file, uint32_t mode, struct stat_seal 
 		if (!is_sealed(seal, &iter, mode, &extent, &sealed, err))
 			return false;
 		count_extent(&extent, sealed, totals);
-		if (print)
+		if (how == EXTENTS_PRINTED)
 			print_extent(file, iter.key.offset, &extent, sealed, seal);
 		if (!tree_next(&iter, err))
 			return false;

@@ -22,8 +22,9 @@ struct extent_totals {
 	uint64_t n_encrypted;	/* encryption other than 0, from another program than this one */
 };
 
-/* print: one line for each extent as well.  mode: of the inode. */
-bool stat_extents(const struct stat_file *file, uint32_t mode, struct stat_seal *seal, bool print, struct extent_totals *totals,
+/* Counts them, and prints a line for each as well. mode: of the inode. */
+enum extents_how { EXTENTS_COUNTED, EXTENTS_PRINTED };
+bool stat_extents(const struct stat_file *file, uint32_t mode, struct stat_seal *seal, enum extents_how how, struct extent_totals *totals,
 		  struct error *err) must_use;
 
 #endif /* CMD_STAT_ITEMS_H */

@@ -186,18 +186,20 @@ static bool read_subject(struct looking *looking, uint64_t from, struct subject 
 {
 	const struct subvolume_list *list = looking->list;
 	const struct stat_file file = { &at->tree, at->file.inode, at->path };
+	struct to_prove what = { .inode = at->file.inode, .name = at->path, .len = strlen(at->path) };
 	bool path_differs = false;
 
 	if (!tree_open(list->volume, at->file.subvolume, &at->tree, err) || !inode_get(&at->tree, at->file.inode, &at->inode, err) ||
 	    !stat_seal_read(list, at->file.subvolume, &looking->seal, err) || !choose_source(looking, at->file.subvolume, err) ||
-	    !source_prove_path(&looking->source, from, at->path, &path_differs, err) ||
-	    !source_prove(&looking->source, &at->tree, at->file.inode, S_ISDIR(at->inode.mode) ? INODE_ENTRY_DIRECTORY : INODE_ENTRY_FILE,
-			  at->path, strlen(at->path), &at->differs, err))
+	    !source_prove_path(&looking->source, from, at->path, &path_differs, err))
+		return false;
+	what.kind = S_ISDIR(at->inode.mode) ? INODE_ENTRY_DIRECTORY : INODE_ENTRY_FILE;
+	if (!source_prove(&looking->source, &at->tree, what, &at->differs, err))
 		return false;
 	at->differs |= path_differs;
 	at->is_not_authenticated = looking->seal.is_sealed && source_is_closed(&looking->source);
 	if (S_ISREG(at->inode.mode))
-		return stat_extents(&file, at->inode.mode, &looking->seal, false, &at->extents, err) ||
+		return stat_extents(&file, at->inode.mode, &looking->seal, EXTENTS_COUNTED, &at->extents, err) ||
 		       volume_tolerates(list->volume, err);
 	if (!S_ISLNK(at->inode.mode))
 		return true;
@@ -223,7 +225,7 @@ static bool print_one(struct looking *looking, uint64_t from, const char *path, 
 		print_subject(&at, list->volume->super.sector_size);
 	wiped_free(at.target, at.target_len);
 	return ok && (stat_xattrs(&subject, err) || volume_tolerates(list->volume, err)) &&
-	       (!opt.extents || stat_extents(&subject, at.inode.mode, &looking->seal, true, &at.extents, err) ||
+	       (!opt.extents || stat_extents(&subject, at.inode.mode, &looking->seal, EXTENTS_PRINTED, &at.extents, err) ||
 		volume_tolerates(list->volume, err));
 }
 

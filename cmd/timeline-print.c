@@ -13,26 +13,24 @@
 #include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
 
-static bool time_differs(const struct inode_time *a, const struct inode_time *b)
-{
-	return a->sec != b->sec || a->nsec != b->nsec;
-}
+/* What a line tells of an inode, and what is compared. A time is compared without what follows its nanoseconds. */
+#define MEMBER(member) { #member, offsetof(struct inode, member), sizeof(((struct inode *)0)->member) }
+#define TIME(member) { #member, offsetof(struct inode, member), offsetof(struct inode_time, nsec) + sizeof(((struct inode_time *)0)->nsec) }
+static const struct {
+	const char *name;
+	size_t at, size;
+} fields[] = {
+	TIME(atime), TIME(mtime), TIME(ctime), TIME(otime), MEMBER(size), { "links", offsetof(struct inode, n_links), sizeof(uint32_t) },
+	MEMBER(mode), MEMBER(uid), MEMBER(gid), MEMBER(flags),
+};
 
-/* Bit i: the i-th of the fields below. */
-static const char *const fields[] = { "atime", "mtime", "ctime", "otime", "size", "links", "mode", "uid", "gid", "flags" };
-
+/* Bit i: the i-th of the fields. */
 static unsigned differences(const struct inode *a, const struct inode *b)
 {
-	const bool differ[] = {
-		time_differs(&a->atime, &b->atime), time_differs(&a->mtime, &b->mtime), time_differs(&a->ctime, &b->ctime),
-		time_differs(&a->otime, &b->otime), a->size != b->size, a->n_links != b->n_links, a->mode != b->mode,
-		a->uid != b->uid, a->gid != b->gid, a->flags != b->flags,
-	};
 	unsigned bits = 0;
 
-	static_assert(sizeof(differ) / sizeof(differ[0]) == sizeof(fields) / sizeof(fields[0]), "one name each");
-	for (unsigned i = 0; i < sizeof(differ) / sizeof(differ[0]); i++)
-		bits |= (unsigned)differ[i] << i;
+	for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		bits |= (unsigned)(memcmp((const uint8_t *)a + fields[i].at, (const uint8_t *)b + fields[i].at, fields[i].size) != 0) << i;
 	return bits;
 }
 
@@ -125,7 +123,7 @@ static void json_change(struct json_object *line, const struct moment *moment)
 
 		for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 			if (bits & 1u << i)
-				snprintf(differ + strlen(differ), sizeof(differ) - strlen(differ), "%s%s", differ[0] ? " " : "", fields[i]);
+				snprintf(differ + strlen(differ), sizeof(differ) - strlen(differ), "%s%s", differ[0] ? " " : "", fields[i].name);
 		}
 		json_text(line, "differ", differ);
 		before = json_line();

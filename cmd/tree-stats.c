@@ -168,7 +168,7 @@ static void print_histogram(const struct row *row, struct seek_histogram *seeks)
 		return;
 	}
 	groups = json_array();
-	seek_histogram_groups(seeks, false, append_group, groups);
+	seek_histogram_groups(seeks, SEEKS_ALL, append_group, groups);
 	json_member(row->json, "seek_histogram", groups);
 }
 

@@ -87,7 +87,7 @@ bool dump_roots_read(struct volume *volume, uint64_t id, bool tolerant, struct d
 	struct dump_start start;
 
 	dump_start_of_super(&volume->super, id, &start);
-	return dump_walk(&walk, &start, true, err);
+	return dump_walk(&walk, &start, err);
 }
 
 void dump_roots_free(struct dump_roots *roots)

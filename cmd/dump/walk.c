@@ -222,7 +222,7 @@ static bool run_pass(const struct dump_walk *walk, int level, const struct held 
 	return ok;
 }
 
-bool dump_walk(const struct dump_walk *walk, const struct dump_start *start, bool follow, struct error *err)
+bool dump_walk(const struct dump_walk *walk, const struct dump_start *start, struct error *err)
 {
 	const struct pass all = { .walk = walk, .level = -1 };
 	cleanup_held struct held root = { 0 };
@@ -234,7 +234,7 @@ bool dump_walk(const struct dump_walk *walk, const struct dump_start *start, boo
 	}
 	if (!show(&all, &root, root.node.level, err))
 		return false;
-	if (!follow || node_is_leaf(&root.node) || root.node.level >= LEVEL_MAX)
+	if (walk->only_root || node_is_leaf(&root.node) || root.node.level >= LEVEL_MAX)
 		return true;
 	if (walk->depth_first || walk->leaves_only || walk->first || walk->last)
 		return run_pass(walk, -1, &root, err);

@@ -21,6 +21,7 @@ struct dump_walk {
 	bool tolerant;
 	bool depth_first;		/* otherwise level by level */
 	bool leaves_only;
+	bool only_root;			/* nothing below the first block */
 	const struct key *first, *last;	/* NULL: every key; otherwise leaves that may have keys from first to last, and no inner nodes */
 	/* If problems->n > 0, items of a leaf must be read with node_salvage_item(). */
 	bool (*show)(void *context, const struct node *node, const struct dump_problems *problems, struct error *err);
@@ -35,7 +36,6 @@ struct dump_start {
 	int level;
 };
 
-/* follow: also what is below the block. */
-bool dump_walk(const struct dump_walk *walk, const struct dump_start *start, bool follow, struct error *err) must_use;
+bool dump_walk(const struct dump_walk *walk, const struct dump_start *start, struct error *err) must_use;
 
 #endif /* CMD_DUMP_WALK_H */
