@@ -68,13 +68,13 @@ static struct export_domain *tried(const struct export_sources *sources, uint16_
 	return NULL;
 }
 
-/* With the key that was given; otherwise with one in a keyring or, where must_open, with one that is asked for. */
-static bool open_domain(const struct export_sources *sources, const struct subvolume *subvolume, bool must_open, struct domain *domain, bool *opened,
+/* With the key that was given; otherwise with one in a keyring or, with MUST_OPEN, with one that is asked for. */
+static bool open_domain(const struct export_sources *sources, const struct subvolume *subvolume, enum export_opening opening, struct domain *domain, bool *opened,
 			struct error *err)
 {
 	char what[DOMAIN_KEY_WHAT_SIZE];
 	const struct domain_key_ask ask = {
-		.need = must_open ? DOMAIN_KEY_IF_PERSON : DOMAIN_KEY_IF_GIVEN,
+		.need = opening == MUST_OPEN ? DOMAIN_KEY_IF_PERSON : DOMAIN_KEY_IF_GIVEN,
 		.image = sources->list->volume->device->name, .what = domain_key_what(subvolume, what),
 	};
 
@@ -85,7 +85,7 @@ static bool open_domain(const struct export_sources *sources, const struct subvo
 }
 
 /* Tries the key once. Takes the domain (reads it if *domain is NULL) if the key opens it. */
-static bool try_domain(struct export_sources *sources, const struct subvolume *subvolume, uint16_t number, bool must_open, struct domain **domain,
+static bool try_domain(struct export_sources *sources, const struct subvolume *subvolume, uint16_t number, enum export_opening opening, struct domain **domain,
 		       struct export_domain **out, struct error *err)
 {
 	bool opened;
@@ -101,19 +101,19 @@ static bool try_domain(struct export_sources *sources, const struct subvolume *s
 	**out = (struct export_domain){ .number = number };
 	if (sources->is_key_gone) {
 		error_set(&(*out)->error, ERROR_KEY, "the key was not tried on it");
-	} else if (open_domain(sources, subvolume, must_open, *domain, &opened, &(*out)->error) && opened) {
+	} else if (open_domain(sources, subvolume, opening, *domain, &opened, &(*out)->error) && opened) {
 		(*out)->domain = TAKE(*domain);
 	}
 	return true;
 }
 
 /* The same, but where no key was given a sealed subvolume stays closed, whatever is wrong with its header: *out is NULL. */
-static bool try_or_leave(struct export_sources *sources, const struct subvolume *subvolume, uint16_t number, bool must_open, struct domain **domain,
+static bool try_or_leave(struct export_sources *sources, const struct subvolume *subvolume, uint16_t number, enum export_opening opening, struct domain **domain,
 			 struct export_domain **out, struct error *err)
 {
 	struct error why = { 0 };
 
-	if (try_domain(sources, subvolume, number, must_open, domain, out, &why))
+	if (try_domain(sources, subvolume, number, opening, domain, out, &why))
 		return true;
 	*out = NULL;
 	if (key_options_given() || error_is_machine(&why))
@@ -156,7 +156,7 @@ static bool open_source(struct export_sources *sources, const struct subvolume *
 		return true;
 	if (found && domain_is_being_converted(found))
 		return take_look(sources, source, err);
-	if (!try_or_leave(sources, subvolume, number, must_open, &found, &domain, err))
+	if (!try_or_leave(sources, subvolume, number, opening, &found, &domain, err))
 		return false;
 	if (!domain || !domain->domain) {
 		if (!domain || domain->error.kind == ERROR_NONE || (domain->error.kind == ERROR_KEY && opening != MUST_OPEN))
@@ -243,7 +243,7 @@ static bool try_below(struct export_sources *sources, enum below *below, size_t 
 		struct export_domain *ignored;
 
 		if (at->claim > DOMAIN_NONE && !at->must_ask && ask_below(sources, below, way, i) == BELOW_YES &&
-		    !try_or_leave(sources, &sources->list->at[i], at->number, false, &domain, &ignored, err))
+		    !try_or_leave(sources, &sources->list->at[i], at->number, OPEN_IF_KEY_FITS, &domain, &ignored, err))
 			return false;
 	}
 	return true;

@@ -7,8 +7,8 @@
 #include <uuid/uuid.h>
 
 #include "cmd/dump/items.h"
-#include "cmd/json.h"
 #include "cmd/print.h"
+#include "cmd/row.h"
 #include "common/util/hex.h"
 #include "format/node-salvage.h"
 
@@ -16,14 +16,24 @@
 
 static const struct bit_name header_flags[] = { { 1, "WRITTEN" }, { 2, "RELOC" } };
 
-static struct json_object *new_line(const struct dump_printer *printer, uint64_t logical)
+static struct row begin_line(const struct dump_printer *printer, uint64_t logical)
 {
-	struct json_object *line = json_line();
+	const struct row row = row_begin(NULL);
 
 	if (printer->has_tree)
-		json_u64(line, "tree", printer->tree);
-	json_u64(line, "block", logical);
-	return line;
+		row_u64(&row, "tree", NULL, printer->tree);
+	row_u64(&row, "block", NULL, logical);
+	return row;
+}
+
+static void put_key(const struct row *row, const char *before, const struct key *key)
+{
+	char text[KEY_TEXT_SIZE];
+
+	row_text(row, "key", before, key_text(key, text));
+	row_u64(row, "objectid", NULL, key->objectid);
+	row_number(row, "type", NULL, key->type);
+	row_u64(row, "offset", NULL, key->offset);
 }
 
 static void print_title(struct dump_printer *printer)
@@ -83,7 +93,7 @@ static void print_header(const struct dump_printer *printer, const struct node *
 static void print_json_header(const struct dump_printer *printer, const struct node *node, const struct dump_problems *problems)
 {
 	const struct disk_header *disk = (const struct disk_header *)node->bytes;
-	struct json_object *line = new_line(printer, node->logical);
+	struct json_object *line = begin_line(printer, node->logical).json;
 	struct dump dump = { .object = json_line() };
 	char text[OBJECT_TEXT_SIZE];
 
@@ -123,58 +133,38 @@ static void print_pointers(const struct dump_printer *printer, const struct node
 {
 	for (uint32_t slot = 0; slot < node->n_items; slot++) {
 		const struct key key = node_key(node, slot);
-		const uint64_t child = node_child(node, slot), generation = node_child_generation(node, slot);
-		char text[KEY_TEXT_SIZE];
+		const struct row row = begin_line(printer, node->logical);
 
-		if (!format_is_json()) {
-			printf("\tkey %s block %" PRIu64 " gen %" PRIu64 "\n", key_text(&key, text), child, generation);
-			continue;
-		}
-
-		struct json_object *line = new_line(printer, node->logical);
-
-		json_number(line, "level", node->level);
-		json_number(line, "slot", slot);
-		json_text(line, "key", key_text(&key, text));
-		json_u64(line, "objectid", key.objectid);
-		json_number(line, "type", key.type);
-		json_u64(line, "offset", key.offset);
-		json_u64(line, "child", child);
-		json_u64(line, "generation", generation);
-		json_print(line, stdout);
+		row_number(&row, "level", NULL, node->level);
+		row_number(&row, "slot", NULL, slot);
+		put_key(&row, "\tkey ", &key);
+		row_u64(&row, "child", " block ", node_child(node, slot));
+		row_u64(&row, "generation", " gen ", node_child_generation(node, slot));
+		row_end(&row);
 	}
 }
 
 static void print_item(struct dump_printer *printer, const struct node *node, uint32_t slot, const struct salvaged_item *found)
 {
 	const struct key key = node_key(node, slot);
+	const struct row row = begin_line(printer, node->logical);
 	struct dump dump = {
-		.key = &key, .super = printer->super, .indent = 2, .names = printer->names, .csums = printer->data_csums, .tags = printer->tags,
+		.key = &key, .super = printer->super, .object = row.json ? json_line() : NULL, .indent = 2,
+		.names = printer->names, .csums = printer->data_csums, .tags = printer->tags,
 	};
-	struct json_object *line = NULL;
-	char text[KEY_TEXT_SIZE];
 
-	if (format_is_json()) {
-		line = new_line(printer, node->logical);
-		json_number(line, "slot", slot);
-		json_text(line, "key", key_text(&key, text));
-		json_u64(line, "objectid", key.objectid);
-		json_number(line, "type", key.type);
-		json_u64(line, "offset", key.offset);
-		json_number(line, "itemoff", found->offset);
-		json_number(line, "itemsize", found->size);
-		dump.object = json_line();
-	} else {
-		printf("\titem %" PRIu32 " key %s itemoff %" PRIu32 " itemsize %" PRIu32 "\n", slot, key_text(&key, text), found->offset,
-		       found->size);
-	}
+	row_number(&row, "slot", "\titem ", slot);
+	put_key(&row, " key ", &key);
+	row_number(&row, "itemoff", " itemoff ", found->offset);
+	row_number(&row, "itemsize", " itemsize ", found->size);
+	row_words(&row, "\n");
 	if (!found->inside)
 		dump_text(&dump, "invalid:", "the item is not inside the block");
 	printer->damaged |= !found->inside || !dump_one_item(&dump, found->item);
 	dump_end_line(&dump);
-	if (line) {
-		json_member(line, "item", dump.object);
-		json_print(line, stdout);
+	if (row.json) {
+		json_member(row.json, "item", dump.object);
+		json_print(row.json, stdout);
 	}
 }
 
@@ -240,14 +230,16 @@ void dump_block_report(void *context, const struct report *report)
 
 	printer->damaged = true;
 	print_title(printer);
-	if (format_is_json()) {
-		struct json_object *line = new_line(printer, report->logical);
+
+	const struct row row = begin_line(printer, report->logical);
+
+	row_u64(&row, NULL, "block ", report->logical);
+	row_text(&row, NULL, " not shown\ninvalid: ", report->text);
+	if (row.json) {
 		struct json_object *invalid = json_array();
 
 		json_append_text(invalid, report->text);
-		json_member(line, "invalid", invalid);
-		json_print(line, stdout);
-	} else {
-		printf("block %" PRIu64 " not shown\ninvalid: %s\n", report->logical, report->text);
+		json_member(row.json, "invalid", invalid);
 	}
+	row_end(&row);
 }
