@@ -19,7 +19,7 @@ static void dump_mode(struct dump *dump, const char *label, uint8_t mode)
 		return;
 	}
 	snprintf(text, sizeof(text), "%u (%s)", mode, name ? name : "unknown");
-	LINE(dump_text(dump, label, text));
+	dump_text(dump, label, text);
 }
 
 /* As btrfs-progs 7.1 prints them, followed by what they mean. */

@@ -24,14 +24,14 @@ static struct {
 } opt;
 
 static const struct poptOption options[] = {
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_key, 0, "Key:", NULL },
+	INCLUDE_AS(options_key, "Key:"),
 	{ "keyring", 0, POPT_ARG_STRING, &opt.keyring, 0, "in, out, status: the session (default), user or persistent keyring, or its number", "WHICH" },
 	{ "timeout", 0, POPT_ARG_STRING, &opt.timeout, 0, "in: the kernel forgets the key after so many seconds", "SECONDS" },
 	{ "forget", 0, POPT_ARG_NONE, &opt.forget, 0, "out: remove every trace of the key from the keyring", NULL },
 	{ "batch-mode", 'q', POPT_ARG_NONE, &opt.batch, 0, "ask no questions, assume yes", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_image, 0, "Image:", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_time, 0, NULL, NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, options_format, 0, "Output:", NULL },
+	INCLUDE_AS(options_image, "Image:"),
+	INCLUDE(options_time),
+	INCLUDE_AS(options_format, "Output:"),
 	POPT_TABLEEND
 };
 
