@@ -15,6 +15,7 @@
 #include "common/convert/keyless.h"
 #include "common/convert/lost-record.h"
 #include "common/convert/memory.h"
+#include "common/convert/plan-room.h"
 #include "common/convert/plan.h"
 #include "common/convert/replay-data.h"
 #include "common/convert/run.h"

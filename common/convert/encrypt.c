@@ -7,6 +7,7 @@
 #include "common/convert/check-units.h"
 #include "common/convert/conversion.h"
 #include "common/convert/differing.h"
+#include "common/convert/plan-room.h"
 #include "common/convert/plan.h"
 #include "common/convert/preflight.h"
 #include "common/convert/run.h"
