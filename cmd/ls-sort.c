@@ -3,8 +3,22 @@
 #include "cmd/ls-sort.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/util/array.h"
+
+bool ls_order_choose(const char *sort, bool reverse, enum ls_order *order, struct error *err)
+{
+	static const char *const names[] = { [LS_UNSORTED] = "none", [LS_BY_NAME] = "name", [LS_BY_SIZE] = "size", [LS_BY_TIME] = "time" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!sort || strcmp(sort, names[i]) == 0) {
+			*order = (enum ls_order)i;
+			return !reverse || i != LS_UNSORTED || error_set(err, ERROR_USAGE, "--reverse is for --sort=name, size or time, -S and -t");
+		}
+	}
+	return error_set(err, ERROR_USAGE, "--sort takes none, name, size or time");
+}
 
 bool ls_entries_add(struct ls_entries *entries, const struct ls_entry *entry, struct error *err)
 {

@@ -22,6 +22,9 @@ struct ls_entries {
 	size_t bytes;		/* of memory */
 };
 
+/* By what --sort says: none, name, size or time; NULL: none. */
+bool ls_order_choose(const char *sort, bool reverse, enum ls_order *order, struct error *err) must_use;
+
 /* The most memory that a directory may take; a larger one can be listed unsorted. */
 #define LS_SORT_MAX (256u << 20)
 

@@ -68,6 +68,8 @@ struct listing {
 	bool has_gap;			/* the inode of the directory is lost */
 	struct inode_parents parents;
 	struct ls_entries entries;	/* of the directory, if they are to be sorted */
+	struct set64 unproven;		/* directories of the subvolume asked for whose lists are not proven */
+	bool name_differs;		/* of the directory, which is in one of these: the same as path_differs */
 };
 
 static bool read_link(const struct listing *listing, const struct tree *tree, struct ls_row *row, struct error *err)
@@ -96,7 +98,12 @@ static void hear(void *context, const struct report *report)
 static void tell(struct listing *listing, const uint8_t *path, size_t len, const struct error *what)
 {
 	struct report report = report_of(REPORT_DAMAGED, what);
+	char name[256];
+	const size_t name_len = escape_text(path, len, name, sizeof(name));
 
+	/* Some texts begin with the path. */
+	if (len > 0 && name_len < sizeof(name) && strncmp(report.text, name, name_len) == 0 && strncmp(report.text + name_len, ": ", 2) == 0)
+		report.text += name_len + 2;
 	report.path = path;
 	report.path_len = len;
 	hear(listing, &report);
@@ -176,7 +183,7 @@ static bool print_row(struct listing *listing, struct ls_row *row, struct error 
 		    !survive(listing, row, &what, err))
 			return false;
 	}
-	row->is_not_authenticated |= listing->is_closed || listing->path_differs || listing->names_differ;
+	row->is_not_authenticated |= listing->is_closed || listing->path_differs || listing->names_differ || listing->name_differs;
 	if (format_is_json() && unfinished_has(listing->unfinished, listing->list, subvolume_by_id(listing->list, row->file.subvolume)))
 		row->conversion = listing->unfinished;
 	if (format_is_json())
@@ -296,14 +303,33 @@ static bool choose_nested(struct listing *listing, uint64_t id, struct error *er
 	return warn_place(listing, subvolume, err);
 }
 
+/* The list of a directory proves the names in it. Where it is not proven, each directory is asked for its own. */
+static bool prove_directory(struct listing *listing, const struct walk_entry *entry, struct error *what)
+{
+	listing->name_differs = false;
+	return entry->holder != listing->start || !set64_has(&listing->unproven, entry->directory) ||
+	       source_prove_directory(listing->source, entry, &listing->name_differs, what);
+}
+
+/* Damage in one directory must not hide the others. */
+static bool survive_directory(struct listing *listing, const struct walk_entry *entry, const struct error *what, struct error *err)
+{
+	if (what->kind != ERROR_CORRUPT)
+		return *err = *what, false;
+	tell(listing, entry->path, entry->path_len, what);
+	return true;
+}
+
 static bool walk_entry(void *context, const struct walk_entry *entry, bool *descend, struct error *err)
 {
 	struct listing *listing = context;
 	struct error what = { 0 };
 
-	(void)descend;
 	if (!S_ISDIR(entry->inode.mode))
 		return true;
+	*descend = prove_directory(listing, entry, &what);
+	if (!*descend)
+		return survive_directory(listing, entry, &what, err);
 	print_heading(listing, entry);
 	if (entry->is_stub) {
 		listing->n_bad += print_empty_wrong(&listing->places->lost, entry, ".");
@@ -316,13 +342,12 @@ static bool walk_entry(void *context, const struct walk_entry *entry, bool *desc
 	listing->path_len = entry->path_len;
 	if (!choose_nested(listing, entry->tree->id, err))
 		return false;
-	if (print_directory(listing, &what))
-		return true;
-	if (what.kind != ERROR_CORRUPT)
-		return *err = what, false;
-	/* Damage in one directory must not hide the others. */
-	tell(listing, entry->path, entry->path_len, &what);
-	return true;
+	const bool is_printed = print_directory(listing, &what);
+
+	if ((!is_printed || listing->names_differ) && entry->tree->id == listing->start &&
+	    !set64_add(&listing->unproven, entry->number, NULL, err))
+		return false;
+	return is_printed || survive_directory(listing, entry, &what, err);
 }
 
 static bool print_below(struct listing *listing, const struct file_id *file, const char *path, struct error *err)
@@ -401,29 +426,13 @@ static bool print_listing(const struct subvolume_list *list, uint64_t subvolume,
 	else
 		ok = opt.recursive ? print_below(&listing, file, path, err) : print_directory(&listing, err);
 	inode_parents_free(&listing.parents);
+	set64_free(&listing.unproven);
 	if (ok && listing.n_bad == 0 && listing.n_too_long > 0 && source_accepted_nothing(err))
 		return error_set(err, ERROR_REFUSED, "paths are too long, the listing is not complete");
 	if (!ok || listing.n_bad == 0)
 		return ok && source_accepted_nothing(err);
 	return error_set(err, ERROR_CORRUPT, "%" PRIu64 " part%s damaged, the listing is not complete", listing.n_bad,
 			 plural_is(listing.n_bad));
-}
-
-static bool check_sort(struct error *err)
-{
-	static const char *const names[] = { [LS_UNSORTED] = "none", [LS_BY_NAME] = "name", [LS_BY_SIZE] = "size", [LS_BY_TIME] = "time" };
-
-	if ((opt.sort != NULL) + opt.by_size + opt.by_time > 1)
-		return error_set(err, ERROR_USAGE, "only one of --sort, -S and -t");
-	if (opt.by_size || opt.by_time)
-		opt.sort = (char *)names[opt.by_size ? LS_BY_SIZE : LS_BY_TIME];
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!opt.sort || strcmp(opt.sort, names[i]) == 0) {
-			opt.order = (enum ls_order)i;
-			return !opt.reverse || i != LS_UNSORTED || error_set(err, ERROR_USAGE, "--reverse is for --sort=name, size or time, -S and -t");
-		}
-	}
-	return error_set(err, ERROR_USAGE, "--sort takes none, name, size or time");
 }
 
 static bool run(const char *const *operand, struct error *err)
@@ -435,7 +444,8 @@ static bool run(const char *const *operand, struct error *err)
 	struct file_id file;
 	char *path = NULL;
 
-	const bool ok = check_sort(err) && image_open(operand[0], key_options_given() ? TREES_REPLAYED : TREES_ANYHOW, &volume, err) &&
+	const bool ok = (opt.by_size + opt.by_time + (opt.sort != NULL) < 2 || error_set(err, ERROR_USAGE, "only one of --sort, -S and -t")) &&
+			ls_order_choose(opt.by_size ? "size" : opt.by_time ? "time" : opt.sort, opt.reverse, &opt.order, err) && image_open(operand[0], key_options_given() ? TREES_REPLAYED : TREES_ANYHOW, &volume, err) &&
 			subvolumes_read(volume, &list, err) &&
 			place_operands(&list, operand + 1, &subvolume, &given, err) &&
 			path_operand(&list, subvolume->id, given, &path, &file, err) &&

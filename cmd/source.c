@@ -135,13 +135,14 @@ void source_note_closed(const struct subvolume *subvolume)
 	print_note(NULL, text);
 }
 
-bool source_note_sealed(const struct subvolume_list *list, const struct subvolume *subvolume, struct error *err)
+bool source_note_sealed(const struct subvolume_list *list, const struct subvolume *subvolume, bool *closed, struct error *err)
 {
 	cleanup_source struct source source = { 0 };
 
 	if (!source_choose(list, subvolume, &source, err))
 		return false;
-	if (source_is_closed(&source))
+	*closed = source_is_closed(&source);
+	if (*closed)
 		source_note_closed(subvolume);
 	return true;
 }
@@ -240,6 +241,38 @@ bool source_prove(const struct source *source, const struct tree *tree, struct t
 		return true;
 	escape_text(what.len ? what.name : "/", what.len ? what.len : 1, text, sizeof(text));
 	error_set(&why, ERROR_CORRUPT, "%s: %s", text, texts[what.kind]);
+	return differs_from_sealed(&why, err);
+}
+
+/* The name of an empty place is in the list of its directory and nowhere else. */
+static bool proves_directory(struct domain_reader *reader, const struct walk_entry *entry, bool *proven, struct error *err)
+{
+	const struct path_step step = {
+		.directory = { entry->holder, entry->directory }, .found = { entry->tree->id, entry->number },
+		.name = (const char *)entry->name, .len = entry->name_len,
+	};
+
+	*proven = false;
+	if (entry->is_stub)
+		return true;
+	if (entry->is_subvolume)
+		return domain_reader_proves_nested(reader, &step, proven, err);
+	return domain_reader_proves_name(reader, entry->tree, entry->number, true, entry->directory, entry->name, entry->name_len, proven, err);
+}
+
+bool source_prove_directory(const struct source *source, const struct walk_entry *entry, bool *differs, struct error *err)
+{
+	struct error why = { 0 };
+	char text[300];
+	bool proven = true;
+
+	if (source->reader && !proves_directory(source->reader, entry, &proven, err))
+		return false;
+	*differs = !proven;
+	if (proven)
+		return true;
+	escape_text(entry->path, entry->path_len, text, sizeof(text));
+	error_set(&why, ERROR_CORRUPT, "%s: it was not sealed under this name here", text);
 	return differs_from_sealed(&why, err);
 }
 

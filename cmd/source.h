@@ -25,6 +25,8 @@ bool source_open_reader(struct domain *domain, const struct subvolume_list *list
 bool source_accepts_unsealed(void);	/* --accept-unsealed */
 bool source_accepts_changes(void);	/* --accept-changes */
 
+struct walk_entry;
+
 /* Initialise with { 0 }. Call source_close() also after a failure. */
 struct source {
 	struct extent_source *extents;
@@ -47,11 +49,10 @@ static inline bool source_is_closed(const struct source *source)
 	return source->is_sealed && !source->reader;
 }
 void source_note_closed(const struct subvolume *subvolume);	/* prints a note about it */
-/* The same for commands that take no key: prints the note if the subvolume is sealed. */
-bool source_note_sealed(const struct subvolume_list *list, const struct subvolume *subvolume, struct error *err) must_use;
+/* The same for commands that take no key: prints the note if the subvolume is sealed, and says so in *closed. */
+bool source_note_sealed(const struct subvolume_list *list, const struct subvolume *subvolume, bool *closed, struct error *err) must_use;
 void print_lost(const struct lost_place *lost);	/* as a warning */
 /* The empty place of a nested subvolume should not be empty, and nothing was said of that subvolume: prints a warning, and returns true. */
-struct walk_entry;
 bool print_empty_wrong(const struct lost_places *places, const struct walk_entry *entry, const char *top);
 /* Warns if a subvolume is not where it was sealed, or is where another one was, and about those that are lost in it. */
 bool source_warn_place(const struct member_places *places, const struct subvolume *subvolume, struct error *err) must_use;
@@ -69,6 +70,8 @@ struct to_prove {
 	size_t len;
 };
 bool source_prove(const struct source *source, const struct tree *tree, struct to_prove what, bool *differs, struct error *err) must_use;
+/* The same for the name of a directory that a walk found where the list of the one above it is not proven. */
+bool source_prove_directory(const struct source *source, const struct walk_entry *entry, bool *differs, struct error *err) must_use;
 bool source_prove_path(const struct source *source, uint64_t subvolume, const char *path, bool *differs, struct error *err) must_use;
 /* At the end: ERROR_CORRUPT if anything was accepted, because then not everything is authentic. */
 bool source_accepted_nothing(struct error *err) must_use;

@@ -141,6 +141,8 @@ static void print_json(const struct moment *moment)
 	if (moment->path)
 		json_path(line, moment->path, moment->path_len);
 	json_u64(line, "inode", moment->number);
+	if (moment->is_closed)
+		json_flag(line, "authenticated", false);
 	if (moment->change != MOMENT_AS_IT_IS)
 		json_change(line, moment);
 	json_inode(line, moment->inode);

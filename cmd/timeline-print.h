@@ -13,6 +13,7 @@ struct moment {
 	const uint8_t *path;	/* inside the subvolume; NULL: none */
 	size_t path_len;
 	const struct inode *inode;
+	bool is_closed;		/* its subvolume, or the one compared with, is sealed */
 	const struct inode *before;	/* what the inode was then; NULL: nothing to compare, or created since */
 	enum { MOMENT_AS_IT_IS, MOMENT_CREATED, MOMENT_CHANGED, MOMENT_DELETED } change;
 };

@@ -19,6 +19,7 @@
 #include "common/util/array.h"
 #include "common/util/escape.h"
 #include "common/util/plural.h"
+#include "common/util/set64.h"
 
 static struct {
 	int recursive;
@@ -38,6 +39,7 @@ struct telling {
 	const struct subvolume_list *list;
 	const struct member_places *places;
 	uint64_t n_bad, n_too_long;	/* parts that are damaged, or have paths that are too long */
+	struct set64 closed;	/* subvolumes that are sealed */
 	size_t *skip;		/* how much of a path belongs to the nested subvolumes above: one for each of n_nested */
 	size_t n_nested, n_room;
 };
@@ -53,11 +55,14 @@ static bool enter(struct telling *telling, size_t skip, struct error *err)
 /* What is lost in a subvolume is missing only if nested ones are told as well. */
 static bool note_subvolume(struct telling *telling, const struct subvolume *subvolume, struct error *err)
 {
+	bool closed;
+
 	if (!subvolume)
 		return true;
 	if (opt.recursive)
 		telling->n_bad += lost_places_count(&telling->places->lost, subvolume->id);
-	return source_warn_place(telling->places, subvolume, err) && source_note_sealed(telling->list, subvolume, err);
+	return source_warn_place(telling->places, subvolume, err) && source_note_sealed(telling->list, subvolume, &closed, err) &&
+	       (!closed || set64_add(&telling->closed, subvolume->id, NULL, err));
 }
 
 static bool tell_entry(void *context, const struct walk_entry *entry, bool *descend, struct error *err)
@@ -90,6 +95,7 @@ static bool tell_entry(void *context, const struct walk_entry *entry, bool *desc
 		.path = entry->path + skip,
 		.path_len = entry->path_len - skip,
 		.inode = &entry->inode,
+		.is_closed = set64_has(&telling->closed, entry->tree->id),
 	};
 
 	moment_print(&moment);
@@ -123,6 +129,7 @@ static bool tell_all(const struct subvolume_list *list, const struct member_plac
 	const bool ok = note_subvolume(&telling, subvolume, err) && walk(list->volume, &start, &visitor, &telling, err);
 
 	free(telling.skip);
+	set64_free(&telling.closed);
 	if (ok && telling.n_bad == 0 && telling.n_too_long > 0)
 		return error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 ": paths are too long, the timeline is not complete", subvolume->id);
 	if (!ok || telling.n_bad == 0)
@@ -136,6 +143,7 @@ static bool tell_all(const struct subvolume_list *list, const struct member_plac
 struct comparing {
 	const struct subvolume *before_subvolume, *after_subvolume;
 	struct tree before_tree, after_tree;
+	bool is_closed;		/* one of the two is sealed */
 };
 
 static bool tell_name(void *context, const uint8_t *path, size_t len, struct error *err)
@@ -164,6 +172,7 @@ static bool tell_pair(void *context, uint64_t number, const struct inode *before
 		.number = number,
 		.inode = after ? after : before,
 		.before = after ? before : NULL,
+		.is_closed = comparing->is_closed,
 		.change = !before ? MOMENT_CREATED : after ? MOMENT_CHANGED : MOMENT_DELETED,
 	};
 	uint64_t n_names;
@@ -175,10 +184,10 @@ static bool tell_pair(void *context, uint64_t number, const struct inode *before
 	return n_names > 0 || tell_name(&moment, NULL, 0, err);
 }
 
-static bool tell_changes(const struct subvolume_list *list, const struct subvolume *since, const struct subvolume *subvolume,
+static bool tell_changes(const struct subvolume_list *list, const struct subvolume *since, const struct subvolume *subvolume, bool is_closed,
 			 struct error *err)
 {
-	struct comparing comparing = { .before_subvolume = since, .after_subvolume = subvolume };
+	struct comparing comparing = { .before_subvolume = since, .after_subvolume = subvolume, .is_closed = is_closed };
 
 	return tree_open(list->volume, since->id, &comparing.before_tree, err) &&
 	       tree_open(list->volume, subvolume->id, &comparing.after_tree, err) &&
@@ -235,16 +244,18 @@ static bool run(const char *const *operand, struct error *err)
 	cleanup_member_places struct member_places places = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 	const struct subvolume *subvolume, *since = NULL;
+	bool since_closed = false, closed;
 
 	if (opt.since && opt.recursive)
 		return error_set(err, ERROR_USAGE, "--changed-since and --recursive exclude each other: snapshots do not hold nested subvolumes");
 	if (!image_open(operand[0], TREES_ANYHOW, &volume, err) || !subvolumes_read(volume, &list, err) || !member_places_read(&list, &places, err) ||
-	    (opt.since && (!subvolume_operand(&list, opt.since, &since, err) || !source_note_sealed(&list, since, err))))
+	    (opt.since && (!subvolume_operand(&list, opt.since, &since, err) || !source_note_sealed(&list, since, &since_closed, err))))
 		return false;
 	for (size_t i = 1; operand[i]; i++) {
 		if (!subvolume_operand(&list, operand[i], &subvolume, err) ||
 		    (since && !check_origin(&list, since, subvolume, err)) ||
-		    !(since ? source_note_sealed(&list, subvolume, err) && tell_changes(&list, since, subvolume, err)
+		    !(since ? source_note_sealed(&list, subvolume, &closed, err) &&
+			       tell_changes(&list, since, subvolume, since_closed || closed, err)
 			    : tell_all(&list, &places, subvolume, err)))
 			return false;
 	}

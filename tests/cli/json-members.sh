@@ -28,6 +28,7 @@ tell ls -R disk.img /
 tell stat --extents disk.img vault secret.txt link hole ledger.zlib
 tell stat --extents sealed.img vault secret.txt size-30001
 tell timeline disk.img vault
+tell timeline sealed.img vault
 tell timeline --changed-since shared-snapshot disk.img shared
 tell resolve disk.img vault ledger.txt
 tell resolve --logical "$at" disk.img
@@ -74,5 +75,11 @@ grep '"path":""' lines && bad "an empty path"
 for row in 'timeline .*"path":"/","inode":"256"' 'resolve .*"inode":"256".*"path":"/"'; do
 	grep -q "^$row" lines || bad "no line $row"
 done
+# What is sealed and was not opened is marked so in every row, and nothing else is.
+for command in ls timeline stat; do
+	grep "^$command " lines | grep -q '"authenticated":false' || bad "$command: no row of a sealed subvolume says so"
+done
+btrfs-crypt timeline --format json sealed.img vault 2>/dev/null | grep -v '"authenticated":false' | grep -q . && bad "timeline: a row of a sealed subvolume does not say so"
+btrfs-crypt timeline --format json disk.img vault | grep -q '"authenticated"' && bad "timeline: a row of a plain subvolume says that it is not authenticated"
 python3 "$TOP/tests/cli/json-members.py" "$TOP" lines || bad "manual and program do not agree"
 finish

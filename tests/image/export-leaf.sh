@@ -60,3 +60,38 @@ for leaf in 1 $((leaves / 2)) $((leaves - 2)) $((leaves - 1)); do
 	tried=$((tried + 1))
 done
 [ $tried = 4 ] || fail "$tried leaves tried"
+
+say "a directory whose list is in a bad leaf, and the tree of roots says that another subvolume is in it: ls -R proves the name, as export does"
+tool attack
+attack() { "$tmp/attack" "$image" "$@" || fail "attack $*"; }
+rm -f "$image"
+image_make "$image" 120M -m single -d single -n 4096
+image_mount "$image" "$tmp/mnt" rw,noatime
+for name in home other; do btrfs -q subvolume create "$tmp/mnt/$name"; done
+mkdir "$tmp/mnt/home/list" "$tmp/mnt/home/beside"
+(cd "$tmp/mnt/home/list" && mkdir $(seq -f 'directory-%g' 100))
+touch "$tmp/mnt/home/beside/inner" "$tmp/mnt/home/list/directory-1/inner"
+echo "in another subvolume" >"$tmp/mnt/other/words"
+id=$(btrfs inspect-internal rootid "$tmp/mnt/home") other=$(btrfs inspect-internal rootid "$tmp/mnt/other")
+directory=$(stat -c %i "$tmp/mnt/home/list")
+image_umount
+expect_status 0 crypt convert --encrypt -q "${KEY[@]}" "$image" home
+# A leaf with nothing else in it.
+leaf=$(btrfs inspect-internal dump-tree -t "$id" "$image" | awk -v want="key ($directory DIR_INDEX " '/^leaf [0-9]+ items / { n++; only[n] = 1 }
+	/^\titem/ && !index($0, want) { only[n] = 0 }
+	END { for (i = n; i > 0; i--) if (only[i]) { print i - 1; exit } }')
+[ -n "$leaf" ] || fail "no leaf has only names"
+ref=$(python3 -c 'import struct, sys; print((struct.pack("<QQH", int(sys.argv[1]), 9999, 7) + b"planted").hex())' "$directory")
+attack put 1 "$id" 156 "$other" "$ref"
+attack put 1 "$other" 144 "$id" "$ref"
+python3 "$IMAGE_TESTS/damage.py" "$image" block "$id" "$leaf" >/dev/null
+for how in "" "--format json" -l; do
+	# shellcheck disable=SC2086
+	expect_unchanged 6 "$image" crypt ls -R $how "${KEY[@]}" "$image" home
+	expect_text "$tmp/err" 'list/planted: it was not sealed under this name here'
+	if grep words "$tmp/out"; then fail "ls -R $how: what was put there is listed"; fi
+	[ "$(grep -c inner "$tmp/out")" = 2 ] || fail "ls -R $how: what was sealed is not listed"
+done
+expect_unchanged 6 "$image" crypt ls -R --format json --accept-changes "${KEY[@]}" "$image" home
+expect_text "$tmp/err" 'not authenticated: list/planted: it was not sealed under this name here'
+expect_text "$tmp/out" '"directory":"list/planted","name":"words",.*"authenticated":false'
