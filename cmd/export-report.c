@@ -105,28 +105,52 @@ static void put(const struct export_report *report, const struct report *r)
 	json_print(line, report->report.stream);
 }
 
-/* The text of a range begins with inode and range, for other readers. Here the path and the range were given already. */
-static const char *without_range(const struct report *f)
+/* What follows the name of the file at the beginning of the text: its path in the image, which ends like the one in the export. */
+static const char *behind_path(const char *text, const char *path)
 {
+	const size_t len = strlen(path);
+
+	for (const char *at = text; (at = strstr(at, path)); at++) {
+		if ((at == text || at[-1] == '/') && strncmp(at + len, ": ", 2) == 0)
+			return at + len + 2;
+	}
+	return text;
+}
+
+/* Texts begin with file and range, or inode and range, for other readers. Here the path and the range were given already. */
+static const char *without_place(const struct report *f, const char *path, const char **they)
+{
+	const char *const text = behind_path(f->text, path);
 	uint64_t inode, first, last;
 	int n = 0;
 
-	if (f->text && f->end > 0 && sscanf(f->text, "inode %" SCNu64 " bytes %" SCNu64 " to %" SCNu64 ": %n", &inode, &first, &last, &n) == 3 && n > 0 &&
-	    first == f->first && last == f->end - 1)
-		return f->text + n;
-	return f->text;
+	*they = "";
+	if (f->end == 0)
+		return text;
+	if ((sscanf(text, "inode %" SCNu64 " bytes %" SCNu64 " to %" SCNu64 ": %n", &inode, &first, &last, &n) == 3 && n > 0) ||
+	    (sscanf(text, "bytes %" SCNu64 " to %" SCNu64 " %n", &first, &last, &n) == 2 && n > 0 && (*they = "they "))) {
+		if (first == f->first && last == f->end - 1)
+			return text + n;
+	}
+	*they = "";
+	return text;
 }
 
 static void finding_text(const struct export_report *report, const struct report *f, const char *path, char *text, size_t size)
 {
-	const char *const text_of = without_range(f), *const colon = text_of ? ": " : "", *const why = text_of ? text_of : "";
+	const char *colon = "", *why = "", *they = "";
+
+	if (f->text) {
+		colon = ": ";
+		why = without_place(f, path, &they);
+	}
 
 	switch (f->kind) {
 	case REPORT_LOST:
-		snprintf(text, size, "%s: bytes %" PRIu64 " to %" PRIu64 " are lost%s%s", path, f->first, f->end - 1, colon, why);
+		snprintf(text, size, "%s: bytes %" PRIu64 " to %" PRIu64 " are lost%s%s%s", path, f->first, f->end - 1, colon, they, why);
 		break;
 	case REPORT_DOUBTFUL:
-		snprintf(text, size, "%s: bytes %" PRIu64 " to %" PRIu64 " may be wrong%s%s", path, f->first, f->end - 1, colon, why);
+		snprintf(text, size, "%s: bytes %" PRIu64 " to %" PRIu64 " may be wrong%s%s%s", path, f->first, f->end - 1, colon, they, why);
 		break;
 	case REPORT_FAILED: case REPORT_REFUSED: case REPORT_CONVERTING:
 		snprintf(text, size, "%s: not %s%s%s", path, report->done, colon, why);
@@ -142,7 +166,7 @@ static void finding_text(const struct export_report *report, const struct report
 		break;
 	case REPORT_UNPROVEN:
 		if (f->end > 0)
-			snprintf(text, size, "%s: bytes %" PRIu64 " to %" PRIu64 " are not authenticated%s%s", path, f->first, f->end - 1, colon, why);
+			snprintf(text, size, "%s: bytes %" PRIu64 " to %" PRIu64 " are not authenticated%s%s%s", path, f->first, f->end - 1, colon, they, why);
 		else
 			snprintf(text, size, "%s: not authenticated%s%s", path, colon, why);
 		break;
