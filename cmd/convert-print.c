@@ -82,6 +82,8 @@ static void print_plan_json(FILE *out, const char *what, const struct convert_pl
 		json_u64(line, "unwiped_free_bytes", plan->unwiped_free_bytes);
 	if (plan->undone_here)
 		json_number(line, "undone_percent", plan->undone_percent);
+	else if (plan->undone)
+		json_flag(line, "undone_rest", true);
 	if (plan->n_carried)
 		json_u64(line, "carried_blocks", plan->n_carried);
 	if (plan->n_chosen)
@@ -100,16 +102,22 @@ static void print_undone_text(FILE *out, const char *what, const struct convert_
 {
 	char done[SIZE_WITH_BYTES], all[SIZE_WITH_BYTES];
 
-	fprintf(out, "%s: %zu subvolume%s, %u%% of which had been %s: about %s of %s of data\n", what, plan->n_members, plural(plan->n_members),
-		plan->undone_percent, plan->undone == UNDONE_SEALING ? "sealed" : "unsealed",
-		size_with_bytes((uint64_t)((double)plan->data_bytes * plan->undone_percent / 100), done), size_with_bytes(plan->data_bytes, all));
+	/* An abort that was interrupted: how much had been done at first was not recorded. */
+	if (!plan->undone_here)
+		fprintf(out, "%s: %zu subvolume%s; the abort had been interrupted, and this run undid the rest\n", what, plan->n_members,
+			plural(plan->n_members));
+	else
+		fprintf(out, "%s: %zu subvolume%s, %u%% of which had been %s: about %s of %s of data\n", what, plan->n_members,
+			plural(plan->n_members), plan->undone_percent, plan->undone == UNDONE_SEALING ? "sealed" : "unsealed",
+			size_with_bytes((uint64_t)((double)plan->data_bytes * plan->undone_percent / 100), done),
+			size_with_bytes(plan->data_bytes, all));
 }
 
 static void print_counts_text(FILE *out, const char *what, const struct convert_plan *plan)
 {
 	char size[SIZE_WITH_BYTES];
 
-	if (plan->undone_here)
+	if (plan->undone)
 		print_undone_text(out, what, plan);
 	else
 		fprintf(out, "%s: %zu subvolume%s, %" PRIu64 " extent%s, %s of data, %" PRIu64 " inline item%s\n", what, plan->n_members,

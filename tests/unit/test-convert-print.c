@@ -43,13 +43,16 @@ static void says_how_much_was_undone(void **state)
 {
 	char path[] = "home";
 	struct convert_plan_member member = { .id = 256, .path = path };
-	const struct convert_plan plan = {
+	struct convert_plan plan = {
 		.member = &member, .n_members = 1, .n_extents = 2, .data_bytes = 100 << 20, .undone = UNDONE_SEALING, .undone_here = true, .undone_percent = 2,
 	};
 
 	(void)state;
 	expect_printed("sealing undone", &plan, "sealing undone: 1 subvolume, 2% of which had been sealed: about 2.00MiB (2097152 bytes) of 100.00MiB "
 		       "(104857600 bytes) of data\n  256 home\n");
+	plan.undone_here = false;
+	expect_printed("sealing undone", &plan,
+		       "sealing undone: 1 subvolume; the abort had been interrupted, and this run undid the rest\n  256 home\n");
 }
 
 static void names_what_is_nested_and_stays_plain(void **state)
