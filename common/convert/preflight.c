@@ -95,7 +95,10 @@ static bool check_root_tree(struct volume *volume, struct error *err)
 	}
 	if (!has_item(&root, TREE_RELOC_ID, KEY_ROOT_ITEM, &has, &found, err))
 		return false;
-	return !has || refuse("a relocation has not finished");
+	if (!has)
+		return true;
+	refuse("a relocation has not finished");
+	return error_hint(err, "mount it, let the balance finish, unmount");
 }
 
 /* The kernel's data relocation tree must hold nothing but its root directory. */
@@ -134,7 +137,10 @@ static bool check_replace(struct volume *volume, struct error *err)
 	if (!found || iter.item.left < STATE_AT + sizeof(state))
 		return true;
 	memcpy(&state, iter.item.at + STATE_AT, sizeof(state));
-	return (le64(state) != STARTED && le64(state) != SUSPENDED) || refuse("a device replace has not finished");
+	if (le64(state) != STARTED && le64(state) != SUSPENDED)
+		return true;
+	refuse("a device replace has not finished");
+	return error_hint(err, "mount it and let the replace finish, or cancel it");
 }
 
 /* RAID0 and the like may have a single stripe and be all on one device. */

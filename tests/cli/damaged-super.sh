@@ -37,6 +37,7 @@ done
 unchanged disk.img
 rm disk.img.sum
 quiet btrfs-crypt convert --resume disk.img
+grep -q 'note: rewriting the primary superblock from copy 1$' log || { bad "it is not said what is written"; cat log; }
 cmp disk.img whole.img || bad "the primary is not as it was"
 
 damage $copy

@@ -38,6 +38,13 @@ static void expect(const struct error *err, enum error_kind kind, const char *te
 		fail_msg("\"%s\" (%d), not \"%s\"", err->text, err->kind, text);
 }
 
+/* NULL: the text has no hint. */
+static void expect_hint(const struct error *err, const char *hint)
+{
+	if (strcmp(err->hint, hint ? hint : "") != 0)
+		fail_msg("\"%s\": the hint is \"%s\", not \"%s\"", err->text, err->hint, hint ? hint : "");
+}
+
 /* --- superblocks ----------------------------------------------------------------------------------------------------- */
 
 static void nothing_is_wrong_with_a_new_one(void **state)
@@ -105,6 +112,7 @@ static void a_damaged_primary_has_its_words(void **state)
 	const struct error err = said_of(volume);
 
 	expect(&err, ERROR_UNFINISHED, "copy 1 of the superblock may be older than copy 0 was, and is not converted");
+	expect_hint(&err, "`convert --resume` writes copy 0 again from copy 1");
 }
 
 static void a_small_device_has_its_words(void **state)
@@ -148,14 +156,19 @@ static void each_item_has_its_words(void **state)
 		struct key key;
 		const uint8_t *item;
 		uint32_t len;
-		const char *text;
+		const char *text, *hint;
 	} row[] = {
-		{ ROOT_TREE_ID, { ORPHAN_ID, KEY_ORPHAN_ITEM, 300 }, item, 0, "subvolume 300 was deleted and is not cleaned up yet" },
-		{ ROOT_TREE_ID, { BALANCE_ID, KEY_TEMPORARY_ITEM, 0 }, item, 448, "a balance has not finished" },
-		{ ROOT_TREE_ID, { TREE_RELOC_ID, KEY_ROOT_ITEM, 256 }, item, 439, "a relocation has not finished" },
-		{ DEV_TREE_ID, { 0, KEY_DEV_REPLACE, 0 }, item, 80, "a device replace has not finished" },
-		{ DEV_TREE_ID, { 0, KEY_DEV_REPLACE, 0 }, suspended, 80, "a device replace has not finished" },
-		{ DEV_TREE_ID, { 0, KEY_DEV_REPLACE, 0 }, over, 80, "" },
+		{ ROOT_TREE_ID, { ORPHAN_ID, KEY_ORPHAN_ITEM, 300 }, item, 0, "subvolume 300 was deleted and is not cleaned up yet",
+		  "mount it, `btrfs subvolume sync`, unmount" },
+		{ ROOT_TREE_ID, { BALANCE_ID, KEY_TEMPORARY_ITEM, 0 }, item, 448, "a balance has not finished",
+		  "mount it and let the balance finish, or cancel it" },
+		{ ROOT_TREE_ID, { TREE_RELOC_ID, KEY_ROOT_ITEM, 256 }, item, 439, "a relocation has not finished",
+		  "mount it, let the balance finish, unmount" },
+		{ DEV_TREE_ID, { 0, KEY_DEV_REPLACE, 0 }, item, 80, "a device replace has not finished",
+		  "mount it and let the replace finish, or cancel it" },
+		{ DEV_TREE_ID, { 0, KEY_DEV_REPLACE, 0 }, suspended, 80, "a device replace has not finished",
+		  "mount it and let the replace finish, or cancel it" },
+		{ DEV_TREE_ID, { 0, KEY_DEV_REPLACE, 0 }, over, 80, "", NULL },
 	};
 
 	(void)state;
@@ -171,6 +184,7 @@ static void each_item_has_its_words(void **state)
 		const struct error err = said_of(volume);
 
 		expect(&err, row[i].text[0] ? ERROR_REFUSED : ERROR_NONE, row[i].text);
+		expect_hint(&err, row[i].hint);
 		transaction_drop(tx);
 		allocator_close(allocator);
 	}
@@ -201,6 +215,7 @@ static void a_data_relocation_has_its_words(void **state)
 	const struct error err = said_of(volume);
 
 	expect(&err, ERROR_REFUSED, "the data relocation tree is not empty");
+	expect_hint(&err, "mount it, let the balance finish, unmount");
 	volume_close(volume);
 	image_heal(&image);
 }
