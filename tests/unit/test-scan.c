@@ -180,11 +180,12 @@ static void every_pointer_to_a_shared_block_is_checked(void **state)
 	static const struct {
 		size_t at;
 		uint8_t flip;
-		const char *text;
+		const char *text, *or_text;
 	} row[] = {
-		{ 0, 0, NULL },
-		{ offsetof(struct disk_key_ptr, key) + offsetof(struct disk_key, offset), 1, "first key is" },
-		{ offsetof(struct disk_key_ptr, generation), 1, "generation is" },
+		{ 0, 0, NULL, NULL },
+		/* mkfs takes the inode numbers of the host, so the key may become that of the item before. */
+		{ offsetof(struct disk_key_ptr, key) + offsetof(struct disk_key, offset), 1, "first key is", "its neighbour begins with" },
+		{ offsetof(struct disk_key_ptr, generation), 1, "generation is", "generation is" },
 	};
 	static const uint64_t ids[] = { FS_TREE_ID, 256 };
 
@@ -198,7 +199,7 @@ static void every_pointer_to_a_shared_block_is_checked(void **state)
 			assert_int_equal(scan->n_blocks, plain->n_blocks + 1);
 			assert_int_equal(scan->n_leaves, plain->n_leaves);
 			assert_int_equal(scan->n_regular_files, plain->n_regular_files);
-		} else if (scan_run(volume, ids, 2, &scan, &why) || why.kind != ERROR_CORRUPT || !strstr(why.text, row[i].text) ||
+		} else if (scan_run(volume, ids, 2, &scan, &why) || why.kind != ERROR_CORRUPT || (!strstr(why.text, row[i].text) && !strstr(why.text, row[i].or_text)) ||
 			   !strstr(why.text, "subvolume 256")) {
 			fail_msg("row %zu: \"%s\"", i, why.text);
 		}
