@@ -45,6 +45,10 @@ BEGIN {
 FNR == 1 { end_of_file(); file = FILENAME; licence = lines = 0; room = room_of(file) }
 { lines++ }
 FNR <= 2 && /SPDX-License-Identifier: GPL-2.0-or-later/ { licence = 1 }
+# Unit tests put the devices that they share under what they test.
+file ~ /^tests\/unit\// && /(^|[^a-z_])device_new *[(]/ && file !~ /^tests\/unit\/((memory|fault)-device|image)[.]c$/ {
+	bad(file ": makes a device of its own; see tests/unit/memory-device.h and fault-device.h")
+}
 file ~ /^tests\// { next }
 
 /^const struct command cmd_/ { command[file] = 1 }

@@ -295,12 +295,12 @@ static uint64_t next(const struct disk *disk, uint64_t at, bool hole)
 	return page * DISK_PAGE > at ? page * DISK_PAGE : at;
 }
 
-static uint64_t device_next_data(void *self, uint64_t at)
+static uint64_t disk_next_data(void *self, uint64_t at)
 {
 	return next(self, at, false);
 }
 
-static uint64_t device_next_hole(void *self, uint64_t at)
+static uint64_t disk_next_hole(void *self, uint64_t at)
 {
 	return next(self, at, true);
 }
@@ -313,8 +313,8 @@ struct device *disk_device(struct disk *disk, bool writable)
 		.write = device_writes,
 		.flush = device_flushes,
 		.forget = device_forgets,
-		.next_data = device_next_data,
-		.next_hole = device_next_hole,
+		.next_data = disk_next_data,
+		.next_hole = disk_next_hole,
 		.punch = device_punches,
 	};
 	struct error err = { 0 };

@@ -37,34 +37,10 @@ static inline void commit(void)
 		ok(edit_commit(volume, done, &err));
 }
 
-/* The file itself; flushing it to the disk would only take time. */
-static inline bool read_bytes(void *self, void *bytes, size_t len, uint64_t at, struct error *error)
-{
-	(void)self;
-	return pread(image.fd, bytes, len, (off_t)at) == (ssize_t)len || error_system(error, "read");
-}
-
-static inline bool write_bytes(void *self, const void *bytes, size_t len, uint64_t at, struct error *error)
-{
-	(void)self;
-	return pwrite(image.fd, bytes, len, (off_t)at) == (ssize_t)len || error_system(error, "write");
-}
-
-static inline bool flush_nothing(void *self, struct error *error)
-{
-	(void)self;
-	(void)error;
-	return true;
-}
-
 static inline void open_image(uint64_t size, const char *options, enum form form)
 {
-	static const struct device_ops ops = { .read = read_bytes, .write = write_bytes, .flush = flush_nothing };
-	struct device *device;
-
 	image_make(&image, size, options, 0);
-	ok(device_new(&ops, NULL, image.path, image.size, true, &device, &err));
-	ok(volume_open(device, &(struct volume_options){ 0 }, &volume, &err));
+	ok(volume_open(image_file(&image, true), &(struct volume_options){ 0 }, &volume, &err));
 	ok(allocator_open(volume, &allocator, &err));
 	begin();
 	if (form == BITMAPS)

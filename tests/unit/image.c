@@ -165,6 +165,31 @@ static bool flush(void *self, struct error *err)
 	return true;
 }
 
+static bool read_file(void *self, void *bytes, size_t len, uint64_t at, struct error *err)
+{
+	const struct image *image = self;
+
+	return pread(image->fd, bytes, len, (off_t)at) == (ssize_t)len || error_system(err, "read");
+}
+
+static bool write_file(void *self, const void *bytes, size_t len, uint64_t at, struct error *err)
+{
+	const struct image *image = self;
+
+	return pwrite(image->fd, bytes, len, (off_t)at) == (ssize_t)len || error_system(err, "write");
+}
+
+struct device *image_file(struct image *image, bool writable)
+{
+	static const struct device_ops ops = { .read = read_file, .write = write_file, .flush = flush };
+	struct device *device;
+	struct error err;
+
+	if (!device_new(&ops, image, image->path, image->size, writable, &device, &err))
+		fail_msg("%s", err.text);
+	return device;
+}
+
 struct device *image_device(struct image *image)
 {
 	static const struct device_ops ops = { .read = read_bytes, .write = write_bytes, .flush = flush };

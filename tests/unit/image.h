@@ -41,6 +41,8 @@ void image_heal(struct image *image);	/* takes all patches away, forgets warning
 
 /* The image as a device, writes become patches. */
 struct device *image_device(struct image *image);
+/* The file itself as a device, without patches; flushing it to the disk would only take time. */
+struct device *image_file(struct image *image, bool writable);
 
 /* Opens it, warnings are counted in image; false with the error. */
 bool image_open(struct image *image, bool unfinished, struct volume **volume, struct error *err) must_use;

@@ -12,12 +12,9 @@
 /* On the disk now, by somebody who has seen nothing of this before. */
 static void check_afresh(size_t n_chunks)
 {
-	static const struct device_ops ops = { .read = read_bytes, .write = write_bytes, .flush = flush_nothing };
 	cleanup_volume struct volume *fresh = NULL;
-	struct device *device;
 
-	ok(device_new(&ops, NULL, image.path, image.size, false, &device, &err));
-	ok(volume_open(device, &(struct volume_options){ 0 }, &fresh, &err));
+	ok(volume_open(image_file(&image, false), &(struct volume_options){ 0 }, &fresh, &err));
 	assert_int_equal(fresh->n_chunks, n_chunks);
 	ok(tree_check(fresh, &err));
 }
@@ -276,23 +273,20 @@ static void lying_device_trees(void **state)
 /* A power cut between the superblock copies: the first still has the old chunk tree, which is whole, the second the new one. */
 static void between_two_superblocks(void **state)
 {
-	static const struct device_ops ops = { .read = read_bytes, .write = write_bytes, .flush = flush_nothing };
 	cleanup_volume struct volume *fresh = NULL;
-	struct device *device;
 	uint8_t primary[SUPER_SIZE];
 	size_t n_chunks;
 
 	(void)state;
 	open_image(200 * MIB, "-n 4096 -m single", AS_MADE);
 	n_chunks = volume->n_chunks;
-	ok(read_bytes(NULL, primary, sizeof(primary), SUPER_OFFSET_0, &err));
+	ok(device_read(volume->device, primary, sizeof(primary), SUPER_OFFSET_0, &err));
 	begin();
 	ok(chunk_alloc(tx, MIB, &err));
 	commit();
-	ok(write_bytes(NULL, primary, sizeof(primary), SUPER_OFFSET_0, &err));
+	ok(device_write(volume->device, primary, sizeof(primary), SUPER_OFFSET_0, &err));
 
-	ok(device_new(&ops, NULL, image.path, image.size, true, &device, &err));
-	ok(volume_open(device, &(struct volume_options){ 0 }, &fresh, &err));
+	ok(volume_open(image_file(&image, true), &(struct volume_options){ 0 }, &fresh, &err));
 	assert_int_equal(fresh->n_chunks, n_chunks);
 	ok(volume_use_copy(fresh, 1, &err));
 	assert_int_equal(fresh->n_chunks, n_chunks + 1);

@@ -10,50 +10,50 @@
 
 #include "common/volume/devices.h"
 #include "common/volume/mirror.h"
+#include "tests/unit/fault-device.h"
+#include "tests/unit/memory-device.h"
 
 #define MIB (1ull << 20)
 #define DEVICE_SIZE (300ull << 30)
 
-struct access {
+static struct access {
 	uint64_t at[4];
 	size_t len[4];
 	unsigned n;
-};
+} access;
 
-static bool note_read(void *self, void *bytes, size_t len, uint64_t at, struct error *err)
+static void note(size_t len, uint64_t at)
 {
-	struct access *access = self;
+	access.at[access.n] = at;
+	access.len[access.n++] = len;
+}
 
-	(void)err;
-	memset(bytes, 0, len);
-	access->at[access->n] = at;
-	access->len[access->n++] = len;
+static bool note_read(void *bytes, size_t len, uint64_t at, struct error *err)
+{
+	(void)bytes, (void)err;
+	note(len, at);
 	return true;
 }
 
-static bool note_write(void *self, const void *bytes, size_t len, uint64_t at, struct error *err)
+static bool note_write(const void *bytes, size_t len, uint64_t at, bool *lost, struct error *err)
 {
-	struct access *access = self;
-
-	(void)err;
-	(void)bytes;
-	access->at[access->n] = at;
-	access->len[access->n++] = len;
+	(void)bytes, (void)err;
+	note(len, at);
+	*lost = true;
 	return true;
 }
 
-static struct access access;
+static struct memory_device zeros;
 static struct volume volume;
 
 static int make_volume(void **state)
 {
-	static const struct device_ops ops = { .read = note_read, .write = note_write };
-	struct error err;
+	static const struct fault_hooks hooks = { .read = note_read, .write = note_write };
 
 	(void)state;
 	access = (struct access){ .n = 0 };
 	volume = (struct volume){ .super = { .devid = 1, .sector_size = 4096 } };
-	assert_true(device_new(&ops, &access, "memory", DEVICE_SIZE, true, &volume.device, &err));
+	volume.device = fault_device(&hooks, "memory", memory_device(&zeros, "memory", DEVICE_SIZE, true));
 	volume.devices = calloc(1, sizeof(*volume.devices));
 	assert_non_null(volume.devices);
 	volume.devices[0] = (struct volume_device){ .device = volume.device, .devid = 1, .size = DEVICE_SIZE };

@@ -15,6 +15,7 @@
 #include "common/volume/csum.h"
 #include "common/volume/mirror.h"
 #include "format/journal.h"
+#include "tests/unit/fault-device.h"
 #include "tests/unit/image.h"
 
 #define ok(call) do { \
@@ -36,11 +37,6 @@ static bool written;		/* anything, since the volume was opened */
 static unsigned stops_left;	/* safe points until it stops; 0: never */
 
 /* --- the device, and where it ends ---------------------------------------------------------------------------------- */
-
-static bool forward_read(void *self, void *bytes, size_t len, uint64_t at, struct error *err)
-{
-	return device_read(self, bytes, len, at, err);
-}
 
 /* The new blocks of a record, into new_block. */
 static void note_new(const uint8_t *bytes, size_t len)
@@ -65,8 +61,9 @@ static void note_new(const uint8_t *bytes, size_t len)
 	}
 }
 
-static bool forward_write(void *self, const void *bytes, size_t len, uint64_t at, struct error *err)
+static bool see_write(const void *bytes, size_t len, uint64_t at, bool *lost, struct error *err)
 {
+	(void)lost;
 	/* The first record is durable before the superblocks tell of it. */
 	if (broken && !(breaks_at_new && (at == superblock_offset(0) || at == superblock_offset(1))))
 		return error_set(err, ERROR_IO, "the device is broken");
@@ -74,34 +71,27 @@ static bool forward_write(void *self, const void *bytes, size_t len, uint64_t at
 	broken = broken || (breaks_at_super && at == SUPER_OFFSET_0);
 	if (breaks_at_new && n_new == 0)
 		note_new(bytes, len);
-	return device_write(self, bytes, len, at, err);
+	return true;
 }
 
-static bool forward_flush(void *self, struct error *err)
+static bool see_flush(struct error *err)
 {
+	(void)err;
 	broken = broken || (breaks_at_new && n_new > 0);
-	return device_flush(self, err);
-}
-
-static void forward_close(void *self)
-{
-	device_close(self);
+	return true;
 }
 
 static struct volume *open_volume(void)
 {
-	static const struct device_ops ops = {
-		.read = forward_read, .write = forward_write, .flush = forward_flush, .close = forward_close,
-	};
+	static const struct fault_hooks hooks = { .write = see_write, .flush = see_flush };
 	const struct volume_options options = { .unfinished = true };
-	struct device *real, *device;
+	struct device *real;
 	struct volume *volume = NULL;
 
 	broken = false;
 	written = false;
 	ok(device_open(image.path, true, &real, err));
-	ok(device_new(&ops, real, "disk.img", real->size, true, &device, err));
-	ok(volume_open(device, &options, &volume, err));
+	ok(volume_open(fault_device(&hooks, "disk.img", real), &options, &volume, err));
 	return volume;
 }
 

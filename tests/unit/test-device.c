@@ -2,6 +2,8 @@
 /* Devices: bounds, locks, holes, and what is refused because someone else uses it. */
 #include "common/device/device-lock.h"
 #include "common/device/device.h"
+#include "tests/unit/fault-device.h"
+#include "tests/unit/memory-device.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -180,21 +182,20 @@ static void the_medium_is_read_past_the_page_cache(void **state)
 
 static unsigned n_flushed;
 
-static bool flush_once_not(void *self, struct error *err)
+static bool flush_once_not(struct error *err)
 {
-	(void)self;
 	return n_flushed++ > 0 || error_set(err, ERROR_IO, "cannot flush");
 }
 
 /* The kernel says it once, and the next flush would succeed. */
 static void a_flush_that_failed_fails_ever_after(void **state)
 {
-	static const struct device_ops ops = { .flush = flush_once_not };
-	struct device *device;
+	static const struct fault_hooks hooks = { .flush = flush_once_not };
+	struct memory_device memory = { 0 };
+	struct device *device = fault_device(&hooks, "memory", memory_device(&memory, "memory", 5, true));
 	struct error err = { 0 };
 
 	(void)state;
-	assert_true(device_new(&ops, NULL, "memory", 5, true, &device, &err));
 	assert_false(device_flush(device, &err));
 	assert_string_equal(err.text, "memory: cannot flush");
 	assert_false(device_flush(device, &err));
@@ -408,25 +409,15 @@ static void a_block_device_has_one_writer(void **state)
 	close_loop(loop, name);
 }
 
-static unsigned n_closed;
-
-static void count_close(void *self)
-{
-	(void)self;
-	n_closed++;
-}
-
 static void functions_of_the_caller_are_a_device(void **state)
 {
-	static const struct device_ops ops = { .close = count_close };
-	struct device *device;
-	struct error err;
+	struct memory_device memory = { 0 };
+	struct device *device = memory_device(&memory, "memory", 5, false);
 
 	(void)state;
-	assert_true(device_new(&ops, NULL, "memory", 5, false, &device, &err));
 	assert_string_equal(device->name, "memory");
 	device_close(device);
-	assert_int_equal(n_closed, 1);
+	assert_int_equal(memory.n_closed, 1);
 	device_close(NULL);
 }
 

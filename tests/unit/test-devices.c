@@ -11,6 +11,7 @@
 
 #include "common/volume/chunk-map.h"
 #include "common/volume/csum.h"
+#include "tests/unit/memory-device.h"
 
 #define MIB (1ull << 20)
 #define SIZE (8 * MIB)
@@ -20,29 +21,13 @@ struct made {
 	uint64_t devid, generation, flags, n_devices;
 	uint8_t uuid, fsid;
 	struct disk_superblock disk;	/* at 64 KiB; zeros elsewhere */
+	struct memory_device memory;
 };
 
 static struct made made[N_MAX];
 static struct volume volume;
-static unsigned n_open, n_warnings;
+static unsigned n_warnings;
 static char warning[1024];
-
-static bool read_super(void *self, void *bytes, size_t len, uint64_t at, struct error *err)
-{
-	const struct made *from = self;
-
-	(void)err;
-	memset(bytes, 0, len);
-	if (at == SUPER_OFFSET_0 && len == SUPER_SIZE)
-		memcpy(bytes, &from->disk, len);
-	return true;
-}
-
-static void close_one(void *self)
-{
-	(void)self;
-	n_open--;
-}
 
 static void hear(void *context, const struct report *report)
 {
@@ -53,11 +38,8 @@ static void hear(void *context, const struct report *report)
 
 static struct device *make(unsigned i)
 {
-	static const struct device_ops ops = { .read = read_super, .close = close_one };
 	static const char *const names[N_MAX] = { "a", "b", "c", "d" };
 	struct disk_superblock *disk = &made[i].disk;
-	struct device *device;
-	struct error err;
 
 	memset(disk, 0, sizeof(*disk));
 	memcpy(disk->magic, SUPER_MAGIC, sizeof(disk->magic));
@@ -74,9 +56,8 @@ static struct device *make(unsigned i)
 	disk->dev_item.devid = to_le64(made[i].devid);
 	disk->dev_item.total_bytes = to_le64(SIZE);
 	csum_block_update(CSUM_CRC32C, (uint8_t *)disk, SUPER_SIZE);
-	assert_true(device_new(&ops, &made[i], names[i], SIZE, false, &device, &err));
-	n_open++;
-	return device;
+	made[i].memory = (struct memory_device){ .bytes = (uint8_t *)disk, .at = SUPER_OFFSET_0, .len = sizeof(*disk) };
+	return memory_device(&made[i].memory, names[i], SIZE, false);
 }
 
 /* Opens made[order[0]], [order[1]]... */
@@ -97,7 +78,8 @@ static void close_volume(void)
 {
 	volume_devices_close(&volume);
 	chunk_map_free(&volume);
-	assert_int_equal(n_open, 0);
+	for (unsigned i = 0; i < N_MAX; i++)
+		assert_true(made[i].memory.n_closed > 0 || !made[i].memory.bytes);
 }
 
 static void opens(const char *order, const char *main)

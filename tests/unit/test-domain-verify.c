@@ -14,6 +14,7 @@
 #include "common/fs/path.h"
 #include "common/sealed/scan.h"
 #include "common/volume/mirror.h"
+#include "tests/unit/fault-device.h"
 #include "tests/unit/image.h"
 #include "tests/unit/whole-file.h"
 
@@ -38,24 +39,24 @@ static unsigned n_broken;
 
 /* --- the device ------------------------------------------------------------------------------------------------- */
 
-static bool read_bytes(void *self, void *bytes, size_t len, uint64_t at, struct error *err)
+static bool fail_broken(void *bytes, size_t len, uint64_t at, struct error *err)
 {
+	(void)bytes;
 	for (unsigned i = 0; i < n_broken; i++) {
 		if (at < broken[i].at + broken[i].len && broken[i].at < at + len)
 			return error_set(err, ERROR_IO, "disk.img: cannot read %zu bytes at %llu", len, (unsigned long long)at);
 	}
-	image_read(self, at, bytes, len);
 	return true;
 }
 
 static struct volume *open_volume(void)
 {
-	static const struct device_ops ops = { .read = read_bytes };
-	struct device *device;
+	static const struct fault_hooks hooks = { .read = fail_broken };
+	struct device *below = image_device(&image);
 	struct volume *volume = NULL;
 
-	ok(device_new(&ops, &image, "disk.img", image.size, false, &device, err));
-	ok(volume_open(device, NULL, &volume, err));
+	below->writable = false;
+	ok(volume_open(fault_device(&hooks, "disk.img", below), NULL, &volume, err));
 	return volume;
 }
 

@@ -10,42 +10,17 @@
 #include <cmocka.h>
 
 #include "format/superblock.h"
+#include "tests/unit/memory-device.h"
 
 #define SIZE (300u << 10)
 
 static uint8_t bytes[SIZE];
-static unsigned n_closed;
-
-static bool read_bytes(void *self, void *to, size_t len, uint64_t at, struct error *err)
-{
-	(void)self, (void)err;
-	memcpy(to, bytes + at, len);
-	return true;
-}
-
-static uint64_t next_data(void *self, uint64_t at)
-{
-	(void)self;
-	while (at < SIZE && bytes[at] == 0)
-		at++;
-	return at;
-}
-
-static void close_it(void *self)
-{
-	(void)self;
-	n_closed++;
-}
+static struct memory_device disk;
 
 static struct device *make(void)
 {
-	static const struct device_ops ops = { .read = read_bytes, .next_data = next_data, .close = close_it };
-	struct device *device;
-	struct error err;
-
-	assert_true(device_new(&ops, NULL, "disk", SIZE, false, &device, &err));
-	n_closed = 0;
-	return device;
+	disk = (struct memory_device){ .bytes = bytes, .len = SIZE };
+	return memory_device(&disk, "disk", SIZE, false);
 }
 
 static void a_window_is_a_device(void **state)
@@ -74,7 +49,7 @@ static void a_window_is_a_device(void **state)
 	bytes[1999] = 0;
 	assert_int_equal(window->ops->next_data(window->self, 1), 1000);
 	device_close(window);
-	assert_int_equal(n_closed, 1);
+	assert_int_equal(disk.n_closed, 1);
 }
 
 static void a_window_is_inside(void **state)
@@ -89,7 +64,7 @@ static void a_window_is_inside(void **state)
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		assert_false(device_window(make(), wrong[i].offset, wrong[i].length, &window, &err));
 		assert_int_equal(err.kind, ERROR_NOT_FOUND);
-		assert_int_equal(n_closed, 1);
+		assert_int_equal(disk.n_closed, 1);
 	}
 	assert_true(device_window(make(), SIZE, 0, &window, &err));
 	device_close(window);

@@ -11,6 +11,7 @@
 #include "common/sealed/scan.h"
 #include "common/volume/mirror.h"
 #include "format/journal.h"
+#include "tests/unit/fault-device.h"
 #include "tests/unit/image.h"
 
 #define ok(call) do { \
@@ -35,13 +36,14 @@ static unsigned unreadable;		/* bit n: mirror n of it cannot be read until it is
 
 /* --- the device ------------------------------------------------------------------------------------------------- */
 
-static bool cut_read(void *self, void *bytes, size_t len, uint64_t at, struct error *err)
+static bool cut_read(void *bytes, size_t len, uint64_t at, struct error *err)
 {
+	(void)bytes, (void)len;
 	for (unsigned i = 0; i < n_record_at; i++) {
 		if (unreadable & 1u << i && at == record_at[i])
 			return error_set(err, ERROR_IO, "cannot be read");
 	}
-	return device_read(self, bytes, len, at, err);
+	return true;
 }
 
 static void note_record(const uint8_t *bytes, size_t len, uint64_t at)
@@ -67,7 +69,7 @@ static bool is_tree_block(const uint8_t *bytes, size_t len)
 	return len == NODE_SIZE && memcmp(bytes + offsetof(struct disk_header, fsid), fsid, FSID_SIZE) == 0;
 }
 
-static bool cut_write(void *self, const void *bytes, size_t len, uint64_t at, struct error *err)
+static bool cut_write(const void *bytes, size_t len, uint64_t at, bool *lost, struct error *err)
 {
 	if (records_left > 0)
 		note_record(bytes, len, at);
@@ -77,34 +79,29 @@ static bool cut_write(void *self, const void *bytes, size_t len, uint64_t at, st
 		if (at == record_at[i])
 			unreadable &= ~(1u << i);
 	}
-	return (loses && is_tree_block(bytes, len)) || device_write(self, bytes, len, at, err);
+	*lost = loses && is_tree_block(bytes, len);
+	return true;
 }
 
-static bool cut_flush(void *self, struct error *err)
+static bool cut_flush(struct error *err)
 {
 	if (loses) {	/* before anybody could look whether what is lost is there */
 		broken = true;
 		return error_set(err, ERROR_IO, "the power is off");
 	}
 	loses = records_left == 1 && n_record_at == MIRRORS;
-	return device_flush(self, err);
-}
-
-static void cut_close(void *self)
-{
-	device_close(self);
+	return true;
 }
 
 static struct volume *open_volume(void)
 {
-	static const struct device_ops ops = { .read = cut_read, .write = cut_write, .flush = cut_flush, .close = cut_close };
+	static const struct fault_hooks hooks = { .read = cut_read, .write = cut_write, .flush = cut_flush };
 	const struct volume_options options = { .unfinished = true };
-	struct device *real, *device;
+	struct device *real;
 	struct volume *volume = NULL;
 
 	ok(device_open(image.path, true, &real, err));
-	ok(device_new(&ops, real, "disk.img", real->size, true, &device, err));
-	ok(volume_open(device, &options, &volume, err));
+	ok(volume_open(fault_device(&hooks, "disk.img", real), &options, &volume, err));
 	memcpy(fsid, volume->super.metadata_fsid, FSID_SIZE);
 	return volume;
 }

@@ -13,7 +13,9 @@
 #include "common/convert/convert.h"
 #include "common/volume/block.h"
 #include "common/volume/csum.h"
+#include "tests/unit/fault-device.h"
 #include "tests/unit/image.h"
+#include "tests/unit/memory-device.h"
 
 #define ok(call) do { \
 	struct error ok_err = { 0 }, *const err = &ok_err; \
@@ -56,38 +58,20 @@ static void commit_by_others(void)
 	}
 }
 
-static bool read_disk(void *self, void *bytes, size_t len, uint64_t at, struct error *err)
+static bool see_write(const void *bytes, size_t len, uint64_t at, bool *lost, struct error *err)
 {
-	(void)self;
-	(void)err;
-	memcpy(bytes, disk + at, len);
-	return true;
-}
-
-static bool write_disk(void *self, const void *bytes, size_t len, uint64_t at, struct error *err)
-{
-	(void)self;
-	(void)err;
+	(void)bytes, (void)len, (void)lost, (void)err;
 	n_writes++;
 	n_writes_shared += n_shared > 0;
 	if (!first_in_place && is_used && is_used(at)) {
 		first_in_place = at;
 		primary_marked = is_marked(0);
 	}
-	memcpy(disk + at, bytes, len);
 	return true;
 }
 
-static bool flush_disk(void *self, struct error *err)
+static bool still_ours(struct error *err)
 {
-	(void)self;
-	(void)err;
-	return true;
-}
-
-static bool still_ours(void *self, struct error *err)
-{
-	(void)self;
 	if (++n_asked != comes_at)
 		return true;
 	if (!writes_only)
@@ -96,25 +80,22 @@ static bool still_ours(void *self, struct error *err)
 	return true;
 }
 
-static void share(void *self)
+static void share(void)
 {
-	(void)self;
 	n_shared++;
 }
 
 static struct volume *open_volume(void)
 {
-	static const struct device_ops ops = {
-		.read = read_disk, .write = write_disk, .flush = flush_disk, .still_ours = still_ours, .share = share,
-	};
+	static const struct fault_hooks hooks = { .write = see_write, .still_ours = still_ours, .share = share };
+	static struct memory_device memory;
 	const struct volume_options options = { .unfinished = true, .to_convert = true };
-	struct device *device;
 	struct volume *volume = NULL;
 
 	n_asked = n_shared = n_writes = n_writes_shared = 0;
 	first_in_place = 0;
-	ok(device_new(&ops, NULL, "disk", image.size, true, &device, err));
-	ok(volume_open(device, &options, &volume, err));
+	memory = (struct memory_device){ .bytes = disk, .len = image.size };
+	ok(volume_open(fault_device(&hooks, "disk", memory_device(&memory, "disk", image.size, true)), &options, &volume, err));
 	return volume;
 }
 

@@ -14,6 +14,7 @@
 #include "common/volume/devices.h"
 #include "common/volume/mirror.h"
 #include "format/device-item.h"
+#include "tests/unit/memory-device.h"
 
 #define KIB 1024ull
 #define MIB (1024 * KIB)
@@ -24,19 +25,11 @@
 #define TWICE (48 * MIB)
 #define LIKE_ANY (64 * MIB)	/* metadata: where the profile says */
 
-static struct memory { uint8_t bytes[8 * MIB]; unsigned n_reads; } *memory;
+#define SIZE (8 * MIB)
+
+static struct memory_device memory[2];
 static struct volume volume;
 static struct error err;
-
-static bool read_memory(void *self, void *bytes, size_t len, uint64_t at, struct error *error)
-{
-	struct memory *from = self;
-
-	(void)error;
-	from->n_reads++;
-	memcpy(bytes, from->bytes + at, len);
-	return true;
-}
 
 /* Each sector of each device says where it is. */
 static uint8_t tag(unsigned device, uint64_t physical)
@@ -90,18 +83,17 @@ static void add_chunk(uint64_t logical, uint64_t type, unsigned n_stripes, uint6
 
 static int open_volume(void **state)
 {
-	static const struct device_ops ops = { .read = read_memory };
-
 	(void)state;
-	memory = calloc(2, sizeof(*memory));
 	volume = (struct volume){ .super = { .devid = 1, .sector_size = 4096, .node_size = NODE, .n_devices = 2, .root = TREES, .generation = 5 } };
 	volume.devices = calloc(2, sizeof(*volume.devices));
-	assert_true(memory && volume.devices);
+	assert_non_null(volume.devices);
 	volume.n_devices = 2;
 	for (unsigned i = 0; i < 2; i++) {
-		volume.devices[i] = (struct volume_device){ .devid = i + 1, .uuid = { (uint8_t)i }, .size = sizeof(memory->bytes) };
-		assert_true(device_new(&ops, &memory[i], "memory", sizeof(memory->bytes), false, &volume.devices[i].device, &err));
-		for (uint64_t at = 0; at < sizeof(memory->bytes); at += 4096)
+		volume.devices[i] = (struct volume_device){ .devid = i + 1, .uuid = { (uint8_t)i }, .size = SIZE };
+		memory[i] = (struct memory_device){ .bytes = malloc(SIZE), .len = SIZE };
+		assert_non_null(memory[i].bytes);
+		volume.devices[i].device = memory_device(&memory[i], "memory", SIZE, false);
+		for (uint64_t at = 0; at < SIZE; at += 4096)
 			memset(memory[i].bytes + at, tag(i, at), 4096);
 	}
 	assert_true(block_cache_new(&volume.cache, &err) && stripe_tree_new(&volume, &err));
@@ -120,7 +112,8 @@ static int close_volume(void **state)
 	block_cache_free(volume.cache);
 	chunk_map_free(&volume);
 	volume_devices_close(&volume);
-	free(memory);
+	free(memory[0].bytes);
+	free(memory[1].bytes);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "common/volume/device-range.h"
 #include "common/volume/devices.h"
 #include "common/volume/mirror.h"
+#include "tests/unit/memory-device.h"
 
 #define KIB 1024ull
 #define MIB (1024 * KIB)
@@ -200,18 +201,10 @@ static void is_where_a_kernel_put_it(void **state)
 
 /* --- reading: devices in memory, whose parity is computed here bit by bit -------------------------------------- */
 
-static struct memory { uint8_t bytes[8 * MIB]; bool fails; } *memory;
+#define SIZE (8 * MIB)
+
+static struct memory_device *memory;
 static struct volume volume;
-
-static bool read_memory(void *self, void *bytes, size_t len, uint64_t at, struct error *err)
-{
-	const struct memory *from = self;
-
-	if (from->fails)
-		return error_set(err, ERROR_IO, "fails");
-	memcpy(bytes, from->bytes + at, len);
-	return true;
-}
 
 static uint8_t times(uint8_t a, uint8_t b)
 {
@@ -255,7 +248,6 @@ static void fill(const struct chunk *chunk, unsigned n_parity)
 
 static void open_devices(const struct chunk *chunk)
 {
-	static const struct device_ops ops = { .read = read_memory };
 	struct error err;
 
 	memory = calloc(N_MAX, sizeof(*memory));
@@ -266,10 +258,12 @@ static void open_devices(const struct chunk *chunk)
 	for (unsigned i = 0; i < chunk->n_stripes; i++) {
 		struct volume_device *device = &volume.devices[i];
 
-		assert_true(device_new(&ops, &memory[i], "memory", sizeof(memory->bytes), false, &device->device, &err));
+		memory[i].bytes = calloc(1, memory[i].len = SIZE);
+		assert_non_null(memory[i].bytes);
+		device->device = memory_device(&memory[i], "memory", SIZE, false);
 		device->devid = i + 1;
 		device->uuid[0] = (uint8_t)(i + 1);
-		device->size = sizeof(memory->bytes);
+		device->size = SIZE;
 	}
 	volume.n_devices = chunk->n_stripes;
 	if (!chunk_map_add(&volume, chunk, &err))
@@ -281,6 +275,8 @@ static void close_devices(void)
 	volume_devices_close(&volume);
 	chunk_map_free(&volume);
 	free(volume.row);
+	for (unsigned i = 0; i < N_MAX; i++)
+		free(memory[i].bytes);
 	free(memory);
 }
 

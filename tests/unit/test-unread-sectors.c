@@ -14,6 +14,7 @@
 #include "common/volume/csum.h"
 #include "common/volume/mirror.h"
 #include "tests/crash/disk.h"
+#include "tests/unit/fault-device.h"
 #include "tests/unit/image.h"
 
 #define FILE_NAME "dir0/file00000"	/* four blocks */
@@ -29,7 +30,6 @@ static struct disk start, disk;
 static struct secret *key;
 static uint64_t broken[2];	/* physical; what cannot be read, a sector each */
 static unsigned n_broken;
-static const struct device_ops *whole;
 static unsigned n_told;
 static char told[512];
 
@@ -44,36 +44,32 @@ static bool is_broken(uint64_t at, size_t len)
 	return false;
 }
 
-static bool read_bytes(void *self, void *bytes, size_t len, uint64_t at, struct error *err)
+static bool fail_broken(void *bytes, size_t len, uint64_t at, struct error *err)
 {
+	(void)bytes;
 	if (is_broken(at, len))
 		return error_set(err, ERROR_IO, "disk: cannot read %zu bytes at %llu", len, (unsigned long long)at);
-	return whole->read(self, bytes, len, at, err);
+	return true;
 }
 
 /* As disks do, it has another sector in store for what is written. */
-static bool write_bytes(void *self, const void *bytes, size_t len, uint64_t at, struct error *err)
+static bool mend(const void *bytes, size_t len, uint64_t at, bool *lost, struct error *err)
 {
+	(void)bytes, (void)lost, (void)err;
 	for (unsigned i = 0; i < n_broken; i++) {
 		if (at <= broken[i] && broken[i] + CRYPT_BLOCK <= at + len)
 			broken[i] = 0;
 	}
-	return whole->write(self, bytes, len, at, err);
+	return true;
 }
 
 static struct volume *open_disk(bool unfinished)
 {
-	static struct device_ops ops;
+	static const struct fault_hooks hooks = { .read = fail_broken, .write = mend };
 	const struct volume_options options = { .unfinished = unfinished, .to_convert = true };
-	struct device *device = disk_device(&disk, true);
 	struct volume *volume = NULL;
 
-	whole = device->ops;
-	ops = *device->ops;
-	ops.read = ops.read_medium = read_bytes;
-	ops.write = write_bytes;
-	device->ops = &ops;
-	ok(volume_open(device, &options, &volume, err));
+	ok(volume_open(fault_device(&hooks, "disk", disk_device(&disk, true)), &options, &volume, err));
 	return volume;
 }
 
