@@ -104,8 +104,7 @@ static bool settle(struct wiper *wiper, struct error *err)
 		if (again)
 			volume_warn(c->volume, "%s: zeros written at %#" PRIx64 " had not reached the device and were written again",
 				    device->name, at);
-		if (device->ops->punch)
-			device->ops->punch(device->self, at, len);
+		device_punch(device, at, len);
 	}
 	wiper->n = 0;
 	return true;
@@ -131,11 +130,11 @@ static bool wipe_device_range(void *context, const struct device_range *range, s
 	struct device *const device = range->device;
 
 	for (uint64_t at = range->physical; at < end;) {
-		const uint64_t data = device->ops->next_data ? device->ops->next_data(device->self, at) : at;
+		const uint64_t data = device_next_data(device, at);
 
 		at = data < end ? data : end;
 
-		const uint64_t hole = device->ops->next_hole ? device->ops->next_hole(device->self, at) : end;
+		const uint64_t hole = device_next_hole(device, at);
 		const uint64_t stop = hole < end ? hole : end;
 
 		for (size_t n; at < stop; at += n) {

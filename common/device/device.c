@@ -66,7 +66,7 @@ bool device_flush(struct device *device, struct error *err)
 {
 	if (device->flush_failed)
 		return error_set(err, ERROR_IO, "%s: an earlier flush failed", device->name);
-	device->flush_failed = !device->ops->flush(device->self, err);
+	device->flush_failed = device->ops->flush && !device->ops->flush(device->self, err);
 	return !device->flush_failed || error_prefix(err, "%s", device->name);
 }
 
@@ -77,6 +77,22 @@ bool device_read_medium(struct device *device, void *bytes, size_t len, uint64_t
 	if (!check_bounds(device, len, at, err))
 		return false;
 	return device->ops->read_medium(device->self, bytes, len, at, err) || error_prefix(err, "%s", device->name);
+}
+
+uint64_t device_next_data(const struct device *device, uint64_t at)
+{
+	return device->ops->next_data ? device->ops->next_data(device->self, at) : at;
+}
+
+uint64_t device_next_hole(const struct device *device, uint64_t at)
+{
+	return device->ops->next_hole ? device->ops->next_hole(device->self, at) : device->size;
+}
+
+void device_punch(struct device *device, uint64_t at, uint64_t len)
+{
+	if (device->ops->punch)
+		device->ops->punch(device->self, at, len);
 }
 
 /* Compares piece by piece on the stack: a conversion that has begun must not need more memory. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One image file or block device: bytes at physical addresses. What is below is a table of functions, so that tests can put a recorder or
- * memory there.
+ * Bytes at physical addresses: an image file, a block device, a partition of one. What is below is a table of functions; another container
+ * (a network block device, a forensic image) is a file of its own with such a table and a function that opens it by device_new(). Tests have
+ * two: tests/unit/memory-device.c and tests/unit/fault-device.c.
  */
 #ifndef COMMON_DEVICE_DEVICE_H
 #define COMMON_DEVICE_DEVICE_H
@@ -12,25 +13,39 @@
 
 #include "format/error.h"
 
+/*
+ * What every function of the table may rely on, and what it must do:
+ * - self is what device_new() was given. Addresses and lengths are in bytes, from the beginning of the device. device.c has checked that they
+ *   lie inside it, and that a device that is written to is writable. Neither they nor the memory are aligned to anything; whoever needs that
+ *   does it below.
+ * - Everything that is asked for is done, or the function returns false: there are no short reads and writes. err then says what failed and
+ *   where, without the device's name, which device.c adds: ERROR_IO for the medium, ERROR_SYSTEM or what error_system() makes of errno for
+ *   the machine. Interrupted calls are repeated below. After a failed write the bytes may be old, new or a mixture.
+ * - One thread calls, one function at a time. Calls may come from between two signals, never from a handler.
+ * - read, write and flush must not allocate: after the first write of a conversion memory may be short.
+ * - A function that may be missing is NULL; what then holds is said with it. A device that is only read has neither write nor flush.
+ */
 struct device_ops {
+	/* Returns what was written last, flushed or not, by anybody who uses the same caches. */
 	bool (*read)(void *self, void *bytes, size_t len, uint64_t at, struct error *err);
+	/* Need not be durable before flush. Until then a power cut may leave any part of it, in sectors of 512 bytes, and in any order. */
 	bool (*write)(void *self, const void *bytes, size_t len, uint64_t at, struct error *err);
-	bool (*flush)(void *self, struct error *err);	/* makes everything written before durable */
-	/* Reads from the medium, bypassing caches that show what was written. NULL: use read. */
+	/* Returns true once all that was written before survives a power cut. If it fails, nobody knows what of that does: never tried again. */
+	bool (*flush)(void *self, struct error *err);
+	/* Reads from the medium, bypassing caches that show what was written. What was flushed must be there. NULL: use read. */
 	bool (*read_medium)(void *self, void *bytes, size_t len, uint64_t at, struct error *err);
 	/* Flushes and drops caches. NULL: there are none. */
 	bool (*forget)(void *self, struct error *err);
-	/* The first byte at or after `at` that may be nonzero, or the device size if there is none. NULL: at. */
-	uint64_t (*next_data)(void *self, uint64_t at);
-	/* The first byte at or after `at` where a hole begins, or the device size if there is none. NULL: there are no holes. */
-	uint64_t (*next_hole)(void *self, uint64_t at);
-	/* Gives zeroed space back, best effort. NULL: does nothing. */
-	void (*punch)(void *self, uint64_t at, uint64_t len);
-	/* For the functions of the same name below. NULL: nobody else can have it. */
+	/* For the functions of the same name below. They cannot fail: who does not know says that there are data, and no hole. */
+	uint64_t (*next_data)(void *self, uint64_t at);	/* NULL: at */
+	uint64_t (*next_hole)(void *self, uint64_t at);	/* NULL: there are no holes */
+	void (*punch)(void *self, uint64_t at, uint64_t len);	/* NULL: does nothing */
+	/* The same. NULL: nobody else can have it. */
 	bool (*still_ours)(void *self, struct error *err);
 	void (*share)(void *self);
 	bool (*check_free)(void *self, struct error *err);
 	bool (*locked_by)(void *self, pid_t *process);
+	/* Frees self, whatever was flushed. */
 	void (*close)(void *self);
 };
 
@@ -76,6 +91,13 @@ bool device_read(struct device *device, void *bytes, size_t len, uint64_t at, st
 bool device_write(struct device *device, const void *bytes, size_t len, uint64_t at, struct error *err) must_use;
 bool device_flush(struct device *device, struct error *err) must_use;	/* once it has failed, it always fails */
 bool device_read_medium(struct device *device, void *bytes, size_t len, uint64_t at, struct error *err) must_use;
+
+/* The first byte at or after `at` that may be nonzero, or the device size if there is none. */
+uint64_t device_next_data(const struct device *device, uint64_t at);
+/* The first byte at or after `at` where a hole begins, or the device size if there is none. */
+uint64_t device_next_hole(const struct device *device, uint64_t at);
+/* Gives space back that is zeros and flushed, best effort. */
+void device_punch(struct device *device, uint64_t at, uint64_t len);
 
 /*
  * Does the medium have what was written there and flushed? If not, it is written again, flushed and compared again; ERROR_IO if it still

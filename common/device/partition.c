@@ -174,23 +174,10 @@ static bool window_read(void *self, void *bytes, size_t len, uint64_t at, struct
 	return device_read(window->device, bytes, len, window->offset + at, err);
 }
 
-static bool window_write(void *self, const void *bytes, size_t len, uint64_t at, struct error *err)
-{
-	(void)self, (void)bytes, (void)len, (void)at;
-	return error_set(err, ERROR_REFUSED, "a filesystem inside a disk image is only read");
-}
-
-static bool window_flush(void *self, struct error *err)
-{
-	(void)self, (void)err;
-	return true;
-}
-
 static uint64_t window_next_data(void *self, uint64_t at)
 {
 	const struct window *window = self;
-	struct device *device = window->device;
-	const uint64_t start = window->offset + at, next = device->ops->next_data ? device->ops->next_data(device->self, start) : start;
+	const uint64_t next = device_next_data(window->device, window->offset + at);
 
 	return next - window->offset < window->length ? next - window->offset : window->length;
 }
@@ -206,7 +193,7 @@ static void window_close(void *self)
 bool device_window(struct device *device, uint64_t offset, uint64_t length, struct device **made, struct error *err)
 {
 	static const struct device_ops ops = {
-		.read = window_read, .write = window_write, .flush = window_flush, .next_data = window_next_data, .close = window_close,
+		.read = window_read, .next_data = window_next_data, .close = window_close,
 	};
 	struct window *window = malloc(sizeof(*window));
 	char *name = NULL;
