@@ -19,19 +19,13 @@ struct checking {
 };
 
 /* Handles a difference from what was sealed: accepts it, reports it, or makes it the error. */
-static bool differs(const struct domain_view_options *options, bool accepted, const char *path, struct error *err,
-		    const char *format, ...) __attribute__((format(printf, 5, 6)));
-static bool differs(const struct domain_view_options *options, bool accepted, const char *path, struct error *err,
-		    const char *format, ...)
+static bool differs(const struct checking *checking, bool accepted, const char *path, struct error *err, const char *what)
 {
+	const struct domain_view_options *options = checking->options;
 	const int most = 300;	/* limit for the path, so that the message has room for the fault */
 	const char *cut = strlen(path) > (size_t)most ? "..." : "";
-	char what[192], text[512];
-	va_list args;
+	char text[512];
 
-	va_start(args, format);
-	vsnprintf(what, sizeof(what), format, args);
-	va_end(args);
 	if (!accepted && !options->bad)
 		return error_set(err, ERROR_CORRUPT, "%.*s%s: %s", most, path, cut, what);
 	if (!accepted) {
@@ -42,6 +36,28 @@ static bool differs(const struct domain_view_options *options, bool accepted, co
 	}
 	return true;
 }
+
+/* The same for a file; inode 0: for the whole subvolume; tree NULL: for the sealing itself. */
+static bool file_differs(const struct checking *checking, bool accepted, const struct tree *tree, uint64_t inode, struct error *err, const char *format,
+			 ...) __attribute__((format(printf, 6, 7)));
+static bool file_differs(const struct checking *checking, bool accepted, const struct tree *tree, uint64_t inode, struct error *err, const char *format,
+			 ...)
+{
+	char *label = tree ? file_label(checking->view->list, tree, inode) : NULL, what[192];
+	va_list args;
+	bool ok;
+
+	if (!label && (tree || asprintf(&label, "sealing %u", checking->view->domain->header.domain) < 0))
+		return error_memory(err);
+	va_start(args, format);
+	vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	ok = differs(checking, accepted, label, err, what);
+	free(label);
+	return ok;
+}
+
+#define sealing_differs(checking, accepted, err, ...) file_differs(checking, accepted, NULL, 0, err, __VA_ARGS__)
 
 /* --- the seal ----------------------------------------------------------------------------------------------- */
 
@@ -59,16 +75,11 @@ static bool seal_matches(const struct domain *domain, const struct crypt_seal *n
 	       memcmp(now->inline_sum, stored->inline_sum, sizeof(now->inline_sum)) == 0;
 }
 
-static void domain_name(const struct domain *domain, char name[32])
-{
-	snprintf(name, 32, "sealing %u", domain->header.domain);
-}
-
 /*
  * Checks whether everything except the index is as it was sealed, by computing the seal with the stored values of the index. The index only
  * proves single files; the digest of a tree proves all of them.
  */
-static bool index_differs(const struct checking *checking, const char *name, const struct crypt_seal *stored, const struct error *why, struct error *err)
+static bool index_differs(const struct checking *checking, const struct crypt_seal *stored, const struct error *why, struct error *err)
 {
 	const struct domain *domain = checking->view->domain;
 	const struct domain_view_options *options = checking->options;
@@ -78,25 +89,26 @@ static bool index_differs(const struct checking *checking, const char *name, con
 				   seal_matches(domain, &rest, stored);
 
 	if (!is_rest_right)
-		return error_is_damage(why) ? differs(options, false, name, err, "%s", why->text) : (*err = *why, false);
+		return error_is_damage(why) ? sealing_differs(checking, false, err, "%s", why->text) : (*err = *why, false);
 	if (options->accept_index) {
 		volume_warn(domain->volume, "the index of the sealing is damaged: %s; the whole subvolume is checked instead", why->text);
 		return true;
 	}
-	return differs(options, options->accept_changes, name, err, "its index, which proves single files, is damaged: %s", why->text);
+	return sealing_differs(checking, options->accept_changes, err, "its index, which proves single files, is damaged: %s", why->text);
 }
 
 /* Everything that was sealed is there: the header, which has two copies, vouches for the same facts as the damaged item. */
-static bool item_differs(const struct checking *checking, const char *name, bool found, struct error *err)
+static bool item_differs(const struct checking *checking, bool found, struct error *err)
 {
 	const struct domain_view_options *options = checking->options;
 	const char *what = found ? "its seal item is damaged" : SEAL_MISSING;
 
 	if (options->accept_index) {
-		volume_warn(checking->view->domain->volume, "%s: %s; its header has the same seal, and everything matches it", name, what);
+		volume_warn(checking->view->domain->volume, "sealing %u: %s; its header has the same seal, and everything matches it",
+			    checking->view->domain->header.domain, what);
 		return true;
 	}
-	return differs(options, options->accept_changes, name, err, "%s; its header has the same seal, and everything matches it", what);
+	return sealing_differs(checking, options->accept_changes, err, "%s; its header has the same seal, and everything matches it", what);
 }
 
 static bool check_seal(const struct checking *checking, struct error *err)
@@ -106,16 +118,14 @@ static bool check_seal(const struct checking *checking, struct error *err)
 	const struct crypt_header *header = &domain->header;
 	struct crypt_seal now, stored;
 	struct error why = { 0 };
-	char name[32];
 	bool found;
 
-	domain_name(domain, name);
 	/* This damage was already reported, and no value that is computed from the rest can be right. */
 	if (view->units->damage.kind != ERROR_NONE || view->inlines->damage.kind != ERROR_NONE)
 		return true;
 	if (view->units->n_units != header->n_units || view->units->n_items != header->n_unit_items ||
 	    view->inlines->n != header->n_inline_units)
-		return differs(checking->options, false, name, err,
+		return sealing_differs(checking, false, err,
 			       "it has %" PRIu64 " runs of tags in %" PRIu64 " items and %zu single tags, but its header says %" PRIu64
 			       ", %" PRIu64 " and %" PRIu64, view->units->n_units, view->units->n_items, view->inlines->n, header->n_units,
 			       header->n_unit_items, header->n_inline_units);
@@ -126,20 +136,20 @@ static bool check_seal(const struct checking *checking, struct error *err)
 	}
 	why = (struct error){ 0 };
 	if (!seal_compute(domain->volume, domain->schedule, header, domain->members, domain->n_members, NULL, &now, &why))
-		return found ? index_differs(checking, name, &stored, &why, err) : differs(checking->options, false, name, err, SEAL_MISSING);
+		return found ? index_differs(checking, &stored, &why, err) : sealing_differs(checking, false, err, SEAL_MISSING);
 	if (found && seal_matches(domain, &now, &stored))
 		return true;
 	if (secret_same(now.seal, header->seal, sizeof(now.seal)))
-		return item_differs(checking, name, found, err);
+		return item_differs(checking, found, err);
 	if (!found)
-		return differs(checking->options, false, name, err, SEAL_MISSING);
+		return sealing_differs(checking, false, err, SEAL_MISSING);
 	if (now.n_index_entries != header->n_index_entries || now.n_bad_blocks != header->n_bad_blocks)
 		error_set(&why, ERROR_CORRUPT, "it has %" PRIu64 " index entries and %" PRIu64 " bad blocks, but its header says %" PRIu64
 			" and %" PRIu64,
 			  now.n_index_entries, now.n_bad_blocks, header->n_index_entries, header->n_bad_blocks);
 	else
 		error_set(&why, ERROR_CORRUPT, "the seal does not match its tags, index and subvolumes");
-	return index_differs(checking, name, &stored, &why, err);
+	return index_differs(checking, &stored, &why, err);
 }
 
 /* --- trees ------------------------------------------------------------------------------------------------------ */
@@ -181,19 +191,13 @@ static bool digest_is_known(const struct domain_view *view, const struct crypt_m
 static bool tree_differs(const struct checking *checking, size_t i, struct error *err)
 {
 	const struct domain_view *view = checking->view;
-	const struct domain_view_options *options = checking->options;
 	const struct crypt_member *member = domain_member(view->domain, view->source[i]);
-	char *label = file_label(view->list, &view->scan->tree[i], 0);
-	bool ok;
 
-	if (!label)
-		return error_memory(err);
-	ok = differs(options, options->accept_changes, label, err,
-		     "its tree has changed since it was sealed: %" PRIu64 " items now, %" PRIu64 " then", view->sums[i].n_items,
-		     member ? member->n_items : 0);
-	free(label);
-	return ok || error_hint(err, "files were added, removed, renamed or edited since; --accept-changes (with --accept-unsealed for "
-		"new data) goes on anyway");
+	return file_differs(checking, checking->options->accept_changes, &view->scan->tree[i], 0, err,
+			    "its tree has changed since it was sealed: %" PRIu64 " items now, %" PRIu64 " then", view->sums[i].n_items,
+			    member ? member->n_items : 0) ||
+	       error_hint(err, "files were added, removed, renamed or edited since; --accept-changes (with --accept-unsealed for "
+			  "new data) goes on anyway");
 }
 
 static bool tell_change(void *context, const char *path, const char *what, struct error *err)
@@ -202,7 +206,7 @@ static bool tell_change(void *context, const char *path, const char *what, struc
 	const struct domain_view_options *options = checking->options;
 
 	/* If the first difference becomes the error, report all of them before. */
-	return differs(options, options->accept_changes || !options->bad, path, err, "%s", what);
+	return differs(checking, options->accept_changes || !options->bad, path, err, what);
 }
 
 /* Reports each subvolume that is not as it was sealed, and each changed inode that the index can name. */
@@ -269,26 +273,13 @@ out:
 
 static bool tell_bad(const struct checking *checking, const struct scan_bad *bad, bool is_error, struct error *err)
 {
-	const struct domain_view *view = checking->view;
-	char *label = file_label(view->list, &view->scan->tree[bad->member], bad->inode);
-	bool ok;
-
-	if (!label)
-		return error_memory(err);
-	ok = differs(checking->options, !is_error, label, err, "%s", bad->what);
-	free(label);
-	return ok;
+	return file_differs(checking, !is_error, &checking->view->scan->tree[bad->member], bad->inode, err, "%s", bad->what);
 }
 
 /* Reports damage to the items of the domain. Files are reported through what they lack. */
 static bool tell_damage(const struct checking *checking, const struct error *damage, struct error *err)
 {
-	char name[32];
-
-	if (damage->kind == ERROR_NONE)
-		return true;
-	domain_name(checking->view->domain, name);
-	return differs(checking->options, false, name, err, "%s", damage->text);
+	return damage->kind == ERROR_NONE || sealing_differs(checking, false, err, "%s", damage->text);
 }
 
 /*
@@ -322,6 +313,7 @@ bool domain_view_check_trees(struct domain_view *view, const struct domain_view_
 /* Reports members of the domain that can no longer be reached, although the trees that lead to them are unchanged. */
 bool domain_view_check_nested(struct domain_view *view, const struct domain_view_options *options, bool *changed, struct error *err)
 {
+	const struct checking checking = { view, options };
 	cleanup_member_places struct member_places places = { 0 };
 
 	if (!member_places_read(view->list, &places, err))
@@ -332,7 +324,7 @@ bool domain_view_check_nested(struct domain_view *view, const struct domain_view
 		if (!lost->member || lost->member->domain != view->domain->number)
 			continue;
 		*changed = true;
-		if (!differs(options, options->accept_changes, lost->path, err, "%s", lost->text))
+		if (!differs(&checking, options->accept_changes, lost->path, err, lost->text))
 			return error_hint(err, "the root tree was changed or is damaged; --accept-changes goes on anyway");
 	}
 	return true;
@@ -343,31 +335,9 @@ bool domain_view_check_nested(struct domain_view *view, const struct domain_view
 static bool unsealed(const struct checking *checking, const struct tree *tree, uint64_t inode, uint64_t first, uint64_t last,
 		     const char *why, struct error *err)
 {
-	const struct domain_view_options *options = checking->options;
-	char *label = file_label(checking->view->list, tree, inode);
-	bool ok;
-
-	if (!label)
-		return error_memory(err);
 	checking->view->n_unsealed++;
-	ok = differs(options, options->accept_unsealed, label, err, "bytes %" PRIu64 " to %" PRIu64 " %s", first, last, why);
-	free(label);
-	return ok || error_hint(err, "--accept-unsealed takes them as they are");
-}
-
-/* A tag failure is never accepted. */
-static bool damaged_payload(const struct checking *checking, const struct tree *tree, uint64_t inode, uint64_t first, uint64_t last,
-			    struct error *err)
-{
-	char *label = file_label(checking->view->list, tree, inode);
-	bool ok;
-
-	if (!label)
-		return error_memory(err);
-	ok = differs(checking->options, false, label, err, "bytes %" PRIu64 " to %" PRIu64 " fail authentication",
-		     first, last);
-	free(label);
-	return ok;
+	return file_differs(checking, checking->options->accept_unsealed, tree, inode, err, "bytes %" PRIu64 " to %" PRIu64 " %s", first, last, why) ||
+	       error_hint(err, "--accept-unsealed takes them as they are");
 }
 
 static bool check_payload(void *context, const struct scan_block *leaf, const struct inline_payload *payload, struct error *err)
@@ -389,7 +359,8 @@ static bool check_payload(void *context, const struct scan_block *leaf, const st
 		return false;
 	if (left_out)
 		return true;
-	return had ? damaged_payload(checking, tree, payload->inode, payload->offset, last, err) :
+	/* A tag failure is never accepted. */
+	return had ? file_differs(checking, false, tree, payload->inode, err, "bytes %" PRIu64 " to %" PRIu64 " fail authentication", payload->offset, last) :
 		     unsealed(checking, tree, payload->inode, payload->offset, last, "are not sealed: written later, or damaged", err);
 }
 
@@ -405,21 +376,14 @@ static bool part_without_unit(void *context, const struct extent_part *part, str
 	const struct domain_view *view = check->checking->view;
 	const struct scan_extent *extent = check->extent;
 	const struct tree *tree = &view->scan->tree[extent->member];
-	char *label;
-	bool ok;
 
 	if (!extent->marked)
 		return unsealed(check->checking, tree, extent->inode, part->first, part->last,
 				part->unused ? "of an extent, which the file does not use, are not sealed: written later"
 					     : "are not sealed: written later", err);
-	label = file_label(view->list, tree, extent->inode);
-	if (!label)
-		return error_memory(err);
-	ok = differs(check->checking->options, false, label, err, "bytes %" PRIu64 " to %" PRIu64 "%s %s (data at %" PRIu64 ")", part->first,
-		     part->last, part->unused ? " of an extent" : "",
-		     check->damaged ? "fail authentication on every mirror" : "are marked as sealed, but no tag matches", extent->logical);
-	free(label);
-	return ok;
+	return file_differs(check->checking, false, tree, extent->inode, err, "bytes %" PRIu64 " to %" PRIu64 "%s %s (data at %" PRIu64 ")", part->first,
+			    part->last, part->unused ? " of an extent" : "",
+			    check->damaged ? "fail authentication on every mirror" : "are marked as sealed, but no tag matches", extent->logical);
 }
 
 /* strict: an extent so damaged that it was only matched by a guess is also wrong. */
