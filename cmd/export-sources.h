@@ -7,7 +7,7 @@
 #include "cmd/stat-seal.h"
 #include "common/convert/look.h"
 #include "common/export/export.h"
-#include "common/sealed/domain-read.h"
+#include "common/sealed/domain-reader.h"
 #include "common/sealed/member-places.h"
 
 /* Initialise with { .list = ... }. */

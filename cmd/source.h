@@ -6,7 +6,7 @@
 #include <popt.h>
 
 #include "common/fs/path.h"
-#include "common/sealed/domain-read.h"
+#include "common/sealed/domain-reader.h"
 #include "common/sealed/member-places.h"
 
 /* --accept-changes, --accept-unsealed and the key options. */

@@ -19,7 +19,7 @@
 #include "cmd/unfinished.h"
 #include "common/fs/subvolume-label.h"
 #include "common/sealed/domain-names.h"
-#include "common/sealed/domain-read.h"
+#include "common/sealed/domain-reader.h"
 #include "common/sealed/domain-view.h"
 #include "common/util/hex.h"
 #include "common/util/plural.h"

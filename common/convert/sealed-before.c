@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/sealed/domain-read.h"
+#include "common/sealed/domain-reader.h"
 #include "common/sealed/member-places.h"
 #include "common/sealed/payloads.h"
 #include "common/sealed/unit-map.h"

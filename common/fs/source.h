@@ -8,7 +8,7 @@
 
 /*
  * The plain source below reads the disk and checks checksums (tries the next mirror on a mismatch;
- * ERROR_CORRUPT if no mirror is right). A sealed domain has a source of its own (domain-read.h).
+ * ERROR_CORRUPT if no mirror is right). A sealed domain has a source of its own (domain-reader.h).
  */
 struct extent_source {
 	/*

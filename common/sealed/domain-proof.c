@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Proves a sealed subvolume: all of it by its digest, or single inodes and the names that lead to them. */
-#include "common/sealed/domain-read.h"
+#include "common/sealed/domain-reader.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "common/fs/path.h"
-#include "common/sealed/domain-reader.h"
+#include "common/sealed/domain-reader-inside.h"
 #include "common/util/escape.h"
 #include "common/volume/tolerance.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Verifies a whole domain: seal, trees, data, and every tree block that leads there, on every mirror. */
-#include "common/sealed/domain-read.h"
+#include "common/sealed/domain-reader.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
 #ifndef COMMON_SEALED_VERIFY_DATA_H
 #define COMMON_SEALED_VERIFY_DATA_H
 
-#include "common/sealed/domain-read.h"
+#include "common/sealed/domain-reader.h"
 #include "common/sealed/domain-view.h"
 
 struct verify {

@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-#include "common/sealed/domain-read.h"
+#include "common/sealed/domain-reader.h"
 
 /* About two units, and the fewest tree blocks that are enough for any step. */
 #define BATCH_BYTES_SMALL (512u << 10)

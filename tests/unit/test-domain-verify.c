@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A sealed filesystem on a device that cannot read everywhere: what the reader reads around, and what verify says of it. */
-#include "common/sealed/domain-read.h"
+#include "common/sealed/domain-reader.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

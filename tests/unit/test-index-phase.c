@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "common/convert/conversion.h"
-#include "common/sealed/domain-read.h"
+#include "common/sealed/domain-reader.h"
 #include "common/sealed/inode-index.h"
 #include "common/volume/csum.h"
 #include "common/volume/mirror.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The extent source of a sealed subvolume. It authenticates every block before it hands out a byte of it. */
-#include "common/sealed/domain-read.h"
+#include "common/sealed/domain-reader.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "common/sealed/domain-reader.h"
+#include "common/sealed/domain-reader-inside.h"
 #include "common/sealed/extent-part.h"
 #include "common/volume/mirror.h"
 #include "common/volume/warn.h"
