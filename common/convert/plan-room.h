@@ -7,7 +7,7 @@
 
 /*
  * The tree blocks that the crypt items of this plan take, with what the extent and free space trees need to count them. If damage is
- * carried over, this includes as many bad-block items as there can be, because nobody knows beforehand how much damage there is.
+ * carried over or skipped, this includes as many bad-block items as there can be, because nobody knows beforehand how much damage there is.
  */
 uint64_t plan_blocks_needed(const struct conversion *c, const struct encrypt_plan *plan);
 
