@@ -237,15 +237,13 @@ static bool confirm_volume_key(const struct convert_ui *ui, const struct key_sou
 /* A plan can also be made for an image in use, but not carried out. */
 static bool open_image(const char *image, struct volume **volume, struct error *err)
 {
-	char text[sizeof(err->text) + 64];
 	struct error busy = { 0 };
 	const struct image_conversion how = { .writable = !opt.dry_run, .mounted_copy = opt.mounted_copy };
 
 	if (!image_open_to_convert(image, how, volume, err))
 		return false;
 	if (opt.dry_run && (!device_check_free((*volume)->device, &busy) || !volume_not_mounted(*volume, &busy)) && busy.kind == ERROR_BUSY) {
-		snprintf(text, sizeof(text), "%s: while it is, the conversion itself is refused", busy.text);
-		print_warning(NULL, text);
+		printf_warning("%s: while it is, the conversion itself is refused", busy.text);
 	}
 	return true;
 }

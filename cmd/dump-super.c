@@ -202,17 +202,13 @@ static bool check_any(const char *path, unsigned wanted, const struct copies *al
 
 static void print_copies(const char *path, const struct copies *all)
 {
-	char text[128];
-
 	for (unsigned i = 0; i < SUPER_COPIES; i++) {
 		if (!all->wanted[i])
 			continue;
 		if (all->copy[i].exists)
 			print_copy(path, i, all->copy[i].where, all->bytes[i]);
-		if (all->copy[i].exists && !has_magic(all->bytes[i])) {
-			snprintf(text, sizeof(text), "superblock copy at %" PRIu64 ": no btrfs magic", all->copy[i].where);
-			print_warning(NULL, text);
-		}
+		if (all->copy[i].exists && !has_magic(all->bytes[i]))
+			printf_warning("superblock copy at %" PRIu64 ": no btrfs magic", all->copy[i].where);
 		/* As btrfs-progs has it, also after a copy that is not there. */
 		if (!format_is_json())
 			putchar('\n');
@@ -229,7 +225,7 @@ struct together {
 /* A seed belongs to another filesystem than the one that grew from it. */
 static void compare_filesystem(const char *path, const struct copies *all, struct together *together)
 {
-	char have[UUID_STR_LEN], want[UUID_STR_LEN], name[256], text[sizeof(name) + sizeof(together->name) + 2 * UUID_STR_LEN + 64];
+	char have[UUID_STR_LEN], want[UUID_STR_LEN], name[256];
 	unsigned i = 0;
 
 	while (i < SUPER_COPIES && !all->copy[i].valid)
@@ -247,8 +243,7 @@ static void compare_filesystem(const char *path, const struct copies *all, struc
 	} else if (memcmp(together->fsid, fsid, FSID_SIZE) != 0) {
 		uuid_unparse_lower(fsid, have);
 		uuid_unparse_lower(together->fsid, want);
-		snprintf(text, sizeof(text), "%s: belongs to the filesystem %s, but %s to %s", name, have, together->name, want);
-		print_warning(NULL, text);
+		printf_warning("%s: belongs to the filesystem %s, but %s to %s", name, have, together->name, want);
 	}
 }
 

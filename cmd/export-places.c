@@ -145,10 +145,8 @@ static bool take_place(struct taking *taking, const struct subvolume *subvolume,
 static void note_absent(const struct subvolume *subvolume, const char *given)
 {
 	char *const path = escape_new(subvolume->path, subvolume->path_len);
-	char text[512];
 
-	snprintf(text, sizeof(text), "%s (id %" PRIu64 "): has no %s", path ? path : "", subvolume->id, given);
-	print_note(NULL, text);
+	printf_note("%s (id %" PRIu64 "): has no %s", path ? path : "", subvolume->id, given);
 	free(path);
 }
 

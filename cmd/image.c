@@ -60,17 +60,11 @@ static bool several(const char *path, const struct partition *partition, size_t 
 /* What else people should know about the table that led to a partition. */
 static void note_table(const struct partition_table *table, uint64_t size)
 {
-	char text[192];
-
-	if (table->sector_size != 512) {
-		snprintf(text, sizeof(text), "the partition table counts in sectors of %u bytes", table->sector_size);
-		print_note(NULL, text);
-	}
-	if (table->size_before_cut > 0) {
-		snprintf(text, sizeof(text), "the image is cut off: the disk of its partition table had %" PRIu64 " bytes, the image has %" PRIu64,
-			 table->size_before_cut, size);
-		print_note(NULL, text);
-	}
+	if (table->sector_size != 512)
+		printf_note("the partition table counts in sectors of %u bytes", table->sector_size);
+	if (table->size_before_cut > 0)
+		printf_note("the image is cut off: the disk of its partition table had %" PRIu64 " bytes, the image has %" PRIu64,
+			    table->size_before_cut, size);
 }
 
 /* If it is not btrfs itself, a disk with btrfs in one partition is that partition. */
@@ -78,7 +72,6 @@ static bool find_partition(struct image_part *part, struct error *err)
 {
 	struct partition partition[PARTITIONS_MAX];
 	struct partition_table table;
-	char text[128];
 	size_t n = 0;
 
 	if (!foreign_check_container(part, err))
@@ -93,9 +86,8 @@ static bool find_partition(struct image_part *part, struct error *err)
 	part->partition = partition[0];
 	part->offset = partition[0].offset;
 	part->length = partition[0].length;
-	snprintf(text, sizeof(text), "partition %d is read, at byte %" PRIu64 " of the image", partition[0].number, partition[0].offset);
 	if (!is_quiet) {
-		print_note(NULL, text);
+		printf_note("partition %d is read, at byte %" PRIu64 " of the image", partition[0].number, partition[0].offset);
 		note_table(&table, part->size);
 	}
 	return true;
@@ -104,15 +96,14 @@ static bool find_partition(struct image_part *part, struct error *err)
 /* If a kernel writes to it, it changes while it is read. */
 static void warn_if_mounted(const char *path)
 {
-	char text[3 * 256], name[256], point[256], where[256];
+	char name[256], point[256], where[256];
 	struct stat st;
 
 	if (is_quiet || stat(path, &st) != 0 || !device_is_mounted(&st, point, sizeof(point)))
 		return;
 	escape_text(path, strlen(path), name, sizeof(name));
 	escape_text(point, strlen(point), where, sizeof(where));
-	snprintf(text, sizeof(text), "%s: is mounted at %s: what is read may be inconsistent, and older than what is seen there", name, where);
-	print_warning(NULL, text);
+	printf_warning("%s: is mounted at %s: what is read may be inconsistent, and older than what is seen there", name, where);
 }
 
 bool image_device_open_whole(const char *path, size_t i, struct device **device, struct error *err)

@@ -21,17 +21,13 @@
 
 bool subvolumes_read(struct volume *volume, struct subvolume_list *list, struct error *err)
 {
-	char text[800];
-
 	if (!(image_is_tolerant() ? subvolume_list_read : subvolume_list_read_over)(volume, list, err))
 		return false;
 	for (size_t i = 0; i < list->n_lost; i++) {
 		const struct subvolume_lost *lost = &list->lost[i];
 
-		snprintf(text, sizeof(text), lost->is_path ? "the path of subvolume %" PRIu64 " is not known: %s" :
-			 "subvolume %" PRIu64 " cannot be read: %s",
-			 lost->id, lost->what);
-		print_warning(NULL, text);
+		printf_warning(lost->is_path ? "the path of subvolume %" PRIu64 " is not known: %s" : "subvolume %" PRIu64 " cannot be read: %s",
+			       lost->id, lost->what);
 	}
 	return true;
 }

@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/command.h"
@@ -126,6 +128,34 @@ void print_note(void *context, const char *text)
 {
 	(void)context;
 	print_line(REPORT_NOTE, text);
+}
+
+static void print_made(void (*print)(void *context, const char *text), const char *words, va_list args)
+{
+	char *text;
+
+	if (vasprintf(&text, words, args) < 0)
+		return;
+	print(NULL, text);
+	free(text);
+}
+
+void printf_warning(const char *words, ...)
+{
+	va_list args;
+
+	va_start(args, words);
+	print_made(print_warning, words, args);
+	va_end(args);
+}
+
+void printf_note(const char *words, ...)
+{
+	va_list args;
+
+	va_start(args, words);
+	print_made(print_note, words, args);
+	va_end(args);
 }
 
 void print_report(void *context, const struct report *report)

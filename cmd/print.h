@@ -18,6 +18,9 @@ bool format_check(struct error *err) must_use;	/* main() calls it after the opti
 /* Print one line on stderr (JSON with --format json): for the warn and note members of the rooms below. */
 void print_warning(void *context, const char *text);
 void print_note(void *context, const char *text);
+/* The same for words in a format. */
+void printf_warning(const char *words, ...) __attribute__((format(printf, 1, 2)));
+void printf_note(const char *words, ...) __attribute__((format(printf, 1, 2)));
 /* The same for what a volume reports. What was used or left out with --tolerant makes the status 6. */
 void print_report(void *context, const struct report *report);
 /* Each of these lines goes to reporter as well, with its kind and text; NULL: to none. */

@@ -126,7 +126,6 @@ static bool by_references(struct telling *telling, struct error *err)
 	struct root_ids roots = { 0 };
 	uint64_t n_stale = 0;
 	bool is_logged = false, ok;
-	char text[128];
 
 	if (!backref_extent_at(volume, telling->logical, &extent, err)) {
 		struct error again = { 0 };
@@ -149,11 +148,9 @@ static bool by_references(struct telling *telling, struct error *err)
 	n_stale = extent.is_data ? 0 : n_stale;
 	if (!ok || (extent.is_data && !backref_files(volume, &extent, at, telling->whole, print_file, telling, &n_stale, err)))
 		return false;
-	if (n_stale > 0) {
-		snprintf(text, sizeof(text), "%" PRIu64 " %s to trees that are gone or are being deleted", n_stale,
-			 n_stale == 1 ? "reference leads" : "references lead");
-		print_note(NULL, text);
-	}
+	if (n_stale > 0)
+		printf_note("%" PRIu64 " %s to trees that are gone or are being deleted", n_stale,
+			    n_stale == 1 ? "reference leads" : "references lead");
 	return true;
 }
 

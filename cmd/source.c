@@ -124,15 +124,14 @@ bool source_choose(const struct subvolume_list *list, const struct subvolume *su
 
 void source_note_closed(const struct subvolume *subvolume)
 {
-	char own[SUBVOLUME_LABEL_SIZE], path[256], text[400];
+	char own[SUBVOLUME_LABEL_SIZE], path[256];
 	size_t len;
 	const uint8_t *const label = subvolume_label(subvolume, subvolume->id, own, &len);
 
 	escape_text(len ? label : (const uint8_t *)"/", len ? len : 1, path, sizeof(path));
 	/* The label of one without a path begins with the word. */
-	snprintf(text, sizeof(text), "%s%s is sealed, and was not opened: names, sizes, times and modes in it are not authenticated",
-		 label == (const uint8_t *)own ? "" : "subvolume ", path);
-	print_note(NULL, text);
+	printf_note("%s%s is sealed, and was not opened: names, sizes, times and modes in it are not authenticated",
+		    label == (const uint8_t *)own ? "" : "subvolume ", path);
 }
 
 bool source_note_sealed(const struct subvolume_list *list, const struct subvolume *subvolume, bool *closed, struct error *err)
@@ -158,10 +157,7 @@ static bool warn_place(void *context, const struct place_finding *finding, const
 
 void print_lost(const struct lost_place *lost)
 {
-	char text[800];
-
-	snprintf(text, sizeof(text), "%.300s: %s", lost->path, lost->text);
-	print_warning(NULL, text);
+	printf_warning("%.300s: %s", lost->path, lost->text);
 }
 
 bool print_empty_wrong(const struct lost_places *places, const struct walk_entry *entry, const char *top)

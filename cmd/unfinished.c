@@ -105,7 +105,7 @@ void unfinished_free(struct unfinished *unfinished)
 void unfinished_warn(const struct unfinished *unfinished, const char *image)
 {
 	const struct unfinished_words *words = &unfinished->words;
-	char *word, *text = NULL, running[64];
+	char *word, running[64];
 
 	if (!unfinished->is_there)
 		return;
@@ -115,20 +115,17 @@ void unfinished_warn(const struct unfinished *unfinished, const char *image)
 	}
 	if (unfinished->status.running) {
 		running_text(unfinished->status.process, running, sizeof(running));
-		if (asprintf(&text, "an unfinished conversion is present: %s, %u%% done, started %s; %s", words->doing,
-			     unfinished->status.percent, words->started, running) >= 0)
-			print_warning(NULL, text);
-		free(text);
+		printf_warning("an unfinished conversion is present: %s, %u%% done, started %s; %s", words->doing, unfinished->status.percent,
+			       words->started, running);
 		return;
 	}
 	word = image_word(image);
-	if (asprintf(&text, "an unfinished conversion is present: %s, %u%% done, started %s; `btrfs-crypt convert %s %s` finishes it%s%s%s",
-		     words->doing, unfinished->status.percent, words->started, words->resume, word ? word : "IMAGE",
-		     words->can_undo ? ", `btrfs-crypt convert --abort " : "", words->can_undo ? word ? word : "IMAGE" : "",
-		     words->can_undo ? "` undoes it" : "") >= 0) {
-		print_warning(NULL, text);
-		free(text);
-	}
+
+	const char *const name = word ? word : "IMAGE";
+
+	printf_warning("an unfinished conversion is present: %s, %u%% done, started %s; `btrfs-crypt convert %s %s` finishes it%s%s%s",
+		       words->doing, unfinished->status.percent, words->started, words->resume, name,
+		       words->can_undo ? ", `btrfs-crypt convert --abort " : "", words->can_undo ? name : "", words->can_undo ? "` undoes it" : "");
 	free(word);
 }
 

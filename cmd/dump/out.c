@@ -63,10 +63,7 @@ void dump_u64(struct dump *dump, const char *label, uint64_t value)
 	char text[24];
 
 	snprintf(text, sizeof(text), "%" PRIu64, value);
-	if (dump->object)
-		json_text(dump->object, json_label(label).text, text);
-	else
-		print_words(dump, label, text);
+	dump_text(dump, label, text);
 }
 
 void dump_number(struct dump *dump, const char *label, uint32_t value)
