@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* convert: seals and unseals subvolumes in place, continues or undoes an interrupted conversion. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -371,7 +370,6 @@ static bool run_status(const char *image, struct error *err)
 
 	if (!image_open_to_convert(image, (struct image_conversion){ .unfinished = true }, &volume, err) || !key_options_read(KEY_IF_GIVEN, NULL, &key, err))
 		return false;
-
 
 	if (!convert_status(volume, key_options_given() ? &key : NULL, &status, err))
 		return false;

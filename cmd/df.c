@@ -2,7 +2,6 @@
 /* btrfs-crypt df: how much space block groups and devices have, by type and profile. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/command.h"

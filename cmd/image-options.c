@@ -3,7 +3,6 @@
 #include "cmd/image-options.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "cmd/command.h"
 #include "common/util/number.h"

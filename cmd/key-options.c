@@ -2,7 +2,6 @@
 /* Where the secret comes from. */
 #include "cmd/key-options.h"
 
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>

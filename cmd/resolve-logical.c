@@ -3,7 +3,6 @@
 #include "cmd/resolve-logical.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "cmd/print.h"

@@ -3,11 +3,9 @@
 #include "cmd/resolve-path.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "cmd/print.h"
 #include "cmd/row.h"
 #include "cmd/source.h"
 #include "cmd/value-text.h"

@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdlib.h>
 
 #include "cmd/print.h"
 #include "cmd/value-text.h"

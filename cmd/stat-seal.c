@@ -2,7 +2,6 @@
 /* Finds the domain of a subvolume and its list of inline units. */
 #include "cmd/stat-seal.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "cmd/print.h"

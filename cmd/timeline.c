@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs-crypt timeline: all times of all inodes, and what differs between snapshots. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <uuid/uuid.h>
 
@@ -17,7 +16,6 @@
 #include "common/fs/snapshot-chain.h"
 #include "common/fs/walk.h"
 #include "common/util/array.h"
-#include "common/util/escape.h"
 #include "common/util/plural.h"
 #include "common/util/set64.h"
 

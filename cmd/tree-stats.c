@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs-crypt tree-stats: how large trees are, and how their blocks are spread over the disk. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "cmd/command.h"

@@ -2,8 +2,6 @@
 /* Dumps of subvolume trees: inodes, names, xattrs, file extents with their seal mark. */
 #include "cmd/dump/items.h"
 
-#include <inttypes.h>
-
 #include "format/dir-entry.h"
 #include "format/file-extent.h"
 #include "format/fscrypt.h"

@@ -2,9 +2,6 @@
 /* Dumps of the root tree: root items with their encryption tag, references between subvolumes, uuids. */
 #include "cmd/dump/items.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "common/fs/subvolume.h"
 #include "format/root.h"
 #include "format/small-item.h"

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cmd/json.h"
 #include "common/util/array.h"
 #include "format/node-salvage.h"
 #include "format/root.h"
