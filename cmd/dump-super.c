@@ -81,8 +81,9 @@ static void put_backups(struct json_object *line, const struct disk_superblock *
 }
 
 /* Up to the first entry that cannot be read. */
-static void put_chunks(struct json_object *line, const struct disk_superblock *disk)
+static void put_chunks(struct dump *table, const struct disk_superblock *disk)
 {
+	struct json_object *const line = table->object;
 	const size_t size = le32(disk->sys_chunk_array_size);
 	struct cursor array = { disk->sys_chunk_array, size < sizeof(disk->sys_chunk_array) ? size : sizeof(disk->sys_chunk_array),
 				offsetof(struct disk_superblock, sys_chunk_array) };
@@ -110,7 +111,7 @@ static void put_chunks(struct json_object *line, const struct disk_superblock *d
 	if (line)
 		json_member(line, "sys_chunk_array", chunks);
 	if (!ok)
-		super_text(line, "sys_chunk_array_error", err.text);
+		dump_text(table, "sys_chunk_array_error", err.text);
 }
 
 static void put_state(struct json_object *line, const struct disk_superblock *disk)
@@ -142,6 +143,7 @@ static void print_copy(const char *path, unsigned copy, uint64_t where, const ui
 {
 	const struct row row = { .json = format_is_json() ? json_line() : NULL };
 	struct json_object *const line = row.json;
+	struct dump table = { .object = line, .as_table = true };
 	struct disk_superblock disk;
 	struct superblock super;
 	struct error err = { 0 };
@@ -155,10 +157,10 @@ static void print_copy(const char *path, unsigned copy, uint64_t where, const ui
 	row_u64(&row, "offset", NULL, where);
 	row_flag(&row, "valid", NULL, valid);
 	if (!valid)
-		super_text(line, "error", err.text);
+		dump_text(&table, "error", err.text);
 	if (has_magic(bytes) || force) {		/* otherwise it is something else, and no field would mean anything */
-		super_fields(line, &disk);
-		put_chunks(line, &disk);
+		super_fields(&table, &disk);
+		put_chunks(&table, &disk);
 		put_backups(line, &disk);
 		put_state(line, &disk);
 	}

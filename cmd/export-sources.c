@@ -69,8 +69,8 @@ static struct export_domain *tried(const struct export_sources *sources, uint16_
 }
 
 /* With the key that was given; otherwise with one in a keyring or, with MUST_OPEN, with one that is asked for. */
-static bool open_domain(const struct export_sources *sources, const struct subvolume *subvolume, enum export_opening opening, struct domain *domain, bool *opened,
-			struct error *err)
+static bool open_domain(const struct export_sources *sources, const struct subvolume *subvolume, enum export_opening opening,
+			struct domain *domain, bool *opened, struct error *err)
 {
 	char what[DOMAIN_KEY_WHAT_SIZE];
 	const struct domain_key_ask ask = {
@@ -85,8 +85,8 @@ static bool open_domain(const struct export_sources *sources, const struct subvo
 }
 
 /* Tries the key once. Takes the domain (reads it if *domain is NULL) if the key opens it. */
-static bool try_domain(struct export_sources *sources, const struct subvolume *subvolume, uint16_t number, enum export_opening opening, struct domain **domain,
-		       struct export_domain **out, struct error *err)
+static bool try_domain(struct export_sources *sources, const struct subvolume *subvolume, uint16_t number, enum export_opening opening,
+		       struct domain **domain, struct export_domain **out, struct error *err)
 {
 	bool opened;
 
@@ -108,8 +108,8 @@ static bool try_domain(struct export_sources *sources, const struct subvolume *s
 }
 
 /* The same, but where no key was given a sealed subvolume stays closed, whatever is wrong with its header: *out is NULL. */
-static bool try_or_leave(struct export_sources *sources, const struct subvolume *subvolume, uint16_t number, enum export_opening opening, struct domain **domain,
-			 struct export_domain **out, struct error *err)
+static bool try_or_leave(struct export_sources *sources, const struct subvolume *subvolume, uint16_t number, enum export_opening opening,
+			 struct domain **domain, struct export_domain **out, struct error *err)
 {
 	struct error why = { 0 };
 

@@ -14,21 +14,22 @@
 #include "common/util/hex.h"
 
 #define BYTES_IN_LINE 32u
+#define VALUE_COLUMN 24u		/* of a table */
 #define VALUE_MAX_SHOWN 255u	/* of an xattr, as btrfs-progs has it */
 
 struct json_label {
 	char text[64];
 };
 
-/* "block group" is "block_group", "name:" is "name". */
+/* "block group" is "block_group", "name:" is "name", "dev_item.uuid" is "dev_item_uuid", and what is in brackets is left out. */
 static struct json_label json_label(const char *label)
 {
 	struct json_label name;
 	size_t n = 0;
 
-	for (; *label && n + 1 < sizeof(name.text); label++) {
+	for (; *label && strncmp(label, " (", 2) != 0 && n + 1 < sizeof(name.text); label++) {
 		if (*label != ':')
-			name.text[n++] = *label == ' ' ? '_' : *label;
+			name.text[n++] = *label == ' ' || *label == '.' ? '_' : *label;
 	}
 	name.text[n] = '\0';
 	return name;
@@ -52,8 +53,24 @@ static void begin_word(struct dump *dump)
 	dump->in_line = true;
 }
 
+/* A line of a table. */
+static void print_row(const char *label, const char *value)
+{
+	size_t column = printf("%s", label);
+
+	do {
+		putchar('\t');
+		column = column / 8 * 8 + 8;
+	} while (column < VALUE_COLUMN);
+	puts(value);
+}
+
 static void print_words(struct dump *dump, const char *label, const char *value)
 {
+	if (dump->as_table) {
+		print_row(label, value);
+		return;
+	}
 	begin_word(dump);
 	printf("%s %s", label, value);
 }

@@ -27,6 +27,7 @@ struct dump {
 	const char *list, *group;
 	unsigned indent;
 	bool in_line;
+	bool as_table;		/* each field in a line, with its value in a column, as dump-super has it */
 	enum dump_names names;
 	bool csums;		/* also checksums of data, which the text leaves out */
 	bool tags;		/* also tags of sealed data, one for every 4 KiB */
