@@ -85,9 +85,11 @@ bool plan_check_space(struct conversion *c, const struct encrypt_plan *plan, str
 	error_set(err, ERROR_NO_SPACE, "metadata: %" PRIu64 " bytes needed, %" PRIu64 " available (%" PRIu64 " free, %" PRIu64
 		  " are the kernel's reserve), new chunks could hold %" PRIu64 " of the %" PRIu64 " that are missing", needed,
 		  c->plan->metadata_available, free_bytes, reserve, more, needed + reserve - free_bytes);
-	return error_hint(err, MAKE_ROOM "%s",
-			  damage_carries(c) || damage_skips(c) ? "; without --on-error=continue and --skip-damaged less is needed, because no "
-				"damaged blocks have to be recorded" : "");
+	if (!damage_carries(c) && !damage_skips(c))
+		return error_hint(err, MAKE_ROOM);
+	return error_hint(err, MAKE_ROOM "; without %s%s%s less is needed, because no damaged blocks have to be recorded",
+			  damage_carries(c) ? "--on-error=continue" : "", damage_carries(c) && damage_skips(c) ? " and " : "",
+			  damage_skips(c) ? "--skip-damaged" : "");
 }
 
 bool plan_check_bad_blocks(struct conversion *c, uint64_t n_more, struct error *err)

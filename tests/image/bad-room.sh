@@ -57,6 +57,8 @@ fresh "$tmp/start.img"
 eat "$image" $((reserve + (with + without) / 2))
 expect_unchanged 10 "$image" crypt convert --encrypt -q "${VK[@]}" --on-error=continue "$image" target
 expect_text "$tmp/err" 'without --on-error=continue less is needed'
+expect_unchanged 10 "$image" crypt convert --encrypt -q "${VK[@]}" --skip-damaged "$image" target
+expect_text "$tmp/err" 'without --skip-damaged less is needed'
 expect_unchanged 10 "$image" crypt convert --encrypt --dry-run --on-error=continue "$image" target
 expect_unchanged 0 "$image" crypt convert --encrypt --dry-run "$image" target
 
