@@ -58,9 +58,10 @@ bool attributes_read(struct attributes *a, const struct tree *subvolume, uint64_
 
 	a->n = a->used = 0;
 	*damaged = (struct error){ 0 };
-	if (!xattr_read(subvolume, inode, add, a, damaged)) {
-		if (!error_is_damage(damaged))
-			return *err = *damaged, false;
+	if (!xattr_read(subvolume, inode, add, a, err)) {
+		if (!error_is_damage(err))
+			return false;
+		*damaged = *err;
 		error_prefix(damaged, "extended attributes of inode %" PRIu64, inode);
 	}
 	for (size_t i = 0; i < a->n; i++) {
