@@ -4,8 +4,8 @@
 
 read-compare.py record MOUNTPOINT >FILE        every directory in its order, every entry with what stat and readlink say, every file's sha256
 read-compare.py compare PROGRAM IMAGE FILE [KEY-OPTION...]
-    ls --format json of each directory and cat of each file; exit 1 at any difference.  With key options: files that want a key get it, must
-    show nothing without it, and there must be such files.
+    ls --format json of each directory and cat of each file; exit 1 at any difference.  With key options: files that want a key get it, and there
+    must be such files; of each directory the first of them, and every fourth, is tried without the key as well and must show nothing.
 """
 import hashlib
 import json
@@ -90,15 +90,17 @@ def rows_of(program, image, subvolume, inside, options):
     return rows
 
 
-def cat(program, options, image, subvolume, path):
+def cat(program, options, image, subvolume, path, with_key):
     """The finished process, and whether the file wanted a key."""
+    if with_key:
+        return subprocess.run([program, "cat", "--quiet", *options, "--", image, subvolume, path], capture_output=True, check=False), True
     run = subprocess.run([program, "cat", "--quiet", "--", image, subvolume, path], capture_output=True, check=False)
     if run.returncode != WANTS_KEY or not options:
         return run, False
     if run.stdout:
         run.returncode = -1
         return run, True
-    return subprocess.run([program, "cat", "--quiet", *options, "--", image, subvolume, path], capture_output=True, check=False), True
+    return cat(program, options, image, subvolume, path, True)
 
 
 def compare(program, image, listing, options):
@@ -116,12 +118,14 @@ def compare(program, image, listing, options):
                 if a != b:
                     print(f"  kernel {a}\n  image  {b}")
                     break
+        n_here = 0              # files that want a key
         for entry in seen["entries"]:
             if "sha256" not in entry:
                 continue
             path = os.path.join(inside, bytes.fromhex(entry["name"]))
-            run, sealed = cat(program, options, image, subvolume or b"/", path)
+            run, sealed = cat(program, options, image, subvolume or b"/", path, n_here % 4 > 0)
             n_files += 1
+            n_here += sealed
             n_sealed += sealed
             n_bytes += len(run.stdout)
             if run.returncode or run.stderr or hashlib.sha256(run.stdout).hexdigest() != entry["sha256"]:
