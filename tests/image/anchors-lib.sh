@@ -52,16 +52,23 @@ copies() {		# copies FROM TO: of all devices
 # row TITLE BAR WANT STATUS [EXPORT-OPTION...]: what comes from `image` and `others` beside what the kernel showed, recorded in $tmp/WANT.  Of BAR files the
 # bytes must be the same, and everything else of all entries: but for what $compare_options leave out.
 compare_options=()
+compared_options=		# those with which $tmp/compared was made, from the archive and the record in $tmp/last.archive and $tmp/last.want
 row() {
 	local title=$1 bar=$2 want=$3 status=$4 have=0 exact before files=("$image") i
 	shift 4
 	for ((i = 1; i < ${#others[@]}; i += 2)); do files+=("${others[i]}"); done
 	before=$(digest "${files[@]}")
-	{ crypt export --recursive "$@" "${others[@]}" "$image" / -o - 2>"$tmp/err" </dev/null || echo "$?" >"$tmp/status"; } |
-		tar_manifest tar >"$tmp/have" 2>&1 || { head -5 "$tmp/err"; fail "$title: the archive is none"; }
+	{ crypt export --recursive "$@" "${others[@]}" "$image" / -o - 2>"$tmp/err" </dev/null || echo "$?" >"$tmp/status"; } | cat >"$tmp/archive"
 	[ ! -e "$tmp/status" ] || { have=$(cat "$tmp/status"); rm "$tmp/status"; }
 	[ "$have" = "$status" ] || { head -20 "$tmp/err"; fail "$title: exit status $have, not $status"; }
-	tar_manifest compare "${compare_options[@]}" "$tmp/$want" "$tmp/have" >"$tmp/compared"
+	# The same bytes as in the row before need not be taken apart again.
+	if [ "$compared_options" != "- ${compare_options[*]}" ] || ! cmp -s "$tmp/archive" "$tmp/last.archive" || ! cmp -s "$tmp/$want" "$tmp/last.want"; then
+		tar_manifest tar <"$tmp/archive" >"$tmp/have" 2>&1 || { head -5 "$tmp/err"; fail "$title: the archive is none"; }
+		tar_manifest compare "${compare_options[@]}" "$tmp/$want" "$tmp/have" >"$tmp/compared"
+		mv "$tmp/archive" "$tmp/last.archive"
+		cp "$tmp/$want" "$tmp/last.want"
+		compared_options="- ${compare_options[*]}"
+	fi
 	exact=$(sed -n '1s/ of .*//p' "$tmp/compared")
 	say "$(printf '%-44s %5d files exact, bar %d' "$title" "$exact" "$bar")"
 	[ "$exact" -ge "$bar" ] && grep -q ', 0 other differences$' "$tmp/compared" ||
