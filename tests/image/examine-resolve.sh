@@ -21,7 +21,9 @@ touch "$mnt/one/sizes"/* "$mnt/snap1/extents"/*
 cp --reflink=always "$mnt/snap1/sizes/65537" "$mnt/snap1/again"
 mkdir "$mnt/plain" "$mnt/one/deep"
 cp --reflink=always "$mnt/one/sizes/65537" "$mnt/plain/far"
-for n in $(seq 1500); do ln "$mnt/one/sizes/65537" "$mnt/one/deep/a rather long name for a link, number $n"; done
+python3 -c 'import os, sys
+for n in range(1, 1501):
+	os.link(sys.argv[1] + "/sizes/65537", sys.argv[1] + "/deep/a rather long name for a link, number %d" % n)' "$mnt/one"
 sync
 printf x | dd of="$mnt/snap3/sizes/65537" bs=1 seek=30000 conv=notrunc status=none
 sync

@@ -15,7 +15,10 @@ head -c 300000 /dev/urandom >noise
 { head -c 8192 /dev/urandom; seq 1 100; } >holes
 truncate -s 200000 holes
 head -c 40000 /dev/urandom | dd of=holes bs=4096 seek=20 conv=notrunc status=none
-for i in $(seq 0 2 1198); do head -c 4096 /dev/urandom | dd of=pieces bs=4096 seek="$i" conv=notrunc status=none; done
+python3 -c 'import os
+with open("pieces", "wb") as file:
+	for block in range(0, 1199, 2):
+		os.pwrite(file.fileno(), os.urandom(4096), block * 4096)'
 cp noise holes pieces "$tmp"
 sync
 noise=$(stat -c %i noise) holes=$(stat -c %i holes) pieces=$(stat -c %i pieces)

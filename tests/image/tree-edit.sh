@@ -18,9 +18,10 @@ check_items() { "$edit_tree" "$image" check "$@" >"$tmp/edit.out" 2>&1 || { cat 
 
 # Small files and holes between them: extent and free space trees of several levels.
 fragment() {
-	local i
 	image_mount "$image" "$tmp/mnt"
-	for i in $(seq 600); do head -c 3000 /dev/urandom >"$tmp/mnt/small-$i"; head -c 8192 /dev/urandom >"$tmp/mnt/block-$i"; done
+	# 600 of each, from 001 on
+	head -c $((600 * 3000)) /dev/urandom | split -b 3000 --numeric-suffixes=1 -a 3 - "$tmp/mnt/small-"
+	head -c $((600 * 8192)) /dev/urandom | split -b 8192 --numeric-suffixes=1 -a 3 - "$tmp/mnt/block-"
 	sync -f "$tmp/mnt"
 	rm -f "$tmp"/mnt/*[13579]
 	btrfs subvolume create "$tmp/mnt/sub" >/dev/null
