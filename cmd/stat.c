@@ -39,7 +39,7 @@ struct subject {
 	uint8_t *target;	/* of a symbolic link */
 	size_t target_len;
 	bool is_sealed_link;
-	bool is_not_authenticated;	/* its subvolume is sealed, and no key was given */
+	bool is_not_authenticated;	/* its subvolume is sealed or being converted, and was not opened */
 	bool differs;			/* from what was sealed, which was accepted */
 	const struct unfinished *conversion;	/* NULL: its subvolume is not being converted */
 };
@@ -197,7 +197,7 @@ static bool read_subject(struct looking *looking, uint64_t from, struct subject 
 	if (!source_prove(&looking->source, &at->tree, what, &at->differs, err))
 		return false;
 	at->differs |= path_differs;
-	at->is_not_authenticated = looking->seal.is_sealed && source_is_closed(&looking->source);
+	at->is_not_authenticated = looking->seal.is_sealed && !looking->source.reader;
 	if (S_ISREG(at->inode.mode))
 		return stat_extents(&file, at->inode.mode, &looking->seal, EXTENTS_COUNTED, &at->extents, err) ||
 		       volume_tolerates(list->volume, err);

@@ -98,6 +98,7 @@ for name in ("stopped", "status", "cat", "carried", "verify", "skipped"):
 [status] = read("status")
 inode = read("stat")[0]
 check(inode["conversion"])
+assert inode["authenticated"] is False, inode
 for started in status["started"], inode["conversion"]["started"]:
     assert type(started) is int and 0 <= time.time() - started < 86400, started
 assert status["record"] == "status" and status["authenticated"] and "percent" in status
