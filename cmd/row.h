@@ -24,7 +24,7 @@ void row_u64(const struct row *row, const char *name, const char *before, uint64
 void row_size(const struct row *row, const char *name, const char *before, uint64_t bytes);	/* as size_text(), unless in_bytes */
 void row_name(const struct row *row, const char *name, const char *before, const void *bytes, size_t len);	/* escaped for people */
 void row_flag(const struct row *row, const char *name, const char *words, bool is_set);	/* in text the words, if it is set */
-void row_hex(const struct row *row, const char *name, const char *before, const void *bytes, size_t len);
+void row_hex(const struct row *row, const char *name, const char *before, const void *bytes, size_t len);	/* at most 64 bytes */
 /* In text only, several values in a format. */
 void row_format(const struct row *row, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
