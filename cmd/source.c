@@ -46,17 +46,6 @@ bool source_accepts_changes(void)
 	return opt.accept_changes;
 }
 
-bool source_decide(const struct subvolume *subvolume, bool is_sealed, struct extent_source **extents, struct error *err)
-{
-	*extents = NULL;
-	if (is_sealed)
-		return true;
-	if (subvolume->root.flags & ROOT_ENCRYPT_2016)
-		return error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " is encrypted in the format of 2016, which is not supported", subvolume->id);
-	*extents = &plain_source;
-	return true;
-}
-
 bool source_open_reader(struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume, struct domain_reader **reader,
 			struct extent_source **extents, struct error *err)
 {

@@ -13,11 +13,6 @@
 extern struct poptOption options_source[];
 extern struct poptOption options_source_long[];	/* without the letters of the key options */
 
-/*
- * Decides for every command where the bytes of a subvolume come from: the disk as it is or, with *extents NULL, its domain, if is_sealed.
- * ERROR_REFUSED: nowhere, because it is in the format of 2016.
- */
-bool source_decide(const struct subvolume *subvolume, bool is_sealed, struct extent_source **extents, struct error *err) must_use;
 /* Opens a reader for an opened domain, with the options above. */
 bool source_open_reader(struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume, struct domain_reader **reader,
 			struct extent_source **extents, struct error *err) must_use;

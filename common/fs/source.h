@@ -3,7 +3,7 @@
 #ifndef COMMON_FS_SOURCE_H
 #define COMMON_FS_SOURCE_H
 
-#include "common/tree/tree.h"
+#include "common/fs/subvolume.h"
 #include "format/file-extent.h"
 
 /*
@@ -23,5 +23,11 @@ struct extent_source {
 
 /* Reads from disk with checksums. Stateless. */
 extern struct extent_source plain_source;
+
+/*
+ * Decides, for whoever reads a subvolume, where its bytes come from: the disk as it is or, with *extents NULL, its domain, if is_sealed.
+ * ERROR_REFUSED: nowhere, because it is in the format of 2016.
+ */
+bool source_decide(const struct subvolume *subvolume, bool is_sealed, struct extent_source **extents, struct error *err) must_use;
 
 #endif /* COMMON_FS_SOURCE_H */
