@@ -259,10 +259,10 @@ static const struct row {
 	  NULL, ERROR_REFUSED, SEALING, CRYPT_PHASE_DATA, CONVERT_RESUME_DECRYPT, false },
 };
 
-/* The last point in that phase whose newest record has what the row is about. */
-static void stopped_in(const struct row *row, struct disk *disk)
+/* The last point before *point, in that phase, whose newest record has what the row is about. */
+static void stopped_before(const struct row *row, unsigned *point, struct disk *disk)
 {
-	for (unsigned i = n_stopped[row->begun]; i-- > 0;) {
+	for (unsigned i = *point; i-- > 0;) {
 		struct forging forging;
 
 		disk_clone(&stopped[row->begun][i], disk);
@@ -272,11 +272,19 @@ static void stopped_in(const struct row *row, struct disk *disk)
 				   (row->phase != CRYPT_PHASE_DATA || forging.header.n_ranges > 0);
 
 		forging_drop(&forging);
+		*point = i;
 		if (is_it)
 			return;
 		disk_free(disk);
 	}
 	fail_msg("no such point for \"%s\"", row->words[0]);
+}
+
+static void stopped_in(const struct row *row, struct disk *disk)
+{
+	unsigned point = n_stopped[row->begun];
+
+	stopped_before(row, &point, disk);
 }
 
 /* As they are printed, one behind the other. */
@@ -295,27 +303,36 @@ static bool says(const struct error *err, const char *const words[WORDS])
 	return true;
 }
 
+static bool forged_is_gone_on_with(const struct row *row, unsigned *point, struct disk *disk, struct error *err)
+{
+	keys.skip = false;
+	stopped_before(row, point, disk);
+	if (row->forge) {
+		struct forging forging;
+
+		forging_begin(disk, keys.volume_key, &forging);
+		row->forge(&forging);
+		keys.skip = forging.skip;
+		forging_end(&forging);
+	}
+	return run_continue(disk, row->goal, &keys, false, NEVER, err);
+}
+
 static void each_has_its_words(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *row = &rows[i];
+		unsigned point = n_stopped[row->begun];
 		struct error err = { 0 };
 		struct disk disk;
 
-		keys.skip = false;
-		stopped_in(row, &disk);
-		if (row->forge) {
-			struct forging forging;
-
-			forging_begin(&disk, keys.volume_key, &forging);
-			row->forge(&forging);
-			keys.skip = forging.skip;
-			forging_end(&forging);
+		/* Which leaves have inline data depends on the numbers that the files have on the host: the last point of a phase may have none left. */
+		while (forged_is_gone_on_with(row, &point, &disk, &err)) {
+			if (row->phase != CRYPT_PHASE_LEAVES)
+				fail_msg("not refused: \"%s\"", row->words[0]);
+			disk_free(&disk);
 		}
-
-		if (run_continue(&disk, row->goal, &keys, false, NEVER, &err))
-			fail_msg("not refused: \"%s\"", row->words[0]);
 		if (err.kind != row->kind || !says(&err, row->words))
 			fail_msg("\"%s; %s\" (%d), not \"%s...%s\"", err.text, err.hint, err.kind, row->words[0], row->words[1] ? row->words[1] : "");
 		if (disk.n_writes != 0)	/* since it was opened last */
