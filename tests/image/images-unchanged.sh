@@ -48,6 +48,9 @@ dump-tree --crypt --tags IMAGE
 dump-tree -t chunk IMAGE
 dump-tree -R IMAGE
 verify-key KEY IMAGE SUB
+key list IMAGE SUB
+key status IMAGE SUB
+key export-volume-key KEY -q IMAGE SUB OUT
 verify IMAGE SUB
 verify KEY IMAGE SUB
 convert --status IMAGE
