@@ -34,6 +34,8 @@ static void try_failure(enum way way, const struct disk *start, enum fault_kind 
 
 static void try_failures(enum fault_kind kind, unsigned step)
 {
+	const size_t n_first = IS_SANITIZED ? 1 : 2, n_last = IS_SANITIZED ? 1 : 3;
+
 	n_wrong = 0;
 	for (enum way way = 0; way < WAYS; way++) {
 		struct disk_log log = { 0 };
@@ -44,7 +46,7 @@ static void try_failures(enum fault_kind kind, unsigned step)
 
 		const size_t n = kind == FAULT_FLUSH_FAILS ? log.n_flushes : log.n;
 
-		for (size_t i = 0; i < n; i += i < 2 || i + 4 > n ? 1 : step)
+		for (size_t i = 0; i < n; i += i < n_first || i + n_last >= n ? 1 : step)
 			try_failure(way, &start, kind, i);
 		disk_log_free(&log);
 		disk_free(&start);
