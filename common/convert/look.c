@@ -79,9 +79,7 @@ bool convert_look_vouches(const struct convert_look *look)
 /* The part of an extent that is wanted, for the walk over its units. */
 struct request {
 	struct convert_look *look;
-	const struct tree *subvolume;
-	uint64_t inode, file_offset;
-	const struct file_extent *extent;
+	const struct file_item *item;
 	uint64_t at, end;	/* in the extent: what is still missing */
 	uint8_t *out;		/* where the byte at `at` goes */
 };
@@ -89,16 +87,16 @@ struct request {
 static bool bad_bytes(const struct request *r, uint64_t end, const char *what, struct error *err)
 {
 	struct extent_part part;
-	char *label = file_label(&r->look->c.list, r->subvolume, r->inode);
+	char *label = file_label(&r->look->c.list, r->item->subvolume, r->item->inode);
 
 	if (!label)
 		return error_memory(err);
-	if (!extent_part_of(r->extent, r->file_offset, r->at, end, &part))
-		part = (struct extent_part){ .first = r->file_offset, .last = r->file_offset + r->extent->num_bytes - 1 };
+	if (!extent_part_of(r->item->extent, r->item->file_offset, r->at, end, &part))
+		part = (struct extent_part){ .first = r->item->file_offset, .last = r->item->file_offset + r->item->extent->num_bytes - 1 };
 	error_set(err, ERROR_CORRUPT, "%.300s: bytes %" PRIu64 " to %" PRIu64 " %s (data at %" PRIu64 ")", label, part.first, part.last, what,
-		  r->extent->disk_bytenr + r->at);
+		  r->item->extent->disk_bytenr + r->at);
 	free(label);
-	return error_at(err, r->extent->disk_bytenr + r->at, end - r->at);
+	return error_at(err, r->item->extent->disk_bytenr + r->at, end - r->at);
 }
 
 static bool bad_block(const struct request *r, const char *why, struct error *err)
@@ -114,7 +112,7 @@ static bool check_unsealed(const struct request *r, struct error *err)
 	if (!r->look->accept_unsealed)
 		return bad_bytes(r, r->end, "are not sealed: they were written later", err) || error_hint(err,
 			"--accept-unsealed takes them as they are");
-	extent_part_doubt(r->subvolume, r->inode, r->extent, r->file_offset, r->at, r->end, UNSEALED_TEXT);
+	extent_part_doubt(r->item, r->at, r->end, UNSEALED_TEXT);
 	return true;
 }
 
@@ -131,7 +129,7 @@ static bool read_unit(void *context, const struct crypt_unit *unit, uint64_t pla
 	if (r->at >= unit_end)
 		return true;
 	if (!unit->sealed) {
-		if (!plain_source.read(&plain_source, r->subvolume, r->inode, r->extent, r->file_offset, r->at, r->out, end - r->at, err))
+		if (!plain_source.read(&plain_source, r->item, r->at, r->out, end - r->at, err))
 			return false;
 		r->out += end - r->at;
 		r->at = end;
@@ -143,7 +141,7 @@ static bool read_unit(void *context, const struct crypt_unit *unit, uint64_t pla
 		const struct torn_block block = { cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &side_plain };
 		bool found;
 
-		if (!torn_read(c->volume, &block, r->extent->disk_bytenr + r->at, r->out, &found, err))
+		if (!torn_read(c->volume, &block, r->item->extent->disk_bytenr + r->at, r->out, &found, err))
 			return false;
 		if (!found || bad_block_is(c, unit->unit_id, i, BAD_CARRIED))
 			return bad_block(r, found ? CARRIED_TEXT : "fail authentication", err);
@@ -152,38 +150,40 @@ static bool read_unit(void *context, const struct crypt_unit *unit, uint64_t pla
 	return true;
 }
 
-static bool look_read(struct extent_source *source, const struct tree *subvolume, uint64_t inode, const struct file_extent *e,
-		      uint64_t file_offset, uint64_t offset, void *bytes, size_t len, struct error *err)
+static bool look_read(struct extent_source *source, const struct file_item *item, uint64_t offset, void *bytes, size_t len,
+		      struct error *err)
 {
 	struct convert_look *look = (struct convert_look *)source;
-	struct request r = { look, subvolume, inode, file_offset, e, offset, offset + len, bytes };
+	const uint64_t address = item->extent->disk_bytenr;
+	struct request r = { look, item, offset, offset + len, bytes };
 	struct unit_group group;
 
 	/* While the units are still being placed, nothing is sealed. Data without a unit were written after sealing and stay. */
-	if (!look->c.units || !unit_map_at(look->c.units, e->disk_bytenr, &group))
-		return check_unsealed(&r, err) && plain_source.read(&plain_source, subvolume, inode, e, file_offset, offset, bytes, len, err);
+	if (!look->c.units || !unit_map_at(look->c.units, address, &group))
+		return check_unsealed(&r, err) && plain_source.read(&plain_source, item, offset, bytes, len, err);
 	if (offset % CRYPT_BLOCK != 0 || len % CRYPT_BLOCK != 0 || offset > group.extent_len || len > group.extent_len - offset)
-		return error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": %zu bytes at %" PRIu64 " are outside the extent %#" PRIx64, inode, len,
-				 offset, e->disk_bytenr);
+		return error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": %zu bytes at %" PRIu64 " are outside the extent %#" PRIx64, item->inode,
+				 len, offset, address);
 	if (unit_map_visit(look->c.units, &group, read_unit, &r, err) && (r.at == r.end || bad_block(&r, "fail authentication", err)))
 		return true;
 	secret_wipe(bytes, len);
 	return false;
 }
 
-static bool look_read_inline(struct extent_source *source, const struct tree *subvolume, uint64_t inode, uint64_t file_offset,
-			     const struct file_extent *e, uint8_t *out, struct error *err)
+static bool look_read_inline(struct extent_source *source, const struct file_item *item, uint8_t *out, struct error *err)
 {
 	struct convert_look *look = (struct convert_look *)source;
 	const struct conversion *c = &look->c;
-	struct inline_payload payload = { .kind = INLINE_DATA, .inode = inode, .offset = file_offset, .bytes = e->payload };
+	struct inline_payload payload = {
+		.kind = INLINE_DATA, .inode = item->inode, .offset = item->file_offset, .bytes = item->extent->payload,
+	};
 	struct crypt_inline_unit unit;
 	bool sealed = false, plain = false, has = false;
 	uint32_t mode;
 
-	if (!c->inlines || e->payload.left == 0)
-		return plain_source.read_inline(&plain_source, subvolume, inode, file_offset, e, out, err);
-	if (!inode_mode(&look->mode, subvolume, inode, &mode, err))
+	if (!c->inlines || payload.bytes.left == 0)
+		return plain_source.read_inline(&plain_source, item, out, err);
+	if (!inode_mode(&look->mode, item->subvolume, item->inode, &mode, err))
 		return false;
 	if (S_ISLNK(mode))
 		payload.kind = INLINE_SYMLINK;
@@ -195,17 +195,18 @@ static bool look_read_inline(struct extent_source *source, const struct tree *su
 	    !inline_map_lists(c->inlines, &payload, &has, err))
 		return false;
 	if (has && !plain)
-		return error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": its %zu bytes in the tree fail authentication", inode, payload.bytes.left);
+		return error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": its %zu bytes in the tree fail authentication", item->inode,
+				 payload.bytes.left);
 	if (!plain && !convert_look_vouches(look)) {
-		const struct report doubt = { .kind = REPORT_DOUBTFUL, .inode = inode, .end = e->ram_bytes, .text = UNSEALED_TEXT };
+		const struct report doubt = { .kind = REPORT_DOUBTFUL, .inode = item->inode, .end = item->extent->ram_bytes, .text = UNSEALED_TEXT };
 
 		if (!look->accept_unsealed)
 			return error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": its %zu bytes in the tree are not sealed: they "
-				"were written later", inode,
+				"were written later", item->inode,
 					 payload.bytes.left) || error_hint(err, "--accept-unsealed takes them as they are");
-		report_to(&subvolume->volume->reporter, &doubt);
+		report_to(&item->subvolume->volume->reporter, &doubt);
 	}
-	return plain_source.read_inline(&plain_source, subvolume, inode, file_offset, e, out, err);
+	return plain_source.read_inline(&plain_source, item, out, err);
 }
 
 /* Takes units and inline units if continue_take() did not need them. */

@@ -174,7 +174,7 @@ static bool give_range(struct file_reader *r, uint64_t item_offset, const struct
 	const uint32_t sector = r->subvolume->volume->super.sector_size;
 	struct error what = { 0 };
 
-	if (r->source->read(r->source, r->subvolume, r->inode, e, item_offset, at, r->piece, len, &what))
+	if (r->source->read(r->source, &(struct file_item){ r->subvolume, r->inode, item_offset, e }, at, r->piece, len, &what))
 		return give(r, offset, r->piece, len, err);
 	if (len <= sector || !error_is_damage(&what))
 		return survive(r, offset, offset + len, &what, err);
@@ -215,7 +215,7 @@ static bool decode(struct file_reader *r, uint64_t item_offset, const struct fil
 	if (is_decoded(r, e))
 		return true;
 	r->last.disk_bytenr = 0;
-	if (!r->source->read(r->source, r->subvolume, r->inode, e, item_offset, 0, r->packed, e->disk_num_bytes, what))
+	if (!r->source->read(r->source, &(struct file_item){ r->subvolume, r->inode, item_offset, e }, 0, r->packed, e->disk_num_bytes, what))
 		return false;
 	if (r->ciphertext && e->other_encoding == SEAL_MARK) {
 		memset(r->decoded, 0, sizeof(r->decoded));
@@ -241,7 +241,7 @@ static bool give_inline(struct file_reader *r, uint64_t item_offset, const struc
 {
 	struct error what = { 0 };
 
-	if (!r->source->read_inline(r->source, r->subvolume, r->inode, item_offset, e, r->piece, &what))
+	if (!r->source->read_inline(r->source, &(struct file_item){ r->subvolume, r->inode, item_offset, e }, r->piece, &what))
 		return survive(r, item_offset, item_offset + e->ram_bytes, &what, err);
 	if (e->compression == COMPRESS_NONE)
 		return give(r, item_offset, r->piece, e->payload.left, err);

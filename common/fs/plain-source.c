@@ -24,9 +24,7 @@ struct repair {
 
 struct check {
 	struct volume *volume;
-	const struct tree *subvolume;
-	uint64_t inode, file_offset;
-	const struct file_extent *extent;
+	const struct file_item *item;
 	uint64_t logical;	/* address of bytes[0] */
 	uint8_t *bytes;
 	const struct chunk *chunk;
@@ -38,11 +36,11 @@ struct check {
 /* Finds the bytes of the file that [from, to) of the extent holds. */
 static void file_range(const struct check *check, uint64_t from, uint64_t to, uint64_t *first, uint64_t *last)
 {
-	const struct file_extent *e = check->extent;
+	const struct file_extent *e = check->item->extent;
 	const uint64_t in_extent = from - e->disk_bytenr;
 
-	*first = check->file_offset;
-	*last = check->file_offset + e->num_bytes - 1;
+	*first = check->item->file_offset;
+	*last = check->item->file_offset + e->num_bytes - 1;
 	if (e->compression == COMPRESS_NONE && in_extent >= e->offset && in_extent - e->offset < e->num_bytes) {
 		*first += in_extent - e->offset;
 		*last = *first + (to - from) - 1;
@@ -61,7 +59,7 @@ static bool not_in_dump(const struct check *check, uint64_t from, uint64_t to, s
 
 	file_range(check, from, to, &first, &last);
 	return error_set(err, ERROR_REFUSED, "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": the image was restored from a btrfs-image dump, "
-			 "which has no data", check->inode, first, last);
+			 "which has no data", check->item->inode, first, last);
 }
 
 static void tell_repair(struct check *check)
@@ -101,7 +99,7 @@ static void note_repair(void *context, uint64_t logical, unsigned bad, unsigned 
 
 static void tell_doubt(const struct check *check, uint64_t from, uint64_t to, const char *text)
 {
-	struct report doubt = { .kind = REPORT_DOUBTFUL, .inode = check->inode, .logical = from, .disk_length = to - from, .text = text };
+	struct report doubt = { .kind = REPORT_DOUBTFUL, .inode = check->item->inode, .logical = from, .disk_length = to - from, .text = text };
 
 	file_range(check, from, to, &doubt.first, &doubt.end);
 	doubt.end++;
@@ -135,7 +133,7 @@ static bool mismatch(void *context, uint64_t logical, const uint8_t *sector, con
 	hex_text(want, csum_size, want_text);
 	error_set(err, ERROR_CORRUPT,
 		  "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": data at %" PRIu64 ": %s is %s, the csum tree has %s%s",
-		  check->inode, first, last, logical, csum_type_name(super->csum_type), have_text, want_text,
+		  check->item->inode, first, last, logical, csum_type_name(super->csum_type), have_text, want_text,
 		  check->n_mirrors > 1 ? ", and no mirror matches" : "");
 	return error_at(err, logical, super->sector_size) || give_invalid(check, logical, logical + super->sector_size, err);
 }
@@ -151,7 +149,7 @@ static void tell_copies(void *context, const struct copies_finding *finding)
 		return tell_doubt(check, finding->from, finding->to, text);
 	file_range(check, finding->from, finding->to, &first, &last);
 	volume_warn_at(check->volume, finding->from, finding->to - finding->from, "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": %s",
-		       check->inode, first, last, text);
+		       check->item->inode, first, last, text);
 }
 
 /* A kernel takes checksums missing from the csum tree for damage, except for inodes that are flagged to have none. */
@@ -162,7 +160,7 @@ static bool tell_absent(struct check *check, uint64_t from, uint64_t to, struct 
 	char text[128];
 
 	check->lacks_csums = false;
-	if (!inode_get(check->subvolume, check->inode, &inode, &unknown)) {
+	if (!inode_get(check->item->subvolume, check->item->inode, &inode, &unknown)) {
 		if (error_is_damage(&unknown))
 			return true;	/* a lost inode item is reported elsewhere */
 		return *err = unknown, false;
@@ -190,31 +188,23 @@ static bool compare_copies(void *context, uint64_t logical, size_t n_sectors, co
 	       copies_compare(&copies, logical, check->bytes + (logical - check->logical), len, err);
 }
 
-static bool read_data(struct extent_source *source, const struct tree *subvolume, uint64_t inode, const struct file_extent *e,
-		       uint64_t file_offset, uint64_t offset, void *bytes, size_t len, struct error *err)
+static bool read_data(struct extent_source *source, const struct file_item *item, uint64_t offset, void *bytes, size_t len, struct error *err)
 {
-	struct volume *volume = subvolume->volume;
-	struct check check = {
-		.volume = volume,
-		.subvolume = subvolume,
-		.inode = inode,
-		.file_offset = file_offset,
-		.extent = e,
-		.logical = e->disk_bytenr + offset,
-		.bytes = bytes,
-	};
+	const struct file_extent *e = item->extent;
+	struct volume *volume = item->subvolume->volume;
+	struct check check = { .volume = volume, .item = item, .logical = e->disk_bytenr + offset, .bytes = bytes };
 	bool ok;
 
 	(void)source;
 	if (offset > e->disk_num_bytes || len > e->disk_num_bytes - offset)
 		return error_set(err, ERROR_CORRUPT,
 				 "inode %" PRIu64 " extent item at %" PRIu64 ": offset %" PRIu64 "+%zu is past its %" PRIu64 " bytes on disk",
-				 inode, file_offset, offset, len, e->disk_num_bytes);
+				 item->inode, item->file_offset, offset, len, e->disk_num_bytes);
 	if (!volume_chunk(volume, check.logical, &check.chunk, err))
-		return error_prefix(err, "inode %" PRIu64 " extent item at %" PRIu64, inode, file_offset);
+		return error_prefix(err, "inode %" PRIu64 " extent item at %" PRIu64, item->inode, item->file_offset);
 	check.n_mirrors = chunk_n_mirrors(check.chunk);
 	if (!volume_read_any(volume, check.logical, bytes, len, err))
-		return error_at(err, check.logical, len) || error_prefix(err, "inode %" PRIu64 " extent item at %" PRIu64, inode, file_offset);
+		return error_at(err, check.logical, len) || error_prefix(err, "inode %" PRIu64 " extent item at %" PRIu64, item->inode, item->file_offset);
 
 	const struct data_check data = {
 		.volume = volume, .n_mirrors = check.n_mirrors, .logical = check.logical, .bytes = bytes, .len = len,
@@ -226,13 +216,14 @@ static bool read_data(struct extent_source *source, const struct tree *subvolume
 	return ok;
 }
 
-static bool read_inline(struct extent_source *source, const struct tree *subvolume, uint64_t inode, uint64_t file_offset,
-			      const struct file_extent *e, uint8_t *out, struct error *err)
+static bool read_inline(struct extent_source *source, const struct file_item *item, uint8_t *out, struct error *err)
 {
+	const struct file_extent *e = item->extent;
+
 	(void)source;
-	if (subvolume->volume->super.flags & SUPER_FLAG_METADUMP_V2 && e->payload.left > 0)
+	if (item->subvolume->volume->super.flags & SUPER_FLAG_METADUMP_V2 && e->payload.left > 0)
 		return error_set(err, ERROR_REFUSED, "inode %" PRIu64 " bytes %" PRIu64 " to %" PRIu64 ": the image was restored from a btrfs-image "
-				 "dump, which has no data", inode, file_offset, file_offset + e->ram_bytes - 1);
+				 "dump, which has no data", item->inode, item->file_offset, item->file_offset + e->ram_bytes - 1);
 	memcpy(out, e->payload.at, e->payload.left);
 	return true;
 }

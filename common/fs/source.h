@@ -6,19 +6,22 @@
 #include "common/fs/subvolume.h"
 #include "format/file-extent.h"
 
+/* An extent item, and the file that it is a part of. */
+struct file_item {
+	const struct tree *subvolume;
+	uint64_t inode, file_offset;
+	const struct file_extent *extent;
+};
+
 /*
  * The plain source below reads the disk and checks checksums (tries the next mirror on a mismatch;
  * ERROR_CORRUPT if no mirror is right). A sealed domain has a source of its own (domain-reader.h).
  */
 struct extent_source {
-	/*
-	 * Reads len bytes at offset in the on-disk extent of e, both multiples of the sector size. file_offset: of the item, for messages.
-	 */
-	bool (*read)(struct extent_source *source, const struct tree *subvolume, uint64_t inode, const struct file_extent *e,
-		     uint64_t file_offset, uint64_t offset, void *bytes, size_t len, struct error *err);
-	/* Reads the inline payload of e into out (e->payload.left bytes). */
-	bool (*read_inline)(struct extent_source *source, const struct tree *subvolume, uint64_t inode, uint64_t file_offset,
-			    const struct file_extent *e, uint8_t *out, struct error *err);
+	/* Reads len bytes at offset in the item's extent on disk, both multiples of the sector size. */
+	bool (*read)(struct extent_source *source, const struct file_item *item, uint64_t offset, void *bytes, size_t len, struct error *err);
+	/* Reads the item's inline payload into out (item->extent->payload.left bytes). */
+	bool (*read_inline)(struct extent_source *source, const struct file_item *item, uint8_t *out, struct error *err);
 };
 
 /* Reads from disk with checksums. Stateless. */

@@ -14,9 +14,7 @@
 /* The current request, for messages and for the walk over units. */
 struct request {
 	struct domain_reader *reader;
-	const struct tree *subvolume;
-	uint64_t inode, file_offset;
-	const struct file_extent *extent;
+	const struct file_item *item;
 	uint64_t address;		/* of the extent */
 	uint64_t at, end;		/* in the extent: the bytes still wanted */
 	uint8_t *out;			/* receives the byte at `at` */
@@ -30,12 +28,12 @@ struct request {
 static bool bad_bytes(const struct request *r, uint64_t from, uint64_t to, const char *why, struct error *err)
 {
 	struct extent_part part;
-	char *label = file_label(r->reader->list, r->subvolume, r->inode);
+	char *label = file_label(r->reader->list, r->item->subvolume, r->item->inode);
 
 	if (!label)
 		return error_memory(err);
-	if (!extent_part_of(r->extent, r->file_offset, from, to, &part))
-		part = (struct extent_part){ .first = r->file_offset, .last = r->file_offset + r->extent->num_bytes - 1 };
+	if (!extent_part_of(r->item->extent, r->item->file_offset, from, to, &part))
+		part = (struct extent_part){ .first = r->item->file_offset, .last = r->item->file_offset + r->item->extent->num_bytes - 1 };
 	error_set(err, ERROR_CORRUPT, "%.300s: bytes %" PRIu64 " to %" PRIu64 " %s (data at %" PRIu64 ")", label, part.first, part.last, why,
 		  r->address + from);
 	free(label);
@@ -43,14 +41,13 @@ static bool bad_bytes(const struct request *r, uint64_t from, uint64_t to, const
 }
 
 /* damaged: it was sealed and its tag fails, which is never accepted. */
-static bool bad_inline(const struct domain_reader *reader, const struct tree *subvolume, uint64_t inode, const struct file_extent *e,
-		       bool damaged, struct error *err)
+static bool bad_inline(const struct domain_reader *reader, const struct file_item *item, bool damaged, struct error *err)
 {
-	char *label = file_label(reader->list, subvolume, inode);
+	char *label = file_label(reader->list, item->subvolume, item->inode);
 
 	if (!label)
 		return error_memory(err);
-	error_set(err, ERROR_CORRUPT, "%.300s: its %zu bytes in the tree %s", label, e->payload.left,
+	error_set(err, ERROR_CORRUPT, "%.300s: its %zu bytes in the tree %s", label, item->extent->payload.left,
 		  damaged ? "fail authentication" : "are not sealed: written later, or damaged");
 	free(label);
 	return !damaged && error_hint(err, "--accept-unsealed takes them as they are");
@@ -84,7 +81,7 @@ static bool take_at_hand(struct request *r, const struct crypt_unit *unit, uint6
 /* Warns once per extent: a device that was away is wrong in each of its blocks. */
 static bool tell_mirror(struct request *r, unsigned good, struct error *err)
 {
-	struct volume *volume = r->subvolume->volume;
+	struct volume *volume = r->item->subvolume->volume;
 	char place[MIRROR_TEXT_SIZE];
 	bool is_new;
 
@@ -105,7 +102,7 @@ static bool open_block(struct request *r, uint32_t i, bool is_read, struct error
 {
 	struct unit_at_hand *at_hand = &r->reader->at_hand;
 	const struct crypt_unit *unit = &at_hand->unit;
-	struct volume *volume = r->subvolume->volume;
+	struct volume *volume = r->item->subvolume->volume;
 	unsigned mirror, n_mirrors;
 	bool authentic = false;
 
@@ -132,9 +129,9 @@ static bool check_carried(struct request *r, uint32_t i, struct error *err)
 		return false;
 	if (!carried)
 		return true;
-	if (!r->subvolume->volume->tolerance.is_tolerant)
+	if (!r->item->subvolume->volume->tolerance.is_tolerant)
 		return bad_bytes(r, r->at, r->at + CRYPT_BLOCK, CARRIED_TEXT, err);
-	extent_part_doubt(r->subvolume, r->inode, r->extent, r->file_offset, r->at, r->at + CRYPT_BLOCK, CARRIED_TEXT);
+	extent_part_doubt(r->item, r->at, r->at + CRYPT_BLOCK, CARRIED_TEXT);
 	return true;
 }
 
@@ -145,7 +142,7 @@ static bool read_at_hand(struct request *r, struct error *err)
 	const uint64_t unit_end = unit->offset_in_extent + (uint64_t)unit->blocks * CRYPT_BLOCK;
 	const uint64_t end = r->end < unit_end ? r->end : unit_end;
 	struct error unread = { 0 };
-	const bool is_read = volume_read_any(r->subvolume->volume, r->address + r->at, r->out, end - r->at, &unread);
+	const bool is_read = volume_read_any(r->item->subvolume->volume, r->address + r->at, r->out, end - r->at, &unread);
 
 	for (; r->at < end; r->at += CRYPT_BLOCK, r->out += CRYPT_BLOCK) {
 		const uint32_t i = (uint32_t)((r->at - unit->offset_in_extent) / CRYPT_BLOCK);
@@ -207,18 +204,18 @@ static bool find_group(struct request *r, struct error *err)
 {
 	struct domain_reader *reader = r->reader;
 	struct item_at_hand *last = &reader->item;
-	const struct file_extent *e = r->extent;
+	const struct file_extent *e = r->item->extent;
 
 	if (reader->is_whole) {
 		r->is_sealed = unit_map_at(reader->view.units, e->disk_bytenr, &r->group);
 		return true;
 	}
-	if (last->inode != r->inode || last->subvolume != r->subvolume->id || last->file_offset != r->file_offset ||
+	if (last->inode != r->item->inode || last->subvolume != r->item->subvolume->id || last->file_offset != r->item->file_offset ||
 	    last->address != e->disk_bytenr || last->length != e->disk_num_bytes || last->type != e->type ||
 	    last->other_encoding != e->other_encoding) {
-		if (!inode_prover_units(reader->prover, r->subvolume, r->inode, r->file_offset, e, &r->group, &r->is_sealed, err))
+		if (!inode_prover_units(reader->prover, r->item, &r->group, &r->is_sealed, err))
 			return false;
-		*last = (struct item_at_hand){ r->subvolume->id, r->inode, r->file_offset, e->disk_bytenr, e->disk_num_bytes,
+		*last = (struct item_at_hand){ r->item->subvolume->id, r->item->inode, r->item->file_offset, e->disk_bytenr, e->disk_num_bytes,
 					       e->type, e->other_encoding, r->group, r->is_sealed };
 	}
 	r->group = last->group;
@@ -226,17 +223,14 @@ static bool find_group(struct request *r, struct error *err)
 	return true;
 }
 
-static bool reader_read(struct extent_source *source, const struct tree *subvolume, uint64_t inode, const struct file_extent *e,
-			uint64_t file_offset, uint64_t offset, void *bytes, size_t len, struct error *err)
+static bool reader_read(struct extent_source *source, const struct file_item *item, uint64_t offset, void *bytes, size_t len,
+			struct error *err)
 {
 	struct domain_reader *reader = (struct domain_reader *)source;
 	struct request r = {
 		.reader = reader,
-		.subvolume = subvolume,
-		.inode = inode,
-		.file_offset = file_offset,
-		.extent = e,
-		.address = e->disk_bytenr,
+		.item = item,
+		.address = item->extent->disk_bytenr,
 		.at = offset,
 		.end = offset + len,
 		.out = bytes,
@@ -244,15 +238,15 @@ static bool reader_read(struct extent_source *source, const struct tree *subvolu
 
 	if (!find_group(&r, err))
 		return false;
-	if (!r.is_sealed && e->other_encoding == SEAL_MARK)
+	if (!r.is_sealed && item->extent->other_encoding == SEAL_MARK)
 		return bad_bytes(&r, offset, offset + len, "are marked as sealed, but no tag matches", err);
 	if (!r.is_sealed && !reader->accept_unsealed)
 		return bad_bytes(&r, offset, offset + len, "are not sealed: written later", err) ||
 		       error_hint(err, "--accept-unsealed takes them as they are");
 	if (!r.is_sealed)
-		extent_part_doubt(subvolume, inode, e, file_offset, r.at, r.end, UNSEALED_TEXT);
+		extent_part_doubt(item, r.at, r.end, UNSEALED_TEXT);
 	if (!r.is_sealed)
-		return plain_source.read(&plain_source, subvolume, inode, e, file_offset, offset, bytes, len, err);
+		return plain_source.read(&plain_source, item, offset, bytes, len, err);
 	if (offset % CRYPT_BLOCK != 0 || len % CRYPT_BLOCK != 0 || offset > r.group.extent_len || len > r.group.extent_len - offset)
 		return bad_bytes(&r, offset, offset + len, "are outside the sealed extent", err);
 	if (read_sealed(&r, err))
@@ -274,18 +268,17 @@ static bool find_inline(const struct domain_reader *reader, const struct inline_
 	       (*found || inline_map_has(reader->view.inlines, payload, had, err));
 }
 
-static bool reader_read_inline(struct extent_source *source, const struct tree *subvolume, uint64_t inode, uint64_t file_offset,
-			       const struct file_extent *e, uint8_t *out, struct error *err)
+static bool reader_read_inline(struct extent_source *source, const struct file_item *item, uint8_t *out, struct error *err)
 {
 	struct domain_reader *reader = (struct domain_reader *)source;
-	struct inline_payload payload = { .kind = INLINE_DATA, .inode = inode, .offset = file_offset, .bytes = e->payload,
+	struct inline_payload payload = { .kind = INLINE_DATA, .inode = item->inode, .offset = item->file_offset, .bytes = item->extent->payload,
 					  .root = reader->member };
 	uint32_t mode;
 	bool found, had;
 
-	if (e->payload.left == 0)
+	if (item->extent->payload.left == 0)
 		return true;
-	if (!inode_mode(&reader->mode, subvolume, inode, &mode, err))
+	if (!inode_mode(&reader->mode, item->subvolume, item->inode, &mode, err))
 		return false;
 	if (S_ISLNK(mode))
 		payload.kind = INLINE_SYMLINK;
@@ -294,12 +287,12 @@ static bool reader_read_inline(struct extent_source *source, const struct tree *
 	if (found)
 		return true;
 	if (had || !reader->accept_unsealed)
-		return bad_inline(reader, subvolume, inode, e, had, err);
+		return bad_inline(reader, item, had, err);
 
-	const struct report doubt = { .kind = REPORT_DOUBTFUL, .inode = inode, .end = e->ram_bytes, .text = UNSEALED_TEXT };
+	const struct report doubt = { .kind = REPORT_DOUBTFUL, .inode = item->inode, .end = item->extent->ram_bytes, .text = UNSEALED_TEXT };
 
-	report_to(&subvolume->volume->reporter, &doubt);
-	return plain_source.read_inline(&plain_source, subvolume, inode, file_offset, e, out, err);
+	report_to(&item->subvolume->volume->reporter, &doubt);
+	return plain_source.read_inline(&plain_source, item, out, err);
 }
 
 /* --- the reader ------------------------------------------------------------------------------------------------------ */

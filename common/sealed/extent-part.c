@@ -29,15 +29,14 @@ bool extent_part_of(const struct file_extent *item, uint64_t file_offset, uint64
 	return true;
 }
 
-void extent_part_doubt(const struct tree *subvolume, uint64_t inode, const struct file_extent *item, uint64_t file_offset, uint64_t from,
-		       uint64_t to, const char *text)
+void extent_part_doubt(const struct file_item *item, uint64_t from, uint64_t to, const char *text)
 {
 	struct extent_part part;
 
-	if (extent_part_of(item, file_offset, from, to, &part))
-		report_to(&subvolume->volume->reporter, &(struct report){
-			.kind = REPORT_DOUBTFUL, .inode = inode, .first = part.first, .end = part.last + 1,
-			.logical = item->disk_bytenr + from, .disk_length = to - from, .text = text });
+	if (extent_part_of(item->extent, item->file_offset, from, to, &part))
+		report_to(&item->subvolume->volume->reporter, &(struct report){
+			.kind = REPORT_DOUBTFUL, .inode = item->inode, .first = part.first, .end = part.last + 1,
+			.logical = item->extent->disk_bytenr + from, .disk_length = to - from, .text = text });
 }
 
 bool extent_parts(const struct scan *scan, const struct scan_extent *extent, uint64_t from, uint64_t to, extent_part_visit *visit,

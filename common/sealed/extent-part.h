@@ -3,6 +3,7 @@
 #ifndef COMMON_SEALED_EXTENT_PART_H
 #define COMMON_SEALED_EXTENT_PART_H
 
+#include "common/fs/source.h"
 #include "common/sealed/scan.h"
 
 struct extent_part {
@@ -14,8 +15,7 @@ struct extent_part {
 bool extent_part_of(const struct file_extent *item, uint64_t file_offset, uint64_t from, uint64_t to, struct extent_part *part);
 
 /* Reports [from, to) of the item's extent as doubtful, unless the item refers to none of it. */
-void extent_part_doubt(const struct tree *subvolume, uint64_t inode, const struct file_extent *item, uint64_t file_offset, uint64_t from,
-		       uint64_t to, const char *text);
+void extent_part_doubt(const struct file_item *item, uint64_t from, uint64_t to, const char *text);
 #define UNSEALED_TEXT "not sealed: written later, and not authenticated"
 
 /*

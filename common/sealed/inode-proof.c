@@ -332,9 +332,10 @@ bool inode_prove_name(struct inode_prover *prover, const struct tree *tree, uint
 	return true;
 }
 
-bool inode_prover_units(struct inode_prover *prover, const struct tree *tree, uint64_t inode, uint64_t file_offset, const struct file_extent *e,
-			struct unit_group *group, bool *found, struct error *err)
+bool inode_prover_units(struct inode_prover *prover, const struct file_item *item, struct unit_group *group, bool *found, struct error *err)
 {
+	const struct tree *tree = item->subvolume;
+	const uint64_t inode = item->inode;
 	const struct proof_memo *known = is_last(prover, tree, inode, INODE_ENTRY_FILE) ? NULL :
 					 proof_memory_find(&prover->known, tree->id, inode, INODE_ENTRY_FILE);
 
@@ -344,5 +345,5 @@ bool inode_prover_units(struct inode_prover *prover, const struct tree *tree, ui
 	begin(prover, tree, inode);
 	if (!prover->is_known || !prover->proven)
 		prover->trust = UNIT_BY_TAG;
-	return find_units(prover, inode, file_offset, e, group, found, err);
+	return find_units(prover, inode, item->file_offset, item->extent, group, found, err);
 }

@@ -6,6 +6,7 @@
 #ifndef COMMON_SEALED_INODE_PROOF_H
 #define COMMON_SEALED_INODE_PROOF_H
 
+#include "common/fs/source.h"
 #include "common/sealed/domain.h"
 #include "common/sealed/inline-map.h"
 #include "common/sealed/inode-index.h"
@@ -31,8 +32,8 @@ bool inode_prove_name(struct inode_prover *prover, const struct tree *tree, uint
 		      const void *name, size_t len, bool *proven, struct error *err) must_use;
 
 /* The units of a file's extent: those with which its proof holds or, if it was not proven, those confirmed by a tag or by their place. */
-bool inode_prover_units(struct inode_prover *prover, const struct tree *tree, uint64_t inode, uint64_t file_offset, const struct file_extent *e,
-			struct unit_group *group, bool *found, struct error *err) must_use;
+bool inode_prover_units(struct inode_prover *prover, const struct file_item *item, struct unit_group *group, bool *found,
+			struct error *err) must_use;
 bool inode_prover_visit(const struct inode_prover *prover, const struct unit_group *group, unit_visit *visit, void *context,
 			struct error *err) must_use;
 
