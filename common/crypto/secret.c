@@ -102,13 +102,13 @@ void wiped_free(void *bytes, size_t len)
 }
 
 /* --- reading ------------------------------------------------------------------------- */
-struct source {
+struct secret_file {
 	int fd;
 	const char *name;	/* for messages */
 };
 
 /* Reads up to len bytes; fewer only at the end of the file. */
-static bool read_some(const struct source *source, uint8_t *out, size_t len, size_t *got, struct error *err)
+static bool read_some(const struct secret_file *source, uint8_t *out, size_t len, size_t *got, struct error *err)
 {
 	*got = 0;
 	while (*got < len) {
@@ -126,7 +126,7 @@ static bool read_some(const struct source *source, uint8_t *out, size_t len, siz
 }
 
 /* Seeks if possible. Otherwise reads the bytes into locked memory, because they may be part of the key. */
-static bool skip_bytes(const struct source *source, uint64_t skip, struct error *err)
+static bool skip_bytes(const struct secret_file *source, uint64_t skip, struct error *err)
 {
 	cleanup_secret struct secret *scratch = NULL;
 	struct stat st;
@@ -155,7 +155,7 @@ static bool skip_bytes(const struct source *source, uint64_t skip, struct error 
 }
 
 /* Reads to the end of the file, but at most `most` bytes. */
-static bool read_up_to(const struct source *source, size_t most, struct secret **secret, struct error *err)
+static bool read_up_to(const struct secret_file *source, size_t most, struct secret **secret, struct error *err)
 {
 	cleanup_secret struct secret *have = NULL;
 	size_t room = 4096, used = 0;
@@ -186,13 +186,13 @@ static bool read_up_to(const struct source *source, size_t most, struct secret *
 	return true;
 }
 
-static bool source_open(const char *path, struct source *source, struct error *err)
+static bool source_open(const char *path, struct secret_file *source, struct error *err)
 {
 	if (strcmp(path, "-") == 0) {
-		*source = (struct source){ STDIN_FILENO, "standard input" };
+		*source = (struct secret_file){ STDIN_FILENO, "standard input" };
 		return true;
 	}
-	*source = (struct source){ open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), path };
+	*source = (struct secret_file){ open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), path };
 	if (source->fd < 0) {
 		const bool missing = errno == ENOENT;
 
@@ -204,13 +204,13 @@ static bool source_open(const char *path, struct source *source, struct error *e
 	return true;
 }
 
-static void source_close(const struct source *source)
+static void source_close(const struct secret_file *source)
 {
 	if (source->fd > STDERR_FILENO)
 		close(source->fd);
 }
 
-static bool read_key_bytes(const struct source *source, uint64_t skip, size_t max, struct secret **secret,
+static bool read_key_bytes(const struct secret_file *source, uint64_t skip, size_t max, struct secret **secret,
 			   struct error *err)
 {
 	cleanup_secret struct secret *new = NULL;
@@ -232,7 +232,7 @@ static bool read_key_bytes(const struct source *source, uint64_t skip, size_t ma
 
 bool secret_read_file(const char *path, uint64_t skip, size_t max, struct secret **secret, struct error *err)
 {
-	struct source source;
+	struct secret_file source;
 	bool ok;
 
 	if (max > SECRET_FILE_MAX)
@@ -244,7 +244,7 @@ bool secret_read_file(const char *path, uint64_t skip, size_t max, struct secret
 	return ok;
 }
 
-static bool read_passphrase(const struct source *source, struct secret **secret, struct error *err)
+static bool read_passphrase(const struct secret_file *source, struct secret **secret, struct error *err)
 {
 	cleanup_secret struct secret *new = NULL;
 
@@ -268,7 +268,7 @@ static bool read_passphrase(const struct source *source, struct secret **secret,
 
 bool secret_read_passphrase_file(const char *path, struct secret **secret, struct error *err)
 {
-	struct source source;
+	struct secret_file source;
 	bool ok;
 
 	if (!source_open(path, &source, err))
@@ -281,7 +281,7 @@ bool secret_read_passphrase_file(const char *path, struct secret **secret, struc
 bool secret_read_passphrase_fd(int fd, struct secret **secret, struct error *err)
 {
 	char name[32];
-	const struct source source = { fd, name };
+	const struct secret_file source = { fd, name };
 
 	snprintf(name, sizeof(name), "descriptor %d", fd);
 	return read_passphrase(&source, secret, err);

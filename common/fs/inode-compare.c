@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-struct side {
+struct compared_tree {
 	const struct tree *tree;
 	struct tree_iter iter;
 	bool valid;
@@ -13,7 +13,7 @@ struct side {
 };
 
 /* Advances to the first inode item at or after number. */
-static bool advance(struct side *side, uint64_t number, struct error *err)
+static bool advance(struct compared_tree *side, uint64_t number, struct error *err)
 {
 	for (;;) {
 		const struct key first = { number, KEY_INODE_ITEM, 0 };
@@ -32,7 +32,7 @@ static bool advance(struct side *side, uint64_t number, struct error *err)
 	       error_prefix(err, "tree %" PRIu64 " inode %" PRIu64, side->tree->id, side->number);
 }
 
-static bool step(struct side *a, struct side *b, inode_pair_visit *visit, void *context, struct error *err)
+static bool step(struct compared_tree *a, struct compared_tree *b, inode_pair_visit *visit, void *context, struct error *err)
 {
 	const uint64_t number = !b->valid || (a->valid && a->number < b->number) ? a->number : b->number;
 	const bool has_a = a->valid && a->number == number, has_b = b->valid && b->number == number;
@@ -48,7 +48,7 @@ static bool step(struct side *a, struct side *b, inode_pair_visit *visit, void *
 
 bool inode_compare(const struct tree *tree_a, const struct tree *tree_b, inode_pair_visit *visit, void *context, struct error *err)
 {
-	struct side a = { .tree = tree_a }, b = { .tree = tree_b };
+	struct compared_tree a = { .tree = tree_a }, b = { .tree = tree_b };
 	bool ok = advance(&a, FIRST_FREE_ID, err) && advance(&b, FIRST_FREE_ID, err);
 
 	while (ok && (a.valid || b.valid))

@@ -40,7 +40,7 @@ bool log_inode_get(const struct tree *tree, uint64_t inode, struct disk_inode_it
 	return inode_read(&item, &checked, err);
 }
 
-bool log_inode_put(struct replay *r, uint64_t inode, const struct disk_inode_item *disk, struct error *err)
+bool log_inode_put(struct log_replay *r, uint64_t inode, const struct disk_inode_item *disk, struct error *err)
 {
 	const struct key key = { inode, KEY_INODE_ITEM, 0 };
 	const struct cursor item = { (const uint8_t *)disk, sizeof(*disk), r->log.logical };
@@ -48,7 +48,7 @@ bool log_inode_put(struct replay *r, uint64_t inode, const struct disk_inode_ite
 	return overlay_put(r->overlay, &key, &item, err);
 }
 
-static bool resize_dir(struct replay *r, uint64_t dir, bool grows, const struct name *name, struct error *err)
+static bool resize_dir(struct log_replay *r, uint64_t dir, bool grows, const struct name *name, struct error *err)
 {
 	const uint64_t by = 2 * (uint64_t)name->len;
 	struct disk_inode_item disk;
@@ -65,7 +65,7 @@ static bool resize_dir(struct replay *r, uint64_t dir, bool grows, const struct 
 	return log_inode_put(r, dir, &disk, err);
 }
 
-bool log_count_later(struct replay *r, uint64_t inode, struct error *err)
+bool log_count_later(struct log_replay *r, uint64_t inode, struct error *err)
 {
 	bool added;
 
@@ -82,7 +82,7 @@ bool log_count_later(struct replay *r, uint64_t inode, struct error *err)
 /* --- items that are lists of names ------------------------------------------------------------------------- */
 
 /* Writes an item without its part between `from` and `to`, or deletes it if nothing is left. */
-static bool cut_item(struct replay *r, const struct key *key, const struct cursor *item, const uint8_t *from, const uint8_t *to,
+static bool cut_item(struct log_replay *r, const struct key *key, const struct cursor *item, const uint8_t *from, const uint8_t *to,
 		     struct error *err)
 {
 	const size_t before = (size_t)(from - item->at), after = item->left - (size_t)(to - item->at);
@@ -96,7 +96,7 @@ static bool cut_item(struct replay *r, const struct key *key, const struct curso
 }
 
 /* Adds a header and a name at the end of an item. Sets *fits to false and does nothing if a leaf has no room for that. */
-static bool grow_item(struct replay *r, const struct key *key, const void *header, size_t header_len, const struct name *name,
+static bool grow_item(struct log_replay *r, const struct key *key, const void *header, size_t header_len, const struct name *name,
 		      bool *fits, struct error *err)
 {
 	const size_t most = r->volume->super.node_size - sizeof(struct disk_header) - sizeof(struct disk_item);
@@ -147,7 +147,7 @@ bool log_entry_find(const struct tree *tree, const struct key *key, const struct
 	return true;
 }
 
-static bool remove_entry(struct replay *r, const struct key *key, const struct name *name, struct error *err)
+static bool remove_entry(struct log_replay *r, const struct key *key, const struct name *name, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	struct dir_entry entry;
@@ -187,7 +187,7 @@ bool log_ref_find(const struct tree *tree, const struct key *key, uint64_t dir, 
 	return true;
 }
 
-static bool remove_ref(struct replay *r, const struct key *key, uint64_t dir, const struct name *name, struct error *err)
+static bool remove_ref(struct log_replay *r, const struct key *key, uint64_t dir, const struct name *name, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	struct inode_ref ref;
@@ -210,7 +210,7 @@ static bool remove_ref(struct replay *r, const struct key *key, uint64_t dir, co
 
 /* --- links ------------------------------------------------------------------------------------------------- */
 
-static bool add_ref(struct replay *r, uint64_t dir, uint64_t inode, const struct name *name, uint64_t index, struct error *err)
+static bool add_ref(struct log_replay *r, uint64_t dir, uint64_t inode, const struct name *name, uint64_t index, struct error *err)
 {
 	const struct disk_inode_ref ref = { to_le64(index), to_le16(name->len) };
 	const struct disk_inode_extref extref = { to_le64(dir), to_le64(index), to_le16(name->len) };
@@ -238,7 +238,7 @@ static uint8_t entry_type(uint32_t mode)
 	return type[(mode & S_IFMT) >> 12];	/* inode_read() has checked that it is one of these */
 }
 
-static bool add_entry(struct replay *r, const struct key *key, const struct disk_dir_item *disk, const struct name *name,
+static bool add_entry(struct log_replay *r, const struct key *key, const struct disk_dir_item *disk, const struct name *name,
 		      struct error *err)
 {
 	struct dir_entry entry;
@@ -253,7 +253,7 @@ static bool add_entry(struct replay *r, const struct key *key, const struct disk
 	return fits || error_set(err, ERROR_CORRUPT, "directory %" PRIu64 " has more names of one hash than fit into a leaf", key->objectid);
 }
 
-bool log_link(struct replay *r, uint64_t dir, uint64_t inode, const struct name *name, uint64_t index, bool with_ref, struct error *err)
+bool log_link(struct log_replay *r, uint64_t dir, uint64_t inode, const struct name *name, uint64_t index, bool with_ref, struct error *err)
 {
 	const struct key by_name = log_entry_key(dir, name), by_index = { dir, KEY_DIR_INDEX, index };
 	const struct key location = { inode, KEY_INODE_ITEM, 0 };
@@ -274,7 +274,7 @@ bool log_link(struct replay *r, uint64_t dir, uint64_t inode, const struct name 
 	       add_entry(r, &by_index, &disk, name, err) && resize_dir(r, dir, true, name, err);
 }
 
-bool log_unlink(struct replay *r, uint64_t dir, uint64_t inode, const struct name *name, struct error *err)
+bool log_unlink(struct log_replay *r, uint64_t dir, uint64_t inode, const struct name *name, struct error *err)
 {
 	const struct key by_name = log_entry_key(dir, name);
 	struct key key = { inode, KEY_INODE_REF, dir };
@@ -297,7 +297,7 @@ bool log_unlink(struct replay *r, uint64_t dir, uint64_t inode, const struct nam
 	       resize_dir(r, dir, false, name, err) && log_count_later(r, inode, err);
 }
 
-bool log_unlink_entry(struct replay *r, uint64_t dir, const struct dir_entry *entry, const struct name *name, struct error *err)
+bool log_unlink_entry(struct log_replay *r, uint64_t dir, const struct dir_entry *entry, const struct name *name, struct error *err)
 {
 	struct disk_inode_item disk;
 	bool found;

@@ -6,7 +6,7 @@
 
 #include "common/fs/csum-lookup.h"
 
-static uint64_t round_up(const struct replay *r, uint64_t n)
+static uint64_t round_up(const struct log_replay *r, uint64_t n)
 {
 	const uint64_t sector = r->volume->super.sector_size;
 
@@ -14,7 +14,7 @@ static uint64_t round_up(const struct replay *r, uint64_t n)
 }
 
 /* Returns where an item ends in the file. */
-static uint64_t extent_end(const struct replay *r, uint64_t start, const struct file_extent *e)
+static uint64_t extent_end(const struct log_replay *r, uint64_t start, const struct file_extent *e)
 {
 	return e->type == FILE_EXTENT_INLINE ? round_up(r, start + e->ram_bytes) : start + e->num_bytes;
 }
@@ -22,7 +22,7 @@ static uint64_t extent_end(const struct replay *r, uint64_t start, const struct 
 /* --- file extents ------------------------------------------------------------------------------------------ */
 
 /* Writes the part of an extent item between `from` and `to` in the file. */
-static bool put_part(struct replay *r, uint64_t inode, const struct disk_file_extent *disk, uint64_t start, uint64_t from, uint64_t to,
+static bool put_part(struct log_replay *r, uint64_t inode, const struct disk_file_extent *disk, uint64_t start, uint64_t from, uint64_t to,
 		     struct error *err)
 {
 	const struct key key = { inode, KEY_EXTENT_DATA, from };
@@ -34,7 +34,7 @@ static bool put_part(struct replay *r, uint64_t inode, const struct disk_file_ex
 	return overlay_put(r->overlay, &key, &item, err);
 }
 
-static bool drop_one(struct replay *r, const struct key *key, struct cursor item, uint64_t start, uint64_t end, uint64_t *n_bytes,
+static bool drop_one(struct log_replay *r, const struct key *key, struct cursor item, uint64_t start, uint64_t end, uint64_t *n_bytes,
 		     struct error *err)
 {
 	struct disk_file_extent disk = { 0 };
@@ -61,7 +61,7 @@ static bool drop_one(struct replay *r, const struct key *key, struct cursor item
 	       (have_end <= to || put_part(r, key->objectid, &disk, key->offset, to, have_end, err));
 }
 
-bool log_drop_extents(struct replay *r, uint64_t inode, uint64_t start, uint64_t end, uint64_t *n_bytes, struct error *err)
+bool log_drop_extents(struct log_replay *r, uint64_t inode, uint64_t start, uint64_t end, uint64_t *n_bytes, struct error *err)
 {
 	struct key key = { inode, KEY_EXTENT_DATA, start };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
@@ -87,7 +87,7 @@ bool log_drop_extents(struct replay *r, uint64_t inode, uint64_t start, uint64_t
 /* --- checksums --------------------------------------------------------------------------------------------- */
 
 struct csums {
-	struct replay *r;
+	struct log_replay *r;
 	struct overlay *overlay;
 	struct tree tree;
 	size_t size;
@@ -142,7 +142,7 @@ static bool replace_csums(void *context, uint64_t start, uint64_t n, const uint8
 	return put_csums(c, start, bytes, n * c->size, err);
 }
 
-static bool replay_csums(struct replay *r, const struct file_extent *e, struct error *err)
+static bool replay_csums(struct log_replay *r, const struct file_extent *e, struct error *err)
 {
 	const bool is_packed = e->compression != COMPRESS_NONE;
 	struct csums c = {
@@ -168,7 +168,7 @@ static bool is_same(const struct tree *fs, const struct key *key, const struct c
 	return true;
 }
 
-bool log_replay_extent(struct replay *r, const struct key *key, const struct cursor *item, struct error *err)
+bool log_replay_extent(struct log_replay *r, const struct key *key, const struct cursor *item, struct error *err)
 {
 	const bool no_holes = r->volume->super.incompat & INCOMPAT_NO_HOLES;
 	struct cursor rest = *item;

@@ -10,7 +10,7 @@
 /* --- entries ----------------------------------------------------------------------------------------------- */
 
 /* Clears the place of a logged entry. Sets *same if it already holds that entry. A logged entry whose inode is missing displaces no other. */
-static bool clear_place(struct replay *r, const struct key *key, const struct dir_entry *logged, const struct name *name, bool exists,
+static bool clear_place(struct log_replay *r, const struct key *key, const struct dir_entry *logged, const struct name *name, bool exists,
 			bool *same, struct error *err)
 {
 	struct dir_entry have;
@@ -25,7 +25,7 @@ static bool clear_place(struct replay *r, const struct key *key, const struct di
 	return *same || !exists || log_unlink_entry(r, key->objectid, &have, name, err);
 }
 
-static bool replay_entry(struct replay *r, const struct key *key, const struct dir_entry *logged, const struct name *name, struct error *err)
+static bool replay_entry(struct log_replay *r, const struct key *key, const struct dir_entry *logged, const struct name *name, struct error *err)
 {
 	const uint64_t dir = key->objectid, inode = logged->location.objectid;
 	const struct key by_name = log_entry_key(dir, name), ref_key = { inode, KEY_INODE_REF, dir };
@@ -50,7 +50,7 @@ static bool replay_entry(struct replay *r, const struct key *key, const struct d
 	return log_link(r, dir, inode, name, key->offset, true, err) && log_count_later(r, inode, err);
 }
 
-bool log_replay_entries(struct replay *r, const struct key *key, struct cursor item, struct error *err)
+bool log_replay_entries(struct log_replay *r, const struct key *key, struct cursor item, struct error *err)
 {
 	struct disk_inode_item disk;
 	struct dir_entry entry;
@@ -75,7 +75,7 @@ bool log_replay_entries(struct replay *r, const struct key *key, struct cursor i
 /* --- references -------------------------------------------------------------------------------------------- */
 
 /* Removes names that are in the item of that key but not in the log's item: those links are gone. `only`: of that directory; 0: of any. */
-static bool remove_old_names(struct replay *r, const struct key *key, uint64_t only, struct error *err)
+static bool remove_old_names(struct log_replay *r, const struct key *key, uint64_t only, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	struct cursor item;
@@ -111,7 +111,7 @@ static bool remove_old_names(struct replay *r, const struct key *key, uint64_t o
 }
 
 /* Finds out whether an entry leads to the inode. */
-static bool leads_to(struct replay *r, const struct key *key, const struct name *name, uint64_t inode, bool *yes, struct error *err)
+static bool leads_to(struct log_replay *r, const struct key *key, const struct name *name, uint64_t inode, bool *yes, struct error *err)
 {
 	struct dir_entry entry;
 
@@ -121,7 +121,7 @@ static bool leads_to(struct replay *r, const struct key *key, const struct name 
 	return true;
 }
 
-static bool drop_entry(struct replay *r, const struct key *key, const struct name *name, struct error *err)
+static bool drop_entry(struct log_replay *r, const struct key *key, const struct name *name, struct error *err)
 {
 	struct dir_entry entry;
 	bool found;
@@ -129,7 +129,7 @@ static bool drop_entry(struct replay *r, const struct key *key, const struct nam
 	return log_entry_find(&r->fs, key, name, &entry, &found, err) && (!found || log_unlink_entry(r, key->objectid, &entry, name, err));
 }
 
-static bool replay_name(struct replay *r, uint64_t inode, uint64_t dir, uint64_t index, const struct name *name, struct error *err)
+static bool replay_name(struct log_replay *r, uint64_t inode, uint64_t dir, uint64_t index, const struct name *name, struct error *err)
 {
 	const struct key by_name = log_entry_key(dir, name), by_index = { dir, KEY_DIR_INDEX, index };
 	const struct key ref_key = { inode, KEY_INODE_REF, dir }, extref_key = log_extref_key(inode, dir, name);
@@ -149,7 +149,7 @@ static bool replay_name(struct replay *r, uint64_t inode, uint64_t dir, uint64_t
 	       drop_entry(r, &by_name, name, err) && log_link(r, dir, inode, name, index, false, err);
 }
 
-bool log_replay_refs(struct replay *r, const struct key *key, const struct cursor *from, struct error *err)
+bool log_replay_refs(struct log_replay *r, const struct key *key, const struct cursor *from, struct error *err)
 {
 	struct cursor item = *from;
 	struct disk_inode_item disk;
@@ -180,7 +180,7 @@ bool log_replay_refs(struct replay *r, const struct key *key, const struct curso
 	return remove_old_names(r, key, 0, err) && overlay_put(r->overlay, key, from, err);
 }
 
-bool log_count_names(struct replay *r, uint64_t inode, uint32_t *n, struct error *err)
+bool log_count_names(struct log_replay *r, uint64_t inode, uint32_t *n, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	const struct key first = { inode, KEY_INODE_REF, 0 };

@@ -22,7 +22,7 @@ static uint32_t mode_of(const struct disk_inode_item *disk)
 }
 
 /* Generation 0: the inode was logged only to make it exist. Sizes of directories and the bytes that files take follow what is replayed. */
-static bool replay_inode_item(struct replay *r, uint64_t inode, const struct disk_inode_item *logged, struct error *err)
+static bool replay_inode_item(struct log_replay *r, uint64_t inode, const struct disk_inode_item *logged, struct error *err)
 {
 	struct disk_inode_item disk, made = *logged;
 	bool found;
@@ -44,7 +44,7 @@ static bool replay_inode_item(struct replay *r, uint64_t inode, const struct dis
 }
 
 /* A log has all xattrs of its inodes, so items that it lacks are gone. (The log's copy of the others is replayed later.) */
-static bool remove_xattrs(struct replay *r, uint64_t inode, struct error *err)
+static bool remove_xattrs(struct log_replay *r, uint64_t inode, struct error *err)
 {
 	struct key key = { inode, KEY_XATTR_ITEM, 0 };
 
@@ -65,7 +65,7 @@ static bool remove_xattrs(struct replay *r, uint64_t inode, struct error *err)
 }
 
 /* Removes the entries of one DIR_INDEX item that the log lacks, or all of them. */
-static bool remove_absent(struct replay *r, const struct tree_iter *at, bool all, struct error *err)
+static bool remove_absent(struct log_replay *r, const struct tree_iter *at, bool all, struct error *err)
 {
 	const struct key key = at->key;
 	struct cursor item = at->item;
@@ -93,7 +93,7 @@ static bool remove_absent(struct replay *r, const struct tree_iter *at, bool all
 }
 
 /* Removes entries whose index is in [from, last] of the directory. */
-static bool remove_entries(struct replay *r, uint64_t dir, uint64_t from, uint64_t last, bool all, struct error *err)
+static bool remove_entries(struct log_replay *r, uint64_t dir, uint64_t from, uint64_t last, bool all, struct error *err)
 {
 	struct key key = { dir, KEY_DIR_INDEX, from };
 
@@ -113,7 +113,7 @@ static bool remove_entries(struct replay *r, uint64_t dir, uint64_t from, uint64
 }
 
 /* DIR_LOG_INDEX items tell for which ranges of indexes the log has all existing entries. */
-static bool remove_logged_entries(struct replay *r, uint64_t dir, struct error *err)
+static bool remove_logged_entries(struct log_replay *r, uint64_t dir, struct error *err)
 {
 	const struct key first = { dir, KEY_DIR_LOG_INDEX, 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
@@ -141,7 +141,7 @@ static bool remove_logged_entries(struct replay *r, uint64_t dir, struct error *
 	return true;
 }
 
-static bool replay_inode(struct replay *r, uint64_t inode, const struct disk_inode_item *logged, struct error *err)
+static bool replay_inode(struct log_replay *r, uint64_t inode, const struct disk_inode_item *logged, struct error *err)
 {
 	struct disk_inode_item disk;
 	uint64_t dropped;
@@ -170,7 +170,7 @@ static bool replay_inode(struct replay *r, uint64_t inode, const struct disk_ino
 
 /* --- the passes -------------------------------------------------------------------------------------------- */
 
-static bool replay_item(struct replay *r, enum pass pass, const struct key *key, const struct cursor *item, struct error *err)
+static bool replay_item(struct log_replay *r, enum pass pass, const struct key *key, const struct cursor *item, struct error *err)
 {
 	struct disk_inode_item logged;
 	bool found;
@@ -202,7 +202,7 @@ static bool replay_item(struct replay *r, enum pass pass, const struct key *key,
 	}
 }
 
-static bool replay_pass(struct replay *r, enum pass pass, struct error *err)
+static bool replay_pass(struct log_replay *r, enum pass pass, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 
@@ -221,7 +221,7 @@ static bool replay_pass(struct replay *r, enum pass pass, struct error *err)
 }
 
 /* An inode without a link is an orphan, and so is everything in it. */
-static bool count_links(struct replay *r, uint64_t inode, struct error *err)
+static bool count_links(struct log_replay *r, uint64_t inode, struct error *err)
 {
 	const struct key orphan = { ORPHAN_ID, KEY_ORPHAN_ITEM, inode };
 	const struct cursor nothing = { NULL, 0, r->log.logical };
@@ -240,7 +240,7 @@ static bool count_links(struct replay *r, uint64_t inode, struct error *err)
 }
 
 /* Emptying a directory adds more inodes to count. */
-static bool count_all_links(struct replay *r, struct error *err)
+static bool count_all_links(struct log_replay *r, struct error *err)
 {
 	bool ok = true;
 
@@ -260,7 +260,7 @@ static bool count_all_links(struct replay *r, struct error *err)
 
 static bool replay_subvolume(struct volume *volume, uint64_t id, const struct tree *log, struct error *err)
 {
-	struct replay r = { .volume = volume, .log = *log };
+	struct log_replay r = { .volume = volume, .log = *log };
 	bool ok;
 
 	if (id != FS_TREE_ID && (id < FIRST_FREE_ID || id > LAST_FREE_ID))

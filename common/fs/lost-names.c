@@ -332,7 +332,7 @@ bool lost_name_find(const struct tree *subvolume, uint64_t directory, const char
 
 /* --- a directory by itself --------------------------------------------------------------------------------------- */
 
-struct reading {
+struct dir_reading {
 	dir_visit *visit;
 	tree_gap *gap;
 	void *context;
@@ -341,14 +341,14 @@ struct reading {
 
 static bool visit_entry(void *context, const struct dir_entry *entry, struct error *err)
 {
-	const struct reading *reading = context;
+	const struct dir_reading *reading = context;
 
 	return reading->visit(reading->context, entry, err);
 }
 
 static bool note_gap(void *context, const struct error *what, struct error *err)
 {
-	struct reading *reading = context;
+	struct dir_reading *reading = context;
 
 	reading->has_gap = true;
 	return reading->gap(reading->context, what, err);
@@ -358,7 +358,7 @@ bool dir_read_all(const struct tree *subvolume, uint64_t inode, bool has_gap, di
 		  struct inode_parents *parents, struct error *err)
 {
 	const bool is_tolerant = subvolume->volume->tolerance.is_tolerant;
-	struct reading reading = { visit, gap, context, has_gap || is_tolerant };
+	struct dir_reading reading = { visit, gap, context, has_gap || is_tolerant };
 	struct lost_names lost = { 0 };
 	bool ok = dir_read_over(subvolume, inode, visit_entry, note_gap, &reading, err);
 

@@ -14,16 +14,16 @@
 #include "common/volume/tolerance.h"
 
 /* While paths are made: the directory entry of a subvolume, until its path is known. */
-struct place {
+struct known_path {
 	uint8_t *name;
 	size_t name_len;
 	enum { PATH_UNKNOWN, PATH_WANTED, PATH_KNOWN } state;
 };
 
-struct reading {
+struct list_reading {
 	struct volume *volume;
 	struct subvolume_list *list;
-	struct place *place;	/* one per entry of list->at */
+	struct known_path *place;	/* one per entry of list->at */
 	size_t n_room, place_room;
 	bool over;	/* list damage instead of failing */
 	struct subvolume_named {	/* the subvolumes to which a ROOT_REF or ROOT_BACKREF refers */
@@ -41,7 +41,7 @@ static bool is_subvolume_id(uint64_t id)
  * Can reading go on without subvolume id? Not without the root item of the top level: superblocks name its tree. A path that is too long is
  * no damage, and nothing is tolerated there.
  */
-static bool survive(struct reading *r, uint64_t id, bool is_path, struct error *err)
+static bool survive(struct list_reading *r, uint64_t id, bool is_path, struct error *err)
 {
 	struct subvolume_list *list = r->list;
 	struct subvolume_lost *lost;
@@ -68,7 +68,7 @@ static bool survive(struct reading *r, uint64_t id, bool is_path, struct error *
 
 /* --- the items -------------------------------------------------------------------------------------------- */
 
-static bool add_root_item(struct reading *r, const struct key *key, struct cursor *item, struct error *err)
+static bool add_root_item(struct list_reading *r, const struct key *key, struct cursor *item, struct error *err)
 {
 	struct subvolume_list *list = r->list;
 	struct subvolume *last = list->n ? &list->at[list->n - 1] : NULL;
@@ -92,13 +92,13 @@ static bool add_root_item(struct reading *r, const struct key *key, struct curso
 		.root = root,
 		.deleted = root.refs == 0,
 	};
-	r->place[list->n] = (struct place){ 0 };
+	r->place[list->n] = (struct known_path){ 0 };
 	list->n++;
 	return true;
 }
 
 /* (child, ROOT_BACKREF, parent): its key follows the ROOT_ITEM of the child. */
-static bool add_backref(struct reading *r, const struct key *key, struct cursor *item, struct error *err)
+static bool add_backref(struct list_reading *r, const struct key *key, struct cursor *item, struct error *err)
 {
 	const size_t i = r->list->n - 1;	/* only used if list->n > 0 */
 	char text[KEY_TEXT_SIZE];
@@ -118,7 +118,7 @@ static bool add_backref(struct reading *r, const struct key *key, struct cursor 
 	return true;
 }
 
-static bool note_named(struct reading *r, const struct key *key, struct error *err)
+static bool note_named(struct list_reading *r, const struct key *key, struct error *err)
 {
 	const bool is_up = key->type == KEY_ROOT_BACKREF;
 	const uint64_t id = is_up ? key->objectid : key->offset;
@@ -139,7 +139,7 @@ static int compare_named(const void *a, const void *b)
 }
 
 /* A kernel removes the references to a subvolume before its root item. What was lost until now is in the order of ids. */
-static bool find_missing(struct reading *r, struct error *err)
+static bool find_missing(struct list_reading *r, struct error *err)
 {
 	const size_t n_lost = r->list->n_lost;
 	size_t lost = 0;
@@ -164,7 +164,7 @@ static bool find_missing(struct reading *r, struct error *err)
 	return true;
 }
 
-static bool read_items(struct reading *r, const struct tree *roots, struct error *err)
+static bool read_items(struct list_reading *r, const struct tree *roots, struct error *err)
 {
 	const struct key first = { FS_TREE_ID, KEY_ROOT_ITEM, 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
@@ -209,7 +209,7 @@ static bool read_default(struct volume *volume, const struct tree *roots, uint64
 /* --- paths ------------------------------------------------------------------------------------------------ */
 
 /* Joins the path of the parent, the path of the directory inside it, and the name. A part may be empty. */
-static bool join_path(const struct subvolume *parent, const uint8_t *dir, size_t dir_len, const struct place *place,
+static bool join_path(const struct subvolume *parent, const uint8_t *dir, size_t dir_len, const struct known_path *place,
 		      struct subvolume *child, struct error *err)
 {
 	const size_t room = parent->path_len + dir_len + place->name_len + 3;
@@ -233,7 +233,7 @@ static bool join_path(const struct subvolume *parent, const uint8_t *dir, size_t
 	return true;
 }
 
-static bool find_path(struct reading *r, size_t child, const struct subvolume *parent, struct error *err)
+static bool find_path(struct list_reading *r, size_t child, const struct subvolume *parent, struct error *err)
 {
 	struct tree tree;
 	uint8_t *dir;
@@ -259,7 +259,7 @@ static bool leave_without_path(struct subvolume *subvolume, struct error *err)
 }
 
 /* Makes the paths of all subvolumes from i up to the next one whose path is known, starting at the top. chain has room for all. */
-static bool make_path(struct reading *r, size_t i, size_t *chain, struct error *err)
+static bool make_path(struct list_reading *r, size_t i, size_t *chain, struct error *err)
 {
 	struct subvolume *at = r->list->at;
 	size_t n = 0;
@@ -303,7 +303,7 @@ static bool make_path(struct reading *r, size_t i, size_t *chain, struct error *
 	return true;
 }
 
-static bool make_paths(struct reading *r, struct error *err)
+static bool make_paths(struct list_reading *r, struct error *err)
 {
 	size_t *chain = reallocarray(NULL, r->list->n + 1, sizeof(*chain));
 	bool ok = chain || error_memory(err);
@@ -354,7 +354,7 @@ bool subvolume_list_index(struct subvolume_list *list, struct error *err)
 
 static bool read_list(struct volume *volume, bool over, struct subvolume_list *list, struct error *err)
 {
-	struct reading reading = { .volume = volume, .list = list, .over = over };
+	struct list_reading reading = { .volume = volume, .list = list, .over = over };
 	struct tree roots;
 	bool ok;
 

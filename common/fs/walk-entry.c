@@ -56,7 +56,7 @@ void walk_pop(struct walk *w)
 }
 
 /* place: NULL makes a new one, for tree. */
-static bool push(struct walk *w, struct place *place, const struct walk_entry *entry, struct error *err)
+static bool push(struct walk *w, struct walked_subvolume *place, const struct walk_entry *entry, struct error *err)
 {
 	struct frame frame = {
 		.place = place,
@@ -87,7 +87,7 @@ static bool push(struct walk *w, struct place *place, const struct walk_entry *e
 }
 
 /* Sets *fresh if the directory is entered for the first time. */
-static bool is_new(struct walk *w, struct place *place, const struct walk_entry *entry, bool *fresh, struct error *err)
+static bool is_new(struct walk *w, struct walked_subvolume *place, const struct walk_entry *entry, bool *fresh, struct error *err)
 {
 	struct error what = { 0 };
 
@@ -121,7 +121,7 @@ static bool set_link(struct walk *w, struct walk_entry *entry, struct error *err
 	return true;
 }
 
-bool walk_visit(struct walk *w, struct place *place, struct walk_entry *entry, struct error *err)
+bool walk_visit(struct walk *w, struct walked_subvolume *place, struct walk_entry *entry, struct error *err)
 {
 	const bool is_directory = S_ISDIR(entry->inode.mode);
 	bool descend = is_directory && !entry->is_stub;

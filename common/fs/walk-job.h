@@ -8,7 +8,7 @@
 #include "common/util/set64.h"
 
 /* A subvolume that the walk is in. */
-struct place {
+struct walked_subvolume {
 	struct tree tree;
 	struct set64 directories;	/* inodes; each has one name, so that none is entered twice */
 	struct set64 closed;		/* those of them that were not entered, and directories below them that were asked about */
@@ -20,7 +20,7 @@ struct place {
 
 /* A directory that the walk is in. */
 struct frame {
-	struct place *place;
+	struct walked_subvolume *place;
 	bool owns_place;
 	bool is_subvolume;
 	uint64_t inode_number;
@@ -54,7 +54,7 @@ void walk_tell(struct walk *w, const struct error *what);
 
 void walk_pop(struct walk *w);
 /* Passes on the entry at the current path, and enters it if it is a directory. place NULL: the start of a subvolume. */
-bool walk_visit(struct walk *w, struct place *place, struct walk_entry *entry, struct error *err) must_use;
+bool walk_visit(struct walk *w, struct walked_subvolume *place, struct walk_entry *entry, struct error *err) must_use;
 /* Like inode_get_or_directory(), with a report. False with what is wrong. */
 bool walk_inode(struct walk *w, struct walk_entry *entry, bool is_directory, struct error *what) must_use;
 /* Handles one entry of the directory of the last frame. */

@@ -90,7 +90,7 @@ static uint64_t directory_above(const struct tree *tree, uint64_t number)
 }
 
 /* Is it below a directory that was visited, but not entered? Then its contents were left out on purpose. Each step is taken once. */
-static bool is_below_closed(struct place *place, uint64_t number, bool *is_below, struct error *err)
+static bool is_below_closed(struct walked_subvolume *place, uint64_t number, bool *is_below, struct error *err)
 {
 	uint64_t at = number;
 	unsigned n = 0;
@@ -112,7 +112,7 @@ static bool is_below_closed(struct place *place, uint64_t number, bool *is_below
  * Finds a directory that was not entered because its name is lost. It appears in the root directory, under a
  * made-up name. Sets *number to 0 if there is none.
  */
-static bool next_stray(struct place *place, uint64_t *number, struct error *err)
+static bool next_stray(struct walked_subvolume *place, uint64_t *number, struct error *err)
 {
 	bool is_below;
 
@@ -159,7 +159,7 @@ static bool take_stray(struct walk *w, uint64_t number, struct error *err)
 static bool take_behind(struct walk *w, struct error *err)
 {
 	struct frame *frame = &w->frame[w->n_frames - 1];
-	struct place *place = frame->place;
+	struct walked_subvolume *place = frame->place;
 	uint64_t stray = 0;
 
 	/* If unreadable items are left out quietly, what they held is searched for in every directory. */

@@ -57,7 +57,7 @@ static bool note_damage(void *context, const struct error *what, struct error *e
 	return true;
 }
 
-struct reading {
+struct inline_reading {
 	struct inline_map *map;
 	size_t room;
 };
@@ -69,7 +69,7 @@ static uint64_t offset_kind(uint64_t offset, enum crypt_inline_kind kind)
 
 static bool read_entry(void *context, const struct crypt_inline_unit *unit, uint64_t place, struct error *err)
 {
-	struct reading *reading = context;
+	struct inline_reading *reading = context;
 	struct inline_map *map = reading->map;
 
 	if (!ARRAY_ROOM(map->entry, map->n, reading->room, err))
@@ -93,7 +93,7 @@ static int compare_entries(const void *a, const void *b)
 static bool read_map(struct volume *volume, uint16_t domain, bool over, struct inline_map **result, struct error *err)
 {
 	cleanup_inline_map struct inline_map *map = calloc(1, sizeof(*map));
-	struct reading reading = { .map = map };
+	struct inline_reading reading = { .map = map };
 	struct inline_walk walk = { read_entry, &reading, map ? &map->damage : NULL };
 
 	if (!map)

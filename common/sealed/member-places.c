@@ -19,7 +19,7 @@
 
 /* --- the items --------------------------------------------------------------------------------------------------- */
 
-struct reading {
+struct member_reading {
 	struct member_places *places;
 	uint16_t domain;
 	bool ok;
@@ -27,7 +27,7 @@ struct reading {
 
 static void take_member(void *context, const struct crypt_member *member)
 {
-	struct reading *reading = context;
+	struct member_reading *reading = context;
 	struct member_places *places = reading->places;
 	struct member_place *place;
 	struct error no_memory;
@@ -371,7 +371,7 @@ bool member_places_read(const struct subvolume_list *list, struct member_places 
 	if (!domain_numbers(list->volume, &numbers, &n, err) && !survive(err))
 		return false;
 	for (size_t i = 0; ok && i < n; i++) {
-		struct reading reading = { places, numbers[i], true };
+		struct member_reading reading = { places, numbers[i], true };
 
 		ok = domain_visit_members(list->volume, numbers[i], take_member, &reading, err) || survive(err);
 		if (ok && !reading.ok)

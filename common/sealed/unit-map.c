@@ -111,7 +111,7 @@ bool unit_map_visit(const struct unit_map *map, const struct unit_group *group, 
 
 /* --- reading -------------------------------------------------------------------------------------- */
 
-struct reading {
+struct unit_reading {
 	struct unit_map *map;
 	bool over;
 	size_t group_room, item_room;
@@ -138,7 +138,7 @@ static bool too_many(struct error *err)
 }
 
 /* Notes every item up to this place, with the number of groups before it. */
-static bool note_items(struct reading *reading, uint64_t place, struct error *err)
+static bool note_items(struct unit_reading *reading, uint64_t place, struct error *err)
 {
 	struct unit_map *map = reading->map;
 
@@ -152,7 +152,7 @@ static bool note_items(struct reading *reading, uint64_t place, struct error *er
 	return true;
 }
 
-static bool add_group(struct reading *reading, const struct crypt_unit *unit, struct error *err)
+static bool add_group(struct unit_reading *reading, const struct crypt_unit *unit, struct error *err)
 {
 	struct unit_map *map = reading->map;
 	const uint64_t block = unit->unit_id / CRYPT_BLOCK, n_blocks = unit->extent_len / CRYPT_BLOCK;
@@ -176,7 +176,7 @@ static bool add_group(struct reading *reading, const struct crypt_unit *unit, st
 }
 
 /* Survives damage if that is wanted. */
-static bool survive(const struct reading *reading, const struct error *err)
+static bool survive(const struct unit_reading *reading, const struct error *err)
 {
 	if (!reading->over || !error_is_damage(err))
 		return false;
@@ -186,7 +186,7 @@ static bool survive(const struct reading *reading, const struct error *err)
 }
 
 /* Drops the last group as if it had never been there. */
-static void drop_group(struct reading *reading)
+static void drop_group(struct unit_reading *reading)
 {
 	struct unit_map *map = reading->map;
 	const size_t number = --map->n_groups;
@@ -199,18 +199,18 @@ static void drop_group(struct reading *reading)
 	reading->expect_offset = reading->last_len;
 }
 
-static bool is_open(const struct reading *reading)
+static bool is_open(const struct unit_reading *reading)
 {
 	return reading->expect_offset < reading->last_len;
 }
 
-static bool goes_on(const struct reading *reading, const struct crypt_unit *unit)
+static bool goes_on(const struct unit_reading *reading, const struct crypt_unit *unit)
 {
 	return unit->unit_id == reading->last_id + reading->expect_offset && unit->offset_in_extent == reading->expect_offset &&
 	       unit->extent_len == reading->last_len;
 }
 
-static bool is_behind(const struct reading *reading, const struct crypt_unit *unit)
+static bool is_behind(const struct unit_reading *reading, const struct crypt_unit *unit)
 {
 	return reading->map->n_groups == 0 || unit->unit_id >= reading->last_id + reading->last_len;
 }
@@ -219,7 +219,7 @@ static bool is_behind(const struct reading *reading, const struct crypt_unit *un
  * Begins with the first unit of an extent. If two are out of order, the wrong one is the one that is not where it
  * says it was sealed; otherwise it is the first.
  */
-static bool begin_group(struct reading *reading, const struct crypt_unit *unit, struct error *err)
+static bool begin_group(struct unit_reading *reading, const struct crypt_unit *unit, struct error *err)
 {
 	struct unit_map *map = reading->map;
 
@@ -243,7 +243,7 @@ static bool begin_group(struct reading *reading, const struct crypt_unit *unit, 
 
 static bool read_unit(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
 {
-	struct reading *reading = context;
+	struct unit_reading *reading = context;
 	struct unit_map *map = reading->map;
 
 	(void)go;
@@ -284,7 +284,7 @@ static void shrink(void *array, size_t n, size_t size)
 static bool read_map(struct volume *volume, uint16_t domain, bool over, struct unit_map **result, struct error *err)
 {
 	cleanup_unit_map struct unit_map *map = calloc(1, sizeof(*map));
-	struct reading reading = { .map = map, .over = over };
+	struct unit_reading reading = { .map = map, .over = over };
 
 	if (!map)
 		return error_memory(err);

@@ -14,18 +14,18 @@
 #define SCANNED_MAX (64u << 20)		/* bytes of system chunks; one is at most 32 MiB */
 #define FOUND_CHUNKS_MAX (1u << 15)	/* limited, as they come in any order and each is inserted among the others */
 
-struct place {
+struct root_place {
 	uint64_t logical, generation;
 	uint8_t level;
 };
 
-struct places {
-	struct place at[PLACES_MAX];
+struct root_places {
+	struct root_place at[PLACES_MAX];
 	size_t n;
 };
 
 /* Adds a place, newest first. Impossible places are left out. */
-static void add_place(const struct volume *volume, struct places *places, uint64_t logical, uint64_t generation, uint8_t level)
+static void add_place(const struct volume *volume, struct root_places *places, uint64_t logical, uint64_t generation, uint8_t level)
 {
 	size_t i = places->n;
 
@@ -36,11 +36,11 @@ static void add_place(const struct volume *volume, struct places *places, uint64
 			return;
 	for (; i > 0 && places->at[i - 1].generation < generation; i--)
 		places->at[i] = places->at[i - 1];
-	places->at[i] = (struct place){ logical, generation, level };
+	places->at[i] = (struct root_place){ logical, generation, level };
 	places->n++;
 }
 
-static void find_places(const struct volume *volume, struct places *chunks, struct places *roots)
+static void find_places(const struct volume *volume, struct root_places *chunks, struct root_places *roots)
 {
 	for (unsigned n = 0; n < SUPER_COPIES; n++) {
 		const struct super_copy *copy = &volume->copy[n];
@@ -61,7 +61,7 @@ static void find_places(const struct volume *volume, struct places *chunks, stru
 
 /* --- the chunk tree -------------------------------------------------------------------------------------------- */
 
-static void use_chunk_root(struct volume *volume, const struct place *place)
+static void use_chunk_root(struct volume *volume, const struct root_place *place)
 {
 	block_cache_drop(volume, true);
 	chunk_map_truncate(volume, 0);
@@ -85,7 +85,7 @@ static bool is_chunk_leaf(struct volume *volume, uint64_t logical, struct block 
 
 static int compare_places(const void *a, const void *b)
 {
-	const struct place *x = a, *y = b;
+	const struct root_place *x = a, *y = b;
 
 	return x->generation < y->generation ? 1 : x->generation > y->generation ? -1 : x->logical < y->logical ? -1 : x->logical > y->logical;
 }
@@ -98,7 +98,7 @@ static bool scan_system_chunks(struct volume *volume, struct error *err)
 {
 	const uint32_t node_size = volume->super.node_size;
 	const size_t n_system = volume->n_chunks;
-	struct place *found = malloc((SCANNED_MAX / node_size + 1) * sizeof(*found));
+	struct root_place *found = malloc((SCANNED_MAX / node_size + 1) * sizeof(*found));
 	size_t n = 0, n_scanned = 0;
 	bool ok = found || error_memory(err);
 
@@ -111,7 +111,7 @@ static bool scan_system_chunks(struct volume *volume, struct error *err)
 
 			if (!is_chunk_leaf(volume, chunk.logical + at, &block))
 				continue;
-			found[n++] = (struct place){ .logical = block->logical, .generation = block->node.generation };
+			found[n++] = (struct root_place){ .logical = block->logical, .generation = block->node.generation };
 			block_put(block);
 		}
 	}
@@ -149,10 +149,10 @@ static bool read_what_is_left(struct volume *volume, struct error *err)
 	       (chunk_map_check_devices(volume, err) || volume_tolerates(volume, err));
 }
 
-static bool read_chunks(struct volume *volume, const struct places *places, struct error *err)
+static bool read_chunks(struct volume *volume, const struct root_places *places, struct error *err)
 {
 	const struct superblock *super = &volume->super;
-	const struct place first = { super->chunk_root, super->chunk_root_generation, super->chunk_root_level };
+	const struct root_place first = { super->chunk_root, super->chunk_root_generation, super->chunk_root_level };
 	struct error what = { 0 };
 
 	/* Anything right is better than something newer that is wrong. */
@@ -184,7 +184,7 @@ static bool read_chunks(struct volume *volume, const struct places *places, stru
 
 /* --- the tree of roots ------------------------------------------------------------------------------------------- */
 
-static bool is_root(struct volume *volume, const struct place *place, struct error *err)
+static bool is_root(struct volume *volume, const struct root_place *place, struct error *err)
 {
 	const struct block_expect expect = { .level = place->level, .generation = place->generation };
 	cleanup_block struct block *block = NULL;
@@ -192,10 +192,10 @@ static bool is_root(struct volume *volume, const struct place *place, struct err
 	return block_get(volume, place->logical, &expect, &block, err);
 }
 
-static bool choose_root(struct volume *volume, const struct places *places, struct error *err)
+static bool choose_root(struct volume *volume, const struct root_places *places, struct error *err)
 {
 	struct superblock *super = &volume->super;
-	const struct place first = { super->root, super->generation, super->root_level };
+	const struct root_place first = { super->root, super->generation, super->root_level };
 	struct error what = { 0 }, other = { 0 };
 	size_t i = 0;
 
@@ -207,7 +207,7 @@ static bool choose_root(struct volume *volume, const struct places *places, stru
 		ok = is_root(volume, &places->at[i], &other);
 	volume->tolerance.is_tolerant = true;
 	if (ok && i > 0) {
-		const struct place *place = &places->at[i - 1];
+		const struct root_place *place = &places->at[i - 1];
 
 		volume_invalid(volume, "the root tree: %s; that of generation %" PRIu64 " at %#" PRIx64 " is used", what.text, place->generation,
 			       place->logical);
@@ -222,7 +222,7 @@ static bool choose_root(struct volume *volume, const struct places *places, stru
 
 bool fallback_read(struct volume *volume, bool chunks_only, struct error *err)
 {
-	struct places chunks = { 0 }, roots = { 0 };
+	struct root_places chunks = { 0 }, roots = { 0 };
 
 	find_places(volume, &chunks, &roots);
 	return read_chunks(volume, &chunks, err) && (chunks_only || choose_root(volume, &roots, err));
