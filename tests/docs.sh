@@ -178,7 +178,13 @@ for name in sources + scripts + documents:
         if word not in base and not any(path.endswith("/" + word) for path in there):
             gone += 1
             print(f"{name}: {word}")
-sys.exit(gone > 0 or n < 100)
+journeys = re.findall(r"- \*\*A [^*]*\*\*[^(]*\((\d+) files\)(.*?)(?=\n- |\n\n)", open("CONTRIBUTING.md").read(), re.S)
+for said, text in journeys:
+    files = set(re.findall(r"`((?:[a-z-]+/)+[a-z0-9-]+\.c)`", text))
+    if len(files) != int(said):
+        gone += 1
+        print(f"CONTRIBUTING.md: a journey says that it passes {said} files, and names {len(files)}")
+sys.exit(gone > 0 or n < 100 or len(journeys) != 3)
 END
 
 # What tests/README.md names is there.
