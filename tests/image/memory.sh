@@ -126,14 +126,19 @@ at() {
 	return 3
 }
 
-# steps LIMIT IMAGE ARGUMENTS...: in steps of a MiB and more up to where it ends, then closely around that
-steps() {
-	local limit=$1 low high=0 middle kib n=0
-	shift
-	# Below that not even the libraries can be loaded.
-	for ((low = 512; ; low += 512)); do
-		bash -c '"$@"; exit $?' - prlimit "--$limit=$((low * 1024))" "$BTRFS_CRYPT" --version >/dev/null 2>&1 && break
+# least LIMIT: below that not even the libraries can be loaded
+least() {
+	local kib
+	for ((kib = 512; ; kib += 512)); do
+		bash -c '"$@"; exit $?' - prlimit "--$1=$((kib * 1024))" "$BTRFS_CRYPT" --version >/dev/null 2>&1 && break
 	done
+	echo "$kib"
+}
+
+# steps LIMIT LEAST IMAGE ARGUMENTS...: in steps of a MiB and more up to where it ends, then closely around that
+steps() {
+	local limit=$1 low=$2 high=0 middle kib n=0
+	shift 2
 	for ((kib = low; ; kib += $(every 4) * (1024 + kib / 16))); do
 		n=$((n + 1))
 		if at "$limit" "$kib" "$@"; then high=$kib; break; fi
@@ -161,8 +166,9 @@ copy steps.plain
 expect_status 0 crypt $seal
 cp --sparse=always "$tmp/image" "$tmp/steps.sealed"
 for limit in as data; do
-	steps "$limit" steps.plain $seal
-	steps "$limit" steps.sealed $unseal
-	steps "$limit" steps.unfinished convert --resume $key "$tmp/image"
-	steps "$limit" steps.unfinished convert --abort $key "$tmp/image"
+	least=$(least "$limit")
+	steps "$limit" "$least" steps.plain $seal
+	steps "$limit" "$least" steps.sealed $unseal
+	steps "$limit" "$least" steps.unfinished convert --resume $key "$tmp/image"
+	steps "$limit" "$least" steps.unfinished convert --abort $key "$tmp/image"
 done
