@@ -383,6 +383,8 @@ static const char *result_word(const struct convert_plan *plan)
 {
 	if (opt.dry_run)
 		return opt.encrypt ? "would be sealed" : "would be unsealed";
+	if (plan->keys_changed)
+		return plan->undone ? "change of key slots undone" : "key slots changed";
 	if (plan->undone)
 		return plan->undone == UNDONE_SEALING ? "sealing undone" : "unsealing undone";
 	/* Only cleaning up was left, or less. */

@@ -15,12 +15,13 @@
 
 struct unfinished_words unfinished_words(const struct crypt_state_tail *state)
 {
-	const bool to_plain = state->direction == CRYPT_TO_PLAIN;
-	const bool forward = to_plain == (state->operation == CRYPT_OP_DECRYPT);
+	static const char *const operations[] = { [CRYPT_OP_ENCRYPT] = "encrypt", [CRYPT_OP_DECRYPT] = "decrypt", [CRYPT_OP_KEYS] = "change-keys" };
+	const bool is_keys = state->operation == CRYPT_OP_KEYS, forward = crypt_is_forward(state->operation, state->direction);
+	const bool to_plain = state->direction == CRYPT_TO_PLAIN && !is_keys;
 	struct unfinished_words words = {
-		.operation = state->operation == CRYPT_OP_ENCRYPT ? "encrypt" : "decrypt",
-		.direction = to_plain ? (forward ? "to plain text" : "back to plain text") : (forward ? "to sealed" : "back to sealed"),
-		.doing = forward ? (to_plain ? "unsealing" : "sealing") : to_plain ? "undoing a sealing" : "undoing an unsealing",
+		.operation = operations[state->operation],
+		.direction = is_keys ? (forward ? "to the new key slots" : "back to the old key slots") : to_plain ? (forward ? "to plain text" : "back to plain text") : (forward ? "to sealed" : "back to sealed"),
+		.doing = is_keys ? (forward ? "changing key slots" : "undoing a change of key slots") : forward ? (to_plain ? "unsealing" : "sealing") : to_plain ? "undoing a sealing" : "undoing an unsealing",
 		.resume = convert_options_to_go_on(state->operation, state->direction),
 		/* The crypt items of a decryption may be gone already. If changes were accepted, nothing could put them back. */
 		.can_undo = forward && state->phase < CRYPT_PHASE_FINISH && !(to_plain && state->phase == CRYPT_PHASE_STRUCTURE && state->cursor == 0) &&

@@ -2,7 +2,7 @@
 /* The state of an unfinished conversion, in the tail of a superblock. */
 #include "format/crypt-check.h"
 
-#define STATE_FLAGS_KNOWN (CRYPT_STATE_ACCEPTED | CRYPT_STATE_READ_BACK)
+#define STATE_FLAGS_KNOWN (CRYPT_STATE_ACCEPTED | CRYPT_STATE_READ_BACK | CRYPT_STATE_WIPE_FREE)
 
 /* A range of whole blocks, or none (both 0). */
 static bool range_read(const struct disk_crypt_range *disk, const char *name, struct place place,
@@ -31,8 +31,8 @@ static bool state_check(const struct disk_crypt_state *disk, struct place place,
 		return false;
 	if (le32(disk->version) != CRYPT_VERSION)
 		return wrong(place, "version is %" PRIu32 ", not %u", le32(disk->version), CRYPT_VERSION);
-	if (disk->operation < CRYPT_OP_ENCRYPT || disk->operation > CRYPT_OP_DECRYPT)
-		return wrong(place, "operation is %u, not 1 or 2", disk->operation);
+	if (disk->operation < CRYPT_OP_ENCRYPT || disk->operation > CRYPT_OP_KEYS)
+		return wrong(place, "operation is %u, not 1 to 3", disk->operation);
 	if (disk->direction < CRYPT_TO_SEALED || disk->direction > CRYPT_TO_PLAIN)
 		return wrong(place, "direction is %u, not 1 or 2", disk->direction);
 	if (disk->phase < CRYPT_PHASE_STRUCTURE || disk->phase > CRYPT_PHASE_FINISHED)

@@ -358,8 +358,13 @@ void crypt_seal_write(const struct crypt_seal *seal, struct disk_crypt_seal *dis
 
 /* --- the state of an unfinished conversion, in the tail of every superblock copy ------- */
 #define CRYPT_STATE_MAGIC "BTRCSTAT"
-enum crypt_operation { CRYPT_OP_ENCRYPT = 1, CRYPT_OP_DECRYPT = 2 };
-enum crypt_direction { CRYPT_TO_SEALED = 1, CRYPT_TO_PLAIN = 2 };	/* differs from the operation while aborting */
+enum crypt_operation { CRYPT_OP_ENCRYPT = 1, CRYPT_OP_DECRYPT = 2, CRYPT_OP_KEYS = 3 };	/* KEYS: key slots alone are changed */
+enum crypt_direction { CRYPT_TO_SEALED = 1, CRYPT_TO_PLAIN = 2 };	/* differs from the operation while aborting; KEYS: to the new slots, back to the old ones */
+/* Does it go where it set out for, or is it being undone? */
+static inline bool crypt_is_forward(enum crypt_operation operation, enum crypt_direction direction)
+{
+	return (operation == CRYPT_OP_DECRYPT) == (direction == CRYPT_TO_PLAIN);
+}
 enum crypt_phase {
 	CRYPT_PHASE_STRUCTURE = 1,	/* crypt items get their places */
 	CRYPT_PHASE_DATA = 2,		/* data extents */
@@ -375,6 +380,7 @@ struct disk_crypt_range {	/* logical, contiguous, inside one chunk */
 };
 
 #define CRYPT_STATE_READ_BACK 2u	/* in state flags: all data are read back before the conversion ends */
+#define CRYPT_STATE_WIPE_FREE 4u	/* in state flags, for KEYS: free metadata space is wiped before the end */
 #define CRYPT_STATE_ACCEPTED 1u	/* in state flags: changes or unsealed data were accepted at the beginning */
 
 struct disk_crypt_state {

@@ -266,6 +266,7 @@ bool dump_crypt_state(struct dump *dump, const uint8_t tail[SUPER_TAIL_SIZE], st
 		[CRYPT_PHASE_INDEX] = "index",
 		[CRYPT_PHASE_FINISH] = "finish", [CRYPT_PHASE_FINISHED] = "finished",
 	};
+	static const char *const operations[] = { [CRYPT_OP_ENCRYPT] = "encrypt", [CRYPT_OP_DECRYPT] = "decrypt", [CRYPT_OP_KEYS] = "change-keys" };
 	struct crypt_state_tail state;
 
 	if (!crypt_state_read(tail, &state, err))
@@ -273,7 +274,7 @@ bool dump_crypt_state(struct dump *dump, const uint8_t tail[SUPER_TAIL_SIZE], st
 
 	const struct inode_time start = { .sec = state.start_time };
 
-	LINE(dump_text(dump, "operation", state.operation == CRYPT_OP_ENCRYPT ? "encrypt" : "decrypt"),
+	LINE(dump_text(dump, "operation", operations[state.operation]),
 	     dump_text(dump, "direction", state.direction == CRYPT_TO_SEALED ? "to-sealed" : "to-plain"),
 	     dump_text(dump, "phase", phases[state.phase]), VALUE_OF(state, cursor));
 	LINE(dump_text(dump, "cipher", crypt_cipher_name(state.cipher)), VALUE_OF(state, domain), VALUE_OF(state, epoch), VALUE_OF(state, sequence));

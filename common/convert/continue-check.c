@@ -16,24 +16,6 @@
 
 #define state_error(...) error_set(err, ERROR_STATE, __VA_ARGS__)
 
-bool continue_check_state(const struct conversion *c, struct error *err)
-{
-	const struct superblock *super = &c->volume->super;
-
-	if (memcmp(c->op.state.fsid, super->fsid, FSID_SIZE) != 0)
-		return state_error("the state of the unfinished conversion belongs to another filesystem");
-	if (le64(c->op.state.generation) != super->generation)
-		return state_error("the filesystem has generation %" PRIu64 ", but the unfinished conversion began at %" PRIu64,
-			super->generation,
-				   le64(c->op.state.generation));
-	if (le32(c->op.state.sector_size) != super->sector_size || le32(c->op.state.node_size) != super->node_size ||
-	    le16(c->op.state.csum_type) != super->csum_type || le64(c->op.state.n_devices) != super->n_devices)
-		return state_error("the state of the unfinished conversion does not match the superblock");
-	if (memcmp(c->op.state.kcv, c->header.kcv, CRYPT_MAC_SIZE) != 0 || le16(c->op.state.domain) != c->header.domain)
-		return state_error("the state of the unfinished conversion belongs to another sealing");
-	return true;
-}
-
 /* The header in place may be that of a lost record, which no valid record has. It differs only in its epoch and its direction. */
 static void take_back_header(const struct conversion *c, struct crypt_header *header)
 {

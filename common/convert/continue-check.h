@@ -9,8 +9,6 @@
 /* Units at places below this are ciphertext now. */
 uint64_t conversion_boundary(const struct conversion *c);
 
-/* Checks that c->op.state, which is authentic, matches the superblock and the domain. Otherwise ERROR_STATE. */
-bool continue_check_state(const struct conversion *c, struct error *err) must_use;
 
 /*
  * Reads the domain from the root tree and takes over members, units and flags. ERROR_STATE or ERROR_KEY_HEADER if they are not those the

@@ -12,6 +12,7 @@
 #include "common/convert/differing.h"
 #include "common/convert/false-state.h"
 #include "common/convert/finish.h"
+#include "common/convert/key-change.h"
 #include "common/convert/keyless.h"
 #include "common/convert/lost-record.h"
 #include "common/convert/memory.h"
@@ -269,10 +270,12 @@ static bool go_on(struct conversion *c, enum convert_goal goal, const struct key
 	if (!state_open(c->volume, key, &tail, &domain, err))
 		return false;
 	conversion_forget_secrets(c);
+	if (tail.operation == CRYPT_OP_KEYS)
+		return key_change_continue(c->volume, &tail, domain, goal, c->ui, c->plan, err);
 	c->header = domain->header;
 	c->schedule = TAKE(domain->schedule);
 	conversion_resume(c, &tail.disk);
-	if (!continue_check_state(c, err))
+	if (!operation_fits(&c->op, err))
 		return false;
 	/* This takes effect with the next state that is written. */
 	if (c->ui && c->ui->read_back)

@@ -77,7 +77,7 @@ struct convert_plan_member {
 	char *path;		/* escaped */
 };
 
-enum convert_undone { UNDONE_NOTHING, UNDONE_SEALING, UNDONE_UNSEALING };
+enum convert_undone { UNDONE_NOTHING, UNDONE_SEALING, UNDONE_UNSEALING, UNDONE_KEYS };
 
 /* What --dry-run prints, and what a finished run reports. */
 struct convert_plan {
@@ -97,6 +97,7 @@ struct convert_plan {
 	bool undone_here;		/* turned round in this run, */
 	unsigned undone_percent;	/* when this much was done */
 	uint8_t seal_fingerprint[16];	/* of a finished sealing */
+	bool keys_changed;		/* key slots alone were changed, or that was undone */
 	char key_tag[48];		/* "aes-256-gcm@btrfs:75197c8e" of a finished sealing */
 };
 void convert_plan_free(struct convert_plan *plan);

@@ -279,7 +279,7 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 	    !preflight_trees(c->volume, err) || !csums_complete(c, err) || !bad_blocks_tell(c, err) ||
 	    !units_check(c, options->dry_run, err) || !plan_fill(c, err) ||
 	    !allocator_open(c->volume, &c->allocator, err) ||
-	    !preflight_places(c->allocator, c->scan, &places, err) || !plan_check_bad_blocks(c, c->bad.n_found, err))
+	    !preflight_places(c->allocator, c->volume->super.node_size, preflight_work(c->scan), &places, err) || !plan_check_bad_blocks(c, c->bad.n_found, err))
 		return false;
 	return options->dry_run || (begin(c, domain, changed, &places, err) && conversion_run(c, err));
 }

@@ -188,7 +188,7 @@ static bool encrypt(struct conversion *c, const char *const *names, const struct
 	    !domain_check_may_seal(c->volume, err) || !plan_members(c, names, options, plan, err) ||
 	    !preflight_trees(c->volume, err) || !csums_complete(c, err) ||
 	    !differing_check(c, options->dry_run, err) || !allocator_open(c->volume, &c->allocator, err) ||
-	    !preflight_places(c->allocator, c->scan, &places, err))
+	    !preflight_places(c->allocator, c->volume->super.node_size, preflight_work(c->scan), &places, err))
 		return false;
 	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++)
 		c->plan->journal_bytes += places.slot[i].length;

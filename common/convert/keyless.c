@@ -37,7 +37,7 @@ bool state_needs_no_key(struct volume *volume, const struct crypt_state_tail *ta
 	bool unfinished;
 
 	*yes = false;
-	if (tail->phase != CRYPT_PHASE_FINISHED || tail->direction != CRYPT_TO_PLAIN || !state_is_unanimous(volume, tail))
+	if (tail->operation == CRYPT_OP_KEYS || tail->phase != CRYPT_PHASE_FINISHED || tail->direction != CRYPT_TO_PLAIN || !state_is_unanimous(volume, tail))
 		return true;
 	if (!volume_use_copy(volume, copy, err))
 		return false;

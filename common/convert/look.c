@@ -226,7 +226,7 @@ static bool take(struct conversion *c, struct error *err)
 	struct replay replay = { 0 };
 	bool ok;
 
-	if (!continue_check_state(c, err))
+	if (!operation_fits(&c->op, err))
 		return false;
 	if (c->op.state.phase >= CRYPT_PHASE_FINISH) {
 		c->direction = c->op.state.direction;
@@ -256,7 +256,8 @@ bool convert_look_open(struct volume *volume, const struct key_source *key, bool
 	look->source = (struct extent_source){ look_read, look_read_inline };
 	look->c.volume = volume;
 	look->accept_unsealed = accept_unsealed;
-	ok = state_open(volume, key, &tail, &domain, err);
+	ok = state_open(volume, key, &tail, &domain, err) &&
+	     (tail.operation != CRYPT_OP_KEYS || error_set(err, ERROR_UNFINISHED, "its key slots are being changed"));
 	if (ok) {
 		look->c.header = domain->header;
 		look->c.schedule = TAKE(domain->schedule);

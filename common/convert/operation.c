@@ -99,6 +99,24 @@ bool operation_write_keys(struct operation *op, const struct disk_crypt_slot *sl
 	return ok;
 }
 
+bool operation_fits(const struct operation *op, struct error *err)
+{
+	const struct superblock *super = &op->volume->super;
+
+	if (memcmp(op->state.fsid, super->fsid, FSID_SIZE) != 0)
+		return error_set(err, ERROR_STATE, "the state of the unfinished conversion belongs to another filesystem");
+	if (le64(op->state.generation) != super->generation)
+		return error_set(err, ERROR_STATE, "the filesystem has generation %" PRIu64 ", but the unfinished conversion began at %" PRIu64,
+			super->generation,
+				   le64(op->state.generation));
+	if (le32(op->state.sector_size) != super->sector_size || le32(op->state.node_size) != super->node_size ||
+	    le16(op->state.csum_type) != super->csum_type || le64(op->state.n_devices) != super->n_devices)
+		return error_set(err, ERROR_STATE, "the state of the unfinished conversion does not match the superblock");
+	if (memcmp(op->state.kcv, op->header->kcv, CRYPT_MAC_SIZE) != 0 || le16(op->state.domain) != op->header->domain)
+		return error_set(err, ERROR_STATE, "the state of the unfinished conversion belongs to another sealing");
+	return true;
+}
+
 /* --- records ------------------------------------------------------------------------------------------------- */
 
 bool operation_commit(struct operation *op, struct transaction *tx, struct journal_point *point, bool is_cut, const struct journal_data *data,

@@ -50,6 +50,9 @@ void operation_begin(struct operation *op, enum crypt_operation operation, const
 bool operation_open_journal(struct operation *op, struct error *err) must_use;
 void operation_close(struct operation *op);	/* a zeroed struct is fine */
 
+/* Does a state that was found belong to this filesystem and header? ERROR_STATE. */
+bool operation_fits(const struct operation *op, struct error *err) must_use;
+
 /* Writes header and slots to their place outside the trees. */
 bool operation_write_keys(struct operation *op, const struct disk_crypt_slot *slots, size_t n_slots, struct error *err) must_use;
 

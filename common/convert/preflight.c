@@ -202,9 +202,13 @@ bool preflight_trees(struct volume *volume, struct error *err)
 
 /* --- room -------------------------------------------------------------------------------------------- */
 
-static uint64_t journal_slot_wanted(const struct scan *scan, uint64_t least)
+uint64_t preflight_work(const struct scan *scan)
 {
-	const uint64_t work = scan->data_bytes / 16 + scan->n_leaves * scan->volume->super.node_size;
+	return scan->data_bytes / 16 + scan->n_leaves * scan->volume->super.node_size;
+}
+
+static uint64_t journal_slot_wanted(uint64_t work, uint64_t least)
+{
 	uint64_t want = least;
 
 	while (want < JOURNAL_SLOT_WANTED && want < work)
@@ -227,11 +231,11 @@ static bool take_places(struct allocator *allocator, unsigned n, uint64_t want, 
 	return true;
 }
 
-bool preflight_places(struct allocator *allocator, const struct scan *scan, struct operation_places *places, struct error *err)
+bool preflight_places(struct allocator *allocator, uint32_t node_size, uint64_t work, struct operation_places *places, struct error *err)
 {
-	const uint64_t blocks = (uint64_t)JOURNAL_BLOCKS_LEAST * scan->volume->super.node_size;
+	const uint64_t blocks = (uint64_t)JOURNAL_BLOCKS_LEAST * node_size;
 	const uint64_t least = blocks > JOURNAL_SLOT_LEAST ? blocks : JOURNAL_SLOT_LEAST;
-	const uint64_t want = journal_slot_wanted(scan, least);
+	const uint64_t want = journal_slot_wanted(work, least);
 
 	return take_places(allocator, CRYPT_JOURNAL_SLOTS, want, least, places->slot, err) &&
 	       take_places(allocator, 1, KEYS_AREA_SIZE, KEYS_AREA_SIZE, &places->keys, err);

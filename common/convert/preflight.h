@@ -12,7 +12,11 @@ bool refuse_dead(uint64_t id, const char *why, struct error *err);
 bool conversion_trees_walk(struct volume *volume, tree_visit *visit, void *context, struct error *err) must_use;
 /* Can these trees be read? With one block missing, the conversion could neither be finished nor undone. */
 bool preflight_trees(struct volume *volume, struct error *err) must_use;
-/* Finds journal slots and key area in free space. Their sizes depend on the amount of data to convert. */
-bool preflight_places(struct allocator *allocator, const struct scan *scan, struct operation_places *places, struct error *err) must_use;
+/*
+ * Finds journal slots and key area in free space. Their sizes depend on the amount of work: preflight_work() for a conversion, 0 for what
+ * fits into one small record.
+ */
+bool preflight_places(struct allocator *allocator, uint32_t node_size, uint64_t work, struct operation_places *places, struct error *err) must_use;
+uint64_t preflight_work(const struct scan *scan);
 
 #endif /* COMMON_CONVERT_PREFLIGHT_H */

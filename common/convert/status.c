@@ -40,9 +40,9 @@ static void look_at_journal(struct volume *volume, struct crypt_state_tail *stat
 
 const char *convert_options_to_go_on(enum crypt_operation operation, enum crypt_direction direction)
 {
-	if ((operation == CRYPT_OP_ENCRYPT) != (direction == CRYPT_TO_SEALED))
+	if (!crypt_is_forward(operation, direction))
 		return "--abort";
-	return direction == CRYPT_TO_PLAIN ? "--decrypt --resume" : "--resume";
+	return operation == CRYPT_OP_DECRYPT ? "--decrypt --resume" : "--resume";
 }
 
 unsigned state_percent(const struct crypt_state_tail *state)

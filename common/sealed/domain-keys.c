@@ -20,7 +20,7 @@ bool domain_keys_encode(const struct crypt_header *header, const struct disk_cry
 	struct disk_crypt_header disk;
 	uint8_t *out, *at;
 
-	assert(n_slots <= CRYPT_SLOTS_MAX);
+	assert(n_slots <= DOMAIN_KEYS_SLOTS_MAX);
 	out = at = malloc(size);
 	if (!out)
 		return error_memory(err);
@@ -46,9 +46,9 @@ static bool check_hash(const uint8_t *bytes, size_t len, uint64_t where, bool da
 
 	memcpy(&n, bytes + sizeof(struct disk_crypt_header), sizeof(n));
 	*n_slots = le32(n);
-	if (*n_slots > CRYPT_SLOTS_MAX)
+	if (*n_slots > DOMAIN_KEYS_SLOTS_MAX)
 		return error_set(err, ERROR_KEY_HEADER, "copies of the keys at %" PRIu64 ": %" PRIu32 " key slots, not 0 to %u", where,
-				 *n_slots, CRYPT_SLOTS_MAX);
+				 *n_slots, DOMAIN_KEYS_SLOTS_MAX);
 
 	const size_t covered = KEYS_MIN - HASH_SIZE + *n_slots * sizeof(struct disk_crypt_slot);
 
@@ -138,7 +138,7 @@ static bool read_unfinished(struct volume *volume, bool damaged, struct domain *
 
 	if (!d)
 		return error_memory(err);
-	d->slots = calloc(CRYPT_SLOTS_MAX, sizeof(*d->slots));
+	d->slots = calloc(DOMAIN_KEYS_SLOTS_MAX, sizeof(*d->slots));
 	if (!d->slots)
 		return error_memory(err);
 	if (!super)

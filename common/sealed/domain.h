@@ -100,8 +100,12 @@ bool domain_read_unfinished(struct volume *volume, struct domain **domain, struc
 bool domain_read_damaged_keys(struct volume *volume, struct domain **domain, struct error *err) must_use;
 /* There are two copies; the second one begins in the middle of the place. */
 static inline uint64_t domain_keys_second(uint64_t length) { return length / 2; }
-/* One copy, malloced: header | n_slots le32 | slots | SHA-256 of everything before. */
-#define DOMAIN_KEYS_MAX (sizeof(struct disk_crypt_header) + 4 + CRYPT_SLOTS_MAX * sizeof(struct disk_crypt_slot) + 32)
+/*
+ * One copy, malloced: header | n_slots le32 | slots | SHA-256 of everything before. While key slots are changed, the slots are those that the
+ * header counts, which are the old ones, and after them the new ones.
+ */
+#define DOMAIN_KEYS_SLOTS_MAX (2 * CRYPT_SLOTS_MAX)
+#define DOMAIN_KEYS_MAX (sizeof(struct disk_crypt_header) + 4 + DOMAIN_KEYS_SLOTS_MAX * sizeof(struct disk_crypt_slot) + 32)
 bool domain_keys_encode(const struct crypt_header *header, const struct disk_crypt_slot *slots, size_t n_slots, uint8_t **bytes,
 			size_t *len, struct error *err) must_use;
 void domain_free(struct domain *domain);

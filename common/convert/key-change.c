@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "common/convert/key-change.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/convert/operation.h"
+#include "common/convert/preflight.h"
+#include "common/convert/replay.h"
+#include "common/convert/wipe.h"
+#include "common/sealed/domain-mac.h"
+#include "common/sealed/domain-write.h"
+#include "common/util/take.h"
+
+/* It is never 0, which a cursor of this phase is where an unsealing has removed everything. */
+#define CURSOR 1u
+
+struct changing {
+	struct volume *volume;
+	struct domain *domain;		/* with the key schedule */
+	struct crypt_header header;
+	struct operation op;
+	struct allocator *allocator;
+	const struct convert_ui *ui;
+	struct journal_point at;
+};
+
+static void changing_close(struct changing *c)
+{
+	operation_close(&c->op);
+	allocator_close(c->allocator);
+	c->allocator = NULL;
+}
+
+/* Puts these slots into the root tree, as a record. */
+static bool commit_slots(struct changing *c, const struct disk_crypt_slot *slots, size_t n, bool is_first, struct error *err)
+{
+	const struct domain_items items = { .slots = slots, .n_slots = n };
+	struct transaction *tx;
+
+	if (!transaction_begin(c->volume, c->allocator, &tx, err))
+		return false;
+	if (!domain_write(tx, c->volume, c->domain->schedule, &items, &c->header, err)) {
+		transaction_drop(tx);
+		return false;
+	}
+	return is_first ? operation_commit_first(&c->op, tx, &c->at, err) : operation_commit(&c->op, tx, &c->at, false, NULL, err);
+}
+
+static void tell_wiping(void *context, uint64_t done, uint64_t total)
+{
+	const struct changing *c = context;
+	const struct convert_progress progress = { CRYPT_PHASE_FINISH, c->at.direction, done, total };
+
+	if (c->ui && c->ui->progress)
+		c->ui->progress(c->ui->context, &progress);
+}
+
+/* The slots are in place. Steps 4 to 6. */
+static bool finish(struct changing *c, struct error *err)
+{
+	uint64_t unwiped;
+
+	if (c->at.phase < CRYPT_PHASE_FINISH) {
+		c->at.phase = CRYPT_PHASE_FINISH;
+		if (!operation_write_state(&c->op, &c->at, err))
+			return false;
+	}
+	return (le32(c->op.state.flags) & CRYPT_STATE_WIPE_FREE ? wipe_all(&c->op, tell_wiping, c, &unwiped, err) : wipe_journal(&c->op, err)) &&
+	       operation_clear(&c->op, &c->at, true, err);
+}
+
+/* The old ones, which the header counts, and then the new ones. */
+static bool write_copies(struct changing *c, const struct key_change *change, struct error *err)
+{
+	const size_t n = c->domain->n_slots + change->n_slots;
+	struct disk_crypt_slot *const all = calloc(n + 1, sizeof(*all));
+	bool ok = all || error_memory(err);
+
+	for (size_t i = 0; ok && i < n; i++)
+		all[i] = i < c->domain->n_slots ? c->domain->slots[i].disk : change->slots[i - c->domain->n_slots];
+	ok = ok && operation_write_keys(&c->op, all, n, err);
+	free(all);
+	return ok;
+}
+
+static bool change(struct changing *c, const struct key_change *change, struct error *err)
+{
+	struct operation_places places;
+
+	if (!preflight_features(c->volume, err) || !domain_check_finished(c->volume, c->domain, err) ||
+	    !allocator_open(c->volume, &c->allocator, err) || !preflight_places(c->allocator, c->volume->super.node_size, 0, &places, err) ||
+	    !crypto_random(c->header.op_id, sizeof(c->header.op_id), err))
+		return false;
+	c->op = (struct operation){ .volume = c->volume, .header = &c->header, .schedule = c->domain->schedule };
+	operation_begin(&c->op, CRYPT_OP_KEYS, &places);
+	c->op.state.flags = to_le32(change->wipe ? CRYPT_STATE_WIPE_FREE : 0);
+	c->at = (struct journal_point){ .direction = CRYPT_TO_SEALED, .phase = CRYPT_PHASE_STRUCTURE, .cursor = CURSOR };
+	return operation_open_journal(&c->op, err) && write_copies(c, change, err) && commit_slots(c, change->slots, change->n_slots, true, err) &&
+	       finish(c, err);
+}
+
+bool key_change(struct volume *volume, struct domain *domain, const struct key_change *wanted, const struct convert_ui *ui, struct error *err)
+{
+	struct changing c = { .volume = volume, .domain = domain, .header = domain->header, .ui = ui };
+	const bool ok = change(&c, wanted, err);
+
+	changing_close(&c);
+	return ok;
+}
+
+/* --- after a crash ------------------------------------------------------------------------------------------------- */
+
+static bool check_goal(const struct changing *c, enum convert_goal goal, struct error *err)
+{
+	const bool forward = crypt_is_forward(CRYPT_OP_KEYS, c->at.direction);
+
+	if (goal == CONVERT_ABORT && forward && c->at.phase >= CRYPT_PHASE_FINISH) {
+		error_set(err, ERROR_REFUSED, "there is nothing to undo: the key slots are changed, only the cleanup is left");
+		return error_hint(err, "`convert --resume` finishes it");
+	}
+	if (goal != CONVERT_ABORT && !forward) {
+		error_set(err, ERROR_REFUSED, "the unfinished change of key slots is being undone: it can only be finished");
+		return error_hint(err, "`convert --abort` finishes it");
+	}
+	if (goal == CONVERT_RESUME_DECRYPT) {
+		error_set(err, ERROR_REFUSED, "what is unfinished is a change of key slots, not an unsealing");
+		return error_hint(err, "`convert --resume` goes on, `convert --abort` undoes it");
+	}
+	return true;
+}
+
+static bool reserve_places(struct changing *c, struct error *err)
+{
+	if (!allocator_open(c->volume, &c->allocator, err))
+		return false;
+	for (unsigned i = 0; i <= CRYPT_JOURNAL_SLOTS; i++) {
+		const struct disk_crypt_range *range = i < CRYPT_JOURNAL_SLOTS ? &c->op.state.slot[i] : &c->op.state.keys;
+
+		if (!allocator_reserve(c->allocator, le64(range->logical), le64(range->length), err)) {
+			err->kind = ERROR_STATE;
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Is the header in the root tree the one of this epoch, and does it vouch for what is there? */
+static bool check_tree(struct changing *c, struct error *err)
+{
+	cleanup_domain struct domain *found = NULL;
+	uint8_t mac[CRYPT_MAC_SIZE];
+	bool authentic;
+
+	if (!domain_read(c->volume, c->header.domain, &found, err))
+		return err->kind == ERROR_NOT_FOUND ? error_set(err, ERROR_STATE, "the header whose key slots are being changed is missing") : false;
+	for (unsigned i = 0; i < 2; i++) {
+		struct crypt_header *const copy = &found->copy[i];
+
+		if (!found->copy_valid[i])
+			continue;
+		if (!crypt_header_check(c->domain->schedule, copy, &authentic, err))
+			return false;
+		if (!authentic || copy->epoch != c->header.epoch || memcmp(copy->op_id, c->op.state.op_id, sizeof(copy->op_id)) != 0)
+			continue;
+		if (!domain_items_mac(c->volume, copy->domain, c->domain->schedule, mac, err))
+			return false;
+		c->header = *copy;
+		return secret_same(mac, copy->items_mac, sizeof(mac)) ||
+		       error_set(err, ERROR_KEY_HEADER, "the header of sealing %u does not vouch for its key slots and subvolumes", copy->domain);
+	}
+	return error_set(err, ERROR_STATE, "no authentic header of sealing %u has epoch %" PRIu64 ", which the change of its key slots has",
+			 c->header.domain, c->header.epoch);
+}
+
+/* Puts the slots back that the header in the copies counts. */
+static bool turn(struct changing *c, struct error *err)
+{
+	const size_t n = c->domain->copy[0].n_slots;
+	struct disk_crypt_slot *slots;
+	bool ok;
+
+	if (!c->domain->unfinished || n > c->domain->n_slots) {
+		error_set(err, ERROR_KEY_HEADER, "the copies of the old key slots are damaged; the change cannot be undone");
+		return error_hint(err, "`convert --resume` finishes it");
+	}
+	slots = calloc(n + 1, sizeof(*slots));
+	if (!slots)
+		return error_memory(err);
+	for (size_t i = 0; i < n; i++)
+		slots[i] = c->domain->slots[i].disk;
+	c->at.direction = CRYPT_TO_PLAIN;
+	ok = commit_slots(c, slots, n, false, err) && operation_write_state(&c->op, &c->at, err);
+	free(slots);
+	return ok;
+}
+
+static bool continue_replayed(struct changing *c, enum convert_goal goal, struct error *err)
+{
+	const struct replay_owner none = { 0 };
+	struct replay replay = { 0 };
+	bool ok;
+
+	ok = operation_open_journal(&c->op, err) && replay_load(&c->op, &none, &replay, err);
+	c->at = ok ? replay.at : c->at;
+	ok = ok && check_goal(c, goal, err) && reserve_places(c, err) && check_tree(c, err) && replay_check(&c->op, &replay, err) &&
+	     operation_claim(&c->op, err) && replay_write(&c->op, &replay, err);
+	replay_free(&replay);
+	if (!ok)
+		return false;
+	return (goal != CONVERT_ABORT || !crypt_is_forward(CRYPT_OP_KEYS, c->at.direction) || turn(c, err)) && finish(c, err);
+}
+
+/* The journal may be wiped already. */
+static bool continue_finish(struct changing *c, enum convert_goal goal, struct error *err)
+{
+	c->op.journal.sequence = le64(c->op.state.sequence);
+	memcpy(c->op.journal.last_mac, c->op.state.journal_mac, sizeof(c->op.journal.last_mac));
+	return check_goal(c, goal, err) && reserve_places(c, err) && check_tree(c, err) && operation_claim(&c->op, err) && finish(c, err);
+}
+
+bool key_change_continue(struct volume *volume, const struct crypt_state_tail *tail, struct domain *domain, enum convert_goal goal,
+			 const struct convert_ui *ui, struct convert_plan *plan, struct error *err)
+{
+	struct changing c = {
+		.volume = volume, .domain = domain, .header = domain->header, .ui = ui,
+		.at = { .direction = tail->direction, .phase = tail->phase, .cursor = tail->cursor },
+	};
+	bool ok;
+
+	c.op = (struct operation){ .volume = volume, .header = &c.header, .schedule = domain->schedule, .state = tail->disk };
+	c.header.epoch = tail->epoch;
+	ok = operation_fits(&c.op, err) && (tail->phase >= CRYPT_PHASE_FINISH ? continue_finish : continue_replayed)(&c, goal, err);
+	plan->keys_changed = true;
+	plan->undone = crypt_is_forward(CRYPT_OP_KEYS, c.at.direction) ? UNDONE_NOTHING : UNDONE_KEYS;
+	changing_close(&c);
+	return ok;
+}
