@@ -11,6 +11,7 @@
 #include "cmd/key-options.h"
 #include "cmd/key/domain-key.h"
 #include "cmd/operands.h"
+#include "cmd/pbkdf-options.h"
 #include "cmd/print.h"
 #include "cmd/progress.h"
 #include "common/convert/convert.h"
@@ -22,8 +23,7 @@
 static struct {
 	int encrypt, decrypt, rekey, resume, abort, status;
 	int recursive, dry_run, accept_changes, accept_unsealed, mounted_copy, skip, no_memory, read_back, batch;
-	char *cipher, *shared, *on_error, *pbkdf, *expect, *n_skip;
-	char *memory, *iterations, *milliseconds;	/* numbers, as given */
+	char *cipher, *shared, *on_error, *expect, *n_skip;
 } opt;
 
 static struct poptOption options_what[] = {
@@ -68,10 +68,7 @@ static struct poptOption options_how[] = {
 	{ "skip-damaged", 0, POPT_ARG_STRING | POPT_ARGFLAG_OPTIONAL, NULL, 'k',
 	  "leave damaged blocks as they are and convert everything else; N, if asked for: exactly this many blocks of a lost "
 	  "journal record", "N" },
-	{ "pbkdf", 0, POPT_ARG_STRING, &opt.pbkdf, 0, "how the key slot is made expensive (default: argon2id)", "argon2id|pbkdf2" },
-	{ "pbkdf-memory", 0, POPT_ARG_STRING, &opt.memory, 0, "memory of argon2id", "KIB" },
-	{ "pbkdf-force-iterations", 0, POPT_ARG_STRING, &opt.iterations, 0, "passes of argon2id, iterations of pbkdf2", "N" },
-	{ "iter-time", 'i', POPT_ARG_STRING, &opt.milliseconds, 0, "time that opening the key slot takes here (default 1000)", "MS" },
+	INCLUDE(options_pbkdf),
 	INCLUDE(options_progress),
 	{ "batch-mode", 'q', POPT_ARG_NONE, &opt.batch, 0, "ask no questions, assume yes", NULL },
 	POPT_TABLEEND
@@ -86,51 +83,6 @@ static const struct poptOption options[] = {
 };
 
 /* --- the command line -------------------------------------------------------------------------------------------- */
-
-#define KDF_MILLISECONDS_MAX 600000u
-
-static bool read_argon2id_cost(struct kdf_cost *cost, struct error *err)
-{
-	uint64_t memory = 0, passes = 0;
-
-	if (!option_number("--pbkdf-memory", opt.memory, KDF_MEMORY_KIB_NEW_MIN, KDF_MEMORY_KIB_MAX, &memory, err) ||
-	    !option_number("--pbkdf-force-iterations", opt.iterations, KDF_PASSES_NEW_MIN, KDF_PASSES_MAX, &passes, err))
-		return false;
-	if (memory * passes > KDF_WORK_KIB_MAX)
-		return error_set(err, ERROR_USAGE, "--pbkdf-memory %" PRIu64 " and --pbkdf-force-iterations %" PRIu64
-				 ": their product is more than %u", memory, passes, KDF_WORK_KIB_MAX);
-	*cost = (struct kdf_cost){ .kdf = KDF_ARGON2ID, .memory_kib = (uint32_t)memory, .passes = (uint32_t)passes };
-	return true;
-}
-
-static bool read_pbkdf2_cost(struct kdf_cost *cost, struct error *err)
-{
-	uint64_t iterations = 0;
-
-	if (opt.memory)
-		return error_set(err, ERROR_USAGE, "--pbkdf-memory goes with --pbkdf argon2id");
-	if (!option_number("--pbkdf-force-iterations", opt.iterations, KDF_ITERATIONS_NEW_MIN, KDF_ITERATIONS_MAX, &iterations, err))
-		return false;
-	*cost = (struct kdf_cost){ .kdf = KDF_PBKDF2_SHA512, .iterations = (uint32_t)iterations };
-	return true;
-}
-
-/* A value that is not given is 0, and is measured. */
-static bool read_cost(struct kdf_cost *cost, unsigned *milliseconds, struct error *err)
-{
-	const char *pbkdf = opt.pbkdf ? opt.pbkdf : "argon2id";
-	const bool argon2id = strcmp(pbkdf, "argon2id") == 0;
-	uint64_t time = 0;
-
-	if (!argon2id && strcmp(pbkdf, "pbkdf2") != 0)
-		return error_set(err, ERROR_USAGE, "--pbkdf takes argon2id or pbkdf2");
-	if (opt.iterations && opt.milliseconds)
-		return error_set(err, ERROR_USAGE, "only one of --iter-time and --pbkdf-force-iterations");
-	if (!option_number("--iter-time", opt.milliseconds, 1, KDF_MILLISECONDS_MAX, &time, err))
-		return false;
-	*milliseconds = (unsigned)time;
-	return argon2id ? read_argon2id_cost(cost, err) : read_pbkdf2_cost(cost, err);
-}
 
 static bool read_encrypt_options(struct convert_encrypt_options *out, struct error *err)
 {
@@ -151,22 +103,24 @@ static bool read_encrypt_options(struct convert_encrypt_options *out, struct err
 		return error_set(err, ERROR_USAGE, "--shared takes refuse or include");
 	out->shared = strcmp(shared, "include") == 0 ? SHARED_INCLUDE : SHARED_REFUSE;
 
-	return read_cost(&out->cost, &out->kdf_milliseconds, err);
+	return pbkdf_options_read(&out->cost, &out->kdf_milliseconds, err);
 }
 
 /* An option without effect would be a misunderstanding: say so. */
 static bool check_options_fit(struct error *err)
 {
 	const bool starts = !opt.resume && !opt.abort && !opt.status;
+	const char *const pbkdf = pbkdf_options_given();
+	char pbkdf_text[64];
 	const bool encrypts = opt.encrypt && starts, decrypts = opt.decrypt && starts;
+
+	snprintf(pbkdf_text, sizeof(pbkdf_text), "%s goes with --encrypt", pbkdf ? pbkdf : "");
+
 	const struct { bool given, fits; const char *text; } rule[] = {
 		{ opt.cipher, encrypts, "--cipher goes with --encrypt" },
 		{ opt.shared, encrypts, "--shared goes with --encrypt" },
 		{ opt.recursive, encrypts, "--recursive goes with --encrypt" },
-		{ opt.pbkdf, encrypts, "--pbkdf goes with --encrypt" },
-		{ opt.memory, encrypts, "--pbkdf-memory goes with --encrypt" },
-		{ opt.iterations, encrypts, "--pbkdf-force-iterations goes with --encrypt" },
-		{ opt.milliseconds, encrypts, "--iter-time goes with --encrypt" },
+		{ pbkdf, encrypts, pbkdf_text },
 		{ opt.expect, !opt.resume, "--expect-seal does not go with --resume: it is checked when unsealing begins" },
 		{ opt.accept_changes, !opt.resume, "--accept-changes does not go with --resume: changes are accepted when unsealing begins" },
 		{ opt.accept_unsealed, !opt.resume, "--accept-unsealed does not go with --resume: data are accepted when unsealing begins" },

@@ -41,6 +41,11 @@ static struct poptOption options_others[] = {
 struct poptOption options_key[] = { KEY_FILE('d'), INCLUDE(options_others), KEY_SLOT('S'), POPT_TABLEEND };
 struct poptOption options_key_long[] = { KEY_FILE(0), INCLUDE(options_others), KEY_SLOT(0), POPT_TABLEEND };
 
+int key_options_slot(void)
+{
+	return opt.slot ? (int)number.slot : KEY_SLOT_ANY;
+}
+
 bool key_options_no_keyring(void)
 {
 	return opt.no_keyring;
@@ -115,7 +120,7 @@ static struct key_wanted wanted_by_options(void)
 		.passphrase_file = opt.passphrase_file,
 		.passphrase_fd = opt.fd ? (int)number.fd : -1,
 		.volume_key_file = opt.volume_key_file,
-		.slot = opt.slot ? (int)number.slot : KEY_SLOT_ANY,
+		.slot = key_options_slot(),
 		.has_no_person = format_is_json(),
 	};
 }

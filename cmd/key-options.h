@@ -13,6 +13,7 @@ extern struct poptOption options_key_long[];	/* without letters, for commands wh
 
 /* Was any key option given? */
 bool key_options_given(void);
+int key_options_slot(void);		/* --key-slot; KEY_SLOT_ANY: not given */
 bool key_options_no_keyring(void);	/* --no-keyring */
 
 /*

@@ -18,6 +18,7 @@ struct domain_key_ask {
 		DOMAIN_KEY_NO_KEYRING,
 	} from;
 	struct keyring keyring;
+	bool any_slot;			/* --key-slot says something else than which slot is to be opened */
 	const char *image, *what;	/* for the prompt: IMAGE, and the subvolume */
 	const char *rejected;		/* the error for a wrong key; NULL: what domain_open() says */
 };

@@ -8,36 +8,45 @@
 #include "cmd/command.h"
 #include "cmd/image-options.h"
 #include "cmd/key-options.h"
+#include "cmd/key/new-key.h"
+#include "cmd/pbkdf-options.h"
 #include "cmd/print.h"
+#include "cmd/progress-options.h"
 #include "cmd/value-text.h"
 
 static const struct key_verb *const verbs[] = {
-	&key_verb_list, &key_verb_in, &key_verb_out, &key_verb_status, &key_verb_export_volume_key,
+	&key_verb_list, &key_verb_add, &key_verb_change, &key_verb_remove, &key_verb_label, &key_verb_recovery, &key_verb_in, &key_verb_out, &key_verb_status, &key_verb_export_volume_key,
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
 struct key_options key_options;
 
 static struct {
-	char *keyring, *timeout;
-	int forget, batch;
+	char *keyring, *timeout, *label, *new_slot;
+	int forget, batch, force;
 } opt;
 
 static const struct poptOption options[] = {
 	INCLUDE_AS(options_key, "Key:"),
+	INCLUDE_AS(options_new_key, "New key (add, change):"),
+	INCLUDE(options_pbkdf),
+	{ "new-key-slot", 0, POPT_ARG_STRING, &opt.new_slot, 0, "add, recovery: into this key slot, not the first free one", "N" },
+	{ "label", 0, POPT_ARG_STRING, &opt.label, 0, "of the key slot, for key list; at most 64 bytes", "TEXT" },
+	{ "force", 0, POPT_ARG_NONE, &opt.force, 0, "change: the key need not be that of the slot; remove: also the last slot", NULL },
 	{ "keyring", 0, POPT_ARG_STRING, &opt.keyring, 0, "in, out, status: the session (default), user or persistent keyring, or its number", "WHICH" },
 	{ "timeout", 0, POPT_ARG_STRING, &opt.timeout, 0, "in: the kernel forgets the key after so many seconds", "SECONDS" },
 	{ "forget", 0, POPT_ARG_NONE, &opt.forget, 0, "out: remove every trace of the key from the keyring", NULL },
 	{ "batch-mode", 'q', POPT_ARG_NONE, &opt.batch, 0, "ask no questions, assume yes", NULL },
 	INCLUDE_AS(options_image, "Image:"),
 	INCLUDE(options_time),
+	INCLUDE(options_progress),
 	INCLUDE_AS(options_format, "Output:"),
 	POPT_TABLEEND
 };
 
 static const struct key_verb *find_verb(const char *name, struct error *err)
 {
-	char all[160] = "";
+	char all[240] = "";
 
 	for (size_t i = 0; i < N_VERBS; i++) {
 		if (strcmp(verbs[i]->name, name) == 0)
@@ -56,6 +65,8 @@ static bool check_options(const struct key_verb *verb, struct error *err)
 		char letter;
 		bool given;
 	} some[] = {
+		{ new_key_given(), 'n', new_key_given() }, { pbkdf_options_given(), 'p', pbkdf_options_given() },
+		{ "--new-key-slot", 'N', opt.new_slot }, { "--label", 'l', opt.label }, { "--force", 'F', opt.force },
 		{ "--keyring", 'k', opt.keyring }, { "--timeout", 't', opt.timeout }, { "--forget", 'f', opt.forget }, { "--batch-mode", 'q', opt.batch },
 	};
 
@@ -69,14 +80,18 @@ static bool check_options(const struct key_verb *verb, struct error *err)
 static bool read_options(struct error *err)
 {
 	static struct keyring keyring;
-	uint64_t seconds = 0;
+	uint64_t seconds = 0, new_slot = 0;
 
-	if (!option_number("--timeout", opt.timeout, 1, UINT32_MAX, &seconds, err))
+	if (!option_number("--timeout", opt.timeout, 1, UINT32_MAX, &seconds, err) ||
+	    !option_number("--new-key-slot", opt.new_slot, 0, CRYPT_SLOTS_MAX - 1, &new_slot, err) || !new_key_check(err))
 		return false;
+	if (opt.label && strlen(opt.label) > CRYPT_LABEL_MAX)
+		return error_set(err, ERROR_USAGE, "--label has %zu bytes, more than %u", strlen(opt.label), CRYPT_LABEL_MAX);
 	if (opt.keyring && !keyring_parse(opt.keyring, &keyring, err))
 		return false;
 	key_options = (struct key_options){
 		.keyring = opt.keyring ? &keyring : NULL, .timeout = (uint32_t)seconds, .forget = opt.forget, .batch = opt.batch,
+		.slot = key_options_slot(), .new_slot = opt.new_slot ? (int)new_slot : KEY_SLOT_ANY, .label = opt.label, .force = opt.force,
 	};
 	return true;
 }

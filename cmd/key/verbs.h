@@ -11,12 +11,16 @@ struct key_verb {
 	unsigned n_operands;		/* with IMAGE and SUBVOL */
 	bool (*run)(const char *const *operand, struct error *err);	/* operand[0]: IMAGE */
 };
+extern const struct key_verb key_verb_add, key_verb_change, key_verb_remove, key_verb_label, key_verb_recovery;
 extern const struct key_verb key_verb_list, key_verb_in, key_verb_out, key_verb_status, key_verb_export_volume_key;
 
 struct key_options {
 	const struct keyring *keyring;	/* --keyring; NULL: not given */
 	uint32_t timeout;		/* --timeout, seconds; 0: none */
-	bool forget, batch;		/* --forget, --batch-mode */
+	int slot;			/* --key-slot; KEY_SLOT_ANY: not given */
+	int new_slot;			/* --new-key-slot, the same */
+	const char *label;		/* --label; NULL: not given */
+	bool forget, batch, force;	/* --forget, --batch-mode, --force */
 };
 extern struct key_options key_options;	/* as given; valid while a verb runs */
 

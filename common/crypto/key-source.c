@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/crypto/recovery-key.h"
+
 static bool read_key_file(const struct key_wanted *wanted, struct secret **secret, struct error *err)
 {
 	if (!secret_read_file(wanted->key_file, wanted->key_file_skip, wanted->key_file_size, secret, err))
@@ -54,7 +56,8 @@ static bool read_all(const struct key_wanted *wanted, struct key_source *source,
 bool key_source_read(const struct key_wanted *wanted, struct key_source *source, struct error *err)
 {
 	*source = (struct key_source){ .is_key_file = wanted->key_file != NULL, .slot = wanted->slot };
-	if (read_all(wanted, source, err))
+	if (read_all(wanted, source, err) &&
+	    (!source->secret || wanted->key_file || wanted->asks_twice || recovery_key_read(source->secret, &source->recovery, err)))
 		return true;
 	key_source_free(source);
 	return false;
@@ -75,6 +78,7 @@ void key_source_hint(const struct key_wanted *wanted, struct error *err)
 void key_source_free(struct key_source *source)
 {
 	secret_free(source->secret);
+	secret_free(source->recovery);
 	secret_free(source->volume_key);
 	*source = (struct key_source){ .slot = KEY_SLOT_ANY };
 }

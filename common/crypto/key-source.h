@@ -10,6 +10,7 @@
 /* What was read: at most one secret, and perhaps the volume key itself, which then opens without a slot. */
 struct key_source {
 	struct secret *secret;		/* passphrase or key file bytes; NULL if none was given */
+	struct secret *recovery;	/* the recovery key that the secret is in writing; NULL: it is none */
 	bool is_key_file;		/* for the label of a new slot */
 	struct secret *volume_key;	/* KEY_SOURCE_VOLUME_KEY_SIZE bytes */
 	int slot;			/* only this one, or KEY_SLOT_ANY */

@@ -15,7 +15,7 @@ static bool rejected(struct error *err)
  * Tries the slots. From the outside nobody learns in which way a secret is wrong. A slot that costs more than this machine should
  * spend does not keep the others from being tried.
  */
-static bool open_slot(struct domain *d, const struct secret *secret, int wanted, struct secret **volume_key, struct error *err)
+static bool open_slot(struct domain *d, const struct key_source *key, struct secret **volume_key, struct error *err)
 {
 	struct error refused = { 0 };
 	bool any = false;
@@ -24,9 +24,12 @@ static bool open_slot(struct domain *d, const struct secret *secret, int wanted,
 		const unsigned number = d->slots[i].number;
 		struct error error = { 0 };
 
-		if (wanted >= 0 && number != (unsigned)wanted)
+		if (key->slot >= 0 && number != (unsigned)key->slot)
 			continue;
 		any = true;
+
+		const struct secret *const secret = d->slots[i].kdf == KDF_NONE && key->recovery ? key->recovery : key->secret;
+
 		if (!key_slot_open(&d->slots[i], secret, volume_key, &error)) {
 			if (error.kind != ERROR_REFUSED) {
 				*err = error;
@@ -42,8 +45,8 @@ static bool open_slot(struct domain *d, const struct secret *secret, int wanted,
 		*err = refused;
 		return false;
 	}
-	if (!any && wanted >= 0)
-		return error_set(err, ERROR_KEY, "key slot %d is not in use", wanted);
+	if (!any && key->slot >= 0)
+		return error_set(err, ERROR_KEY, "key slot %d is not in use", key->slot);
 	rejected(err);
 	if (!any)
 		error_hint(err, "it has no key slot; only the volume key opens it");
@@ -132,7 +135,7 @@ bool domain_open_key(struct domain *domain, const struct key_source *key, struct
 		return authenticate(domain, key->volume_key, err);
 	if (!key->secret)
 		return error_set(err, ERROR_KEY, "a key is needed");
-	if (!open_slot(domain, key->secret, key->slot, &volume_key, err) || !authenticate(domain, volume_key, err))
+	if (!open_slot(domain, key, &volume_key, err) || !authenticate(domain, volume_key, err))
 		return false;
 	*from_slot = TAKE(volume_key);
 	return true;

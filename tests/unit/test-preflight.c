@@ -249,7 +249,7 @@ static void no_room_for_the_journal_has_its_words(void **state)
 	ok(allocator_open(volume, &allocator, err));
 	while (allocator_find_journals(allocator, 1, 1 << 20, 1 << 20, &range, &what))
 		ok(allocator_reserve(allocator, range.logical, range.length, err));
-	assert_false(preflight_places(allocator, &scan, &places, &what));
+	assert_false(preflight_places(allocator, volume->super.node_size, preflight_work(&scan), &places, &what));
 	expect(&what, ERROR_NO_SPACE, "no room for the journal: it takes 3 free ranges of 1024 KiB");
 	assert_string_equal(what.hint, "mount it and make room: delete files, or `btrfs balance start -dusage=50`");
 	allocator_close(allocator);

@@ -149,6 +149,22 @@ def slots():
         c_array(f"vector_{name}_slot", slot(number, slot_type, kdf, p1, p2, p3, secret, label))
 
 
+def recovery_text(key):
+    """Eight groups of four characters and a check character: the hash of the group in GF(2^5), x^5 + x^2 + 1, from its number on."""
+    alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+    number = int.from_bytes(key, "big")
+    values = [number >> (155 - 5 * i) & 31 for i in range(32)]
+    groups = []
+    for group in range(8):
+        four = values[4 * group:4 * group + 4]
+        check = group + 1
+        for value in four:
+            check = (check ^ value) * 2
+            check = check ^ 0b100101 if check & 32 else check
+        groups.append("".join(alphabet[value] for value in four + [check]))
+    return "-".join(groups)
+
+
 def main():
     print("/* SPDX-License-Identifier: GPL-2.0-or-later */")
     print("/* Computed by tests/vectors/generate.py with other implementations than the program's; do not edit. */")
@@ -162,6 +178,7 @@ def main():
     units()
     inline()
     slots()
+    c_array("vector_recovery_text", recovery_text(pattern(20, 4)).encode())
     print("#endif /* TESTS_VECTORS_VECTORS_H */")
 
 

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* key add, change, remove, label, recovery: changes of key slots. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/convert-ui.h"
+#include "cmd/image.h"
+#include "cmd/json.h"
+#include "cmd/key/domain-key.h"
+#include "cmd/key/new-key.h"
+#include "cmd/key/target.h"
+#include "cmd/key/verbs.h"
+#include "cmd/operands.h"
+#include "cmd/pbkdf-options.h"
+#include "cmd/print.h"
+#include "cmd/unfinished.h"
+#include "common/convert/key-change.h"
+#include "common/crypto/recovery-key.h"
+
+static const char *const types[] = { [SLOT_PASSPHRASE] = "passphrase", [SLOT_KEY_FILE] = "key-file", [SLOT_RECOVERY] = "recovery" };
+
+struct editing {
+	const char *image;
+	struct key_target target;
+	char path[DOMAIN_KEY_WHAT_SIZE];
+	struct disk_crypt_slot slots[CRYPT_SLOTS_MAX];	/* as they will be, by ascending number */
+	size_t n;
+	struct secret *volume_key;
+	struct key_source key;		/* what opened it; only for label */
+};
+
+static void editing_close(struct editing *e)
+{
+	secret_free(e->volume_key);
+	key_source_free(&e->key);
+	key_target_close(&e->target);
+}
+#define cleanup_editing __attribute__((cleanup(editing_close)))
+
+/* --- opening ------------------------------------------------------------------------------------------------------- */
+
+static bool open_target(const char *const *operand, struct editing *e, struct error *err)
+{
+	const struct image_conversion how = { .writable = true };
+	struct key_target *const at = &e->target;
+
+	e->image = operand[0];
+	if (!image_open_to_convert(operand[0], how, &at->volume, err) || !subvolumes_read(at->volume, &at->list, err) ||
+	    !subvolume_operand(&at->list, operand[1], &at->subvolume, err) ||
+	    !domain_find(at->volume, &at->list, at->subvolume, &at->domain, err))
+		return false;
+	if (!at->domain)
+		return not_sealed(operand[1], err);
+	domain_key_what(at->subvolume, e->path);
+	e->n = at->domain->n_slots;
+	for (size_t i = 0; i < e->n; i++)
+		e->slots[i] = at->domain->slots[i].disk;
+	return true;
+}
+
+/* any_slot: --key-slot says which slot is meant, but another one may open it. */
+static bool open_key(struct editing *e, bool any_slot, struct error *err)
+{
+	const struct domain_key_ask ask = { .need = DOMAIN_KEY_NEEDED, .any_slot = any_slot, .image = e->image, .what = e->path };
+	bool opened;
+
+	return domain_key_open(e->target.domain, &ask, &opened, &e->volume_key, err);
+}
+
+/* The slot that is meant: --key-slot, or the one that the key opened. */
+static bool choose_slot(const struct editing *e, size_t *i, struct error *err)
+{
+	const struct domain *const domain = e->target.domain;
+	const int number = key_options.slot != KEY_SLOT_ANY ? key_options.slot : domain->slot_used;
+
+	if (number < 0)
+		return error_set(err, ERROR_USAGE, "a volume key opens no key slot: --key-slot says which one is meant");
+	for (*i = 0; *i < domain->n_slots; (*i)++) {
+		if (domain->slots[*i].number == (unsigned)number)
+			return true;
+	}
+	return error_set(err, ERROR_NOT_FOUND, "key slot %d is not in use", number);
+}
+
+static bool free_slot(const struct editing *e, uint16_t *number, size_t *i, struct error *err)
+{
+	uint16_t at = 0;
+
+	for (*i = 0; *i < e->n; (*i)++) {
+		const uint16_t used = le16(e->slots[*i].header.number);
+
+		if (key_options.new_slot == KEY_SLOT_ANY ? used > at : used >= key_options.new_slot)
+			break;
+		at = (uint16_t)(used + 1);
+	}
+	if (key_options.new_slot != KEY_SLOT_ANY) {
+		at = (uint16_t)key_options.new_slot;
+		if (*i < e->n && le16(e->slots[*i].header.number) == at)
+			return error_set(err, ERROR_REFUSED, "key slot %u is in use", at);
+	}
+	*number = at;
+	return e->n < CRYPT_SLOTS_MAX || error_set(err, ERROR_REFUSED, "all %u key slots are in use", CRYPT_SLOTS_MAX);
+}
+
+static void insert_slot(struct editing *e, size_t i, const struct disk_crypt_slot *slot)
+{
+	memmove(&e->slots[i + 1], &e->slots[i], (e->n - i) * sizeof(*slot));
+	e->slots[i] = *slot;
+	e->n++;
+}
+
+/* --- asking ---------------------------------------------------------------------------------------------------------- */
+
+/* The new secret, wrapped. label NULL: none. */
+static bool make_slot(struct editing *e, uint16_t number, const char *label, struct disk_crypt_slot *slot, struct error *err)
+{
+	cleanup_key_source struct key_source new = { 0 };
+	struct kdf_cost cost;
+	unsigned milliseconds;
+	char prompt[400];
+
+	snprintf(prompt, sizeof(prompt), "New passphrase for %.160s of %.200s: ", e->path, e->image);
+	if (!pbkdf_options_read(&cost, &milliseconds, err) || !new_key_read(prompt, &new, err) ||
+	    !kdf_calibrate(&cost, milliseconds ? milliseconds : KDF_MILLISECONDS, err))
+		return false;
+	return key_slot_create(new.secret, &cost, e->target.domain->header.domain_uuid, number, new.is_key_file ? SLOT_KEY_FILE : SLOT_PASSPHRASE,
+			       label, e->volume_key, slot, err);
+}
+
+static bool confirm(const char *question, struct error *err)
+{
+	char answer[64];
+
+	if (key_options.batch)
+		return true;
+	if (!isatty(STDIN_FILENO) || format_is_json()) {
+		error_set(err, ERROR_REFUSED, "%s  There is no terminal to ask on", question);
+		return error_hint(err, "--batch-mode goes on without asking");
+	}
+	fprintf(stderr, "%s  Go on? [y/N] ", question);
+	fflush(stderr);
+	if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
+		return true;
+	return error_set(err, ERROR_REFUSED, "not confirmed; nothing was changed");
+}
+
+/* --- doing it -------------------------------------------------------------------------------------------------------- */
+
+static bool change(struct editing *e, bool wipe, struct error *err)
+{
+	const struct key_change wanted = { .slots = e->slots, .n_slots = e->n, .wipe = wipe };
+	struct convert_talk talk;
+	struct convert_ui ui;
+	bool ok;
+
+	secret_free(e->volume_key);
+	e->volume_key = NULL;
+	if (!convert_ui_init(key_options.batch, &talk, &ui, err))
+		return false;
+	convert_catch_signals();
+	ok = key_change(e->target.volume, e->target.domain, &wanted, &ui, err);
+	progress_clear(&talk.progress);
+	if (!ok)
+		image_hint_unfinished(e->image, false, err);
+	return ok;
+}
+
+static bool tell(const struct editing *e, const char *verb, const char *done, const struct disk_crypt_slot *slot, struct error *err)
+{
+	const unsigned number = le16(slot->header.number);
+
+	if (format_is_json()) {
+		struct json_object *line = json_line();
+
+		json_text(line, "record", verb);
+		json_escaped_name(line, "path", e->path);
+		json_number(line, "slot", number);
+		json_text(line, "type", types[slot->header.type]);
+		json_print(line, stdout);
+	} else {
+		printf("key slot %u of %s %s (%s)\n", number, e->path, done, types[slot->header.type]);
+	}
+	return stdout_flush(err);
+}
+
+static bool run_add(const char *const *operand, struct error *err)
+{
+	cleanup_editing struct editing e = { 0 };
+	struct disk_crypt_slot slot;
+	uint16_t number;
+	size_t i;
+
+	if (!open_target(operand, &e, err) || !free_slot(&e, &number, &i, err) || !open_key(&e, false, err) ||
+	    !make_slot(&e, number, key_options.label, &slot, err))
+		return false;
+	insert_slot(&e, i, &slot);
+	return change(&e, false, err) && tell(&e, "add", "added", &slot, err);
+}
+
+static bool run_change(const char *const *operand, struct error *err)
+{
+	cleanup_editing struct editing e = { 0 };
+	const char *label;
+	size_t i;
+
+	if (!open_target(operand, &e, err) || !open_key(&e, key_options.force, err) || !choose_slot(&e, &i, err))
+		return false;
+	label = key_options.label ? key_options.label : e.target.domain->slots[i].label;
+	return make_slot(&e, le16(e.slots[i].header.number), label[0] ? label : NULL, &e.slots[i], err) && change(&e, true, err) &&
+	       tell(&e, "change", "changed", &e.slots[i], err);
+}
+
+static bool run_remove(const char *const *operand, struct error *err)
+{
+	cleanup_editing struct editing e = { 0 };
+	struct disk_crypt_slot slot;
+	size_t i;
+
+	if (!open_target(operand, &e, err) || !open_key(&e, true, err) || !choose_slot(&e, &i, err))
+		return false;
+	if (e.n == 1 && !key_options.force) {
+		error_set(err, ERROR_REFUSED, "it is the last key slot: without it only the volume key opens what is sealed");
+		return error_hint(err, "--force removes it; `key export-volume-key` saves the volume key before");
+	}
+	if (e.n == 1 && !confirm("It is the last key slot: without it only the volume key opens what is sealed.", err))
+		return false;
+	slot = e.slots[i];
+	memmove(&e.slots[i], &e.slots[i + 1], (e.n - i - 1) * sizeof(slot));
+	e.n--;
+	return change(&e, true, err) && tell(&e, "remove", "removed", &slot, err);
+}
+
+/* The same secret, wrapped again under a new salt: the label is covered by what the secret opens. */
+static bool run_label(const char *const *operand, struct error *err)
+{
+	cleanup_editing struct editing e = { 0 };
+	cleanup_key_source struct key_source key = { 0 };
+	size_t i;
+
+	if (!key_options.label)
+		return error_set(err, ERROR_USAGE, "key label needs --label");
+	if (!open_target(operand, &e, err))
+		return false;
+
+	struct domain *const domain = e.target.domain;
+	const struct domain_key_ask ask = { .need = DOMAIN_KEY_NEEDED, .from = DOMAIN_KEY_NO_KEYRING, .image = e.image, .what = e.path };
+
+	if (!domain_key_read(domain, &ask, &key, err) || !domain_open_key(domain, &key, &e.volume_key, err))
+		return false;
+	if (!e.volume_key)
+		return error_set(err, ERROR_KEY, "the label of a key slot is changed with the passphrase or key file of that slot");
+	if (!choose_slot(&e, &i, err))
+		return false;
+
+	const struct crypt_slot *const slot = &domain->slots[i];
+	const struct kdf_cost cost = {
+		.kdf = slot->kdf,
+		.memory_kib = slot->kdf == KDF_ARGON2ID ? slot->p1 : 0,
+		.passes = slot->kdf == KDF_ARGON2ID ? slot->p2 : 0,
+		.iterations = slot->kdf == KDF_PBKDF2_SHA512 ? slot->p1 : 0,
+	};
+	const struct secret *const secret = slot->kdf == KDF_NONE && key.recovery ? key.recovery : key.secret;
+
+	if (!key_slot_create(secret, &cost, domain->header.domain_uuid, slot->number, slot->type, key_options.label[0] ? key_options.label : NULL,
+			     e.volume_key, &e.slots[i], err))
+		return false;
+	key_source_free(&key);
+	return change(&e, true, err) && tell(&e, "label", "labelled", &e.slots[i], err);
+}
+
+/* --- recovery -------------------------------------------------------------------------------------------------------- */
+
+/* Whoever wrote it down shows that it can be read. */
+static bool ask_back(const struct secret *key, struct error *err)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		cleanup_secret struct secret *typed = NULL, *read = NULL;
+		struct error why = { 0 };
+
+		if (!secret_ask("Type the recovery key, to show that it was written down: ", false, &typed, err))
+			return false;
+		if (recovery_key_read(typed, &read, &why) && read && secret_equal(read, key))
+			return true;
+		print_note(NULL, why.kind != ERROR_NONE ? why.text : "that is not the recovery key");
+	}
+	return error_set(err, ERROR_KEY, "the recovery key was not typed back; nothing was changed");
+}
+
+static void print_recovery(const struct editing *e, const struct secret *text)
+{
+	if (format_is_json()) {
+		struct json_object *line = json_line();
+
+		json_text(line, "record", "recovery-key");
+		json_escaped_name(line, "path", e->path);
+		json_format(line, "recovery_key", "%.*s", (int)secret_len(text), (const char *)secret_view(text));
+		json_print(line, stdout);
+	} else {
+		printf("recovery key of %s:\n\n\t%.*s\n\nWhoever has it can read what is sealed; it is not shown again.\n", e->path,
+		       (int)secret_len(text), (const char *)secret_view(text));
+	}
+	fflush(stdout);
+}
+
+static bool run_recovery(const char *const *operand, struct error *err)
+{
+	cleanup_editing struct editing e = { 0 };
+	cleanup_secret struct secret *key = NULL, *text = NULL;
+	const struct kdf_cost cost = { .kdf = KDF_NONE };
+	struct disk_crypt_slot slot;
+	uint16_t number;
+	size_t i;
+
+	if (!key_options.batch && (!isatty(STDIN_FILENO) || format_is_json())) {
+		error_set(err, ERROR_REFUSED, "the recovery key has to be typed back, and there is no terminal to ask on");
+		return error_hint(err, "--batch-mode prints it once without asking");
+	}
+	if (!open_target(operand, &e, err) || !free_slot(&e, &number, &i, err) || !open_key(&e, false, err) ||
+	    !secret_random(CRYPT_RECOVERY_SIZE, &key, err) || !recovery_key_text(key, &text, err) ||
+	    !key_slot_create(key, &cost, e.target.domain->header.domain_uuid, number, SLOT_RECOVERY, key_options.label, e.volume_key, &slot, err))
+		return false;
+	print_recovery(&e, text);
+	if (!key_options.batch && !ask_back(key, err))
+		return false;
+	insert_slot(&e, i, &slot);
+	return change(&e, false, err) && tell(&e, "recovery", "added", &slot, err);
+}
+
+const struct key_verb key_verb_add = {
+	.name = "add", .summary = "add another passphrase or key file", .options = "npNlq", .n_operands = 2, .run = run_add,
+};
+const struct key_verb key_verb_change = {
+	.name = "change", .summary = "replace the passphrase or key file of a key slot", .options = "nplFq", .n_operands = 2, .run = run_change,
+};
+const struct key_verb key_verb_remove = {
+	.name = "remove", .summary = "remove a key slot", .options = "Fq", .n_operands = 2, .run = run_remove,
+};
+const struct key_verb key_verb_label = {
+	.name = "label", .summary = "set the label of a key slot", .options = "lq", .n_operands = 2, .run = run_label,
+};
+const struct key_verb key_verb_recovery = {
+	.name = "recovery", .summary = "add a recovery key, which is shown once", .options = "Nlq", .n_operands = 2, .run = run_recovery,
+};
