@@ -11,7 +11,7 @@
 #include "cmd/key/new-key.h"
 #include "cmd/pbkdf-options.h"
 #include "cmd/print.h"
-#include "cmd/progress-options.h"
+#include "cmd/progress.h"
 #include "cmd/value-text.h"
 
 static const struct key_verb *const verbs[] = {
