@@ -39,7 +39,7 @@ BEGIN {
 	may("common/export", below)
 	may("cmd", below " common/convert common/export cmd/dump cmd/key")
 	may("cmd/dump", below " cmd")
-	may("cmd/key", below " cmd")
+	may("cmd/key", below " common/convert cmd")
 }
 
 FNR == 1 { end_of_file(); file = FILENAME; licence = lines = 0; room = room_of(file) }

@@ -68,6 +68,12 @@ tell convert --decrypt carried.img vault --key-file passphrase
 tell cat spoiled.img vault size-30001 --report cat.report
 tell export spoiled.img vault -o made.tar --report export.report
 tell cat sealed.img vault secret.txt
+cp sealed.img slots.img
+tell key add slots.img vault --passphrase-file "$key" --new-key-file passphrase $cheap
+tell key label slots.img vault --key-file passphrase --label other
+tell key recovery slots.img vault --key-file passphrase --batch-mode
+tell key change slots.img vault --key-file passphrase --new-key-file volume-key $cheap
+tell key remove slots.img vault --key-file volume-key
 sed 's/^/report /' cat.report export.report >> lines
 
 # A root directory is /, whichever command names it.
