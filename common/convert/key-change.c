@@ -152,9 +152,9 @@ static bool check_tree(struct changing *c, struct error *err)
 	uint8_t mac[CRYPT_MAC_SIZE];
 	bool authentic;
 
-	if (!domain_read(c->volume, c->header.domain, &found, err))
-		return err->kind == ERROR_NOT_FOUND ? error_set(err, ERROR_STATE, "the header whose key slots are being changed is missing") : false;
-	for (unsigned i = 0; i < 2; i++) {
+	if (!domain_read(c->volume, c->header.domain, &found, err) && err->kind != ERROR_NOT_FOUND)
+		return false;
+	for (unsigned i = 0; found && i < 2; i++) {
 		struct crypt_header *const copy = &found->copy[i];
 
 		if (!found->copy_valid[i])
@@ -173,18 +173,27 @@ static bool check_tree(struct changing *c, struct error *err)
 			 c->header.domain, c->header.epoch);
 }
 
-/* Puts the slots back that the header in the copies counts. */
+/* Is it to be undone, but has not turned round yet? The header in the copies counts the old slots. */
+static bool turns_round(const struct changing *c, enum convert_goal goal)
+{
+	return goal == CONVERT_ABORT && crypt_is_forward(CRYPT_OP_KEYS, c->at.direction);
+}
+
+static bool has_old_slots(const struct changing *c, struct error *err)
+{
+	if (c->domain->unfinished && c->domain->copy[0].n_slots <= c->domain->n_slots)
+		return true;
+	error_set(err, ERROR_KEY_HEADER, "the copies of the old key slots are damaged; the change cannot be undone");
+	return error_hint(err, "`convert --resume` finishes it");
+}
+
+/* Puts the old slots back. */
 static bool turn(struct changing *c, struct error *err)
 {
 	const size_t n = c->domain->copy[0].n_slots;
-	struct disk_crypt_slot *slots;
+	struct disk_crypt_slot *const slots = calloc(n + 1, sizeof(*slots));
 	bool ok;
 
-	if (!c->domain->unfinished || n > c->domain->n_slots) {
-		error_set(err, ERROR_KEY_HEADER, "the copies of the old key slots are damaged; the change cannot be undone");
-		return error_hint(err, "`convert --resume` finishes it");
-	}
-	slots = calloc(n + 1, sizeof(*slots));
 	if (!slots)
 		return error_memory(err);
 	for (size_t i = 0; i < n; i++)
@@ -203,12 +212,12 @@ static bool continue_replayed(struct changing *c, enum convert_goal goal, struct
 
 	ok = operation_open_journal(&c->op, err) && replay_load(&c->op, &none, &replay, err);
 	c->at = ok ? replay.at : c->at;
-	ok = ok && check_goal(c, goal, err) && reserve_places(c, err) && check_tree(c, err) && replay_check(&c->op, &replay, err) &&
+	ok = ok && check_goal(c, goal, err) && (!turns_round(c, goal) || has_old_slots(c, err)) && reserve_places(c, err) && check_tree(c, err) && replay_check(&c->op, &replay, err) &&
 	     operation_claim(&c->op, err) && replay_write(&c->op, &replay, err);
 	replay_free(&replay);
 	if (!ok)
 		return false;
-	return (goal != CONVERT_ABORT || !crypt_is_forward(CRYPT_OP_KEYS, c->at.direction) || turn(c, err)) && finish(c, err);
+	return (!turns_round(c, goal) || turn(c, err)) && finish(c, err);
 }
 
 /* The journal may be wiped already. */

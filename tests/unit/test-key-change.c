@@ -11,6 +11,7 @@
 #include "common/convert/key-change.h"
 #include "common/convert/replay.h"
 #include "common/convert/state.h"
+#include "common/volume/mirror.h"
 #include "tests/crash/cut.h"
 #include "tests/crash/run.h"
 #include "tests/unit/image.h"
@@ -222,6 +223,129 @@ static void power_cuts(void **state)
 	disk_free(&before);
 }
 
+/* --- what is refused ----------------------------------------------------------------------------------------------- */
+
+/* The disk as the first prefix of the log leaves it that is unfinished in this phase, on this way. */
+static void stopped_in(const struct disk *before, const struct disk_log *log, enum crypt_phase phase, enum crypt_direction direction, struct disk *disk)
+{
+	for (size_t at = 0; at <= log->n; at++) {
+		const struct cut cut = { .kind = CUT_PREFIX, .at = at };
+		struct crypt_state_tail tail;
+		struct error ignored = { 0 };
+
+		cut_apply(before, log, &cut, disk);
+
+		struct volume *volume = open_volume(disk);
+		const bool found = state_newest(volume, &tail, &ignored) && tail.phase == phase && tail.direction == direction;
+
+		volume_close(volume);
+		if (found)
+			return;
+		disk_free(disk);
+	}
+	fail_msg("no prefix is in phase %d", phase);
+}
+
+static void expect_refusal(struct disk *disk, enum convert_goal goal, enum error_kind kind, const char *text)
+{
+	const struct key_source key = { .volume_key = keys.volume_key, .slot = KEY_SLOT_ANY };
+	cleanup_volume struct volume *volume = open_volume(disk);
+	struct convert_plan plan = { 0 };
+	struct error why = { 0 };
+	const uint64_t n_writes = disk->n_writes;
+
+	assert_false(convert_continue(volume, goal, &key, NULL, &plan, &why));
+	if (!strstr(why.text, text))
+		fail_msg("%s", why.text);
+	assert_int_equal(why.kind, kind);
+	assert_int_equal(disk->n_writes, n_writes);
+}
+
+/* The root tree of another disk: blocks are changed in place, so it is where the superblock says. A node takes a page. */
+static void take_trees(struct disk *disk, const struct disk *from)
+{
+	for (size_t i = 0; i < disk->n_pages; i++) {
+		struct error ignored = { 0 };
+		struct node node;
+
+		if (memcmp(disk->page[i], from->page[i], DISK_PAGE) != 0 &&
+		    node_read(from->page[i], DISK_PAGE, le64(((const struct disk_header *)from->page[i])->bytenr), &node, &ignored) &&
+		    node.owner == ROOT_TREE_ID)
+			disk_write(disk, i * DISK_PAGE, from->page[i], DISK_PAGE);
+	}
+}
+
+static void has_words_for_each_refusal(void **state)
+{
+	struct disk_log log = { 0 }, undoing = { 0 };
+	struct disk before, disk, stopped;
+	bool refused;
+
+	(void)state;
+	disk_clone(&sealed, &before);
+	set_slots(&before, true, false);
+	disk_clone(&before, &disk);
+	disk.log = &log;
+	set_slots(&disk, false, true);
+	disk_free(&disk);
+
+	stopped_in(&before, &log, CRYPT_PHASE_STRUCTURE, CRYPT_TO_SEALED, &disk);
+	expect_refusal(&disk, CONVERT_RESUME_DECRYPT, ERROR_REFUSED, "what is unfinished is a change of key slots, not an unsealing");
+	disk_clone(&disk, &stopped);
+	stopped.log = &undoing;
+	assert_true(go_on(&stopped, CONVERT_ABORT, FIRST, &refused));
+	disk_free(&stopped);
+	stopped_in(&disk, &undoing, CRYPT_PHASE_STRUCTURE, CRYPT_TO_PLAIN, &stopped);
+	expect_refusal(&stopped, CONVERT_RESUME, ERROR_REFUSED, "the unfinished change of key slots is being undone: it can only be finished");
+	assert_true(go_on(&stopped, CONVERT_ABORT, SECOND, &refused));
+	assert_true(opens(&stopped, FIRST) && !opens(&stopped, SECOND));
+	disk_free(&stopped);
+	disk_free(&disk);
+
+	stopped_in(&before, &log, CRYPT_PHASE_FINISH, CRYPT_TO_SEALED, &disk);
+	expect_refusal(&disk, CONVERT_ABORT, ERROR_REFUSED, "there is nothing to undo: the key slots are changed, only the cleanup is left");
+	disk_clone(&disk, &stopped);
+	take_trees(&stopped, &before);
+	expect_refusal(&stopped, CONVERT_RESUME, ERROR_STATE, "no authentic header of sealing 1 has epoch");
+	disk_free(&stopped);
+	disk_free(&disk);
+	disk_log_free(&undoing);
+	disk_log_free(&log);
+	disk_free(&before);
+}
+
+/* Both copies of header and slots are lost: the root tree has the new slots, but the old ones are gone. */
+static void goes_on_without_the_copies(void **state)
+{
+	static const uint8_t zeros[64 << 10];
+	struct disk_log log = { 0 };
+	struct crypt_state_tail tail;
+	struct error ignored = { 0 };
+	struct disk before, disk;
+	struct volume *volume;
+	bool refused;
+
+	(void)state;
+	disk_clone(&sealed, &before);
+	set_slots(&before, true, false);
+	disk_clone(&before, &disk);
+	disk.log = &log;
+	set_slots(&disk, false, true);
+	disk_free(&disk);
+	stopped_in(&before, &log, CRYPT_PHASE_STRUCTURE, CRYPT_TO_SEALED, &disk);
+	volume = open_volume(&disk);
+	assert_true(state_newest(volume, &tail, &ignored));
+	ok(volume_write(volume, tail.keys.logical, zeros, tail.keys.length, err));
+	volume_close(volume);
+	expect_refusal(&disk, CONVERT_ABORT, ERROR_KEY_HEADER, "the copies of the old key slots are damaged; the change cannot be undone");
+	/* The root tree still has the old slots, for the record was not carried out. */
+	assert_true(go_on(&disk, CONVERT_RESUME, FIRST, &refused));
+	assert_true(opens(&disk, SECOND) && !opens(&disk, FIRST));
+	disk_free(&disk);
+	disk_log_free(&log);
+	disk_free(&before);
+}
+
 /* The records of a conversion that is converting data: nobody but a conversion knows what to do with them. */
 static void refuses_data(void **state)
 {
@@ -278,6 +402,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slots_come_and_go),
 		cmocka_unit_test(power_cuts),
+		cmocka_unit_test(has_words_for_each_refusal),
+		cmocka_unit_test(goes_on_without_the_copies),
 		cmocka_unit_test(refuses_data),
 	};
 	int failed;
