@@ -23,6 +23,7 @@ static struct {
 } number;
 
 static bool was_read;	/* an error about the key is then not about reading it */
+static bool any_slot;	/* all slots were tried, whatever --key-slot says */
 
 #define KEY_FILE(letter) { "key-file", letter, POPT_ARG_STRING, &opt.key_file, 0, "the exact bytes of FILE (-: standard input) are the secret", "FILE" }
 #define KEY_SLOT(letter) { "key-slot", letter, POPT_ARG_STRING, &opt.slot, 0, "try only this key slot", "N" }
@@ -120,13 +121,15 @@ static struct key_wanted wanted_by_options(void)
 		.passphrase_file = opt.passphrase_file,
 		.passphrase_fd = opt.fd ? (int)number.fd : -1,
 		.volume_key_file = opt.volume_key_file,
-		.slot = key_options_slot(),
+		.slot = any_slot ? KEY_SLOT_ANY : key_options_slot(),
 		.has_no_person = format_is_json(),
 	};
 }
 
 bool key_options_read(unsigned how, const char *prompt, struct key_source *key, struct error *err)
 {
+	any_slot = how & KEY_ANY_SLOT;
+
 	struct key_wanted wanted = wanted_by_options();
 
 	wanted.asks = how & KEY_ASK;

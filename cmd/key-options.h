@@ -33,6 +33,7 @@ enum {
 	KEY_IF_GIVEN = 0,
 	KEY_ASK = 1,	/* if none is given, on the terminal */
 	KEY_NEW = 2,	/* it will seal something: asked for twice */
+	KEY_ANY_SLOT = 4,	/* --key-slot says what is meant, not what is tried */
 };
 bool key_options_read(unsigned how, const char *prompt, struct key_source *key, struct error *err) must_use;
 /* For a new passphrase: warns if it ends with a carriage return, which nobody sees, and which belongs to it. */

@@ -67,11 +67,8 @@ bool domain_key_read(const struct domain *domain, const struct domain_key_ask *a
 	if (!key_source_is_empty(key))
 		return true;
 	snprintf(prompt, sizeof(prompt), "Passphrase for %.160s of %.200s: ", ask->what, ask->image);
-	if (!key_options_read(ask->need == DOMAIN_KEY_NEEDED || will_ask(ask) ? KEY_ASK : KEY_IF_GIVEN, prompt, key, err))
-		return false;
-	if (ask->any_slot)
-		key->slot = KEY_SLOT_ANY;
-	return true;
+	return key_options_read((ask->need == DOMAIN_KEY_NEEDED || will_ask(ask) ? KEY_ASK : KEY_IF_GIVEN) | (ask->any_slot ? KEY_ANY_SLOT : 0), prompt,
+				key, err);
 }
 
 static bool open_once(struct domain *domain, const struct domain_key_ask *ask, const struct key_source *key, struct secret **from_slot,

@@ -65,7 +65,7 @@ bool key_source_read(const struct key_wanted *wanted, struct key_source *source,
 
 void key_source_hint(const struct key_wanted *wanted, struct error *err)
 {
-	if (err->kind != ERROR_KEY || err->hint[0])
+	if (err->kind != ERROR_KEY || err->hint[0] || wanted->volume_key_file)	/* a volume key needs no slot */
 		return;
 	if (wanted->slot != KEY_SLOT_ANY)
 		error_hint(err, "only slot %d was tried; without --key-slot all are", wanted->slot);
