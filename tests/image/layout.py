@@ -7,6 +7,7 @@ layout.py ranges IMAGE CLASS... --member ID...    physical "offset length" lines
 layout.py garbage IMAGE [some]                    overwrites free space of data-only block groups with noise, or some of it
 layout.py diff BEFORE AFTER --member ID...        changed 4 KiB blocks per class; exit 1 where one changed that must not
 layout.py inodes IMAGE START END                   "tree inode" of the data extents in these physical bytes
+layout.py find IMAGE HEX...                        "count class" lines: where these bytes are on the whole device
 layout.py same BEFORE AFTER CLASS... --member ID... exit 1 where bytes of these classes of BEFORE differ in AFTER
 
 Classes: super, stripe (the rest of the 64 KiB around a superblock copy), first-mib, unallocated, data-member, data-shared (by a member and
@@ -261,9 +262,22 @@ def garbage(image, some):
                 done += piece if done == 0 or not some else 2 << 20
 
 
+def find(image, layout, texts):
+    """Of bytes that the whole device is searched for: in how many places of each class they are."""
+    disk, found = open_map(image), collections.Counter()
+    for start, end in data_ranges(image):
+        for text in texts:
+            at = disk.find(text, start, end)
+            while at >= 0:
+                found[layout.find(at)[2]] += 1
+                at = disk.find(text, at + 1, end)
+    for name, n in sorted(found.items()):
+        print(n, name)
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("command", choices=("classes", "ranges", "garbage", "inodes", "diff", "same"))
+    parser.add_argument("command", choices=("classes", "ranges", "garbage", "inodes", "diff", "same", "find"))
     parser.add_argument("image")
     parser.add_argument("rest", nargs="*")
     parser.add_argument("--member", action="append", default=[])
@@ -277,6 +291,8 @@ def main():
     if args.command == "garbage":
         return garbage(args.image, args.rest == ["some"])
     layout = Layout(args.image, args.member)
+    if args.command == "find":
+        return find(args.image, layout, [bytes.fromhex(text) for text in args.rest])
     if args.command == "ranges":
         for at, length, name, _ in layout.spans:
             if name in args.rest:
