@@ -251,7 +251,8 @@ static void print_status_text(const char *image, const struct convert_status *st
 		printf("operation:  %s\n", words.operation);
 		printf("direction:  %s\n", words.direction);
 		printf("started:    %s\n", words.started);
-		printf("done:       %u%% of %s of data\n", status->percent, size_with_bytes(status->state.total, size));
+		if (status->state.operation != CRYPT_OP_KEYS)
+			printf("done:       %u%% of %s of data\n", status->percent, size_with_bytes(status->state.total, size));
 		if (status->running) {
 			running_text(status->process, running, sizeof(running));
 			printf("%s\n", running);
