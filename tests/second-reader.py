@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A second reader of the sealed format, written from format/README.md alone.
 
-second-reader.py SEALED PASSPHRASE-FILE PLAIN: opens the sealed image of one device with single or DUP chunks, checks every MAC of its
-first domain, decrypts every unit and inline unit, and compares them with the same places of the image as it was before sealing.
+second-reader.py SEALED PASSPHRASE-FILE PLAIN: opens the sealed image of one device with single or DUP chunks, by the passphrase or recovery
+key in the file, checks every MAC of its first domain, decrypts every unit and inline unit, and compares them with the same places of the image
+as it was before sealing.
 """
 import ctypes
 import hashlib
@@ -140,6 +141,41 @@ def open_slot(slot, secret):
     if expand(p, b'commit' + h, 32) != commit:
         return None
     return AESGCM(expand(p, b'wrap' + h, 32)).decrypt(bytes(12), wrapped, header)
+
+
+ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+
+
+def times_x(value):
+    value <<= 1
+    return value ^ 0b100101 if value & 32 else value
+
+
+def read_recovery(text):
+    """The 20 bytes of a recovery key in writing; None: it is none. Any spacing and case; O is 0, I and L are 1."""
+    letters = ''.join(text.decode('latin-1').replace('-', ' ').split()).upper().translate(str.maketrans('OIL', '011'))
+    if len(letters) != 40 or not set(letters) <= set(ALPHABET):
+        return None
+    values, bits = [ALPHABET.index(c) for c in letters], 0
+    for group in range(8):
+        *data, last = values[5 * group:5 * group + 5]
+        c = group + 1
+        for value in data:
+            c, bits = times_x(c ^ value), bits << 5 | value
+        if c != last:
+            return None
+    return bits.to_bytes(20, 'big')
+
+
+def open_any(slots, written):
+    """The volume key, from the first slot that the passphrase opens, or the recovery key if it is one."""
+    recovery = read_recovery(written)
+    for slot in slots:
+        secret = recovery if slot[39] == 3 else written
+        key = open_slot(slot, secret) if secret is not None else None
+        if key:
+            return key
+    sys.exit('second reader: the passphrase opens no slot')
 
 
 # --- the items of a domain ----------------------------------------------------------------------------------------------
@@ -304,8 +340,7 @@ def main(sealed_path, passphrase_path, plain_path):
     domain = Domain(image)
     secret = open(passphrase_path, 'rb').read()
     secret = secret[:-1] if secret.endswith(b'\n') else secret
-    volume_key = next((k for k in (open_slot(item, secret) for _, item in domain.items[1]) if k), None)
-    check(volume_key, 'the passphrase opens no slot')
+    volume_key = open_any([item for _, item in domain.items[1]], secret)
     check(all(item[20:36] == domain.uuid for _, item in domain.items[1]), 'a slot of another domain')
     keys = Keys(volume_key, domain.uuid)
     check(keys.d(b'key-check') == domain.kcv, 'key check value')

@@ -35,5 +35,17 @@ done < <(sed '1,/^What the kernel read/d' "$TOP/images/good-zoned.txt")
 if /usr/bin/python3 -c 'import cryptography' 2> /dev/null; then
 	/usr/bin/python3 "$TOP/tests/second-reader.py" good-sealed.img "$key" good-plain.img > out 2>&1 || { bad "the second reader"; cat out; }
 	grep -q '^units: 16 ' out || { bad "the second reader found other units"; cat out; }
+
+	# A recovery key in writing too, which no other slot opens.
+	cp good-sealed.img recovery.img
+	btrfs-crypt key recovery recovery.img vault --passphrase-file "$key" --batch-mode > out 2> err || { bad "key recovery"; cat err; }
+	grep -oE '([0-9A-Z]{5}-){7}[0-9A-Z]{5}' out > recovery
+	tr A-Z- 'a-z ' < recovery > spaced
+	quiet btrfs-crypt key remove recovery.img vault --passphrase-file "$key" -S 0
+	/usr/bin/python3 "$TOP/tests/second-reader.py" recovery.img spaced good-plain.img > out 2>&1 || { bad "the second reader, with a recovery key"; cat out; }
+	grep -q "^units: 16 .*; seal $(sed -n 's/^seal fingerprint: *//p' "$TOP/images/good-sealed.txt")\$" out || { bad "the second reader found another seal"; cat out; }
+	/usr/bin/python3 "$TOP/tests/second-reader.py" recovery.img "$key" good-plain.img > out 2>&1 && bad "the second reader opens a slot that was removed"
+	sed 's/^\(.\)\(.\)/\2\1/; t; s/^/x/' recovery > swapped
+	cmp -s recovery swapped || { /usr/bin/python3 "$TOP/tests/second-reader.py" recovery.img swapped good-plain.img > out 2>&1 && bad "the second reader takes a mistyped recovery key"; }
 fi
 finish
