@@ -88,13 +88,17 @@ bool domain_key_open(struct domain *domain, const struct domain_key_ask *ask, bo
 		cleanup_secret struct secret *from_slot = NULL;
 
 		*opened = false;
-		if (!domain_key_read(domain, ask, &key, err))
+		if (!domain_key_read(domain, ask, &key, err) && !key.is_mistyped)
 			return false;
-		if (key_source_is_empty(&key))
+		if (key_source_is_empty(&key) && !key.is_mistyped)
 			return true;
-		*opened = open_once(domain, ask, &key, &from_slot, err);
+		*opened = !key.is_mistyped && open_once(domain, ask, &key, &from_slot, err);
 		if (*opened && volume_key)
 			*volume_key = from_slot ? TAKE(from_slot) : TAKE(key.volume_key);
+		if (*opened && ask->secret) {
+			*ask->secret = key;
+			key = (struct key_source){ 0 };
+		}
 		if (*opened || err->kind != ERROR_KEY || !will_ask(ask) || i == TRIES)
 			return *opened;
 		print_note(NULL, err->text);

@@ -21,6 +21,7 @@ struct domain_key_ask {
 	bool any_slot;			/* --key-slot says something else than which slot is to be opened */
 	const char *image, *what;	/* for the prompt: IMAGE, and the subvolume */
 	const char *rejected;		/* the error for a wrong key; NULL: what domain_open() says */
+	struct key_source *secret;	/* domain_key_open() leaves the passphrase or key file there; NULL: not needed */
 };
 
 /* The path of a subvolume for people, "/" for the top level, as what. */

@@ -237,8 +237,8 @@ static bool run_remove(const char *const *operand, struct error *err)
 static bool run_label(const char *const *operand, struct error *err)
 {
 	cleanup_editing struct editing e = { 0 };
-	cleanup_key_source struct key_source key = { 0 };
 	size_t i;
+	bool opened;
 
 	if (!key_options.label)
 		return error_set(err, ERROR_USAGE, "key label needs --label");
@@ -246,11 +246,11 @@ static bool run_label(const char *const *operand, struct error *err)
 		return false;
 
 	struct domain *const domain = e.target.domain;
-	const struct domain_key_ask ask = { .need = DOMAIN_KEY_NEEDED, .from = DOMAIN_KEY_NO_KEYRING, .image = e.image, .what = e.path };
+	const struct domain_key_ask ask = { .need = DOMAIN_KEY_NEEDED, .from = DOMAIN_KEY_NO_KEYRING, .image = e.image, .what = e.path, .secret = &e.key };
 
-	if (!domain_key_read(domain, &ask, &key, err) || !domain_open_key(domain, &key, &e.volume_key, err))
+	if (!domain_key_open(domain, &ask, &opened, &e.volume_key, err))
 		return false;
-	if (!e.volume_key)
+	if (domain->slot_used < 0)
 		return error_set(err, ERROR_KEY, "the label of a key slot is changed with the passphrase or key file of that slot");
 	if (!choose_slot(&e, &i, err))
 		return false;
@@ -262,12 +262,12 @@ static bool run_label(const char *const *operand, struct error *err)
 		.passes = slot->kdf == KDF_ARGON2ID ? slot->p2 : 0,
 		.iterations = slot->kdf == KDF_PBKDF2_SHA512 ? slot->p1 : 0,
 	};
-	const struct secret *const secret = slot->kdf == KDF_NONE && key.recovery ? key.recovery : key.secret;
+	const struct secret *const secret = slot->kdf == KDF_NONE && e.key.recovery ? e.key.recovery : e.key.secret;
 
 	if (!key_slot_create(secret, &cost, domain->header.domain_uuid, slot->number, slot->type, key_options.label[0] ? key_options.label : NULL,
 			     e.volume_key, &e.slots[i], err))
 		return false;
-	key_source_free(&key);
+	key_source_free(&e.key);
 	return change(&e, true, err) && tell(&e, "label", "labelled", &e.slots[i], err);
 }
 

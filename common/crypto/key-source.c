@@ -55,11 +55,15 @@ static bool read_all(const struct key_wanted *wanted, struct key_source *source,
 
 bool key_source_read(const struct key_wanted *wanted, struct key_source *source, struct error *err)
 {
+	bool is_read;
+
 	*source = (struct key_source){ .is_key_file = wanted->key_file != NULL, .slot = wanted->slot };
-	if (read_all(wanted, source, err) &&
+	is_read = read_all(wanted, source, err);
+	if (is_read &&
 	    (!source->secret || wanted->key_file || wanted->asks_twice || recovery_key_read(source->secret, &source->recovery, err)))
 		return true;
 	key_source_free(source);
+	source->is_mistyped = is_read && err->kind == ERROR_KEY;
 	return false;
 }
 

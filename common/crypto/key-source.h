@@ -14,6 +14,7 @@ struct key_source {
 	bool is_key_file;		/* for the label of a new slot */
 	struct secret *volume_key;	/* KEY_SOURCE_VOLUME_KEY_SIZE bytes */
 	int slot;			/* only this one, or KEY_SLOT_ANY */
+	bool is_mistyped;		/* nothing was read: it was a recovery key with a wrong character */
 };
 #define KEY_SOURCE_VOLUME_KEY_SIZE 32u
 

@@ -43,7 +43,10 @@ grep -q 'key slot 1 of vault changed (passphrase)' shown || { bad "what change s
 changed
 on_terminal "$asks" "sesame 2" -- btrfs-crypt verify-key disk.img vault
 [ $? -eq 0 ] && grep -q '(slot 1)' shown || { bad "the new passphrase"; cat shown; }
-on_terminal "$asks" "sesame 2" -- btrfs-crypt key label disk.img vault --label "of the cave" || { bad "label: status $?"; cat shown; }
+on_terminal "$asks" "wrong" "$asks" "wronger" "$asks" "wrongest" -- btrfs-crypt key label disk.img vault --label "of the cave"
+[ $? -eq 2 ] && [ "$(grep -c 'wrong key or passphrase' shown)" = 3 ] || { bad "label: three wrong passphrases"; cat shown; }
+same
+on_terminal "$asks" "wrong" "$asks" "sesame 2" -- btrfs-crypt key label disk.img vault --label "of the cave" || { bad "label: status $?"; cat shown; }
 btrfs-crypt key list disk.img vault 2> err | grep -q "of the cave" || bad "no label"
 changed
 
@@ -67,6 +70,14 @@ changed
 grep -oE "$written" shown | tr 'A-Z-' 'a-z ' > typed
 on_terminal "$asks" "$(cat typed)" -- btrfs-crypt verify-key disk.img vault
 [ $? -eq 0 ] && grep -q '(slot 2)' shown || { bad "the recovery key at a prompt"; cat shown; }
+
+# Mistyped: which group, and it is asked for again, three times in all.
+sed 's/[^ ]* *$/7777 7/' typed > mistyped
+on_terminal "$asks" "$(cat mistyped)" "$asks" "$(cat typed)" -- btrfs-crypt verify-key disk.img vault
+[ $? -eq 0 ] && grep -q 'the recovery key is mistyped in group 8 of 8' shown && grep -q '(slot 2)' shown || { bad "a mistyped recovery key, and then the right one"; cat shown; }
+on_terminal "$asks" "$(cat mistyped)" "$asks" "wrong" "$asks" "$(cat mistyped)" -- btrfs-crypt key remove disk.img vault
+[ $? -eq 2 ] && [ "$(grep -c 'mistyped in group 8' shown)" = 2 ] || { bad "a mistyped recovery key, twice"; cat shown; }
+same
 
 # --- remove --------------------------------------------------------------------------------------------------------------
 on_terminal "$asks" "$(cat typed)" -- btrfs-crypt key remove disk.img vault || { bad "remove: status $?"; cat shown; }
