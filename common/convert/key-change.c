@@ -169,7 +169,7 @@ static bool check_tree(struct changing *c, struct error *err)
 		return secret_same(mac, copy->items_mac, sizeof(mac)) ||
 		       error_set(err, ERROR_KEY_HEADER, "the header of sealing %u does not vouch for its key slots and subvolumes", copy->domain);
 	}
-	return error_set(err, ERROR_STATE, "no authentic header of sealing %u has epoch %" PRIu64 ", which the change of its key slots has",
+	return error_set(err, ERROR_STATE, "no authentic header of sealing %u has epoch %" PRIu64,
 			 c->header.domain, c->header.epoch);
 }
 

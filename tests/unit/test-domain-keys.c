@@ -143,20 +143,21 @@ static void a_header_that_is_not_authentic_does_not_open(void **state)
 
 static void as_many_slots_as_there_may_be_and_none(void **state)
 {
-	struct disk_crypt_slot slots[CRYPT_SLOTS_MAX];
+	struct disk_crypt_slot slots[DOMAIN_KEYS_SLOTS_MAX];
 
 	(void)state;
-	for (unsigned i = 0; i < CRYPT_SLOTS_MAX; i++) {
+	/* Old ones and new ones. */
+	for (unsigned i = 0; i < DOMAIN_KEYS_SLOTS_MAX; i++) {
 		slots[i] = sealed.slot[0];
-		slots[i].header.number = to_le16((uint16_t)i);
+		slots[i].header.number = to_le16((uint16_t)(i % CRYPT_SLOTS_MAX));
 	}
 	free(keys);
-	sealed_ok(domain_keys_encode(&sealed.header, slots, CRYPT_SLOTS_MAX, &keys, &keys_len, err));
+	sealed_ok(domain_keys_encode(&sealed.header, slots, DOMAIN_KEYS_SLOTS_MAX, &keys, &keys_len, err));
 	assert_int_equal(keys_len, DOMAIN_KEYS_MAX);
 	write_keys(0, 1, 0);
 	assert_int_equal(try_read(), ERROR_NONE);
 	set_state(place, 0x1000, DOMAIN);	/* shorter than what is there */
-	refuses(ERROR_KEY_HEADER, "32 key slots take 7364 bytes, but there are only 4096");
+	refuses(ERROR_KEY_HEADER, "64 key slots take 14404 bytes, but there are only 4096");
 	encode(0);
 	assert_int_equal(try_read(), ERROR_NONE);
 }
@@ -175,10 +176,10 @@ static void one_mirror_is_enough(void **state)
 			fail_msg("byte %zu of both mirrors", at);
 	}
 	/* More slots than there may be, and more than any range has room for */
-	write_keys(n_slots, 2 ^ (CRYPT_SLOTS_MAX + 1), 2 ^ (CRYPT_SLOTS_MAX + 1));
-	refuses(ERROR_KEY_HEADER, "33 key slots, not 0 to 32");
+	write_keys(n_slots, 2 ^ (DOMAIN_KEYS_SLOTS_MAX + 1), 2 ^ (DOMAIN_KEYS_SLOTS_MAX + 1));
+	refuses(ERROR_KEY_HEADER, "65 key slots, not 0 to 64");
 	write_keys(n_slots + 3, 0xff, 0xff);
-	refuses(ERROR_KEY_HEADER, "4278190082 key slots, not 0 to 32");
+	refuses(ERROR_KEY_HEADER, "4278190082 key slots, not 0 to 64");
 }
 
 /* On both mirrors */
