@@ -55,7 +55,7 @@ static bool is_hit(struct faults *faults, uint64_t at)
 {
 	if (faults->kind != FAULT_LOST && faults->kind != FAULT_CHANGED)
 		return false;
-	if (faults->n_writes++ == faults->at) {
+	if (faults->by_place ? !faults->happened && at == faults->place : faults->n_writes++ == faults->at) {
 		faults->happened = true;
 		faults->place = at;
 		return true;

@@ -19,11 +19,12 @@ enum fault_kind {
 struct faults {
 	enum fault_kind kind;
 	size_t at;		/* counted from 0, since the faults were attached */
+	bool by_place;		/* LOST, CHANGED: not write `at`, but the first one to `place` */
 	unsigned n_often;	/* LOST, CHANGED: how many later writes to the same place suffer the same */
 	uint64_t seed;		/* which sector, which writes */
 	size_t n_writes, n_flushes;
 	bool happened;
-	uint64_t place;		/* of the write that was lost or changed */
+	uint64_t place;		/* of the write that is to be, or was, lost or changed */
 	uint64_t sector;	/* CHANGED: where the sector is that got there instead, and what it is */
 	uint8_t garbage[DISK_SECTOR];
 	struct disk *medium;	/* what a power cut leaves; the caller's, as disk_faults_begin() made it */
