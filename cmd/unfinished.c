@@ -15,11 +15,10 @@
 
 struct unfinished_words unfinished_words(const struct crypt_state_tail *state)
 {
-	static const char *const operations[] = { [CRYPT_OP_ENCRYPT] = "encrypt", [CRYPT_OP_DECRYPT] = "decrypt", [CRYPT_OP_KEYS] = "change-keys" };
 	const bool is_keys = state->operation == CRYPT_OP_KEYS, forward = crypt_is_forward(state->operation, state->direction);
 	const bool to_plain = state->direction == CRYPT_TO_PLAIN && !is_keys;
 	struct unfinished_words words = {
-		.operation = operations[state->operation],
+		.operation = crypt_operation_name(state->operation),
 		.direction = is_keys ? (forward ? "to the new key slots" : "back to the old key slots") : to_plain ? (forward ? "to plain text" : "back to plain text") : (forward ? "to sealed" : "back to sealed"),
 		.doing = is_keys ? (forward ? "changing key slots" : "undoing a change of key slots") : forward ? (to_plain ? "unsealing" : "sealing") : to_plain ? "undoing a sealing" : "undoing an unsealing",
 		.resume = convert_options_to_go_on(state->operation, state->direction),

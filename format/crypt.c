@@ -38,6 +38,36 @@ bool crypt_place_of_key(const struct key *key, struct crypt_place *place)
 	return true;
 }
 
+const char *crypt_state_name(enum crypt_state state)
+{
+	static const char *const names[] = {
+		[CRYPT_STATE_SEALING] = "sealing", [CRYPT_STATE_SEALED] = "sealed", [CRYPT_STATE_UNSEALING] = "unsealing",
+	};
+
+	return names[state];
+}
+
+const char *crypt_slot_type_name(enum crypt_slot_type type)
+{
+	static const char *const names[] = { [SLOT_PASSPHRASE] = "passphrase", [SLOT_KEY_FILE] = "key-file", [SLOT_RECOVERY] = "recovery" };
+
+	return names[type];
+}
+
+const char *crypt_kdf_name(enum crypt_kdf kdf)
+{
+	static const char *const names[] = { [KDF_ARGON2ID] = "argon2id", [KDF_PBKDF2_SHA512] = "pbkdf2-sha512", [KDF_NONE] = "none" };
+
+	return names[kdf];
+}
+
+const char *crypt_operation_name(enum crypt_operation operation)
+{
+	static const char *const names[] = { [CRYPT_OP_ENCRYPT] = "encrypt", [CRYPT_OP_DECRYPT] = "decrypt", [CRYPT_OP_KEYS] = "change-keys" };
+
+	return names[operation];
+}
+
 const char *crypt_cipher_name(enum crypt_cipher cipher)
 {
 	switch (cipher) {

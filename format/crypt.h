@@ -120,6 +120,8 @@ struct crypt_header {
 	uint8_t seal[CRYPT_MAC_SIZE], items_mac[CRYPT_MAC_SIZE], mac[CRYPT_MAC_SIZE];
 };
 
+const char *crypt_state_name(enum crypt_state state);	/* of a header or slot that was read, like the two below: "sealed" */
+
 /*
  * Checks layout and ranges only. ERROR_KEY_HEADER if magic, version, size or a field is wrong, ERROR_REFUSED if a version that was never
  * released made it.
@@ -138,6 +140,9 @@ enum crypt_slot_type {
 	SLOT_KEY_FILE = 2,
 	SLOT_RECOVERY = 3,
 };
+
+const char *crypt_kdf_name(enum crypt_kdf kdf);
+const char *crypt_slot_type_name(enum crypt_slot_type type);
 
 #define CRYPT_SLOT_MAGIC	"BTRCSLOT"
 #define CRYPT_RECOVERY_SIZE	20u	/* bytes of a recovery key */
@@ -360,6 +365,7 @@ void crypt_seal_write(const struct crypt_seal *seal, struct disk_crypt_seal *dis
 #define CRYPT_STATE_MAGIC "BTRCSTAT"
 enum crypt_operation { CRYPT_OP_ENCRYPT = 1, CRYPT_OP_DECRYPT = 2, CRYPT_OP_KEYS = 3 };	/* KEYS: key slots alone are changed */
 enum crypt_direction { CRYPT_TO_SEALED = 1, CRYPT_TO_PLAIN = 2 };	/* differs from the operation while aborting; KEYS: to the new slots, back to the old ones */
+const char *crypt_operation_name(enum crypt_operation operation);
 /* Does it go where it set out for, or is it being undone? */
 static inline bool crypt_is_forward(enum crypt_operation operation, enum crypt_direction direction)
 {

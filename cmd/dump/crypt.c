@@ -13,9 +13,6 @@
 
 static bool dump_header(struct dump *dump, struct cursor *item, struct error *err)
 {
-	static const char *const states[] = {
-		[CRYPT_STATE_SEALING] = "sealing", [CRYPT_STATE_SEALED] = "sealed", [CRYPT_STATE_UNSEALING] = "unsealing",
-	};
 	struct crypt_header header;
 	char tag[48];
 	struct le32 kcv;
@@ -25,7 +22,7 @@ static bool dump_header(struct dump *dump, struct cursor *item, struct error *er
 	memcpy(&kcv, header.kcv, sizeof(kcv));
 	snprintf(tag, sizeof(tag), "%s@btrfs:%08" PRIx32, crypt_cipher_name(header.cipher), le32(kcv));
 	LINE(dump_text(dump, "Encryption:", tag));
-	LINE(dump_text(dump, "state", states[header.state]), VALUE_OF(header, epoch), dump_text(dump, "cipher", crypt_cipher_name(header.cipher)),
+	LINE(dump_text(dump, "state", crypt_state_name(header.state)), VALUE_OF(header, epoch), dump_text(dump, "cipher", crypt_cipher_name(header.cipher)),
 	     VALUE("block_size", CRYPT_BLOCK), VALUE_OF(header, unit_max));
 	LINE(UUID_OF(header, domain_uuid));
 	LINE(UUID_OF(header, op_id));
@@ -59,7 +56,6 @@ static void dump_cost(struct dump *dump, const struct crypt_slot *slot)
 /* Prints neither the wrapped key nor anything against which its secret could be guessed. */
 static bool dump_slot(struct dump *dump, struct cursor *item, struct error *err)
 {
-	static const char *const types[] = { [SLOT_PASSPHRASE] = "passphrase", [SLOT_KEY_FILE] = "key-file", [SLOT_RECOVERY] = "recovery" };
 	struct crypt_slot slot;
 
 	if (!crypt_slot_read(item, &slot, err))
@@ -67,7 +63,7 @@ static bool dump_slot(struct dump *dump, struct cursor *item, struct error *err)
 
 	const struct inode_time time = { .sec = slot.time };
 
-	LINE(VALUE_OF(slot, number), dump_text(dump, "type", types[slot.type]));
+	LINE(VALUE_OF(slot, number), dump_text(dump, "type", crypt_slot_type_name(slot.type)));
 	LINE(dump_name(dump, "label", slot.label, strlen(slot.label)));
 	dump_cost(dump, &slot);
 	LINE(dump_time(dump, "time", &time));
@@ -266,7 +262,6 @@ bool dump_crypt_state(struct dump *dump, const uint8_t tail[SUPER_TAIL_SIZE], st
 		[CRYPT_PHASE_INDEX] = "index",
 		[CRYPT_PHASE_FINISH] = "finish", [CRYPT_PHASE_FINISHED] = "finished",
 	};
-	static const char *const operations[] = { [CRYPT_OP_ENCRYPT] = "encrypt", [CRYPT_OP_DECRYPT] = "decrypt", [CRYPT_OP_KEYS] = "change-keys" };
 	struct crypt_state_tail state;
 
 	if (!crypt_state_read(tail, &state, err))
@@ -274,7 +269,7 @@ bool dump_crypt_state(struct dump *dump, const uint8_t tail[SUPER_TAIL_SIZE], st
 
 	const struct inode_time start = { .sec = state.start_time };
 
-	LINE(dump_text(dump, "operation", operations[state.operation]),
+	LINE(dump_text(dump, "operation", crypt_operation_name(state.operation)),
 	     dump_text(dump, "direction", state.direction == CRYPT_TO_SEALED ? "to-sealed" : "to-plain"),
 	     dump_text(dump, "phase", phases[state.phase]), VALUE_OF(state, cursor));
 	LINE(dump_text(dump, "cipher", crypt_cipher_name(state.cipher)), VALUE_OF(state, domain), VALUE_OF(state, epoch), VALUE_OF(state, sequence));

@@ -11,23 +11,6 @@
 #include "cmd/key/target.h"
 #include "cmd/print.h"
 
-static bool confirm(const char *file, struct error *err)
-{
-	char answer[64];
-
-	if (key_options.batch)
-		return true;
-	if (!isatty(STDIN_FILENO) || format_is_json()) {
-		error_set(err, ERROR_REFUSED, "whoever has the volume key can always read what is sealed, and there is no terminal to ask on");
-		return error_hint(err, "--batch-mode goes on without asking");
-	}
-	fprintf(stderr, "Whoever has %s can always read what is sealed, whatever is done with key slots.  Go on? [y/N] ", file);
-	fflush(stderr);
-	if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
-		return true;
-	return error_set(err, ERROR_REFUSED, "not confirmed; nothing was written");
-}
-
 /* A file of that name may be somebody's only key, so none is overwritten. */
 static bool write_file(const char *file, const struct secret *volume_key, struct error *err)
 {
@@ -56,10 +39,12 @@ static bool run(const char *const *operand, struct error *err)
 {
 	cleanup_key_target struct key_target target = { 0 };
 	cleanup_secret struct secret *volume_key = NULL;
-	char path[DOMAIN_KEY_WHAT_SIZE];
+	char path[DOMAIN_KEY_WHAT_SIZE], question[320];
 	bool opened;
 
-	if (!key_target_open(operand, &target, err) || !confirm(operand[2], err))
+	snprintf(question, sizeof(question), "Whoever has %.200s can always read what is sealed, whatever is done with key slots.", operand[2]);
+
+	if (!key_target_open(operand, &target, err) || !key_confirm(question, err))
 		return false;
 
 	const struct domain_key_ask ask = {

@@ -13,12 +13,6 @@
 #include "common/sealed/domain-keyring.h"
 #include "common/util/escape.h"
 
-static const char *const states[] = {
-	[CRYPT_STATE_SEALING] = "sealing", [CRYPT_STATE_SEALED] = "sealed", [CRYPT_STATE_UNSEALING] = "unsealing",
-};
-static const char *const types[] = { [SLOT_PASSPHRASE] = "passphrase", [SLOT_KEY_FILE] = "key-file", [SLOT_RECOVERY] = "recovery" };
-static const char *const kdfs[] = { [KDF_ARGON2ID] = "argon2id", [KDF_PBKDF2_SHA512] = "pbkdf2-sha512", [KDF_NONE] = "none" };
-
 /* Is it the copy that was taken, or equal to it? */
 static bool copy_agrees(const struct domain *domain, unsigned i)
 {
@@ -41,9 +35,9 @@ static void print_slot(const struct crypt_slot *slot)
 	const char *day = date_text((int64_t)slot->time, date);
 
 	escape_text(slot->label, strlen(slot->label), label, sizeof(label));
-	printf("  %u: %s\n\tLabel: \t\t%s\n", slot->number, types[slot->type], slot->label[0] ? label : "-");
+	printf("  %u: %s\n\tLabel: \t\t%s\n", slot->number, crypt_slot_type_name(slot->type), slot->label[0] ? label : "-");
 	printf("\tCreated: \t%s %s\n", day ? day : "-", day ? zone_text((int64_t)slot->time, zone) : "");
-	printf("\tKDF: \t\t%s", kdfs[slot->kdf]);
+	printf("\tKDF: \t\t%s", crypt_kdf_name(slot->kdf));
 	if (slot->kdf == KDF_ARGON2ID)
 		printf(", memory %" PRIu32 " KiB, passes %" PRIu32 ", lanes %" PRIu32, slot->p1, slot->p2, slot->p3);
 	else if (slot->kdf == KDF_PBKDF2_SHA512)
@@ -57,7 +51,7 @@ static void print_text(const struct domain *domain, const char *tag)
 
 	uuid_unparse_lower(domain->header.domain_uuid, uuid);
 	printf("Encryption: \t%s\nSealing: \t%u\nUUID: \t\t%s\nState: \t\t%s\nEpoch: \t\t%" PRIu64 "\n", tag, domain->number, uuid,
-	       states[domain->header.state], domain->header.epoch);
+	       crypt_state_name(domain->header.state), domain->header.epoch);
 	for (unsigned i = 0; i < 2 && !domain->unfinished; i++)
 		printf("Header copy %u: \ttree block %" PRIu64 ", %s\n", i, domain->copy_block[i],
 		       !domain->copy_valid[i] ? "missing or damaged" : copy_agrees(domain, i) ? "agrees" : "older");
@@ -90,11 +84,11 @@ static struct json_object *slot_json(const struct crypt_slot *slot)
 	struct json_object *line = json_line();
 
 	json_number(line, "slot", slot->number);
-	json_text(line, "type", types[slot->type]);
+	json_text(line, "type", crypt_slot_type_name(slot->type));
 	if (slot->label[0])
 		json_name(line, "label", slot->label, strlen(slot->label));
 	json_moment(line, "created", slot->time);
-	json_text(line, "kdf", kdfs[slot->kdf]);
+	json_text(line, "kdf", crypt_kdf_name(slot->kdf));
 	if (slot->kdf == KDF_ARGON2ID) {
 		json_number(line, "memory_kib", slot->p1);
 		json_number(line, "passes", slot->p2);
@@ -139,7 +133,7 @@ static void print_json(const struct domain *domain, const char *tag)
 	json_text(line, "key_tag", strchr(tag, '@') + 1);
 	json_number(line, "sealing", domain->number);
 	json_uuid_bytes(line, "uuid", domain->header.domain_uuid);
-	json_text(line, "state", states[domain->header.state]);
+	json_text(line, "state", crypt_state_name(domain->header.state));
 	json_u64(line, "epoch", domain->header.epoch);
 	for (unsigned i = 0; i < 2 && !domain->unfinished; i++)
 		json_append(copies, copy_json(domain, i));

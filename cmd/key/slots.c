@@ -20,8 +20,6 @@
 #include "common/convert/key-change.h"
 #include "common/crypto/recovery-key.h"
 
-static const char *const types[] = { [SLOT_PASSPHRASE] = "passphrase", [SLOT_KEY_FILE] = "key-file", [SLOT_RECOVERY] = "recovery" };
-
 struct editing {
 	const char *image;
 	struct key_target target;
@@ -130,23 +128,6 @@ static bool make_slot(struct editing *e, uint16_t number, const char *label, str
 			       label, e->volume_key, slot, err);
 }
 
-static bool confirm(const char *question, struct error *err)
-{
-	char answer[64];
-
-	if (key_options.batch)
-		return true;
-	if (!isatty(STDIN_FILENO) || format_is_json()) {
-		error_set(err, ERROR_REFUSED, "%s  There is no terminal to ask on", question);
-		return error_hint(err, "--batch-mode goes on without asking");
-	}
-	fprintf(stderr, "%s  Go on? [y/N] ", question);
-	fflush(stderr);
-	if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
-		return true;
-	return error_set(err, ERROR_REFUSED, "not confirmed; nothing was changed");
-}
-
 /* --- doing it -------------------------------------------------------------------------------------------------------- */
 
 static bool change(struct editing *e, bool wipe, struct error *err)
@@ -178,10 +159,10 @@ static bool tell(const struct editing *e, const char *verb, const char *done, co
 		json_text(line, "record", verb);
 		json_escaped_name(line, "path", e->path);
 		json_number(line, "slot", number);
-		json_text(line, "type", types[slot->header.type]);
+		json_text(line, "type", crypt_slot_type_name(slot->header.type));
 		json_print(line, stdout);
 	} else {
-		printf("key slot %u of %s %s (%s)\n", number, e->path, done, types[slot->header.type]);
+		printf("key slot %u of %s %s (%s)\n", number, e->path, done, crypt_slot_type_name(slot->header.type));
 	}
 	return stdout_flush(err);
 }
@@ -225,7 +206,7 @@ static bool run_remove(const char *const *operand, struct error *err)
 		error_set(err, ERROR_REFUSED, "it is the last key slot: without it only the volume key opens what is sealed");
 		return error_hint(err, "--force removes it; `key export-volume-key` saves the volume key before");
 	}
-	if (e.n == 1 && !confirm("It is the last key slot: without it only the volume key opens what is sealed.", err))
+	if (e.n == 1 && !key_confirm("It is the last key slot: without it only the volume key opens what is sealed.", err))
 		return false;
 	slot = e.slots[i];
 	memmove(&e.slots[i], &e.slots[i + 1], (e.n - i - 1) * sizeof(slot));

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmd/key/target.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #include "cmd/image.h"
+#include "cmd/key/verbs.h"
 #include "cmd/operands.h"
+#include "cmd/print.h"
 
 bool key_target_open(const char *const *operand, struct key_target *target, struct error *err)
 {
@@ -19,4 +24,21 @@ void key_target_close(struct key_target *target)
 	subvolume_list_free(&target->list);
 	volume_close(target->volume);
 	*target = (struct key_target){ 0 };
+}
+
+bool key_confirm(const char *question, struct error *err)
+{
+	char answer[64];
+
+	if (key_options.batch)
+		return true;
+	if (!isatty(STDIN_FILENO) || format_is_json()) {
+		error_set(err, ERROR_REFUSED, "%s  There is no terminal to ask on", question);
+		return error_hint(err, "--batch-mode goes on without asking");
+	}
+	fprintf(stderr, "%s  Go on? [y/N] ", question);
+	fflush(stderr);
+	if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
+		return true;
+	return error_set(err, ERROR_REFUSED, "not confirmed; nothing was changed");
 }

@@ -16,4 +16,7 @@ bool key_target_open(const char *const *operand, struct key_target *target, stru
 void key_target_close(struct key_target *target);
 #define cleanup_key_target __attribute__((cleanup(key_target_close)))
 
+/* Asks whether to go on, unless --batch-mode says so. ERROR_REFUSED: the answer is no, or nobody is there to be asked; nothing was changed yet. */
+bool key_confirm(const char *question, struct error *err) must_use;
+
 #endif /* CMD_KEY_TARGET_H */

@@ -65,7 +65,7 @@ cmp exported from-kernel || bad "the kernel has another key"
 [ "$(stat -c '%a %s' exported)" = "600 32" ] || bad "exported: $(stat -c '%a %s' exported)"
 expect 11 key export-volume-key disk.img vault exported --key-file key --batch-mode <<< "! btrfs-crypt key: exported: File exists"
 expect 9 key export-volume-key disk.img vault other --key-file key <<'END'
-! btrfs-crypt key: whoever has the volume key can always read what is sealed, and there is no terminal to ask on
+! btrfs-crypt key: Whoever has other can always read what is sealed, whatever is done with key slots.  There is no terminal to ask on
 ! btrfs-crypt key: hint: --batch-mode goes on without asking
 END
 expect 2 key export-volume-key disk.img vault other --batch-mode <<'END'
