@@ -60,7 +60,7 @@ static bool read_back(struct conversion *c, struct error *err)
 
 	if (!operation_flush(&c->op, err))
 		return false;
-	block_cache_drop(volume, false);
+	block_cache_drop_idle(volume);
 	if (!conversion_trees_walk(volume, check_visit, c, err))
 		return false;
 	for (size_t i = 0; c->scan && i < c->scan->n_blocks; i++) {

@@ -58,7 +58,7 @@ bool convert_replay_in_memory(struct volume *volume, struct error *err)
 		*err = why;
 		return false;
 	}
-	block_cache_drop(volume, true);
+	block_cache_drop_all(volume);
 	return error_set(err, ERROR_UNFINISHED, "the last records of the unfinished conversion cannot be read: %s", why.text);
 }
 

@@ -85,7 +85,7 @@ bool conversion_hold_memory(struct conversion *c, struct error *err)
 
 	if (!work_bytes(c, &bytes, err))
 		return false;
-	block_cache_drop(c->volume, false);	/* idle blocks are counted in full */
+	block_cache_drop_idle(c->volume);	/* idle blocks are counted in full */
 	bytes += block_bytes(c) + table_bytes(c) + MEMORY_SPARE;
 	if (bytes <= SIZE_MAX && memory_hold(bytes, err))
 		return true;

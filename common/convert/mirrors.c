@@ -129,7 +129,7 @@ static bool members_hold(struct conversion *c, struct error *err)
 {
 	uint8_t digest[CRYPT_MAC_SIZE];
 
-	block_cache_drop(c->volume, false);
+	block_cache_drop_idle(c->volume);
 	if ((conversion_has_touched(c) && !leaves_hold(c, err)) || !conversion_begin_digest(c, digest, err))
 		return false;
 	return memcmp(digest, c->op.state.begin_digest, sizeof(digest)) == 0 ||
@@ -176,7 +176,7 @@ bool mirrors_check(struct conversion *c, struct error *err)
 		ok = members_hold(c, err);
 	else if (ok)
 		ok = decide(&mirrors, err) && visit_blocks(&mirrors, mend_decided, err);
-	block_cache_drop(c->volume, false);
+	block_cache_drop_idle(c->volume);
 	wiped_free(mirrors.bytes, size);
 	return ok;
 }

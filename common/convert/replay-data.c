@@ -75,7 +75,7 @@ static bool range_fits(struct conversion *c, const struct journal_range *range, 
 	bool allocated;
 
 	return replay_target_fits(&c->op, range->address, (size_t)range->n_blocks * CRYPT_BLOCK, GROUP_DATA, err) &&
-	       extent_is_allocated(c->volume, extent, le64(range->u.extent_len), false, &allocated, err) &&
+	       extent_is_allocated(c->volume, extent, le64(range->u.extent_len), EXTENT_OF_DATA, &allocated, err) &&
 	       (allocated || error_set(err, ERROR_STATE, "a journal record names the extent %#" PRIx64 ", which is not allocated", extent));
 }
 

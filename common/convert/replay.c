@@ -224,7 +224,7 @@ bool replay_load(struct operation *op, const struct replay_owner *owner, struct 
 		return false;
 	if (replay->n == 0)
 		return error_set(err, ERROR_STATE, "there is no journal record");
-	block_cache_drop(op->volume, true);
+	block_cache_drop_all(op->volume);
 	for (unsigned i = 0; i < replay->n; i++) {
 		/* The new blocks of the older record were durable before the newest was begun, which may have changed or freed them. */
 		const struct journal_visitor visitor = { .on_changed = load_changed, .on_new = i + 1 == replay->n ? load_new : NULL };
@@ -292,7 +292,7 @@ bool replay_check(struct operation *op, const struct replay *replay, struct erro
 		struct naming naming = { .logical = replay->block[i]->logical };
 		bool allocated;
 
-		if (!extent_is_allocated(op->volume, naming.logical, op->volume->super.node_size, true, &allocated, err))
+		if (!extent_is_allocated(op->volume, naming.logical, op->volume->super.node_size, EXTENT_OF_TREE, &allocated, err))
 			return false;
 		if (allocated)
 			continue;

@@ -199,15 +199,22 @@ bool inline_unit_is_of(const struct crypt_inline_unit *unit, const struct inline
 	       unit->length == payload->bytes.left && (root == 0 || unit->root == root);
 }
 
-/* Finds the first unit, from entry low on, that fits the payload. */
-static bool find_from(const struct inline_map *map, size_t low, uint64_t root, const struct key_schedule *schedule,
-		      const struct inline_payload *payload, bool is_sealed, struct crypt_inline_unit *unit, uint8_t *out, bool *found,
-		      struct error *err)
+struct finding {
+	const struct inline_map *map;
+	const struct key_schedule *schedule;
+	const struct inline_payload *payload;
+	bool is_sealed;
+	uint8_t *out;
+};
+
+/* Finds the first unit that fits the payload. root: of the unit; 0: any. */
+static bool find_of_root(const struct finding *f, uint64_t root, struct crypt_inline_unit *unit, bool *found, struct error *err)
 {
 	*found = false;
-	for (; is_entry_of(map, low, payload) && !*found; low++) {
-		if (!unit_at(map, map->entry[low].place, unit, err) ||
-		    (inline_unit_is_of(unit, payload, root) && !inline_unit_matches(unit, schedule, payload, is_sealed, out, found, err)))
+	for (size_t at = first_entry(f->map, f->payload); is_entry_of(f->map, at, f->payload) && !*found; at++) {
+		if (!unit_at(f->map, f->map->entry[at].place, unit, err) ||
+		    (inline_unit_is_of(unit, f->payload, root) &&
+		     !inline_unit_matches(unit, f->schedule, f->payload, f->is_sealed, f->out, found, err)))
 			return false;
 	}
 	return true;
@@ -216,15 +223,15 @@ static bool find_from(const struct inline_map *map, size_t low, uint64_t root, c
 bool inline_map_find(const struct inline_map *map, const struct key_schedule *schedule, const struct inline_payload *payload,
 		     bool is_sealed, struct crypt_inline_unit *unit, uint8_t *out, bool *found, struct error *err)
 {
-	const size_t low = first_entry(map, payload);
 	uint8_t *scratch = out ? out : malloc(payload->bytes.left);
+	const struct finding finding = { map, schedule, payload, is_sealed, scratch };
 	bool ok;
 
 	*found = false;
 	if (!scratch)
 		return error_memory(err);
-	ok = find_from(map, low, payload->root, schedule, payload, is_sealed, unit, scratch, found, err) &&
-	     (*found || payload->root == 0 || find_from(map, low, 0, schedule, payload, is_sealed, unit, scratch, found, err));
+	ok = find_of_root(&finding, payload->root, unit, found, err) &&
+	     (*found || payload->root == 0 || find_of_root(&finding, 0, unit, found, err));
 	if (!out)
 		wiped_free(scratch, payload->bytes.left);
 	return ok;

@@ -84,5 +84,5 @@ bool scan_extent_is_known(struct volume *volume, uint64_t logical, uint64_t leng
 	struct error ignored = { 0 };
 	bool found = false;
 
-	return extent_is_allocated(volume, logical, length, false, &found, &ignored) && found;
+	return extent_is_allocated(volume, logical, length, EXTENT_OF_DATA, &found, &ignored) && found;
 }

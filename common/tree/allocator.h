@@ -65,10 +65,11 @@ uint64_t allocator_n_free_blocks(const struct allocator *allocator);
 uint64_t allocator_n_free_system_blocks(const struct allocator *allocator);
 
 /*
- * Is [logical, +length) allocated as exactly one extent or tree block, according to the current extent tree? For checking journal targets.
- * *found false: no.
+ * Is [logical, +length) allocated as exactly one extent of data or one tree block, according to the current extent tree? For checking
+ * journal targets. *found false: no.
  */
-bool extent_is_allocated(struct volume *volume, uint64_t logical, uint64_t length, bool tree_block, bool *found,
+enum extent_use { EXTENT_OF_DATA, EXTENT_OF_TREE };
+bool extent_is_allocated(struct volume *volume, uint64_t logical, uint64_t length, enum extent_use use, bool *found,
 			 struct error *err) must_use;
 
 /* The bytes that the kernel keeps as its global reserve: the used bytes of extent, csum, root and free space trees, 1 to 512 MiB. */

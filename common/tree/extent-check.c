@@ -9,7 +9,7 @@
 #define GLOBAL_RESERVE_MAX	(512ull << 20)
 
 /* Is this the item of an extent of this length and kind? */
-static bool item_matches(struct tree_iter *iter, uint64_t length, bool tree_block, bool *found, struct error *err)
+static bool item_matches(struct tree_iter *iter, uint64_t length, enum extent_use use, bool *found, struct error *err)
 {
 	struct extent_item extent;
 
@@ -17,11 +17,11 @@ static bool item_matches(struct tree_iter *iter, uint64_t length, bool tree_bloc
 		return true;
 	if (!extent_item_read(&iter->item, &iter->key, &extent, err))
 		return false;
-	*found = tree_block == !!(extent.flags & EXTENT_FLAG_TREE_BLOCK);
+	*found = use == (extent.flags & EXTENT_FLAG_TREE_BLOCK ? EXTENT_OF_TREE : EXTENT_OF_DATA);
 	return true;
 }
 
-bool extent_is_allocated(struct volume *volume, uint64_t logical, uint64_t length, bool tree_block, bool *found,
+bool extent_is_allocated(struct volume *volume, uint64_t logical, uint64_t length, enum extent_use use, bool *found,
 			 struct error *err)
 {
 	const struct key first = { logical, KEY_EXTENT_ITEM, 0 };
@@ -34,7 +34,7 @@ bool extent_is_allocated(struct volume *volume, uint64_t logical, uint64_t lengt
 	if (!iter.valid || iter.key.objectid != logical ||
 	    (iter.key.type != KEY_EXTENT_ITEM && iter.key.type != KEY_METADATA_ITEM))
 		return true;
-	return item_matches(&iter, length, tree_block, found, err);
+	return item_matches(&iter, length, use, found, err);
 }
 
 /* Leaves can be counted without being read. */

@@ -159,13 +159,18 @@ void block_set_changed(struct block *block, bool changed)
 		enter_idle(block);
 }
 
-void block_cache_drop(struct volume *volume, bool all)
+void block_cache_drop_idle(struct volume *volume)
+{
+	while (volume->cache->oldest)
+		discard(volume->cache->oldest);
+}
+
+void block_cache_drop_all(struct volume *volume)
 {
 	struct block_cache *cache = volume->cache;
 
-	while (cache->oldest)
-		discard(cache->oldest);
-	for (size_t i = 0; all && i < N_BUCKETS; i++) {
+	block_cache_drop_idle(volume);
+	for (size_t i = 0; i < N_BUCKETS; i++) {
 		struct block *next;
 
 		for (struct block *block = cache->bucket[i]; block; block = next) {

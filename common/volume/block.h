@@ -70,8 +70,8 @@ bool block_new(struct volume *volume, uint64_t logical, struct block **block, st
 /* Marks a block as changed or clean. A changed block is never evicted. */
 void block_set_changed(struct block *block, bool changed);
 
-/* Drops clean blocks that nobody holds (all: also changed ones, when a transaction is discarded). */
-void block_cache_drop(struct volume *volume, bool all);
+void block_cache_drop_idle(struct volume *volume);	/* drops clean blocks that nobody holds */
+void block_cache_drop_all(struct volume *volume);	/* also changed ones, when a transaction is discarded */
 void block_cache_forget(struct volume *volume, uint64_t logical);	/* drops one block, whatever its state, unless it is held */
 
 /* For volume.c: created with the volume, freed with its contents. */

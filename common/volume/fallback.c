@@ -63,7 +63,7 @@ static void find_places(const struct volume *volume, struct root_places *chunks,
 
 static void use_chunk_root(struct volume *volume, const struct root_place *place)
 {
-	block_cache_drop(volume, true);
+	block_cache_drop_all(volume);
 	chunk_map_truncate(volume, 0);
 	volume->super.chunk_root = place->logical;
 	volume->super.chunk_root_generation = place->generation;
@@ -143,7 +143,7 @@ static bool read_what_is_left(struct volume *volume, struct error *err)
 		return true;
 	if (!volume_tolerates(volume, err))
 		return false;
-	block_cache_drop(volume, true);
+	block_cache_drop_all(volume);
 	chunk_map_truncate(volume, 0);
 	return chunk_array_read(volume, err) && scan_system_chunks(volume, err) &&
 	       (chunk_map_check_devices(volume, err) || volume_tolerates(volume, err));

@@ -197,7 +197,7 @@ static bool read_backup_chunks(struct volume *volume, unsigned n, struct error *
 	if (super->chunk_root != 0 && super->chunk_root_level < LEVEL_MAX && chunk_tree_read(volume, err))
 		return true;
 	volume_warn(volume, "the chunk tree of backup root %u cannot be read; the superblock's is used", n);
-	block_cache_drop(volume, true);
+	block_cache_drop_all(volume);
 	chunk_map_truncate(volume, 0);
 	super->chunk_root = root;
 	super->chunk_root_generation = generation;
@@ -227,7 +227,7 @@ static bool read_filesystem(struct volume *volume, const struct volume_options *
 
 	if (options->open_only) {
 		volume->tolerance.is_tolerant = false;
-		block_cache_drop(volume, true);
+		block_cache_drop_all(volume);
 	}
 	if (!ok) {
 		const uint64_t wanted = volume->super.n_devices, given = options->n_others + 1;
@@ -261,7 +261,7 @@ bool volume_use_copy(struct volume *volume, unsigned copy, struct error *err)
 	const struct volume_options options = { .unfinished = true, .to_convert = volume->device->writable };
 
 	stripe_tree_drop(volume->stripe_tree);
-	block_cache_drop(volume, true);
+	block_cache_drop_all(volume);
 	superblock_copy(&volume->super, &volume->copy[copy].super);
 	volume->super_used = copy;
 	chunk_map_truncate(volume, 0);

@@ -97,7 +97,7 @@ static void take_all(uint32_t node_size)
 		assert_true(allocator_group_of(allocator, taken[i])->flags & GROUP_METADATA);
 		assert_false(is_free(taken[i], node_size));
 		if (i % 64 == 0) {
-			ok(extent_is_allocated(volume, taken[i], node_size, true, &found, &err));
+			ok(extent_is_allocated(volume, taken[i], node_size, EXTENT_OF_TREE, &found, &err));
 			assert_false(found);
 		}
 	}
@@ -302,13 +302,13 @@ static void knows_what_is_allocated(void **state)
 	(void)state;
 	open_image(200 * MIB, "-n 4096");
 	ok(tree_open(volume, ROOT_TREE_ID, &tree, &err));
-	ok(extent_is_allocated(volume, tree.logical, 4096, true, &found, &err));
+	ok(extent_is_allocated(volume, tree.logical, 4096, EXTENT_OF_TREE, &found, &err));
 	assert_true(found);
-	ok(extent_is_allocated(volume, tree.logical, 4096, false, &found, &err));
+	ok(extent_is_allocated(volume, tree.logical, 4096, EXTENT_OF_DATA, &found, &err));
 	assert_false(found);
-	ok(extent_is_allocated(volume, tree.logical, 8192, true, &found, &err));
+	ok(extent_is_allocated(volume, tree.logical, 8192, EXTENT_OF_TREE, &found, &err));
 	assert_false(found);
-	ok(extent_is_allocated(volume, tree.logical + 4096 * 1000, 4096, true, &found, &err));
+	ok(extent_is_allocated(volume, tree.logical + 4096 * 1000, 4096, EXTENT_OF_TREE, &found, &err));
 	assert_false(found);
 }
 
@@ -326,9 +326,9 @@ static void finds_data_extents(void **state)
 	ok(tree_seek(&tree, &first, &iter, &err));
 	while (iter.valid) {
 		if (iter.key.type == KEY_EXTENT_ITEM) {
-			ok(extent_is_allocated(volume, iter.key.objectid, iter.key.offset, false, &found, &err));
+			ok(extent_is_allocated(volume, iter.key.objectid, iter.key.offset, EXTENT_OF_DATA, &found, &err));
 			assert_true(found);
-			ok(extent_is_allocated(volume, iter.key.objectid, iter.key.offset, true, &found, &err));
+			ok(extent_is_allocated(volume, iter.key.objectid, iter.key.offset, EXTENT_OF_TREE, &found, &err));
 			assert_false(found);
 			n++;
 		}

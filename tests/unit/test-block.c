@@ -125,7 +125,7 @@ static void survives_one_bad_mirror_not_two(void **state)
 	block_put(get(root));	/* from the cache: no second warning */
 	assert_int_equal(image.n_warnings, 1);
 
-	block_cache_drop(volume, false);
+	block_cache_drop_idle(volume);
 	spoil(root, 1, 200);
 	refused(root, NULL, "%stree block at %#" PRIx64 ": the xxhash64 checksum does not match", no_mirror(root), root);
 }
@@ -198,7 +198,7 @@ static void is_what_was_expected_cached_or_not(void **state)
 			struct block_expect expect = right;
 
 			if (!cached)
-				block_cache_drop(volume, false);
+				block_cache_drop_idle(volume);
 			if (wrong == 0) {
 				expect.level++;
 				refused(root, &expect, "%stree block at %#" PRIx64 ": level is %u, %u was expected", mirror, root,
@@ -242,7 +242,7 @@ static void keeps_what_is_held_or_changed(void **state)
 	assert_ptr_equal(block, same);
 	assert_ptr_equal(block_hold(block), block);
 	assert_int_equal(block->n_refs, 3);
-	block_cache_drop(volume, true);
+	block_cache_drop_all(volume);
 	block_cache_forget(volume, root);
 	assert_ptr_equal(block_cache_find(volume->cache, root), block);
 	block_put(block);
@@ -252,19 +252,19 @@ static void keeps_what_is_held_or_changed(void **state)
 
 	block_set_changed(block, true);
 	block_put(block);
-	block_cache_drop(volume, false);
+	block_cache_drop_idle(volume);
 	assert_ptr_equal(block_cache_find(volume->cache, root), block);
 	block = get(root);
 	assert_int_equal(block->bytes[4000], mine);
 	block_put(block);
-	block_cache_drop(volume, true);
+	block_cache_drop_all(volume);
 	assert_null(block_cache_find(volume->cache, root));
 	block = get(root);
 	assert_int_not_equal(block->bytes[4000], mine);
 	block_set_changed(block, true);
 	block_put(block);
 	block_set_changed(block, false);
-	block_cache_drop(volume, false);	/* clean again: it goes */
+	block_cache_drop_idle(volume);	/* clean again: it goes */
 	assert_null(block_cache_find(volume->cache, root));
 	block_put(NULL);
 }
@@ -302,7 +302,7 @@ static void the_cache_is_bounded(void **state)
 	unsigned n_kept = 0;
 
 	(void)state;
-	block_cache_drop(volume, false);	/* what opening has read */
+	block_cache_drop_idle(volume);	/* what opening has read */
 	for (unsigned i = 0; i < n; i++) {
 		struct block *block;
 
@@ -319,7 +319,7 @@ static void the_cache_is_bounded(void **state)
 	assert_non_null(block_cache_find(volume->cache, 0));
 	assert_null(block_cache_find(volume->cache, 4096 * 100));
 	assert_non_null(block_cache_find(volume->cache, 4096 * 101));
-	block_cache_drop(volume, false);
+	block_cache_drop_idle(volume);
 	assert_null(block_cache_find(volume->cache, 4096ull * (n - 1)));
 }
 

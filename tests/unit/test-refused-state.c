@@ -122,7 +122,7 @@ static bool is_free(struct volume *volume, uint64_t logical)
 
 	if (volume_range_is_reserved(volume, logical, NODE_SIZE))
 		return false;
-	ok(extent_is_allocated(volume, logical, volume->super.node_size, true, &allocated, err));
+	ok(extent_is_allocated(volume, logical, volume->super.node_size, EXTENT_OF_TREE, &allocated, err));
 	return !allocated;
 }
 static bool is_any(struct volume *volume, uint64_t logical) { return !is_superblock(volume, logical); }

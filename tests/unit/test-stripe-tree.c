@@ -178,7 +178,7 @@ static void places_are_those_of_the_items(void **state)
 	for (int has_node = 0; has_node < 2; has_node++) {
 		put_usual(has_node);
 		stripe_tree_drop(volume.stripe_tree);
-		block_cache_drop(&volume, true);
+		block_cache_drop_all(&volume);
 		is_at(MIRRORED + 8 * KIB, 0, 0, 3 * MIB);
 		is_at(MIRRORED + 12 * KIB, 1, 1, 3 * MIB + 68 * KIB);
 		is_at(MIRRORED + 24 * KIB, 0, 0, 2 * MIB + 8 * KIB);
@@ -215,7 +215,7 @@ static void an_item_is_searched_once(void **state)
 	const unsigned n = memory[0].n_reads;
 
 	/* A damaged tree would be found out by whoever reads it again. */
-	block_cache_drop(&volume, true);
+	block_cache_drop_all(&volume);
 	for (uint64_t at = 0; at < 64 * KIB; at += 4096)
 		assert_true(volume_place(&volume, chunk, TWICE + at, 1, &place, &err));
 	assert_int_equal(memory[0].n_reads, n);
@@ -227,7 +227,7 @@ static void refused(uint64_t logical, unsigned mirror, const char *text)
 	uint8_t bytes[4096];
 
 	stripe_tree_drop(volume.stripe_tree);
-	block_cache_drop(&volume, true);
+	block_cache_drop_all(&volume);
 	assert_false(volume_read(&volume, logical, bytes, sizeof(bytes), mirror, &err));
 	assert_int_equal(err.kind, ERROR_CORRUPT);
 	assert_string_equal(err.text, text);

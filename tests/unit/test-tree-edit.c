@@ -140,7 +140,7 @@ static void follow_model(uint64_t size, const char *options, enum form form)
 	ok(tree_check(volume, &err));
 
 	/* What others see, who read the image and not our memory. */
-	block_cache_drop(volume, false);
+	block_cache_drop_idle(volume);
 	ok(tree_check(volume, &err));
 	expect_model();
 }

@@ -296,7 +296,7 @@ static void expect_everywhere(const char *text)
 	struct error err = { 0 };
 	bool ok;
 
-	block_cache_drop(volume, false);
+	block_cache_drop_idle(volume);
 	assert_false(tree_walk(&tree, collect, &keys, &err));
 	free(keys.key);
 	if (!strstr(err.text, text))
@@ -315,7 +315,7 @@ static void expect_everywhere(const char *text)
 	if (!strstr(err.text, text))
 		fail_msg("\"%s\" is not in \"%s\"", text, err.text);
 	image_heal(&image);
-	block_cache_drop(volume, false);
+	block_cache_drop_idle(volume);
 }
 
 static void damage(void (*edit)(uint8_t *bytes, void *context), void *context, const char *text)

@@ -184,7 +184,7 @@ static void goes_on_behind_a_lost_leaf(void **state)
 	ok(volume_chunk(volume, logical, &chunk, err));
 	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++)
 		image_patch(&image, chunk_physical(chunk, logical, mirror) + 200, "damaged", 7);
-	block_cache_drop(volume, true);
+	block_cache_drop_all(volume);
 	seen = walk_top();
 	assert_true(seen->n_bad > 0);
 	assert_true(seen->n_entries < whole->n_entries && seen->n_entries > whole->n_entries / 3);
