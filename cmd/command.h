@@ -14,6 +14,7 @@
 struct command {
 	const char *name;
 	const char *operands;	/* "IMAGE SUBVOL...": words counted by main(); "[X]" optional, "..." repeats the last */
+	unsigned image_operand;	/* which of them is IMAGE */
 	const char *summary;	/* one line, lower case */
 	const struct poptOption *options;
 	void (*more_help)(FILE *out);	/* printed behind the options; NULL: nothing */

@@ -60,7 +60,7 @@ struct poptOption options_image[] = {
 	INCLUDE(options_blocks), INCLUDE(options_log), POPT_TABLEEND
 };
 
-bool image_options_none(struct error *err)
+bool image_options_none(const char *why, struct error *err)
 {
 	const struct {
 		const char *option;
@@ -73,7 +73,7 @@ bool image_options_none(struct error *err)
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (all[i].is_given)
-			return error_set(err, ERROR_USAGE, "%s: only for an image", all[i].option);
+			return error_set(err, ERROR_USAGE, "%s: %s", all[i].option, why);
 	}
 	return true;
 }

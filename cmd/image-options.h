@@ -25,8 +25,8 @@ extern struct image_options {
 	int with_log, tolerant;
 } image_options;
 
-/* ERROR_USAGE if one of options_image was given: they mean nothing for a mounted filesystem. */
-bool image_options_none(struct error *err) must_use;
+/* ERROR_USAGE if one of options_image was given; why they do not fit, after the name of the option and a colon. */
+bool image_options_none(const char *why, struct error *err) must_use;
 bool image_is_tolerant(void);	/* --tolerant, from options_blocks and options_image */
 /* Takes further devices from operands, like --device. NULL terminated. */
 void image_add_devices(const char *const *operand);

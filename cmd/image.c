@@ -357,7 +357,9 @@ bool image_open_to_convert(const char *path, struct image_conversion how, struct
 		.unfinished = how.unfinished, .to_convert = true, .mounted_copy_allowed = how.mounted_copy, .reporter = printer,
 	};
 
-	return open_image(path, how.writable, &options, volume, err) || (how.writable && convert_busy(err));
+	/* What was read by an older root, say, must not be written over what is there now. */
+	return image_options_none("only for what reads", err) &&
+	       (open_image(path, how.writable, &options, volume, err) || (how.writable && convert_busy(err)));
 }
 
 void image_hint_unfinished(const char *path, bool goes_on, struct error *err)

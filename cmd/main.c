@@ -203,7 +203,7 @@ static int run_command(const struct command *command, int argc, const char **arg
 	} else if (!format_check(&err) || !key_options_check(&err) || !check_operands(command, operand, argv + 1, &err)) {
 		status = fail(&err);
 	} else if (!command->run(operand, &err)) {
-		hints_complete(operand[0], &err);
+		hints_complete(operand[command->image_operand], &err);
 		status = fail(&err);
 	} else {
 		status = command_status;

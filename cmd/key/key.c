@@ -120,6 +120,7 @@ static void print_verbs(FILE *out)
 const struct command cmd_key = {
 	.name = "key",
 	.operands = "VERB IMAGE SUBVOL [FILE]",
+	.image_operand = 1,
 	.summary = "manage what opens a sealed subvolume",
 	.options = options,
 	.more_help = print_verbs,

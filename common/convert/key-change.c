@@ -32,15 +32,25 @@ static void changing_close(struct changing *c)
 	c->allocator = NULL;
 }
 
-/* Puts these slots into the root tree, as a record. */
-static bool commit_slots(struct changing *c, const struct disk_crypt_slot *slots, size_t n, bool is_first, struct error *err)
+/*
+ * Puts these slots into the root tree, as a record. old: the header that vouches for them; NULL: they are new. Only a hash covers them in the
+ * copies, which anybody can compute.
+ */
+static bool commit_slots(struct changing *c, const struct disk_crypt_slot *slots, size_t n, const struct crypt_header *old, struct error *err)
 {
 	const struct domain_items items = { .slots = slots, .n_slots = n };
+	const bool is_first = !old;
 	struct transaction *tx;
+	bool ok;
 
 	if (!transaction_begin(c->volume, c->allocator, &tx, err))
 		return false;
-	if (!domain_write(tx, c->volume, c->domain->schedule, &items, &c->header, err)) {
+	ok = domain_write(tx, c->volume, c->domain->schedule, &items, &c->header, err);
+	if (ok && old && !secret_same(c->header.items_mac, old->items_mac, sizeof(old->items_mac))) {
+		ok = error_set(err, ERROR_KEY_HEADER, "the copies of the old key slots are not what their header vouches for; the change cannot be undone");
+		error_hint(err, "`convert --resume` finishes it");
+	}
+	if (!ok) {
 		transaction_drop(tx);
 		return false;
 	}
@@ -89,14 +99,14 @@ static bool change(struct changing *c, const struct key_change *change, struct e
 	struct operation_places places;
 
 	if (!preflight_features(c->volume, err) || !domain_check_finished(c->volume, c->domain, err) ||
-	    !allocator_open(c->volume, &c->allocator, err) || !preflight_places(c->allocator, c->volume->super.node_size, 0, &places, err) ||
+	    !allocator_open(c->volume, &c->allocator, err) || (allocator_prefer_metadata(c->allocator), false) || !preflight_places(c->allocator, c->volume->super.node_size, 0, &places, err) ||
 	    !crypto_random(c->header.op_id, sizeof(c->header.op_id), err))
 		return false;
 	c->op = (struct operation){ .volume = c->volume, .header = &c->header, .schedule = c->domain->schedule };
 	operation_begin(&c->op, CRYPT_OP_KEYS, &places);
 	c->op.state.flags = to_le32(change->wipe ? CRYPT_STATE_WIPE_FREE : 0);
 	c->at = (struct journal_point){ .direction = CRYPT_TO_SEALED, .phase = CRYPT_PHASE_STRUCTURE, .cursor = CURSOR };
-	return operation_open_journal(&c->op, err) && write_copies(c, change, err) && commit_slots(c, change->slots, change->n_slots, true, err) &&
+	return operation_open_journal(&c->op, err) && write_copies(c, change, err) && commit_slots(c, change->slots, change->n_slots, NULL, err) &&
 	       finish(c, err);
 }
 
@@ -199,7 +209,7 @@ static bool turn(struct changing *c, struct error *err)
 	for (size_t i = 0; i < n; i++)
 		slots[i] = c->domain->slots[i].disk;
 	c->at.direction = CRYPT_TO_PLAIN;
-	ok = commit_slots(c, slots, n, false, err) && operation_write_state(&c->op, &c->at, err);
+	ok = commit_slots(c, slots, n, &c->domain->header, err) && operation_write_state(&c->op, &c->at, err);
 	free(slots);
 	return ok;
 }

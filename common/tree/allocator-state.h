@@ -18,6 +18,7 @@ struct allocator {
 	struct ranges system;		/* the same for system groups */
 	struct ranges reserved;		/* by allocator_reserve() */
 	struct ranges freed;		/* tree blocks freed since the allocator was opened */
+	bool prefers_metadata;		/* for journals */
 	uint64_t next;			/* tree blocks are placed side by side while there is room */
 };
 

@@ -159,7 +159,10 @@ static bool find_all(struct allocator *allocator, unsigned n, uint64_t length, s
 	while (ok && n_found < n) {
 		uint64_t found;
 
-		if (!find_in_groups(allocator, GROUP_DATA, length, &found) && !find_in_groups(allocator, GROUP_METADATA, length, &found))
+		const uint64_t first = allocator->prefers_metadata ? GROUP_METADATA : GROUP_DATA;
+
+		if (!find_in_groups(allocator, first, length, &found) &&
+		    !find_in_groups(allocator, GROUP_DATA | GROUP_METADATA, length, &found))
 			break;
 		ok = ranges_add(&allocator->reserved, found, length, err);
 		if (ok)
@@ -176,6 +179,11 @@ static bool find_all(struct allocator *allocator, unsigned n, uint64_t length, s
 		}
 	}
 	return ok;
+}
+
+void allocator_prefer_metadata(struct allocator *allocator)
+{
+	allocator->prefers_metadata = true;
 }
 
 bool allocator_find_journals(struct allocator *allocator, unsigned n, uint64_t want, uint64_t least, struct free_range *range,

@@ -346,6 +346,54 @@ static void goes_on_without_the_copies(void **state)
 	disk_free(&before);
 }
 
+/* The copies have a right hash over old slots that the header does not vouch for: an abort must not put them into the root tree. */
+static void abort_refuses_slots_that_were_not_there(void **state)
+{
+	struct disk_log log = { 0 };
+	struct crypt_state_tail tail;
+	struct error ignored = { 0 }, why = { 0 };
+	struct disk_crypt_slot slots[PHRASES];
+	struct domain *domain = NULL;
+	struct disk before, disk;
+	struct volume *volume;
+	uint8_t *bytes;
+	size_t len;
+	bool refused;
+
+	(void)state;
+	disk_clone(&sealed, &before);
+	set_slots(&before, true, false);
+	disk_clone(&before, &disk);
+	disk.log = &log;
+	set_slots(&disk, false, true);
+	disk_free(&disk);
+	stopped_in(&before, &log, CRYPT_PHASE_STRUCTURE, CRYPT_TO_SEALED, &disk);
+	volume = open_volume(&disk);
+	assert_true(state_newest(volume, &tail, &ignored));
+	ok(domain_read_unfinished(volume, &domain, err));
+	slots[0] = slots[1] = domain->slots[1].disk;
+	ok(domain_keys_encode(&domain->header, slots, 2, &bytes, &len, err));
+	ok(volume_write(volume, tail.keys.logical, bytes, len, err));
+	ok(volume_write(volume, tail.keys.logical + domain_keys_second(tail.keys.length), bytes, len, err));
+	free(bytes);
+	domain_free(domain);
+	volume_close(volume);
+
+	const struct key_source key = { .volume_key = keys.volume_key, .slot = KEY_SLOT_ANY };
+	struct convert_plan plan = { 0 };
+
+	volume = open_volume(&disk);
+	assert_false(convert_continue(volume, CONVERT_ABORT, &key, NULL, &plan, &why));
+	assert_int_equal(why.kind, ERROR_KEY_HEADER);
+	assert_non_null(strstr(why.text, "the copies of the old key slots are not what their header vouches for; the change cannot be undone"));
+	volume_close(volume);
+	assert_true(go_on(&disk, CONVERT_RESUME, SECOND, &refused));
+	assert_true(opens(&disk, SECOND) && !opens(&disk, FIRST));
+	disk_free(&disk);
+	disk_log_free(&log);
+	disk_free(&before);
+}
+
 /* The records of a conversion that is converting data: nobody but a conversion knows what to do with them. */
 static void refuses_data(void **state)
 {
@@ -404,6 +452,7 @@ int main(void)
 		cmocka_unit_test(power_cuts),
 		cmocka_unit_test(has_words_for_each_refusal),
 		cmocka_unit_test(goes_on_without_the_copies),
+		cmocka_unit_test(abort_refuses_slots_that_were_not_there),
 		cmocka_unit_test(refuses_data),
 	};
 	int failed;
