@@ -75,21 +75,6 @@ static bool check_goal(const struct conversion *c, enum convert_goal goal, struc
 
 /* --- going on --------------------------------------------------------------------------------------------- */
 
-static bool reserve_places(struct conversion *c, struct error *err)
-{
-	if (!allocator_open(c->volume, &c->allocator, err))
-		return false;
-	for (unsigned i = 0; i <= CRYPT_JOURNAL_SLOTS; i++) {
-		const struct disk_crypt_range *range = i < CRYPT_JOURNAL_SLOTS ? &c->op.state.slot[i] : &c->op.state.keys;
-
-		if (!allocator_reserve(c->allocator, le64(range->logical), le64(range->length), err)) {
-			err->kind = ERROR_STATE;
-			return false;
-		}
-	}
-	return true;
-}
-
 /*
  * Once the crypt items are cut off, no header is left whose epoch would show that a missing record is already in place. Such a record could
  * only free blocks, so the number in the block groups counts.
@@ -195,7 +180,7 @@ static bool read_list(struct conversion *c, struct error *err)
 /* With the last records laid over the trees in memory: everything that must hold before the first write, and what is known of the damage. */
 static bool check_all(struct conversion *c, struct replay *replay, enum convert_goal goal, struct error *err)
 {
-	if (!conversion_replay_load(c, replay, err) || !check_goal(c, goal, err) || !read_list(c, err) || !reserve_places(c, err))
+	if (!conversion_replay_load(c, replay, err) || !check_goal(c, goal, err) || !read_list(c, err) || !operation_reserve(&c->op, &c->allocator, err))
 		return false;
 	if (conversion_is_cut(c->direction, c->phase, c->cursor) ? !look_for_unread(c, err) : !take(c, err) || !csums_kept(c, err))
 		return false;
@@ -245,7 +230,7 @@ static bool continue_finish(struct conversion *c, enum convert_goal goal, struct
 	memcpy(c->op.journal.last_mac, c->op.state.journal_mac, sizeof(c->op.journal.last_mac));
 	note_undone(c, goal);
 	/* An old state that was put back would name places that may be in use by now. What is wiped must be free. */
-	if (!check_goal(c, goal, err) || !lost_record_number_fits(c, err) || !reserve_places(c, err) || !read_list(c, err))
+	if (!check_goal(c, goal, err) || !lost_record_number_fits(c, err) || !operation_reserve(&c->op, &c->allocator, err) || !read_list(c, err))
 		return false;
 	if (!conversion_to(c)->is_sealed ? !look_for_unread(c, err) : !take(c, err) || !csums_kept(c, err))
 		return false;

@@ -140,21 +140,6 @@ static bool check_goal(const struct changing *c, enum convert_goal goal, struct 
 	return true;
 }
 
-static bool reserve_places(struct changing *c, struct error *err)
-{
-	if (!allocator_open(c->volume, &c->allocator, err))
-		return false;
-	for (unsigned i = 0; i <= CRYPT_JOURNAL_SLOTS; i++) {
-		const struct disk_crypt_range *range = i < CRYPT_JOURNAL_SLOTS ? &c->op.state.slot[i] : &c->op.state.keys;
-
-		if (!allocator_reserve(c->allocator, le64(range->logical), le64(range->length), err)) {
-			err->kind = ERROR_STATE;
-			return false;
-		}
-	}
-	return true;
-}
-
 /* Is the header in the root tree the one of this epoch, and does it vouch for what is there? */
 static bool check_tree(struct changing *c, struct error *err)
 {
@@ -222,7 +207,7 @@ static bool continue_replayed(struct changing *c, enum convert_goal goal, struct
 
 	ok = operation_open_journal(&c->op, err) && replay_load(&c->op, &none, &replay, err);
 	c->at = ok ? replay.at : c->at;
-	ok = ok && check_goal(c, goal, err) && (!turns_round(c, goal) || has_old_slots(c, err)) && reserve_places(c, err) && check_tree(c, err) && replay_check(&c->op, &replay, err) &&
+	ok = ok && check_goal(c, goal, err) && (!turns_round(c, goal) || has_old_slots(c, err)) && operation_reserve(&c->op, &c->allocator, err) && check_tree(c, err) && replay_check(&c->op, &replay, err) &&
 	     operation_claim(&c->op, err) && replay_write(&c->op, &replay, err);
 	replay_free(&replay);
 	if (!ok)
@@ -235,7 +220,7 @@ static bool continue_finish(struct changing *c, enum convert_goal goal, struct e
 {
 	c->op.journal.sequence = le64(c->op.state.sequence);
 	memcpy(c->op.journal.last_mac, c->op.state.journal_mac, sizeof(c->op.journal.last_mac));
-	return check_goal(c, goal, err) && reserve_places(c, err) && check_tree(c, err) && operation_claim(&c->op, err) && finish(c, err);
+	return check_goal(c, goal, err) && operation_reserve(&c->op, &c->allocator, err) && check_tree(c, err) && operation_claim(&c->op, err) && finish(c, err);
 }
 
 bool key_change_continue(struct volume *volume, const struct crypt_state_tail *tail, struct domain *domain, enum convert_goal goal,

@@ -62,6 +62,21 @@ bool operation_open_journal(struct operation *op, struct error *err)
 	return journal_open(op->volume, slot, op->state.op_id, op->schedule, &op->journal, err);
 }
 
+bool operation_reserve(const struct operation *op, struct allocator **allocator, struct error *err)
+{
+	if (!allocator_open(op->volume, allocator, err))
+		return false;
+	for (unsigned i = 0; i <= CRYPT_JOURNAL_SLOTS; i++) {
+		const struct disk_crypt_range *range = i < CRYPT_JOURNAL_SLOTS ? &op->state.slot[i] : &op->state.keys;
+
+		if (!allocator_reserve(*allocator, le64(range->logical), le64(range->length), err)) {
+			err->kind = ERROR_STATE;
+			return false;
+		}
+	}
+	return true;
+}
+
 void operation_close(struct operation *op)
 {
 	journal_close(&op->journal);

@@ -225,6 +225,19 @@ static void power_cuts(void **state)
 
 /* --- what is refused ----------------------------------------------------------------------------------------------- */
 
+/* before: with the first slot; log: what replacing it by the second one writes. Both are the caller's. */
+static void record_change(struct disk *before, struct disk_log *log)
+{
+	struct disk disk;
+
+	disk_clone(&sealed, before);
+	set_slots(before, true, false);
+	disk_clone(before, &disk);
+	disk.log = log;
+	set_slots(&disk, false, true);
+	disk_free(&disk);
+}
+
 /* The disk as the first prefix of the log leaves it that is unfinished in this phase, on this way. */
 static void stopped_in(const struct disk *before, const struct disk_log *log, enum crypt_phase phase, enum crypt_direction direction, struct disk *disk)
 {
@@ -282,12 +295,7 @@ static void has_words_for_each_refusal(void **state)
 	bool refused;
 
 	(void)state;
-	disk_clone(&sealed, &before);
-	set_slots(&before, true, false);
-	disk_clone(&before, &disk);
-	disk.log = &log;
-	set_slots(&disk, false, true);
-	disk_free(&disk);
+	record_change(&before, &log);
 
 	stopped_in(&before, &log, CRYPT_PHASE_STRUCTURE, CRYPT_TO_SEALED, &disk);
 	expect_refusal(&disk, CONVERT_RESUME_DECRYPT, ERROR_REFUSED, "what is unfinished is a change of key slots, not an unsealing");
@@ -326,12 +334,7 @@ static void goes_on_without_the_copies(void **state)
 	bool refused;
 
 	(void)state;
-	disk_clone(&sealed, &before);
-	set_slots(&before, true, false);
-	disk_clone(&before, &disk);
-	disk.log = &log;
-	set_slots(&disk, false, true);
-	disk_free(&disk);
+	record_change(&before, &log);
 	stopped_in(&before, &log, CRYPT_PHASE_STRUCTURE, CRYPT_TO_SEALED, &disk);
 	volume = open_volume(&disk);
 	assert_true(state_newest(volume, &tail, &ignored));
@@ -361,12 +364,7 @@ static void abort_refuses_slots_that_were_not_there(void **state)
 	bool refused;
 
 	(void)state;
-	disk_clone(&sealed, &before);
-	set_slots(&before, true, false);
-	disk_clone(&before, &disk);
-	disk.log = &log;
-	set_slots(&disk, false, true);
-	disk_free(&disk);
+	record_change(&before, &log);
 	stopped_in(&before, &log, CRYPT_PHASE_STRUCTURE, CRYPT_TO_SEALED, &disk);
 	volume = open_volume(&disk);
 	assert_true(state_newest(volume, &tail, &ignored));
