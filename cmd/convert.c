@@ -203,7 +203,7 @@ static bool open_image(const char *image, struct volume **volume, struct error *
 
 /*
  * Nobody should type a passphrase for a misspelled name, or for a subvolume that is sealed (or not sealed) already. *sealed: with --decrypt,
- * what the first of them is sealed with; the caller's.
+ * what the first of them is sealed with; the caller's. NULL: with --encrypt.
  */
 static bool check_names(struct volume *volume, const char *const *names, struct domain **sealed, struct error *err)
 {
@@ -225,7 +225,7 @@ static bool check_names(struct volume *volume, const char *const *names, struct 
 			return sealed_already(names[i], err);
 		if (opt.decrypt && !domain)
 			return not_sealed(names[i], err);
-		if (!*sealed)
+		if (sealed && !*sealed)
 			*sealed = TAKE(domain);
 	}
 	return !opt.encrypt || convert_check_sealed_before(volume, names, opt.recursive, err);
@@ -235,13 +235,12 @@ static bool run_encrypt(const char *image, const char *const *names, struct key_
 			struct convert_plan *plan, struct error *err)
 {
 	cleanup_volume struct volume *volume = NULL;
-	cleanup_domain struct domain *none = NULL;
 	struct convert_encrypt_options how;
 
 	if (!read_encrypt_options(&how, err))
 		return false;
 	/* Opened before asking, so that nobody types a new passphrase twice for an image that is refused. */
-	if (!open_image(image, &volume, err) || !check_names(volume, names, &none, err))
+	if (!open_image(image, &volume, err) || !check_names(volume, names, NULL, err))
 		return false;
 	if (!key_options_read(opt.dry_run ? KEY_NEW : KEY_ASK | KEY_NEW, "New passphrase: ", key, err) || !confirm_volume_key(ui, key, err))
 		return false;

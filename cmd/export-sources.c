@@ -292,7 +292,7 @@ static bool ask_passed(struct passing *passing, uint64_t subvolume, struct error
 	if (passing->last == subvolume)
 		return true;
 	passing->last = subvolume;
-	if (!export_sources_get(passing->sources, subvolume, false, &source, err)) {
+	if (!export_sources_get(passing->sources, subvolume, OPEN_IF_KEY_FITS, &source, err)) {
 		/* That was said of the end, or is when its turn comes. */
 		if (err->kind != ERROR_UNFINISHED || subvolume != passing->end)
 			return false;

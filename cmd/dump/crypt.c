@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Dumps of everything that concerns encryption: crypt items and the state of an unfinished conversion.  No wrapped key is printed. */
 #include "cmd/dump/items.h"
+#include "common/sealed/domain.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,13 +15,11 @@
 static bool dump_header(struct dump *dump, struct cursor *item, struct error *err)
 {
 	struct crypt_header header;
-	char tag[48];
-	struct le32 kcv;
+	char tag[DOMAIN_TAG_TEXT_SIZE];
 
 	if (!crypt_header_read(item, &header, err))
 		return false;
-	memcpy(&kcv, header.kcv, sizeof(kcv));
-	snprintf(tag, sizeof(tag), "%s@btrfs:%08" PRIx32, crypt_cipher_name(header.cipher), le32(kcv));
+	domain_tag_text(&(const struct domain){ .header = header }, tag);
 	LINE(dump_text(dump, "Encryption:", tag));
 	LINE(dump_text(dump, "state", crypt_state_name(header.state)), VALUE_OF(header, epoch), dump_text(dump, "cipher", crypt_cipher_name(header.cipher)),
 	     VALUE("block_size", CRYPT_BLOCK), VALUE_OF(header, unit_max));

@@ -126,11 +126,13 @@ static struct json_object *member_json(const struct crypt_member *member)
 static void print_json(const struct domain *domain, const char *tag)
 {
 	struct json_object *line = json_line(), *copies = json_array(), *slots = json_array(), *members = json_array();
+	char name[DOMAIN_KEY_NAME_SIZE];
 
 	json_text(line, "record", "list");
 	json_text(line, "encryption", tag);
 	json_text(line, "cipher", crypt_cipher_name(domain->header.cipher));
-	json_text(line, "key_tag", strchr(tag, '@') + 1);
+	domain_key_name(domain, name);
+	json_text(line, "key_tag", name);
 	json_number(line, "sealing", domain->number);
 	json_uuid_bytes(line, "uuid", domain->header.domain_uuid);
 	json_text(line, "state", crypt_state_name(domain->header.state));

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* key add, change, remove, label, recovery: changes of key slots. */
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,10 +11,8 @@
 #include "cmd/key/new-key.h"
 #include "cmd/key/target.h"
 #include "cmd/key/verbs.h"
-#include "cmd/operands.h"
 #include "cmd/pbkdf-options.h"
 #include "cmd/print.h"
-#include "cmd/unfinished.h"
 #include "common/convert/key-change.h"
 #include "common/crypto/recovery-key.h"
 
@@ -42,20 +38,13 @@ static void editing_close(struct editing *e)
 
 static bool open_target(const char *const *operand, struct editing *e, struct error *err)
 {
-	const struct image_conversion how = { .writable = true };
-	struct key_target *const at = &e->target;
-
 	e->image = operand[0];
-	if (!image_open_to_convert(operand[0], how, &at->volume, err) || !subvolumes_read(at->volume, &at->list, err) ||
-	    !subvolume_operand(&at->list, operand[1], &at->subvolume, err) ||
-	    !domain_find(at->volume, &at->list, at->subvolume, &at->domain, err))
+	if (!key_target_open_to_change(operand, &e->target, err))
 		return false;
-	if (!at->domain)
-		return not_sealed(operand[1], err);
-	domain_key_what(at->subvolume, e->path);
-	e->n = at->domain->n_slots;
+	domain_key_what(e->target.subvolume, e->path);
+	e->n = e->target.domain->n_slots;
 	for (size_t i = 0; i < e->n; i++)
-		e->slots[i] = at->domain->slots[i].disk;
+		e->slots[i] = e->target.domain->slots[i].disk;
 	return true;
 }
 
@@ -122,7 +111,7 @@ static bool make_slot(struct editing *e, uint16_t number, const char *label, str
 
 	snprintf(prompt, sizeof(prompt), "New passphrase for %.160s of %.200s: ", e->path, e->image);
 	if (!pbkdf_options_read(&cost, &milliseconds, err) || !new_key_read(prompt, &new, err) ||
-	    !kdf_calibrate(&cost, milliseconds ? milliseconds : KDF_MILLISECONDS, err))
+	    !kdf_calibrate(&cost, milliseconds, err))
 		return false;
 	return key_slot_create(new.secret, &cost, e->target.domain->header.domain_uuid, number, new.is_key_file ? SLOT_KEY_FILE : SLOT_PASSPHRASE,
 			       label, e->volume_key, slot, err);

@@ -9,13 +9,24 @@
 #include "cmd/operands.h"
 #include "cmd/print.h"
 
-bool key_target_open(const char *const *operand, struct key_target *target, struct error *err)
+static bool find_sealed(const char *const *operand, struct key_target *target, struct error *err)
 {
-	if (!image_open(operand[0], TREES_ANYHOW, &target->volume, err) || !subvolumes_read(target->volume, &target->list, err) ||
+	if (!subvolumes_read(target->volume, &target->list, err) ||
 	    !subvolume_operand(&target->list, operand[1], &target->subvolume, err) ||
 	    !domain_find(target->volume, &target->list, target->subvolume, &target->domain, err))
 		return false;
 	return target->domain || not_sealed(operand[1], err);
+}
+
+bool key_target_open(const char *const *operand, struct key_target *target, struct error *err)
+{
+	return image_open(operand[0], TREES_ANYHOW, &target->volume, err) && find_sealed(operand, target, err);
+}
+
+bool key_target_open_to_change(const char *const *operand, struct key_target *target, struct error *err)
+{
+	return image_open_to_convert(operand[0], (struct image_conversion){ .writable = true }, &target->volume, err) &&
+	       find_sealed(operand, target, err);
 }
 
 void key_target_close(struct key_target *target)

@@ -13,6 +13,7 @@ struct key_target {		/* begins with { 0 } */
 };
 /* operand: IMAGE SUBVOL. ERROR_REFUSED: it is not sealed. */
 bool key_target_open(const char *const *operand, struct key_target *target, struct error *err) must_use;
+bool key_target_open_to_change(const char *const *operand, struct key_target *target, struct error *err) must_use;	/* for writing */
 void key_target_close(struct key_target *target);
 #define cleanup_key_target __attribute__((cleanup(key_target_close)))
 

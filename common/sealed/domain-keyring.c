@@ -1,17 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "common/sealed/domain-keyring.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
-void domain_key_name(const struct domain *domain, char name[DOMAIN_KEY_NAME_SIZE])
-{
-	struct le32 hash;
-
-	memcpy(&hash, domain->header.kcv, sizeof(hash));
-	snprintf(name, DOMAIN_KEY_NAME_SIZE, "btrfs:%08" PRIx32, le32(hash));
-}
-
 static bool accept(void *context, const struct secret *payload, bool *right, struct error *err)
 {
 	return domain_is_key(context, payload, right, err);

@@ -6,10 +6,6 @@
 #include "common/crypto/keyring.h"
 #include "common/sealed/domain.h"
 
-/* What its key is called there: "btrfs:75197c8e". */
-#define DOMAIN_KEY_NAME_SIZE 16
-void domain_key_name(const struct domain *domain, char name[DOMAIN_KEY_NAME_SIZE]);
-
 /*
  * keyring_find() for the key with which the key check value of the header is right, so the key of another domain with the same name does
  * not count. Its MACs are left to domain_open().

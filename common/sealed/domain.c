@@ -148,13 +148,13 @@ static bool read_copy(struct domain *d, const struct tree *tree, unsigned i, str
 	const struct key key = i == 0 ? crypt_key(d->number, CRYPT_HEADER, 0) : crypt_second_header_key(d->number);
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	struct error error = { 0 };
-	bool found;
+	bool found = false;
 
 	if (!tree_find(tree, &key, &iter, &found, &error)) {
 		/* the leaf is bad, so nothing more is known about this copy */
 	} else if (!found) {
 		error_set(&error, ERROR_NOT_FOUND, "copy %u of the header of sealing %u is missing", i, d->number);
-	} else if (d->copy_block[i] = iter.path[0] ? iter.path[0]->logical : 0, crypt_header_read(&iter.item, &d->copy[i], &error)) {
+	} else if (crypt_header_read(&iter.item, &d->copy[i], &error)) {
 		d->copy_valid[i] = d->copy[i].domain == d->number;
 		if (!d->copy_valid[i])
 			error_set(&error, ERROR_KEY_HEADER, "copy %u of the header of sealing %u belongs to sealing %u", i, d->number,
@@ -164,6 +164,8 @@ static bool read_copy(struct domain *d, const struct tree *tree, unsigned i, str
 		*err = error;
 		return false;
 	}
+	if (found && iter.path[0])
+		d->copy_block[i] = iter.path[0]->logical;
 	if (error.kind != ERROR_NONE && why->kind == ERROR_NONE)
 		*why = error;
 	return true;
@@ -225,12 +227,20 @@ static bool choose_header(struct domain *d, uint64_t n_flags_items, const struct
 
 /* --- the domain --------------------------------------------------------------------- */
 
-void domain_tag_text(const struct domain *domain, char text[DOMAIN_TAG_TEXT_SIZE])
+void domain_key_name(const struct domain *domain, char name[DOMAIN_KEY_NAME_SIZE])
 {
 	struct le32 hash;
 
 	memcpy(&hash, domain->header.kcv, sizeof(hash));
-	snprintf(text, DOMAIN_TAG_TEXT_SIZE, "%s@btrfs:%08" PRIx32, crypt_cipher_name(domain->header.cipher), le32(hash));
+	snprintf(name, DOMAIN_KEY_NAME_SIZE, "btrfs:%08" PRIx32, le32(hash));
+}
+
+void domain_tag_text(const struct domain *domain, char text[DOMAIN_TAG_TEXT_SIZE])
+{
+	char name[DOMAIN_KEY_NAME_SIZE];
+
+	domain_key_name(domain, name);
+	snprintf(text, DOMAIN_TAG_TEXT_SIZE, "%s@%s", crypt_cipher_name(domain->header.cipher), name);
 }
 
 void domain_free(struct domain *domain)

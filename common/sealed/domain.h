@@ -35,6 +35,9 @@ struct domain {
 	int slot_used;			/* -1: the volume key itself */
 };
 
+/* What its key is called in a keyring: "btrfs:75197c8e". */
+#define DOMAIN_KEY_NAME_SIZE 16
+void domain_key_name(const struct domain *domain, char name[DOMAIN_KEY_NAME_SIZE]);
 /* "aes-256-gcm@btrfs:75197c8e" */
 #define DOMAIN_TAG_TEXT_SIZE 32
 void domain_tag_text(const struct domain *domain, char text[DOMAIN_TAG_TEXT_SIZE]);

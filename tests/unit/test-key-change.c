@@ -259,6 +259,18 @@ static void stopped_in(const struct disk *before, const struct disk_log *log, en
 	fail_msg("no prefix is in phase %d", phase);
 }
 
+/* The same once record 1 is durable, opened; tail: its state. */
+static struct volume *stopped_at_record(const struct disk *before, const struct disk_log *log, struct disk *disk, struct crypt_state_tail *tail)
+{
+	struct error ignored = { 0 };
+	struct volume *volume;
+
+	stopped_in(before, log, CRYPT_PHASE_STRUCTURE, CRYPT_TO_SEALED, disk);
+	volume = open_volume(disk);
+	assert_true(state_newest(volume, tail, &ignored));
+	return volume;
+}
+
 static void expect_refusal(struct disk *disk, enum convert_goal goal, enum error_kind kind, const char *text)
 {
 	const struct key_source key = { .volume_key = keys.volume_key, .slot = KEY_SLOT_ANY };
@@ -328,16 +340,13 @@ static void goes_on_without_the_copies(void **state)
 	static const uint8_t zeros[64 << 10];
 	struct disk_log log = { 0 };
 	struct crypt_state_tail tail;
-	struct error ignored = { 0 };
 	struct disk before, disk;
 	struct volume *volume;
 	bool refused;
 
 	(void)state;
 	record_change(&before, &log);
-	stopped_in(&before, &log, CRYPT_PHASE_STRUCTURE, CRYPT_TO_SEALED, &disk);
-	volume = open_volume(&disk);
-	assert_true(state_newest(volume, &tail, &ignored));
+	volume = stopped_at_record(&before, &log, &disk, &tail);
 	ok(volume_write(volume, tail.keys.logical, zeros, tail.keys.length, err));
 	volume_close(volume);
 	expect_refusal(&disk, CONVERT_ABORT, ERROR_KEY_HEADER, "the copies of the old key slots are damaged; the change cannot be undone");
@@ -354,7 +363,7 @@ static void abort_refuses_slots_that_were_not_there(void **state)
 {
 	struct disk_log log = { 0 };
 	struct crypt_state_tail tail;
-	struct error ignored = { 0 }, why = { 0 };
+	struct error why = { 0 };
 	struct disk_crypt_slot slots[PHRASES];
 	struct domain *domain = NULL;
 	struct disk before, disk;
@@ -365,9 +374,7 @@ static void abort_refuses_slots_that_were_not_there(void **state)
 
 	(void)state;
 	record_change(&before, &log);
-	stopped_in(&before, &log, CRYPT_PHASE_STRUCTURE, CRYPT_TO_SEALED, &disk);
-	volume = open_volume(&disk);
-	assert_true(state_newest(volume, &tail, &ignored));
+	volume = stopped_at_record(&before, &log, &disk, &tail);
 	ok(domain_read_unfinished(volume, &domain, err));
 	slots[0] = slots[1] = domain->slots[1].disk;
 	ok(domain_keys_encode(&domain->header, slots, 2, &bytes, &len, err));
