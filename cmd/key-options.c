@@ -28,6 +28,11 @@ static bool any_slot;	/* all slots were tried, whatever --key-slot says */
 #define KEY_FILE(letter) { "key-file", letter, POPT_ARG_STRING, &opt.key_file, 0, "the exact bytes of FILE (-: standard input) are the secret", "FILE" }
 #define KEY_SLOT(letter) { "key-slot", letter, POPT_ARG_STRING, &opt.slot, 0, "try only this key slot", "N" }
 
+struct poptOption options_no_keyring[] = {
+	{ "no-keyring", 0, POPT_ARG_NONE, &opt.no_keyring, 0, "use no key of the kernel's keyrings", NULL },
+	POPT_TABLEEND
+};
+
 static struct poptOption options_others[] = {
 	{ "keyfile-size", 0, POPT_ARG_STRING, &opt.size, 0, "use only this many bytes of the key file", "BYTES" },
 	{ "keyfile-offset", 0, POPT_ARG_STRING, &opt.offset, 0, "skip this many bytes of the key file", "BYTES" },
@@ -35,7 +40,7 @@ static struct poptOption options_others[] = {
 	  "the passphrase is in FILE (-: standard input); one newline at its end is removed", "FILE" },
 	{ "passphrase-fd", 0, POPT_ARG_STRING, &opt.fd, 0, "the same, from an open file descriptor", "N" },
 	{ "volume-key-file", 0, POPT_ARG_STRING, &opt.volume_key_file, 0, "the volume key itself, 32 bytes", "FILE" },
-	{ "no-keyring", 0, POPT_ARG_NONE, &opt.no_keyring, 0, "use no key of the kernel's keyrings", NULL },
+	INCLUDE(options_no_keyring),
 	POPT_TABLEEND
 };
 

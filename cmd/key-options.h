@@ -10,6 +10,7 @@
 /* For option tables. */
 extern struct poptOption options_key[];
 extern struct poptOption options_key_long[];	/* without letters, for commands where the letters of options_key mean something else */
+extern struct poptOption options_no_keyring[];	/* a part of them, for commands that only show whether a keyring has the key */
 
 /* Was any key option given? */
 bool key_options_given(void);

@@ -8,6 +8,8 @@
 
 #include "cmd/command.h"
 #include "cmd/image-options.h"
+#include "cmd/key-options.h"
+#include "cmd/key-shown.h"
 #include "cmd/list-rows.h"
 #include "cmd/mounted.h"
 #include "cmd/operands.h"
@@ -45,7 +47,7 @@ static const struct poptOption options[] = {
 	{ "generation", 'G', POPT_ARG_ARGV, &opt.generation, 0, "only generation N, or from N on (+N), or up to N (-N); repeatable", "=RANGE" },
 	{ "created", 'C', POPT_ARG_ARGV, &opt.created_range, 0, "the same for the generation at creation", "=RANGE" },
 	{ "sort", 0, POPT_ARG_STRING, &opt.sort, 0, "by rootid (default), gen, ogen or path; a - before a key reverses it", "KEY,..." },
-	INCLUDE(options_image), INCLUDE(options_time), INCLUDE(options_format),
+	INCLUDE(options_no_keyring), INCLUDE(options_image), INCLUDE(options_time), INCLUDE(options_format),
 	POPT_TABLEEND
 };
 
@@ -116,7 +118,8 @@ static void print_heading(void)
 	printf("----\t\n");
 }
 
-static void print_text(const struct list_row *row, const struct seal *seal, bool is_default, const struct unfinished *conversion)
+static void print_text(const struct list_row *row, const struct seal *seal, const struct keyring_found *key, bool is_default,
+		       const struct unfinished *conversion)
 {
 	const struct subvolume *subvolume = row->at;
 	const struct root *root = &subvolume->root;
@@ -145,8 +148,11 @@ static void print_text(const struct list_row *row, const struct seal *seal, bool
 		printf("\tdefault");
 	if (subvolume_is_being_cleaned(subvolume))
 		printf("\tpartly cleaned up");
-	if (subvolume_encryption(subvolume, seal, tag))
-		printf("\tEncryption: %s (not authenticated)", tag);
+	if (subvolume_encryption(subvolume, seal, tag)) {
+		printf("\tEncryption: %s", tag);
+		key_shown_put(&(const struct row){ .json = NULL }, key);
+		printf(" (not authenticated)");
+	}
 	if (conversion)
 		printf("\tunfinished conversion: %s, %u%% done", conversion->words.doing, conversion->status.percent);
 	putchar('\n');
@@ -155,11 +161,12 @@ static void print_text(const struct list_row *row, const struct seal *seal, bool
 
 /* --- JSON ------------------------------------------------------------------------------------------------------- */
 
-static void print_json(const struct list_row *row, const struct seal *seal, bool is_default, const struct unfinished *conversion)
+static void print_json(const struct list_row *row, const struct seal *seal, const struct keyring_found *key, bool is_default,
+		       const struct unfinished *conversion)
 {
 	struct json_object *line = json_line();
 
-	json_subvolume(line, row->at, seal, is_default);
+	json_subvolume(line, row->at, seal, key, is_default);
 	if (conversion)
 		unfinished_json(conversion, line);
 	json_print(line, stdout);
@@ -172,8 +179,9 @@ static bool print_rows(const struct subvolume_list *list, const struct list_rows
 		print_heading();
 	for (size_t i = 0; i < rows->n; i++) {
 		const struct subvolume *at = rows->at[i].at;
+		const struct seal *seal = seal_of(seals, at);
 
-		(format_is_json() ? print_json : print_text)(&rows->at[i], seal_of(seals, at), at->id == list->default_id,
+		(format_is_json() ? print_json : print_text)(&rows->at[i], seal, seal_key_of(seals, seal), at->id == list->default_id,
 							     unfinished_has(unfinished, list, at) ? unfinished : NULL);
 	}
 	for (size_t i = 0; i < rows->n; i++) {
@@ -232,7 +240,7 @@ static bool run(const char *const *operand, struct error *err)
 	bool ok;
 
 	if (!subvolumes_open(operand[0], &volume, &list, err) || !unfinished_read(volume, &unfinished, err) ||
-	    !seals_read(&list, &seals, err) || !find_base(operand, &list, !volume, &choice.base, err))
+	    !seals_read(&list, &seals, err) || (!key_options_no_keyring() && !seals_find_keys(&seals, err)) || !find_base(operand, &list, !volume, &choice.base, err))
 		return false;
 	/* The top level is in no other subvolume. It is listed if it is sealed, or about to be. */
 	top = subvolume_by_id(&list, FS_TREE_ID);

@@ -8,6 +8,8 @@
 #include "cmd/command.h"
 #include "cmd/image-options.h"
 #include "cmd/json.h"
+#include "cmd/key-options.h"
+#include "cmd/key-shown.h"
 #include "cmd/mounted.h"
 #include "cmd/operands.h"
 #include "cmd/print.h"
@@ -20,7 +22,7 @@
 #include "common/util/escape.h"
 
 static const struct poptOption options[] = {
-	INCLUDE(options_image), INCLUDE(options_time), INCLUDE(options_format),
+	INCLUDE(options_no_keyring), INCLUDE(options_image), INCLUDE(options_time), INCLUDE(options_format),
 	POPT_TABLEEND
 };
 
@@ -34,6 +36,7 @@ struct facts {
 	struct unfinished unfinished;
 	struct seals seals;
 	const struct seal *seal;
+	const struct keyring_found *key;	/* seal_key_of() */
 	bool is_converting;
 	struct show_quota quota;
 };
@@ -80,8 +83,11 @@ static void print_text(const struct facts *facts)
 	if (at->deleted)
 		printf("\tState: \t\t\tdeleted, not cleaned up yet\n");
 	printf("\tFlags: \t\t\t%s\n", root->flags & ROOT_RDONLY ? "readonly" : "-");
-	if (facts->tagged)
-		printf("\tEncryption: \t\t%s%s\n", facts->tag, facts->is_2016 ? " (format of 2016)" : " (not authenticated)");
+	if (facts->tagged) {
+		printf("\tEncryption: \t\t%s", facts->tag);
+		key_shown_put(&(const struct row){ .json = NULL }, facts->key);
+		printf("%s\n", facts->is_2016 ? " (format of 2016)" : " (not authenticated)");
+	}
 	if (facts->is_converting)
 		printf("\tConversion: \t\tunfinished: %s, %u%% done\n", facts->unfinished.words.doing, facts->unfinished.status.percent);
 	printf("\tSend transid: \t\t%" PRIu64 "\n", root->stransid);
@@ -107,7 +113,7 @@ static void print_json(const struct facts *facts)
 	const struct subvolume *at = facts->subvolume;
 	struct json_object *line = json_line(), *snapshots = json_array();
 
-	json_subvolume(line, at, facts->seal, facts->list->default_id == at->id);
+	json_subvolume(line, at, facts->seal, facts->key, facts->list->default_id == at->id);
 	if (facts->is_converting)
 		unfinished_json(&facts->unfinished, line);
 	for (size_t i = 0; i < facts->list->n; i++) {
@@ -159,7 +165,8 @@ static bool run(const char *const *operand, struct error *err)
 	if (!subvolumes_open(operand[0], &volume, &list, err) ||
 	    !choose(operand, &list, !volume, &facts.subvolume, err) ||
 	    !show_quota_read(operand[0], volume, facts.subvolume->id, &facts.quota, err) ||
-	    !unfinished_read(volume, &facts.unfinished, err) || !seals_read(&list, &facts.seals, err))
+	    !unfinished_read(volume, &facts.unfinished, err) || !seals_read(&list, &facts.seals, err) ||
+	    (!key_options_no_keyring() && !seals_find_keys(&facts.seals, err)))
 		return false;
 
 	const struct subvolume *at = facts.subvolume;
@@ -173,6 +180,7 @@ static bool run(const char *const *operand, struct error *err)
 	facts.name = at->id == FS_TREE_ID ? strdup("<FS_TREE>") : escape_new(name, (size_t)(path + len - name));
 	facts.is_converting = unfinished_has(&facts.unfinished, &list, at);
 	facts.seal = seal_of(&facts.seals, at);
+	facts.key = seal_key_of(&facts.seals, facts.seal);
 	facts.tagged = subvolume_encryption(at, facts.seal, facts.tag);
 	facts.is_2016 = facts.seal->claim == DOMAIN_NONE && at->root.flags & ROOT_ENCRYPT_2016;
 	if (facts.path && facts.name) {

@@ -4,7 +4,9 @@
 
 #include <stdlib.h>
 
+#include "cmd/key-options.h"
 #include "cmd/print.h"
+#include "common/sealed/domain-keyring.h"
 #include "common/sealed/inline-hint.h"
 #include "common/util/take.h"
 
@@ -23,6 +25,7 @@ static bool find_member(const struct subvolume_list *list, const struct subvolum
 static bool read_seal(const struct subvolume_list *list, const struct subvolume *subvolume, struct stat_seal *seal, struct error *err)
 {
 	cleanup_domain struct domain *domain = NULL;
+	cleanup_secret struct secret *volume_key = NULL;
 
 	if (!domain_find(list->volume, list, subvolume, &domain, err))
 		return false;
@@ -30,6 +33,9 @@ static bool read_seal(const struct subvolume_list *list, const struct subvolume 
 		return true;
 	seal->domain = domain->header.domain;
 	seal->is_sealed = true;
+	domain_tag_text(domain, seal->tag);
+	if (!key_options_no_keyring() && !domain_keyring_find(domain, NULL, &seal->key, &volume_key, err))
+		return false;
 	if (!find_member(list, subvolume, domain, &seal->member, err))
 		return false;
 	if (!domain->unfinished) {

@@ -3,6 +3,7 @@
 #ifndef CMD_STAT_SEAL_H
 #define CMD_STAT_SEAL_H
 
+#include "common/crypto/keyring.h"
 #include "common/sealed/domain.h"
 #include "common/sealed/inline-map.h"
 
@@ -10,6 +11,8 @@ struct stat_seal {
 	uint64_t subvolume;		/* the subvolume described */
 	uint16_t domain;		/* 0: sealed in none */
 	bool is_sealed;			/* in that domain, or in one that cannot be read */
+	char tag[DOMAIN_TAG_TEXT_SIZE];	/* of that domain */
+	struct keyring_found key;	/* of that domain, unless --no-keyring was given */
 	uint64_t member;		/* the member that it is or descends from; 0: unknown */
 	struct domain *crypt;		/* NULL: unknown, for example while a conversion is unfinished */
 	struct inline_map *inlines;	/* NULL: not needed yet */

@@ -10,6 +10,7 @@
 #include "cmd/image.h"
 #include "cmd/image-options.h"
 #include "cmd/key-options.h"
+#include "cmd/key-shown.h"
 #include "cmd/operands.h"
 #include "cmd/print.h"
 #include "cmd/row.h"
@@ -39,6 +40,7 @@ struct subject {
 	uint8_t *target;	/* of a symbolic link */
 	size_t target_len;
 	bool is_sealed_link;
+	const struct stat_seal *seal;
 	bool is_not_authenticated;	/* its subvolume is sealed or being converted, and was not opened */
 	bool differs;			/* from what was sealed, which was accepted */
 	const struct unfinished *conversion;	/* NULL: its subvolume is not being converted */
@@ -152,6 +154,10 @@ static void print_subject(const struct subject *at, uint32_t sector_size)
 		row_name(&row, "target", "\n  target:      ", at->target, at->target_len);
 	if (at->is_sealed_link)
 		row_flag(&row, "target_sealed", at->target ? NULL : "\n  target:      (sealed)", true);
+	if (at->seal->tag[0]) {
+		row_text(&row, "encryption", "\n  encryption:  ", at->seal->tag);
+		key_shown_put(&row, key_options_no_keyring() ? NULL : &at->seal->key);
+	}
 	if (at->is_not_authenticated || at->differs)
 		row_flag(&row, "authenticated", NULL, false);
 	row_flag(&row, NULL, "\n  seal:        not authenticated: no key was given", at->is_not_authenticated);
@@ -213,7 +219,7 @@ static bool print_one(struct looking *looking, uint64_t from, const char *path, 
 {
 	const struct subvolume_list *list = looking->list;
 	const bool is_converting = unfinished_has(&looking->unfinished, list, subvolume_by_id(list, file->subvolume));
-	struct subject at = { .path = path, .file = *file, .conversion = is_converting ? &looking->unfinished : NULL };
+	struct subject at = { .path = path, .file = *file, .seal = &looking->seal, .conversion = is_converting ? &looking->unfinished : NULL };
 
 	if (file->inode == EMPTY_SUBVOLUME_INODE)
 		return error_set(err, ERROR_NOT_FOUND, "it is the empty place of a nested subvolume in a snapshot, and has no inode");

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "cmd/key-shown.h"
 #include "cmd/print.h"
 #include "cmd/value-text.h"
 
@@ -70,7 +71,8 @@ void json_place(struct json_object *line, const char *kind, const struct place_f
 		json_name(line, "sealed_as", finding->place->path, finding->place->path_len);
 }
 
-void json_subvolume(struct json_object *line, const struct subvolume *subvolume, const struct seal *seal, bool is_default)
+void json_subvolume(struct json_object *line, const struct subvolume *subvolume, const struct seal *seal, const struct keyring_found *key,
+		    bool is_default)
 {
 	const struct root *root = &subvolume->root;
 	char own[ROOT_TAG_TEXT_SIZE], tag[ROOT_TAG_TEXT_SIZE], progress[KEY_TEXT_SIZE];
@@ -105,5 +107,6 @@ void json_subvolume(struct json_object *line, const struct subvolume *subvolume,
 		json_text(line, "encryption", tag);
 		json_flag(line, "authenticated", false);
 		json_text(line, "encryption_format", seal->claim == DOMAIN_NONE && root->flags & ROOT_ENCRYPT_2016 ? "2016" : "sealed");
+		key_shown_put(&(const struct row){ .json = line }, key);
 	}
 }

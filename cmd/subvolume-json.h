@@ -6,7 +6,9 @@
 #include "cmd/json.h"
 #include "common/sealed/domain-names.h"
 
-void json_subvolume(struct json_object *line, const struct subvolume *subvolume, const struct seal *seal, bool is_default);
+/* key: seal_key_of() */
+void json_subvolume(struct json_object *line, const struct subvolume *subvolume, const struct seal *seal, const struct keyring_found *key,
+		    bool is_default);
 
 /* What is to be said of where it is, for a report or a record; kind: the member that names it. */
 void json_place(struct json_object *line, const char *kind, const struct place_finding *finding);

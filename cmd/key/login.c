@@ -137,10 +137,6 @@ static bool run_out(const char *const *operand, struct error *err)
 
 static bool run_status(const char *const *operand, struct error *err)
 {
-	static const char *const states[] = {
-		[KEYRING_NO_KERNEL] = "no-keyrings", [KEYRING_ABSENT] = "absent", [KEYRING_OTHER] = "absent", [KEYRING_EXPIRED] = "expired",
-		[KEYRING_REVOKED] = "revoked", [KEYRING_PRESENT] = "present",
-	};
 	cleanup_key_target struct key_target target = { 0 };
 	cleanup_secret struct secret *volume_key = NULL;
 	char name[DOMAIN_KEY_NAME_SIZE], expiry[KEYRING_EXPIRY_SIZE] = "", where[32];
@@ -157,7 +153,7 @@ static bool run_status(const char *const *operand, struct error *err)
 		command_status = ERROR_KEY;
 	if (format_is_json()) {
 		line = line_of("status", &target);
-		json_text(line, "state", states[found.state]);
+		json_text(line, "state", keyring_state_name(found.state));
 		if (found.state == KEYRING_PRESENT) {
 			json_number(line, "serial", found.serial);
 			json_text(line, "keyring", keyring_name(&found.keyring, where));
@@ -166,7 +162,7 @@ static bool run_status(const char *const *operand, struct error *err)
 		}
 		json_print(line, stdout);
 	} else if (found.state != KEYRING_PRESENT) {
-		printf("%s: %s (%s)\n", name, states[found.state], keyring_state_text(found.state));
+		printf("%s: %s (%s)\n", name, keyring_state_name(found.state), keyring_state_text(found.state));
 	} else {
 		printf("%s: present, serial %" PRId32 " in the %s%s%s\n", name, found.serial, keyring_name(&found.keyring, where),
 		       strcmp(expiry, "perm") == 0 || !expiry[0] ? "" : ", expires in ", strcmp(expiry, "perm") == 0 ? "" : expiry);

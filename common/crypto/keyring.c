@@ -63,6 +63,16 @@ const char *keyring_state_text(enum keyring_state state)
 	}
 }
 
+const char *keyring_state_name(enum keyring_state state)
+{
+	static const char *const names[] = {
+		[KEYRING_NO_KERNEL] = "no-keyrings", [KEYRING_ABSENT] = "absent", [KEYRING_OTHER] = "absent", [KEYRING_EXPIRED] = "expired",
+		[KEYRING_REVOKED] = "revoked", [KEYRING_PRESENT] = "present",
+	};
+
+	return names[state];
+}
+
 /*
  * Its serial number; -1 with errno. The session keyring is asked for without making one, and the persistent one is made by the kernel
  * where it is missing, for all processes of the user.

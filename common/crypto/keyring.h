@@ -27,6 +27,7 @@ enum keyring_state {
 };
 /* What the kernel says of a key in this state, as keyctl(1) prints it: "Key has been revoked". "" for KEYRING_PRESENT. */
 const char *keyring_state_text(enum keyring_state state);
+const char *keyring_state_name(enum keyring_state state);	/* one word, for machines: "revoked" */
 
 struct keyring_found {
 	enum keyring_state state;

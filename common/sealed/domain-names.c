@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #include "common/fs/subvolume-label.h"
+#include "common/sealed/domain-keyring.h"
+#include "common/util/array.h"
 #include "common/util/escape.h"
 #include "common/volume/tolerance.h"
 #include "common/volume/warn.h"
@@ -61,10 +63,11 @@ static bool take_claim(struct seals *seals, const struct domain *domain, size_t 
 static bool take_domain(struct seals *seals, const struct domain *domain, struct error *err)
 {
 	enum domain_claim *claims;
-	bool ok = domain_all_claims(domain, seals->list, &claims, err);
+	bool ok = ARRAY_ROOM(seals->keys, seals->n_keys, seals->keys_room, err) && domain_all_claims(domain, seals->list, &claims, err);
 
 	if (!ok)
 		return false;
+	seals->keys[seals->n_keys++] = (struct seal_key){ .header = domain->header };
 	for (size_t i = 0; ok && i < seals->list->n; i++)
 		ok = take_claim(seals, domain, i, claims[i], err);
 	free(claims);
@@ -156,6 +159,7 @@ void seals_free(struct seals *seals)
 	for (size_t i = 0; seals->at && i < seals->list->n; i++)
 		drop(&seals->at[i]);
 	free(seals->at);
+	free(seals->keys);
 	member_places_free(&seals->places);
 	*seals = (struct seals){ 0 };
 }
@@ -165,4 +169,25 @@ const struct seal *seal_of(const struct seals *seals, const struct subvolume *su
 	static const struct seal none;
 
 	return seals->at ? &seals->at[subvolume - seals->list->at] : &none;
+}
+
+bool seals_find_keys(struct seals *seals, struct error *err)
+{
+	for (size_t i = 0; i < seals->n_keys; i++) {
+		cleanup_secret struct secret *volume_key = NULL;
+
+		if (!domain_keyring_find(&(const struct domain){ .header = seals->keys[i].header }, NULL, &seals->keys[i].found, &volume_key, err))
+			return false;
+	}
+	seals->keys_are_found = true;
+	return true;
+}
+
+const struct keyring_found *seal_key_of(const struct seals *seals, const struct seal *seal)
+{
+	for (size_t i = 0; seals->keys_are_found && seal->claim != DOMAIN_NONE && i < seals->n_keys; i++) {
+		if (seals->keys[i].header.domain == seal->domain)
+			return &seals->keys[i].found;
+	}
+	return NULL;
 }

@@ -6,6 +6,7 @@
 #ifndef COMMON_SEALED_DOMAIN_NAMES_H
 #define COMMON_SEALED_DOMAIN_NAMES_H
 
+#include "common/crypto/keyring.h"
 #include "common/sealed/domain.h"
 #include "common/sealed/member-places.h"
 
@@ -21,9 +22,17 @@ struct seal {
 	char *replaced_text;		/* for what was put in the place of a nested member: the warning; otherwise NULL */
 	char *doubt_text[PLACE_DOUBTS];	/* the warnings of member-places.h; NULL: none */
 };
+/* A domain that can be read, and its key. */
+struct seal_key {
+	struct crypt_header header;
+	struct keyring_found found;	/* after seals_find_keys() */
+};
 struct seals {
 	const struct subvolume_list *list;
 	struct seal *at;		/* parallel to list->at; NULL: nothing is known */
+	struct seal_key *keys;
+	size_t n_keys, keys_room;
+	bool keys_are_found;
 	struct member_places places;
 };
 /* A domain that cannot be read gives a warning. For a list without a volume (of a mounted filesystem) nothing is known. */
@@ -31,6 +40,11 @@ bool seals_read(const struct subvolume_list *list, struct seals *seals, struct e
 void seals_free(struct seals *seals);
 #define cleanup_seals __attribute__((cleanup(seals_free)))	/* initialise with { 0 } */
 const struct seal *seal_of(const struct seals *seals, const struct subvolume *subvolume);
+
+/* Looks for the key of each domain in the kernel's keyrings. */
+bool seals_find_keys(struct seals *seals, struct error *err) must_use;
+/* NULL: they were not looked for, or the domain cannot be read. */
+const struct keyring_found *seal_key_of(const struct seals *seals, const struct seal *seal);
 
 /* The warning about a wrong tag, "the tag in its root item is ...", malloced. NULL: out of memory. */
 char *seal_tag_text(const struct subvolume *subvolume, const char *tag);

@@ -78,7 +78,7 @@ secret.txt
   xattr:       user.colour (4 bytes)
   extent:      offset 0 length 27 inline
 EOF
-expect 0 stat -e sealed.img vault link ledger.zstd <<'EOF'
+expect 0 stat -e sealed.img vault link ledger.zstd <<EOF
 link
   inode:       277 of subvolume 257
   generation:  7, last changed in 7
@@ -95,6 +95,7 @@ link
   changed:     2026-11-23 07:54:26.877916789 +0000
   created:     2026-11-23 07:54:26.877916789 +0000
   target:      (sealed)
+  encryption:  $tag (Required key not available)
   seal:        not authenticated: no key was given
   extent:      offset 0 length 10 inline sealed in 257 (sealing 1)
 ledger.zstd
@@ -112,6 +113,7 @@ ledger.zstd
   modified:    2026-11-23 07:54:26.858033059 +0000
   changed:     2026-11-23 07:54:26.858033059 +0000
   created:     2026-11-23 07:54:26.851814924 +0000
+  encryption:  $tag (Required key not available)
   seal:        not authenticated: no key was given
   extents:     1 (1 zstd, 1 sealed)
   xattr:       btrfs.compression (4 bytes)
@@ -211,15 +213,15 @@ expect 0 list -t -c sealed.img <<EOF
 ID	gen	cgen	top level	path	
 --	---	----	---------	----	
 256	8	7	5		public
-257	11	7	5		vault	readonly	Encryption: $tag (not authenticated)
-258	11	11	257		vault/nested	readonly	Encryption: $tag (not authenticated)
+257	11	7	5		vault	readonly	Encryption: $tag (Required key not available) (not authenticated)
+258	11	11	257		vault/nested	readonly	Encryption: $tag (Required key not available) (not authenticated)
 259	11	11	5		empty
 260	12	11	5		shared
 261	12	12	5		shared-snapshot	readonly
 EOF
 expect 0 list -r -q sealed.img <<EOF
-ID 257 gen 11 top level 5 parent_uuid -                                    path vault	readonly	Encryption: $tag (not authenticated)
-ID 258 gen 11 top level 257 parent_uuid -                                    path vault/nested	readonly	Encryption: $tag (not authenticated)
+ID 257 gen 11 top level 5 parent_uuid -                                    path vault	readonly	Encryption: $tag (Required key not available) (not authenticated)
+ID 258 gen 11 top level 257 parent_uuid -                                    path vault/nested	readonly	Encryption: $tag (Required key not available) (not authenticated)
 ID 261 gen 12 top level 5 parent_uuid c892ad3a-68fb-8348-848b-8099e9f8cd83 path shared-snapshot	readonly
 EOF
 expect 4 resolve --logical 1 disk.img <<'EOF'

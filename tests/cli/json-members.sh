@@ -48,6 +48,9 @@ tell verify-key sealed.img vault --passphrase-file "$key"
 tell key list sealed.img vault
 tell key in sealed.img vault --passphrase-file "$key"
 tell key status sealed.img vault
+tell list sealed.img
+tell show sealed.img vault
+tell stat sealed.img vault secret.txt
 tell key out sealed.img vault --forget
 tell key export-volume-key sealed.img vault volume-key --passphrase-file "$key" --batch-mode
 tell verify sealed.img vault --passphrase-file "$key" --expect-seal 00000000000000000000000000000000 --progress=json

@@ -48,7 +48,17 @@ done < blocks
 # --- keyrings ----------------------------------------------------------------------------------------------------------
 tag=$(btrfs-crypt key list disk.img vault --format json 2> err | sed -E 's/.*"key_tag":"([^"]*)".*/\1/')
 serial() { keyctl search "${1:-@s}" user "$tag" 2> err; }
+# shows WORDS JSON: list, show and stat say so of the key
+shows() {
+	local command
+	for command in "list disk.img" "show disk.img vault" "stat disk.img vault secret.txt"; do
+		btrfs-crypt $command 2> err | grep -qE "ncryption:[[:space:]]+aes-256-gcm@$tag \\($1\\)( |\$)" || bad "${command%% *} does not say ($1)"
+		btrfs-crypt $command --format json 2> err | grep -qE "\"encryption\":\"aes-256-gcm@$tag\".*$2[,}]" || bad "${command%% *} --format json does not say $2"
+	done
+}
+reason() { shows "$2" "\"keyring_state\":\"$1\",\"keyring_reason\":\"$2\""; }
 expect 2 key status disk.img vault <<< "btrfs:TAG: absent (Required key not available)"
+reason absent "Required key not available"
 expect 2 key in disk.img vault --key-file wrong <<'END'
 ! btrfs-crypt key: Key was rejected by service
 ! btrfs-crypt key: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file removes
@@ -60,6 +70,19 @@ key for 'vault' has logged in with keytag 'btrfs:TAG'
 serial N in the session keyring: every process of this login session can read it
 END
 keyctl pipe "$(serial)" > from-kernel
+shows "$(serial)" "\"keyring_state\":\"present\",\"keyring_serial\":$(serial)"
+btrfs-crypt list disk.img | grep "path public" | grep -q "(Required key not available)" || bad "list: the key of vault counts for public, too"
+for command in "list disk.img" "show disk.img vault" "stat disk.img vault secret.txt"; do
+	btrfs-crypt $command --no-keyring 2>&1 | grep -E "$(serial)|not available" && bad "${command%% *} --no-keyring says something about keyrings"
+done
+# A kernel without keyrings: a note, once, and nothing else is different.
+"$TOP/tests/without-keyrings.py" btrfs-crypt list disk.img > out 2> err
+[ $? -eq 0 ] && grep -c 'btrfs-crypt list: note: no keyrings in this kernel' err | grep -qx 1 && [ "$(wc -l < err)" = 1 ] || { bad "list without keyrings"; cat err; }
+btrfs-crypt list disk.img --no-keyring | diff - out || bad "list without keyrings"
+for command in "key status disk.img vault" "cat disk.img vault secret.txt"; do
+	"$TOP/tests/without-keyrings.py" btrfs-crypt $command > out 2>&1 && bad "without keyrings: $command"
+done
+"$TOP/tests/without-keyrings.py" btrfs-crypt cat disk.img vault secret.txt --key-file key > out 2>&1 || { bad "without keyrings, with a key"; cat out; }
 expect 0 key export-volume-key disk.img vault exported --key-file key --batch-mode <<< "the volume key of vault is in exported"
 cmp exported from-kernel || bad "the kernel has another key"
 [ "$(stat -c '%a %s' exported)" = "600 32" ] || bad "exported: $(stat -c '%a %s' exported)"
@@ -101,6 +124,7 @@ END
 
 expect 0 key out disk.img vault <<< "key 'btrfs:TAG' has been revoked"
 expect 2 key status disk.img vault <<< "btrfs:TAG: revoked (Key has been revoked)"
+reason revoked "Key has been revoked"
 expect 2 key out disk.img vault <<< "! btrfs-crypt key: Key has been revoked"
 expect 2 verify disk.img vault <<< "! btrfs-crypt verify: Key has been revoked"
 expect 2 convert --decrypt disk.img vault <<< "! btrfs-crypt convert: Key has been revoked"
@@ -112,6 +136,13 @@ END
 expect 0 key out disk.img vault --forget <<< "key 'btrfs:TAG' has been forgotten"
 expect 2 key status disk.img vault <<< "btrfs:TAG: absent (Required key not available)"
 
+quiet btrfs-crypt key in disk.img vault --key-file key --timeout 1
+while btrfs-crypt key status disk.img vault > log; do sleep 0.2; done
+expect 2 key status disk.img vault <<< "btrfs:TAG: expired (Key has expired)"
+reason expired "Key has expired"
+expect 2 verify disk.img vault <<< "! btrfs-crypt verify: Key has expired"
+expect 0 key out disk.img vault --forget <<< "key 'btrfs:TAG' has been forgotten"
+
 # The user keyring, to which this session has no link; a key of somebody else with the same name before it; a time limit.
 expect 0 key in disk.img vault --key-file key --keyring user --timeout 7200 <<'END'
 key for 'vault' has logged in with keytag 'btrfs:TAG'
@@ -120,6 +151,7 @@ END
 serial && bad "the session keyring has it"
 keyctl add user "$tag" "$(head -c 24 /dev/urandom | base64 -w 0 | head -c 32)" @s > log
 expect 0 cat disk.img vault secret.txt <<< "the combination is 17-4-36"
+shows "$(serial @u)" "\"keyring_state\":\"present\",\"keyring_serial\":$(serial @u)"
 expect 0 key status disk.img vault <<< "btrfs:TAG: present, serial N in the user keyring, expires in SOON"
 expect 9 key in disk.img vault --key-file key <<< "! btrfs-crypt key: the session keyring has another key named btrfs:TAG already"
 expect 0 key out disk.img vault --forget --format json <<< '{"record":"out","path":"vault","key_tag":"btrfs:TAG","revoked":true,"forgotten":2}'

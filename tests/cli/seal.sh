@@ -87,8 +87,8 @@ END
 	grep -q '^not the expected seal: .*, 0 failures$' out || { bad "verify: it is not said what failed"; cat out; }
 	btrfs-crypt verify disk.img vault --key-file key --format json --expect-seal "$seal" | grep -q '"seal_expected":true' || bad "the seal in JSON"
 	transcript 0 btrfs-crypt cat --quiet disk.img vault secret.txt --key-file key <<< "the combination is 17-4-36"
-	btrfs-crypt list disk.img | grep -qE "path vault[[:space:]].*Encryption: $name@btrfs:[0-9a-f]{8} \(not authenticated\)\$" || bad "list does not show the key tag"
-	btrfs-crypt show disk.img vault 2> /dev/null | grep -qE "Encryption:[[:space:]]*$name@btrfs:[0-9a-f]{8} \(not authenticated\)\$" || bad "show does not show the key tag"
+	btrfs-crypt list disk.img | grep -qE "path vault[[:space:]].*Encryption: $name@btrfs:[0-9a-f]{8} \(Required key not available\) \(not authenticated\)\$" || bad "list does not show the key tag"
+	btrfs-crypt show disk.img vault 2> /dev/null | grep -qE "Encryption:[[:space:]]*$name@btrfs:[0-9a-f]{8} \(Required key not available\) \(not authenticated\)\$" || bad "show does not show the key tag"
 	btrfs-crypt convert --decrypt disk.img vault --key-file key --expect-seal "$(echo "$seal" | tr 0-9a-f f0-9a-e)" > out 2> err
 	[ $? -eq 6 ] && grep -q 'seal fingerprint is not the expected one' err || bad "unsealed though the seal is another"
 	quiet btrfs-crypt convert --decrypt disk.img vault --key-file key --expect-seal "$seal"

@@ -141,7 +141,7 @@ for name in planted planted-link dir pair-a; do
 	expect_text "$tmp/out" '"authenticated":false'
 done
 expect_unchanged 0 "$image" crypt list "$image"
-expect_text "$tmp/out" 'path target	.*Encryption: [^ ]* \(not authenticated\)$'
+expect_text "$tmp/out" 'path target	.*Encryption: [^ ]* \(Required key not available\) \(not authenticated\)$'
 expect_unchanged 0 "$image" crypt list --format json "$image"
 expect_text "$tmp/out" '"path":"target".*"authenticated":false'
 

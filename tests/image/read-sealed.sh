@@ -48,14 +48,14 @@ expect_text "$tmp/err" 'not sealed'
 say "list and show"
 tag='aes-256-gcm@btrfs:[0-9a-f]{8}'
 expect_status 0 crypt list "$image"
-expect_text "$tmp/out" "path one	readonly	Encryption: $tag \\(not authenticated\\)\$"
-expect_text "$tmp/out" "path one/nested	readonly	Encryption: $tag \\(not authenticated\\)\$"
-expect_text "$tmp/out" "path snap	readonly	Encryption: $tag \\(not authenticated\\)\$"
+expect_text "$tmp/out" "path one	readonly	Encryption: $tag \\(Required key not available\\) \\(not authenticated\\)\$"
+expect_text "$tmp/out" "path one/nested	readonly	Encryption: $tag \\(Required key not available\\) \\(not authenticated\\)\$"
+expect_text "$tmp/out" "path snap	readonly	Encryption: $tag \\(Required key not available\\) \\(not authenticated\\)\$"
 expect_text "$tmp/out" 'path open$'
 expect_status 0 crypt list --format json "$image"
 expect_text "$tmp/out" "\"path\":\"one\".*\"encryption\":\"$tag\""
 expect_status 0 crypt show "$image" one
-expect_text "$tmp/out" "Encryption: .*$tag \(not authenticated\)\$"
+expect_text "$tmp/out" "Encryption: .*$tag \(Required key not available\) \(not authenticated\)\$"
 expect_text "$tmp/err" 'warning: btrfs send .* ciphertext'
 expect_status 0 crypt show "$image" open
 [ ! -s "$tmp/err" ] || fail "a warning about a plain subvolume"
