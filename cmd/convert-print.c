@@ -200,20 +200,6 @@ void convert_print_plan(const char *what, const struct convert_plan *plan, bool 
 		print_plan(stderr, what, plan, planned_only);
 }
 
-static void print_status_json(const struct convert_status *status)
-{
-	struct json_object *line = json_line();
-
-	json_text(line, "record", "status");
-	json_flag(line, "unfinished", status->unfinished);
-	json_flag(line, "damaged_primary", status->damaged_primary);
-	if (status->unfinished && status->state.operation != 0) {
-		json_flag(line, "authenticated", status->authenticated);
-		unfinished_status_json(status, line);
-	}
-	json_print(line, stdout);
-}
-
 /* How a command that needs the key is told it: as this one was or, if this one was not, what must be filled in. */
 static const char *key_words(const struct convert_status *status, const char *given)
 {
@@ -224,51 +210,40 @@ static const char *key_words(const struct convert_status *status, const char *gi
 	return status->by_key_file ? "--key-file FILE " : status->by_volume_key ? "--volume-key-file FILE " : "";
 }
 
-static void print_commands(const struct convert_status *status, const struct unfinished_words *words, const char *image)
+static void print_commands(const struct convert_status *status, const char *image)
 {
+	const struct unfinished_words words = unfinished_words(&status->state);
 	char *const given = key_options_words();
 	const char *const key = key_words(status, given);
 
-	printf("to finish:  btrfs-crypt convert %s%s %s%s\n", words->resume, status->carries ? " --on-error=continue" : "", key, image);
-	if (words->can_undo)
-		printf("to undo:    btrfs-crypt convert --abort %s%s\n", key, image);
+	printf("\nto finish:  btrfs-crypt convert %s%s %s%s", words.resume, status->carries ? " --on-error=continue" : "", key, image);
+	if (words.can_undo)
+		printf("\nto undo:    btrfs-crypt convert --abort %s%s", key, image);
 	free(given);
-}
-
-static void print_status_text(const char *image, const struct convert_status *status)
-{
-	const struct unfinished_words words = unfinished_words(&status->state);
-	char *const word = image_word(image);
-	const char *const name = word ? word : "IMAGE";
-	char size[SIZE_WITH_BYTES], running[64];
-
-	if (status->damaged_primary)
-		printf("`btrfs-crypt convert --resume %s` writes copy 0 of the superblock again from another copy\n", name);
-	if (!status->unfinished && !status->damaged_primary)
-		printf("no unfinished conversion\n");
-	if (status->unfinished && status->state.operation != 0) {
-		printf("unfinished conversion%s\n", status->authenticated ? "" : " (not authenticated: no key was given)");
-		printf("operation:  %s\n", words.operation);
-		printf("direction:  %s\n", words.direction);
-		printf("started:    %s\n", words.started);
-		if (status->state.operation != CRYPT_OP_KEYS)
-			printf("done:       %u%% of %s of data\n", status->percent, size_with_bytes(status->state.total, size));
-		if (status->running) {
-			running_text(status->process, running, sizeof(running));
-			printf("%s\n", running);
-		} else {
-			print_commands(status, &words, name);
-		}
-	}
-	free(word);
 }
 
 void convert_print_status(const char *image, const struct convert_status *status)
 {
-	if (format_is_json())
-		print_status_json(status);
-	else
-		print_status_text(image, status);
+	const struct row row = row_begin("status");
+	char *const word = image_word(image);
+	const char *const name = word ? word : "IMAGE";
+
+	row_flag(&row, "unfinished", NULL, status->unfinished);
+	row_flag(&row, "damaged_primary", NULL, status->damaged_primary);
+	if (status->damaged_primary)
+		row_format(&row, "`btrfs-crypt convert --resume %s` writes copy 0 of the superblock again from another copy\n", name);
+	else if (!status->unfinished)
+		row_words(&row, "no unfinished conversion\n");
+	if (status->unfinished && status->state.operation != 0) {
+		row_flag(&row, "authenticated", NULL, status->authenticated);
+		row_format(&row, "unfinished conversion%s", status->authenticated ? "" : " (not authenticated: no key was given)");
+		unfinished_put_status(status, &row);
+		if (!row.json && !status->running)
+			print_commands(status, name);
+		row_words(&row, "\n");
+	}
+	row_print(&row);
+	free(word);
 }
 
 /* Tells what is wrong with copies that differ. */

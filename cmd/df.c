@@ -160,11 +160,10 @@ static bool run(const char *const *operand, struct error *err)
 	if (!image_open(operand[0], TREES_ANYHOW, &volume, err) || !unfinished_read(volume, &unfinished, err) || !print_profiles(volume, err))
 		return false;
 	if (unfinished.is_there && format_is_json()) {
-		struct json_object *line = json_line();
+		const struct row row = row_begin("conversion");
 
-		json_text(line, "record", "conversion");
-		unfinished_json(&unfinished, line);
-		json_print(line, stdout);
+		unfinished_put(&unfinished, &row);
+		row_print(&row);
 	}
 	if (!format_is_json())
 		printf("GlobalReserve: not on disk; a kernel sets it aside of Metadata when it mounts\n");

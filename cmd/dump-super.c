@@ -62,59 +62,48 @@ static void put_backup(const struct row *row, const struct disk_root_backup *bac
 	row_words(row, "\n\n");
 }
 
-static void put_backups(struct json_object *line, const struct disk_superblock *disk)
+static void put_backups(const struct row *row, const struct disk_superblock *disk)
 {
-	struct json_object *array = line ? json_array() : NULL;
+	const struct row backups = row_array(row, "backup_roots");
 
-	if (!line)
-		printf("backup_roots[4]:\n");
+	row_words(row, "backup_roots[4]:\n");
 	for (unsigned i = 0; i < ARRAY_SIZE(disk->backup); i++) {
-		const struct row row = { .json = line ? json_line() : NULL };
+		const struct row one = row_element(&backups);
 
-		row_format(&row, "\tbackup %u:\n", i);
-		put_backup(&row, &disk->backup[i]);
-		if (array)
-			json_append(array, row.json);
+		row_format(&one, "\tbackup %u:\n", i);
+		put_backup(&one, &disk->backup[i]);
 	}
-	if (line)
-		json_member(line, "backup_roots", array);
 }
 
 /* Up to the first entry that cannot be read. */
-static void put_chunks(struct dump *table, const struct disk_superblock *disk)
+static void put_chunks(const struct row *row, struct dump *table, const struct disk_superblock *disk)
 {
-	struct json_object *const line = table->object;
+	const struct row chunks = row_array(row, "sys_chunk_array");
 	const size_t size = le32(disk->sys_chunk_array_size);
 	struct cursor array = { disk->sys_chunk_array, size < sizeof(disk->sys_chunk_array) ? size : sizeof(disk->sys_chunk_array),
 				offsetof(struct disk_superblock, sys_chunk_array) };
-	struct json_object *chunks = line ? json_array() : NULL;
 	struct error err = { 0 };
 	struct disk_key disk_key;
 	bool ok = true;
 
-	if (!line)
-		printf("sys_chunk_array[%zu]:\n", sizeof(disk->sys_chunk_array));
+	row_format(row, "sys_chunk_array[%zu]:\n", sizeof(disk->sys_chunk_array));
 	for (unsigned i = 0; ok && array.left > 0 && cursor_read(&array, &disk_key, sizeof(disk_key)); i++) {
 		const struct key key = key_from_disk(&disk_key);
-		struct dump dump = { .key = &key, .object = line ? json_line() : NULL, .indent = 2 };
+		const struct row one = row_element(&chunks);
+		struct dump dump = { .key = &key, .object = one.json, .indent = 2 };
 		char text[KEY_TEXT_SIZE];
 
-		if (line)
-			json_text(dump.object, "key", key_text(&key, text));
-		else
-			printf("\titem %u key %s\n", i, key_text(&key, text));
+		row_format(&one, "\titem %u key ", i);
+		row_text(&one, "key", "", key_text(&key, text));
+		row_words(&one, "\n");
 		ok = dump_chunk(&dump, &array, &err);
 		dump_end_line(&dump);
-		if (line)
-			json_append(chunks, dump.object);
 	}
-	if (line)
-		json_member(line, "sys_chunk_array", chunks);
 	if (!ok)
 		dump_text(table, "sys_chunk_array_error", err.text);
 }
 
-static void put_state(struct json_object *line, const struct disk_superblock *disk)
+static void put_state(const struct row *row, const struct disk_superblock *disk)
 {
 	struct dump dump = { .indent = 1 };
 	struct error err = { 0 };
@@ -122,16 +111,12 @@ static void put_state(struct json_object *line, const struct disk_superblock *di
 
 	if (!superblock_is_unfinished(&super))
 		return;
-	dump.object = line ? json_line() : NULL;
-	if (!line)
-		printf("unfinished conversion (not authenticated):\n");
+	dump.object = row_object(row, "unfinished_conversion").json;
+	row_words(row, "unfinished conversion (not authenticated):\n");
 	if (!dump_crypt_state(&dump, disk->tail, &err))
 		dump_text(&dump, "error", err.text);
 	dump_end_line(&dump);
-	if (line)
-		json_member(line, "unfinished_conversion", dump.object);
-	else
-		putchar('\n');
+	row_words(row, "\n");
 }
 
 static bool has_magic(const uint8_t bytes[SUPER_SIZE])
@@ -141,9 +126,8 @@ static bool has_magic(const uint8_t bytes[SUPER_SIZE])
 
 static void print_copy(const char *path, unsigned copy, uint64_t where, const uint8_t bytes[SUPER_SIZE])
 {
-	const struct row row = { .json = format_is_json() ? json_line() : NULL };
-	struct json_object *const line = row.json;
-	struct dump table = { .object = line, .as_table = true };
+	const struct row row = row_begin(NULL);
+	struct dump table = { .object = row.json, .as_table = true };
 	struct disk_superblock disk;
 	struct superblock super;
 	struct error err = { 0 };
@@ -160,12 +144,11 @@ static void print_copy(const char *path, unsigned copy, uint64_t where, const ui
 		dump_text(&table, "error", err.text);
 	if (has_magic(bytes) || force) {		/* otherwise it is something else, and no field would mean anything */
 		super_fields(&table, &disk);
-		put_chunks(&table, &disk);
-		put_backups(line, &disk);
-		put_state(line, &disk);
+		put_chunks(&row, &table, &disk);
+		put_backups(&row, &disk);
+		put_state(&row, &disk);
 	}
-	if (line)
-		json_print(line, stdout);
+	row_print(&row);
 }
 
 /* The requested copies, as they are on one device. */

@@ -9,7 +9,6 @@
 #include "cmd/command.h"
 #include "cmd/image-options.h"
 #include "cmd/key-options.h"
-#include "cmd/key-shown.h"
 #include "cmd/list-rows.h"
 #include "cmd/mounted.h"
 #include "cmd/operands.h"
@@ -18,7 +17,6 @@
 #include "cmd/subvolume-json.h"
 #include "cmd/unfinished.h"
 #include "cmd/value-text.h"
-#include "common/util/escape.h"
 #include "common/util/plural.h"
 
 static struct {
@@ -118,19 +116,10 @@ static void print_heading(void)
 	printf("----\t\n");
 }
 
-static void print_text(const struct list_row *row, const struct seal *seal, const struct keyring_found *key, bool is_default,
-		       const struct unfinished *conversion)
+static void put_columns(const struct subvolume *subvolume)
 {
-	const struct subvolume *subvolume = row->at;
-	const struct root *root = &subvolume->root;
-	char *path = escape_new(row->path, row->path_len);
-	char cell[CELL_SIZE], tag[ROOT_TAG_TEXT_SIZE];
+	char cell[CELL_SIZE];
 
-	if (opt.paths) {
-		puts(subvolume->id == FS_TREE_ID ? "/" : path ? path : "?");
-		free(path);
-		return;
-	}
 	for (size_t i = 0; i < N_COLUMNS; i++) {
 		if (!is_wanted(&columns[i]))
 			continue;
@@ -140,36 +129,24 @@ static void print_text(const struct list_row *row, const struct seal *seal, cons
 		else
 			printf("%s %s ", columns[i].name, cell);
 	}
-	printf("%s%s", opt.table ? "" : "path ", subvolume->id == FS_TREE_ID ? "/" : path ? path : "?");
-	/* Tabs, because no escaped path contains one. */
-	if (root->flags & ROOT_RDONLY)
-		printf("\treadonly");
-	if (is_default && subvolume->id != FS_TREE_ID)
-		printf("\tdefault");
-	if (subvolume_is_being_cleaned(subvolume))
-		printf("\tpartly cleaned up");
-	if (subvolume_encryption(subvolume, seal, tag)) {
-		printf("\tEncryption: %s", tag);
-		key_shown_put(&(const struct row){ .json = NULL }, key);
-		printf(" (not authenticated)");
-	}
-	if (conversion)
-		printf("\tunfinished conversion: %s, %u%% done", conversion->words.doing, conversion->status.percent);
-	putchar('\n');
-	free(path);
 }
 
-/* --- JSON ------------------------------------------------------------------------------------------------------- */
-
-static void print_json(const struct list_row *row, const struct seal *seal, const struct keyring_found *key, bool is_default,
-		       const struct unfinished *conversion)
+static void print_row(const struct list_row *at, const struct seal *seal, const struct keyring_found *key, bool is_default,
+		      const struct unfinished *conversion)
 {
-	struct json_object *line = json_line();
+	const bool is_top = at->at->id == FS_TREE_ID, only_path = opt.paths && !format_is_json();
+	const struct row row = row_begin(NULL);
 
-	json_subvolume(line, row->at, seal, key, is_default);
-	if (conversion)
-		unfinished_json(conversion, line);
-	json_print(line, stdout);
+	if (!row.json && !opt.paths)
+		put_columns(at->at);
+	row_name(&row, NULL, opt.table || opt.paths ? "" : "path ", is_top ? (const uint8_t *)"/" : at->path, is_top ? 1 : at->path_len);
+	if (!only_path)
+		subvolume_put(&row, at->at, seal, key, is_default);
+	if (!only_path && conversion) {
+		row_format(&row, "\tunfinished conversion: %s, %u%% done", conversion->words.doing, conversion->status.percent);
+		unfinished_put(conversion, &row);
+	}
+	row_end(&row);
 }
 
 static bool print_rows(const struct subvolume_list *list, const struct list_rows *rows, const struct seals *seals,
@@ -181,8 +158,8 @@ static bool print_rows(const struct subvolume_list *list, const struct list_rows
 		const struct subvolume *at = rows->at[i].at;
 		const struct seal *seal = seal_of(seals, at);
 
-		(format_is_json() ? print_json : print_text)(&rows->at[i], seal, seal_key_of(seals, seal), at->id == list->default_id,
-							     unfinished_has(unfinished, list, at) ? unfinished : NULL);
+		print_row(&rows->at[i], seal, seal_key_of(seals, seal), at->id == list->default_id,
+			  unfinished_has(unfinished, list, at) ? unfinished : NULL);
 	}
 	for (size_t i = 0; i < rows->n; i++) {
 		if (!subvolume_seal_warn(rows->at[i].at, seal_of(seals, rows->at[i].at), err))

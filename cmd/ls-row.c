@@ -3,87 +3,67 @@
 #include "cmd/ls-row.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "cmd/json.h"
 #include "cmd/value-text.h"
-#include "common/crypto/secret.h"
-#include "common/util/escape.h"
 
-static void print_detail(const struct ls_row *row, bool human)
+/* In text, one column each. */
+static void put_inode(struct row *row, const struct inode *inode, enum ls_detail detail)
 {
-	const struct inode *inode = &row->inode;
+	const bool is_device = inode_is_device(inode->mode), has_columns = detail != LS_NAMES;
+	const char *before = has_columns ? " " : NULL;
 	char mode[11], size[SIZE_TEXT_SIZE], when[DATE_TEXT_SIZE];
 
-	if (!row->has_inode) {
-		printf("%s   -     -     -          - %19s ", row->is_lost ? "?---------" : "d---------", "-");
-		return;
-	}
 	inode_mode_text(inode->mode, mode);
-	if (inode_is_device(inode->mode))
-		snprintf(size, sizeof(size), "%u, %u", rdev_major(inode->rdev), rdev_minor(inode->rdev));
-	else if (human)
-		size_text(inode->size, size);
+	row_text(row, "mode", has_columns ? "" : NULL, mode);
+	row->width = 3;
+	row_number(row, "links", before, inode->n_links);
+	row->width = 5;
+	row_number(row, "uid", before, inode->uid);
+	row_number(row, "gid", before, inode->gid);
+	row->width = 10;
+	row_u64(row, "size", is_device || detail == LS_SIZES_FOR_PEOPLE ? NULL : before, inode->size);
+	if (is_device)
+		row_value(row, NULL, before, "%u, %u", rdev_major(inode->rdev), rdev_minor(inode->rdev));
+	else if (detail == LS_SIZES_FOR_PEOPLE)
+		row_text(row, NULL, before, size_text(inode->size, size));
+	row->width = 0;
+	if (row->json)
+		json_time(row->json, "mtime", &inode->mtime);
+	else if (local_date_text(inode->mtime.sec, when))
+		row_text(row, NULL, before, when);
 	else
-		snprintf(size, sizeof(size), "%" PRIu64, inode->size);
-	if (!local_date_text(inode->mtime.sec, when))
-		snprintf(when, sizeof(when), "@%" PRId64, inode->mtime.sec);
-	printf("%s %3" PRIu32 " %5" PRIu32 " %5" PRIu32 " %10s %s ", mode, inode->n_links, inode->uid, inode->gid, size, when);
+		row_value(row, NULL, before, "@%" PRId64, inode->mtime.sec);
+	row_value(row, "flags", NULL, "0x%" PRIx64, inode->flags);
+	if (is_device)
+		row_value(row, "device", NULL, "%u:%u", rdev_major(inode->rdev), rdev_minor(inode->rdev));
+	row_words(row, has_columns ? " " : "");
 }
 
-void ls_row_print(const struct ls_row *row, bool inode, bool detail, bool human)
+void ls_row_print(const struct ls_row *at, bool with_inode, enum ls_detail detail)
 {
-	char name[ESCAPED_SIZE(NAME_MAX_BYTES)];
+	struct row row = row_begin(NULL);
 
-	if (inode)
-		printf("%10" PRIu64 " ", row->file.inode);
-	if (detail)
-		print_detail(row, human);
-	escape_text(row->name, row->name_len, name, sizeof(name));
-	fputs(name, stdout);
-	if (detail && row->target) {
-		char *target = escape_new(row->target, row->target_len);
-
-		printf(" -> %s", target ? target : "?");
-		wiped_free(target, target ? strlen(target) : 0);
-	} else if (detail && row->is_sealed_link) {
-		fputs(" -> (sealed)", stdout);
-	}
-	putchar('\n');
-}
-
-void ls_row_json(const struct ls_row *row)
-{
-	const struct inode *inode = &row->inode;
-	struct json_object *line = json_line();
-	char mode[11];
-
-	if (row->directory)
-		json_name(line, "directory", row->directory, row->directory_len);
-	json_name(line, "name", row->name, row->name_len);
-	json_u64(line, "subvolume", row->file.subvolume);
-	json_u64(line, "inode", row->file.inode);
-	if (row->is_not_authenticated)
-		json_flag(line, "authenticated", false);
-	json_text(line, "type", row->has_inode ? inode_type_name(inode->mode) : row->is_lost ? "lost" : "empty-subvolume");
-	if (row->has_inode) {
-		inode_mode_text(inode->mode, mode);
-		json_text(line, "mode", mode);
-		json_number(line, "links", inode->n_links);
-		json_number(line, "uid", inode->uid);
-		json_number(line, "gid", inode->gid);
-		json_u64(line, "size", inode->size);
-		json_time(line, "mtime", &inode->mtime);
-		json_format(line, "flags", "0x%" PRIx64, inode->flags);
-	}
-	if (row->has_inode && inode_is_device(inode->mode))
-		json_format(line, "device", "%u:%u", rdev_major(inode->rdev), rdev_minor(inode->rdev));
-	if (row->target)
-		json_name(line, "target", row->target, row->target_len);
-	if (row->is_sealed_link)
-		json_flag(line, "target_sealed", true);
-	if (row->conversion)
-		unfinished_json(row->conversion, line);
-	json_print(line, stdout);
+	if (at->directory)
+		row_name(&row, "directory", NULL, at->directory, at->directory_len);
+	row_name(&row, "name", NULL, at->name, at->name_len);
+	row_u64(&row, "subvolume", NULL, at->file.subvolume);
+	row.width = 10;
+	row_u64(&row, "inode", with_inode ? "" : NULL, at->file.inode);
+	row.width = 0;
+	row_words(&row, with_inode ? " " : "");
+	if (at->is_not_authenticated)
+		row_flag(&row, "authenticated", NULL, false);
+	row_text(&row, "type", NULL, at->has_inode ? inode_type_name(at->inode.mode) : at->is_lost ? "lost" : "empty-subvolume");
+	if (at->has_inode)
+		put_inode(&row, &at->inode, detail);
+	else if (detail != LS_NAMES)
+		row_format(&row, "%s   -     -     -          - %19s ", at->is_lost ? "?---------" : "d---------", "-");
+	row_name(&row, NULL, "", at->name, at->name_len);
+	if (at->target)
+		row_name(&row, "target", detail != LS_NAMES ? " -> " : NULL, at->target, at->target_len);
+	if (at->is_sealed_link)
+		row_flag(&row, "target_sealed", detail != LS_NAMES && !at->target ? " -> (sealed)" : NULL, true);
+	if (at->conversion)
+		unfinished_put(at->conversion, &row);
+	row_end(&row);
 }

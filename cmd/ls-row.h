@@ -23,9 +23,9 @@ struct ls_row {
 	const struct unfinished *conversion;	/* NULL: its subvolume is not being converted */
 };
 
-/* Text: the name. inode: its number first; detail: as ls -l; human: as ls -lh. */
-void ls_row_print(const struct ls_row *row, bool inode, bool detail, bool human);
-/* Everything, as a line of JSON. */
-void ls_row_json(const struct ls_row *row);
+/* What a line of text has beside the name. */
+enum ls_detail { LS_NAMES, LS_LONG, LS_SIZES_FOR_PEOPLE };
+
+void ls_row_print(const struct ls_row *at, bool with_inode, enum ls_detail detail);
 
 #endif /* CMD_LS_ROW_H */

@@ -186,10 +186,7 @@ static bool print_row(struct listing *listing, struct ls_row *row, struct error 
 	row->is_not_authenticated |= listing->is_closed || listing->path_differs || listing->names_differ || listing->name_differs;
 	if (format_is_json() && unfinished_has(listing->unfinished, listing->list, subvolume_by_id(listing->list, row->file.subvolume)))
 		row->conversion = listing->unfinished;
-	if (format_is_json())
-		ls_row_json(row);
-	else
-		ls_row_print(row, opt.inode, opt.detail, opt.human);
+	ls_row_print(row, opt.inode, !opt.detail ? LS_NAMES : opt.human ? LS_SIZES_FOR_PEOPLE : LS_LONG);
 	wiped_free(row->target, row->target_len);
 	return true;
 }

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <uuid/uuid.h>
 
 #include "cmd/print.h"
 #include "cmd/value-text.h"
@@ -19,17 +20,49 @@ struct row row_begin(const char *record)
 	return row;
 }
 
-void row_end(const struct row *row)
+void row_print(const struct row *row)
 {
 	if (row->json)
 		json_print(row->json, stdout);
-	else
-		putchar('\n');
+}
+
+void row_end(const struct row *row)
+{
+	row_words(row, "\n");
+	row_print(row);
+}
+
+struct row row_object(const struct row *row, const char *name)
+{
+	const struct row in = { .json = row->json ? json_line() : NULL, .in_bytes = row->in_bytes };
+
+	if (in.json)
+		json_member(row->json, name, in.json);
+	return in;
+}
+
+struct row row_array(const struct row *row, const char *name)
+{
+	const struct row in = { .json = row->json ? json_array() : NULL, .in_bytes = row->in_bytes };
+
+	if (in.json)
+		json_member(row->json, name, in.json);
+	return in;
+}
+
+struct row row_element(const struct row *array)
+{
+	const struct row in = { .json = array->json ? json_line() : NULL, .in_bytes = array->in_bytes };
+
+	if (in.json)
+		json_append(array->json, in.json);
+	return in;
 }
 
 void row_words(const struct row *row, const char *words)
 {
-	row_text(row, NULL, words, "");
+	if (!row->json)
+		fputs(words, stdout);
 }
 
 void row_text(const struct row *row, const char *name, const char *before, const char *text)
@@ -37,23 +70,20 @@ void row_text(const struct row *row, const char *name, const char *before, const
 	if (row->json && name)
 		json_text(row->json, name, text);
 	else if (!row->json && before)
-		printf("%s%s", before, text);
+		printf("%s%*s", before, row->width, text);
 }
 
 void row_number(const struct row *row, const char *name, const char *before, int64_t number)
 {
 	if (row->json && name)
 		json_number(row->json, name, number);
-	else if (!row->json && before)
-		printf("%s%" PRId64, before, number);
+	else
+		row_value(row, NULL, before, "%" PRId64, number);
 }
 
 void row_u64(const struct row *row, const char *name, const char *before, uint64_t number)
 {
-	char text[24];
-
-	snprintf(text, sizeof(text), "%" PRIu64, number);
-	row_text(row, name, before, text);
+	row_value(row, name, before, "%" PRIu64, number);
 }
 
 void row_size(const struct row *row, const char *name, const char *before, uint64_t bytes)
@@ -90,6 +120,31 @@ void row_hex(const struct row *row, const char *name, const char *before, const 
 	char text[2 * 64 + 1];
 
 	hex_text(bytes, len, text);
+	row_text(row, name, before, text);
+}
+
+void row_uuid(const struct row *row, const char *name, const char *before, const uint8_t *uuid)
+{
+	char text[UUID_STR_LEN];
+
+	uuid_unparse_lower(uuid, text);
+	row_text(row, name, before, text);
+}
+
+void row_moment(const struct row *row, const char *name, uint64_t seconds)
+{
+	if (row->json)
+		json_moment(row->json, name, seconds);
+}
+
+void row_value(const struct row *row, const char *name, const char *before, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
 	row_text(row, name, before, text);
 }
 

@@ -12,10 +12,17 @@
 struct row {
 	struct json_object *json;	/* NULL: text */
 	bool in_bytes;			/* sizes are for a machine */
+	int width;			/* of the column in which a value stands on the right */
 };
 
 struct row row_begin(const char *record);	/* what kind of line it is, in JSON; NULL: the command has only one kind */
 void row_end(const struct row *row);		/* prints the object, or ends the line */
+void row_print(const struct row *row);		/* the same for text that has ended its lines */
+
+/* A member that has members itself. In text its fields are fields like any other. */
+struct row row_object(const struct row *row, const char *name);
+struct row row_array(const struct row *row, const char *name);
+struct row row_element(const struct row *array);	/* one more, at the end */
 
 void row_words(const struct row *row, const char *words);	/* in text */
 void row_text(const struct row *row, const char *name, const char *before, const char *text);
@@ -25,6 +32,10 @@ void row_size(const struct row *row, const char *name, const char *before, uint6
 void row_name(const struct row *row, const char *name, const char *before, const void *bytes, size_t len);	/* escaped for people */
 void row_flag(const struct row *row, const char *name, const char *words, bool is_set);	/* in text the words, if it is set */
 void row_hex(const struct row *row, const char *name, const char *before, const void *bytes, size_t len);	/* at most 64 bytes */
+void row_uuid(const struct row *row, const char *name, const char *before, const uint8_t *uuid);
+void row_moment(const struct row *row, const char *name, uint64_t seconds);	/* in JSON, as json_moment() */
+/* A value in a format, at most 511 characters long. */
+void row_value(const struct row *row, const char *name, const char *before, const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* In text only, several values in a format. */
 void row_format(const struct row *row, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

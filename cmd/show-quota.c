@@ -113,10 +113,9 @@ void show_quota_print(const struct row *row, const struct show_quota *quota)
 	if (!quota->has)
 		return;
 	snprintf(group, sizeof(group), "0/%" PRIu64, quota->id);
-	row_text(row, "quota_group", "\tQuota group:\t\t", group);
+	row_text(row, "quota_group", "\n\tQuota group:\t\t", group);
 	put_limit(row, "limit_referenced", "\n\t  Limit referenced:\t", quota->max_referenced);
 	put_limit(row, "limit_exclusive", "\n\t  Limit exclusive:\t", quota->max_exclusive);
 	row_size(row, "usage_referenced", "\n\t  Usage referenced:\t", quota->referenced);
 	row_size(row, "usage_exclusive", "\n\t  Usage exclusive:\t", quota->exclusive);
-	row_words(row, "\n");
 }

@@ -7,7 +7,6 @@
 
 #include "cmd/command.h"
 #include "cmd/image-options.h"
-#include "cmd/json.h"
 #include "cmd/key-options.h"
 #include "cmd/key-shown.h"
 #include "cmd/mounted.h"
@@ -57,79 +56,65 @@ static const char *time_text(const struct inode_time *at, char text[96])
 	return text;
 }
 
-static bool is_snapshot_of(const struct subvolume *at, const struct subvolume *source)
+static void put_snapshots(const struct row *row, const struct facts *facts)
 {
-	return !uuid_is_null(source->root.uuid) && !at->root.is_short && !at->deleted &&
-	       uuid_compare(at->root.parent_uuid, source->root.uuid) == 0;
+	const struct row snapshots = row_array(row, "snapshots");
+	const uint8_t *uuid = facts->subvolume->root.uuid;
+
+	row_words(row, "\n\tSnapshot(s):");
+	for (size_t i = 0; !uuid_is_null(uuid) && i < facts->list->n; i++) {
+		const struct subvolume *at = &facts->list->at[i];
+
+		if (at->root.is_short || at->deleted || uuid_compare(at->root.parent_uuid, uuid) != 0)
+			continue;
+
+		const struct row one = row_element(&snapshots);
+
+		row_u64(&one, "id", NULL, at->id);
+		if (one.json)
+			json_subvolume_path(one.json, at);
+		row_name(&one, NULL, "\n\t\t\t\t", at->path, at->path_len);
+	}
 }
 
-static void print_text(const struct facts *facts)
+static void print_facts(const struct facts *facts)
 {
 	const struct subvolume *at = facts->subvolume;
 	const struct root *root = &at->root;
+	const struct row row = row_begin(NULL);
 	char text[96];
 
-	printf("%s\n", at->id == FS_TREE_ID ? "/" : facts->path);
-	printf("\tName: \t\t\t%s\n", facts->name);
-	printf("\tUUID: \t\t\t%s\n", uuid_text(root->uuid, text));
-	printf("\tParent UUID: \t\t%s\n", uuid_text(root->parent_uuid, text));
-	printf("\tReceived UUID: \t\t%s\n", uuid_text(root->received_uuid, text));
-	printf("\tCreation time: \t\t%s\n", time_text(&root->otime, text));
-	printf("\tSubvolume ID: \t\t%" PRIu64 "\n", at->id);
-	printf("\tGeneration: \t\t%" PRIu64 "\n", root->generation);
-	printf("\tGen at creation: \t%" PRIu64 "\n", root->otransid);
-	printf("\tParent ID: \t\t%" PRIu64 "\n", at->parent_id);
-	printf("\tTop level ID: \t\t%" PRIu64 "\n", at->parent_id);
-	if (at->deleted)
-		printf("\tState: \t\t\tdeleted, not cleaned up yet\n");
-	printf("\tFlags: \t\t\t%s\n", root->flags & ROOT_RDONLY ? "readonly" : "-");
-	if (facts->tagged) {
-		printf("\tEncryption: \t\t%s", facts->tag);
-		key_shown_put(&(const struct row){ .json = NULL }, facts->key);
-		printf("%s\n", facts->is_2016 ? " (format of 2016)" : " (not authenticated)");
+	if (row.json)
+		subvolume_put(&row, at, facts->seal, facts->key, facts->list->default_id == at->id);
+	row_text(&row, NULL, "", at->id == FS_TREE_ID ? "/" : facts->path);
+	row_text(&row, NULL, "\n\tName: \t\t\t", facts->name);
+	row_text(&row, NULL, "\n\tUUID: \t\t\t", uuid_text(root->uuid, text));
+	row_text(&row, NULL, "\n\tParent UUID: \t\t", uuid_text(root->parent_uuid, text));
+	row_text(&row, NULL, "\n\tReceived UUID: \t\t", uuid_text(root->received_uuid, text));
+	row_text(&row, NULL, "\n\tCreation time: \t\t", time_text(&root->otime, text));
+	row_u64(&row, NULL, "\n\tSubvolume ID: \t\t", at->id);
+	row_u64(&row, NULL, "\n\tGeneration: \t\t", root->generation);
+	row_u64(&row, NULL, "\n\tGen at creation: \t", root->otransid);
+	row_u64(&row, NULL, "\n\tParent ID: \t\t", at->parent_id);
+	row_u64(&row, NULL, "\n\tTop level ID: \t\t", at->parent_id);
+	row_flag(&row, NULL, "\n\tState: \t\t\tdeleted, not cleaned up yet", at->deleted);
+	row_text(&row, NULL, "\n\tFlags: \t\t\t", root->flags & ROOT_RDONLY ? "readonly" : "-");
+	if (facts->tagged && !row.json) {
+		row_text(&row, NULL, "\n\tEncryption: \t\t", facts->tag);
+		key_shown_put(&row, facts->key);
+		row_words(&row, facts->is_2016 ? " (format of 2016)" : " (not authenticated)");
 	}
-	if (facts->is_converting)
-		printf("\tConversion: \t\tunfinished: %s, %u%% done\n", facts->unfinished.words.doing, facts->unfinished.status.percent);
-	printf("\tSend transid: \t\t%" PRIu64 "\n", root->stransid);
-	printf("\tSend time: \t\t%s\n", time_text(&root->stime, text));
-	printf("\tReceive transid: \t%" PRIu64 "\n", root->rtransid);
-	printf("\tReceive time: \t\t%s\n", time_text(&root->rtime, text));
-	printf("\tSnapshot(s):\n");
-	for (size_t i = 0; i < facts->list->n; i++) {
-		const struct subvolume *snapshot = &facts->list->at[i];
-
-		if (is_snapshot_of(snapshot, at)) {
-			char *path = escape_new(snapshot->path, snapshot->path_len);
-
-			printf("\t\t\t\t%s\n", path ? path : "?");
-			free(path);
-		}
+	if (facts->is_converting) {
+		row_format(&row, "\n\tConversion: \t\tunfinished: %s, %u%% done", facts->unfinished.words.doing, facts->unfinished.status.percent);
+		unfinished_put(&facts->unfinished, &row);
 	}
-	show_quota_print(&(struct row){ .json = NULL }, &facts->quota);
-}
-
-static void print_json(const struct facts *facts)
-{
-	const struct subvolume *at = facts->subvolume;
-	struct json_object *line = json_line(), *snapshots = json_array();
-
-	json_subvolume(line, at, facts->seal, facts->key, facts->list->default_id == at->id);
-	if (facts->is_converting)
-		unfinished_json(&facts->unfinished, line);
-	for (size_t i = 0; i < facts->list->n; i++) {
-		const struct subvolume *snapshot = &facts->list->at[i];
-
-		if (is_snapshot_of(snapshot, at)) {
-			struct json_object *member = json_line();
-
-			json_u64(member, "id", snapshot->id);
-			json_subvolume_path(member, snapshot);
-			json_append(snapshots, member);
-		}
-	}
-	json_member(line, "snapshots", snapshots);
-	show_quota_print(&(struct row){ .json = line }, &facts->quota);
-	json_print(line, stdout);
+	row_u64(&row, NULL, "\n\tSend transid: \t\t", root->stransid);
+	row_text(&row, NULL, "\n\tSend time: \t\t", time_text(&root->stime, text));
+	row_u64(&row, NULL, "\n\tReceive transid: \t", root->rtransid);
+	row_text(&row, NULL, "\n\tReceive time: \t\t", time_text(&root->rtime, text));
+	put_snapshots(&row, facts);
+	show_quota_print(&row, &facts->quota);
+	row_end(&row);
 }
 
 /* What people must know before they continue to use a sealed subvolume. */
@@ -184,7 +169,7 @@ static bool run(const char *const *operand, struct error *err)
 	facts.tagged = subvolume_encryption(at, facts.seal, facts.tag);
 	facts.is_2016 = facts.seal->claim == DOMAIN_NONE && at->root.flags & ROOT_ENCRYPT_2016;
 	if (facts.path && facts.name) {
-		(format_is_json() ? print_json : print_text)(&facts);
+		print_facts(&facts);
 		print_cautions(&facts);
 	} else {
 		error_memory(err);

@@ -75,24 +75,22 @@ static void put_totals(const struct row *row, const struct extent_totals *totals
 		{ "inline", totals->n_inline, "inline" }, { "prealloc", totals->n_prealloc, "prealloc" }, { "holes", totals->n_holes, "holes" },
 		{ "sealed", totals->n_sealed, "sealed" }, { "otherwise_encrypted", totals->n_encrypted, "encrypted in another way" },
 	};
-	struct json_object *object = row->json ? json_line() : NULL, *compression = row->json ? json_line() : NULL;
-	const struct row in = { .json = object }, by_compression = { .json = compression };
+	const struct row in = row_object(row, "extents");
 	const char *before = " (";
 
 	row_u64(&in, "items", "\n  extents:     ", totals->n);
-	for (unsigned i = COMPRESS_NONE; i <= COMPRESS_ZSTD; i++) {
-		row_u64(&by_compression, compression_name((uint8_t)i), NULL, totals->n_compressed[i]);
-		put_part(&in, i == COMPRESS_NONE ? 0 : totals->n_compressed[i], compression_name((uint8_t)i), &before);
-	}
+	for (unsigned i = COMPRESS_NONE + 1; i <= COMPRESS_ZSTD; i++)
+		put_part(&in, totals->n_compressed[i], compression_name((uint8_t)i), &before);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		row_u64(&in, kinds[i].name, NULL, kinds[i].n);
 		put_part(&in, kinds[i].n, kinds[i].text, &before);
 	}
 	row_words(&in, before[0] == ',' ? ")" : "");
-	if (object) {
-		json_member(object, "compression", compression);
-		json_member(row->json, "extents", object);
-	}
+
+	const struct row compression = row_object(&in, "compression");
+
+	for (unsigned i = COMPRESS_NONE; i <= COMPRESS_ZSTD; i++)
+		row_u64(&compression, compression_name((uint8_t)i), NULL, totals->n_compressed[i]);
 }
 
 static void put_time(const struct row *row, const char *name, const char *before, const struct inode_time *at)
@@ -115,8 +113,7 @@ static void put_inode(const struct row *row, const struct inode *inode, uint32_t
 	row_text(row, "type", "\n  type:        ", inode_type_name(inode->mode));
 	inode_mode_text(inode->mode, mode);
 	row_text(row, "mode", NULL, mode);
-	snprintf(text, sizeof(text), "%04" PRIo32, inode->mode & 07777);
-	row_text(row, "mode_octal", "\n  mode:        ", text);
+	row_value(row, "mode_octal", "\n  mode:        ", "%04" PRIo32, inode->mode & 07777);
 	row_text(row, NULL, " ", mode);
 	row_number(row, "uid", "\n  owner:       uid ", inode->uid);
 	row_number(row, "gid", " gid ", inode->gid);
@@ -125,12 +122,9 @@ static void put_inode(const struct row *row, const struct inode *inode, uint32_t
 	row_u64(row, "nbytes", "\n  nbytes:      ", inode->nbytes);
 	row_u64(row, "blocks", " (", inode_blocks(inode, sector_size));
 	row_words(row, " blocks)");
-	if (inode_is_device(inode->mode)) {
-		snprintf(text, sizeof(text), "%u:%u", rdev_major(inode->rdev), rdev_minor(inode->rdev));
-		row_text(row, "device", "\n  device:      ", text);
-	}
-	snprintf(text, sizeof(text), "0x%" PRIx64, inode->flags);
-	row_text(row, "flags", "\n  flags:       ", text);
+	if (inode_is_device(inode->mode))
+		row_value(row, "device", "\n  device:      ", "%u:%u", rdev_major(inode->rdev), rdev_minor(inode->rdev));
+	row_value(row, "flags", "\n  flags:       ", "0x%" PRIx64, inode->flags);
 	row_text(row, "flags_names", " ", inode_flags_text(inode->flags, text));
 	row_text(row, "attributes", "\n  attributes:  ", inode_attributes_text(inode->flags, attributes));
 	put_time(row, "atime", "\n  accessed:    ", &inode->atime);
@@ -164,8 +158,7 @@ static void print_subject(const struct subject *at, uint32_t sector_size)
 	row_flag(&row, NULL, "\n  seal:        not authenticated: not as it was sealed, which was accepted", at->differs && !at->is_not_authenticated);
 	if (at->conversion) {
 		row_format(&row, "\n  conversion:  unfinished: %s, %u%% done", at->conversion->words.doing, at->conversion->status.percent);
-		if (row.json)
-			unfinished_json(at->conversion, row.json);
+		unfinished_put(at->conversion, &row);
 	}
 	if (S_ISREG(at->inode.mode))
 		put_totals(&row, &at->extents);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A subvolume in JSON. */
+/* A subvolume as a row. */
 #include "cmd/subvolume-json.h"
 
 #include <uuid/uuid.h>
@@ -11,21 +11,10 @@
 #include "cmd/value-text.h"
 
 /* Absent if there is none. */
-static void json_uuid(struct json_object *line, const char *name, const uint8_t *bytes)
+static void put_uuid(const struct row *row, const char *name, const uint8_t *bytes)
 {
-	char text[UUID_STR_LEN];
-
-	if (uuid_is_null(bytes))
-		return;
-	uuid_unparse_lower(bytes, text);
-	json_text(line, name, text);
-}
-
-bool subvolume_is_being_cleaned(const struct subvolume *subvolume)
-{
-	const struct key none = { 0 };
-
-	return subvolume->deleted && key_compare(&subvolume->root.drop_progress, &none) != 0;
+	if (!uuid_is_null(bytes))
+		row_uuid(row, name, NULL, bytes);
 }
 
 bool subvolume_encryption(const struct subvolume *subvolume, const struct seal *seal, char text[ROOT_TAG_TEXT_SIZE])
@@ -71,42 +60,48 @@ void json_place(struct json_object *line, const char *kind, const struct place_f
 		json_name(line, "sealed_as", finding->place->path, finding->place->path_len);
 }
 
-void json_subvolume(struct json_object *line, const struct subvolume *subvolume, const struct seal *seal, const struct keyring_found *key,
-		    bool is_default)
+void subvolume_put(const struct row *row, const struct subvolume *subvolume, const struct seal *seal, const struct keyring_found *key,
+		   bool is_default)
 {
 	const struct root *root = &subvolume->root;
 	char own[ROOT_TAG_TEXT_SIZE], tag[ROOT_TAG_TEXT_SIZE], progress[KEY_TEXT_SIZE];
 	const bool is_encrypted = subvolume_encryption(subvolume, seal, tag);
+	const struct key none = { 0 };
 
-	json_u64(line, "id", subvolume->id);
-	json_u64(line, "generation", root->generation);
-	json_u64(line, "generation_at_creation", root->otransid);
-	json_u64(line, "parent_id", subvolume->parent_id);
-	json_subvolume_path(line, subvolume);
-	json_uuid(line, "uuid", root->uuid);
-	json_uuid(line, "parent_uuid", root->parent_uuid);
-	json_uuid(line, "received_uuid", root->received_uuid);
-	json_time(line, "created", &root->otime);
-	json_u64(line, "send_transid", root->stransid);
-	json_u64(line, "receive_transid", root->rtransid);
-	json_flag(line, "readonly", root->flags & ROOT_RDONLY);
-	json_flag(line, "default", is_default);
-	json_flag(line, "deleted", subvolume->deleted);
-	if (subvolume_is_being_cleaned(subvolume))
-		json_text(line, "drop_progress", key_text(&root->drop_progress, progress));
-	json_flag(line, "encrypted", is_encrypted);
+	row_u64(row, "id", NULL, subvolume->id);
+	row_u64(row, "generation", NULL, root->generation);
+	row_u64(row, "generation_at_creation", NULL, root->otransid);
+	row_u64(row, "parent_id", NULL, subvolume->parent_id);
+	if (row->json)
+		json_subvolume_path(row->json, subvolume);
+	put_uuid(row, "uuid", root->uuid);
+	put_uuid(row, "parent_uuid", root->parent_uuid);
+	put_uuid(row, "received_uuid", root->received_uuid);
+	if (row->json)
+		json_time(row->json, "created", &root->otime);
+	row_u64(row, "send_transid", NULL, root->stransid);
+	row_u64(row, "receive_transid", NULL, root->rtransid);
+	row_flag(row, "readonly", "\treadonly", root->flags & ROOT_RDONLY);
+	row_flag(row, "default", subvolume->id == FS_TREE_ID ? NULL : "\tdefault", is_default);
+	row_flag(row, "deleted", NULL, subvolume->deleted);
+	if (subvolume->deleted && key_compare(&root->drop_progress, &none) != 0) {
+		row_text(row, "drop_progress", NULL, key_text(&root->drop_progress, progress));
+		row_words(row, "\tpartly cleaned up");
+	}
+	row_flag(row, "encrypted", NULL, is_encrypted);
 	if (seal->has_wrong_tag)
-		json_text(line, "root_item_tag", root_tag_text(root, own) ? own : "");
+		row_text(row, "root_item_tag", NULL, root_tag_text(root, own) ? own : "");
 	if (seal->moved)
-		json_name(line, "sealed_as", seal->moved, seal->moved_len);
+		row_name(row, "sealed_as", NULL, seal->moved, seal->moved_len);
 	if (seal->in_place_of)
-		json_u64(line, "in_place_of", seal->in_place_of);
+		row_u64(row, "in_place_of", NULL, seal->in_place_of);
 	if (seal->doubt_text[PLACE_NUMBER])
-		json_flag(line, "number_reused", true);
+		row_flag(row, "number_reused", NULL, true);
 	if (is_encrypted) {
-		json_text(line, "encryption", tag);
-		json_flag(line, "authenticated", false);
-		json_text(line, "encryption_format", seal->claim == DOMAIN_NONE && root->flags & ROOT_ENCRYPT_2016 ? "2016" : "sealed");
-		key_shown_put(&(const struct row){ .json = line }, key);
+		row_text(row, "encryption", "\tEncryption: ", tag);
+		row_flag(row, "authenticated", NULL, false);
+		row_text(row, "encryption_format", NULL, seal->claim == DOMAIN_NONE && root->flags & ROOT_ENCRYPT_2016 ? "2016" : "sealed");
+		key_shown_put(row, key);
+		row_words(row, " (not authenticated)");
 	}
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What list and show say of a subvolume in JSON: the same members, under the same names. */
+/* What list and show say of a subvolume: in JSON the same members, under the same names. */
 #ifndef CMD_SUBVOLUME_JSON_H
 #define CMD_SUBVOLUME_JSON_H
 
-#include "cmd/json.h"
+#include "cmd/row.h"
 #include "common/sealed/domain-names.h"
 
-/* key: seal_key_of() */
-void json_subvolume(struct json_object *line, const struct subvolume *subvolume, const struct seal *seal, const struct keyring_found *key,
-		    bool is_default);
+/* In text what list has behind the path, after tabs, because no escaped path contains one. key: seal_key_of() */
+void subvolume_put(const struct row *row, const struct subvolume *subvolume, const struct seal *seal, const struct keyring_found *key,
+		   bool is_default);
 
 /* What is to be said of where it is, for a report or a record; kind: the member that names it. */
 void json_place(struct json_object *line, const char *kind, const struct place_finding *finding);
@@ -18,8 +18,5 @@ bool subvolume_encryption(const struct subvolume *subvolume, const struct seal *
 
 /* Warns of a tag that is wrong, and of a name that is not the one it was sealed under. */
 bool subvolume_seal_warn(const struct subvolume *subvolume, const struct seal *seal, struct error *err) must_use;
-
-/* Deleted, and some of it is gone already. */
-bool subvolume_is_being_cleaned(const struct subvolume *subvolume);
 
 #endif /* CMD_SUBVOLUME_JSON_H */

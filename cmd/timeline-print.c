@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/print.h"
+#include "cmd/row.h"
 #include "cmd/value-text.h"
 #include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
@@ -76,47 +76,39 @@ static char type_letter(const char mode[11])
 	return mode[0] == '-' ? 'r' : mode[0];
 }
 
-/* MD5|name|inode|mode_as_string|UID|GID|size|atime|mtime|ctime|crtime */
-static void print_body(const struct moment *moment)
+static void put_time(const struct row *row, const char *name, const struct inode_time *at)
 {
-	const struct inode *inode = moment->inode;
-	char mode[11];
-
-	fputs("0|", stdout);
-	put_path(moment);
-	if (moment->change == MOMENT_DELETED)
-		fputs(" (deleted)", stdout);
-	inode_mode_text(inode->mode, mode);
-	mode[0] = type_letter(mode);
-	printf("|%" PRIu64 "|%c/%s|%" PRIu32 "|%" PRIu32 "|%" PRIu64 "|%" PRId64 "|%" PRId64 "|%" PRId64 "|%" PRId64 "\n", moment->number, mode[0],
-	       mode, inode->uid, inode->gid, inode->size, inode->atime.sec, inode->mtime.sec, inode->ctime.sec, inode->otime.sec);
+	row_format(row, "|%" PRId64, at->sec);
+	if (row->json)
+		json_time(row->json, name, at);
 }
 
-static void json_inode(struct json_object *line, const struct inode *inode)
+static void put_inode(const struct row *row, const struct inode *inode)
 {
 	char mode[11];
 
-	json_text(line, "type", inode_type_name(inode->mode));
+	row_text(row, "type", NULL, inode_type_name(inode->mode));
 	inode_mode_text(inode->mode, mode);
-	json_text(line, "mode", mode);
-	json_number(line, "uid", inode->uid);
-	json_number(line, "gid", inode->gid);
-	json_number(line, "links", inode->n_links);
-	json_u64(line, "size", inode->size);
-	json_format(line, "flags", "0x%" PRIx64, inode->flags);
-	json_time(line, "atime", &inode->atime);
-	json_time(line, "mtime", &inode->mtime);
-	json_time(line, "ctime", &inode->ctime);
-	json_time(line, "otime", &inode->otime);
+	row_text(row, "mode", NULL, mode);
+	row_format(row, "|%c/%c%s", type_letter(mode), type_letter(mode), mode + 1);
+	row_number(row, "uid", "|", inode->uid);
+	row_number(row, "gid", "|", inode->gid);
+	row_number(row, "links", NULL, inode->n_links);
+	row_u64(row, "size", "|", inode->size);
+	row_value(row, "flags", NULL, "0x%" PRIx64, inode->flags);
+	put_time(row, "atime", &inode->atime);
+	put_time(row, "mtime", &inode->mtime);
+	put_time(row, "ctime", &inode->ctime);
+	put_time(row, "otime", &inode->otime);
 }
 
-static void json_change(struct json_object *line, const struct moment *moment)
+/* In JSON. */
+static void put_change(const struct row *row, const struct moment *moment)
 {
 	static const char *const names[] = { "", "created", "changed", "deleted" };
-	struct json_object *before;
 	char differ[128] = "";
 
-	json_text(line, "change", names[moment->change]);
+	row_text(row, "change", NULL, names[moment->change]);
 	if (moment->change == MOMENT_CHANGED && moment->before) {
 		const unsigned bits = differences(moment->before, moment->inode);
 
@@ -124,31 +116,34 @@ static void json_change(struct json_object *line, const struct moment *moment)
 			if (bits & 1u << i)
 				snprintf(differ + strlen(differ), sizeof(differ) - strlen(differ), "%s%s", differ[0] ? " " : "", fields[i].name);
 		}
-		json_text(line, "differ", differ);
-		before = json_line();
-		json_inode(before, moment->before);
-		json_member(line, "before", before);
+		row_text(row, "differ", NULL, differ);
+
+		const struct row before = row_object(row, "before");
+
+		put_inode(&before, moment->before);
 	}
 }
 
-static void print_json(const struct moment *moment)
-{
-	struct json_object *line = json_line();
-
-	json_u64(line, "subvolume", moment->root);
-	json_in_subvolume(line, moment->subvolume, moment->root);
-	if (moment->path)
-		json_path(line, moment->path, moment->path_len);
-	json_u64(line, "inode", moment->number);
-	if (moment->is_closed)
-		json_flag(line, "authenticated", false);
-	if (moment->change != MOMENT_AS_IT_IS)
-		json_change(line, moment);
-	json_inode(line, moment->inode);
-	json_print(line, stdout);
-}
-
+/* MD5|name|inode|mode_as_string|UID|GID|size|atime|mtime|ctime|crtime */
 void moment_print(const struct moment *moment)
 {
-	(format_is_json() ? print_json : print_body)(moment);
+	const struct row row = row_begin(NULL);
+
+	row_u64(&row, "subvolume", NULL, moment->root);
+	if (row.json) {
+		json_in_subvolume(row.json, moment->subvolume, moment->root);
+		if (moment->path)
+			json_path(row.json, moment->path, moment->path_len);
+	} else {
+		row_words(&row, "0|");
+		put_path(moment);
+		row_words(&row, moment->change == MOMENT_DELETED ? " (deleted)" : "");
+	}
+	row_u64(&row, "inode", "|", moment->number);
+	if (moment->is_closed)
+		row_flag(&row, "authenticated", NULL, false);
+	if (row.json && moment->change != MOMENT_AS_IT_IS)
+		put_change(&row, moment);
+	put_inode(&row, moment->inode);
+	row_end(&row);
 }

@@ -150,44 +150,36 @@ static bool count_block(void *context, struct block *block, bool *descend, struc
 
 static void append_group(void *groups, uint64_t first, uint64_t last, uint64_t n)
 {
-	struct json_object *group = json_line();
+	const struct row group = row_element(groups);
 
-	json_u64(group, "from", first);
-	json_u64(group, "to", last);
-	json_u64(group, "seeks", n);
-	json_append(groups, group);
+	row_u64(&group, "from", NULL, first);
+	row_u64(&group, "to", NULL, last);
+	row_u64(&group, "seeks", NULL, n);
 }
 
 static void print_histogram(const struct row *row, struct seek_histogram *seeks)
 {
-	struct json_object *groups;
+	struct row groups = row_array(row, "seek_histogram");
 
-	if (!row->json) {
+	if (row->json)
+		seek_histogram_groups(seeks, SEEKS_ALL, append_group, &groups);
+	else
 		seek_histogram_print(seeks);
-		return;
-	}
-	groups = json_array();
-	seek_histogram_groups(seeks, SEEKS_ALL, append_group, groups);
-	json_member(row->json, "seek_histogram", groups);
 }
 
 static void print_levels(const struct row *row, const struct tree *tree, const struct stats *stats)
 {
-	struct json_object *levels = row->json ? json_array() : NULL;
+	const struct row levels = row_array(row, "levels");
 
 	for (unsigned level = 0; level <= tree->level; level++) {
-		const struct row one = { .json = row->json ? json_line() : NULL };
+		const struct row one = row_element(&levels);
 
 		row_number(&one, "level", "\n\t\tOn level ", level);
 		row_u64(&one, "nodes", NULL, stats->n_nodes[level]);
 		row_format(&one, ": %8" PRIu64, stats->n_nodes[level]);
 		if (level > 0 && stats->n_nodes[level] > 0)
 			row_format(&one, "  (avg fanout %" PRIu64 ")", stats->n_nodes[level - 1] / stats->n_nodes[level]);
-		if (levels)
-			json_append(levels, one.json);
 	}
-	if (levels)
-		json_member(row->json, "levels", levels);
 }
 
 static void print_stats(const struct tree *tree, const char *name, struct stats *stats)

@@ -8,9 +8,9 @@
 #include <time.h>
 
 #include "cmd/image.h"
-#include "cmd/json.h"
 #include "cmd/operands.h"
 #include "cmd/print.h"
+#include "cmd/value-text.h"
 #include "common/util/escape.h"
 
 struct unfinished_words unfinished_words(const struct crypt_state_tail *state)
@@ -34,12 +34,11 @@ struct unfinished_words unfinished_words(const struct crypt_state_tail *state)
 	return words;
 }
 
-void running_text(pid_t process, char *text, size_t size)
+static const char *running_text(pid_t process, char text[64])
 {
 	if (process)
-		snprintf(text, size, "running now, by process %ld", (long)process);
-	else
-		snprintf(text, size, "running now, by another process");
+		snprintf(text, 64, "running now, by process %ld", (long)process);
+	return process ? text : "running now, by another process";
 }
 
 bool unfinished_error(const struct volume *volume, const char *image, struct error *err)
@@ -66,11 +65,8 @@ bool unfinished_error(const struct volume *volume, const char *image, struct err
 
 	escape_text(image, strlen(image), name, sizeof(name));
 	error_set(err, ERROR_UNFINISHED, "%s: an unfinished conversion is present: %s, started %s", name, words.doing, words.started);
-	if (device_locked_by(volume->device, &process)) {
-		running_text(process, running, sizeof(running));
-		return error_hint(err, "it is %s", running);
-	}
-
+	if (device_locked_by(volume->device, &process))
+		return error_hint(err, "it is %s", running_text(process, running));
 	error_hint(err, "`convert %s` finishes it, %s`convert --status` says more", words.resume, words.can_undo ? "`convert --abort` undoes it, " : "");
 	hint_commands(image, err);
 	return false;
@@ -114,9 +110,8 @@ void unfinished_warn(const struct unfinished *unfinished, const char *image)
 		return;
 	}
 	if (unfinished->status.running) {
-		running_text(unfinished->status.process, running, sizeof(running));
 		printf_warning("an unfinished conversion is present: %s, %u%% done, started %s; %s", words->doing, unfinished->status.percent,
-			       words->started, running);
+			       words->started, running_text(unfinished->status.process, running));
 		return;
 	}
 	word = image_word(image);
@@ -134,26 +129,31 @@ bool unfinished_has(const struct unfinished *unfinished, const struct subvolume_
 	return unfinished->domain && subvolume && domain_has(unfinished->domain, list, subvolume);
 }
 
-void unfinished_status_json(const struct convert_status *status, struct json_object *line)
+void unfinished_put_status(const struct convert_status *status, const struct row *row)
 {
 	const struct unfinished_words words = unfinished_words(&status->state);
+	char size[SIZE_WITH_BYTES], running[64];
 
-	json_text(line, "operation", words.operation);
-	json_text(line, "direction", words.direction);
-	json_moment(line, "started", status->state.start_time);
-	json_number(line, "percent", status->percent);
-	json_flag(line, "running", status->running);
+	row_text(row, "operation", "\noperation:  ", words.operation);
+	row_text(row, "direction", "\ndirection:  ", words.direction);
+	row_text(row, NULL, "\nstarted:    ", words.started);
+	row_moment(row, "started", status->state.start_time);
+	row_number(row, "percent", NULL, status->percent);
+	if (status->state.operation != CRYPT_OP_KEYS)
+		row_format(row, "\ndone:       %u%% of %s of data", status->percent, size_with_bytes(status->state.total, size));
+	row_flag(row, "running", NULL, status->running);
 	if (!status->running)
-		json_format(line, "next", "%s%s", words.resume, status->carries ? " --on-error=continue" : "");
+		row_value(row, "next", NULL, "%s%s", words.resume, status->carries ? " --on-error=continue" : "");
 	else if (status->process)
-		json_number(line, "process", (uint64_t)status->process);
+		row_number(row, "process", NULL, status->process);
+	if (status->running)
+		row_text(row, NULL, "\n", running_text(status->process, running));
 }
 
-void unfinished_json(const struct unfinished *unfinished, struct json_object *line)
+void unfinished_put(const struct unfinished *unfinished, const struct row *row)
 {
-	struct json_object *object = json_line();
+	const struct row in = row_object(row, "conversion");
 
-	if (unfinished->words.operation)
-		unfinished_status_json(&unfinished->status, object);
-	json_member(line, "conversion", object);
+	if (in.json && unfinished->words.operation)
+		unfinished_put_status(&unfinished->status, &in);
 }

@@ -3,6 +3,7 @@
 #ifndef CMD_UNFINISHED_H
 #define CMD_UNFINISHED_H
 
+#include "cmd/row.h"
 #include "common/convert/convert.h"
 #include "common/sealed/domain.h"
 
@@ -19,9 +20,6 @@ struct unfinished_words unfinished_words(const struct crypt_state_tail *state);
 
 /* Replaces the text of an ERROR_UNFINISHED by one that says what is unfinished; as found, not authenticated.  Always false. */
 bool unfinished_error(const struct volume *volume, const char *image, struct error *err);
-
-/* "running now, by process 12"; size 64 is enough. */
-void running_text(pid_t process, char *text, size_t size);
 
 /* What commands that read meanwhile say of it; all zero where there is none. */
 struct unfinished {
@@ -42,9 +40,9 @@ void unfinished_warn(const struct unfinished *unfinished, const char *image);
 /* Is this subvolume being converted?  NULL: not known. */
 bool unfinished_has(const struct unfinished *unfinished, const struct subvolume_list *list, const struct subvolume *subvolume);
 
-/* "conversion": what it is, in a line about something that is being converted. */
-struct json_object;
-void unfinished_status_json(const struct convert_status *status, struct json_object *line);	/* the same members, of what can be read */
-void unfinished_json(const struct unfinished *unfinished, struct json_object *line);
+/* What it is, as lines of text or members. */
+void unfinished_put_status(const struct convert_status *status, const struct row *row);
+/* The same in JSON only, as "conversion": in a line about something that is being converted. */
+void unfinished_put(const struct unfinished *unfinished, const struct row *row);
 
 #endif /* CMD_UNFINISHED_H */
