@@ -13,7 +13,7 @@
 #include "cmd/json.h"
 #include "cmd/print.h"
 #include "cmd/report-lines.h"
-#include "cmd/subvolume-json.h"
+#include "cmd/subvolume-row.h"
 #include "common/util/escape.h"
 #include "common/util/hash64.h"
 #include "common/util/hex.h"

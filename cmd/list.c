@@ -14,7 +14,7 @@
 #include "cmd/operands.h"
 #include "cmd/print.h"
 #include "cmd/source.h"
-#include "cmd/subvolume-json.h"
+#include "cmd/subvolume-row.h"
 #include "cmd/unfinished.h"
 #include "cmd/value-text.h"
 #include "common/util/plural.h"

@@ -14,7 +14,7 @@
 #include "cmd/print.h"
 #include "cmd/show-quota.h"
 #include "cmd/source.h"
-#include "cmd/subvolume-json.h"
+#include "cmd/subvolume-row.h"
 #include "cmd/unfinished.h"
 #include "cmd/value-text.h"
 #include "common/fs/subvolume-label.h"

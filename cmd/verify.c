@@ -15,7 +15,7 @@
 #include "cmd/progress.h"
 #include "cmd/row.h"
 #include "cmd/source.h"
-#include "cmd/subvolume-json.h"
+#include "cmd/subvolume-row.h"
 #include "cmd/unfinished.h"
 #include "common/fs/subvolume-label.h"
 #include "common/sealed/domain-names.h"

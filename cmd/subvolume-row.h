@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What list and show say of a subvolume: in JSON the same members, under the same names. */
-#ifndef CMD_SUBVOLUME_JSON_H
-#define CMD_SUBVOLUME_JSON_H
+#ifndef CMD_SUBVOLUME_ROW_H
+#define CMD_SUBVOLUME_ROW_H
 
 #include "cmd/row.h"
 #include "common/sealed/domain-names.h"
@@ -19,4 +19,4 @@ bool subvolume_encryption(const struct subvolume *subvolume, const struct seal *
 /* Warns of a tag that is wrong, and of a name that is not the one it was sealed under. */
 bool subvolume_seal_warn(const struct subvolume *subvolume, const struct seal *seal, struct error *err) must_use;
 
-#endif /* CMD_SUBVOLUME_JSON_H */
+#endif /* CMD_SUBVOLUME_ROW_H */

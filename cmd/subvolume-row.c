@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A subvolume as a row. */
-#include "cmd/subvolume-json.h"
+#include "cmd/subvolume-row.h"
 
 #include <uuid/uuid.h>
 
