@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A second reader of the sealed format, written from format/README.md alone.
 
-second-reader.py SEALED PASSPHRASE-FILE PLAIN: opens the sealed image of one device with single or DUP chunks, by the passphrase or recovery
-key in the file, checks every MAC of its first domain, decrypts every unit and inline unit, and compares them with the same places of the image
-as it was before sealing.
+second-reader.py SEALED PASSPHRASE-FILE PLAIN [BACKUP]: opens the sealed image of one device with single or DUP chunks, by the passphrase or
+recovery key in the file, checks every MAC of its first domain, decrypts every unit and inline unit, and compares them with the same places of
+the image as it was before sealing. BACKUP is a header backup, which takes the place of the image's header, slots, members and inode flags; if it
+has no slots, the file has the volume key.
 """
 import ctypes
 import hashlib
@@ -183,12 +184,38 @@ def open_any(slots, written):
 SIZES = {3: 24, 5: 64, 7: 32, 8: 16}     # of entries, where all have the same
 
 
+def read_backup(path):
+    """Key offset, payload (None: not in the file) and its SHA-256, of each item of a header backup."""
+    data = open(path, 'rb').read()
+    version, flags, length = u('IIQ', data, 8)
+    n, zero = u('II', data, 48)
+    check(data[:8] == b'BTRCBACK' and version == 2 and flags in (0, 1) and length == len(data) and zero == 0, 'head of the backup')
+    check(hashlib.sha256(data[:-32]).digest() == data[-32:], 'hash of the backup')
+    at, items = 56, []
+    for _ in range(n):
+        offset, length, form = u('QII', data, at)
+        kind, payload = offset >> 44 & 15, data[at + 16:at + 16 + length]
+        check(kind in (0, 1, 2, 3, 8) and form == (flags and kind == 1) and (form == 0 or length == 32), f'item {offset:#x} of the backup')
+        items.append((offset, None, payload) if form else (offset, payload, hashlib.sha256(payload).digest()))
+        at += 16 + length
+    check(at == len(data) - 32 and items == sorted(items, key=lambda item: item[0]) and items[0][0] & (1 << 48) - 1 == 0, 'items of the backup')
+    return items
+
+
 class Domain:
     """Items by kind, in key order, their layout checked."""
 
-    def __init__(self, image):
+    def __init__(self, image, backup=None):
         self.items = {kind: [] for kind in range(9)}
         found = [(key[2], item) for key, item in image.items(image.root) if key[:2] == (CRYPT, 249)]
+        self.hashes = [(offset, hashlib.sha256(item).digest()) for offset, item in found if offset >> 44 & 15 in (1, 2, 3, 8)]
+        if backup:
+            kept = read_backup(backup)
+            check(any(offset >> 48 == kept[0][0] >> 48 for offset, _ in found), 'the backup is of another number')
+            self.hashes = [(offset, digest) for offset, _, digest in kept[1:]]
+            found = [(offset, item) for offset, item in found if offset >> 48 == kept[0][0] >> 48 and offset >> 44 & 15 in (4, 5, 6, 7)]
+            header = kept[0][1]
+            found = sorted(found + [(offset, item) for offset, item, _ in kept if item]) + [(kept[0][0] | (1 << 48) - 1, header)]
         check(found, 'nothing is sealed')
         self.number, low = found[0][0] >> 48, (1 << 48) - 1
         check(self.number > 0, 'domain numbers begin at 1')
@@ -209,7 +236,8 @@ class Domain:
         self.cipher, self.uuid, self.kcv = h[20], h[56:72], h[72:104]
         self.seal, self.items_mac, self.mac = h[192:224], h[224:256], h[256:288]
         lists = {kind: sum(u('H', item, 2)[0] for _, item in self.items[kind]) for kind in (4, 5, 7, 8)}
-        have = [len(self.items[k]) for k in (1, 2, 3)] + [x for k in (4, 5, 7, 8) for x in (len(self.items[k]), lists[k])]
+        self.n_slots = len([1 for offset, _ in self.hashes if offset >> 48 == self.number and offset >> 44 & 15 == 1])
+        have = [self.n_slots] + [len(self.items[k]) for k in (2, 3)] + [x for k in (4, 5, 7, 8) for x in (len(self.items[k]), lists[k])]
         check(list(u('11Q', h, 104)) == have, f'counts of the header: {u("11Q", h, 104)}, there are {have}')
 
     def entries(self, kind):
@@ -335,17 +363,19 @@ def add(total, value):
     return (total + int.from_bytes(value, 'little')) % (1 << 256)
 
 
-def main(sealed_path, passphrase_path, plain_path):
+def main(sealed_path, passphrase_path, plain_path, backup=None):
     image, plain = Image(sealed_path), Image(plain_path)
-    domain = Domain(image)
+    domain = Domain(image, backup)
     secret = open(passphrase_path, 'rb').read()
-    secret = secret[:-1] if secret.endswith(b'\n') else secret
-    volume_key = open_any([item for _, item in domain.items[1]], secret)
+    if domain.n_slots and not domain.items[1]:
+        volume_key = secret
+    else:
+        volume_key = open_any([item for _, item in domain.items[1]], secret[:-1] if secret.endswith(b'\n') else secret)
     check(all(item[20:36] == domain.uuid for _, item in domain.items[1]), 'a slot of another domain')
     keys = Keys(volume_key, domain.uuid)
     check(keys.d(b'key-check') == domain.kcv, 'key check value')
     check(mac(keys.d(b'header'), domain.header[:256]) == domain.mac, 'MAC of the header')
-    vouched = b''.join(struct.pack('<Q', o) + hashlib.sha256(i).digest() for k in (1, 2, 3, 8) for o, i in domain.items[k])
+    vouched = b''.join(struct.pack('<Q', offset) + digest for offset, digest in domain.hashes if offset >> 48 == domain.number)
     check(mac(keys.d(b'header'), b'items' + vouched) == domain.items_mac, 'MAC of the items')
 
     # Units: every block decrypts, and to what was there before.

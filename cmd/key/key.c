@@ -15,7 +15,8 @@
 #include "cmd/value-text.h"
 
 static const struct key_verb *const verbs[] = {
-	&key_verb_list, &key_verb_add, &key_verb_change, &key_verb_remove, &key_verb_label, &key_verb_recovery, &key_verb_in, &key_verb_out, &key_verb_status, &key_verb_export_volume_key,
+	&key_verb_list, &key_verb_add, &key_verb_change, &key_verb_remove, &key_verb_label, &key_verb_recovery, &key_verb_backup, &key_verb_in, &key_verb_out, &key_verb_status,
+	&key_verb_export_volume_key,
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -23,7 +24,7 @@ struct key_options key_options;
 
 static struct {
 	char *keyring, *timeout, *label, *new_slot;
-	int forget, batch, force;
+	int forget, batch, force, no_slots;
 } opt;
 
 static const struct poptOption options[] = {
@@ -33,6 +34,7 @@ static const struct poptOption options[] = {
 	{ "new-key-slot", 0, POPT_ARG_STRING, &opt.new_slot, 0, "add, recovery: into this key slot, not the first free one", "N" },
 	{ "label", 0, POPT_ARG_STRING, &opt.label, 0, "of the key slot, for key list; at most 64 bytes", "TEXT" },
 	{ "force", 0, POPT_ARG_NONE, &opt.force, 0, "change: the key need not be that of the slot; remove: also the last slot", NULL },
+	{ "no-slots", 0, POPT_ARG_NONE, &opt.no_slots, 0, "backup: leave out the key slots, so that only the volume key opens the backup", NULL },
 	{ "keyring", 0, POPT_ARG_STRING, &opt.keyring, 0, "in, out, status: the session (default), user or persistent keyring, or its number", "WHICH" },
 	{ "timeout", 0, POPT_ARG_STRING, &opt.timeout, 0, "in: the kernel forgets the key after so many seconds", "SECONDS" },
 	{ "forget", 0, POPT_ARG_NONE, &opt.forget, 0, "out: remove every trace of the key from the keyring", NULL },
@@ -66,7 +68,7 @@ static bool check_options(const struct key_verb *verb, struct error *err)
 		bool given;
 	} some[] = {
 		{ new_key_given(), 'n', new_key_given() }, { pbkdf_options_given(), 'p', pbkdf_options_given() },
-		{ "--new-key-slot", 'N', opt.new_slot }, { "--label", 'l', opt.label }, { "--force", 'F', opt.force },
+		{ "--new-key-slot", 'N', opt.new_slot }, { "--label", 'l', opt.label }, { "--force", 'F', opt.force }, { "--no-slots", 's', opt.no_slots },
 		{ "--keyring", 'k', opt.keyring }, { "--timeout", 't', opt.timeout }, { "--forget", 'f', opt.forget }, { "--batch-mode", 'q', opt.batch },
 	};
 
@@ -92,6 +94,7 @@ static bool read_options(struct error *err)
 	key_options = (struct key_options){
 		.keyring = opt.keyring ? &keyring : NULL, .timeout = (uint32_t)seconds, .forget = opt.forget, .batch = opt.batch,
 		.slot = key_options_slot(), .new_slot = opt.new_slot ? (int)new_slot : KEY_SLOT_ANY, .label = opt.label, .force = opt.force,
+		.no_slots = opt.no_slots,
 	};
 	return true;
 }

@@ -12,7 +12,7 @@ struct key_verb {
 	bool (*run)(const char *const *operand, struct error *err);	/* operand[0]: IMAGE */
 };
 extern const struct key_verb key_verb_add, key_verb_change, key_verb_remove, key_verb_label, key_verb_recovery;
-extern const struct key_verb key_verb_list, key_verb_in, key_verb_out, key_verb_status, key_verb_export_volume_key;
+extern const struct key_verb key_verb_list, key_verb_in, key_verb_out, key_verb_status, key_verb_export_volume_key, key_verb_backup;
 
 struct key_options {
 	const struct keyring *keyring;	/* --keyring; NULL: not given */
@@ -20,7 +20,7 @@ struct key_options {
 	int slot;			/* --key-slot; KEY_SLOT_ANY: not given */
 	int new_slot;			/* --new-key-slot, the same */
 	const char *label;		/* --label; NULL: not given */
-	bool forget, batch, force;	/* --forget, --batch-mode, --force */
+	bool forget, batch, force, no_slots;	/* --forget, --batch-mode, --force, --no-slots */
 };
 extern struct key_options key_options;	/* as given; valid while a verb runs */
 

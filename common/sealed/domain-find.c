@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/sealed/header-backup.h"
 #include "common/util/array.h"
 #include "common/volume/tolerance.h"
 
@@ -275,4 +276,21 @@ bool domain_find(struct volume *volume, const struct subvolume_list *list, const
 	}
 	*domain = s.found;
 	return true;
+}
+
+bool domain_check_backup(const struct subvolume_list *list, const struct subvolume *subvolume, struct error *err)
+{
+	const struct header_backup *const backup = list->volume->backup;
+	cleanup_domain struct domain *domain = NULL;
+	char name[160];
+
+	if (!backup)
+		return true;
+	if (!domain_find(list->volume, list, subvolume, &domain, err))
+		return false;
+	subvolume_name(list, subvolume->id, name);
+	if (!domain)
+		return error_set(err, ERROR_REFUSED, "a header backup was given, but subvolume %s is not sealed", name);
+	return memcmp(domain->header.domain_uuid, backup->header.domain_uuid, CRYPT_UUID_SIZE) == 0 ||
+	       error_set(err, ERROR_KEY_HEADER, "the header backup belongs to another sealing than subvolume %s", name);
 }

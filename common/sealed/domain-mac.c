@@ -2,6 +2,7 @@
 /* Computes the MACs of the header of a domain and of the items that it vouches for. */
 #include "common/sealed/domain-mac.h"
 
+#include "common/sealed/header-backup.h"
 #include "common/tree/tree.h"
 
 #define ITEMS_LABEL "items"
@@ -11,15 +12,27 @@ static bool header_mac_new(const struct key_schedule *schedule, struct mac **mac
 	return mac_new(schedule, "header", "", 0, mac, err);
 }
 
-static bool add_item(struct mac *mac, const struct tree_iter *iter, struct error *err)
+static void start(struct mac *mac)
 {
-	const struct le64 offset = to_le64(iter->key.offset);
-	uint8_t digest[32];
+	mac_start(mac);
+	mac_update(mac, ITEMS_LABEL, strlen(ITEMS_LABEL));
+}
 
-	if (!crypto_sha256(iter->item.at, iter->item.left, digest, err))
-		return false;
+static void add_hash(struct mac *mac, uint64_t key_offset, const uint8_t *hash)
+{
+	const struct le64 offset = to_le64(key_offset);
+
 	mac_update(mac, &offset, sizeof(offset));
-	mac_update(mac, digest, sizeof(digest));
+	mac_update(mac, hash, 32);
+}
+
+static bool add_item(struct mac *mac, uint64_t key_offset, const struct cursor *payload, struct error *err)
+{
+	uint8_t hash[32];
+
+	if (!crypto_sha256(payload->at, payload->left, hash, err))
+		return false;
+	add_hash(mac, key_offset, hash);
 	return true;
 }
 
@@ -31,7 +44,7 @@ static bool add_items(struct mac *mac, const struct tree *tree, const struct key
 	if (!tree_seek(tree, first, &iter, err))
 		return false;
 	while (iter.valid && key_compare(&iter.key, last) <= 0) {
-		if (!add_item(mac, &iter, err) || !tree_next(&iter, err))
+		if (!add_item(mac, iter.key.offset, &iter.item, err) || !tree_next(&iter, err))
 			return false;
 	}
 	return true;
@@ -48,9 +61,36 @@ bool domain_items_mac(struct volume *volume, uint16_t domain, const struct key_s
 	static_assert(CRYPT_MEMBER == CRYPT_SLOT + 1 && CRYPT_INODE_FLAGS == CRYPT_MEMBER + 1, "one range of keys");
 	if (!tree_open(volume, ROOT_TREE_ID, &tree, err) || !header_mac_new(schedule, &mac, err))
 		return false;
-	mac_start(mac);
-	mac_update(mac, ITEMS_LABEL, strlen(ITEMS_LABEL));
+	start(mac);
 	return add_items(mac, &tree, &first, &last, err) && add_items(mac, &tree, &first_bad, &last_bad, err) && mac_finish(mac, out, err);
+}
+
+struct adding {
+	struct mac *mac;
+	uint32_t slots;
+};
+
+static bool add_of_backup(void *context, const struct crypt_backup_item *item, struct error *err)
+{
+	const struct adding *const adding = context;
+
+	if (item->place.kind == CRYPT_HEADER || (item->place.kind == CRYPT_SLOT && !(item->place.index < 32 && adding->slots >> item->place.index & 1)))
+		return true;
+	if (!item->is_hash)
+		return add_item(adding->mac, item->offset, &item->payload, err);
+	add_hash(adding->mac, item->offset, item->payload.at);
+	return true;
+}
+
+bool header_backup_items_mac(const struct header_backup *backup, const struct key_schedule *schedule, uint32_t slots, uint8_t out[CRYPT_MAC_SIZE],
+			     struct error *err)
+{
+	cleanup_mac struct mac *mac = NULL;
+
+	if (!header_mac_new(schedule, &mac, err))
+		return false;
+	start(mac);
+	return header_backup_items(backup, add_of_backup, &(struct adding){ mac, slots }, err) && mac_finish(mac, out, err);
 }
 
 static bool header_mac(const struct key_schedule *schedule, const struct crypt_header *header, uint8_t out[CRYPT_MAC_SIZE],

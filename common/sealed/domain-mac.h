@@ -15,6 +15,11 @@
 bool domain_items_mac(struct volume *volume, uint16_t domain, const struct key_schedule *schedule, uint8_t out[CRYPT_MAC_SIZE],
 		      struct error *err) must_use;
 
+/* The same over what a header backup has, without the key slots whose bit is not set in slots. */
+bool header_backup_items_mac(const struct header_backup *backup, const struct key_schedule *schedule, uint32_t slots, uint8_t out[CRYPT_MAC_SIZE],
+			     struct error *err) must_use;
+#define HEADER_BACKUP_ALL_SLOTS UINT32_MAX
+
 /* Fills in header->mac, over the bytes of the on-disk header before it. */
 bool crypt_header_seal(const struct key_schedule *schedule, struct crypt_header *header, struct error *err) must_use;
 

@@ -2,7 +2,10 @@
 /* Opens a domain: gets from a passphrase, key file or volume key to a key schedule that its header vouches for. */
 #include "common/sealed/domain.h"
 
+#include <inttypes.h>
+
 #include "common/sealed/domain-mac.h"
+#include "common/sealed/header-backup.h"
 #include "common/util/take.h"
 #include "common/volume/warn.h"
 
@@ -72,7 +75,8 @@ static bool check_copy(const struct domain *d, const struct crypt_header *header
 		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u fails authentication", d->number);
 	if (d->unfinished)
 		return true;
-	if (!domain_items_mac(d->volume, d->number, *schedule, mac, err))
+	if (!(d->backup ? header_backup_items_mac(d->backup, *schedule, HEADER_BACKUP_ALL_SLOTS, mac, err) :
+			  domain_items_mac(d->volume, d->number, *schedule, mac, err)))
 		return false;
 	if (!secret_same(mac, header->items_mac, sizeof(mac)))
 		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u does not vouch for its key slots and subvolumes", d->number);
@@ -125,7 +129,7 @@ bool domain_is_key(const struct domain *domain, const struct secret *volume_key,
 	return true;
 }
 
-bool domain_open_key(struct domain *domain, const struct key_source *key, struct secret **from_slot, struct error *err)
+static bool open_domain(struct domain *domain, const struct key_source *key, struct secret **from_slot, struct error *err)
 {
 	cleanup_secret struct secret *volume_key = NULL;
 
@@ -138,6 +142,41 @@ bool domain_open_key(struct domain *domain, const struct key_source *key, struct
 	if (!open_slot(domain, key, &volume_key, err) || !authenticate(domain, volume_key, err))
 		return false;
 	*from_slot = TAKE(volume_key);
+	return true;
+}
+
+/* The image has a newer header than the backup, as it says. Where the key does not vouch for it, the backup counts. */
+static bool open_backup(struct domain *domain, const struct key_source *key, struct secret **from_slot, struct error *err)
+{
+	struct domain *backup = NULL, image = *domain;
+	struct error why = { 0 };
+
+	if (!domain_read_backup(domain->volume, domain->volume->backup, &backup, &why) || !open_domain(backup, key, from_slot, &why)) {
+		domain_free(backup);
+		return false;
+	}
+	volume_warn(domain->volume, "%s; the header backup is used", err->text);
+	*err = (struct error){ 0 };
+	*domain = *backup;
+	*backup = image;
+	domain_free(backup);
+	return true;
+}
+
+bool domain_open_key(struct domain *domain, const struct key_source *key, struct secret **from_slot, struct error *err)
+{
+	const struct header_backup *const backup = domain->volume->backup;
+	const bool is_newer = backup && !domain->backup && !domain->unfinished &&
+			      memcmp(backup->header.domain_uuid, domain->header.domain_uuid, CRYPT_UUID_SIZE) == 0;
+
+	if (!open_domain(domain, key, from_slot, err)) {
+		if (is_newer && err->kind == ERROR_KEY)
+			return error_hint(err, "the header in the image is newer than the backup, so its key slots count");
+		return is_newer && err->kind == ERROR_KEY_HEADER && open_backup(domain, key, from_slot, err);
+	}
+	if (is_newer)
+		volume_warn(domain->volume, "the header in the image has epoch %" PRIu64 " and is used: the header backup is older and has epoch %" PRIu64,
+			    domain->header.epoch, backup->header.epoch);
 	return true;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/fs/paths-above.h"
+#include "common/sealed/header-backup.h"
 #include "common/util/array.h"
 #include "common/util/take.h"
 #include "common/volume/tolerance.h"
@@ -83,6 +84,13 @@ static bool read_inode_flags(struct domain *d, const struct crypt_place *place, 
 	return crypt_item_end(item, CRYPT_INODE_FLAGS, err);
 }
 
+static bool read_item(struct domain *d, const struct crypt_place *place, struct cursor *item, struct rooms *room, struct error *err)
+{
+	return place->kind == CRYPT_SLOT ? read_slot(d, place, item, room, err)
+	     : place->kind == CRYPT_MEMBER ? read_member(d, place, item, room, err)
+	     : read_inode_flags(d, place, item, room, err);
+}
+
 static bool read_items(struct domain *d, const struct tree *tree, uint64_t *n_flags_items, struct error *err)
 {
 	const struct key first = crypt_key(d->number, CRYPT_SLOT, 0);
@@ -94,11 +102,7 @@ static bool read_items(struct domain *d, const struct tree *tree, uint64_t *n_fl
 		return false;
 	while (iter.valid && crypt_place_of_key(&iter.key, &place) && place.domain == d->number && place.kind <= CRYPT_INODE_FLAGS &&
 	       !place.second_header) {
-		const bool ok = place.kind == CRYPT_SLOT ? read_slot(d, &place, &iter.item, &room, err)
-			      : place.kind == CRYPT_MEMBER ? read_member(d, &place, &iter.item, &room, err)
-			      : read_inode_flags(d, &place, &iter.item, &room, err);
-
-		if (!ok)
+		if (!read_item(d, &place, &iter.item, &room, err))
 			return false;
 		*n_flags_items += place.kind == CRYPT_INODE_FLAGS;
 		if (!tree_next(&iter, err))
@@ -183,7 +187,7 @@ static bool header_fits(const struct domain *d, const struct crypt_header *heade
 		{ "inode flags items", header->n_inode_flags_items, n_flags_items },
 	};
 
-	for (size_t i = 0; i < sizeof(count) / sizeof(count[0]); i++) {
+	for (size_t i = d->backup && d->backup->file.no_slots; i < sizeof(count) / sizeof(count[0]); i++) {
 		if (count[i].said != count[i].found)
 			return error_set(why, ERROR_KEY_HEADER, "the header of sealing %u says %" PRIu64 " %s, but there are %" PRIu64,
 				d->number,
@@ -274,18 +278,27 @@ bool domain_header_has_tag(struct volume *volume, uint16_t number, const struct 
 	return true;
 }
 
-bool domain_read(struct volume *volume, uint16_t number, struct domain **domain, struct error *err)
+static struct domain *domain_new(struct volume *volume, uint16_t number)
 {
-	cleanup_domain struct domain *d = calloc(1, sizeof(*d));
+	struct domain *d = calloc(1, sizeof(*d));
+
+	if (d) {
+		d->volume = volume;
+		d->number = number;
+		d->slot_used = -1;
+	}
+	return d;
+}
+
+static bool read_tree(struct volume *volume, uint16_t number, struct domain **domain, struct error *err)
+{
+	cleanup_domain struct domain *d = domain_new(volume, number);
 	struct error why = { 0 };
 	uint64_t n_flags_items = 0;
 	struct tree tree;
 
 	if (!d)
 		return error_memory(err);
-	d->volume = volume;
-	d->number = number;
-	d->slot_used = -1;
 	if (!tree_open(volume, ROOT_TREE_ID, &tree, err) || !read_copy(d, &tree, 0, &why, err) || !read_copy(d, &tree, 1, &why, err) ||
 	    !read_items(d, &tree, &n_flags_items, err) || !index_members(d, err) || !nest_members(d, err))
 		return false;
@@ -295,4 +308,68 @@ bool domain_read(struct volume *volume, uint16_t number, struct domain **domain,
 		return false;
 	*domain = TAKE(d);
 	return true;
+}
+
+/* --- header backups ---------------------------------------------------------------------- */
+
+struct reading {
+	struct domain *domain;
+	struct rooms room;
+	uint64_t n_flags_items;
+};
+
+static bool take_item(void *context, const struct crypt_backup_item *item, struct error *err)
+{
+	struct reading *const r = context;
+	struct cursor payload = item->payload;
+
+	if (item->is_hash || item->place.kind == CRYPT_HEADER || item->place.kind == CRYPT_BAD_BLOCKS)
+		return true;
+	r->n_flags_items += item->place.kind == CRYPT_INODE_FLAGS;
+	return read_item(r->domain, &item->place, &payload, &r->room, err) || error_prefix(err, "header backup");
+}
+
+bool domain_read_backup(struct volume *volume, const struct header_backup *backup, struct domain **domain, struct error *err)
+{
+	cleanup_domain struct domain *d = domain_new(volume, backup->header.domain);
+	struct reading reading = { .domain = d };
+	struct error why = { 0 };
+
+	if (!d)
+		return error_memory(err);
+	d->backup = backup;
+	d->copy[0] = backup->header;
+	d->copy_valid[0] = true;
+	if (!header_backup_items(backup, take_item, &reading, err) || !index_members(d, err) || !nest_members(d, err))
+		return false;
+	if (!header_fits(d, &backup->header, reading.n_flags_items, &why))
+		return error_set(err, why.kind, "header backup: %s", why.text);
+	d->header = backup->header;
+	*domain = TAKE(d);
+	return true;
+}
+
+bool domain_read(struct volume *volume, uint16_t number, struct domain **domain, struct error *err)
+{
+	const struct header_backup *const backup = volume->backup;
+	struct domain *found = NULL;
+	struct error why = { 0 };
+
+	if (!backup || backup->header.domain != number)
+		return read_tree(volume, number, domain, err);
+	if (!read_tree(volume, number, &found, &why)) {
+		if (error_is_machine(&why))
+			return *err = why, false;
+		return domain_read_backup(volume, backup, domain, err);
+	}
+
+	const bool is_same = memcmp(found->header.domain_uuid, backup->header.domain_uuid, CRYPT_UUID_SIZE) == 0;
+
+	if (is_same && found->header.epoch > backup->header.epoch) {
+		*domain = found;
+		return true;
+	}
+	domain_free(found);
+	return is_same ? domain_read_backup(volume, backup, domain, err) :
+			 error_set(err, ERROR_KEY_HEADER, "the header backup belongs to another sealing than number %u of this image", number);
 }

@@ -22,6 +22,7 @@ struct domain {
 	uint64_t copy_block[2];		/* address of the tree block that has it; 0: not there */
 	bool one_header_bad;		/* one copy is missing, bad or older: only a warning */
 	bool unfinished;		/* from domain_read_unfinished() */
+	const struct header_backup *backup;	/* it was read from there, borrowed; NULL: from the image */
 	struct crypt_slot *slots;
 	size_t n_slots;
 	struct crypt_member *members;	/* by ascending id */
@@ -92,13 +93,20 @@ bool domain_is_unfinished_error(const struct domain *domain, struct error *err);
 bool domain_check_may_seal(struct volume *volume, struct error *err) must_use;
 /* All domain numbers of the filesystem, malloced. */
 bool domain_numbers(struct volume *volume, uint16_t **numbers, size_t *n, struct error *err) must_use;
-/* ERROR_NOT_FOUND if there are no such items; ERROR_KEY_HEADER if no copy of the header fits the items. */
+/*
+ * ERROR_NOT_FOUND if there are no such items; ERROR_KEY_HEADER if no copy of the header fits the items. What volume->backup is of comes from
+ * there, unless the image has a newer header that fits; ERROR_KEY_HEADER if what the image has under that number is something else.
+ */
 bool domain_read(struct volume *volume, uint16_t number, struct domain **domain, struct error *err) must_use;
 /*
  * Reads header and slots from the copies that an unfinished conversion keeps outside the root tree; no members. Tries every mirror.
  * ERROR_STATE if the state in the superblock does not lead there, ERROR_KEY_HEADER if no mirror is intact.
  */
 bool domain_read_unfinished(struct volume *volume, struct domain **domain, struct error *err) must_use;
+/* From a header backup, whatever the image has; the domain borrows it. */
+bool domain_read_backup(struct volume *volume, const struct header_backup *backup, struct domain **domain, struct error *err) must_use;
+/* Is volume->backup, unless it is NULL, of what this subvolume is sealed in? ERROR_KEY_HEADER. */
+bool domain_check_backup(const struct subvolume_list *list, const struct subvolume *subvolume, struct error *err) must_use;
 /* The same if no copy is intact: reads the first readable header and the readable slots beside it. What opens with right MACs is right. */
 bool domain_read_damaged_keys(struct volume *volume, struct domain **domain, struct error *err) must_use;
 /* There are two copies; the second one begins in the middle of the place. */

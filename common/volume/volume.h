@@ -47,6 +47,7 @@ struct volume {
 	struct stripe_tree *stripe_tree;	/* NULL: the filesystem has none */
 	struct overlays *overlays;	/* items shown in addition to those on disk; NULL: none. Freed with the volume by overlays_free() */
 	void (*overlays_free)(struct overlays *overlays);
+	const struct header_backup *backup;	/* for common/sealed, borrowed: what it is of is described by it; NULL: by the root tree alone */
 	struct reporter reporter;	/* hears what was survived, here and in the rooms that read files */
 	struct tolerance tolerance;
 	bool mounted_copy_allowed;	/* still-ours.h */

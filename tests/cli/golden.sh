@@ -44,6 +44,15 @@ if /usr/bin/python3 -c 'import cryptography' 2> /dev/null; then
 	quiet btrfs-crypt key remove recovery.img vault --passphrase-file "$key" -S 0
 	/usr/bin/python3 "$TOP/tests/second-reader.py" recovery.img spaced good-plain.img > out 2>&1 || { bad "the second reader, with a recovery key"; cat out; }
 	grep -q "^units: 16 .*; seal $(sed -n 's/^seal fingerprint: *//p' "$TOP/images/good-sealed.txt")\$" out || { bad "the second reader found another seal"; cat out; }
+	# Header backups: one from before the slot was removed, and one without slots.
+	quiet btrfs-crypt key backup good-sealed.img vault backup
+	quiet btrfs-crypt key backup recovery.img vault no-slots --no-slots
+	quiet btrfs-crypt key export-volume-key recovery.img vault volume-key --passphrase-file recovery --batch-mode
+	while read -r secret file; do
+		/usr/bin/python3 "$TOP/tests/second-reader.py" recovery.img "$secret" good-plain.img "$file" > out 2>&1 || { bad "the second reader, with $file"; cat out; }
+		grep -q "^units: 16 .*; seal $(sed -n 's/^seal fingerprint: *//p' "$TOP/images/good-sealed.txt")\$" out || { bad "the second reader found another seal"; cat out; }
+	done <<< "$key backup
+volume-key no-slots"
 	/usr/bin/python3 "$TOP/tests/second-reader.py" recovery.img "$key" good-plain.img > out 2>&1 && bad "the second reader opens a slot that was removed"
 	sed 's/^\(.\)\(.\)/\2\1/; t; s/^/x/' recovery > swapped
 	cmp -s recovery swapped || { /usr/bin/python3 "$TOP/tests/second-reader.py" recovery.img swapped good-plain.img > out 2>&1 && bad "the second reader takes a mistyped recovery key"; }

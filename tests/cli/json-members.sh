@@ -53,6 +53,7 @@ tell show sealed.img vault
 tell stat sealed.img vault secret.txt
 tell key out sealed.img vault --forget
 tell key export-volume-key sealed.img vault volume-key --passphrase-file "$key" --batch-mode
+tell key backup sealed.img vault header
 tell verify sealed.img vault --passphrase-file "$key" --expect-seal 00000000000000000000000000000000 --progress=json
 tell convert --status disk.img
 tell convert --encrypt --dry-run disk.img vault

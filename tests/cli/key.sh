@@ -165,7 +165,7 @@ END
 expect 2 key status disk.img vault --keyring 2147483647 <<< "btrfs:TAG: absent (Required key not available)"
 expect 1 key frobnicate disk.img vault <<'END'
 ! btrfs-crypt key: frobnicate: unknown verb
-! btrfs-crypt key: hint: VERB is one of list, add, change, remove, label, recovery, in, out, status, export-volume-key
+! btrfs-crypt key: hint: VERB is one of list, add, change, remove, label, recovery, backup, in, out, status, export-volume-key
 END
 expect 1 key list disk.img vault --timeout 5 <<'END'
 ! btrfs-crypt key: key list has no --timeout

@@ -51,6 +51,7 @@ verify-key KEY IMAGE SUB
 key list IMAGE SUB
 key status IMAGE SUB
 key export-volume-key KEY -q IMAGE SUB OUT
+key backup KEY IMAGE SUB OUT.header
 verify IMAGE SUB
 verify KEY IMAGE SUB
 convert --status IMAGE

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "common/sealed/header-backup.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "common/crypto/key-schedule.h"
+#include "common/tree/tree.h"
+#include "common/util/array.h"
+#include "common/util/take.h"
+
+/* --- reading --------------------------------------------------------------------------------------------------------- */
+
+void header_backup_free(struct header_backup *backup)
+{
+	if (!backup)
+		return;
+	free(backup->bytes);
+	free(backup);
+}
+
+bool header_backup_items(const struct header_backup *backup, header_backup_visit visit, void *context, struct error *err)
+{
+	struct crypt_backup at = backup->file;
+	struct crypt_backup_item item, before;
+
+	for (uint32_t i = 0; i < at.n_items; i++) {
+		if (!crypt_backup_next(&at, i > 0 ? &before : NULL, &item, err) || !visit(context, &item, err))
+			return false;
+		before = item;
+	}
+	return crypt_backup_end(&at, err);
+}
+
+static bool take_header(void *context, const struct crypt_backup_item *item, struct error *err)
+{
+	struct header_backup *const backup = context;
+	struct cursor payload = item->payload;
+
+	if (item->place.kind != CRYPT_HEADER)
+		return true;
+	if (!crypt_header_read(&payload, &backup->header, err))
+		return false;
+	if (backup->header.domain != item->place.domain)
+		return error_set(err, ERROR_KEY_HEADER, "header backup: its header belongs to sealing %u, the other items to sealing %u",
+				 backup->header.domain, item->place.domain);
+	return backup->header.state == CRYPT_STATE_SEALED ||
+	       error_set(err, ERROR_KEY_HEADER, "header backup: state is %u, not %u (%s)", backup->header.state, CRYPT_STATE_SEALED,
+			 crypt_state_name(CRYPT_STATE_SEALED));
+}
+
+static bool check_hash(const struct header_backup *backup, size_t len, struct error *err)
+{
+	uint8_t hash[CRYPT_BACKUP_HASH_SIZE];
+
+	if (!crypto_sha256(backup->bytes, len - sizeof(hash), hash, err))
+		return false;
+	return memcmp(hash, backup->file.hash.at, sizeof(hash)) == 0 ||
+	       error_set(err, ERROR_KEY_HEADER, "header backup: its hash is wrong; the file is damaged");
+}
+
+bool header_backup_read(uint8_t *bytes, size_t len, struct header_backup **out, struct error *err)
+{
+	cleanup_header_backup struct header_backup *backup = calloc(1, sizeof(*backup));
+	struct cursor file = { bytes, len, 0 };
+
+	if (!backup) {
+		free(bytes);
+		return error_memory(err);
+	}
+	backup->bytes = bytes;
+	if (!crypt_backup_read(&file, &backup->file, err) || !check_hash(backup, len, err) || !header_backup_items(backup, take_header, backup, err))
+		return false;
+	*out = TAKE(backup);
+	return true;
+}
+
+/* --- making one ------------------------------------------------------------------------------------------------------- */
+
+struct making {
+	struct volume *volume;
+	bool no_slots;
+	uint8_t *bytes;
+	size_t n, room;
+	uint32_t n_items;
+};
+
+static bool put(struct making *m, const void *bytes, size_t len, struct error *err)
+{
+	if (len > CRYPT_BACKUP_MAX - m->n)
+		return error_set(err, ERROR_REFUSED, "the header backup would have more than %u bytes", CRYPT_BACKUP_MAX);
+	while (m->room - m->n < len) {
+		const size_t room = m->room ? 2 * m->room : 1u << 16;
+		uint8_t *const more = realloc(m->bytes, room);
+
+		if (!more)
+			return error_memory(err);
+		m->bytes = more;
+		m->room = room;
+	}
+	memcpy(m->bytes + m->n, bytes, len);
+	m->n += len;
+	return true;
+}
+
+static bool put_item(struct making *m, uint64_t offset, const void *payload, size_t len, bool only_hash, struct error *err)
+{
+	const struct disk_crypt_backup_item disk = {
+		.offset = to_le64(offset), .length = to_le32(only_hash ? CRYPT_BACKUP_HASH_SIZE : (uint32_t)len), .form = to_le32(only_hash ? BACKUP_HASH : BACKUP_PAYLOAD),
+	};
+	uint8_t hash[CRYPT_BACKUP_HASH_SIZE];
+
+	if (only_hash && !crypto_sha256(payload, len, hash, err))
+		return false;
+	m->n_items++;
+	return put(m, &disk, sizeof(disk), err) && put(m, only_hash ? hash : payload, only_hash ? sizeof(hash) : len, err);
+}
+
+/* All items between the two keys. */
+static bool put_items(struct making *m, const struct key *first, const struct key *last, struct error *err)
+{
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct tree tree;
+
+	if (!tree_open(m->volume, ROOT_TREE_ID, &tree, err) || !tree_seek(&tree, first, &iter, err))
+		return false;
+	while (iter.valid && key_compare(&iter.key, last) <= 0) {
+		struct crypt_place place;
+		const bool is_slot = crypt_place_of_key(&iter.key, &place) && place.kind == CRYPT_SLOT;
+
+		if (!put_item(m, iter.key.offset, iter.item.at, iter.item.left, is_slot && m->no_slots, err) || !tree_next(&iter, err))
+			return false;
+	}
+	return true;
+}
+
+static bool put_all(struct making *m, const struct crypt_header *header, struct error *err)
+{
+	const uint16_t domain = header->domain;
+	const struct key own = crypt_key(domain, CRYPT_HEADER, 0);
+	const struct key first = crypt_key(domain, CRYPT_SLOT, 0), last = crypt_key(domain, CRYPT_INODE_FLAGS, CRYPT_INDEX_LAST);
+	const struct key first_bad = crypt_key(domain, CRYPT_BAD_BLOCKS, 0), last_bad = crypt_key(domain, CRYPT_BAD_BLOCKS, CRYPT_INDEX_LAST);
+	struct disk_crypt_backup disk = {
+		.version = to_le32(CRYPT_VERSION),
+		.flags = to_le32(m->no_slots ? CRYPT_BACKUP_NO_SLOTS : 0),
+		.time = to_le64((uint64_t)time(NULL)),
+	};
+	struct disk_crypt_header disk_header;
+	uint8_t hash[CRYPT_BACKUP_HASH_SIZE];
+
+	memcpy(disk.magic, CRYPT_BACKUP_MAGIC, sizeof(disk.magic));
+	memcpy(disk.fsid, m->volume->super.fsid, sizeof(disk.fsid));
+	crypt_header_write(header, &disk_header);
+	if (!put(m, &disk, sizeof(disk), err) || !put_item(m, own.offset, &disk_header, sizeof(disk_header), false, err) ||
+	    !put_items(m, &first, &last, err) || !put_items(m, &first_bad, &last_bad, err))
+		return false;
+	disk.length = to_le64(m->n + sizeof(hash));
+	disk.n_items = to_le32(m->n_items);
+	memcpy(m->bytes, &disk, sizeof(disk));
+	return crypto_sha256(m->bytes, m->n, hash, err) && put(m, hash, sizeof(hash), err);
+}
+
+bool header_backup_encode(struct volume *volume, const struct crypt_header *header, bool no_slots, uint8_t **bytes, size_t *len, struct error *err)
+{
+	struct making m = { .volume = volume, .no_slots = no_slots };
+
+	if (!put_all(&m, header, err)) {
+		free(m.bytes);
+		return false;
+	}
+	*bytes = m.bytes;
+	*len = m.n;
+	return true;
+}
