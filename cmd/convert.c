@@ -312,7 +312,10 @@ static bool run_continue(const char *image, struct key_source *key, const struct
 		return false;
 
 	convert_catch_signals();
-	return convert_continue(volume, goal, key, ui, plan, err);
+	if (convert_continue(volume, goal, key, ui, plan, err))
+		return true;
+	key_hint_rejected(err);
+	return false;
 }
 
 static bool run_status(const char *image, struct error *err)
@@ -324,8 +327,10 @@ static bool run_status(const char *image, struct error *err)
 	if (!image_open_to_convert(image, (struct image_conversion){ .unfinished = true }, &volume, err) || !key_options_read(KEY_IF_GIVEN, NULL, &key, err))
 		return false;
 
-	if (!convert_status(volume, key_options_given() ? &key : NULL, &status, err))
+	if (!convert_status(volume, key_options_given() ? &key : NULL, &status, err)) {
+		key_hint_rejected(err);
 		return false;
+	}
 	convert_print_status(image, &status);
 	if (status.unfinished || status.damaged_primary)
 		command_status = ERROR_UNFINISHED;

@@ -53,6 +53,7 @@ static bool take_look(const struct export_sources *sources, struct export_source
 		return true;
 	if (sources->look_error.kind != ERROR_NONE) {
 		*err = sources->look_error;
+		key_hint_rejected(err);
 		return false;
 	}
 	error_set(err, ERROR_UNFINISHED, "it is being converted");
@@ -81,6 +82,8 @@ static bool open_domain(const struct export_sources *sources, const struct subvo
 	if (key_source_is_empty(&sources->key))
 		return domain_key_open(domain, &ask, opened, NULL, err);
 	*opened = domain_open(domain, &sources->key, err);
+	if (!*opened)
+		key_hint_rejected(err);
 	return *opened;
 }
 

@@ -4,7 +4,6 @@
 
 #include "cmd/command.h"
 #include "cmd/image.h"
-#include "cmd/key-options.h"
 #include "cmd/operands.h"
 
 void hint_help(struct error *err)
@@ -18,6 +17,5 @@ void hints_complete(const char *image, struct error *err)
 	image_hint_damage(err);
 	hint_directory(image, err);
 	hint_commands(image, err);
-	key_hint_rejected(err);
 	hint_help(err);
 }

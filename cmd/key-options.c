@@ -22,7 +22,6 @@ static struct {
 	uint64_t size, offset, fd, slot;
 } number;
 
-static bool was_read;	/* an error about the key is then not about reading it */
 static bool any_slot;	/* all slots were tried, whatever --key-slot says */
 
 #define KEY_FILE(letter) { "key-file", letter, POPT_ARG_STRING, &opt.key_file, 0, "the exact bytes of FILE (-: standard input) are the secret", "FILE" }
@@ -142,8 +141,7 @@ bool key_options_read(unsigned how, const char *prompt, struct key_source *key, 
 	wanted.prompt = prompt;
 	if (wanted.asks_twice && opt.slot)
 		return error_set(err, ERROR_USAGE, "--key-slot chooses among slots that exist already: not with --encrypt");
-	was_read = key_source_read(&wanted, key, err);
-	return was_read;
+	return key_source_read(&wanted, key, err);
 }
 
 void key_warn_carriage_return(const struct key_source *key)
@@ -158,6 +156,5 @@ void key_hint_rejected(struct error *err)
 {
 	const struct key_wanted wanted = wanted_by_options();
 
-	if (was_read)
-		key_source_hint(&wanted, err);
+	key_source_hint(&wanted, err);
 }

@@ -30,21 +30,31 @@ static bool will_ask(const struct domain_key_ask *ask)
 	       !format_is_json();
 }
 
+static void note_once(bool *was_told, const char *text)
+{
+	if (!*was_told)
+		print_note(NULL, text);
+	*was_told = true;
+}
+
 /* The key is of no use any more, or is not where it has to be. */
 static bool tell_gone(const struct domain_key_ask *ask, enum keyring_state state, struct error *err)
 {
 	static bool was_told;
 
-	if (ask->need == DOMAIN_KEY_NEEDED && !will_ask(ask))
-		return error_set(err, ERROR_KEY, "%s", keyring_state_text(state));
-	if (!was_told)
-		print_note(NULL, keyring_state_text(state));
-	was_told = true;
+	if (ask->need == DOMAIN_KEY_NEEDED && !will_ask(ask)) {
+		error_set(err, ERROR_KEY, "%s", keyring_state_text(state));
+		if (ask->from != DOMAIN_KEY_ONE_KEYRING)
+			error_hint(err, "give the key by an option, or to the keyring again by `key in`; --no-keyring leaves keyrings out");
+		return false;
+	}
+	note_once(&was_told, keyring_state_text(state));
 	return true;
 }
 
 static bool read_keyring(const struct domain *domain, const struct domain_key_ask *ask, struct key_source *key, struct error *err)
 {
+	static bool was_told;
 	const bool one = ask->from == DOMAIN_KEY_ONE_KEYRING;
 	struct keyring_found found;
 
@@ -54,6 +64,8 @@ static bool read_keyring(const struct domain *domain, const struct domain_key_as
 		return false;
 	if (found.state == KEYRING_PRESENT)
 		return true;
+	if (found.session_is_revoked)
+		note_once(&was_told, "the session keyring has been revoked: no key in it can be used, but `key in --keyring user` takes another one");
 	return (found.state != KEYRING_REVOKED && found.state != KEYRING_EXPIRED && !one) || tell_gone(ask, found.state, err);
 }
 
@@ -78,6 +90,7 @@ static bool open_once(struct domain *domain, const struct domain_key_ask *ask, c
 		return true;
 	if (err->kind == ERROR_KEY && ask->rejected)
 		error_set(err, ERROR_KEY, "%s", ask->rejected);
+	key_hint_rejected(err);
 	return false;
 }
 

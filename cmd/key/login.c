@@ -86,45 +86,55 @@ static bool run_in(const char *const *operand, struct error *err)
 
 static const struct keyring everywhere[] = { { .kind = KEYRING_SESSION }, { .kind = KEYRING_USER }, { .kind = KEYRING_PERSISTENT } };
 
-static bool forget(const char *name, unsigned *n, struct error *err)
+static bool forget(const struct domain *domain, unsigned *n, struct error *err)
 {
 	struct error ignored = { 0 };
 
 	*n = 0;
 	if (key_options.keyring)
-		return keyring_forget(key_options.keyring, name, n, err);
+		return domain_keyring_forget(domain, key_options.keyring, n, err);
 	for (size_t i = 0; i < sizeof(everywhere) / sizeof(everywhere[0]); i++) {
 		unsigned one;
 
 		/* A session may have no persistent keyring. */
-		if (keyring_forget(&everywhere[i], name, &one, &ignored))
+		if (domain_keyring_forget(domain, &everywhere[i], &one, &ignored))
 			*n += one;
 	}
 	return true;
 }
 
+/* It may be in several keyrings. *found: what is left of it. */
+static bool revoke(const struct domain *domain, unsigned *n, struct keyring_found *found, struct error *err)
+{
+	for (*n = 0; ; (*n)++) {
+		cleanup_secret struct secret *volume_key = NULL;
+
+		if (!domain_keyring_find(domain, key_options.keyring, found, &volume_key, err))
+			return false;
+		if (found->state != KEYRING_PRESENT)
+			return true;
+		if (!keyring_revoke(found->serial, err))
+			return false;
+	}
+}
+
 static bool run_out(const char *const *operand, struct error *err)
 {
 	cleanup_key_target struct key_target target = { 0 };
-	cleanup_secret struct secret *volume_key = NULL;
 	char name[DOMAIN_KEY_NAME_SIZE];
 	struct keyring_found found;
-	unsigned n = 0;
+	unsigned n_revoked, n = 0;
 
-	if (!key_target_open(operand, &target, err) ||
-	    !domain_keyring_find(target.domain, key_options.keyring, &found, &volume_key, err))
+	if (!key_target_open(operand, &target, err) || !revoke(target.domain, &n_revoked, &found, err) ||
+	    (key_options.forget && !forget(target.domain, &n, err)))
 		return false;
 	domain_key_name(target.domain, name);
-	if (found.state == KEYRING_PRESENT && !keyring_revoke(found.serial, err))
-		return false;
-	if (key_options.forget && !forget(name, &n, err))
-		return false;
-	if (found.state != KEYRING_PRESENT && n == 0)
+	if (n_revoked + n == 0)
 		return error_set(err, ERROR_KEY, "%s", keyring_state_text(found.state));
 	if (format_is_json()) {
 		struct json_object *line = line_of("out", &target);
 
-		json_flag(line, "revoked", found.state == KEYRING_PRESENT);
+		json_flag(line, "revoked", n_revoked > 0);
 		json_number(line, "forgotten", n);
 		json_print(line, stdout);
 	} else {

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <keyutils.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/util/number.h"
@@ -91,6 +92,14 @@ static key_serial_t open_keyring(const struct keyring *keyring)
 	}
 }
 
+/* What is in no keyring of this process can be found, but not be read. The link ends with the process. */
+static key_serial_t use_keyring(const struct keyring *keyring)
+{
+	const key_serial_t id = open_keyring(keyring);
+
+	return id >= 0 && keyctl_link(id, KEY_SPEC_PROCESS_KEYRING) < 0 ? -1 : id;
+}
+
 static bool no_keyring(const struct keyring *keyring, int number, struct error *err)
 {
 	char name[32];
@@ -136,7 +145,7 @@ static bool read_payload(key_serial_t serial, size_t size, struct secret **paylo
 static bool look_in(const struct keyring *keyring, const char *name, size_t size, keyring_accept *accept, void *context,
 		    struct keyring_found *found, struct secret **payload, struct error *err)
 {
-	const key_serial_t id = open_keyring(keyring);
+	const key_serial_t id = use_keyring(keyring);
 	cleanup_secret struct secret *read = NULL;
 	key_serial_t serial;
 	bool right;
@@ -144,10 +153,13 @@ static bool look_in(const struct keyring *keyring, const char *name, size_t size
 	*found = (struct keyring_found){ .state = KEYRING_ABSENT, .keyring = *keyring };
 	if (id < 0) {
 		found->state = state_of(errno);
+		/* That says nothing of a key. */
+		found->session_is_revoked = found->state == KEYRING_REVOKED && keyring->kind == KEYRING_SESSION;
+		found->state = found->state == KEYRING_NO_KERNEL ? KEYRING_NO_KERNEL : KEYRING_ABSENT;
 		return true;
 	}
-	/* What is in no keyring of this process can be found, but not be read. The link ends with the process. */
-	if (keyctl_link(id, KEY_SPEC_PROCESS_KEYRING) < 0 || (serial = (key_serial_t)keyctl_search(id, KEY_TYPE, name, 0)) < 0) {
+	serial = (key_serial_t)keyctl_search(id, KEY_TYPE, name, 0);
+	if (serial < 0) {
 		found->state = state_of(errno);
 		return true;
 	}
@@ -174,15 +186,17 @@ bool keyring_find(const char *name, const struct keyring *only, size_t size, key
 
 	*found = (struct keyring_found){ .state = KEYRING_NO_KERNEL };
 	*payload = NULL;
-	if (only && open_keyring(only) < 0)
+	if (only && use_keyring(only) < 0)
 		return no_keyring(only, errno, err);
 	for (size_t i = 0; i < n && found->state != KEYRING_PRESENT; i++) {
 		struct keyring_found one;
 
 		if (!look_in(only ? only : &all[i], name, size, accept, context, &one, payload, err))
 			return false;
+		one.session_is_revoked |= found->session_is_revoked;
 		if (one.state > found->state)
 			*found = one;
+		found->session_is_revoked = one.session_is_revoked;
 	}
 	return true;
 }
@@ -255,22 +269,54 @@ static bool has_name(const struct listed *listed, const char *name)
 	       (listed->name[len] == '\0' || (listed->name[len] == ':' && listed->name[len + 1] == '\0'));
 }
 
-/* A key that was revoked can be neither searched for nor described, so it is looked up in the kernel's list. */
-bool keyring_forget(const struct keyring *keyring, const char *name, unsigned *n, struct error *err)
+/* The kernel would unlink whatever key of the same name is there, so it is looked for by its serial number. */
+static bool is_in(key_serial_t serial, key_serial_t keyring)
 {
-	const key_serial_t id = open_keyring(keyring);
-	FILE *keys = fopen("/proc/keys", "re");
+	void *serials = NULL;
+	const long len = keyctl_read_alloc(keyring, &serials);
+	bool is = false;
+
+	for (long at = 0; at + (long)sizeof(serial) <= len; at += sizeof(serial))
+		is |= memcmp((const char *)serials + at, &serial, sizeof(serial)) == 0;
+	free(serials);
+	return is;
+}
+
+static bool may_forget(key_serial_t serial, size_t size, keyring_accept *accept, void *context, bool *may, struct error *err)
+{
+	cleanup_secret struct secret *payload = NULL;
+	enum keyring_state state = KEYRING_ABSENT;
+
+	if (!read_payload(serial, size, &payload, &state, err))
+		return false;
+	*may = state == KEYRING_REVOKED || state == KEYRING_EXPIRED;
+	return !payload || accept(context, payload, may, err);
+}
+
+/* A key that was revoked can be neither searched for nor described, so it is looked up in the kernel's list. */
+bool keyring_forget(const struct keyring *keyring, const char *name, size_t size, keyring_accept *accept, void *context, unsigned *n,
+		    struct error *err)
+{
+	const key_serial_t id = use_keyring(keyring);
+	const int number = errno;
 	struct listed listed;
+	FILE *keys;
+	bool ok = true;
 
 	*n = 0;
-	if (id >= 0 && keys) {
-		while (next_listed(keys, &listed))
-			*n += has_name(&listed, name) && keyctl_unlink(listed.serial, id) == 0;
-	}
+	if (id < 0)
+		return no_keyring(keyring, number, err);
+	keys = fopen("/proc/keys", "re");
 	if (!keys)
 		return error_system(err, "/proc/keys");
+	while (ok && next_listed(keys, &listed)) {
+		bool may = false;
+
+		ok = !has_name(&listed, name) || !is_in(listed.serial, id) || may_forget(listed.serial, size, accept, context, &may, err);
+		*n += ok && may && keyctl_unlink(listed.serial, id) == 0;
+	}
 	fclose(keys);
-	return id >= 0 || no_keyring(keyring, errno, err);
+	return ok;
 }
 
 void keyring_expiry(int32_t serial, char text[KEYRING_EXPIRY_SIZE])

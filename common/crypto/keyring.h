@@ -20,9 +20,9 @@ const char *keyring_name(const struct keyring *keyring, char text[32]);
 enum keyring_state {
 	KEYRING_NO_KERNEL,	/* this kernel has no keyrings, or does not let this process use them */
 	KEYRING_ABSENT,
-	KEYRING_EXPIRED,
-	KEYRING_REVOKED,
 	KEYRING_OTHER,		/* a key of that name is there, but it is another one */
+	KEYRING_EXPIRED,	/* a key of that name; nobody can read it, so it may be another one */
+	KEYRING_REVOKED,	/* likewise */
 	KEYRING_PRESENT,
 };
 /* What the kernel says of a key in this state, as keyctl(1) prints it: "Key has been revoked". "" for KEYRING_PRESENT. */
@@ -33,6 +33,7 @@ struct keyring_found {
 	enum keyring_state state;
 	int32_t serial;		/* KEYRING_PRESENT */
 	struct keyring keyring;	/* where */
+	bool session_is_revoked;	/* the session keyring itself: no key in it can be used */
 };
 
 /* Is this the key that is looked for? There may be others with its name. */
@@ -54,8 +55,12 @@ bool keyring_add(const struct keyring *keyring, const char *name, const struct s
 		 struct error *err) must_use;
 /* Nobody can read it any more; it stays there as revoked. */
 bool keyring_revoke(int32_t serial, struct error *err) must_use;
-/* Removes every link to a key of this name, whatever its state, from the keyring. *n: how many there were. */
-bool keyring_forget(const struct keyring *keyring, const char *name, unsigned *n, struct error *err) must_use;
+/*
+ * Removes every link to a key of this name and size that is accepted from the keyring, and to those that were revoked or have expired: they
+ * cannot be read, so they may be another's, but nobody can use them. *n: how many there were.
+ */
+bool keyring_forget(const struct keyring *keyring, const char *name, size_t size, keyring_accept *accept, void *context, unsigned *n,
+		    struct error *err) must_use;
 
 /* When it expires, as /proc/keys has it: "perm", "59s", "3h", "expd". "" if it cannot be seen there. */
 #define KEYRING_EXPIRY_SIZE 8

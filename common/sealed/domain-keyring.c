@@ -14,3 +14,11 @@ bool domain_keyring_find(const struct domain *domain, const struct keyring *only
 	domain_key_name(domain, name);
 	return keyring_find(name, only, KEY_SOURCE_VOLUME_KEY_SIZE, accept, (void *)domain, found, volume_key, err);
 }
+
+bool domain_keyring_forget(const struct domain *domain, const struct keyring *keyring, unsigned *n, struct error *err)
+{
+	char name[DOMAIN_KEY_NAME_SIZE];
+
+	domain_key_name(domain, name);
+	return keyring_forget(keyring, name, KEY_SOURCE_VOLUME_KEY_SIZE, accept, (void *)domain, n, err);
+}

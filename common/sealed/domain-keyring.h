@@ -12,5 +12,7 @@
  */
 bool domain_keyring_find(const struct domain *domain, const struct keyring *only, struct keyring_found *found, struct secret **volume_key,
 			 struct error *err) must_use;
+/* keyring_forget() for such keys. */
+bool domain_keyring_forget(const struct domain *domain, const struct keyring *keyring, unsigned *n, struct error *err) must_use;
 
 #endif /* COMMON_SEALED_DOMAIN_KEYRING_H */

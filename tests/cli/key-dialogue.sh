@@ -19,6 +19,18 @@ changed() { rm -f disk.img.sum; unchanged disk.img; grep -qE 'sesame|simsim' sho
 quiet btrfs-crypt convert --encrypt disk.img vault --passphrase-file passphrase $cheap
 unchanged disk.img
 
+# --- a key that was revoked in the keyring: that is said, once, and then it is asked for -----------------------------------
+quiet btrfs-crypt key in disk.img vault --passphrase-file passphrase
+quiet btrfs-crypt key out disk.img vault
+for command in "verify disk.img vault" "cat disk.img vault secret.txt" "convert --decrypt --dry-run disk.img vault"; do
+	on_terminal "$asks" "wrong" "$asks" "open sesame" -- btrfs-crypt $command
+	[ $? -eq 0 ] && head -n 1 shown | grep -qx "btrfs-crypt ${command%% *}: note: Key has been revoked" && [ "$(grep -c 'revoked' shown)" = 1 ] || { bad "$command with a revoked key: status $?"; cat shown; }
+	on_terminal "$asks" "open sesame" -- btrfs-crypt $command --no-keyring
+	[ $? -eq 0 ] && ! grep -q 'revoked' shown || { bad "$command --no-keyring with a revoked key"; cat shown; }
+	same
+done
+quiet btrfs-crypt key out disk.img vault --forget
+
 # --- add, change ---------------------------------------------------------------------------------------------------------
 on_terminal "$asks" "open sesame" "$asks_new" "iftah ya simsim" "$again" "iftah ya samsam" -- btrfs-crypt key add disk.img vault $cheap
 [ $? -eq 2 ] && grep -q 'two passphrases differ' shown || { bad "two different passphrases"; cat shown; }

@@ -126,21 +126,45 @@ expect 0 key out disk.img vault <<< "key 'btrfs:TAG' has been revoked"
 expect 2 key status disk.img vault <<< "btrfs:TAG: revoked (Key has been revoked)"
 reason revoked "Key has been revoked"
 expect 2 key out disk.img vault <<< "! btrfs-crypt key: Key has been revoked"
-expect 2 verify disk.img vault <<< "! btrfs-crypt verify: Key has been revoked"
-expect 2 convert --decrypt disk.img vault <<< "! btrfs-crypt convert: Key has been revoked"
+gone_hint="give the key by an option, or to the keyring again by \`key in\`; --no-keyring leaves keyrings out"
+for command in "verify disk.img vault" "convert --decrypt disk.img vault" "key remove disk.img vault -S 0" "key add disk.img vault --new-key-file wrong"; do
+	expect 2 $command <<END
+! btrfs-crypt ${command%% *}: Key has been revoked
+! btrfs-crypt ${command%% *}: hint: $gone_hint
+END
+done
+expect 0 verify-key disk.img vault --key-file key <<< "key matches: aes-256-gcm@btrfs:TAG (slot 0)"
+expect 2 verify disk.img vault --no-keyring <<'END'
+! btrfs-crypt verify: a key is needed, but standard input is not a terminal to ask on
+! btrfs-crypt verify: hint: give --key-file, --passphrase-file or --passphrase-fd
+END
+btrfs-crypt ls disk.img vault > out 2> err && grep -q 'ls: note: Key has been revoked' err && grep -q 'not authenticated' err || bad "ls with a revoked key"
 expect 2 cat disk.img vault secret.txt <<'END'
 ! btrfs-crypt cat: note: Key has been revoked
 ! btrfs-crypt cat: secret.txt: sealed or not authenticated, and no key was given
 ! btrfs-crypt cat: hint: give the key, or --ciphertext for what is on the disk
 END
+# It can be given again, also beside one of the user keyring; `key out` leaves none.
+quiet btrfs-crypt key in disk.img vault --key-file key
+quiet btrfs-crypt key in disk.img vault --key-file key --keyring user
+quiet btrfs-crypt verify disk.img vault
+expect 0 key out disk.img vault --keyring user <<< "key 'btrfs:TAG' has been revoked"
+quiet btrfs-crypt verify disk.img vault
+quiet btrfs-crypt key in disk.img vault --key-file key --keyring user
+expect 0 key out disk.img vault <<< "key 'btrfs:TAG' has been revoked"
+expect 2 key status disk.img vault <<< "btrfs:TAG: revoked (Key has been revoked)"
 expect 0 key out disk.img vault --forget <<< "key 'btrfs:TAG' has been forgotten"
 expect 2 key status disk.img vault <<< "btrfs:TAG: absent (Required key not available)"
+expect 2 key out disk.img vault --forget <<< "! btrfs-crypt key: Required key not available"
 
 quiet btrfs-crypt key in disk.img vault --key-file key --timeout 1
 while btrfs-crypt key status disk.img vault > log; do sleep 0.2; done
 expect 2 key status disk.img vault <<< "btrfs:TAG: expired (Key has expired)"
 reason expired "Key has expired"
-expect 2 verify disk.img vault <<< "! btrfs-crypt verify: Key has expired"
+expect 2 verify disk.img vault <<END
+! btrfs-crypt verify: Key has expired
+! btrfs-crypt verify: hint: $gone_hint
+END
 expect 0 key out disk.img vault --forget <<< "key 'btrfs:TAG' has been forgotten"
 
 # The user keyring, to which this session has no link; a key of somebody else with the same name before it; a time limit.
@@ -154,7 +178,11 @@ expect 0 cat disk.img vault secret.txt <<< "the combination is 17-4-36"
 shows "$(serial @u)" "\"keyring_state\":\"present\",\"keyring_serial\":$(serial @u)"
 expect 0 key status disk.img vault <<< "btrfs:TAG: present, serial N in the user keyring, expires in SOON"
 expect 9 key in disk.img vault --key-file key <<< "! btrfs-crypt key: the session keyring has another key named btrfs:TAG already"
-expect 0 key out disk.img vault --forget --format json <<< '{"record":"out","path":"vault","key_tag":"btrfs:TAG","revoked":true,"forgotten":2}'
+expect 0 key out disk.img vault --forget --format json <<< '{"record":"out","path":"vault","key_tag":"btrfs:TAG","revoked":true,"forgotten":1}'
+serial > log || bad "the key of somebody else is gone"
+expect 2 key out disk.img vault --forget <<< "! btrfs-crypt key: Required key not available"
+serial > log || bad "the key of somebody else is gone"
+keyctl unlink "$(serial)" @s
 
 # Where no keyring can be used
 keyctl new_session > log 2>&1
@@ -162,7 +190,45 @@ expect 1 key in disk.img vault --key-file key --keyring nowhere <<'END'
 ! btrfs-crypt key: a keyring is session, user, persistent or a serial number, not nowhere
 ! btrfs-crypt key: hint: see btrfs-crypt key --help
 END
-expect 2 key status disk.img vault --keyring 2147483647 <<< "btrfs:TAG: absent (Required key not available)"
+for command in "key status disk.img vault" "key in disk.img vault --key-file key" "key out disk.img vault --forget" "verify-key disk.img vault"; do
+	expect 2 $command --keyring 2147483647 <<< "! btrfs-crypt ${command%% *}: the keyring 2147483647 cannot be used: Required key not available"
+done
+# A session keyring that is revoked stops nobody.
+revoked() { keyctl session - sh -c 'keyctl revoke @s; exec "$@"' - btrfs-crypt "$@"; }
+FILTER="$FILTER; /Joined session keyring/d"
+note='the session keyring has been revoked: no key in it can be used, but `key in --keyring user` takes another one'
+transcript 2 revoked verify disk.img vault <<END
+! btrfs-crypt verify: note: $note
+! btrfs-crypt verify: a key is needed, but standard input is not a terminal to ask on
+! btrfs-crypt verify: hint: give --key-file, --passphrase-file or --passphrase-fd
+END
+transcript 0 revoked verify-key disk.img vault --key-file key <<< "key matches: aes-256-gcm@btrfs:TAG (slot 0)"
+transcript 2 revoked key status disk.img vault <<< "btrfs:TAG: absent (Required key not available)"
+transcript 2 revoked key in disk.img vault --key-file key <<'END'
+! btrfs-crypt key: the session keyring cannot be used: Key has been revoked
+! btrfs-crypt key: hint: where a login has no session keyring, --keyring user takes that of the user
+END
+revoked list disk.img > out 2>&1 || bad "list with a revoked session keyring"
+quiet revoked key in disk.img vault --key-file key --keyring user
+quiet revoked verify disk.img vault
+quiet btrfs-crypt key out disk.img vault --forget
+# Somebody who is not root, with an image of his own: he finds what is in the session, and what is in his own keyring, but not the keyring of root.
+if command -v setpriv > log; then
+	mkdir his && chmod 711 . && cp --sparse=always disk.img his/disk.img && cp key his/key && chown -R 65534:65534 his && chmod 700 his
+	cp "$(command -v btrfs-crypt)" his/btrfs-crypt
+	as_him() { (cd his && setpriv --reuid=65534 --regid=65534 --clear-groups ./btrfs-crypt "$@"); }
+	quiet btrfs-crypt key in disk.img vault --key-file key
+	transcript 0 as_him cat disk.img vault secret.txt <<< "the combination is 17-4-36"
+	quiet btrfs-crypt key out disk.img vault --forget
+	quiet btrfs-crypt key in disk.img vault --key-file key --keyring user
+	transcript 2 as_him key status disk.img vault <<< "btrfs:TAG: absent (Required key not available)"
+	quiet as_him key in disk.img vault --key-file key --keyring user
+	transcript 0 as_him cat disk.img vault secret.txt <<< "the combination is 17-4-36"
+	quiet as_him key out disk.img vault --forget
+	transcript 2 as_him key status disk.img vault <<< "btrfs:TAG: absent (Required key not available)"
+	expect 0 cat disk.img vault secret.txt <<< "the combination is 17-4-36"
+	quiet btrfs-crypt key out disk.img vault --forget
+fi
 expect 1 key frobnicate disk.img vault <<'END'
 ! btrfs-crypt key: frobnicate: unknown verb
 ! btrfs-crypt key: hint: VERB is one of list, add, change, remove, label, recovery, backup, in, out, status, export-volume-key

@@ -33,20 +33,6 @@ static int set_up(void **state)
 	return secret_init(&err) && secret_random(SIZE, &mine, &err) && secret_random(SIZE, &other, &err) ? 0 : -1;
 }
 
-static int tear_down(void **state)
-{
-	struct error err;
-	unsigned n;
-
-	(void)state;
-	secret_free(mine);
-	secret_free(other);
-	mine = other = NULL;
-	return keyring_forget(&user, name, &n, &err) ? 0 : -1;
-}
-
-#define NEEDS_KEYRINGS() do { if (!mine) { print_message("this kernel has no keyrings for us\n"); skip(); } } while (0)
-
 static bool accept_mine(void *context, const struct secret *payload, bool *right, struct error *err)
 {
 	(void)context;
@@ -54,6 +40,21 @@ static bool accept_mine(void *context, const struct secret *payload, bool *right
 	*right = secret_equal(payload, mine);
 	return true;
 }
+
+static int tear_down(void **state)
+{
+	struct error err = { 0 };
+	unsigned n;
+	const bool ok = !mine || keyring_forget(&user, name, SIZE, accept_mine, NULL, &n, &err);
+
+	(void)state;
+	secret_free(mine);
+	secret_free(other);
+	mine = other = NULL;
+	return ok ? 0 : -1;
+}
+
+#define NEEDS_KEYRINGS() do { if (!mine) { print_message("this kernel has no keyrings for us\n"); skip(); } } while (0)
 
 static struct keyring_found look(const struct keyring *only)
 {
@@ -97,7 +98,7 @@ static void test_from_adding_to_forgetting(void **state)
 
 	ok(keyring_revoke(serial, &err), &err);
 	assert_int_equal(look(NULL).state, KEYRING_REVOKED);
-	ok(keyring_forget(&session, name, &n, &err), &err);
+	ok(keyring_forget(&session, name, SIZE, accept_mine, NULL, &n, &err), &err);
 	assert_int_equal(n, 1);
 	assert_int_equal(look(NULL).state, KEYRING_ABSENT);
 }
@@ -144,6 +145,74 @@ static void test_same_name(void **state)
 	assert_non_null(strstr(err.text, "session keyring has another key named"));
 }
 
+/* Ours goes, also where it cannot be read any more; that of somebody else stays. */
+static void test_forgetting(void **state)
+{
+	static const uint8_t longer[SIZE + 1] = { 1 };
+	struct error err = { 0 };
+	unsigned n;
+
+	(void)state;
+	NEEDS_KEYRINGS();
+
+	const int32_t theirs = add(&session, other, 0);
+
+	add(&user, mine, 0);
+	for (int round = 0; round < 2; round++) {
+		ok(keyring_forget(&session, name, SIZE, accept_mine, NULL, &n, &err), &err);
+		assert_int_equal(n, 0);
+	}
+	assert_int_equal(keyctl_search(KEY_SPEC_SESSION_KEYRING, "user", name, 0), theirs);
+	assert_int_equal(look(NULL).state, KEYRING_PRESENT);
+	ok(keyring_forget(&user, name, SIZE, accept_mine, NULL, &n, &err), &err);
+	assert_int_equal(n, 1);
+	assert_int_equal(look(NULL).state, KEYRING_OTHER);
+
+	assert_true(add_key("user", name, longer, sizeof(longer), KEY_SPEC_SESSION_KEYRING) >= 0);
+	ok(keyring_forget(&session, name, SIZE, accept_mine, NULL, &n, &err), &err);
+	assert_int_equal(n, 0);
+	assert_int_equal(keyctl_search(KEY_SPEC_SESSION_KEYRING, "user", name, 0), theirs);
+
+	/* Nobody can tell any more whose that was, or use it. */
+	ok(keyring_revoke(theirs, &err), &err);
+	ok(keyring_forget(&session, name, SIZE, accept_mine, NULL, &n, &err), &err);
+	assert_int_equal(n, 1);
+	assert_int_equal(look(NULL).state, KEYRING_ABSENT);
+}
+
+/* A key that is of no use any more is told of before one that is somebody else's. */
+static void test_revoked_behind_another(void **state)
+{
+	struct error err = { 0 };
+
+	(void)state;
+	NEEDS_KEYRINGS();
+	add(&session, other, 0);
+	ok(keyring_revoke(add(&user, mine, 0), &err), &err);
+	assert_int_equal(look(NULL).state, KEYRING_REVOKED);
+}
+
+/* Its keys are gone with it, but those of the user are not. */
+static void test_revoked_session(void **state)
+{
+	struct secret *payload = NULL;
+	struct keyring_found found;
+	struct error err = { 0 };
+
+	(void)state;
+	NEEDS_KEYRINGS();
+	add(&session, mine, 0);
+	assert_false(look(NULL).session_is_revoked);
+	assert_true(keyctl_revoke(KEY_SPEC_SESSION_KEYRING) == 0);
+	assert_int_equal(look(NULL).state, KEYRING_ABSENT);
+	assert_true(look(NULL).session_is_revoked);
+	assert_false(keyring_find(name, &session, SIZE, accept_mine, NULL, &found, &payload, &err));
+	assert_string_equal(err.text, "the session keyring cannot be used: Key has been revoked");
+	add(&user, mine, 0);
+	assert_int_equal(look(NULL).state, KEYRING_PRESENT);
+	assert_int_equal(look(NULL).keyring.kind, KEYRING_USER);
+}
+
 static void test_wrong_size(void **state)
 {
 	static const uint8_t bytes[SIZE + 1] = { 1 };
@@ -177,12 +246,15 @@ static void test_names(void **state)
 static void test_no_keyring_there(void **state)
 {
 	const struct keyring none = { .kind = KEYRING_NUMBER, .number = INT32_MAX };
+	struct secret *payload = NULL;
+	struct keyring_found found;
 	struct error err = { 0 };
 	int32_t serial;
 
 	(void)state;
 	NEEDS_KEYRINGS();
-	assert_int_equal(look(&none).state, KEYRING_ABSENT);
+	assert_false(keyring_find(name, &none, SIZE, accept_mine, NULL, &found, &payload, &err));
+	assert_string_equal(err.text, "the keyring 2147483647 cannot be used: Required key not available");
 	assert_false(keyring_add(&none, name, mine, 0, &serial, &err));
 	assert_int_equal(err.kind, ERROR_KEY);
 	assert_true(keyctl_revoke(KEY_SPEC_SESSION_KEYRING) == 0);
@@ -197,6 +269,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_user_keyring, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_timeout, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_same_name, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_forgetting, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_revoked_behind_another, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_revoked_session, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wrong_size, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_keyring_there, set_up, tear_down),
