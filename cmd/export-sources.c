@@ -340,9 +340,9 @@ static bool take_proof(bool asked, bool holds, enum export_proof what, struct ex
 
 static bool prove_name(struct domain_reader *reader, const struct walk_entry *entry, struct export_proven *proven, struct error *err)
 {
+	const struct name_to_prove name = { entry->number, S_ISDIR(entry->inode.mode), entry->directory, entry->name, entry->name_len };
 	bool named = false;
-	const bool asked = domain_reader_proves_name(reader, entry->tree, entry->number, S_ISDIR(entry->inode.mode), entry->directory, entry->name,
-						     entry->name_len, &named, err);
+	const bool asked = domain_reader_proves_name(reader, entry->tree, name, &named, err);
 
 	return take_proof(asked, named, EXPORT_NAME_DIFFERS, proven, err);
 }

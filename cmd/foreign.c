@@ -14,7 +14,6 @@
 #include "common/device/foreign.h"
 #include "common/device/partition.h"
 
-#define PARTITIONS_MAX 128	/* that are looked through */
 #define KINDS_MAX 8		/* of which a way out is named */
 #define WORD_MAX 56u		/* as many as a hint has room for */
 #define COMMAND_MAX (WORD_MAX + 136)
@@ -232,26 +231,27 @@ static void add_partition(const struct partition *partition, const char *name, s
 
 static void read_contents(const struct image_part *part, struct contents *contents)
 {
-	struct partition partition[PARTITIONS_MAX];
-	struct partition_table table;
+	struct partitions found;
 	struct error unread;
 
 	*contents = (struct contents){ 0 };
-	if (!partitions_find(part->opened, part->device, is_known, partition, PARTITIONS_MAX, &contents->n, &table, &unread))
+	if (!partitions_find(part->opened, part->device, is_known, &found, &unread))
 		return;
-	for (size_t i = 0; i < contents->n && i < PARTITIONS_MAX; i++) {
-		const bool is_btrfs = partition_is_btrfs(part->device, partition[i].offset, partition[i].length);
-		const struct foreign found = foreign_content(part->opened, partition[i].offset, partition[i].length);
+	contents->n = found.n;
+	for (size_t i = 0; i < found.n; i++) {
+		const struct partition *at = &found.at[i];
+		const bool is_btrfs = partition_is_btrfs(part->device, at->offset, at->length);
+		const struct foreign foreign = foreign_content(part->opened, at->offset, at->length);
 		const struct image_part there = {
 			.path = part->path, .opened = part->opened, .device = part->device, .size = part->size,
-			.offset = partition[i].offset, .length = partition[i].length, .partition = partition[i],
+			.offset = at->offset, .length = at->length, .partition = *at,
 		};
 
-		add_partition(&partition[i], is_btrfs ? "btrfs" : found.name, contents);
+		add_partition(at, is_btrfs ? "btrfs" : foreign.name, contents);
 		if (is_btrfs && contents->btrfs == 0)
-			contents->btrfs = partition[i].offset;
+			contents->btrfs = at->offset;
 		if (!is_btrfs)
-			add_way_out(&there, &found, contents);
+			add_way_out(&there, &foreign, contents);
 	}
 }
 

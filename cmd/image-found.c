@@ -6,23 +6,19 @@
 
 #include "cmd/unpacked.h"
 
-#define PARTITIONS_MAX 128	/* that are looked through */
-
 static struct image_found *found;
 static size_t n_found;
 
 static void look_for_partition(const struct image_part *part, struct partition *found_there)
 {
-	struct partition partition[PARTITIONS_MAX];
-	struct partition_table table;
 	struct error ignored = { 0 };
-	size_t n = 0;
+	struct partitions all;
 
-	if (!partitions_find(part->opened, part->device, partition_has_btrfs, partition, PARTITIONS_MAX, &n, &table, &ignored))
+	if (!partitions_find(part->opened, part->device, partition_has_btrfs, &all, &ignored))
 		return;
-	for (size_t i = 0; i < n && i < PARTITIONS_MAX; i++) {
-		if (partition[i].offset == part->offset)
-			*found_there = partition[i];
+	for (size_t i = 0; i < all.n; i++) {
+		if (all.at[i].offset == part->offset)
+			*found_there = all.at[i];
 	}
 }
 

@@ -43,14 +43,14 @@ static bool hint_devices(const char *path, struct error *err)
 	return false;
 }
 
-static bool several(const char *path, const struct partition *partition, size_t n, struct error *err)
+static bool several(const char *path, const struct partitions *found, struct error *err)
 {
 	char text[512] = "";
 	size_t used = 0;
 
-	for (size_t i = 0; i < n && i < PARTITIONS_MAX && used < sizeof(text); i++)
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%spartition %d at %" PRIu64, i ? ", " : "", partition[i].number,
-					 partition[i].offset);
+	for (size_t i = 0; i < found->n && i < PARTITIONS_MAX && used < sizeof(text); i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%spartition %d at %" PRIu64, i ? ", " : "", found->at[i].number,
+					 found->at[i].offset);
 	error_set(err, ERROR_USAGE, "%s: btrfs is in %s", path, text);
 	if (!command_has_option("image-offset"))
 		return hint_devices(path, err);
@@ -58,7 +58,7 @@ static bool several(const char *path, const struct partition *partition, size_t 
 }
 
 /* What else people should know about the table that led to a partition. */
-static void note_table(const struct partition_table *table, uint64_t size)
+static void note_table(const struct partitions *table, uint64_t size)
 {
 	if (table->sector_size != 512)
 		printf_note("the partition table counts in sectors of %u bytes", table->sector_size);
@@ -70,25 +70,23 @@ static void note_table(const struct partition_table *table, uint64_t size)
 /* If it is not btrfs itself, a disk with btrfs in one partition is that partition. */
 static bool find_partition(struct image_part *part, struct error *err)
 {
-	struct partition partition[PARTITIONS_MAX];
-	struct partition_table table;
-	size_t n = 0;
+	struct partitions found;
 
 	if (!foreign_check_container(part, err))
 		return false;
 	if (partition_is_btrfs(part->device, 0, part->size))
 		return true;
-	if (!partitions_find(part->opened, part->device, partition_has_btrfs, partition, PARTITIONS_MAX, &n, &table, err) ||
-	    (n > 1 && !several(part->path, partition, n, err)))
+	if (!partitions_find(part->opened, part->device, partition_has_btrfs, &found, err) ||
+	    (found.n > 1 && !several(part->path, &found, err)))
 		return false;
-	if (n == 0)
+	if (found.n == 0)
 		return foreign_check_content(part, err);
-	part->partition = partition[0];
-	part->offset = partition[0].offset;
-	part->length = partition[0].length;
+	part->partition = found.at[0];
+	part->offset = found.at[0].offset;
+	part->length = found.at[0].length;
 	if (!is_quiet) {
-		printf_note("partition %d is read, at byte %" PRIu64 " of the image", partition[0].number, partition[0].offset);
-		note_table(&table, part->size);
+		printf_note("partition %d is read, at byte %" PRIu64 " of the image", part->partition.number, part->offset);
+		note_table(&found, part->size);
 	}
 	return true;
 }
@@ -165,21 +163,19 @@ char *image_word(const char *path)
 /* There is no btrfs at its beginning. Says if it is in a partition, and how that can be converted. Always returns false. */
 static bool nothing_to_convert(struct image_part *part, struct error *err)
 {
-	struct partition partition[PARTITIONS_MAX];
-	struct partition_table table;
+	struct partitions found;
 	char *word;
-	size_t n = 0;
 
-	if (!partitions_find(part->path, part->device, partition_has_btrfs, partition, PARTITIONS_MAX, &n, &table, err))
+	if (!partitions_find(part->path, part->device, partition_has_btrfs, &found, err))
 		return false;
-	if (n > 1)
-		return several(part->path, partition, n, err);
-	if (n == 0)
+	if (found.n > 1)
+		return several(part->path, &found, err);
+	if (found.n == 0)
 		return foreign_check_content(part, err) && error_set(err, ERROR_NOT_FOUND, "%s: not a btrfs filesystem", part->path);
-	part->offset = partition[0].offset;
-	part->length = partition[0].length;
+	part->offset = found.at[0].offset;
+	part->length = found.at[0].length;
 	error_set(err, ERROR_NOT_FOUND, "%s: btrfs is in partition %d, at byte %" PRIu64 "; only a whole file or device can be converted",
-		  part->path, partition[0].number, part->offset);
+		  part->path, found.at[0].number, part->offset);
 	word = image_part_word(part);
 	if (word)
 		error_hint(err, "give %s instead", word);

@@ -242,7 +242,8 @@ static bool proves_directory(struct domain_reader *reader, const struct walk_ent
 		return true;
 	if (entry->is_subvolume)
 		return domain_reader_proves_nested(reader, &step, proven, err);
-	return domain_reader_proves_name(reader, entry->tree, entry->number, true, entry->directory, entry->name, entry->name_len, proven, err);
+	return domain_reader_proves_name(reader, entry->tree, (struct name_to_prove){ entry->number, true, entry->directory, entry->name,
+					 entry->name_len }, proven, err);
 }
 
 bool source_prove_directory(const struct source *source, const struct walk_entry *entry, bool *differs, struct error *err)

@@ -157,17 +157,16 @@ bool hash_finish(struct hash *hash, uint8_t out[HASH_SIZE], struct error *err)
 /* --- key derivation ------------------------------------------------------------------ */
 static char *const sha512_name = (char *)"SHA512";	/* OSSL_PARAM wants it without const, but does not write to it */
 
-static bool hkdf(int mode, const void *salt, size_t salt_len, const uint8_t *key, size_t key_len, const void *info,
-		 size_t info_len, uint8_t *out, size_t len, struct error *err)
+/* with: the salt or the info. */
+static bool hkdf(int mode, OSSL_PARAM key, OSSL_PARAM with, uint8_t *out, size_t len, struct error *err)
 {
 	EVP_KDF *kdf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_HKDF, NULL);
 	EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
 	const OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
 		OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, sha512_name, 0),
-		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)key, key_len),
-		salt ? OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, (void *)salt, salt_len)
-		     : OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)info, info_len),
+		key,
+		with,
 		OSSL_PARAM_construct_end(),
 	};
 	const bool ok = ctx && EVP_KDF_derive(ctx, out, len, params) == 1;
@@ -180,13 +179,15 @@ static bool hkdf(int mode, const void *salt, size_t salt_len, const uint8_t *key
 bool hkdf_extract(const void *salt, size_t salt_len, const uint8_t *secret, size_t secret_len, uint8_t prk[PRK_SIZE],
 		  struct error *err)
 {
-	return hkdf(EVP_KDF_HKDF_MODE_EXTRACT_ONLY, salt, salt_len, secret, secret_len, NULL, 0, prk, PRK_SIZE, err);
+	return hkdf(EVP_KDF_HKDF_MODE_EXTRACT_ONLY, OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)secret, secret_len),
+		    OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, (void *)salt, salt_len), prk, PRK_SIZE, err);
 }
 
 bool hkdf_expand(const uint8_t prk[PRK_SIZE], const void *info, size_t info_len, uint8_t *out, size_t len,
 		 struct error *err)
 {
-	return hkdf(EVP_KDF_HKDF_MODE_EXPAND_ONLY, NULL, 0, prk, PRK_SIZE, info, info_len, out, len, err);
+	return hkdf(EVP_KDF_HKDF_MODE_EXPAND_ONLY, OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)prk, PRK_SIZE),
+		    OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)info, info_len), out, len, err);
 }
 
 bool pbkdf2_sha512(const uint8_t *secret, size_t len, const uint8_t salt[16], uint32_t iterations, uint8_t out[32],
@@ -285,37 +286,44 @@ void unit_cipher_free(struct unit_cipher *unit)
 	free(unit);
 }
 
-static bool block_start(struct unit_cipher *unit, uint32_t index, const void *aad, size_t aad_len, bool seal)
+/* What is authenticated with a block and not in it: its number, and for a wrapped key more. */
+struct beside {
+	uint32_t index;
+	const void *aad;
+	size_t aad_len;
+};
+
+static bool block_start(struct unit_cipher *unit, struct beside beside, bool seal)
 {
+	const uint32_t index = beside.index;
 	uint8_t nonce[AEAD_NONCE_SIZE] = { [8] = index >> 24, index >> 16, index >> 8, index };
 	int n;
 
 	return EVP_CipherInit_ex(unit->ctx, NULL, NULL, NULL, nonce, seal) &&
-	       (aad_len == 0 || EVP_CipherUpdate(unit->ctx, NULL, &n, aad, aad_len));
+	       (beside.aad_len == 0 || EVP_CipherUpdate(unit->ctx, NULL, &n, beside.aad, beside.aad_len));
 }
 
-static bool block_seal(struct unit_cipher *unit, uint32_t index, const void *aad, size_t aad_len, const void *plain,
-		       size_t len, uint8_t *out, uint8_t tag[CRYPT_TAG_SIZE], struct error *err)
+static bool block_seal(struct unit_cipher *unit, struct beside beside, const void *plain, size_t len, uint8_t *out, uint8_t tag[CRYPT_TAG_SIZE],
+		       struct error *err)
 {
 	int n, last;
 
 	assert(len <= INT_MAX);
-	if (!block_start(unit, index, aad, aad_len, true) || !EVP_CipherUpdate(unit->ctx, out, &n, plain, len) ||
+	if (!block_start(unit, beside, true) || !EVP_CipherUpdate(unit->ctx, out, &n, plain, len) ||
 	    !EVP_CipherFinal_ex(unit->ctx, out + n, &last) ||
 	    !EVP_CIPHER_CTX_ctrl(unit->ctx, EVP_CTRL_AEAD_GET_TAG, CRYPT_TAG_SIZE, tag))
 		return library_error("encrypting", err);
 	return true;
 }
 
-static bool block_open(struct unit_cipher *unit, uint32_t index, const void *aad, size_t aad_len, const void *in,
-		       size_t len, uint8_t *plain, const uint8_t tag[CRYPT_TAG_SIZE], bool *authentic,
-		       struct error *err)
+static bool block_open(struct unit_cipher *unit, struct beside beside, const void *in, size_t len, uint8_t *plain,
+		       const uint8_t tag[CRYPT_TAG_SIZE], bool *authentic, struct error *err)
 {
 	int n, last;
 
 	assert(len <= INT_MAX);
 	*authentic = false;
-	if (!block_start(unit, index, aad, aad_len, false) ||
+	if (!block_start(unit, beside, false) ||
 	    !EVP_CIPHER_CTX_ctrl(unit->ctx, EVP_CTRL_AEAD_SET_TAG, CRYPT_TAG_SIZE, (void *)tag) ||
 	    !EVP_CipherUpdate(unit->ctx, plain, &n, in, len)) {
 		secret_wipe(plain, len);
@@ -332,13 +340,13 @@ static bool block_open(struct unit_cipher *unit, uint32_t index, const void *aad
 bool unit_cipher_seal(struct unit_cipher *unit, uint32_t index, const void *plain, size_t len, void *out,
 		      uint8_t tag[CRYPT_TAG_SIZE], struct error *err)
 {
-	return block_seal(unit, index, NULL, 0, plain, len, out, tag, err);
+	return block_seal(unit, (struct beside){ .index = index }, plain, len, out, tag, err);
 }
 
 bool unit_cipher_open(struct unit_cipher *unit, uint32_t index, const void *in, size_t len, void *plain,
 		      const uint8_t tag[CRYPT_TAG_SIZE], bool *authentic, struct error *err)
 {
-	return block_open(unit, index, NULL, 0, in, len, plain, tag, authentic, err);
+	return block_open(unit, (struct beside){ .index = index }, in, len, plain, tag, authentic, err);
 }
 
 bool unit_cipher_reseal(struct unit_cipher *unit, uint32_t index, const void *plain, size_t len, void *out,
@@ -358,7 +366,7 @@ bool unit_cipher_key_stream(struct unit_cipher *unit, uint32_t index, size_t len
 	uint8_t tag[CRYPT_TAG_SIZE];
 
 	memset(out, 0, len);
-	return block_seal(unit, index, NULL, 0, out, len, out, tag, err);
+	return block_seal(unit, (struct beside){ .index = index }, out, len, out, tag, err);
 }
 
 bool key_wrap(const uint8_t kek[CRYPT_KEY_SIZE], const void *aad, size_t aad_len, const uint8_t plain[CRYPT_KEY_SIZE],
@@ -367,7 +375,7 @@ bool key_wrap(const uint8_t kek[CRYPT_KEY_SIZE], const void *aad, size_t aad_len
 	cleanup_unit_cipher struct unit_cipher *unit = NULL;
 
 	return unit_cipher_new_keyed(kek, CIPHER_AES_256_GCM, &unit, err) &&
-	       block_seal(unit, 0, aad, aad_len, plain, CRYPT_KEY_SIZE, wrapped, tag, err);
+	       block_seal(unit, (struct beside){ 0, aad, aad_len }, plain, CRYPT_KEY_SIZE, wrapped, tag, err);
 }
 
 bool key_unwrap(const uint8_t kek[CRYPT_KEY_SIZE], const void *aad, size_t aad_len,
@@ -377,5 +385,5 @@ bool key_unwrap(const uint8_t kek[CRYPT_KEY_SIZE], const void *aad, size_t aad_l
 	cleanup_unit_cipher struct unit_cipher *unit = NULL;
 
 	return unit_cipher_new_keyed(kek, CIPHER_AES_256_GCM, &unit, err) &&
-	       block_open(unit, 0, aad, aad_len, wrapped, CRYPT_KEY_SIZE, plain, tag, authentic, err);
+	       block_open(unit, (struct beside){ 0, aad, aad_len }, wrapped, CRYPT_KEY_SIZE, plain, tag, authentic, err);
 }

@@ -40,8 +40,7 @@ struct search {
 	const char *path;
 	struct device *device;
 	partition_wanted *wanted;
-	struct partition *partition;
-	size_t n_max, *n;
+	struct partitions *found;
 };
 
 static void take_type(blkid_partition from, struct partition *partition)
@@ -73,9 +72,8 @@ static void look_at(const struct search *search, blkid_partition from)
 	take_type(from, &found);
 	if (!search->wanted(search->path, search->device, found.offset, found.length))
 		return;
-	if (*search->n < search->n_max)
-		search->partition[*search->n] = found;
-	(*search->n)++;
+	if (search->found->n < sizeof(search->found->at) / sizeof(found))
+		search->found->at[search->found->n++] = found;
 }
 
 /* Goes through the partitions of the table in fd. sector_size: the unit of its addresses. */
@@ -137,23 +135,23 @@ bool partition_has_btrfs(const char *path, struct device *device, uint64_t offse
 	return partition_is_btrfs(device, offset, length);
 }
 
-bool partitions_find(const char *path, struct device *device, partition_wanted *wanted, struct partition *partition, size_t n_max, size_t *n,
-		     struct partition_table *table, struct error *err)
+bool partitions_find(const char *path, struct device *device, partition_wanted *wanted, struct partitions *found, struct error *err)
 {
 	static const unsigned sector_sizes[] = { 512, 4096 };
-	const struct search search = { path, device, wanted, partition, n_max, n };
+	const struct search search = { path, device, wanted, found };
 	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	bool ok = fd >= 0;
 
-	*n = 0;
-	for (size_t i = 0; ok && *n == 0 && i < sizeof(sector_sizes) / sizeof(sector_sizes[0]); i++) {
-		*table = (struct partition_table){ .sector_size = sector_sizes[i] };
-		ok = look_through(&search, fd, table->sector_size);
-		if (*n > 0)
+	found->n = 0;
+	for (size_t i = 0; ok && found->n == 0 && i < sizeof(sector_sizes) / sizeof(sector_sizes[0]); i++) {
+		found->sector_size = sector_sizes[i];
+		found->size_before_cut = 0;
+		ok = look_through(&search, fd, found->sector_size);
+		if (found->n > 0)
 			break;
-		table->size_before_cut = size_before_cut(device, table->sector_size);
-		if (table->size_before_cut > 0)
-			(void)!look_at_beginning(&search, table->sector_size, table->size_before_cut);
+		found->size_before_cut = size_before_cut(device, found->sector_size);
+		if (found->size_before_cut > 0)
+			(void)!look_at_beginning(&search, found->sector_size, found->size_before_cut);
 	}
 	if (fd >= 0)
 		close(fd);

@@ -15,9 +15,11 @@ struct partition {
 /* Does the device have the magic of btrfs where [offset, +length) would have a copy of the superblock? */
 bool partition_is_btrfs(struct device *device, uint64_t offset, uint64_t length);
 
-struct partition_table {
-	unsigned sector_size;		/* the sector size of its numbers */
+struct partitions {
+	unsigned sector_size;		/* the sector size of the numbers in the table */
 	uint64_t size_before_cut;	/* of the disk, according to a GPT whose end is not in the image; otherwise 0 */
+	size_t n;			/* wanted ones; the first of them are: */
+	struct partition at[128];
 };
 
 /* Is the caller looking for such a partition? */
@@ -25,12 +27,10 @@ typedef bool partition_wanted(const char *path, struct device *device, uint64_t 
 bool partition_has_btrfs(const char *path, struct device *device, uint64_t offset, uint64_t length);
 
 /*
- * Finds the first n_max wanted partitions of the disk at path, which is open as device; *n is their total number, which may be larger.
- * Without a partition table: none. The sectors of a disk may have 512 or 4096 bytes, and an image does not say which: if none is wanted
- * with one size, the other is tried.
+ * Finds the wanted partitions of the disk at path, which is open as device. Without a partition table: none. The sectors of a disk may have
+ * 512 or 4096 bytes, and an image does not say which: if none is wanted with one size, the other is tried.
  */
-bool partitions_find(const char *path, struct device *device, partition_wanted *wanted, struct partition *partition, size_t n_max, size_t *n,
-		     struct partition_table *table, struct error *err) must_use;
+bool partitions_find(const char *path, struct device *device, partition_wanted *wanted, struct partitions *found, struct error *err) must_use;
 
 /* A part of a device that looks like a device, for reading only. Takes the device, even on failure. */
 bool device_window(struct device *device, uint64_t offset, uint64_t length, struct device **window, struct error *err) must_use;

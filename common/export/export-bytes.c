@@ -53,14 +53,14 @@ static void hear_volume(void *context, const struct report *report)
 static bool write_bytes(struct export_job *job, const struct walk_entry *entry, struct extent_source *source, bool ciphertext,
 			struct error *err)
 {
-	const struct file_sink sink = { take_bytes, take_report, job, job->options->first, job->options->end };
+	const struct file_sink sink = { take_bytes, take_report, job, job->options->first, job->options->end, ciphertext };
 
 	job->at = 0;
 	job->is_incomplete = false;
 	doubts_begin(&job->doubts, job->options->first, sink.end != 0 && sink.end < entry->inode.size ? sink.end : entry->inode.size);
 	if (job->is_hashed)
 		hash_start(job->hash);
-	if (!file_parts_read(job->reader, source, entry->tree, entry->number, entry->inode.size, ciphertext, &sink, err))
+	if (!file_parts_read(job->reader, source, entry->tree, entry->number, entry->inode.size, &sink, err))
 		return false;
 	doubts_end(&job->doubts);
 	hash_zeros(job, entry->inode.size);

@@ -334,17 +334,17 @@ static bool give_file(struct file_reader *r, struct error *err)
 }
 
 bool file_parts_read(struct file_reader *r, struct extent_source *source, const struct tree *subvolume, uint64_t inode,
-		     uint64_t size, bool ciphertext, const struct file_sink *sink, struct error *err)
+		     uint64_t size, const struct file_sink *sink, struct error *err)
 {
 	/* What was decoded for one subvolume is not valid for another, because their sources differ. */
-	if (r->source != source || r->ciphertext != ciphertext)
+	if (r->source != source || r->ciphertext != sink->wants_ciphertext)
 		r->last = (struct file_extent){ 0 };
 	r->source = source;
 	r->subvolume = subvolume;
 	r->inode = inode;
 	r->first = sink->first;
 	r->size = sink->end != 0 && sink->end < size ? sink->end : size;
-	r->ciphertext = ciphertext;
+	r->ciphertext = sink->wants_ciphertext;
 	r->sink = sink;
 	r->end = r->lost_first = r->lost_end = 0;
 	r->is_gap = false;

@@ -32,6 +32,8 @@ struct file_sink {
 	void (*report)(void *context, const struct report *report);
 	void *context;
 	uint64_t first, end;	/* only this range is wanted and read; end 0: everything */
+	/* Sealed extents are passed on as they are on disk; compressed ones are not decoded: their bytes, then zeros. */
+	bool wants_ciphertext;
 };
 
 /* Buffers for any number of files, one after another; wiped when freed. */
@@ -39,11 +41,8 @@ struct file_reader;
 bool file_reader_new(struct file_reader **reader, struct error *err) must_use;
 void file_reader_free(struct file_reader *reader);
 
-/*
- * Passes on every part that has data, leaving out holes and prealloc. ciphertext: sealed extents are passed on as they are on disk;
- * compressed ones are not decoded: their bytes, then zeros.
- */
+/* Passes on every part that has data, leaving out holes and prealloc. */
 bool file_parts_read(struct file_reader *reader, struct extent_source *source, const struct tree *subvolume, uint64_t inode,
-		     uint64_t size, bool ciphertext, const struct file_sink *sink, struct error *err) must_use;
+		     uint64_t size, const struct file_sink *sink, struct error *err) must_use;
 
 #endif /* COMMON_FS_FILE_PARTS_H */

@@ -151,10 +151,18 @@ bool dir_entry_location(const struct tree *subvolume, uint64_t dir, const char *
 	return true;
 }
 
-/* path: the whole path, of which name is a component. may_search: through the whole subvolume, for an entry that is lost. */
-static bool step(struct volume *volume, struct file_id *at, uint64_t *empty_of, const char *path, const char *name, size_t len, bool is_last,
-		 bool may_search, struct error *err)
+/* One name in a path. */
+struct component {
+	const char *path;	/* the whole */
+	const char *name;
+	size_t len;
+	bool is_last, may_search;	/* through the whole subvolume, for an entry that is lost */
+};
+
+static bool step(struct volume *volume, struct file_id *at, uint64_t *empty_of, const struct component *c, struct error *err)
 {
+	const char *const path = c->path, *const name = c->name;
+	const size_t len = c->len;
 	/* Errors show the path up to this component, or the component alone if that is too long. */
 	const bool is_long = (size_t)(name - path) + len > NAME_MAX_BYTES;
 	const char *const shown = is_long ? name : path;
@@ -173,13 +181,13 @@ static bool step(struct volume *volume, struct file_id *at, uint64_t *empty_of, 
 	if (!tree_open(volume, at->subvolume, &tree, err) ||
 	    !find_entry(&tree, at->inode, name, len, &iter, &entry, &found, err))
 		return false;
-	if (!found && may_search && volume->tolerance.is_tolerant && !lost_name_find(&tree, at->inode, name, len, &entry, &found, err))
+	if (!found && c->may_search && volume->tolerance.is_tolerant && !lost_name_find(&tree, at->inode, name, len, &entry, &found, err))
 		return false;
 	if (!found)
 		return name_not_found(shown, shown_len, "not found", err);
-	if (!is_last && entry.type == FT_SYMLINK)
+	if (!c->is_last && entry.type == FT_SYMLINK)
 		return name_not_found(shown, shown_len, "is a symbolic link, which is not followed", err);
-	if (!is_last && entry.type != FT_DIR)
+	if (!c->is_last && entry.type != FT_DIR)
 		return name_not_found(shown, shown_len, "is not a directory", err);
 	*empty_of = entry.location.objectid;
 	return dir_entry_target(&tree, at->inode, &entry, at, err);
@@ -196,9 +204,10 @@ bool path_follow(struct volume *volume, uint64_t subvolume, const char *path, pa
 		const char *rest = path + len + strspn(path + len, "/");
 
 		if (len > 0 && !(len == 1 && path[0] == '.')) {
+			const struct component name = { whole, path, len, .is_last = path[len] == '\0', .may_search = true };
 			struct path_step followed = { .directory = at, .name = path, .len = len };
 
-			if (!step(volume, &at, &followed.empty_of, whole, path, len, path[len] == '\0', true, err))
+			if (!step(volume, &at, &followed.empty_of, &name, err))
 				return false;
 			followed.found = at;
 			if (visit && !visit(context, &followed, err))
@@ -259,10 +268,11 @@ bool path_find_again(struct path_memory *memory, struct volume *volume, uint64_t
 	name = path + (memory->n > 0 ? memory->step[memory->n - 1].end : 0);
 	while (*(name += strspn(name, "/"))) {
 		const size_t len = strcspn(name, "/");
+		const struct component component = { path, name, len, .is_last = false, .may_search = false };
 		uint64_t ignored;
 
 		memory->n_followed++;
-		if (!(len == 1 && name[0] == '.') && !step(volume, &at, &ignored, path, name, len, false, false, err))
+		if (!(len == 1 && name[0] == '.') && !step(volume, &at, &ignored, &component, err))
 			return false;
 		if (!remember_step(memory, (size_t)(name - path) + len, &at, err))
 			return false;

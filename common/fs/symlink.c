@@ -28,7 +28,7 @@ bool symlink_read(struct file_reader *reader, struct extent_source *source, cons
 	if (size == 0 || size > SYMLINK_TARGET_MAX)
 		return error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": the target of a symbolic link takes %" PRIu64 " bytes, not 1 to %u", inode,
 				 size, SYMLINK_TARGET_MAX);
-	if (!file_parts_read(reader, source, subvolume, inode, size, false, &sink, err))
+	if (!file_parts_read(reader, source, subvolume, inode, size, &sink, err))
 		return false;
 	target[size] = '\0';
 	if (taken.len != size || memchr(target, '\0', size))

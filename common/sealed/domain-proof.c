@@ -90,12 +90,11 @@ bool domain_reader_proves(struct domain_reader *reader, const struct tree *tree,
 	       ask_whole(reader, tree, inode_prove(reader->prover, tree, inode, kind, proven, err), proven, err);
 }
 
-bool domain_reader_proves_name(struct domain_reader *reader, const struct tree *tree, uint64_t inode, bool is_directory, uint64_t directory,
-			       const void *name, size_t len, bool *proven, struct error *err)
+bool domain_reader_proves_name(struct domain_reader *reader, const struct tree *tree, struct name_to_prove what, bool *proven, struct error *err)
 {
 	*proven = true;
 	return !needs_proof(reader, tree->id) ||
-	       ask_whole(reader, tree, inode_prove_name(reader->prover, tree, inode, is_directory, directory, name, len, proven, err), proven, err);
+	       ask_whole(reader, tree, inode_prove_name(reader->prover, tree, what, proven, err), proven, err);
 }
 
 struct proving_path {
@@ -222,8 +221,11 @@ static bool prove_inode(const struct proving_path *proving, const struct path_st
 	if (!tree_open(reader->domain->volume, step->found.subvolume, &tree, err) || !inode_get(&tree, step->found.inode, &inode, err))
 		return false;
 	is_directory = S_ISDIR(inode.mode);
+
+	const struct name_to_prove name = { step->found.inode, is_directory, step->directory.inode, step->name, step->len };
+
 	if (!domain_reader_proves(reader, &tree, step->found.inode, is_directory ? INODE_ENTRY_NAMES : INODE_ENTRY_FILE, &proven, err) ||
-	    !domain_reader_proves_name(reader, &tree, step->found.inode, is_directory, step->directory.inode, step->name, step->len, &named, err))
+	    !domain_reader_proves_name(reader, &tree, name, &named, err))
 		return false;
 	if (!proven && !is_directory)
 		*what = "it is not the file that was sealed";

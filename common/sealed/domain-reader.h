@@ -40,8 +40,8 @@ bool domain_reader_check_whole(struct domain_reader *reader, struct error *why, 
  */
 bool domain_reader_proves(struct domain_reader *reader, const struct tree *tree, uint64_t inode, enum inode_entry_kind kind, bool *proven,
 			  struct error *err) must_use;
-bool domain_reader_proves_name(struct domain_reader *reader, const struct tree *tree, uint64_t inode, bool is_directory, uint64_t directory,
-			       const void *name, size_t len, bool *proven, struct error *err) must_use;
+bool domain_reader_proves_name(struct domain_reader *reader, const struct tree *tree, struct name_to_prove what, bool *proven,
+			       struct error *err) must_use;
 /*
  * Proves each step of a path from the root directory of a subvolume. A step from one subvolume of the domain into another is proven by the
  * paths with which the two were sealed: what was not sealed with the domain is never proven to be in it. why->kind is ERROR_NONE if all

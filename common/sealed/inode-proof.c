@@ -320,13 +320,12 @@ bool inode_prove(struct inode_prover *prover, const struct tree *tree, uint64_t 
 	return false;
 }
 
-bool inode_prove_name(struct inode_prover *prover, const struct tree *tree, uint64_t inode, bool is_directory, uint64_t directory,
-		      const void *name, size_t len, bool *proven, struct error *err)
+bool inode_prove_name(struct inode_prover *prover, const struct tree *tree, struct name_to_prove what, bool *proven, struct error *err)
 {
 	bool has = false;
 
-	if (!inode_prove(prover, tree, inode, is_directory ? INODE_ENTRY_NAMES : INODE_ENTRY_FILE, proven, err) ||
-	    (*proven && !inode_has_ref(tree, inode, directory, name, len, &has, err)))
+	if (!inode_prove(prover, tree, what.inode, what.is_directory ? INODE_ENTRY_NAMES : INODE_ENTRY_FILE, proven, err) ||
+	    (*proven && !inode_has_ref(tree, what.inode, what.directory, what.name, what.len, &has, err)))
 		return false;
 	*proven = *proven && has;
 	return true;

@@ -24,12 +24,17 @@ void inode_prover_free(struct inode_prover *prover);	/* NULL is fine */
 bool inode_prove(struct inode_prover *prover, const struct tree *tree, uint64_t inode, enum inode_entry_kind kind, bool *proven,
 		 struct error *err) must_use;
 
-/*
- * Was the inode sealed with this name in this directory? is_directory: whether the inode is one; anything else is proven as a whole, like
- * inode_prove().
- */
-bool inode_prove_name(struct inode_prover *prover, const struct tree *tree, uint64_t inode, bool is_directory, uint64_t directory,
-		      const void *name, size_t len, bool *proven, struct error *err) must_use;
+/* A name of an inode in a directory. */
+struct name_to_prove {
+	uint64_t inode;
+	bool is_directory;	/* the inode; anything else is proven as a whole, like inode_prove() */
+	uint64_t directory;
+	const void *name;
+	size_t len;
+};
+
+/* Was the inode sealed with this name in this directory? */
+bool inode_prove_name(struct inode_prover *prover, const struct tree *tree, struct name_to_prove what, bool *proven, struct error *err) must_use;
 
 /* The units of a file's extent: those with which its proof holds or, if it was not proven, those confirmed by a tag or by their place. */
 bool inode_prover_units(struct inode_prover *prover, const struct file_item *item, struct unit_group *group, bool *found,

@@ -101,7 +101,7 @@ static struct log log_of(uint64_t size)
 	struct log log = { 0 };
 	const struct file_sink sink = { .data = take, .report = lose, .context = &log };
 
-	ok(file_parts_read(reader, &plain_source, &top, FREE_INODE, size, false, &sink, err));
+	ok(file_parts_read(reader, &plain_source, &top, FREE_INODE, size, &sink, err));
 	return log;
 }
 

@@ -89,7 +89,7 @@ static bool proves(struct inode_prover *prover, const struct tree *tree, unsigne
 	const size_t len = name_of(name, inode, i);
 	bool proven;
 
-	sealed_ok(inode_prove_name(prover, tree, FIRST + inode, false, DIRECTORY, name, len, &proven, err));
+	sealed_ok(inode_prove_name(prover, tree, (struct name_to_prove){ FIRST + inode, false, DIRECTORY, name, len }, &proven, err));
 	return proven;
 }
 
@@ -117,9 +117,9 @@ static void names_that_take_turns_cost_one_proof_of_each(void **state)
 	/* The planted one is looked at twice: the second time by tags. */
 	assert_int_equal(inode_prover_proofs(prover), N_INODES + 1);
 	/* No name that it has not, nor one of another, for what is remembered. */
-	sealed_ok(inode_prove_name(prover, &tree, FIRST, false, DIRECTORY, "name-1-0", 8, &proven, err));
+	sealed_ok(inode_prove_name(prover, &tree, (struct name_to_prove){ FIRST, false, DIRECTORY, "name-1-0", 8 }, &proven, err));
 	assert_false(proven);
-	sealed_ok(inode_prove_name(prover, &tree, FIRST, false, DIRECTORY + 1, "name-0-0", 8, &proven, err));
+	sealed_ok(inode_prove_name(prover, &tree, (struct name_to_prove){ FIRST, false, DIRECTORY + 1, "name-0-0", 8 }, &proven, err));
 	assert_false(proven);
 	assert_true(proves(prover, &tree, 0, 0));
 	assert_int_equal(inode_prover_proofs(prover), N_INODES + 1);

@@ -35,7 +35,7 @@ bool whole_file_read(struct extent_source *source, const struct tree *subvolume,
 		return false;
 	whole.size = *len = item.size;
 	whole.bytes = calloc(1, item.size + 1);
-	ok = whole.bytes ? file_parts_read(reader, source, subvolume, inode, item.size, false, &sink, err) : error_memory(err);
+	ok = whole.bytes ? file_parts_read(reader, source, subvolume, inode, item.size, &sink, err) : error_memory(err);
 	file_reader_free(reader);
 	if (ok)
 		*bytes = whole.bytes;
