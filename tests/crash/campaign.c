@@ -46,10 +46,10 @@ static void share_out(void)
 	for (size_t i = 0; i < chains.n; i++) {
 		const struct chain *chain = &chains.at[i];
 
-		/* About one in six comes from a second power cut.  Passphrases are slow. */
-		n_cuts[i] = chain->weight ? (size_t)opt.states * chain->weight * 5 / 6 / weight + 1 : opt.states / 150 + 2;
+		/* About one in six comes from a second power cut. */
+		n_cuts[i] = (size_t)opt.states * chain->weight * 5 / 6 / weight + 1;
 		cuts[i] = cuts_choose(&chain->log, n_cuts[i], &rng);
-		n_bad_devices[i] = chain->weight ? (size_t)opt.states * chain->weight / 5 / weight + 1 : 0;
+		n_bad_devices[i] = (size_t)opt.states * chain->weight / 5 / weight + 1;
 		bad_devices[i] = calloc(n_bad_devices[i] + 1, sizeof(struct bad_device));
 		if (!bad_devices[i])
 			harness_fail("out of memory");
@@ -108,7 +108,6 @@ static struct judge judge_of(const struct chain *chain, uint64_t seed, struct ta
 		.measure = chain->measure,
 		.tally = tally,
 		.rng = { opt.seed ^ seed },
-		.again_percent = chain->measure->keys.by_passphrase ? 0 : 12,	/* which are slow */
 		.resealed = chain->resealed,
 		.export = opt.export,
 	};

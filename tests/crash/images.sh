@@ -17,12 +17,12 @@ crash_image() {
 		cd "$tmp/mnt"
 		btrfs -q subvolume create target
 		btrfs -q subvolume create other
-		"$tmp/fill" target $CONTENT_SEED inline symlinks sizes:20000 nocow reflinks extents:24 compressed
+		"$tmp/fill" target $CONTENT_SEED inline symlinks sizes:20000 nocow reflinks extents:24 compressed:131073
 		mkdir target/many
 		seq -f 'target/many/%g' "${CRASH_FILES:-1}" | xargs touch
 		sync -f .
 		btrfs -q subvolume snapshot -r target target-snap
-		"$tmp/fill" target $((CONTENT_SEED + 1)) prealloc xattrs links special flags directories
+		"$tmp/fill" target $((CONTENT_SEED + 1)) prealloc:262144 xattrs links special flags directories
 		rm -r target/compressed/lzo
 		dd if=target/sizes/8192 of=target/nocow/plain bs=4096 seek=30 conv=notrunc status=none
 		btrfs -q subvolume create target/nested

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define DEPTH_MAX 2
+#define AGAIN_PERCENT 12	/* so often the power goes a second time, while the first time is being recovered */
 #define EXPORTS_OF_A_KIND 3
 
 static const char *const goal_names[] = { "resume", "resume to plain text", "abort" };
@@ -264,7 +265,7 @@ static bool judge_goal(struct judge *judge, const struct disk *disk, const struc
 		count(goal == CONVERT_ABORT ? &judge->tally->n_undone : &judge->tally->n_resumed);
 	}
 	disk_free(&tried);
-	if (ok && !expected.refused && !judge->sector_lost && judge->depth < DEPTH_MAX && rng_below(&judge->rng, 100) < judge->again_percent)
+	if (ok && !expected.refused && !judge->sector_lost && judge->depth < DEPTH_MAX && rng_below(&judge->rng, 100) < AGAIN_PERCENT)
 		judge_again(judge, disk, &log, goal, expected.end);
 	disk_log_free(&log);
 	return ok;

@@ -33,7 +33,6 @@ struct judge {
 	const struct measure *measure;
 	struct tally *tally;
 	struct rng rng;
-	unsigned again_percent;		/* how often the power goes a second time, while the first time is being recovered */
 	unsigned depth;
 	unsigned torn;			/* CONTENT_TORN, or 0 */
 	bool sector_lost;		/* the power went before anybody saw that a sector is not what was written: if it is of data, it is nowhere */

@@ -183,8 +183,8 @@ void record_by_passphrase(struct chains *chains, const char *path)
 	keys_new(&measure->keys);
 	measure->keys.by_passphrase = true;
 	take_measure(measure, plain);
-	record_decrypt(chains, measure, record_encrypt(chains, measure, plain, "encrypting with a passphrase", 0),
-		       "decrypting with a passphrase", 0);
+	record_decrypt(chains, measure, record_encrypt(chains, measure, plain, "encrypting with a passphrase", 1),
+		       "decrypting with a passphrase", 1);
 }
 
 void record_used(struct chains *chains, const char *path, const char *key_path, unsigned share)

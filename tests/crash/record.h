@@ -15,7 +15,7 @@ struct chain {
 	struct disk_log log;
 	enum side before, after;	/* of the conversion; where start is unfinished: both what comes of it */
 	const struct content *resealed;	/* of what a decryption began with; else NULL */
-	unsigned weight;		/* share of the power cuts; 0: a few */
+	unsigned weight;		/* share of the power cuts */
 };
 
 #define CHAINS_MAX 128

@@ -102,7 +102,7 @@ bool run_encrypt(struct disk *disk, const struct keys *keys, unsigned stop, stru
 		.recursive = true,
 		.key = &key,
 		/* The least that is accepted. */
-		.cost = { .kdf = KDF_ARGON2ID, .memory_kib = 64 << 10, .passes = 3 },
+		.cost = { .kdf = KDF_PBKDF2_SHA512, .iterations = KDF_ITERATIONS_NEW_MIN },
 	};
 	struct stopping stopping = { disk, stop };
 	struct convert_plan plan = { 0 };

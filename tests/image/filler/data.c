@@ -124,15 +124,18 @@ static void make_inline(uint64_t size)
 	}
 }
 
+/* size: of the largest file; then fewer parts are in the one that compresses in some. */
 static void make_compressed(uint64_t size)
 {
 	static const char *const algorithm[] = { "zlib", "lzo", "zstd" };
 	static const unsigned length[] = { 100, 1000, 3000, 4096, 5000, 70000, 131072, 131073, 1000 * KIB + 5 };
 
-	(void)size;
 	for (size_t a = 0; a < 3; a++) {
 		enter(algorithm[a]);
 		for (size_t i = 0; i < sizeof(length) / sizeof(*length); i++) {
+			if (size && length[i] > size)
+				break;
+
 			const int fd = create("%u", length[i]);
 
 			set_compression(fd, algorithm[a]);
@@ -143,7 +146,7 @@ static void make_compressed(uint64_t size)
 		const int fd = create("both");
 
 		set_compression(fd, algorithm[a]);
-		for (unsigned part = 0; part < 6; part++)
+		for (unsigned part = 0; part < (size ? 2 : 6); part++)
 			put_new(fd, part * 128 * KIB, 128 * KIB, part % 2 ? SCRAMBLED : READABLE);
 		settle(fd);
 		put_new(fd, 40 * KIB, 8 * KIB, READABLE);	/* a bookend in compressed extents */
@@ -182,19 +185,20 @@ static void make_holes(uint64_t size)
 	finish(fd);
 }
 
+/* size: of what is allocated at once (at least 256 KiB) */
 static void make_prealloc(uint64_t size)
 {
-	(void)size;
+	const uint64_t length = size ? size : MIB;
 	int fd = create("unwritten");
-	allocate(fd, 0, 0, MIB);
+	allocate(fd, 0, 0, length);
 	finish(fd);
 
 	fd = create("part-written");
-	allocate(fd, 0, 0, MIB);
+	allocate(fd, 0, 0, length);
 	settle(fd);
 	put_new(fd, 64 * KIB, 100 * KIB, READABLE);
 	settle(fd);
-	put_new(fd, 600 * KIB, 5000, SCRAMBLED);
+	put_new(fd, length / 4 * 3, 5000, SCRAMBLED);
 	finish(fd);
 
 	fd = create("past-end");
