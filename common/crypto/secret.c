@@ -97,7 +97,7 @@ void secret_free(struct secret *secret)
 void wiped_free(void *bytes, size_t len)
 {
 	if (bytes)
-		secret_wipe(bytes, len);
+		explicit_bzero(bytes, len);	/* faster where there is much */
 	free(bytes);
 }
 

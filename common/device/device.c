@@ -99,15 +99,16 @@ void device_punch(struct device *device, uint64_t at, uint64_t len)
 static bool is_on_medium(struct device *device, const uint8_t *bytes, size_t len, uint64_t at, bool *is, struct error *err)
 {
 	uint8_t piece[64u << 10];
+	const size_t used = len < sizeof(piece) ? len : sizeof(piece);
 	bool ok = true;
 
 	*is = true;
 	for (size_t n; ok && *is && len > 0; bytes += n, at += n, len -= n) {
-		n = len < sizeof(piece) ? len : sizeof(piece);
+		n = len < used ? len : used;
 		ok = device_read_medium(device, piece, n, at, err);
 		*is = ok && memcmp(piece, bytes, n) == 0;
 	}
-	secret_wipe(piece, sizeof(piece));
+	secret_wipe(piece, used);
 	return ok;
 }
 
