@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "cmd/header-option.h"
 #include "cmd/convert-print.h"
 #include "cmd/convert-ui.h"
 #include "cmd/image.h"
@@ -78,6 +79,7 @@ static const struct poptOption options[] = {
 	INCLUDE_AS(options_what, "What to do:"),
 	INCLUDE_AS(options_how, "How:"),
 	INCLUDE_AS(options_key, "Key:"),
+	INCLUDE(options_header),
 	INCLUDE_AS(options_format, "Output:"),
 	POPT_TABLEEND
 };
@@ -130,6 +132,7 @@ static bool check_options_fit(struct error *err)
 		{ opt.accept_unsealed, decrypts, "--accept-unsealed goes with --decrypt" },
 		{ opt.mounted_copy, !opt.status, "--allow-mounted-copy does not go with --status" },
 		{ opt.read_back, !opt.status, "--read-back does not go with --status" },
+		{ header_option_given(), opt.decrypt, "--header goes with --decrypt" },
 		{ opt.on_error, encrypts || (opt.resume && !opt.decrypt), "--on-error goes with --encrypt or --resume" },
 		{ opt.n_skip, opt.resume || opt.abort, "--skip-damaged=N goes with --resume or --abort" },
 		{ opt.skip, !opt.status, "--skip-damaged does not go with --status" },

@@ -9,6 +9,7 @@
 
 #include "cmd/command.h"
 #include "cmd/foreign.h"
+#include "cmd/header-option.h"
 #include "cmd/image-found.h"
 #include "cmd/image-options.h"
 #include "cmd/print.h"
@@ -333,7 +334,7 @@ bool image_open(const char *path, enum image_trees trees, struct volume **volume
 	};
 
 	looked_at = path;
-	return open_image(path, false, &options, volume, err) && see_to_unfinished(*volume, path, trees, err) &&
+	return open_image(path, false, &options, volume, err) && header_option_use(*volume, err) && see_to_unfinished(*volume, path, trees, err) &&
 	       see_to_log(*volume, path, err);
 }
 
@@ -355,7 +356,7 @@ bool image_open_to_convert(const char *path, struct image_conversion how, struct
 
 	/* What was read by an older root, say, must not be written over what is there now. */
 	return image_options_none("only for what reads", err) &&
-	       (open_image(path, how.writable, &options, volume, err) || (how.writable && convert_busy(err)));
+	       (open_image(path, how.writable, &options, volume, err) || (how.writable && convert_busy(err))) && header_option_use(*volume, err);
 }
 
 void image_hint_unfinished(const char *path, bool goes_on, struct error *err)

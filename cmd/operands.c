@@ -16,6 +16,7 @@
 #include "cmd/image-options.h"
 #include "cmd/key-options.h"
 #include "cmd/print.h"
+#include "common/sealed/domain.h"
 #include "common/util/escape.h"
 #include "common/util/near.h"
 
@@ -80,7 +81,7 @@ bool subvolume_operand(const struct subvolume_list *list, const char *operand, c
 	struct error ignored;
 
 	if (subvolume_find(list, operand, found, err))
-		return true;
+		return domain_check_backup(list, *found, err);
 	if (err->kind != ERROR_NOT_FOUND || subvolume_prefix(operand) > 0)
 		return false;
 	if (!list->volume || !path_find(list->volume, FS_TREE_ID, operand, &ignored_file, &ignored))
@@ -108,7 +109,7 @@ bool place_operand(const struct subvolume_list *list, const char *operand, const
 		*colon = '\0';
 	}
 	free(name);
-	return is_found;
+	return is_found && domain_check_backup(list, *found, err);
 }
 
 bool place_operands(const struct subvolume_list *list, const char *const *operand, const struct subvolume **found, const char **path,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "cmd/header-option.h"
 #include "cmd/key-options.h"
 #include "cmd/key/domain-key.h"
 #include "cmd/operands.h"
@@ -33,8 +34,8 @@ static struct poptOption options_accept[] = {
 	POPT_TABLEEND
 };
 
-struct poptOption options_source[] = { INCLUDE(options_accept), INCLUDE(options_key), POPT_TABLEEND };
-struct poptOption options_source_long[] = { INCLUDE(options_accept), INCLUDE(options_key_long), POPT_TABLEEND };
+struct poptOption options_source[] = { INCLUDE(options_accept), INCLUDE(options_key), INCLUDE(options_header), POPT_TABLEEND };
+struct poptOption options_source_long[] = { INCLUDE(options_accept), INCLUDE(options_key_long), INCLUDE(options_header), POPT_TABLEEND };
 
 bool source_accepts_unsealed(void)
 {

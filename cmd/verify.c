@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "cmd/header-option.h"
 #include "cmd/image.h"
 #include "cmd/image-options.h"
 #include "cmd/key-options.h"
@@ -43,6 +44,7 @@ static const struct poptOption options[] = {
 	INCLUDE_AS(options_what, "What to check:"),
 	INCLUDE_AS(options_progress, "Progress:"),
 	INCLUDE_AS(options_key, "Key:"),
+	INCLUDE(options_header),
 	INCLUDE_AS(options_image, "Image:"),
 	INCLUDE_AS(options_format, "Output:"),
 	POPT_TABLEEND

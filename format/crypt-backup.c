@@ -50,6 +50,7 @@ static bool is_of_backup(const struct crypt_place *place)
 	case CRYPT_HEADER:
 		return !place->second_header;
 	case CRYPT_SLOT:
+		return place->index < CRYPT_SLOTS_MAX;
 	case CRYPT_MEMBER:
 	case CRYPT_INODE_FLAGS:
 	case CRYPT_BAD_BLOCKS:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* verify-key: does this passphrase, key file or volume key open the subvolume?  Changes nothing. */
 #include "cmd/command.h"
+#include "cmd/header-option.h"
 #include "cmd/image-options.h"
 #include "cmd/key-options.h"
 #include "cmd/key/domain-key.h"
@@ -14,6 +15,7 @@ static struct {
 
 static const struct poptOption options[] = {
 	INCLUDE_AS(options_key, "Key:"),
+	INCLUDE(options_header),
 	{ "keyring", 0, POPT_ARG_STRING, &opt.keyring, 0, "try the key in the session, user or persistent keyring, or in that number", "WHICH" },
 	INCLUDE_AS(options_image, "Image:"),
 	INCLUDE_AS(options_format, "Output:"),

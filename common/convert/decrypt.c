@@ -14,6 +14,7 @@
 #include "common/convert/run.h"
 #include "common/convert/sharing.h"
 #include "common/convert/take-domain.h"
+#include "common/sealed/backup-put.h"
 #include "common/sealed/domain-strays.h"
 #include "common/sealed/domain-view.h"
 #include "common/sealed/member-places.h"
@@ -199,6 +200,15 @@ static bool note_gone(struct conversion *c, struct error *err)
 	return true;
 }
 
+/* From the first record on the image has all that a resume, or an abort, needs: whoever goes on needs no backup. */
+static bool restore_header(struct conversion *c, struct transaction *tx, const struct domain *domain, struct error *err)
+{
+	if (!domain->backup || header_backup_put(tx, c->volume, c->schedule, domain->backup, &c->header, err))
+		return true;
+	transaction_drop(tx);
+	return false;
+}
+
 static bool begin(struct conversion *c, const struct domain *domain, bool accepted, const struct operation_places *places,
 		  struct error *err)
 {
@@ -214,7 +224,7 @@ static bool begin(struct conversion *c, const struct domain *domain, bool accept
 	c->header.state = CRYPT_STATE_UNSEALING;
 	ok = crypto_random(c->header.op_id, sizeof(c->header.op_id), err) &&
 	     conversion_begin(c, CRYPT_OP_DECRYPT, places, accepted, slots, domain->n_slots, err) &&
-	     transaction_begin(c->volume, c->allocator, &tx, err) &&
+	     transaction_begin(c->volume, c->allocator, &tx, err) && restore_header(c, tx, domain, err) &&
 	     conversion_commit_first(c, tx, CRYPT_PHASE_LEAVES, UINT64_MAX, err);
 	free(slots);
 	return ok;

@@ -280,7 +280,7 @@ bool domain_find(struct volume *volume, const struct subvolume_list *list, const
 
 bool domain_check_backup(const struct subvolume_list *list, const struct subvolume *subvolume, struct error *err)
 {
-	const struct header_backup *const backup = list->volume->backup;
+	const struct header_backup *const backup = list->volume ? list->volume->backup : NULL;
 	cleanup_domain struct domain *domain = NULL;
 	char name[160];
 

@@ -8,16 +8,14 @@
 #include "common/sealed/pack.h"
 #include "common/tree/tree.h"
 
-/* *len: of the item; 0: there is none. */
-static bool item_len(struct volume *volume, const struct key *key, size_t *len, struct error *err)
+static bool item_len(struct volume *volume, const struct key *key, bool *is_there, size_t *len, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	struct tree tree;
-	bool found;
 
-	if (!tree_open(volume, ROOT_TREE_ID, &tree, err) || !tree_find(&tree, key, &iter, &found, err))
+	if (!tree_open(volume, ROOT_TREE_ID, &tree, err) || !tree_find(&tree, key, &iter, is_there, err))
 		return false;
-	*len = found ? iter.item.left : 0;
+	*len = *is_there ? iter.item.left : 0;
 	return true;
 }
 
@@ -40,17 +38,33 @@ bool domain_insert(struct transaction *tx, uint16_t domain, enum crypt_kind kind
 	return tree_insert(tx, ROOT_TREE_ID, &key, bytes, (uint32_t)len, err);
 }
 
+static bool put(struct transaction *tx, struct volume *volume, const struct key *key, const void *bytes, size_t len, struct error *err)
+{
+	bool is_there;
+	size_t has;
+
+	if (!item_len(volume, key, &is_there, &has, err))
+		return false;
+	if (is_there && has == len)
+		return edit(tx, key, bytes, len, err);
+	return (!is_there || tree_remove(tx, ROOT_TREE_ID, key, err)) && tree_insert(tx, ROOT_TREE_ID, key, bytes, (uint32_t)len, err);
+}
+
 bool domain_put(struct transaction *tx, struct volume *volume, uint16_t domain, enum crypt_kind kind, uint64_t index, const void *bytes,
 		size_t len, struct error *err)
 {
 	const struct key key = crypt_key(domain, kind, index);
-	size_t has;
 
-	if (!item_len(volume, &key, &has, err))
-		return false;
-	if (has == len)
-		return edit(tx, &key, bytes, len, err);
-	return (has == 0 || tree_remove(tx, ROOT_TREE_ID, &key, err)) && tree_insert(tx, ROOT_TREE_ID, &key, bytes, (uint32_t)len, err);
+	return put(tx, volume, &key, bytes, len, err);
+}
+
+bool domain_put_headers(struct transaction *tx, struct volume *volume, const struct crypt_header *header, struct error *err)
+{
+	const struct key first = crypt_key(header->domain, CRYPT_HEADER, 0), second = crypt_second_header_key(header->domain);
+	struct disk_crypt_header disk;
+
+	crypt_header_write(header, &disk);
+	return put(tx, volume, &first, &disk, sizeof(disk), err) && put(tx, volume, &second, &disk, sizeof(disk), err);
 }
 
 bool domain_write_header(struct transaction *tx, struct volume *volume, const struct key_schedule *schedule, struct crypt_header *header,
@@ -64,10 +78,11 @@ bool domain_write_header(struct transaction *tx, struct volume *volume, const st
 		return false;
 	crypt_header_write(header, &disk);
 	for (unsigned i = 0; i < 2; i++) {
+		bool is_there;
 		size_t len;
 
 		/* Opening the domain has already warned of a copy that is missing or has another size. */
-		if (!item_len(volume, &keys[i], &len, err) || (len == sizeof(disk) && !edit(tx, &keys[i], &disk, sizeof(disk), err)))
+		if (!item_len(volume, &keys[i], &is_there, &len, err) || (len == sizeof(disk) && !edit(tx, &keys[i], &disk, sizeof(disk), err)))
 			return false;
 		n_copies += len == sizeof(disk);
 	}
@@ -132,11 +147,12 @@ static bool write_slots(struct transaction *tx, struct volume *volume, const str
 {
 	for (unsigned number = 0; !items->is_new && number < CRYPT_SLOTS_MAX; number++) {
 		const struct key key = crypt_key(header->domain, CRYPT_SLOT, number);
+		bool is_there;
 		size_t len;
 
 		if (has_slot(items, number))
 			continue;
-		if (!item_len(volume, &key, &len, err) || (len > 0 && !tree_remove(tx, ROOT_TREE_ID, &key, err)))
+		if (!item_len(volume, &key, &is_there, &len, err) || (is_there && !tree_remove(tx, ROOT_TREE_ID, &key, err)))
 			return false;
 	}
 	for (size_t i = 0; i < items->n_slots; i++) {

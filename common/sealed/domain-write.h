@@ -30,6 +30,9 @@ bool domain_write(struct transaction *tx, struct volume *volume, const struct ke
 bool domain_write_header(struct transaction *tx, struct volume *volume, const struct key_schedule *schedule, struct crypt_header *header,
 			 struct error *err) must_use;
 
+/* Makes a place for each copy of the header that is missing or has another size, with this header in it. */
+bool domain_put_headers(struct transaction *tx, struct volume *volume, const struct crypt_header *header, struct error *err) must_use;
+
 /* Adds an item that is not there yet. */
 bool domain_insert(struct transaction *tx, uint16_t domain, enum crypt_kind kind, uint64_t index, const void *bytes, size_t len,
 		   struct error *err) must_use;

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# key backup: what is saved, for whom, and what is refused.
+# key backup: what is saved, for whom, and what is refused; --header: reading and unsealing by a backup where the header in the image is damaged.
 . "$(dirname "$0")/../expect.sh"
 PATH=$PATH:/usr/sbin:/sbin
 bundled_image
@@ -57,5 +57,182 @@ expect 1 key list disk.img vault --no-slots <<'END'
 END
 [ ! -e other ] || bad "a backup in spite of an error"
 unchanged disk.img
+
+# --- header ------------------------------------------------------------------------------------------------------------
+tag=$(btrfs-crypt key list disk.img vault 2> err | sed -nE 's/^Encryption: *\t//p')
+seal=$(btrfs-crypt verify disk.img vault --key-file a 2> err | grep '^seal fingerprint: ')
+# place KIND INDEX: of an item of the first sealing, for `attack`
+place() { echo "1 18446744073709551416 249 $((1 << 48 | $1 << 44 | $2))"; }
+first=$(place 0 0)
+second=$(place 15 $(((1 << 44) - 1)))
+hit() { "$tools/attack/attack" damaged.img "$@" || bad "attack $*"; }
+# without ITEM...: damaged.img is the image without them, or with wrong bytes in them
+without() {
+	cp disk.img damaged.img
+	rm -f damaged.img.sum
+	for item; do
+		# shellcheck disable=SC2046,SC2086
+		case $item in
+		first) hit drop $first ;;
+		second) hit drop $second ;;
+		slots) hit drop $(place 1 0) && hit drop $(place 1 1) ;;
+		slot) hit xor $(place 1 1) 180 1 ;;
+		member) hit drop $(place 2 0) ;;
+		macs) hit xor $first 260 1 && hit xor $second 40 1 ;;
+		esac
+	done
+}
+
+# reads KEY...: everything is read as it was, with the header backup
+reads() {
+	unchanged damaged.img
+	expect 0 verify-key damaged.img vault --header backup "$@" <<< "key matches: $tag ($by)"
+	expect 0 cat damaged.img vault secret.txt --header backup "$@" <<< "the combination is 17-4-36"
+	expect 0 ls -l damaged.img vault --header backup "$@" < listed
+	expect 0 stat damaged.img vault secret.txt --header backup "$@" < described
+	expect 0 verify damaged.img vault --header backup "$@" <<END
+verified: $tag: 30 files, 136 blocks, 0 not sealed, 0 failures
+$seal
+END
+	btrfs-crypt export damaged.img vault -o - --archive mtree --header backup "$@" > have 2> err
+	cmp -s have exported || { bad "export --header"; cat err; }
+	unchanged damaged.img
+}
+btrfs-crypt ls -l disk.img vault --key-file a > listed
+btrfs-crypt stat disk.img vault secret.txt --key-file a > described
+btrfs-crypt export disk.img vault -o - --archive mtree --key-file a > exported 2> err
+[ "$(wc -l < exported)" -gt 30 ] || bad "nothing was exported"
+by="slot 1"
+# Whatever is missing, or wrong: both copies of the header, slots, the list of subvolumes
+for items in "first second slots member" slot macs; do
+	without $items
+	btrfs-crypt cat damaged.img vault secret.txt --key-file b > out 2> err
+	[ $? -ge 2 ] && [ ! -s out ] || bad "read without a header: $items"
+	reads --key-file b
+done
+by="volume key"
+mv backup whole
+cp backup-short backup
+reads --volume-key-file volume-key
+expect 2 cat damaged.img vault secret.txt --header backup --key-file b <<'END'
+! btrfs-crypt cat: wrong key or passphrase
+! btrfs-crypt cat: hint: it has no key slot; only the volume key opens it
+END
+mv whole backup
+
+# A newer header in the image counts: a passphrase that was removed stays removed.
+cp disk.img damaged.img
+quiet btrfs-crypt key remove damaged.img vault --key-file b
+expect 2 cat damaged.img vault secret.txt --header backup --key-file b <<'END'
+! btrfs-crypt cat: wrong key or passphrase
+! btrfs-crypt cat: hint: the header in the image is newer than the backup, so its key slots count
+END
+expect 0 cat damaged.img vault secret.txt --header backup --key-file a <<'END'
+the combination is 17-4-36
+! btrfs-crypt cat: warning: the header in the image has epoch 9 and is used: the header backup is older and has epoch 8
+END
+
+# What is of something else
+quiet btrfs-crypt convert --encrypt damaged.img public --key-file a $cheap
+expect 13 verify-key damaged.img public --header backup --key-file a <<'END'
+! btrfs-crypt verify-key: the header backup belongs to another sealing than subvolume public (id 256)
+END
+expect 9 cat damaged.img shared ledger.txt --header backup <<'END'
+! btrfs-crypt cat: a header backup was given, but subvolume shared (id 260) is not sealed
+END
+quiet btrfs-crypt convert --decrypt damaged.img vault --key-file a
+quiet btrfs-crypt convert --encrypt damaged.img vault --key-file a $cheap
+expect 13 verify-key damaged.img vault --header backup --key-file a <<'END'
+! btrfs-crypt verify-key: the header backup belongs to another sealing than number 1 of this image
+END
+for wrong in "--encrypt damaged.img vault" "--status damaged.img" "--resume damaged.img"; do
+	# shellcheck disable=SC2086
+	expect 1 convert $wrong --header backup <<'END'
+! btrfs-crypt convert: --header goes with --decrypt
+! btrfs-crypt convert: hint: see btrfs-crypt convert --help
+END
+done
+
+# --- unsealing by a backup ---------------------------------------------------------------------------------------------
+# From the first record on the header is back: whoever goes on, or back, needs no backup.
+without first second slots member
+unchanged damaged.img
+expect 0 convert --decrypt --dry-run damaged.img vault --header backup --key-file b <<'END'
+would be unsealed: 1 subvolume, 16 extents, 544.00KiB (557056 bytes) of data, 15 inline items
+  257 vault
+leaves to change: 7
+END
+unchanged damaged.img
+cp damaged.img begun.img
+killed() {
+	cp begun.img damaged.img
+	{ strace -f -qq -o trace -e trace=fdatasync,fsync -e inject=fdatasync,fsync:signal=KILL:when=12 btrfs-crypt convert --decrypt damaged.img vault \
+		--key-file b --header backup > out 2> err < /dev/null; } 2> log
+	[ $? -eq 137 ] || { bad "it was not killed"; cat err; }
+}
+killed
+quiet btrfs-crypt convert --abort damaged.img --key-file a
+expect 0 verify damaged.img vault --key-file b <<END
+verified: $tag: 30 files, 136 blocks, 0 not sealed, 0 failures
+$seal
+END
+[ "$(btrfs-crypt key list damaged.img vault 2> err | grep -c ', agrees$')" = 2 ] || bad "the header is not back"
+killed
+quiet btrfs-crypt convert --decrypt --resume damaged.img --header backup --key-file b
+expect 0 cat damaged.img vault secret.txt <<< "the combination is 17-4-36"
+btrfs check --force damaged.img > log 2>&1 || { bad "btrfs check"; cat log; }
+cp begun.img damaged.img
+expect 0 convert --decrypt damaged.img vault --header backup-short --volume-key-file volume-key <<'END'
+unsealed: 1 subvolume, 16 extents, 544.00KiB (557056 bytes) of data, 15 inline items
+  257 vault
+END
+expect 0 cat damaged.img vault secret.txt <<< "the combination is 17-4-36"
+btrfs check --force damaged.img > log 2>&1 || { bad "btrfs check"; cat log; }
+
+# Hostile files
+without first second
+unchanged damaged.img
+mkfifo fifo
+head -c 100 backup > short
+truncate -s 513M large
+: > empty
+python3 - <<'END'
+import hashlib
+backup = open("backup", "rb").read()
+def write(name, *changes):
+    data = bytearray(backup[:-32])
+    for at, new in changes:
+        data[at:at + len(new)] = new
+    open(name, "wb").write(data + hashlib.sha256(data).digest())
+open("rotten", "wb").write(backup[:400] + bytes([backup[400] ^ 1]) + backup[401:])
+open("longer", "wb").write(backup + b"\0")
+write("count", (48, b"\xff\xff\xff\xff"))
+write("item", (64, b"\xff\xff\xff\x7f"))
+slot = 56 + 16 + 288 + 16
+write("costs", *[(slot + i * (220 + 16) + 40, b"\xff\xff\xff\xff") for i in (0, 1)])
+write("number", (slot + 36, b"\x20"))
+write("forged", (56 + 16 + 32, b"\x63"))
+END
+while IFS='|' read -r file status text; do
+	expect "$status" verify-key damaged.img vault --key-file b --header "$file" <<< "! btrfs-crypt verify-key: $text"
+done << 'END'
+nowhere|11|nowhere: No such file or directory
+.|13|.: a header backup is a regular file
+fifo|13|fifo: a header backup is a regular file
+/dev/zero|13|/dev/zero: a header backup is a regular file
+empty|13|empty: header backup at 0: 0 bytes, its beginning takes 56
+a|13|a: header backup at 0: 8 bytes, its beginning takes 56
+large|13|large: header backup at 0: 537919488 bytes, not at most 536870912
+disk.img|13|disk.img: header backup at 0: the magic is not "BTRCBACK"
+short|13|short: header backup at 0: length is 1085, but the file has 100 bytes
+longer|13|longer: header backup at 0: length is 1085, but the file has 1086 bytes
+rotten|13|rotten: header backup: its hash is wrong; the file is damaged
+count|13|count: item of the header backup at 0x41d: 0 bytes left, the head of an item takes 16
+item|13|item: item of the header backup at 0x38: length is 2147483647, the file has 981 bytes left for items
+number|13|header backup: crypt slot at 0x178: number is 32, not 0 to 31
+costs|9|key slot 1: PBKDF2 has 4294967295 iterations, not 1 to 100000000
+forged|13|the header of sealing 1 fails authentication
+END
+unchanged damaged.img
 
 finish

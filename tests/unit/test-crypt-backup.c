@@ -77,6 +77,7 @@ static void refuses_one_wrong_byte(void **state)
 		{ 55, 1, "header backup at 0x4000: reserved bytes are 0x1000000, not 0" },
 		{ 61, 0x10, "item of the header backup at 0x4038: its key is 0x7100000000000, which does not follow 0" },
 		{ 56, 1, "item of the header backup at 0x4038: its key is 0x7000000000001, not that of a header, key slot, subvolume, inode-flags or bad-blocks item" },
+		{ 77, 32, "item of the header backup at 0x404d: its key is 0x7100000000020, not that of a header, key slot, subvolume, inode-flags or bad-blocks item" },
 		{ 82, 0, "item of the header backup at 0x404d: its key is 0x700000000001f, not that of a header, key slot, subvolume, inode-flags or bad-blocks item" },
 		{ 130, 0x10, "item of the header backup at 0x407d: its key is 0x7100000000000, which does not follow 0x710000000001f" },
 		{ 130, 0x40, "item of the header backup at 0x407d: its key is 0x7400000000000, not that of a header, key slot, subvolume, inode-flags or bad-blocks item" },
