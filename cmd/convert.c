@@ -239,13 +239,21 @@ static bool run_encrypt(const char *image, const char *const *names, struct key_
 {
 	cleanup_volume struct volume *volume = NULL;
 	struct convert_encrypt_options how;
+	char prompt[400];
+	size_t n = 0;
 
 	if (!read_encrypt_options(&how, err))
 		return false;
 	/* Opened before asking, so that nobody types a new passphrase twice for an image that is refused. */
 	if (!open_image(image, &volume, err) || !check_names(volume, names, NULL, err))
 		return false;
-	if (!key_options_read(opt.dry_run ? KEY_NEW : KEY_ASK | KEY_NEW, "New passphrase: ", key, err) || !confirm_volume_key(ui, key, err))
+	while (names[n])
+		n++;
+	if (n == 1)
+		snprintf(prompt, sizeof(prompt), "New passphrase for %.160s of %.200s: ", names[0], image);
+	else
+		snprintf(prompt, sizeof(prompt), "New passphrase for %zu subvolumes of %.200s: ", n, image);
+	if (!key_options_read(opt.dry_run ? KEY_NEW : KEY_ASK | KEY_NEW, prompt, key, err) || !confirm_volume_key(ui, key, err))
 		return false;
 	key_warn_carriage_return(key);
 	how.key = key;
@@ -296,10 +304,12 @@ static bool read_key_of_unfinished(struct volume *volume, const char *image, boo
 	const struct domain_key_ask ask = { .need = needed ? DOMAIN_KEY_NEEDED : DOMAIN_KEY_IF_GIVEN, .image = image, .what = "the unfinished conversion" };
 	cleanup_domain struct domain *domain = NULL;
 	struct error ignored = { 0 };
+	char prompt[300];
 
 	if (domain_read_unfinished(volume, &domain, &ignored))
-		return domain_key_read(domain, &ask, key, err);
-	return key_options_read(needed ? KEY_ASK : KEY_IF_GIVEN, "Passphrase: ", key, err);
+		return domain_key_read_tried(domain, &ask, key, err);
+	snprintf(prompt, sizeof(prompt), "Passphrase for %s of %.200s: ", ask.what, image);
+	return key_options_read(needed ? KEY_ASK : KEY_IF_GIVEN, prompt, key, err);
 }
 
 static bool run_continue(const char *image, struct key_source *key, const struct convert_ui *ui, struct convert_plan *plan,
@@ -311,14 +321,11 @@ static bool run_continue(const char *image, struct key_source *key, const struct
 	struct convert_status status;
 
 	if (!image_open_to_convert(image, found, &volume, err) || !convert_status(volume, NULL, &status, err) ||
-	    !read_key_of_unfinished(volume, image, needs_key(&status), key, err))
+	    (needs_key(&status) && !key_options_given() && !convert_check_goal(volume, goal, err)) || !read_key_of_unfinished(volume, image, needs_key(&status), key, err))
 		return false;
 
 	convert_catch_signals();
-	if (convert_continue(volume, goal, key, ui, plan, err))
-		return true;
-	key_hint_rejected(err);
-	return false;
+	return convert_continue(volume, goal, key, ui, plan, err) || domain_key_hint_unfinished(volume, key, err);
 }
 
 static bool run_status(const char *image, struct error *err)
@@ -330,10 +337,8 @@ static bool run_status(const char *image, struct error *err)
 	if (!image_open_to_convert(image, (struct image_conversion){ .unfinished = true }, &volume, err) || !key_options_read(KEY_IF_GIVEN, NULL, &key, err))
 		return false;
 
-	if (!convert_status(volume, key_options_given() ? &key : NULL, &status, err)) {
-		key_hint_rejected(err);
-		return false;
-	}
+	if (!convert_status(volume, key_options_given() ? &key : NULL, &status, err))
+		return domain_key_hint_unfinished(volume, &key, err);
 	convert_print_status(image, &status);
 	if (status.unfinished || status.damaged_primary)
 		command_status = ERROR_UNFINISHED;

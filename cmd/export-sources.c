@@ -3,6 +3,7 @@
 #include "cmd/export-sources.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -10,6 +11,7 @@
 #include "cmd/key/domain-key.h"
 #include "cmd/source.h"
 #include "common/fs/walk.h"
+#include "common/sealed/domain-ending.h"
 #include "common/sealed/inline-map.h"
 #include "common/util/array.h"
 #include "common/util/take.h"
@@ -29,11 +31,13 @@ bool export_sources_init(struct export_sources *sources, const struct subvolume_
 {
 	cleanup_key_source struct key_source from_keyring = { 0 };
 	struct volume *volume = list->volume;
+	char prompt[240];
 
 	*sources = (struct export_sources){ .list = list };
 	if (!member_places_read(list, &sources->places, err))
 		return false;
-	if (!key_options_read(KEY_IF_GIVEN, "Passphrase: ", &sources->key, err) ||
+	snprintf(prompt, sizeof(prompt), "Passphrase for %.200s: ", volume->device->name);
+	if (!key_options_read(KEY_IF_GIVEN, prompt, &sources->key, err) ||
 	    (volume_is_unfinished(volume) && key_source_is_empty(&sources->key) && !key_from_keyring(volume, &from_keyring, err)))
 		return false;
 
@@ -53,8 +57,7 @@ static bool take_look(const struct export_sources *sources, struct export_source
 		return true;
 	if (sources->look_error.kind != ERROR_NONE) {
 		*err = sources->look_error;
-		key_hint_rejected(err);
-		return false;
+		return domain_key_hint_unfinished(sources->list->volume, &sources->key, err);
 	}
 	error_set(err, ERROR_UNFINISHED, "it is being converted");
 	return error_hint(err, "with its key it can be read; `convert --status` says what finishes the conversion");
@@ -82,9 +85,11 @@ static bool open_domain(const struct export_sources *sources, const struct subvo
 	if (key_source_is_empty(&sources->key))
 		return domain_key_open(domain, &ask, opened, NULL, err);
 	*opened = domain_open(domain, &sources->key, err);
-	if (!*opened)
-		key_hint_rejected(err);
-	return *opened;
+	if (*opened)
+		return true;
+	domain_hint_ending(domain, &sources->key, err);
+	key_hint_rejected(err);
+	return false;
 }
 
 /* Tries the key once. Takes the domain (reads it if *domain is NULL) if the key opens it. */

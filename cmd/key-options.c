@@ -154,7 +154,6 @@ void key_warn_carriage_return(const struct key_source *key)
 
 void key_hint_rejected(struct error *err)
 {
-	const struct key_wanted wanted = wanted_by_options();
-
-	key_source_hint(&wanted, err);
+	if (err->kind == ERROR_KEY && !err->hint[0] && opt.slot && !any_slot && !opt.volume_key_file)
+		error_hint(err, "only slot %d was tried; without --key-slot all are", key_options_slot());
 }

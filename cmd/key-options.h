@@ -39,10 +39,7 @@ enum {
 bool key_options_read(unsigned how, const char *prompt, struct key_source *key, struct error *err) must_use;
 /* For a new passphrase: warns if it ends with a carriage return, which nobody sees, and which belongs to it. */
 void key_warn_carriage_return(const struct key_source *key);
-/*
- * Adds a hint to "wrong key or passphrase" about common mistakes with this kind of key. It only depends on the command line, so it reveals
- * nothing.
- */
+/* Adds a hint to "wrong key or passphrase", if --key-slot kept other slots from being tried. */
 void key_hint_rejected(struct error *err);
 
 #endif /* CMD_KEY_OPTIONS_H */

@@ -2,11 +2,13 @@
 #include "cmd/key/domain-key.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cmd/key-options.h"
 #include "cmd/print.h"
 #include "common/fs/subvolume-label.h"
+#include "common/sealed/domain-ending.h"
 #include "common/sealed/domain-keyring.h"
 #include "common/util/escape.h"
 #include "common/util/take.h"
@@ -88,8 +90,13 @@ static bool open_once(struct domain *domain, const struct domain_key_ask *ask, c
 {
 	if (domain_open_key(domain, key, from_slot, err))
 		return true;
-	if (err->kind == ERROR_KEY && ask->rejected)
+	if (err->kind == ERROR_KEY && ask->rejected) {
+		const struct error why = *err;
+
 		error_set(err, ERROR_KEY, "%s", ask->rejected);
+		memcpy(err->hint, why.hint, sizeof(err->hint));
+	}
+	domain_hint_ending(domain, key, err);
 	key_hint_rejected(err);
 	return false;
 }
@@ -108,13 +115,44 @@ bool domain_key_open(struct domain *domain, const struct domain_key_ask *ask, bo
 		*opened = !key.is_mistyped && open_once(domain, ask, &key, &from_slot, err);
 		if (*opened && volume_key)
 			*volume_key = from_slot ? TAKE(from_slot) : TAKE(key.volume_key);
-		if (*opened && ask->secret) {
+		if (ask->secret && (*opened || err->kind != ERROR_KEY)) {
 			*ask->secret = key;
 			key = (struct key_source){ 0 };
 		}
 		if (*opened || err->kind != ERROR_KEY || !will_ask(ask) || i == TRIES)
 			return *opened;
 		print_note(NULL, err->text);
+		if (err->hint[0])
+			print_note(NULL, err->hint);
 		*err = (struct error){ 0 };
 	}
+}
+
+bool domain_key_read_tried(struct domain *domain, const struct domain_key_ask *ask, struct key_source *key, struct error *err)
+{
+	struct domain_key_ask tried = *ask;
+	bool opened;
+
+	if (!will_ask(ask) || domain->n_slots == 0)
+		return domain_key_read(domain, ask, key, err);
+	*key = (struct key_source){ .slot = KEY_SLOT_ANY };
+	tried.secret = key;
+	if (domain_key_open(domain, &tried, &opened, NULL, err))
+		return true;
+	if (key_source_is_empty(key))
+		return false;
+	/* What is damaged here, the caller may have elsewhere. */
+	*err = (struct error){ 0 };
+	return true;
+}
+
+bool domain_key_hint_unfinished(struct volume *volume, const struct key_source *key, struct error *err)
+{
+	cleanup_domain struct domain *domain = NULL;
+	struct error ignored = { 0 };
+
+	if (err->kind == ERROR_KEY && domain_read_unfinished(volume, &domain, &ignored))
+		domain_hint_ending(domain, key, err);
+	key_hint_rejected(err);
+	return false;
 }

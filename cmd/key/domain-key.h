@@ -21,7 +21,7 @@ struct domain_key_ask {
 	bool any_slot;			/* --key-slot says something else than which slot is to be opened */
 	const char *image, *what;	/* for the prompt: IMAGE, and the subvolume */
 	const char *rejected;		/* the error for a wrong key; NULL: what domain_open() says */
-	struct key_source *secret;	/* domain_key_open() leaves the passphrase or key file there; NULL: not needed */
+	struct key_source *secret;	/* domain_key_open() leaves the passphrase or key file there, unless it is wrong; NULL: not needed */
 };
 
 /* The path of a subvolume for people, "/" for the top level, as what. */
@@ -33,6 +33,10 @@ const char *domain_key_what(const struct subvolume *subvolume, char text[DOMAIN_
  * where a key is needed and nobody can be asked.
  */
 bool domain_key_read(const struct domain *domain, const struct domain_key_ask *ask, struct key_source *key, struct error *err) must_use;
+/* The same, but what is asked for must open a slot of the domain, and may be wrong twice. */
+bool domain_key_read_tried(struct domain *domain, const struct domain_key_ask *ask, struct key_source *key, struct error *err) must_use;
+/* The hints of domain_key_open() to an error of what uses the key of an unfinished conversion. Always false. */
+bool domain_key_hint_unfinished(struct volume *volume, const struct key_source *key, struct error *err);
 /*
  * Reads it and opens the domain. What is asked for may be wrong twice. *opened false, with true: there is no key. volume_key: gets the
  * volume key, the caller's; NULL: not needed.

@@ -7,6 +7,7 @@
 #include "cmd/convert-ui.h"
 #include "cmd/image.h"
 #include "cmd/json.h"
+#include "cmd/key-options.h"
 #include "cmd/key/domain-key.h"
 #include "cmd/key/new-key.h"
 #include "cmd/key/target.h"
@@ -63,8 +64,10 @@ static bool choose_slot(const struct editing *e, size_t *i, struct error *err)
 	const struct domain *const domain = e->target.domain;
 	const int number = key_options.slot != KEY_SLOT_ANY ? key_options.slot : domain->slot_used;
 
-	if (number < 0)
-		return error_set(err, ERROR_USAGE, "a volume key opens no key slot: --key-slot says which one is meant");
+	if (number < 0) {
+		error_set(err, ERROR_USAGE, "a volume key opens no key slot: --key-slot says which one is meant");
+		return key_options_given() ? false : error_hint(err, "the volume key comes from a keyring; --no-keyring leaves it out");
+	}
 	for (*i = 0; *i < domain->n_slots; (*i)++) {
 		if (domain->slots[*i].number == (unsigned)number)
 			return true;

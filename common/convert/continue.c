@@ -31,20 +31,20 @@
 
 /* --- what the user may ask for ------------------------------------------------------------------- */
 
-static bool check_goal(const struct conversion *c, enum convert_goal goal, struct error *err)
+static bool goal_fits(const struct crypt_state_tail *at, enum convert_goal goal, struct error *err)
 {
-	const bool encrypting = c->op.state.operation == CRYPT_OP_ENCRYPT;
-	const bool aborting = encrypting != (conversion_to(c)->is_sealed);
+	const bool encrypting = at->operation == CRYPT_OP_ENCRYPT, to_sealed = at->direction == CRYPT_TO_SEALED;
+	const bool aborting = encrypting != to_sealed;
 
 	if (goal == CONVERT_ABORT) {
 		if (aborting)
 			return true;	/* continue the abort */
-		if (c->phase >= CRYPT_PHASE_FINISH || conversion_is_cut(c->direction, c->phase, c->cursor)) {
+		if (at->phase >= CRYPT_PHASE_FINISH || conversion_is_cut(at->direction, at->phase, at->cursor)) {
 			error_set(err, ERROR_REFUSED, "there is nothing to undo: everything is %s, only the cleanup is left",
 				  encrypting ? "sealed" : "plain text");
 			return error_hint(err, encrypting ? "`convert --resume` finishes it" : "`convert --decrypt --resume` finishes it");
 		}
-		if (!encrypting && le32(c->op.state.flags) & CRYPT_STATE_ACCEPTED) {
+		if (!encrypting && le32(at->disk.flags) & CRYPT_STATE_ACCEPTED) {
 			error_set(err, ERROR_REFUSED, "the unsealing accepted changes; sealing again would not restore what was sealed "
 				"before");
 			return error_hint(err, "`convert --decrypt --resume` finishes it");
@@ -56,9 +56,9 @@ static bool check_goal(const struct conversion *c, enum convert_goal goal, struc
 			  encrypting ? "a sealing" : "an unsealing");
 		return error_hint(err, "`convert --abort` finishes it");
 	}
-	if (!conversion_to(c)->is_sealed && goal != CONVERT_RESUME_DECRYPT) {
+	if (!to_sealed && goal != CONVERT_RESUME_DECRYPT) {
 		char when[32] = "?";
-		const time_t start = (time_t)le64(c->op.state.start_time);
+		const time_t start = (time_t)le64(at->disk.start_time);
 		struct tm tm;
 
 		if (gmtime_r(&start, &tm))
@@ -66,11 +66,29 @@ static bool check_goal(const struct conversion *c, enum convert_goal goal, struc
 		error_set(err, ERROR_REFUSED, "the unfinished unsealing, begun %s, ends in plain text and must be confirmed", when);
 		return error_hint(err, "`convert --decrypt --resume` confirms it");
 	}
-	if (conversion_to(c)->is_sealed && goal == CONVERT_RESUME_DECRYPT) {
+	if (to_sealed && goal == CONVERT_RESUME_DECRYPT) {
 		error_set(err, ERROR_REFUSED, "the unfinished conversion ends in sealed data, not in plain text");
 		return error_hint(err, "`convert --resume` goes on, `convert --abort` undoes it");
 	}
 	return true;
+}
+
+static bool check_goal(const struct conversion *c, enum convert_goal goal, struct error *err)
+{
+	const struct crypt_state_tail at = {
+		.disk = c->op.state, .operation = c->op.state.operation, .direction = c->direction, .phase = c->phase, .cursor = c->cursor,
+	};
+
+	return goal_fits(&at, goal, err);
+}
+
+bool convert_check_goal(struct volume *volume, enum convert_goal goal, struct error *err)
+{
+	struct crypt_state_tail tail;
+	struct error unread = { 0 };
+
+	return !state_newest(volume, &tail, &unread) || !state_is_unanimous(volume, &tail) || tail.operation == CRYPT_OP_KEYS ||
+	       goal_fits(&tail, goal, err);
 }
 
 /* --- going on --------------------------------------------------------------------------------------------- */

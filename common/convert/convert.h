@@ -128,6 +128,12 @@ enum convert_goal {
 	CONVERT_ABORT,
 };
 
+/*
+ * For callers about to ask for a key: does the goal fit what the superblocks say is unfinished? ERROR_REFUSED, as convert_continue() would
+ * say. Nothing is authenticated yet, and what cannot be told without a key fits.
+ */
+bool convert_check_goal(struct volume *volume, enum convert_goal goal, struct error *err) must_use;
+
 /* Continues an unfinished conversion. The volume must have been opened with options.unfinished. */
 bool convert_continue(struct volume *volume, enum convert_goal goal, const struct key_source *key,
 		      const struct convert_ui *ui, struct convert_plan *plan, struct error *err) must_use;

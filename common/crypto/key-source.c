@@ -67,18 +67,6 @@ bool key_source_read(const struct key_wanted *wanted, struct key_source *source,
 	return false;
 }
 
-void key_source_hint(const struct key_wanted *wanted, struct error *err)
-{
-	if (err->kind != ERROR_KEY || err->hint[0] || wanted->volume_key_file)	/* a volume key needs no slot */
-		return;
-	if (wanted->slot != KEY_SLOT_ANY)
-		error_hint(err, "only slot %d was tried; without --key-slot all are", wanted->slot);
-	else if (wanted->key_file)
-		error_hint(err, "--key-file takes every byte, also a newline at the end, which --passphrase-file removes");
-	else if (wanted->passphrase_file || wanted->passphrase_fd >= 0)
-		error_hint(err, "exactly one newline at the end is removed; --key-file takes every byte");
-}
-
 void key_source_free(struct key_source *source)
 {
 	secret_free(source->secret);

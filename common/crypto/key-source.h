@@ -34,8 +34,6 @@ struct key_wanted {
 
 /* Reads all of it. ERROR_KEY: missing, empty, of the wrong length, or nobody to ask. */
 bool key_source_read(const struct key_wanted *wanted, struct key_source *source, struct error *err) must_use;
-/* Adds a hint to "wrong key or passphrase" about common mistakes. It only depends on what was wanted, so it reveals nothing. */
-void key_source_hint(const struct key_wanted *wanted, struct error *err);
 
 static inline bool key_source_is_empty(const struct key_source *source) { return !source->secret && !source->volume_key; }
 void key_source_free(struct key_source *source);	/* wipes it; all zeros, or freed before, is fine */

@@ -64,7 +64,6 @@ btrfs-crypt export --ciphertext sealed.img vault:link-long -o link.tar 2> err
 tar -xOf raw.tar 2> log | cmp -s - raw || bad "export --ciphertext and cat --ciphertext differ"
 expect 2 cat --quiet sealed.img vault secret.txt --key-file disk.img.sum --report wrong.report <<'END'
 ! btrfs-crypt cat: wrong key or passphrase
-! btrfs-crypt cat: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file removes
 END
 
 # ends STATUS NAME TEXT COMMAND...: nothing could be read; the report and, in JSON, standard error say how it ended, and nothing is counted in text

@@ -61,11 +61,20 @@ matches --key-file line --keyfile-size 6
 transcript 0 bash -c 'btrfs-crypt verify-key disk.img public --passphrase-fd 7 7< line' <<< "key matches: aes-256-gcm@btrfs:TAG (slot 0)"
 transcript 0 bash -c 'btrfs-crypt verify-key disk.img public --passphrase-file - < line' <<< "key matches: aes-256-gcm@btrfs:TAG (slot 0)"
 transcript 0 bash -c 'btrfs-crypt verify-key disk.img public --key-file - < key' <<< "key matches: aes-256-gcm@btrfs:TAG (slot 0)"
+# A key that is right but for the end of its line: that is said, by every command, and it is wrong nevertheless.
+printf 'secret\r\n' > windows
 printf 'secret\n\n' > two
-hint="exactly one newline at the end is removed; --key-file takes every byte"
-refused 2 "wrong key or passphrase" --passphrase-file two
-hint="--key-file takes every byte, also a newline at the end, which --passphrase-file removes"
+printf 'secre' > short
+hint="it is right without the newline at its end; --passphrase-file removes it"
 refused 2 "wrong key or passphrase" --key-file line
+hint="it is right without the newline at its end"
+refused 2 "wrong key or passphrase" --passphrase-file two
+hint="it is right without the carriage return and the newline at its end"
+refused 2 "wrong key or passphrase" --key-file windows
+hint="it is right without the carriage return at its end"
+refused 2 "wrong key or passphrase" --passphrase-file windows
+hint=
+refused 2 "wrong key or passphrase" --passphrase-file short
 hint="only slot 1 was tried; without --key-slot all are"
 refused 2 "wrong key or passphrase" --key-file key --key-slot 1
 
@@ -74,7 +83,7 @@ while read -r command; do
 	btrfs-crypt $command --key-file line > out 2> err
 	[ $? = 2 ] || bad "$command: status $?"
 	grep -qxE "btrfs-crypt ${command%% *}: (link: )?wrong key or passphrase" err || { bad "$command: no error"; cat err; }
-	grep -qxF "btrfs-crypt ${command%% *}: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file removes" err ||
+	grep -qxF "btrfs-crypt ${command%% *}: hint: it is right without the newline at its end; --passphrase-file removes it" err ||
 		{ bad "$command: no hint"; cat err; }
 done << 'END'
 verify-key disk.img public
@@ -85,6 +94,37 @@ ls -l disk.img public
 stat disk.img public link
 convert --decrypt disk.img public
 END
+# The other way round: slots that were made from files with more at their end.
+slot() { quiet btrfs-crypt key add disk.img public --key-file key --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "$@"; }
+printf 'open\n' > newline
+printf 'gate\r\n' > both
+printf 'door\r\n' > return
+slot --new-key-file newline
+slot --new-key-file both
+slot --new-passphrase-file return
+# A key that is no text ends by chance with the byte of a newline.
+printf '\001\002\003' > binary
+slot --new-key-file binary
+rm -f disk.img.sum
+unchanged disk.img
+for row in "open|it is right with a newline at its end: --key-file takes every byte of a file" \
+	"gate|it is right with a carriage return and a newline at its end: --key-file takes every byte of a file" \
+	"door|it is right with a carriage return at its end, as --passphrase-file takes it from a line of Windows"; do
+	printf '%s' "${row%%|*}" > given
+	hint=${row#*|}
+	refused 2 "wrong key or passphrase" --passphrase-file given
+	refused 2 "wrong key or passphrase" --key-file given
+done
+printf 'gate\n' > given
+hint="it is right with a carriage return and a newline at its end: --key-file takes every byte of a file"
+refused 2 "wrong key or passphrase" --key-file given
+# Of the slot that is chosen alone.
+hint="only slot 0 was tried; without --key-slot all are"
+refused 2 "wrong key or passphrase" --key-file given --key-slot 0
+printf '\001\002\003\n' > given
+hint=
+refused 2 "wrong key or passphrase" --key-file given
+unchanged disk.img
 [ ! -e never.tar ] || bad "a wrong key made an archive"
 unchanged disk.img
 finish

@@ -7,7 +7,6 @@ PATH=$PATH:/usr/sbin:/sbin
 bundled_image
 for name in a b c wrong; do printf 'secret %s' $name > $name; done
 cheap="--pbkdf pbkdf2 --pbkdf-force-iterations 1000"
-hint_file='! btrfs-crypt key: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file removes'
 wrong_key='! btrfs-crypt key: wrong key or passphrase'
 
 # refused STATUS WORD... < TEXT: `btrfs-crypt key WORD...` says so, and changes nothing
@@ -66,8 +65,7 @@ refused 1 add disk.img vault --key-file a --new-key-file c --new-key-slot 32 <<'
 ! btrfs-crypt key: --new-key-slot: "32" is not a number from 0 to 31
 ! btrfs-crypt key: hint: see btrfs-crypt key --help
 END
-refused 2 add disk.img vault --key-file wrong --new-key-file c $cheap <<< "$wrong_key
-$hint_file"
+refused 2 add disk.img vault --key-file wrong --new-key-file c $cheap <<< "$wrong_key"
 refused 2 add disk.img vault --key-file a <<'END'
 ! btrfs-crypt key: a key is needed, but standard input is not a terminal to ask on
 ! btrfs-crypt key: hint: give --new-key-file, --new-passphrase-file or --new-passphrase-fd
@@ -100,10 +98,8 @@ refused 2 change disk.img vault --key-file a --new-key-file b $cheap -S 1 <<< "$
 expect 0 key change disk.img vault --key-file a --new-key-file b $cheap -S 1 --force <<< "key slot 1 of vault changed (key-file)"
 opens 1 b
 no c
-refused 2 change disk.img vault --key-file wrong --new-key-file c $cheap <<< "$wrong_key
-$hint_file"
-refused 2 change disk.img vault --key-file wrong --new-key-file c $cheap -S 1 --force <<< "$wrong_key
-$hint_file"
+refused 2 change disk.img vault --key-file wrong --new-key-file c $cheap <<< "$wrong_key"
+refused 2 change disk.img vault --key-file wrong --new-key-file c $cheap -S 1 --force <<< "$wrong_key"
 
 # --- a key that belongs to no slot ----------------------------------------------------------------------------------------
 needs="! btrfs-crypt key: a volume key opens no key slot: --key-slot says which one is meant
@@ -113,9 +109,14 @@ refused 1 remove disk.img vault --volume-key-file volume-key <<< "$needs"
 refused 2 label disk.img vault --volume-key-file volume-key --label x -S 1 \
 	<<< "! btrfs-crypt key: the label of a key slot is changed with the passphrase or key file of that slot"
 refused 4 remove disk.img vault --volume-key-file volume-key -S 7 <<< "! btrfs-crypt key: key slot 7 is not in use"
+# One from a keyring is the same: with -S it is enough for that slot, whoever has its passphrase.
 quiet btrfs-crypt key in disk.img vault --key-file a
-refused 1 change disk.img vault --new-key-file c <<< "$needs"
-refused 1 remove disk.img vault <<< "$needs"
+needs_here="${needs%%$'\n'*}
+! btrfs-crypt key: hint: the volume key comes from a keyring; --no-keyring leaves it out"
+refused 1 change disk.img vault --new-key-file c <<< "$needs_here"
+refused 1 remove disk.img vault <<< "$needs_here"
+refused 2 label disk.img vault --label x -S 1 <<< "! btrfs-crypt key: a key is needed, but standard input is not a terminal to ask on
+! btrfs-crypt key: hint: give --key-file, --passphrase-file or --passphrase-fd"
 expect 0 key change disk.img vault --new-key-file c $cheap -S 1 <<< "key slot 1 of vault changed (key-file)"
 opens 1 c
 quiet btrfs-crypt key out disk.img vault --forget
@@ -151,8 +152,7 @@ holds --key-file c <<'END'
 END
 
 # --- remove --------------------------------------------------------------------------------------------------------------
-refused 2 remove disk.img vault --key-file wrong -S 1 <<< "$wrong_key
-$hint_file"
+refused 2 remove disk.img vault --key-file wrong -S 1 <<< "$wrong_key"
 refused 4 remove disk.img vault --key-file a -S 5 <<< "! btrfs-crypt key: key slot 5 is not in use"
 expect 0 key remove disk.img vault --key-file a -S 31 <<< "key slot 31 of vault removed (key-file)"
 no c
@@ -183,8 +183,7 @@ refused 9 recovery disk.img vault --key-file a <<'END'
 ! btrfs-crypt key: the recovery key has to be typed back, and there is no terminal to ask on
 ! btrfs-crypt key: hint: --batch-mode prints it once without asking
 END
-refused 2 recovery disk.img vault --key-file wrong --batch-mode <<< "$wrong_key
-$hint_file"
+refused 2 recovery disk.img vault --key-file wrong --batch-mode <<< "$wrong_key"
 GROUPED='([0-9A-HJKMNP-TV-Z]{5}-){7}[0-9A-HJKMNP-TV-Z]{5}'
 btrfs-crypt key recovery disk.img vault --key-file a --batch-mode > shown 2> err || { bad "recovery"; cat err; }
 key=$(grep -oE "$GROUPED" shown)

@@ -61,7 +61,6 @@ expect 2 key status disk.img vault <<< "btrfs:TAG: absent (Required key not avai
 reason absent "Required key not available"
 expect 2 key in disk.img vault --key-file wrong <<'END'
 ! btrfs-crypt key: Key was rejected by service
-! btrfs-crypt key: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file removes
 END
 serial && bad "a wrong key was added"
 expect 2 verify-key disk.img vault --keyring session <<< "! btrfs-crypt verify-key: Required key not available"
@@ -119,7 +118,6 @@ END
 # A key that is given wins.
 expect 2 verify disk.img vault --key-file wrong <<'END'
 ! btrfs-crypt verify: wrong key or passphrase
-! btrfs-crypt verify: hint: --key-file takes every byte, also a newline at the end, which --passphrase-file removes
 END
 
 expect 0 key out disk.img vault <<< "key 'btrfs:TAG' has been revoked"

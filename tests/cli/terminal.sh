@@ -7,18 +7,19 @@ python3 -c 'import pty' 2> /dev/null || { echo "needs python3"; exit 77; }
 bundled_image
 head -c 32 /dev/urandom > volume-key
 cheap="--pbkdf pbkdf2 --pbkdf-force-iterations 1000"
+FILTER='s/begun [-0-9]+ [0-9:]+ UTC/begun TIME/'
 on_terminal() { "$TOP/tests/on-terminal.py" "$@" > shown; }
 
 unchanged disk.img
-on_terminal "New passphrase: " "open sesame" "The same again: " "open says me" -- btrfs-crypt convert --encrypt disk.img vault $cheap
+on_terminal "New passphrase for vault of disk.img: " "open sesame" "The same again: " "open says me" -- btrfs-crypt convert --encrypt disk.img vault $cheap
 [ $? -eq 2 ] && grep -q 'two passphrases differ' shown || { bad "two different passphrases"; cat shown; }
-on_terminal "New passphrase: " "" -- btrfs-crypt convert --encrypt disk.img vault $cheap
+on_terminal "New passphrase for vault of disk.img: " "" -- btrfs-crypt convert --encrypt disk.img vault $cheap
 [ $? -eq 2 ] && grep -q '^btrfs-crypt convert: the passphrase is empty' shown || { bad "an empty passphrase"; cat shown; }
 for action in --encrypt --decrypt; do
 	on_terminal -- btrfs-crypt convert $action disk.img wault
 	[ $? -eq 4 ] && ! grep -q 'assphrase: ' shown || { bad "$action: a passphrase is asked for although the name is misspelled"; cat shown; }
 done
-on_terminal "New passphrase: " "^C" -- btrfs-crypt convert --encrypt disk.img vault $cheap
+on_terminal "New passphrase for vault of disk.img: " "^C" -- btrfs-crypt convert --encrypt disk.img vault $cheap
 [ $? -eq 130 ] || { bad "control-C at the prompt"; cat shown; }
 on_terminal "Go on? [y/N] " "n" -- btrfs-crypt convert --encrypt disk.img vault --volume-key-file volume-key
 [ $? -eq 9 ] && grep -q 'not confirmed' shown || { bad "not confirmed"; cat shown; }
@@ -36,17 +37,17 @@ transcript 0 btrfs-crypt convert --encrypt --dry-run root.img / < <(
 	echo "! btrfs-crypt convert: note: $question"
 	echo "! btrfs-crypt convert: note: the top level is sealed: if anything is created or removed in it later, unsealing needs --accept-changes")
 on_terminal -- btrfs-crypt convert --encrypt --dry-run root.img / || { bad "a plan on a terminal: status $?"; cat shown; }
-on_terminal "New passphrase: " x "again: " x "$question  Go on? [y/N] " n -- btrfs-crypt convert --encrypt root.img / $cheap
+on_terminal "New passphrase for / of root.img: " x "again: " x "$question  Go on? [y/N] " n -- btrfs-crypt convert --encrypt root.img / $cheap
 [ $? -eq 9 ] && grep -q 'not confirmed' shown || { bad "a root filesystem: not confirmed"; cat shown; }
-on_terminal "New passphrase: " x "again: " x "Go on? [y/N] " ^C -- btrfs-crypt convert --encrypt root.img / $cheap
+on_terminal "New passphrase for / of root.img: " x "again: " x "Go on? [y/N] " ^C -- btrfs-crypt convert --encrypt root.img / $cheap
 [ $? -eq 130 ] || { bad "control-C at a question, after the passphrase: status $?"; cat shown; }
 on_terminal "Go on? [y/N] " ^C -- btrfs-crypt convert --encrypt disk.img vault --volume-key-file volume-key
 [ $? -eq 130 ] || { bad "control-C at the first question"; cat shown; }
-on_terminal "New passphrase: " x "again: " ^C -- btrfs-crypt convert --encrypt disk.img vault $cheap
+on_terminal "New passphrase for vault of disk.img: " x "again: " ^C -- btrfs-crypt convert --encrypt disk.img vault $cheap
 [ $? -eq 130 ] || { bad "control-C at the second prompt"; cat shown; }
 unchanged root.img
 
-on_terminal "New passphrase: " "open sesame" "The same again: " "open sesame" -- btrfs-crypt convert --encrypt disk.img vault $cheap ||
+on_terminal "New passphrase for vault of disk.img: " "open sesame" "The same again: " "open sesame" -- btrfs-crypt convert --encrypt disk.img vault $cheap ||
 	{ bad "encrypt: status $?"; cat shown; }
 grep -q '^Encryption: ' shown || { bad "no summary"; cat shown; }
 grep -q sesame shown && bad "the passphrase was shown"
@@ -74,10 +75,33 @@ for command in "cat disk.img vault secret.txt" "export disk.img vault -o x.tar" 
 	grep -q 'assphrase' shown && { bad "$command asks a machine"; cat shown; }
 done
 rm -f x.tar
-on_terminal "Passphrase: " "open sesame" -- btrfs-crypt cat --passphrase-file - disk.img vault secret.txt || bad "cat: status $?"
+on_terminal "Passphrase for disk.img: " "open sesame" -- btrfs-crypt cat --passphrase-file - disk.img vault secret.txt || bad "cat: status $?"
 grep -q '^the combination is 17-4-36$' shown || { bad "no text on the terminal"; cat shown; }
-on_terminal "Passphrase: " "open sesame" -- btrfs-crypt cat --passphrase-file - disk.img vault size-4097
+on_terminal "Passphrase for disk.img: " "open sesame" -- btrfs-crypt cat --passphrase-file - disk.img vault size-4097
 [ $? -eq 9 ] && grep -q 'is not written to a terminal' shown || bad "binary went to the terminal"
+# An unfinished unsealing: what the command lacks is said before anybody types, and then there are three tries.
+with_signal TERM 'says:"progress":"data","done":"[1-9]' convert --decrypt disk.img vault --passphrase-file passphrase --progress=json --progress-frequency 0 > log 2>&1
+[ $? -eq 8 ] || { bad "no unfinished unsealing"; cat log; }
+asks_on="Passphrase for the unfinished conversion of disk.img: "
+rm -f disk.img.sum
+unchanged disk.img
+for way in --resume "--encrypt --resume"; do
+	on_terminal -- btrfs-crypt convert $way disk.img
+	[ $? -eq 9 ] && grep -q 'ends in plain text and must be confirmed' shown && grep -q -e '--decrypt --resume disk.img. confirms it' shown && ! grep -q 'assphrase' shown ||
+		{ bad "$way of an unsealing: status $?"; cat shown; }
+	transcript 9 btrfs-crypt convert $way disk.img < <(
+		echo "! btrfs-crypt convert: the unfinished unsealing, begun TIME, ends in plain text and must be confirmed"
+		echo '! btrfs-crypt convert: hint: `btrfs-crypt convert --decrypt --resume disk.img` confirms it')
+done
+for way in "--decrypt --resume" --abort; do
+	on_terminal "$asks_on" "wrong" "$asks_on" "wronger" "$asks_on" "wrongest" -- btrfs-crypt convert $way disk.img
+	[ $? -eq 2 ] && [ "$(grep -c 'wrong key or passphrase' shown)" = 3 ] || { bad "$way: three wrong passphrases"; cat shown; }
+	on_terminal "$asks_on" "wrong" "$asks_on" "^C" -- btrfs-crypt convert $way disk.img
+	[ $? -eq 130 ] || { bad "$way: control-C at the second try: status $?"; cat shown; }
+done
+unchanged disk.img
+on_terminal "$asks_on" "wrong" "$asks_on" "open sesame" -- btrfs-crypt convert --abort disk.img || { bad "abort: status $?"; cat shown; }
+grep -q sesame shown && bad "the passphrase was shown"
 on_terminal "$asks" "open sesame" -- btrfs-crypt convert --decrypt disk.img vault || { bad "decrypt: status $?"; cat shown; }
 
 # Help is as wide as the terminal, with the same words in the same order.
