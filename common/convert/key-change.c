@@ -94,13 +94,29 @@ static bool write_copies(struct changing *c, const struct key_change *change, st
 	return ok;
 }
 
+/*
+ * In metadata groups, whose free space is wiped by whoever removes a key later, with what a crash leaves here. Only if they have no room, in
+ * data groups.
+ */
+static bool find_places(struct changing *c, struct operation_places *places, struct error *err)
+{
+	const uint32_t node_size = c->volume->super.node_size;
+
+	if (!allocator_open_metadata(c->volume, &c->allocator, err))
+		return false;
+	if (preflight_places(c->allocator, node_size, 0, places, err))
+		return true;
+	allocator_close(TAKE(c->allocator));
+	return err->kind == ERROR_NO_SPACE && allocator_open(c->volume, &c->allocator, err) &&
+	       preflight_places(c->allocator, node_size, 0, places, err);
+}
+
 static bool change(struct changing *c, const struct key_change *change, struct error *err)
 {
 	struct operation_places places;
 
 	if (!preflight_features(c->volume, err) || !domain_check_finished(c->volume, c->domain, err) ||
-	    !allocator_open(c->volume, &c->allocator, err) || (allocator_prefer_metadata(c->allocator), false) || !preflight_places(c->allocator, c->volume->super.node_size, 0, &places, err) ||
-	    !crypto_random(c->header.op_id, sizeof(c->header.op_id), err))
+	    !find_places(c, &places, err) || !crypto_random(c->header.op_id, sizeof(c->header.op_id), err))
 		return false;
 	c->op = (struct operation){ .volume = c->volume, .header = &c->header, .schedule = c->domain->schedule };
 	operation_begin(&c->op, CRYPT_OP_KEYS, &places);

@@ -31,6 +31,10 @@ static bool read_groups(struct allocator *allocator, struct error *err)
 
 	for (size_t i = 0; i < volume->n_chunks; i++) {
 		const struct chunk *chunk = &volume->chunks[i];
+
+		if (!(chunk->type & allocator->types))
+			continue;
+
 		const struct key key = { chunk->logical, KEY_BLOCK_GROUP_ITEM, chunk->length };
 		cleanup_tree_iter struct tree_iter iter = { 0 };
 		struct block_group item;
@@ -129,29 +133,47 @@ static bool walk_extent(struct allocator *allocator, struct walk *walk, uint64_t
 	return true;
 }
 
-static bool read_extents(struct allocator *allocator, struct error *err)
+/* The extents from `from` on, and all groups that end by `end`. */
+static bool read_extents_between(struct allocator *allocator, const struct tree *tree, uint64_t from, uint64_t end, struct walk *walk,
+				 struct error *err)
 {
-	const struct key first = { 0 };
+	const struct key first = { from, 0, 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
-	struct walk walk = { 0 };
-	struct tree tree;
 
-	if (allocator->n_groups > 0)
-		walk.at = allocator->group[0].view.logical;
-	if (!tree_open(allocator->volume, EXTENT_TREE_ID, &tree, err) || !tree_seek(&tree, &first, &iter, err))
+	if (!tree_seek(tree, &first, &iter, err))
 		return false;
-	while (iter.valid) {
+	while (iter.valid && iter.key.objectid < end) {
 		const bool skinny = iter.key.type == KEY_METADATA_ITEM;
 
 		if ((skinny || iter.key.type == KEY_EXTENT_ITEM) &&
-		    !walk_extent(allocator, &walk, iter.key.objectid,
+		    !walk_extent(allocator, walk, iter.key.objectid,
 				 skinny ? allocator->volume->super.node_size : iter.key.offset, err))
 			return false;
 		if (!tree_next(&iter, err))
 			return false;
 	}
+	while (walk->i < allocator->n_groups && group_end(&allocator->group[walk->i].view) <= end) {
+		if (!finish_group(allocator, walk, err))
+			return false;
+	}
+	return true;
+}
+
+static bool read_extents(struct allocator *allocator, struct error *err)
+{
+	struct walk walk = { 0 };
+	struct tree tree;
+
+	if (allocator->n_groups > 0)
+		walk.at = allocator->group[0].view.logical;
+	if (!tree_open(allocator->volume, EXTENT_TREE_ID, &tree, err))
+		return false;
+	if (allocator->types == ALL_GROUPS)
+		return read_extents_between(allocator, &tree, 0, UINT64_MAX, &walk, err);
 	while (walk.i < allocator->n_groups) {
-		if (!finish_group(allocator, &walk, err))
+		const struct group *group = &allocator->group[walk.i].view;
+
+		if (!read_extents_between(allocator, &tree, group->logical, group_end(group), &walk, err))
 			return false;
 	}
 	return true;

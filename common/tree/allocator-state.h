@@ -10,6 +10,8 @@ struct own_group {
 	struct ranges free;
 };
 
+#define ALL_GROUPS UINT64_MAX
+
 struct allocator {
 	struct volume *volume;
 	struct own_group *group;	/* by address */
@@ -18,7 +20,7 @@ struct allocator {
 	struct ranges system;		/* the same for system groups */
 	struct ranges reserved;		/* by allocator_reserve() */
 	struct ranges freed;		/* tree blocks freed since the allocator was opened */
-	bool prefers_metadata;		/* for journals */
+	uint64_t types;			/* of the groups in it */
 	uint64_t next;			/* tree blocks are placed side by side while there is room */
 };
 

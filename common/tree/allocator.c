@@ -19,19 +19,30 @@ static struct own_group *group_at(const struct allocator *allocator, uint64_t lo
 	return group && logical - group->view.logical < group->view.length ? group : NULL;
 }
 
-bool allocator_open(struct volume *volume, struct allocator **out, struct error *err)
+static bool open_types(struct volume *volume, uint64_t types, struct allocator **out, struct error *err)
 {
 	struct allocator *allocator = calloc(1, sizeof(*allocator));
 
 	if (!allocator)
 		return error_memory(err);
 	allocator->volume = volume;
+	allocator->types = types;
 	if (!allocator_scan(allocator, err)) {
 		allocator_close(allocator);
 		return false;
 	}
 	*out = allocator;
 	return true;
+}
+
+bool allocator_open(struct volume *volume, struct allocator **out, struct error *err)
+{
+	return open_types(volume, ALL_GROUPS, out, err);
+}
+
+bool allocator_open_metadata(struct volume *volume, struct allocator **out, struct error *err)
+{
+	return open_types(volume, GROUP_METADATA | GROUP_SYSTEM, out, err);
 }
 
 void allocator_close(struct allocator *allocator)
@@ -159,9 +170,7 @@ static bool find_all(struct allocator *allocator, unsigned n, uint64_t length, s
 	while (ok && n_found < n) {
 		uint64_t found;
 
-		const uint64_t first = allocator->prefers_metadata ? GROUP_METADATA : GROUP_DATA;
-
-		if (!find_in_groups(allocator, first, length, &found) &&
+		if (!find_in_groups(allocator, GROUP_DATA, length, &found) &&
 		    !find_in_groups(allocator, GROUP_DATA | GROUP_METADATA, length, &found))
 			break;
 		ok = ranges_add(&allocator->reserved, found, length, err);
@@ -179,11 +188,6 @@ static bool find_all(struct allocator *allocator, unsigned n, uint64_t length, s
 		}
 	}
 	return ok;
-}
-
-void allocator_prefer_metadata(struct allocator *allocator)
-{
-	allocator->prefers_metadata = true;
 }
 
 bool allocator_find_journals(struct allocator *allocator, unsigned n, uint64_t want, uint64_t least, struct free_range *range,

@@ -24,6 +24,8 @@ struct allocator;
  * what its extents take.
  */
 bool allocator_open(struct volume *volume, struct allocator **allocator, struct error *err) must_use;
+/* The same of metadata, mixed and system groups alone, in a time that does not grow with the data. */
+bool allocator_open_metadata(struct volume *volume, struct allocator **allocator, struct error *err) must_use;
 void allocator_close(struct allocator *allocator);
 
 size_t allocator_n_groups(const struct allocator *allocator);
@@ -33,8 +35,6 @@ const struct group *allocator_group_of(const struct allocator *allocator, uint64
 /* Reserves a range (a journal slot) for the lifetime of the allocator: no tree block will be put there. */
 bool allocator_reserve(struct allocator *allocator, uint64_t logical, uint64_t length, struct error *err) must_use;
 
-/* From now on journals go to metadata groups first, whose free space is wiped, not to data groups. */
-void allocator_prefer_metadata(struct allocator *allocator);
 /*
  * The n best free ranges for a journal of want bytes each, halved down to least if there are none: in data or mixed groups first, then
  * metadata; 64 KiB aligned, inside one block group, never on superblock stripes, not reserved before. ERROR_NO_SPACE with the numbers.
