@@ -179,7 +179,7 @@ static void print_plan_text(FILE *out, const char *what, const struct convert_pl
 	}
 	/* After unsealing it says nothing that the files do not say. */
 	if (plan->unwiped_free_bytes && plan->key_tag[0])
-		fprintf(out, "free data space not wiped: %s, which may hold old plain text\n", size_with_bytes(plan->unwiped_free_bytes, size));
+		fprintf(out, "free data space not wiped: %s, which may hold old plain text; --wipe-free overwrites it\n", size_with_bytes(plan->unwiped_free_bytes, size));
 }
 
 static void print_plan(FILE *out, const char *what, const struct convert_plan *plan, bool planned_only)

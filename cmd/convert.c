@@ -23,7 +23,7 @@
 
 static struct {
 	int encrypt, decrypt, rekey, resume, abort, status;
-	int recursive, dry_run, accept_changes, accept_unsealed, mounted_copy, skip, no_memory, read_back, batch;
+	int recursive, dry_run, accept_changes, accept_unsealed, mounted_copy, skip, no_memory, read_back, wipe_free, batch;
 	char *cipher, *shared, *on_error, *expect, *n_skip;
 } opt;
 
@@ -62,6 +62,7 @@ static struct poptOption options_how[] = {
 	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "unseal although data were written since", NULL },
 	{ "allow-mounted-copy", 0, POPT_ARG_NONE, &opt.mounted_copy, 0, "go on although another copy of this image is mounted", NULL },
 	{ "read-back", 0, POPT_ARG_NONE, &opt.read_back, 0, "read all data back from the device before the end", NULL },
+	{ "wipe-free", 0, POPT_ARG_NONE, &opt.wipe_free, 0, "at the end overwrite free data space as well, and what no chunk uses", NULL },
 	{ "on-error", 0, POPT_ARG_STRING, &opt.on_error, 0,
 	  "if no copy of some data matches its checksum, or copies without a checksum differ: stop (default), or seal the data so that the "
 	  "checksum stays as wrong, and the copy that cat prints",
@@ -133,6 +134,7 @@ static bool check_options_fit(struct error *err)
 		{ opt.mounted_copy, !opt.status, "--allow-mounted-copy does not go with --status" },
 		{ opt.read_back, !opt.status, "--read-back does not go with --status" },
 		{ header_option_given(), opt.decrypt, "--header goes with --decrypt" },
+		{ opt.wipe_free, !opt.status, "--wipe-free does not go with --status" },
 		{ opt.on_error, encrypts || (opt.resume && !opt.decrypt), "--on-error goes with --encrypt or --resume" },
 		{ opt.n_skip, opt.resume || opt.abort, "--skip-damaged=N goes with --resume or --abort" },
 		{ opt.skip, !opt.status, "--skip-damaged does not go with --status" },
@@ -370,6 +372,7 @@ static bool run(const char *const *operand, struct error *err)
 	    !read_damage(&ui.damage, err))
 		return false;
 	ui.read_back = opt.read_back;
+	ui.wipe_free = opt.wipe_free;
 	if (opt.status)
 		return run_status(operand[0], err);
 	if (opt.resume || opt.abort)

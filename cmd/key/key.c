@@ -24,7 +24,7 @@ struct key_options key_options;
 
 static struct {
 	char *keyring, *timeout, *label, *new_slot;
-	int forget, batch, force, no_slots;
+	int forget, batch, force, no_slots, wipe_free;
 } opt;
 
 static const struct poptOption options[] = {
@@ -35,6 +35,8 @@ static const struct poptOption options[] = {
 	{ "label", 0, POPT_ARG_STRING, &opt.label, 0, "of the key slot, for key list; at most 64 bytes", "TEXT" },
 	{ "force", 0, POPT_ARG_NONE, &opt.force, 0, "change: the key need not be that of the slot; remove: also the last slot", NULL },
 	{ "no-slots", 0, POPT_ARG_NONE, &opt.no_slots, 0, "backup: leave out the key slots, so that only the volume key opens the backup", NULL },
+	{ "wipe-free", 0, POPT_ARG_NONE, &opt.wipe_free, 0,
+	  "change, remove, label: overwrite free data space as well, and what no chunk uses", NULL },
 	{ "keyring", 0, POPT_ARG_STRING, &opt.keyring, 0, "in, out, status: the session (default), user or persistent keyring, or its number", "WHICH" },
 	{ "timeout", 0, POPT_ARG_STRING, &opt.timeout, 0, "in: the kernel forgets the key after so many seconds", "SECONDS" },
 	{ "forget", 0, POPT_ARG_NONE, &opt.forget, 0, "out: remove every trace of the key from the keyring", NULL },
@@ -69,6 +71,7 @@ static bool check_options(const struct key_verb *verb, struct error *err)
 	} some[] = {
 		{ new_key_given(), 'n', new_key_given() }, { pbkdf_options_given(), 'p', pbkdf_options_given() },
 		{ "--new-key-slot", 'N', opt.new_slot }, { "--label", 'l', opt.label }, { "--force", 'F', opt.force }, { "--no-slots", 's', opt.no_slots },
+		{ "--wipe-free", 'w', opt.wipe_free },
 		{ "--keyring", 'k', opt.keyring }, { "--timeout", 't', opt.timeout }, { "--forget", 'f', opt.forget }, { "--batch-mode", 'q', opt.batch },
 	};
 
@@ -94,7 +97,7 @@ static bool read_options(struct error *err)
 	key_options = (struct key_options){
 		.keyring = opt.keyring ? &keyring : NULL, .timeout = (uint32_t)seconds, .forget = opt.forget, .batch = opt.batch,
 		.slot = key_options_slot(), .new_slot = opt.new_slot ? (int)new_slot : KEY_SLOT_ANY, .label = opt.label, .force = opt.force,
-		.no_slots = opt.no_slots,
+		.no_slots = opt.no_slots, .wipe_free = opt.wipe_free,
 	};
 	return true;
 }

@@ -133,6 +133,7 @@ static bool change(struct editing *e, bool wipe, struct error *err)
 	e->volume_key = NULL;
 	if (!convert_ui_init(key_options.batch, &talk, &ui, err))
 		return false;
+	ui.wipe_free = key_options.wipe_free;
 	convert_catch_signals();
 	ok = key_change(e->target.volume, e->target.domain, &wanted, &ui, err);
 	progress_clear(&talk.progress);
@@ -306,13 +307,13 @@ const struct key_verb key_verb_add = {
 	.name = "add", .summary = "add another passphrase or key file", .options = "npNlq", .n_operands = 2, .run = run_add,
 };
 const struct key_verb key_verb_change = {
-	.name = "change", .summary = "replace the passphrase or key file of a key slot", .options = "nplFq", .n_operands = 2, .run = run_change,
+	.name = "change", .summary = "replace the passphrase or key file of a key slot", .options = "nplFwq", .n_operands = 2, .run = run_change,
 };
 const struct key_verb key_verb_remove = {
-	.name = "remove", .summary = "remove a key slot", .options = "Fq", .n_operands = 2, .run = run_remove,
+	.name = "remove", .summary = "remove a key slot", .options = "Fwq", .n_operands = 2, .run = run_remove,
 };
 const struct key_verb key_verb_label = {
-	.name = "label", .summary = "set the label of a key slot", .options = "lq", .n_operands = 2, .run = run_label,
+	.name = "label", .summary = "set the label of a key slot", .options = "lwq", .n_operands = 2, .run = run_label,
 };
 const struct key_verb key_verb_recovery = {
 	.name = "recovery", .summary = "add a recovery key, which is shown once", .options = "Nlq", .n_operands = 2, .run = run_recovery,

@@ -20,7 +20,7 @@ struct key_options {
 	int slot;			/* --key-slot; KEY_SLOT_ANY: not given */
 	int new_slot;			/* --new-key-slot, the same */
 	const char *label;		/* --label; NULL: not given */
-	bool forget, batch, force, no_slots;	/* --forget, --batch-mode, --force, --no-slots */
+	bool forget, batch, force, no_slots, wipe_free;	/* --forget, --batch-mode, --force, --no-slots, --wipe-free */
 };
 extern struct key_options key_options;	/* as given; valid while a verb runs */
 

@@ -281,8 +281,7 @@ static bool go_on(struct conversion *c, enum convert_goal goal, const struct key
 	if (!operation_fits(&c->op, err))
 		return false;
 	/* This takes effect with the next state that is written. */
-	if (c->ui && c->ui->read_back)
-		c->op.state.flags = to_le32(le32(c->op.state.flags) | CRYPT_STATE_READ_BACK);
+	c->op.state.flags = to_le32(le32(c->op.state.flags) | operation_wanted_flags(c->ui));
 	if (!(tail.phase >= CRYPT_PHASE_FINISH ? continue_finish(c, goal, err) : continue_replayed(c, goal, err)))
 		return false;
 	report(c);

@@ -61,7 +61,7 @@ bool conversion_begin(struct conversion *c, enum crypt_operation operation, cons
 
 	c->op = (struct operation){ .volume = c->volume, .header = &c->header, .schedule = c->schedule };
 	operation_begin(&c->op, operation, places);
-	state->flags = to_le32((accepted ? CRYPT_STATE_ACCEPTED : 0) | (c->ui && c->ui->read_back ? CRYPT_STATE_READ_BACK : 0));
+	state->flags = to_le32((accepted ? CRYPT_STATE_ACCEPTED : 0) | operation_wanted_flags(c->ui));
 	state->total = to_le64(operation == CRYPT_OP_DECRYPT ? unit_map_joined_bytes(c->units) : c->scan->data_bytes);
 	return conversion_begin_digest(c, state->begin_digest, err) && conversion_open_journal(c, err) && conversion_hold_memory(c, err) &&
 	       conversion_may_begin(c, err) && operation_write_keys(&c->op, slots, n_slots, err);

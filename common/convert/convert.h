@@ -55,6 +55,7 @@ struct convert_ui {
 	/* Nothing more is derived from the given secrets: their owner wipes them now, not at the end. */
 	void (*forget_secrets)(void *context);
 	bool read_back;		/* read all data back from the device before the end; a conversion begun this way also continues this way */
+	bool wipe_free;		/* at the end wipe free data space as well, and what no chunk uses; likewise kept */
 	/* Limits for the data in a batch and for a record; 0: as many as fit. Crash tests use them to take many small steps. */
 	uint32_t batch_bytes, record_bytes;
 	struct convert_damage damage;

@@ -100,17 +100,12 @@ bool finish_tell(const struct conversion *c, struct error *err)
 	       	c->undecided, c->n_undecided - 1);
 }
 
-static void tell_wiping(void *context, uint64_t done, uint64_t total)
-{
-	conversion_progress(context, done, total);
-}
-
 bool finish_run(struct conversion *c, struct error *err)
 {
 	const struct journal_point at = { .direction = c->direction, .phase = c->phase, .cursor = c->cursor };
 	uint64_t unwiped;
 	bool verity;
 
-	return read_back(c, err) && wipe_all(&c->op, tell_wiping, c, c->plan ? &c->plan->unwiped_free_bytes : &unwiped, err) && verity_stays(c, &verity, err) && operation_clear(&c->op, &at, verity, err) &&
-	       finish_tell(c, err);
+	return read_back(c, err) && wipe_all(&c->op, c->ui, c->direction, c->plan ? &c->plan->unwiped_free_bytes : &unwiped, err) &&
+	       verity_stays(c, &verity, err) && operation_clear(&c->op, &at, verity, err) && finish_tell(c, err);
 }

@@ -15,6 +15,9 @@
 /* It is never 0, which a cursor of this phase is where an unsealing has removed everything. */
 #define CURSOR 1u
 
+/* Flags of the state. */
+#define WIPES (CRYPT_STATE_WIPE_METADATA | CRYPT_STATE_WIPE_FREE)
+
 struct changing {
 	struct volume *volume;
 	struct domain *domain;		/* with the key schedule */
@@ -57,15 +60,6 @@ static bool commit_slots(struct changing *c, const struct disk_crypt_slot *slots
 	return is_first ? operation_commit_first(&c->op, tx, &c->at, err) : operation_commit(&c->op, tx, &c->at, false, NULL, err);
 }
 
-static void tell_wiping(void *context, uint64_t done, uint64_t total)
-{
-	const struct changing *c = context;
-	const struct convert_progress progress = { CRYPT_PHASE_FINISH, c->at.direction, done, total };
-
-	if (c->ui && c->ui->progress)
-		c->ui->progress(c->ui->context, &progress);
-}
-
 /* The slots are in place. Steps 4 to 6. */
 static bool finish(struct changing *c, struct error *err)
 {
@@ -76,7 +70,7 @@ static bool finish(struct changing *c, struct error *err)
 		if (!operation_write_state(&c->op, &c->at, err))
 			return false;
 	}
-	return (le32(c->op.state.flags) & CRYPT_STATE_WIPE_FREE ? wipe_all(&c->op, tell_wiping, c, &unwiped, err) : wipe_journal(&c->op, err)) &&
+	return (le32(c->op.state.flags) & WIPES ? wipe_all(&c->op, c->ui, c->at.direction, &unwiped, err) : wipe_journal(&c->op, err)) &&
 	       operation_clear(&c->op, &c->at, true, err);
 }
 
@@ -120,7 +114,7 @@ static bool change(struct changing *c, const struct key_change *change, struct e
 		return false;
 	c->op = (struct operation){ .volume = c->volume, .header = &c->header, .schedule = c->domain->schedule };
 	operation_begin(&c->op, CRYPT_OP_KEYS, &places);
-	c->op.state.flags = to_le32(change->wipe ? CRYPT_STATE_WIPE_FREE : 0);
+	c->op.state.flags = to_le32((change->wipe ? CRYPT_STATE_WIPE_METADATA : 0) | operation_wanted_flags(c->ui));
 	c->at = (struct journal_point){ .direction = CRYPT_TO_SEALED, .phase = CRYPT_PHASE_STRUCTURE, .cursor = CURSOR };
 	return operation_open_journal(&c->op, err) && write_copies(c, change, err) && commit_slots(c, change->slots, change->n_slots, NULL, err) &&
 	       finish(c, err);
@@ -250,6 +244,7 @@ bool key_change_continue(struct volume *volume, const struct crypt_state_tail *t
 
 	c.op = (struct operation){ .volume = volume, .header = &c.header, .schedule = domain->schedule, .state = tail->disk };
 	c.header.epoch = tail->epoch;
+	c.op.state.flags = to_le32(le32(c.op.state.flags) | operation_wanted_flags(ui));
 	ok = operation_fits(&c.op, err) && (tail->phase >= CRYPT_PHASE_FINISH ? continue_finish : continue_replayed)(&c, goal, err);
 	plan->keys_changed = true;
 	plan->undone = crypt_is_forward(CRYPT_OP_KEYS, c.at.direction) ? UNDONE_NOTHING : UNDONE_KEYS;

@@ -10,8 +10,8 @@
  *   3. the superblocks' state and bit             nobody else can mount                       record 1, to be replayed
  *   4. record 1 is carried out, state FINISH      the new slots; the old ones are             cleaning up
  *                                                 overwritten in place
- *   5. the journal is wiped, with `wipe` also     no old slot in the journal, or where        the same
- *      all free metadata space                    kernels left older root tree blocks
+ *   5. the journal is wiped, and free space as    no old slot in the journal, or where        the same
+ *      `wipe` says                                kernels left older root tree blocks
  *   6. state FINISHED; the copies of 1. are       no copy of any slot outside the root tree   the superblocks to clear
  *      zeros; superblocks without state and bit
  *
@@ -26,7 +26,7 @@
 struct key_change {
 	const struct disk_crypt_slot *slots;	/* all that there will be, by ascending number */
 	size_t n_slots;
-	bool wipe;
+	bool wipe;		/* free metadata space: a slot goes. With ui->wipe_free in any case all free space */
 };
 
 /* domain: opened, of a volume that was opened for writing. ERROR_REFUSED, ERROR_BUSY, ERROR_NO_SPACE: nothing was changed. */

@@ -75,8 +75,7 @@ static uint64_t table_bytes(const struct conversion *c)
 	       blocks * sizeof(struct digest_sum) +
 	       /* The blocks of the crypt items, once cut off: a list of them and a set of those that stay. */
 	       items * 16 * GROWN + items * sizeof(uint64_t) * 4 * GROWN +
-	       /* The allocator's free ranges, twice: FINISH reads them again. */
-	       (free_ranges + items) * sizeof(struct free_range) * GROWN * 2;
+	       (free_ranges + items) * sizeof(struct free_range) * GROWN;
 }
 
 bool conversion_hold_memory(struct conversion *c, struct error *err)

@@ -53,6 +53,11 @@ void operation_begin(struct operation *op, enum crypt_operation operation, const
 		state->slot[i] = to_disk(&places->slot[i]);
 }
 
+uint32_t operation_wanted_flags(const struct convert_ui *ui)
+{
+	return (ui && ui->read_back ? CRYPT_STATE_READ_BACK : 0) | (ui && ui->wipe_free ? CRYPT_STATE_WIPE_FREE : 0);
+}
+
 bool operation_open_journal(struct operation *op, struct error *err)
 {
 	struct crypt_range slot[CRYPT_JOURNAL_SLOTS];

@@ -47,6 +47,9 @@ struct operation {
 
 /* The fields of the state that follow from the header and the volume. What else it needs (total, flags, begin digest) is up to the caller. */
 void operation_begin(struct operation *op, enum crypt_operation operation, const struct operation_places *places);
+/* CRYPT_STATE_*: what the user asks for. */
+struct convert_ui;
+uint32_t operation_wanted_flags(const struct convert_ui *ui);
 bool operation_open_journal(struct operation *op, struct error *err) must_use;
 /* For a resume: opens the allocator, the caller's, in which the places of the state must be free. Otherwise ERROR_STATE. */
 bool operation_reserve(const struct operation *op, struct allocator **allocator, struct error *err) must_use;

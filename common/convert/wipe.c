@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/tree/allocator.h"
+#include "common/volume/device-extents.h"
 #include "common/volume/device-range.h"
 #include "common/volume/mirror.h"
 #include "common/volume/warn.h"
@@ -17,6 +18,11 @@ struct wiper {
 	const uint8_t *zeros;	/* WIPE_PIECE */
 	struct { struct device *device; uint64_t at; size_t len; } piece[PIECES];
 	unsigned n;
+	const struct convert_ui *ui;
+	enum crypt_direction direction;
+	uint64_t done, total;		/* bytes of free space */
+	uint64_t types;			/* of the groups whose free space is wiped */
+	bool may_stop;
 };
 
 /* The discarded room is given back only once everything before is on the medium. Otherwise a power cut could bring back the old bytes. */
@@ -101,37 +107,62 @@ static bool wipe_free(struct wiper *wiper, uint64_t logical, uint64_t len, struc
 	return true;
 }
 
-/* The copies of the key slots are wiped last of all, by operation_clear(). */
-static bool wipe_but_keys(struct wiper *wiper, const struct free_range *range, struct error *err)
-{
-	const struct disk_crypt_range *const own = &wiper->op->state.keys;
-	const uint64_t keys = le64(own->logical), keys_end = keys + le64(own->length), end = range->logical + range->length;
+/* --- free space ------------------------------------------------------------------------------------------------- */
 
-	if (keys < range->logical || keys_end > end)
-		return wipe_free(wiper, range->logical, range->length, err);
-	return (keys == range->logical || wipe_free(wiper, range->logical, keys - range->logical, err)) &&
-	       (keys_end == end || wipe_free(wiper, keys_end, end - keys_end, err));
+/* Progress is told, and a signal heard, at least this often. */
+#define STEP (64u << 20)
+
+static bool step_done(struct wiper *wiper, uint64_t len, struct error *err)
+{
+	const struct convert_ui *ui = wiper->ui;
+	const struct convert_progress progress = { CRYPT_PHASE_FINISH, wiper->direction, wiper->done += len, wiper->total };
+
+	if (ui && ui->progress)
+		ui->progress(ui->context, &progress);
+	return !wiper->may_stop || !ui || !ui->stop || !ui->stop(ui->context) || error_set(err, ERROR_STOPPED, "stopped at a safe point");
 }
 
-static bool wipe_groups(struct wiper *wiper, const struct allocator *allocator, wipe_progress *progress, void *context, uint64_t *unwiped,
-			struct error *err)
+static bool wipe_steps(struct wiper *wiper, uint64_t logical, uint64_t len, struct error *err)
 {
-	const size_t n = allocator_n_groups(allocator);
-
-	for (size_t i = 0; i < n; i++) {
-		const struct group *group = allocator_group(allocator, i);
-
-		if (!(group->flags & GROUP_METADATA)) {
-			*unwiped += group->flags & GROUP_DATA ? group->length - group->used : 0;
-			continue;
-		}
-		for (size_t j = 0; j < group->n_free; j++) {
-			if (!wipe_but_keys(wiper, &group->free[j], err))
-				return false;
-		}
-		if (progress)
-			progress(context, i + 1, n);
+	for (uint64_t n; len > 0; logical += n, len -= n) {
+		n = len < STEP ? len : STEP;
+		if (!wipe_free(wiper, logical, n, err) || !step_done(wiper, n, err))
+			return false;
 	}
+	return true;
+}
+
+/* The copies of the key slots are wiped last of all, by operation_clear(). */
+static bool wipe_free_range(void *context, const struct group *group, uint64_t logical, uint64_t len, struct error *err)
+{
+	struct wiper *wiper = context;
+	const struct disk_crypt_range *const own = &wiper->op->state.keys;
+	const uint64_t keys = le64(own->logical), keys_end = keys + le64(own->length), end = logical + len;
+
+	if (!(group->flags & wiper->types))
+		return true;
+	if (keys < logical || keys_end > end)
+		return wipe_steps(wiper, logical, len, err);
+	return wipe_steps(wiper, logical, keys - logical, err) && wipe_steps(wiper, keys_end, end - keys_end, err);
+}
+
+static bool wipe_gap(void *context, struct device *device, uint64_t at, uint64_t len, struct error *err)
+{
+	for (uint64_t n; len > 0; at += n, len -= n) {
+		n = len < STEP ? len : STEP;
+		if (!wipe_device_range(context, &(struct device_range){ .device = device, .physical = at, .len = n }, err) ||
+		    !step_done(context, n, err))
+			return false;
+	}
+	return true;
+}
+
+static bool count_gap(void *context, struct device *device, uint64_t at, uint64_t len, struct error *err)
+{
+	uint64_t *const total = context;
+
+	(void)device, (void)at, (void)err;
+	*total += len;
 	return true;
 }
 
@@ -156,16 +187,27 @@ bool wipe_journal(const struct operation *op, struct error *err)
 	return ok;
 }
 
-bool wipe_all(const struct operation *op, wipe_progress *progress, void *context, uint64_t *unwiped, struct error *err)
+static bool wipe_space(struct wiper *wiper, uint64_t *unwiped, struct error *err)
+{
+	struct volume *const volume = wiper->op->volume;
+	const bool all = le32(wiper->op->state.flags) & CRYPT_STATE_WIPE_FREE;
+
+	wiper->types = all ? GROUP_METADATA | GROUP_DATA | GROUP_SYSTEM : GROUP_METADATA;
+	wiper->may_stop = all;
+	*unwiped = 0;
+	if (!free_space_bytes(volume, wiper->types, 0, &wiper->total, err) ||
+	    !(all ? device_gaps(volume, count_gap, &wiper->total, err) : free_space_bytes(volume, GROUP_DATA, GROUP_METADATA, unwiped, err)))
+		return false;
+	return free_space_visit(volume, wipe_free_range, wiper, err) && (!all || device_gaps(volume, wipe_gap, wiper, err)) &&
+	       wipe_slots(wiper, err);
+}
+
+bool wipe_all(const struct operation *op, const struct convert_ui *ui, enum crypt_direction direction, uint64_t *unwiped, struct error *err)
 {
 	uint8_t *zeros = calloc(1, WIPE_PIECE);
-	struct wiper wiper = { .op = op, .zeros = zeros };
-	struct allocator *allocator = NULL;
-	bool ok = zeros ? allocator_open(op->volume, &allocator, err) : error_memory(err);
+	struct wiper wiper = { .op = op, .zeros = zeros, .ui = ui, .direction = direction };
+	const bool ok = zeros ? wipe_space(&wiper, unwiped, err) : error_memory(err);
 
-	*unwiped = 0;
-	ok = ok && wipe_groups(&wiper, allocator, progress, context, unwiped, err) && wipe_slots(&wiper, err);
-	allocator_close(allocator);
 	free(zeros);
 	return ok;
 }

@@ -72,10 +72,12 @@ static void drop_smallest(struct ranges *set)
 	set->n--;
 }
 
-static bool note_gap(struct own_group *group, uint64_t from, uint64_t to, struct error *err)
+static bool note_gap(const struct allocator *allocator, struct own_group *group, uint64_t from, uint64_t to, struct error *err)
 {
 	if (from == to)
 		return true;
+	if (allocator->visit)
+		return allocator->visit(allocator->context, &group->view, from, to - from, err);
 	if (!ranges_add(&group->free, from, to - from, err))
 		return false;
 	if (!group_holds_metadata(&group->view) && group->free.n > DATA_RANGES_MAX)
@@ -94,7 +96,7 @@ static bool finish_group(struct allocator *allocator, struct walk *walk, struct 
 {
 	struct own_group *group = &allocator->group[walk->i];
 
-	if (!note_gap(group, walk->at, group_end(&group->view), err))
+	if (!note_gap(allocator, group, walk->at, group_end(&group->view), err))
 		return false;
 	group_show_free(group);
 	if (group->view.used != walk->used)
@@ -126,7 +128,7 @@ static bool walk_extent(struct allocator *allocator, struct walk *walk, uint64_t
 	if (start < walk->at)
 		return error_set(err, ERROR_CORRUPT, "extent item at %" PRIu64 ": the one before it ends at %" PRIu64, start,
 				 walk->at);
-	if (!note_gap(&allocator->group[walk->i], walk->at, start, err))
+	if (!note_gap(allocator, &allocator->group[walk->i], walk->at, start, err))
 		return false;
 	walk->at = start + len;
 	walk->used += len;
@@ -227,7 +229,7 @@ bool allocator_add_group(struct allocator *allocator, const struct chunk *chunk,
 	assert(n == 0 || group_end(&group[n - 1].view) <= chunk->logical);
 	group += n;
 	*group = (struct own_group){ .view = { .logical = chunk->logical, .length = chunk->length, .flags = chunk->type } };
-	if (!note_gap(group, all.logical, all.logical + all.length, err))
+	if (!note_gap(allocator, group, all.logical, all.logical + all.length, err))
 		return false;
 	allocator->n_groups++;
 	group_show_free(group);
@@ -237,4 +239,29 @@ bool allocator_add_group(struct allocator *allocator, const struct chunk *chunk,
 bool allocator_scan(struct allocator *allocator, struct error *err)
 {
 	return read_groups(allocator, err) && read_extents(allocator, err) && find_usable(allocator, err);
+}
+
+bool free_space_visit(struct volume *volume, free_space_visitor *visit, void *context, struct error *err)
+{
+	struct allocator allocator = { .volume = volume, .types = ALL_GROUPS, .visit = visit, .context = context };
+	const bool ok = read_groups(&allocator, err) && read_extents(&allocator, err);
+
+	free(allocator.group);
+	return ok;
+}
+
+bool free_space_bytes(struct volume *volume, uint64_t with, uint64_t without, uint64_t *bytes, struct error *err)
+{
+	struct allocator allocator = { .volume = volume, .types = with };
+	const bool ok = read_groups(&allocator, err);
+
+	*bytes = 0;
+	for (size_t i = 0; ok && i < allocator.n_groups; i++) {
+		const struct group *group = &allocator.group[i].view;
+
+		if (!(group->flags & without) && group->used <= group->length)
+			*bytes += group->length - group->used;
+	}
+	free(allocator.group);
+	return ok;
 }

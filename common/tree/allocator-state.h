@@ -21,6 +21,8 @@ struct allocator {
 	struct ranges reserved;		/* by allocator_reserve() */
 	struct ranges freed;		/* tree blocks freed since the allocator was opened */
 	uint64_t types;			/* of the groups in it */
+	free_space_visitor *visit;	/* not NULL: gets the free ranges, and they are not kept */
+	void *context;			/* of visit */
 	uint64_t next;			/* tree blocks are placed side by side while there is room */
 };
 

@@ -28,6 +28,14 @@ bool allocator_open(struct volume *volume, struct allocator **allocator, struct 
 bool allocator_open_metadata(struct volume *volume, struct allocator **allocator, struct error *err) must_use;
 void allocator_close(struct allocator *allocator);
 
+/*
+ * The free ranges of all groups by address, each reported once, none kept; checked like allocator_open(). Superblock stripes are in them.
+ * And how many bytes they have, as the block group items say, in groups with one of these types and without those.
+ */
+typedef bool free_space_visitor(void *context, const struct group *group, uint64_t logical, uint64_t length, struct error *err);
+bool free_space_visit(struct volume *volume, free_space_visitor *visit, void *context, struct error *err) must_use;
+bool free_space_bytes(struct volume *volume, uint64_t with, uint64_t without, uint64_t *bytes, struct error *err) must_use;
+
 size_t allocator_n_groups(const struct allocator *allocator);
 const struct group *allocator_group(const struct allocator *allocator, size_t i);
 const struct group *allocator_group_of(const struct allocator *allocator, uint64_t logical);	/* NULL: none */

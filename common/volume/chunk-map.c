@@ -7,6 +7,7 @@
 
 #include "common/util/array.h"
 #include "common/util/lower-bound.h"
+#include "common/volume/device-extents.h"
 #include "common/volume/devices.h"
 #include "common/volume/mirror.h"
 #include "common/volume/stripe.h"
@@ -109,46 +110,6 @@ void chunk_map_free(struct volume *volume)
 	volume->chunk_room = 0;
 }
 
-struct extent {
-	uint64_t devid, physical, length, logical;
-};
-
-static int compare_extents(const void *a, const void *b)
-{
-	const struct extent *x = a, *y = b;
-
-	if (x->devid != y->devid)
-		return x->devid < y->devid ? -1 : 1;
-	return x->physical < y->physical ? -1 : x->physical > y->physical;
-}
-
-bool chunk_map_check_devices(const struct volume *volume, struct error *err)
-{
-	struct extent *extents;
-	size_t n = 0;
-	bool ok = true;
-
-	extents = malloc((volume->n_stripes + 1) * sizeof(*extents));
-	if (!extents)
-		return error_memory(err);
-	for (size_t i = 0; i < volume->n_chunks; i++) {
-		const struct chunk *chunk = &volume->chunks[i];
-
-		for (unsigned s = 0; s < chunk->n_stripes; s++)
-			extents[n++] = (struct extent){ chunk->stripe[s].devid, chunk->stripe[s].physical, stripe_length(chunk),
-							chunk->logical };
-	}
-	qsort(extents, n, sizeof(*extents), compare_extents);
-	for (size_t i = 1; ok && i < n; i++)
-		if (extents[i].devid == extents[i - 1].devid &&
-		    extents[i].physical - extents[i - 1].physical < extents[i - 1].length)
-			ok = error_set(err, ERROR_CORRUPT, "chunk %" PRIu64 ": its stripe at %" PRIu64
-				       " of the device overlaps one of chunk %" PRIu64, extents[i].logical,
-				       extents[i].physical, extents[i - 1].logical);
-	free(extents);
-	return ok;
-}
-
 static const struct chunk *find(const struct volume *volume, uint64_t logical)
 {
 	const size_t at = first_ending_after(volume, logical);
@@ -174,15 +135,12 @@ static bool is_inside(const struct chunk *chunk, uint64_t logical, uint64_t len)
 /* Returns the end of the last reserved part of the device that [physical, +len) touches, or 0 if it touches none. */
 static uint64_t reserved_end(uint64_t physical, uint64_t len)
 {
-	static const struct { uint64_t at, len; } reserved[] = {
-		{ SUPER_OFFSET_2, SUPER_STRIPE },
-		{ SUPER_OFFSET_1, SUPER_STRIPE },
-		{ 0, DEVICE_RESERVED },		/* holds the primary */
-	};
+	for (size_t i = DEVICE_RESERVED_RANGES; i-- > 0;) {
+		const struct device_reserved *const reserved = &device_reserved[i];
 
-	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
-		if (physical < reserved[i].at + reserved[i].len && (physical >= reserved[i].at || len > reserved[i].at - physical))
-			return reserved[i].at + reserved[i].len;
+		if (physical < reserved->at + reserved->len && (physical >= reserved->at || len > reserved->at - physical))
+			return reserved->at + reserved->len;
+	}
 	return 0;
 }
 

@@ -19,7 +19,4 @@ bool chunk_map_add(struct volume *volume, const struct chunk *chunk, struct erro
 void chunk_map_truncate(struct volume *volume, size_t n);
 void chunk_map_free(struct volume *volume);
 
-/* Called after the last chunk: checks that no byte of a device belongs to two chunks. */
-bool chunk_map_check_devices(const struct volume *volume, struct error *err) must_use;
-
 #endif /* COMMON_VOLUME_CHUNK_MAP_H */

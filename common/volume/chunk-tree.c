@@ -6,6 +6,7 @@
 
 #include "common/volume/block.h"
 #include "common/volume/chunk-map.h"
+#include "common/volume/device-extents.h"
 #include "common/volume/devices.h"
 
 bool chunk_array_read(struct volume *volume, struct error *err)
@@ -86,5 +87,5 @@ static bool read_chunk_tree(struct volume *volume, struct error *err)
 bool chunk_tree_read(struct volume *volume, struct error *err)
 {
 	return chunk_array_read(volume, err) && read_chunk_tree(volume, err) &&
-	       (chunk_map_check_devices(volume, err) || volume_tolerates(volume, err));
+	       (device_extents_check(volume, err) || volume_tolerates(volume, err));
 }

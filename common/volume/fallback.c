@@ -7,6 +7,7 @@
 
 #include "common/volume/block.h"
 #include "common/volume/chunk-map.h"
+#include "common/volume/device-extents.h"
 #include "common/volume/chunk-tree.h"
 #include "common/volume/devices.h"
 
@@ -146,7 +147,7 @@ static bool read_what_is_left(struct volume *volume, struct error *err)
 	block_cache_drop_all(volume);
 	chunk_map_truncate(volume, 0);
 	return chunk_array_read(volume, err) && scan_system_chunks(volume, err) &&
-	       (chunk_map_check_devices(volume, err) || volume_tolerates(volume, err));
+	       (device_extents_check(volume, err) || volume_tolerates(volume, err));
 }
 
 static bool read_chunks(struct volume *volume, const struct root_places *places, struct error *err)

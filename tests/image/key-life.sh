@@ -29,6 +29,18 @@ commits() {
 	done
 }
 
+deleted=$(printf 'deleted before it was wiped' | od -An -v -tx1 | tr -d ' \n')
+# Leaves its text in free data space.
+delete_file() {
+	image_mount "$image" "$tmp/mnt" rw,noatime,nodiscard
+	printf 'deleted before it was wiped%.0s' $(seq 100000) >"$tmp/mnt/deleted"
+	sync -f "$tmp/mnt"
+	rm "$tmp/mnt/deleted"
+	image_umount
+	places "$deleted" >"$tmp/places"
+	[ "$(count . "$tmp/places")" -gt 1000 ] || fail "the deleted file is not there"
+}
+
 image_make "$image" 400M
 image_mount "$image" "$tmp/mnt" rw,noatime,nodiscard
 btrfs -q subvolume create "$tmp/mnt/target"
@@ -71,13 +83,30 @@ expect_unchanged 2 "$image" crypt verify-key --key-file "$tmp/a" "$image" target
 expect_unchanged 0 "$image" crypt verify --accept-changes --key-file "$tmp/b" "$image" target
 grep -qxF "$seal" "$tmp/out" || fail "another seal"
 
+say "with --wipe-free it is nowhere, nor is what was deleted; what is no part of the filesystem stays"
+[ "$unallocated" -gt 0 ] || fail "no old slot where no chunk is: this test would show nothing"
+delete_file
+echo 'somebody else' >>"$image"
+blocks=$(stat -c %b "$image")
+expect_status 0 crypt key label -S 1 --label Bob --wipe-free --key-file "$tmp/b" "$image" target
+places "${old[@]}" "${kept[@]}" "$deleted" >"$tmp/places"
+[ ! -s "$tmp/places" ] || { cat "$tmp/places"; fail "there is still something"; }
+[ "$(tail -c 14 "$image")" = 'somebody else' ] || fail "what lies behind the filesystem was changed"
+[ "$(stat -c %b "$image")" -lt "$blocks" ] || fail "the image file is as large as before"
+truncate -s 400M "$image"
+check_clean "$image"
+expect_unchanged 0 "$image" crypt verify --accept-changes --key-file "$tmp/b" "$image" target
+
 say "what is gone stays gone; kernel and the other key read as before"
 image_mount "$image" "$tmp/mnt" rw,noatime,nodiscard
 commits 2 last
 image_umount
 places "${old[@]}" >"$tmp/places"
 grep -vE '^[0-9]+ (unallocated|data-free)$' "$tmp/places" && fail "a kernel brought the removed slot back"
-expect_status 0 crypt convert --decrypt -q --key-file "$tmp/b" "$image" target
+delete_file
+expect_status 0 crypt convert --decrypt --wipe-free -q --key-file "$tmp/b" "$image" target
+places "$deleted" >"$tmp/places"
+[ ! -s "$tmp/places" ] || { cat "$tmp/places"; fail "the deleted file is still there after --decrypt --wipe-free"; }
 check_clean "$image"
 image_mount "$image" "$tmp/mnt" ro
 manifest "$tmp/mnt/target" | diff "$tmp/before" - >"$tmp/state.diff" || { cut -c 1-300 "$tmp/state.diff" | head; fail "target is not as before"; }

@@ -112,31 +112,6 @@ static void take_all(uint32_t node_size)
 	free(taken);
 }
 
-static void knows_metadata_alone(void **state)
-{
-	struct allocator *alone;
-	size_t n = 0;
-
-	(void)state;
-	open_image(300 * MIB, "-n 16384");
-	ok(allocator_open_metadata(volume, &alone, &err));
-	for (size_t i = 0; i < allocator_n_groups(allocator); i++) {
-		const struct group *group = allocator_group(allocator, i), *same = allocator_group_of(alone, group->logical);
-
-		assert_int_equal(!!same, !(group->flags & GROUP_DATA));
-		if (!same)
-			continue;
-		n++;
-		assert_int_equal(same->used, group->used);
-		assert_int_equal(same->n_free, group->n_free);
-		assert_memory_equal(same->free, group->free, group->n_free * sizeof(*group->free));
-	}
-	assert_true(n > 1 && n < allocator_n_groups(allocator));
-	assert_int_equal(allocator_n_groups(alone), n);
-	assert_int_equal(allocator_n_free_blocks(alone), allocator_n_free_blocks(allocator));
-	allocator_close(alone);
-}
-
 static void takes_every_place_once(void **state)
 {
 	(void)state;
@@ -482,7 +457,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test(knows_every_group),
-		test(knows_metadata_alone),
 		test(takes_every_place_once),
 		test(never_takes_a_superblock),
 		test(freed_blocks_are_not_given_out),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The chunk map: what may be in it, where addresses lead, and what of it is reserved. */
 #include "common/volume/chunk-map.h"
+#include "common/volume/device-extents.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -117,7 +118,7 @@ static void maps_every_address_of_many_chunks_in_any_order(void **state)
 		add(single(10 * MIB + n * 2 * MIB, MIB, 2 * MIB + i * MIB));
 	}
 	assert_int_equal(volume.n_chunks, 1000);
-	assert_true(chunk_map_check_devices(&volume, &err));
+	assert_true(device_extents_check(&volume, &err));
 	for (uint64_t i = 0; i < 1000; i++) {
 		const uint64_t logical = 10 * MIB + (i * 377 % 1000) * 2 * MIB;
 
@@ -172,9 +173,9 @@ static void refuses_two_chunks_on_the_same_bytes(void **state)
 	(void)state;
 	add(single(4 * MIB, MIB, 2 * MIB));
 	add(dup(8 * MIB, MIB, 4 * MIB, 3 * MIB));
-	assert_true(chunk_map_check_devices(&volume, &err));
+	assert_true(device_extents_check(&volume, &err));
 	add(dup(16 * MIB, MIB, 9 * MIB, 3 * MIB - 4096));
-	assert_false(chunk_map_check_devices(&volume, &err));
+	assert_false(device_extents_check(&volume, &err));
 	assert_int_equal(err.kind, ERROR_CORRUPT);
 	assert_string_equal(err.text, "chunk 16777216: its stripe at 3141632 of the device overlaps one of chunk 4194304");
 }

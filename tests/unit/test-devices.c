@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/volume/chunk-map.h"
+#include "common/volume/device-extents.h"
 #include "common/volume/csum.h"
 #include "tests/unit/memory-device.h"
 
@@ -228,7 +229,7 @@ static void chunks_name_devices_without_end(void **state)
 	assert_false(ok);
 	assert_int_equal(err.kind, ERROR_REFUSED);
 	assert_non_null(strstr(err.text, "more than 4096 devices are named"));
-	assert_true(chunk_map_check_devices(&volume, &err));
+	assert_true(device_extents_check(&volume, &err));
 	assert_true(volume_devices_check(&volume, &err));
 	assert_non_null(strstr(warning, "is missing, and named by chunks only"));
 	close_volume();
@@ -249,7 +250,7 @@ static void overlaps_are_those_of_one_device(void **state)
 		memset(chunk.stripe[i].dev_uuid, 0x10 + (int)i, UUID_SIZE);
 	}
 	assert_true(chunk_map_add(&volume, &chunk, &err));
-	assert_true(chunk_map_check_devices(&volume, &err));
+	assert_true(device_extents_check(&volume, &err));
 	chunk.logical += 8 * MIB;
 	chunk.stripe[0].physical = SIZE - MIB + 4096;
 	assert_false(chunk_map_add(&volume, &chunk, &err));
@@ -257,7 +258,7 @@ static void overlaps_are_those_of_one_device(void **state)
 	chunk.stripe[0].physical = 3 * MIB;
 	chunk.stripe[1].physical = 2 * MIB - 4096;
 	assert_true(chunk_map_add(&volume, &chunk, &err));
-	assert_false(chunk_map_check_devices(&volume, &err));
+	assert_false(device_extents_check(&volume, &err));
 	assert_string_equal(err.text, "chunk 9437184: its stripe at 2093056 of the device overlaps one of chunk 1048576");
 	close_volume();
 }

@@ -2,6 +2,7 @@
 /* Key slots are changed: whole, cut off anywhere, gone on with and undone. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,9 @@
 #include "common/convert/key-change.h"
 #include "common/convert/replay.h"
 #include "common/convert/state.h"
+#include "common/tree/allocator.h"
+#include "common/volume/device-extents.h"
+#include "common/volume/device-range.h"
 #include "common/volume/mirror.h"
 #include "tests/crash/cut.h"
 #include "tests/crash/run.h"
@@ -450,6 +454,99 @@ static struct secret *secret_of(const char *text)
 	return secret;
 }
 
+/* --- all free space ---------------------------------------------------------------------------------------------------- */
+
+#define LEFT "left behind by somebody: "
+
+static bool leave_at(void *context, struct device *device, uint64_t at, uint64_t len, struct error *err)
+{
+	unsigned *n = context;
+	char text[64];
+
+	for (uint64_t to = at; to < at + len; to += 64u << 10) {
+		const int size = snprintf(text, sizeof(text), LEFT "%u", (*n)++);
+
+		if (!device_write(device, text, (size_t)size, to, err))
+			return false;
+	}
+	return true;
+}
+
+static bool leave_in_range(void *context, const struct device_range *range, struct error *err)
+{
+	return leave_at(context, range->device, range->physical, range->len, err);
+}
+
+static struct volume *filling;
+
+static bool leave_in_free(void *context, const struct group *group, uint64_t logical, uint64_t length, struct error *err)
+{
+	(void)group;
+	return volume_range_is_reserved(filling, logical, length) || device_ranges(filling, logical, length, leave_in_range, context, err);
+}
+
+static unsigned n_left(const struct disk *disk)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < disk->n_pages; i++)
+		n += !disk_page_is_zero(disk, i) && memmem(disk->page[i], DISK_PAGE, LEFT, strlen(LEFT));
+	return n;
+}
+
+static bool stop_at_third(void *context)
+{
+	return ++*(unsigned *)context == 3;
+}
+
+/* The wish is in the state: whoever goes on after a signal wipes the rest, although he does not ask for it. */
+static void wipes_all_free_space(void **state)
+{
+	unsigned n = 0, asked = 0;
+	const struct convert_ui ui = { .context = &asked, .stop = stop_at_third, .wipe_free = true };
+	const struct key_source key = { .volume_key = keys.volume_key, .slot = KEY_SLOT_ANY };
+	struct disk disk;
+	bool refused;
+
+	(void)state;
+	disk_clone(&sealed, &disk);
+	set_slots(&disk, true, false);
+	filling = open_volume(&disk);
+	ok(free_space_visit(filling, leave_in_free, &n, err) && device_gaps(filling, leave_at, &n, err));
+	volume_close(filling);
+	assert_true(n > 100);
+	assert_int_equal(n_left(&disk), n);
+
+	struct volume *volume = open_volume(&disk);
+	struct error why = { 0 };
+	struct domain *domain = NULL;
+
+	ok(domain_read(volume, 1, &domain, err));
+	ok(domain_open(domain, &key, err));
+	const struct disk_crypt_slot slot = domain->slots[0].disk;
+	const struct key_change same = { .slots = &slot, .n_slots = 1 };
+
+	assert_false(key_change(volume, domain, &same, &ui, &why));
+	assert_int_equal(why.kind, ERROR_STOPPED);
+	domain_free(domain);
+	volume_close(volume);
+	assert_true(n_left(&disk) > 0);
+
+	assert_true(go_on(&disk, CONVERT_RESUME, FIRST, &refused));
+	assert_int_equal(n_left(&disk), 0);
+	assert_true(opens(&disk, FIRST));
+	ok(run_verify(&disk, &keys, err));
+
+	/* Without the wish they stay. */
+	n = 0;
+	filling = open_volume(&disk);
+	ok(free_space_visit(filling, leave_in_free, &n, err) && device_gaps(filling, leave_at, &n, err));
+	volume_close(filling);
+	set_slots(&disk, false, true);
+	assert_true(n_left(&disk) > 20 && n_left(&disk) < n);
+	disk_free(&disk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -459,6 +556,7 @@ int main(void)
 		cmocka_unit_test(goes_on_without_the_copies),
 		cmocka_unit_test(abort_refuses_slots_that_were_not_there),
 		cmocka_unit_test(refuses_data),
+		cmocka_unit_test(wipes_all_free_space),
 	};
 	int failed;
 
