@@ -251,12 +251,14 @@ bool operation_write_state(struct operation *op, const struct journal_point *at,
 	return set_backup_roots(op->volume, &disk, err) && operation_flush(op, err) && volume_write_supers(op->volume, &disk, err);
 }
 
+/* Does every copy say the same about what is unfinished as the one in use? */
 static bool is_marked(const struct volume *volume)
 {
 	for (unsigned n = 0; n < SUPER_COPIES; n++) {
 		const struct super_copy *copy = &volume->copy[n];
 
-		if (copy->exists && !(copy->valid && copy->super.incompat & INCOMPAT_CRYPT_UNFINISHED))
+		if (copy->exists && !(copy->valid && copy->super.incompat & INCOMPAT_CRYPT_UNFINISHED &&
+				      memcmp(copy->super.disk.tail, volume->super.disk.tail, sizeof(copy->super.disk.tail)) == 0))
 			return false;
 	}
 	return true;
@@ -267,7 +269,10 @@ bool operation_claim(struct operation *op, struct error *err)
 	struct volume *volume = op->volume;
 	const struct disk_superblock disk = volume->super.disk;
 
-	/* A crash may have left the primary without the bit. Until it has the bit, a kernel can mount what is about to be changed. */
+	/*
+	 * A crash may have left the primary without the bit: until it has the bit, a kernel can mount what is about to be changed. Or with an
+	 * older state, which names records that are about to be wiped: should the other copies be torn next, it would be all that is left.
+	 */
 	if (!is_marked(volume) && (!volume_still_ours(volume, err) || !volume_write_supers(volume, &disk, err)))
 		return false;
 	if (!volume_still_ours(volume, err))
