@@ -227,6 +227,9 @@ struct cut cut_any(const struct disk_log *log, struct rng *rng)
 	struct cut cut = { .kind = (enum cut_kind)rng_below(rng, CUT_KINDS) };
 
 	cut.at = rng_below(rng, log->n + (cut.kind == CUT_PREFIX));
+	/* Half of them at the next superblock or record, which are few among all writes. */
+	for (bool turn = rng_below(rng, 2); turn && cut.at + 1 < log->n && !is_special(log, cut.at);)
+		cut.at++;
 	cut.seed = rng_next(rng);
 	return cut;
 }
