@@ -93,11 +93,7 @@ static bool read_encrypt_options(struct convert_encrypt_options *out, struct err
 	const char *shared = opt.shared ? opt.shared : "refuse";
 
 	*out = (struct convert_encrypt_options){ .recursive = opt.recursive, .dry_run = opt.dry_run };
-	if (strcmp(cipher, "aes-256-gcm") == 0)
-		out->cipher = CIPHER_AES_256_GCM;
-	else if (strcmp(cipher, "chacha20-poly1305") == 0 || strcmp(cipher, "chacha-poly1305") == 0)
-		out->cipher = CIPHER_CHACHA20_POLY1305;
-	else
+	if (!crypt_cipher_find(cipher, &out->cipher))
 		return error_set(err, ERROR_USAGE, "--cipher takes aes-256-gcm or chacha20-poly1305");
 
 	if (strcmp(shared, "copy") == 0)

@@ -19,7 +19,7 @@
 
 static const struct command *const commands[] = {
 	&cmd_convert, &cmd_key, &cmd_verify_key, &cmd_verify, &cmd_list, &cmd_show, &cmd_ls, &cmd_cat, &cmd_export, &cmd_stat, &cmd_timeline, &cmd_resolve,
-	&cmd_df, &cmd_tree_stats, &cmd_dump_super, &cmd_dump_tree,
+	&cmd_df, &cmd_tree_stats, &cmd_dump_super, &cmd_dump_tree, &cmd_benchmark,
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -113,7 +113,7 @@ static bool check_operands(const struct command *command, const char *const *ope
 		return false;
 	}
 	if (most >= 0 && n > most)
-		return error_set(err, ERROR_USAGE, "too many operands: %s", command->operands);
+		return error_set(err, ERROR_USAGE, "too many operands: %s", most > 0 ? command->operands : "it takes none");
 	return true;
 }
 
@@ -122,7 +122,7 @@ static void print_help(const struct command *command, poptContext context)
 	char operands[128];
 	struct help help;
 
-	snprintf(operands, sizeof(operands), "[OPTION...] %s", command->operands);
+	snprintf(operands, sizeof(operands), "[OPTION...]%s%s", command->operands[0] ? " " : "", command->operands);
 	poptSetOtherOptionHelp(context, operands);
 	help_begin(&help);
 	fprintf(help.out, "btrfs-crypt %s: %s\n", command->name, command->summary);
@@ -203,7 +203,8 @@ static int run_command(const struct command *command, int argc, const char **arg
 	} else if (!format_check(&err) || !key_options_check(&err) || !check_operands(command, operand, argv + 1, &err)) {
 		status = fail(&err);
 	} else if (!command->run(operand, &err)) {
-		hints_complete(operand[command->image_operand], &err);
+		if (operand[command->image_operand])
+			hints_complete(operand[command->image_operand], &err);
 		status = fail(&err);
 	} else {
 		status = command_status;
@@ -305,7 +306,7 @@ static int dispatch(int argc, const char **argv)
 	}
 	if (strcmp(first, "--list-commands") == 0) {
 		for (size_t i = 0; i < N_COMMANDS; i++)
-			printf("%s\t%s\t%s\n", commands[i]->name, commands[i]->operands, commands[i]->summary);
+			printf("%s\t%s\t%s\n", commands[i]->name, commands[i]->operands[0] ? commands[i]->operands : "-", commands[i]->summary);
 		return 0;
 	}
 

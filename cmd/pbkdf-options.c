@@ -24,6 +24,11 @@ const char *pbkdf_options_given(void)
 	return opt.pbkdf ? "--pbkdf" : opt.memory ? "--pbkdf-memory" : opt.iterations ? "--pbkdf-force-iterations" : opt.milliseconds ? "--iter-time" : NULL;
 }
 
+bool pbkdf_options_chosen(void)
+{
+	return opt.pbkdf;
+}
+
 #define KDF_MILLISECONDS_MAX 600000u
 
 static bool read_argon2id_cost(struct kdf_cost *cost, struct error *err)

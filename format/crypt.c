@@ -79,6 +79,14 @@ const char *crypt_cipher_name(enum crypt_cipher cipher)
 	return "unknown";
 }
 
+bool crypt_cipher_find(const char *name, enum crypt_cipher *cipher)
+{
+	const bool is_aes = strcmp(name, crypt_cipher_name(CIPHER_AES_256_GCM)) == 0;
+
+	*cipher = is_aes ? CIPHER_AES_256_GCM : CIPHER_CHACHA20_POLY1305;
+	return is_aes || strcmp(name, "chacha20-poly1305") == 0 || strcmp(name, crypt_cipher_name(CIPHER_CHACHA20_POLY1305)) == 0;
+}
+
 /* --- head and end of every payload --------------------------------------------- */
 const char *crypt_kind_name(enum crypt_kind kind)
 {

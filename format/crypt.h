@@ -58,6 +58,7 @@ enum crypt_cipher {
 };
 const char *crypt_kind_name(enum crypt_kind kind);	/* "crypt units" */
 const char *crypt_cipher_name(enum crypt_cipher cipher);	/* on disk and displayed: "aes-256-gcm", "chacha-poly1305" */
+bool crypt_cipher_find(const char *name, enum crypt_cipher *cipher);	/* by that name, or by "chacha20-poly1305" */
 
 /* Every payload begins with this. */
 struct disk_crypt_head {

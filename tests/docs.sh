@@ -44,11 +44,12 @@ n=0
 while IFS=$'\t' read -r command operands summary; do
 	file=man/btrfs-crypt-$command.8
 	n=$((n + 1))
+	[ "$operands" != - ] || operands=
 	[ -e "$file" ] || { bad "$command has no $file"; continue; }
 	page "$file" > "$work/page"
 
 	grep -qE "^ +btrfs-crypt-$command - $summary\$" "$work/page" || bad "$file: NAME is not '$summary'"
-	want="btrfs-crypt $command [OPTION...] $operands"
+	want="btrfs-crypt $command [OPTION...]${operands:+ $operands}"
 	have=$(section SYNOPSIS < "$work/page" | sed -n '1s/^ *//p')
 	[ "$have" = "$want" ] || bad "$file: SYNOPSIS is '$have', not '$want'"
 

@@ -4,10 +4,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "common/crypto/crypto.h"
 #include "common/crypto/sodium.h"
+#include "common/util/cpu-time.h"
 #include "common/util/take.h"
 
 #define MEASURED_MEMORY_KIB_MAX	(128u << 10)
@@ -85,20 +85,18 @@ bool kdf_derive(const struct kdf_cost *cost, const struct secret *secret, const 
 
 /* --- calibration ----------------------------------------------------------------- */
 
-/* Measures processor time in milliseconds, always a little more than 0, so that other processes do not make our keys cheaper. */
-static bool measure(const struct kdf_cost *cost, double *milliseconds, struct error *err)
+bool kdf_measure(const struct kdf_cost *cost, double *milliseconds, struct error *err)
 {
 	static const uint8_t salt[KDF_SALT_SIZE];
 	cleanup_secret struct secret *secret = NULL, *out = NULL;
-	struct timespec before, after;
+	double begin;
 
 	if (!secret_random(KDF_OUT_SIZE, &secret, err))
 		return false;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+	begin = cpu_milliseconds();
 	if (!kdf_derive(cost, secret, salt, &out, err))
 		return false;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
-	*milliseconds = (after.tv_sec - before.tv_sec) * 1e3 + (after.tv_nsec - before.tv_nsec) / 1e6 + 1e-3;
+	*milliseconds = cpu_milliseconds() - begin + 1e-3;
 	return true;
 }
 
@@ -129,7 +127,7 @@ static bool calibrate_argon2id(struct kdf_cost *cost, unsigned milliseconds, str
 				 KDF_PASSES_NEW_MIN);
 	if (cost->memory_kib && cost->passes)
 		return kdf_check(cost, err);
-	if (!measure(&probe, &one_pass, err))
+	if (!kdf_measure(&probe, &one_pass, err))
 		return false;
 	one_pass /= probe.passes;
 	if (!cost->memory_kib) {
@@ -153,7 +151,7 @@ static bool calibrate_pbkdf2(struct kdf_cost *cost, unsigned milliseconds, struc
 	double took;
 
 	if (cost->iterations == 0) {
-		if (!measure(&probe, &took, err))
+		if (!kdf_measure(&probe, &took, err))
 			return false;
 		cost->iterations = clamp(probe.iterations * (milliseconds / took), KDF_ITERATIONS_NEW_MIN,
 					 KDF_ITERATIONS_MAX);

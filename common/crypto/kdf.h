@@ -34,6 +34,9 @@ struct kdf_cost {
  */
 bool kdf_calibrate(struct kdf_cost *cost, unsigned milliseconds, struct error *err) must_use;
 
+/* What a derivation takes, in milliseconds of processor time, a little more than 0: other processes do not count. */
+bool kdf_measure(const struct kdf_cost *cost, double *milliseconds, struct error *err) must_use;
+
 /* ERROR_REFUSED if a cost exceeds the bounds for reading, or is not valid at all. */
 bool kdf_check(const struct kdf_cost *cost, struct error *err) must_use;
 

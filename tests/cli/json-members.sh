@@ -55,6 +55,7 @@ tell key out sealed.img vault --forget
 tell key export-volume-key sealed.img vault volume-key --passphrase-file "$key" --batch-mode
 tell key backup sealed.img vault header
 tell verify sealed.img vault --passphrase-file "$key" --expect-seal 00000000000000000000000000000000 --progress=json
+tell benchmark --iter-time 1
 tell convert --status disk.img
 tell convert --encrypt --dry-run disk.img vault
 # Stopped by the bad block, and gone on with.

@@ -29,6 +29,7 @@ words() {
 on() {
 	local image=$1 statuses=$2 command status
 	for command in $(btrfs-crypt --list-commands | cut -f 1); do
+		[ "$command" != benchmark ] || continue		# it looks at no image
 		btrfs-crypt $(words "$command" "$image") > out 2> err < /dev/null
 		status=$?
 		[[ " $statuses " == *" $status "* ]] || { bad "$command on $image: status $status, not $statuses"; cat err; }

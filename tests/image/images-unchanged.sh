@@ -58,10 +58,10 @@ convert --status IMAGE
 convert --encrypt --dry-run IMAGE SUB
 convert --decrypt --dry-run KEY IMAGE SUB
 '
-crypt --list-commands | cut -f 1 | sort >"$tmp/commands"
+crypt --list-commands | cut -f 1 | grep -vx benchmark | sort >"$tmp/commands"	# which looks at no image
 printf '%s' "$LINES" | sed -n 's/ .*//p' | sort -u >"$tmp/lines"
 diff "$tmp/commands" "$tmp/lines" || fail "another command than those of this test: give it a line for each way in which it reads"
-[ "$(crypt help | grep -cE '^  [a-z]')" = "$(wc -l <"$tmp/commands")" ] || fail "help lists other commands than --list-commands"
+[ "$(crypt help | grep -cE '^  [a-z]')" = "$(($(wc -l <"$tmp/commands") + 1))" ] || fail "help lists other commands than --list-commands"
 
 mkdir "$tmp/media" "$tmp/out.d"
 for each in plain sealed log; do zstd -dqf "$PROJECT/images/good-$each.img.zst" -o "$tmp/media/$each.1"; done
