@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/convert/disk-epoch.h"
+#include "common/convert/others.h"
 #include "common/convert/side.h"
 #include "common/fs/subvolume.h"
 #include "common/util/array.h"
@@ -215,6 +216,7 @@ bool replay_load(struct operation *op, const struct replay_owner *owner, struct 
 	struct loading loading = { op, replay };
 	struct superblock *super = &op->volume->super;
 	const struct journal_header *newest;
+	cleanup_others struct others others = { 0 };
 
 	*replay = (struct replay){ .owner = *owner };
 	const uint64_t known = le64(op->state.sequence);
@@ -224,6 +226,8 @@ bool replay_load(struct operation *op, const struct replay_owner *owner, struct 
 		return false;
 	if (replay->n == 0)
 		return error_set(err, ERROR_STATE, "there is no journal record");
+	if (!others_look(op->volume, op->header->domain, &others, err))
+		return false;
 	block_cache_drop_all(op->volume);
 	for (unsigned i = 0; i < replay->n; i++) {
 		/* The new blocks of the older record were durable before the newest was begun, which may have changed or freed them. */
@@ -239,7 +243,7 @@ bool replay_load(struct operation *op, const struct replay_owner *owner, struct 
 		return false;
 	superblock_set_root_level(super, newest->root_level);
 	superblock_set_bytes_used(super, newest->bytes_used);
-	return true;
+	return others_check(op->volume, &others, err);
 }
 
 /* --- checking and writing ----------------------------------------------------------------------------------- */

@@ -249,6 +249,65 @@ static void judge_cut(unsigned number, const struct cut *cut, uint64_t seed)
 	n_states++;
 }
 
+/* --- what had ended is put back ---------------------------------------------------------------------------------------- */
+
+static void copy_range(const struct disk *from, struct disk *to, uint64_t at, uint64_t len)
+{
+	uint8_t *bytes = malloc(len);
+
+	if (!bytes)
+		harness_fail("out of memory");
+	disk_read(from, at, bytes, len);
+	disk_write(to, at, bytes, len);
+	free(bytes);
+}
+
+/* How many writes there are until all superblocks have the state: key copies, record, new blocks, superblocks. */
+static size_t n_until_state(const struct disk_log *log)
+{
+	size_t n = 0;
+
+	while (n < log->n && log->write[n].at != superblock_offset(0))
+		n++;
+	return n + 1;
+}
+
+/*
+ * The change of key slots ends, and another subvolume is sealed. Then somebody puts back what was on the disk while the change was unfinished:
+ * whoever goes on with it would take away what the other one needs.
+ */
+static void judge_put_back(const struct chain *chain)
+{
+	const struct key_source key = { .volume_key = keys.volume_key, .slot = KEY_SLOT_ANY };
+	const struct cut cut = { .kind = CUT_PREFIX, .at = chain->log.n }, middle = { .kind = CUT_PREFIX, .at = n_until_state(&chain->log) };
+	struct disk ended, stopped, disk;
+	struct error err = { 0 };
+
+	snprintf(where, sizeof(where), "%s, put back after another subvolume was sealed", chain->way->name);
+	cut_apply(&chain->start, &chain->log, &cut, &ended);
+	set_name = "other";
+	if (!run_encrypt(&ended, &keys, NEVER, NULL, &err))
+		harness_fail("other: %s", err.text);
+	cut_apply(&chain->start, &chain->log, &middle, &stopped);
+	disk_clone(&ended, &disk);
+	for (size_t i = 0; i < middle.at; i++)
+		copy_range(&stopped, &disk, chain->log.write[i].at, chain->log.write[i].len);
+	for (int goal = CONVERT_RESUME; goal <= CONVERT_ABORT; goal += CONVERT_ABORT - CONVERT_RESUME) {
+		const uint64_t n_writes = disk.n_writes;
+
+		if (go_on(&disk, (enum convert_goal)goal, &key, &err))
+			bad("goes on");
+		else if (err.kind != ERROR_STATE || !strstr(err.text, "older than the header of sealing 2"))
+			bad("status %d: %s", err.kind, err.text);
+		else if (disk.n_writes != n_writes)
+			bad("is refused, and writes");
+	}
+	set_name = "target";
+	disk_free(&disk);
+	disk_free(&stopped);
+	disk_free(&ended);
+}
+
 static void prepare(const char *path)
 {
 	static struct disk plain, sealed;
@@ -311,6 +370,8 @@ int main(int argc, char **argv)
 			judge_cut(i, &cuts[k], seed);
 		free(cuts);
 	}
+	for (unsigned i = 0; i < WAYS; i += 3)
+		judge_put_back(&chains[i]);
 	printf("%u states (seed %#" PRIx64 "): %u unfinished, %u after a second power cut; %u with the new key slots, %u with the old ones; %u came too late for "
 	       "what was asked; %u failures\n", n_states, seed, n_unfinished, n_again, n_new, n_old, n_late, n_failures);
 	return n_failures > 0 || n_states < states || n_unfinished == 0 || n_new == 0 || n_old == 0;
