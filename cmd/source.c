@@ -17,7 +17,6 @@
 #include "common/fs/subvolume-label.h"
 #include "common/fs/symlink.h"
 #include "common/fs/walk.h"
-#include "common/sealed/domain-names.h"
 #include "common/util/escape.h"
 #include "common/util/plural.h"
 #include "common/volume/tolerance.h"

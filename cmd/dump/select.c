@@ -9,7 +9,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "cmd/dump/out.h"
 #include "common/util/escape.h"
 #include "common/util/near.h"
 #include "common/util/number.h"

@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <linux/magic.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/vfs.h>

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "common/tree/tree-gap.h"
 #include "common/util/array.h"
 #include "common/util/escape.h"
 

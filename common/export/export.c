@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 
 #include "common/export/export-job.h"
-#include "common/tree/tree-gap.h"
 
 #define SEALED_FLAGS (INODE_RO_VERITY | INODE_IMMUTABLE)	/* what sealing sets on a regular file */
 

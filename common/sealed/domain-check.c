@@ -9,7 +9,6 @@
 #include "common/sealed/extent-part.h"
 #include "common/sealed/member-places.h"
 #include "common/sealed/payloads.h"
-#include "common/sealed/scan-bad.h"
 #include "common/volume/tolerance.h"
 #include "common/volume/warn.h"
 

@@ -9,7 +9,6 @@
 #include "common/fs/subvolume-label.h"
 #include "common/sealed/domain-keyring.h"
 #include "common/util/array.h"
-#include "common/util/escape.h"
 #include "common/volume/tolerance.h"
 #include "common/volume/warn.h"
 

@@ -9,7 +9,6 @@
 #include "common/fs/path.h"
 #include "common/fs/subvolume-label.h"
 #include "common/tree/tree-gap.h"
-#include "common/util/escape.h"
 
 bool extent_part_of(const struct file_extent *item, uint64_t file_offset, uint64_t from, uint64_t to, struct extent_part *part)
 {

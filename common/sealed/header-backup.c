@@ -6,7 +6,6 @@
 
 #include "common/crypto/key-schedule.h"
 #include "common/tree/tree.h"
-#include "common/util/array.h"
 #include "common/util/take.h"
 
 /* --- reading --------------------------------------------------------------------------------------------------------- */

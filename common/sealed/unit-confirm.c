@@ -2,8 +2,6 @@
 /* Tries tags on data at an address. */
 #include "common/sealed/unit-confirm.h"
 
-#include "common/volume/mirror.h"
-
 /* An extent with this many damaged blocks is still recognised by its address or first bytes, but with no more. */
 #define CONFIRM_BLOCKS 16u
 /* If only the length fits, at most this many blocks are tried, spread over the extent. */

@@ -9,7 +9,6 @@
 #include "common/volume/chunk-map.h"
 #include "common/volume/device-extents.h"
 #include "common/volume/chunk-tree.h"
-#include "common/volume/devices.h"
 
 #define PLACES_MAX (SUPER_COPIES * (SUPER_BACKUPS + 1))
 #define SCANNED_MAX (64u << 20)		/* bytes of system chunks; one is at most 32 MiB */
