@@ -18,6 +18,7 @@
 #include "cmd/image.h"
 #include "cmd/operands.h"
 #include "common/util/escape.h"
+#include "common/util/order.h"
 
 /* What errno says about a request to the kernel. */
 static bool ask_error(const char *what, struct error *err)
@@ -117,12 +118,7 @@ static bool add_deleted(int fd, struct subvolume_list *list, struct error *err)
 	return ok;
 }
 
-static int by_id(const void *a, const void *b)
-{
-	const struct subvolume *x = a, *y = b;
-
-	return x->id < y->id ? -1 : x->id > y->id;
-}
+ORDER_BY(by_id, struct subvolume, id);
 
 static bool read_mounted(int fd, struct subvolume_list *list, struct error *err)
 {

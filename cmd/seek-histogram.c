@@ -7,13 +7,9 @@
 #include <stdlib.h>
 
 #include "common/util/array.h"
+#include "common/util/order.h"
 
-static int by_distance(const void *a, const void *b)
-{
-	const uint64_t x = ((const struct seek_count *)a)->distance, y = ((const struct seek_count *)b)->distance;
-
-	return x < y ? -1 : x > y;
-}
+ORDER_BY(by_distance, struct seek_count, distance);
 
 static void sort(struct seek_histogram *histogram)
 {

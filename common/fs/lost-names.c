@@ -12,6 +12,7 @@
 #include "common/util/escape.h"
 #include "common/util/hash64.h"
 #include "common/util/lower-bound.h"
+#include "common/util/order.h"
 #include "common/util/set64.h"
 #include "common/volume/volume.h"
 #include "format/inode.h"
@@ -39,14 +40,7 @@ static bool is_ref(const struct key *key)
 	return key->type == KEY_INODE_REF || key->type == KEY_INODE_EXTREF;
 }
 
-static int compare(const void *a, const void *b)
-{
-	const struct inode_parent *x = a, *y = b;
-
-	if (x->parent != y->parent)
-		return x->parent < y->parent ? -1 : 1;
-	return x->inode < y->inode ? -1 : x->inode > y->inode;
-}
+ORDER_BY_2(compare, struct inode_parent, parent, inode);
 
 static void sort(struct inode_parents *parents)
 {

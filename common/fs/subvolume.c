@@ -11,6 +11,7 @@
 #include "common/util/array.h"
 #include "common/util/escape.h"
 #include "common/util/lower-bound.h"
+#include "common/util/order.h"
 #include "common/volume/tolerance.h"
 
 /* While paths are made: the directory entry of a subvolume, until its path is known. */
@@ -131,12 +132,7 @@ static bool note_named(struct list_reading *r, const struct key *key, struct err
 	return true;
 }
 
-static int compare_named(const void *a, const void *b)
-{
-	const struct subvolume_named *x = a, *y = b;
-
-	return x->id < y->id ? -1 : x->id > y->id;
-}
+ORDER_BY(compare_named, struct subvolume_named, id);
 
 /* A kernel removes the references to a subvolume before its root item. What was lost until now is in the order of ids. */
 static bool find_missing(struct list_reading *r, struct error *err)

@@ -6,6 +6,7 @@
 
 #include "common/sealed/crypt-list.h"
 #include "common/util/array.h"
+#include "common/util/order.h"
 
 static bool add(void *context, const struct crypt_bad_block *bad, struct error *err)
 {
@@ -19,14 +20,7 @@ static bool add(void *context, const struct crypt_bad_block *bad, struct error *
 	return true;
 }
 
-static int compare(const void *a, const void *b)
-{
-	const struct crypt_bad_block *x = a, *y = b;
-
-	if (x->unit_id != y->unit_id)
-		return x->unit_id < y->unit_id ? -1 : 1;
-	return x->block < y->block ? -1 : x->block > y->block;
-}
+ORDER_BY_2(compare, struct crypt_bad_block, unit_id, block);
 
 bool carried_has(struct carried *carried, const struct domain *domain, uint64_t unit_id, uint32_t block, bool *has, struct error *err)
 {

@@ -7,6 +7,7 @@
 
 #include "common/sealed/scan-bad.h"
 #include "common/util/array.h"
+#include "common/util/order.h"
 #include "common/util/sorted64.h"
 
 struct index_block {
@@ -260,12 +261,7 @@ static bool sum_block(struct index_pass *pass, struct index_block *sums, struct 
 
 /* --- all of them --------------------------------------------------------------------------------------------- */
 
-static int compare_blocks(const void *a, const void *b)
-{
-	const struct index_block *x = a, *y = b;
-
-	return x->block < y->block ? -1 : x->block > y->block;
-}
+ORDER_BY(compare_blocks, struct index_block, block);
 
 /* No inode continues beyond the edges of a root. A root belongs to one member, or to members that are equal. */
 static bool emit_roots(struct index_pass *pass, struct error *err)

@@ -9,6 +9,7 @@
 #include "common/sealed/crypt-list.h"
 #include "common/util/array.h"
 #include "common/util/lower-bound.h"
+#include "common/util/order.h"
 #include "common/util/take.h"
 
 void inline_map_free(struct inline_map *map)
@@ -79,16 +80,7 @@ static bool read_entry(void *context, const struct crypt_inline_unit *unit, uint
 	return true;
 }
 
-static int compare_entries(const void *a, const void *b)
-{
-	const struct inline_entry *x = a, *y = b;
-
-	if (x->inode != y->inode)
-		return x->inode < y->inode ? -1 : 1;
-	if (x->offset_kind != y->offset_kind)
-		return x->offset_kind < y->offset_kind ? -1 : 1;
-	return x->place < y->place ? -1 : x->place > y->place;
-}
+ORDER_BY_3(compare_entries, struct inline_entry, inode, offset_kind, place);
 
 static bool read_map(struct volume *volume, uint16_t domain, bool over, struct inline_map **result, struct error *err)
 {

@@ -10,6 +10,7 @@
 #include "common/fs/subvolume-place.h"
 #include "common/util/array.h"
 #include "common/util/lower-bound.h"
+#include "common/util/order.h"
 
 bool lost_places_add(struct lost_places *places, const struct lost_place *lost, const char *what, const char *wrong, struct error *err)
 {
@@ -52,12 +53,7 @@ static bool add_misplaced(struct lost_places *places, const struct subvolume *su
 	return lost_places_add(places, &lost, lost.has_no_parent ? "should be in a directory" : "belongs here", wrong, err);
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-	const struct lost_place *x = a, *y = b;
-
-	return x->id != y->id ? (x->id < y->id ? -1 : 1) : x->member < y->member ? -1 : x->member > y->member;
-}
+ORDER_BY_2(compare_ids, struct lost_place, id, member);
 
 static void sort(struct lost_places *places)
 {

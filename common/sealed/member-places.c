@@ -16,6 +16,7 @@
 #include "common/util/array.h"
 #include "common/util/escape.h"
 #include "common/util/lower-bound.h"
+#include "common/util/order.h"
 
 /* --- the items --------------------------------------------------------------------------------------------------- */
 
@@ -48,12 +49,7 @@ static void take_member(void *context, const struct crypt_member *member)
 	places->n++;
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-	const struct member_place *x = a, *y = b;
-
-	return x->id != y->id ? (x->id < y->id ? -1 : 1) : x->domain < y->domain ? -1 : x->domain > y->domain;
-}
+ORDER_BY_2(compare_ids, struct member_place, id, domain);
 
 static int compare_bytes(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
 {

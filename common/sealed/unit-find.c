@@ -8,6 +8,7 @@
 #include "common/sealed/unit-confirm.h"
 #include "common/util/array.h"
 #include "common/util/lower-bound.h"
+#include "common/util/order.h"
 #include "common/volume/mirror.h"
 #include "common/volume/tolerance.h"
 
@@ -223,14 +224,7 @@ static bool gather_guesses(void *context, const struct crypt_unit *unit, uint64_
 		add_hint(&seeker->hints[HINT_LENGTH], unit->extent_len, place, err));
 }
 
-static int compare_hints(const void *a, const void *b)
-{
-	const struct hint *x = a, *y = b;
-
-	if (x->value != y->value)
-		return x->value < y->value ? -1 : 1;
-	return x->place < y->place ? -1 : x->place > y->place;
-}
+ORDER_BY_2(compare_hints, struct hint, value, place);
 
 static bool pass_gathering(void *context, const struct error *what, struct error *err)
 {

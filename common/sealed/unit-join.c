@@ -6,6 +6,7 @@
 
 #include "common/sealed/unit-confirm.h"
 #include "common/util/lower-bound.h"
+#include "common/util/order.h"
 #include "common/volume/mirror.h"
 
 /* Limits units with the same hint. In a real domain there are hardly any; in a hostile one all could be the same. */
@@ -177,14 +178,7 @@ static bool gather_unit(void *context, const struct crypt_unit *unit, uint64_t p
 	return true;
 }
 
-static int compare_hints(const void *a, const void *b)
-{
-	const struct hint *x = a, *y = b;
-
-	if (x->value != y->value)
-		return x->value < y->value ? -1 : 1;
-	return x->group < y->group ? -1 : x->group > y->group;
-}
+ORDER_BY_2(compare_hints, struct hint, value, group);
 
 /* Returns the first hint with this value or a larger one. */
 static size_t find_hint(const struct hints *hints, uint64_t value)

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/util/order.h"
 #include "common/volume/stripe.h"
 
 const struct device_reserved device_reserved[DEVICE_RESERVED_RANGES] = {
@@ -16,14 +17,7 @@ struct extent {
 	uint64_t devid, physical, length, logical;
 };
 
-static int compare_extents(const void *a, const void *b)
-{
-	const struct extent *x = a, *y = b;
-
-	if (x->devid != y->devid)
-		return x->devid < y->devid ? -1 : 1;
-	return x->physical < y->physical ? -1 : x->physical > y->physical;
-}
+ORDER_BY_2(compare_extents, struct extent, devid, physical);
 
 /* The stripes of all chunks by device and address; freed by the caller. */
 static bool list_extents(const struct volume *volume, struct extent **list, size_t *n, struct error *err)
