@@ -2,7 +2,8 @@
 /* The state of an unfinished conversion, in the tail of a superblock. */
 #include "format/crypt-check.h"
 
-#define STATE_FLAGS_KNOWN (CRYPT_STATE_ACCEPTED | CRYPT_STATE_READ_BACK | CRYPT_STATE_WIPE_METADATA | CRYPT_STATE_WIPE_FREE)
+#define STATE_FLAGS_KNOWN (CRYPT_STATE_ACCEPTED | CRYPT_STATE_READ_BACK | CRYPT_STATE_WIPE_METADATA | CRYPT_STATE_WIPE_FREE | \
+			   CRYPT_STATE_RESTORE)
 
 /* A range of whole blocks, or none (both 0). */
 static bool range_read(const struct disk_crypt_range *disk, const char *name, struct place place,

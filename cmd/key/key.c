@@ -15,8 +15,8 @@
 #include "cmd/value-text.h"
 
 static const struct key_verb *const verbs[] = {
-	&key_verb_list, &key_verb_add, &key_verb_change, &key_verb_remove, &key_verb_label, &key_verb_recovery, &key_verb_backup, &key_verb_in, &key_verb_out, &key_verb_status,
-	&key_verb_export_volume_key,
+	&key_verb_list, &key_verb_add, &key_verb_change, &key_verb_remove, &key_verb_label, &key_verb_recovery, &key_verb_backup,
+	&key_verb_restore, &key_verb_in, &key_verb_out, &key_verb_status, &key_verb_export_volume_key,
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -36,7 +36,7 @@ static const struct poptOption options[] = {
 	{ "force", 0, POPT_ARG_NONE, &opt.force, 0, "change: the key need not be that of the slot; remove: also the last slot", NULL },
 	{ "no-slots", 0, POPT_ARG_NONE, &opt.no_slots, 0, "backup: leave out the key slots, so that only the volume key opens the backup", NULL },
 	{ "wipe-free", 0, POPT_ARG_NONE, &opt.wipe_free, 0,
-	  "change, remove, label: overwrite free data space as well, and what no chunk uses", NULL },
+	  "change, remove, label, restore: overwrite free data space as well, and what no chunk uses", NULL },
 	{ "keyring", 0, POPT_ARG_STRING, &opt.keyring, 0, "in, out, status: the session (default), user or persistent keyring, or its number", "WHICH" },
 	{ "timeout", 0, POPT_ARG_STRING, &opt.timeout, 0, "in: the kernel forgets the key after so many seconds", "SECONDS" },
 	{ "forget", 0, POPT_ARG_NONE, &opt.forget, 0, "out: remove every trace of the key from the keyring", NULL },

@@ -12,7 +12,7 @@ struct key_verb {
 	bool (*run)(const char *const *operand, struct error *err);	/* operand[0]: IMAGE */
 };
 extern const struct key_verb key_verb_add, key_verb_change, key_verb_remove, key_verb_label, key_verb_recovery;
-extern const struct key_verb key_verb_list, key_verb_in, key_verb_out, key_verb_status, key_verb_export_volume_key, key_verb_backup;
+extern const struct key_verb key_verb_list, key_verb_in, key_verb_out, key_verb_status, key_verb_export_volume_key, key_verb_backup, key_verb_restore;
 
 struct key_options {
 	const struct keyring *keyring;	/* --keyring; NULL: not given */

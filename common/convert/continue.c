@@ -322,6 +322,8 @@ static bool clear_without_key(struct volume *volume, const struct crypt_state_ta
 	struct disk_superblock disk = volume->super.disk;
 
 	superblock_clear_state(&disk);
+	if (tail->operation == CRYPT_OP_KEYS)
+		return volume_still_ours(volume, err) && volume_write_supers(volume, &disk, err);
 
 	const bool ok = check_goal(&c, goal, err) && read_list(&c, err) && look_for_unread(&c, err) &&
 			volume_still_ours(volume, err) && volume_write_supers(volume, &disk, err) && finish_tell(&c, err);

@@ -4,9 +4,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "common/convert/operation.h"
+#include "common/convert/key-change-inside.h"
 #include "common/convert/preflight.h"
-#include "common/convert/replay.h"
 #include "common/convert/wipe.h"
 #include "common/sealed/domain-mac.h"
 #include "common/sealed/domain-write.h"
@@ -18,17 +17,7 @@
 /* Flags of the state. */
 #define WIPES (CRYPT_STATE_WIPE_METADATA | CRYPT_STATE_WIPE_FREE)
 
-struct changing {
-	struct volume *volume;
-	struct domain *domain;		/* with the key schedule */
-	struct crypt_header header;
-	struct operation op;
-	struct allocator *allocator;
-	const struct convert_ui *ui;
-	struct journal_point at;
-};
-
-static void changing_close(struct changing *c)
+void changing_close(struct changing *c)
 {
 	operation_close(&c->op);
 	allocator_close(c->allocator);
@@ -60,8 +49,7 @@ static bool commit_slots(struct changing *c, const struct disk_crypt_slot *slots
 	return is_first ? operation_commit_first(&c->op, tx, &c->at, err) : operation_commit(&c->op, tx, &c->at, false, NULL, err);
 }
 
-/* The slots are in place. Steps 4 to 6. */
-static bool finish(struct changing *c, struct error *err)
+bool changing_finish(struct changing *c, struct error *err)
 {
 	uint64_t unwiped;
 
@@ -92,32 +80,37 @@ static bool write_copies(struct changing *c, const struct key_change *change, st
  * In metadata groups, whose free space is wiped by whoever removes a key later, with what a crash leaves here. Only if they have no room, in
  * data groups.
  */
-static bool find_places(struct changing *c, struct operation_places *places, struct error *err)
+static bool find_places(struct changing *c, uint64_t work, struct operation_places *places, struct error *err)
 {
 	const uint32_t node_size = c->volume->super.node_size;
 
 	if (!allocator_open_metadata(c->volume, &c->allocator, err))
 		return false;
-	if (preflight_places(c->allocator, node_size, 0, places, err))
+	if (preflight_places(c->allocator, node_size, work, places, err))
 		return true;
 	allocator_close(TAKE(c->allocator));
 	return err->kind == ERROR_NO_SPACE && allocator_open(c->volume, &c->allocator, err) &&
-	       preflight_places(c->allocator, node_size, 0, places, err);
+	       preflight_places(c->allocator, node_size, work, places, err);
 }
 
-static bool change(struct changing *c, const struct key_change *change, struct error *err)
+bool changing_begin(struct changing *c, uint32_t flags, uint64_t work, struct error *err)
 {
 	struct operation_places places;
 
 	if (!preflight_features(c->volume, err) || !domain_check_finished(c->volume, c->domain, err) ||
-	    !find_places(c, &places, err) || !crypto_random(c->header.op_id, sizeof(c->header.op_id), err))
+	    !find_places(c, work, &places, err) || !crypto_random(c->header.op_id, sizeof(c->header.op_id), err))
 		return false;
 	c->op = (struct operation){ .volume = c->volume, .header = &c->header, .schedule = c->domain->schedule };
 	operation_begin(&c->op, CRYPT_OP_KEYS, &places);
-	c->op.state.flags = to_le32((change->wipe ? CRYPT_STATE_WIPE_METADATA : 0) | operation_wanted_flags(c->ui));
+	c->op.state.flags = to_le32(flags | operation_wanted_flags(c->ui));
 	c->at = (struct journal_point){ .direction = CRYPT_TO_SEALED, .phase = CRYPT_PHASE_STRUCTURE, .cursor = CURSOR };
-	return operation_open_journal(&c->op, err) && write_copies(c, change, err) && commit_slots(c, change->slots, change->n_slots, NULL, err) &&
-	       finish(c, err);
+	return operation_open_journal(&c->op, err);
+}
+
+static bool change(struct changing *c, const struct key_change *change, struct error *err)
+{
+	return changing_begin(c, change->wipe ? CRYPT_STATE_WIPE_METADATA : 0, 0, err) && write_copies(c, change, err) &&
+	       commit_slots(c, change->slots, change->n_slots, NULL, err) && changing_finish(c, err);
 }
 
 bool key_change(struct volume *volume, struct domain *domain, const struct key_change *wanted, const struct convert_ui *ui, struct error *err)
@@ -157,6 +150,9 @@ static bool check_tree(struct changing *c, struct error *err)
 	uint8_t mac[CRYPT_MAC_SIZE];
 	bool authentic;
 
+	/* What an undone restore has put back is what was found, right or wrong. */
+	if (changing_restores(c) && !crypt_is_forward(CRYPT_OP_KEYS, c->at.direction))
+		return true;
 	if (!domain_read(c->volume, c->header.domain, &found, err) && err->kind != ERROR_NOT_FOUND)
 		return false;
 	for (unsigned i = 0; found && i < 2; i++) {
@@ -186,19 +182,22 @@ static bool turns_round(const struct changing *c, enum convert_goal goal)
 
 static bool has_old_slots(const struct changing *c, struct error *err)
 {
-	if (c->domain->unfinished && c->domain->copy[0].n_slots <= c->domain->n_slots)
+	if (changing_restores(c) || (c->domain->unfinished && c->domain->copy[0].n_slots <= c->domain->n_slots))
 		return true;
 	error_set(err, ERROR_KEY_HEADER, "the copies of the old key slots are damaged; the change cannot be undone");
 	return error_hint(err, "`convert --resume` finishes it");
 }
 
 /* Puts the old slots back. */
-static bool turn(struct changing *c, struct error *err)
+static bool turn(struct changing *c, const struct replay *replay, struct error *err)
 {
 	const size_t n = c->domain->copy[0].n_slots;
-	struct disk_crypt_slot *const slots = calloc(n + 1, sizeof(*slots));
+	struct disk_crypt_slot *slots;
 	bool ok;
 
+	if (changing_restores(c))
+		return key_restore_turn(c, replay, err);
+	slots = calloc(n + 1, sizeof(*slots));
 	if (!slots)
 		return error_memory(err);
 	for (size_t i = 0; i < n; i++)
@@ -218,11 +217,9 @@ static bool continue_replayed(struct changing *c, enum convert_goal goal, struct
 	ok = operation_open_journal(&c->op, err) && replay_load(&c->op, &none, &replay, err);
 	c->at = ok ? replay.at : c->at;
 	ok = ok && check_goal(c, goal, err) && (!turns_round(c, goal) || has_old_slots(c, err)) && operation_reserve(&c->op, &c->allocator, err) && check_tree(c, err) && replay_check(&c->op, &replay, err) &&
-	     operation_claim(&c->op, err) && replay_write(&c->op, &replay, err);
+	     operation_claim(&c->op, err) && replay_write(&c->op, &replay, err) && (!turns_round(c, goal) || turn(c, &replay, err));
 	replay_free(&replay);
-	if (!ok)
-		return false;
-	return (!turns_round(c, goal) || turn(c, err)) && finish(c, err);
+	return ok && changing_finish(c, err);
 }
 
 /* The journal may be wiped already. */
@@ -230,7 +227,7 @@ static bool continue_finish(struct changing *c, enum convert_goal goal, struct e
 {
 	c->op.journal.sequence = le64(c->op.state.sequence);
 	memcpy(c->op.journal.last_mac, c->op.state.journal_mac, sizeof(c->op.journal.last_mac));
-	return check_goal(c, goal, err) && operation_reserve(&c->op, &c->allocator, err) && check_tree(c, err) && operation_claim(&c->op, err) && finish(c, err);
+	return check_goal(c, goal, err) && operation_reserve(&c->op, &c->allocator, err) && check_tree(c, err) && operation_claim(&c->op, err) && changing_finish(c, err);
 }
 
 bool key_change_continue(struct volume *volume, const struct crypt_state_tail *tail, struct domain *domain, enum convert_goal goal,

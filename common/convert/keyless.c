@@ -26,7 +26,16 @@ static bool any_unfinished(struct volume *volume, bool *any, struct error *err)
 }
 
 /*
- * A decryption that had wiped the copies of its key slots, but not yet cleared the superblocks. No key can be checked, but if the domain
+ * A restore of a header that was undone, and had wiped its copies of the keys: the trees are as they were found, where perhaps no header is
+ * right. Whoever can write such a state could as well clear it.
+ */
+static bool is_undone_restore(const struct crypt_state_tail *tail)
+{
+	return tail->operation == CRYPT_OP_KEYS && le32(tail->disk.flags) & CRYPT_STATE_RESTORE;
+}
+
+/*
+ * Or a decryption that had wiped the copies of its key slots, but not yet cleared the superblocks. No key can be checked, but if the domain
  * has no crypt items any more, nothing is left that could be undone or lost. This tail is not authenticated, so it is rejected if it
  * contradicts another copy or the existing domains.
  */
@@ -37,13 +46,17 @@ bool state_needs_no_key(struct volume *volume, const struct crypt_state_tail *ta
 	bool unfinished;
 
 	*yes = false;
-	if (tail->operation == CRYPT_OP_KEYS || tail->phase != CRYPT_PHASE_FINISHED || tail->direction != CRYPT_TO_PLAIN || !state_is_unanimous(volume, tail))
+	if ((tail->operation == CRYPT_OP_KEYS && !is_undone_restore(tail)) || tail->phase != CRYPT_PHASE_FINISHED || tail->direction != CRYPT_TO_PLAIN || !state_is_unanimous(volume, tail))
 		return true;
 	if (!volume_use_copy(volume, copy, err))
 		return false;
-	if (domain_read_unfinished(volume, &domain, &why) || domain_read(volume, tail->domain, &domain, &why)) {
+	if (domain_read_unfinished(volume, &domain, &why) || (!is_undone_restore(tail) && domain_read(volume, tail->domain, &domain, &why))) {
 		domain_free(domain);
 		return true;
+	}
+	if (is_undone_restore(tail)) {
+		*yes = !error_is_machine(&why);
+		return *yes || (*err = why, false);
 	}
 	/* Items that cannot be read still exist. */
 	if (why.kind != ERROR_NOT_FOUND)

@@ -176,7 +176,8 @@ static bool check_sequence(const struct operation *op, const struct replay *repl
 	if (epoch + (newest->header.sequence < known) < le64(op->state.epoch))
 		return error_set(err, ERROR_STATE, "the newest journal record has epoch %" PRIu64 ", but the state has %" PRIu64, epoch,
 				 le64(op->state.epoch));
-	if (replay->disk_epoch > epoch || (replay->disk_epoch != 0 && replay->disk_epoch + EPOCHS_BEHIND < epoch))
+	/* What a restore found, and puts back when it is undone, may be any older header. */
+	if (replay->disk_epoch > epoch || (replay->disk_epoch != 0 && !(le32(op->state.flags) & CRYPT_STATE_RESTORE) && replay->disk_epoch + EPOCHS_BEHIND < epoch))
 		return error_set(err, ERROR_STATE, "the header of the sealing has epoch %" PRIu64 ", but the journal has %" PRIu64,
 				 replay->disk_epoch, epoch) || (replay->disk_epoch == epoch + 1 && may_be_lost(replay, err));
 	return replay->changed_later == 0 ||

@@ -195,6 +195,8 @@ static bool commit(struct journal *journal, struct transaction *tx, const struct
 	memcpy(journal->last_mac, record + len - CRYPT_MAC_SIZE, CRYPT_MAC_SIZE);
 	if (point->durable && !point->durable(point->context, err))
 		return false;
+	if (point->only_record)
+		return true;
 
 	/*
 	 * If data change, also those in leaves, first make durable what records it (the tags and the header's epoch). Then it is known even

@@ -45,6 +45,7 @@ struct journal_point {
 	enum crypt_phase phase;
 	uint64_t cursor;
 	uint64_t epoch;
+	bool only_record;	/* it is made durable, and nothing of it is written in place: the blocks are as they are there */
 	/* Called once the record is durable, before anything is written in place. May be NULL. */
 	bool (*durable)(void *context, struct error *err);
 	void *context;

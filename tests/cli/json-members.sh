@@ -54,6 +54,7 @@ tell stat sealed.img vault secret.txt
 tell key out sealed.img vault --forget
 tell key export-volume-key sealed.img vault volume-key --passphrase-file "$key" --batch-mode
 tell key backup sealed.img vault header
+tell key restore sealed.img vault header --passphrase-file "$key"
 tell verify sealed.img vault --passphrase-file "$key" --expect-seal 00000000000000000000000000000000 --progress=json
 tell benchmark --iter-time 1
 tell convert --status disk.img

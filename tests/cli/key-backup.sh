@@ -187,6 +187,70 @@ END
 expect 0 cat damaged.img vault secret.txt <<< "the combination is 17-4-36"
 btrfs check --force damaged.img > log 2>&1 || { bad "btrfs check"; cat log; }
 
+# --- restore -----------------------------------------------------------------------------------------------------------
+# restored SLOTS KEY...: the header is back and right, with these slots, and so is everything else
+restored() {
+	[ "$(btrfs-crypt key list damaged.img vault 2> err | sed -nE 's/^  ([0-9]+): .*/\1/p; s/^Header copy .*(agrees)$/\1/p' | paste -sd ' ')" = "agrees agrees $1" ] ||
+		bad "the header after a restore: $(btrfs-crypt key list damaged.img vault 2>&1)"
+	expect 0 verify damaged.img vault "${@:2}" <<END
+verified: $tag: 30 files, 136 blocks, 0 not sealed, 0 failures
+$seal
+END
+	btrfs check --force damaged.img > log 2>&1 || { bad "btrfs check"; cat log; }
+}
+cp disk.img damaged.img
+rm -f damaged.img.sum
+unchanged damaged.img
+expect 0 key restore damaged.img vault backup --key-file a <<< "nothing to restore: the header of vault is as in backup: epoch 8, key slots 2, subvolumes 1"
+expect 2 key restore damaged.img vault backup --key-file wrong <<< "! btrfs-crypt key: wrong key or passphrase"
+expect 13 key restore damaged.img public backup --key-file a \
+	<<< "! btrfs-crypt key: backup belongs to another subvolume than public of damaged.img; nothing was changed"
+unchanged damaged.img
+without first second slots member
+expect 0 key restore damaged.img vault backup --key-file b <<'END'
+header of vault restored from backup: epoch 9, key slots 2, subvolumes 1
+! btrfs-crypt key: note: backup: epoch 8, key slots 0, 1
+! btrfs-crypt key: note: damaged.img: no valid header, no key slots
+END
+restored "0 1" --key-file a
+# Only hashes of slots: those that are as they were stay.
+without macs slot
+expect 0 key restore damaged.img vault backup-short --volume-key-file volume-key --format json <<'END'
+{"record":"restore","path":"vault","backup_file":"backup-short","epoch":"9","slots":1,"subvolumes":1,"changed":true}
+! {"note":"backup-short: epoch 8, no key slots, only their hashes"}
+! {"note":"damaged.img: no valid header, key slots 0, 1"}
+END
+restored 0 --key-file a
+# An older header in place of a newer one: it asks.
+cp disk.img damaged.img
+quiet btrfs-crypt key remove damaged.img vault --key-file b
+rm -f damaged.img.sum
+unchanged damaged.img
+expect 9 key restore damaged.img vault backup --key-file b <<'END'
+! btrfs-crypt key: note: backup: epoch 8, key slots 0, 1
+! btrfs-crypt key: note: damaged.img: epoch 9, key slots 0
+! btrfs-crypt key: The header of vault is newer than backup; its key slots are replaced by the older ones.  There is no terminal to ask on
+! btrfs-crypt key: hint: --batch-mode goes on without asking
+END
+unchanged damaged.img
+expect 0 key restore damaged.img vault backup --key-file b --batch-mode <<'END'
+header of vault restored from backup: epoch 10, key slots 2, subvolumes 1
+! btrfs-crypt key: note: backup: epoch 8, key slots 0, 1
+! btrfs-crypt key: note: damaged.img: epoch 9, key slots 0
+END
+restored "0 1" --key-file b
+# What is sealed in the image is another thing than what the backup is of, or in another filesystem
+cp disk.img damaged.img
+quiet btrfs-crypt convert --decrypt damaged.img vault --key-file a
+quiet btrfs-crypt convert --encrypt damaged.img vault --key-file a $cheap
+expect 13 key restore damaged.img vault backup --key-file a <<< "! btrfs-crypt key: backup belongs to another sealing than vault of damaged.img; nothing was changed"
+hit drop $first
+hit drop $second
+rm -f damaged.img.sum
+unchanged damaged.img
+expect 13 key restore damaged.img vault backup --key-file a <<< "! btrfs-crypt key: backup belongs to another sealing than vault of damaged.img; nothing was changed"
+unchanged damaged.img
+
 # Hostile files
 without first second
 unchanged damaged.img
@@ -210,9 +274,12 @@ slot = 56 + 16 + 288 + 16
 write("costs", *[(slot + i * (220 + 16) + 40, b"\xff\xff\xff\xff") for i in (0, 1)])
 write("number", (slot + 36, b"\x20"))
 write("forged", (56 + 16 + 32, b"\x63"))
+write("elsewhere", (24, bytes(16)))
 END
 while IFS='|' read -r file status text; do
 	expect "$status" verify-key damaged.img vault --key-file b --header "$file" <<< "! btrfs-crypt verify-key: $text"
+	FILTER="s#^! btrfs-crypt key: $file: header backup: crypt slot#! btrfs-crypt key: header backup: crypt slot#" \
+		expect "$status" key restore damaged.img vault "$file" --key-file b <<< "! btrfs-crypt key: $text"
 done << 'END'
 nowhere|11|nowhere: No such file or directory
 .|13|.: a header backup is a regular file
@@ -231,6 +298,22 @@ number|13|header backup: crypt slot at 0x178: number is 32, not 0 to 31
 costs|9|key slot 1: PBKDF2 has 4294967295 iterations, not 1 to 100000000
 forged|13|the header of sealing 1 fails authentication
 END
+unchanged damaged.img
+
+# The fsid is only a hint, as long as the seal in the image says what it is.
+expect 0 key restore damaged.img vault elsewhere --key-file b <<'END'
+header of vault restored from elsewhere: epoch 9, key slots 2, subvolumes 1
+! btrfs-crypt key: note: elsewhere: epoch 8, key slots 0, 1
+! btrfs-crypt key: note: damaged.img: no valid header, key slots 0, 1
+END
+restored "0 1" --key-file a
+without first second
+# shellcheck disable=SC2046
+hit drop $(place 6 0)
+rm -f damaged.img.sum
+unchanged damaged.img
+expect 13 key restore damaged.img vault elsewhere --key-file b \
+	<<< "! btrfs-crypt key: elsewhere belongs to another filesystem than vault of damaged.img; nothing was changed"
 unchanged damaged.img
 
 finish

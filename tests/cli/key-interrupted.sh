@@ -11,6 +11,7 @@ FILTER='s/[0-9]+-[0-9]+-[0-9]+ [0-9:]+ UTC/TIME/; s/"started":[0-9]+/"started":T
 quiet btrfs-crypt convert --encrypt base.img vault --key-file old $cheap
 seal=$(grep '^seal fingerprint: ' log)
 quiet btrfs-crypt key add base.img vault --key-file old --new-key-file other $cheap
+quiet btrfs-crypt key backup base.img vault backup
 
 # killed N WORD...: `btrfs-crypt WORD...`, killed at its flush N; false: it has none
 killed() {
@@ -42,7 +43,8 @@ looks() {
 {"record":"status","unfinished":true,"damaged_primary":false,"authenticated":false,"operation":"change-keys","direction":"$2","started":TIME,"percent":N,"running":false,"next":"$4"}
 END
 	for command in "key add disk.img vault --key-file old --new-key-file wrong" "key remove disk.img vault --key-file other" \
-		"key recovery disk.img vault --key-file other --batch-mode" "convert --encrypt disk.img public --key-file old $cheap" \
+		"key recovery disk.img vault --key-file other --batch-mode" "key backup disk.img vault another" \
+		"key restore disk.img vault backup --key-file other" "convert --encrypt disk.img public --key-file old $cheap" \
 		"convert --decrypt disk.img vault --key-file old" "verify disk.img vault --key-file other"; do
 		btrfs-crypt $command > out 2> err
 		status=$?

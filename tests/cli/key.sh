@@ -229,7 +229,7 @@ if command -v setpriv > log; then
 fi
 expect 1 key frobnicate disk.img vault <<'END'
 ! btrfs-crypt key: frobnicate: unknown verb
-! btrfs-crypt key: hint: VERB is one of list, add, change, remove, label, recovery, backup, in, out, status, export-volume-key
+! btrfs-crypt key: hint: VERB is one of list, add, change, remove, label, recovery, backup, restore, in, out, status, export-volume-key
 END
 expect 1 key list disk.img vault --timeout 5 <<'END'
 ! btrfs-crypt key: key list has no --timeout

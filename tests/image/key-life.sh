@@ -103,6 +103,21 @@ commits 2 last
 image_umount
 places "${old[@]}" >"$tmp/places"
 grep -vE '^[0-9]+ (unallocated|data-free)$' "$tmp/places" && fail "a kernel brought the removed slot back"
+
+say "a header backup is restored: a slot that was added since is gone as well"
+expect_status 0 crypt key backup --key-file "$tmp/b" "$image" target "$tmp/header"
+expect_status 0 crypt key add --key-file "$tmp/b" --new-key-file "$tmp/a" "${cheap[@]}" "$image" target
+mapfile -t old < <(secrets 0)
+image_mount "$image" "$tmp/mnt" rw,noatime,nodiscard
+commits 2 more
+image_umount
+places "${old[@]}" >"$tmp/places"
+[ "$(count '^tree:ROOT_TREE$' "$tmp/places")" = 4 ] && [ "$(count '^meta-free$' "$tmp/places")" -ge 4 ] || { cat "$tmp/places"; fail "no kernel left the slot behind"; }
+expect_status 0 crypt key restore -q --key-file "$tmp/b" "$image" target "$tmp/header"
+places "${old[@]}" >"$tmp/places"
+grep -vE '^[0-9]+ (unallocated|data-free)$' "$tmp/places" && fail "the slot is still where metadata are"
+expect_unchanged 2 "$image" crypt verify-key --key-file "$tmp/a" "$image" target
+check_clean "$image"
 delete_file
 expect_status 0 crypt convert --decrypt --wipe-free -q --key-file "$tmp/b" "$image" target
 places "$deleted" >"$tmp/places"

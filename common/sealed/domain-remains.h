@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a damaged domain still has of its header and key slots. */
+#ifndef COMMON_SEALED_DOMAIN_REMAINS_H
+#define COMMON_SEALED_DOMAIN_REMAINS_H
+
+#include "common/sealed/domain.h"
+
+struct domain_remains {
+	bool has_header;		/* an authentic one; then its */
+	uint64_t epoch;			/* the highest */
+	enum crypt_state state;
+	struct crypt_slot slots[CRYPT_SLOTS_MAX];	/* that can be read and belong to it */
+	size_t n_slots;
+	enum { SEAL_IS_GONE, SEAL_IS_OWN, SEAL_IS_OTHER } seal;	/* does the seal item in the tree fit the domain's header? */
+};
+
+/* domain: opened, read from a header backup. ERROR_CORRUPT: the tree cannot be read where they are. */
+bool domain_remains_read(const struct domain *domain, struct domain_remains *remains, struct error *err) must_use;
+
+#endif /* COMMON_SEALED_DOMAIN_REMAINS_H */
