@@ -9,11 +9,13 @@
 
 #include "cmd/command.h"
 #include "cmd/print.h"
+#include "common/crypto/key-slot.h"
+#include "common/crypto/sodium.h"
 #include "format/crypt.h"
 
 static struct {
 	char *key_file, *passphrase_file, *volume_key_file;
-	char *size, *offset, *fd, *slot;	/* numbers, as given */
+	char *size, *offset, *fd, *slot, *max_memory;	/* numbers, as given */
 	int no_keyring;
 } opt;
 
@@ -40,6 +42,7 @@ static struct poptOption options_others[] = {
 	{ "passphrase-fd", 0, POPT_ARG_STRING, &opt.fd, 0, "the same, from an open file descriptor", "N" },
 	{ "volume-key-file", 0, POPT_ARG_STRING, &opt.volume_key_file, 0, "the volume key itself, 32 bytes", "FILE" },
 	INCLUDE(options_no_keyring),
+	{ "pbkdf-max-memory", 0, POPT_ARG_STRING, &opt.max_memory, 0, "open no key slot that needs more memory", "KIB" },
 	POPT_TABLEEND
 };
 
@@ -99,13 +102,16 @@ char *key_options_words(void)
 
 bool key_options_check(struct error *err)
 {
+	uint64_t max_memory = KDF_MEMORY_KIB_MAX;
 	const int n_kinds = (opt.key_file != NULL) + (opt.passphrase_file != NULL) + (opt.fd != NULL);
 
 	if (!option_bytes("--keyfile-size", opt.size, 1, SECRET_FILE_MAX, &number.size, err) ||
 	    !option_bytes("--keyfile-offset", opt.offset, 0, INT64_MAX, &number.offset, err) ||
 	    !option_number("--passphrase-fd", opt.fd, 0, INT_MAX, &number.fd, err) ||
-	    !option_number("--key-slot", opt.slot, 0, CRYPT_SLOTS_MAX - 1, &number.slot, err))
+	    !option_number("--key-slot", opt.slot, 0, CRYPT_SLOTS_MAX - 1, &number.slot, err) ||
+	    !option_number("--pbkdf-max-memory", opt.max_memory, ARGON2ID_MEMORY_KIB_MIN, KDF_MEMORY_KIB_MAX, &max_memory, err))
 		return false;
+	key_slot_limit_memory((uint32_t)max_memory);
 	if (n_kinds > 1)
 		return error_set(err, ERROR_USAGE, "only one of --key-file, --passphrase-file and --passphrase-fd");
 	if (is_stdin(opt.key_file) + is_stdin(opt.passphrase_file) + is_stdin(opt.volume_key_file) + (opt.fd && number.fd == 0) > 1)

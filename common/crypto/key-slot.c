@@ -107,6 +107,13 @@ bool key_slot_create(const struct secret *secret, const struct kdf_cost *cost, c
 	return ok;
 }
 
+static uint32_t memory_limit = KDF_MEMORY_KIB_MAX;
+
+void key_slot_limit_memory(uint32_t kib)
+{
+	memory_limit = kib;
+}
+
 /* --- opening --------------------------------------------------------------------------- */
 static bool cost_of(const struct crypt_slot *slot, struct kdf_cost *cost, struct error *err)
 {
@@ -114,6 +121,9 @@ static bool cost_of(const struct crypt_slot *slot, struct kdf_cost *cost, struct
 	if (slot->kdf == KDF_ARGON2ID) {
 		if (slot->p3 != 1)
 			return error_set(err, ERROR_REFUSED, "Argon2id has %" PRIu32 " lanes, not 1", slot->p3);
+		if (slot->p1 > memory_limit && slot->p1 <= KDF_MEMORY_KIB_MAX)
+			return error_set(err, ERROR_REFUSED, "Argon2id needs %" PRIu32 " KiB of memory; --pbkdf-max-memory allows %" PRIu32 " KiB",
+					 slot->p1, memory_limit);
 		cost->memory_kib = slot->p1;
 		cost->passes = slot->p2;
 	} else if (slot->kdf == KDF_PBKDF2_SHA512) {

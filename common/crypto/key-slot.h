@@ -15,6 +15,8 @@ bool key_slot_create(const struct secret *secret, const struct kdf_cost *cost, c
 		     uint16_t number, enum crypt_slot_type type, const char *label, const struct secret *volume_key,
 		     struct disk_crypt_slot *disk, struct error *err) must_use;
 
+/* From now on opening a slot may take so much memory at most, less than what kdf_check() allows. */
+void key_slot_limit_memory(uint32_t kib);
 /*
  * Does secret open this slot? If not, *volume_key stays NULL (no error; nothing tells whether the commitment, the tag or anything else was
  * wrong). Costs above the bounds for reading are refused before any memory is allocated: ERROR_REFUSED.

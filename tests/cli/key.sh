@@ -7,19 +7,20 @@ bundled_image
 printf 'secret' > key
 printf 'wrong' > wrong
 head -c 32 /dev/urandom > volume-key
-cheap="--pbkdf argon2id --pbkdf-memory 65536 --pbkdf-force-iterations 3"
+cheap="--pbkdf pbkdf2 --pbkdf-force-iterations 1000"
+argon2id="--pbkdf argon2id --pbkdf-memory 65536 --pbkdf-force-iterations 3"
 FILTER='s/btrfs:[0-9a-f]{8}/btrfs:TAG/g; s/\b[0-9a-f]{8}-[0-9a-f-]{27}\b/UUID/g; s/[0-9]{4}-[0-9-]+ [0-9:]+ /TIME /; s/block [0-9]+/block N/; s/serial [0-9]+/serial N/;
 	s/"(tree_block|created|serial)":"?[0-9]+"?/"\1":N/g; s/in [0-9]+[smh]$/in SOON/'
 
 expect 9 key list disk.img vault <<< "! btrfs-crypt key: vault is not sealed"
 quiet btrfs-crypt convert --encrypt disk.img vault --key-file key $cheap
-quiet btrfs-crypt convert --encrypt disk.img public --key-file key --volume-key-file volume-key --batch-mode --pbkdf pbkdf2 --pbkdf-force-iterations 1000
+quiet btrfs-crypt convert --encrypt disk.img public --key-file key --volume-key-file volume-key --batch-mode $argon2id
 unchanged disk.img
 
 # --- list ------------------------------------------------------------------------------------------------------------
-expect 0 key list disk.img vault <<'END'
+expect 0 key list disk.img public <<'END'
 Encryption: 	aes-256-gcm@btrfs:TAG
-Sealing: 	1
+Sealing: 	2
 UUID: 		UUID
 State: 		sealed
 Epoch: 		7
@@ -31,11 +32,11 @@ Key slots: 	1
 	Created: 	TIME +0000
 	KDF: 		argon2id, memory 65536 KiB, passes 3, lanes 1
 Subvolumes: 	1
-  ID 257 uuid UUID path vault
+  ID 256 uuid UUID path public
 ! btrfs-crypt key: note: nothing here is authenticated: verify-key says whether a key opens it
 END
-expect 0 key list disk.img public --format json <<'END'
-{"record":"list","encryption":"aes-256-gcm@btrfs:TAG","cipher":"aes-256-gcm","key_tag":"btrfs:TAG","sealing":2,"uuid":"UUID","state":"sealed","epoch":"7","header_copies":[{"copy":0,"tree_block":N,"valid":true,"agrees":true},{"copy":1,"tree_block":N,"valid":true,"agrees":true}],"slots":[{"slot":0,"type":"key-file","created":N,"kdf":"pbkdf2-sha512","iterations":1000}],"subvolumes":[{"id":"256","uuid":"UUID","path":"public"}]}
+expect 0 key list disk.img vault --format json <<'END'
+{"record":"list","encryption":"aes-256-gcm@btrfs:TAG","cipher":"aes-256-gcm","key_tag":"btrfs:TAG","sealing":1,"uuid":"UUID","state":"sealed","epoch":"7","header_copies":[{"copy":0,"tree_block":N,"valid":true,"agrees":true},{"copy":1,"tree_block":N,"valid":true,"agrees":true}],"slots":[{"slot":0,"type":"key-file","created":N,"kdf":"pbkdf2-sha512","iterations":1000}],"subvolumes":[{"id":"257","uuid":"UUID","path":"vault"}]}
 ! {"note":"nothing here is authenticated: verify-key says whether a key opens it"}
 END
 # The blocks are those that have the headers.
@@ -44,6 +45,23 @@ btrfs-crypt key list disk.img vault 2> err | sed -nE 's/^Header copy [01]: \ttre
 while read -r block; do
 	btrfs inspect-internal dump-tree -b "$block" disk.img | grep -q 'PERSISTENT_ITEM\|TEMPORARY_ITEM\|UNKNOWN' || bad "tree block $block has no header"
 done < blocks
+
+# --- what opening may cost -----------------------------------------------------------------------------------------------
+too_much="key slot 0: Argon2id needs 65536 KiB of memory; --pbkdf-max-memory allows 65535 KiB"
+for command in "verify-key disk.img public" "verify disk.img public" "cat disk.img public ledger.txt" "ls disk.img public" "stat disk.img public ledger.txt" \
+	"export disk.img public -o x.tar" "convert --decrypt disk.img public" "key in disk.img public" "key add disk.img public --new-key-file wrong" \
+	"key remove disk.img public --force -q" "key export-volume-key disk.img public x -q" "key recovery disk.img public -q"; do
+	btrfs-crypt $command --key-file key --pbkdf-max-memory 65535 > out 2> err < /dev/null
+	[ $? -eq 9 ] && grep -qE "^btrfs-crypt ${command%% *}: (subvolume public .*: |ledger.txt: )?$too_much\$" err || { bad "$command --pbkdf-max-memory"; cat err; }
+done
+expect 0 verify-key disk.img public --key-file key --pbkdf-max-memory 65536 <<< "key matches: aes-256-gcm@btrfs:TAG (slot 0)"
+expect 0 verify-key disk.img vault --key-file key --pbkdf-max-memory 8 <<< "key matches: aes-256-gcm@btrfs:TAG (slot 0)"
+expect 1 verify-key disk.img public --key-file key --pbkdf-max-memory 7 <<'END'
+! btrfs-crypt verify-key: --pbkdf-max-memory: "7" is not a number from 8 to 1048576
+! btrfs-crypt verify-key: hint: see btrfs-crypt verify-key --help
+END
+[ ! -e x.tar ] && [ ! -e x ] || bad "something was written with a key that was not tried"
+unchanged disk.img
 
 # --- keyrings ----------------------------------------------------------------------------------------------------------
 tag=$(btrfs-crypt key list disk.img vault --format json 2> err | sed -E 's/.*"key_tag":"([^"]*)".*/\1/')
