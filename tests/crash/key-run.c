@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "common/convert/key-restore.h"
+
 static void must(bool ok, const struct error *err)
 {
 	if (!ok)
@@ -52,6 +54,30 @@ bool key_run_change(struct disk *disk, const struct keys *keys, const struct slo
 	cleanup_domain struct domain *domain = open_domain(volume, keys->volume_key);
 
 	return key_change(volume, domain, &change, ui, err);
+}
+
+struct header_backup *key_run_backup(struct disk *disk)
+{
+	cleanup_volume struct volume *volume = open_volume(disk);
+	cleanup_domain struct domain *domain = open_domain(volume, NULL);
+	struct header_backup *backup = NULL;
+	struct error err = { 0 };
+	uint8_t *bytes;
+	size_t len;
+
+	must(header_backup_encode(volume, &domain->header, false, &bytes, &len, &err) && header_backup_read(bytes, len, &backup, &err), &err);
+	return backup;
+}
+
+bool key_run_restore(struct disk *disk, const struct keys *keys, const struct header_backup *backup, struct error *err)
+{
+	const struct key_source key = { .volume_key = keys->volume_key, .slot = KEY_SLOT_ANY };
+	cleanup_volume struct volume *volume = open_volume(disk);
+	cleanup_domain struct domain *domain = NULL;
+	struct domain_remains remains;
+
+	return domain_read_backup(volume, backup, &domain, err) && domain_open(domain, &key, err) && domain_remains_read(domain, &remains, err) &&
+	       key_restore(volume, domain, &remains, NULL, err);
 }
 
 void key_run_slots(struct disk *disk, struct slots *slots)

@@ -4,6 +4,7 @@
 #define TESTS_CRASH_KEY_RUN_H
 
 #include "common/convert/key-change.h"
+#include "common/sealed/header-backup.h"
 #include "tests/crash/run.h"
 
 struct slots {
@@ -15,6 +16,9 @@ struct slots {
 struct disk_crypt_slot key_run_slot(struct disk *disk, const struct keys *keys, const struct secret *secret, enum crypt_slot_type type, unsigned number);
 /* Opened by the volume key; the slots are those afterwards. ui may be NULL. */
 bool key_run_change(struct disk *disk, const struct keys *keys, const struct slots *slots, bool wipe, const struct convert_ui *ui, struct error *err);
+/* A header backup of it, freed by header_backup_free(); and restoring that, which wipes. */
+struct header_backup *key_run_backup(struct disk *disk);
+bool key_run_restore(struct disk *disk, const struct keys *keys, const struct header_backup *backup, struct error *err);
 /* Those in the root tree. */
 void key_run_slots(struct disk *disk, struct slots *slots);
 bool slots_same(const struct slots *a, const struct slots *b);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * keys [--states N] [--seed N] [--only CHANGE,KIND,WRITE,SEED] IMAGE: power cuts while key slots of a sealed set are added, replaced, removed
- * and wrapped again. From each state one goes on or back with a key of either set, the power may go once more, and in the end the slots must
+ * keys [--states N] [--seed N] [--only CHANGE,KIND,WRITE,SEED] IMAGE: power cuts while key slots of a sealed set are added, replaced, removed,
+ * wrapped again and restored. From each state one goes on or back with a key of either set, the power may go once more, and in the end the slots must
  * be the old ones or the new ones, whichever was asked for, those that are gone nowhere on the disk, and the sealed set as it was.
  */
 #include <getopt.h>
@@ -28,15 +28,16 @@ static const struct way {
 	const char *name;
 	unsigned before, after;		/* bits of secrets */
 	unsigned rewrap;		/* bits of those that get a new slot */
-	bool wipe, wipe_free;
+	bool wipe, wipe_free, restore;	/* restore: from a header backup that was made when the slots were those of `after` */
 } ways[] = {
-	{ "add", 1u << ALICE, 1u << ALICE | 1u << BOB, 0, false, false },
-	{ "change", 1u << ALICE, 1u << BOB, 0, true, false },
-	{ "remove", 1u << ALICE | 1u << BOB, 1u << BOB, 0, true, false },
-	{ "recovery", 1u << BOB, 1u << BOB | 1u << RECOVERY, 0, false, false },
-	{ "label", 1u << ALICE | 1u << BOB, 1u << ALICE | 1u << BOB, 1u << BOB, true, false },
-	{ "remove the last one", 1u << ALICE, 0, 0, true, false },
-	{ "remove --wipe-free", 1u << ALICE | 1u << RECOVERY, 1u << RECOVERY, 0, true, true },
+	{ "add", 1u << ALICE, 1u << ALICE | 1u << BOB, 0, false, false, false },
+	{ "change", 1u << ALICE, 1u << BOB, 0, true, false, false },
+	{ "remove", 1u << ALICE | 1u << BOB, 1u << BOB, 0, true, false, false },
+	{ "recovery", 1u << BOB, 1u << BOB | 1u << RECOVERY, 0, false, false, false },
+	{ "label", 1u << ALICE | 1u << BOB, 1u << ALICE | 1u << BOB, 1u << BOB, true, false, false },
+	{ "remove the last one", 1u << ALICE, 0, 0, true, false, false },
+	{ "remove --wipe-free", 1u << ALICE | 1u << RECOVERY, 1u << RECOVERY, 0, true, true, false },
+	{ "restore", 1u << BOB | 1u << RECOVERY, 1u << ALICE, 0, true, false, true },
 };
 #define WAYS (sizeof(ways) / sizeof(ways[0]))
 
@@ -87,18 +88,26 @@ static void make_slots(struct disk *disk, unsigned secrets, unsigned rewrap, con
 static void record(struct chain *chain, const struct disk *sealed, const struct way *way)
 {
 	const struct convert_ui ui = { .wipe_free = way->wipe_free };
+	cleanup_header_backup struct header_backup *backup = NULL;
 	struct error err = { 0 };
 	struct disk disk;
 
 	chain->way = way;
 	disk_clone(sealed, &chain->start);
+	if (way->restore) {
+		make_slots(&chain->start, way->after, 0, NULL, &chain->after);
+		if (!key_run_change(&chain->start, &keys, &chain->after, true, NULL, &err))
+			harness_fail("%s: %s", way->name, err.text);
+		backup = key_run_backup(&chain->start);
+	}
 	make_slots(&chain->start, way->before, 0, NULL, &chain->before);
 	if (!key_run_change(&chain->start, &keys, &chain->before, true, NULL, &err))
 		harness_fail("%s: %s", way->name, err.text);
 	disk_clone(&chain->start, &disk);
-	make_slots(&disk, way->after, way->rewrap, &chain->before, &chain->after);
+	if (!way->restore)
+		make_slots(&disk, way->after, way->rewrap, &chain->before, &chain->after);
 	disk.log = &chain->log;
-	if (!key_run_change(&disk, &keys, &chain->after, way->wipe, &ui, &err))
+	if (!(backup ? key_run_restore(&disk, &keys, backup, &err) : key_run_change(&disk, &keys, &chain->after, way->wipe, &ui, &err)))
 		harness_fail("%s: %s", way->name, err.text);
 	disk.log = NULL;
 	disk_free(&disk);
