@@ -280,17 +280,13 @@ static void device_punches(void *self, uint64_t at, uint64_t len)
 	}
 }
 
-/* What caches show to be zero is none, while the medium has something. */
-static bool is_hole(const struct disk *disk, size_t page)
-{
-	return disk_page_is_zero(disk, page) && (!disk->faults || disk_page_is_zero(disk->faults->medium, page));
-}
-
+/* What caches show to be zero is no hole while the medium has something. */
 static uint64_t next(const struct disk *disk, uint64_t at, bool hole)
 {
+	const struct disk *medium = disk->faults ? disk->faults->medium : disk;
 	size_t page = at / DISK_PAGE;
 
-	while (page < disk->n_pages && is_hole(disk, page) != hole)
+	while (page < disk->n_pages && (disk->page[page] == zeros && medium->page[page] == zeros) != hole)
 		page++;
 	return page * DISK_PAGE > at ? page * DISK_PAGE : at;
 }
