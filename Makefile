@@ -3,7 +3,7 @@
 
 PKGS     := libcrypto popt libsodium zlib libzstd libxxhash libisal uuid blkid json-c libarchive libkeyutils
 LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llzo2
-LIBS     += -lbtrfsutil
+LIBS     += -lbtrfsutil -ldl
 B        ?= build$(if $(SAN),-san)
 PREFIX   ?= /usr/local
 SBINDIR  ?= $(PREFIX)/sbin

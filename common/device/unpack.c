@@ -2,8 +2,6 @@
 /* libarchive unpacks. This file chooses the member and how it is written. */
 #include "common/device/unpack.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/util/escape.h"
+#include "common/util/libarchive.h"
 
 #define READ_SIZE (1u << 20)
 #define HOLE_SIZE 4096u		/* runs of this many zeros are not written */
@@ -126,9 +125,9 @@ struct unpacking {
 
 static bool damaged(const struct unpacking *u, struct error *err)
 {
-	const char *text = archive_error_string(u->archive);
+	const char *text = lib.archive_error_string(u->archive);
 
-	return error_set(err, archive_errno(u->archive) == ENOMEM ? ERROR_MEMORY : ERROR_CORRUPT, "%s: cannot be unpacked: %s", u->path,
+	return error_set(err, lib.archive_errno(u->archive) == ENOMEM ? ERROR_MEMORY : ERROR_CORRUPT, "%s: cannot be unpacked: %s", u->path,
 			 text ? text : "damaged");
 }
 
@@ -140,7 +139,7 @@ static bool unpack_data(const struct unpacking *u, struct archive_entry *entry, 
 	size_t len;
 	int rc;
 
-	while ((rc = archive_read_data_block(u->archive, &bytes, &len, &at)) != ARCHIVE_EOF) {
+	while ((rc = lib.archive_read_data_block(u->archive, &bytes, &len, &at)) != ARCHIVE_EOF) {
 		if (rc < ARCHIVE_WARN)
 			return damaged(u, err);
 		if (at < 0 || (uint64_t)at > (uint64_t)INT64_MAX - len)
@@ -149,19 +148,19 @@ static bool unpack_data(const struct unpacking *u, struct archive_entry *entry, 
 			return false;
 		size = (uint64_t)at + len > size ? (uint64_t)at + len : size;
 		if (u->progress)
-			u->progress(u->context, (uint64_t)archive_filter_bytes(u->archive, -1));
+			u->progress(u->context, (uint64_t)lib.archive_filter_bytes(u->archive, -1));
 	}
-	if (archive_entry_size_is_set(entry) && archive_entry_size(entry) > 0 && (uint64_t)archive_entry_size(entry) > size)
-		size = (uint64_t)archive_entry_size(entry);	/* the member ends with a hole */
+	if (lib.archive_entry_size_is_set(entry) && lib.archive_entry_size(entry) > 0 && (uint64_t)lib.archive_entry_size(entry) > size)
+		size = (uint64_t)lib.archive_entry_size(entry);	/* the member ends with a hole */
 	return ftruncate(u->fd, (off_t)size) == 0 || error_system(err, "the temporary file");
 }
 
 /* Returns the name in the bytes of the archive, or in readable form if there are none. */
 static const char *name_of(struct archive_entry *entry)
 {
-	const char *name = archive_entry_pathname(entry);
+	const char *name = lib.archive_entry_pathname(entry);
 
-	name = name ? name : archive_entry_pathname_utf8(entry);
+	name = name ? name : lib.archive_entry_pathname_utf8(entry);
 	name = name ? name : "";
 	while (strncmp(name, "./", 2) == 0)
 		name += 2;
@@ -198,10 +197,10 @@ static bool unpack_members(struct unpacking *u, struct error *err)
 	unsigned n = 0;
 	int rc;
 
-	while ((rc = archive_read_next_header(u->archive, &entry)) != ARCHIVE_EOF) {
+	while ((rc = lib.archive_read_next_header(u->archive, &entry)) != ARCHIVE_EOF) {
 		if (rc < ARCHIVE_WARN)
 			return damaged(u, err);
-		if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry))
+		if (lib.archive_entry_filetype(entry) != AE_IFREG || lib.archive_entry_hardlink(entry))
 			continue;
 		if (u->member && strcmp(name_of(entry), u->member) == 0)
 			return unpack_member(u, entry, err);
@@ -224,16 +223,16 @@ static bool unpack_members(struct unpacking *u, struct error *err)
 /* libarchive takes zeros for a tar without members, and so any compressed image that begins with them. The first bytes tell which one it is. */
 static bool open_archive(struct unpacking *u, bool raw, struct error *err)
 {
-	archive_read_free(u->archive);
-	u->archive = archive_read_new();
+	lib.archive_read_free(u->archive);
+	u->archive = lib.archive_read_new();
 	if (!u->archive)
 		return error_memory(err);
-	archive_read_support_filter_all(u->archive);
+	lib.archive_read_support_filter_all(u->archive);
 	if (raw)
-		archive_read_support_format_raw(u->archive);
+		lib.archive_read_support_format_raw(u->archive);
 	else
-		archive_read_support_format_all(u->archive);
-	return archive_read_open_filename(u->archive, u->path, READ_SIZE) == ARCHIVE_OK || damaged(u, err);
+		lib.archive_read_support_format_all(u->archive);
+	return lib.archive_read_open_filename(u->archive, u->path, READ_SIZE) == ARCHIVE_OK || damaged(u, err);
 }
 
 static bool choose_format(struct unpacking *u, struct error *err)
@@ -245,13 +244,13 @@ static bool choose_format(struct unpacking *u, struct error *err)
 
 	if (!open_archive(u, true, err))
 		return false;
-	rc = archive_read_next_header(u->archive, &entry);
+	rc = lib.archive_read_next_header(u->archive, &entry);
 	if (rc == ARCHIVE_EOF)
 		return error_set(err, ERROR_NOT_FOUND, "%s: it is empty", u->path);
-	if (rc < ARCHIVE_WARN || archive_read_data(u->archive, head, sizeof(head)) < 0)
+	if (rc < ARCHIVE_WARN || lib.archive_read_data(u->archive, head, sizeof(head)) < 0)
 		return damaged(u, err);
 
-	const bool is_packed = archive_filter_count(u->archive) > 1;	/* the first filter is the file itself */
+	const bool is_packed = lib.archive_filter_count(u->archive) > 1;	/* the first filter is the file itself */
 
 	(void)kind_of(head, &is_archive);
 	if (!is_archive && u->member)
@@ -268,8 +267,9 @@ bool unpack_image(const char *path, const char *member, unpack_progress *progres
 	bool ok = make_file(&u.fd, err);
 
 	*fd = u.fd;
-	ok = ok && choose_format(&u, err) && unpack_members(&u, err);
-	archive_read_free(u.archive);
+	ok = ok && libarchive_load(err) && choose_format(&u, err) && unpack_members(&u, err);
+	if (u.archive)
+		lib.archive_read_free(u.archive);
 	if (!ok && u.fd >= 0)
 		close(u.fd);
 	if (!ok) {

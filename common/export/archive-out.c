@@ -2,8 +2,6 @@
 /* Writes exported files to an archive. No other file uses libarchive for writing. */
 #include "common/export/out.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
@@ -15,6 +13,7 @@
 #include "common/export/archive-times.h"
 #include "common/export/out-file.h"
 #include "common/util/escape.h"
+#include "common/util/libarchive.h"
 
 #define BLOCK (256u << 10)		/* bytes per write */
 #define ZEROS (1u << 30)		/* address space, not memory: holes are long, and a format that leaves them out does not look at them */
@@ -40,7 +39,7 @@ static ssize_t write_block(struct archive *archive, void *context, const void *b
 	ssize_t n;
 
 	if (a->is_given_up || a->write_errno) {
-		archive_set_error(archive, a->write_errno ? a->write_errno : ECANCELED, "write");
+		lib.archive_set_error(archive, a->write_errno ? a->write_errno : ECANCELED, "write");
 		return -1;
 	}
 	do
@@ -48,20 +47,20 @@ static ssize_t write_block(struct archive *archive, void *context, const void *b
 	while (n < 0 && errno == EINTR);
 	if (n < 0) {
 		a->write_errno = errno;
-		archive_set_error(archive, errno, "write");
+		lib.archive_set_error(archive, errno, "write");
 	}
 	return n;
 }
 
 static bool failed(struct archive_out *a, struct error *err)
 {
-	const char *text = archive_error_string(a->archive);
+	const char *text = lib.archive_error_string(a->archive);
 
 	if (a->write_errno) {
 		errno = a->write_errno;
 		return error_system(err, "%s", a->file.path ? a->file.path : "the archive");
 	}
-	if (archive_errno(a->archive) == ENOMEM)
+	if (lib.archive_errno(a->archive) == ENOMEM)
 		return error_memory(err);
 	return error_set(err, ERROR_IO, "the archive: %s", text ? text : "no reason given");
 }
@@ -72,11 +71,11 @@ static void set_times(struct archive_out *a, const struct out_entry *from)
 {
 	const struct archive_times times = archive_times(a->format, from->inode);
 
-	archive_entry_set_mtime(a->entry, times.mtime.sec, times.mtime.nsec);
-	archive_entry_set_atime(a->entry, times.atime.sec, times.atime.nsec);
-	archive_entry_set_ctime(a->entry, times.ctime.sec, times.ctime.nsec);
+	lib.archive_entry_set_mtime(a->entry, times.mtime.sec, times.mtime.nsec);
+	lib.archive_entry_set_atime(a->entry, times.atime.sec, times.atime.nsec);
+	lib.archive_entry_set_ctime(a->entry, times.ctime.sec, times.ctime.nsec);
 	if (times.otime.sec != 0 || times.otime.nsec != 0)
-		archive_entry_set_birthtime(a->entry, times.otime.sec, times.otime.nsec);
+		lib.archive_entry_set_birthtime(a->entry, times.otime.sec, times.otime.nsec);
 	if (times.loss != OUT_LOSSES)
 		out_lose(&a->out, times.loss, from->path);
 }
@@ -108,7 +107,7 @@ static bool add_acl(struct archive_entry *entry, int type, const struct out_xatt
 			if (!acl_next(&value, &acl, &ignored))
 				return false;
 			if (pass == 1)
-				archive_entry_acl_add_entry(entry, type, acl.permissions, library_tag(acl.tag), (int)acl.id, NULL);
+				lib.archive_entry_acl_add_entry(entry, type, acl.permissions, library_tag(acl.tag), (int)acl.id, NULL);
 		}
 	}
 	return true;
@@ -137,7 +136,7 @@ static void add_xattrs(struct archive_out *a, const struct out_entry *from)
 			out_lose(&a->out, OUT_LOSS_NAME, from->path);
 		if (a->format == OUT_TAR && !(is_access && add_acl(a->entry, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, xattr)) &&
 		    !(is_default && add_acl(a->entry, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, xattr)))
-			archive_entry_xattr_add_entry(a->entry, xattr->name, xattr->value, xattr->len);
+			lib.archive_entry_xattr_add_entry(a->entry, xattr->name, xattr->value, xattr->len);
 	}
 }
 
@@ -148,39 +147,39 @@ static void add_sparse(struct archive_out *a, const struct out_entry *from)
 	if (a->format != OUT_TAR || size == 0 || (from->n_data == 1 && from->data[0].offset == 0 && from->data[0].len >= size))
 		return;
 	for (size_t i = 0; i < from->n_data; i++)
-		archive_entry_sparse_add_entry(a->entry, (int64_t)from->data[i].offset, (int64_t)from->data[i].len);
+		lib.archive_entry_sparse_add_entry(a->entry, (int64_t)from->data[i].offset, (int64_t)from->data[i].len);
 	if (from->n_data == 0)
-		archive_entry_sparse_add_entry(a->entry, 0, 0);
+		lib.archive_entry_sparse_add_entry(a->entry, 0, 0);
 }
 
 static void set_entry(struct archive_out *a, const struct out_entry *from)
 {
 	const struct inode *inode = from->inode;
-	struct archive_entry *entry = archive_entry_clear(a->entry);
+	struct archive_entry *entry = lib.archive_entry_clear(a->entry);
 
-	archive_entry_copy_pathname(entry, from->path[0] ? from->path : ".");
-	archive_entry_set_mode(entry, (mode_t)inode->mode);
-	archive_entry_set_uid(entry, inode->uid);
-	archive_entry_set_gid(entry, inode->gid);
-	archive_entry_set_nlink(entry, inode->n_links);
-	archive_entry_set_ino64(entry, (int64_t)from->number);
+	lib.archive_entry_copy_pathname(entry, from->path[0] ? from->path : ".");
+	lib.archive_entry_set_mode(entry, (mode_t)inode->mode);
+	lib.archive_entry_set_uid(entry, inode->uid);
+	lib.archive_entry_set_gid(entry, inode->gid);
+	lib.archive_entry_set_nlink(entry, inode->n_links);
+	lib.archive_entry_set_ino64(entry, (int64_t)from->number);
 	set_times(a, from);
 	a->size = 0;
-	archive_entry_set_size(entry, 0);
+	lib.archive_entry_set_size(entry, 0);
 	if (from->link_to) {
 		/* A cpio archive marks links by their number. The bytes are with the first one. */
 		if (a->format != OUT_CPIO)
-			archive_entry_copy_hardlink(entry, from->link_to);
+			lib.archive_entry_copy_hardlink(entry, from->link_to);
 	} else if (S_ISREG(inode->mode)) {
 		a->size = inode->size;
-		archive_entry_set_size(entry, (int64_t)inode->size);
+		lib.archive_entry_set_size(entry, (int64_t)inode->size);
 		add_sparse(a, from);
 	} else if (S_ISCHR(inode->mode) || S_ISBLK(inode->mode)) {
-		archive_entry_set_rdevmajor(entry, (dev_t)(inode->rdev >> 20 & 0xfff));
-		archive_entry_set_rdevminor(entry, (dev_t)(inode->rdev & 0xfffff));
+		lib.archive_entry_set_rdevmajor(entry, (dev_t)(inode->rdev >> 20 & 0xfff));
+		lib.archive_entry_set_rdevminor(entry, (dev_t)(inode->rdev & 0xfffff));
 	}
 	if (S_ISLNK(inode->mode) && !from->link_to)
-		archive_entry_copy_symlink(entry, from->target);
+		lib.archive_entry_copy_symlink(entry, from->target);
 	if (!from->link_to)
 		add_xattrs(a, from);
 }
@@ -213,7 +212,7 @@ static int write_header(struct archive_out *a, const char *path)
 {
 	const bool is_other = a->format == OUT_ZIP && a->names && !utf8_is_valid(path, strlen(path));
 	const locale_t names = is_other ? uselocale(a->before) : (locale_t)0;
-	const int rc = archive_write_header(a->archive, a->entry);
+	const int rc = lib.archive_write_header(a->archive, a->entry);
 
 	if (is_other)
 		uselocale(names);
@@ -235,7 +234,7 @@ static bool archive_begin(struct out *out, const struct out_entry *from, bool *t
 		return failed(a, err);
 	if (rc == ARCHIVE_FAILED) {
 		error_set(refused, ERROR_REFUSED, "the archive format cannot store it: %s",
-			  archive_error_string(a->archive) ? archive_error_string(a->archive) : "no reason given");
+			  lib.archive_error_string(a->archive) ? lib.archive_error_string(a->archive) : "no reason given");
 		return true;
 	}
 	/* pax keeps the bytes of names that are not UTF-8, and says so in the archive: no loss. */
@@ -248,7 +247,7 @@ static bool archive_begin(struct out *out, const struct out_entry *from, bool *t
 static bool put(struct archive_out *a, const uint8_t *bytes, size_t len, struct error *err)
 {
 	while (len > 0) {
-		const ssize_t n = archive_write_data(a->archive, bytes, len);
+		const ssize_t n = lib.archive_write_data(a->archive, bytes, len);
 
 		if (n <= 0)
 			return failed(a, err);
@@ -279,7 +278,7 @@ static bool archive_end(struct out *out, struct error *err)
 {
 	struct archive_out *a = (struct archive_out *)out;
 
-	return put_zeros(a, a->size, err) && (archive_write_finish_entry(a->archive) >= ARCHIVE_WARN || failed(a, err));
+	return put_zeros(a, a->size, err) && (lib.archive_write_finish_entry(a->archive) >= ARCHIVE_WARN || failed(a, err));
 }
 
 static bool archive_leave(struct out *out, const struct out_entry *directory, struct error *err)
@@ -292,7 +291,7 @@ static bool archive_finish(struct out *out, struct error *err)
 {
 	struct archive_out *a = (struct archive_out *)out;
 
-	return (archive_write_close(a->archive) == ARCHIVE_OK || failed(a, err)) && out_file_finish(&a->file, err);
+	return (lib.archive_write_close(a->archive) == ARCHIVE_OK || failed(a, err)) && out_file_finish(&a->file, err);
 }
 
 /* A zip archive also has times as the clock on the wall shows them. It is that of UTC, so that the same image gives the same bytes. */
@@ -322,8 +321,8 @@ static void archive_close(struct out *out)
 
 	/* libarchive only frees everything if it may finish the archive. What it writes then goes nowhere. */
 	a->is_given_up = !a->file.finished;
-	archive_entry_free(a->entry);
-	archive_write_free(a->archive);
+	lib.archive_entry_free(a->entry);
+	lib.archive_write_free(a->archive);
 	out_file_close(&a->file);
 	if (a->names) {
 		uselocale(a->before);
@@ -343,17 +342,17 @@ static const struct out_ops archive_ops = {
 
 static int set_format(struct archive_out *a, enum out_compression compression)
 {
-	static int (*const filters[])(struct archive *) = {
-		[OUT_PLAIN] = archive_write_add_filter_none,
-		[OUT_ZSTD] = archive_write_add_filter_zstd,
-		[OUT_GZIP] = archive_write_add_filter_gzip,
-		[OUT_XZ] = archive_write_add_filter_xz,
+	int (*const filters[])(struct archive *) = {
+		[OUT_PLAIN] = lib.archive_write_add_filter_none,
+		[OUT_ZSTD] = lib.archive_write_add_filter_zstd,
+		[OUT_GZIP] = lib.archive_write_add_filter_gzip,
+		[OUT_XZ] = lib.archive_write_add_filter_xz,
 	};
-	static int (*const formats[])(struct archive *) = {
-		[OUT_TAR] = archive_write_set_format_pax,
-		[OUT_ZIP] = archive_write_set_format_zip,
-		[OUT_CPIO] = archive_write_set_format_cpio_newc,
-		[OUT_MTREE] = archive_write_set_format_mtree,
+	int (*const formats[])(struct archive *) = {
+		[OUT_TAR] = lib.archive_write_set_format_pax,
+		[OUT_ZIP] = lib.archive_write_set_format_zip,
+		[OUT_CPIO] = lib.archive_write_set_format_cpio_newc,
+		[OUT_MTREE] = lib.archive_write_set_format_mtree,
 	};
 	int rc = formats[a->format](a->archive);
 
@@ -361,24 +360,27 @@ static int set_format(struct archive_out *a, enum out_compression compression)
 		rc = filters[compression](a->archive);
 	/* The same input gives the same bytes. The option is needed only once for what GNU tar reads. */
 	if (rc == ARCHIVE_OK && compression == OUT_GZIP)
-		rc = archive_write_set_filter_option(a->archive, "gzip", "timestamp", NULL);
+		rc = lib.archive_write_set_filter_option(a->archive, "gzip", "timestamp", NULL);
 	if (rc == ARCHIVE_OK && a->format == OUT_TAR)
-		rc = archive_write_set_format_option(a->archive, "pax", "xattrheader", "SCHILY");
+		rc = lib.archive_write_set_format_option(a->archive, "pax", "xattrheader", "SCHILY");
 	if (rc == ARCHIVE_OK && a->format == OUT_MTREE)
-		rc = archive_write_set_format_option(a->archive, "mtree", "sha256", "1");
+		rc = lib.archive_write_set_format_option(a->archive, "mtree", "sha256", "1");
 	if (rc == ARCHIVE_OK)
-		rc = archive_write_set_bytes_per_block(a->archive, BLOCK);
+		rc = lib.archive_write_set_bytes_per_block(a->archive, BLOCK);
 	if (rc == ARCHIVE_OK)
-		rc = archive_write_set_bytes_in_last_block(a->archive, 1);
+		rc = lib.archive_write_set_bytes_in_last_block(a->archive, 1);
 	return rc;
 }
 
 bool archive_out_open(const char *path, enum out_format format, enum out_compression compression, struct out **out,
 		      struct error *err)
 {
-	struct archive_out *a = calloc(1, sizeof(*a));
+	struct archive_out *a;
 	bool ok;
 
+	if (!libarchive_load(err))
+		return false;
+	a = calloc(1, sizeof(*a));
 	if (!a)
 		return error_memory(err);
 	a->out = (struct out){
@@ -394,14 +396,14 @@ bool archive_out_open(const char *path, enum out_format format, enum out_compres
 	a->names = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	if (a->names)
 		a->before = uselocale(a->names);
-	a->archive = archive_write_new();
-	a->entry = archive_entry_new();
+	a->archive = lib.archive_write_new();
+	a->entry = lib.archive_entry_new();
 	a->zeros = mmap(NULL, ZEROS, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	ok = (a->archive && a->entry && a->zeros != MAP_FAILED) || error_memory(err);
 	ok = ok && (format != OUT_ZIP || set_zone(a, err));
 	ok = ok && out_file_open(&a->file, path, err);
 	ok = ok && (set_format(a, compression) == ARCHIVE_OK || failed(a, err));
-	ok = ok && (archive_write_open2(a->archive, a, NULL, write_block, NULL, NULL) == ARCHIVE_OK || failed(a, err));
+	ok = ok && (lib.archive_write_open2(a->archive, a, NULL, write_block, NULL, NULL) == ARCHIVE_OK || failed(a, err));
 	if (!ok) {
 		archive_close(&a->out);
 		return false;

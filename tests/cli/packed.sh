@@ -75,5 +75,14 @@ for action in --encrypt --decrypt --resume --status; do
 	END
 done
 unchanged disk.gzip
+# libarchive is loaded by what uses it, and by nothing else.
+mkdir broken
+echo > broken/libarchive.so.13
+export LD_LIBRARY_PATH=$PWD/broken
+quiet btrfs-crypt ls disk.img vault
+message="an archive needs a library: $PWD/broken/libarchive.so.13: file too short"
+expect 11 ls disk.gzip vault <<< "! btrfs-crypt ls: $message"
+btrfs-crypt export disk.img vault -o vault.tar > out 2> err < /dev/null
+[ $? = 11 ] && grep -qxF "btrfs-crypt export: $message" err && [ ! -e vault.tar ] || bad "export without libarchive: $(cat err)"
 [ -z "$(ls -A tmp)" ] || bad "a temporary file is left"
 finish
