@@ -104,20 +104,13 @@ static void cut_part(struct part *part, uint64_t offset)
 	}
 }
 
-static bool has_extents(const struct tree *tree, const struct tree_iter *iter, uint64_t inode)
-{
-	(void)tree;
-	return iter->valid && iter->key.objectid == inode && iter->key.type == KEY_EXTENT_DATA;
-}
-
 static bool print_all(const struct tree *tree, uint64_t inode, struct error *err)
 {
 	const struct key first = { inode, KEY_EXTENT_DATA, 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
+	bool ok;
 
-	if (!tree_seek(tree, &first, &iter, err))
-		return false;
-	while (has_extents(tree, &iter, inode)) {
+	for (ok = tree_seek(tree, &first, &iter, err); ok && tree_iter_is_in(&iter, &first); ok = tree_next(&iter, err)) {
 		struct file_extent e;
 
 		if (!file_extent_read(&iter.item, iter.key.offset, tree->volume->super.sector_size, &e, err))
@@ -125,10 +118,10 @@ static bool print_all(const struct tree *tree, uint64_t inode, struct error *err
 
 		struct part part = part_of(iter.key.offset, &e);
 
-		if (!print_part(tree->volume, &part, err) || !tree_next(&iter, err))
+		if (!print_part(tree->volume, &part, err))
 			return false;
 	}
-	return true;
+	return ok;
 }
 
 static bool print_at(const struct tree *tree, uint64_t inode, uint64_t size, uint64_t offset, struct error *err)
@@ -143,7 +136,7 @@ static bool print_at(const struct tree *tree, uint64_t inode, uint64_t size, uin
 		return error_set(err, ERROR_NOT_FOUND, "offset %" PRIu64 " is at or past the end, %" PRIu64, offset, size);
 	if (!tree_seek_last(tree, &last, &iter, err))
 		return false;
-	if (has_extents(tree, &iter, inode)) {
+	if (tree_iter_is_in(&iter, &last)) {
 		if (!file_extent_read(&iter.item, iter.key.offset, tree->volume->super.sector_size, &e, err))
 			return error_prefix(err, "inode %" PRIu64, inode);
 		part = part_of(iter.key.offset, &e);
@@ -153,11 +146,9 @@ static bool print_at(const struct tree *tree, uint64_t inode, uint64_t size, uin
 		}
 	}
 	/* A hole without an item ends where the next item begins. */
-	const struct key next = { inode, KEY_EXTENT_DATA, offset };
-
-	if (!tree_seek(tree, &next, &iter, err))
+	if (!tree_seek(tree, &last, &iter, err))
 		return false;
-	if (has_extents(tree, &iter, inode) && iter.key.offset < end)
+	if (tree_iter_is_in(&iter, &last) && iter.key.offset < end)
 		end = iter.key.offset;
 	part = (struct part){ .offset = offset, .len = end - offset, .kind = "hole" };
 	return print_part(tree->volume, &part, err);

@@ -36,10 +36,9 @@ bool stat_xattrs(const struct stat_file *file, struct error *err)
 {
 	const struct key first = { file->inode, KEY_XATTR_ITEM, 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
+	bool ok;
 
-	if (!tree_seek(file->tree, &first, &iter, err))
-		return false;
-	while (iter.valid && iter.key.objectid == file->inode && iter.key.type == KEY_XATTR_ITEM) {
+	for (ok = tree_seek(file->tree, &first, &iter, err); ok && tree_iter_is_in(&iter, &first); ok = tree_next(&iter, err)) {
 		while (iter.item.left > 0) {
 			struct dir_entry xattr;
 
@@ -47,10 +46,8 @@ bool stat_xattrs(const struct stat_file *file, struct error *err)
 				return error_prefix(err, "inode %" PRIu64, file->inode);
 			print_xattr(file, &xattr);
 		}
-		if (!tree_next(&iter, err))
-			return false;
 	}
-	return true;
+	return ok;
 }
 
 static const char *extent_kind(const struct file_extent *e)
@@ -122,11 +119,10 @@ bool stat_extents(const struct stat_file *file, uint32_t mode, struct stat_seal 
 {
 	const struct key first = { file->inode, KEY_EXTENT_DATA, 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
+	bool ok;
 
 	*totals = (struct extent_totals){ 0 };
-	if (!tree_seek(file->tree, &first, &iter, err))
-		return false;
-	while (iter.valid && iter.key.objectid == file->inode && iter.key.type == KEY_EXTENT_DATA) {
+	for (ok = tree_seek(file->tree, &first, &iter, err); ok && tree_iter_is_in(&iter, &first); ok = tree_next(&iter, err)) {
 		struct cursor item = iter.item;
 		struct file_extent extent;
 		bool sealed;
@@ -138,8 +134,6 @@ bool stat_extents(const struct stat_file *file, uint32_t mode, struct stat_seal 
 		count_extent(&extent, sealed, totals);
 		if (how == EXTENTS_PRINTED)
 			print_extent(file, iter.key.offset, &extent, sealed, seal);
-		if (!tree_next(&iter, err))
-			return false;
 	}
-	return true;
+	return ok;
 }

@@ -118,10 +118,9 @@ static bool remove_logged_entries(struct log_replay *r, uint64_t dir, struct err
 	const struct key first = { dir, KEY_DIR_LOG_INDEX, 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	uint64_t from = 0;
+	bool ok;
 
-	if (!tree_seek(&r->log, &first, &iter, err))
-		return false;
-	while (iter.valid && iter.key.objectid == dir && iter.key.type == KEY_DIR_LOG_INDEX) {
+	for (ok = tree_seek(&r->log, &first, &iter, err); ok && tree_iter_is_in(&iter, &first); ok = tree_next(&iter, err)) {
 		struct le64 last;
 
 		if (iter.item.left != sizeof(last) || !cursor_read(&iter.item, &last, sizeof(last)))
@@ -135,10 +134,8 @@ static bool remove_logged_entries(struct log_replay *r, uint64_t dir, struct err
 				return true;
 			from = le64(last) + 1;
 		}
-		if (!tree_next(&iter, err))
-			return false;
 	}
-	return true;
+	return ok;
 }
 
 static bool replay_inode(struct log_replay *r, uint64_t inode, const struct disk_inode_item *logged, struct error *err)
@@ -205,19 +202,16 @@ static bool replay_item(struct log_replay *r, enum pass pass, const struct key *
 static bool replay_pass(struct log_replay *r, enum pass pass, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
+	bool ok;
 
 	r->ignores = false;
-	if (!tree_seek(&r->log, &(struct key){ 0 }, &iter, err))
-		return false;
-	while (iter.valid) {
+	for (ok = tree_seek(&r->log, &(struct key){ 0 }, &iter, err); ok && iter.valid; ok = tree_next(&iter, err)) {
 		char text[KEY_TEXT_SIZE];
 
 		if (!replay_item(r, pass, &iter.key, &iter.item, err))
 			return error_prefix(err, "item %s", key_text(&iter.key, text));
-		if (!tree_next(&iter, err))
-			return false;
 	}
-	return true;
+	return ok;
 }
 
 /* An inode without a link is an orphan, and so is everything in it. */

@@ -92,18 +92,15 @@ static bool find_by_index(const struct tree *subvolume, uint64_t dir, const char
 			  struct dir_entry *entry, bool *found, struct error *err)
 {
 	const struct key first = { dir, KEY_DIR_INDEX, 0 };
+	bool ok;
 
-	if (!tree_seek(subvolume, &first, iter, err))
-		return false;
-	while (iter->valid && iter->key.objectid == dir && iter->key.type == KEY_DIR_INDEX) {
+	for (ok = tree_seek(subvolume, &first, iter, err); ok && tree_iter_is_in(iter, &first); ok = tree_next(iter, err)) {
 		*found = dir_entry_next(&iter->item, entry, err) && has_name(entry, name, len);
 		if (*found)
 			return true;
 		*err = (struct error){ 0 };	/* whoever lists the directory reports an entry that cannot be read */
-		if (!tree_next(iter, err))
-			return false;
 	}
-	return true;
+	return ok;
 }
 
 /* Finds the entry of that name. Its cursors are borrowed from iter. */

@@ -15,18 +15,15 @@ bool xattr_read(const struct tree *subvolume, uint64_t inode, xattr_visit *visit
 	const struct key first = { inode, KEY_XATTR_ITEM, 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	struct dir_entry xattr;
+	bool ok;
 
-	if (!tree_seek(subvolume, &first, &iter, err))
-		return false;
-	while (iter.valid && iter.key.objectid == inode && iter.key.type == KEY_XATTR_ITEM) {
+	for (ok = tree_seek(subvolume, &first, &iter, err); ok && tree_iter_is_in(&iter, &first); ok = tree_next(&iter, err)) {
 		while (iter.item.left > 0) {
 			if (!xattr_next(&iter.item, &xattr, err) || !visit(context, &xattr, err))
 				return false;
 		}
-		if (!tree_next(&iter, err))
-			return false;
 	}
-	return true;
+	return ok;
 }
 
 bool acl_begin(struct cursor *value, struct error *err)

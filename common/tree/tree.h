@@ -39,6 +39,11 @@ struct tree_iter {
 /* Goes to the first item whose key is >= first. Call tree_iter_close() also after a failure. */
 bool tree_seek(const struct tree *tree, const struct key *first, struct tree_iter *iter, struct error *err) must_use;
 bool tree_next(struct tree_iter *iter, struct error *err) must_use;
+/* Is there an item, of this objectid and type? */
+static inline bool tree_iter_is_in(const struct tree_iter *iter, const struct key *first)
+{
+	return iter->valid && iter->key.objectid == first->objectid && iter->key.type == first->type;
+}
 /* The same, but without continuing after damage on a volume that is read tolerantly. For tree-gap.c. */
 bool tree_seek_exact(const struct tree *tree, const struct key *first, struct tree_iter *iter, struct error *err) must_use;
 bool tree_next_exact(struct tree_iter *iter, struct error *err) must_use;
