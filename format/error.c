@@ -7,16 +7,21 @@
 #include <stdio.h>
 #include <string.h>
 
-bool error_set(struct error *err, enum error_kind kind, const char *format, ...)
+static void fill(struct error *err, enum error_kind kind, const char *format, va_list args)
 {
-	va_list args;
-
 	err->kind = kind;
 	err->hint[0] = '\0';
 	err->name = NULL;
 	err->logical = err->disk_length = 0;
-	va_start(args, format);
 	vsnprintf(err->text, sizeof(err->text), format, args);
+}
+
+bool error_set(struct error *err, enum error_kind kind, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fill(err, kind, format, args);
 	va_end(args);
 	return false;
 }
@@ -27,12 +32,8 @@ bool error_system(struct error *err, const char *format, ...)
 	va_list args;
 	size_t used;
 
-	err->kind = number == ENOMEM ? ERROR_MEMORY : ERROR_IO;
-	err->hint[0] = '\0';
-	err->name = NULL;
-	err->logical = err->disk_length = 0;
 	va_start(args, format);
-	vsnprintf(err->text, sizeof(err->text), format, args);
+	fill(err, number == ENOMEM ? ERROR_MEMORY : ERROR_IO, format, args);
 	va_end(args);
 	used = strlen(err->text);
 	snprintf(err->text + used, sizeof(err->text) - used, ": %s", strerror(number));

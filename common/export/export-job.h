@@ -6,7 +6,6 @@
 #include <assert.h>
 
 #include "common/export/attributes.h"
-#include "common/export/doubts.h"
 #include "common/export/export.h"
 #include "common/export/links-out.h"
 #include "common/fs/symlink.h"
@@ -20,6 +19,20 @@ struct export_kept {
 	uint8_t hash[HASH_SIZE];
 };
 static_assert(sizeof(struct export_kept) <= sizeof(((struct link *)0)->user), "what is kept with a link");
+
+/*
+ * Bytes of a file that may be wrong. A file is read in pieces, and some pieces twice, so adjacent bytes are reported as one range and each
+ * byte once.
+ */
+struct doubts {
+	uint64_t size;		/* of the file, or the end of the wanted part */
+	uint64_t first, end;	/* not reported yet; equal: none */
+	uint64_t told;		/* everything before it was reported */
+	bool any;		/* of this file */
+	uint64_t logical, disk_length;	/* where they begin on disk, and how many follow each other there */
+	char text[sizeof(((struct error *)0)->text)];
+	struct reporter reporter;	/* gets them */
+};
 
 struct export_job {
 	struct volume *volume;

@@ -5,11 +5,18 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 
 /*
  * Columns of the terminal that out goes to; 0 if out is no terminal, or one that does not know. Ask again before each line: people resize
  * windows.
  */
-size_t terminal_columns(FILE *out);
+static inline size_t terminal_columns(FILE *out)
+{
+	struct winsize size;
+	const int fd = fileno(out);
 
-#endif
+	return fd >= 0 && ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+#endif /* COMMON_UTIL_TERMINAL_H */
