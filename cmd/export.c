@@ -18,6 +18,7 @@
 #include "cmd/source.h"
 #include "common/fs/walk.h"
 #include "common/util/escape.h"
+#include "common/util/set64.h"
 
 static struct {
 	char *output, *archive, *compress, *manifest, *report;
@@ -47,7 +48,9 @@ struct run {
 	struct export_sources sources;
 	struct export_report report;
 	struct export_summary summary;
+	struct set64 lost_met;	/* ids of nested subvolumes whose empty places were told of */
 	bool is_started;	/* something may have been created */
+	bool had_top;		/* the directory in which a subvolume without a parent is told of */
 };
 
 /* --- what the export calls -------------------------------------------------------------------------------------------------- */
@@ -59,6 +62,16 @@ static bool on_source(void *context, uint64_t subvolume, struct extent_source **
 	return export_sources_get(&run->sources, subvolume, OPEN_IF_KEY_FITS, source, err);
 }
 
+static void tell_unlisted(struct run *run, const struct lost_place *lost)
+{
+	char *const path = escape_undo(lost->path);
+	const struct report report = { .kind = REPORT_FAILED, .path = (const uint8_t *)path, .path_len = path ? strlen(path) : 0, .text = lost->text };
+
+	run->summary.n_failed++;
+	report_to(&run->volume->reporter, &report);
+	free(path);
+}
+
 /* Those nested in a directory that does not list them, so that the walk does not meet them. */
 static void find_unlisted(struct run *run, const struct walk_entry *entry)
 {
@@ -66,13 +79,20 @@ static void find_unlisted(struct run *run, const struct walk_entry *entry)
 	const struct lost_place *lost = NULL;
 
 	while ((lost = lost_places_unlisted(places, entry->tree->id, entry->number, lost))) {
-		char *const path = escape_undo(lost->path);
-		const struct report report = { .kind = REPORT_FAILED, .path = (const uint8_t *)path, .path_len = path ? strlen(path) : 0,
-					       .text = lost->text };
+		if (!lost->has_no_parent)
+			tell_unlisted(run, lost);
+		run->had_top |= lost->has_no_parent;
+	}
+}
 
-		run->summary.n_failed++;
-		report_to(&run->volume->reporter, &report);
-		free(path);
+/* What may have been anywhere, and whose place was nowhere: where there is one, it counted there. */
+static void find_without_place(struct run *run)
+{
+	const struct lost_places *const places = &run->sources.places.lost;
+
+	for (size_t i = 0; run->had_top && i < places->n; i++) {
+		if (places->at[i].has_no_parent && places->at[i].unlisted_in && !set64_has(&run->lost_met, places->at[i].id))
+			tell_unlisted(run, &places->at[i]);
 	}
 }
 
@@ -84,7 +104,8 @@ static bool on_proof(void *context, const struct walk_entry *entry, struct expor
 	if (!entry->is_stub)
 		find_unlisted(run, entry);
 	proven->differs |= entry->directory == 0 && run->place->name_differs ? EXPORT_NAME_DIFFERS : 0;
-	return export_sources_prove(&run->sources, entry, proven, err);
+	return export_sources_prove(&run->sources, entry, proven, err) &&
+	       (!entry->is_stub || !proven->lost || set64_add(&run->lost_met, entry->stub_of, NULL, err));
 }
 
 static bool on_subvolume(void *context, uint64_t subvolume)
@@ -172,6 +193,8 @@ static bool write_out(struct run *run, struct out *out, struct error *err)
 	}
 	while (ok && (run->place = export_places_next_unmet(&run->places)))
 		ok = export_tree(job, &run->place->start, run->place->prefix, err);
+	if (ok)
+		find_without_place(run);
 	ok = ok && out->ops->finish(out, err);
 	if (ok)
 		progress_update(&run->report.progress, "export", run->report.progress_total, run->report.progress_total);
@@ -213,6 +236,7 @@ static bool export(struct run *run, const struct export_shape *shape, struct err
 static void free_run(struct run *run)
 {
 	export_places_free(&run->places);
+	set64_free(&run->lost_met);
 	export_report_free(&run->report);
 	export_sources_free(&run->sources);
 	subvolume_list_free(&run->list);

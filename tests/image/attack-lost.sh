@@ -76,6 +76,7 @@ text='subvolume [0-9]+ should be in a directory, but its ROOT_BACKREF is missing
 rm -rf "$tmp/exported"
 expect_unchanged 6 "$image" crypt export -R "${KEY[@]}" -o "$tmp/exported/" "$image" /
 expect_text "$tmp/err" "plain: damaged: $text"
+expect_text "$tmp/err" 'failed: 0, damaged: 1,'
 for command in "ls -R" "timeline -R"; do
 	# shellcheck disable=SC2086
 	expect_unchanged 6 "$image" crypt $command "$image" /
@@ -84,6 +85,12 @@ done
 expect_unchanged 0 "$image" crypt list "$image"
 expect_text "$tmp/err" "$text"
 refused 6 "$text" crypt cat "$image" / plain/words
+attack drop 5 $TOP 84 "$(SV=5 entry $TOP plain)"
+attack drop 5 $TOP 96 "$(index_of plain)"
+rm -rf "$tmp/exported"
+expect_unchanged 6 "$image" crypt export -R "${KEY[@]}" -o "$tmp/exported/" "$image" /
+expect_text "$tmp/err" "warning: subvolume-[0-9]+: not exported: $text"
+expect_text "$tmp/err" 'failed: 1, damaged: 0,'
 say "no DIR_INDEX, or one with another name; no DIR_ITEM"
 fresh
 attack drop 5 $TOP 96 "$(index_of sv)"
