@@ -137,9 +137,12 @@ static bool change(struct editing *e, bool wipe, struct error *err)
 	convert_catch_signals();
 	ok = key_change(e->target.volume, e->target.domain, &wanted, &ui, err);
 	progress_clear(&talk.progress);
-	if (!ok)
-		image_hint_unfinished(e->image, false, err);
-	return ok;
+	if (ok)
+		return true;
+	/* While it is open for writing, nobody can look at it. */
+	key_target_close(&e->target);
+	image_hint_unfinished(e->image, false, err);
+	return false;
 }
 
 static bool tell(const struct editing *e, const char *verb, const char *done, const struct disk_crypt_slot *slot, struct error *err)

@@ -116,4 +116,18 @@ done
 [ "$(wc -w <<< "$before")" -ge 3 ] && [ "$(wc -w <<< "$cleaning")" -ge 3 ] && [ "$(wc -w <<< "$gone")" = 1 ] || bad "too few stages: before '$before', cleaning '$cleaning', without the old key '$gone'"
 has new old
 echo "killed at $((n - 1)) flushes; to be undone: $before; to be cleaned up: $cleaning; of these, tried with the old key when it was gone: $gone"
+# --- a device that fails -------------------------------------------------------------------------------------------------
+# Each write of the superblock that a kernel reads, which is copy 0: whatever it left behind is said.
+cp --sparse=always base.img disk.img
+strace -f -qq -o trace -e trace=pwrite64 btrfs-crypt key add disk.img vault --key-file old --new-key-file new $cheap > out 2> err < /dev/null
+writes=$(grep pwrite64 trace | grep -n ', 65536) ' | cut -d : -f 1)
+[ "$(wc -w <<< "$writes")" -ge 3 ] || bad "copy 0 was written at writes $writes"
+for n in $writes; do
+	cp --sparse=always base.img disk.img
+	strace -f -qq -o trace -e trace=pwrite64 -e inject=pwrite64:error=EIO:when="$n" btrfs-crypt key add disk.img vault --key-file old --new-key-file new $cheap \
+		> out 2> err < /dev/null
+	[ $? -eq 11 ] && grep -q 'disk.img: cannot write 4096 bytes at 0x10000: Input/output error' err || { bad "write $n fails"; cat err; }
+	btrfs-crypt convert --status disk.img > out 2>&1
+	[ $? -eq 7 ] && grep -q 'hint: the conversion is unfinished: `btrfs-crypt convert --resume disk.img` tries to go on' err || { bad "write $n fails: what is said"; cat out err; }
+done
 finish
