@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "cmd/command.h"
+#include "cmd/export-proof.h"
 #include "cmd/export-report.h"
 #include "cmd/export-shape.h"
 #include "cmd/export-sources.h"

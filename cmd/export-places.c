@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cmd/export-proof.h"
 #include "cmd/operands.h"
 #include "cmd/print.h"
 #include "cmd/source.h"

@@ -54,12 +54,6 @@ bool export_sources_get(struct export_sources *sources, uint64_t subvolume, enum
 bool export_sources_end_key(struct export_sources *sources, bool below, struct error *err) must_use;
 /* Its reader, after export_sources_get(). NULL: it is not sealed, or no key opens it. */
 struct domain_reader *export_sources_reader(const struct export_sources *sources, uint64_t subvolume);
-/* Proves each step of the path, which ends in subvolume end, by every subvolume that it passes and that the key opens. */
-bool export_sources_prove_path(struct export_sources *sources, uint64_t subvolume, const char *path, uint64_t end, bool *differs,
-			       struct error *err) must_use;
-/* For export_options.proof: if a subvolume begins at the entry, all of it is checked. */
-bool export_sources_prove(struct export_sources *sources, const struct walk_entry *entry, struct export_proven *proven,
-			  struct error *err) must_use;
 /* Without the key, according to the crypt items: is the target of the symbolic link ciphertext? If they do not tell, the answer is yes. */
 bool export_sources_has_sealed_target(struct export_sources *sources, const struct walk_entry *entry, bool *sealed, struct error *err) must_use;
 /* Was the key of any use? ERROR_REFUSED if one was given and nothing is sealed. */

@@ -8,6 +8,7 @@
 
 #include "cmd/command.h"
 #include "cmd/export-places.h"
+#include "cmd/export-proof.h"
 #include "cmd/export-report.h"
 #include "cmd/export-shape.h"
 #include "cmd/image.h"

@@ -11,6 +11,7 @@
 #include "common/convert/csum-update.h"
 #include "common/convert/differing.h"
 #include "common/fs/data-check.h"
+#include "common/fs/inode-names.h"
 #include "common/fs/path.h"
 #include "common/sealed/extent-also.h"
 #include "common/volume/csum.h"

@@ -8,6 +8,7 @@
 #include "common/convert/bad-blocks.h"
 #include "common/convert/lost-record.h"
 #include "common/convert/torn.h"
+#include "common/fs/inode-names.h"
 #include "common/fs/path.h"
 #include "common/volume/mirror.h"
 

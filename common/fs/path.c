@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Directories: goes from names to inodes, and from inodes back to names. */
+/* Directories: goes from names to inodes. */
 #include "common/fs/path.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,8 +25,6 @@ bool inode_get(const struct tree *subvolume, uint64_t number, struct inode *inod
 	return inode_find(subvolume, number, inode, &found, err) &&
 	       (found || error_set(err, ERROR_CORRUPT, "inode %" PRIu64 " is missing in subvolume id:%" PRIu64, number, subvolume->id));
 }
-
-/* --- down: names to inodes -------------------------------------------------------------------------------- */
 
 /* Finds the item of the root tree that has the place of a subvolume. Tolerantly, ROOT_BACKREF says it, too. */
 static bool find_place(const struct tree *roots, uint64_t parent, uint64_t child, struct tree_iter *iter, bool *found, struct error *err)
@@ -316,99 +313,4 @@ bool dir_read_over(const struct tree *subvolume, uint64_t inode, dir_visit *visi
 			return false;
 	}
 	return true;
-}
-
-/* --- up: inodes to names ---------------------------------------------------------------------------------- */
-
-/* Finds the first name of an inode, borrowed from iter. */
-static bool first_name(const struct tree *subvolume, uint64_t inode, struct tree_iter *iter, struct inode_ref *ref, bool *found,
-		       struct error *err)
-{
-	const struct key first = { inode, KEY_INODE_REF, 0 };
-
-	*found = false;
-	if (!tree_seek(subvolume, &first, iter, err))
-		return false;
-	if (!iter->valid || iter->key.objectid != inode ||
-	    (iter->key.type != KEY_INODE_REF && iter->key.type != KEY_INODE_EXTREF))
-		return true;
-	*found = true;
-	return inode_name_next(&iter->item, &iter->key, ref, err);
-}
-
-/* Fills bytes from the end. *at: where the path begins. */
-static bool climb(const struct tree *subvolume, uint64_t inode, uint8_t bytes[PATH_BYTES_MAX], size_t *at, bool *named,
-		  struct error *err)
-{
-	const uint64_t start = inode;
-	uint64_t checkpoint = inode;	/* a loop meets it again within the next n_left steps (Brent) */
-	unsigned n_left = 1, lap = 1;
-
-	*at = PATH_BYTES_MAX;
-	*named = true;
-	while (inode != FIRST_FREE_ID) {
-		cleanup_tree_iter struct tree_iter iter = { 0 };
-		struct inode_ref ref;
-
-		if (!first_name(subvolume, inode, &iter, &ref, named, err))
-			return false;
-		if (!*named)
-			return true;
-		if (ref.name.left + 1 > *at)
-			return error_set(err, ERROR_REFUSED, "tree %" PRIu64 " inode %" PRIu64 ": its path is longer than %u bytes",
-					 subvolume->id, start, PATH_BYTES_MAX);
-		if (*at < PATH_BYTES_MAX)
-			bytes[--*at] = '/';
-		*at -= ref.name.left;
-		memcpy(bytes + *at, ref.name.at, ref.name.left);
-		inode = ref.parent;
-		if (inode == checkpoint)
-			return error_set(err, ERROR_CORRUPT, "tree %" PRIu64 " inode %" PRIu64 ": the directories above it are a loop",
-					 subvolume->id, start);
-		if (--n_left == 0) {
-			checkpoint = inode;
-			n_left = lap *= 2;
-		}
-	}
-	return true;
-}
-
-bool inode_path_bytes(const struct tree *subvolume, uint64_t inode, uint8_t **path, size_t *len, struct error *err)
-{
-	uint8_t *bytes = malloc(PATH_BYTES_MAX);
-	size_t at;
-	bool named;
-	bool ok;
-
-	*path = NULL;
-	*len = 0;
-	if (!bytes)
-		return error_memory(err);
-	ok = climb(subvolume, inode, bytes, &at, &named, err);
-	if (ok && named) {
-		*len = PATH_BYTES_MAX - at;
-		*path = malloc(*len + 1);
-		ok = *path || error_memory(err);
-		if (ok) {
-			memcpy(*path, bytes + at, *len);
-			(*path)[*len] = '\0';
-		}
-	}
-	free(bytes);
-	return ok;
-}
-
-bool inode_path(const struct tree *subvolume, uint64_t inode, char **path, struct error *err)
-{
-	uint8_t *bytes;
-	size_t len;
-
-	if (!inode_path_bytes(subvolume, inode, &bytes, &len, err))
-		return false;
-	if (bytes)
-		*path = escape_new(bytes, len);
-	else if (asprintf(path, "inode %" PRIu64 " (no name)", inode) < 0)
-		*path = NULL;
-	free(bytes);
-	return *path || error_memory(err);
 }

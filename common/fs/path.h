@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Finds inodes by path, and paths of inodes. */
+/* Finds inodes by path. */
 #ifndef COMMON_FS_PATH_H
 #define COMMON_FS_PATH_H
 
@@ -73,15 +73,6 @@ typedef bool dir_visit(void *context, const struct dir_entry *entry, struct erro
 /* Skips what cannot be read and reports it to gap; NULL: that is an error. */
 bool dir_read_over(const struct tree *subvolume, uint64_t inode, dir_visit *visit, tree_gap *gap, void *context, struct error *err) must_use;
 
-/* A path of the inode inside its subvolume (the first name found), malloced, escaped for people. "inode 300 (no name)" if there is none. */
-bool inode_path(const struct tree *subvolume, uint64_t inode, char **path, struct error *err) must_use;
-
-/*
- * The same path as raw bytes, components joined by '/', without a leading one; "" for the root directory. *path is NULL (with true) if the
- * inode, or a directory above it, has no name. A path longer than PATH_BYTES_MAX is ERROR_REFUSED, a loop of
- * directories ERROR_CORRUPT.
- */
-#define PATH_BYTES_MAX (64u << 10)
-bool inode_path_bytes(const struct tree *subvolume, uint64_t inode, uint8_t **path, size_t *len, struct error *err) must_use;
+#define PATH_BYTES_MAX (64u << 10)	/* of a path that is made */
 
 #endif /* COMMON_FS_PATH_H */

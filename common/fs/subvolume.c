@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fs/inode-names.h"
 #include "common/fs/path.h"
 #include "common/util/array.h"
 #include "common/util/escape.h"

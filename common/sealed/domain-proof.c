@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Proves a sealed subvolume: all of it by its digest, or single inodes and the names that lead to them. */
+#include "common/fs/inode-names.h"
 #include "common/sealed/domain-reader.h"
 
 #include <stddef.h>

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/fs/inode-names.h"
 #include "common/fs/path.h"
 #include "common/fs/subvolume-label.h"
 #include "common/tree/tree-gap.h"

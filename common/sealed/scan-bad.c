@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "common/fs/inode-names.h"
 #include "common/fs/path.h"
 #include "common/tree/allocator.h"
 #include "common/util/array.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Paths: names of one hash, nested subvolumes, loops of directories, and paths without an end. */
+#include "common/fs/inode-names.h"
 #include "common/fs/path.h"
 
 #include <stdio.h>
