@@ -107,7 +107,7 @@ static void warn_if_mounted(const char *path)
 
 bool image_device_open_whole(const char *path, size_t i, struct device **device, struct error *err)
 {
-	return device_open(image_device_name(path, i), false, device, err);
+	return device_open(image_device_name(path, i), DEVICE_READ_ONLY, device, err);
 }
 
 /* The part of it that has the filesystem: from the option, or by searching. Takes the whole. */
@@ -139,7 +139,7 @@ bool image_device_open(const char *path, size_t i, struct device **device, struc
 
 	path = image_device_name(path, i);
 	part = (struct image_part){ .path = path, .opened = path };
-	if (!option_bytes("--image-offset", image_options.offset, 0, INT64_MAX, &offset, err) || !device_open(path, false, &disk, err))
+	if (!option_bytes("--image-offset", image_options.offset, 0, INT64_MAX, &offset, err) || !device_open(path, DEVICE_READ_ONLY, &disk, err))
 		return false;
 	warn_if_mounted(path);
 	if (!unpacked_open(&part.opened, i == 0 ? image_options.member : NULL, disk, &part.device, err))
@@ -187,7 +187,7 @@ static bool nothing_to_convert(struct image_part *part, struct error *err)
 /* Accepts whole files and devices only. For a part of one, or a packed one, says what it is and how it can be converted. */
 static bool open_to_convert(const char *path, bool writable, struct device **device, struct error *err)
 {
-	if (!device_open(path, writable, device, err) || is_packed(*device, err))
+	if (!device_open(path, writable ? DEVICE_WRITABLE : DEVICE_READ_ONLY, device, err) || is_packed(*device, err))
 		return false;
 
 	struct image_part part = { .path = path, .opened = path, .device = *device, .size = (*device)->size, .length = (*device)->size };
@@ -199,7 +199,7 @@ static bool open_to_convert(const char *path, bool writable, struct device **dev
 	/* libblkid opens it once more, which is not allowed while it is open for writing. */
 	device_close(*device);
 	*device = NULL;
-	if (!device_open(path, false, device, err))
+	if (!device_open(path, DEVICE_READ_ONLY, device, err))
 		return false;
 	part.device = *device;
 	return nothing_to_convert(&part, err);

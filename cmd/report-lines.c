@@ -65,7 +65,7 @@ static bool sum_unpacked(struct progress *progress, const char *path, bool with_
 	struct device *device;
 	bool ok;
 
-	if (!device_open(path, false, &device, err))
+	if (!device_open(path, DEVICE_READ_ONLY, &device, err))
 		return false;
 	sum->size = device->size;
 	ok = !with_hash || hash_device(progress, device, sum, err);

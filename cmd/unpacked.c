@@ -116,7 +116,7 @@ bool unpacked_open(const char **path, const char *member, struct device *packed,
 	if (!u)
 		ok = unpack(*path, member, packed->size, &u, err);
 	device_close(packed);
-	if (!ok || !device_open(u->at, false, device, err))
+	if (!ok || !device_open(u->at, DEVICE_READ_ONLY, device, err))
 		return false;
 	name = strdup(*path);
 	if (!name) {

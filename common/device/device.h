@@ -65,7 +65,8 @@ struct device {
  * refuses (ERROR_BUSY) what is mounted as a device, attached to a loop device, locked, or open elsewhere. Both wait some seconds for a
  * lease that blocks opening the file. An image that is open for writing must not be opened again in the same process.
  */
-bool device_open(const char *path, bool writable, struct device **device, struct error *err) must_use;
+enum device_access { DEVICE_READ_ONLY, DEVICE_WRITABLE };
+bool device_open(const char *path, enum device_access access, struct device **device, struct error *err) must_use;
 
 /* --- device.c --- */
 /*

@@ -328,8 +328,9 @@ static bool open_file(const char *path, bool writable, struct file *file, struct
 	return true;
 }
 
-bool device_open(const char *path, bool writable, struct device **device, struct error *err)
+bool device_open(const char *path, enum device_access access, struct device **device, struct error *err)
 {
+	const bool writable = access == DEVICE_WRITABLE;
 	struct file *file;
 
 	if (!path[0])

@@ -147,7 +147,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		change_place(base, &change, changed[n], undo[n]);
 	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", base->fd);
-	if (device_open(path, false, &device, &err) && volume_open(device, &options, &volume, &err)) {
+	if (device_open(path, DEVICE_READ_ONLY, &device, &err) && volume_open(device, &options, &volume, &err)) {
 		/* What is in a log tree counts as well, as far as it can be replayed. */
 		if (choice % 2 == 0 || !log_is_there(volume) || log_replay(volume, &err))
 			ask_all(volume, base, choice);

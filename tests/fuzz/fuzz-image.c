@@ -155,7 +155,7 @@ static void find_blocks(struct base *base)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", base->fd);
 	base->place = calloc(BLOCKS_MAX, sizeof(*base->place));
-	must(base->place && device_open(path, false, &device, &err) && volume_open(device, &options, &volume, &err), "open");
+	must(base->place && device_open(path, DEVICE_READ_ONLY, &device, &err) && volume_open(device, &options, &volume, &err), "open");
 	base->node_size = volume->super.node_size;
 	base->csum = volume->super.csum_type;
 	must(tree_open(volume, CHUNK_TREE_ID, &tree, &err) && tree_walk(&tree, add_block, base, &err), "chunks");

@@ -60,7 +60,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: eat-metadata IMAGE LEFT\n");
 		return 1;
 	}
-	ok = device_open(argv[1], true, &device, &err) && volume_open(device, &options, &volume, &err) &&
+	ok = device_open(argv[1], DEVICE_WRITABLE, &device, &err) && volume_open(device, &options, &volume, &err) &&
 	     allocator_open(volume, &allocator, &err) && spare_journal(allocator, &err) &&
 	     eat(volume, allocator, strtoull(argv[2], NULL, 0), &err);
 	if (ok)

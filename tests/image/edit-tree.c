@@ -149,7 +149,7 @@ static bool run_on(const char *path, const char *command, const uint64_t n[3], s
 	struct run run = { .blocks_max = 300 };
 	struct device *device;
 
-	if (!device_open(path, true, &device, err) || !volume_open(device, &(struct volume_options){ 0 }, &volume, err) ||
+	if (!device_open(path, DEVICE_WRITABLE, &device, err) || !volume_open(device, &(struct volume_options){ 0 }, &volume, err) ||
 	    !allocator_open(volume, &run.allocator, err))
 		return false;
 	run.volume = volume;

@@ -84,7 +84,7 @@ int main(int argc, char **argv)
 	}
 	for (int i = 3; i < argc && n < IDS_MAX; i++)
 		ids[n++] = strtoull(argv[i], NULL, 0);
-	if (device_open(argv[2], false, &device, &err) && volume_open(device, &options, &volume, &err) &&
+	if (device_open(argv[2], DEVICE_READ_ONLY, &device, &err) && volume_open(device, &options, &volume, &err) &&
 	    table[what].show(volume, ids, n, &err))
 		return 0;
 	fprintf(stderr, "%s\n%s\n", err.text, err.hint);

@@ -52,7 +52,7 @@ bool edit_image(const char *path, edit_change *change, const void *context, stru
 	struct allocator *allocator = NULL;
 	struct transaction *tx = NULL;
 	struct device *device;
-	bool ok = device_open(path, true, &device, err) && volume_open(device, NULL, &volume, err) && allocator_open(volume, &allocator, err) &&
+	bool ok = device_open(path, DEVICE_WRITABLE, &device, err) && volume_open(device, NULL, &volume, err) && allocator_open(volume, &allocator, err) &&
 		  transaction_begin(volume, allocator, &tx, err);
 
 	if (ok) {

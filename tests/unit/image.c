@@ -274,7 +274,7 @@ static struct edit edit_begin(struct image *image)
 	struct error err = { 0 };
 	struct device *device;
 
-	if (!device_open(image->path, true, &device, &err) || !volume_open(device, NULL, &edit.volume, &err) ||
+	if (!device_open(image->path, DEVICE_WRITABLE, &device, &err) || !volume_open(device, NULL, &edit.volume, &err) ||
 	    !allocator_open(edit.volume, &edit.allocator, &err) || !transaction_begin(edit.volume, edit.allocator, &edit.tx, &err))
 		fail_msg("%s", err.text);
 	return edit;

@@ -90,7 +90,7 @@ static struct volume *open_volume(void)
 
 	broken = false;
 	written = false;
-	ok(device_open(image.path, true, &real, err));
+	ok(device_open(image.path, DEVICE_WRITABLE, &real, err));
 	ok(volume_open(fault_device(&hooks, "disk.img", real), &options, &volume, err));
 	return volume;
 }

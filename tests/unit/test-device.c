@@ -62,7 +62,7 @@ static struct device *open_it(bool writable)
 	struct device *device;
 	struct error err;
 
-	if (!device_open(path, writable, &device, &err))
+	if (!device_open(path, writable ? DEVICE_WRITABLE : DEVICE_READ_ONLY, &device, &err))
 		fail_msg("%s", err.text);
 	return device;
 }
@@ -72,7 +72,7 @@ static void expect_refusal(bool writable, enum error_kind kind, const char *text
 	struct device *device;
 	struct error err = { 0 };
 
-	assert_false(device_open(path, writable, &device, &err));
+	assert_false(device_open(path, writable ? DEVICE_WRITABLE : DEVICE_READ_ONLY, &device, &err));
 	assert_int_equal(err.kind, kind);
 	if (!strstr(err.text, text))
 		fail_msg("\"%s\" is not in \"%s\"", text, err.text);

@@ -74,7 +74,7 @@ static int seal(void **state)
 	ok(secret_random(CRYPT_KEY_SIZE, &key, err));
 	options.key = &(const struct key_source){ .volume_key = key };
 	image_let_go(&image);
-	ok(device_open(image.path, true, &device, err));
+	ok(device_open(image.path, DEVICE_WRITABLE, &device, err));
 	ok(volume_open(device, NULL, &volume, err));
 	ok(convert_encrypt(volume, names, &options, NULL, &plan, err));
 	convert_plan_free(&plan);

@@ -35,7 +35,7 @@ static struct volume *open_volume(void)
 	struct volume *volume = NULL;
 	struct device *device;
 
-	ok(device_open(image.path, true, &device, err));
+	ok(device_open(image.path, DEVICE_WRITABLE, &device, err));
 	ok(volume_open(device, &options, &volume, err));
 	return volume;
 }

@@ -100,7 +100,7 @@ static struct volume *open_volume(void)
 	struct device *real;
 	struct volume *volume = NULL;
 
-	ok(device_open(image.path, true, &real, err));
+	ok(device_open(image.path, DEVICE_WRITABLE, &real, err));
 	ok(volume_open(fault_device(&hooks, "disk.img", real), &options, &volume, err));
 	memcpy(fsid, volume->super.metadata_fsid, FSID_SIZE);
 	return volume;

@@ -117,7 +117,7 @@ bool attack_convert(struct attack *attack, struct error *err)
 	struct device *real, *device;
 
 	if (!stop_read(attack->argv[1], err) || !secret_read_file(attack->argv[2], 0, 0, &key, err) ||
-	    !device_open(attack->path, true, &real, err) || !device_new(&ops, real, attack->path, real->size, true, &device, err) ||
+	    !device_open(attack->path, DEVICE_WRITABLE, &real, err) || !device_new(&ops, real, attack->path, real->size, true, &device, err) ||
 	    !volume_open(device, &options, &volume, err))
 		return false;
 	return run(volume, attack->argv[0], key, names, err);

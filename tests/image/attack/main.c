@@ -102,7 +102,7 @@ static bool run(const struct row *row, struct attack *attack, struct error *err)
 		return false;
 	if (row->how == BY_ITSELF)
 		return row->run(attack, err);
-	if (!device_open(attack->path, row->how == WRITES, &device, err) || !volume_open(device, &options, &attack->volume, err))
+	if (!device_open(attack->path, row->how == WRITES ? DEVICE_WRITABLE : DEVICE_READ_ONLY, &device, err) || !volume_open(device, &options, &attack->volume, err))
 		return false;
 
 	const bool ok = row->run(attack, err);
