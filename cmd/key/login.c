@@ -78,6 +78,8 @@ static bool run_in(const char *const *operand, struct error *err)
 	if (!domain_key_open(target.domain, &ask, &opened, &volume_key, err) ||
 	    !keyring_add(keyring, name, volume_key, key_options.timeout, &serial, err))
 		return false;
+	secret_free(volume_key);
+	volume_key = NULL;
 	print_login(&target, serial, keyring);
 	return stdout_flush(err);
 }

@@ -300,8 +300,12 @@ static bool run_recovery(const char *const *operand, struct error *err)
 	    !key_slot_create(key, &cost, e.target.domain->header.domain_uuid, number, SLOT_RECOVERY, key_options.label, e.volume_key, &slot, err))
 		return false;
 	print_recovery(&e, text);
+	secret_free(text);
+	text = NULL;
 	if (!key_options.batch && !ask_back(key, err))
 		return false;
+	secret_free(key);
+	key = NULL;
 	insert_slot(&e, i, &slot);
 	return change(&e, false, err) && tell(&e, "recovery", "added", &slot, err);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""find-secrets.py IMAGE SECRET-FILE DUMP...: derives everything from the secret that opens slot 0 of the sealed IMAGE, and looks for it in memory dumps.
-What every run needs to the end must be there, or the dump shows nothing; the rest must not."""
+"""find-secrets.py IMAGE SECRET-FILE NEW-SECRET-FILE DUMP...: derives everything from the secret that opens slot 0 of the sealed IMAGE, and looks for it in memory dumps.
+What every run needs to the end must be there, or the dump shows nothing; the rest must not, nor the secret of a slot that was made."""
 import hashlib
 import hmac
 import importlib.util
@@ -12,7 +12,7 @@ spec = importlib.util.spec_from_file_location('reader', pathlib.Path(__file__).r
 reader = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(reader)
 
-image, secret = reader.Image(sys.argv[1]), open(sys.argv[2], 'rb').read()
+image, secret, new = reader.Image(sys.argv[1]), open(sys.argv[2], 'rb').read(), open(sys.argv[3], 'rb').read()
 slot = next(item for key, item in image.items(image.root) if key == (reader.CRYPT, 249, 1 << 48 | 1 << 44))
 header, uuid, salt = slot[:140], slot[20:36], slot[52:68]
 s = hashlib.pbkdf2_hmac('sha512', secret, salt, reader.u('I', header, 40)[0], 32)
@@ -22,12 +22,13 @@ volume_key = reader.open_slot(slot, secret)
 prk = reader.Keys(volume_key, uuid).prk
 
 bad = 0
-for name in sys.argv[3:]:
+for name in sys.argv[4:]:
     dump = open(name, 'rb').read()
     if prk not in dump:
         print(f'{name}: not even the keys in use are there, in {len(dump)} bytes')
         bad = 1
-    for what, value in (('passphrase', secret), ('output of the KDF', s), ('key of the slot', p), ('wrapping key', kek), ('volume key', volume_key)):
+    for what, value in (('passphrase', secret), ('output of the KDF', s), ('key of the slot', p), ('wrapping key', kek), ('volume key', volume_key),
+                        ('new passphrase', new)):
         if value in dump:
             print(f'{name}: the {what} is there {dump.count(value)} times, first in a piece like {dump[dump.find(value) - 16:][:64]}')
             bad = 1

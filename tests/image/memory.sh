@@ -60,7 +60,7 @@ still() {	# still STATUS ARGUMENTS...: as the program does, without growing
 stopped() {
 	local signal=$1 status=$2 bytes=$3
 	shift 3
-	expect_status "$status" python3 "$IMAGE_TESTS/hold.py" "-$signal" wchar "$bytes" "$@"
+	expect_status "$status" "$(dirname "$WATCHED")/signal-when" "$signal" "wrote:$bytes" "$@"
 }
 
 no_growth() {

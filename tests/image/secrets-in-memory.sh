@@ -12,15 +12,16 @@ cheap="--pbkdf pbkdf2 --pbkdf-force-iterations 1000 -q"
 MIB=1048576
 
 printf 'correct horse battery staple' >"$tmp/key"
+printf 'a new one for the next slot' >"$tmp/new"
 (cat "$tmp/key"; echo) >"$tmp/passphrase"
 
-image_make "$tmp/plain.img" 512M
+image_make "$tmp/plain.img" 160M
 image_mount "$tmp/plain.img" "$tmp/mnt"
 (
 	cd "$tmp/mnt"
 	btrfs -q subvolume create sv
 	btrfs -q subvolume create sv/nested
-	head -c 136M /dev/urandom >sv/big
+	head -c 12M /dev/urandom >sv/big
 	for ((i = 0; i < 300; i++)); do echo "$MARK line $i of it, and more"; done >"$tmp/text"
 	cp "$tmp/text" sv/plain
 	for one in zlib lzo zstd; do
@@ -36,49 +37,68 @@ image_mount "$tmp/plain.img" "$tmp/mnt"
 )
 image_umount
 
-hold() { python3 "$IMAGE_TESTS/hold.py" "$@"; }
+WHEN=$(dirname "$WATCHED")/signal-when
 
-# held NAME IMAGE-AFTERWARDS ARGUMENTS-OF-HOLD...: stopped there, the secrets are gone
+# held NAME CONDITION COMMAND...: its memory then, as $tmp/NAME.dump
 held() {
-	local name=$1 sealed=$2
+	local name=$1 condition=$2
 	shift 2
-	hold "$tmp/$name" "$@" >"$tmp/out" 2>&1 || { tail -5 "$tmp/out"; fail "$name: it was not stopped where it should be"; }
-	python3 "$IMAGE_TESTS/find-secrets.py" "$sealed" "$tmp/key" "$tmp/$name" || fail "$name: secrets are in memory"
-	rm "$tmp/$name"
+	"$WHEN" DUMP:"$tmp/$name.dump" "$condition" "$@" >"$tmp/out" 2>"$tmp/err" || { tail -5 "$tmp/out" "$tmp/err"; fail "$name: status $?"; }
+}
+# gone SEALED-IMAGE: the secrets are in none of the dumps
+gone() {
+	python3 "$IMAGE_TESTS/find-secrets.py" "$1" "$tmp/key" "$tmp/new" "$tmp"/*.dump || fail "secrets are in memory"
+	rm "$tmp"/*.dump
 }
 
 # --- secrets -------------------------------------------------------------------------------------------------------
 
-seal() {	# seal NAME HOW-IT-IS-GIVEN...
-	local name=$1 i=$tmp/image.img at=()
+# seal NAME HOW-IT-IS-GIVEN...: stopped while it writes data
+seal() {
+	local name=$1
 	shift
-	while [ "$1" != -- ]; do at+=("$1"); shift; done
-	shift
-	cp --sparse=always "$tmp/plain.img" "$i"
-	held "$name" "$i" wchar $((70 * MIB)) "${at[@]}" "$BTRFS_CRYPT" convert --encrypt $cheap "$@" "$i" sv sv/nested
+	cp --sparse=always "$tmp/plain.img" "$tmp/image.img"
+	held "$name" wrote:$((5 * MIB)) "$BTRFS_CRYPT" convert --encrypt $cheap "$@" "$tmp/image.img" sv sv/nested
+	gone "$tmp/image.img"
 }
 
-seal seal-passphrase-file -- --passphrase-file "$tmp/passphrase"
-seal seal-key-file -- --key-file "$tmp/key"
-seal seal-stdin --stdin "$tmp/passphrase" -- --passphrase-file -
-seal seal-key-stdin --stdin "$tmp/key" -- --key-file -
-seal seal-terminal --type "$(cat "$tmp/key")" --
+seal passphrase-file --passphrase-file "$tmp/passphrase"
+seal key-file --key-file "$tmp/key"
+seal stdin --passphrase-file - < <(cat "$tmp/passphrase")
+seal key-stdin --key-file - < <(cat "$tmp/key")
+cp --sparse=always "$tmp/plain.img" "$tmp/image.img"
+asks="New passphrase for 2 subvolumes of $tmp/image.img: "
+"$PROJECT/tests/on-terminal.py" "$asks" "$(cat "$tmp/key")" "The same again: " "$(cat "$tmp/key")" -- \
+	"$WHEN" DUMP:"$tmp/terminal.dump" wrote:$((5 * MIB)) "$BTRFS_CRYPT" convert --encrypt $cheap "$tmp/image.img" sv sv/nested >"$tmp/out" ||
+	{ cat "$tmp/out"; fail "on a terminal"; }
+gone "$tmp/image.img"
 cp --sparse=always "$tmp/image.img" "$tmp/sealed.img"
 say "sealed, without a trace of the secrets"
 
-cp --sparse=always "$tmp/sealed.img" "$tmp/image.img"
-held unseal "$tmp/sealed.img" wchar $((70 * MIB)) "$BTRFS_CRYPT" convert --decrypt -q --passphrase-file "$tmp/passphrase" "$tmp/image.img" sv
-held verify "$tmp/sealed.img" rchar $((70 * MIB)) "$BTRFS_CRYPT" verify --passphrase-file "$tmp/passphrase" "$tmp/sealed.img" sv
-held cat "$tmp/sealed.img" rchar $((70 * MIB)) "$BTRFS_CRYPT" cat --key-file "$tmp/key" "$tmp/sealed.img" sv big
-held export "$tmp/sealed.img" rchar $((70 * MIB)) "$BTRFS_CRYPT" export --key-file "$tmp/key" --recursive -o "$tmp/x.tar" "$tmp/sealed.img" sv
+held unseal wrote:$((5 * MIB)) "$BTRFS_CRYPT" convert --decrypt -q --passphrase-file "$tmp/passphrase" "$tmp/image.img" sv
+held verify read:$((5 * MIB)) "$BTRFS_CRYPT" verify --passphrase-file "$tmp/passphrase" "$tmp/sealed.img" sv
+held cat read:$((5 * MIB)) "$BTRFS_CRYPT" cat --key-file "$tmp/key" "$tmp/sealed.img" sv big
+held export read:$((5 * MIB)) "$BTRFS_CRYPT" export --key-file "$tmp/key" --recursive -o "$tmp/x.tar" "$tmp/sealed.img" sv
 rm "$tmp/x.tar"
 for how in "--decrypt --resume" --abort; do
 	# Stopped by a signal while it works on data, then gone on with.
 	cp --sparse=always "$tmp/sealed.img" "$tmp/image.img"
-	expect_status 8 hold -TERM wchar $((30 * MIB)) "$BTRFS_CRYPT" convert --decrypt -q --key-file "$tmp/key" "$tmp/image.img" sv
-	held continue "$tmp/sealed.img" wchar $((50 * MIB)) "$BTRFS_CRYPT" convert $how --key-file "$tmp/key" "$tmp/image.img"
+	expect_status 8 "$WHEN" TERM wrote:$((3 * MIB)) "$BTRFS_CRYPT" convert --decrypt -q --key-file "$tmp/key" "$tmp/image.img" sv
+	held "continue$how" wrote:65536 "$BTRFS_CRYPT" convert $how --key-file "$tmp/key" "$tmp/image.img"
 done
+gone "$tmp/sealed.img"
 say "unsealed and read, likewise"
+
+# When the first of the new slots is written, and when the keyring has the key.
+for how in "add --new-key-file $tmp/new" "change --new-key-file $tmp/new" "recovery -q" "label --label x"; do
+	[[ $how == *new* ]] && how="$how --pbkdf pbkdf2 --pbkdf-force-iterations 1000"
+	cp --sparse=always "$tmp/sealed.img" "$tmp/image.img"
+	held "key-${how%% *}" wrote:4096 "$BTRFS_CRYPT" key ${how%% *} "$tmp/image.img" sv --key-file "$tmp/key" ${how#* }
+done
+held key-in prints:'has logged in' "$BTRFS_CRYPT" key in "$tmp/sealed.img" sv --key-file "$tmp/key" --keyring user
+"$BTRFS_CRYPT" key out --forget "$tmp/sealed.img" sv >"$tmp/out"
+gone "$tmp/sealed.img"
+say "key slots changed, likewise"
 
 # --- plain text ------------------------------------------------------------------------------------------------------
 

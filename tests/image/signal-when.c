@@ -4,6 +4,10 @@
  * the time that has gone by:
  *   caught        it has just said that it catches SIGNAL itself
  *   says:REGEX    it is about to write to standard error what has REGEX in it
+ *   prints:REGEX  the same for standard output
+ *   read:BYTES    it is about to have asked for so many bytes in all
+ *   wrote:BYTES   it is about to have written so many bytes in all
+ * SIGNAL DUMP:FILE: nothing is sent; all memory that it has filled goes to FILE instead.
  * Exits as COMMAND did, with 128 + signal where it was killed; 99 where the condition never came true.
  */
 #include <errno.h>
@@ -23,8 +27,10 @@
 #define LINE_MAX_BYTES 4096u
 
 static int signal_number;
+static const char *dump;
 static regex_t says;
-static int is_says;
+static enum { CAUGHT, SAYS, PRINTS, READ, WROTE } condition;
+static uint64_t bytes_wanted, bytes_moved;
 
 static void die(const char *what)
 {
@@ -60,7 +66,7 @@ static int writes_it(pid_t pid, const uint64_t args[6])
 	const size_t n = memory_of(pid, args[1], text, args[2] < LINE_MAX_BYTES ? args[2] : LINE_MAX_BYTES);
 
 	text[n] = '\0';
-	return args[0] == STDERR_FILENO && regexec(&says, text, 0, NULL, 0) == 0;
+	return args[0] == (condition == SAYS ? STDERR_FILENO : STDOUT_FILENO) && regexec(&says, text, 0, NULL, 0) == 0;
 }
 
 /* The handler is the first word that the kernel gets. */
@@ -87,17 +93,52 @@ static int is_it(pid_t pid, int *at_exit)
 	}
 	if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
 		return 0;
-	if (is_says)
+	if (condition == SAYS || condition == PRINTS)
 		return info.entry.nr == SYS_write && writes_it(pid, (const uint64_t *)info.entry.args);
+	if (condition == READ || condition == WROTE) {
+		if (condition == READ ? info.entry.nr == SYS_read || info.entry.nr == SYS_pread64 : info.entry.nr == SYS_write || info.entry.nr == SYS_pwrite64)
+			bytes_moved += info.entry.args[2];
+		return bytes_moved >= bytes_wanted;
+	}
 	*at_exit = info.entry.nr == SYS_rt_sigaction && catches_it(pid, (const uint64_t *)info.entry.args);
 	return 0;
+}
+
+/* What was read from a file and is as it is there holds nothing of ours. */
+static void dump_memory(pid_t pid)
+{
+	static uint8_t bytes[1 << 20];
+	char name[64], line[512], access[5];
+	unsigned long long begin, end, inode;
+	FILE *maps, *out = fopen(dump, "we");
+
+	snprintf(name, sizeof(name), "/proc/%d/maps", (int)pid);
+	maps = fopen(name, "re");
+	if (!maps || !out)
+		die(dump);
+	while (fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%llx-%llx %4s %*s %*s %llu", &begin, &end, access, &inode) != 4 || access[0] != 'r' || (inode != 0 && access[1] != 'w'))
+			continue;
+		for (size_t n; begin < end; begin += n) {
+			n = memory_of(pid, begin, bytes, end - begin < sizeof(bytes) ? (size_t)(end - begin) : sizeof(bytes));
+			if (n == 0)
+				break;
+			/* What was reserved and never filled is all zeros. */
+			if ((bytes[0] || memcmp(bytes, bytes + 1, n - 1) != 0) && fwrite(bytes, 1, n, out) != n)
+				die(dump);
+		}
+	}
+	fclose(maps);
+	if (fclose(out) != 0)
+		die(dump);
 }
 
 static void run(char **command)
 {
 	struct sigaction otherwise = { .sa_handler = SIG_DFL };
 
-	sigaction(signal_number, &otherwise, NULL);	/* which whoever started this may ignore */
+	if (signal_number)
+		sigaction(signal_number, &otherwise, NULL);	/* which whoever started this may ignore */
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 	raise(SIGSTOP);
 	execvp(command[0], command);
@@ -125,9 +166,29 @@ static int watch(pid_t pid)
 			pass = WSTOPSIG(status);
 		}
 	}
-	kill(pid, signal_number);
+	if (dump)
+		dump_memory(pid);
+	else
+		kill(pid, signal_number);
 	ptrace(PTRACE_DETACH, pid, NULL, NULL);
 	return 1;
+}
+
+static int read_condition(const char *text)
+{
+	static const char *const names[] = { [CAUGHT] = "caught", [SAYS] = "says:", [PRINTS] = "prints:", [READ] = "read:", [WROTE] = "wrote:" };
+
+	for (condition = CAUGHT; condition < WROTE && strncmp(text, names[condition], strlen(names[condition])) != 0;)
+		condition++;
+
+	const size_t len = strlen(names[condition]);
+
+	if (strncmp(text, names[condition], len) != 0)
+		return 0;
+	if (condition == SAYS || condition == PRINTS)
+		return regcomp(&says, text + len, REG_EXTENDED | REG_NOSUB) == 0;
+	bytes_wanted = strtoull(text + len, NULL, 10);
+	return condition == CAUGHT ? text[len] == '\0' : bytes_wanted > 0;
 }
 
 int main(int argc, char **argv)
@@ -137,9 +198,9 @@ int main(int argc, char **argv)
 
 	if (argc < 4)
 		return 99;
-	signal_number = number_of(argv[1]);
-	is_says = strncmp(argv[2], "says:", 5) == 0;
-	if (is_says ? regcomp(&says, argv[2] + 5, REG_EXTENDED | REG_NOSUB) != 0 : strcmp(argv[2], "caught") != 0) {
+	dump = strncmp(argv[1], "DUMP:", 5) == 0 ? argv[1] + 5 : NULL;
+	signal_number = dump ? 0 : number_of(argv[1]);
+	if (!read_condition(argv[2])) {
 		fprintf(stderr, "signal-when: %s is no condition\n", argv[2]);
 		return 99;
 	}
