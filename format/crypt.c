@@ -284,6 +284,15 @@ void crypt_header_write(const struct crypt_header *header, struct disk_crypt_hea
 	memcpy(disk->mac, header->mac, sizeof(disk->mac));
 }
 
+bool crypt_header_equal(const struct crypt_header *a, const struct crypt_header *b)
+{
+	struct disk_crypt_header x, y;
+
+	crypt_header_write(a, &x);
+	crypt_header_write(b, &y);
+	return memcmp(&x, &y, sizeof(x)) == 0;
+}
+
 /* --- key slot ---------------------------------------------------------------------- */
 static bool slot_check(const struct disk_crypt_slot_header *disk, struct place place, struct error *err)
 {

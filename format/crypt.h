@@ -129,6 +129,7 @@ const char *crypt_state_name(enum crypt_state state);	/* of a header or slot tha
  */
 bool crypt_header_read(struct cursor *item, struct crypt_header *header, struct error *err) must_use;
 void crypt_header_write(const struct crypt_header *header, struct disk_crypt_header *disk);
+bool crypt_header_equal(const struct crypt_header *a, const struct crypt_header *b);	/* byte for byte, as on disk */
 
 /* --- key slot --------------------------------------------------------------- */
 enum crypt_kdf {

@@ -9,10 +9,16 @@
 #include "cmd/value-text.h"
 #include "common/sealed/domain-keyring.h"
 
-/* Is it the copy that was taken, or equal to it? */
-static bool copy_agrees(const struct domain *domain, unsigned i)
+/* Of two that differ, and are equally new, nobody knows without the key which one is right. */
+static const char *copy_text(const struct domain *domain, unsigned i)
 {
-	return domain->copy_valid[i] && (!domain->one_header_bad || domain->copy[i].epoch == domain->header.epoch);
+	const struct crypt_header *const copy = &domain->copy[i], *const other = &domain->copy[!i];
+
+	if (!domain->copy_valid[i])
+		return "missing or damaged";
+	if (copy->epoch < domain->header.epoch)
+		return "older";
+	return domain->copy_valid[!i] && other->epoch == copy->epoch && !crypt_header_equal(copy, other) ? "differs" : "agrees";
 }
 
 static void put_slot(const struct row *row, const struct crypt_slot *slot)
@@ -37,13 +43,15 @@ static void put_slot(const struct row *row, const struct crypt_slot *slot)
 
 static void put_copy(const struct row *row, const struct domain *domain, unsigned i)
 {
-	const bool agrees = copy_agrees(domain, i);
+	const bool is_there = domain->copy_block[i];
+	const char *const text = copy_text(domain, i);
 
 	row_number(row, "copy", "\nHeader copy ", i);
-	row_u64(row, domain->copy_block[i] ? "tree_block" : NULL, ": \ttree block ", domain->copy_block[i]);
+	if (is_there)
+		row_u64(row, "tree_block", ": \ttree block ", domain->copy_block[i]);
 	row_flag(row, "valid", NULL, domain->copy_valid[i]);
-	row_flag(row, "agrees", NULL, agrees);
-	row_text(row, NULL, ", ", !domain->copy_valid[i] ? "missing or damaged" : agrees ? "agrees" : "older");
+	row_flag(row, "agrees", NULL, strcmp(text, "agrees") == 0);
+	row_text(row, NULL, is_there ? ", " : ": \t", text);
 }
 
 static void put_member(const struct row *row, const struct crypt_member *member)

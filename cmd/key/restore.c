@@ -72,7 +72,8 @@ static bool check_sealing(const struct restoring *r, struct error *err)
 {
 	const bool is_same = memcmp(r->backup->file.fsid, r->target.volume->super.fsid, FSID_SIZE) == 0;
 
-	if (r->remains.seal == SEAL_IS_OTHER)
+	if (r->remains.seal == SEAL_IS_OTHER ||
+	    (r->remains.seal == SEAL_IS_GONE && !domain_has_tag(r->target.domain, &r->target.subvolume->root)))
 		return is_of_another(r, "another sealing", err);
 	if (r->remains.seal == SEAL_IS_GONE && !is_same)
 		return is_of_another(r, "another filesystem", err);
@@ -142,7 +143,7 @@ static bool ask(const struct restoring *r, struct error *err)
 {
 	char question[300];
 
-	if (!r->remains.has_header || r->remains.epoch <= r->target.domain->header.epoch)
+	if (!r->remains.has_header || r->remains.epoch <= r->target.domain->header.epoch || has_same_slots(r))
 		return true;
 	snprintf(question, sizeof(question), "The header of %.100s is newer than %.100s; its key slots are replaced by the older ones.", r->path, r->file);
 	return key_confirm(question, err);

@@ -60,6 +60,7 @@ static bool open_slot(struct domain *d, const struct key_source *key, struct sec
 static bool check_copy(const struct domain *d, const struct crypt_header *header, const struct secret *volume_key, bool *own,
 		       struct key_schedule **schedule, struct error *err)
 {
+	const char *const from = d->backup ? "header backup: " : "";
 	uint8_t mac[CRYPT_MAC_SIZE];
 	bool authentic;
 
@@ -72,14 +73,14 @@ static bool check_copy(const struct domain *d, const struct crypt_header *header
 	if (!crypt_header_check(*schedule, header, &authentic, err))
 		return false;
 	if (!authentic)
-		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u fails authentication", d->number);
+		return error_set(err, ERROR_KEY_HEADER, "%sthe header of sealing %u fails authentication", from, d->number);
 	if (d->unfinished)
 		return true;
 	if (!(d->backup ? header_backup_items_mac(d->backup, *schedule, HEADER_BACKUP_ALL_SLOTS, mac, err) :
 			  domain_items_mac(d->volume, d->number, *schedule, mac, err)))
 		return false;
 	if (!secret_same(mac, header->items_mac, sizeof(mac)))
-		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u does not vouch for its key slots and subvolumes", d->number);
+		return error_set(err, ERROR_KEY_HEADER, "%sthe header of sealing %u does not vouch for its key slots and subvolumes", from, d->number);
 	return true;
 }
 

@@ -201,15 +201,6 @@ static bool header_fits(const struct domain *d, const struct crypt_header *heade
 	return true;
 }
 
-static bool headers_equal(const struct crypt_header *a, const struct crypt_header *b)
-{
-	struct disk_crypt_header x, y;
-
-	crypt_header_write(a, &x);
-	crypt_header_write(b, &y);
-	return memcmp(&x, &y, sizeof(x)) == 0;
-}
-
 static bool choose_header(struct domain *d, uint64_t n_flags_items, const struct error *why_invalid, struct error *err)
 {
 	struct error why = { 0 };
@@ -225,7 +216,7 @@ static bool choose_header(struct domain *d, uint64_t n_flags_items, const struct
 		return error_set(err, why_invalid->kind == ERROR_REFUSED ? ERROR_REFUSED : ERROR_KEY_HEADER, "%s",
 				 why.kind != ERROR_NONE ? why.text : why_invalid->text);
 	d->header = d->copy[chosen];
-	d->one_header_bad = !d->copy_valid[!chosen] || !headers_equal(&d->copy[0], &d->copy[1]);
+	d->one_header_bad = !d->copy_valid[!chosen] || !crypt_header_equal(&d->copy[0], &d->copy[1]);
 	return true;
 }
 

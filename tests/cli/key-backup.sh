@@ -86,15 +86,17 @@ reads() {
 	unchanged damaged.img
 	expect 0 verify-key damaged.img vault --header backup "$@" <<< "key matches: $tag ($by)"
 	expect 0 cat damaged.img vault secret.txt --header backup "$@" <<< "the combination is 17-4-36"
-	expect 0 ls -l damaged.img vault --header backup "$@" < listed
-	expect 0 stat damaged.img vault secret.txt --header backup "$@" < described
 	expect 0 verify damaged.img vault --header backup "$@" <<END
 verified: $tag: 30 files, 136 blocks, 0 not sealed, 0 failures
 $seal
 END
+	[ -e listed ] || return
+	expect 0 ls -l damaged.img vault --header backup "$@" < listed
+	expect 0 stat damaged.img vault secret.txt --header backup "$@" < described
 	btrfs-crypt export damaged.img vault -o - --archive mtree --header backup "$@" > have 2> err
 	cmp -s have exported || { bad "export --header"; cat err; }
 	unchanged damaged.img
+	rm listed
 }
 btrfs-crypt ls -l disk.img vault --key-file a > listed
 btrfs-crypt stat disk.img vault secret.txt --key-file a > described
@@ -221,6 +223,34 @@ expect 0 key restore damaged.img vault backup-short --volume-key-file volume-key
 ! {"note":"damaged.img: no valid header, key slots 0, 1"}
 END
 restored 0 --key-file a
+# One copy of the header: `key list` says which, a backup takes the other one, and a restore makes both right. The older copy is one of before.
+old=$("$tools/attack/attack" disk.img peek $first 0 288)
+for damage in "drop $second" "poke $first 0 $old" "xor $second 192 1"; do
+	cp disk.img damaged.img
+	quiet btrfs-crypt key recovery damaged.img vault --key-file a --batch-mode
+	quiet btrfs-crypt key remove damaged.img vault --key-file a -S 2
+	# shellcheck disable=SC2086
+	hit $damage
+	btrfs-crypt key list damaged.img vault 2> err | sed -nE 's/^Header copy ([01]): *\t(tree block [0-9]+, )?/\1 /p' >> copies
+	rm -f newest
+	[ "${damage%% *}" != xor ] || continue
+	expect 0 key backup damaged.img vault newest <<END
+header of vault saved in newest: epoch 10, key slots 2, subvolumes 1
+! btrfs-crypt key: warning: one of the two copies of the header of sealing 1 is missing, damaged or older: the other one is saved
+$unchecked
+END
+	btrfs-crypt key restore damaged.img vault backup --key-file a > out 2> err || { bad "restoring one copy"; cat err; }
+	grep -qx "header of vault restored from backup: epoch 11, key slots 2, subvolumes 1" out || bad "$(cat out)"
+	restored "0 1" --key-file b
+done
+diff -u - copies <<'END' || bad "what key list says of copies of the header"
+0 agrees
+1 missing or damaged
+0 older
+1 agrees
+0 differs
+1 differs
+END
 # An older header in place of a newer one: it asks.
 cp disk.img damaged.img
 quiet btrfs-crypt key remove damaged.img vault --key-file b
@@ -296,7 +326,7 @@ count|13|count: item of the header backup at 0x41d: 0 bytes left, the head of an
 item|13|item: item of the header backup at 0x38: length is 2147483647, the file has 981 bytes left for items
 number|13|header backup: crypt slot at 0x178: number is 32, not 0 to 31
 costs|9|key slot 1: PBKDF2 has 4294967295 iterations, not 1 to 100000000
-forged|13|the header of sealing 1 fails authentication
+forged|13|header backup: the header of sealing 1 fails authentication
 END
 unchanged damaged.img
 
@@ -315,5 +345,14 @@ unchanged damaged.img
 expect 13 key restore damaged.img vault elsewhere --key-file b \
 	<<< "! btrfs-crypt key: elsewhere belongs to another filesystem than vault of damaged.img; nothing was changed"
 unchanged damaged.img
+# Nor is the filesystem enough: the subvolume was sealed again meanwhile, and nothing but its tag says so.
+cp disk.img damaged.img
+quiet btrfs-crypt convert --decrypt damaged.img vault --key-file a
+quiet btrfs-crypt convert --encrypt damaged.img vault --key-file a $cheap
+for item in "$first" "$second" "$(place 1 0)" "$(place 6 0)"; do
+	# shellcheck disable=SC2086
+	hit drop $item
+done
+expect 13 key restore damaged.img vault backup --key-file a <<< "! btrfs-crypt key: backup belongs to another sealing than vault of damaged.img; nothing was changed"
 
 finish

@@ -33,6 +33,7 @@ static struct keys keys;
 static struct disk sealed;			/* slot 0 is opened by OLD */
 static struct header_backup *backup, *short_backup;	/* of that; without slots */
 static struct secret *phrase[PHRASES];
+static struct disk_crypt_header old_header;	/* of long before */
 
 static struct volume *open_volume(struct disk *disk)
 {
@@ -75,7 +76,10 @@ static struct header_backup *backup_of(struct disk *disk, bool no_slots)
 
 /* --- damage ---------------------------------------------------------------------------------------------------------- */
 
-enum { BOTH_HEADERS, EVERYTHING, MEMBER, SLOT_BYTE, HEADER_BYTE, NEWER, STRAY_SLOT, DAMAGES };
+enum { BOTH_HEADERS, EVERYTHING, NO_ROOM, MEMBER, SLOT_BYTE, HEADER_BYTE, OLD_HEADERS, NEWER, STRAY_SLOT, DAMAGES };
+/* Items of no kind take the room of those that are gone, so that a leaf has to be split; as many as choose_fillers() finds. */
+static unsigned n_fillers;
+#define FILLERS_MAX 64u
 
 static void drop(struct transaction *tx, struct key key)
 {
@@ -91,24 +95,43 @@ static void flip(struct transaction *tx, struct key key, size_t at)
 	bytes[at] ^= 1;
 }
 
+static void put(struct transaction *tx, struct key key, const void *with, size_t size)
+{
+	uint8_t *bytes;
+	uint32_t len;
+
+	ok(tree_edit_item(tx, ROOT_TREE_ID, &key, &bytes, &len, err));
+	assert_int_equal(len, size);
+	memcpy(bytes, with, size);
+}
+
 static void edit(struct transaction *tx, unsigned damage)
 {
 	const struct key first = crypt_key(1, CRYPT_HEADER, 0), second = crypt_second_header_key(1), slot = crypt_key(1, CRYPT_SLOT, 0);
 	const struct key member = crypt_key(1, CRYPT_MEMBER, 0), stray = crypt_key(1, CRYPT_SLOT, 7);
 
-	if (damage == BOTH_HEADERS || damage == EVERYTHING) {
+	if (damage == BOTH_HEADERS || damage == EVERYTHING || damage == NO_ROOM) {
 		drop(tx, first);
 		drop(tx, second);
 	}
-	if (damage == EVERYTHING)
+	if (damage == EVERYTHING || damage == NO_ROOM)
 		drop(tx, slot);
-	if (damage == EVERYTHING || damage == MEMBER)
+	if (damage == EVERYTHING || damage == NO_ROOM || damage == MEMBER)
 		drop(tx, member);
+	for (unsigned i = 0; damage == NO_ROOM && i < n_fillers; i++) {
+		const struct key filler = { CRYPT_ID, KEY_PERSISTENT_ITEM, 1ull << 48 | 9ull << 44 | i };
+
+		ok(tree_insert(tx, ROOT_TREE_ID, &filler, NULL, 100, err));
+	}
 	if (damage == SLOT_BYTE)
 		flip(tx, slot, 180);
 	if (damage == HEADER_BYTE) {
 		flip(tx, first, 33);
 		flip(tx, second, 260);
+	}
+	if (damage == OLD_HEADERS) {
+		put(tx, first, &old_header, sizeof(old_header));
+		put(tx, second, &old_header, sizeof(old_header));
 	}
 	if (damage == STRAY_SLOT)
 		ok(tree_insert(tx, ROOT_TREE_ID, &stray, "no key slot at all", 18, err));
@@ -212,6 +235,34 @@ static struct disk_crypt_slot slot_of(struct disk *disk)
 	return domain->slots[0].disk;
 }
 
+static uint64_t bytes_used(struct disk *disk)
+{
+	struct volume *const volume = open_volume(disk);
+	const uint64_t used = volume->super.bytes_used;
+
+	volume_close(volume);
+	return used;
+}
+
+static void choose_fillers(void)
+{
+	bool splits = false;
+
+	for (n_fillers = 0; !splits && n_fillers < FILLERS_MAX; n_fillers++) {
+		struct error why = { 0 };
+		struct disk disk;
+		uint64_t before;
+
+		damaged(NO_ROOM, &disk);
+		before = bytes_used(&disk);
+		assert_true(restore(&disk, backup, &why));
+		splits = bytes_used(&disk) != before;
+		disk_free(&disk);
+	}
+	n_fillers--;
+	assert_true(splits);
+}
+
 /* --- tests ----------------------------------------------------------------------------------------------------------- */
 
 static void puts_back_whatever_is_gone(void **state)
@@ -267,6 +318,23 @@ static bool go_on(struct disk *disk, enum convert_goal goal, bool *refused)
 	return false;
 }
 
+/* Until nobody else can mount it only free space is written to, where no record is yet: no block of a tree, be it as it was. */
+static void changes_nothing_before_the_superblocks(const struct disk *before, const struct disk_log *log)
+{
+	uint8_t there[DISK_PAGE];
+	size_t i;
+
+	for (i = 0; i < log->n && log->write[i].at != 64 << 20; i++) {
+		const struct disk_write *const write = &log->write[i];
+
+		if (write->len != DISK_PAGE)
+			continue;
+		disk_read(before, write->at, there, sizeof(there));
+		assert_memory_not_equal(there, write->bytes, sizeof(there));
+	}
+	assert_true(i > 1 && i < log->n);
+}
+
 /* Wherever the power goes: a passphrase of the backup goes on, or back; the image is as restored, or as it was, damage included. */
 static void cut_everywhere(unsigned damage)
 {
@@ -285,6 +353,7 @@ static void cut_everywhere(unsigned damage)
 	disk.log = &log;
 	assert_true(restore(&disk, backup, &why));
 	disk.log = NULL;
+	changes_nothing_before_the_superblocks(&before, &log);
 	assert_true(damage != NEWER || (has_slot(&before, &newer) && !has_slot(&disk, &newer)));
 	disk_free(&disk);
 	for (size_t at = 0; at <= log.n; at++) {
@@ -321,8 +390,9 @@ static void power_cuts(void **state)
 {
 	(void)state;
 	cut_everywhere(EVERYTHING);
+	cut_everywhere(NO_ROOM);
 	cut_everywhere(NEWER);
-	cut_everywhere(HEADER_BYTE);
+	cut_everywhere(OLD_HEADERS);
 }
 
 /* An abort is cut as well: it goes on, and gives back the same. */
@@ -384,6 +454,15 @@ static void power_cuts_of_an_abort(void **state)
 	disk_free(&before);
 }
 
+static void keep_header(struct disk *disk)
+{
+	cleanup_volume struct volume *volume = open_volume(disk);
+	cleanup_domain struct domain *domain = NULL;
+
+	ok(domain_read(volume, 1, &domain, err));
+	crypt_header_write(&domain->header, &old_header);
+}
+
 static struct secret *secret_of(const char *text)
 {
 	struct secret *secret;
@@ -411,9 +490,12 @@ int main(void)
 	phrase[NEW] = secret_of("new");
 	disk_load(image.path, &sealed);
 	ok(run_encrypt(&sealed, &keys, NEVER, NULL, err));
-	set_slot(&sealed, OLD);
+	keep_header(&sealed);
+	for (unsigned i = 0; i < 4; i++)
+		set_slot(&sealed, OLD);
 	backup = backup_of(&sealed, false);
 	short_backup = backup_of(&sealed, true);
+	choose_fillers();
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	header_backup_free(backup);
 	header_backup_free(short_backup);
