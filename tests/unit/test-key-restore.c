@@ -86,23 +86,13 @@ static void drop(struct transaction *tx, struct key key)
 	ok(tree_remove(tx, ROOT_TREE_ID, &key, err));
 }
 
-static void flip(struct transaction *tx, struct key key, size_t at)
+static uint8_t *item(struct transaction *tx, struct key key)
 {
 	uint8_t *bytes;
 	uint32_t len;
 
 	ok(tree_edit_item(tx, ROOT_TREE_ID, &key, &bytes, &len, err));
-	bytes[at] ^= 1;
-}
-
-static void put(struct transaction *tx, struct key key, const void *with, size_t size)
-{
-	uint8_t *bytes;
-	uint32_t len;
-
-	ok(tree_edit_item(tx, ROOT_TREE_ID, &key, &bytes, &len, err));
-	assert_int_equal(len, size);
-	memcpy(bytes, with, size);
+	return bytes;
 }
 
 static void edit(struct transaction *tx, unsigned damage)
@@ -124,14 +114,14 @@ static void edit(struct transaction *tx, unsigned damage)
 		ok(tree_insert(tx, ROOT_TREE_ID, &filler, NULL, 100, err));
 	}
 	if (damage == SLOT_BYTE)
-		flip(tx, slot, 180);
+		item(tx, slot)[180] ^= 1;
 	if (damage == HEADER_BYTE) {
-		flip(tx, first, 33);
-		flip(tx, second, 260);
+		item(tx, first)[33] ^= 1;
+		item(tx, second)[260] ^= 1;
 	}
 	if (damage == OLD_HEADERS) {
-		put(tx, first, &old_header, sizeof(old_header));
-		put(tx, second, &old_header, sizeof(old_header));
+		memcpy(item(tx, first), &old_header, sizeof(old_header));
+		memcpy(item(tx, second), &old_header, sizeof(old_header));
 	}
 	if (damage == STRAY_SLOT)
 		ok(tree_insert(tx, ROOT_TREE_ID, &stray, "no key slot at all", 18, err));
