@@ -20,6 +20,11 @@ unsigned n_mirrors;
 /* Runs that were stopped, for way_stopped(): cloned from then on. */
 #define STOPPED 2
 static struct disk stopped[UNSEALING + 1][STOPPED];
+/* Likewise for way_recorded(). */
+static struct {
+	struct disk start;
+	struct disk_log log;
+} recorded[WAYS];
 
 /* --- what is done, and what must come of it --------------------------------------------------------------------- */
 
@@ -130,6 +135,16 @@ void way_record(enum way way, const struct disk *start, struct disk_log *log)
 	disk.log = NULL;
 	ok(way_is_right(way, &disk, err));
 	disk_free(&disk);
+}
+
+const struct disk_log *way_recorded(enum way way, const struct disk **start)
+{
+	if (!recorded[way].start.page) {
+		way_prepare(way, &recorded[way].start);
+		way_record(way, &recorded[way].start, &recorded[way].log);
+	}
+	*start = &recorded[way].start;
+	return &recorded[way].log;
 }
 
 /* Data come in their extents, everything else is read back by itself. */
@@ -244,6 +259,10 @@ static int make_single(void **state)
 static int unmake(void **state)
 {
 	(void)state;
+	for (enum way way = 0; way < WAYS; way++) {
+		disk_free(&recorded[way].start);
+		disk_log_free(&recorded[way].log);
+	}
 	for (unsigned i = 0; i < (UNSEALING + 1) * STOPPED; i++)
 		disk_free(&stopped[i / STOPPED][i % STOPPED]);
 	leaks_free(leaks);

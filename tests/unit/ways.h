@@ -56,6 +56,8 @@ bool way_go_on(enum way way, struct disk *disk, struct error *err);
 bool way_is_right(enum way way, struct disk *disk, struct error *err);
 /* The writes of a run without faults. */
 void way_record(enum way way, const struct disk *start, struct disk_log *log);
+/* Of the disk that way_prepare() makes, returned in *start. Done once for all tests on an image, which only look at both. */
+const struct disk_log *way_recorded(enum way way, const struct disk **start);
 void way_wrong(enum way way, const struct faults *faults, const struct error *err);
 
 bool write_is_data(const struct disk *start, uint64_t at);
