@@ -67,17 +67,62 @@ static bool check_subvolume(struct restoring *r, struct error *err)
 	return true;
 }
 
+static bool is_unsealed(const struct restoring *r, struct error *err)
+{
+	error_set(err, ERROR_KEY_HEADER, "%s of %s was unsealed since %s was made; nothing was changed", r->path, r->image, r->file);
+	return false;
+}
+
+static bool has_nothing_sealed(const struct restoring *r)
+{
+	const uint64_t *const have = r->remains.n_items;
+
+	return have[CRYPT_UNITS] + have[CRYPT_INLINE_UNITS] + have[CRYPT_INDEX] + have[CRYPT_SEAL] == 0;
+}
+
+/* What a restore does not bring back has to be there: without it, nothing could be read or unsealed. */
+static bool check_items(const struct restoring *r, struct error *err)
+{
+	const struct crypt_header *const header = &r->target.domain->header;
+	const uint64_t *const have = r->remains.n_items;
+
+	if (have[CRYPT_UNITS] == header->n_unit_items && have[CRYPT_INLINE_UNITS] == header->n_inline_items && have[CRYPT_INDEX] == header->n_index_items)
+		return true;
+	return error_set(err, ERROR_KEY_HEADER, "%s has %" PRIu64 " unit, %" PRIu64 " inline unit and %" PRIu64 " index items of %s, but the header in %s counts %"
+			 PRIu64 ", %" PRIu64 " and %" PRIu64 "; nothing was changed", r->image, have[CRYPT_UNITS], have[CRYPT_INLINE_UNITS], have[CRYPT_INDEX],
+			 r->path, r->file, header->n_unit_items, header->n_inline_items, header->n_index_items);
+}
+
+/* Without a header in the image, an unsealing whose state in the superblocks was lost shows only in what it has changed. */
+static bool check_plain(const struct restoring *r, struct error *err)
+{
+	char name[160];
+	uint64_t id;
+
+	if (!domain_remains_plain(r->target.domain, &r->target.list, &id, err))
+		return false;
+	if (id == 0)
+		return true;
+	error_set(err, ERROR_KEY_HEADER, "%s: data of %s are not marked as sealed, as an unfinished unsealing leaves them; nothing was changed", r->image,
+		  subvolume_name(&r->target.list, id, name));
+	return error_hint(err, "--header reads what is left of the subvolume");
+}
+
 /* What is sealed in the image says whether the header is its own. Only where that is lost has the filesystem to be the same. */
 static bool check_sealing(const struct restoring *r, struct error *err)
 {
 	const bool is_same = memcmp(r->backup->file.fsid, r->target.volume->super.fsid, FSID_SIZE) == 0;
 
+	if (is_same && has_nothing_sealed(r))
+		return is_unsealed(r, err);
 	if (r->remains.seal == SEAL_IS_OTHER ||
 	    (r->remains.seal == SEAL_IS_GONE && !domain_has_tag(r->target.domain, &r->target.subvolume->root)))
 		return is_of_another(r, "another sealing", err);
 	if (r->remains.seal == SEAL_IS_GONE && !is_same)
 		return is_of_another(r, "another filesystem", err);
-	return !r->remains.has_header || r->remains.state == CRYPT_STATE_SEALED || domain_is_unfinished_error(r->target.domain, err);
+	if (r->remains.has_header && r->remains.state != CRYPT_STATE_SEALED)
+		return domain_is_unfinished_error(r->target.domain, err);
+	return check_items(r, err) && (r->remains.has_header || check_plain(r, err));
 }
 
 static bool open_key(struct restoring *r, struct error *err)

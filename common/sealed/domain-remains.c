@@ -2,7 +2,7 @@
 #include "common/sealed/domain-remains.h"
 
 #include "common/sealed/domain-mac.h"
-#include "common/tree/tree.h"
+#include "common/sealed/unit-map.h"
 
 static bool look_at_header(const struct domain *domain, struct cursor *item, struct domain_remains *remains, struct error *err)
 {
@@ -42,25 +42,25 @@ static void look_at_seal(const struct domain *domain, struct cursor *item, struc
 		remains->seal = secret_same(seal.seal, domain->header.seal, sizeof(seal.seal)) ? SEAL_IS_OWN : SEAL_IS_OTHER;
 }
 
-/* Looks at all items from one key to another. */
-static bool look(const struct domain *domain, const struct key *first, const struct key *last, struct domain_remains *remains, struct error *err)
+bool domain_remains_read(const struct domain *domain, struct domain_remains *remains, struct error *err)
 {
+	const struct key first = crypt_key(domain->number, CRYPT_HEADER, 0), last = crypt_second_header_key(domain->number);
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	struct crypt_place place;
 	struct tree tree;
 
-	if (!tree_open(domain->volume, ROOT_TREE_ID, &tree, err) || !tree_seek(&tree, first, &iter, err))
+	*remains = (struct domain_remains){ 0 };
+	if (!tree_open(domain->volume, ROOT_TREE_ID, &tree, err) || !tree_seek(&tree, &first, &iter, err))
 		return false;
-	while (iter.valid && key_compare(&iter.key, last) <= 0) {
-		if (!crypt_place_of_key(&iter.key, &place)) {
-			/* nobody's */
-		} else if (place.kind == CRYPT_HEADER) {
-			if (!look_at_header(domain, &iter.item, remains, err))
+	while (iter.valid && key_compare(&iter.key, &last) <= 0) {
+		if (crypt_place_of_key(&iter.key, &place)) {
+			remains->n_items[place.kind]++;
+			if (place.kind == CRYPT_HEADER && !look_at_header(domain, &iter.item, remains, err))
 				return false;
-		} else if (place.kind == CRYPT_SLOT) {
-			look_at_slot(domain, &place, &iter.item, remains);
-		} else if (place.kind == CRYPT_SEAL) {
-			look_at_seal(domain, &iter.item, remains);
+			if (place.kind == CRYPT_SLOT)
+				look_at_slot(domain, &place, &iter.item, remains);
+			if (place.kind == CRYPT_SEAL)
+				look_at_seal(domain, &iter.item, remains);
 		}
 		if (!tree_next(&iter, err))
 			return false;
@@ -68,12 +68,41 @@ static bool look(const struct domain *domain, const struct key *first, const str
 	return true;
 }
 
-bool domain_remains_read(const struct domain *domain, struct domain_remains *remains, struct error *err)
-{
-	const uint16_t number = domain->number;
-	const struct key header = crypt_key(number, CRYPT_HEADER, 0), last_slot = crypt_key(number, CRYPT_SLOT, CRYPT_INDEX_LAST);
-	const struct key seal = crypt_key(number, CRYPT_SEAL, 0), second = crypt_second_header_key(number);
+/* --- what is plain -------------------------------------------------------------------------------------------------- */
 
-	*remains = (struct domain_remains){ 0 };
-	return look(domain, &header, &last_slot, remains, err) && look(domain, &seal, &seal, remains, err) && look(domain, &second, &second, remains, err);
+static uint64_t plain_member(const struct scan *scan, const struct unit_map *map)
+{
+	struct unit_group group;
+
+	for (size_t i = 0; i < scan->n_extents; i++) {
+		const struct scan_extent *const extent = &scan->extent[i];
+
+		if (!extent->marked && extent->unmarked && unit_map_of(map, extent->logical, &group) && group.unit_id == extent->logical &&
+		    group.extent_len == extent->length)
+			return scan->member[extent->member];
+	}
+	return 0;
+}
+
+bool domain_remains_plain(const struct domain *domain, const struct subvolume_list *list, uint64_t *id, struct error *err)
+{
+	cleanup_unit_map struct unit_map *map = NULL;
+
+	*id = 0;
+	if (!unit_map_read_over(domain->volume, domain->number, &map, err))
+		return false;
+	/* One by one, because the tree of one member may be lost. */
+	for (size_t i = 0; *id == 0 && i < domain->n_members; i++) {
+		const struct subvolume *const subvolume = subvolume_by_id(list, domain->members[i].id);
+		cleanup_scan struct scan *scan = NULL;
+		struct error why = { 0 };
+
+		if (!subvolume || domain_member_of(domain, subvolume) != &domain->members[i])
+			continue;
+		if (scan_run_over(domain->volume, &subvolume->id, 1, &scan, &why))
+			*id = plain_member(scan, map);
+		else if (why.kind == ERROR_MEMORY)
+			return error_memory(err);
+	}
+	return true;
 }

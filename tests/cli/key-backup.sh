@@ -177,6 +177,20 @@ verified: $tag: 30 files, 136 blocks, 0 not sealed, 0 failures
 $seal
 END
 [ "$(btrfs-crypt key list damaged.img vault 2> err | grep -c ', agrees$')" = 2 ] || bad "the header is not back"
+# The state in the superblocks is lost, and then the header: only what has become plain says that no header must be put back.
+killed
+for copy in 0 1; do
+	"$tools/attack/attack" begun.img super-get $copy > super && hit super-put $copy super
+done
+hit drop $first
+hit drop $second
+rm -f damaged.img.sum
+unchanged damaged.img
+expect 13 key restore damaged.img vault backup --key-file a <<'END'
+! btrfs-crypt key: damaged.img: data of vault (id 257) are not marked as sealed, as an unfinished unsealing leaves them; nothing was changed
+! btrfs-crypt key: hint: --header reads what is left of the subvolume
+END
+unchanged damaged.img
 killed
 quiet btrfs-crypt convert --decrypt --resume damaged.img --header backup --key-file b
 expect 0 cat damaged.img vault secret.txt <<< "the combination is 17-4-36"
@@ -269,6 +283,23 @@ header of vault restored from backup: epoch 10, key slots 2, subvolumes 1
 ! btrfs-crypt key: note: damaged.img: epoch 9, key slots 0
 END
 restored "0 1" --key-file b
+# What was unsealed since, and what lacks items that no restore brings back
+cp disk.img damaged.img
+quiet btrfs-crypt convert --decrypt damaged.img vault --key-file a
+rm -f damaged.img.sum
+unchanged damaged.img
+expect 13 key restore damaged.img vault backup --key-file a <<< "! btrfs-crypt key: vault of damaged.img was unsealed since backup was made; nothing was changed"
+unchanged damaged.img
+counts="btrfs-crypt key: damaged.img has %s unit, %s inline unit and %s index items of vault, but the header in backup counts 1, 1 and 1; nothing was changed\n"
+for kind in 4 5 7; do
+	without first second
+	# shellcheck disable=SC2046
+	hit drop $(place $kind 0)
+	unchanged damaged.img
+	# shellcheck disable=SC2059
+	expect 13 key restore damaged.img vault backup --key-file a <<< "! $(printf "$counts" $((kind != 4)) $((kind != 5)) $((kind != 7)))"
+	unchanged damaged.img
+done
 # What is sealed in the image is another thing than what the backup is of, or in another filesystem
 cp disk.img damaged.img
 quiet btrfs-crypt convert --decrypt damaged.img vault --key-file a
