@@ -108,7 +108,7 @@ static void print_undone_text(FILE *out, const char *what, const struct convert_
 			plural(plan->n_members));
 	else
 		fprintf(out, "%s: %zu subvolume%s, %u%% of which had been %s: about %s of %s of data\n", what, plan->n_members,
-			plural(plan->n_members), plan->undone_percent, plan->undone == UNDONE_SEALING ? "sealed" : "unsealed",
+			plural(plan->n_members), plan->undone_percent, plan->undone == UNDONE_SEALING ? "sealed" : plan->undone == UNDONE_REKEYING ? "rekeyed" : "unsealed",
 			size_with_bytes((uint64_t)((double)plan->data_bytes * plan->undone_percent / 100), done),
 			size_with_bytes(plan->data_bytes, all));
 }

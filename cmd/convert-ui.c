@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "cmd/convert-print.h"
@@ -61,10 +62,20 @@ static void ui_bad_block(void *context, const struct convert_bad_block *block)
 	convert_print_bad_block(block);
 }
 
+void convert_talk_forget(struct convert_talk *talk)
+{
+	key_source_free(&talk->key);
+	for (size_t i = 0; i < talk->n_keys; i++)
+		key_source_free(&talk->keys[i]);
+	free(talk->keys);
+	talk->keys = NULL;
+	talk->n_keys = 0;
+}
+
 /* Nothing was changed yet, so a signal ends the program, as it does while a passphrase is asked for. */
 static void end_by_signal(struct convert_talk *talk)
 {
-	key_source_free(&talk->key);
+	convert_talk_forget(talk);
 	signal(stop_asked, SIG_DFL);
 	raise(stop_asked);
 }
@@ -93,9 +104,7 @@ static bool ui_confirm(void *context, const char *question)
 
 static void ui_forget_secrets(void *context)
 {
-	struct convert_talk *talk = context;
-
-	key_source_free(&talk->key);
+	convert_talk_forget(context);
 }
 
 bool convert_is_interactive(bool batch)

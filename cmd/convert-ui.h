@@ -14,8 +14,11 @@ bool convert_is_interactive(bool batch);
 struct convert_talk {
 	struct progress progress;
 	struct key_source key;	/* wiped as soon as nothing more is derived from it */
+	struct key_source *keys;	/* the same, of a rekeying */
+	size_t n_keys;
 };
 
+void convert_talk_forget(struct convert_talk *talk);	/* wipes the keys */
 bool convert_ui_init(bool batch, struct convert_talk *talk, struct convert_ui *ui, struct error *err) must_use;
 
 /* From here on SIGINT, SIGTERM and SIGHUP stop the conversion at the next safe point, and neither a closed pipe nor a limit kills it. */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* convert: seals and unseals subvolumes in place, continues or undoes an interrupted conversion. */
+/* convert: seals, unseals and rekeys subvolumes in place, continues or undoes an interrupted conversion. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/command.h"
-#include "cmd/header-option.h"
+#include "cmd/convert-keys.h"
 #include "cmd/convert-print.h"
 #include "cmd/convert-ui.h"
+#include "cmd/header-option.h"
 #include "cmd/image.h"
 #include "cmd/key-options.h"
 #include "cmd/key/domain-key.h"
@@ -22,7 +23,7 @@
 #include "common/volume/still-ours.h"
 
 static struct {
-	int encrypt, decrypt, rekey, resume, abort, status;
+	int encrypt, decrypt, resume, abort, status, drop_slots;
 	int recursive, dry_run, accept_changes, accept_unsealed, mounted_copy, skip, no_memory, read_back, wipe_free, batch;
 	char *cipher, *shared, *on_error, *expect, *n_skip;
 } opt;
@@ -30,10 +31,10 @@ static struct {
 static struct poptOption options_what[] = {
 	{ "encrypt", 0, POPT_ARG_NONE, &opt.encrypt, 0, "seal the subvolumes", NULL },
 	{ "decrypt", 0, POPT_ARG_NONE, &opt.decrypt, 0, "unseal the subvolume and all that were sealed with it", NULL },
+	{ "rekey", 0, POPT_ARG_NONE, &key_options_many, 0, "give the subvolume and all that were sealed with it a new volume key", NULL },
 	{ "resume", 0, POPT_ARG_NONE, &opt.resume, 0, "go on with an unfinished conversion (to plain text: --decrypt --resume)", NULL },
 	{ "abort", 0, POPT_ARG_NONE, &opt.abort, 0, "undo an unfinished conversion", NULL },
 	{ "status", 0, POPT_ARG_NONE, &opt.status, 0, "say whether a conversion is unfinished and what to run next; exit status 7 if one is", NULL },
-	{ "rekey", 0, POPT_ARG_NONE | POPT_ARGFLAG_DOC_HIDDEN, &opt.rekey, 0, NULL, NULL },
 	POPT_TABLEEND
 };
 
@@ -51,15 +52,16 @@ static void take_skip(poptContext context, enum poptCallbackReason reason, const
 
 static struct poptOption options_how[] = {
 	{ NULL, 0, POPT_ARG_CALLBACK, (void *)take_skip, 0, NULL, NULL },
-	{ "cipher", 'c', POPT_ARG_STRING, &opt.cipher, 0, "how to encrypt (default: aes-256-gcm)", "aes-256-gcm|chacha20-poly1305" },
+	{ "cipher", 'c', POPT_ARG_STRING, &opt.cipher, 0, "how to encrypt (default: aes-256-gcm; with --rekey: as before)", "aes-256-gcm|chacha20-poly1305" },
 	{ "shared", 0, POPT_ARG_STRING, &opt.shared, 0,
 	  "what to do about blocks shared with other subvolumes: refuse (default), or include those subvolumes", "refuse|include" },
 	{ "recursive", 0, POPT_ARG_NONE, &opt.recursive, 0, "seal the subvolumes nested in these as well", NULL },
+	{ "drop-slots", 0, POPT_ARG_NONE, &opt.drop_slots, 0, "with --rekey: drop the key slots that no given key opens", NULL },
 	{ "dry-run", 0, POPT_ARG_NONE, &opt.dry_run, 0, "print what would be done, change nothing", NULL },
 	{ "expect-seal", 0, POPT_ARG_STRING, &opt.expect, 0,
-	  "unseal only if this is the seal fingerprint that sealing printed; otherwise an older copy of the image was put back", "HEX" },
-	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0, "unseal although names, sizes or modes were changed since", NULL },
-	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "unseal although data were written since", NULL },
+	  "unseal or rekey only if this is the seal fingerprint that sealing printed; otherwise an older copy of the image was put back", "HEX" },
+	{ "accept-changes", 0, POPT_ARG_NONE, &opt.accept_changes, 0, "unseal or rekey although names, sizes or modes were changed since", NULL },
+	{ "accept-unsealed", 0, POPT_ARG_NONE, &opt.accept_unsealed, 0, "unseal or rekey although data were written since, which stay plain", NULL },
 	{ "allow-mounted-copy", 0, POPT_ARG_NONE, &opt.mounted_copy, 0, "go on although another copy of this image is mounted", NULL },
 	{ "read-back", 0, POPT_ARG_NONE, &opt.read_back, 0, "read all data back from the device before the end", NULL },
 	{ "wipe-free", 0, POPT_ARG_NONE, &opt.wipe_free, 0, "at the end overwrite free data space as well, and what no chunk uses", NULL },
@@ -87,15 +89,18 @@ static const struct poptOption options[] = {
 
 /* --- the command line -------------------------------------------------------------------------------------------- */
 
+static bool read_cipher(const char *cipher, enum crypt_cipher *out, struct error *err)
+{
+	return crypt_cipher_find(cipher, out) || error_set(err, ERROR_USAGE, "--cipher takes aes-256-gcm or chacha20-poly1305");
+}
+
 static bool read_encrypt_options(struct convert_encrypt_options *out, struct error *err)
 {
-	const char *cipher = opt.cipher ? opt.cipher : "aes-256-gcm";
 	const char *shared = opt.shared ? opt.shared : "refuse";
 
 	*out = (struct convert_encrypt_options){ .recursive = opt.recursive, .dry_run = opt.dry_run };
-	if (!crypt_cipher_find(cipher, &out->cipher))
-		return error_set(err, ERROR_USAGE, "--cipher takes aes-256-gcm or chacha20-poly1305");
-
+	if (!read_cipher(opt.cipher ? opt.cipher : "aes-256-gcm", &out->cipher, err))
+		return false;
 	if (strcmp(shared, "copy") == 0)
 		return error_set(err, ERROR_REFUSED, "--shared=copy is not supported by this version");
 	if (strcmp(shared, "refuse") != 0 && strcmp(shared, "include") != 0)
@@ -111,22 +116,23 @@ static bool check_options_fit(struct error *err)
 	const bool starts = !opt.resume && !opt.abort && !opt.status;
 	const char *const pbkdf = pbkdf_options_given();
 	char pbkdf_text[64];
-	const bool encrypts = opt.encrypt && starts, decrypts = opt.decrypt && starts;
+	const bool encrypts = opt.encrypt && starts, decrypts = opt.decrypt && starts, rekeys = key_options_many && starts;
 
-	snprintf(pbkdf_text, sizeof(pbkdf_text), "%s goes with --encrypt", pbkdf ? pbkdf : "");
+	snprintf(pbkdf_text, sizeof(pbkdf_text), "%s goes with --encrypt or --rekey", pbkdf ? pbkdf : "");
 
 	const struct { bool given, fits; const char *text; } rule[] = {
-		{ opt.cipher, encrypts, "--cipher goes with --encrypt" },
+		{ opt.cipher, encrypts || rekeys, "--cipher goes with --encrypt or --rekey" },
 		{ opt.shared, encrypts, "--shared goes with --encrypt" },
 		{ opt.recursive, encrypts, "--recursive goes with --encrypt" },
-		{ pbkdf, encrypts, pbkdf_text },
-		{ opt.expect, !opt.resume, "--expect-seal does not go with --resume: it is checked when unsealing begins" },
-		{ opt.accept_changes, !opt.resume, "--accept-changes does not go with --resume: changes are accepted when unsealing begins" },
-		{ opt.accept_unsealed, !opt.resume, "--accept-unsealed does not go with --resume: data are accepted when unsealing begins" },
+		{ opt.drop_slots, rekeys, "--drop-slots goes with --rekey" },
+		{ pbkdf, encrypts || rekeys, pbkdf_text },
+		{ opt.expect, !opt.resume, "--expect-seal does not go with --resume: it is checked when unsealing or rekeying begins" },
+		{ opt.accept_changes, !opt.resume, "--accept-changes does not go with --resume: changes are accepted when unsealing or rekeying begins" },
+		{ opt.accept_unsealed, !opt.resume, "--accept-unsealed does not go with --resume: data are accepted when unsealing or rekeying begins" },
 		{ opt.dry_run, !opt.resume, "--dry-run does not go with --resume: a plan is made before a conversion begins" },
-		{ opt.expect, decrypts, "--expect-seal goes with --decrypt" },
-		{ opt.accept_changes, decrypts, "--accept-changes goes with --decrypt" },
-		{ opt.accept_unsealed, decrypts, "--accept-unsealed goes with --decrypt" },
+		{ opt.expect, decrypts || rekeys, "--expect-seal goes with --decrypt or --rekey" },
+		{ opt.accept_changes, decrypts || rekeys, "--accept-changes goes with --decrypt or --rekey" },
+		{ opt.accept_unsealed, decrypts || rekeys, "--accept-unsealed goes with --decrypt or --rekey" },
 		{ opt.mounted_copy, !opt.status, "--allow-mounted-copy does not go with --status" },
 		{ opt.read_back, !opt.status, "--read-back does not go with --status" },
 		{ header_option_given(), opt.decrypt, "--header goes with --decrypt" },
@@ -134,7 +140,7 @@ static bool check_options_fit(struct error *err)
 		{ opt.on_error, encrypts || (opt.resume && !opt.decrypt), "--on-error goes with --encrypt or --resume" },
 		{ opt.n_skip, opt.resume || opt.abort, "--skip-damaged=N goes with --resume or --abort" },
 		{ opt.skip, !opt.status, "--skip-damaged does not go with --status" },
-		{ opt.dry_run, encrypts || decrypts, "--dry-run goes with --encrypt or --decrypt" },
+		{ opt.dry_run, encrypts || decrypts || rekeys, "--dry-run goes with --encrypt, --decrypt or --rekey" },
 	};
 
 	for (size_t i = 0; i < sizeof(rule) / sizeof(rule[0]); i++) {
@@ -146,23 +152,24 @@ static bool check_options_fit(struct error *err)
 
 static bool check_action(const char *const *operand, struct error *err)
 {
-	const int n_others = opt.resume + opt.abort + opt.status;
+	const int n_others = opt.resume + opt.abort + opt.status, n_first = opt.encrypt + opt.decrypt + key_options_many;
 	size_t n_names = 0;
 
 	while (operand[1 + n_names])
 		n_names++;
-	if (opt.rekey)
-		return error_set(err, ERROR_REFUSED, "--rekey is not supported by this version");
-	if (opt.encrypt + opt.decrypt + n_others == 0)
-		return error_set(err, ERROR_USAGE, "one of --encrypt, --decrypt, --resume, --abort and --status is needed");
-	if (opt.encrypt + opt.decrypt > 1 || n_others > 1 || (n_others == 1 && !opt.resume && opt.encrypt + opt.decrypt > 0))
-		return error_set(err, ERROR_USAGE, "only one of --encrypt, --decrypt, --abort and --status, or --resume with one of the first two");
+	if (n_first + n_others == 0)
+		return error_set(err, ERROR_USAGE, "one of --encrypt, --decrypt, --rekey, --resume, --abort and --status is needed");
+	if (n_first > 1 || n_others > 1 || (n_others == 1 && !opt.resume && n_first > 0))
+		return error_set(err, ERROR_USAGE, "only one of --encrypt, --decrypt, --rekey, --abort and --status, or --resume with one of the "
+			"first three");
 	if (n_others == 1 && n_names > 0)
 		return error_set(err, ERROR_USAGE, "--resume, --abort and --status take no SUBVOL; they act on the conversion recorded in the image");
 	if (n_others == 0 && n_names == 0)
 		return error_set(err, ERROR_USAGE, "operand missing: SUBVOL");
 	if (opt.decrypt && n_names > 1)
 		return error_set(err, ERROR_USAGE, "--decrypt takes one SUBVOL, and unseals all that were sealed with it");
+	if (key_options_many && n_names > 1)
+		return error_set(err, ERROR_USAGE, "--rekey takes one SUBVOL, and rekeys all that were sealed with it");
 	return check_options_fit(err);
 }
 
@@ -203,14 +210,14 @@ static bool open_image(const char *image, struct volume **volume, struct error *
 }
 
 /*
- * Nobody should type a passphrase for a misspelled name, or for a subvolume that is sealed (or not sealed) already. *sealed: with --decrypt,
- * what the first of them is sealed with; the caller's. NULL: with --encrypt.
+ * Nobody should type a passphrase for a misspelled name, or for a subvolume that is sealed (or not sealed) already. *sealed: with --decrypt and
+ * --rekey, what the first of them is sealed with; the caller's. NULL: with --encrypt.
  */
 static bool check_names(struct volume *volume, const char *const *names, struct domain **sealed, struct error *err)
 {
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
 
-	if (!(opt.decrypt ? subvolume_list_read_over : subvolume_list_read)(volume, &list, err) || (opt.encrypt && !domain_check_may_seal(volume, err)))
+	if (!(opt.encrypt ? subvolume_list_read : subvolume_list_read_over)(volume, &list, err) || (opt.encrypt && !domain_check_may_seal(volume, err)))
 		return false;
 	for (size_t i = 0; names[i]; i++) {
 		cleanup_domain struct domain *domain = NULL;
@@ -224,7 +231,7 @@ static bool check_names(struct volume *volume, const char *const *names, struct 
 			return false;
 		if (opt.encrypt && domain)
 			return sealed_already(names[i], err);
-		if (opt.decrypt && !domain)
+		if (!opt.encrypt && !domain)
 			return not_sealed(names[i], err);
 		if (sealed && !*sealed)
 			*sealed = TAKE(domain);
@@ -259,6 +266,22 @@ static bool run_encrypt(const char *image, const char *const *names, struct key_
 	return convert_encrypt(volume, names, &how, ui, plan, err);
 }
 
+static bool read_expect(uint8_t expect[CONVERT_FINGERPRINT], struct error *err)
+{
+	return !opt.expect || hex_read(opt.expect, expect, CONVERT_FINGERPRINT) ||
+	       error_set(err, ERROR_USAGE, "--expect-seal takes %u hexadecimal digits", 2 * CONVERT_FINGERPRINT);
+}
+
+static struct unseal_options unseal_options(const uint8_t *expect)
+{
+	return (struct unseal_options){
+		.accept_changes = opt.accept_changes,
+		.accept_unsealed = opt.accept_unsealed,
+		.dry_run = opt.dry_run,
+		.expect_seal = opt.expect ? expect : NULL,
+	};
+}
+
 static bool run_decrypt(const char *image, const char *const *names, struct key_source *key, const struct convert_ui *ui,
 			struct convert_plan *plan, struct error *err)
 {
@@ -269,22 +292,36 @@ static bool run_decrypt(const char *image, const char *const *names, struct key_
 	bool opened;
 
 	*key = (struct key_source){ .slot = KEY_SLOT_ANY };
-	if (opt.expect && !hex_read(opt.expect, expect, sizeof(expect)))
-		return error_set(err, ERROR_USAGE, "--expect-seal takes %zu hexadecimal digits", 2 * sizeof(expect));
-	if (!open_image(image, &volume, err) || !check_names(volume, names, &domain, err) ||
+	if (!read_expect(expect, err) || !open_image(image, &volume, err) || !check_names(volume, names, &domain, err) ||
 	    !domain_key_open(domain, &ask, &opened, &key->volume_key, err))
 		return false;
 
-	const struct convert_decrypt_options how = {
-		.key = key,
-		.accept_changes = opt.accept_changes,
-		.accept_unsealed = opt.accept_unsealed,
-		.dry_run = opt.dry_run,
-		.expect_seal = opt.expect ? expect : NULL,
-	};
+	const struct convert_decrypt_options how = { .key = key, .unseal = unseal_options(expect) };
 
 	convert_catch_signals();
 	return convert_decrypt(volume, names[0], &how, ui, plan, err);
+}
+
+static bool run_rekey(const char *image, const char *const *names, struct convert_talk *talk, const struct convert_ui *ui,
+		      struct convert_plan *plan, struct error *err)
+{
+	struct convert_rekey_options how = { .drop_slots = opt.drop_slots };
+	cleanup_volume struct volume *volume = NULL;
+	cleanup_domain struct domain *domain = NULL;
+	uint8_t expect[CONVERT_FINGERPRINT];
+
+	if ((opt.cipher && !read_cipher(opt.cipher, &how.cipher, err)) || !pbkdf_options_read(&how.cost, &how.kdf_milliseconds, err) ||
+	    !read_expect(expect, err) || !open_image(image, &volume, err) || !check_names(volume, names, &domain, err) ||
+	    !convert_read_keys(domain, image, names[0], talk, ui, &how.drop_slots, err))
+		return false;
+	how.key = talk->keys;
+	how.n_keys = talk->n_keys;
+	how.unseal = unseal_options(expect);
+	convert_catch_signals();
+	if (convert_rekey(volume, names[0], &how, ui, plan, err))
+		return true;
+	key_hint_rejected(err);
+	return false;
 }
 
 /*
@@ -346,15 +383,15 @@ static bool run_status(const char *image, struct error *err)
 static const char *result_word(const struct convert_plan *plan)
 {
 	if (opt.dry_run)
-		return opt.encrypt ? "would be sealed" : "would be unsealed";
+		return opt.encrypt ? "would be sealed" : opt.decrypt ? "would be unsealed" : "would be rekeyed";
 	if (plan->keys_changed)
 		return plan->undone ? "change of key slots undone" : "key slots changed";
 	if (plan->undone)
-		return plan->undone == UNDONE_SEALING ? "sealing undone" : "unsealing undone";
+		return plan->undone == UNDONE_SEALING ? "sealing undone" : plan->undone == UNDONE_REKEYING ? "rekeying undone" : "unsealing undone";
 	/* Only cleaning up was left, or less. */
 	if (plan->n_members == 0)
 		return "finished";
-	return plan->key_tag[0] ? "sealed" : "unsealed";
+	return plan->rekeyed ? "rekeyed" : plan->key_tag[0] ? "sealed" : "unsealed";
 }
 
 static bool run(const char *const *operand, struct error *err)
@@ -375,9 +412,11 @@ static bool run(const char *const *operand, struct error *err)
 		ok = run_continue(operand[0], &talk.key, &ui, &plan, err);
 	else if (opt.encrypt)
 		ok = run_encrypt(operand[0], operand + 1, &talk.key, &ui, &plan, err);
-	else
+	else if (opt.decrypt)
 		ok = run_decrypt(operand[0], operand + 1, &talk.key, &ui, &plan, err);
-	key_source_free(&talk.key);
+	else
+		ok = run_rekey(operand[0], operand + 1, &talk, &ui, &plan, err);
+	convert_talk_forget(&talk);
 	progress_clear(&talk.progress);
 	if (ok && (plan.n_carried || plan.n_skipped || plan.n_chosen))
 		command_status = ERROR_CORRUPT;
@@ -392,7 +431,7 @@ static bool run(const char *const *operand, struct error *err)
 const struct command cmd_convert = {
 	.name = "convert",
 	.operands = "IMAGE [SUBVOL...]",
-	.summary = "seal or unseal subvolumes in place",
+	.summary = "seal, unseal or rekey subvolumes in place",
 	.options = options,
 	.run = run,
 };

@@ -14,19 +14,56 @@
 #include "format/crypt.h"
 
 static struct {
-	char *key_file, *passphrase_file, *volume_key_file;
-	char *size, *offset, *fd, *slot, *max_memory;	/* numbers, as given */
+	char **key_file, **passphrase_file, **fd;	/* NULL: not given; ended by NULL */
+	int no_memory;
+	char *volume_key_file;
+	char *size, *offset, *slot, *max_memory;	/* numbers, as given */
 	int no_keyring;
 } opt;
 
 /* The same, read by key_options_check(). */
 static struct {
-	uint64_t size, offset, fd, slot;
+	uint64_t size, offset, slot;
 } number;
+
+int key_options_many;
 
 static bool any_slot;	/* all slots were tried, whatever --key-slot says */
 
-#define KEY_FILE(letter) { "key-file", letter, POPT_ARG_STRING, &opt.key_file, 0, "the exact bytes of FILE (-: standard input) are the secret", "FILE" }
+static size_t count(char *const *given)
+{
+	size_t n = 0;
+
+	while (given && given[n])
+		n++;
+	return n;
+}
+
+/* Each time that one of these is given, not only the last. */
+enum { TAKES_KEY_FILE = 1, TAKES_PASSPHRASE_FILE, TAKES_FD };
+
+static void take_key(poptContext context, enum poptCallbackReason reason, const struct poptOption *option, const char *value, const void *data)
+{
+	char ***const to[] = { [TAKES_KEY_FILE] = &opt.key_file, [TAKES_PASSPHRASE_FILE] = &opt.passphrase_file, [TAKES_FD] = &opt.fd };
+
+	(void)context, (void)reason, (void)data;
+	if (option->val < TAKES_KEY_FILE || option->val > TAKES_FD || option->arg)
+		return;
+
+	char ***const list = to[option->val];
+	const size_t n = count(*list);
+	char **grown = reallocarray(*list, n + 2, sizeof(*grown));
+
+	if (grown) {
+		*list = grown;
+		grown[n] = strdup(value ? value : "");
+		grown[n + 1] = NULL;
+	}
+	opt.no_memory |= !grown || !grown[n];
+}
+
+#define TAKE_KEY { NULL, 0, POPT_ARG_CALLBACK, (void *)take_key, 0, NULL, NULL }
+#define KEY_FILE(letter) { "key-file", letter, POPT_ARG_STRING, NULL, TAKES_KEY_FILE, "the exact bytes of FILE (-: standard input) are the secret", "FILE" }
 #define KEY_SLOT(letter) { "key-slot", letter, POPT_ARG_STRING, &opt.slot, 0, "try only this key slot", "N" }
 
 struct poptOption options_no_keyring[] = {
@@ -35,19 +72,20 @@ struct poptOption options_no_keyring[] = {
 };
 
 static struct poptOption options_others[] = {
+	TAKE_KEY,
 	{ "keyfile-size", 0, POPT_ARG_STRING, &opt.size, 0, "use only this many bytes of the key file", "BYTES" },
 	{ "keyfile-offset", 0, POPT_ARG_STRING, &opt.offset, 0, "skip this many bytes of the key file", "BYTES" },
-	{ "passphrase-file", 0, POPT_ARG_STRING, &opt.passphrase_file, 0,
+	{ "passphrase-file", 0, POPT_ARG_STRING, NULL, TAKES_PASSPHRASE_FILE,
 	  "the passphrase is in FILE (-: standard input); one newline at its end is removed", "FILE" },
-	{ "passphrase-fd", 0, POPT_ARG_STRING, &opt.fd, 0, "the same, from an open file descriptor", "N" },
+	{ "passphrase-fd", 0, POPT_ARG_STRING, NULL, TAKES_FD, "the same, from an open file descriptor", "N" },
 	{ "volume-key-file", 0, POPT_ARG_STRING, &opt.volume_key_file, 0, "the volume key itself, 32 bytes", "FILE" },
 	INCLUDE(options_no_keyring),
 	{ "pbkdf-max-memory", 0, POPT_ARG_STRING, &opt.max_memory, 0, "open no key slot that needs more memory", "KIB" },
 	POPT_TABLEEND
 };
 
-struct poptOption options_key[] = { KEY_FILE('d'), INCLUDE(options_others), KEY_SLOT('S'), POPT_TABLEEND };
-struct poptOption options_key_long[] = { KEY_FILE(0), INCLUDE(options_others), KEY_SLOT(0), POPT_TABLEEND };
+struct poptOption options_key[] = { TAKE_KEY, KEY_FILE('d'), INCLUDE(options_others), KEY_SLOT('S'), POPT_TABLEEND };
+struct poptOption options_key_long[] = { TAKE_KEY, KEY_FILE(0), INCLUDE(options_others), KEY_SLOT(0), POPT_TABLEEND };
 
 int key_options_slot(void)
 {
@@ -62,6 +100,12 @@ bool key_options_no_keyring(void)
 bool key_options_given(void)
 {
 	return opt.key_file || opt.passphrase_file || opt.fd || opt.volume_key_file;
+}
+
+/* The last one counts where only one is used. */
+static const char *last(char *const *given)
+{
+	return given ? given[count(given) - 1] : NULL;
 }
 
 static void put_word(FILE *out, const char *option, const char *value)
@@ -86,12 +130,14 @@ char *key_options_words(void)
 
 	if (!out)
 		return NULL;
-	put_word(out, "key-file", is_stdin(opt.key_file) ? NULL : opt.key_file);
-	if (is_stdin(opt.key_file))
+	const char *const key_file = last(opt.key_file), *const passphrase_file = last(opt.passphrase_file);
+
+	put_word(out, "key-file", is_stdin(key_file) ? NULL : key_file);
+	if (is_stdin(key_file))
 		fputs("--key-file - ", out);
 	put_word(out, "keyfile-size", opt.size);
 	put_word(out, "keyfile-offset", opt.offset);
-	put_word(out, "passphrase-file", is_stdin(opt.passphrase_file) ? NULL : opt.passphrase_file);
+	put_word(out, "passphrase-file", is_stdin(passphrase_file) ? NULL : passphrase_file);
 	put_word(out, "volume-key-file", is_stdin(opt.volume_key_file) ? NULL : opt.volume_key_file);
 	put_word(out, "key-slot", opt.slot);
 	if (fclose(out) == 0)
@@ -100,21 +146,46 @@ char *key_options_words(void)
 	return NULL;
 }
 
+static bool fd_number(const char *given, uint64_t *fd, struct error *err)
+{
+	return option_number("--passphrase-fd", given, 0, INT_MAX, fd, err);
+}
+
+/* How many of them are to be read from standard input? */
+static bool count_stdin(size_t *n, struct error *err)
+{
+	*n = is_stdin(opt.volume_key_file);
+	for (size_t i = 0; i < count(opt.key_file); i++)
+		*n += is_stdin(opt.key_file[i]);
+	for (size_t i = 0; i < count(opt.passphrase_file); i++)
+		*n += is_stdin(opt.passphrase_file[i]);
+	for (size_t i = 0; i < count(opt.fd); i++) {
+		uint64_t fd;
+
+		if (!fd_number(opt.fd[i], &fd, err))
+			return false;
+		*n += fd == 0;
+	}
+	return true;
+}
+
 bool key_options_check(struct error *err)
 {
 	uint64_t max_memory = KDF_MEMORY_KIB_MAX;
 	const int n_kinds = (opt.key_file != NULL) + (opt.passphrase_file != NULL) + (opt.fd != NULL);
+	size_t n_stdin;
 
+	if (opt.no_memory)
+		return error_memory(err);
 	if (!option_bytes("--keyfile-size", opt.size, 1, SECRET_FILE_MAX, &number.size, err) ||
-	    !option_bytes("--keyfile-offset", opt.offset, 0, INT64_MAX, &number.offset, err) ||
-	    !option_number("--passphrase-fd", opt.fd, 0, INT_MAX, &number.fd, err) ||
+	    !option_bytes("--keyfile-offset", opt.offset, 0, INT64_MAX, &number.offset, err) || !count_stdin(&n_stdin, err) ||
 	    !option_number("--key-slot", opt.slot, 0, CRYPT_SLOTS_MAX - 1, &number.slot, err) ||
 	    !option_number("--pbkdf-max-memory", opt.max_memory, ARGON2ID_MEMORY_KIB_MIN, KDF_MEMORY_KIB_MAX, &max_memory, err))
 		return false;
 	key_slot_limit_memory((uint32_t)max_memory);
-	if (n_kinds > 1)
+	if (n_kinds > 1 && !key_options_many)
 		return error_set(err, ERROR_USAGE, "only one of --key-file, --passphrase-file and --passphrase-fd");
-	if (is_stdin(opt.key_file) + is_stdin(opt.passphrase_file) + is_stdin(opt.volume_key_file) + (opt.fd && number.fd == 0) > 1)
+	if (n_stdin > 1)
 		return error_set(err, ERROR_USAGE, "standard input can be only one secret");
 	if ((opt.size || opt.offset) && !opt.key_file)
 		return error_set(err, ERROR_USAGE, "--keyfile-size and --keyfile-offset need --key-file");
@@ -124,12 +195,17 @@ bool key_options_check(struct error *err)
 /* What the options say; the strings are theirs. */
 static struct key_wanted wanted_by_options(void)
 {
+	struct error checked;
+	uint64_t fd = 0;
+
+	if (opt.fd)
+		(void)!fd_number(last(opt.fd), &fd, &checked);
 	return (struct key_wanted){
-		.key_file = opt.key_file,
+		.key_file = last(opt.key_file),
 		.key_file_skip = number.offset,
 		.key_file_size = number.size,
-		.passphrase_file = opt.passphrase_file,
-		.passphrase_fd = opt.fd ? (int)number.fd : -1,
+		.passphrase_file = last(opt.passphrase_file),
+		.passphrase_fd = opt.fd ? (int)fd : -1,
 		.volume_key_file = opt.volume_key_file,
 		.slot = any_slot ? KEY_SLOT_ANY : key_options_slot(),
 		.has_no_person = format_is_json(),
@@ -148,6 +224,45 @@ bool key_options_read(unsigned how, const char *prompt, struct key_source *key, 
 	if (wanted.asks_twice && opt.slot)
 		return error_set(err, ERROR_USAGE, "--key-slot chooses among slots that exist already: not with --encrypt");
 	return key_source_read(&wanted, key, err);
+}
+
+/* Reads one of many: of all that is given, only this. */
+static bool read_one(struct key_wanted one, const char *prompt, struct key_source *keys, size_t *n, struct error *err)
+{
+	one.prompt = prompt;
+	one.slot = key_options_slot();
+	one.has_no_person = format_is_json();
+	return key_source_read(&one, &keys[(*n)++], err);
+}
+
+bool key_options_read_all(const char *prompt, struct key_source **keys, size_t *n, struct error *err)
+{
+	const size_t most = count(opt.key_file) + count(opt.passphrase_file) + count(opt.fd) + 1;
+	struct key_source *all = *keys = calloc(most, sizeof(*all));
+
+	*n = 0;
+	if (!all)
+		return error_memory(err);
+	for (size_t i = 0; i < count(opt.key_file); i++) {
+		const struct key_wanted one = {
+			.key_file = opt.key_file[i], .key_file_skip = number.offset, .key_file_size = number.size, .passphrase_fd = -1,
+		};
+
+		if (!read_one(one, prompt, all, n, err))
+			return false;
+	}
+	for (size_t i = 0; i < count(opt.passphrase_file); i++) {
+		if (!read_one((struct key_wanted){ .passphrase_file = opt.passphrase_file[i], .passphrase_fd = -1 }, prompt, all, n, err))
+			return false;
+	}
+	for (size_t i = 0; i < count(opt.fd); i++) {
+		uint64_t fd;
+
+		if (!fd_number(opt.fd[i], &fd, err) || !read_one((struct key_wanted){ .passphrase_fd = (int)fd }, prompt, all, n, err))
+			return false;
+	}
+	return !opt.volume_key_file ||
+	       read_one((struct key_wanted){ .volume_key_file = opt.volume_key_file, .passphrase_fd = -1 }, prompt, all, n, err);
 }
 
 void key_warn_carriage_return(const struct key_source *key)

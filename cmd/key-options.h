@@ -12,6 +12,8 @@ extern struct poptOption options_key[];
 extern struct poptOption options_key_long[];	/* without letters, for commands where the letters of options_key mean something else */
 extern struct poptOption options_no_keyring[];	/* a part of them, for commands that only show whether a keyring has the key */
 
+extern int key_options_many;	/* for the option that lets the others repeat */
+
 /* Was any key option given? */
 bool key_options_given(void);
 int key_options_slot(void);		/* --key-slot; KEY_SLOT_ANY: not given */
@@ -37,6 +39,11 @@ enum {
 	KEY_ANY_SLOT = 4,	/* --key-slot says what is meant, not what is tried */
 };
 bool key_options_read(unsigned how, const char *prompt, struct key_source *key, struct error *err) must_use;
+/*
+ * Reads every key that is given, in the order of their kinds. *keys: calloced, with *n of them, also on failure: each is to be freed. prompt:
+ * for --passphrase-file - on a terminal.
+ */
+bool key_options_read_all(const char *prompt, struct key_source **keys, size_t *n, struct error *err) must_use;
 /* For a new passphrase: warns if it ends with a carriage return, which nobody sees, and which belongs to it. */
 void key_warn_carriage_return(const struct key_source *key);
 /* Adds a hint to "wrong key or passphrase", if --key-slot kept other slots from being tried. */

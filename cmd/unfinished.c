@@ -15,15 +15,22 @@
 
 struct unfinished_words unfinished_words(const struct crypt_state_tail *state)
 {
-	const bool is_keys = state->operation == CRYPT_OP_KEYS, forward = crypt_is_forward(state->operation, state->direction);
-	const bool to_plain = state->direction == CRYPT_TO_PLAIN && !is_keys;
+	static const struct { const char *towards[2], *doing[2]; } words_of[] = {	/* forward, back */
+		[CRYPT_OP_ENCRYPT] = { { "to sealed", "back to plain text" }, { "sealing", "undoing a sealing" } },
+		[CRYPT_OP_DECRYPT] = { { "to plain text", "back to sealed" }, { "unsealing", "undoing an unsealing" } },
+		[CRYPT_OP_KEYS] = { { "to the new key slots", "back to the old key slots" }, { "changing key slots", "undoing a change of key slots" } },
+		[CRYPT_OP_REKEY] = { { "to the new key", "back to the old key" }, { "rekeying", "undoing a rekeying" } },
+	};
+	const bool forward = crypt_is_forward(state->operation, state->direction);
+	const bool to_plain = state->operation == CRYPT_OP_DECRYPT && forward;
 	struct unfinished_words words = {
 		.operation = crypt_operation_name(state->operation),
-		.direction = is_keys ? (forward ? "to the new key slots" : "back to the old key slots") : to_plain ? (forward ? "to plain text" : "back to plain text") : (forward ? "to sealed" : "back to sealed"),
-		.doing = is_keys ? (forward ? "changing key slots" : "undoing a change of key slots") : forward ? (to_plain ? "unsealing" : "sealing") : to_plain ? "undoing a sealing" : "undoing an unsealing",
+		.direction = words_of[state->operation].towards[!forward],
+		.doing = words_of[state->operation].doing[!forward],
 		.resume = convert_options_to_go_on(state->operation, state->direction),
 		/* The crypt items of a decryption may be gone already. If changes were accepted, nothing could put them back. */
 		.can_undo = forward && state->phase < CRYPT_PHASE_FINISH && !(to_plain && state->phase == CRYPT_PHASE_STRUCTURE && state->cursor == 0) &&
+			    !(state->operation == CRYPT_OP_REKEY && state->phase == CRYPT_PHASE_INDEX && state->cursor == UINT64_MAX) &&
 			    !(to_plain && le32(state->disk.flags) & CRYPT_STATE_ACCEPTED),
 	};
 	const time_t start = state->start_time;

@@ -26,7 +26,7 @@ bool crypt_place_of_key(const struct key *key, struct crypt_place *place)
 	if (!second_header) {
 		if (kind > CRYPT_KIND_MAX)
 			return false;
-		if ((kind == CRYPT_HEADER || kind == CRYPT_SEAL) && index != 0)
+		if ((kind == CRYPT_HEADER || kind == CRYPT_SEAL || kind == CRYPT_BRIDGE) && index != 0)
 			return false;
 	}
 	*place = (struct crypt_place){
@@ -63,7 +63,8 @@ const char *crypt_kdf_name(enum crypt_kdf kdf)
 
 const char *crypt_operation_name(enum crypt_operation operation)
 {
-	static const char *const names[] = { [CRYPT_OP_ENCRYPT] = "encrypt", [CRYPT_OP_DECRYPT] = "decrypt", [CRYPT_OP_KEYS] = "change-keys" };
+	static const char *const names[] = { [CRYPT_OP_ENCRYPT] = "encrypt", [CRYPT_OP_DECRYPT] = "decrypt", [CRYPT_OP_KEYS] = "change-keys",
+		[CRYPT_OP_REKEY] = "rekey" };
 
 	return names[operation];
 }
@@ -100,6 +101,7 @@ const char *crypt_kind_name(enum crypt_kind kind)
 		[CRYPT_SEAL] = "crypt seal",
 		[CRYPT_INDEX] = "crypt index",
 		[CRYPT_BAD_BLOCKS] = "crypt bad blocks",
+		[CRYPT_BRIDGE] = "crypt bridge",
 	};
 
 	return names[kind];
@@ -424,6 +426,19 @@ bool crypt_seal_read(struct cursor *item, struct crypt_seal *seal, struct error 
 	memcpy(seal->index_sum, disk.index_sum, sizeof(seal->index_sum));
 	memcpy(seal->bad_sha256, disk.bad_sha256, sizeof(seal->bad_sha256));
 	memcpy(seal->seal, disk.seal, sizeof(seal->seal));
+	return true;
+}
+
+bool crypt_bridge_read(struct cursor *item, struct disk_crypt_bridge *bridge, struct error *err)
+{
+	const struct place place = place_of(item, CRYPT_BRIDGE);
+	struct disk_crypt_bridge disk;
+
+	if (!read_whole(item, &disk, sizeof(disk), place, err) || !head_check(&disk.head, CRYPT_BRIDGE, place, err))
+		return false;
+	if (!all_zero(disk.zero, sizeof(disk.zero)))
+		return wrong(place, "%zu reserved bytes are not 0", sizeof(disk.zero));
+	*bridge = disk;
 	return true;
 }
 

@@ -35,7 +35,8 @@ enum crypt_kind {
 	CRYPT_SEAL = 6,		/* index 0 */
 	CRYPT_INDEX = 7,	/* index 0.. in order of inode, then MAC */
 	CRYPT_BAD_BLOCKS = 8,	/* index 0.. in order of unit id, then block */
-	CRYPT_KIND_MAX = CRYPT_BAD_BLOCKS,
+	CRYPT_BRIDGE = 9,	/* index 0: only while a rekeying is unfinished */
+	CRYPT_KIND_MAX = CRYPT_BRIDGE,
 };
 #define CRYPT_SEQUENCE_LAST	((1ull << 48) - 1)
 #define CRYPT_INDEX_LAST	((1ull << 44) - 1)
@@ -363,9 +364,23 @@ struct crypt_seal {
 bool crypt_seal_read(struct cursor *item, struct crypt_seal *seal, struct error *err) must_use;
 void crypt_seal_write(const struct crypt_seal *seal, struct disk_crypt_seal *disk);
 
+/* --- the key before, while a rekeying is unfinished ------------------------------------ */
+struct disk_crypt_bridge {
+	struct disk_crypt_head head;
+	struct le16 domain;		/* of the sealing before */
+	uint8_t zero[6];
+	uint8_t domain_uuid[CRYPT_UUID_SIZE];
+	uint8_t kcv[CRYPT_MAC_SIZE];
+	uint8_t wrapped[CRYPT_KEY_SIZE];	/* its volume key, under K_bridge of the new one */
+	uint8_t tag[CRYPT_TAG_SIZE];
+};
+static_assert(sizeof(struct disk_crypt_bridge) == 112, "crypt bridge");
+/* Checks the layout only: whether it is authentic shows when the key in it is unwrapped. */
+bool crypt_bridge_read(struct cursor *item, struct disk_crypt_bridge *bridge, struct error *err) must_use;
+
 /* --- the state of an unfinished conversion, in the tail of every superblock copy ------- */
 #define CRYPT_STATE_MAGIC "BTRCSTAT"
-enum crypt_operation { CRYPT_OP_ENCRYPT = 1, CRYPT_OP_DECRYPT = 2, CRYPT_OP_KEYS = 3 };	/* KEYS: key slots alone are changed */
+enum crypt_operation { CRYPT_OP_ENCRYPT = 1, CRYPT_OP_DECRYPT = 2, CRYPT_OP_KEYS = 3, CRYPT_OP_REKEY = 4 };	/* KEYS: key slots alone are changed */
 enum crypt_direction { CRYPT_TO_SEALED = 1, CRYPT_TO_PLAIN = 2 };	/* differs from the operation while aborting; KEYS: to the new slots, back to the old ones */
 const char *crypt_operation_name(enum crypt_operation operation);
 /* Does it go where it set out for, or is it being undone? */

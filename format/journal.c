@@ -27,6 +27,8 @@ bool journal_header_read(struct cursor *record, struct journal_header *header, s
 		return bad("phase is %u, not 1 to %u", disk.phase, CRYPT_PHASE_FINISH);
 	if (disk.root_level >= LEVEL_MAX)
 		return bad("root_level is %u, not below %u", disk.root_level, LEVEL_MAX);
+	if (disk.has_old > 1)
+		return bad("has_old is %u, not 0 or 1", disk.has_old);
 	if (le64(disk.length) < sizeof(disk) + CRYPT_MAC_SIZE)
 		return bad("length is %" PRIu64 ", less than a header and a MAC", le64(disk.length));
 	if (le64(disk.sequence) == 0)
@@ -36,6 +38,7 @@ bool journal_header_read(struct cursor *record, struct journal_header *header, s
 		.direction = disk.direction,
 		.phase = disk.phase,
 		.root_level = disk.root_level,
+		.has_old = disk.has_old,
 		.length = le64(disk.length),
 		.sequence = le64(disk.sequence),
 		.place = le64(disk.place),
@@ -75,11 +78,12 @@ bool journal_new_next(struct cursor *record, struct journal_new *new_block, stru
 	return true;
 }
 
-bool journal_range_next(struct cursor *record, struct journal_range *range, struct error *err)
+bool journal_range_next(struct cursor *record, bool has_old, struct journal_range *range, struct error *err)
 {
 	const uint64_t where = record->offset;
 	struct disk_journal_range disk;
-	struct cursor tags;
+	struct disk_crypt_u old = { 0 };
+	struct cursor tags, old_tags = { 0 };
 
 	if (!cursor_read(record, &disk, sizeof(disk)))
 		return bad("%zu bytes left, a range takes %zu", record->left, sizeof(disk));
@@ -92,6 +96,12 @@ bool journal_range_next(struct cursor *record, struct journal_range *range, stru
 		return bad("address is %#" PRIx64 ", not a multiple of %u", le64(disk.address), CRYPT_BLOCK);
 	if (!cursor_take(record, (size_t)n_blocks * CRYPT_TAG_SIZE, &tags))
 		return bad("blocks is %u, %zu bytes left for tags", n_blocks, record->left);
-	*range = (struct journal_range){ le64(disk.address), disk.u, n_blocks, tags.at };
+	if (has_old && !cursor_read(record, &old, sizeof(old)))
+		return bad("%zu bytes left, the old side of a range takes %zu", record->left, sizeof(old));
+	if (has_old && le32(old.blocks) != n_blocks)
+		return bad("blocks of the old side is %u, not %u", le32(old.blocks), n_blocks);
+	if (has_old && !cursor_take(record, (size_t)n_blocks * CRYPT_TAG_SIZE, &old_tags))
+		return bad("blocks is %u, %zu bytes left for the old tags", n_blocks, record->left);
+	*range = (struct journal_range){ le64(disk.address), disk.u, n_blocks, tags.at, old, has_old ? old_tags.at : NULL };
 	return true;
 }

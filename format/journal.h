@@ -13,7 +13,8 @@
 struct disk_journal_header {
 	uint8_t magic[8];
 	struct le32 version;
-	uint8_t direction, phase, root_level, zero;
+	uint8_t direction, phase, root_level;
+	uint8_t has_old;		/* 1: each range has its old side, too */
 	struct le64 length;		/* bytes of the whole record, MAC included */
 	struct le64 sequence;		/* from 1 */
 	uint8_t op_id[CRYPT_UUID_SIZE];
@@ -27,7 +28,7 @@ struct disk_journal_header {
 };
 static_assert(sizeof(struct disk_journal_header) == 128, "journal header");
 /* followed by: n_changed * (struct disk_journal_changed, then the block), n_new * struct disk_journal_new,
- * n_ranges * (struct disk_journal_range, then its tags), mac[32] */
+ * n_ranges * (struct disk_journal_range, then its tags; if has_old then U and the tags of the old side), mac[32] */
 
 struct disk_journal_changed {	/* followed by the node size of bytes */
 	struct le64 logical;
@@ -60,12 +61,16 @@ struct journal_range {
 	struct disk_crypt_u u;
 	uint32_t n_blocks;
 	const uint8_t *tags;	/* borrowed */
+	/* While rekeying: what the same blocks were sealed with before. */
+	struct disk_crypt_u old;
+	const uint8_t *old_tags;	/* borrowed; NULL: there is no old side */
 };
 
 struct journal_header {
 	enum crypt_direction direction;
 	enum crypt_phase phase;
 	uint8_t root_level;
+	bool has_old;
 	uint64_t length, sequence, place, epoch, cursor, bytes_used;
 	uint32_t n_changed, n_new, n_ranges;
 	uint8_t op_id[CRYPT_UUID_SIZE], previous[CRYPT_MAC_SIZE];
@@ -77,6 +82,6 @@ bool journal_header_read(struct cursor *record, struct journal_header *header, s
 /* Then call these, in this order, exactly as many times as the header says. */
 bool journal_changed_next(struct cursor *record, uint32_t node_size, struct journal_changed *changed, struct error *err) must_use;
 bool journal_new_next(struct cursor *record, struct journal_new *new_block, struct error *err) must_use;
-bool journal_range_next(struct cursor *record, struct journal_range *range, struct error *err) must_use;
+bool journal_range_next(struct cursor *record, bool has_old, struct journal_range *range, struct error *err) must_use;
 
 #endif /* FORMAT_JOURNAL_H */

@@ -213,12 +213,25 @@ static bool dump_seal(struct dump *dump, struct cursor *item, struct error *err)
 	return true;
 }
 
+static bool dump_bridge(struct dump *dump, struct cursor *item, struct error *err)
+{
+	struct disk_crypt_bridge bridge;
+
+	if (!crypt_bridge_read(item, &bridge, err))
+		return false;
+	LINE(VALUE("old_domain", le16(bridge.domain)), HEX_OF(bridge, domain_uuid));
+	LINE(HEX_OF(bridge, kcv));
+	LINE(HEX_OF(bridge, wrapped));
+	LINE(HEX_OF(bridge, tag));
+	return true;
+}
+
 bool dump_crypt(struct dump *dump, struct cursor *item, struct error *err)
 {
 	static const char *const kinds[] = {
 		[CRYPT_HEADER] = "header", [CRYPT_SLOT] = "slot", [CRYPT_MEMBER] = "member", [CRYPT_INODE_FLAGS] = "inode-flags",
 		[CRYPT_UNITS] = "units", [CRYPT_INLINE_UNITS] = "inline-units", [CRYPT_SEAL] = "seal",
-		[CRYPT_INDEX] = "index", [CRYPT_BAD_BLOCKS] = "bad-blocks",
+		[CRYPT_INDEX] = "index", [CRYPT_BAD_BLOCKS] = "bad-blocks", [CRYPT_BRIDGE] = "bridge",
 	};
 	struct crypt_place place;
 
@@ -239,6 +252,8 @@ bool dump_crypt(struct dump *dump, struct cursor *item, struct error *err)
 		return dump_member(dump, item, err);
 	case CRYPT_SEAL:
 		return dump_seal(dump, item, err);
+	case CRYPT_BRIDGE:
+		return dump_bridge(dump, item, err);
 	default:
 		return dump_entries(dump, place.kind, item, err);
 	}

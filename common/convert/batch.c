@@ -31,9 +31,10 @@ bool batch_open(struct conversion *c, struct batch *batch, struct error *err)
 	batch->data = malloc(batch->data_size);
 	batch->range = calloc(room, sizeof(*batch->range));
 	batch->tags = malloc(room * CRYPT_TAG_SIZE);
+	batch->old_tags = c->old.schedule ? malloc(room * CRYPT_TAG_SIZE) : NULL;
 	batch->item = malloc(c->volume->super.node_size);
 	batch->keep = calloc(room, sizeof(*batch->keep));
-	if (!batch->data || !batch->range || !batch->tags || !batch->item || !batch->keep) {
+	if (!batch->data || !batch->range || !batch->tags || !batch->item || !batch->keep || (c->old.schedule && !batch->old_tags)) {
 		batch_close(batch);
 		return error_memory(err);
 	}
@@ -51,6 +52,7 @@ void batch_close(struct batch *batch)
 	wiped_free(batch->data, batch->data_size);
 	free(batch->range);
 	free(batch->tags);
+	free(batch->old_tags);
 	free(batch->item);
 	free(batch->keep);
 	*batch = (struct batch){ 0 };
@@ -138,8 +140,10 @@ static bool add_csums(struct batch *batch, uint64_t address, const bool *keep, u
 	return true;
 }
 
-bool batch_add(struct batch *batch, uint64_t address, const struct disk_crypt_u *u, uint32_t n_blocks, struct error *err)
+bool batch_add(struct batch *batch, uint64_t address, const struct disk_crypt_u *u, uint32_t n_blocks, const struct crypt_unit *old,
+	       struct error *err)
 {
+	struct journal_range *range = &batch->range[batch->n_ranges];
 	bool *keep = batch->keep + batch->n_tags;
 
 	for (uint32_t i = 0; i < n_blocks; i++)
@@ -147,7 +151,15 @@ bool batch_add(struct batch *batch, uint64_t address, const struct disk_crypt_u 
 	if (!add_csums(batch, address, keep, n_blocks, err))
 		return false;
 	memset(batch->block, 0, sizeof(batch->block));
-	batch->range[batch->n_ranges++] = (struct journal_range){ address, *u, n_blocks, batch_tags(batch) };
+	*range = (struct journal_range){ .address = address, .u = *u, .n_blocks = n_blocks, .tags = batch_tags(batch) };
+	if (old) {
+		uint8_t *tags = batch->old_tags + batch->n_tags * CRYPT_TAG_SIZE;
+
+		memcpy(tags, old->tags, (size_t)n_blocks * CRYPT_TAG_SIZE);
+		range->old = old->u;
+		range->old_tags = tags;
+	}
+	batch->n_ranges++;
 	batch->n_tags += n_blocks;
 	return true;
 }

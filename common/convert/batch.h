@@ -20,6 +20,7 @@ struct batch {
 	struct journal_range *range;	/* the bytes of range i follow those of range i-1 in data */
 	size_t n_ranges;
 	uint8_t *tags;
+	uint8_t *old_tags;		/* while rekeying: of the same blocks, before */
 	size_t n_tags;			/* the number of blocks in the batch */
 	bool *keep;			/* for each block: it is not written */
 	struct batch_block block[CRYPT_UNIT_BLOCKS_MAX];	/* of the current unit; batch_add() clears them */
@@ -39,8 +40,12 @@ bool batch_has_room(const struct batch *batch, uint32_t n_blocks);
 uint8_t *batch_data(const struct batch *batch);
 uint8_t *batch_tags(const struct batch *batch);
 
-/* Adds the unit at address, whose data and tags are in place, to the batch and updates its checksums. */
-bool batch_add(struct batch *batch, uint64_t address, const struct disk_crypt_u *u, uint32_t n_blocks, struct error *err) must_use;
+/*
+ * Adds the unit at address, whose data and tags are in place, to the batch and updates its checksums. old: while rekeying, the unit that its
+ * blocks had before; otherwise NULL.
+ */
+bool batch_add(struct batch *batch, uint64_t address, const struct disk_crypt_u *u, uint32_t n_blocks, const struct crypt_unit *old,
+	       struct error *err) must_use;
 
 /* Commits the record and its data. The batch is then empty and has a new transaction. */
 bool batch_commit(struct batch *batch, uint64_t cursor, struct error *err) must_use;

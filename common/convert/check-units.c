@@ -7,6 +7,7 @@
 
 #include "common/convert/bad-blocks.h"
 #include "common/convert/conversion.h"
+#include "common/convert/old-side.h"
 #include "common/convert/torn.h"
 #include "common/sealed/csum-absent.h"
 #include "common/sealed/extent-also.h"
@@ -58,10 +59,18 @@ static bool finish_block(const struct checking *checking, struct unit_cipher *ci
 {
 	struct volume *volume = checking->c->volume;
 	const uint64_t at = checking->extent->logical + unit->offset_in_extent + (uint64_t)i * CRYPT_BLOCK;
-	const struct torn_block torn = { cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &side_sealed };
+	struct sided_block torn = { cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, conversion_to(checking->c), NULL, NULL };
+	struct old_unit old = { 0 };
+	bool ok = true;
 
-	return torn_read(volume, &torn, at, block, found, err) &&
-	       (!*found || volume_read_back(volume, at, block, CRYPT_BLOCK, err));
+	if (checking->c->old.schedule) {
+		ok = old_unit_open(checking->c, unit, at - (uint64_t)i * CRYPT_BLOCK, &old, err);
+		torn.old = old.cipher;
+		torn.old_tag = old.tags + (size_t)i * CRYPT_TAG_SIZE;
+	}
+	ok = ok && torn_read(volume, &torn, at, block, found, err) && (!*found || volume_read_back(volume, at, block, CRYPT_BLOCK, err));
+	old_unit_close(&old);
+	return ok;
 }
 
 static bool check_block(struct checking *checking, struct unit_cipher *cipher, const struct crypt_unit *unit, uint32_t i,

@@ -7,6 +7,7 @@
 
 #include "common/convert/bad-blocks.h"
 #include "common/convert/lost-record.h"
+#include "common/convert/old-side.h"
 #include "common/convert/replay.h"
 #include "common/convert/state.h"
 #include "common/convert/take-domain.h"
@@ -94,7 +95,7 @@ static bool check_units(struct conversion *c, struct error *err)
 	struct unit_state state = { c, conversion_to(c)->is_sealed };
 
 	/* The stored address is only a hint, but nothing has moved. */
-	if (!unit_map_read(c->volume, c->header.domain, &c->units, err) || !unit_map_join_placed(c->units, c->scan, err)) {
+	if (!conversion_join_placed(c, err)) {
 		if (err->kind == ERROR_CORRUPT)
 			err->kind = ERROR_STATE;
 		return false;
@@ -115,6 +116,7 @@ static bool count_before(void *context, const struct scan_block *leaf, const str
 	struct inline_state *state = context;
 
 	(void)payload, (void)err;
+
 	state->n++;
 	if (state->c->phase > CRYPT_PHASE_LEAVES || (state->c->phase == CRYPT_PHASE_LEAVES && leaf->logical < state->c->cursor))
 		state->n_before++;
@@ -151,7 +153,7 @@ static bool check_inlines(struct conversion *c, struct error *err)
 	return conversion_to(c)->is_sealed || inline_map_read(c->volume, c->header.domain, &c->inlines, err);
 }
 
-/* The members of an encryption are those it began with. */
+/* The members of an encryption or rekeying are those it began with. */
 static bool take_members(struct conversion *c, struct domain *domain, struct error *err)
 {
 	uint64_t *ids = calloc(domain->n_members ? domain->n_members : 1, sizeof(*ids));
@@ -173,6 +175,8 @@ static bool take_members(struct conversion *c, struct domain *domain, struct err
 	domain->inode_flags = NULL;
 	domain->n_members = domain->n_inode_flags = 0;
 	if (!mac_new(c->schedule, "nonce", NULL, 0, &c->nonce_mac, err))
+		return false;
+	if (conversion_is_rekey(c) && !old_side_open(c, err))
 		return false;
 	/* While items are still being placed, there is nothing in them to check. */
 	return c->phase == CRYPT_PHASE_STRUCTURE || (check_units(c, err) && check_inlines(c, err));
@@ -221,7 +225,7 @@ bool continue_take(struct conversion *c, struct error *err)
 	if (!read_domain(c, &domain, err))
 		return false;
 	c->header = domain->header;
-	if (!(c->op.state.operation == CRYPT_OP_ENCRYPT ? take_members(c, domain, err) : take_sealed(c, domain, err)))
+	if (!(c->op.state.operation != CRYPT_OP_DECRYPT ? take_members(c, domain, err) : take_sealed(c, domain, err)))
 		return false;
 	if (!conversion_begin_digest(c, digest, err))
 		return false;

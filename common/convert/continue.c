@@ -31,20 +31,30 @@
 
 /* --- what the user may ask for ------------------------------------------------------------------- */
 
+/* What an operation does, and what it ends in. */
+struct goal_words {
+	const char *doing, *ends;
+};
+
+static const struct goal_words words_of[] = {
+	[CRYPT_OP_ENCRYPT] = { "a sealing", "sealed" },
+	[CRYPT_OP_DECRYPT] = { "an unsealing", "plain text" },
+	[CRYPT_OP_REKEY] = { "a rekeying", "sealed with the new key" },
+};
+
 static bool goal_fits(const struct crypt_state_tail *at, enum convert_goal goal, struct error *err)
 {
-	const bool encrypting = at->operation == CRYPT_OP_ENCRYPT, to_sealed = at->direction == CRYPT_TO_SEALED;
-	const bool aborting = encrypting != to_sealed;
+	const struct goal_words *words = &words_of[at->operation];
+	const bool aborting = !crypt_is_forward(at->operation, at->direction), to_sealed = side_to(at->operation, at->direction)->is_sealed;
 
 	if (goal == CONVERT_ABORT) {
 		if (aborting)
 			return true;	/* continue the abort */
-		if (at->phase >= CRYPT_PHASE_FINISH || conversion_is_cut(at->direction, at->phase, at->cursor)) {
-			error_set(err, ERROR_REFUSED, "there is nothing to undo: everything is %s, only the cleanup is left",
-				  encrypting ? "sealed" : "plain text");
-			return error_hint(err, encrypting ? "`convert --resume` finishes it" : "`convert --decrypt --resume` finishes it");
+		if (at->phase >= CRYPT_PHASE_FINISH || conversion_is_cut(at->direction, at->phase, at->cursor) || rekey_is_made(at->operation, at->direction, at->phase, at->cursor)) {
+			error_set(err, ERROR_REFUSED, "there is nothing to undo: everything is %s, only the cleanup is left", words->ends);
+			return error_hint(err, "`convert %s` finishes it", convert_options_to_go_on(at->operation, at->direction));
 		}
-		if (!encrypting && le32(at->disk.flags) & CRYPT_STATE_ACCEPTED) {
+		if (at->operation == CRYPT_OP_DECRYPT && le32(at->disk.flags) & CRYPT_STATE_ACCEPTED) {
 			error_set(err, ERROR_REFUSED, "the unsealing accepted changes; sealing again would not restore what was sealed "
 				"before");
 			return error_hint(err, "`convert --decrypt --resume` finishes it");
@@ -52,8 +62,7 @@ static bool goal_fits(const struct crypt_state_tail *at, enum convert_goal goal,
 		return true;
 	}
 	if (aborting) {
-		error_set(err, ERROR_REFUSED, "the unfinished conversion is an abort of %s: it can only be finished",
-			  encrypting ? "a sealing" : "an unsealing");
+		error_set(err, ERROR_REFUSED, "the unfinished conversion is an abort of %s: it can only be finished", words->doing);
 		return error_hint(err, "`convert --abort` finishes it");
 	}
 	if (!to_sealed && goal != CONVERT_RESUME_DECRYPT) {
@@ -120,7 +129,7 @@ static bool join_again(struct conversion *c, struct error *err)
 /* Is it to be undone, but has not turned round yet? */
 static bool turns_round(const struct conversion *c, enum convert_goal goal)
 {
-	return goal == CONVERT_ABORT && (c->op.state.operation == CRYPT_OP_ENCRYPT) == (conversion_to(c)->is_sealed);
+	return goal == CONVERT_ABORT && crypt_is_forward(c->op.state.operation, c->direction);
 }
 
 /* Turns round: writes one record that says so, and the superblocks. */
@@ -128,7 +137,7 @@ static bool turn(struct conversion *c, struct error *err)
 {
 	struct transaction *tx;
 
-	c->direction = side_other(conversion_to(c))->direction;
+	c->direction = conversion_to(c)->other->direction;
 	c->header.state = conversion_to(c)->state;
 	if (!c->inlines && c->phase > CRYPT_PHASE_STRUCTURE &&
 	    !inline_map_read(c->volume, c->header.domain, &c->inlines, err))
@@ -146,14 +155,15 @@ static void note_undone(struct conversion *c, enum convert_goal goal)
 
 	if (goal != CONVERT_ABORT)
 		return;
-	c->plan->undone = c->op.state.operation == CRYPT_OP_ENCRYPT ? UNDONE_SEALING : UNDONE_UNSEALING;
+	c->plan->undone = conversion_is_rekey(c) ? UNDONE_REKEYING :
+			  c->op.state.operation == CRYPT_OP_ENCRYPT ? UNDONE_SEALING : UNDONE_UNSEALING;
 	c->plan->undone_here = turns_round(c, goal);
 	c->plan->undone_percent = state_percent(&at);
 }
 
 static bool take(struct conversion *c, struct error *err)
 {
-	return (c->phase >= CRYPT_PHASE_FINISH ? continue_take_finished(c, err) : continue_take(c, err)) && bad_blocks_read(c, err) &&
+	return (c->phase >= CRYPT_PHASE_FINISH || conversion_is_rekeyed(c) ? continue_take_finished(c, err) : continue_take(c, err)) && bad_blocks_read(c, err) &&
 	       bad_blocks_tell(c, err);
 }
 
@@ -255,16 +265,6 @@ static bool continue_finish(struct conversion *c, enum convert_goal goal, struct
 	return conversion_hold_memory(c, err) && conversion_may_begin(c, err) && operation_claim(&c->op, err) && finish_run(c, err);
 }
 
-static void report(struct conversion *c)
-{
-	struct domain domain = { .header = c->header };
-
-	if (!conversion_to(c)->is_sealed)
-		return;
-	domain_tag_text(&domain, c->plan->key_tag);
-	memcpy(c->plan->seal_fingerprint, c->header.seal, sizeof(c->plan->seal_fingerprint));
-}
-
 static bool go_on(struct conversion *c, enum convert_goal goal, const struct key_source *key, struct error *err)
 {
 	cleanup_domain struct domain *domain = NULL;
@@ -284,7 +284,8 @@ static bool go_on(struct conversion *c, enum convert_goal goal, const struct key
 	c->op.state.flags = to_le32(le32(c->op.state.flags) | operation_wanted_flags(c->ui));
 	if (!(tail.phase >= CRYPT_PHASE_FINISH ? continue_finish(c, goal, err) : continue_replayed(c, goal, err)))
 		return false;
-	report(c);
+	if (conversion_to(c)->is_sealed)
+		conversion_report(c);
 	return true;
 }
 

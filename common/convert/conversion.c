@@ -8,6 +8,7 @@
 
 #include "common/convert/lost-record.h"
 #include "common/convert/memory.h"
+#include "common/convert/old-side.h"
 
 void conversion_close(struct conversion *c)
 {
@@ -24,6 +25,11 @@ void conversion_close(struct conversion *c)
 	free(c->members);
 	free(c->bad.at);
 	free(c->bad.spoil);
+	key_schedule_free(c->old.schedule);
+	unit_map_free(c->old.units);
+	inline_map_free(c->old.inlines);
+	free(c->old.source);
+	free(c->old.bad);
 	free(c->differing.at);
 	lost_record_free(c);
 	*c = (struct conversion){ 0 };
@@ -62,7 +68,10 @@ bool conversion_begin(struct conversion *c, enum crypt_operation operation, cons
 	c->op = (struct operation){ .volume = c->volume, .header = &c->header, .schedule = c->schedule };
 	operation_begin(&c->op, operation, places);
 	state->flags = to_le32((accepted ? CRYPT_STATE_ACCEPTED : 0) | operation_wanted_flags(c->ui));
-	state->total = to_le64(operation == CRYPT_OP_DECRYPT ? unit_map_joined_bytes(c->units) : c->scan->data_bytes);
+	state->total = to_le64(operation == CRYPT_OP_DECRYPT ? unit_map_joined_bytes(c->units) :
+			       operation == CRYPT_OP_REKEY ? old_side_bytes(c) : c->scan->data_bytes);
+	if (operation == CRYPT_OP_REKEY)
+		memcpy(state->kcv_old, c->old.header.kcv, sizeof(state->kcv_old));
 	return conversion_begin_digest(c, state->begin_digest, err) && conversion_open_journal(c, err) && conversion_hold_memory(c, err) &&
 	       conversion_may_begin(c, err) && operation_write_keys(&c->op, slots, n_slots, err);
 }
@@ -70,6 +79,29 @@ bool conversion_begin(struct conversion *c, enum crypt_operation operation, cons
 void conversion_resume(struct conversion *c, const struct disk_crypt_state *state)
 {
 	c->op = (struct operation){ .volume = c->volume, .header = &c->header, .schedule = c->schedule, .state = *state };
+}
+
+bool conversion_join_placed(struct conversion *c, struct error *err)
+{
+	unit_map_free(c->units);
+	c->units = NULL;
+	if (!unit_map_read(c->volume, c->header.domain, &c->units, err))
+		return false;
+	if (!c->old.schedule)
+		return unit_map_join_placed(c->units, c->scan, err);
+	/* What was written since the old sealing has no units. */
+	return unit_map_join_stored(c->units, c->scan, err) &&
+	       ((c->units->n_joined == c->units->n_groups && unit_map_joined_bytes(c->units) == old_side_bytes(c)) ||
+		error_set(err, ERROR_CORRUPT, "the tags under the new key do not fit the extents"));
+}
+
+void conversion_report(struct conversion *c)
+{
+	const struct domain domain = { .header = c->header };
+
+	c->plan->rekeyed = conversion_is_rekey(c);
+	domain_tag_text(&domain, c->plan->key_tag);
+	memcpy(c->plan->seal_fingerprint, c->header.seal, sizeof(c->plan->seal_fingerprint));
 }
 
 void conversion_progress(const struct conversion *c, uint64_t done, uint64_t total)

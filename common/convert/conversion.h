@@ -47,6 +47,17 @@ struct conversion_lost {	/* a journal record that was durable and is gone, see l
 	uint64_t n_damaged;	/* blocks that are on neither side of it */
 };
 
+struct conversion_old {		/* while rekeying: the sealing before, whose items stay as they are until the end */
+	struct crypt_header header;
+	struct key_schedule *schedule;	/* NULL: it is no rekeying */
+	struct unit_map *units;		/* joined; from phase DATA on by the stored addresses alone */
+	struct inline_map *inlines;
+	uint64_t *source;		/* for each member of the scan: the one whose units it has */
+	struct crypt_bad_block *bad;	/* sorted by unit id and block */
+	size_t n_bad, bad_room;
+	struct disk_crypt_bridge bridge;
+};
+
 struct conversion {
 	struct volume *volume;
 	const struct convert_ui *ui;
@@ -74,6 +85,7 @@ struct conversion {
 	size_t n_members;
 	uint64_t n_index_items, n_index_entries;	/* from phase INDEX on; in the header from FINISH on */
 	struct conversion_bad bad;
+	struct conversion_old old;
 	struct conversion_differing differing;	/* when sealing for the first time */
 	struct conversion_lost lost;
 	size_t n_undecided;		/* tree blocks of no member with two valid mirrors that differ */
@@ -86,17 +98,35 @@ void conversion_close(struct conversion *c);	/* a zeroed struct is fine */
 /* The side that it writes to; it reads from the other one. */
 static inline const struct side *conversion_to(const struct conversion *c)
 {
-	return side_to(c->direction);
+	return side_to(c->op.state.operation, c->direction);
 }
 /* Is it sealing for the first time? Then the tags of data are not known beforehand. Otherwise each unit has them. */
 static inline bool conversion_is_first_time(const struct conversion *c)
 {
 	return c->op.state.operation == CRYPT_OP_ENCRYPT && conversion_to(c)->is_sealed;
 }
+static inline bool conversion_is_rekey(const struct conversion *c)
+{
+	return c->op.state.operation == CRYPT_OP_REKEY;
+}
+/* Is it making a sealing, so that it draws nonces and writes units? */
+static inline bool conversion_draws(const struct conversion *c)
+{
+	return c->op.state.operation != CRYPT_OP_DECRYPT && conversion_to(c)->is_sealed;
+}
 /* Have the crypt items left the root tree, so that everything is plain? */
 static inline bool conversion_is_cut(enum crypt_direction direction, enum crypt_phase phase, uint64_t cursor)
 {
 	return direction == CRYPT_TO_PLAIN && (phase == CRYPT_PHASE_STRUCTURE ? cursor == 0 : phase >= CRYPT_PHASE_FINISH);
+}
+/* Is everything sealed with the new key, so that only the old sealing is left to remove? */
+static inline bool rekey_is_made(enum crypt_operation operation, enum crypt_direction direction, enum crypt_phase phase, uint64_t cursor)
+{
+	return operation == CRYPT_OP_REKEY && direction == CRYPT_TO_SEALED && phase == CRYPT_PHASE_INDEX && cursor == UINT64_MAX;
+}
+static inline bool conversion_is_rekeyed(const struct conversion *c)
+{
+	return rekey_is_made(c->op.state.operation, c->direction, c->phase, c->cursor);
 }
 /*
  * At the end of a conversion: did it reach data and leaves at all? An encryption that is undone before that has not even placed all units.
@@ -124,6 +154,9 @@ bool conversion_open_journal(struct conversion *c, struct error *err) must_use;
  * was changed.
  */
 bool conversion_may_begin(const struct conversion *c, struct error *err) must_use;
+/* Reads the units that a sealing or rekeying has placed. They are where their extents are, because nothing moves meanwhile. */
+bool conversion_join_placed(struct conversion *c, struct error *err) must_use;
+void conversion_report(struct conversion *c);	/* of a finished sealing, to c->plan */
 void conversion_progress(const struct conversion *c, uint64_t done, uint64_t total);
 void conversion_forget_secrets(const struct conversion *c);	/* once c->schedule exists and the slots are made */
 void conversion_note(const struct conversion *c, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -78,7 +78,7 @@ struct convert_plan_member {
 	char *path;		/* escaped */
 };
 
-enum convert_undone { UNDONE_NOTHING, UNDONE_SEALING, UNDONE_UNSEALING, UNDONE_KEYS };
+enum convert_undone { UNDONE_NOTHING, UNDONE_SEALING, UNDONE_UNSEALING, UNDONE_KEYS, UNDONE_REKEYING };
 
 /* What --dry-run prints, and what a finished run reports. */
 struct convert_plan {
@@ -98,6 +98,7 @@ struct convert_plan {
 	bool undone_here;		/* turned round in this run, */
 	unsigned undone_percent;	/* when this much was done */
 	uint8_t seal_fingerprint[16];	/* of a finished sealing */
+	bool rekeyed;			/* a rekeying, to its end */
 	bool keys_changed;		/* key slots alone were changed, or that was undone */
 	char key_tag[48];		/* "aes-256-gcm@btrfs:75197c8e" of a finished sealing */
 };
@@ -113,15 +114,36 @@ bool convert_check_sealed_before(struct volume *volume, const char *const *names
 bool convert_encrypt(struct volume *volume, const char *const *names, const struct convert_encrypt_options *options,
 		     const struct convert_ui *ui, struct convert_plan *plan, struct error *err) must_use;
 
-struct convert_decrypt_options {
-	const struct key_source *key;
+/* For what is sealed already. */
+struct unseal_options {
 	bool accept_changes, accept_unsealed, dry_run;
 	const uint8_t *expect_seal;	/* CONVERT_FINGERPRINT bytes that the seal must begin with; NULL: any */
+};
+
+struct convert_decrypt_options {
+	const struct key_source *key;
+	struct unseal_options unseal;
 };
 #define CONVERT_FINGERPRINT 16u
 
 bool convert_decrypt(struct volume *volume, const char *name, const struct convert_decrypt_options *options,
 		     const struct convert_ui *ui, struct convert_plan *plan, struct error *err) must_use;
+
+struct convert_rekey_options {
+	/* Each must open it. Whatever key slots their secrets open get the new volume key, under the same secret, label and number. */
+	const struct key_source *key;
+	size_t n_keys;
+	bool drop_slots;		/* go on without the slots that no secret opens; otherwise ERROR_REFUSED */
+	enum crypt_cipher cipher;	/* 0: the one it has */
+	const struct secret *new_volume_key;	/* NULL: a random one is made, and at least one slot */
+	struct kdf_cost cost;		/* as for an encryption */
+	unsigned kdf_milliseconds;
+	struct unseal_options unseal;
+};
+
+/* Seals what is sealed with a new volume key. */
+bool convert_rekey(struct volume *volume, const char *name, const struct convert_rekey_options *options, const struct convert_ui *ui,
+		   struct convert_plan *plan, struct error *err) must_use;
 
 enum convert_goal {
 	CONVERT_RESUME,		/* --resume or --encrypt --resume: never to plain text */

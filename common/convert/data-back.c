@@ -13,6 +13,7 @@
 #include "common/convert/commit.h"
 #include "common/convert/conversion.h"
 #include "common/convert/csum-update.h"
+#include "common/convert/old-side.h"
 #include "common/convert/torn.h"
 #include "common/volume/csum.h"
 #include "common/volume/mirror.h"
@@ -25,29 +26,38 @@ struct reading_back {
 	struct conversion *c;
 	uint8_t *bytes;		/* a unit as it should be */
 	uint8_t *other;		/* as another mirror has it */
+	struct unit_cipher *cipher;
+	struct old_unit old;	/* while rekeying */
 	uint64_t done, asked;
 	/* For each block: */
 	bool wanted[CRYPT_UNIT_BLOCKS_MAX];	/* some mirror has something else */
 	bool skipped[CRYPT_UNIT_BLOCKS_MAX];	/* it was left as found and has no tag */
 };
 
-/* Is this block on the side where the conversion leaves it? */
-static bool is_right(const struct reading_back *r, struct unit_cipher *cipher, const struct crypt_unit *unit, uint32_t i, const uint8_t *block,
-		     bool *right, struct error *err)
+static struct sided_block block_of(const struct reading_back *r, const struct crypt_unit *unit, uint32_t i)
 {
-	const uint8_t *tag = unit->tags + (size_t)i * CRYPT_TAG_SIZE;
+	const size_t tag = (size_t)i * CRYPT_TAG_SIZE;
+
+	return (struct sided_block){
+		r->cipher, i, unit->tags + tag, conversion_to(r->c), r->old.cipher, r->old.cipher ? r->old.unit.tags + tag : NULL,
+	};
+}
+
+/* Is this block on the side where the conversion leaves it? */
+static bool is_right(const struct reading_back *r, const struct crypt_unit *unit, uint32_t i, const uint8_t *block, bool *right, struct error *err)
+{
+	const struct sided_block sided = block_of(r, unit, i);
 	uint8_t scratch[CRYPT_BLOCK];
-	const bool ok = conversion_to(r->c)->read(cipher, i, block, CRYPT_BLOCK, scratch, tag, right, err);
+	const bool ok = sided.to->read(&sided, block, scratch, right, err);
 
 	secret_wipe(scratch, sizeof(scratch));
 	return ok;
 }
 
 /* Gets block i as it should be, from any mirror that has it or has what it can be made from. */
-static bool find_block(struct reading_back *r, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, uint32_t i,
-		       struct error *err)
+static bool find_block(struct reading_back *r, const struct crypt_unit *unit, uint64_t address, uint32_t i, struct error *err)
 {
-	const struct torn_block block = { cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, conversion_to(r->c) };
+	const struct sided_block block = block_of(r, unit, i);
 	const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
 	bool found;
 
@@ -67,7 +77,7 @@ static bool find_block(struct reading_back *r, struct unit_cipher *cipher, const
 }
 
 /* Reads the first mirror and corrects it where it is wrong. */
-static bool read_right(struct reading_back *r, struct unit_cipher *cipher, const struct crypt_unit *unit, uint64_t address, struct error *err)
+static bool read_right(struct reading_back *r, const struct crypt_unit *unit, uint64_t address, struct error *err)
 {
 	struct error unread;
 	const bool is_read = volume_read_medium(r->c->volume, address, r->bytes, (size_t)unit->blocks * CRYPT_BLOCK, 0, &unread);
@@ -80,9 +90,9 @@ static bool read_right(struct reading_back *r, struct unit_cipher *cipher, const
 		r->skipped[i] = bad && bad->what == BAD_SKIPPED;
 		if (r->skipped[i])
 			continue;
-		if (is_read && !is_right(r, cipher, unit, i, r->bytes + (size_t)i * CRYPT_BLOCK, &right, err))
+		if (is_read && !is_right(r, unit, i, r->bytes + (size_t)i * CRYPT_BLOCK, &right, err))
 			return false;
-		if (!right && !find_block(r, cipher, unit, address, i, err))
+		if (!right && !find_block(r, unit, address, i, err))
 			return false;
 		r->wanted[i] = !right && !r->skipped[i];
 	}
@@ -102,12 +112,10 @@ static void compare_mirror(struct reading_back *r, const struct crypt_unit *unit
 static bool read_unit(struct reading_back *r, const struct crypt_unit *unit, uint64_t address, struct error *err)
 {
 	struct volume *volume = r->c->volume;
-	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
 	unsigned n_mirrors;
 
 	if (!volume_n_mirrors(volume, address, &n_mirrors, err) ||
-	    !unit_cipher_new(r->c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &cipher, err) ||
-	    !read_right(r, cipher, unit, address, err))
+	    !read_right(r, unit, address, err))
 		return false;
 	for (unsigned mirror = 1; mirror < n_mirrors; mirror++)
 		compare_mirror(r, unit, address, mirror);
@@ -118,6 +126,17 @@ static bool read_unit(struct reading_back *r, const struct crypt_unit *unit, uin
 			return false;
 	}
 	return true;
+}
+
+static bool look_at_sealed(struct reading_back *r, const struct crypt_unit *unit, uint64_t address, struct error *err)
+{
+	const bool ok = unit_cipher_new(r->c->schedule, unit->cipher, "unit", &unit->u, sizeof(unit->u), &r->cipher, err) &&
+			(!r->c->old.schedule || old_unit_open(r->c, unit, address, &r->old, err)) && read_unit(r, unit, address, err);
+
+	unit_cipher_free(r->cipher);
+	r->cipher = NULL;
+	old_unit_close(&r->old);
+	return ok;
 }
 
 /* A unit that was never sealed was never written. A mirror of it that is wrong was wrong before: it is left as it is, but reported. */
@@ -162,7 +181,7 @@ static bool visit_unit(void *context, const struct crypt_unit *unit, uint64_t pl
 	/* If no extent has the unit any more, its place belongs to someone else. */
 	if (!unit_map_of(c->units, unit->unit_id, &group) || group.address == 0)
 		return true;
-	if (!(unit->sealed ? read_unit : look_at_unsealed)(r, unit, group.address + unit->offset_in_extent, err))
+	if (!(unit->sealed ? look_at_sealed : look_at_unsealed)(r, unit, group.address + unit->offset_in_extent, err))
 		return false;
 	r->done += (uint64_t)unit->blocks * CRYPT_BLOCK;
 	if (r->done - r->asked < STOP_BYTES)
@@ -177,8 +196,8 @@ bool data_read_back(struct conversion *c, struct error *err)
 	struct reading_back r = { .c = c, .bytes = malloc(UNIT_BYTES), .other = malloc(UNIT_BYTES) };
 	bool ok = r.bytes && r.other ? true : error_memory(err);
 
-	if (ok && !c->units)	/* an encryption: nothing has moved */
-		ok = unit_map_read(c->volume, c->header.domain, &c->units, err) && unit_map_join_placed(c->units, c->scan, err);
+	if (ok && !c->units)
+		ok = conversion_join_placed(c, err);
 	ok = ok && volume_flush(c->volume, err) && unit_map_visit_all(c->units, visit_unit, &r, err);
 	wiped_free(r.bytes, UNIT_BYTES);
 	wiped_free(r.other, UNIT_BYTES);

@@ -7,6 +7,7 @@
 #include "common/convert/check-units.h"
 #include "common/convert/conversion.h"
 #include "common/convert/differing.h"
+#include "common/convert/new-domain.h"
 #include "common/convert/plan-room.h"
 #include "common/convert/plan.h"
 #include "common/convert/preflight.h"
@@ -64,25 +65,6 @@ static bool confirm_members(struct conversion *c, bool asks, struct error *err)
 
 /* --- keys --------------------------------------------------------------------------------------------- */
 
-static bool free_domain_number(struct volume *volume, uint16_t *number, struct error *err)
-{
-	uint16_t *numbers;
-	size_t n;
-	bool used;
-
-	if (!domain_numbers(volume, &numbers, &n, err))
-		return false;
-	*number = 0;
-	do {
-		(*number)++;
-		used = false;
-		for (size_t i = 0; i < n; i++)
-			used = used || numbers[i] == *number;
-	} while (used && *number < UINT16_MAX);
-	free(numbers);
-	return !used || error_set(err, ERROR_REFUSED, "the image has no free number for another sealing");
-}
-
 /* Was the feature bit set before the first of the domains was sealed? If a domain cannot be read, nobody knows, so the bit stays. */
 static bool had_verity(struct volume *volume, bool *had, struct error *err)
 {
@@ -105,32 +87,6 @@ static bool had_verity(struct volume *volume, bool *had, struct error *err)
 	return true;
 }
 
-/* Makes volume key and domain uuid such that the first bytes of the key check value, the displayed tag, are not 0. */
-static bool make_keys(struct conversion *c, const struct secret *given, struct secret **volume_key, struct error *err)
-{
-	static const uint8_t zeros[4];
-
-	do {
-		const struct secret *use = given;
-
-		key_schedule_free(c->schedule);
-		c->schedule = NULL;
-		secret_free(*volume_key);
-		*volume_key = NULL;
-		if (!given) {
-			if (!secret_random(CRYPT_KEY_SIZE, volume_key, err))
-				return false;
-			use = *volume_key;
-		}
-		if (!crypto_random(c->header.domain_uuid, sizeof(c->header.domain_uuid), err) ||
-		    !key_schedule_new(use, c->header.domain_uuid, &c->schedule, err) ||
-		    !key_schedule_kcv(c->schedule, c->header.kcv, err))
-			return false;
-	} while (memcmp(c->header.kcv, zeros, sizeof(zeros)) == 0);
-	return crypto_random(c->header.op_id, sizeof(c->header.op_id), err) &&
-	       mac_new(c->schedule, "nonce", NULL, 0, &c->nonce_mac, err);
-}
-
 static bool make_slot(const struct conversion *c, const struct convert_encrypt_options *options, const struct secret *volume_key,
 		      struct disk_crypt_slot *slot, struct error *err)
 {
@@ -143,14 +99,6 @@ static bool make_slot(const struct conversion *c, const struct convert_encrypt_o
 
 /* --- the beginning ---------------------------------------------------------------------------------------- */
 
-static void report(struct conversion *c)
-{
-	const struct domain domain = { .header = c->header };
-
-	domain_tag_text(&domain, c->plan->key_tag);
-	memcpy(c->plan->seal_fingerprint, c->header.seal, sizeof(c->plan->seal_fingerprint));
-}
-
 static bool begin(struct conversion *c, const struct convert_encrypt_options *options, const struct operation_places *places,
 		  struct error *err)
 {
@@ -162,8 +110,9 @@ static bool begin(struct conversion *c, const struct convert_encrypt_options *op
 	c->header.state = CRYPT_STATE_SEALING;
 	c->header.unit_max = CRYPT_UNIT_BLOCKS_MAX;
 	c->direction = CRYPT_TO_SEALED;
-	if (!had_verity(c->volume, &c->header.had_verity, err) || !free_domain_number(c->volume, &c->header.domain, err) ||
-	    !make_keys(c, options->key->volume_key, &volume_key, err))
+	if (!had_verity(c->volume, &c->header.had_verity, err) || !new_domain_number(c->volume, &c->header.domain, err) ||
+	    !new_domain_keys(&c->header, options->key->volume_key, &c->schedule, &volume_key, err) ||
+	    !mac_new(c->schedule, "nonce", NULL, 0, &c->nonce_mac, err))
 		return false;
 	if (options->key->secret) {
 		if (!make_slot(c, options, options->key->volume_key ? options->key->volume_key : volume_key, &slots[0], err))
@@ -173,8 +122,7 @@ static bool begin(struct conversion *c, const struct convert_encrypt_options *op
 	secret_free(volume_key);
 	volume_key = NULL;
 	conversion_forget_secrets(c);
-	structure_count(c, n_slots);
-	return conversion_begin(c, CRYPT_OP_ENCRYPT, places, false, slots, n_slots, err) && structure_build(c, slots, n_slots, err);
+	return structure_count(c, n_slots, err) && conversion_begin(c, CRYPT_OP_ENCRYPT, places, false, slots, n_slots, err) && structure_build(c, slots, n_slots, err);
 }
 
 static bool encrypt(struct conversion *c, const char *const *names, const struct convert_encrypt_options *options,
@@ -200,7 +148,7 @@ static bool encrypt(struct conversion *c, const char *const *names, const struct
 		return true;
 	if (!begin(c, options, &places, err) || !conversion_run(c, err))
 		return false;
-	report(c);
+	conversion_report(c);
 	return true;
 }
 

@@ -79,7 +79,7 @@ static bool verity_stays(struct conversion *c, bool *stays, struct error *err)
 	size_t n = 0;
 
 	*stays = true;
-	if (conversion_to(c)->is_sealed || c->header.had_verity)
+	if (conversion_to(c)->is_sealed || conversion_is_rekey(c) || c->header.had_verity)
 		return true;
 	if (!domain_numbers(c->volume, &numbers, &n, err))
 		return false;

@@ -36,7 +36,7 @@ static bool join_sealed(struct conversion *c, struct error *err)
 	if (!unit_map_read(c->volume, c->header.domain, &c->units, err) ||
 	    !unit_map_join(c->units, c->scan, c->schedule, UNIT_PLACE_END, err))
 		return false;
-	if (c->units->n_joined == c->scan->n_extents)
+	if (c->units->n_joined == c->units->n_groups)
 		return true;
 	lost = reallocarray(NULL, c->scan->n_extents - c->units->n_joined, sizeof(*lost));
 	if (!lost)
@@ -45,9 +45,7 @@ static bool join_sealed(struct conversion *c, struct error *err)
 		if (c->units->of_extent[i] == UNIT_GROUP_NONE)
 			lost[n++] = i;
 	}
-	unit_map_free(c->units);
-	c->units = NULL;
-	ok = unit_map_read(c->volume, c->header.domain, &c->units, err) && unit_map_join_placed(c->units, c->scan, err);
+	ok = conversion_join_placed(c, err);
 	for (size_t i = 0; ok && i < n; i++)
 		ok = extent_check_sealed(c, lost[i], err);
 	free(lost);

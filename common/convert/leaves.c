@@ -8,6 +8,7 @@
 
 #include "common/convert/commit.h"
 #include "common/convert/conversion.h"
+#include "common/convert/rekey-payload.h"
 #include "common/sealed/pack.h"
 #include "common/util/take.h"
 #include "common/volume/csum.h"
@@ -19,8 +20,8 @@ struct leaves {
 	struct conversion *c;
 	struct transaction *tx;
 	struct mode_memory mode;
-	uint64_t ordinal;	/* sealing for the first time: the next inline unit */
-	bool fresh;		/* sealing for the first time */
+	uint64_t ordinal;	/* making a sealing: the next inline unit */
+	bool fresh;		/* making a sealing: nonces are drawn */
 	uint64_t start;		/* the cursor at the beginning of the phase */
 };
 
@@ -110,12 +111,23 @@ static bool seal_fresh(struct leaves *leaves, const struct inline_payload *paylo
 	return ok;
 }
 
+/* Opened with the old key, and sealed with the new one. */
+static bool rekey_fresh(struct leaves *leaves, const struct scan_block *at, const struct inline_payload *payload, uint8_t *bytes, struct error *err)
+{
+	struct inline_payload opened = *payload;
+	uint8_t *plain = malloc(payload->bytes.left);
+	const bool ok = plain ? rekey_payload_open(leaves->c, at, &opened, plain, err) && seal_fresh(leaves, &opened, bytes, err) : error_memory(err);
+
+	wiped_free(plain, payload->bytes.left);
+	return ok;
+}
+
 /* Turns a payload that already has its unit to the other side. */
 static bool turn_known(struct leaves *leaves, const struct scan_block *at, struct inline_payload *payload, uint8_t *bytes,
 		       struct error *err)
 {
 	struct conversion *c = leaves->c;
-	const struct side *from = side_other(conversion_to(c));
+	const struct side *from = conversion_to(c)->other;
 	struct crypt_inline_unit unit;
 	uint8_t *other = malloc(payload->bytes.left);
 	bool found, had = false, left_out = false, ok = false;
@@ -208,6 +220,8 @@ static bool convert_item(struct leaves *leaves, const struct scan_block *at, str
 		(void)inline_payload_of(&key, item, mode, &payload);
 	}
 	bytes += item.left - payload.bytes.left;
+	if (conversion_is_rekey(c))
+		return leaves->fresh ? rekey_fresh(leaves, at, &payload, bytes, err) : rekey_payload_back(c, at, &payload, bytes, err);
 	return leaves->fresh ? seal_fresh(leaves, &payload, bytes, err) : turn_known(leaves, at, &payload, bytes, err);
 }
 
@@ -269,6 +283,8 @@ static bool payload_holds(const struct leaves *leaves, const struct scan_block *
 	struct crypt_inline_unit unit;
 	bool had = false, left_out = false, other_side = false;
 
+	if (conversion_is_rekey(c))
+		return rekey_payload_holds(c, at, payload, holds, err);
 	payload->root = c->flags_member ? c->flags_member[at->member] : c->scan->member[at->member];
 	if (!inline_map_find(c->inlines, c->schedule, payload, sealed, &unit, NULL, holds, err) || *holds)
 		return *holds;
@@ -290,7 +306,7 @@ static bool payload_holds(const struct leaves *leaves, const struct scan_block *
 /* An encryption that is undone may not have reached this leaf. Then the leaf is as it was. */
 static bool gap_holds(const struct conversion *c, const struct block *block, struct error *err)
 {
-	return (!conversion_to(c)->is_sealed && c->op.state.operation == CRYPT_OP_ENCRYPT) || gap_is_clear(block) ||
+	return (!conversion_to(c)->is_sealed && c->op.state.operation != CRYPT_OP_DECRYPT) || gap_is_clear(block) ||
 	       error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 ": old bytes between its items are back: a write to it was lost",
 			 block->logical);
 }
@@ -327,7 +343,7 @@ static bool item_holds(struct leaves *leaves, const struct scan_block *at, const
 
 bool leaves_hold(struct conversion *c, struct error *err)
 {
-	struct leaves leaves = { .c = c, .fresh = conversion_is_first_time(c) };
+	struct leaves leaves = { .c = c, .fresh = conversion_draws(c) };
 
 	if (!c->inlines && !inline_map_read(c->volume, c->header.domain, &c->inlines, err))
 		return false;
@@ -384,7 +400,7 @@ bool leaves_convert(struct conversion *c, struct error *err)
 	const bool forward = conversion_to(c)->is_forward;
 	struct leaves leaves = {
 		.c = c,
-		.fresh = conversion_is_first_time(c),
+		.fresh = conversion_draws(c),
 		.start = c->cursor,
 	};
 	size_t done = 0;

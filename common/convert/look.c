@@ -138,7 +138,7 @@ static bool read_unit(void *context, const struct crypt_unit *unit, uint64_t pla
 	}
 	for (; r->at < end; r->at += CRYPT_BLOCK, r->out += CRYPT_BLOCK) {
 		const uint32_t i = (uint32_t)((r->at - unit->offset_in_extent) / CRYPT_BLOCK);
-		const struct torn_block block = { cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &side_plain };
+		const struct sided_block block = { cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &side_plain, NULL, NULL };
 		bool found;
 
 		if (!torn_read(c->volume, &block, r->item->extent->disk_bytenr + r->at, r->out, &found, err))
@@ -257,7 +257,8 @@ bool convert_look_open(struct volume *volume, const struct key_source *key, bool
 	look->c.volume = volume;
 	look->accept_unsealed = accept_unsealed;
 	ok = state_open(volume, key, &tail, &domain, err) &&
-	     (tail.operation != CRYPT_OP_KEYS || error_set(err, ERROR_UNFINISHED, "its key slots are being changed"));
+	     (tail.operation != CRYPT_OP_KEYS || error_set(err, ERROR_UNFINISHED, "its key slots are being changed")) &&
+	     (tail.operation != CRYPT_OP_REKEY || error_set(err, ERROR_UNFINISHED, "its volume key is being changed"));
 	if (ok) {
 		look->c.header = domain->header;
 		look->c.schedule = TAKE(domain->schedule);

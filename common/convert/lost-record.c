@@ -17,7 +17,7 @@
 
 bool lost_record_is_sought(struct conversion *c, struct error *err)
 {
-	if (c->phase != CRYPT_PHASE_DATA || !c->ui)
+	if (c->phase != CRYPT_PHASE_DATA || !c->ui || conversion_is_rekey(c))
 		return false;
 	if (!damage_skips(c)) {
 		error_hint(err, "if the last journal record was destroyed, --skip-damaged works out what it did from the image, and "
@@ -185,7 +185,7 @@ bool lost_record_look(struct conversion *c, const struct replay *replay, bool tu
 	/* A broken record was never committed, or is lost. Whoever continues meets what it did. */
 	const bool may_be = c->op.journal.next_is_broken && (turns || (damage_skips(c) && conversion_is_first_time(c)));
 
-	if (c->phase != CRYPT_PHASE_DATA || !c->units || (!c->lost.is_lost && !may_be && !conversion_is_first_time(c)))
+	if (c->phase != CRYPT_PHASE_DATA || !c->units || conversion_is_rekey(c) || (!c->lost.is_lost && !may_be && !conversion_is_first_time(c)))
 		return lost_record_number_fits(c, err);
 	if (!lost_units_gather(c, err) || (conversion_is_first_time(c) && (!lost_units_find_tags(c, err) || !check_tags(c, err))) ||
 	    ((c->lost.is_lost || (may_be && conversion_is_first_time(c))) && !check_units(c, replay, err)) || !lost_record_number_fits(c, err))

@@ -111,7 +111,7 @@ struct lost_unit *lost_unit_at(const struct conversion *c, uint64_t place)
 bool lost_block_complete(const struct conversion *c, const struct lost_unit *unit, struct unit_cipher *cipher, uint32_t i,
 			 uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err)
 {
-	const struct torn_block block = { cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, conversion_to(c) };
+	const struct sided_block block = { cipher, i, unit->tags + (size_t)i * CRYPT_TAG_SIZE, conversion_to(c), NULL, NULL };
 
 	if (torn_read(c->volume, &block, unit->address + (uint64_t)i * CRYPT_BLOCK, bytes, found, err))
 		return true;

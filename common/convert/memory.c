@@ -35,12 +35,12 @@ static bool work_bytes(const struct conversion *c, uint64_t *bytes, struct error
 	const uint64_t data = c->scan ? c->scan->data_bytes : 0;
 	/* Phase DATA: a batch, its tags, and a range for each block. */
 	const uint64_t batch = most(least(data, BATCH_BYTES), (uint64_t)CRYPT_UNIT_BLOCKS_MAX * CRYPT_BLOCK) / CRYPT_BLOCK *
-			       (CRYPT_BLOCK + CRYPT_TAG_SIZE + sizeof(struct journal_range));
+			       (CRYPT_BLOCK + (c->old.schedule ? 2 : 1) * CRYPT_TAG_SIZE + sizeof(struct journal_range));
 	/* Joining moved units, and sorting by address (unit-join.c). */
 	const uint64_t hints = least(c->header.n_units * 32, 64u << 20);
 	uint64_t index = 0;	/* phase INDEX: one pass over a range of inode numbers */
 
-	if (c->scan && c->op.state.operation == CRYPT_OP_ENCRYPT && !index_scan_bytes(c->scan, INDEX_PASS_BYTES, &index, err))
+	if (c->scan && c->op.state.operation != CRYPT_OP_DECRYPT && !index_scan_bytes(c->scan, INDEX_PASS_BYTES, &index, err))
 		return false;
 	*bytes = most(most(batch, hints), index);
 	return true;
@@ -65,7 +65,8 @@ static uint64_t table_bytes(const struct conversion *c)
 {
 	const uint64_t extents = c->scan ? c->scan->n_extents : 0, blocks = c->scan ? c->scan->n_blocks : 0;
 	const uint64_t groups = most(c->header.n_units, extents), items = c->header.n_unit_items + c->header.n_inline_items + c->header.n_index_items +
-			       c->header.n_bad_items;
+			       c->header.n_bad_items +
+			       c->old.header.n_unit_items + c->old.header.n_inline_items + c->old.header.n_index_items + c->old.header.n_bad_items;
 	uint64_t free_ranges = 64;
 
 	for (size_t i = 0; i < allocator_n_groups(c->allocator); i++)

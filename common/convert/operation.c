@@ -64,7 +64,10 @@ bool operation_open_journal(struct operation *op, struct error *err)
 
 	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++)
 		slot[i] = from_disk(&op->state.slot[i]);
-	return journal_open(op->volume, slot, op->state.op_id, op->schedule, &op->journal, err);
+	if (!journal_open(op->volume, slot, op->state.op_id, op->schedule, &op->journal, err))
+		return false;
+	op->journal.has_old = op->state.operation == CRYPT_OP_REKEY;
+	return true;
 }
 
 bool operation_reserve(const struct operation *op, struct allocator **allocator, struct error *err)

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-bool others_look(struct volume *volume, uint16_t own, struct others *others, struct error *err)
+bool others_look(struct volume *volume, uint16_t own, const uint8_t kcv_old[CRYPT_MAC_SIZE], struct others *others, struct error *err)
 {
 	struct error unreadable = { 0 };
 	uint16_t *numbers = NULL;
@@ -19,7 +19,8 @@ bool others_look(struct volume *volume, uint16_t own, struct others *others, str
 	for (size_t i = 0; ok && i < n; i++) {
 		cleanup_domain struct domain *domain = NULL;
 
-		if (numbers[i] == own || !domain_read(volume, numbers[i], &domain, &unreadable))
+		if (numbers[i] == own || !domain_read(volume, numbers[i], &domain, &unreadable) ||
+		    memcmp(domain->header.kcv, kcv_old, CRYPT_MAC_SIZE) == 0)
 			continue;
 		others->at[others->n].number = numbers[i];
 		memcpy(others->at[others->n++].mac, domain->header.mac, CRYPT_MAC_SIZE);

@@ -15,8 +15,11 @@ struct others {
 	size_t n;
 };
 
-/* All but `own`, as the trees are on disk. A power cut may have torn those, so what cannot be read is left out. ERROR_MEMORY. */
-bool others_look(struct volume *volume, uint16_t own, struct others *others, struct error *err) must_use;
+/*
+ * All but `own` and the one with this key check value, which a rekeying takes out; as the trees are on disk. A power cut may have torn those, so
+ * what cannot be read is left out. ERROR_MEMORY.
+ */
+bool others_look(struct volume *volume, uint16_t own, const uint8_t kcv_old[CRYPT_MAC_SIZE], struct others *others, struct error *err) must_use;
 /* Are they the same in the trees as they are now, with the records laid over them? ERROR_STATE. */
 bool others_check(struct volume *volume, const struct others *others, struct error *err) must_use;
 

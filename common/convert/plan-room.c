@@ -34,12 +34,14 @@ uint64_t plan_blocks_needed(const struct conversion *c, const struct encrypt_pla
 	uint32_t len;
 	unsigned n_units;
 
-	while (unit_pack_next(&packer, CIPHER_AES_256_GCM, NULL, &len, &n_units))
+	while (!c->old.schedule && unit_pack_next(&packer, CIPHER_AES_256_GCM, NULL, &len, &n_units))
 		n_items++;
+	if (c->old.schedule)	/* cut as the old ones */
+		n_items = c->header.n_unit_items;
 	c->plan->n_unit_items = n_items;
 	n_items += blocks_for(plan->survey.n_inline_units, inline_units_per_item(node_size)) +
 		   blocks_for(plan->survey.n_index_most, index_entries_per_item(node_size)) +
-		   (damage_carries(c) || damage_skips(c) ? bad_block_items(c, c->scan->data_bytes / CRYPT_BLOCK) : 0);
+		   bad_block_items(c, c->old.n_bad) + (damage_carries(c) || damage_skips(c) ? bad_block_items(c, c->scan->data_bytes / CRYPT_BLOCK) : 0);
 	/* Leaves and the small items, then the nodes above them. */
 	n_blocks = blocks_for(n_items, items_per_leaf) +
 		   blocks_for((c->n_members + CRYPT_SLOTS_MAX + 4) * (CRYPT_MEMBER_MAX + sizeof(struct disk_item)) +

@@ -160,14 +160,12 @@ static bool check_extents(const struct conversion *c, struct error *err)
 	return true;
 }
 
-static bool add_member(struct conversion *c, size_t i, uint64_t id, struct error *err)
+void plan_member(const struct subvolume *subvolume, struct crypt_member *member)
 {
-	const struct subvolume *subvolume = subvolume_by_id(&c->list, id);
-	struct crypt_member *member = &c->members[i];
 	const size_t len = subvolume->path_len;
 
 	*member = (struct crypt_member){
-		.id = id,
+		.id = subvolume->id,
 		.root_flags = subvolume->root.flags,
 		.path_len = (uint16_t)(len < CRYPT_PATH_MAX ? len : CRYPT_PATH_MAX),
 		.path_cut = len > CRYPT_PATH_MAX,
@@ -175,7 +173,14 @@ static bool add_member(struct conversion *c, size_t i, uint64_t id, struct error
 	memcpy(member->uuid, subvolume->root.uuid, sizeof(member->uuid));
 	memcpy(member->reserved, subvolume->root.reserved, sizeof(member->reserved));
 	memcpy(member->path, subvolume->path, member->path_len);
-	c->plan->member[i] = (struct convert_plan_member){ .id = id, .path = escape_new(subvolume->path, len) };
+}
+
+static bool add_member(struct conversion *c, size_t i, uint64_t id, struct error *err)
+{
+	const struct subvolume *subvolume = subvolume_by_id(&c->list, id);
+
+	plan_member(subvolume, &c->members[i]);
+	c->plan->member[i] = (struct convert_plan_member){ .id = id, .path = escape_new(subvolume->path, subvolume->path_len) };
 	c->plan->n_members = i + 1;
 	return c->plan->member[i].path || error_memory(err);
 }

@@ -20,6 +20,9 @@ void encrypt_plan_free(struct encrypt_plan *plan);
 bool plan_members(struct conversion *c, const char *const *names, const struct convert_encrypt_options *options,
 		  struct encrypt_plan *plan, struct error *err) must_use;
 
+/* What a sealing keeps of a subvolume, without digest. */
+void plan_member(const struct subvolume *subvolume, struct crypt_member *member);
+
 /* Fills c->plan from c->scan, for reports of conversions that were planned earlier. */
 bool plan_fill(struct conversion *c, struct error *err) must_use;
 

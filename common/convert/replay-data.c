@@ -16,23 +16,30 @@ struct finishing {
 	struct conversion *c;
 	bool write;
 	const struct side *to;
+	struct unit_cipher *cipher, *old;	/* of the range; old: NULL unless rekeying */
 	uint8_t bytes[CRYPT_BLOCK];
 };
 
 /* Completes one block into out, from the first mirror that has one of its possible forms. */
-static bool complete_block(const struct finishing *finishing, struct unit_cipher *cipher, const struct journal_range *range, uint32_t i,
-			   uint8_t *out, struct error *err)
+static bool complete_block(const struct finishing *finishing, const struct journal_range *range, uint32_t i, uint8_t *out, struct error *err)
 {
 	const uint64_t address = range->address + (uint64_t)i * CRYPT_BLOCK;
-	const struct torn_block block = { cipher, i, range->tags + (size_t)i * CRYPT_TAG_SIZE, finishing->to };
+	const size_t tag = (size_t)i * CRYPT_TAG_SIZE;
+	const struct sided_block block = {
+		finishing->cipher, i, range->tags + tag, finishing->to, finishing->old, finishing->old ? range->old_tags + tag : NULL,
+	};
 	bool found;
 
 	if (!torn_read(finishing->c->volume, &block, address, out, &found, err))
 		return false;
 	if (found)
 		return true;
-	error_set(err, ERROR_CORRUPT, "the block at %#" PRIx64 " is neither plain text nor the ciphertext of what was sealed at %#" PRIx64
-		  ", nor a mixture of both", address, le64(range->u.unit_id));
+	if (finishing->old)
+		error_set(err, ERROR_CORRUPT, "the block at %#" PRIx64 " is sealed neither with the old key nor with the new one, nor is it a mixture "
+			  "of both", address);
+	else
+		error_set(err, ERROR_CORRUPT, "the block at %#" PRIx64 " is neither plain text nor the ciphertext of what was sealed at %#" PRIx64
+			  ", nor a mixture of both", address, le64(range->u.unit_id));
 	return error_hint(err, "--skip-damaged leaves the damaged blocks as they are and converts everything else");
 }
 
@@ -54,15 +61,14 @@ static bool name_range(struct conversion *c, const struct journal_range *range, 
 }
 
 /* A damaged block is left as it is if it is known or may be skipped. The first pass, before anything is written, makes it known. */
-static bool finish_block(struct finishing *finishing, struct unit_cipher *cipher, const struct journal_range *range, uint32_t i,
-			 struct error *err)
+static bool finish_block(struct finishing *finishing, const struct journal_range *range, uint32_t i, struct error *err)
 {
 	struct conversion *c = finishing->c;
 	const uint64_t unit_id = le64(range->u.unit_id), at = range->address + (uint64_t)i * CRYPT_BLOCK;
 
 	if (bad_block_is(c, unit_id, i, BAD_SKIPPED))
 		return true;
-	if (complete_block(finishing, cipher, range, i, finishing->bytes, err))
+	if (complete_block(finishing, range, i, finishing->bytes, err))
 		return !finishing->write || volume_write(c->volume, at, finishing->bytes, CRYPT_BLOCK, err);
 	if ((err->kind != ERROR_CORRUPT && err->kind != ERROR_IO) || !damage_skips(c) || finishing->write)
 		return err->kind == ERROR_CORRUPT ? name_range(c, range, err) : false;
@@ -82,13 +88,19 @@ static bool range_fits(struct conversion *c, const struct journal_range *range, 
 
 static bool finish_range(void *context, const struct journal_header *header, const struct journal_range *range, bool write, struct error *err)
 {
-	struct finishing finishing = { .c = context, .write = write, .to = side_to(header->direction) };
-	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
-	bool ok = (write || range_fits(finishing.c, range, err)) &&
-		  unit_cipher_new(finishing.c->schedule, range->u.cipher, "unit", &range->u, sizeof(range->u), &cipher, err);
+	struct finishing finishing = { .c = context, .write = write, .to = side_to(((struct conversion *)context)->op.state.operation, header->direction) };
+	const struct key_schedule *old = finishing.c->old.schedule;
+	bool ok;
 
+	if (!old != !range->old_tags)
+		return error_set(err, ERROR_STATE, "a journal record %s", old ? "lacks the old side of its data" : "has an old side of its data");
+	ok = (write || range_fits(finishing.c, range, err)) &&
+	     unit_cipher_new(finishing.c->schedule, range->u.cipher, "unit", &range->u, sizeof(range->u), &finishing.cipher, err) &&
+	     (!old || unit_cipher_new(old, range->old.cipher, "unit", &range->old, sizeof(range->old), &finishing.old, err));
 	for (uint32_t i = 0; ok && i < range->n_blocks; i++)
-		ok = finish_block(&finishing, cipher, range, i, err);
+		ok = finish_block(&finishing, range, i, err);
+	unit_cipher_free(finishing.cipher);
+	unit_cipher_free(finishing.old);
 	secret_wipe(finishing.bytes, sizeof(finishing.bytes));
 	return ok;
 }
@@ -120,6 +132,6 @@ bool conversion_replay_load(struct conversion *c, struct replay *replay, struct 
 	if (!replay_load(&c->op, &owner, replay, err))
 		return false;
 	take_point(c, replay);
-	c->lost.turned = replay->disk_epoch == replay->at.epoch + 1 && replay->disk_state == side_other(conversion_to(c))->state;
+	c->lost.turned = replay->disk_epoch == replay->at.epoch + 1 && replay->disk_state == conversion_to(c)->other->state;
 	return true;
 }

@@ -192,7 +192,7 @@ static bool check_sequence(const struct operation *op, const struct replay *repl
 static struct journal_point point_after(const struct operation *op, const struct journal_header *newest)
 {
 	const uint64_t known = le64(op->state.sequence);
-	const bool forward = side_to(newest->direction)->is_forward;
+	const bool forward = side_to(op->state.operation, newest->direction)->is_forward;
 	const uint64_t start = forward ? 0 : UINT64_MAX;
 	struct journal_point at = {
 		.direction = newest->direction, .phase = newest->phase, .cursor = newest->cursor, .epoch = newest->epoch,
@@ -227,7 +227,7 @@ bool replay_load(struct operation *op, const struct replay_owner *owner, struct 
 		return false;
 	if (replay->n == 0)
 		return error_set(err, ERROR_STATE, "there is no journal record");
-	if (!others_look(op->volume, op->header->domain, &others, err))
+	if (!others_look(op->volume, op->header->domain, op->state.kcv_old, &others, err))
 		return false;
 	block_cache_drop_all(op->volume);
 	for (unsigned i = 0; i < replay->n; i++) {

@@ -7,6 +7,7 @@
 
 #include "common/convert/bad-blocks.h"
 #include "common/convert/commit.h"
+#include "common/convert/old-side.h"
 #include "common/sealed/domain-view.h"
 #include "common/sealed/domain-write.h"
 #include "common/util/array.h"
@@ -69,8 +70,8 @@ static bool tag_roots(struct conversion *c, struct transaction *tx, struct error
 		memcpy(tag.algorithm, name, strnlen(name, sizeof(tag.algorithm)));
 		memcpy(&tag.key_hash, c->header.kcv, sizeof(tag.key_hash));
 		memcpy(root->reserved, &tag, sizeof(tag));
-		/* A read-only top level would freeze the whole tree. */
-		if (c->members[i].id != FS_TREE_ID)
+		/* A read-only top level would freeze the whole tree. What was sealed before is as it is, on purpose. */
+		if (c->members[i].id != FS_TREE_ID && !conversion_is_rekey(c))
 			root->flags = to_le64(le64(root->flags) | ROOT_RDONLY);
 	}
 	return true;
@@ -147,7 +148,8 @@ bool roots_seal(struct conversion *c, struct error *err)
 	c->header.n_index_items = c->n_index_items;
 	c->header.n_index_entries = c->n_index_entries;
 	c->header.state = CRYPT_STATE_SEALED;
-	return conversion_commit(c, tx, CRYPT_PHASE_FINISH, 0, err);
+	return conversion_is_rekey(c) ? conversion_commit(c, tx, CRYPT_PHASE_INDEX, UINT64_MAX, err) :
+					conversion_commit(c, tx, CRYPT_PHASE_FINISH, 0, err);
 }
 
 bool roots_reseal(struct conversion *c, struct error *err)
@@ -229,6 +231,7 @@ static bool find_leaks(struct volume *volume, struct leaks *leaks, struct error 
 	}
 }
 
+/* The phase and its cursor stay as they are. */
 static bool free_leaks(struct conversion *c, struct error *err)
 {
 	struct leaks leaks = { 0 };
@@ -239,7 +242,7 @@ static bool free_leaks(struct conversion *c, struct error *err)
 		goto out;
 	for (size_t i = 0; i < leaks.n; i++) {
 		if (!conversion_has_room(c, tx, FREE_BLOCKS, 0, 0)) {
-			if (!conversion_commit(c, TAKE(tx), CRYPT_PHASE_STRUCTURE, 0, err) ||
+			if (!conversion_commit(c, TAKE(tx), c->phase, c->cursor, err) ||
 			    !transaction_begin(c->volume, c->allocator, &tx, err))
 				goto out;
 		}
@@ -247,7 +250,7 @@ static bool free_leaks(struct conversion *c, struct error *err)
 			goto out;
 	}
 
-	ok = conversion_commit(c, TAKE(tx), CRYPT_PHASE_STRUCTURE, 0, err);
+	ok = conversion_commit(c, TAKE(tx), c->phase, c->cursor, err);
 out:
 	if (tx)
 		transaction_drop(tx);
@@ -263,13 +266,46 @@ bool structure_cut(struct conversion *c, struct error *err)
 
 	/* Cursor 0: the cut is made and everything is plain. Only freeing blocks is left. */
 	if (c->cursor != 0) {
+		/*
+		 * While rekeying, the way to the old key goes with the crypt items. After an empty record, neither of the last two has data that
+		 * would need it.
+		 */
+		if (conversion_is_rekey(c) && (!transaction_begin(c->volume, c->allocator, &tx, err) ||
+					       !conversion_commit(c, tx, CRYPT_PHASE_STRUCTURE, c->cursor, err)))
+			return false;
 		if (!transaction_begin(c->volume, c->allocator, &tx, err))
 			return false;
-		if (!untag_roots(c, tx, err) || !tree_cut(tx, ROOT_TREE_ID, &first, &last, err)) {
+		/* While rekeying, the root items keep the old tag until the last record. */
+		if ((!conversion_is_rekey(c) && !untag_roots(c, tx, err)) || !tree_cut(tx, ROOT_TREE_ID, &first, &last, err)) {
 			transaction_drop(tx);
 			return false;
 		}
 		if (!conversion_commit(c, tx, CRYPT_PHASE_STRUCTURE, 0, err))
+			return false;
+	}
+	return free_leaks(c, err);
+}
+
+bool structure_cut_old(struct conversion *c, struct error *err)
+{
+	const struct key bridge_key = crypt_key(c->header.domain, CRYPT_BRIDGE, 0);
+	struct disk_crypt_bridge bridge;
+	struct transaction *tx;
+	bool found;
+
+	if (!old_side_bridge(c, &bridge, &found, err))
+		return false;
+	/* Without the bridge, the cut is made. Only freeing blocks is left. */
+	if (found) {
+		const struct key first = crypt_key(le16(bridge.domain), CRYPT_HEADER, 0), last = crypt_second_header_key(le16(bridge.domain));
+
+		if (!transaction_begin(c->volume, c->allocator, &tx, err))
+			return false;
+		if (!tree_remove(tx, ROOT_TREE_ID, &bridge_key, err) || !tree_cut(tx, ROOT_TREE_ID, &first, &last, err)) {
+			transaction_drop(tx);
+			return false;
+		}
+		if (!conversion_commit(c, tx, c->phase, c->cursor, err))
 			return false;
 	}
 	return free_leaks(c, err);

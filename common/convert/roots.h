@@ -6,6 +6,7 @@
 #include "common/convert/conversion.h"
 
 bool structure_cut(struct conversion *c, struct error *err) must_use;	/* restores root items, removes crypt items, frees blocks */
+bool structure_cut_old(struct conversion *c, struct error *err) must_use;	/* of a rekeying: removes the items of the old sealing, frees blocks */
 bool roots_seal(struct conversion *c, struct error *err) must_use;	/* root items, seal and header in one record */
 bool roots_reseal(struct conversion *c, struct error *err) must_use;	/* the header alone */
 

@@ -12,6 +12,7 @@
 #include "common/convert/index.h"
 #include "common/convert/leaves.h"
 #include "common/convert/mirrors.h"
+#include "common/convert/rekey-data.h"
 #include "common/convert/roots.h"
 #include "common/convert/state.h"
 #include "common/convert/structure.h"
@@ -35,28 +36,27 @@ static bool check_device(struct conversion *c, struct error *err)
 
 static bool run_to_sealed(struct conversion *c, struct error *err)
 {
-	const bool first_time = conversion_is_first_time(c);
+	const bool draws = conversion_draws(c);
 
 	if (c->phase == CRYPT_PHASE_STRUCTURE) {
 		if (!structure_continue(c, err) || !enter(c, CRYPT_PHASE_DATA, 0, err))
 			return false;
 	}
 	if (c->phase == CRYPT_PHASE_DATA) {
-		if (first_time && !c->units) {
-			/* Nothing has moved: the places say where the extents are. */
-			if (!unit_map_read(c->volume, c->header.domain, &c->units, err) ||
-			    !unit_map_join_placed(c->units, c->scan, err))
-				return false;
-		}
-		if (!(first_time ? data_seal(c, err) : data_reseal(c, err)) || !enter(c, CRYPT_PHASE_LEAVES, 0, err))
+		if (draws && !c->units && !conversion_join_placed(c, err))
+			return false;
+		if (!(conversion_is_rekey(c) ? data_rekey(c, err) : draws ? data_seal(c, err) : data_reseal(c, err)) ||
+		    !enter(c, CRYPT_PHASE_LEAVES, 0, err))
 			return false;
 	}
 	if (c->phase == CRYPT_PHASE_LEAVES) {
 		if (!leaves_convert(c, err) || !csum_gaps_clear(c, err) ||
-		    !(first_time ? enter(c, CRYPT_PHASE_INDEX, 0, err) : check_device(c, err) && roots_reseal(c, err)))
+		    !(draws ? enter(c, CRYPT_PHASE_INDEX, 0, err) : check_device(c, err) && roots_reseal(c, err)))
 			return false;
 	}
-	if (c->phase == CRYPT_PHASE_INDEX && !(check_device(c, err) && index_fill(c, err) && roots_seal(c, err)))
+	if (c->phase == CRYPT_PHASE_INDEX && !conversion_is_rekeyed(c) && !(check_device(c, err) && index_fill(c, err) && roots_seal(c, err)))
+		return false;
+	if (conversion_is_rekeyed(c) && !structure_cut_old(c, err))
 		return false;
 	/* Also if the last record reached the disk and this state did not. */
 	return enter(c, CRYPT_PHASE_FINISH, 0, err);

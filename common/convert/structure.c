@@ -7,6 +7,7 @@
 
 #include "common/convert/commit.h"
 #include "common/convert/conversion.h"
+#include "common/convert/old-side.h"
 #include "common/sealed/domain-write.h"
 #include "common/sealed/pack.h"
 #include "common/tree/chunk-alloc.h"
@@ -15,8 +16,18 @@
 /* The cursor of this phase: 0 nothing, 1 the first record, then one more for each units item and each inline units item, in this order. */
 #define CURSOR_FIRST 1u
 
+static bool count_units(void *context, const uint8_t *item, size_t len, unsigned n_units, struct error *err)
+{
+	struct crypt_header *header = context;
+
+	(void)item, (void)len, (void)err;
+	header->n_unit_items++;
+	header->n_units += n_units;
+	return true;
+}
+
 /* How many items of each kind there will be. The header says so from the beginning. */
-void structure_count(struct conversion *c, size_t n_slots)
+bool structure_count(struct conversion *c, size_t n_slots, struct error *err)
 {
 	const uint32_t node_size = c->volume->super.node_size;
 	struct unit_packer packer = { .scan = c->scan, .item_max = crypt_item_max(node_size) };
@@ -28,11 +39,15 @@ void structure_count(struct conversion *c, size_t n_slots)
 	c->header.n_members = c->n_members;
 	c->header.n_inode_flags_items = domain_flags_items(node_size, c->n_flags);
 	c->header.n_unit_items = c->header.n_units = 0;
-	while (unit_pack_next(&packer, c->header.cipher, NULL, &len, &n_units)) {
-		c->header.n_unit_items++;
-		c->header.n_units += n_units;
+	if (c->old.schedule) {
+		if (!old_side_lay_out(c, NULL, count_units, &c->header, err))
+			return false;
+	} else {
+		while (unit_pack_next(&packer, c->header.cipher, NULL, &len, &n_units))
+			(void)count_units(&c->header, NULL, len, n_units, err);
 	}
 	c->header.n_inline_items = (c->header.n_inline_units + per_item - 1) / per_item;
+	return true;
 }
 
 bool structure_build(struct conversion *c, const struct disk_crypt_slot *slots, size_t n_slots, struct error *err)
@@ -53,7 +68,9 @@ bool structure_build(struct conversion *c, const struct disk_crypt_slot *slots, 
 	if (!transaction_begin(c->volume, c->allocator, &tx, err))
 		return false;
 	if ((c->plan->metadata_missing == 0 || chunk_alloc(tx, c->plan->metadata_missing, err)) &&
-	    domain_write(tx, c->volume, c->schedule, &items, &c->header, err))
+	    domain_write(tx, c->volume, c->schedule, &items, &c->header, err) &&
+	    (!c->old.schedule ||
+	     domain_insert(tx, c->header.domain, CRYPT_BRIDGE, 0, &c->old.bridge, sizeof(c->old.bridge), err)))
 		return conversion_commit_first(c, tx, CRYPT_PHASE_STRUCTURE, CURSOR_FIRST, err);
 	transaction_drop(tx);
 	return false;
@@ -69,7 +86,7 @@ struct building {
 	uint8_t *item;
 	unsigned n_inline;	/* inline units in item */
 	unsigned per_item;
-	uint64_t inline_index;
+	uint64_t inline_index, unit_index;
 };
 
 static bool insert_next(struct building *b, enum crypt_kind kind, uint64_t index, const uint8_t *bytes, size_t len, struct error *err)
@@ -86,16 +103,25 @@ static bool insert_next(struct building *b, enum crypt_kind kind, uint64_t index
 	return domain_insert(b->tx, c->header.domain, kind, index, bytes, len, err);
 }
 
+static bool place_unit_item(void *context, const uint8_t *item, size_t len, unsigned n_units, struct error *err)
+{
+	struct building *b = context;
+
+	(void)n_units;
+	return insert_next(b, CRYPT_UNITS, b->unit_index++, item, len, err);
+}
+
 static bool place_units(struct building *b, struct error *err)
 {
 	struct conversion *c = b->c;
 	struct unit_packer packer = { .scan = c->scan, .item_max = crypt_item_max(c->volume->super.node_size) };
-	uint64_t index = 0;
 	uint32_t len;
 	unsigned n_units;
 
+	if (c->old.schedule)
+		return old_side_lay_out(c, b->item, place_unit_item, b, err);
 	while (unit_pack_next(&packer, c->header.cipher, b->item, &len, &n_units)) {
-		if (!insert_next(b, CRYPT_UNITS, index++, b->item, len, err))
+		if (!place_unit_item(b, b->item, len, n_units, err))
 			return false;
 	}
 	return true;
@@ -149,7 +175,7 @@ bool structure_continue(struct conversion *c, struct error *err)
 
 	if (!b.item)
 		return error_memory(err);
-	if (!transaction_begin(c->volume, c->allocator, &b.tx, err) || !place_units(&b, err) ||
+	if ((c->old.schedule && !old_side_note_moved(c, err)) || !transaction_begin(c->volume, c->allocator, &b.tx, err) || !place_units(&b, err) ||
 	    !payloads_visit(c->scan, place_inline, &b, err) || !flush_inline(&b, err))
 		goto out;
 

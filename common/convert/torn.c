@@ -7,7 +7,7 @@
 
 #define PART (CRYPT_BLOCK / TORN_PARTS)
 
-/* Makes the ciphertext, assuming that the parts in mask are plain text. */
+/* Makes the ciphertext, assuming that the parts in mask are on the other side. */
 static void assume(const uint8_t *found, const uint8_t *stream, unsigned mask, uint8_t *ciphertext)
 {
 	for (unsigned part = 0; part < TORN_PARTS; part++) {
@@ -16,19 +16,37 @@ static void assume(const uint8_t *found, const uint8_t *stream, unsigned mask, u
 	}
 }
 
-bool torn_complete(const struct torn_block *block, uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err)
+/* What the two sides of the block differ by. */
+static bool difference(const struct sided_block *block, uint8_t stream[CRYPT_BLOCK], struct error *err)
+{
+	uint8_t old[CRYPT_BLOCK];
+	bool ok = unit_cipher_key_stream(block->cipher, block->index, CRYPT_BLOCK, stream, err);
+
+	if (!ok || !block->old)
+		return ok;
+	ok = unit_cipher_key_stream(block->old, block->index, CRYPT_BLOCK, old, err);
+	for (unsigned i = 0; ok && i < CRYPT_BLOCK; i++)
+		stream[i] ^= old[i];
+	secret_wipe(old, sizeof(old));
+	return ok;
+}
+
+bool torn_complete(const struct sided_block *block, uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err)
 {
 	uint8_t stream[CRYPT_BLOCK], ciphertext[CRYPT_BLOCK], plain[CRYPT_BLOCK];
-	bool ok = unit_cipher_key_stream(block->cipher, block->index, sizeof(stream), stream, err);
+	bool ok = difference(block, stream, err);
 
 	*found = false;
 	for (unsigned i = 0; ok && !*found && i < 1u << TORN_PARTS; i++) {
-		/* Try all ciphertext, all plain text, then the mixtures. */
+		/* Try all ciphertext, all of the other side, then the mixtures. */
 		const unsigned mask = i == 1 ? (1u << TORN_PARTS) - 1 : i == (1u << TORN_PARTS) - 1 ? 1 : i;
 
 		assume(bytes, stream, mask, ciphertext);
 		ok = unit_cipher_open(block->cipher, block->index, ciphertext, CRYPT_BLOCK, plain, block->tag, found, err);
 	}
+	/* What is written verifies against a durable tag, whichever side it is on. */
+	if (ok && *found && block->old && !block->to->is_sealed)
+		ok = unit_cipher_reseal(block->old, block->index, plain, CRYPT_BLOCK, plain, block->old_tag, found, err);
 	if (ok && *found)
 		memcpy(bytes, block->to->is_sealed ? ciphertext : plain, CRYPT_BLOCK);
 	secret_wipe(stream, sizeof(stream));
@@ -39,7 +57,7 @@ bool torn_complete(const struct torn_block *block, uint8_t bytes[CRYPT_BLOCK], b
 
 typedef bool mirror_read(struct volume *volume, uint64_t logical, void *bytes, size_t len, unsigned mirror, struct error *err);
 
-static bool read_from(struct volume *volume, mirror_read *read, const struct torn_block *block, uint64_t address, uint8_t bytes[CRYPT_BLOCK],
+static bool read_from(struct volume *volume, mirror_read *read, const struct sided_block *block, uint64_t address, uint8_t bytes[CRYPT_BLOCK],
 		      bool *found, struct error *err)
 {
 	unsigned n_mirrors;
@@ -59,13 +77,13 @@ static bool read_from(struct volume *volume, mirror_read *read, const struct tor
 	return false;
 }
 
-bool torn_read(struct volume *volume, const struct torn_block *block, uint64_t address, uint8_t bytes[CRYPT_BLOCK], bool *found,
+bool torn_read(struct volume *volume, const struct sided_block *block, uint64_t address, uint8_t bytes[CRYPT_BLOCK], bool *found,
 	       struct error *err)
 {
 	return read_from(volume, volume_read, block, address, bytes, found, err);
 }
 
-bool torn_read_medium(struct volume *volume, const struct torn_block *block, uint64_t address, uint8_t bytes[CRYPT_BLOCK], bool *found,
+bool torn_read_medium(struct volume *volume, const struct sided_block *block, uint64_t address, uint8_t bytes[CRYPT_BLOCK], bool *found,
 		      struct error *err)
 {
 	return read_from(volume, volume_read_medium, block, address, bytes, found, err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A block of 4 KiB whose overwriting was cut off: each of its eight parts of 512 bytes is plain text or ciphertext. The two differ by a key
+ * A block of 4 KiB whose overwriting was cut off: each of its eight parts of 512 bytes is on one side or the other. The two differ by a key
  * stream, so the right assignment is the one whose completed ciphertext has the right tag.
  */
 #ifndef COMMON_CONVERT_TORN_H
@@ -11,28 +11,20 @@
 
 #define TORN_PARTS 8u
 
-/* What a block is recognised by, and the side that it is completed to. */
-struct torn_block {
-	struct unit_cipher *cipher;
-	uint32_t index;		/* in its unit */
-	const uint8_t *tag;
-	const struct side *to;
-};
-
 /*
  * bytes: the block as found. Becomes the whole of it as it is on that side. *found is false if no assignment verifies; bytes are then
  * unchanged.
  */
-bool torn_complete(const struct torn_block *block, uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err) must_use;
+bool torn_complete(const struct sided_block *block, uint8_t bytes[CRYPT_BLOCK], bool *found, struct error *err) must_use;
 
 /*
  * The same for the block at address, from the first mirror that has one or the other or a mixture. *found is false if no mirror has; the
  * contents of bytes are then unspecified. Returns false (ERROR_IO) if a mirror that cannot be read could have been the one.
  */
-bool torn_read(struct volume *volume, const struct torn_block *block, uint64_t address, uint8_t bytes[CRYPT_BLOCK], bool *found,
+bool torn_read(struct volume *volume, const struct sided_block *block, uint64_t address, uint8_t bytes[CRYPT_BLOCK], bool *found,
 	       struct error *err) must_use;
 /* The same from the medium, bypassing all caches. */
-bool torn_read_medium(struct volume *volume, const struct torn_block *block, uint64_t address, uint8_t bytes[CRYPT_BLOCK], bool *found,
+bool torn_read_medium(struct volume *volume, const struct sided_block *block, uint64_t address, uint8_t bytes[CRYPT_BLOCK], bool *found,
 		      struct error *err) must_use;
 
 #endif /* COMMON_CONVERT_TORN_H */

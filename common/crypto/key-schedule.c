@@ -64,6 +64,43 @@ bool key_schedule_kcv(const struct key_schedule *schedule, uint8_t kcv[CRYPT_MAC
 	return derive(schedule, "key-check", NULL, 0, kcv, err);
 }
 
+static bool bridge_key(const struct key_schedule *schedule, const uint8_t op_id[CRYPT_UUID_SIZE], const uint8_t kcv_old[CRYPT_MAC_SIZE],
+		       uint8_t key[CRYPT_KEY_SIZE], struct error *err)
+{
+	uint8_t context[CRYPT_UUID_SIZE + CRYPT_MAC_SIZE];
+
+	memcpy(context, op_id, CRYPT_UUID_SIZE);
+	memcpy(context + CRYPT_UUID_SIZE, kcv_old, CRYPT_MAC_SIZE);
+	return derive(schedule, "bridge", context, sizeof(context), key, err);
+}
+
+bool bridge_wrap(const struct key_schedule *schedule, const uint8_t op_id[CRYPT_UUID_SIZE], const uint8_t kcv_old[CRYPT_MAC_SIZE],
+		 const struct secret *old, uint8_t wrapped[CRYPT_KEY_SIZE], uint8_t tag[CRYPT_TAG_SIZE], struct error *err)
+{
+	uint8_t key[CRYPT_KEY_SIZE];
+	const bool ok = bridge_key(schedule, op_id, kcv_old, key, err) && key_wrap(key, NULL, 0, secret_view(old), wrapped, tag, err);
+
+	secret_wipe(key, sizeof(key));
+	return ok;
+}
+
+bool bridge_unwrap(const struct key_schedule *schedule, const uint8_t op_id[CRYPT_UUID_SIZE], const uint8_t kcv_old[CRYPT_MAC_SIZE],
+		   const uint8_t wrapped[CRYPT_KEY_SIZE], const uint8_t tag[CRYPT_TAG_SIZE], struct secret **volume_key, struct error *err)
+{
+	cleanup_secret struct secret *new = NULL;
+	uint8_t key[CRYPT_KEY_SIZE];
+	bool authentic = false;
+	const bool ok = secret_new(CRYPT_KEY_SIZE, &new, err) && bridge_key(schedule, op_id, kcv_old, key, err) &&
+			key_unwrap(key, NULL, 0, wrapped, tag, secret_bytes(new), &authentic, err);
+
+	secret_wipe(key, sizeof(key));
+	*volume_key = NULL;
+	if (ok && authentic) {
+		*volume_key = TAKE(new);
+	}
+	return ok;
+}
+
 bool mac_new(const struct key_schedule *schedule, const char *label, const void *context, size_t context_len,
 	     struct mac **mac, struct error *err)
 {

@@ -20,6 +20,16 @@ void key_schedule_free(struct key_schedule *schedule);
 /* D("key-check", "", 32). */
 bool key_schedule_kcv(const struct key_schedule *schedule, uint8_t kcv[CRYPT_MAC_SIZE], struct error *err) must_use;
 
+/*
+ * While rekeying: the volume key before, wrapped under K_bridge of the new one. kcv_old: its key check value. *volume_key stays NULL if what is
+ * wrapped is not authentic.
+ */
+bool bridge_wrap(const struct key_schedule *schedule, const uint8_t op_id[CRYPT_UUID_SIZE], const uint8_t kcv_old[CRYPT_MAC_SIZE],
+		 const struct secret *old, uint8_t wrapped[CRYPT_KEY_SIZE], uint8_t tag[CRYPT_TAG_SIZE], struct error *err) must_use;
+bool bridge_unwrap(const struct key_schedule *schedule, const uint8_t op_id[CRYPT_UUID_SIZE], const uint8_t kcv_old[CRYPT_MAC_SIZE],
+		   const uint8_t wrapped[CRYPT_KEY_SIZE], const uint8_t tag[CRYPT_TAG_SIZE], struct secret **volume_key,
+		   struct error *err) must_use;
+
 /* A MAC key D(label, context, 32) and its running state: HMAC-SHA-512 truncated to 32 bytes, for any number of messages. */
 struct mac;
 bool mac_new(const struct key_schedule *schedule, const char *label, const void *context, size_t context_len,

@@ -114,7 +114,7 @@ static bool read_line(const struct asking *asking, struct secret *line, size_t *
 			used += n;
 	}
 	if (used == 1)
-		return error_set(err, ERROR_KEY, "the passphrase is empty");
+		return error_set(err, ERROR_KEY, SECRET_IS_EMPTY);
 	if (memchr(bytes, '\0', used))
 		return error_set(err, ERROR_KEY, "the passphrase has a NUL byte");
 	*len = used - 1;

@@ -20,8 +20,8 @@ unsigned inline_units_per_item(uint32_t node_size)
 	return (crypt_item_max(node_size) - sizeof(struct disk_crypt_head)) / sizeof(struct disk_crypt_inline_unit);
 }
 
-static uint8_t *put_unit(uint8_t *out, const struct scan *scan, const struct scan_extent *extent, uint64_t offset, uint32_t blocks,
-			 enum crypt_cipher cipher)
+uint8_t *unit_pack_put(uint8_t *out, const struct scan *scan, const struct scan_extent *extent, uint64_t offset, uint32_t blocks,
+			enum crypt_cipher cipher)
 {
 	const struct disk_crypt_unit unit = {
 		.u = {
@@ -64,7 +64,7 @@ bool unit_pack_next(struct unit_packer *packer, enum crypt_cipher cipher, uint8_
 		if (fit < blocks)
 			blocks = fit;
 		if (out)
-			put_unit(out + used, scan, extent, packer->offset, (uint32_t)blocks, cipher);
+			unit_pack_put(out + used, scan, extent, packer->offset, (uint32_t)blocks, cipher);
 		used += (uint32_t)(sizeof(struct disk_crypt_unit) + blocks * CRYPT_TAG_SIZE);
 		(*n_units)++;
 		packer->offset += blocks * CRYPT_BLOCK;

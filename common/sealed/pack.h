@@ -17,4 +17,8 @@ unsigned inline_units_per_item(uint32_t node_size);
 /* Writes the next item to out (item_max bytes; NULL: only count). Returns false at the end. */
 bool unit_pack_next(struct unit_packer *packer, enum crypt_cipher cipher, uint8_t *out, uint32_t *len, unsigned *n_units);
 
+/* Writes one unit that is not sealed yet, and its tags, all zeros. Returns what is behind it. */
+uint8_t *unit_pack_put(uint8_t *out, const struct scan *scan, const struct scan_extent *extent, uint64_t offset, uint32_t blocks,
+		       enum crypt_cipher cipher);
+
 #endif /* COMMON_SEALED_PACK_H */

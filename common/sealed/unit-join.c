@@ -378,6 +378,24 @@ bool unit_map_join_placed(struct unit_map *map, const struct scan *scan, struct 
 	return true;
 }
 
+static bool join_stored(void *context, const struct crypt_unit *unit, uint64_t place, bool *go, struct error *err)
+{
+	struct unit_map *map = context;
+	const struct scan_extent *extent = unit->offset_in_extent == 0 ? scan_extent_at(map->scan, unit->address) : NULL;
+	struct unit_group group;
+
+	(void)place, (void)go, (void)err;
+	if (extent && extent->length == unit->extent_len && unit_map_of(map, unit->unit_id, &group) &&
+	    map->of_extent[extent - map->scan->extent] == UNIT_GROUP_NONE)
+		join(map, group.number, (size_t)(extent - map->scan->extent));
+	return true;
+}
+
+bool unit_map_join_stored(struct unit_map *map, const struct scan *scan, struct error *err)
+{
+	return begin(map, scan, err) && unit_map_visit_all(map, join_stored, map, err);
+}
+
 void unit_map_join_expected(struct unit_map *map)
 {
 	for (size_t i = 0; i < map->scan->n_extents; i++) {

@@ -83,6 +83,8 @@ bool unit_map_join(struct unit_map *map, const struct scan *scan, const struct k
 bool unit_map_guess(struct unit_map *map, struct error *err) must_use;
 /* Joins without looking at the data, for units that were just placed: there must be one group for each extent, at its address. */
 bool unit_map_join_placed(struct unit_map *map, const struct scan *scan, struct error *err) must_use;
+/* Joins each extent to the units whose stored address and length it has. Nothing is confirmed. */
+bool unit_map_join_stored(struct unit_map *map, const struct scan *scan, struct error *err) must_use;
 /* Joins what is left over if extent and units have the same address and length. Nothing is confirmed. */
 void unit_map_join_expected(struct unit_map *map);
 /* Bytes of the extents that have a group, without guesses. */

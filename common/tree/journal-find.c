@@ -310,7 +310,7 @@ bool journal_record_visit(const struct journal *journal, const struct journal_re
 	for (uint32_t i = 0; i < header.n_ranges; i++) {
 		struct journal_range range;
 
-		if (!journal_range_next(&at, &range, err) || (visitor->on_range && !visitor->on_range(context, &range, err)))
+		if (!journal_range_next(&at, header.has_old, &range, err) || (visitor->on_range && !visitor->on_range(context, &range, err)))
 			return false;
 	}
 	return true;

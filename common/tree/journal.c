@@ -44,7 +44,7 @@ size_t journal_record_size(const struct journal *journal, size_t n_changed, size
 
 	return sizeof(struct disk_journal_header) + n_changed * (sizeof(struct disk_journal_changed) + node_size) +
 	       n_new * sizeof(struct disk_journal_new) + n_ranges * sizeof(struct disk_journal_range) +
-	       n_tags * CRYPT_TAG_SIZE + CRYPT_MAC_SIZE;
+	       (journal->has_old ? n_ranges * sizeof(struct disk_crypt_u) + n_tags * CRYPT_TAG_SIZE : 0) + n_tags * CRYPT_TAG_SIZE + CRYPT_MAC_SIZE;
 }
 
 static uint8_t *put(uint8_t *at, const void *bytes, size_t len)
@@ -65,6 +65,7 @@ static size_t encode(struct journal *journal, const struct transaction *tx, cons
 		.direction = point->direction,
 		.phase = point->phase,
 		.root_level = volume->super.root_level,
+		.has_old = journal->has_old,
 		.sequence = to_le64(sequence),
 		.place = to_le64(journal->slot[sequence % CRYPT_JOURNAL_SLOTS].logical),
 		.epoch = to_le64(point->epoch),
@@ -98,6 +99,10 @@ static size_t encode(struct journal *journal, const struct transaction *tx, cons
 
 		at = put(at, &disk, sizeof(disk));
 		at = put(at, range->tags, (size_t)range->n_blocks * CRYPT_TAG_SIZE);
+		if (!journal->has_old)
+			continue;
+		at = put(at, &range->old, sizeof(range->old));
+		at = put(at, range->old_tags, (size_t)range->n_blocks * CRYPT_TAG_SIZE);
 	}
 
 	const size_t len = (size_t)(at - buffer) + CRYPT_MAC_SIZE;

@@ -24,6 +24,7 @@ struct journal {
 	struct volume *volume;
 	struct crypt_range slot[CRYPT_JOURNAL_SLOTS];
 	uint8_t op_id[CRYPT_UUID_SIZE];
+	bool has_old;			/* ranges have an old side, too */
 	struct mac *mac;		/* K_jrn; owned */
 	uint64_t sequence;		/* of the last record */
 	uint8_t last_mac[CRYPT_MAC_SIZE];	/* of the last record; zeros before the first */

@@ -13,18 +13,22 @@ refused() {
 	} > text
 	transcript "$status" btrfs-crypt convert "$@" < text
 }
-one_of="only one of --encrypt, --decrypt, --abort and --status, or --resume with one of the first two"
+one_of="only one of --encrypt, --decrypt, --rekey, --abort and --status, or --resume with one of the first three"
 
 refused 1 "operand missing: IMAGE" --encrypt
-refused 1 "one of --encrypt, --decrypt, --resume, --abort and --status is needed" disk.img home
+refused 1 "one of --encrypt, --decrypt, --rekey, --resume, --abort and --status is needed" disk.img home
 refused 1 "$one_of" --encrypt --decrypt disk.img home
 refused 1 "$one_of" --resume --abort disk.img
 refused 1 "$one_of" --status --encrypt disk.img
 refused 1 "$one_of" --abort --decrypt disk.img
 refused 1 "$one_of" --encrypt --decrypt --resume disk.img
+refused 1 "$one_of" --encrypt --rekey disk.img home
+refused 1 "$one_of" --abort --rekey disk.img
 refused 1 "operand missing: SUBVOL" --encrypt disk.img
 refused 1 "operand missing: SUBVOL" --decrypt disk.img
 refused 1 "--decrypt takes one SUBVOL, and unseals all that were sealed with it" --decrypt disk.img a b
+refused 1 "--rekey takes one SUBVOL, and rekeys all that were sealed with it" --rekey disk.img a b
+refused 1 "operand missing: SUBVOL" --rekey disk.img
 for way in "--resume" "--abort" "--status" "--decrypt --resume" "--encrypt --resume"; do
 	refused 1 "--resume, --abort and --status take no SUBVOL; they act on the conversion recorded in the image" $way disk.img home
 done
@@ -64,21 +68,26 @@ for value in 0 0.25 .5 86400; do
 done
 for option in "--cipher aes-256-gcm" "--shared refuse" --recursive "--pbkdf argon2id" "--pbkdf-memory 65536" \
 	"--pbkdf-force-iterations 4" "--iter-time 100"; do
-	refused 1 "${option%% *} goes with --encrypt" --decrypt $option disk.img home
-	refused 1 "${option%% *} goes with --encrypt" --resume $option disk.img
+	case $option in --shared*|--recursive) with=--encrypt ;; *) with="--encrypt or --rekey" ;; esac
+	refused 1 "${option%% *} goes with $with" --decrypt $option disk.img home
+	refused 1 "${option%% *} goes with $with" --resume $option disk.img
 done
-refused 1 "--accept-changes goes with --decrypt" --encrypt --accept-changes disk.img home
+refused 1 "--shared goes with --encrypt" --rekey --shared refuse disk.img home
+for way in --encrypt --decrypt --resume; do
+	refused 1 "--drop-slots goes with --rekey" $way --drop-slots disk.img $([ $way = --resume ] || echo home)
+done
+refused 1 "--accept-changes goes with --decrypt or --rekey" --encrypt --accept-changes disk.img home
 for way in --resume "--decrypt --resume" "--encrypt --resume"; do
-	refused 1 "--expect-seal does not go with --resume: it is checked when unsealing begins" $way --expect-seal 00112233445566778899aabbccddeeff disk.img
-	refused 1 "--accept-changes does not go with --resume: changes are accepted when unsealing begins" $way --accept-changes disk.img
-	refused 1 "--accept-unsealed does not go with --resume: data are accepted when unsealing begins" $way --accept-unsealed disk.img
+	refused 1 "--expect-seal does not go with --resume: it is checked when unsealing or rekeying begins" $way --expect-seal 00112233445566778899aabbccddeeff disk.img
+	refused 1 "--accept-changes does not go with --resume: changes are accepted when unsealing or rekeying begins" $way --accept-changes disk.img
+	refused 1 "--accept-unsealed does not go with --resume: data are accepted when unsealing or rekeying begins" $way --accept-unsealed disk.img
 	refused 1 "--dry-run does not go with --resume: a plan is made before a conversion begins" $way --dry-run disk.img
 done
-refused 1 "--expect-seal goes with --decrypt" --encrypt --expect-seal 00112233445566778899aabbccddeeff disk.img home
-refused 1 "--expect-seal goes with --decrypt" --abort --expect-seal 00112233445566778899aabbccddeeff disk.img
+refused 1 "--expect-seal goes with --decrypt or --rekey" --encrypt --expect-seal 00112233445566778899aabbccddeeff disk.img home
+refused 1 "--expect-seal goes with --decrypt or --rekey" --abort --expect-seal 00112233445566778899aabbccddeeff disk.img
 refused 1 "--expect-seal takes 32 hexadecimal digits" --decrypt --expect-seal 0011 disk.img public
-refused 1 "--accept-unsealed goes with --decrypt" --encrypt --accept-unsealed disk.img home
-refused 1 "--dry-run goes with --encrypt or --decrypt" --abort --dry-run disk.img
+refused 1 "--accept-unsealed goes with --decrypt or --rekey" --encrypt --accept-unsealed disk.img home
+refused 1 "--dry-run goes with --encrypt, --decrypt or --rekey" --abort --dry-run disk.img
 refused 1 "--on-error goes with --encrypt or --resume" --decrypt --on-error=continue disk.img home
 refused 1 "--on-error goes with --encrypt or --resume" --decrypt --resume --on-error=continue disk.img
 refused 1 "--on-error goes with --encrypt or --resume" --abort --on-error=stop disk.img
@@ -90,6 +99,8 @@ refused 1 "--skip-damaged: \"0\" is not a number from 1 to 4294967295" --resume 
 refused 1 "--resume, --abort and --status take no SUBVOL; they act on the conversion recorded in the image" --resume --skip-damaged disk.img 3
 refused 1 "--read-back does not go with --status" --status --read-back disk.img
 
-refused 9 "--rekey is not supported by this version" --rekey disk.img home
+refused 1 "standard input can be only one secret" --rekey --key-file - --passphrase-fd 0 disk.img home
+refused 1 "only one of --key-file, --passphrase-file and --passphrase-fd" --decrypt --key-file a --passphrase-file b disk.img home
+refused 1 "--cipher takes aes-256-gcm or chacha20-poly1305" --rekey --cipher rot13 disk.img home
 refused 9 "--shared=copy is not supported by this version" --encrypt --shared=copy disk.img home
 finish

@@ -109,4 +109,27 @@ on_terminal "$asks" "open sesame" "$question" "^C" -- btrfs-crypt key remove dis
 same
 on_terminal "$asks" "open sesame" "$question" y -- btrfs-crypt key remove disk.img vault --force || { bad "the last slot: status $?"; cat shown; }
 [ "$(slots)" = 0 ] || bad "$(slots) slots are left, none expected"
+# --- rekey: each slot is asked for by number and label --------------------------------------------------------------------
+bundled_image
+quiet btrfs-crypt convert --encrypt disk.img vault --passphrase-file passphrase $cheap
+printf 'iftah ya simsim' > other
+quiet btrfs-crypt key add disk.img vault --passphrase-file passphrase --new-passphrase-file other --label "of the cave" $cheap
+asks_0="Passphrase for key slot 0 of vault of disk.img (empty: drop it): "
+asks_1="Passphrase for key slot 1 (of the cave) of vault of disk.img (empty: drop it): "
+drop="Key slot 1 (of the cave) will be dropped: its secret will open nothing any more.  Go on? [y/N] "
+changed
+on_terminal "$asks_0" "wrong" "$asks_0" "iftah ya simsim" "$asks_0" "wrongest" -- btrfs-crypt convert --rekey disk.img vault $cheap
+[ $? -eq 2 ] && [ "$(grep -c 'wrong key or passphrase' shown)" = 3 ] || { bad "rekey: three wrong passphrases"; cat shown; }
+same
+on_terminal "$asks_0" "open sesame" "$asks_1" "" "$drop" "n" -- btrfs-crypt convert --rekey disk.img vault $cheap
+[ $? -eq 9 ] && grep -q 'not confirmed; nothing was changed' shown || { bad "rekey: a slot that is not to be dropped"; cat shown; }
+same
+on_terminal "$asks_0" "^C" -- btrfs-crypt convert --rekey disk.img vault $cheap
+[ $? -eq 130 ] || { bad "rekey: control-C"; cat shown; }
+same
+on_terminal "$asks_0" "wrong" "$asks_0" "open sesame" "$asks_1" "" "$drop" "y" -- btrfs-crypt convert --rekey disk.img vault $cheap
+[ $? -eq 0 ] && grep -q 'rekeyed: 1 subvolume' shown || { bad "rekey: status $?"; cat shown; }
+changed
+btrfs-crypt verify-key disk.img vault --passphrase-file other > out 2> err && bad "a slot that was dropped opens"
+quiet btrfs-crypt verify disk.img vault --passphrase-file passphrase
 finish

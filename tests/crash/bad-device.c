@@ -29,6 +29,8 @@ static bool run(const struct chain *chain, struct disk *disk, const struct keys 
 	switch (chain->run) {
 	case RUN_ENCRYPT:
 		return run_encrypt(disk, keys, NEVER, NULL, err);
+	case RUN_REKEY:
+		return run_rekey(disk, &chain->measure->old_keys, keys, 0, NEVER, err);
 	case RUN_DECRYPT:
 		return run_decrypt(disk, keys, NEVER, err);
 	default:
@@ -38,14 +40,9 @@ static bool run(const struct chain *chain, struct disk *disk, const struct keys 
 
 static bool go_on(const struct chain *chain, struct disk *disk, const struct keys *keys, struct error *err)
 {
-	const enum convert_goal goal = chain->run == RUN_ENCRYPT ? CONVERT_RESUME : chain->run == RUN_DECRYPT ? CONVERT_RESUME_DECRYPT : CONVERT_ABORT;
+	const enum convert_goal goal = chain->run == RUN_ENCRYPT || chain->run == RUN_REKEY ? CONVERT_RESUME : chain->run == RUN_DECRYPT ? CONVERT_RESUME_DECRYPT : CONVERT_ABORT;
 
 	return run_continue(disk, goal, keys, false, NEVER, err);
-}
-
-static bool judge_end(struct judge *judge, struct disk *disk, enum side side, const char *way)
-{
-	return side == SIDE_SEALED ? judge_sealed(judge, disk, way) : judge_plain(judge, disk, way);
 }
 
 /* What got to the medium, and of that what a power cut leaves. */
@@ -69,7 +66,7 @@ static void judge_going_on(const struct chain *chain, struct judge *judge, struc
 
 	disk_faults_end(disk);
 	if (ok)
-		judge_end(judge, disk, chain->after, "going on after a failure");
+		judge_side(judge, disk, chain->after, "going on after a failure");
 	else if (err.kind != ERROR_REFUSED)
 		judge_fails(judge, "going on after a failure", &err);
 	else	/* it had not begun, or had come to its end */
@@ -106,7 +103,7 @@ void bad_device_judge(const struct chain *chain, const struct bad_device *bad, s
 		else if (bad->cut)
 			judge_cut(chain, bad, judge, &faults, &reached);
 		else
-			judge_end(judge, &disk, chain->after, "a run on a bad device");
+			judge_side(judge, &disk, chain->after, "a run on a bad device");
 	} else if (ok || err.kind != ERROR_IO) {
 		judge_fails(judge, "a failure that nobody tells of", &err);
 	} else {

@@ -36,26 +36,36 @@ static size_t n_bad_devices[CHAINS_MAX];
 
 /* --- judging ------------------------------------------------------------------------------------------ */
 
-static void share_out(void)
+/* Among the chains of rekeyings, or among all others. */
+static void share_out_among(bool rekeys, unsigned states)
 {
 	struct rng rng = { opt.seed };
 	unsigned weight = 0;
 
 	for (size_t i = 0; i < chains.n; i++)
-		weight += chains.at[i].weight;
+		weight += chains.at[i].measure->rekeys == rekeys ? chains.at[i].weight : 0;
 	for (size_t i = 0; i < chains.n; i++) {
 		const struct chain *chain = &chains.at[i];
 
+		if (chain->measure->rekeys != rekeys)
+			continue;
 		/* About one in six comes from a second power cut. */
-		n_cuts[i] = (size_t)opt.states * chain->weight * 5 / 6 / weight + 1;
+		n_cuts[i] = (size_t)states * chain->weight * 5 / 6 / weight + 1;
 		cuts[i] = cuts_choose(&chain->log, n_cuts[i], &rng);
-		n_bad_devices[i] = (size_t)opt.states * chain->weight / 5 / weight + 1;
+		n_bad_devices[i] = (size_t)states * chain->weight / 5 / weight + 1;
 		bad_devices[i] = calloc(n_bad_devices[i] + 1, sizeof(struct bad_device));
 		if (!bad_devices[i])
 			harness_fail("out of memory");
 		for (size_t j = 0; j < n_bad_devices[i]; j++)
 			bad_devices[i][j] = bad_device_any(chain, &rng);
 	}
+}
+
+/* A seventh as many for rekeyings come on top. */
+static void share_out(void)
+{
+	share_out_among(false, opt.states);
+	share_out_among(true, opt.states / 7);
 }
 
 static void usage(void)
@@ -231,7 +241,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	ok = run_workers(tally);
 	printf("%u power cuts on the way to plain text, %u on the way to a sealed set; a sector of data lost, and said so: %u times\n",
-	       tally->n_towards[SIDE_PLAIN], tally->n_towards[SIDE_SEALED], tally->n_lost);
+	       tally->n_towards[SIDE_PLAIN], tally->n_towards[SIDE_SEALED] + tally->n_towards[SIDE_OLD], tally->n_lost);
 	printf("%u states (seed %#" PRIx64 "): %u unfinished (%u within the index), %u after a second power cut; %u runs on a bad device; %u resumed, %u undone, %u refused; "
 	       "%u results sealed, %u plain; %u failures\n", tally->n_states, opt.seed, tally->n_unfinished, tally->n_in_index, tally->n_again,
 	       tally->n_bad, tally->n_resumed,

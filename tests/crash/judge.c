@@ -13,7 +13,7 @@
 #define EXPORTS_OF_A_KIND 3
 
 static const char *const goal_names[] = { "resume", "resume to plain text", "abort" };
-static const char *const side_names[] = { "plain", "sealed" };
+static const char *const side_names[] = { "plain", "sealed", "sealed with the old key" };
 
 static bool bad(struct judge *judge, const char *way, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
@@ -77,40 +77,48 @@ bool judge_plain(struct judge *judge, struct disk *disk, const char *way)
 	return true;
 }
 
-bool judge_sealed(struct judge *judge, struct disk *disk, const char *way)
+/* before: with the keys that a rekeying replaces. */
+static bool judge_sealed_with(struct judge *judge, struct disk *disk, bool before, const char *way)
 {
 	const struct measure *measure = judge->measure;
+	const struct keys *keys = before ? &measure->old_keys : &measure->keys;
+	const struct content *resealed = measure->rekeys && !before ? NULL : judge->resealed;
 	struct error err = { 0 };
 	struct content content;
 	struct disk opened;
 	uint64_t at;
 	bool ok;
 
-	if (!content_read(disk, &measure->members, (judge->resealed ? 0 : CONTENT_SEALED) | judge->torn, &content, &err))
+	if (!content_read(disk, &measure->members, (resealed ? 0 : CONTENT_SEALED) | judge->torn, &content, &err))
 		return bad(judge, way, "reading the sealed result: %s", err.text);
 
-	const char *differs = content_compare(judge->resealed ? judge->resealed : &measure->sealed, &content);
+	const char *differs = content_compare(resealed ? resealed : &measure->sealed, &content);
 
 	if (differs)
 		return bad(judge, way, "%s is not %s", differs,
-			   judge->resealed ? "as it was before the decryption" : "what sealing without a power cut makes of it");
+			   resealed ? "as it was before" : "what sealing without a power cut makes of it");
 	if (!leaks_none(measure->leaks, disk, &at))
 		return bad(judge, way, "plain text of the sealed set at byte %#" PRIx64, at);
-	if (!run_verify(disk, &measure->keys, &err))
+	if (!run_verify(disk, keys, &err))
 		return bad(judge, way, "%s", err.text);
 	count(&judge->tally->n_sealed);
 	export(judge, disk, "sealed", 1, EXPORTS_OF_A_KIND);
 
 	disk_clone(disk, &opened);
-	ok = run_decrypt(&opened, &measure->keys, NEVER, &err) || bad(judge, way, "opening the sealed result: %s", err.text);
+	ok = run_decrypt(&opened, keys, NEVER, &err) || bad(judge, way, "opening the sealed result: %s", err.text);
 	ok = ok && judge_plain(judge, &opened, way);
 	disk_free(&opened);
 	return ok;
 }
 
-static bool judge_side(struct judge *judge, struct disk *disk, enum side side, const char *way)
+bool judge_sealed(struct judge *judge, struct disk *disk, const char *way)
 {
-	return side == SIDE_SEALED ? judge_sealed(judge, disk, way) : judge_plain(judge, disk, way);
+	return judge_sealed_with(judge, disk, false, way);
+}
+
+bool judge_side(struct judge *judge, struct disk *disk, enum side side, const char *way)
+{
+	return side == SIDE_PLAIN ? judge_plain(judge, disk, way) : judge_sealed_with(judge, disk, side == SIDE_OLD, way);
 }
 
 /* --- status and keys ------------------------------------------------------------------------------------ */
@@ -179,8 +187,9 @@ struct expected {
 
 static struct expected expect(const struct verdict *v, enum convert_goal goal)
 {
-	const enum side end = v->direction == CRYPT_TO_SEALED ? SIDE_SEALED : SIDE_PLAIN;
-	const enum side wanted = v->operation == CRYPT_OP_ENCRYPT ? SIDE_SEALED : SIDE_PLAIN;
+	const enum side back = v->operation == CRYPT_OP_REKEY ? SIDE_OLD : SIDE_PLAIN;
+	const enum side end = v->direction == CRYPT_TO_SEALED ? SIDE_SEALED : back;
+	const enum side wanted = v->operation == CRYPT_OP_DECRYPT ? SIDE_PLAIN : SIDE_SEALED;
 
 	switch (goal) {
 	case CONVERT_RESUME:
@@ -190,7 +199,7 @@ static struct expected expect(const struct verdict *v, enum convert_goal goal)
 	default:
 		if (end != wanted)
 			return (struct expected){ false, end };	/* it is being undone already */
-		return (struct expected){ v->done, wanted == SIDE_SEALED ? SIDE_PLAIN : SIDE_SEALED };
+		return (struct expected){ v->done, wanted == SIDE_SEALED ? back : SIDE_SEALED };
 	}
 }
 
@@ -214,7 +223,8 @@ static void judge_again(struct judge *judge, const struct disk *disk, const stru
 
 static bool says_lost(const struct error *err)
 {
-	return err->kind == ERROR_CORRUPT && (strstr(err->text, "is neither plain text nor the ciphertext") || strstr(err->text, "are not what was sealed"));
+	return err->kind == ERROR_CORRUPT && (strstr(err->text, "is neither plain text nor the ciphertext") || strstr(err->text, "neither with the old key nor with the new one") ||
+					      strstr(err->text, "fails authentication on every mirror") || strstr(err->text, "are not what was sealed"));
 }
 
 /* One block is lost, and no more of it than that stands in the way. */
@@ -294,7 +304,7 @@ static bool judge_finished(struct judge *judge, struct disk *disk, enum side sid
 	judge->torn = 0;
 	if (!ok)
 		return false;
-	if (side == SIDE_SEALED)
+	if (side != SIDE_PLAIN)
 		return true;	/* judging it opened it already */
 
 	struct judge anew = *judge;
@@ -314,7 +324,7 @@ static bool judge_restorable(struct judge *judge, const struct disk *disk, enum 
 	bool ok;
 
 	disk_clone(disk, &tried);
-	ok = run_continue(&tried, side == SIDE_SEALED ? CONVERT_RESUME : CONVERT_RESUME_DECRYPT, &judge->measure->keys, false, NEVER, &err) ||
+	ok = run_continue(&tried, side != SIDE_PLAIN ? CONVERT_RESUME : CONVERT_RESUME_DECRYPT, &judge->measure->keys, false, NEVER, &err) ||
 	     bad(judge, "writing the primary superblock again", "status %d: %s", err.kind, err.text);
 	ok = ok && judge_side(judge, &tried, side, "primary superblock written again");
 	disk_free(&tried);
@@ -333,8 +343,8 @@ static void export_state(struct judge *judge, const struct disk *disk, const str
 	disk_read(disk, superblock_offset(0) + offsetof(struct disk_superblock, incompat_flags), flags, sizeof(flags));
 	primary_bit = flags[7] & 0x80;
 	export(judge, disk, !v->primary_valid || primary_bit ? "refused" : "clean",
-	       16 + (unsigned)v->phase + 8 * (unsigned)v->direction + 32 * (unsigned)v->operation + 128 * v->primary_valid + 256 * primary_bit +
-		       512 * has_bit + 1024 * (unsigned)side, 1);
+	       16 + (unsigned)v->phase + 8 * (unsigned)v->direction + 32 * (unsigned)v->operation + 256 * v->primary_valid + 512 * primary_bit +
+		       1024 * has_bit + 2048 * (unsigned)(side == SIDE_PLAIN), 1);
 }
 
 void judge_state(struct judge *judge, struct disk *disk, enum side before, enum side after)
@@ -354,7 +364,7 @@ void judge_state(struct judge *judge, struct disk *disk, enum side before, enum 
 		/* Not yet begun or already over: whichever it is, the tag of the set says. */
 		struct error ignored;
 		const bool sealed = run_verify(disk, &judge->measure->keys, &ignored);
-		const enum side side = sealed ? SIDE_SEALED : SIDE_PLAIN;
+		const enum side side = sealed ? SIDE_SEALED : judge->measure->rekeys ? SIDE_OLD : SIDE_PLAIN;
 
 		if (side != before && side != after)
 			bad(judge, "finished", "is %s, and should be %s", side_names[side], side_names[after]);

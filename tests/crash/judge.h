@@ -7,13 +7,15 @@
 #include "tests/crash/leak.h"
 #include "tests/crash/oracle.h"
 
-enum side { SIDE_PLAIN, SIDE_SEALED };
+enum side { SIDE_PLAIN, SIDE_SEALED, SIDE_OLD, SIDES };	/* OLD: sealed with the key that a rekeying replaces */
 
 /* What every power cut of one image is measured by. */
 struct measure {
 	const char *image;	/* name, for messages */
 	bool used;		/* by a kernel, since it was sealed */
 	struct keys keys;
+	struct keys old_keys;	/* of a rekeying: those before */
+	bool rekeys;
 	struct members members;
 	struct content plain, sealed;
 	const struct leaks *leaks;
@@ -23,7 +25,7 @@ struct measure {
 struct tally {
 	unsigned n_states, n_unfinished, n_again, n_bad, n_failures;
 	unsigned n_in_index;	/* some items of the index were there, and others not */
-	unsigned n_towards[2];	/* power cuts on the way to plain text, and on the way to a sealed set */
+	unsigned n_towards[SIDES];	/* power cuts on the way to each */
 	unsigned n_lost;		/* refused, as a sector of data is lost */
 	unsigned n_resumed, n_undone, n_refused, n_sealed, n_plain;
 	uint8_t exported[4096];		/* kinds of superblock states, and how many final images */
@@ -36,7 +38,7 @@ struct judge {
 	unsigned depth;
 	unsigned torn;			/* CONTENT_TORN, or 0 */
 	bool sector_lost;		/* the power went before anybody saw that a sector is not what was written: if it is of data, it is nowhere */
-	const struct content *resealed;	/* byte for byte, what undoing a decryption must bring back; NULL: the cut run was none */
+	const struct content *resealed;	/* byte for byte, what undoing a decryption or rekeying must bring back; NULL: the cut run was neither */
 	const char *export;		/* directory for disks that others shall look at; NULL: none */
 	char where[256];		/* the cut, for messages */
 };
@@ -50,5 +52,6 @@ void judge_fails(struct judge *judge, const char *way, const struct error *err);
 /* The two ends of every way; say what is wrong and return false. */
 bool judge_plain(struct judge *judge, struct disk *disk, const char *way);
 bool judge_sealed(struct judge *judge, struct disk *disk, const char *way);
+bool judge_side(struct judge *judge, struct disk *disk, enum side side, const char *way);	/* one of these, or sealed with the old key */
 
 #endif /* TESTS_CRASH_JUDGE_H */

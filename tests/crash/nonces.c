@@ -279,7 +279,7 @@ static bool ranges_of(const struct disk_log *log, size_t i, uint32_t node_size, 
 			harness_fail("a recorded record cannot be read: %s", ignored.text);
 	}
 	for (uint32_t j = 0; j < header.n_ranges && *n < max; j++) {
-		if (!journal_range_next(&at, &range[(*n)++], &ignored))
+		if (!journal_range_next(&at, header.has_old, &range[(*n)++], &ignored))
 			harness_fail("a recorded record cannot be read: %s", ignored.text);
 	}
 	return *n > 0;

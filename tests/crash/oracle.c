@@ -192,6 +192,8 @@ bool oracle_judge(struct disk *disk, const struct keys *keys, struct verdict *ve
 
 	/* Sealed, or without crypt items: from there only cleaning up is left. */
 	verdict->done = verdict->phase >= CRYPT_PHASE_FINISH ||
+			(verdict->operation == CRYPT_OP_REKEY && verdict->direction == CRYPT_TO_SEALED && verdict->phase == CRYPT_PHASE_INDEX &&
+			 verdict->cursor == UINT64_MAX) ||
 			(verdict->direction == CRYPT_TO_PLAIN && verdict->phase == CRYPT_PHASE_STRUCTURE && verdict->cursor == 0);
 	return true;
 }

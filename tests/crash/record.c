@@ -160,6 +160,45 @@ static void take_measure(struct measure *measure, struct disk *plain)
 	measure->leaks = leaks_learn(plain, &measure->members);
 }
 
+/* From one key to another, and that undone from different points. */
+static void record_rekey(struct chains *chains, const struct measure *from, const struct disk *sealed, unsigned share)
+{
+	struct measure *measure = allocate(sizeof(*measure));
+	struct disk *start = new_disk(sealed), rekeyed;
+	struct error err = { 0 };
+	struct chain *chain;
+
+	*measure = *from;
+	measure->rekeys = true;
+	measure->old_keys = from->keys;
+	keys_new(&measure->keys);
+	chain = new_chain(chains, measure, start, "rekeying", RUN_REKEY, SIDE_OLD, SIDE_SEALED, 3 * share);
+	chain->resealed = raw_content(measure, start);
+	disk_clone(start, &rekeyed);
+	rekeyed.log = &chain->log;
+	must(run_rekey(&rekeyed, &measure->old_keys, &measure->keys, 0, NEVER, &err), "rekeying", &err);
+	/* A snapshot that a kernel made stays as writable as it is, unlike one that is sealed. */
+	if (measure->used)
+		must(content_read(&rekeyed, &measure->members, CONTENT_SEALED, &measure->sealed, &err), "reading the rekeyed disk", &err);
+	disk_free(&rekeyed);
+
+	const unsigned n = run_n_asked;
+
+	for (unsigned i = 0; i < UNDONE; i++) {
+		const unsigned stop = i == 0 ? 0 : i == 1 ? n / 2 : n - 1;
+		struct disk *stopped = new_disk(start), undone;
+
+		if (run_rekey(stopped, &measure->old_keys, &measure->keys, 0, stop, &err) || err.kind != ERROR_STOPPED)
+			harness_fail("rekeying: step %u of %u does not come", stop, n);
+		chain = new_chain(chains, measure, stopped, "undoing a rekeying", RUN_ABORT, SIDE_OLD, SIDE_OLD, share);
+		chain->resealed = raw_content(measure, start);
+		disk_clone(stopped, &undone);
+		undone.log = &chain->log;
+		must(run_continue(&undone, CONVERT_ABORT, &measure->keys, false, NEVER, &err), "undoing a rekeying", &err);
+		disk_free(&undone);
+	}
+}
+
 void record_image(struct chains *chains, const char *path, unsigned share)
 {
 	struct measure *measure = allocate(sizeof(*measure));
@@ -172,6 +211,7 @@ void record_image(struct chains *chains, const char *path, unsigned share)
 	record_decrypt(chains, measure, sealed, "decrypting", 3 * share);
 	record_undone(chains, measure, plain, true, "undoing an encryption", share);
 	record_undone(chains, measure, sealed, false, "undoing a decryption", share);
+	record_rekey(chains, measure, sealed, share);
 }
 
 void record_by_passphrase(struct chains *chains, const char *path)
@@ -204,4 +244,5 @@ void record_used(struct chains *chains, const char *path, const char *key_path, 
 	take_measure(measure, new_disk(&plain));
 	record_decrypt(chains, measure, sealed, "decrypting what a kernel has used", 3 * share);
 	record_undone(chains, measure, sealed, false, "undoing a decryption of what a kernel has used", share);
+	record_rekey(chains, measure, sealed, share);
 }

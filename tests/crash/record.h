@@ -5,7 +5,7 @@
 
 #include "tests/crash/judge.h"
 
-enum chain_run { RUN_ENCRYPT, RUN_DECRYPT, RUN_ABORT };
+enum chain_run { RUN_ENCRYPT, RUN_DECRYPT, RUN_ABORT, RUN_REKEY };
 
 struct chain {
 	const struct measure *measure;

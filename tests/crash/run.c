@@ -137,6 +137,30 @@ bool run_decrypt(struct disk *disk, const struct keys *keys, unsigned stop, stru
 	return ok;
 }
 
+bool run_rekey(struct disk *disk, const struct keys *from, const struct keys *to, enum crypt_cipher cipher, unsigned stop, struct error *err)
+{
+	cleanup_volume struct volume *volume = open_disk(disk, true, false, err);
+	const struct key_source key = key_of(from, false);
+	const struct convert_rekey_options options = {
+		.key = &key,
+		.n_keys = 1,
+		.cipher = cipher,
+		.new_volume_key = to->volume_key,
+		.cost = { .kdf = KDF_PBKDF2_SHA512, .iterations = KDF_ITERATIONS_NEW_MIN },
+	};
+	struct stopping stopping = { disk, stop };
+	struct convert_plan plan = { 0 };
+
+	if (!volume)
+		return false;
+
+	const struct convert_ui ui = ui_for(volume, to, &stopping);
+	const bool ok = convert_rekey(volume, set_name, &options, &ui, &plan, err);
+
+	convert_plan_free(&plan);
+	return ok;
+}
+
 bool run_continue(struct disk *disk, enum convert_goal goal, const struct keys *keys, bool wrong_key, unsigned stop, struct error *err)
 {
 	cleanup_volume struct volume *volume = open_disk(disk, true, true, err);

@@ -26,6 +26,8 @@ extern unsigned run_n_asked;	/* how often the last run asked whether to, after i
 /* stop: at the how-manieth question whether to, of those after the first write; then the outcome is ERROR_STOPPED.  members may be NULL; they are those of the plan. */
 bool run_encrypt(struct disk *disk, const struct keys *keys, unsigned stop, struct members *members, struct error *err);
 bool run_decrypt(struct disk *disk, const struct keys *keys, unsigned stop, struct error *err);
+/* From the key of these to that of the others. */
+bool run_rekey(struct disk *disk, const struct keys *from, const struct keys *to, enum crypt_cipher cipher, unsigned stop, struct error *err);
 bool run_continue(struct disk *disk, enum convert_goal goal, const struct keys *keys, bool wrong_key, unsigned stop, struct error *err);
 /* verified: with the right key, which must vouch for the state. */
 bool run_status(struct disk *disk, const struct keys *keys, bool verified, struct convert_status *status, struct error *err);

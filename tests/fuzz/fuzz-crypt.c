@@ -110,6 +110,15 @@ static void list(struct cursor item, enum crypt_kind kind, struct error *err)
 		abort();
 }
 
+static void bridge(struct cursor item, struct error *err)
+{
+	const uint8_t *bytes = item.at;
+	struct disk_crypt_bridge read;
+
+	if (crypt_bridge_read(&item, &read, err))
+		must_equal(bytes, &read, sizeof(read));
+}
+
 static void state(const uint8_t *bytes, size_t len, struct error *err)
 {
 	uint8_t tail[SUPER_TAIL_SIZE] = { 0 };
@@ -139,6 +148,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		break;
 	case CRYPT_SEAL:
 		seal(item, &err);
+		break;
+	case CRYPT_BRIDGE:
+		bridge(item, &err);
 		break;
 	case CRYPT_INODE_FLAGS:
 	case CRYPT_UNITS:

@@ -30,8 +30,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	for (uint32_t i = 0; i < header.n_ranges; i++) {
 		struct journal_range range;
 
-		if (!journal_range_next(&record, &range, &err))
+		if (!journal_range_next(&record, header.has_old, &range, &err))
 			return 0;
+		if (range.old_tags)
+			fuzz_touch((struct cursor){ range.old_tags, (size_t)range.n_blocks * CRYPT_TAG_SIZE, 0 });
 		fuzz_touch((struct cursor){ range.tags, (size_t)range.n_blocks * CRYPT_TAG_SIZE, 0 });
 	}
 	return 0;

@@ -84,6 +84,39 @@ expect_status 6 crypt convert --encrypt -q "${VK[@]}" --on-error=continue "$imag
 cp --sparse=always "$image" "$tmp/carried.img"
 carried
 
+# What a new key does not change: the block that was bad, and the one that is damaged now.
+with_new_key() {
+	printf 'of a slot\n' >"$tmp/phrase"
+	PHRASE=(--passphrase-file "$tmp/phrase" --pbkdf pbkdf2 --pbkdf-force-iterations 1000)
+	expect_status 0 crypt key add -q "${VK[@]}" --new-passphrase-file "$tmp/phrase" --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "$image" target
+	expect_status 6 crypt convert --rekey -q "$@" "${PHRASE[@]}" "$image" target
+	KEY=(--passphrase-file "$tmp/phrase") VK=(--passphrase-file "$tmp/phrase")
+}
+with_old_key() { KEY=(--volume-key-file "$tmp/vk") VK=(--volume-key-file "$tmp/vk"); }
+say "carried over, under a new key"
+fresh "$tmp/carried.img"
+with_new_key
+carried
+fresh "$tmp/carried.img"
+say "damaged and carried over, under a new key"
+with_old_key
+rot "$(unit_of big 5)"
+expect_status 0 crypt key add -q "${VK[@]}" --new-passphrase-file "$tmp/phrase" --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "$image" target
+expect_unchanged 6 "$image" crypt convert --rekey -q "${PHRASE[@]}" "$image" target
+expect_text "$tmp/err" 'big: bytes 20480 to 24575 fail authentication on every mirror'
+expect_status 6 crypt convert --rekey -q --skip-damaged "${PHRASE[@]}" "$image" target
+expect_text "$tmp/err" 'target/big: bytes 20480 to 24575 are damaged: left as they were found'
+expect_text "$tmp/out" 'blocks that were bad before and stay so: 1'
+expect_text "$tmp/out" 'damaged blocks left as they were: 1'
+KEY=(--passphrase-file "$tmp/phrase")
+expect_status 6 do_verify
+expect_text "$tmp/out" '^target/big: bytes 12288 to 16383 .*did not match their checksum before they were sealed'
+expect_text "$tmp/out" '^target/big: bytes 20480 to 24575 '
+expect_status 6 do_decrypt
+expect_text "$tmp/out" 'blocks that were bad before and stay so: 1'
+expect_text "$tmp/out" 'damaged blocks left as they were: 1'
+with_old_key
+
 carries=0
 for operation in encrypt+carry decrypt; do
 	for n in $(seq 1 "$(every 3)" 100); do

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""find-secrets.py IMAGE SECRET-FILE NEW-SECRET-FILE DUMP...: derives everything from the secret that opens slot 0 of the sealed IMAGE, and looks for it in memory dumps.
+"""find-secrets.py IMAGE[:N] SECRET-FILE NEW-SECRET-FILE DUMP...: derives everything from the secret that opens slot 0 of sealing N (1) of IMAGE, and looks for it in memory dumps.
 What every run needs to the end must be there, or the dump shows nothing; the rest must not, nor the secret of a slot that was made."""
 import hashlib
 import hmac
@@ -12,8 +12,9 @@ spec = importlib.util.spec_from_file_location('reader', pathlib.Path(__file__).r
 reader = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(reader)
 
-image, secret, new = reader.Image(sys.argv[1]), open(sys.argv[2], 'rb').read(), open(sys.argv[3], 'rb').read()
-slot = next(item for key, item in image.items(image.root) if key == (reader.CRYPT, 249, 1 << 48 | 1 << 44))
+path, _, number = sys.argv[1].partition(':')
+image, secret, new = reader.Image(path), open(sys.argv[2], 'rb').read(), open(sys.argv[3], 'rb').read()
+slot = next(item for key, item in image.items(image.root) if key == (reader.CRYPT, 249, int(number or 1) << 48 | 1 << 44))
 header, uuid, salt = slot[:140], slot[20:36], slot[52:68]
 s = hashlib.pbkdf2_hmac('sha512', secret, salt, reader.u('I', header, 40)[0], 32)
 p = hmac.new(b'btrfs-crypt-slot/1' + uuid + salt, s, hashlib.sha512).digest()

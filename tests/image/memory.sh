@@ -74,6 +74,8 @@ no_growth() {
 	image_mount "$tmp/image" "$tmp/mnt"
 	btrfs balance start --full-balance "$tmp/mnt" >/dev/null
 	image_umount
+	still 0 convert --rekey $cheap $key "$tmp/image" sv
+	sed "s/^/$name: /" "$tmp/took"
 	still 0 $unseal
 	sed "s/^/$name: /" "$tmp/took"
 	check_clean "$tmp/image"

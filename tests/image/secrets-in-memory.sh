@@ -89,6 +89,18 @@ done
 gone "$tmp/sealed.img"
 say "unsealed and read, likewise"
 
+# Secrets of the old key, and of the new one that is made.
+cp --sparse=always "$tmp/sealed.img" "$tmp/image.img"
+expect_status 8 "$WHEN" TERM wrote:$((3 * MIB)) "$BTRFS_CRYPT" convert --rekey $cheap --key-file "$tmp/key" "$tmp/image.img" sv
+held rekey-continue wrote:65536 "$BTRFS_CRYPT" convert --resume --key-file "$tmp/key" "$tmp/image.img"
+cp "$tmp/rekey-continue.dump" "$tmp/dump"
+gone "$tmp/image.img:2"
+mv "$tmp/dump" "$tmp/rekey-continue.dump"
+cp --sparse=always "$tmp/sealed.img" "$tmp/image.img"
+held rekey wrote:$((5 * MIB)) "$BTRFS_CRYPT" convert --rekey $cheap --key-file "$tmp/key" "$tmp/image.img" sv
+gone "$tmp/sealed.img"
+say "rekeyed, likewise"
+
 # When the first of the new slots is written, and when the keyring has the key.
 for how in "add --new-key-file $tmp/new" "change --new-key-file $tmp/new" "recovery -q" "label --label x"; do
 	[[ $how == *new* ]] && how="$how --pbkdf pbkdf2 --pbkdf-force-iterations 1000"
@@ -116,5 +128,6 @@ watched ls -l --key-file "$tmp/key" "$tmp/sealed.img" sv
 expect_text "$tmp/out" "link-$MARK"
 watched stat --key-file "$tmp/key" "$tmp/sealed.img" sv link
 expect_text "$tmp/out" "link-$MARK"
+watched convert --rekey $cheap --key-file "$tmp/key" "$tmp/image.img" sv
 watched convert --decrypt -q --key-file "$tmp/key" "$tmp/image.img" sv
 say "no plain text in memory that was given back"

@@ -417,6 +417,40 @@ static void keys_and_places_agree(void **state)
 	assert_true(place.second_header);
 }
 
+static bool parse_bridge(struct cursor *item, struct error *err)
+{
+	struct disk_crypt_bridge bridge;
+
+	return crypt_bridge_read(item, &bridge, err);
+}
+
+static const uint8_t bridge_sample[sizeof(struct disk_crypt_bridge)] = {
+	9, 2, 1, 0, 0, 0, 0, 0,		/* head */
+	3, 0, 0, 0, 0, 0, 0, 0,		/* domain, zeros */
+	0xaa,				/* uuid, and the rest */
+};
+
+static void reads_and_refuses_bridges(void **state)
+{
+	static const struct wrong wrong[] = {
+		{ 0, 8, "crypt bridge at 0x4000: kind is 8, not 9" },
+		{ 1, 3, "crypt bridge at 0x4000: version is 3, not 2" },
+		{ 2, 2, "crypt bridge at 0x4000: n_entries is 2, not 1" },
+		{ 10, 1, "crypt bridge at 0x4000: 6 reserved bytes are not 0" },
+		{ 15, 1, "crypt bridge at 0x4000: 6 reserved bytes are not 0" },
+	};
+	struct cursor item = { bridge_sample, sizeof(bridge_sample), TEST_OFFSET };
+	struct disk_crypt_bridge bridge;
+	struct error err = { 0 };
+
+	(void)state;
+	assert_true(crypt_bridge_read(&item, &bridge, &err));
+	assert_int_equal(le16(bridge.domain), 3);
+	assert_memory_equal(&bridge, bridge_sample, sizeof(bridge));
+	test_refuses_wrong_bytes(parse_bridge, bridge_sample, sizeof(bridge_sample), wrong, ARRAY_SIZE(wrong));
+	test_refuses_truncations(parse_bridge, bridge_sample, sizeof(bridge_sample), ANY_LENGTH_FAILS);
+}
+
 static void other_keys_are_no_crypt_keys(void **state)
 {
 	static const struct key keys[] = {
@@ -425,7 +459,8 @@ static void other_keys_are_no_crypt_keys(void **state)
 		{ CRYPT_ID, KEY_TEMPORARY_ITEM, 0 },
 		{ CRYPT_ID, KEY_PERSISTENT_ITEM, 1 },			/* a header of index 1 */
 		{ CRYPT_ID, KEY_PERSISTENT_ITEM, 0x600000000001 },	/* a seal of index 1 */
-		{ CRYPT_ID, KEY_PERSISTENT_ITEM, 0x900000000000 },	/* kind 9 */
+		{ CRYPT_ID, KEY_PERSISTENT_ITEM, 0x900000000001 },	/* a bridge of index 1 */
+		{ CRYPT_ID, KEY_PERSISTENT_ITEM, 0xa00000000000 },	/* kind 10 */
 		{ CRYPT_ID, KEY_PERSISTENT_ITEM, 0xfffffffffffe },	/* kind 15, not the second header */
 	};
 	struct crypt_place place;
@@ -456,6 +491,7 @@ int main(void)
 		cmocka_unit_test(a_member_has_the_id_of_a_subvolume),
 		cmocka_unit_test(reads_and_refuses_seals),
 		cmocka_unit_test(keys_and_places_agree),
+		cmocka_unit_test(reads_and_refuses_bridges),
 		cmocka_unit_test(other_keys_are_no_crypt_keys),
 		cmocka_unit_test(names_the_ciphers),
 	};

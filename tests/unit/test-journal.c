@@ -12,7 +12,7 @@
 static const uint8_t sample[] = {
 	'B', 'T', 'R', 'C', 'J', 'R', 'N', 'L',	/* magic */
 	LE32(2),				/* version */
-	1, 2, 1, 0,				/* direction, phase, root_level, zero */
+	1, 2, 1, 0,				/* direction, phase, root_level, has_old */
 	LE64(372),				/* length */
 	LE64(7),				/* sequence */
 	SIXTEEN(0xaa),				/* op_id */
@@ -50,7 +50,7 @@ static bool parse(struct cursor *record, struct error *err)
 	for (uint32_t i = 0; i < header.n_ranges; i++) {
 		struct journal_range range;
 
-		if (!journal_range_next(record, &range, err))
+		if (!journal_range_next(record, header.has_old, &range, err))
 			return false;
 	}
 	return true;
@@ -84,12 +84,54 @@ static void reads_every_field(void **state)
 	assert_true(journal_new_next(&record, &new_block, &err));
 	assert_int_equal(new_block.logical, 0x124000);
 	assert_int_equal(new_block.sha256[0], 0x22);
-	assert_true(journal_range_next(&record, &range, &err));
+	assert_true(journal_range_next(&record, header.has_old, &range, &err));
 	assert_int_equal(range.address, 0x200000);
 	assert_int_equal(range.n_blocks, 2);
 	assert_int_equal(range.u.nonce[0], 0x33);
 	assert_int_equal(range.tags[16], 0x55);
 	assert_int_equal(record.left, 0);
+}
+
+/* The sample, and the old side of its range. */
+static const uint8_t old_side[] = {
+	2, 0, LE16(0), LE64(0x100000), LE32(2), LE64(8192), LE64(0), SIXTEEN(0x66),	/* U */
+	SIXTEEN(0x77), SIXTEEN(0x88),		/* tags */
+};
+
+static void add_old_side(uint8_t bytes[sizeof(sample) + sizeof(old_side)])
+{
+	memcpy(bytes, sample, sizeof(sample));
+	memcpy(bytes + sizeof(sample), old_side, sizeof(old_side));
+	bytes[15] = 1;
+}
+
+static void reads_old_sides(void **state)
+{
+	static const struct wrong wrong[] = {
+		{ sizeof(sample) + 12, 3, "journal record at 0x40c0: blocks of the old side is 3, not 2" },
+	};
+	uint8_t bytes[sizeof(sample) + sizeof(old_side)];
+	struct cursor record = { bytes, sizeof(bytes), TEST_OFFSET };
+	struct journal_header header;
+	struct journal_changed changed;
+	struct journal_new new_block;
+	struct journal_range range;
+	struct error err = { 0 };
+
+	(void)state;
+	add_old_side(bytes);
+	assert_true(journal_header_read(&record, &header, &err));
+	assert_true(header.has_old);
+	assert_true(journal_changed_next(&record, NODE_SIZE, &changed, &err) && journal_new_next(&record, &new_block, &err) &&
+		    journal_range_next(&record, header.has_old, &range, &err));
+	assert_int_equal(range.tags[16], 0x55);
+	assert_int_equal(range.old.cipher, 2);
+	assert_int_equal(range.old.nonce[0], 0x66);
+	assert_int_equal(range.old_tags[0], 0x77);
+	assert_int_equal(range.old_tags[31], 0x88);
+	assert_int_equal(record.left, 0);
+	test_refuses_wrong_bytes(parse, bytes, sizeof(bytes), wrong, ARRAY_SIZE(wrong));
+	test_refuses_truncations(parse, bytes, sizeof(bytes), ANY_LENGTH_FAILS);
 }
 
 static void refuses_every_truncation(void **state)
@@ -107,6 +149,8 @@ static void refuses_one_wrong_byte(void **state)
 		{ 13, 6, "journal record at 0x4000: phase is 6, not 1 to 5" },
 		{ 13, 0, "journal record at 0x4000: phase is 0, not 1 to 5" },
 		{ 14, 8, "journal record at 0x4000: root_level is 8, not below 8" },
+		{ 15, 2, "journal record at 0x4000: has_old is 2, not 0 or 1" },
+		{ 15, 1, "journal record at 0x40c0: 0 bytes left, the old side of a range takes 48" },
 		{ 17, 0, "journal record at 0x4000: length is 116, less than a header and a MAC" },
 		{ 24, 0, "journal record at 0x4000: sequence is 0" },
 		{ 192, 1, "journal record at 0x40c0: address is 0x200001, not a multiple of 4096" },
@@ -138,6 +182,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_every_field),
+		cmocka_unit_test(reads_old_sides),
 		cmocka_unit_test(refuses_every_truncation),
 		cmocka_unit_test(refuses_one_wrong_byte),
 		cmocka_unit_test(refuses_the_unreleased_version),

@@ -136,6 +136,36 @@ static void macs(void **state)
 	}
 }
 
+static void bridges(void **state)
+{
+	cleanup_secret struct secret *old = NULL, *opened = NULL;
+	uint8_t wrapped[CRYPT_KEY_SIZE], tag[CRYPT_TAG_SIZE];
+	struct error err = { 0 };
+
+	(void)state;
+	assert_true(secret_new(CRYPT_KEY_SIZE, &old, &err));
+	vector_pattern(secret_bytes(old), CRYPT_KEY_SIZE, 11);
+	assert_true(bridge_wrap(schedule, vector_op_id, vector_kcv, old, wrapped, tag, &err));
+	assert_memory_equal(wrapped, vector_bridge, sizeof(wrapped));
+	assert_memory_equal(tag, vector_bridge + sizeof(wrapped), sizeof(tag));
+	assert_true(bridge_unwrap(schedule, vector_op_id, vector_kcv, wrapped, tag, &opened, &err));
+	assert_non_null(opened);
+	assert_memory_equal(secret_view(opened), secret_view(old), CRYPT_KEY_SIZE);
+	/* Bound to the operation and to the key that it leads to. */
+	for (unsigned i = 0; i < 4; i++) {
+		cleanup_secret struct secret *none = NULL;
+		uint8_t op_id[CRYPT_UUID_SIZE], kcv[CRYPT_MAC_SIZE], changed[CRYPT_KEY_SIZE], changed_tag[CRYPT_TAG_SIZE];
+
+		memcpy(op_id, vector_op_id, sizeof(op_id));
+		memcpy(kcv, vector_kcv, sizeof(kcv));
+		memcpy(changed, wrapped, sizeof(changed));
+		memcpy(changed_tag, tag, sizeof(changed_tag));
+		*(uint8_t *[]){ op_id, kcv, changed, changed_tag }[i] ^= 1;
+		assert_true(bridge_unwrap(schedule, op_id, kcv, changed, changed_tag, &none, &err));
+		assert_null(none);
+	}
+}
+
 static void seals_as_the_vectors(enum crypt_cipher cipher, const uint8_t *u, uint32_t index, const char *sha256,
 				 const char *tag)
 {
@@ -319,6 +349,7 @@ int main(void)
 		cmocka_unit_test(another_key_or_domain_is_another_schedule),
 		cmocka_unit_test(refuses_a_volume_key_of_another_length),
 		cmocka_unit_test(macs),
+		cmocka_unit_test(bridges),
 		cmocka_unit_test(units),
 		cmocka_unit_test(u_is_what_the_format_says),
 		cmocka_unit_test(inline_units),

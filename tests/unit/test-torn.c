@@ -51,7 +51,7 @@ static void every_mixture(enum crypt_cipher kind)
 			bool found;
 
 			mix(&f, mask, bytes);
-			assert_true(torn_complete(&(struct torn_block){ f.cipher, 3, f.tag, want_sealed ? &side_sealed : &side_plain }, bytes, &found, &err));
+			assert_true(torn_complete(&(struct sided_block){ f.cipher, 3, f.tag, want_sealed ? &side_sealed : &side_plain, NULL, NULL }, bytes, &found, &err));
 			assert_true(found);
 			assert_memory_equal(bytes, want_sealed ? f.sealed : f.plain, CRYPT_BLOCK);
 		}
@@ -69,6 +69,49 @@ static void completes_every_mixture_of_chacha(void **state)
 {
 	(void)state;
 	every_mixture(CIPHER_CHACHA20_POLY1305);
+}
+
+/* Rekeying: each part is under the old key or under the new one. */
+static void completes_every_mixture_of_two_keys(void **state)
+{
+	struct fixture new, old;
+	struct error err;
+
+	(void)state;
+	open_fixture(&new, CIPHER_CHACHA20_POLY1305);
+	open_fixture(&old, CIPHER_AES_256_GCM);
+	for (unsigned mask = 0; mask < 1u << TORN_PARTS; mask++) {
+		for (unsigned to_new = 0; to_new < 2; to_new++) {
+			const struct side *to = to_new ? &side_new : &side_old;
+			const struct sided_block block = { new.cipher, 3, new.tag, to, old.cipher, old.tag };
+			uint8_t bytes[CRYPT_BLOCK], other[CRYPT_BLOCK];
+			bool found, right;
+
+			for (unsigned part = 0; part < TORN_PARTS; part++)
+				memcpy(bytes + part * PART, (mask & 1u << part ? old.sealed : new.sealed) + part * PART, PART);
+			assert_true(torn_complete(&block, bytes, &found, &err));
+			assert_true(found);
+			assert_memory_equal(bytes, to_new ? new.sealed : old.sealed, CRYPT_BLOCK);
+			assert_true(to->read(&block, bytes, other, &right, &err));
+			assert_true(right);
+			assert_memory_equal(other, to_new ? old.sealed : new.sealed, CRYPT_BLOCK);
+			assert_true(to->other->read(&block, bytes, other, &right, &err));
+			assert_false(right);
+		}
+	}
+	/* What does not verify under both is not written. */
+	for (unsigned to_new = 0; to_new < 2; to_new++) {
+		const struct sided_block block = { new.cipher, 3, new.tag, to_new ? &side_new : &side_old, old.cipher, new.tag };
+		uint8_t bytes[CRYPT_BLOCK];
+		bool found;
+
+		memcpy(bytes, new.sealed, sizeof(bytes));
+		assert_true(torn_complete(&block, bytes, &found, &err));
+		assert_int_equal(found, to_new);
+		assert_memory_equal(bytes, new.sealed, sizeof(bytes));
+	}
+	close_fixture(&old);
+	close_fixture(&new);
 }
 
 static void leaves_alone_what_is_neither(void **state)
@@ -92,7 +135,7 @@ static void leaves_alone_what_is_neither(void **state)
 		else
 			index = 4;
 		memcpy(before, bytes, sizeof(before));
-		assert_true(torn_complete(&(struct torn_block){ f.cipher, index, f.tag, &side_sealed }, bytes, &found, &err));
+		assert_true(torn_complete(&(struct sided_block){ f.cipher, index, f.tag, &side_sealed, NULL, NULL }, bytes, &found, &err));
 		assert_false(found);
 		assert_memory_equal(bytes, before, sizeof(before));
 	}
@@ -104,6 +147,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(completes_every_mixture_of_aes),
 		cmocka_unit_test(completes_every_mixture_of_chacha),
+		cmocka_unit_test(completes_every_mixture_of_two_keys),
 		cmocka_unit_test(leaves_alone_what_is_neither),
 	};
 

@@ -84,6 +84,8 @@ def schedule():
         print(f'\t{{ "{label}", {c_string(context)}, {len(context)},')
         print(f"\t  {c_string(mac(key, message))},\n\t  {c_string(mac(key, b''))} }},")
     print("};\n")
+    print("/* pattern(32, 11) under K_bridge, then the tag. */")
+    c_array("vector_bridge", AESGCM(d("bridge", OP_ID + kcv)).encrypt(bytes(12), pattern(32, 11), None))
 
 
 def units():

@@ -83,7 +83,7 @@ static bool run(struct volume *volume, const char *what, struct secret *volume_k
 	const struct key_source key = { .volume_key = volume_key, .slot = KEY_SLOT_ANY };
 	const struct convert_encrypt_options encrypt = { .cipher = CIPHER_AES_256_GCM, .key = &(const struct key_source){ .volume_key = volume_key } };
 	const bool accepts = strstr(what, "+accept");
-	const struct convert_decrypt_options decrypt = { .key = &key, .accept_changes = accepts, .accept_unsealed = accepts };
+	const struct convert_decrypt_options decrypt = { .key = &key, .unseal = { .accept_changes = accepts, .accept_unsealed = accepts } };
 	struct convert_plan plan = { 0 };
 	bool ok;
 
