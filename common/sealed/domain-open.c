@@ -146,21 +146,45 @@ static bool open_domain(struct domain *domain, const struct key_source *key, str
 	return true;
 }
 
-/* The image has a newer header than the backup, as it says. Where the key does not vouch for it, the backup counts. */
+/* Does this volume key vouch for a header in the image that is newer than the backup? */
+static bool is_vouched_for(struct domain *image, const struct domain *backup, const struct secret *volume_key, bool *is, struct error *err)
+{
+	image->slot_used = -1;
+	*is = authenticate(image, volume_key, err) && image->header.epoch > backup->header.epoch;
+	return err->kind == ERROR_NONE || err->kind == ERROR_KEY || err->kind == ERROR_KEY_HEADER;
+}
+
+/*
+ * The image has a newer header than the backup, as it says, and the key does not open it, for the reason in err. If the key opens the backup,
+ * that decides: it counts, unless its volume key vouches for the newer header.
+ */
 static bool open_backup(struct domain *domain, const struct key_source *key, struct secret **from_slot, struct error *err)
 {
-	struct domain *backup = NULL, image = *domain;
+	const bool is_damage = err->kind == ERROR_KEY_HEADER;
+	cleanup_secret struct secret *volume_key = NULL;
+	cleanup_domain struct domain *backup = NULL;
 	struct error why = { 0 };
+	struct domain image;
+	bool is_newer = false;
 
-	if (!domain_read_backup(domain->volume, domain->volume->backup, &backup, &why) || !open_domain(backup, key, from_slot, &why)) {
-		domain_free(backup);
+	if (!domain_read_backup(domain->volume, domain->volume->backup, &backup, &why) || !open_domain(backup, key, &volume_key, &why))
+		return false;
+	if (!is_damage && !is_vouched_for(domain, backup, volume_key ? volume_key : key->volume_key, &is_newer, &why)) {
+		*err = why;
 		return false;
 	}
-	volume_warn(domain->volume, "%s; the header backup is used", err->text);
+	if (is_newer) {
+		if (err->kind == ERROR_KEY)
+			error_hint(err, "the header in the image is newer than the backup, so its key slots count");
+		return false;
+	}
+	volume_warn(domain->volume, "%s; the header backup is used",
+		    is_damage ? err->text : "the header in the image says that it is newer than the header backup, but is not authentic");
 	*err = (struct error){ 0 };
+	image = *domain;
 	*domain = *backup;
 	*backup = image;
-	domain_free(backup);
+	*from_slot = TAKE(volume_key);
 	return true;
 }
 
@@ -170,11 +194,9 @@ bool domain_open_key(struct domain *domain, const struct key_source *key, struct
 	const bool is_newer = backup && !domain->backup && !domain->unfinished &&
 			      memcmp(backup->header.domain_uuid, domain->header.domain_uuid, CRYPT_UUID_SIZE) == 0;
 
-	if (!open_domain(domain, key, from_slot, err)) {
-		if (is_newer && err->kind == ERROR_KEY)
-			return error_hint(err, "the header in the image is newer than the backup, so its key slots count");
-		return is_newer && err->kind == ERROR_KEY_HEADER && open_backup(domain, key, from_slot, err);
-	}
+	if (!open_domain(domain, key, from_slot, err))
+		return is_newer && (err->kind == ERROR_KEY || err->kind == ERROR_KEY_HEADER || err->kind == ERROR_REFUSED) &&
+		       open_backup(domain, key, from_slot, err);
 	if (is_newer)
 		volume_warn(domain->volume, "the header in the image has epoch %" PRIu64 " and is used: the header backup is older and has epoch %" PRIu64,
 			    domain->header.epoch, backup->header.epoch);

@@ -148,9 +148,9 @@ static void set_epoch(uint64_t epoch, bool authentic)
 	sealed_put_header(1, &header);
 }
 
-static bool uses_backup(struct secret *secret)
+static bool uses_backup_with(struct secret *secret, struct secret *volume_key)
 {
-	const struct key_source with = { .secret = secret, .slot = KEY_SLOT_ANY };
+	const struct key_source with = { .secret = secret, .volume_key = volume_key, .slot = KEY_SLOT_ANY };
 	cleanup_domain struct domain *domain = NULL;
 
 	sealed_ok(domain_read(sealed.volume, DOMAIN, &domain, err));
@@ -158,10 +158,12 @@ static bool uses_backup(struct secret *secret)
 	return domain->backup;
 }
 
+static bool uses_backup(struct secret *secret) { return uses_backup_with(secret, NULL); }
+
 static void the_newer_authentic_header_counts(void **state)
 {
 	cleanup_header_backup struct header_backup *backup = backup_of(false);
-	const struct key second = crypt_key(DOMAIN, CRYPT_SLOT, 3);
+	const struct key first = crypt_key(DOMAIN, CRYPT_SLOT, 0), second = crypt_key(DOMAIN, CRYPT_SLOT, 3);
 	struct error why;
 
 	(void)state;
@@ -176,6 +178,22 @@ static void the_newer_authentic_header_counts(void **state)
 	set_epoch(4, false);
 	assert_true(uses_backup(sealed.alpha));
 	assert_string_equal(sealed.image.warning, "the header of sealing 7 fails authentication; the header backup is used");
+	/* Nor who makes it one of another key, or spoils its slots, so that the key does not open it either. */
+	for (unsigned i = 0; i < 2; i++) {
+		const struct crypt_header header = sealed.header;
+
+		sealed.header.kcv[5] ^= i == 0;
+		if (i == 1)
+			sealed_flip(&first, offsetof(struct disk_crypt_slot, commit));
+		set_epoch(4, false);
+		assert_true(i == 0 ? uses_backup_with(NULL, sealed.volume_key) : uses_backup(sealed.alpha));
+		assert_string_equal(sealed.image.warning, "the header in the image says that it is newer than the header backup, but is not authentic; "
+				    "the header backup is used");
+		sealed.header = header;
+	}
+	assert_int_equal(try_open(NULL, sealed.wrong, NULL, &why), ERROR_KEY);
+	assert_string_equal(why.hint, "");
+	sealed_flip(&first, offsetof(struct disk_crypt_slot, commit));
 	set_epoch(2, true);
 	assert_true(uses_backup(sealed.alpha));
 	/* A slot that is gone from a newer header opens it no more, as the backup would. */
