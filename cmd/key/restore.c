@@ -21,6 +21,8 @@ struct restoring {
 	struct key_target target;	/* its domain is read from the file */
 	struct header_backup *backup;
 	struct domain_remains remains;
+	struct crypt_slot lost[CRYPT_SLOTS_MAX];	/* of the image, which are not those of the file */
+	size_t n_lost;
 	char path[DOMAIN_KEY_WHAT_SIZE];
 };
 
@@ -127,7 +129,7 @@ static bool check_sealing(const struct restoring *r, struct error *err)
 
 static bool open_key(struct restoring *r, struct error *err)
 {
-	const struct domain_key_ask ask = { .need = DOMAIN_KEY_NEEDED, .image = r->image, .what = r->path };
+	const struct domain_key_ask ask = { .need = DOMAIN_KEY_NEEDED, .from = DOMAIN_KEY_NO_KEYRING, .image = r->image, .what = r->path };
 	bool opened;
 
 	if (!domain_key_open(r->target.domain, &ask, &opened, NULL, err))
@@ -159,6 +161,43 @@ static void tell_sides(const struct restoring *r)
 	printf_note("%s: %s, %s", r->image, epoch, slots);
 }
 
+struct slot_search {
+	const struct crypt_slot *slot;
+	bool is_there;
+};
+
+static bool look_for_slot(void *context, const struct crypt_backup_item *item, struct error *err)
+{
+	struct slot_search *const search = context;
+	const struct disk_crypt_slot *const disk = &search->slot->disk;
+	uint8_t hash[CRYPT_BACKUP_HASH_SIZE];
+
+	if (item->place.kind != CRYPT_SLOT || item->place.index != search->slot->number)
+		return true;
+	if (!crypto_sha256(disk, sizeof(*disk), hash, err))
+		return false;
+
+	const void *const have = item->is_hash ? (const void *)hash : disk;
+	const size_t len = item->is_hash ? sizeof(hash) : sizeof(*disk);
+
+	search->is_there = item->payload.left == len && memcmp(item->payload.at, have, len) == 0;
+	return true;
+}
+
+/* Which slots of the image would go? */
+static bool find_lost(struct restoring *r, struct error *err)
+{
+	for (size_t i = 0; i < r->remains.n_slots; i++) {
+		struct slot_search search = { .slot = &r->remains.slots[i] };
+
+		if (!header_backup_items(r->backup, look_for_slot, &search, err))
+			return false;
+		if (!search.is_there)
+			r->lost[r->n_lost++] = r->remains.slots[i];
+	}
+	return true;
+}
+
 static bool has_same_slots(const struct restoring *r)
 {
 	const struct domain *const domain = r->target.domain;
@@ -186,11 +225,15 @@ static bool is_whole(const struct restoring *r)
 
 static bool ask(const struct restoring *r, struct error *err)
 {
-	char question[300];
+	char question[500], lost[160];
 
-	if (!r->remains.has_header || r->remains.epoch <= r->target.domain->header.epoch || has_same_slots(r))
+	slots_text(r->lost, r->n_lost, lost, sizeof(lost));
+	if (r->remains.has_header && r->remains.epoch > r->target.domain->header.epoch && !has_same_slots(r))
+		snprintf(question, sizeof(question), "The header of %.100s is newer than %.100s; its key slots are replaced by the older ones.", r->path, r->file);
+	else if (r->n_lost > 0)
+		snprintf(question, sizeof(question), "In %.100s, %s are others than in %.100s, and will be lost.", r->image, lost, r->file);
+	else
 		return true;
-	snprintf(question, sizeof(question), "The header of %.100s is newer than %.100s; its key slots are replaced by the older ones.", r->path, r->file);
 	return key_confirm(question, err);
 }
 
@@ -237,7 +280,7 @@ static bool run(const char *const *operand, struct error *err)
 	if (is_whole(&r) && has_same_slots(&r))
 		return tell(&r, false, err);
 	tell_sides(&r);
-	return ask(&r, err) && put_back(&r, err) && tell(&r, true, err);
+	return find_lost(&r, err) && ask(&r, err) && put_back(&r, err) && tell(&r, true, err);
 }
 
 const struct key_verb key_verb_restore = {

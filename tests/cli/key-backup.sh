@@ -231,7 +231,15 @@ END
 restored "0 1" --key-file a
 # Only hashes of slots: those that are as they were stay.
 without macs slot
-expect 0 key restore damaged.img vault backup-short --volume-key-file volume-key --format json <<'END'
+unchanged damaged.img
+expect 9 key restore damaged.img vault backup-short --volume-key-file volume-key <<'END'
+! btrfs-crypt key: note: backup-short: epoch 8, no key slots, only their hashes
+! btrfs-crypt key: note: damaged.img: no valid header, key slots 0, 1
+! btrfs-crypt key: In damaged.img, key slots 1 are others than in backup-short, and will be lost.  There is no terminal to ask on
+! btrfs-crypt key: hint: --batch-mode goes on without asking
+END
+unchanged damaged.img
+expect 0 key restore damaged.img vault backup-short --volume-key-file volume-key --format json --batch-mode <<'END'
 {"record":"restore","path":"vault","backup_file":"backup-short","epoch":"9","slots":1,"subvolumes":1,"changed":true}
 ! {"note":"backup-short: epoch 8, no key slots, only their hashes"}
 ! {"note":"damaged.img: no valid header, key slots 0, 1"}
@@ -265,6 +273,20 @@ diff -u - copies <<'END' || bad "what key list says of copies of the header"
 0 differs
 1 differs
 END
+# The same numbers, but another passphrase, in a header that is damaged
+cp disk.img damaged.img
+quiet btrfs-crypt key change damaged.img vault --key-file b --new-key-file wrong $cheap
+hit drop $first
+hit drop $second
+rm -f damaged.img.sum
+unchanged damaged.img
+expect 9 key restore damaged.img vault backup --key-file b <<'END'
+! btrfs-crypt key: note: backup: epoch 8, key slots 0, 1
+! btrfs-crypt key: note: damaged.img: no valid header, key slots 0, 1
+! btrfs-crypt key: In damaged.img, key slots 1 are others than in backup, and will be lost.  There is no terminal to ask on
+! btrfs-crypt key: hint: --batch-mode goes on without asking
+END
+unchanged damaged.img
 # An older header in place of a newer one: it asks.
 cp disk.img damaged.img
 quiet btrfs-crypt key remove damaged.img vault --key-file b

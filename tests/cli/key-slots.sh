@@ -117,6 +117,9 @@ refused 1 change disk.img vault --new-key-file c <<< "$needs_here"
 refused 1 remove disk.img vault <<< "$needs_here"
 refused 2 label disk.img vault --label x -S 1 <<< "! btrfs-crypt key: a key is needed, but standard input is not a terminal to ask on
 ! btrfs-crypt key: hint: give --key-file, --passphrase-file or --passphrase-fd"
+quiet btrfs-crypt key backup disk.img vault saved
+refused 2 restore disk.img vault saved <<< "! btrfs-crypt key: a key is needed, but standard input is not a terminal to ask on
+! btrfs-crypt key: hint: give --key-file, --passphrase-file or --passphrase-fd"
 expect 0 key change disk.img vault --new-key-file c $cheap -S 1 <<< "key slot 1 of vault changed (key-file)"
 opens 1 c
 quiet btrfs-crypt key out disk.img vault --forget
