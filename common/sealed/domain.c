@@ -320,6 +320,14 @@ static bool take_item(void *context, const struct crypt_backup_item *item, struc
 	return read_item(r->domain, &item->place, &payload, &r->room, err) || error_prefix(err, "header backup");
 }
 
+/* Whatever is wrong in it, it is the backup that is damaged, not the filesystem. */
+static bool backup_is_wrong(struct error *err)
+{
+	if (err->kind == ERROR_CORRUPT)
+		err->kind = ERROR_KEY_HEADER;
+	return false;
+}
+
 bool domain_read_backup(struct volume *volume, const struct header_backup *backup, struct domain **domain, struct error *err)
 {
 	cleanup_domain struct domain *d = domain_new(volume, backup->header.domain);
@@ -332,7 +340,7 @@ bool domain_read_backup(struct volume *volume, const struct header_backup *backu
 	d->copy[0] = backup->header;
 	d->copy_valid[0] = true;
 	if (!header_backup_items(backup, take_item, &reading, err) || !index_members(d, err) || !nest_members(d, err))
-		return false;
+		return backup_is_wrong(err);
 	if (!header_fits(d, &backup->header, reading.n_flags_items, &why))
 		return error_set(err, why.kind, "header backup: %s", why.text);
 	d->header = backup->header;

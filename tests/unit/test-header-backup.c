@@ -99,7 +99,7 @@ static void no_changed_backup_opens(void **state)
 		{ false, slot + head + 172, ERROR_KEY_HEADER, "does not vouch" },		/* a wrapped key */
 		{ true, slot + head, ERROR_KEY_HEADER, "does not vouch" },			/* the hash of a slot */
 		{ false, member + head + 112, ERROR_KEY_HEADER, "does not vouch" },		/* a digest */
-		{ false, member + head + 8, ERROR_CORRUPT, "id is 4, no subvolume has it" },
+		{ false, member + head + 8, ERROR_KEY_HEADER, "id is 4, no subvolume has it" },
 		{ false, slot + head + 20, ERROR_KEY_HEADER, "do not belong together" },	/* the domain uuid of a slot */
 		{ false, items + head + 112, ERROR_KEY_HEADER, "says 3 subvolumes, but there are 2" },
 	};
