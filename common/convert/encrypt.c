@@ -13,6 +13,7 @@
 #include "common/convert/preflight.h"
 #include "common/convert/run.h"
 #include "common/convert/structure.h"
+#include "common/convert/wipe.h"
 #include "common/fs/path.h"
 #include "common/sealed/domain-mac.h"
 #include "common/volume/mirror.h"
@@ -135,7 +136,7 @@ static bool encrypt(struct conversion *c, const char *const *names, const struct
 	if (!subvolume_list_read(c->volume, &c->list, err) || !preflight_features(c->volume, err) ||
 	    !domain_check_may_seal(c->volume, err) || !plan_members(c, names, options, plan, err) ||
 	    !preflight_trees(c->volume, err) || !csums_complete(c, err) ||
-	    !differing_check(c, options->dry_run, err) || !allocator_open(c->volume, &c->allocator, err) ||
+	    !differing_check(c, options->dry_run, err) || !wipe_check_free(c->volume, c->ui, err) || !allocator_open(c->volume, &c->allocator, err) ||
 	    !preflight_places(c->allocator, c->volume->super.node_size, preflight_work(c->scan), &places, err))
 		return false;
 	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++)

@@ -97,7 +97,7 @@ bool changing_begin(struct changing *c, uint32_t flags, uint64_t work, struct er
 {
 	struct operation_places places;
 
-	if (!preflight_features(c->volume, err) || !domain_check_finished(c->volume, c->domain, err) ||
+	if (!preflight_features(c->volume, err) || !wipe_check_free(c->volume, c->ui, err) || !domain_check_finished(c->volume, c->domain, err) ||
 	    !find_places(c, work, &places, err) || !crypto_random(c->header.op_id, sizeof(c->header.op_id), err))
 		return false;
 	c->op = (struct operation){ .volume = c->volume, .header = &c->header, .schedule = c->domain->schedule };

@@ -70,12 +70,31 @@ bool operation_open_journal(struct operation *op, struct error *err)
 	return true;
 }
 
+static const struct disk_crypt_range *place_of(const struct operation *op, unsigned i)
+{
+	return i < CRYPT_JOURNAL_SLOTS ? &op->state.slot[i] : &op->state.keys;
+}
+
+/* A change of key slots in metadata groups began without a look at the others, and must not end with what is wrong there. */
+static bool is_all_metadata(const struct operation *op)
+{
+	bool all = op->state.operation == CRYPT_OP_KEYS;
+
+	for (unsigned i = 0; all && i <= CRYPT_JOURNAL_SLOTS; i++) {
+		const struct chunk *chunk;
+		struct error ignored = { 0 };
+
+		all = volume_chunk(op->volume, le64(place_of(op, i)->logical), &chunk, &ignored) && chunk->type & GROUP_METADATA;
+	}
+	return all;
+}
+
 bool operation_reserve(const struct operation *op, struct allocator **allocator, struct error *err)
 {
-	if (!allocator_open(op->volume, allocator, err))
+	if (!(is_all_metadata(op) ? allocator_open_metadata : allocator_open)(op->volume, allocator, err))
 		return false;
 	for (unsigned i = 0; i <= CRYPT_JOURNAL_SLOTS; i++) {
-		const struct disk_crypt_range *range = i < CRYPT_JOURNAL_SLOTS ? &op->state.slot[i] : &op->state.keys;
+		const struct disk_crypt_range *range = place_of(op, i);
 
 		if (!allocator_reserve(*allocator, le64(range->logical), le64(range->length), err)) {
 			err->kind = ERROR_STATE;

@@ -15,6 +15,7 @@
 #include "common/convert/run.h"
 #include "common/convert/sharing.h"
 #include "common/convert/take-domain.h"
+#include "common/convert/wipe.h"
 #include "common/sealed/domain-strays.h"
 #include "common/sealed/domain-view.h"
 #include "common/sealed/member-places.h"
@@ -255,5 +256,5 @@ bool unseal_check(struct conversion *c, struct domain *domain, const struct subv
 		return err->kind == ERROR_CORRUPT && err->hint[0] == '\0' ? error_hint(err, "nothing was changed; `btrfs-crypt "
 			"export` saves what can be read") : false;
 	return note_gone(c, err) && refuse_strays(c, options->accept_changes, err) && preflight_trees(c->volume, err) &&
-	       csums_complete(c, err) && units_check(c, options->dry_run, err);
+	       csums_complete(c, err) && wipe_check_free(c->volume, c->ui, err) && units_check(c, options->dry_run, err);
 }

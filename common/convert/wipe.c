@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/fs/csum-lookup.h"
 #include "common/tree/allocator.h"
 #include "common/volume/device-extents.h"
 #include "common/volume/device-range.h"
@@ -139,8 +140,7 @@ static bool wipe_free_range(void *context, const struct group *group, uint64_t l
 	const struct disk_crypt_range *const own = &wiper->op->state.keys;
 	const uint64_t keys = le64(own->logical), keys_end = keys + le64(own->length), end = logical + len;
 
-	if (!(group->flags & wiper->types))
-		return true;
+	(void)group;
 	if (keys < logical || keys_end > end)
 		return wipe_steps(wiper, logical, len, err);
 	return wipe_steps(wiper, logical, keys - logical, err) && wipe_steps(wiper, keys_end, end - keys_end, err);
@@ -187,18 +187,75 @@ bool wipe_journal(const struct operation *op, struct error *err)
 	return ok;
 }
 
+#define GROUPS_ALL (GROUP_METADATA | GROUP_DATA | GROUP_SYSTEM)
+
+static bool has_csums(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)
+{
+	(void)context, (void)csums;
+	return error_set(err, ERROR_CORRUPT, "%zu sectors at %" PRIu64 " are free according to the extent tree, but have checksums", n_sectors, logical);
+}
+
+static bool check_range(void *context, const struct group *group, uint64_t logical, uint64_t len, struct error *err)
+{
+	return !(group->flags & GROUP_DATA) || csum_lookup(context, logical, len, has_csums, NULL, err);
+}
+
+bool wipe_check_free(struct volume *volume, const struct convert_ui *ui, struct error *err)
+{
+	if (!ui || !ui->wipe_free || free_space_visit(volume, GROUPS_ALL, check_range, volume, err))
+		return true;
+	if (err->kind == ERROR_CORRUPT) {
+		error_prefix(err, "--wipe-free");
+		error_hint(err, "what is free cannot be told for sure; `btrfs check` says more. Without --wipe-free free data space is left as it is");
+	}
+	return false;
+}
+
+static bool any_range(void *context, const struct group *group, uint64_t logical, uint64_t len, struct error *err)
+{
+	(void)context, (void)group, (void)logical, (void)len, (void)err;
+	return true;
+}
+
+/*
+ * What can be wiped: nothing is written before all groups that it is in were found to be sound. That data groups are, was checked in the
+ * beginning (unless the wish came later): this must not be what an unfinished change fails of for ever.
+ */
+static bool choose_types(struct wiper *wiper, struct error *err)
+{
+	struct volume *const volume = wiper->op->volume;
+	struct error why = { 0 };
+
+	wiper->types = GROUP_METADATA;
+	if (le32(wiper->op->state.flags) & CRYPT_STATE_WIPE_FREE) {
+		if (free_space_visit(volume, GROUPS_ALL, check_range, volume, &why)) {
+			wiper->types = GROUPS_ALL;
+			return true;
+		}
+		if (why.kind != ERROR_CORRUPT) {
+			*err = why;
+			return false;
+		}
+		volume_warn(volume, "free data space is not wiped: %s", why.text);
+	}
+	return free_space_visit(volume, GROUP_METADATA, any_range, NULL, err);
+}
+
 static bool wipe_space(struct wiper *wiper, uint64_t *unwiped, struct error *err)
 {
 	struct volume *const volume = wiper->op->volume;
-	const bool all = le32(wiper->op->state.flags) & CRYPT_STATE_WIPE_FREE;
 
-	wiper->types = all ? GROUP_METADATA | GROUP_DATA | GROUP_SYSTEM : GROUP_METADATA;
-	wiper->may_stop = all;
 	*unwiped = 0;
+	if (!choose_types(wiper, err))
+		return false;
+
+	const bool all = wiper->types == GROUPS_ALL;
+
+	wiper->may_stop = all;
 	if (!free_space_bytes(volume, wiper->types, 0, &wiper->total, err) ||
 	    !(all ? device_gaps(volume, count_gap, &wiper->total, err) : free_space_bytes(volume, GROUP_DATA, GROUP_METADATA, unwiped, err)))
 		return false;
-	return free_space_visit(volume, wipe_free_range, wiper, err) && (!all || device_gaps(volume, wipe_gap, wiper, err)) &&
+	return free_space_visit(volume, wiper->types, wipe_free_range, wiper, err) && (!all || device_gaps(volume, wipe_gap, wiper, err)) &&
 	       wipe_slots(wiper, err);
 }
 

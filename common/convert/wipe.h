@@ -6,6 +6,11 @@
 #include "common/convert/convert.h"
 #include "common/convert/operation.h"
 
+/*
+ * Before anything is changed: if ui->wipe_free, does nothing contradict what the extent tree calls free (used bytes of groups, checksums of
+ * data)? ERROR_CORRUPT.
+ */
+bool wipe_check_free(struct volume *volume, const struct convert_ui *ui, struct error *err) must_use;
 /* The journal of the operation. Everything is durable afterwards. */
 bool wipe_journal(const struct operation *op, struct error *err) must_use;
 /*

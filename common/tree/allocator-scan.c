@@ -241,9 +241,9 @@ bool allocator_scan(struct allocator *allocator, struct error *err)
 	return read_groups(allocator, err) && read_extents(allocator, err) && find_usable(allocator, err);
 }
 
-bool free_space_visit(struct volume *volume, free_space_visitor *visit, void *context, struct error *err)
+bool free_space_visit(struct volume *volume, uint64_t types, free_space_visitor *visit, void *context, struct error *err)
 {
-	struct allocator allocator = { .volume = volume, .types = ALL_GROUPS, .visit = visit, .context = context };
+	struct allocator allocator = { .volume = volume, .types = types, .visit = visit, .context = context };
 	const bool ok = read_groups(&allocator, err) && read_extents(&allocator, err);
 
 	free(allocator.group);

@@ -29,11 +29,12 @@ bool allocator_open_metadata(struct volume *volume, struct allocator **allocator
 void allocator_close(struct allocator *allocator);
 
 /*
- * The free ranges of all groups by address, each reported once, none kept; checked like allocator_open(). Superblock stripes are in them.
+ * The free ranges of the groups with one of these types, by address, each reported once, none kept. Superblock stripes are in them. The checks
+ * are those of allocator_open(), but a group's used bytes are compared only once its ranges were reported: who writes there visits twice.
  * And how many bytes they have, as the block group items say, in groups with one of these types and without those.
  */
 typedef bool free_space_visitor(void *context, const struct group *group, uint64_t logical, uint64_t length, struct error *err);
-bool free_space_visit(struct volume *volume, free_space_visitor *visit, void *context, struct error *err) must_use;
+bool free_space_visit(struct volume *volume, uint64_t types, free_space_visitor *visit, void *context, struct error *err) must_use;
 bool free_space_bytes(struct volume *volume, uint64_t with, uint64_t without, uint64_t *bytes, struct error *err) must_use;
 
 size_t allocator_n_groups(const struct allocator *allocator);

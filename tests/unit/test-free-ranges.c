@@ -97,13 +97,13 @@ static void visits_each_free_range(void **state)
 	unsigned n = 0;
 
 	(void)state;
-	ok(free_space_visit(volume, compare_free, &at, &err));
+	ok(free_space_visit(volume, GROUP_METADATA | GROUP_DATA | GROUP_SYSTEM, compare_free, &at, &err));
 	assert_int_equal(at.group, allocator_n_groups(allocator) - 1);
 	ok(free_space_bytes(volume, GROUP_METADATA, 0, &metadata, &err) && free_space_bytes(volume, GROUP_DATA, GROUP_METADATA, &data, &err));
 	assert_true(metadata > 0 && data > 0);
 	assert_int_equal(metadata, at.metadata);
 	assert_int_equal(data, at.data);
-	assert_false(free_space_visit(volume, refuse, &n, &err));
+	assert_false(free_space_visit(volume, GROUP_DATA, refuse, &n, &err));
 	assert_int_equal(err.kind, ERROR_STOPPED);
 	assert_int_equal(n, 1);
 }

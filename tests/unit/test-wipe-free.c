@@ -12,7 +12,9 @@
 #include "common/volume/device-extents.h"
 #include "common/volume/device-range.h"
 #include "common/volume/mirror.h"
+#include "tests/crash/cut.h"
 #include "tests/crash/key-run.h"
+#include "tests/support/edit.h"
 #include "tests/unit/image.h"
 
 #define ok(call) do { \
@@ -90,7 +92,7 @@ static void wipes_all_free_space(void **state)
 	slots.at[0] = key_run_slot(&disk, &keys, keys.passphrase, SLOT_PASSPHRASE, 0);
 	ok(key_run_change(&disk, &keys, &slots, true, NULL, err));
 	filling = open_volume(&disk);
-	ok(free_space_visit(filling, leave_in_free, &n, err) && device_gaps(filling, leave_at, &n, err));
+	ok(free_space_visit(filling, GROUP_METADATA | GROUP_DATA | GROUP_SYSTEM, leave_in_free, &n, err) && device_gaps(filling, leave_at, &n, err));
 	volume_close(filling);
 	assert_true(n > 100);
 	assert_int_equal(n_left(&disk), n);
@@ -106,16 +108,133 @@ static void wipes_all_free_space(void **state)
 	/* Without the wish they stay. */
 	n = 0;
 	filling = open_volume(&disk);
-	ok(free_space_visit(filling, leave_in_free, &n, err) && device_gaps(filling, leave_at, &n, err));
+	ok(free_space_visit(filling, GROUP_METADATA | GROUP_DATA | GROUP_SYSTEM, leave_in_free, &n, err) && device_gaps(filling, leave_at, &n, err));
 	volume_close(filling);
 	ok(key_run_change(&disk, &keys, &slots, true, NULL, err));
 	assert_true(n_left(&disk) > 20 && n_left(&disk) < n);
 	disk_free(&disk);
 }
 
+/* --- what is free is not sure ------------------------------------------------------------------------------------------- */
+
+enum lie { LIE_USED, LIE_CSUM };
+
+/* The data block group claims a sector less than its extents take; or what it has free has a checksum. */
+static void tell_lie(struct disk *disk, enum lie lie)
+{
+	struct allocator *allocator;
+	struct transaction *tx;
+	struct volume *volume = open_volume(disk);
+	const struct group *group = NULL;
+	uint8_t csum[4] = { 0 };
+	struct key key;
+	uint8_t *bytes;
+	uint32_t len;
+
+	ok(allocator_open(volume, &allocator, err));
+	for (size_t i = 0; i < allocator_n_groups(allocator) && !(group && group->flags & GROUP_DATA); i++)
+		group = allocator_group(allocator, i);
+	assert_true(group && group->flags & GROUP_DATA && group->used > 0 && group->n_free > 0);
+	ok(transaction_begin(volume, allocator, &tx, err));
+	if (lie == LIE_USED) {
+		key = (struct key){ group->logical, KEY_BLOCK_GROUP_ITEM, group->length };
+		ok(tree_edit_item(tx, EXTENT_TREE_ID, &key, &bytes, &len, err));
+		((struct disk_block_group *)bytes)->used = to_le64(group->used - volume->super.sector_size);
+	} else {
+		key = (struct key){ EXTENT_CSUM_ID, KEY_EXTENT_CSUM, group->free[group->n_free - 1].logical };
+		ok(tree_insert(tx, CSUM_TREE_ID, &key, csum, sizeof(csum), err));
+	}
+	ok(edit_commit(volume, tx, err));
+	allocator_close(allocator);
+	volume_close(volume);
+}
+
+/* What is free cannot be told for sure: wiping it is refused before anything is written, and key slots change without it, also after a crash. */
+static void wipes_nothing_unsure(void **state)
+{
+	static const char *const texts[] = { [LIE_USED] = "bytes used, but its extents take", [LIE_CSUM] = "are free according to the extent tree, but have checksums" };
+	const struct convert_ui ui = { .wipe_free = true };
+
+	(void)state;
+	for (unsigned lie = LIE_USED; lie <= LIE_CSUM; lie++) {
+		struct slots slots = { .n = 1 };
+		struct disk_log log = { 0 };
+		struct error why = { 0 };
+		struct disk lying, disk, cut_off;
+
+		disk_clone(&sealed, &lying);
+		tell_lie(&lying, (enum lie)lie);
+		slots.at[0] = key_run_slot(&lying, &keys, keys.passphrase, SLOT_PASSPHRASE, 0);
+		disk_clone(&lying, &disk);
+		assert_false(key_run_change(&disk, &keys, &slots, true, &ui, &why));
+		assert_int_equal(why.kind, ERROR_CORRUPT);
+		if (!strstr(why.text, texts[lie]))
+			fail_msg("%s", why.text);
+		assert_int_equal(disk.n_writes, 0);
+
+		disk.log = &log;
+		ok(key_run_change(&disk, &keys, &slots, true, NULL, err));
+		disk.log = NULL;
+		ok(run_verify(&disk, &keys, err));
+		for (size_t at = 0; at < log.n; at++) {
+			const struct cut cut = { .kind = CUT_PREFIX, .at = at };
+
+			cut_apply(&lying, &log, &cut, &cut_off);
+			if (!run_continue(&cut_off, CONVERT_RESUME, &keys, false, NEVER, &why) && why.kind != ERROR_REFUSED)
+				fail_msg("%s", why.text);
+			ok(run_verify(&cut_off, &keys, err));
+			disk_free(&cut_off);
+		}
+		disk_free(&disk);
+		disk_free(&lying);
+		disk_log_free(&log);
+	}
+}
+
+/* The wish comes later, when it cannot be refused any more: what is not sure is left as it is, and the change ends. */
+static void leaves_what_is_unsure(void **state)
+{
+	const struct key_source key = { .volume_key = keys.volume_key, .slot = KEY_SLOT_ANY };
+	const struct convert_ui ui = { .wipe_free = true };
+	const struct volume_options unfinished = { .unfinished = true };
+	struct slots slots = { .n = 1 };
+	struct convert_plan plan = { 0 };
+	struct disk_log log = { 0 };
+	struct disk lying, disk;
+	struct volume *volume;
+	unsigned n = 0;
+
+	(void)state;
+	disk_clone(&sealed, &lying);
+	tell_lie(&lying, LIE_CSUM);
+	filling = open_volume(&lying);
+	ok(free_space_visit(filling, GROUP_DATA, leave_in_free, &n, err));
+	volume_close(filling);
+	slots.at[0] = key_run_slot(&lying, &keys, keys.passphrase, SLOT_PASSPHRASE, 0);
+	disk_clone(&lying, &disk);
+	disk.log = &log;
+	ok(key_run_change(&disk, &keys, &slots, true, NULL, err));
+	disk_free(&disk);
+
+	const struct cut cut = { .kind = CUT_PREFIX, .at = log.n - 8 };
+
+	cut_apply(&lying, &log, &cut, &disk);
+	ok(volume_open(disk_device(&disk, true), &unfinished, &volume, err));
+	ok(convert_continue(volume, CONVERT_RESUME, &key, &ui, &plan, err));
+	volume_close(volume);
+	assert_int_equal(n_left(&disk), n);
+	disk_free(&disk);
+	disk_free(&lying);
+	disk_log_free(&log);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(wipes_all_free_space) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(wipes_all_free_space),
+		cmocka_unit_test(wipes_nothing_unsure),
+		cmocka_unit_test(leaves_what_is_unsure),
+	};
 	int failed;
 
 	ok(secret_init(err));
