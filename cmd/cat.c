@@ -190,7 +190,7 @@ static bool run_cat(const char *const *operand, struct error *err)
 
 	if (ok) {
 		ok = progress_choose(&run.report.progress, err) && choose_range(&run, err) && find_file(&run, operand, err) &&
-		     export_sources_init(&run.sources, &run.list, err) &&
+		     export_sources_init(&run.sources, &run.list, subvolume_by_id(&run.list, run.file.subvolume), err) &&
 		     open_source(&run, err) && print_file(&run, err);
 		ok = export_report_end(&run.report, operand[0], run.volume, run.name, ok,
 				       opt.quiet || !export_report_counts(ok, run.is_started, err), err);

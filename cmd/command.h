@@ -14,6 +14,7 @@
 struct command {
 	const char *name;
 	const char *operands;	/* "IMAGE SUBVOL...": words counted by main(); "[X]" optional, "..." repeats the last */
+	bool (*is_verb)(const char *word, struct error *err);	/* the first operand must be; NULL: it is no verb */
 	unsigned image_operand;	/* which of them is IMAGE */
 	const char *summary;	/* one line, lower case */
 	const struct poptOption *options;

@@ -24,19 +24,27 @@ static const struct {
 	{ "restore", "export -o OUT", "IMAGE SUBVOL" }, { "extract", "export -o OUT", "IMAGE SUBVOL" },
 	{ "usage", "df", "IMAGE" },
 	/* cryptsetup */
-	{ "luksFormat", "convert --encrypt", "IMAGE SUBVOL" }, { "reencrypt", "convert --encrypt", "IMAGE SUBVOL" },
-	{ "luksDump", "dump-tree --crypt", "IMAGE" },
+	{ "luksFormat", "convert --encrypt", "IMAGE SUBVOL" }, { "reencrypt", "convert --rekey", "IMAGE SUBVOL" },
+	{ "luksDump", "key list", "IMAGE SUBVOL" }, { "luksUUID", "key list", "IMAGE SUBVOL" }, { "luksAddKey", "key add", "IMAGE SUBVOL" },
+	{ "luksChangeKey", "key change", "IMAGE SUBVOL" }, { "luksRemoveKey", "key remove", "IMAGE SUBVOL" },
+	{ "luksKillSlot", "key remove --key-slot N", "IMAGE SUBVOL" }, { "luksHeaderBackup", "key backup", "IMAGE SUBVOL FILE" },
+	{ "luksHeaderRestore", "key restore", "IMAGE SUBVOL FILE" },
+	/* the same in other words */
+	{ "rekey", "convert --rekey", "IMAGE SUBVOL" }, { "addkey", "key add", "IMAGE SUBVOL" }, { "add-key", "key add", "IMAGE SUBVOL" },
+	{ "passwd", "key change", "IMAGE SUBVOL" }, { "unlock", "key in", "IMAGE SUBVOL" }, { "lock", "key out", "IMAGE SUBVOL" },
+	{ "bench", "benchmark", "" }, { "dump", "dump-tree", "IMAGE" },
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
 /* What other tools do and this one does not, and what to do instead. */
-#define ONE_SLOT "a key slot cannot be changed: unseal the subvolume, and seal it again with the other passphrase or key file"
-#define NO_OPENING "nothing has to be opened: cat, export and verify take the key"
+#define NO_OPENING "nothing has to be opened: cat, export and verify take the key; `key in` keeps it in a keyring"
+#define NO_CLOSING "nothing is open between commands; `key out` takes a key out of a keyring"
+#define NO_ERASING "key slots are removed one by one, by `key remove --key-slot N`; the last one needs --force"
 static const struct {
 	const char *word, *text;
 } sayings[] = {
-	{ "luksAddKey", ONE_SLOT }, { "luksChangeKey", ONE_SLOT }, { "luksRemoveKey", ONE_SLOT }, { "luksKillSlot", ONE_SLOT },
-	{ "open", NO_OPENING }, { "luksOpen", NO_OPENING },
+	{ "open", NO_OPENING }, { "luksOpen", NO_OPENING }, { "close", NO_CLOSING }, { "luksClose", NO_CLOSING },
+	{ "erase", NO_ERASING }, { "luksErase", NO_ERASING },
 	{ "check", "`btrfs check` checks a filesystem; btrfs-crypt verify authenticates a sealed subvolume, with its key" },
 	{ "scrub", "`btrfs scrub` checks a mounted filesystem; btrfs-crypt verify authenticates a sealed subvolume, with its key" },
 };
@@ -56,17 +64,35 @@ static bool add_word(char *text, size_t size, const char *word)
 	return n > 0 && (size_t)n < size - used;
 }
 
-/* The words behind word[0] follow what is to be typed instead of it; if there are none, or too many, the operands do. */
+/* Those that n given words leave out, of "IMAGE SUBVOL [PATH]": what is in brackets may be missing. */
+static bool add_missing(char *text, size_t size, const char *operands, int n)
+{
+	for (const char *word = operands; *word && *word != '['; word += strcspn(word, " "), word += strspn(word, " ")) {
+		const size_t used = strlen(text);
+
+		if (n-- <= 0 && snprintf(text + used, size - used, " %.*s", (int)strcspn(word, " "), word) >= (int)(size - used))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The words behind word[0] follow what is to be typed instead of it, and then the operands that are still missing; if there are none, or too
+ * many, all operands do.
+ */
 static void hint_instead(const char *instead, const char *operands, int n_words, const char *const *word, struct error *err)
 {
 	char text[sizeof(err->hint) - 16];
 	bool fits = n_words > 1;
+	int n = 0;
 
 	snprintf(text, sizeof(text), "btrfs-crypt %s", instead);
-	for (int i = 1; i < n_words && fits; i++)
+	for (int i = 1; i < n_words && fits; i++) {
 		fits = add_word(text, sizeof(text), word[i]);
-	if (!fits)
-		snprintf(text, sizeof(text), "btrfs-crypt %s %s", instead, operands);
+		n += word[i][0] != '-';
+	}
+	if (!fits || !add_missing(text, sizeof(text), operands, n))
+		snprintf(text, sizeof(text), "btrfs-crypt %s%s%s", instead, operands[0] ? " " : "", operands);
 	error_hint(err, "it is `%s`", text);
 }
 
@@ -116,6 +142,33 @@ void hint_command(const struct command *const *commands, size_t n, int n_words, 
 		error_hint(err, "did you mean `btrfs-crypt %s`? see btrfs-crypt --help", near.name);
 }
 
+/* What other tools call a verb of key. */
+static const struct {
+	const char *word, *verb;
+} key_verbs[] = {
+	{ "luksAddKey", "add" }, { "addkey", "add" }, { "new", "add" }, { "luksDump", "list" }, { "dump", "list" }, { "show", "list" }, { "ls", "list" },
+	{ "rm", "remove" }, { "del", "remove" }, { "delete", "remove" }, { "kill", "remove" }, { "luksRemoveKey", "remove" }, { "luksKillSlot", "remove" },
+	{ "passwd", "change" }, { "luksChangeKey", "change" }, { "rename", "label" }, { "luksHeaderBackup", "backup" },
+	{ "luksHeaderRestore", "restore" }, { "login", "in" }, { "unlock", "in" }, { "logout", "out" }, { "lock", "out" },
+	{ "export", "export-volume-key" },
+};
+
+void hint_verb(const char *const *names, size_t n, const char *given, struct error *err)
+{
+	struct near near = NEAR(given);
+
+	for (size_t i = 0; i < sizeof(key_verbs) / sizeof(key_verbs[0]); i++) {
+		if (strcasecmp(given, key_verbs[i].word) == 0) {
+			error_hint(err, "did you mean `btrfs-crypt key %s`? see btrfs-crypt key --help", key_verbs[i].verb);
+			return;
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		near_offer(&near, names[i], strlen(names[i]), names[i], strlen(names[i]));
+	if (near_found(&near))
+		error_hint(err, "did you mean `btrfs-crypt key %s`? see btrfs-crypt key --help", near.name);
+}
+
 /* --- options ------------------------------------------------------------------------------------------------------ */
 
 /* What other tools call an option of ours. */
@@ -126,6 +179,7 @@ static const struct {
 	{ "passphrase", "passphrase-file" },
 	{ "password", "passphrase-file" }, { "json", "format" }, { "utc", "local-time" }, { "master-key-file", "volume-key-file" },
 	{ "yes", "batch-mode" }, { "human", "human-readable" }, { "time", "local-time" },
+	{ "slot", "key-slot" }, { "password-file", "passphrase-file" }, { "new-keyfile", "new-key-file" },
 };
 #define N_OTHERS (sizeof(others) / sizeof(others[0]))
 
@@ -149,6 +203,10 @@ void hint_option(const char *command, const struct poptOption *table, const char
 	snprintf(word, sizeof(word), "%.*s", (int)strcspn(given + 2, "="), given + 2);
 	if (strcmp(word, "force-password") == 0) {
 		error_hint(err, "leave it out: no passphrase is refused for being weak");
+		return;
+	}
+	if (strcmp(word, "verify-passphrase") == 0) {
+		error_hint(err, "leave it out: a new passphrase is always asked for twice");
 		return;
 	}
 	for (size_t i = 0; i < N_OTHERS; i++) {

@@ -8,6 +8,9 @@
 /* word[0] is not a command: suggests a similar one, or the one that does what it says, with the other words as they were given. */
 void hint_command(const struct command *const *commands, size_t n, int n_words, const char *const *word, struct error *err);
 
+/* given is not one of the n verbs of key, by name: suggests the one that does what it says, or a similar one. */
+void hint_verb(const char *const *names, size_t n, const char *given, struct error *err);
+
 /* given, "--name" or "--name=...", is not in the option table of a command. */
 void hint_option(const char *command, const struct poptOption *table, const char *given, struct error *err);
 

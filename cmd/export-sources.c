@@ -26,16 +26,17 @@ static bool key_from_keyring(struct volume *volume, struct key_source *key, stru
 	return !domain_read_unfinished(volume, &domain, &ignored) || domain_key_read(domain, &ask, key, err);
 }
 
-bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, struct error *err)
+bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, const struct subvolume *subvolume, struct error *err)
 {
 	cleanup_key_source struct key_source from_keyring = { 0 };
 	struct volume *volume = list->volume;
-	char prompt[240];
+	char prompt[400], what[DOMAIN_KEY_WHAT_SIZE];
 
 	*sources = (struct export_sources){ .list = list };
 	if (!member_places_read(list, &sources->places, err))
 		return false;
-	snprintf(prompt, sizeof(prompt), "Passphrase for %.200s: ", volume->device->name);
+	snprintf(prompt, sizeof(prompt), "Passphrase for %s%s%.200s: ", subvolume ? domain_key_what(subvolume, what) : "", subvolume ? " of " : "",
+		 volume->device->name);
 	if (!key_options_read(KEY_IF_GIVEN, prompt, &sources->key, err) ||
 	    (volume_is_unfinished(volume) && key_source_is_empty(&sources->key) && !key_from_keyring(volume, &from_keyring, err)))
 		return false;

@@ -40,9 +40,10 @@ struct export_sources {
 
 /*
  * Reads the key if one was given, and opens what is being converted with it: nobody may hold blocks of the volume. Other keys come
- * from keyrings, or are asked for at the terminal, when what they open is met.
+ * from keyrings, or are asked for at the terminal, when what they open is met. subvolume: the only one that is wanted, for the prompt; or NULL.
  */
-bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, struct error *err) must_use;	/* before place is set */
+bool export_sources_init(struct export_sources *sources, const struct subvolume_list *list, const struct subvolume *subvolume,
+			 struct error *err) must_use;	/* before place is set */
 /* *extents NULL: sealed, and no key was given or, with OPEN_IF_KEY_FITS, the key does not open it. MUST_OPEN: another key is ERROR_KEY. */
 enum export_opening { OPEN_IF_KEY_FITS, MUST_OPEN };
 bool export_sources_get(struct export_sources *sources, uint64_t subvolume, enum export_opening opening, struct extent_source **extents,

@@ -206,8 +206,12 @@ static bool write_out(struct run *run, struct out *out, struct error *err)
 /* Finds everything that must be found before anything is created. */
 static bool find_places(struct run *run, const char *const *operand, struct error *err)
 {
+	const struct subvolume *only = NULL;
+	const char *path;
+
 	if (!image_open(operand[0], TREES_REPLAYED, &run->volume, err) || !subvolumes_read(run->volume, &run->list, err) ||
-	    !export_sources_init(&run->sources, &run->list, err))
+	    (!operand[2] && !place_operand(&run->list, operand[1], &only, &path, err)) ||
+	    !export_sources_init(&run->sources, &run->list, only, err))
 		return false;
 	run->sources.place = on_place;
 	run->sources.context = run;

@@ -103,11 +103,13 @@ static bool check_operands(const struct command *command, const char *const *ope
 
 	while (operand[n])
 		n++;
+	if (n > 0 && command->is_verb && !command->is_verb(operand[0], err))
+		return false;
 	count_operands(command->operands, &least, &most);
 	if (n < least) {
 		missing_operands(command->operands, n, missing, sizeof(missing));
 		error_set(err, ERROR_USAGE, "operand missing: %s", missing);
-		if (n == 1 && least == 2 && strstr(command->operands, "SUBVOL"))
+		if (strncmp(missing, "SUBVOL", strlen("SUBVOL")) == 0)
 			error_hint(err, "SUBVOL is / for the top level, or what btrfs-crypt list shows; see btrfs-crypt %s --help", command->name);
 		hint_swallowed(command->options, word, err);
 		return false;
@@ -320,6 +322,8 @@ static int dispatch(int argc, const char **argv)
 	if (command) {
 		command_name = command->name;
 		command_options = command->options;
+		if (command->is_verb && argc > 2 && strcmp(argv[2], "help") == 0)
+			argv[2] = "--help";
 		return run_command(command, argc - 1, argv + 1);
 	}
 	if (argc < 2) {

@@ -62,7 +62,10 @@ bool source_open_reader(struct domain *domain, const struct subvolume_list *list
 static bool open_sealed(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source,
 			struct error *err)
 {
-	const struct domain_key_ask ask = { .need = DOMAIN_KEY_IF_GIVEN };
+	char what[DOMAIN_KEY_WHAT_SIZE];
+	const struct domain_key_ask ask = {
+		.need = DOMAIN_KEY_IF_GIVEN, .image = list->volume->device->name, .what = domain_key_what(subvolume, what),
+	};
 	bool opened;
 
 	if (!domain_key_open(source->domain, &ask, &opened, NULL, err))

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "cmd/did-you-mean.h"
 #include "cmd/image-options.h"
 #include "cmd/key-options.h"
 #include "cmd/key/new-key.h"
@@ -50,16 +51,24 @@ static const struct poptOption options[] = {
 
 static const struct key_verb *find_verb(const char *name, struct error *err)
 {
+	const char *names[N_VERBS];
 	char all[240] = "";
 
 	for (size_t i = 0; i < N_VERBS; i++) {
 		if (strcmp(verbs[i]->name, name) == 0)
 			return verbs[i];
+		names[i] = verbs[i]->name;
 		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? ", " : "", verbs[i]->name);
 	}
 	error_set(err, ERROR_USAGE, "%.40s: unknown verb", name);
 	error_hint(err, "VERB is one of %s", all);
+	hint_verb(names, N_VERBS, name, err);
 	return NULL;
+}
+
+static bool is_verb(const char *name, struct error *err)
+{
+	return find_verb(name, err);
 }
 
 static bool check_options(const struct key_verb *verb, struct error *err)
@@ -126,6 +135,7 @@ static void print_verbs(FILE *out)
 const struct command cmd_key = {
 	.name = "key",
 	.operands = "VERB IMAGE SUBVOL [FILE]",
+	.is_verb = is_verb,
 	.image_operand = 1,
 	.summary = "manage what opens a sealed subvolume",
 	.options = options,

@@ -75,10 +75,14 @@ for command in "cat disk.img vault secret.txt" "export disk.img vault -o x.tar" 
 	grep -q 'assphrase' shown && { bad "$command asks a machine"; cat shown; }
 done
 rm -f x.tar
-on_terminal "Passphrase for disk.img: " "open sesame" -- btrfs-crypt cat --passphrase-file - disk.img vault secret.txt || bad "cat: status $?"
+on_terminal "$asks" "open sesame" -- btrfs-crypt cat --passphrase-file - disk.img vault secret.txt || bad "cat: status $?"
 grep -q '^the combination is 17-4-36$' shown || { bad "no text on the terminal"; cat shown; }
-on_terminal "Passphrase for disk.img: " "open sesame" -- btrfs-crypt cat --passphrase-file - disk.img vault size-4097
+on_terminal "$asks" "open sesame" -- btrfs-crypt cat --passphrase-file - disk.img vault size-4097
 [ $? -eq 9 ] && grep -q 'is not written to a terminal' shown || bad "binary went to the terminal"
+for command in "ls disk.img vault" "stat disk.img vault secret.txt" "export disk.img vault -o x.tar"; do
+	on_terminal "$asks" "open sesame" -- btrfs-crypt $command --passphrase-file - || { bad "$command asks otherwise: status $?"; cat shown; }
+done
+rm -f x.tar
 # An unfinished unsealing: what the command lacks is said before anybody types, and then there are three tries.
 with_signal TERM 'says:"progress":"data","done":"[1-9]' convert --decrypt disk.img vault --passphrase-file passphrase --progress=json --progress-frequency 0 > log 2>&1
 [ $? -eq 8 ] || { bad "no unfinished unsealing"; cat log; }

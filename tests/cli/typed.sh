@@ -19,7 +19,7 @@ hinted() {
 hinted 'it is `btrfs-crypt convert --encrypt IMAGE SUBVOL`' encrypt
 hinted 'it is `btrfs-crypt convert --encrypt disk.img vault`' seal disk.img vault
 hinted "it is \`btrfs-crypt convert --decrypt 'my disk.img' vault --key-file='a key' -q\`" unseal "my disk.img" vault --key-file="a key" -q
-hinted "it is \`btrfs-crypt convert --decrypt \$'\\x1b[2J'\`" decrypt $'\e[2J'
+hinted "it is \`btrfs-crypt convert --decrypt \$'\\x1b[2J' SUBVOL\`" decrypt $'\e[2J'
 hinted 'it is `btrfs-crypt convert --resume disk.img`' resume disk.img
 hinted 'it is `btrfs-crypt convert --encrypt IMAGE SUBVOL`' encrypt "$(printf '%600s' x)"
 hint=$(btrfs-crypt encrypt disk.img vault --volume-key-file 'the key' --dry-run 2>&1 | sed -n 's/.*`\(.*\)`/\1/p')
@@ -33,8 +33,47 @@ hinted 'it is `btrfs-crypt list -t disk.img`' sub list -t disk.img
 hinted 'it is `btrfs-crypt dump-tree -t 5 disk.img`' inspect-internal dump-tree -t 5 disk.img
 hinted 'it is `btrfs-crypt df disk.img`' fi usage disk.img
 hinted 'it is `btrfs-crypt convert --encrypt disk.img vault`' luksformat disk.img vault
-hinted 'it is `btrfs-crypt dump-tree --crypt disk.img`' luksDump disk.img
-hinted 'a key slot cannot be changed: unseal the subvolume, and seal it again' luksAddKey disk.img
+while read -r word instead; do hinted "it is \`btrfs-crypt $instead\`" $word disk.img vault; done <<'END'
+luksDump key list disk.img vault
+luksUUID key list disk.img vault
+luksaddkey key add disk.img vault
+addkey key add disk.img vault
+luksChangeKey key change disk.img vault
+passwd key change disk.img vault
+luksRemoveKey key remove disk.img vault
+luksKillSlot key remove --key-slot N disk.img vault
+luksHeaderBackup key backup disk.img vault FILE
+luksHeaderRestore key restore disk.img vault FILE
+reencrypt convert --rekey disk.img vault
+unlock key in disk.img vault
+dump dump-tree disk.img vault
+END
+hinted 'it is `btrfs-crypt key list disk.img SUBVOL`' luksDump disk.img
+hinted 'it is `btrfs-crypt benchmark`' bench
+hinted 'key slots are removed one by one, by `key remove --key-slot N`; the last one needs --force' luksErase disk.img
+hinted 'nothing is open between commands; `key out` takes a key out of a keyring' luksClose name
+while read -r word verb; do
+	for operands in "disk.img vault" "disk.img" ""; do hinted "did you mean \`btrfs-crypt key $verb\`?" key $word $operands; done
+done <<'END'
+luksAddKey add
+Add add
+luksDump list
+lst list
+show list
+rm remove
+delete remove
+kill remove
+passwd change
+login in
+logout out
+unlock in
+END
+hinted 'VERB is one of list, add,' key frobnicate
+btrfs-crypt key help > out 2> err && grep -q '^Verbs:' out || bad "key help: $(cat err)"
+hinted 'SUBVOL is / for the top level, or what btrfs-crypt list shows' key list disk.img
+hinted 'did you mean --key-slot?' key remove disk.img vault --slot 1
+hinted 'did you mean --passphrase-file?' key list disk.img vault --password-file x
+hinted 'leave it out: a new passphrase is always asked for twice' key add disk.img vault --verify-passphrase
 hinted 'nothing has to be opened: cat, export and verify take the key' luksOpen disk.img name
 hinted '`btrfs check` checks a filesystem; btrfs-crypt verify authenticates' check disk.img
 hinted 'see btrfs-crypt --help' subvolume snapshot disk.img
