@@ -377,7 +377,8 @@ void image_hint_unfinished(const char *path, bool goes_on, struct error *err)
 	const char *const undo = words.can_undo ? "`convert --abort` undoes it" : "";
 	char first[sizeof(err->hint)];
 
-	strcpy(first, err->hint);
+	/* Where the end did not reach the device, what is left to do says more than that all is done. */
+	strcpy(first, err->kind == ERROR_IO && state.phase == CRYPT_PHASE_FINISHED ? "" : err->hint);
 	if (err->kind == ERROR_STOPPED)
 		error_hint(err, "`convert %s` goes on%s%s", words.resume, undo[0] ? ", " : "", undo);
 	else if (strstr(first, "`convert "))

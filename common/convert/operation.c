@@ -328,5 +328,8 @@ bool operation_clear(struct operation *op, const struct journal_point *at, bool 
 	struct disk_superblock disk = volume->super.disk;
 
 	superblock_clear_state(&disk);
-	return volume_write_supers(volume, &disk, err);
+	if (volume_write_supers(volume, &disk, err))
+		return true;
+	return err->kind == ERROR_IO && !err->hint[0] &&
+	       error_hint(err, "all of it was done, and durably, before this: only that nothing is unfinished may not be on the device");
 }

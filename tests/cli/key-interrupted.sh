@@ -130,4 +130,25 @@ for n in $writes; do
 	btrfs-crypt convert --status disk.img > out 2>&1
 	[ $? -eq 7 ] && grep -q 'hint: the conversion is unfinished: `btrfs-crypt convert --resume disk.img` tries to go on' err || { bad "write $n fails: what is said"; cat out err; }
 done
+# The last flush: all is done then, and that is said.
+cp --sparse=always base.img disk.img
+strace -f -qq -o trace -e trace=fdatasync btrfs-crypt key add disk.img vault --key-file old --new-key-file new $cheap > out 2> err < /dev/null
+n=$(grep -c fdatasync trace)
+cp --sparse=always base.img disk.img
+strace -f -qq -o trace -e trace=fdatasync -e inject=fdatasync:error=EIO:when="$n" btrfs-crypt key add disk.img vault --key-file old --new-key-file new $cheap \
+	> out 2> err < /dev/null
+[ $? -eq 11 ] && [ "$(sed -n '$p' err)" = "btrfs-crypt key: hint: all of it was done, and durably, before this: only that nothing is unfinished may not be on the device" ] ||
+	{ bad "flush $n, the last, fails"; cat err; }
+btrfs-crypt verify-key disk.img vault --key-file new > out 2>&1 || { bad "the new key after the last flush failed"; cat out; }
+# A restore says as well what it left behind.
+quiet btrfs-crypt key remove base.img vault --key-file old
+restore="key restore disk.img vault backup --key-file old --batch-mode"
+cp --sparse=always base.img disk.img
+# shellcheck disable=SC2086
+strace -f -qq -o trace -e trace=pwrite64 btrfs-crypt $restore > out 2> err < /dev/null
+n=$(grep pwrite64 trace | grep -n ', 65536) ' | sed -n '1s/:.*//p')
+cp --sparse=always base.img disk.img
+# shellcheck disable=SC2086
+strace -f -qq -o trace -e trace=pwrite64 -e inject=pwrite64:error=EIO:when="$n" btrfs-crypt $restore > out 2> err < /dev/null
+[ $? -eq 11 ] && grep -q 'hint: the conversion is unfinished: .*, `btrfs-crypt convert --abort disk.img` undoes it' err || { bad "a restore whose write $n fails"; cat err; }
 finish
