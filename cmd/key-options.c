@@ -212,6 +212,18 @@ static struct key_wanted wanted_by_options(void)
 	};
 }
 
+bool key_read_new(const struct key_wanted *wanted, struct key_source *key, struct error *err)
+{
+	for (unsigned i = 1; ; i++) {
+		if (key_source_read(wanted, key, err))
+			return true;
+		if (i == 3 || (strcmp(err->text, SECRETS_DIFFER) != 0 && strcmp(err->text, SECRET_IS_EMPTY) != 0))
+			return false;
+		print_note(NULL, err->text);
+		*err = (struct error){ 0 };
+	}
+}
+
 bool key_options_read(unsigned how, const char *prompt, struct key_source *key, struct error *err)
 {
 	any_slot = how & KEY_ANY_SLOT;
@@ -223,7 +235,7 @@ bool key_options_read(unsigned how, const char *prompt, struct key_source *key, 
 	wanted.prompt = prompt;
 	if (wanted.asks_twice && opt.slot)
 		return error_set(err, ERROR_USAGE, "--key-slot chooses among slots that exist already: not with --encrypt");
-	return key_source_read(&wanted, key, err);
+	return wanted.asks_twice ? key_read_new(&wanted, key, err) : key_source_read(&wanted, key, err);
 }
 
 /* Reads one of many: of all that is given, only this. */

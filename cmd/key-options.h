@@ -39,6 +39,9 @@ enum {
 	KEY_ANY_SLOT = 4,	/* --key-slot says what is meant, not what is tried */
 };
 bool key_options_read(unsigned how, const char *prompt, struct key_source *key, struct error *err) must_use;
+/* key_source_read() of a new secret: what is asked for twice may be mistyped twice. */
+bool key_read_new(const struct key_wanted *wanted, struct key_source *key, struct error *err) must_use;
+
 /*
  * Reads every key that is given, in the order of their kinds. *keys: calloced, with *n of them, also on failure: each is to be freed. prompt:
  * for --passphrase-file - on a terminal.

@@ -81,8 +81,12 @@ bool domain_key_read(const struct domain *domain, const struct domain_key_ask *a
 	if (!key_source_is_empty(key))
 		return true;
 	snprintf(prompt, sizeof(prompt), "Passphrase for %.160s of %.200s: ", ask->what, ask->image);
-	return key_options_read((ask->need == DOMAIN_KEY_NEEDED || will_ask(ask) ? KEY_ASK : KEY_IF_GIVEN) | (ask->any_slot ? KEY_ANY_SLOT : 0), prompt,
-				key, err);
+	if (key_options_read((ask->need == DOMAIN_KEY_NEEDED || will_ask(ask) ? KEY_ASK : KEY_IF_GIVEN) | (ask->any_slot ? KEY_ANY_SLOT : 0), prompt,
+			     key, err))
+		return true;
+	if (ask->from == DOMAIN_KEY_NO_KEYRING && !key_options_given() && !isatty(STDIN_FILENO))
+		error_hint(err, "give --key-file, --passphrase-file or --passphrase-fd; a key in a keyring is not taken for this");
+	return false;
 }
 
 static bool open_once(struct domain *domain, const struct domain_key_ask *ask, const struct key_source *key, struct secret **from_slot,
@@ -107,12 +111,14 @@ bool domain_key_open(struct domain *domain, const struct domain_key_ask *ask, bo
 		cleanup_key_source struct key_source key = { 0 };
 		cleanup_secret struct secret *from_slot = NULL;
 
+		const bool is_read = domain_key_read(domain, ask, &key, err);
+
 		*opened = false;
-		if (!domain_key_read(domain, ask, &key, err) && !key.is_mistyped)
+		if (!is_read && !key.is_mistyped && strcmp(err->text, SECRET_IS_EMPTY) != 0)
 			return false;
-		if (key_source_is_empty(&key) && !key.is_mistyped)
+		if (is_read && key_source_is_empty(&key))
 			return true;
-		*opened = !key.is_mistyped && open_once(domain, ask, &key, &from_slot, err);
+		*opened = is_read && open_once(domain, ask, &key, &from_slot, err);
 		if (*opened && volume_key)
 			*volume_key = from_slot ? TAKE(from_slot) : TAKE(key.volume_key);
 		if (ask->secret && (*opened || err->kind != ERROR_KEY)) {

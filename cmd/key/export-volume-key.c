@@ -18,7 +18,7 @@ static bool run(const char *const *operand, struct error *err)
 
 	snprintf(question, sizeof(question), "Whoever has %.200s can always read what is sealed, whatever is done with key slots.", operand[2]);
 
-	if (!key_target_open(operand, &target, err) || !key_confirm(question, err))
+	if (!key_target_open(operand, &target, err) || !new_file_is_new(operand[2], err) || !key_confirm(question, err))
 		return false;
 
 	const struct domain_key_ask ask = {

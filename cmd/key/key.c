@@ -120,8 +120,16 @@ static bool run(const char *const *operand, struct error *err)
 		return false;
 	while (operand[1 + n])
 		n++;
-	if (n != verb->n_operands)
-		return error_set(err, ERROR_USAGE, "key %s takes IMAGE SUBVOL%s", verb->name, verb->n_operands > 2 ? " FILE" : "");
+	if (n != verb->n_operands) {
+		error_set(err, ERROR_USAGE, "key %s takes IMAGE SUBVOL%s", verb->name, verb->n_operands > 2 ? " FILE" : "");
+		if (n > 2 && strchr(verb->options, 'n'))
+			error_hint(err, "the new key is given by --new-key-file or --new-passphrase-file, or asked for");
+		else if (n > 2 && verb == &key_verb_remove)
+			error_hint(err, "--key-slot says which key slot is removed");
+		else if (n > 2 && verb == &key_verb_label)
+			error_hint(err, "--label gives the new label");
+		return false;
+	}
 	return verb->run(operand + 1, err);
 }
 

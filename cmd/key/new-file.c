@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool write_all(int fd, const uint8_t *at, size_t left)
@@ -34,6 +35,16 @@ static bool sync_directory(const char *path)
 		close(fd);
 	free(copy);
 	return ok;
+}
+
+bool new_file_is_new(const char *path, struct error *err)
+{
+	struct stat there;
+
+	if (lstat(path, &there) != 0)
+		return true;
+	errno = EEXIST;
+	return error_system(err, "%s", path);
 }
 
 bool new_file_write(const char *path, const void *bytes, size_t len, struct error *err)

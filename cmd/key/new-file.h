@@ -7,6 +7,8 @@
 
 #include "format/error.h"
 
+/* Before anybody is asked: false if there is something of that name already. */
+bool new_file_is_new(const char *path, struct error *err) must_use;
 /* A new file with mode 0600, durable with its name. One that exists is never overwritten; on failure none is left. */
 bool new_file_write(const char *path, const void *bytes, size_t len, struct error *err) must_use;
 

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/command.h"
 #include "cmd/key-options.h"
@@ -51,6 +52,7 @@ bool new_key_read(const char *prompt, struct key_source *key, struct error *err)
 		.key_file = opt.key_file,
 		.key_file_skip = number.offset,
 		.key_file_size = number.size,
+		.size_option = "--new-keyfile-size",
 		.passphrase_file = opt.passphrase_file,
 		.passphrase_fd = opt.fd ? (int)number.fd : -1,
 		.slot = KEY_SLOT_ANY,
@@ -60,11 +62,13 @@ bool new_key_read(const char *prompt, struct key_source *key, struct error *err)
 		.prompt = prompt,
 	};
 
-	if (key_source_read(&wanted, key, err)) {
+	if (key_read_new(&wanted, key, err)) {
 		key_warn_carriage_return(key);
 		return true;
 	}
-	if (!new_key_given())
+	if (opt.passphrase_file && strncmp(err->hint, "--key-file ", strlen("--key-file ")) == 0)
+		error_hint(err, "--new-key-file takes exact bytes");
+	if (!new_key_given() && !isatty(STDIN_FILENO))
 		error_hint(err, "give --new-key-file, --new-passphrase-file or --new-passphrase-fd");
 	return false;
 }

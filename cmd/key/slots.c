@@ -37,8 +37,19 @@ static void editing_close(struct editing *e)
 
 /* --- opening ------------------------------------------------------------------------------------------------------- */
 
+static bool find_slot(const struct domain *domain, int number, size_t *i, struct error *err)
+{
+	for (*i = 0; *i < domain->n_slots; (*i)++) {
+		if (domain->slots[*i].number == (unsigned)number)
+			return true;
+	}
+	return error_set(err, ERROR_NOT_FOUND, "key slot %d is not in use", number);
+}
+
 static bool open_target(const char *const *operand, struct editing *e, struct error *err)
 {
+	size_t at;
+
 	e->image = operand[0];
 	if (!key_target_open_to_change(operand, &e->target, err))
 		return false;
@@ -46,7 +57,7 @@ static bool open_target(const char *const *operand, struct editing *e, struct er
 	e->n = e->target.domain->n_slots;
 	for (size_t i = 0; i < e->n; i++)
 		e->slots[i] = e->target.domain->slots[i].disk;
-	return true;
+	return key_options.slot == KEY_SLOT_ANY || find_slot(e->target.domain, key_options.slot, &at, err);
 }
 
 /* any_slot: --key-slot says which slot is meant, but another one may open it. */
@@ -68,11 +79,7 @@ static bool choose_slot(const struct editing *e, size_t *i, struct error *err)
 		error_set(err, ERROR_USAGE, "a volume key opens no key slot: --key-slot says which one is meant");
 		return key_options_given() ? false : error_hint(err, "the volume key comes from a keyring; --no-keyring leaves it out");
 	}
-	for (*i = 0; *i < domain->n_slots; (*i)++) {
-		if (domain->slots[*i].number == (unsigned)number)
-			return true;
-	}
-	return error_set(err, ERROR_NOT_FOUND, "key slot %d is not in use", number);
+	return find_slot(domain, number, i, err);
 }
 
 static bool free_slot(const struct editing *e, uint16_t *number, size_t *i, struct error *err)
@@ -170,7 +177,12 @@ static bool run_add(const char *const *operand, struct error *err)
 	uint16_t number;
 	size_t i;
 
-	if (!open_target(operand, &e, err) || !free_slot(&e, &number, &i, err) || !open_key(&e, false, err) ||
+	if (!open_target(operand, &e, err)) {
+		if (key_options.slot != KEY_SLOT_ANY && err->kind == ERROR_NOT_FOUND)
+			error_hint(err, "--key-slot chooses what opens it; --new-key-slot says into which slot the new key goes");
+		return false;
+	}
+	if (!free_slot(&e, &number, &i, err) || !open_key(&e, false, err) ||
 	    !make_slot(&e, number, key_options.label, &slot, err))
 		return false;
 	insert_slot(&e, i, &slot);
@@ -196,12 +208,14 @@ static bool run_remove(const char *const *operand, struct error *err)
 	struct disk_crypt_slot slot;
 	size_t i;
 
-	if (!open_target(operand, &e, err) || !open_key(&e, true, err) || !choose_slot(&e, &i, err))
+	if (!open_target(operand, &e, err))
 		return false;
 	if (e.n == 1 && !key_options.force) {
 		error_set(err, ERROR_REFUSED, "it is the last key slot: without it only the volume key opens what is sealed");
 		return error_hint(err, "--force removes it; `key export-volume-key` saves the volume key before");
 	}
+	if (!open_key(&e, true, err) || !choose_slot(&e, &i, err))
+		return false;
 	if (e.n == 1 && !key_confirm("It is the last key slot: without it only the volume key opens what is sealed.", err))
 		return false;
 	slot = e.slots[i];
@@ -257,9 +271,12 @@ static bool ask_back(const struct secret *key, struct error *err)
 		cleanup_secret struct secret *typed = NULL, *read = NULL;
 		struct error why = { 0 };
 
-		if (!secret_ask("Type the recovery key, to show that it was written down: ", false, &typed, err))
-			return false;
-		if (recovery_key_read(typed, &read, &why) && read && secret_equal(read, key))
+		if (!secret_ask("Type the recovery key, to show that it was written down: ", false, &typed, err)) {
+			if (strcmp(err->text, SECRET_IS_EMPTY) != 0)
+				return false;
+			*err = (struct error){ 0 };
+		}
+		if (typed && recovery_key_read(typed, &read, &why) && read && secret_equal(read, key))
 			return true;
 		print_note(NULL, why.kind != ERROR_NONE ? why.text : "that is not the recovery key");
 	}

@@ -13,8 +13,8 @@ static bool read_key_file(const struct key_wanted *wanted, struct secret **secre
 	if (!secret_read_file(wanted->key_file, wanted->key_file_skip, wanted->key_file_size, secret, err))
 		return false;
 	if (secret_len(*secret) < wanted->key_file_size)
-		return error_set(err, ERROR_KEY, "the key file has %zu bytes there, --keyfile-size asks for %" PRIu64, secret_len(*secret),
-				 wanted->key_file_size);
+		return error_set(err, ERROR_KEY, "the key file has %zu bytes there, %s asks for %" PRIu64, secret_len(*secret),
+				 wanted->size_option ? wanted->size_option : "--keyfile-size", wanted->key_file_size);
 	return true;
 }
 

@@ -22,6 +22,7 @@ struct key_source {
 struct key_wanted {
 	const char *key_file;		/* its exact bytes */
 	uint64_t key_file_skip, key_file_size;	/* bytes; size 0: up to the end */
+	const char *size_option;	/* what key_file_size was given by, for errors; NULL: --keyfile-size */
 	const char *passphrase_file;	/* one newline at its end is removed; if it is "-" and a terminal, it asks */
 	int passphrase_fd;		/* -1: none */
 	const char *volume_key_file;

@@ -162,7 +162,7 @@ static bool ask_on(int tty, const char *prompt, bool verify, struct secret **sec
 		if (!ask_once(tty, "The same again: ", &second, err))
 			return false;
 		if (!secret_equal(first, second))
-			return error_set(err, ERROR_KEY, "the two passphrases differ");
+			return error_set(err, ERROR_KEY, SECRETS_DIFFER);
 	}
 	*secret = TAKE(first);
 	return true;

@@ -42,6 +42,7 @@ bool secret_read_passphrase_file(const char *path, struct secret **secret, struc
 bool secret_read_passphrase_fd(int fd, struct secret **secret, struct error *err) must_use;
 
 #define SECRET_IS_EMPTY "the passphrase is empty"	/* the error, if somebody only pressed Enter */
+#define SECRETS_DIFFER "the two passphrases differ"	/* if the second one is another */
 /* Asks on the terminal without echo; twice with verify. ERROR_KEY with a hint if stdin is not a terminal. */
 bool secret_ask(const char *prompt, bool verify, struct secret **secret, struct error *err) must_use;
 

@@ -32,8 +32,9 @@ done
 quiet btrfs-crypt key out disk.img vault --forget
 
 # --- add, change ---------------------------------------------------------------------------------------------------------
-on_terminal "$asks" "open sesame" "$asks_new" "iftah ya simsim" "$again" "iftah ya samsam" -- btrfs-crypt key add disk.img vault $cheap
-[ $? -eq 2 ] && grep -q 'two passphrases differ' shown || { bad "two different passphrases"; cat shown; }
+on_terminal "$asks" "open sesame" "$asks_new" "iftah ya simsim" "$again" "iftah ya samsam" "$asks_new" "" "$asks_new" "a" "$again" "b" -- \
+	btrfs-crypt key add disk.img vault $cheap
+[ $? -eq 2 ] && [ "$(grep -c 'two passphrases differ' shown)" = 2 ] && ! grep -q 'hint:' shown || { bad "two different passphrases"; cat shown; }
 same
 on_terminal "$asks" "wrong" "$asks" "wronger" "$asks" "wrongest" -- btrfs-crypt key add disk.img vault $cheap
 [ $? -eq 2 ] && ! grep -q "New passphrase" shown || { bad "add: three wrong passphrases"; cat shown; }
@@ -62,10 +63,13 @@ on_terminal "$asks" "wrong" "$asks" "sesame 2" -- btrfs-crypt key label disk.img
 btrfs-crypt key list disk.img vault 2> err | grep -q "of the cave" || bad "no label"
 changed
 
+: > there
+on_terminal -- btrfs-crypt key export-volume-key disk.img vault there
+[ $? -eq 11 ] && grep -q 'there: File exists' shown || { bad "export of the volume key to a file that exists: status $?"; cat shown; }
 # --- recovery ------------------------------------------------------------------------------------------------------------
 back="Type the recovery key, to show that it was written down: "
 on_terminal "$asks" "open sesame" "$back" "what?" "$back" "00000-00000-00000-00000-00000-00000-00000-00000" "$back" "" -- btrfs-crypt key recovery disk.img vault
-[ $? -eq 2 ] && [ "$(grep -cE "^$written|$(printf '\t')$written" shown)" = 1 ] || { bad "recovery, not typed back: status $?"; cat shown; }
+[ $? -eq 2 ] && grep -q 'the recovery key was not typed back; nothing was changed' shown && [ "$(grep -cE "^$written|$(printf '\t')$written" shown)" = 1 ] || { bad "recovery, not typed back: status $?"; cat shown; }
 same
 on_terminal "$asks" "open sesame" "$back" "what?" "$back" "not that" "$back" "no" -- btrfs-crypt key recovery disk.img vault
 [ $? -eq 2 ] && [ "$(grep -c 'that is not the recovery key' shown)" = 3 ] && grep -q 'the recovery key was not typed back; nothing was changed' shown ||
@@ -96,7 +100,7 @@ on_terminal "$asks" "$(cat typed)" -- btrfs-crypt key remove disk.img vault || {
 on_terminal "$asks" "open sesame" -- btrfs-crypt key remove disk.img vault -S 1 || { bad "remove of another: status $?"; cat shown; }
 [ "$(slots)" = 1 ] || bad "$(slots) slots are left"
 changed
-on_terminal "$asks" "open sesame" -- btrfs-crypt key remove disk.img vault
+on_terminal -- btrfs-crypt key remove disk.img vault
 [ $? -eq 9 ] && grep -q 'last key slot' shown || { bad "the last slot, not forced"; cat shown; }
 same
 question="It is the last key slot: without it only the volume key opens what is sealed.  Go on? [y/N] "

@@ -116,10 +116,10 @@ needs_here="${needs%%$'\n'*}
 refused 1 change disk.img vault --new-key-file c <<< "$needs_here"
 refused 1 remove disk.img vault <<< "$needs_here"
 refused 2 label disk.img vault --label x -S 1 <<< "! btrfs-crypt key: a key is needed, but standard input is not a terminal to ask on
-! btrfs-crypt key: hint: give --key-file, --passphrase-file or --passphrase-fd"
+! btrfs-crypt key: hint: give --key-file, --passphrase-file or --passphrase-fd; a key in a keyring is not taken for this"
 quiet btrfs-crypt key backup disk.img vault saved
 refused 2 restore disk.img vault saved <<< "! btrfs-crypt key: a key is needed, but standard input is not a terminal to ask on
-! btrfs-crypt key: hint: give --key-file, --passphrase-file or --passphrase-fd"
+! btrfs-crypt key: hint: give --key-file, --passphrase-file or --passphrase-fd; a key in a keyring is not taken for this"
 expect 0 key change disk.img vault --new-key-file c $cheap -S 1 <<< "key slot 1 of vault changed (key-file)"
 opens 1 c
 quiet btrfs-crypt key out disk.img vault --forget
@@ -157,6 +157,11 @@ END
 # --- remove --------------------------------------------------------------------------------------------------------------
 refused 2 remove disk.img vault --key-file wrong -S 1 <<< "$wrong_key"
 refused 4 remove disk.img vault --key-file a -S 5 <<< "! btrfs-crypt key: key slot 5 is not in use"
+refused 4 change disk.img vault --key-file a -S 5 --new-key-file b <<< "! btrfs-crypt key: key slot 5 is not in use"
+refused 4 add disk.img vault --key-file a -S 5 --new-key-file b <<'END'
+! btrfs-crypt key: key slot 5 is not in use
+! btrfs-crypt key: hint: --key-slot chooses what opens it; --new-key-slot says into which slot the new key goes
+END
 expect 0 key remove disk.img vault --key-file a -S 31 <<< "key slot 31 of vault removed (key-file)"
 no c
 expect 0 key remove disk.img vault --key-file a --format json <<< '{"record":"remove","path":"vault","slot":0,"type":"key-file"}'

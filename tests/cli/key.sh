@@ -110,14 +110,14 @@ expect 9 key export-volume-key disk.img vault other --key-file key <<'END'
 END
 expect 2 key export-volume-key disk.img vault other --batch-mode <<'END'
 ! btrfs-crypt key: a key is needed, but standard input is not a terminal to ask on
-! btrfs-crypt key: hint: give --key-file, --passphrase-file or --passphrase-fd
+! btrfs-crypt key: hint: give --key-file, --passphrase-file or --passphrase-fd; a key in a keyring is not taken for this
 END
 [ ! -e other ] || bad "a volume key was exported without a key"
 expect 0 verify-key disk.img vault --keyring session <<< "key matches: aes-256-gcm@btrfs:TAG (volume key)"
 expect 2 verify-key disk.img vault --keyring user <<< "! btrfs-crypt verify-key: Required key not available"
 expect 2 verify-key disk.img vault <<'END'
 ! btrfs-crypt verify-key: a key is needed, but standard input is not a terminal to ask on
-! btrfs-crypt verify-key: hint: give --key-file, --passphrase-file or --passphrase-fd
+! btrfs-crypt verify-key: hint: give --key-file, --passphrase-file or --passphrase-fd; a key in a keyring is not taken for this
 END
 expect 0 cat disk.img vault secret.txt <<< "the combination is 17-4-36"
 expect 2 cat disk.img vault secret.txt --no-keyring <<'END'
@@ -143,7 +143,7 @@ expect 2 key status disk.img vault <<< "btrfs:TAG: revoked (Key has been revoked
 reason revoked "Key has been revoked"
 expect 2 key out disk.img vault <<< "! btrfs-crypt key: Key has been revoked"
 gone_hint="give the key by an option, or to the keyring again by \`key in\`; --no-keyring leaves keyrings out"
-for command in "verify disk.img vault" "convert --decrypt disk.img vault" "key remove disk.img vault -S 0" "key add disk.img vault --new-key-file wrong"; do
+for command in "verify disk.img vault" "convert --decrypt disk.img vault" "key remove disk.img vault -S 0 --force" "key add disk.img vault --new-key-file wrong"; do
 	expect 2 $command <<END
 ! btrfs-crypt ${command%% *}: Key has been revoked
 ! btrfs-crypt ${command%% *}: hint: $gone_hint

@@ -71,6 +71,9 @@ END
 hinted 'VERB is one of list, add,' key frobnicate
 btrfs-crypt key help > out 2> err && grep -q '^Verbs:' out || bad "key help: $(cat err)"
 hinted 'SUBVOL is / for the top level, or what btrfs-crypt list shows' key list disk.img
+hinted 'the new key is given by --new-key-file or --new-passphrase-file' key add disk.img vault other
+hinted '--key-slot says which key slot is removed' key remove disk.img vault 5
+hinted '--label gives the new label' key label disk.img vault name
 hinted 'did you mean --key-slot?' key remove disk.img vault --slot 1
 hinted 'did you mean --passphrase-file?' key list disk.img vault --password-file x
 hinted 'leave it out: a new passphrase is always asked for twice' key add disk.img vault --verify-passphrase
