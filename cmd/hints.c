@@ -3,6 +3,7 @@
 #include "cmd/hints.h"
 
 #include "cmd/command.h"
+#include "cmd/header-option.h"
 #include "cmd/image.h"
 #include "cmd/operands.h"
 
@@ -12,8 +13,15 @@ void hint_help(struct error *err)
 		error_hint(err, command_name ? "see btrfs-crypt %s --help" : "see btrfs-crypt --help", command_name);
 }
 
+static void hint_header(struct error *err)
+{
+	if (err->kind == ERROR_KEY_HEADER && !err->hint[0] && command_has_option("header") && !header_option_given())
+		error_hint(err, "with a header backup, --header FILE does without the header in the image; `btrfs-crypt key restore` puts it back");
+}
+
 void hints_complete(const char *image, struct error *err)
 {
+	hint_header(err);
 	image_hint_damage(err);
 	hint_directory(image, err);
 	hint_commands(image, err);

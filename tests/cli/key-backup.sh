@@ -132,6 +132,14 @@ the combination is 17-4-36
 ! btrfs-crypt cat: warning: the header in the image has epoch 9 and is used: the header backup is older and has epoch 8
 END
 
+# Who has a backup is told what it is for
+without first second
+expect 13 verify-key damaged.img vault --key-file a <<'END'
+! btrfs-crypt verify-key: copy 0 of the header of sealing 1 is missing
+! btrfs-crypt verify-key: hint: with a header backup, --header FILE does without the header in the image; `btrfs-crypt key restore` puts it back
+END
+cp disk.img damaged.img
+
 # What is of something else
 quiet btrfs-crypt convert --encrypt damaged.img public --key-file a $cheap
 expect 13 verify-key damaged.img public --header backup --key-file a <<'END'
