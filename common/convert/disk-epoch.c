@@ -54,21 +54,21 @@ bool disk_epoch_look(const struct operation *op, uint64_t logical, struct replay
 
 struct looking {
 	const struct operation *op;
-	struct replay seen;
+	struct replay in_changed, in_new;
 };
 
 static bool look_at_changed(void *context, const struct journal_changed *changed, struct error *err)
 {
 	struct looking *looking = context;
 
-	return disk_epoch_look(looking->op, changed->logical, &looking->seen, err);
+	return disk_epoch_look(looking->op, changed->logical, &looking->in_changed, err);
 }
 
 static bool look_at_new(void *context, const struct journal_new *new_block, struct error *err)
 {
 	struct looking *looking = context;
 
-	return disk_epoch_look(looking->op, new_block->logical, &looking->seen, err);
+	return disk_epoch_look(looking->op, new_block->logical, &looking->in_new, err);
 }
 
 bool disk_epoch_proves(void *context, const struct journal_record *record, bool *was, struct error *err)
@@ -82,6 +82,7 @@ bool disk_epoch_proves(void *context, const struct journal_record *record, bool 
 		return true;
 	if (!journal_record_visit(&op->journal, record, &visitor, &looking, err))
 		return false;
-	*was = looking.seen.disk_epoch >= record->header.epoch;
+	/* New blocks are written with the record: one of them may be there, and others, or the record's end, not. */
+	*was = looking.in_changed.disk_epoch >= record->header.epoch || looking.in_new.disk_epoch > record->header.epoch;
 	return true;
 }

@@ -13,7 +13,8 @@ bool disk_epoch_look(const struct operation *op, uint64_t logical, struct replay
 
 /*
  * For journal_find(), with the operation as context: a record was durable if the state knows of it, or if a header in place has its epoch
- * or a later one, because nothing of a record is in place before the record is durable.
+ * or a later one, because nothing of a record is in place before the record is durable; but its new blocks are written together with it, so
+ * that a header in one of them must have a later epoch.
  */
 bool disk_epoch_proves(void *context, const struct journal_record *record, bool *was, struct error *err) must_use;
 
