@@ -285,6 +285,8 @@ static bool reads_only(const struct command *command)
 {
 	static const char *const others[] = { "convert", "key", "verify-key" };
 
+	if (!strstr(command->operands, "IMAGE"))
+		return false;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (strcmp(command->name, others[i]) == 0)
 			return false;
