@@ -87,15 +87,14 @@ void old_side_take(struct conversion *c)
 	c->nonce_mac = NULL;
 }
 
-bool old_side_wrap(struct conversion *c, const struct secret *volume_key, struct error *err)
+bool old_side_wrap(const struct crypt_header *old, const struct secret *volume_key, const struct key_schedule *schedule,
+		   const uint8_t op_id[CRYPT_UUID_SIZE], struct disk_crypt_bridge *bridge, struct error *err)
 {
-	struct disk_crypt_bridge *bridge = &c->old.bridge;
-
-	*bridge = (struct disk_crypt_bridge){ .domain = to_le16(c->old.header.domain) };
+	*bridge = (struct disk_crypt_bridge){ .domain = to_le16(old->domain) };
 	crypt_head_write(&bridge->head, CRYPT_BRIDGE, 1);
-	memcpy(bridge->domain_uuid, c->old.header.domain_uuid, sizeof(bridge->domain_uuid));
-	memcpy(bridge->kcv, c->old.header.kcv, sizeof(bridge->kcv));
-	return bridge_wrap(c->schedule, c->header.op_id, bridge->kcv, volume_key, bridge->wrapped, bridge->tag, err);
+	memcpy(bridge->domain_uuid, old->domain_uuid, sizeof(bridge->domain_uuid));
+	memcpy(bridge->kcv, old->kcv, sizeof(bridge->kcv));
+	return bridge_wrap(schedule, op_id, bridge->kcv, volume_key, bridge->wrapped, bridge->tag, err);
 }
 
 bool old_side_bridge(const struct conversion *c, struct disk_crypt_bridge *bridge, bool *found, struct error *err)

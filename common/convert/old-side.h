@@ -23,8 +23,9 @@ const struct crypt_bad_block *old_bad_block(const struct conversion *c, uint64_t
 
 /* Takes what c has of a sealing that was opened and checked for the one before. Its key schedule, units and all the rest go to c->old. */
 void old_side_take(struct conversion *c);
-/* The key before, wrapped under the new one, for c->old.bridge. */
-bool old_side_wrap(struct conversion *c, const struct secret *volume_key, struct error *err) must_use;
+/* The bridge from the new key (schedule) to the one before, of the sealing with the header `old`. op_id: of the rekeying. */
+bool old_side_wrap(const struct crypt_header *old, const struct secret *volume_key, const struct key_schedule *schedule,
+		   const uint8_t op_id[CRYPT_UUID_SIZE], struct disk_crypt_bridge *bridge, struct error *err) must_use;
 /* The item of it in the root tree. */
 bool old_side_bridge(const struct conversion *c, struct disk_crypt_bridge *bridge, bool *found, struct error *err) must_use;
 /*

@@ -129,7 +129,7 @@ static bool make_new(struct rekeying *r, const struct secret *old_key, struct er
 	cleanup_secret struct secret *drawn = NULL;
 	struct kdf_cost cost = options->cost;
 	struct conversion *c = r->c;
-	bool ok, costs = false;
+	bool costs = false;
 
 	for (size_t i = 0; i < r->domain->n_slots; i++)
 		costs |= r->by[i] && r->domain->slots[i].kdf != KDF_NONE;
@@ -141,12 +141,7 @@ static bool make_new(struct rekeying *r, const struct secret *old_key, struct er
 		if (r->by[i] && !make_slot(r, i, &cost, drawn ? drawn : options->new_volume_key, err))
 			return false;
 	}
-	/* c->old and c->header are not filled yet. */
-	struct conversion named = { .schedule = r->schedule, .header = r->header, .old.header = r->domain->header };
-
-	ok = old_side_wrap(&named, old_key, err);
-	r->bridge = named.old.bridge;
-	return ok;
+	return old_side_wrap(&r->domain->header, old_key, r->schedule, r->header.op_id, &r->bridge, err);
 }
 
 static bool open_keys(struct rekeying *r, struct error *err)

@@ -21,21 +21,13 @@ struct putting {
 	uint32_t slots;		/* bit n: there is slot n */
 };
 
-/* Items of the kinds that a backup has, between the two keys. */
-static bool look(struct putting *p, const struct key *first, const struct key *last, struct error *err)
+static bool note_found(void *context, uint64_t offset, const struct cursor *payload, struct error *err)
 {
-	cleanup_tree_iter struct tree_iter iter = { 0 };
-	struct tree tree;
+	struct putting *const p = context;
 
-	if (!tree_open(p->volume, ROOT_TREE_ID, &tree, err) || !tree_seek(&tree, first, &iter, err))
+	if (!ARRAY_ROOM(p->found, p->n, p->room, err) || !crypto_sha256(payload->at, payload->left, p->found[p->n].hash, err))
 		return false;
-	while (iter.valid && key_compare(&iter.key, last) <= 0) {
-		if (!ARRAY_ROOM(p->found, p->n, p->room, err) || !crypto_sha256(iter.item.at, iter.item.left, p->found[p->n].hash, err))
-			return false;
-		p->found[p->n++].offset = iter.key.offset;
-		if (!tree_next(&iter, err))
-			return false;
-	}
+	p->found[p->n++].offset = offset;
 	return true;
 }
 
@@ -93,11 +85,9 @@ static bool put_item(void *context, const struct crypt_backup_item *item, struct
 static bool put_all(struct putting *p, const struct key_schedule *schedule, const struct header_backup *backup, struct crypt_header *header, struct error *err)
 {
 	const uint16_t domain = header->domain;
-	const struct key first = crypt_key(domain, CRYPT_SLOT, 0), last = crypt_key(domain, CRYPT_INODE_FLAGS, CRYPT_INDEX_LAST);
-	const struct key first_bad = crypt_key(domain, CRYPT_BAD_BLOCKS, 0), last_bad = crypt_key(domain, CRYPT_BAD_BLOCKS, CRYPT_INDEX_LAST);
 	uint8_t mac[CRYPT_MAC_SIZE];
 
-	if (!look(p, &first, &last, err) || !look(p, &first_bad, &last_bad, err) || !header_backup_items(backup, put_item, p, err) ||
+	if (!domain_vouched_items(p->volume, domain, note_found, p, err) || !header_backup_items(backup, put_item, p, err) ||
 	    !skip_to(p, UINT64_MAX, err) || !domain_put_headers(p->tx, p->volume, header, err) ||
 	    !header_backup_items_mac(backup, schedule, p->slots, header->items_mac, err) || !domain_items_mac(p->volume, domain, schedule, mac, err))
 		return false;

@@ -26,43 +26,50 @@ static void add_hash(struct mac *mac, uint64_t key_offset, const uint8_t *hash)
 	mac_update(mac, hash, 32);
 }
 
-static bool add_item(struct mac *mac, uint64_t key_offset, const struct cursor *payload, struct error *err)
+static bool add_item(void *context, uint64_t key_offset, const struct cursor *payload, struct error *err)
 {
 	uint8_t hash[32];
 
 	if (!crypto_sha256(payload->at, payload->left, hash, err))
 		return false;
-	add_hash(mac, key_offset, hash);
+	add_hash(context, key_offset, hash);
 	return true;
 }
 
-/* Adds all items between the two keys. */
-static bool add_items(struct mac *mac, const struct tree *tree, const struct key *first, const struct key *last, struct error *err)
+static bool visit_between(const struct tree *tree, const struct key *first, const struct key *last, domain_item_visit *visit, void *context,
+			  struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 
 	if (!tree_seek(tree, first, &iter, err))
 		return false;
 	while (iter.valid && key_compare(&iter.key, last) <= 0) {
-		if (!add_item(mac, iter.key.offset, &iter.item, err) || !tree_next(&iter, err))
+		if (!visit(context, iter.key.offset, &iter.item, err) || !tree_next(&iter, err))
 			return false;
 	}
 	return true;
 }
 
-bool domain_items_mac(struct volume *volume, uint16_t domain, const struct key_schedule *schedule, uint8_t out[CRYPT_MAC_SIZE],
-		      struct error *err)
+bool domain_vouched_items(struct volume *volume, uint16_t domain, domain_item_visit *visit, void *context, struct error *err)
 {
 	const struct key first = crypt_key(domain, CRYPT_SLOT, 0), last = crypt_key(domain, CRYPT_INODE_FLAGS, CRYPT_INDEX_LAST);
 	const struct key first_bad = crypt_key(domain, CRYPT_BAD_BLOCKS, 0), last_bad = crypt_key(domain, CRYPT_BAD_BLOCKS, CRYPT_INDEX_LAST);
-	cleanup_mac struct mac *mac = NULL;
 	struct tree tree;
 
 	static_assert(CRYPT_MEMBER == CRYPT_SLOT + 1 && CRYPT_INODE_FLAGS == CRYPT_MEMBER + 1, "one range of keys");
-	if (!tree_open(volume, ROOT_TREE_ID, &tree, err) || !header_mac_new(schedule, &mac, err))
+	return tree_open(volume, ROOT_TREE_ID, &tree, err) && visit_between(&tree, &first, &last, visit, context, err) &&
+	       visit_between(&tree, &first_bad, &last_bad, visit, context, err);
+}
+
+bool domain_items_mac(struct volume *volume, uint16_t domain, const struct key_schedule *schedule, uint8_t out[CRYPT_MAC_SIZE],
+		      struct error *err)
+{
+	cleanup_mac struct mac *mac = NULL;
+
+	if (!header_mac_new(schedule, &mac, err))
 		return false;
 	start(mac);
-	return add_items(mac, &tree, &first, &last, err) && add_items(mac, &tree, &first_bad, &last_bad, err) && mac_finish(mac, out, err);
+	return domain_vouched_items(volume, domain, add_item, mac, err) && mac_finish(mac, out, err);
 }
 
 struct adding {

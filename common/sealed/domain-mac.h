@@ -8,6 +8,9 @@
 #include "common/crypto/key-schedule.h"
 #include "common/volume/volume.h"
 
+/* The items that a header vouches for, in order of their keys: slots, members, inode flags, bad blocks. offset: of the key. */
+typedef bool domain_item_visit(void *context, uint64_t offset, const struct cursor *payload, struct error *err);
+bool domain_vouched_items(struct volume *volume, uint16_t domain, domain_item_visit *visit, void *context, struct error *err) must_use;
 /*
  * MAC("items" | for each slot, member, inode-flags and bad-block item of the domain, in key order: key offset le64 | SHA-256 of the
  * payload), from the current root tree, including changes of a running transaction.

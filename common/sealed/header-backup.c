@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "common/crypto/key-schedule.h"
-#include "common/tree/tree.h"
+#include "common/sealed/domain-mac.h"
 #include "common/util/take.h"
 
 /* --- reading --------------------------------------------------------------------------------------------------------- */
@@ -115,30 +115,19 @@ static bool put_item(struct making *m, uint64_t offset, const void *payload, siz
 	return put(m, &disk, sizeof(disk), err) && put(m, only_hash ? hash : payload, only_hash ? sizeof(hash) : len, err);
 }
 
-/* All items between the two keys. */
-static bool put_items(struct making *m, const struct key *first, const struct key *last, struct error *err)
+static bool put_vouched(void *context, uint64_t offset, const struct cursor *payload, struct error *err)
 {
-	cleanup_tree_iter struct tree_iter iter = { 0 };
-	struct tree tree;
+	struct making *const m = context;
+	const struct key key = { CRYPT_ID, KEY_PERSISTENT_ITEM, offset };
+	struct crypt_place place;
+	const bool is_slot = crypt_place_of_key(&key, &place) && place.kind == CRYPT_SLOT;
 
-	if (!tree_open(m->volume, ROOT_TREE_ID, &tree, err) || !tree_seek(&tree, first, &iter, err))
-		return false;
-	while (iter.valid && key_compare(&iter.key, last) <= 0) {
-		struct crypt_place place;
-		const bool is_slot = crypt_place_of_key(&iter.key, &place) && place.kind == CRYPT_SLOT;
-
-		if (!put_item(m, iter.key.offset, iter.item.at, iter.item.left, is_slot && m->no_slots, err) || !tree_next(&iter, err))
-			return false;
-	}
-	return true;
+	return put_item(m, offset, payload->at, payload->left, is_slot && m->no_slots, err);
 }
 
 static bool put_all(struct making *m, const struct crypt_header *header, struct error *err)
 {
-	const uint16_t domain = header->domain;
-	const struct key own = crypt_key(domain, CRYPT_HEADER, 0);
-	const struct key first = crypt_key(domain, CRYPT_SLOT, 0), last = crypt_key(domain, CRYPT_INODE_FLAGS, CRYPT_INDEX_LAST);
-	const struct key first_bad = crypt_key(domain, CRYPT_BAD_BLOCKS, 0), last_bad = crypt_key(domain, CRYPT_BAD_BLOCKS, CRYPT_INDEX_LAST);
+	const struct key own = crypt_key(header->domain, CRYPT_HEADER, 0);
 	struct disk_crypt_backup disk = {
 		.version = to_le32(CRYPT_VERSION),
 		.flags = to_le32(m->no_slots ? CRYPT_BACKUP_NO_SLOTS : 0),
@@ -151,7 +140,7 @@ static bool put_all(struct making *m, const struct crypt_header *header, struct 
 	memcpy(disk.fsid, m->volume->super.fsid, sizeof(disk.fsid));
 	crypt_header_write(header, &disk_header);
 	if (!put(m, &disk, sizeof(disk), err) || !put_item(m, own.offset, &disk_header, sizeof(disk_header), false, err) ||
-	    !put_items(m, &first, &last, err) || !put_items(m, &first_bad, &last_bad, err))
+	    !domain_vouched_items(m->volume, header->domain, put_vouched, m, err))
 		return false;
 	disk.length = to_le64(m->n + sizeof(hash));
 	disk.n_items = to_le32(m->n_items);

@@ -11,7 +11,7 @@ static void must(bool ok, const struct error *err)
 		harness_fail("%s", err->text);
 }
 
-static struct volume *open_volume(struct disk *disk)
+struct volume *key_run_open(struct disk *disk)
 {
 	const struct volume_options options = { .unfinished = true };
 	struct volume *volume = NULL;
@@ -38,7 +38,7 @@ struct disk_crypt_slot key_run_slot(struct disk *disk, const struct keys *keys, 
 		.kdf = type == SLOT_RECOVERY ? KDF_NONE : KDF_PBKDF2_SHA512,
 		.iterations = type == SLOT_RECOVERY ? 0 : KDF_ITERATIONS_NEW_MIN,
 	};
-	cleanup_volume struct volume *volume = open_volume(disk);
+	cleanup_volume struct volume *volume = key_run_open(disk);
 	cleanup_domain struct domain *domain = open_domain(volume, NULL);
 	struct disk_crypt_slot slot;
 	struct error err = { 0 };
@@ -50,29 +50,29 @@ struct disk_crypt_slot key_run_slot(struct disk *disk, const struct keys *keys, 
 bool key_run_change(struct disk *disk, const struct keys *keys, const struct slots *slots, bool wipe, const struct convert_ui *ui, struct error *err)
 {
 	const struct key_change change = { .slots = slots->at, .n_slots = slots->n, .wipe = wipe };
-	cleanup_volume struct volume *volume = open_volume(disk);
+	cleanup_volume struct volume *volume = key_run_open(disk);
 	cleanup_domain struct domain *domain = open_domain(volume, keys->volume_key);
 
 	return key_change(volume, domain, &change, ui, err);
 }
 
-struct header_backup *key_run_backup(struct disk *disk)
+struct header_backup *key_run_backup(struct disk *disk, bool no_slots)
 {
-	cleanup_volume struct volume *volume = open_volume(disk);
+	cleanup_volume struct volume *volume = key_run_open(disk);
 	cleanup_domain struct domain *domain = open_domain(volume, NULL);
 	struct header_backup *backup = NULL;
 	struct error err = { 0 };
 	uint8_t *bytes;
 	size_t len;
 
-	must(header_backup_encode(volume, &domain->header, false, &bytes, &len, &err) && header_backup_read(bytes, len, &backup, &err), &err);
+	must(header_backup_encode(volume, &domain->header, no_slots, &bytes, &len, &err) && header_backup_read(bytes, len, &backup, &err), &err);
 	return backup;
 }
 
 bool key_run_restore(struct disk *disk, const struct keys *keys, const struct header_backup *backup, struct error *err)
 {
 	const struct key_source key = { .volume_key = keys->volume_key, .slot = KEY_SLOT_ANY };
-	cleanup_volume struct volume *volume = open_volume(disk);
+	cleanup_volume struct volume *volume = key_run_open(disk);
 	cleanup_domain struct domain *domain = NULL;
 	struct domain_remains remains;
 
@@ -82,7 +82,7 @@ bool key_run_restore(struct disk *disk, const struct keys *keys, const struct he
 
 void key_run_slots(struct disk *disk, struct slots *slots)
 {
-	cleanup_volume struct volume *volume = open_volume(disk);
+	cleanup_volume struct volume *volume = key_run_open(disk);
 	cleanup_domain struct domain *domain = open_domain(volume, NULL);
 
 	slots->n = domain->n_slots;

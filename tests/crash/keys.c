@@ -98,7 +98,7 @@ static void record(struct chain *chain, const struct disk *sealed, const struct 
 		make_slots(&chain->start, way->after, 0, NULL, &chain->after);
 		if (!key_run_change(&chain->start, &keys, &chain->after, true, NULL, &err))
 			harness_fail("%s: %s", way->name, err.text);
-		backup = key_run_backup(&chain->start);
+		backup = key_run_backup(&chain->start, false);
 	}
 	make_slots(&chain->start, way->before, 0, NULL, &chain->before);
 	if (!key_run_change(&chain->start, &keys, &chain->before, true, NULL, &err))

@@ -16,12 +16,7 @@
 #include "common/tree/tree-edit.h"
 #include "common/volume/chunk-map.h"
 #include "tests/unit/image.h"
-
-#define ok(call) do { \
-	struct error ok_err = { 0 }, *const err = &ok_err; \
-	if (!(call)) \
-		fail_msg("%s", ok_err.text); \
-} while (0)
+#include "tests/unit/ok.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define FREE_INODE 100000	/* no file of the image has a number this high */

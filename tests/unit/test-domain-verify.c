@@ -16,17 +16,12 @@
 #include "common/volume/mirror.h"
 #include "tests/unit/fault-device.h"
 #include "tests/unit/image.h"
+#include "tests/unit/ok.h"
 #include "tests/unit/whole-file.h"
 
 #define N_FILES 40u
 #define FILE_NAME "dir0/file00000"	/* four blocks */
 #define OTHER_NAME "dir6/file00016"	/* four others */
-
-#define ok(call) do { \
-	struct error ok_err = { 0 }, *const err = &ok_err; \
-	if (!(call)) \
-		fail_msg("%s", ok_err.text); \
-} while (0)
 
 static struct image image;
 static struct secret *key;

@@ -14,12 +14,7 @@
 #include "common/volume/csum.h"
 #include "common/volume/mirror.h"
 #include "tests/unit/image.h"
-
-#define ok(call) do { \
-	struct error ok_err = { 0 }, *const err = &ok_err; \
-	if (!(call)) \
-		fail_msg("%s", ok_err.text); \
-} while (0)
+#include "tests/unit/ok.h"
 
 #define NODE_SIZE 4096u
 #define N_FILES 1500

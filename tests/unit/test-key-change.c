@@ -15,12 +15,7 @@
 #include "tests/crash/cut.h"
 #include "tests/crash/key-run.h"
 #include "tests/unit/image.h"
-
-#define ok(call) do { \
-	struct error ok_err = { 0 }, *const err = &ok_err; \
-	if (!(call)) \
-		fail_msg("%s", ok_err.text); \
-} while (0)
+#include "tests/unit/ok.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define SUBSETS 3u	/* cuts that leave some of what was not flushed, after each write */
@@ -31,15 +26,6 @@ static struct image image;
 static struct keys keys;
 static struct disk plain, sealed;	/* sealed: with no slot but the volume key */
 static struct secret *phrase[PHRASES];
-
-static struct volume *open_volume(struct disk *disk)
-{
-	const struct volume_options options = { .unfinished = true };
-	struct volume *volume = NULL;
-
-	ok(volume_open(disk_device(disk, true), &options, &volume, err));
-	return volume;
-}
 
 /* The domain has these slots and no others. */
 static void set_slots(struct disk *disk, bool first, bool second)
@@ -69,7 +55,7 @@ static bool is_finished(const struct volume *volume)
 static bool go_on(struct disk *disk, enum convert_goal goal, unsigned with, bool *refused)
 {
 	const struct key_source key = { .secret = phrase[with], .slot = KEY_SLOT_ANY };
-	cleanup_volume struct volume *volume = open_volume(disk);
+	cleanup_volume struct volume *volume = key_run_open(disk);
 	struct convert_plan plan = { 0 };
 	struct error why = { 0 };
 
@@ -88,7 +74,7 @@ static bool go_on(struct disk *disk, enum convert_goal goal, unsigned with, bool
 static bool opens(struct disk *disk, unsigned which)
 {
 	const struct key_source key = { .secret = phrase[which], .slot = KEY_SLOT_ANY };
-	cleanup_volume struct volume *volume = open_volume(disk);
+	cleanup_volume struct volume *volume = key_run_open(disk);
 	cleanup_domain struct domain *domain = NULL;
 	struct error why = { 0 };
 
@@ -203,7 +189,7 @@ static void stopped_in(const struct disk *before, const struct disk_log *log, en
 
 		cut_apply(before, log, &cut, disk);
 
-		struct volume *volume = open_volume(disk);
+		struct volume *volume = key_run_open(disk);
 		const bool found = state_newest(volume, &tail, &ignored) && tail.phase == phase && tail.direction == direction;
 
 		volume_close(volume);
@@ -221,7 +207,7 @@ static struct volume *stopped_at_record(const struct disk *before, const struct 
 	struct volume *volume;
 
 	stopped_in(before, log, CRYPT_PHASE_STRUCTURE, CRYPT_TO_SEALED, disk);
-	volume = open_volume(disk);
+	volume = key_run_open(disk);
 	assert_true(state_newest(volume, tail, &ignored));
 	return volume;
 }
@@ -229,7 +215,7 @@ static struct volume *stopped_at_record(const struct disk *before, const struct 
 static void expect_refusal(struct disk *disk, enum convert_goal goal, enum error_kind kind, const char *text)
 {
 	const struct key_source key = { .volume_key = keys.volume_key, .slot = KEY_SLOT_ANY };
-	cleanup_volume struct volume *volume = open_volume(disk);
+	cleanup_volume struct volume *volume = key_run_open(disk);
 	struct convert_plan plan = { 0 };
 	struct error why = { 0 };
 	const uint64_t n_writes = disk->n_writes;
@@ -380,7 +366,7 @@ static void abort_refuses_slots_that_were_not_there(void **state)
 	const struct key_source key = { .volume_key = keys.volume_key, .slot = KEY_SLOT_ANY };
 	struct convert_plan plan = { 0 };
 
-	volume = open_volume(&disk);
+	volume = key_run_open(&disk);
 	assert_false(convert_continue(volume, CONVERT_ABORT, &key, NULL, &plan, &why));
 	assert_int_equal(why.kind, ERROR_KEY_HEADER);
 	assert_non_null(strstr(why.text, "the copies of the old key slots are not what their header vouches for; the change cannot be undone"));
@@ -411,7 +397,7 @@ static void refuses_data(void **state)
 		assert_false(run_encrypt(&disk, &keys, stop, NULL, &stopped));
 		assert_int_equal(stopped.kind, ERROR_STOPPED);
 
-		struct volume *volume = open_volume(&disk);
+		struct volume *volume = key_run_open(&disk);
 		struct domain *domain = NULL;
 
 		ok(state_open(volume, &key, &tail, &domain, err));

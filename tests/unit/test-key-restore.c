@@ -13,15 +13,10 @@
 #include "common/convert/state.h"
 #include "common/sealed/header-backup.h"
 #include "tests/crash/cut.h"
-#include "tests/crash/run.h"
+#include "tests/crash/key-run.h"
 #include "tests/support/edit.h"
 #include "tests/unit/image.h"
-
-#define ok(call) do { \
-	struct error ok_err = { 0 }, *const err = &ok_err; \
-	if (!(call)) \
-		fail_msg("%s", ok_err.text); \
-} while (0)
+#include "tests/unit/ok.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define SUBSETS 2u	/* cuts that leave some of what was not flushed, after each write */
@@ -35,43 +30,13 @@ static struct header_backup *backup, *short_backup;	/* of that; without slots */
 static struct secret *phrase[PHRASES];
 static struct disk_crypt_header old_header;	/* of long before */
 
-static struct volume *open_volume(struct disk *disk)
-{
-	const struct volume_options options = { .unfinished = true };
-	struct volume *volume = NULL;
-
-	ok(volume_open(disk_device(disk, true), &options, &volume, err));
-	return volume;
-}
-
 /* The one slot of the domain becomes that of this passphrase. */
 static void set_slot(struct disk *disk, unsigned which)
 {
-	const struct kdf_cost cost = { .kdf = KDF_PBKDF2_SHA512, .iterations = KDF_ITERATIONS_NEW_MIN };
-	const struct key_source key = { .volume_key = keys.volume_key, .slot = KEY_SLOT_ANY };
-	cleanup_volume struct volume *volume = open_volume(disk);
-	cleanup_domain struct domain *domain = NULL;
-	struct disk_crypt_slot slot;
-	const struct key_change change = { .slots = &slot, .n_slots = 1, .wipe = true };
+	struct slots slots = { .n = 1 };
 
-	ok(domain_read(volume, 1, &domain, err));
-	ok(domain_open(domain, &key, err));
-	ok(key_slot_create(phrase[which], &cost, domain->header.domain_uuid, 0, SLOT_PASSPHRASE, NULL, keys.volume_key, &slot, err));
-	ok(key_change(volume, domain, &change, NULL, err));
-}
-
-static struct header_backup *backup_of(struct disk *disk, bool no_slots)
-{
-	cleanup_volume struct volume *volume = open_volume(disk);
-	cleanup_domain struct domain *domain = NULL;
-	struct header_backup *made = NULL;
-	uint8_t *bytes;
-	size_t len;
-
-	ok(domain_read(volume, 1, &domain, err));
-	ok(header_backup_encode(volume, &domain->header, no_slots, &bytes, &len, err));
-	ok(header_backup_read(bytes, len, &made, err));
-	return made;
+	slots.at[0] = key_run_slot(disk, &keys, phrase[which], SLOT_PASSPHRASE, 0);
+	ok(key_run_change(disk, &keys, &slots, true, NULL, err));
 }
 
 /* --- damage ---------------------------------------------------------------------------------------------------------- */
@@ -138,7 +103,7 @@ static void damaged(unsigned damage, struct disk *disk)
 		set_slot(disk, NEW);
 		return;
 	}
-	volume = open_volume(disk);
+	volume = key_run_open(disk);
 	ok(allocator_open(volume, &allocator, err));
 	ok(transaction_begin(volume, allocator, &tx, err));
 	edit(tx, damage);
@@ -153,7 +118,7 @@ static void damaged(unsigned damage, struct disk *disk)
 static void items_hash(struct disk *disk, uint8_t hash[32])
 {
 	const struct key begin = crypt_key(1, CRYPT_HEADER, 0);
-	cleanup_volume struct volume *volume = open_volume(disk);
+	cleanup_volume struct volume *volume = key_run_open(disk);
 	struct tree_iter iter = { 0 };
 	uint8_t bytes[32 + 32 + 17 + 8];
 	struct tree tree;
@@ -176,7 +141,7 @@ static void items_hash(struct disk *disk, uint8_t hash[32])
 static bool opens(struct disk *disk, unsigned which)
 {
 	const struct key_source key = { .secret = phrase[which], .slot = KEY_SLOT_ANY };
-	cleanup_volume struct volume *volume = open_volume(disk);
+	cleanup_volume struct volume *volume = key_run_open(disk);
 	cleanup_domain struct domain *domain = NULL;
 	struct error why = { 0 };
 
@@ -186,7 +151,7 @@ static bool opens(struct disk *disk, unsigned which)
 
 static uint64_t epoch_of(struct disk *disk)
 {
-	cleanup_volume struct volume *volume = open_volume(disk);
+	cleanup_volume struct volume *volume = key_run_open(disk);
 	cleanup_domain struct domain *domain = NULL;
 
 	ok(domain_read(volume, 1, &domain, err));
@@ -196,7 +161,7 @@ static uint64_t epoch_of(struct disk *disk)
 static bool restore(struct disk *disk, const struct header_backup *from, struct error *why)
 {
 	const struct key_source key = { .volume_key = keys.volume_key, .slot = KEY_SLOT_ANY };
-	cleanup_volume struct volume *volume = open_volume(disk);
+	cleanup_volume struct volume *volume = key_run_open(disk);
 	cleanup_domain struct domain *domain = NULL;
 	struct domain_remains remains;
 
@@ -217,7 +182,7 @@ static bool has_slot(const struct disk *disk, const struct disk_crypt_slot *slot
 
 static struct disk_crypt_slot slot_of(struct disk *disk)
 {
-	cleanup_volume struct volume *volume = open_volume(disk);
+	cleanup_volume struct volume *volume = key_run_open(disk);
 	cleanup_domain struct domain *domain = NULL;
 
 	ok(domain_read(volume, 1, &domain, err));
@@ -227,7 +192,7 @@ static struct disk_crypt_slot slot_of(struct disk *disk)
 
 static uint64_t bytes_used(struct disk *disk)
 {
-	struct volume *const volume = open_volume(disk);
+	struct volume *const volume = key_run_open(disk);
 	const uint64_t used = volume->super.bytes_used;
 
 	volume_close(volume);
@@ -295,7 +260,7 @@ static void hashes_of_slots_keep_those_that_fit(void **state)
 static bool go_on(struct disk *disk, enum convert_goal goal, bool *refused)
 {
 	const struct key_source key = { .secret = phrase[OLD], .slot = KEY_SLOT_ANY };
-	cleanup_volume struct volume *volume = open_volume(disk);
+	cleanup_volume struct volume *volume = key_run_open(disk);
 	struct convert_plan plan = { 0 };
 	struct error why = { 0 };
 
@@ -409,7 +374,7 @@ static void power_cuts_of_an_abort(void **state)
 		struct volume *volume;
 
 		cut_apply(&before, &log, &cut, &stopped);
-		volume = open_volume(&stopped);
+		volume = key_run_open(&stopped);
 		is_stopped = state_newest(volume, &tail, &ignored) && tail.phase == CRYPT_PHASE_STRUCTURE;
 		volume_close(volume);
 		if (!is_stopped)
@@ -432,7 +397,7 @@ static void power_cuts_of_an_abort(void **state)
 		items_hash(&disk, have);
 		assert_memory_equal(have, found, sizeof(have));
 
-		struct volume *const volume = open_volume(&disk);
+		struct volume *const volume = key_run_open(&disk);
 
 		assert_false(volume_is_unfinished(volume));
 		volume_close(volume);
@@ -446,7 +411,7 @@ static void power_cuts_of_an_abort(void **state)
 
 static void keep_header(struct disk *disk)
 {
-	cleanup_volume struct volume *volume = open_volume(disk);
+	cleanup_volume struct volume *volume = key_run_open(disk);
 	cleanup_domain struct domain *domain = NULL;
 
 	ok(domain_read(volume, 1, &domain, err));
@@ -483,8 +448,8 @@ int main(void)
 	keep_header(&sealed);
 	for (unsigned i = 0; i < 4; i++)
 		set_slot(&sealed, OLD);
-	backup = backup_of(&sealed, false);
-	short_backup = backup_of(&sealed, true);
+	backup = key_run_backup(&sealed, false);
+	short_backup = key_run_backup(&sealed, true);
 	choose_fillers();
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	header_backup_free(backup);

@@ -10,14 +10,9 @@
 
 #include "common/tree/tree-edit.h"
 #include "tests/unit/image.h"
+#include "tests/unit/ok.h"
 
 #define NOWHERE (UINT64_C(1) << 40)	/* no such inode */
-
-#define ok(call) do { \
-	struct error ok_err = { 0 }, *const err = &ok_err; \
-	if (!(call)) \
-		fail_msg("%s", ok_err.text); \
-} while (0)
 
 static struct image image;
 static struct volume *volume;

@@ -12,6 +12,7 @@
 
 #include "common/tree/tree.h"
 #include "tests/unit/image.h"
+#include "tests/unit/ok.h"
 
 #define MIB (1ull << 20)
 #define N_FILES 300u
@@ -29,12 +30,6 @@ static struct {
 	size_t len;
 } want[MOST];
 static size_t n_want;
-
-#define ok(call) do { \
-	struct error ok_err = { 0 }, *const err = &ok_err; \
-	if (!(call)) \
-		fail_msg("%s", ok_err.text); \
-} while (0)
 
 static void note(size_t at, const struct key *key, const struct cursor *item)
 {

@@ -12,12 +12,7 @@
 #include "common/convert/preflight.h"
 #include "common/tree/transaction.h"
 #include "tests/unit/image.h"
-
-#define ok(call) do { \
-	struct error ok_err = { 0 }, *const err = &ok_err; \
-	if (!(call)) \
-		fail_msg("%s", ok_err.text); \
-} while (0)
+#include "tests/unit/ok.h"
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -14,16 +14,11 @@
 #include "common/tree/tree-edit.h"
 #include "common/util/record-table.h"
 #include "tests/unit/image.h"
+#include "tests/unit/ok.h"
 
 #define MIB (1ull << 20)
 #define INODE 256
 #define ALL_MARKS 0x1234
-
-#define ok(call) do { \
-	struct error ok_err = { 0 }, *const err = &ok_err; \
-	if (!(call)) \
-		fail_msg("%s", ok_err.text); \
-} while (0)
 
 static struct image image;
 static struct volume *volume;

@@ -11,17 +11,12 @@
 
 #include "common/tree/transaction.h"
 #include "tests/unit/image.h"
+#include "tests/unit/ok.h"
 
 #define MIB (1ull << 20)
 #define P1 (1ull << 50)		/* blocks that exist in the extent tree only */
 #define P2 (P1 + 0x10000)
 #define P3 (P1 + 0x20000)
-
-#define ok(call) do { \
-	struct error ok_err = { 0 }, *const err = &ok_err; \
-	if (!(call)) \
-		fail_msg("%s", ok_err.text); \
-} while (0)
 
 static struct image image;
 static struct volume *volume;

@@ -16,12 +16,7 @@
 #include "tests/unit/fault-device.h"
 #include "tests/unit/image.h"
 #include "tests/unit/memory-device.h"
-
-#define ok(call) do { \
-	struct error ok_err = { 0 }, *const err = &ok_err; \
-	if (!(call)) \
-		fail_msg("%s", ok_err.text); \
-} while (0)
+#include "tests/unit/ok.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define NEVER 0

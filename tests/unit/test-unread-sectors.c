@@ -16,15 +16,10 @@
 #include "tests/crash/disk.h"
 #include "tests/unit/fault-device.h"
 #include "tests/unit/image.h"
+#include "tests/unit/ok.h"
 
 #define FILE_NAME "dir0/file00000"	/* four blocks */
 #define N_FILES 40u
-
-#define ok(call) do { \
-	struct error ok_err = { 0 }, *const err = &ok_err; \
-	if (!(call)) \
-		fail_msg("%s", ok_err.text); \
-} while (0)
 
 static struct disk start, disk;
 static struct secret *key;

@@ -16,24 +16,11 @@
 #include "tests/crash/key-run.h"
 #include "tests/support/edit.h"
 #include "tests/unit/image.h"
-
-#define ok(call) do { \
-	struct error ok_err = { 0 }, *const err = &ok_err; \
-	if (!(call)) \
-		fail_msg("%s", ok_err.text); \
-} while (0)
+#include "tests/unit/ok.h"
 
 static struct image image;
 static struct keys keys;
 static struct disk plain, sealed;
-
-static struct volume *open_volume(struct disk *disk)
-{
-	struct volume *volume = NULL;
-
-	ok(volume_open(disk_device(disk, true), NULL, &volume, err));
-	return volume;
-}
 
 #define LEFT "left behind by somebody: "
 
@@ -91,7 +78,7 @@ static void wipes_all_free_space(void **state)
 	disk_clone(&sealed, &disk);
 	slots.at[0] = key_run_slot(&disk, &keys, keys.passphrase, SLOT_PASSPHRASE, 0);
 	ok(key_run_change(&disk, &keys, &slots, true, NULL, err));
-	filling = open_volume(&disk);
+	filling = key_run_open(&disk);
 	ok(free_space_visit(filling, GROUP_METADATA | GROUP_DATA | GROUP_SYSTEM, leave_in_free, &n, err) && device_gaps(filling, leave_at, &n, err));
 	volume_close(filling);
 	assert_true(n > 100);
@@ -107,7 +94,7 @@ static void wipes_all_free_space(void **state)
 
 	/* Without the wish they stay. */
 	n = 0;
-	filling = open_volume(&disk);
+	filling = key_run_open(&disk);
 	ok(free_space_visit(filling, GROUP_METADATA | GROUP_DATA | GROUP_SYSTEM, leave_in_free, &n, err) && device_gaps(filling, leave_at, &n, err));
 	volume_close(filling);
 	ok(key_run_change(&disk, &keys, &slots, true, NULL, err));
@@ -124,7 +111,7 @@ static void tell_lie(struct disk *disk, enum lie lie)
 {
 	struct allocator *allocator;
 	struct transaction *tx;
-	struct volume *volume = open_volume(disk);
+	struct volume *volume = key_run_open(disk);
 	const struct group *group = NULL;
 	uint8_t csum[4] = { 0 };
 	struct key key;
@@ -207,7 +194,7 @@ static void leaves_what_is_unsure(void **state)
 	(void)state;
 	disk_clone(&sealed, &lying);
 	tell_lie(&lying, LIE_CSUM);
-	filling = open_volume(&lying);
+	filling = key_run_open(&lying);
 	ok(free_space_visit(filling, GROUP_DATA, leave_in_free, &n, err));
 	volume_close(filling);
 	slots.at[0] = key_run_slot(&lying, &keys, keys.passphrase, SLOT_PASSPHRASE, 0);

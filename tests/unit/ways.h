@@ -13,12 +13,7 @@
 #include "common/sealed/scan.h"
 #include "tests/crash/faults.h"
 #include "tests/crash/run.h"
-
-#define ok(call) do { \
-	struct error ok_err = { 0 }, *const err = &ok_err; \
-	if (!(call)) \
-		fail_msg("%s", ok_err.text); \
-} while (0)
+#include "tests/unit/ok.h"
 
 #define NODE_SIZE 4096u
 
