@@ -162,7 +162,7 @@ static bool run(const char *const *operand, struct error *err)
 	if (unfinished.is_there && format_is_json()) {
 		const struct row row = row_begin("conversion");
 
-		unfinished_put(&unfinished, &row);
+		unfinished_put(&unfinished, NULL, &row);
 		row_print(&row);
 	}
 	if (!format_is_json())

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
 #include "common/util/hex.h"
 #include "format/error.h"
@@ -148,30 +147,6 @@ void json_escaped_name(struct json_object *object, const char *name, const char 
 	else
 		json_text(object, name, escaped);
 	free(bytes);
-}
-
-static void json_path_of(struct json_object *object, const char *name, const struct subvolume *subvolume, uint64_t id)
-{
-	char own[SUBVOLUME_LABEL_SIZE];
-	size_t len;
-	const uint8_t *path = subvolume_label(subvolume, id, own, &len);
-
-	if (len == 0)
-		json_text(object, name, "/");
-	else
-		json_name(object, name, path, len);
-}
-
-void json_subvolume_path(struct json_object *object, const struct subvolume *subvolume)
-{
-	json_path_of(object, "path", subvolume, subvolume->id);
-}
-
-void json_in_subvolume(struct json_object *object, const struct subvolume *subvolume, uint64_t id)
-{
-	json_path_of(object, "subvolume_path", subvolume, id);
-	if (!subvolume || subvolume->deleted)
-		json_flag(object, "subvolume_deleted", true);
 }
 
 /* Escapes a character that must not reach a terminal, as JSON allows for any: with two escapes if it takes two UTF-16 units. */

@@ -39,12 +39,6 @@ void json_path(struct json_object *object, const void *bytes, size_t len);
 /* The same as json_name() for text that was already escaped for people. */
 void json_escaped_name(struct json_object *object, const char *name, const char *escaped);
 
-/* The path of a subvolume, as "path": "/" for the top level, "subvolume-257" for one without a path, as in the text for people. */
-struct subvolume;
-void json_subvolume_path(struct json_object *object, const struct subvolume *subvolume);
-/* The same for the subvolume that contains something, as "subvolume_path". NULL: no longer known. Adds "subvolume_deleted" if it is. */
-void json_in_subvolume(struct json_object *object, const struct subvolume *subvolume, uint64_t id);
-
 /* Takes ownership of member. */
 void json_member(struct json_object *object, const char *name, struct json_object *member);
 void json_append(struct json_object *array, struct json_object *member);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* btrfs-crypt list: the subvolumes of an image, one per line. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uuid/uuid.h>
 
 #include "cmd/command.h"
 #include "cmd/image-options.h"
@@ -51,83 +49,56 @@ static const struct poptOption options[] = {
 
 /* --- text: the columns of btrfs subvolume list ------------------------------------------------------------------ */
 
-#define CELL_SIZE 64
-
-enum cell { CELL_NUMBER, CELL_UUID, CELL_TIME };
-
-/* text: CELL_SIZE bytes. */
-static void make_cell(enum cell kind, const void *value, char *text)
-{
-	static_assert(CELL_SIZE >= DATE_TEXT_SIZE, "a date is a cell");
-	char digits[UUID_STR_LEN];
-
-	switch (kind) {
-	case CELL_NUMBER:
-		snprintf(text, CELL_SIZE, "%" PRIu64, *(const uint64_t *)value);
-		break;
-	case CELL_UUID:
-		uuid_unparse_lower(value, digits);
-		snprintf(text, CELL_SIZE, "%-36s", uuid_is_null(value) ? "-" : digits);
-		break;
-	case CELL_TIME:
-		if (*(const int64_t *)value == 0 || !local_date_text(*(const int64_t *)value, text))
-			strcpy(text, "-");
-	}
-}
-
 static const int always = 1;
 
-#define OF(member) offsetof(struct subvolume, member)
 static const struct column {
-	const char *name;
+	enum subvolume_field field;
 	const int *wanted, *also;	/* printed if one of them is set */
-	enum cell kind;
-	size_t at;
 	const char *table_gap;
 } columns[] = {
-	{ "ID", &always, &always, CELL_NUMBER, OF(id), "" },
-	{ "gen", &always, &always, CELL_NUMBER, OF(root.generation), "" },
-	{ "cgen", &opt.created, &opt.snapshots, CELL_NUMBER, OF(root.otransid), "" },
-	{ "parent", &opt.parent, &opt.parent, CELL_NUMBER, OF(parent_id), "" },
-	{ "top level", &always, &always, CELL_NUMBER, OF(parent_id), "\t" },
-	{ "otime", &opt.snapshots, &opt.snapshots, CELL_TIME, OF(root.otime.sec), "" },
-	{ "parent_uuid", &opt.parent_uuid, &opt.parent_uuid, CELL_UUID, OF(root.parent_uuid), "" },
-	{ "received_uuid", &opt.received_uuid, &opt.received_uuid, CELL_UUID, OF(root.received_uuid), "" },
-	{ "uuid", &opt.uuid, &opt.uuid, CELL_UUID, OF(root.uuid), "" },
+	{ SUBVOLUME_ID, &always, &always, "" },
+	{ SUBVOLUME_GENERATION, &always, &always, "" },
+	{ SUBVOLUME_CREATED_IN, &opt.created, &opt.snapshots, "" },
+	{ SUBVOLUME_PARENT, &opt.parent, &opt.parent, "" },
+	{ SUBVOLUME_TOP_LEVEL, &always, &always, "\t" },
+	{ SUBVOLUME_CREATED, &opt.snapshots, &opt.snapshots, "" },
+	{ SUBVOLUME_PARENT_UUID, &opt.parent_uuid, &opt.parent_uuid, "" },
+	{ SUBVOLUME_RECEIVED_UUID, &opt.received_uuid, &opt.received_uuid, "" },
+	{ SUBVOLUME_UUID, &opt.uuid, &opt.uuid, "" },
 };
 #define N_COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
 static bool is_wanted(const struct column *column)
 {
-	return *column->wanted || *column->also || (column->at == OF(root.otransid) && opt.created_range);
+	return *column->wanted || *column->also || (column->field == SUBVOLUME_CREATED_IN && opt.created_range);
 }
 
 static void print_heading(void)
 {
 	for (size_t i = 0; i < N_COLUMNS; i++) {
 		if (is_wanted(&columns[i]))
-			printf("%s\t", columns[i].name);
+			printf("%s\t", subvolume_column(columns[i].field));
 	}
 	printf("path\t\n");
 	for (size_t i = 0; i < N_COLUMNS; i++) {
 		if (is_wanted(&columns[i]))
-			printf("%.*s\t", (int)strlen(columns[i].name), "--------------------");
+			printf("%.*s\t", (int)strlen(subvolume_column(columns[i].field)), "--------------------");
 	}
 	printf("----\t\n");
 }
 
-static void put_columns(const struct subvolume *subvolume)
+static void put_columns(const struct row *row, const struct subvolume *subvolume)
 {
-	char cell[CELL_SIZE];
+	char value[SUBVOLUME_VALUE_SIZE];
 
 	for (size_t i = 0; i < N_COLUMNS; i++) {
 		if (!is_wanted(&columns[i]))
 			continue;
-		make_cell(columns[i].kind, (const uint8_t *)subvolume + columns[i].at, cell);
+		subvolume_column_value(columns[i].field, subvolume, value);
 		if (opt.table)
-			printf("%s\t%s", cell, columns[i].table_gap);
+			row_format(row, "%s\t%s", value, columns[i].table_gap);
 		else
-			printf("%s %s ", columns[i].name, cell);
+			row_format(row, "%s %s ", subvolume_column(columns[i].field), value);
 	}
 }
 
@@ -137,15 +108,13 @@ static void print_row(const struct list_row *at, const struct seal *seal, const 
 	const bool is_top = at->at->id == FS_TREE_ID, only_path = opt.paths && !format_is_json();
 	const struct row row = row_begin(NULL);
 
-	if (!row.json && !opt.paths)
-		put_columns(at->at);
+	if (!opt.paths)
+		put_columns(&row, at->at);
 	row_name(&row, NULL, opt.table || opt.paths ? "" : "path ", is_top ? (const uint8_t *)"/" : at->path, is_top ? 1 : at->path_len);
 	if (!only_path)
 		subvolume_put(&row, at->at, seal, key, is_default);
-	if (!only_path && conversion) {
-		row_format(&row, "\tunfinished conversion: %s, %u%% done", conversion->words.doing, conversion->status.percent);
-		unfinished_put(conversion, &row);
-	}
+	if (!only_path && conversion)
+		unfinished_put(conversion, "\tunfinished conversion: ", &row);
 	row_end(&row);
 }
 

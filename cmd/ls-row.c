@@ -27,9 +27,8 @@ static void put_inode(struct row *row, const struct inode *inode, enum ls_detail
 	else if (detail == LS_SIZES_FOR_PEOPLE)
 		row_text(row, NULL, before, size_text(inode->size, size));
 	row->width = 0;
-	if (row->json)
-		json_time(row->json, "mtime", &inode->mtime);
-	else if (local_date_text(inode->mtime.sec, when))
+	row_time(row, "mtime", &inode->mtime);
+	if (local_date_text(inode->mtime.sec, when))
 		row_text(row, NULL, before, when);
 	else
 		row_value(row, NULL, before, "@%" PRId64, inode->mtime.sec);
@@ -64,6 +63,6 @@ void ls_row_print(const struct ls_row *at, bool with_inode, enum ls_detail detai
 	if (at->is_sealed_link)
 		row_flag(&row, "target_sealed", detail != LS_NAMES && !at->target ? " -> (sealed)" : NULL, true);
 	if (at->conversion)
-		unfinished_put(at->conversion, &row);
+		unfinished_put(at->conversion, NULL, &row);
 	row_end(&row);
 }

@@ -110,7 +110,7 @@ static void tell(struct listing *listing, const uint8_t *path, size_t len, const
 }
 
 /* With --recursive: relative to the path asked for. */
-static bool row_path(const struct listing *listing, const struct ls_row *row, uint8_t **path, size_t *len, struct error *err)
+static bool full_path(const struct listing *listing, const struct ls_row *row, uint8_t **path, size_t *len, struct error *err)
 {
 	const size_t above = listing->path_len ? listing->path_len + 1 : 0;
 
@@ -136,7 +136,7 @@ static bool survive(struct listing *listing, const struct ls_row *row, struct er
 		*err = *what;
 		return false;
 	}
-	if (!row_path(listing, row, &path, &len, err))
+	if (!full_path(listing, row, &path, &len, err))
 		return false;
 	tell(listing, path, len, what);
 	free(path);
@@ -159,7 +159,7 @@ static bool prove_row(const struct listing *listing, const struct tree *tree, st
 	uint8_t *path;
 	size_t len;
 
-	if (!row_path(listing, row, &path, &len, err))
+	if (!full_path(listing, row, &path, &len, err))
 		return false;
 
 	const enum inode_entry_kind kind = S_ISDIR(row->inode.mode) ? INODE_ENTRY_DIRECTORY : INODE_ENTRY_FILE;

@@ -96,16 +96,12 @@ static bool print_tree(void *context, uint64_t root, struct error *err)
 	const struct telling *telling = context;
 	const struct subvolume *subvolume = subvolume_by_id(telling->list, root);
 	const struct row row = row_begin("tree");
-	char *path = subvolume && !row.json ? subvolume_label_escaped(subvolume, root) : NULL;
 
 	(void)err;
 	row_u64(&row, "tree", "tree ", root);
-	if (path)
-		row_text(&row, NULL, " path ", path[0] ? path : "/");
-	else if (subvolume && row.json)
-		json_subvolume_path(row.json, subvolume);
+	if (subvolume)
+		row_subvolume(&row, " path ", subvolume);
 	row_end(&row);
-	free(path);
 	return true;
 }
 

@@ -32,14 +32,12 @@ bool print_path(void *context, const uint8_t *path, size_t len, struct error *er
 	if (naming->has_offset)
 		row_u64(&row, "offset", " offset ", naming->offset);
 	row_u64(&row, "subvolume", naming->has_offset ? " root " : NULL, naming->root);
-	if (row.json) {
-		json_in_subvolume(row.json, naming->subvolume, naming->root);
-		if (path)
-			json_path(row.json, path, len);
-	} else {
-		row_words(&row, naming->has_offset ? " path " : "");
+	row_in_subvolume(&row, naming->subvolume, naming->root);
+	if (path)
+		row_path(&row, NULL, path, len);
+	row_words(&row, naming->has_offset ? " path " : "");
+	if (!row.json)
 		put_path_text(naming, path, len);
-	}
 	row_end(&row);
 	return true;
 }

@@ -8,6 +8,7 @@
 #include "cmd/print.h"
 #include "cmd/value-text.h"
 #include "common/crypto/secret.h"
+#include "common/fs/subvolume-label.h"
 #include "common/util/escape.h"
 #include "common/util/hex.h"
 
@@ -105,6 +106,38 @@ void row_name(const struct row *row, const char *name, const char *before, const
 	else if (name)
 		json_name(row->json, name, bytes, len);
 	wiped_free(text, text ? strlen(text) : 0);	/* it may be of something sealed */
+}
+
+void row_path(const struct row *row, const char *before, const void *bytes, size_t len)
+{
+	row_name(row, "path", before, len ? bytes : "/", len ? len : 1);
+}
+
+static void put_subvolume_path(const struct row *row, const char *name, const char *before, const struct subvolume *subvolume, uint64_t id)
+{
+	char own[SUBVOLUME_LABEL_SIZE];
+	size_t len;
+	const uint8_t *path = subvolume_label(subvolume, id, own, &len);
+
+	row_name(row, name, before, len ? path : (const uint8_t *)"/", len ? len : 1);
+}
+
+void row_subvolume(const struct row *row, const char *before, const struct subvolume *subvolume)
+{
+	put_subvolume_path(row, "path", before, subvolume, subvolume->id);
+}
+
+void row_in_subvolume(const struct row *row, const struct subvolume *subvolume, uint64_t id)
+{
+	put_subvolume_path(row, "subvolume_path", NULL, subvolume, id);
+	if (!subvolume || subvolume->deleted)
+		row_flag(row, "subvolume_deleted", NULL, true);
+}
+
+void row_time(const struct row *row, const char *name, const struct inode_time *at)
+{
+	if (row->json)
+		json_time(row->json, name, at);
 }
 
 void row_flag(const struct row *row, const char *name, const char *words, bool is_set)

@@ -9,6 +9,8 @@
 #include "cmd/json.h"
 #include "format/inode.h"
 
+struct subvolume;
+
 struct row {
 	struct json_object *json;	/* NULL: text */
 	bool in_bytes;			/* sizes are for a machine */
@@ -30,6 +32,13 @@ void row_number(const struct row *row, const char *name, const char *before, int
 void row_u64(const struct row *row, const char *name, const char *before, uint64_t number);
 void row_size(const struct row *row, const char *name, const char *before, uint64_t bytes);	/* as size_text(), unless in_bytes */
 void row_name(const struct row *row, const char *name, const char *before, const void *bytes, size_t len);	/* escaped for people */
+/* The path of a file in its subvolume, as "path": "/" for the root directory. */
+void row_path(const struct row *row, const char *before, const void *bytes, size_t len);
+/* The path of a subvolume, as "path": "/" for the top level, "subvolume-257" for one without a path. */
+void row_subvolume(const struct row *row, const char *before, const struct subvolume *subvolume);
+/* In JSON, the same for the subvolume that contains something, as "subvolume_path". NULL: no longer known. Adds "subvolume_deleted" if it is. */
+void row_in_subvolume(const struct row *row, const struct subvolume *subvolume, uint64_t id);
+void row_time(const struct row *row, const char *name, const struct inode_time *at);	/* in JSON, as json_time() */
 void row_flag(const struct row *row, const char *name, const char *words, bool is_set);	/* in text the words, if it is set */
 void row_hex(const struct row *row, const char *name, const char *before, const void *bytes, size_t len);	/* at most 64 bytes */
 void row_uuid(const struct row *row, const char *name, const char *before, const uint8_t *uuid);

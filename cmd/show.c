@@ -40,22 +40,6 @@ struct facts {
 	struct show_quota quota;
 };
 
-static const char *uuid_text(const uint8_t *uuid, char text[UUID_STR_LEN])
-{
-	uuid_unparse_lower(uuid, text);
-	return uuid_is_null(uuid) ? "-" : text;
-}
-
-static const char *time_text(const struct inode_time *at, char text[96])
-{
-	char date[DATE_TEXT_SIZE], zone[ZONE_TEXT_SIZE];
-
-	if (at->sec == 0 || !date_text(at->sec, date))
-		return "-";
-	snprintf(text, 96, "%s %s", date, zone_text(at->sec, zone));
-	return text;
-}
-
 static void put_snapshots(const struct row *row, const struct facts *facts)
 {
 	const struct row snapshots = row_array(row, "snapshots");
@@ -71,8 +55,7 @@ static void put_snapshots(const struct row *row, const struct facts *facts)
 		const struct row one = row_element(&snapshots);
 
 		row_u64(&one, "id", NULL, at->id);
-		if (one.json)
-			json_subvolume_path(one.json, at);
+		row_subvolume(&one, NULL, at);
 		row_name(&one, NULL, "\n\t\t\t\t", at->path, at->path_len);
 	}
 }
@@ -82,21 +65,13 @@ static void print_facts(const struct facts *facts)
 	const struct subvolume *at = facts->subvolume;
 	const struct root *root = &at->root;
 	const struct row row = row_begin(NULL);
-	char text[96];
 
 	if (row.json)
 		subvolume_put(&row, at, facts->seal, facts->key, facts->list->default_id == at->id);
 	row_text(&row, NULL, "", at->id == FS_TREE_ID ? "/" : facts->path);
 	row_text(&row, NULL, "\n\tName: \t\t\t", facts->name);
-	row_text(&row, NULL, "\n\tUUID: \t\t\t", uuid_text(root->uuid, text));
-	row_text(&row, NULL, "\n\tParent UUID: \t\t", uuid_text(root->parent_uuid, text));
-	row_text(&row, NULL, "\n\tReceived UUID: \t\t", uuid_text(root->received_uuid, text));
-	row_text(&row, NULL, "\n\tCreation time: \t\t", time_text(&root->otime, text));
-	row_u64(&row, NULL, "\n\tSubvolume ID: \t\t", at->id);
-	row_u64(&row, NULL, "\n\tGeneration: \t\t", root->generation);
-	row_u64(&row, NULL, "\n\tGen at creation: \t", root->otransid);
-	row_u64(&row, NULL, "\n\tParent ID: \t\t", at->parent_id);
-	row_u64(&row, NULL, "\n\tTop level ID: \t\t", at->parent_id);
+	subvolume_put_lines(&row, SUBVOLUME_UUID, SUBVOLUME_CREATED, at);
+	subvolume_put_lines(&row, SUBVOLUME_ID, SUBVOLUME_TOP_LEVEL, at);
 	row_flag(&row, NULL, "\n\tState: \t\t\tdeleted, not cleaned up yet", at->deleted);
 	row_text(&row, NULL, "\n\tFlags: \t\t\t", root->flags & ROOT_RDONLY ? "readonly" : "-");
 	if (facts->tagged && !row.json) {
@@ -104,14 +79,9 @@ static void print_facts(const struct facts *facts)
 		key_shown_put(&row, facts->key);
 		row_words(&row, facts->is_2016 ? " (format of 2016)" : " (not authenticated)");
 	}
-	if (facts->is_converting) {
-		row_format(&row, "\n\tConversion: \t\tunfinished: %s, %u%% done", facts->unfinished.words.doing, facts->unfinished.status.percent);
-		unfinished_put(&facts->unfinished, &row);
-	}
-	row_u64(&row, NULL, "\n\tSend transid: \t\t", root->stransid);
-	row_text(&row, NULL, "\n\tSend time: \t\t", time_text(&root->stime, text));
-	row_u64(&row, NULL, "\n\tReceive transid: \t", root->rtransid);
-	row_text(&row, NULL, "\n\tReceive time: \t\t", time_text(&root->rtime, text));
+	if (facts->is_converting)
+		unfinished_put(&facts->unfinished, "\n\tConversion: \t\tunfinished: ", &row);
+	subvolume_put_lines(&row, SUBVOLUME_SENT_IN, SUBVOLUME_RECEIVED, at);
 	put_snapshots(&row, facts);
 	show_quota_print(&row, &facts->quota);
 	row_end(&row);

@@ -15,8 +15,7 @@ static struct row begin_record(const char *record, const struct stat_file *file)
 {
 	const struct row row = row_begin(record);
 
-	if (row.json)
-		json_path(row.json, file->path, strlen(file->path));
+	row_path(&row, NULL, file->path, strlen(file->path));
 	row_u64(&row, "subvolume", NULL, file->tree->id);
 	row_u64(&row, "inode", NULL, file->inode);
 	return row;

@@ -96,10 +96,8 @@ static void put_time(const struct row *row, const char *name, const char *before
 {
 	char text[TIME_TEXT_SIZE];
 
-	if (row->json)
-		json_time(row->json, name, at);
-	else
-		row_text(row, NULL, before, inode_time_text(at, text));
+	row_time(row, name, at);
+	row_text(row, NULL, before, inode_time_text(at, text));
 }
 
 static void put_inode(const struct row *row, const struct inode *inode, uint32_t sector_size)
@@ -136,9 +134,7 @@ static void print_subject(const struct subject *at, uint32_t sector_size)
 {
 	const struct row row = row_begin("inode");
 
-	if (row.json)
-		json_path(row.json, at->path, strlen(at->path));
-	row_name(&row, NULL, "", at->path[0] ? at->path : "/", at->path[0] ? strlen(at->path) : 1);
+	row_path(&row, "", at->path, strlen(at->path));
 	row_u64(&row, "subvolume", NULL, at->file.subvolume);
 	row_u64(&row, "inode", "\n  inode:       ", at->file.inode);
 	row_u64(&row, NULL, " of subvolume ", at->file.subvolume);
@@ -155,10 +151,8 @@ static void print_subject(const struct subject *at, uint32_t sector_size)
 		row_flag(&row, "authenticated", NULL, false);
 	row_flag(&row, NULL, "\n  seal:        not authenticated: no key was given", at->is_not_authenticated);
 	row_flag(&row, NULL, "\n  seal:        not authenticated: not as it was sealed, which was accepted", at->differs && !at->is_not_authenticated);
-	if (at->conversion) {
-		row_format(&row, "\n  conversion:  unfinished: %s, %u%% done", at->conversion->words.doing, at->conversion->status.percent);
-		unfinished_put(at->conversion, &row);
-	}
+	if (at->conversion)
+		unfinished_put(at->conversion, "\n  conversion:  unfinished: ", &row);
 	if (S_ISREG(at->inode.mode))
 		put_totals(&row, &at->extents);
 	row_end(&row);

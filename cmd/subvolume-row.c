@@ -2,19 +2,100 @@
 /* A subvolume as a row. */
 #include "cmd/subvolume-row.h"
 
-#include <uuid/uuid.h>
-
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <uuid/uuid.h>
 
 #include "cmd/key-shown.h"
 #include "cmd/print.h"
 #include "cmd/value-text.h"
 
-/* Absent if there is none. */
-static void put_uuid(const struct row *row, const char *name, const uint8_t *bytes)
+#define OF(member) offsetof(struct subvolume, member)
+static const struct field {
+	const char *member, *column, *line;
+	enum { FIELD_NUMBER, FIELD_UUID, FIELD_TIME } kind;
+	size_t at;
+} fields[] = {
+	[SUBVOLUME_ID] = { "id", "ID", "\n\tSubvolume ID: \t\t", FIELD_NUMBER, OF(id) },
+	[SUBVOLUME_GENERATION] = { "generation", "gen", "\n\tGeneration: \t\t", FIELD_NUMBER, OF(root.generation) },
+	[SUBVOLUME_CREATED_IN] = { "generation_at_creation", "cgen", "\n\tGen at creation: \t", FIELD_NUMBER, OF(root.otransid) },
+	[SUBVOLUME_PARENT] = { "parent_id", "parent", "\n\tParent ID: \t\t", FIELD_NUMBER, OF(parent_id) },
+	[SUBVOLUME_TOP_LEVEL] = { NULL, "top level", "\n\tTop level ID: \t\t", FIELD_NUMBER, OF(parent_id) },
+	[SUBVOLUME_UUID] = { "uuid", "uuid", "\n\tUUID: \t\t\t", FIELD_UUID, OF(root.uuid) },
+	[SUBVOLUME_PARENT_UUID] = { "parent_uuid", "parent_uuid", "\n\tParent UUID: \t\t", FIELD_UUID, OF(root.parent_uuid) },
+	[SUBVOLUME_RECEIVED_UUID] = { "received_uuid", "received_uuid", "\n\tReceived UUID: \t\t", FIELD_UUID, OF(root.received_uuid) },
+	[SUBVOLUME_CREATED] = { "created", "otime", "\n\tCreation time: \t\t", FIELD_TIME, OF(root.otime) },
+	[SUBVOLUME_SENT_IN] = { "send_transid", NULL, "\n\tSend transid: \t\t", FIELD_NUMBER, OF(root.stransid) },
+	[SUBVOLUME_SENT] = { NULL, NULL, "\n\tSend time: \t\t", FIELD_TIME, OF(root.stime) },
+	[SUBVOLUME_RECEIVED_IN] = { "receive_transid", NULL, "\n\tReceive transid: \t", FIELD_NUMBER, OF(root.rtransid) },
+	[SUBVOLUME_RECEIVED] = { NULL, NULL, "\n\tReceive time: \t\t", FIELD_TIME, OF(root.rtime) },
+};
+
+/* In text, "-" if there is none. */
+static const char *value_text(const struct field *field, const struct subvolume *subvolume, bool in_list, char text[SUBVOLUME_VALUE_SIZE])
 {
-	if (!uuid_is_null(bytes))
-		row_uuid(row, name, NULL, bytes);
+	static_assert(SUBVOLUME_VALUE_SIZE > DATE_TEXT_SIZE + ZONE_TEXT_SIZE, "a date and its zone are a value");
+	const void *value = (const uint8_t *)subvolume + field->at;
+	const struct inode_time *time = value;
+	char date[DATE_TEXT_SIZE], zone[ZONE_TEXT_SIZE];
+
+	strcpy(text, "-");
+	switch (field->kind) {
+	case FIELD_NUMBER:
+		snprintf(text, SUBVOLUME_VALUE_SIZE, "%" PRIu64, *(const uint64_t *)value);
+		break;
+	case FIELD_UUID:
+		if (!uuid_is_null(value))
+			uuid_unparse_lower(value, text);
+		break;
+	case FIELD_TIME:
+		if (time->sec != 0 && in_list && local_date_text(time->sec, date))
+			strcpy(text, date);
+		else if (time->sec != 0 && !in_list && date_text(time->sec, date))
+			snprintf(text, SUBVOLUME_VALUE_SIZE, "%s %s", date, zone_text(time->sec, zone));
+	}
+	return text;
+}
+
+void subvolume_put_lines(const struct row *row, enum subvolume_field first, enum subvolume_field last, const struct subvolume *subvolume)
+{
+	char text[SUBVOLUME_VALUE_SIZE];
+
+	for (size_t i = first; i <= last; i++)
+		row_text(row, NULL, fields[i].line, value_text(&fields[i], subvolume, false, text));
+}
+
+const char *subvolume_column(enum subvolume_field field)
+{
+	return fields[field].column;
+}
+
+const char *subvolume_column_value(enum subvolume_field field, const struct subvolume *subvolume, char text[SUBVOLUME_VALUE_SIZE])
+{
+	value_text(&fields[field], subvolume, true, text);
+	if (fields[field].kind == FIELD_UUID)
+		sprintf(text + strlen(text), "%*s", (int)(UUID_STR_LEN - 1 - strlen(text)), "");
+	return text;
+}
+
+/* In JSON. A uuid is absent if there is none. */
+static void put_members(const struct row *row, enum subvolume_field first, enum subvolume_field last, const struct subvolume *subvolume)
+{
+	for (size_t i = first; i <= last; i++) {
+		const struct field *field = &fields[i];
+		const void *value = (const uint8_t *)subvolume + field->at;
+
+		if (!field->member)
+			continue;
+		if (field->kind == FIELD_NUMBER)
+			row_u64(row, field->member, NULL, *(const uint64_t *)value);
+		else if (field->kind == FIELD_TIME)
+			row_time(row, field->member, value);
+		else if (!uuid_is_null(value))
+			row_uuid(row, field->member, NULL, value);
+	}
 }
 
 bool subvolume_encryption(const struct subvolume *subvolume, const struct seal *seal, char text[ROOT_TAG_TEXT_SIZE])
@@ -68,19 +149,9 @@ void subvolume_put(const struct row *row, const struct subvolume *subvolume, con
 	const bool is_encrypted = subvolume_encryption(subvolume, seal, tag);
 	const struct key none = { 0 };
 
-	row_u64(row, "id", NULL, subvolume->id);
-	row_u64(row, "generation", NULL, root->generation);
-	row_u64(row, "generation_at_creation", NULL, root->otransid);
-	row_u64(row, "parent_id", NULL, subvolume->parent_id);
-	if (row->json)
-		json_subvolume_path(row->json, subvolume);
-	put_uuid(row, "uuid", root->uuid);
-	put_uuid(row, "parent_uuid", root->parent_uuid);
-	put_uuid(row, "received_uuid", root->received_uuid);
-	if (row->json)
-		json_time(row->json, "created", &root->otime);
-	row_u64(row, "send_transid", NULL, root->stransid);
-	row_u64(row, "receive_transid", NULL, root->rtransid);
+	put_members(row, SUBVOLUME_ID, SUBVOLUME_TOP_LEVEL, subvolume);
+	row_subvolume(row, NULL, subvolume);
+	put_members(row, SUBVOLUME_UUID, SUBVOLUME_RECEIVED, subvolume);
 	row_flag(row, "readonly", "\treadonly", root->flags & ROOT_RDONLY);
 	row_flag(row, "default", subvolume->id == FS_TREE_ID ? NULL : "\tdefault", is_default);
 	row_flag(row, "deleted", NULL, subvolume->deleted);

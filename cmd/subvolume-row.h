@@ -6,6 +6,21 @@
 #include "cmd/row.h"
 #include "common/sealed/domain-names.h"
 
+/* What is known of every subvolume: members in JSON, lines of show, and most of them columns of list. In JSON they stand in this order. */
+enum subvolume_field {
+	SUBVOLUME_ID, SUBVOLUME_GENERATION, SUBVOLUME_CREATED_IN, SUBVOLUME_PARENT, SUBVOLUME_TOP_LEVEL,
+	SUBVOLUME_UUID, SUBVOLUME_PARENT_UUID, SUBVOLUME_RECEIVED_UUID, SUBVOLUME_CREATED,
+	SUBVOLUME_SENT_IN, SUBVOLUME_SENT, SUBVOLUME_RECEIVED_IN, SUBVOLUME_RECEIVED,
+};
+
+/* In text, the lines of show from first to last. */
+void subvolume_put_lines(const struct row *row, enum subvolume_field first, enum subvolume_field last, const struct subvolume *subvolume);
+
+/* What heads the column in list, and in text what stands in it. */
+const char *subvolume_column(enum subvolume_field field);
+#define SUBVOLUME_VALUE_SIZE 96
+const char *subvolume_column_value(enum subvolume_field field, const struct subvolume *subvolume, char text[SUBVOLUME_VALUE_SIZE]);
+
 /* In text what list has behind the path, after tabs, because no escaped path contains one. key: seal_key_of() */
 void subvolume_put(const struct row *row, const struct subvolume *subvolume, const struct seal *seal, const struct keyring_found *key,
 		   bool is_default);

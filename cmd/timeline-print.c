@@ -79,8 +79,7 @@ static char type_letter(const char mode[11])
 static void put_time(const struct row *row, const char *name, const struct inode_time *at)
 {
 	row_format(row, "|%" PRId64, at->sec);
-	if (row->json)
-		json_time(row->json, name, at);
+	row_time(row, name, at);
 }
 
 static void put_inode(const struct row *row, const struct inode *inode)
@@ -130,15 +129,13 @@ void moment_print(const struct moment *moment)
 	const struct row row = row_begin(NULL);
 
 	row_u64(&row, "subvolume", NULL, moment->root);
-	if (row.json) {
-		json_in_subvolume(row.json, moment->subvolume, moment->root);
-		if (moment->path)
-			json_path(row.json, moment->path, moment->path_len);
-	} else {
-		row_words(&row, "0|");
+	row_in_subvolume(&row, moment->subvolume, moment->root);
+	if (moment->path)
+		row_path(&row, NULL, moment->path, moment->path_len);
+	row_words(&row, "0|");
+	if (!row.json)
 		put_path(moment);
-		row_words(&row, moment->change == MOMENT_DELETED ? " (deleted)" : "");
-	}
+	row_words(&row, moment->change == MOMENT_DELETED ? " (deleted)" : "");
 	row_u64(&row, "inode", "|", moment->number);
 	if (moment->is_closed)
 		row_flag(&row, "authenticated", NULL, false);

@@ -157,10 +157,12 @@ void unfinished_put_status(const struct convert_status *status, const struct row
 		row_text(row, NULL, "\n", running_text(status->process, running));
 }
 
-void unfinished_put(const struct unfinished *unfinished, const struct row *row)
+void unfinished_put(const struct unfinished *unfinished, const char *before, const struct row *row)
 {
 	const struct row in = row_object(row, "conversion");
 
+	if (before)
+		row_format(row, "%s%s, %u%% done", before, unfinished->words.doing, unfinished->status.percent);
 	if (in.json && unfinished->words.operation)
 		unfinished_put_status(&unfinished->status, &in);
 }

@@ -42,7 +42,7 @@ bool unfinished_has(const struct unfinished *unfinished, const struct subvolume_
 
 /* What it is, as lines of text or members. */
 void unfinished_put_status(const struct convert_status *status, const struct row *row);
-/* The same in JSON only, as "conversion": in a line about something that is being converted. */
-void unfinished_put(const struct unfinished *unfinished, const struct row *row);
+/* In a line about something that is being converted: in JSON the same as "conversion", in text how far it is, if before is not NULL. */
+void unfinished_put(const struct unfinished *unfinished, const char *before, const struct row *row);
 
 #endif /* CMD_UNFINISHED_H */
