@@ -7,12 +7,10 @@
 #include <string.h>
 
 #include "cmd/image.h"
-#include "cmd/json.h"
 #include "cmd/key-options.h"
 #include "cmd/print.h"
 #include "cmd/unfinished.h"
 #include "cmd/value-text.h"
-#include "common/util/hex.h"
 #include "common/util/plural.h"
 #include "format/crypt.h"
 
@@ -30,18 +28,18 @@ static const char *shown_path(const struct convert_plan_member *member)
 	return member->path && member->path[0] ? member->path : "/";
 }
 
-static struct json_object *members_json(const struct convert_plan_member *at, size_t n)
+/* In text a line for each of the first n_shown. */
+static void put_subvolumes(const struct row *row, const char *name, const struct convert_plan_member *at, size_t n, size_t n_shown)
 {
-	struct json_object *members = json_array();
+	const struct row subvolumes = row_array(row, name);
 
 	for (size_t i = 0; i < n; i++) {
-		struct json_object *member = json_line();
+		const struct row one = row_element(&subvolumes);
+		const bool is_shown = i < n_shown;
 
-		json_u64(member, "id", at[i].id);
-		json_escaped_name(member, "path", shown_path(&at[i]));
-		json_append(members, member);
+		row_u64(&one, "id", is_shown ? "\n  " : NULL, at[i].id);
+		row_escaped(&one, "path", is_shown ? " " : NULL, shown_path(&at[i]));
 	}
-	return members;
 }
 
 /* Blocks that were left as they were found were neither sealed nor unsealed. */
@@ -52,142 +50,110 @@ static uint64_t data_bytes(const struct convert_plan *plan)
 	return skipped < plan->data_bytes ? plan->data_bytes - skipped : 0;
 }
 
-static void print_counts_json(struct json_object *line, const struct convert_plan *plan)
-{
-	json_member(line, "members", members_json(plan->member, plan->n_members));
-	if (plan->n_plain)
-		json_member(line, "not_sealed", members_json(plan->plain, plan->n_plain));
-	json_u64(line, "extents", plan->n_extents);
-	json_u64(line, "data_bytes", data_bytes(plan));
-	json_u64(line, "inline_items", plan->n_inline_units);
-	json_u64(line, "leaves", plan->n_leaves);
-	json_u64(line, "tag_items", plan->n_unit_items);
-	json_u64(line, "metadata_needed", plan->metadata_needed);
-	json_u64(line, "metadata_available", plan->metadata_available);
-	json_u64(line, "new_metadata_chunks", plan->n_new_chunks);
-	json_u64(line, "new_metadata_bytes", plan->new_chunk_bytes);
-	json_u64(line, "journal_bytes", plan->journal_bytes);
-}
-
-static void print_plan_json(FILE *out, const char *what, const struct convert_plan *plan, bool planned_only)
-{
-	struct json_object *line = json_line();
-
-	json_text(line, "record", "summary");
-	json_text(line, "result", what);
-	if (plan->n_members)
-		print_counts_json(line, plan);
-	/* Known once everything is done. */
-	if (!planned_only)
-		json_u64(line, "unwiped_free_bytes", plan->unwiped_free_bytes);
-	if (plan->undone_here)
-		json_number(line, "undone_percent", plan->undone_percent);
-	else if (plan->undone)
-		json_flag(line, "undone_rest", true);
-	if (plan->n_carried)
-		json_u64(line, "carried_blocks", plan->n_carried);
-	if (plan->n_chosen)
-		json_u64(line, "chosen_blocks", plan->n_chosen);
-	if (plan->n_skipped)
-		json_u64(line, "skipped_blocks", plan->n_skipped);
-	if (plan->key_tag[0])
-		json_text(line, "encryption", plan->key_tag);
-	if (!is_zero(plan->seal_fingerprint, sizeof(plan->seal_fingerprint)))
-		json_hex(line, "seal_fingerprint", plan->seal_fingerprint, sizeof(plan->seal_fingerprint));
-	json_print(line, out);
-}
-
 /* Only this much of what was undone had been done. Tree blocks count as well, so that the bytes are about right. */
-static void print_undone_text(FILE *out, const char *what, const struct convert_plan *plan)
+static void put_undone(const struct row *row, const struct convert_plan *plan)
 {
 	char done[SIZE_WITH_BYTES], all[SIZE_WITH_BYTES];
 
 	/* An abort that was interrupted: how much had been done at first was not recorded. */
 	if (!plan->undone_here)
-		fprintf(out, "%s: %zu subvolume%s; the abort had been interrupted, and this run undid the rest\n", what, plan->n_members,
-			plural(plan->n_members));
+		row_words(row, "; the abort had been interrupted, and this run undid the rest");
 	else
-		fprintf(out, "%s: %zu subvolume%s, %u%% of which had been %s: about %s of %s of data\n", what, plan->n_members,
-			plural(plan->n_members), plan->undone_percent, plan->undone == UNDONE_SEALING ? "sealed" : plan->undone == UNDONE_REKEYING ? "rekeyed" : "unsealed",
-			size_with_bytes((uint64_t)((double)plan->data_bytes * plan->undone_percent / 100), done),
-			size_with_bytes(plan->data_bytes, all));
-}
-
-static void print_counts_text(FILE *out, const char *what, const struct convert_plan *plan)
-{
-	char size[SIZE_WITH_BYTES];
-
-	if (plan->undone)
-		print_undone_text(out, what, plan);
-	else
-		fprintf(out, "%s: %zu subvolume%s, %" PRIu64 " extent%s, %s of data, %" PRIu64 " inline item%s\n", what, plan->n_members,
-			plural(plan->n_members), plan->n_extents, plural(plan->n_extents), size_with_bytes(data_bytes(plan), size), plan->n_inline_units,
-			plural(plan->n_inline_units));
-	for (size_t i = 0; i < plan->n_members; i++)
-		fprintf(out, "  %" PRIu64 " %s\n", plan->member[i].id, shown_path(&plan->member[i]));
+		row_format(row, ", %u%% of which had been %s: about %s of %s of data", plan->undone_percent,
+			   plan->undone == UNDONE_SEALING ? "sealed" : plan->undone == UNDONE_REKEYING ? "rekeyed" : "unsealed",
+			   size_with_bytes((uint64_t)((double)plan->data_bytes * plan->undone_percent / 100), done),
+			   size_with_bytes(plan->data_bytes, all));
 }
 
 #define PLAIN_SHOWN 10
 
 /* Someone who seals a subvolume may think that subvolumes nested in it are sealed as well. */
-static void print_plain_text(FILE *out, const struct convert_plan *plan)
+static void put_plain(const struct row *row, const struct convert_plan *plan)
 {
 	if (plan->n_plain == 0)
 		return;
-	fprintf(out, "not sealed: %zu nested subvolume%s (--recursive seals %s too)\n", plan->n_plain, plural(plan->n_plain),
-			plan->n_plain == 1 ? "it" : "them");
-	for (size_t i = 0; i < plan->n_plain && i < PLAIN_SHOWN; i++)
-		fprintf(out, "  %" PRIu64 " %s\n", plan->plain[i].id, shown_path(&plan->plain[i]));
+	row_format(row, "\nnot sealed: %zu nested subvolume%s (--recursive seals %s too)", plan->n_plain, plural(plan->n_plain),
+		   plan->n_plain == 1 ? "it" : "them");
+	put_subvolumes(row, "not_sealed", plan->plain, plan->n_plain, PLAIN_SHOWN);
 	if (plan->n_plain > PLAIN_SHOWN)
-		fprintf(out, "  and %zu more\n", plan->n_plain - PLAIN_SHOWN);
+		row_format(row, "\n  and %zu more", plan->n_plain - PLAIN_SHOWN);
 }
 
-static void print_plan_text(FILE *out, const char *what, const struct convert_plan *plan, bool planned_only)
+static void put_size(const struct row *row, const char *name, const char *before, uint64_t bytes)
 {
-	char size[SIZE_WITH_BYTES], there[SIZE_WITH_BYTES];
+	char size[SIZE_WITH_BYTES];
 
-	if (plan->n_members)
-		print_counts_text(out, what, plan);
+	row_u64(row, name, NULL, bytes);
+	row_text(row, NULL, before, size_with_bytes(bytes, size));
+}
+
+static void put_counts(const struct row *row, const struct convert_plan *plan, bool planned_only)
+{
+	const bool needs_metadata = planned_only && plan->metadata_needed, needs_journal = planned_only && plan->journal_bytes;
+	char size[SIZE_WITH_BYTES];
+
+	row_format(row, ": %zu subvolume%s", plan->n_members, plural(plan->n_members));
+	if (plan->undone)
+		put_undone(row, plan);
 	else
-		fprintf(out, "%s\n", what);
-	print_plain_text(out, plan);
-	if (planned_only) {
-		fprintf(out, "leaves to change: %" PRIu64 "\n", plan->n_leaves);
-		if (plan->metadata_needed)
-			fprintf(out, "metadata needed: %s, available: %s\n", size_with_bytes(plan->metadata_needed, size),
-				size_with_bytes(plan->metadata_available, there));
-		if (plan->journal_bytes)
-			fprintf(out, "journal: %s of free space, given back at the end\n", size_with_bytes(plan->journal_bytes, size));
-	}
+		row_format(row, ", %" PRIu64 " extent%s, %s of data, %" PRIu64 " inline item%s", plan->n_extents, plural(plan->n_extents),
+			   size_with_bytes(data_bytes(plan), size), plan->n_inline_units, plural(plan->n_inline_units));
+	put_subvolumes(row, "members", plan->member, plan->n_members, SIZE_MAX);
+	put_plain(row, plan);
+	row_u64(row, "extents", NULL, plan->n_extents);
+	row_u64(row, "data_bytes", NULL, data_bytes(plan));
+	row_u64(row, "inline_items", NULL, plan->n_inline_units);
+	row_u64(row, "leaves", planned_only ? "\nleaves to change: " : NULL, plan->n_leaves);
+	row_u64(row, "tag_items", NULL, plan->n_unit_items);
+	put_size(row, "metadata_needed", needs_metadata ? "\nmetadata needed: " : NULL, plan->metadata_needed);
+	put_size(row, "metadata_available", needs_metadata ? ", available: " : NULL, plan->metadata_available);
+	row_u64(row, "new_metadata_chunks", NULL, plan->n_new_chunks);
+	row_u64(row, "new_metadata_bytes", NULL, plan->new_chunk_bytes);
+	put_size(row, "journal_bytes", needs_journal ? "\njournal: " : NULL, plan->journal_bytes);
+	row_words(row, needs_journal ? " of free space, given back at the end" : "");
 	if (plan->n_new_chunks)
-		fprintf(out, "new metadata chunk%s: %" PRIu64 ", %s\n", plural(plan->n_new_chunks), plan->n_new_chunks,
-			size_with_bytes(plan->new_chunk_bytes, size));
-	if (plan->n_carried)
-		fprintf(out, "blocks that were bad before and stay so: %" PRIu64 "\n", plan->n_carried);
-	if (plan->n_chosen)
-		fprintf(out, "blocks whose copies %s, of which one %s: %" PRIu64 "\n", planned_only ? "differ" : "differed",
-			planned_only ? "would be sealed" : "was sealed", plan->n_chosen);
-	if (plan->n_skipped)
-		fprintf(out, "damaged blocks left as they %s: %" PRIu64 "\n", planned_only ? "are" : "were", plan->n_skipped);
-	if (plan->key_tag[0])
-		fprintf(out, "Encryption: %s\n", plan->key_tag);
-	if (!is_zero(plan->seal_fingerprint, sizeof(plan->seal_fingerprint))) {
-		char text[2 * sizeof(plan->seal_fingerprint) + 1];
+		row_format(row, "\nnew metadata chunk%s: %" PRIu64 ", %s", plural(plan->n_new_chunks), plan->n_new_chunks,
+			   size_with_bytes(plan->new_chunk_bytes, size));
+}
 
-		hex_text(plan->seal_fingerprint, sizeof(plan->seal_fingerprint), text);
-		fprintf(out, "seal fingerprint: %s\n", text);
-	}
-	/* After unsealing it says nothing that the files do not say. */
-	if (plan->unwiped_free_bytes && plan->key_tag[0])
-		fprintf(out, "free data space not wiped: %s, which may hold old plain text; --wipe-free overwrites it\n", size_with_bytes(plan->unwiped_free_bytes, size));
+static void put_damage(const struct row *row, const struct convert_plan *plan, bool planned_only)
+{
+	if (plan->n_carried)
+		row_u64(row, "carried_blocks", "\nblocks that were bad before and stay so: ", plan->n_carried);
+	if (plan->n_chosen)
+		row_u64(row, "chosen_blocks", planned_only ? "\nblocks whose copies differ, of which one would be sealed: "
+							   : "\nblocks whose copies differed, of which one was sealed: ", plan->n_chosen);
+	if (plan->n_skipped)
+		row_u64(row, "skipped_blocks", planned_only ? "\ndamaged blocks left as they are: " : "\ndamaged blocks left as they were: ",
+			plan->n_skipped);
 }
 
 static void print_plan(FILE *out, const char *what, const struct convert_plan *plan, bool planned_only)
 {
-	if (format_is_json())
-		print_plan_json(out, what, plan, planned_only);
-	else
-		print_plan_text(out, what, plan, planned_only);
+	struct row row = row_begin("summary");
+	char size[SIZE_WITH_BYTES];
+
+	row.out = out;
+	row_text(&row, "result", "", what);
+	if (plan->n_members)
+		put_counts(&row, plan, planned_only);
+	/* Known once everything is done. */
+	if (!planned_only)
+		row_u64(&row, "unwiped_free_bytes", NULL, plan->unwiped_free_bytes);
+	if (plan->undone_here)
+		row_number(&row, "undone_percent", NULL, plan->undone_percent);
+	else if (plan->undone)
+		row_flag(&row, "undone_rest", NULL, true);
+	put_damage(&row, plan, planned_only);
+	if (plan->key_tag[0])
+		row_text(&row, "encryption", "\nEncryption: ", plan->key_tag);
+	if (!is_zero(plan->seal_fingerprint, sizeof(plan->seal_fingerprint)))
+		row_hex(&row, "seal_fingerprint", "\nseal fingerprint: ", plan->seal_fingerprint, sizeof(plan->seal_fingerprint));
+	/* After unsealing it says nothing that the files do not say. */
+	if (plan->unwiped_free_bytes && plan->key_tag[0])
+		row_format(&row, "\nfree data space not wiped: %s, which may hold old plain text; --wipe-free overwrites it",
+			   size_with_bytes(plan->unwiped_free_bytes, size));
+	row_end(&row);
 }
 
 /* Nobody can ask again for the result and the seal fingerprint in it. */
@@ -272,20 +238,20 @@ static void bad_block_text(const struct convert_bad_block *block, char *text, si
 		snprintf(text, size, "the data at %" PRIu64 " %s", block->logical, how);
 }
 
-static void print_bad_block_json(const struct convert_bad_block *block, FILE *out)
+static void print_bad_block(const struct convert_bad_block *block, FILE *out)
 {
-	struct json_object *line = json_line();
+	struct row row = row_begin(block->is_lost ? "doubtful" : !block->is_carried ? "skipped" : block->differs ? "chosen" : "carried");
 
-	json_text(line, "record", block->is_lost ? "doubtful" : !block->is_carried ? "skipped" : block->differs ? "chosen" : "carried");
+	row.out = out;
 	if (block->path) {
-		json_escaped_name(line, "path", block->path);
-		json_file_part(line, block->subvolume, block->inode, block->unused, block->first, block->last);
+		row_escaped(&row, "path", NULL, block->path);
+		row_file_part(&row, block->subvolume, block->inode, block->unused, block->first, block->last);
 	}
-	json_u64(line, "logical", block->logical);
-	json_flag(line, "has_checksum", block->has_csum);
+	row_u64(&row, "logical", NULL, block->logical);
+	row_flag(&row, "has_checksum", NULL, block->has_csum);
 	if (block->differs && block->is_carried)
-		json_number(line, "mirror", block->mirror + 1);
-	json_print(line, out);
+		row_number(&row, "mirror", NULL, block->mirror + 1);
+	row_print(&row);
 }
 
 void convert_print_bad_block(const struct convert_bad_block *block)
@@ -298,9 +264,9 @@ void convert_print_bad_block(const struct convert_bad_block *block)
 		print_note(NULL, text);
 		return;
 	}
-	print_bad_block_json(block, stdout);
+	print_bad_block(block, stdout);
 	if (!stdout_flush(&ignored))
-		print_bad_block_json(block, stderr);
+		print_bad_block(block, stderr);
 }
 
 void convert_print_progress(struct progress *progress, const struct convert_progress *at)

@@ -80,14 +80,6 @@ void json_u64(struct json_object *object, const char *name, uint64_t number)
 	json_format(object, name, "%" PRIu64, number);
 }
 
-void json_file_part(struct json_object *object, uint64_t subvolume, uint64_t inode, bool of_extent, uint64_t first, uint64_t last)
-{
-	json_u64(object, "subvolume", subvolume);
-	json_u64(object, "inode", inode);
-	json_u64(object, of_extent ? "extent_offset" : "offset", first);
-	json_u64(object, "length", last - first + 1);
-}
-
 void json_flag(struct json_object *object, const char *name, bool value)
 {
 	json_member(object, name, json_object_new_boolean(value));

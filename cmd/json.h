@@ -23,8 +23,6 @@ void json_number(struct json_object *object, const char *name, int64_t number);	
 void json_u64(struct json_object *object, const char *name, uint64_t number);	/* a string */
 /* When this program did something: whole seconds since 1970, a number. Absent where it would pass 2^53. */
 void json_moment(struct json_object *object, const char *name, uint64_t seconds);
-/* The bytes first to last of a file. of_extent: of one of its extents, in a part that the file does not use. */
-void json_file_part(struct json_object *object, uint64_t subvolume, uint64_t inode, bool of_extent, uint64_t first, uint64_t last);
 void json_flag(struct json_object *object, const char *name, bool value);
 void json_hex(struct json_object *object, const char *name, const void *bytes, size_t len);
 /* Formatted text, for example "256/EXTENT_DATA". */

@@ -12,6 +12,11 @@
 #include "common/util/escape.h"
 #include "common/util/hex.h"
 
+static FILE *out_of(const struct row *row)
+{
+	return row->out ? row->out : stdout;
+}
+
 struct row row_begin(const char *record)
 {
 	struct row row = { .json = format_is_json() ? json_line() : NULL };
@@ -24,7 +29,7 @@ struct row row_begin(const char *record)
 void row_print(const struct row *row)
 {
 	if (row->json)
-		json_print(row->json, stdout);
+		json_print(row->json, out_of(row));
 }
 
 void row_end(const struct row *row)
@@ -33,9 +38,14 @@ void row_end(const struct row *row)
 	row_print(row);
 }
 
+static struct row inside(const struct row *row, struct json_object *make(void))
+{
+	return (struct row){ .json = row->json ? make() : NULL, .in_bytes = row->in_bytes, .out = row->out };
+}
+
 struct row row_object(const struct row *row, const char *name)
 {
-	const struct row in = { .json = row->json ? json_line() : NULL, .in_bytes = row->in_bytes };
+	const struct row in = inside(row, json_line);
 
 	if (in.json)
 		json_member(row->json, name, in.json);
@@ -44,7 +54,7 @@ struct row row_object(const struct row *row, const char *name)
 
 struct row row_array(const struct row *row, const char *name)
 {
-	const struct row in = { .json = row->json ? json_array() : NULL, .in_bytes = row->in_bytes };
+	const struct row in = inside(row, json_array);
 
 	if (in.json)
 		json_member(row->json, name, in.json);
@@ -53,7 +63,7 @@ struct row row_array(const struct row *row, const char *name)
 
 struct row row_element(const struct row *array)
 {
-	const struct row in = { .json = array->json ? json_line() : NULL, .in_bytes = array->in_bytes };
+	const struct row in = inside(array, json_line);
 
 	if (in.json)
 		json_append(array->json, in.json);
@@ -63,7 +73,7 @@ struct row row_element(const struct row *array)
 void row_words(const struct row *row, const char *words)
 {
 	if (!row->json)
-		fputs(words, stdout);
+		fputs(words, out_of(row));
 }
 
 void row_text(const struct row *row, const char *name, const char *before, const char *text)
@@ -71,7 +81,7 @@ void row_text(const struct row *row, const char *name, const char *before, const
 	if (row->json && name)
 		json_text(row->json, name, text);
 	else if (!row->json && before)
-		printf("%s%*s", before, row->width, text);
+		fprintf(out_of(row), "%s%*s", before, row->width, text);
 }
 
 void row_number(const struct row *row, const char *name, const char *before, int64_t number)
@@ -106,6 +116,14 @@ void row_name(const struct row *row, const char *name, const char *before, const
 	else if (name)
 		json_name(row->json, name, bytes, len);
 	wiped_free(text, text ? strlen(text) : 0);	/* it may be of something sealed */
+}
+
+void row_escaped(const struct row *row, const char *name, const char *before, const char *escaped)
+{
+	if (row->json && name)
+		json_escaped_name(row->json, name, escaped);
+	else
+		row_text(row, NULL, before, escaped);
 }
 
 void row_path(const struct row *row, const char *before, const void *bytes, size_t len)
@@ -170,6 +188,14 @@ void row_moment(const struct row *row, const char *name, uint64_t seconds)
 		json_moment(row->json, name, seconds);
 }
 
+void row_file_part(const struct row *row, uint64_t subvolume, uint64_t inode, bool of_extent, uint64_t first, uint64_t last)
+{
+	row_u64(row, "subvolume", NULL, subvolume);
+	row_u64(row, "inode", NULL, inode);
+	row_u64(row, of_extent ? "extent_offset" : "offset", NULL, first);
+	row_u64(row, "length", NULL, last - first + 1);
+}
+
 void row_value(const struct row *row, const char *name, const char *before, const char *format, ...)
 {
 	char text[512];
@@ -187,6 +213,6 @@ void row_format(const struct row *row, const char *format, ...)
 
 	va_start(args, format);
 	if (!row->json)
-		vprintf(format, args);
+		vfprintf(out_of(row), format, args);
 	va_end(args);
 }

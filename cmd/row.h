@@ -15,6 +15,7 @@ struct row {
 	struct json_object *json;	/* NULL: text */
 	bool in_bytes;			/* sizes are for a machine */
 	int width;			/* of the column in which a value stands on the right */
+	FILE *out;			/* NULL: standard output */
 };
 
 struct row row_begin(const char *record);	/* what kind of line it is, in JSON; NULL: the command has only one kind */
@@ -32,6 +33,8 @@ void row_number(const struct row *row, const char *name, const char *before, int
 void row_u64(const struct row *row, const char *name, const char *before, uint64_t number);
 void row_size(const struct row *row, const char *name, const char *before, uint64_t bytes);	/* as size_text(), unless in_bytes */
 void row_name(const struct row *row, const char *name, const char *before, const void *bytes, size_t len);	/* escaped for people */
+/* The same for text that was escaped for people before. */
+void row_escaped(const struct row *row, const char *name, const char *before, const char *escaped);
 /* The path of a file in its subvolume, as "path": "/" for the root directory. */
 void row_path(const struct row *row, const char *before, const void *bytes, size_t len);
 /* The path of a subvolume, as "path": "/" for the top level, "subvolume-257" for one without a path. */
@@ -43,6 +46,8 @@ void row_flag(const struct row *row, const char *name, const char *words, bool i
 void row_hex(const struct row *row, const char *name, const char *before, const void *bytes, size_t len);	/* at most 64 bytes */
 void row_uuid(const struct row *row, const char *name, const char *before, const uint8_t *uuid);
 void row_moment(const struct row *row, const char *name, uint64_t seconds);	/* in JSON, as json_moment() */
+/* In JSON, the bytes first to last of a file. of_extent: of one of its extents, in a part that the file does not use. */
+void row_file_part(const struct row *row, uint64_t subvolume, uint64_t inode, bool of_extent, uint64_t first, uint64_t last);
 /* A value in a format, at most 511 characters long. */
 void row_value(const struct row *row, const char *name, const char *before, const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* In text only, several values in a format. */

@@ -52,25 +52,19 @@ static const struct poptOption options[] = {
 
 #define FINGERPRINT_SIZE sizeof(((struct verify_result *)0)->seal_fingerprint)
 
-static void range_json(struct json_object *line, const struct verify_range *range)
-{
-	json_file_part(line, range->subvolume, range->inode, range->unused, range->first, range->last);
-	json_u64(line, "logical", range->logical);
-	json_flag(line, "carried", range->is_carried);
-}
-
 static void print_bad(void *context, const char *path, const char *what, const struct verify_range *range)
 {
 	progress_clear(context);
 
 	const struct row row = row_begin("failure");
 
-	if (row.json)
-		json_escaped_name(row.json, "path", path);
-	row_text(&row, NULL, "", path);
+	row_escaped(&row, "path", "", path);
 	row_text(&row, "bad", ": ", what);
-	if (row.json && range)
-		range_json(row.json, range);
+	if (range) {
+		row_file_part(&row, range->subvolume, range->inode, range->unused, range->first, range->last);
+		row_u64(&row, "logical", NULL, range->logical);
+		row_flag(&row, "carried", NULL, range->is_carried);
+	}
 	row_end(&row);
 }
 
