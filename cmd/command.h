@@ -15,6 +15,7 @@ struct command {
 	const char *name;
 	const char *operands;	/* "IMAGE SUBVOL...": words counted by main(); "[X]" optional, "..." repeats the last */
 	bool (*is_verb)(const char *word, struct error *err);	/* the first operand must be; NULL: it is no verb */
+	bool (*narrow)(const char *verb, struct command *row);	/* makes the row of the command that of a verb, for its help; false: no such verb */
 	unsigned image_operand;	/* which of them is IMAGE */
 	const char *summary;	/* one line, lower case */
 	const struct poptOption *options;

@@ -8,6 +8,7 @@
 #include "cmd/convert-keys.h"
 #include "cmd/convert-print.h"
 #include "cmd/convert-ui.h"
+#include "cmd/did-you-mean.h"
 #include "cmd/header-option.h"
 #include "cmd/image.h"
 #include "cmd/key-options.h"
@@ -157,8 +158,11 @@ static bool check_action(const char *const *operand, struct error *err)
 
 	while (operand[1 + n_names])
 		n_names++;
-	if (n_first + n_others == 0)
-		return error_set(err, ERROR_USAGE, "one of --encrypt, --decrypt, --rekey, --resume, --abort and --status is needed");
+	if (n_first + n_others == 0) {
+		error_set(err, ERROR_USAGE, "one of --encrypt, --decrypt, --rekey, --resume, --abort and --status is needed");
+		hint_action(operand, err);
+		return false;
+	}
 	if (n_first > 1 || n_others > 1 || (n_others == 1 && !opt.resume && n_first > 0))
 		return error_set(err, ERROR_USAGE, "only one of --encrypt, --decrypt, --rekey, --abort and --status, or --resume with one of the "
 			"first three");

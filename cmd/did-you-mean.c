@@ -108,6 +108,16 @@ static bool is_group(const char *word)
 	return false;
 }
 
+/* cryptsetup has reencrypt --encrypt and --decrypt, which are actions of convert. */
+static bool says_action(int n_words, const char *const *word)
+{
+	for (int i = 1; i < n_words; i++) {
+		if (strcmp(word[i], "--encrypt") == 0 || strcmp(word[i], "--decrypt") == 0)
+			return strcasecmp(word[0], "reencrypt") == 0;
+	}
+	return false;
+}
+
 void hint_command(const struct command *const *commands, size_t n, int n_words, const char *const *word, struct error *err)
 {
 	struct near near = NEAR(word[0]);
@@ -124,7 +134,7 @@ void hint_command(const struct command *const *commands, size_t n, int n_words, 
 	}
 	for (size_t i = 0; i < N_VERBS; i++) {
 		if (strcasecmp(word[0], verbs[i].word) == 0) {
-			hint_instead(verbs[i].instead, verbs[i].operands, n_words, word, err);
+			hint_instead(says_action(n_words, word) ? "convert" : verbs[i].instead, verbs[i].operands, n_words, word, err);
 			return;
 		}
 	}
@@ -140,6 +150,20 @@ void hint_command(const struct command *const *commands, size_t n, int n_words, 
 		near_offer(&near, verbs[i].word, strlen(verbs[i].word), verbs[i].instead, strlen(verbs[i].instead));
 	if (near_found(&near))
 		error_hint(err, "did you mean `btrfs-crypt %s`? see btrfs-crypt --help", near.name);
+}
+
+void hint_action(const char *const *word, struct error *err)
+{
+	int n = 1;
+
+	for (size_t i = 0; i < N_VERBS; i++) {
+		if (strcasecmp(word[0], verbs[i].word) == 0 && strncmp(verbs[i].instead, "convert ", strlen("convert ")) == 0) {
+			while (word[n])
+				n++;
+			hint_instead(verbs[i].instead, verbs[i].operands, n, word, err);
+			return;
+		}
+	}
 }
 
 /* What other tools call a verb of key. */
@@ -198,6 +222,8 @@ void hint_option(const char *command, const struct poptOption *table, const char
 	char word[NEAR_WORD_MAX + 1];
 	struct near near;
 
+	if (strcmp(given, "-y") == 0 && option_find(table, "batch-mode", 0))
+		error_hint(err, "did you mean --batch-mode? see btrfs-crypt %s --help", command);
 	if (strncmp(given, "--", 2) != 0 || strcspn(given + 2, "=") >= sizeof(word))
 		return;
 	snprintf(word, sizeof(word), "%.*s", (int)strcspn(given + 2, "="), given + 2);

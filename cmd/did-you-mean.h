@@ -8,6 +8,9 @@
 /* word[0] is not a command: suggests a similar one, or the one that does what it says, with the other words as they were given. */
 void hint_command(const struct command *const *commands, size_t n, int n_words, const char *const *word, struct error *err);
 
+/* No action was given to convert, but operands word[0]...: if the first one is the name of an action, says how it is given. */
+void hint_action(const char *const *word, struct error *err);
+
 /* given is not one of the n verbs of key, by name: suggests the one that does what it says, or a similar one. */
 void hint_verb(const char *const *names, size_t n, const char *given, struct error *err);
 

@@ -119,19 +119,23 @@ static bool check_operands(const struct command *command, const char *const *ope
 	return true;
 }
 
-static void print_help(const struct command *command, poptContext context)
+/* table[0] is that of the command; verb NULL: none was given. */
+static void print_help(struct command command, const char *verb, poptContext context, struct poptOption *table)
 {
+	const bool is_verb = verb && command.narrow && command.narrow(verb, &command);
+	const char *const space = is_verb ? " " : "", *const name = is_verb ? verb : "";
 	char operands[128];
 	struct help help;
 
-	snprintf(operands, sizeof(operands), "[OPTION...]%s%s", command->operands[0] ? " " : "", command->operands);
+	table[0].arg = (void *)command.options;
+	snprintf(operands, sizeof(operands), "%s%s[OPTION...]%s%s", name, space, command.operands[0] ? " " : "", command.operands);
 	poptSetOtherOptionHelp(context, operands);
 	help_begin(&help);
-	fprintf(help.out, "btrfs-crypt %s: %s\n", command->name, command->summary);
+	fprintf(help.out, "btrfs-crypt %s%s%s: %s\n", command.name, space, name, command.summary);
 	poptPrintHelp(context, help.out, 0);
-	if (command->more_help)
-		command->more_help(help.out);
-	fprintf(help.out, "\nManual: man btrfs-crypt-%s\n", command->name);
+	if (command.more_help)
+		command.more_help(help.out);
+	fprintf(help.out, "\nManual: man btrfs-crypt-%s\n", command.name);
 	help_end(&help);
 }
 
@@ -161,7 +165,7 @@ static int run_command(const struct command *command, int argc, const char **arg
 	static const char *none[] = { NULL };
 	int help = 0, version = 0;
 	char called[64];
-	const struct poptOption table[] = {
+	struct poptOption table[] = {
 		{ NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)command->options, 0, NULL, NULL },
 		/* If -h is not help, people mean readable sizes by it. */
 		{ "help", command_has_letter('h') ? 0 : 'h', POPT_ARG_NONE, &help, 0, "show this help", NULL },
@@ -197,7 +201,7 @@ static int run_command(const struct command *command, int argc, const char **arg
 			hint_option(command->name, command->options, poptBadOption(context, 0), &err);
 		status = fail(&err);
 	} else if (help) {
-		print_help(command, context);
+		print_help(*command, operand[0], context, table);
 		status = 0;
 	} else if (version) {
 		print_version();
@@ -333,6 +337,11 @@ static int dispatch(int argc, const char **argv)
 
 	char name[ESCAPED_SIZE(NEAR_WORD_MAX)];
 
+	/* How to print errors may stand behind it. */
+	for (int i = 2; i < argc; i++) {
+		if (strcmp(argv[i], "--format=json") == 0 || (strcmp(argv[i], "json") == 0 && strcmp(argv[i - 1], "--format") == 0))
+			format_before_command("json");
+	}
 	escape_text(first, strlen(first), name, sizeof(name));
 	error_set(&err, ERROR_USAGE, "%s: unknown %s", name, first[0] == '-' ? "option" : "command");
 	if (first[0] != '-')

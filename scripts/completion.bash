@@ -50,7 +50,7 @@ _btrfs_crypt_quoted() {
 }
 
 _btrfs_crypt() {
-	local words broken quote command= image= value= cur prefix= kind= n=0 is_alone= is_quoted= slashes i name program
+	local words broken quote command= verb= image= value= cur prefix= kind= n=0 is_alone= is_quoted= slashes i name program
 	local -a kinds how=() candidates=()
 	COMPREPLY=()
 	_btrfs_crypt_split "${COMP_LINE:0:COMP_POINT}"
@@ -78,6 +78,7 @@ _btrfs_crypt() {
 		elif [[ $name != -* || $name = - ]]; then
 			read -ra kinds <<< "${_btrfs_crypt_operands[$command]-}"
 			[[ $image || ${kinds[n]-} != file ]] || image=$name
+			[[ $command != key || $n != 0 ]] || verb=$name
 			((++n))
 		elif [[ "$command $name" =~ $_btrfs_crypt_alone ]]; then
 			is_alone=1
@@ -98,7 +99,10 @@ _btrfs_crypt() {
 			kind=${_btrfs_crypt_values[$command ${cur%%=*}]}
 			prefix=${cur%%=*}=
 		elif [[ $cur = -* ]]; then
-			read -ra candidates <<< "${_btrfs_crypt_options[$command]}"
+			for name in ${_btrfs_crypt_options[$command]}; do
+				value=${_btrfs_crypt_verbs[${name%=}]-}
+				[[ $verb && $value && $value != *" $verb "* ]] || candidates+=("$name")
+			done
 		else
 			read -ra kinds <<< "${_btrfs_crypt_operands[$command]}"
 			((n < ${#kinds[@]})) || n=$((${#kinds[@]} - 1))

@@ -38,10 +38,11 @@ function __btrfs_crypt_needs_command
     test (count (__btrfs_crypt_words)) -eq 0 -a (count (__btrfs_crypt_words value)) -eq 0
 end
 
-# Is this the command?  - stands for none yet.
+# Is this the command?  - stands for none yet.  With verbs behind it: and its verb one of these, or not typed yet?
 function __btrfs_crypt_in
     set -l words (__btrfs_crypt_words)
-    test "$words[1]" = $argv[1]; or test "$argv[1]" = - -a -z "$words[1]"
+    test "$words[1]" = $argv[1]; or test "$argv[1]" = - -a -z "$words[1]"; or return 1
+    test (count $argv) -eq 1 -o (count $words) -lt 2; or contains -- $words[2] $argv[2..-1]
 end
 
 # Is operand $argv[2], or one after it where there may be more, to be typed?

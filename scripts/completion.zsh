@@ -19,7 +19,7 @@ _btrfs_crypt_subvolumes() {
 }
 
 _btrfs_crypt() {
-	local curcontext=$curcontext state ret=1 image=1
+	local curcontext=$curcontext state ret=1 image=1 name verb
 	local -a line _btrfs_crypt_commands specs
 	local -A opt_args _btrfs_crypt_specs
 #TABLES
@@ -34,6 +34,11 @@ _btrfs_crypt() {
 	[[ $state = operands ]] || return ret
 	[[ $words[1] = key ]] && image=2
 	specs=( ${(Q)${(z)_btrfs_crypt_specs[$words[1]]}} )
+	# Options that only some verbs have stand under the command and these, with a colon behind each.
+	verb=${${words[2,CURRENT-1]}[(r)[a-z]*]}
+	for name in ${(k)_btrfs_crypt_specs}; do
+		[[ $name = $words[1]:* && ( -z $verb || $name = *:$verb:* ) ]] && specs+=( ${(Q)${(z)_btrfs_crypt_specs[$name]}} )
+	done
 	(( $#specs )) || return 1
 	_arguments -C -s $specs && ret=0
 	[[ $state = subvolume ]] && _btrfs_crypt_subvolumes ${(Q)line[image]} && ret=0

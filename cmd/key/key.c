@@ -28,26 +28,31 @@ static struct {
 	int forget, batch, force, no_slots, wipe_free;
 } opt;
 
+/* What only some verbs have carries a letter, which stands in struct key_verb. */
+#define INCLUDE_FOR(letter, table, heading) { NULL, 0, POPT_ARG_INCLUDE_TABLE, table, letter, heading, NULL }
+
 static const struct poptOption options[] = {
 	INCLUDE_AS(options_key, "Key:"),
-	INCLUDE_AS(options_new_key, "New key (add, change):"),
-	INCLUDE(options_pbkdf),
-	{ "new-key-slot", 0, POPT_ARG_STRING, &opt.new_slot, 0, "add, recovery: into this key slot, not the first free one", "N" },
-	{ "label", 0, POPT_ARG_STRING, &opt.label, 0, "of the key slot, for key list; at most 64 bytes", "TEXT" },
-	{ "force", 0, POPT_ARG_NONE, &opt.force, 0, "change: the key need not be that of the slot; remove: also the last slot", NULL },
-	{ "no-slots", 0, POPT_ARG_NONE, &opt.no_slots, 0, "backup: leave out the key slots, so that only the volume key opens the backup", NULL },
-	{ "wipe-free", 0, POPT_ARG_NONE, &opt.wipe_free, 0,
+	INCLUDE_FOR('n', options_new_key, "New key (add, change):"),
+	INCLUDE_FOR('p', options_pbkdf, NULL),
+	{ "new-key-slot", 0, POPT_ARG_STRING, &opt.new_slot, 'N', "add, recovery: into this key slot, not the first free one", "N" },
+	{ "label", 0, POPT_ARG_STRING, &opt.label, 'l', "of the key slot, for key list; at most 64 bytes", "TEXT" },
+	{ "force", 0, POPT_ARG_NONE, &opt.force, 'F', "change: the key need not be that of the slot; remove: also the last slot", NULL },
+	{ "no-slots", 0, POPT_ARG_NONE, &opt.no_slots, 's', "backup: leave out the key slots, so that only the volume key opens the backup", NULL },
+	{ "wipe-free", 0, POPT_ARG_NONE, &opt.wipe_free, 'w',
 	  "change, remove, label, restore: overwrite free data space as well, and what no chunk uses", NULL },
-	{ "keyring", 0, POPT_ARG_STRING, &opt.keyring, 0, "in, out, status: the session (default), user or persistent keyring, or its number", "WHICH" },
-	{ "timeout", 0, POPT_ARG_STRING, &opt.timeout, 0, "in: the kernel forgets the key after so many seconds", "SECONDS" },
-	{ "forget", 0, POPT_ARG_NONE, &opt.forget, 0, "out: remove every trace of the key from the keyring", NULL },
-	{ "batch-mode", 'q', POPT_ARG_NONE, &opt.batch, 0, "ask no questions, assume yes", NULL },
+	{ "keyring", 0, POPT_ARG_STRING, &opt.keyring, 'k', "in, out, status: this keyring (default: session), or its number",
+	  "session|user|persistent" },
+	{ "timeout", 0, POPT_ARG_STRING, &opt.timeout, 't', "in: the kernel forgets the key after so many seconds", "SECONDS" },
+	{ "forget", 0, POPT_ARG_NONE, &opt.forget, 'f', "out: remove every trace of the key from the keyring", NULL },
+	{ "batch-mode", 'q', POPT_ARG_NONE, &opt.batch, 'q', "ask no questions, assume yes", NULL },
 	INCLUDE_AS(options_image, "Image:"),
 	INCLUDE(options_time),
 	INCLUDE(options_progress),
 	INCLUDE_AS(options_format, "Output:"),
 	POPT_TABLEEND
 };
+#define N_OPTIONS (sizeof(options) / sizeof(options[0]))
 
 static const struct key_verb *find_verb(const char *name, struct error *err)
 {
@@ -71,22 +76,29 @@ static bool is_verb(const char *name, struct error *err)
 	return find_verb(name, err);
 }
 
+static bool verb_has(const struct key_verb *verb, const struct poptOption *option)
+{
+	return option->val == 0 || strchr(verb->options, option->val);
+}
+
+/* NULL: it was not given, or every verb has it. Of a table, one of its options. */
+static const char *given(const struct poptOption *option)
+{
+	switch (option->val) {
+	case 0: return NULL;
+	case 'n': return new_key_given();
+	case 'p': return pbkdf_options_given();
+	default: return ((option->argInfo & POPT_ARG_MASK) == POPT_ARG_NONE ? *(int *)option->arg != 0 : *(char **)option->arg != NULL) ? option->longName : NULL;
+	}
+}
+
 static bool check_options(const struct key_verb *verb, struct error *err)
 {
-	const struct {
-		const char *name;
-		char letter;
-		bool given;
-	} some[] = {
-		{ new_key_given(), 'n', new_key_given() }, { pbkdf_options_given(), 'p', pbkdf_options_given() },
-		{ "--new-key-slot", 'N', opt.new_slot }, { "--label", 'l', opt.label }, { "--force", 'F', opt.force }, { "--no-slots", 's', opt.no_slots },
-		{ "--wipe-free", 'w', opt.wipe_free },
-		{ "--keyring", 'k', opt.keyring }, { "--timeout", 't', opt.timeout }, { "--forget", 'f', opt.forget }, { "--batch-mode", 'q', opt.batch },
-	};
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		const char *const name = given(&options[i]);
 
-	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++) {
-		if (some[i].given && !strchr(verb->options, some[i].letter))
-			return error_set(err, ERROR_USAGE, "key %s has no %s", verb->name, some[i].name);
+		if (name && !verb_has(verb, &options[i]))
+			return error_set(err, ERROR_USAGE, "key %s has no %s%s", verb->name, name[0] == '-' ? "" : "--", name);
 	}
 	return true;
 }
@@ -133,6 +145,29 @@ static bool run(const char *const *operand, struct error *err)
 	return verb->run(operand + 1, err);
 }
 
+/* The row of a verb, for its help. False: there is no such verb. */
+static bool narrow(const char *name, struct command *row)
+{
+	static struct poptOption shown[N_OPTIONS];
+	static char operands[32];
+	struct error ignored = { 0 };
+	const struct key_verb *const verb = find_verb(name, &ignored);
+	size_t n = 0;
+
+	if (!verb)
+		return false;
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		if (verb_has(verb, &options[i]))
+			shown[n++] = options[i];
+	}
+	snprintf(operands, sizeof(operands), "IMAGE SUBVOL%s", verb->n_operands > 2 ? " FILE" : "");
+	row->operands = operands;
+	row->summary = verb->summary;
+	row->options = shown;
+	row->more_help = NULL;
+	return true;
+}
+
 static void print_verbs(FILE *out)
 {
 	fprintf(out, "\nVerbs:\n");
@@ -144,6 +179,7 @@ const struct command cmd_key = {
 	.name = "key",
 	.operands = "VERB IMAGE SUBVOL [FILE]",
 	.is_verb = is_verb,
+	.narrow = narrow,
 	.image_operand = 1,
 	.summary = "manage what opens a sealed subvolume",
 	.options = options,

@@ -16,7 +16,7 @@ static struct {
 static const struct poptOption options[] = {
 	INCLUDE_AS(options_key, "Key:"),
 	INCLUDE(options_header),
-	{ "keyring", 0, POPT_ARG_STRING, &opt.keyring, 0, "try the key in the session, user or persistent keyring, or in that number", "WHICH" },
+	{ "keyring", 0, POPT_ARG_STRING, &opt.keyring, 0, "try the key in this keyring, or in that number", "session|user|persistent" },
 	INCLUDE_AS(options_image, "Image:"),
 	INCLUDE_AS(options_format, "Output:"),
 	POPT_TABLEEND

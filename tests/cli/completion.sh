@@ -41,6 +41,12 @@ grep -q -- '-F _btrfs_crypt btrfs-crypt' registered || bad "not registered: $(ca
 offers "btrfs-crypt ver" verify-key verify
 offers "btrfs-crypt help df" df
 offers "btrfs-crypt key s" status
+# Options that only some verbs have
+offers "btrfs-crypt key --wip" --wipe-free
+offers "btrfs-crypt key remove --wip" --wipe-free
+lacks "btrfs-crypt key list --wip"
+offers "btrfs-crypt key out my.img x --f" --forget --format=
+offers "btrfs-crypt key out --keyring=" session user persistent
 offers "btrfs-crypt --format json lis" list
 offers "btrfs-crypt --list-o" --list-options
 offers "btrfs-crypt --format " text json
@@ -143,6 +149,10 @@ ask() { asked+=("$1"); echo "$1"; shift; [ $# = 0 ] || printf '%s\n' "$@" | sort
 ask_others() {
 	"$1" "btrfs-crypt ver" verify-key verify
 	"$1" "btrfs-crypt key o" out
+	"$1" "btrfs-crypt key --wip" --wipe-free
+	"$1" "btrfs-crypt key remove --wip" --wipe-free
+	"$1" "btrfs-crypt key list --wip"
+	"$1" "btrfs-crypt key out --keyring " session user persistent
 	"$1" "btrfs-crypt key list my\\ disk.img pub" public
 	"$1" "btrfs-crypt help d" df dump-super dump-tree
 	"$1" "btrfs-crypt --format json li" list

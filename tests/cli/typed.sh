@@ -49,6 +49,9 @@ unlock key in disk.img vault
 dump dump-tree disk.img vault
 END
 hinted 'it is `btrfs-crypt key list disk.img SUBVOL`' luksDump disk.img
+hinted 'it is `btrfs-crypt convert --decrypt disk.img vault`' reencrypt --decrypt disk.img vault
+hinted 'it is `btrfs-crypt convert --encrypt disk.img vault`' convert encrypt disk.img vault
+hinted 'it is `btrfs-crypt convert --status disk.img`' convert status disk.img
 hinted 'it is `btrfs-crypt benchmark`' bench
 hinted 'key slots are removed one by one, by `key remove --key-slot N`; the last one needs --force' luksErase disk.img
 hinted 'nothing is open between commands; `key out` takes a key out of a keyring' luksClose name
@@ -69,12 +72,20 @@ logout out
 unlock in
 END
 hinted 'VERB is one of list, add,' key frobnicate
+btrfs-crypt frobnicate --format json > out 2> err
+[ $? = 1 ] && [ ! -s out ] && grep -q '^{"error":"usage","status":1,"text":"frobnicate: unknown command"' err || bad "an unknown command in JSON: $(cat err)"
+# Help of a verb has its operands and options, and no others.
+btrfs-crypt key backup --help > out 2> err && grep -qx 'Usage: btrfs-crypt key backup \[OPTION...\] IMAGE SUBVOL FILE' out && grep -q -- --no-slots out &&
+	! grep -qE -- '--label|^Verbs|--pbkdf=' out || bad "key backup --help: $(cat out err)"
 btrfs-crypt key help > out 2> err && grep -q '^Verbs:' out || bad "key help: $(cat err)"
 hinted 'SUBVOL is / for the top level, or what btrfs-crypt list shows' key list disk.img
 hinted 'the new key is given by --new-key-file or --new-passphrase-file' key add disk.img vault other
 hinted '--key-slot says which key slot is removed' key remove disk.img vault 5
 hinted '--label gives the new label' key label disk.img vault name
 hinted 'did you mean --key-slot?' key remove disk.img vault --slot 1
+hinted 'did you mean --new-key-file?' key add disk.img vault --new-keyfile x
+hinted 'did you mean --new-passphrase-file?' key change disk.img vault --new-passphrase-fil x
+hinted 'did you mean --batch-mode?' key add -y disk.img vault
 hinted 'did you mean --passphrase-file?' key list disk.img vault --password-file x
 hinted 'leave it out: a new passphrase is always asked for twice' key add disk.img vault --verify-passphrase
 hinted 'nothing has to be opened: cat, export and verify take the key' luksOpen disk.img name
