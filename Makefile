@@ -39,6 +39,7 @@ TOOLS    := $(patsubst %.c,$(B)/%,$(shell grep -ls '^int main' tests/image/*.c t
 # These are made of all files of their directory.
 FILL     := $(B)/tests/image/filler/fill
 ATTACK   := $(B)/tests/image/attack/attack
+LEGACY   := $(B)/tests/image/legacy/legacy
 HELPERS  := $(filter-out $(UNIT) $(TOOLS),$(patsubst %.c,$(B)/%,$(wildcard tests/unit/*.c tests/support/*.c tests/crash/*.c tests/bench/*.c)))
 SUPPORT  := $(HELPERS:%=%.o)
 HELPERS  := $(B)/tests/helpers.a
@@ -71,7 +72,7 @@ endif
 
 unit: $(UNIT)	## build the unit tests, for tests/run
 
-tools: $(TOOLS) $(FILL) $(ATTACK)	## build the programs that the other tests run
+tools: $(TOOLS) $(FILL) $(ATTACK) $(LEGACY)	## build the programs that the other tests run
 
 replay: $(REPLAY)	## build the programs that read the fuzz corpora again
 
@@ -149,7 +150,7 @@ $(COMPLETION): $(B)/btrfs-crypt scripts/completion scripts/completion.bash scrip
 
 # Some 250 programs for tests: this linker, where it is installed, takes half as long.  The program itself is left to the compiler's own.
 QUICK_LINK := $(if $(shell command -v ld.gold),-fuse-ld=gold)
-$(UNIT) $(TOOLS) $(FILL) $(ATTACK) $(REPLAY): override LDFLAGS += $(QUICK_LINK)
+$(UNIT) $(TOOLS) $(FILL) $(ATTACK) $(LEGACY) $(REPLAY): override LDFLAGS += $(QUICK_LINK)
 
 $(UNIT) $(TOOLS): %: %.o $(HELPERS) $(ARCHIVE)
 	$(call link,-lcmocka $(LIBS))
@@ -158,6 +159,10 @@ $(FILL): $(patsubst %.c,$(B)/%.o,$(wildcard tests/image/filler/*.c))
 $(ATTACK): $(patsubst %.c,$(B)/%.o,$(wildcard tests/image/attack/*.c))
 $(FILL) $(ATTACK): $(HELPERS) $(ARCHIVE)
 	$(call link,$(LIBS))
+
+# Without what it is to judge.
+$(LEGACY): $(patsubst %.c,$(B)/%.o,$(wildcard tests/image/legacy/*.c))
+	$(call link,-lcrypto)
 
 $(REPLAY): $(B)/tests/fuzz/replay-%: $(B)/tests/fuzz/fuzz-%.o $(B)/tests/fuzz/replay.o $(ARCHIVE)
 	$(call link,$(LIBS))

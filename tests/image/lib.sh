@@ -56,7 +56,7 @@ need_crypt() { [ -x "$BTRFS_CRYPT" ] || fail "$BTRFS_CRYPT does not exist: run m
 # tool NAME...: programs of `make tools`, as $tmp/NAME
 tool() {
 	local name program
-	local -A of=([fill]=filler/fill [attack]=attack/attack)
+	local -A of=([fill]=filler/fill [attack]=attack/attack [legacy]=legacy/legacy)
 	for name; do
 		program=${BUILD:-$PROJECT/build}/tests/image/${of[$name]:-$name}
 		[ -x "$program" ] || fail "$program does not exist: run make tools"
