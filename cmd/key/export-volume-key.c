@@ -2,12 +2,12 @@
 /* key export-volume-key: the volume key itself, in a file. */
 #include <stdio.h>
 
-#include "cmd/json.h"
 #include "cmd/key/domain-key.h"
 #include "cmd/key/new-file.h"
 #include "cmd/key/target.h"
 #include "cmd/key/verbs.h"
 #include "cmd/print.h"
+#include "cmd/row.h"
 
 static bool run(const char *const *operand, struct error *err)
 {
@@ -27,16 +27,12 @@ static bool run(const char *const *operand, struct error *err)
 
 	if (!domain_key_open(target.domain, &ask, &opened, &volume_key, err) || !new_file_write(operand[2], secret_view(volume_key), secret_len(volume_key), err))
 		return false;
-	if (format_is_json()) {
-		struct json_object *line = json_line();
 
-		json_text(line, "record", "export-volume-key");
-		json_escaped_name(line, "path", path);
-		json_text(line, "volume_key_file", operand[2]);
-		json_print(line, stdout);
-	} else {
-		printf("the volume key of %s is in %s\n", path, operand[2]);
-	}
+	const struct row row = row_begin("export-volume-key");
+
+	row_escaped(&row, "path", "the volume key of ", path);
+	row_text(&row, "volume_key_file", " is in ", operand[2]);
+	row_end(&row);
 	return stdout_flush(err);
 }
 

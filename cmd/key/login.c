@@ -4,11 +4,11 @@
 #include <stdio.h>
 
 #include "cmd/command.h"
-#include "cmd/json.h"
 #include "cmd/key/domain-key.h"
 #include "cmd/key/verbs.h"
 #include "cmd/key/target.h"
 #include "cmd/print.h"
+#include "cmd/row.h"
 #include "common/sealed/domain-keyring.h"
 #include "common/util/plural.h"
 
@@ -26,34 +26,30 @@ static const char *who(const struct keyring *keyring)
 	}
 }
 
-/* path and key, and where it is. */
-static struct json_object *line_of(const char *record, const struct key_target *target)
+/* Path and key, in JSON. */
+static struct row begin_row(const char *record, const struct key_target *target, const char *name)
 {
-	struct json_object *line = json_line();
-	char path[DOMAIN_KEY_WHAT_SIZE], name[DOMAIN_KEY_NAME_SIZE];
+	const struct row row = row_begin(record);
+	char path[DOMAIN_KEY_WHAT_SIZE];
 
-	domain_key_name(target->domain, name);
-	json_text(line, "record", record);
-	json_escaped_name(line, "path", domain_key_what(target->subvolume, path));
-	json_text(line, "key_tag", name);
-	return line;
+	row_escaped(&row, "path", NULL, domain_key_what(target->subvolume, path));
+	row_text(&row, "key_tag", NULL, name);
+	return row;
 }
 
 static void print_login(const struct key_target *target, int32_t serial, const struct keyring *keyring)
 {
 	char where[32], path[DOMAIN_KEY_WHAT_SIZE], name[DOMAIN_KEY_NAME_SIZE];
 
-	if (format_is_json()) {
-		struct json_object *line = line_of("in", target);
-
-		json_number(line, "serial", serial);
-		json_text(line, "keyring", keyring_name(keyring, where));
-		json_print(line, stdout);
-		return;
-	}
 	domain_key_name(target->domain, name);
-	printf("key for '%s' has logged in with keytag '%s'\nserial %" PRId32 " in the %s: %s\n", domain_key_what(target->subvolume, path), name, serial,
-	       keyring_name(keyring, where), who(keyring));
+
+	const struct row row = begin_row("in", target, name);
+
+	row_format(&row, "key for '%s' has logged in with keytag '%s'", domain_key_what(target->subvolume, path), name);
+	row_number(&row, "serial", "\nserial ", serial);
+	row_text(&row, "keyring", " in the ", keyring_name(keyring, where));
+	row_text(&row, NULL, ": ", who(keyring));
+	row_end(&row);
 }
 
 static bool run_in(const char *const *operand, struct error *err)
@@ -133,15 +129,13 @@ static bool run_out(const char *const *operand, struct error *err)
 	domain_key_name(target.domain, name);
 	if (n_revoked + n == 0)
 		return error_set(err, ERROR_KEY, "%s", keyring_state_text(found.state));
-	if (format_is_json()) {
-		struct json_object *line = line_of("out", &target);
 
-		json_flag(line, "revoked", n_revoked > 0);
-		json_number(line, "forgotten", n);
-		json_print(line, stdout);
-	} else {
-		printf("key '%s' has been %s\n", name, key_options.forget ? "forgotten" : "revoked");
-	}
+	const struct row row = begin_row("out", &target, name);
+
+	row_flag(&row, "revoked", NULL, n_revoked > 0);
+	row_number(&row, "forgotten", NULL, n);
+	row_format(&row, "key '%s' has been %s", name, key_options.forget ? "forgotten" : "revoked");
+	row_end(&row);
 	return stdout_flush(err);
 }
 
@@ -153,7 +147,6 @@ static bool run_status(const char *const *operand, struct error *err)
 	cleanup_secret struct secret *volume_key = NULL;
 	char name[DOMAIN_KEY_NAME_SIZE], expiry[KEYRING_EXPIRY_SIZE] = "", where[32];
 	struct keyring_found found;
-	struct json_object *line;
 
 	if (!key_target_open(operand, &target, err) ||
 	    !domain_keyring_find(target.domain, key_options.keyring, &found, &volume_key, err))
@@ -163,22 +156,20 @@ static bool run_status(const char *const *operand, struct error *err)
 		keyring_expiry(found.serial, expiry);
 	else
 		command_status = ERROR_KEY;
-	if (format_is_json()) {
-		line = line_of("status", &target);
-		json_text(line, "state", keyring_state_name(found.state));
-		if (found.state == KEYRING_PRESENT) {
-			json_number(line, "serial", found.serial);
-			json_text(line, "keyring", keyring_name(&found.keyring, where));
-			if (expiry[0])
-				json_text(line, "expires", expiry);
-		}
-		json_print(line, stdout);
-	} else if (found.state != KEYRING_PRESENT) {
-		printf("%s: %s (%s)\n", name, keyring_state_name(found.state), keyring_state_text(found.state));
+
+	const struct row row = begin_row("status", &target, name);
+
+	row_text(&row, NULL, "", name);
+	row_text(&row, "state", ": ", keyring_state_name(found.state));
+	if (found.state == KEYRING_PRESENT) {
+		row_number(&row, "serial", ", serial ", found.serial);
+		row_text(&row, "keyring", " in the ", keyring_name(&found.keyring, where));
 	} else {
-		printf("%s: present, serial %" PRId32 " in the %s%s%s\n", name, found.serial, keyring_name(&found.keyring, where),
-		       strcmp(expiry, "perm") == 0 || !expiry[0] ? "" : ", expires in ", strcmp(expiry, "perm") == 0 ? "" : expiry);
+		row_format(&row, " (%s)", keyring_state_text(found.state));
 	}
+	if (expiry[0])
+		row_text(&row, "expires", strcmp(expiry, "perm") == 0 ? NULL : ", expires in ", expiry);
+	row_end(&row);
 	return stdout_flush(err);
 }
 

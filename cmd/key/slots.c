@@ -14,6 +14,7 @@
 #include "cmd/key/verbs.h"
 #include "cmd/pbkdf-options.h"
 #include "cmd/print.h"
+#include "cmd/row.h"
 #include "common/convert/key-change.h"
 #include "common/crypto/recovery-key.h"
 
@@ -154,19 +155,14 @@ static bool change(struct editing *e, bool wipe, struct error *err)
 
 static bool tell(const struct editing *e, const char *verb, const char *done, const struct disk_crypt_slot *slot, struct error *err)
 {
-	const unsigned number = le16(slot->header.number);
+	const struct row row = row_begin(verb);
 
-	if (format_is_json()) {
-		struct json_object *line = json_line();
-
-		json_text(line, "record", verb);
-		json_escaped_name(line, "path", e->path);
-		json_number(line, "slot", number);
-		json_text(line, "type", crypt_slot_type_name(slot->header.type));
-		json_print(line, stdout);
-	} else {
-		printf("key slot %u of %s %s (%s)\n", number, e->path, done, crypt_slot_type_name(slot->header.type));
-	}
+	row_escaped(&row, "path", NULL, e->path);
+	row_number(&row, "slot", "key slot ", le16(slot->header.number));
+	row_format(&row, " of %s %s (", e->path, done);
+	row_text(&row, "type", "", crypt_slot_type_name(slot->header.type));
+	row_words(&row, ")");
+	row_end(&row);
 	return stdout_flush(err);
 }
 
