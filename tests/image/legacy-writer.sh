@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The writer of the format of 2016 (legacy/) is right: its ciphers agree with openssl and published vectors, its images are sound for btrfs check, no stock kernel
-# mounts them, and taken back they are what the kernel wrote.
+# mounts them, every byte that it changed is explained by legacy-explain.py, and taken back they are what the kernel wrote.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/legacy-lib.sh"
 need_root
@@ -43,19 +43,94 @@ same "the IV of an inode" "$("$tmp/legacy" iv $LEGACY_KEY "${page:0:32}")" "$(by
 same "a hash" "$("$tmp/legacy" hash 00000000000000000000000000000000)" 0
 same "a hash" "$("$tmp/legacy" hash ffffffff$(printf '00%.0s' {1..28}))" $((0x8a9136aa ^ 0xffffffff))
 
-# image_is_right FILE: with its .kernel beside it, and FILE.before, as it was before the format was written
-image_is_right() {
-	[ "$2" = mounts ] || expect_no_mount "$1"
-	check_clean "$1"
-	legacy_undo "$1"
-	cmp "$1" "$1.before" || fail "taken back, $1 has other bytes"
+# written FILE MODE [OPTION...]: the format is written into it, its differences are explained, and it is taken back; prints what was explained
+written() {
+	local file=$1 mode=$2
+	shift 2
+	legacy_write "$file" "$@"
+	python3 -S -I "$IMAGE_TESTS/legacy-explain.py" "$file.before" "$file" $LEGACY_KEY "$mode" ${IV_OF_ALL:-} >"$tmp/explained" || fail "$mode $*"
+	say "$(tail -n 1 "$tmp/explained")"
 }
+back() {
+	legacy_undo "$1"
+	[ "$(fingerprint "$1")" = "$kernel" ] || fail "taken back, $1 has other bytes"
+}
+# explained N WHAT: at least so many
+explained() {
+	local n
+	n=$(sed -nE "s/(^|.* )$2 ([0-9]+)( .*|$)/\2/p" "$tmp/explained")
+	[ "${n:-0}" -ge "$1" ] || fail "$2: ${n:-0} are explained, not $1"
+}
+HASH=$("$tmp/legacy" hash $LEGACY_KEY)
 
-for node_size in 4096 16384; do
-	say "nodes of $node_size"
-	image=$tmp/$node_size.img
-	legacy_fill "$image" $node_size clones gone lost shapes
-	cp --sparse=always "$image" "$image.before"
-	legacy_write "$image"
-	image_is_right "$image" refused
-done
+say "nodes of 4096"
+image=$tmp/4096.img
+legacy_fill "$image" 4096 clones shapes
+cp --sparse=always "$image" "$image.before"
+kernel=$(fingerprint "$image")
+written "$image" ctr
+explained 1000 pages
+explained 30 inline
+explained 100 btrfs.encrypt
+explained 100 IVs
+explained 2 mirrors
+[ "$(grep -c "^root algorithm ctr(aes) length 0 hash $HASH tag -$" "$tmp/explained")" = 4 ] || fail "root items"
+expect_no_mount "$image"
+check_clean "$image"
+# What makes it difficult to take the attributes out
+"$tmp/legacy" shapes "$image" >"$tmp/shapes"
+expect_text "$tmp/shapes" '^shapes first [1-9][0-9]* only [1-9] same-hash [1-9] under-two [1-9]'
+grep -v -e '^file' -e '^subvolume' "$image.report" | sort >"$tmp/have"
+diff - "$tmp/have" <<'END' || fail "which files cannot be read"
+foreign e1-snap/clones/inline 0 clones/inline-source
+foreign e1-snap/clones/part 16384 e1/clones/source
+foreign e1-snap/clones/short 0 e1/clones/short-source
+foreign e1-snap/clones/whole 0 e1/clones/source
+foreign e1-snap/clones/whole 131072 e1/clones/source
+foreign e1-snap/clones/whole 262144 e1/clones/source
+foreign e1/clones/inline 0 clones/inline-source
+foreign e1/clones/part 16384 e1/clones/source
+foreign e1/clones/short 0 e1/clones/short-source
+foreign e1/clones/whole 0 e1/clones/source
+foreign e1/clones/whole 131072 e1/clones/source
+foreign e1/clones/whole 262144 e1/clones/source
+END
+# What stays plain in spite of flag and attributes
+sed -n 's/^file 0 [0-9]* //p' "$image.report" | grep ^e1/ | tr '\n' ' ' >"$tmp/have"
+[ "$(cat "$tmp/have")" = "e1/names/link e1/names/long-link e1/prealloc/unwritten e1/prealloc/written e1/nocow/plain e1/kept/plain e1/kept/inline " ] ||
+	fail "plain are $(cat "$tmp/have")"
+expect_text "$image.report" '^file 1 3 e1/prealloc/part-written$'
+back "$image"
+
+say "nodes of 16384, the free space cache of version 1"
+image=$tmp/16384.img
+legacy_fill "$image" 16384 gone lost shapes cache=v1 "text=cts(cbc(aes))@$LEGACY_TAG"
+cp --sparse=always "$image" "$image.before"
+kernel=$(fingerprint "$image")
+written "$image" cts --cipher cts --key-length 16 --key-hash 0
+explained 1000 pages
+explained 20 inline
+explained 12 "under a lost IV"
+explained 2 mirrors
+[ "$(grep -c "^root algorithm cts(cbc(aes)) length 16 hash 0 tag -$" "$tmp/explained")" = 4 ] || fail "root items"
+expect_no_mount "$image"
+check_clean "$image"
+"$tmp/legacy" shapes "$image" >"$tmp/shapes"
+expect_text "$tmp/shapes" '^shapes first [1-9][0-9]* only [1-9] same-hash [1-9] under-two [1-9]'
+back "$image"
+written "$image" cbc --cipher cbc --key-hash 4711 --algorithm 'other(aes)'
+explained 1000 pages
+explained 5 inline
+[ "$(grep -c "^root algorithm other(aes) length 0 hash 4711 tag -$" "$tmp/explained")" = 4 ] || fail "root items"
+back "$image"
+IV_OF_ALL=1234567890abcdef1234567890abcdef written "$image" cts --layout early
+[ "$(grep -c "^root algorithm aes length .* tag b'btrfs:61e0d004'$" "$tmp/explained")" = 4 ] || fail "root items"
+back "$image"
+legacy_write "$image" --layout 2017
+check_clean "$image"
+back "$image"
+# Now it can be mounted again, and there is in it what there was.
+image_mount "$image" "$tmp/mnt" ro
+legacy_manifest "$tmp/mnt" "$tmp/again"
+image_umount
+diff "$image.kernel" "$tmp/again.kernel" >"$tmp/state.diff" || { head -5 "$tmp/state.diff"; fail "taken back, $image shows something else"; }
