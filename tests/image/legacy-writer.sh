@@ -94,10 +94,11 @@ foreign e1/clones/short 0 e1/clones/short-source
 foreign e1/clones/whole 0 e1/clones/source
 foreign e1/clones/whole 131072 e1/clones/source
 foreign e1/clones/whole 262144 e1/clones/source
+foreign e2/of-another-subvolume 0 e1/clones/short-source
 END
 # What stays plain in spite of flag and attributes
 sed -n 's/^file 0 [0-9]* //p' "$image.report" | grep ^e1/ | tr '\n' ' ' >"$tmp/have"
-[ "$(cat "$tmp/have")" = "e1/names/link e1/names/long-link e1/prealloc/unwritten e1/prealloc/written e1/nocow/plain e1/kept/plain e1/kept/inline " ] ||
+[ "$(cat "$tmp/have")" = "e1/names/link e1/names/long-link e1/prealloc/unwritten e1/prealloc/written e1/nocow/plain e1/nocow/inline e1/kept/plain e1/kept/inline " ] ||
 	fail "plain are $(cat "$tmp/have")"
 expect_text "$image.report" '^file 1 3 e1/prealloc/part-written$'
 back "$image"

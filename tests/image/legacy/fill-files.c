@@ -93,11 +93,20 @@ void make_holes(void)
 	leave();
 }
 
+static void make_nocow(const char *name, uint64_t len)
+{
+	const int fd = create(name);
+	int flags;
+
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) || (flags |= FS_NOCOW_FL, ioctl(fd, FS_IOC_SETFLAGS, &flags)))
+		die("chattr +C");
+	write_at(fd, 0, len);
+	close(fd);
+}
+
 /* What stays plain in spite of flag and attributes. */
 void make_plain(void)
 {
-	int flags;
-
 	enter("prealloc");
 
 	int fd = create("unwritten");
@@ -118,11 +127,8 @@ void make_plain(void)
 	leave();
 
 	enter("nocow");
-	fd = create("plain");
-	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) || (flags |= FS_NOCOW_FL, ioctl(fd, FS_IOC_SETFLAGS, &flags)))
-		die("chattr +C");
-	write_at(fd, 0, 20 * KIB);
-	close(fd);
+	make_nocow("plain", 20 * KIB);
+	make_nocow("inline", 200);
 	leave();
 }
 
@@ -184,6 +190,14 @@ static void clone(const char *from, uint64_t at, uint64_t len, int to, uint64_t 
 	close(fd);
 }
 
+void make_clone(const char *of, const char *name)
+{
+	const int fd = create(name);
+
+	clone(of, 0, 0, fd, 0);
+	close(fd);
+}
+
 /* Files that share data, though each has an IV of its own.  Within one file it is no matter. */
 void make_clones(void)
 {
@@ -194,20 +208,15 @@ void make_clones(void)
 	make_file("itself", PIECE);
 	settle();
 
-	int fd = create("whole");
+	make_clone("source", "whole");
+	make_clone("short-source", "short");
+	make_clone("inline-source", "inline");
 
-	clone("source", 0, 0, fd, 0);
-	close(fd);
-	fd = create("short");
-	clone("short-source", 0, 0, fd, 0);
-	close(fd);
-	fd = create("part");
+	int fd = create("part");
+
 	write_at(fd, 0, PIECE);
 	settle();
 	clone("source", 64 * KIB, 32 * KIB, fd, 16 * KIB);
-	close(fd);
-	fd = create("inline");
-	clone("inline-source", 0, 0, fd, 0);
 	close(fd);
 	fd = open_again("itself");
 	clone("itself", 0, 64 * KIB, fd, 256 * KIB);
@@ -222,11 +231,10 @@ void make_gone(void)
 	make_file("large-source", PIECE);
 	settle();
 
-	int fd = create("whole");
+	make_clone("source", "whole");
 
-	clone("source", 0, 0, fd, 0);
-	close(fd);
-	fd = create("part");
+	const int fd = create("part");
+
 	write_at(fd, 0, PIECE);
 	clone("large-source", 0, PIECE, fd, PIECE);
 	close(fd);

@@ -214,6 +214,8 @@ static void fill_encrypted(int argc, char **argv, size_t node_size)
 	if (chdir("e2"))
 		die("e2");
 	make_sizes(true);
+	if (has(argc, argv, "clones"))
+		make_clone("../e1/clones/short-source", "of-another-subvolume");
 	leave();
 	now.marks = false;
 }

@@ -37,6 +37,7 @@ void make_plain(void);
 void make_overwritten(void);
 void make_compressed(const char *name);
 void make_clones(void);
+void make_clone(const char *of, const char *name);
 void make_gone(void);
 void make_lost(void);
 void make_shapes(size_t node_size);

@@ -228,11 +228,12 @@ static int compare_uses(const void *a, const void *b)
 	return 0;
 }
 
-/* What was written first was written by the file that owns it: clones come later, or at least to files made later. */
+/* Clones and snapshots keep the generation: the source is in the older subvolume, and in it the older file, as filling makes them. */
 static int compare_sources(const struct plan *plan, const struct use *a, const struct use *b)
 {
 	const struct inode *const x = &plan->inode[a->inode], *const y = &plan->inode[b->inode];
-	const uint64_t left[] = { a->generation, x->number, x->subvolume }, right[] = { b->generation, y->number, y->subvolume };
+	const uint64_t left[] = { a->generation, plan->subvolume[x->subvolume].id, x->number };
+	const uint64_t right[] = { b->generation, plan->subvolume[y->subvolume].id, y->number };
 
 	for (unsigned i = 0; i < 3; i++)
 		if (left[i] != right[i])
