@@ -42,6 +42,9 @@ same "the IV of an inode" "$("$tmp/legacy" iv $LEGACY_KEY "${page:0:32}")" "$(by
 # That of iSCSI (RFC 3720) over 32 bytes of zeros is 0x8a9136aa: from all ones, and inverted; from 0 and zeros it is 0.
 same "a hash" "$("$tmp/legacy" hash 00000000000000000000000000000000)" 0
 same "a hash" "$("$tmp/legacy" hash ffffffff$(printf '00%.0s' {1..28}))" $((0x8a9136aa ^ 0xffffffff))
+# As format/README.md has them
+expect_text "$PROJECT/format/README.md" "00 01 \.\. 0f it is 0x$(printf %08x "$("$tmp/legacy" hash $LEGACY_KEY)")\."
+expect_text "$PROJECT/format/README.md" "f0 f1 \.\. ff is the IV $("$tmp/legacy" iv $LEGACY_KEY $IV)\."
 
 # written FILE MODE [OPTION...]: the format is written into it, its differences are explained, and it is taken back; prints what was explained
 written() {
