@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The bundled images are what their texts say, and today's program reads the one that was sealed in the past.
 . "$(dirname "$0")/../expect.sh"
-for name in good-log good-plain good-zoned good-sealed; do
+for name in good-2016 good-log good-plain good-zoned good-sealed; do
 	zstd -dq "$TOP/images/$name.img.zst" -o "$name.img"
 	have=$(sha256sum < $name.img | cut -d ' ' -f 1)
 	grep -q "^sha256 *$have " "$TOP/images/$name.txt" || bad "images/$name.txt: the image has sha256 $have"

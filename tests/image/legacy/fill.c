@@ -240,3 +240,11 @@ int fill(int argc, char **argv)
 	settle();
 	return 0;
 }
+
+int mark_all(int argc, char **argv)
+{
+	now.text = argv[0];
+	for (int i = 1; i < argc; i++)
+		mark_as(argv[i], IV_BYTES);
+	return 0;
+}

@@ -180,5 +180,6 @@ void write_all(struct plan *plan);
 void report(struct plan *plan);
 void report_shapes(struct plan *plan);
 int fill(int argc, char **argv);
+int mark_all(int argc, char **argv);
 
 #endif /* TESTS_IMAGE_LEGACY_H */

@@ -3,6 +3,7 @@
  * legacy: makes images in the format of 2016.
  *   legacy fill NODE-SIZE TEXT [WORD...]   fills the filesystem in the current directory; TEXT: of the attribute, or 2017; WORD: bare-root (no attribute on
  *                                          the root directory), root-iv (an IV there, too), no-iv (nowhere), clones, gone, lost, shapes (more files)
+ *   legacy mark TEXT PATH...               gives the attributes to files of a mount
  *   legacy write [OPTION...] IMAGE         encrypts what has the attributes, and prints what it has done, file by file
  *   legacy undo [OPTION...] IMAGE          the same options: takes it out again
  *   legacy shapes IMAGE                    leaves and items that make taking the attributes out difficult
@@ -210,9 +211,11 @@ int main(int argc, char **argv)
 
 	if (strcmp(command, "fill") == 0 && argc > 3)
 		return fill(argc - 2, argv + 2);
+	if (strcmp(command, "mark") == 0 && argc > 3)
+		return mark_all(argc - 2, argv + 2);
 	if (strcmp(command, "write") == 0 || strcmp(command, "undo") == 0 || strcmp(command, "shapes") == 0)
 		return run_on_image(command, argc - 1, argv + 1);
 	if (strcmp(command, "cipher") == 0 || strcmp(command, "iv") == 0 || strcmp(command, "hash") == 0)
 		return run_cipher(command, argc - 2, argv + 2);
-	die("usage: legacy fill|write|undo|shapes|cipher|iv|hash ...");
+	die("usage: legacy fill|mark|write|undo|shapes|cipher|iv|hash ...");
 }
