@@ -236,7 +236,8 @@ static bool print_directory(struct listing *listing, struct error *err)
 	if (!source_prove(listing->source, &listing->tree, names, &listing->names_differ, err))
 		return false;
 
-	bool ok = dir_read_all(&listing->tree, listing->dir, listing->has_gap, take_entry, tell_gap, listing, &listing->parents, err);
+	const struct dir_visitor visitor = { take_entry, tell_gap, listing, listing->has_gap };
+	bool ok = dir_read_all(&listing->tree, listing->dir, &visitor, &listing->parents, err);
 
 	if (ok)
 		ls_entries_sort(entries, opt.order, opt.reverse);

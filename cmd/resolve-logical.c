@@ -132,16 +132,17 @@ static bool by_references(struct telling *telling, struct error *err)
 		*err = again;
 	}
 
-	const uint64_t at = telling->logical - extent.logical;
+	const struct backref_query trial = { volume, telling->logical, telling->whole, false, say_nothing, NULL };
+	const struct backref_query query = { volume, telling->logical, telling->whole, false, print_file, telling };
 
-	ok = extent.is_data ? backref_files(volume, &extent, at, telling->whole, say_nothing, NULL, &n_stale, err)
+	ok = extent.is_data ? backref_files(&trial, &extent, &n_stale, err)
 			    : backref_roots(volume, extent.logical, &roots, &n_stale, err);
 	ok = ok && print_where(telling, &extent, !extent.is_logged, err);
 	for (size_t i = 0; ok && i < roots.n; i++)
 		ok = print_tree(telling, roots.id[i], err);
 	free(roots.id);
 	n_stale = extent.is_data ? 0 : n_stale;
-	if (!ok || (extent.is_data && !backref_files(volume, &extent, at, telling->whole, print_file, telling, &n_stale, err)))
+	if (!ok || (extent.is_data && !backref_files(&query, &extent, &n_stale, err)))
 		return false;
 	if (n_stale > 0)
 		printf_note("%" PRIu64 " %s to trees that are gone or are being deleted", n_stale,

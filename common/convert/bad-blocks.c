@@ -247,16 +247,17 @@ static bool put_items(struct conversion *c, struct transaction *tx, struct error
 /* During a decryption the seal covers the units and bad blocks, and an abort leaves them that way. */
 static bool put_seal(struct conversion *c, struct transaction *tx, struct error *err)
 {
+	const struct seal_input input = { c->volume, c->schedule, &c->header, c->members, c->n_members };
+	const struct key key = crypt_key(c->header.domain, CRYPT_SEAL, 0);
 	const struct crypt_seal *index;
 	struct disk_crypt_seal disk;
 	struct crypt_seal item, seal;
 
-	if (!seal_index_said(c->volume, c->schedule, &c->header, c->members, c->n_members, &item, &index, err) ||
-	    !seal_compute(c->volume, c->schedule, &c->header, c->members, c->n_members, index, &seal, err))
+	if (!seal_index_said(&input, &item, &index, err) || !seal_compute(&input, index, &seal, err))
 		return false;
 	crypt_seal_write(&seal, &disk);
 	memcpy(c->header.seal, seal.seal, sizeof(c->header.seal));
-	return domain_put(tx, c->volume, c->header.domain, CRYPT_SEAL, 0, &disk, sizeof(disk), err);	/* it may have been damaged or removed */
+	return domain_put(tx, c->volume, &key, &disk, sizeof(disk), err);	/* it may have been damaged or removed */
 }
 
 bool bad_blocks_store(struct conversion *c, struct transaction *tx, struct error *err)

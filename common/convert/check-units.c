@@ -77,6 +77,7 @@ static bool check_block(struct checking *checking, struct unit_cipher *cipher, c
 			bool is_read, struct error *err)
 {
 	uint8_t *block = checking->bytes + (size_t)i * CRYPT_BLOCK;
+	const struct unit_here here = { cipher, unit, checking->extent->logical + unit->offset_in_extent };
 	unsigned mirror;
 	bool authentic = false;
 
@@ -88,8 +89,7 @@ static bool check_block(struct checking *checking, struct unit_cipher *cipher, c
 	checking->is_as_read = authentic;
 	if (authentic)
 		return true;
-	if (!unit_block_read(checking->c->volume, unit_cipher_open, cipher, unit, checking->extent->logical + unit->offset_in_extent, i, block,
-			     &mirror, err))
+	if (!unit_block_read(checking->c->volume, unit_cipher_open, &here, i, block, &mirror, err))
 		return false;
 	if (mirror != BLOCK_NOWHERE)
 		return true;

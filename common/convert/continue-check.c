@@ -188,11 +188,11 @@ static bool take_members(struct conversion *c, struct domain *domain, struct err
  */
 static bool check_seal(struct conversion *c, const struct domain *domain, struct error *err)
 {
+	const struct seal_input input = { c->volume, c->schedule, &domain->header, domain->members, domain->n_members };
 	const struct crypt_seal *index;
 	struct crypt_seal item, now;
 
-	if (!seal_index_said(c->volume, c->schedule, &domain->header, domain->members, domain->n_members, &item, &index, err) ||
-	    !seal_compute(c->volume, c->schedule, &domain->header, domain->members, domain->n_members, index, &now, err))
+	if (!seal_index_said(&input, &item, &index, err) || !seal_compute(&input, index, &now, err))
 		return false;
 	return secret_same(now.seal, domain->header.seal, sizeof(now.seal)) ||
 	       state_error("the tags of sealing %u do not match its seal", c->header.domain);

@@ -9,12 +9,14 @@
 #include "common/util/take.h"
 #include "common/volume/csum.h"
 
-/*
- * Writes new values into the leaf, for the part of one csum item that covers [logical, end): the checksums of bytes, or value if it is not
- * NULL.
- */
-static bool update_item(struct conversion *c, struct transaction *tx, struct tree_iter *iter, uint64_t logical, uint64_t end,
-			const uint8_t *bytes, const uint8_t *value, struct error *err)
+/* For the data from logical to end: the checksums of bytes, or value if it is not NULL. */
+struct new_csums {
+	uint64_t logical, end;
+	const uint8_t *bytes, *value;
+};
+
+/* Writes those into the leaf that one csum item has. */
+static bool update_item(struct conversion *c, struct transaction *tx, struct tree_iter *iter, const struct new_csums *new, struct error *err)
 {
 	const struct superblock *super = &c->volume->super;
 	const unsigned csum_size = csum_type_size(super->csum_type);
@@ -26,8 +28,8 @@ static bool update_item(struct conversion *c, struct transaction *tx, struct tre
 		return error_set(err, ERROR_CORRUPT, "csum item at %#" PRIx64 ": %zu bytes, not a multiple of %u", iter->item.offset,
 				 iter->item.left, csum_size);
 
-	const uint64_t from = first > logical ? first : logical;
-	const uint64_t to = last < end ? last : end;
+	const uint64_t from = first > new->logical ? first : new->logical;
+	const uint64_t to = last < new->end ? last : new->end;
 
 	if (from >= to)
 		return true;
@@ -39,19 +41,18 @@ static bool update_item(struct conversion *c, struct transaction *tx, struct tre
 	uint8_t *csum = leaf->bytes + leaf_item_at(&leaf->node, iter->slot[0]) + (from - first) / super->sector_size * csum_size;
 
 	for (uint64_t at = from; at < to; at += super->sector_size, csum += csum_size) {
-		if (value)
-			memcpy(csum, value, csum_size);
+		if (new->value)
+			memcpy(csum, new->value, csum_size);
 		else
-			csum_compute(super->csum_type, bytes + (at - logical), super->sector_size, csum);
+			csum_compute(super->csum_type, new->bytes + (at - new->logical), super->sector_size, csum);
 	}
 	return true;
 }
 
-static bool update(struct conversion *c, struct transaction *tx, uint64_t logical, const uint8_t *bytes, const uint8_t *value, size_t len,
-		   struct error *err)
+static bool update(struct conversion *c, struct transaction *tx, const struct new_csums *new, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
-	const struct key key = { EXTENT_CSUM_ID, KEY_EXTENT_CSUM, logical };
+	const struct key key = { EXTENT_CSUM_ID, KEY_EXTENT_CSUM, new->logical };
 	struct tree tree;
 
 	if (!tree_open(c->volume, CSUM_TREE_ID, &tree, err) || !tree_seek_last(&tree, &key, &iter, err))
@@ -63,8 +64,8 @@ static bool update(struct conversion *c, struct transaction *tx, uint64_t logica
 			return false;
 	}
 	while (iter.valid && iter.key.objectid == EXTENT_CSUM_ID && iter.key.type == KEY_EXTENT_CSUM &&
-	       iter.key.offset < logical + len) {
-		if (!update_item(c, tx, &iter, logical, logical + len, bytes, value, err) || !tree_next(&iter, err))
+	       iter.key.offset < new->end) {
+		if (!update_item(c, tx, &iter, new, err) || !tree_next(&iter, err))
 			return false;
 	}
 	return true;
@@ -72,12 +73,12 @@ static bool update(struct conversion *c, struct transaction *tx, uint64_t logica
 
 bool csum_update(struct conversion *c, struct transaction *tx, uint64_t logical, const uint8_t *bytes, size_t len, struct error *err)
 {
-	return update(c, tx, logical, bytes, NULL, len, err);
+	return update(c, tx, &(struct new_csums){ logical, logical + len, bytes, NULL }, err);
 }
 
 bool csum_put(struct conversion *c, struct transaction *tx, uint64_t logical, const uint8_t *value, struct error *err)
 {
-	return update(c, tx, logical, NULL, value, c->volume->super.sector_size, err);
+	return update(c, tx, &(struct new_csums){ logical, logical + c->volume->super.sector_size, NULL, value }, err);
 }
 
 struct getting {

@@ -83,26 +83,23 @@ static bool may_seal(struct batch *batch, const struct plain *plain, struct erro
 	return error_hint(err, "`convert --resume --on-error=continue` seals them anyway; their checksums stay as wrong as they are");
 }
 
-static bool seal_block(struct batch *batch, struct unit_cipher *cipher, const struct crypt_unit *unit, const struct plain *plain, uint64_t place,
-		       uint64_t address, uint32_t i, struct error *err)
+static bool seal_block(struct batch *batch, const struct unit_here *here, enum plain_state state, bool is_left, uint32_t i, struct error *err)
 {
 	uint8_t *block = batch_data(batch) + (size_t)i * CRYPT_BLOCK, *tag = batch_tags(batch) + (size_t)i * CRYPT_TAG_SIZE;
-	const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
+	const uint64_t at = here->address + (uint64_t)i * CRYPT_BLOCK, unit_id = here->unit->unit_id;
 
-	if (plain->state[i] == PLAIN_UNREAD || lost_record_leaves(batch->c, place, i) ||
-	    (plain->state[i] != PLAIN_RIGHT && !damage_carries(batch->c))) {
+	if (state == PLAIN_UNREAD || is_left || (state != PLAIN_RIGHT && !damage_carries(batch->c))) {
 		memset(tag, 0, CRYPT_TAG_SIZE);
-		return unit_skip_block(batch, unit, address, i, err);
+		return unit_skip_block(batch, here->unit, here->address, i, err);
 	}
-	if (plain->state[i] == PLAIN_BAD) {
+	if (state == PLAIN_BAD) {
 		batch->block[i].carry = true;
-		if (!csum_delta(batch->c, at, block, batch->block[i].delta, err) ||
-		    !bad_block_add(batch->c, unit->unit_id, i, BAD_CARRIED, at, err))
+		if (!csum_delta(batch->c, at, block, batch->block[i].delta, err) || !bad_block_add(batch->c, unit_id, i, BAD_CARRIED, at, err))
 			return false;
 	}
-	if (plain->state[i] == PLAIN_DIFFERS && !bad_block_tell_chosen(batch->c, unit->unit_id, at, err))
+	if (state == PLAIN_DIFFERS && !bad_block_tell_chosen(batch->c, unit_id, at, err))
 		return false;
-	return unit_cipher_seal(cipher, i, block, CRYPT_BLOCK, block, tag, err);
+	return unit_cipher_seal(here->cipher, i, block, CRYPT_BLOCK, block, tag, err);
 }
 
 /* --- what was sealed before ----------------------------------------------------------------------------- */
@@ -249,8 +246,11 @@ static bool seal_unit(struct batch *batch, const struct crypt_unit *unit, uint64
 	    !crypto_nonce(c->nonce_mac, &u.unit_id, sizeof(u.unit_id), plain.csums, plain.csums_len, u.nonce, err) ||
 	    !unit_cipher_new(c->schedule, unit->cipher, "unit", &u, sizeof(u), &cipher, err))
 		return false;
+
+	const struct unit_here here = { cipher, unit, address };
+
 	for (uint32_t i = 0; i < unit->blocks; i++) {
-		if (!seal_block(batch, cipher, unit, &plain, place, address, i, err))
+		if (!seal_block(batch, &here, plain.state[i], lost_record_leaves(c, place, i), i, err))
 			return false;
 	}
 	return unit_put(batch, unit, place, &u, err) && batch_add(batch, address, &u, unit->blocks, NULL, err);

@@ -57,7 +57,7 @@ static bool is_ambiguous(const struct conversion *c, const struct inline_payload
 
 	sealed.bytes.at = ciphertext;
 	sealed.root = 0;
-	return inline_map_find(c->inlines, c->schedule, &sealed, true, &unit, NULL, ambiguous, err);
+	return inline_map_find(&(struct inline_search){ c->inlines, c->schedule, &sealed, PAYLOAD_SEALED, NULL }, &unit, ambiguous, err);
 }
 
 /* Draws a new nonce into i and makes ciphertext and tag. Draws again if the ciphertext of a short payload equals that of another unit. */
@@ -132,6 +132,8 @@ static bool turn_known(struct leaves *leaves, const struct scan_block *at, struc
 	uint8_t *other = malloc(payload->bytes.left);
 	bool found, had = false, left_out = false, ok = false;
 
+	const struct inline_search search = { c->inlines, c->schedule, payload, from->is_sealed ? PAYLOAD_SEALED : PAYLOAD_PLAIN, other };
+
 	if (!other)
 		return error_memory(err);
 	/*
@@ -139,7 +141,7 @@ static bool turn_known(struct leaves *leaves, const struct scan_block *at, struc
 	 * leaf.
 	 */
 	payload->root = c->flags_member ? c->flags_member[at->member] : c->scan->member[at->member];
-	if (!inline_map_find(c->inlines, c->schedule, payload, from->is_sealed, &unit, other, &found, err) ||
+	if (!inline_map_find(&search, &unit, &found, err) ||
 	    (!found && (!inline_map_has(c->inlines, payload, &had, err) ||
 			!payload_is_left_out(c->scan, at, payload, &left_out, err))))
 		goto out;
@@ -280,18 +282,19 @@ static bool payload_holds(const struct leaves *leaves, const struct scan_block *
 {
 	struct conversion *c = leaves->c;
 	const bool sealed = conversion_to(c)->is_sealed;
+	const enum payload_form side = sealed ? PAYLOAD_SEALED : PAYLOAD_PLAIN, other = sealed ? PAYLOAD_PLAIN : PAYLOAD_SEALED;
 	struct crypt_inline_unit unit;
 	bool had = false, left_out = false, other_side = false;
 
 	if (conversion_is_rekey(c))
 		return rekey_payload_holds(c, at, payload, holds, err);
 	payload->root = c->flags_member ? c->flags_member[at->member] : c->scan->member[at->member];
-	if (!inline_map_find(c->inlines, c->schedule, payload, sealed, &unit, NULL, holds, err) || *holds)
+	if (!inline_map_find(&(struct inline_search){ c->inlines, c->schedule, payload, side, NULL }, &unit, holds, err) || *holds)
 		return *holds;
 	if (!leaves->fresh && !payload_is_left_out(c->scan, at, payload, &left_out, err))
 		return false;
 	/* It was skipped, so it is on neither side. */
-	if (left_out && !inline_map_find(c->inlines, c->schedule, payload, !sealed, &unit, NULL, &other_side, err))
+	if (left_out && !inline_map_find(&(struct inline_search){ c->inlines, c->schedule, payload, other, NULL }, &unit, &other_side, err))
 		return false;
 	*holds = left_out && !other_side;
 	if (*holds || sealed)

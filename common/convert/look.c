@@ -187,11 +187,11 @@ static bool look_read_inline(struct extent_source *source, const struct file_ite
 		return false;
 	if (S_ISLNK(mode))
 		payload.kind = INLINE_SYMLINK;
-	if (!inline_map_find(c->inlines, c->schedule, &payload, true, &unit, out, &sealed, err))
+	if (!inline_map_find(&(struct inline_search){ c->inlines, c->schedule, &payload, PAYLOAD_SEALED, out }, &unit, &sealed, err))
 		return false;
 	if (sealed)
 		return true;
-	if (!inline_map_find(c->inlines, c->schedule, &payload, false, &unit, NULL, &plain, err) ||
+	if (!inline_map_find(&(struct inline_search){ c->inlines, c->schedule, &payload, PAYLOAD_PLAIN, NULL }, &unit, &plain, err) ||
 	    !inline_map_lists(c->inlines, &payload, &has, err))
 		return false;
 	if (has && !plain)

@@ -46,7 +46,9 @@ static bool open_block(struct rekeying *r, uint32_t i, struct error *err)
 	    !unit_cipher_open(r->old.cipher, i, block, CRYPT_BLOCK, block, r->old.unit.tags + (size_t)i * CRYPT_TAG_SIZE, &right, err))
 		return false;
 	if (!right) {
-		if (!unit_block_read(r->batch->c->volume, unit_cipher_open, r->old.cipher, &r->old.unit, r->address, i, block, &mirror, err))
+		const struct unit_here here = { r->old.cipher, &r->old.unit, r->address };
+
+		if (!unit_block_read(r->batch->c->volume, unit_cipher_open, &here, i, block, &mirror, err))
 			return false;
 		if (mirror == BLOCK_NOWHERE)
 			return unit_damaged_block(r->batch, r->unit, &side_old, r->address, i, err);

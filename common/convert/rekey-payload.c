@@ -8,11 +8,12 @@
 
 bool rekey_payload_open(const struct conversion *c, const struct scan_block *at, struct inline_payload *payload, uint8_t *plain, struct error *err)
 {
+	const struct inline_search search = { c->old.inlines, c->old.schedule, payload, PAYLOAD_SEALED, plain };
 	bool found, had = false, left_out = false;
 	struct crypt_inline_unit unit;
 
 	payload->root = c->old.source[at->member];
-	if (!inline_map_find(c->old.inlines, c->old.schedule, payload, true, &unit, plain, &found, err))
+	if (!inline_map_find(&search, &unit, &found, err))
 		return false;
 	if (found) {
 		payload->bytes.at = plain;
@@ -33,6 +34,7 @@ bool rekey_payload_back(const struct conversion *c, const struct scan_block *at,
 	struct inline_payload opened = *payload;
 	struct crypt_inline_unit unit;
 	uint8_t *plain = malloc(2 * len);
+	const struct inline_search new = { c->inlines, c->schedule, payload, PAYLOAD_SEALED, plain };
 	bool found, ok;
 
 	if (!plain)
@@ -41,9 +43,9 @@ bool rekey_payload_back(const struct conversion *c, const struct scan_block *at,
 	opened.bytes.at = plain;
 	/* It must be the unit of its own leaf again, not that of a snapshot's copy of the leaf. */
 	opened.root = c->old.source[at->member];
-	ok = inline_map_find(c->inlines, c->schedule, payload, true, &unit, plain, &found, err) &&
+	ok = inline_map_find(&new, &unit, &found, err) &&
 	     (found || error_set(err, ERROR_CORRUPT, "inode %" PRIu64 ": an inline payload %s", payload->inode, side_new.payload_fails)) &&
-	     inline_map_find(c->old.inlines, c->old.schedule, &opened, false, &unit, plain + len, &found, err);
+	     inline_map_find(&(struct inline_search){ c->old.inlines, c->old.schedule, &opened, PAYLOAD_PLAIN, plain + len }, &unit, &found, err);
 	if (ok)
 		memcpy(bytes, found ? plain + len : plain, len);
 	wiped_free(plain, 2 * len);
@@ -53,18 +55,20 @@ bool rekey_payload_back(const struct conversion *c, const struct scan_block *at,
 bool rekey_payload_holds(const struct conversion *c, const struct scan_block *at, struct inline_payload *payload, bool *holds, struct error *err)
 {
 	const uint64_t member = c->scan->member[at->member], source = c->old.source[at->member];
+	const struct inline_search new = { c->inlines, c->schedule, payload, PAYLOAD_SEALED, NULL };
+	const struct inline_search old = { c->old.inlines, c->old.schedule, payload, PAYLOAD_SEALED, NULL };
 	struct crypt_inline_unit unit;
 	bool is_new, had;
 
 	payload->root = member;
 	if (conversion_to(c)->is_sealed)
-		return inline_map_find(c->inlines, c->schedule, payload, true, &unit, NULL, holds, err);
+		return inline_map_find(&new, &unit, holds, err);
 	/* The old one first: a payload of one byte may be the same under both keys. */
 	payload->root = source;
-	if (!inline_map_find(c->old.inlines, c->old.schedule, payload, true, &unit, NULL, holds, err) || *holds)
+	if (!inline_map_find(&old, &unit, holds, err) || *holds)
 		return *holds;
 	payload->root = member;
-	if (!inline_map_find(c->inlines, c->schedule, payload, true, &unit, NULL, &is_new, err))
+	if (!inline_map_find(&new, &unit, &is_new, err))
 		return false;
 	if (is_new)
 		return true;	/* *holds is false */

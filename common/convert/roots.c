@@ -134,12 +134,13 @@ bool roots_seal(struct conversion *c, struct error *err)
 {
 	struct crypt_seal seal;
 	const struct domain_items items = { .members = c->members, .n_members = c->n_members, .seal = &seal };
+	const struct seal_input input = { c->volume, c->schedule, &c->header, c->members, c->n_members };
 	struct transaction *tx;
 
 	if (!digest_now(c, err) || !transaction_begin(c->volume, c->allocator, &tx, err))
 		return false;
 	if (!bad_blocks_store(c, tx, err) ||
-	    !seal_compute(c->volume, c->schedule, &c->header, c->members, c->n_members, NULL, &seal, err) || !tag_roots(c, tx, err) ||
+	    !seal_compute(&input, NULL, &seal, err) || !tag_roots(c, tx, err) ||
 	    !domain_write(tx, c->volume, c->schedule, &items, &c->header, err)) {
 		transaction_drop(tx);
 		return false;

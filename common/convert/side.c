@@ -38,13 +38,19 @@ static bool read_plain(const struct sided_block *b, const uint8_t *in, uint8_t *
 	return unit_cipher_reseal(b->cipher, b->index, in, CRYPT_BLOCK, out, b->tag, right, err);
 }
 
+/* A block under one of the two keys. */
+struct sealing {
+	struct unit_cipher *cipher;
+	const uint8_t *tag;
+	uint32_t index;
+};
+
 /* Opened with one key and sealed with the other one, under the nonces that are durable: both tags must be right. */
-static bool pass_over(struct unit_cipher *from, const uint8_t *from_tag, struct unit_cipher *to, const uint8_t *to_tag, uint32_t index,
-		      const uint8_t *in, uint8_t *out, bool *right, struct error *err)
+static bool pass_over(struct sealing from, struct sealing to, const uint8_t *in, uint8_t *out, bool *right, struct error *err)
 {
 	uint8_t plain[CRYPT_BLOCK];
-	const bool ok = unit_cipher_open(from, index, in, CRYPT_BLOCK, plain, from_tag, right, err) &&
-			(!*right || unit_cipher_reseal(to, index, plain, CRYPT_BLOCK, out, to_tag, right, err));
+	const bool ok = unit_cipher_open(from.cipher, from.index, in, CRYPT_BLOCK, plain, from.tag, right, err) &&
+			(!*right || unit_cipher_reseal(to.cipher, to.index, plain, CRYPT_BLOCK, out, to.tag, right, err));
 
 	secret_wipe(plain, sizeof(plain));
 	return ok;
@@ -52,12 +58,12 @@ static bool pass_over(struct unit_cipher *from, const uint8_t *from_tag, struct 
 
 static bool read_new(const struct sided_block *b, const uint8_t *in, uint8_t *out, bool *right, struct error *err)
 {
-	return pass_over(b->cipher, b->tag, b->old, b->old_tag, b->index, in, out, right, err);
+	return pass_over((struct sealing){ b->cipher, b->tag, b->index }, (struct sealing){ b->old, b->old_tag, b->index }, in, out, right, err);
 }
 
 static bool read_old(const struct sided_block *b, const uint8_t *in, uint8_t *out, bool *right, struct error *err)
 {
-	return pass_over(b->old, b->old_tag, b->cipher, b->tag, b->index, in, out, right, err);
+	return pass_over((struct sealing){ b->old, b->old_tag, b->index }, (struct sealing){ b->cipher, b->tag, b->index }, in, out, right, err);
 }
 
 static uint64_t same_flags(uint64_t flags, uint64_t before)

@@ -48,11 +48,12 @@ struct finding_inlines {
 static bool find_inline(void *context, const struct scan_block *leaf, const struct inline_payload *payload, struct error *err)
 {
 	struct finding_inlines *finding = context;
+	const struct inline_search search = { finding->c->inlines, finding->c->schedule, payload, PAYLOAD_SEALED, NULL };
 	struct crypt_inline_unit unit;
 	bool found;
 
 	(void)leaf;
-	return inline_map_find(finding->c->inlines, finding->c->schedule, payload, true, &unit, NULL, &found, err) &&
+	return inline_map_find(&search, &unit, &found, err) &&
 	       (!found || set64_add(&finding->found, unit.place, NULL, err));
 }
 

@@ -142,8 +142,8 @@ static bool read_payload(key_serial_t serial, size_t size, struct secret **paylo
 	return true;
 }
 
-static bool look_in(const struct keyring *keyring, const char *name, size_t size, keyring_accept *accept, void *context,
-		    struct keyring_found *found, struct secret **payload, struct error *err)
+static bool look_in(const struct keyring *keyring, const struct keyring_wanted *wanted, struct keyring_found *found, struct secret **payload,
+		    struct error *err)
 {
 	const key_serial_t id = use_keyring(keyring);
 	cleanup_secret struct secret *read = NULL;
@@ -158,17 +158,17 @@ static bool look_in(const struct keyring *keyring, const char *name, size_t size
 		found->state = found->state == KEYRING_NO_KERNEL ? KEYRING_NO_KERNEL : KEYRING_ABSENT;
 		return true;
 	}
-	serial = (key_serial_t)keyctl_search(id, KEY_TYPE, name, 0);
+	serial = (key_serial_t)keyctl_search(id, KEY_TYPE, wanted->name, 0);
 	if (serial < 0) {
 		found->state = state_of(errno);
 		return true;
 	}
 	found->state = KEYRING_OTHER;
-	if (!read_payload(serial, size, &read, &found->state, err))
+	if (!read_payload(serial, wanted->size, &read, &found->state, err))
 		return false;
 	if (!read)
 		return true;
-	if (!accept(context, read, &right, err))
+	if (!wanted->accept(wanted->context, read, &right, err))
 		return false;
 	if (right) {
 		found->state = KEYRING_PRESENT;
@@ -178,8 +178,8 @@ static bool look_in(const struct keyring *keyring, const char *name, size_t size
 	return true;
 }
 
-bool keyring_find(const char *name, const struct keyring *only, size_t size, keyring_accept *accept, void *context,
-		  struct keyring_found *found, struct secret **payload, struct error *err)
+bool keyring_find(const struct keyring_wanted *wanted, const struct keyring *only, struct keyring_found *found, struct secret **payload,
+		  struct error *err)
 {
 	static const struct keyring all[] = { { .kind = KEYRING_SESSION }, { .kind = KEYRING_USER }, { .kind = KEYRING_PERSISTENT } };
 	const size_t n = only ? 1 : sizeof(all) / sizeof(all[0]);
@@ -191,7 +191,7 @@ bool keyring_find(const char *name, const struct keyring *only, size_t size, key
 	for (size_t i = 0; i < n && found->state != KEYRING_PRESENT; i++) {
 		struct keyring_found one;
 
-		if (!look_in(only ? only : &all[i], name, size, accept, context, &one, payload, err))
+		if (!look_in(only ? only : &all[i], wanted, &one, payload, err))
 			return false;
 		one.session_is_revoked |= found->session_is_revoked;
 		if (one.state > found->state)
@@ -211,6 +211,7 @@ static bool accept_same(void *context, const struct secret *payload, bool *right
 bool keyring_add(const struct keyring *keyring, const char *name, const struct secret *payload, uint32_t seconds, int32_t *serial,
 		 struct error *err)
 {
+	const struct keyring_wanted same = { name, secret_len(payload), accept_same, (void *)payload };
 	cleanup_secret struct secret *there = NULL;
 	struct keyring_found found;
 	const key_serial_t id = open_keyring(keyring);
@@ -218,7 +219,7 @@ bool keyring_add(const struct keyring *keyring, const char *name, const struct s
 
 	if (id < 0)
 		return no_keyring(keyring, errno, err);
-	if (!keyring_find(name, keyring, secret_len(payload), accept_same, (void *)payload, &found, &there, err))
+	if (!keyring_find(&same, keyring, &found, &there, err))
 		return false;
 	if (found.state == KEYRING_OTHER)
 		return error_set(err, ERROR_REFUSED, "the %s has another key named %s already", keyring_name(keyring, text), name);
@@ -282,20 +283,19 @@ static bool is_in(key_serial_t serial, key_serial_t keyring)
 	return is;
 }
 
-static bool may_forget(key_serial_t serial, size_t size, keyring_accept *accept, void *context, bool *may, struct error *err)
+static bool may_forget(key_serial_t serial, const struct keyring_wanted *wanted, bool *may, struct error *err)
 {
 	cleanup_secret struct secret *payload = NULL;
 	enum keyring_state state = KEYRING_ABSENT;
 
-	if (!read_payload(serial, size, &payload, &state, err))
+	if (!read_payload(serial, wanted->size, &payload, &state, err))
 		return false;
 	*may = state == KEYRING_REVOKED || state == KEYRING_EXPIRED;
-	return !payload || accept(context, payload, may, err);
+	return !payload || wanted->accept(wanted->context, payload, may, err);
 }
 
 /* A key that was revoked can be neither searched for nor described, so it is looked up in the kernel's list. */
-bool keyring_forget(const struct keyring *keyring, const char *name, size_t size, keyring_accept *accept, void *context, unsigned *n,
-		    struct error *err)
+bool keyring_forget(const struct keyring *keyring, const struct keyring_wanted *wanted, unsigned *n, struct error *err)
 {
 	const key_serial_t id = use_keyring(keyring);
 	const int number = errno;
@@ -312,7 +312,7 @@ bool keyring_forget(const struct keyring *keyring, const char *name, size_t size
 	while (ok && next_listed(keys, &listed)) {
 		bool may = false;
 
-		ok = !has_name(&listed, name) || !is_in(listed.serial, id) || may_forget(listed.serial, size, accept, context, &may, err);
+		ok = !has_name(&listed, wanted->name) || !is_in(listed.serial, id) || may_forget(listed.serial, wanted, &may, err);
 		*n += ok && may && keyctl_unlink(listed.serial, id) == 0;
 	}
 	fclose(keys);

@@ -39,13 +39,20 @@ struct keyring_found {
 /* Is this the key that is looked for? There may be others with its name. */
 typedef bool keyring_accept(void *context, const struct secret *payload, bool *right, struct error *err);
 
+struct keyring_wanted {
+	const char *name;
+	size_t size;
+	keyring_accept *accept;
+	void *context;
+};
+
 /*
  * Looks for a key by its name in the session, user and persistent keyring, in this order, or in `only` (NULL: all three), and takes the
  * first of this size that is accepted. Otherwise found->state is the one nearest to presence. *payload: the caller's; NULL unless
  * KEYRING_PRESENT. Fails only where memory or accept fail, or where `only` cannot be used: ERROR_KEY.
  */
-bool keyring_find(const char *name, const struct keyring *only, size_t size, keyring_accept *accept, void *context,
-		  struct keyring_found *found, struct secret **payload, struct error *err) must_use;
+bool keyring_find(const struct keyring_wanted *wanted, const struct keyring *only, struct keyring_found *found, struct secret **payload,
+		  struct error *err) must_use;
 
 /*
  * Adds a key. No keyring is made for it: one made by this process would end with it. A key of that name with another payload is not
@@ -59,8 +66,7 @@ bool keyring_revoke(int32_t serial, struct error *err) must_use;
  * Removes every link to a key of this name and size that is accepted from the keyring, and to those that were revoked or have expired: they
  * cannot be read, so they may be another's, but nobody can use them. *n: how many there were.
  */
-bool keyring_forget(const struct keyring *keyring, const char *name, size_t size, keyring_accept *accept, void *context, unsigned *n,
-		    struct error *err) must_use;
+bool keyring_forget(const struct keyring *keyring, const struct keyring_wanted *wanted, unsigned *n, struct error *err) must_use;
 
 /* When it expires, as /proc/keys has it: "perm", "59s", "3h", "expd". "" if it cannot be seen there. */
 #define KEYRING_EXPIRY_SIZE 8

@@ -6,15 +6,6 @@
 #include "common/fs/backref.h"
 #include "format/file-extent.h"
 
-struct backref_query {
-	struct volume *volume;
-	uint64_t logical;	/* the byte */
-	bool whole;		/* also items that only show other bytes of the extent */
-	bool lenient;		/* skips damaged items */
-	backref_visit *visit;
-	void *context;
-};
-
 /* Does the item refer to the extent that contains the byte? */
 bool backref_item_has(const struct backref_query *query, const struct file_extent *e);
 

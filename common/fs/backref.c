@@ -347,16 +347,11 @@ static bool tell_leaves(struct search *search, struct error *err)
 	return true;
 }
 
-bool backref_files(struct volume *volume, const struct backref_extent *extent, uint64_t at, bool whole, backref_visit *visit,
-		   void *context, uint64_t *n_stale, struct error *err)
+bool backref_files(const struct backref_query *query, const struct backref_extent *extent, uint64_t *n_stale, struct error *err)
 {
-	struct search search = {
-		.query = { volume, extent->logical + at, whole, false, visit, context },
-		.extent = extent,
-		.n_stale = n_stale,
-	};
+	struct search search = { .query = *query, .extent = extent, .n_stale = n_stale };
 	/* The extent tree does not know an extent that only a log tree has. */
-	bool ok = extent->is_logged || each_ref(volume, extent->logical, data_ref, &search, err);
+	bool ok = extent->is_logged || each_ref(query->volume, extent->logical, data_ref, &search, err);
 
 	if (ok && search.leaves.n > 0)
 		ok = tell_leaves(&search, err);

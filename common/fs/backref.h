@@ -39,12 +39,21 @@ struct backref_file {
 	uint64_t offset;	/* in the file: of the requested byte if it can be determined, otherwise of the item */
 };
 
-/*
- * Visits every file that has byte `at` of a data extent, or any byte of it (whole), in the order of leaves, then those that only overlays
- * have. In a compressed extent every item that refers to it counts.
- */
 typedef bool backref_visit(void *context, const struct backref_file *file, struct error *err);
-bool backref_files(struct volume *volume, const struct backref_extent *extent, uint64_t at, bool whole, backref_visit *visit,
-		   void *context, uint64_t *n_stale, struct error *err) must_use;
+
+struct backref_query {
+	struct volume *volume;
+	uint64_t logical;	/* the byte */
+	bool whole;		/* also items that only show other bytes of the extent */
+	bool lenient;		/* skips damaged items; not for backref_files() */
+	backref_visit *visit;
+	void *context;
+};
+
+/*
+ * Visits every file that has the byte, of this data extent, in the order of leaves, then those that only overlays have. In a compressed extent
+ * every item that refers to it counts.
+ */
+bool backref_files(const struct backref_query *query, const struct backref_extent *extent, uint64_t *n_stale, struct error *err) must_use;
 
 #endif /* COMMON_FS_BACKREF_H */

@@ -117,13 +117,22 @@ static uint32_t lzo_length(const uint8_t *at)
 	return le32(length);
 }
 
+struct segments {
+	const uint8_t *in;
+	size_t in_len;
+	uint32_t sector_size;
+	uint8_t *sector;	/* room for what one segment decodes to */
+};
+
 /*
  * The format is four bytes with the total length, then segments. A segment is four bytes of length, then that many bytes of LZO1X, which decode
  * to at most one sector. The length of a segment never crosses a sector edge: if fewer than four bytes are left before it, they are padding.
  */
-static bool inflate_lzo_segments(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len, uint32_t sector_size,
-				 uint8_t *sector, size_t *done, struct error *err)
+static bool inflate_lzo_segments(const struct segments *s, uint8_t *out, size_t out_len, size_t *done, struct error *err)
 {
+	const uint8_t *const in = s->in;
+	const size_t in_len = s->in_len;
+
 	if (in_len < LZO_LENGTH_SIZE)
 		return error_set(err, ERROR_CORRUPT, "lzo data: %zu bytes, the length takes %u", in_len, LZO_LENGTH_SIZE);
 
@@ -135,8 +144,8 @@ static bool inflate_lzo_segments(const uint8_t *in, size_t in_len, uint8_t *out,
 				 in_len);
 	*done = 0;
 	while (*done < out_len) {
-		const size_t sector_left = sector_size - at % sector_size;
-		lzo_uint decoded = sector_size;
+		const size_t sector_left = s->sector_size - at % s->sector_size;
+		lzo_uint decoded = s->sector_size;
 
 		if (sector_left < LZO_LENGTH_SIZE)
 			at += sector_left;
@@ -153,14 +162,14 @@ static bool inflate_lzo_segments(const uint8_t *in, size_t in_len, uint8_t *out,
 			return error_set(err, ERROR_CORRUPT, "lzo data at %zu: segment length is %zu, not 1 to %zu", at, length,
 					 total - at);
 
-		const int status = lzo1x_decompress_safe(in + at, length, sector, &decoded, NULL);
+		const int status = lzo1x_decompress_safe(in + at, length, s->sector, &decoded, NULL);
 
 		if (status != LZO_E_OK)
 			return error_set(err, ERROR_CORRUPT, "lzo data at %zu: segment of %zu bytes: error %d", at, length, status);
 
 		const size_t take = decoded < out_len - *done ? decoded : out_len - *done;
 
-		memcpy(out + *done, sector, take);
+		memcpy(out + *done, s->sector, take);
 		*done += take;
 		at += length;
 	}
@@ -170,13 +179,13 @@ static bool inflate_lzo_segments(const uint8_t *in, size_t in_len, uint8_t *out,
 static bool inflate_lzo(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len, uint32_t sector_size, size_t *done,
 			struct error *err)
 {
-	uint8_t *sector = malloc(sector_size);
+	const struct segments segments = { in, in_len, sector_size, malloc(sector_size) };
 	bool ok;
 
-	if (!sector)
+	if (!segments.sector)
 		return error_memory(err);
-	ok = inflate_lzo_segments(in, in_len, out, out_len, sector_size, sector, done, err);
-	wiped_free(sector, sector_size);
+	ok = inflate_lzo_segments(&segments, out, out_len, done, err);
+	wiped_free(segments.sector, sector_size);
 	return ok;
 }
 

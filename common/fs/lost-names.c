@@ -326,43 +326,36 @@ bool lost_name_find(const struct tree *subvolume, uint64_t directory, const char
 
 /* --- a directory by itself --------------------------------------------------------------------------------------- */
 
-struct dir_reading {
-	dir_visit *visit;
-	tree_gap *gap;
-	void *context;
-	bool has_gap;
-};
-
 static bool visit_entry(void *context, const struct dir_entry *entry, struct error *err)
 {
-	const struct dir_reading *reading = context;
+	const struct dir_visitor *visitor = context;
 
-	return reading->visit(reading->context, entry, err);
+	return visitor->visit(visitor->context, entry, err);
 }
 
 static bool note_gap(void *context, const struct error *what, struct error *err)
 {
-	struct dir_reading *reading = context;
+	struct dir_visitor *visitor = context;
 
-	reading->has_gap = true;
-	return reading->gap(reading->context, what, err);
+	visitor->has_gap = true;
+	return visitor->gap(visitor->context, what, err);
 }
 
-bool dir_read_all(const struct tree *subvolume, uint64_t inode, bool has_gap, dir_visit *visit, tree_gap *gap, void *context,
-		  struct inode_parents *parents, struct error *err)
+bool dir_read_all(const struct tree *subvolume, uint64_t inode, const struct dir_visitor *visitor, struct inode_parents *parents,
+		  struct error *err)
 {
 	const bool is_tolerant = subvolume->volume->tolerance.is_tolerant;
-	struct dir_reading reading = { visit, gap, context, has_gap || is_tolerant };
+	struct dir_visitor reading = *visitor;
 	struct lost_names lost = { 0 };
 	bool ok = dir_read_over(subvolume, inode, visit_entry, note_gap, &reading, err);
 
-	if (ok && reading.has_gap)
+	if (ok && (reading.has_gap || is_tolerant))
 		ok = lost_names_find(subvolume, inode, parents, &lost, err);
 	for (size_t i = 0; ok && i < lost.n; i++) {
 		struct error what = { 0 };
 
 		lost_name_tell(&lost.at[i], inode, &what);
-		ok = (!is_tolerant || gap(context, &what, err)) && visit(context, &lost.at[i].entry, err);
+		ok = (!is_tolerant || visitor->gap(visitor->context, &what, err)) && visitor->visit(visitor->context, &lost.at[i].entry, err);
 	}
 	lost_names_free(&lost);
 	return ok;

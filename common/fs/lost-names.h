@@ -53,12 +53,19 @@ void lost_name_tell(const struct lost_name *name, uint64_t directory, struct err
 bool lost_name_find(const struct tree *subvolume, uint64_t directory, const char *name, size_t len, struct dir_entry *entry, bool *found,
 		    struct error *err) must_use;
 
+struct dir_visitor {
+	dir_visit *visit;
+	tree_gap *gap;
+	void *context;
+	bool has_gap;	/* there was one before */
+};
+
 /*
  * Like dir_read_over(), followed by the names that its index has lost, if there was a gap or has_gap. On a volume that is read tolerantly
  * always, and gap is told each such name: unreadable items are left out there without a gap.
  */
-bool dir_read_all(const struct tree *subvolume, uint64_t inode, bool has_gap, dir_visit *visit, tree_gap *gap, void *context,
-		  struct inode_parents *parents, struct error *err) must_use;
+bool dir_read_all(const struct tree *subvolume, uint64_t inode, const struct dir_visitor *visitor, struct inode_parents *parents,
+		  struct error *err) must_use;
 
 /* Is there a readable INODE_REF or INODE_EXTREF? */
 bool inode_has_name(const struct tree *subvolume, uint64_t number);

@@ -79,20 +79,27 @@ bool dir_entry_target(const struct tree *subvolume, uint64_t dir, const struct d
 	}
 }
 
-static bool has_name(const struct dir_entry *entry, const char *name, size_t len)
+/* A name in a directory. */
+struct wanted {
+	const struct tree *subvolume;
+	uint64_t dir;
+	const char *name;
+	size_t len;
+};
+
+static bool has_name(const struct dir_entry *entry, const struct wanted *wanted)
 {
-	return entry->name.left == len && memcmp(entry->name.at, name, len) == 0;
+	return entry->name.left == wanted->len && memcmp(entry->name.at, wanted->name, wanted->len) == 0;
 }
 
 /* Searches the other of the two items that each entry has, in case the first is lost. */
-static bool find_by_index(const struct tree *subvolume, uint64_t dir, const char *name, size_t len, struct tree_iter *iter,
-			  struct dir_entry *entry, bool *found, struct error *err)
+static bool find_by_index(const struct wanted *wanted, struct tree_iter *iter, struct dir_entry *entry, bool *found, struct error *err)
 {
-	const struct key first = { dir, KEY_DIR_INDEX, 0 };
+	const struct key first = { wanted->dir, KEY_DIR_INDEX, 0 };
 	bool ok;
 
-	for (ok = tree_seek(subvolume, &first, iter, err); ok && tree_iter_is_in(iter, &first); ok = tree_next(iter, err)) {
-		*found = dir_entry_next(&iter->item, entry, err) && has_name(entry, name, len);
+	for (ok = tree_seek(wanted->subvolume, &first, iter, err); ok && tree_iter_is_in(iter, &first); ok = tree_next(iter, err)) {
+		*found = dir_entry_next(&iter->item, entry, err) && has_name(entry, wanted);
 		if (*found)
 			return true;
 		*err = (struct error){ 0 };	/* whoever lists the directory reports an entry that cannot be read */
@@ -101,27 +108,27 @@ static bool find_by_index(const struct tree *subvolume, uint64_t dir, const char
 }
 
 /* Finds the entry of that name. Its cursors are borrowed from iter. */
-static bool find_entry(const struct tree *subvolume, uint64_t dir, const char *name, size_t len, struct tree_iter *iter,
-		       struct dir_entry *entry, bool *found, struct error *err)
+static bool find_entry(const struct wanted *wanted, struct tree_iter *iter, struct dir_entry *entry, bool *found, struct error *err)
 {
-	const struct key key = { dir, KEY_DIR_ITEM, dir_entry_name_hash(name, len) };
+	const struct key key = { wanted->dir, KEY_DIR_ITEM, dir_entry_name_hash(wanted->name, wanted->len) };
+	struct volume *const volume = wanted->subvolume->volume;
 	bool exists;
 
 	*found = false;
-	if (!tree_find(subvolume, &key, iter, &exists, err))
+	if (!tree_find(wanted->subvolume, &key, iter, &exists, err))
 		return false;
 	while (exists && iter->item.left > 0) {
 		if (!dir_entry_next(&iter->item, entry, err)) {
-			if (!volume_tolerates(subvolume->volume, err))
+			if (!volume_tolerates(volume, err))
 				return false;
 			break;
 		}
-		if (has_name(entry, name, len)) {
+		if (has_name(entry, wanted)) {
 			*found = true;
 			return true;
 		}
 	}
-	return !subvolume->volume->tolerance.is_tolerant || find_by_index(subvolume, dir, name, len, iter, entry, found, err);
+	return !volume->tolerance.is_tolerant || find_by_index(wanted, iter, entry, found, err);
 }
 
 static bool name_not_found(const char *name, size_t len, const char *why, struct error *err)
@@ -138,7 +145,7 @@ bool dir_entry_location(const struct tree *subvolume, uint64_t dir, const char *
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	struct dir_entry entry;
 
-	if (!find_entry(subvolume, dir, name, len, &iter, &entry, found, err))
+	if (!find_entry(&(struct wanted){ subvolume, dir, name, len }, &iter, &entry, found, err))
 		return false;
 	if (*found)
 		*location = entry.location;
@@ -173,7 +180,7 @@ static bool step(struct volume *volume, struct file_id *at, uint64_t *empty_of, 
 	if (at->inode == EMPTY_SUBVOLUME_INODE)
 		return name_not_found(shown, shown_len, "not found: the snapshot holds no copy of the nested subvolume", err);
 	if (!tree_open(volume, at->subvolume, &tree, err) ||
-	    !find_entry(&tree, at->inode, name, len, &iter, &entry, &found, err))
+	    !find_entry(&(struct wanted){ &tree, at->inode, name, len }, &iter, &entry, &found, err))
 		return false;
 	if (!found && c->may_search && volume->tolerance.is_tolerant && !lost_name_find(&tree, at->inode, name, len, &entry, &found, err))
 		return false;

@@ -79,7 +79,10 @@ static bool put_item(void *context, const struct crypt_backup_item *item, struct
 		return true;
 	if (item->is_hash)
 		return !is_there || remove_item(p, item->offset, err);
-	return domain_put(p->tx, p->volume, item->place.domain, item->place.kind, item->place.index, item->payload.at, item->payload.left, err);
+
+	const struct key key = crypt_key(item->place.domain, item->place.kind, item->place.index);
+
+	return domain_put(p->tx, p->volume, &key, item->payload.at, item->payload.left, err);
 }
 
 static bool put_all(struct putting *p, const struct key_schedule *schedule, const struct header_backup *backup, struct crypt_header *header, struct error *err)

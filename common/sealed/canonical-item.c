@@ -61,14 +61,13 @@ static bool list_unit(void *context, const struct crypt_unit *unit, uint64_t pla
 	return true;
 }
 
-static bool list_units(struct canonical *c, const struct tree *tree, const struct key *key, const struct file_extent *extent, bool *found,
-		       struct error *err)
+static bool list_units(struct canonical *c, const struct key *key, const struct file_extent *extent, bool *found, struct error *err)
 {
 	const struct unit_finder *finder = c->input.finder;
 	struct unit_group group;
 
 	if (finder)
-		return finder->extent(finder->context, tree, key, extent, list_unit, c, found, err);
+		return finder->extent(finder->context, key, extent, list_unit, c, found, err);
 	/* Guesses count: one damaged file does not make a changed tree. */
 	*found = unit_map_at(c->input.units, extent->disk_bytenr, &group);
 	return !*found || unit_map_visit(c->input.units, &group, list_unit, c, err);
@@ -77,12 +76,13 @@ static bool list_units(struct canonical *c, const struct tree *tree, const struc
 /* Adds the nonce of the unit of an inline payload. If there is no unit, adds 16 bytes of 0xff and the payload itself. */
 static bool inline_nonce(struct canonical *c, const struct inline_payload *payload, struct error *err)
 {
+	const struct inline_search search = { c->input.inlines, c->input.schedule, payload, PAYLOAD_SEALED, NULL };
 	struct crypt_inline_unit unit;
 	uint8_t none[CRYPT_NONCE_SIZE];
 	bool found;
 
 	if (!(c->input.finder ? c->input.finder->payload(c->input.finder->context, payload, &unit, &found, err) :
-				inline_map_find(c->input.inlines, c->input.schedule, payload, true, &unit, NULL, &found, err)))
+				inline_map_find(&search, &unit, &found, err)))
 		return false;
 	c->has_inline = found;
 	if (found) {
@@ -139,7 +139,7 @@ static bool extent_item(struct canonical *c, const struct tree *tree, const stru
 	bool found;
 
 	mac_update(c->mac, &disk, at);
-	if (!list_units(c, tree, key, &extent, &found, err))
+	if (!list_units(c, key, &extent, &found, err))
 		return false;
 	if (!found) {
 		const struct le64 none = to_le64(UINT64_MAX);

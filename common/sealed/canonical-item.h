@@ -19,8 +19,8 @@ enum digest_kind {
  * order. payload: finds the unit whose tag is right for it. *found false: there is none.
  */
 struct unit_finder {
-	bool (*extent)(void *context, const struct tree *tree, const struct key *key, const struct file_extent *extent, unit_visit *visit,
-		       void *visit_context, bool *found, struct error *err);
+	bool (*extent)(void *context, const struct key *key, const struct file_extent *extent, unit_visit *visit, void *visit_context,
+		       bool *found, struct error *err);
 	bool (*payload)(void *context, const struct inline_payload *payload, struct crypt_inline_unit *unit, bool *found, struct error *err);
 	void *context;
 };

@@ -10,23 +10,21 @@ struct walk {
 	struct volume *volume;
 	uint16_t domain;
 	enum crypt_kind kind;
-	crypt_list_visit *visit;
-	tree_gap *gap;		/* NULL: damage is an error */
-	void *context;
+	const struct crypt_list_visitor *visitor;
 	uint64_t expected;	/* index of the next item */
 };
 
 static bool survive(const struct walk *walk, const struct error *what, struct error *err)
 {
 	*err = *what;
-	return walk->gap && error_is_damage(what) && walk->gap(walk->context, what, err);
+	return walk->visitor->gap && error_is_damage(what) && walk->visitor->gap(walk->visitor->context, what, err);
 }
 
 static bool visit_item(const struct walk *walk, struct cursor bytes, uint64_t index, bool *go, struct error *err)
 {
 	struct crypt_list_item item = { .index = index, .entries = bytes, .whole = bytes };
 
-	return crypt_head_read(&item.entries, walk->kind, &item.n, err) && walk->visit(walk->context, &item, go, err) &&
+	return crypt_head_read(&item.entries, walk->kind, &item.n, err) && walk->visitor->visit(walk->visitor->context, &item, go, err) &&
 	       (!*go || crypt_item_end(&item.entries, walk->kind, err));
 }
 
@@ -49,38 +47,25 @@ static bool one_item(struct walk *walk, const struct tree_iter *iter, bool *go, 
 	return visit_item(walk, iter->item, at.index, go, &what) || survive(walk, &what, err);
 }
 
-static bool walk_items(struct walk *walk, struct error *err)
+bool crypt_list_walk(struct volume *volume, uint16_t domain, enum crypt_kind kind, uint64_t first, const struct crypt_list_visitor *visitor,
+		     struct error *err)
 {
-	const struct key key = crypt_key(walk->domain, walk->kind, walk->expected);
+	struct walk walk = { volume, domain, kind, visitor, first };
+	const struct key key = crypt_key(domain, kind, first);
 	cleanup_tree_iter struct tree_iter iter = { 0 };
+	tree_gap *const gap = visitor->gap;
 	struct tree tree;
 	bool go = true;
 
-	if (!tree_open(walk->volume, ROOT_TREE_ID, &tree, err))
+	if (!tree_open(volume, ROOT_TREE_ID, &tree, err))
 		return false;
-	for (bool ok = walk->gap ? tree_seek_over(&tree, &key, &iter, walk->gap, walk->context, err) : tree_seek(&tree, &key, &iter, err);;
-	     ok = walk->gap ? tree_next_over(&iter, walk->gap, walk->context, err) : tree_next(&iter, err)) {
-		if (!ok || !one_item(walk, &iter, &go, err))
+	for (bool ok = gap ? tree_seek_over(&tree, &key, &iter, gap, visitor->context, err) : tree_seek(&tree, &key, &iter, err);;
+	     ok = gap ? tree_next_over(&iter, gap, visitor->context, err) : tree_next(&iter, err)) {
+		if (!ok || !one_item(&walk, &iter, &go, err))
 			return false;
 		if (!go)
 			return true;
 	}
-}
-
-bool crypt_list_walk(struct volume *volume, uint16_t domain, enum crypt_kind kind, uint64_t first, crypt_list_visit *visit, void *context,
-		     struct error *err)
-{
-	struct walk walk = { volume, domain, kind, visit, NULL, context, first };
-
-	return walk_items(&walk, err);
-}
-
-bool crypt_list_walk_over(struct volume *volume, uint16_t domain, enum crypt_kind kind, uint64_t first, crypt_list_visit *visit, tree_gap *gap,
-			  void *context, struct error *err)
-{
-	struct walk walk = { volume, domain, kind, visit, gap, context, first };
-
-	return walk_items(&walk, err);
 }
 
 /* --- bad blocks ----------------------------------------------------------------------------------- */
@@ -122,5 +107,5 @@ bool bad_blocks_visit(struct volume *volume, uint16_t domain, bad_block_visit *v
 {
 	struct bad_walk walk = { .visit = visit, .context = context };
 
-	return crypt_list_walk(volume, domain, CRYPT_BAD_BLOCKS, 0, bad_item, &walk, err);
+	return crypt_list_walk(volume, domain, CRYPT_BAD_BLOCKS, 0, &(struct crypt_list_visitor){ bad_item, NULL, &walk }, err);
 }

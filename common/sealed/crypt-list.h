@@ -15,16 +15,19 @@ struct crypt_list_item {
 };
 typedef bool crypt_list_visit(void *context, struct crypt_list_item *item, bool *go, struct error *err);
 
+struct crypt_list_visitor {
+	crypt_list_visit *visit;
+	/* Told of items that are missing or damaged, which are skipped. An error from visit counts as damage of that item. NULL: an error. */
+	tree_gap *gap;
+	void *context;
+};
+
 /*
  * Walks the items of this kind from index first on. A missing item, or bytes left after the last entry, is ERROR_CORRUPT; so is any error
  * from visit. The leaf of an item is held while it is visited.
  */
-bool crypt_list_walk(struct volume *volume, uint16_t domain, enum crypt_kind kind, uint64_t first, crypt_list_visit *visit, void *context,
+bool crypt_list_walk(struct volume *volume, uint16_t domain, enum crypt_kind kind, uint64_t first, const struct crypt_list_visitor *visitor,
 		     struct error *err) must_use;
-
-/* The same, but skips items that are missing or damaged and reports them to gap. An error from visit counts as damage of that item. */
-bool crypt_list_walk_over(struct volume *volume, uint16_t domain, enum crypt_kind kind, uint64_t first, crypt_list_visit *visit, tree_gap *gap,
-			  void *context, struct error *err) must_use;
 
 /* Visits every bad block of the domain, in ascending order. One out of order is ERROR_CORRUPT. */
 typedef bool bad_block_visit(void *context, const struct crypt_bad_block *bad, struct error *err);

@@ -247,18 +247,18 @@ static bool shares_changes(struct comparing *c, uint32_t member, bool *shares, s
 	const struct tree *tree = &c->view->scan->tree[member];
 	struct error gap = { 0 }, *over = scan_has_lost(c->view->scan) ? &gap : NULL;
 	struct orphan_memory orphans = { .over_damage = over };
+	const struct inode_versions from = { c->canonical, &orphans, tree, over };
 
 	*shares = false;
 	for (size_t i = 0; i < c->n_remembered && !*shares; i++) {
 		const struct crypt_index_entry *told = &c->remembered[i];
 		enum inode_entry_kind kinds[INODE_ENTRIES_MAX];
 		struct inode_version version;
-		uint64_t n_items;
 		unsigned n;
 
-		if (!inode_version_read(c->canonical, &orphans, tree, told->inode, INODE_PARTS_ALL, over, &version, &n_items, err))
+		if (!inode_version_read(&from, told->inode, INODE_PARTS_ALL, &version, err))
 			return false;
-		n = n_items ? inode_entry_kinds(&version, kinds) : 0;
+		n = inode_version_items(&version) ? inode_entry_kinds(&version, kinds) : 0;
 		for (unsigned k = 0; k < n && !*shares; k++) {
 			struct crypt_index_entry entry;
 

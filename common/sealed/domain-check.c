@@ -82,10 +82,9 @@ static bool index_differs(const struct checking *checking, const struct crypt_se
 {
 	const struct domain *domain = checking->view->domain;
 	const struct domain_view_options *options = checking->options;
+	const struct seal_input input = seal_input_of(domain);
 	struct crypt_seal rest;
-	const bool is_rest_right = error_is_damage(why) && seal_compute(domain->volume, domain->schedule, &domain->header, domain->members,
-									domain->n_members, stored, &rest, err) &&
-				   seal_matches(domain, &rest, stored);
+	const bool is_rest_right = error_is_damage(why) && seal_compute(&input, stored, &rest, err) && seal_matches(domain, &rest, stored);
 
 	if (!is_rest_right)
 		return error_is_damage(why) ? sealing_differs(checking, false, err, "%s", why->text) : (*err = *why, false);
@@ -115,6 +114,7 @@ static bool check_seal(const struct checking *checking, struct error *err)
 	const struct domain_view *view = checking->view;
 	const struct domain *domain = view->domain;
 	const struct crypt_header *header = &domain->header;
+	const struct seal_input input = seal_input_of(domain);
 	struct crypt_seal now, stored;
 	struct error why = { 0 };
 	bool found;
@@ -134,7 +134,7 @@ static bool check_seal(const struct checking *checking, struct error *err)
 		found = false;
 	}
 	why = (struct error){ 0 };
-	if (!seal_compute(domain->volume, domain->schedule, header, domain->members, domain->n_members, NULL, &now, &why))
+	if (!seal_compute(&input, NULL, &now, &why))
 		return found ? index_differs(checking, &stored, &why, err) : sealing_differs(checking, false, err, SEAL_MISSING);
 	if (found && seal_matches(domain, &now, &stored))
 		return true;
@@ -350,7 +350,7 @@ static bool check_payload(void *context, const struct scan_block *leaf, const st
 	bool found, had, left_out;
 
 	own.root = view->source[leaf->member];
-	if (!inline_map_find(view->inlines, view->domain->schedule, &own, true, &unit, NULL, &found, err))
+	if (!inline_map_find(&(struct inline_search){ view->inlines, view->domain->schedule, &own, PAYLOAD_SEALED, NULL }, &unit, &found, err))
 		return false;
 	if (found)
 		return true;

@@ -22,14 +22,15 @@ struct looking {
 static bool look_at_payload(void *context, const struct scan_block *leaf, const struct inline_payload *payload, struct error *err)
 {
 	struct looking *looking = context;
+	const struct inline_search sealed = { looking->inlines, looking->schedule, payload, PAYLOAD_SEALED, NULL };
+	const struct inline_search plain = { looking->inlines, looking->schedule, payload, PAYLOAD_PLAIN, NULL };
 	struct crypt_inline_unit unit;
 	bool found;
 
 	(void)leaf;
 	if (looking->found == VERIFIES)
 		return true;
-	if (!inline_map_find(looking->inlines, looking->schedule, payload, true, &unit, NULL, &found, err) ||
-	    (!found && looking->converting && !inline_map_find(looking->inlines, looking->schedule, payload, false, &unit, NULL, &found, err)))
+	if (!inline_map_find(&sealed, &unit, &found, err) || (!found && looking->converting && !inline_map_find(&plain, &unit, &found, err)))
 		return false;
 	looking->found = found ? VERIFIES : NOTHING;
 	return true;

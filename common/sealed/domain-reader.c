@@ -102,6 +102,7 @@ static bool open_block(struct request *r, uint32_t i, bool is_read, struct error
 {
 	struct unit_at_hand *at_hand = &r->reader->at_hand;
 	const struct crypt_unit *unit = &at_hand->unit;
+	const struct unit_here here = { at_hand->cipher, unit, r->address + unit->offset_in_extent };
 	struct volume *volume = r->item->subvolume->volume;
 	unsigned mirror, n_mirrors;
 	bool authentic = false;
@@ -111,7 +112,7 @@ static bool open_block(struct request *r, uint32_t i, bool is_read, struct error
 		return false;
 	if (authentic)
 		return true;
-	if (!unit_block_read(volume, unit_cipher_open, at_hand->cipher, unit, r->address + unit->offset_in_extent, i, r->out, &mirror, err) ||
+	if (!unit_block_read(volume, unit_cipher_open, &here, i, r->out, &mirror, err) ||
 	    !volume_n_mirrors(volume, r->address, &n_mirrors, err))
 		return false;
 	if (mirror == BLOCK_NOWHERE)
@@ -258,13 +259,14 @@ static bool reader_read(struct extent_source *source, const struct file_item *it
 static bool find_inline(const struct domain_reader *reader, const struct inline_payload *payload, uint8_t *out, bool *found, bool *had,
 			struct error *err)
 {
+	const struct inline_search search = { reader->view.inlines, reader->domain->schedule, payload, PAYLOAD_SEALED, out };
 	struct crypt_inline_unit unit;
 
 	*had = false;
 	if (!reader->is_whole)
 		return inode_prover_inline(reader->prover, payload, &unit, out, found, err) &&
 		       (*found || inode_prover_had_inline(reader->prover, payload, had, err));
-	return inline_map_find(reader->view.inlines, reader->domain->schedule, payload, true, &unit, out, found, err) &&
+	return inline_map_find(&search, &unit, found, err) &&
 	       (*found || inline_map_has(reader->view.inlines, payload, had, err));
 }
 

@@ -170,13 +170,14 @@ static bool tell_opened(struct contents *contents, struct error *err)
 static bool tell_payload(void *context, const struct scan_block *leaf, const struct inline_payload *payload, struct error *err)
 {
 	struct contents *contents = context;
+	const struct inline_search search = { contents->key->inlines, contents->key->schedule, payload, PAYLOAD_SEALED, NULL };
 	struct crypt_inline_unit unit;
 	bool found;
 
 	/* A short payload may equal the ciphertext of another file with the same number by chance: with one byte, once in 256 times. */
 	if (payload->bytes.left < TELLING_BYTES)
 		return true;
-	return inline_map_find(contents->key->inlines, contents->key->schedule, payload, true, &unit, NULL, &found, err) &&
+	return inline_map_find(&search, &unit, &found, err) &&
 	       (!found || tell_of(contents, leaf->member, "it has files that were sealed here, but belongs to no sealing", err));
 }
 

@@ -84,19 +84,29 @@ bool domain_view_check_nested(struct domain_view *view, const struct domain_view
 
 /* Reads the seal item. */
 bool seal_read(struct volume *volume, uint16_t domain, struct crypt_seal *seal, bool *found, struct error *err) must_use;
+/* What a seal covers, besides the items that are read for it. */
+struct seal_input {
+	struct volume *volume;
+	const struct key_schedule *schedule;
+	const struct crypt_header *header;
+	const struct crypt_member *members;
+	size_t n_members;
+};
+
 /*
  * What the seal item says about the index, for seal_compute(). *index is item if the header's seal vouches for it; otherwise NULL, also if
  * the item is missing or damaged.
  */
-bool seal_index_said(struct volume *volume, const struct key_schedule *schedule, const struct crypt_header *header,
-		     const struct crypt_member *members, size_t n_members, struct crypt_seal *item, const struct crypt_seal **index,
-		     struct error *err) must_use;
+bool seal_index_said(const struct seal_input *input, struct crypt_seal *item, const struct crypt_seal **index, struct error *err) must_use;
 /*
  * Computes the MAC of the seal from the units and members of the domain, for sealing and checking. index: taken as the sum of the index;
  * NULL: compute it.
  */
-bool seal_compute(struct volume *volume, const struct key_schedule *schedule, const struct crypt_header *header,
-		  const struct crypt_member *members, size_t n_members, const struct crypt_seal *index, struct crypt_seal *seal,
-		  struct error *err) must_use;
+bool seal_compute(const struct seal_input *input, const struct crypt_seal *index, struct crypt_seal *seal, struct error *err) must_use;
+
+static inline struct seal_input seal_input_of(const struct domain *domain)
+{
+	return (struct seal_input){ domain->volume, domain->schedule, &domain->header, domain->members, domain->n_members };
+}
 
 #endif /* COMMON_SEALED_DOMAIN_VIEW_H */

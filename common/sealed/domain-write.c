@@ -38,7 +38,7 @@ bool domain_insert(struct transaction *tx, uint16_t domain, enum crypt_kind kind
 	return tree_insert(tx, ROOT_TREE_ID, &key, bytes, (uint32_t)len, err);
 }
 
-static bool put(struct transaction *tx, struct volume *volume, const struct key *key, const void *bytes, size_t len, struct error *err)
+bool domain_put(struct transaction *tx, struct volume *volume, const struct key *key, const void *bytes, size_t len, struct error *err)
 {
 	bool is_there;
 	size_t has;
@@ -50,21 +50,13 @@ static bool put(struct transaction *tx, struct volume *volume, const struct key 
 	return (!is_there || tree_remove(tx, ROOT_TREE_ID, key, err)) && tree_insert(tx, ROOT_TREE_ID, key, bytes, (uint32_t)len, err);
 }
 
-bool domain_put(struct transaction *tx, struct volume *volume, uint16_t domain, enum crypt_kind kind, uint64_t index, const void *bytes,
-		size_t len, struct error *err)
-{
-	const struct key key = crypt_key(domain, kind, index);
-
-	return put(tx, volume, &key, bytes, len, err);
-}
-
 bool domain_put_headers(struct transaction *tx, struct volume *volume, const struct crypt_header *header, struct error *err)
 {
 	const struct key first = crypt_key(header->domain, CRYPT_HEADER, 0), second = crypt_second_header_key(header->domain);
 	struct disk_crypt_header disk;
 
 	crypt_header_write(header, &disk);
-	return put(tx, volume, &first, &disk, sizeof(disk), err) && put(tx, volume, &second, &disk, sizeof(disk), err);
+	return domain_put(tx, volume, &first, &disk, sizeof(disk), err) && domain_put(tx, volume, &second, &disk, sizeof(disk), err);
 }
 
 bool domain_write_header(struct transaction *tx, struct volume *volume, const struct key_schedule *schedule, struct crypt_header *header,
@@ -156,8 +148,9 @@ static bool write_slots(struct transaction *tx, struct volume *volume, const str
 			return false;
 	}
 	for (size_t i = 0; i < items->n_slots; i++) {
-		if (!domain_put(tx, volume, header->domain, CRYPT_SLOT, le16(items->slots[i].header.number), &items->slots[i],
-				sizeof(items->slots[i]), err))
+		const struct key key = crypt_key(header->domain, CRYPT_SLOT, le16(items->slots[i].header.number));
+
+		if (!domain_put(tx, volume, &key, &items->slots[i], sizeof(items->slots[i]), err))
 			return false;
 	}
 	header->n_slots = items->n_slots;
@@ -173,14 +166,18 @@ bool domain_write(struct transaction *tx, struct volume *volume, const struct ke
 	if ((items->is_new && !insert_headers(tx, header, err)) || (items->slots && !write_slots(tx, volume, items, header, err)))
 		return false;
 	for (size_t i = 0; i < items->n_members; i++) {
-		if (!domain_put(tx, volume, header->domain, CRYPT_MEMBER, i, bytes, crypt_member_write(&items->members[i], bytes), err))
+		const struct key key = crypt_key(header->domain, CRYPT_MEMBER, i);
+
+		if (!domain_put(tx, volume, &key, bytes, crypt_member_write(&items->members[i], bytes), err))
 			return false;
 	}
 	if (!insert_flags(tx, volume->super.node_size, items, header->domain, err))
 		return false;
 	if (items->seal) {
+		const struct key key = crypt_key(header->domain, CRYPT_SEAL, 0);
+
 		crypt_seal_write(items->seal, &seal);
-		if (!domain_put(tx, volume, header->domain, CRYPT_SEAL, 0, &seal, sizeof(seal), err))
+		if (!domain_put(tx, volume, &key, &seal, sizeof(seal), err))
 			return false;
 	}
 	return domain_items_mac(volume, header->domain, schedule, header->items_mac, err);

@@ -37,8 +37,8 @@ bool domain_put_headers(struct transaction *tx, struct volume *volume, const str
 bool domain_insert(struct transaction *tx, uint16_t domain, enum crypt_kind kind, uint64_t index, const void *bytes, size_t len,
 		   struct error *err) must_use;
 /* Writes an item that may be there, with this size or another one. */
-bool domain_put(struct transaction *tx, struct volume *volume, uint16_t domain, enum crypt_kind kind, uint64_t index, const void *bytes,
-		size_t len, struct error *err) must_use;
+bool domain_put(struct transaction *tx, struct volume *volume, const struct key *key, const void *bytes, size_t len,
+		struct error *err) must_use;
 /* How many inode-flags items hold n of them. */
 size_t domain_flags_items(uint32_t node_size, size_t n);
 

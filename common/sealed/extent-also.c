@@ -48,6 +48,7 @@ static bool take_file(void *context, const struct backref_file *file, struct err
 void extent_also_in(const struct subvolume_list *list, uint64_t logical, uint64_t subvolume, uint64_t inode, char text[EXTENT_ALSO_SIZE])
 {
 	struct also also = { .list = list, .subvolume = subvolume, .inode = inode };
+	const struct backref_query query = { list->volume, logical, true, false, take_file, &also };
 	struct backref_extent extent;
 	struct error ignored = { 0 };
 	uint64_t n_stale = 0;
@@ -55,7 +56,7 @@ void extent_also_in(const struct subvolume_list *list, uint64_t logical, uint64_
 
 	text[0] = '\0';
 	if (backref_extent_at(list->volume, logical, &extent, &ignored) && extent.is_data)
-		(void)!backref_files(list->volume, &extent, logical - extent.logical, true, take_file, &also, &n_stale, &ignored);
+		(void)!backref_files(&query, &extent, &n_stale, &ignored);
 
 	const size_t n_files = set64_count(&also.files), n_more = n_files - also.n_labels;
 

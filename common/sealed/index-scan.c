@@ -147,15 +147,15 @@ static bool direct_versions(struct index_pass *pass, struct error *err)
 	struct orphan_memory orphans = { .over_damage = over };
 
 	for (uint32_t m = 0; m < pass->scan->n_members; m++) {
+		const struct inode_versions from = { pass->canonical, &orphans, &pass->scan->tree[m], over };
+
 		for (size_t i = 0; i < pass->n_apart; i++) {
 			struct inode_version version;
-			uint64_t n_items;
 
 			if (pass->apart[i] < pass->low || pass->apart[i] > pass->last)
 				continue;
-			if (!inode_version_read(pass->canonical, &orphans, &pass->scan->tree[m], pass->apart[i], INODE_PARTS_ALL, over, &version,
-						&n_items, err) ||
-			    (n_items > 0 && !index_emit(pass, &version, m, err)))
+			if (!inode_version_read(&from, pass->apart[i], INODE_PARTS_ALL, &version, err) ||
+			    (inode_version_items(&version) > 0 && !index_emit(pass, &version, m, err)))
 				return false;
 		}
 	}

@@ -25,7 +25,8 @@ static bool try_unit(struct search *search, struct error *err)
 		return true;
 	}
 	return !inline_unit_is_of(search->unit, search->payload, 0) ||
-	       inline_unit_matches(search->unit, search->schedule, search->payload, true, search->out, &search->found, err);
+	       inline_unit_matches(search->unit, &(struct inline_search){ NULL, search->schedule, search->payload, PAYLOAD_SEALED, search->out },
+				   &search->found, err);
 }
 
 /* Tries the units of one item, starting with number first. *go: the units of the inode reach the end of the item. */

@@ -45,7 +45,7 @@ bool inline_visit_all(struct volume *volume, uint16_t domain, inline_visit *visi
 {
 	struct inline_walk walk = { visit, context, NULL };
 
-	return crypt_list_walk(volume, domain, CRYPT_INLINE_UNITS, 0, inline_item, &walk, err);
+	return crypt_list_walk(volume, domain, CRYPT_INLINE_UNITS, 0, &(struct crypt_list_visitor){ inline_item, NULL, &walk }, err);
 }
 
 static bool note_damage(void *context, const struct error *what, struct error *err)
@@ -87,13 +87,13 @@ static bool read_map(struct volume *volume, uint16_t domain, bool over, struct i
 	cleanup_inline_map struct inline_map *map = calloc(1, sizeof(*map));
 	struct inline_reading reading = { .map = map };
 	struct inline_walk walk = { read_entry, &reading, map ? &map->damage : NULL };
+	const struct crypt_list_visitor visitor = { inline_item, over ? note_damage : NULL, &walk };
 
 	if (!map)
 		return error_memory(err);
 	map->volume = volume;
 	map->domain = domain;
-	if (!(over ? crypt_list_walk_over(volume, domain, CRYPT_INLINE_UNITS, 0, inline_item, note_damage, &walk, err)
-		   : crypt_list_walk(volume, domain, CRYPT_INLINE_UNITS, 0, inline_item, &walk, err)))
+	if (!crypt_list_walk(volume, domain, CRYPT_INLINE_UNITS, 0, &visitor, err))
 		return false;
 	if (map->n)
 		qsort(map->entry, map->n, sizeof(*map->entry), compare_entries);
@@ -160,14 +160,14 @@ static bool unit_at(const struct inline_map *map, uint64_t place, struct crypt_i
 	return true;
 }
 
-bool inline_unit_matches(const struct crypt_inline_unit *unit, const struct key_schedule *schedule,
-		    const struct inline_payload *payload, bool is_sealed, uint8_t *out, bool *yes, struct error *err)
+bool inline_unit_matches(const struct crypt_inline_unit *unit, const struct inline_search *search, bool *yes, struct error *err)
 {
+	const struct cursor *const bytes = &search->payload->bytes;
 	cleanup_unit_cipher struct unit_cipher *cipher = NULL;
+	unit_cipher_read *const read = search->form == PAYLOAD_SEALED ? unit_cipher_open : unit_cipher_reseal;
 
-	if (!unit_cipher_new(schedule, unit->cipher, "inline", &unit->disk.i, sizeof(unit->disk.i), &cipher, err))
-		return false;
-	return (is_sealed ? unit_cipher_open : unit_cipher_reseal)(cipher, 0, payload->bytes.at, payload->bytes.left, out, unit->disk.tag, yes, err);
+	return unit_cipher_new(search->schedule, unit->cipher, "inline", &unit->disk.i, sizeof(unit->disk.i), &cipher, err) &&
+	       read(cipher, 0, bytes->at, bytes->left, search->out, unit->disk.tag, yes, err);
 }
 
 /* Returns the first entry that may belong to the payload. */
@@ -191,41 +191,33 @@ bool inline_unit_is_of(const struct crypt_inline_unit *unit, const struct inline
 	       unit->length == payload->bytes.left && (root == 0 || unit->root == root);
 }
 
-struct finding {
-	const struct inline_map *map;
-	const struct key_schedule *schedule;
-	const struct inline_payload *payload;
-	bool is_sealed;
-	uint8_t *out;
-};
-
 /* Finds the first unit that fits the payload. root: of the unit; 0: any. */
-static bool find_of_root(const struct finding *f, uint64_t root, struct crypt_inline_unit *unit, bool *found, struct error *err)
+static bool find_of_root(const struct inline_search *s, uint64_t root, struct crypt_inline_unit *unit, bool *found, struct error *err)
 {
 	*found = false;
-	for (size_t at = first_entry(f->map, f->payload); is_entry_of(f->map, at, f->payload) && !*found; at++) {
-		if (!unit_at(f->map, f->map->entry[at].place, unit, err) ||
-		    (inline_unit_is_of(unit, f->payload, root) &&
-		     !inline_unit_matches(unit, f->schedule, f->payload, f->is_sealed, f->out, found, err)))
+	for (size_t at = first_entry(s->map, s->payload); is_entry_of(s->map, at, s->payload) && !*found; at++) {
+		if (!unit_at(s->map, s->map->entry[at].place, unit, err) ||
+		    (inline_unit_is_of(unit, s->payload, root) && !inline_unit_matches(unit, s, found, err)))
 			return false;
 	}
 	return true;
 }
 
-bool inline_map_find(const struct inline_map *map, const struct key_schedule *schedule, const struct inline_payload *payload,
-		     bool is_sealed, struct crypt_inline_unit *unit, uint8_t *out, bool *found, struct error *err)
+bool inline_map_find(const struct inline_search *search, struct crypt_inline_unit *unit, bool *found, struct error *err)
 {
-	uint8_t *scratch = out ? out : malloc(payload->bytes.left);
-	const struct finding finding = { map, schedule, payload, is_sealed, scratch };
+	const size_t len = search->payload->bytes.left;
+	const uint64_t root = search->payload->root;
+	struct inline_search with_room = *search;
 	bool ok;
 
 	*found = false;
-	if (!scratch)
+	if (!search->out)
+		with_room.out = malloc(len);
+	if (!with_room.out)
 		return error_memory(err);
-	ok = find_of_root(&finding, payload->root, unit, found, err) &&
-	     (*found || payload->root == 0 || find_of_root(&finding, 0, unit, found, err));
-	if (!out)
-		wiped_free(scratch, payload->bytes.left);
+	ok = find_of_root(&with_room, root, unit, found, err) && (*found || root == 0 || find_of_root(&with_room, 0, unit, found, err));
+	if (!search->out)
+		wiped_free(with_room.out, len);
 	return ok;
 }
 

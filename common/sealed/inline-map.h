@@ -48,18 +48,23 @@ struct inline_payload {
  */
 bool inline_payload_of(const struct key *key, struct cursor item, uint32_t mode, struct inline_payload *payload);
 
-/*
- * Finds the unit whose tag is right for the payload: *found. out (payload->bytes.left bytes, may be NULL): the other side, which is the
- * plain text of a sealed payload or the ciphertext of a plain one. is_sealed: which of the two the payload is.
- */
-bool inline_map_find(const struct inline_map *map, const struct key_schedule *schedule, const struct inline_payload *payload,
-		     bool is_sealed, struct crypt_inline_unit *unit, uint8_t *out, bool *found, struct error *err) must_use;
+enum payload_form { PAYLOAD_PLAIN, PAYLOAD_SEALED };
+
+struct inline_search {
+	const struct inline_map *map;
+	const struct key_schedule *schedule;
+	const struct inline_payload *payload;
+	enum payload_form form;		/* of the payload */
+	uint8_t *out;			/* NULL, or payload->bytes.left bytes: receives it in the other form */
+};
+
+/* Finds the unit whose tag is right for the payload: *found. */
+bool inline_map_find(const struct inline_search *search, struct crypt_inline_unit *unit, bool *found, struct error *err) must_use;
 
 /* Was the payload sealed with this unit, as far as can be told without the tag? root: only units of this root; 0: any. */
 bool inline_unit_is_of(const struct crypt_inline_unit *unit, const struct inline_payload *payload, uint64_t root);
-/* Is the tag right? out, payload->bytes.left bytes, is always written to. */
-bool inline_unit_matches(const struct crypt_inline_unit *unit, const struct key_schedule *schedule, const struct inline_payload *payload,
-			 bool is_sealed, uint8_t *out, bool *yes, struct error *err) must_use;
+/* Is the tag right? search->map is not used, and out is always written to. */
+bool inline_unit_matches(const struct crypt_inline_unit *unit, const struct inline_search *search, bool *yes, struct error *err) must_use;
 
 /*
  * Was a payload of this kind, inode, offset and length sealed in payload->root? The kernel does not rewrite sealed data, so if

@@ -42,7 +42,7 @@ bool inode_index_visit_all(struct volume *volume, uint16_t domain, inode_index_v
 {
 	struct index_walk walk = { .visit = visit, .context = context };
 
-	return crypt_list_walk(volume, domain, CRYPT_INDEX, 0, walk_item, &walk, err);
+	return crypt_list_walk(volume, domain, CRYPT_INDEX, 0, &(struct crypt_list_visitor){ walk_item, NULL, &walk }, err);
 }
 
 /* --- one ------------------------------------------------------------------------------------------- */
@@ -80,7 +80,7 @@ static bool item_before(struct volume *volume, uint16_t domain, uint64_t n_items
 		const uint64_t middle = low + (high - low) / 2;
 		struct first_entry first = { 0 };
 
-		if (!crypt_list_walk_over(volume, domain, CRYPT_INDEX, middle, take_first, pass_by, &first, err))
+		if (!crypt_list_walk(volume, domain, CRYPT_INDEX, middle, &(struct crypt_list_visitor){ take_first, pass_by, &first }, err))
 			return false;
 		/* No item between middle and the one found can be read. */
 		if (first.found && first.item < high && first.inode < inode)
@@ -132,12 +132,13 @@ bool inode_index_visit_inode(struct volume *volume, uint16_t domain, uint64_t n_
 			     struct error *err)
 {
 	struct versions versions = { .inode = inode, .visit = visit, .context = context };
+	const struct crypt_list_visitor visitor = { visit_versions, note_damage, &versions };
 	uint64_t index;
 
 	if (n_items == 0)
 		return true;
 	if (!item_before(volume, domain, n_items, inode, &index, err) ||
-	    !crypt_list_walk_over(volume, domain, CRYPT_INDEX, index, visit_versions, note_damage, &versions, err))
+	    !crypt_list_walk(volume, domain, CRYPT_INDEX, index, &visitor, err))
 		return false;
 	if (versions.ended || versions.damage.kind == ERROR_NONE)
 		return true;
@@ -146,9 +147,8 @@ bool inode_index_visit_inode(struct volume *volume, uint16_t domain, uint64_t n_
 }
 
 struct lookup {
-	const uint8_t *mac;	/* NULL: any entry */
+	struct crypt_index_entry *entry;
 	bool found;
-	uint64_t hint;
 };
 
 static bool look_up(void *context, const struct crypt_index_entry *entry, bool *go, struct error *err)
@@ -156,23 +156,20 @@ static bool look_up(void *context, const struct crypt_index_entry *entry, bool *
 	struct lookup *lookup = context;
 
 	(void)err;
-	if (lookup->mac && !secret_same(entry->mac, lookup->mac, sizeof(entry->mac)))
+	if (!secret_same(entry->mac, lookup->entry->mac, sizeof(entry->mac)))
 		return true;
 	lookup->found = true;
-	lookup->hint = entry->hint;
+	lookup->entry->hint = entry->hint;
 	*go = false;
 	return true;
 }
 
-bool inode_index_has(struct volume *volume, uint16_t domain, uint64_t n_items, uint64_t inode, const uint8_t mac[CRYPT_ENTRY_MAC_SIZE],
-		     bool *has, uint64_t *hint, struct error *err)
+bool inode_index_has(struct volume *volume, uint16_t domain, uint64_t n_items, struct crypt_index_entry *entry, bool *has, struct error *err)
 {
-	struct lookup lookup = { .mac = mac };
+	struct lookup lookup = { .entry = entry };
 
-	if (!inode_index_visit_inode(volume, domain, n_items, inode, look_up, &lookup, err))
+	if (!inode_index_visit_inode(volume, domain, n_items, entry->inode, look_up, &lookup, err))
 		return false;
 	*has = lookup.found;
-	if (hint)
-		*hint = lookup.hint;
 	return true;
 }

@@ -26,10 +26,10 @@ bool inode_index_visit_inode(struct volume *volume, uint16_t domain, uint64_t n_
 			     struct error *err) must_use;
 
 /*
- * Does an entry of this inode have this MAC? n_items: the number of index items in the header. Uses binary search and reads no more than
- * that takes. A damaged or unsorted index may hide an entry, but never shows one that is not there. *hint: of the entry; may be NULL.
+ * Is there an entry with the inode and the MAC of this one? If so, entry->hint is set. n_items: the number of index items in the header. Uses
+ * binary search and reads no more than that takes. A damaged or unsorted index may hide an entry, but never shows one that is not there.
  */
-bool inode_index_has(struct volume *volume, uint16_t domain, uint64_t n_items, uint64_t inode, const uint8_t mac[CRYPT_ENTRY_MAC_SIZE],
-		     bool *has, uint64_t *hint, struct error *err) must_use;
+bool inode_index_has(struct volume *volume, uint16_t domain, uint64_t n_items, struct crypt_index_entry *entry, bool *has,
+		     struct error *err) must_use;
 
 #endif /* COMMON_SEALED_INODE_INDEX_H */

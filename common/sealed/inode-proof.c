@@ -179,7 +179,8 @@ bool inode_prover_inline(struct inode_prover *prover, const struct inline_payloa
 	}
 	if (*found)
 		return true;
-	if (!search_inlines(prover, err) || !inline_map_find(prover->inlines, prover->domain->schedule, payload, true, unit, out, found, err))
+	if (!search_inlines(prover, err) ||
+	    !inline_map_find(&(struct inline_search){ prover->inlines, prover->domain->schedule, payload, PAYLOAD_SEALED, out }, unit, found, err))
 		return false;
 	if (*found || prover->inlines->damage.kind == ERROR_NONE)
 		return true;
@@ -194,13 +195,12 @@ bool inode_prover_had_inline(struct inode_prover *prover, const struct inline_pa
 
 /* --- the entry ------------------------------------------------------------------------------------------------------ */
 
-static bool find_extent(void *context, const struct tree *tree, const struct key *key, const struct file_extent *e, unit_visit *visit,
-			void *visit_context, bool *found, struct error *err)
+static bool find_extent(void *context, const struct key *key, const struct file_extent *e, unit_visit *visit, void *visit_context,
+			bool *found, struct error *err)
 {
 	struct inode_prover *prover = context;
 	struct unit_group group;
 
-	(void)tree;
 	return find_units(prover, key->objectid, key->offset, e, &group, found, err) &&
 	       (!*found || inode_prover_visit(prover, &group, visit, visit_context, err));
 }
@@ -229,10 +229,10 @@ static bool holds(struct inode_prover *prover, enum inode_entry_kind kind, bool 
 		.kind = DIGEST_SEALED, .volume = domain->volume, .schedule = domain->schedule, .finder = &finder,
 	};
 	cleanup_canonical struct canonical canonical = { 0 };
+	const struct inode_versions from = { &canonical, &prover->orphans, prover->tree, &prover->gap };
 	struct inode_version version;
 	const struct key inode_item = { prover->inode, KEY_INODE_ITEM, 0 };
 	struct crypt_index_entry entry;
-	uint64_t n_items;
 	bool deleted;
 
 	*has = false;
@@ -246,9 +246,9 @@ static bool holds(struct inode_prover *prover, enum inode_entry_kind kind, bool 
 	if (deleted)
 		return true;
 	return canonical_open(&input, &canonical, err) &&
-	       inode_version_read(&canonical, &prover->orphans, prover->tree, prover->inode, parts_of(kind), &prover->gap, &version, &n_items, err) &&
+	       inode_version_read(&from, prover->inode, parts_of(kind), &version, err) &&
 	       inode_version_entry(&canonical, &version, kind, &entry, err) &&
-	       inode_index_has(domain->volume, domain->header.domain, domain->header.n_index_items, prover->inode, entry.mac, has, NULL, err);
+	       inode_index_has(domain->volume, domain->header.domain, domain->header.n_index_items, &entry, has, err);
 }
 
 /* Tries the likeliest guesses of all extents first, then the other guesses of each one in turn. So the cost of a hostile image has a limit. */

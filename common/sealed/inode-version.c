@@ -65,20 +65,19 @@ static bool note_gap(void *context, const struct error *what, struct error *err)
 	return true;
 }
 
-static bool seek(const struct tree *subvolume, const struct key *first, struct tree_iter *iter, struct error *gap, struct error *err)
+static bool seek(const struct inode_versions *from, const struct key *first, struct tree_iter *iter, struct error *err)
 {
-	return gap ? tree_seek_over(subvolume, first, iter, note_gap, gap, err) : tree_seek(subvolume, first, iter, err);
+	return from->gap ? tree_seek_over(from->subvolume, first, iter, note_gap, from->gap, err) : tree_seek(from->subvolume, first, iter, err);
 }
 
-bool inode_version_read(struct canonical *canonical, struct orphan_memory *orphans, const struct tree *subvolume, uint64_t inode,
-			unsigned parts, struct error *gap, struct inode_version *version, uint64_t *n_items, struct error *err)
+bool inode_version_read(const struct inode_versions *from, uint64_t inode, unsigned parts, struct inode_version *version, struct error *err)
 {
+	const struct tree *const subvolume = from->subvolume;
 	struct key next = { inode, 0, 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
-	bool ok = seek(subvolume, &next, &iter, gap, err);
+	bool ok = seek(from, &next, &iter, err);
 
 	*version = (struct inode_version){ .inode = inode };
-	*n_items = 0;
 	while (ok && iter.valid && iter.key.objectid == inode) {
 		uint8_t mac[CRYPT_MAC_SIZE];
 		bool out;
@@ -89,18 +88,16 @@ bool inode_version_read(struct canonical *canonical, struct orphan_memory *orpha
 				break;
 			tree_iter_close(&iter);
 			iter = (struct tree_iter){ 0 };
-			ok = seek(subvolume, &next, &iter, gap, err);
+			ok = seek(from, &next, &iter, err);
 			continue;
 		}
-		if (!orphan_leaves_out(orphans, subvolume, &iter.key, &out, err))
+		if (!orphan_leaves_out(from->orphans, subvolume, &iter.key, &out, err))
 			return false;
-		if (!out) {
-			if (!canonical_item_mac(canonical, subvolume, 0, &iter.key, iter.item, mac, err))
-				return false;
-			inode_version_add(version, canonical, &iter.key, iter.item, mac);
-			++*n_items;
-		}
-		ok = gap ? tree_next_over(&iter, note_gap, gap, err) : tree_next(&iter, err);
+		if (!out && !canonical_item_mac(from->canonical, subvolume, 0, &iter.key, iter.item, mac, err))
+			return false;
+		if (!out)
+			inode_version_add(version, from->canonical, &iter.key, iter.item, mac);
+		ok = from->gap ? tree_next_over(&iter, note_gap, from->gap, err) : tree_next(&iter, err);
 	}
 	return ok;
 }

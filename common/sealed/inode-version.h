@@ -24,19 +24,33 @@ struct inode_version {
 	struct digest_sum names, listing, rest;
 };
 
+/* Of how many items it is the sum. */
+static inline uint64_t inode_version_items(const struct inode_version *version)
+{
+	return version->names.n_items + version->listing.n_items + version->rest.n_items;
+}
+
 /* Adds one item. mac: its canonical_item_mac(); canonical must still be as that call left it. */
 void inode_version_add(struct inode_version *version, const struct canonical *canonical, const struct key *key, struct cursor item,
 		       const uint8_t mac[CRYPT_MAC_SIZE]);
 /* Adds what follows in the next leaf. */
 void inode_version_join(struct inode_version *version, const struct inode_version *next);
 
-/*
- * Reads the items of an inode in a subvolume, without what a mount deletes; only these parts. *n_items 0: there are none. orphans begins
- * with { 0 } and serves many calls. gap: receives the damage that keeps part of them, or of what is beside them, from being read, and
- * reading continues, because the version is compared with a known one; NULL: such damage is an error.
- */
-bool inode_version_read(struct canonical *canonical, struct orphan_memory *orphans, const struct tree *subvolume, uint64_t inode,
-			unsigned parts, struct error *gap, struct inode_version *version, uint64_t *n_items, struct error *err) must_use;
+/* From where versions are read. */
+struct inode_versions {
+	struct canonical *canonical;
+	struct orphan_memory *orphans;	/* begins with { 0 }, and serves many calls */
+	const struct tree *subvolume;
+	/*
+	 * Receives the damage that keeps part of the items, or of what is beside them, from being read, and reading continues, because the
+	 * version is compared with a known one. NULL: such damage is an error.
+	 */
+	struct error *gap;
+};
+
+/* Reads the items of an inode, without what a mount deletes; only these parts. */
+bool inode_version_read(const struct inode_versions *from, uint64_t inode, unsigned parts, struct inode_version *version,
+			struct error *err) must_use;
 
 /* The entry of this kind. The parts that it covers must have been read. MAC under K_item: canonical->mac. */
 bool inode_version_entry(struct canonical *canonical, const struct inode_version *version, enum inode_entry_kind kind,

@@ -77,26 +77,27 @@ static bool hash_bad(void *context, struct crypt_list_item *item, bool *go, stru
 	return true;
 }
 
-static bool seal_mac(const struct key_schedule *schedule, const struct crypt_header *header, const struct crypt_member *members,
-		     size_t n_members, struct crypt_seal *seal, struct error *err)
+static bool seal_mac(const struct seal_input *input, struct crypt_seal *seal, struct error *err)
 {
+	const struct crypt_header *const header = input->header;
 	cleanup_mac struct mac *mac = NULL;
 	const uint8_t cipher = header->cipher;
 	const struct le64 n_units = to_le64(seal->n_units), n_inline = to_le64(seal->n_inline_units);
 	const struct le64 n_index = to_le64(seal->n_index_entries), n_bad = to_le64(seal->n_bad_blocks);
 
-	if (!mac_new(schedule, "seal", NULL, 0, &mac, err))
+	if (!mac_new(input->schedule, "seal", NULL, 0, &mac, err))
 		return false;
 	mac_start(mac);
 	mac_update(mac, "seal", 4);
 	mac_update(mac, header->domain_uuid, sizeof(header->domain_uuid));
 	mac_update(mac, &cipher, sizeof(cipher));
-	for (size_t i = 0; i < n_members; i++) {
-		const struct le64 id = to_le64(members[i].id);
+	for (size_t i = 0; i < input->n_members; i++) {
+		const struct crypt_member *const member = &input->members[i];
+		const struct le64 id = to_le64(member->id);
 
 		mac_update(mac, &id, sizeof(id));
-		mac_update(mac, members[i].uuid, sizeof(members[i].uuid));
-		mac_update(mac, members[i].digest, sizeof(members[i].digest));
+		mac_update(mac, member->uuid, sizeof(member->uuid));
+		mac_update(mac, member->digest, sizeof(member->digest));
 	}
 	mac_update(mac, &n_units, sizeof(n_units));
 	mac_update(mac, seal->unit_sum, sizeof(seal->unit_sum));
@@ -119,16 +120,14 @@ bool seal_read(struct volume *volume, uint16_t domain, struct crypt_seal *seal, 
 	       (!*found || crypt_seal_read(&iter.item, seal, err));
 }
 
-bool seal_index_said(struct volume *volume, const struct key_schedule *schedule, const struct crypt_header *header,
-		     const struct crypt_member *members, size_t n_members, struct crypt_seal *item, const struct crypt_seal **index,
-		     struct error *err)
+bool seal_index_said(const struct seal_input *input, struct crypt_seal *item, const struct crypt_seal **index, struct error *err)
 {
 	struct error why = { 0 };
 	struct crypt_seal of_item;
 	bool found;
 
 	*index = NULL;
-	if (!seal_read(volume, header->domain, item, &found, &why)) {
+	if (!seal_read(input->volume, input->header->domain, item, &found, &why)) {
 		if (error_is_damage(&why))
 			return true;
 		*err = why;
@@ -137,29 +136,29 @@ bool seal_index_said(struct volume *volume, const struct key_schedule *schedule,
 	if (!found)
 		return true;
 	of_item = *item;
-	if (!seal_mac(schedule, header, members, n_members, &of_item, err))
+	if (!seal_mac(input, &of_item, err))
 		return false;
-	if (secret_same(of_item.seal, header->seal, sizeof(header->seal)))
+	if (secret_same(of_item.seal, input->header->seal, sizeof(of_item.seal)))
 		*index = item;
 	return true;
 }
 
-bool seal_compute(struct volume *volume, const struct key_schedule *schedule, const struct crypt_header *header,
-		  const struct crypt_member *members, size_t n_members, const struct crypt_seal *index, struct crypt_seal *seal,
-		  struct error *err)
+bool seal_compute(const struct seal_input *input, const struct crypt_seal *index, struct crypt_seal *seal, struct error *err)
 {
-	const struct unit_map all = { .volume = volume, .domain = header->domain };
+	const uint16_t domain = input->header->domain;
+	struct volume *const volume = input->volume;
+	const struct unit_map all = { .volume = volume, .domain = domain };
 	struct summing summing = { 0 };
 	uint8_t bad_sha256[HASH_SIZE];
-	bool ok = mac_new(schedule, "seal-item", NULL, 0, &summing.mac, err) && hash_new(&summing.hash, err);
+	bool ok = mac_new(input->schedule, "seal-item", NULL, 0, &summing.mac, err) && hash_new(&summing.hash, err);
 
 	if (ok) {
 		hash_start(summing.hash);
 		ok = unit_map_visit_all(&all, sum_unit, &summing, err) &&
-		     inline_visit_all(volume, header->domain, sum_inline, &summing, err) &&
-		     (index || inode_index_visit_all(volume, header->domain, sum_entry, &summing, err)) &&
-		     bad_blocks_visit(volume, header->domain, count_bad, &summing, err) &&
-		     crypt_list_walk(volume, header->domain, CRYPT_BAD_BLOCKS, 0, hash_bad, &summing, err) &&
+		     inline_visit_all(volume, domain, sum_inline, &summing, err) &&
+		     (index || inode_index_visit_all(volume, domain, sum_entry, &summing, err)) &&
+		     bad_blocks_visit(volume, domain, count_bad, &summing, err) &&
+		     crypt_list_walk(volume, domain, CRYPT_BAD_BLOCKS, 0, &(struct crypt_list_visitor){ hash_bad, NULL, &summing }, err) &&
 		     hash_finish(summing.hash, bad_sha256, err);
 	}
 	hash_free(summing.hash);
@@ -180,5 +179,5 @@ bool seal_compute(struct volume *volume, const struct key_schedule *schedule, co
 		memcpy(seal->index_sum, index->index_sum, sizeof(seal->index_sum));
 	}
 	memcpy(seal->bad_sha256, bad_sha256, sizeof(seal->bad_sha256));
-	return seal_mac(schedule, header, members, n_members, seal, err);
+	return seal_mac(input, seal, err);
 }

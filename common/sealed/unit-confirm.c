@@ -18,13 +18,13 @@ struct confirming {
 
 static bool confirm_block(struct confirming *c, struct unit_cipher *cipher, const struct crypt_unit *unit, uint32_t i, struct error *err)
 {
-	const uint64_t address = c->address + unit->offset_in_extent;
+	const struct unit_here here = { cipher, unit, c->address + unit->offset_in_extent };
 	/* The boundary tells how far the records have come. What the last one overwrites may be on either side. */
 	const bool unfinished = c->boundary != UNIT_PLACE_END;
 	uint8_t bytes[CRYPT_BLOCK];
 	unsigned mirror = BLOCK_NOWHERE;
-	const bool ok = (!unfinished || unit_block_read(c->volume, unit_cipher_reseal, cipher, unit, address, i, bytes, &mirror, err)) &&
-			(mirror != BLOCK_NOWHERE || unit_block_read(c->volume, unit_cipher_open, cipher, unit, address, i, bytes, &mirror, err));
+	const bool ok = (!unfinished || unit_block_read(c->volume, unit_cipher_reseal, &here, i, bytes, &mirror, err)) &&
+			(mirror != BLOCK_NOWHERE || unit_block_read(c->volume, unit_cipher_open, &here, i, bytes, &mirror, err));
 
 	c->confirmed = ok && mirror != BLOCK_NOWHERE;
 	secret_wipe(bytes, sizeof(bytes));
@@ -50,17 +50,17 @@ static bool confirm_unit(void *context, const struct crypt_unit *unit, uint64_t 
 	return true;
 }
 
-bool unit_group_confirm(const struct unit_map *map, const struct unit_group *group, const struct key_schedule *schedule, uint64_t boundary,
-			uint64_t address, enum effort effort, bool *confirmed, struct error *err)
+bool unit_group_confirm(const struct unit_map *map, const struct unit_group *group, const struct unit_trial *trial, uint64_t address,
+			bool *confirmed, struct error *err)
 {
 	const uint64_t n_blocks = group->extent_len / CRYPT_BLOCK;
 	struct confirming c = {
 		.volume = map->volume,
-		.schedule = schedule,
-		.boundary = boundary,
+		.schedule = trial->schedule,
+		.boundary = trial->boundary,
 		.address = address,
-		.step = effort == EFFORT_SPREAD ? (n_blocks - 1) / CONFIRM_SPREAD + 1 : 1,
-		.left = effort == EFFORT_FIRST ? CONFIRM_BLOCKS : n_blocks,
+		.step = trial->effort == EFFORT_SPREAD ? (n_blocks - 1) / CONFIRM_SPREAD + 1 : 1,
+		.left = trial->effort == EFFORT_FIRST ? CONFIRM_BLOCKS : n_blocks,
 	};
 
 	if (!unit_map_visit(map, group, confirm_unit, &c, err))

@@ -11,11 +11,17 @@ enum effort {
 	EFFORT_EVERY,		/* block after block */
 };
 
+struct unit_trial {
+	const struct key_schedule *schedule;
+	uint64_t boundary;	/* as for unit_map_join() */
+	enum effort effort;
+};
+
 /*
- * Does one of the blocks at this address, of an extent as long as the group's, have its tag on some mirror? boundary: as for
- * unit_map_join(). Needs of the map only what unit_map_visit() needs.
+ * Does one of the blocks at this address, of an extent as long as the group's, have its tag on some mirror? Needs of the map only what
+ * unit_map_visit() needs.
  */
-bool unit_group_confirm(const struct unit_map *map, const struct unit_group *group, const struct key_schedule *schedule, uint64_t boundary,
-			uint64_t address, enum effort effort, bool *confirmed, struct error *err) must_use;
+bool unit_group_confirm(const struct unit_map *map, const struct unit_group *group, const struct unit_trial *trial, uint64_t address,
+			bool *confirmed, struct error *err) must_use;
 
 #endif /* COMMON_SEALED_UNIT_CONFIRM_H */

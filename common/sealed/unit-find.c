@@ -272,7 +272,9 @@ static bool take_unit(void *context, const struct crypt_unit *unit, uint64_t pla
 /* Like unit_group_confirm(), but confirms nothing if units cannot be read. */
 static bool confirm(struct unit_seeker *seeker, const struct unit_group *group, uint64_t address, enum effort effort, bool *confirmed, struct error *err)
 {
-	if (unit_group_confirm(&seeker->items, group, seeker->domain->schedule, UNIT_PLACE_END, address, effort, confirmed, err))
+	const struct unit_trial trial = { seeker->domain->schedule, UNIT_PLACE_END, effort };
+
+	if (unit_group_confirm(&seeker->items, group, &trial, address, confirmed, err))
 		return true;
 	*confirmed = false;
 	note_damage(seeker, err);

@@ -38,13 +38,13 @@ static void guess(struct unit_map *map, size_t number, size_t extent)
 static bool try_group(const struct joining *joining, size_t number, size_t extent, enum effort effort, struct error *err)
 {
 	struct unit_map *map = joining->map;
+	const struct unit_trial trial = { joining->schedule, joining->boundary, effort };
 	const struct unit_group group = unit_map_group(map, number);
 	bool confirmed;
 
 	if (map->group[number].joined || group.extent_len != map->scan->extent[extent].length)
 		return true;
-	if (!unit_group_confirm(map, &group, joining->schedule, joining->boundary, map->scan->extent[extent].logical, effort,
-				&confirmed, err))
+	if (!unit_group_confirm(map, &group, &trial, map->scan->extent[extent].logical, &confirmed, err))
 		return false;
 	if (confirmed)
 		join(map, number, extent);
@@ -210,12 +210,22 @@ static const enum effort effort_of[] = {
 	[HINT_LENGTH] = EFFORT_SPREAD,
 };
 
-/* Tries the groups with this value from place i up to but not including end, and at most *tries of them. */
-static bool try_range(const struct joining *joining, struct hints *hints, size_t i, size_t end, uint64_t value, size_t extent,
-		      unsigned *tries, struct error *err)
+/* Looks for the group of an extent among those with a value. */
+struct trial {
+	struct hints *hints;
+	uint64_t value;
+	size_t extent;
+	unsigned left;		/* how many may still be tried */
+};
+
+/* Tries the groups from place i up to but not including end. */
+static bool try_range(const struct joining *joining, struct trial *trial, size_t i, size_t end, struct error *err)
 {
-	for (i = next_free(hints, i); i < end && hints->at[i].value == value && *tries > 0; i = next_free(hints, i + 1)) {
-		--*tries;
+	struct hints *const hints = trial->hints;
+	const size_t extent = trial->extent;
+
+	for (i = next_free(hints, i); i < end && hints->at[i].value == trial->value && trial->left > 0; i = next_free(hints, i + 1)) {
+		trial->left--;
 		if (hints->guess)
 			guess(joining->map, hints->at[i].group, extent);
 		else if (!try_group(joining, hints->at[i].group, extent, effort_of[hints->kind], err))
@@ -233,11 +243,11 @@ static bool try_value(const struct joining *joining, struct hints *hints, uint64
 	const size_t first = find_hint(hints, value);
 	const bool has_near = hints->near > first && hints->near < hints->n && hints->at[hints->near].value == value;
 	const size_t from = has_near ? hints->near : first;
-	unsigned tries = HINT_TRIES;
+	struct trial trial = { hints, value, extent, HINT_TRIES };
 
-	return try_range(joining, hints, from, hints->n, value, extent, &tries, err) &&
+	return try_range(joining, &trial, from, hints->n, err) &&
 	       (joining->map->of_extent[extent] != UNIT_GROUP_NONE ||
-		try_range(joining, hints, first, from, value, extent, &tries, err));
+		try_range(joining, &trial, first, from, err));
 }
 
 static bool try_content(const struct joining *joining, struct hints *hints, size_t extent, struct error *err)

@@ -48,13 +48,6 @@ static bool units_item(void *context, struct crypt_list_item *item, bool *go, st
 	return true;
 }
 
-bool unit_map_visit_from(const struct unit_map *map, uint64_t place, unit_visit *visit, void *context, struct error *err)
-{
-	struct units_walk walk = { place, visit, NULL, context };
-
-	return crypt_list_walk(map->volume, map->domain, CRYPT_UNITS, place >> 16, units_item, &walk, err);
-}
-
 static bool units_gap(void *context, const struct error *what, struct error *err)
 {
 	const struct units_walk *walk = context;
@@ -65,8 +58,14 @@ static bool units_gap(void *context, const struct error *what, struct error *err
 bool unit_map_visit_over(const struct unit_map *map, uint64_t place, unit_visit *visit, tree_gap *gap, void *context, struct error *err)
 {
 	struct units_walk walk = { place, visit, gap, context };
+	const struct crypt_list_visitor visitor = { units_item, gap ? units_gap : NULL, &walk };
 
-	return crypt_list_walk_over(map->volume, map->domain, CRYPT_UNITS, place >> 16, units_item, units_gap, &walk, err);
+	return crypt_list_walk(map->volume, map->domain, CRYPT_UNITS, place >> 16, &visitor, err);
+}
+
+bool unit_map_visit_from(const struct unit_map *map, uint64_t place, unit_visit *visit, void *context, struct error *err)
+{
+	return unit_map_visit_over(map, place, visit, NULL, context, err);
 }
 
 bool unit_map_visit_all(const struct unit_map *map, unit_visit *visit, void *context, struct error *err)
@@ -379,10 +378,10 @@ bool unit_mirror_read(struct volume *volume, uint64_t logical, void *bytes, size
 	return false;
 }
 
-bool unit_block_read(struct volume *volume, unit_cipher_read *read, struct unit_cipher *cipher, const struct crypt_unit *unit,
-		     uint64_t address, uint32_t i, uint8_t out[CRYPT_BLOCK], unsigned *mirror, struct error *err)
+bool unit_block_read(struct volume *volume, unit_cipher_read *read, const struct unit_here *here, uint32_t i, uint8_t out[CRYPT_BLOCK],
+		     unsigned *mirror, struct error *err)
 {
-	const uint64_t at = address + (uint64_t)i * CRYPT_BLOCK;
+	const uint64_t at = here->address + (uint64_t)i * CRYPT_BLOCK;
 	unsigned n_mirrors;
 
 	*mirror = BLOCK_NOWHERE;
@@ -393,7 +392,7 @@ bool unit_block_read(struct volume *volume, unit_cipher_read *read, struct unit_
 
 		if (!unit_mirror_read(volume, at, out, CRYPT_BLOCK, n))
 			continue;
-		if (!read(cipher, i, out, CRYPT_BLOCK, out, unit->tags + (size_t)i * CRYPT_TAG_SIZE, &right, err))
+		if (!read(here->cipher, i, out, CRYPT_BLOCK, out, here->unit->tags + (size_t)i * CRYPT_TAG_SIZE, &right, err))
 			return false;
 		if (right)
 			*mirror = n;

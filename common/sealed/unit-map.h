@@ -109,14 +109,21 @@ bool unit_map_visit_over(const struct unit_map *map, uint64_t place, unit_visit 
 /* Visits every unit of the domain. */
 bool unit_map_visit_all(const struct unit_map *map, unit_visit *visit, void *context, struct error *err) must_use;
 
+/* A unit that is sealed, with the key for it, and where its first block is now. */
+struct unit_here {
+	struct unit_cipher *cipher;
+	const struct crypt_unit *unit;
+	uint64_t address;
+};
+
 /*
- * Reads block i of a unit whose first block is now at address, from the first mirror whose tag is right: ciphertext (unit_cipher_open), or
+ * Reads block i of a unit, from the first mirror whose tag is right: ciphertext (unit_cipher_open), or
  * what is plain text (unit_cipher_reseal). out: the other form of it. *mirror: which one; BLOCK_NOWHERE: none. A wrong tag is not an error,
  * nor is an unreadable mirror, which is only a warning.
  */
 #define BLOCK_NOWHERE UINT_MAX
-bool unit_block_read(struct volume *volume, unit_cipher_read *read, struct unit_cipher *cipher, const struct crypt_unit *unit,
-		     uint64_t address, uint32_t i, uint8_t out[CRYPT_BLOCK], unsigned *mirror, struct error *err) must_use;
+bool unit_block_read(struct volume *volume, unit_cipher_read *read, const struct unit_here *here, uint32_t i, uint8_t out[CRYPT_BLOCK],
+		     unsigned *mirror, struct error *err) must_use;
 
 /* Reads one mirror. One that cannot be read is a warning, unless its device is missing, and counts like a wrong one. */
 bool unit_mirror_read(struct volume *volume, uint64_t logical, void *bytes, size_t len, unsigned mirror) must_use;

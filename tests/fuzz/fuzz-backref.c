@@ -61,6 +61,7 @@ static bool see_pair(void *context, uint64_t number, const struct inode *a, cons
 static void ask_address(struct volume *volume, uint64_t logical)
 {
 	static const struct owner_visitor visitor = { see_extent, see_file, see_tree, see_bad };
+	const struct backref_query query = { volume, logical, logical % 2, false, see_file, NULL };
 	struct backref_extent extent;
 	struct root_ids roots = { 0 };
 	struct error err = { 0 };
@@ -68,7 +69,7 @@ static void ask_address(struct volume *volume, uint64_t logical)
 
 	if (backref_extent_at(volume, logical, &extent, &err)) {
 		must(logical - extent.logical < extent.length, "an extent elsewhere");
-		if (extent.is_data ? !backref_files(volume, &extent, logical - extent.logical, logical % 2, see_file, NULL, &n_stale, &err)
+		if (extent.is_data ? !backref_files(&query, &extent, &n_stale, &err)
 				   : !backref_roots(volume, extent.logical, &roots, &n_stale, &err))
 			must(err.kind != ERROR_NONE, "a failure that says nothing");
 		free(roots.id);

@@ -5,10 +5,10 @@
 
 #include "common/sealed/canonical-item.h"
 
-static bool no_extent(void *context, const struct tree *tree, const struct key *key, const struct file_extent *extent, unit_visit *visit,
-		      void *visit_context, bool *found, struct error *err)
+static bool no_extent(void *context, const struct key *key, const struct file_extent *extent, unit_visit *visit, void *visit_context,
+		      bool *found, struct error *err)
 {
-	(void)context, (void)tree, (void)key, (void)extent, (void)visit, (void)visit_context, (void)err;
+	(void)context, (void)key, (void)extent, (void)visit, (void)visit_context, (void)err;
 	*found = false;
 	return true;
 }

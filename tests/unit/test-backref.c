@@ -109,6 +109,7 @@ static void share_with_second(void)
 
 static void files_are(uint64_t at, bool whole, const char *want, uint64_t want_stale)
 {
+	const struct backref_query query = { volume, data + at, whole, false, note, NULL };
 	struct backref_extent extent;
 	uint64_t n_stale = 0;
 
@@ -117,7 +118,7 @@ static void files_are(uint64_t at, bool whole, const char *want, uint64_t want_s
 	assert_int_equal(extent.logical, data);
 	assert_int_equal(extent.length, LENGTH);
 	assert_true(extent.is_data);
-	ok(backref_files(volume, &extent, at, whole, note, NULL, &n_stale, err));
+	ok(backref_files(&query, &extent, &n_stale, err));
 	assert_string_equal(seen, want);
 	assert_int_equal(n_stale, want_stale);
 }
@@ -247,7 +248,7 @@ static void refuses_what_is_no_reference_to_data(void **state)
 	insert(EXTENT_TREE_ID, data, KEY_TREE_BLOCK_REF, FS_TREE_ID, NULL, 0);
 	ok(backref_extent_at(volume, data + LENGTH - 1, &extent, err));
 	what = (struct error){ 0 };
-	assert_false(backref_files(volume, &extent, 0, true, note, NULL, &n_stale, &what));
+	assert_false(backref_files(&(struct backref_query){ volume, extent.logical, true, false, note, NULL }, &extent, &n_stale, &what));
 	assert_int_equal(what.kind, ERROR_CORRUPT);
 	assert_non_null(strstr(what.text, "has a reference of type 176, of a tree block"));
 }

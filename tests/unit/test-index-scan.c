@@ -85,6 +85,7 @@ static bool has(const struct gathered *gathered, const struct crypt_index_entry 
 static size_t each_alone(const struct tree *tree, const struct gathered *gathered)
 {
 	struct orphan_memory orphans = { 0 };
+	const struct inode_versions from = { &canonical, &orphans, tree, NULL };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	size_t n = 0;
 
@@ -93,10 +94,9 @@ static size_t each_alone(const struct tree *tree, const struct gathered *gathere
 		const uint64_t inode = iter.key.objectid;
 		enum inode_entry_kind kinds[INODE_ENTRIES_MAX];
 		struct inode_version version;
-		uint64_t n_items;
 
-		ok(inode_version_read(&canonical, &orphans, tree, inode, INODE_PARTS_ALL, NULL, &version, &n_items, err));
-		for (unsigned i = 0, n_kinds = n_items ? inode_entry_kinds(&version, kinds) : 0; i < n_kinds; i++, n++) {
+		ok(inode_version_read(&from, inode, INODE_PARTS_ALL, &version, err));
+		for (unsigned i = 0, n_kinds = inode_version_items(&version) ? inode_entry_kinds(&version, kinds) : 0; i < n_kinds; i++, n++) {
 			struct crypt_index_entry entry;
 
 			ok(inode_version_entry(&canonical, &version, kinds[i], &entry, err));
@@ -219,26 +219,26 @@ static void parts_of_a_directory(void **state)
 		{ INODE_ENTRY_NAMES, INODE_PART_NAMES }, { INODE_ENTRY_DIRECTORY, INODE_PART_REST }, { INODE_ENTRY_LISTING, INODE_PART_LISTING },
 	};
 	struct orphan_memory orphans = { 0 };
+	const struct inode_versions from = { &canonical, &orphans, &top, NULL };
 	struct inode_version whole;
 	char name[256];
 	const uint64_t inode = some_directory(name);
-	uint64_t n_whole, n_parts = 0;
+	uint64_t n_parts = 0;
 
 	(void)state;
-	ok(inode_version_read(&canonical, &orphans, &top, inode, INODE_PARTS_ALL, NULL, &whole, &n_whole, err));
+	ok(inode_version_read(&from, inode, INODE_PARTS_ALL, &whole, err));
 	assert_true(whole.is_directory);
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 		struct crypt_index_entry want, have;
 		struct inode_version part;
-		uint64_t n;
 
-		ok(inode_version_read(&canonical, &orphans, &top, inode, row[i].parts, NULL, &part, &n, err));
+		ok(inode_version_read(&from, inode, row[i].parts, &part, err));
 		ok(inode_version_entry(&canonical, &whole, row[i].kind, &want, err));
 		ok(inode_version_entry(&canonical, &part, row[i].kind, &have, err));
 		assert_memory_equal(want.mac, have.mac, sizeof(want.mac));
-		n_parts += n;
+		n_parts += inode_version_items(&part);
 	}
-	assert_int_equal(n_parts, n_whole);
+	assert_int_equal(n_parts, inode_version_items(&whole));
 }
 
 int main(void)

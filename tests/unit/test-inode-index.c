@@ -57,9 +57,13 @@ static bool count(void *context, const struct crypt_index_entry *entry, struct e
 
 static bool has(uint64_t n_items, uint64_t inode, const uint8_t *mac, uint64_t *hint)
 {
+	struct crypt_index_entry entry = { .inode = inode };
 	bool found = false;
 
-	sealed_ok(inode_index_has(sealed.volume, DOMAIN, n_items, inode, mac, &found, hint, err));
+	memcpy(entry.mac, mac, sizeof(entry.mac));
+	sealed_ok(inode_index_has(sealed.volume, DOMAIN, n_items, &entry, &found, err));
+	if (hint)
+		*hint = entry.hint;
 	return found;
 }
 

@@ -71,12 +71,12 @@ static void insert_index(const struct tree *tree, unsigned n)
 	sealed_ok(canonical_open(&input, &canonical, err));
 	for (unsigned i = 0; i < n; i++) {
 		struct orphan_memory orphans = { 0 };
+		const struct inode_versions from = { &canonical, &orphans, tree, NULL };
 		struct inode_version version;
 		struct crypt_index_entry entry;
-		uint64_t n_items;
 
-		sealed_ok(inode_version_read(&canonical, &orphans, tree, FIRST + i, INODE_PARTS_ALL, NULL, &version, &n_items, err));
-		assert_int_equal(n_items, 2);
+		sealed_ok(inode_version_read(&from, FIRST + i, INODE_PARTS_ALL, &version, err));
+		assert_int_equal(inode_version_items(&version), 2);
 		sealed_ok(inode_version_entry(&canonical, &version, INODE_ENTRY_FILE, &entry, err));
 		crypt_index_write(&entry, &item.entry[i]);
 	}

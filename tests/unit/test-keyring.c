@@ -41,11 +41,13 @@ static bool accept_mine(void *context, const struct secret *payload, bool *right
 	return true;
 }
 
+static const struct keyring_wanted wanted = { name, SIZE, accept_mine, NULL };
+
 static int tear_down(void **state)
 {
 	struct error err = { 0 };
 	unsigned n;
-	const bool ok = !mine || keyring_forget(&user, name, SIZE, accept_mine, NULL, &n, &err);
+	const bool ok = !mine || keyring_forget(&user, &wanted, &n, &err);
 
 	(void)state;
 	secret_free(mine);
@@ -62,7 +64,7 @@ static struct keyring_found look(const struct keyring *only)
 	cleanup_secret struct secret *payload = NULL;
 	struct error err = { 0 };
 
-	ok(keyring_find(name, only, SIZE, accept_mine, NULL, &found, &payload, &err), &err);
+	ok(keyring_find(&wanted, only, &found, &payload, &err), &err);
 	assert_int_equal(payload != NULL, found.state == KEYRING_PRESENT);
 	assert_true(!payload || secret_equal(payload, mine));
 	return found;
@@ -98,7 +100,7 @@ static void test_from_adding_to_forgetting(void **state)
 
 	ok(keyring_revoke(serial, &err), &err);
 	assert_int_equal(look(NULL).state, KEYRING_REVOKED);
-	ok(keyring_forget(&session, name, SIZE, accept_mine, NULL, &n, &err), &err);
+	ok(keyring_forget(&session, &wanted, &n, &err), &err);
 	assert_int_equal(n, 1);
 	assert_int_equal(look(NULL).state, KEYRING_ABSENT);
 }
@@ -159,23 +161,23 @@ static void test_forgetting(void **state)
 
 	add(&user, mine, 0);
 	for (int round = 0; round < 2; round++) {
-		ok(keyring_forget(&session, name, SIZE, accept_mine, NULL, &n, &err), &err);
+		ok(keyring_forget(&session, &wanted, &n, &err), &err);
 		assert_int_equal(n, 0);
 	}
 	assert_int_equal(keyctl_search(KEY_SPEC_SESSION_KEYRING, "user", name, 0), theirs);
 	assert_int_equal(look(NULL).state, KEYRING_PRESENT);
-	ok(keyring_forget(&user, name, SIZE, accept_mine, NULL, &n, &err), &err);
+	ok(keyring_forget(&user, &wanted, &n, &err), &err);
 	assert_int_equal(n, 1);
 	assert_int_equal(look(NULL).state, KEYRING_OTHER);
 
 	assert_true(add_key("user", name, longer, sizeof(longer), KEY_SPEC_SESSION_KEYRING) >= 0);
-	ok(keyring_forget(&session, name, SIZE, accept_mine, NULL, &n, &err), &err);
+	ok(keyring_forget(&session, &wanted, &n, &err), &err);
 	assert_int_equal(n, 0);
 	assert_int_equal(keyctl_search(KEY_SPEC_SESSION_KEYRING, "user", name, 0), theirs);
 
 	/* Nobody can tell any more whose that was, or use it. */
 	ok(keyring_revoke(theirs, &err), &err);
-	ok(keyring_forget(&session, name, SIZE, accept_mine, NULL, &n, &err), &err);
+	ok(keyring_forget(&session, &wanted, &n, &err), &err);
 	assert_int_equal(n, 1);
 	assert_int_equal(look(NULL).state, KEYRING_ABSENT);
 }
@@ -206,7 +208,7 @@ static void test_revoked_session(void **state)
 	assert_true(keyctl_revoke(KEY_SPEC_SESSION_KEYRING) == 0);
 	assert_int_equal(look(NULL).state, KEYRING_ABSENT);
 	assert_true(look(NULL).session_is_revoked);
-	assert_false(keyring_find(name, &session, SIZE, accept_mine, NULL, &found, &payload, &err));
+	assert_false(keyring_find(&wanted, &session, &found, &payload, &err));
 	assert_string_equal(err.text, "the session keyring cannot be used: Key has been revoked");
 	add(&user, mine, 0);
 	assert_int_equal(look(NULL).state, KEYRING_PRESENT);
@@ -253,7 +255,7 @@ static void test_no_keyring_there(void **state)
 
 	(void)state;
 	NEEDS_KEYRINGS();
-	assert_false(keyring_find(name, &none, SIZE, accept_mine, NULL, &found, &payload, &err));
+	assert_false(keyring_find(&wanted, &none, &found, &payload, &err));
 	assert_string_equal(err.text, "the keyring 2147483647 cannot be used: Required key not available");
 	assert_false(keyring_add(&none, name, mine, 0, &serial, &err));
 	assert_int_equal(err.kind, ERROR_KEY);
