@@ -7,8 +7,9 @@ need_root
 tool legacy
 out=$(cd "${1:-$(dirname "$0")}" && pwd)
 image=$tmp/good-2016.img
-# From the passphrase in good-2016.passphrase, with its newline: what scrypt with the numbers of format/README.md gives
-key=49870cfd7958b677ae16902476572dd9
+# As format/README.md says
+key=$(openssl kdf -keylen 16 -kdfopt hexpass:"$(printf 'secret\n' | xxd -p)" -kdfopt hexsalt:"$(printf btrfs | xxd -p)$(printf '00%.0s' {1..95})" \
+	-kdfopt n:16384 -kdfopt r:8 -kdfopt p:16 -kdfopt maxmem_bytes:67108864 SCRYPT | tr -d :\\n | tr A-F a-f)
 
 ledger() { awk -v first="$1" -v last="$2" 'BEGIN { for (i = first; i <= last; i++)
 	printf "%06d  account %05d  paid %4d.%02d  for order %d\n", i, i * 7919 % 99991, i * 31 % 5000, i % 100, i * 104729 % 1000003 }'; }
