@@ -11,8 +11,9 @@ LEGACY_STAND_INS=' trusted\.(%WCV\\xab|ayhX\)=)='
 # legacy_fill FILE NODE-SIZE [WORD...]: a filesystem of the kernel's, to be written in the format; FILE.kernel: what its mount shows, and FILE.manifest: without
 # the attributes of the format, and of files the sha256 of all bytes.  WORD: those of `legacy fill`, and
 #   text=TEXT of btrfs.encrypt, or 2017    cache=v1 instead of the free space tree    single: one copy of tree blocks    dup: two of data, too
+#   quota: with accounts of it
 legacy_fill() {
-	local file=$1 node_size=$2 text="ctr(aes)@$LEGACY_TAG" size=128M words=() mkfs=() options=noatime word
+	local file=$1 node_size=$2 text="ctr(aes)@$LEGACY_TAG" size=128M words=() mkfs=() options=noatime quota= word
 	shift 2
 	for word; do
 		case $word in
@@ -20,13 +21,16 @@ legacy_fill() {
 		cache=v1) mkfs+=(-R ^free-space-tree) options+=,space_cache=v1 ;;
 		single) mkfs+=(-m single) ;;
 		dup) mkfs+=(-d dup) size=256M ;;
+		quota) quota=yes ;;
 		*) words+=("$word") ;;
 		esac
 	done
 	tool legacy
 	image_make "$file" $size -n "$node_size" "${mkfs[@]}"
 	image_mount "$file" "$tmp/mnt" "$options"
+	[ -z "$quota" ] || btrfs quota enable "$tmp/mnt"
 	(cd "$tmp/mnt" && "$tmp/legacy" fill "$node_size" "$text" "${words[@]}")
+	[ -z "$quota" ] || btrfs -q quota rescan -w "$tmp/mnt"
 	legacy_manifest "$tmp/mnt" "$file"
 	image_umount
 }
