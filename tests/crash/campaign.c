@@ -4,7 +4,7 @@
  * campaign [--states N] [--jobs N] [--seed N] [--export DIR] [--only CHAIN,KIND,WRITE,SEED [--repeat N]]
  *          [--used IMAGE --key FILE] [--bad CHAIN,KIND,AT,SEED,CUT] IMAGE...
  * The first image gets most of the states.  --only: that one power cut, as a failure names it (KIND: 0 prefix, 1 torn, 2 subset, 3 mirrors).
- * Beside the power cuts, a fifth as many whole runs are on a device that loses or changes a write, or fails one or a flush; --bad: that one.
+ * Beside the power cuts, two fifths as many whole runs are on a device that loses or changes a write, or fails one or a flush; --bad: that one.
  * --used: a sealed image that a kernel has used since, with its volume key.
  * Exit 0: everything came right; 1: something did not; 2: it could not be tried.
  */
@@ -52,7 +52,7 @@ static void share_out_among(bool rekeys, unsigned states)
 		/* About one in six comes from a second power cut. */
 		n_cuts[i] = (size_t)states * chain->weight * 5 / 6 / weight + 1;
 		cuts[i] = cuts_choose(&chain->log, n_cuts[i], &rng);
-		n_bad_devices[i] = (size_t)states * chain->weight / 5 / weight + 1;
+		n_bad_devices[i] = (size_t)states * chain->weight * 2 / 5 / weight + 1;
 		bad_devices[i] = calloc(n_bad_devices[i] + 1, sizeof(struct bad_device));
 		if (!bad_devices[i])
 			harness_fail("out of memory");

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Power cuts while sealing, unsealing and undoing either: 400 states, or CRASH_STATES of them.  From each: status, wrong key,
-# resume, abort.  A fifth as many runs are on a device that loses or changes writes, or fails.  Of the disks on the way btrfs check and the kernel see one per kind of superblock state, and some results.
+# Power cuts while sealing, unsealing and undoing either: 160 states, or CRASH_STATES of them.  From each: status, wrong key,
+# resume, abort.  Two fifths as many runs are on a device that loses or changes writes, or fails.  Of the disks on the way btrfs check and the kernel see one per kind of superblock state, and some results.
 . "$(dirname "$0")/../image/lib.sh"
 . "$(dirname "$0")/images.sh"
 need_root
@@ -30,7 +30,7 @@ btrfs balance start --full-balance "$tmp/mnt" >"$tmp/balance"
 image_umount
 say "images are ready"
 
-"$campaign" --states "${CRASH_STATES:-400}" --jobs "$(nproc)" --seed "${CRASH_RANDOM:-1}" --export "$tmp/out" \
+"$campaign" --states "${CRASH_STATES:-160}" --jobs "$(nproc)" --seed "${CRASH_RANDOM:-1}" --export "$tmp/out" \
 	--used "$tmp/used.img" --key "$tmp/vk" "${images[@]}" || fail "what came of a power cut was wrong"
 say "judged; $(ls "$tmp/out" | wc -l) disks for btrfs check and the kernel"
 
