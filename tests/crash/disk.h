@@ -31,6 +31,7 @@ struct disk {
 	size_t n_pages;
 	const uint8_t **page;	/* what each page shows: its own, that of the disk it was cloned from, or zeros */
 	uint8_t *own;		/* bit map: the page belongs to this disk */
+	uint64_t *data;		/* bit map: the page does not show zeros, those of a hole */
 	struct disk_log *log;	/* NULL: nothing is recorded; with faults: what gets to the medium */
 	struct faults *faults;	/* NULL: what is written is on the medium */
 	uint64_t n_writes;	/* calls */
