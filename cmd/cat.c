@@ -16,6 +16,7 @@
 #include "cmd/operands.h"
 #include "cmd/print.h"
 #include "cmd/progress.h"
+#include "cmd/source-path.h"
 #include "cmd/source.h"
 #include "common/fs/walk.h"
 #include "common/util/escape.h"

@@ -11,6 +11,7 @@
 #include "cmd/export-proof.h"
 #include "cmd/operands.h"
 #include "cmd/print.h"
+#include "cmd/source-path.h"
 #include "cmd/source.h"
 #include "common/fs/lost-names.h"
 #include "common/fs/snapshot-chain.h"

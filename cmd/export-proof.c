@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include "cmd/source-proof.h"
 #include "cmd/source.h"
 #include "common/fs/walk.h"
 

@@ -14,6 +14,8 @@
 #include "cmd/ls-sort.h"
 #include "cmd/operands.h"
 #include "cmd/print.h"
+#include "cmd/source-path.h"
+#include "cmd/source-proof.h"
 #include "cmd/source.h"
 #include "cmd/value-text.h"
 #include "common/crypto/secret.h"

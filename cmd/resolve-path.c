@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "cmd/row.h"
+#include "cmd/source-path.h"
 #include "cmd/source.h"
 #include "cmd/value-text.h"
 #include "common/util/escape.h"

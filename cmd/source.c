@@ -3,7 +3,6 @@
 #include "cmd/source.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +17,6 @@
 #include "common/fs/symlink.h"
 #include "common/fs/walk.h"
 #include "common/util/escape.h"
-#include "common/util/plural.h"
 #include "common/volume/tolerance.h"
 
 static struct {
@@ -96,7 +94,7 @@ bool source_refuse_key(const struct subvolume_list *list, uint64_t subvolume, st
 	return error_hint(err, "leave out the key: the subvolume is read without one");
 }
 
-bool source_choose(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source, struct error *err)
+static bool choose(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source, struct error *err)
 {
 	struct error refused = { 0 };
 
@@ -130,7 +128,7 @@ bool source_note_sealed(const struct subvolume_list *list, const struct subvolum
 {
 	cleanup_source struct source source = { 0 };
 
-	if (!source_choose(list, subvolume, &source, err))
+	if (!choose(list, subvolume, &source, err))
 		return false;
 	*closed = source_is_closed(&source);
 	if (*closed)
@@ -180,215 +178,6 @@ void source_close(struct source *source)
 	*source = (struct source){ 0 };
 }
 
-/* --- what differs from what was sealed --------------------------------------------------------------------------------- */
-
-static uint64_t n_accepted;	/* each was named */
-
-static bool differs_from_sealed(const struct error *why, struct error *err)
-{
-	static char told[600];
-	char text[sizeof(told)];
-
-	if (!opt.accept_changes) {
-		*err = *why;
-		return error_hint(err, "it was changed, damaged, added or exchanged since; --accept-changes%s goes on anyway, and names it",
-				  opt.accept_unsealed ? "" : " (for new data with --accept-unsealed)");
-	}
-	snprintf(text, sizeof(text), "not authenticated: %s", why->text);
-	/* The last step of a path and the file itself are one thing. */
-	if (strcmp(text, told) == 0)
-		return true;
-	strcpy(told, text);
-	print_warning(NULL, text);
-	n_accepted++;
-	return true;
-}
-
-bool source_accepted_nothing(struct error *err)
-{
-	return n_accepted == 0 || error_set(err, ERROR_CORRUPT, "%" PRIu64 " thing%s not authenticated, which was accepted", n_accepted,
-					    plural_is(n_accepted));
-}
-
-bool source_prove(const struct source *source, const struct tree *tree, struct to_prove what, bool *differs, struct error *err)
-{
-	static const char *const texts[] = {
-		[INODE_ENTRY_FILE] = "it is not the file that was sealed",
-		[INODE_ENTRY_NAMES] = "it was not sealed under this name",
-		[INODE_ENTRY_DIRECTORY] = "its mode, owner, times or attributes are not as they were when it was sealed",
-		[INODE_ENTRY_LISTING] = "the names in it are not as they were when it was sealed",
-	};
-	struct error why = { 0 };
-	char text[300];
-	bool proven = true;
-
-	if (source->reader && !domain_reader_proves(source->reader, tree, what.inode, what.kind, &proven, err))
-		return false;
-	*differs = !proven;
-	if (proven)
-		return true;
-	escape_text(what.len ? what.name : "/", what.len ? what.len : 1, text, sizeof(text));
-	error_set(&why, ERROR_CORRUPT, "%s: %s", text, texts[what.kind]);
-	return differs_from_sealed(&why, err);
-}
-
-/* The name of an empty place is in the list of its directory and nowhere else. */
-static bool proves_directory(struct domain_reader *reader, const struct walk_entry *entry, bool *proven, struct error *err)
-{
-	const struct path_step step = {
-		.directory = { entry->holder, entry->directory }, .found = { entry->tree->id, entry->number },
-		.name = (const char *)entry->name, .len = entry->name_len,
-	};
-
-	*proven = false;
-	if (entry->is_stub)
-		return true;
-	if (entry->is_subvolume)
-		return domain_reader_proves_nested(reader, &step, proven, err);
-	return domain_reader_proves_name(reader, entry->tree, (struct name_to_prove){ entry->number, true, entry->directory, entry->name,
-					 entry->name_len }, proven, err);
-}
-
-bool source_prove_directory(const struct source *source, const struct walk_entry *entry, bool *differs, struct error *err)
-{
-	struct error why = { 0 };
-	char text[300];
-	bool proven = true;
-
-	if (source->reader && !proves_directory(source->reader, entry, &proven, err))
-		return false;
-	*differs = !proven;
-	if (proven)
-		return true;
-	escape_text(entry->path, entry->path_len, text, sizeof(text));
-	error_set(&why, ERROR_CORRUPT, "%s: it was not sealed under this name here", text);
-	return differs_from_sealed(&why, err);
-}
-
-bool reader_prove_path(struct domain_reader *reader, uint64_t subvolume, const char *path, bool *differs, struct error *err)
-{
-	struct error why;
-
-	*differs = false;
-	if (!reader)
-		return true;
-	if (!domain_reader_proves_path(reader, subvolume, path, &why, err))
-		return false;
-	*differs = why.kind != ERROR_NONE;
-	if (!*differs || opt.accept_changes)
-		return true;
-	return differs_from_sealed(&why, err);
-}
-
-bool source_prove_path(const struct source *source, uint64_t subvolume, const char *path, bool *differs, struct error *err)
-{
-	struct error why = { 0 };
-
-	if (source->reader && !domain_reader_proves_path(source->reader, subvolume, path, &why, err))
-		return false;
-	*differs = why.kind != ERROR_NONE;
-	return !*differs || differs_from_sealed(&why, err);
-}
-
-/* --- paths ------------------------------------------------------------------------------------------------------------ */
-
-struct passing {
-	const struct lost_places *places;
-	const char *path, *end;	/* as far as the last step */
-	uint64_t id;		/* of the nested subvolume whose empty place that is */
-	const char *wrong;	/* with it; NULL: nothing */
-};
-
-static bool pass_step(void *context, const struct path_step *step, struct error *err)
-{
-	struct passing *passing = context;
-
-	(void)err;
-	passing->end = step->name + step->len;
-	passing->id = step->empty_of;
-	passing->wrong = step->found.inode == EMPTY_SUBVOLUME_INODE ?
-			 lost_places_empty_wrong(passing->places, step->directory.subvolume, step->empty_of) : NULL;
-	return true;
-}
-
-/* Does a directory above, or the name itself, belong to a subvolume that has no entry there? */
-static bool check_not_unlisted(const struct lost_places *places, const struct subvolume *subvolume, const char *path, struct error *err)
-{
-	char *const above = subvolume ? escape_new(subvolume->path, subvolume->path_len) : NULL;
-	char *const below = escape_new((const uint8_t *)path, strlen(path));
-	char *whole = NULL;
-	bool ok = above && below && asprintf(&whole, "%s%s%s", above, above[0] ? "/" : "", below + strspn(below, "/")) >= 0;
-
-	if (!ok)
-		error_memory(err);
-	for (size_t i = 0; ok && i < places->n; i++) {
-		const struct lost_place *const at = &places->at[i];
-		const size_t len = strlen(at->path);
-
-		if (!at->has_no_parent && strncmp(whole, at->path, len) == 0 && (whole[len] == '/' || whole[len] == '\0'))
-			ok = error_set(err, ERROR_CORRUPT, "%.200s: %s", at->path, at->text);
-	}
-	free(whole);
-	free(below);
-	free(above);
-	return ok;
-}
-
-/* The path ends, or is lost, in what looks like the empty place of a nested subvolume. Should that subvolume be there? */
-static bool check_not_lost(const struct subvolume_list *list, uint64_t subvolume, const char *path, struct error *err)
-{
-	cleanup_member_places struct member_places places = { 0 };
-	struct passing passing = { .places = &places.lost, .path = path };
-	const struct lost_place *lost;
-	struct error ignored = { 0 };
-	struct file_id found;
-	char name[200];
-
-	if (!member_places_read(list, &places, err))
-		return false;
-	if (!path_follow(list->volume, subvolume, path, pass_step, &passing, &found, &ignored) && !error_is_damage(&ignored) &&
-	    ignored.kind != ERROR_NOT_FOUND)
-		return *err = ignored, false;
-	if (!passing.wrong)
-		return ignored.kind != ERROR_NOT_FOUND || check_not_unlisted(&places.lost, subvolume_by_id(list, subvolume), path, err);
-	lost = lost_places_of(&places.lost, passing.id);
-	escape_text(passing.path, (size_t)(passing.end - passing.path), name, sizeof(name));
-	return error_set(err, ERROR_CORRUPT, "%.200s: %s", lost ? lost->path : name, passing.wrong);
-}
-
-static bool find_operand(struct volume *volume, uint64_t subvolume, const char *operand, char **path, struct file_id *found, struct error *err)
-{
-	struct error ignored;
-
-	if (path_find(volume, subvolume, operand, found, err)) {
-		*path = strdup(operand);
-		return *path || error_memory(err);
-	}
-	*path = err->kind == ERROR_NOT_FOUND ? escape_undo(operand) : NULL;
-	if (*path && path_find(volume, subvolume, *path, found, &ignored)) {
-		*err = (struct error){ 0 };
-		return true;
-	}
-	free(*path);
-	*path = NULL;
-	hint_near_path(volume, subvolume, operand, err);
-	return false;
-}
-
-bool path_operand(const struct subvolume_list *list, uint64_t subvolume, const char *operand, char **path, struct file_id *found, struct error *err)
-{
-	const bool ok = find_operand(list->volume, subvolume, operand, path, found, err);
-	struct error lost = { 0 };
-
-	if ((ok ? found->inode != EMPTY_SUBVOLUME_INODE : err->kind != ERROR_NOT_FOUND) ||
-	    check_not_lost(list, subvolume, ok ? *path : operand, &lost))
-		return ok;
-	free(*path);
-	*path = NULL;
-	*err = lost;
-	return false;
-}
-
 bool link_target_read(struct extent_source *extents, const struct tree *tree, uint64_t inode, uint8_t **bytes, size_t *len,
 		      struct error *err)
 {
@@ -422,5 +211,5 @@ bool link_source_choose(const struct subvolume_list *list, uint64_t id, struct s
 		return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has no root item", id);
 	if (volume_is_unfinished(list->volume) && !key_options_given())
 		return true;
-	return source_choose(list, subvolume, source, err);
+	return choose(list, subvolume, source, err);
 }

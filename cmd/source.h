@@ -30,12 +30,6 @@ struct source {
 	struct domain_reader *reader;
 };
 
-/*
- * For commands that also list sealed subvolumes. Sealed: opened with the given key, or one in a keyring; nothing is asked, and without a key
- * source->extents stays NULL. Not sealed, but a key was given: ERROR_REFUSED, never a silent plain read.
- */
-bool source_choose(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source,
-		   struct error *err) must_use;
 /* ERROR_REFUSED: a key was given for a subvolume that is not sealed. Always false. */
 bool source_refuse_key(const struct subvolume_list *list, uint64_t subvolume, struct error *err);
 /* It is sealed and was not opened, so nothing in it is authenticated. */
@@ -55,34 +49,9 @@ void source_close(struct source *source);
 #define cleanup_source __attribute__((cleanup(source_close)))
 
 /*
- * Is the inode, or each step of the path, as it was sealed? ERROR_CORRUPT if not; with --accept-changes it is reported by name instead,
- * with *differs. Nothing is checked if no key was given or nothing is sealed.
- */
-struct to_prove {
-	uint64_t inode;
-	enum inode_entry_kind kind;
-	const void *name;	/* what to report, as in the image */
-	size_t len;
-};
-bool source_prove(const struct source *source, const struct tree *tree, struct to_prove what, bool *differs, struct error *err) must_use;
-/* The same for the name of a directory that a walk found where the list of the one above it is not proven. */
-bool source_prove_directory(const struct source *source, const struct walk_entry *entry, bool *differs, struct error *err) must_use;
-bool source_prove_path(const struct source *source, uint64_t subvolume, const char *path, bool *differs, struct error *err) must_use;
-/* At the end: ERROR_CORRUPT if anything was accepted, because then not everything is authentic. */
-bool source_accepted_nothing(struct error *err) must_use;
-/* The same for callers that report it as a finding. reader NULL: nothing is checked. */
-bool reader_prove_path(struct domain_reader *reader, uint64_t subvolume, const char *path, bool *differs, struct error *err) must_use;
-
-/*
- * What a PATH operand names: the file with that path or, if there is none, the one whose path is printed like that. *path, malloced, is the
- * path as in the image. ERROR_CORRUPT if it leads into a sealed subvolume that cannot be reached (member-places.h).
- */
-bool path_operand(const struct subvolume_list *list, uint64_t subvolume, const char *operand, char **path, struct file_id *found,
-		  struct error *err) must_use;
-
-/*
- * Like source_choose(). Without a key, while a conversion is unfinished, source->extents stays NULL for all, because nobody can say which
- * links are sealed.
+ * For commands that also list sealed subvolumes. Sealed: opened with the given key, or one in a keyring; nothing is asked, and without a key
+ * source->extents stays NULL: while a conversion is unfinished for all, because nobody can say which links are sealed. Not sealed, but a key
+ * was given: ERROR_REFUSED, never a silent plain read.
  */
 bool link_source_choose(const struct subvolume_list *list, uint64_t id, struct source *source, struct error *err) must_use;
 

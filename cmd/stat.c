@@ -13,6 +13,8 @@
 #include "cmd/operands.h"
 #include "cmd/print.h"
 #include "cmd/row.h"
+#include "cmd/source-path.h"
+#include "cmd/source-proof.h"
 #include "cmd/source.h"
 #include "cmd/stat-items.h"
 #include "cmd/unfinished.h"

@@ -33,6 +33,11 @@ bool inode_extref_next(struct cursor *item, struct inode_ref *ref, struct error 
 /* Of either, as its key says. */
 bool inode_name_next(struct cursor *item, const struct key *key, struct inode_ref *ref, struct error *err) must_use;
 
+static inline bool key_is_inode_ref(const struct key *key)
+{
+	return key->type == KEY_INODE_REF || key->type == KEY_INODE_EXTREF;
+}
+
 /* Key offset of the INODE_EXTREF item for a name: crc32c with the directory as seed. */
 uint64_t inode_extref_hash(uint64_t parent, const void *name, size_t len);
 

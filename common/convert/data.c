@@ -18,7 +18,8 @@
 #include "common/volume/csum.h"
 #include "common/volume/mirror.h"
 
-uint8_t *unit_in_item(struct batch *batch, uint64_t place, const struct crypt_unit *unit, struct error *err)
+/* The bytes of a unit, for editing; NULL with the error. */
+static uint8_t *unit_in_item(struct batch *batch, uint64_t place, const struct crypt_unit *unit, struct error *err)
 {
 	const struct key key = crypt_key(batch->c->header.domain, CRYPT_UNITS, place >> 16);
 	uint8_t *data;

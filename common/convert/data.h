@@ -5,8 +5,6 @@
 
 #include "common/convert/batch.h"
 
-/* The bytes of a unit, for editing; NULL with the error. */
-uint8_t *unit_in_item(struct batch *batch, uint64_t place, const struct crypt_unit *unit, struct error *err);
 /* Writes U, the first bytes of the ciphertext and the tags, which are in the batch, to the unit's place. */
 bool unit_put(struct batch *batch, const struct crypt_unit *unit, uint64_t place, const struct disk_crypt_u *u, struct error *err) must_use;
 /* Leaves block i as it was found, for good. */

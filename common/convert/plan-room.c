@@ -24,7 +24,11 @@ static uint64_t blocks_with_extents(uint64_t n_blocks, uint64_t leaf)
 	return n_blocks;
 }
 
-uint64_t plan_blocks_needed(const struct conversion *c, const struct encrypt_plan *plan)
+/*
+ * The tree blocks that the crypt items of this plan take, with what the extent and free space trees need to count them. If damage is
+ * carried over or skipped, this includes as many bad-block items as there can be, because nobody knows beforehand how much damage there is.
+ */
+static uint64_t blocks_needed(const struct conversion *c, const struct encrypt_plan *plan)
 {
 	const uint32_t node_size = c->volume->super.node_size;
 	const uint64_t leaf = node_size - sizeof(struct disk_header), pointers = leaf / sizeof(struct disk_key_ptr);
@@ -70,7 +74,7 @@ static bool plan_chunks(struct conversion *c, uint64_t bytes, uint64_t *usable, 
 bool plan_check_space(struct conversion *c, const struct encrypt_plan *plan, struct error *err)
 {
 	const uint32_t node_size = c->volume->super.node_size;
-	const uint64_t needed = plan_blocks_needed(c, plan) * node_size;
+	const uint64_t needed = blocks_needed(c, plan) * node_size;
 	const uint64_t free_bytes = allocator_n_free_blocks(c->allocator) * node_size;
 	uint64_t reserve, more;
 

@@ -5,12 +5,6 @@
 
 #include "common/convert/plan.h"
 
-/*
- * The tree blocks that the crypt items of this plan take, with what the extent and free space trees need to count them. If damage is
- * carried over or skipped, this includes as many bad-block items as there can be, because nobody knows beforehand how much damage there is.
- */
-uint64_t plan_blocks_needed(const struct conversion *c, const struct encrypt_plan *plan);
-
 /* Is there enough room, leaving the kernel's reserve alone? ERROR_NO_SPACE with the numbers. */
 bool plan_check_space(struct conversion *c, const struct encrypt_plan *plan, struct error *err) must_use;
 

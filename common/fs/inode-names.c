@@ -18,8 +18,7 @@ static bool first_name(const struct tree *subvolume, uint64_t inode, struct tree
 	*found = false;
 	if (!tree_seek(subvolume, &first, iter, err))
 		return false;
-	if (!iter->valid || iter->key.objectid != inode ||
-	    (iter->key.type != KEY_INODE_REF && iter->key.type != KEY_INODE_EXTREF))
+	if (!iter->valid || iter->key.objectid != inode || !key_is_inode_ref(&iter->key))
 		return true;
 	*found = true;
 	return inode_name_next(&iter->item, &iter->key, ref, err);

@@ -189,7 +189,7 @@ bool log_count_names(struct log_replay *r, uint64_t inode, uint32_t *n, struct e
 	*n = 0;
 	if (!tree_seek(&r->fs, &first, &iter, err))
 		return false;
-	while (iter.valid && iter.key.objectid == inode && (iter.key.type == KEY_INODE_REF || iter.key.type == KEY_INODE_EXTREF)) {
+	while (iter.valid && iter.key.objectid == inode && key_is_inode_ref(&iter.key)) {
 		for (; iter.item.left > 0; ++*n)
 			if (!inode_name_next(&iter.item, &iter.key, &ref, err))
 				return false;

@@ -17,90 +17,6 @@
 #include "common/volume/volume.h"
 #include "format/inode.h"
 
-/* --- who is in which directory ----------------------------------------------------------------------------------- */
-
-static bool add_parent(struct inode_parents *parents, uint64_t parent, uint64_t inode, struct error *err)
-{
-	if (!ARRAY_ROOM(parents->at, parents->n, parents->n_allocated, err))
-		return false;
-	parents->at[parents->n++] = (struct inode_parent){ parent, inode };
-	return true;
-}
-
-/* Reads the next name of an INODE_REF or INODE_EXTREF. */
-static bool next_ref(const struct key *key, struct cursor *item, struct inode_ref *ref)
-{
-	struct error ignored = { 0 };
-
-	return item->left > 0 && inode_name_next(item, key, ref, &ignored);
-}
-
-static bool is_ref(const struct key *key)
-{
-	return key->type == KEY_INODE_REF || key->type == KEY_INODE_EXTREF;
-}
-
-ORDER_BY_2(compare, struct inode_parent, parent, inode);
-
-static void sort(struct inode_parents *parents)
-{
-	size_t n = 0;
-
-	if (parents->n > 0)
-		qsort(parents->at, parents->n, sizeof(*parents->at), compare);
-	for (size_t i = 0; i < parents->n; i++) {
-		if (n == 0 || compare(&parents->at[n - 1], &parents->at[i]) != 0)
-			parents->at[n++] = parents->at[i];
-	}
-	parents->n = n;
-}
-
-bool inode_parents_read(struct inode_parents *parents, const struct tree *subvolume, struct error *err)
-{
-	const struct key first = { FIRST_FREE_ID, KEY_INODE_REF, 0 };
-	cleanup_tree_iter struct tree_iter iter = { 0 };
-
-	if (parents->subvolume == subvolume->id)
-		return true;
-	parents->n = 0;
-	parents->subvolume = 0;
-	if (!tree_seek_over(subvolume, &first, &iter, NULL, NULL, err))
-		return false;
-	while (iter.valid && iter.key.objectid <= LAST_FREE_ID) {
-		struct cursor item = iter.item;
-		struct inode_ref ref;
-
-		/* Skip the root directory, which names itself. */
-		while (is_ref(&iter.key) && next_ref(&iter.key, &item, &ref)) {
-			if (ref.parent != iter.key.objectid && !add_parent(parents, ref.parent, iter.key.objectid, err))
-				return false;
-		}
-		if (!tree_next_over(&iter, NULL, NULL, err))
-			return false;
-	}
-	sort(parents);
-	parents->subvolume = subvolume->id;
-	return true;
-}
-
-size_t inode_parents_first(const struct inode_parents *parents, uint64_t parent)
-{
-	return LOWER_BOUND(i, parents->n, parents->at[i].parent < parent);
-}
-
-bool inode_parents_has(const struct inode_parents *parents, uint64_t parent)
-{
-	const size_t i = inode_parents_first(parents, parent);
-
-	return i < parents->n && parents->at[i].parent == parent;
-}
-
-void inode_parents_free(struct inode_parents *parents)
-{
-	free(parents->at);
-	*parents = (struct inode_parents){ 0 };
-}
-
 /* --- the names of one directory ---------------------------------------------------------------------------------- */
 
 struct finding {
@@ -211,13 +127,20 @@ static bool find_subvolumes(struct finding *f, struct error *err)
 	return true;
 }
 
+static bool holds_any(const struct inode_parents *parents, uint64_t parent)
+{
+	const size_t i = inode_parents_first(parents, parent);
+
+	return i < parents->n && parents->at[i].parent == parent;
+}
+
 static uint8_t type_of(const struct finding *f, uint64_t number, const struct inode_parents *parents)
 {
 	struct error ignored = { 0 };
 	struct inode inode;
 
 	if (!inode_get(f->tree, number, &inode, &ignored))
-		return inode_parents_has(parents, number) ? FT_DIR : 0;
+		return holds_any(parents, number) ? FT_DIR : 0;
 	return dir_entry_type(inode.mode);
 }
 
@@ -229,11 +152,11 @@ static bool find_refs(struct finding *f, uint64_t number, const struct inode_par
 
 	if (!tree_seek_over(f->tree, &first, &iter, NULL, NULL, err))
 		return false;
-	while (iter.valid && iter.key.objectid == number && is_ref(&iter.key)) {
+	while (iter.valid && iter.key.objectid == number && key_is_inode_ref(&iter.key)) {
 		struct cursor item = iter.item;
 		struct inode_ref ref;
 
-		while (next_ref(&iter.key, &item, &ref)) {
+		while (inode_name_next_over(&iter.key, &item, &ref)) {
 			struct dir_entry entry = { .location = { number, KEY_INODE_ITEM, 0 }, .name = ref.name };
 
 			if (ref.parent != f->directory || set64_has(&f->seen, hash(f, &ref.name)))
@@ -396,5 +319,5 @@ bool inode_has_name(const struct tree *subvolume, uint64_t number)
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	struct error ignored = { 0 };
 
-	return tree_seek_over(subvolume, &first, &iter, NULL, NULL, &ignored) && iter.valid && iter.key.objectid == number && is_ref(&iter.key);
+	return tree_seek_over(subvolume, &first, &iter, NULL, NULL, &ignored) && iter.valid && iter.key.objectid == number && key_is_inode_ref(&iter.key);
 }

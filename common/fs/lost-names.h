@@ -3,27 +3,8 @@
 #ifndef COMMON_FS_LOST_NAMES_H
 #define COMMON_FS_LOST_NAMES_H
 
+#include "common/fs/inode-parents.h"
 #include "common/fs/path.h"
-
-/*
- * Which inodes of a subvolume say that they are in which directory. Takes 16 bytes for each name of an inode and reads the whole tree, so
- * it is used only if something is lost. Initialise with { 0 }.
- */
-struct inode_parent {
-	uint64_t parent, inode;
-};
-struct inode_parents {
-	uint64_t subvolume;	/* the subvolume it was read from; 0: not read yet */
-	struct inode_parent *at;	/* sorted by parent, then inode, without duplicates */
-	size_t n, n_allocated;
-};
-
-/* Does nothing if it was read before. What cannot be read is left out. False: out of memory. */
-bool inode_parents_read(struct inode_parents *parents, const struct tree *subvolume, struct error *err) must_use;
-/* The first one whose parent is >= parent. */
-size_t inode_parents_first(const struct inode_parents *parents, uint64_t parent);
-bool inode_parents_has(const struct inode_parents *parents, uint64_t parent);
-void inode_parents_free(struct inode_parents *parents);
 
 struct lost_name {
 	struct dir_entry entry;		/* its name is in memory of its own */

@@ -11,7 +11,8 @@ bool key_is_orphan_item(const struct key *key)
 	return key->objectid == ORPHAN_ID && key->type == KEY_ORPHAN_ITEM;
 }
 
-bool orphan_part_has(enum orphan_part part, const struct key *key)
+/* Is an item left out for an inode that loses this part? */
+static bool part_has(enum orphan_part part, const struct key *key)
 {
 	return part == ORPHAN_WHOLE || (part == ORPHAN_VERITY && (key->type == KEY_VERITY_DESC || key->type == KEY_VERITY_MERKLE));
 }
@@ -83,7 +84,7 @@ bool orphan_leaves_out(struct orphan_memory *memory, const struct tree *subvolum
 		memory->inode = key->objectid;
 		memory->known = true;
 	}
-	*out = orphan_part_has(memory->part, key);
+	*out = part_has(memory->part, key);
 	return true;
 }
 
@@ -96,7 +97,7 @@ static bool visit_inode(const struct tree *subvolume, uint64_t inode, enum orpha
 	for (bool ok = tree_seek(subvolume, &first, &iter, err);; ok = tree_next(&iter, err)) {
 		if (!ok)
 			return false;
-		if (!iter.valid || iter.key.objectid != inode || !orphan_part_has(part, &iter.key))
+		if (!iter.valid || iter.key.objectid != inode || !part_has(part, &iter.key))
 			return true;
 		if (!key_is_orphan_item(&iter.key) && !visit(context, subvolume, &iter.key, iter.item, err))
 			return false;

@@ -15,8 +15,6 @@ enum orphan_part {
 };
 
 bool key_is_orphan_item(const struct key *key);
-/* Is an item left out for an inode that loses this part? */
-bool orphan_part_has(enum orphan_part part, const struct key *key);
 
 /* Remembers the answers for one inode of one subvolume. Begin with { 0 }; reset it when the tree is edited. */
 struct orphan_memory {
