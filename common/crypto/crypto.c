@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "common/crypto/aes128.h"
 #include "common/crypto/hash.h"
 #include "common/util/take.h"
 
@@ -196,6 +197,16 @@ bool pbkdf2_sha512(const uint8_t *secret, size_t len, const uint8_t salt[16], ui
 	assert(len <= INT_MAX && iterations <= INT_MAX);
 	if (!PKCS5_PBKDF2_HMAC((const char *)secret, len, salt, 16, iterations, EVP_sha512(), 32, out))
 		return library_error("PBKDF2", err);
+	return true;
+}
+
+#define SCRYPT_MEMORY_MAX (64ull << 20)
+
+bool scrypt(const struct secret *passphrase, const void *salt, size_t salt_len, const struct scrypt_cost *cost, struct secret *out, struct error *err)
+{
+	if (!EVP_PBE_scrypt((const char *)secret_view(passphrase), secret_len(passphrase), salt, salt_len, cost->n, cost->r, cost->p,
+			    SCRYPT_MEMORY_MAX, secret_bytes(out), secret_len(out)))
+		return library_error("scrypt", err);
 	return true;
 }
 
@@ -386,4 +397,58 @@ bool key_unwrap(const uint8_t kek[CRYPT_KEY_SIZE], const void *aad, size_t aad_l
 
 	return unit_cipher_new_keyed(kek, CIPHER_AES_256_GCM, &unit, err) &&
 	       block_open(unit, (struct beside){ 0, aad, aad_len }, wrapped, CRYPT_KEY_SIZE, plain, tag, authentic, err);
+}
+
+/* --- AES-128 without authentication ------------------------------------------------------------------------------------- */
+struct aes128 {
+	EVP_CIPHER_CTX *ctx;	/* keyed once; each piece only sets its IV */
+	enum aes128_mode mode;
+};
+
+bool aes128_new(enum aes128_mode mode, const struct secret *key, struct aes128 **cipher, struct error *err)
+{
+	static const char *const names[] = { [AES128_CTR] = "AES-128-CTR", [AES128_CBC] = "AES-128-CBC", [AES128_CBC_CTS] = "AES-128-CBC-CTS" };
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_CIPHER_PARAM_CTS_MODE, (char *)OSSL_CIPHER_CTS_MODE_CS3, 0),
+		OSSL_PARAM_construct_end(),
+	};
+	cleanup_aes128 struct aes128 *new = calloc(1, sizeof(*new));
+	EVP_CIPHER *type;
+
+	assert(secret_len(key) == AES128_KEY_SIZE);
+	if (!new)
+		return error_memory(err);
+	type = EVP_CIPHER_fetch(NULL, names[mode], NULL);
+	new->mode = mode;
+	new->ctx = type ? EVP_CIPHER_CTX_new() : NULL;
+
+	const bool ok = new->ctx && EVP_DecryptInit_ex2(new->ctx, type, secret_view(key), NULL, mode == AES128_CBC_CTS ? params : NULL) &&
+			EVP_CIPHER_CTX_set_padding(new->ctx, 0);
+
+	EVP_CIPHER_free(type);
+	if (!ok)
+		return library_error(names[mode], err);
+	*cipher = TAKE(new);
+	return true;
+}
+
+void aes128_free(struct aes128 *cipher)
+{
+	if (!cipher)
+		return;
+	EVP_CIPHER_CTX_free(cipher->ctx);
+	free(cipher);
+}
+
+bool aes128_decrypt(struct aes128 *cipher, const uint8_t iv[AES128_IV_SIZE], const void *in, size_t len, void *out, struct error *err)
+{
+	int n, last;
+
+	assert(aes128_takes(cipher->mode, len) && len <= INT_MAX);
+	if (!EVP_DecryptInit_ex2(cipher->ctx, NULL, NULL, iv, NULL) || !EVP_DecryptUpdate(cipher->ctx, out, &n, in, (int)len) ||
+	    !EVP_DecryptFinal_ex(cipher->ctx, (uint8_t *)out + n, &last) || (size_t)n + (size_t)last != len) {
+		secret_wipe(out, len);
+		return library_error("decrypting", err);
+	}
+	return true;
 }
