@@ -8,10 +8,12 @@
 #include "cmd/command.h"
 #include "cmd/dump/block.h"
 #include "cmd/dump/items.h"
+#include "cmd/dump/legacy.h"
 #include "cmd/dump/roots.h"
 #include "cmd/dump/select.h"
 #include "cmd/image.h"
 #include "cmd/image-options.h"
+#include "cmd/key-options.h"
 #include "cmd/json.h"
 #include "cmd/print.h"
 #include "cmd/row.h"
@@ -53,13 +55,14 @@ static const struct poptOption options[] = {
 	{ "csum-items", 0, POPT_ARG_NONE, &opt.data_csums, 0, "also the checksums of data", NULL },
 	{ "hide-names", 0, POPT_ARG_NONE, &opt.hide_names, 0, "no names, no contents of xattrs and of inline files", NULL },
 	{ "raw-names", 0, POPT_ARG_NONE, &opt.raw_names, 0, "names byte for byte, not escaped", NULL },
-	INCLUDE(options_time), INCLUDE(options_format),
+	INCLUDE(options_key_2016), INCLUDE(options_time), INCLUDE(options_format),
 	POPT_TABLEEND
 };
 
 /* What to print, from the options. */
 struct dumping {
 	struct volume *volume;
+	struct dump_legacy *legacy;
 	uint64_t tree;			/* 0: all */
 	uint64_t *blocks;
 	size_t n_blocks;
@@ -93,6 +96,7 @@ static bool print_tree(struct dumping *dumping, struct dump_printer *printer, co
 	printer->data_csums = opt.data_csums;
 	printer->tags = opt.tags;
 	printer->crypt_only = opt.crypt;
+	printer->legacy = dumping->legacy;
 	printer->first = walk.first;
 	printer->last = walk.last;
 	printer->type = dumping->has_range ? dumping->type : -1;
@@ -352,14 +356,25 @@ static bool check_blocks(const struct dumping *dumping, struct error *err)
 	return true;
 }
 
+/* One that was given. */
+static bool read_key(struct secret **key, struct error *err)
+{
+	cleanup_key_source struct key_source source = { 0 };
+
+	return key_options_read(KEY_IF_GIVEN | KEY_ANY_SIZE, "Passphrase: ", &source, err) &&
+	       (key_source_is_empty(&source) || legacy_key_take(&source, key_options_scrypt_2017(), key, err));
+}
+
 static bool run(const char *const *operand, struct error *err)
 {
 	cleanup_volume struct volume *volume = NULL;
+	cleanup_secret struct secret *key = NULL;
 	struct dumping dumping = { 0 };
 
 	image_add_devices(operand + 1);
 
-	bool ok = read_options(&dumping, err) && image_open_blocks(operand[0], &volume, err);
+	bool ok = read_options(&dumping, err) && read_key(&key, err) && image_open_blocks(operand[0], &volume, err) &&
+		  dump_legacy_new(volume, key, &dumping.legacy, err);
 
 	if (ok) {
 		dumping.volume = volume;
@@ -370,6 +385,7 @@ static bool run(const char *const *operand, struct error *err)
 			print_unfinished(&volume->super);
 		ok = dumping.n_blocks > 0 ? print_blocks(&dumping, err) : print_trees(&dumping, err);
 	}
+	dump_legacy_free(dumping.legacy);
 	free(dumping.blocks);
 	if (ok && dumping.damaged)
 		return error_set(err, ERROR_CORRUPT, "some blocks or items cannot be read: see \"invalid\" and \"not decoded\"");

@@ -37,7 +37,7 @@ bool export_sources_init(struct export_sources *sources, const struct subvolume_
 		return false;
 	snprintf(prompt, sizeof(prompt), "Passphrase for %s%s%.200s: ", subvolume ? domain_key_what(subvolume, what) : "", subvolume ? " of " : "",
 		 volume->device->name);
-	if (!key_options_read(KEY_IF_GIVEN, prompt, &sources->key, err) ||
+	if (!key_options_read(KEY_IF_GIVEN | (volume_is_unfinished(volume) ? 0 : KEY_ANY_SIZE), prompt, &sources->key, err) ||
 	    (volume_is_unfinished(volume) && key_source_is_empty(&sources->key) && !key_from_keyring(volume, &from_keyring, err)))
 		return false;
 
@@ -82,6 +82,8 @@ static bool open_domain(const struct export_sources *sources, const struct subvo
 		.image = sources->list->volume->device->name, .what = domain_key_what(subvolume, what),
 	};
 
+	if (sources->legacy_key || (sources->key.volume_key && secret_len(sources->key.volume_key) != KEY_SOURCE_VOLUME_KEY_SIZE))
+		return *opened = false, error_set(err, ERROR_KEY, "the volume key file does not have exactly %u bytes", KEY_SOURCE_VOLUME_KEY_SIZE);
 	if (key_source_is_empty(&sources->key))
 		return domain_key_open(domain, &ask, opened, NULL, err);
 	*opened = domain_open(domain, &sources->key, err);
@@ -148,6 +150,51 @@ static bool find_number(const struct export_sources *sources, const struct subvo
 	return true;
 }
 
+/* The key that was given, once; otherwise one in a keyring, which is the caller's in *found. */
+static bool find_legacy_key(struct export_sources *sources, const struct legacy_named *named, enum export_opening opening, struct secret **found,
+			    const struct secret **key, struct error *err)
+{
+	static const struct legacy_ask ask = { .is_needed = false };
+
+	if (!key_source_is_empty(&sources->key) && !sources->legacy_key) {
+		struct error why = { 0 };
+
+		if (!legacy_key_take(&sources->key, key_options_scrypt_2017(), &sources->legacy_key, &why) &&
+		    (opening == MUST_OPEN || error_is_machine(&why)))
+			return *err = why, false;
+	} else if (!key_options_given() && !legacy_key_get(named, &ask, found, err)) {
+		return false;
+	}
+	*key = sources->legacy_key ? sources->legacy_key : *found;
+	return true;
+}
+
+/* Plain, or in the format of 2016. */
+static bool open_unsealed(struct export_sources *sources, const struct subvolume *subvolume, enum export_opening opening,
+			  struct export_source *source, struct error *err)
+{
+	struct legacy legacy;
+	const struct legacy_named named = { sources->list->volume, subvolume, &legacy };
+	cleanup_secret struct secret *found = NULL;
+	const struct secret *key = NULL;
+	struct error why = { 0 };
+
+	if (!legacy_find(sources->list->volume, subvolume, &legacy, err))
+		return false;
+	if (legacy.layout == LEGACY_NONE) {
+		source->extents = &plain_source;
+		return true;
+	}
+	if (!legacy_check_readable(&legacy, subvolume->id, err) || !find_legacy_key(sources, &named, opening, &found, &key, err))
+		return false;
+	if (legacy_source_open(&named, key, &source->legacy, &source->extents, &why))
+		return true;
+	/* The key may be that of another one. */
+	if (why.kind != ERROR_KEY || opening == MUST_OPEN)
+		return *err = why, false;
+	return legacy_source_open(&named, NULL, &source->legacy, &source->extents, err);
+}
+
 static bool open_source(struct export_sources *sources, const struct subvolume *subvolume, enum export_opening opening,
 			struct export_source *source, struct error *err)
 {
@@ -156,7 +203,8 @@ static bool open_source(struct export_sources *sources, const struct subvolume *
 	bool is_sealed;
 	uint16_t number;
 
-	if (!find_number(sources, subvolume, &is_sealed, &number, &found, err) || !source_decide(subvolume, is_sealed, &source->extents, err))
+	if (!find_number(sources, subvolume, &is_sealed, &number, &found, err) ||
+	    (!is_sealed && !open_unsealed(sources, subvolume, opening, source, err)))
 		return false;
 	if (sources->place && !member_places_tell(&sources->places, subvolume, sources->place, sources->context, err))
 		return false;
@@ -183,7 +231,7 @@ bool export_sources_get(struct export_sources *sources, uint64_t id, enum export
 
 	for (size_t i = 0; i < sources->n; i++) {
 		if (sources->at[i].subvolume == id) {
-			sources->is_key_used |= opening == MUST_OPEN && sources->at[i].reader;
+			sources->is_key_used |= opening == MUST_OPEN && (sources->at[i].reader || legacy_reader_has_key(sources->at[i].legacy));
 			*extents = sources->at[i].extents;
 			return true;
 		}
@@ -196,10 +244,11 @@ bool export_sources_get(struct export_sources *sources, uint64_t id, enum export
 		return err->kind == ERROR_KEY ? false : error_prefix(err, "subvolume %s", subvolume_name(sources->list, id, name));
 	if (!ARRAY_ROOM(sources->at, sources->n, sources->room, err)) {
 		domain_reader_close(source.reader);
+		legacy_reader_close(source.legacy);
 		return false;
 	}
 	sources->at[sources->n++] = source;
-	sources->is_key_used |= opening == MUST_OPEN && source.reader;
+	sources->is_key_used |= opening == MUST_OPEN && (source.reader || legacy_reader_has_key(source.legacy));
 	*extents = source.extents;
 	return true;
 }
@@ -249,7 +298,15 @@ static bool try_below(struct export_sources *sources, enum below *below, size_t 
 		const struct domain_found *at = &sources->found[i];
 		cleanup_domain struct domain *domain = NULL;
 		struct export_domain *ignored;
+		struct extent_source *extents;
 
+		if (at->claim == DOMAIN_NONE && sources->list->at[i].root.flags & ROOT_ENCRYPT_2016 && ask_below(sources, below, way, i) == BELOW_YES) {
+			struct error why = { 0 };
+
+			if (!export_sources_get(sources, sources->list->at[i].id, OPEN_IF_KEY_FITS, &extents, &why) && error_is_machine(&why))
+				return *err = why, false;
+			continue;
+		}
 		if (at->claim > DOMAIN_NONE && !at->must_ask && ask_below(sources, below, way, i) == BELOW_YES &&
 		    !try_or_leave(sources, &sources->list->at[i], at->number, OPEN_IF_KEY_FITS, &domain, &ignored, err))
 			return false;
@@ -271,6 +328,8 @@ bool export_sources_end_key(struct export_sources *sources, bool below, struct e
 	if (!ok)
 		return false;
 	key_source_free(&sources->key);
+	secret_free(sources->legacy_key);
+	sources->legacy_key = NULL;
 	sources->is_key_gone = true;
 	return true;
 }
@@ -333,14 +392,17 @@ bool export_sources_check_key(const struct export_sources *sources, struct error
 
 void export_sources_free(struct export_sources *sources)
 {
-	for (size_t i = 0; i < sources->n; i++)
+	for (size_t i = 0; i < sources->n; i++) {
 		domain_reader_close(sources->at[i].reader);
+		legacy_reader_close(sources->at[i].legacy);
+	}
 	for (size_t i = 0; i < sources->n_domains; i++)
 		domain_free(sources->domain[i].domain);
 	convert_look_close(sources->look);
 	stat_seal_free(&sources->closed);
 	member_places_free(&sources->places);
 	key_source_free(&sources->key);
+	secret_free(sources->legacy_key);
 	free(sources->at);
 	free(sources->domain);
 	free(sources->found);

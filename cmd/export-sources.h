@@ -4,6 +4,7 @@
 #define CMD_EXPORT_SOURCES_H
 
 #include "cmd/key-options.h"
+#include "cmd/legacy-source.h"
 #include "cmd/stat-seal.h"
 #include "common/convert/look.h"
 #include "common/export/export.h"
@@ -16,10 +17,12 @@ struct export_sources {
 	place_tell *place;	/* called once for each subvolume that is read, with what there is to say about its place; may be NULL */
 	void *context;
 	struct key_source key;
+	struct secret *legacy_key;	/* the same, for what is in the format of 2016; NULL: not yet, or none */
 	struct export_source {
 		uint64_t subvolume;
 		struct extent_source *extents;	/* NULL: sealed, no key */
 		struct domain_reader *reader;
+		struct legacy_reader *legacy;	/* it is in the format of 2016 */
 	} *at;
 	size_t n, room;
 	struct export_domain {

@@ -16,7 +16,7 @@
 static struct {
 	char **key_file, **passphrase_file, **fd;	/* NULL: not given; ended by NULL */
 	int no_memory;
-	char *volume_key_file;
+	char *volume_key_file, *kdf;
 	char *size, *offset, *slot, *max_memory;	/* numbers, as given */
 	int no_keyring;
 } opt;
@@ -71,14 +71,21 @@ struct poptOption options_no_keyring[] = {
 	POPT_TABLEEND
 };
 
+#define PASSPHRASE_FILE { "passphrase-file", 0, POPT_ARG_STRING, NULL, TAKES_PASSPHRASE_FILE, \
+	"the passphrase is in FILE (-: standard input); one newline at its end is removed", "FILE" }
+#define VOLUME_KEY_FILE(words) { "volume-key-file", 0, POPT_ARG_STRING, &opt.volume_key_file, 0, words, "FILE" }
+#define KDF { "kdf", 0, POPT_ARG_STRING, &opt.kdf, 0, "the key of a subvolume in the format of 2016 is derived from the passphrase in this way", "scrypt-2017" }
+
+struct poptOption options_kdf[] = { KDF, POPT_TABLEEND };
+struct poptOption options_key_2016[] = { TAKE_KEY, PASSPHRASE_FILE, VOLUME_KEY_FILE("a key of the format of 2016, 16 bytes"), KDF, POPT_TABLEEND };
+
 static struct poptOption options_others[] = {
 	TAKE_KEY,
 	{ "keyfile-size", 0, POPT_ARG_STRING, &opt.size, 0, "use only this many bytes of the key file", "BYTES" },
 	{ "keyfile-offset", 0, POPT_ARG_STRING, &opt.offset, 0, "skip this many bytes of the key file", "BYTES" },
-	{ "passphrase-file", 0, POPT_ARG_STRING, NULL, TAKES_PASSPHRASE_FILE,
-	  "the passphrase is in FILE (-: standard input); one newline at its end is removed", "FILE" },
+	PASSPHRASE_FILE,
 	{ "passphrase-fd", 0, POPT_ARG_STRING, NULL, TAKES_FD, "the same, from an open file descriptor", "N" },
-	{ "volume-key-file", 0, POPT_ARG_STRING, &opt.volume_key_file, 0, "the volume key itself, 32 bytes", "FILE" },
+	VOLUME_KEY_FILE("the volume key itself, 32 bytes (16 in the format of 2016)"),
 	INCLUDE(options_no_keyring),
 	{ "pbkdf-max-memory", 0, POPT_ARG_STRING, &opt.max_memory, 0, "open no key slot that needs more memory", "KIB" },
 	POPT_TABLEEND
@@ -95,6 +102,11 @@ int key_options_slot(void)
 bool key_options_no_keyring(void)
 {
 	return opt.no_keyring;
+}
+
+bool key_options_scrypt_2017(void)
+{
+	return opt.kdf;
 }
 
 bool key_options_given(void)
@@ -139,6 +151,7 @@ char *key_options_words(void)
 	put_word(out, "keyfile-offset", opt.offset);
 	put_word(out, "passphrase-file", is_stdin(passphrase_file) ? NULL : passphrase_file);
 	put_word(out, "volume-key-file", is_stdin(opt.volume_key_file) ? NULL : opt.volume_key_file);
+	put_word(out, "kdf", opt.kdf);
 	put_word(out, "key-slot", opt.slot);
 	if (fclose(out) == 0)
 		return words;
@@ -185,6 +198,8 @@ bool key_options_check(struct error *err)
 	key_slot_limit_memory((uint32_t)max_memory);
 	if (n_kinds > 1 && !key_options_many)
 		return error_set(err, ERROR_USAGE, "only one of --key-file, --passphrase-file and --passphrase-fd");
+	if (opt.kdf && strcmp(opt.kdf, "scrypt-2017") != 0)
+		return error_set(err, ERROR_USAGE, "--kdf knows only scrypt-2017");
 	if (n_stdin > 1)
 		return error_set(err, ERROR_USAGE, "standard input can be only one secret");
 	if ((opt.size || opt.offset) && !opt.key_file)
@@ -231,6 +246,7 @@ bool key_options_read(unsigned how, const char *prompt, struct key_source *key, 
 	struct key_wanted wanted = wanted_by_options();
 
 	wanted.asks = how & KEY_ASK;
+	wanted.takes_any_size = how & KEY_ANY_SIZE;
 	wanted.asks_twice = how & KEY_NEW;
 	wanted.prompt = prompt;
 	if (wanted.asks_twice && opt.slot)

@@ -10,6 +10,8 @@
 /* For option tables. */
 extern struct poptOption options_key[];
 extern struct poptOption options_key_long[];	/* without letters, for commands where the letters of options_key mean something else */
+extern struct poptOption options_kdf[];	/* --kdf, for commands that take keys of the format of 2016 as well */
+extern struct poptOption options_key_2016[];	/* a part of them, for what keys of the format of 2016 are used for only */
 extern struct poptOption options_no_keyring[];	/* a part of them, for commands that only show whether a keyring has the key */
 
 extern int key_options_many;	/* for the option that lets the others repeat */
@@ -18,6 +20,7 @@ extern int key_options_many;	/* for the option that lets the others repeat */
 bool key_options_given(void);
 int key_options_slot(void);		/* --key-slot; KEY_SLOT_ANY: not given */
 bool key_options_no_keyring(void);	/* --no-keyring */
+bool key_options_scrypt_2017(void);	/* --kdf */
 
 /*
  * The options that give the same key again, each followed by a space, for a command that people are told to run: "" if it is asked for, or
@@ -37,6 +40,7 @@ enum {
 	KEY_ASK = 1,	/* if none is given, on the terminal */
 	KEY_NEW = 2,	/* it will seal something: asked for twice */
 	KEY_ANY_SLOT = 4,	/* --key-slot says what is meant, not what is tried */
+	KEY_ANY_SIZE = 8,	/* it may be for something in the format of 2016, of which volume keys are shorter: whoever uses it asks */
 };
 bool key_options_read(unsigned how, const char *prompt, struct key_source *key, struct error *err) must_use;
 /* key_source_read() of a new secret: what is asked for twice may be mistyped twice. */

@@ -102,8 +102,7 @@ static void put_columns(const struct row *row, const struct subvolume *subvolume
 	}
 }
 
-static void print_row(const struct list_row *at, const struct seal *seal, const struct keyring_found *key, bool is_default,
-		      const struct unfinished *conversion)
+static void print_row(const struct list_row *at, const struct subvolume_cipher *cipher, bool is_default, const struct unfinished *conversion)
 {
 	const bool is_top = at->at->id == FS_TREE_ID, only_path = opt.paths && !format_is_json();
 	const struct row row = row_begin(NULL);
@@ -112,7 +111,7 @@ static void print_row(const struct list_row *at, const struct seal *seal, const 
 		put_columns(&row, at->at);
 	row_name(&row, NULL, opt.table || opt.paths ? "" : "path ", is_top ? (const uint8_t *)"/" : at->path, is_top ? 1 : at->path_len);
 	if (!only_path)
-		subvolume_put(&row, at->at, seal, key, is_default);
+		subvolume_put(&row, at->at, cipher, is_default);
 	if (!only_path && conversion)
 		unfinished_put(conversion, "\tunfinished conversion: ", &row);
 	row_end(&row);
@@ -125,10 +124,11 @@ static bool print_rows(const struct subvolume_list *list, const struct list_rows
 		print_heading();
 	for (size_t i = 0; i < rows->n; i++) {
 		const struct subvolume *at = rows->at[i].at;
-		const struct seal *seal = seal_of(seals, at);
+		struct subvolume_cipher cipher;
 
-		print_row(&rows->at[i], seal, seal_key_of(seals, seal), at->id == list->default_id,
-			  unfinished_has(unfinished, list, at) ? unfinished : NULL);
+		if (!subvolume_cipher_read(seals, at, true, &cipher, err))
+			return false;
+		print_row(&rows->at[i], &cipher, at->id == list->default_id, unfinished_has(unfinished, list, at) ? unfinished : NULL);
 	}
 	for (size_t i = 0; i < rows->n; i++) {
 		if (!subvolume_seal_warn(rows->at[i].at, seal_of(seals, rows->at[i].at), err))

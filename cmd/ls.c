@@ -72,7 +72,6 @@ static bool choose_nested(struct listing *listing, uint64_t id, struct error *er
 {
 	const struct subvolume *subvolume = subvolume_by_id(listing->list, id);
 	cleanup_domain struct domain *domain = NULL;
-	struct error refused = { 0 };
 
 	if (id == listing->chosen)
 		return true;
@@ -91,8 +90,9 @@ static bool choose_nested(struct listing *listing, uint64_t id, struct error *er
 		*err = (struct error){ 0 };
 		listing->is_closed = true;
 	} else {
-		/* Names in the format of 2016 can still be listed. */
-		listing->is_closed = source_decide(subvolume, domain != NULL, &listing->extents, &refused) && domain;
+		/* Links are plain in the format of 2016, too. */
+		listing->extents = domain ? NULL : &plain_source;
+		listing->is_closed = domain != NULL;
 	}
 	if (listing->is_closed)
 		source_note_closed(subvolume);

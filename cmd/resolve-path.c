@@ -10,6 +10,7 @@
 #include "cmd/source-path.h"
 #include "cmd/source.h"
 #include "cmd/value-text.h"
+#include "common/legacy/legacy.h"
 #include "common/util/escape.h"
 #include "common/util/number.h"
 #include "common/volume/device-range.h"
@@ -21,6 +22,7 @@ struct part {
 	const char *kind;	/* "regular", "inline", "prealloc", "hole" */
 	uint64_t logical, disk_len;	/* 0: nowhere */
 	uint8_t compression;
+	bool is_encrypted;	/* in the format of 2016 */
 };
 
 static struct row begin_part(const struct part *part, uint64_t offset, uint64_t len)
@@ -30,6 +32,8 @@ static struct row begin_part(const struct part *part, uint64_t offset, uint64_t 
 	row_u64(&row, "offset", "offset ", offset);
 	row_u64(&row, "length", " length ", len);
 	row_text(&row, "type", " ", part->kind);
+	if (part->is_encrypted)
+		row_flag(&row, "encrypted", " encrypted", true);
 	return row;
 }
 
@@ -105,42 +109,58 @@ static void cut_part(struct part *part, uint64_t offset)
 	}
 }
 
-static bool print_all(const struct tree *tree, uint64_t inode, struct error *err)
+/* What extents are looked up of. */
+struct file {
+	struct tree tree;
+	uint64_t number;
+	struct inode inode;
+	struct legacy legacy;
+};
+
+static bool read_item(const struct file *file, struct tree_iter *iter, struct file_extent *e, struct part *part, struct error *err)
 {
-	const struct key first = { inode, KEY_EXTENT_DATA, 0 };
+	if (!file_extent_read(&iter->item, iter->key.offset, file->tree.volume->super.sector_size, e, err))
+		return error_prefix(err, "inode %" PRIu64, file->number);
+
+	const bool is_encrypted = legacy_take_encrypted(&file->legacy, file->inode.flags, e);
+
+	*part = part_of(iter->key.offset, e);
+	part->is_encrypted = is_encrypted;
+	return true;
+}
+
+static bool print_all(const struct file *file, struct error *err)
+{
+	const struct key first = { file->number, KEY_EXTENT_DATA, 0 };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	bool ok;
 
-	for (ok = tree_seek(tree, &first, &iter, err); ok && tree_iter_is_in(&iter, &first); ok = tree_next(&iter, err)) {
+	for (ok = tree_seek(&file->tree, &first, &iter, err); ok && tree_iter_is_in(&iter, &first); ok = tree_next(&iter, err)) {
 		struct file_extent e;
+		struct part part;
 
-		if (!file_extent_read(&iter.item, iter.key.offset, tree->volume->super.sector_size, &e, err))
-			return error_prefix(err, "inode %" PRIu64, inode);
-
-		struct part part = part_of(iter.key.offset, &e);
-
-		if (!print_part(tree->volume, &part, err))
+		if (!read_item(file, &iter, &e, &part, err) || !print_part(file->tree.volume, &part, err))
 			return false;
 	}
 	return ok;
 }
 
-static bool print_at(const struct tree *tree, uint64_t inode, uint64_t size, uint64_t offset, struct error *err)
+static bool print_at(const struct file *file, uint64_t offset, struct error *err)
 {
-	const struct key last = { inode, KEY_EXTENT_DATA, offset };
+	const struct key last = { file->number, KEY_EXTENT_DATA, offset };
+	const struct tree *const tree = &file->tree;
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	struct part part = { .offset = offset, .kind = "hole" };
 	struct file_extent e;
-	uint64_t end = size;
+	uint64_t end = file->inode.size;
 
-	if (offset >= size)
-		return error_set(err, ERROR_NOT_FOUND, "offset %" PRIu64 " is at or past the end, %" PRIu64, offset, size);
+	if (offset >= end)
+		return error_set(err, ERROR_NOT_FOUND, "offset %" PRIu64 " is at or past the end, %" PRIu64, offset, end);
 	if (!tree_seek_last(tree, &last, &iter, err))
 		return false;
 	if (tree_iter_is_in(&iter, &last)) {
-		if (!file_extent_read(&iter.item, iter.key.offset, tree->volume->super.sector_size, &e, err))
-			return error_prefix(err, "inode %" PRIu64, inode);
-		part = part_of(iter.key.offset, &e);
+		if (!read_item(file, &iter, &e, &part, err))
+			return false;
 		if (offset - part.offset < part.len) {
 			cut_part(&part, offset);
 			return print_part(tree->volume, &part, err);
@@ -184,9 +204,9 @@ static bool find(const struct subvolume_list *list, uint64_t subvolume, const ch
 bool resolve_path(const struct subvolume_list *list, uint64_t subvolume, const char *operand, struct error *err)
 {
 	struct volume *volume = list->volume;
+	const struct subvolume *in;
+	struct file looked = { .legacy = { .layout = LEGACY_NONE } };
 	struct file_id file;
-	struct inode inode;
-	struct tree tree;
 	bool has_offset;
 	uint64_t offset = 0;
 	char name[256];
@@ -196,11 +216,14 @@ bool resolve_path(const struct subvolume_list *list, uint64_t subvolume, const c
 	escape_text(operand, strlen(operand), name, sizeof(name));
 	if (file.inode == EMPTY_SUBVOLUME_INODE)
 		return error_set(err, ERROR_NOT_FOUND, "%s: the empty place of a nested subvolume has no inode", name);
-	if (!tree_open(volume, file.subvolume, &tree, err) || !inode_get(&tree, file.inode, &inode, err))
+	looked.number = file.inode;
+	in = subvolume_by_id(list, file.subvolume);
+	if (!tree_open(volume, file.subvolume, &looked.tree, err) || !inode_get(&looked.tree, file.inode, &looked.inode, err) ||
+	    (in && !legacy_find(volume, in, &looked.legacy, err)))
 		return error_prefix(err, "%s", name);
-	if (!S_ISREG(inode.mode) && !S_ISLNK(inode.mode))
-		return error_set(err, ERROR_USAGE, "%s is a %s, which has no extents", name, inode_type_name(inode.mode));
-	if (!(has_offset ? print_at(&tree, file.inode, inode.size, offset, err) : print_all(&tree, file.inode, err)))
+	if (!S_ISREG(looked.inode.mode) && !S_ISLNK(looked.inode.mode))
+		return error_set(err, ERROR_USAGE, "%s is a %s, which has no extents", name, inode_type_name(looked.inode.mode));
+	if (!(has_offset ? print_at(&looked, offset, err) : print_all(&looked, err)))
 		return error_prefix(err, "%s", name);
 	return true;
 }

@@ -31,11 +31,10 @@ struct facts {
 	const struct subvolume *subvolume;
 	char *path, *name;	/* escaped */
 	char tag[ROOT_TAG_TEXT_SIZE];
-	bool tagged, is_2016;
+	bool tagged;
 	struct unfinished unfinished;
 	struct seals seals;
-	const struct seal *seal;
-	const struct keyring_found *key;	/* seal_key_of() */
+	struct subvolume_cipher cipher;
 	bool is_converting;
 	struct show_quota quota;
 };
@@ -67,17 +66,19 @@ static void print_facts(const struct facts *facts)
 	const struct row row = row_begin(NULL);
 
 	if (row.json)
-		subvolume_put(&row, at, facts->seal, facts->key, facts->list->default_id == at->id);
+		subvolume_put(&row, at, &facts->cipher, facts->list->default_id == at->id);
 	row_text(&row, NULL, "", at->id == FS_TREE_ID ? "/" : facts->path);
 	row_text(&row, NULL, "\n\tName: \t\t\t", facts->name);
 	subvolume_put_lines(&row, SUBVOLUME_UUID, SUBVOLUME_CREATED, at);
 	subvolume_put_lines(&row, SUBVOLUME_ID, SUBVOLUME_TOP_LEVEL, at);
 	row_flag(&row, NULL, "\n\tState: \t\t\tdeleted, not cleaned up yet", at->deleted);
 	row_text(&row, NULL, "\n\tFlags: \t\t\t", root->flags & ROOT_RDONLY ? "readonly" : "-");
-	if (facts->tagged && !row.json) {
+	if (facts->cipher.legacy.legacy.layout != LEGACY_NONE && !row.json) {
+		legacy_shown_put(&row, "\n\tEncryption: \t\t", &facts->cipher.legacy);
+	} else if (facts->tagged && !row.json) {
 		row_text(&row, NULL, "\n\tEncryption: \t\t", facts->tag);
-		key_shown_put(&row, facts->key);
-		row_words(&row, facts->is_2016 ? " (format of 2016)" : " (not authenticated)");
+		key_shown_put(&row, facts->cipher.key);
+		row_words(&row, " (not authenticated)");
 	}
 	if (facts->is_converting)
 		unfinished_put(&facts->unfinished, "\n\tConversion: \t\tunfinished: ", &row);
@@ -90,7 +91,8 @@ static void print_facts(const struct facts *facts)
 /* What people must know before they continue to use a sealed subvolume. */
 static void print_cautions(const struct facts *facts)
 {
-	if (!facts->tagged || facts->is_2016)
+	legacy_shown_warn(&facts->cipher.legacy);
+	if (!facts->tagged || facts->cipher.legacy.legacy.layout != LEGACY_NONE)
 		return;
 	print_warning(NULL, "btrfs send of this subvolume streams ciphertext as ordinary files");
 	if (facts->subvolume->id == FS_TREE_ID)
@@ -134,17 +136,17 @@ static bool run(const char *const *operand, struct error *err)
 	facts.path = escape_new(path, len);
 	facts.name = at->id == FS_TREE_ID ? strdup("<FS_TREE>") : escape_new(name, (size_t)(path + len - name));
 	facts.is_converting = unfinished_has(&facts.unfinished, &list, at);
-	facts.seal = seal_of(&facts.seals, at);
-	facts.key = seal_key_of(&facts.seals, facts.seal);
-	facts.tagged = subvolume_encryption(at, facts.seal, facts.tag);
-	facts.is_2016 = facts.seal->claim == DOMAIN_NONE && at->root.flags & ROOT_ENCRYPT_2016;
-	if (facts.path && facts.name) {
+	facts.tagged = subvolume_encryption(at, seal_of(&facts.seals, at), facts.tag);
+	if (!facts.path || !facts.name)
+		error_memory(err);
+
+	const bool is_read = facts.path && facts.name && subvolume_cipher_read(&facts.seals, at, false, &facts.cipher, err);
+
+	if (is_read) {
 		print_facts(&facts);
 		print_cautions(&facts);
-	} else {
-		error_memory(err);
 	}
-	const bool ok = facts.path && facts.name && subvolume_seal_warn(at, facts.seal, err);
+	const bool ok = is_read && subvolume_seal_warn(at, facts.cipher.seal, err);
 	const struct lost_place *lost = NULL;
 
 	while ((lost = lost_places_in(&facts.seals.places.lost, at->id, lost)))

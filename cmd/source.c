@@ -31,8 +31,8 @@ static struct poptOption options_accept[] = {
 	POPT_TABLEEND
 };
 
-struct poptOption options_source[] = { INCLUDE(options_accept), INCLUDE(options_key), INCLUDE(options_header), POPT_TABLEEND };
-struct poptOption options_source_long[] = { INCLUDE(options_accept), INCLUDE(options_key_long), INCLUDE(options_header), POPT_TABLEEND };
+struct poptOption options_source[] = { INCLUDE(options_accept), INCLUDE(options_key), INCLUDE(options_kdf), INCLUDE(options_header), POPT_TABLEEND };
+struct poptOption options_source_long[] = { INCLUDE(options_accept), INCLUDE(options_key_long), INCLUDE(options_kdf), INCLUDE(options_header), POPT_TABLEEND };
 
 bool source_accepts_unsealed(void)
 {
@@ -94,22 +94,35 @@ bool source_refuse_key(const struct subvolume_list *list, uint64_t subvolume, st
 	return error_hint(err, "leave out the key: the subvolume is read without one");
 }
 
-static bool choose(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source, struct error *err)
+/* What is not sealed is plain, or in the format of 2016, or in a layout of which only names can be listed. */
+static bool open_unsealed(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source, struct error *err)
 {
+	struct legacy legacy;
+	const struct legacy_named named = { list->volume, subvolume, &legacy };
+	static const struct legacy_ask ask = { .is_needed = false };
+	cleanup_secret struct secret *key = NULL;
 	struct error refused = { 0 };
 
+	if (!legacy_find(list->volume, subvolume, &legacy, err))
+		return false;
+	if (legacy.layout == LEGACY_NONE) {
+		source->extents = &plain_source;
+		return !key_options_given() || source_refuse_key(list, subvolume->id, err);
+	}
+	if (!legacy_check_readable(&legacy, subvolume->id, &refused)) {
+		*err = key_options_given() ? refused : *err;
+		return !key_options_given();
+	}
+	return legacy_key_get(&named, &ask, &key, err) && legacy_source_open(&named, key, &source->legacy, &source->extents, err);
+}
+
+static bool choose(const struct subvolume_list *list, const struct subvolume *subvolume, struct source *source, struct error *err)
+{
 	source->is_sealed = true;
 	if (!domain_find(list->volume, list, subvolume, &source->domain, err))
 		return survive_without_key(err);
 	source->is_sealed = source->domain;
-	if (source->domain)
-		return open_sealed(list, subvolume, source, err);
-	/* Without a key the rest of it can be listed. */
-	if (!source_decide(subvolume, false, &source->extents, &refused)) {
-		*err = key_options_given() ? refused : *err;
-		return !key_options_given();
-	}
-	return !key_options_given() || source_refuse_key(list, subvolume->id, err);
+	return source->domain ? open_sealed(list, subvolume, source, err) : open_unsealed(list, subvolume, source, err);
 }
 
 void source_note_closed(const struct subvolume *subvolume)
@@ -174,6 +187,7 @@ bool source_warn_place(const struct member_places *places, const struct subvolum
 void source_close(struct source *source)
 {
 	domain_reader_close(source->reader);
+	legacy_reader_close(source->legacy);
 	domain_free(source->domain);
 	*source = (struct source){ 0 };
 }

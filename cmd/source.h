@@ -5,6 +5,7 @@
 
 #include <popt.h>
 
+#include "cmd/legacy-source.h"
 #include "common/fs/path.h"
 #include "common/sealed/domain-reader.h"
 #include "common/sealed/member-places.h"
@@ -28,6 +29,7 @@ struct source {
 	bool is_sealed;		/* or there are crypt items that cannot be read */
 	struct domain *domain;
 	struct domain_reader *reader;
+	struct legacy_reader *legacy;	/* it is in the format of 2016 */
 };
 
 /* ERROR_REFUSED: a key was given for a subvolume that is not sealed. Always false. */
@@ -51,7 +53,7 @@ void source_close(struct source *source);
 /*
  * For commands that also list sealed subvolumes. Sealed: opened with the given key, or one in a keyring; nothing is asked, and without a key
  * source->extents stays NULL: while a conversion is unfinished for all, because nobody can say which links are sealed. Not sealed, but a key
- * was given: ERROR_REFUSED, never a silent plain read.
+ * was given: ERROR_REFUSED, never a silent plain read. In the format of 2016, what is plain can be read without a key.
  */
 bool link_source_choose(const struct subvolume_list *list, uint64_t id, struct source *source, struct error *err) must_use;
 

@@ -71,7 +71,8 @@ static uint64_t extent_len(const struct file_extent *e)
 	return e->type == FILE_EXTENT_INLINE ? e->ram_bytes : e->num_bytes;
 }
 
-static void print_extent(const struct stat_file *file, uint64_t file_offset, const struct file_extent *e, bool sealed, const struct stat_seal *seal)
+static void print_extent(const struct stat_file *file, uint64_t file_offset, const struct file_extent *e, bool sealed, bool is_legacy,
+			 const struct stat_seal *seal)
 {
 	const struct row row = begin_record("extent", file);
 
@@ -88,6 +89,8 @@ static void print_extent(const struct stat_file *file, uint64_t file_offset, con
 	row_u64(&row, "generation", NULL, e->generation);
 	row_text(&row, "compression", e->compression != COMPRESS_NONE ? " compression " : NULL, compression_name(e->compression));
 	row_number(&row, "encryption", e->encryption ? " encryption " : NULL, e->encryption);
+	if (is_legacy)
+		row_flag(&row, "encrypted", " encrypted", true);
 	row_flag(&row, "sealed", " sealed", sealed);
 	if (sealed && seal->member)
 		row_u64(&row, NULL, " in ", seal->member);
@@ -100,7 +103,7 @@ static void print_extent(const struct stat_file *file, uint64_t file_offset, con
 	row_end(&row);
 }
 
-static void count_extent(const struct file_extent *e, bool sealed, struct extent_totals *totals)
+static void count_extent(const struct file_extent *e, bool sealed, bool is_legacy, struct extent_totals *totals)
 {
 	const bool is_hole = e->type != FILE_EXTENT_INLINE && !e->disk_bytenr;
 
@@ -109,11 +112,12 @@ static void count_extent(const struct file_extent *e, bool sealed, struct extent
 	totals->n_prealloc += e->type == FILE_EXTENT_PREALLOC && !is_hole;
 	totals->n_holes += is_hole;
 	totals->n_sealed += sealed;
+	totals->n_legacy += is_legacy;
 	totals->n_encrypted += e->encryption != 0;
 	totals->n_compressed[e->compression] += !is_hole;
 }
 
-bool stat_extents(const struct stat_file *file, uint32_t mode, struct stat_seal *seal, enum extents_how how, struct extent_totals *totals,
+bool stat_extents(const struct stat_file *file, const struct inode *inode, struct stat_seal *seal, enum extents_how how, struct extent_totals *totals,
 		  struct error *err)
 {
 	const struct key first = { file->inode, KEY_EXTENT_DATA, 0 };
@@ -128,11 +132,13 @@ bool stat_extents(const struct stat_file *file, uint32_t mode, struct stat_seal 
 
 		if (!file_extent_read(&item, iter.key.offset, file->tree->volume->super.sector_size, &extent, err))
 			return error_prefix(err, "inode %" PRIu64, file->inode);
-		if (!is_sealed(seal, &iter, mode, &extent, &sealed, err))
+		if (!is_sealed(seal, &iter, inode->mode, &extent, &sealed, err))
 			return false;
-		count_extent(&extent, sealed, totals);
+		const bool is_legacy = legacy_take_encrypted(&seal->legacy.legacy, inode->flags, &extent);
+
+		count_extent(&extent, sealed, is_legacy, totals);
 		if (how == EXTENTS_PRINTED)
-			print_extent(file, iter.key.offset, &extent, sealed, seal);
+			print_extent(file, iter.key.offset, &extent, sealed, is_legacy, seal);
 	}
 	return ok;
 }

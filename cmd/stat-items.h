@@ -18,13 +18,14 @@ bool stat_xattrs(const struct stat_file *file, struct error *err) must_use;
 struct extent_totals {
 	uint64_t n;		/* items */
 	uint64_t n_inline, n_prealloc, n_holes, n_sealed;
-	uint64_t n_compressed[256];	/* by the compression in the item; 0 is none */
-	uint64_t n_encrypted;	/* encryption other than 0, from another program than this one */
+	uint64_t n_compressed[256];	/* by the compression; 0 is none */
+	uint64_t n_legacy;		/* encrypted in the format of 2016 */
+	uint64_t n_encrypted;	/* encryption other than 0 of another format */
 };
 
-/* Counts them, and prints a line for each as well. mode: of the inode. */
+/* Counts them, and prints a line for each as well. */
 enum extents_how { EXTENTS_COUNTED, EXTENTS_PRINTED };
-bool stat_extents(const struct stat_file *file, uint32_t mode, struct stat_seal *seal, enum extents_how how, struct extent_totals *totals,
+bool stat_extents(const struct stat_file *file, const struct inode *inode, struct stat_seal *seal, enum extents_how how, struct extent_totals *totals,
 		  struct error *err) must_use;
 
 #endif /* CMD_STAT_ITEMS_H */

@@ -30,7 +30,7 @@ static bool read_seal(const struct subvolume_list *list, const struct subvolume 
 	if (!domain_find(list->volume, list, subvolume, &domain, err))
 		return false;
 	if (!domain)
-		return true;
+		return legacy_shown_read(list, subvolume, false, &seal->legacy, err);
 	seal->domain = domain->header.domain;
 	seal->is_sealed = true;
 	domain_tag_text(domain, seal->tag);
@@ -53,7 +53,7 @@ bool stat_seal_read(const struct subvolume_list *list, uint64_t id, struct stat_
 		return true;
 	stat_seal_free(seal);
 	seal->subvolume = id;
-	if (!subvolume || subvolume->root.flags & ROOT_ENCRYPT_2016 || read_seal(list, subvolume, seal, &what))
+	if (!subvolume || read_seal(list, subvolume, seal, &what))
 		return true;
 	if (what.kind == ERROR_MEMORY) {
 		*err = what;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the crypt items say about a subvolume's extents, without a key: not authenticated. */
+/* What is known about how a subvolume's extents are encrypted, without a key: not authenticated. */
 #ifndef CMD_STAT_SEAL_H
 #define CMD_STAT_SEAL_H
 
-#include "common/crypto/keyring.h"
+#include "cmd/legacy-shown.h"
 #include "common/sealed/domain.h"
 #include "common/sealed/inline-map.h"
 
@@ -16,6 +16,7 @@ struct stat_seal {
 	uint64_t member;		/* the member that it is or descends from; 0: unknown */
 	struct domain *crypt;		/* NULL: unknown, for example while a conversion is unfinished */
 	struct inline_map *inlines;	/* NULL: not needed yet */
+	struct legacy_shown legacy;	/* if it is not sealed */
 };
 
 /* Does nothing if *seal already describes that subvolume. Crypt items that cannot be read are a warning. */

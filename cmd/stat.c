@@ -74,7 +74,7 @@ static void put_totals(const struct row *row, const struct extent_totals *totals
 		const char *text;
 	} kinds[] = {
 		{ "inline", totals->n_inline, "inline" }, { "prealloc", totals->n_prealloc, "prealloc" }, { "holes", totals->n_holes, "holes" },
-		{ "sealed", totals->n_sealed, "sealed" }, { "otherwise_encrypted", totals->n_encrypted, "encrypted in another way" },
+		{ "sealed", totals->n_sealed, "sealed" }, { totals->n_legacy ? "encrypted" : NULL, totals->n_legacy, "encrypted" }, { "otherwise_encrypted", totals->n_encrypted, "encrypted in another way" },
 	};
 	const struct row in = row_object(row, "extents");
 	const char *before = " (";
@@ -145,6 +145,8 @@ static void print_subject(const struct subject *at, uint32_t sector_size)
 		row_name(&row, "target", "\n  target:      ", at->target, at->target_len);
 	if (at->is_sealed_link)
 		row_flag(&row, "target_sealed", at->target ? NULL : "\n  target:      (sealed)", true);
+	if (at->seal->legacy.legacy.layout != LEGACY_NONE)
+		legacy_shown_put(&row, "\n  encryption:  ", &at->seal->legacy);
 	if (at->seal->tag[0]) {
 		row_text(&row, "encryption", "\n  encryption:  ", at->seal->tag);
 		key_shown_put(&row, key_options_no_keyring() ? NULL : &at->seal->key);
@@ -193,7 +195,7 @@ static bool read_subject(struct looking *looking, uint64_t from, struct subject 
 	at->differs |= path_differs;
 	at->is_not_authenticated = looking->seal.is_sealed && !looking->source.reader;
 	if (S_ISREG(at->inode.mode))
-		return stat_extents(&file, at->inode.mode, &looking->seal, EXTENTS_COUNTED, &at->extents, err) ||
+		return stat_extents(&file, &at->inode, &looking->seal, EXTENTS_COUNTED, &at->extents, err) ||
 		       volume_tolerates(list->volume, err);
 	if (!S_ISLNK(at->inode.mode))
 		return true;
@@ -219,7 +221,7 @@ static bool print_one(struct looking *looking, uint64_t from, const char *path, 
 		print_subject(&at, list->volume->super.sector_size);
 	wiped_free(at.target, at.target_len);
 	return ok && (stat_xattrs(&subject, err) || volume_tolerates(list->volume, err)) &&
-	       (!opt.extents || stat_extents(&subject, at.inode.mode, &looking->seal, EXTENTS_PRINTED, &at.extents, err) ||
+	       (!opt.extents || stat_extents(&subject, &at.inode, &looking->seal, EXTENTS_PRINTED, &at.extents, err) ||
 		volume_tolerates(list->volume, err));
 }
 

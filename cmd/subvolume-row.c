@@ -141,12 +141,21 @@ void json_place(struct json_object *line, const char *kind, const struct place_f
 		json_name(line, "sealed_as", finding->place->path, finding->place->path_len);
 }
 
-void subvolume_put(const struct row *row, const struct subvolume *subvolume, const struct seal *seal, const struct keyring_found *key,
-		   bool is_default)
+bool subvolume_cipher_read(const struct seals *seals, const struct subvolume *subvolume, bool flagged_only, struct subvolume_cipher *cipher,
+			   struct error *err)
 {
+	*cipher = (struct subvolume_cipher){ .seal = seal_of(seals, subvolume) };
+	cipher->key = seal_key_of(seals, cipher->seal);
+	return cipher->seal->claim != DOMAIN_NONE || legacy_shown_read(seals->list, subvolume, flagged_only, &cipher->legacy, err);
+}
+
+void subvolume_put(const struct row *row, const struct subvolume *subvolume, const struct subvolume_cipher *cipher, bool is_default)
+{
+	const bool is_legacy = cipher->legacy.legacy.layout != LEGACY_NONE;
+	const struct seal *const seal = cipher->seal;
 	const struct root *root = &subvolume->root;
 	char own[ROOT_TAG_TEXT_SIZE], tag[ROOT_TAG_TEXT_SIZE], progress[KEY_TEXT_SIZE];
-	const bool is_encrypted = subvolume_encryption(subvolume, seal, tag);
+	const bool is_encrypted = is_legacy || subvolume_encryption(subvolume, seal, tag);
 	const struct key none = { 0 };
 
 	put_members(row, SUBVOLUME_ID, SUBVOLUME_TOP_LEVEL, subvolume);
@@ -168,11 +177,14 @@ void subvolume_put(const struct row *row, const struct subvolume *subvolume, con
 		row_u64(row, "in_place_of", NULL, seal->in_place_of);
 	if (seal->doubt_text[PLACE_NUMBER])
 		row_flag(row, "number_reused", NULL, true);
-	if (is_encrypted) {
-		row_text(row, "encryption", "\tEncryption: ", tag);
+	if (is_encrypted)
 		row_flag(row, "authenticated", NULL, false);
-		row_text(row, "encryption_format", NULL, seal->claim == DOMAIN_NONE && root->flags & ROOT_ENCRYPT_2016 ? "2016" : "sealed");
-		key_shown_put(row, key);
+	if (is_legacy) {
+		legacy_shown_put(row, "\tEncryption: ", &cipher->legacy);
+	} else if (is_encrypted) {
+		row_text(row, "encryption", "\tEncryption: ", tag);
+		row_text(row, "encryption_format", NULL, "sealed");
+		key_shown_put(row, cipher->key);
 		row_words(row, " (not authenticated)");
 	}
 }

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "common/util/plural.h"
+#include "format/fscrypt.h"
 
 const char *size_text(uint64_t bytes, char text[SIZE_TEXT_SIZE])
 {
@@ -149,6 +150,7 @@ static const struct flag {
 	{ 1ull << 3, "NOCOMPRESS", 'm' }, { 1ull << 4, "PREALLOC", 0 }, { 1ull << 5, "SYNC", 'S' },
 	{ INODE_IMMUTABLE, "IMMUTABLE", 'i' }, { 1ull << 7, "APPEND", 'a' }, { 1ull << 8, "NODUMP", 'd' },
 	{ 1ull << 9, "NOATIME", 'A' }, { 1ull << 10, "DIRSYNC", 'D' }, { 1ull << 11, "COMPRESS", 'c' },
+	{ INODE_ENCRYPT, "ENCRYPT", 0 },
 	{ 1ull << 31, "ROOT_ITEM_INIT", 0 }, { INODE_RO_VERITY, "VERITY", 'V' },
 };
 

@@ -18,6 +18,7 @@
 #include "cmd/source.h"
 #include "cmd/subvolume-row.h"
 #include "cmd/unfinished.h"
+#include "cmd/verify-legacy.h"
 #include "common/fs/subvolume-label.h"
 #include "common/sealed/domain-names.h"
 #include "common/sealed/domain-reader.h"
@@ -44,6 +45,7 @@ static const struct poptOption options[] = {
 	INCLUDE_AS(options_what, "What to check:"),
 	INCLUDE_AS(options_progress, "Progress:"),
 	INCLUDE_AS(options_key, "Key:"),
+	INCLUDE(options_kdf),
 	INCLUDE(options_header),
 	INCLUDE_AS(options_image, "Image:"),
 	INCLUDE_AS(options_format, "Output:"),
@@ -248,6 +250,19 @@ static bool verify(struct domain *domain, const struct subvolume_list *list, con
 	return true;
 }
 
+static bool verify_unsealed(const char *operand, struct volume *volume, const struct subvolume *subvolume, struct error *err)
+{
+	struct legacy legacy;
+
+	if (!legacy_find(volume, subvolume, &legacy, err))
+		return false;
+	if (legacy.layout == LEGACY_NONE)
+		return not_sealed(operand, err);
+	if (opt.expect)
+		return error_set(err, ERROR_USAGE, "--expect-seal: there is no seal in the format of 2016");
+	return verify_legacy(&(struct legacy_named){ volume, subvolume, &legacy }, err);
+}
+
 static bool run(const char *const *operand, struct error *err)
 {
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
@@ -266,7 +281,7 @@ static bool run(const char *const *operand, struct error *err)
 	    !domain_find(volume, &list, subvolume, &domain, err))
 		return false;
 	if (!domain)
-		return not_sealed(operand[1], err);
+		return verify_unsealed(operand[1], volume, subvolume, err);
 	/* There is no seal yet, or no seal any more. */
 	if (domain_is_being_converted(domain))
 		return error_set(err, ERROR_UNFINISHED, "is being converted") || unfinished_error(volume, operand[0], err);

@@ -99,7 +99,10 @@ bool legacy_iv_read(struct cursor *value, uint8_t iv[LEGACY_IV_SIZE], struct err
 {
 	const uint64_t where = value->offset;
 
-	if (value->left != LEGACY_IV_SIZE || !cursor_read(value, iv, LEGACY_IV_SIZE))
-		return corrupt(LEGACY_XATTR_IV, "%zu bytes, not %u", value->left, LEGACY_IV_SIZE);
+	const size_t size = value->left;
+	struct cursor rest;
+
+	if (!cursor_read(value, iv, LEGACY_IV_SIZE) || !cursor_take(value, value->left, &rest))
+		return corrupt(LEGACY_XATTR_IV, "%zu bytes, not at least %u", size, LEGACY_IV_SIZE);
 	return true;
 }

@@ -36,7 +36,7 @@ struct legacy_property {
 };
 bool legacy_property_read(struct cursor *value, struct legacy_property *property, struct error *err) must_use;
 
-/* The value of an xattr btrfs.cryptoiv: 16 bytes, the encrypted IV of the inode. Consumes it. */
+/* The value of an xattr btrfs.cryptoiv: 16 bytes, the encrypted IV of the inode; more are ignored. Consumes it. */
 bool legacy_iv_read(struct cursor *value, uint8_t iv[LEGACY_IV_SIZE], struct error *err) must_use;
 
 #endif /* FORMAT_LEGACY_H */

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Include directions: format <- util <- crypto <- device <- volume <- tree <- fs <- sealed <- convert <- cmd; one file for each delicate library.
+# Include directions: format <- util <- crypto <- device <- volume <- tree <- fs <- sealed, legacy <- convert <- cmd; one file for each delicate library.
 cd "${TOP:-.}" || exit 1
 shopt -s nullglob
 awk '
@@ -34,9 +34,11 @@ BEGIN {
 	may("common/volume", below); below = below " common/volume"
 	may("common/tree", below); below = below " common/tree"
 	may("common/fs", below); below = below " common/fs"
+	fs = below
 	may("common/sealed", below); below = below " common/sealed"
 	may("common/convert", below)
 	may("common/export", below)
+	may("common/legacy", fs); below = below " common/legacy"	# beside sealed; nothing else in common/ knows it
 	may("cmd", below " common/convert common/export cmd/dump cmd/key")
 	may("cmd/dump", below " cmd")
 	may("cmd/key", below " common/convert cmd")

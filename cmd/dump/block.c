@@ -7,6 +7,7 @@
 #include <uuid/uuid.h>
 
 #include "cmd/dump/items.h"
+#include "cmd/dump/legacy.h"
 #include "cmd/print.h"
 #include "cmd/row.h"
 #include "common/util/hex.h"
@@ -150,7 +151,7 @@ static void print_item(struct dump_printer *printer, const struct node *node, ui
 	const struct row row = begin_line(printer, node->logical);
 	struct dump dump = {
 		.key = &key, .super = printer->super, .object = row.json ? json_line() : NULL, .indent = 2,
-		.names = printer->names, .csums = printer->data_csums, .tags = printer->tags,
+		.names = printer->names, .csums = printer->data_csums, .tags = printer->tags, .legacy = printer->legacy,
 	};
 
 	row_number(&row, "slot", "\titem ", slot);
@@ -174,7 +175,7 @@ static bool is_wanted(const struct dump_printer *printer, const struct key *key,
 		return false;
 	if (printer->type >= 0 && key->type != printer->type)
 		return false;
-	return !printer->crypt_only || (item->inside && item_is_about_encryption(key, item->item, printer->super->sector_size));
+	return !printer->crypt_only || (item->inside && item_is_about_encryption(key, item->item, printer->super->sector_size, printer->legacy));
 }
 
 /* Before the first block of a selection, and of a whole dump. */
@@ -210,6 +211,8 @@ bool dump_block_show(void *context, const struct node *node, const struct dump_p
 			print_pointers(printer, node);
 		return true;
 	}
+	if (printer->legacy)
+		dump_legacy_choose(printer->legacy, printer->has_tree ? printer->tree : node->owner);
 	for (uint32_t slot = 0; slot < node->n_items; slot++) {
 		const struct salvaged_item item = node_salvage_item(node, slot);
 		const struct key key = node_key(node, slot);

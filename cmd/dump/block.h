@@ -18,6 +18,7 @@ struct dump_printer {
 	bool short_title;		/* without the trailing blank that other dumps have */
 	bool header_csums, data_csums, tags;
 	bool crypt_only;		/* only items about encryption */
+	struct dump_legacy *legacy;
 	const struct key *first, *last;	/* NULL: all items */
 	int type;			/* of the items; -1: all */
 	bool titled;

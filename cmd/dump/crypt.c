@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Dumps of everything that concerns encryption: crypt items and the state of an unfinished conversion.  No wrapped key is printed. */
 #include "cmd/dump/items.h"
+#include "cmd/dump/legacy.h"
 #include "common/sealed/domain.h"
 
 #include <inttypes.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "format/crypt.h"
+#include "format/dir-entry.h"
 #include "format/file-extent.h"
 #include "format/fscrypt.h"
 #include "format/root.h"
@@ -310,7 +312,20 @@ bool dump_crypt_state(struct dump *dump, const uint8_t tail[SUPER_TAIL_SIZE], st
 	return true;
 }
 
-bool item_is_about_encryption(const struct key *key, struct cursor item, uint32_t sector_size)
+/* Those of 2016 and 2017. */
+static bool has_legacy_xattr(struct cursor item)
+{
+	struct error ignored;
+	struct dir_entry xattr;
+
+	while (item.left > 0 && xattr_next(&item, &xattr, &ignored)) {
+		if (legacy_xattr_is(&xattr.name, LEGACY_XATTR_PROPERTY) || legacy_xattr_is(&xattr.name, LEGACY_XATTR_IV))
+			return true;
+	}
+	return false;
+}
+
+bool item_is_about_encryption(const struct key *key, struct cursor item, uint32_t sector_size, struct dump_legacy *legacy)
 {
 	struct error ignored;
 	struct file_extent extent;
@@ -326,7 +341,9 @@ bool item_is_about_encryption(const struct key *key, struct cursor item, uint32_
 		return inode_read(&item, &inode, &ignored) && inode.flags & (INODE_RO_VERITY | INODE_ENCRYPT);
 	case KEY_EXTENT_DATA:
 		return file_extent_read(&item, key->offset, sector_size, &extent, &ignored) &&
-		       (extent.other_encoding || extent.encryption);
+		       (extent.other_encoding || extent.encryption || dump_legacy_is_encrypted(legacy, key->objectid, &extent));
+	case KEY_XATTR_ITEM:
+		return has_legacy_xattr(item);
 	case KEY_VERITY_DESC:
 	case KEY_VERITY_MERKLE:
 	case KEY_FSCRYPT_CTX:

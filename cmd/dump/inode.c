@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Dumps of subvolume trees: inodes, names, xattrs, file extents with their seal mark. */
 #include "cmd/dump/items.h"
+#include "cmd/dump/legacy.h"
 
 #include "format/dir-entry.h"
 #include "format/file-extent.h"
@@ -89,6 +90,28 @@ static const char *entry_type_name(uint8_t type)
 	return type < ARRAY_SIZE(names) ? names[type] : names[0];
 }
 
+/* What the value of an xattr of 2016 or 2017 means. One that is not valid says no more than its bytes. */
+static void dump_legacy_xattr(struct dump *dump, const struct dir_entry *xattr)
+{
+	struct legacy_property property;
+	uint8_t disk_iv[LEGACY_IV_SIZE], iv[LEGACY_IV_SIZE];
+	struct cursor value = xattr->data;
+	struct error ignored;
+
+	if (legacy_xattr_is(&xattr->name, LEGACY_XATTR_PROPERTY) && legacy_property_read(&value, &property, &ignored)) {
+		dump_end_line(dump);
+		if (property.is_2017)
+			LINE(dump_text(dump, "encrypt_context", "of 2017"));
+		else
+			LINE(dump_text(dump, "encrypt_algo", property.algorithm), dump_text(dump, "encrypt_keytag", property.tag));
+	} else if (legacy_xattr_is(&xattr->name, LEGACY_XATTR_IV) && legacy_iv_read(&value, disk_iv, &ignored)) {
+		dump_end_line(dump);
+		LINE(dump_hex(dump, "cryptoiv", disk_iv, sizeof(disk_iv)));
+		if (dump_legacy_iv(dump->legacy, disk_iv, iv))
+			LINE(dump_hex(dump, "iv", iv, sizeof(iv)));
+	}
+}
+
 static void dump_entry(struct dump *dump, const struct dir_entry *entry, uint64_t transid)
 {
 	dump_element(dump);
@@ -103,6 +126,8 @@ static void dump_entry(struct dump *dump, const struct dir_entry *entry, uint64_
 		dump_end_line(dump);
 		dump_value(dump, "data", entry->data.at, entry->data.left);
 	}
+	if (dump->key->type == KEY_XATTR_ITEM && dump->names != NAMES_HIDDEN)
+		dump_legacy_xattr(dump, entry);
 }
 
 bool dump_dir_entries(struct dump *dump, struct cursor *item, struct error *err)
@@ -123,17 +148,18 @@ bool dump_dir_entries(struct dump *dump, struct cursor *item, struct error *err)
 	return ok;
 }
 
-static void dump_compression(struct dump *dump, uint8_t compression)
+static void dump_compression(struct dump *dump, const struct file_extent *e)
 {
 	static const char *const names[] = { "none", "zlib", "lzo", "zstd" };
+	static const char *const words[] = { "(none)", "(zlib)", "(lzo)", "(zstd)" };
+	const bool is_encrypted = dump_legacy_is_encrypted(dump->legacy, dump->key->objectid, e);
 
 	if (dump->object) {
-		dump_text(dump, "compression", names[compression % ARRAY_SIZE(names)]);
+		dump_text(dump, "compression", is_encrypted ? "encrypted" : names[e->compression]);
 		return;
 	}
-	VALUE("compression", compression);
-	dump_words(dump, compression == COMPRESS_NONE ? "(none)" : compression == COMPRESS_ZLIB ? "(zlib)" :
-			 compression == COMPRESS_LZO ? "(lzo)" : "(zstd)");
+	VALUE("compression", e->compression);
+	dump_words(dump, is_encrypted ? "(encrypted)" : words[e->compression]);
 }
 
 /* The mark that says that the extent is ciphertext. No stock tool prints it. */
@@ -164,7 +190,7 @@ bool dump_file_extent(struct dump *dump, struct cursor *item, struct error *err)
 	dump_end_line(dump);
 	if (e.type == FILE_EXTENT_INLINE) {
 		VALUES(dump_words(dump, "inline extent"), VALUE("data size", e.payload.left), VALUE_OF(e, ram_bytes));
-		dump_compression(dump, e.compression);
+		dump_compression(dump, &e);
 		dump_end_line(dump);
 		dump_json_content(dump, "data_hex", e.payload.at, e.payload.left);
 		dump_marks(dump, &e);
@@ -179,7 +205,7 @@ bool dump_file_extent(struct dump *dump, struct cursor *item, struct error *err)
 	dump_end_line(dump);
 	if (!is_prealloc) {
 		dump_words(dump, "extent");
-		dump_compression(dump, e.compression);
+		dump_compression(dump, &e);
 		dump_end_line(dump);
 	}
 	dump_marks(dump, &e);

@@ -34,8 +34,8 @@ void dump_inode_fields(struct dump *dump, const struct disk_inode_item *disk);
 /* The tail of a superblock while a conversion is unfinished. */
 bool dump_crypt_state(struct dump *dump, const uint8_t tail[SUPER_TAIL_SIZE], struct error *err) must_use;
 
-/* Is the item about encryption: a crypt item, or marks, flags and tags of a sealed subvolume? */
-bool item_is_about_encryption(const struct key *key, struct cursor item, uint32_t sector_size);
+/* Is the item about encryption: a crypt item, or marks, flags, tags and xattrs of an encrypted subvolume? legacy: as in struct dump */
+bool item_is_about_encryption(const struct key *key, struct cursor item, uint32_t sector_size, struct dump_legacy *legacy);
 
 /*
  * Prints the item with dump->key, with the decoder of its kind. False if it cannot be read: the reason and its bytes are printed. Items of

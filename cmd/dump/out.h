@@ -14,6 +14,7 @@
 #include "format/key.h"
 #include "format/superblock.h"
 
+struct dump_legacy;
 struct json_object;
 
 /* Names from an image, in text: escaped, or raw for a machine to compare, or hidden. */
@@ -31,6 +32,7 @@ struct dump {
 	enum dump_names names;
 	bool csums;		/* also checksums of data, which the text leaves out */
 	bool tags;		/* also tags of sealed data, one for every 4 KiB */
+	struct dump_legacy *legacy;	/* of the tree that the item is in; NULL: nothing is known */
 };
 
 /* Fields: "label value", side by side until the line ends. */

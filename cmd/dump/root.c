@@ -2,7 +2,11 @@
 /* Dumps of the root tree: root items with their encryption tag, references between subvolumes, uuids. */
 #include "cmd/dump/items.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "common/fs/subvolume.h"
+#include "format/legacy.h"
 #include "format/root.h"
 #include "format/small-item.h"
 
@@ -20,10 +24,30 @@ static void dump_root_flags(struct dump *dump, uint64_t flags)
 			  known_bits_text(flags & ~ROOT_DEAD, root_flags, n, "none", text, sizeof(text)));
 }
 
+/* The same bytes in the format of 2016, under the names of its fields, or in that of early 2016. */
+static void dump_legacy_tag(struct dump *dump, const struct root *root)
+{
+	struct legacy_root legacy;
+	char hash[12];
+
+	legacy_root_of(root, &legacy);
+	if (legacy.is_early) {
+		LINE(dump_text(dump, "encrypt_algo", legacy.algorithm), dump_text(dump, "encrypt_keytag", legacy.tag));
+		return;
+	}
+	snprintf(hash, sizeof(hash), "0x%08" PRIx32, legacy.key_hash);
+	LINE(dump_text(dump, "encrypt_algo", legacy.algorithm[0] ? legacy.algorithm : "none"), VALUE("crypto_keylen", legacy.key_len),
+	     dump_text(dump, "crypto_keyhash", hash));
+}
+
 static void dump_tag(struct dump *dump, const struct root *root)
 {
 	char text[ROOT_TAG_TEXT_SIZE];
 
+	if (root->flags & ROOT_ENCRYPT_2016) {
+		dump_legacy_tag(dump, root);
+		return;
+	}
 	if (!root_tag_text(root, text))
 		return;
 	LINE(dump_text(dump, "Encryption:", text), VALUE_OF(*root, key_len), VALUE_OF(*root, key_hash));

@@ -76,6 +76,8 @@ bool domain_key_read(const struct domain *domain, const struct domain_key_ask *a
 	char prompt[400];
 
 	*key = (struct key_source){ .slot = KEY_SLOT_ANY };
+	if (key_options_scrypt_2017())
+		return error_set(err, ERROR_USAGE, "--kdf is for the format of 2016, and the subvolume is sealed");
 	if (!key_options_given() && !read_keyring(domain, ask, key, err))
 		return false;
 	if (!key_source_is_empty(key))

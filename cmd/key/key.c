@@ -33,6 +33,7 @@ static struct {
 
 static const struct poptOption options[] = {
 	INCLUDE_AS(options_key, "Key:"),
+	INCLUDE_FOR('d', options_kdf, NULL),
 	INCLUDE_FOR('n', options_new_key, "New key (add, change):"),
 	INCLUDE_FOR('p', options_pbkdf, NULL),
 	{ "new-key-slot", 0, POPT_ARG_STRING, &opt.new_slot, 'N', "add, recovery: into this key slot, not the first free one", "N" },
@@ -88,6 +89,7 @@ static const char *given(const struct poptOption *option)
 	case 0: return NULL;
 	case 'n': return new_key_given();
 	case 'p': return pbkdf_options_given();
+	case 'd': return key_options_scrypt_2017() ? "kdf" : NULL;
 	default: return ((option->argInfo & POPT_ARG_MASK) == POPT_ARG_NONE ? *(int *)option->arg != 0 : *(char **)option->arg != NULL) ? option->longName : NULL;
 	}
 }

@@ -5,8 +5,9 @@
 
 #include "cmd/command.h"
 #include "cmd/key/domain-key.h"
-#include "cmd/key/verbs.h"
 #include "cmd/key/target.h"
+#include "cmd/key/verbs.h"
+#include "cmd/legacy-source.h"
 #include "cmd/print.h"
 #include "cmd/row.h"
 #include "common/sealed/domain-keyring.h"
@@ -26,6 +27,37 @@ static const char *who(const struct keyring *keyring)
 	}
 }
 
+/* "btrfs:75197c8e" */
+#define KEY_NAME_SIZE 20
+static_assert(KEY_NAME_SIZE > LEGACY_NAME_SIZE && KEY_NAME_SIZE >= DOMAIN_KEY_NAME_SIZE, "a name of either format");
+
+/* In the format of 2016 an xattr has the name, which may be missing. */
+static bool open_named(const char *const *operand, struct key_target *target, char name[KEY_NAME_SIZE], struct error *err)
+{
+	if (!key_target_open_any(operand, target, err))
+		return false;
+	if (target->domain)
+		domain_key_name(target->domain, name);
+	else
+		strcpy(name, target->legacy.tag);
+	return name[0] || error_set(err, ERROR_REFUSED, "no xattr " LEGACY_XATTR_PROPERTY " says what its key is called");
+}
+
+static bool find_in_keyrings(const struct key_target *target, struct keyring_found *found, struct secret **key, struct error *err)
+{
+	const struct legacy_named named = key_target_named(target);
+
+	return target->domain ? domain_keyring_find(target->domain, key_options.keyring, found, key, err) :
+				legacy_keyring_find(&named, key_options.keyring, found, key, err);
+}
+
+static bool forget_in(const struct key_target *target, const struct keyring *keyring, unsigned *n, struct error *err)
+{
+	const struct legacy_named named = key_target_named(target);
+
+	return target->domain ? domain_keyring_forget(target->domain, keyring, n, err) : legacy_keyring_forget(&named, keyring, n, err);
+}
+
 /* Path and key, in JSON. */
 static struct row begin_row(const char *record, const struct key_target *target, const char *name)
 {
@@ -37,13 +69,10 @@ static struct row begin_row(const char *record, const struct key_target *target,
 	return row;
 }
 
-static void print_login(const struct key_target *target, int32_t serial, const struct keyring *keyring)
+static void print_login(const struct key_target *target, const char *name, int32_t serial, const struct keyring *keyring)
 {
-	char where[32], path[DOMAIN_KEY_WHAT_SIZE], name[DOMAIN_KEY_NAME_SIZE];
-
-	domain_key_name(target->domain, name);
-
 	const struct row row = begin_row("in", target, name);
+	char where[32], path[DOMAIN_KEY_WHAT_SIZE];
 
 	row_format(&row, "key for '%s' has logged in with keytag '%s'", domain_key_what(target->subvolume, path), name);
 	row_number(&row, "serial", "\nserial ", serial);
@@ -52,31 +81,42 @@ static void print_login(const struct key_target *target, int32_t serial, const s
 	row_end(&row);
 }
 
+/* Nothing wrong gets into a keyring. */
+static bool open_with_key(const char *image, const struct key_target *target, struct secret **volume_key, struct error *err)
+{
+	static const struct legacy_ask legacy_ask = { .is_needed = true, .no_keyring = true };
+	const struct legacy_named named = key_target_named(target);
+	struct legacy_reader *reader = NULL;
+	char path[DOMAIN_KEY_WHAT_SIZE];
+	const struct domain_key_ask ask = {
+		.need = DOMAIN_KEY_NEEDED, .from = DOMAIN_KEY_NO_KEYRING, .image = image, .what = domain_key_what(target->subvolume, path),
+		.rejected = LEGACY_KEY_REJECTED,
+	};
+	struct extent_source *source;
+	bool opened;
+
+	if (target->domain)
+		return domain_key_open(target->domain, &ask, &opened, volume_key, err);
+	opened = legacy_key_get(&named, &legacy_ask, volume_key, err) && legacy_source_open(&named, *volume_key, &reader, &source, err);
+	legacy_reader_close(reader);
+	return opened;
+}
+
 static bool run_in(const char *const *operand, struct error *err)
 {
 	static const struct keyring session = { .kind = KEYRING_SESSION };
 	const struct keyring *const keyring = key_options.keyring ? key_options.keyring : &session;
 	cleanup_key_target struct key_target target = { 0 };
 	cleanup_secret struct secret *volume_key = NULL;
-	char path[DOMAIN_KEY_WHAT_SIZE], name[DOMAIN_KEY_NAME_SIZE];
+	char name[KEY_NAME_SIZE];
 	int32_t serial;
-	bool opened;
 
-	if (!key_target_open(operand, &target, err))
-		return false;
-
-	const struct domain_key_ask ask = {
-		.need = DOMAIN_KEY_NEEDED, .from = DOMAIN_KEY_NO_KEYRING, .image = operand[0], .what = domain_key_what(target.subvolume, path),
-		.rejected = "Key was rejected by service",
-	};
-
-	domain_key_name(target.domain, name);
-	if (!domain_key_open(target.domain, &ask, &opened, &volume_key, err) ||
+	if (!open_named(operand, &target, name, err) || !open_with_key(operand[0], &target, &volume_key, err) ||
 	    !keyring_add(keyring, name, volume_key, key_options.timeout, &serial, err))
 		return false;
 	secret_free(volume_key);
 	volume_key = NULL;
-	print_login(&target, serial, keyring);
+	print_login(&target, name, serial, keyring);
 	return stdout_flush(err);
 }
 
@@ -84,30 +124,30 @@ static bool run_in(const char *const *operand, struct error *err)
 
 static const struct keyring everywhere[] = { { .kind = KEYRING_SESSION }, { .kind = KEYRING_USER }, { .kind = KEYRING_PERSISTENT } };
 
-static bool forget(const struct domain *domain, unsigned *n, struct error *err)
+static bool forget(const struct key_target *target, unsigned *n, struct error *err)
 {
 	struct error ignored = { 0 };
 
 	*n = 0;
 	if (key_options.keyring)
-		return domain_keyring_forget(domain, key_options.keyring, n, err);
+		return forget_in(target, key_options.keyring, n, err);
 	for (size_t i = 0; i < sizeof(everywhere) / sizeof(everywhere[0]); i++) {
 		unsigned one;
 
 		/* A session may have no persistent keyring. */
-		if (domain_keyring_forget(domain, &everywhere[i], &one, &ignored))
+		if (forget_in(target, &everywhere[i], &one, &ignored))
 			*n += one;
 	}
 	return true;
 }
 
 /* It may be in several keyrings. *found: what is left of it. */
-static bool revoke(const struct domain *domain, unsigned *n, struct keyring_found *found, struct error *err)
+static bool revoke(const struct key_target *target, unsigned *n, struct keyring_found *found, struct error *err)
 {
 	for (*n = 0; ; (*n)++) {
 		cleanup_secret struct secret *volume_key = NULL;
 
-		if (!domain_keyring_find(domain, key_options.keyring, found, &volume_key, err))
+		if (!find_in_keyrings(target, found, &volume_key, err))
 			return false;
 		if (found->state != KEYRING_PRESENT)
 			return true;
@@ -119,14 +159,13 @@ static bool revoke(const struct domain *domain, unsigned *n, struct keyring_foun
 static bool run_out(const char *const *operand, struct error *err)
 {
 	cleanup_key_target struct key_target target = { 0 };
-	char name[DOMAIN_KEY_NAME_SIZE];
+	char name[KEY_NAME_SIZE];
 	struct keyring_found found;
 	unsigned n_revoked, n = 0;
 
-	if (!key_target_open(operand, &target, err) || !revoke(target.domain, &n_revoked, &found, err) ||
-	    (key_options.forget && !forget(target.domain, &n, err)))
+	if (!open_named(operand, &target, name, err) || !revoke(&target, &n_revoked, &found, err) ||
+	    (key_options.forget && !forget(&target, &n, err)))
 		return false;
-	domain_key_name(target.domain, name);
 	if (n_revoked + n == 0)
 		return error_set(err, ERROR_KEY, "%s", keyring_state_text(found.state));
 
@@ -145,13 +184,11 @@ static bool run_status(const char *const *operand, struct error *err)
 {
 	cleanup_key_target struct key_target target = { 0 };
 	cleanup_secret struct secret *volume_key = NULL;
-	char name[DOMAIN_KEY_NAME_SIZE], expiry[KEYRING_EXPIRY_SIZE] = "", where[32];
+	char name[KEY_NAME_SIZE], expiry[KEYRING_EXPIRY_SIZE] = "", where[32];
 	struct keyring_found found;
 
-	if (!key_target_open(operand, &target, err) ||
-	    !domain_keyring_find(target.domain, key_options.keyring, &found, &volume_key, err))
+	if (!open_named(operand, &target, name, err) || !find_in_keyrings(&target, &found, &volume_key, err))
 		return false;
-	domain_key_name(target.domain, name);
 	if (found.state == KEYRING_PRESENT)
 		keyring_expiry(found.serial, expiry);
 	else
@@ -170,12 +207,14 @@ static bool run_status(const char *const *operand, struct error *err)
 	if (expiry[0])
 		row_text(&row, "expires", strcmp(expiry, "perm") == 0 ? NULL : ", expires in ", expiry);
 	row_end(&row);
+	if (found.state != KEYRING_PRESENT && !target.domain && keyring_has_logon(name))
+		printf_note("a key %s of type logon is there, which the kernel gives to no program", name);
 	return stdout_flush(err);
 }
 
 const struct key_verb key_verb_in = {
 	.name = "in", .summary = "give the volume key to the kernel's keyring; other commands take it from there",
-	.options = "kt", .n_operands = 2, .run = run_in,
+	.options = "dkt", .n_operands = 2, .run = run_in,
 };
 const struct key_verb key_verb_out = {
 	.name = "out", .summary = "revoke that key", .options = "kf", .n_operands = 2, .run = run_out,

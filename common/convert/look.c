@@ -253,7 +253,7 @@ bool convert_look_open(struct volume *volume, const struct key_source *key, bool
 
 	if (!look)
 		return error_memory(err);
-	look->source = (struct extent_source){ look_read, look_read_inline };
+	look->source = (struct extent_source){ .read = look_read, .read_inline = look_read_inline };
 	look->c.volume = volume;
 	look->accept_unsealed = accept_unsealed;
 	ok = state_open(volume, key, &tail, &domain, err) &&

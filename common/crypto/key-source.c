@@ -20,10 +20,12 @@ static bool read_key_file(const struct key_wanted *wanted, struct secret **secre
 
 static bool read_volume_key(const struct key_wanted *wanted, struct secret **key, struct error *err)
 {
+	const size_t most = wanted->takes_any_size ? KEY_SOURCE_ANY_KEY_MAX : KEY_SOURCE_VOLUME_KEY_SIZE;
+
 	/* Reads one byte more than a key has, so that a longer file is noticed. */
-	if (!secret_read_file(wanted->volume_key_file, 0, KEY_SOURCE_VOLUME_KEY_SIZE + 1, key, err))
+	if (!secret_read_file(wanted->volume_key_file, 0, most + 1, key, err))
 		return false;
-	if (secret_len(*key) != KEY_SOURCE_VOLUME_KEY_SIZE)
+	if (wanted->takes_any_size ? secret_len(*key) > most : secret_len(*key) != most)
 		return error_set(err, ERROR_KEY, "the volume key file does not have exactly %u bytes", KEY_SOURCE_VOLUME_KEY_SIZE);
 	return true;
 }

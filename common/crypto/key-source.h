@@ -12,11 +12,12 @@ struct key_source {
 	struct secret *secret;		/* passphrase or key file bytes; NULL if none was given */
 	struct secret *recovery;	/* the recovery key that the secret is in writing; NULL: it is none */
 	bool is_key_file;		/* for the label of a new slot */
-	struct secret *volume_key;	/* KEY_SOURCE_VOLUME_KEY_SIZE bytes */
+	struct secret *volume_key;	/* KEY_SOURCE_VOLUME_KEY_SIZE bytes, unless takes_any_size was set */
 	int slot;			/* only this one, or KEY_SLOT_ANY */
 	bool is_mistyped;		/* nothing was read: it was a recovery key with a wrong character */
 };
 #define KEY_SOURCE_VOLUME_KEY_SIZE 32u
+#define KEY_SOURCE_ANY_KEY_MAX 64u
 
 /* What somebody wants to be read. Strings are borrowed; NULL: not given. "-" is standard input. */
 struct key_wanted {
@@ -26,6 +27,7 @@ struct key_wanted {
 	const char *passphrase_file;	/* one newline at its end is removed; if it is "-" and a terminal, it asks */
 	int passphrase_fd;		/* -1: none */
 	const char *volume_key_file;
+	bool takes_any_size;		/* it is not known yet of what format the key is: up to KEY_SOURCE_ANY_KEY_MAX bytes */
 	int slot;
 	bool asks;			/* on the terminal, if nothing else was given */
 	bool asks_twice;		/* for a new passphrase */

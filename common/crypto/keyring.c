@@ -201,6 +201,19 @@ bool keyring_find(const struct keyring_wanted *wanted, const struct keyring *onl
 	return true;
 }
 
+bool keyring_has_logon(const char *name)
+{
+	static const struct keyring all[] = { { .kind = KEYRING_SESSION }, { .kind = KEYRING_USER }, { .kind = KEYRING_PERSISTENT } };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		const key_serial_t id = use_keyring(&all[i]);
+
+		if (id >= 0 && keyctl_search(id, "logon", name, 0) >= 0)
+			return true;
+	}
+	return false;
+}
+
 static bool accept_same(void *context, const struct secret *payload, bool *right, struct error *err)
 {
 	(void)err;

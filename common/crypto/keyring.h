@@ -68,6 +68,9 @@ bool keyring_revoke(int32_t serial, struct error *err) must_use;
  */
 bool keyring_forget(const struct keyring *keyring, const struct keyring_wanted *wanted, unsigned *n, struct error *err) must_use;
 
+/* Is there a key of that name and of type "logon", which only the kernel can use? */
+bool keyring_has_logon(const char *name);
+
 /* When it expires, as /proc/keys has it: "perm", "59s", "3h", "expd". "" if it cannot be seen there. */
 #define KEYRING_EXPIRY_SIZE 8
 void keyring_expiry(int32_t serial, char text[KEYRING_EXPIRY_SIZE]);

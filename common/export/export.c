@@ -186,7 +186,7 @@ static bool export_file(struct export_job *job, const struct walk_entry *entry, 
 {
 	struct out_entry out = { 0 };
 	struct extent_source *source;
-	bool taken, given, ciphertext = false;
+	bool taken, given, ciphertext = false, opens = true;
 
 	if (entry->inode.size > INT64_MAX) {
 		export_find(job, REPORT_FAILED, "its size exceeds 2^63");
@@ -195,9 +195,11 @@ static bool export_file(struct export_job *job, const struct walk_entry *entry, 
 	if (!job->options->source(job->options->context, entry->tree->id, &source, err) ||
 	    !file_map_read(entry->tree, entry->number, entry->inode.size, &job->map, err))
 		return false;
+	if (source && source->opens && !source->opens(source, entry->tree, entry->number, &opens, err))
+		return false;
 	/* A marked extent that the key does not open is sealed as well. */
-	if (!source || (source == &plain_source && job->map.has_sealed)) {
-		give_closed(job, looks_sealed(job, entry), NULL, &given);
+	if (!source || !opens || (source == &plain_source && job->map.has_sealed)) {
+		give_closed(job, !opens || looks_sealed(job, entry), NULL, &given);
 		if (!given)
 			return true;
 		ciphertext = job->options->raw;

@@ -297,7 +297,10 @@ static bool give_item(struct file_reader *r, uint64_t offset, struct cursor *ite
 	r->end = offset + file_bytes(&e);
 	if (r->end <= r->first)
 		return true;
-	if (e.encryption != 0) {
+	if (r->source->interpret) {
+		if (!r->source->interpret(r->source, &(struct file_item){ r->subvolume, r->inode, offset, &e }, &e, r->ciphertext, &what))
+			return what.kind == ERROR_KEY ? lose(r, offset, r->end, &what, err) : survive(r, offset, r->end, &what, err);
+	} else if (e.encryption != 0) {
 		error_set(&what, ERROR_REFUSED, "inode %" PRIu64 " extent item at %" PRIu64 ": encryption is %u, which this version cannot read",
 			  r->inode, offset, e.encryption);
 		return lose(r, offset, r->end, &what, err);

@@ -228,15 +228,4 @@ static bool read_inline(struct extent_source *source, const struct file_item *it
 	return true;
 }
 
-struct extent_source plain_source = { read_data, read_inline };
-
-bool source_decide(const struct subvolume *subvolume, bool is_sealed, struct extent_source **extents, struct error *err)
-{
-	*extents = NULL;
-	if (is_sealed)
-		return true;
-	if (subvolume->root.flags & ROOT_ENCRYPT_2016)
-		return error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " is encrypted in the format of 2016, which is not supported", subvolume->id);
-	*extents = &plain_source;
-	return true;
-}
+struct extent_source plain_source = { .read = read_data, .read_inline = read_inline };

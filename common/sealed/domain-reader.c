@@ -336,7 +336,7 @@ bool domain_reader_open(struct domain *domain, const struct subvolume_list *list
 	reader = calloc(1, sizeof(*reader));
 	if (!reader)
 		return error_memory(err);
-	reader->source = (struct extent_source){ reader_read, reader_read_inline };
+	reader->source = (struct extent_source){ .read = reader_read, .read_inline = reader_read_inline };
 	reader->domain = domain;
 	reader->list = list;
 	reader->subvolume = subvolume->id;
