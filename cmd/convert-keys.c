@@ -8,30 +8,16 @@
 
 #include "cmd/print.h"
 #include "common/crypto/key-slot.h"
-#include "common/util/escape.h"
+#include "common/sealed/domain-slots.h"
 
 #define TRIES 3
-#define NAME_SIZE (4 * CRYPT_LABEL_MAX + 64)
-
-static const char *slot_name(const struct crypt_slot *slot, char name[NAME_SIZE])
-{
-	const char *const text = (const char *)slot->disk.header.label;
-	char label[4 * CRYPT_LABEL_MAX + 1];
-
-	escape_text(text, strnlen(text, CRYPT_LABEL_MAX), label, sizeof(label));
-	if (label[0])
-		snprintf(name, NAME_SIZE, "key slot %u (%s)", slot->number, label);
-	else
-		snprintf(name, NAME_SIZE, "key slot %u", slot->number);
-	return name;
-}
 
 /* Asks until the slot opens. *key stays empty if the slot is to be dropped. */
 static bool ask_for_slot(const struct crypt_slot *slot, const char *what, const char *image, struct key_source *key, struct error *err)
 {
-	char name[NAME_SIZE], prompt[800];
+	char name[DOMAIN_SLOT_NAME_SIZE], prompt[800];
 
-	snprintf(prompt, sizeof(prompt), "Passphrase for %s of %.160s of %.200s (empty: drop it): ", slot_name(slot, name), what, image);
+	snprintf(prompt, sizeof(prompt), "Passphrase for %s of %.160s of %.200s (empty: drop it): ", domain_slot_name(slot, name), what, image);
 	for (unsigned i = 1;; i++) {
 		const struct key_wanted wanted = { .passphrase_fd = -1, .slot = (int)slot->number, .asks = true, .prompt = prompt };
 		cleanup_secret struct secret *volume_key = NULL;
@@ -55,11 +41,12 @@ static bool ask_for_slot(const struct crypt_slot *slot, const char *what, const 
 	}
 }
 
-static bool confirm_drop(const struct crypt_slot *slot, const struct convert_ui *ui, struct error *err)
+/* what: the slot, or what is wrong with it. */
+static bool confirm_drop(const char *what, const char *then, const struct convert_ui *ui, struct error *err)
 {
-	char name[NAME_SIZE], question[NAME_SIZE + 80];
+	char question[DOMAIN_SLOT_TEXT_SIZE + DOMAIN_SLOT_NAME_SIZE];
 
-	snprintf(question, sizeof(question), "%s will be dropped: its secret will open nothing any more.", slot_name(slot, name));
+	snprintf(question, sizeof(question), "%s%s", what, then);
 	question[0] = 'K';
 	return !ui->confirm || ui->confirm(ui->context, question) || error_set(err, ERROR_REFUSED, "not confirmed; nothing was changed");
 }
@@ -79,14 +66,26 @@ bool convert_read_keys(const struct domain *domain, const char *image, const cha
 	talk->keys = calloc(domain->n_slots ? domain->n_slots : 1, sizeof(*talk->keys));
 	if (!talk->keys)
 		return error_memory(err);
+	for (unsigned number = 0; number < CRYPT_SLOTS_MAX; number++) {
+		char fault[DOMAIN_SLOT_TEXT_SIZE];
+
+		if (!domain_slot_fault(domain, number, fault))
+			continue;
+		if (!confirm_drop(fault, ".  It will be dropped.", ui, err))
+			return false;
+		*drop_slots = true;
+	}
 	for (size_t i = 0; i < domain->n_slots; i++) {
 		struct key_source *key = &talk->keys[talk->n_keys];
+		char name[DOMAIN_SLOT_NAME_SIZE];
 
+		if (domain_slot_is(domain, domain->slots[i].number) != DOMAIN_SLOT_RIGHT)
+			continue;
 		if (!ask_for_slot(&domain->slots[i], what, image, key, err))
 			return false;
 		if (!key_source_is_empty(key))
 			talk->n_keys++;
-		else if (!confirm_drop(&domain->slots[i], ui, err))
+		else if (!confirm_drop(domain_slot_name(&domain->slots[i], name), " will be dropped: its secret will open nothing any more.", ui, err))
 			return false;
 		else
 			*drop_slots = true;

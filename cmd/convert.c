@@ -123,8 +123,10 @@ static bool run_decrypt(const char *image, const char *const *names, struct key_
 	bool opened;
 
 	*key = (struct key_source){ .slot = KEY_SLOT_ANY };
-	if (!convert_options_expect(expect, err) || !open_image(image, &volume, err) || !check_names(volume, names, &domain, err) ||
-	    !domain_key_open(domain, &ask, &opened, &key->volume_key, err))
+	if (!convert_options_expect(expect, err) || !open_image(image, &volume, err) || !check_names(volume, names, &domain, err))
+		return false;
+	domain->slots_told = true;	/* convert_decrypt() tells */
+	if (!domain_key_open(domain, &ask, &opened, &key->volume_key, err))
 		return false;
 
 	const struct convert_decrypt_options how = { .key = key, .unseal = convert_options_unseal(expect) };

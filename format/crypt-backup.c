@@ -19,10 +19,12 @@ bool crypt_backup_read(struct cursor *file, struct crypt_backup *backup, struct 
 		return wrong(place, "%zu bytes, its beginning takes %zu", size, sizeof(disk));
 	if (memcmp(disk.magic, CRYPT_BACKUP_MAGIC, sizeof(disk.magic)) != 0)
 		return wrong(place, "the magic is not \"%s\"", CRYPT_BACKUP_MAGIC);
+	if (is_unreleased(le32(disk.version), place, err))
+		return false;
 	if (le32(disk.version) != CRYPT_VERSION)
 		return wrong(((struct place){ ERROR_REFUSED, place.what, place.offset }), "version is %" PRIu32 ", not %u", le32(disk.version), CRYPT_VERSION);
-	if ((le32(disk.flags) & ~CRYPT_BACKUP_NO_SLOTS) != 0)
-		return wrong(place, "flags are %#" PRIx32 ", not 0 or %u", le32(disk.flags), CRYPT_BACKUP_NO_SLOTS);
+	if (le32(disk.flags) != 0)
+		return wrong(place, "flags are %#" PRIx32 ", not 0", le32(disk.flags));
 	if (le64(disk.length) != size)
 		return wrong(place, "length is %" PRIu64 ", but the file has %zu bytes", le64(disk.length), size);
 	if (le32(disk.n_items) == 0)
@@ -34,7 +36,6 @@ bool crypt_backup_read(struct cursor *file, struct crypt_backup *backup, struct 
 		return wrong(place, "%zu bytes, items and hash are missing", size);
 
 	*backup = (struct crypt_backup){
-		.no_slots = le32(disk.flags) & CRYPT_BACKUP_NO_SLOTS,
 		.time = le64(disk.time),
 		.n_items = le32(disk.n_items),
 		.items = items,
@@ -70,17 +71,15 @@ bool crypt_backup_next(struct crypt_backup *backup, const struct crypt_backup_it
 		return wrong(place, "%zu bytes left, the head of an item takes %zu", backup->items.left, sizeof(disk));
 
 	const struct key key = { CRYPT_ID, KEY_PERSISTENT_ITEM, le64(disk.offset) };
-	const uint32_t length = le32(disk.length), form = le32(disk.form);
+	const uint32_t length = le32(disk.length);
 
-	read = (struct crypt_backup_item){ .offset = key.offset, .is_hash = form == BACKUP_HASH };
+	read = (struct crypt_backup_item){ .offset = key.offset };
 	if (!crypt_place_of_key(&key, &read.place) || !is_of_backup(&read.place))
 		return wrong(place, "its key is %#" PRIx64 ", not that of a header, key slot, subvolume, inode-flags or bad-blocks item", key.offset);
 	if (before ? read.place.domain != before->place.domain || key.offset <= before->offset : read.place.kind != CRYPT_HEADER)
 		return wrong(place, "its key is %#" PRIx64 ", which does not follow %#" PRIx64, key.offset, before ? before->offset : 0);
-	if (form != (backup->no_slots && read.place.kind == CRYPT_SLOT ? BACKUP_HASH : BACKUP_PAYLOAD))
-		return wrong(place, "form is %" PRIu32 ", not %u", form, backup->no_slots && read.place.kind == CRYPT_SLOT ? BACKUP_HASH : BACKUP_PAYLOAD);
-	if (read.is_hash && length != CRYPT_BACKUP_HASH_SIZE)
-		return wrong(place, "length is %" PRIu32 ", that of a hash is %u", length, CRYPT_BACKUP_HASH_SIZE);
+	if (le32(disk.zero) != 0)
+		return wrong(place, "reserved bytes are %#" PRIx32 ", not 0", le32(disk.zero));
 	if (!cursor_take(&backup->items, length, &read.payload))
 		return wrong(place, "length is %" PRIu32 ", the file has %zu bytes left for items", length, backup->items.left);
 	*item = read;

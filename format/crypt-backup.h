@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A header backup: a file with the header of something sealed, and all items that the header vouches for. See format/README.md, "Header backups". */
+/* A header backup: a file with the header of something sealed, and the items that the header vouches for. See format/README.md, "Header backups". */
 #ifndef FORMAT_CRYPT_BACKUP_H
 #define FORMAT_CRYPT_BACKUP_H
 
@@ -7,13 +7,12 @@
 
 #define CRYPT_BACKUP_MAGIC	"BTRCBACK"
 #define CRYPT_BACKUP_MAX	(512u << 20)	/* bytes of the file */
-#define CRYPT_BACKUP_NO_SLOTS	1u		/* in flags: of key slots, the file has only hashes */
 #define CRYPT_BACKUP_HASH_SIZE	32u
 
 struct disk_crypt_backup {	/* then the items, then the SHA-256 of all before it */
 	uint8_t magic[8];
 	struct le32 version;
-	struct le32 flags;
+	struct le32 flags;		/* 0 */
 	struct le64 length;		/* of the whole file */
 	uint8_t fsid[FSID_SIZE];	/* of the filesystem */
 	struct le64 time;		/* seconds since 1970 */
@@ -22,20 +21,14 @@ struct disk_crypt_backup {	/* then the items, then the SHA-256 of all before it 
 };
 static_assert(sizeof(struct disk_crypt_backup) == 56, "crypt backup");
 
-enum crypt_backup_form {
-	BACKUP_PAYLOAD = 0,
-	BACKUP_HASH = 1,	/* the SHA-256 of the payload */
-};
-
 struct disk_crypt_backup_item {	/* followed by length bytes */
 	struct le64 offset;	/* of the item's key */
 	struct le32 length;
-	struct le32 form;
+	struct le32 zero;
 };
 static_assert(sizeof(struct disk_crypt_backup_item) == 16, "crypt backup item");
 
 struct crypt_backup {
-	bool no_slots;
 	uint8_t fsid[FSID_SIZE];
 	uint64_t time;
 	uint32_t n_items;
@@ -46,8 +39,7 @@ struct crypt_backup {
 struct crypt_backup_item {
 	struct crypt_place place;
 	uint64_t offset;
-	bool is_hash;
-	struct cursor payload;	/* or its hash; borrowed */
+	struct cursor payload;	/* borrowed */
 };
 
 /* file: all bytes of it. Checks the layout up to the items, not the hash. ERROR_KEY_HEADER, or ERROR_REFUSED for another version. */

@@ -27,13 +27,13 @@ static inline bool all_zero(const void *bytes, size_t len)
 	return any == 0;
 }
 
-/* Was it made by the version that was never released? Then it is refused with a message that says so. */
-static inline bool is_unreleased(uint64_t version, struct place place, struct error *err)
+/* Was it made by a version that was never released? Then it is refused with a message that says so. */
+static inline bool is_unreleased(uint32_t version, struct place place, struct error *err)
 {
-	if (version != CRYPT_VERSION_UNRELEASED)
+	if (!crypt_version_is_unreleased(version))
 		return false;
 	place.kind = ERROR_REFUSED;
-	wrong(place, "format version %u was made by an unreleased version", CRYPT_VERSION_UNRELEASED);
+	wrong(place, "format version %" PRIu32 " was made by an unreleased version", version);
 	return true;
 }
 

@@ -171,7 +171,6 @@ static bool read_whole(struct cursor *item, void *disk, size_t len, struct place
 static bool header_check(const struct disk_crypt_header *disk, struct place place, struct error *err)
 {
 	const struct { const char *name; uint64_t have, most; } count[] = {
-		{ "n_slots", le64(disk->n_slots), CRYPT_SLOTS_MAX },
 		{ "n_members", le64(disk->n_members), CRYPT_INDEX_LAST },
 		{ "n_inode_flags_items", le64(disk->n_inode_flags_items), CRYPT_INDEX_LAST },
 		{ "n_unit_items", le64(disk->n_unit_items), CRYPT_INDEX_LAST },
@@ -232,7 +231,6 @@ bool crypt_header_read(struct cursor *item, struct crypt_header *header, struct 
 		.domain = le16(disk.domain),
 		.had_verity = disk.had_verity,
 		.epoch = le64(disk.epoch),
-		.n_slots = le64(disk.n_slots),
 		.n_members = le64(disk.n_members),
 		.n_inode_flags_items = le64(disk.n_inode_flags_items),
 		.n_unit_items = le64(disk.n_unit_items),
@@ -249,6 +247,7 @@ bool crypt_header_read(struct cursor *item, struct crypt_header *header, struct 
 	memcpy(header->kcv, disk.kcv, sizeof(header->kcv));
 	memcpy(header->seal, disk.seal, sizeof(header->seal));
 	memcpy(header->items_mac, disk.items_mac, sizeof(header->items_mac));
+	memcpy(header->slot_hash, disk.slot_hash, sizeof(header->slot_hash));
 	memcpy(header->mac, disk.mac, sizeof(header->mac));
 	return true;
 }
@@ -264,7 +263,6 @@ void crypt_header_write(const struct crypt_header *header, struct disk_crypt_hea
 		.domain = to_le16(header->domain),
 		.had_verity = header->had_verity,
 		.epoch = to_le64(header->epoch),
-		.n_slots = to_le64(header->n_slots),
 		.n_members = to_le64(header->n_members),
 		.n_inode_flags_items = to_le64(header->n_inode_flags_items),
 		.n_unit_items = to_le64(header->n_unit_items),
@@ -283,6 +281,7 @@ void crypt_header_write(const struct crypt_header *header, struct disk_crypt_hea
 	memcpy(disk->kcv, header->kcv, sizeof(disk->kcv));
 	memcpy(disk->seal, header->seal, sizeof(disk->seal));
 	memcpy(disk->items_mac, header->items_mac, sizeof(disk->items_mac));
+	memcpy(disk->slot_hash, header->slot_hash, sizeof(disk->slot_hash));
 	memcpy(disk->mac, header->mac, sizeof(disk->mac));
 }
 
@@ -293,6 +292,20 @@ bool crypt_header_equal(const struct crypt_header *a, const struct crypt_header 
 	crypt_header_write(a, &x);
 	crypt_header_write(b, &y);
 	return memcmp(&x, &y, sizeof(x)) == 0;
+}
+
+bool crypt_header_has_slot(const struct crypt_header *header, unsigned number)
+{
+	return number < CRYPT_SLOTS_MAX && !all_zero(header->slot_hash[number], CRYPT_SLOT_HASH_SIZE);
+}
+
+unsigned crypt_header_n_slots(const struct crypt_header *header)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < CRYPT_SLOTS_MAX; i++)
+		n += crypt_header_has_slot(header, i);
+	return n;
 }
 
 /* --- key slot ---------------------------------------------------------------------- */

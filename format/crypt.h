@@ -17,12 +17,15 @@
 #define CRYPT_UUID_SIZE		16u
 #define CRYPT_UNIT_BLOCKS_MAX	500u
 #define CRYPT_SLOTS_MAX		32u
+#define CRYPT_SLOT_HASH_SIZE	16u
 #define CRYPT_PATH_MAX		1024u
 #define CRYPT_LABEL_MAX		64u
 #define CRYPT_HEADER_MAGIC	"BTRCRYPT"
-#define CRYPT_VERSION		2u
-#define CRYPT_VERSION_UNRELEASED 1u	/* refused with a message that names it */
+#define CRYPT_VERSION		3u
 #define CRYPT_JOURNAL_SLOTS	3u
+
+/* It is refused with a message that says so. */
+static inline bool crypt_version_is_unreleased(uint32_t version) { return version == 1 || version == 2; }
 
 /* Key of an item: (CRYPT_ID, PERSISTENT_ITEM, domain u16 << 48 | kind u4 << 44 | index u44). */
 enum crypt_kind {
@@ -64,7 +67,7 @@ bool crypt_cipher_find(const char *name, enum crypt_cipher *cipher);	/* by that 
 /* Every payload begins with this. */
 struct disk_crypt_head {
 	uint8_t kind;
-	uint8_t version;	/* 2 */
+	uint8_t version;	/* CRYPT_VERSION */
 	struct le16 n_entries;	/* of a list: the number of entries that follow; otherwise 1 */
 	struct le32 zero;
 };
@@ -100,14 +103,15 @@ struct disk_crypt_header {
 	uint8_t op_id[CRYPT_UUID_SIZE];
 	uint8_t domain_uuid[CRYPT_UUID_SIZE];
 	uint8_t kcv[CRYPT_MAC_SIZE];
-	struct le64 n_slots, n_members, n_inode_flags_items, n_unit_items, n_units, n_inline_items, n_inline_units;
+	struct le64 n_members, n_inode_flags_items, n_unit_items, n_units, n_inline_items, n_inline_units;
 	struct le64 n_index_items, n_index_entries;	/* 0 until sealed */
 	struct le64 n_bad_items, n_bad_blocks;
 	uint8_t seal[CRYPT_MAC_SIZE];	/* zeros while not sealed */
-	uint8_t items_mac[CRYPT_MAC_SIZE];	/* over the slot, member, inode-flags and bad-block items */
+	uint8_t items_mac[CRYPT_MAC_SIZE];	/* over the member, inode-flags and bad-block items */
+	uint8_t slot_hash[CRYPT_SLOTS_MAX][CRYPT_SLOT_HASH_SIZE];	/* by number: the beginning of the slot item's SHA-256; zeros: there is no such slot */
 	uint8_t mac[CRYPT_MAC_SIZE];	/* over everything before */
 };
-static_assert(sizeof(struct disk_crypt_header) == 288, "crypt header");
+static_assert(sizeof(struct disk_crypt_header) == 792, "crypt header");
 
 struct crypt_header {
 	enum crypt_cipher cipher;
@@ -117,9 +121,10 @@ struct crypt_header {
 	uint64_t epoch;
 	uint8_t op_id[CRYPT_UUID_SIZE], domain_uuid[CRYPT_UUID_SIZE];
 	uint8_t kcv[CRYPT_MAC_SIZE];
-	uint64_t n_slots, n_members, n_inode_flags_items, n_unit_items, n_units, n_inline_items, n_inline_units;
+	uint64_t n_members, n_inode_flags_items, n_unit_items, n_units, n_inline_items, n_inline_units;
 	uint64_t n_index_items, n_index_entries, n_bad_items, n_bad_blocks;
 	uint8_t seal[CRYPT_MAC_SIZE], items_mac[CRYPT_MAC_SIZE], mac[CRYPT_MAC_SIZE];
+	uint8_t slot_hash[CRYPT_SLOTS_MAX][CRYPT_SLOT_HASH_SIZE];
 };
 
 const char *crypt_state_name(enum crypt_state state);	/* of a header or slot that was read, like the two below: "sealed" */
@@ -131,6 +136,9 @@ const char *crypt_state_name(enum crypt_state state);	/* of a header or slot tha
 bool crypt_header_read(struct cursor *item, struct crypt_header *header, struct error *err) must_use;
 void crypt_header_write(const struct crypt_header *header, struct disk_crypt_header *disk);
 bool crypt_header_equal(const struct crypt_header *a, const struct crypt_header *b);	/* byte for byte, as on disk */
+/* Does it vouch for a key slot of this number? */
+bool crypt_header_has_slot(const struct crypt_header *header, unsigned number);
+unsigned crypt_header_n_slots(const struct crypt_header *header);
 
 /* --- key slot --------------------------------------------------------------- */
 enum crypt_kdf {

@@ -16,9 +16,9 @@ bool journal_header_read(struct cursor *record, struct journal_header *header, s
 		return bad("%zu bytes left, a header takes %zu", record->left, sizeof(disk));
 	if (memcmp(disk.magic, JOURNAL_MAGIC, sizeof(disk.magic)) != 0)
 		return bad("magic is not %s", JOURNAL_MAGIC);
-	if (le32(disk.version) == CRYPT_VERSION_UNRELEASED)
-		return error_set(err, ERROR_REFUSED, "journal record at %#" PRIx64 ": format version %u was made by an unreleased version", where,
-				 CRYPT_VERSION_UNRELEASED);
+	if (crypt_version_is_unreleased(le32(disk.version)))
+		return error_set(err, ERROR_REFUSED, "journal record at %#" PRIx64 ": format version %" PRIu32 " was made by an unreleased version", where,
+				 le32(disk.version));
 	if (le32(disk.version) != CRYPT_VERSION)
 		return bad("version is %u, not %u", le32(disk.version), CRYPT_VERSION);
 	if (disk.direction != CRYPT_TO_SEALED && disk.direction != CRYPT_TO_PLAIN)

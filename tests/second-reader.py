@@ -133,7 +133,7 @@ def open_slot(slot, secret):
     """The volume key; None: another secret."""
     header, commit, wrapped = slot[:140], slot[140:172], slot[172:220]
     uuid, salt = header[20:36], header[52:68]
-    check(len(slot) == 220 and header[8:16] == b'BTRCSLOT' and u('I', header, 16)[0] == 2 and u('H', header, 36)[0] < 32, 'a slot')
+    check(len(slot) == 220 and header[8:16] == b'BTRCSLOT' and u('I', header, 16)[0] == 3 and u('H', header, 36)[0] < 32, 'a slot')
     s = kdf(header, secret)
     if s is None:
         return None
@@ -185,18 +185,18 @@ SIZES = {3: 24, 5: 64, 7: 32, 8: 16}     # of entries, where all have the same
 
 
 def read_backup(path):
-    """Key offset, payload (None: not in the file) and its SHA-256, of each item of a header backup."""
+    """Key offset and payload of each item of a header backup."""
     data = open(path, 'rb').read()
     version, flags, length = u('IIQ', data, 8)
     n, zero = u('II', data, 48)
-    check(data[:8] == b'BTRCBACK' and version == 2 and flags in (0, 1) and length == len(data) and zero == 0, 'head of the backup')
+    check(data[:8] == b'BTRCBACK' and version == 3 and flags == 0 and length == len(data) and zero == 0, 'head of the backup')
     check(hashlib.sha256(data[:-32]).digest() == data[-32:], 'hash of the backup')
     at, items = 56, []
     for _ in range(n):
-        offset, length, form = u('QII', data, at)
+        offset, length, reserved = u('QII', data, at)
         kind, payload = offset >> 44 & 15, data[at + 16:at + 16 + length]
-        check(kind in (0, 1, 2, 3, 8) and form == (flags and kind == 1) and (form == 0 or length == 32), f'item {offset:#x} of the backup')
-        items.append((offset, None, payload) if form else (offset, payload, hashlib.sha256(payload).digest()))
+        check(kind in (0, 1, 2, 3, 8) and reserved == 0, f'item {offset:#x} of the backup')
+        items.append((offset, payload))
         at += 16 + length
     check(at == len(data) - 32 and items == sorted(items, key=lambda item: item[0]) and items[0][0] & (1 << 48) - 1 == 0, 'items of the backup')
     return items
@@ -208,14 +208,12 @@ class Domain:
     def __init__(self, image, backup=None):
         self.items = {kind: [] for kind in range(9)}
         found = [(key[2], item) for key, item in image.items(image.root) if key[:2] == (CRYPT, 249)]
-        self.hashes = [(offset, hashlib.sha256(item).digest()) for offset, item in found if offset >> 44 & 15 in (1, 2, 3, 8)]
         if backup:
             kept = read_backup(backup)
             check(any(offset >> 48 == kept[0][0] >> 48 for offset, _ in found), 'the backup is of another number')
-            self.hashes = [(offset, digest) for offset, _, digest in kept[1:]]
             found = [(offset, item) for offset, item in found if offset >> 48 == kept[0][0] >> 48 and offset >> 44 & 15 in (4, 5, 6, 7)]
             header = kept[0][1]
-            found = sorted(found + [(offset, item) for offset, item, _ in kept if item]) + [(kept[0][0] | (1 << 48) - 1, header)]
+            found = sorted(found + kept) + [(kept[0][0] | (1 << 48) - 1, header)]
         check(found, 'nothing is sealed')
         self.number, low = found[0][0] >> 48, (1 << 48) - 1
         check(self.number > 0, 'domain numbers begin at 1')
@@ -223,7 +221,7 @@ class Domain:
             if offset >> 48 != self.number:
                 continue
             kind = 0 if offset & low == low else offset >> 44 & 15
-            check(item[0] == kind and item[1] == 2 and u('I', item, 4)[0] == 0, f'head of item {offset:#x}')
+            check(item[0] == kind and item[1] == 3 and u('I', item, 4)[0] == 0, f'head of item {offset:#x}')
             n, = u('H', item, 2)
             check(n > 0 and (n == 1 or kind in (3, 4, 5, 7, 8)), f'number of entries of item {offset:#x}')
             check(kind not in SIZES or len(item) == 8 + n * SIZES[kind], f'length of item {offset:#x}')
@@ -231,14 +229,25 @@ class Domain:
             self.items[kind].append((offset, item))
         check(len(self.items[0]) == 2 and self.items[0][0][1] == self.items[0][1][1], 'the two headers')
         self.header = h = self.items[0][0][1]
-        check(len(h) == 288 and h[8:16] == b'BTRCRYPT' and u('I', h, 16)[0] == 2 and h[21] == 2, 'the header: not sealed in version 2')
+        check(len(h) == 792 and h[8:16] == b'BTRCRYPT' and u('I', h, 16)[0] == 3 and h[21] == 2, 'the header: not sealed in version 3')
         check(u('HIH', h, 22) == (500, 4096, self.number), 'the header: unit maximum, block size, number')
         self.cipher, self.uuid, self.kcv = h[20], h[56:72], h[72:104]
-        self.seal, self.items_mac, self.mac = h[192:224], h[224:256], h[256:288]
+        self.seal, self.items_mac, self.mac = h[184:216], h[216:248], h[760:792]
+        self.slot_hash = [h[at:at + 16] for at in range(248, 760, 16)]
         lists = {kind: sum(u('H', item, 2)[0] for _, item in self.items[kind]) for kind in (4, 5, 7, 8)}
-        self.n_slots = len([1 for offset, _ in self.hashes if offset >> 48 == self.number and offset >> 44 & 15 == 1])
-        have = [self.n_slots] + [len(self.items[k]) for k in (2, 3)] + [x for k in (4, 5, 7, 8) for x in (len(self.items[k]), lists[k])]
-        check(list(u('11Q', h, 104)) == have, f'counts of the header: {u("11Q", h, 104)}, there are {have}')
+        have = [len(self.items[k]) for k in (2, 3)] + [x for k in (4, 5, 7, 8) for x in (len(self.items[k]), lists[k])]
+        check(list(u('10Q', h, 104)) == have, f'counts of the header: {u("10Q", h, 104)}, there are {have}')
+        # Each slot stands for itself. A backup may lack some, or all.
+        self.slots = []
+        for offset, item in self.items[1]:
+            number = offset & (1 << 44) - 1
+            if number < 32 and hashlib.sha256(item).digest()[:16] == self.slot_hash[number]:
+                check(u('H', item, 36)[0] == number and item[20:36] == self.uuid, f'key slot {number} belongs elsewhere')
+                self.slots.append(item)
+            else:
+                print(f'key slot {number} is damaged, or one too many')
+        missing = sum(1 for digest in self.slot_hash if any(digest)) - len(self.slots)
+        check(missing >= 0 and (missing == 0 or backup), f'{missing} key slots are missing')
 
     def entries(self, kind):
         for _, item in self.items[kind]:
@@ -367,15 +376,14 @@ def main(sealed_path, passphrase_path, plain_path, backup=None):
     image, plain = Image(sealed_path), Image(plain_path)
     domain = Domain(image, backup)
     secret = open(passphrase_path, 'rb').read()
-    if domain.n_slots and not domain.items[1]:
+    if not domain.slots:
         volume_key = secret
     else:
-        volume_key = open_any([item for _, item in domain.items[1]], secret[:-1] if secret.endswith(b'\n') else secret)
-    check(all(item[20:36] == domain.uuid for _, item in domain.items[1]), 'a slot of another domain')
+        volume_key = open_any(domain.slots, secret[:-1] if secret.endswith(b'\n') else secret)
     keys = Keys(volume_key, domain.uuid)
     check(keys.d(b'key-check') == domain.kcv, 'key check value')
-    check(mac(keys.d(b'header'), domain.header[:256]) == domain.mac, 'MAC of the header')
-    vouched = b''.join(struct.pack('<Q', offset) + digest for offset, digest in domain.hashes if offset >> 48 == domain.number)
+    check(mac(keys.d(b'header'), domain.header[:760]) == domain.mac, 'MAC of the header')
+    vouched = b''.join(struct.pack('<Q', offset) + hashlib.sha256(item).digest() for kind in (2, 3, 8) for offset, item in domain.items[kind])
     check(mac(keys.d(b'header'), b'items' + vouched) == domain.items_mac, 'MAC of the items')
 
     # Units: every block decrypts, and to what was there before.

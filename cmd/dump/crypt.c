@@ -28,13 +28,21 @@ static bool dump_header(struct dump *dump, struct cursor *item, struct error *er
 	LINE(UUID_OF(header, domain_uuid));
 	LINE(UUID_OF(header, op_id));
 	LINE(VALUE_OF(header, had_verity));
-	LINE(VALUE_OF(header, n_slots), VALUE_OF(header, n_members), VALUE_OF(header, n_inode_flags_items));
+	LINE(VALUE_OF(header, n_members), VALUE_OF(header, n_inode_flags_items));
 	LINE(VALUE_OF(header, n_unit_items), VALUE_OF(header, n_units), VALUE_OF(header, n_inline_items), VALUE_OF(header, n_inline_units));
 	LINE(VALUE_OF(header, n_index_items), VALUE_OF(header, n_index_entries), VALUE_OF(header, n_bad_items), VALUE_OF(header, n_bad_blocks));
 	LINE(HEX_OF(header, kcv));
 	LINE(HEX_OF(header, seal));
 	LINE(HEX_OF(header, items_mac));
 	LINE(HEX_OF(header, mac));
+	dump_list(dump, "slots");
+	for (unsigned i = 0; i < CRYPT_SLOTS_MAX; i++) {
+		if (!crypt_header_has_slot(&header, i))
+			continue;
+		dump_element(dump);
+		LINE(VALUE("slot", i), dump_hex(dump, "slot_hash", header.slot_hash[i], CRYPT_SLOT_HASH_SIZE));
+	}
+	dump_list_end(dump);
 	return true;
 }
 

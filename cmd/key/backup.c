@@ -10,6 +10,7 @@
 #include "cmd/print.h"
 #include "cmd/row.h"
 #include "cmd/unfinished.h"
+#include "common/sealed/domain-slots.h"
 #include "common/sealed/header-backup.h"
 
 /* Only what can be read again is worth keeping. */
@@ -36,6 +37,14 @@ static bool save(struct volume *volume, const struct domain *domain, const char 
 	return ok;
 }
 
+/* Those that the header does not vouch for are left out. */
+static size_t n_saved(const struct domain *domain)
+{
+	struct disk_crypt_slot slots[CRYPT_SLOTS_MAX];
+
+	return domain_right_slots(domain, slots);
+}
+
 static bool tell(const struct domain *domain, const char *path, const char *file, struct error *err)
 {
 	const struct row row = row_begin("backup");
@@ -43,7 +52,7 @@ static bool tell(const struct domain *domain, const char *path, const char *file
 	row_name(&row, "path", "header of ", path, strlen(path));
 	row_text(&row, "backup_file", " saved in ", file);
 	row_u64(&row, "epoch", ": epoch ", domain->header.epoch);
-	row_number(&row, "slots", ", key slots ", key_options.no_slots ? 0 : (int64_t)domain->n_slots);
+	row_number(&row, "slots", ", key slots ", key_options.no_slots ? 0 : (int64_t)n_saved(domain));
 	row_number(&row, "subvolumes", ", subvolumes ", (int64_t)domain->n_members);
 	row_end(&row);
 	return stdout_flush(err);
@@ -71,6 +80,7 @@ static bool run(const char *const *operand, struct error *err)
 		return false;
 	if (!opened && domain->one_header_bad)
 		printf_warning("one of the two copies of the header of sealing %u is missing, damaged or older: the other one is saved", domain->number);
+	domain_slots_warn(domain);
 	if (!save(target.volume, domain, operand[2], err))
 		return false;
 	if (!opened)

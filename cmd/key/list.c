@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* key list: what a sealed subvolume can be opened with, as far as its header and slots tell without a key. */
+#include <limits.h>
 #include <string.h>
 
 #include "cmd/key/target.h"
@@ -8,6 +9,7 @@
 #include "cmd/row.h"
 #include "cmd/value-text.h"
 #include "common/sealed/domain-keyring.h"
+#include "common/sealed/domain-slots.h"
 
 /* Of two that differ, and are equally new, nobody knows without the key which one is right. */
 static const char *copy_text(const struct domain *domain, unsigned i)
@@ -39,6 +41,59 @@ static void put_slot(const struct row *row, const struct crypt_slot *slot)
 	} else if (slot->kdf == KDF_PBKDF2_SHA512) {
 		row_number(row, "iterations", ", iterations ", slot->p1);
 	}
+}
+
+struct putting {
+	const struct domain *domain;
+	const struct row *slots;
+	size_t next, n;
+	bool counts;		/* only */
+};
+
+static void put_right(struct putting *p, const struct crypt_slot *slot)
+{
+	p->n++;
+	if (p->counts)
+		return;
+
+	const struct row row = row_element(p->slots);
+
+	put_slot(&row, slot);
+}
+
+/* Those before this number. */
+static void put_before(struct putting *p, unsigned number)
+{
+	for (; p->next < p->domain->n_slots && p->domain->slots[p->next].number < number; p->next++)
+		put_right(p, &p->domain->slots[p->next]);
+}
+
+static void put_fault(void *context, unsigned number, const char *text)
+{
+	struct putting *const p = context;
+
+	put_before(p, number);
+	while (p->next < p->domain->n_slots && p->domain->slots[p->next].number == number)
+		p->next++;
+	p->n++;
+	if (p->counts)
+		return;
+
+	const struct row row = row_element(p->slots);
+
+	if (number < CRYPT_SLOTS_MAX)
+		row_number(&row, "slot", NULL, number);
+	row_text(&row, "fault", "\n  ", text);
+}
+
+/* What is wrong is in its place among the others. */
+static size_t put_slots(const struct domain *domain, const struct row *slots, bool counts)
+{
+	struct putting putting = { .domain = domain, .slots = slots, .counts = counts };
+
+	domain_slot_faults(domain, put_fault, &putting);
+	put_before(&putting, UINT_MAX);
+	return putting.n;
 }
 
 static void put_copy(const struct row *row, const struct domain *domain, unsigned i)
@@ -91,12 +146,8 @@ static void print_domain(const struct domain *domain)
 
 	const struct row slots = row_array(&row, "slots");
 
-	row_number(&row, NULL, "\nKey slots: \t", (int64_t)domain->n_slots);
-	for (size_t i = 0; i < domain->n_slots; i++) {
-		const struct row slot = row_element(&slots);
-
-		put_slot(&slot, &domain->slots[i]);
-	}
+	row_number(&row, NULL, "\nKey slots: \t", (int64_t)put_slots(domain, &slots, true));
+	put_slots(domain, &slots, false);
 
 	const struct row members = row_array(&row, "subvolumes");
 
@@ -119,6 +170,7 @@ static bool run(const char *const *operand, struct error *err)
 	if (!key_target_open(operand, &target, err))
 		return false;
 	print_domain(target.domain);
+	domain_slots_warn(target.domain);
 	print_note(NULL, "nothing here is authenticated: verify-key says whether a key opens it");
 	return stdout_flush(err);
 }

@@ -15,6 +15,7 @@
 #include "cmd/row.h"
 #include "common/convert/key-restore.h"
 #include "common/sealed/domain-mac.h"
+#include "common/sealed/domain-slots.h"
 
 struct restoring {
 	const char *image, *file;
@@ -122,7 +123,7 @@ static bool check_sealing(const struct restoring *r, struct error *err)
 		return is_of_another(r, "another sealing", err);
 	if (r->remains.seal == SEAL_IS_GONE && !is_same)
 		return is_of_another(r, "another filesystem", err);
-	if (r->remains.has_header && r->remains.state != CRYPT_STATE_SEALED)
+	if (r->remains.has_header && r->remains.header.state != CRYPT_STATE_SEALED)
 		return domain_is_unfinished_error(r->target.domain, err);
 	return check_items(r, err) && (r->remains.has_header || check_plain(r, err));
 }
@@ -148,51 +149,35 @@ static void slots_text(const struct crypt_slot *slots, size_t n, char *text, siz
 		used += (size_t)snprintf(text + used, size - used, "%s %u", i ? "," : "", slots[i].number);
 }
 
+static bool has_only_hashes(const struct restoring *r)
+{
+	const struct domain *const domain = r->target.domain;
+
+	return domain->n_slots == 0 && crypt_header_n_slots(&domain->header) > 0;
+}
+
 static void tell_sides(const struct restoring *r)
 {
 	const struct domain *const domain = r->target.domain;
 	char slots[160], epoch[32] = "no valid header";
 
 	slots_text(domain->slots, domain->n_slots, slots, sizeof(slots));
-	printf_note("%s: epoch %" PRIu64 ", %s", r->file, domain->header.epoch, r->backup->file.no_slots ? "no key slots, only their hashes" : slots);
+	printf_note("%s: epoch %" PRIu64 ", %s", r->file, domain->header.epoch, has_only_hashes(r) ? "no key slots, only their hashes" : slots);
 	slots_text(r->remains.slots, r->remains.n_slots, slots, sizeof(slots));
 	if (r->remains.has_header)
-		snprintf(epoch, sizeof(epoch), "epoch %" PRIu64, r->remains.epoch);
+		snprintf(epoch, sizeof(epoch), "epoch %" PRIu64, r->remains.header.epoch);
 	printf_note("%s: %s, %s", r->image, epoch, slots);
-}
-
-struct slot_search {
-	const struct crypt_slot *slot;
-	bool is_there;
-};
-
-static bool look_for_slot(void *context, const struct crypt_backup_item *item, struct error *err)
-{
-	struct slot_search *const search = context;
-	const struct disk_crypt_slot *const disk = &search->slot->disk;
-	uint8_t hash[CRYPT_BACKUP_HASH_SIZE];
-
-	if (item->place.kind != CRYPT_SLOT || item->place.index != search->slot->number)
-		return true;
-	if (!crypto_sha256(disk, sizeof(*disk), hash, err))
-		return false;
-
-	const void *const have = item->is_hash ? (const void *)hash : disk;
-	const size_t len = item->is_hash ? sizeof(hash) : sizeof(*disk);
-
-	search->is_there = item->payload.left == len && memcmp(item->payload.at, have, len) == 0;
-	return true;
 }
 
 /* Which slots of the image would go? */
 static bool find_lost(struct restoring *r, struct error *err)
 {
 	for (size_t i = 0; i < r->remains.n_slots; i++) {
-		struct slot_search search = { .slot = &r->remains.slots[i] };
+		bool is_there;
 
-		if (!header_backup_items(r->backup, look_for_slot, &search, err))
+		if (!crypt_header_has_this(&r->target.domain->header, &r->remains.slots[i].disk, &is_there, err))
 			return false;
-		if (!search.is_there)
+		if (!is_there)
 			r->lost[r->n_lost++] = r->remains.slots[i];
 	}
 	return true;
@@ -200,14 +185,23 @@ static bool find_lost(struct restoring *r, struct error *err)
 
 static bool has_same_slots(const struct restoring *r)
 {
-	const struct domain *const domain = r->target.domain;
+	const struct crypt_header *const own = &r->target.domain->header, *const there = &r->remains.header;
 
-	if (r->remains.n_slots != domain->n_slots)
-		return r->backup->file.no_slots;
-	for (size_t i = 0; i < domain->n_slots; i++)
-		if (memcmp(&r->remains.slots[i].disk, &domain->slots[i].disk, sizeof(domain->slots[i].disk)) != 0)
-			return false;
-	return true;
+	return r->remains.has_header && memcmp(own->slot_hash, there->slot_hash, sizeof(own->slot_hash)) == 0;
+}
+
+static void note_fault(void *context, unsigned number, const char *text)
+{
+	(void)number, (void)text;
+	*(bool *)context = true;
+}
+
+static bool has_fault(const struct domain *domain)
+{
+	bool any = false;
+
+	domain_slot_faults(domain, note_fault, &any);
+	return any;
 }
 
 /* Nothing is missing, and nothing is wrong: both copies of the header are there, and are right for what is there. */
@@ -219,7 +213,7 @@ static bool is_whole(const struct restoring *r)
 	uint8_t mac[CRYPT_MAC_SIZE];
 
 	return r->remains.has_header && domain_read(r->target.volume, own->number, &there, &ignored) && !there->one_header_bad &&
-	       there->header.epoch == r->remains.epoch && domain_items_mac(r->target.volume, own->number, own->schedule, mac, &ignored) &&
+	       there->header.epoch == r->remains.header.epoch && !has_fault(there) && domain_items_mac(r->target.volume, own->number, own->schedule, mac, &ignored) &&
 	       secret_same(mac, there->header.items_mac, sizeof(mac));
 }
 
@@ -228,7 +222,7 @@ static bool ask(const struct restoring *r, struct error *err)
 	char question[500], lost[160];
 
 	slots_text(r->lost, r->n_lost, lost, sizeof(lost));
-	if (r->remains.has_header && r->remains.epoch > r->target.domain->header.epoch && !has_same_slots(r))
+	if (r->remains.has_header && r->remains.header.epoch > r->target.domain->header.epoch && !has_same_slots(r))
 		snprintf(question, sizeof(question), "The header of %.100s is newer than %.100s; its key slots are replaced by the older ones.", r->path, r->file);
 	else if (r->n_lost > 0)
 		snprintf(question, sizeof(question), "In %.100s, %s are others than in %.100s, and will be lost.", r->image, lost, r->file);
@@ -266,8 +260,8 @@ static bool tell(const struct restoring *r, bool changed, struct error *err)
 
 	row_name(&row, "path", changed ? "header of " : "nothing to restore: the header of ", r->path, strlen(r->path));
 	row_text(&row, "backup_file", changed ? " restored from " : " is as in ", r->file);
-	row_u64(&row, "epoch", ": epoch ", changed ? header->epoch : r->remains.epoch);
-	row_number(&row, "slots", ", key slots ", (int64_t)header->n_slots);
+	row_u64(&row, "epoch", ": epoch ", changed ? header->epoch : r->remains.header.epoch);
+	row_number(&row, "slots", ", key slots ", crypt_header_n_slots(header));
 	row_number(&row, "subvolumes", ", subvolumes ", (int64_t)header->n_members);
 	row_flag(&row, "changed", NULL, changed);
 	row_end(&row);

@@ -17,6 +17,7 @@
 #include "cmd/row.h"
 #include "common/convert/key-change.h"
 #include "common/crypto/recovery-key.h"
+#include "common/sealed/domain-slots.h"
 
 struct editing {
 	const char *image;
@@ -24,6 +25,7 @@ struct editing {
 	char path[DOMAIN_KEY_WHAT_SIZE];
 	struct disk_crypt_slot slots[CRYPT_SLOTS_MAX];	/* as they will be, by ascending number */
 	size_t n;
+	uint32_t faults;		/* bit n: something is wrong with slot n, and stays as it is */
 	struct secret *volume_key;
 	struct key_source key;		/* what opened it; only for label */
 };
@@ -38,13 +40,34 @@ static void editing_close(struct editing *e)
 
 /* --- opening ------------------------------------------------------------------------------------------------------- */
 
-static bool find_slot(const struct domain *domain, int number, size_t *i, struct error *err)
+/* *i: where it is among e->slots, or would be if nothing were wrong with it. */
+static bool find_slot(const struct editing *e, unsigned number, size_t *i, struct error *err)
 {
-	for (*i = 0; *i < domain->n_slots; (*i)++) {
-		if (domain->slots[*i].number == (unsigned)number)
-			return true;
-	}
-	return error_set(err, ERROR_NOT_FOUND, "key slot %d is not in use", number);
+	for (*i = 0; *i < e->n && le16(e->slots[*i].header.number) < number; (*i)++)
+		;
+	return domain_slot_is(e->target.domain, number) != DOMAIN_SLOT_FREE || error_set(err, ERROR_NOT_FOUND, "key slot %u is not in use", number);
+}
+
+static bool is_fault(const struct editing *e, unsigned number)
+{
+	return e->faults >> number & 1;
+}
+
+static void note_fault(void *context, unsigned number, const char *text)
+{
+	struct editing *const e = context;
+
+	(void)text;
+	if (number < CRYPT_SLOTS_MAX)
+		e->faults |= 1u << number;
+}
+
+/* What is wrong shows for certain once a key has authenticated the header. */
+static void take_slots(struct editing *e)
+{
+	e->n = domain_right_slots(e->target.domain, e->slots);
+	e->faults = 0;
+	domain_slot_faults(e->target.domain, note_fault, e);
 }
 
 static bool open_target(const char *const *operand, struct editing *e, struct error *err)
@@ -55,10 +78,8 @@ static bool open_target(const char *const *operand, struct editing *e, struct er
 	if (!key_target_open_to_change(operand, &e->target, err))
 		return false;
 	domain_key_what(e->target.subvolume, e->path);
-	e->n = e->target.domain->n_slots;
-	for (size_t i = 0; i < e->n; i++)
-		e->slots[i] = e->target.domain->slots[i].disk;
-	return key_options.slot == KEY_SLOT_ANY || find_slot(e->target.domain, key_options.slot, &at, err);
+	take_slots(e);
+	return key_options.slot == KEY_SLOT_ANY || find_slot(e, (unsigned)key_options.slot, &at, err);
 }
 
 /* any_slot: --key-slot says which slot is meant, but another one may open it. */
@@ -67,53 +88,60 @@ static bool open_key(struct editing *e, bool any_slot, struct error *err)
 	const struct domain_key_ask ask = { .need = DOMAIN_KEY_NEEDED, .any_slot = any_slot, .image = e->image, .what = e->path };
 	bool opened;
 
-	return domain_key_open(e->target.domain, &ask, &opened, &e->volume_key, err);
+	if (!domain_key_open(e->target.domain, &ask, &opened, &e->volume_key, err))
+		return false;
+	take_slots(e);
+	return true;
 }
 
 /* The slot that is meant: --key-slot, or the one that the key opened. */
-static bool choose_slot(const struct editing *e, size_t *i, struct error *err)
+static bool choose_slot(const struct editing *e, unsigned *number, size_t *i, struct error *err)
 {
-	const struct domain *const domain = e->target.domain;
-	const int number = key_options.slot != KEY_SLOT_ANY ? key_options.slot : domain->slot_used;
+	const int chosen = key_options.slot != KEY_SLOT_ANY ? key_options.slot : e->target.domain->slot_used;
 
-	if (number < 0) {
+	if (chosen < 0) {
 		error_set(err, ERROR_USAGE, "a volume key opens no key slot: --key-slot says which one is meant");
 		return key_options_given() ? false : error_hint(err, "the volume key comes from a keyring; --no-keyring leaves it out");
 	}
-	return find_slot(domain, number, i, err);
+	*number = (unsigned)chosen;
+	return find_slot(e, *number, i, err);
 }
 
-static bool free_slot(const struct editing *e, uint16_t *number, size_t *i, struct error *err)
+/* --new-key-slot may name a slot with which something is wrong: it is replaced. */
+static bool free_slot(const struct editing *e, unsigned *number, struct error *err)
 {
-	uint16_t at = 0;
+	const struct domain *const domain = e->target.domain;
 
-	for (*i = 0; *i < e->n; (*i)++) {
-		const uint16_t used = le16(e->slots[*i].header.number);
-
-		if (key_options.new_slot == KEY_SLOT_ANY ? used > at : used >= key_options.new_slot)
-			break;
-		at = (uint16_t)(used + 1);
-	}
 	if (key_options.new_slot != KEY_SLOT_ANY) {
-		at = (uint16_t)key_options.new_slot;
-		if (*i < e->n && le16(e->slots[*i].header.number) == at)
-			return error_set(err, ERROR_REFUSED, "key slot %u is in use", at);
+		*number = (unsigned)key_options.new_slot;
+		return domain_slot_is(domain, *number) != DOMAIN_SLOT_RIGHT || error_set(err, ERROR_REFUSED, "key slot %u is in use", *number);
 	}
-	*number = at;
-	return e->n < CRYPT_SLOTS_MAX || error_set(err, ERROR_REFUSED, "all %u key slots are in use", CRYPT_SLOTS_MAX);
+	for (*number = 0; *number < CRYPT_SLOTS_MAX; ++*number)
+		if (domain_slot_is(domain, *number) == DOMAIN_SLOT_FREE)
+			return true;
+	return error_set(err, ERROR_REFUSED, "all %u key slots are in use", CRYPT_SLOTS_MAX);
 }
 
-static void insert_slot(struct editing *e, size_t i, const struct disk_crypt_slot *slot)
+/* In place of what was there, if anything was. */
+static void put_slot(struct editing *e, const struct disk_crypt_slot *slot)
 {
-	memmove(&e->slots[i + 1], &e->slots[i], (e->n - i) * sizeof(*slot));
+	const unsigned number = le16(slot->header.number);
+	struct error ignored = { 0 };
+	size_t i;
+
+	(void)!find_slot(e, number, &i, &ignored);
+	if (i == e->n || le16(e->slots[i].header.number) != number) {
+		memmove(&e->slots[i + 1], &e->slots[i], (e->n - i) * sizeof(*slot));
+		e->n++;
+	}
 	e->slots[i] = *slot;
-	e->n++;
+	e->faults &= ~(1u << number);
 }
 
 /* --- asking ---------------------------------------------------------------------------------------------------------- */
 
 /* The new secret, wrapped. label NULL: none. */
-static bool make_slot(struct editing *e, uint16_t number, const char *label, struct disk_crypt_slot *slot, struct error *err)
+static bool make_slot(struct editing *e, unsigned number, const char *label, struct disk_crypt_slot *slot, struct error *err)
 {
 	cleanup_key_source struct key_source new = { 0 };
 	struct kdf_cost cost;
@@ -124,7 +152,7 @@ static bool make_slot(struct editing *e, uint16_t number, const char *label, str
 	if (!pbkdf_options_read(&cost, &milliseconds, err) || !new_key_read(prompt, &new, err) ||
 	    !kdf_calibrate(&cost, milliseconds, err))
 		return false;
-	return key_slot_create(new.secret, &cost, e->target.domain->header.domain_uuid, number, new.is_key_file ? SLOT_KEY_FILE : SLOT_PASSPHRASE,
+	return key_slot_create(new.secret, &cost, e->target.domain->header.domain_uuid, (uint16_t)number, new.is_key_file ? SLOT_KEY_FILE : SLOT_PASSPHRASE,
 			       label, e->volume_key, slot, err);
 }
 
@@ -132,7 +160,7 @@ static bool make_slot(struct editing *e, uint16_t number, const char *label, str
 
 static bool change(struct editing *e, bool wipe, struct error *err)
 {
-	const struct key_change wanted = { .slots = e->slots, .n_slots = e->n, .wipe = wipe };
+	const struct key_change wanted = { .slots = e->slots, .n_slots = e->n, .kept = e->faults, .wipe = wipe };
 	struct convert_talk talk;
 	struct convert_ui ui;
 	bool ok;
@@ -153,78 +181,100 @@ static bool change(struct editing *e, bool wipe, struct error *err)
 	return false;
 }
 
-static bool tell(const struct editing *e, const char *verb, const char *done, const struct disk_crypt_slot *slot, struct error *err)
+/* type: of the slot; NULL: it was damaged. */
+static bool tell(const struct editing *e, const char *verb, const char *done, unsigned number, const char *type, struct error *err)
 {
 	const struct row row = row_begin(verb);
 
 	row_escaped(&row, "path", NULL, e->path);
-	row_number(&row, "slot", "key slot ", le16(slot->header.number));
+	row_number(&row, "slot", "key slot ", number);
 	row_format(&row, " of %s %s (", e->path, done);
-	row_text(&row, "type", "", crypt_slot_type_name(slot->header.type));
-	row_words(&row, ")");
+	if (type)
+		row_text(&row, "type", "", type);
+	row_words(&row, type ? ")" : "damaged)");
 	row_end(&row);
 	return stdout_flush(err);
+}
+
+static bool tell_slot(const struct editing *e, const char *verb, const char *done, const struct disk_crypt_slot *slot, struct error *err)
+{
+	return tell(e, verb, done, le16(slot->header.number), crypt_slot_type_name(slot->header.type), err);
 }
 
 static bool run_add(const char *const *operand, struct error *err)
 {
 	cleanup_editing struct editing e = { 0 };
 	struct disk_crypt_slot slot;
-	uint16_t number;
-	size_t i;
+	unsigned number;
 
 	if (!open_target(operand, &e, err)) {
 		if (key_options.slot != KEY_SLOT_ANY && err->kind == ERROR_NOT_FOUND)
 			error_hint(err, "--key-slot chooses what opens it; --new-key-slot says into which slot the new key goes");
 		return false;
 	}
-	if (!free_slot(&e, &number, &i, err) || !open_key(&e, false, err) ||
+	if (!free_slot(&e, &number, err) || !open_key(&e, false, err) || !free_slot(&e, &number, err) ||
 	    !make_slot(&e, number, key_options.label, &slot, err))
 		return false;
-	insert_slot(&e, i, &slot);
-	return change(&e, false, err) && tell(&e, "add", "added", &slot, err);
+	put_slot(&e, &slot);
+	return change(&e, false, err) && tell_slot(&e, "add", "added", &slot, err);
 }
 
 static bool run_change(const char *const *operand, struct error *err)
 {
 	cleanup_editing struct editing e = { 0 };
-	const char *label;
+	char label[CRYPT_LABEL_MAX + 1] = { 0 };
+	struct disk_crypt_slot slot;
+	unsigned number;
 	size_t i;
 
-	if (!open_target(operand, &e, err) || !open_key(&e, key_options.force, err) || !choose_slot(&e, &i, err))
+	if (!open_target(operand, &e, err) || !open_key(&e, key_options.force, err) || !choose_slot(&e, &number, &i, err))
 		return false;
-	label = key_options.label ? key_options.label : e.target.domain->slots[i].label;
-	return make_slot(&e, le16(e.slots[i].header.number), label[0] ? label : NULL, &e.slots[i], err) && change(&e, true, err) &&
-	       tell(&e, "change", "changed", &e.slots[i], err);
+	if (key_options.label)
+		memcpy(label, key_options.label, strlen(key_options.label));
+	else if (!is_fault(&e, number))
+		memcpy(label, e.slots[i].header.label, CRYPT_LABEL_MAX);
+	if (!make_slot(&e, number, label[0] ? label : NULL, &slot, err))
+		return false;
+	put_slot(&e, &slot);
+	return change(&e, true, err) && tell_slot(&e, "change", "changed", &slot, err);
+}
+
+/* Removing a damaged slot removes nothing that opens. */
+static bool check_last(const struct editing *e, struct error *err)
+{
+	if (e->n != 1 || key_options.force || (key_options.slot != KEY_SLOT_ANY && is_fault(e, (unsigned)key_options.slot)))
+		return true;
+	error_set(err, ERROR_REFUSED, "it is the last key slot: without it only the volume key opens what is sealed");
+	return error_hint(err, "--force removes it; `key export-volume-key` saves the volume key before");
 }
 
 static bool run_remove(const char *const *operand, struct error *err)
 {
 	cleanup_editing struct editing e = { 0 };
 	struct disk_crypt_slot slot;
+	unsigned number;
 	size_t i;
 
-	if (!open_target(operand, &e, err))
+	if (!open_target(operand, &e, err) || !check_last(&e, err) || !open_key(&e, true, err) || !check_last(&e, err) || !choose_slot(&e, &number, &i, err))
 		return false;
-	if (e.n == 1 && !key_options.force) {
-		error_set(err, ERROR_REFUSED, "it is the last key slot: without it only the volume key opens what is sealed");
-		return error_hint(err, "--force removes it; `key export-volume-key` saves the volume key before");
+	if (is_fault(&e, number)) {
+		e.faults &= ~(1u << number);
+		return change(&e, true, err) && tell(&e, "remove", "removed", number, NULL, err);
 	}
-	if (!open_key(&e, true, err) || !choose_slot(&e, &i, err))
-		return false;
 	if (e.n == 1 && !key_confirm("It is the last key slot: without it only the volume key opens what is sealed.", err))
 		return false;
 	slot = e.slots[i];
 	memmove(&e.slots[i], &e.slots[i + 1], (e.n - i - 1) * sizeof(slot));
 	e.n--;
-	return change(&e, true, err) && tell(&e, "remove", "removed", &slot, err);
+	return change(&e, true, err) && tell_slot(&e, "remove", "removed", &slot, err);
 }
 
 /* The same secret, wrapped again under a new salt: the label is covered by what the secret opens. */
 static bool run_label(const char *const *operand, struct error *err)
 {
 	cleanup_editing struct editing e = { 0 };
-	size_t i;
+	struct crypt_slot before = { 0 };
+	struct disk_crypt_slot slot;
 	bool opened;
 
 	if (!key_options.label)
@@ -239,23 +289,25 @@ static bool run_label(const char *const *operand, struct error *err)
 		return false;
 	if (domain->slot_used < 0)
 		return error_set(err, ERROR_KEY, "the label of a key slot is changed with the passphrase or key file of that slot");
-	if (!choose_slot(&e, &i, err))
-		return false;
+	take_slots(&e);
+	for (size_t i = 0; i < domain->n_slots; i++)
+		if (domain->slots[i].number == (unsigned)domain->slot_used)
+			before = domain->slots[i];
 
-	const struct crypt_slot *const slot = &domain->slots[i];
 	const struct kdf_cost cost = {
-		.kdf = slot->kdf,
-		.memory_kib = slot->kdf == KDF_ARGON2ID ? slot->p1 : 0,
-		.passes = slot->kdf == KDF_ARGON2ID ? slot->p2 : 0,
-		.iterations = slot->kdf == KDF_PBKDF2_SHA512 ? slot->p1 : 0,
+		.kdf = before.kdf,
+		.memory_kib = before.kdf == KDF_ARGON2ID ? before.p1 : 0,
+		.passes = before.kdf == KDF_ARGON2ID ? before.p2 : 0,
+		.iterations = before.kdf == KDF_PBKDF2_SHA512 ? before.p1 : 0,
 	};
-	const struct secret *const secret = slot->kdf == KDF_NONE && e.key.recovery ? e.key.recovery : e.key.secret;
+	const struct secret *const secret = before.kdf == KDF_NONE && e.key.recovery ? e.key.recovery : e.key.secret;
 
-	if (!key_slot_create(secret, &cost, domain->header.domain_uuid, slot->number, slot->type, key_options.label[0] ? key_options.label : NULL,
-			     e.volume_key, &e.slots[i], err))
+	if (!key_slot_create(secret, &cost, domain->header.domain_uuid, (uint16_t)before.number, before.type, key_options.label[0] ? key_options.label : NULL,
+			     e.volume_key, &slot, err))
 		return false;
 	key_source_free(&e.key);
-	return change(&e, true, err) && tell(&e, "label", "labelled", &e.slots[i], err);
+	put_slot(&e, &slot);
+	return change(&e, true, err) && tell_slot(&e, "label", "labelled", &slot, err);
 }
 
 /* --- recovery -------------------------------------------------------------------------------------------------------- */
@@ -301,16 +353,15 @@ static bool run_recovery(const char *const *operand, struct error *err)
 	cleanup_secret struct secret *key = NULL, *text = NULL;
 	const struct kdf_cost cost = { .kdf = KDF_NONE };
 	struct disk_crypt_slot slot;
-	uint16_t number;
-	size_t i;
+	unsigned number;
 
 	if (!key_options.batch && (!isatty(STDIN_FILENO) || format_is_json())) {
 		error_set(err, ERROR_REFUSED, "the recovery key has to be typed back, and there is no terminal to ask on");
 		return error_hint(err, "--batch-mode prints it once without asking");
 	}
-	if (!open_target(operand, &e, err) || !free_slot(&e, &number, &i, err) || !open_key(&e, false, err) ||
+	if (!open_target(operand, &e, err) || !free_slot(&e, &number, err) || !open_key(&e, false, err) || !free_slot(&e, &number, err) ||
 	    !secret_random(CRYPT_RECOVERY_SIZE, &key, err) || !recovery_key_text(key, &text, err) ||
-	    !key_slot_create(key, &cost, e.target.domain->header.domain_uuid, number, SLOT_RECOVERY, key_options.label, e.volume_key, &slot, err))
+	    !key_slot_create(key, &cost, e.target.domain->header.domain_uuid, (uint16_t)number, SLOT_RECOVERY, key_options.label, e.volume_key, &slot, err))
 		return false;
 	print_recovery(&e, text);
 	secret_free(text);
@@ -319,8 +370,8 @@ static bool run_recovery(const char *const *operand, struct error *err)
 		return false;
 	secret_free(key);
 	key = NULL;
-	insert_slot(&e, i, &slot);
-	return change(&e, false, err) && tell(&e, "recovery", "added", &slot, err);
+	put_slot(&e, &slot);
+	return change(&e, false, err) && tell_slot(&e, "recovery", "added", &slot, err);
 }
 
 const struct key_verb key_verb_add = {

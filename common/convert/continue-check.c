@@ -12,6 +12,7 @@
 #include "common/convert/state.h"
 #include "common/convert/take-domain.h"
 #include "common/sealed/domain-mac.h"
+#include "common/sealed/domain-slots.h"
 #include "common/util/set64.h"
 #include "common/util/take.h"
 
@@ -57,8 +58,10 @@ static bool read_domain(struct conversion *c, struct domain **domain, struct err
 				   (*domain)->header.epoch, c->header.epoch);
 	if (!domain_items_mac(c->volume, c->header.domain, c->schedule, mac, err))
 		return false;
-	return secret_same(mac, (*domain)->header.items_mac, sizeof(mac)) ||
-	       error_set(err, ERROR_KEY_HEADER, "the header of sealing %u does not vouch for its key slots and subvolumes", c->header.domain);
+	if (!secret_same(mac, (*domain)->header.items_mac, sizeof(mac)))
+		return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u does not vouch for its subvolumes", c->header.domain);
+	domain_slots_warn(*domain);
+	return !c->keys || domain_slots_check_copies(c->keys, *domain, err);
 }
 
 /* Units before this place are ciphertext. UNIT_PLACE_END would mean that nothing is being converted. */

@@ -277,6 +277,8 @@ static bool go_on(struct conversion *c, enum convert_goal goal, const struct key
 		return key_change_continue(c->volume, &tail, domain, goal, c->ui, c->plan, err);
 	c->header = domain->header;
 	c->schedule = TAKE(domain->schedule);
+	if (goal == CONVERT_ABORT ? tail.operation == CRYPT_OP_DECRYPT : side_to(tail.operation, tail.direction)->is_sealed)
+		c->keys = domain;
 	conversion_resume(c, &tail.disk);
 	if (!operation_fits(&c->op, err))
 		return false;

@@ -88,6 +88,7 @@ struct conversion {
 	struct conversion_old old;
 	struct conversion_differing differing;	/* when sealing for the first time */
 	struct conversion_lost lost;
+	const struct domain *keys;	/* a resume that ends in what these slots open: as it was opened; borrowed */
 	size_t n_undecided;		/* tree blocks of no member with two valid mirrors that differ */
 	uint64_t undecided;		/* one of them */
 	struct error not_whole;		/* the first damage that did not stop the conversion; reported when it has finished */

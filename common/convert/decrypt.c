@@ -11,6 +11,7 @@
 #include "common/convert/run.h"
 #include "common/convert/unseal-check.h"
 #include "common/sealed/backup-put.h"
+#include "common/sealed/domain-slots.h"
 
 /* From the first record on the image has all that a resume, or an abort, needs: whoever goes on needs no backup. */
 static bool restore_header(struct conversion *c, struct transaction *tx, const struct domain *domain, struct error *err)
@@ -26,16 +27,16 @@ static bool begin(struct conversion *c, const struct domain *domain, bool accept
 {
 	struct disk_crypt_slot *slots = calloc(domain->n_slots ? domain->n_slots : 1, sizeof(*slots));
 	struct transaction *tx;
+	size_t n_slots;
 	bool ok;
 
 	if (!slots)
 		return error_memory(err);
-	for (size_t i = 0; i < domain->n_slots; i++)
-		slots[i] = domain->slots[i].disk;
+	n_slots = domain_right_slots(domain, slots);
 	c->direction = CRYPT_TO_PLAIN;
 	c->header.state = CRYPT_STATE_UNSEALING;
 	ok = crypto_random(c->header.op_id, sizeof(c->header.op_id), err) &&
-	     conversion_begin(c, CRYPT_OP_DECRYPT, places, accepted, slots, domain->n_slots, err) &&
+	     conversion_begin(c, CRYPT_OP_DECRYPT, places, accepted, slots, n_slots, err) &&
 	     transaction_begin(c->volume, c->allocator, &tx, err) && restore_header(c, tx, domain, err) &&
 	     conversion_commit_first(c, tx, CRYPT_PHASE_LEAVES, UINT64_MAX, err);
 	free(slots);

@@ -123,7 +123,7 @@ static bool begin(struct conversion *c, const struct convert_encrypt_options *op
 	secret_free(volume_key);
 	volume_key = NULL;
 	conversion_forget_secrets(c);
-	return structure_count(c, n_slots, err) && conversion_begin(c, CRYPT_OP_ENCRYPT, places, false, slots, n_slots, err) && structure_build(c, slots, n_slots, err);
+	return structure_count(c, err) && conversion_begin(c, CRYPT_OP_ENCRYPT, places, false, slots, n_slots, err) && structure_build(c, slots, n_slots, err);
 }
 
 static bool encrypt(struct conversion *c, const char *const *names, const struct convert_encrypt_options *options,

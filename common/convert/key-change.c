@@ -8,6 +8,7 @@
 #include "common/convert/preflight.h"
 #include "common/convert/wipe.h"
 #include "common/sealed/domain-mac.h"
+#include "common/sealed/domain-slots.h"
 #include "common/sealed/domain-write.h"
 #include "common/util/take.h"
 
@@ -24,25 +25,15 @@ void changing_close(struct changing *c)
 	c->allocator = NULL;
 }
 
-/*
- * Puts these slots into the root tree, as a record. old: the header that vouches for them; NULL: they are new. Only a hash covers them in the
- * copies, which anybody can compute.
- */
-static bool commit_slots(struct changing *c, const struct disk_crypt_slot *slots, size_t n, const struct crypt_header *old, struct error *err)
+/* Puts these slots into the root tree, as a record. kept: numbers under which nothing is changed. */
+static bool commit_slots(struct changing *c, const struct disk_crypt_slot *slots, size_t n, uint32_t kept, bool is_first, struct error *err)
 {
-	const struct domain_items items = { .slots = slots, .n_slots = n };
-	const bool is_first = !old;
+	const struct domain_items items = { .slots = slots, .n_slots = n, .slots_kept = kept };
 	struct transaction *tx;
-	bool ok;
 
 	if (!transaction_begin(c->volume, c->allocator, &tx, err))
 		return false;
-	ok = domain_write(tx, c->volume, c->domain->schedule, &items, &c->header, err);
-	if (ok && old && !secret_same(c->header.items_mac, old->items_mac, sizeof(old->items_mac))) {
-		ok = error_set(err, ERROR_KEY_HEADER, "the copies of the old key slots are not what their header vouches for; the change cannot be undone");
-		error_hint(err, "`convert --resume` finishes it");
-	}
-	if (!ok) {
+	if (!domain_write(tx, c->volume, c->domain->schedule, &items, &c->header, err)) {
 		transaction_drop(tx);
 		return false;
 	}
@@ -62,15 +53,21 @@ bool changing_finish(struct changing *c, struct error *err)
 	       operation_clear(&c->op, &c->at, true, err);
 }
 
-/* The old ones, which the header counts, and then the new ones. */
+/*
+ * The old ones, for which the header vouches, and then the new ones. What is wrong with a slot that this change removes or replaces is given up
+ * with the first step: nothing could put it back.
+ */
 static bool write_copies(struct changing *c, const struct key_change *change, struct error *err)
 {
-	const size_t n = c->domain->n_slots + change->n_slots;
-	struct disk_crypt_slot *const all = calloc(n + 1, sizeof(*all));
+	struct disk_crypt_slot *const all = calloc(DOMAIN_KEYS_SLOTS_MAX, sizeof(*all));
 	bool ok = all || error_memory(err);
+	size_t n = ok ? domain_right_slots(c->domain, all) : 0;
 
-	for (size_t i = 0; ok && i < n; i++)
-		all[i] = i < c->domain->n_slots ? c->domain->slots[i].disk : change->slots[i - c->domain->n_slots];
+	for (unsigned i = 0; i < CRYPT_SLOTS_MAX; i++)
+		if (domain_slot_is(c->domain, i) != DOMAIN_SLOT_RIGHT && !(change->kept >> i & 1))
+			memset(c->header.slot_hash[i], 0, CRYPT_SLOT_HASH_SIZE);
+	for (size_t i = 0; ok && i < change->n_slots; i++)
+		all[n++] = change->slots[i];
 	ok = ok && operation_write_keys(&c->op, all, n, err);
 	free(all);
 	return ok;
@@ -110,7 +107,7 @@ bool changing_begin(struct changing *c, uint32_t flags, uint64_t work, struct er
 static bool change(struct changing *c, const struct key_change *change, struct error *err)
 {
 	return changing_begin(c, change->wipe ? CRYPT_STATE_WIPE_METADATA : 0, 0, err) && write_copies(c, change, err) &&
-	       commit_slots(c, change->slots, change->n_slots, NULL, err) && changing_finish(c, err);
+	       commit_slots(c, change->slots, change->n_slots, change->kept, true, err) && changing_finish(c, err);
 }
 
 bool key_change(struct volume *volume, struct domain *domain, const struct key_change *wanted, const struct convert_ui *ui, struct error *err)
@@ -166,46 +163,81 @@ static bool check_tree(struct changing *c, struct error *err)
 			continue;
 		if (!domain_items_mac(c->volume, copy->domain, c->domain->schedule, mac, err))
 			return false;
-		c->header = *copy;
-		return secret_same(mac, copy->items_mac, sizeof(mac)) ||
-		       error_set(err, ERROR_KEY_HEADER, "the header of sealing %u does not vouch for its key slots and subvolumes", copy->domain);
+		c->header = found->header = *copy;
+		if (!secret_same(mac, copy->items_mac, sizeof(mac)))
+			return error_set(err, ERROR_KEY_HEADER, "the header of sealing %u does not vouch for its subvolumes", copy->domain);
+		domain_slots_warn(found);
+		return domain_slots_check_copies(c->domain, found, err);
 	}
 	return error_set(err, ERROR_STATE, "no authentic header of sealing %u has epoch %" PRIu64,
 			 c->header.domain, c->header.epoch);
 }
 
-/* Is it to be undone, but has not turned round yet? The header in the copies counts the old slots. */
+/* Is it to be undone, but has not turned round yet? */
 static bool turns_round(const struct changing *c, enum convert_goal goal)
 {
 	return goal == CONVERT_ABORT && crypt_is_forward(CRYPT_OP_KEYS, c->at.direction);
 }
 
-static bool has_old_slots(const struct changing *c, struct error *err)
+struct old_slots {
+	struct disk_crypt_slot at[CRYPT_SLOTS_MAX];
+	size_t n;
+	uint32_t kept;		/* the change did not touch them */
+};
+
+/*
+ * Those in the copies for which the header there vouches: only a hash that anybody can compute covers them. One that was wrong before the change,
+ * and was not to be replaced, is not among them, but then the new header says the same about it.
+ */
+static bool find_old_slots(const struct changing *c, struct old_slots *old, struct error *err)
 {
-	if (changing_restores(c) || (c->domain->unfinished && c->domain->copy[0].n_slots <= c->domain->n_slots))
+	const struct domain *const copies = c->domain;
+	uint32_t found = 0;
+	bool is_whole = copies->unfinished;
+
+	*old = (struct old_slots){ 0 };
+	for (size_t i = 0; i < copies->n_slots; i++) {
+		const struct crypt_slot *const slot = &copies->slots[i];
+		bool is_old;
+
+		if (!crypt_header_has_this(&copies->header, &slot->disk, &is_old, err))
+			return false;
+		if (!is_old || found >> slot->number & 1)
+			continue;
+		found |= 1u << slot->number;
+		old->at[old->n++] = slot->disk;
+	}
+	for (unsigned i = 0; i < CRYPT_SLOTS_MAX; i++) {
+		const bool same = memcmp(c->header.slot_hash[i], copies->header.slot_hash[i], CRYPT_SLOT_HASH_SIZE) == 0;
+
+		if (!(found >> i & 1) && same)
+			old->kept |= 1u << i;
+		is_whole &= found >> i & 1 || same || !crypt_header_has_slot(&copies->header, i);
+	}
+	if (is_whole)
 		return true;
 	error_set(err, ERROR_KEY_HEADER, "the copies of the old key slots are damaged; the change cannot be undone");
 	return error_hint(err, "`convert --resume` finishes it");
 }
 
+static bool may_turn(const struct changing *c, struct error *err)
+{
+	struct old_slots old;
+
+	return changing_restores(c) || find_old_slots(c, &old, err);
+}
+
 /* Puts the old slots back. */
 static bool turn(struct changing *c, const struct replay *replay, struct error *err)
 {
-	const size_t n = c->domain->copy[0].n_slots;
-	struct disk_crypt_slot *slots;
-	bool ok;
+	struct old_slots old;
 
 	if (changing_restores(c))
 		return key_restore_turn(c, replay, err);
-	slots = calloc(n + 1, sizeof(*slots));
-	if (!slots)
-		return error_memory(err);
-	for (size_t i = 0; i < n; i++)
-		slots[i] = c->domain->slots[i].disk;
+	if (!find_old_slots(c, &old, err))
+		return false;
 	c->at.direction = CRYPT_TO_PLAIN;
-	ok = commit_slots(c, slots, n, &c->domain->header, err) && operation_write_state(&c->op, &c->at, err);
-	free(slots);
-	return ok;
+	return commit_slots(c, old.at, old.n, old.kept, false, err) && operation_write_state(&c->op, &c->at, err);
 }
 
 static bool continue_replayed(struct changing *c, enum convert_goal goal, struct error *err)
@@ -216,8 +248,9 @@ static bool continue_replayed(struct changing *c, enum convert_goal goal, struct
 
 	ok = operation_open_journal(&c->op, err) && replay_load(&c->op, &none, &replay, err);
 	c->at = ok ? replay.at : c->at;
-	ok = ok && check_goal(c, goal, err) && (!turns_round(c, goal) || has_old_slots(c, err)) && operation_reserve(&c->op, &c->allocator, err) && check_tree(c, err) && replay_check(&c->op, &replay, err) &&
-	     operation_claim(&c->op, err) && replay_write(&c->op, &replay, err) && (!turns_round(c, goal) || turn(c, &replay, err));
+	ok = ok && check_goal(c, goal, err) && operation_reserve(&c->op, &c->allocator, err) && check_tree(c, err) &&
+	     (!turns_round(c, goal) || may_turn(c, err)) && replay_check(&c->op, &replay, err) && operation_claim(&c->op, err) &&
+	     replay_write(&c->op, &replay, err) && (!turns_round(c, goal) || turn(c, &replay, err));
 	replay_free(&replay);
 	return ok && changing_finish(c, err);
 }

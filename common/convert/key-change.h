@@ -26,6 +26,7 @@
 struct key_change {
 	const struct disk_crypt_slot *slots;	/* all that there will be, by ascending number */
 	size_t n_slots;
+	uint32_t kept;		/* bit n: what is wrong with slot n stays as it is */
 	bool wipe;		/* free metadata space: a slot goes. With ui->wipe_free in any case all free space */
 };
 

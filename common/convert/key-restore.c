@@ -6,6 +6,7 @@
 
 #include "common/convert/key-change-inside.h"
 #include "common/sealed/backup-put.h"
+#include "common/sealed/domain-slots.h"
 #include "common/sealed/domain-write.h"
 #include "common/util/array.h"
 #include "common/volume/block.h"
@@ -15,7 +16,7 @@ struct addresses {
 	size_t n, room;
 };
 
-/* The items of the backup, and the header, which gets its number of slots. */
+/* The items of the backup, and the header, which gets the hashes of the slots that there are. */
 static bool put_all(struct changing *c, struct transaction *tx, struct error *err)
 {
 	if (header_backup_put(tx, c->volume, c->domain->schedule, c->domain->backup, &c->header, err))
@@ -91,15 +92,14 @@ static bool is_same_slot(const struct disk_crypt_slot *a, const struct disk_cryp
 static bool write_copies(struct changing *c, const struct domain_remains *remains, struct error *err)
 {
 	struct disk_crypt_slot *const all = calloc(DOMAIN_KEYS_SLOTS_MAX, sizeof(*all));
-	size_t n = 0;
 	bool ok = all || error_memory(err);
+	const size_t n_own = ok ? domain_right_slots(c->domain, all) : 0;
+	size_t n = n_own;
 
-	for (size_t i = 0; ok && i < c->domain->n_slots; i++)
-		all[n++] = c->domain->slots[i].disk;
 	for (size_t i = 0; ok && i < remains->n_slots; i++) {
 		bool is_there = false;
 
-		for (size_t j = 0; j < c->domain->n_slots && !is_there; j++)
+		for (size_t j = 0; j < n_own && !is_there; j++)
 			is_there = is_same_slot(&all[j], &remains->slots[i].disk);
 		if (!is_there)
 			all[n++] = remains->slots[i].disk;
@@ -113,8 +113,8 @@ static bool restore(struct changing *c, const struct domain_remains *remains, st
 {
 	const uint64_t size = c->domain->backup->file.items.left;
 
-	if (remains->has_header && remains->epoch > c->header.epoch)
-		c->header.epoch = remains->epoch;
+	if (remains->has_header && remains->header.epoch > c->header.epoch)
+		c->header.epoch = remains->header.epoch;
 	if (!changing_begin(c, CRYPT_STATE_WIPE_METADATA | CRYPT_STATE_RESTORE, 4 * size, err) || !try_putting(c, changed, err) || !write_copies(c, remains, err))
 		return false;
 	/* Record 1 has the highest epoch that was seen, so that the new header has the next one. */

@@ -8,6 +8,7 @@
 #include "common/convert/commit.h"
 #include "common/sealed/crypt-list.h"
 #include "common/sealed/domain-mac.h"
+#include "common/sealed/domain-slots.h"
 #include "common/sealed/domain.h"
 #include "common/sealed/pack.h"
 #include "common/util/array.h"
@@ -136,7 +137,7 @@ static bool take_key(struct conversion *c, struct error *err)
 }
 
 /* The header of the old sealing, as it was when it was rekeyed. */
-static bool take_header(struct conversion *c, const struct domain *domain, struct error *err)
+static bool take_header(struct conversion *c, struct domain *domain, struct error *err)
 {
 	uint8_t mac[CRYPT_MAC_SIZE];
 	bool authentic;
@@ -147,6 +148,7 @@ static bool take_header(struct conversion *c, const struct domain *domain, struc
 	if (!crypt_header_check(c->old.schedule, &domain->header, &authentic, err) ||
 	    !domain_items_mac(c->volume, domain->number, c->old.schedule, mac, err))
 		return false;
+	domain_slots_warn(domain);
 	return (authentic && domain->header.state == CRYPT_STATE_SEALED && secret_same(mac, domain->header.items_mac, sizeof(mac))) ||
 	       state_error("the header of sealing %u, which is being rekeyed, fails authentication", domain->number);
 }

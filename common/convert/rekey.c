@@ -15,8 +15,8 @@
 #include "common/convert/structure.h"
 #include "common/convert/unseal-check.h"
 #include "common/sealed/domain-ending.h"
+#include "common/sealed/domain-slots.h"
 #include "common/util/array.h"
-#include "common/util/escape.h"
 #include "common/util/plural.h"
 #include "common/util/take.h"
 
@@ -75,32 +75,38 @@ static bool try_key(struct rekeying *r, const struct key_source *key, struct sec
 	return false;
 }
 
-static void describe_slot(const struct crypt_slot *slot, char *text, size_t size)
-{
-	char label[4 * CRYPT_LABEL_MAX + 1];
-	const int n = snprintf(text, size, "key slot %u, %s", slot->number, crypt_slot_type_name(slot->type));
+struct dropping {
+	const struct rekeying *r;
+	size_t n;
+};
 
-	escape_text((const char *)slot->disk.header.label, strnlen((const char *)slot->disk.header.label, CRYPT_LABEL_MAX), label, sizeof(label));
-	if (label[0] && n > 0 && (size_t)n < size)
-		snprintf(text + n, size - (size_t)n, ", `%s`", label);
+static void drop_damaged(void *context, unsigned number, const char *text)
+{
+	struct dropping *const dropping = context;
+
+	dropping->n += number < CRYPT_SLOTS_MAX;
+	conversion_note(dropping->r->c, "%s%s", text, dropping->r->options->drop_slots ? "; it is dropped" : "");
 }
 
 /* A slot whose secret nobody knows here cannot be kept. */
 static bool check_dropped(const struct rekeying *r, struct error *err)
 {
 	const struct domain *domain = r->domain;
-	size_t n = 0;
+	struct dropping dropping = { .r = r };
+	size_t n = 0, n_kept = 0;
 
+	domain_slot_faults(domain, drop_damaged, &dropping);
+	n = dropping.n;
 	for (size_t i = 0; i < domain->n_slots; i++) {
-		char text[400];
+		char name[DOMAIN_SLOT_NAME_SIZE];
 
-		if (r->by[i])
+		n_kept += r->by[i] != NULL;
+		if (r->by[i] || domain_slot_is(domain, domain->slots[i].number) != DOMAIN_SLOT_RIGHT)
 			continue;
 		n++;
-		describe_slot(&domain->slots[i], text, sizeof(text));
-		conversion_note(r->c, "%s: no given key opens it%s", text, r->options->drop_slots ? "; it is dropped" : "");
+		conversion_note(r->c, "%s: no given key opens it%s", domain_slot_name(&domain->slots[i], name), r->options->drop_slots ? "; it is dropped" : "");
 	}
-	if (n == domain->n_slots && !r->options->new_volume_key) {
+	if (n_kept == 0 && !r->options->new_volume_key) {
 		error_set(err, ERROR_REFUSED, "no key slot would be left: rekeying needs the passphrase or key file of at least one");
 		return n > 0 ? false : error_hint(err, "it has no key slot; `btrfs-crypt key add` makes one");
 	}
@@ -162,12 +168,16 @@ static bool open_keys(struct rekeying *r, struct error *err)
 		old_key = from_slot;
 	if (!old_key)
 		return error_set(err, ERROR_KEY, "no passphrase, key file or volume key was given");
+	r->domain->slots_told = true;	/* below */
 	if (!domain_open(r->domain, &(struct key_source){ .volume_key = (struct secret *)old_key, .slot = KEY_SLOT_ANY }, err)) {
 		/* A key from a slot is right. */
 		if (from_slot && err->kind == ERROR_KEY)
 			error_set(err, ERROR_KEY_HEADER, "the header of sealing %u does not belong to the volume key in its key slots", r->domain->number);
 		return false;
 	}
+	for (size_t i = 0; i < r->domain->n_slots; i++)
+		if (r->by[i] && !domain_slot_check_opened(r->domain, r->domain->slots[i].number, err))
+			return false;
 	if (!check_dropped(r, err))
 		return false;
 	return options->unseal.dry_run || make_new(r, old_key, err);
@@ -266,7 +276,7 @@ static bool take_new(struct rekeying *r, struct error *err)
 	if (!survey_run(c->scan, &r->plan.survey, err))
 		return false;
 	c->header.n_inline_units = r->plan.survey.n_inline_units;
-	return (!c->schedule || mac_new(c->schedule, "nonce", NULL, 0, &c->nonce_mac, err)) && structure_count(c, r->n_slots, err);
+	return (!c->schedule || mac_new(c->schedule, "nonce", NULL, 0, &c->nonce_mac, err)) && structure_count(c, err);
 }
 
 static bool check_room(struct rekeying *r, struct operation_places *places, struct error *err)

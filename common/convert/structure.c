@@ -27,7 +27,7 @@ static bool count_units(void *context, const uint8_t *item, size_t len, unsigned
 }
 
 /* How many items of each kind there will be. The header says so from the beginning. */
-bool structure_count(struct conversion *c, size_t n_slots, struct error *err)
+bool structure_count(struct conversion *c, struct error *err)
 {
 	const uint32_t node_size = c->volume->super.node_size;
 	struct unit_packer packer = { .scan = c->scan, .item_max = crypt_item_max(node_size) };
@@ -35,7 +35,6 @@ bool structure_count(struct conversion *c, size_t n_slots, struct error *err)
 	uint32_t len;
 	unsigned n_units;
 
-	c->header.n_slots = n_slots;
 	c->header.n_members = c->n_members;
 	c->header.n_inode_flags_items = domain_flags_items(node_size, c->n_flags);
 	c->header.n_unit_items = c->header.n_units = 0;

@@ -9,8 +9,8 @@
 
 /*
  * Afterwards slots, members, inode flags and bad blocks are those of the backup, no others, and both copies of the header have a place: they
- * follow with domain_write_header(), in the same transaction. Of slots of which the backup has only hashes, those stay that fit. What is
- * right already is not touched. header: gets n_slots and items_mac. ERROR_CORRUPT: the tree around them cannot be read.
+ * follow with domain_write_header(), in the same transaction. Of slots that the backup lacks, those of the tree stay that fit the hashes in its
+ * header. What is right already is not touched. header: gets slot_hash and items_mac. ERROR_CORRUPT: the tree around them cannot be read.
  */
 bool header_backup_put(struct transaction *tx, struct volume *volume, const struct key_schedule *schedule, const struct header_backup *backup,
 		       struct crypt_header *header, struct error *err) must_use;

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "common/sealed/domain-mac.h"
+#include "common/sealed/domain-slots.h"
 #include "common/sealed/header-backup.h"
 #include "common/util/take.h"
 #include "common/volume/warn.h"
@@ -14,44 +15,80 @@ static bool rejected(struct error *err)
 	return error_set(err, ERROR_KEY, "wrong key or passphrase");
 }
 
+struct trying {
+	struct domain *domain;
+	const struct key_source *key;
+	struct error refused;
+	bool any;
+};
+
 /*
- * Tries the slots. From the outside nobody learns in which way a secret is wrong. A slot that costs more than this machine should
- * spend does not keep the others from being tried.
+ * Tries the slots that the header vouches for (are_right), or the others. A slot that costs more than this machine should spend does not keep
+ * the others from being tried.
  */
-static bool open_slot(struct domain *d, const struct key_source *key, struct secret **volume_key, struct error *err)
+static bool try_slots(struct trying *t, bool are_right, struct secret **volume_key, struct error *err)
 {
-	struct error refused = { 0 };
-	bool any = false;
+	struct domain *const d = t->domain;
+	const struct key_source *const key = t->key;
 
 	for (size_t i = 0; i < d->n_slots; i++) {
-		const unsigned number = d->slots[i].number;
+		const struct crypt_slot *const slot = &d->slots[i];
+		const struct secret *const secret = slot->kdf == KDF_NONE && key->recovery ? key->recovery : key->secret;
 		struct error error = { 0 };
 
-		if (key->slot >= 0 && number != (unsigned)key->slot)
+		if ((key->slot >= 0 && slot->number != (unsigned)key->slot) || (domain_slot_is(d, slot->number) == DOMAIN_SLOT_RIGHT) != are_right)
 			continue;
-		any = true;
-
-		const struct secret *const secret = d->slots[i].kdf == KDF_NONE && key->recovery ? key->recovery : key->secret;
-
-		if (!key_slot_open(&d->slots[i], secret, volume_key, &error)) {
+		t->any = true;
+		if (!key_slot_open(slot, secret, volume_key, &error)) {
 			if (error.kind != ERROR_REFUSED) {
 				*err = error;
 				return false;
 			}
-			refused = error;
+			/* What a damaged slot asks for is part of the damage. */
+			if (are_right)
+				t->refused = error;
 		} else if (*volume_key) {
-			d->slot_used = (int)number;
-			return true;
+			d->slot_used = (int)slot->number;
+			break;
 		}
 	}
-	if (refused.kind != ERROR_NONE) {
-		*err = refused;
+	return true;
+}
+
+static void hint_fault(void *context, unsigned number, const char *text)
+{
+	struct error *const err = context;
+
+	if (number < CRYPT_SLOTS_MAX && !err->hint[0])
+		error_hint(err, "%s; what belongs to it opens nothing until `key restore` puts it back from a header backup", text);
+}
+
+static bool has_fault(const struct domain *d, int number, char text[DOMAIN_SLOT_TEXT_SIZE])
+{
+	return number >= 0 && number < (int)CRYPT_SLOTS_MAX && domain_slot_fault(d, (unsigned)number, text);
+}
+
+/* From the outside nobody learns in which way a secret is wrong. */
+static bool open_slot(struct domain *d, const struct key_source *key, struct secret **volume_key, struct error *err)
+{
+	struct trying trying = { .domain = d, .key = key };
+	char fault[DOMAIN_SLOT_TEXT_SIZE];
+
+	if (!try_slots(&trying, true, volume_key, err) || (!*volume_key && !try_slots(&trying, false, volume_key, err)))
+		return false;
+	if (*volume_key)
+		return true;
+	if (trying.refused.kind != ERROR_NONE) {
+		*err = trying.refused;
 		return false;
 	}
-	if (!any && key->slot >= 0)
+	if (has_fault(d, key->slot, fault))
+		return error_set(err, ERROR_KEY, "%s", fault);
+	if (!trying.any && key->slot >= 0)
 		return error_set(err, ERROR_KEY, "key slot %d is not in use", key->slot);
 	rejected(err);
-	if (!any)
+	domain_slot_faults(d, hint_fault, err);
+	if (!trying.any && !err->hint[0])
 		error_hint(err, "it has no key slot; only the volume key opens it");
 	return false;
 }
@@ -76,11 +113,11 @@ static bool check_copy(const struct domain *d, const struct crypt_header *header
 		return error_set(err, ERROR_KEY_HEADER, "%sthe header of sealing %u fails authentication", from, d->number);
 	if (d->unfinished)
 		return true;
-	if (!(d->backup ? header_backup_items_mac(d->backup, *schedule, HEADER_BACKUP_ALL_SLOTS, mac, err) :
+	if (!(d->backup ? header_backup_items_mac(d->backup, *schedule, mac, err) :
 			  domain_items_mac(d->volume, d->number, *schedule, mac, err)))
 		return false;
 	if (!secret_same(mac, header->items_mac, sizeof(mac)))
-		return error_set(err, ERROR_KEY_HEADER, "%sthe header of sealing %u does not vouch for its key slots and subvolumes", from, d->number);
+		return error_set(err, ERROR_KEY_HEADER, "%sthe header of sealing %u does not vouch for its subvolumes", from, d->number);
 	return true;
 }
 
@@ -142,6 +179,10 @@ static bool open_domain(struct domain *domain, const struct key_source *key, str
 		return error_set(err, ERROR_KEY, "a key is needed");
 	if (!open_slot(domain, key, &volume_key, err) || !authenticate(domain, volume_key, err))
 		return false;
+	if (!domain_slot_check_opened(domain, (unsigned)domain->slot_used, err)) {
+		key_schedule_free(TAKE(domain->schedule));
+		return false;
+	}
 	*from_slot = TAKE(volume_key);
 	return true;
 }
@@ -194,7 +235,12 @@ bool domain_open_key(struct domain *domain, const struct key_source *key, struct
 	const bool is_newer = backup && !domain->backup && !domain->unfinished &&
 			      memcmp(backup->header.domain_uuid, domain->header.domain_uuid, CRYPT_UUID_SIZE) == 0;
 
-	if (!open_domain(domain, key, from_slot, err))
+	const bool opened = open_domain(domain, key, from_slot, err);
+
+	/* If the header is wrong, nobody knows what the slots should be. */
+	if (opened || err->kind != ERROR_KEY_HEADER)
+		domain_slots_warn(domain);
+	if (!opened)
 		return is_newer && (err->kind == ERROR_KEY || err->kind == ERROR_KEY_HEADER || err->kind == ERROR_REFUSED) &&
 		       open_backup(domain, key, from_slot, err);
 	if (is_newer)

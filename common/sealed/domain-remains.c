@@ -2,6 +2,7 @@
 #include "common/sealed/domain-remains.h"
 
 #include "common/sealed/domain-mac.h"
+#include "common/sealed/domain-slots.h"
 #include "common/sealed/unit-map.h"
 
 static bool look_at_header(const struct domain *domain, struct cursor *item, struct domain_remains *remains, struct error *err)
@@ -15,10 +16,25 @@ static bool look_at_header(const struct domain *domain, struct cursor *item, str
 		return true;
 	if (!crypt_header_check(domain->schedule, &header, &authentic, err))
 		return false;
-	if (authentic && (!remains->has_header || header.epoch > remains->epoch)) {
+	if (authentic && (!remains->has_header || header.epoch > remains->header.epoch)) {
 		remains->has_header = true;
-		remains->epoch = header.epoch;
-		remains->state = header.state;
+		remains->header = header;
+	}
+	return true;
+}
+
+static bool drop_damaged_slots(struct domain_remains *remains, struct error *err)
+{
+	const size_t n = remains->n_slots;
+
+	remains->n_slots = 0;
+	for (size_t i = 0; i < n; i++) {
+		bool is_right;
+
+		if (!crypt_header_has_this(&remains->header, &remains->slots[i].disk, &is_right, err))
+			return false;
+		if (is_right)
+			remains->slots[remains->n_slots++] = remains->slots[i];
 	}
 	return true;
 }
@@ -65,7 +81,7 @@ bool domain_remains_read(const struct domain *domain, struct domain_remains *rem
 		if (!tree_next(&iter, err))
 			return false;
 	}
-	return true;
+	return !remains->has_header || drop_damaged_slots(remains, err);
 }
 
 /* --- what is plain -------------------------------------------------------------------------------------------------- */

@@ -6,10 +6,9 @@
 #include "common/sealed/domain.h"
 
 struct domain_remains {
-	bool has_header;		/* an authentic one; then its */
-	uint64_t epoch;			/* the highest */
-	enum crypt_state state;
-	struct crypt_slot slots[CRYPT_SLOTS_MAX];	/* that can be read and belong to it */
+	bool has_header;		/* an authentic one */
+	struct crypt_header header;	/* then the one with the highest epoch */
+	struct crypt_slot slots[CRYPT_SLOTS_MAX];	/* that can be read and belong to it; with has_header: for which it vouches */
 	size_t n_slots;
 	enum { SEAL_IS_GONE, SEAL_IS_OWN, SEAL_IS_OTHER } seal;	/* does the seal item in the tree fit the domain's header? */
 	uint64_t n_items[CRYPT_KIND_MAX + 1];	/* of each kind, whatever is in them */

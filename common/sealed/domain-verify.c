@@ -9,6 +9,7 @@
 
 #include "common/fs/orphan.h"
 #include "common/sealed/csum-absent.h"
+#include "common/sealed/domain-slots.h"
 #include "common/sealed/domain-strays.h"
 #include "common/sealed/extent-part.h"
 #include "common/sealed/scan-bad.h"
@@ -297,6 +298,17 @@ static void count_bad(void *context, const char *path, const char *what)
 	verify_bad(context, path, "%s", what);
 }
 
+/* Other slots open as before, but what this one opened is lost. */
+static void count_bad_slot(void *context, unsigned number, const char *text)
+{
+	struct verify *const v = context;
+	char sealing[24];
+
+	(void)number;
+	snprintf(sealing, sizeof(sealing), "sealing %u", v->view.domain->number);
+	verify_bad(v, sealing, "%s", text);
+}
+
 static void note_accepted(void *context, const char *text)
 {
 	struct verify *v = context;
@@ -317,6 +329,7 @@ static bool verify_all(struct verify *v, struct error *err)
 	bool *const changed = &v->result->changed;
 
 	note_copies(v);
+	domain_slot_faults(v->view.domain, count_bad_slot, v);
 	note_absent(v);
 	check_replaced(v);
 	v->result->n_subvolumes = v->view.n_ids;

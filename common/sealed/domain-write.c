@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/sealed/domain-mac.h"
+#include "common/sealed/domain-slots.h"
 #include "common/sealed/pack.h"
 #include "common/tree/tree.h"
 
@@ -137,23 +138,25 @@ static bool has_slot(const struct domain_items *items, unsigned number)
 static bool write_slots(struct transaction *tx, struct volume *volume, const struct domain_items *items, struct crypt_header *header,
 			struct error *err)
 {
-	for (unsigned number = 0; !items->is_new && number < CRYPT_SLOTS_MAX; number++) {
+	for (unsigned number = 0; number < CRYPT_SLOTS_MAX; number++) {
 		const struct key key = crypt_key(header->domain, CRYPT_SLOT, number);
 		bool is_there;
 		size_t len;
 
-		if (has_slot(items, number))
+		if (has_slot(items, number) || items->slots_kept >> number & 1)
 			continue;
-		if (!item_len(volume, &key, &is_there, &len, err) || (is_there && !tree_remove(tx, ROOT_TREE_ID, &key, err)))
+		memset(header->slot_hash[number], 0, CRYPT_SLOT_HASH_SIZE);
+		if (!items->is_new && (!item_len(volume, &key, &is_there, &len, err) || (is_there && !tree_remove(tx, ROOT_TREE_ID, &key, err))))
 			return false;
 	}
 	for (size_t i = 0; i < items->n_slots; i++) {
-		const struct key key = crypt_key(header->domain, CRYPT_SLOT, le16(items->slots[i].header.number));
+		const struct disk_crypt_slot *const slot = &items->slots[i];
+		const unsigned number = le16(slot->header.number);
+		const struct key key = crypt_key(header->domain, CRYPT_SLOT, number);
 
-		if (!domain_put(tx, volume, &key, &items->slots[i], sizeof(items->slots[i]), err))
+		if (!crypt_slot_hash(slot, sizeof(*slot), header->slot_hash[number], err) || !domain_put(tx, volume, &key, slot, sizeof(*slot), err))
 			return false;
 	}
-	header->n_slots = items->n_slots;
 	return true;
 }
 

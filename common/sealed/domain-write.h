@@ -11,8 +11,9 @@
 /* What NULL stands for stays as it is in the tree. */
 struct domain_items {
 	bool is_new;		/* there is none of them yet: places for both copies of the header are made as well */
-	const struct disk_crypt_slot *slots;	/* all of them: others are removed */
+	const struct disk_crypt_slot *slots;	/* all of them: others are removed, but for those whose bit is set in slots_kept */
 	size_t n_slots;
+	uint32_t slots_kept;	/* numbers under which item and hash, right or wrong, stay as they are */
 	const struct crypt_member *members;	/* all, sorted by id; as many as before */
 	size_t n_members;
 	const struct crypt_inode_flags *flags;	/* all, sorted by (member, inode); only if is_new */
@@ -21,7 +22,7 @@ struct domain_items {
 };
 
 /*
- * Writes slots, members, inode flags and seal, and puts the MAC over them into the header (items_mac, n_slots). The header itself follows
+ * Writes slots, members, inode flags and seal, and puts into the header what covers them (slot_hash, items_mac). The header itself follows
  * with domain_write_header(), in the same transaction, because more may change in it until then.
  */
 bool domain_write(struct transaction *tx, struct volume *volume, const struct key_schedule *schedule, const struct domain_items *items,

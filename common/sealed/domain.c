@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/fs/paths-above.h"
+#include "common/sealed/domain-slots.h"
 #include "common/sealed/header-backup.h"
 #include "common/util/array.h"
 #include "common/util/take.h"
@@ -18,26 +19,12 @@
 /* --- items ----------------------------------------------------------------------- */
 
 struct rooms {
-	size_t slots, members, inode_flags;
+	size_t members, inode_flags;
 };
 
 static bool too_many(size_t most, const char *what, struct error *err)
 {
 	return error_set(err, ERROR_REFUSED, "more than %zu %s", most, what);
-}
-
-static bool read_slot(struct domain *d, const struct crypt_place *place, struct cursor *item, struct rooms *room, struct error *err)
-{
-	struct crypt_slot slot;
-
-	if (d->n_slots >= CRYPT_SLOTS_MAX)
-		return too_many(CRYPT_SLOTS_MAX, "key slots", err);
-	if (!ARRAY_ROOM(d->slots, d->n_slots, room->slots, err) || !crypt_slot_read(item, &slot, err))
-		return false;
-	if (slot.number != place->index)
-		return error_set(err, ERROR_KEY_HEADER, "key slot %" PRIu64 ": its record belongs to slot %u", place->index, slot.number);
-	d->slots[d->n_slots++] = slot;
-	return true;
 }
 
 static bool read_member(struct domain *d, const struct crypt_place *place, struct cursor *item, struct rooms *room, struct error *err)
@@ -86,7 +73,7 @@ static bool read_inode_flags(struct domain *d, const struct crypt_place *place, 
 
 static bool read_item(struct domain *d, const struct crypt_place *place, struct cursor *item, struct rooms *room, struct error *err)
 {
-	return place->kind == CRYPT_SLOT ? read_slot(d, place, item, room, err)
+	return place->kind == CRYPT_SLOT ? domain_take_slot(d, place->index, item, err)
 	     : place->kind == CRYPT_MEMBER ? read_member(d, place, item, room, err)
 	     : read_inode_flags(d, place, item, room, err);
 }
@@ -175,6 +162,38 @@ static bool read_copy(struct domain *d, const struct tree *tree, unsigned i, str
 	return true;
 }
 
+/* Whatever the slots are: has the seal item the seal of this header? */
+static bool has_seal(const struct domain *d, const struct crypt_header *header)
+{
+	const struct key key = crypt_key(d->number, CRYPT_SEAL, 0);
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct error ignored = { 0 };
+	struct crypt_seal seal;
+	struct tree tree;
+	bool found = false;
+
+	return !d->backup && tree_open(d->volume, ROOT_TREE_ID, &tree, &ignored) && tree_find(&tree, &key, &iter, &found, &ignored) && found &&
+	       crypt_seal_read(&iter.item, &seal, &ignored) && memcmp(seal.seal, header->seal, sizeof(seal.seal)) == 0;
+}
+
+/*
+ * A slot may be damaged, but if all of them are of another domain, it is the header that does not belong here; and if it vouches for one of them, it
+ * is the uuid in the header that is damaged.
+ */
+static bool belongs_to_slots(const struct domain *d, const struct crypt_header *header, struct error *why)
+{
+	bool any = d->n_slots == 0, any_whole = false;
+
+	for (size_t i = 0; i < d->n_slots; i++) {
+		const unsigned number = d->slots[i].number;
+
+		any |= memcmp(d->slots[i].domain_uuid, header->domain_uuid, CRYPT_UUID_SIZE) == 0;
+		any_whole |= memcmp(d->slot_item[number].hash, header->slot_hash[number], CRYPT_SLOT_HASH_SIZE) == 0;
+	}
+	return any || (!any_whole && has_seal(d, header)) ||
+	       error_set(why, ERROR_KEY_HEADER, "the header of sealing %u and key slot %u do not belong together", d->number, d->slots[0].number);
+}
+
 /* Checks everything a header says about the other items. MACs are left to domain_open(). */
 static bool header_fits(const struct domain *d, const struct crypt_header *header, uint64_t n_flags_items, struct error *why)
 {
@@ -182,23 +201,17 @@ static bool header_fits(const struct domain *d, const struct crypt_header *heade
 		const char *what;
 		uint64_t said, found;
 	} count[] = {
-		{ "key slots", header->n_slots, d->n_slots },
 		{ "subvolumes", header->n_members, d->n_members },
 		{ "inode flags items", header->n_inode_flags_items, n_flags_items },
 	};
 
-	for (size_t i = d->backup && d->backup->file.no_slots; i < sizeof(count) / sizeof(count[0]); i++) {
+	for (size_t i = 0; i < sizeof(count) / sizeof(count[0]); i++) {
 		if (count[i].said != count[i].found)
 			return error_set(why, ERROR_KEY_HEADER, "the header of sealing %u says %" PRIu64 " %s, but there are %" PRIu64,
 				d->number,
 					 count[i].said, count[i].what, count[i].found);
 	}
-	for (size_t i = 0; i < d->n_slots; i++) {
-		if (memcmp(d->slots[i].domain_uuid, header->domain_uuid, CRYPT_UUID_SIZE) != 0)
-			return error_set(why, ERROR_KEY_HEADER, "the header of sealing %u and key slot %u do not belong together", d->number,
-					 d->slots[i].number);
-	}
-	return true;
+	return belongs_to_slots(d, header, why);
 }
 
 static bool choose_header(struct domain *d, uint64_t n_flags_items, const struct error *why_invalid, struct error *err)
@@ -281,6 +294,15 @@ static struct domain *domain_new(struct volume *volume, uint16_t number)
 	return d;
 }
 
+static bool has_slot_items(const struct domain *d)
+{
+	bool any = d->has_far_slot;
+
+	for (unsigned i = 0; i < CRYPT_SLOTS_MAX; i++)
+		any |= d->slot_item[i].is_there;
+	return any;
+}
+
 static bool read_tree(struct volume *volume, uint16_t number, struct domain **domain, struct error *err)
 {
 	cleanup_domain struct domain *d = domain_new(volume, number);
@@ -293,7 +315,8 @@ static bool read_tree(struct volume *volume, uint16_t number, struct domain **do
 	if (!tree_open(volume, ROOT_TREE_ID, &tree, err) || !read_copy(d, &tree, 0, &why, err) || !read_copy(d, &tree, 1, &why, err) ||
 	    !read_items(d, &tree, &n_flags_items, err) || !index_members(d, err) || !nest_members(d, err))
 		return false;
-	if (why.kind == ERROR_NOT_FOUND && !d->copy_valid[0] && !d->copy_valid[1] && d->n_slots + d->n_members + n_flags_items == 0)
+	if (why.kind == ERROR_NOT_FOUND && !d->copy_valid[0] && !d->copy_valid[1] && !has_slot_items(d) &&
+	    d->n_members + n_flags_items == 0)
 		return error_set(err, ERROR_NOT_FOUND, "sealing %u not found", number);
 	if (!choose_header(d, n_flags_items, &why, err))
 		return false;
@@ -314,7 +337,7 @@ static bool take_item(void *context, const struct crypt_backup_item *item, struc
 	struct reading *const r = context;
 	struct cursor payload = item->payload;
 
-	if (item->is_hash || item->place.kind == CRYPT_HEADER || item->place.kind == CRYPT_BAD_BLOCKS)
+	if (item->place.kind == CRYPT_HEADER || item->place.kind == CRYPT_BAD_BLOCKS)
 		return true;
 	r->n_flags_items += item->place.kind == CRYPT_INODE_FLAGS;
 	return read_item(r->domain, &item->place, &payload, &r->room, err) || error_prefix(err, "header backup");

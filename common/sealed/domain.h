@@ -13,6 +13,13 @@
 
 #define DOMAIN_INODE_FLAGS_MAX (8u << 20)	/* the most memory that one domain may cost */
 
+/* What the root tree, or a header backup, has under the number of a key slot; see domain-slots.h. */
+struct domain_slot_item {
+	bool is_there;
+	uint8_t hash[CRYPT_SLOT_HASH_SIZE];
+	char wrong[160];		/* why it is no slot of this number; "": it is one */
+};
+
 struct domain {
 	struct volume *volume;
 	uint16_t number;
@@ -23,8 +30,11 @@ struct domain {
 	bool one_header_bad;		/* one copy is missing, bad or older: only a warning */
 	bool unfinished;		/* from domain_read_unfinished() */
 	const struct header_backup *backup;	/* it was read from there, borrowed; NULL: from the image */
-	struct crypt_slot *slots;
+	struct domain_slot_item slot_item[CRYPT_SLOTS_MAX];
+	struct crypt_slot *slots;	/* all that can be read, by number, whatever the header vouches for */
 	size_t n_slots;
+	uint64_t far_slot;		/* a number that no slot has, of an item */
+	bool has_far_slot, slots_told;
 	struct crypt_member *members;	/* by ascending id */
 	size_t n_members;
 	uint32_t *member_by_uuid;	/* their indexes, sorted by uuid, then id */
@@ -94,7 +104,7 @@ bool domain_check_may_seal(struct volume *volume, struct error *err) must_use;
 /* All domain numbers of the filesystem, malloced. */
 bool domain_numbers(struct volume *volume, uint16_t **numbers, size_t *n, struct error *err) must_use;
 /*
- * ERROR_NOT_FOUND if there are no such items; ERROR_KEY_HEADER if no copy of the header fits the items. What volume->backup is of comes from
+ * ERROR_NOT_FOUND if there are no such items; ERROR_KEY_HEADER if no copy of the header fits the items. Key slots need not be right. What volume->backup is of comes from
  * there, unless the image has a newer header that fits; ERROR_KEY_HEADER if what the image has under that number is something else.
  */
 bool domain_read(struct volume *volume, uint16_t number, struct domain **domain, struct error *err) must_use;
@@ -113,7 +123,7 @@ bool domain_read_damaged_keys(struct volume *volume, struct domain **domain, str
 static inline uint64_t domain_keys_second(uint64_t length) { return length / 2; }
 /*
  * One copy, malloced: header | n_slots le32 | slots | SHA-256 of everything before. While key slots are changed, the slots are those that the
- * header counts, which are the old ones, and after them the new ones.
+ * header vouches for, which are the old ones, and after them the new ones.
  */
 #define DOMAIN_KEYS_SLOTS_MAX (2 * CRYPT_SLOTS_MAX)
 #define DOMAIN_KEYS_MAX (sizeof(struct disk_crypt_header) + 4 + DOMAIN_KEYS_SLOTS_MAX * sizeof(struct disk_crypt_slot) + 32)
@@ -126,7 +136,8 @@ static inline void domain_cleanup(struct domain **p) { domain_free(*p); }
 /*
  * Opens the domain: uses the volume key or, if there is none, tries the slots with the secret (unless KEY_SLOT_ANY, only that slot). Checks
  * the key check value and the header's MACs (but not the items' MAC while unfinished). ERROR_KEY: no slot opens, or another volume key.
- * ERROR_KEY_HEADER: header or items are not authentic. The newest authentic copy of the header is used.
+ * ERROR_KEY_HEADER: header or items are not authentic, or the header does not vouch for the slot that opens. The newest authentic copy of the
+ * header is used. Warns of what is wrong with any slot.
  */
 bool domain_open(struct domain *domain, const struct key_source *key, struct error *err) must_use;
 /* The same for callers that need the volume key itself. *from_slot: the caller's; NULL if it is key->volume_key. */

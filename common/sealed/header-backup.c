@@ -6,6 +6,7 @@
 
 #include "common/crypto/key-schedule.h"
 #include "common/sealed/domain-mac.h"
+#include "common/sealed/domain-slots.h"
 #include "common/util/take.h"
 
 /* --- reading --------------------------------------------------------------------------------------------------------- */
@@ -78,7 +79,7 @@ bool header_backup_read(uint8_t *bytes, size_t len, struct header_backup **out, 
 
 struct making {
 	struct volume *volume;
-	bool no_slots;
+	const struct crypt_header *header;
 	uint8_t *bytes;
 	size_t n, room;
 	uint32_t n_items;
@@ -102,35 +103,38 @@ static bool put(struct making *m, const void *bytes, size_t len, struct error *e
 	return true;
 }
 
-static bool put_item(struct making *m, uint64_t offset, const void *payload, size_t len, bool only_hash, struct error *err)
+static bool put_item(struct making *m, uint64_t offset, const void *payload, size_t len, struct error *err)
 {
-	const struct disk_crypt_backup_item disk = {
-		.offset = to_le64(offset), .length = to_le32(only_hash ? CRYPT_BACKUP_HASH_SIZE : (uint32_t)len), .form = to_le32(only_hash ? BACKUP_HASH : BACKUP_PAYLOAD),
-	};
-	uint8_t hash[CRYPT_BACKUP_HASH_SIZE];
+	const struct disk_crypt_backup_item disk = { .offset = to_le64(offset), .length = to_le32((uint32_t)len) };
 
-	if (only_hash && !crypto_sha256(payload, len, hash, err))
-		return false;
 	m->n_items++;
-	return put(m, &disk, sizeof(disk), err) && put(m, only_hash ? hash : payload, only_hash ? sizeof(hash) : len, err);
+	return put(m, &disk, sizeof(disk), err) && put(m, payload, len, err);
 }
 
 static bool put_vouched(void *context, uint64_t offset, const struct cursor *payload, struct error *err)
 {
-	struct making *const m = context;
-	const struct key key = { CRYPT_ID, KEY_PERSISTENT_ITEM, offset };
-	struct crypt_place place;
-	const bool is_slot = crypt_place_of_key(&key, &place) && place.kind == CRYPT_SLOT;
-
-	return put_item(m, offset, payload->at, payload->left, is_slot && m->no_slots, err);
+	return put_item(context, offset, payload->at, payload->left, err);
 }
 
-static bool put_all(struct making *m, const struct crypt_header *header, struct error *err)
+static bool put_slot(void *context, uint64_t offset, const struct cursor *payload, struct error *err)
 {
+	const uint64_t number = offset & CRYPT_INDEX_LAST;
+	struct making *const m = context;
+	uint8_t hash[CRYPT_SLOT_HASH_SIZE];
+
+	if (number >= CRYPT_SLOTS_MAX || !crypt_header_has_slot(m->header, (unsigned)number))
+		return true;
+	if (!crypt_slot_hash(payload->at, payload->left, hash, err))
+		return false;
+	return memcmp(hash, m->header->slot_hash[number], sizeof(hash)) != 0 || put_item(m, offset, payload->at, payload->left, err);
+}
+
+static bool put_all(struct making *m, bool no_slots, struct error *err)
+{
+	const struct crypt_header *const header = m->header;
 	const struct key own = crypt_key(header->domain, CRYPT_HEADER, 0);
 	struct disk_crypt_backup disk = {
 		.version = to_le32(CRYPT_VERSION),
-		.flags = to_le32(m->no_slots ? CRYPT_BACKUP_NO_SLOTS : 0),
 		.time = to_le64((uint64_t)time(NULL)),
 	};
 	struct disk_crypt_header disk_header;
@@ -139,7 +143,8 @@ static bool put_all(struct making *m, const struct crypt_header *header, struct 
 	memcpy(disk.magic, CRYPT_BACKUP_MAGIC, sizeof(disk.magic));
 	memcpy(disk.fsid, m->volume->super.fsid, sizeof(disk.fsid));
 	crypt_header_write(header, &disk_header);
-	if (!put(m, &disk, sizeof(disk), err) || !put_item(m, own.offset, &disk_header, sizeof(disk_header), false, err) ||
+	if (!put(m, &disk, sizeof(disk), err) || !put_item(m, own.offset, &disk_header, sizeof(disk_header), err) ||
+	    (!no_slots && !domain_slot_items(m->volume, header->domain, put_slot, m, err)) ||
 	    !domain_vouched_items(m->volume, header->domain, put_vouched, m, err))
 		return false;
 	disk.length = to_le64(m->n + sizeof(hash));
@@ -150,9 +155,9 @@ static bool put_all(struct making *m, const struct crypt_header *header, struct 
 
 bool header_backup_encode(struct volume *volume, const struct crypt_header *header, bool no_slots, uint8_t **bytes, size_t *len, struct error *err)
 {
-	struct making m = { .volume = volume, .no_slots = no_slots };
+	struct making m = { .volume = volume, .header = header };
 
-	if (!put_all(&m, header, err)) {
+	if (!put_all(&m, no_slots, err)) {
 		free(m.bytes);
 		return false;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Header backups: a file with the header of a domain and all items that the header vouches for. While volume->backup points to one,
+ * Header backups: a file with the header of a domain and the items that the header vouches for. While volume->backup points to one,
  * domain_read() reads that domain from it, unless the image has a newer header. See format/README.md, "Header backups".
  */
 #ifndef COMMON_SEALED_HEADER_BACKUP_H
@@ -15,7 +15,10 @@ struct header_backup {
 	struct crypt_header header;	/* not authenticated */
 };
 
-/* The file for this header, malloced; the other items are those of the root tree. no_slots: of key slots, only their hashes. */
+/*
+ * The file for this header, malloced; the other items are those of the root tree, key slots as far as the header vouches for them. no_slots: no
+ * key slots, of which the header has the hashes.
+ */
 bool header_backup_encode(struct volume *volume, const struct crypt_header *header, bool no_slots, uint8_t **bytes, size_t *len,
 			  struct error *err) must_use;
 /* Takes the bytes, malloced, also on failure. Checks layout and hash, and that it is of something sealed. ERROR_KEY_HEADER, ERROR_REFUSED. */

@@ -27,7 +27,7 @@ cmp -l backup backup-checked | awk -v hash="$(($(stat -c %s backup) - 32))" '($1
 [ ! -s differ ] || bad "two backups of one header differ at $(cat differ)"
 expect 0 key backup disk.img vault backup-short --no-slots --volume-key-file volume-key \
 	<<< "header of vault saved in backup-short: epoch 8, key slots 0, subvolumes 1"
-[ $((2 * (220 - 32))) = $(($(stat -c %s backup) - $(stat -c %s backup-short))) ] || bad "what --no-slots leaves out"
+[ $((2 * (220 + 16))) = $(($(stat -c %s backup) - $(stat -c %s backup-short))) ] || bad "what --no-slots leaves out"
 
 # What is there stays, whatever it is; nothing is left of what could not be written.
 ln -s nowhere link
@@ -76,7 +76,7 @@ without() {
 		slots) hit drop $(place 1 0) && hit drop $(place 1 1) ;;
 		slot) hit xor $(place 1 1) 180 1 ;;
 		member) hit drop $(place 2 0) ;;
-		macs) hit xor $first 260 1 && hit xor $second 40 1 ;;
+		macs) hit xor $first 765 1 && hit xor $second 40 1 ;;
 		esac
 	done
 }
@@ -254,7 +254,7 @@ expect 0 key restore damaged.img vault backup-short --volume-key-file volume-key
 END
 restored 0 --key-file a
 # One copy of the header: `key list` says which, a backup takes the other one, and a restore makes both right. The older copy is one of before.
-old=$("$tools/attack/attack" disk.img peek $first 0 288)
+old=$("$tools/attack/attack" disk.img peek $first 0 792)
 for damage in "drop $second" "poke $first 0 $old" "xor $second 192 1"; do
 	cp disk.img damaged.img
 	quiet btrfs-crypt key recovery damaged.img vault --key-file a --batch-mode
@@ -361,8 +361,16 @@ open("rotten", "wb").write(backup[:400] + bytes([backup[400] ^ 1]) + backup[401:
 open("longer", "wb").write(backup + b"\0")
 write("count", (48, b"\xff\xff\xff\xff"))
 write("item", (64, b"\xff\xff\xff\x7f"))
-slot = 56 + 16 + 288 + 16
-write("costs", *[(slot + i * (220 + 16) + 40, b"\xff\xff\xff\xff") for i in (0, 1)])
+slot = 56 + 16 + 792 + 16
+costly = [(slot + i * (220 + 16) + 40, b"\xff\xff\xff\xff") for i in (0, 1)]
+write("damaged", *costly)
+# Somebody made the hashes of the slots in the header right as well.
+write("costs", *costly)
+file = open("costs", "rb").read()
+for i in (0, 1):
+    at = slot + i * (220 + 16)
+    costly.append((56 + 16 + 248 + 16 * i, hashlib.sha256(file[at:at + 220]).digest()[:16]))
+write("costs", *costly)
 write("number", (slot + 36, b"\x20"))
 write("forged", (56 + 16 + 32, b"\x63"))
 write("elsewhere", (24, bytes(16)))
@@ -380,17 +388,38 @@ empty|13|empty: header backup at 0: 0 bytes, its beginning takes 56
 a|13|a: header backup at 0: 8 bytes, its beginning takes 56
 large|13|large: header backup at 0: 537919488 bytes, not at most 536870912
 disk.img|13|disk.img: header backup at 0: the magic is not "BTRCBACK"
-short|13|short: header backup at 0: length is 1085, but the file has 100 bytes
-longer|13|longer: header backup at 0: length is 1085, but the file has 1086 bytes
+short|13|short: header backup at 0: length is 1589, but the file has 100 bytes
+longer|13|longer: header backup at 0: length is 1589, but the file has 1590 bytes
 rotten|13|rotten: header backup: its hash is wrong; the file is damaged
-count|13|count: item of the header backup at 0x41d: 0 bytes left, the head of an item takes 16
-item|13|item: item of the header backup at 0x38: length is 2147483647, the file has 981 bytes left for items
-number|13|header backup: crypt slot at 0x178: number is 32, not 0 to 31
+count|13|count: item of the header backup at 0x615: 0 bytes left, the head of an item takes 16
+item|13|item: item of the header backup at 0x38: length is 2147483647, the file has 1485 bytes left for items
 costs|9|key slot 1: PBKDF2 has 4294967295 iterations, not 1 to 100000000
 forged|13|header backup: the header of sealing 1 fails authentication
 END
 unchanged damaged.img
 
+# Slots that are not what the header of the file vouches for: another slot opens it, and a restore keeps the one of the image that it vouches for.
+fault="is damaged: it is not the one that the header vouches for"
+expect 2 verify-key damaged.img vault --key-file b --header damaged <<END
+! btrfs-crypt verify-key: warning: key slot 0 $fault
+! btrfs-crypt verify-key: warning: key slot 1 $fault
+! btrfs-crypt verify-key: wrong key or passphrase
+! btrfs-crypt verify-key: hint: key slot 0 $fault; what belongs to it opens nothing until \`key restore\` puts it back from a header backup
+END
+expect 0 verify-key damaged.img vault --key-file b --header number <<END
+key matches: $tag (slot 1)
+! btrfs-crypt verify-key: warning: key slot 0 is damaged: crypt slot at 0x370: number is 32, not 0 to 31
+END
+unchanged damaged.img
+expect 0 key restore damaged.img vault number --key-file b <<'END'
+header of vault restored from number: epoch 9, key slots 2, subvolumes 1
+! btrfs-crypt key: warning: key slot 0 is damaged: crypt slot at 0x370: number is 32, not 0 to 31
+! btrfs-crypt key: note: number: epoch 8, key slots 1
+! btrfs-crypt key: note: damaged.img: no valid header, key slots 0, 1
+END
+restored "0 1" --key-file a
+
+without first second
 # The fsid is only a hint, as long as the seal in the image says what it is.
 expect 0 key restore damaged.img vault elsewhere --key-file b <<'END'
 header of vault restored from elsewhere: epoch 9, key slots 2, subvolumes 1

@@ -118,9 +118,9 @@ bundled_image
 quiet btrfs-crypt convert --encrypt disk.img vault --passphrase-file passphrase $cheap
 printf 'iftah ya simsim' > other
 quiet btrfs-crypt key add disk.img vault --passphrase-file passphrase --new-passphrase-file other --label "of the cave" $cheap
-asks_0="Passphrase for key slot 0 of vault of disk.img (empty: drop it): "
-asks_1="Passphrase for key slot 1 (of the cave) of vault of disk.img (empty: drop it): "
-drop="Key slot 1 (of the cave) will be dropped: its secret will open nothing any more.  Go on? [y/N] "
+asks_0="Passphrase for key slot 0 (passphrase) of vault of disk.img (empty: drop it): "
+asks_1="Passphrase for key slot 1 (passphrase, \`of the cave\`) of vault of disk.img (empty: drop it): "
+drop="Key slot 1 (passphrase, \`of the cave\`) will be dropped: its secret will open nothing any more.  Go on? [y/N] "
 changed
 on_terminal "$asks_0" "wrong" "$asks_0" "iftah ya simsim" "$asks_0" "wrongest" -- btrfs-crypt convert --rekey disk.img vault $cheap
 [ $? -eq 2 ] && [ "$(grep -c 'wrong key or passphrase' shown)" = 3 ] || { bad "rekey: three wrong passphrases"; cat shown; }

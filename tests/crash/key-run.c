@@ -49,7 +49,7 @@ struct disk_crypt_slot key_run_slot(struct disk *disk, const struct keys *keys, 
 
 bool key_run_change(struct disk *disk, const struct keys *keys, const struct slots *slots, bool wipe, const struct convert_ui *ui, struct error *err)
 {
-	const struct key_change change = { .slots = slots->at, .n_slots = slots->n, .wipe = wipe };
+	const struct key_change change = { .slots = slots->at, .n_slots = slots->n, .kept = slots->kept, .wipe = wipe };
 	cleanup_volume struct volume *volume = key_run_open(disk);
 	cleanup_domain struct domain *domain = open_domain(volume, keys->volume_key);
 

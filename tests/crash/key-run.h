@@ -10,6 +10,7 @@
 struct slots {
 	struct disk_crypt_slot at[CRYPT_SLOTS_MAX];
 	size_t n;
+	uint32_t kept;		/* of a change: numbers under which nothing is changed */
 };
 
 /* The disk, also if something is unfinished. */

@@ -11,7 +11,7 @@ FILES=(pair-a pair-b big small packed nosum frozen noted two)
 until_stop() { expect_status 8 "$tmp/attack" "$image" convert "$1" "$2" "$tmp/vk" target; }
 # Where the tail is in a superblock, and the fields in it
 TAIL=$((0xdcb)) TAIL_SIZE=$((4096 - 0xdcb))
-declare -A AT=([magic]=0 [version]=8 [operation]=12 [direction]=13 [phase]=14 [cipher]=15 [op_id]=16 [domain_uuid]=32 [domain]=48 [csum_type]=50
+declare -A AT=([magic]=0 [version]=9 [operation]=12 [direction]=13 [phase]=14 [cipher]=15 [op_id]=16 [domain_uuid]=32 [domain]=48 [csum_type]=50
 	[flags]=52 [epoch]=56 [fsid]=64 [generation]=80 [n_devices]=88 [node_size]=101 [cursor]=104 [sequence]=112 [keys]=122 [keys_len]=129 [slot]=138
 	[slot_len]=145 [kcv]=184 [kcv_old]=216 [start_time]=248 [total]=256 [n_unit_items]=264 [begin_digest]=272 [journal_mac]=304 [mac]=368)
 
@@ -96,8 +96,8 @@ put_keys() {
 # flip_keys [AT [no-hash]]: one byte of the copies of the keys
 flip_keys() {
 	local slots
-	slots=$(od -An -tu1 -j 288 -N 1 "$tmp/keys" | tr -d ' ')
-	head -c $((292 + slots * 220)) "$tmp/keys" >"$tmp/changed"
+	slots=$(od -An -tu1 -j 792 -N 1 "$tmp/keys" | tr -d ' ')
+	head -c $((796 + slots * 220)) "$tmp/keys" >"$tmp/changed"
 	if [ -n "${1:-}" ]; then
 		python3 -c 'import sys; f = open(sys.argv[1], "r+b"); f.seek(int(sys.argv[2])); b = f.read(1)[0] ^ 1; f.seek(-1, 1); f.write(bytes([b]))' \
 			"$tmp/changed" "$1"
@@ -246,12 +246,12 @@ for operation in encrypt decrypt; do
 	say "$operation: the copies of header and slots beside the trees, damaged: the tree has them"
 	again
 	keys=$(state keys)
-	attack raw-get "$keys" 544 >"$tmp/keys"		# header 288, number of slots 4, slot 220, hash 32
+	attack raw-get "$keys" 1048 >"$tmp/keys"		# header 792, number of slots 4, slot 220, hash 32
 	flip_keys 100 no-hash
 	goes_on
 	say "$operation: changed, with a right hash: 13"
 	again
-	for at in 40 104 128 160 287; do
+	for at in 40 104 128 160 300 791; do
 		flip_keys "$at"
 		stuck 13 "header of sealing 1 fails authentication"
 	done
@@ -259,7 +259,7 @@ for operation in encrypt decrypt; do
 	flip_keys
 	uuid=$(od -An -v -tx1 -j 56 -N 16 "$tmp/keys" | tr -d ' \n')
 	attack forge-slot 0 "$tmp/wrong-passphrase" "$uuid" | python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))' >"$tmp/slot"
-	{ head -c 288 "$tmp/keys"; printf '\1\0\0\0'; cat "$tmp/slot"; } >"$tmp/changed"
+	{ head -c 792 "$tmp/keys"; printf '\1\0\0\0'; cat "$tmp/slot"; } >"$tmp/changed"
 	put_keys
 	KEY=("${WRONG[@]}")
 	stuck 13 'header of sealing 1 does not belong to the volume key in key slot 0'

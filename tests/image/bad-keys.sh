@@ -39,11 +39,11 @@ for operation in encrypt decrypt; do
 		phase=$(state phase)
 		keys=$(state keys)
 		[ "$phase" != 6 ] || break	# they are being wiped
-		[ "$n" != 2 ] || { attack raw-get "$keys" 544 | cmp -n 544 - <(attack raw-get $((keys + SECOND)) 544) || fail "the copies differ"; }
+		[ "$n" != 2 ] || { attack raw-get "$keys" 1048 | cmp -n 1048 - <(attack raw-get $((keys + SECOND)) 1048) || fail "the copies differ"; }
 		cp --sparse=always "$image" "$tmp/whole.img"
 		for way in $(ways); do
 			# the header's KCV, or the hash, or (decrypting) the slot
-			for at in $([ $operation = encrypt ] && echo 100 || echo 100 400); do
+			for at in $([ $operation = encrypt ] && echo 100 || echo 100 900); do
 				fresh "$tmp/whole.img"
 				flip_at "$at"
 				KEY=("${VK[@]}")
@@ -52,8 +52,8 @@ for operation in encrypt decrypt; do
 			done
 			[ $operation = decrypt ] || continue
 			fresh "$tmp/whole.img"
-			flip_at 400
-			flip_at $((SECOND + 401))
+			flip_at 900
+			flip_at $((SECOND + 901))
 			KEY=("${VK[@]}")
 			goes "$way" both
 		done

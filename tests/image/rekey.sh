@@ -35,7 +35,7 @@ expect_unchanged 2 "$image" crypt convert --rekey -q --key-file "$tmp/first" "$i
 expect_text "$tmp/err" 'hint: .*newline'
 expect_unchanged 2 "$image" crypt convert --rekey -q "$image" target
 expect_unchanged 9 "$image" crypt convert --rekey -q "${FIRST[@]}" --key-file "$tmp/third" "$image" target
-expect_text "$tmp/err" 'key slot 1, passphrase, `of a colleague`: no given key opens it$'
+expect_text "$tmp/err" 'key slot 1 \(passphrase, `of a colleague`\): no given key opens it$'
 expect_text "$tmp/err" '1 key slot would be lost, because no given key opens it; nothing was changed'
 expect_text "$tmp/err" 'hint: .*--drop-slots'
 expect_unchanged 9 "$image" crypt convert --rekey -q --drop-slots --volume-key-file "$tmp/old-vk" "$image" target
@@ -46,7 +46,7 @@ expect_text "$tmp/out" '^would be rekeyed: 4 subvolumes'
 say "with the slots that were kept"
 expect_status 0 crypt convert --rekey -q "${CHEAP[@]}" --cipher chacha20-poly1305 --key-file "$tmp/third" --passphrase-file "$tmp/second" \
 	--drop-slots "$image" target
-expect_text "$tmp/err" 'key slot 0, passphrase: no given key opens it; it is dropped'
+expect_text "$tmp/err" 'key slot 0 \(passphrase\): no given key opens it; it is dropped'
 expect_text "$tmp/out" '^rekeyed: 4 subvolumes'
 expect_text "$tmp/out" '^Encryption: chacha-poly1305@btrfs:'
 check_clean "$image"

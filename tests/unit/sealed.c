@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "common/sealed/domain-mac.h"
+#include "common/sealed/domain-slots.h"
 
 #define MIB (1ull << 20)
 
@@ -108,11 +109,13 @@ int sealed_set_up(void **state)
 	sealed_ok(transaction_begin(sealed.volume, sealed.allocator, &sealed.tx, err));
 	sealed.header = (struct crypt_header){
 		.cipher = CIPHER_AES_256_GCM, .state = CRYPT_STATE_SEALED, .unit_max = 500, .domain = DOMAIN, .epoch = 3,
-		.n_slots = 2, .n_members = 2, .n_inode_flags_items = 1, .n_unit_items = 1, .n_units = 1,
+		.n_members = 2, .n_inode_flags_items = 1, .n_unit_items = 1, .n_units = 1,
 	};
 	memcpy(sealed.header.domain_uuid, sealed_domain_uuid, sizeof(sealed_domain_uuid));
 	sealed_ok(key_schedule_kcv(sealed.schedule, sealed.header.kcv, err));
 	insert_items();
+	for (unsigned i = 0; i < 2; i++)
+		sealed_ok(crypt_slot_hash(&sealed.slot[i], sizeof(sealed.slot[i]), sealed.header.slot_hash[i ? 3 : 0], err));
 	sealed_ok(domain_items_mac(sealed.volume, DOMAIN, sealed.schedule, sealed.header.items_mac, err));
 	sealed_ok(crypt_header_seal(sealed.schedule, &sealed.header, err));
 	crypt_header_write(&sealed.header, &disk);

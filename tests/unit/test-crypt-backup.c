@@ -9,15 +9,15 @@
 
 static const uint8_t sample[] = {
 	'B', 'T', 'R', 'C', 'B', 'A', 'C', 'K',	/* 0: magic */
-	LE32(2),				/* 8: version */
-	LE32(1),				/* 12: flags: no slots */
+	LE32(3),				/* 8: version */
+	LE32(0),				/* 12: flags */
 	LE64(198),				/* 16: length */
 	UUID(0xf5),				/* 24: fsid */
 	LE64(0x1122334455667788),		/* 40: time */
 	LE32(4),				/* 48: n_items */
 	LE32(0),				/* 52: zero */
 	OFFSET(0, 0), LE32(5), LE32(0), 1, 2, 3, 4, 5,		/* 56: header */
-	OFFSET(1, 31), LE32(32), LE32(1), UUID(9), UUID(9),	/* 77: key slot */
+	OFFSET(1, 31), LE32(32), LE32(0), UUID(9), UUID(9),	/* 77: key slot */
 	OFFSET(2, 0), LE32(2), LE32(0), 6, 7,			/* 125: member */
 	OFFSET(8, 0), LE32(7), LE32(0), 8, 8, 8, 8, 8, 8, 8,	/* 143: bad blocks */
 	UUID(0x4a), UUID(0x4a),			/* 166: hash of the file */
@@ -25,8 +25,8 @@ static const uint8_t sample[] = {
 
 static bool parse(struct cursor *file, struct error *err)
 {
-	static const struct { enum crypt_kind kind; uint64_t index; size_t len; bool is_hash; } want[] = {
-		{ CRYPT_HEADER, 0, 5, false }, { CRYPT_SLOT, 31, 32, true }, { CRYPT_MEMBER, 0, 2, false }, { CRYPT_BAD_BLOCKS, 0, 7, false },
+	static const struct { enum crypt_kind kind; uint64_t index; size_t len; } want[] = {
+		{ CRYPT_HEADER, 0, 5 }, { CRYPT_SLOT, 31, 32 }, { CRYPT_MEMBER, 0, 2 }, { CRYPT_BAD_BLOCKS, 0, 7 },
 	};
 	struct crypt_backup_item item = { 0 }, before;
 	struct crypt_backup backup;
@@ -44,11 +44,9 @@ static bool parse(struct cursor *file, struct error *err)
 		assert_int_equal(item.place.kind, want[i].kind);
 		assert_int_equal(item.place.index, want[i].index);
 		assert_int_equal(item.payload.left, want[i].len);
-		assert_int_equal(item.is_hash, want[i].is_hash);
 	}
 	if (!crypt_backup_end(&backup, err))
 		return false;
-	assert_true(backup.no_slots);
 	assert_int_equal(backup.time, 0x1122334455667788);
 	assert_int_equal(backup.fsid[15], 0xf5);
 	assert_int_equal(backup.hash.at[31], 0x4a);
@@ -66,8 +64,7 @@ static void refuses_one_wrong_byte(void **state)
 {
 	static const struct wrong wrong[] = {
 		{ 0, 'X', "header backup at 0x4000: the magic is not \"BTRCBACK\"" },
-		{ 12, 3, "header backup at 0x4000: flags are 0x3, not 0 or 1" },
-		{ 12, 0, "item of the header backup at 0x404d: form is 1, not 0" },
+		{ 12, 3, "header backup at 0x4000: flags are 0x3, not 0" },
 		{ 16, 197, "header backup at 0x4000: length is 197, but the file has 198 bytes" },
 		{ 23, 1, "header backup at 0x4000: length is 72057594037928134, but the file has 198 bytes" },
 		{ 48, 0, "header backup at 0x4000: n_items is 0, not 1 or more" },
@@ -82,9 +79,8 @@ static void refuses_one_wrong_byte(void **state)
 		{ 130, 0x10, "item of the header backup at 0x407d: its key is 0x7100000000000, which does not follow 0x710000000001f" },
 		{ 130, 0x40, "item of the header backup at 0x407d: its key is 0x7400000000000, not that of a header, key slot, subvolume, inode-flags or bad-blocks item" },
 		{ 149, 8, "item of the header backup at 0x408f: its key is 0x8800000000000, which does not follow 0x7200000000000" },
-		{ 85, 31, "item of the header backup at 0x404d: length is 31, that of a hash is 32" },
-		{ 68, 1, "item of the header backup at 0x4038: form is 1, not 0" },
-		{ 137, 2, "item of the header backup at 0x407d: form is 2, not 0" },
+		{ 68, 1, "item of the header backup at 0x4038: reserved bytes are 0x1, not 0" },
+		{ 137, 2, "item of the header backup at 0x407d: reserved bytes are 0x2, not 0" },
 		{ 154, 0xff, "item of the header backup at 0x408f: length is 4278190087, the file has 7 bytes left for items" },
 	};
 
@@ -99,10 +95,15 @@ static void refuses_other_versions(void **state)
 
 	(void)state;
 	memcpy(bytes, sample, sizeof(bytes));
-	bytes[8] = 3;
+	bytes[8] = 4;
 	assert_false(test_parse_copy(parse, bytes, sizeof(bytes), &err));
 	assert_int_equal(err.kind, ERROR_REFUSED);
-	assert_string_equal(err.text, "header backup at 0x4000: version is 3, not 2");
+	assert_string_equal(err.text, "header backup at 0x4000: version is 4, not 3");
+	bytes[8] = 2;
+	err = (struct error){ 0 };
+	assert_false(test_parse_copy(parse, bytes, sizeof(bytes), &err));
+	assert_int_equal(err.kind, ERROR_REFUSED);
+	assert_string_equal(err.text, "header backup at 0x4000: format version 2 was made by an unreleased version");
 }
 
 int main(void)

@@ -8,7 +8,7 @@
 static void sample(uint8_t tail[SUPER_TAIL_SIZE])
 {
 	struct disk_crypt_state disk = {
-		.version = to_le32(2),
+		.version = to_le32(3),
 		.operation = CRYPT_OP_DECRYPT,
 		.direction = CRYPT_TO_SEALED,
 		.phase = CRYPT_PHASE_LEAVES,
@@ -70,7 +70,7 @@ static void refuses_one_wrong_byte(void **state)
 {
 	static const struct wrong wrong[] = {
 		{ 0, 'b', "the magic is not \"BTRCSTAT\"" },
-		{ AT(version), 3, "version is 3, not 2" },
+		{ AT(version), 4, "version is 4, not 3" },
 		{ AT(operation), 0, "operation is 0, not 1 to 4" },
 		{ AT(operation), 5, "operation is 5, not 1 to 4" },
 		{ AT(direction), 0, "direction is 0, not 1 or 2" },

@@ -295,7 +295,7 @@ static void refuses_wrong_inode_flags(void **state)
 {
 	static const struct wrong wrong[] = {
 		{ 0, 4, "crypt inode flags at 0x4000: kind is 4, not 3" },
-		{ 1, 0, "crypt inode flags at 0x4000: version is 0, not 2" },
+		{ 1, 0, "crypt inode flags at 0x4000: version is 0, not 3" },
 		{ 2, 0, "crypt inode flags at 0x4000: n_entries is 0, not 1 or more" },
 		{ 2, 1, "crypt inode flags at 0x4020: 24 bytes after the last entry, not 0" },
 		{ 2, 3, "crypt inode flags at 0x4038: 0 bytes left, an entry takes 24" },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The unreleased version is refused by its name, wherever it stands, and whatever else is of another size. */
+/* An unreleased version is refused by its name, wherever it stands, and whatever else is of another size. */
 #include <stdio.h>
 
 #include "format/crypt.h"
@@ -34,12 +34,12 @@ static bool parse_seal(struct cursor *item, struct error *err)
 	return crypt_seal_read(item, &seal, err);
 }
 
-/* Its header and its seal were shorter. */
-#define OLD_HEADER 256u
+/* Their headers were shorter. */
+#define HEADER_1 256u
+#define HEADER_2 288u
 
 static void refuses_it_everywhere(void **state)
 {
-	static const char was[] = ": format version 1 was made by an unreleased version";
 	const struct crypt_header header = { .cipher = CIPHER_AES_256_GCM, .state = CRYPT_STATE_SEALED, .unit_max = 500, .domain = 1 };
 	const struct crypt_member member = { .id = 256 };
 	const struct crypt_seal seal = { 0 };
@@ -60,7 +60,8 @@ static void refuses_it_everywhere(void **state)
 		const char *what;
 	} row[] = {
 		{ parse_header, &disk_header, sizeof(disk_header), 1, "crypt header at 0x4000" },
-		{ parse_header, &disk_header, OLD_HEADER, 1, "crypt header at 0x4000" },
+		{ parse_header, &disk_header, HEADER_1, 1, "crypt header at 0x4000" },
+		{ parse_header, &disk_header, HEADER_2, 1, "crypt header at 0x4000" },
 		{ parse_header, &disk_header, sizeof(disk_header), 16, "crypt header at 0x4000" },
 		{ parse_slot, vector_pbkdf2_slot, sizeof(vector_pbkdf2_slot), 1, "crypt slot at 0x4000" },
 		{ parse_slot, vector_pbkdf2_slot, sizeof(vector_pbkdf2_slot), 16, "crypt slot at 0x4000" },
@@ -68,15 +69,17 @@ static void refuses_it_everywhere(void **state)
 		{ parse_seal, &disk_seal, sizeof(disk_seal), 1, "crypt seal at 0x4000" },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(row); i++) {
+		const unsigned version = i < ARRAY_SIZE(row) ? 1 : 2;
+		const size_t r = i % ARRAY_SIZE(row);
 		struct error err = { 0 };
 
-		assert_true(test_parse_copy(row[i].parse, row[i].sample, row[i].len, &err) || row[i].len == OLD_HEADER);
+		assert_true(test_parse_copy(row[r].parse, row[r].sample, row[r].len, &err) || row[r].len == HEADER_1 || row[r].len == HEADER_2);
 		err = (struct error){ 0 };
-		memcpy(bytes, row[i].sample, row[i].len);
-		bytes[row[i].at] = 1;
-		assert_false(test_parse_copy(row[i].parse, bytes, row[i].len, &err));
-		snprintf(want, sizeof(want), "%s%s", row[i].what, was);
+		memcpy(bytes, row[r].sample, row[r].len);
+		bytes[row[r].at] = (uint8_t)version;
+		assert_false(test_parse_copy(row[r].parse, bytes, row[r].len, &err));
+		snprintf(want, sizeof(want), "%s: format version %u was made by an unreleased version", row[r].what, version);
 		assert_string_equal(err.text, want);
 		assert_int_equal(err.kind, ERROR_REFUSED);
 	}

@@ -12,7 +12,7 @@
 static const uint8_t header_sample[] = {
 	HEAD(CRYPT_HEADER, 1),
 	'B', 'T', 'R', 'C', 'R', 'Y', 'P', 'T',	/* 8: magic */
-	LE32(2),				/* 16: version */
+	LE32(3),				/* 16: version */
 	CIPHER_CHACHA20_POLY1305,		/* 20: cipher */
 	CRYPT_STATE_SEALED,			/* 21: state */
 	LE16(498),				/* 22: unit_max */
@@ -24,20 +24,20 @@ static const uint8_t header_sample[] = {
 	UUID(0x0a),				/* 40: op_id */
 	UUID(0x0b),				/* 56: domain_uuid */
 	THIRTY_TWO(0x0c),			/* 72: kcv */
-	LE64(32),				/* 104: n_slots */
-	LE64(2),				/* 112: n_members */
-	LE64(3),				/* 120: n_inode_flags_items */
-	LE64(4),				/* 128: n_unit_items */
-	LE64(5),				/* 136: n_units */
-	LE64(6),				/* 144: n_inline_items */
-	LE64(7),				/* 152: n_inline_units */
-	LE64(8),				/* 160: n_index_items */
-	LE64(9),				/* 168: n_index_entries */
-	LE64(10),				/* 176: n_bad_items */
-	LE64(11),				/* 184: n_bad_blocks */
-	THIRTY_TWO(0x0d),			/* 192: seal */
-	THIRTY_TWO(0x0e),			/* 224: items_mac */
-	THIRTY_TWO(0x0f),			/* 256: mac */
+	LE64(2),				/* 104: n_members */
+	LE64(3),				/* 112: n_inode_flags_items */
+	LE64(4),				/* 120: n_unit_items */
+	LE64(5),				/* 128: n_units */
+	LE64(6),				/* 136: n_inline_items */
+	LE64(7),				/* 144: n_inline_units */
+	LE64(8),				/* 152: n_index_items */
+	LE64(9),				/* 160: n_index_entries */
+	LE64(10),				/* 168: n_bad_items */
+	LE64(11),				/* 176: n_bad_blocks */
+	THIRTY_TWO(0x0d),			/* 184: seal */
+	THIRTY_TWO(0x0e),			/* 216: items_mac */
+	[728] = UUID(0x10), UUID(0x11),		/* slot_hash of slots 30 and 31, from 248 on */
+	THIRTY_TWO(0x0f),			/* 760: mac */
 };
 static_assert(sizeof(header_sample) == sizeof(struct disk_crypt_header), "sample");
 
@@ -157,7 +157,8 @@ static void reads_a_header(void **state)
 	assert_all(header.op_id, sizeof(header.op_id), 0x0a);
 	assert_all(header.domain_uuid, sizeof(header.domain_uuid), 0x0b);
 	assert_all(header.kcv, sizeof(header.kcv), 0x0c);
-	assert_int_equal(header.n_slots, 32);
+	assert_int_equal(crypt_header_n_slots(&header), 2);
+	assert_true(header.slot_hash[30][15] == 0x10 && crypt_header_has_slot(&header, 31) && !crypt_header_has_slot(&header, 32));
 	assert_int_equal(header.n_members, 2);
 	assert_int_equal(header.n_inode_flags_items, 3);
 	assert_int_equal(header.n_unit_items, 4);
@@ -177,12 +178,12 @@ static void refuses_a_wrong_header(void **state)
 {
 	static const struct wrong wrong[] = {
 		{ 0, 1, "crypt header at 0x4000: kind is 1, not 0" },
-		{ 1, 3, "crypt header at 0x4000: version is 3, not 2" },
+		{ 1, 4, "crypt header at 0x4000: version is 4, not 3" },
 		{ 2, 0, "crypt header at 0x4000: n_entries is 0, not 1" },
 		{ 3, 1, "crypt header at 0x4000: n_entries is 257, not 1" },
 		{ 7, 1, "crypt header at 0x4000: reserved bytes of the head are 0x1000000, not 0" },
 		{ 15, 'X', "crypt header at 0x4000: the magic is not \"BTRCRYPT\"" },
-		{ 16, 3, "crypt header at 0x4000: format version is 3, not 2" },
+		{ 16, 4, "crypt header at 0x4000: format version is 4, not 3" },
 		{ 20, 0, "crypt header at 0x4000: cipher is 0, not 1 or 2" },
 		{ 20, 3, "crypt header at 0x4000: cipher is 3, not 1 or 2" },
 		{ 21, 0, "crypt header at 0x4000: state is 0, not 1 to 3" },
@@ -191,17 +192,16 @@ static void refuses_a_wrong_header(void **state)
 		{ 25, 32, "crypt header at 0x4000: block_size is 8192, not 4096" },
 		{ 30, 2, "crypt header at 0x4000: had_verity is 2, not 0 or 1" },
 		{ 31, 1, "crypt header at 0x4000: a reserved byte is 0x1, not 0" },
-		{ 104, 33, "crypt header at 0x4000: n_slots is 33, not 0 to 32" },
-		{ 118, 1, "crypt header at 0x4000: n_members is 281474976710658, not 0 to 17592186044415" },
-		{ 127, 1, "crypt header at 0x4000: n_inode_flags_items is 72057594037927939, not 0 to 17592186044415" },
-		{ 135, 1, "crypt header at 0x4000: n_unit_items is 72057594037927940, not 0 to 17592186044415" },
-		{ 143, 1, "crypt header at 0x4000: n_units is 72057594037927941, not 0 to 4503599627370495" },
-		{ 151, 1, "crypt header at 0x4000: n_inline_items is 72057594037927942, not 0 to 17592186044415" },
-		{ 159, 1, "crypt header at 0x4000: n_inline_units is 72057594037927943, not 0 to 4503599627370495" },
-		{ 167, 1, "crypt header at 0x4000: n_index_items is 72057594037927944, not 0 to 17592186044415" },
-		{ 175, 1, "crypt header at 0x4000: n_index_entries is 72057594037927945, not 0 to 4503599627370495" },
-		{ 183, 1, "crypt header at 0x4000: n_bad_items is 72057594037927946, not 0 to 17592186044415" },
-		{ 191, 1, "crypt header at 0x4000: n_bad_blocks is 72057594037927947, not 0 to 4503599627370495" },
+		{ 110, 1, "crypt header at 0x4000: n_members is 281474976710658, not 0 to 17592186044415" },
+		{ 119, 1, "crypt header at 0x4000: n_inode_flags_items is 72057594037927939, not 0 to 17592186044415" },
+		{ 127, 1, "crypt header at 0x4000: n_unit_items is 72057594037927940, not 0 to 17592186044415" },
+		{ 135, 1, "crypt header at 0x4000: n_units is 72057594037927941, not 0 to 4503599627370495" },
+		{ 143, 1, "crypt header at 0x4000: n_inline_items is 72057594037927942, not 0 to 17592186044415" },
+		{ 151, 1, "crypt header at 0x4000: n_inline_units is 72057594037927943, not 0 to 4503599627370495" },
+		{ 159, 1, "crypt header at 0x4000: n_index_items is 72057594037927944, not 0 to 17592186044415" },
+		{ 167, 1, "crypt header at 0x4000: n_index_entries is 72057594037927945, not 0 to 4503599627370495" },
+		{ 175, 1, "crypt header at 0x4000: n_bad_items is 72057594037927946, not 0 to 17592186044415" },
+		{ 183, 1, "crypt header at 0x4000: n_bad_blocks is 72057594037927947, not 0 to 4503599627370495" },
 	};
 	uint8_t longer[sizeof(header_sample) + 1] = { 0 };
 	struct cursor item = { longer, sizeof(longer), TEST_OFFSET };
@@ -212,7 +212,7 @@ static void refuses_a_wrong_header(void **state)
 	test_refuses_truncations(parse_header, header_sample, sizeof(header_sample), ANY_LENGTH_FAILS);
 	memcpy(longer, header_sample, sizeof(header_sample));
 	assert_false(parse_header(&item, &err));
-	assert_string_equal(err.text, "crypt header at 0x4000: 289 bytes, not 288");
+	assert_string_equal(err.text, "crypt header at 0x4000: 793 bytes, not 792");
 }
 
 static void reads_a_slot(void **state)
@@ -253,7 +253,7 @@ static void refuses_a_wrong_slot(void **state)
 	static const struct wrong wrong[] = {
 		{ 0, 0, "crypt slot at 0x4000: kind is 0, not 1" },
 		{ 8, 'b', "crypt slot at 0x4000: the magic is not \"BTRCSLOT\"" },
-		{ 16, 0, "crypt slot at 0x4000: format version is 0, not 2" },
+		{ 16, 0, "crypt slot at 0x4000: format version is 0, not 3" },
 		{ 36, 32, "crypt slot at 0x4000: number is 32, not 0 to 31" },
 		{ 37, 1, "crypt slot at 0x4000: number is 257, not 0 to 31" },
 		{ 38, 0, "crypt slot at 0x4000: type is 0, not 1 to 3" },
@@ -425,7 +425,7 @@ static bool parse_bridge(struct cursor *item, struct error *err)
 }
 
 static const uint8_t bridge_sample[sizeof(struct disk_crypt_bridge)] = {
-	9, 2, 1, 0, 0, 0, 0, 0,		/* head */
+	9, 3, 1, 0, 0, 0, 0, 0,		/* head */
 	3, 0, 0, 0, 0, 0, 0, 0,		/* domain, zeros */
 	0xaa,				/* uuid, and the rest */
 };
@@ -434,7 +434,7 @@ static void reads_and_refuses_bridges(void **state)
 {
 	static const struct wrong wrong[] = {
 		{ 0, 8, "crypt bridge at 0x4000: kind is 8, not 9" },
-		{ 1, 3, "crypt bridge at 0x4000: version is 3, not 2" },
+		{ 1, 4, "crypt bridge at 0x4000: version is 4, not 3" },
 		{ 2, 2, "crypt bridge at 0x4000: n_entries is 2, not 1" },
 		{ 10, 1, "crypt bridge at 0x4000: 6 reserved bytes are not 0" },
 		{ 15, 1, "crypt bridge at 0x4000: 6 reserved bytes are not 0" },

@@ -191,7 +191,8 @@ static void insert_many(void)
 	uint8_t bytes[CRYPT_MEMBER_MAX];
 
 	header.domain = MANY;
-	header.n_slots = header.n_inode_flags_items = 0;
+	memset(header.slot_hash, 0, sizeof(header.slot_hash));
+	header.n_inode_flags_items = 0;
 	header.n_members = N_MANY;
 	crypt_header_write(&header, &disk);
 	sealed_insert_at(MANY, CRYPT_HEADER, 0, &disk, sizeof(disk));

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "common/sealed/domain-mac.h"
+#include "common/sealed/domain-slots.h"
 #include "common/util/hex.h"
 #include "tests/unit/sealed.h"
 
@@ -139,11 +140,13 @@ static void two_bad_copies_are_damage(void **state)
 	for (size_t at = 0; at < sizeof(struct disk_crypt_header); at++) {
 		/* A sealed.volume key alone cannot tell a damaged check value from another key. */
 		const bool is_kcv = at >= kcv && at < kcv + CRYPT_MAC_SIZE;
+		/* An unreleased one. */
+		const bool is_version = at == 1 || at == 16;
 
 		for (unsigned i = 0; i < 2; i++)
 			sealed_flip(&key[i], at);
-		if (open_by_key(NULL) != (is_kcv ? ERROR_KEY : ERROR_KEY_HEADER) ||
-		    try_open(sealed.alpha, NULL, -1, NULL, NULL) != ERROR_KEY_HEADER)
+		if (open_by_key(NULL) != (is_version ? ERROR_REFUSED : is_kcv ? ERROR_KEY : ERROR_KEY_HEADER) ||
+		    (at % 4 == 0 && try_open(sealed.alpha, NULL, -1, NULL, NULL) != (is_version ? ERROR_REFUSED : ERROR_KEY_HEADER)))
 			fail_msg("byte %zu", at);
 		for (unsigned i = 0; i < 2; i++)
 			sealed_flip(&key[i], at);
@@ -156,8 +159,7 @@ static void two_bad_copies_are_damage(void **state)
 
 static void vouches_for_every_byte_of_the_items(void **state)
 {
-	const struct key key[] = { crypt_key(DOMAIN, CRYPT_SLOT, 3), crypt_key(DOMAIN, CRYPT_MEMBER, 0),
-				   crypt_key(DOMAIN, CRYPT_MEMBER, 1), crypt_key(DOMAIN, CRYPT_INODE_FLAGS, 0) };
+	const struct key key[] = { crypt_key(DOMAIN, CRYPT_MEMBER, 0), crypt_key(DOMAIN, CRYPT_MEMBER, 1), crypt_key(DOMAIN, CRYPT_INODE_FLAGS, 0) };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(key) / sizeof(key[0]); i++) {
@@ -169,7 +171,7 @@ static void vouches_for_every_byte_of_the_items(void **state)
 
 			const enum error_kind kind = try_open(sealed.alpha, NULL, 0, NULL, NULL);
 
-			if (kind != ERROR_KEY_HEADER && (i == 0 || kind != ERROR_CORRUPT))
+			if (kind != ERROR_KEY_HEADER && kind != (at == 1 ? ERROR_REFUSED : ERROR_CORRUPT))
 				fail_msg("byte %zu of item %zu: %d", at, i, kind);
 			sealed_flip(&key[i], at);
 		}
@@ -190,27 +192,172 @@ static void refuses_to_read(const char *text)
 
 static void misses_items_and_notices_more(void **state)
 {
-	const struct key slot_3 = crypt_key(DOMAIN, CRYPT_SLOT, 3), flags = crypt_key(DOMAIN, CRYPT_INODE_FLAGS, 0);
-	struct disk_crypt_slot another = sealed.slot[1];
+	const struct key flags = crypt_key(DOMAIN, CRYPT_INODE_FLAGS, 0);
 
 	(void)state;
-	sealed_remove_item(&slot_3);
-	refuses_to_read("says 2 key slots, but there are 1");
-	/* The same record at another place, and as another number */
-	sealed_insert_at(DOMAIN, CRYPT_SLOT, 4, &sealed.slot[1], sizeof(sealed.slot[1]));
-	refuses_to_read("key slot 4: its record belongs to slot 3");
-	sealed_insert(&slot_3, &sealed.slot[1], sizeof(sealed.slot[1]));
-	assert_int_equal(open_by_key(NULL), ERROR_KEY_HEADER);
-	sealed_remove_item(&(struct key){ CRYPT_ID, KEY_PERSISTENT_ITEM, slot_3.offset + 1 });
-	assert_int_equal(open_by_key(NULL), ERROR_NONE);
-	another.header.domain_uuid[0] ^= 1;
-	sealed_remove_item(&slot_3);
-	sealed_insert(&slot_3, &another, sizeof(another));
-	refuses_to_read("the header of sealing 7 and key slot 3 do not belong together");
-	sealed_remove_item(&slot_3);
-	sealed_insert(&slot_3, &sealed.slot[1], sizeof(sealed.slot[1]));
 	sealed_remove_item(&flags);
 	refuses_to_read("says 1 inode flags items, but there are 0");
+}
+
+/* --- key slots ------------------------------------------------------------------------------ */
+
+static struct key slot_key(unsigned number) { return crypt_key(DOMAIN, CRYPT_SLOT, number); }
+
+/* Opens with this secret or key, and finds this status; the warning is the first of what is wrong, or, NULL, there is none. */
+static void opens(const struct secret *secret, int slot, enum error_kind want, const char *text, const char *warning)
+{
+	const struct key_source key = { .secret = (struct secret *)secret, .volume_key = secret ? NULL : sealed.volume_key, .slot = slot };
+	cleanup_domain struct domain *domain = NULL;
+	struct error why = { 0 };
+
+	sealed.image.n_warnings = 0;
+	sealed_ok(domain_read(sealed.volume, DOMAIN, &domain, err));
+	(void)!domain_open(domain, &key, &why);
+	if (why.kind != want || strcmp(why.text, text) != 0)
+		fail_msg("%d \"%s\", not %d \"%s\"", why.kind, why.text, want, text);
+	if (warning ? sealed.image.n_warnings != 1 || strcmp(sealed.image.warning, warning) != 0 : sealed.image.n_warnings > 0)
+		fail_msg("%u warnings, the last one \"%s\", not \"%s\"", sealed.image.n_warnings, sealed.image.warning, warning ? warning : "");
+	assert_int_equal(domain->slot_used >= 0 && domain->schedule, secret && want == ERROR_NONE);
+}
+
+#define WRONG_KEY "wrong key or passphrase"
+#define NOT_THIS "the header of sealing 7 does not vouch for key slot 3, which this key opens"
+
+/* Something is wrong with slot 3, which beta opens: alpha in slot 0 and the volume key open as before. */
+static void costs_only_its_own_key(const char *fault, enum error_kind beta, const char *text)
+{
+	opens(sealed.alpha, KEY_SLOT_ANY, ERROR_NONE, "", fault);
+	opens(sealed.alpha, 0, ERROR_NONE, "", fault);
+	opens(NULL, KEY_SLOT_ANY, ERROR_NONE, "", fault);
+	opens(sealed.beta, KEY_SLOT_ANY, beta, text, beta == ERROR_KEY_HEADER ? NULL : fault);
+	opens(sealed.beta, 3, beta, beta == ERROR_KEY_HEADER ? text : fault, beta == ERROR_KEY_HEADER ? NULL : fault);
+	opens(sealed.wrong, KEY_SLOT_ANY, ERROR_KEY, WRONG_KEY, fault);
+}
+
+static void every_byte_of_a_slot_costs_only_its_own_key(void **state)
+{
+	static const struct { size_t at; const char *fault; } said[] = {
+		{ 0, "key slot 3 is damaged: crypt slot at %: kind is 0, not 1" },
+		{ 1, "key slot 3 is damaged: crypt slot at %: format version 2 was made by an unreleased version" },
+		{ 36, "key slot 3 is damaged: its record belongs to slot 2" },
+	};
+	const size_t p1 = offsetof(struct disk_crypt_slot_header, p1);
+	const struct key key = slot_key(3);
+	uint32_t len;
+
+	(void)state;
+	opens(sealed.beta, 3, ERROR_NONE, "", NULL);
+	for (size_t at = 0; at < sizeof(struct disk_crypt_slot); at++) {
+		bool one_bad;
+
+		sealed_flip(&key, at);
+		/* With the last byte of p1 it would take long. */
+		if (try_open(sealed.alpha, NULL, KEY_SLOT_ANY, NULL, &one_bad) != ERROR_NONE || one_bad || open_by_key(NULL) != ERROR_NONE ||
+		    (at != p1 + 3 && try_open(sealed.beta, NULL, KEY_SLOT_ANY, NULL, NULL) != ERROR_KEY))
+			fail_msg("byte %zu", at);
+		sealed_flip(&key, at);
+	}
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		const char *const end = strchr(said[i].fault, '%');
+
+		sealed_flip(&key, said[i].at);
+		sealed.image.n_warnings = 0;
+		assert_int_equal(try_open(sealed.alpha, NULL, KEY_SLOT_ANY, NULL, NULL), ERROR_NONE);
+		if (sealed.image.n_warnings != 1 || strncmp(sealed.image.warning, said[i].fault, end ? (size_t)(end - said[i].fault) : strlen(said[i].fault) + 1) != 0 ||
+		    (end && !strstr(sealed.image.warning, end + 1)))
+			fail_msg("\"%s\"", sealed.image.warning);
+		sealed_flip(&key, said[i].at);
+	}
+	sealed_flip(&key, offsetof(struct disk_crypt_slot, tag));
+	costs_only_its_own_key("key slot 3 is damaged: it is not the one that the header vouches for", ERROR_KEY, WRONG_KEY);
+	sealed_flip(&key, offsetof(struct disk_crypt_slot, tag));
+	/* One that is too costly is not worth an error of its own. */
+	sealed_item(&key, &len)[p1 + 3] = 0xff;
+	costs_only_its_own_key("key slot 3 is damaged: it is not the one that the header vouches for", ERROR_KEY, WRONG_KEY);
+	sealed_item(&key, &len)[p1 + 3] = 0;
+	assert_int_equal(try_open(sealed.beta, NULL, 3, NULL, NULL), ERROR_NONE);
+}
+
+static void put_slot_3(const struct disk_crypt_slot *slot)
+{
+	const struct key key = slot_key(3);
+
+	sealed_remove_item(&key);
+	sealed_insert(&key, slot, sizeof(*slot));
+}
+
+static void a_slot_may_be_gone_or_added_or_exchanged(void **state)
+{
+	const struct kdf_cost cheap = { .kdf = KDF_PBKDF2_SHA512, .iterations = 1000 };
+	const struct key first = slot_key(0), second = slot_key(3), third = slot_key(4), far = slot_key(77);
+	struct disk_crypt_slot older, moved, foreign = sealed.slot[1];
+	const uint8_t other_uuid[CRYPT_UUID_SIZE] = { 1 };
+
+	(void)state;
+	sealed_remove_item(&second);
+	costs_only_its_own_key("key slot 3 is missing: the header vouches for one", ERROR_KEY, WRONG_KEY);
+	sealed_insert(&second, "too short", 9);
+	sealed.image.n_warnings = 0;
+	assert_int_equal(try_open(sealed.alpha, NULL, KEY_SLOT_ANY, NULL, NULL), ERROR_NONE);
+	assert_non_null(strstr(sealed.image.warning, "key slot 3 is damaged: crypt slot at "));
+
+	/* An older one put back, which the same passphrase opens. */
+	sealed_ok(key_slot_create(sealed.beta, &cheap, sealed_domain_uuid, 3, SLOT_KEY_FILE, NULL, sealed.volume_key, &older, err));
+	put_slot_3(&older);
+	costs_only_its_own_key("key slot 3 is damaged: it is not the one that the header vouches for", ERROR_KEY_HEADER, NOT_THIS);
+
+	/* One of another sealing, even if it is said to be of this one. */
+	sealed_ok(key_slot_create(sealed.beta, &cheap, other_uuid, 3, SLOT_KEY_FILE, NULL, sealed.wrong, &foreign, err));
+	put_slot_3(&foreign);
+	costs_only_its_own_key("key slot 3 is damaged: it is not the one that the header vouches for", ERROR_KEY_HEADER,
+			       "the header of sealing 7 does not belong to the volume key in key slot 3");
+	sealed_ok(key_slot_create(sealed.beta, &cheap, sealed_domain_uuid, 3, SLOT_KEY_FILE, NULL, sealed.wrong, &foreign, err));
+	put_slot_3(&foreign);
+	costs_only_its_own_key("key slot 3 is damaged: it is not the one that the header vouches for", ERROR_KEY_HEADER,
+			       "the header of sealing 7 does not belong to the volume key in key slot 3");
+	put_slot_3(&sealed.slot[1]);
+	opens(sealed.beta, 3, ERROR_NONE, "", NULL);
+
+	/* One too many: a copy of one that is right, under another number; one that beta opened; and a number that none has. */
+	sealed_insert(&third, &sealed.slot[1], sizeof(sealed.slot[1]));
+	opens(sealed.beta, KEY_SLOT_ANY, ERROR_NONE, "", "key slot 4 is one too many: the header does not vouch for it");
+	sealed_remove_item(&third);
+	sealed_ok(key_slot_create(sealed.wrong, &cheap, sealed_domain_uuid, 4, SLOT_KEY_FILE, NULL, sealed.volume_key, &moved, err));
+	sealed_insert(&third, &moved, sizeof(moved));
+	opens(sealed.beta, KEY_SLOT_ANY, ERROR_NONE, "", "key slot 4 is one too many: the header does not vouch for it");
+	opens(sealed.wrong, KEY_SLOT_ANY, ERROR_KEY_HEADER, "the header of sealing 7 does not vouch for key slot 4, which this key opens", NULL);
+	sealed_remove_item(&third);
+	sealed_insert(&far, &sealed.slot[1], sizeof(sealed.slot[1]));
+	opens(sealed.beta, KEY_SLOT_ANY, ERROR_NONE, "", "key slot 77 is one too many: their numbers are 0 to 31");
+	sealed_remove_item(&far);
+
+	/* Two that changed places: neither passphrase, but the volume key. */
+	sealed_remove_item(&first);
+	sealed_insert(&first, &sealed.slot[1], sizeof(sealed.slot[1]));
+	put_slot_3(&sealed.slot[0]);
+	assert_int_equal(try_open(sealed.alpha, NULL, KEY_SLOT_ANY, NULL, NULL), ERROR_KEY);
+	assert_int_equal(try_open(sealed.beta, NULL, KEY_SLOT_ANY, NULL, NULL), ERROR_KEY);
+	sealed.image.n_warnings = 0;
+	assert_int_equal(open_by_key(NULL), ERROR_NONE);
+	assert_int_equal(sealed.image.n_warnings, 2);
+	assert_string_equal(sealed.image.warning, "key slot 3 is damaged: its record belongs to slot 0");
+}
+
+/* A slot that was removed, and is put back with the header of then beside the newer one. */
+static void an_old_header_does_not_bring_a_slot_back(void **state)
+{
+	struct crypt_header newer = sealed.header;
+
+	(void)state;
+	newer.epoch++;
+	memset(newer.slot_hash[3], 0, sizeof(newer.slot_hash[3]));
+	sealed_ok(crypt_header_seal(sealed.schedule, &newer, err));
+	for (unsigned copy = 0; copy < 2; copy++) {
+		sealed_put_header(copy, &newer);
+		sealed_put_header(!copy, &sealed.header);
+		assert_int_equal(try_open(sealed.beta, NULL, KEY_SLOT_ANY, NULL, NULL), ERROR_KEY_HEADER);
+		assert_int_equal(try_open(sealed.alpha, NULL, KEY_SLOT_ANY, NULL, NULL), ERROR_NONE);
+	}
 }
 
 static void the_header_of_another_domain_is_none(void **state)
@@ -262,11 +409,11 @@ static void the_newest_authentic_header_wins(void **state)
 static void macs_are_those_of_the_specification(void **state)
 {
 	/* tests/vectors/domain.py prints them */
-	static const char items[] = "ebfce29377e64f420e014675fe57c70cd7940e3d6f66ce04cc250c2bd62057ba";
-	static const char mac[] = "58010cf183a2cc0ee3eece290a7a7ef49ed38b676da2bb357728b70c16eb9e27";
+	static const char items[] = "615bb120789c06bde8c8a1cd76a8b78320910c67b9d0cdb54b3ee7ec970f9170";
+	static const char mac[] = "1c92dd125b19f6c3fb1072256d4db1d248c7cb2a5787f6afbc47b6f2e25e9f99";
 	struct crypt_header h = {
 		.cipher = CIPHER_CHACHA20_POLY1305, .state = CRYPT_STATE_SEALED, .unit_max = 500, .domain = DOMAIN, .had_verity = true,
-		.epoch = 0x0102030405060708, .n_slots = 1, .n_members = 2, .n_inode_flags_items = 3, .n_unit_items = 4, .n_units = 5,
+		.epoch = 0x0102030405060708, .n_members = 2, .n_inode_flags_items = 3, .n_unit_items = 4, .n_units = 5,
 		.n_inline_items = 6, .n_inline_units = 7, .n_index_items = 8, .n_index_entries = 9, .n_bad_items = 10, .n_bad_blocks = 11,
 	};
 	struct key first = crypt_key(DOMAIN, CRYPT_SLOT, 0), last = crypt_key(DOMAIN, CRYPT_INODE_FLAGS, CRYPT_INDEX_LAST);
@@ -282,6 +429,10 @@ static void macs_are_those_of_the_specification(void **state)
 	sealed_insert_at(DOMAIN, CRYPT_INDEX, 0, "of index item 0", 15);
 	sealed_insert_at(DOMAIN, CRYPT_BAD_BLOCKS, 0, "of bad blocks item 0", 20);
 	sealed_ok(domain_items_mac(sealed.volume, DOMAIN, sealed.schedule, h.items_mac, err));
+	sealed_ok(crypt_slot_hash("the payload of slot 0", 21, h.slot_hash[0], err));
+	sealed_ok(crypt_slot_hash("of slot 3", 9, h.slot_hash[3], err));
+	hex_text(h.slot_hash[3], sizeof(h.slot_hash[3]), text);
+	assert_string_equal(text, "bba63025cfab70e3ec2d4a097d861492");
 	hex_text(h.items_mac, sizeof(h.items_mac), text);
 	assert_string_equal(text, items);
 	for (unsigned i = 0; i < CRYPT_UUID_SIZE; i++)
@@ -310,6 +461,9 @@ int main(void)
 		SEALED_TEST(two_bad_copies_are_damage),
 		SEALED_TEST(vouches_for_every_byte_of_the_items),
 		SEALED_TEST(misses_items_and_notices_more),
+		SEALED_TEST(every_byte_of_a_slot_costs_only_its_own_key),
+		SEALED_TEST(a_slot_may_be_gone_or_added_or_exchanged),
+		SEALED_TEST(an_old_header_does_not_bring_a_slot_back),
 		SEALED_TEST(the_header_of_another_domain_is_none),
 		SEALED_TEST(the_newest_authentic_header_wins),
 		SEALED_TEST(macs_are_those_of_the_specification),

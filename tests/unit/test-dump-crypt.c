@@ -111,8 +111,9 @@ static void a_header_shows_its_fields(void **state)
 {
 	struct crypt_header header = {
 		.cipher = CIPHER_CHACHA20_POLY1305, .state = CRYPT_STATE_UNSEALING, .unit_max = 250, .domain = 2, .had_verity = true,
-		.epoch = 9, .n_slots = 1, .n_members = 2, .n_inode_flags_items = 3, .n_unit_items = 4, .n_units = 5, .n_inline_items = 6,
+		.epoch = 9, .n_members = 2, .n_inode_flags_items = 3, .n_unit_items = 4, .n_units = 5, .n_inline_items = 6,
 		.n_inline_units = 7, .n_index_items = 8, .n_index_entries = 9, .n_bad_items = 10, .n_bad_blocks = 11, .kcv = { 0xcc, 0x8e, 0x19, 0x75 },
+		.slot_hash = { [0] = { 0x12 }, [31] = { [15] = 0x34 } },
 	};
 	struct disk_crypt_header disk;
 
@@ -125,13 +126,15 @@ static void a_header_shows_its_fields(void **state)
 	       "domain_uuid 00000000-0000-0000-0000-000000000000\n"
 	       "op_id 00000000-0000-0000-0000-000000000000\n"
 	       "had_verity 1\n"
-	       "n_slots 1 n_members 2 n_inode_flags_items 3\n"
+	       "n_members 2 n_inode_flags_items 3\n"
 	       "n_unit_items 4 n_units 5 n_inline_items 6 n_inline_units 7\n"
 	       "n_index_items 8 n_index_entries 9 n_bad_items 10 n_bad_blocks 11\n"
 	       "kcv cc8e197500000000000000000000000000000000000000000000000000000000\n"
 	       "seal 0000000000000000000000000000000000000000000000000000000000000000\n"
 	       "items_mac 0000000000000000000000000000000000000000000000000000000000000000\n"
-	       "mac 0000000000000000000000000000000000000000000000000000000000000000\n");
+	       "mac 0000000000000000000000000000000000000000000000000000000000000000\n"
+	       "slot 0 slot_hash 12000000000000000000000000000000\n"
+	       "slot 31 slot_hash 00000000000000000000000000000034\n");
 }
 
 static void units_show_every_tag(void **state)

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "common/sealed/domain-mac.h"
+#include "common/sealed/domain-slots.h"
 #include "common/sealed/header-backup.h"
 #include "common/util/take.h"
 #include "tests/unit/sealed.h"
@@ -94,14 +95,12 @@ static void no_changed_backup_opens(void **state)
 	const size_t slot = items + head + sizeof(struct disk_crypt_header), member = slot + 2 * (head + sizeof(struct disk_crypt_slot));
 	const struct { bool no_slots; size_t at; enum error_kind kind; const char *text; } change[] = {
 		{ false, items + head + 32, ERROR_KEY_HEADER, "fails authentication" },		/* epoch */
-		{ false, items + head + 200, ERROR_KEY_HEADER, "fails authentication" },	/* seal */
+		{ false, items + head + 192, ERROR_KEY_HEADER, "fails authentication" },	/* seal */
 		{ false, items + head + 72, ERROR_KEY, "wrong key" },				/* key check value */
-		{ false, slot + head + 172, ERROR_KEY_HEADER, "does not vouch" },		/* a wrapped key */
-		{ true, slot + head, ERROR_KEY_HEADER, "does not vouch" },			/* the hash of a slot */
+		{ false, items + head + 248, ERROR_KEY_HEADER, "fails authentication" },	/* the hash of a slot */
 		{ false, member + head + 112, ERROR_KEY_HEADER, "does not vouch" },		/* a digest */
 		{ false, member + head + 8, ERROR_KEY_HEADER, "id is 4, no subvolume has it" },
-		{ false, slot + head + 20, ERROR_KEY_HEADER, "do not belong together" },	/* the domain uuid of a slot */
-		{ false, items + head + 112, ERROR_KEY_HEADER, "says 3 subvolumes, but there are 2" },
+		{ false, items + head + 104, ERROR_KEY_HEADER, "says 3 subvolumes, but there are 2" },
 	};
 
 	(void)state;
@@ -114,6 +113,45 @@ static void no_changed_backup_opens(void **state)
 		if (!strstr(why.text, change[i].text))
 			fail_msg("change %zu: %s", i, why.text);
 	}
+}
+
+/* One slot that is not what the header vouches for: the others open it. */
+static void a_changed_slot_costs_only_its_own_key(void **state)
+{
+	const size_t slot = sizeof(struct disk_crypt_backup) + 2 * sizeof(struct disk_crypt_backup_item) + sizeof(struct disk_crypt_header);
+	const size_t change[] = { slot + 172, slot + 20 };	/* the wrapped key, the domain uuid */
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(change) / sizeof(change[0]); i++) {
+		struct error why = { 0 };
+		cleanup_header_backup struct header_backup *backup = read_changed(false, change[i], 1, &why);
+
+		assert_non_null(backup);
+		sealed.image.n_warnings = 0;
+		assert_int_equal(try_open(backup, sealed.beta, NULL, &why), ERROR_NONE);
+		assert_int_equal(sealed.image.n_warnings, 1);
+		assert_string_equal(sealed.image.warning, "key slot 0 is damaged: it is not the one that the header vouches for");
+		assert_int_equal(try_open(backup, NULL, sealed.volume_key, &why), ERROR_NONE);
+		assert_int_equal(try_open(backup, sealed.alpha, NULL, &why), ERROR_KEY);
+		assert_string_equal(why.text, "wrong key or passphrase");
+	}
+}
+
+/* What is damaged in the image is not saved, and not missed when the backup is used. */
+static void leaves_out_a_damaged_slot(void **state)
+{
+	const struct key key = crypt_key(DOMAIN, CRYPT_SLOT, 0);
+	cleanup_header_backup struct header_backup *backup = NULL;
+	struct error why;
+
+	(void)state;
+	sealed_flip(&key, offsetof(struct disk_crypt_slot, tag));
+	backup = backup_of(false);
+	assert_int_equal(backup->file.n_items, 5);
+	sealed.image.n_warnings = 0;
+	assert_int_equal(try_open(backup, sealed.beta, NULL, &why), ERROR_NONE);
+	assert_int_equal(try_open(backup, sealed.alpha, NULL, &why), ERROR_KEY);
+	assert_int_equal(sealed.image.n_warnings, 0);
 }
 
 static void refuses_what_is_no_backup(void **state)
@@ -192,14 +230,14 @@ static void the_newer_authentic_header_counts(void **state)
 		sealed.header = header;
 	}
 	assert_int_equal(try_open(NULL, sealed.wrong, NULL, &why), ERROR_KEY);
-	assert_string_equal(why.hint, "");
+	assert_string_equal(why.hint, "key slot 0 is damaged: it is not the one that the header vouches for; what belongs to it opens nothing until "
+			    "`key restore` puts it back from a header backup");
 	sealed_flip(&first, offsetof(struct disk_crypt_slot, commit));
 	set_epoch(2, true);
 	assert_true(uses_backup(sealed.alpha));
 	/* A slot that is gone from a newer header opens it no more, as the backup would. */
 	sealed_remove_item(&second);
-	sealed.header.n_slots = 1;
-	sealed_ok(domain_items_mac(sealed.volume, DOMAIN, sealed.schedule, sealed.header.items_mac, err));
+	memset(sealed.header.slot_hash[3], 0, sizeof(sealed.header.slot_hash[3]));
 	set_epoch(4, true);
 	assert_int_equal(try_open(NULL, sealed.beta, NULL, &why), ERROR_KEY);
 	assert_string_equal(why.hint, "the header in the image is newer than the backup, so its key slots count");
@@ -242,6 +280,8 @@ int main(void)
 		SEALED_TEST(opens_with_every_key),
 		SEALED_TEST(without_slots_only_the_volume_key_opens_it),
 		SEALED_TEST(no_changed_backup_opens),
+		SEALED_TEST(a_changed_slot_costs_only_its_own_key),
+		SEALED_TEST(leaves_out_a_damaged_slot),
 		SEALED_TEST(refuses_what_is_no_backup),
 		SEALED_TEST(the_newer_authentic_header_counts),
 		SEALED_TEST(another_domain_does_not_count),

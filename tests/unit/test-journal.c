@@ -11,7 +11,7 @@
 
 static const uint8_t sample[] = {
 	'B', 'T', 'R', 'C', 'J', 'R', 'N', 'L',	/* magic */
-	LE32(2),				/* version */
+	LE32(3),				/* version */
 	1, 2, 1, 0,				/* direction, phase, root_level, has_old */
 	LE64(372),				/* length */
 	LE64(7),				/* sequence */
@@ -144,7 +144,7 @@ static void refuses_one_wrong_byte(void **state)
 {
 	static const struct wrong wrong[] = {
 		{ 0, 'X', "journal record at 0x4000: magic is not BTRCJRNL" },
-		{ 8, 3, "journal record at 0x4000: version is 3, not 2" },
+		{ 8, 4, "journal record at 0x4000: version is 4, not 3" },
 		{ 12, 3, "journal record at 0x4000: direction is 3, not 1 or 2" },
 		{ 13, 6, "journal record at 0x4000: phase is 6, not 1 to 5" },
 		{ 13, 0, "journal record at 0x4000: phase is 0, not 1 to 5" },

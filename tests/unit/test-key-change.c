@@ -7,91 +7,23 @@
 
 #include <cmocka.h>
 
-#include "common/convert/convert.h"
 #include "common/convert/key-change.h"
 #include "common/convert/replay.h"
 #include "common/convert/state.h"
 #include "common/volume/mirror.h"
 #include "tests/crash/cut.h"
-#include "tests/crash/key-run.h"
-#include "tests/unit/image.h"
+#include "tests/unit/key-fixture.h"
 #include "tests/unit/ok.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define SUBSETS 3u	/* cuts that leave some of what was not flushed, after each write */
-
-enum { FIRST, SECOND, PHRASES };
-
-static struct image image;
-static struct keys keys;
-static struct disk plain, sealed;	/* sealed: with no slot but the volume key */
-static struct secret *phrase[PHRASES];
-
-/* The domain has these slots and no others. */
-static void set_slots(struct disk *disk, bool first, bool second)
-{
-	struct slots slots = { .n = 0 };
-
-	if (first)
-		slots.at[slots.n++] = key_run_slot(disk, &keys, phrase[FIRST], SLOT_PASSPHRASE, FIRST);
-	if (second)
-		slots.at[slots.n++] = key_run_slot(disk, &keys, phrase[SECOND], SLOT_PASSPHRASE, SECOND);
-	ok(key_run_change(disk, &keys, &slots, true, NULL, err));
-}
-
-/* Only the superblocks are left to clear. */
-static bool is_finished(const struct volume *volume)
-{
-	struct crypt_state_tail tail;
-	struct error ignored = { 0 };
-
-	return state_newest(volume, &tail, &ignored) && tail.phase == CRYPT_PHASE_FINISHED;
-}
-
-/*
- * Goes on after a power cut with this passphrase. *refused: an abort came too late, or so late that the copies of the key slots are wiped and
- * only the new one opens. Returns false if nothing had begun.
- */
-static bool go_on(struct disk *disk, enum convert_goal goal, unsigned with, bool *refused)
-{
-	const struct key_source key = { .secret = phrase[with], .slot = KEY_SLOT_ANY };
-	cleanup_volume struct volume *volume = key_run_open(disk);
-	struct convert_plan plan = { 0 };
-	struct error why = { 0 };
-
-	*refused = false;
-	if (convert_continue(volume, goal, &key, NULL, &plan, &why)) {
-		assert_true(plan.keys_changed || !volume->copy[0].valid || plan.undone == UNDONE_NOTHING);
-		return true;
-	}
-	*refused = (why.kind == ERROR_REFUSED && strstr(why.text, "nothing to undo")) ||
-		   (why.kind == ERROR_KEY && with == FIRST && is_finished(volume));
-	if (!*refused && strcmp(why.text, "there is no unfinished conversion") != 0)
-		fail_msg("%s", why.text);
-	return false;
-}
-
-static bool opens(struct disk *disk, unsigned which)
-{
-	const struct key_source key = { .secret = phrase[which], .slot = KEY_SLOT_ANY };
-	cleanup_volume struct volume *volume = key_run_open(disk);
-	cleanup_domain struct domain *domain = NULL;
-	struct error why = { 0 };
-
-	assert_false(volume_is_unfinished(volume));
-	ok(domain_read(volume, 1, &domain, err));
-	if (domain_open(domain, &key, &why))
-		return true;
-	assert_int_equal(why.kind, ERROR_KEY);
-	return false;
-}
 
 static void slots_come_and_go(void **state)
 {
 	struct disk disk;
 
 	(void)state;
-	disk_clone(&sealed, &disk);
+	disk_clone(&key_fixture.sealed, &disk);
 	assert_false(opens(&disk, FIRST));
 	set_slots(&disk, true, false);
 	assert_true(opens(&disk, FIRST));
@@ -102,7 +34,7 @@ static void slots_come_and_go(void **state)
 	set_slots(&disk, false, true);
 	assert_false(opens(&disk, FIRST));
 	assert_true(opens(&disk, SECOND));
-	ok(run_verify(&disk, &keys, err));
+	ok(run_verify(&disk, &key_fixture.keys, err));
 	disk_free(&disk);
 }
 
@@ -122,7 +54,7 @@ static void power_cuts(void **state)
 	struct slots old, new;
 
 	(void)state;
-	disk_clone(&sealed, &before);
+	disk_clone(&key_fixture.sealed, &before);
 	set_slots(&before, true, false);
 	disk_clone(&before, &disk);
 	disk.log = &log;
@@ -166,40 +98,6 @@ static void power_cuts(void **state)
 
 /* --- what is refused ----------------------------------------------------------------------------------------------- */
 
-/* before: with the first slot; log: what replacing it by the second one writes. Both are the caller's. */
-static void record_change(struct disk *before, struct disk_log *log)
-{
-	struct disk disk;
-
-	disk_clone(&sealed, before);
-	set_slots(before, true, false);
-	disk_clone(before, &disk);
-	disk.log = log;
-	set_slots(&disk, false, true);
-	disk_free(&disk);
-}
-
-/* The disk as the first prefix of the log leaves it that is unfinished in this phase, on this way. */
-static void stopped_in(const struct disk *before, const struct disk_log *log, enum crypt_phase phase, enum crypt_direction direction, struct disk *disk)
-{
-	for (size_t at = 0; at <= log->n; at++) {
-		const struct cut cut = { .kind = CUT_PREFIX, .at = at };
-		struct crypt_state_tail tail;
-		struct error ignored = { 0 };
-
-		cut_apply(before, log, &cut, disk);
-
-		struct volume *volume = key_run_open(disk);
-		const bool found = state_newest(volume, &tail, &ignored) && tail.phase == phase && tail.direction == direction;
-
-		volume_close(volume);
-		if (found)
-			return;
-		disk_free(disk);
-	}
-	fail_msg("no prefix is in phase %d", phase);
-}
-
 /* The same once record 1 is durable, opened; tail: its state. */
 static struct volume *stopped_at_record(const struct disk *before, const struct disk_log *log, struct disk *disk, struct crypt_state_tail *tail)
 {
@@ -210,21 +108,6 @@ static struct volume *stopped_at_record(const struct disk *before, const struct 
 	volume = key_run_open(disk);
 	assert_true(state_newest(volume, tail, &ignored));
 	return volume;
-}
-
-static void expect_refusal(struct disk *disk, enum convert_goal goal, enum error_kind kind, const char *text)
-{
-	const struct key_source key = { .volume_key = keys.volume_key, .slot = KEY_SLOT_ANY };
-	cleanup_volume struct volume *volume = key_run_open(disk);
-	struct convert_plan plan = { 0 };
-	struct error why = { 0 };
-	const uint64_t n_writes = disk->n_writes;
-
-	assert_false(convert_continue(volume, goal, &key, NULL, &plan, &why));
-	if (!strstr(why.text, text))
-		fail_msg("%s", why.text);
-	assert_int_equal(why.kind, kind);
-	assert_int_equal(disk->n_writes, n_writes);
 }
 
 /* The root tree of another disk: blocks are changed in place, so it is where the superblock says. A node takes a page. */
@@ -363,13 +246,13 @@ static void abort_refuses_slots_that_were_not_there(void **state)
 	domain_free(domain);
 	volume_close(volume);
 
-	const struct key_source key = { .volume_key = keys.volume_key, .slot = KEY_SLOT_ANY };
+	const struct key_source key = { .volume_key = key_fixture.keys.volume_key, .slot = KEY_SLOT_ANY };
 	struct convert_plan plan = { 0 };
 
 	volume = key_run_open(&disk);
 	assert_false(convert_continue(volume, CONVERT_ABORT, &key, NULL, &plan, &why));
 	assert_int_equal(why.kind, ERROR_KEY_HEADER);
-	assert_non_null(strstr(why.text, "the copies of the old key slots are not what their header vouches for; the change cannot be undone"));
+	assert_non_null(strstr(why.text, "the copies of the old key slots are damaged; the change cannot be undone"));
 	volume_close(volume);
 	assert_true(go_on(&disk, CONVERT_RESUME, SECOND, &refused));
 	assert_true(opens(&disk, SECOND) && !opens(&disk, FIRST));
@@ -382,7 +265,7 @@ static void abort_refuses_slots_that_were_not_there(void **state)
 static void refuses_data(void **state)
 {
 	static const struct replay_owner nobody;
-	const struct key_source key = { .volume_key = keys.volume_key, .slot = KEY_SLOT_ANY };
+	const struct key_source key = { .volume_key = key_fixture.keys.volume_key, .slot = KEY_SLOT_ANY };
 	struct crypt_state_tail tail = { 0 };
 	struct error why = { 0 };
 	struct replay replay = { 0 };
@@ -393,8 +276,8 @@ static void refuses_data(void **state)
 		struct error stopped = { 0 };
 		struct disk disk;
 
-		disk_clone(&plain, &disk);
-		assert_false(run_encrypt(&disk, &keys, stop, NULL, &stopped));
+		disk_clone(&key_fixture.plain, &disk);
+		assert_false(run_encrypt(&disk, &key_fixture.keys, stop, NULL, &stopped));
 		assert_int_equal(stopped.kind, ERROR_STOPPED);
 
 		struct volume *volume = key_run_open(&disk);
@@ -420,15 +303,6 @@ static void refuses_data(void **state)
 	}
 }
 
-static struct secret *secret_of(const char *text)
-{
-	struct secret *secret;
-
-	ok(secret_new(strlen(text), &secret, err));
-	memcpy(secret_bytes(secret), text, strlen(text));
-	return secret;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -440,23 +314,6 @@ int main(void)
 		cmocka_unit_test(abort_refuses_slots_that_were_not_there),
 		cmocka_unit_test(refuses_data),
 	};
-	int failed;
 
-	ok(secret_init(err));
-	set_name = "/";
-	image_make(&image, 128 << 20, "-n 4096 -m dup", 20);
-	keys_new(&keys);
-	phrase[FIRST] = secret_of("first");
-	phrase[SECOND] = secret_of("second");
-	disk_load(image.path, &plain);
-	disk_clone(&plain, &sealed);
-	ok(run_encrypt(&sealed, &keys, NEVER, NULL, err));
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	secret_free(phrase[FIRST]);
-	secret_free(phrase[SECOND]);
-	disk_free(&sealed);
-	disk_free(&plain);
-	keys_free(&keys);
-	image_remove(&image);
-	return failed;
+	return (int)key_fixture_run(tests, ARRAY_SIZE(tests));
 }

@@ -11,6 +11,7 @@
 #include "common/convert/key-change.h"
 #include "common/convert/key-restore.h"
 #include "common/convert/state.h"
+#include "common/sealed/domain-slots.h"
 #include "common/sealed/header-backup.h"
 #include "tests/crash/cut.h"
 #include "tests/crash/key-run.h"
@@ -138,15 +139,26 @@ static void items_hash(struct disk *disk, uint8_t hash[32])
 	tree_iter_close(&iter);
 }
 
+static void note_fault(void *context, unsigned number, const char *text)
+{
+	(void)number, (void)text;
+	*(bool *)context = true;
+}
+
+/* With nothing to say about it. */
 static bool opens(struct disk *disk, unsigned which)
 {
 	const struct key_source key = { .secret = phrase[which], .slot = KEY_SLOT_ANY };
 	cleanup_volume struct volume *volume = key_run_open(disk);
 	cleanup_domain struct domain *domain = NULL;
 	struct error why = { 0 };
+	bool any_fault = false;
 
 	assert_false(volume_is_unfinished(volume));
-	return domain_read(volume, 1, &domain, &why) && domain_open(domain, &key, &why) && !domain->one_header_bad;
+	if (!domain_read(volume, 1, &domain, &why) || !domain_open(domain, &key, &why))
+		return false;
+	domain_slot_faults(domain, note_fault, &any_fault);
+	return !domain->one_header_bad && !any_fault;
 }
 
 static uint64_t epoch_of(struct disk *disk)

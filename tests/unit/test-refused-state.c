@@ -249,7 +249,7 @@ static const struct row {
 	  CONVERT_RESUME, false },
 	{ { "the header of sealing 1 fails authentication" }, spoilt_header, ERROR_KEY_HEADER, SEALING, CRYPT_PHASE_DATA, CONVERT_RESUME, false },
 	{ { "the header of sealing 1 belongs to another conversion" }, other_op, ERROR_KEY_HEADER, SEALING, CRYPT_PHASE_DATA, CONVERT_RESUME, false },
-	{ { "the header of sealing 1 does not vouch for its key slots and subvolumes" }, other_items, ERROR_KEY_HEADER, SEALING, CRYPT_PHASE_DATA,
+	{ { "the header of sealing 1 does not vouch for its subvolumes" }, other_items, ERROR_KEY_HEADER, SEALING, CRYPT_PHASE_DATA,
 	  CONVERT_RESUME, false },
 	{ { "the unsealing accepted changes; sealing again would not restore what was sealed before; `convert --decrypt --resume` finishes it" },
 	  accepted, ERROR_REFUSED, UNSEALING, CRYPT_PHASE_DATA, CONVERT_ABORT, false },

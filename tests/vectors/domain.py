@@ -28,13 +28,15 @@ def place(kind, index):
 
 
 K_HDR = d(b"header")
-ITEMS = [(place(1, 0), b"the payload of slot 0"), (place(1, 3), b"of slot 3"), (place(2, 0), b"of member 0"),
-         (place(3, 0), b"of inode flags item 0"), (place(8, 0), b"of bad blocks item 0")]
+SLOTS = {0: b"the payload of slot 0", 3: b"of slot 3"}
+ITEMS = [(place(2, 0), b"of member 0"), (place(3, 0), b"of inode flags item 0"), (place(8, 0), b"of bad blocks item 0")]
+slot_hashes = b"".join(hashlib.sha256(SLOTS[n]).digest()[:16] if n in SLOTS else bytes(16) for n in range(32))
 items_mac = sha512_mac(K_HDR, b"items" + b"".join(at + hashlib.sha256(item).digest() for at, item in ITEMS))[:32]
 
-header = struct.pack("<BBHI8sIBBHIHBBQ16s16s32s11Q32s32s", 0, 2, 1, 0, b"BTRCRYPT", 2, 2, 2, 500, 4096, DOMAIN, 1, 0,
-                     0x0102030405060708, bytes(range(16)), DOMAIN_UUID, d(b"key-check"), 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, bytes([0xAA] * 32),
-                     items_mac)
-assert len(header) == 288 - 32
+header = struct.pack("<BBHI8sIBBHIHBBQ16s16s32s10Q32s32s512s", 0, 3, 1, 0, b"BTRCRYPT", 3, 2, 2, 500, 4096, DOMAIN, 1, 0,
+                     0x0102030405060708, bytes(range(16)), DOMAIN_UUID, d(b"key-check"), 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, bytes([0xAA] * 32),
+                     items_mac, slot_hashes)
+assert len(header) == 792 - 32
+print("slot 3 ", slot_hashes[48:64].hex())
 print("items  ", items_mac.hex())
 print("header ", sha512_mac(K_HDR, header)[:32].hex())

@@ -122,7 +122,7 @@ ARGON2ID, PBKDF2, NONE = 1, 2, 3
 
 def slot(number, slot_type, kdf, p1, p2, p3, secret, label):
     salt = pattern(16, 200 + number)
-    header = struct.pack("<BBHI8sI16sHBBIII16sQ64s", 1, 2, 1, 0, b"BTRCSLOT", 2, DOMAIN_UUID, number, slot_type, kdf,
+    header = struct.pack("<BBHI8sI16sHBBIII16sQ64s", 1, 3, 1, 0, b"BTRCSLOT", 3, DOMAIN_UUID, number, slot_type, kdf,
                          p1, p2, p3, salt, 1700000000 + number, label)
     assert len(header) == 140
     if kdf == ARGON2ID:
