@@ -6,25 +6,14 @@
 
 void node_salvage(const uint8_t *bytes, uint32_t size, uint64_t logical, struct node *out, uint32_t *n_items_claimed)
 {
-	struct disk_header disk;
+	*out = node_of_header(bytes, size, logical);
 
-	memcpy(&disk, bytes, sizeof(disk));
+	const size_t entry = node_is_leaf(out) ? sizeof(struct disk_item) : sizeof(struct disk_key_ptr);
+	const uint32_t max = (size - sizeof(struct disk_header)) / entry;
 
-	const size_t entry = disk.level == 0 ? sizeof(struct disk_item) : sizeof(struct disk_key_ptr);
-	const uint32_t max = (size - sizeof(disk)) / entry;
-
-	*n_items_claimed = le32(disk.nritems);
-	*out = (struct node){
-		.bytes = bytes,
-		.size = size,
-		.logical = logical,
-		.generation = le64(disk.generation),
-		.owner = le64(disk.owner),
-		.flags = le64(disk.flags),
-		.n_items = *n_items_claimed < max ? *n_items_claimed : max,
-		.level = disk.level,
-	};
-	memcpy(out->fsid, disk.fsid, sizeof(out->fsid));
+	*n_items_claimed = out->n_items;
+	if (out->n_items > max)
+		out->n_items = max;
 }
 
 struct salvaged_item node_salvage_item(const struct node *node, uint32_t slot)

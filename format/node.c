@@ -170,14 +170,11 @@ static bool check(const struct node *node, uint64_t bytenr, struct error *err)
 	return node_is_leaf(node) ? check_items(node, err) : check_pointers(node, err);
 }
 
-bool node_read(const uint8_t *bytes, uint32_t size, uint64_t logical, struct node *out, struct error *err)
+struct node node_of_header(const uint8_t *bytes, uint32_t size, uint64_t logical)
 {
-	struct cursor block = { bytes, size, logical };
 	struct disk_header disk;
 
-	if (!cursor_read(&block, &disk, sizeof(disk)))
-		return error_set(err, ERROR_CORRUPT, "tree block at %#" PRIx64 ": %u bytes, a header takes %zu", logical,
-				 size, sizeof(disk));
+	memcpy(&disk, bytes, sizeof(disk));
 
 	struct node node = {
 		.bytes = bytes,
@@ -191,6 +188,20 @@ bool node_read(const uint8_t *bytes, uint32_t size, uint64_t logical, struct nod
 	};
 
 	memcpy(node.fsid, disk.fsid, sizeof(node.fsid));
+	return node;
+}
+
+bool node_read(const uint8_t *bytes, uint32_t size, uint64_t logical, struct node *out, struct error *err)
+{
+	struct cursor block = { bytes, size, logical };
+	struct disk_header disk;
+
+	if (!cursor_read(&block, &disk, sizeof(disk)))
+		return error_set(err, ERROR_CORRUPT, "tree block at %#" PRIx64 ": %u bytes, a header takes %zu", logical,
+				 size, sizeof(disk));
+
+	const struct node node = node_of_header(bytes, size, logical);
+
 	if (!check(&node, le64(disk.bytenr), err))
 		return false;
 	*out = node;

@@ -21,6 +21,9 @@ struct node {
 	uint8_t fsid[FSID_SIZE];
 };
 
+/* What the header says, unchecked. size is at least that of a header. */
+struct node node_of_header(const uint8_t *bytes, uint32_t size, uint64_t logical);
+
 /*
  * Reads the size bytes of the block requested at logical. Checks that the header's address is logical, level < LEVEL_MAX, the number of
  * items fits, keys ascend strictly, item data lie inside the block, do not overlap and leave no holes; inner nodes: at least one pointer,
