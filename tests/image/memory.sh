@@ -97,14 +97,16 @@ no_growth() {
 	say "$name: it does not grow after the first write"
 }
 
-make_image files 600M 8000 2000 8
-no_growth files 30
+many=${TORTURE:+4000}
+many=${many:-1500}
+make_image files 600M $((2 * many)) "$many" 8
+no_growth files $((10 + many / 200))
 rm "$tmp"/files.*
-make_image nodes 512M 4000 2000 4 --nodesize 4096
-no_growth nodes 10
+make_image nodes 512M "$many" "$many" 4 --nodesize 4096
+no_growth nodes 8
 rm "$tmp"/nodes.*
-make_image data 512M 100 100 100
-no_growth data 75
+make_image data 512M 100 100 60
+no_growth data 45
 rm "$tmp"/data.*
 
 # --- limits ----------------------------------------------------------------------------------------------------------
@@ -146,7 +148,7 @@ steps() {
 		if at "$limit" "$kib" "$@"; then high=$kib; break; fi
 		low=$kib
 	done
-	while [ $((high - low)) -gt 256 ]; do
+	while [ $((high - low)) -gt $(($(every 4) * 256)) ]; do
 		middle=$(((low + high) / 2 / 4 * 4))
 		n=$((n + 1))
 		if at "$limit" "$middle" "$@"; then high=$middle; else low=$middle; fi
@@ -159,7 +161,7 @@ steps() {
 	say "$limit: ${*:2:2} ends from $high KiB on; $n limits tried"
 }
 
-make_image steps 256M 2000 500 5
+make_image steps 256M 1000 250 5
 copy steps.plain
 seal="convert --encrypt $cheap $key $tmp/image sv snap" unseal="convert --decrypt -q $key $tmp/image sv"
 stopped KILL 137 $((5 * MIB)) "$BTRFS_CRYPT" $seal
