@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# 20,000 small files in one image, and one file of 512 MiB in another (TORTURE: 100,000 and 4 GiB), stopped by signals on the way and resumed;
+# 10,000 small files in one image, and one file of 384 MiB in another (TORTURE: 100,000 and 4 GiB), stopped by signals on the way and resumed;
 # within 256 MiB of memory.
 . "$(dirname "$0")/lib.sh"
 . "$IMAGE_TESTS/seal-lib.sh"
@@ -30,7 +30,7 @@ within() {
 }
 
 n=${TORTURE:+100000}
-n=${n:-20000}
+n=${n:-10000}
 say "$n files"
 image_make "$image" 2500M
 image_mount "$image" "$tmp/mnt" rw,noatime
@@ -52,7 +52,7 @@ image_state "$image" after
 expect_same_state before after
 
 size=${TORTURE:+4096}
-size=${size:-512}
+size=${size:-384}
 say "one file of $size MiB"
 image_make "$image" $((size + 1200))M
 image_mount "$image" "$tmp/mnt" rw,noatime
