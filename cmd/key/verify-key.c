@@ -74,6 +74,8 @@ static bool verify_legacy(const struct key_target *target, const struct keyring 
 	if (!legacy_key_get(&named, &ask, &key, err) ||
 	    !legacy_judge(target->volume, target->subvolume, &target->legacy, key, false, &judgement, err))
 		return false;
+	secret_free(key);
+	key = NULL;
 	print_judgement(target, &judgement);
 	switch (legacy_verdict(&judgement)) {
 	case LEGACY_KEY_UNKNOWN:

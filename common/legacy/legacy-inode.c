@@ -85,18 +85,17 @@ static bool read_iv(const struct tree *tree, struct legacy_ciphers *ciphers, str
 
 bool legacy_inode_read(const struct tree *tree, uint64_t number, struct legacy_ciphers *ciphers, struct legacy_inode *out, struct error *err)
 {
-	struct legacy_inode inode = { .tree = tree->id, .number = number };
 	struct inode item;
 
+	out->number = 0;
 	if (!inode_get(tree, number, &item, err))
 		return false;
-	inode.size = item.size;
-	inode.flags = item.flags;
-	inode.mode = item.mode;
-	if (!read_iv(tree, ciphers, &inode, err))
-		return false;
-	*out = inode;
-	return true;
+	/* Not by way of a copy: of the IV there is only this one. */
+	*out = (struct legacy_inode){ .tree = tree->id, .number = number, .size = item.size, .flags = item.flags, .mode = item.mode };
+	if (read_iv(tree, ciphers, out, err))
+		return true;
+	out->number = 0;
+	return false;
 }
 
 bool legacy_decrypt(struct legacy_ciphers *ciphers, const uint8_t iv[LEGACY_IV_SIZE], void *bytes, size_t len, bool is_inline, struct error *err)

@@ -80,6 +80,13 @@ tell key label slots.img vault --key-file passphrase --label other
 tell key recovery slots.img vault --key-file passphrase --batch-mode
 tell key change slots.img vault --key-file passphrase --new-key-file volume-key $cheap
 tell key remove slots.img vault --key-file volume-key
+zstd -dqf "$TOP/images/good-2016.img.zst" -o old.img
+printf '\x49\x87\x0c\xfd\x79\x58\xb6\x77\xae\x16\x90\x24\x76\x57\x2d\xd9' > old.key
+for command in "list old.img" "show old.img vault" "stat --extents old.img vault secret.txt size-4097" "resolve old.img vault size-4097" \
+	"verify-key old.img vault --volume-key-file old.key" "verify old.img vault --volume-key-file old.key" "key status old.img vault"; do
+	tell $command
+done
+grep -q '^stat .*"record":"extent".*"encrypted":true' lines || bad "no extent of the format of 2016"
 sed 's/^/report /' cat.report export.report >> lines
 
 # A root directory is /, whichever command names it.

@@ -68,7 +68,15 @@ expect_text "$tmp/out" '^\{"matches":true,"encryption":"ctr.aes.@btrfs:61e0d004"
 verdict 2 --volume-key-file "$tmp/wrong"
 expect_text "$tmp/out" 'data: 0 last pages for the key, 1 against it$'
 expect_text "$tmp/err" 'verify-key: Key was rejected by service$'
-verdict 0 --passphrase-file "$tmp/passphrase" --kdf scrypt-2017
+# When it says so, no cipher holds the key any more, and no copy of key or passphrase is left.
+WHEN=${BUILD:-$PROJECT/build}/tests/image/signal-when
+"$WHEN" DUMP:"$tmp/memory" prints:'key matches' "$BTRFS_CRYPT" verify-key "$image" e2 --passphrase-file "$tmp/passphrase" --kdf scrypt-2017 >"$tmp/out" ||
+	fail "verify-key with a passphrase: status $?"
+expect_text "$tmp/out" '^key matches: ctr.aes.@btrfs:61e0d004$'
+python3 -S -I -c 'import sys
+memory = open(sys.argv[1], "rb").read()
+if len(memory) < 100000 or bytes.fromhex(sys.argv[2]) in memory or b"secret\n" in memory: sys.exit(1)' "$tmp/memory" $SCRYPT ||
+	fail "the key or the passphrase is in memory"
 verdict 1 --passphrase-file "$tmp/passphrase"
 expect_text "$tmp/err" 'hint: give the key itself by --volume-key-file, or try --kdf scrypt-2017'
 verdict 1 --passphrase-file "$tmp/passphrase" --kdf scrypt
@@ -119,6 +127,12 @@ if [ -n "${HAS_OWN_KEYRING:-}" ]; then
 	say "in a keyring"
 	expect_status 2 crypt key status "$image" e2
 	expect_text "$tmp/out" '^btrfs:61e0d004: absent \(Required key not available\)$'
+	keyctl padd user btrfs:61e0d004 @s <"$tmp/wrong" >/dev/null
+	verdict 2 --keyring session
+	expect_text "$tmp/err" 'Required key not available$'
+	expect_status 0 crypt list "$image"
+	expect_text "$tmp/out" 'path e2	Encryption: ctr.aes.@btrfs:61e0d004 \(Required key not available\)'
+	keyctl unlink %user:btrfs:61e0d004 @s
 	expect_status 2 crypt key in "$image" e2 --volume-key-file "$tmp/wrong"
 	expect_text "$tmp/err" 'key: Key was rejected by service$'
 	expect_status 0 crypt key in "$image" e2 "${right[@]}"
