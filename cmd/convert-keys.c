@@ -27,7 +27,7 @@ static bool ask_for_slot(const struct crypt_slot *slot, const char *what, const 
 			*err = (struct error){ 0 };
 			return true;
 		}
-		if (is_read && !key_slot_open(slot, slot->kdf == KDF_NONE && key->recovery ? key->recovery : key->secret, &volume_key, err))
+		if (is_read && !key_slot_open(slot, domain_slot_secret(slot, key), &volume_key, err))
 			return false;
 		if (volume_key)
 			return true;

@@ -107,7 +107,7 @@ static bool run_encrypt(const char *image, const char *const *names, struct key_
 		snprintf(prompt, sizeof(prompt), "New passphrase for %zu subvolumes of %.200s: ", n, image);
 	if (!key_options_read(convert_opt.dry_run ? KEY_NEW : KEY_ASK | KEY_NEW, prompt, key, err) || !confirm_volume_key(ui, key, err))
 		return false;
-	key_warn_carriage_return(key);
+	key_warn_ending(key);
 	how.key = key;
 	convert_catch_signals();
 	return convert_encrypt(volume, names, &how, ui, plan, err);

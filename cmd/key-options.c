@@ -293,12 +293,15 @@ bool key_options_read_all(const char *prompt, struct key_source **keys, size_t *
 	       read_one((struct key_wanted){ .volume_key_file = opt.volume_key_file, .passphrase_fd = -1 }, prompt, all, n, err);
 }
 
-void key_warn_carriage_return(const struct key_source *key)
+void key_warn_ending(const struct key_source *key)
 {
 	const struct secret *const secret = key->is_key_file ? NULL : key->secret;
+	const uint8_t last = secret ? secret_view(secret)[secret_len(secret) - 1] : 0;
 
-	if (secret && secret_view(secret)[secret_len(secret) - 1] == '\r')
+	if (last == '\r')
 		print_warning(NULL, "the passphrase ends with a carriage return, as lines of Windows do: that byte is part of it");
+	if (last == '\n')
+		print_warning(NULL, "the passphrase ends with a newline: only one at the end is removed, and there was another one, which is part of it");
 }
 
 void key_hint_rejected(struct error *err)

@@ -51,8 +51,8 @@ bool key_read_new(const struct key_wanted *wanted, struct key_source *key, struc
  * for --passphrase-file - on a terminal.
  */
 bool key_options_read_all(const char *prompt, struct key_source **keys, size_t *n, struct error *err) must_use;
-/* For a new passphrase: warns if it ends with a carriage return, which nobody sees, and which belongs to it. */
-void key_warn_carriage_return(const struct key_source *key);
+/* For a new passphrase: warns if it ends with a carriage return or a newline, which nobody sees, and which belongs to it. */
+void key_warn_ending(const struct key_source *key);
 /* Adds a hint to "wrong key or passphrase", if --key-slot kept other slots from being tried. */
 void key_hint_rejected(struct error *err);
 

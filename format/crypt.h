@@ -413,7 +413,7 @@ struct disk_crypt_range {	/* logical, contiguous, inside one chunk */
 #define CRYPT_STATE_READ_BACK 2u	/* in state flags: all data are read back before the conversion ends */
 #define CRYPT_STATE_WIPE_METADATA 4u	/* in state flags, for KEYS: free metadata space is wiped before the end */
 #define CRYPT_STATE_WIPE_FREE 8u	/* in state flags: so are free data space and what no chunk uses */
-#define CRYPT_STATE_RESTORE 16u	/* in state flags, for KEYS: header and slots come from a backup, and record 1 has what was found */
+#define CRYPT_STATE_RESTORE 16u	/* in state flags: header and slots come from a backup; for KEYS, record 1 has what was found */
 #define CRYPT_STATE_ACCEPTED 1u	/* in state flags: changes or unsealed data were accepted at the beginning */
 
 struct disk_crypt_state {

@@ -63,7 +63,7 @@ bool new_key_read(const char *prompt, struct key_source *key, struct error *err)
 	};
 
 	if (key_read_new(&wanted, key, err)) {
-		key_warn_carriage_return(key);
+		key_warn_ending(key);
 		return true;
 	}
 	if (opt.passphrase_file && strncmp(err->hint, "--key-file ", strlen("--key-file ")) == 0)

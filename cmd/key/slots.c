@@ -27,7 +27,7 @@ struct editing {
 	size_t n;
 	uint32_t faults;		/* bit n: something is wrong with slot n, and stays as it is */
 	struct secret *volume_key;
-	struct key_source key;		/* what opened it; only for label */
+	struct key_source key;		/* what opened it; for remove and label */
 };
 
 static void editing_close(struct editing *e)
@@ -46,6 +46,17 @@ static bool find_slot(const struct editing *e, unsigned number, size_t *i, struc
 	for (*i = 0; *i < e->n && le16(e->slots[*i].header.number) < number; (*i)++)
 		;
 	return domain_slot_is(e->target.domain, number) != DOMAIN_SLOT_FREE || error_set(err, ERROR_NOT_FOUND, "key slot %u is not in use", number);
+}
+
+/* One that can be read. */
+static const struct crypt_slot *slot_of(const struct editing *e, unsigned number)
+{
+	const struct domain *const domain = e->target.domain;
+
+	for (size_t i = 0; i < domain->n_slots; i++)
+		if (domain->slots[i].number == number)
+			return &domain->slots[i];
+	return NULL;
 }
 
 static bool is_fault(const struct editing *e, unsigned number)
@@ -82,10 +93,12 @@ static bool open_target(const char *const *operand, struct editing *e, struct er
 	return key_options.slot == KEY_SLOT_ANY || find_slot(e, (unsigned)key_options.slot, &at, err);
 }
 
-/* any_slot: --key-slot says which slot is meant, but another one may open it. */
-static bool open_key(struct editing *e, bool any_slot, struct error *err)
+/* any_slot: --key-slot says which slot is meant, but another one may open it. keep: e->key gets what opened it. */
+static bool open_key(struct editing *e, bool any_slot, bool keep, struct error *err)
 {
-	const struct domain_key_ask ask = { .need = DOMAIN_KEY_NEEDED, .any_slot = any_slot, .image = e->image, .what = e->path };
+	const struct domain_key_ask ask = {
+		.need = DOMAIN_KEY_NEEDED, .any_slot = any_slot, .image = e->image, .what = e->path, .secret = keep ? &e->key : NULL,
+	};
 	bool opened;
 
 	if (!domain_key_open(e->target.domain, &ask, &opened, &e->volume_key, err))
@@ -212,7 +225,7 @@ static bool run_add(const char *const *operand, struct error *err)
 			error_hint(err, "--key-slot chooses what opens it; --new-key-slot says into which slot the new key goes");
 		return false;
 	}
-	if (!free_slot(&e, &number, err) || !open_key(&e, false, err) || !free_slot(&e, &number, err) ||
+	if (!free_slot(&e, &number, err) || !open_key(&e, false, false, err) || !free_slot(&e, &number, err) ||
 	    !make_slot(&e, number, key_options.label, &slot, err))
 		return false;
 	put_slot(&e, &slot);
@@ -227,7 +240,7 @@ static bool run_change(const char *const *operand, struct error *err)
 	unsigned number;
 	size_t i;
 
-	if (!open_target(operand, &e, err) || !open_key(&e, key_options.force, err) || !choose_slot(&e, &number, &i, err))
+	if (!open_target(operand, &e, err) || !open_key(&e, key_options.force, false, err) || !choose_slot(&e, &number, &i, err))
 		return false;
 	if (key_options.label)
 		memcpy(label, key_options.label, strlen(key_options.label));
@@ -248,25 +261,88 @@ static bool check_last(const struct editing *e, struct error *err)
 	return error_hint(err, "--force removes it; `key export-volume-key` saves the volume key before");
 }
 
+/* What is removed with another key than its own is somebody else's, perhaps. The last slot is never removed unasked. */
+static bool confirm_removal(const struct editing *e, unsigned number, struct error *err)
+{
+	char name[DOMAIN_SLOT_NAME_SIZE], question[DOMAIN_SLOT_NAME_SIZE + 80];
+
+	if (e->n == 1)
+		return key_confirm("It is the last key slot: without it only the volume key opens what is sealed.", err);
+	if ((int)number == e->target.domain->slot_used || !isatty(STDIN_FILENO) || format_is_json())
+		return true;
+	snprintf(question, sizeof(question), "%s will be removed: its secret will open nothing any more.", domain_slot_name(slot_of(e, number), name));
+	question[0] = 'K';
+	return key_confirm(question, err);
+}
+
+/* Does the key that was given open this slot? One that costs too much is left alone. */
+static bool opens(const struct editing *e, const struct crypt_slot *slot, bool *yes, struct error *err)
+{
+	cleanup_secret struct secret *volume_key = NULL;
+	struct error why = { 0 };
+
+	*yes = slot->number == (unsigned)e->target.domain->slot_used;
+	if (*yes)
+		return true;
+	if (!key_slot_open(slot, domain_slot_secret(slot, &e->key), &volume_key, &why) && why.kind != ERROR_REFUSED)
+		return *err = why, false;
+	*yes = volume_key != NULL;
+	return true;
+}
+
+/* same: the other slots that the secret opens, if it opens this one. */
+static bool find_same(const struct editing *e, unsigned number, uint32_t *same, struct error *err)
+{
+	const struct domain *const domain = e->target.domain;
+	bool yes;
+
+	if (!e->key.secret)
+		return true;
+	if (!opens(e, slot_of(e, number), &yes, err))
+		return false;
+	for (size_t i = 0; yes && i < domain->n_slots; i++) {
+		const struct crypt_slot *const slot = &domain->slots[i];
+		bool also;
+
+		if (slot->number == number || is_fault(e, slot->number))
+			continue;
+		if (!opens(e, slot, &also, err))
+			return false;
+		*same |= (uint32_t)also << slot->number;
+	}
+	return true;
+}
+
 static bool run_remove(const char *const *operand, struct error *err)
 {
 	cleanup_editing struct editing e = { 0 };
 	struct disk_crypt_slot slot;
+	uint32_t same = 0;
 	unsigned number;
 	size_t i;
 
-	if (!open_target(operand, &e, err) || !check_last(&e, err) || !open_key(&e, true, err) || !check_last(&e, err) || !choose_slot(&e, &number, &i, err))
+	if (!open_target(operand, &e, err) || !check_last(&e, err) || !open_key(&e, true, true, err) || !check_last(&e, err) || !choose_slot(&e, &number, &i, err))
 		return false;
 	if (is_fault(&e, number)) {
+		key_source_free(&e.key);
 		e.faults &= ~(1u << number);
 		return change(&e, true, err) && tell(&e, "remove", "removed", number, NULL, err);
 	}
-	if (e.n == 1 && !key_confirm("It is the last key slot: without it only the volume key opens what is sealed.", err))
+	if (!confirm_removal(&e, number, err) || !find_same(&e, number, &same, err))
 		return false;
+
+	const char *const what = e.key.is_key_file ? "key file" : "passphrase";
+
+	key_source_free(&e.key);
 	slot = e.slots[i];
 	memmove(&e.slots[i], &e.slots[i + 1], (e.n - i - 1) * sizeof(slot));
 	e.n--;
-	return change(&e, true, err) && tell_slot(&e, "remove", "removed", &slot, err);
+	if (!change(&e, true, err) || !tell_slot(&e, "remove", "removed", &slot, err))
+		return false;
+	for (unsigned n = 0; n < CRYPT_SLOTS_MAX; n++)
+		if (same >> n & 1)
+			printf_note("the same %s still opens key slot %u", what, n);
+	return true;
 }
 
 /* The same secret, wrapped again under a new salt: the label is covered by what the secret opens. */
@@ -290,20 +366,9 @@ static bool run_label(const char *const *operand, struct error *err)
 	if (domain->slot_used < 0)
 		return error_set(err, ERROR_KEY, "the label of a key slot is changed with the passphrase or key file of that slot");
 	take_slots(&e);
-	for (size_t i = 0; i < domain->n_slots; i++)
-		if (domain->slots[i].number == (unsigned)domain->slot_used)
-			before = domain->slots[i];
+	before = *slot_of(&e, (unsigned)domain->slot_used);
 
-	const struct kdf_cost cost = {
-		.kdf = before.kdf,
-		.memory_kib = before.kdf == KDF_ARGON2ID ? before.p1 : 0,
-		.passes = before.kdf == KDF_ARGON2ID ? before.p2 : 0,
-		.iterations = before.kdf == KDF_PBKDF2_SHA512 ? before.p1 : 0,
-	};
-	const struct secret *const secret = before.kdf == KDF_NONE && e.key.recovery ? e.key.recovery : e.key.secret;
-
-	if (!key_slot_create(secret, &cost, domain->header.domain_uuid, (uint16_t)before.number, before.type, key_options.label[0] ? key_options.label : NULL,
-			     e.volume_key, &slot, err))
+	if (!key_slot_relabel(&before, domain_slot_secret(&before, &e.key), key_options.label[0] ? key_options.label : NULL, e.volume_key, &slot, err))
 		return false;
 	key_source_free(&e.key);
 	put_slot(&e, &slot);
@@ -359,7 +424,7 @@ static bool run_recovery(const char *const *operand, struct error *err)
 		error_set(err, ERROR_REFUSED, "the recovery key has to be typed back, and there is no terminal to ask on");
 		return error_hint(err, "--batch-mode prints it once without asking");
 	}
-	if (!open_target(operand, &e, err) || !free_slot(&e, &number, err) || !open_key(&e, false, err) || !free_slot(&e, &number, err) ||
+	if (!open_target(operand, &e, err) || !free_slot(&e, &number, err) || !open_key(&e, false, false, err) || !free_slot(&e, &number, err) ||
 	    !secret_random(CRYPT_RECOVERY_SIZE, &key, err) || !recovery_key_text(key, &text, err) ||
 	    !key_slot_create(key, &cost, e.target.domain->header.domain_uuid, (uint16_t)number, SLOT_RECOVERY, key_options.label, e.volume_key, &slot, err))
 		return false;

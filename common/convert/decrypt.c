@@ -36,8 +36,10 @@ static bool begin(struct conversion *c, const struct domain *domain, bool accept
 	c->direction = CRYPT_TO_PLAIN;
 	c->header.state = CRYPT_STATE_UNSEALING;
 	ok = crypto_random(c->header.op_id, sizeof(c->header.op_id), err) &&
-	     conversion_begin(c, CRYPT_OP_DECRYPT, places, accepted, slots, n_slots, err) &&
-	     transaction_begin(c->volume, c->allocator, &tx, err) && restore_header(c, tx, domain, err) &&
+	     conversion_begin(c, CRYPT_OP_DECRYPT, places, accepted, slots, n_slots, err);
+	if (ok && domain->backup)
+		c->op.state.flags = to_le32(le32(c->op.state.flags) | CRYPT_STATE_RESTORE);
+	ok = ok && transaction_begin(c->volume, c->allocator, &tx, err) && restore_header(c, tx, domain, err) &&
 	     conversion_commit_first(c, tx, CRYPT_PHASE_LEAVES, UINT64_MAX, err);
 	free(slots);
 	return ok;

@@ -45,7 +45,7 @@ static bool try_key(struct rekeying *r, const struct key_source *key, struct sec
 
 	for (size_t i = 0; i < domain->n_slots; i++) {
 		const struct crypt_slot *slot = &domain->slots[i];
-		const struct secret *secret = slot->kdf == KDF_NONE && key->recovery ? key->recovery : key->secret;
+		const struct secret *secret = domain_slot_secret(slot, key);
 		cleanup_secret struct secret *from = NULL;
 		struct error error = { 0 };
 

@@ -76,27 +76,27 @@ static bool header_fill(struct disk_crypt_slot_header *header, const struct kdf_
 	} else if (cost->kdf == KDF_PBKDF2_SHA512) {
 		header->p1 = to_le32(cost->iterations);
 	}
-	header->time = to_le64(time(NULL));
+	if (le64(header->time) == 0)
+		header->time = to_le64(time(NULL));
 	if (label_len > 0)
 		memcpy(header->label, label, label_len);
 	return crypto_random(header->salt, sizeof(header->salt), err);
 }
 
-bool key_slot_create(const struct secret *secret, const struct kdf_cost *cost, const uint8_t domain_uuid[CRYPT_UUID_SIZE],
-		     uint16_t number, enum crypt_slot_type type, const char *label, const struct secret *volume_key,
-		     struct disk_crypt_slot *disk, struct error *err)
+/* new: with number, type, domain uuid and perhaps time. */
+static bool fill(struct disk_crypt_slot new, const struct secret *secret, const struct kdf_cost *cost, const char *label,
+		 const struct secret *volume_key, struct disk_crypt_slot *disk, struct error *err)
 {
-	struct disk_crypt_slot new = { .header = { .number = to_le16(number), .type = type } };
+	const uint8_t type = new.header.type;
 	struct slot_keys keys;
 	bool ok;
 
-	assert(number < CRYPT_SLOTS_MAX && secret_len(volume_key) == CRYPT_KEY_SIZE);
+	assert(le16(new.header.number) < CRYPT_SLOTS_MAX && secret_len(volume_key) == CRYPT_KEY_SIZE);
 	if ((type == SLOT_RECOVERY) != (cost->kdf == KDF_NONE))
 		return error_set(err, ERROR_REFUSED, "a recovery key, and only that, has no key derivation function");
 	if (type == SLOT_RECOVERY && secret_len(secret) != CRYPT_RECOVERY_SIZE)
 		return error_set(err, ERROR_KEY, "the recovery key has %zu bytes, not %u", secret_len(secret),
 				 CRYPT_RECOVERY_SIZE);
-	memcpy(new.header.domain_uuid, domain_uuid, CRYPT_UUID_SIZE);
 	ok = header_fill(&new.header, cost, label, err) && derive(&new.header, cost, secret, &keys, err) &&
 	     key_wrap(keys.kek, &new.header, sizeof(new.header), secret_view(volume_key), new.wrapped, new.tag, err);
 	if (ok) {
@@ -105,6 +105,16 @@ bool key_slot_create(const struct secret *secret, const struct kdf_cost *cost, c
 	}
 	secret_wipe(&keys, sizeof(keys));
 	return ok;
+}
+
+bool key_slot_create(const struct secret *secret, const struct kdf_cost *cost, const uint8_t domain_uuid[CRYPT_UUID_SIZE],
+		     uint16_t number, enum crypt_slot_type type, const char *label, const struct secret *volume_key,
+		     struct disk_crypt_slot *disk, struct error *err)
+{
+	struct disk_crypt_slot new = { .header = { .number = to_le16(number), .type = type } };
+
+	memcpy(new.header.domain_uuid, domain_uuid, CRYPT_UUID_SIZE);
+	return fill(new, secret, cost, label, volume_key, disk, err);
 }
 
 static uint32_t memory_limit = KDF_MEMORY_KIB_MAX;
@@ -170,4 +180,15 @@ bool key_slot_open(const struct crypt_slot *slot, const struct secret *secret, s
 	ok = ok && unwrap(slot, &keys, volume_key, err);
 	secret_wipe(&keys, sizeof(keys));
 	return ok;
+}
+
+bool key_slot_relabel(const struct crypt_slot *slot, const struct secret *secret, const char *label, const struct secret *volume_key,
+		      struct disk_crypt_slot *disk, struct error *err)
+{
+	const struct disk_crypt_slot_header *const old = &slot->disk.header;
+	struct disk_crypt_slot new = { .header = { .number = old->number, .type = old->type, .time = old->time } };
+	struct kdf_cost cost;
+
+	memcpy(new.header.domain_uuid, old->domain_uuid, CRYPT_UUID_SIZE);
+	return cost_of(slot, &cost, err) && fill(new, secret, &cost, label, volume_key, disk, err);
 }

@@ -15,6 +15,10 @@ bool key_slot_create(const struct secret *secret, const struct kdf_cost *cost, c
 		     uint16_t number, enum crypt_slot_type type, const char *label, const struct secret *volume_key,
 		     struct disk_crypt_slot *disk, struct error *err) must_use;
 
+/* The same secret, volume key, number, type, cost and time of creation as this slot has, with another label and salt. */
+bool key_slot_relabel(const struct crypt_slot *slot, const struct secret *secret, const char *label, const struct secret *volume_key,
+		      struct disk_crypt_slot *disk, struct error *err) must_use;
+
 /* From now on opening a slot may take so much memory at most, less than what kdf_check() allows. */
 void key_slot_limit_memory(uint32_t kib);
 /*

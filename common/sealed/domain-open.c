@@ -33,13 +33,12 @@ static bool try_slots(struct trying *t, bool are_right, struct secret **volume_k
 
 	for (size_t i = 0; i < d->n_slots; i++) {
 		const struct crypt_slot *const slot = &d->slots[i];
-		const struct secret *const secret = slot->kdf == KDF_NONE && key->recovery ? key->recovery : key->secret;
 		struct error error = { 0 };
 
 		if ((key->slot >= 0 && slot->number != (unsigned)key->slot) || (domain_slot_is(d, slot->number) == DOMAIN_SLOT_RIGHT) != are_right)
 			continue;
 		t->any = true;
-		if (!key_slot_open(slot, secret, volume_key, &error)) {
+		if (!key_slot_open(slot, domain_slot_secret(slot, key), volume_key, &error)) {
 			if (error.kind != ERROR_REFUSED) {
 				*err = error;
 				return false;

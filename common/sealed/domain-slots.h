@@ -42,6 +42,12 @@ void domain_slots_warn(struct domain *domain);
  */
 bool domain_slots_check_copies(const struct domain *copies, const struct domain *tree, struct error *err) must_use;
 
+/* What is tried on this slot: a recovery key on those that are made with one. */
+static inline const struct secret *domain_slot_secret(const struct crypt_slot *slot, const struct key_source *key)
+{
+	return slot->kdf == KDF_NONE && key->recovery ? key->recovery : key->secret;
+}
+
 /* The slots that the header vouches for, by number; room: for domain->n_slots. Returns how many there are. */
 size_t domain_right_slots(const struct domain *domain, struct disk_crypt_slot *slots);
 

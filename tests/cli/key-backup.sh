@@ -172,14 +172,17 @@ leaves to change: 7
 END
 unchanged damaged.img
 cp damaged.img begun.img
+# killed [WHEN [BACKUP]]: at this flush
 killed() {
 	cp begun.img damaged.img
-	{ strace -f -qq -o trace -e trace=fdatasync,fsync -e inject=fdatasync,fsync:signal=KILL:when=12 btrfs-crypt convert --decrypt damaged.img vault \
-		--key-file b --header backup > out 2> err < /dev/null; } 2> log
+	{ strace -f -qq -o trace -e trace=fdatasync,fsync -e "inject=fdatasync,fsync:signal=KILL:when=${1:-12}" btrfs-crypt convert --decrypt damaged.img vault \
+		--key-file b --header "${2:-backup}" > out 2> err < /dev/null; } 2> log
 	[ $? -eq 137 ] || { bad "it was not killed"; cat err; }
 }
 killed
 quiet btrfs-crypt convert --abort damaged.img --key-file a
+grep -qxF "btrfs-crypt convert: note: the header and the key slots stay those of the header backup with which the unsealing began" log ||
+	bad "an abort does not say whose key slots are left: $(cat log)"
 expect 0 verify damaged.img vault --key-file b <<END
 verified: $tag: 30 files, 136 blocks, 0 not sealed, 0 failures
 $seal
@@ -210,6 +213,23 @@ unsealed: 1 subvolume, 16 extents, 544.00KiB (557056 bytes) of data, 15 inline i
 END
 expect 0 cat damaged.img vault secret.txt <<< "the combination is 17-4-36"
 btrfs check --force damaged.img > log 2>&1 || { bad "btrfs check"; cat log; }
+
+# The image has a header of long before: the power goes when the superblocks say that it is being unsealed, and the first record is not in place.
+cp disk.img begun.img
+for label in x y z; do quiet btrfs-crypt key label begun.img vault --key-file a --label $label; done
+quiet btrfs-crypt key backup begun.img vault later
+old=$("$tools/attack/attack" disk.img peek $first 0 792)
+"$tools/attack/attack" begun.img poke $first 0 "$old" && "$tools/attack/attack" begun.img poke $second 0 "$old" || bad "an old header"
+for goal in "--decrypt --resume" --abort; do
+	killed 5 later
+	[ "$("$tools/attack/attack" damaged.img peek $first 0 792)" = "$old" ] || bad "the first record is in place"
+	# shellcheck disable=SC2086
+	quiet btrfs-crypt convert $goal damaged.img --key-file b
+done
+expect 0 verify damaged.img vault --key-file a <<END
+verified: $tag: 30 files, 136 blocks, 0 not sealed, 0 failures
+$seal
+END
 
 # --- restore -----------------------------------------------------------------------------------------------------------
 # restored SLOTS KEY...: the header is back and right, with these slots, and so is everything else
@@ -254,7 +274,6 @@ expect 0 key restore damaged.img vault backup-short --volume-key-file volume-key
 END
 restored 0 --key-file a
 # One copy of the header: `key list` says which, a backup takes the other one, and a restore makes both right. The older copy is one of before.
-old=$("$tools/attack/attack" disk.img peek $first 0 792)
 for damage in "drop $second" "poke $first 0 $old" "xor $second 192 1"; do
 	cp disk.img damaged.img
 	quiet btrfs-crypt key recovery damaged.img vault --key-file a --batch-mode

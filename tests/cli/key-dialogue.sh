@@ -97,7 +97,14 @@ same
 
 # --- remove --------------------------------------------------------------------------------------------------------------
 on_terminal "$asks" "$(cat typed)" -- btrfs-crypt key remove disk.img vault || { bad "remove: status $?"; cat shown; }
-on_terminal "$asks" "open sesame" -- btrfs-crypt key remove disk.img vault -S 1 || { bad "remove of another: status $?"; cat shown; }
+# Another slot than the one that the key opens: it asks, with a volume key as well.
+question="Key slot 1 (passphrase, \`of the cave\`) will be removed: its secret will open nothing any more.  Go on? [y/N] "
+on_terminal "$asks" "open sesame" "$question" n -- btrfs-crypt key remove disk.img vault -S 1
+[ $? -eq 9 ] && grep -q 'not confirmed; nothing was changed' shown || { bad "remove of another, not confirmed: status $?"; cat shown; }
+btrfs-crypt key export-volume-key disk.img vault own-key --passphrase-file passphrase -q > log 2>&1 || bad "$(cat log)"
+on_terminal "$question" "" -- btrfs-crypt key remove disk.img vault -S 1 --volume-key-file own-key
+[ $? -eq 9 ] && grep -q 'not confirmed; nothing was changed' shown || { bad "remove with the volume key, not confirmed: status $?"; cat shown; }
+on_terminal "$asks" "open sesame" "$question" y -- btrfs-crypt key remove disk.img vault -S 1 || { bad "remove of another: status $?"; cat shown; }
 [ "$(slots)" = 1 ] || bad "$(slots) slots are left"
 changed
 on_terminal -- btrfs-crypt key remove disk.img vault

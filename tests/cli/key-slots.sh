@@ -128,7 +128,11 @@ opens 1 b
 
 # --- label ---------------------------------------------------------------------------------------------------------------
 before=$(salt 1)
+created() { btrfs-crypt key list disk.img vault --format json 2> err | sed -nE 's/.*"slot":1,[^}]*"created":([0-9]+),.*/\1/p'; }
+then=$(created)
+while [ "$(date +%s)" -le "$then" ]; do sleep 0.1; done	# it is in seconds
 expect 0 key label disk.img vault --key-file b --label "Bob & ünïcode" <<< "key slot 1 of vault labelled (key-file)"
+[ -n "$then" ] && [ "$(created)" = "$then" ] || bad "slot 1 was created $then, and after a new label $(created)"
 [ -n "$before" ] && [ -n "$(salt 1)" ] && [ "$before" != "$(salt 1)" ] || bad "the salt of slot 1: $before, then $(salt 1)"
 opens 1 b
 holds --key-file b <<'END'
@@ -164,6 +168,31 @@ refused 4 add disk.img vault --key-file a -S 5 --new-key-file b <<'END'
 END
 expect 0 key remove disk.img vault --key-file a -S 31 <<< "key slot 31 of vault removed (key-file)"
 no c
+# The same key once more: who removes it is told that it still opens.
+quiet btrfs-crypt key add disk.img vault --key-file b --new-key-file a $cheap --new-key-slot 9
+expect 0 key remove disk.img vault --key-file b -S 0 <<< "key slot 0 of vault removed (key-file)"
+quiet btrfs-crypt key add disk.img vault --key-file b --new-key-file a $cheap
+expect 0 key remove disk.img vault --key-file a -S 9 <<'END'
+key slot 9 of vault removed (key-file)
+! btrfs-crypt key: note: the same key file still opens key slot 0
+END
+printf 'twice\n\n' > twice
+for slot in 4 5 6; do
+	expect 0 key add disk.img vault --key-file b --new-passphrase-file twice $cheap --new-key-slot $slot <<END
+key slot $slot of vault added (passphrase)
+! btrfs-crypt key: warning: the passphrase ends with a newline: only one at the end is removed, and there was another one, which is part of it
+END
+done
+expect 0 key remove disk.img vault --passphrase-file twice --format json <<'END'
+{"record":"remove","path":"vault","slot":4,"type":"passphrase"}
+! {"note":"the same passphrase still opens key slot 5"}
+! {"note":"the same passphrase still opens key slot 6"}
+END
+expect 0 key remove disk.img vault --passphrase-file twice <<'END'
+key slot 5 of vault removed (passphrase)
+! btrfs-crypt key: note: the same passphrase still opens key slot 6
+END
+expect 0 key remove disk.img vault --passphrase-file twice <<< "key slot 6 of vault removed (passphrase)"
 expect 0 key remove disk.img vault --key-file a --format json <<< '{"record":"remove","path":"vault","slot":0,"type":"key-file"}'
 no a
 holds --key-file b <<< "1:key-file -"
