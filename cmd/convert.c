@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* convert: seals, unseals and rekeys subvolumes in place, continues or undoes an interrupted conversion. */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "cmd/command.h"
@@ -72,12 +73,14 @@ static bool check_names(struct volume *volume, const char *const *names, struct 
 
 		if (!subvolume_operand(&list, names[i], &subvolume, err))
 			return false;
-		if (convert_opt.encrypt && (subvolume->root.algorithm[0] || subvolume->root.flags & ROOT_ENCRYPT_2016))
+		if (convert_opt.encrypt && subvolume->root.algorithm[0] && !(subvolume->root.flags & ROOT_ENCRYPT_2016))
 			return sealed_already(names[i], err);
 		if (!domain_find(volume, &list, subvolume, &domain, err))
 			return false;
 		if (convert_opt.encrypt && domain)
 			return sealed_already(names[i], err);
+		if (!domain && subvolume->root.flags & ROOT_ENCRYPT_2016)
+			return error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " is encrypted in the format of 2016: it can be read, but not converted", subvolume->id);
 		if (!convert_opt.encrypt && !domain)
 			return not_sealed(names[i], err);
 		if (sealed && !*sealed)

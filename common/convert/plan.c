@@ -132,7 +132,9 @@ static bool check_member(struct conversion *c, uint64_t id, struct error *err)
 		return refuse_dead(id, "", err);
 	if (subvolume->root.algorithm[0] == 0 && !domain_find(c->volume, &c->list, subvolume, &domain, err))
 		return error_prefix(err, "subvolume %s", name);
-	if (domain || subvolume->root.algorithm[0] != 0 || subvolume->root.flags & ROOT_ENCRYPT_2016) {
+	if (!domain && subvolume->root.flags & ROOT_ENCRYPT_2016)
+		return error_set(err, ERROR_REFUSED, "subvolume %s was encrypted by another program", name);
+	if (domain || subvolume->root.algorithm[0] != 0) {
 		error_set(err, ERROR_REFUSED, "subvolume %s is sealed already", name);
 		return error_named(err, ERROR_NAME_ALREADY_SEALED);
 	}
