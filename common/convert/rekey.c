@@ -36,12 +36,14 @@ struct rekeying {
 
 /* --- keys and slots ----------------------------------------------------------------------------------- */
 
-/* Finds the slots that this key opens. *volume_key: from one of them, if it is not known yet. */
-static bool try_key(struct rekeying *r, const struct key_source *key, struct secret **volume_key, struct error *err)
+/*
+ * Finds the slots that this key opens, among those that the header vouches for (are_right), or among the others. *volume_key: from one of them, if it
+ * is not known yet. refused: a slot that costs more than this machine should spend; what a damaged one asks for is part of the damage.
+ */
+static bool try_slots(struct rekeying *r, const struct key_source *key, bool are_right, struct secret **volume_key, bool *opens, struct error *refused,
+		      struct error *err)
 {
 	const struct domain *domain = r->domain;
-	struct error refused = { 0 };
-	bool opens = false;
 
 	for (size_t i = 0; i < domain->n_slots; i++) {
 		const struct crypt_slot *slot = &domain->slots[i];
@@ -49,21 +51,33 @@ static bool try_key(struct rekeying *r, const struct key_source *key, struct sec
 		cleanup_secret struct secret *from = NULL;
 		struct error error = { 0 };
 
-		if (r->by[i] || (key->slot >= 0 && slot->number != (unsigned)key->slot))
+		if (r->by[i] || (key->slot >= 0 && slot->number != (unsigned)key->slot) ||
+		    (domain_slot_is(domain, slot->number) == DOMAIN_SLOT_RIGHT) != are_right)
 			continue;
 		if (!key_slot_open(slot, secret, &from, &error)) {
 			if (error.kind != ERROR_REFUSED) {
 				*err = error;
 				return false;
 			}
-			refused = error;
+			if (are_right)
+				*refused = error;
 		} else if (from) {
 			r->by[i] = secret;
-			opens = true;
+			*opens = true;
 			if (!*volume_key)
 				*volume_key = TAKE(from);
 		}
 	}
+	return true;
+}
+
+static bool try_key(struct rekeying *r, const struct key_source *key, struct secret **volume_key, struct error *err)
+{
+	struct error refused = { 0 };
+	bool opens = false;
+
+	if (!try_slots(r, key, true, volume_key, &opens, &refused, err) || (!opens && !try_slots(r, key, false, volume_key, &opens, &refused, err)))
+		return false;
 	if (opens)
 		return true;
 	if (refused.kind != ERROR_NONE) {
@@ -71,7 +85,7 @@ static bool try_key(struct rekeying *r, const struct key_source *key, struct sec
 		return false;
 	}
 	error_set(err, ERROR_KEY, "wrong key or passphrase");
-	domain_hint_ending(domain, key, err);
+	domain_hint_ending(r->domain, key, err);
 	return false;
 }
 

@@ -164,5 +164,18 @@ expect 9 convert --rekey damaged.img vault --key-file a <<END
 ! btrfs-crypt convert: 2 key slots would be lost, because no given key opens them; nothing was changed
 ! btrfs-crypt convert: hint: give all passphrases and key files, or drop those slots with --drop-slots
 END
+# What once opened slot 1 opens another slot now, as somebody who puts an old slot 1 back cannot prevent.
+slot=(18446744073709551416 249 $((1 << 48 | 1 << 44 | 1)))
+cp disk.img damaged.img
+old=$("$tools/attack/attack" damaged.img peek 1 "${slot[@]}" 0 220)
+quiet btrfs-crypt key remove damaged.img vault --key-file b
+quiet btrfs-crypt key add damaged.img vault --key-file a --new-key-file wrong --new-key-slot 1 $cheap
+quiet btrfs-crypt key add damaged.img vault --key-file a --new-key-file b --new-key-slot 5 $cheap
+"$tools/attack/attack" damaged.img put 1 "${slot[@]}" "$old" || bad attack
+quiet btrfs-crypt convert --rekey damaged.img vault --key-file a --key-file b --drop-slots $cheap
+grep -qxF "btrfs-crypt convert: note: key slot 1 $fault; it is dropped" log || bad "the rekeying does not name slot 1: $(cat log)"
+seal=$(btrfs-crypt verify damaged.img vault --key-file a 2> err | grep '^seal fingerprint: ')
+tag=$(btrfs-crypt key list damaged.img vault 2> err | sed -nE 's/^Encryption: *\t//p')
+whole "0 5" --key-file b
 
 finish
