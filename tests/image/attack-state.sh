@@ -116,7 +116,11 @@ for operation in encrypt decrypt; do
 	goes_on
 
 	say "$operation: a field of the tail in every copy: 12"
+	# One half of them each time: what looks at them is the same.
+	n=$([ $operation = encrypt ] && echo 0 || echo 1)
 	for field in "${!AT[@]}"; do
+		n=$((n + 1))
+		[ $((n % $(every 2))) = 0 ] || continue
 		again
 		xor_tail all "$field"
 		stuck 12 'state|journal|conversion'

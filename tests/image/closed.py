@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tries what nobody may do with the regular files of a sealed, mounted subvolume: open, link, rename, truncate, remove.
 
-closed.py DIR: says what succeeded and exits 1 then; prints how many files it tried.
+closed.py DIR...: says what succeeded and exits 1 then; prints how many files it tried.
 """
 import os
 import stat
@@ -20,8 +20,8 @@ def attempts(path, size):
     yield "remove", lambda: os.unlink(path)
 
 
-def main():
-    bad, n_files, todo = 0, 0, [os.fsencode(sys.argv[1])]
+def closed(top):
+    bad, n_files, todo = 0, 0, [os.fsencode(top)]
     while todo:
         for entry in os.scandir(todo.pop()):
             st = entry.stat(follow_symlinks=False)
@@ -38,7 +38,7 @@ def main():
                 print("%s: %r succeeded" % (what, entry.path))
                 bad += 1
     print("tried %d files" % n_files)
-    sys.exit(bad > 0 or n_files == 0)
+    return bad == 0 and n_files > 0
 
 
-main()
+sys.exit(len(sys.argv) < 2 or not all([closed(top) for top in sys.argv[1:]]))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Prints everything that people can see of a tree, one sorted line per name, so that two trees can be compared with diff.
 
-manifest.py [--no-content] [--no-ctime] [--atime] [--flat] DIR: path, type, mode, owner, size, blocks, mtime, ctime, inode number, links, device numbers, inode flags,
+manifest.py [--no-content] [--no-ctime] [--atime] [--flat] DIR...: (several: each after a line with its name) path, type, mode, owner, size, blocks, mtime, ctime, inode number, links, device numbers, inode flags,
 symlink target, xattrs, sha256 of the content with the map of its holes.
 """
 import argparse
@@ -86,9 +86,15 @@ def main():
     parser.add_argument("--no-ctime", action="store_true")
     parser.add_argument("--flat", action="store_true", help="no map of the holes")
     parser.add_argument("--atime", action="store_true")
-    parser.add_argument("directory")
+    parser.add_argument("directory", nargs="+")
     options = parser.parse_args()
-    top = os.fsencode(options.directory)
+    for directory in options.directory:
+        if len(options.directory) > 1:
+            print("==", directory)
+        show(os.fsencode(directory), options)
+
+
+def show(top, options):
     todo, lines = [b""], []
     while todo:
         name = todo.pop()

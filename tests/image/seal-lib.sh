@@ -50,12 +50,8 @@ make_content() {
 
 # The image's set as a mount shows it: set_state IMAGE NAME
 set_state() {
-	local one
 	image_mount "$1" "$tmp/mnt" ro
-	for one in "${SET[@]}" other/sizes other-snap inline; do
-		echo "== $one"
-		manifest "$tmp/mnt/$one"
-	done >"$tmp/$2.manifest"
+	(cd "$tmp/mnt" && manifest "${SET[@]}" other/sizes other-snap inline) >"$tmp/$2.manifest"
 	subvolumes "$tmp/mnt" | grep -vE 'path (new|snap)|^(new|snap)' >"$tmp/$2.subvolumes"
 	image_umount
 }
@@ -111,9 +107,7 @@ note_flags() { btrfs inspect-internal dump-super "$1" | grep -E '^(compat_ro_fla
 use_sealed() {
 	local image=$1 mnt=$tmp/mnt one
 	image_mount "$image" "$mnt" rw,commit=1	# deleted subvolumes are cleaned after a commit
-	for one in target target-snap; do
-		expect_status 0 python3 "$IMAGE_TESTS/closed.py" "$mnt/$one"
-	done
+	expect_status 0 python3 "$IMAGE_TESTS/closed.py" "$mnt/target" "$mnt/target-snap"
 	for one in target target/nested target-snap empty; do
 		if touch "$mnt/$one/new" 2>/dev/null; then fail "$one is sealed and takes new files"; fi
 	done
