@@ -148,9 +148,14 @@ static void check_all(void)
 		ok(tree_seek(&tree, &key, &iter, err));
 		check_item(&iter, next);
 		ok(tree_seek_last(&tree, &key, &iter, err));
-		check_item(&iter, next < n_want && key_compare(&want[next].key, &key) == 0 ? next : next - 1);
+
+		const size_t last = next < n_want && key_compare(&want[next].key, &key) == 0 ? next : next - 1;
+
+		check_item(&iter, last);
+		if (!iter.valid)
+			continue;
 		ok(tree_next(&iter, err));
-		check_item(&iter, (next < n_want && key_compare(&want[next].key, &key) == 0 ? next : next - 1) + 1);
+		check_item(&iter, last + 1);
 	}
 	tree_iter_close(&iter);
 }
@@ -194,9 +199,13 @@ static void the_last_one_before_the_overlay(void **state)
 static void ends_of_the_tree(void **state)
 {
 	struct tree_iter iter = { 0 };
-	const struct key zero = { 0 }, last = { UINT64_MAX, UINT8_MAX, UINT64_MAX };
+	const struct key zero = { 0 }, only = { .offset = UINT64_MAX }, last = { UINT64_MAX, UINT8_MAX, UINT64_MAX };
 
 	(void)state;
+	/* The key after it begins anew, before everything. */
+	put(&only, "only", 4);
+	check_all();
+	take(&only);
 	put(&zero, "first", 5);
 	put(&last, "last", 4);
 	check_all();
