@@ -22,8 +22,10 @@ key_file() { printf "$(sed 's/../\\x&/g' <<<"$1")"; }
 
 # The key is that of the passphrase "secret".
 SCRYPT=49870cfd7958b677ae16902476572dd9
+# Of its own, so that keys of others in the keyrings of this user are none of it
+TAG=btrfs:$(printf %04x%04x $((RANDOM * 2)) $((RANDOM * 2)))
 image=$tmp/a.img
-legacy_image "$image" 16384 bare-root --key $SCRYPT --flag next --bare-root
+legacy_image "$image" 16384 "text=ctr(aes)@$TAG" bare-root --key $SCRYPT --flag next --bare-root
 right=(--volume-key-file "$image.key")
 printf secret >"$tmp/passphrase"
 key_file ${SCRYPT/4/5} >"$tmp/wrong"
@@ -32,17 +34,17 @@ hash=$(printf %08x "$("$tmp/legacy" hash $SCRYPT)")
 say "recognized"
 expect_status 0 crypt list "$image"
 # e1 has no xattr on its root directory, and next has none anywhere.
-for name in e1 e1/nested e1-snap e2; do expect_text "$tmp/out" "path $name	(readonly	)?Encryption: ctr.aes.@btrfs:61e0d004( \(.*\))? \(format of 2016\)\$"; done
+for name in e1 e1/nested e1-snap e2; do expect_text "$tmp/out" "path $name	(readonly	)?Encryption: ctr.aes.@$TAG( \(.*\))? \(format of 2016\)\$"; done
 expect_text "$tmp/out" 'path next	Encryption: ctr.aes.@-( \(.*\))? \(format of 2016\)$'
 expect_status 0 crypt list --format json "$image"
-expect_text "$tmp/out" "\"path\":\"e2\",.*\"encryption_format\":\"2016\",\"algorithm\":\"ctr.aes.\",\"key_tag\":\"btrfs:61e0d004\",\"key_length\":0,\"key_hash\":\"$hash\""
+expect_text "$tmp/out" "\"path\":\"e2\",.*\"encryption_format\":\"2016\",\"algorithm\":\"ctr.aes.\",\"key_tag\":\"$TAG\",\"key_length\":0,\"key_hash\":\"$hash\""
 expect_status 0 crypt show --no-keyring "$image" e1
-expect_text "$tmp/out" 'Encryption: 		ctr.aes.@btrfs:61e0d004 \(format of 2016\)$'
+expect_text "$tmp/out" "Encryption: 		ctr.aes.@$TAG \(format of 2016\)\$"
 expect_status 0 crypt dump-tree --crypt "${right[@]}" "$image"
 cp "$tmp/out" "$tmp/dump"
 expect_text "$tmp/dump" "encrypt_algo ctr.aes. crypto_keylen 0 crypto_keyhash 0x$hash"
 expect_text "$tmp/dump" 'flags 0x1000\(ENCRYPT\)'
-expect_text "$tmp/dump" 'encrypt_algo ctr.aes. encrypt_keytag btrfs:61e0d004'
+expect_text "$tmp/dump" "encrypt_algo ctr.aes. encrypt_keytag $TAG"
 expect_text "$tmp/dump" 'extent compression 3 \(encrypted\)'
 ! grep -q '(zstd)' "$tmp/dump" || fail "an encrypted extent is said to be zstd"
 # Each IV, as another implementation decrypts it
@@ -60,11 +62,11 @@ expect_text "$tmp/err" 'warning: the key is not that of subvolume 256$'
 
 say "the key, by hash and data"
 verdict 0 "${right[@]}"
-expect_text "$tmp/out" '^key matches: ctr.aes.@btrfs:61e0d004$'
+expect_text "$tmp/out" "^key matches: ctr.aes.@$TAG\$"
 expect_text "$tmp/out" 'hash: matches \(which one wrong key in 4294967296 does as well\)$'
 expect_text "$tmp/out" 'data: 1 last page for the key, 0 against it$'
 verdict 0 "${right[@]}" --format json
-expect_text "$tmp/out" '^\{"matches":true,"encryption":"ctr.aes.@btrfs:61e0d004","hash":"matches","pages_for":"1","pages_against":"0"\}$'
+expect_text "$tmp/out" "^.\"matches\":true,\"encryption\":\"ctr.aes.@$TAG\",\"hash\":\"matches\",\"pages_for\":\"1\",\"pages_against\":\"0\".\$"
 verdict 2 --volume-key-file "$tmp/wrong"
 expect_text "$tmp/out" 'data: 0 last pages for the key, 1 against it$'
 expect_text "$tmp/err" 'verify-key: Key was rejected by service$'
@@ -72,7 +74,7 @@ expect_text "$tmp/err" 'verify-key: Key was rejected by service$'
 WHEN=${BUILD:-$PROJECT/build}/tests/image/signal-when
 "$WHEN" DUMP:"$tmp/memory" prints:'key matches' "$BTRFS_CRYPT" verify-key "$image" e2 --passphrase-file "$tmp/passphrase" --kdf scrypt-2017 >"$tmp/out" ||
 	fail "verify-key with a passphrase: status $?"
-expect_text "$tmp/out" '^key matches: ctr.aes.@btrfs:61e0d004$'
+expect_text "$tmp/out" "^key matches: ctr.aes.@$TAG\$"
 python3 -S -I -c 'import sys
 memory = open(sys.argv[1], "rb").read()
 if len(memory) < 100000 or bytes.fromhex(sys.argv[2]) in memory or b"secret\n" in memory: sys.exit(1)' "$tmp/memory" $SCRYPT ||
@@ -117,7 +119,7 @@ say "an algorithm and a key length that are not known"
 legacy_undo "$image"
 legacy_write "$image" --key $SCRYPT --algorithm 'xts(aes)'
 expect_status 0 crypt list "$image"
-expect_text "$tmp/out" 'Encryption: xts.aes.@btrfs:61e0d004'
+expect_text "$tmp/out" "Encryption: xts.aes.@$TAG"
 verdict 9 "${right[@]}"
 expect_text "$tmp/err" 'is encrypted with "xts.aes."; only ctr.aes., cbc.aes. and cts.cbc.aes.. of the format of 2016 are supported$'
 legacy_undo "$image"
@@ -130,35 +132,35 @@ legacy_write "$image" --key $SCRYPT
 if [ -n "${HAS_OWN_KEYRING:-}" ]; then
 	say "in a keyring"
 	expect_status 2 crypt key status "$image" e2
-	expect_text "$tmp/out" '^btrfs:61e0d004: absent \(Required key not available\)$'
-	keyctl padd user btrfs:61e0d004 @s <"$tmp/wrong" >/dev/null
+	expect_text "$tmp/out" "^$TAG: absent \(Required key not available\)\$"
+	keyctl padd user $TAG @s <"$tmp/wrong" >/dev/null
 	verdict 2 --keyring session
 	expect_text "$tmp/err" 'Required key not available$'
 	expect_status 0 crypt list "$image"
-	expect_text "$tmp/out" 'path e2	Encryption: ctr.aes.@btrfs:61e0d004 \(Required key not available\)'
-	keyctl unlink %user:btrfs:61e0d004 @s
+	expect_text "$tmp/out" "path e2	Encryption: ctr.aes.@$TAG \(Required key not available\)"
+	keyctl unlink %user:$TAG @s
 	expect_status 2 crypt key in "$image" e2 --volume-key-file "$tmp/wrong"
 	expect_text "$tmp/err" 'key: Key was rejected by service$'
 	expect_status 0 crypt key in "$image" e2 "${right[@]}"
-	expect_text "$tmp/out" "^key for 'e2' has logged in with keytag 'btrfs:61e0d004'\$"
-	serial=$(keyctl search @s user btrfs:61e0d004)
+	expect_text "$tmp/out" "^key for 'e2' has logged in with keytag '$TAG'\$"
+	serial=$(keyctl search @s user $TAG)
 	keyctl pipe "$serial" | cmp - "$image.key" || fail "another key is in the keyring"
 	expect_status 0 crypt key status "$image" e2
-	expect_text "$tmp/out" "^btrfs:61e0d004: present, serial $serial in the session keyring\$"
+	expect_text "$tmp/out" "^$TAG: present, serial $serial in the session keyring\$"
 	expect_status 0 crypt list "$image"
-	expect_text "$tmp/out" "Encryption: ctr.aes.@btrfs:61e0d004 \($serial\) \(format of 2016\)\$"
+	expect_text "$tmp/out" "Encryption: ctr.aes.@$TAG \($serial\) \(format of 2016\)\$"
 	verdict 0 --keyring session
 	expect_status 0 crypt cat "$image" e2:sizes/4097
 	expect_status 0 crypt key out "$image" e2
-	expect_text "$tmp/out" "^key 'btrfs:61e0d004' has been revoked\$"
+	expect_text "$tmp/out" "^key '$TAG' has been revoked\$"
 	expect_status 0 crypt show "$image" e2
-	expect_text "$tmp/out" 'ctr.aes.@btrfs:61e0d004 \(Key has been revoked\) \(format of 2016\)$'
+	expect_text "$tmp/out" "ctr.aes.@$TAG \(Key has been revoked\) \(format of 2016\)\$"
 	expect_status 0 crypt key out --forget "$image" e2
-	keyctl padd logon btrfs:61e0d004 @s <"$image.key" >/dev/null
+	keyctl padd logon $TAG @s <"$image.key" >/dev/null
 	verdict 2 --keyring session
-	expect_text "$tmp/err" 'hint: a key btrfs:61e0d004 of type logon is there, which the kernel gives to no program'
+	expect_text "$tmp/err" "hint: a key $TAG of type logon is there, which the kernel gives to no program"
 	expect_status 2 crypt key status "$image" e2
-	expect_text "$tmp/err" 'note: a key btrfs:61e0d004 of type logon is there'
+	expect_text "$tmp/err" "note: a key $TAG of type logon is there"
 fi
 
 say "the other layouts"
