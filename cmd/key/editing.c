@@ -75,14 +75,15 @@ bool editing_open(const char *const *operand, struct editing *e, struct error *e
 	return key_options.slot == KEY_SLOT_ANY || editing_find(e, (unsigned)key_options.slot, &at, err);
 }
 
-bool editing_open_key(struct editing *e, bool any_slot, bool keep, struct error *err)
+bool editing_open_key(struct editing *e, unsigned ask, struct error *err)
 {
-	const struct domain_key_ask ask = {
-		.need = DOMAIN_KEY_NEEDED, .any_slot = any_slot, .image = e->image, .what = e->path, .secret = keep ? &e->key : NULL,
+	const struct domain_key_ask asking = {
+		.need = DOMAIN_KEY_NEEDED, .any_slot = ask & EDITING_ANY_SLOT, .image = e->image, .what = e->path,
+		.secret = ask & EDITING_KEEP_KEY ? &e->key : NULL,
 	};
 	bool opened;
 
-	if (!domain_key_open(e->target.domain, &ask, &opened, &e->volume_key, err))
+	if (!domain_key_open(e->target.domain, &asking, &opened, &e->volume_key, err))
 		return false;
 	editing_take_slots(e);
 	return true;

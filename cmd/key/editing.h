@@ -22,8 +22,13 @@ void editing_close(struct editing *e);
 
 /* operand: IMAGE and SUBVOL. ERROR_NOT_FOUND: the slot of --key-slot is not in use. */
 bool editing_open(const char *const *operand, struct editing *e, struct error *err) must_use;
-/* any_slot: --key-slot says which slot is meant, but another one may open it. keep: e->key gets what opened it. */
-bool editing_open_key(struct editing *e, bool any_slot, bool keep, struct error *err) must_use;
+enum editing_ask {
+	EDITING_CHOSEN_SLOT = 0,	/* the slot of --key-slot has to open */
+	EDITING_ANY_SLOT = 1 << 0,	/* --key-slot says which slot is meant, but another one may open */
+	EDITING_KEEP_KEY = 1 << 1,	/* e->key gets what opened it */
+};
+/* ask: of enum editing_ask. */
+bool editing_open_key(struct editing *e, unsigned ask, struct error *err) must_use;
 /* Fills slots and faults. What is wrong shows for certain once a key has authenticated the header; editing_open_key() calls it. */
 void editing_take_slots(struct editing *e);
 

@@ -24,7 +24,8 @@ static bool run_add(const char *const *operand, struct error *err)
 			error_hint(err, "--key-slot chooses what opens it; --new-key-slot says into which slot the new key goes");
 		return false;
 	}
-	if (!editing_free_number(&e, &number, err) || !editing_open_key(&e, false, false, err) || !editing_free_number(&e, &number, err) ||
+	if (!editing_free_number(&e, &number, err) || !editing_open_key(&e, EDITING_CHOSEN_SLOT, err) ||
+	    !editing_free_number(&e, &number, err) ||
 	    !editing_make_slot(&e, number, key_options.label, &slot, err))
 		return false;
 	editing_put(&e, &slot);
@@ -39,7 +40,8 @@ static bool run_change(const char *const *operand, struct error *err)
 	unsigned number;
 	size_t i;
 
-	if (!editing_open(operand, &e, err) || !editing_open_key(&e, key_options.force, false, err) || !editing_choose(&e, &number, &i, err))
+	if (!editing_open(operand, &e, err) || !editing_open_key(&e, key_options.force ? EDITING_ANY_SLOT : EDITING_CHOSEN_SLOT, err) ||
+	    !editing_choose(&e, &number, &i, err))
 		return false;
 	if (key_options.label)
 		memcpy(label, key_options.label, strlen(key_options.label));
@@ -120,7 +122,8 @@ static bool run_remove(const char *const *operand, struct error *err)
 	unsigned number;
 	size_t i;
 
-	if (!editing_open(operand, &e, err) || !check_last(&e, err) || !editing_open_key(&e, true, true, err) || !check_last(&e, err) || !editing_choose(&e, &number, &i, err))
+	if (!editing_open(operand, &e, err) || !check_last(&e, err) || !editing_open_key(&e, EDITING_ANY_SLOT | EDITING_KEEP_KEY, err) ||
+	    !check_last(&e, err) || !editing_choose(&e, &number, &i, err))
 		return false;
 	if (editing_is_fault(&e, number)) {
 		key_source_free(&e.key);
@@ -223,7 +226,8 @@ static bool run_recovery(const char *const *operand, struct error *err)
 		error_set(err, ERROR_REFUSED, "the recovery key has to be typed back, and there is no terminal to ask on");
 		return error_hint(err, "--batch-mode prints it once without asking");
 	}
-	if (!editing_open(operand, &e, err) || !editing_free_number(&e, &number, err) || !editing_open_key(&e, false, false, err) || !editing_free_number(&e, &number, err) ||
+	if (!editing_open(operand, &e, err) || !editing_free_number(&e, &number, err) || !editing_open_key(&e, EDITING_CHOSEN_SLOT, err) ||
+	    !editing_free_number(&e, &number, err) ||
 	    !secret_random(CRYPT_RECOVERY_SIZE, &key, err) || !recovery_key_text(key, &text, err) ||
 	    !key_slot_create(key, &cost, e.target.domain->header.domain_uuid, (uint16_t)number, SLOT_RECOVERY, key_options.label, e.volume_key, &slot, err))
 		return false;

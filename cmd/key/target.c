@@ -9,7 +9,9 @@
 #include "cmd/operands.h"
 #include "cmd/print.h"
 
-static bool find_legacy(const char *const *operand, struct key_target *target, bool any, struct error *err)
+enum formats { OURS_ONLY, OF_2016_TOO };
+
+static bool find_legacy(const char *const *operand, struct key_target *target, enum formats formats, struct error *err)
 {
 	char name[160];
 
@@ -17,35 +19,35 @@ static bool find_legacy(const char *const *operand, struct key_target *target, b
 		return false;
 	if (target->legacy.layout == LEGACY_NONE)
 		return not_sealed(operand[1], err);
-	if (any || target->legacy.layout != LEGACY_2016)
+	if (formats == OF_2016_TOO || target->legacy.layout != LEGACY_2016)
 		return legacy_check_readable(&target->legacy, target->subvolume->id, err);
 	return error_set(err, ERROR_REFUSED, "subvolume %s is in the format of 2016, which has no key slots",
 			 subvolume_name(&target->list, target->subvolume->id, name));
 }
 
-static bool find_subvolume(const char *const *operand, struct key_target *target, bool any, struct error *err)
+static bool find_subvolume(const char *const *operand, struct key_target *target, enum formats formats, struct error *err)
 {
 	if (!subvolumes_read(target->volume, &target->list, err) ||
 	    !subvolume_operand(&target->list, operand[1], &target->subvolume, err) ||
 	    !domain_find(target->volume, &target->list, target->subvolume, &target->domain, err))
 		return false;
-	return target->domain || find_legacy(operand, target, any, err);
+	return target->domain || find_legacy(operand, target, formats, err);
 }
 
 bool key_target_open(const char *const *operand, struct key_target *target, struct error *err)
 {
-	return image_open(operand[0], TREES_ANYHOW, &target->volume, err) && find_subvolume(operand, target, false, err);
+	return image_open(operand[0], TREES_ANYHOW, &target->volume, err) && find_subvolume(operand, target, OURS_ONLY, err);
 }
 
 bool key_target_open_any(const char *const *operand, struct key_target *target, struct error *err)
 {
-	return image_open(operand[0], TREES_ANYHOW, &target->volume, err) && find_subvolume(operand, target, true, err);
+	return image_open(operand[0], TREES_ANYHOW, &target->volume, err) && find_subvolume(operand, target, OF_2016_TOO, err);
 }
 
 bool key_target_open_to_change(const char *const *operand, struct key_target *target, struct error *err)
 {
 	return image_open_to_convert(operand[0], (struct image_conversion){ .writable = true }, &target->volume, err) &&
-	       find_subvolume(operand, target, false, err);
+	       find_subvolume(operand, target, OURS_ONLY, err);
 }
 
 void key_target_close(struct key_target *target)
