@@ -23,7 +23,7 @@ struct command {
 	bool (*run)(const char *const *operand, struct error *err);	/* NULL terminated */
 };
 
-extern const struct command cmd_convert, cmd_verify_key, cmd_verify, cmd_dump_tree, cmd_dump_super, cmd_list, cmd_show, cmd_ls,
+extern const struct command cmd_convert, cmd_verify_key, cmd_verify, cmd_audit, cmd_dump_tree, cmd_dump_super, cmd_list, cmd_show, cmd_ls,
 	cmd_cat, cmd_export, cmd_stat, cmd_resolve, cmd_df, cmd_tree_stats, cmd_timeline, cmd_key, cmd_benchmark;
 
 extern const char *command_name;	/* of the running row; NULL before */

@@ -18,7 +18,7 @@
 #include "common/util/near.h"
 
 static const struct command *const commands[] = {
-	&cmd_convert, &cmd_key, &cmd_verify_key, &cmd_verify, &cmd_list, &cmd_show, &cmd_ls, &cmd_cat, &cmd_export, &cmd_stat, &cmd_timeline, &cmd_resolve,
+	&cmd_convert, &cmd_key, &cmd_verify_key, &cmd_verify, &cmd_audit, &cmd_list, &cmd_show, &cmd_ls, &cmd_cat, &cmd_export, &cmd_stat, &cmd_timeline, &cmd_resolve,
 	&cmd_df, &cmd_tree_stats, &cmd_dump_super, &cmd_dump_tree, &cmd_benchmark,
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

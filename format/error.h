@@ -19,7 +19,7 @@ enum error_kind {
 	ERROR_MEMORY = 3,	/* out of memory */
 	ERROR_NOT_FOUND = 4,	/* no such thing, or not a btrfs filesystem */
 	ERROR_BUSY = 5,		/* mounted or locked */
-	ERROR_CORRUPT = 6,	/* the image is damaged or fails authentication */
+	ERROR_CORRUPT = 6,	/* the image is damaged or fails authentication, or plain text was found in it */
 	ERROR_UNFINISHED = 7,	/* an unfinished conversion is present */
 	ERROR_STOPPED = 8,	/* stopped at a safe point, resumable */
 	ERROR_REFUSED = 9,	/* not supported or not safe */

@@ -270,26 +270,34 @@ static bool find_inline(const struct domain_reader *reader, const struct inline_
 	       (*found || inline_map_has(reader->view.inlines, payload, had, err));
 }
 
-static bool reader_read_inline(struct extent_source *source, const struct file_item *item, uint8_t *out, struct error *err)
+bool domain_reader_inline(struct extent_source *source, const struct file_item *item, uint8_t *out, bool *is_sealed, struct error *err)
 {
 	struct domain_reader *reader = (struct domain_reader *)source;
 	struct inline_payload payload = { .kind = INLINE_DATA, .inode = item->inode, .offset = item->file_offset, .bytes = item->extent->payload,
 					  .root = reader->member };
 	uint32_t mode;
-	bool found, had;
+	bool had;
 
-	if (item->extent->payload.left == 0)
-		return true;
 	if (!inode_mode(&reader->mode, item->subvolume, item->inode, &mode, err))
 		return false;
 	if (S_ISLNK(mode))
 		payload.kind = INLINE_SYMLINK;
-	if (!find_inline(reader, &payload, out, &found, &had, err))
-		return false;
-	if (found)
+	return find_inline(reader, &payload, out, is_sealed, &had, err) && (*is_sealed || !had || bad_inline(reader, item, true, err));
+}
+
+static bool reader_read_inline(struct extent_source *source, const struct file_item *item, uint8_t *out, struct error *err)
+{
+	struct domain_reader *reader = (struct domain_reader *)source;
+	bool is_sealed;
+
+	if (item->extent->payload.left == 0)
 		return true;
-	if (had || !reader->accept_unsealed)
-		return bad_inline(reader, item, had, err);
+	if (!domain_reader_inline(source, item, out, &is_sealed, err))
+		return false;
+	if (is_sealed)
+		return true;
+	if (!reader->accept_unsealed)
+		return bad_inline(reader, item, false, err);
 
 	const struct report doubt = { .kind = REPORT_DOUBTFUL, .inode = item->inode, .end = item->extent->ram_bytes, .text = UNSEALED_TEXT };
 

@@ -26,6 +26,8 @@ bool domain_reader_open(struct domain *domain, const struct subvolume_list *list
 			const struct domain_reader_options *options, struct domain_reader **reader,
 			struct extent_source **source, struct error *err) must_use;
 void domain_reader_close(struct domain_reader *reader);	/* NULL is fine */
+/* source->read_inline() of an inline item that is not empty, for callers to whom one that was written later (not *is_sealed) is no error. */
+bool domain_reader_inline(struct extent_source *source, const struct file_item *item, uint8_t *out, bool *is_sealed, struct error *err) must_use;
 
 /*
  * Checks the whole subvolume once: the seal and the digest of its tree. If both are right, why->kind is ERROR_NONE and single files need no

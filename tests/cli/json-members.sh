@@ -56,6 +56,7 @@ tell key export-volume-key sealed.img vault volume-key --passphrase-file "$key" 
 tell key backup sealed.img vault header
 tell key restore sealed.img vault header --passphrase-file "$key"
 tell verify sealed.img vault --passphrase-file "$key" --expect-seal 00000000000000000000000000000000 --progress=json
+tell audit sealed.img vault --passphrase-file "$key" --progress=json
 tell benchmark --iter-time 1
 tell convert --status disk.img
 tell convert --encrypt --dry-run disk.img vault

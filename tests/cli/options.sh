@@ -5,7 +5,7 @@
 
 # What the tools mean by letters, as far as our commands take them, and their other letters, which a command in their place must not give a meaning of its own.
 cat > tools << 'END'
-cryptsetup	convert key verify-key verify benchmark	c=cipher d=key-file i=iter-time q=batch-mode S=key-slot V=version	l o p r s t v y N B I J L M T
+cryptsetup	convert key verify-key verify audit benchmark	c=cipher d=key-file i=iter-time q=batch-mode S=key-slot V=version	l o p r s t v y N B I J L M T
 btrfs subvolume list	list	a=all c=cgen C=created d=deleted g=gen G=generation o=below p=parent q=parent-uuid r=readonly R=received-uuid s=snapshots t=table u=uuid	-
 btrfs subvolume show	show	-	r u
 btrfs inspect-internal logical-resolve	resolve	o=ignore-offset	P s v
@@ -53,7 +53,7 @@ for line in open("listed"):
         letters[letter].add(long)
 for command, (name, same, other) in tools.items():
     faults += [f"{command}: no -{letter}, which is --{long} in {name}" for letter, long in same.items() if long != "version"
-               and command not in ("key", "verify-key", "verify", "benchmark")]
+               and command not in ("key", "verify-key", "verify", "audit", "benchmark")]
 faults += [f"-{letter} is {' and '.join(sorted(longs))}" for letter, longs in letters.items() if len(longs) > 1]
 faults += [f"--{long} has the letters {letters}" for long, letters in letters_of.items() if len(letters) > 1 and long != "-"]
 # The argument of one name is of one kind; but --inode is a column of ls, and what to look for of resolve, and each command sorts by what it shows.
