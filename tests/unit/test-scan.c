@@ -109,7 +109,8 @@ static void refuses(const char *text, size_t n_left)
 	if (!strstr(over->bad[0].what, text))
 		fail_msg("\"%s\" does not say \"%s\"", over->bad[0].what, text);
 	assert_int_equal(over->n_extents, plain->n_extents + n_left);
-	assert_int_equal(over->n_blocks, plain->n_blocks);
+	/* mkfs takes the inode numbers of the host, so the leaf that the items were added to may have been full. */
+	assert_in_range(over->n_blocks, plain->n_blocks, plain->n_blocks + 1);
 }
 
 static void finds_every_block_once_in_order(void **state)
