@@ -72,7 +72,7 @@ static bool check_subvolume(struct restoring *r, struct error *err)
 
 static bool is_unsealed(const struct restoring *r, struct error *err)
 {
-	error_set(err, ERROR_KEY_HEADER, "%s of %s was unsealed since %s was made; nothing was changed", r->path, r->image, r->file);
+	error_set(err, ERROR_KEY_HEADER, "%s of %s was unsealed or rekeyed since %s was made; nothing was changed", r->path, r->image, r->file);
 	return false;
 }
 

@@ -332,13 +332,18 @@ header of vault restored from backup: epoch 10, key slots 2, subvolumes 1
 ! btrfs-crypt key: note: damaged.img: epoch 9, key slots 0
 END
 restored "0 1" --key-file b
-# What was unsealed since, and what lacks items that no restore brings back
-cp disk.img damaged.img
-quiet btrfs-crypt convert --decrypt damaged.img vault --key-file a
-rm -f damaged.img.sum
-unchanged damaged.img
-expect 13 key restore damaged.img vault backup --key-file a <<< "! btrfs-crypt key: vault of damaged.img was unsealed since backup was made; nothing was changed"
-unchanged damaged.img
+# What was unsealed or rekeyed since, and what lacks items that no restore brings back
+for what in --decrypt "--rekey --drop-slots --pbkdf pbkdf2 --pbkdf-force-iterations 1000"; do
+	cp disk.img damaged.img
+	# shellcheck disable=SC2086
+	quiet btrfs-crypt convert $what damaged.img vault --key-file a
+	rm -f damaged.img.sum
+	unchanged damaged.img
+	expect 13 key restore damaged.img vault backup --key-file a <<END
+! btrfs-crypt key: vault of damaged.img was unsealed or rekeyed since backup was made; nothing was changed
+END
+	unchanged damaged.img
+done
 counts="btrfs-crypt key: damaged.img has %s unit, %s inline unit and %s index items of vault, but the header in backup counts 1, 1 and 1; nothing was changed\n"
 for kind in 4 5 7; do
 	without first second
