@@ -51,9 +51,13 @@ static bool try_slots(struct rekeying *r, const struct key_source *key, bool are
 		cleanup_secret struct secret *from = NULL;
 		struct error error = { 0 };
 
-		if (r->by[i] || (key->slot >= 0 && slot->number != (unsigned)key->slot) ||
+		if ((key->slot >= 0 && slot->number != (unsigned)key->slot) ||
 		    (domain_slot_is(domain, slot->number) == DOMAIN_SLOT_RIGHT) != are_right)
 			continue;
+		if (r->by[i]) {		/* by the same secret, given twice? */
+			*opens |= secret_equal(r->by[i], secret);
+			continue;
+		}
 		if (!key_slot_open(slot, secret, &from, &error)) {
 			if (error.kind != ERROR_REFUSED) {
 				*err = error;
@@ -164,6 +168,24 @@ static bool make_new(struct rekeying *r, const struct secret *old_key, struct er
 	return old_side_wrap(&r->domain->header, old_key, r->schedule, r->header.op_id, &r->bridge, err);
 }
 
+/* A volume key that was given beside what opens the slots. */
+static bool check_volume_keys(const struct rekeying *r, struct error *err)
+{
+	const struct convert_rekey_options *options = r->options;
+
+	for (size_t i = 0; i < options->n_keys; i++) {
+		bool is = true;
+
+		if (options->key[i].volume_key && !domain_is_key(r->domain, options->key[i].volume_key, &is, err))
+			return false;
+		if (!is) {
+			error_set(err, ERROR_KEY, "wrong key or passphrase");
+			return error_prefix(err, "key %zu of %zu", i + 1, options->n_keys);
+		}
+	}
+	return true;
+}
+
 static bool open_keys(struct rekeying *r, struct error *err)
 {
 	const struct convert_rekey_options *options = r->options;
@@ -192,7 +214,7 @@ static bool open_keys(struct rekeying *r, struct error *err)
 	for (size_t i = 0; i < r->domain->n_slots; i++)
 		if (r->by[i] && !domain_slot_check_opened(r->domain, r->domain->slots[i].number, err))
 			return false;
-	if (!check_dropped(r, err))
+	if (!check_volume_keys(r, err) || !check_dropped(r, err))
 		return false;
 	return options->unseal.dry_run || make_new(r, old_key, err);
 }

@@ -39,6 +39,10 @@ expect_text "$tmp/err" 'key slot 1 \(passphrase, `of a colleague`\): no given ke
 expect_text "$tmp/err" '1 key slot would be lost, because no given key opens it; nothing was changed'
 expect_text "$tmp/err" 'hint: .*--drop-slots'
 expect_unchanged 9 "$image" crypt convert --rekey -q --drop-slots --volume-key-file "$tmp/old-vk" "$image" target
+head -c 32 /dev/urandom >"$tmp/wrong-vk"
+expect_unchanged 2 "$image" crypt convert --rekey -q --drop-slots --volume-key-file "$tmp/wrong-vk" "${FIRST[@]}" "$image" target
+expect_text "$tmp/err" 'key [12] of 2: wrong key or passphrase'
+expect_unchanged 0 "$image" crypt convert --rekey -q --dry-run --drop-slots "${FIRST[@]}" "${FIRST[@]}" "$image" target
 expect_unchanged 9 "$image" crypt convert --rekey -q "${FIRST[@]}" "$image" other
 expect_unchanged 0 "$image" crypt convert --rekey -q --dry-run --drop-slots "${FIRST[@]}" "$image" target
 expect_text "$tmp/out" '^would be rekeyed: 4 subvolumes'
