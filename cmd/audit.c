@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* audit: looks for plain text of a sealed subvolume in the whole image, and says where it lies. */
+/* audit: looks for plain text of a sealed subvolume in the whole image, or shows what the format of 2016 gives away. */
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "cmd/audit-legacy.h"
 #include "cmd/command.h"
 #include "cmd/header-option.h"
 #include "cmd/image.h"
@@ -22,7 +23,12 @@
 #include "common/sealed/extent-part.h"
 #include "common/util/plural.h"
 
+static struct {
+	char *output;
+} opt;
+
 static const struct poptOption options[] = {
+	{ "output", 0, POPT_ARG_STRING, &opt.output, 0, "a directory for what can be read of a subvolume in the format of 2016", "OUT" },
 	INCLUDE_AS(options_progress, "Progress:"),
 	INCLUDE_AS(options_key, "Key:"),
 	INCLUDE(options_header),
@@ -243,6 +249,15 @@ static bool audit_sealed(struct domain *domain, const struct subvolume_list *lis
 	return ok;
 }
 
+static bool audit_unsealed(const char *operand, const struct subvolume_list *list, const struct subvolume *subvolume, struct error *err)
+{
+	struct legacy legacy;
+
+	if (!legacy_find(list->volume, subvolume, &legacy, err))
+		return false;
+	return legacy.layout == LEGACY_NONE ? not_sealed(operand, err) : audit_legacy(list, subvolume, &legacy, opt.output, err);
+}
+
 static bool run(const char *const *operand, struct error *err)
 {
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
@@ -258,7 +273,9 @@ static bool run(const char *const *operand, struct error *err)
 	    !domain_find(volume, &list, subvolume, &domain, err))
 		return false;
 	if (!domain)
-		return not_sealed(operand[1], err);
+		return audit_unsealed(operand[1], &list, subvolume, err);
+	if (opt.output)
+		return error_set(err, ERROR_USAGE, "--output goes with a subvolume in the format of 2016");
 	/* Much of it is still, or already, plain text. */
 	if (domain_is_being_converted(domain))
 		return error_set(err, ERROR_UNFINISHED, "is being converted") || unfinished_error(volume, operand[0], err);

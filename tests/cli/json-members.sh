@@ -82,6 +82,7 @@ tell key recovery slots.img vault --key-file passphrase --batch-mode
 tell key change slots.img vault --key-file passphrase --new-key-file volume-key $cheap
 tell key remove slots.img vault --key-file volume-key
 zstd -dqf "$TOP/images/good-2016.img.zst" -o old.img
+tell audit old.img vault
 printf '\x49\x87\x0c\xfd\x79\x58\xb6\x77\xae\x16\x90\x24\x76\x57\x2d\xd9' > old.key
 for command in "list old.img" "show old.img vault" "stat --extents old.img vault secret.txt size-4097" "resolve old.img vault size-4097" \
 	"verify-key old.img vault --volume-key-file old.key" "verify old.img vault --volume-key-file old.key" "key status old.img vault"; do
