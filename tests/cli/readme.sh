@@ -19,6 +19,7 @@ check() {
 	command=${command/convert --encrypt/convert --encrypt $cheap}
 	command=${command/key add/key add $cheap}
 	bash -c "$command" > out 2> err < /dev/null || { bad "$command: status $?"; cat err; }
+	[ ! -s err ] || grep -o '^btrfs-crypt [a-z]*' <<< "$command" >> speaking
 	[ ! -s shown ] || diff -u --label README --label printed <(normal < shown) <(normal < out) || bad "$command"
 }
 while IFS= read -r line; do
@@ -32,4 +33,8 @@ while IFS= read -r line; do
 	esac
 done < session
 check
+# What the README says of their standard error.
+grep -oE '^`[a-z]+` ends with a summary' "$TOP/README.md" | cut -d'`' -f2 > summaries
+[ -s summaries ] || bad "the README names no command that ends with a summary"
+while read -r name; do grep -qx "btrfs-crypt $name" speaking || bad "the README says that $name ends with a summary, but it printed none"; done < summaries
 finish
