@@ -83,15 +83,16 @@ static bool add_missing(char *text, size_t size, const char *operands, int n)
 static void hint_instead(const char *instead, const char *operands, int n_words, const char *const *word, struct error *err)
 {
 	char text[sizeof(err->hint) - 16];
-	bool fits = n_words > 1;
+	bool fits = n_words > 1, asks_help = false;
 	int n = 0;
 
 	snprintf(text, sizeof(text), "btrfs-crypt %s", instead);
 	for (int i = 1; i < n_words && fits; i++) {
 		fits = add_word(text, sizeof(text), word[i]);
 		n += word[i][0] != '-';
+		asks_help |= strcmp(word[i], "--help") == 0;
 	}
-	if (!fits || !add_missing(text, sizeof(text), operands, n))
+	if (!fits || (!asks_help && !add_missing(text, sizeof(text), operands, n)))
 		snprintf(text, sizeof(text), "btrfs-crypt %s%s%s", instead, operands[0] ? " " : "", operands);
 	error_hint(err, "it is `%s`", text);
 }

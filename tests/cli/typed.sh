@@ -53,6 +53,8 @@ hinted 'it is `btrfs-crypt convert --decrypt disk.img vault`' reencrypt --decryp
 hinted 'it is `btrfs-crypt convert --encrypt disk.img vault`' convert encrypt disk.img vault
 hinted 'it is `btrfs-crypt convert --status disk.img`' convert status disk.img
 hinted 'it is `btrfs-crypt benchmark`' bench
+hinted 'it is `btrfs-crypt convert --rekey --help`' help rekey
+hinted 'it is `btrfs-crypt key list --help`' luksDump --help
 hinted 'key slots are removed one by one, by `key remove --key-slot N`; the last one needs --force' luksErase disk.img
 hinted 'nothing is open between commands; `key out` takes a key out of a keyring' luksClose name
 while read -r word verb; do
