@@ -87,7 +87,8 @@ bool domain_key_read(const struct domain *domain, const struct domain_key_ask *a
 			     key, err))
 		return true;
 	if (ask->from == DOMAIN_KEY_NO_KEYRING && !key_options_given() && !isatty(STDIN_FILENO))
-		error_hint(err, "give --key-file, --passphrase-file or --passphrase-fd; a key in a keyring is not taken for this");
+		error_hint(err, "give --key-file, --passphrase-file or --passphrase-fd; a key in a keyring is %s", ask->has_keyring ?
+			   "taken only with --keyring" : "not taken for this");
 	return false;
 }
 

@@ -19,6 +19,7 @@ struct domain_key_ask {
 	} from;
 	struct keyring keyring;
 	bool any_slot;			/* --key-slot says something else than which slot is to be opened */
+	bool has_keyring;		/* the command has --keyring, which takes a key from there */
 	const char *image, *what;	/* for the prompt: IMAGE, and the subvolume */
 	const char *rejected;		/* the error for a wrong key; NULL: what domain_open() says */
 	struct key_source *secret;	/* domain_key_open() leaves the passphrase or key file there, unless it is wrong; NULL: not needed */

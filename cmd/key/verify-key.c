@@ -99,7 +99,8 @@ static bool run(const char *const *operand, struct error *err)
 	char path[DOMAIN_KEY_WHAT_SIZE];
 	bool opened;
 	struct domain_key_ask ask = {
-		.need = DOMAIN_KEY_NEEDED, .from = opt.keyring ? DOMAIN_KEY_ONE_KEYRING : DOMAIN_KEY_NO_KEYRING, .image = operand[0],
+		.need = DOMAIN_KEY_NEEDED, .from = opt.keyring ? DOMAIN_KEY_ONE_KEYRING : DOMAIN_KEY_NO_KEYRING, .has_keyring = true,
+		.image = operand[0],
 		/* The same whatever did not match, so that nobody learns anything from it. */
 		.rejected = "wrong key or passphrase",
 	};

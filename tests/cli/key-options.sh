@@ -44,7 +44,7 @@ refused 2 "key has no byte at the offset 100 of the key: it ends there or earlie
 refused 2 "key has no byte at the offset 6 of the key: it ends there or earlier" --key-file key --keyfile-offset 6
 expect 2 verify-key disk.img public <<'END'
 ! btrfs-crypt verify-key: a key is needed, but standard input is not a terminal to ask on
-! btrfs-crypt verify-key: hint: give --key-file, --passphrase-file or --passphrase-fd; a key in a keyring is not taken for this
+! btrfs-crypt verify-key: hint: give --key-file, --passphrase-file or --passphrase-fd; a key in a keyring is taken only with --keyring
 END
 
 FILTER='s/btrfs:[0-9a-f]{8}/btrfs:TAG/'

@@ -117,7 +117,7 @@ expect 0 verify-key disk.img vault --keyring session <<< "key matches: aes-256-g
 expect 2 verify-key disk.img vault --keyring user <<< "! btrfs-crypt verify-key: Required key not available"
 expect 2 verify-key disk.img vault <<'END'
 ! btrfs-crypt verify-key: a key is needed, but standard input is not a terminal to ask on
-! btrfs-crypt verify-key: hint: give --key-file, --passphrase-file or --passphrase-fd; a key in a keyring is not taken for this
+! btrfs-crypt verify-key: hint: give --key-file, --passphrase-file or --passphrase-fd; a key in a keyring is taken only with --keyring
 END
 expect 0 cat disk.img vault secret.txt <<< "the combination is 17-4-36"
 expect 2 cat disk.img vault secret.txt --no-keyring <<'END'
