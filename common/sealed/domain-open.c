@@ -81,8 +81,10 @@ static bool open_slot(struct domain *d, const struct key_source *key, struct sec
 		*err = trying.refused;
 		return false;
 	}
-	if (has_fault(d, key->slot, fault))
-		return error_set(err, ERROR_KEY, "%s", fault);
+	if (has_fault(d, key->slot, fault)) {
+		error_set(err, ERROR_KEY, "%s", fault);
+		return error_hint(err, "what belongs to key slot %d opens nothing until `key restore` puts it back from a header backup", key->slot);
+	}
 	if (!trying.any && key->slot >= 0)
 		return error_set(err, ERROR_KEY, "key slot %d is not in use", key->slot);
 	rejected(err);

@@ -15,6 +15,7 @@ tag=$(btrfs-crypt key list disk.img vault 2> err | sed -nE 's/^Encryption: *\t//
 seal=$(btrfs-crypt verify disk.img vault --key-file a 2> err | grep '^seal fingerprint: ')
 fault="is damaged: it is not the one that the header vouches for"
 warning="warning: key slot 1 $fault"
+hint_1="hint: what belongs to key slot 1 opens nothing until \`key restore\` puts it back from a header backup"
 hint="hint: key slot 1 $fault; what belongs to it opens nothing until \`key restore\` puts it back from a header backup"
 
 # damaged.img: one byte of slot 1, of a and b, is another one
@@ -48,13 +49,13 @@ for slot in "" "--key-slot 1"; do
 	expect 2 verify-key damaged.img vault --key-file b $slot <<END
 ! btrfs-crypt verify-key: $warning
 ! btrfs-crypt verify-key: wrong key or passphrase
-! btrfs-crypt verify-key: $([ -n "$slot" ] && echo "hint: only slot 1 was tried; without --key-slot all are" || echo "$hint")
+! btrfs-crypt verify-key: $([ -n "$slot" ] && echo "$hint_1" || echo "$hint")
 END
 done
 expect 2 cat damaged.img vault secret.txt --key-file b --key-slot 1 <<END
 ! btrfs-crypt cat: $warning
 ! btrfs-crypt cat: key slot 1 $fault
-! btrfs-crypt cat: hint: only slot 1 was tried; without --key-slot all are
+! btrfs-crypt cat: $hint_1
 END
 expect 0 cat damaged.img vault secret.txt --key-file a <<END
 the combination is 17-4-36
@@ -109,7 +110,7 @@ END
 expect 2 key change damaged.img vault --key-file a --key-slot 1 --new-key-file wrong $cheap <<END
 ! btrfs-crypt key: $warning
 ! btrfs-crypt key: key slot 1 $fault
-! btrfs-crypt key: hint: only slot 1 was tried; without --key-slot all are
+! btrfs-crypt key: $hint_1
 END
 cp damaged.img again.img
 expect 0 key remove damaged.img vault --key-file a --key-slot 1 <<END
