@@ -163,6 +163,18 @@ static void print_domain(const struct domain *domain)
 	row_end(&row);
 }
 
+/* While key slots are being changed, the new ones stand beside the old ones. */
+static bool has_twice(const struct domain *domain)
+{
+	for (size_t i = 0; i < domain->n_slots; i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (domain->slots[j].number == domain->slots[i].number)
+				return true;
+		}
+	}
+	return false;
+}
+
 static bool run(const char *const *operand, struct error *err)
 {
 	cleanup_key_target struct key_target target = { 0 };
@@ -171,6 +183,8 @@ static bool run(const char *const *operand, struct error *err)
 		return false;
 	print_domain(target.domain);
 	domain_slots_warn(target.domain);
+	if (has_twice(target.domain))
+		print_note(NULL, "the key slots as they were and as they will be are shown: their change is unfinished");
 	print_note(NULL, "nothing here is authenticated: verify-key says whether a key opens it");
 	return stdout_flush(err);
 }

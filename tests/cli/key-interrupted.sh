@@ -63,6 +63,12 @@ END
 	[ $? = 7 ] && [ ! -s out ] && grep -q 'subvolume vault (id 257): its key slots are being changed' err || { bad "cat ($where)"; cat err; }
 }
 
+# With both, the list says why there are two of a number.
+twice() {
+	[ "$(btrfs-crypt key list disk.img vault 2> err | grep -c '^  0: ')" = 2 ] || bad "key list has not the old and the new slot ($where)"
+	grep -q 'note: the key slots as they were and as they will be are shown: their change is unfinished' err || { bad "key list ($where)"; cat err; }
+}
+
 n=0 unfinished=0 before= cleaning= gone=
 while :; do
 	n=$((n + 1))
@@ -81,7 +87,7 @@ while :; do
 	rm -f disk.img.sum
 	unchanged disk.img
 	if grep -q '^to undo: ' status; then
-		[ -n "$before" ] || looks "changing key slots" "to the new key slots" undo --resume
+		[ -n "$before" ] || { looks "changing key slots" "to the new key slots" undo --resume; twice; }
 		before+="$n "
 		unchanged disk.img
 		case $((n % 4)) in
