@@ -76,6 +76,13 @@ bool convert_read_keys(const struct domain *domain, const char *image, const cha
 		*drop_slots = true;
 	}
 	for (size_t i = 0; i < domain->n_slots; i++) {
+		char name[DOMAIN_SLOT_NAME_SIZE];
+
+		if (domain->slots[i].type == SLOT_KEY_FILE && domain_slot_is(domain, domain->slots[i].number) == DOMAIN_SLOT_RIGHT)
+			printf_note("%s: its key file is given by --key-file, and then each other passphrase by --passphrase-file",
+				    domain_slot_name(&domain->slots[i], name));
+	}
+	for (size_t i = 0; i < domain->n_slots; i++) {
 		struct key_source *key = &talk->keys[talk->n_keys];
 		char name[DOMAIN_SLOT_NAME_SIZE];
 

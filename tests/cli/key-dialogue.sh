@@ -143,4 +143,9 @@ on_terminal "$asks_0" "wrong" "$asks_0" "open sesame" "$asks_1" "" "$drop" "y" -
 changed
 btrfs-crypt verify-key disk.img vault --passphrase-file other > out 2> err && bad "a slot that was dropped opens"
 quiet btrfs-crypt verify disk.img vault --passphrase-file passphrase
+# A key file cannot be typed: that is said before anything is asked.
+quiet btrfs-crypt key add disk.img vault --passphrase-file passphrase --new-key-file own-key --label "of the cave" $cheap
+on_terminal "$asks_0" "^C" -- btrfs-crypt convert --rekey disk.img vault $cheap
+[ $? -eq 130 ] && grep -qF 'note: key slot 1 (key-file, `of the cave`): its key file is given by --key-file, and then each other passphrase by --passphrase-file' shown ||
+	{ bad "rekey: a slot with a key file"; cat shown; }
 finish
