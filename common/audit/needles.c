@@ -38,10 +38,15 @@ static inline uint32_t filter_bit(const struct needles *needles, uint64_t hash)
 
 static bool is_distinct(const uint8_t *at)
 {
-	unsigned n = 0;
+	uint64_t seen[4] = { 0 };
 
 	for (unsigned i = 0; i < NEEDLE_WINDOW; i++)
-		n += memchr(at, at[i], i) == NULL;
+		seen[at[i] / 64] |= 1ull << at[i] % 64;
+
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 4; i++)
+		n += (unsigned)__builtin_popcountll(seen[i]);
 	return n >= DIFFERENT_MIN;
 }
 
@@ -157,7 +162,7 @@ static bool add_whole(struct needles *needles, uint32_t text, uint32_t offset, c
  */
 bool needles_add_block(struct needles *needles, unsigned n_max, uint32_t text, uint32_t offset, const uint8_t *bytes, size_t len)
 {
-	const size_t n = len < NEEDLE_WINDOW ? 0 : len - NEEDLE_WINDOW + 1, apart = n_max < NEEDLES_OF_BLOCK_MAX ? len / (n_max - 1) : 1;
+	const size_t n = len < NEEDLE_WINDOW ? 0 : len - NEEDLE_WINDOW + 1, apart = len / (n_max - 1);
 	size_t next = 0, added_to = 0;
 	unsigned n_added = 0;
 	bool has_any = false, is_new = false;

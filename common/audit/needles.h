@@ -17,7 +17,7 @@
 #define NEEDLE_WINDOW 16u
 #define NEEDLE_BLOCK 4096u
 #define NEEDLES_OF_BLOCK_MIN 2u		/* the most that a block gets: if there is much text, */
-#define NEEDLES_OF_BLOCK_MAX 64u	/* and if there is little */
+#define NEEDLES_OF_BLOCK_MAX 8u	/* and if there is little */
 #define NEEDLE_STEP 64u			/* short texts: from one to the next */
 
 struct needle {

@@ -65,6 +65,13 @@ static void finds_a_block_at_any_offset(void **state)
 		assert_true(is_met(&needles, other, sizeof(other) - NEEDLE_WINDOW, 7));
 	}
 	needles_free(&needles);
+	/* With more of them, any large part of it as well: they are spread over the block. */
+	ok(needles_new(100, 0, &needles, err));
+	assert_true(needles_add_block(&needles, NEEDLES_OF_BLOCK_MAX, 7, 0, block, sizeof(block)));
+	assert_true(needles.n > 2 && needles.n <= NEEDLES_OF_BLOCK_MAX);
+	for (unsigned at = 0; at + 1024 <= sizeof(block); at += 64)
+		assert_true(is_met(&needles, block + at, 1024 - NEEDLE_WINDOW, 7));
+	needles_free(&needles);
 }
 
 static void finds_parts_of_short_texts(void **state)
