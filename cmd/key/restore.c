@@ -136,7 +136,7 @@ static bool open_key(struct restoring *r, struct error *err)
 	if (!domain_key_open(r->target.domain, &ask, &opened, NULL, err))
 		return false;
 	return domain_remains_read(r->target.domain, &r->remains, err) ||
-	       error_hint(err, "a tree block that no copy has is not in the backup: --header reads what is left of the subvolume");
+	       error_hint(err, "a tree block that no copy has is not in the backup: --header, with --tolerant, reads what is left of the subvolume");
 }
 
 /* --- asking ---------------------------------------------------------------------------------------------------------- */

@@ -22,7 +22,7 @@ static bool put_all(struct changing *c, struct transaction *tx, struct error *er
 	if (header_backup_put(tx, c->volume, c->domain->schedule, c->domain->backup, &c->header, err))
 		return true;
 	return err->kind != ERROR_CORRUPT ? false :
-	       error_hint(err, "a tree block that no copy has is not in the backup: --header reads what is left of the subvolume");
+	       error_hint(err, "a tree block that no copy has is not in the backup: --header, with --tolerant, reads what is left of the subvolume");
 }
 
 /* Which tree blocks will change? Nothing is written. */

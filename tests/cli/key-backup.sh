@@ -188,6 +188,23 @@ verified: $tag: 30 files, 136 blocks, 0 not sealed, 0 failures
 $seal
 END
 [ "$(btrfs-crypt key list damaged.img vault 2> err | grep -c ', agrees$')" = 2 ] || bad "the header is not back"
+# --- a tree block that no copy has: a restore cannot bring it back, and says what reads the rest
+for n in 1 2; do
+	cp disk.img damaged.img
+	block=$(btrfs-crypt key list damaged.img vault 2> err | sed -n "s/^Header copy $((n - 1)): .*tree block \([0-9]*\),.*/\1/p")
+	btrfs-crypt resolve --logical "$block" damaged.img 2> err | sed -n 's/^copy .* physical //p' > places
+	[ -s places ] || bad "header copy $n has no place"
+	while read -r place; do head -c 4096 /dev/zero | dd of=damaged.img bs=4096 seek=$((place / 4096)) conv=notrunc status=none; done < places
+	rm -f damaged.img.sum
+	unchanged damaged.img
+	btrfs-crypt key restore damaged.img vault backup --key-file a > out 2> err
+	[ $? = 6 ] && grep -q 'checksum does not match' err || { bad "restoring without the tree block of header copy $n"; cat err; }
+	[ $n = 1 ] || grep -qxF 'btrfs-crypt key: hint: a tree block that no copy has is not in the backup: --header, with --tolerant, reads what is left of the subvolume' err ||
+		{ bad "no hint"; cat err; }
+	btrfs-crypt cat damaged.img vault secret.txt --header backup --tolerant --key-file a > out 2> err
+	[ $? = 6 ] && [ "$(cat out)" = "the combination is 17-4-36" ] || { bad "what is left without header copy $n"; cat err; }
+	unchanged damaged.img
+done
 # The state in the superblocks is lost, and then the header: only what has become plain says that no header must be put back.
 killed
 for copy in 0 1; do
