@@ -78,8 +78,12 @@ static bool run(const char *const *operand, struct error *err)
 
 	if (!domain_key_open(domain, &ask, &opened, NULL, err))
 		return false;
+	if (!opened && domain->one_header_bad && domain->copy_valid[0] && domain->copy_valid[1]) {
+		error_set(err, ERROR_KEY_HEADER, "the two copies of the header of sealing %u differ, and only a key tells which one is authentic", domain->number);
+		return error_hint(err, "give the key, too: then that one is saved");
+	}
 	if (!opened && domain->one_header_bad)
-		printf_warning("one of the two copies of the header of sealing %u is missing, damaged or older: the other one is saved", domain->number);
+		printf_warning("one of the two copies of the header of sealing %u is missing or damaged: the other one is saved", domain->number);
 	domain_slots_warn(domain);
 	if (!save(target.volume, domain, operand[2], err))
 		return false;

@@ -132,9 +132,9 @@ const struct lost_place *lost_places_of(const struct lost_places *places, uint64
 
 const struct lost_place *lost_places_in(const struct lost_places *places, uint64_t id, const struct lost_place *last)
 {
-	for (const struct lost_place *at = last ? last + 1 : places->at; at < places->at + places->n; at++) {
-		if (at->id == id || at->above == id)
-			return at;
+	for (size_t i = last ? (size_t)(last - places->at) + 1 : 0; i < places->n; i++) {
+		if (places->at[i].id == id || places->at[i].above == id)
+			return &places->at[i];
 	}
 	return NULL;
 }

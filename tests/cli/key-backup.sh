@@ -300,11 +300,21 @@ for damage in "drop $second" "poke $first 0 $old" "xor $second 192 1"; do
 	btrfs-crypt key list damaged.img vault 2> err | sed -nE 's/^Header copy ([01]): *\t(tree block [0-9]+, )?/\1 /p' >> copies
 	rm -f newest
 	[ "${damage%% *}" != xor ] || continue
-	expect 0 key backup damaged.img vault newest <<END
+	case $damage in
+	drop*) expect 0 key backup damaged.img vault newest <<END ;;
 header of vault saved in newest: epoch 10, key slots 2, subvolumes 1
-! btrfs-crypt key: warning: one of the two copies of the header of sealing 1 is missing, damaged or older: the other one is saved
+! btrfs-crypt key: warning: one of the two copies of the header of sealing 1 is missing or damaged: the other one is saved
 $unchecked
 END
+	# A copy that differs may be forged, with a higher epoch and without key slots.
+	poke*) expect 13 key backup damaged.img vault newest <<'END'
+! btrfs-crypt key: the two copies of the header of sealing 1 differ, and only a key tells which one is authentic
+! btrfs-crypt key: hint: give the key, too: then that one is saved
+END
+		[ ! -e newest ] || bad "a backup that nobody checked"
+		btrfs-crypt key backup damaged.img vault newest --key-file a > out 2> err || { bad "key backup of one of two copies"; cat err; }
+		grep -qx "header of vault saved in newest: epoch 10, key slots 2, subvolumes 1" out || bad "$(cat out)" ;;
+	esac
 	btrfs-crypt key restore damaged.img vault backup --key-file a > out 2> err || { bad "restoring one copy"; cat err; }
 	grep -qx "header of vault restored from backup: epoch 11, key slots 2, subvolumes 1" out || bad "$(cat out)"
 	restored "0 1" --key-file b
