@@ -66,8 +66,10 @@ bool new_key_read(const char *prompt, struct key_source *key, struct error *err)
 		key_warn_ending(key);
 		return true;
 	}
-	if (opt.passphrase_file && strncmp(err->hint, "--key-file ", strlen("--key-file ")) == 0)
+	if (strncmp(err->hint, "--key-file ", strlen("--key-file ")) == 0)
 		error_hint(err, "--new-key-file takes exact bytes");
+	if (strncmp(err->hint, "--keyfile-size ", strlen("--keyfile-size ")) == 0)
+		error_hint(err, "--new-keyfile-size says how many bytes are the key");
 	if (!new_key_given() && !isatty(STDIN_FILENO))
 		error_hint(err, "give --new-key-file, --new-passphrase-file or --new-passphrase-fd");
 	return false;

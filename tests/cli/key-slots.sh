@@ -74,6 +74,17 @@ refused 2 add disk.img vault --new-key-file b <<'END'
 ! btrfs-crypt key: a key is needed, but standard input is not a terminal to ask on
 ! btrfs-crypt key: hint: give --key-file, --passphrase-file or --passphrase-fd
 END
+# The hints name the options of the new key.
+truncate -s 8388609 huge
+printf 'a\0b' > zero
+refused 2 add disk.img vault --key-file a --new-key-file huge <<'END'
+! btrfs-crypt key: huge has more than the 8388608 bytes that a key may have
+! btrfs-crypt key: hint: --new-keyfile-size says how many bytes are the key
+END
+refused 2 add disk.img vault --key-file a --new-passphrase-fd 8 8< zero <<'END'
+! btrfs-crypt key: the passphrase in descriptor 8 has a NUL byte
+! btrfs-crypt key: hint: --new-key-file takes exact bytes
+END
 refused 1 add disk.img vault --key-file a --dry-run <<'END'
 ! btrfs-crypt key: --dry-run: unknown option
 ! btrfs-crypt key: hint: see btrfs-crypt key --help
