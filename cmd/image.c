@@ -20,6 +20,7 @@
 #include "common/device/partition.h"
 #include "common/fs/log-replay.h"
 #include "common/fs/subvolume.h"
+#include "common/tree/tree.h"
 #include "common/util/escape.h"
 
 #define PARTITIONS_MAX 16	/* named, if there are several to choose from */
@@ -231,6 +232,18 @@ static bool open_all(const char *path, bool writable, struct volume_options *opt
 	return ok;
 }
 
+/* All of the tree of roots, where the headers of sealings are as well. */
+static bool roots_read(struct volume *volume, struct error *err)
+{
+	cleanup_tree_iter struct tree_iter iter = { 0 };
+	struct tree tree;
+	bool ok = tree_open(volume, ROOT_TREE_ID, &tree, err) && tree_seek(&tree, &(struct key){ 0, 0, 0 }, &iter, err);
+
+	while (ok && iter.valid)
+		ok = tree_next(&iter, err);
+	return ok;
+}
+
 /* Can the trees be reached, with this backup root, or tolerantly? */
 static bool trees_read(const char *path, unsigned backup_root, bool tolerant, uint64_t *generation)
 {
@@ -244,7 +257,8 @@ static bool trees_read(const char *path, unsigned backup_root, bool tolerant, ui
 	image_options.backup_root = backup_root == CHOOSE_BY_ITSELF ? given : number;
 	is_quiet = true;
 
-	const bool ok = open_all(path, false, &quiet, volume_open, &volume, &ignored) && subvolume_list_read(volume, &list, &ignored);
+	const bool ok = open_all(path, false, &quiet, volume_open, &volume, &ignored) && subvolume_list_read(volume, &list, &ignored) &&
+			(tolerant || roots_read(volume, &ignored));
 
 	is_quiet = false;
 	image_options.backup_root = given;

@@ -201,6 +201,8 @@ for n in 1 2; do
 	[ $? = 6 ] && grep -q 'checksum does not match' err || { bad "restoring without the tree block of header copy $n"; cat err; }
 	[ $n = 1 ] || grep -qxF 'btrfs-crypt key: hint: a tree block that no copy has is not in the backup: --header, with --tolerant, reads what is left of the subvolume' err ||
 		{ bad "no hint"; cat err; }
+	btrfs-crypt cat damaged.img vault secret.txt --key-file a > out 2> err
+	[ $? = 6 ] && [ ! -s out ] && grep -qxF 'btrfs-crypt cat: hint: --tolerant reads what is left' err || { bad "no hint without header copy $n"; cat err; }
 	btrfs-crypt cat damaged.img vault secret.txt --header backup --tolerant --key-file a > out 2> err
 	[ $? = 6 ] && [ "$(cat out)" = "the combination is 17-4-36" ] || { bad "what is left without header copy $n"; cat err; }
 	unchanged damaged.img
