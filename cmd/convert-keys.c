@@ -97,5 +97,5 @@ bool convert_read_keys(const struct domain *domain, const char *image, const cha
 		else
 			*drop_slots = true;
 	}
-	return talk->n_keys > 0 || error_set(err, ERROR_KEY, "no passphrase was given");
+	return talk->n_keys > 0 || error_set(err, ERROR_REFUSED, "no key slot is left: rekeying needs the passphrase or key file of at least one");
 }

@@ -336,7 +336,7 @@ static bool slot_check(const struct disk_crypt_slot_header *disk, struct place p
 	if (disk->kdf == KDF_NONE && le32(disk->p1) != 0)
 		return wrong(place, "p1 is %" PRIu32 ", not 0", le32(disk->p1));
 	if (!all_zero(disk->label + label_len, sizeof(disk->label) - label_len))
-		return wrong(place, "the label has bytes after its %zu", label_len);
+		return wrong(place, "the label has %zu bytes, but what follows it is not zero", label_len);
 	return true;
 }
 

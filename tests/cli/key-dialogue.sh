@@ -134,6 +134,9 @@ on_terminal "$asks_0" "wrong" "$asks_0" "iftah ya simsim" "$asks_0" "wrongest" -
 same
 on_terminal "$asks_0" "open sesame" "$asks_1" "" "$drop" "n" -- btrfs-crypt convert --rekey disk.img vault $cheap
 [ $? -eq 9 ] && grep -q 'not confirmed; nothing was changed' shown || { bad "rekey: a slot that is not to be dropped"; cat shown; }
+drop_0="Key slot 0 (passphrase) will be dropped: its secret will open nothing any more.  Go on? [y/N] "
+on_terminal "$asks_0" "" "$drop_0" "y" "$asks_1" "" "$drop" "y" -- btrfs-crypt convert --rekey disk.img vault $cheap
+[ $? -eq 9 ] && grep -q 'no key slot is left: rekeying needs the passphrase or key file of at least one' shown || { bad "rekey: all slots dropped"; cat shown; }
 same
 on_terminal "$asks_0" "^C" -- btrfs-crypt convert --rekey disk.img vault $cheap
 [ $? -eq 130 ] || { bad "rekey: control-C"; cat shown; }

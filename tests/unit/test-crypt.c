@@ -263,8 +263,8 @@ static void refuses_a_wrong_slot(void **state)
 		{ 39, KDF_NONE, "crypt slot at 0x4000: kdf is none and type is 2, only a recovery key (3) has none" },
 		{ 44, 1, "crypt slot at 0x4000: p2 and p3 are 1 and 0, not 0" },
 		{ 48, 1, "crypt slot at 0x4000: p2 and p3 are 0 and 1, not 0" },
-		{ 76, 0, "crypt slot at 0x4000: the label has bytes after its 0" },
-		{ 139, 1, "crypt slot at 0x4000: the label has bytes after its 15" },
+		{ 76, 0, "crypt slot at 0x4000: the label has 0 bytes, but what follows it is not zero" },
+		{ 139, 1, "crypt slot at 0x4000: the label has 15 bytes, but what follows it is not zero" },
 	};
 	static const struct wrong wrong_recovery[] = {
 		{ 40, 1, "crypt slot at 0x4000: p1 is 1, not 0" },
