@@ -16,7 +16,7 @@ head -c 20M disk.img > cut-late
 words() {
 	case $1 in
 	convert) echo "convert --encrypt $2 vault --key-file key --pbkdf pbkdf2 --pbkdf-force-iterations 1000" ;;
-	verify-key | verify) echo "$1 $2 vault --key-file key" ;;
+	verify-key | verify | audit) echo "$1 $2 vault --key-file key" ;;
 	key) echo "key list $2 vault" ;;
 	cat | stat | resolve) echo "$1 $2 vault secret.txt" ;;
 	export) echo "export $2 vault -o /dev/null" ;;
