@@ -14,12 +14,10 @@
 #include "cmd/print.h"
 #include "cmd/progress.h"
 #include "cmd/row.h"
-#include "cmd/unfinished.h"
 #include "cmd/value-text.h"
 #include "common/audit/search.h"
 #include "common/crypto/secret.h"
 #include "common/sealed/domain-reader.h"
-#include "common/sealed/domain-view.h"
 #include "common/sealed/extent-part.h"
 #include "common/util/plural.h"
 
@@ -263,9 +261,7 @@ static bool run(const char *const *operand, struct error *err)
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 	cleanup_domain struct domain *domain = NULL;
-	char what[DOMAIN_KEY_WHAT_SIZE];
 	const struct subvolume *subvolume;
-	bool opened;
 
 	if (!image_open(operand[0], TREES_REPLAYED, &volume, err) ||
 	    !subvolume_list_read_over(volume, &list, err) ||
@@ -276,13 +272,8 @@ static bool run(const char *const *operand, struct error *err)
 		return audit_unsealed(operand[1], &list, subvolume, err);
 	if (opt.output)
 		return error_set(err, ERROR_USAGE, "--output goes with a subvolume in the format of 2016");
-	/* Much of it is still, or already, plain text. */
-	if (domain_is_being_converted(domain))
-		return error_set(err, ERROR_UNFINISHED, "is being converted") || unfinished_error(volume, operand[0], err);
-
-	const struct domain_key_ask ask = { .need = DOMAIN_KEY_NEEDED, .image = operand[0], .what = domain_key_what(subvolume, what) };
-
-	return domain_key_open(domain, &ask, &opened, NULL, err) && domain_view_check_named(domain, &list, subvolume, err) &&
+	/* While it is being converted, much of it is still, or already, plain text. */
+	return domain_key_open_sealed(domain, &list, subvolume, operand[0], err) &&
 	       audit_sealed(domain, &list, subvolume, err);
 }
 

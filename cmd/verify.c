@@ -17,12 +17,10 @@
 #include "cmd/row.h"
 #include "cmd/source.h"
 #include "cmd/subvolume-row.h"
-#include "cmd/unfinished.h"
 #include "cmd/verify-legacy.h"
 #include "common/fs/subvolume-label.h"
 #include "common/sealed/domain-names.h"
 #include "common/sealed/domain-reader.h"
-#include "common/sealed/domain-view.h"
 #include "common/util/hex.h"
 #include "common/util/plural.h"
 
@@ -268,8 +266,6 @@ static bool run(const char *const *operand, struct error *err)
 	cleanup_subvolume_list struct subvolume_list list = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 	cleanup_domain struct domain *domain = NULL;
-	char what[DOMAIN_KEY_WHAT_SIZE];
-	bool opened;
 	uint8_t expect[FINGERPRINT_SIZE];
 	const struct subvolume *subvolume;
 
@@ -282,15 +278,8 @@ static bool run(const char *const *operand, struct error *err)
 		return false;
 	if (!domain)
 		return verify_unsealed(operand[1], volume, subvolume, err);
-	/* There is no seal yet, or no seal any more. */
-	if (domain_is_being_converted(domain))
-		return error_set(err, ERROR_UNFINISHED, "is being converted") || unfinished_error(volume, operand[0], err);
-
-	const struct domain_key_ask ask = { .need = DOMAIN_KEY_NEEDED, .image = operand[0], .what = domain_key_what(subvolume, what) };
-
-	if (!domain_key_open(domain, &ask, &opened, NULL, err))
-		return false;
-	return domain_view_check_named(domain, &list, subvolume, err) && verify(domain, &list, opt.expect ? expect : NULL, err);
+	/* While it is being converted, there is no seal yet, or no seal any more. */
+	return domain_key_open_sealed(domain, &list, subvolume, operand[0], err) && verify(domain, &list, opt.expect ? expect : NULL, err);
 }
 
 const struct command cmd_verify = {

@@ -7,9 +7,11 @@
 
 #include "cmd/key-options.h"
 #include "cmd/print.h"
+#include "cmd/unfinished.h"
 #include "common/fs/subvolume-label.h"
 #include "common/sealed/domain-ending.h"
 #include "common/sealed/domain-keyring.h"
+#include "common/sealed/domain-view.h"
 #include "common/util/escape.h"
 #include "common/util/take.h"
 
@@ -164,4 +166,16 @@ bool domain_key_hint_unfinished(struct volume *volume, const struct key_source *
 		domain_hint_ending(domain, key, err);
 	key_hint_rejected(err);
 	return false;
+}
+
+bool domain_key_open_sealed(struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume, const char *image,
+			    struct error *err)
+{
+	char what[DOMAIN_KEY_WHAT_SIZE];
+	const struct domain_key_ask ask = { .need = DOMAIN_KEY_NEEDED, .image = image, .what = domain_key_what(subvolume, what) };
+	bool opened;
+
+	if (domain_is_being_converted(domain))
+		return error_set(err, ERROR_UNFINISHED, "is being converted") || unfinished_error(list->volume, image, err);
+	return domain_key_open(domain, &ask, &opened, NULL, err) && domain_view_check_named(domain, list, subvolume, err);
 }

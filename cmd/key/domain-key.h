@@ -44,4 +44,11 @@ bool domain_key_hint_unfinished(struct volume *volume, const struct key_source *
  */
 bool domain_key_open(struct domain *domain, const struct domain_key_ask *ask, bool *opened, struct secret **volume_key, struct error *err) must_use;
 
+/*
+ * For what looks at a subvolume of IMAGE as a whole: needs the key, and that nothing of it is being converted (ERROR_UNFINISHED). The subvolume must
+ * have been sealed with the domain.
+ */
+bool domain_key_open_sealed(struct domain *domain, const struct subvolume_list *list, const struct subvolume *subvolume, const char *image,
+			    struct error *err) must_use;
+
 #endif /* CMD_KEY_DOMAIN_KEY_H */

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "cmd/convert-ui.h"
-#include "cmd/image.h"
 #include "cmd/key-options.h"
 #include "cmd/key/new-key.h"
 #include "cmd/key/verbs.h"
@@ -165,12 +164,7 @@ bool editing_commit(struct editing *e, bool wipe, struct error *err)
 	convert_catch_signals();
 	ok = key_change(e->target.volume, e->target.domain, &wanted, &ui, err);
 	progress_clear(&talk.progress);
-	if (ok)
-		return true;
-	/* While it is open for writing, nobody can look at it. */
-	key_target_close(&e->target);
-	image_hint_unfinished(e->image, false, err);
-	return false;
+	return ok || key_target_leave(&e->target, e->image, err);
 }
 
 bool editing_tell(const struct editing *e, const char *verb, const char *done, unsigned number, const char *type, struct error *err)

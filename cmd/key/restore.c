@@ -245,12 +245,7 @@ static bool put_back(struct restoring *r, struct error *err)
 	convert_catch_signals();
 	ok = key_restore(r->target.volume, r->target.domain, &r->remains, &ui, err);
 	progress_clear(&talk.progress);
-	if (ok)
-		return true;
-	/* While it is open for writing, nobody can look at it. */
-	key_target_close(&r->target);
-	image_hint_unfinished(r->image, false, err);
-	return false;
+	return ok || key_target_leave(&r->target, r->image, err);
 }
 
 static bool tell(const struct restoring *r, bool changed, struct error *err)

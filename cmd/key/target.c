@@ -58,6 +58,14 @@ void key_target_close(struct key_target *target)
 	*target = (struct key_target){ 0 };
 }
 
+bool key_target_leave(struct key_target *target, const char *image, struct error *err)
+{
+	/* While it is open for writing, nobody can look at it. */
+	key_target_close(target);
+	image_hint_unfinished(image, false, err);
+	return false;
+}
+
 bool key_confirm(const char *question, struct error *err)
 {
 	char answer[64];

@@ -23,6 +23,8 @@ static inline struct legacy_named key_target_named(const struct key_target *targ
 	return (struct legacy_named){ target->volume, target->subvolume, &target->legacy };
 }
 void key_target_close(struct key_target *target);
+/* After a change of IMAGE that failed: closes it and, if that is unfinished, hints at what goes on with it. Always false. */
+bool key_target_leave(struct key_target *target, const char *image, struct error *err);
 #define cleanup_key_target __attribute__((cleanup(key_target_close)))
 
 /* Asks whether to go on, unless --batch-mode says so. ERROR_REFUSED: the answer is no, or nobody is there to be asked; nothing was changed yet. */

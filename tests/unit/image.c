@@ -12,12 +12,14 @@
 
 #include <cmocka.h>
 
+#include "common/convert/convert.h"
 #include "common/fs/path.h"
 #include "common/sealed/scan.h"
 #include "common/tree/tree-edit.h"
 #include "common/volume/csum.h"
 #include "common/volume/mirror.h"
 #include "tests/support/edit.h"
+#include "tests/unit/ok.h"
 
 static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void run(const char *format, ...)
@@ -345,4 +347,24 @@ uint64_t image_file_logical(struct volume *volume, const char *name, uint64_t of
 	scan_free(scan);
 	assert_true(found != 0);
 	return found;
+}
+
+void image_seal(struct image *image, struct secret **key)
+{
+	const char *const names[] = { "/", NULL };
+	struct convert_encrypt_options options = { .cipher = CIPHER_CHACHA20_POLY1305 };
+	struct convert_plan plan = { 0 };
+	struct device *device;
+	struct volume *volume = NULL;
+
+	ok(secret_init(err));
+	ok(secret_random(CRYPT_KEY_SIZE, key, err));
+	options.key = &(const struct key_source){ .volume_key = *key };
+	image_let_go(image);
+	ok(device_open(image->path, DEVICE_WRITABLE, &device, err));
+	ok(volume_open(device, NULL, &volume, err));
+	ok(convert_encrypt(volume, names, &options, NULL, &plan, err));
+	convert_plan_free(&plan);
+	volume_close(volume);
+	image_take(image);
 }

@@ -33,6 +33,9 @@ void image_remove(struct image *image);
 /* Closes the file, which is open only once where it is written to as users do, and opens it again. */
 void image_let_go(struct image *image);
 void image_take(struct image *image);
+/* Seals the top level under a new volume key, the caller's, in the file. */
+struct secret;
+void image_seal(struct image *image, struct secret **key);
 
 /* Bytes as the device shows them, with all patches. */
 void image_read(const struct image *image, uint64_t at, void *bytes, size_t len);

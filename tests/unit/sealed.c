@@ -10,6 +10,7 @@
 
 #include "common/sealed/domain-mac.h"
 #include "common/sealed/domain-slots.h"
+#include "tests/unit/secret-of.h"
 
 #define MIB (1ull << 20)
 
@@ -17,15 +18,6 @@ const uint8_t sealed_domain_uuid[CRYPT_UUID_SIZE] = { 0x00, 0x11, 0x22, 0x33, 0x
 						      0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff };
 const uint8_t sealed_uuid_300[UUID_SIZE] = { 3 };
 struct sealed sealed;
-
-static struct secret *secret_of(const void *bytes, size_t len)
-{
-	struct secret *secret = NULL;
-
-	sealed_ok(secret_new(len, &secret, err));
-	memcpy(secret_bytes(secret), bytes, len);
-	return secret;
-}
 
 void sealed_insert(const struct key *key, const void *bytes, size_t len)
 {

@@ -11,7 +11,6 @@
 #include <cmocka.h>
 
 #include "common/audit/needles.h"
-#include "common/convert/convert.h"
 #include "tests/unit/image.h"
 #include "tests/unit/ok.h"
 
@@ -129,24 +128,9 @@ static void leaves_out_what_says_nothing(void **state)
 
 static int seal(void **state)
 {
-	const char *const names[] = { "/", NULL };
-	struct convert_encrypt_options options = { .cipher = CIPHER_CHACHA20_POLY1305 };
-	struct convert_plan plan = { 0 };
-	struct device *device;
-	struct volume *volume = NULL;
-
 	(void)state;
 	image_make(&image, IMAGE_BYTES, "-d single -m single", N_FILES);
-	ok(secret_init(err));
-	ok(secret_random(CRYPT_KEY_SIZE, &key, err));
-	options.key = &(const struct key_source){ .volume_key = key };
-	image_let_go(&image);
-	ok(device_open(image.path, DEVICE_WRITABLE, &device, err));
-	ok(volume_open(device, NULL, &volume, err));
-	ok(convert_encrypt(volume, names, &options, NULL, &plan, err));
-	convert_plan_free(&plan);
-	volume_close(volume);
-	image_take(&image);
+	image_seal(&image, &key);
 	return 0;
 }
 

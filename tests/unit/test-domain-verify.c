@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include "common/convert/convert.h"
 #include "common/fs/path.h"
 #include "common/sealed/scan.h"
 #include "common/volume/mirror.h"
@@ -57,24 +56,9 @@ static struct volume *open_volume(void)
 
 static int seal(void **state)
 {
-	const char *const names[] = { "/", NULL };
-	struct convert_encrypt_options options = { .cipher = CIPHER_CHACHA20_POLY1305 };
-	struct convert_plan plan = { 0 };
-	struct device *device;
-	struct volume *volume = NULL;
-
 	(void)state;
 	image_make(&image, 300u << 20, "-d dup -m dup", N_FILES);
-	ok(secret_init(err));
-	ok(secret_random(CRYPT_KEY_SIZE, &key, err));
-	options.key = &(const struct key_source){ .volume_key = key };
-	image_let_go(&image);
-	ok(device_open(image.path, DEVICE_WRITABLE, &device, err));
-	ok(volume_open(device, NULL, &volume, err));
-	ok(convert_encrypt(volume, names, &options, NULL, &plan, err));
-	convert_plan_free(&plan);
-	volume_close(volume);
-	image_take(&image);
+	image_seal(&image, &key);
 	return 0;
 }
 

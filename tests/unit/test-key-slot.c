@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "common/crypto/key-slot.h"
+#include "tests/unit/secret-of.h"
 #include "tests/vectors/vectors.h"
 
 static const struct kdf_cost cheap = { .kdf = KDF_ARGON2ID, .memory_kib = 8, .passes = 1 };
@@ -27,16 +28,6 @@ static int set_up(void **state)
 
 	(void)state;
 	return secret_init(&err) ? 0 : -1;
-}
-
-static struct secret *secret_of(const void *bytes, size_t len)
-{
-	struct secret *secret = NULL;
-	struct error err = { 0 };
-
-	assert_true(secret_new(len, &secret, &err));
-	memcpy(secret_bytes(secret), bytes, len);
-	return secret;
 }
 
 static struct crypt_slot parsed(const void *bytes)

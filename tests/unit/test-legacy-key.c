@@ -5,16 +5,7 @@
 #include "common/legacy/legacy-inode.h"
 #include "common/legacy/legacy-key.h"
 #include "common/util/hex.h"
-
-static struct secret *secret_of(const void *bytes, size_t len)
-{
-	struct secret *secret = NULL;
-	struct error err = { 0 };
-
-	assert_true(secret_new(len, &secret, &err));
-	memcpy(secret_bytes(secret), bytes, len);
-	return secret;
-}
+#include "tests/unit/secret-of.h"
 
 static int set_up(void **state)
 {

@@ -6,19 +6,10 @@
 #include <string.h>
 
 #include "common/crypto/recovery-key.h"
+#include "tests/unit/secret-of.h"
 #include "tests/vectors/vectors.h"
 
 #define known vector_recovery_secret
-
-static struct secret *secret_of(const void *bytes, size_t len)
-{
-	struct secret *secret;
-	struct error err = { 0 };
-
-	assert_true(secret_new(len, &secret, &err));
-	memcpy(secret_bytes(secret), bytes, len);
-	return secret;
-}
 
 static void text_of(const uint8_t bytes[CRYPT_RECOVERY_SIZE], char text[RECOVERY_TEXT_LEN + 1])
 {
