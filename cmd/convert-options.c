@@ -19,7 +19,7 @@ struct convert_opt convert_opt;
 
 struct poptOption options_convert_what[] = {
 	{ "encrypt", 0, POPT_ARG_NONE, &convert_opt.encrypt, 0, "seal the subvolumes", NULL },
-	{ "decrypt", 0, POPT_ARG_NONE, &convert_opt.decrypt, 0, "unseal the subvolume and all that were sealed with it", NULL },
+	{ "decrypt", 0, POPT_ARG_NONE, &convert_opt.decrypt, 0, "unseal the subvolume and all that were sealed with it; or decrypt one in the format of 2016", NULL },
 	{ "rekey", 0, POPT_ARG_NONE, &key_options_many, 0, "give the subvolume and all that were sealed with it a new volume key", NULL },
 	{ "resume", 0, POPT_ARG_NONE, &convert_opt.resume, 0, "go on with an unfinished conversion (to plain text: --decrypt --resume)", NULL },
 	{ "abort", 0, POPT_ARG_NONE, &convert_opt.abort, 0, "undo an unfinished conversion", NULL },
@@ -45,6 +45,8 @@ struct poptOption options_convert_how[] = {
 	{ "shared", 0, POPT_ARG_STRING, &convert_opt.shared, 0,
 	  "what to do about blocks shared with other subvolumes: refuse (default), or include those subvolumes", "refuse|include" },
 	{ "recursive", 0, POPT_ARG_NONE, &convert_opt.recursive, 0, "seal the subvolumes nested in these as well", NULL },
+	{ "force-key", 0, POPT_ARG_NONE, &convert_opt.force_key, 0,
+	  "decrypt the format of 2016 although nothing tells whether the key is right; if it is wrong, all data are lost", NULL },
 	{ "drop-slots", 0, POPT_ARG_NONE, &convert_opt.drop_slots, 0, "with --rekey: drop the key slots that no given key opens", NULL },
 	{ "dry-run", 0, POPT_ARG_NONE, &convert_opt.dry_run, 0, "print what would be done, change nothing", NULL },
 	{ "expect-seal", 0, POPT_ARG_STRING, &convert_opt.expect, 0,
@@ -72,20 +74,24 @@ bool convert_options_cipher(const char *cipher, enum crypt_cipher *out, struct e
 	return crypt_cipher_find(cipher, out) || error_set(err, ERROR_USAGE, "--cipher takes aes-256-gcm or chacha20-poly1305");
 }
 
-bool convert_options_encrypt(struct convert_encrypt_options *out, struct error *err)
+bool convert_options_shared(enum convert_shared *out, struct error *err)
 {
 	const char *shared = convert_opt.shared ? convert_opt.shared : "refuse";
 
-	*out = (struct convert_encrypt_options){ .recursive = convert_opt.recursive, .dry_run = convert_opt.dry_run };
-	if (!convert_options_cipher(convert_opt.cipher ? convert_opt.cipher : "aes-256-gcm", &out->cipher, err))
-		return false;
 	if (strcmp(shared, "copy") == 0)
 		return error_set(err, ERROR_REFUSED, "--shared=copy is not supported by this version");
 	if (strcmp(shared, "refuse") != 0 && strcmp(shared, "include") != 0)
 		return error_set(err, ERROR_USAGE, "--shared takes refuse or include");
-	out->shared = strcmp(shared, "include") == 0 ? SHARED_INCLUDE : SHARED_REFUSE;
+	*out = strcmp(shared, "include") == 0 ? SHARED_INCLUDE : SHARED_REFUSE;
+	return true;
+}
 
-	return pbkdf_options_read(&out->cost, &out->kdf_milliseconds, err);
+bool convert_options_encrypt(struct convert_encrypt_options *out, struct error *err)
+{
+	*out = (struct convert_encrypt_options){ .recursive = convert_opt.recursive, .dry_run = convert_opt.dry_run };
+	if (!convert_options_cipher(convert_opt.cipher ? convert_opt.cipher : "aes-256-gcm", &out->cipher, err))
+		return false;
+	return convert_options_shared(&out->shared, err) && pbkdf_options_read(&out->cost, &out->kdf_milliseconds, err);
 }
 
 /* An option without effect would be a misunderstanding: say so. */
@@ -100,8 +106,10 @@ static bool check_options_fit(struct error *err)
 
 	const struct { bool given, fits; const char *text; } rule[] = {
 		{ convert_opt.cipher, encrypts || rekeys, "--cipher goes with --encrypt or --rekey" },
-		{ convert_opt.shared, encrypts, "--shared goes with --encrypt" },
-		{ convert_opt.recursive, encrypts, "--recursive goes with --encrypt" },
+		{ convert_opt.shared, encrypts || decrypts, "--shared goes with --encrypt, or with --decrypt of the format of 2016" },
+		{ convert_opt.recursive, encrypts || decrypts, "--recursive goes with --encrypt, or with --decrypt of the format of 2016" },
+		{ convert_opt.force_key, decrypts, "--force-key goes with --decrypt" },
+		{ key_options_scrypt_2017(), !convert_opt.encrypt && !key_options_many, "--kdf goes with --decrypt, --resume, --abort and --status" },
 		{ convert_opt.drop_slots, rekeys, "--drop-slots goes with --rekey" },
 		{ pbkdf, encrypts || rekeys, pbkdf_text },
 		{ convert_opt.expect, !convert_opt.resume,

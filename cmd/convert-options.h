@@ -9,7 +9,7 @@
 
 extern struct convert_opt {
 	int encrypt, decrypt, resume, abort, status, drop_slots;
-	int recursive, dry_run, accept_changes, accept_unsealed, mounted_copy, skip, no_memory, read_back, wipe_free, batch;
+	int force_key, recursive, dry_run, accept_changes, accept_unsealed, mounted_copy, skip, no_memory, read_back, wipe_free, batch;
 	char *cipher, *shared, *on_error, *expect, *n_skip;
 } convert_opt;
 
@@ -19,6 +19,7 @@ extern struct poptOption options_convert_what[], options_convert_how[];
 bool convert_options_check(const char *const *operand, struct error *err) must_use;
 
 bool convert_options_cipher(const char *name, enum crypt_cipher *cipher, struct error *err) must_use;
+bool convert_options_shared(enum convert_shared *shared, struct error *err) must_use;
 bool convert_options_encrypt(struct convert_encrypt_options *options, struct error *err) must_use;
 bool convert_options_damage(struct convert_damage *damage, struct error *err) must_use;
 bool convert_options_expect(uint8_t expect[CONVERT_FINGERPRINT], struct error *err) must_use;

@@ -60,7 +60,8 @@ static void put_undone(const struct row *row, const struct convert_plan *plan)
 		row_words(row, "; the abort had been interrupted, and this run undid the rest");
 	else
 		row_format(row, ", %u%% of which had been %s: about %s of %s of data", plan->undone_percent,
-			   plan->undone == UNDONE_SEALING ? "sealed" : plan->undone == UNDONE_REKEYING ? "rekeyed" : "unsealed",
+			   plan->undone == UNDONE_SEALING ? "sealed" : plan->undone == UNDONE_REKEYING ? "rekeyed" :
+			   plan->undone == UNDONE_DECRYPTION ? "decrypted" : "unsealed",
 			   size_with_bytes((uint64_t)((double)plan->data_bytes * plan->undone_percent / 100), done),
 			   size_with_bytes(plan->data_bytes, all));
 }

@@ -5,6 +5,7 @@
 
 #include "cmd/command.h"
 #include "cmd/convert-keys.h"
+#include "cmd/convert-legacy.h"
 #include "cmd/convert-options.h"
 #include "cmd/convert-print.h"
 #include "cmd/convert-ui.h"
@@ -25,6 +26,7 @@ static const struct poptOption options[] = {
 	INCLUDE_AS(options_convert_what, "What to do:"),
 	INCLUDE_AS(options_convert_how, "How:"),
 	INCLUDE_AS(options_key, "Key:"),
+	INCLUDE(options_kdf),
 	INCLUDE(options_header),
 	INCLUDE_AS(options_format, "Output:"),
 	POPT_TABLEEND
@@ -80,7 +82,7 @@ static bool check_names(struct volume *volume, const char *const *names, struct 
 		if (convert_opt.encrypt && domain)
 			return sealed_already(names[i], err);
 		if (!domain && subvolume->root.flags & ROOT_ENCRYPT_2016)
-			return error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " is encrypted in the format of 2016: it can be read, but not converted", subvolume->id);
+			return error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " is encrypted in the format of 2016: only --decrypt converts it", subvolume->id);
 		if (!convert_opt.encrypt && !domain)
 			return not_sealed(names[i], err);
 		if (sealed && !*sealed)
@@ -123,10 +125,14 @@ static bool run_decrypt(const char *image, const char *const *names, struct key_
 	cleanup_volume struct volume *volume = NULL;
 	cleanup_domain struct domain *domain = NULL;
 	uint8_t expect[CONVERT_FINGERPRINT];
-	bool opened;
+	bool opened, is_legacy;
 
 	*key = (struct key_source){ .slot = KEY_SLOT_ANY };
-	if (!convert_options_expect(expect, err) || !open_image(image, &volume, err) || !check_names(volume, names, &domain, err))
+	if (!convert_options_expect(expect, err) || !open_image(image, &volume, err) || !convert_is_legacy(volume, names[0], &is_legacy, err))
+		return false;
+	if (is_legacy)
+		return convert_legacy_decrypt(volume, names, key, ui, plan, err);
+	if (!convert_legacy_check_options(false, err) || !check_names(volume, names, &domain, err))
 		return false;
 	domain->slots_told = true;	/* convert_decrypt() tells */
 	if (!domain_key_open(domain, &ask, &opened, &key->volume_key, err))
@@ -194,7 +200,8 @@ static bool run_continue(const char *image, struct key_source *key, const struct
 
 	if (!image_open_to_convert(image, found, &volume, err) || !convert_status(volume, NULL, &status, err) ||
 	    (needs_key(&status) && !key_options_given() && !convert_check_goal(volume, goal, err)) ||
-	    !read_key_of_unfinished(volume, image, needs_key(&status), key, err))
+	    !(status.state.operation == CRYPT_OP_LEGACY ? convert_legacy_read_key(image, true, key, err) :
+							  read_key_of_unfinished(volume, image, needs_key(&status), key, err)))
 		return false;
 
 	convert_catch_signals();
@@ -207,7 +214,8 @@ static bool run_status(const char *image, struct error *err)
 	cleanup_volume struct volume *volume = NULL;
 	struct convert_status status = { 0 };
 
-	if (!image_open_to_convert(image, (struct image_conversion){ .unfinished = true }, &volume, err) || !key_options_read(KEY_IF_GIVEN, NULL, &key, err))
+	if (!image_open_to_convert(image, (struct image_conversion){ .unfinished = true }, &volume, err) || !convert_status(volume, NULL, &status, err) ||
+	    !(status.state.operation == CRYPT_OP_LEGACY ? convert_legacy_read_key(image, false, &key, err) : key_options_read(KEY_IF_GIVEN, NULL, &key, err)))
 		return false;
 
 	if (!convert_status(volume, key_options_given() ? &key : NULL, &status, err))
@@ -221,9 +229,11 @@ static bool run_status(const char *image, struct error *err)
 static const char *result_word(const struct convert_plan *plan)
 {
 	if (convert_opt.dry_run)
-		return convert_opt.encrypt ? "would be sealed" : convert_opt.decrypt ? "would be unsealed" : "would be rekeyed";
+		return convert_opt.encrypt ? "would be sealed" : plan->decrypted ? "would be decrypted" : convert_opt.decrypt ? "would be unsealed" : "would be rekeyed";
 	if (plan->keys_changed)
 		return plan->undone ? "change of key slots undone" : "key slots changed";
+	if (plan->decrypted)
+		return plan->undone ? "decryption undone" : "decrypted";
 	if (plan->undone)
 		return plan->undone == UNDONE_SEALING ? "sealing undone" : plan->undone == UNDONE_REKEYING ? "rekeying undone" : "unsealing undone";
 	/* Only cleaning up was left, or less. */

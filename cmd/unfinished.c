@@ -19,6 +19,7 @@ struct unfinished_words unfinished_words(const struct crypt_state_tail *state)
 		[CRYPT_OP_ENCRYPT] = { { "to sealed", "back to plain text" }, { "sealing", "undoing a sealing" } },
 		[CRYPT_OP_DECRYPT] = { { "to plain text", "back to sealed" }, { "unsealing", "undoing an unsealing" } },
 		[CRYPT_OP_KEYS] = { { "to the new key slots", "back to the old key slots" }, { "changing key slots", "undoing a change of key slots" } },
+		[CRYPT_OP_LEGACY] = { { "to plain text", "back to encrypted" }, { "decrypting the format of 2016", "undoing a decryption of the format of 2016" } },
 		[CRYPT_OP_REKEY] = { { "to the new key", "back to the old key" }, { "rekeying", "undoing a rekeying" } },
 	};
 	const bool forward = crypt_is_forward(state->operation, state->direction);
@@ -31,6 +32,7 @@ struct unfinished_words unfinished_words(const struct crypt_state_tail *state)
 		/* The crypt items of a decryption may be gone already. If changes were accepted, nothing could put them back. */
 		.can_undo = forward && state->phase < CRYPT_PHASE_FINISH && !(to_plain && state->phase == CRYPT_PHASE_STRUCTURE && state->cursor == 0) &&
 			    !(state->operation == CRYPT_OP_REKEY && state->phase == CRYPT_PHASE_INDEX && state->cursor == UINT64_MAX) &&
+			    !(state->operation == CRYPT_OP_LEGACY && state->phase == CRYPT_PHASE_STRUCTURE) &&
 			    !(to_plain && le32(state->disk.flags) & CRYPT_STATE_ACCEPTED),
 	};
 	const time_t start = state->start_time;
@@ -90,7 +92,8 @@ bool unfinished_read(struct volume *volume, struct unfinished *unfinished, struc
 		unfinished->status = (struct convert_status){ 0 };
 	} else if (unfinished->status.state.operation != 0) {
 		unfinished->words = unfinished_words(&unfinished->status.state);
-		if (!domain_read(volume, unfinished->status.state.domain, &unfinished->domain, &what))
+		if (unfinished->status.state.operation != CRYPT_OP_LEGACY &&
+		    !domain_read(volume, unfinished->status.state.domain, &unfinished->domain, &what))
 			unfinished->domain = NULL;
 	}
 	if (what.kind != ERROR_MEMORY)
@@ -133,6 +136,11 @@ void unfinished_warn(const struct unfinished *unfinished, const char *image)
 
 bool unfinished_has(const struct unfinished *unfinished, const struct subvolume_list *list, const struct subvolume *subvolume)
 {
+	const struct crypt_state_tail *const state = &unfinished->status.state;
+
+	/* The root item says it, see common/convert/legacy.h. */
+	if (unfinished->is_there && subvolume && state->operation == CRYPT_OP_LEGACY)
+		return memcmp(subvolume->root.reserved + sizeof(struct disk_crypt_tag), state->disk.op_id, sizeof(state->disk.op_id)) == 0;
 	return unfinished->domain && subvolume && domain_has(unfinished->domain, list, subvolume);
 }
 

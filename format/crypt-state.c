@@ -32,13 +32,15 @@ static bool state_check(const struct disk_crypt_state *disk, struct place place,
 		return false;
 	if (le32(disk->version) != CRYPT_VERSION)
 		return wrong(place, "version is %" PRIu32 ", not %u", le32(disk->version), CRYPT_VERSION);
-	if (disk->operation < CRYPT_OP_ENCRYPT || disk->operation > CRYPT_OP_REKEY)
-		return wrong(place, "operation is %u, not 1 to 4", disk->operation);
+	if (disk->operation < CRYPT_OP_ENCRYPT || disk->operation > CRYPT_OP_LEGACY)
+		return wrong(place, "operation is %u, not 1 to 5", disk->operation);
 	if (disk->direction < CRYPT_TO_SEALED || disk->direction > CRYPT_TO_PLAIN)
 		return wrong(place, "direction is %u, not 1 or 2", disk->direction);
 	if (disk->phase < CRYPT_PHASE_STRUCTURE || disk->phase > CRYPT_PHASE_FINISHED)
 		return wrong(place, "phase is %u, not 1 to %u", disk->phase, CRYPT_PHASE_FINISHED);
-	if (!cipher_known(disk->cipher))
+	if (disk->operation == CRYPT_OP_LEGACY && disk->cipher != 0)
+		return wrong(place, "cipher is %u, not 0 as in operation 5", disk->cipher);
+	if (disk->operation != CRYPT_OP_LEGACY && !cipher_known(disk->cipher))
 		return wrong(place, "cipher is %u, not 1 or 2", disk->cipher);
 	if ((le32(disk->flags) & ~STATE_FLAGS_KNOWN) != 0)
 		return wrong(place, "flags are %#" PRIx32 ", not 0 to %#x", le32(disk->flags), STATE_FLAGS_KNOWN);

@@ -388,13 +388,19 @@ bool crypt_bridge_read(struct cursor *item, struct disk_crypt_bridge *bridge, st
 
 /* --- the state of an unfinished conversion, in the tail of every superblock copy ------- */
 #define CRYPT_STATE_MAGIC "BTRCSTAT"
-enum crypt_operation { CRYPT_OP_ENCRYPT = 1, CRYPT_OP_DECRYPT = 2, CRYPT_OP_KEYS = 3, CRYPT_OP_REKEY = 4 };	/* KEYS: key slots alone are changed */
+enum crypt_operation {
+	CRYPT_OP_ENCRYPT = 1,
+	CRYPT_OP_DECRYPT = 2,
+	CRYPT_OP_KEYS = 3,		/* key slots alone are changed */
+	CRYPT_OP_REKEY = 4,
+	CRYPT_OP_LEGACY = 5,		/* what the format of 2016 encrypted is decrypted; its state has no domain and no cipher */
+};
 enum crypt_direction { CRYPT_TO_SEALED = 1, CRYPT_TO_PLAIN = 2 };	/* differs from the operation while aborting; KEYS: to the new slots, back to the old ones */
 const char *crypt_operation_name(enum crypt_operation operation);
 /* Does it go where it set out for, or is it being undone? */
 static inline bool crypt_is_forward(enum crypt_operation operation, enum crypt_direction direction)
 {
-	return (operation == CRYPT_OP_DECRYPT) == (direction == CRYPT_TO_PLAIN);
+	return (operation == CRYPT_OP_DECRYPT || operation == CRYPT_OP_LEGACY) == (direction == CRYPT_TO_PLAIN);
 }
 enum crypt_phase {
 	CRYPT_PHASE_STRUCTURE = 1,	/* crypt items get their places */

@@ -48,6 +48,7 @@ bool journal_header_read(struct cursor *record, struct journal_header *header, s
 		.n_changed = le32(disk.n_changed),
 		.n_new = le32(disk.n_new),
 		.n_ranges = le32(disk.n_ranges),
+		.n_carried = le32(disk.n_carried),
 	};
 	memcpy(header->op_id, disk.op_id, sizeof(header->op_id));
 	memcpy(header->previous, disk.previous, sizeof(header->previous));
@@ -103,5 +104,26 @@ bool journal_range_next(struct cursor *record, bool has_old, struct journal_rang
 	if (has_old && !cursor_take(record, (size_t)n_blocks * CRYPT_TAG_SIZE, &old_tags))
 		return bad("blocks is %u, %zu bytes left for the old tags", n_blocks, record->left);
 	*range = (struct journal_range){ le64(disk.address), disk.u, n_blocks, tags.at, old, has_old ? old_tags.at : NULL };
+	return true;
+}
+
+bool journal_carried_next(struct cursor *record, struct journal_carried *carried, struct error *err)
+{
+	const uint64_t where = record->offset;
+	struct disk_journal_carried disk;
+	struct cursor bytes;
+
+	if (!cursor_read(record, &disk, sizeof(disk)))
+		return bad("%zu bytes left, carried data take %zu", record->left, sizeof(disk));
+
+	const uint32_t n_blocks = le32(disk.n_blocks);
+
+	if (n_blocks == 0 || n_blocks > JOURNAL_CARRIED_MAX)
+		return bad("n_blocks is %u, not 1 to %u", n_blocks, JOURNAL_CARRIED_MAX);
+	if (le64(disk.address) % CRYPT_BLOCK != 0)
+		return bad("address is %#" PRIx64 ", not a multiple of %u", le64(disk.address), CRYPT_BLOCK);
+	if (!cursor_take(record, (size_t)n_blocks * CRYPT_BLOCK, &bytes))
+		return bad("n_blocks is %u, %zu bytes left for data", n_blocks, record->left);
+	*carried = (struct journal_carried){ le64(disk.address), n_blocks, bytes.at };
 	return true;
 }

@@ -115,7 +115,7 @@ static bool tell_block(struct conversion *c, uint64_t unit_id, const struct conv
 	bool is_known;
 
 	telling.block.differs = !block->is_lost && differing_at(c, address, &telling.block.mirror, &is_known) && !is_known;
-	if (!csum_get(c, address, csum, &telling.block.has_csum, err))
+	if (!csum_get(c->volume, address, csum, &telling.block.has_csum, err))
 		return false;
 	if (c->units && c->scan && unit_map_of(c->units, unit_id, &group) && group.address != 0)
 		telling.extent = scan_extent_at(c->scan, group.address);
@@ -297,7 +297,7 @@ bool csum_spoil(struct conversion *c, struct transaction *tx, uint64_t address, 
 	unsigned n_mirrors;
 	bool has, turned = false, unread = false;
 
-	if (!csum_get(c, address, stored, &has, err) || !volume_n_mirrors(volume, address, &n_mirrors, err))
+	if (!csum_get(c->volume, address, stored, &has, err) || !volume_n_mirrors(volume, address, &n_mirrors, err))
 		return false;
 	/* A flipped bit could make the checksum match another mirror by chance, so start over after each flip. */
 	for (unsigned mirror = 0; has && mirror < n_mirrors; mirror++) {
@@ -321,5 +321,5 @@ bool csum_spoil(struct conversion *c, struct transaction *tx, uint64_t address, 
 		mirror = UINT_MAX;	/* start over: the next one is 0 */
 	}
 	secret_wipe(bytes, sizeof(bytes));
-	return !turned || csum_put(c, tx, address, stored, err);
+	return !turned || csum_put(c->volume, tx, address, stored, err);
 }

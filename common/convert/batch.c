@@ -90,7 +90,7 @@ bool csum_delta(struct conversion *c, uint64_t address, const uint8_t *bytes, ui
 	uint8_t computed[CSUM_SIZE] = { 0 };
 	bool has;
 
-	if (!csum_get(c, address, delta, &has, err))
+	if (!csum_get(c->volume, address, delta, &has, err))
 		return false;
 	csum_compute(type, bytes, CRYPT_BLOCK, computed);
 	memset(computed + csum_type_size(type), 0, CSUM_SIZE - csum_type_size(type));
@@ -104,10 +104,10 @@ static bool carry_csum(struct batch *batch, uint64_t address, const uint8_t delt
 	uint8_t value[CSUM_SIZE];
 	bool has;
 
-	if (!csum_get(batch->c, address, value, &has, err))
+	if (!csum_get(batch->c->volume, address, value, &has, err))
 		return false;
 	xor_csum(value, delta);
-	return !has || csum_put(batch->c, batch->tx, address, value, err);
+	return !has || csum_put(batch->c->volume, batch->tx, address, value, err);
 }
 
 /* The number of blocks from i on that are treated alike: all kept, or all not. */
@@ -126,7 +126,7 @@ static bool add_csums(struct batch *batch, uint64_t address, const bool *keep, u
 		const uint64_t at = (uint64_t)i * CRYPT_BLOCK;
 
 		n = alike(keep, i, n_blocks);
-		if (!keep[i] && !csum_update(batch->c, batch->tx, address + at, batch_data(batch) + at, (size_t)n * CRYPT_BLOCK, err))
+		if (!keep[i] && !csum_update(batch->c->volume, batch->tx, address + at, batch_data(batch) + at, (size_t)n * CRYPT_BLOCK, err))
 			return false;
 		for (uint32_t j = i; j < i + n; j++) {
 			const struct batch_block *block = &batch->block[j];
@@ -168,7 +168,7 @@ bool batch_commit(struct batch *batch, uint64_t cursor, struct error *err)
 {
 	struct conversion *c = batch->c;
 	struct transaction *tx = batch->tx;
-	const struct journal_data data = { batch->range, batch->n_ranges, batch->data, batch->keep };
+	const struct journal_data data = { .range = batch->range, .n_ranges = batch->n_ranges, .bytes = batch->data, .keep = batch->keep };
 
 	batch->tx = NULL;
 	if (!conversion_commit_data(c, tx, cursor, &data, err))

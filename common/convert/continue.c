@@ -2,7 +2,6 @@
 /* Continues an unfinished conversion. Everything that must hold is checked before the first write. */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "common/convert/bad-blocks.h"
 #include "common/convert/check-units.h"
@@ -12,8 +11,10 @@
 #include "common/convert/differing.h"
 #include "common/convert/false-state.h"
 #include "common/convert/finish.h"
+#include "common/convert/goal.h"
 #include "common/convert/key-change.h"
 #include "common/convert/keyless.h"
+#include "common/convert/legacy.h"
 #include "common/convert/lost-record.h"
 #include "common/convert/memory.h"
 #include "common/convert/plan-room.h"
@@ -31,64 +32,13 @@
 
 /* --- what the user may ask for ------------------------------------------------------------------- */
 
-/* What an operation does, and what it ends in. */
-struct goal_words {
-	const char *doing, *ends;
-};
-
-static const struct goal_words words_of[] = {
-	[CRYPT_OP_ENCRYPT] = { "a sealing", "sealed" },
-	[CRYPT_OP_DECRYPT] = { "an unsealing", "plain text" },
-	[CRYPT_OP_REKEY] = { "a rekeying", "sealed with the new key" },
-};
-
-static bool goal_fits(const struct crypt_state_tail *at, enum convert_goal goal, struct error *err)
-{
-	const struct goal_words *words = &words_of[at->operation];
-	const bool aborting = !crypt_is_forward(at->operation, at->direction), to_sealed = side_to(at->operation, at->direction)->is_sealed;
-
-	if (goal == CONVERT_ABORT) {
-		if (aborting)
-			return true;	/* continue the abort */
-		if (at->phase >= CRYPT_PHASE_FINISH || conversion_is_cut(at->direction, at->phase, at->cursor) || rekey_is_made(at->operation, at->direction, at->phase, at->cursor)) {
-			error_set(err, ERROR_REFUSED, "there is nothing to undo: everything is %s, only the cleanup is left", words->ends);
-			return error_hint(err, "`convert %s` finishes it", convert_options_to_go_on(at->operation, at->direction));
-		}
-		if (at->operation == CRYPT_OP_DECRYPT && le32(at->disk.flags) & CRYPT_STATE_ACCEPTED) {
-			error_set(err, ERROR_REFUSED, "the unsealing accepted changes; sealing again would not restore what was sealed "
-				"before");
-			return error_hint(err, "`convert --decrypt --resume` finishes it");
-		}
-		return true;
-	}
-	if (aborting) {
-		error_set(err, ERROR_REFUSED, "the unfinished conversion is an abort of %s: it can only be finished", words->doing);
-		return error_hint(err, "`convert --abort` finishes it");
-	}
-	if (!to_sealed && goal != CONVERT_RESUME_DECRYPT) {
-		char when[32] = "?";
-		const time_t start = (time_t)le64(at->disk.start_time);
-		struct tm tm;
-
-		if (gmtime_r(&start, &tm))
-			strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &tm);
-		error_set(err, ERROR_REFUSED, "the unfinished unsealing, begun %s, ends in plain text and must be confirmed", when);
-		return error_hint(err, "`convert --decrypt --resume` confirms it");
-	}
-	if (to_sealed && goal == CONVERT_RESUME_DECRYPT) {
-		error_set(err, ERROR_REFUSED, "the unfinished conversion ends in sealed data, not in plain text");
-		return error_hint(err, "`convert --resume` goes on, `convert --abort` undoes it");
-	}
-	return true;
-}
-
 static bool check_goal(const struct conversion *c, enum convert_goal goal, struct error *err)
 {
 	const struct crypt_state_tail at = {
 		.disk = c->op.state, .operation = c->op.state.operation, .direction = c->direction, .phase = c->phase, .cursor = c->cursor,
 	};
 
-	return goal_fits(&at, goal, err);
+	return convert_goal_fits(&at, goal, err);
 }
 
 bool convert_check_goal(struct volume *volume, enum convert_goal goal, struct error *err)
@@ -97,7 +47,7 @@ bool convert_check_goal(struct volume *volume, enum convert_goal goal, struct er
 	struct error unread = { 0 };
 
 	return !state_newest(volume, &tail, &unread) || !state_is_unanimous(volume, &tail) || tail.operation == CRYPT_OP_KEYS ||
-	       goal_fits(&tail, goal, err);
+	       convert_goal_fits(&tail, goal, err);
 }
 
 /* --- going on --------------------------------------------------------------------------------------------- */
@@ -353,6 +303,8 @@ bool convert_continue(struct volume *volume, enum convert_goal goal, const struc
 			return state_unreadable(volume, &unread, err);
 		return error_set(err, ERROR_REFUSED, "there is no unfinished conversion");
 	}
+	if (tail.operation == CRYPT_OP_LEGACY)
+		return convert_legacy_continue(volume, goal, key, ui, plan, err);
 	if (!clear_without_key(volume, &tail, (unsigned)(copy - volume->copy), goal, &cleared, err))
 		return false;
 	if (cleared)

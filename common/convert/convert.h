@@ -78,7 +78,7 @@ struct convert_plan_member {
 	char *path;		/* escaped */
 };
 
-enum convert_undone { UNDONE_NOTHING, UNDONE_SEALING, UNDONE_UNSEALING, UNDONE_KEYS, UNDONE_REKEYING };
+enum convert_undone { UNDONE_NOTHING, UNDONE_SEALING, UNDONE_UNSEALING, UNDONE_KEYS, UNDONE_REKEYING, UNDONE_DECRYPTION };
 
 /* What --dry-run prints, and what a finished run reports. */
 struct convert_plan {
@@ -99,6 +99,7 @@ struct convert_plan {
 	unsigned undone_percent;	/* when this much was done */
 	uint8_t seal_fingerprint[16];	/* of a finished sealing */
 	bool rekeyed;			/* a rekeying, to its end */
+	bool decrypted;			/* what the format of 2016 had encrypted was decrypted, or that was undone */
 	bool keys_changed;		/* key slots alone were changed, or that was undone */
 	char key_tag[48];		/* "aes-256-gcm@btrfs:75197c8e" of a finished sealing */
 };

@@ -16,9 +16,9 @@ struct new_csums {
 };
 
 /* Writes those into the leaf that one csum item has. */
-static bool update_item(struct conversion *c, struct transaction *tx, struct tree_iter *iter, const struct new_csums *new, struct error *err)
+static bool update_item(struct volume *volume, struct transaction *tx, struct tree_iter *iter, const struct new_csums *new, struct error *err)
 {
-	const struct superblock *super = &c->volume->super;
+	const struct superblock *super = &volume->super;
 	const unsigned csum_size = csum_type_size(super->csum_type);
 	const uint64_t first = iter->key.offset;
 	const uint64_t last = first + iter->item.left / csum_size * super->sector_size;
@@ -49,13 +49,13 @@ static bool update_item(struct conversion *c, struct transaction *tx, struct tre
 	return true;
 }
 
-static bool update(struct conversion *c, struct transaction *tx, const struct new_csums *new, struct error *err)
+static bool update(struct volume *volume, struct transaction *tx, const struct new_csums *new, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
 	const struct key key = { EXTENT_CSUM_ID, KEY_EXTENT_CSUM, new->logical };
 	struct tree tree;
 
-	if (!tree_open(c->volume, CSUM_TREE_ID, &tree, err) || !tree_seek_last(&tree, &key, &iter, err))
+	if (!tree_open(volume, CSUM_TREE_ID, &tree, err) || !tree_seek_last(&tree, &key, &iter, err))
 		return false;
 	/* If the first item lies behind logical, there is none before it. */
 	if (!iter.valid || iter.key.objectid != EXTENT_CSUM_ID || iter.key.type != KEY_EXTENT_CSUM) {
@@ -65,20 +65,20 @@ static bool update(struct conversion *c, struct transaction *tx, const struct ne
 	}
 	while (iter.valid && iter.key.objectid == EXTENT_CSUM_ID && iter.key.type == KEY_EXTENT_CSUM &&
 	       iter.key.offset < new->end) {
-		if (!update_item(c, tx, &iter, new, err) || !tree_next(&iter, err))
+		if (!update_item(volume, tx, &iter, new, err) || !tree_next(&iter, err))
 			return false;
 	}
 	return true;
 }
 
-bool csum_update(struct conversion *c, struct transaction *tx, uint64_t logical, const uint8_t *bytes, size_t len, struct error *err)
+bool csum_update(struct volume *volume, struct transaction *tx, uint64_t logical, const uint8_t *bytes, size_t len, struct error *err)
 {
-	return update(c, tx, &(struct new_csums){ logical, logical + len, bytes, NULL }, err);
+	return update(volume, tx, &(struct new_csums){ logical, logical + len, bytes, NULL }, err);
 }
 
-bool csum_put(struct conversion *c, struct transaction *tx, uint64_t logical, const uint8_t *value, struct error *err)
+bool csum_put(struct volume *volume, struct transaction *tx, uint64_t logical, const uint8_t *value, struct error *err)
 {
-	return update(c, tx, &(struct new_csums){ logical, logical + c->volume->super.sector_size, NULL, value }, err);
+	return update(volume, tx, &(struct new_csums){ logical, logical + volume->super.sector_size, NULL, value }, err);
 }
 
 struct getting {
@@ -98,12 +98,12 @@ static bool get_csum(void *context, uint64_t logical, size_t n_sectors, const ui
 	return true;
 }
 
-bool csum_get(struct conversion *c, uint64_t logical, uint8_t *value, bool *has, struct error *err)
+bool csum_get(struct volume *volume, uint64_t logical, uint8_t *value, bool *has, struct error *err)
 {
-	struct getting getting = { csum_type_size(c->volume->super.csum_type), value, false };
+	struct getting getting = { csum_type_size(volume->super.csum_type), value, false };
 
 	memset(value, 0, CSUM_SIZE);
-	if (!csum_lookup(c->volume, logical, c->volume->super.sector_size, get_csum, &getting, err))
+	if (!csum_lookup(volume, logical, volume->super.sector_size, get_csum, &getting, err))
 		return false;
 	*has = getting.has;
 	return true;

@@ -157,7 +157,7 @@ static bool look_at_unsealed(struct reading_back *r, const struct crypt_unit *un
 			uint8_t stored[CSUM_SIZE];
 			bool has;
 
-			if (!csum_get(r->c, at, stored, &has, err))
+			if (!csum_get(r->c->volume, at, stored, &has, err))
 				return false;
 			if (is_read && (!has || csum_matches(volume->super.csum_type, r->other + (size_t)i * CRYPT_BLOCK, CRYPT_BLOCK, stored)))
 				continue;

@@ -176,7 +176,7 @@ static bool was_bad(const struct turning *t, uint32_t i, const uint8_t *cipherte
 	bool has, right, ok;
 
 	ok = unit_cipher_open(t->cipher, i, ciphertext, CRYPT_BLOCK, other, t->unit->tags + (size_t)i * CRYPT_TAG_SIZE, &right, err) &&
-	     csum_get(c, t->address + (uint64_t)i * CRYPT_BLOCK, stored, &has, err);
+	     csum_get(c->volume, t->address + (uint64_t)i * CRYPT_BLOCK, stored, &has, err);
 	*was = ok && has && !csum_matches(type, other, sizeof(other), stored) && !csum_matches(type, ciphertext, CRYPT_BLOCK, stored);
 	secret_wipe(other, sizeof(other));
 	return ok;

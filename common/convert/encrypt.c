@@ -157,7 +157,7 @@ bool convert_encrypt(struct volume *volume, const char *const *names, const stru
 		     const struct convert_ui *ui, struct convert_plan *plan, struct error *err)
 {
 	struct conversion c = { .volume = volume, .ui = ui, .plan = plan };
-	struct encrypt_plan work = { 0 };
+	struct encrypt_plan work = { .becoming = "sealed" };
 	const bool ok = encrypt(&c, names, options, &work, err);
 
 	encrypt_plan_free(&work);

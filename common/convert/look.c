@@ -42,7 +42,7 @@ static bool replay_without_key(struct volume *volume, const struct crypt_state_t
 		ok = conversion_open_journal(&c, err) && conversion_replay_load(&c, &replay, err);
 	replay_free(&replay);
 	/* Before anything is called plain text, it must be known which subvolumes are being converted. */
-	ok = ok && (conversion_is_cut(c.direction, c.phase, c.cursor) || domain_read(volume, tail->domain, &domain, err));
+	ok = ok && (tail->operation == CRYPT_OP_LEGACY || conversion_is_cut(c.direction, c.phase, c.cursor) || domain_read(volume, tail->domain, &domain, err));
 	conversion_close(&c);
 	return ok;
 }

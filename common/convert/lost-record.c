@@ -107,7 +107,7 @@ static bool check_plain(struct checking *checking, struct lost_unit *unit, struc
 		uint8_t csum[CSUM_SIZE];
 		bool has, is_known = true;
 
-		if (!csum_get(c, address, csum, &has, err) ||
+		if (!csum_get(c->volume, address, csum, &has, err) ||
 		    (checking->mistrusts && !cannot_be_ciphertext(checking->bytes + (size_t)i * CRYPT_BLOCK) &&
 		     !csum_is_known(checking, address, &is_known, err)) ||
 		    ((plain.state[i] >= PLAIN_BAD || (has && !is_known)) && !remains(c, unit, i, err)))

@@ -96,7 +96,7 @@ bool operation_reserve(const struct operation *op, struct allocator **allocator,
 	for (unsigned i = 0; i <= CRYPT_JOURNAL_SLOTS; i++) {
 		const struct disk_crypt_range *range = place_of(op, i);
 
-		if (!allocator_reserve(*allocator, le64(range->logical), le64(range->length), err)) {
+		if (le64(range->length) > 0 && !allocator_reserve(*allocator, le64(range->logical), le64(range->length), err)) {
 			err->kind = ERROR_STATE;
 			return false;
 		}
@@ -161,26 +161,45 @@ bool operation_fits(const struct operation *op, struct error *err)
 
 /* --- records ------------------------------------------------------------------------------------------------- */
 
-bool operation_commit(struct operation *op, struct transaction *tx, struct journal_point *point, bool is_cut, const struct journal_data *data,
-		      struct error *err)
-{
-	point->epoch = ++op->header->epoch;
-	/* The header goes with the crypt items, and with it the second record of the epoch. */
-	if (!is_cut && !domain_write_header(tx, op->volume, op->schedule, op->header, err)) {
-		transaction_drop(tx);
-		return false;
-	}
-	return journal_commit(&op->journal, tx, point, data, err);
-}
-
-struct first {
+struct durable {
 	struct operation *op;
 	const struct journal_point *point;
 };
 
+static bool state_durable(void *context, struct error *err)
+{
+	const struct durable *durable = context;
+
+	return operation_write_state(durable->op, durable->point, err);
+}
+
+bool operation_commit(struct operation *op, struct transaction *tx, struct journal_point *point, bool is_cut, const struct journal_data *data,
+		      struct error *err)
+{
+	const bool has_domain = op->state.operation != CRYPT_OP_LEGACY;
+	struct durable durable = { op, point };
+
+	point->epoch = ++op->header->epoch;
+	/* No header says in the root tree that this record was durable once, should it be lost: the superblocks do. */
+	if (!has_domain && !point->durable) {
+		point->durable = state_durable;
+		point->context = &durable;
+	}
+	/* The header goes with the crypt items, and with it the second record of the epoch. */
+	if (has_domain && !is_cut && !domain_write_header(tx, op->volume, op->schedule, op->header, err)) {
+		transaction_drop(tx);
+		return false;
+	}
+
+	const bool ok = journal_commit(&op->journal, tx, point, data, err);
+
+	point->durable = NULL;
+	return ok;
+}
+
 static bool first_durable(void *context, struct error *err)
 {
-	const struct first *first = context;
+	const struct durable *first = context;
 
 	if (!volume_still_ours(first->op->volume, err))
 		return convert_busy(err);
@@ -196,7 +215,7 @@ static bool first_durable(void *context, struct error *err)
 
 bool operation_commit_first(struct operation *op, struct transaction *tx, struct journal_point *point, struct error *err)
 {
-	struct first first = { op, point };
+	struct durable first = { op, point };
 
 	point->durable = first_durable;
 	point->context = &first;
@@ -265,8 +284,9 @@ bool operation_write_state(struct operation *op, const struct journal_point *at,
 		return false;
 
 	superblock_put_state(&disk, state, sizeof(*state));
-	disk.compat_ro_flags = to_le64(op->drop_verity ? le64(disk.compat_ro_flags) & ~COMPAT_RO_VERITY :
-							 le64(disk.compat_ro_flags) | COMPAT_RO_VERITY);
+	if (op->verity != VERITY_KEEP)
+		disk.compat_ro_flags = to_le64(op->verity == VERITY_DROP ? le64(disk.compat_ro_flags) & ~COMPAT_RO_VERITY :
+									   le64(disk.compat_ro_flags) | COMPAT_RO_VERITY);
 	/* A v1 space cache describes the old free space. This makes the next mount rebuild it. */
 	if (!(super->compat_ro & COMPAT_RO_FREE_SPACE_TREE) && le64(disk.cache_generation) == super->generation)
 		disk.cache_generation = to_le64(super->generation - 1);
@@ -313,14 +333,15 @@ bool operation_clear(struct operation *op, const struct journal_point *at, bool 
 
 	/* From here on only the state itself may be left to clear: after a crash there may be no key to ask for. */
 	finished.phase = CRYPT_PHASE_FINISHED;
-	op->drop_verity = !verity;
+	if (op->verity != VERITY_KEEP)
+		op->verity = verity ? VERITY_SET : VERITY_DROP;
 	if (!operation_write_state(op, &finished, err))
 		return false;
 
 	/* The copies of the key slots are needed until nothing is left to authenticate. */
-	zeros = calloc(1, keys.length);
-	ok = zeros ? volume_write(volume, keys.logical, zeros, keys.length, err) && volume_flush(volume, err) &&
-		     volume_read_back(volume, keys.logical, zeros, keys.length, err) : error_memory(err);
+	zeros = calloc(1, keys.length + 1);
+	ok = zeros ? keys.length == 0 || (volume_write(volume, keys.logical, zeros, keys.length, err) && volume_flush(volume, err) &&
+		     volume_read_back(volume, keys.logical, zeros, keys.length, err)) : error_memory(err);
 	free(zeros);
 	if (!ok)
 		return false;

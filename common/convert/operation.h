@@ -38,11 +38,12 @@ struct operation_places {		/* in free space */
 
 struct operation {
 	struct volume *volume;
-	struct crypt_header *header;	/* of the domain, as last committed; the caller's, like the key schedule */
+	struct crypt_header *header;	/* of the domain, as last committed; the caller's, like the key schedule. CRYPT_OP_LEGACY has no domain:
+					 * of this its epoch, op_id and kcv count, and no item is written */
 	const struct key_schedule *schedule;	/* for the MACs of header, state and records; NULL: only for reading */
 	struct disk_crypt_state state;	/* the tail; op_id, domain, places... are fixed at the beginning */
 	struct journal journal;
-	bool drop_verity;		/* the feature bit is cleared with the next state */
+	enum { VERITY_SET, VERITY_DROP, VERITY_KEEP } verity;	/* what the next state does to the feature bit */
 };
 
 /* The fields of the state that follow from the header and the volume. What else it needs (total, flags, begin digest) is up to the caller. */

@@ -35,7 +35,7 @@ void convert_plan_free(struct convert_plan *plan)
 	*plan = (struct convert_plan){ 0 };
 }
 
-static bool resolve(struct conversion *c, const char *const *names, bool recursive, struct encrypt_plan *plan, struct error *err)
+bool plan_resolve(struct conversion *c, const char *const *names, bool recursive, struct encrypt_plan *plan, struct error *err)
 {
 	size_t n = 0;
 
@@ -66,7 +66,7 @@ static bool resolve(struct conversion *c, const char *const *names, bool recursi
 	return true;
 }
 
-static bool refuse_sharers(const struct conversion *c, const struct sharer *sharers, size_t n, struct error *err)
+static bool refuse_sharers(const struct conversion *c, const char *becoming, const struct sharer *sharers, size_t n, struct error *err)
 {
 	char name[160];
 
@@ -75,9 +75,9 @@ static bool refuse_sharers(const struct conversion *c, const struct sharer *shar
 				sharers[i].n_blocks, sharers[i].n_extents);
 	subvolume_name(&c->list, sharers[0].id, name);
 	if (n == 1)
-		error_set(err, ERROR_REFUSED, "%s shares blocks with the subvolumes to be sealed, but was not named", name);
+		error_set(err, ERROR_REFUSED, "%s shares blocks with the subvolumes to be %s, but was not named", name, becoming);
 	else
-		error_set(err, ERROR_REFUSED, "%s and %zu more share blocks with the subvolumes to be sealed, but were not named", name, n - 1);
+		error_set(err, ERROR_REFUSED, "%s and %zu more share blocks with the subvolumes to be %s, but were not named", name, n - 1, becoming);
 	return error_hint(err, "--shared=include converts them too");
 }
 
@@ -95,7 +95,7 @@ static bool add_sharers(struct encrypt_plan *plan, const struct sharer *sharers,
 }
 
 /* Scans the set, and widens it until nothing outside shares with it. */
-static bool close_set(struct conversion *c, enum convert_shared shared, struct encrypt_plan *plan, struct error *err)
+bool plan_close_set(struct conversion *c, enum convert_shared shared, struct encrypt_plan *plan, struct error *err)
 {
 	for (;;) {
 		struct sharer *sharers = NULL;
@@ -110,7 +110,7 @@ static bool close_set(struct conversion *c, enum convert_shared shared, struct e
 			free(sharers);
 			return true;
 		}
-		ok = shared == SHARED_INCLUDE ? add_sharers(plan, sharers, n, err) : refuse_sharers(c, sharers, n, err);
+		ok = shared == SHARED_INCLUDE ? add_sharers(plan, sharers, n, err) : refuse_sharers(c, plan->becoming, sharers, n, err);
 		free(sharers);
 		if (!ok)
 			return false;
@@ -245,13 +245,13 @@ static bool note_places(struct conversion *c, struct error *err)
 bool plan_members(struct conversion *c, const char *const *names, const struct convert_encrypt_options *options,
 		  struct encrypt_plan *plan, struct error *err)
 {
-	if (!resolve(c, names, options->recursive, plan, err))
+	if (!plan_resolve(c, names, options->recursive, plan, err))
 		return false;
 	for (size_t i = 0; i < plan->n_ids; i++) {
 		if (!check_member(c, plan->ids[i], err))
 			return false;
 	}
-	if (!close_set(c, options->shared, plan, err))
+	if (!plan_close_set(c, options->shared, plan, err))
 		return false;
 	c->members = calloc(plan->n_ids, sizeof(*c->members));
 	c->plan->member = calloc(plan->n_ids, sizeof(*c->plan->member));
@@ -284,7 +284,7 @@ static bool check_sealed_before(struct conversion *c, const char *const *names, 
 		return false;
 	if (!possible)
 		return true;
-	if (!resolve(c, names, recursive, plan, err))
+	if (!plan_resolve(c, names, recursive, plan, err))
 		return false;
 	for (size_t i = 0; i < plan->n_ids; i++) {
 		if (!check_member(c, plan->ids[i], err))
@@ -296,7 +296,7 @@ static bool check_sealed_before(struct conversion *c, const char *const *names, 
 bool convert_check_sealed_before(struct volume *volume, const char *const *names, bool recursive, struct error *err)
 {
 	struct conversion c = { .volume = volume };
-	struct encrypt_plan plan = { 0 };
+	struct encrypt_plan plan = { .becoming = "sealed" };
 	const bool ok = check_sealed_before(&c, names, recursive, &plan, err);
 
 	encrypt_plan_free(&plan);

@@ -264,6 +264,7 @@ static bool names_block(void *context, const struct journal_changed *changed, st
 }
 
 struct range_visit {
+	struct operation *op;
 	const struct replay_owner *owner;
 	const struct journal_header *header;
 	bool write;
@@ -278,13 +279,31 @@ static bool visit_range(void *context, const struct journal_range *range, struct
 	return visit->owner->range(visit->owner->context, visit->header, range, visit->write, err);
 }
 
+/* The record has what is to be written, so nothing needs to be recognised. It is always a whole extent. */
+static bool visit_carried(void *context, const struct journal_carried *carried, struct error *err)
+{
+	const struct range_visit *visit = context;
+	struct operation *op = visit->op;
+	const size_t len = (size_t)carried->n_blocks * CRYPT_BLOCK;
+	bool allocated;
+
+	if (op->state.operation != CRYPT_OP_LEGACY)
+		return error_set(err, ERROR_STATE, "a journal record carries data, which this operation does not");
+	if (visit->write)
+		return volume_write(op->volume, carried->address, carried->bytes, len, err);
+	if (!replay_target_fits(op, carried->address, len, GROUP_DATA, err) ||
+	    !extent_is_allocated(op->volume, carried->address, len, EXTENT_OF_DATA, &allocated, err))
+		return false;
+	return allocated || error_set(err, ERROR_STATE, "a journal record carries data for %#" PRIx64 "+%zu, which is no extent", carried->address, len);
+}
+
 static bool ranges(struct operation *op, const struct replay *replay, bool write, struct error *err)
 {
-	static const struct journal_visitor visitor = { .on_range = visit_range };
+	static const struct journal_visitor visitor = { .on_range = visit_range, .on_carried = visit_carried };
 	bool ok = true;
 
 	for (unsigned i = 0; ok && i < replay->n; i++) {
-		struct range_visit visit = { &replay->owner, &replay->record[i].header, write };
+		struct range_visit visit = { op, &replay->owner, &replay->record[i].header, write };
 
 		ok = journal_record_visit(&op->journal, &replay->record[i], &visitor, &visit, err);
 	}

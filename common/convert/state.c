@@ -136,24 +136,36 @@ static bool open_domain(struct volume *volume, const struct crypt_state_tail *ta
 	return false;
 }
 
-static bool try_copy(struct volume *volume, unsigned copy, const struct crypt_state_tail *tail, const struct key_source *key,
-		     struct domain **domain, struct error *err)
-{
-	bool authentic = false;
+struct opening {
+	const struct key_source *key;
+	struct domain **domain;
+};
 
-	*domain = NULL;
-	if (volume_use_copy(volume, copy, err) && open_domain(volume, tail, key, domain, err) &&
-	    state_is_authentic((*domain)->schedule, &tail->disk, &authentic, err) && !authentic)
-		error_set(err, ERROR_STATE, "the state of the unfinished conversion fails authentication");
-	if (!authentic) {
-		domain_free(*domain);
-		*domain = NULL;
-	}
-	return authentic;
+static bool open_copy(void *context, struct volume *volume, const struct crypt_state_tail *tail, const struct key_schedule **schedule,
+		      struct error *err)
+{
+	const struct opening *const opening = context;
+
+	domain_free(*opening->domain);
+	*opening->domain = NULL;
+	if (!open_domain(volume, tail, opening->key, opening->domain, err))
+		return false;
+	*schedule = (*opening->domain)->schedule;
+	return true;
 }
 
-bool state_open(struct volume *volume, const struct key_source *key, struct crypt_state_tail *tail, struct domain **domain,
-		struct error *err)
+static bool try_copy(struct volume *volume, unsigned copy, const struct crypt_state_tail *tail, const struct state_opener *opener,
+		     struct error *err)
+{
+	const struct key_schedule *schedule;
+	bool authentic = false;
+
+	return volume_use_copy(volume, copy, err) && opener->open(opener->context, volume, tail, &schedule, err) &&
+	       state_is_authentic(schedule, &tail->disk, &authentic, err) &&
+	       (authentic || error_set(err, ERROR_STATE, "the state of the unfinished conversion fails authentication"));
+}
+
+bool state_find(struct volume *volume, const struct state_opener *opener, struct crypt_state_tail *tail, struct error *err)
 {
 	struct error first = { 0 }, error = { 0 };
 	const struct super_copy *copy;
@@ -163,7 +175,7 @@ bool state_open(struct volume *volume, const struct key_source *key, struct cryp
 		const unsigned n = (unsigned)(copy - volume->copy);
 
 		error = (struct error){ 0 };
-		if (try_copy(volume, n, tail, key, domain, &error)) {
+		if (try_copy(volume, n, tail, opener, &error)) {
 			if (!state_is_unanimous(volume, tail))
 				volume_warn(volume, "one copy of the superblock has a damaged or older state of the unfinished "
 					"conversion; the one in copy %u is used", n);
@@ -175,4 +187,17 @@ bool state_open(struct volume *volume, const struct key_source *key, struct cryp
 	}
 	*err = first;
 	return first.kind != ERROR_NONE ? false : state_unreadable(volume, &error, err);
+}
+
+bool state_open(struct volume *volume, const struct key_source *key, struct crypt_state_tail *tail, struct domain **domain,
+		struct error *err)
+{
+	struct opening opening = { key, domain };
+
+	*domain = NULL;
+	if (state_find(volume, &(struct state_opener){ open_copy, &opening }, tail, err))
+		return true;
+	domain_free(*domain);
+	*domain = NULL;
+	return false;
 }

@@ -19,6 +19,16 @@ bool state_unreadable(const struct volume *volume, const struct error *why, stru
 /* Do all copies with the bit set carry this tail? */
 bool state_is_unanimous(const struct volume *volume, const struct crypt_state_tail *tail);
 /*
+ * Finds the newest tail whose MAC is right, so that an altered copy does not get in the way of a good one. open() gives the keys of a tail's
+ * operation, which stay with the context; it fails if the key is wrong. Afterwards volume->super is the copy that carries the tail.
+ */
+struct state_opener {
+	bool (*open)(void *context, struct volume *volume, const struct crypt_state_tail *tail, const struct key_schedule **schedule,
+		     struct error *err);
+	void *context;
+};
+bool state_find(struct volume *volume, const struct state_opener *opener, struct crypt_state_tail *tail, struct error *err) must_use;
+/*
  * Finds the newest tail that the key vouches for, so that an altered copy does not get in the way of a good one. Opens the domain from the
  * copies beside the trees or, if those are wiped, from the root tree. Afterwards volume->super is the copy that carries the tail.
  */

@@ -2,6 +2,7 @@
 /* What an unfinished conversion says about itself. Without a key it is not authenticated. */
 #include "common/convert/status.h"
 
+#include "common/convert/legacy.h"
 #include "common/convert/state.h"
 #include "common/volume/mirror.h"
 
@@ -42,11 +43,31 @@ const char *convert_options_to_go_on(enum crypt_operation operation, enum crypt_
 {
 	if (!crypt_is_forward(operation, direction))
 		return "--abort";
-	return operation == CRYPT_OP_DECRYPT ? "--decrypt --resume" : "--resume";
+	return operation == CRYPT_OP_DECRYPT || operation == CRYPT_OP_LEGACY ? "--decrypt --resume" : "--resume";
+}
+
+/* The cursor is an address, which says about how much is left below it; n_unit_items is the end of the last extent. */
+static unsigned legacy_percent(const struct crypt_state_tail *state)
+{
+	const uint64_t end = state->n_unit_items ? state->n_unit_items : 1, left = state->cursor < end ? state->cursor : end;
+
+	switch (state->phase) {
+	case CRYPT_PHASE_LEAVES:
+		return 2;
+	case CRYPT_PHASE_DATA:
+		return 5 + (unsigned)((double)(end - left) * 90 / (double)end);
+	case CRYPT_PHASE_STRUCTURE:
+		return 97;
+	default:
+		return 99;
+	}
 }
 
 unsigned state_percent(const struct crypt_state_tail *state)
 {
+	if (state->operation == CRYPT_OP_LEGACY)
+		return legacy_percent(state);
+
 	const uint64_t total = state->n_unit_items ? state->n_unit_items : 1;
 	uint64_t units = state->cursor >> 16;
 	unsigned sealed;
@@ -108,13 +129,18 @@ bool convert_status(struct volume *volume, const struct key_source *key, struct 
 		status->unfinished = status->damaged_primary;
 		return status->damaged_primary || domain_check_finished(volume, NULL, err);
 	}
+	const bool is_legacy = status->state.operation == CRYPT_OP_LEGACY;
+
 	status->unfinished = true;
-	if (key && !state_open(volume, key, &status->state, &domain, err))
+	if (key && !(is_legacy ? convert_legacy_state(volume, key, &status->state, err) : state_open(volume, key, &status->state, &domain, err)))
 		return false;
 	status->authenticated = key != NULL;
 	status->running = device_locked_by(volume->device, &status->process);
 	look_at_journal(volume, &status->state);
 	status->percent = state_percent(&status->state);
+	status->by_volume_key = is_legacy;
+	if (is_legacy)
+		return true;
 	status->carries = carries(volume, &status->state);
 	look_at_slots(volume, status);
 	return true;

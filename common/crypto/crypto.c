@@ -338,7 +338,7 @@ static bool block_open(struct unit_cipher *unit, struct beside beside, const voi
 	    !EVP_CIPHER_CTX_ctrl(unit->ctx, EVP_CTRL_AEAD_SET_TAG, CRYPT_TAG_SIZE, (void *)tag) ||
 	    !EVP_CipherUpdate(unit->ctx, plain, &n, in, len)) {
 		secret_wipe(plain, len);
-		return library_error("decrypting", err);
+		return library_error("AES-128", err);
 	}
 	*authentic = EVP_CipherFinal_ex(unit->ctx, plain + n, &last);
 	if (!*authentic) {
@@ -405,7 +405,7 @@ struct aes128 {
 	enum aes128_mode mode;
 };
 
-bool aes128_new(enum aes128_mode mode, const struct secret *key, struct aes128 **cipher, struct error *err)
+bool aes128_new(enum aes128_mode mode, enum aes128_way way, const struct secret *key, struct aes128 **cipher, struct error *err)
 {
 	static const char *const names[] = { [AES128_CTR] = "AES-128-CTR", [AES128_CBC] = "AES-128-CBC", [AES128_CBC_CTS] = "AES-128-CBC-CTS" };
 	const OSSL_PARAM params[] = {
@@ -422,7 +422,7 @@ bool aes128_new(enum aes128_mode mode, const struct secret *key, struct aes128 *
 	new->mode = mode;
 	new->ctx = type ? EVP_CIPHER_CTX_new() : NULL;
 
-	const bool ok = new->ctx && EVP_DecryptInit_ex2(new->ctx, type, secret_view(key), NULL, mode == AES128_CBC_CTS ? params : NULL) &&
+	const bool ok = new->ctx && EVP_CipherInit_ex2(new->ctx, type, secret_view(key), NULL, way == AES128_ENCRYPTS, mode == AES128_CBC_CTS ? params : NULL) &&
 			EVP_CIPHER_CTX_set_padding(new->ctx, 0);
 
 	EVP_CIPHER_free(type);
@@ -440,15 +440,15 @@ void aes128_free(struct aes128 *cipher)
 	free(cipher);
 }
 
-bool aes128_decrypt(struct aes128 *cipher, const uint8_t iv[AES128_IV_SIZE], const void *in, size_t len, void *out, struct error *err)
+bool aes128_run(struct aes128 *cipher, const uint8_t iv[AES128_IV_SIZE], const void *in, size_t len, void *out, struct error *err)
 {
 	int n, last;
 
 	assert(aes128_takes(cipher->mode, len) && len <= INT_MAX);
-	if (!EVP_DecryptInit_ex2(cipher->ctx, NULL, NULL, iv, NULL) || !EVP_DecryptUpdate(cipher->ctx, out, &n, in, (int)len) ||
-	    !EVP_DecryptFinal_ex(cipher->ctx, (uint8_t *)out + n, &last) || (size_t)n + (size_t)last != len) {
+	if (!EVP_CipherInit_ex2(cipher->ctx, NULL, NULL, iv, -1, NULL) || !EVP_CipherUpdate(cipher->ctx, out, &n, in, (int)len) ||
+	    !EVP_CipherFinal_ex(cipher->ctx, (uint8_t *)out + n, &last) || (size_t)n + (size_t)last != len) {
 		secret_wipe(out, len);
-		return library_error("decrypting", err);
+		return library_error("AES-128", err);
 	}
 	return true;
 }

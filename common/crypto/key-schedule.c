@@ -8,6 +8,8 @@
 #include "common/util/take.h"
 
 #define SALT_LABEL "btrfs-crypt/1"
+#define SALT_LABEL_LEGACY "btrfs-crypt/2016"
+#define LEGACY_KEY_SIZE 16u
 #define LABEL_MAX 16u
 #define CONTEXT_MAX 64u
 
@@ -15,25 +17,40 @@ struct key_schedule {
 	struct secret *prk;
 };
 
-bool key_schedule_new(const struct secret *volume_key, const uint8_t domain_uuid[CRYPT_UUID_SIZE],
-		      struct key_schedule **schedule, struct error *err)
+/* The salt is label | uuid. */
+static bool extract(const struct secret *key, const char *label, const uint8_t uuid[CRYPT_UUID_SIZE], struct key_schedule **schedule,
+		    struct error *err)
 {
-	cleanup_key_schedule struct key_schedule *new = NULL;
-	uint8_t salt[sizeof(SALT_LABEL) - 1 + CRYPT_UUID_SIZE];
+	cleanup_key_schedule struct key_schedule *new = calloc(1, sizeof(*new));
+	uint8_t salt[LABEL_MAX + CRYPT_UUID_SIZE];
+	const size_t label_len = strlen(label);
 
-	if (secret_len(volume_key) != CRYPT_KEY_SIZE)
-		return error_set(err, ERROR_KEY, "the volume key has %zu bytes, not %u", secret_len(volume_key),
-				 CRYPT_KEY_SIZE);
-	new = calloc(1, sizeof(*new));
 	if (!new)
 		return error_memory(err);
-	memcpy(salt, SALT_LABEL, sizeof(SALT_LABEL) - 1);
-	memcpy(salt + sizeof(SALT_LABEL) - 1, domain_uuid, CRYPT_UUID_SIZE);
+	assert(label_len <= LABEL_MAX);
+	memcpy(salt, label, label_len);
+	memcpy(salt + label_len, uuid, CRYPT_UUID_SIZE);
 	if (!secret_new(PRK_SIZE, &new->prk, err) ||
-	    !hkdf_extract(salt, sizeof(salt), secret_view(volume_key), CRYPT_KEY_SIZE, secret_bytes(new->prk), err))
+	    !hkdf_extract(salt, label_len + CRYPT_UUID_SIZE, secret_view(key), secret_len(key), secret_bytes(new->prk), err))
 		return false;
 	*schedule = TAKE(new);
 	return true;
+}
+
+bool key_schedule_new(const struct secret *volume_key, const uint8_t domain_uuid[CRYPT_UUID_SIZE],
+		      struct key_schedule **schedule, struct error *err)
+{
+	if (secret_len(volume_key) != CRYPT_KEY_SIZE)
+		return error_set(err, ERROR_KEY, "the volume key has %zu bytes, not %u", secret_len(volume_key),
+				 CRYPT_KEY_SIZE);
+	return extract(volume_key, SALT_LABEL, domain_uuid, schedule, err);
+}
+
+bool key_schedule_new_legacy(const struct secret *key, const uint8_t op_id[CRYPT_UUID_SIZE], struct key_schedule **schedule, struct error *err)
+{
+	if (secret_len(key) != LEGACY_KEY_SIZE)
+		return error_set(err, ERROR_KEY, "the key has %zu bytes, not %u", secret_len(key), LEGACY_KEY_SIZE);
+	return extract(key, SALT_LABEL_LEGACY, op_id, schedule, err);
 }
 
 void key_schedule_free(struct key_schedule *schedule)

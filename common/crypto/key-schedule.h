@@ -15,6 +15,9 @@ bool crypto_sha512(const void *bytes, size_t len, uint8_t out[64], struct error 
 struct key_schedule;
 bool key_schedule_new(const struct secret *volume_key, const uint8_t domain_uuid[CRYPT_UUID_SIZE],
 		      struct key_schedule **schedule, struct error *err) must_use;
+/* While the format of 2016 is being decrypted, from its key of 16 bytes, for the records of that operation alone. */
+bool key_schedule_new_legacy(const struct secret *key, const uint8_t op_id[CRYPT_UUID_SIZE], struct key_schedule **schedule,
+			     struct error *err) must_use;
 void key_schedule_free(struct key_schedule *schedule);
 
 /* D("key-check", "", 32). */

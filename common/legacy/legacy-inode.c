@@ -16,7 +16,7 @@
 
 struct legacy_ciphers {
 	enum aes128_mode mode;
-	struct aes128 *ivs, *data;
+	struct aes128 *ivs, *data, *back;
 	uint8_t sector[NODE_SIZE_MAX];	/* sectors are not larger than nodes */
 };
 
@@ -26,6 +26,7 @@ void legacy_ciphers_free(struct legacy_ciphers *ciphers)
 		return;
 	aes128_free(ciphers->ivs);
 	aes128_free(ciphers->data);
+	aes128_free(ciphers->back);
 	wiped_free(ciphers, sizeof(*ciphers));
 }
 
@@ -38,7 +39,8 @@ bool legacy_ciphers_new(const struct legacy *legacy, const struct secret *key, s
 	if (!new)
 		return error_memory(err);
 	new->mode = modes[legacy->mode];
-	if (!aes128_new(AES128_CBC, key, &new->ivs, err) || !aes128_new(new->mode, key, &new->data, err))
+	if (!aes128_new(AES128_CBC, AES128_DECRYPTS, key, &new->ivs, err) || !aes128_new(new->mode, AES128_DECRYPTS, key, &new->data, err) ||
+	    !aes128_new(new->mode, AES128_ENCRYPTS, key, &new->back, err))
 		return false;
 	*ciphers = TAKE(new);
 	return true;
@@ -51,7 +53,7 @@ bool legacy_iv(struct legacy_ciphers *ciphers, const uint8_t disk_iv[LEGACY_IV_S
 		0x12, 0x34, 0x56, 0x78, 0x90, 0xab, 0xcd, 0xef, 0x12, 0x34, 0x56, 0x78, 0x90, 0xab, 0xcd, 0xef,
 	};
 
-	return aes128_decrypt(ciphers->ivs, first, disk_iv, LEGACY_IV_SIZE, iv, err);
+	return aes128_run(ciphers->ivs, first, disk_iv, LEGACY_IV_SIZE, iv, err);
 }
 
 static bool no_iv(struct legacy_inode *inode, const char *what)
@@ -98,21 +100,32 @@ bool legacy_inode_read(const struct tree *tree, uint64_t number, struct legacy_c
 	return false;
 }
 
-bool legacy_decrypt(struct legacy_ciphers *ciphers, const uint8_t iv[LEGACY_IV_SIZE], void *bytes, size_t len, bool is_inline, struct error *err)
+static bool run(struct legacy_ciphers *ciphers, struct aes128 *cipher, const uint8_t iv[LEGACY_IV_SIZE], void *bytes, size_t len, bool is_inline,
+		struct error *err)
 {
 	uint8_t *const at = bytes;
 
 	if (is_inline) {
 		if (len > 0 && !aes128_takes(ciphers->mode, len))
 			return error_set(err, ERROR_CORRUPT, "%zu bytes are marked as encrypted inline, which the cipher cannot be", len);
-		return len == 0 || aes128_decrypt(ciphers->data, iv, at, len, at, err);
+		return len == 0 || aes128_run(cipher, iv, at, len, at, err);
 	}
 	assert(len % LEGACY_PAGE == 0);
 	for (size_t done = 0; done < len; done += LEGACY_PAGE) {
-		if (!aes128_decrypt(ciphers->data, iv, at + done, LEGACY_PAGE, at + done, err))
+		if (!aes128_run(cipher, iv, at + done, LEGACY_PAGE, at + done, err))
 			return false;
 	}
 	return true;
+}
+
+bool legacy_decrypt(struct legacy_ciphers *ciphers, const uint8_t iv[LEGACY_IV_SIZE], void *bytes, size_t len, bool is_inline, struct error *err)
+{
+	return run(ciphers, ciphers->data, iv, bytes, len, is_inline, err);
+}
+
+bool legacy_encrypt(struct legacy_ciphers *ciphers, const uint8_t iv[LEGACY_IV_SIZE], void *bytes, size_t len, bool is_inline, struct error *err)
+{
+	return run(ciphers, ciphers->back, iv, bytes, len, is_inline, err);
 }
 
 enum legacy_padding legacy_padding_of(const struct file_extent *e, uint64_t offset, const uint8_t page[LEGACY_PAGE], size_t used)

@@ -31,6 +31,9 @@ bool legacy_iv(struct legacy_ciphers *ciphers, const uint8_t disk_iv[LEGACY_IV_S
 /* Pages of an extent, or (is_inline) a payload, in place. ERROR_CORRUPT for an inline length that the cipher has no ciphertext of. */
 bool legacy_decrypt(struct legacy_ciphers *ciphers, const uint8_t iv[LEGACY_IV_SIZE], void *bytes, size_t len, bool is_inline,
 		    struct error *err) must_use;
+/* Puts back what legacy_decrypt() made of it, when a decryption is undone. */
+bool legacy_encrypt(struct legacy_ciphers *ciphers, const uint8_t iv[LEGACY_IV_SIZE], void *bytes, size_t len, bool is_inline,
+		    struct error *err) must_use;
 
 /*
  * What the end of a file says, which was padded with zeros before it was encrypted. Under a wrong key or IV, 16 bytes are zeros by chance once

@@ -45,6 +45,12 @@ static inline bool legacy_is_encrypted(const struct legacy *legacy, uint64_t ino
 	       (e->type == FILE_EXTENT_INLINE || (e->type == FILE_EXTENT_REG && e->disk_bytenr != 0));
 }
 
+/* While it is being decrypted in place: was the extent encrypted before? Its mark; 0: no. */
+static inline uint16_t legacy_extent_mark(const struct file_extent *e)
+{
+	return (e->other_encoding & ~1u) == LEGACY_MARK ? e->other_encoding : 0;
+}
+
 /* The same, and then the extent looks like a plain one that is not compressed, for those who say what they found. */
 static inline bool legacy_take_encrypted(const struct legacy *legacy, uint64_t inode_flags, struct file_extent *e)
 {

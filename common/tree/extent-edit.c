@@ -123,6 +123,39 @@ bool extent_edit_remove(struct transaction *tx, uint64_t logical, uint8_t level,
 	       tree_edit_remove(tx, EXTENT_TREE_ID, &key, err);
 }
 
+bool extent_edit_remove_shared(struct transaction *tx, uint64_t logical, uint8_t level, uint32_t n_refs, struct error *err)
+{
+	const struct key limit = { logical, KEY_SHARED_BLOCK_REF, UINT64_MAX };
+	struct extent_item extent;
+	struct key key, last;
+	uint32_t n = 0;
+	bool found;
+
+	if (!find_extent(tx, logical, level, &key, &extent, err))
+		return false;
+	if (extent.refs != n_refs)
+		return corrupt("refs is %" PRIu64 ", but %" PRIu32 " pointers led to it", extent.refs, n_refs);
+	for (struct cursor refs = extent.inline_refs; refs.left > 0; n++) {
+		struct extent_ref ref;
+
+		if (!extent_ref_next(&refs, &ref, err))
+			return error_prefix(err, "extent item of tree block %" PRIu64, logical);
+		if (ref.type != KEY_TREE_BLOCK_REF && ref.type != KEY_SHARED_BLOCK_REF)
+			return corrupt("has a reference of type %u, which is none to a tree block", ref.type);
+	}
+	for (;; n++) {
+		if (!tree_edit_last(tx, EXTENT_TREE_ID, &limit, &found, &last, err))
+			return false;
+		if (!found || last.objectid != logical || (last.type != KEY_TREE_BLOCK_REF && last.type != KEY_SHARED_BLOCK_REF))
+			break;
+		if (!tree_edit_remove(tx, EXTENT_TREE_ID, &last, err))
+			return false;
+	}
+	if (n != n_refs)
+		return corrupt("it has %" PRIu32 " references, but refs is %" PRIu64, n, extent.refs);
+	return tree_edit_remove(tx, EXTENT_TREE_ID, &key, err);
+}
+
 bool extent_edit_set_level(struct transaction *tx, uint64_t logical, uint8_t old_level, uint8_t level, struct error *err)
 {
 	struct extent_item extent;
@@ -190,7 +223,7 @@ static bool count_in_root(struct transaction *tx, uint64_t owner, bool more, str
 	struct known_root *root;
 	uint8_t *data;
 
-	if (owner == ROOT_TREE_ID || owner == CHUNK_TREE_ID)
+	if (owner == 0 || owner == ROOT_TREE_ID || owner == CHUNK_TREE_ID)
 		return true;
 	if (!transaction_root(tx, owner, &root, err) || !tree_edit_payload(tx, ROOT_TREE_ID, &root->item, 0, &data, err))
 		return false;

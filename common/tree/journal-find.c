@@ -313,5 +313,11 @@ bool journal_record_visit(const struct journal *journal, const struct journal_re
 		if (!journal_range_next(&at, header.has_old, &range, err) || (visitor->on_range && !visitor->on_range(context, &range, err)))
 			return false;
 	}
+	for (uint32_t i = 0; i < header.n_carried; i++) {
+		struct journal_carried carried;
+
+		if (!journal_carried_next(&at, &carried, err) || (visitor->on_carried && !visitor->on_carried(context, &carried, err)))
+			return false;
+	}
 	return true;
 }

@@ -47,6 +47,11 @@ size_t journal_record_size(const struct journal *journal, size_t n_changed, size
 	       (journal->has_old ? n_ranges * sizeof(struct disk_crypt_u) + n_tags * CRYPT_TAG_SIZE : 0) + n_tags * CRYPT_TAG_SIZE + CRYPT_MAC_SIZE;
 }
 
+size_t journal_carried_size(size_t n, size_t bytes)
+{
+	return n * sizeof(struct disk_journal_carried) + bytes;
+}
+
 static uint8_t *put(uint8_t *at, const void *bytes, size_t len)
 {
 	memcpy(at, bytes, len);
@@ -74,6 +79,7 @@ static size_t encode(struct journal *journal, const struct transaction *tx, cons
 		.n_changed = to_le32(n_changed),
 		.n_new = to_le32(n_new),
 		.n_ranges = to_le32(data->n_ranges),
+		.n_carried = to_le32(data->n_carried),
 	};
 	uint8_t *const buffer = journal_buffer(journal, sequence);
 	uint8_t *at = buffer + sizeof(header);
@@ -103,6 +109,13 @@ static size_t encode(struct journal *journal, const struct transaction *tx, cons
 			continue;
 		at = put(at, &range->old, sizeof(range->old));
 		at = put(at, range->old_tags, (size_t)range->n_blocks * CRYPT_TAG_SIZE);
+	}
+	for (size_t i = 0; i < data->n_carried; i++) {
+		const struct journal_carried *carried = &data->carried[i];
+		const struct disk_journal_carried disk = { .address = to_le64(carried->address), .n_blocks = to_le32(carried->n_blocks) };
+
+		at = put(at, &disk, sizeof(disk));
+		at = put(at, carried->bytes, (size_t)carried->n_blocks * CRYPT_BLOCK);
 	}
 
 	const size_t len = (size_t)(at - buffer) + CRYPT_MAC_SIZE;
@@ -160,6 +173,12 @@ static bool write_data(struct volume *volume, const struct journal_data *data, s
 		bytes += (size_t)range->n_blocks * CRYPT_BLOCK;
 		keep += range->n_blocks;
 	}
+	for (size_t i = 0; i < data->n_carried; i++) {
+		const struct journal_carried *carried = &data->carried[i];
+
+		if (!volume_write(volume, carried->address, carried->bytes, (size_t)carried->n_blocks * CRYPT_BLOCK, err))
+			return false;
+	}
 	return true;
 }
 
@@ -167,14 +186,17 @@ static bool commit(struct journal *journal, struct transaction *tx, const struct
 		   struct error *err)
 {
 	struct volume *volume = journal->volume;
-	size_t n_tags = 0;
+	size_t n_tags = 0, n_carried = 0;
 
 	if (!transaction_settle(tx, err))
 		return false;
 	for (size_t i = 0; i < data->n_ranges; i++)
 		n_tags += data->range[i].n_blocks;
+	for (size_t i = 0; i < data->n_carried; i++)
+		n_carried += (size_t)data->carried[i].n_blocks * CRYPT_BLOCK;
 
-	const size_t size = journal_record_size(journal, transaction_n_changed(tx), transaction_n_new(tx), data->n_ranges, n_tags);
+	const size_t size = journal_record_size(journal, transaction_n_changed(tx), transaction_n_new(tx), data->n_ranges, n_tags) +
+			    journal_carried_size(data->n_carried, n_carried);
 
 	if (size > journal_capacity(journal))
 		return error_set(err, ERROR_NO_SPACE, "a journal record takes %zu bytes, but a journal slot has %zu", size,

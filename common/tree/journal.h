@@ -54,14 +54,19 @@ struct journal_point {
 
 /* The size of a record with this many blocks and ranges. Must not exceed journal_capacity(). */
 size_t journal_record_size(const struct journal *journal, size_t n_changed, size_t n_new, size_t n_ranges, size_t n_tags);
+/* What carried data of this many bytes add to it, in n parts. */
+size_t journal_carried_size(size_t n, size_t bytes);
 size_t journal_capacity(const struct journal *journal);
 
-/* Data that a record has tags of: its ranges, and what is written to them. */
+/* Data: what a record has tags of, its ranges, and what is written to them. */
 struct journal_data {
 	const struct journal_range *range;
 	size_t n_ranges;
 	const uint8_t *bytes;	/* of all ranges, one behind the other */
 	const bool *keep;	/* for each block of them: it is not written */
+	/* Data that nothing but the record could complete: it has them itself. */
+	const struct journal_carried *carried;
+	size_t n_carried;
 };
 
 /*
@@ -118,6 +123,7 @@ struct journal_visitor {
 	bool (*on_changed)(void *context, const struct journal_changed *changed, struct error *err);
 	bool (*on_new)(void *context, const struct journal_new *new_block, struct error *err);
 	bool (*on_range)(void *context, const struct journal_range *range, struct error *err);
+	bool (*on_carried)(void *context, const struct journal_carried *carried, struct error *err);
 };
 bool journal_record_visit(const struct journal *journal, const struct journal_record *record, const struct journal_visitor *visitor,
 			  void *context, struct error *err) must_use;

@@ -37,7 +37,8 @@ static bool carry_one(struct transaction *tx, const struct pending *pending, str
 		return extent_edit_add(tx, pending->block, pending->level, owner, err) &&
 		       free_space_remove(tx, logical, size, err) && extent_edit_count(tx, logical, owner, true, err);
 	case PENDING_FREE:
-		return extent_edit_remove(tx, logical, pending->level, &owner, err) &&
+		return (pending->n_refs ? extent_edit_remove_shared(tx, logical, pending->level, pending->n_refs, err) :
+					  extent_edit_remove(tx, logical, pending->level, &owner, err)) &&
 		       free_space_add(tx, logical, size, err) && extent_edit_count(tx, logical, owner, false, err);
 	case PENDING_LEVEL:
 		return set_level_of_item(tx, owner, pending->new_level, err) &&
@@ -85,7 +86,12 @@ bool tree_cut(struct transaction *tx, uint64_t tree_id, const struct key *first,
 
 bool transaction_free_block(struct transaction *tx, uint64_t logical, uint8_t level, struct error *err)
 {
-	return transaction_lose(tx, logical, level, 0, err) && transaction_carry(tx, err);
+	return transaction_lose(tx, logical, level, 0, 0, err) && transaction_carry(tx, err);
+}
+
+bool transaction_free_shared(struct transaction *tx, uint64_t logical, uint8_t level, uint32_t n_refs, struct error *err)
+{
+	return transaction_lose(tx, logical, level, 0, n_refs, err) && transaction_carry(tx, err);
 }
 
 /* --- the end --------------------------------------------------------------------------------------------- */

@@ -14,6 +14,7 @@ struct pending {
 	const struct block *block;	/* PENDING_NEW: held by the transaction */
 	uint8_t level;			/* in the extent item, now or later */
 	uint8_t new_level;		/* PENDING_LEVEL */
+	uint32_t n_refs;		/* PENDING_FREE, of a block that trees may share: how many led to it; otherwise 0 */
 };
 
 struct block_list {
@@ -63,8 +64,8 @@ bool transaction_root(struct transaction *tx, uint64_t id, struct known_root **r
 bool transaction_new_block(struct transaction *tx, const struct block *source, uint8_t level, struct block **block,
 			   struct error *err) must_use;
 
-/* Marks a block as freed that belonged to the tree `owner`. 0: whose it was, its extent item says. */
-bool transaction_lose(struct transaction *tx, uint64_t logical, uint8_t level, uint64_t owner, struct error *err) must_use;
+/* Marks a block as freed that belonged to the tree `owner`; 0: whose it was, its extent item says. n_refs: see struct pending. */
+bool transaction_lose(struct transaction *tx, uint64_t logical, uint8_t level, uint64_t owner, uint32_t n_refs, struct error *err) must_use;
 
 /* Removes the block from the tree `owner`. */
 bool transaction_lose_block(struct transaction *tx, struct block *block, uint64_t owner, struct error *err) must_use;

@@ -168,10 +168,10 @@ bool transaction_new_block(struct transaction *tx, const struct block *source, u
 	copy_header(block, source, level);
 	tx->fresh.block[tx->fresh.n++] = block;	/* with its first hold */
 	*out = block;
-	return add_pending(tx, (struct pending){ PENDING_NEW, logical, source->node.owner, block, level, 0 }, err);
+	return add_pending(tx, (struct pending){ .kind = PENDING_NEW, .logical = logical, .owner = source->node.owner, .block = block, .level = level }, err);
 }
 
-bool transaction_lose(struct transaction *tx, uint64_t logical, uint8_t level, uint64_t owner, struct error *err)
+bool transaction_lose(struct transaction *tx, uint64_t logical, uint8_t level, uint64_t owner, uint32_t n_refs, struct error *err)
 {
 	assert(!tx->settled);
 	if (!ARRAY_ROOM(tx->freed, tx->n_freed, tx->freed_room, err) || !ARRAY_ROOM(tx->dead.block, tx->dead.n, tx->dead.room, err))
@@ -184,12 +184,12 @@ bool transaction_lose(struct transaction *tx, uint64_t logical, uint8_t level, u
 	if (block)
 		tx->dead.block[tx->dead.n++] = block;
 	tx->freed[tx->n_freed++] = logical;
-	return add_pending(tx, (struct pending){ PENDING_FREE, logical, owner, NULL, level, 0 }, err);
+	return add_pending(tx, (struct pending){ .kind = PENDING_FREE, .logical = logical, .owner = owner, .level = level, .n_refs = n_refs }, err);
 }
 
 bool transaction_lose_block(struct transaction *tx, struct block *block, uint64_t owner, struct error *err)
 {
-	return transaction_lose(tx, block->logical, block->node.level, owner, err);
+	return transaction_lose(tx, block->logical, block->node.level, owner, 0, err);
 }
 
 /* --- roots --------------------------------------------------------------------------- */
@@ -253,7 +253,7 @@ bool transaction_set_root_level(struct transaction *tx, uint64_t id, uint8_t old
 		superblock_set_root_level(super, level);
 	else if (id == CHUNK_TREE_ID)
 		superblock_set_chunk_root_level(super, level);
-	return add_pending(tx, (struct pending){ PENDING_LEVEL, root->logical, id, NULL, old_level, level }, err);
+	return add_pending(tx, (struct pending){ .kind = PENDING_LEVEL, .logical = root->logical, .owner = id, .level = old_level, .new_level = level }, err);
 }
 
 /* --- what it contains --------------------------------------------------------------------------- */

@@ -70,6 +70,12 @@ bool tree_remove(struct transaction *tx, uint64_t tree_id, const struct key *key
 bool tree_cut(struct transaction *tx, uint64_t tree_id, const struct key *first, const struct key *last,
 	      struct error *err) must_use;
 
+/*
+ * Frees a tree block to which n_refs pointers led, of trees that may share it; nothing refers to it any more. With all of its references. The
+ * root items of these trees and the quota numbers are up to the caller. ERROR_CORRUPT if the extent tree knows another number of references.
+ */
+bool transaction_free_shared(struct transaction *tx, uint64_t logical, uint8_t level, uint32_t n_refs, struct error *err) must_use;
+
 /* Frees a tree block that nothing refers to any more (extent item, free space, block group). The allocator will not hand it out again. */
 bool transaction_free_block(struct transaction *tx, uint64_t logical, uint8_t level, struct error *err) must_use;
 
