@@ -66,8 +66,10 @@ bool legacy_has_room(const struct legacy_run *run, const struct transaction *tx,
 {
 	const struct journal *const journal = &run->op.journal;
 	const size_t n = transaction_n_blocks(tx) + n_blocks + SETTLING_BLOCKS;
+	const size_t work = transaction_n_blocks(tx) * run->volume->super.node_size + bytes;
 
-	return journal_record_size(journal, n, 0, 0, 0) + journal_carried_size(n_carried, bytes) <= journal_capacity(journal);
+	return !(run->ui && run->ui->batch_bytes && work > run->ui->batch_bytes) &&
+	       journal_record_size(journal, n, 0, 0, 0) + journal_carried_size(n_carried, bytes) <= journal_capacity(journal);
 }
 
 bool legacy_commit(struct legacy_run *run, struct transaction *tx, enum crypt_phase phase, uint64_t cursor, const struct journal_data *data,

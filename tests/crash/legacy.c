@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * legacy [--states N] [--seed N] [--only KIND,WRITE,SEED] [--export DIRECTORY] IMAGE KEY SUBVOL: power cuts while subvolumes in the format of 2016 are
+ * decrypted, and while that is undone. Whoever goes on ends with the very disk that no power cut had come to, whoever undoes it with that of an
+ * undisturbed abort; a wrong key changes nothing. --export writes these two disks, for btrfs check and a kernel.
+ */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/convert/legacy.h"
+#include "common/convert/state.h"
+#include "common/util/hex.h"
+#include "common/util/take.h"
+#include "common/volume/mirror.h"
+#include "tests/crash/cut.h"
+
+#define AGAIN_PERCENT 40	/* of the states, in which the power goes a second time, */
+#define DEPTH_MAX 3u		/* and of those a third time */
+#define BATCH_BYTES_SMALL (80u << 10)
+
+static struct secret *key, *wrong_key;
+static const char *subvolume;
+static struct disk start, home, undone;	/* the disk as it was, and the two ends */
+static unsigned n_states, n_unfinished, n_again, n_home, n_undone, n_late, n_untouched, n_lost, n_failures;
+static char where[400];
+
+static bool bad(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static bool bad(const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	fprintf(stderr, "FAILED: %s: %s\n", where, text);
+	n_failures++;
+	return false;
+}
+
+/* --- what the commands do ----------------------------------------------------------------------------------------------- */
+
+#define NEVER (~0u)
+
+static bool asked_often_enough(void *context)
+{
+	unsigned *const left = context;
+
+	return *left != NEVER && (*left)-- == 0;
+}
+
+static bool open_disk(struct disk *disk, struct volume **volume, struct error *err)
+{
+	const struct volume_options options = { .unfinished = true, .to_convert = true };
+
+	return volume_open(disk_device(disk, true), &options, volume, err);
+}
+
+static struct convert_ui small_steps(unsigned *stop)
+{
+	return (struct convert_ui){ .batch_bytes = BATCH_BYTES_SMALL, .stop = asked_often_enough, .context = stop };
+}
+
+static bool decrypt(struct disk *disk, unsigned stop, struct error *err)
+{
+	const char *const names[] = { subvolume, NULL };
+	const struct convert_legacy_options options = { .key = key, .shared = SHARED_INCLUDE, .recursive = true };
+	cleanup_volume struct volume *volume = NULL;
+	struct convert_plan plan = { 0 };
+	bool ok = open_disk(disk, &volume, err);
+
+	if (ok) {
+		const struct convert_ui ui = small_steps(&stop);
+
+		ok = convert_legacy(volume, names, &options, &ui, &plan, err);
+	}
+	convert_plan_free(&plan);
+	return ok;
+}
+
+static bool go_on(struct disk *disk, enum convert_goal goal, struct secret *with, struct error *err)
+{
+	const struct key_source source = { .volume_key = with, .slot = KEY_SLOT_ANY };
+	cleanup_volume struct volume *volume = NULL;
+	struct convert_plan plan = { 0 };
+	unsigned stop = NEVER;
+	bool ok = open_disk(disk, &volume, err);
+
+	if (ok) {
+		const struct convert_ui ui = small_steps(&stop);
+
+		ok = convert_continue(volume, goal, &source, &ui, &plan, err);
+	}
+	convert_plan_free(&plan);
+	return ok;
+}
+
+/* --- judging ------------------------------------------------------------------------------------------------------------- */
+
+/* In a volume's own words: nothing was changed that anybody reads. */
+static bool is_finished(struct disk *disk, bool *finished, struct error *err)
+{
+	cleanup_volume struct volume *volume = NULL;
+
+	if (!open_disk(disk, &volume, err))
+		return false;
+	*finished = !volume_is_unfinished(volume);
+	/* A torn primary beside a clean copy is written again by whoever comes, without a key. */
+	if (!*finished || volume->copy[0].valid)
+		return true;
+	volume_close(TAKE(volume));
+	return go_on(disk, CONVERT_RESUME, wrong_key, err);
+}
+
+/* The first page that differs; n_pages: none. */
+static size_t first_other(const struct disk *disk, const struct disk *want)
+{
+	size_t i = 0;
+
+	while (i < want->n_pages && memcmp(disk->page[i], want->page[i], DISK_PAGE) == 0)
+		i++;
+	return i;
+}
+
+static bool same(const struct disk *disk, const struct disk *want, const char *what)
+{
+	const size_t page = first_other(disk, want);
+
+	return page == want->n_pages || bad("%s: the page at %zu is another one", what, page * DISK_PAGE);
+}
+
+static bool judge(struct disk *disk, unsigned depth, struct rng *rng);
+
+static bool judge_again(const struct disk *disk, const struct disk_log *log, unsigned depth, struct rng *rng)
+{
+	const struct cut cut = cut_any(log, rng);
+	char text[CUT_TEXT_SIZE];
+	struct disk again;
+	bool ok;
+
+	cut_text(&cut, text);
+	snprintf(where + strlen(where), sizeof(where) - strlen(where), ", then %.60s", text);
+	cut_apply(disk, log, &cut, &again);
+	n_again++;
+	ok = judge(&again, depth + 1, rng);
+	disk_free(&again);
+	return ok;
+}
+
+static bool wrong_key_is_refused(struct disk *disk)
+{
+	struct error err = { 0 };
+	struct disk tried;
+	bool ok;
+
+	disk_clone(disk, &tried);
+	if (go_on(&tried, CONVERT_RESUME_DECRYPT, wrong_key, &err))
+		ok = bad("a wrong key goes on");
+	else if (err.kind != ERROR_KEY)
+		ok = bad("a wrong key: status %d: %s", err.kind, err.text);
+	else
+		ok = tried.n_writes == 0 || bad("a wrong key writes");
+	disk_free(&tried);
+	return ok;
+}
+
+/*
+ * The newest record that the superblocks know of goes bad. What it changed may be in place or not, and nothing but the record could tell: going on
+ * with the one before it would decrypt twice what is plain text already.
+ */
+static bool lost_record_is_refused(const struct disk *disk, enum convert_goal goal)
+{
+	const uint8_t zeros[DISK_SECTOR] = { 0 };
+	struct volume *volume = NULL;
+	struct crypt_state_tail tail;
+	struct error err = { 0 };
+	struct disk without, tried;
+	bool ok = true;
+
+	disk_clone(disk, &without);
+	const bool has_record = open_disk(&without, &volume, &err) && state_newest(volume, &tail, &err) && tail.phase < CRYPT_PHASE_FINISH;
+
+	if (has_record)
+		ok = volume_write(volume, tail.slot[tail.sequence % CRYPT_JOURNAL_SLOTS].logical, zeros, sizeof(zeros), &err) || bad("%s", err.text);
+	volume_close(volume);
+	disk_clone(&without, &tried);
+	if (ok && has_record && go_on(&tried, goal, key, &err))
+		ok = bad("goes on without a record");
+	else if (ok && has_record && err.kind != ERROR_STATE && err.kind != ERROR_REFUSED)
+		ok = bad("without a record: status %d: %s", err.kind, err.text);
+	else if (ok && has_record)
+		ok = tried.n_writes == 0 || bad("without a record it is refused, and writes");
+	n_lost += has_record;
+	disk_free(&tried);
+	disk_free(&without);
+	return ok;
+}
+
+static bool judge_unfinished(struct disk *disk, unsigned depth, struct rng *rng)
+{
+	enum convert_goal goal = rng_below(rng, 2) ? CONVERT_ABORT : CONVERT_RESUME_DECRYPT;
+	struct disk_log log = { 0 };
+	struct error err = { 0 };
+	struct disk tried;
+	bool ok;
+
+	if (!wrong_key_is_refused(disk) || !lost_record_is_refused(disk, goal))
+		return false;
+	n_unfinished++;
+	disk_clone(disk, &tried);
+	tried.log = &log;
+	ok = go_on(&tried, goal, key, &err);
+	/* It is too late for an abort, or it is being undone. */
+	if (!ok && err.kind == ERROR_REFUSED && tried.n_writes == 0) {
+		n_late++;
+		goal = goal == CONVERT_ABORT ? CONVERT_RESUME_DECRYPT : CONVERT_ABORT;
+		ok = go_on(&tried, goal, key, &err);
+	}
+	tried.log = NULL;
+	if (!ok)
+		bad("%s: status %d: %s", goal == CONVERT_ABORT ? "abort" : "resume", err.kind, err.text);
+	ok = ok && same(&tried, goal == CONVERT_ABORT ? &undone : &home, goal == CONVERT_ABORT ? "undone" : "decrypted");
+	*(goal == CONVERT_ABORT ? &n_undone : &n_home) += ok;
+	disk_free(&tried);
+	if (ok && depth < DEPTH_MAX && rng_below(rng, 100) < AGAIN_PERCENT)
+		ok = judge_again(disk, &log, depth, rng);
+	disk_log_free(&log);
+	return ok;
+}
+
+/* Nothing says that anything is unfinished: it had not begun, or has ended. */
+static bool judge_finished(struct disk *disk)
+{
+	struct error err = { 0 };
+
+	if (first_other(disk, &home) == home.n_pages || first_other(disk, &undone) == undone.n_pages)
+		return true;
+	n_untouched++;
+	return (decrypt(disk, NEVER, &err) || bad("from the beginning: status %d: %s", err.kind, err.text)) && same(disk, &home, "from the beginning");
+}
+
+static bool judge(struct disk *disk, unsigned depth, struct rng *rng)
+{
+	struct error err = { 0 };
+	bool finished;
+
+	if (!is_finished(disk, &finished, &err))
+		return bad("status %d: %s", err.kind, err.text);
+	return finished ? judge_finished(disk) : judge_unfinished(disk, depth, rng);
+}
+
+/* --- what is cut -------------------------------------------------------------------------------------------------------------- */
+
+struct chain {
+	const char *name;
+	struct disk from;
+	struct disk_log log;
+};
+/* The decryption; an abort of one that had come into phase LEAVES; one that had come into DATA. */
+static struct chain chains[3];
+#define CHAINS (sizeof(chains) / sizeof(chains[0]))
+
+static void judge_cut(unsigned number, const struct cut *cut, uint64_t seed)
+{
+	const struct chain *const chain = &chains[number];
+	struct rng rng = { seed ^ cut->seed };
+	char text[CUT_TEXT_SIZE];
+	struct disk disk;
+
+	cut_text(cut, text);
+	snprintf(where, sizeof(where), "%s, %s [--only %u,%u,%zu,%" PRIx64 "]", chain->name, text, number, cut->kind, cut->at, cut->seed);
+	cut_apply(&chain->from, &chain->log, cut, &disk);
+	judge(&disk, 1, &rng);
+	disk_free(&disk);
+	n_states++;
+}
+
+/* Decrypts until it stands in that phase, and has done some of it; false: it has ended before. */
+static bool stop_in(enum crypt_phase phase, struct disk *disk)
+{
+	for (unsigned stop = 1;; stop++) {
+		struct crypt_state_tail tail;
+		struct error err = { 0 };
+		cleanup_volume struct volume *volume = NULL;
+
+		disk_clone(&start, disk);
+		/* Before the first write it is asked for each extent that it looks at. */
+		if (decrypt(disk, stop, &err) || err.kind != ERROR_STOPPED)
+			return false;
+		if (disk->n_writes > 0 && open_disk(disk, &volume, &err) && state_newest(volume, &tail, &err) && tail.phase == phase && tail.cursor != UINT64_MAX)
+			return true;
+		disk_free(disk);
+	}
+}
+
+static void record(void)
+{
+	static const enum crypt_phase phases[] = { CRYPT_PHASE_LEAVES, CRYPT_PHASE_DATA };
+	struct error err = { 0 };
+
+	chains[0].name = "decrypting";
+	disk_clone(&start, &chains[0].from);
+	disk_clone(&start, &home);
+	home.log = &chains[0].log;
+	if (!decrypt(&home, NEVER, &err))
+		harness_fail("decrypting: %s", err.text);
+	home.log = NULL;
+	for (unsigned i = 0; i < 2; i++) {
+		struct chain *const chain = &chains[1 + i];
+		struct disk disk;
+
+		chain->name = i == 0 ? "undoing from the leaves" : "undoing from the data";
+		if (!stop_in(phases[i], &chain->from))
+			harness_fail("%s: it never stopped there", chain->name);
+		disk_clone(&chain->from, &disk);
+		disk.log = &chain->log;
+		if (!go_on(&disk, CONVERT_ABORT, key, &err))
+			harness_fail("%s: %s", chain->name, err.text);
+		disk.log = NULL;
+		if (i == 0)
+			undone = disk;
+		else if (first_other(&disk, &undone) != disk.n_pages)
+			harness_fail("two aborts end differently");
+	}
+	for (unsigned i = 0; i < CHAINS; i++)
+		printf("%u %s: %zu writes, %u flushes\n", i, chains[i].name, chains[i].log.n, chains[i].log.n_flushes);
+	fflush(stdout);
+}
+
+static void read_key(const char *text)
+{
+	struct error err = { 0 };
+
+	if (!secret_new(16, &key, &err) || !secret_random(16, &wrong_key, &err) || !hex_read(text, secret_bytes(key), 16))
+		harness_fail("KEY has 32 hexadecimal digits");
+}
+
+static void export(const char *directory)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/home.img", directory);
+	disk_export(&home, path);
+	snprintf(path, sizeof(path), "%s/undone.img", directory);
+	disk_export(&undone, path);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "states", required_argument, NULL, 's' }, { "seed", required_argument, NULL, 'r' }, { "only", required_argument, NULL, 'o' },
+		{ "export", required_argument, NULL, 'e' }, { 0 },
+	};
+	const char *only = NULL, *directory = NULL;
+	unsigned states = 100, number, kind;
+	struct error err = { 0 };
+	uint64_t seed = 1;
+
+	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		switch (option) {
+		case 's': states = (unsigned)strtoul(optarg, NULL, 0); break;
+		case 'r': seed = strtoull(optarg, NULL, 0); break;
+		case 'o': only = optarg; break;
+		case 'e': directory = optarg; break;
+		default: harness_fail("usage: legacy [--states N] [--seed N] [--only CHAIN,KIND,WRITE,SEED] [--export DIRECTORY] IMAGE KEY SUBVOL");
+		}
+	}
+	if (optind + 3 != argc || !secret_init(&err))
+		harness_fail("IMAGE, KEY and SUBVOL are needed");
+	disk_load(argv[optind], &start);
+	read_key(argv[optind + 1]);
+	subvolume = argv[optind + 2];
+	record();
+	if (directory)
+		export(directory);
+	if (only) {
+		struct cut cut;
+
+		if (sscanf(only, "%u,%u,%zu,%" SCNx64, &number, &kind, &cut.at, &cut.seed) != 4 || number >= CHAINS || kind >= CUT_KINDS)
+			harness_fail("--only CHAIN,KIND,WRITE,SEED");
+		cut.kind = (enum cut_kind)kind;
+		judge_cut(number, &cut, seed);
+		return n_failures > 0;
+	}
+	for (unsigned i = 0; i < CHAINS; i++) {
+		const size_t n = i == 0 ? states - 2 * (states / 4) : states / 4;
+		struct rng rng = { seed + i };
+		struct cut *const cuts = cuts_choose(&chains[i].log, n, &rng);
+
+		for (size_t k = 0; k < n && n_failures < 20; k++)
+			judge_cut(i, &cuts[k], seed);
+		free(cuts);
+	}
+	printf("%u states (seed %#" PRIx64 "): %u unfinished, %u after a further power cut; %u decrypted, %u undone, %u from the beginning; %u came too late for what "
+	       "was asked, %u without a record; %u failures\n", n_states, seed, n_unfinished, n_again, n_home, n_undone, n_untouched, n_late, n_lost, n_failures);
+	return n_failures > 0 || n_states < states || n_unfinished == 0 || n_home == 0 || n_undone == 0 || n_late == 0 || n_lost == 0;
+}
