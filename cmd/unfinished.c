@@ -11,6 +11,7 @@
 #include "cmd/operands.h"
 #include "cmd/print.h"
 #include "cmd/value-text.h"
+#include "common/legacy/legacy.h"
 #include "common/util/escape.h"
 
 struct unfinished_words unfinished_words(const struct crypt_state_tail *state)
@@ -138,9 +139,8 @@ bool unfinished_has(const struct unfinished *unfinished, const struct subvolume_
 {
 	const struct crypt_state_tail *const state = &unfinished->status.state;
 
-	/* The root item says it, see common/convert/legacy.h. */
 	if (unfinished->is_there && subvolume && state->operation == CRYPT_OP_LEGACY)
-		return memcmp(subvolume->root.reserved + sizeof(struct disk_crypt_tag), state->disk.op_id, sizeof(state->disk.op_id)) == 0;
+		return memcmp(subvolume->root.reserved + LEGACY_ROOT_ID_AT, state->disk.op_id, sizeof(state->disk.op_id)) == 0;
 	return unfinished->domain && subvolume && domain_has(unfinished->domain, list, subvolume);
 }
 

@@ -11,6 +11,7 @@
 #include "cmd/legacy-source.h"
 #include "cmd/print.h"
 #include "cmd/row.h"
+#include "common/convert/legacy.h"
 #include "common/util/plural.h"
 
 static struct {
@@ -64,6 +65,22 @@ static void print_judgement(const struct key_target *target, const struct legacy
 	row_end(&row);
 }
 
+static bool verify_converting(const struct key_target *target, struct secret *key, struct error *err)
+{
+	const struct key_source source = { .volume_key = key, .slot = KEY_SLOT_ANY };
+	const struct row row = row_begin(NULL);
+	char text[LEGACY_TEXT_SIZE];
+	struct crypt_state_tail tail;
+
+	if (!convert_legacy_state(target->volume, &source, &tail, err))
+		return false;
+	row_flag(&row, "matches", NULL, true);
+	row_text(&row, "encryption", "key matches: ", legacy_text(&target->legacy, text));
+	row_flag(&row, "converting", " (being decrypted)", true);
+	row_end(&row);
+	return true;
+}
+
 static bool verify_legacy(const struct key_target *target, const struct keyring *only, struct error *err)
 {
 	const struct legacy_named named = key_target_named(target);
@@ -71,8 +88,12 @@ static bool verify_legacy(const struct key_target *target, const struct keyring 
 	cleanup_secret struct secret *key = NULL;
 	struct legacy_judgement judgement;
 
-	if (!legacy_key_get(&named, &ask, &key, err) ||
-	    !legacy_judge(target->volume, target->subvolume, &target->legacy, key, false, &judgement, err))
+	if (!legacy_key_get(&named, &ask, &key, err))
+		return false;
+	/* A part of the data is plain text by now: the state of the decryption tells. */
+	if (target->legacy.is_converting)
+		return verify_converting(target, key, err);
+	if (!legacy_judge(target->volume, target->subvolume, &target->legacy, key, false, &judgement, err))
 		return false;
 	secret_free(key);
 	key = NULL;

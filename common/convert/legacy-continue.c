@@ -125,7 +125,7 @@ static bool take(struct legacy_run *run, const struct secret *key, struct error 
 		return ok;
 	}
 	ok = legacy_scan(run, ids, n, err) && legacy_find(run->volume, subvolume_by_id(&run->list, ids[0]), &run->legacy, err) &&
-	     legacy_check_readable(&run->legacy, ids[0], err);
+	     (run->legacy.is_converting = false, legacy_check_readable(&run->legacy, ids[0], err));
 	free(ids);
 	if (!ok)
 		return false;
@@ -153,13 +153,21 @@ static bool turn(struct legacy_run *run, struct error *err)
 	return transaction_begin(run->volume, run->allocator, &tx, err) && legacy_commit(run, tx, run->at.phase, run->at.cursor, NULL, err);
 }
 
+/* As when a record is committed: should it be lost from here on, that is known. */
+static bool tell_durable(void *context, const struct replay *replay, struct error *err)
+{
+	struct legacy_run *const run = context;
+
+	return operation_write_state(&run->op, &replay->at, err);
+}
+
 static bool continue_replayed(struct legacy_run *run, enum convert_goal goal, const struct secret *key, struct error *err)
 {
-	const struct replay_owner none = { 0 };
+	const struct replay_owner owner = { .context = run, .durable = tell_durable };
 	struct replay replay = { 0 };
 	bool ok;
 
-	ok = legacy_open_journal(run, err) && replay_load(&run->op, &none, &replay, err);
+	ok = legacy_open_journal(run, err) && replay_load(&run->op, &owner, &replay, err);
 	run->at = ok ? replay.at : run->at;
 	ok = ok && check_goal(run, goal, err) && operation_reserve(&run->op, &run->allocator, err) && take(run, key, err) &&
 	     replay_check(&run->op, &replay, err);

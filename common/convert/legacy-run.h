@@ -90,8 +90,6 @@ void legacy_note(const struct legacy_run *run, const char *format, ...) __attrib
 /* Sets or clears the operation's id in the root items of the members; CLEAN: and removes what the format has there. */
 enum legacy_root_change { LEGACY_ROOT_CLAIM, LEGACY_ROOT_RELEASE, LEGACY_ROOT_CLEAN };
 bool legacy_roots_edit(struct legacy_run *run, struct transaction *tx, enum legacy_root_change change, struct error *err) must_use;
-/* Where the operation's id is in the reserved bytes of a root item, behind what the format of 2016 has there. */
-#define LEGACY_ROOT_ID_AT sizeof(struct disk_crypt_tag)
 bool legacy_open_journal(struct legacy_run *run, struct error *err) must_use;
 /* Does all that is left to do, in run->at.direction. */
 bool legacy_run_all(struct legacy_run *run, struct error *err) must_use;

@@ -361,6 +361,8 @@ bool replay_write(struct operation *op, struct replay *replay, struct error *err
 	if (!volume_write(op->volume, newest->header.place, newest->bytes, newest->len, err) || !volume_flush(op->volume, err) ||
 	    !volume_read_back(op->volume, newest->header.place, newest->bytes, newest->len, err))
 		return false;
+	if (replay->owner.durable && !replay->owner.durable(replay->owner.context, replay, err))
+		return false;
 	/* In the order of a commit. */
 	if (!write_blocks(op, replay, true, err) || !volume_flush(op->volume, err) || !write_blocks(op, replay, false, err) ||
 	    !ranges(op, replay, true, err) || !volume_flush(op->volume, err))

@@ -8,13 +8,15 @@
 
 struct replay;
 
-/* What the records' owner adds, for data and for lost records. Each may be NULL: there are no ranges, no record is ever given up for lost. */
+/* What the records' owner adds, for data and for lost records. Each may be NULL: there is nothing of the kind, no record is ever given up for lost. */
 struct replay_owner {
 	void *context;
 	/* Checks that the range may be written and is what its record says: old, new or torn; or writes it. */
 	bool (*range)(void *context, const struct journal_header *header, const struct journal_range *range, bool write, struct error *err);
 	/* err says what only a lost record can have put in place. Returns true and clears err if the owner finds out what that did. */
 	bool (*may_be_lost)(void *context, const struct replay *replay, struct error *err);
+	/* Called once the newest record is whole on every mirror, before anything of it is written in place. */
+	bool (*durable)(void *context, const struct replay *replay, struct error *err);
 	/* What is in place of this tree block is newer than the records, and stays. */
 	bool (*holds)(void *context, uint64_t logical);
 };

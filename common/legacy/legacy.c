@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/util/escape.h"
+#include "format/crypt.h"
 #include "format/dir-entry.h"
 
 #define PROPERTY_MAX 64u	/* longer than any value that is valid */
@@ -106,6 +107,17 @@ static enum legacy_layout layout_of(const struct legacy_root *root, const struct
 	return property->is_2017 && !root->algorithm[0] ? LEGACY_2017 : LEGACY_2016;
 }
 
+/* Has the root item the id of what the superblock says is unfinished? */
+static bool is_converting(const struct volume *volume, const struct root *root)
+{
+	const struct superblock *const super = volume_unfinished_super(volume);
+	struct crypt_state_tail state;
+	struct error unread = { 0 };
+
+	return super && crypt_state_read(super->disk.tail, &state, &unread) && state.operation == CRYPT_OP_LEGACY &&
+	       memcmp(root->reserved + LEGACY_ROOT_ID_AT, state.disk.op_id, sizeof(state.disk.op_id)) == 0;
+}
+
 bool legacy_find(struct volume *volume, const struct subvolume *subvolume, struct legacy *legacy, struct error *err)
 {
 	const bool is_flagged = subvolume->root.flags & ROOT_ENCRYPT_2016;
@@ -134,6 +146,7 @@ bool legacy_find(struct volume *volume, const struct subvolume *subvolume, struc
 	legacy->mode = legacy_mode_of(legacy->algorithm);
 	legacy->key_len = root.key_len;
 	legacy->key_hash = root.key_hash;
+	legacy->is_converting = is_converting(volume, &subvolume->root);
 	return true;
 }
 
@@ -158,6 +171,9 @@ bool legacy_check_readable(const struct legacy *legacy, uint64_t subvolume, stru
 	if (legacy->mode == LEGACY_MODE_UNKNOWN)
 		return error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " is encrypted with \"%s\"; only ctr(aes), cbc(aes) and cts(cbc(aes)) of the "
 				 "format of 2016 are supported", subvolume, legacy->algorithm);
+	if (legacy->is_converting)
+		return error_set(err, ERROR_UNFINISHED, "subvolume %" PRIu64 " is being decrypted", subvolume) ||
+		       error_hint(err, "`convert --status` says how to finish or undo it");
 	return legacy->key_len == 0 || legacy->key_len == LEGACY_KEY_SIZE ||
 	       error_set(err, ERROR_REFUSED, "subvolume %" PRIu64 " is encrypted with a key of %" PRIu32 " bytes; only %u are supported", subvolume,
 			 legacy->key_len, LEGACY_KEY_SIZE);

@@ -8,6 +8,9 @@
 #include "format/fscrypt.h"
 #include "format/legacy.h"
 
+/* Where, in the reserved bytes of a root item, a decryption in place keeps its id meanwhile: behind what the format has there. */
+#define LEGACY_ROOT_ID_AT sizeof(struct disk_crypt_tag)
+
 enum legacy_layout {
 	LEGACY_NONE,
 	LEGACY_EARLY_2016,	/* these two are only named */
@@ -22,6 +25,7 @@ struct legacy {
 	char other[LEGACY_NAME_SIZE + 1];	/* that of the xattr, if it is another one; otherwise "" */
 	char tag[LEGACY_NAME_SIZE + 1];		/* names the key; "": none */
 	uint32_t key_len, key_hash;		/* key_hash 0: not recorded */
+	bool is_converting;			/* it is being decrypted in place, which is unfinished */
 };
 
 /*
@@ -35,7 +39,11 @@ bool legacy_find(struct volume *volume, const struct subvolume *subvolume, struc
 const char *legacy_text(const struct legacy *legacy, char text[LEGACY_TEXT_SIZE]);
 const char *legacy_layout_name(enum legacy_layout layout);	/* "early-2016", "2017", "2016" */
 
-/* ERROR_REFUSED if nobody here can decrypt it: another layout, an algorithm or a key length that is not known. */
+/*
+ * ERROR_REFUSED if nobody here can decrypt it: another layout, an algorithm or a key length that is not known. ERROR_UNFINISHED if a part of it is
+ * plain text by now.
+ */
+
 bool legacy_check_readable(const struct legacy *legacy, uint64_t subvolume, struct error *err) must_use;
 
 /* Is the extent encrypted? In other inodes, and in other subvolumes, the same number is zstd. */

@@ -2,7 +2,8 @@
 /*
  * legacy [--states N] [--seed N] [--only KIND,WRITE,SEED] [--export DIRECTORY] IMAGE KEY SUBVOL: power cuts while subvolumes in the format of 2016 are
  * decrypted, and while that is undone. Whoever goes on ends with the very disk that no power cut had come to, whoever undoes it with that of an
- * undisturbed abort; a wrong key changes nothing. --export writes these two disks, for btrfs check and a kernel.
+ * undisturbed abort; a wrong key changes nothing. --export writes these two disks, and two on the way, for btrfs check,
+ * a kernel and the program.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -16,6 +17,7 @@
 #include "common/util/hex.h"
 #include "common/util/take.h"
 #include "common/volume/mirror.h"
+#include "format/journal.h"
 #include "tests/crash/cut.h"
 
 #define AGAIN_PERCENT 40	/* of the states, in which the power goes a second time, */
@@ -168,34 +170,55 @@ static bool wrong_key_is_refused(struct disk *disk)
 	return ok;
 }
 
-/*
- * The newest record that the superblocks know of goes bad. What it changed may be in place or not, and nothing but the record could tell: going on
- * with the one before it would decrypt twice what is plain text already.
- */
-static bool lost_record_is_refused(const struct disk *disk, enum convert_goal goal)
+/* Makes the newest record unreadable. False: there is none. */
+static bool lose_record(struct disk *disk)
 {
 	const uint8_t zeros[DISK_SECTOR] = { 0 };
 	struct volume *volume = NULL;
 	struct crypt_state_tail tail;
 	struct error err = { 0 };
+	uint64_t newest = 0;
+	bool found;
+
+	found = open_disk(disk, &volume, &err) && state_newest(volume, &tail, &err) && tail.phase < CRYPT_PHASE_FINISH;
+	for (unsigned i = 0; found && i < CRYPT_JOURNAL_SLOTS; i++) {
+		struct disk_journal_header bytes;
+		struct cursor at = { (const uint8_t *)&bytes, sizeof(bytes), 0 };
+		struct journal_header header;
+
+		if (volume_read(volume, tail.slot[i].logical, &bytes, sizeof(bytes), 0, &err) && journal_header_read(&at, &header, &err) &&
+		    memcmp(header.op_id, tail.disk.op_id, sizeof(header.op_id)) == 0 && header.sequence > newest)
+			newest = header.sequence;
+	}
+	found = found && newest > 0;
+	if (found && !volume_write(volume, tail.slot[newest % CRYPT_JOURNAL_SLOTS].logical, zeros, sizeof(zeros), &err))
+		harness_fail("%s", err.text);
+	volume_close(volume);
+	return found;
+}
+
+/*
+ * If what it changed may be in place, nothing but the record can tell: going on with the one before it would decrypt twice what is plain text
+ * already. If it is not, it may as well be made again.
+ */
+static bool lost_record_does_no_harm(const struct disk *disk, enum convert_goal goal)
+{
 	struct disk without, tried;
+	struct error err = { 0 };
 	bool ok = true;
 
 	disk_clone(disk, &without);
-	const bool has_record = open_disk(&without, &volume, &err) && state_newest(volume, &tail, &err) && tail.phase < CRYPT_PHASE_FINISH;
-
-	if (has_record)
-		ok = volume_write(volume, tail.slot[tail.sequence % CRYPT_JOURNAL_SLOTS].logical, zeros, sizeof(zeros), &err) || bad("%s", err.text);
-	volume_close(volume);
-	disk_clone(&without, &tried);
-	if (ok && has_record && go_on(&tried, goal, key, &err))
-		ok = bad("goes on without a record");
-	else if (ok && has_record && err.kind != ERROR_STATE && err.kind != ERROR_REFUSED)
-		ok = bad("without a record: status %d: %s", err.kind, err.text);
-	else if (ok && has_record)
-		ok = tried.n_writes == 0 || bad("without a record it is refused, and writes");
-	n_lost += has_record;
-	disk_free(&tried);
+	if (lose_record(&without)) {
+		disk_clone(&without, &tried);
+		n_lost++;
+		if (go_on(&tried, goal, key, &err))
+			ok = same(&tried, goal == CONVERT_ABORT ? &undone : &home, "without a record");
+		else if (err.kind != ERROR_STATE && err.kind != ERROR_REFUSED)
+			ok = bad("without a record: status %d: %s", err.kind, err.text);
+		else
+			ok = tried.n_writes == 0 || bad("without a record it is refused, and writes");
+		disk_free(&tried);
+	}
 	disk_free(&without);
 	return ok;
 }
@@ -208,7 +231,7 @@ static bool judge_unfinished(struct disk *disk, unsigned depth, struct rng *rng)
 	struct disk tried;
 	bool ok;
 
-	if (!wrong_key_is_refused(disk) || !lost_record_is_refused(disk, goal))
+	if (!wrong_key_is_refused(disk) || !lost_record_does_no_harm(disk, goal))
 		return false;
 	n_unfinished++;
 	disk_clone(disk, &tried);
@@ -341,12 +364,16 @@ static void read_key(const char *text)
 
 static void export(const char *directory)
 {
-	char path[4096];
+	const struct { const char *name; const struct disk *disk; } disks[] = {
+		{ "home", &home }, { "undone", &undone }, { "in-leaves", &chains[1].from }, { "in-data", &chains[2].from },
+	};
 
-	snprintf(path, sizeof(path), "%s/home.img", directory);
-	disk_export(&home, path);
-	snprintf(path, sizeof(path), "%s/undone.img", directory);
-	disk_export(&undone, path);
+	for (size_t i = 0; i < sizeof(disks) / sizeof(disks[0]); i++) {
+		char path[4096];
+
+		snprintf(path, sizeof(path), "%s/%s.img", directory, disks[i].name);
+		disk_export(disks[i].disk, path);
+	}
 }
 
 int main(int argc, char **argv)

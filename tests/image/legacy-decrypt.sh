@@ -17,8 +17,8 @@ is_home() {
 	legacy_manifest "$tmp/mnt" "$tmp/now"
 	image_umount
 	diff "$file.manifest" "$tmp/now.kernel" >"$tmp/state.diff" || { head -n 5 "$tmp/state.diff"; fail "decrypted, $file shows something else"; }
-	! "$BTRFS_CRYPT" dump-tree "$file" >"$tmp/dump" 2>&1 || ! grep -E 'btrfs\.(encrypt|cryptoiv)|ENCRYPT|encrypt_algo|other_encoding [1-9]' "$tmp/dump" ||
-		fail "something of the format is left in $file"
+	expect_status 0 crypt dump-tree "$file"
+	! grep -iE 'btrfs\.(encrypt|cryptoiv)|encrypt|other_encoding' "$tmp/out" || fail "something of the format is left in $file"
 	expect_status 0 crypt list "$file"
 	! grep Encryption "$tmp/out" || fail "a subvolume of $file is still called encrypted"
 }
@@ -54,3 +54,37 @@ for subvolume in e1 e2; do
 	expect_status 0 crypt convert --decrypt "$image" $subvolume --volume-key-file "$image.key" --shared=include --recursive
 done
 is_home "$image"
+
+say "one leaf under many snapshots"
+image=$tmp/many.img
+legacy_fill "$image" 4096 shapes quota
+image_mount "$image" "$tmp/mnt"
+for ((n = 0; n < 30; n++)); do btrfs -q subvolume snapshot "$tmp/mnt/e1" "$tmp/mnt/s$n"; done
+btrfs -q quota rescan -w "$tmp/mnt"
+legacy_manifest "$tmp/mnt" "$image"
+image_umount
+legacy_write "$image"
+for subvolume in e1 e2; do
+	expect_status 0 crypt convert --decrypt "$image" $subvolume --volume-key-file "$image.key" --shared=include --recursive
+done
+is_home "$image"
+
+say "a quota group of two subvolumes"
+image=$tmp/group.img
+legacy_fill "$image" 4096 shapes quota
+image_mount "$image" "$tmp/mnt"
+btrfs -q qgroup create 1/7 "$tmp/mnt"
+for id in $(btrfs subvolume list "$tmp/mnt" | sed -nE 's,^ID ([0-9]+) .* path (e1|e1-snap)$,\1,p'); do btrfs -q qgroup assign --no-rescan "0/$id" 1/7 "$tmp/mnt"; done
+btrfs -q quota rescan -w "$tmp/mnt"
+image_umount
+legacy_write "$image"
+for subvolume in e1 e2; do
+	expect_status 0 crypt convert --decrypt "$image" $subvolume --volume-key-file "$image.key" --shared=include --recursive
+done
+# btrfs check of btrfs-progs 6.2 cannot read such groups; the kernel counts again.
+image_mount "$image" "$tmp/mnt"
+btrfs qgroup show --raw "$tmp/mnt" >"$tmp/numbers"
+btrfs -q quota rescan -w "$tmp/mnt"
+btrfs qgroup show --raw "$tmp/mnt" | diff "$tmp/numbers" - || fail "the quota numbers are wrong"
+grep -q "^1/7 " "$tmp/numbers" || fail "there is no group 1/7"
+image_umount

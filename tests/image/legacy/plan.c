@@ -107,6 +107,7 @@ static void see_files(struct leaf *leaf, void *context)
 				.number = item.objectid, .mode = (unsigned)get(item.bytes + MODE_AT, 4), .flags = get(item.bytes + 64, 8),
 				.subvolume = reading->subvolume,
 			};
+			continue;	/* the array may have moved */
 		}
 		if (!inode || inode->number != item.objectid || inode->subvolume != reading->subvolume)
 			continue;
