@@ -32,19 +32,22 @@ bool export_sources_init(struct export_sources *sources, const struct subvolume_
 	struct volume *volume = list->volume;
 	char prompt[400], what[DOMAIN_KEY_WHAT_SIZE];
 
+	/* While the format of 2016 is being decrypted, keys are for what is outside. */
+	const bool looks = volume_is_unfinished(volume) && !legacy_is_unfinished(volume, NULL);
+
 	*sources = (struct export_sources){ .list = list };
 	if (!member_places_read(list, &sources->places, err))
 		return false;
 	snprintf(prompt, sizeof(prompt), "Passphrase for %s%s%.200s: ", subvolume ? domain_key_what(subvolume, what) : "", subvolume ? " of " : "",
 		 volume->device->name);
-	if (!key_options_read(KEY_IF_GIVEN | (volume_is_unfinished(volume) ? 0 : KEY_ANY_SIZE), prompt, &sources->key, err) ||
-	    (volume_is_unfinished(volume) && key_source_is_empty(&sources->key) && !key_from_keyring(volume, &from_keyring, err)))
+	if (!key_options_read(KEY_IF_GIVEN | (looks ? 0 : KEY_ANY_SIZE), prompt, &sources->key, err) ||
+	    (looks && key_source_is_empty(&sources->key) && !key_from_keyring(volume, &from_keyring, err)))
 		return false;
 
 	const struct key_source *const key = key_source_is_empty(&sources->key) ? &from_keyring : &sources->key;
 
 	/* Another key may belong to something else. */
-	return !volume_is_unfinished(volume) || key_source_is_empty(key) ||
+	return !looks || key_source_is_empty(key) ||
 	       convert_look_open(volume, key, source_accepts_unsealed(), &sources->look, &sources->look_source, &sources->look_error) ||
 	       sources->look_error.kind != ERROR_MEMORY || error_memory(err);
 }

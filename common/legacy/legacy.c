@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "common/util/escape.h"
-#include "format/crypt.h"
 #include "format/dir-entry.h"
 
 #define PROPERTY_MAX 64u	/* longer than any value that is valid */
@@ -107,15 +106,24 @@ static enum legacy_layout layout_of(const struct legacy_root *root, const struct
 	return property->is_2017 && !root->algorithm[0] ? LEGACY_2017 : LEGACY_2016;
 }
 
-/* Has the root item the id of what the superblock says is unfinished? */
-static bool is_converting(const struct volume *volume, const struct root *root)
+bool legacy_is_unfinished(const struct volume *volume, uint8_t op_id[CRYPT_UUID_SIZE])
 {
 	const struct superblock *const super = volume_unfinished_super(volume);
 	struct crypt_state_tail state;
 	struct error unread = { 0 };
 
-	return super && crypt_state_read(super->disk.tail, &state, &unread) && state.operation == CRYPT_OP_LEGACY &&
-	       memcmp(root->reserved + LEGACY_ROOT_ID_AT, state.disk.op_id, sizeof(state.disk.op_id)) == 0;
+	if (!super || !crypt_state_read(super->disk.tail, &state, &unread) || state.operation != CRYPT_OP_LEGACY)
+		return false;
+	if (op_id)
+		memcpy(op_id, state.disk.op_id, sizeof(state.disk.op_id));
+	return true;
+}
+
+static bool is_converting(const struct volume *volume, const struct root *root)
+{
+	uint8_t op_id[CRYPT_UUID_SIZE];
+
+	return legacy_is_unfinished(volume, op_id) && memcmp(root->reserved + LEGACY_ROOT_ID_AT, op_id, sizeof(op_id)) == 0;
 }
 
 bool legacy_find(struct volume *volume, const struct subvolume *subvolume, struct legacy *legacy, struct error *err)

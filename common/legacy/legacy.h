@@ -4,6 +4,7 @@
 #define COMMON_LEGACY_LEGACY_H
 
 #include "common/fs/subvolume.h"
+#include "format/crypt.h"
 #include "format/file-extent.h"
 #include "format/fscrypt.h"
 #include "format/legacy.h"
@@ -33,6 +34,9 @@ struct legacy {
  * count. Fails only if the machine does.
  */
 bool legacy_find(struct volume *volume, const struct subvolume *subvolume, struct legacy *legacy, struct error *err) must_use;
+
+/* Is what the superblock says is unfinished a decryption of this format? *op_id: its id; may be NULL. */
+bool legacy_is_unfinished(const struct volume *volume, uint8_t op_id[CRYPT_UUID_SIZE]);
 
 /* "ctr(aes)@btrfs:61e0d004", with - for what there is not. */
 #define LEGACY_TEXT_SIZE (2 * LEGACY_NAME_SIZE + 4)

@@ -16,9 +16,10 @@ legacy_image "$tmp/2016.img" 4096 shapes quota
 check_clean "$tmp/disks/home.img"
 check_clean "$tmp/disks/undone.img"
 # Undone, it is what was written: taken back by the writer, it is the kernel's again.
-cp "$tmp/2016.img.options" "$tmp/disks/undone.img.options"
-legacy_undo "$tmp/disks/undone.img"
-image_mount "$tmp/disks/undone.img" "$tmp/mnt" ro
+cp "$tmp/2016.img.options" "$tmp/taken-back.img.options"
+cp --sparse=always "$tmp/disks/undone.img" "$tmp/taken-back.img"
+legacy_undo "$tmp/taken-back.img"
+image_mount "$tmp/taken-back.img" "$tmp/mnt" ro
 legacy_manifest "$tmp/mnt" "$tmp/again"
 image_umount
 diff "$tmp/2016.img.kernel" "$tmp/again.kernel" >"$tmp/state.diff" || { head -n 5 "$tmp/state.diff"; fail "undone, the image shows something else"; }
@@ -33,11 +34,11 @@ expect_text "$tmp/out" '^operation:  decrypt-2016$'
 expect_text "$tmp/out" '^to finish:  btrfs-crypt convert --decrypt --resume --volume-key-file FILE '
 expect_text "$tmp/out" '^to undo:    btrfs-crypt convert --abort --volume-key-file FILE '
 expect_unchanged 7 "$disk" crypt convert --status "$disk" "${key[@]}" --format json
-expect_text "$tmp/out" '"operation":"decrypt-2016".*"authenticated":true'
+expect_text "$tmp/out" '"authenticated":true,"operation":"decrypt-2016"'
 expect_unchanged 2 "$disk" crypt convert --status "$disk" --volume-key-file "$tmp/wrong"
 expect_unchanged 0 "$disk" crypt list "$disk"
-expect_text "$tmp/out" 'path e1-snap.*being converted'
-expect_unchanged 0 "$disk" crypt cat "$disk" plain
+expect_text "$tmp/out" 'path e1-snap.*unfinished conversion: decrypting the format of 2016, [0-9]+% done$'
+expect_unchanged 0 "$disk" crypt cat "$disk" / plain
 expect_unchanged 7 "$disk" crypt cat "$disk" e1:sizes/5000 "${key[@]}"
 expect_unchanged 7 "$disk" crypt export "$disk" e1 "${key[@]}" -o "$tmp/out.tar"
 expect_unchanged 7 "$disk" crypt audit "$disk" e1
