@@ -37,9 +37,9 @@ BEGIN {
 	fs = below
 	may("common/sealed", below); below = below " common/sealed"
 	may("common/audit", below)
-	may("common/convert", below)
 	may("common/export", below)
-	may("common/legacy", fs); below = below " common/legacy"	# beside sealed; nothing else in common/ knows it
+	may("common/legacy", fs); below = below " common/legacy"	# beside sealed; in common/ only what decrypts it in place knows it
+	may("common/convert", below)
 	may("cmd", below " common/audit common/convert common/export cmd/dump cmd/key")
 	may("cmd/dump", below " cmd")
 	may("cmd/key", below " common/convert cmd")

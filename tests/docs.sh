@@ -144,7 +144,7 @@ import glob, re, sys
 tests = "".join(open(name, encoding="utf-8", errors="replace").read() for name in glob.glob("tests/*/*") if name.endswith((".sh", ".c")))
 missing = n = 0
 for name in ["common/convert/preflight.c", "common/convert/continue.c", "common/convert/continue-check.c", "common/convert/key-change.c",
-	"common/convert/replay.c"]:
+	"common/convert/replay.c", "common/convert/goal.c", "common/convert/legacy-continue.c"]:
     source = open(name, encoding="utf-8").read()
     for call in re.finditer(r'(?:\berror_set\([^"]*?ERROR_\w+,|\bstate_error\(|\brefuse\()\s*((?:"(?:[^"\\]|\\.)*"|PRI\w+|\s)+)', source):
         text = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', re.sub(r"PRI\w+", "", call[1])))

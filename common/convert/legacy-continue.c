@@ -27,7 +27,7 @@ static bool open_copy(void *context, struct volume *volume, const struct crypt_s
 	(void)volume;
 	key_schedule_free(TAKE(opening->schedule));
 	if (tail->operation != CRYPT_OP_LEGACY)
-		return error_set(err, ERROR_STATE, "the copies of the superblock have states of different operations");
+		return error_set(err, ERROR_STATE, "the state of the unfinished conversion fails authentication");
 	if (!key_schedule_new_legacy(opening->key, tail->disk.op_id, &opening->schedule, err) || !key_schedule_kcv(opening->schedule, kcv, err))
 		return false;
 	*schedule = opening->schedule;
@@ -41,7 +41,7 @@ static bool find_state(struct volume *volume, const struct key_source *key, stru
 	bool ok;
 
 	if (!key->volume_key)
-		return error_set(err, ERROR_KEY, "the key with which the unfinished decryption began is needed");
+		return error_set(err, ERROR_KEY, "no key was given");
 	ok = state_find(volume, &(struct state_opener){ open_copy, &opening }, tail, err);
 	*schedule = TAKE(opening.schedule);
 	return ok;

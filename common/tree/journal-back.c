@@ -10,10 +10,18 @@ static bool read_back_changed(void *context, const struct journal_changed *chang
 	return volume_read_back(journal->volume, changed->logical, changed->bytes, journal->volume->super.node_size, err);
 }
 
+/* Nothing else could tell a write that was lost from one that was not: these have no tags, and what they were made of will be gone. */
+static bool read_back_carried(void *context, const struct journal_carried *carried, struct error *err)
+{
+	const struct journal *journal = context;
+
+	return volume_read_back(journal->volume, carried->address, carried->bytes, (size_t)carried->n_blocks * CRYPT_BLOCK, err);
+}
+
 bool journal_read_back(struct journal *journal, struct error *err)
 {
 	const struct journal_record last = { .bytes = journal_buffer(journal, journal->sequence), .len = journal->unread };
-	const struct journal_visitor visitor = { .on_changed = read_back_changed };
+	const struct journal_visitor visitor = { .on_changed = read_back_changed, .on_carried = read_back_carried };
 
 	if (journal->unread == 0)
 		return true;

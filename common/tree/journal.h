@@ -78,7 +78,7 @@ bool journal_commit(struct journal *journal, struct transaction *tx, const struc
 
 /* --- journal-back.c --- */
 /*
- * After a flush, reads back the blocks that the last record changed, and rewrites them on mirrors that differ. After that everything
+ * After a flush, reads back the blocks that the last record changed and the data it carries, and rewrites them on mirrors that differ. After that everything
  * written so far is known to be there, except the data of ranges. Does nothing the second time, or if no record was written.
  */
 bool journal_read_back(struct journal *journal, struct error *err) must_use;

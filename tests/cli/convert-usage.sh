@@ -68,11 +68,15 @@ for value in 0 0.25 .5 86400; do
 done
 for option in "--cipher aes-256-gcm" "--shared refuse" --recursive "--pbkdf argon2id" "--pbkdf-memory 65536" \
 	"--pbkdf-force-iterations 4" "--iter-time 100"; do
-	case $option in --shared*|--recursive) with=--encrypt ;; *) with="--encrypt or --rekey" ;; esac
-	refused 1 "${option%% *} goes with $with" --decrypt $option disk.img home
+	case $option in --shared*|--recursive) with="--encrypt, or with --decrypt of the format of 2016" ;; *) with="--encrypt or --rekey" ;; esac
+	case $option in --shared*|--recursive) ;; *) refused 1 "${option%% *} goes with $with" --decrypt $option disk.img home ;; esac
 	refused 1 "${option%% *} goes with $with" --resume $option disk.img
 done
-refused 1 "--shared goes with --encrypt" --rekey --shared refuse disk.img home
+refused 1 "--shared goes with --encrypt, or with --decrypt of the format of 2016" --rekey --shared refuse disk.img home
+for way in --encrypt --rekey --resume; do
+	refused 1 "--force-key goes with --decrypt" $way --force-key disk.img $([ $way = --resume ] || echo home)
+done
+refused 1 "--kdf goes with --decrypt, --resume, --abort and --status" --encrypt --kdf scrypt-2017 disk.img home
 for way in --encrypt --decrypt --resume; do
 	refused 1 "--drop-slots goes with --rekey" $way --drop-slots disk.img $([ $way = --resume ] || echo home)
 done

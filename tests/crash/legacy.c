@@ -12,22 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/convert/legacy.h"
 #include "common/convert/state.h"
 #include "common/util/hex.h"
 #include "common/util/take.h"
 #include "common/volume/mirror.h"
 #include "format/journal.h"
 #include "tests/crash/cut.h"
+#include "tests/crash/legacy-run.h"
 
 #define AGAIN_PERCENT 40	/* of the states, in which the power goes a second time, */
 #define DEPTH_MAX 3u		/* and of those a third time */
-#define BATCH_BYTES_SMALL (80u << 10)
 
-static struct secret *key, *wrong_key;
-static const char *subvolume;
 static struct disk start, home, undone;	/* the disk as it was, and the two ends */
-static unsigned n_states, n_unfinished, n_again, n_home, n_undone, n_late, n_untouched, n_lost, n_failures;
+static unsigned n_states, n_unfinished, n_again, n_home, n_undone, n_late, n_untouched, n_lost, n_no_ivs, n_failures;
 static char where[400];
 
 static bool bad(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -44,63 +41,6 @@ static bool bad(const char *format, ...)
 	return false;
 }
 
-/* --- what the commands do ----------------------------------------------------------------------------------------------- */
-
-#define NEVER (~0u)
-
-static bool asked_often_enough(void *context)
-{
-	unsigned *const left = context;
-
-	return *left != NEVER && (*left)-- == 0;
-}
-
-static bool open_disk(struct disk *disk, struct volume **volume, struct error *err)
-{
-	const struct volume_options options = { .unfinished = true, .to_convert = true };
-
-	return volume_open(disk_device(disk, true), &options, volume, err);
-}
-
-static struct convert_ui small_steps(unsigned *stop)
-{
-	return (struct convert_ui){ .batch_bytes = BATCH_BYTES_SMALL, .stop = asked_often_enough, .context = stop };
-}
-
-static bool decrypt(struct disk *disk, unsigned stop, struct error *err)
-{
-	const char *const names[] = { subvolume, NULL };
-	const struct convert_legacy_options options = { .key = key, .shared = SHARED_INCLUDE, .recursive = true };
-	cleanup_volume struct volume *volume = NULL;
-	struct convert_plan plan = { 0 };
-	bool ok = open_disk(disk, &volume, err);
-
-	if (ok) {
-		const struct convert_ui ui = small_steps(&stop);
-
-		ok = convert_legacy(volume, names, &options, &ui, &plan, err);
-	}
-	convert_plan_free(&plan);
-	return ok;
-}
-
-static bool go_on(struct disk *disk, enum convert_goal goal, struct secret *with, struct error *err)
-{
-	const struct key_source source = { .volume_key = with, .slot = KEY_SLOT_ANY };
-	cleanup_volume struct volume *volume = NULL;
-	struct convert_plan plan = { 0 };
-	unsigned stop = NEVER;
-	bool ok = open_disk(disk, &volume, err);
-
-	if (ok) {
-		const struct convert_ui ui = small_steps(&stop);
-
-		ok = convert_continue(volume, goal, &source, &ui, &plan, err);
-	}
-	convert_plan_free(&plan);
-	return ok;
-}
-
 /* --- judging ------------------------------------------------------------------------------------------------------------- */
 
 /* In a volume's own words: nothing was changed that anybody reads. */
@@ -108,14 +48,14 @@ static bool is_finished(struct disk *disk, bool *finished, struct error *err)
 {
 	cleanup_volume struct volume *volume = NULL;
 
-	if (!open_disk(disk, &volume, err))
+	if (!legacy_disk_open(disk, &volume, err))
 		return false;
 	*finished = !volume_is_unfinished(volume);
 	/* A torn primary beside a clean copy is written again by whoever comes, without a key. */
 	if (!*finished || volume->copy[0].valid)
 		return true;
 	volume_close(TAKE(volume));
-	return go_on(disk, CONVERT_RESUME, wrong_key, err);
+	return legacy_disk_go_on(disk, CONVERT_RESUME, legacy_wrong_key, err);
 }
 
 /* The first page that differs; n_pages: none. */
@@ -160,7 +100,7 @@ static bool wrong_key_is_refused(struct disk *disk)
 	bool ok;
 
 	disk_clone(disk, &tried);
-	if (go_on(&tried, CONVERT_RESUME_DECRYPT, wrong_key, &err))
+	if (legacy_disk_go_on(&tried, CONVERT_RESUME_DECRYPT, legacy_wrong_key, &err))
 		ok = bad("a wrong key goes on");
 	else if (err.kind != ERROR_KEY)
 		ok = bad("a wrong key: status %d: %s", err.kind, err.text);
@@ -180,7 +120,7 @@ static bool lose_record(struct disk *disk)
 	uint64_t newest = 0;
 	bool found;
 
-	found = open_disk(disk, &volume, &err) && state_newest(volume, &tail, &err) && tail.phase < CRYPT_PHASE_FINISH;
+	found = legacy_disk_open(disk, &volume, &err) && state_newest(volume, &tail, &err) && tail.phase < CRYPT_PHASE_FINISH;
 	for (unsigned i = 0; found && i < CRYPT_JOURNAL_SLOTS; i++) {
 		struct disk_journal_header bytes;
 		struct cursor at = { (const uint8_t *)&bytes, sizeof(bytes), 0 };
@@ -211,7 +151,7 @@ static bool lost_record_does_no_harm(const struct disk *disk, enum convert_goal 
 	if (lose_record(&without)) {
 		disk_clone(&without, &tried);
 		n_lost++;
-		if (go_on(&tried, goal, key, &err))
+		if (legacy_disk_go_on(&tried, goal, legacy_key, &err))
 			ok = same(&tried, goal == CONVERT_ABORT ? &undone : &home, "without a record");
 		else if (err.kind != ERROR_STATE && err.kind != ERROR_REFUSED)
 			ok = bad("without a record: status %d: %s", err.kind, err.text);
@@ -236,12 +176,13 @@ static bool judge_unfinished(struct disk *disk, unsigned depth, struct rng *rng)
 	n_unfinished++;
 	disk_clone(disk, &tried);
 	tried.log = &log;
-	ok = go_on(&tried, goal, key, &err);
+	ok = legacy_disk_go_on(&tried, goal, legacy_key, &err);
 	/* It is too late for an abort, or it is being undone. */
 	if (!ok && err.kind == ERROR_REFUSED && tried.n_writes == 0) {
+		n_no_ivs += strstr(err.text, "it cannot be undone any more: the data are plain text, and the IVs that encrypted them are being removed") != NULL;
 		n_late++;
 		goal = goal == CONVERT_ABORT ? CONVERT_RESUME_DECRYPT : CONVERT_ABORT;
-		ok = go_on(&tried, goal, key, &err);
+		ok = legacy_disk_go_on(&tried, goal, legacy_key, &err);
 	}
 	tried.log = NULL;
 	if (!ok)
@@ -263,7 +204,7 @@ static bool judge_finished(struct disk *disk)
 	if (first_other(disk, &home) == home.n_pages || first_other(disk, &undone) == undone.n_pages)
 		return true;
 	n_untouched++;
-	return (decrypt(disk, NEVER, &err) || bad("from the beginning: status %d: %s", err.kind, err.text)) && same(disk, &home, "from the beginning");
+	return (legacy_disk_decrypt(disk, LEGACY_NEVER, &err) || bad("from the beginning: status %d: %s", err.kind, err.text)) && same(disk, &home, "from the beginning");
 }
 
 static bool judge(struct disk *disk, unsigned depth, struct rng *rng)
@@ -312,9 +253,9 @@ static bool stop_in(enum crypt_phase phase, struct disk *disk)
 
 		disk_clone(&start, disk);
 		/* Before the first write it is asked for each extent that it looks at. */
-		if (decrypt(disk, stop, &err) || err.kind != ERROR_STOPPED)
+		if (legacy_disk_decrypt(disk, stop, &err) || err.kind != ERROR_STOPPED)
 			return false;
-		if (disk->n_writes > 0 && open_disk(disk, &volume, &err) && state_newest(volume, &tail, &err) && tail.phase == phase && tail.cursor != UINT64_MAX)
+		if (disk->n_writes > 0 && legacy_disk_open(disk, &volume, &err) && state_newest(volume, &tail, &err) && tail.phase == phase && tail.cursor != UINT64_MAX)
 			return true;
 		disk_free(disk);
 	}
@@ -329,7 +270,7 @@ static void record(void)
 	disk_clone(&start, &chains[0].from);
 	disk_clone(&start, &home);
 	home.log = &chains[0].log;
-	if (!decrypt(&home, NEVER, &err))
+	if (!legacy_disk_decrypt(&home, LEGACY_NEVER, &err))
 		harness_fail("decrypting: %s", err.text);
 	home.log = NULL;
 	for (unsigned i = 0; i < 2; i++) {
@@ -341,7 +282,7 @@ static void record(void)
 			harness_fail("%s: it never stopped there", chain->name);
 		disk_clone(&chain->from, &disk);
 		disk.log = &chain->log;
-		if (!go_on(&disk, CONVERT_ABORT, key, &err))
+		if (!legacy_disk_go_on(&disk, CONVERT_ABORT, legacy_key, &err))
 			harness_fail("%s: %s", chain->name, err.text);
 		disk.log = NULL;
 		if (i == 0)
@@ -358,7 +299,7 @@ static void read_key(const char *text)
 {
 	struct error err = { 0 };
 
-	if (!secret_new(16, &key, &err) || !secret_random(16, &wrong_key, &err) || !hex_read(text, secret_bytes(key), 16))
+	if (!secret_new(16, &legacy_key, &err) || !secret_random(16, &legacy_wrong_key, &err) || !hex_read(text, secret_bytes(legacy_key), 16))
 		harness_fail("KEY has 32 hexadecimal digits");
 }
 
@@ -400,10 +341,11 @@ int main(int argc, char **argv)
 		harness_fail("IMAGE, KEY and SUBVOL are needed");
 	disk_load(argv[optind], &start);
 	read_key(argv[optind + 1]);
-	subvolume = argv[optind + 2];
+	legacy_set = argv[optind + 2];
 	record();
 	if (directory)
 		export(directory);
+	n_failures += legacy_judge_forged(&chains[2].from, &home);
 	if (only) {
 		struct cut cut;
 
@@ -424,5 +366,5 @@ int main(int argc, char **argv)
 	}
 	printf("%u states (seed %#" PRIx64 "): %u unfinished, %u after a further power cut; %u decrypted, %u undone, %u from the beginning; %u came too late for what "
 	       "was asked, %u without a record; %u failures\n", n_states, seed, n_unfinished, n_again, n_home, n_undone, n_untouched, n_late, n_lost, n_failures);
-	return n_failures > 0 || n_states < states || n_unfinished == 0 || n_home == 0 || n_undone == 0 || n_late == 0 || n_lost == 0;
+	return n_failures > 0 || n_states < states || n_unfinished == 0 || n_home == 0 || n_undone == 0 || n_late == 0 || n_lost == 0 || n_no_ivs == 0;
 }

@@ -93,7 +93,7 @@ expect_status 9 crypt key list "$image" e2
 expect_text "$tmp/err" 'is in the format of 2016, which has no key slots$'
 for how in "--encrypt --dry-run" --decrypt; do
 	expect_status 9 crypt convert $how "$image" e2 </dev/null
-	expect_text "$tmp/err" 'is encrypted in the format of 2016: it can be read, but not converted$'
+	expect_text "$tmp/err" 'is encrypted in the format of 2016: only --decrypt converts it$'
 done
 
 legacy_undo "$image"

@@ -85,6 +85,22 @@ void forging_end_record(struct forging *forging)
 	ok(volume_write(forging->volume, forging->header.place, forging->record, forging->header.length, err));
 }
 
+void forging_carry(struct forging *forging)
+{
+	const size_t len = forging->header.length - CRYPT_MAC_SIZE, more = sizeof(struct disk_journal_carried) + CRYPT_BLOCK;
+	const struct disk_journal_carried carried = { .address = record_range(forging)->address, .n_blocks = to_le32(1) };
+
+	forging->record = realloc(forging->record, forging->header.length + more);
+	assert_non_null(forging->record);
+	memmove(forging->record + len + more, forging->record + len, CRYPT_MAC_SIZE);
+	memcpy(forging->record + len, &carried, sizeof(carried));
+	memset(forging->record + len + sizeof(carried), 0x5a, CRYPT_BLOCK);
+	forging->header.length += more;
+	record_header(forging)->length = to_le64(forging->header.length);
+	record_header(forging)->n_carried = to_le32(1);
+	forging_end_record(forging);
+}
+
 void forging_drop(struct forging *forging)
 {
 	free(forging->record);

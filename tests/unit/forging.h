@@ -34,6 +34,8 @@ struct disk_journal_new *record_new(const struct forging *forging);
 struct disk_journal_range *record_range(const struct forging *forging);
 
 void forging_begin(struct disk *disk, const struct secret *volume_key, struct forging *forging);
+/* The record carries data, as only those of a decryption of the format of 2016 do; with its MAC. */
+void forging_carry(struct forging *forging);
 /* The record as it is now gets its MAC, and the state knows of it where it knew of the one before. */
 void forging_end_record(struct forging *forging);
 void forging_end(struct forging *forging);	/* the state gets its MAC; all is written */

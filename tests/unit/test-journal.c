@@ -21,7 +21,7 @@ static const uint8_t sample[] = {
 	LE64(9),				/* epoch */
 	LE64(0x10002),				/* cursor */
 	LE64(0x100000),				/* bytes_used */
-	LE32(1), LE32(1), LE32(1), LE32(0),	/* n_changed, n_new, n_ranges, zero2 */
+	LE32(1), LE32(1), LE32(1), LE32(0),	/* n_changed, n_new, n_ranges, n_carried */
 	LE64(0x123000), SIXTEEN(0x11),		/* a changed block */
 	LE64(0x124000), THIRTYTWO(0x22),	/* a new one */
 	LE64(0x200000),				/* a range: address */
@@ -134,6 +134,40 @@ static void reads_old_sides(void **state)
 	test_refuses_truncations(parse, bytes, sizeof(bytes), ANY_LENGTH_FAILS);
 }
 
+/* A record of nothing but data. */
+static bool parse_carried(struct cursor *record, struct error *err)
+{
+	struct journal_carried carried;
+
+	return journal_carried_next(record, &carried, err);
+}
+
+static void reads_carried_data(void **state)
+{
+	static const struct wrong wrong[] = {
+		{ 0, 1, "journal record at 0x4000: address is 0x200001, not a multiple of 4096" },
+		{ 8, 0, "journal record at 0x4000: n_blocks is 0, not 1 to 32" },
+		{ 8, 33, "journal record at 0x4000: n_blocks is 33, not 1 to 32" },
+		{ 8, 3, "journal record at 0x4000: n_blocks is 3, 8192 bytes left for data" },
+	};
+	uint8_t bytes[sizeof(struct disk_journal_carried) + 2 * CRYPT_BLOCK] = { 0 };
+	const struct disk_journal_carried disk = { .address = to_le64(0x200000), .n_blocks = to_le32(2) };
+	struct cursor record = { bytes, sizeof(bytes), TEST_OFFSET };
+	struct journal_carried carried;
+	struct error err = { 0 };
+
+	(void)state;
+	memcpy(bytes, &disk, sizeof(disk));
+	memset(bytes + sizeof(disk) + CRYPT_BLOCK, 0x99, CRYPT_BLOCK);
+	assert_true(journal_carried_next(&record, &carried, &err));
+	assert_int_equal(carried.address, 0x200000);
+	assert_int_equal(carried.n_blocks, 2);
+	assert_int_equal(carried.bytes[CRYPT_BLOCK], 0x99);
+	assert_int_equal(record.left, 0);
+	test_refuses_wrong_bytes(parse_carried, bytes, sizeof(bytes), wrong, ARRAY_SIZE(wrong));
+	test_refuses_truncations(parse_carried, bytes, sizeof(bytes), ANY_LENGTH_FAILS);
+}
+
 static void refuses_every_truncation(void **state)
 {
 	(void)state;
@@ -183,6 +217,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_every_field),
 		cmocka_unit_test(reads_old_sides),
+		cmocka_unit_test(reads_carried_data),
 		cmocka_unit_test(refuses_every_truncation),
 		cmocka_unit_test(refuses_one_wrong_byte),
 		cmocka_unit_test(refuses_the_unreleased_version),

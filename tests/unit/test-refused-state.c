@@ -238,6 +238,7 @@ static const struct row {
 	STATE_ROW(names_journal, SEALING, DATA, "a journal record names ", ", where the journal is"),
 	STATE_ROW(names_free_block, SEALING, DATA, "a journal record names the tree block ", ", which is not allocated"),
 	STATE_ROW(names_no_extent, SEALING, DATA, "a journal record names the extent ", ", which is not allocated"),
+	STATE_ROW(forging_carry, SEALING, DATA, "a journal record carries data, which this operation does not"),
 	STATE_ROW(block_of_other_filesystem, SEALING, DATA, "a journal record's block for ", " is no tree block of this filesystem"),
 	STATE_ROW(epoch_behind, SEALING, DATA, "the header of the sealing has epoch ", ", but the journal has "),
 	{ { "tree block ", " is not as journal record ", ", the newest, wrote it" }, new_block_changed, ERROR_STATE, SEALING, CRYPT_PHASE_STRUCTURE,
