@@ -168,10 +168,10 @@ $(FILL) $(ATTACK): $(HELPERS) $(ARCHIVE)
 $(LEGACY): $(patsubst %.c,$(B)/%.o,$(wildcard tests/image/legacy/*.c))
 	$(call link,-lcrypto)
 
-$(REPLAY): $(B)/tests/fuzz/replay-%: $(B)/tests/fuzz/fuzz-%.o $(B)/tests/fuzz/replay.o $(ARCHIVE)
+$(REPLAY): $(B)/tests/fuzz/replay-%: $(B)/tests/fuzz/fuzz-%.o $(B)/tests/fuzz/replay.o $(HELPERS) $(ARCHIVE)
 	$(call link,$(LIBS))
 
-$(B)/tests/fuzz/fuzz-%: $(B)/tests/fuzz/fuzz-%.o $(ARCHIVE)
+$(B)/tests/fuzz/fuzz-%: $(B)/tests/fuzz/fuzz-%.o $(HELPERS) $(ARCHIVE)
 	$(call link,-fsanitize=fuzzer $(LIBS))
 
 .PHONY: all objects deps demo check unit tools replay crash torture matrix bench fuzz fuzz-targets install uninstall clean help FORCE

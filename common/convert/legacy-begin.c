@@ -219,7 +219,7 @@ static bool decrypt(struct legacy_run *run, const char *const *names, const stru
 	run->plan->n_extents = 0;
 	run->plan->data_bytes = encrypted_bytes(run, &end);
 	run->plan->decrypted = true;
-	if (!find_places(run, run->plan->data_bytes, &places, err) || !legacy_data_check(run, err))
+	if (!find_places(run, run->plan->data_bytes, &places, err) || !legacy_xattrs_try(run, err) || !legacy_data_check(run, err))
 		return false;
 	return options->dry_run || (begin(run, options->key, &places, end, err) && legacy_run_all(run, err));
 }

@@ -68,6 +68,11 @@ bool legacy_leaves_convert(struct legacy_run *run, struct error *err) must_use;
 /* run->parent. blocks: of the largest record of this phase, at least. */
 bool legacy_parents_find(struct legacy_run *run, size_t *blocks, struct error *err) must_use;
 bool legacy_xattrs_remove(struct legacy_run *run, struct error *err) must_use;
+/*
+ * Does all of this phase in memory, leaf by leaf, and forgets it: what contradicts itself in the trees is found out before anything is changed,
+ * because later nobody could go back.
+ */
+bool legacy_xattrs_try(struct legacy_run *run, struct error *err) must_use;
 /* Is this an xattr that the format added? */
 bool legacy_xattr_is_ours(const struct cursor *name);
 

@@ -305,6 +305,32 @@ static bool next_leaf(struct cleaning *c, const struct scan_block *at, struct er
 	return clean_leaf(c, block, err);
 }
 
+static bool try_leaf(struct cleaning *c, const struct scan_block *at, struct error *err)
+{
+	cleanup_block struct block *block = NULL;
+	bool xattrs;
+
+	return scan_block_get(c->run->scan, at, &block, err) && (!has_ours(block, &xattrs) || clean_leaf(c, block, err));
+}
+
+bool legacy_xattrs_try(struct legacy_run *run, struct error *err)
+{
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < run->scan->n_blocks; i++) {
+		struct cleaning c = { .run = run };
+
+		if (run->scan->block[i].level != 0)
+			continue;
+		ok = transaction_begin(run->volume, run->allocator, &c.tx, err);
+		if (!ok)
+			break;
+		ok = try_leaf(&c, &run->scan->block[i], err) && transaction_settle(c.tx, err);
+		transaction_drop(c.tx);
+	}
+	return ok;
+}
+
 bool legacy_xattrs_remove(struct legacy_run *run, struct error *err)
 {
 	struct cleaning c = { .run = run };

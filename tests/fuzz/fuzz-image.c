@@ -68,6 +68,7 @@ static struct base {
 	{ .file = "images/good-plain.img.zst", .subvolume = "vault", .path = { "ledger.zlib", "bookend", "prealloc-part", "link-long" } },
 	{ .file = "images/good-log.img.zst", .subvolume = "sub", .path = { "long", "new", "directory/second-name", "directory" } },
 	{ .file = "images/good-sealed.img.zst", .subvolume = "vault", .path = { "ledger.zlib", "hole", "nested/file", "odd names" } },
+	{ .file = "images/good-2016.img.zst", .subvolume = "vault", .path = { "ledger.txt", "hole", "nested", "secret.txt" } },
 	{ .file = "images/good-zoned.img.zst", .subvolume = "/", .path = { "numbers", "directory/packed", "inline", "directory" } },
 };
 #define N_BASES (sizeof(bases) / sizeof(bases[0]))
@@ -368,6 +369,16 @@ size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t len, size_t len_max, unsig
 	return 1 + n * size;
 }
 
+/* For the targets that include this one: a choice of the image with that name, and of what else the first byte chooses. */
+static inline uint8_t choice_of(const char *image, uint8_t choice)
+{
+	for (size_t i = 0; i < N_BASES; i++) {
+		if (strstr(bases[i].file, image))
+			return (uint8_t)(2 * i + choice % 2);
+	}
+	abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	static uint8_t undo[CHANGES_MAX][2 * NODE_SIZE_MAX];
@@ -392,6 +403,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		change_place(base, &change, changed[n], undo[n]);
 	}
 	run_all(base, choice % 2, choice / 2 / N_BASES % 2);
+#ifdef fuzz_image_then
+	fuzz_image_then(base->fd);
+#endif
 	while (n-- > 0)
 		undo_place(base, changed[n], undo[n]);
 	return 0;

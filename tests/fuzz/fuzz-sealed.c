@@ -23,15 +23,6 @@ static void give_key(const char *name, const char *value)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
-static uint8_t sealed_choice(uint8_t choice)
-{
-	for (size_t i = 0; i < N_BASES; i++) {
-		if (strstr(bases[i].file, "sealed"))
-			return (uint8_t)(2 * i + choice % 2);
-	}
-	abort();
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	static const char *const accept[] = { "accept-changes", "accept-unsealed" };
@@ -48,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	if (len == 0 || len > sizeof(copy))
 		return 0;
 	memcpy(copy, bytes, len);
-	copy[0] = sealed_choice(bytes[0]);
+	copy[0] = choice_of("sealed", bytes[0]);
 	for (size_t i = 0; i < sizeof(accept) / sizeof(accept[0]); i++)
 		*(int *)option(options_source, accept[i]) = bytes[0] / 2 % 2;
 	return fuzz_image(copy, len);
