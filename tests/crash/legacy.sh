@@ -13,6 +13,10 @@ cuts=${BUILD:-$PROJECT/build}/tests/crash/legacy
 mkdir "$tmp/disks"
 legacy_image "$tmp/2016.img" 4096 shapes quota
 "$cuts" --states "${CRASH_STATES:-160}" --seed "${CRASH_RANDOM:-1}" --export "$tmp/disks" "$tmp/2016.img" $LEGACY_KEY e1 || fail "what came of a power cut was wrong"
+mkdir "$tmp/large"
+legacy_image "$tmp/large.img" 16384 shapes cache=v1 cipher=cts dup
+"$cuts" --states $((${CRASH_STATES:-160} / 4)) --seed "${CRASH_RANDOM:-1}" --export "$tmp/large" "$tmp/large.img" $LEGACY_KEY e1 || fail "what came of a power cut was wrong"
+check_clean "$tmp/large/home.img"
 check_clean "$tmp/disks/home.img"
 check_clean "$tmp/disks/undone.img"
 # Undone, it is what was written: taken back by the writer, it is the kernel's again.
