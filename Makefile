@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Builds, tests and installs btrfs-crypt.  `make help` lists the targets.
 
-PKGS     := libcrypto popt libsodium zlib libzstd libxxhash libisal uuid blkid json-c libarchive libkeyutils
+PKGS     := libcrypto popt libsodium zlib libzstd libxxhash libisal uuid blkid json-c libarchive libkeyutils libnbd
 PKG_FLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llzo2
 LIBS     += -lbtrfsutil -ldl

@@ -150,6 +150,9 @@ static void print_plan(FILE *out, const char *what, const struct convert_plan *p
 		row_text(&row, "encryption", "\nEncryption: ", plan->key_tag);
 	if (!is_zero(plan->seal_fingerprint, sizeof(plan->seal_fingerprint)))
 		row_hex(&row, "seal_fingerprint", "\nseal fingerprint: ", plan->seal_fingerprint, sizeof(plan->seal_fingerprint));
+	if (image_old_copies()[0] && (planned_only || plan->key_tag[0]))
+		row_text(&row, "old_copies", planned_only ? "\nthe virtual disk will keep older copies of what is overwritten: "
+							  : "\nthe virtual disk keeps older copies of what was overwritten: ", image_old_copies());
 	/* After unsealing it says nothing that the files do not say. */
 	if (plan->unwiped_free_bytes && plan->key_tag[0])
 		row_format(&row, "\nfree data space not wiped: %s, which may hold old plain text; --wipe-free overwrites it",

@@ -10,6 +10,7 @@
 #include "cmd/convert-print.h"
 #include "cmd/convert-ui.h"
 #include "cmd/header-option.h"
+#include "cmd/image-options.h"
 #include "cmd/image.h"
 #include "cmd/key-options.h"
 #include "cmd/key/domain-key.h"
@@ -25,6 +26,7 @@
 static const struct poptOption options[] = {
 	INCLUDE_AS(options_convert_what, "What to do:"),
 	INCLUDE_AS(options_convert_how, "How:"),
+	INCLUDE(options_container_change),
 	INCLUDE_AS(options_key, "Key:"),
 	INCLUDE(options_kdf),
 	INCLUDE(options_header),
@@ -48,7 +50,8 @@ static bool confirm_volume_key(const struct convert_ui *ui, const struct key_sou
 static bool open_image(const char *image, struct volume **volume, struct error *err)
 {
 	struct error busy = { 0 };
-	const struct image_conversion how = { .writable = !convert_opt.dry_run, .mounted_copy = convert_opt.mounted_copy };
+	const struct image_conversion how = { .writable = !convert_opt.dry_run, .mounted_copy = convert_opt.mounted_copy,
+					       .keep_old = convert_opt.decrypt };
 
 	if (!image_open_to_convert(image, how, volume, err))
 		return false;

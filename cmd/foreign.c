@@ -241,7 +241,7 @@ static void read_contents(const struct image_part *part, struct contents *conten
 	for (size_t i = 0; i < found.n; i++) {
 		const struct partition *at = &found.at[i];
 		const bool is_btrfs = partition_is_btrfs(part->device, at->offset, at->length);
-		const struct foreign foreign = foreign_content(part->opened, at->offset, at->length);
+		const struct foreign foreign = foreign_content(part->opened, part->device, at->offset, at->length);
 		const struct image_part there = {
 			.path = part->path, .opened = part->opened, .device = part->device, .size = part->size,
 			.offset = at->offset, .length = at->length, .partition = *at,
@@ -276,7 +276,7 @@ static bool check_partitions(const struct image_part *part, struct error *err)
 
 bool foreign_check_content(const struct image_part *part, struct error *err)
 {
-	const struct foreign found = foreign_content(part->opened, part->offset, part->length);
+	const struct foreign found = foreign_content(part->opened, part->device, part->offset, part->length);
 
 	err->hint[0] = '\0';
 	return not_btrfs(part, &found, err) && (!is_whole(part) || check_partitions(part, err));
@@ -284,8 +284,8 @@ bool foreign_check_content(const struct image_part *part, struct error *err)
 
 bool foreign_check_offset(const struct image_part *part, struct error *err)
 {
-	const struct foreign found = part->offset < part->size ? foreign_content(part->opened, part->offset, part->length) :
-				     (struct foreign){ FOREIGN_UNKNOWN, "" };
+	const struct foreign found = part->offset < part->size ? foreign_content(part->opened, part->device, part->offset, part->length) :
+				     (struct foreign){ 0 };
 	struct contents contents;
 
 	read_contents(part, &contents);

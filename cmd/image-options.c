@@ -30,6 +30,18 @@ static struct poptOption options_further[] = {
 	POPT_TABLEEND
 };
 
+#define BACKING_OPTION \
+	{ "allow-backing", 0, POPT_ARG_NONE, &image_options.allow_backing, 0, "also open files that a virtual disk names: backing and data files", NULL }
+
+static struct poptOption options_container[] = { BACKING_OPTION, POPT_TABLEEND };
+
+struct poptOption options_container_change[] = {
+	BACKING_OPTION,
+	{ "allow-old-copies", 0, POPT_ARG_NONE, &image_options.allow_old_copies, 0,
+	  "go on although a virtual disk keeps what is overwritten: snapshots, compressed clusters, a backing file", NULL },
+	POPT_TABLEEND
+};
+
 static struct poptOption options_root[] = {
 	{ "backup-root", 0, POPT_ARG_STRING, &image_options.backup_root, 0, "read the trees of this backup root of the superblock, 0 to 3", "N" },
 	{ "tolerant", 0, POPT_ARG_NONE, &image_options.tolerant, 0, "go on at what is invalid: use what is there, and say what is wrong with it", NULL },
@@ -49,8 +61,8 @@ static struct poptOption options_where[] = {
 
 #define SUPER_OPTION(letter) { "super", letter, POPT_ARG_STRING, &image_options.super, 0, "only this copy of the superblock, 0 to 2", "N" }
 
-static struct poptOption options_device[] = { INCLUDE(options_further), INCLUDE(options_where), SUPER_OPTION(0), POPT_TABLEEND };
-struct poptOption options_copies[] = { INCLUDE(options_further), INCLUDE(options_where), SUPER_OPTION('s'), POPT_TABLEEND };
+static struct poptOption options_device[] = { INCLUDE(options_further), INCLUDE(options_where), INCLUDE(options_container), SUPER_OPTION(0), POPT_TABLEEND };
+struct poptOption options_copies[] = { INCLUDE(options_further), INCLUDE(options_where), INCLUDE(options_container), SUPER_OPTION('s'), POPT_TABLEEND };
 
 struct poptOption options_blocks[] = {
 	INCLUDE(options_device), INCLUDE(options_root), POPT_TABLEEND

@@ -11,18 +11,19 @@
 struct volume_options;
 
 /*
- * --device, --image-offset, --super, --backup-root, --tolerant, --with-log: for commands that only read files.
+ * --device, --image-offset, --allow-backing, --super, --backup-root, --tolerant, --with-log: for commands that only read files.
  */
 extern struct poptOption options_image[];
 extern struct poptOption options_blocks[];	/* without --with-log: for commands that show trees block by block */
 extern struct poptOption options_copies[];	/* only those about devices and superblocks, with the letter that dump-super has for --super */
+extern struct poptOption options_container_change[];	/* those about virtual disks, for commands that change an image */
 
 /* As they were given. */
 extern struct image_options {
 	char **devices;		/* further ones, NULL terminated; NULL: none */
 	bool no_memory;		/* for them */
 	char *offset, *super, *backup_root, *member;
-	int with_log, tolerant;
+	int with_log, tolerant, allow_backing, allow_old_copies;
 } image_options;
 
 /* ERROR_USAGE if one of options_image was given; why they do not fit, after the name of the option and a colon. */

@@ -16,6 +16,7 @@
 #include "cmd/unfinished.h"
 #include "cmd/unpacked.h"
 #include "common/convert/look.h"
+#include "common/device/container.h"
 #include "common/device/device-in-use.h"
 #include "common/device/partition.h"
 #include "common/fs/log-replay.h"
@@ -29,6 +30,7 @@ static const struct reporter printer = { .take = print_report };
 static struct reporter listener = { .take = print_report };
 static const char *looked_at;	/* the image that was opened for reading; NULL: none */
 static struct image_part seen;	/* the part of it that was read; without a device */
+static char old_copies[128];	/* see image_old_copies() */
 static bool is_quiet;		/* it is opened once more, only for a hint */
 
 /* A disk has devices of its partitions already; an image file gets them. */
@@ -106,9 +108,18 @@ static void warn_if_mounted(const char *path)
 	printf_warning("%s: is mounted at %s: what is read may be inconsistent, and older than what is seen there", name, where);
 }
 
+/* What a virtual disk has is read through it, unless the image is to be read as it is: with --image-offset 0. */
+static bool open_to_read(const char *path, bool as_it_is, struct device **device, struct error *err)
+{
+	struct container_options options = { .use = NBD_READ, .allow_backing = image_options.allow_backing };
+
+	return as_it_is ? device_open(path, DEVICE_READ_ONLY, device, err) : container_open(path, &options, device, err);
+}
+
 bool image_device_open_whole(const char *path, size_t i, struct device **device, struct error *err)
 {
-	return device_open(image_device_name(path, i), DEVICE_READ_ONLY, device, err);
+	path = image_device_name(path, i);
+	return open_to_read(path, !nbd_is_url(path), device, err);
 }
 
 /* The part of it that has the filesystem: from the option, or by searching. Takes the whole. */
@@ -140,7 +151,8 @@ bool image_device_open(const char *path, size_t i, struct device **device, struc
 
 	path = image_device_name(path, i);
 	part = (struct image_part){ .path = path, .opened = path };
-	if (!option_bytes("--image-offset", image_options.offset, 0, INT64_MAX, &offset, err) || !device_open(path, DEVICE_READ_ONLY, &disk, err))
+	if (!option_bytes("--image-offset", image_options.offset, 0, INT64_MAX, &offset, err) ||
+	    !open_to_read(path, has_offset && offset == 0, &disk, err))
 		return false;
 	warn_if_mounted(path);
 	if (!unpacked_open(&part.opened, i == 0 ? image_options.member : NULL, disk, &part.device, err))
@@ -186,10 +198,19 @@ static bool nothing_to_convert(struct image_part *part, struct error *err)
 }
 
 /* Accepts whole files and devices only. For a part of one, or a packed one, says what it is and how it can be converted. */
-static bool open_to_convert(const char *path, bool writable, struct device **device, struct error *err)
+static bool open_to_convert(const char *path, const struct image_conversion *how, struct device **device, struct error *err)
 {
-	if (!device_open(path, writable ? DEVICE_WRITABLE : DEVICE_READ_ONLY, device, err) || is_packed(*device, err))
+	struct container_options options = {
+		.use = how && how->writable ? NBD_WRITE : how && !how->unfinished ? NBD_PLAN : NBD_READ,
+		.allow_backing = image_options.allow_backing,
+		/* Who goes on with a conversion was told when it began. */
+		.allow_old_copies = image_options.allow_old_copies || !how || how->unfinished || how->keep_old,
+	};
+
+	if (!container_open(path, &options, device, err) || is_packed(*device, err))
 		return false;
+	if (how && !how->keep_old)
+		memcpy(old_copies, options.old_copies, sizeof(old_copies));
 
 	struct image_part part = { .path = path, .opened = path, .device = *device, .size = (*device)->size, .length = (*device)->size };
 
@@ -200,16 +221,21 @@ static bool open_to_convert(const char *path, bool writable, struct device **dev
 	/* libblkid opens it once more, which is not allowed while it is open for writing. */
 	device_close(*device);
 	*device = NULL;
-	if (!device_open(path, DEVICE_READ_ONLY, device, err))
+	if (!open_to_read(path, false, device, err))
 		return false;
 	part.device = *device;
 	return nothing_to_convert(&part, err);
 }
 
+const char *image_old_copies(void)
+{
+	return old_copies;
+}
+
 typedef bool open_function(struct device *device, const struct volume_options *options, struct volume **volume, struct error *err);
 
 /* Once all devices are open, they belong to whoever opens the volume. */
-static bool open_all(const char *path, bool writable, struct volume_options *options, open_function *open_it, struct volume **volume,
+static bool open_all(const char *path, const struct image_conversion *how, struct volume_options *options, open_function *open_it, struct volume **volume,
 		     struct error *err)
 {
 	const size_t n = image_n_devices();
@@ -217,7 +243,7 @@ static bool open_all(const char *path, bool writable, struct volume_options *opt
 	bool ok = ((device && !image_options.no_memory) || error_memory(err)) && image_options_read(options, err);
 
 	for (size_t i = 0; ok && i < n; i++)
-		ok = i == 0 && options->to_convert ? open_to_convert(path, writable, &device[0], err) : image_device_open(path, i, &device[i], err);
+		ok = i == 0 && options->to_convert ? open_to_convert(path, how, &device[0], err) : image_device_open(path, i, &device[i], err);
 	if (ok) {
 		options->others = device + 1;
 		options->n_others = n - 1;
@@ -257,7 +283,7 @@ static bool trees_read(const char *path, unsigned backup_root, bool tolerant, ui
 	image_options.backup_root = backup_root == CHOOSE_BY_ITSELF ? given : number;
 	is_quiet = true;
 
-	const bool ok = open_all(path, false, &quiet, volume_open, &volume, &ignored) && subvolume_list_read(volume, &list, &ignored) &&
+	const bool ok = open_all(path, NULL, &quiet, volume_open, &volume, &ignored) && subvolume_list_read(volume, &list, &ignored) &&
 			(tolerant || roots_read(volume, &ignored));
 
 	is_quiet = false;
@@ -288,16 +314,16 @@ void image_hint_damage(struct error *err)
 		error_hint(err, "--tolerant reads what is left");
 }
 
-static bool open_image(const char *path, bool writable, struct volume_options *options, struct volume **volume, struct error *err)
+static bool open_image(const char *path, const struct image_conversion *how, struct volume_options *options, struct volume **volume, struct error *err)
 {
 	struct volume_options quiet = { .unfinished = true };
 	cleanup_volume struct volume *superblocks = NULL;
 	struct error ignored;
 
-	if (open_all(path, writable, options, volume_open, volume, err))
+	if (open_all(path, how, options, volume_open, volume, err))
 		return true;
 	/* Looks once more, quietly: a user who is refused wants to know why. */
-	if (err->kind == ERROR_UNFINISHED && open_all(path, false, &quiet, volume_open_super, &superblocks, &ignored))
+	if (err->kind == ERROR_UNFINISHED && open_all(path, NULL, &quiet, volume_open_super, &superblocks, &ignored))
 		unfinished_error(superblocks, path, err);
 	return false;
 }
@@ -348,7 +374,7 @@ bool image_open(const char *path, enum image_trees trees, struct volume **volume
 	};
 
 	looked_at = path;
-	return open_image(path, false, &options, volume, err) && header_option_use(*volume, err) && see_to_unfinished(*volume, path, trees, err) &&
+	return open_image(path, NULL, &options, volume, err) && header_option_use(*volume, err) && see_to_unfinished(*volume, path, trees, err) &&
 	       see_to_log(*volume, path, err);
 }
 
@@ -359,7 +385,7 @@ bool image_open_blocks(const char *path, struct volume **volume, struct error *e
 	};
 
 	looked_at = path;
-	return open_image(path, false, &options, volume, err) && see_to_log(*volume, path, err);
+	return open_image(path, NULL, &options, volume, err) && see_to_log(*volume, path, err);
 }
 
 bool image_open_to_convert(const char *path, struct image_conversion how, struct volume **volume, struct error *err)
@@ -370,7 +396,7 @@ bool image_open_to_convert(const char *path, struct image_conversion how, struct
 
 	/* What was read by an older root, say, must not be written over what is there now. */
 	return image_options_none("only for what reads", err) &&
-	       (open_image(path, how.writable, &options, volume, err) || (how.writable && convert_busy(err))) && header_option_use(*volume, err);
+	       (open_image(path, &how, &options, volume, err) || (how.writable && convert_busy(err))) && header_option_use(*volume, err);
 }
 
 void image_hint_unfinished(const char *path, bool goes_on, struct error *err)
@@ -382,7 +408,7 @@ void image_hint_unfinished(const char *path, bool goes_on, struct error *err)
 
 	/* Whoever goes on with a conversion knows that, and has a hint what to do else. */
 	if ((goes_on && err->hint[0] && err->kind != ERROR_IO) ||
-	    !open_all(path, false, &quiet, volume_open_super, &superblocks, &ignored) || !volume_is_unfinished(superblocks) ||
+	    !open_all(path, NULL, &quiet, volume_open_super, &superblocks, &ignored) || !volume_is_unfinished(superblocks) ||
 	    !crypt_state_read(volume_unfinished_super(superblocks)->disk.tail, &state, &ignored))
 		return;
 

@@ -25,9 +25,13 @@ struct image_conversion {
 	bool writable;
 	bool unfinished;	/* one may be unfinished; otherwise that is ERROR_UNFINISHED */
 	bool mounted_copy;	/* another filesystem with its uuid may be mounted */
+	bool keep_old;		/* what is overwritten is no secret: copies of it may stay in a virtual disk */
 };
 /* Refuses several devices, parts of a device, and packed images. */
 bool image_open_to_convert(const char *path, struct image_conversion how, struct volume **volume, struct error *err) must_use;
+
+/* What in the virtual disk that was opened to be converted keeps what is overwritten, for people; "": nothing is known. */
+const char *image_old_copies(void);
 
 /*
  * Who gets what image_open(), and later reading, reports, instead of print_report(); for callers that write a report.

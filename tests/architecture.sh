@@ -79,6 +79,7 @@ file ~ /^common\/tree\/(transaction|tree-path|tree-edit|tree-cut)[.][ch]$/ && /i
 	only("^[ \t]*# *include *<xxhash[.]h>", "common/util/hash64[.]c|common/volume/csum[.]c", "libxxhash")
 	only("^[ \t]*# *include *<json-c/", "cmd/json[.]c", "json-c")
 	only("^[ \t]*# *include *<(archive|archive_entry)[.]h>", "common/util/libarchive[.]h", "libarchive")
+	only("^[ \t]*# *include *<libnbd[.]h>", "common/device/nbd-device[.]c", "libnbd")
 	only("^[ \t]*# *include *<btrfsutil[.]h>", "cmd/mounted[.]c", "libbtrfsutil")
 	only("^[ \t]*# *include *<popt[.]h>", "cmd/[a-z0-9/-]*[.][ch]", "popt")
 	only("^[ \t]*# *include *<keyutils[.]h>", "common/crypto/keyring[.]c", "libkeyutils")

@@ -130,7 +130,7 @@ version=$(sed -n 's/^#define BTRFS_CRYPT_VERSION "\(.*\)"/\1/p' cmd/command.h)
 # Every function that writes to an image is in the list of tests/README.md, and no other.
 awk 'FNR == 1 { name = "" }
 /^[a-z].*\(/ && !/;$/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name) }
-/^[ \t].*[^a-z_](device_write|volume_write|volume_write_supers|volume_read_back|pwritev?|fallocate|ftruncate)\(/ {
+/^[ \t].*[^a-z_](device_write|volume_write|volume_write_supers|volume_read_back|pwritev?|nbd_pwrite|fallocate|ftruncate)\(/ {
 	print FILENAME ": " name }' common/{convert,crypto,device,fs,sealed,tree,util,volume}/*.c | sort -u > "$work/writes"
 sed -nE 's/^\| `(common\/[^`]*)`.*/\1/p' tests/README.md | sort -u > "$work/listed"
 diff "$work/writes" "$work/listed" > "$work/diff" || bad "tests/README.md: places that write (<) and the list of them (>) differ:

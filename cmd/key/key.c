@@ -42,6 +42,8 @@ static const struct poptOption options[] = {
 	{ "no-slots", 0, POPT_ARG_NONE, &opt.no_slots, 's', "backup: leave out the key slots, so that only the volume key opens the backup", NULL },
 	{ "wipe-free", 0, POPT_ARG_NONE, &opt.wipe_free, 'w',
 	  "change, remove, label, restore: overwrite free data space as well, and what no chunk uses", NULL },
+	{ "allow-old-copies", 0, POPT_ARG_NONE, &image_options.allow_old_copies, 'o',
+	  "add, change, remove, label, recovery, restore: go on although a virtual disk keeps what is overwritten", NULL },
 	{ "keyring", 0, POPT_ARG_STRING, &opt.keyring, 'k', "in, out, status: this keyring (default: session), or its number",
 	  "session|user|persistent" },
 	{ "timeout", 0, POPT_ARG_STRING, &opt.timeout, 't', "in: the kernel forgets the key after so many seconds", "SECONDS" },

@@ -276,5 +276,5 @@ static bool run(const char *const *operand, struct error *err)
 }
 
 const struct key_verb key_verb_restore = {
-	.name = "restore", .summary = "put header and key slots back from FILE, made by backup", .options = "qw", .n_operands = 3, .run = run,
+	.name = "restore", .summary = "put header and key slots back from FILE, made by backup", .options = "qwo", .n_operands = 3, .run = run,
 };

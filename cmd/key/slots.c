@@ -243,17 +243,17 @@ static bool run_recovery(const char *const *operand, struct error *err)
 }
 
 const struct key_verb key_verb_add = {
-	.name = "add", .summary = "add another passphrase or key file", .options = "npNlq", .n_operands = 2, .run = run_add,
+	.name = "add", .summary = "add another passphrase or key file", .options = "npNlqo", .n_operands = 2, .run = run_add,
 };
 const struct key_verb key_verb_change = {
-	.name = "change", .summary = "replace the passphrase or key file of a key slot", .options = "nplFwq", .n_operands = 2, .run = run_change,
+	.name = "change", .summary = "replace the passphrase or key file of a key slot", .options = "nplFwqo", .n_operands = 2, .run = run_change,
 };
 const struct key_verb key_verb_remove = {
-	.name = "remove", .summary = "remove a key slot", .options = "Fwq", .n_operands = 2, .run = run_remove,
+	.name = "remove", .summary = "remove a key slot", .options = "Fwqo", .n_operands = 2, .run = run_remove,
 };
 const struct key_verb key_verb_label = {
-	.name = "label", .summary = "set the label of a key slot", .options = "lwq", .n_operands = 2, .run = run_label,
+	.name = "label", .summary = "set the label of a key slot", .options = "lwqo", .n_operands = 2, .run = run_label,
 };
 const struct key_verb key_verb_recovery = {
-	.name = "recovery", .summary = "add a recovery key, which is shown once", .options = "Nlq", .n_operands = 2, .run = run_recovery,
+	.name = "recovery", .summary = "add a recovery key, which is shown once", .options = "Nlqo", .n_operands = 2, .run = run_recovery,
 };

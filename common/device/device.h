@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Bytes at physical addresses: an image file, a block device, a partition of one. What is below is a table of functions; another container
- * (a network block device, a forensic image) is a file of its own with such a table and a function that opens it by device_new(). Tests have
+ * Bytes at physical addresses: an image file, a block device, a partition of one, a network block device. What is below is a table of functions;
+ * another container (a forensic image) is a file of its own with such a table and a function that opens it by device_new(). Tests have
  * two: tests/unit/memory-device.c and tests/unit/fault-device.c.
  */
 #ifndef COMMON_DEVICE_DEVICE_H
@@ -56,6 +56,7 @@ struct device {
 	uint64_t size;		/* bytes */
 	bool writable;
 	bool flush_failed;	/* earlier writes may be lost, and the next flush would not say so */
+	bool is_file;		/* who opens its path finds the same bytes */
 	bool from_medium;	/* device_read() acts as device_read_medium() */
 };
 

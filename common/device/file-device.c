@@ -343,5 +343,8 @@ bool device_open(const char *path, enum device_access access, struct device **de
 		file_close(file);
 		return error_prefix(err, "%s", path);
 	}
-	return device_new(file->is_block ? &block_ops : &regular_ops, file, path, file->size, writable, device, err);
+	if (!device_new(file->is_block ? &block_ops : &regular_ops, file, path, file->size, writable, device, err))
+		return false;
+	(*device)->is_file = true;
+	return true;
 }

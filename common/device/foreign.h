@@ -20,13 +20,18 @@ enum foreign_way {
 struct foreign {
 	enum foreign_way way;
 	char name[48];
+	const char *format;	/* of a virtual disk, as QEMU calls it; NULL: nothing for QEMU */
 };
+
+/* A container, by the first bytes of a file. */
+#define FOREIGN_HEAD 512u
+struct foreign foreign_begins(const uint8_t head[FOREIGN_HEAD]);
 
 /* A container at the beginning of the device, in which a btrfs superblock would mean nothing. */
 struct foreign foreign_container(struct device *device);
 
-/* What libblkid recognises in [offset, +length) of the device, which is also at path. */
-struct foreign foreign_content(const char *path, uint64_t offset, uint64_t length);
+/* What libblkid recognises in [offset, +length) of the device, which was opened at path. */
+struct foreign foreign_content(const char *path, struct device *device, uint64_t offset, uint64_t length);
 
 /* The same for callers that look through partitions. */
 bool foreign_is_known(const char *path, struct device *device, uint64_t offset, uint64_t length);

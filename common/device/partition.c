@@ -2,7 +2,6 @@
 /* libblkid finds the partitions. This file looks at what is in them. */
 #include "common/device/partition.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 
 #include <blkid/blkid.h>
 
+#include "common/device/probe-fd.h"
 #include "format/superblock.h"
 
 #define BLKID_SECTOR 512u
@@ -139,10 +139,12 @@ bool partitions_find(const char *path, struct device *device, partition_wanted *
 {
 	static const unsigned sector_sizes[] = { 512, 4096 };
 	const struct search search = { path, device, wanted, found };
-	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	bool ok = fd >= 0;
+	const int fd = probe_fd(path, device, 0, device->size, err);
+	bool ok = true;
 
 	found->n = 0;
+	if (fd < 0)
+		return false;
 	for (size_t i = 0; ok && found->n == 0 && i < sizeof(sector_sizes) / sizeof(sector_sizes[0]); i++) {
 		found->sector_size = sector_sizes[i];
 		found->size_before_cut = 0;
@@ -153,8 +155,7 @@ bool partitions_find(const char *path, struct device *device, partition_wanted *
 		if (found->size_before_cut > 0)
 			(void)!look_at_beginning(&search, found->sector_size, found->size_before_cut);
 	}
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return ok || error_set(err, ERROR_IO, "%s: cannot be searched for partitions", path);
 }
 
