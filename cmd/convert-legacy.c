@@ -73,7 +73,6 @@ bool convert_legacy_decrypt(struct volume *volume, const char *const *names, str
 	    !get_key(volume, names[0], &key->volume_key, err))
 		return false;
 	how.key = key->volume_key;
-	convert_catch_signals();
 	return convert_legacy(volume, names, &how, ui, plan, err);
 }
 

@@ -21,7 +21,11 @@ struct convert_talk {
 void convert_talk_forget(struct convert_talk *talk);	/* wipes the keys */
 bool convert_ui_init(bool batch, struct convert_talk *talk, struct convert_ui *ui, struct error *err) must_use;
 
-/* From here on SIGINT, SIGTERM and SIGHUP stop the conversion at the next safe point, and neither a closed pipe nor a limit kills it. */
-void convert_catch_signals(void);
+/*
+ * From here on SIGINT, SIGTERM and SIGHUP end the program with ERROR_STOPPED until something is written, and then stop it at the next safe
+ * point, the second of them at once. Neither a closed pipe nor a limit kills it. is_unfinished: a conversion, which then stays as it is.
+ * Calling it again changes only that.
+ */
+void convert_catch_signals(bool is_unfinished);
 
 #endif /* CMD_CONVERT_UI_H */

@@ -105,8 +105,10 @@ static bool run_encrypt(const char *image, const char *const *names, struct key_
 	if (!convert_options_encrypt(&how, err))
 		return false;
 	/* Opened before asking, so that nobody types a new passphrase twice for an image that is refused. */
-	if (!open_image(image, &volume, err) || !check_names(volume, names, NULL, err))
+	if (!open_image(image, &volume, err) || !check_names(volume, names, NULL, err) ||
+	    (!how.dry_run && !convert_confirm(volume, names, how.recursive, ui, err)))
 		return false;
+	how.confirmed = true;
 	while (names[n])
 		n++;
 	if (n == 1)
@@ -117,7 +119,6 @@ static bool run_encrypt(const char *image, const char *const *names, struct key_
 		return false;
 	key_warn_ending(key);
 	how.key = key;
-	convert_catch_signals();
 	return convert_encrypt(volume, names, &how, ui, plan, err);
 }
 
@@ -143,7 +144,6 @@ static bool run_decrypt(const char *image, const char *const *names, struct key_
 
 	const struct convert_decrypt_options how = { .key = key, .unseal = convert_options_unseal(expect) };
 
-	convert_catch_signals();
 	return convert_decrypt(volume, names[0], &how, ui, plan, err);
 }
 
@@ -163,7 +163,6 @@ static bool run_rekey(const char *image, const char *const *names, struct conver
 	how.key = talk->keys;
 	how.n_keys = talk->n_keys;
 	how.unseal = convert_options_unseal(expect);
-	convert_catch_signals();
 	if (convert_rekey(volume, names[0], &how, ui, plan, err))
 		return true;
 	key_hint_rejected(err);
@@ -201,13 +200,14 @@ static bool run_continue(const char *image, struct key_source *key, const struct
 	const struct image_conversion found = { .writable = true, .unfinished = true, .mounted_copy = convert_opt.mounted_copy };
 	struct convert_status status;
 
-	if (!image_open_to_convert(image, found, &volume, err) || !convert_status(volume, NULL, &status, err) ||
-	    (needs_key(&status) && !key_options_given() && !convert_check_goal(volume, goal, err)) ||
+	if (!image_open_to_convert(image, found, &volume, err) || !convert_status(volume, NULL, &status, err))
+		return false;
+	convert_catch_signals(status.unfinished);
+	if ((needs_key(&status) && !key_options_given() && !convert_check_goal(volume, goal, err)) ||
 	    !(status.state.operation == CRYPT_OP_LEGACY ? convert_legacy_read_key(image, true, key, err) :
 							  read_key_of_unfinished(volume, image, needs_key(&status), key, err)))
 		return false;
 
-	convert_catch_signals();
 	return convert_continue(volume, goal, key, ui, plan, err) || domain_key_hint_unfinished(volume, key, err);
 }
 
@@ -259,6 +259,8 @@ static bool run(const char *const *operand, struct error *err)
 	ui.wipe_free = convert_opt.wipe_free;
 	if (convert_opt.status)
 		return run_status(operand[0], err);
+	if (!convert_opt.dry_run)
+		convert_catch_signals(convert_opt.resume || convert_opt.abort);
 	if (convert_opt.resume || convert_opt.abort)
 		ok = run_continue(operand[0], &talk.key, &ui, &plan, err);
 	else if (convert_opt.encrypt)

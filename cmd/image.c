@@ -411,6 +411,7 @@ void image_hint_unfinished(const char *path, bool goes_on, struct error *err)
 	    !open_all(path, NULL, &quiet, volume_open_super, &superblocks, &ignored) || !volume_is_unfinished(superblocks) ||
 	    !crypt_state_read(volume_unfinished_super(superblocks)->disk.tail, &state, &ignored))
 		return;
+	err->resumable = true;
 
 	/* hint_commands() makes commands of it that can be run. */
 	const struct unfinished_words words = unfinished_words(&state);

@@ -10,7 +10,6 @@
 #include "cmd/did-you-mean.h"
 #include "cmd/help-fit.h"
 #include "cmd/hints.h"
-#include "cmd/json.h"
 #include "cmd/key-options.h"
 #include "cmd/print.h"
 #include "common/crypto/secret.h"
@@ -32,20 +31,6 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
-static void print_error_json(const struct error *err)
-{
-	struct json_object *line = json_line();
-
-	json_text(line, "error", error_name(err));
-	json_number(line, "status", err->kind);
-	if (command_name)
-		json_text(line, "command", command_name);
-	json_text(line, "text", err->text);
-	if (err->hint[0])
-		json_text(line, "hint", err->hint);
-	json_print(line, stderr);
-}
-
 static bool has_failed;
 
 /* Prints and returns the exit status. */
@@ -55,17 +40,8 @@ static int fail(struct error *err)
 	if (pipe_is_gone())
 		return err->kind;
 	hint_help(err);
-	const char *space = command_name ? " " : "";
-	const char *name = command_name ? command_name : "";
-
 	fflush(stdout);
-	if (format_is_json()) {
-		print_error_json(err);
-	} else {
-		fprintf(stderr, "btrfs-crypt%s%s: %s\n", space, name, err->text);
-		if (err->hint[0])
-			fprintf(stderr, "btrfs-crypt%s%s: hint: %s\n", space, name, err->hint);
-	}
+	error_show(err, stderr);
 	return err->kind;
 }
 

@@ -102,20 +102,30 @@ const char *report_name(enum report_kind kind)
 	return names[kind];
 }
 
+static void put_line(enum report_kind kind, const char *text, FILE *out)
+{
+	if (format_is_json()) {
+		struct json_object *line = json_line();
+
+		json_text(line, report_name(kind), text);
+		json_print(line, out);
+	} else {
+		fprintf(out, "btrfs-crypt %s: %s: %s\n", command_name ? command_name : "", report_name(kind), text);
+	}
+}
+
+void print_note_to(FILE *out, const char *text)
+{
+	put_line(REPORT_NOTE, text, out);
+}
+
 static void print_line(enum report_kind kind, const char *text)
 {
 	struct error ignored;	/* the end of main() tells */
 
 	report_to(&listener, &(struct report){ .kind = kind, .text = text });
 	(void)!stdout_flush(&ignored);
-	if (format_is_json()) {
-		struct json_object *line = json_line();
-
-		json_text(line, report_name(kind), text);
-		json_print(line, stderr);
-	} else {
-		fprintf(stderr, "btrfs-crypt %s: %s: %s\n", command_name ? command_name : "", report_name(kind), text);
-	}
+	put_line(kind, text, stderr);
 }
 
 void print_warning(void *context, const char *text)
@@ -184,4 +194,33 @@ void print_damage(const struct report *report, const char *top)
 	escape_text(report->path, report->path_len, name, sizeof(name));
 	snprintf(text, sizeof(text), "%s: %s", name[0] ? name : top, report->text);
 	print_warning(NULL, text);
+}
+
+static void print_error_json(const struct error *err, FILE *out)
+{
+	struct json_object *line = json_line();
+
+	json_text(line, "error", error_name(err));
+	json_number(line, "status", err->kind);
+	if (command_name)
+		json_text(line, "command", command_name);
+	json_text(line, "text", err->text);
+	if (err->kind == ERROR_STOPPED)
+		json_flag(line, "resumable", err->resumable);
+	if (err->hint[0])
+		json_text(line, "hint", err->hint);
+	json_print(line, out);
+}
+
+void error_show(const struct error *err, FILE *out)
+{
+	const char *const space = command_name ? " " : "", *const name = command_name ? command_name : "";
+
+	if (format_is_json()) {
+		print_error_json(err, out);
+		return;
+	}
+	fprintf(out, "btrfs-crypt%s%s: %s\n", space, name, err->text);
+	if (err->hint[0])
+		fprintf(out, "btrfs-crypt%s%s: hint: %s\n", space, name, err->hint);
 }

@@ -6,6 +6,7 @@
 #include <popt.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "common/util/report.h"
 #include "format/error.h"
@@ -29,6 +30,11 @@ void print_hear(const struct reporter *reporter);
 void print_damage(const struct report *report, const char *top);
 /* "invalid": before such a line, and in JSON. */
 const char *report_name(enum report_kind kind);
+
+/* An error with its hint, as the program ends with it. */
+void error_show(const struct error *err, FILE *out);
+/* As print_note(), but for nobody else to hear. */
+void print_note_to(FILE *out, const char *text);
 
 /* False, as a system error, if something could not be written, now or before. */
 bool stdout_flush(struct error *err) must_use;

@@ -35,6 +35,7 @@ struct error {
 	char text[512];		/* lower case, no full stop, names escaped */
 	char hint[512];		/* the cure, if one is known */
 	const char *name;	/* for JSON, more exact than that of the kind; NULL: that one */
+	bool resumable;		/* ERROR_STOPPED: the image has an unfinished conversion */
 	uint64_t logical, disk_length;	/* the bytes that it is about; disk_length 0: unknown, or none */
 };
 

@@ -161,7 +161,7 @@ bool editing_commit(struct editing *e, bool wipe, struct error *err)
 	if (!convert_ui_init(key_options.batch, &talk, &ui, err))
 		return false;
 	ui.wipe_free = key_options.wipe_free;
-	convert_catch_signals();
+	convert_catch_signals(false);
 	ok = key_change(e->target.volume, e->target.domain, &wanted, &ui, err);
 	progress_clear(&talk.progress);
 	return ok || key_target_leave(&e->target, e->image, err);

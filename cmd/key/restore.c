@@ -242,7 +242,7 @@ static bool put_back(struct restoring *r, struct error *err)
 	if (!convert_ui_init(key_options.batch, &talk, &ui, err))
 		return false;
 	ui.wipe_free = key_options.wipe_free;
-	convert_catch_signals();
+	convert_catch_signals(false);
 	ok = key_restore(r->target.volume, r->target.domain, &r->remains, &ui, err);
 	progress_clear(&talk.progress);
 	return ok || key_target_leave(&r->target, r->image, err);

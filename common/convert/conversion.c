@@ -133,5 +133,5 @@ void conversion_note(const struct conversion *c, const char *format, ...)
 
 bool conversion_may_begin(const struct conversion *c, struct error *err)
 {
-	return !c->ui || !c->ui->stop || !c->ui->stop(c->ui->context) || error_set(err, ERROR_STOPPED, "stopped before anything was changed");
+	return !c->ui || !c->ui->stop || !c->ui->stop(c->ui->context) || error_set(err, ERROR_STOPPED, "stopped; nothing was changed");
 }

@@ -51,7 +51,8 @@ struct convert_ui {
 	void (*note)(void *context, const char *text);		/* one line for stderr */
 	void (*bad_block)(void *context, const struct convert_bad_block *block);
 	bool (*stop)(void *context);				/* asked between batches: SIGINT, SIGTERM */
-	bool (*confirm)(void *context, const char *question);	/* NULL: yes is implied (batch mode) */
+	bool (*confirm)(void *context, const char *question);	/* NULL: yes is implied (batch mode), */
+	bool nobody_to_ask;					/* or would be, but nobody said so: what nobody can undo is then refused */
 	/* Nothing more is derived from the given secrets: their owner wipes them now, not at the end. */
 	void (*forget_secrets)(void *context);
 	bool read_back;		/* read all data back from the device before the end; a conversion begun this way also continues this way */
@@ -66,6 +67,7 @@ struct convert_encrypt_options {
 	enum convert_shared shared;
 	bool recursive;
 	bool dry_run;			/* plan only; the device may be read only */
+	bool confirmed;			/* convert_confirm() was called: only what it did not know of is asked about */
 	/* Its secret is for slot 0; no secret: no slot. Without a volume key in it a random one is made. Stays with the caller. */
 	const struct key_source *key;
 	struct kdf_cost cost;		/* zeros: calibrate */
@@ -110,6 +112,12 @@ void convert_plan_free(struct convert_plan *plan);
  * without its key. convert_encrypt() checks again, for everything it would seal.
  */
 bool convert_check_sealed_before(struct volume *volume, const char *const *names, bool recursive, struct error *err) must_use;
+
+/*
+ * Called before anybody is asked for a key: asks about subvolumes that a system boots from. ERROR_REFUSED if the answer is no, or if there is
+ * nobody to answer. Then options->confirmed may be set.
+ */
+bool convert_confirm(struct volume *volume, const char *const *names, bool recursive, const struct convert_ui *ui, struct error *err) must_use;
 
 /* names: at least one SUBVOL argument. The volume must be freshly opened (writable unless dry_run). */
 bool convert_encrypt(struct volume *volume, const char *const *names, const struct convert_encrypt_options *options,

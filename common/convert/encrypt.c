@@ -16,6 +16,7 @@
 #include "common/convert/wipe.h"
 #include "common/fs/path.h"
 #include "common/sealed/domain-mac.h"
+#include "common/util/sorted64.h"
 #include "common/volume/mirror.h"
 #include "common/volume/still-ours.h"
 
@@ -31,13 +32,28 @@ static bool looks_like_root(struct conversion *c, uint64_t id)
 	       (path_find(c->volume, id, "sbin/init", &found, &ignored) || path_find(c->volume, id, "usr", &found, &ignored));
 }
 
-/* Tells people; asks: and they may still say no. */
-static bool confirm(struct conversion *c, bool asks, const char *text, uint64_t id, struct error *err)
+/* What will not work any more once this subvolume is sealed; NULL: nothing. */
+static const char *what_breaks(struct conversion *c, uint64_t id)
 {
+	if (id == c->list.default_id && id != FS_TREE_ID)
+		return "is the default subvolume: once sealed, it cannot be used when the filesystem is mounted";
+	return looks_like_root(c, id) ? "looks like a root filesystem: once sealed, it will not boot" : NULL;
+}
+
+/* Tells people; asks: and they may still say no. */
+static bool confirm(struct conversion *c, bool asks, uint64_t id, struct error *err)
+{
+	const char *const text = what_breaks(c, id);
 	char name[160], question[320];
 
+	if (!text)
+		return true;
 	subvolume_name(&c->list, id, name);
 	snprintf(question, sizeof(question), "subvolume %s %s", name, text);
+	if (asks && c->ui && c->ui->nobody_to_ask) {
+		error_set(err, ERROR_REFUSED, "%s; nobody can be asked, and nothing was changed", question);
+		return error_hint(err, "--batch-mode confirms it");
+	}
 	if (!asks || !c->ui || !c->ui->confirm)
 		conversion_note(c, "%s", question);
 	else if (!c->ui->confirm(c->ui->context, question))
@@ -45,23 +61,51 @@ static bool confirm(struct conversion *c, bool asks, const char *text, uint64_t 
 	return true;
 }
 
-static bool confirm_members(struct conversion *c, bool asks, struct error *err)
+static bool confirm_named(struct conversion *c, const char *const *names, bool recursive, struct encrypt_plan *plan, struct error *err)
+{
+	if (!subvolume_list_read(c->volume, &c->list, err) || !plan_resolve(c, names, recursive, plan, err))
+		return false;
+	for (size_t i = 0; i < plan->n_ids; i++) {
+		if (!confirm(c, true, plan->ids[i], err))
+			return false;
+	}
+	return true;
+}
+
+bool convert_confirm(struct volume *volume, const char *const *names, bool recursive, const struct convert_ui *ui, struct error *err)
+{
+	struct conversion c = { .volume = volume, .ui = ui };
+	struct encrypt_plan plan = { 0 };
+	const bool ok = confirm_named(&c, names, recursive, &plan, err);
+
+	encrypt_plan_free(&plan);
+	conversion_close(&c);
+	return ok;
+}
+
+/* named: those that convert_confirm() asked about; a set that grew has more. */
+static bool confirm_members(struct conversion *c, const struct encrypt_plan *named, bool asks, struct error *err)
 {
 	for (size_t i = 0; i < c->n_members; i++) {
 		const uint64_t id = c->members[i].id;
 
-		if (id == c->list.default_id && id != FS_TREE_ID) {
-			if (!confirm(c, asks, "is the default subvolume: once sealed, it cannot be used when the filesystem is mounted", id, err))
-				return false;
-		} else if (looks_like_root(c, id)) {
-			if (!confirm(c, asks, "looks like a root filesystem: once sealed, it will not boot", id, err))
-				return false;
-		}
+		if (!sorted64_find(named->ids, named->n_ids, id) && !confirm(c, asks, id, err))
+			return false;
 		if (id == FS_TREE_ID)
 			conversion_note(c, "the top level is sealed: if anything is created or removed in it later, unsealing needs "
 				"--accept-changes");
 	}
 	return true;
+}
+
+static bool confirm_rest(struct conversion *c, const char *const *names, const struct convert_encrypt_options *options, struct error *err)
+{
+	struct encrypt_plan named = { 0 };
+	const bool is_known = !options->dry_run && options->confirmed;
+	const bool ok = (!is_known || plan_resolve(c, names, options->recursive, &named, err)) && confirm_members(c, &named, !options->dry_run, err);
+
+	encrypt_plan_free(&named);
+	return ok;
 }
 
 /* --- keys --------------------------------------------------------------------------------------------- */
@@ -143,7 +187,7 @@ static bool encrypt(struct conversion *c, const char *const *names, const struct
 		c->plan->journal_bytes += places.slot[i].length;
 	if (!plan_check_space(c, plan, err))
 		return false;
-	if (!confirm_members(c, !options->dry_run, err))
+	if (!confirm_rest(c, names, options, err))
 		return false;
 	if (options->dry_run)
 		return true;

@@ -196,7 +196,7 @@ static bool begin(struct legacy_run *run, const struct secret *key, const struct
 	}
 	if (run->ui && run->ui->stop && run->ui->stop(run->ui->context)) {
 		transaction_drop(tx);
-		return error_set(err, ERROR_STOPPED, "stopped before anything was changed");
+		return error_set(err, ERROR_STOPPED, "stopped; nothing was changed");
 	}
 	return operation_commit_first(&run->op, tx, &run->at, err);
 }

@@ -80,7 +80,7 @@ bool legacy_data_check(struct legacy_run *run, struct error *err)
 			ok = name_file(run, i, err);
 		}
 		if (ok && run->ui && run->ui->stop && run->ui->stop(run->ui->context))
-			ok = error_set(err, ERROR_STOPPED, "stopped before anything was changed");
+			ok = error_set(err, ERROR_STOPPED, "stopped; nothing was changed");
 		done += run->scan->extent[i].length;
 		legacy_progress(run, CRYPT_PHASE_DATA, done, run->scan->data_bytes);
 	}

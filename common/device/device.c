@@ -53,12 +53,22 @@ bool device_read(struct device *device, void *bytes, size_t len, uint64_t at, st
 	return device->ops->read(device->self, bytes, len, at, err) || error_prefix(err, "%s", device->name);
 }
 
+static void (*before_first_write)(void);
+
+void device_before_first_write(void (*tell)(void))
+{
+	before_first_write = tell;
+}
+
 bool device_write(struct device *device, const void *bytes, size_t len, uint64_t at, struct error *err)
 {
 	if (!device->writable)
 		return error_set(err, ERROR_REFUSED, "%s: it was opened for reading only", device->name);
 	if (!check_bounds(device, len, at, err))
 		return false;
+	if (before_first_write)
+		before_first_write();
+	before_first_write = NULL;
 	return device->ops->write(device->self, bytes, len, at, err) || error_prefix(err, "%s", device->name);
 }
 

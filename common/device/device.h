@@ -90,6 +90,8 @@ void device_close(struct device *device);	/* NULL is fine */
 
 /* Bounds are checked here: outside the device is ERROR_CORRUPT, because addresses come from images. */
 bool device_read(struct device *device, void *bytes, size_t len, uint64_t at, struct error *err) must_use;
+/* tell is called once, right before this process writes to a device for the first time. */
+void device_before_first_write(void (*tell)(void));
 bool device_write(struct device *device, const void *bytes, size_t len, uint64_t at, struct error *err) must_use;
 bool device_flush(struct device *device, struct error *err) must_use;	/* once it has failed, it always fails */
 bool device_read_medium(struct device *device, void *bytes, size_t len, uint64_t at, struct error *err) must_use;

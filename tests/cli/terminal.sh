@@ -8,6 +8,7 @@ bundled_image
 head -c 32 /dev/urandom > volume-key
 cheap="--pbkdf pbkdf2 --pbkdf-force-iterations 1000"
 FILTER='s/begun [-0-9]+ [0-9:]+ UTC/begun TIME/'
+is_stopped() { [ $? -eq 8 ] && tr -d '\r' < shown | grep -qxF "btrfs-crypt convert: stopped; nothing was changed"; }
 on_terminal() { "$TOP/tests/on-terminal.py" "$@" > shown; }
 
 unchanged disk.img
@@ -22,7 +23,9 @@ for action in --encrypt --decrypt; do
 	[ $? -eq 4 ] && ! grep -q 'assphrase: ' shown || { bad "$action: a passphrase is asked for although the name is misspelled"; cat shown; }
 done
 on_terminal "New passphrase for vault of disk.img: " "^C" -- btrfs-crypt convert --encrypt disk.img vault $cheap
-[ $? -eq 130 ] || { bad "control-C at the prompt"; cat shown; }
+is_stopped || { bad "control-C at the prompt"; cat shown; }
+on_terminal "New passphrase for vault of disk.img: " "^C" -- sh -c "trap : INT; btrfs-crypt convert --encrypt disk.img vault $cheap; stty -a"
+grep -qE '(^| )echo ' shown || { bad "control-C at the prompt left the echo off"; cat shown; }
 on_terminal "Go on? [y/N] " "n" -- btrfs-crypt convert --encrypt disk.img vault --volume-key-file volume-key
 [ $? -eq 9 ] && grep -q 'not confirmed' shown || { bad "not confirmed"; cat shown; }
 unchanged disk.img
@@ -39,15 +42,27 @@ transcript 0 btrfs-crypt convert --encrypt --dry-run root.img / < <(
 	echo "! btrfs-crypt convert: note: $question"
 	echo "! btrfs-crypt convert: note: the top level is sealed: if anything is created or removed in it later, unsealing needs --accept-changes")
 on_terminal -- btrfs-crypt convert --encrypt --dry-run root.img / || { bad "a plan on a terminal: status $?"; cat shown; }
-on_terminal "New passphrase for / of root.img: " x "again: " x "$question  Go on? [y/N] " n -- btrfs-crypt convert --encrypt root.img / $cheap
-[ $? -eq 9 ] && grep -q 'not confirmed' shown || { bad "a root filesystem: not confirmed"; cat shown; }
-on_terminal "New passphrase for / of root.img: " x "again: " x "Go on? [y/N] " ^C -- btrfs-crypt convert --encrypt root.img / $cheap
-[ $? -eq 130 ] || { bad "control-C at a question, after the passphrase: status $?"; cat shown; }
+on_terminal "$question  Go on? [y/N] " n -- btrfs-crypt convert --encrypt root.img / $cheap
+[ $? -eq 9 ] && grep -q 'not confirmed' shown && ! grep -q assphrase shown || { bad "a root filesystem: not confirmed"; cat shown; }
+on_terminal "$question  Go on? [y/N] " y "New passphrase for / of root.img: " ^C -- btrfs-crypt convert --encrypt root.img / $cheap
+is_stopped && [ "$(grep -c 'Go on' shown)" = 1 ] || { bad "control-C after the question: status $?"; cat shown; }
+on_terminal "Go on? [y/N] " ^C -- btrfs-crypt convert --encrypt root.img / $cheap
+is_stopped || { bad "control-C at the question: status $?"; cat shown; }
+for key in "" "--key-file missing"; do
+	transcript 9 btrfs-crypt convert --encrypt root.img / $key < <(
+		echo "! btrfs-crypt convert: $question; nobody can be asked, and nothing was changed"
+		echo "! btrfs-crypt convert: hint: --batch-mode confirms it")
+done
 on_terminal "Go on? [y/N] " ^C -- btrfs-crypt convert --encrypt disk.img vault --volume-key-file volume-key
-[ $? -eq 130 ] || { bad "control-C at the first question"; cat shown; }
+is_stopped || { bad "control-C at the first question"; cat shown; }
 on_terminal "New passphrase for vault of disk.img: " x "again: " ^C -- btrfs-crypt convert --encrypt disk.img vault $cheap
-[ $? -eq 130 ] || { bad "control-C at the second prompt"; cat shown; }
+is_stopped || { bad "control-C at the second prompt"; cat shown; }
 unchanged root.img
+cp root.img sealed.img
+printf x > x
+btrfs-crypt convert --encrypt --batch-mode sealed.img / --key-file x $cheap > out 2> err || { bad "a root filesystem in batch mode: status $?"; cat err; }
+grep -qF "note: $question" err || { bad "batch mode is not told"; cat err; }
+rm sealed.img
 
 on_terminal "New passphrase for vault of disk.img: " "open sesame" "The same again: " "open sesame" -- btrfs-crypt convert --encrypt disk.img vault $cheap ||
 	{ bad "encrypt: status $?"; cat shown; }
@@ -103,7 +118,8 @@ for way in "--decrypt --resume" --abort; do
 	on_terminal "$asks_on" "wrong" "$asks_on" "wronger" "$asks_on" "wrongest" -- btrfs-crypt convert $way disk.img
 	[ $? -eq 2 ] && [ "$(grep -c 'wrong key or passphrase' shown)" = 3 ] || { bad "$way: three wrong passphrases"; cat shown; }
 	on_terminal "$asks_on" "wrong" "$asks_on" "^C" -- btrfs-crypt convert $way disk.img
-	[ $? -eq 130 ] || { bad "$way: control-C at the second try: status $?"; cat shown; }
+	[ $? -eq 8 ] && grep -q 'stopped; nothing was changed, and the conversion is as unfinished as before' shown ||
+		{ bad "$way: control-C at the second try: status $?"; cat shown; }
 done
 unchanged disk.img
 on_terminal "$asks_on" "wrong" "$asks_on" "open sesame" -- btrfs-crypt convert --abort disk.img || { bad "abort: status $?"; cat shown; }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * signal-when SIGNAL CONDITION COMMAND...: runs COMMAND, which gets SIGNAL (INT, TERM, HUP or KILL) as soon as CONDITION is true, by what it does, not by
- * the time that has gone by:
+ * signal-when SIGNAL CONDITION COMMAND...: runs COMMAND, which gets SIGNAL (INT, TERM, HUP or KILL; INT+TERM: one after the other) as soon as CONDITION is
+ * true, by what it does, not by the time that has gone by:
  *   caught        it has just said that it catches SIGNAL itself
  *   says:REGEX    it is about to write to standard error what has REGEX in it
  *   prints:REGEX  the same for standard output
@@ -26,7 +26,7 @@
 
 #define LINE_MAX_BYTES 4096u
 
-static int signal_number;
+static int signal_number, second_number;
 static const char *dump;
 static regex_t says;
 static enum { CAUGHT, SAYS, PRINTS, READ, WROTE } condition;
@@ -170,6 +170,8 @@ static int watch(pid_t pid)
 		dump_memory(pid);
 	else
 		kill(pid, signal_number);
+	if (second_number)
+		kill(pid, second_number);
 	ptrace(PTRACE_DETACH, pid, NULL, NULL);
 	return 1;
 }
@@ -199,6 +201,12 @@ int main(int argc, char **argv)
 	if (argc < 4)
 		return 99;
 	dump = strncmp(argv[1], "DUMP:", 5) == 0 ? argv[1] + 5 : NULL;
+	char *const second = dump ? NULL : strchr(argv[1], '+');
+
+	if (second) {
+		*second = '\0';
+		second_number = number_of(second + 1);
+	}
 	signal_number = dump ? 0 : number_of(argv[1]);
 	if (!read_condition(argv[2])) {
 		fprintf(stderr, "signal-when: %s is no condition\n", argv[2]);
