@@ -19,7 +19,7 @@
 #define PIECE (1u << 20)		/* bytes per request: every server takes that many */
 #define BLOCK_MAX (64u << 10)		/* the largest block that a server may insist on, by the protocol */
 #define EXTENTS 128			/* kept of one reply */
-#define EXTENT_QUERY (1u << 30)		/* bytes that one query is about */
+#define EXTENT_QUERY (1u << 31)		/* bytes that one query is about */
 #define EXTENTS_WORTH 4096u		/* a reply about fewer bytes is not worth another query */
 
 /* The functions that we call. */

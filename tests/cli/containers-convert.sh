@@ -97,7 +97,7 @@ unchanged disk.vmdk
 # --- somebody else has it open
 qemu-img convert -f raw -O qcow2 disk.img busy.qcow2
 unchanged busy.qcow2
-qemu-nbd -f qcow2 -k "$own/socket" busy.qcow2 &
+qemu-nbd -t -f qcow2 -k "$own/socket" busy.qcow2 &
 user=$!
 for try in {1..100}; do [ -S socket ] && break; sleep 0.1; done
 refused 5 'busy.qcow2: it is open elsewhere: .*lock' convert --encrypt $how busy.qcow2 vault
@@ -169,7 +169,7 @@ cat > bin/qemu-nbd <<END
 exec strace -D -qq -o "$own/trace" -e trace=sendmsg -e inject=sendmsg:signal=KILL:when=\$(cat "$own/when") $(command -v qemu-nbd) "\$@"
 END
 chmod +x bin/qemu-nbd
-n_lost=0 n_unfinished=0
+n_lost=0 n_unfinished=0 n_again=0
 for when in 40 200 240 270 290 300 310 320 330 340 350 360; do
 	qemu-img convert -f raw -O qcow2 disk.img killed.qcow2
 	echo $when > when
@@ -179,10 +179,16 @@ for when in 40 200 240 270 290 300 310 320 330 340 350 360; do
 	grep -qE 'killed.qcow2: cannot (read|write) [0-9]+ bytes at 0x[0-9a-f]+: the connection to the server is lost$|cannot flush: the connection' err || { bad "killed at $when"; cat err; }
 	n_lost=$((n_lost + 1))
 	btrfs-crypt convert --status killed.qcow2 > /dev/null 2>&1
-	[ $? != 7 ] || n_unfinished=$((n_unfinished + 1))
+	if [ $? = 7 ]; then
+		n_unfinished=$((n_unfinished + 1))
+		echo $((60 + when / 8)) > when	# and once more while it goes on
+		PATH=$own/bin:$PATH btrfs-crypt convert --resume -q --key-file key killed.qcow2 > out 2> err
+		status=$?
+		[ $status = 11 ] && n_again=$((n_again + 1)) || [ $status = 0 ] || { bad "killed at $when, and again: $status"; cat err; }
+	fi
 	goes_on killed.qcow2
 done
-[ $n_lost -ge 8 ] && [ $n_unfinished -ge 4 ] || bad "killed $n_lost times, $n_unfinished of them in the middle"
+[ $n_lost -ge 8 ] && [ $n_unfinished -ge 4 ] && [ $n_again -ge 2 ] || bad "killed $n_lost times, $n_unfinished of them in the middle, and $n_again when going on"
 whole killed.qcow2
 # We are killed.
 qemu-img convert -f raw -O qcow2 disk.img killed.qcow2

@@ -35,6 +35,14 @@ done
 btrfs-crypt export disk.img vault --format tar -o - 2> /dev/null | sha256sum > plain
 btrfs-crypt export disk.qcow2 vault --format tar -o - 2> /dev/null | sha256sum | cmp -s - plain || bad "export"
 
+# Holes are left out: nobody could read all of this disk.
+zstd -dqf "$TOP/images/good-sealed.img.zst" -o sealed.img
+qemu-img convert -f raw -O qcow2 sealed.img sealed.qcow2
+btrfs-crypt audit sealed.img vault --passphrase-file "$TOP/images/good-sealed.passphrase" > plain 2>&1
+qemu-img resize -q sealed.qcow2 300G
+timeout 60 btrfs-crypt audit sealed.qcow2 vault --passphrase-file "$TOP/images/good-sealed.passphrase" > through 2>&1
+cmp -s <(sed 's/68\.00MiB/SIZE/' plain) <(sed 's/300\.00GiB/SIZE/' through) || { bad "audit"; diff plain through; }
+
 # --- partitions: a GPT, and a logical partition, whose table is anywhere on the disk
 python3 - <<'END'
 import binascii, struct
