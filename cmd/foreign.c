@@ -20,7 +20,7 @@
 
 static bool is_packed_part(const struct image_part *part)
 {
-	return strcmp(part->path, part->opened) != 0;
+	return part->in_container || strcmp(part->path, part->opened) != 0;
 }
 
 static bool is_whole(const struct image_part *part)
@@ -52,6 +52,8 @@ static void name_word(const struct image_part *part, const char *after, char wor
 
 static const char *unpack_first(const struct image_part *part)
 {
+	if (part->in_container)
+		return "copy it to UNPACKED with `qemu-img convert -O raw` first; ";
 	return is_packed_part(part) ? "unpack it first; " : "";
 }
 
@@ -85,7 +87,7 @@ char *image_part_word(const struct image_part *part)
 {
 	char text[COMMAND_MAX + 8];
 
-	if (is_whole(part) && !is_packed_part(part))
+	if (is_whole(part) && (part->in_container || !is_packed_part(part)))
 		return shell_word(part->path);
 	device_word(part, "--show ", text, sizeof(text));
 	return strdup(text);
@@ -243,7 +245,7 @@ static void read_contents(const struct image_part *part, struct contents *conten
 		const bool is_btrfs = partition_is_btrfs(part->device, at->offset, at->length);
 		const struct foreign foreign = foreign_content(part->opened, part->device, at->offset, at->length);
 		const struct image_part there = {
-			.path = part->path, .opened = part->opened, .device = part->device, .size = part->size,
+			.path = part->path, .opened = part->opened, .device = part->device, .in_container = part->in_container, .size = part->size,
 			.offset = at->offset, .length = at->length, .partition = *at,
 		};
 

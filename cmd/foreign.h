@@ -11,6 +11,7 @@ struct image_part {
 	const char *path;	/* as it was given, for people */
 	const char *opened;	/* the path with its bytes; differs if it was packed */
 	struct device *device;	/* the whole, opened there */
+	bool in_container;	/* other programs do not find its bytes there: a virtual disk, or a server */
 	uint64_t size;		/* of the whole */
 	uint64_t offset, length;
 	struct partition partition;	/* that the filesystem was found in; number 0: nobody looked, or there is none */

@@ -158,6 +158,7 @@ bool image_device_open(const char *path, size_t i, struct device **device, struc
 	if (!unpacked_open(&part.opened, i == 0 ? image_options.member : NULL, disk, &part.device, err))
 		return false;
 	part.size = part.device->size;
+	part.in_container = !part.device->is_file;
 	part.offset = has_offset ? offset : 0;
 	part.length = part.offset < part.size ? part.size - part.offset : 1;
 	if (!open_part(&part, i, has_offset, device, err))
@@ -190,6 +191,9 @@ static bool nothing_to_convert(struct image_part *part, struct error *err)
 	part->length = found.at[0].length;
 	error_set(err, ERROR_NOT_FOUND, "%s: btrfs is in partition %d, at byte %" PRIu64 "; only a whole file or device can be converted",
 		  part->path, found.at[0].number, part->offset);
+	if (part->in_container)
+		return error_hint(err, "`qemu-nbd -t --format=FORMAT --offset=%" PRIu64 " --socket=SOCKET IMAGE` serves it as nbd+unix:///?socket=SOCKET",
+				  part->offset);
 	word = image_part_word(part);
 	if (word)
 		error_hint(err, "give %s instead", word);
@@ -212,7 +216,8 @@ static bool open_to_convert(const char *path, const struct image_conversion *how
 	if (how && !how->keep_old)
 		memcpy(old_copies, options.old_copies, sizeof(old_copies));
 
-	struct image_part part = { .path = path, .opened = path, .device = *device, .size = (*device)->size, .length = (*device)->size };
+	struct image_part part = { .path = path, .opened = path, .device = *device, .in_container = !(*device)->is_file,
+				   .size = (*device)->size, .length = (*device)->size };
 
 	if (!foreign_check_container(&part, err))
 		return false;

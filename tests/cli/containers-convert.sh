@@ -107,6 +107,27 @@ kill $user
 wait $user
 unchanged busy.qcow2
 
+# --- a partition of a virtual disk, through the server that the hint names; the rest of the disk is left alone
+{ head -c 1M /dev/urandom; cat disk.img; head -c 1M /dev/urandom; } > parts.img
+python3 - <<'END'
+import os, struct
+n = os.path.getsize("disk.img") // 512
+with open("parts.img", "r+b") as f:
+    f.seek(446)
+    f.write(struct.pack("<B3sB3sII", 0, b"\0\2\0", 0x83, b"\xfe\xff\xff", 2048, n).ljust(64, b"\0") + b"\x55\xaa")
+END
+qemu-img convert -f raw -O qcow2 parts.img parts.qcow2
+unchanged parts.qcow2
+refused 4 'hint: `qemu-nbd -t --format=FORMAT --offset=1048576 --socket=SOCKET IMAGE` serves it as nbd.unix:///.socket=SOCKET$' convert --encrypt $how parts.qcow2 vault
+unchanged parts.qcow2
+qemu-nbd --format=qcow2 --offset=1048576 --socket="$own/part" parts.qcow2 &
+for try in {1..100}; do [ -S part ] && break; sleep 0.1; done
+quiet btrfs-crypt convert --encrypt $how "nbd+unix:///?socket=$own/part" vault
+wait $!
+qemu-img convert -O raw parts.qcow2 raw
+cmp -s <(head -c 1M raw) <(head -c 1M parts.img) && cmp -s <(tail -c 1M raw) <(tail -c 1M parts.img) || bad "bytes outside the partition were changed"
+quiet btrfs-crypt verify --key-file key parts.qcow2 vault
+
 # --- servers
 served() {	# served OPTION... -- WORD...: btrfs-crypt WORD..., in which URL is that of a server of this kind
 	local server=()

@@ -35,6 +35,24 @@ done
 btrfs-crypt export disk.img vault --format tar -o - 2> /dev/null | sha256sum > plain
 btrfs-crypt export disk.qcow2 vault --format tar -o - 2> /dev/null | sha256sum | cmp -s - plain || bad "export"
 
+# The hash is that of the evidence: the file.
+quiet btrfs-crypt export disk.qcow2 vault --format tar -o /dev/null --manifest manifest
+grep -qxF "# image $(sha256sum < disk.qcow2 | cut -c -64)  disk.qcow2  $(stat -c %s disk.qcow2) bytes" manifest || { bad "manifest"; head -2 manifest; }
+# Other programs find what is in it only in a copy.
+truncate -s 20M ext4.img
+mkfs.ext4 -q ext4.img
+qemu-img convert -f raw -O qcow2 ext4.img ext4.qcow2
+expect 4 list ext4.qcow2 <<'END'
+! btrfs-crypt list: ext4.qcow2: not a btrfs filesystem, but ext4
+! btrfs-crypt list: hint: copy it to UNPACKED with `qemu-img convert -O raw` first; `mount -o ro,noload UNPACKED DIRECTORY` reads it
+END
+# Packed bytes on a disk are no packed image.
+gzip -c list > list.gz
+qemu-img convert -f raw -O qcow2 list.gz inside.qcow2
+expect 4 list inside.qcow2 <<'END'
+! btrfs-crypt list: inside.qcow2: not a btrfs filesystem
+END
+
 # Holes are left out: nobody could read all of this disk.
 zstd -dqf "$TOP/images/good-sealed.img.zst" -o sealed.img
 qemu-img convert -f raw -O qcow2 sealed.img sealed.qcow2
@@ -187,6 +205,8 @@ served --filter=blocksize-policy file disk.img blocksize-minimum=65536 blocksize
 served --filter=noextents file disk.img -- list URL && cmp -s out list || { bad "no extents"; cat err; }
 served --no-sr file disk.img -- list URL && cmp -s out list || { bad "no structured replies"; cat err; }
 served --filter=partition file gpt.img partition=1 -- list URL && cmp -s out list || { bad "a partition at the server"; cat err; }
+served file disk.img -- export URL vault --format tar -o /dev/null --manifest served-manifest
+grep -q "^# image $(sha256sum < disk.img | cut -c -64)  nbd+unix:" served-manifest || { bad "manifest of a server"; cat err; }
 served file gpt.img -- list URL && cmp -s out list || { bad "a disk at the server"; cat err; }
 served --filter=error file disk.img error-pread=EIO error-pread-rate=100% -- list URL
 [ $? = 11 ] && grep -qE 'list: nbd\+unix:///\?socket=.*: cannot read [0-9]+ bytes at [0-9a-fx]+: Input/output error$' err || { bad "errors"; cat err; }
