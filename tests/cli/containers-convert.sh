@@ -10,7 +10,8 @@ printf secret > key
 printf other > other-key
 cheap="--pbkdf pbkdf2 --pbkdf-force-iterations 1000"
 how="-q --key-file key $cheap"
-btrfs-crypt export disk.img vault --format tar -o - 2> /dev/null > files.tar
+btrfs-crypt export disk.img vault --archive tar -o - 2> /dev/null > files.tar
+[ "$(tar -tf files.tar 2> /dev/null | wc -l)" -gt 30 ] || bad "there is nothing to compare"
 
 # whole FILE: the filesystem in a qcow2 is in order
 whole() {
@@ -19,7 +20,7 @@ whole() {
 	btrfs check --check-data-csum raw > log 2>&1 || { bad "btrfs check of $1"; tail -n 5 log; }
 }
 # as_before IMAGE: the subvolume is plain, and has what it had
-as_before() { btrfs-crypt export "$1" vault --format tar -o - 2> /dev/null | cmp -s - files.tar || bad "$1: the files are not what they were"; }
+as_before() { btrfs-crypt export "$1" vault --archive tar -o - 2> /dev/null | cmp -s - files.tar || bad "$1: the files are not what they were"; }
 # refused STATUS TEXT WORD...: nothing is changed
 refused() {
 	local status=$1 text=$2
