@@ -118,17 +118,23 @@ void conversion_forget_secrets(const struct conversion *c)
 		c->ui->forget_secrets(c->ui->context);
 }
 
+void convert_note(const struct convert_ui *ui, const char *format, va_list args)
+{
+	char text[1024];
+
+	if (!ui || !ui->note)
+		return;
+	vsnprintf(text, sizeof(text), format, args);
+	ui->note(ui->context, text);
+}
+
 void conversion_note(const struct conversion *c, const char *format, ...)
 {
-	char text[512];
 	va_list args;
 
-	if (!c->ui || !c->ui->note)
-		return;
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	convert_note(c->ui, format, args);
 	va_end(args);
-	c->ui->note(c->ui->context, text);
 }
 
 bool conversion_may_begin(const struct conversion *c, struct error *err)

@@ -7,6 +7,8 @@
 #ifndef COMMON_CONVERT_CONVERSION_H
 #define COMMON_CONVERT_CONVERSION_H
 
+#include <stdarg.h>
+
 #include "common/convert/convert.h"
 #include "common/convert/operation.h"
 #include "common/convert/side.h"
@@ -160,6 +162,8 @@ bool conversion_join_placed(struct conversion *c, struct error *err) must_use;
 void conversion_report(struct conversion *c);	/* of a finished sealing, to c->plan */
 void conversion_progress(const struct conversion *c, uint64_t done, uint64_t total);
 void conversion_forget_secrets(const struct conversion *c);	/* once c->schedule exists and the slots are made */
+/* For whoever has no conversion. */
+void convert_note(const struct convert_ui *ui, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 void conversion_note(const struct conversion *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif /* COMMON_CONVERT_CONVERSION_H */

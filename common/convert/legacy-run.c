@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/convert/plan.h"
@@ -38,15 +37,11 @@ void legacy_progress(const struct legacy_run *run, enum crypt_phase phase, uint6
 
 void legacy_note(const struct legacy_run *run, const char *format, ...)
 {
-	char text[1024];
 	va_list args;
 
-	if (!run->ui || !run->ui->note)
-		return;
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	convert_note(run->ui, format, args);
 	va_end(args);
-	run->ui->note(run->ui->context, text);
 }
 
 /* --- records ------------------------------------------------------------------------------------------------------------------ */

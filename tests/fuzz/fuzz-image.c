@@ -81,6 +81,17 @@ static void must(bool ok, const char *what)
 	}
 }
 
+/* For the targets that include this one: options of keys may be given more than once, so a function takes each. */
+static inline void give_key(const char *name, const char *value)
+{
+	const struct poptOption *const row = option_find(options_key, name, 0);
+	poptCallbackType take;
+
+	must(row && (options_key[0].argInfo & POPT_ARG_MASK) == POPT_ARG_CALLBACK, "options of keys");
+	take = (poptCallbackType)options_key[0].arg;
+	take(NULL, POPT_CALLBACK_REASON_OPTION, row, value, NULL);
+}
+
 static void unpack(struct base *base)
 {
 	FILE *file = fopen(base->file, "rb");

@@ -17,17 +17,6 @@ static void fuzz_decrypt(int fd);
 
 static struct secret *key;
 
-/* Options of keys may be given more than once: a function takes each. */
-static void give_key(const char *name, const char *value)
-{
-	const struct poptOption *const row = option_find(options_key, name, 0);
-	poptCallbackType take;
-
-	must(row && (options_key[0].argInfo & POPT_ARG_MASK) == POPT_ARG_CALLBACK, "options of keys");
-	take = (poptCallbackType)options_key[0].arg;
-	take(NULL, POPT_CALLBACK_REASON_OPTION, row, value, NULL);
-}
-
 static void begin_key(void)
 {
 	static char path[64];
