@@ -136,6 +136,12 @@ static void print_plan(FILE *out, const char *what, const struct convert_plan *p
 
 	row.out = out;
 	row_text(&row, "result", "", what);
+	if (plan->is_done) {
+		row_flag(&row, "nothing_to_do", NULL, true);
+		put_subvolumes(&row, "members", plan->member, plan->n_members, SIZE_MAX);
+		row_end(&row);
+		return;
+	}
 	if (plan->n_members)
 		put_counts(&row, plan, planned_only);
 	/* Known once everything is done. */

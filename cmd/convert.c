@@ -6,6 +6,7 @@
 #include "cmd/command.h"
 #include "cmd/convert-keys.h"
 #include "cmd/convert-legacy.h"
+#include "cmd/convert-needed.h"
 #include "cmd/convert-options.h"
 #include "cmd/convert-print.h"
 #include "cmd/convert-ui.h"
@@ -94,6 +95,18 @@ static bool check_names(struct volume *volume, const char *const *names, struct 
 	return !convert_opt.encrypt || convert_check_sealed_before(volume, names, convert_opt.recursive, err);
 }
 
+/* With --if-needed: is there anything to do? */
+static bool is_needed(struct volume *volume, const char *image, const char *const *names, struct convert_plan *plan, bool *needed, struct error *err)
+{
+	*needed = true;
+	if (!convert_opt.if_needed)
+		return true;
+	if (!convert_is_needed(volume, image, names, needed, plan, err))
+		return false;
+	plan->is_done = !*needed;
+	return true;
+}
+
 static bool run_encrypt(const char *image, const char *const *names, struct key_source *key, const struct convert_ui *ui,
 			struct convert_plan *plan, struct error *err)
 {
@@ -101,12 +114,16 @@ static bool run_encrypt(const char *image, const char *const *names, struct key_
 	struct convert_encrypt_options how;
 	char prompt[400];
 	size_t n = 0;
+	bool needed;
 
 	if (!convert_options_encrypt(&how, err))
 		return false;
 	/* Opened before asking, so that nobody types a new passphrase twice for an image that is refused. */
-	if (!open_image(image, &volume, err) || !check_names(volume, names, NULL, err) ||
-	    (!how.dry_run && !convert_confirm(volume, names, how.recursive, ui, err)))
+	if (!open_image(image, &volume, err))
+		return false;
+	if (!is_needed(volume, image, names, plan, &needed, err) || !needed)
+		return err->kind == ERROR_NONE;
+	if (!check_names(volume, names, NULL, err) || (!how.dry_run && !convert_confirm(volume, names, how.recursive, ui, err)))
 		return false;
 	how.confirmed = true;
 	while (names[n])
@@ -129,10 +146,14 @@ static bool run_decrypt(const char *image, const char *const *names, struct key_
 	cleanup_volume struct volume *volume = NULL;
 	cleanup_domain struct domain *domain = NULL;
 	uint8_t expect[CONVERT_FINGERPRINT];
-	bool opened, is_legacy;
+	bool opened, is_legacy, needed;
 
 	*key = (struct key_source){ .slot = KEY_SLOT_ANY };
-	if (!convert_options_expect(expect, err) || !open_image(image, &volume, err) || !convert_is_legacy(volume, names[0], &is_legacy, err))
+	if (!convert_options_expect(expect, err) || !open_image(image, &volume, err))
+		return false;
+	if (!is_needed(volume, image, names, plan, &needed, err) || !needed)
+		return err->kind == ERROR_NONE;
+	if (!convert_is_legacy(volume, names[0], &is_legacy, err))
 		return false;
 	if (is_legacy)
 		return convert_legacy_decrypt(volume, names, key, ui, plan, err);
@@ -231,6 +252,8 @@ static bool run_status(const char *image, struct error *err)
 
 static const char *result_word(const struct convert_plan *plan)
 {
+	if (plan->is_done)
+		return convert_opt.encrypt ? "nothing to do: sealed already under this key" : "nothing to do: not sealed";
 	if (convert_opt.dry_run)
 		return convert_opt.encrypt ? "would be sealed" : plan->decrypted ? "would be decrypted" : convert_opt.decrypt ? "would be unsealed" : "would be rekeyed";
 	if (plan->keys_changed)

@@ -100,6 +100,7 @@ struct convert_plan {
 	bool undone_here;		/* turned round in this run, */
 	unsigned undone_percent;	/* when this much was done */
 	uint8_t seal_fingerprint[16];	/* of a finished sealing */
+	bool is_done;			/* it was as it should be before, and nothing was changed */
 	bool rekeyed;			/* a rekeying, to its end */
 	bool decrypted;			/* what the format of 2016 had encrypted was decrypted, or that was undone */
 	bool keys_changed;		/* key slots alone were changed, or that was undone */
