@@ -198,7 +198,7 @@ static void print_commands(const struct convert_status *status, const char *imag
 	free(given);
 }
 
-void convert_print_status(const char *image, const struct convert_status *status)
+void convert_print_status(const char *image, const struct convert_status *status, const struct convert_plan *members)
 {
 	const struct row row = row_begin("status");
 	char *const word = image_word(image);
@@ -214,6 +214,10 @@ void convert_print_status(const char *image, const struct convert_status *status
 		row_flag(&row, "authenticated", NULL, status->authenticated);
 		row_format(&row, "unfinished conversion%s", status->authenticated ? "" : " (not authenticated: no key was given)");
 		unfinished_put_status(status, &row);
+		if (members->n_members > 0) {
+			row_words(&row, "\nsubvolumes:");
+			put_subvolumes(&row, "members", members->member, members->n_members, SIZE_MAX);
+		}
 		if (!row.json && !status->running)
 			print_commands(status, name);
 		row_words(&row, "\n");

@@ -10,7 +10,8 @@
 void convert_print_plan(const char *what, const struct convert_plan *plan, bool planned_only);
 
 /* Includes the way out of an unfinished conversion. image: the operand. */
-void convert_print_status(const char *image, const struct convert_status *status);
+/* members: the subvolumes that it is about, as far as is known; n may be 0. */
+void convert_print_status(const char *image, const struct convert_status *status, const struct convert_plan *members);
 
 /* A note, and a record in JSON. */
 void convert_print_bad_block(const struct convert_bad_block *block);

@@ -19,6 +19,7 @@
 #include "cmd/pbkdf-options.h"
 #include "cmd/print.h"
 #include "cmd/progress.h"
+#include "cmd/unfinished.h"
 #include "common/convert/convert.h"
 #include "common/sealed/domain.h"
 #include "common/util/take.h"
@@ -237,6 +238,8 @@ static bool run_status(const char *image, struct error *err)
 	cleanup_key_source struct key_source key = { 0 };
 	cleanup_volume struct volume *volume = NULL;
 	struct convert_status status = { 0 };
+	struct convert_plan members = { 0 };
+	bool ok;
 
 	if (!image_open_to_convert(image, (struct image_conversion){ .unfinished = true }, &volume, err) || !convert_status(volume, NULL, &status, err) ||
 	    !(status.state.operation == CRYPT_OP_LEGACY ? convert_legacy_read_key(image, false, &key, err) : key_options_read(KEY_IF_GIVEN, NULL, &key, err)))
@@ -244,10 +247,13 @@ static bool run_status(const char *image, struct error *err)
 
 	if (!convert_status(volume, key_options_given() ? &key : NULL, &status, err))
 		return domain_key_hint_unfinished(volume, &key, err);
-	convert_print_status(image, &status);
-	if (status.unfinished || status.damaged_primary)
+	ok = unfinished_members(volume, &members, err);
+	if (ok)
+		convert_print_status(image, &status, &members);
+	convert_plan_free(&members);
+	if (ok && (status.unfinished || status.damaged_primary))
 		command_status = ERROR_UNFINISHED;
-	return true;
+	return ok;
 }
 
 static const char *result_word(const struct convert_plan *plan)

@@ -11,6 +11,7 @@
 #include "cmd/operands.h"
 #include "cmd/print.h"
 #include "cmd/value-text.h"
+#include "common/convert/look.h"
 #include "common/legacy/legacy.h"
 #include "common/util/escape.h"
 
@@ -142,6 +143,30 @@ bool unfinished_has(const struct unfinished *unfinished, const struct subvolume_
 	if (unfinished->is_there && subvolume && state->operation == CRYPT_OP_LEGACY)
 		return memcmp(subvolume->root.reserved + LEGACY_ROOT_ID_AT, state->disk.op_id, sizeof(state->disk.op_id)) == 0;
 	return unfinished->domain && subvolume && domain_has(unfinished->domain, list, subvolume);
+}
+
+bool unfinished_members(struct volume *volume, struct convert_plan *plan, struct error *err)
+{
+	cleanup_subvolume_list struct subvolume_list list = { 0 };
+	cleanup_unfinished struct unfinished unfinished = { 0 };
+	struct error what = { 0 };
+	bool ok = volume_is_unfinished(volume) && convert_replay_in_memory(volume, &what) && unfinished_read(volume, &unfinished, &what) &&
+		  subvolume_list_read_over(volume, &list, &what);
+
+	if (ok) {
+		plan->member = calloc(list.n, sizeof(*plan->member));
+		ok = plan->member || error_memory(&what);
+	}
+	for (size_t i = 0; ok && i < list.n; i++) {
+		const struct subvolume *const at = &list.at[i];
+
+		if (!unfinished_has(&unfinished, &list, at))
+			continue;
+		plan->member[plan->n_members] = (struct convert_plan_member){ .id = at->id, .path = escape_new(at->path, at->path_len) };
+		ok = plan->member[plan->n_members++].path || error_memory(&what);
+	}
+	/* What cannot be read there is no reason not to say the rest. */
+	return what.kind != ERROR_MEMORY || (*err = what, false);
 }
 
 void unfinished_put_status(const struct convert_status *status, const struct row *row)

@@ -40,6 +40,9 @@ void unfinished_warn(const struct unfinished *unfinished, const char *image);
 /* Is this subvolume being converted?  NULL: not known. */
 bool unfinished_has(const struct unfinished *unfinished, const struct subvolume_list *list, const struct subvolume *subvolume);
 
+/* The subvolumes that are being converted, as plan->member; none where nothing says which, or no more. Lays the last records over the trees. */
+bool unfinished_members(struct volume *volume, struct convert_plan *plan, struct error *err) must_use;
+
 /* What it is, as lines of text or members. */
 void unfinished_put_status(const struct convert_status *status, const struct row *row);
 /* In a line about something that is being converted: in JSON the same as "conversion", in text how far it is, if before is not NULL. */

@@ -51,6 +51,8 @@ operation:  $1
 direction:  $2
 started:    TIME
 done:       N% of SIZE of data
+subvolumes:
+  5 /
 to finish:  btrfs-crypt convert $3 --key-file FILE disk.img
 END
 		# What is being undone already can only be finished.
@@ -58,7 +60,7 @@ END
 	} > text
 	transcript 7 btrfs-crypt convert --status disk.img < text
 	expect 7 convert --status --format json disk.img <<END
-{"record":"status","unfinished":true,"damaged_primary":false,"authenticated":false,"operation":"$1","direction":"$2","started":TIME,"percent":N,"running":false,"next":"$3"}
+{"record":"status","unfinished":true,"damaged_primary":false,"authenticated":false,"operation":"$1","direction":"$2","started":TIME,"percent":N,"running":false,"next":"$3","members":[{"id":"5","path":"/"}]}
 END
 	btrfs-crypt convert --status disk.img --key-file key > out
 	[ $? -eq 7 ] && grep -q '^unfinished conversion$' out || bad "the state is not authenticated with a key"
@@ -184,7 +186,7 @@ flock disk.img btrfs-crypt convert --status disk.img > out 2> err
 [ $? -eq 7 ] && [ ! -s err ] && grep -qE '^running now, by process [0-9]+$' out && ! grep -qE 'resume|^to ' out ||
 	{ bad "status of a conversion under way"; cat out err; }
 flock disk.img btrfs-crypt convert --status --format json disk.img > out 2> err
-[ $? -eq 7 ] && [ ! -s err ] && grep -qE '"running":true,"process":[0-9]+}$' out && ! grep -q '"next"' out ||
+[ $? -eq 7 ] && [ ! -s err ] && grep -qE '"running":true,"process":[0-9]+,"members":\[.*\]}$' out && ! grep -q '"next"' out ||
 	{ bad "status of a conversion under way, for machines"; cat out err; }
 flock disk.img btrfs-crypt list disk.img > out 2> err
 grep -qE 'an unfinished conversion is present: .*; running now, by process [0-9]+$' err || { bad "list while it runs"; cat err; }

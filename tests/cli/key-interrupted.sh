@@ -35,12 +35,14 @@ looks() {
 	local command status
 	{
 		printf '%s\n' "unfinished conversion (not authenticated: no key was given)" "operation:  change-keys" "direction:  $2" "started:    TIME"
+		echo "subvolumes:"
+		echo "  257 vault"
 		echo "to finish:  btrfs-crypt convert $4 --key-file FILE disk.img"
 		[ -z "$3" ] || echo "to undo:    btrfs-crypt convert --abort --key-file FILE disk.img"
 	} > text
 	transcript 7 btrfs-crypt convert --status disk.img < text
 	expect 7 convert --status --format json disk.img <<END
-{"record":"status","unfinished":true,"damaged_primary":false,"authenticated":false,"operation":"change-keys","direction":"$2","started":TIME,"percent":N,"running":false,"next":"$4"}
+{"record":"status","unfinished":true,"damaged_primary":false,"authenticated":false,"operation":"change-keys","direction":"$2","started":TIME,"percent":N,"running":false,"next":"$4","members":[{"id":"257","path":"vault"}]}
 END
 	for command in "key add disk.img vault --key-file old --new-key-file wrong" "key remove disk.img vault --key-file other" \
 		"key recovery disk.img vault --key-file other --batch-mode" "key backup disk.img vault another" \
