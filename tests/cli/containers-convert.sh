@@ -184,6 +184,14 @@ for error in EIO ENOSPC; do
 	btrfs check --check-data-csum remote.img > log 2>&1 || bad "btrfs check after $error"
 done
 
+# A flush that fails
+cp disk.img remote.img
+served eval get_size='stat -c %s remote.img' pread='dd if=remote.img iflag=skip_bytes,count_bytes skip=$4 count=$3 bs=64K status=none' \
+	pwrite='dd of=remote.img conv=notrunc oflag=seek_bytes seek=$4 bs=1M iflag=fullblock status=none' can_write='exit 0' can_flush='exit 0' \
+	flush='echo EIO >&2; exit 1' -- convert --encrypt $how URL vault
+[ $? = 11 ] && grep -q ': cannot flush: Input/output error$' err || { bad "a flush that fails"; cat err; }
+goes_on remote.img
+
 # The server is killed with the Nth of its replies.
 mkdir bin
 cat > bin/qemu-nbd <<END

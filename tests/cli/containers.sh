@@ -177,14 +177,30 @@ grep -qx "LISTEN_PID=$pid" environment || bad "LISTEN_PID is another"
 3 socket" ] || { bad "its descriptors"; cat descriptors; }
 [ "$options" = "--format=qcow2 --discard=ignore --detect-zeroes=off --read-only -- $(realpath disk.qcow2)" ] || bad "its options: $options"
 [ "$(cat session)" -eq "$pid" ] || bad "it is in our session"
-ended() { kill -0 "$pid" 2> /dev/null && bad "$1: qemu-nbd is still there"; }
+# ended WHEN [TRIES]: it is gone, or only waits to be asked for its exit status
+ended() {
+	local try
+	for ((try = 1; ; try++)); do
+		[[ $(ps -o stat= -p "$pid") = [!Z]* ]] || return 0
+		[ $try -lt "${2:-1}" ] || break
+		sleep 0.1
+	done
+	bad "$1: qemu-nbd is still there"
+}
 ended "after a command"
 # Killed while it is read: nobody is left to tell the server to end.
 PATH=$own/bin:$PATH with_signal KILL prints:account cat disk.qcow2 vault ledger.txt > out 2> err
 [ $? = 137 ] || bad "it was not killed"
 read -r pid options < started
-for try in {1..100}; do kill -0 "$pid" 2> /dev/null || break; sleep 0.1; done
-ended "after kill -9"
+ended "after kill -9" 100
+# Killed before there is a connection whose end would tell it
+printf '#!/bin/bash\necho $$ > "%s/slow"\nexec sleep 300\n' "$own" > bin/qemu-nbd
+PATH=$own/bin:$PATH btrfs-crypt list disk.qcow2 > out 2>&1 &
+for try in {1..100}; do [ -s slow ] && break; sleep 0.1; done
+kill -KILL $!
+wait $! 2> /dev/null
+read -r pid < slow
+ended "killed early" 100
 # It fails before it serves anything.
 printf '#!/bin/sh\necho "qemu-nbd: out of order" >&2\nexit 1\n' > bin/qemu-nbd
 PATH=$own/bin:$PATH btrfs-crypt list disk.qcow2 > out 2> err
