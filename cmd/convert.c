@@ -247,7 +247,8 @@ static bool run_status(const char *image, struct error *err)
 
 	if (!convert_status(volume, key_options_given() ? &key : NULL, &status, err))
 		return domain_key_hint_unfinished(volume, &key, err);
-	ok = unfinished_members(volume, &members, err);
+	/* While another process writes to them, the trees cannot be trusted to say. */
+	ok = status.running || unfinished_members(volume, &members, err);
 	if (ok)
 		convert_print_status(image, &status, &members);
 	convert_plan_free(&members);
