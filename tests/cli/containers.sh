@@ -160,7 +160,7 @@ mkdir bin
 cat > bin/qemu-nbd <<END
 #!/bin/bash
 tr '\0' '\n' < /proc/\$\$/environ | sort > "$own/environment"
-for fd in /proc/\$\$/fd/*; do echo "\${fd##*/} \$(readlink "\$fd")"; done | grep -v '^255 ' > "$own/descriptors"
+ls -l /proc/\$\$/fd > "$own/links"	# not in a pipe, whose ends the shell has for a moment
 ps -o sid= -p \$\$ > "$own/session"
 echo "\$\$ \$*" > "$own/started"
 exec $(command -v qemu-nbd) "\$@"
@@ -171,6 +171,7 @@ cmp -s out list || bad "by the program that is found first"
 read -r pid options < started
 [ "$(cut -d = -f 1 environment | tr '\n' ' ')" = "LC_ALL LISTEN_FDS LISTEN_PID PATH " ] || { bad "its environment"; cat environment; }
 grep -qx "LISTEN_PID=$pid" environment || bad "LISTEN_PID is another"
+sed -nE 's,.* ([0-9]+) -> ,\1 ,p' links | grep -v '^255 ' > descriptors
 [ "$(sed -E 's,:\[[0-9]+\],,' descriptors)" = "0 /dev/null
 1 /dev/null
 2 pipe
