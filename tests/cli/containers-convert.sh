@@ -164,8 +164,17 @@ quiet btrfs-crypt verify --key-file key remote.img vault
 served file remote.img -- convert --decrypt -q --key-file key URL vault || { bad "unsealing at a server"; cat err; }
 as_before remote.img
 
+# unlocked IMAGE: a server that has lost us, or was killed, has ended by itself, and has it locked no more
+unlocked() {
+	local try
+	for ((try = 0; try < 600; try++)); do qemu-img info "$1" > log 2>&1 && return; sleep 0.1; done
+	bad "$1 stays locked"
+	cat log
+}
+
 # goes_on IMAGE: whatever a crash left of sealing is finished
 goes_on() {
+	unlocked "$1"
 	btrfs-crypt convert --status "$1" > out 2> err
 	case $? in
 	0) btrfs-crypt verify --key-file key "$1" vault > log 2>&1 || quiet btrfs-crypt convert --encrypt $how "$1" vault ;;
@@ -208,6 +217,7 @@ for when in 40 200 240 270 290 300 310 320 330 340 350 360; do
 	[ $status = 11 ] || { [ $status = 0 ] && break; bad "killed at $when: status $status"; cat err; }
 	grep -qE 'killed.qcow2: cannot (read|write) [0-9]+ bytes at 0x[0-9a-f]+: the connection to the server is lost$|cannot flush: the connection' err || { bad "killed at $when"; cat err; }
 	n_lost=$((n_lost + 1))
+	unlocked killed.qcow2
 	btrfs-crypt convert --status killed.qcow2 > /dev/null 2>&1
 	if [ $? = 7 ]; then
 		n_unfinished=$((n_unfinished + 1))
