@@ -141,7 +141,7 @@ bool unfinished_has(const struct unfinished *unfinished, const struct subvolume_
 	const struct crypt_state_tail *const state = &unfinished->status.state;
 
 	if (unfinished->is_there && subvolume && state->operation == CRYPT_OP_LEGACY)
-		return memcmp(subvolume->root.reserved + LEGACY_ROOT_ID_AT, state->disk.op_id, sizeof(state->disk.op_id)) == 0;
+		return legacy_root_has_id(&subvolume->root, state->disk.op_id);
 	return unfinished->domain && subvolume && domain_has(unfinished->domain, list, subvolume);
 }
 

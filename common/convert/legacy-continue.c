@@ -94,9 +94,7 @@ static bool members(const struct legacy_run *run, uint64_t **ids, size_t *n, str
 	if (!*ids)
 		return error_memory(err);
 	for (size_t i = 0; i < run->list.n; i++) {
-		const struct root *const root = &run->list.at[i].root;
-
-		if (!root->is_short && memcmp(root->reserved + LEGACY_ROOT_ID_AT, run->op.state.op_id, CRYPT_UUID_SIZE) == 0)
+		if (legacy_root_has_id(&run->list.at[i].root, run->op.state.op_id))
 			(*ids)[(*n)++] = run->list.at[i].id;
 	}
 	return true;

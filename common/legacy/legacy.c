@@ -123,7 +123,7 @@ static bool is_converting(const struct volume *volume, const struct root *root)
 {
 	uint8_t op_id[CRYPT_UUID_SIZE];
 
-	return legacy_is_unfinished(volume, op_id) && memcmp(root->reserved + LEGACY_ROOT_ID_AT, op_id, sizeof(op_id)) == 0;
+	return legacy_is_unfinished(volume, op_id) && legacy_root_has_id(root, op_id);
 }
 
 bool legacy_find(struct volume *volume, const struct subvolume *subvolume, struct legacy *legacy, struct error *err)

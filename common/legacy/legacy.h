@@ -35,6 +35,12 @@ struct legacy {
  */
 bool legacy_find(struct volume *volume, const struct subvolume *subvolume, struct legacy *legacy, struct error *err) must_use;
 
+/* Is it one of those that the decryption with this id is about? */
+static inline bool legacy_root_has_id(const struct root *root, const uint8_t op_id[CRYPT_UUID_SIZE])
+{
+	return !root->is_short && memcmp(root->reserved + LEGACY_ROOT_ID_AT, op_id, CRYPT_UUID_SIZE) == 0;
+}
+
 /* Is what the superblock says is unfinished a decryption of this format? *op_id: its id; may be NULL. */
 bool legacy_is_unfinished(const struct volume *volume, uint8_t op_id[CRYPT_UUID_SIZE]);
 
