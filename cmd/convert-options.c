@@ -46,7 +46,7 @@ struct poptOption options_convert_how[] = {
 	  "what to do about blocks shared with other subvolumes: refuse (default), or include those subvolumes", "refuse|include" },
 	{ "recursive", 0, POPT_ARG_NONE, &convert_opt.recursive, 0, "seal the subvolumes nested in these as well", NULL },
 	{ "force-key", 0, POPT_ARG_NONE, &convert_opt.force_key, 0,
-	  "decrypt the format of 2016 although nothing tells whether the key is right; if it is wrong, all data are lost", NULL },
+	  "decrypt the format of 2016 although nothing tells whether the key is right, or a file speaks against it; if it is wrong, the data are lost", NULL },
 	{ "drop-slots", 0, POPT_ARG_NONE, &convert_opt.drop_slots, 0, "with --rekey: drop the key slots that no given key opens", NULL },
 	{ "if-needed", 0, POPT_ARG_NONE, &convert_opt.if_needed, 0,
 	  "exit status 0 if there is nothing to do: all are sealed already under this key, or with --decrypt not sealed", NULL },

@@ -200,14 +200,20 @@ static bool needs_key(const struct convert_status *status)
 	return status->state.operation != 0 && (status->state.phase != CRYPT_PHASE_FINISHED || convert_is_interactive(convert_opt.batch));
 }
 
-/* Without the header that a key has to be right for, only a key that is given, or asked for, will do. */
-static bool read_key_of_unfinished(struct volume *volume, const char *image, bool needed, struct key_source *key, struct error *err)
+/*
+ * Without the header that a key has to be right for, only a key that is given, or asked for, will do. If no conversion is recorded (any more), it
+ * is not used, and may be one of the format of 2016: whoever was told to give it need not know that the last write was cut short.
+ */
+static bool read_key_of_unfinished(struct volume *volume, const char *image, const struct convert_status *status, struct key_source *key, struct error *err)
 {
+	const bool needed = needs_key(status);
 	const struct domain_key_ask ask = { .need = needed ? DOMAIN_KEY_NEEDED : DOMAIN_KEY_IF_GIVEN, .image = image, .what = "the unfinished conversion" };
 	cleanup_domain struct domain *domain = NULL;
 	struct error ignored = { 0 };
 	char prompt[300];
 
+	if (status->state.operation == 0)
+		return key_options_read(KEY_IF_GIVEN | KEY_ANY_SIZE, NULL, key, err);
 	if (domain_read_unfinished(volume, &domain, &ignored))
 		return domain_key_read_tried(domain, &ask, key, err);
 	snprintf(prompt, sizeof(prompt), "Passphrase for %s of %.200s: ", ask.what, image);
@@ -227,7 +233,7 @@ static bool run_continue(const char *image, struct key_source *key, const struct
 	convert_catch_signals(status.unfinished);
 	if ((needs_key(&status) && !key_options_given() && !convert_check_goal(volume, goal, err)) ||
 	    !(status.state.operation == CRYPT_OP_LEGACY ? convert_legacy_read_key(image, true, key, err) :
-							  read_key_of_unfinished(volume, image, needs_key(&status), key, err)))
+							  read_key_of_unfinished(volume, image, &status, key, err)))
 		return false;
 
 	return convert_continue(volume, goal, key, ui, plan, err) || domain_key_hint_unfinished(volume, key, err);
@@ -242,7 +248,8 @@ static bool run_status(const char *image, struct error *err)
 	bool ok;
 
 	if (!image_open_to_convert(image, (struct image_conversion){ .unfinished = true }, &volume, err) || !convert_status(volume, NULL, &status, err) ||
-	    !(status.state.operation == CRYPT_OP_LEGACY ? convert_legacy_read_key(image, false, &key, err) : key_options_read(KEY_IF_GIVEN, NULL, &key, err)))
+	    !(status.state.operation == CRYPT_OP_LEGACY ? convert_legacy_read_key(image, false, &key, err) :
+							  key_options_read(KEY_IF_GIVEN | (status.state.operation ? 0 : KEY_ANY_SIZE), NULL, &key, err)))
 		return false;
 
 	if (!convert_status(volume, key_options_given() ? &key : NULL, &status, err))

@@ -227,7 +227,7 @@ static bool decrypt(struct legacy_run *run, const char *const *names, const stru
 bool convert_legacy(struct volume *volume, const char *const *names, const struct convert_legacy_options *options,
 		    const struct convert_ui *ui, struct convert_plan *plan, struct error *err)
 {
-	struct legacy_run run = { .volume = volume, .ui = ui, .plan = plan, .at.direction = CRYPT_TO_PLAIN };
+	struct legacy_run run = { .volume = volume, .ui = ui, .plan = plan, .at.direction = CRYPT_TO_PLAIN, .force_key = options->force_key };
 	struct encrypt_plan members = { .becoming = "decrypted" };
 	const bool ok = decrypt(&run, names, options, &members, err);
 

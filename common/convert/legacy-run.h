@@ -37,6 +37,7 @@ struct legacy_run {
 	struct legacy_parent *parent;	/* sorted by child, then parent */
 	size_t n_parents, parents_room;
 	struct journal_point at;
+	bool force_key;			/* also files whose last page speaks against their IV */
 };
 
 static inline bool legacy_is_undoing(const struct legacy_run *run)

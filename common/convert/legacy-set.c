@@ -30,7 +30,7 @@ struct finding {
 	const struct scan_block *at;
 	struct key key;			/* of the item */
 	uint64_t n_inline;
-	uint64_t n_refused;
+	uint64_t n_refused, n_doubtful;	/* doubtful: only their last page speaks against them */
 	uint64_t refused;		/* the last one, an inode or address, so that each is told once */
 };
 
@@ -40,7 +40,7 @@ static char *label_of(const struct legacy_run *run, uint32_t member, uint64_t in
 	return file_label(&run->list, &run->scan->tree[member], inode);
 }
 
-static bool refuse_file(struct finding *f, const char *why, struct error *err)
+static bool tell_file(struct finding *f, const char *why, bool is_refused, struct error *err)
 {
 	char *label;
 
@@ -52,8 +52,13 @@ static bool refuse_file(struct finding *f, const char *why, struct error *err)
 	legacy_note(f->run, "%.300s: %s", label, why);
 	free(label);
 	f->refused = f->key.objectid;
-	f->n_refused++;
+	f->n_refused += is_refused;
 	return true;
+}
+
+static bool refuse_file(struct finding *f, const char *why, struct error *err)
+{
+	return tell_file(f, why, true, err);
 }
 
 static bool refuse_extent(struct finding *f, const struct legacy_extent *first, uint64_t logical, struct error *err)
@@ -103,6 +108,26 @@ static bool check_fields(struct finding *f, const struct file_extent *e, struct 
 	return true;
 }
 
+/*
+ * If the last page of a file speaks against the IV, its data were perhaps cloned from a file that is gone. Decrypted with this IV they would be lost,
+ * because afterwards nothing would tell, and nobody would have the IV any more. Only before anything is changed: later the extent may be plain text.
+ */
+static bool check_padding(struct finding *f, const struct file_extent *e, const struct legacy_inode *inode, struct error *err)
+{
+	struct legacy_run *const run = f->run;
+	enum legacy_padding padding;
+
+	if (run->at.epoch || f->refused == e->disk_bytenr || inode->size == 0 || inode->size - 1 < f->key.offset || inode->size - 1 - f->key.offset >= e->num_bytes)
+		return true;
+	if (!legacy_probe(&run->scan->tree[f->at->member], &run->legacy, run->ciphers, inode, e->disk_bytenr, &padding, err))
+		return false;
+	if (padding != LEGACY_PADDING_WRONG)
+		return true;
+	f->n_doubtful += f->refused != f->key.objectid;
+	return tell_file(f, "its last page does not end in zeros: its data were perhaps cloned from a file that is gone, whose IV nobody has any more",
+			 !run->force_key, err);
+}
+
 static bool find_in_item(struct finding *f, struct cursor item, struct error *err)
 {
 	struct legacy_run *const run = f->run;
@@ -121,7 +146,8 @@ static bool find_in_item(struct finding *f, struct cursor item, struct error *er
 	if (is_ours && (!check_fields(f, &e, err) || (!inode->has_iv && !refuse_file(f, inode->no_iv.text, err))))
 		return false;
 	f->n_inline += is_ours && e.type == FILE_EXTENT_INLINE;
-	return e.type == FILE_EXTENT_INLINE || e.disk_bytenr == 0 || take_extent(f, &e, inode, is_ours, err);
+	return e.type == FILE_EXTENT_INLINE || e.disk_bytenr == 0 ||
+	       (take_extent(f, &e, inode, is_ours, err) && (!is_ours || check_padding(f, &e, inode, err)));
 }
 
 /* After a resume the numbers of the leaves that were converted already are those of the marks. */
@@ -147,9 +173,11 @@ bool legacy_extents_find(struct legacy_run *run, uint64_t *n_inline, struct erro
 		}
 	}
 	*n_inline = f.n_inline;
-	return f.n_refused == 0 ||
-	       error_set(err, ERROR_REFUSED, "%" PRIu64 " file%s cannot be decrypted in place, see above", f.n_refused, f.n_refused == 1 ? "" : "s") ||
-	       error_hint(err, "nothing was changed; `btrfs-crypt export` decrypts what can be read");
+	if (f.n_refused == 0)
+		return true;
+	error_set(err, ERROR_REFUSED, "%" PRIu64 " file%s cannot be decrypted in place, see above", f.n_refused, f.n_refused == 1 ? "" : "s");
+	return error_hint(err, "nothing was changed; `btrfs-crypt export` decrypts what can be read%s", f.n_doubtful < f.n_refused ? "" :
+			  "; --force-key decrypts all the same, and afterwards nothing tells which data are wrong");
 }
 
 /* --- the digest -------------------------------------------------------------------------------------------------------------- */

@@ -24,12 +24,12 @@ struct convert_legacy_options {
 	const struct secret *key;	/* 16 bytes; stays with the caller */
 	enum convert_shared shared;
 	bool recursive, dry_run;
-	bool force_key;			/* also if neither the key hash nor any data can tell whether it is right */
+	bool force_key;			/* also if neither the key hash nor any data can tell whether it is right, and files whose last page speaks against it */
 };
 
 /*
  * names: at least one SUBVOL argument, NULL at the end. ERROR_KEY: data or hash speak against the key. ERROR_REFUSED: not of this format, shared
- * with others, extents that files with different IVs use, a file without IV, or nothing vouches for the key. Nothing was changed then.
+ * with others, extents that files with different IVs use, a file without IV or with the wrong one, or nothing vouches for the key. Nothing was changed then.
  */
 bool convert_legacy(struct volume *volume, const char *const *names, const struct convert_legacy_options *options,
 		    const struct convert_ui *ui, struct convert_plan *plan, struct error *err) must_use;

@@ -58,3 +58,10 @@ cmp "$tmp/undo.img" "$tmp/disks/undone.img" || fail "undone by the program, it i
 expect_status 0 crypt convert --decrypt --resume "$disk" "${key[@]}"
 expect_text "$tmp/out" '^decrypted: 3 subvolumes, '
 cmp "$disk" "$tmp/disks/home.img" || fail "finished by the program, it is another disk"
+# The very last write, to the primary superblock, was cut short: the command that was printed works, with the key, and writes it again.
+expect_unchanged 9 "$disk" crypt convert --decrypt --resume "$disk" "${key[@]}"
+expect_text "$tmp/err" 'there is no unfinished conversion$'
+printf torn | dd of="$disk" bs=1 seek=67000 conv=notrunc status=none
+expect_unchanged 7 "$disk" crypt convert --status "$disk" "${key[@]}"
+expect_status 0 crypt convert --decrypt --resume "$disk" "${key[@]}"
+cmp "$disk" "$tmp/disks/home.img" || fail "the primary superblock was not written again"

@@ -33,7 +33,22 @@ expect_text "$tmp/err" 'note: e1/lost/short: inode [0-9]*: its xattr btrfs.crypt
 expect_text "$tmp/err" 'note: e1-snap/lost/missing-inline: '
 [ "$(sed -nE 's/.*convert: ([0-9]+) files cannot.*/\1/p' "$tmp/err")" = "$(grep -c ' note: e[12].*\(lost\|clones\|another\)' "$tmp/err")" ] || fail "another number of files than are named"
 
+say "a clone whose source is gone: its last page speaks against its IV"
+image=$tmp/gone.img
+legacy_image "$image" 4096 gone
+key=(--volume-key-file "$image.key")
+refused 9 '^btrfs-crypt convert: 1 file cannot be decrypted in place, see above$' "$image" e1 "${key[@]}" "${all[@]}"
+expect_text "$tmp/err" 'note: e1.*/gone/whole: its last page does not end in zeros: its data were perhaps cloned from a file that is gone, '
+expect_text "$tmp/err" 'hint: nothing was changed; .* --force-key decrypts all the same, '
+refused 2 'Key was rejected by service$' "$image" e1 "${all[@]}" --volume-key-file "$tmp/wrong" --force-key
+"$BTRFS_CRYPT" cat "$image" e1 gone/whole "${key[@]}" >"$tmp/doubtful" 2>"$tmp/err" || expect_text "$tmp/err" 'gone/whole: 10000 bytes of it may be wrong'
+expect_status 0 crypt convert --decrypt "$image" e1 "${key[@]}" "${all[@]}" --force-key
+expect_text "$tmp/err" 'note: e1.*/gone/whole: its last page does not end in zeros'
+expect_status 0 crypt cat "$image" e1 gone/whole
+cmp "$tmp/out" "$tmp/doubtful" || fail "forced, it is not what its own IV makes of it"
+
 say "keys"
+image=$tmp/odd.img
 refused 2 'Key was rejected by service$' "$image" e1 "${all[@]}" --volume-key-file "$tmp/wrong"
 refused 2 'Key was rejected by service$' "$image" e1 "${all[@]}" --volume-key-file "$tmp/wrong" --force-key
 refused 2 'the key of the format of 2016 has 16 bytes, not 32|volume key' "$image" e1 "${all[@]}" --volume-key-file "$tmp/long"
