@@ -14,6 +14,7 @@
 
 #include "common/volume/device-range.h"
 #include "common/volume/devices.h"
+#include "common/volume/parity-write.h"
 #include "common/volume/stripe-tree.h"
 #include "common/volume/warn.h"
 
@@ -229,26 +230,6 @@ struct writing {
 	const uint8_t *bytes;	/* of logical */
 };
 
-static bool check_writable(const struct volume *volume, uint64_t logical, uint64_t len, struct error *err)
-{
-	const struct chunk *chunk;
-	char text[64];
-
-	if (!find_range(volume, logical, len, 0, &chunk, err))
-		return false;
-	if (chunk->type & GROUP_PROFILE_MASK & ~GROUP_DUP)
-		return error_set(err, ERROR_REFUSED, "chunk %" PRIu64 " has profile %s; single and DUP can be written", chunk->logical,
-				 chunk_type_text(chunk->type & GROUP_PROFILE_MASK, text));
-	return true;
-}
-
-/* Visits the places that a write goes to. */
-static bool visit_writable(struct writing *writing, size_t len, device_range_visit *visit, struct error *err)
-{
-	return check_writable(writing->volume, writing->logical, len, err) &&
-	       device_ranges(writing->volume, writing->logical, len, visit, writing, err);
-}
-
 static bool is_missing(const struct device_range *range, struct error *err)
 {
 	return error_set(err, ERROR_REFUSED, "devid %" PRIu64 " is missing", range->devid);
@@ -265,8 +246,12 @@ static bool write_range(void *context, const struct device_range *range, struct 
 bool volume_write(struct volume *volume, uint64_t logical, const void *bytes, size_t len, struct error *err)
 {
 	struct writing writing = { volume, logical, bytes };
+	const struct chunk *chunk;
 
-	return visit_writable(&writing, len, write_range, err);
+	if (!find_range(volume, logical, len, 0, &chunk, err))
+		return false;
+	return stripe_n_parity(chunk) > 0 ? parity_write(volume, chunk, logical, bytes, len, err) :
+					    device_ranges(volume, logical, len, write_range, &writing, err);
 }
 
 static bool read_back_range(void *context, const struct device_range *range, struct error *err)
@@ -287,6 +272,10 @@ static bool read_back_range(void *context, const struct device_range *range, str
 bool volume_read_back(struct volume *volume, uint64_t logical, const void *bytes, size_t len, struct error *err)
 {
 	struct writing writing = { volume, logical, bytes };
+	const struct chunk *chunk;
 
-	return visit_writable(&writing, len, read_back_range, err);
+	if (!find_range(volume, logical, len, 0, &chunk, err))
+		return false;
+	return stripe_n_parity(chunk) > 0 ? parity_read_back(volume, chunk, logical, bytes, len, err) :
+					    device_ranges(volume, logical, len, read_back_range, &writing, err);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The bytes at a logical address, in every way in which they can be read. Writing is supported for one device with the profiles single and
- * DUP.
+ * The bytes at a logical address, in every way in which they can be read, and written. Of profiles with parity, parity-write.h says more.
  */
 #ifndef COMMON_VOLUME_MIRROR_H
 #define COMMON_VOLUME_MIRROR_H
@@ -32,14 +31,14 @@ bool volume_has_mirror(const struct volume *volume, uint64_t logical, size_t len
 #define MIRROR_TEXT_SIZE 128
 const char *volume_mirror_text(const struct volume *volume, uint64_t logical, unsigned mirror, char *text);
 
-/* Writes to every mirror. */
+/* Writes to every mirror, and parity. */
 bool volume_write(struct volume *volume, uint64_t logical, const void *bytes, size_t len, struct error *err) must_use;
 bool volume_flush(struct volume *volume, struct error *err) must_use;
 
 /* Like volume_read(), but from the medium, bypassing all caches: is what was written and flushed really there? */
 bool volume_read_medium(struct volume *volume, uint64_t logical, void *bytes, size_t len, unsigned mirror, struct error *err) must_use;
 /*
- * Compares what volume_write() wrote, and what has been flushed since, with every mirror. A mirror that differs is written again, flushed
+ * Compares what volume_write() wrote, and what has been flushed since, with every mirror, and parity with the data. A mirror that differs is written again, flushed
  * and compared again, with a warning; ERROR_IO if it still differs.
  */
 bool volume_read_back(struct volume *volume, uint64_t logical, const void *bytes, size_t len, struct error *err) must_use;

@@ -117,8 +117,31 @@ uint64_t chunk_physical(const struct chunk *chunk, uint64_t logical, unsigned mi
 	return stripe_place(chunk, logical, mirror).physical;
 }
 
-/* The weight of data stripe i in Q: 2 to the power of i. */
-static uint8_t weight(unsigned i)
+struct stripe_row stripe_row(const struct chunk *chunk, uint64_t logical)
+{
+	const uint64_t number = row_of(chunk, logical).number;
+
+	return (struct stripe_row){
+		.number = number,
+		.logical = chunk->logical + number * n_data(chunk) * chunk->stripe_len,
+		.offset = number * chunk->stripe_len,
+		.n_data = n_data(chunk),
+		.n_parity = stripe_n_parity(chunk),
+	};
+}
+
+unsigned stripe_of_row(const struct chunk *chunk, const struct stripe_row *row, unsigned i)
+{
+	return rotated(chunk, &(struct row){ .number = row->number }, i);
+}
+
+unsigned stripe_in_row(const struct chunk *chunk, const struct stripe_row *row, unsigned stripe)
+{
+	return (unsigned)((stripe + chunk->n_stripes - row->number % chunk->n_stripes) % chunk->n_stripes);
+}
+
+/* 2 to the power of i. */
+uint8_t stripe_weight(unsigned i)
 {
 	uint8_t w = 1;
 
@@ -150,7 +173,7 @@ void stripe_sum(const struct chunk *chunk, uint64_t logical, unsigned mirror, st
 {
 	const struct row row = row_of(chunk, logical);
 	const unsigned data = n_data(chunk);
-	const uint8_t w_t = weight(row.data);
+	const uint8_t w_t = stripe_weight(row.data);
 
 	*sum = (struct stripe_sum){ .offset = row.number * chunk->stripe_len + row.within };
 	if (mirror == FROM_P) {
@@ -161,15 +184,15 @@ void stripe_sum(const struct chunk *chunk, uint64_t logical, unsigned mirror, st
 	} else if (mirror == FROM_Q) {
 		for (unsigned i = 0; i < data; i++)
 			if (i != row.data)
-				add_term(sum, rotated(chunk, &row, i), gf_mul(weight(i), gf_inv(w_t)));
+				add_term(sum, rotated(chunk, &row, i), gf_mul(stripe_weight(i), gf_inv(w_t)));
 		add_term(sum, rotated(chunk, &row, data + 1), gf_inv(w_t));
 	} else {
 		const unsigned x = left_out(&row, mirror);
-		const uint8_t w_x = weight(x), share = gf_inv(w_x ^ w_t);
+		const uint8_t w_x = stripe_weight(x), share = gf_inv(w_x ^ w_t);
 
 		for (unsigned i = 0; i < data; i++)
 			if (i != row.data && i != x)
-				add_term(sum, rotated(chunk, &row, i), gf_mul(share, w_x ^ weight(i)));
+				add_term(sum, rotated(chunk, &row, i), gf_mul(share, w_x ^ stripe_weight(i)));
 		add_term(sum, rotated(chunk, &row, data), gf_mul(share, w_x));
 		add_term(sum, rotated(chunk, &row, data + 1), share);
 	}

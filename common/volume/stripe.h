@@ -26,6 +26,20 @@ unsigned stripe_n_parity(const struct chunk *chunk);
 /* Where parity 1 (P) or 2 (Q) of the row of logical is: of the bytes at the same place of each of its stripes. */
 struct stripe_place stripe_parity(const struct chunk *chunk, uint64_t logical, unsigned parity);
 
+/* A row of a chunk with parity: stripe_len bytes of each of its stripes, which belong together. */
+struct stripe_row {
+	uint64_t number;	/* 0, 1... in the chunk */
+	uint64_t logical;	/* of its first byte of data */
+	uint64_t offset;	/* behind chunk->stripe[].physical */
+	unsigned n_data, n_parity;
+};
+struct stripe_row stripe_row(const struct chunk *chunk, uint64_t logical);
+/* Which stripe of the chunk is the i-th of a row: first its data in logical order, then P, then Q. And the reverse. */
+unsigned stripe_of_row(const struct chunk *chunk, const struct stripe_row *row, unsigned i);
+unsigned stripe_in_row(const struct chunk *chunk, const struct stripe_row *row, unsigned stripe);
+/* Q is the sum of all data of a row, each times its weight; P is their sum. */
+uint8_t stripe_weight(unsigned i);
+
 /* Does this way to read need a computation? */
 bool stripe_is_computed(const struct chunk *chunk, unsigned mirror);
 

@@ -13,6 +13,7 @@
 #include "common/volume/devices.h"
 #include "common/volume/fallback.h"
 #include "common/volume/mirror.h"
+#include "common/volume/parity-row.h"
 #include "common/volume/still-ours.h"
 #include "common/volume/stripe-tree.h"
 #include "common/volume/supers.h"
@@ -278,6 +279,7 @@ void volume_close(struct volume *volume)
 		volume->overlays_free(volume->overlays);
 	chunk_map_free(volume);
 	free(volume->row);
+	parity_row_free(volume);
 	set64_free(&volume->tolerance.told);
 	volume_devices_close(volume);
 	free(volume);

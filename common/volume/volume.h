@@ -14,7 +14,14 @@
 
 struct block_cache;
 struct overlays;
+struct parity_row;
 struct stripe_tree;
+struct volume;
+
+/* common/fs/csum-lookup.h has it, which stands above this room. */
+typedef bool volume_csum_visit(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err);
+typedef bool volume_csum_lookup(struct volume *volume, uint64_t logical, uint64_t len, volume_csum_visit *visit, void *context,
+				struct error *err);
 
 /* A device of the filesystem, given or missing. */
 struct volume_device {
@@ -43,6 +50,9 @@ struct volume {
 	uint8_t *row;			/* buffer of volume_read() for the stripes from which another one is computed */
 	size_t row_size;
 	bool past_caches;		/* for volume_read_medium() */
+	struct parity_row *parity;	/* buffers of parity-write.h; NULL: none yet */
+	bool degraded;			/* what missing devices with parity would have is left to parity, or to be made from it; otherwise ERROR_REFUSED */
+	volume_csum_lookup *csum_lookup;	/* for parity-write.h, set by who writes: which data are right. NULL: nothing tells */
 	unsigned first_mirror;		/* for reading tree blocks: which one is tried first */
 	struct stripe_tree *stripe_tree;	/* NULL: the filesystem has none */
 	struct overlays *overlays;	/* items shown in addition to those on disk; NULL: none. Freed with the volume by overlays_free() */

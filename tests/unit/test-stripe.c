@@ -433,19 +433,6 @@ static void ranges_name_their_parity(void **state)
 	}
 }
 
-static void is_not_written(void **state)
-{
-	const struct chunk chunk = make(GROUP_RAID5, 3, 2, ROWS);
-	struct error err;
-
-	(void)state;
-	open_devices(&chunk);
-	assert_false(volume_write(&volume, LOGICAL, "x", 1, &err));
-	assert_int_equal(err.kind, ERROR_REFUSED);
-	assert_string_equal(err.text, "chunk 104857600 has profile RAID5; single and DUP can be written");
-	close_devices();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -460,7 +447,6 @@ int main(void)
 		cmocka_unit_test(raid6_survives_any_two),
 		cmocka_unit_test(raid10_takes_each_part_where_it_is),
 		cmocka_unit_test(ranges_name_their_parity),
-		cmocka_unit_test(is_not_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
