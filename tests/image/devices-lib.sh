@@ -36,6 +36,20 @@ devices_umount() {
 	for ((i = 0; i < n; i++)); do image_umount; done
 }
 
+# devices_check NAME: `btrfs check` with all data
+devices_check() {
+	local name=$1 file loop
+	[ -n "$lock_fd" ] || take_lock
+	n_attached=0
+	for file in "$tmp/$name".[0-9]*; do
+		loop=$(losetup --find --show "$file")
+		mounts+=("$tmp/no-mount $loop")
+		n_attached=$((n_attached + 1))
+	done
+	btrfs check --readonly --check-data-csum "$loop" >"$tmp/check.out" 2>&1 || { tail -20 "$tmp/check.out"; fail "btrfs check of $name"; }
+	devices_umount
+}
+
 # devices_except NAME [I...]: sets `image` to the first device that is not among I, and `others` to --device options for the rest
 devices_except() {
 	local name=$1 file
