@@ -28,7 +28,7 @@
 static const struct poptOption options[] = {
 	INCLUDE_AS(options_convert_what, "What to do:"),
 	INCLUDE_AS(options_convert_how, "How:"),
-	INCLUDE(options_container_change),
+	INCLUDE(options_image_change),
 	INCLUDE_AS(options_key, "Key:"),
 	INCLUDE(options_kdf),
 	INCLUDE(options_header),

@@ -35,7 +35,8 @@ static struct poptOption options_further[] = {
 
 static struct poptOption options_container[] = { BACKING_OPTION, POPT_TABLEEND };
 
-struct poptOption options_container_change[] = {
+struct poptOption options_image_change[] = {
+	INCLUDE(options_further),
 	BACKING_OPTION,
 	{ "allow-old-copies", 0, POPT_ARG_NONE, &image_options.allow_old_copies, 0,
 	  "go on although a virtual disk keeps what is overwritten: snapshots, compressed clusters, a backing file", NULL },
@@ -72,19 +73,20 @@ struct poptOption options_image[] = {
 	INCLUDE(options_blocks), INCLUDE(options_log), POPT_TABLEEND
 };
 
-bool image_options_none(const char *why, struct error *err)
+bool image_options_none(bool is_changed, const char *why, struct error *err)
 {
 	const struct {
 		const char *option;
-		bool is_given;
+		bool is_given, may_change;
 	} all[] = {
-		{ "--device", image_options.devices }, { "--image-offset", image_options.offset },
-		{ "--member", image_options.member }, { "--super", image_options.super },
-		{ "--backup-root", image_options.backup_root }, { "--tolerant", image_options.tolerant }, { "--with-log", image_options.with_log },
+		{ "--device", image_options.devices, true }, { "--image-offset", image_options.offset, false },
+		{ "--member", image_options.member, false }, { "--super", image_options.super, false },
+		{ "--backup-root", image_options.backup_root, false }, { "--tolerant", image_options.tolerant, false },
+		{ "--with-log", image_options.with_log, false },
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if (all[i].is_given)
+		if (all[i].is_given && !(is_changed && all[i].may_change))
 			return error_set(err, ERROR_USAGE, "%s: %s", all[i].option, why);
 	}
 	return true;

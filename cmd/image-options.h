@@ -16,7 +16,7 @@ struct volume_options;
 extern struct poptOption options_image[];
 extern struct poptOption options_blocks[];	/* without --with-log: for commands that show trees block by block */
 extern struct poptOption options_copies[];	/* only those about devices and superblocks, with the letter that dump-super has for --super */
-extern struct poptOption options_container_change[];	/* those about virtual disks, for commands that change an image */
+extern struct poptOption options_image_change[];	/* those about devices and virtual disks, for commands that change an image */
 
 /* As they were given. */
 extern struct image_options {
@@ -26,8 +26,11 @@ extern struct image_options {
 	int with_log, tolerant, allow_backing, allow_old_copies;
 } image_options;
 
-/* ERROR_USAGE if one of options_image was given; why they do not fit, after the name of the option and a colon. */
-bool image_options_none(const char *why, struct error *err) must_use;
+/*
+ * ERROR_USAGE if one of options_image was given; why they do not fit, after the name of the option and a colon. is_changed: those that only
+ * say where the image is fit.
+ */
+bool image_options_none(bool is_changed, const char *why, struct error *err) must_use;
 bool image_is_tolerant(void);	/* --tolerant, from options_blocks and options_image */
 /* Takes further devices from operands, like --device. NULL terminated. */
 void image_add_devices(const char *const *operand);

@@ -170,9 +170,26 @@ bool image_device_open(const char *path, size_t i, struct device **device, struc
 	return true;
 }
 
-char *image_word(const char *path)
+static char *first_word(const char *path)
 {
 	return seen.path && strcmp(seen.path, path) == 0 ? image_part_word(&seen) : shell_word(path);
+}
+
+char *image_word(const char *path)
+{
+	char *word = first_word(path);
+
+	for (size_t i = 1; word && i < image_n_devices(); i++) {
+		char *const device = shell_word(image_device_name(path, i));
+		char *more = NULL;
+
+		if (device && asprintf(&more, "%s --device=%s", word, device) < 0)
+			more = NULL;
+		free(device);
+		free(word);
+		word = more;
+	}
+	return word;
 }
 
 /* There is no btrfs at its beginning. Says if it is in a partition, and how that can be converted. Always returns false. */
@@ -248,7 +265,8 @@ static bool open_all(const char *path, const struct image_conversion *how, struc
 	bool ok = ((device && !image_options.no_memory) || error_memory(err)) && image_options_read(options, err);
 
 	for (size_t i = 0; ok && i < n; i++)
-		ok = i == 0 && options->to_convert ? open_to_convert(path, how, &device[0], err) : image_device_open(path, i, &device[i], err);
+		ok = options->to_convert ? open_to_convert(image_device_name(path, i), how, &device[i], err) :
+					   image_device_open(path, i, &device[i], err);
 	if (ok) {
 		options->others = device + 1;
 		options->n_others = n - 1;
@@ -400,7 +418,7 @@ bool image_open_to_convert(const char *path, struct image_conversion how, struct
 	};
 
 	/* What was read by an older root, say, must not be written over what is there now. */
-	return image_options_none("only for what reads", err) &&
+	return image_options_none(true, "only for what reads", err) &&
 	       (open_image(path, &how, &options, volume, err) || (how.writable && convert_busy(err))) && header_option_use(*volume, err);
 }
 

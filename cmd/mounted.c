@@ -150,7 +150,7 @@ bool subvolumes_open(const char *operand, struct volume **volume, struct subvolu
 	bool ok;
 
 	*list = (struct subvolume_list){ 0 };
-	ok = image_options_none("only for an image", err) &&
+	ok = image_options_none(false, "only for an image", err) &&
 	     (!image_options.allow_backing || error_set(err, ERROR_USAGE, "--allow-backing: only for an image")) &&
 	     (fd >= 0 ? read_mounted(fd, list, err) : error_system(err, "open"));
 	if (fd >= 0)

@@ -14,6 +14,7 @@
 #include "common/convert/look.h"
 #include "common/legacy/legacy.h"
 #include "common/util/escape.h"
+#include "common/volume/still-ours.h"
 
 struct unfinished_words unfinished_words(const struct crypt_state_tail *state)
 {
@@ -76,7 +77,7 @@ bool unfinished_error(const struct volume *volume, const char *image, struct err
 
 	escape_text(image, strlen(image), name, sizeof(name));
 	error_set(err, ERROR_UNFINISHED, "%s: an unfinished conversion is present: %s, started %s", name, words.doing, words.started);
-	if (device_locked_by(volume->device, &process))
+	if (volume_locked_by(volume, &process))
 		return error_hint(err, "it is %s", running_text(process, running));
 	error_hint(err, "`convert %s` finishes it, %s`convert --status` says more", words.resume, words.can_undo ? "`convert --abort` undoes it, " : "");
 	hint_commands(image, err);

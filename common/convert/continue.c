@@ -248,8 +248,10 @@ static bool restore_primary(struct volume *volume, const struct convert_ui *ui, 
 {
 	const struct conversion c = { .ui = ui };
 	const struct disk_superblock disk = volume->super.disk;
+	char damaged[COPY_TEXT_SIZE], used[COPY_TEXT_SIZE];
 
-	conversion_note(&c, "rewriting the primary superblock from copy %u", volume->super_used);
+	conversion_note(&c, "rewriting %s from %s", super_copy_text(volume, volume_damaged_primary(volume), damaged),
+			super_copy_text(volume, &volume->copy[volume->super_used], used));
 	return volume_still_ours(volume, err) && volume_write_supers(volume, &disk, err);
 }
 
@@ -257,9 +259,12 @@ static bool restore_primary(struct volume *volume, const struct convert_ui *ui, 
 static bool drop_state(struct volume *volume, const struct convert_ui *ui, struct error *err)
 {
 	const struct conversion c = { .ui = ui };
-	const struct disk_superblock disk = volume->copy[0].super.disk;
+	const struct super_copy *const decisive = &volume->copy[volume_decisive_copy(volume)];
+	const struct disk_superblock disk = decisive->super.disk;
+	char text[COPY_TEXT_SIZE];
 
-	conversion_note(&c, "no conversion is unfinished: a copy of the superblock wrongly says so; all copies are rewritten from copy 0");
+	conversion_note(&c, "no conversion is unfinished: a copy of the superblock wrongly says so; all copies are rewritten from %s",
+			super_copy_text(volume, decisive, text));
 	return volume_still_ours(volume, err) && volume_write_supers(volume, &disk, err);
 }
 
@@ -297,7 +302,7 @@ bool convert_continue(struct volume *volume, enum convert_goal goal, const struc
 	bool ok, cleared, is_false;
 
 	if (!copy) {
-		if (volume->copy[0].exists && !volume->copy[0].valid)
+		if (volume_damaged_primary(volume))
 			return restore_primary(volume, ui, err);
 		if (volume_is_unfinished(volume))
 			return state_unreadable(volume, &unread, err);

@@ -296,7 +296,7 @@ bool operation_write_state(struct operation *op, const struct journal_point *at,
 /* Does every copy say the same about what is unfinished as the one in use? */
 static bool is_marked(const struct volume *volume)
 {
-	for (unsigned n = 0; n < SUPER_COPIES; n++) {
+	for (unsigned n = 0; n < volume->n_copies; n++) {
 		const struct super_copy *copy = &volume->copy[n];
 
 		if (copy->exists && !(copy->valid && copy->super.incompat & INCOMPAT_CRYPT_UNFINISHED &&
@@ -319,7 +319,7 @@ bool operation_claim(struct operation *op, struct error *err)
 		return false;
 	if (!volume_still_ours(volume, err))
 		return false;
-	device_share(volume->device);
+	volume_share(volume);
 	return true;
 }
 

@@ -14,10 +14,15 @@
 /* A kernel writes a log tree to the primary alone, and our own conversions write their state there last. */
 static bool check_primary(const struct volume *volume, struct error *err)
 {
-	if (volume->copy[0].valid)
+	const struct super_copy *const damaged = volume_damaged_primary(volume);
+	char used[COPY_TEXT_SIZE], text[COPY_TEXT_SIZE];
+
+	if (!damaged)
 		return true;
-	error_set(err, ERROR_UNFINISHED, "copy %u of the superblock may be older than copy 0 was, and is not converted", volume->super_used);
-	return error_hint(err, "`convert --resume` writes copy 0 again from copy %u", volume->super_used);
+	super_copy_text(volume, &volume->copy[volume->super_used], used);
+	super_copy_text(volume, damaged, text);
+	error_set(err, ERROR_UNFINISHED, "%s may be older than %s was, and is not converted", used, text);
+	return error_hint(err, "`convert --resume` writes %s again from %s", text, used);
 }
 
 static bool check_super(const struct volume *volume, struct error *err)
@@ -25,8 +30,6 @@ static bool check_super(const struct volume *volume, struct error *err)
 	const struct superblock *super = &volume->super;
 	static const uint8_t zeros[SUPER_TAIL_SIZE];
 
-	if (super->n_devices != 1)
-		return refuse("the filesystem has %" PRIu64 " devices; only one with a single device can be converted", super->n_devices);
 	if (super->sector_size != CRYPT_BLOCK)
 		return refuse("the sector size is %" PRIu32 ", only 4096 can be converted", super->sector_size);
 	if (super->log_root != 0) {
@@ -53,8 +56,10 @@ static bool check_super(const struct volume *volume, struct error *err)
 	}
 	if (super->incompat & INCOMPAT_ENCRYPT)
 		return refuse("the filesystem has fscrypt encryption (incompat bit 15)");
-	if (!volume->copy[1].exists)
-		return refuse("the device has %" PRIu64 " bytes and no second superblock, 64 MiB + 4 KiB are needed", volume->device->size);
+	for (unsigned n = 0; n < volume->n_copies; n++)
+		if (volume->copy[n].number == 1 && !volume->copy[n].exists)
+			return refuse("devid %" PRIu64 " has %" PRIu64 " bytes and no second superblock, 64 MiB + 4 KiB are needed",
+				      volume->devices[volume->copy[n].device].devid, volume->devices[volume->copy[n].device].device->size);
 	if (!superblock_is_unfinished(super) && memcmp(super->disk.tail, zeros, sizeof(zeros)) != 0)
 		return refuse("the unused bytes at the end of the superblock are in use");
 	return true;
@@ -143,7 +148,6 @@ static bool check_replace(struct volume *volume, struct error *err)
 	return error_hint(err, "mount it and let the replace finish, or cancel it");
 }
 
-/* RAID0 and the like may have a single stripe and be all on one device. */
 static bool check_profiles(const struct volume *volume, struct error *err)
 {
 	char text[64];
@@ -151,8 +155,8 @@ static bool check_profiles(const struct volume *volume, struct error *err)
 	for (size_t i = 0; i < volume->n_chunks; i++) {
 		const uint64_t profile = volume->chunks[i].type & GROUP_PROFILE_MASK;
 
-		if (profile & ~GROUP_DUP)
-			return refuse("chunk %" PRIu64 " has profile %s; only single and DUP can be converted", volume->chunks[i].logical,
+		if (profile & (GROUP_RAID5 | GROUP_RAID6))
+			return refuse("chunk %" PRIu64 " has profile %s, which cannot be converted", volume->chunks[i].logical,
 				      chunk_type_text(profile, text));
 	}
 	return true;

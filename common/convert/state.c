@@ -30,21 +30,21 @@ bool state_is_authentic(const struct key_schedule *schedule, const struct disk_c
 	return true;
 }
 
-/* Does one of the copies whose bit in tried is set have the same tail as this copy, byte for byte? */
-static bool is_tried(const struct volume *volume, unsigned copy, unsigned tried)
+/* Does one of the copies that were tried have the same tail as this copy, byte for byte? tried: by index of the copies; NULL: none */
+static bool is_tried(const struct volume *volume, unsigned copy, const bool *tried)
 {
-	for (unsigned i = 0; i < SUPER_COPIES; i++) {
-		if (tried & 1u << i && memcmp(volume->copy[i].super.disk.tail, volume->copy[copy].super.disk.tail, SUPER_TAIL_SIZE) == 0)
+	for (unsigned i = 0; tried && i < volume->n_copies; i++) {
+		if (tried[i] && memcmp(volume->copy[i].super.disk.tail, volume->copy[copy].super.disk.tail, SUPER_TAIL_SIZE) == 0)
 			return true;
 	}
 	return false;
 }
 
-static const struct super_copy *newest_but(const struct volume *volume, unsigned tried, struct crypt_state_tail *tail, struct error *err)
+static const struct super_copy *newest_but(const struct volume *volume, const bool *tried, struct crypt_state_tail *tail, struct error *err)
 {
 	const struct super_copy *newest = NULL;
 
-	for (unsigned i = 0; i < SUPER_COPIES; i++) {
+	for (unsigned i = 0; i < volume->n_copies; i++) {
 		const struct super_copy *copy = &volume->copy[i];
 		struct crypt_state_tail read;
 
@@ -63,7 +63,7 @@ static const struct super_copy *newest_but(const struct volume *volume, unsigned
 
 const struct super_copy *state_newest(const struct volume *volume, struct crypt_state_tail *tail, struct error *err)
 {
-	return newest_but(volume, 0, tail, err);
+	return newest_but(volume, NULL, tail, err);
 }
 
 /* The copy that alone says that a conversion is unfinished, and is newer than that in use; NULL: none. */
@@ -71,7 +71,7 @@ static const struct super_copy *newer_state(const struct volume *volume)
 {
 	if (superblock_is_unfinished(&volume->super))
 		return NULL;
-	for (unsigned i = 0; i < SUPER_COPIES; i++) {
+	for (unsigned i = 0; i < volume->n_copies; i++) {
 		const struct super_copy *copy = &volume->copy[i];
 
 		if (copy->exists && copy->valid && copy->super.generation > volume->super.generation && superblock_is_unfinished(&copy->super))
@@ -83,13 +83,14 @@ static const struct super_copy *newer_state(const struct volume *volume)
 bool state_unreadable(const struct volume *volume, const struct error *why, struct error *err)
 {
 	const struct super_copy *const newer = newer_state(volume);
+	char text[COPY_TEXT_SIZE], used[COPY_TEXT_SIZE];
 
 	if (why->kind == ERROR_REFUSED)
 		*err = *why;
 	else if (newer)
-		error_set(err, ERROR_STATE, "copy %u of the superblock, of generation %" PRIu64 ", says that a conversion is unfinished, but it is newer "
-			  "than copy %u, of generation %" PRIu64 ", which is used", (unsigned)(newer - volume->copy), newer->super.generation,
-			  volume->super_used, volume->super.generation);
+		error_set(err, ERROR_STATE, "%s, of generation %" PRIu64 ", says that a conversion is unfinished, but it is newer than %s, of "
+			  "generation %" PRIu64 ", which is used", super_copy_text(volume, newer, text), newer->super.generation,
+			  super_copy_text(volume, &volume->copy[volume->super_used], used), volume->super.generation);
 	else
 		error_set(err, ERROR_STATE, "the state of the unfinished conversion cannot be read");
 	return false;
@@ -97,7 +98,7 @@ bool state_unreadable(const struct volume *volume, const struct error *why, stru
 
 bool state_is_unanimous(const struct volume *volume, const struct crypt_state_tail *tail)
 {
-	for (unsigned i = 0; i < SUPER_COPIES; i++) {
+	for (unsigned i = 0; i < volume->n_copies; i++) {
 		const struct super_copy *copy = &volume->copy[i];
 
 		if (copy->exists && copy->valid && superblock_is_unfinished(&copy->super) &&
@@ -167,26 +168,30 @@ static bool try_copy(struct volume *volume, unsigned copy, const struct crypt_st
 
 bool state_find(struct volume *volume, const struct state_opener *opener, struct crypt_state_tail *tail, struct error *err)
 {
+	bool *const tried = calloc(volume->n_copies, sizeof(*tried));
 	struct error first = { 0 }, error = { 0 };
 	const struct super_copy *copy;
-	unsigned tried = 0;
+	char text[COPY_TEXT_SIZE];
+	bool found = false;
 
-	while ((copy = newest_but(volume, tried, tail, &error))) {
+	if (!tried)
+		return error_memory(err);
+	while (!found && (copy = newest_but(volume, tried, tail, &error))) {
 		const unsigned n = (unsigned)(copy - volume->copy);
 
 		error = (struct error){ 0 };
-		if (try_copy(volume, n, tail, opener, &error)) {
-			if (!state_is_unanimous(volume, tail))
-				volume_warn(volume, "one copy of the superblock has a damaged or older state of the unfinished "
-					"conversion; the one in copy %u is used", n);
-			return true;
-		}
-		if (first.kind == ERROR_NONE)
+		found = try_copy(volume, n, tail, opener, &error);
+		if (found && !state_is_unanimous(volume, tail))
+			volume_warn(volume, "one copy of the superblock has a damaged or older state of the unfinished conversion; that in %s is used",
+				    super_copy_text(volume, copy, text));
+		if (!found && first.kind == ERROR_NONE)
 			first = error;
-		tried |= 1u << n;
+		tried[n] = true;
 	}
-	*err = first;
-	return first.kind != ERROR_NONE ? false : state_unreadable(volume, &error, err);
+	free(tried);
+	if (!found)
+		*err = first;
+	return found || (first.kind == ERROR_NONE && state_unreadable(volume, &error, err));
 }
 
 bool state_open(struct volume *volume, const struct key_source *key, struct crypt_state_tail *tail, struct domain **domain,

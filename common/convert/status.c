@@ -5,6 +5,7 @@
 #include "common/convert/legacy.h"
 #include "common/convert/state.h"
 #include "common/volume/mirror.h"
+#include "common/volume/still-ours.h"
 
 static void look_at_record(struct volume *volume, uint64_t slot, unsigned mirror, struct crypt_state_tail *state)
 {
@@ -122,7 +123,7 @@ bool convert_status(struct volume *volume, const struct key_source *key, struct 
 	cleanup_domain struct domain *domain = NULL;
 	struct error unread = { 0 };	/* a tail beside a good one */
 
-	*status = (struct convert_status){ .damaged_primary = volume->copy[0].exists && !volume->copy[0].valid };
+	*status = (struct convert_status){ .damaged_primary = volume_damaged_primary(volume) };
 	if (!state_newest(volume, &status->state, &unread)) {
 		if (volume_is_unfinished(volume))
 			return state_unreadable(volume, &unread, err);
@@ -135,7 +136,7 @@ bool convert_status(struct volume *volume, const struct key_source *key, struct 
 	if (key && !(is_legacy ? convert_legacy_state(volume, key, &status->state, err) : state_open(volume, key, &status->state, &domain, err)))
 		return false;
 	status->authenticated = key != NULL;
-	status->running = device_locked_by(volume->device, &status->process);
+	status->running = volume_locked_by(volume, &status->process);
 	look_at_journal(volume, &status->state);
 	status->percent = state_percent(&status->state);
 	status->by_volume_key = is_legacy;

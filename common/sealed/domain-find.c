@@ -48,13 +48,16 @@ bool domain_numbers(struct volume *volume, uint16_t **numbers, size_t *n, struct
 /* Adds a hint if an older copy of the superblock records an unfinished conversion: the copy in use may be the wrong one. */
 static bool hint_older(const struct volume *volume, struct error *err)
 {
-	for (unsigned n = 0; n < SUPER_COPIES; n++) {
+	char text[COPY_TEXT_SIZE], used[COPY_TEXT_SIZE];
+
+	for (unsigned n = 0; n < volume->n_copies; n++) {
 		const struct super_copy *copy = &volume->copy[n];
 
 		if (copy->exists && copy->valid && copy->super.generation < volume->super.generation && superblock_is_unfinished(&copy->super))
-			return error_hint(err, "copy %u of the superblock (generation %" PRIu64 ") says so, but copy %u (generation %" PRIu64
-				"), which is used, does not: it was altered, or something wrote to the filesystem in between; keep the "
-				"image and restore a backup", n, copy->super.generation, volume->super_used, volume->super.generation);
+			return error_hint(err, "%s (generation %" PRIu64 ") says so, but %s (generation %" PRIu64 "), which is used, does not: it "
+				"was altered, or something wrote to the filesystem in between; keep the image and restore a backup",
+				super_copy_text(volume, copy, text), copy->super.generation,
+				super_copy_text(volume, &volume->copy[volume->super_used], used), volume->super.generation);
 	}
 	return false;
 }
@@ -90,31 +93,33 @@ bool domain_check_finished(struct volume *volume, const struct domain *but, stru
 	return ok;
 }
 
-static bool any_is_doubted(const struct volume *volume, unsigned *which)
+static const struct super_copy *doubted_copy(const struct volume *volume)
 {
-	for (*which = 0; *which < SUPER_COPIES; ++*which)
-		if (volume->copy[*which].is_doubted)
-			return true;
-	return false;
+	for (unsigned n = 0; n < volume->n_copies; n++)
+		if (volume->copy[n].is_doubted)
+			return &volume->copy[n];
+	return NULL;
 }
 
 /* Without the key, the state in a header is only a claim. It is not enough if a superblock contradicts it. */
 bool domain_check_may_seal(struct volume *volume, struct error *err)
 {
+	const struct super_copy *const doubted = doubted_copy(volume);
 	uint16_t *numbers = NULL;
-	unsigned which;
+	char text[COPY_TEXT_SIZE];
 	size_t n = 0;
 
 	if (!domain_check_finished(volume, NULL, err))
 		return false;
-	if (!any_is_doubted(volume, &which))
+	if (!doubted)
 		return true;
 	if (!domain_numbers(volume, &numbers, &n, err))
 		return false;
 	free(numbers);
 	if (n == 0)
 		return true;
-	error_set(err, ERROR_STATE, "copy %u of the superblock says that a conversion is unfinished, copy 0 does not, and something is sealed", which);
+	error_set(err, ERROR_STATE, "%s says that a conversion is unfinished, copy 0 does not, and something is sealed",
+		  super_copy_text(volume, doubted, text));
 	return error_hint(err, "verify the sealed subvolumes with their key; if nothing is wrong, mount the image, create and remove a "
 		"file outside them, and unmount it: that rewrites all copies of the superblock");
 }

@@ -152,11 +152,12 @@ static void note_copies(const struct verify *v)
 {
 	const struct domain *domain = v->view.domain;
 
-	for (unsigned i = 0; i < SUPER_COPIES; i++) {
+	for (unsigned i = 0; i < domain->volume->n_copies; i++) {
 		const struct super_copy *copy = &domain->volume->copy[i];
+		char text[COPY_TEXT_SIZE];
 
 		if (copy->exists && !copy->valid)
-			note(v, "superblock copy %u: %s", i, copy->error.text);
+			note(v, "%s: %s", super_copy_text(domain->volume, copy, text), copy->error.text);
 	}
 }
 

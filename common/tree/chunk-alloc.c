@@ -93,7 +93,7 @@ static bool insert_chunk(struct transaction *tx, const struct chunk *chunk, stru
 	return copy_path(tx, &key, err) && tree_edit_insert(tx, CHUNK_TREE_ID, &key, bytes, (uint32_t)len, err);
 }
 
-/* In the chunk tree and in the superblock's copy of the item. */
+/* In the chunk tree and in what the superblocks of the device will have. */
 static bool count_on_device(struct transaction *tx, uint64_t bytes, struct error *err)
 {
 	const struct key key = { DEV_ITEMS_ID, KEY_DEV_ITEM, tx->volume->super.devid };
@@ -111,7 +111,9 @@ static bool count_on_device(struct transaction *tx, uint64_t bytes, struct error
 			" are free",
 				 key.offset, used, total, bytes);
 	disk->bytes_used = to_le64(used + bytes);
-	tx->volume->super.disk.dev_item.bytes_used = disk->bytes_used;
+	for (size_t i = 0; i < tx->volume->n_devices; i++)
+		if (tx->volume->devices[i].devid == key.offset)
+			tx->volume->devices[i].item.bytes_used = disk->bytes_used;
 	return true;
 }
 

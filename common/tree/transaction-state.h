@@ -47,7 +47,7 @@ struct transaction {
 	bool settled;
 	/* as they were at the beginning */
 	uint64_t bytes_used, chunk_root;
-	struct le64 dev_bytes_used;
+	struct le64 *dev_bytes_used;	/* of each of volume->devices */
 	uint8_t root_level, chunk_root_level;
 	size_t n_chunks, n_groups;
 };

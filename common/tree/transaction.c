@@ -47,13 +47,19 @@ bool transaction_begin(struct volume *volume, struct allocator *allocator, struc
 
 	if (!tx)
 		return error_memory(err);
+	tx->dev_bytes_used = calloc(volume->n_devices, sizeof(*tx->dev_bytes_used));
+	if (!tx->dev_bytes_used) {
+		free(tx);
+		return error_memory(err);
+	}
 	tx->volume = volume;
 	tx->allocator = allocator;
 	tx->bytes_used = volume->super.bytes_used;
 	tx->root_level = volume->super.root_level;
 	tx->chunk_root_level = volume->super.chunk_root_level;
 	tx->chunk_root = volume->super.chunk_root;
-	tx->dev_bytes_used = volume->super.disk.dev_item.bytes_used;
+	for (size_t i = 0; i < volume->n_devices; i++)
+		tx->dev_bytes_used[i] = volume->devices[i].item.bytes_used;
 	tx->n_chunks = volume->n_chunks;
 	tx->n_groups = allocator_n_groups(allocator);
 	*out = tx;
@@ -81,6 +87,7 @@ static void finish(struct transaction *tx, bool forget)
 	free(tx->taken);
 	free(tx->freed);
 	free(tx->pending);
+	free(tx->dev_bytes_used);
 	free(tx);
 }
 
@@ -95,7 +102,8 @@ void transaction_drop(struct transaction *tx)
 	superblock_set_root_level(super, tx->root_level);
 	superblock_set_chunk_root(super, tx->chunk_root);
 	superblock_set_chunk_root_level(super, tx->chunk_root_level);
-	super->disk.dev_item.bytes_used = tx->dev_bytes_used;
+	for (size_t i = 0; i < tx->volume->n_devices; i++)
+		tx->volume->devices[i].item.bytes_used = tx->dev_bytes_used[i];
 	while (tx->n_taken > 0)
 		allocator_give_back(tx->allocator, tx->taken[--tx->n_taken]);
 	allocator_truncate_groups(tx->allocator, tx->n_groups);

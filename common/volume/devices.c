@@ -16,6 +16,7 @@
 /* A device that was given, with its superblocks. */
 struct candidate {
 	struct device *device;
+	size_t number;		/* in volume->devices */
 	struct super_copy copy[SUPER_COPIES];
 	unsigned used;
 };
@@ -30,16 +31,25 @@ static bool is_seed(const struct candidate *c)
 	return super_of(c)->flags & SUPER_FLAG_SEEDING;
 }
 
-/* Chooses the newest device. A seed never changes, so its generation does not count: the filesystem is the one that grew from it. */
+/*
+ * A seed never changes, so its generation does not count: the filesystem is the one that grew from it. Of devices that are equally new, a
+ * crash may have left some that do not record the unfinished conversion yet, or no longer.
+ */
+static bool is_better(const struct candidate *c, const struct candidate *than)
+{
+	if (is_seed(c) != is_seed(than))
+		return is_seed(than);
+	if (super_of(c)->generation != super_of(than)->generation)
+		return super_of(c)->generation > super_of(than)->generation;
+	return superblock_is_unfinished(super_of(c)) && !superblock_is_unfinished(super_of(than));
+}
+
 static size_t newest(const struct candidate *c, size_t n)
 {
 	size_t best = 0;
 
-	for (size_t i = 1; i < n; i++) {
-		if (is_seed(&c[i]) != is_seed(&c[best]) ? is_seed(&c[best]) :
-							  super_of(&c[i])->generation > super_of(&c[best])->generation)
-			best = i;
-	}
+	for (size_t i = 1; i < n; i++)
+		best = is_better(&c[i], &c[best]) ? i : best;
 	return best;
 }
 
@@ -104,21 +114,38 @@ static void describe(struct volume_device *to, const struct superblock *super, c
 	to->size = super->dev_total_bytes;
 	to->is_seed = super->flags & SUPER_FLAG_SEEDING;
 	to->is_stale = !to->is_seed && super->generation < main->generation;
+	to->item = super->disk.dev_item;
 	memcpy(to->uuid, super->dev_uuid, UUID_SIZE);
 	memcpy(to->fsid, super->fsid, FSID_SIZE);
 	memcpy(to->metadata_fsid, super->metadata_fsid, FSID_SIZE);
 }
 
-static void take_main(struct volume *volume, const struct candidate *main)
+static void take_copies(struct volume *volume, const struct candidate *c)
 {
-	volume->device = main->device;
 	for (unsigned n = 0; n < SUPER_COPIES; n++) {
-		volume->copy[n] = main->copy[n];
-		if (main->copy[n].valid)
-			superblock_copy(&volume->copy[n].super, &main->copy[n].super);
+		struct super_copy *const copy = &volume->copy[volume->n_copies++];
+
+		*copy = c->copy[n];
+		copy->device = c->number;
+		copy->number = n;
+		if (c->copy[n].valid)
+			superblock_copy(&copy->super, &c->copy[n].super);
 	}
+}
+
+static bool take_all(struct volume *volume, const struct candidate *c, size_t n, const struct candidate *main, struct error *err)
+{
+	volume->copy = calloc(n * SUPER_COPIES, sizeof(*volume->copy));
+	if (!volume->copy)
+		return error_memory(err);
+	take_copies(volume, main);
+	for (size_t i = 0; i < n; i++)
+		if (&c[i] != main && !is_seed(&c[i]))
+			take_copies(volume, &c[i]);
+	volume->device = main->device;
 	superblock_copy(&volume->super, super_of(main));
 	volume->super_used = main->used;
+	return true;
 }
 
 bool volume_devices_open(struct volume *volume, struct device *first, const struct volume_options *options, struct error *err)
@@ -137,16 +164,17 @@ bool volume_devices_open(struct volume *volume, struct device *first, const stru
 		return error_memory(err);
 	}
 	volume->n_devices = n;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		volume->devices[i].device = c[i].device = i == 0 ? first : options->others[i - 1];
+		c[i].number = i;
+	}
 	ok = read_all(volume, &choice, c, n, err);
 	if (ok) {
 		const struct candidate *main = &c[newest(c, n)];
 
-		ok = check_all(volume, c, n, main, err);
+		ok = check_all(volume, c, n, main, err) && take_all(volume, c, n, main, err);
 		for (size_t i = 0; i < n; i++)
 			describe(&volume->devices[i], super_of(&c[i]), super_of(main));
-		take_main(volume, main);
 	}
 	free(c);
 	return ok;
@@ -157,6 +185,7 @@ void volume_devices_close(struct volume *volume)
 	for (size_t i = 0; i < volume->n_devices; i++)
 		device_close(volume->devices[i].device);
 	free(volume->devices);
+	free(volume->copy);
 }
 
 const struct volume_device *volume_device_find(const struct volume *volume, uint64_t devid, const uint8_t uuid[UUID_SIZE])
@@ -206,6 +235,8 @@ bool volume_device_item(struct volume *volume, struct cursor *item, struct error
 	struct volume_device *device = &volume->devices[found - volume->devices];
 
 	device->is_named = true;
+	/* After a crash a superblock may not know of a chunk yet that was added. */
+	device->item.bytes_used = disk.bytes_used;
 	if (!device->device) {
 		device->size = le64(disk.total_bytes);
 		memcpy(device->fsid, disk.fsid, FSID_SIZE);
@@ -240,6 +271,61 @@ bool volume_devices_check(const struct volume *volume, struct error *err)
 					 device->device->name, fsid, volume->device->name);
 	}
 	return true;
+}
+
+static bool records_conversion(const struct volume *volume, size_t device)
+{
+	for (unsigned n = 0; n < volume->n_copies; n++) {
+		const struct super_copy *copy = &volume->copy[n];
+
+		if (copy->device == device && copy->exists && copy->valid && superblock_is_unfinished(&copy->super))
+			return true;
+	}
+	return false;
+}
+
+/* A conversion marks all devices before it changes anything. So if one of them has a newer commit without the mark, a kernel made that. */
+static bool is_stale(const struct volume *volume, size_t i, struct error *err)
+{
+	const struct volume_device *const device = &volume->devices[i];
+
+	if (records_conversion(volume, i) && !volume_is_unfinished(volume)) {
+		error_set(err, ERROR_STATE, "%s: devid %" PRIu64 " records an unfinished conversion, but %s is of a later commit: the filesystem was "
+			  "mounted without the former, when the conversion had only begun or was over", device->device->name, device->devid,
+			  volume->device->name);
+		return error_hint(err, "mount the filesystem with all devices, `btrfs scrub start -B`, unmount");
+	}
+	error_set(err, ERROR_REFUSED, "%s: devid %" PRIu64 " was missing when the filesystem was last written to", device->device->name,
+		  device->devid);
+	return error_hint(err, "mount the filesystem with all devices, `btrfs scrub start -B`, unmount");
+}
+
+bool volume_devices_complete(const struct volume *volume, struct error *err)
+{
+	uint64_t n_named = 0;
+
+	for (size_t i = 0; i < volume->n_devices; i++) {
+		const struct volume_device *const device = &volume->devices[i];
+
+		if (!device->device) {
+			error_set(err, ERROR_REFUSED, "devid %" PRIu64 " is missing, and all devices are written to", device->devid);
+			return error_hint(err, "name it with --device");
+		}
+		if (device->is_stale)
+			return is_stale(volume, i, err);
+		if (device->is_seed)
+			return error_set(err, ERROR_REFUSED, "%s: is a seed device", device->device->name);
+		if (!device->is_named)
+			return error_set(err, ERROR_REFUSED, "%s: devid %" PRIu64 " is no longer a device of the filesystem", device->device->name,
+					 device->devid);
+		if (device->device->size < device->size)
+			return error_set(err, ERROR_REFUSED, "%s: has %" PRIu64 " bytes, but devid %" PRIu64 " of the filesystem has %" PRIu64,
+					 device->device->name, device->device->size, device->devid, device->size);
+		n_named += device->is_named;
+	}
+	return n_named == volume->super.n_devices ||
+	       error_set(err, ERROR_REFUSED, "%s: the superblock says that the filesystem has %" PRIu64 " devices, the chunk tree names %" PRIu64,
+			 volume->device->name, volume->super.n_devices, n_named);
 }
 
 bool volume_has_fsid(const struct volume *volume, const uint8_t fsid[FSID_SIZE])

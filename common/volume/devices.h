@@ -25,6 +25,9 @@ bool volume_device_item(struct volume *volume, struct cursor *item, struct error
 /* Called after the chunk tree: checks that it names the given seeds, and warns of each missing device. */
 bool volume_devices_check(const struct volume *volume, struct error *err) must_use;
 
+/* Is every device there, whole, and of the last commit, so that it can be written to? Otherwise ERROR_REFUSED. */
+bool volume_devices_complete(const struct volume *volume, struct error *err) must_use;
+
 /* Do tree blocks of this fsid belong to the filesystem? */
 bool volume_has_fsid(const struct volume *volume, const uint8_t fsid[FSID_SIZE]);
 

@@ -42,7 +42,7 @@ static void add_place(const struct volume *volume, struct root_places *places, u
 
 static void find_places(const struct volume *volume, struct root_places *chunks, struct root_places *roots)
 {
-	for (unsigned n = 0; n < SUPER_COPIES; n++) {
+	for (unsigned n = 0; n < volume->n_copies; n++) {
 		const struct super_copy *copy = &volume->copy[n];
 		const struct superblock *super = &copy->super;
 

@@ -23,25 +23,39 @@ static bool is_same(const struct volume *volume, const struct super_copy *was, c
 	return !is->valid || memcmp(is->super.fsid, volume->super.fsid, FSID_SIZE) != 0;
 }
 
+/* copy: as they are now on the device of this number */
+static bool same_copies(const struct volume *volume, size_t number, const struct super_copy copy[SUPER_COPIES], struct error *err)
+{
+	const struct device *const device = volume->devices[number].device;
+
+	for (unsigned n = 0; n < volume->n_copies; n++) {
+		const struct super_copy *const was = &volume->copy[n], *const is = &copy[was->number];
+
+		if (was->device != number || !was->exists || is_same(volume, was, is))
+			continue;
+		if (is->error.kind != ERROR_IO)
+			return error_set(err, ERROR_BUSY, "%s: somebody else has written to it since it was opened: the superblock at %#" PRIx64
+					 " has changed", device->name, was->where);
+		*err = is->error;
+		return false;
+	}
+	return true;
+}
+
 static bool same_supers(const struct volume *volume, struct error *err)
 {
 	struct super_copy *copy = calloc(SUPER_COPIES, sizeof(*copy));
-	bool ok = true;
+	bool ok = copy || error_memory(err);
 
-	if (!copy)
-		return error_memory(err);
-	volume->device->from_medium = true;
-	super_copies_find(volume->device, copy);
-	volume->device->from_medium = false;
-	for (unsigned n = 0; ok && n < SUPER_COPIES; n++) {
-		if (!volume->copy[n].exists || is_same(volume, &volume->copy[n], &copy[n]))
+	for (size_t i = 0; ok && i < volume->n_devices; i++) {
+		struct device *const device = volume->devices[i].device;
+
+		if (!device)
 			continue;
-		ok = false;
-		if (copy[n].error.kind == ERROR_IO)
-			*err = copy[n].error;
-		else
-			error_set(err, ERROR_BUSY, "%s: somebody else has written to it since it was opened: the superblock at %#" PRIx64
-				" has changed", volume->device->name, volume->copy[n].where);
+		device->from_medium = true;
+		super_copies_find(device, copy);
+		device->from_medium = false;
+		ok = same_copies(volume, i, copy, err);
 	}
 	free(copy);
 	return ok;
@@ -49,5 +63,23 @@ static bool same_supers(const struct volume *volume, struct error *err)
 
 bool volume_still_ours(struct volume *volume, struct error *err)
 {
-	return device_still_ours(volume->device, err) && volume_not_mounted(volume, err) && same_supers(volume, err);
+	for (size_t i = 0; i < volume->n_devices; i++)
+		if (volume->devices[i].device && !device_still_ours(volume->devices[i].device, err))
+			return false;
+	return volume_not_mounted(volume, err) && same_supers(volume, err);
+}
+
+bool volume_locked_by(const struct volume *volume, pid_t *process)
+{
+	for (size_t i = 0; i < volume->n_devices; i++)
+		if (volume->devices[i].device && device_locked_by(volume->devices[i].device, process))
+			return true;
+	return false;
+}
+
+void volume_share(struct volume *volume)
+{
+	for (size_t i = 0; i < volume->n_devices; i++)
+		if (volume->devices[i].device)
+			device_share(volume->devices[i].device);
 }

@@ -20,5 +20,9 @@ bool volume_not_mounted(const struct volume *volume, struct error *err) must_use
  * mounted, or a superblock copy read again from the device differs from what was last read or written.
  */
 bool volume_still_ours(struct volume *volume, struct error *err) must_use;
+/* For one that is open for reading: does another process convert it? As device_locked_by(). */
+bool volume_locked_by(const struct volume *volume, pid_t *process) must_use;
+/* Once all copies are marked: gives up the lease of every device. */
+void volume_share(struct volume *volume);
 
 #endif /* COMMON_VOLUME_STILL_OURS_H */

@@ -3,8 +3,10 @@
 #include "common/volume/supers.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "common/volume/csum.h"
+#include "common/volume/mirror.h"
 #include "common/volume/super-log.h"
 #include "common/volume/warn.h"
 #include "format/crypt.h"
@@ -249,66 +251,134 @@ void super_copies_judge(const struct volume *volume, const char *label, const st
 			    copy[used].super.generation);
 }
 
-static bool write_copy(struct volume *volume, unsigned n, struct disk_superblock *disk, struct error *err)
+/* --- writing ------------------------------------------------------------------------------------------------- */
+
+unsigned volume_decisive_copy(const struct volume *volume)
 {
-	const uint64_t where = superblock_offset(n);
-	struct super_copy *copy = &volume->copy[n];
+	unsigned lowest = 0;
+
+	for (unsigned n = 0; n < volume->n_copies; n++) {
+		const struct super_copy *copy = &volume->copy[n];
+
+		if (copy->number == 0 && volume->devices[copy->device].devid < volume->devices[volume->copy[lowest].device].devid)
+			lowest = n;
+	}
+	return lowest;
+}
+
+const struct super_copy *volume_damaged_primary(const struct volume *volume)
+{
+	for (unsigned n = 0; n < volume->n_copies; n++) {
+		const struct super_copy *copy = &volume->copy[n];
+
+		if (copy->number == 0 && copy->exists && !copy->valid)
+			return copy;
+	}
+	return NULL;
+}
+
+const char *super_copy_text(const struct volume *volume, const struct super_copy *copy, char *text)
+{
+	const int len = snprintf(text, COPY_TEXT_SIZE, "copy %u of the superblock", copy->number);
+
+	if (volume->super.n_devices > 1)
+		snprintf(text + len, COPY_TEXT_SIZE - (size_t)len, " on devid %" PRIu64, volume->devices[copy->device].devid);
+	return text;
+}
+
+static struct device *device_of(const struct volume *volume, const struct super_copy *copy)
+{
+	return volume->devices[copy->device].device;
+}
+
+static bool write_copy(struct volume *volume, struct super_copy *copy, const struct disk_superblock *disk, struct error *err)
+{
+	struct disk_superblock own = *disk;
 	struct superblock super;
 
-	disk->bytenr = to_le64(where);
-	if (!superblock_read((const uint8_t *)disk, where, &super, err))
+	own.bytenr = to_le64(copy->where);
+	own.dev_item = volume->devices[copy->device].item;
+	if (!superblock_read((const uint8_t *)&own, copy->where, &super, err))
 		return error_prefix(err, "superblock to write");
-	csum_block_update(super.csum_type, (uint8_t *)disk, SUPER_SIZE);
+	csum_block_update(super.csum_type, (uint8_t *)&own, SUPER_SIZE);
 	copy->valid = copy->is_doubted = false;
-	error_set(&copy->error, ERROR_IO, "superblock at %#" PRIx64 ": writing it failed", where);
-	if (!device_write(volume->device, disk, SUPER_SIZE, where, err))
+	error_set(&copy->error, ERROR_IO, "superblock at %#" PRIx64 ": writing it failed", copy->where);
+	if (!device_write(device_of(volume, copy), &own, SUPER_SIZE, copy->where, err))
 		return false;
-	copy->valid = superblock_read((const uint8_t *)disk, where, &copy->super, &copy->error);
+	copy->valid = superblock_read((const uint8_t *)&own, copy->where, &copy->super, &copy->error);
 	return true;
 }
 
 /* Reads back a copy that was written and flushed. A lost write would leave a filesystem that others may change or that nobody may mount. */
-static bool read_back(struct volume *volume, unsigned n, struct error *err)
+static bool read_back(struct volume *volume, const struct super_copy *copy, struct error *err)
 {
-	const struct super_copy *copy = &volume->copy[n];
+	struct device *const device = device_of(volume, copy);
 	bool again;
 
-	if (!device_read_back(volume->device, &copy->super.disk, SUPER_SIZE, superblock_offset(n), &again, err))
+	if (!device_read_back(device, &copy->super.disk, SUPER_SIZE, copy->where, &again, err))
 		return false;
 	if (again)
-		volume_warn(volume, "%s: superblock copy %u had not reached the device: it was written again", volume->device->name, n);
+		volume_warn(volume, "%s: superblock copy %u had not reached the device: it was written again", device->name, copy->number);
 	return true;
 }
 
 /*
- * If the primary is damaged, a power cut while a mirror is written could leave no copy at all. So the
- * primary is first overwritten with the copy in use.
+ * If a primary is damaged, a power cut while the mirrors are written could leave no copy at all on its device. So it is overwritten with the
+ * copy in use before them.
  */
-static bool restore_primary(struct volume *volume, struct error *err)
+static bool restore_primaries(struct volume *volume, struct error *err)
 {
-	struct disk_superblock own = volume->copy[volume->super_used].super.disk;
+	const struct disk_superblock in_use = volume->copy[volume->super_used].super.disk;
 
-	return volume->copy[0].valid || volume->super_used == 0 ||
-	       (write_copy(volume, 0, &own, err) && device_flush(volume->device, err) && read_back(volume, 0, err));
+	for (unsigned n = 0; n < volume->n_copies; n++) {
+		struct super_copy *const copy = &volume->copy[n];
+
+		if (copy->number == 0 && copy->exists && !copy->valid && n != volume->super_used &&
+		    (!write_copy(volume, copy, &in_use, err) || !device_flush(device_of(volume, copy), err) || !read_back(volume, copy, err)))
+			return false;
+	}
+	return true;
+}
+
+enum step { STEP_MIRRORS, STEP_PRIMARIES, STEP_DECISIVE, N_STEPS };
+
+static bool is_in_step(const struct volume *volume, unsigned n, enum step step)
+{
+	return volume->copy[n].exists &&
+	       step == (volume->copy[n].number > 0 ? STEP_MIRRORS : n == volume_decisive_copy(volume) ? STEP_DECISIVE : STEP_PRIMARIES);
+}
+
+static bool write_step(struct volume *volume, enum step step, const struct disk_superblock *disk, struct error *err)
+{
+	bool any = false;
+
+	for (unsigned n = volume->n_copies; n-- > 0;) {
+		if (!is_in_step(volume, n, step))
+			continue;
+		any = true;
+		if (!write_copy(volume, &volume->copy[n], disk, err))
+			return false;
+	}
+	if (any && !volume_flush(volume, err))
+		return false;
+	for (unsigned n = volume->n_copies; n-- > 0;)
+		if (is_in_step(volume, n, step) && !read_back(volume, &volume->copy[n], err))
+			return false;
+	return true;
 }
 
 bool volume_write_supers(struct volume *volume, const struct disk_superblock *disk, struct error *err)
 {
-	struct disk_superblock own = *disk;
+	const struct disk_superblock wanted = *disk;	/* it may lie in one of the copies */
+	const unsigned decisive = volume_decisive_copy(volume);
 
-	if (!restore_primary(volume, err))
+	if (!restore_primaries(volume, err))
 		return false;
-	for (unsigned n = SUPER_COPIES - 1; n > 0; n--)
-		if (volume->copy[n].exists && !write_copy(volume, n, &own, err))
+	for (enum step step = STEP_MIRRORS; step < N_STEPS; step++)
+		if (!write_step(volume, step, &wanted, err))
 			return false;
-	if (!device_flush(volume->device, err))
-		return false;
-	for (unsigned n = SUPER_COPIES - 1; n > 0; n--)
-		if (volume->copy[n].exists && !read_back(volume, n, err))
-			return false;
-	if (!write_copy(volume, 0, &own, err) || !device_flush(volume->device, err) || !read_back(volume, 0, err))
-		return false;
-	superblock_copy(&volume->super, &volume->copy[0].super);
-	volume->super_used = 0;
+	superblock_copy(&volume->super, &volume->copy[decisive].super);
+	volume->super_used = decisive;
+	volume->device = device_of(volume, &volume->copy[decisive]);
 	return true;
 }

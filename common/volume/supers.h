@@ -9,6 +9,8 @@
 struct volume;
 
 struct super_copy {
+	size_t device;		/* which of volume->devices it lies on */
+	unsigned number;	/* 0: the primary */
 	bool exists;		/* the device is large enough */
 	bool valid;		/* magic, checksum and fields are right */
 	bool is_readable;	/* everything but the checksum is right */
@@ -48,10 +50,24 @@ void super_copies_judge(const struct volume *volume, const char *label, const st
 			struct super_copy copy[SUPER_COPIES], unsigned used);
 
 /*
- * Writes disk to every existing copy, with bytenr and checksum filled in for each. Mirrors first, flush, the primary last, flush. But a
- * damaged primary is first replaced by the copy in use, and flushed. Updates volume->copy[] and volume->super.
+ * Writes disk to every existing copy of every device, with bytenr, device item and checksum filled in for each, in this order:
+ *
+ *   written                                    a power cut before the next step leaves
+ *   1. a damaged primary: the copy in use      all copies as they were, or that
+ *   2. all copies but the primaries            all primaries as they were
+ *   3. all primaries but the decisive one      the decisive one as it was
+ *   4. the decisive primary
+ *
+ * Each step is flushed, on every device, and read back from the medium. Updates volume->copy[] and volume->super.
  */
 bool volume_write_supers(struct volume *volume, const struct disk_superblock *disk, struct error *err) must_use;
+/* The primary of the lowest devid: the last copy to be written, so that it tells whether all others were. An index of volume->copy[]. */
+unsigned volume_decisive_copy(const struct volume *volume);
+/* The first primary that should be there and is not valid; NULL: none. */
+const struct super_copy *volume_damaged_primary(const struct volume *volume);
+/* "copy 1 of the superblock", and of which device, if there are several. text has COPY_TEXT_SIZE bytes. */
+#define COPY_TEXT_SIZE 64
+const char *super_copy_text(const struct volume *volume, const struct super_copy *copy, char *text);
 
 /* *to = *from, with pointers into the struct adjusted. */
 void superblock_copy(struct superblock *to, const struct superblock *from);

@@ -43,7 +43,7 @@ const struct superblock *volume_unfinished_super(const struct volume *volume)
 {
 	if (superblock_is_unfinished(&volume->super))
 		return &volume->super;
-	for (unsigned n = 0; n < SUPER_COPIES; n++) {
+	for (unsigned n = 0; n < volume->n_copies; n++) {
 		const struct super_copy *copy = &volume->copy[n];
 
 		if (copy->exists && copy->valid && copy->super.generation >= volume->super.generation && superblock_is_unfinished(&copy->super))
@@ -73,6 +73,12 @@ const char *volume_interrupted_change(const struct volume *volume)
 	return NULL;
 }
 
+/* Does the caller only ask whether a conversion is unfinished? */
+static bool only_asks(const struct volume *volume, const struct volume_options *options)
+{
+	return options->unfinished && !volume->device->writable;
+}
+
 static bool check_features(const struct volume *volume, const struct volume_options *options, struct error *err)
 {
 	const struct superblock *super = &volume->super;
@@ -82,7 +88,6 @@ static bool check_features(const struct volume *volume, const struct volume_opti
 		{ INCOMPAT_RAID_STRIPE_TREE, "raid-stripe-tree", true },
 		{ INCOMPAT_REMAP_TREE, "remap-tree", false },
 	};
-	const bool only_asked = options->unfinished && !volume->device->writable;	/* the caller only asks whether a conversion is unfinished */
 	uint64_t unknown = super->incompat & ~INCOMPAT_KNOWN;
 
 	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
@@ -93,11 +98,8 @@ static bool check_features(const struct volume *volume, const struct volume_opti
 	}
 	if (unknown)
 		return error_set(err, ERROR_REFUSED, "the filesystem has unknown incompat bits %#" PRIx64, unknown);
-	if (super->flags & SUPER_FLAG_METADUMP || (super->flags & SUPER_FLAG_METADUMP_V2 && options->to_convert && !only_asked))
+	if (super->flags & SUPER_FLAG_METADUMP || (super->flags & SUPER_FLAG_METADUMP_V2 && options->to_convert && !only_asks(volume, options)))
 		return error_set(err, ERROR_REFUSED, "a btrfs-image dump: its metadata are rewritten and its data are missing");
-	if (super->n_devices != 1 && options->to_convert)
-		return error_set(err, ERROR_REFUSED, "the filesystem has %" PRIu64 " devices; only one with a single device can be converted",
-				 super->n_devices);
 	if (volume_is_unfinished(volume) && !options->unfinished) {
 		error_set(err, ERROR_UNFINISHED, "an unfinished conversion is present");
 		return error_hint(err, "use `btrfs-crypt convert --status`");
@@ -238,7 +240,7 @@ static bool read_filesystem(struct volume *volume, const struct volume_options *
 				   given);
 		return error_prefix(err, "%s", volume->device->name);
 	}
-	return volume_devices_check(volume, err);
+	return volume_devices_check(volume, err) && (!options->to_convert || only_asks(volume, options) || volume_devices_complete(volume, err));
 }
 
 bool volume_open(struct device *device, const struct volume_options *options, struct volume **volume, struct error *err)
@@ -265,6 +267,7 @@ bool volume_use_copy(struct volume *volume, unsigned copy, struct error *err)
 	block_cache_drop_all(volume);
 	superblock_copy(&volume->super, &volume->copy[copy].super);
 	volume->super_used = copy;
+	volume->device = volume->devices[volume->copy[copy].device].device;
 	chunk_map_truncate(volume, 0);
 	return read_filesystem(volume, &options, err);
 }
@@ -287,5 +290,8 @@ void volume_close(struct volume *volume)
 
 bool volume_flush(struct volume *volume, struct error *err)
 {
-	return device_flush(volume->device, err);
+	for (size_t i = 0; i < volume->n_devices; i++)
+		if (volume->devices[i].device && !device_flush(volume->devices[i].device, err))
+			return false;
+	return true;
 }

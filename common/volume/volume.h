@@ -34,6 +34,7 @@ struct volume_device {
 	bool is_seed;
 	bool is_stale;			/* it missed commits: its generation is lower than that of the superblock in use */
 	bool is_named;			/* the chunk tree has an item for it */
+	struct disk_dev_item item;	/* as its superblocks have it, or will have it; bytes_used is that of the chunk tree */
 };
 
 struct volume {
@@ -41,8 +42,9 @@ struct volume {
 	struct volume_device *devices;
 	size_t n_devices;
 	struct superblock super;	/* the copy in use; only a conversion edits it */
-	unsigned super_used;		/* which copy */
-	struct super_copy copy[SUPER_COPIES];
+	struct super_copy *copy;	/* of all given devices that are no seeds: first SUPER_COPIES of the device in use */
+	unsigned n_copies;
+	unsigned super_used;		/* which of them */
 	struct chunk *chunks;		/* sorted by logical address */
 	size_t n_chunks, chunk_room;
 	size_t n_stripes;		/* of all chunks together */
@@ -65,7 +67,7 @@ struct volume {
 
 struct volume_options {
 	bool unfinished;	/* open even if a conversion is unfinished; otherwise only for dump commands */
-	bool to_convert;	/* refuse several devices with a message that says so; for writing: still-ours.h */
+	bool to_convert;	/* refuse what cannot be converted, as a missing device; for writing: still-ours.h */
 	bool mounted_copy_allowed;	/* another copy of it may be mounted meanwhile */
 	struct device **others;	/* further devices, in any order; taken over like the first */
 	size_t n_others;
@@ -78,7 +80,7 @@ struct volume_options {
 
 /*
  * Takes over the device and the others (and closes them on failure too). Reads the superblock copies of each (supers.h says which one
- * is used; of the devices, the newest that is not a seed), checks that the devices belong together, checks features that reading depends on
+ * is used; of the devices, the newest that is not a seed, and of these one that records an unfinished conversion), checks that the devices belong together, checks features that reading depends on
  * (unknown incompat bits, extent-tree-v2, remap-tree; for converting also zoned, raid-stripe-tree: ERROR_REFUSED with the name), reads the
  * chunk tree, and warns of each missing device. ERROR_UNFINISHED if volume_is_unfinished() without options->unfinished. options may be
  * NULL.
@@ -92,7 +94,7 @@ bool volume_open_super(struct device *device, const struct volume_options *optio
 		       struct error *err) must_use;
 /*
  * Switches to another valid copy of the superblock, that of an unfinished conversion, which may have another chunk tree: checks the
- * features and reads the chunks again. Nobody may hold a block.
+ * features and reads the chunks again. copy is an index of volume->copy[]. Nobody may hold a block.
  */
 bool volume_use_copy(struct volume *volume, unsigned copy, struct error *err) must_use;
 void volume_close(struct volume *volume);

@@ -30,14 +30,14 @@ unchanged disk.img
 for command in --dry-run "--pbkdf-force-iterations 1000 --pbkdf pbkdf2"; do
 	expect 7 convert --encrypt $command --passphrase-file passphrase disk.img vault <<'END'
 ! warning: 0x10000, 1 of the superblock is used, but a kernel uses only copy 0
-! btrfs-crypt convert: copy 1 of the superblock may be older than copy 0 was, and is not converted
-! btrfs-crypt convert: hint: `btrfs-crypt convert --resume --passphrase-file passphrase disk.img` writes copy 0 again from copy 1
+! btrfs-crypt convert: copy 1 of the superblock may be older than copy 0 of the superblock was, and is not converted
+! btrfs-crypt convert: hint: `btrfs-crypt convert --resume --passphrase-file passphrase disk.img` writes copy 0 of the superblock again from copy 1 of the superblock
 END
 done
 unchanged disk.img
 rm disk.img.sum
 quiet btrfs-crypt convert --resume disk.img
-grep -q 'note: rewriting the primary superblock from copy 1$' log || { bad "it is not said what is written"; cat log; }
+grep -q 'note: rewriting copy 0 of the superblock from copy 1 of the superblock$' log || { bad "it is not said what is written"; cat log; }
 cmp disk.img whole.img || bad "the primary is not as it was"
 
 damage $copy

@@ -10,6 +10,7 @@
 #include "common/tree/allocator.h"
 #include "common/util/set64.h"
 #include "common/volume/mirror.h"
+#include "common/volume/stripe.h"
 #include "format/extent-item.h"
 
 #define wrong(...) error_set(err, ERROR_CORRUPT, __VA_ARGS__)
@@ -224,7 +225,7 @@ static bool check_free_space(struct volume *volume, const struct allocator *allo
 /* Each stripe is a device extent. */
 static bool check_stripes(const struct tree *tree, const struct chunk *chunk, struct error *err)
 {
-	for (unsigned i = 0; i < chunk_n_mirrors(chunk); i++) {
+	for (unsigned i = 0; i < chunk->n_stripes; i++) {
 		const struct key key = { chunk->stripe[i].devid, KEY_DEV_EXTENT, chunk->stripe[i].physical };
 		cleanup_tree_iter struct tree_iter iter = { 0 };
 		struct disk_dev_extent disk;
@@ -236,7 +237,7 @@ static bool check_stripes(const struct tree *tree, const struct chunk *chunk, st
 			return wrong("chunk %" PRIu64 ": its stripe at %" PRIu64 " is no device extent", chunk->logical, key.offset);
 		memcpy(&disk, iter.item.at, sizeof(disk));
 		if (le64(disk.chunk_tree) != CHUNK_TREE_ID || le64(disk.chunk_objectid) != FIRST_CHUNK_TREE_ID ||
-		    le64(disk.chunk_offset) != chunk->logical || le64(disk.length) != chunk->length)
+		    le64(disk.chunk_offset) != chunk->logical || le64(disk.length) != stripe_length(chunk))
 			return wrong("device extent at %" PRIu64 " is not that of chunk %" PRIu64, key.offset, chunk->logical);
 	}
 	return true;
@@ -257,48 +258,67 @@ static bool count_items(const struct tree *tree, uint64_t objectid, uint8_t type
 	return true;
 }
 
-/* The device's bytes, in its item and in the superblock's copy of that. */
-static bool check_device_item(const struct tree *tree, uint64_t used, struct error *err)
+/* What a device has of the chunks. */
+static void count_stripes(const struct volume *volume, uint64_t devid, size_t *n, uint64_t *bytes)
 {
-	const struct superblock *super = &tree->volume->super;
-	const struct key key = { DEV_ITEMS_ID, KEY_DEV_ITEM, super->devid };
+	*n = 0;
+	*bytes = 0;
+	for (size_t i = 0; i < volume->n_chunks; i++) {
+		const struct chunk *const chunk = &volume->chunks[i];
+
+		for (unsigned k = 0; k < chunk->n_stripes; k++) {
+			if (chunk->stripe[k].devid == devid) {
+				++*n;
+				*bytes += stripe_length(chunk);
+			}
+		}
+	}
+}
+
+/* Its extents, and its bytes in its item and in what the superblocks have of that. */
+static bool check_device(const struct tree *chunks, const struct tree *devices, const struct volume_device *device, struct error *err)
+{
+	const struct key key = { DEV_ITEMS_ID, KEY_DEV_ITEM, device->devid };
 	cleanup_tree_iter struct tree_iter iter = { 0 };
+	size_t n_stripes, n;
+	uint64_t used;
 	bool found;
 
-	if (!tree_find(tree, &key, &iter, &found, err))
+	count_stripes(chunks->volume, device->devid, &n_stripes, &used);
+	if (!count_items(devices, device->devid, KEY_DEV_EXTENT, &n, err))
 		return false;
-	if (!found || iter.item.left != sizeof(super->disk.dev_item))
-		return wrong("device %" PRIu64 " has no item", super->devid);
-	if (memcmp(iter.item.at, &super->disk.dev_item, sizeof(super->disk.dev_item)) != 0)
-		return wrong("device %" PRIu64 ": the superblock has another item", super->devid);
-	return le64(super->disk.dev_item.bytes_used) == used ||
-	       wrong("device %" PRIu64 ": %" PRIu64 " bytes used, its chunks take %" PRIu64, super->devid,
-		     le64(super->disk.dev_item.bytes_used), used);
+	if (n != n_stripes)
+		return wrong("device tree: device %" PRIu64 " has %zu extents, the chunks have %zu stripes", device->devid, n, n_stripes);
+	if (!tree_find(chunks, &key, &iter, &found, err))
+		return false;
+	if (!found || iter.item.left != sizeof(device->item))
+		return wrong("device %" PRIu64 " has no item", device->devid);
+	if (memcmp(iter.item.at, &device->item, sizeof(device->item)) != 0)
+		return wrong("device %" PRIu64 ": the superblock has another item", device->devid);
+	return le64(device->item.bytes_used) == used ||
+	       wrong("device %" PRIu64 ": %" PRIu64 " bytes used, its chunks take %" PRIu64, device->devid, le64(device->item.bytes_used), used);
 }
 
 static bool check_chunks(struct volume *volume, struct error *err)
 {
 	struct tree chunks, devices;
-	uint64_t used = 0;
-	size_t n_stripes = 0, n;
+	size_t n;
 
 	if (!tree_open(volume, CHUNK_TREE_ID, &chunks, err) || !tree_open(volume, DEV_TREE_ID, &devices, err))
 		return false;
 	for (size_t i = 0; i < volume->n_chunks; i++) {
 		if (!check_stripes(&devices, &volume->chunks[i], err))
 			return false;
-		n_stripes += chunk_n_mirrors(&volume->chunks[i]);
-		used += chunk_n_mirrors(&volume->chunks[i]) * volume->chunks[i].length;
 	}
 	if (!count_items(&chunks, FIRST_CHUNK_TREE_ID, KEY_CHUNK_ITEM, &n, err))
 		return false;
 	if (n != volume->n_chunks)
 		return wrong("chunk tree: %zu chunks, %zu are known", n, volume->n_chunks);
-	if (!count_items(&devices, volume->super.devid, KEY_DEV_EXTENT, &n, err))
-		return false;
-	if (n != n_stripes)
-		return wrong("device tree: %zu extents, the chunks have %zu stripes", n, n_stripes);
-	return check_device_item(&chunks, used, err);
+	for (size_t i = 0; i < volume->n_devices; i++) {
+		if (!check_device(&chunks, &devices, &volume->devices[i], err))
+			return false;
+	}
+	return true;
 }
 
 static bool check(struct volume *volume, bool exact, struct error *err)

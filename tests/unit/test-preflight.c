@@ -60,7 +60,6 @@ static void each_superblock_field_has_its_words(void **state)
 		uint64_t xor_with;
 		const char *text;
 	} row[] = {
-		FIELD(n_devices, 64, 3, "the filesystem has 2 devices; only one with a single device can be converted"),
 		FIELD(sector_size, 32, 4096 ^ 65536, "the sector size is 65536, only 4096 can be converted"),
 		FIELD(log_root, 64, 30408704, "the filesystem has a log tree to replay"),
 		FIELD(flags, 64, SUPER_FLAG_ERROR, "the superblock says that the filesystem has an error"),
@@ -106,8 +105,8 @@ static void a_damaged_primary_has_its_words(void **state)
 
 	const struct error err = said_of(volume);
 
-	expect(&err, ERROR_UNFINISHED, "copy 1 of the superblock may be older than copy 0 was, and is not converted");
-	expect_hint(&err, "`convert --resume` writes copy 0 again from copy 1");
+	expect(&err, ERROR_UNFINISHED, "copy 1 of the superblock may be older than copy 0 of the superblock was, and is not converted");
+	expect_hint(&err, "`convert --resume` writes copy 0 of the superblock again from copy 1 of the superblock");
 }
 
 static void a_small_device_has_its_words(void **state)
@@ -120,7 +119,7 @@ static void a_small_device_has_its_words(void **state)
 	const struct error err = said_of(volume);
 	char text[160];
 
-	snprintf(text, sizeof(text), "the device has %" PRIu64 " bytes and no second superblock, 64 MiB + 4 KiB are needed", image.size);
+	snprintf(text, sizeof(text), "devid 1 has %" PRIu64 " bytes and no second superblock, 64 MiB + 4 KiB are needed", image.size);
 	expect(&err, ERROR_REFUSED, text);
 }
 
@@ -130,14 +129,14 @@ static void a_profile_has_its_words(void **state)
 	char text[160];
 
 	(void)state;
-	volume->chunks[0].type |= GROUP_RAID1;
+	volume->chunks[0].type |= GROUP_RAID5;
 
 	const struct error err = said_of(volume);
 
 	snprintf(text, sizeof(text), "chunk %" PRIu64 " has profile ", volume->chunks[0].logical);
 	assert_int_equal(err.kind, ERROR_REFUSED);
 	assert_memory_equal(err.text, text, strlen(text));
-	assert_non_null(strstr(err.text, "; only single and DUP can be converted"));
+	assert_non_null(strstr(err.text, "RAID5, which cannot be converted"));
 }
 
 /* --- items ------------------------------------------------------------------------------------------------------------- */
