@@ -40,33 +40,42 @@ static bool read_super(struct reading *reading, struct error *err)
 {
 	static const uint8_t zeros[SUPER_TAIL_SIZE];
 	const struct volume *volume = reading->volume;
-	struct disk_superblock disk[SUPER_COPIES];
+	struct disk_superblock first = volume->super.disk;
 
-	for (unsigned i = 0; i < SUPER_COPIES; i++) {
+	memset(first.csum, 0, sizeof(first.csum));
+	first.bytenr = to_le64(0);
+	memset(&first.dev_item, 0, sizeof(first.dev_item));
+	for (unsigned i = 0; i < volume->n_copies; i++) {
 		const struct super_copy *copy = &volume->copy[i];
+		const struct disk_dev_item *item = &volume->devices[copy->device].item;
+		struct disk_superblock disk = copy->super.disk;
+		char text[COPY_TEXT_SIZE];
 
-		if (!copy->exists || (!copy->valid && i > 0 && reading->torn))
+		super_copy_text(volume, copy, text);
+		if (!copy->exists || (!copy->valid && copy->number > 0 && reading->torn))
 			continue;
 		if (!copy->valid)
-			return wrong("superblock copy %u is not valid: %s", i, copy->error.text);
+			return wrong("%s is not valid: %s", text, copy->error.text);
 		if (copy->super.incompat & INCOMPAT_CRYPT_UNFINISHED || memcmp(copy->super.disk.tail, zeros, sizeof(zeros)) != 0)
-			return wrong("superblock copy %u still tells of a conversion", i);
-		disk[i] = copy->super.disk;
-		memset(disk[i].csum, 0, sizeof(disk[i].csum));
-		disk[i].bytenr = to_le64(0);
-		if (memcmp(&disk[i], &disk[0], sizeof(disk[0])) != 0)
-			return wrong("superblock copy %u is not like the first", i);
+			return wrong("%s still tells of a conversion", text);
+		/* tree_check_used() compares it with the chunk tree. */
+		if (memcmp(&disk.dev_item, item, sizeof(*item)) != 0)
+			return wrong("%s has another device item", text);
+		memset(disk.csum, 0, sizeof(disk.csum));
+		disk.bytenr = to_le64(0);
+		memset(&disk.dev_item, 0, sizeof(disk.dev_item));
+		if (memcmp(&disk, &first, sizeof(disk)) != 0)
+			return wrong("%s is not like that in use", text);
 	}
-	memset(disk[0].backup, 0, sizeof(disk[0].backup));
+	memset(first.backup, 0, sizeof(first.backup));
 	/* Trees of other shapes hold the same; tree_check_used() compares both numbers with the trees. */
-	disk[0].root_level = 0;
-	disk[0].cache_generation = to_le64(0);
-	disk[0].bytes_used = to_le64(0);
+	first.root_level = 0;
+	first.cache_generation = to_le64(0);
+	first.bytes_used = to_le64(0);
 	/* A metadata chunk that was added stays: tree_check_used() compares these too. */
-	disk[0].chunk_root = to_le64(0);
-	disk[0].chunk_root_level = 0;
-	disk[0].dev_item.bytes_used = to_le64(0);
-	reading->content->super = XXH64(&disk[0], sizeof(disk[0]), 0);
+	first.chunk_root = to_le64(0);
+	first.chunk_root_level = 0;
+	reading->content->super = XXH64(&first, sizeof(first), 0);
 	return true;
 }
 
@@ -217,7 +226,7 @@ bool content_read(struct disk *disk, const struct members *members, unsigned for
 	bool ok;
 
 	*content = (struct content){ 0 };
-	if (!volume_open(disk_device(disk, false), NULL, &volume, err))
+	if (!disk_open(disk, false, NULL, &volume, err))
 		return false;
 	reading.volume = volume;
 	ok = read_all(&reading, err);

@@ -70,51 +70,63 @@ static bool is_special(const struct disk_log *log, size_t i)
 	const struct disk_write *write = &log->write[i];
 
 	for (unsigned n = 0; n < SUPER_COPIES; n++) {
-		if (write->at == superblock_offset(n))
+		if (write->in_part == superblock_offset(n))
 			return true;
 	}
 	return write->len >= 8 && memcmp(write->bytes, JOURNAL_MAGIC, 8) == 0;
 }
 
-/* The first write that need not be on the disk when the power goes after write `at`. */
-static size_t first_unflushed(const struct disk_log *log, size_t at)
+/* Is write i on the disk, whatever happens, when the power goes after write `at`? */
+static bool is_flushed(const struct disk_log *log, size_t i, size_t at)
 {
-	size_t first = at;
+	const unsigned part = log->write[i].part;
 
-	while (first > 0 && log->write[first - 1].epoch == log->write[at].epoch)
-		first--;
-	return first;
+	return log->write[at].flushes[part] > log->write[i].flushes[part];
+}
+
+/* Devices can be differently far. */
+static void choose_percents(struct rng *rng, bool several, unsigned percent[DISK_PARTS_MAX])
+{
+	static const unsigned likely[] = { 10, 50, 90, 0, 100 };
+	const unsigned all = likely[rng_below(rng, 3)];
+	const bool differ = several && rng_below(rng, 2);
+
+	for (unsigned part = 0; part < DISK_PARTS_MAX; part++)
+		percent[part] = differ ? likely[rng_below(rng, 5)] : all;
 }
 
 static void apply_subset(const struct disk_log *log, size_t at, struct rng *rng, struct disk *disk)
 {
-	static const unsigned likely[] = { 10, 50, 90 };	/* percent */
-	const size_t first = first_unflushed(log, at);
-	const size_t n = at + 1 - first;
-	const unsigned percent = likely[rng_below(rng, 3)];
+	unsigned percent[DISK_PARTS_MAX];
 	/* Often a record or superblock lands whole while what went before it does not. */
 	const bool keep_special = rng_below(rng, 2);
-	size_t *order = calloc(n, sizeof(*order));
+	size_t *order = calloc(at + 1, sizeof(*order)), n = 0;
 
 	if (!order)
 		harness_fail("out of memory");
-	for (size_t i = 0; i < n; i++) {
-		const size_t j = rng_below(rng, i + 1);
-
-		order[i] = order[j];
-		order[j] = first + i;
-	}
-	for (size_t i = 0; i < first; i++)
-		write_whole(disk, &log->write[i]);
-	for (size_t i = 0; i < n; i++) {
-		const bool keep = keep_special && is_special(log, order[i]);
-
-		if (rng_below(rng, 100) >= percent && !keep)
+	choose_percents(rng, disk->n_parts > 1, percent);
+	for (size_t i = 0; i <= at; i++) {
+		if (is_flushed(log, i, at)) {
+			write_whole(disk, &log->write[i]);
 			continue;
-		if (rng_below(rng, 4) == 0 && !keep)
-			write_torn(disk, &log->write[order[i]], rng);
+		}
+
+		const size_t j = rng_below(rng, n + 1);
+
+		order[n] = order[j];
+		order[j] = i;
+		n++;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct disk_write *const write = &log->write[order[i]];
+		const bool keep = keep_special && is_special(log, order[i]) && percent[write->part] > 0;
+
+		if (rng_below(rng, 100) >= percent[write->part] && !keep)
+			continue;
+		if (percent[write->part] < 100 && rng_below(rng, 4) == 0 && !keep)
+			write_torn(disk, write, rng);
 		else
-			write_whole(disk, &log->write[order[i]]);
+			write_whole(disk, write);
 	}
 	free(order);
 }
@@ -122,21 +134,20 @@ static void apply_subset(const struct disk_log *log, size_t at, struct rng *rng,
 /* All of them, but only one copy of what goes to several mirrors. */
 static void apply_mirrors(const struct disk_log *log, size_t at, struct rng *rng, struct disk *disk)
 {
-	const size_t first = first_unflushed(log, at);
-	bool *missing = calloc(at + 1 - first, sizeof(*missing));
+	bool *missing = calloc(at + 1, sizeof(*missing));
 
 	if (!missing)
 		harness_fail("out of memory");
-	for (size_t i = first; i <= at; i++) {
-		for (size_t j = i + 1; j <= at && !missing[i - first]; j++) {
+	for (size_t i = 0; i <= at; i++) {
+		for (size_t j = i + 1; j <= at && !missing[i] && !is_flushed(log, i, at); j++) {
 			const struct disk_write *one = &log->write[i], *other = &log->write[j];
 
-			if (one->len == other->len && memcmp(one->bytes, other->bytes, one->len) == 0 && !missing[j - first])
-				missing[(rng_below(rng, 2) ? i : j) - first] = true;
+			if (!is_flushed(log, j, at) && one->len == other->len && memcmp(one->bytes, other->bytes, one->len) == 0 && !missing[j])
+				missing[rng_below(rng, 2) ? i : j] = true;
 		}
 	}
 	for (size_t i = 0; i <= at; i++) {
-		if (i < first || !missing[i - first])
+		if (!missing[i])
 			write_whole(disk, &log->write[i]);
 	}
 	free(missing);

@@ -82,7 +82,7 @@ static void show(struct disk *disk, size_t page, const uint8_t *bytes)
 
 static void allocate(struct disk *disk, uint64_t size)
 {
-	*disk = (struct disk){ .size = size, .n_pages = (size + DISK_PAGE - 1) / DISK_PAGE };
+	*disk = (struct disk){ .size = size, .n_pages = (size + DISK_PAGE - 1) / DISK_PAGE, .n_parts = 1, .begin = { 0, size } };
 	disk->page = malloc(disk->n_pages * sizeof(*disk->page));
 	disk->own = calloc(disk->n_pages / 8 + 1, 1);
 	disk->data = calloc(words_of(disk), sizeof(*disk->data));
@@ -90,7 +90,7 @@ static void allocate(struct disk *disk, uint64_t size)
 		harness_fail("out of memory");
 }
 
-void disk_load(const char *path, struct disk *disk)
+static const uint8_t *map_file(const char *path, uint64_t *size)
 {
 	const int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
@@ -103,17 +103,43 @@ void disk_load(const char *path, struct disk *disk)
 	if (bytes == MAP_FAILED)
 		harness_fail("cannot map %s", path);
 	close(fd);
-	allocate(disk, (uint64_t)st.st_size);
-	for (size_t i = 0; i < disk->n_pages; i++) {
-		const uint8_t *page = bytes + i * DISK_PAGE;
+	*size = (uint64_t)st.st_size;
+	return bytes;
+}
 
-		show(disk, i, memcmp(page, zeros, DISK_PAGE) == 0 ? zeros : page);
+void disk_load(const char *path, struct disk *disk)
+{
+	char *const paths = strdup(path), *rest = paths;
+	const uint8_t *bytes[DISK_PARTS_MAX];
+	uint64_t begin[DISK_PARTS_MAX + 1] = { 0 };
+	unsigned n = 0;
+
+	for (char *one; paths && (one = strsep(&rest, ",")); n++) {
+		uint64_t size;
+
+		if (n == DISK_PARTS_MAX)
+			harness_fail("more than %u devices", DISK_PARTS_MAX);
+		bytes[n] = map_file(one, &size);
+		begin[n + 1] = begin[n] + size;
+	}
+	free(paths);
+	allocate(disk, begin[n]);
+	disk->n_parts = n;
+	memcpy(disk->begin, begin, sizeof(begin));
+	for (unsigned part = 0; part < n; part++) {
+		for (uint64_t at = begin[part]; at < begin[part + 1]; at += DISK_PAGE) {
+			const uint8_t *page = bytes[part] + (at - begin[part]);
+
+			show(disk, at / DISK_PAGE, memcmp(page, zeros, DISK_PAGE) == 0 ? zeros : page);
+		}
 	}
 }
 
 void disk_clone(const struct disk *from, struct disk *to)
 {
 	allocate(to, from->size);
+	to->n_parts = from->n_parts;
+	memcpy(to->begin, from->begin, sizeof(to->begin));
 	memcpy(to->page, from->page, from->n_pages * sizeof(*from->page));
 	memcpy(to->data, from->data, words_of(from) * sizeof(*from->data));
 }
@@ -197,31 +223,59 @@ bool disk_page_is_zero(const struct disk *disk, size_t page)
 	return disk->page[page] == zeros;
 }
 
-void disk_export(const struct disk *disk, const char *path)
+static void export_part(const struct disk *disk, unsigned part, const char *path)
 {
 	const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	const uint64_t begin = disk->begin[part], end = disk->begin[part + 1];
 
-	if (fd < 0 || ftruncate(fd, (off_t)disk->size) < 0)
+	if (fd < 0 || ftruncate(fd, (off_t)(end - begin)) < 0)
 		harness_fail("cannot write %s", path);
-	for (size_t i = 0; i < disk->n_pages; i++) {
-		if (!disk_page_is_zero(disk, i) &&
-		    pwrite(fd, disk->page[i], DISK_PAGE, (off_t)(i * DISK_PAGE)) != (ssize_t)DISK_PAGE)
+	for (uint64_t at = begin; at < end; at += DISK_PAGE) {
+		if (!disk_page_is_zero(disk, at / DISK_PAGE) &&
+		    pwrite(fd, disk->page[at / DISK_PAGE], DISK_PAGE, (off_t)(at - begin)) != (ssize_t)DISK_PAGE)
 			harness_fail("cannot write %s", path);
 	}
 	if (close(fd) < 0)
 		harness_fail("cannot write %s", path);
 }
 
-/* --- as a device ------------------------------------------------------------------------------------ */
+void disk_export(const struct disk *disk, const char *path)
+{
+	char name[4096];
+
+	for (unsigned part = 0; part < disk->n_parts; part++) {
+		snprintf(name, sizeof(name), disk->n_parts > 1 ? "%s.%u" : "%s", path, part + 1);
+		export_part(disk, part, name);
+	}
+}
+
+/* --- as devices ------------------------------------------------------------------------------------- */
+
+struct part {
+	struct disk *disk;
+	unsigned number;
+	uint64_t begin;
+};
 
 static bool device_reads(void *self, void *bytes, size_t len, uint64_t at, struct error *err)
 {
+	const struct part *part = self;
+
 	(void)err;
-	disk_read(self, at, bytes, len);
+	disk_read(part->disk, part->begin + at, bytes, len);
 	return true;
 }
 
-void disk_record(struct disk_log *log, uint64_t at, const void *bytes, size_t len)
+static unsigned part_of(const struct disk *disk, uint64_t at)
+{
+	unsigned part = 0;
+
+	while (at >= disk->begin[part + 1])
+		part++;
+	return part;
+}
+
+void disk_record(const struct disk *disk, struct disk_log *log, uint64_t at, const void *bytes, size_t len)
 {
 	if (log->n == log->room) {
 		log->room = log->room ? log->room * 2 : 256;
@@ -235,52 +289,63 @@ void disk_record(struct disk_log *log, uint64_t at, const void *bytes, size_t le
 		harness_fail("out of memory");
 	if (!is_zero)
 		memcpy(copy, bytes, len);
-	log->write[log->n++] = (struct disk_write){ at, len, copy, log->n_flushes };
+
+	const unsigned part = part_of(disk, at);
+	struct disk_write *const write = &log->write[log->n++];
+
+	*write = (struct disk_write){ at, len, copy, log->n_flushes, part, at - disk->begin[part], { 0 } };
+	memcpy(write->flushes, log->flushes, sizeof(write->flushes));
 }
 
 static bool device_writes(void *self, const void *bytes, size_t len, uint64_t at, struct error *err)
 {
-	struct disk *disk = self;
+	const struct part *part = self;
+	struct disk *disk = part->disk;
 
+	at += part->begin;
 	disk->n_writes++;
 	if (disk->faults)
 		return faults_write(disk, bytes, len, at, err);
 	if (disk->log)
-		disk_record(disk->log, at, bytes, len);
+		disk_record(disk, disk->log, at, bytes, len);
 	disk_write(disk, at, bytes, len);
 	return true;
 }
 
 static bool device_flushes(void *self, struct error *err)
 {
-	struct disk *disk = self;
+	const struct part *part = self;
+	struct disk *disk = part->disk;
 
-	if (disk->faults && !faults_flush(disk, err))
+	if (disk->faults && !faults_flush(disk, part->number, err))
 		return false;
-	if (disk->log)
+	if (disk->log) {
 		disk->log->n_flushes++;
+		disk->log->flushes[part->number]++;
+	}
 	return true;
 }
 
 /* Past the caches, as O_DIRECT does it: what is not written yet is written first. */
 static bool device_reads_medium(void *self, void *bytes, size_t len, uint64_t at, struct error *err)
 {
-	struct disk *disk = self;
+	const struct part *part = self;
 
 	(void)err;
-	if (disk->faults)
-		faults_show_medium(disk, at, len);
-	disk_read(disk, at, bytes, len);
+	if (part->disk->faults)
+		faults_show_medium(part->disk, part->begin + at, len);
+	disk_read(part->disk, part->begin + at, bytes, len);
 	return true;
 }
 
 static bool device_forgets(void *self, struct error *err)
 {
-	struct disk *disk = self;
+	const struct part *part = self;
+	struct disk *disk = part->disk;
 
 	if (!disk->faults)
 		return true;
-	if (!faults_flush(disk, err))
+	if (!faults_flush(disk, part->number, err))
 		return false;
 	faults_show_medium(disk, 0, disk->size);
 	return true;
@@ -289,21 +354,23 @@ static bool device_forgets(void *self, struct error *err)
 /* Only what is zero on the medium may be given back: a power cut afterwards need not leave the hole. */
 static void device_punches(void *self, uint64_t at, uint64_t len)
 {
-	const struct disk *disk = self;
+	const struct part *part = self;
+	const struct disk *disk = part->disk;
 	const struct disk *medium = disk->faults ? disk->faults->medium : disk;
 	uint8_t bytes[DISK_SECTOR];
 
 	for (uint64_t done = 0; done < len; done += sizeof(bytes)) {
-		disk_read(medium, at + done, bytes, sizeof(bytes));
+		disk_read(medium, part->begin + at + done, bytes, sizeof(bytes));
 		if (memcmp(bytes, zeros, sizeof(bytes)) != 0)
 			harness_fail("a hole is punched at %#llx, where the medium has something", (unsigned long long)(at + done));
 	}
 }
 
 /* What caches show to be zero is no hole while the medium has something. */
-static uint64_t next(const struct disk *disk, uint64_t at, bool hole)
+static uint64_t next(const struct part *part, uint64_t in_part, bool hole)
 {
-	const struct disk *medium = disk->faults ? disk->faults->medium : disk;
+	const struct disk *disk = part->disk, *medium = disk->faults ? disk->faults->medium : disk;
+	const uint64_t end = disk->begin[part->number + 1], at = part->begin + in_part;
 	size_t page = at / DISK_PAGE;
 
 	while (page < disk->n_pages) {
@@ -315,9 +382,10 @@ static uint64_t next(const struct disk *disk, uint64_t at, bool hole)
 		}
 		page += 64 - page % 64;
 	}
-	if (page > disk->n_pages)
-		page = disk->n_pages;
-	return page * DISK_PAGE > at ? page * DISK_PAGE : at;
+
+	const uint64_t found = page * DISK_PAGE > end ? end : page * DISK_PAGE;
+
+	return (found > at ? found : at) - part->begin;
 }
 
 static uint64_t disk_next_data(void *self, uint64_t at)
@@ -330,7 +398,7 @@ static uint64_t disk_next_hole(void *self, uint64_t at)
 	return next(self, at, true);
 }
 
-struct device *disk_device(struct disk *disk, bool writable)
+static struct device *part_device(struct disk *disk, unsigned number, bool writable)
 {
 	static const struct device_ops ops = {
 		.read = device_reads,
@@ -341,12 +409,39 @@ struct device *disk_device(struct disk *disk, bool writable)
 		.next_data = disk_next_data,
 		.next_hole = disk_next_hole,
 		.punch = device_punches,
+		.close = free,
 	};
+	struct part *const part = malloc(sizeof(*part));
+	char name[16] = "disk";
 	struct error err = { 0 };
 	struct device *device;
 
-	disk->n_writes = 0;
-	if (!device_new(&ops, disk, "disk", disk->size, writable, &device, &err))
+	if (!part)
+		harness_fail("out of memory");
+	*part = (struct part){ disk, number, disk->begin[number] };
+	if (disk->n_parts > 1)
+		snprintf(name, sizeof(name), "disk %u", number + 1);
+	if (!device_new(&ops, part, name, disk->begin[number + 1] - disk->begin[number], writable, &device, &err))
 		harness_fail("%s", err.text);
 	return device;
+}
+
+struct device *disk_device(struct disk *disk, bool writable)
+{
+	if (disk->n_parts != 1)
+		harness_fail("there are several devices");
+	disk->n_writes = 0;
+	return part_device(disk, 0, writable);
+}
+
+bool disk_open(struct disk *disk, bool writable, const struct volume_options *options, struct volume **volume, struct error *err)
+{
+	struct volume_options with = options ? *options : (struct volume_options){ 0 };
+	struct device *other[DISK_PARTS_MAX];
+
+	disk->n_writes = 0;
+	with.others = other;
+	for (unsigned i = 1; i < disk->n_parts; i++)
+		other[with.n_others++] = part_device(disk, i, writable);
+	return volume_open(part_device(disk, 0, writable), &with, volume, err);
 }

@@ -32,21 +32,27 @@ static uint64_t mix(uint64_t x)
 static void to_medium(struct disk *disk, uint64_t at, const void *bytes, size_t len)
 {
 	if (disk->log)
-		disk_record(disk->log, at, bytes, len);
+		disk_record(disk, disk->log, at, bytes, len);
 	disk_write(disk->faults->medium, at, bytes, len);
 }
 
-/* Everything written gets to the medium, but what `lost` says of each by its number. */
-static void write_back(struct disk *disk, bool (*lost)(const struct faults *faults, size_t i))
+#define ALL_PARTS DISK_PARTS_MAX
+
+/* Everything written to the part gets to the medium, but what `lost` says of each by its number. */
+static void write_back(struct disk *disk, unsigned part, bool (*lost)(const struct faults *faults, size_t i))
 {
 	struct faults *faults = disk->faults;
 	struct disk_log pending = faults->pending;
 
-	for (size_t i = 0; i < pending.n; i++) {
-		if (!lost || !lost(faults, i))
-			to_medium(disk, pending.write[i].at, pending.write[i].bytes, pending.write[i].len);
-	}
 	faults->pending = (struct disk_log){ 0 };
+	for (size_t i = 0; i < pending.n; i++) {
+		const struct disk_write *const write = &pending.write[i];
+
+		if (part != ALL_PARTS && write->part != part)
+			disk_record(disk, &faults->pending, write->at, write->bytes, write->len);
+		else if (!lost || !lost(faults, i))
+			to_medium(disk, write->at, write->bytes, write->len);
+	}
 	disk_log_free(&pending);
 }
 
@@ -84,12 +90,12 @@ bool faults_write(struct disk *disk, const void *bytes, size_t len, uint64_t at,
 				other[i] ^= (uint8_t)(1 + mix(faults->seed + i) % 255);
 			faults->sector = at + sector;
 			memcpy(faults->garbage, other + sector, len - sector < DISK_SECTOR ? len - sector : DISK_SECTOR);
-			disk_record(&faults->pending, at, other, len);
+			disk_record(disk, &faults->pending, at, other, len);
 			free(other);
 		}
 		return true;
 	}
-	disk_record(&faults->pending, at, bytes, len);
+	disk_record(disk, &faults->pending, at, bytes, len);
 	return true;
 }
 
@@ -108,22 +114,22 @@ static bool loses_half(const struct faults *faults, size_t i)
 	return mix(faults->seed + i) % 2;
 }
 
-bool faults_flush(struct disk *disk, struct error *err)
+bool faults_flush(struct disk *disk, unsigned part, struct error *err)
 {
 	struct faults *faults = disk->faults;
 
 	if (faults->kind == FAULT_FLUSH_FAILS && faults->n_flushes++ == faults->at) {
 		faults->happened = true;
-		write_back(disk, loses_half);
+		write_back(disk, part, loses_half);
 		return error_set(err, ERROR_IO, "the device cannot flush");
 	}
-	write_back(disk, NULL);
+	write_back(disk, part, NULL);
 	return true;
 }
 
 void faults_show_medium(struct disk *disk, uint64_t at, uint64_t len)
 {
-	write_back(disk, NULL);
+	write_back(disk, ALL_PARTS, NULL);
 	copy_range(disk->faults->medium, disk, at, len);
 }
 

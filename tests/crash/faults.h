@@ -41,7 +41,7 @@ bool faults_are_on(const struct faults *faults, const struct disk *disk);
 
 /* For disk.c: the device's functions where there are faults. */
 bool faults_write(struct disk *disk, const void *bytes, size_t len, uint64_t at, struct error *err);
-bool faults_flush(struct disk *disk, struct error *err);
+bool faults_flush(struct disk *disk, unsigned part, struct error *err);
 void faults_show_medium(struct disk *disk, uint64_t at, uint64_t len);
 
 #endif /* TESTS_CRASH_FAULTS_H */

@@ -7,14 +7,11 @@ OTHER_CONTENT_SEED=815
 # The subvolumes that are sealed: target brings its snapshot (shared extents and leaves) and what is nested in it.
 CRASH_SET=(target)
 
-# crash_image FILE SIZE [MKFS-OPTION...]; CRASH_FILES: so many empty files more, so that the index takes several items and records
-crash_image() {
-	local file=$1
-	image_make "$@"
+# crash_fill DIRECTORY; CRASH_FILES: so many empty files more, so that the index takes several items and records
+crash_fill() {
 	tool fill
-	image_mount "$file" "$tmp/mnt" "rw,noatime${MOUNT_OPTIONS:+,$MOUNT_OPTIONS}"
 	(
-		cd "$tmp/mnt"
+		cd "$1"
 		btrfs -q subvolume create target
 		btrfs -q subvolume create other
 		"$tmp/fill" target $CONTENT_SEED inline symlinks sizes:20000 nocow reflinks extents:24 compressed:131073
@@ -31,6 +28,23 @@ crash_image() {
 		btrfs -q subvolume snapshot other other-snap
 		"$tmp/fill" other-snap $((OTHER_CONTENT_SEED + 1)) bulk:100000
 	)
+}
+
+# crash_image FILE SIZE [MKFS-OPTION...]
+crash_image() {
+	local file=$1
+	image_make "$@"
+	image_mount "$file" "$tmp/mnt" "rw,noatime${MOUNT_OPTIONS:+,$MOUNT_OPTIONS}"
+	crash_fill "$tmp/mnt"
 	image_umount
 	check_clean "$file"
+}
+
+# crash_devices NAME N SIZE [MKFS-OPTION...]: several devices, after sourcing tests/image/devices-lib.sh
+crash_devices() {
+	devices_make "$@"
+	devices_mount "$1" "$tmp/mnt" rw,noatime
+	crash_fill "$tmp/mnt"
+	devices_umount
+	devices_check "$1"
 }

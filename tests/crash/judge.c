@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/volume/csum.h"
+
 #define DEPTH_MAX 2
 #define AGAIN_PERCENT 12	/* so often the power goes a second time, while the first time is being recovered */
 #define EXPORTS_OF_A_KIND 3
@@ -333,18 +335,32 @@ static bool judge_restorable(struct judge *judge, const struct disk *disk, enum 
 
 /* --- all of it ------------------------------------------------------------------------------------------ */
 
-/* What a kernel makes of the disk depends on the superblock copies alone. */
+/* Of how many devices has the primary superblock the bit, or is torn? */
+static unsigned n_marked(const struct disk *disk)
+{
+	unsigned n = 0;
+
+	for (unsigned part = 0; part < disk->n_parts; part++) {
+		uint8_t bytes[SUPER_SIZE];
+		struct superblock super;
+		struct error ignored;
+
+		disk_read(disk, disk->begin[part] + superblock_offset(0), bytes, sizeof(bytes));
+		n += !superblock_read(bytes, superblock_offset(0), &super, &ignored) || !csum_block_matches(super.csum_type, bytes, sizeof(bytes)) ||
+		     super.incompat & INCOMPAT_CRYPT_UNFINISHED;
+	}
+	return n;
+}
+
+/* What a kernel makes of the disk depends on the superblock copies alone. Some, but not all devices marked: it may be mounted, and is whole. */
 static void export_state(struct judge *judge, const struct disk *disk, const struct verdict *v, enum side side)
 {
 	const bool has_bit = v->unfinished && !v->restorable;
-	uint8_t flags[8];
-	bool primary_bit;
+	const unsigned n = n_marked(disk);
 
-	disk_read(disk, superblock_offset(0) + offsetof(struct disk_superblock, incompat_flags), flags, sizeof(flags));
-	primary_bit = flags[7] & 0x80;
-	export(judge, disk, !v->primary_valid || primary_bit ? "refused" : "clean",
-	       16 + (unsigned)v->phase + 8 * (unsigned)v->direction + 32 * (unsigned)v->operation + 256 * v->primary_valid + 512 * primary_bit +
-		       1024 * has_bit + 2048 * (unsigned)(side == SIDE_PLAIN), 1);
+	export(judge, disk, n == disk->n_parts ? "refused" : n > 0 ? "mixed" : "clean",
+	       16 + (unsigned)v->phase + 8 * (unsigned)v->direction + 32 * (unsigned)v->operation + 256 * v->primary_valid + 512 * (n % 4) +
+		       2048 * has_bit + 4096 * (unsigned)(side == SIDE_PLAIN), 1);
 }
 
 void judge_state(struct judge *judge, struct disk *disk, enum side before, enum side after)

@@ -28,7 +28,7 @@ struct tally {
 	unsigned n_towards[SIDES];	/* power cuts on the way to each */
 	unsigned n_lost;		/* refused, as a sector of data is lost */
 	unsigned n_resumed, n_undone, n_refused, n_sealed, n_plain;
-	uint8_t exported[4096];		/* kinds of superblock states, and how many final images */
+	uint8_t exported[8192];		/* kinds of superblock states, and how many final images */
 };
 
 struct judge {

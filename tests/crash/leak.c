@@ -155,7 +155,7 @@ static bool learn(struct leaks *leaks, struct disk *plain, const struct members 
 	cleanup_scan struct scan *all = NULL, *set = NULL;
 	uint64_t ids[64];
 
-	if (!volume_open(disk_device(plain, false), NULL, &volume, err) || !subvolume_list_read(volume, &list, err) ||
+	if (!disk_open(plain, false, NULL, &volume, err) || !subvolume_list_read(volume, &list, err) ||
 	    !learn_groups(leaks, volume, err))
 		return false;
 	if (list.n > sizeof(ids) / sizeof(ids[0]))

@@ -11,42 +11,62 @@
 
 /* --- superblocks ------------------------------------------------------------------------------------ */
 
-static bool copy_read(const struct disk *disk, unsigned n, struct superblock *super)
+static bool copy_read(const struct disk *disk, unsigned part, unsigned n, struct superblock *super)
 {
 	uint8_t bytes[SUPER_SIZE];
 	struct error ignored;
 
-	disk_read(disk, superblock_offset(n), bytes, sizeof(bytes));
+	disk_read(disk, disk->begin[part] + superblock_offset(n), bytes, sizeof(bytes));
 	return superblock_read(bytes, superblock_offset(n), super, &ignored) &&
 	       csum_block_matches(super->csum_type, bytes, sizeof(bytes));
 }
 
-/* Copies are written from the last to the first: among equals the later copy is the newer one. */
-static bool newest_tail(const struct disk *disk, struct verdict *verdict, struct crypt_state_tail *tail, unsigned *copy,
-			struct error *err)
+struct place {
+	unsigned part, n;
+};
+
+/* Copies are written from the last to the first, the first of all devices after all others: among equals the later copy is the newer one. */
+static bool newest_tail(const struct disk *disk, struct verdict *verdict, struct crypt_state_tail *tail, struct place *place, struct error *err)
 {
 	bool found = false;
 
-	for (unsigned n = 0; n < superblock_n_copies(disk->size); n++) {
-		struct superblock super;
-		struct crypt_state_tail read;
-		const bool valid = copy_read(disk, n, &super);
+	verdict->primary_valid = true;
+	for (unsigned n = 0; n < SUPER_COPIES; n++) {
+		for (unsigned part = 0; part < disk->n_parts; part++) {
+			struct superblock super;
+			struct crypt_state_tail read;
+			bool valid;
 
-		if (n == 0)
-			verdict->primary_valid = valid;
-		if (!valid || !(super.incompat & INCOMPAT_CRYPT_UNFINISHED))
-			continue;
-		if (!crypt_state_read(super.disk.tail, &read, err))
-			return error_prefix(err, "superblock copy %u", n);
-		if (!found || read.sequence >= tail->sequence) {
-			*tail = read;
-			*copy = n;
+			if (n >= superblock_n_copies(disk->begin[part + 1] - disk->begin[part]))
+				continue;
+			valid = copy_read(disk, part, n, &super);
+			verdict->primary_valid &= valid || n > 0;
+			if (!valid || !(super.incompat & INCOMPAT_CRYPT_UNFINISHED))
+				continue;
+			if (!crypt_state_read(super.disk.tail, &read, err))
+				return error_prefix(err, "superblock copy %u of device %u", n, part + 1);
+			if (!found || read.sequence > tail->sequence || (read.sequence == tail->sequence && (n > place->n || read.phase == CRYPT_PHASE_FINISHED))) {
+				*tail = read;
+				*place = (struct place){ part, n };
+			}
+			found = true;
 		}
-		found = true;
 	}
 	verdict->unfinished = found || !verdict->primary_valid;
 	verdict->restorable = !found && !verdict->primary_valid;
 	return true;
+}
+
+/* mkfs.btrfs counts the devices in the order in which it got them. */
+static unsigned index_of(const struct volume *volume, struct place place)
+{
+	for (unsigned i = 0; i < volume->n_copies; i++) {
+		const struct super_copy *copy = &volume->copy[i];
+
+		if (volume->devices[copy->device].devid == place.part + 1 && copy->number == place.n)
+			return i;
+	}
+	harness_fail("device %u has no superblock", place.part + 1);
 }
 
 /* --- records ---------------------------------------------------------------------------------------- */
@@ -164,10 +184,10 @@ bool oracle_judge(struct disk *disk, const struct keys *keys, struct verdict *ve
 	cleanup_domain struct domain *domain = NULL;
 	cleanup_mac struct mac *mac = NULL;
 	struct crypt_state_tail tail = { 0 };
-	unsigned copy = 0;
+	struct place place = { 0, 0 };
 
 	*verdict = (struct verdict){ 0 };
-	if (!newest_tail(disk, verdict, &tail, &copy, err))
+	if (!newest_tail(disk, verdict, &tail, &place, err))
 		return false;
 	if (!verdict->unfinished || verdict->restorable)
 		return true;
@@ -175,7 +195,7 @@ bool oracle_judge(struct disk *disk, const struct keys *keys, struct verdict *ve
 	verdict->direction = tail.direction;
 	verdict->phase = tail.phase;
 	verdict->cursor = tail.cursor;
-	if (!volume_open(disk_device(disk, false), &options, &volume, err) || !volume_use_copy(volume, copy, err))
+	if (!disk_open(disk, false, &options, &volume, err) || !volume_use_copy(volume, index_of(volume, place), err))
 		return false;
 	if (tail.phase == CRYPT_PHASE_FINISHED && tail.direction == CRYPT_TO_PLAIN) {
 		struct error ignored;

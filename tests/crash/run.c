@@ -79,7 +79,7 @@ static struct volume *open_disk(struct disk *disk, bool writable, bool unfinishe
 	const struct volume_options options = { .unfinished = unfinished, .to_convert = writable };
 	struct volume *volume = NULL;
 
-	return volume_open(disk_device(disk, writable), &options, &volume, err) ? volume : NULL;
+	return disk_open(disk, writable, &options, &volume, err) ? volume : NULL;
 }
 
 static void take_members(const struct convert_plan *plan, struct members *members)
