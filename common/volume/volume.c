@@ -209,13 +209,24 @@ static bool read_backup_chunks(struct volume *volume, unsigned n, struct error *
 	return chunk_tree_read(volume, err);
 }
 
+/* Before the chunk tree, which names those that are missing, but may lie on them. */
+static bool check_given(const struct volume *volume, const struct volume_options *options, struct error *err)
+{
+	const uint64_t wanted = volume->super.n_devices, given = volume->n_devices;
+
+	if (!options->to_convert || only_asks(volume, options) || given >= wanted)
+		return true;
+	error_set(err, ERROR_REFUSED, "the filesystem has %" PRIu64 " devices, %" PRIu64 " given, and all of them are written to", wanted, given);
+	return error_hint(err, "name the others with --device");
+}
+
 /* Reads everything except the superblock that reading depends on. */
 static bool read_filesystem(struct volume *volume, const struct volume_options *options, struct error *err)
 {
 	const bool from_backup = options->backup_root != CHOOSE_BY_ITSELF;
 	const unsigned n = options->backup_root - 1;
 
-	if (!check_features(volume, options, err) || !check_sizes(volume, options, err) || (from_backup && !use_backup(volume, n, err)))
+	if (!check_features(volume, options, err) || !check_given(volume, options, err) || !check_sizes(volume, options, err) || (from_backup && !use_backup(volume, n, err)))
 		return error_prefix(err, "%s", volume->device->name);
 	if (volume->super.flags & SUPER_FLAG_METADUMP_V2)
 		volume_warn(volume, "the image was restored from a btrfs-image dump: its metadata are here, its data are not");

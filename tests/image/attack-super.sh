@@ -188,7 +188,7 @@ HALF='header of sealing 1 says that its conversion has not finished, but no supe
 for one in do_cat do_verify do_decrypt "crypt convert --status $image" "crypt convert --encrypt -q --volume-key-file $tmp/vk2 $image plain"; do
 	# shellcheck disable=SC2086
 	refused 12 "$HALF" $one
-	expect_text "$tmp/err" 'hint: copy 1 of the superblock .generation [0-9]+. says so, but copy 0 .generation [0-9]+., which is used, does not: '
+	expect_text "$tmp/err" 'hint: copy 1 of the superblock .generation [0-9]+. says so, but copy 0 of the superblock .generation [0-9]+., which is used, does not: '
 done
 
 say "a disk that was copied while in use: copy 1 of the superblock is newer than the trees, and everybody takes copy 0, as the kernel does"
@@ -222,7 +222,7 @@ expect_status 8 "$tmp/attack" "$image" convert encrypt stop:4 "$tmp/vk" target
 attack super-get 1 >"$tmp/later-super"
 fresh "$tmp/plain.img"
 attack super-put 1 "$tmp/later-super"
-NEWER='copy 1 of the superblock, of generation [0-9]+, says that a conversion is unfinished, but it is newer than copy 0, of generation [0-9]+, which is used$'
+NEWER='copy 1 of the superblock, of generation [0-9]+, says that a conversion is unfinished, but it is newer than copy 0 of the superblock, of generation [0-9]+, which is used$'
 for one in "crypt convert --status $image" do_resume do_decrypt_resume do_abort; do
 	# shellcheck disable=SC2086
 	refused 12 "$NEWER" $one

@@ -14,6 +14,8 @@ BTRFS_CRYPT=${BTRFS_CRYPT:-$PROJECT/build/btrfs-crypt}
 TEST=$(basename "$0" .sh)
 PATH=$PATH:/usr/sbin:/sbin
 export LC_ALL=C
+# A cache that others share would be believed for two seconds, and loop devices change hands faster.
+export BLKID_FILE=/dev/null
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/btrfs-crypt-$TEST.XXXXXX")
 mounts=()		# "directory loop-device" (-: none), in the order they were made

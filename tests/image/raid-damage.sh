@@ -172,6 +172,6 @@ for file in r.1 s.1; do
 	for dry in "" --dry-run; do
 		# shellcheck disable=SC2086
 		expect_unchanged 9 "$tmp/$file" crypt convert --encrypt -q $dry --volume-key-file "$tmp/vk" "$tmp/$file" /
-		expect_text "$tmp/err" 'devid [23] is missing, and all devices are written to'
+		expect_text "$tmp/err" 'the filesystem has [23] devices, 1 given, and all of them are written to'
 	done
 done
