@@ -254,6 +254,29 @@ const char *image_old_copies(void)
 	return old_copies;
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	if (stat(a, &x) != 0 || stat(b, &y) != 0 || S_ISBLK(x.st_mode) != S_ISBLK(y.st_mode))
+		return false;
+	return S_ISBLK(x.st_mode) ? x.st_rdev == y.st_rdev : x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* The second opening would be told that the first one uses it. */
+static bool check_given_once(const char *path, size_t n, struct error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < i; k++) {
+			const char *const a = image_device_name(path, k), *const b = image_device_name(path, i);
+
+			if (is_same_file(a, b))
+				return error_set(err, ERROR_REFUSED, "%s: is the same device as %s", b, a);
+		}
+	}
+	return true;
+}
+
 typedef bool open_function(struct device *device, const struct volume_options *options, struct volume **volume, struct error *err);
 
 /* Once all devices are open, they belong to whoever opens the volume. */
@@ -262,7 +285,8 @@ static bool open_all(const char *path, const struct image_conversion *how, struc
 {
 	const size_t n = image_n_devices();
 	struct device **device = calloc(n, sizeof(*device));
-	bool ok = ((device && !image_options.no_memory) || error_memory(err)) && image_options_read(options, err);
+	bool ok = ((device && !image_options.no_memory) || error_memory(err)) && image_options_read(options, err) &&
+		  (!options->to_convert || check_given_once(path, n, err));
 
 	for (size_t i = 0; ok && i < n; i++)
 		ok = options->to_convert ? open_to_convert(image_device_name(path, i), how, &device[i], err) :

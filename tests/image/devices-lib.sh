@@ -61,6 +61,15 @@ devices_except() {
 	done
 }
 
+# expect_devices_unchanged STATUS NAME COMMAND...: and not one device is written to
+expect_devices_unchanged() {
+	local status=$1 name=$2
+	shift 2
+	written "$tmp/$name".[0-9]* >"$tmp/written"
+	expect_status "$status" "$@"
+	written "$tmp/$name".[0-9]* | cmp -s - "$tmp/written" || fail "$* changed a device"
+}
+
 # record DIRECTORY FILE: "sha256  path" of every file
 record() { (cd "$1" && find . -type f -printf '%P\0' | sort -z | xargs -0 sha256sum) >"$2"; }
 
