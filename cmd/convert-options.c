@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uuid/uuid.h>
 
 #include "cmd/command.h"
 #include "cmd/did-you-mean.h"
@@ -21,6 +22,7 @@ struct poptOption options_convert_what[] = {
 	{ "encrypt", 0, POPT_ARG_NONE, &convert_opt.encrypt, 0, "seal the subvolumes", NULL },
 	{ "decrypt", 0, POPT_ARG_NONE, &convert_opt.decrypt, 0, "unseal the subvolume and all that were sealed with it; or decrypt one in the format of 2016", NULL },
 	{ "rekey", 0, POPT_ARG_NONE, &key_options_many, 0, "give the subvolume and all that were sealed with it a new volume key", NULL },
+	{ "purge", 0, POPT_ARG_NONE, &convert_opt.purge, 0, "remove a sealing of which no subvolume is left, without its key (with --domain)", NULL },
 	{ "resume", 0, POPT_ARG_NONE, &convert_opt.resume, 0, "go on with an unfinished conversion (to plain text: --decrypt --resume)", NULL },
 	{ "abort", 0, POPT_ARG_NONE, &convert_opt.abort, 0, "undo an unfinished conversion", NULL },
 	{ "status", 0, POPT_ARG_NONE, &convert_opt.status, 0, "say whether a conversion is unfinished and what to run next; exit status 7 if one is", NULL },
@@ -48,6 +50,7 @@ struct poptOption options_convert_how[] = {
 	{ "force-key", 0, POPT_ARG_NONE, &convert_opt.force_key, 0,
 	  "decrypt the format of 2016 although nothing tells whether the key is right, or a file speaks against it; if it is wrong, the data are lost", NULL },
 	{ "drop-slots", 0, POPT_ARG_NONE, &convert_opt.drop_slots, 0, "with --rekey: drop the key slots that no given key opens", NULL },
+	{ "domain", 0, POPT_ARG_STRING, &convert_opt.domain, 0, "with --purge: which sealing, by the uuid that `btrfs-crypt list` prints", "UUID" },
 	{ "if-needed", 0, POPT_ARG_NONE, &convert_opt.if_needed, 0,
 	  "exit status 0 if there is nothing to do: all are sealed already under this key, or with --decrypt not sealed", NULL },
 	{ "dry-run", 0, POPT_ARG_NONE, &convert_opt.dry_run, 0, "print what would be done, change nothing", NULL },
@@ -125,6 +128,10 @@ static bool check_options_fit(struct error *err)
 		{ convert_opt.expect, decrypts || rekeys, "--expect-seal goes with --decrypt or --rekey" },
 		{ convert_opt.accept_changes, decrypts || rekeys, "--accept-changes goes with --decrypt or --rekey" },
 		{ convert_opt.accept_unsealed, decrypts || rekeys, "--accept-unsealed goes with --decrypt or --rekey" },
+		{ convert_opt.domain, convert_opt.purge, "--domain goes with --purge" },
+		{ convert_opt.purge && (key_options_given() || header_option_given()), false, "--purge takes no key: nothing is left that one could open" },
+		{ convert_opt.purge && convert_opt.read_back, false, "--read-back does not go with --purge" },
+		{ convert_opt.purge && convert_opt.skip, false, "--skip-damaged does not go with --purge" },
 		{ convert_opt.mounted_copy, !convert_opt.status, "--allow-mounted-copy does not go with --status" },
 		{ convert_opt.read_back, !convert_opt.status, "--read-back does not go with --status" },
 		{ header_option_given(), convert_opt.decrypt, "--header goes with --decrypt" },
@@ -132,7 +139,7 @@ static bool check_options_fit(struct error *err)
 		{ convert_opt.on_error, encrypts || (convert_opt.resume && !convert_opt.decrypt), "--on-error goes with --encrypt or --resume" },
 		{ convert_opt.n_skip, convert_opt.resume || convert_opt.abort, "--skip-damaged=N goes with --resume or --abort" },
 		{ convert_opt.skip, !convert_opt.status, "--skip-damaged does not go with --status" },
-		{ convert_opt.dry_run, encrypts || decrypts || rekeys, "--dry-run goes with --encrypt, --decrypt or --rekey" },
+		{ convert_opt.dry_run, encrypts || decrypts || rekeys || convert_opt.purge, "--dry-run goes with --encrypt, --decrypt, --rekey or --purge" },
 	};
 
 	for (size_t i = 0; i < sizeof(rule) / sizeof(rule[0]); i++) {
@@ -144,20 +151,24 @@ static bool check_options_fit(struct error *err)
 
 bool convert_options_check(const char *const *operand, struct error *err)
 {
-	const int n_others = convert_opt.resume + convert_opt.abort + convert_opt.status;
+	const int n_others = convert_opt.resume + convert_opt.abort + convert_opt.status + convert_opt.purge;
 	const int n_first = convert_opt.encrypt + convert_opt.decrypt + key_options_many;
 	size_t n_names = 0;
 
 	while (operand[1 + n_names])
 		n_names++;
 	if (n_first + n_others == 0) {
-		error_set(err, ERROR_USAGE, "one of --encrypt, --decrypt, --rekey, --resume, --abort and --status is needed");
+		error_set(err, ERROR_USAGE, "one of --encrypt, --decrypt, --rekey, --purge, --resume, --abort and --status is needed");
 		hint_action(operand, err);
 		return false;
 	}
 	if (n_first > 1 || n_others > 1 || (n_others == 1 && !convert_opt.resume && n_first > 0))
-		return error_set(err, ERROR_USAGE, "only one of --encrypt, --decrypt, --rekey, --abort and --status, or --resume with one of the "
+		return error_set(err, ERROR_USAGE, "only one of --encrypt, --decrypt, --rekey, --purge, --abort and --status, or --resume with one of the "
 			"first three");
+	if (convert_opt.purge && n_names > 0)
+		return error_set(err, ERROR_USAGE, "--purge takes no SUBVOL: none may be left; --domain says which sealing");
+	if (convert_opt.purge && !convert_opt.domain)
+		return error_set(err, ERROR_USAGE, "--purge needs --domain UUID") || error_hint(err, "`btrfs-crypt list` prints the uuid of each sealing without subvolumes");
 	if (n_others == 1 && n_names > 0)
 		return error_set(err, ERROR_USAGE, "--resume, --abort and --status take no SUBVOL; they act on the conversion recorded in the image");
 	if (n_others == 0 && n_names == 0)
@@ -185,6 +196,12 @@ bool convert_options_expect(uint8_t expect[CONVERT_FINGERPRINT], struct error *e
 {
 	return !convert_opt.expect || hex_read(convert_opt.expect, expect, CONVERT_FINGERPRINT) ||
 	       error_set(err, ERROR_USAGE, "--expect-seal takes %u hexadecimal digits", 2 * CONVERT_FINGERPRINT);
+}
+
+bool convert_options_domain(uint8_t uuid[CRYPT_UUID_SIZE], struct error *err)
+{
+	return uuid_parse(convert_opt.domain, uuid) == 0 || error_set(err, ERROR_USAGE, "malformed uuid \"%s\"", convert_opt.domain) ||
+	       error_hint(err, "36 characters as `btrfs-crypt list` prints them");
 }
 
 struct unseal_options convert_options_unseal(const uint8_t *expect)

@@ -129,6 +129,21 @@ static void put_damage(const struct row *row, const struct convert_plan *plan, b
 			plan->n_skipped);
 }
 
+static void put_purged(const struct row *row, const struct convert_plan *plan, bool planned_only)
+{
+	char size[SIZE_WITH_BYTES];
+
+	row_uuid(row, "domain_uuid", ": sealing ", plan->purged_uuid);
+	/* Of what was interrupted they are not counted. */
+	if (plan->n_purged_items == 0)
+		return;
+	row_format(row, ", %" PRIu64 " item%s, %s", plan->n_purged_items, plural(plan->n_purged_items), size_with_bytes(plan->purged_bytes, size));
+	row_u64(row, "items", NULL, plan->n_purged_items);
+	row_u64(row, "item_bytes", NULL, plan->purged_bytes);
+	if (planned_only)
+		put_size(row, "journal_bytes", "\njournal: ", plan->journal_bytes);
+}
+
 static void print_plan(FILE *out, const char *what, const struct convert_plan *plan, bool planned_only)
 {
 	struct row row = row_begin("summary");
@@ -142,6 +157,8 @@ static void print_plan(FILE *out, const char *what, const struct convert_plan *p
 		row_end(&row);
 		return;
 	}
+	if (plan->purged)
+		put_purged(&row, plan, planned_only);
 	if (plan->n_members)
 		put_counts(&row, plan, planned_only);
 	/* Known once everything is done. */
@@ -212,7 +229,7 @@ void convert_print_status(const char *image, const struct convert_status *status
 		row_words(&row, "no unfinished conversion\n");
 	if (status->unfinished && status->state.operation != 0) {
 		row_flag(&row, "authenticated", NULL, status->authenticated);
-		row_format(&row, "unfinished conversion%s", status->authenticated ? "" : " (not authenticated: no key was given)");
+		row_format(&row, "unfinished conversion%s", status->authenticated || status->state.operation == CRYPT_OP_PURGE ? "" : " (not authenticated: no key was given)");
 		unfinished_put_status(status, &row);
 		if (members->n_members > 0) {
 			row_words(&row, "\nsubvolumes:");

@@ -21,6 +21,7 @@
 #include "cmd/progress.h"
 #include "cmd/unfinished.h"
 #include "common/convert/convert.h"
+#include "common/convert/purge.h"
 #include "common/sealed/domain.h"
 #include "common/util/take.h"
 #include "common/volume/still-ours.h"
@@ -191,13 +192,21 @@ static bool run_rekey(const char *image, const char *const *names, struct conver
 	return false;
 }
 
+static bool run_purge(const char *image, const struct convert_ui *ui, struct convert_plan *plan, struct error *err)
+{
+	cleanup_volume struct volume *volume = NULL;
+	uint8_t uuid[CRYPT_UUID_SIZE];
+
+	return convert_options_domain(uuid, err) && open_image(image, &volume, err) && convert_purge(volume, uuid, convert_opt.dry_run, ui, plan, err);
+}
+
 /*
  * No key is asked for if only the primary superblock is damaged, or nothing is unfinished. A conversion that is finished except for clearing
  * the superblocks may have no key slots any more, so a missing key is not an error yet.
  */
 static bool needs_key(const struct convert_status *status)
 {
-	return status->state.operation != 0 && (status->state.phase != CRYPT_PHASE_FINISHED || convert_is_interactive(convert_opt.batch));
+	return status->state.operation != 0 && status->state.operation != CRYPT_OP_PURGE && (status->state.phase != CRYPT_PHASE_FINISHED || convert_is_interactive(convert_opt.batch));
 }
 
 /*
@@ -231,6 +240,8 @@ static bool run_continue(const char *image, struct key_source *key, const struct
 	if (!image_open_to_convert(image, found, &volume, err) || !convert_status(volume, NULL, &status, err))
 		return false;
 	convert_catch_signals(status.unfinished);
+	if (status.state.operation == CRYPT_OP_PURGE && !key_options_given())
+		return convert_continue(volume, goal, key, ui, plan, err);
 	if ((needs_key(&status) && !key_options_given() && !convert_check_goal(volume, goal, err)) ||
 	    !(status.state.operation == CRYPT_OP_LEGACY ? convert_legacy_read_key(image, true, key, err) :
 							  read_key_of_unfinished(volume, image, &status, key, err)))
@@ -269,9 +280,11 @@ static const char *result_word(const struct convert_plan *plan)
 	if (plan->is_done)
 		return convert_opt.encrypt ? "nothing to do: sealed already under this key" : "nothing to do: not sealed";
 	if (convert_opt.dry_run)
-		return convert_opt.encrypt ? "would be sealed" : plan->decrypted ? "would be decrypted" : convert_opt.decrypt ? "would be unsealed" : "would be rekeyed";
+		return plan->purged ? "would be removed" : convert_opt.encrypt ? "would be sealed" : plan->decrypted ? "would be decrypted" : convert_opt.decrypt ? "would be unsealed" : "would be rekeyed";
 	if (plan->keys_changed)
 		return plan->undone ? "change of key slots undone" : "key slots changed";
+	if (plan->purged)
+		return plan->undone ? "removal undone" : "removed";
 	if (plan->decrypted)
 		return plan->undone ? "decryption undone" : "decrypted";
 	if (plan->undone)
@@ -300,6 +313,8 @@ static bool run(const char *const *operand, struct error *err)
 		convert_catch_signals(convert_opt.resume || convert_opt.abort);
 	if (convert_opt.resume || convert_opt.abort)
 		ok = run_continue(operand[0], &talk.key, &ui, &plan, err);
+	else if (convert_opt.purge)
+		ok = run_purge(operand[0], &ui, &plan, err);
 	else if (convert_opt.encrypt)
 		ok = run_encrypt(operand[0], operand + 1, &talk.key, &ui, &plan, err);
 	else if (convert_opt.decrypt)

@@ -193,6 +193,8 @@ static bool run(const char *const *operand, struct error *err)
 	ok = list_rows_choose(&list, &choice, top && (subvolume_encryption(top, seal_of(&seals, top), tag) || unfinished_has(&unfinished, &list, top)),
 			      &rows, err) && print_rows(&list, &rows, &seals, &unfinished, err);
 	list_rows_free(&rows);
+	if (ok)
+		seals_note_empty(&seals, operand[0]);
 	return ok && is_complete(&list, err);
 }
 

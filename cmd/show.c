@@ -151,6 +151,8 @@ static bool run(const char *const *operand, struct error *err)
 
 	while ((lost = lost_places_in(&facts.seals.places.lost, at->id, lost)))
 		print_lost(lost);
+	if (ok && !operand[1])
+		seals_note_empty(&facts.seals, operand[0]);
 
 	seals_free(&facts.seals);
 	unfinished_free(&facts.unfinished);

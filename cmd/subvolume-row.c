@@ -8,6 +8,7 @@
 #include <string.h>
 #include <uuid/uuid.h>
 
+#include "cmd/image.h"
 #include "cmd/key-shown.h"
 #include "cmd/print.h"
 #include "cmd/value-text.h"
@@ -114,6 +115,21 @@ static bool warn(char *text, struct error *err)
 		print_warning(NULL, text);
 	free(text);
 	return text || error_memory(err);
+}
+
+void seals_note_empty(const struct seals *seals, const char *image)
+{
+	char *const word = image_word(image);
+	char uuid[UUID_STR_LEN];
+
+	for (size_t i = 0; i < seals->n_keys; i++) {
+		if (!seals->keys[i].is_empty || volume_is_unfinished(seals->list->volume))
+			continue;
+		uuid_unparse(seals->keys[i].header.domain_uuid, uuid);
+		printf_note("no subvolume of sealing %s is left; `btrfs-crypt convert --purge --domain %s %s` removes what it still takes", uuid, uuid,
+			    word ? word : "IMAGE");
+	}
+	free(word);
 }
 
 bool subvolume_seal_warn(const struct subvolume *subvolume, const struct seal *seal, struct error *err)

@@ -40,6 +40,9 @@ void json_place(struct json_object *line, const char *kind, const struct place_f
 /* What it is sealed as: by its root item, unless a member item knows better; false: it is not. Not for the format of 2016. */
 bool subvolume_encryption(const struct subvolume *subvolume, const struct seal *seal, char text[ROOT_TAG_TEXT_SIZE]);
 
+/* Names the sealings of which no subvolume is left, and how to remove them. */
+void seals_note_empty(const struct seals *seals, const char *image);
+
 /* Warns of a tag that is wrong, and of a name that is not the one it was sealed under. */
 bool subvolume_seal_warn(const struct subvolume *subvolume, const struct seal *seal, struct error *err) must_use;
 

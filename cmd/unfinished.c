@@ -23,6 +23,7 @@ struct unfinished_words unfinished_words(const struct crypt_state_tail *state)
 		[CRYPT_OP_DECRYPT] = { { "to plain text", "back to sealed" }, { "unsealing", "undoing an unsealing" } },
 		[CRYPT_OP_KEYS] = { { "to the new key slots", "back to the old key slots" }, { "changing key slots", "undoing a change of key slots" } },
 		[CRYPT_OP_LEGACY] = { { "to plain text", "back to encrypted" }, { "decrypting the format of 2016", "undoing a decryption of the format of 2016" } },
+		[CRYPT_OP_PURGE] = { { "to the sealing removed", "back to the sealing" }, { "removing a sealing", "undoing the removal of a sealing" } },
 		[CRYPT_OP_REKEY] = { { "to the new key", "back to the old key" }, { "rekeying", "undoing a rekeying" } },
 	};
 	const bool forward = crypt_is_forward(state->operation, state->direction);
@@ -180,7 +181,7 @@ void unfinished_put_status(const struct convert_status *status, const struct row
 	row_text(row, NULL, "\nstarted:    ", words.started);
 	row_moment(row, "started", status->state.start_time);
 	row_number(row, "percent", NULL, status->percent);
-	if (status->state.operation != CRYPT_OP_KEYS)
+	if (status->state.operation != CRYPT_OP_KEYS && status->state.operation != CRYPT_OP_PURGE)
 		row_format(row, "\ndone:       %u%% of %s of data", status->percent, size_with_bytes(status->state.total, size));
 	row_flag(row, "running", NULL, status->running);
 	if (!status->running)

@@ -32,8 +32,8 @@ static bool state_check(const struct disk_crypt_state *disk, struct place place,
 		return false;
 	if (le32(disk->version) != CRYPT_VERSION)
 		return wrong(place, "version is %" PRIu32 ", not %u", le32(disk->version), CRYPT_VERSION);
-	if (disk->operation < CRYPT_OP_ENCRYPT || disk->operation > CRYPT_OP_LEGACY)
-		return wrong(place, "operation is %u, not 1 to 5", disk->operation);
+	if (disk->operation < CRYPT_OP_ENCRYPT || disk->operation > CRYPT_OP_PURGE)
+		return wrong(place, "operation is %u, not 1 to %u", disk->operation, CRYPT_OP_PURGE);
 	if (disk->direction < CRYPT_TO_SEALED || disk->direction > CRYPT_TO_PLAIN)
 		return wrong(place, "direction is %u, not 1 or 2", disk->direction);
 	if (disk->phase < CRYPT_PHASE_STRUCTURE || disk->phase > CRYPT_PHASE_FINISHED)

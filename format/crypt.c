@@ -64,7 +64,7 @@ const char *crypt_kdf_name(enum crypt_kdf kdf)
 const char *crypt_operation_name(enum crypt_operation operation)
 {
 	static const char *const names[] = { [CRYPT_OP_ENCRYPT] = "encrypt", [CRYPT_OP_DECRYPT] = "decrypt", [CRYPT_OP_KEYS] = "change-keys",
-		[CRYPT_OP_REKEY] = "rekey", [CRYPT_OP_LEGACY] = "decrypt-2016" };
+		[CRYPT_OP_REKEY] = "rekey", [CRYPT_OP_LEGACY] = "decrypt-2016", [CRYPT_OP_PURGE] = "purge" };
 
 	return names[operation];
 }

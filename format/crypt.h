@@ -394,8 +394,9 @@ enum crypt_operation {
 	CRYPT_OP_KEYS = 3,		/* key slots alone are changed */
 	CRYPT_OP_REKEY = 4,
 	CRYPT_OP_LEGACY = 5,		/* what the format of 2016 encrypted is decrypted; its state has no domain and no cipher */
+	CRYPT_OP_PURGE = 6,		/* the items of a domain without members are removed; hashes stand in for the MACs, for there is no key */
 };
-enum crypt_direction { CRYPT_TO_SEALED = 1, CRYPT_TO_PLAIN = 2 };	/* differs from the operation while aborting; KEYS: to the new slots, back to the old ones */
+enum crypt_direction { CRYPT_TO_SEALED = 1, CRYPT_TO_PLAIN = 2 };	/* differs from the operation while aborting; KEYS: to the new slots, back to the old ones; PURGE: 1 without the items, 2 back */
 const char *crypt_operation_name(enum crypt_operation operation);
 /* Does it go where it set out for, or is it being undone? */
 static inline bool crypt_is_forward(enum crypt_operation operation, enum crypt_direction direction)

@@ -19,6 +19,7 @@
 #include "common/convert/memory.h"
 #include "common/convert/plan-room.h"
 #include "common/convert/plan.h"
+#include "common/convert/purge.h"
 #include "common/convert/replay-data.h"
 #include "common/convert/run.h"
 #include "common/convert/state.h"
@@ -308,6 +309,8 @@ bool convert_continue(struct volume *volume, enum convert_goal goal, const struc
 			return state_unreadable(volume, &unread, err);
 		return error_set(err, ERROR_REFUSED, "there is no unfinished conversion");
 	}
+	if (state_all_are(volume, CRYPT_OP_PURGE))
+		return convert_purge_continue(volume, goal, ui, plan, err);
 	if (tail.operation == CRYPT_OP_LEGACY)
 		return convert_legacy_continue(volume, goal, key, ui, plan, err);
 	if (!clear_without_key(volume, &tail, (unsigned)(copy - volume->copy), goal, &cleared, err))

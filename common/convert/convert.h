@@ -80,7 +80,7 @@ struct convert_plan_member {
 	char *path;		/* escaped */
 };
 
-enum convert_undone { UNDONE_NOTHING, UNDONE_SEALING, UNDONE_UNSEALING, UNDONE_KEYS, UNDONE_REKEYING, UNDONE_DECRYPTION };
+enum convert_undone { UNDONE_NOTHING, UNDONE_SEALING, UNDONE_UNSEALING, UNDONE_KEYS, UNDONE_REKEYING, UNDONE_DECRYPTION, UNDONE_PURGE };
 
 /* What --dry-run prints, and what a finished run reports. */
 struct convert_plan {
@@ -104,6 +104,9 @@ struct convert_plan {
 	bool rekeyed;			/* a rekeying, to its end */
 	bool decrypted;			/* what the format of 2016 had encrypted was decrypted, or that was undone */
 	bool keys_changed;		/* key slots alone were changed, or that was undone */
+	bool purged;			/* a sealing without subvolumes was removed, or that was undone: */
+	uint8_t purged_uuid[CRYPT_UUID_SIZE];	/* this one, */
+	uint64_t n_purged_items, purged_bytes;	/* of the root tree; 0: not known any more */
 	char key_tag[48];		/* "aes-256-gcm@btrfs:75197c8e" of a finished sealing */
 };
 void convert_plan_free(struct convert_plan *plan);

@@ -16,6 +16,7 @@ static const struct goal_words words_of[] = {
 	[CRYPT_OP_DECRYPT] = { "an unsealing", "plain text" },
 	[CRYPT_OP_REKEY] = { "a rekeying", "sealed with the new key" },
 	[CRYPT_OP_LEGACY] = { "a decryption", "plain text" },
+	[CRYPT_OP_PURGE] = { "the removal of a sealing", "removed" },
 };
 
 bool convert_goal_fits(const struct crypt_state_tail *at, enum convert_goal goal, struct error *err)
@@ -58,7 +59,8 @@ bool convert_goal_fits(const struct crypt_state_tail *at, enum convert_goal goal
 		return error_hint(err, "`convert --decrypt --resume` confirms it");
 	}
 	if (to_sealed && goal == CONVERT_RESUME_DECRYPT) {
-		error_set(err, ERROR_REFUSED, "the unfinished conversion ends in sealed data, not in plain text");
+		error_set(err, ERROR_REFUSED, at->operation == CRYPT_OP_PURGE ? "what is unfinished is the removal of a sealing, not an unsealing" :
+			  "the unfinished conversion ends in sealed data, not in plain text");
 		return error_hint(err, "`convert --resume` goes on, `convert --abort` undoes it");
 	}
 	return true;

@@ -29,8 +29,4 @@ static inline bool changing_restores(const struct changing *c)
 	return le32(c->op.state.flags) & CRYPT_STATE_RESTORE;
 }
 
-/* --- key-restore.c --- */
-/* Turns a restore round: puts back what was found, which the older of the records has. Both are in place. */
-bool key_restore_turn(struct changing *c, const struct replay *replay, struct error *err) must_use;
-
 #endif /* COMMON_CONVERT_KEY_CHANGE_INSIDE_H */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/convert/found-record.h"
 #include "common/convert/key-change-inside.h"
 #include "common/convert/preflight.h"
 #include "common/convert/wipe.h"
@@ -233,7 +234,7 @@ static bool turn(struct changing *c, const struct replay *replay, struct error *
 	struct old_slots old;
 
 	if (changing_restores(c))
-		return key_restore_turn(c, replay, err);
+		return found_record_put_back(&c->op, c->allocator, replay, &c->at, err);
 	if (!find_old_slots(c, &old, err))
 		return false;
 	c->at.direction = CRYPT_TO_PLAIN;

@@ -35,14 +35,16 @@ static bool replay_without_key(struct volume *volume, const struct crypt_state_t
 	struct replay replay = { 0 };
 	bool ok = true;
 
+	/* Hashes need no key. */
+	ok = tail->operation != CRYPT_OP_PURGE || key_schedule_new_keyless(&c.schedule, err);
 	conversion_resume(&c, &tail->disk);
 	memcpy(c.header.domain_uuid, tail->disk.domain_uuid, sizeof(c.header.domain_uuid));
 	/* From FINISH on everything is in place, and the journal may be wiped. */
 	if (tail->phase < CRYPT_PHASE_FINISH)
-		ok = conversion_open_journal(&c, err) && conversion_replay_load(&c, &replay, err);
+		ok = ok && conversion_open_journal(&c, err) && conversion_replay_load(&c, &replay, err);
 	replay_free(&replay);
 	/* Before anything is called plain text, it must be known which subvolumes are being converted. */
-	ok = ok && (tail->operation == CRYPT_OP_LEGACY || conversion_is_cut(c.direction, c.phase, c.cursor) || domain_read(volume, tail->domain, &domain, err));
+	ok = ok && (tail->operation == CRYPT_OP_LEGACY || tail->operation == CRYPT_OP_PURGE || conversion_is_cut(c.direction, c.phase, c.cursor) || domain_read(volume, tail->domain, &domain, err));
 	conversion_close(&c);
 	return ok;
 }

@@ -185,8 +185,8 @@ bool operation_commit(struct operation *op, struct transaction *tx, struct journ
 		point->durable = state_durable;
 		point->context = &durable;
 	}
-	/* The header goes with the crypt items, and with it the second record of the epoch. */
-	if (has_domain && !is_cut && !domain_write_header(tx, op->volume, op->schedule, op->header, err)) {
+	/* The header goes with the crypt items, and with it the second record of the epoch. Without its key it cannot be written at all. */
+	if (has_domain && !is_cut && op->state.operation != CRYPT_OP_PURGE && !domain_write_header(tx, op->volume, op->schedule, op->header, err)) {
 		transaction_drop(tx);
 		return false;
 	}

@@ -8,12 +8,10 @@
 #include "common/convert/bad-blocks.h"
 #include "common/convert/commit.h"
 #include "common/convert/old-side.h"
+#include "common/convert/root-leaks.h"
 #include "common/sealed/domain-view.h"
 #include "common/sealed/domain-write.h"
-#include "common/util/array.h"
-#include "common/util/set64.h"
 #include "common/util/take.h"
-#include "format/extent-item.h"
 
 /* The most tree blocks that freeing one block may change, besides its own. */
 #define FREE_BLOCKS 16u
@@ -164,82 +162,14 @@ bool roots_reseal(struct conversion *c, struct error *err)
 
 /* --- plain -------------------------------------------------------------------------------------------------- */
 
-static bool collect(void *context, struct block *block, bool *descend, struct error *err)
-{
-	(void)descend;
-	return set64_add(context, block->logical, NULL, err);
-}
-
-struct leak {
-	uint64_t logical;
-	uint8_t level;
-};
-
-struct leaks {
-	struct leak *at;
-	size_t n, room;
-};
-
-static bool is_of_root_tree(struct cursor refs, bool *is, struct error *err)
-{
-	*is = false;
-	while (refs.left > 0) {
-		struct extent_ref ref;
-
-		if (!extent_ref_next(&refs, &ref, err))
-			return false;
-		if (ref.type == KEY_TREE_BLOCK_REF && ref.root == ROOT_TREE_ID)
-			*is = true;
-	}
-	return true;
-}
-
-/*
- * Finds blocks that belong to the root tree according to the extent tree, but that the root tree does not reach: what the cut left behind.
- */
-static bool find_leaks(struct volume *volume, struct leaks *leaks, struct error *err)
-{
-	cleanup_set64 struct set64 reached = { 0 };
-	cleanup_tree_iter struct tree_iter iter = { 0 };
-	const struct key first = { 0, 0, 0 };
-	struct tree tree;
-
-	if (!tree_open(volume, ROOT_TREE_ID, &tree, err) || !tree_walk(&tree, collect, &reached, err) ||
-	    !tree_open(volume, EXTENT_TREE_ID, &tree, err))
-		return false;
-	for (bool ok = tree_seek(&tree, &first, &iter, err);; ok = tree_next(&iter, err)) {
-		struct extent_item extent;
-		struct cursor item = iter.item;
-		bool ours;
-
-		if (!ok)
-			return false;
-		if (!iter.valid)
-			return true;
-		if (iter.key.type != KEY_METADATA_ITEM && iter.key.type != KEY_EXTENT_ITEM)
-			continue;
-		if (!extent_item_read(&item, &iter.key, &extent, err))
-			return false;
-		if (!(extent.flags & EXTENT_FLAG_TREE_BLOCK) || set64_has(&reached, iter.key.objectid))
-			continue;
-		if (!is_of_root_tree(extent.inline_refs, &ours, err))
-			return false;
-		if (!ours)
-			continue;
-		if (!ARRAY_ROOM(leaks->at, leaks->n, leaks->room, err))
-			return false;
-		leaks->at[leaks->n++] = (struct leak){ iter.key.objectid, extent.level };
-	}
-}
-
 /* The phase and its cursor stay as they are. */
 static bool free_leaks(struct conversion *c, struct error *err)
 {
-	struct leaks leaks = { 0 };
+	struct root_leaks leaks = { 0 };
 	struct transaction *tx = NULL;
 	bool ok = false;
 
-	if (!find_leaks(c->volume, &leaks, err) || !transaction_begin(c->volume, c->allocator, &tx, err))
+	if (!root_leaks_find(c->volume, &leaks, err) || !transaction_begin(c->volume, c->allocator, &tx, err))
 		goto out;
 	for (size_t i = 0; i < leaks.n; i++) {
 		if (!conversion_has_room(c, tx, FREE_BLOCKS, 0, 0)) {

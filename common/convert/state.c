@@ -96,6 +96,20 @@ bool state_unreadable(const struct volume *volume, const struct error *why, stru
 	return false;
 }
 
+bool state_all_are(const struct volume *volume, enum crypt_operation operation)
+{
+	for (unsigned i = 0; i < SUPER_COPIES; i++) {
+		const struct super_copy *copy = &volume->copy[i];
+		struct crypt_state_tail read;
+		struct error ignored;
+
+		if (copy->exists && copy->valid && superblock_is_unfinished(&copy->super) &&
+		    (!crypt_state_read(copy->super.disk.tail, &read, &ignored) || read.operation != operation))
+			return false;
+	}
+	return true;
+}
+
 bool state_is_unanimous(const struct volume *volume, const struct crypt_state_tail *tail)
 {
 	for (unsigned i = 0; i < volume->n_copies; i++) {
@@ -149,6 +163,8 @@ static bool open_copy(void *context, struct volume *volume, const struct crypt_s
 
 	domain_free(*opening->domain);
 	*opening->domain = NULL;
+	if (tail->operation == CRYPT_OP_PURGE)	/* no key has to do with it */
+		return error_set(err, ERROR_STATE, "the state of the unfinished conversion fails authentication");
 	if (!open_domain(volume, tail, opening->key, opening->domain, err))
 		return false;
 	*schedule = (*opening->domain)->schedule;

@@ -130,17 +130,17 @@ bool convert_status(struct volume *volume, const struct key_source *key, struct 
 		status->unfinished = status->damaged_primary;
 		return status->damaged_primary || domain_check_finished(volume, NULL, err);
 	}
-	const bool is_legacy = status->state.operation == CRYPT_OP_LEGACY;
+	const bool is_legacy = status->state.operation == CRYPT_OP_LEGACY, is_keyless = status->state.operation == CRYPT_OP_PURGE;
 
 	status->unfinished = true;
-	if (key && !(is_legacy ? convert_legacy_state(volume, key, &status->state, err) : state_open(volume, key, &status->state, &domain, err)))
+	if (key && !is_keyless && !(is_legacy ? convert_legacy_state(volume, key, &status->state, err) : state_open(volume, key, &status->state, &domain, err)))
 		return false;
-	status->authenticated = key != NULL;
+	status->authenticated = key != NULL && !is_keyless;
 	status->running = volume_locked_by(volume, &status->process);
 	look_at_journal(volume, &status->state);
 	status->percent = state_percent(&status->state);
 	status->by_volume_key = is_legacy;
-	if (is_legacy)
+	if (is_legacy || is_keyless)
 		return true;
 	status->carries = carries(volume, &status->state);
 	look_at_slots(volume, status);

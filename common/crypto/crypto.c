@@ -213,8 +213,21 @@ bool scrypt(const struct secret *passphrase, const void *salt, size_t salt_len, 
 /* --- MAC ------------------------------------------------------------------------------ */
 struct mac {
 	EVP_MAC_CTX *ctx;	/* keyed once; starting without a key copies the prepared inner state */
+	struct hash *hash;	/* or, where there is no key */
 	bool failed;
 };
+
+bool mac_new_keyless(struct mac **mac, struct error *err)
+{
+	cleanup_mac struct mac *new = calloc(1, sizeof(*new));
+
+	if (!new)
+		return error_memory(err);
+	if (!hash_new(&new->hash, err))
+		return false;
+	*mac = TAKE(new);
+	return true;
+}
 
 bool mac_new_keyed(const uint8_t key[CRYPT_KEY_SIZE], struct mac **mac, struct error *err)
 {
@@ -241,17 +254,23 @@ void mac_free(struct mac *mac)
 	if (!mac)
 		return;
 	EVP_MAC_CTX_free(mac->ctx);
+	hash_free(mac->hash);
 	free(mac);
 }
 
 void mac_start(struct mac *mac)
 {
-	mac->failed = !EVP_MAC_init(mac->ctx, NULL, 0, NULL);
+	if (mac->hash)
+		hash_start(mac->hash);
+	else
+		mac->failed = !EVP_MAC_init(mac->ctx, NULL, 0, NULL);
 }
 
 void mac_update(struct mac *mac, const void *bytes, size_t len)
 {
-	if (len > 0 && !mac->failed)
+	if (mac->hash)
+		hash_update(mac->hash, bytes, len);
+	else if (len > 0 && !mac->failed)
 		mac->failed = !EVP_MAC_update(mac->ctx, bytes, len);
 }
 
@@ -260,6 +279,8 @@ bool mac_finish(struct mac *mac, uint8_t out[CRYPT_MAC_SIZE], struct error *err)
 	uint8_t whole[64];
 	size_t len;
 
+	if (mac->hash)
+		return hash_finish(mac->hash, out, err);
 	if (mac->failed || !EVP_MAC_final(mac->ctx, whole, &len, sizeof(whole)) || len != sizeof(whole))
 		return library_error("HMAC", err);
 	memcpy(out, whole, CRYPT_MAC_SIZE);

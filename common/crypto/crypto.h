@@ -31,6 +31,7 @@ bool key_unwrap(const uint8_t kek[CRYPT_KEY_SIZE], const void *aad, size_t aad_l
 		uint8_t plain[CRYPT_KEY_SIZE], bool *authentic, struct error *err) must_use;
 
 bool mac_new_keyed(const uint8_t key[CRYPT_KEY_SIZE], struct mac **mac, struct error *err) must_use;
+bool mac_new_keyless(struct mac **mac, struct error *err) must_use;	/* plain SHA-256 */
 bool unit_cipher_new_keyed(const uint8_t key[CRYPT_KEY_SIZE], enum crypt_cipher cipher, struct unit_cipher **unit,
 			   struct error *err) must_use;
 

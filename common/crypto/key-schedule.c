@@ -14,7 +14,7 @@
 #define CONTEXT_MAX 64u
 
 struct key_schedule {
-	struct secret *prk;
+	struct secret *prk;	/* NULL: there is no key */
 };
 
 /* The salt is label | uuid. */
@@ -53,6 +53,12 @@ bool key_schedule_new_legacy(const struct secret *key, const uint8_t op_id[CRYPT
 	return extract(key, SALT_LABEL_LEGACY, op_id, schedule, err);
 }
 
+bool key_schedule_new_keyless(struct key_schedule **schedule, struct error *err)
+{
+	*schedule = calloc(1, sizeof(**schedule));
+	return *schedule || error_memory(err);
+}
+
 void key_schedule_free(struct key_schedule *schedule)
 {
 	if (!schedule)
@@ -68,7 +74,7 @@ static bool derive(const struct key_schedule *schedule, const char *label, const
 	uint8_t info[1 + LABEL_MAX + CONTEXT_MAX];
 	const size_t label_len = strlen(label);
 
-	assert(label_len <= LABEL_MAX && context_len <= CONTEXT_MAX);
+	assert(schedule->prk && label_len <= LABEL_MAX && context_len <= CONTEXT_MAX);
 	info[0] = label_len;
 	memcpy(info + 1, label, label_len);
 	if (context_len > 0)
@@ -121,6 +127,9 @@ bool bridge_unwrap(const struct key_schedule *schedule, const uint8_t op_id[CRYP
 bool mac_new(const struct key_schedule *schedule, const char *label, const void *context, size_t context_len,
 	     struct mac **mac, struct error *err)
 {
+	if (!schedule->prk)
+		return mac_new_keyless(mac, err);
+
 	uint8_t key[CRYPT_KEY_SIZE];
 	const bool ok = derive(schedule, label, context, context_len, key, err) && mac_new_keyed(key, mac, err);
 

@@ -18,6 +18,11 @@ bool key_schedule_new(const struct secret *volume_key, const uint8_t domain_uuid
 /* While the format of 2016 is being decrypted, from its key of 16 bytes, for the records of that operation alone. */
 bool key_schedule_new_legacy(const struct secret *key, const uint8_t op_id[CRYPT_UUID_SIZE], struct key_schedule **schedule,
 			     struct error *err) must_use;
+/*
+ * For an operation that anybody may do: nothing is derived from it, and its MACs are the SHA-256 of what they cover. They prove that nothing
+ * is torn, not who wrote it. So whoever reads such a state or record has to check what it does.
+ */
+bool key_schedule_new_keyless(struct key_schedule **schedule, struct error *err) must_use;
 void key_schedule_free(struct key_schedule *schedule);
 
 /* D("key-check", "", 32). */

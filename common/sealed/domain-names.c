@@ -67,8 +67,11 @@ static bool take_domain(struct seals *seals, const struct domain *domain, struct
 	if (!ok)
 		return false;
 	seals->keys[seals->n_keys++] = (struct seal_key){ .header = domain->header };
-	for (size_t i = 0; ok && i < seals->list->n; i++)
+	seals->keys[seals->n_keys - 1].is_empty = seals->list->n_lost == 0;
+	for (size_t i = 0; ok && i < seals->list->n; i++) {
+		seals->keys[seals->n_keys - 1].is_empty &= claims[i] == DOMAIN_NONE;
 		ok = take_claim(seals, domain, i, claims[i], err);
+	}
 	free(claims);
 	return ok;
 }

@@ -25,6 +25,7 @@ struct seal {
 /* A domain that can be read, and its key. */
 struct seal_key {
 	struct crypt_header header;
+	bool is_empty;			/* no subvolume is of it, or claims to be */
 	struct keyring_found found;	/* after seals_find_keys() */
 };
 struct seals {
