@@ -113,7 +113,7 @@ words='\b(domains?|units?|inline units?|the set)\b|(match|checksum|is) on no mir
 	while IFS=$'\t' read -r command _; do "$program" "$command" --help | sed "s/^/$command --help:/"; done < <("$program" --list-commands)
 	# Sentences, which have a space.  An error about a broken item calls it as format/README.md does.
 	grep -rhoE --include=*.c '"[^" ]+ [^"]*"' cmd common | grep -vE '^", |crypt (inline )?units item|"unit %#|a unit is missing|the (last )?units (of the extent|before offset)|items of units|of unit %#'
-} | grep -E "$words" > "$work/words" && bad "words of the code:
+} | sed 's/--domain//g' | grep -E "$words" > "$work/words" && bad "words of the code:
 $(cat "$work/words")"
 
 # Every exit status and its name, from the source to the manual.

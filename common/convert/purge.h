@@ -2,7 +2,7 @@
 /*
  * Removes a sealing whose subvolumes are all gone: its crypt items leave the root tree, and with them its key slots. There is no data left that
  * its key could open, so no key is asked for. Nothing vouches for state and records then: instead of MACs they have SHA-256 of what they
- * cover, and whoever goes on after a crash proves that they do this and nothing else (purge-check.h). In this order:
+ * cover, and whoever goes on after a crash proves that they do this and nothing else (purge-check.c). In this order:
  *
  *   step                                          durable afterwards                          a crash before the next step leaves
  *   1. record 1: the tree blocks that will        in free space                               an untouched filesystem

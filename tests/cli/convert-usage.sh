@@ -13,10 +13,10 @@ refused() {
 	} > text
 	transcript "$status" btrfs-crypt convert "$@" < text
 }
-one_of="only one of --encrypt, --decrypt, --rekey, --abort and --status, or --resume with one of the first three"
+one_of="only one of --encrypt, --decrypt, --rekey, --purge, --abort and --status, or --resume with one of the first three"
 
 refused 1 "operand missing: IMAGE" --encrypt
-refused 1 "one of --encrypt, --decrypt, --rekey, --resume, --abort and --status is needed" disk.img home
+refused 1 "one of --encrypt, --decrypt, --rekey, --purge, --resume, --abort and --status is needed" disk.img home
 refused 1 "$one_of" --encrypt --decrypt disk.img home
 refused 1 "$one_of" --resume --abort disk.img
 refused 1 "$one_of" --status --encrypt disk.img
@@ -91,7 +91,7 @@ refused 1 "--expect-seal goes with --decrypt or --rekey" --encrypt --expect-seal
 refused 1 "--expect-seal goes with --decrypt or --rekey" --abort --expect-seal 00112233445566778899aabbccddeeff disk.img
 refused 1 "--expect-seal takes 32 hexadecimal digits" --decrypt --expect-seal 0011 disk.img public
 refused 1 "--accept-unsealed goes with --decrypt or --rekey" --encrypt --accept-unsealed disk.img home
-refused 1 "--dry-run goes with --encrypt, --decrypt or --rekey" --abort --dry-run disk.img
+refused 1 "--dry-run goes with --encrypt, --decrypt, --rekey or --purge" --abort --dry-run disk.img
 refused 1 "--on-error goes with --encrypt or --resume" --decrypt --on-error=continue disk.img home
 refused 1 "--on-error goes with --encrypt or --resume" --decrypt --resume --on-error=continue disk.img
 refused 1 "--on-error goes with --encrypt or --resume" --abort --on-error=stop disk.img
@@ -102,6 +102,28 @@ refused 1 "--skip-damaged: \"0\" is not a number from 1 to 4294967295" --resume 
 # its number is there behind an = only: what follows is an operand
 refused 1 "--resume, --abort and --status take no SUBVOL; they act on the conversion recorded in the image" --resume --skip-damaged disk.img 3
 refused 1 "--read-back does not go with --status" --status --read-back disk.img
+
+some=(--domain 5d1c3a52-0b5f-4e0c-9a3f-3f7d3c1c8a11)
+refused 1 "--domain goes with --purge" --encrypt "${some[@]}" disk.img home
+refused 1 "--purge takes no SUBVOL: none may be left; --domain says which sealing" --purge "${some[@]}" disk.img home
+refused 1 "$one_of" --purge --resume "${some[@]}" disk.img
+refused 1 "$one_of" --purge --decrypt "${some[@]}" disk.img
+for option in "--key-file key" "--volume-key-file key" "--passphrase-file key" "--header backup"; do
+	refused 1 "--purge takes no key: nothing is left that one could open" --purge "${some[@]}" $option disk.img
+done
+for option in --read-back --skip-damaged; do refused 1 "$option does not go with --purge" --purge "${some[@]}" $option disk.img; done
+refused 1 "--cipher goes with --encrypt or --rekey" --purge "${some[@]}" --cipher aes-256-gcm disk.img
+transcript 1 btrfs-crypt convert --purge disk.img << 'END'
+! btrfs-crypt convert: --purge needs --domain UUID
+! btrfs-crypt convert: hint: `btrfs-crypt list` prints the uuid of each sealing without subvolumes
+END
+transcript 1 btrfs-crypt convert --purge --domain 5d1c disk.img << 'END'
+! btrfs-crypt convert: malformed uuid "5d1c"
+! btrfs-crypt convert: hint: 36 characters as `btrfs-crypt list` prints them
+END
+transcript 4 btrfs-crypt convert --purge "${some[@]}" disk.img << 'END'
+! btrfs-crypt convert: disk.img: cannot open: No such file or directory
+END
 
 refused 1 "standard input can be only one secret" --rekey --key-file - --passphrase-fd 0 disk.img home
 refused 1 "only one of --key-file, --passphrase-file and --passphrase-fd" --decrypt --key-file a --passphrase-file b disk.img home

@@ -59,6 +59,7 @@ audit KEY --format json IMAGE SUB
 convert --status IMAGE
 convert --encrypt --dry-run IMAGE SUB
 convert --decrypt --dry-run KEY IMAGE SUB
+convert --purge --domain 00000000-0000-4000-8000-000000000000 --dry-run IMAGE
 '
 crypt --list-commands | cut -f 1 | grep -vx benchmark | sort >"$tmp/commands"	# which looks at no image
 printf '%s' "$LINES" | sed -n 's/ .*//p' | sort -u >"$tmp/lines"
