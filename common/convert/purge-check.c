@@ -218,7 +218,7 @@ static bool do_again(struct checking *c, struct error *err)
 	struct transaction *tx;
 	bool ok;
 
-	if (!domain_read(p->volume, p->header.domain, &domain, err))
+	if (!domain_check_finished(p->volume, NULL, err) || !domain_read(p->volume, p->header.domain, &domain, err))
 		return false;
 	if (memcmp(domain->header.domain_uuid, p->header.domain_uuid, CRYPT_UUID_SIZE) != 0 || domain->header.state != CRYPT_STATE_SEALED)
 		return state_error("sealing %u is not the one that the unfinished operation removes", p->header.domain);

@@ -98,13 +98,13 @@ bool state_unreadable(const struct volume *volume, const struct error *why, stru
 
 bool state_all_are(const struct volume *volume, enum crypt_operation operation)
 {
-	for (unsigned i = 0; i < SUPER_COPIES; i++) {
+	for (unsigned i = 0; i < volume->n_copies; i++) {
 		const struct super_copy *copy = &volume->copy[i];
 		struct crypt_state_tail read;
 		struct error ignored;
 
 		if (copy->exists && copy->valid && superblock_is_unfinished(&copy->super) &&
-		    (!crypt_state_read(copy->super.disk.tail, &read, &ignored) || read.operation != operation))
+		    crypt_state_read(copy->super.disk.tail, &read, &ignored) && read.operation != operation)
 			return false;
 	}
 	return true;

@@ -16,7 +16,7 @@ bool state_is_authentic(const struct key_schedule *schedule, const struct disk_c
 const struct super_copy *state_newest(const struct volume *volume, struct crypt_state_tail *tail, struct error *err);
 /* The error for a bit that is set without any readable tail. why: the error of state_newest(). Always false. */
 bool state_unreadable(const struct volume *volume, const struct error *why, struct error *err);
-/* Do all copies with the bit set carry a state of this operation? */
+/* Are all states that can be read, in copies with the bit set, of this operation? */
 bool state_all_are(const struct volume *volume, enum crypt_operation operation);
 /* Do all copies with the bit set carry this tail? */
 bool state_is_unanimous(const struct volume *volume, const struct crypt_state_tail *tail);
