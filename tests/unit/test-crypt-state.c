@@ -71,8 +71,8 @@ static void refuses_one_wrong_byte(void **state)
 	static const struct wrong wrong[] = {
 		{ 0, 'b', "the magic is not \"BTRCSTAT\"" },
 		{ AT(version), 4, "version is 4, not 3" },
-		{ AT(operation), 0, "operation is 0, not 1 to 5" },
-		{ AT(operation), 6, "operation is 6, not 1 to 5" },
+		{ AT(operation), 0, "operation is 0, not 1 to 6" },
+		{ AT(operation), 7, "operation is 7, not 1 to 6" },
 		{ AT(operation), 5, "cipher is 2, not 0 as in operation 5" },
 		{ AT(direction), 0, "direction is 0, not 1 or 2" },
 		{ AT(direction), 3, "direction is 3, not 1 or 2" },
