@@ -3,12 +3,12 @@
 #include "common/tree/chunk-alloc.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "common/tree/tree-edit.h"
 #include "common/tree/tree-path.h"
 #include "common/volume/chunk-map.h"
-
-#define CHUNK_BYTES_MAX (sizeof(struct disk_chunk) + 2 * sizeof(struct disk_stripe))	/* DUP */
+#include "common/volume/stripe.h"
 
 /* --- the chunk tree, in new blocks ------------------------------------------------------------ */
 
@@ -66,6 +66,11 @@ static bool copy_path(struct transaction *tx, const struct key *key, struct erro
 	return true;
 }
 
+static size_t chunk_bytes(const struct chunk *chunk)
+{
+	return sizeof(struct disk_chunk) + chunk->n_stripes * sizeof(struct disk_stripe);
+}
+
 static bool insert_chunk(struct transaction *tx, const struct chunk *chunk, struct error *err)
 {
 	const struct key key = { FIRST_CHUNK_TREE_ID, KEY_CHUNK_ITEM, chunk->logical };
@@ -80,23 +85,28 @@ static bool insert_chunk(struct transaction *tx, const struct chunk *chunk, stru
 		.num_stripes = to_le16((uint16_t)chunk->n_stripes),
 		.sub_stripes = to_le16((uint16_t)chunk->sub_stripes),
 	};
-	uint8_t bytes[CHUNK_BYTES_MAX];
-	size_t len = sizeof(disk);
+	const size_t len = chunk_bytes(chunk);
+	uint8_t *bytes = malloc(len);
+	bool ok;
 
+	if (!bytes)
+		return error_memory(err);
 	memcpy(bytes, &disk, sizeof(disk));
-	for (unsigned i = 0; i < chunk->n_stripes; i++, len += sizeof(struct disk_stripe)) {
+	for (unsigned i = 0; i < chunk->n_stripes; i++) {
 		struct disk_stripe stripe = { to_le64(chunk->stripe[i].devid), to_le64(chunk->stripe[i].physical), { 0 } };
 
 		memcpy(stripe.dev_uuid, chunk->stripe[i].dev_uuid, UUID_SIZE);
-		memcpy(bytes + len, &stripe, sizeof(stripe));
+		memcpy(bytes + sizeof(disk) + i * sizeof(stripe), &stripe, sizeof(stripe));
 	}
-	return copy_path(tx, &key, err) && tree_edit_insert(tx, CHUNK_TREE_ID, &key, bytes, (uint32_t)len, err);
+	ok = copy_path(tx, &key, err) && tree_edit_insert(tx, CHUNK_TREE_ID, &key, bytes, (uint32_t)len, err);
+	free(bytes);
+	return ok;
 }
 
 /* In the chunk tree and in what the superblocks of the device will have. */
-static bool count_on_device(struct transaction *tx, uint64_t bytes, struct error *err)
+static bool count_on_device(struct transaction *tx, uint64_t devid, uint64_t bytes, struct error *err)
 {
-	const struct key key = { DEV_ITEMS_ID, KEY_DEV_ITEM, tx->volume->super.devid };
+	const struct key key = { DEV_ITEMS_ID, KEY_DEV_ITEM, devid };
 	struct disk_dev_item *disk;
 	uint8_t *data;
 
@@ -108,12 +118,19 @@ static bool count_on_device(struct transaction *tx, uint64_t bytes, struct error
 
 	if (used > total || bytes > total - used)
 		return error_set(err, ERROR_CORRUPT, "device %" PRIu64 ": %" PRIu64 " of %" PRIu64 " bytes are used, but %" PRIu64
-			" are free",
-				 key.offset, used, total, bytes);
+				 " are free", devid, used, total, bytes);
 	disk->bytes_used = to_le64(used + bytes);
 	for (size_t i = 0; i < tx->volume->n_devices; i++)
-		if (tx->volume->devices[i].devid == key.offset)
+		if (tx->volume->devices[i].devid == devid)
 			tx->volume->devices[i].item.bytes_used = disk->bytes_used;
+	return true;
+}
+
+static bool count_on_devices(struct transaction *tx, const struct chunk *chunk, struct error *err)
+{
+	for (unsigned i = 0; i < chunk->n_stripes; i++)
+		if (!count_on_device(tx, chunk->stripe[i].devid, stripe_length(chunk), err))
+			return false;
 	return true;
 }
 
@@ -135,7 +152,7 @@ static bool insert_device_extents(struct transaction *tx, const struct chunk *ch
 		.chunk_tree = to_le64(CHUNK_TREE_ID),
 		.chunk_objectid = to_le64(FIRST_CHUNK_TREE_ID),
 		.chunk_offset = to_le64(chunk->logical),
-		.length = to_le64(chunk->length),
+		.length = to_le64(stripe_length(chunk)),
 	};
 
 	if (!chunk_tree_uuid(tx, disk.chunk_tree_uuid, err))
@@ -175,20 +192,41 @@ static bool insert_free_space(struct transaction *tx, const struct chunk *chunk,
 
 static bool add_chunk(struct transaction *tx, const struct chunk *chunk, struct error *err)
 {
-	return insert_chunk(tx, chunk, err) && count_on_device(tx, chunk->n_stripes * chunk->length, err) &&
+	return insert_chunk(tx, chunk, err) && count_on_devices(tx, chunk, err) &&
 	       insert_device_extents(tx, chunk, err) && insert_group(tx, chunk, err) && insert_free_space(tx, chunk, err);
+}
+
+/* The most devices that a chunk of the plan has, and the most bytes of an item. */
+static void count_most(const struct chunk_plan *plan, unsigned *n_devices, size_t *item)
+{
+	*n_devices = 1;
+	*item = sizeof(struct disk_chunk);
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct chunk *chunk = &plan->chunk[i];
+		const unsigned n = chunk->type & GROUP_DUP ? 1 : chunk->n_stripes;
+
+		*n_devices = n > *n_devices ? n : *n_devices;
+		*item = chunk_bytes(chunk) > *item ? chunk_bytes(chunk) : *item;
+	}
 }
 
 bool chunk_alloc_check(struct volume *volume, const struct allocator *allocator, const struct chunk_plan *plan, struct error *err)
 {
-	const uint64_t levels = volume->super.chunk_root_level + 1u;
-	const uint64_t per_leaf = (volume->super.node_size - sizeof(struct disk_header)) / (CHUNK_BYTES_MAX + sizeof(struct disk_item));
-	/* Two paths, the added leaves, and a split of each level including the root. */
-	const uint64_t most = 2 * levels + plan->n / per_leaf + 2 + levels, n_free = allocator_n_free_system_blocks(allocator);
+	const uint64_t levels = volume->super.chunk_root_level + 1u, n_free = allocator_n_free_system_blocks(allocator);
+	unsigned n_devices;
+	size_t item;
+
+	count_most(plan, &n_devices, &item);
+
+	const uint64_t per_leaf = (volume->super.node_size - sizeof(struct disk_header)) / (item + sizeof(struct disk_item));
+	/* The device items may be in a leaf each, and different chunks on different devices. */
+	const uint64_t n_items = volume->n_devices < plan->n * n_devices ? volume->n_devices : plan->n * n_devices;
+	/* The path of the new items and those of the device items, the added leaves, and a split of each level including the root. */
+	const uint64_t paths = levels == 1 ? 2 : levels * (1 + n_items), most = paths + plan->n / per_leaf + 2 + levels;
 
 	return n_free >= most ||
 	       error_set(err, ERROR_NO_SPACE, "the system block groups have room for %" PRIu64 " tree blocks, but a new metadata chunk "
-	       	"may need %" PRIu64, n_free, most);
+			 "may need %" PRIu64, n_free, most);
 }
 
 bool chunk_alloc(struct transaction *tx, uint64_t bytes, struct error *err)
@@ -198,9 +236,8 @@ bool chunk_alloc(struct transaction *tx, uint64_t bytes, struct error *err)
 	if (!chunk_plan_make(tx->volume, tx->allocator, bytes, &plan, err))
 		return false;
 	if (plan.usable < bytes)
-		return error_set(err, ERROR_NO_SPACE, "the device has room for %" PRIu64 " bytes of metadata, but %" PRIu64 " are needed",
-			plan.usable,
-				 bytes);
+		return error_set(err, ERROR_NO_SPACE, "there is room for %" PRIu64 " bytes of metadata, but %" PRIu64 " are needed",
+				 plan.usable, bytes);
 	/* From the first insert on, the trees may put their own blocks into the new chunks. */
 	for (size_t i = 0; i < plan.n; i++) {
 		if (!chunk_map_add(tx->volume, &plan.chunk[i], err) || !allocator_add_group(tx->allocator, &plan.chunk[i], err))

@@ -7,7 +7,7 @@
 #ifndef COMMON_TREE_CHUNK_ALLOC_H
 #define COMMON_TREE_CHUNK_ALLOC_H
 
-#include "common/tree/chunk-room.h"
+#include "common/tree/chunk-plan.h"
 #include "common/tree/transaction.h"
 
 /* Does the chunk tree have room for the chunks of the plan? ERROR_NO_SPACE if the system block groups are too full. */
@@ -15,7 +15,7 @@ bool chunk_alloc_check(struct volume *volume, const struct allocator *allocator,
 
 /*
  * Adds chunks that give tree blocks this many more bytes, at once: the next tree block may already be in one. Changes the superblock in
- * memory (chunk root, bytes used of the device), so this is only for a transaction whose record is followed by writing the superblocks
+ * memory (chunk root, bytes used of the devices), so this is only for a transaction whose record is followed by writing the superblocks
  * before anything is written in place. ERROR_NO_SPACE if there is not enough room.
  */
 bool chunk_alloc(struct transaction *tx, uint64_t bytes, struct error *err) must_use;

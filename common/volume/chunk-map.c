@@ -7,9 +7,7 @@
 
 #include "common/util/array.h"
 #include "common/util/lower-bound.h"
-#include "common/volume/device-extents.h"
 #include "common/volume/devices.h"
-#include "common/volume/mirror.h"
 #include "common/volume/stripe.h"
 
 /* Returns the index of the first chunk that ends behind logical, or n_chunks if there is none. */
@@ -125,57 +123,4 @@ bool volume_chunk(const struct volume *volume, uint64_t logical, const struct ch
 	if (!*chunk)
 		return error_set(err, ERROR_CORRUPT, "logical address %" PRIu64 " is in no chunk", logical);
 	return true;
-}
-
-static bool is_inside(const struct chunk *chunk, uint64_t logical, uint64_t len)
-{
-	return len <= chunk->length - (logical - chunk->logical);
-}
-
-/* Returns the end of the last reserved part of the device that [physical, +len) touches, or 0 if it touches none. */
-static uint64_t reserved_end(uint64_t physical, uint64_t len)
-{
-	for (size_t i = DEVICE_RESERVED_RANGES; i-- > 0;) {
-		const struct device_reserved *const reserved = &device_reserved[i];
-
-		if (physical < reserved->at + reserved->len && (physical >= reserved->at || len > reserved->at - physical))
-			return reserved->at + reserved->len;
-	}
-	return 0;
-}
-
-/* Returns how far to move so that no mirror of [logical, +len), inside chunk, is reserved. 0: it is fine where it is. */
-static uint64_t reserved_step(const struct chunk *chunk, uint64_t logical, uint64_t len)
-{
-	uint64_t step = 0;
-
-	for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++) {
-		const uint64_t physical = chunk_physical(chunk, logical, mirror);
-		const uint64_t end = reserved_end(physical, len);
-
-		if (end && end - physical > step)
-			step = end - physical;
-	}
-	return step;
-}
-
-bool volume_range_is_reserved(const struct volume *volume, uint64_t logical, uint64_t len)
-{
-	const struct chunk *chunk = find(volume, logical);
-
-	return !chunk || !is_inside(chunk, logical, len) || reserved_step(chunk, logical, len) != 0;
-}
-
-uint64_t volume_skip_reserved(const struct volume *volume, uint64_t logical, uint64_t len)
-{
-	const struct chunk *chunk = find(volume, logical);
-
-	while (chunk && logical - chunk->logical < chunk->length && is_inside(chunk, logical, len)) {
-		const uint64_t step = reserved_step(chunk, logical, len);
-
-		if (step == 0)
-			return logical;
-		logical += step;
-	}
-	return UINT64_MAX;
 }

@@ -44,8 +44,8 @@ bool volume_read_medium(struct volume *volume, uint64_t logical, void *bytes, si
 bool volume_read_back(struct volume *volume, uint64_t logical, const void *bytes, size_t len, struct error *err) must_use;
 
 /*
- * True if a mirror of [logical, logical+len) touches a superblock stripe or the first MiB of the device: never allocate, journal or wipe
- * there.
+ * True if a mirror of [logical, logical+len), or the parity of a row that it touches, touches a superblock stripe or the first MiB of its
+ * device: never allocate, journal or wipe there. A kernel gives away none of these addresses either: with parity, none of the whole row.
  */
 bool volume_range_is_reserved(const struct volume *volume, uint64_t logical, uint64_t len);
 

@@ -20,7 +20,6 @@ unsigned stripe_n_parity(const struct chunk *chunk)
 	return chunk->type & GROUP_RAID6 ? 2 : chunk->type & GROUP_RAID5 ? 1 : 0;
 }
 
-/* Returns the number of stripes that hold different data. */
 static unsigned n_data(const struct chunk *chunk)
 {
 	if (!(chunk->type & STRIPED))
@@ -28,6 +27,11 @@ static unsigned n_data(const struct chunk *chunk)
 	if (chunk->type & GROUP_RAID10)
 		return chunk->n_stripes / chunk->sub_stripes;
 	return chunk->n_stripes - stripe_n_parity(chunk);
+}
+
+unsigned stripe_n_data(const struct chunk *chunk)
+{
+	return n_data(chunk);
 }
 
 unsigned chunk_n_mirrors(const struct chunk *chunk)

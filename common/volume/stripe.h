@@ -21,6 +21,8 @@ struct stripe_place stripe_place(const struct chunk *chunk, uint64_t logical, un
 /* The bytes that the chunk takes on each device. */
 uint64_t stripe_length(const struct chunk *chunk);
 
+/* The number of its stripes that hold different data. */
+unsigned stripe_n_data(const struct chunk *chunk);
 /* 0; 1 with RAID5, 2 with RAID6. */
 unsigned stripe_n_parity(const struct chunk *chunk);
 /* Where parity 1 (P) or 2 (Q) of the row of logical is: of the bytes at the same place of each of its stripes. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * eat-metadata IMAGE LEFT: fills the metadata block groups of a real image up to LEFT bytes for tree blocks, which a kernel, with
+ * eat-metadata IMAGE LEFT [DEVICE...]: fills the metadata block groups of a real image up to LEFT bytes for tree blocks, which a kernel, with
  * its reserve, cannot.  A range that a journal fits into is spared where groups are mixed.  The blocks go to the device tree: the
  * kernel's reserve does not grow with it.
  */
@@ -11,6 +11,7 @@
 #include "common/tree/leaf.h"
 #include "tests/support/edit.h"
 
+#define DEVICES_MORE 16
 #define BLOCKS_AT_ONCE 2000u
 #define SPARED ((3u << 20) + (64u << 10))	/* three slots and the copies of the keys */
 
@@ -49,19 +50,21 @@ static bool eat(struct volume *volume, struct allocator *allocator, uint64_t lef
 
 int main(int argc, char **argv)
 {
-	const struct volume_options options = { 0 };
+	struct device *device, *others[DEVICES_MORE];
+	struct volume_options options = { .others = others };
 	struct volume *volume = NULL;
 	struct allocator *allocator = NULL;
-	struct device *device;
 	struct error err = { 0 };
 	bool ok;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: eat-metadata IMAGE LEFT\n");
+	if (argc < 3 || argc > 3 + DEVICES_MORE) {
+		fprintf(stderr, "usage: eat-metadata IMAGE LEFT [DEVICE...]\n");
 		return 1;
 	}
-	ok = device_open(argv[1], DEVICE_WRITABLE, &device, &err) && volume_open(device, &options, &volume, &err) &&
-	     allocator_open(volume, &allocator, &err) && spare_journal(allocator, &err) &&
+	ok = device_open(argv[1], DEVICE_WRITABLE, &device, &err);
+	for (int i = 3; ok && i < argc; i++)
+		ok = device_open(argv[i], DEVICE_WRITABLE, &others[options.n_others++], &err);
+	ok = ok && volume_open(device, &options, &volume, &err) && allocator_open(volume, &allocator, &err) && spare_journal(allocator, &err) &&
 	     eat(volume, allocator, strtoull(argv[2], NULL, 0), &err);
 	if (ok)
 		printf("%" PRIu64 " tree blocks are left\n", allocator_n_free_blocks(allocator));
