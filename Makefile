@@ -48,7 +48,7 @@ SUPPORT  := $(HELPERS:%=%.o)
 HELPERS  := $(B)/tests/helpers.a
 FUZZ     := $(patsubst tests/fuzz/fuzz-%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
 REPLAY   := $(FUZZ:%=$(B)/tests/fuzz/replay-%)
-MAN      := $(wildcard man/*.8)
+MAN      := $(wildcard man/*.[78])
 COMPLETION := $(B)/completion/btrfs-crypt.bash $(B)/completion/_btrfs-crypt $(B)/completion/btrfs-crypt.fish
 
 all: $(B)/btrfs-crypt $(COMPLETION)	## the program, and what completes its command line in shells (default)
@@ -104,14 +104,13 @@ fuzz-targets: $(FUZZ:%=$(B)/tests/fuzz/fuzz-%)
 
 install: all	## to DESTDIR$(PREFIX): the program as it was built, the manual, completion
 	install -D -m 755 $(B)/btrfs-crypt $(DESTDIR)$(SBINDIR)/btrfs-crypt
-	install -d $(DESTDIR)$(MANDIR)/man8
-	install -m 644 $(MAN) $(DESTDIR)$(MANDIR)/man8
+	for page in $(MAN); do install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page#man/} || exit; done
 	install -D -m 644 $(B)/completion/btrfs-crypt.bash $(DESTDIR)$(BASHDIR)/btrfs-crypt
 	install -D -m 644 $(B)/completion/_btrfs-crypt $(DESTDIR)$(ZSHDIR)/_btrfs-crypt
 	install -D -m 644 $(B)/completion/btrfs-crypt.fish $(DESTDIR)$(FISHDIR)/btrfs-crypt.fish
 
 uninstall:	## takes away what install put there
-	rm -f $(DESTDIR)$(SBINDIR)/btrfs-crypt $(MAN:man/%=$(DESTDIR)$(MANDIR)/man8/%) \
+	rm -f $(DESTDIR)$(SBINDIR)/btrfs-crypt $(foreach page,$(MAN),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
 		$(DESTDIR)$(BASHDIR)/btrfs-crypt $(DESTDIR)$(ZSHDIR)/_btrfs-crypt $(DESTDIR)$(FISHDIR)/btrfs-crypt.fish
 
 clean:	## takes away what was built

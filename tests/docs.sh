@@ -22,18 +22,18 @@ section() { awk -v name="$1" '/^[A-Z]/ { on = $0 == name; next } on'; }
 # The EXAMPLES of the page, each command in one line.
 examples() { page "$1" | section EXAMPLES | sed -e ':more' -e '/\\$/{N;s/ *\\\n */ /;b more' -e '}'; }
 
-for file in man/*.8; do
+for file in man/*.[78]; do
 	lint=$(mandoc -T lint -W warning "$file") || bad "$lint"
 done
 # groff divides words, those of names too, unless doc-hyphen-flags is 0: its macros undo .nh.
 if command -v groff > "$work/groff"; then
-	for file in man/*.8; do
+	for file in man/*.[78]; do
 		! LC_ALL=C.UTF-8 groff -mdoc -Tutf8 -P-cbou -rLL=78n "$file" | grep '‐$' || bad "$file: words are hyphenated"
 	done
 fi
 
 version=$(sed -n 's/^#define BTRFS_CRYPT_VERSION "\(.*\)"/\1/p' cmd/command.h)
-for file in man/*.8; do
+for file in man/*.[78]; do
 	grep -qxF ".Os btrfs-crypt $version" "$file" || bad "$file: its footer has not name and version, btrfs-crypt $version"
 	[ "$(page "$file" | section EXAMPLES | grep -c '[a-z]')" -ge 2 ] || bad "$file: no EXAMPLES"
 	mandoc -T ascii -O width=78 "$file" | sed 's/.\x08//g' | awk -v name="$file" 'length > 80 { print name ": wider than 80 columns:" $0 }' > "$work/wide"
@@ -108,7 +108,7 @@ END
 words='\b(domains?|units?|inline units?|the set)\b|(match|checksum|is) on no mirror|repaired from'
 {
 	# The state of a conversion has the names of the structure on disk, also in dump-super's JSON.
-	for file in man/*.8; do page "$file" | sed "s|^|$file:|"; done | grep -v 'in units of 1024' | sed 's/, cipher, domain, n_devices, /, /'
+	for file in man/*.[78]; do page "$file" | sed "s|^|$file:|"; done | grep -v 'in units of 1024' | sed 's/, cipher, domain, n_devices, /, /'
 	sed 's/^/README.md:/' README.md
 	while IFS=$'\t' read -r command _; do "$program" "$command" --help | sed "s/^/$command --help:/"; done < <("$program" --list-commands)
 	# Sentences, which have a space.  An error about a broken item calls it as format/README.md does.

@@ -17,7 +17,9 @@ for goal in all install; do
 done | paste -sd ' ' > have
 [ "$(cat have)" = "1 0" ] || bad "other flags are seen by all and by install: $(cat have), not 1 0"
 [ -x root/usr/sbin/btrfs-crypt ] || bad "the program is not installed"
-[ "$(find root -name '*.8' | wc -l)" = "$(ls "$TOP"/man/*.8 | wc -l)" ] || bad "not every page is installed"
+for section in 7 8; do
+	[ "$(find root -path "*/man$section/*.$section" | wc -l)" = "$(ls "$TOP"/man/*.$section | wc -l)" ] || bad "not every page of section $section is installed"
+done
 for file in bash-completion/completions/btrfs-crypt zsh/vendor-completions/_btrfs-crypt fish/vendor_completions.d/btrfs-crypt.fish; do
 	grep -q 'verify-key' "root/usr/share/$file" || bad "$file is not installed, or is empty"
 done
