@@ -83,16 +83,6 @@ static void device_word(const struct image_part *part, const char *options, char
 	snprintf(text, size, "\"$(%s)\"", command);
 }
 
-char *image_part_word(const struct image_part *part)
-{
-	char text[COMMAND_MAX + 8];
-
-	if (is_whole(part) && (part->in_container || !is_packed_part(part)))
-		return shell_word(part->path);
-	device_word(part, "--show ", text, sizeof(text));
-	return strdup(text);
-}
-
 /* Even a mount that is read-only replays a journal, which changes the disk: these options keep kernels from it. */
 static const char *without_journal(const char *filesystem)
 {

@@ -29,10 +29,4 @@ bool foreign_check_offset(const struct image_part *part, struct error *err) must
 /* Adds a hint to an error about missing data: this is only one of several files. */
 void foreign_hint_split(const char *path, struct error *err);
 
-/*
- * Shell words for the image in a command that changes it: its name or, for a part of it, a device that a command makes of it. Malloced;
- * NULL: out of memory.
- */
-char *image_part_word(const struct image_part *part);
-
 #endif /* CMD_FOREIGN_H */

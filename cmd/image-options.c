@@ -35,8 +35,12 @@ static struct poptOption options_further[] = {
 
 static struct poptOption options_container[] = { BACKING_OPTION, POPT_TABLEEND };
 
+#define OFFSET_OPTION \
+	{ "image-offset", 0, POPT_ARG_STRING, &image_options.offset, 0, "the filesystem begins at this byte of IMAGE", "BYTES" }
+
 struct poptOption options_image_change[] = {
 	INCLUDE(options_further),
+	OFFSET_OPTION,
 	BACKING_OPTION,
 	{ "allow-old-copies", 0, POPT_ARG_NONE, &image_options.allow_old_copies, 0,
 	  "go on although a virtual disk keeps what is overwritten: snapshots, compressed clusters, a backing file", NULL },
@@ -55,7 +59,7 @@ static struct poptOption options_log[] = {
 };
 
 static struct poptOption options_where[] = {
-	{ "image-offset", 0, POPT_ARG_STRING, &image_options.offset, 0, "the filesystem begins at this byte of IMAGE", "BYTES" },
+	OFFSET_OPTION,
 	{ "member", 0, POPT_ARG_STRING, &image_options.member, 0, "IMAGE is an archive, and this is the image in it", "NAME" },
 	POPT_TABLEEND
 };
@@ -79,7 +83,7 @@ bool image_options_none(bool is_changed, const char *why, struct error *err)
 		const char *option;
 		bool is_given, may_change;
 	} all[] = {
-		{ "--device", image_options.devices, true }, { "--image-offset", image_options.offset, false },
+		{ "--device", image_options.devices, true }, { "--image-offset", image_options.offset, true },
 		{ "--member", image_options.member, false }, { "--super", image_options.super, false },
 		{ "--backup-root", image_options.backup_root, false }, { "--tolerant", image_options.tolerant, false },
 		{ "--with-log", image_options.with_log, false },

@@ -16,7 +16,7 @@ struct volume_options;
 extern struct poptOption options_image[];
 extern struct poptOption options_blocks[];	/* without --with-log: for commands that show trees block by block */
 extern struct poptOption options_copies[];	/* only those about devices and superblocks, with the letter that dump-super has for --super */
-extern struct poptOption options_image_change[];	/* those about devices and virtual disks, for commands that change an image */
+extern struct poptOption options_image_change[];	/* those about where it is, for commands that change an image */
 
 /* As they were given. */
 extern struct image_options {

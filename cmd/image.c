@@ -24,6 +24,7 @@
 #include "common/tree/tree.h"
 #include "common/util/escape.h"
 
+#define SECTOR_BYTES 512u
 #define PARTITIONS_MAX 16	/* named, if there are several to choose from */
 
 static const struct reporter printer = { .take = print_report };
@@ -32,20 +33,6 @@ static const char *looked_at;	/* the image that was opened for reading; NULL: no
 static struct image_part seen;	/* the part of it that was read; without a device */
 static char old_copies[128];	/* see image_old_copies() */
 static bool is_quiet;		/* it is opened once more, only for a hint */
-
-/* A disk has devices of its partitions already; an image file gets them. */
-static bool hint_devices(const char *path, struct error *err)
-{
-	char *const word = shell_word(path);
-	struct stat st;
-
-	if (stat(path, &st) == 0 && S_ISBLK(st.st_mode))
-		error_hint(err, "give the device of one; `lsblk %s` names them", word ? word : "IMAGE");
-	else
-		error_hint(err, "give the device of one; `losetup --find --show --partscan %s` makes devices of them", word ? word : "IMAGE");
-	free(word);
-	return false;
-}
 
 static bool several(const char *path, const struct partitions *found, struct error *err)
 {
@@ -56,8 +43,6 @@ static bool several(const char *path, const struct partitions *found, struct err
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%spartition %d at %" PRIu64, i ? ", " : "", found->at[i].number,
 					 found->at[i].offset);
 	error_set(err, ERROR_USAGE, "%s: btrfs is in %s", path, text);
-	if (!command_has_option("image-offset"))
-		return hint_devices(path, err);
 	return error_hint(err, "choose one with --image-offset");
 }
 
@@ -72,7 +57,7 @@ static void note_table(const struct partitions *table, uint64_t size)
 }
 
 /* If it is not btrfs itself, a disk with btrfs in one partition is that partition. */
-static bool find_partition(struct image_part *part, struct error *err)
+static bool find_partition(struct image_part *part, bool to_write, struct error *err)
 {
 	struct partitions found;
 
@@ -89,7 +74,7 @@ static bool find_partition(struct image_part *part, struct error *err)
 	part->offset = found.at[0].offset;
 	part->length = found.at[0].length;
 	if (!is_quiet) {
-		printf_note("partition %d is read, at byte %" PRIu64 " of the image", part->partition.number, part->offset);
+		printf_note("partition %d is %s, at byte %" PRIu64 " of the image", part->partition.number, to_write ? "used" : "read", part->offset);
 		note_table(&found, part->size);
 	}
 	return true;
@@ -108,28 +93,48 @@ static void warn_if_mounted(const char *path)
 	printf_warning("%s: is mounted at %s: what is read may be inconsistent, and older than what is seen there", name, where);
 }
 
-/* What a virtual disk has is read through it, unless the image is to be read as it is: with --image-offset 0. */
-static bool open_to_read(const char *path, bool as_it_is, struct device **device, struct error *err)
+/* What a virtual disk has is found through it, unless the image is to be used as it is: with --image-offset 0. */
+static bool open_disk(const char *path, bool as_it_is, const struct image_conversion *how, struct device **device, struct error *err)
 {
-	struct container_options options = { .use = NBD_READ, .allow_backing = image_options.allow_backing };
+	struct container_options options = {
+		.use = !how ? NBD_READ : how->writable ? NBD_WRITE : how->unfinished ? NBD_READ : NBD_PLAN,
+		.allow_backing = image_options.allow_backing,
+		/* Who goes on with a conversion was told when it began. */
+		.allow_old_copies = !how || image_options.allow_old_copies || how->unfinished || how->keep_old,
+	};
 
-	return as_it_is ? device_open(path, DEVICE_READ_ONLY, device, err) : container_open(path, &options, device, err);
+	if (as_it_is)
+		return device_open(path, options.use == NBD_WRITE ? DEVICE_WRITABLE : DEVICE_READ_ONLY, device, err);
+	if (!container_open(path, &options, device, err))
+		return false;
+	if (how && !how->keep_old && options.old_copies[0])
+		memcpy(old_copies, options.old_copies, sizeof(old_copies));
+	return true;
 }
 
 bool image_device_open_whole(const char *path, size_t i, struct device **device, struct error *err)
 {
 	path = image_device_name(path, i);
-	return open_to_read(path, !nbd_is_url(path), device, err);
+	return open_disk(path, !nbd_is_url(path), NULL, device, err);
+}
+
+/* A power cut may leave a mixture of sectors of the medium: only if they are those of the filesystem can that be put in order. */
+static bool check_sectors(const struct image_part *part, const struct image_conversion *how, struct error *err)
+{
+	return !how || (how->unfinished && !how->writable) || part->offset % SECTOR_BYTES == 0 ||
+	       error_set(err, ERROR_REFUSED, "%s: offset %" PRIu64 " is no multiple of %u: a filesystem there can only be read", part->path, part->offset,
+			 SECTOR_BYTES);
 }
 
 /* The part of it that has the filesystem: from the option, or by searching. Takes the whole. */
-static bool open_part(struct image_part *part, size_t i, bool has_offset, struct device **device, struct error *err)
+static bool open_part(struct image_part *part, size_t i, bool has_offset, const struct image_conversion *how, struct device **device,
+		      struct error *err)
 {
 	const bool ok = has_offset ? (part->offset < part->size && partition_is_btrfs(part->device, part->offset, part->length)) ||
 					     foreign_check_offset(part, err) :
-				     find_partition(part, err);
+				     find_partition(part, how, err);
 
-	if (!ok) {
+	if (!ok || !check_sectors(part, how, err)) {
 		device_close(part->device);
 		return false;
 	}
@@ -142,7 +147,20 @@ static bool open_part(struct image_part *part, size_t i, bool has_offset, struct
 	return device_window(part->device, part->offset, part->length, device, err);
 }
 
-bool image_device_open(const char *path, size_t i, struct device **device, struct error *err)
+/* What is packed is only read. Takes the disk. */
+static bool open_packed(struct image_part *part, size_t i, const struct image_conversion *how, struct device *disk, struct error *err)
+{
+	if (!how)
+		return unpacked_open(&part->opened, i == 0 ? image_options.member : NULL, disk, &part->device, err);
+	part->device = disk;
+	if (!is_packed(disk, err))
+		return true;
+	device_close(disk);
+	return false;
+}
+
+/* how: NULL if it is only read */
+static bool open_device(const char *path, size_t i, const struct image_conversion *how, struct device **device, struct error *err)
 {
 	const bool has_offset = i == 0 && image_options.offset;
 	struct image_part part;
@@ -152,16 +170,17 @@ bool image_device_open(const char *path, size_t i, struct device **device, struc
 	path = image_device_name(path, i);
 	part = (struct image_part){ .path = path, .opened = path };
 	if (!option_bytes("--image-offset", image_options.offset, 0, INT64_MAX, &offset, err) ||
-	    !open_to_read(path, has_offset && offset == 0, &disk, err))
+	    !open_disk(path, has_offset && offset == 0, how, &disk, err))
 		return false;
-	warn_if_mounted(path);
-	if (!unpacked_open(&part.opened, i == 0 ? image_options.member : NULL, disk, &part.device, err))
+	if (!how)
+		warn_if_mounted(path);
+	if (!open_packed(&part, i, how, disk, err))
 		return false;
 	part.size = part.device->size;
-	part.in_container = !part.device->is_file;
+	part.in_container = part.device->fd < 0;
 	part.offset = has_offset ? offset : 0;
 	part.length = part.offset < part.size ? part.size - part.offset : 1;
-	if (!open_part(&part, i, has_offset, device, err))
+	if (!open_part(&part, i, has_offset, how, device, err))
 		return false;
 	if (i == 0) {
 		seen = part;
@@ -170,83 +189,34 @@ bool image_device_open(const char *path, size_t i, struct device **device, struc
 	return true;
 }
 
-static char *first_word(const char *path)
+bool image_device_open(const char *path, size_t i, struct device **device, struct error *err)
 {
-	return seen.path && strcmp(seen.path, path) == 0 ? image_part_word(&seen) : shell_word(path);
+	return open_device(path, i, NULL, device, err);
+}
+
+/* Takes the words before. */
+static char *add_word(char *before, const char *option, const char *value)
+{
+	char *const word = shell_word(value);
+	char *words = NULL;
+
+	if (before && word && asprintf(&words, "%s %s=%s", before, option, word) < 0)
+		words = NULL;
+	free(word);
+	free(before);
+	return words;
 }
 
 char *image_word(const char *path)
 {
-	char *word = first_word(path);
+	const bool is_unpacked = seen.path && strcmp(seen.path, path) == 0 && strcmp(seen.opened, path) != 0;
+	char *words = is_unpacked ? strdup("UNPACKED") : shell_word(path);
 
-	for (size_t i = 1; word && i < image_n_devices(); i++) {
-		char *const device = shell_word(image_device_name(path, i));
-		char *more = NULL;
-
-		if (device && asprintf(&more, "%s --device=%s", word, device) < 0)
-			more = NULL;
-		free(device);
-		free(word);
-		word = more;
-	}
-	return word;
-}
-
-/* There is no btrfs at its beginning. Says if it is in a partition, and how that can be converted. Always returns false. */
-static bool nothing_to_convert(struct image_part *part, struct error *err)
-{
-	struct partitions found;
-	char *word;
-
-	if (!partitions_find(part->path, part->device, partition_has_btrfs, &found, err))
-		return false;
-	if (found.n > 1)
-		return several(part->path, &found, err);
-	if (found.n == 0)
-		return foreign_check_content(part, err) && error_set(err, ERROR_NOT_FOUND, "%s: not a btrfs filesystem", part->path);
-	part->offset = found.at[0].offset;
-	part->length = found.at[0].length;
-	error_set(err, ERROR_NOT_FOUND, "%s: btrfs is in partition %d, at byte %" PRIu64 "; only a whole file or device can be converted",
-		  part->path, found.at[0].number, part->offset);
-	if (part->in_container)
-		return error_hint(err, "`qemu-nbd -t --format=FORMAT --offset=%" PRIu64 " --socket=SOCKET IMAGE` serves it as nbd+unix:///?socket=SOCKET",
-				  part->offset);
-	word = image_part_word(part);
-	if (word)
-		error_hint(err, "give %s instead", word);
-	free(word);
-	return false;
-}
-
-/* Accepts whole files and devices only. For a part of one, or a packed one, says what it is and how it can be converted. */
-static bool open_to_convert(const char *path, const struct image_conversion *how, struct device **device, struct error *err)
-{
-	struct container_options options = {
-		.use = how && how->writable ? NBD_WRITE : how && !how->unfinished ? NBD_PLAN : NBD_READ,
-		.allow_backing = image_options.allow_backing,
-		/* Who goes on with a conversion was told when it began. */
-		.allow_old_copies = image_options.allow_old_copies || !how || how->unfinished || how->keep_old,
-	};
-
-	if (!container_open(path, &options, device, err) || is_packed(*device, err))
-		return false;
-	if (how && !how->keep_old)
-		memcpy(old_copies, options.old_copies, sizeof(old_copies));
-
-	struct image_part part = { .path = path, .opened = path, .device = *device, .in_container = !(*device)->is_file,
-				   .size = (*device)->size, .length = (*device)->size };
-
-	if (!foreign_check_container(&part, err))
-		return false;
-	if (partition_is_btrfs(*device, 0, part.size) || part.size < SUPER_OFFSET_0 + SUPER_SIZE)
-		return true;
-	/* libblkid opens it once more, which is not allowed while it is open for writing. */
-	device_close(*device);
-	*device = NULL;
-	if (!open_to_read(path, false, device, err))
-		return false;
-	part.device = *device;
-	return nothing_to_convert(&part, err);
+	if (image_options.offset)
+		words = add_word(words, "--image-offset", image_options.offset);
+	for (size_t i = 1; i < image_n_devices(); i++)
+		words = add_word(words, "--device", image_device_name(path, i));
+	return words;
 }
 
 const char *image_old_copies(void)
@@ -289,8 +259,7 @@ static bool open_all(const char *path, const struct image_conversion *how, struc
 		  (!options->to_convert || check_given_once(path, n, err));
 
 	for (size_t i = 0; ok && i < n; i++)
-		ok = options->to_convert ? open_to_convert(image_device_name(path, i), how, &device[i], err) :
-					   image_device_open(path, i, &device[i], err);
+		ok = open_device(path, i, how, &device[i], err);
 	if (ok) {
 		options->others = device + 1;
 		options->n_others = n - 1;
@@ -370,8 +339,10 @@ static bool open_image(const char *path, const struct image_conversion *how, str
 	if (open_all(path, how, options, volume_open, volume, err))
 		return true;
 	/* Looks once more, quietly: a user who is refused wants to know why. */
+	is_quiet = true;
 	if (err->kind == ERROR_UNFINISHED && open_all(path, NULL, &quiet, volume_open_super, &superblocks, &ignored))
 		unfinished_error(superblocks, path, err);
+	is_quiet = false;
 	return false;
 }
 
@@ -449,13 +420,19 @@ bool image_open_to_convert(const char *path, struct image_conversion how, struct
 void image_hint_unfinished(const char *path, bool goes_on, struct error *err)
 {
 	struct volume_options quiet = { .unfinished = true, .to_convert = true };
+	const struct image_conversion how = { .unfinished = true };
 	cleanup_volume struct volume *superblocks = NULL;
 	struct crypt_state_tail state;
 	struct error ignored;
+	bool is_there;
 
 	/* Whoever goes on with a conversion knows that, and has a hint what to do else. */
-	if ((goes_on && err->hint[0] && err->kind != ERROR_IO) ||
-	    !open_all(path, NULL, &quiet, volume_open_super, &superblocks, &ignored) || !volume_is_unfinished(superblocks) ||
+	if (goes_on && err->hint[0] && err->kind != ERROR_IO)
+		return;
+	is_quiet = true;
+	is_there = open_all(path, &how, &quiet, volume_open_super, &superblocks, &ignored);
+	is_quiet = false;
+	if (!is_there || !volume_is_unfinished(superblocks) ||
 	    !crypt_state_read(volume_unfinished_super(superblocks)->disk.tail, &state, &ignored))
 		return;
 	err->resumable = true;

@@ -27,7 +27,7 @@ struct image_conversion {
 	bool mounted_copy;	/* another filesystem with its uuid may be mounted */
 	bool keep_old;		/* what is overwritten is no secret: copies of it may stay in a virtual disk */
 };
-/* Refuses several devices, parts of a device, and packed images. */
+/* Refuses several devices, packed images, and what begins in the middle of a sector. */
 bool image_open_to_convert(const char *path, struct image_conversion how, struct volume **volume, struct error *err) must_use;
 
 /* What in the virtual disk that was opened to be converted keeps what is overwritten, for people; "": nothing is known. */
@@ -44,8 +44,7 @@ bool image_device_open(const char *path, size_t i, struct device **device, struc
 bool image_device_open_whole(const char *path, size_t i, struct device **device, struct error *err) must_use;
 
 /*
- * The image as a shell word for a command that converts it. If a partition was read, or the filesystem begins at an offset, the word makes
- * a device of that. Malloced; NULL: out of memory.
+ * The image as shell words for a command that converts it, with the options that say where it is. Malloced; NULL: out of memory.
  */
 char *image_word(const char *path);
 

@@ -109,7 +109,7 @@ bool unpacked_open(const char **path, const char *member, struct device *packed,
 	char *name;
 	bool ok = true;
 
-	if (!u && !member && (!packed->is_file || partition_is_btrfs(packed, 0, packed->size) || !packed_as(packed))) {
+	if (!u && !member && (packed->fd < 0 || partition_is_btrfs(packed, 0, packed->size) || !packed_as(packed))) {
 		*device = packed;
 		return true;
 	}

@@ -21,7 +21,7 @@ bool device_new(const struct device_ops *ops, void *self, const char *name, uint
 			ops->close(self);
 		return error_memory(err);
 	}
-	*made = (struct device){ .ops = ops, .self = self, .name = own_name, .size = size, .writable = writable };
+	*made = (struct device){ .ops = ops, .self = self, .name = own_name, .size = size, .writable = writable, .fd = -1 };
 	*device = made;
 	return true;
 }

@@ -56,7 +56,7 @@ struct device {
 	uint64_t size;		/* bytes */
 	bool writable;
 	bool flush_failed;	/* earlier writes may be lost, and the next flush would not say so */
-	bool is_file;		/* who opens its path finds the same bytes */
+	int fd;			/* an open file with the same bytes, for libraries that search them; -1: none. Not for writing */
 	bool from_medium;	/* device_read() acts as device_read_medium() */
 };
 

@@ -345,6 +345,6 @@ bool device_open(const char *path, enum device_access access, struct device **de
 	}
 	if (!device_new(file->is_block ? &block_ops : &regular_ops, file, path, file->size, writable, device, err))
 		return false;
-	(*device)->is_file = true;
+	(*device)->fd = file->fd;
 	return true;
 }

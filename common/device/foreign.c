@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <blkid/blkid.h>
 
@@ -99,8 +98,7 @@ struct foreign foreign_content(const char *path, struct device *device, uint64_t
 	    blkid_do_probe(probe) == 0 && blkid_probe_lookup_value(probe, "TYPE", &type, NULL) == 0 && strcmp(type, "btrfs") != 0)
 		found = named(type);
 	blkid_free_probe(probe);
-	if (fd >= 0)
-		close(fd);
+	probe_fd_close(fd);
 	return found;
 }
 

@@ -155,7 +155,7 @@ bool partitions_find(const char *path, struct device *device, partition_wanted *
 		if (found->size_before_cut > 0)
 			(void)!look_at_beginning(&search, found->sector_size, found->size_before_cut);
 	}
-	close(fd);
+	probe_fd_close(fd);
 	return ok || error_set(err, ERROR_IO, "%s: cannot be searched for partitions", path);
 }
 
@@ -163,6 +163,7 @@ bool partitions_find(const char *path, struct device *device, partition_wanted *
 
 struct window {
 	struct device *device;
+	struct device_ops ops;	/* what may be missing is missing as below */
 	uint64_t offset, length;
 };
 
@@ -173,12 +174,87 @@ static bool window_read(void *self, void *bytes, size_t len, uint64_t at, struct
 	return device_read(window->device, bytes, len, window->offset + at, err);
 }
 
+static bool window_write(void *self, const void *bytes, size_t len, uint64_t at, struct error *err)
+{
+	const struct window *window = self;
+
+	return device_write(window->device, bytes, len, window->offset + at, err);
+}
+
+static bool window_flush(void *self, struct error *err)
+{
+	const struct window *window = self;
+
+	return device_flush(window->device, err);
+}
+
+static bool window_read_medium(void *self, void *bytes, size_t len, uint64_t at, struct error *err)
+{
+	const struct window *window = self;
+
+	return device_read_medium(window->device, bytes, len, window->offset + at, err);
+}
+
+static bool window_forget(void *self, struct error *err)
+{
+	const struct window *window = self;
+
+	return device_forget(window->device, err);
+}
+
+/* Cuts off what is behind the window. */
+static uint64_t inside(const struct window *window, uint64_t next)
+{
+	return next - window->offset < window->length ? next - window->offset : window->length;
+}
+
 static uint64_t window_next_data(void *self, uint64_t at)
 {
 	const struct window *window = self;
-	const uint64_t next = device_next_data(window->device, window->offset + at);
 
-	return next - window->offset < window->length ? next - window->offset : window->length;
+	return inside(window, device_next_data(window->device, window->offset + at));
+}
+
+static uint64_t window_next_hole(void *self, uint64_t at)
+{
+	const struct window *window = self;
+
+	return inside(window, device_next_hole(window->device, window->offset + at));
+}
+
+static void window_punch(void *self, uint64_t at, uint64_t len)
+{
+	const struct window *window = self;
+
+	device_punch(window->device, window->offset + at, len);
+}
+
+static bool window_still_ours(void *self, struct error *err)
+{
+	const struct window *window = self;
+
+	return device_still_ours(window->device, err);
+}
+
+static void window_share(void *self)
+{
+	const struct window *window = self;
+
+	device_share(window->device);
+}
+
+static bool window_check_free(void *self, struct error *err)
+{
+	const struct window *window = self;
+
+	return device_check_free(window->device, err);
+}
+
+static bool window_locked_by(void *self, pid_t *process)
+{
+	const struct window *window = self;
+
+	return device_locked_by(window->device, process);
 }
 
 static void window_close(void *self)
@@ -189,11 +265,28 @@ static void window_close(void *self)
 	free(window);
 }
 
+/* What is missing below says something, so it is missing here. */
+static struct device_ops window_ops(const struct device_ops *below)
+{
+	return (struct device_ops){
+		.read = window_read,
+		.write = window_write,
+		.flush = window_flush,
+		.read_medium = below->read_medium ? window_read_medium : NULL,
+		.forget = below->forget ? window_forget : NULL,
+		.next_data = below->next_data ? window_next_data : NULL,
+		.next_hole = below->next_hole ? window_next_hole : NULL,
+		.punch = below->punch ? window_punch : NULL,
+		.still_ours = below->still_ours ? window_still_ours : NULL,
+		.share = below->share ? window_share : NULL,
+		.check_free = below->check_free ? window_check_free : NULL,
+		.locked_by = below->locked_by ? window_locked_by : NULL,
+		.close = window_close,
+	};
+}
+
 bool device_window(struct device *device, uint64_t offset, uint64_t length, struct device **made, struct error *err)
 {
-	static const struct device_ops ops = {
-		.read = window_read, .next_data = window_next_data, .close = window_close,
-	};
 	struct window *window = malloc(sizeof(*window));
 	char *name = NULL;
 	bool ok;
@@ -209,8 +302,8 @@ bool device_window(struct device *device, uint64_t offset, uint64_t length, stru
 		free(window);
 		return error_memory(err);
 	}
-	*window = (struct window){ device, offset, length };
-	ok = device_new(&ops, window, name, length, false, made, err);
+	*window = (struct window){ .device = device, .ops = window_ops(device->ops), .offset = offset, .length = length };
+	ok = device_new(&window->ops, window, name, length, device->writable, made, err);
 	free(name);
 	return ok;
 }

@@ -32,7 +32,10 @@ bool partition_has_btrfs(const char *path, struct device *device, uint64_t offse
  */
 bool partitions_find(const char *path, struct device *device, partition_wanted *wanted, struct partitions *found, struct error *err) must_use;
 
-/* A part of a device that looks like a device, for reading only. Takes the device, even on failure. */
+/*
+ * A part of a device that looks like a device, writable if that one is: nothing outside the part is written. Whoever uses any other part of
+ * the device is in the way of still_ours and check_free as well. Takes the device, even on failure.
+ */
 bool device_window(struct device *device, uint64_t offset, uint64_t length, struct device **window, struct error *err) must_use;
 
 #endif /* COMMON_DEVICE_PARTITION_H */

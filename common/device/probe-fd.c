@@ -81,22 +81,39 @@ static bool copy_all(struct device *device, int fd, uint8_t *piece, uint64_t off
 	return ok;
 }
 
+/* A copy of what libblkid looks at. */
+static int copied(struct device *device, uint64_t offset, uint64_t length, struct error *err)
+{
+	const int fd = memfd_create("probed", MFD_CLOEXEC);
+	uint8_t *piece = malloc(PIECE);
+	const bool ok = (piece || error_memory(err)) && offset <= device->size &&
+			((fd >= 0 && ftruncate(fd, (off_t)device->size) == 0) || error_system(err, "memory for a partition table")) &&
+			copy_all(device, fd, piece, offset, length, err);
+
+	free(piece);
+	if (ok)
+		return fd;
+	probe_fd_close(fd);
+	return -1;
+}
+
 int probe_fd(const char *path, struct device *device, uint64_t offset, uint64_t length, struct error *err)
 {
-	int fd = device->is_file ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : memfd_create("probed", MFD_CLOEXEC);
-	uint8_t *piece = device->is_file ? NULL : malloc(PIECE);
-	bool ok = fd >= 0;
+	if (device->fd < 0)
+		return copied(device, offset, length, err);
 
-	if (!ok)
+	/* Not opened again: that would break the lease of an image that is open for writing. */
+	const int fd = fcntl(device->fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
 		error_set(err, ERROR_IO, "%s: cannot be searched for partitions", path);
-	else if (!device->is_file)
-		ok = (piece || error_memory(err)) && offset <= device->size &&
-		     (ftruncate(fd, (off_t)device->size) == 0 || error_system(err, "memory for a partition table")) &&
-		     copy_all(device, fd, piece, offset, length, err);
-	free(piece);
-	if (!ok && fd >= 0) {
-		close(fd);
-		fd = -1;
-	}
 	return fd;
+}
+
+void probe_fd_close(int fd)
+{
+	if (fd < 0)
+		return;
+	(void)!posix_fadvise(fd, 0, 0, POSIX_FADV_NORMAL);	/* libblkid has turned reading ahead off, for the device as well */
+	close(fd);
 }

@@ -29,6 +29,14 @@ refused() {
 	[ $? = "$status" ] && grep -qE "$text" err || { bad "$*: not $status, $text"; cat err; }
 }
 
+# unlocked IMAGE: a server that has lost us, or was killed, has ended by itself, and has it locked no more
+unlocked() {
+	local try
+	for ((try = 0; try < 600; try++)); do qemu-img info "$1" > log 2>&1 && return; sleep 0.1; done
+	bad "$1 stays locked"
+	cat log
+}
+
 # --- internal snapshots: seal, change keys, unseal
 qemu-img convert -f raw -O qcow2 disk.img vm.qcow2
 qemu-img snapshot -c before vm.qcow2
@@ -108,7 +116,7 @@ kill $user
 wait $user
 unchanged busy.qcow2
 
-# --- a partition of a virtual disk, through the server that the hint names; the rest of the disk is left alone
+# --- a partition of a virtual disk; the rest of the disk is left alone
 { head -c 1M /dev/urandom; cat disk.img; head -c 1M /dev/urandom; } > parts.img
 python3 - <<'END'
 import os, struct
@@ -119,15 +127,32 @@ with open("parts.img", "r+b") as f:
 END
 qemu-img convert -f raw -O qcow2 parts.img parts.qcow2
 unchanged parts.qcow2
-refused 4 'hint: `qemu-nbd -t --format=FORMAT --offset=1048576 --socket=SOCKET IMAGE` serves it as nbd.unix:///.socket=SOCKET$' convert --encrypt $how parts.qcow2 vault
+quiet btrfs-crypt convert --encrypt --dry-run $how parts.qcow2 vault
 unchanged parts.qcow2
-qemu-nbd --format=qcow2 --offset=1048576 --socket="$own/part" parts.qcow2 &
-for try in {1..100}; do [ -S part ] && break; sleep 0.1; done
-quiet btrfs-crypt convert --encrypt $how "nbd+unix:///?socket=$own/part" vault
-wait $!
-qemu-img convert -O raw parts.qcow2 raw
-cmp -s <(head -c 1M raw) <(head -c 1M parts.img) && cmp -s <(tail -c 1M raw) <(tail -c 1M parts.img) || bad "bytes outside the partition were changed"
+outside() {	# outside: what is not in the partition is as it was, and what is in it is in order
+	qemu-img convert -O raw parts.qcow2 raw
+	cmp -s <(head -c 1M raw) <(head -c 1M parts.img) && cmp -s <(tail -c 1M raw) <(tail -c 1M parts.img) || bad "bytes outside the partition were changed"
+	head -c -1M raw | tail -c +$((1048576 + 1)) > part
+	btrfs check --check-data-csum part > log 2>&1 || { bad "btrfs check of the partition"; tail -n 5 log; }
+}
+with_signal KILL 'says:"progress":"data","done":"[1-9]' convert --encrypt $how parts.qcow2 vault --progress=json --progress-frequency 0 > out 2> err
+[ $? = 137 ] || { bad "not killed"; cat err; }
+unlocked parts.qcow2
+btrfs-crypt convert --status --image-offset 1048576 parts.qcow2 > out 2> err
+[ $? = 7 ] || { bad "nothing unfinished"; cat out err; }
+grep -q -- "--abort .*parts.qcow2 --image-offset=1048576$" out || { bad "how to undo it"; cat out; }
+quiet btrfs-crypt convert --abort -q --key-file key --image-offset 1048576 parts.qcow2
+outside
+quiet btrfs-crypt convert --encrypt $how parts.qcow2 vault
 quiet btrfs-crypt verify --key-file key parts.qcow2 vault
+outside
+# A server that serves one client only
+qemu-nbd --format=qcow2 --socket="$own/part.socket" parts.qcow2 &
+for try in {1..100}; do [ -S part.socket ] && break; sleep 0.1; done
+quiet btrfs-crypt convert --decrypt -q --key-file key "nbd+unix:///?socket=$own/part.socket" vault
+wait $!
+outside
+as_before parts.qcow2
 
 # --- servers
 served() {	# served OPTION... -- WORD...: btrfs-crypt WORD..., in which URL is that of a server of this kind
@@ -163,14 +188,6 @@ btrfs check --check-data-csum remote.img > log 2>&1 || bad "btrfs check after la
 quiet btrfs-crypt verify --key-file key remote.img vault
 served file remote.img -- convert --decrypt -q --key-file key URL vault || { bad "unsealing at a server"; cat err; }
 as_before remote.img
-
-# unlocked IMAGE: a server that has lost us, or was killed, has ended by itself, and has it locked no more
-unlocked() {
-	local try
-	for ((try = 0; try < 600; try++)); do qemu-img info "$1" > log 2>&1 && return; sleep 0.1; done
-	bad "$1 stays locked"
-	cat log
-}
 
 # goes_on IMAGE: whatever a crash left of sealing is finished
 goes_on() {

@@ -118,12 +118,6 @@ for image in disk.img "--image-offset 4096 shifted.img"; do
 	# shellcheck disable=SC2086
 	[ "$(crypt cat $image vault file 2>err | sha256sum)" = "$sum" ] || fail "$image: not as it was"
 done
-expect_status 4 crypt convert --encrypt -q --volume-key-file vk disk.img vault
-expect_text err 'btrfs is in partition 1, at byte 1048576; only a whole file or device can be converted'
-word=$(sed -nE 's/.*hint: give (.*) instead$/\1/p' err)
-eval "crypt convert --encrypt -q --volume-key-file vk $word vault" >out 2>err || { cat err; fail "as it was advised"; }
-detach
-expect_status 0 crypt verify --volume-key-file vk disk.img vault
 
 say "the parts of an image"
 split -n 3 plain.img 'part of.'

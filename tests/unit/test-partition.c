@@ -52,6 +52,51 @@ static void a_window_is_a_device(void **state)
 	assert_int_equal(disk.n_closed, 1);
 }
 
+/* Everything arrives below, and nothing outside the window is touched. */
+static void a_window_is_written_through(void **state)
+{
+	uint8_t outside[SIZE], two[2] = "xy";
+	struct device *window;
+	struct error err;
+
+	(void)state;
+	for (size_t i = 0; i < SIZE; i++)
+		bytes[i] = (uint8_t)(i * 7 + i / 256 + 1);
+	memcpy(outside, bytes, SIZE);
+	disk = (struct memory_device){ .bytes = bytes, .len = SIZE };
+	assert_true(device_window(memory_device(&disk, "disk", SIZE, true), 1000, 1000, &window, &err));
+	assert_true(window->writable);
+	assert_true(device_write(window, two, 1, 0, &err) && device_write(window, two + 1, 1, 999, &err));
+	assert_true(device_flush(window, &err));
+	outside[1000] = 'x';
+	outside[1999] = 'y';
+	assert_memory_equal(bytes, outside, SIZE);
+	assert_false(device_write(window, two, 2, 999, &err));
+	assert_string_equal(err.text, "disk@1000: 2 bytes at 0x3e7 are outside the device of 1000 bytes");
+	assert_false(device_write(window, two, 1, UINT64_MAX - 999, &err));
+	assert_memory_equal(bytes, outside, SIZE);
+	device_close(window);
+}
+
+/* Who is missing below is missing above: a server, of which nobody knows whether somebody else writes to it, stays one. */
+static void what_is_missing_stays_missing(void **state)
+{
+	struct device *const below = make();
+	const struct device_ops *const ops = below->ops;
+	struct device *window;
+	struct error err;
+
+	(void)state;
+	assert_true(device_window(below, 0, 10, &window, &err));
+	assert_int_equal(!window->ops->still_ours, !ops->still_ours);
+	assert_int_equal(!window->ops->read_medium, !ops->read_medium);
+	assert_int_equal(!window->ops->punch, !ops->punch);
+	assert_int_equal(!window->ops->next_hole, !ops->next_hole);
+	assert_int_equal(!window->ops->locked_by, !ops->locked_by);
+	assert_null(window->ops->still_ours);
+	device_close(window);
+}
+
 static void a_window_is_inside(void **state)
 {
 	static const struct { uint64_t offset, length; } wrong[] = {
@@ -95,6 +140,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_window_is_a_device),
+		cmocka_unit_test(a_window_is_written_through),
+		cmocka_unit_test(what_is_missing_stays_missing),
 		cmocka_unit_test(a_window_is_inside),
 		cmocka_unit_test(btrfs_is_known_by_its_magic),
 	};
