@@ -93,12 +93,12 @@ round() {
 	as_before "$name" "$offset"
 }
 
-# broken NAME OFFSET WORD...: killed in the middle, the printed command goes on; stopped in the middle, the printed command undoes it
+# broken HOW NAME OFFSET WORD...: killed in the middle, the printed command goes on; stopped in the middle, the printed command undoes it
 broken() {
-	local name=$1 offset=$2 how verb n=0
-	shift 2
+	local name=$2 offset=$3 how verb n=0 hows=$1
+	shift 3
 	untouched=$(rest "$name" "$offset")
-	for how in KILL:resume:300000 KILL:resume:3000000 KILL:abort:5000000 INT:abort:2500000; do
+	for how in $hows; do
 		verb=${how#*:} verb=${verb%:*}
 		./signal-when "${how%%:*}" "wrote:${how##*:}" "$BTRFS_CRYPT" convert --encrypt -q "${KEY[@]}" "${CHEAP[@]}" "$@" vault >out 2>err </dev/null || true
 		[ "$(rest "$name" "$offset")" = "$untouched" ] || fail "$how: bytes outside the partition were changed"
@@ -122,11 +122,11 @@ broken() {
 
 disk disk.img $MIB mbr
 round disk.img $MIB disk.img
-broken disk.img $MIB disk.img
+broken "KILL:resume:300000 KILL:abort:5000000 INT:abort:2500000" disk.img $MIB disk.img
 # Sectors of 512 bytes are enough, and no table is needed.
 disk odd.img 4608 none
 round odd.img 4608 --image-offset 4608 odd.img
-broken odd.img 4608 --image-offset 4608 odd.img
+broken KILL:resume:3000000 odd.img 4608 --image-offset 4608 odd.img
 { bytes odd.img 0 4700; cat fs.img; } >odder.img
 expect_unchanged 9 odder.img crypt convert --encrypt -q "${KEY[@]}" "${CHEAP[@]}" --image-offset 4700 odder.img vault
 expect_text err 'odder.img: offset 4700 is no multiple of 512: a filesystem there can only be read$'
@@ -171,7 +171,6 @@ time.sleep(600)' >claimed &
 	wait $open || true
 	open=
 	[ "$(sha256sum <disk.img)" = "$untouched" ] || fail "what is in use was written to"
-	round disk.img $MIB "$loop"
 else
 	say "not tested: partitions of a loop device"
 fi
