@@ -231,6 +231,8 @@ static inline struct le64 to_le64(uint64_t x)
 #define COMPRESS_ZSTD		3u
 #define SEAL_MARK		0xc5eau		/* file extent other_encoding of a sealed extent */
 #define LEGACY_MARK		0x2016u		/* of an extent in the format of 2016, while it is being decrypted; plus its field `encryption` */
+#define HEADER_FLAG_RELOC	(1ull << 1)
+
 #define EXTENT_FLAG_DATA	(1ull << 0)
 #define EXTENT_FLAG_TREE_BLOCK	(1ull << 1)
 #define EXTENT_FLAG_FULL_BACKREF (1ull << 8)

@@ -24,6 +24,7 @@ struct allocator {
 	free_space_visitor *visit;	/* not NULL: gets the free ranges, and they are not kept */
 	void *context;			/* of visit */
 	uint64_t next;			/* tree blocks are placed side by side while there is room */
+	size_t data_group;		/* where data were placed last */
 };
 
 static inline uint64_t round_up(uint64_t x, uint64_t to)

@@ -126,10 +126,10 @@ static bool step_over(const struct ranges *set, uint64_t *at, uint64_t length)
 	return true;
 }
 
-static bool find_in_range(const struct allocator *allocator, const struct free_range *range, uint64_t length, uint64_t *found)
+static bool find_in_range(const struct allocator *allocator, const struct free_range *range, uint64_t length, uint64_t alignment, uint64_t *found)
 {
 	const uint64_t end = range->logical + range->length;
-	uint64_t at = round_up(range->logical, JOURNAL_ALIGNMENT);
+	uint64_t at = round_up(range->logical, alignment);
 
 	while (at < end && end - at >= length) {
 		uint64_t next = volume_skip_reserved(allocator->volume, at, length);
@@ -141,7 +141,7 @@ static bool find_in_range(const struct allocator *allocator, const struct free_r
 			*found = at;
 			return true;
 		}
-		at = round_up(next, JOURNAL_ALIGNMENT);
+		at = round_up(next, alignment);
 	}
 	return false;
 }
@@ -154,7 +154,7 @@ static bool find_in_groups(const struct allocator *allocator, uint64_t type, uin
 		if (!(group->flags & type) || (group->flags & GROUP_SYSTEM))
 			continue;
 		for (size_t k = 0; k < group->n_free; k++) {
-			if (find_in_range(allocator, &group->free[k], length, found))
+			if (find_in_range(allocator, &group->free[k], length, JOURNAL_ALIGNMENT, found))
 				return true;
 		}
 	}
@@ -206,6 +206,47 @@ bool allocator_find_journals(struct allocator *allocator, unsigned n, uint64_t w
 			break;
 	}
 	return error_set(err, ERROR_NO_SPACE, "no room for the journal: it takes %u free range%s of %" PRIu64 " KiB", n, plural(n), least / 1024);
+}
+
+/* --- data ------------------------------------------------------------------- */
+
+static bool take_data_in(struct allocator *allocator, struct own_group *group, uint64_t length, uint64_t *logical, bool *found, struct error *err)
+{
+	const uint32_t size = allocator->volume->super.node_size;
+	size_t k = 0;
+
+	while (k < group->view.n_free &&
+	       !find_in_range(allocator, &group->view.free[k], length, allocator->volume->super.sector_size, logical))
+		k++;
+	*found = k < group->view.n_free;
+	if (!*found)
+		return true;
+
+	const uint64_t start = *logical / size * size;
+
+	if (!ranges_subtract(&group->free, *logical, length, err) ||
+	    (group_holds_metadata(&group->view) &&
+	     !ranges_subtract(&allocator->usable, start, round_up(*logical + length, size) - start, err)))
+		return false;
+	group_show_free(group);
+	group->view.used += length;
+	return true;
+}
+
+bool allocator_take_data(struct allocator *allocator, uint64_t length, uint64_t *logical, bool *found, struct error *err)
+{
+	*found = false;
+	for (size_t i = 0; i < allocator->n_groups && !*found; i++) {
+		const size_t at = (allocator->data_group + i) % allocator->n_groups;
+
+		if (!(allocator->group[at].view.flags & GROUP_DATA))
+			continue;
+		if (!take_data_in(allocator, &allocator->group[at], length, logical, found, err))
+			return false;
+		if (*found)
+			allocator->data_group = at;
+	}
+	return true;
 }
 
 /* --- tree blocks ------------------------------------------------------------ */

@@ -52,6 +52,12 @@ bool allocator_reserve(struct allocator *allocator, uint64_t logical, uint64_t l
 bool allocator_find_journals(struct allocator *allocator, unsigned n, uint64_t want, uint64_t least, struct free_range *range,
 			     struct error *err) must_use;
 
+/*
+ * Takes a free range for data in a data or mixed group, for good: never on superblock stripes, nor where allocator_reserve() or freed blocks
+ * are. *found false: no range that the allocator keeps is long enough.
+ */
+bool allocator_take_data(struct allocator *allocator, uint64_t length, uint64_t *logical, bool *found, struct error *err) must_use;
+
 /* Takes a free tree block in a metadata or mixed group (never system, never on a superblock stripe, never a block freed before). */
 bool allocator_take_block(struct allocator *allocator, uint64_t *logical, struct error *err) must_use;
 /* Undoes the last take that has not been undone. In reverse order this cannot fail. */

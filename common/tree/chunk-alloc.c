@@ -229,15 +229,18 @@ bool chunk_alloc_check(struct volume *volume, const struct allocator *allocator,
 			 "may need %" PRIu64, n_free, most);
 }
 
-bool chunk_alloc(struct transaction *tx, uint64_t bytes, struct error *err)
+bool chunk_alloc_for(struct transaction *tx, const struct chunk_want *want, struct error *err)
 {
 	cleanup_chunk_plan struct chunk_plan plan = { 0 };
 
-	if (!chunk_plan_make(tx->volume, tx->allocator, bytes, &plan, err))
+	if (!chunk_plan_make_for(tx->volume, tx->allocator, want, &plan, err))
 		return false;
-	if (plan.usable < bytes)
+	if (plan.usable_data < want->data)
+		return error_set(err, ERROR_NO_SPACE, "the devices have room for %" PRIu64 " bytes of data, but %" PRIu64 " are needed", plan.usable_data,
+				 want->data);
+	if (plan.usable < want->metadata)
 		return error_set(err, ERROR_NO_SPACE, "there is room for %" PRIu64 " bytes of metadata, but %" PRIu64 " are needed",
-				 plan.usable, bytes);
+				 plan.usable, want->metadata);
 	/* From the first insert on, the trees may put their own blocks into the new chunks. */
 	for (size_t i = 0; i < plan.n; i++) {
 		if (!chunk_map_add(tx->volume, &plan.chunk[i], err) || !allocator_add_group(tx->allocator, &plan.chunk[i], err))

@@ -52,17 +52,17 @@ static uint64_t round_to(uint64_t x, uint64_t to)
 
 /* --- what is wanted ---------------------------------------------------------------------- */
 
-/* Of the profiles that metadata have. A group that nothing uses was left behind by mkfs.btrfs. */
-static const struct layout *metadata_layout(const struct allocator *allocator, uint64_t *type)
+/* Of the profiles that metadata, or data, have. A group that nothing uses was left behind by mkfs.btrfs. */
+static const struct layout *layout_of(const struct allocator *allocator, uint64_t kind, uint64_t *type)
 {
 	size_t best = N_LAYOUTS;
 
-	*type = GROUP_METADATA;
+	*type = kind;
 	for (size_t i = 0; i < allocator_n_groups(allocator); i++) {
 		const struct group *group = allocator_group(allocator, i);
 		size_t k = 0;
 
-		if ((group->flags & (GROUP_METADATA | GROUP_SYSTEM)) != GROUP_METADATA || group->used == 0)
+		if ((group->flags & (kind | GROUP_SYSTEM)) != kind || group->used == 0)
 			continue;
 		while (k < N_LAYOUTS - 1 && layouts[k].bit != (group->flags & GROUP_PROFILE_MASK))
 			k++;
@@ -227,22 +227,34 @@ static bool add_chunk(const struct volume *volume, const struct layout *layout, 
 
 	plan->n++;
 	plan->length += chunk->length;
-	plan->usable += reserved < chunk->length ? chunk->length - reserved : 0;
+	*(type & GROUP_METADATA ? &plan->usable : &plan->usable_data) += reserved < chunk->length ? chunk->length - reserved : 0;
 	return true;
 }
 
-bool chunk_plan_make(struct volume *volume, const struct allocator *allocator, uint64_t bytes, struct chunk_plan *plan,
-		     struct error *err)
+bool chunk_plan_make_for(struct volume *volume, const struct allocator *allocator, const struct chunk_want *want, struct chunk_plan *plan,
+			 struct error *err)
 {
 	cleanup_chunk_room struct chunk_room room = { 0 };
-	const struct layout *layout;
+	const struct layout *metadata, *data;
+	uint64_t metadata_type, data_type;
 	bool full = false, ok;
-	uint64_t type;
 
-	layout = metadata_layout(allocator, &type);
+	metadata = layout_of(allocator, GROUP_METADATA, &metadata_type);
+	data = layout_of(allocator, GROUP_DATA, &data_type);
+
+	/* Where both lie in the same groups, one chunk serves both. */
+	const bool is_mixed = data_type & GROUP_METADATA;
+	const uint64_t n_metadata = want->metadata + (is_mixed ? want->data : 0), n_data = is_mixed ? 0 : want->data;
+
 	*plan = (struct chunk_plan){ .chunk = calloc(CHUNKS_NEW_MAX, sizeof(*plan->chunk)) };
 	ok = plan->chunk ? chunk_room_find(volume, &room, err) : error_memory(err);
-	while (ok && !full && plan->usable < bytes && plan->n < CHUNKS_NEW_MAX)
-		ok = add_chunk(volume, layout, type, bytes - plan->usable, &room, plan, &full, err);
+	while (ok && !full && plan->usable < n_metadata && plan->n < CHUNKS_NEW_MAX)
+		ok = add_chunk(volume, metadata, metadata_type, n_metadata - plan->usable, &room, plan, &full, err);
+	while (ok && !full && plan->usable_data < n_data && plan->n < CHUNKS_NEW_MAX)
+		ok = add_chunk(volume, data, data_type, n_data - plan->usable_data, &room, plan, &full, err);
+	if (is_mixed && plan->usable > want->metadata) {
+		plan->usable_data = plan->usable - want->metadata;
+		plan->usable = want->metadata;
+	}
 	return ok;
 }

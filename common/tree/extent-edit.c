@@ -177,18 +177,18 @@ bool extent_edit_set_level(struct transaction *tx, uint64_t logical, uint8_t old
 
 /* --- totals --------------------------------------------------------------------- */
 
-static bool add_to(struct le64 *sum, const char *what, uint64_t where, uint32_t size, bool more, struct error *err)
+static bool add_to(struct le64 *sum, const char *what, uint64_t where, uint64_t size, bool more, struct error *err)
 {
 	const uint64_t have = le64(*sum);
 
 	if (!more && have < size)
-		return error_set(err, ERROR_CORRUPT, "%s %" PRIu64 ": %" PRIu64 " bytes are used, but %u of them are freed", what, where,
+		return error_set(err, ERROR_CORRUPT, "%s %" PRIu64 ": %" PRIu64 " bytes are used, but %" PRIu64 " of them are freed", what, where,
 				 have, size);
 	*sum = to_le64(more ? have + size : have - size);
 	return true;
 }
 
-static bool count_in_group(struct transaction *tx, uint64_t logical, bool more, struct error *err)
+static bool count_in_group(struct transaction *tx, uint64_t logical, uint64_t bytes, bool more, struct error *err)
 {
 	const bool own_tree = tx->volume->super.compat_ro & COMPAT_RO_BLOCK_GROUP_TREE;
 	const struct group *group = allocator_group_of(tx->allocator, logical);
@@ -203,22 +203,22 @@ static bool count_in_group(struct transaction *tx, uint64_t logical, bool more, 
 	if (!tree_edit_payload(tx, own_tree ? BLOCK_GROUP_TREE_ID : EXTENT_TREE_ID, &key, sizeof(*disk), &data, err))
 		return false;
 	disk = (struct disk_block_group *)data;
-	return add_to(&disk->used, "block group", group->logical, tx->volume->super.node_size, more, err);
+	return add_to(&disk->used, "block group", group->logical, bytes, more, err);
 }
 
-static bool count_in_super(struct transaction *tx, bool more, struct error *err)
+static bool count_in_super(struct transaction *tx, uint64_t bytes, bool more, struct error *err)
 {
 	struct superblock *super = &tx->volume->super;
 	struct le64 sum = to_le64(super->bytes_used);
 
-	if (!add_to(&sum, "filesystem, superblock", super->bytenr, super->node_size, more, err))
+	if (!add_to(&sum, "filesystem, superblock", super->bytenr, bytes, more, err))
 		return false;
 	superblock_set_bytes_used(super, le64(sum));
 	return true;
 }
 
 /* The trees that the superblock points to have no root item. */
-static bool count_in_root(struct transaction *tx, uint64_t owner, bool more, struct error *err)
+static bool count_in_root(struct transaction *tx, uint64_t owner, uint64_t bytes, bool more, struct error *err)
 {
 	struct known_root *root;
 	uint8_t *data;
@@ -230,10 +230,10 @@ static bool count_in_root(struct transaction *tx, uint64_t owner, bool more, str
 
 	struct disk_root_item *disk = (struct disk_root_item *)data;	/* only the beginning, which short items also have */
 
-	return add_to(&disk->bytes_used, "root item of tree", owner, tx->volume->super.node_size, more, err);
+	return add_to(&disk->bytes_used, "root item of tree", owner, bytes, more, err);
 }
 
-bool extent_edit_count(struct transaction *tx, uint64_t logical, uint64_t owner, bool more, struct error *err)
+bool extent_edit_count(struct transaction *tx, uint64_t logical, uint64_t bytes, uint64_t owner, bool more, struct error *err)
 {
-	return count_in_group(tx, logical, more, err) && count_in_super(tx, more, err) && count_in_root(tx, owner, more, err);
+	return count_in_group(tx, logical, bytes, more, err) && count_in_super(tx, bytes, more, err) && count_in_root(tx, owner, bytes, more, err);
 }

@@ -22,7 +22,7 @@ bool extent_edit_remove_shared(struct transaction *tx, uint64_t logical, uint8_t
 bool extent_edit_set_level(struct transaction *tx, uint64_t logical, uint8_t old_level, uint8_t level,
 			   struct error *err) must_use;
 
-/* Adds one tree block to (or subtracts it from) the used bytes of the block group, the superblock and the owner's root item; owner 0: of none. */
-bool extent_edit_count(struct transaction *tx, uint64_t logical, uint64_t owner, bool more, struct error *err) must_use;
+/* Adds these bytes to (or subtracts them from) the used bytes of the block group, the superblock and the owner's root item; owner 0: of none. */
+bool extent_edit_count(struct transaction *tx, uint64_t logical, uint64_t bytes, uint64_t owner, bool more, struct error *err) must_use;
 
 #endif /* COMMON_TREE_EXTENT_EDIT_H */

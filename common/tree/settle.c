@@ -35,11 +35,13 @@ static bool carry_one(struct transaction *tx, const struct pending *pending, str
 	switch (pending->kind) {
 	case PENDING_NEW:
 		return extent_edit_add(tx, pending->block, pending->level, owner, err) &&
-		       free_space_remove(tx, logical, size, err) && extent_edit_count(tx, logical, owner, true, err);
+		       free_space_remove(tx, logical, size, err) && extent_edit_count(tx, logical, size, owner, true, err);
 	case PENDING_FREE:
 		return (pending->n_refs ? extent_edit_remove_shared(tx, logical, pending->level, pending->n_refs, err) :
 					  extent_edit_remove(tx, logical, pending->level, &owner, err)) &&
-		       free_space_add(tx, logical, size, err) && extent_edit_count(tx, logical, owner, false, err);
+		       free_space_add(tx, logical, size, err) && extent_edit_count(tx, logical, size, owner, false, err);
+	case PENDING_PLACE:
+		return free_space_remove(tx, logical, pending->length, err) && extent_edit_count(tx, logical, pending->length, 0, true, err);
 	case PENDING_LEVEL:
 		return set_level_of_item(tx, owner, pending->new_level, err) &&
 		       extent_edit_set_level(tx, logical, pending->level, pending->new_level, err);

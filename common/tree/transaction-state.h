@@ -8,13 +8,14 @@
 
 /* A change to a tree block that is not in the extent tree yet. */
 struct pending {
-	enum { PENDING_NEW, PENDING_FREE, PENDING_LEVEL } kind;
+	enum { PENDING_NEW, PENDING_FREE, PENDING_LEVEL, PENDING_PLACE } kind;
 	uint64_t logical;
 	uint64_t owner;			/* tree id; 0: PENDING_FREE, when only the extent item knows */
 	const struct block *block;	/* PENDING_NEW: held by the transaction */
 	uint8_t level;			/* in the extent item, now or later */
 	uint8_t new_level;		/* PENDING_LEVEL */
 	uint32_t n_refs;		/* PENDING_FREE, of a block that trees may share: how many led to it; otherwise 0 */
+	uint64_t length;		/* PENDING_PLACE: of the tree block or the data, whose extent item is up to the caller */
 };
 
 struct block_list {

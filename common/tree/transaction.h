@@ -76,6 +76,14 @@ bool tree_cut(struct transaction *tx, uint64_t tree_id, const struct key *first,
  */
 bool transaction_free_shared(struct transaction *tx, uint64_t logical, uint8_t level, uint32_t n_refs, struct error *err) must_use;
 
+/*
+ * A copy of a tree block that trees may share, at a new place. Its extent item and the references of its children are up to the caller
+ * (extent-refs.h); root items and quota numbers do not change.
+ */
+bool transaction_copy_block(struct transaction *tx, const struct block *source, uint64_t owner, struct block **copy, struct error *err) must_use;
+/* Counts a new data extent, from allocator_take_data(), which dropping the transaction does not give back. Likewise. */
+bool transaction_use_data(struct transaction *tx, uint64_t logical, uint64_t length, struct error *err) must_use;
+
 /* Frees a tree block that nothing refers to any more (extent item, free space, block group). The allocator will not hand it out again. */
 bool transaction_free_block(struct transaction *tx, uint64_t logical, uint8_t level, struct error *err) must_use;
 
