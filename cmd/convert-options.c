@@ -83,12 +83,8 @@ bool convert_options_shared(enum convert_shared *out, struct error *err)
 {
 	const char *shared = convert_opt.shared ? convert_opt.shared : "refuse";
 
-	if (strcmp(shared, "copy") == 0)
-		return error_set(err, ERROR_REFUSED, "--shared=copy is not supported by this version");
-	if (strcmp(shared, "refuse") != 0 && strcmp(shared, "include") != 0)
-		return error_set(err, ERROR_USAGE, "--shared takes refuse or include");
-	*out = strcmp(shared, "include") == 0 ? SHARED_INCLUDE : SHARED_REFUSE;
-	return true;
+	*out = strcmp(shared, "include") == 0 ? SHARED_INCLUDE : strcmp(shared, "copy") == 0 ? SHARED_COPY : SHARED_REFUSE;
+	return *out != SHARED_REFUSE || strcmp(shared, "refuse") == 0 || error_set(err, ERROR_USAGE, "--shared takes refuse, include or copy");
 }
 
 bool convert_options_encrypt(struct convert_encrypt_options *out, struct error *err)

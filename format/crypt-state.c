@@ -3,7 +3,7 @@
 #include "format/crypt-check.h"
 
 #define STATE_FLAGS_KNOWN (CRYPT_STATE_ACCEPTED | CRYPT_STATE_READ_BACK | CRYPT_STATE_WIPE_METADATA | CRYPT_STATE_WIPE_FREE | \
-			   CRYPT_STATE_RESTORE)
+			   CRYPT_STATE_RESTORE | CRYPT_STATE_COPY | CRYPT_STATE_COPIED)
 
 /* A range of whole blocks, or none (both 0). */
 static bool range_read(const struct disk_crypt_range *disk, const char *name, struct place place,

@@ -421,6 +421,8 @@ struct disk_crypt_range {	/* logical, contiguous, inside one chunk */
 #define CRYPT_STATE_WIPE_METADATA 4u	/* in state flags, for KEYS: free metadata space is wiped before the end */
 #define CRYPT_STATE_WIPE_FREE 8u	/* in state flags: so are free data space and what no chunk uses */
 #define CRYPT_STATE_RESTORE 16u	/* in state flags: header and slots come from a backup; for KEYS, record 1 has what was found */
+#define CRYPT_STATE_COPY 32u	/* in state flags, for ENCRYPT: what is shared with other subvolumes is copied first, in phase STRUCTURE; */
+#define CRYPT_STATE_COPIED 64u	/* and that is done: from then on the begin digest counts */
 #define CRYPT_STATE_ACCEPTED 1u	/* in state flags: changes or unsealed data were accepted at the beginning */
 
 struct disk_crypt_state {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/convert/bad-blocks.h"
+#include "common/convert/copy.h"
 #include "common/convert/lost-record.h"
 #include "common/convert/old-side.h"
 #include "common/convert/replay.h"
@@ -230,6 +231,9 @@ bool continue_take(struct conversion *c, struct error *err)
 	c->header = domain->header;
 	if (!(c->op.state.operation != CRYPT_OP_DECRYPT ? take_members(c, domain, err) : take_sealed(c, domain, err)))
 		return false;
+	/* Copies have other addresses, and so far nothing was sealed. */
+	if (copy_is_pending(c))
+		return true;
 	if (!conversion_begin_digest(c, digest, err))
 		return false;
 	return secret_same(digest, c->op.state.begin_digest, sizeof(digest)) ||

@@ -8,6 +8,7 @@
 #include "common/convert/commit.h"
 #include "common/convert/continue-check.h"
 #include "common/convert/conversion.h"
+#include "common/convert/copy.h"
 #include "common/convert/differing.h"
 #include "common/convert/false-state.h"
 #include "common/convert/finish.h"
@@ -168,6 +169,8 @@ static bool check_all(struct conversion *c, struct replay *replay, enum convert_
 	/* The conversion stops before the first block of which nobody knows which copy is right, unless it was told what to do. */
 	if (conversion_is_first_time(c) && c->phase <= CRYPT_PHASE_DATA && !differing_find(c, err))
 		return false;
+	if (copy_is_pending(c) && conversion_to(c)->is_sealed && !turns_round(c, goal) && !copy_plan_make(c->scan, &c->copy, err))
+		return false;
 	return continue_check_extents(c, replay, err) && replay_check(&c->op, replay, err) &&
 	       lost_record_look(c, replay, turns_round(c, goal), err) &&
 	       plan_check_bad_blocks(c, c->bad.n - c->bad.n_stored + c->lost.n_damaged, err);
@@ -192,7 +195,7 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 		return false;
 	if (conversion_is_cut(c->direction, c->phase, c->cursor))
 		take_bytes_used(c);
-	if (c->scan && !plan_fill(c, err))
+	if ((c->scan && !plan_fill(c, err)) || !plan_keepers(c, err))
 		return false;
 	note_undone(c, goal);
 	if (turns_round(c, goal) && (!lost_record_finish(c, err) || !turn(c, err)))

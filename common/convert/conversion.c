@@ -19,6 +19,7 @@ void conversion_close(struct conversion *c)
 	unit_map_free(c->units);
 	inline_map_free(c->inlines);
 	scan_free(c->scan);
+	copy_plan_free(c->copy);
 	subvolume_list_free(&c->list);
 	free(c->flags);
 	free(c->flags_member);
@@ -67,7 +68,7 @@ bool conversion_begin(struct conversion *c, enum crypt_operation operation, cons
 
 	c->op = (struct operation){ .volume = c->volume, .header = &c->header, .schedule = c->schedule };
 	operation_begin(&c->op, operation, places);
-	state->flags = to_le32((accepted ? CRYPT_STATE_ACCEPTED : 0) | operation_wanted_flags(c->ui));
+	state->flags = to_le32((accepted ? CRYPT_STATE_ACCEPTED : 0) | (c->copy ? CRYPT_STATE_COPY : 0) | operation_wanted_flags(c->ui));
 	state->total = to_le64(operation == CRYPT_OP_DECRYPT ? unit_map_joined_bytes(c->units) :
 			       operation == CRYPT_OP_REKEY ? old_side_bytes(c) : c->scan->data_bytes);
 	if (operation == CRYPT_OP_REKEY)

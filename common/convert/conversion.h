@@ -10,6 +10,7 @@
 #include <stdarg.h>
 
 #include "common/convert/convert.h"
+#include "common/convert/copy-plan.h"
 #include "common/convert/operation.h"
 #include "common/convert/side.h"
 #include "common/sealed/digest.h"
@@ -77,6 +78,7 @@ struct conversion {
 
 	struct subvolume_list list;
 	struct scan *scan;		/* of the members */
+	struct copy_plan *copy;		/* what they share and must be copied; NULL: nothing */
 	struct unit_map *units;		/* joined; when sealing for the first time: as placed */
 	bool has_every_extent;		/* unsealing: the tags confirm that every extent that was sealed is in the scan */
 	struct inline_map *inlines;

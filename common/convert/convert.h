@@ -10,7 +10,7 @@
 #include "common/crypto/key-source.h"
 #include "common/fs/subvolume.h"
 
-enum convert_shared { SHARED_REFUSE, SHARED_INCLUDE };
+enum convert_shared { SHARED_REFUSE, SHARED_INCLUDE, SHARED_COPY };
 
 struct convert_progress {
 	enum crypt_phase phase;
@@ -80,6 +80,13 @@ struct convert_plan_member {
 	char *path;		/* escaped */
 };
 
+/* A subvolume that shares data with those to be sealed, and keeps them in plain text. */
+struct convert_plan_keeper {
+	uint64_t id;
+	char *path;		/* escaped */
+	uint64_t bytes;
+};
+
 enum convert_undone { UNDONE_NOTHING, UNDONE_SEALING, UNDONE_UNSEALING, UNDONE_KEYS, UNDONE_REKEYING, UNDONE_DECRYPTION, UNDONE_PURGE };
 
 /* What --dry-run prints, and what a finished run reports. */
@@ -91,7 +98,11 @@ struct convert_plan {
 	uint64_t n_extents, data_bytes, n_inline_units, n_leaves, n_unit_items;
 	uint64_t metadata_needed, metadata_available;	/* bytes */
 	uint64_t metadata_missing;	/* the room that new metadata chunks must have; 0: no chunk is added */
+	uint64_t data_missing;		/* likewise for data, of copies */
 	uint64_t n_new_chunks, new_chunk_bytes;
+	uint64_t n_copied_blocks, copied_bytes;	/* tree blocks and data that are shared, and copied first */
+	struct convert_plan_keeper *keeper;
+	size_t n_keepers;
 	uint64_t journal_bytes;
 	uint64_t unwiped_free_bytes;	/* free data space that is left as it is */
 	uint64_t n_carried, n_skipped;	/* damaged blocks, each reported through bad_block() */

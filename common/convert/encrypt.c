@@ -20,6 +20,9 @@
 #include "common/volume/mirror.h"
 #include "common/volume/still-ours.h"
 
+/* What each record has besides: header copies, bad blocks, its own header. */
+#define RECORD_BLOCKS_MORE 16u
+
 /* --- warnings ------------------------------------------------------------------------------------- */
 
 /* A directory that only a root filesystem has. */
@@ -170,6 +173,32 @@ static bool begin(struct conversion *c, const struct convert_encrypt_options *op
 	return structure_count(c, err) && conversion_begin(c, CRYPT_OP_ENCRYPT, places, false, slots, n_slots, err) && structure_build(c, slots, n_slots, err);
 }
 
+/* Where the copies of data would go, once the journal has its places. */
+static bool place_copies(struct conversion *c, const struct operation_places *places, struct error *err)
+{
+	struct allocator *allocator = NULL;
+	bool ok;
+
+	if (!c->copy)
+		return true;
+	if (!allocator_open(c->volume, &allocator, err))
+		return false;
+	ok = allocator_reserve(allocator, places->keys.logical, places->keys.length, err);
+	for (unsigned i = 0; ok && i < CRYPT_JOURNAL_SLOTS; i++)
+		ok = allocator_reserve(allocator, places->slot[i].logical, places->slot[i].length, err);
+	ok = ok && copy_plan_place(c->copy, allocator, err);
+	allocator_close(allocator);
+	return ok;
+}
+
+static bool find_places(struct conversion *c, struct operation_places *places, struct error *err)
+{
+	const uint64_t work = preflight_work(c->scan) + (c->copy ? c->copy->n_blocks * c->volume->super.node_size : 0);
+	const uint64_t n_blocks = c->copy ? copy_plan_room(c->copy, c->volume) + RECORD_BLOCKS_MORE : 0;
+
+	return preflight_places_for(c->allocator, c->volume->super.node_size, work, n_blocks, places, err) && place_copies(c, places, err);
+}
+
 static bool encrypt(struct conversion *c, const char *const *names, const struct convert_encrypt_options *options,
 		    struct encrypt_plan *plan, struct error *err)
 {
@@ -181,7 +210,7 @@ static bool encrypt(struct conversion *c, const char *const *names, const struct
 	    !domain_check_may_seal(c->volume, err) || !plan_members(c, names, options, plan, err) ||
 	    !preflight_trees(c->volume, err) || !csums_complete(c, err) ||
 	    !differing_check(c, options->dry_run, err) || !wipe_check_free(c->volume, c->ui, err) || !allocator_open(c->volume, &c->allocator, err) ||
-	    !preflight_places(c->allocator, c->volume->super.node_size, preflight_work(c->scan), &places, err))
+	    !find_places(c, &places, err))
 		return false;
 	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++)
 		c->plan->journal_bytes += places.slot[i].length;
@@ -201,7 +230,7 @@ bool convert_encrypt(struct volume *volume, const char *const *names, const stru
 		     const struct convert_ui *ui, struct convert_plan *plan, struct error *err)
 {
 	struct conversion c = { .volume = volume, .ui = ui, .plan = plan };
-	struct encrypt_plan work = { .becoming = "sealed" };
+	struct encrypt_plan work = { .becoming = "sealed", .tells_sharing = options->dry_run };
 	const bool ok = encrypt(&c, names, options, &work, err);
 
 	encrypt_plan_free(&work);

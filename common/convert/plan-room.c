@@ -9,6 +9,8 @@
 #include "common/sealed/pack.h"
 #include "common/tree/chunk-alloc.h"
 
+#define CHUNK_LEAST (8u << 20)	/* the shortest chunks that are added, if the device has room for longer ones */
+
 static uint64_t blocks_for(uint64_t bytes, uint64_t per_block)
 {
 	return (bytes + per_block - 1) / per_block;
@@ -42,6 +44,9 @@ static uint64_t blocks_needed(const struct conversion *c, const struct encrypt_p
 		n_items++;
 	if (c->old.schedule)	/* cut as the old ones */
 		n_items = c->header.n_unit_items;
+	/* Copies have other addresses, in whose order units are packed: each item may be filled a little less. */
+	if (c->copy)
+		n_items += n_items / 8 + 2;
 	c->plan->n_unit_items = n_items;
 	n_items += blocks_for(plan->survey.n_inline_units, inline_units_per_item(node_size)) +
 		   blocks_for(plan->survey.n_index_most, index_entries_per_item(node_size)) +
@@ -55,17 +60,35 @@ static uint64_t blocks_needed(const struct conversion *c, const struct encrypt_p
 	return blocks_with_extents(n_blocks, leaf) + 16;
 }
 
+/* Extents leave less than a whole one free at the end of a chunk, and before a superblock. */
+static uint64_t data_wanted(const struct copy_plan *copy)
+{
+	uint64_t longest = 0;
+
+	if (!copy || copy->data_missing == 0)
+		return 0;
+	for (size_t i = 0; i < copy->n_extents; i++)
+		longest = copy->extent[i].length > longest ? copy->extent[i].length : longest;
+	return copy->data_missing + longest * (SUPER_COPIES + 1 + copy->data_missing / CHUNK_LEAST);
+}
+
 /* Plans new chunks for the bytes that the block groups lack. */
 static bool plan_chunks(struct conversion *c, uint64_t bytes, uint64_t *usable, struct error *err)
 {
+	const struct chunk_want want = { bytes, data_wanted(c->copy) };
 	cleanup_chunk_plan struct chunk_plan chunks = { 0 };
 
-	if (!chunk_plan_make(c->volume, c->allocator, bytes, &chunks, err))
+	if (!chunk_plan_make_for(c->volume, c->allocator, &want, &chunks, err))
 		return false;
 	*usable = chunks.usable;
 	if (chunks.usable < bytes)
 		return true;
+	if (chunks.usable_data < want.data)
+		return error_set(err, ERROR_NO_SPACE, "data: copies of %" PRIu64 " bytes are needed; %" PRIu64 " of them fit into no free range, and new "
+				 "chunks, which must have %" PRIu64 " bytes for them, could hold %" PRIu64, c->copy->data_bytes, c->copy->data_missing,
+				 want.data, chunks.usable_data) && error_hint(err, MAKE_ROOM);
 	c->plan->metadata_missing = bytes;
+	c->plan->data_missing = want.data;
 	c->plan->n_new_chunks = chunks.n;
 	c->plan->new_chunk_bytes = chunks.length;
 	return chunk_alloc_check(c->volume, c->allocator, &chunks, err);
@@ -74,17 +97,19 @@ static bool plan_chunks(struct conversion *c, uint64_t bytes, uint64_t *usable, 
 bool plan_check_space(struct conversion *c, const struct encrypt_plan *plan, struct error *err)
 {
 	const uint32_t node_size = c->volume->super.node_size;
-	const uint64_t needed = blocks_needed(c, plan) * node_size;
-	const uint64_t free_bytes = allocator_n_free_blocks(c->allocator) * node_size;
+	const uint64_t needed = (blocks_needed(c, plan) + (c->copy ? c->copy->n_new_blocks : 0)) * node_size;
+	const uint64_t free_bytes = (c->copy ? c->copy->n_free_blocks : allocator_n_free_blocks(c->allocator)) * node_size;
 	uint64_t reserve, more;
 
 	if (!allocator_global_reserve(c->volume, &reserve, err))
 		return false;
 	c->plan->metadata_needed = needed;
 	c->plan->metadata_available = free_bytes > reserve ? free_bytes - reserve : 0;
-	if (needed <= c->plan->metadata_available)
+	const uint64_t missing = needed <= c->plan->metadata_available ? 0 : needed + reserve - free_bytes;
+
+	if (missing == 0 && data_wanted(c->copy) == 0)
 		return true;
-	if (!plan_chunks(c, needed + reserve - free_bytes, &more, err))
+	if (!plan_chunks(c, missing, &more, err))
 		return false;
 	if (c->plan->n_new_chunks > 0)
 		return true;

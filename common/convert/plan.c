@@ -6,8 +6,10 @@
 #include <stdlib.h>
 
 #include "common/convert/conversion.h"
+#include "common/convert/copy-plan.h"
 #include "common/convert/preflight.h"
 #include "common/convert/sealed-before.h"
+#include "common/convert/sharing-tell.h"
 #include "common/convert/sharing.h"
 #include "common/convert/survey.h"
 #include "common/sealed/member-places.h"
@@ -30,6 +32,9 @@ static void members_free(struct convert_plan_member *member, size_t n)
 
 void convert_plan_free(struct convert_plan *plan)
 {
+	for (size_t i = 0; i < plan->n_keepers; i++)
+		free(plan->keeper[i].path);
+	free(plan->keeper);
 	members_free(plan->member, plan->n_members);
 	members_free(plan->plain, plan->n_plain);
 	*plan = (struct convert_plan){ 0 };
@@ -78,7 +83,7 @@ static bool refuse_sharers(const struct conversion *c, const char *becoming, con
 		error_set(err, ERROR_REFUSED, "%s shares blocks with the subvolumes to be %s, but was not named", name, becoming);
 	else
 		error_set(err, ERROR_REFUSED, "%s and %zu more share blocks with the subvolumes to be %s, but were not named", name, n - 1, becoming);
-	return error_hint(err, "--shared=include converts them too");
+	return error_hint(err, "--shared=include converts them too%s", strcmp(becoming, "sealed") == 0 ? "; --shared=copy copies what is shared and leaves them as they are" : "");
 }
 
 static bool add_sharers(struct encrypt_plan *plan, const struct sharer *sharers, size_t n, struct error *err)
@@ -94,9 +99,40 @@ static bool add_sharers(struct encrypt_plan *plan, const struct sharer *sharers,
 	return true;
 }
 
-/* Scans the set, and widens it until nothing outside shares with it. */
+bool plan_keepers(struct conversion *c, struct error *err)
+{
+	struct convert_plan *const plan = c->plan;
+
+	if (!c->copy)
+		return true;
+	if (!copy_plan_keepers(c->copy, c->scan, err))
+		return false;
+	plan->n_copied_blocks = c->copy->n_blocks;
+	plan->copied_bytes = c->copy->data_bytes;
+	plan->keeper = calloc(c->copy->n_keepers, sizeof(*plan->keeper));
+	if (!plan->keeper)
+		return error_memory(err);
+	for (size_t i = 0; i < c->copy->n_keepers; i++) {
+		const struct copy_keeper *const keeper = &c->copy->keeper[i];
+		const struct subvolume *const subvolume = subvolume_by_id(&c->list, keeper->id);
+
+		if (!subvolume)
+			return error_set(err, ERROR_CORRUPT, "subvolume %" PRIu64 " has no root item", keeper->id);
+		plan->keeper[i] = (struct convert_plan_keeper){ keeper->id, escape_new(subvolume->path, subvolume->path_len), keeper->bytes };
+		plan->n_keepers = i + 1;
+		if (!plan->keeper[i].path)
+			return error_memory(err);
+	}
+	return true;
+}
+
+/* Scans the set, and widens it until nothing outside shares with it; or says what must be copied. */
 bool plan_close_set(struct conversion *c, enum convert_shared shared, struct encrypt_plan *plan, struct error *err)
 {
+	if (plan->tells_sharing && !sharing_tell(c, plan->ids, plan->n_ids, err))
+		return false;
+	if (shared == SHARED_COPY)
+		return scan_run(c->volume, plan->ids, plan->n_ids, &c->scan, err) && copy_plan_make(c->scan, &c->copy, err) && plan_keepers(c, err);
 	for (;;) {
 		struct sharer *sharers = NULL;
 		size_t n = 0;

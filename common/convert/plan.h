@@ -10,6 +10,7 @@ struct encrypt_plan {
 	uint64_t *ids;		/* ascending */
 	size_t n_ids;
 	struct survey survey;
+	bool tells_sharing;	/* notes what each way to deal with it would take */
 	const char *becoming;	/* "sealed": what the subvolumes are to be, for messages */
 };
 void encrypt_plan_free(struct encrypt_plan *plan);
@@ -25,6 +26,9 @@ bool plan_members(struct conversion *c, const char *const *names, const struct c
 bool plan_resolve(struct conversion *c, const char *const *names, bool recursive, struct encrypt_plan *plan, struct error *err) must_use;
 /* Fills c->scan; widens the set, as asked, until nothing outside shares with it. */
 bool plan_close_set(struct conversion *c, enum convert_shared shared, struct encrypt_plan *plan, struct error *err) must_use;
+
+/* Fills c->plan from c->copy: what is copied, and who keeps it in plain text. */
+bool plan_keepers(struct conversion *c, struct error *err) must_use;
 
 /* What a sealing keeps of a subvolume, without digest. */
 void plan_member(const struct subvolume *subvolume, struct crypt_member *member);

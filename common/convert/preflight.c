@@ -235,12 +235,18 @@ static bool take_places(struct allocator *allocator, unsigned n, uint64_t want, 
 	return true;
 }
 
-bool preflight_places(struct allocator *allocator, uint32_t node_size, uint64_t work, struct operation_places *places, struct error *err)
+bool preflight_places_for(struct allocator *allocator, uint32_t node_size, uint64_t work, uint64_t n_blocks, struct operation_places *places,
+			  struct error *err)
 {
-	const uint64_t blocks = (uint64_t)JOURNAL_BLOCKS_LEAST * node_size;
+	const uint64_t blocks = (n_blocks > JOURNAL_BLOCKS_LEAST ? n_blocks : JOURNAL_BLOCKS_LEAST) * node_size;
 	const uint64_t least = blocks > JOURNAL_SLOT_LEAST ? blocks : JOURNAL_SLOT_LEAST;
 	const uint64_t want = journal_slot_wanted(work, least);
 
 	return take_places(allocator, CRYPT_JOURNAL_SLOTS, want, least, places->slot, err) &&
 	       take_places(allocator, 1, KEYS_AREA_SIZE, KEYS_AREA_SIZE, &places->keys, err);
+}
+
+bool preflight_places(struct allocator *allocator, uint32_t node_size, uint64_t work, struct operation_places *places, struct error *err)
+{
+	return preflight_places_for(allocator, node_size, work, 0, places, err);
 }

@@ -17,6 +17,9 @@ bool preflight_trees(struct volume *volume, struct error *err) must_use;
  * fits into one small record.
  */
 bool preflight_places(struct allocator *allocator, uint32_t node_size, uint64_t work, struct operation_places *places, struct error *err) must_use;
+/* The same, but a record must hold this many tree blocks. */
+bool preflight_places_for(struct allocator *allocator, uint32_t node_size, uint64_t work, uint64_t n_blocks, struct operation_places *places,
+			  struct error *err) must_use;
 uint64_t preflight_work(const struct scan *scan);
 
 #endif /* COMMON_CONVERT_PREFLIGHT_H */

@@ -5,6 +5,7 @@
 #include "common/convert/bad-blocks.h"
 #include "common/convert/commit.h"
 #include "common/convert/conversion.h"
+#include "common/convert/copy.h"
 #include "common/convert/csum-update.h"
 #include "common/convert/data-back.h"
 #include "common/convert/data.h"
@@ -38,6 +39,8 @@ static bool run_to_sealed(struct conversion *c, struct error *err)
 {
 	const bool draws = conversion_draws(c);
 
+	if (copy_is_pending(c) && !copy_run(c, err))
+		return false;
 	if (c->phase == CRYPT_PHASE_STRUCTURE) {
 		if (!structure_continue(c, err) || !enter(c, CRYPT_PHASE_DATA, 0, err))
 			return false;
@@ -64,6 +67,8 @@ static bool run_to_sealed(struct conversion *c, struct error *err)
 
 static bool run_to_plain(struct conversion *c, struct error *err)
 {
+	if (copy_is_pending(c) && !copy_settle(c, err))
+		return false;
 	/* The cut removes the index with the rest. */
 	if (c->phase == CRYPT_PHASE_INDEX && !enter(c, CRYPT_PHASE_LEAVES, UINT64_MAX, err))
 		return false;

@@ -46,6 +46,7 @@ struct search {
 	const char *what;		/* "tree block", "data extent" */
 	uint8_t parent_level;		/* level of the blocks that may refer to it */
 	bool is_block;
+	const struct sharing_marks *marks;	/* may be NULL */
 };
 
 /* --- references of one extent --------------------------------------------------- */
@@ -272,6 +273,14 @@ static void count_parent(struct search *s, uint32_t index)
 
 /* --- the pass ---------------------------------------------------------------------------- */
 
+static void mark(const struct search *s)
+{
+	if (s->marks && s->is_block)
+		s->marks->block[s->next_block - 1] = 1;
+	else if (s->marks)
+		s->marks->extent[s->next_extent - 1] = 1;
+}
+
 /* A reference to something in the set. */
 static bool visit_ref(struct search *s, const struct extent_ref *ref, struct error *err)
 {
@@ -283,6 +292,7 @@ static bool visit_ref(struct search *s, const struct extent_ref *ref, struct err
 		if (!outsider_of(s, ref->root, &index, err))
 			return false;
 		count_outsider(s, index);
+		mark(s);
 		return true;
 	}
 	if (scan_block_at(s->scan, ref->parent))
@@ -294,6 +304,7 @@ static bool visit_ref(struct search *s, const struct extent_ref *ref, struct err
 			return false;
 	}
 	count_parent(s, index);
+	mark(s);
 	return true;
 }
 
@@ -381,10 +392,11 @@ static bool take_sharers(struct search *s, struct sharer **sharers, size_t *n, s
 	return true;
 }
 
-bool sharing_find(const struct scan *scan, struct sharer **sharers, size_t *n, struct error *err)
+bool sharing_find_marked(const struct scan *scan, const struct sharing_marks *marks, struct sharer **sharers, size_t *n, struct error *err)
 {
 	struct search s = {
 		.scan = scan,
+		.marks = marks,
 		.outsiders.record_size = sizeof(struct outsider),
 		.parents.record_size = sizeof(struct parent),
 	};
@@ -397,4 +409,9 @@ bool sharing_find(const struct scan *scan, struct sharer **sharers, size_t *n, s
 	record_table_free(&s.parents);
 	free(s.edge);
 	return ok;
+}
+
+bool sharing_find(const struct scan *scan, struct sharer **sharers, size_t *n, struct error *err)
+{
+	return sharing_find_marked(scan, NULL, sharers, n, err);
 }

@@ -17,6 +17,11 @@ struct sharer {
  * that every block and extent of the scan has an extent item of the right kind and length: ERROR_CORRUPT. sharers: sorted by id, malloced.
  */
 bool sharing_find(const struct scan *scan, struct sharer **sharers, size_t *n, struct error *err) must_use;
+/* Also sets a byte for each block and each extent of the scan that a reference from outside leads to directly. What is below them is shared too. */
+struct sharing_marks {
+	uint8_t *block, *extent;
+};
+bool sharing_find_marked(const struct scan *scan, const struct sharing_marks *marks, struct sharer **sharers, size_t *n, struct error *err) must_use;
 
 /*
  * The ids of all subvolumes nested below the given ones (in directories inside them), for --recursive. Malloced, ascending, including the

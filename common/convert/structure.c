@@ -66,7 +66,9 @@ bool structure_build(struct conversion *c, const struct disk_crypt_slot *slots, 
 
 	if (!transaction_begin(c->volume, c->allocator, &tx, err))
 		return false;
-	if ((c->plan->metadata_missing == 0 || chunk_alloc(tx, c->plan->metadata_missing, err)) &&
+	const struct chunk_want want = { c->plan->metadata_missing, c->plan->data_missing };
+
+	if (((want.metadata == 0 && want.data == 0) || chunk_alloc_for(tx, &want, err)) &&
 	    domain_write(tx, c->volume, c->schedule, &items, &c->header, err) &&
 	    (!c->old.schedule ||
 	     domain_insert(tx, c->header.domain, CRYPT_BRIDGE, 0, &c->old.bridge, sizeof(c->old.bridge), err)))
