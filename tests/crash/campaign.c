@@ -2,9 +2,10 @@
 /*
  * Cuts the power while images are sealed and unsealed, and while that is undone, and judges what is left.
  * campaign [--states N] [--jobs N] [--seed N] [--export DIR] [--only CHAIN,KIND,WRITE,SEED [--repeat N]]
- *          [--used IMAGE --key FILE] [--bad CHAIN,KIND,AT,SEED,CUT] IMAGE...
+ *          [--copying IMAGE] [--used IMAGE --key FILE] [--bad CHAIN,KIND,AT,SEED,CUT] IMAGE...
  * The first image gets most of the states.  --only: that one power cut, as a failure names it (KIND: 0 prefix, 1 torn, 2 subset, 3 mirrors).
  * Beside the power cuts, two fifths as many whole runs are on a device that loses or changes a write, or fails one or a flush; --bad: that one.
+ * --copying: an image whose set shares with others, and gets copies.
  * --used: a sealed image that a kernel has used since, with its volume key.
  * Exit 0: everything came right; 1: something did not; 2: it could not be tried.
  */
@@ -25,7 +26,7 @@
 static struct {
 	unsigned states, jobs, repeat;
 	uint64_t seed;
-	const char *export, *only, *bad, *used, *key;
+	const char *export, *only, *bad, *copying, *used, *key;
 } opt = { .states = 700, .jobs = 1, .repeat = 1, .seed = 1 };
 
 static struct chains chains;
@@ -71,7 +72,7 @@ static void share_out(void)
 static void usage(void)
 {
 	harness_fail("usage: campaign [--states N] [--jobs N] [--seed N] [--export DIR] "
-		     "[--only CHAIN,KIND,WRITE,SEED [--repeat N]] [--used IMAGE --key FILE] [--bad CHAIN,KIND,AT,SEED,CUT] IMAGE...");
+		     "[--only CHAIN,KIND,WRITE,SEED [--repeat N]] [--copying IMAGE] [--used IMAGE --key FILE] [--bad CHAIN,KIND,AT,SEED,CUT] IMAGE...");
 }
 
 /* All but one cut go. */
@@ -195,7 +196,7 @@ static void parse(int argc, char **argv)
 		{ "seed", required_argument, NULL, 'r' }, { "export", required_argument, NULL, 'e' },
 		{ "only", required_argument, NULL, 'o' }, { "used", required_argument, NULL, 'u' },
 		{ "key", required_argument, NULL, 'k' }, { "bad", required_argument, NULL, 'b' },
-		{ "repeat", required_argument, NULL, 'n' }, { 0 },
+		{ "repeat", required_argument, NULL, 'n' }, { "copying", required_argument, NULL, 'c' }, { 0 },
 	};
 
 	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -206,6 +207,7 @@ static void parse(int argc, char **argv)
 		case 'e': opt.export = optarg; break;
 		case 'o': opt.only = optarg; break;
 		case 'u': opt.used = optarg; break;
+		case 'c': opt.copying = optarg; break;
 		case 'b': opt.bad = optarg; break;
 		case 'k': opt.key = optarg; break;
 		case 'n': opt.repeat = (unsigned)strtoul(optarg, NULL, 0); break;
@@ -228,6 +230,8 @@ int main(int argc, char **argv)
 	for (int i = optind; i < argc; i++)
 		record_image(&chains, argv[i], i == optind ? 4 : 1);
 	record_by_passphrase(&chains, argv[optind]);
+	if (opt.copying)
+		record_copying(&chains, opt.copying, 2);
 	if (opt.used)
 		record_used(&chains, opt.used, opt.key, 1);
 	share_out();

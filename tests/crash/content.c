@@ -18,11 +18,12 @@
 struct reading {
 	struct volume *volume;
 	const struct members *members;
-	bool sealed, torn;
+	bool sealed, torn, moved;
 	struct subvolume_list list;
 	struct scan *all;	/* of all subvolumes */
 	struct scan *set;	/* sealed: of the members */
 	struct content *content;
+	uint64_t extent;	/* being read */
 };
 
 static bool is_member(const struct reading *reading, uint64_t id)
@@ -115,6 +116,26 @@ static size_t bytes_that_count(const struct reading *reading, uint64_t id, const
 	return iter->item.left;
 }
 
+static bool read_extent(struct reading *reading, const struct scan_extent *extent, struct error *err);
+
+/* All that counts but the address, and instead of it what is there. */
+static bool read_moved_item(struct reading *reading, uint64_t id, const struct tree_iter *iter, struct error *err)
+{
+	const size_t len = bytes_that_count(reading, id, iter), at = offsetof(struct disk_file_extent, disk_bytenr);
+	struct disk_file_extent item;
+	struct scan_extent extent;
+
+	if (iter->key.type != KEY_EXTENT_DATA || iter->item.at[offsetof(struct disk_file_extent, type)] == FILE_EXTENT_INLINE) {
+		reading->content->items = XXH64(iter->item.at, len, reading->content->items);
+		return true;
+	}
+	memcpy(&item, iter->item.at, sizeof(item));
+	extent = (struct scan_extent){ .logical = le64(item.disk_bytenr), .length = le64(item.disk_num_bytes) };
+	memset((uint8_t *)&item + at, 0, sizeof(item.disk_bytenr));
+	reading->content->items = XXH64(&item, sizeof(item), reading->content->items);
+	return extent.logical == 0 || (reading->sealed && is_member(reading, id)) || read_extent(reading, &extent, err);
+}
+
 static bool read_items(struct reading *reading, const struct subvolume *subvolume, struct error *err)
 {
 	cleanup_tree_iter struct tree_iter iter = { 0 };
@@ -133,7 +154,11 @@ static bool read_items(struct reading *reading, const struct subvolume *subvolum
 		const uint64_t key[] = { iter.key.objectid, iter.key.type, iter.key.offset, iter.item.left };
 
 		*sum = XXH64(key, sizeof(key), *sum + subvolume->id);
-		*sum = XXH64(iter.item.at, bytes_that_count(reading, subvolume->id, &iter), *sum);
+		if (!reading->moved) {
+			*sum = XXH64(iter.item.at, bytes_that_count(reading, subvolume->id, &iter), *sum);
+		} else if (!read_moved_item(reading, subvolume->id, &iter, err)) {
+			return false;
+		}
 	}
 }
 
@@ -145,7 +170,7 @@ static bool add_csums(void *context, uint64_t logical, size_t n_sectors, const u
 	uint64_t *sum = &reading->content->data;
 
 	(void)err;
-	*sum = XXH64(csums, n_sectors * csum_type_size(reading->volume->super.csum_type), *sum + logical);
+	*sum = XXH64(csums, n_sectors * csum_type_size(reading->volume->super.csum_type), *sum + (logical - reading->extent) + (reading->moved ? 0 : reading->extent));
 	return true;
 }
 
@@ -155,11 +180,14 @@ static bool read_extent(struct reading *reading, const struct scan_extent *exten
 	uint64_t *sum = &reading->content->data;
 	uint8_t *bytes = malloc(extent->length);
 	const struct chunk *chunk;
-	bool ok = bytes ? volume_chunk(volume, extent->logical, &chunk, err) : error_memory(err);
+	bool ok;
+
+	reading->extent = extent->logical;
+	ok = bytes ? volume_chunk(volume, extent->logical, &chunk, err) : error_memory(err);
 
 	for (unsigned mirror = 0; ok && mirror < chunk_n_mirrors(chunk); mirror++) {
 		ok = volume_read(volume, extent->logical, bytes, extent->length, mirror, err);
-		*sum = XXH64(bytes, extent->length, *sum + extent->logical);
+		*sum = XXH64(bytes, extent->length, *sum + (reading->moved ? 0 : extent->logical));
 	}
 	free(bytes);
 	return ok && csum_lookup(volume, extent->logical, extent->length, add_csums, reading, err);
@@ -181,7 +209,7 @@ static bool read_data(struct reading *reading, struct error *err)
 	for (size_t i = 0; i < reading->all->n_extents; i++) {
 		const struct scan_extent *extent = &reading->all->extent[i];
 
-		if (reading->set && scan_extent_at(reading->set, extent->logical))
+		if (reading->moved || (reading->set && scan_extent_at(reading->set, extent->logical)))
 			continue;
 		if (!read_extent(reading, extent, err))
 			return false;
@@ -221,6 +249,7 @@ bool content_read(struct disk *disk, const struct members *members, unsigned for
 		.members = members,
 		.sealed = form & CONTENT_SEALED,
 		.torn = form & CONTENT_TORN,
+		.moved = form & CONTENT_MOVED,
 		.content = content,
 	};
 	bool ok;

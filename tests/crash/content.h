@@ -28,6 +28,7 @@ enum content_form {
 	CONTENT_PLAIN = 0,
 	CONTENT_SEALED = 1,
 	CONTENT_TORN = 2,
+	CONTENT_MOVED = 4,	/* wherever data lie: what a file refers to counts, not its address */
 };
 bool content_read(struct disk *disk, const struct members *members, unsigned form, struct content *content, struct error *err) must_use;
 

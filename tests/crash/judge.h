@@ -16,9 +16,10 @@ struct measure {
 	struct keys keys;
 	struct keys old_keys;	/* of a rekeying: those before */
 	bool rekeys;
+	unsigned form;		/* CONTENT_MOVED if what is shared is copied, or 0 */
 	struct members members;
 	struct content plain, sealed;
-	const struct leaks *leaks;
+	const struct leaks *leaks;	/* NULL: others keep the same data in plain text */
 };
 
 /* Counted by all processes together. */

@@ -128,7 +128,8 @@ static void record_undone(struct chains *chains, const struct measure *measure, 
 	const struct content *resealed = encrypting ? NULL : raw_content(measure, start);
 
 	for (unsigned i = 0; i < UNDONE; i++) {
-		const unsigned stop = i == 0 ? 0 : i == 1 ? n / 2 : n - 1;
+		/* Copies come first, and most steps are for them. */
+		const unsigned stop = i == 0 ? measure->form ? n / 4 : 0 : i == 1 ? n / 2 : n - 1;
 		struct error err = { 0 };
 		struct disk *stopped = new_disk(start), undone;
 		struct chain *chain;
@@ -154,10 +155,10 @@ static void take_measure(struct measure *measure, struct disk *plain)
 
 	disk_clone(plain, &sealed);
 	must(run_encrypt(&sealed, &measure->keys, NEVER, &measure->members, &err), "encrypting", &err);
-	must(content_read(&sealed, &measure->members, CONTENT_SEALED, &measure->sealed, &err), "reading the sealed disk", &err);
+	must(content_read(&sealed, &measure->members, CONTENT_SEALED | measure->form, &measure->sealed, &err), "reading the sealed disk", &err);
 	disk_free(&sealed);
-	must(content_read(plain, &measure->members, CONTENT_PLAIN, &measure->plain, &err), "reading the plain disk", &err);
-	measure->leaks = leaks_learn(plain, &measure->members);
+	must(content_read(plain, &measure->members, CONTENT_PLAIN | measure->form, &measure->plain, &err), "reading the plain disk", &err);
+	measure->leaks = measure->form ? NULL : leaks_learn(plain, &measure->members);
 }
 
 /* From one key to another, and that undone from different points. */
@@ -225,6 +226,20 @@ void record_by_passphrase(struct chains *chains, const char *path)
 	take_measure(measure, plain);
 	record_decrypt(chains, measure, record_encrypt(chains, measure, plain, "encrypting with a passphrase", 1),
 		       "decrypting with a passphrase", 1);
+}
+
+void record_copying(struct chains *chains, const char *path, unsigned share)
+{
+	struct measure *measure = allocate(sizeof(*measure));
+	struct disk *plain = load(path);
+
+	measure->image = name_of(path);
+	measure->form = CONTENT_MOVED;
+	keys_new(&measure->keys);
+	measure->keys.copies = true;
+	take_measure(measure, plain);
+	record_encrypt(chains, measure, plain, "encrypting with copies", 3 * share);
+	record_undone(chains, measure, plain, true, "undoing an encryption with copies", share);
 }
 
 void record_used(struct chains *chains, const char *path, const char *key_path, unsigned share)

@@ -28,6 +28,8 @@ struct chains {
 void record_image(struct chains *chains, const char *path, unsigned share);
 /* Sealing and unsealing with a passphrase instead of the volume key. */
 void record_by_passphrase(struct chains *chains, const char *path);
+/* Sealing what shares with others, which is copied first, and undoing that from different points. */
+void record_copying(struct chains *chains, const char *path, unsigned share);
 /* Unsealing a sealed image that a kernel has used since, and undoing that.  The key: 32 bytes. */
 void record_used(struct chains *chains, const char *path, const char *key_path, unsigned share);
 

@@ -98,7 +98,7 @@ bool run_encrypt(struct disk *disk, const struct keys *keys, unsigned stop, stru
 	const struct key_source key = key_of(keys, false);
 	const struct convert_encrypt_options options = {
 		.cipher = CIPHER_AES_256_GCM,
-		.shared = SHARED_INCLUDE,
+		.shared = keys->copies ? SHARED_COPY : SHARED_INCLUDE,
 		.recursive = true,
 		.key = &key,
 		/* The least that is accepted. */

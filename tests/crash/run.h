@@ -12,6 +12,7 @@ struct keys {
 	bool by_passphrase;	/* a slot is made, and only the passphrase is used */
 	bool read_back;		/* all data are read back as well */
 	bool skip;		/* what is damaged is left as it is */
+	bool copies;		/* what the set shares with others, instead of taking them in */
 	bool large_records;	/* as many tree blocks in one as the journal has room for */
 };
 void keys_new(struct keys *keys);
