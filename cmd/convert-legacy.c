@@ -70,6 +70,7 @@ bool convert_legacy_decrypt(struct volume *volume, const char *const *names, str
 	struct convert_legacy_options how = { .recursive = convert_opt.recursive, .dry_run = convert_opt.dry_run, .force_key = convert_opt.force_key };
 
 	if (!convert_legacy_check_options(true, err) || !convert_options_shared(&how.shared, err) ||
+	    (how.shared == SHARED_COPY && !error_set(err, ERROR_REFUSED, "--shared=copy goes with --encrypt; what is in the format of 2016 is decrypted with all that shares with it")) ||
 	    !get_key(volume, names[0], &key->volume_key, err))
 		return false;
 	how.key = key->volume_key;

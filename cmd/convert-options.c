@@ -45,7 +45,7 @@ struct poptOption options_convert_how[] = {
 	{ NULL, 0, POPT_ARG_CALLBACK, (void *)take_skip, 0, NULL, NULL },
 	{ "cipher", 'c', POPT_ARG_STRING, &convert_opt.cipher, 0, "how to encrypt (default: aes-256-gcm; with --rekey: as before)", "aes-256-gcm|chacha20-poly1305" },
 	{ "shared", 0, POPT_ARG_STRING, &convert_opt.shared, 0,
-	  "what to do about blocks shared with other subvolumes: refuse (default), or include those subvolumes", "refuse|include" },
+	  "what to do about blocks shared with other subvolumes: refuse (default), include those subvolumes, or copy what is shared", "refuse|include|copy" },
 	{ "recursive", 0, POPT_ARG_NONE, &convert_opt.recursive, 0, "seal the subvolumes nested in these as well", NULL },
 	{ "force-key", 0, POPT_ARG_NONE, &convert_opt.force_key, 0,
 	  "decrypt the format of 2016 although nothing tells whether the key is right, or a file speaks against it; if it is wrong, the data are lost", NULL },

@@ -88,6 +88,26 @@ static void put_size(const struct row *row, const char *name, const char *before
 	row_text(row, NULL, before, size_with_bytes(bytes, size));
 }
 
+/* Who has the same data and keeps them as they are. */
+static void put_copies(const struct row *row, const struct convert_plan *plan, bool planned_only)
+{
+	const struct row keepers = row_array(row, "keep_plain");
+
+	if (plan->n_keepers == 0)
+		return;
+	for (size_t i = 0; i < plan->n_keepers; i++) {
+		const struct convert_plan_member shown = { plan->keeper[i].id, plan->keeper[i].path };
+		const struct row one = row_element(&keepers);
+
+		row_u64(&one, "id", "\nkeeps plain text: ", shown.id);
+		row_escaped(&one, "path", " ", shown_path(&shown));
+		put_size(&one, "shared_bytes", ", ", plan->keeper[i].bytes);
+		row_words(&one, " of the same data");
+	}
+	put_size(row, "copied_bytes", planned_only ? "\nto be copied first: " : "\ncopied first: ", plan->copied_bytes);
+	row_u64(row, "copied_tree_blocks", " of data, tree blocks: ", plan->n_copied_blocks);
+}
+
 static void put_counts(const struct row *row, const struct convert_plan *plan, bool planned_only)
 {
 	const bool needs_metadata = planned_only && plan->metadata_needed, needs_journal = planned_only && plan->journal_bytes;
@@ -101,6 +121,7 @@ static void put_counts(const struct row *row, const struct convert_plan *plan, b
 			   size_with_bytes(data_bytes(plan), size), plan->n_inline_units, plural(plan->n_inline_units));
 	put_subvolumes(row, "members", plan->member, plan->n_members, SIZE_MAX);
 	put_plain(row, plan);
+	put_copies(row, plan, planned_only);
 	row_u64(row, "extents", NULL, plan->n_extents);
 	row_u64(row, "data_bytes", NULL, data_bytes(plan));
 	row_u64(row, "inline_items", NULL, plan->n_inline_units);
@@ -113,7 +134,7 @@ static void put_counts(const struct row *row, const struct convert_plan *plan, b
 	put_size(row, "journal_bytes", needs_journal ? "\njournal: " : NULL, plan->journal_bytes);
 	row_words(row, needs_journal ? " of free space, given back at the end" : "");
 	if (plan->n_new_chunks)
-		row_format(row, "\nnew metadata chunk%s: %" PRIu64 ", %s", plural(plan->n_new_chunks), plan->n_new_chunks,
+		row_format(row, "\nnew %schunk%s: %" PRIu64 ", %s", plan->data_missing ? "" : "metadata ", plural(plan->n_new_chunks), plan->n_new_chunks,
 			   size_with_bytes(plan->new_chunk_bytes, size));
 }
 

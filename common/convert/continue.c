@@ -109,6 +109,8 @@ static void note_undone(struct conversion *c, enum convert_goal goal)
 		return;
 	if (c->op.state.operation == CRYPT_OP_DECRYPT && le32(c->op.state.flags) & CRYPT_STATE_RESTORE)
 		conversion_note(c, "the header and the key slots stay those of the header backup with which the unsealing began");
+	if (le32(c->op.state.flags) & CRYPT_STATE_COPY)
+		conversion_note(c, "what was copied because other subvolumes share it stays copied, and takes its room");
 	c->plan->undone = conversion_is_rekey(c) ? UNDONE_REKEYING :
 			  c->op.state.operation == CRYPT_OP_ENCRYPT ? UNDONE_SEALING : UNDONE_UNSEALING;
 	c->plan->undone_here = turns_round(c, goal);

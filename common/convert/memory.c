@@ -17,6 +17,7 @@
 #include "common/volume/block-cache.h"
 
 #define MEMORY_SPARE (16u << 20)	/* contexts of libraries, stdio, a node or unit here and there */
+#define COPY_BYTES (16u << 20)	/* a piece of data, checksums of an extent */
 #define GROWN 3u			/* an array that doubles, plus the copy it is moved from */
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -74,6 +75,9 @@ static uint64_t table_bytes(const struct conversion *c)
 	return groups * sizeof(struct unit_group_kept) * GROWN + extents * sizeof(uint32_t) + items * sizeof(uint32_t) * GROWN +
 	       c->header.n_inline_units * sizeof(struct inline_entry) * (GROWN + 1) +	/* + 1: for sorting */
 	       blocks * sizeof(struct digest_sum) +
+	       /* Once copies are made, the members are scanned again, and once more looked at for what is shared. */
+	       (c->copy ? (blocks * sizeof(struct scan_block) + extents * sizeof(struct scan_extent)) * GROWN + (blocks + extents) * 16 +
+			  c->copy->n_blocks * sizeof(struct copied) * GROWN + COPY_BYTES : 0) +
 	       /* The blocks of the crypt items, once cut off: a list of them and a set of those that stay. */
 	       items * 16 * GROWN + items * sizeof(uint64_t) * 4 * GROWN +
 	       (free_ranges + items) * sizeof(struct free_range) * GROWN;

@@ -96,6 +96,27 @@ bool transaction_free_shared(struct transaction *tx, uint64_t logical, uint8_t l
 	return transaction_lose(tx, logical, level, 0, n_refs, err) && transaction_carry(tx, err);
 }
 
+/* --- what several trees share ------------------------------------------------------------------------- */
+
+bool transaction_copy_block(struct transaction *tx, const struct block *source, uint64_t owner, struct block **copy, struct error *err)
+{
+	struct disk_header *header;
+
+	if (!transaction_place_block(tx, source, source->node.level, copy, err))
+		return false;
+	memcpy((*copy)->bytes, source->bytes, source->node.size);
+	header = (struct disk_header *)(*copy)->bytes;
+	header->bytenr = to_le64((*copy)->logical);
+	header->owner = to_le64(owner);
+	header->flags = to_le64(le64(header->flags) & ~HEADER_FLAG_RELOC);
+	return block_refresh(*copy, err) && transaction_use_data(tx, (*copy)->logical, source->node.size, err);
+}
+
+bool transaction_use_data(struct transaction *tx, uint64_t logical, uint64_t length, struct error *err)
+{
+	return transaction_place(tx, logical, length, err) && transaction_carry(tx, err);
+}
+
 /* --- the end --------------------------------------------------------------------------------------------- */
 
 static int by_address(const void *a, const void *b)

@@ -65,6 +65,10 @@ bool transaction_root(struct transaction *tx, uint64_t id, struct known_root **r
 bool transaction_new_block(struct transaction *tx, const struct block *source, uint8_t level, struct block **block,
 			   struct error *err) must_use;
 
+/* The same, not pending yet; and pending, as what is up to the caller but for its room. */
+bool transaction_place_block(struct transaction *tx, const struct block *source, uint8_t level, struct block **block, struct error *err) must_use;
+bool transaction_place(struct transaction *tx, uint64_t logical, uint64_t length, struct error *err) must_use;
+
 /* Marks a block as freed that belonged to the tree `owner`; 0: whose it was, its extent item says. n_refs: see struct pending. */
 bool transaction_lose(struct transaction *tx, uint64_t logical, uint8_t level, uint64_t owner, uint32_t n_refs, struct error *err) must_use;
 

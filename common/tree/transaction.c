@@ -160,8 +160,7 @@ static bool take_block(struct transaction *tx, uint64_t owner, uint64_t *logical
 					allocator_take_block(tx->allocator, logical, err);
 }
 
-/* A new empty block at a place that is taken now, and not pending yet. */
-static bool place_block(struct transaction *tx, const struct block *source, uint8_t level, struct block **out, struct error *err)
+bool transaction_place_block(struct transaction *tx, const struct block *source, uint8_t level, struct block **out, struct error *err)
 {
 	struct block *block;
 	uint64_t logical;
@@ -182,28 +181,14 @@ static bool place_block(struct transaction *tx, const struct block *source, uint
 bool transaction_new_block(struct transaction *tx, const struct block *source, uint8_t level, struct block **out,
 			   struct error *err)
 {
-	return place_block(tx, source, level, out, err) &&
+	return transaction_place_block(tx, source, level, out, err) &&
 	       add_pending(tx, (struct pending){ .kind = PENDING_NEW, .logical = (*out)->logical, .owner = source->node.owner, .block = *out, .level = level }, err);
 }
 
-bool transaction_copy_block(struct transaction *tx, const struct block *source, uint64_t owner, struct block **copy, struct error *err)
-{
-	struct disk_header *header;
-
-	if (!place_block(tx, source, source->node.level, copy, err))
-		return false;
-	memcpy((*copy)->bytes, source->bytes, source->node.size);
-	header = (struct disk_header *)(*copy)->bytes;
-	header->bytenr = to_le64((*copy)->logical);
-	header->owner = to_le64(owner);
-	header->flags = to_le64(le64(header->flags) & ~HEADER_FLAG_RELOC);
-	return block_refresh(*copy, err) && transaction_use_data(tx, (*copy)->logical, source->node.size, err);
-}
-
-bool transaction_use_data(struct transaction *tx, uint64_t logical, uint64_t length, struct error *err)
+bool transaction_place(struct transaction *tx, uint64_t logical, uint64_t length, struct error *err)
 {
 	assert(!tx->settled);
-	return add_pending(tx, (struct pending){ .kind = PENDING_PLACE, .logical = logical, .length = length }, err) && transaction_carry(tx, err);
+	return add_pending(tx, (struct pending){ .kind = PENDING_PLACE, .logical = logical, .length = length }, err);
 }
 
 bool transaction_lose(struct transaction *tx, uint64_t logical, uint8_t level, uint64_t owner, uint32_t n_refs, struct error *err)

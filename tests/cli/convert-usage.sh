@@ -128,5 +128,5 @@ END
 refused 1 "standard input can be only one secret" --rekey --key-file - --passphrase-fd 0 disk.img home
 refused 1 "only one of --key-file, --passphrase-file and --passphrase-fd" --decrypt --key-file a --passphrase-file b disk.img home
 refused 1 "--cipher takes aes-256-gcm or chacha20-poly1305" --rekey --cipher rot13 disk.img home
-refused 9 "--shared=copy is not supported by this version" --encrypt --shared=copy disk.img home
+refused 1 "--shared takes refuse, include or copy" --encrypt --shared=move disk.img home
 finish

@@ -19,6 +19,8 @@ crash_image "$tmp/starved.img" 114M -m single -d single -n 4096
 "$eat_metadata" "$tmp/starved.img" $((1 << 18)) >"$tmp/eat"
 # with the journal on two mirrors
 MOUNT_OPTIONS=space_cache=v1 crash_image "$tmp/large-nodes.img" 160M -m dup -d single -n 65536 --csum sha256 -R ^free-space-tree
+# whose snapshots are not sealed with it: what it shares is copied
+CRASH_SNAPSHOTS=2 crash_image "$tmp/copied.img" 114M -m dup -d single -n 4096
 images=("$tmp/dup.img" "$tmp/mixed.img" "$tmp/starved.img" "$tmp/large-nodes.img")
 
 # A sealed image that a kernel has gone on using: extents and leaves have moved, a snapshot was made.
@@ -31,10 +33,10 @@ image_umount
 say "images are ready"
 
 "$campaign" --states "${CRASH_STATES:-160}" --jobs "$(nproc)" --seed "${CRASH_RANDOM:-1}" --export "$tmp/out" \
-	--used "$tmp/used.img" --key "$tmp/vk" "${images[@]}" || fail "what came of a power cut was wrong"
+	--copying "$tmp/copied.img" --used "$tmp/used.img" --key "$tmp/vk" "${images[@]}" || fail "what came of a power cut was wrong"
 say "judged; $(ls "$tmp/out" | wc -l) disks for btrfs check and the kernel"
 
-for image in "${images[@]}"; do
+for image in "${images[@]}" "$tmp/copied.img"; do
 	image_state "$image" "$(basename "$image" .img)"
 done
 n=0

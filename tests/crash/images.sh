@@ -7,7 +7,8 @@ OTHER_CONTENT_SEED=815
 # The subvolumes that are sealed: target brings its snapshot (shared extents and leaves) and what is nested in it.
 CRASH_SET=(target)
 
-# crash_fill DIRECTORY; CRASH_FILES: so many empty files more, so that the index takes several items and records
+# crash_fill DIRECTORY; CRASH_SNAPSHOTS: so many snapshots at the end, which share whole trees; CRASH_FILES: so many empty files more, so that the
+# index takes several items and records
 crash_fill() {
 	tool fill
 	(
@@ -27,6 +28,11 @@ crash_fill() {
 		"$tmp/fill" other $OTHER_CONTENT_SEED inline symlinks sizes:70000 extents:8
 		btrfs -q subvolume snapshot other other-snap
 		"$tmp/fill" other-snap $((OTHER_CONTENT_SEED + 1)) bulk:100000
+		for ((i = 0; i < ${CRASH_SNAPSHOTS:-0}; i++)); do
+			sync -f .
+			btrfs -q subvolume snapshot target later-$i
+			touch target/many/after-$i
+		done
 	)
 }
 
