@@ -171,7 +171,7 @@ static bool check_all(struct conversion *c, struct replay *replay, enum convert_
 	/* The conversion stops before the first block of which nobody knows which copy is right, unless it was told what to do. */
 	if (conversion_is_first_time(c) && c->phase <= CRYPT_PHASE_DATA && !differing_find(c, err))
 		return false;
-	if (copy_is_pending(c) && conversion_to(c)->is_sealed && !turns_round(c, goal) && !copy_plan_make(c->scan, &c->copy, err))
+	if (copy_is_pending(c) && conversion_to(c)->is_sealed && !turns_round(c, goal) && (!copy_plan_make(c->scan, &c->copy, err) || !plan_keepers(c, err)))
 		return false;
 	return continue_check_extents(c, replay, err) && replay_check(&c->op, replay, err) &&
 	       lost_record_look(c, replay, turns_round(c, goal), err) &&
@@ -197,7 +197,7 @@ static bool continue_replayed(struct conversion *c, enum convert_goal goal, stru
 		return false;
 	if (conversion_is_cut(c->direction, c->phase, c->cursor))
 		take_bytes_used(c);
-	if ((c->scan && !plan_fill(c, err)) || !plan_keepers(c, err))
+	if (c->scan && !plan_fill(c, err))
 		return false;
 	note_undone(c, goal);
 	if (turns_round(c, goal) && (!lost_record_finish(c, err) || !turn(c, err)))

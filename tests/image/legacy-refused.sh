@@ -23,6 +23,7 @@ image=$tmp/odd.img
 legacy_image "$image" 4096 clones lost
 key=(--volume-key-file "$image.key")
 refused 9 'note: shared with e2 .id 2[0-9]*.: tree blocks: 0, extents: 1$' "$image" e1 "${key[@]}" --recursive
+refused 9 'shared=copy goes with --encrypt; what is in the format of 2016' "$image" e1 "${key[@]}" --shared=copy --recursive
 refused 9 'files cannot be decrypted in place, see above$' "$image" e1 "${key[@]}" "${all[@]}"
 for pair in "clones/whole clones/source" "clones/short clones/short-source"; do
 	grep -qE "(${pair% *} and e1(-snap)?/${pair#* }|${pair#* } and e1(-snap)?/${pair% *}) use the same data .at [0-9]+., but would not decrypt them alike\$" "$tmp/err" ||

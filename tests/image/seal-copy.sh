@@ -123,8 +123,79 @@ cycle() {
 	say "copied, sealed, used, unsealed: ${MEMBERS[*]}"
 }
 
+# quotas MODE IMAGE: 1 qgroups, 4 simple quotas; false where the kernel has no such quotas
+quotas() {
+	python3 -c 'import fcntl, os, struct, sys
+fcntl.ioctl(os.open(sys.argv[2], os.O_RDONLY), 0xc0109428, bytearray(struct.pack("QQ", int(sys.argv[1]), 0)))' "$1" "$2" 2>"$tmp/err"
+}
+
+# groups NAME: what the mounted filesystem counts
+groups() { btrfs qgroup show --raw "$tmp/mnt" 2>"$tmp/$1.err" | sed -E 's/ +/ /g' >"$tmp/$1"; }
+
+quota_image() {		# quota_image IMAGE MODE
+	image_make "$1" 120M
+	image_mount "$1" "$tmp/mnt" rw
+	quotas "$2" "$tmp/mnt" || { image_umount; return 1; }
+	btrfs -q subvolume create "$tmp/mnt/vault"
+	head -c 700000 /dev/urandom >"$tmp/mnt/vault/file"
+	sync -f "$tmp/mnt"
+	btrfs -q subvolume snapshot "$tmp/mnt/vault" "$tmp/mnt/snapshot"
+	sync -f "$tmp/mnt"
+	if [ "$2" = 1 ]; then btrfs quota rescan -w "$tmp/mnt" >"$tmp/rescan"; fi
+	groups before
+	image_umount
+	expect_status 0 crypt convert --encrypt --shared=copy -q "${KEY[@]}" "$1" vault
+}
+
+quota_image "$tmp/quota.img" 1
+expect_status 0 btrfs check "$tmp/quota.img"
+image_mount "$tmp/quota.img" "$tmp/mnt" rw
+groups marked
+expect_text "$tmp/marked.err" 'inconsistent'
+btrfs quota rescan -w "$tmp/mnt" >"$tmp/rescan"
+groups after
+[ "$(awk '$1 ~ /^0\/25/ && $2 == $3' "$tmp/after" | wc -l)" = 2 ] || { cat "$tmp/after"; fail "a subvolume still shares something"; }
+image_umount
+expect_status 0 btrfs check "$tmp/quota.img"
+
+if quota_image "$tmp/simple.img" 4; then
+	image_mount "$tmp/simple.img" "$tmp/mnt" ro
+	groups after
+	image_umount
+	[ "$(awk '$1 == "0/256" { print $2 }' "$tmp/after")" -ge $((2 * 700000)) ] || { cat "$tmp/after"; fail "the copy is not counted"; }
+	expect_status 0 crypt convert --decrypt -q "${KEY[@]}" "$tmp/simple.img" vault
+	image_mount "$tmp/simple.img" "$tmp/mnt" rw
+	btrfs -q subvolume delete -c "$tmp/mnt/vault" "$tmp/mnt/snapshot"
+	deleted_are_gone "$tmp/mnt"
+	sync -f "$tmp/mnt"
+	groups gone
+	image_umount
+	awk '$1 ~ /^0\/25/ && ($2 != 0 || $3 != 0) { exit 1 }' "$tmp/gone" || { cat "$tmp/gone"; fail "the kernel counts bytes that are gone"; }
+fi
+say "quotas: qgroups are marked, simple ones exact"
+
 shared_image "$tmp/balance.img" 200M -m dup -d single -n 4096
 note_all "$tmp/balance.img" before
+image=$tmp/balance.img
+expect_unchanged 9 "$image" crypt convert --encrypt --dry-run -q "${KEY[@]}" "$image" origin
+expect_text "$tmp/err" 'hint: --shared=include converts them too; --shared=copy copies what is shared and leaves them as they are'
+expect_unchanged 0 "$image" crypt convert --encrypt --shared=copy --dry-run -q "${KEY[@]}" "$image" origin
+expect_text "$tmp/err" 'shared with early [(]id [0-9]+[)]: [0-9]+ bytes of data'
+expect_text "$tmp/err" '--shared=refuse: nothing is sealed'
+expect_text "$tmp/err" '--shared=include: seals 5 subvolumes with [0-9]+ bytes of data'
+expect_text "$tmp/err" '--shared=copy: seals 1 subvolume with [0-9]+ bytes of data; copies [0-9]+ bytes of data and [0-9]+ tree block'
+expect_text "$tmp/out" '^to be copied first: '
+
+say "without room for the copies: 10"
+cp --sparse=always "$image" "$tmp/full.img"
+fill_device "$tmp/full.img"
+image_mount "$tmp/full.img" "$tmp/mnt" rw
+head -c 9M /dev/zero >"$tmp/mnt/more"
+image_umount
+expect_unchanged 10 "$tmp/full.img" crypt convert --encrypt --shared=copy -q "${KEY[@]}" "$tmp/full.img" origin
+expect_text "$tmp/err" 'data: copies of [0-9]+ bytes are needed; [0-9]+ of them fit into no free range'
+rm "$tmp/full.img"
+
 MEMBERS=(origin) && cycle "$tmp/balance.img"
 MEMBERS=(heir late) && cycle "$tmp/balance.img"
 mv "$tmp/balance.img" "$tmp/shared.img"

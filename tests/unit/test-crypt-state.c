@@ -79,7 +79,7 @@ static void refuses_one_wrong_byte(void **state)
 		{ AT(phase), 0, "phase is 0, not 1 to 6" },
 		{ AT(phase), 7, "phase is 7, not 1 to 6" },
 		{ AT(cipher), 0, "cipher is 0, not 1 or 2" },
-		{ AT(flags), 32, "flags are 0x20, not 0 to 0x1f" },
+		{ AT(flags), 128, "flags are 0x80, not 0 to 0x7f" },
 		{ AT(sector_size), 1, "sector_size is 4097, not a power of two from 4096 to 65536" },
 		{ AT(sector_size) + 1, 8, "sector_size is 2048, not a power of two from 4096 to 65536" },
 		{ AT(node_size) + 2, 2, "node_size is 131072, not a power of two from 4096 to 65536" },
