@@ -33,7 +33,7 @@ for way in "--resume" "--abort" "--status" "--decrypt --resume" "--encrypt --res
 	refused 1 "--resume, --abort and --status take no SUBVOL; they act on the conversion recorded in the image" $way disk.img home
 done
 refused 1 "--cipher takes aes-256-gcm or chacha20-poly1305" --encrypt --cipher rot13 disk.img home
-refused 1 "--shared takes refuse or include" --encrypt --shared maybe disk.img home
+refused 1 "--shared takes refuse, include or copy" --encrypt --shared maybe disk.img home
 refused 1 "--pbkdf takes argon2id or pbkdf2" --encrypt --pbkdf scrypt disk.img home
 refused 1 "--pbkdf-memory goes with --pbkdf argon2id" --encrypt --pbkdf pbkdf2 --pbkdf-memory 65536 disk.img home
 refused 1 "only one of --iter-time and --pbkdf-force-iterations" --encrypt -i 100 --pbkdf-force-iterations 4 disk.img home
