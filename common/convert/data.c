@@ -77,8 +77,8 @@ static bool may_seal(struct batch *batch, const struct plain *plain, struct erro
 	if (plain->worst == PLAIN_DIFFERS) {
 		error_set(err, ERROR_CORRUPT, "the copies of the data at %#" PRIx64 ", which have no checksum, differ, and nothing tells which one is "
 			  "right", plain->first);
-		return error_hint(err, "`convert --resume --on-error=continue` seals one and overwrites the other; `convert --resume "
-				  "--skip-damaged` leaves both as they are, not sealed");
+		return error_hint(err, "`convert --resume --on-error=continue` seals one and overwrites the others; `convert --resume "
+				  "--skip-damaged` leaves them as they are, not sealed");
 	}
 	error_set(err, ERROR_CORRUPT, "no copy of the data at %#" PRIx64 " matches its checksum", plain->first);
 	return error_hint(err, "`convert --resume --on-error=continue` seals them anyway; their checksums stay as wrong as they are");

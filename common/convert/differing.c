@@ -186,10 +186,10 @@ bool differing_check(struct conversion *c, bool dry_run, struct error *err)
 		c->plan->n_skipped = n;
 	if (n == 0 || decided)
 		return true;
-	error_set(err, ERROR_CORRUPT, "%" PRIu64 " block%s without checksum%s, listed above, differ%s between the two copies, and nothing tells "
+	error_set(err, ERROR_CORRUPT, "%" PRIu64 " block%s without checksum%s, listed above, differ%s between the copies, and nothing tells "
 		  "which one is right; nothing was changed", n, plural(n), plural(n), n == 1 ? "s" : "");
-	return error_hint(err, "--on-error=continue seals the copy that `btrfs-crypt cat` prints, and overwrites the other; --skip-damaged "
-			  "leaves both as they are, not sealed");
+	return error_hint(err, "--on-error=continue seals the copy that `btrfs-crypt cat` prints, and overwrites the others; --skip-damaged "
+			  "leaves them as they are, not sealed");
 }
 
 bool differing_at(const struct conversion *c, uint64_t address, unsigned *mirror, bool *is_known)

@@ -176,31 +176,48 @@ static bool item_holds(struct leaves *leaves, const struct scan_block *at, const
 	return true;
 }
 
+static bool leaf_is_done(struct leaves *leaves, const struct scan_block *at, struct error *err)
+{
+	struct conversion *c = leaves->c;
+	cleanup_block struct block *block = NULL;
+
+	if (!scan_block_get(c->scan, at, &block, err) || !gap_holds(c, block, err))
+		return false;
+	for (uint32_t slot = 0; slot < block->node.n_items; slot++) {
+		bool holds;
+
+		if (!item_holds(leaves, at, block, slot, &holds, err))
+			return false;
+		if (!holds)
+			return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 ": item %" PRIu32 " is not %s: a write to it "
+				"was lost",
+					 at->logical, slot, conversion_to(c)->name);
+	}
+	return true;
+}
+
+static bool begin_looking(struct conversion *c, struct leaves *leaves, struct error *err)
+{
+	*leaves = (struct leaves){ .c = c, .fresh = conversion_draws(c) };
+	return c->inlines || inline_map_read(c->volume, c->header.domain, &c->inlines, err);
+}
+
+bool leaf_holds(struct conversion *c, const struct scan_block *at, struct error *err)
+{
+	struct leaves leaves;
+
+	return begin_looking(c, &leaves, err) && leaf_is_done(&leaves, at, err);
+}
+
 bool leaves_hold(struct conversion *c, struct error *err)
 {
-	struct leaves leaves = { .c = c, .fresh = conversion_draws(c) };
+	struct leaves leaves;
 
-	if (!c->inlines && !inline_map_read(c->volume, c->header.domain, &c->inlines, err))
+	if (!begin_looking(c, &leaves, err))
 		return false;
-	for (size_t i = 0; i < c->scan->n_blocks; i++) {
-		const struct scan_block *at = &c->scan->block[i];
-		cleanup_block struct block *block = NULL;
-
-		if (at->level != 0)
-			continue;
-		if (!scan_block_get(c->scan, at, &block, err) || !gap_holds(c, block, err))
+	for (size_t i = 0; i < c->scan->n_blocks; i++)
+		if (c->scan->block[i].level == 0 && !leaf_is_done(&leaves, &c->scan->block[i], err))
 			return false;
-		for (uint32_t slot = 0; slot < block->node.n_items; slot++) {
-			bool holds;
-
-			if (!item_holds(&leaves, at, block, slot, &holds, err))
-				return false;
-			if (!holds)
-				return error_set(err, ERROR_CORRUPT, "tree block %" PRIu64 ": item %" PRIu32 " is not %s: a write to it "
-					"was lost",
-						 at->logical, slot, conversion_to(c)->name);
-		}
-	}
 	return true;
 }
 

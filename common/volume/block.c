@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/crypto/secret.h"
+#include "common/util/lower-bound.h"
 #include "common/volume/block-cache.h"
 #include "common/volume/csum.h"
 #include "common/volume/devices.h"
@@ -73,6 +74,14 @@ static bool read_mirror(struct block *block, unsigned mirror, const struct block
 	       check_expected(&block->node, expect, err);
 }
 
+static unsigned chosen_mirror(const struct volume *volume, uint64_t logical)
+{
+	const struct mirror_choice *const choice = volume->choice;
+	const size_t found = LOWER_BOUND(i, volume->n_choices, choice[i].logical < logical);
+
+	return found < volume->n_choices && choice[found].logical == logical ? choice[found].mirror : 0;
+}
+
 /*
  * Reads the first mirror that is right. If none is, the error is that of the first mirror that exists: the others are rarely wrong in another
  * way. A missing device was already reported when the volume was opened.
@@ -88,10 +97,10 @@ static bool read_any_mirror(struct block *block, const struct block_expect *expe
 	if (!volume_chunk(volume, block->logical, &chunk, err))
 		return error_prefix(err, "tree block at %#" PRIx64, block->logical);
 
-	const unsigned n_mirrors = chunk_n_mirrors(chunk);
+	const unsigned n_mirrors = chunk_n_mirrors(chunk), first = chosen_mirror(volume, block->logical);
 
 	for (unsigned i = 0; i < n_mirrors; i++) {
-		const unsigned mirror = (volume->first_mirror + i) % n_mirrors;
+		const unsigned mirror = (first + i) % n_mirrors;
 		char place[MIRROR_TEXT_SIZE];
 
 		if (read_mirror(block, mirror, expect, &bad)) {

@@ -37,6 +37,11 @@ struct volume_device {
 	struct disk_dev_item item;	/* as its superblocks have it, or will have it; bytes_used is that of the chunk tree */
 };
 
+struct mirror_choice {
+	uint64_t logical;
+	unsigned mirror;
+};
+
 struct volume {
 	struct device *device;		/* the one whose superblock is used; also in devices[] */
 	struct volume_device *devices;
@@ -55,7 +60,8 @@ struct volume {
 	struct parity_row *parity;	/* buffers of parity-write.h; NULL: none yet */
 	bool degraded;			/* what missing devices with parity would have is left to parity, or to be made from it; otherwise ERROR_REFUSED */
 	volume_csum_lookup *csum_lookup;	/* for parity-write.h, set by who writes: which data are right. NULL: nothing tells */
-	unsigned first_mirror;		/* for reading tree blocks: which one is tried first */
+	const struct mirror_choice *choice;	/* for reading tree blocks: the mirror that is tried first, by address; of all others, the first */
+	size_t n_choices;
 	struct stripe_tree *stripe_tree;	/* NULL: the filesystem has none */
 	struct overlays *overlays;	/* items shown in addition to those on disk; NULL: none. Freed with the volume by overlays_free() */
 	void (*overlays_free)(struct overlays *overlays);

@@ -71,8 +71,8 @@ for dry in "" --dry-run; do
 	expect_text "$tmp/err" "note: target/nosum: bytes 8192 to 12287 $NOTE: nothing tells which one is right; the same data are in target/twin"
 	expect_text "$tmp/err" "note: target/nosum: bytes 16384 to 20479 $NOTE"
 	expect_text "$tmp/err" "note: target/twin: bytes 8192 to 12287 $NOTE: nothing tells which one is right"
-	expect_text "$tmp/err" 'convert: 2 blocks without checksums, listed above, differ between the two copies, and nothing tells which one is right; nothing was changed'
-	expect_text "$tmp/err" 'hint: --on-error=continue seals the copy that .btrfs-crypt cat. prints, and overwrites the other; --skip-damaged leaves both as they are, not sealed$'
+	expect_text "$tmp/err" 'convert: 2 blocks without checksums, listed above, differ between the copies, and nothing tells which one is right; nothing was changed'
+	expect_text "$tmp/err" 'hint: --on-error=continue seals the copy that .btrfs-crypt cat. prints, and overwrites the others; --skip-damaged leaves them as they are, not sealed$'
 	! grep -q held "$tmp/err" || fail "what no file shows is named"
 	expect_status 0 crypt convert --status "$image"
 done
@@ -145,7 +145,7 @@ rot_copy 0 "$at"
 cp --sparse=always "$image" "$tmp/stopped.img"
 expect_status 6 do_resume
 expect_text "$tmp/err" 'nosum: the copies of the data at .*, which have no checksum, differ, and nothing tells which one is right'
-expect_text "$tmp/err" 'hint: .*convert --resume --on-error=continue.* seals one and overwrites the other; .*convert --resume --skip-damaged.* leaves both as they are, not sealed'
+expect_text "$tmp/err" 'hint: .*convert --resume --on-error=continue.* seals one and overwrites the others; .*convert --resume --skip-damaged.* leaves them as they are, not sealed'
 both "$at" | cmp - "$tmp/both" || fail "a copy was changed"
 for way in --on-error=continue --skip-damaged; do
 	fresh "$tmp/stopped.img"

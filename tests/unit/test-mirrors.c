@@ -126,6 +126,71 @@ static void an_old_leaf_is_told_by_the_digest_at_the_end_of_undoing(void **state
 	}
 }
 
+/* Each mirror has an old leaf: no mirror is right everywhere, but the leaves themselves tell which are old. */
+static void old_leaves_on_both_are_told_by_themselves(void **state)
+{
+	(void)state;
+	for (enum way way = SEALING; way <= UNSEALING && n_mirrors > 1; way++) {
+		struct disk disk;
+
+		way_stopped(way, 0, &disk);
+		put_old_leaf(way, &disk, 3, 0);
+		put_old_leaf(way, &disk, 8, 1);
+		ok(way_go_on(way, &disk, err));
+		ok(way_is_right(way, &disk, err));
+		disk_free(&disk);
+	}
+}
+
+/* A name in a leaf is another one on the second mirror, which no conversion does: the digest tells. */
+static void what_no_conversion_changes_is_told_by_the_digest(void **state)
+{
+	(void)state;
+	for (enum way way = SEALING; way <= UNSEALING && n_mirrors > 1; way++) {
+		uint8_t before[NODE_SIZE], good[NODE_SIZE], other[NODE_SIZE];
+		bool is_changed = false;
+		struct disk disk;
+		struct node node;
+
+		way_stopped(way, 0, &disk);
+		put_old_leaf(way, &disk, 8, 0);
+
+		const uint64_t physical = find_leaf(way, &disk, 3, 1, before);
+
+		disk_read(&disk, physical, good, sizeof(good));
+		memcpy(other, good, sizeof(other));
+		ok(node_read(other, sizeof(other), le64(((struct disk_header *)other)->bytenr), &node, err));
+		for (uint32_t slot = 0; slot < node.n_items && !is_changed; slot++) {
+			const struct cursor item = leaf_item(&node, slot);
+
+			is_changed = node_key(&node, slot).type == KEY_DIR_INDEX || node_key(&node, slot).type == KEY_INODE_REF;
+			if (is_changed)
+				other[item.at - other + item.left - 1] ^= 1;
+		}
+		assert_true(is_changed);
+		csum_block_update(CSUM_CRC32C, other, sizeof(other));
+		disk_write(&disk, physical, other, sizeof(other));
+		ok(way_go_on(way, &disk, err));
+		ok(way_is_right(way, &disk, err));
+		disk_read(&disk, physical, other, sizeof(other));
+		if (way == SEALING)
+			assert_memory_equal(other, good, sizeof(good));
+		disk_free(&disk);
+	}
+}
+
+/* What no digest covers is changed in a leaf: whichever is taken, everything else is right. */
+static void put_other_leaf(enum way way, struct disk *disk, unsigned i, unsigned mirror)
+{
+	uint8_t before[NODE_SIZE], other[NODE_SIZE];
+	const uint64_t physical = find_leaf(way, disk, i, mirror, before);
+
+	disk_read(disk, physical, other, sizeof(other));
+	other[offsetof(struct disk_header, chunk_tree_uuid)] ^= 1;
+	csum_block_update(CSUM_CRC32C, other, sizeof(other));
+	disk_write(disk, physical, other, sizeof(other));
+}
+
 static void two_that_nothing_decides_are_left_as_they_are(void **state)
 {
 	(void)state;
@@ -134,8 +199,8 @@ static void two_that_nothing_decides_are_left_as_they_are(void **state)
 		struct disk disk, before;
 
 		way_stopped(way, 0, &disk);
-		put_old_leaf(way, &disk, 3, 0);
-		put_old_leaf(way, &disk, 8, 1);
+		put_other_leaf(way, &disk, 3, 0);
+		put_other_leaf(way, &disk, 8, 1);
 		disk_clone(&disk, &before);
 		assert_false(way_go_on(way, &disk, &failure));
 		assert_int_equal(failure.kind, ERROR_CORRUPT);
@@ -197,6 +262,8 @@ int main(void)
 		cmocka_unit_test(a_damaged_leaf_on_one_mirror_is_written_again),
 		cmocka_unit_test(an_old_leaf_on_one_mirror_is_told_by_the_digest),
 		cmocka_unit_test(an_old_leaf_is_told_by_the_digest_at_the_end_of_undoing),
+		cmocka_unit_test(old_leaves_on_both_are_told_by_themselves),
+		cmocka_unit_test(what_no_conversion_changes_is_told_by_the_digest),
 		cmocka_unit_test(two_that_nothing_decides_are_left_as_they_are),
 		cmocka_unit_test(other_blocks_that_nothing_decides_are_told),
 	};
