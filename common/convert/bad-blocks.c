@@ -293,20 +293,21 @@ bool csum_spoil(struct conversion *c, struct transaction *tx, uint64_t address, 
 {
 	const struct volume *volume = c->volume;
 	const unsigned size = csum_type_size(volume->super.csum_type);
-	uint8_t stored[CSUM_SIZE], bytes[CRYPT_BLOCK];
+	uint8_t stored[CSUM_SIZE] = { 0 }, bytes[CRYPT_BLOCK], first, n_turns = 0;
 	unsigned n_mirrors;
 	bool has, turned = false, unread = false;
 
 	if (!csum_get(c->volume, address, stored, &has, err) || !volume_n_mirrors(volume, address, &n_mirrors, err))
 		return false;
-	/* A flipped bit could make the checksum match another mirror by chance, so start over after each flip. */
+	first = stored[0];
+	/* What is tried could match another mirror by chance, so start over each time, and never try the same again. */
 	for (unsigned mirror = 0; has && mirror < n_mirrors; mirror++) {
 		struct error why;
 
 		if (volume_read(c->volume, address, bytes, sizeof(bytes), mirror, &why)) {
 			if (!csum_matches(volume->super.csum_type, bytes, sizeof(bytes), stored))
 				continue;
-			stored[0] ^= turned ? 2 : 1;
+			stored[0] = first ^ ++n_turns;
 		} else {
 			/*
 			 * An unreadable mirror may become readable later, and then it most likely matches the stored checksum. So store a
@@ -316,6 +317,8 @@ bool csum_spoil(struct conversion *c, struct transaction *tx, uint64_t address, 
 				continue;
 			unread = true;
 			memset(stored, 0xff, size);
+			first = 0xff;
+			n_turns = 0;
 		}
 		turned = true;
 		mirror = UINT_MAX;	/* start over: the next one is 0 */

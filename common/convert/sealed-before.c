@@ -19,7 +19,7 @@
 #include "common/volume/mirror.h"
 #include "common/volume/tolerance.h"
 
-#define MIRRORS 2u	/* of chunks that can be converted */
+#define MIRRORS 4u	/* that are looked at: every copy; with parity, the data and the first ways to compute them */
 
 struct looking {
 	const struct subvolume_list *list;
@@ -110,14 +110,19 @@ static bool read_beginnings(const struct scan *scan, struct beginnings *all, str
 	if (!all->at || !all->lies)
 		return error_memory(err);
 	for (size_t i = 0; i < scan->n_extents; i++) {
-		unsigned n_mirrors;
+		uint64_t last = 0;
+		unsigned n_mirrors, n = 0;
 		uint8_t first[8];
 
 		if (!volume_n_mirrors(scan->volume, scan->extent[i].logical, &n_mirrors, err))
 			return false;
 		for (unsigned mirror = 0; mirror < MIRRORS && mirror < n_mirrors; mirror++) {
-			if (unit_mirror_read(scan->volume, scan->extent[i].logical, first, sizeof(first), mirror))
-				all->at[all->n++] = (struct beginning){ unit_first_value(first), scan->extent[i].length, i };
+			if (!unit_mirror_read(scan->volume, scan->extent[i].logical, first, sizeof(first), mirror) ||
+			    (n > 0 && unit_first_value(first) == last))
+				continue;
+			last = unit_first_value(first);
+			n++;
+			all->at[all->n++] = (struct beginning){ last, scan->extent[i].length, i };
 		}
 	}
 	qsort(all->at, all->n, sizeof(*all->at), compare_beginnings);
