@@ -121,7 +121,15 @@ expect_unchanged 4 "$image" purge "$target"
 
 say "the last one"
 delete other
+image_mount "$image" "$tmp/mnt" rw,noatime
+btrfs -q subvolume create "$tmp/mnt/void"
+image_umount
+seal "$image" void ""		# it has no file whose flags would tell
+void=$(uuid_of 1)
 expect_status 0 purge "$other"
+[ "$(verity_bit)" = 1 ] || fail "the bit of fs-verity is cleared, although an empty subvolume is sealed"
+delete void
+expect_status 0 purge "$void"
 [ "$(crypt_items)" = 0 ] || fail "crypt items are left"
 [ "$(verity_bit)" = 0 ] || fail "the bit of fs-verity stays, although nothing has a use for it"
 check_clean "$image"
