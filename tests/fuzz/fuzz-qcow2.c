@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The header of a qcow2 image and its tables. */
-#define _GNU_SOURCE
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
