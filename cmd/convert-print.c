@@ -133,6 +133,8 @@ static void put_counts(const struct row *row, const struct convert_plan *plan, b
 	row_u64(row, "new_metadata_bytes", NULL, plan->new_chunk_bytes);
 	put_size(row, "journal_bytes", needs_journal ? "\njournal: " : NULL, plan->journal_bytes);
 	row_words(row, needs_journal ? " of free space, given back at the end" : "");
+	if (planned_only && plan->growth_bytes)
+		put_size(row, "image_growth", "\nthe image grows where it has holes, by up to: ", plan->growth_bytes);
 	if (plan->n_new_chunks)
 		row_format(row, "\nnew %schunk%s: %" PRIu64 ", %s", plan->data_missing ? "" : "metadata ", plural(plan->n_new_chunks), plan->n_new_chunks,
 			   size_with_bytes(plan->new_chunk_bytes, size));

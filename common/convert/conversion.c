@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/convert/holes.h"
 #include "common/convert/lost-record.h"
 #include "common/convert/memory.h"
 #include "common/convert/old-side.h"
@@ -74,7 +75,7 @@ bool conversion_begin(struct conversion *c, enum crypt_operation operation, cons
 	if (operation == CRYPT_OP_REKEY)
 		memcpy(state->kcv_old, c->old.header.kcv, sizeof(state->kcv_old));
 	return conversion_begin_digest(c, state->begin_digest, err) && conversion_open_journal(c, err) && conversion_hold_memory(c, err) &&
-	       conversion_may_begin(c, err) && operation_write_keys(&c->op, slots, n_slots, err);
+	       conversion_may_begin(c, err) && holes_fill(c, places, err) && operation_write_keys(&c->op, slots, n_slots, err);
 }
 
 void conversion_resume(struct conversion *c, const struct disk_crypt_state *state)

@@ -104,6 +104,7 @@ struct convert_plan {
 	struct convert_plan_keeper *keeper;
 	size_t n_keepers;
 	uint64_t journal_bytes;
+	uint64_t growth_bytes;		/* of holes that are written into, and in which no room can be reserved before */
 	uint64_t unwiped_free_bytes;	/* free data space that is left as it is */
 	uint64_t n_carried, n_skipped;	/* damaged blocks, each reported through bad_block() */
 	uint64_t n_chosen;		/* blocks whose copies differed and of which one was sealed; reported likewise */

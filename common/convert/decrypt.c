@@ -5,6 +5,7 @@
 #include "common/convert/bad-blocks.h"
 #include "common/convert/commit.h"
 #include "common/convert/conversion.h"
+#include "common/convert/holes.h"
 #include "common/convert/plan-room.h"
 #include "common/convert/plan.h"
 #include "common/convert/preflight.h"
@@ -57,7 +58,8 @@ static bool decrypt(struct conversion *c, const char *name, const struct convert
 	conversion_forget_secrets(c);
 	if (!unseal_check(c, domain, subvolume, &options->unseal, &changed, err) || !bad_blocks_tell(c, err) || !plan_fill(c, err) ||
 	    !allocator_open(c->volume, &c->allocator, err) ||
-	    !preflight_places(c->allocator, c->volume->super.node_size, preflight_work(c->scan), &places, err) || !plan_check_bad_blocks(c, c->bad.n_found, err))
+	    !preflight_places(c->allocator, c->volume->super.node_size, preflight_work(c->scan), &places, err) || !plan_check_bad_blocks(c, c->bad.n_found, err) ||
+	    !holes_check(c, &places, err))
 		return false;
 	return options->unseal.dry_run || (begin(c, domain, changed, &places, err) && conversion_run(c, err));
 }

@@ -7,6 +7,7 @@
 #include "common/convert/check-units.h"
 #include "common/convert/conversion.h"
 #include "common/convert/differing.h"
+#include "common/convert/holes.h"
 #include "common/convert/new-domain.h"
 #include "common/convert/plan-room.h"
 #include "common/convert/plan.h"
@@ -214,7 +215,7 @@ static bool encrypt(struct conversion *c, const char *const *names, const struct
 		return false;
 	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++)
 		c->plan->journal_bytes += places.slot[i].length;
-	if (!plan_check_space(c, plan, err))
+	if (!plan_check_space(c, plan, err) || !holes_check(c, &places, err))
 		return false;
 	if (!confirm_rest(c, names, options, err))
 		return false;

@@ -8,6 +8,7 @@
 #include "common/convert/conversion.h"
 #include "common/convert/new-domain.h"
 #include "common/convert/old-side.h"
+#include "common/convert/holes.h"
 #include "common/convert/plan-room.h"
 #include "common/convert/plan.h"
 #include "common/convert/preflight.h"
@@ -324,7 +325,7 @@ static bool check_room(struct rekeying *r, struct operation_places *places, stru
 		return false;
 	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++)
 		c->plan->journal_bytes += places->slot[i].length;
-	return plan_check_space(c, &r->plan, err);
+	return plan_check_space(c, &r->plan, err) && holes_check(c, places, err);
 }
 
 static bool rekey(struct rekeying *r, const char *name, struct error *err)

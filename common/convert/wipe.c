@@ -24,6 +24,7 @@ struct wiper {
 	uint64_t done, total;		/* bytes of free space */
 	uint64_t types;			/* of the groups whose free space is wiped */
 	bool may_stop;
+	bool gives_back;		/* holes take room that was reserved for them, see holes.h */
 };
 
 /* The discarded room is given back only once everything before is on the medium. Otherwise a power cut could bring back the old bytes. */
@@ -68,11 +69,14 @@ static bool wipe_device_range(void *context, const struct device_range *range, s
 {
 	const uint64_t end = range->physical + range->len;
 	struct device *const device = range->device;
+	const struct wiper *const wiper = context;
 
 	for (uint64_t at = range->physical; at < end;) {
-		const uint64_t data = device_next_data(device, at);
+		const uint64_t next = device_next_data(device, at), data = next < end ? next : end;
 
-		at = data < end ? data : end;
+		if (wiper->gives_back && data > at)
+			device_punch(device, at, data - at);
+		at = data;
 
 		const uint64_t hole = device_next_hole(device, at);
 		const uint64_t stop = hole < end ? hole : end;
@@ -168,6 +172,7 @@ static bool count_gap(void *context, struct device *device, uint64_t at, uint64_
 
 static bool wipe_slots(struct wiper *wiper, struct error *err)
 {
+	wiper->gives_back = true;
 	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++) {
 		const struct disk_crypt_range *const slot = &wiper->op->state.slot[i];
 

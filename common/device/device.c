@@ -99,6 +99,16 @@ uint64_t device_next_hole(const struct device *device, uint64_t at)
 	return device->ops->next_hole ? device->ops->next_hole(device->self, at) : device->size;
 }
 
+bool device_reserve(struct device *device, uint64_t at, uint64_t len, struct error *err)
+{
+	return !device->ops->reserve || device->ops->reserve(device->self, at, len, err) || error_prefix(err, "%s", device->name);
+}
+
+uint64_t device_room(const struct device *device)
+{
+	return device->ops->room ? device->ops->room(device->self) : UINT64_MAX;
+}
+
 void device_punch(struct device *device, uint64_t at, uint64_t len)
 {
 	if (device->ops->punch)

@@ -40,6 +40,9 @@ struct device_ops {
 	uint64_t (*next_data)(void *self, uint64_t at);	/* NULL: at */
 	uint64_t (*next_hole)(void *self, uint64_t at);	/* NULL: there are no holes */
 	void (*punch)(void *self, uint64_t at, uint64_t len);	/* NULL: does nothing */
+	/* Fills holes with zeros that take room, so that writing there cannot fail for want of it: ERROR_NO_SPACE. NULL: nobody can. */
+	bool (*reserve)(void *self, uint64_t at, uint64_t len, struct error *err);
+	uint64_t (*room)(void *self);	/* bytes that holes can be filled with; NULL: nobody knows */
 	/* The same. NULL: nobody else can have it. */
 	bool (*still_ours)(void *self, struct error *err);
 	void (*share)(void *self);
@@ -100,6 +103,12 @@ bool device_read_medium(struct device *device, void *bytes, size_t len, uint64_t
 uint64_t device_next_data(const struct device *device, uint64_t at);
 /* The first byte at or after `at` where a hole begins, or the device size if there is none. */
 uint64_t device_next_hole(const struct device *device, uint64_t at);
+/*
+ * Makes sure that writing into holes there does not fail for want of room, if that can be done: otherwise does nothing. And how many bytes of holes
+ * there is room for; UINT64_MAX: unknown.
+ */
+bool device_reserve(struct device *device, uint64_t at, uint64_t len, struct error *err) must_use;
+uint64_t device_room(const struct device *device);
 /* Gives space back that is zeros and flushed, best effort. */
 void device_punch(struct device *device, uint64_t at, uint64_t len);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "common/crypto/secret.h"
@@ -179,6 +180,32 @@ static void file_punch(void *self, uint64_t at, uint64_t len)
 	(void)!fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)len);
 }
 
+/* Where the filesystem has no fallocate(), a full one is noticed only by the write. */
+static bool file_reserve(void *self, uint64_t at, uint64_t len, struct error *err)
+{
+	const struct file *file = self;
+
+	while (fallocate(file->fd, FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)len) != 0) {
+		if (errno == EOPNOTSUPP || errno == ENOSYS)
+			return true;
+		if (errno == ENOSPC || errno == EDQUOT)
+			return error_set(err, ERROR_NO_SPACE, "no room for %" PRIu64 " bytes at %#" PRIx64 ", where the file has a hole", len, at);
+		if (errno != EINTR)
+			return error_system(err, "cannot reserve %" PRIu64 " bytes at %#" PRIx64, len, at);
+	}
+	return true;
+}
+
+static uint64_t file_room(void *self)
+{
+	const struct file *file = self;
+	struct statvfs st;
+
+	if (fstatvfs(file->fd, &st) != 0)
+		return UINT64_MAX;
+	return (uint64_t)(geteuid() == 0 ? st.f_bfree : st.f_bavail) * st.f_frsize;
+}
+
 static bool in_use_error(struct error *err)
 {
 	error_set(err, ERROR_BUSY, "the device is mounted or in use");
@@ -250,6 +277,8 @@ static const struct device_ops regular_ops = {
 	.next_data = file_next_data,
 	.next_hole = file_next_hole,
 	.punch = file_punch,
+	.reserve = file_reserve,
+	.room = file_room,
 	.still_ours = file_still_ours,
 	.share = file_share,
 	.check_free = file_check_free,

@@ -229,6 +229,20 @@ static void window_punch(void *self, uint64_t at, uint64_t len)
 	device_punch(window->device, window->offset + at, len);
 }
 
+static bool window_reserve(void *self, uint64_t at, uint64_t len, struct error *err)
+{
+	const struct window *window = self;
+
+	return device_reserve(window->device, window->offset + at, len, err);
+}
+
+static uint64_t window_room(void *self)
+{
+	const struct window *window = self;
+
+	return device_room(window->device);
+}
+
 static bool window_still_ours(void *self, struct error *err)
 {
 	const struct window *window = self;
@@ -277,6 +291,8 @@ static struct device_ops window_ops(const struct device_ops *below)
 		.next_data = below->next_data ? window_next_data : NULL,
 		.next_hole = below->next_hole ? window_next_hole : NULL,
 		.punch = below->punch ? window_punch : NULL,
+		.reserve = below->reserve ? window_reserve : NULL,
+		.room = below->room ? window_room : NULL,
 		.still_ours = below->still_ours ? window_still_ours : NULL,
 		.share = below->share ? window_share : NULL,
 		.check_free = below->check_free ? window_check_free : NULL,
