@@ -201,7 +201,7 @@ static uint64_t file_room(void *self)
 	const struct file *file = self;
 	struct statvfs st;
 
-	if (fstatvfs(file->fd, &st) != 0)
+	if (fstatvfs(file->fd, &st) != 0 || st.f_blocks == 0)	/* a filesystem that does not count, as a tmpfs without a limit */
 		return UINT64_MAX;
 	return (uint64_t)(geteuid() == 0 ? st.f_bfree : st.f_bavail) * st.f_frsize;
 }
