@@ -50,8 +50,8 @@ static bool state_check(const struct disk_crypt_state *disk, struct place place,
 	if (!size_is_valid(le32(disk->node_size)))
 		return wrong(place, "node_size is %" PRIu32 ", not a power of two from %u to %u",
 			     le32(disk->node_size), NODE_SIZE_MIN, NODE_SIZE_MAX);
-	if (!all_zero(disk->zero, sizeof(disk->zero)))
-		return wrong(place, "%zu reserved bytes are not 0", sizeof(disk->zero));
+	if (disk->operation != CRYPT_OP_LEGACY && !all_zero(disk->whole_digest, sizeof(disk->whole_digest)))
+		return wrong(place, "%zu reserved bytes are not 0", sizeof(disk->whole_digest));
 	return true;
 }
 

@@ -450,7 +450,7 @@ struct disk_crypt_state {
 	struct le64 n_unit_items;	/* for --status */
 	uint8_t begin_digest[CRYPT_MAC_SIZE];
 	uint8_t journal_mac[CRYPT_MAC_SIZE];	/* MAC of the record `sequence` */
-	uint8_t zero[32];
+	uint8_t whole_digest[CRYPT_MAC_SIZE];	/* of operation 5; zeros in the others */
 	uint8_t mac[CRYPT_MAC_SIZE];	/* K_state, over everything before */
 };
 static_assert(sizeof(struct disk_crypt_state) <= SUPER_TAIL_SIZE, "the state fits the tail");

@@ -316,6 +316,7 @@ bool dump_crypt_state(struct dump *dump, const uint8_t tail[SUPER_TAIL_SIZE], st
 	LINE(HEX_OF(state.disk, kcv_old));
 	LINE(HEX_OF(state.disk, begin_digest));
 	LINE(HEX_OF(state.disk, journal_mac));
+	LINE(HEX_OF(state.disk, whole_digest));
 	LINE(HEX_OF(state.disk, mac));
 	return true;
 }

@@ -188,7 +188,8 @@ static bool begin(struct legacy_run *run, const struct secret *key, const struct
 	state->total = to_le64(run->plan->data_bytes);
 	state->n_unit_items = to_le64(end);
 	run->at = (struct journal_point){ .direction = CRYPT_TO_PLAIN, .phase = CRYPT_PHASE_LEAVES, .cursor = UINT64_MAX };
-	if (!legacy_digest(run, state->begin_digest, err) || !legacy_open_journal(run, err) || !transaction_begin(run->volume, run->allocator, &tx, err))
+	if (!legacy_digest(run, false, state->begin_digest, err) || !legacy_digest(run, true, state->whole_digest, err) ||
+	    !legacy_open_journal(run, err) || !transaction_begin(run->volume, run->allocator, &tx, err))
 		return false;
 	if (!legacy_roots_edit(run, tx, LEGACY_ROOT_CLAIM, err)) {
 		transaction_drop(tx);

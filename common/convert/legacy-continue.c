@@ -109,11 +109,10 @@ static bool is_last(const struct legacy_run *run)
 
 static bool take(struct legacy_run *run, const struct secret *key, struct error *err)
 {
-	uint8_t digest[CRYPT_MAC_SIZE];
 	struct conversion c;
 	uint64_t *ids, ignored;
+	bool ok, is_as_begun;
 	size_t n;
-	bool ok;
 
 	if (!subvolume_list_read(run->volume, &run->list, err) || !members(run, &ids, &n, err))
 		return false;
@@ -127,14 +126,14 @@ static bool take(struct legacy_run *run, const struct secret *key, struct error 
 	free(ids);
 	if (!ok)
 		return false;
+	if (!legacy_is_as_begun(run, &is_as_begun, err))
+		return false;
+	if (!is_as_begun)
+		return error_set(err, ERROR_STATE, "the metadata of the subvolumes are not what they were when the decryption began");
 	/* The IVs are needed until the data are plain text, and then they go. */
 	if (run->at.phase != CRYPT_PHASE_STRUCTURE &&
 	    (!legacy_ciphers_new(&run->legacy, key, &run->ciphers, err) || !legacy_extents_find(run, &ignored, err)))
 		return false;
-	if (!legacy_digest(run, digest, err))
-		return false;
-	if (!secret_same(digest, run->op.state.begin_digest, sizeof(digest)))
-		return error_set(err, ERROR_STATE, "the metadata of the subvolumes are not what they were when the decryption began");
 	c = (struct conversion){ .volume = run->volume, .plan = run->plan, .list = run->list, .scan = run->scan };
 	ok = plan_fill(&c, err);
 	run->plan->data_bytes = le64(run->op.state.total);

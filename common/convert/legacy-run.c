@@ -146,11 +146,11 @@ bool legacy_scan(struct legacy_run *run, const uint64_t *ids, size_t n, struct e
 /* Nothing but what is meant to change has changed. */
 static bool check_digest(struct legacy_run *run, struct error *err)
 {
-	uint8_t digest[CRYPT_MAC_SIZE];
+	bool is;
 
-	if (!operation_flush(&run->op, err) || !legacy_digest(run, digest, err))
+	if (!operation_flush(&run->op, err) || !legacy_is_as_begun(run, &is, err))
 		return false;
-	return secret_same(digest, run->op.state.begin_digest, sizeof(digest)) ||
+	return is ||
 	       error_set(err, ERROR_CORRUPT, "the metadata of the subvolumes are not what they were when the decryption began");
 }
 

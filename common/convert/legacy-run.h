@@ -54,8 +54,11 @@ bool legacy_extent_is_ours(const struct legacy_run *run, const struct legacy_ino
 bool legacy_extents_find(struct legacy_run *run, uint64_t *n_inline, struct error *err) must_use;
 /*
  * MAC over everything in the members' leaves that decrypting does not change: the same in the beginning, at any time meanwhile, and at the end.
+ * is_whole: also over what only phase STRUCTURE takes away, IVs and flags of inodes, and over which extents are encrypted, or were: the same until then.
  */
-bool legacy_digest(struct legacy_run *run, uint8_t digest[CRYPT_MAC_SIZE], struct error *err) must_use;
+bool legacy_digest(struct legacy_run *run, bool is_whole, uint8_t digest[CRYPT_MAC_SIZE], struct error *err) must_use;
+/* Is all of that, as far as it can be told in this phase, what the state says? Nobody else is in this image, so whatever differs was changed by someone. */
+bool legacy_is_as_begun(struct legacy_run *run, bool *is, struct error *err) must_use;
 
 /* --- legacy-data.c --- */
 /* Reads all of the data that will be converted: bad ones are found while nothing is changed yet. */

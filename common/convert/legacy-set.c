@@ -186,6 +186,7 @@ struct digesting {
 	struct legacy_run *run;
 	const struct scan_block *at;
 	struct mac *mac;
+	bool is_whole;
 };
 
 static void put_head(struct digesting *d, const struct key *key, size_t len)
@@ -220,6 +221,20 @@ static bool put_xattrs(struct digesting *d, const struct key *key, struct cursor
 	return true;
 }
 
+/* As it was before the leaf was converted: the mark tells. */
+static void put_whole_extent(struct digesting *d, const struct key *key, const struct cursor *item, const struct file_extent *e, size_t len)
+{
+	struct disk_file_extent disk;
+
+	memcpy(&disk, item->at, len);
+	if (legacy_extent_mark(e)) {
+		disk.compression = COMPRESS_ENCRYPTED;
+		disk.encryption = le16(disk.other_encoding) - LEGACY_MARK;
+		disk.other_encoding = to_le16(0);
+	}
+	put_item(d, key, &disk, len);
+}
+
 /* Inline payloads do not count: nothing tells afterwards which of them were encrypted. */
 static bool put_extent(struct digesting *d, const struct key *key, struct cursor item, struct error *err)
 {
@@ -232,6 +247,10 @@ static bool put_extent(struct digesting *d, const struct key *key, struct cursor
 	if (!file_extent_read(&whole, key->offset, d->run->volume->super.sector_size, &e, err))
 		return false;
 	len = e.type == FILE_EXTENT_INLINE ? FILE_EXTENT_INLINE_HEADER : sizeof(disk);
+	if (d->is_whole) {
+		put_whole_extent(d, key, &item, &e, len);
+		return true;
+	}
 	memcpy(&disk, item.at, len);
 	if (e.compression == COMPRESS_ENCRYPTED && !legacy_inode_of(d->run, d->at->member, key->objectid, &inode, err))
 		return false;
@@ -248,11 +267,11 @@ static bool put(struct digesting *d, const struct key *key, struct cursor item, 
 {
 	struct disk_inode_item inode;
 
-	if (key->type == KEY_XATTR_ITEM)
-		return put_xattrs(d, key, item, err);
 	if (key->type == KEY_EXTENT_DATA)
 		return put_extent(d, key, item, err);
-	if (key->type == KEY_INODE_ITEM && item.left == sizeof(inode)) {
+	if (key->type == KEY_XATTR_ITEM && !d->is_whole)
+		return put_xattrs(d, key, item, err);
+	if (key->type == KEY_INODE_ITEM && !d->is_whole && item.left == sizeof(inode)) {
 		memcpy(&inode, item.at, sizeof(inode));
 		inode.flags = to_le64(le64(inode.flags) & ~INODE_ENCRYPT);
 		put_item(d, key, &inode, sizeof(inode));
@@ -277,18 +296,18 @@ static bool put_leaf(struct digesting *d, struct error *err)
 	return true;
 }
 
-bool legacy_digest(struct legacy_run *run, uint8_t digest[CRYPT_MAC_SIZE], struct error *err)
+bool legacy_digest(struct legacy_run *run, bool is_whole, uint8_t digest[CRYPT_MAC_SIZE], struct error *err)
 {
-	static const char begin[] = "begin-2016";
+	const char *const begin = is_whole ? "whole-2016" : "begin-2016";
 	cleanup_mac struct mac *mac = NULL;
-	struct digesting d = { .run = run };
+	struct digesting d = { .run = run, .is_whole = is_whole };
 
 	if (!mac_new(run->schedule, "state", run->op.state.op_id, sizeof(run->op.state.op_id), &mac, err))
 		return false;
 	d.mac = mac;
 	run->inode.number = 0;
 	mac_start(mac);
-	mac_update(mac, begin, sizeof(begin) - 1);
+	mac_update(mac, begin, strlen(begin));
 	for (size_t i = 0; i < run->scan->n_members; i++) {
 		const struct le64 id = to_le64(run->scan->member[i]);
 
@@ -300,4 +319,20 @@ bool legacy_digest(struct legacy_run *run, uint8_t digest[CRYPT_MAC_SIZE], struc
 			return false;
 	}
 	return mac_finish(mac, digest, err);
+}
+
+bool legacy_is_as_begun(struct legacy_run *run, bool *is, struct error *err)
+{
+	uint8_t digest[CRYPT_MAC_SIZE];
+
+	if (!legacy_digest(run, false, digest, err))
+		return false;
+	run->inode.number = 0;	/* it was perhaps read without a key */
+	*is = secret_same(digest, run->op.state.begin_digest, sizeof(digest));
+	if (!*is || run->at.phase == CRYPT_PHASE_STRUCTURE)
+		return true;
+	if (!legacy_digest(run, true, digest, err))
+		return false;
+	*is = secret_same(digest, run->op.state.whole_digest, sizeof(digest));
+	return true;
 }

@@ -40,6 +40,7 @@ static void carry_elsewhere(struct forging *f) { f->carried->address = to_le64(l
 static void carry_to_trees(struct forging *f) { f->carried->address = to_le64(f->volume->super.root); }
 static void carry_nowhere(struct forging *f) { f->carried->address = to_le64(UINT64_C(1) << 60); }
 static void other_digest(struct forging *f) { f->tail.disk.begin_digest[0] ^= 1; }
+static void other_whole_digest(struct forging *f) { f->tail.disk.whole_digest[0] ^= 1; }
 static void other_filesystem(struct forging *f) { f->tail.disk.fsid[0] ^= 1; }
 static void other_key_copies(struct forging *f) { f->tail.disk.slot[0].logical = to_le64(f->volume->super.root & ~UINT64_C(0xffff)); }
 static void of_nobody(struct forging *f) { f->not_authentic = true; }
@@ -52,6 +53,7 @@ static const struct forged {
 	{ carry_to_trees, "a journal record names ", ", which is no place for it" },
 	{ carry_nowhere, "logical address 1152921504606846976 is in no chunk", "" },
 	{ other_digest, "the metadata of the subvolumes are not what they were when the decryption began", "" },
+	{ other_whole_digest, "the metadata of the subvolumes are not what they were when the decryption began", "" },
 	{ other_filesystem, "the state of the unfinished conversion belongs to another filesystem", "" },
 	{ other_key_copies, "", "" },
 	{ of_nobody, "the state of the unfinished conversion fails authentication", "" },

@@ -51,6 +51,49 @@ expect_unchanged 9 "$disk" crypt convert --resume "$disk" "${key[@]}"
 expect_text "$tmp/err" 'the unfinished decryption, begun .*, ends in plain text and must be confirmed$'
 expect_unchanged 2 "$disk" crypt convert --decrypt --resume "$disk"
 expect_unchanged 2 "$disk" crypt convert --decrypt --resume "$disk" --volume-key-file "$tmp/wrong"
+
+# change WHAT IMAGE: what the rest will be decrypted, or encrypted again, by, in all leaves, with matching checksums, as somebody without the key can
+change() {
+	python3 -S - "$IMAGE_TESTS" "$@" <<'END'
+import struct, sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+from damage import crc32c
+what, path = sys.argv[2:]
+with open(path, "r+b") as file:
+    image = bytearray(file.read())
+    fsid, changed = image[0x10020:0x10030], 0
+    for at in range(0x100000, len(image) - 4095, 4096):
+        owner, n, level = struct.unpack_from("<QIB", image, at + 88)
+        if image[at + 32:at + 48] != fsid or level or not 256 <= owner < 1 << 48 or struct.unpack_from("<I", image, at)[0] != crc32c(image[at + 32:at + 4096]):
+            continue
+        before = bytes(image[at:at + 4096])
+        for slot in range(n):
+            inode, kind, offset, place, length = struct.unpack_from("<QBQII", image, at + 101 + 25 * slot)
+            place += at + 101
+            name = image.find(b"btrfs.cryptoiv", place, place + length)
+            if what == "iv" and kind == 24 and name >= 0:
+                image[name + 14] ^= 1
+            elif what == "mark" and kind == 108 and struct.unpack_from("<H", image, place + 18)[0] & ~1 == 0x2016:
+                image[place + 18:place + 20] = bytes(2)
+            elif what == "flag" and kind == 1 and offset == 0 and image[place + 65] & 0x10:
+                image[place + 65] ^= 0x10
+        if image[at:at + 4096] != before:
+            image[at:at + 4] = struct.pack("<I", crc32c(image[at + 32:at + 4096]))
+            changed += 1
+    file.seek(0)
+    file.write(image)
+sys.exit(changed == 0)
+END
+}
+for what in iv mark flag; do
+	cp "$disk" "$tmp/changed.img"
+	change $what "$tmp/changed.img" || fail "no $what was found"
+	for way in "--decrypt --resume" --abort; do
+		expect_unchanged 12 "$tmp/changed.img" crypt convert $way "$tmp/changed.img" "${key[@]}"
+		expect_text "$tmp/err" 'the metadata of the subvolumes are not what they were when the decryption began$'
+	done
+done
 cp "$disk" "$tmp/undo.img"
 expect_status 0 crypt convert --abort "$tmp/undo.img" "${key[@]}"
 expect_text "$tmp/out" '^decryption undone: 3 subvolumes, [0-9]*% of which had been decrypted'

@@ -87,8 +87,8 @@ static void refuses_one_wrong_byte(void **state)
 		{ AT(keys.length), 1, "the place of the keys is 0x2001 bytes at 0x10000, not whole blocks of 4096" },
 		{ AT(keys.length) + 1, 0, "the place of the keys is 0 bytes at 0x10000, not whole blocks of 4096" },
 		{ AT(slot) + 16, 1, "a journal slot is 0x100000 bytes at 0x200001, not whole blocks of 4096" },
-		{ AT(zero), 1, "32 reserved bytes are not 0" },
-		{ AT(zero) + 31, 1, "32 reserved bytes are not 0" },
+		{ AT(whole_digest), 1, "32 reserved bytes are not 0" },
+		{ AT(whole_digest) + 31, 1, "32 reserved bytes are not 0" },
 	};
 	static const char place[] = "conversion state in the superblock at 0xdcb: ";
 
