@@ -4,6 +4,7 @@
 #include "common/util/lower-bound.h"
 #include "common/util/plural.h"
 #include "common/volume/mirror.h"
+#include "common/volume/parity-write.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -99,12 +100,32 @@ uint64_t allocator_n_free_system_blocks(const struct allocator *allocator)
 
 /* --- journals --------------------------------------------------------------- */
 
+/* With parity, a range takes the rest of its rows as well: a write to it that is cut off must not matter to anything else. */
+static bool take_whole_rows(const struct allocator *allocator, uint64_t *logical, uint64_t *length, struct error *err)
+{
+	uint64_t first, last, len;
+
+	if (!volume_stripe_row(allocator->volume, *logical, &first, &len, err))
+		return false;
+	if (len <= allocator->volume->super.sector_size)
+		return true;
+	if (!volume_stripe_row(allocator->volume, *logical + *length - 1, &last, &len, err))
+		return false;
+	*logical = first;
+	*length = last + len - first;
+	return true;
+}
+
 bool allocator_reserve(struct allocator *allocator, uint64_t logical, uint64_t length, struct error *err)
 {
 	const uint32_t size = allocator->volume->super.node_size;
 	const struct own_group *group = group_at(allocator, logical);
-	const uint64_t start = logical / size * size;
+	uint64_t start;
 
+	if (group && length > 0 && length <= group->view.length - (logical - group->view.logical) &&
+	    !take_whole_rows(allocator, &logical, &length, err))
+		return false;
+	start = logical / size * size;
 	if (!group || length == 0 || length > group->view.length || !ranges_contain(&group->free, logical, length) ||
 	    volume_range_is_reserved(allocator->volume, logical, length))
 		return error_set(err, ERROR_CORRUPT, "range %" PRIu64 " of %" PRIu64 " bytes is not free", logical, length);
@@ -126,22 +147,38 @@ static bool step_over(const struct ranges *set, uint64_t *at, uint64_t length)
 	return true;
 }
 
+/* The first place from at on that a range may begin at: for a journal that of a whole row, if there is parity. UINT64_MAX: none. */
+static uint64_t aligned(const struct allocator *allocator, uint64_t at, uint64_t alignment)
+{
+	const uint64_t next = round_up(at, alignment);
+	uint64_t row, len;
+	struct error outside;
+
+	if (alignment != JOURNAL_ALIGNMENT)
+		return next;
+	if (!volume_stripe_row(allocator->volume, next, &row, &len, &outside))
+		return UINT64_MAX;
+	return row < next && len > allocator->volume->super.sector_size ? row + len : next;
+}
+
 static bool find_in_range(const struct allocator *allocator, const struct free_range *range, uint64_t length, uint64_t alignment, uint64_t *found)
 {
 	const uint64_t end = range->logical + range->length;
-	uint64_t at = round_up(range->logical, alignment);
+	uint64_t at = aligned(allocator, range->logical, alignment);
 
 	while (at < end && end - at >= length) {
-		uint64_t next = volume_skip_reserved(allocator->volume, at, length);
+		uint64_t next = volume_skip_reserved(allocator->volume, at, length), first = at, whole = length;
+		struct error outside;
 
-		if (next == UINT64_MAX)
+		if (next == UINT64_MAX ||
+		    (alignment == JOURNAL_ALIGNMENT && (!take_whole_rows(allocator, &first, &whole, &outside) || end - at < whole)))
 			return false;
 		if (next == at && !step_over(&allocator->reserved, &next, length) &&
 		    !step_over(&allocator->freed, &next, length)) {
 			*found = at;
 			return true;
 		}
-		at = round_up(next, alignment);
+		at = aligned(allocator, next, alignment);
 	}
 	return false;
 }

@@ -41,12 +41,15 @@ size_t allocator_n_groups(const struct allocator *allocator);
 const struct group *allocator_group(const struct allocator *allocator, size_t i);
 const struct group *allocator_group_of(const struct allocator *allocator, uint64_t logical);	/* NULL: none */
 
-/* Reserves a range (a journal slot) for the lifetime of the allocator: no tree block will be put there. */
+/*
+ * Reserves a range (a journal slot) for the lifetime of the allocator: no tree block will be put there. With parity also the rest of its rows,
+ * which must be free as well.
+ */
 bool allocator_reserve(struct allocator *allocator, uint64_t logical, uint64_t length, struct error *err) must_use;
 
 /*
  * The n best free ranges for a journal of want bytes each, halved down to least if there are none: in data or mixed groups first, then
- * metadata; 64 KiB aligned, inside one block group, never on superblock stripes, not reserved before. ERROR_NO_SPACE with the numbers.
+ * metadata; 64 KiB aligned, with parity at the beginning of a row, and the last row free to its end; inside one block group, never on superblock stripes, not reserved before. ERROR_NO_SPACE with the numbers.
  * All have the same length: the shortest decides how much a record holds, so a longer one would only waste space.
  */
 bool allocator_find_journals(struct allocator *allocator, unsigned n, uint64_t want, uint64_t least, struct free_range *range,

@@ -8,6 +8,7 @@
 #include "common/util/array.h"
 #include "common/util/lower-bound.h"
 #include "common/volume/devices.h"
+#include "common/volume/parity-row.h"
 #include "common/volume/stripe.h"
 
 /* Returns the index of the first chunk that ends behind logical, or n_chunks if there is none. */
@@ -87,7 +88,7 @@ bool chunk_map_add(struct volume *volume, const struct chunk *chunk, struct erro
 	volume->chunks[at].stripe = stripe;
 	volume->n_chunks++;
 	volume->n_stripes += chunk->n_stripes;
-	return true;
+	return !volume->parity || parity_row_reserve(volume, err);
 }
 
 void chunk_map_truncate(struct volume *volume, size_t n)

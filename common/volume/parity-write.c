@@ -360,9 +360,12 @@ bool volume_settle_parity(struct volume *volume, uint64_t logical, uint64_t len,
 		n = n < len ? n : len;
 		if (stripe_n_parity(chunk) == 0)
 			continue;
-		if (!open_part(volume, chunk, logical, NULL, n, false, &part, err) || !settle_part(&part, doubt, changed, err))
+		if (!open_part(volume, chunk, logical, NULL, n, false, &part, err))
 			return false;
 		n = part.end - part.begin;
+		/* Where a superblock is, there is nothing else in the whole row, and its bytes are no parity. */
+		if (!volume_range_is_reserved(volume, logical, 1) && !settle_part(&part, doubt, changed, err))
+			return false;
 	}
 	return true;
 }

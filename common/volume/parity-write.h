@@ -37,7 +37,7 @@ enum parity_doubt {
 };
 /*
  * Brings every column of [logical, +len), which may span chunks, in order as described above. *changed: something was written, and must be flushed.
- * Does nothing where there is no parity.
+ * Does nothing where there is no parity, and in rows with a superblock.
  */
 bool volume_settle_parity(struct volume *volume, uint64_t logical, uint64_t len, enum parity_doubt doubt, bool *changed, struct error *err) must_use;
 
