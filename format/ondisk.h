@@ -207,6 +207,7 @@ static inline struct le64 to_le64(uint64_t x)
 #define GROUP_RAID6		(1ull << 8)
 #define GROUP_RAID1C3		(1ull << 9)
 #define GROUP_RAID1C4		(1ull << 10)
+#define GROUP_PARITY		(GROUP_RAID5 | GROUP_RAID6)
 #define GROUP_PROFILE_MASK	(0xffull << 3)
 
 /* Root items, inodes, file extents, extent items */

@@ -10,6 +10,7 @@
 #include "common/convert/commit.h"
 #include "common/convert/conversion.h"
 #include "common/convert/csum-update.h"
+#include "common/convert/differing.h"
 #include "common/convert/lost-record.h"
 #include "common/convert/old-side.h"
 #include "common/convert/state.h"
@@ -232,6 +233,28 @@ static bool reseal_unit(struct batch *batch, const struct crypt_unit *unit, uint
 	return turn_unit(batch, unit, address, NULL, err) && batch_add(batch, address, &unit->u, unit->blocks, NULL, err);
 }
 
+/*
+ * With parity, writing beside a block makes parity anew from what is on the disks. A copy that was decided on and is only in parity is put in
+ * place before.
+ */
+static bool settle_decided(struct conversion *c, uint64_t address, const uint8_t *bytes, uint32_t n_blocks, struct error *err)
+{
+	const struct chunk *chunk;
+	unsigned mirror;
+	bool is_known;
+
+	if (c->differing.n == 0)
+		return true;
+	if (!volume_chunk(c->volume, address, &chunk, err))
+		return false;
+	for (uint32_t i = 0; chunk->type & GROUP_PARITY && i < n_blocks; i++, address += CRYPT_BLOCK, bytes += CRYPT_BLOCK) {
+		if (differing_at(c, address, &mirror, &is_known) && mirror > 0 && (is_known || damage_carries(c)) &&
+		    !volume_read_back(c->volume, address, bytes, CRYPT_BLOCK, err))
+			return false;
+	}
+	return true;
+}
+
 /* Plain text becomes ciphertext under a nonce drawn here and now. A unit that a lost record had begun keeps its nonce. */
 static bool seal_unit(struct batch *batch, const struct crypt_unit *unit, uint64_t place, uint64_t address, struct error *err)
 {
@@ -244,6 +267,7 @@ static bool seal_unit(struct batch *batch, const struct crypt_unit *unit, uint64
 	if (lost_record_has_tags(c, place))
 		return reseal_unit(batch, unit, place, address, err);
 	if (!plain_read(c, address, data, (size_t)unit->blocks * CRYPT_BLOCK, &plain, err) || !may_seal(batch, &plain, err) ||
+	    !settle_decided(c, address, data, unit->blocks, err) ||
 	    !crypto_nonce(c->nonce_mac, &u.unit_id, sizeof(u.unit_id), plain.csums, plain.csums_len, u.nonce, err) ||
 	    !unit_cipher_new(c->schedule, unit->cipher, "unit", &u, sizeof(u), &cipher, err))
 		return false;

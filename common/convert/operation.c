@@ -8,10 +8,12 @@
 
 #include "common/convert/convert.h"
 #include "common/convert/state.h"
+#include "common/fs/csum-lookup.h"
 #include "common/sealed/domain-mac.h"
 #include "common/sealed/domain-write.h"
 #include "common/sealed/domain.h"
 #include "common/volume/mirror.h"
+#include "common/volume/parity-row.h"
 #include "common/volume/still-ours.h"
 
 static struct disk_crypt_range to_disk(const struct crypt_range *range)
@@ -58,6 +60,13 @@ uint32_t operation_wanted_flags(const struct convert_ui *ui)
 	return (ui && ui->read_back ? CRYPT_STATE_READ_BACK : 0) | (ui && ui->wipe_free ? CRYPT_STATE_WIPE_FREE : 0);
 }
 
+/* Before the first write: what knows which data are right, and the memory. */
+static bool ready_for_parity(struct volume *volume, struct error *err)
+{
+	volume->csum_lookup = csum_lookup;
+	return parity_row_reserve(volume, err);
+}
+
 bool operation_open_journal(struct operation *op, struct error *err)
 {
 	struct crypt_range slot[CRYPT_JOURNAL_SLOTS];
@@ -67,7 +76,7 @@ bool operation_open_journal(struct operation *op, struct error *err)
 	if (!journal_open(op->volume, slot, op->state.op_id, op->schedule, &op->journal, err))
 		return false;
 	op->journal.has_old = op->state.operation == CRYPT_OP_REKEY;
-	return true;
+	return ready_for_parity(op->volume, err);
 }
 
 static const struct disk_crypt_range *place_of(const struct operation *op, unsigned i)
@@ -311,6 +320,8 @@ bool operation_claim(struct operation *op, struct error *err)
 	struct volume *volume = op->volume;
 	const struct disk_superblock disk = volume->super.disk;
 
+	if (!ready_for_parity(volume, err))
+		return false;
 	/*
 	 * A crash may have left the primary without the bit: until it has the bit, a kernel can mount what is about to be changed. Or with an
 	 * older state, which names records that are about to be wiped: should the other copies be torn next, it would be all that is left.

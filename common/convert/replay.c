@@ -7,6 +7,7 @@
 
 #include "common/convert/disk-epoch.h"
 #include "common/convert/others.h"
+#include "common/convert/parity-replay.h"
 #include "common/convert/side.h"
 #include "common/fs/subvolume.h"
 #include "common/util/array.h"
@@ -364,7 +365,7 @@ bool replay_write(struct operation *op, struct replay *replay, struct error *err
 	if (replay->owner.durable && !replay->owner.durable(replay->owner.context, replay, err))
 		return false;
 	/* In the order of a commit. */
-	if (!write_blocks(op, replay, true, err) || !volume_flush(op->volume, err) || !write_blocks(op, replay, false, err) ||
+	if (!parity_before_replay(op, replay, err) || !write_blocks(op, replay, true, err) || !volume_flush(op->volume, err) || !write_blocks(op, replay, false, err) ||
 	    !ranges(op, replay, true, err) || !volume_flush(op->volume, err))
 		return false;
 	for (size_t i = 0; i < replay->n_blocks; i++) {
@@ -374,5 +375,5 @@ bool replay_write(struct operation *op, struct replay *replay, struct error *err
 			return false;
 		block_set_changed(block, false);
 	}
-	return true;
+	return parity_after_replay(op, replay, err);
 }

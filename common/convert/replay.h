@@ -41,7 +41,10 @@ struct replay {
 bool replay_load(struct operation *op, const struct replay_owner *owner, struct replay *replay, struct error *err) must_use;
 /* Checks that every block and range may be written. */
 bool replay_check(struct operation *op, const struct replay *replay, struct error *err) must_use;
-/* The newest record once more, flush; the blocks of the root tree, flush; the others and the ranges, flush; reads them back. */
+/*
+ * The newest record once more, flush; the blocks of the root tree, flush; the others and the ranges, flush; reads them back; makes the parity
+ * that a crash may have left wrong.
+ */
 bool replay_write(struct operation *op, struct replay *replay, struct error *err) must_use;
 void replay_free(struct replay *replay);
 

@@ -6,6 +6,8 @@
 
 #include "common/convert/commit.h"
 #include "common/convert/state.h"
+#include "common/volume/mirror.h"
+#include "common/volume/parity-write.h"
 
 /* Loads the units of the item that holds (forward) the first unit at or behind place, or (back) the last one before it. */
 static bool load_item(struct batch *batch, uint64_t place, bool forward, struct crypt_unit **units, unsigned *n_units,
@@ -73,6 +75,15 @@ static bool flush_batch(struct walk *walk, bool last, struct error *err)
 	return last || conversion_may_go_on(walk->c, err);
 }
 
+/* Before the stored checksums of the unit change: what only parity has is put in place, so that a crash in the middle of a write costs nothing. */
+static bool settle_parity(struct conversion *c, uint64_t address, uint32_t n_blocks, struct error *err)
+{
+	bool changed = false;
+
+	return volume_settle_parity(c->volume, address, (uint64_t)n_blocks * CRYPT_BLOCK, PARITY_KEEP, &changed, err) &&
+	       (!changed || volume_flush(c->volume, err));
+}
+
 static bool one_unit(struct walk *walk, const struct crypt_unit *unit, uint64_t place, struct error *err)
 {
 	struct unit_group group;
@@ -87,6 +98,8 @@ static bool one_unit(struct walk *walk, const struct crypt_unit *unit, uint64_t 
 		return false;
 	if (!batch_has_room(&walk->batch, unit->blocks))
 		return error_set(err, ERROR_NO_SPACE, "the journal is too small for %" PRIu32 " blocks in a row", unit->blocks);
+	if (!settle_parity(walk->c, group.address + unit->offset_in_extent, unit->blocks, err))
+		return false;
 	if (!walk->convert(&walk->batch, unit, place, group.address + unit->offset_in_extent, err)) {
 		if (!walk->batch.damaged)
 			return false;

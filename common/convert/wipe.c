@@ -9,6 +9,7 @@
 #include "common/volume/device-extents.h"
 #include "common/volume/device-range.h"
 #include "common/volume/mirror.h"
+#include "common/volume/parity-write.h"
 #include "common/volume/warn.h"
 
 #define WIPE_PIECE (1u << 20)
@@ -51,14 +52,18 @@ static bool settle(struct wiper *wiper, struct error *err)
 	return true;
 }
 
-static bool wipe_piece(struct wiper *wiper, struct device *device, uint64_t at, size_t len, struct error *err)
+/* What has been written and is not flushed yet. */
+static bool note_piece(struct wiper *wiper, struct device *device, uint64_t at, size_t len, struct error *err)
 {
-	if (!device_write(device, wiper->zeros, len, at, err))
-		return false;
 	wiper->piece[wiper->n].device = device;
 	wiper->piece[wiper->n].at = at;
 	wiper->piece[wiper->n].len = len;
 	return ++wiper->n < PIECES || settle(wiper, err);
+}
+
+static bool wipe_piece(struct wiper *wiper, struct device *device, uint64_t at, size_t len, struct error *err)
+{
+	return device_write(device, wiper->zeros, len, at, err) && note_piece(wiper, device, at, len, err);
 }
 
 /*
@@ -90,10 +95,73 @@ static bool wipe_device_range(void *context, const struct device_range *range, s
 	return true;
 }
 
+/* A part of a row with parity. */
+struct row_part {
+	struct wiper *wiper;
+	uint64_t logical;
+	bool is_whole;		/* then its parity becomes zeros as well */
+	bool has_data;
+};
+
+static bool look_for_data(void *context, const struct device_range *range, struct error *err)
+{
+	struct row_part *part = context;
+
+	(void)err;
+	if (part->is_whole || !range->parity)
+		part->has_data = part->has_data || device_next_data(range->device, range->physical) < range->physical + range->len;
+	return true;
+}
+
+static bool note_range(void *context, const struct device_range *range, struct error *err)
+{
+	const struct row_part *part = context;
+
+	/* Parity is visited once more for each piece of the data. */
+	return (range->parity && !(part->is_whole && range->logical == part->logical)) ||
+	       note_piece(part->wiper, range->device, range->physical, (size_t)range->len, err);
+}
+
+/* Parity must stay right for what else is in the row. Holes of sparse files stay holes. */
+static bool wipe_row(struct wiper *wiper, uint64_t logical, uint64_t len, bool is_whole, struct error *err)
+{
+	struct row_part part = { wiper, logical, is_whole, false };
+	struct volume *volume = wiper->op->volume;
+	bool changed = false;
+
+	if (!device_ranges(volume, logical, len, look_for_data, &part, err))
+		return false;
+	if (!part.has_data)
+		return true;
+	if (!is_whole && (!volume_settle_parity(volume, logical, len, PARITY_KEEP, &changed, err) || (changed && !volume_flush(volume, err))))
+		return false;
+	for (uint64_t at = 0; at < len; at += WIPE_PIECE)
+		if (!volume_write(volume, logical + at, wiper->zeros, len - at < WIPE_PIECE ? (size_t)(len - at) : WIPE_PIECE, err))
+			return false;
+	return device_ranges(volume, logical, len, note_range, &part, err);
+}
+
 /* Wipes every mirror. A conversion is refused if a device is missing. */
 static bool wipe_range(struct wiper *wiper, uint64_t logical, uint64_t len, struct error *err)
 {
-	return device_ranges(wiper->op->volume, logical, len, wipe_device_range, wiper, err);
+	struct volume *volume = wiper->op->volume;
+	const struct chunk *chunk;
+
+	if (!volume_chunk(volume, logical, &chunk, err))
+		return false;
+	if (!(chunk->type & GROUP_PARITY))
+		return device_ranges(volume, logical, len, wipe_device_range, wiper, err);
+	for (uint64_t n; len > 0; logical += n, len -= n) {
+		uint64_t row, size;
+
+		if (!volume_stripe_row(volume, logical, &row, &size, err))
+			return false;
+		n = row + size - logical;
+		n = n < len ? n : len;
+		if (!wipe_row(wiper, logical, n, n == size, err))
+			return false;
+	}
+	return true;
 }
 
 /* The same, but leaves out the stripes that hold superblock copies. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/volume/mirror.h"
+#include "common/volume/parity-write.h"
 
 bool journal_open(struct volume *volume, const struct crypt_range slot[CRYPT_JOURNAL_SLOTS], const uint8_t op_id[CRYPT_UUID_SIZE],
 		  const struct key_schedule *schedule, struct journal *journal, struct error *err)
@@ -182,6 +183,29 @@ static bool write_data(struct volume *volume, const struct journal_data *data, s
 	return true;
 }
 
+static bool settle_block(struct volume *volume, const struct block *block, bool *changed, struct error *err)
+{
+	return volume_settle_parity(volume, block->logical, volume->super.node_size, PARITY_KEEP, changed, err);
+}
+
+/* What only parity has is put in place before a write that a crash may cut off. Whoever reads the data of ranges does this for them. */
+static bool settle_parity(struct volume *volume, const struct transaction *tx, const struct journal_data *data, struct error *err)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < transaction_n_new(tx); i++)
+		if (!settle_block(volume, transaction_new(tx, i), &changed, err))
+			return false;
+	for (size_t i = 0; i < transaction_n_changed(tx); i++)
+		if (!settle_block(volume, transaction_changed(tx, i), &changed, err))
+			return false;
+	for (size_t i = 0; i < data->n_carried; i++)
+		if (!volume_settle_parity(volume, data->carried[i].address, (uint64_t)data->carried[i].n_blocks * CRYPT_BLOCK, PARITY_KEEP, &changed,
+					  err))
+			return false;
+	return !changed || volume_flush(volume, err);
+}
+
 static bool commit(struct journal *journal, struct transaction *tx, const struct journal_point *point, const struct journal_data *data,
 		   struct error *err)
 {
@@ -207,7 +231,7 @@ static bool commit(struct journal *journal, struct transaction *tx, const struct
 	const size_t len = encode(journal, tx, point, data, err);
 	const struct crypt_range *slot = &journal->slot[(journal->sequence + 1) % CRYPT_JOURNAL_SLOTS];
 
-	if (len == 0)
+	if (len == 0 || !settle_parity(volume, tx, data, err))
 		return false;
 	for (size_t i = 0; i < transaction_n_new(tx); i++) {
 		if (!write_block(volume, transaction_new(tx, i), err))

@@ -4,6 +4,7 @@
  * written in place, with one flush per record.
  *
  * Commit of record n:
+ *   0. with parity: what only parity has, beside what will be written, is written where it belongs, and flushed (parity-write.h);
  *   1. new blocks are written to their (free) places, the record to slot n mod 3;
  *   2. flush: from here on the record is durable, and so is everything that record n-1 wrote in place;
  *   3. record, new blocks and the blocks that record n-1 changed are read back from every mirror; what differs is written again;
