@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The parity of what a crash may have cut off, when the last records are put in place. format/README.md, section 8.9, says why. */
+/* The parity of what a crash may have cut off, when the last records are put in place. format/README.md, section 8.11, says why. */
 #ifndef COMMON_CONVERT_PARITY_REPLAY_H
 #define COMMON_CONVERT_PARITY_REPLAY_H
 

@@ -4,10 +4,11 @@
 
 #include "common/convert/legacy.h"
 #include "common/convert/state.h"
-#include "common/volume/mirror.h"
 #include "common/volume/still-ours.h"
+#include "common/volume/stripe.h"
 
-static void look_at_record(struct volume *volume, uint64_t slot, unsigned mirror, struct crypt_state_tail *state)
+/* most: a header with a higher sequence is none. */
+static void look_at_record(struct volume *volume, uint64_t slot, unsigned mirror, uint64_t most, struct crypt_state_tail *state)
 {
 	struct disk_journal_header disk;
 	struct cursor cursor = { (const uint8_t *)&disk, sizeof(disk), slot };
@@ -16,7 +17,7 @@ static void look_at_record(struct volume *volume, uint64_t slot, unsigned mirror
 
 	if (!volume_read(volume, slot, &disk, sizeof(disk), mirror, &ignored) || !journal_header_read(&cursor, &header, &ignored) ||
 	    memcmp(header.op_id, state->disk.op_id, sizeof(header.op_id)) != 0 || header.place != slot ||
-	    header.sequence <= state->sequence)
+	    header.sequence <= state->sequence || header.sequence > most)
 		return;
 	state->sequence = header.sequence;
 	state->direction = header.direction;
@@ -24,20 +25,31 @@ static void look_at_record(struct volume *volume, uint64_t slot, unsigned mirror
 	state->cursor = header.cursor;
 }
 
-/* Looks at the header of the newest record, which may be further than the superblock's state says. */
+/* Looks at what is on the devices, or at what parity makes of it. */
+static void look_at_slots_of(struct volume *volume, bool computed, uint64_t most, struct crypt_state_tail *state)
+{
+	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++) {
+		const struct chunk *chunk;
+		struct error ignored;
+
+		if (!volume_chunk(volume, state->slot[i].logical, &chunk, &ignored))
+			continue;
+		for (unsigned mirror = 0; mirror < chunk_n_mirrors(chunk); mirror++)
+			if (stripe_is_computed(chunk, mirror) == computed)
+				look_at_record(volume, state->slot[i].logical, mirror, most, state);
+	}
+}
+
+/*
+ * Looks at the header of the newest record, which may be further than the superblock's state says. Where a power cut left parity that does not
+ * fit, what is computed from it may be a mixture of two headers, with any sequence.
+ */
 static void look_at_journal(struct volume *volume, struct crypt_state_tail *state)
 {
 	if (state->phase >= CRYPT_PHASE_FINISH)
 		return;
-	for (unsigned i = 0; i < CRYPT_JOURNAL_SLOTS; i++) {
-		unsigned n_mirrors;
-		struct error ignored;
-
-		if (!volume_n_mirrors(volume, state->slot[i].logical, &n_mirrors, &ignored))
-			continue;
-		for (unsigned mirror = 0; mirror < n_mirrors; mirror++)
-			look_at_record(volume, state->slot[i].logical, mirror, state);
-	}
+	look_at_slots_of(volume, false, UINT64_MAX, state);
+	look_at_slots_of(volume, true, state->sequence + 1, state);
 }
 
 const char *convert_options_to_go_on(enum crypt_operation operation, enum crypt_direction direction)

@@ -18,7 +18,7 @@
 struct wiper {
 	const struct operation *op;
 	const uint8_t *zeros;	/* WIPE_PIECE */
-	struct { struct device *device; uint64_t at; size_t len; } piece[PIECES];
+	struct { struct device *device; uint64_t at; size_t len; } piece[PIECES];	/* device NULL: at is logical, a part of a row with parity */
 	unsigned n;
 	const struct convert_ui *ui;
 	enum crypt_direction direction;
@@ -41,6 +41,12 @@ static bool settle(struct wiper *wiper, struct error *err)
 		const size_t len = wiper->piece[i].len;
 		bool again = false;
 
+		/* Should its parity have got lost, other data would have none. */
+		if (!device) {
+			if (!volume_read_back(op->volume, at, wiper->zeros, len, err))
+				return false;
+			continue;
+		}
 		if (le32(op->state.flags) & CRYPT_STATE_READ_BACK && !device_read_back(device, wiper->zeros, len, at, &again, err))
 			return false;
 		if (again)
@@ -122,7 +128,10 @@ static bool note_range(void *context, const struct device_range *range, struct e
 	       note_piece(part->wiper, range->device, range->physical, (size_t)range->len, err);
 }
 
-/* Parity must stay right for what else is in the row. Holes of sparse files stay holes. */
+/*
+ * Parity must stay right for what else is in the row. Holes of sparse files stay holes; where they were made before a crash, parity may not be
+ * what it should be.
+ */
 static bool wipe_row(struct wiper *wiper, uint64_t logical, uint64_t len, bool is_whole, struct error *err)
 {
 	struct row_part part = { wiper, logical, is_whole, false };
@@ -131,13 +140,17 @@ static bool wipe_row(struct wiper *wiper, uint64_t logical, uint64_t len, bool i
 
 	if (!device_ranges(volume, logical, len, look_for_data, &part, err))
 		return false;
+	if (!is_whole && (!volume_settle_parity(volume, logical, len, part.has_data ? PARITY_KEEP : PARITY_MAKE, &changed, err) ||
+			  (changed && !volume_flush(volume, err))))
+		return false;
 	if (!part.has_data)
 		return true;
-	if (!is_whole && (!volume_settle_parity(volume, logical, len, PARITY_KEEP, &changed, err) || (changed && !volume_flush(volume, err))))
-		return false;
-	for (uint64_t at = 0; at < len; at += WIPE_PIECE)
-		if (!volume_write(volume, logical + at, wiper->zeros, len - at < WIPE_PIECE ? (size_t)(len - at) : WIPE_PIECE, err))
+	for (uint64_t at = 0; at < len; at += WIPE_PIECE) {
+		const size_t n = len - at < WIPE_PIECE ? (size_t)(len - at) : WIPE_PIECE;
+
+		if (!volume_write(volume, logical + at, wiper->zeros, n, err) || (!is_whole && !note_piece(wiper, NULL, logical + at, n, err)))
 			return false;
+	}
 	return device_ranges(volume, logical, len, note_range, &part, err);
 }
 

@@ -311,17 +311,58 @@ static bool take(struct allocator *allocator, struct ranges *set, uint64_t at, s
 	return true;
 }
 
+/* Does a row begin at this address, in a free range that ends at end, which is free as a whole? Or is there no parity? */
+static bool row_begins(const struct allocator *allocator, uint64_t at, uint64_t end)
+{
+	uint64_t row, len;
+	struct error outside;
+
+	return volume_stripe_row(allocator->volume, at, &row, &len, &outside) &&
+	       (len <= allocator->volume->super.sector_size || (row == at && len <= end - at));
+}
+
+/*
+ * With parity, new blocks go to rows that were free as a whole, as long as there are any. Beside them is nothing then that was there before, and
+ * would lose its parity if their writing were cut off before anybody knows of the conversion.
+ */
+static uint64_t prefer_row(const struct allocator *allocator, const struct ranges *set, size_t preferred)
+{
+	for (size_t n = 0; n < set->n; n++) {
+		const struct free_range *range = &set->range[(preferred + n) % set->n];
+		const uint64_t end = range->logical + range->length;
+		uint64_t row, len, at;
+		struct error outside;
+
+		if (!volume_stripe_row(allocator->volume, range->logical, &row, &len, &outside))
+			continue;
+		at = row < range->logical ? row + len : range->logical;
+		if (at < end && row_begins(allocator, at, end))
+			return at;
+	}
+	return set->range[preferred].logical;
+}
+
+/* In the middle of a row it was decided at its beginning. */
+static bool goes_on(const struct allocator *allocator, const struct free_range *range)
+{
+	uint64_t row, len;
+	struct error outside;
+
+	return range->logical == allocator->next &&
+	       ((volume_stripe_row(allocator->volume, range->logical, &row, &len, &outside) && row < range->logical) ||
+		row_begins(allocator, range->logical, range->logical + range->length));
+}
+
 bool allocator_take_block(struct allocator *allocator, uint64_t *logical, struct error *err)
 {
 	const uint32_t size = allocator->volume->super.node_size;
 	struct ranges *usable = &allocator->usable;
-	size_t i = ranges_find(usable, allocator->next);
+	const size_t i = ranges_find(usable, allocator->next);
 
 	if (usable->n == 0)
 		return error_set(err, ERROR_NO_SPACE, "no room for another tree block of %u bytes", size);
-	if (i == usable->n || usable->range[i].logical != allocator->next)
-		i = largest(usable);
-	*logical = usable->range[i].logical;
+	*logical = i < usable->n && goes_on(allocator, &usable->range[i]) ? usable->range[i].logical :
+									      prefer_row(allocator, usable, largest(usable));
 	allocator->next = *logical + size;
 	return take(allocator, usable, *logical, err);
 }
@@ -330,7 +371,7 @@ bool allocator_take_system_block(struct allocator *allocator, uint64_t *logical,
 {
 	if (allocator->system.n == 0)
 		return error_set(err, ERROR_NO_SPACE, "no room for another block of the chunk tree in the system block groups");
-	*logical = allocator->system.range[0].logical;
+	*logical = prefer_row(allocator, &allocator->system, 0);
 	return take(allocator, &allocator->system, *logical, err);
 }
 

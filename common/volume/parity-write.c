@@ -360,7 +360,7 @@ bool volume_settle_parity(struct volume *volume, uint64_t logical, uint64_t len,
 		n = n < len ? n : len;
 		if (stripe_n_parity(chunk) == 0)
 			continue;
-		if (!open_part(volume, chunk, logical, NULL, n, false, &part, err))
+		if (!open_part(volume, chunk, logical, NULL, n, doubt == PARITY_MAKE, &part, err))
 			return false;
 		n = part.end - part.begin;
 		/* Where a superblock is, there is nothing else in the whole row, and its bytes are no parity. */

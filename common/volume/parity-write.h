@@ -33,7 +33,7 @@ bool parity_read_back(struct volume *volume, const struct chunk *chunk, uint64_t
 /* What becomes of a column whose parity is not the sum of its data, once the data that parity has were written where they belong: */
 enum parity_doubt {
 	PARITY_KEEP,	/* parity is made only if all of its data are known to be right; otherwise it may still tell something */
-	PARITY_MAKE,	/* it is made from the data as they are; a warning names data that match no checksum and that parity does not have */
+	PARITY_MAKE,	/* it is made from the data as they are on the medium; a warning names those that match no checksum and that parity has not */
 };
 /*
  * Brings every column of [logical, +len), which may span chunks, in order as described above. *changed: something was written, and must be flushed.

@@ -241,6 +241,47 @@ static void knows_what_is_reserved(void **state)
 	assert_true(volume_skip_reserved(&volume, gib, UINT64_MAX) == UINT64_MAX);
 }
 
+/* Stripes on one device are enough for this: the second row of the last one is where a superblock is. */
+static struct chunk striped(uint64_t logical, uint64_t profile, uint64_t base)
+{
+	static struct chunk_stripe stripe[3];
+	const unsigned n = profile == GROUP_RAID0 ? 2 : 3;
+
+	for (unsigned i = 0; i < n; i++)
+		stripe[i] = (struct chunk_stripe){ .devid = 1, .physical = i + 1 < n ? base + i * MIB : SUPER_OFFSET_1 - SUPER_STRIPE };
+	return (struct chunk){ .logical = logical, .length = 2 * 4 * 64 * 1024, .type = GROUP_DATA | profile, .stripe_len = 64 * 1024,
+			       .n_stripes = n, .sub_stripes = 1, .stripe = stripe };
+}
+
+static void looks_at_every_stripe(void **state)
+{
+	const uint64_t stripe = 64 * 1024;
+
+	(void)state;
+	add(striped(4 * MIB, GROUP_RAID0, 100 * MIB));
+	assert_false(volume_range_is_reserved(&volume, 4 * MIB, 3 * stripe));
+	assert_true(volume_range_is_reserved(&volume, 4 * MIB, 3 * stripe + 1));
+	assert_true(volume_range_is_reserved(&volume, 4 * MIB + 3 * stripe, stripe));
+	assert_false(volume_range_is_reserved(&volume, 4 * MIB + 4 * stripe, 4 * stripe));
+	assert_true(volume_skip_reserved(&volume, 4 * MIB + stripe, 2 * stripe) == 4 * MIB + stripe);
+	assert_true(volume_skip_reserved(&volume, 4 * MIB + stripe, 3 * stripe) == 4 * MIB + 4 * stripe);
+}
+
+/* In row 1 it is data of index 1 that are there; but all of the row is reserved. */
+static void reserves_whole_rows(void **state)
+{
+	const uint64_t row = 2 * 64 * 1024;
+
+	(void)state;
+	add(striped(4 * MIB, GROUP_RAID5, 100 * MIB));
+	assert_false(volume_range_is_reserved(&volume, 4 * MIB, row));
+	assert_true(volume_range_is_reserved(&volume, 4 * MIB, row + 1));
+	assert_true(volume_range_is_reserved(&volume, 4 * MIB + row, 1));
+	assert_true(volume_range_is_reserved(&volume, 4 * MIB + 2 * row - 1, 1));
+	assert_false(volume_range_is_reserved(&volume, 4 * MIB + 2 * row, 2 * row));
+	assert_true(volume_skip_reserved(&volume, 4 * MIB + 4096, row) == 4 * MIB + 2 * row);
+}
+
 #define with_volume(test) cmocka_unit_test_setup_teardown(test, make_volume, free_volume)
 
 int main(void)
@@ -251,6 +292,8 @@ int main(void)
 		with_volume(refuses_two_chunks_on_the_same_bytes),
 		with_volume(reads_one_mirror_and_writes_all),
 		with_volume(knows_what_is_reserved),
+		with_volume(looks_at_every_stripe),
+		with_volume(reserves_whole_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,6 +115,23 @@ static void what_is_lost_is_named(void **state)
 	unmake();
 }
 
+/* The row of the last stripe of the first MiB, which no chunk should be in: nothing of it is parity. */
+static void rows_with_a_superblock_are_left_alone(void **state)
+{
+	uint8_t before[STRIPE];
+
+	(void)state;
+	make(GROUP_RAID5, 3);
+	volume.chunks[0].stripe[2].physical = stripes[2].physical = MIB - STRIPE;
+	rot(on_disk(5 * SECTOR));
+	memcpy(before, memory[2].bytes + MIB - STRIPE, STRIPE);
+	settle(0, chunk.length, PARITY_MAKE);
+	assert_memory_equal(memory[2].bytes + MIB - STRIPE, before, STRIPE);
+	assert_false(is_on_disk(5 * SECTOR));
+	settle(0, chunk.length, PARITY_MAKE);
+	unmake();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +140,7 @@ int main(void)
 		cmocka_unit_test(doubt_is_kept),
 		cmocka_unit_test(after_a_crash_all_is_made),
 		cmocka_unit_test(what_is_lost_is_named),
+		cmocka_unit_test(rows_with_a_superblock_are_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
