@@ -184,8 +184,7 @@ static void print_plan(FILE *out, const char *what, const struct convert_plan *p
 		put_purged(&row, plan, planned_only);
 	if (plan->n_members)
 		put_counts(&row, plan, planned_only);
-	/* Known once everything is done. */
-	if (!planned_only)
+	if (!planned_only || plan->unwiped_free_bytes)
 		row_u64(&row, "unwiped_free_bytes", NULL, plan->unwiped_free_bytes);
 	if (plan->undone_here)
 		row_number(&row, "undone_percent", NULL, plan->undone_percent);
@@ -200,6 +199,9 @@ static void print_plan(FILE *out, const char *what, const struct convert_plan *p
 		row_text(&row, "old_copies", planned_only ? "\nthe virtual disk will keep older copies of what is overwritten: "
 							  : "\nthe virtual disk keeps older copies of what was overwritten: ", image_old_copies());
 	/* After unsealing it says nothing that the files do not say. */
+	if (plan->unwiped_free_bytes && planned_only)
+		row_format(&row, "\nfree data space: %s, which may keep old plain text; --wipe-free overwrites it",
+			   size_with_bytes(plan->unwiped_free_bytes, size));
 	if (plan->unwiped_free_bytes && plan->key_tag[0])
 		row_format(&row, "\nfree data space not wiped: %s, which may hold old plain text; --wipe-free overwrites it",
 			   size_with_bytes(plan->unwiped_free_bytes, size));

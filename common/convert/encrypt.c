@@ -220,7 +220,8 @@ static bool encrypt(struct conversion *c, const char *const *names, const struct
 	if (!confirm_rest(c, names, options, err))
 		return false;
 	if (options->dry_run)
-		return true;
+		return (c->ui && c->ui->wipe_free) ||
+		       free_space_bytes(c->volume, GROUP_DATA, GROUP_METADATA, &c->plan->unwiped_free_bytes, err);
 	if (!begin(c, options, &places, err) || !conversion_run(c, err))
 		return false;
 	conversion_report(c);

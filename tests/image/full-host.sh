@@ -51,7 +51,12 @@ needed=$(((needed + 4095) / 4096 * 4))
 host $((needed - 4))
 too_full $((needed - 4)) --encrypt "$image" target
 host $needed
+expect_status 0 crypt convert --encrypt --dry-run --wipe-free "${KEY[@]}" "$image" target
+if grep -q 'free data space' "$tmp/out"; then fail "what is wiped is not left"; fi
+expect_status 0 crypt convert --encrypt --dry-run "${KEY[@]}" "$image" target
+planned=$(sed -nE 's/^free data space: .*\(([0-9]+) bytes\), which may keep old plain text; .*/\1/p' "$tmp/out")
 expect_status 0 crypt convert --encrypt "${KEY[@]}" "$image" target
+[ "$planned" = "$(sed -nE 's/^free data space not wiped: .*\(([0-9]+) bytes\).*/\1/p' "$tmp/out")" ] || { cat "$tmp/out"; fail "the plan says $planned"; }
 check_clean "$image"
 crypt cat --volume-key-file "$tmp/vk" "$image" target big | cmp - "$tmp/big"
 used=$(du -k "$image" | cut -f 1)
