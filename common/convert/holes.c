@@ -79,6 +79,30 @@ static bool visit_logical(struct filling *filling, uint64_t logical, uint64_t le
 	return length == 0 || device_ranges(filling->c->volume, logical, length, visit_range, filling, err);
 }
 
+/* Tree blocks are written in place, and a copy of an image may have holes in them, where they are zero. */
+static bool visit_used(struct filling *filling, const struct group *group, struct error *err)
+{
+	uint64_t at = group->logical;
+
+	for (size_t i = 0; i < group->n_free; i++) {
+		if (!visit_logical(filling, at, group->free[i].logical - at, err))
+			return false;
+		at = group->free[i].logical + group->free[i].length;
+	}
+	return visit_logical(filling, at, group->logical + group->length - at, err);
+}
+
+static bool visit_trees(struct filling *filling, struct error *err)
+{
+	const struct allocator *const allocator = filling->c->allocator;
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < allocator_n_groups(allocator); i++)
+		if (allocator_group(allocator, i)->flags & (GROUP_METADATA | GROUP_SYSTEM))
+			ok = visit_used(filling, allocator_group(allocator, i), err);
+	return ok;
+}
+
 static bool visit_all(struct filling *filling, struct error *err)
 {
 	const struct conversion *const c = filling->c;
@@ -91,6 +115,7 @@ static bool visit_all(struct filling *filling, struct error *err)
 		ok = visit_logical(filling, filling->places->slot[i].logical, filling->places->slot[i].length, err);
 	for (size_t i = 0; ok && i < filling->n_blocks; i++)
 		ok = visit_logical(filling, filling->block[i], c->volume->super.node_size, err);
+	ok = ok && visit_trees(filling, err);
 	for (size_t i = 0; ok && i < c->scan->n_extents; i++)
 		ok = visit_logical(filling, c->scan->extent[i].logical, c->scan->extent[i].length, err);
 	return ok;

@@ -47,10 +47,10 @@ done
 [ "$needed" -lt $((120 << 20)) ] || fail "more than the journal and the preallocated file: $needed"
 
 say "one page too little, and just enough: $needed bytes"
-needed=$(((needed + 4095) / 4096 * 4))
-host $((needed - 4))
-too_full $((needed - 4)) --encrypt "$image" target
-host $needed
+kib=$(((needed + 4095) / 4096 * 4))
+host $((kib - 4))
+too_full $((kib - 4)) --encrypt "$image" target
+host $kib
 expect_status 0 crypt convert --encrypt --dry-run --wipe-free "${KEY[@]}" "$image" target
 if grep -q 'free data space' "$tmp/out"; then fail "what is wiped is not left"; fi
 expect_status 0 crypt convert --encrypt --dry-run "${KEY[@]}" "$image" target
