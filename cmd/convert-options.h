@@ -9,7 +9,7 @@
 
 extern struct convert_opt {
 	int encrypt, decrypt, purge, resume, abort, status, drop_slots;
-	int if_needed, force_key, recursive, dry_run, accept_changes, accept_unsealed, mounted_copy, skip, no_memory, read_back, wipe_free, batch;
+	int if_needed, force_key, recursive, dry_run, accept_changes, accept_unsealed, mounted_copy, degraded, skip, no_memory, read_back, wipe_free, batch;
 	char *cipher, *shared, *on_error, *expect, *n_skip, *domain;
 } convert_opt;
 

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include <uuid/uuid.h>
+
 #include "cmd/command.h"
 #include "cmd/convert-keys.h"
 #include "cmd/convert-legacy.h"
@@ -58,8 +60,7 @@ static bool open_image(const char *image, struct volume **volume, struct error *
 
 	if (!image_open_to_convert(image, how, volume, err))
 		return false;
-	if (convert_opt.dry_run && (!device_check_free((*volume)->device, &busy) || !volume_not_mounted(*volume, &busy)) &&
-	    busy.kind == ERROR_BUSY)
+	if (convert_opt.dry_run && !volume_check_free(*volume, &busy) && busy.kind == ERROR_BUSY)
 		printf_warning("%s: while it is, the conversion itself is refused", busy.text);
 	return true;
 }
@@ -229,12 +230,28 @@ static bool read_key_of_unfinished(struct volume *volume, const char *image, con
 	return key_options_read(needed ? KEY_ASK : KEY_IF_GIVEN, prompt, key, err);
 }
 
+/* Its superblock has the generation of the others, so nothing else tells that it is old. */
+static void warn_of_missing(const struct volume *volume)
+{
+	for (size_t i = 0; i < volume->n_devices; i++) {
+		const struct volume_device *const device = &volume->devices[i];
+		char uuid[UUID_STR_LEN];
+
+		if (device->device)
+			continue;
+		uuid_unparse_lower(device->uuid, uuid);
+		printf_warning("devid %" PRIu64 " (uuid %s) is missing, and too old now: wipe it (`wipefs --all`) before it is attached again, for a kernel "
+			       "cannot tell; `btrfs replace` or `btrfs device remove missing` brings the filesystem in order", device->devid, uuid);
+	}
+}
+
 static bool run_continue(const char *image, struct key_source *key, const struct convert_ui *ui, struct convert_plan *plan,
 			 struct error *err)
 {
 	const enum convert_goal goal = convert_opt.abort ? CONVERT_ABORT : convert_opt.decrypt ? CONVERT_RESUME_DECRYPT : CONVERT_RESUME;
 	cleanup_volume struct volume *volume = NULL;
-	const struct image_conversion found = { .writable = true, .unfinished = true, .mounted_copy = convert_opt.mounted_copy };
+	const struct image_conversion found = { .writable = true, .unfinished = true, .mounted_copy = convert_opt.mounted_copy,
+						.degraded = convert_opt.degraded };
 	struct convert_status status;
 
 	if (!image_open_to_convert(image, found, &volume, err) || !convert_status(volume, NULL, &status, err))
@@ -247,7 +264,10 @@ static bool run_continue(const char *image, struct key_source *key, const struct
 							  read_key_of_unfinished(volume, image, &status, key, err)))
 		return false;
 
-	return convert_continue(volume, goal, key, ui, plan, err) || domain_key_hint_unfinished(volume, key, err);
+	if (!convert_continue(volume, goal, key, ui, plan, err))
+		return domain_key_hint_unfinished(volume, key, err);
+	warn_of_missing(volume);
+	return true;
 }
 
 static bool run_status(const char *image, struct error *err)

@@ -32,6 +32,7 @@ static struct reporter listener = { .take = print_report };
 static const char *looked_at;	/* the image that was opened for reading; NULL: none */
 static struct image_part seen;	/* the part of it that was read; without a device */
 static char old_copies[128];	/* see image_old_copies() */
+static bool is_degraded;		/* a device may be missing, and whoever goes on has to say so again */
 static bool is_quiet;		/* it is opened once more, only for a hint */
 
 static bool several(const char *path, const struct partitions *found, struct error *err)
@@ -194,13 +195,13 @@ bool image_device_open(const char *path, size_t i, struct device **device, struc
 	return open_device(path, i, NULL, device, err);
 }
 
-/* Takes the words before. */
+/* Takes the words before. value NULL: the option has none. */
 static char *add_word(char *before, const char *option, const char *value)
 {
-	char *const word = shell_word(value);
+	char *const word = value ? shell_word(value) : strdup("");
 	char *words = NULL;
 
-	if (before && word && asprintf(&words, "%s %s=%s", before, option, word) < 0)
+	if (before && word && asprintf(&words, value ? "%s %s=%s" : "%s %s%s", before, option, word) < 0)
 		words = NULL;
 	free(word);
 	free(before);
@@ -216,7 +217,7 @@ char *image_word(const char *path)
 		words = add_word(words, "--image-offset", image_options.offset);
 	for (size_t i = 1; i < image_n_devices(); i++)
 		words = add_word(words, "--device", image_device_name(path, i));
-	return words;
+	return is_degraded ? add_word(words, "--degraded", NULL) : words;
 }
 
 const char *image_old_copies(void)
@@ -409,9 +410,11 @@ bool image_open_blocks(const char *path, struct volume **volume, struct error *e
 bool image_open_to_convert(const char *path, struct image_conversion how, struct volume **volume, struct error *err)
 {
 	struct volume_options options = {
-		.unfinished = how.unfinished, .to_convert = true, .mounted_copy_allowed = how.mounted_copy, .reporter = printer,
+		.unfinished = how.unfinished, .to_convert = true, .mounted_copy_allowed = how.mounted_copy, .degraded = how.degraded,
+		.reporter = printer,
 	};
 
+	is_degraded = how.degraded;
 	/* What was read by an older root, say, must not be written over what is there now. */
 	return image_options_none(true, "only for what reads", err) &&
 	       (open_image(path, &how, &options, volume, err) || (how.writable && convert_busy(err))) && header_option_use(*volume, err);

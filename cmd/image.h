@@ -25,9 +25,10 @@ struct image_conversion {
 	bool writable;
 	bool unfinished;	/* one may be unfinished; otherwise that is ERROR_UNFINISHED */
 	bool mounted_copy;	/* another filesystem with its uuid may be mounted */
+	bool degraded;		/* devices may be missing, as far as the profiles allow it */
 	bool keep_old;		/* what is overwritten is no secret: copies of it may stay in a virtual disk */
 };
-/* Refuses several devices, packed images, and what begins in the middle of a sector. */
+/* Refuses packed images, and what begins in the middle of a sector. */
 bool image_open_to_convert(const char *path, struct image_conversion how, struct volume **volume, struct error *err) must_use;
 
 /* What in the virtual disk that was opened to be converted keeps what is overwritten, for people; "": nothing is known. */

@@ -21,6 +21,7 @@
 #include "common/convert/plan-room.h"
 #include "common/convert/plan.h"
 #include "common/convert/purge.h"
+#include "common/convert/reattached.h"
 #include "common/convert/replay-data.h"
 #include "common/convert/run.h"
 #include "common/convert/state.h"
@@ -132,15 +133,16 @@ static bool look_for_unread(struct conversion *c, struct error *err)
 	uint64_t *ids = reallocarray(NULL, c->list.n + 1, sizeof(*ids));
 	cleanup_scan struct scan *scan = NULL;
 	bool ok = ids || error_memory(err);
+	struct error why = { 0 };	/* also that of a mirror beside a good one */
 	size_t n = 0;
 
 	/* A dead subvolume was not among them, and may be dropped by half. */
 	for (size_t i = 0; ok && i < c->list.n; i++)
 		if (!c->list.at[i].deleted)
 			ids[n++] = c->list.at[i].id;
-	if (ok && !scan_run_over(c->volume, ids, n, &scan, &c->not_whole)) {
-		ok = error_is_damage(&c->not_whole);
-		*err = c->not_whole;
+	if (ok && !scan_run_over(c->volume, ids, n, &scan, &why)) {
+		ok = error_is_damage(&why);
+		*err = c->not_whole = why;
 	} else if (ok && scan_has_lost(scan)) {
 		error_set(&c->not_whole, ERROR_CORRUPT, "subvolume %" PRIu64 ": %s", scan->member[scan->bad[0].member], scan->bad[0].what);
 	} else if (ok && c->list.n_lost > 0) {
@@ -314,6 +316,8 @@ bool convert_continue(struct volume *volume, enum convert_goal goal, const struc
 			return state_unreadable(volume, &unread, err);
 		return error_set(err, ERROR_REFUSED, "there is no unfinished conversion");
 	}
+	if (!reattached_check(volume, &tail, err))
+		return false;
 	if (state_all_are(volume, CRYPT_OP_PURGE))
 		return convert_purge_continue(volume, goal, ui, plan, err);
 	if (tail.operation == CRYPT_OP_LEGACY)

@@ -82,7 +82,8 @@ static bool wipe_device_range(void *context, const struct device_range *range, s
 	struct device *const device = range->device;
 	const struct wiper *const wiper = context;
 
-	for (uint64_t at = range->physical; at < end;) {
+	/* What is on a lost device is beyond reach. */
+	for (uint64_t at = range->physical; device && at < end;) {
 		const uint64_t next = device_next_data(device, at), data = next < end ? next : end;
 
 		if (wiper->gives_back && data > at)
@@ -154,7 +155,7 @@ static bool wipe_row(struct wiper *wiper, uint64_t logical, uint64_t len, bool i
 	return device_ranges(volume, logical, len, note_range, &part, err);
 }
 
-/* Wipes every mirror. A conversion is refused if a device is missing. */
+/* Wipes every mirror. */
 static bool wipe_range(struct wiper *wiper, uint64_t logical, uint64_t len, struct error *err)
 {
 	struct volume *volume = wiper->op->volume;

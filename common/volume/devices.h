@@ -25,8 +25,13 @@ bool volume_device_item(struct volume *volume, struct cursor *item, struct error
 /* Called after the chunk tree: checks that it names the given seeds, and warns of each missing device. */
 bool volume_devices_check(const struct volume *volume, struct error *err) must_use;
 
-/* Is every device there, whole, and of the last commit, so that it can be written to? Otherwise ERROR_REFUSED. */
+/*
+ * Is every device there, whole, and of the last commit, so that it can be written to? Otherwise ERROR_REFUSED. Degraded: those that are missing are
+ * not necessary for any chunk. ERROR_STATE: the superblocks say that one of the devices was not there while a conversion went on.
+ */
 bool volume_devices_complete(const struct volume *volume, struct error *err) must_use;
+/* Always false: a device has come back that was missing while a conversion went on. */
+bool volume_reattached(const struct volume *volume, struct error *err);
 
 /* Do tree blocks of this fsid belong to the filesystem? */
 bool volume_has_fsid(const struct volume *volume, const uint8_t fsid[FSID_SIZE]);

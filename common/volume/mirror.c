@@ -230,9 +230,10 @@ struct writing {
 	const uint8_t *bytes;	/* of logical */
 };
 
-static bool is_missing(const struct device_range *range, struct error *err)
+/* Where devices may be missing, volume_devices_complete() has seen that there is another copy. */
+static bool is_missing(const struct volume *volume, const struct device_range *range, struct error *err)
 {
-	return error_set(err, ERROR_REFUSED, "devid %" PRIu64 " is missing", range->devid);
+	return volume->is_degraded || error_set(err, ERROR_REFUSED, "devid %" PRIu64 " is missing", range->devid);
 }
 
 static bool write_range(void *context, const struct device_range *range, struct error *err)
@@ -240,7 +241,7 @@ static bool write_range(void *context, const struct device_range *range, struct 
 	const struct writing *writing = context;
 
 	return range->device ? device_write(range->device, writing->bytes + (range->logical - writing->logical), range->len, range->physical, err) :
-			       is_missing(range, err);
+			       is_missing(writing->volume, range, err);
 }
 
 bool volume_write(struct volume *volume, uint64_t logical, const void *bytes, size_t len, struct error *err)
@@ -260,7 +261,7 @@ static bool read_back_range(void *context, const struct device_range *range, str
 	bool again;
 
 	if (!range->device)
-		return is_missing(range, err);
+		return is_missing(writing->volume, range, err);
 	if (!device_read_back(range->device, writing->bytes + (range->logical - writing->logical), range->len, range->physical, &again, err))
 		return false;
 	if (again)

@@ -77,6 +77,14 @@ bool volume_locked_by(const struct volume *volume, pid_t *process)
 	return false;
 }
 
+bool volume_check_free(const struct volume *volume, struct error *err)
+{
+	for (size_t i = 0; i < volume->n_devices; i++)
+		if (volume->devices[i].device && !device_check_free(volume->devices[i].device, err))
+			return false;
+	return volume_not_mounted(volume, err);
+}
+
 void volume_share(struct volume *volume)
 {
 	for (size_t i = 0; i < volume->n_devices; i++)

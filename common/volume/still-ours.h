@@ -22,6 +22,8 @@ bool volume_not_mounted(const struct volume *volume, struct error *err) must_use
 bool volume_still_ours(struct volume *volume, struct error *err) must_use;
 /* For one that is open for reading: does another process convert it? As device_locked_by(). */
 bool volume_locked_by(const struct volume *volume, pid_t *process) must_use;
+/* For one that is open for reading: could all of it be opened for writing? As device_check_free(). */
+bool volume_check_free(const struct volume *volume, struct error *err) must_use;
 /* Once all copies are marked: gives up the lease of every device. */
 void volume_share(struct volume *volume);
 

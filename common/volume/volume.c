@@ -149,6 +149,7 @@ bool volume_open_super(struct device *device, const struct volume_options *optio
 	made->reporter = options->reporter;
 	made->tolerance.is_tolerant = options->tolerant;
 	made->mounted_copy_allowed = options->mounted_copy_allowed;
+	made->is_degraded = options->degraded;
 	/* The previous run may have been interrupted by a flush that failed. */
 	if (options->unfinished && options->to_convert && device->writable && !device_forget(device, err)) {
 		volume_close(made);
@@ -214,10 +215,10 @@ static bool check_given(const struct volume *volume, const struct volume_options
 {
 	const uint64_t wanted = volume->super.n_devices, given = volume->n_devices;
 
-	if (!options->to_convert || only_asks(volume, options) || given >= wanted)
+	if (!options->to_convert || options->degraded || only_asks(volume, options) || given >= wanted)
 		return true;
 	error_set(err, ERROR_REFUSED, "the filesystem has %" PRIu64 " devices, %" PRIu64 " given, and all of them are written to", wanted, given);
-	return error_hint(err, "name the others with --device");
+	return error_hint(err, "name the others with --device%s", options->unfinished ? "; if one was lost, --degraded goes on without it" : "");
 }
 
 /* Reads everything except the superblock that reading depends on. */
@@ -272,7 +273,7 @@ bool volume_open(struct device *device, const struct volume_options *options, st
 
 bool volume_use_copy(struct volume *volume, unsigned copy, struct error *err)
 {
-	const struct volume_options options = { .unfinished = true, .to_convert = volume->device->writable };
+	const struct volume_options options = { .unfinished = true, .to_convert = volume->device->writable, .degraded = volume->is_degraded };
 
 	stripe_tree_drop(volume->stripe_tree);
 	block_cache_drop_all(volume);

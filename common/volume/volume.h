@@ -69,12 +69,14 @@ struct volume {
 	struct reporter reporter;	/* hears what was survived, here and in the rooms that read files */
 	struct tolerance tolerance;
 	bool mounted_copy_allowed;	/* still-ours.h */
+	bool is_degraded;	/* what a missing device should have is not written */
 };
 
 struct volume_options {
 	bool unfinished;	/* open even if a conversion is unfinished; otherwise only for dump commands */
 	bool to_convert;	/* refuse what cannot be converted, as a missing device; for writing: still-ours.h */
 	bool mounted_copy_allowed;	/* another copy of it may be mounted meanwhile */
+	bool degraded;		/* to_convert: devices may be missing, as long as every chunk has all of its data on those that are there */
 	struct device **others;	/* further devices, in any order; taken over like the first */
 	size_t n_others;
 	unsigned super_copy;	/* of each device; CHOOSE_BY_ITSELF: as supers.h says */

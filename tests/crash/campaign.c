@@ -2,10 +2,11 @@
 /*
  * Cuts the power while images are sealed and unsealed, and while that is undone, and judges what is left.
  * campaign [--states N] [--jobs N] [--seed N] [--export DIR] [--only CHAIN,KIND,WRITE,SEED [--repeat N]]
- *          [--copying IMAGE] [--used IMAGE --key FILE] [--bad CHAIN,KIND,AT,SEED,CUT] IMAGE...
+ *          [--copying IMAGE] [--used IMAGE --key FILE] [--degraded] [--bad CHAIN,KIND,AT,SEED,CUT] IMAGE...
  * The first image gets most of the states.  --only: that one power cut, as a failure names it (KIND: 0 prefix, 1 torn, 2 subset, 3 mirrors).
  * Beside the power cuts, two fifths as many whole runs are on a device that loses or changes a write, or fails one or a flush; --bad: that one.
  * --copying: an image whose set shares with others, and gets copies.
+ * --degraded: of several devices one is often lost with the power.
  * --used: a sealed image that a kernel has used since, with its volume key.
  * Exit 0: everything came right; 1: something did not; 2: it could not be tried.
  */
@@ -27,6 +28,7 @@ static struct {
 	unsigned states, jobs, repeat;
 	uint64_t seed;
 	const char *export, *only, *bad, *copying, *used, *key;
+	bool degraded;
 } opt = { .states = 700, .jobs = 1, .repeat = 1, .seed = 1 };
 
 static struct chains chains;
@@ -121,6 +123,7 @@ static struct judge judge_of(const struct chain *chain, uint64_t seed, struct ta
 		.rng = { opt.seed ^ seed },
 		.resealed = chain->resealed,
 		.export = opt.export,
+		.loses_devices = opt.degraded,
 	};
 }
 
@@ -132,6 +135,7 @@ static void judge_bad(size_t number, const struct bad_device *bad, struct tally 
 	bad_device_text(bad, text);
 	snprintf(judge.where, sizeof(judge.where), "%zu %s, %s [--bad %zu,%u,%zu,%" PRIx64 ",%u]", number, chains.at[number].name, text, number,
 		 bad->kind, bad->at, bad->seed, bad->cut);
+	judge.loses_devices = false;	/* what it lost may have been the only copy */
 	__atomic_add_fetch(&tally->n_bad, 1, __ATOMIC_RELAXED);
 	bad_device_judge(&chains.at[number], bad, &judge);
 }
@@ -196,7 +200,7 @@ static void parse(int argc, char **argv)
 		{ "seed", required_argument, NULL, 'r' }, { "export", required_argument, NULL, 'e' },
 		{ "only", required_argument, NULL, 'o' }, { "used", required_argument, NULL, 'u' },
 		{ "key", required_argument, NULL, 'k' }, { "bad", required_argument, NULL, 'b' },
-		{ "repeat", required_argument, NULL, 'n' }, { "copying", required_argument, NULL, 'c' }, { 0 },
+		{ "repeat", required_argument, NULL, 'n' }, { "copying", required_argument, NULL, 'c' }, { "degraded", no_argument, NULL, 'd' }, { 0 },
 	};
 
 	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -210,6 +214,7 @@ static void parse(int argc, char **argv)
 		case 'c': opt.copying = optarg; break;
 		case 'b': opt.bad = optarg; break;
 		case 'k': opt.key = optarg; break;
+		case 'd': opt.degraded = true; break;
 		case 'n': opt.repeat = (unsigned)strtoul(optarg, NULL, 0); break;
 		default: usage();
 		}
@@ -247,9 +252,9 @@ int main(int argc, char **argv)
 	printf("%u power cuts on the way to plain text, %u on the way to a sealed set; a sector of data lost, and said so: %u times\n",
 	       tally->n_towards[SIDE_PLAIN], tally->n_towards[SIDE_SEALED] + tally->n_towards[SIDE_OLD], tally->n_lost);
 	printf("%u states (seed %#" PRIx64 "): %u unfinished (%u within the index), %u after a second power cut; %u runs on a bad device; %u resumed, %u undone, %u refused; "
-	       "%u results sealed, %u plain; %u failures\n", tally->n_states, opt.seed, tally->n_unfinished, tally->n_in_index, tally->n_again,
+	       "%u results sealed, %u plain; %u times a device was lost as well; %u failures\n", tally->n_states, opt.seed, tally->n_unfinished, tally->n_in_index, tally->n_again,
 	       tally->n_bad, tally->n_resumed,
-	       tally->n_undone, tally->n_refused, tally->n_sealed, tally->n_plain, tally->n_failures);
+	       tally->n_undone, tally->n_refused, tally->n_sealed, tally->n_plain, tally->n_degraded, tally->n_failures);
 	if (!ok)
 		harness_fail("a part of the campaign died");
 	/* With so many, each phase has its share. */

@@ -178,17 +178,23 @@ static bool read_extent(struct reading *reading, const struct scan_extent *exten
 {
 	struct volume *volume = reading->volume;
 	uint64_t *sum = &reading->content->data;
-	uint8_t *bytes = malloc(extent->length);
+	uint8_t *bytes = malloc(2 * extent->length), *other = bytes ? bytes + extent->length : NULL;
 	const struct chunk *chunk;
-	bool ok;
+	bool ok, any = false;
 
 	reading->extent = extent->logical;
 	ok = bytes ? volume_chunk(volume, extent->logical, &chunk, err) : error_memory(err);
 
 	for (unsigned mirror = 0; ok && mirror < chunk_n_mirrors(chunk); mirror++) {
-		ok = volume_read(volume, extent->logical, bytes, extent->length, mirror, err);
-		*sum = XXH64(bytes, extent->length, *sum + (reading->moved ? 0 : extent->logical));
+		if (!volume_has_mirror(volume, extent->logical, extent->length, mirror))
+			continue;
+		ok = volume_read(volume, extent->logical, any ? other : bytes, extent->length, mirror, err);
+		if (ok && any && memcmp(bytes, other, extent->length) != 0)
+			ok = wrong("extent %" PRIu64 ": its mirrors differ", extent->logical);
+		any = true;
 	}
+	if (ok)
+		*sum = XXH64(bytes, extent->length, *sum + (reading->moved ? 0 : extent->logical));
 	free(bytes);
 	return ok && csum_lookup(volume, extent->logical, extent->length, add_csums, reading, err);
 }

@@ -16,7 +16,7 @@ struct content {
 	uint64_t super;		/* fields that a conversion leaves, or puts back, as they were */
 	uint64_t roots;		/* root items of the subvolumes */
 	uint64_t items;		/* every item of every subvolume */
-	uint64_t data;		/* every data extent on every mirror, with its stored checksums */
+	uint64_t data;		/* every data extent, the same on every mirror, with its stored checksums */
 };
 
 /*

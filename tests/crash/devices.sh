@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Power cuts on filesystems of several devices, as on one: 100 states, or CRASH_STATES of them. Each device is flushed by itself, so
-# that they can be differently far. Of what a cut leaves, the kernel is given every subset of the devices: while anything may have been changed in place it mounts none,
+# that they can be differently far. Half as many cuts again take a device with them, for good: whoever goes on without it comes to the right end, and what it has is not
+# taken when it is there again. Of what a cut leaves, the kernel is given every subset of the devices: while anything may have been changed in place it mounts none,
 # not even degraded; before and afterwards, whatever it mounts is whole.
 . "$(dirname "$0")/../image/lib.sh"
 . "$IMAGE_TESTS/devices-lib.sh"
@@ -30,6 +31,9 @@ say "images are ready"
 
 "$campaign" --states "${CRASH_STATES:-100}" --jobs "$(nproc)" --seed "${CRASH_RANDOM:-1}" --export "$tmp/out" "${images[@]}" ||
 	fail "what came of a power cut was wrong"
+# Only where each block is on a second device; what is exported is of the campaign above.
+"$campaign" --degraded --states "$(((${CRASH_STATES:-100} + 1) / 2))" --jobs "$(nproc)" --seed "${CRASH_RANDOM:-1}" "${images[0]}" "${images[2]}" ||
+	fail "what came of a power cut and a lost device was wrong"
 say "judged; $(find "$tmp/out" -name '*.1' | wc -l) filesystems for btrfs check and the kernel"
 
 # subsets NAME FUNCTION: calls it for every subset of the devices, with the loop devices of that, and how many are missing

@@ -140,6 +140,7 @@ void disk_clone(const struct disk *from, struct disk *to)
 	allocate(to, from->size);
 	to->n_parts = from->n_parts;
 	memcpy(to->begin, from->begin, sizeof(to->begin));
+	to->lost = from->lost;
 	memcpy(to->page, from->page, from->n_pages * sizeof(*from->page));
 	memcpy(to->data, from->data, words_of(from) * sizeof(*from->data));
 }
@@ -216,6 +217,14 @@ void disk_write(struct disk *disk, uint64_t at, const void *bytes, size_t len)
 		at += n;
 		len -= n;
 	}
+}
+
+bool disk_page_is_lost(const struct disk *disk, size_t page)
+{
+	for (unsigned part = 0; part < disk->n_parts; part++)
+		if (disk->lost & 1u << part && page * DISK_PAGE >= disk->begin[part] && page * DISK_PAGE < disk->begin[part + 1])
+			return true;
+	return false;
 }
 
 bool disk_page_is_zero(const struct disk *disk, size_t page)
@@ -437,11 +446,15 @@ struct device *disk_device(struct disk *disk, bool writable)
 bool disk_open(struct disk *disk, bool writable, const struct volume_options *options, struct volume **volume, struct error *err)
 {
 	struct volume_options with = options ? *options : (struct volume_options){ 0 };
-	struct device *other[DISK_PARTS_MAX];
+	struct device *device[DISK_PARTS_MAX];
+	unsigned n = 0;
 
 	disk->n_writes = 0;
-	with.others = other;
-	for (unsigned i = 1; i < disk->n_parts; i++)
-		other[with.n_others++] = part_device(disk, i, writable);
-	return volume_open(part_device(disk, 0, writable), &with, volume, err);
+	for (unsigned i = 0; i < disk->n_parts; i++)
+		if (!(disk->lost & 1u << i))
+			device[n++] = part_device(disk, i, writable);
+	with.degraded = disk->lost != 0;
+	with.others = device + 1;
+	with.n_others = n - 1;
+	return volume_open(device[0], &with, volume, err);
 }

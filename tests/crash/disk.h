@@ -36,6 +36,7 @@ struct disk {
 	uint64_t size;
 	unsigned n_parts;
 	uint64_t begin[DISK_PARTS_MAX + 1];	/* of each device, and the end of the last */
+	unsigned lost;		/* bit map: devices that nobody is given */
 	size_t n_pages;
 	const uint8_t **page;	/* what each page shows: its own, that of the disk it was cloned from, or zeros */
 	uint8_t *own;		/* bit map: the page belongs to this disk */
@@ -55,6 +56,7 @@ void disk_record(const struct disk *disk, struct disk_log *log, uint64_t at, con
 void disk_read(const struct disk *disk, uint64_t at, void *bytes, size_t len);
 void disk_write(struct disk *disk, uint64_t at, const void *bytes, size_t len);
 bool disk_page_is_own(const struct disk *disk, size_t page);	/* it may change it in place */
+bool disk_page_is_lost(const struct disk *disk, size_t page);	/* with its device */
 bool disk_page_is_zero(const struct disk *disk, size_t page);
 
 /* All of it as a sparse file; several devices: as path.1 and so on. */

@@ -49,7 +49,7 @@ static void export(struct judge *judge, const struct disk *disk, const char *wha
 	uint8_t *n = &judge->tally->exported[kind % sizeof(judge->tally->exported)];
 	char path[512];
 
-	if (!judge->export || *n >= most)
+	if (!judge->export || *n >= most || disk->lost)
 		return;
 
 	const unsigned number = __atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
@@ -105,6 +105,8 @@ static bool judge_sealed_with(struct judge *judge, struct disk *disk, bool befor
 	if (!run_verify(disk, keys, &err))
 		return bad(judge, way, "%s", err.text);
 	count(&judge->tally->n_sealed);
+	if (disk->lost)		/* nothing new is begun without a device */
+		return true;
 	export(judge, disk, "sealed", 1, measure->form ? EXPORTS_OF_COPIES : EXPORTS_OF_A_KIND);
 
 	disk_clone(disk, &opened);
@@ -245,6 +247,27 @@ static bool judge_skipping(struct judge *judge, const struct disk *disk, enum co
 	return ok;
 }
 
+/* The device is there again, as it was when it was lost. Nobody may take anything from it, unless it was all done then. */
+static bool judge_reattached(struct judge *judge, const struct disk *disk, const struct verdict *v, enum side end)
+{
+	bool ok = true;
+
+	for (int goal = CONVERT_RESUME; ok && goal <= CONVERT_ABORT; goal++) {
+		struct error err = { 0 };
+		struct disk tried;
+
+		disk_clone(disk, &tried);
+		tried.lost = 0;
+		if (run_continue(&tried, (enum convert_goal)goal, &judge->measure->keys, false, NEVER, &err))
+			ok = v->phase == CRYPT_PHASE_FINISHED ? judge_side(judge, &tried, end, "a lost device that is there again") :
+								bad(judge, goal_names[goal], "a lost device that is there again is used");
+		else if ((err.kind != ERROR_STATE && err.kind != ERROR_REFUSED) || tried.n_writes != 0)
+			ok = bad(judge, goal_names[goal], "a lost device that is there again: status %d: %s", err.kind, err.text);
+		disk_free(&tried);
+	}
+	return ok;
+}
+
 static bool judge_goal(struct judge *judge, const struct disk *disk, const struct verdict *v, enum convert_goal goal)
 {
 	const struct expected expected = expect(v, goal);
@@ -274,7 +297,7 @@ static bool judge_goal(struct judge *judge, const struct disk *disk, const struc
 	} else if (!ok) {
 		bad(judge, way, "status %d: %s", err.kind, err.text);
 	} else {
-		ok = judge_side(judge, &tried, expected.end, way);
+		ok = judge_side(judge, &tried, expected.end, way) && (!tried.lost || judge_reattached(judge, &tried, v, expected.end));
 		count(goal == CONVERT_ABORT ? &judge->tally->n_undone : &judge->tally->n_resumed);
 	}
 	disk_free(&tried);
@@ -364,13 +387,31 @@ static void export_state(struct judge *judge, const struct disk *disk, const str
 		       2048 * has_bit + 4096 * (unsigned)(side == SIDE_PLAIN), 1);
 }
 
+static void lose_device(struct judge *judge, struct disk *disk)
+{
+	struct verdict v;
+	struct error err = { 0 };
+
+	if (!judge->loses_devices || disk->n_parts == 1 || disk->lost || rng_below(&judge->rng, 2))
+		return;
+	disk->lost = 1u << rng_below(&judge->rng, disk->n_parts);
+	/* What was never begun, or is over, is judged with all of them. */
+	if (!oracle_judge(disk, &judge->measure->keys, &v, &err) || !v.unfinished || v.restorable)
+		disk->lost = 0;
+	else
+		snprintf(judge->where + strlen(judge->where), sizeof(judge->where) - strlen(judge->where), ", lost devices %#x", disk->lost);
+}
+
 void judge_state(struct judge *judge, struct disk *disk, enum side before, enum side after)
 {
 	struct verdict v;
 	struct error err = { 0 };
 
+	lose_device(judge, disk);
 	count(&judge->tally->n_states);
 	count(&judge->tally->n_towards[after]);
+	if (disk->lost)
+		count(&judge->tally->n_degraded);
 	if (!oracle_judge(disk, &judge->measure->keys, &v, &err)) {
 		bad(judge, "oracle", "%s", err.text);
 		return;

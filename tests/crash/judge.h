@@ -27,6 +27,7 @@ struct tally {
 	unsigned n_states, n_unfinished, n_again, n_bad, n_failures;
 	unsigned n_in_index;	/* some items of the index were there, and others not */
 	unsigned n_towards[SIDES];	/* power cuts on the way to each */
+	unsigned n_degraded;		/* gone on with without a device */
 	unsigned n_lost;		/* refused, as a sector of data is lost */
 	unsigned n_resumed, n_undone, n_refused, n_sealed, n_plain;
 	uint8_t exported[8192];		/* kinds of superblock states, and how many final images */
@@ -40,6 +41,7 @@ struct judge {
 	unsigned torn;			/* CONTENT_TORN, or 0 */
 	bool sector_lost;		/* the power went before anybody saw that a sector is not what was written: if it is of data, it is nowhere */
 	const struct content *resealed;	/* byte for byte, what undoing a decryption or rekeying must bring back; NULL: the cut run was neither */
+	bool loses_devices;		/* after some of the power cuts, a device is gone as well */
 	const char *export;		/* directory for disks that others shall look at; NULL: none */
 	char where[256];		/* the cut, for messages */
 };

@@ -244,6 +244,8 @@ bool leaks_none(const struct leaks *leaks, const struct disk *disk, uint64_t *at
 	for (size_t i = 0; i < disk->n_pages; i++) {
 		unsigned in_page;
 
+		if (disk_page_is_lost(disk, i))
+			continue;
 		if (disk_page_is_zero(disk, i) || leaks->kind[i] == OF_OTHERS)
 			continue;
 		if (leaks->kind[i] == IF_CHANGED && memcmp(disk->page[i], leaks->plain->page[i], DISK_PAGE) == 0)

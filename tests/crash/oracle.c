@@ -37,7 +37,7 @@ static bool newest_tail(const struct disk *disk, struct verdict *verdict, struct
 			struct crypt_state_tail read;
 			bool valid;
 
-			if (n >= superblock_n_copies(disk->begin[part + 1] - disk->begin[part]))
+			if (disk->lost & 1u << part || n >= superblock_n_copies(disk->begin[part + 1] - disk->begin[part]))
 				continue;
 			valid = copy_read(disk, part, n, &super);
 			verdict->primary_valid &= valid || n > 0;

@@ -199,3 +199,45 @@ devices_umount
 in_order s
 expect_status 0 crypt convert --encrypt -q "${KEY[@]}" "${others[@]}" "$image" target
 devices_check s
+
+devices_mount s "$tmp/mnt" ro
+(cd "$tmp/mnt" && manifest other) >"$tmp/later.other"
+devices_umount
+
+say "--- a device is lost in the middle"
+for i in 1 2; do cp --sparse=always "$tmp/s.$i" "$tmp/found.$i"; done
+for goal in --resume --abort; do
+	for lost in 1 2; do
+		for i in 1 2; do cp --sparse=always "$tmp/found.$i" "$tmp/s.$i"; done
+		in_order s
+		expect_status 137 "$tmp/signal-when" KILL wrote:30000000 "$BTRFS_CRYPT" convert --decrypt -q "${KEY[@]}" "${others[@]}" "$image" target
+		devices_except s "$lost"
+		expect_status 9 crypt convert "$goal" -q "${KEY[@]}" "$image"
+		expect_text "$tmp/err" 'hint: name the others with --device; if one was lost, --degraded goes on without it'
+		[ "$goal" = --abort ] || goal='--decrypt --resume'
+		# shellcheck disable=SC2086
+		expect_status 0 crypt convert $goal --degraded -q "${KEY[@]}" "$image"
+		expect_text "$tmp/err" "warning: devid $lost \\(uuid [0-9a-f-]{36}\\) is missing, and too old now: wipe it"
+		in_order s
+		for again in --resume --abort; do
+			expect_devices_unchanged 12 s crypt convert "$again" -q "${KEY[@]}" "${others[@]}" "$image"
+			expect_text "$tmp/err" 'do not say the same about a conversion: one of these devices was missing when it went on'
+		done
+		mv "$tmp/s.$lost" "$tmp/lost"
+		devices_mount s "$tmp/mnt" rw,degraded
+		btrfs scrub start -B "$tmp/mnt" >"$tmp/scrub" || { cat "$tmp/scrub"; fail "scrub"; }
+		(cd "$tmp/mnt" && manifest other) | cmp - "$tmp/later.other" || fail "other files differ"
+		[ "$goal" = --abort ] || (cd "$tmp/mnt" && manifest target) | cmp - "$tmp/before.target" || fail "not as before"
+		wipefs --quiet --all "$tmp/lost"
+		attach s.3
+		btrfs -q replace start -BK "$lost" "$loop" "$tmp/mnt"
+		btrfs balance start -f -dconvert=raid1,soft -mconvert=raid1,soft "$tmp/mnt" >/dev/null
+		devices_umount
+		devices_check s
+		if [ "$goal" = --abort ]; then
+			in_order s
+			expect_status 0 crypt verify "${KEY[@]}" "${others[@]}" "$image" target
+		fi
+		rm -f "$tmp"/s.3 "$tmp/lost"
+	done
+done

@@ -293,7 +293,7 @@ static bool check_device(const struct tree *chunks, const struct tree *devices, 
 		return false;
 	if (!found || iter.item.left != sizeof(device->item))
 		return wrong("device %" PRIu64 " has no item", device->devid);
-	if (memcmp(iter.item.at, &device->item, sizeof(device->item)) != 0)
+	if (device->device && memcmp(iter.item.at, &device->item, sizeof(device->item)) != 0)
 		return wrong("device %" PRIu64 ": the superblock has another item", device->devid);
 	return le64(device->item.bytes_used) == used ||
 	       wrong("device %" PRIu64 ": %" PRIu64 " bytes used, its chunks take %" PRIu64, device->devid, le64(device->item.bytes_used), used);
