@@ -78,7 +78,7 @@ one() {
 
 # Another file for the filesystem that is mounted: as $loop
 attach() {
-	truncate -s 300M "$tmp/$1"
+	truncate -s "${2:-300M}" "$tmp/$1"
 	loop=$(losetup --find --show "$tmp/$1")
 	mounts=("${mounts[@]:0:${#mounts[@]}-1}" "$tmp/no-mount $loop" "${mounts[-1]}")
 	n_attached=$((n_attached + 1))
@@ -165,7 +165,7 @@ degraded() {
 }
 
 say "--- one device has missed a commit"
-devices_make s 2 160M -m raid1 -d raid1
+devices_make s 2 400M -m raid1 -d raid1
 fill_devices s
 for i in 1 2; do cp --sparse=always "$tmp/s.$i" "$tmp/found.$i"; done
 degraded s 1
@@ -212,11 +212,11 @@ for goal in --resume --abort; do
 		in_order s
 		expect_status 137 "$tmp/signal-when" KILL wrote:30000000 "$BTRFS_CRYPT" convert --decrypt -q "${KEY[@]}" "${others[@]}" "$image" target
 		devices_except s "$lost"
-		expect_status 9 crypt convert "$goal" -q "${KEY[@]}" "$image"
+		how=("$goal")
+		[ "$goal" = --abort ] || how+=(--decrypt)
+		expect_status 9 crypt convert "${how[@]}" -q "${KEY[@]}" "$image"
 		expect_text "$tmp/err" 'hint: name the others with --device; if one was lost, --degraded goes on without it'
-		[ "$goal" = --abort ] || goal='--decrypt --resume'
-		# shellcheck disable=SC2086
-		expect_status 0 crypt convert $goal --degraded -q "${KEY[@]}" "$image"
+		expect_status 0 crypt convert "${how[@]}" --degraded -q "${KEY[@]}" "$image"
 		expect_text "$tmp/err" "warning: devid $lost \\(uuid [0-9a-f-]{36}\\) is missing, and too old now: wipe it"
 		in_order s
 		for again in --resume --abort; do
@@ -229,7 +229,7 @@ for goal in --resume --abort; do
 		(cd "$tmp/mnt" && manifest other) | cmp - "$tmp/later.other" || fail "other files differ"
 		[ "$goal" = --abort ] || (cd "$tmp/mnt" && manifest target) | cmp - "$tmp/before.target" || fail "not as before"
 		wipefs --quiet --all "$tmp/lost"
-		attach s.3
+		attach s.3 400M
 		btrfs -q replace start -BK "$lost" "$loop" "$tmp/mnt"
 		btrfs balance start -f -dconvert=raid1,soft -mconvert=raid1,soft "$tmp/mnt" >/dev/null
 		devices_umount
