@@ -139,11 +139,11 @@ one() {
 
 before=$(state)
 media=$tmp/media
-# COMMAND:STATUS: only of that one. 2: a key is wanted; 6: damage, or that nothing is sealed there; 9: what cannot be converted
+# COMMAND:STATUS: only of that one. 2: a key is wanted; 6: damage, or that nothing is sealed there; 7: a primary superblock is to be written again; 9: what cannot be converted
 one plain "0 2 4 9" vault secret.txt "$media/plain.1"
 one sealed "0 2 4 9 audit:6" vault secret.txt "$media/sealed.1"
 one log "0 2 4 6 9" sub directory/file2 "$media/log.1"
-one damaged "0 2 4 6 9" vault secret.txt "$media/damaged.1" "$media/damaged.2"
+one damaged "0 2 4 6 9 convert:7" vault secret.txt "$media/damaged.1" "$media/damaged.2"
 
 image_umount
 say "read-only loop devices"
