@@ -148,23 +148,9 @@ static bool check_replace(struct volume *volume, struct error *err)
 	return error_hint(err, "mount it and let the replace finish, or cancel it");
 }
 
-static bool check_profiles(const struct volume *volume, struct error *err)
-{
-	char text[64];
-
-	for (size_t i = 0; i < volume->n_chunks; i++) {
-		const uint64_t profile = volume->chunks[i].type & GROUP_PROFILE_MASK;
-
-		if (profile & (GROUP_RAID5 | GROUP_RAID6))
-			return refuse("chunk %" PRIu64 " has profile %s, which cannot be converted", volume->chunks[i].logical,
-				      chunk_type_text(profile, text));
-	}
-	return true;
-}
-
 bool preflight_features(struct volume *volume, struct error *err)
 {
-	return check_primary(volume, err) && check_super(volume, err) && check_profiles(volume, err) && check_root_tree(volume, err) &&
+	return check_primary(volume, err) && check_super(volume, err) && check_root_tree(volume, err) &&
 	       check_data_reloc(volume, err) && check_replace(volume, err);
 }
 

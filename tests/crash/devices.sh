@@ -18,7 +18,9 @@ crash_devices mirrored 2 160M -m raid1 -d raid1 -n 4096
 crash_devices striped 3 160M -m raid1c3 -d raid0 -n 4096
 crash_devices both 4 160M -m raid10 -d raid10 -n 16384
 crash_devices apart 2 160M -m dup -d single -n 4096 --csum xxhash
-names=(mirrored striped both apart)
+crash_devices parity 3 160M -m raid5 -d raid5 -n 4096
+crash_devices parities 4 160M -m raid6 -d raid6 -n 16384
+names=(mirrored striped both apart parity parities)
 images=()
 for name in "${names[@]}"; do
 	devices_mount "$name" "$tmp/mnt" ro

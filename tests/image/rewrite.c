@@ -2,6 +2,7 @@
 /*
  * Changes all data that have checksums in place: every byte ^ 0x5a, in pieces of many lengths and out of order, as no kernel would write. With
  * BAD > 0, every BAD-th sector is left out, and is destroyed on its device before: only parity has it then.
+ * With BAD < 0, every -BAD-th sector is destroyed, and nothing else is done.
  * rewrite BAD DEVICE...
  */
 #include <inttypes.h>
@@ -30,6 +31,7 @@ struct rewriting {
 	struct transaction *tx;
 	struct piece *piece;
 	size_t n, room;
+	bool only_bad;
 	uint64_t bad, n_sectors, n_bad;
 	uint64_t seed;
 };
@@ -114,16 +116,16 @@ static bool rewrite_all(struct rewriting *r, struct error *err)
 		r->piece[i - 1] = r->piece[other];
 		r->piece[other] = piece;
 	}
-	for (size_t i = 0; i < r->n; i++)
+	for (size_t i = 0; i < r->n && !r->only_bad; i++)
 		if (!rewrite_piece(r, &r->piece[i], err))
 			return false;
 	return true;
 }
 
-static bool run(uint64_t bad, char **path, unsigned n, struct error *err)
+static bool run(int64_t bad, char **path, unsigned n, struct error *err)
 {
 	cleanup_volume struct volume *volume = NULL;
-	struct rewriting r = { .bad = bad, .seed = bad + n };
+	struct rewriting r = { .bad = bad < 0 ? -(uint64_t)bad : (uint64_t)bad, .only_bad = bad < 0, .seed = n };
 	struct device *device[16];
 	struct allocator *allocator;
 
@@ -152,7 +154,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: rewrite BAD DEVICE...\n");
 		return 1;
 	}
-	if (!run(strtoull(argv[1], NULL, 0), argv + 2, (unsigned)(argc - 2), &err)) {
+	if (!run(strtoll(argv[1], NULL, 0), argv + 2, (unsigned)(argc - 2), &err)) {
 		fprintf(stderr, "rewrite: %s\n", err.text);
 		return err.kind;
 	}

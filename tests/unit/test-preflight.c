@@ -123,22 +123,6 @@ static void a_small_device_has_its_words(void **state)
 	expect(&err, ERROR_REFUSED, text);
 }
 
-static void a_profile_has_its_words(void **state)
-{
-	cleanup_volume struct volume *volume = image_volume(&image);
-	char text[160];
-
-	(void)state;
-	volume->chunks[0].type |= GROUP_RAID5;
-
-	const struct error err = said_of(volume);
-
-	snprintf(text, sizeof(text), "chunk %" PRIu64 " has profile ", volume->chunks[0].logical);
-	assert_int_equal(err.kind, ERROR_REFUSED);
-	assert_memory_equal(err.text, text, strlen(text));
-	assert_non_null(strstr(err.text, "RAID5, which cannot be converted"));
-}
-
 /* --- items ------------------------------------------------------------------------------------------------------------- */
 
 static void each_item_has_its_words(void **state)
@@ -256,7 +240,6 @@ int main(void)
 		cmocka_unit_test(each_superblock_field_has_its_words),
 		cmocka_unit_test(a_damaged_primary_has_its_words),
 		cmocka_unit_test(a_small_device_has_its_words),
-		cmocka_unit_test(a_profile_has_its_words),
 		cmocka_unit_test(each_item_has_its_words),
 		cmocka_unit_test(a_data_relocation_has_its_words),
 		cmocka_unit_test(no_room_for_the_journal_has_its_words),
