@@ -9,6 +9,7 @@
 #include "common/fs/csum-lookup.h"
 #include "common/sealed/scan.h"
 #include "common/tree/tree.h"
+#include "common/volume/csum.h"
 #include "common/volume/mirror.h"
 #include "format/crypt.h"
 #include "tests/support/tree-check.h"
@@ -164,13 +165,38 @@ static bool read_items(struct reading *reading, const struct subvolume *subvolum
 
 /* --- data ----------------------------------------------------------------------------------------- */
 
+/* Sectors went bad before the conversion began (CRASH_BAD_SECTORS): the copies of data then differ, but one matches the checksum. */
+static bool has_bad_sectors(void)
+{
+	return getenv("CRASH_BAD_SECTORS") != NULL;
+}
+
+static bool add_right(struct reading *reading, uint64_t logical, const uint8_t *csum, struct error *err)
+{
+	struct volume *volume = reading->volume;
+	uint8_t bytes[4096];
+	unsigned n;
+
+	if (!volume_n_mirrors(volume, logical, &n, err))
+		return false;
+	for (unsigned mirror = 0; mirror < n; mirror++) {
+		if (!volume_read(volume, logical, bytes, sizeof(bytes), mirror, err))
+			return false;
+		if (csum_matches(volume->super.csum_type, bytes, sizeof(bytes), csum))
+			return true;
+	}
+	return error_set(err, ERROR_CORRUPT, "no copy of the data at %" PRIu64 " matches its checksum", logical);
+}
+
 static bool add_csums(void *context, uint64_t logical, size_t n_sectors, const uint8_t *csums, struct error *err)
 {
 	struct reading *reading = context;
 	uint64_t *sum = &reading->content->data;
 
-	(void)err;
 	*sum = XXH64(csums, n_sectors * csum_type_size(reading->volume->super.csum_type), *sum + (logical - reading->extent) + (reading->moved ? 0 : reading->extent));
+	for (; has_bad_sectors() && n_sectors > 0; n_sectors--, logical += 4096, csums += csum_type_size(reading->volume->super.csum_type))
+		if (!add_right(reading, logical, csums, err))
+			return false;
 	return true;
 }
 
@@ -185,7 +211,7 @@ static bool read_extent(struct reading *reading, const struct scan_extent *exten
 	reading->extent = extent->logical;
 	ok = bytes ? volume_chunk(volume, extent->logical, &chunk, err) : error_memory(err);
 
-	for (unsigned mirror = 0; ok && mirror < chunk_n_mirrors(chunk); mirror++) {
+	for (unsigned mirror = 0; ok && !has_bad_sectors() && mirror < chunk_n_mirrors(chunk); mirror++) {
 		if (!volume_has_mirror(volume, extent->logical, extent->length, mirror))
 			continue;
 		ok = volume_read(volume, extent->logical, any ? other : bytes, extent->length, mirror, err);
@@ -193,7 +219,7 @@ static bool read_extent(struct reading *reading, const struct scan_extent *exten
 			ok = wrong("extent %" PRIu64 ": its mirrors differ", extent->logical);
 		any = true;
 	}
-	if (ok)
+	if (ok && !has_bad_sectors())
 		*sum = XXH64(bytes, extent->length, *sum + (reading->moved ? 0 : extent->logical));
 	free(bytes);
 	return ok && csum_lookup(volume, extent->logical, extent->length, add_csums, reading, err);

@@ -38,6 +38,16 @@ say "images are ready"
 	fail "what came of a power cut and a lost device was wrong"
 say "judged; $(find "$tmp/out" -name '*.1' | wc -l) filesystems for btrfs check and the kernel"
 
+# The same with sectors of data that only parity has, of what is converted and of what is not: after a cut and going on they are all there.
+tool rewrite
+bad=()
+for name in parity parities; do
+	"$tmp/rewrite" -41 "$tmp/$name".[0-9]* >"$tmp/destroyed"
+	bad+=("$(printf '%s\n' "$tmp/$name".[0-9]* | paste -sd,)")
+done
+CRASH_BAD_SECTORS=1 "$campaign" --states "$((${CRASH_STATES:-100} / 4))" --jobs "$(nproc)" --seed "${CRASH_RANDOM:-1}" "${bad[@]}" ||
+	fail "what came of a power cut was wrong, where sectors were bad"
+
 # subsets NAME FUNCTION: calls it for every subset of the devices, with the loop devices of that, and how many are missing
 subsets() {
 	local name=$1 each=$2 files=("$tmp/$1".[0-9]*) bits i loops
