@@ -209,7 +209,7 @@ static bool decrypt(struct legacy_run *run, const char *const *names, const stru
 	uint64_t n_inline, end;
 	struct conversion c;
 
-	if (!preflight_features(run->volume, err) || !find_members(run, names, options, plan, err) || !preflight_trees(run->volume, err) ||
+	if (!preflight_features(run->volume, err) || !preflight_no_parity(run->volume, "decrypting the format of 2016", err) || !find_members(run, names, options, plan, err) || !preflight_trees(run->volume, err) ||
 	    !domain_check_finished(run->volume, NULL, err) || !wipe_check_free(run->volume, run->ui, err) || !check_key(run, options, err) ||
 	    !legacy_ciphers_new(&run->legacy, options->key, &run->ciphers, err) || !legacy_extents_find(run, &n_inline, err))
 		return false;

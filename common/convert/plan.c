@@ -132,7 +132,7 @@ bool plan_close_set(struct conversion *c, enum convert_shared shared, struct enc
 	if (plan->tells_sharing && !sharing_tell(c, plan->ids, plan->n_ids, err))
 		return false;
 	if (shared == SHARED_COPY)
-		return scan_run(c->volume, plan->ids, plan->n_ids, &c->scan, err) && copy_plan_make(c->scan, &c->copy, err) && plan_keepers(c, err);
+		return preflight_no_parity(c->volume, "sealing with copies", err) && scan_run(c->volume, plan->ids, plan->n_ids, &c->scan, err) && copy_plan_make(c->scan, &c->copy, err) && plan_keepers(c, err);
 	for (;;) {
 		struct sharer *sharers = NULL;
 		size_t n = 0;

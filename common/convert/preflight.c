@@ -148,6 +148,20 @@ static bool check_replace(struct volume *volume, struct error *err)
 	return error_hint(err, "mount it and let the replace finish, or cancel it");
 }
 
+bool preflight_no_parity(const struct volume *volume, const char *what, struct error *err)
+{
+	char text[64];
+
+	for (size_t i = 0; i < volume->n_chunks; i++) {
+		const struct chunk *const chunk = &volume->chunks[i];
+
+		if (chunk->type & (GROUP_RAID5 | GROUP_RAID6))
+			return refuse("chunk %" PRIu64 " has profile %s: %s is not supported there", chunk->logical,
+				      chunk_type_text(chunk->type & GROUP_PROFILE_MASK, text), what);
+	}
+	return true;
+}
+
 bool preflight_features(struct volume *volume, struct error *err)
 {
 	return check_primary(volume, err) && check_super(volume, err) && check_root_tree(volume, err) &&

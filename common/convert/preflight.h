@@ -6,6 +6,8 @@
 #include "common/convert/conversion.h"
 
 bool preflight_features(struct volume *volume, struct error *err) must_use;
+/* Refuses profiles with parity, for what (a noun) no power cut was tried on them. */
+bool preflight_no_parity(const struct volume *volume, const char *what, struct error *err) must_use;
 /* Always false: of a subvolume that is deleted, in a filesystem without orphan items of subvolumes; why: what is wanted of it, " and ...", or "". */
 bool refuse_dead(uint64_t id, const char *why, struct error *err);
 /* Visits every block of the trees that a conversion writes to, from any mirror. */

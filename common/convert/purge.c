@@ -178,7 +178,7 @@ static bool purge(struct purging *p, const uint8_t uuid[CRYPT_UUID_SIZE], bool d
 {
 	cleanup_domain struct domain *domain = NULL;
 
-	if (!preflight_features(p->volume, err) || !wipe_check_free(p->volume, p->ui, err) || !domain_check_may_seal(p->volume, err) ||
+	if (!preflight_features(p->volume, err) || !preflight_no_parity(p->volume, "removing a sealing", err) || !wipe_check_free(p->volume, p->ui, err) || !domain_check_may_seal(p->volume, err) ||
 	    !find_domain(p->volume, uuid, &domain, err))
 		return false;
 	p->header = domain->header;

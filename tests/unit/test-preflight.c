@@ -123,6 +123,20 @@ static void a_small_device_has_its_words(void **state)
 	expect(&err, ERROR_REFUSED, text);
 }
 
+static void parity_has_its_words(void **state)
+{
+	cleanup_volume struct volume *volume = image_volume(&image);
+	struct error err = { 0 };
+	char text[160];
+
+	(void)state;
+	assert_true(preflight_no_parity(volume, "this", &err));
+	volume->chunks[0].type = GROUP_DATA | GROUP_RAID6;
+	assert_false(preflight_no_parity(volume, "this", &err));
+	snprintf(text, sizeof(text), "chunk %" PRIu64 " has profile RAID6: this is not supported there", volume->chunks[0].logical);
+	expect(&err, ERROR_REFUSED, text);
+}
+
 /* --- items ------------------------------------------------------------------------------------------------------------- */
 
 static void each_item_has_its_words(void **state)
@@ -240,6 +254,7 @@ int main(void)
 		cmocka_unit_test(each_superblock_field_has_its_words),
 		cmocka_unit_test(a_damaged_primary_has_its_words),
 		cmocka_unit_test(a_small_device_has_its_words),
+		cmocka_unit_test(parity_has_its_words),
 		cmocka_unit_test(each_item_has_its_words),
 		cmocka_unit_test(a_data_relocation_has_its_words),
 		cmocka_unit_test(no_room_for_the_journal_has_its_words),
