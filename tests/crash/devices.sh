@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Power cuts on filesystems of several devices, as on one: 100 states, or CRASH_STATES of them. Each device is flushed by itself, so
+# Power cuts on filesystems of several devices, as on one: 60 states, or CRASH_STATES of them. Each device is flushed by itself, so
 # that they can be differently far. Half as many cuts again take a device with them, for good: whoever goes on without it comes to the right end, and what it has is not
 # taken when it is there again. Of what a cut leaves, the kernel is given every subset of the devices: while anything may have been changed in place it mounts none,
 # not even degraded; before and afterwards, whatever it mounts is whole.
@@ -31,10 +31,10 @@ for name in "${names[@]}"; do
 done
 say "images are ready"
 
-"$campaign" --states "${CRASH_STATES:-100}" --jobs "$(nproc)" --seed "${CRASH_RANDOM:-1}" --export "$tmp/out" "${images[@]}" ||
+"$campaign" --states "${CRASH_STATES:-60}" --jobs "$(nproc)" --seed "${CRASH_RANDOM:-1}" --export "$tmp/out" "${images[@]}" ||
 	fail "what came of a power cut was wrong"
 # Only where each block is on a second device; what is exported is of the campaign above.
-"$campaign" --degraded --states "$(((${CRASH_STATES:-100} + 1) / 2))" --jobs "$(nproc)" --seed "${CRASH_RANDOM:-1}" "${images[0]}" "${images[2]}" ||
+"$campaign" --degraded --states "$(((${CRASH_STATES:-60} + 1) / 2))" --jobs "$(nproc)" --seed "${CRASH_RANDOM:-1}" "${images[0]}" "${images[2]}" ||
 	fail "what came of a power cut and a lost device was wrong"
 say "judged; $(find "$tmp/out" -name '*.1' | wc -l) filesystems for btrfs check and the kernel"
 
@@ -45,7 +45,7 @@ for name in parity parities; do
 	"$tmp/rewrite" -41 "$tmp/$name".[0-9]* >"$tmp/destroyed"
 	bad+=("$(printf '%s\n' "$tmp/$name".[0-9]* | paste -sd,)")
 done
-CRASH_BAD_SECTORS=1 "$campaign" --states "$((${CRASH_STATES:-100} / 4))" --jobs "$(nproc)" --seed "${CRASH_RANDOM:-1}" "${bad[@]}" ||
+CRASH_BAD_SECTORS=1 "$campaign" --states "$((${CRASH_STATES:-60} / 4))" --jobs "$(nproc)" --seed "${CRASH_RANDOM:-1}" "${bad[@]}" ||
 	fail "what came of a power cut was wrong, where sectors were bad"
 
 # subsets NAME FUNCTION: calls it for every subset of the devices, with the loop devices of that, and how many are missing
