@@ -173,9 +173,9 @@ same
 # hints TEXT: the last interrupt said how to go on
 hints() { grep -qF "hint: $1" err || { bad "no hint '$1'"; tail -n 3 err; }; }
 
-# A plan says nothing of what is known only at the end.
+# A plan says how much free data space would keep old contents, as the end does.
 btrfs-crypt convert --encrypt --dry-run --format json disk.img / > out
-grep -q '"journal_bytes":' out && ! grep -q unwiped out || { bad "the plan"; cat out; }
+grep -q '"journal_bytes":.*"unwiped_free_bytes":"[1-9]' out || { bad "the plan"; cat out; }
 
 interrupt INT convert --encrypt disk.img / $how
 hints '`btrfs-crypt convert --resume --key-file key disk.img` goes on, `btrfs-crypt convert --abort --key-file key disk.img` undoes it'
