@@ -129,7 +129,7 @@ static bool write_member(const struct parity_row *row, unsigned member, const ui
 	struct device *device = row_device(row, member, &physical);
 
 	if (!device)
-		return row->volume->degraded ||
+		return row->volume->is_degraded ||
 		       error_set(err, ERROR_REFUSED, "devid %" PRIu64 " is missing",
 				 row->chunk->stripe[stripe_of_row(row->chunk, &row->at, member)].devid);
 	return device_write(device, bytes + from, to - from, physical + from, err);

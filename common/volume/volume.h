@@ -58,7 +58,6 @@ struct volume {
 	size_t row_size;
 	bool past_caches;		/* for volume_read_medium() */
 	struct parity_row *parity;	/* buffers of parity-write.h; NULL: none yet */
-	bool degraded;			/* what missing devices with parity would have is left to parity, or to be made from it; otherwise ERROR_REFUSED */
 	volume_csum_lookup *csum_lookup;	/* for parity-write.h, set by who writes: which data are right. NULL: nothing tells */
 	const struct mirror_choice *choice;	/* for reading tree blocks: the mirror that is tried first, by address; of all others, the first */
 	size_t n_choices;
@@ -69,7 +68,7 @@ struct volume {
 	struct reporter reporter;	/* hears what was survived, here and in the rooms that read files */
 	struct tolerance tolerance;
 	bool mounted_copy_allowed;	/* still-ours.h */
-	bool is_degraded;	/* what a missing device should have is not written */
+	bool is_degraded;	/* what a missing device should have is not written, or is left to parity; otherwise ERROR_REFUSED */
 };
 
 struct volume_options {

@@ -256,7 +256,7 @@ static void a_missing_device_is_left_to_parity(void **state)
 		volume.devices[i].device = NULL;
 		assert_false(volume_write(&volume, LOGICAL, want, chunk.length, &refused));
 		assert_int_equal(refused.kind, ERROR_REFUSED);
-		volume.degraded = true;
+		volume.is_degraded = true;
 		write_new(2 * SECTOR, STRIPE);
 		write_new(ONE, 5 * STRIPE);
 		write_new(3 * STRIPE - SECTOR, 2 * SECTOR);
