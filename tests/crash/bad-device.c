@@ -73,9 +73,15 @@ static void judge_going_on(const struct chain *chain, struct judge *judge, struc
 		judge_state(judge, disk, chain->before, chain->after);
 }
 
-static bool is_told(const struct bad_device *bad, const struct error *err)
+/*
+ * Of data there is one copy only, and of what was in that sector none. The same with parity, where the data have no checksum that could say which of
+ * the sectors beside it was changed: the next write there makes parity of what it finds, and the tags tell afterwards.
+ */
+static bool is_told(const struct chain *chain, const struct bad_device *bad, const struct error *err)
 {
-	return bad->kind == FAULT_CHANGED && err->kind == ERROR_CORRUPT && strstr(err->text, "no mirror has what was written to the block");
+	return bad->kind == FAULT_CHANGED && err->kind == ERROR_CORRUPT &&
+	       (strstr(err->text, "no mirror has what was written to the block") ||
+		(chain->start.n_parts > 1 && judge_says_lost(err)));
 }
 
 void bad_device_judge(const struct chain *chain, const struct bad_device *bad, struct judge *judge)
@@ -96,8 +102,8 @@ void bad_device_judge(const struct chain *chain, const struct bad_device *bad, s
 	disk.log = NULL;
 	if (bad->kind == FAULT_LOST || bad->kind == FAULT_CHANGED) {
 		disk_faults_end(&disk);
-		if (!ok && is_told(bad, &err))
-			;	/* of data there is one copy only, and of what was in that sector none */
+		if (!ok && is_told(chain, bad, &err))
+			;
 		else if (!ok)
 			judge_fails(judge, "a run on a bad device", &err);
 		else if (bad->cut)

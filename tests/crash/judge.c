@@ -226,7 +226,7 @@ static void judge_again(struct judge *judge, const struct disk *disk, const stru
 	count(&judge->tally->n_again);
 }
 
-static bool says_lost(const struct error *err)
+bool judge_says_lost(const struct error *err)
 {
 	return err->kind == ERROR_CORRUPT && (strstr(err->text, "is neither plain text nor the ciphertext") || strstr(err->text, "neither with the old key nor with the new one") ||
 					      strstr(err->text, "fails authentication on every mirror") || strstr(err->text, "are not what was sealed"));
@@ -291,7 +291,7 @@ static bool judge_goal(struct judge *judge, const struct disk *disk, const struc
 		else
 			ok = true;
 		count(&judge->tally->n_refused);
-	} else if (!ok && judge->sector_lost && says_lost(&err)) {
+	} else if (!ok && judge->sector_lost && judge_says_lost(&err)) {
 		count(&judge->tally->n_lost);
 		ok = judge_skipping(judge, disk, goal);
 	} else if (!ok) {

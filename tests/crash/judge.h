@@ -49,6 +49,9 @@ struct judge {
 /* before: what the disk held before the conversion that was cut; where that was unfinished already: equal to after. */
 void judge_state(struct judge *judge, struct disk *disk, enum side before, enum side after);
 
+/* It is an error that names data as lost. */
+bool judge_says_lost(const struct error *err);
+
 /* Something that should have worked, or should have failed otherwise. */
 void judge_fails(struct judge *judge, const char *way, const struct error *err);
 
