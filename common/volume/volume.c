@@ -133,6 +133,17 @@ static bool check_sizes(struct volume *volume, const struct volume_options *opti
 	return true;
 }
 
+/* The previous run may have been interrupted by a flush that failed, on any device. */
+static bool forget_all(struct device *device, const struct volume_options *options, struct error *err)
+{
+	if (!options->unfinished || !options->to_convert || !device->writable)
+		return true;
+	for (size_t i = 0; i < options->n_others; i++)
+		if (!device_forget(options->others[i], err))
+			return false;
+	return device_forget(device, err);
+}
+
 bool volume_open_super(struct device *device, const struct volume_options *options, struct volume **volume,
 		       struct error *err)
 {
@@ -150,8 +161,7 @@ bool volume_open_super(struct device *device, const struct volume_options *optio
 	made->tolerance.is_tolerant = options->tolerant;
 	made->mounted_copy_allowed = options->mounted_copy_allowed;
 	made->is_degraded = options->degraded;
-	/* The previous run may have been interrupted by a flush that failed. */
-	if (options->unfinished && options->to_convert && device->writable && !device_forget(device, err)) {
+	if (!forget_all(device, options, err)) {
 		volume_close(made);
 		device_close(device);
 		for (size_t i = 0; i < options->n_others; i++)

@@ -356,7 +356,7 @@ static bool device_forgets(void *self, struct error *err)
 		return true;
 	if (!faults_flush(disk, part->number, err))
 		return false;
-	faults_show_medium(disk, 0, disk->size);
+	faults_show_medium(disk, part->begin, disk->begin[part->number + 1] - part->begin);
 	return true;
 }
 
